@@ -1,0 +1,199 @@
+"""What can go wrong, as a tree of classes. Scope and retryable are facts of the class, never of the place that catches.
+
+    SlomoError
+    ├── JobError                     scope job: nothing can go on
+    │   ├── ManifestError            the manifest or the command is wrong            exit 2
+    │   ├── WeightsError             a weights file cannot be used                   exit 2
+    │   ├── ClusterError             Ray cannot be reached or cannot run the job     exit 3
+    │   ├── StoreUnusable            no such bucket, access denied, unsafe store     exit 3
+    │   ├── JobTaken                 another driver holds the job                    exit 3
+    │   └── Interrupted              Ctrl-C or SIGTERM                               exit 130
+    ├── VideoError                   scope video: this video fails, the others go on
+    │   ├── SourceUnreadable         damaged, empty, not a video, cold storage
+    │   ├── SourceChanged            the source changed under the run
+    │   ├── SourceUnsupported        a kind of video this version does not take
+    │   ├── OutputExists             something else stands where the output belongs
+    │   ├── BorderMismatch           two chunks decoded their shared frame differently
+    │   └── OutputInvalid            the stitched file is not what the plan says
+    ├── ChunkError                   scope chunk: tried again, elsewhere if it can be
+    │   ├── FrameMissing             a planned frame did not come out of the decoder
+    │   ├── SegmentInvalid           an encoded segment is not what the plan says
+    │   ├── WorkerLost               the process or machine that held the chunk died
+    │   └── OutOfMemory              one pair did not fit the device
+    └── StorageError                 scope of whoever asked
+        ├── ObjectMissing            no such key
+        ├── ObjectChanged            If-Match failed: not the object that was planned
+        ├── AccessRefused            credentials or policy say no
+        └── StorageBusy              throttled, timed out, reset: retryable
+
+A message answers: what happened, to which uri or chunk, what was expected, what was found, what to do.
+"""
+
+from enum import StrEnum
+from typing import Any, ClassVar
+
+
+class Scope(StrEnum):
+    """How much of the work an error stops."""
+
+    JOB = "job"
+    VIDEO = "video"
+    CHUNK = "chunk"
+
+
+class SlomoError(Exception):
+    """Root of every expected failure.
+
+    `what` states the fact; the keywords say where (a uri, key or chunk), what was `expected`, what was `got`, and the
+    `remedy`: what a person can do. Instances survive pickling, so they cross process borders whole.
+    """
+
+    scope: ClassVar[Scope] = Scope.JOB
+    retryable: ClassVar[bool] = False
+    exit_code: ClassVar[int] = 1
+
+    def __init__(self, what: str, *, where: str = "", expected: str = "", got: str = "", remedy: str = "") -> None:
+        self.what, self.where, self.expected, self.got, self.remedy = what, where, expected, got, remedy
+        super().__init__(self._message())
+
+    def _message(self) -> str:
+        parts = [f"{self.where}: {self.what}" if self.where else self.what]
+        if self.expected:
+            parts.append(f"expected {self.expected}")
+        if self.got:
+            parts.append(f"got {self.got}")
+        text = ", ".join(parts)
+        return f"{text}. {self.remedy}" if self.remedy else text
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return _rebuild, (type(self), dict(self.__dict__), self.args)
+
+
+def _rebuild(kind: type[SlomoError], state: dict[str, Any], args: tuple[Any, ...]) -> SlomoError:
+    error = kind.__new__(kind, *args)
+    error.args = args
+    error.__dict__.update(state)
+    return error
+
+
+class JobError(SlomoError):
+    """Nothing of the job can go on."""
+
+
+class ManifestError(JobError):
+    """The manifest or the command is wrong; every fault found is in `faults`, a line each."""
+
+    exit_code = 2
+
+    def __init__(self, what: str, *, faults: tuple[str, ...] = (), where: str = "", remedy: str = "") -> None:
+        self.faults = faults
+        super().__init__(what, where=where, remedy=remedy)
+
+
+class WeightsError(JobError):
+    """A weights file cannot be used: unreadable, another network's, or unsafe to open."""
+
+    exit_code = 2
+
+
+class ClusterError(JobError):
+    """Ray cannot be reached, or has nothing that can run the job."""
+
+    exit_code = 3
+
+
+class StoreUnusable(JobError):
+    """A store the job needs does not exist, refuses us, or breaks a promise the commits rest on."""
+
+    exit_code = 3
+
+
+class JobTaken(JobError):
+    """Another live driver holds this job, or took it over from this one."""
+
+    exit_code = 3
+
+
+class Interrupted(JobError):
+    """A person or the system asked the job to stop; what is committed stays, the next run resumes."""
+
+    exit_code = 130
+
+
+class VideoError(SlomoError):
+    """This video fails with a reason a person can act on; the others go on."""
+
+    scope = Scope.VIDEO
+
+
+class SourceUnreadable(VideoError):
+    """The source is damaged, empty, not a video, or cannot be fetched."""
+
+
+class SourceChanged(VideoError):
+    """The source is no longer the one that was planned."""
+
+
+class SourceUnsupported(VideoError):
+    """A kind of video this version does not take; the message names the feature."""
+
+
+class OutputExists(VideoError):
+    """Something stands under the output's name that this source and these settings did not make."""
+
+
+class BorderMismatch(VideoError):
+    """Two neighbouring chunks decoded their shared source frame differently: the source must be decoded once."""
+
+
+class OutputInvalid(VideoError):
+    """The stitched file does not hold what the plan promises."""
+
+
+class ChunkError(SlomoError):
+    """One attempt at one chunk failed; another may succeed."""
+
+    scope = Scope.CHUNK
+    retryable = True
+
+
+class FrameMissing(ChunkError):
+    """A planned source frame did not come out of the decoder: the source must be decoded once."""
+
+    retryable = False
+
+
+class SegmentInvalid(ChunkError):
+    """An encoded segment does not hold the frames it was given."""
+
+
+class WorkerLost(ChunkError):
+    """The process or machine that held the chunk died."""
+
+
+class OutOfMemory(ChunkError):
+    """One pair of frames did not fit the device's memory."""
+
+
+class StorageError(SlomoError):
+    """A store answered something other than the object asked for."""
+
+    scope = Scope.VIDEO
+
+
+class ObjectMissing(StorageError):
+    """There is no object under this key."""
+
+
+class ObjectChanged(StorageError):
+    """The object under this key is not the one asked for (If-Match failed)."""
+
+
+class AccessRefused(StorageError):
+    """Credentials or a policy say no."""
+
+
+class StorageBusy(StorageError):
+    """Throttled, timed out or cut off; the same request may succeed later."""
+
+    retryable = True

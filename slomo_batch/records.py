@@ -1,0 +1,387 @@
+"""The nouns, in the order in which a job makes them: read this first.
+
+    Settings, VideoRequest   what a person asked for, one video each
+    VideoFacts               what the source is
+    Resolved, VideoPlan      what will be made, pinned before anything is made
+    Chunk, ChunkTask         a part of the output's frames, and one attempt to make it
+    ChunkDone | ChunkFailed  what became of an attempt
+    SoundDone                the sound, made whole
+    Published | VideoFailed  what became of the video
+
+Records are frozen, say what and never how, name their upstream by id and never point back.
+"""
+
+from dataclasses import dataclass, field
+from fractions import Fraction
+from typing import Literal
+
+from slomo_batch.timeline.retiming import OutputGrid
+
+Method = Literal["duplicate", "blend", "superslomo"]
+Codec = Literal["h264", "hevc", "av1", "prores", "ffv1"]
+Precision = Literal["fp32", "bf16", "fp16"]
+AudioMode = Literal["auto", "keep", "stretch", "resample", "drop"]
+Lane = Literal["copy", "decode"]
+
+
+# ---- what was asked ------------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FpsTarget:
+    """The output frame rate as asked for."""
+
+    kind: Literal["source", "rate", "multiple"]
+    """The source's own rate, a fixed one, or a multiple of the source's."""
+    value: Fraction
+    """Frames per second for `rate`, the factor for `multiple`, 1 for `source`."""
+
+    def of(self, source_rate: Fraction) -> Fraction:
+        """Output frames per second for a source of `source_rate` frames per second."""
+        return self.value if self.kind == "rate" else source_rate * self.value
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Retime:
+    """How the source's time maps to the output's."""
+
+    slowdown: Fraction = Fraction(4)
+    """How much longer the output lasts, >= 1."""
+    fps: FpsTarget = FpsTarget(kind="source", value=Fraction(1))
+    """The output frame rate."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Interpolate:
+    """How frames between source frames are made."""
+
+    method: Method = "superslomo"
+    weights: str = "compact"
+    """A shipped name, or the URI of a .safetensors or public .ckpt file."""
+    cuts: Literal["hold", "ignore"] = "hold"
+    """At a scene cut: hold the nearest source frame, or interpolate across it."""
+    duplicates: Literal["keep"] = "keep"
+    """A repeated source frame is copied, no network is run."""
+    precision: Literal["auto"] | Precision = "auto"
+    flow_scale: Literal["auto"] | Fraction = "auto"
+    """Resolution at which flow is estimated: 1, 1/2 or 1/4 of the picture's."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Encode:
+    """How the output is coded."""
+
+    codec: Codec = "h264"
+    quality: int = 18
+    """Constant quality: crf of h264 and hevc (0 to 51) and av1 (0 to 63); profile of prores (0 to 5); unused by ffv1."""
+    preset: str = "medium"
+    encoder: str = "auto"
+    """auto, software, nvenc, or FFmpeg's name of an encoder."""
+    pixel_format: str = "auto"
+    """auto, or FFmpeg's name of a planar YUV or grey format."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Settings:
+    """Everything that decides one video's output, as composed: defaults < manifest < input < table row < --set."""
+
+    retime: Retime = field(default_factory=Retime)
+    interpolate: Interpolate = field(default_factory=Interpolate)
+    audio: AudioMode = "auto"
+    encode: Encode = field(default_factory=Encode)
+    pairs_per_chunk: Literal["auto"] | int = "auto"
+    """Source pairs per chunk; auto: from picture size and settings."""
+    max_held_frames: int = 12
+    """Source frames that could not be decoded and were held from a neighbour, beyond which the video fails."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Source:
+    """One video file as it was found."""
+
+    uri: str
+    size_bytes: int
+    fingerprint: str
+    """Changes when the file does: version id or ETag on S3; size, mtime and hash of head and tail on disk."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class VideoRequest:
+    """One video asked for: what, with which settings, to where."""
+
+    source: Source
+    output_uri: str
+    exists: Literal["skip", "replace", "fail"]
+    settings: Settings
+
+
+# ---- what the source is --------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ColorFacts:
+    """Colour description in FFmpeg's names; "unspecified" where the file says nothing."""
+
+    range: Literal["limited", "full"]
+    """Sample range; limited when the file says nothing of a YUV picture, full for RGB and yuvj."""
+    matrix: str = "unspecified"
+    primaries: str = "unspecified"
+    transfer: str = "unspecified"
+    chroma_location: str = "unspecified"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AudioTrack:
+    """One sound track of the source."""
+
+    stream_index: int
+    codec: str
+    sample_rate: int
+    """Samples per second."""
+    layout: str
+    """FFmpeg's name of the channel layout: mono, stereo, 5.1."""
+    language: str = ""
+    title: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class VideoFacts:
+    """What probing found in one source. The packet index itself is an object of its own."""
+
+    container: str
+    """FFmpeg's name of the demuxer."""
+    stream_index: int
+    """Which stream of the file is the video."""
+    codec: str
+    width: int
+    """Picture width in pixels, as coded, before any rotation."""
+    height: int
+    pixel_format: str
+    """Pixel format as decoded."""
+    sample_aspect_ratio: Fraction
+    """Width of a pixel over its height; 1 when unknown."""
+    rotation_deg: int
+    """Counter-clockwise rotation a player applies: 0, 90, 180 or 270."""
+    color: ColorFacts
+    rate_from_header: Fraction
+    """Average frame rate the container states; 0 when it states none."""
+    num_frames: int
+    """Presented frames, from the index."""
+    lane: Lane
+    """copy: chunks are copied packets; decode: the source is decoded once and its chunks are stored losslessly."""
+    lane_reason: str
+    """Why a source goes to the decode lane; empty in the copy lane."""
+    audio: tuple[AudioTrack, ...]
+    oddities: tuple[str, ...]
+    """What a person should know of this file: variable rate, rotation, tracks that will not be carried."""
+
+
+# ---- what will be made ---------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Resolved:
+    """Every `auto` decided once, by the plan, for all workers alike: the numeric class of the made frames."""
+
+    precision: Precision
+    flow_scale: Fraction
+    weights_name: str
+    """What the settings' weights resolved to: a shipped versioned name such as compact-1, or a URI; empty where the
+    method has none."""
+    weights_sha256: str
+    threads: int
+    """Threads that torch uses per worker on the CPU."""
+    pyramid_levels: int
+    """Levels of the coarse-to-fine flow; 1 for networks without a pyramid."""
+    encoder: str
+    """FFmpeg's name of the encoder."""
+    encoder_options: tuple[tuple[str, str], ...]
+    """Options of the encoder, in order, thread count and closed GOP among them."""
+    pixel_format: str
+    """Pixel format of the output."""
+    context: int
+    """Source frames beyond a pair, on either side, that decisions about it may read."""
+    audio: Literal["keep", "stretch", "resample", "drop"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Chunk:
+    """A run of source pairs and the output frames in them.
+
+    Pair i lies between source frames i and i + 1; the last source frame's pair has no second frame and holds its
+    picture. A chunk owns pairs [first_pair, end_pair) and output frames [first_frame, end_frame).
+    """
+
+    chunk_id: str
+    index: int
+    """Place among the video's chunks, from 0."""
+    first_pair: int
+    end_pair: int
+    first_frame: int
+    end_frame: int
+
+    def __post_init__(self) -> None:
+        if not (0 <= self.first_pair < self.end_pair and 0 <= self.first_frame < self.end_frame):
+            raise ValueError(f"a chunk owns at least one pair and one output frame, got {self}")
+
+    def source_frames(self, *, context: int, num_frames: int) -> range:
+        """Source frames the chunk reads: its pairs' own, and `context` more on either side where there are any."""
+        return range(max(0, self.first_pair - context), min(num_frames, self.end_pair + 1 + context))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class VideoPlan:
+    """What will be made of one video: pinned in the work store before anything is made, and judged against after."""
+
+    video_id: str
+    """Digest of everything that decides the output's pixels and sound."""
+    request: VideoRequest
+    facts: VideoFacts
+    resolved: Resolved
+    grid: OutputGrid
+    tick_s: Fraction
+    """Seconds per tick of the source timeline."""
+    nominal_rate: Fraction
+    """Source frames per second, as `fps: source` understands it."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ChunkTask:
+    """One attempt at one chunk, complete: a worker needs nothing else but the stores."""
+
+    plan: VideoPlan
+    chunk: Chunk
+    lane: Lane
+    attempt: str
+    """Random id no other attempt has; part of the segment's key."""
+
+
+# ---- what became of it ---------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Machine:
+    """Where and with what a chunk was made: pixels are only promised alike within one class."""
+
+    host: str
+    device: str
+    """Device model: the GPU's name, or the CPU's."""
+    builds: str
+    """Versions of the libraries that make pixels."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StageSeconds:
+    """Seconds one chunk spent in each stage of its worker, for the benchmarks and the report."""
+
+    fetch: float = 0.0
+    decode: float = 0.0
+    model: float = 0.0
+    encode: float = 0.0
+    upload: float = 0.0
+    total: float = 0.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FrameCounts:
+    """What the output frames of a chunk are."""
+
+    source: int = 0
+    """Source frames passed on untouched (t = 0)."""
+    made: int = 0
+    """Interpolated frames."""
+    held_at_cut: int = 0
+    """Copies of a source frame because a scene cut lies in the pair."""
+    held_repeat: int = 0
+    """Copies because the source repeats its own frame."""
+    held_damaged: int = 0
+    """Source frames of the chunk that could not be decoded and were held from a neighbour."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ChunkDone:
+    """A committed segment; stands as JSON in the commit record."""
+
+    video_id: str
+    chunk_id: str
+    index: int
+    attempt: str
+    segment_key: str
+    size_bytes: int
+    sha256: str
+    """Of the segment object."""
+    extradata_sha256: str
+    """Of the encoder's global header: segments with different ones cannot be joined."""
+    num_frames: int
+    max_reorder: int
+    """Most places by which a packet's decode order is ahead of its presentation order."""
+    frame_hashes: tuple[str, ...]
+    """Hash of each output frame's planes before encoding, in order."""
+    first_border_hash: str
+    """Hash of the decoded source frame at first_pair."""
+    last_border_hash: str
+    """Hash of the decoded source frame at end_pair; empty in the last chunk."""
+    counts: FrameCounts
+    machine: Machine
+    seconds: StageSeconds
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ChunkFailed:
+    """An attempt that made nothing."""
+
+    video_id: str
+    chunk_id: str
+    index: int
+    attempt: str
+    error: str
+    """Name of the error class."""
+    reason: str
+    """The message, for a person."""
+    retryable: bool
+    wants_decode_lane: bool
+    """True where copying packets proved unable to give the planned frames."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SoundDone:
+    """The committed sound of one video: a packet archive with one stream per track."""
+
+    video_id: str
+    key: str
+    size_bytes: int
+    sha256: str
+    num_tracks: int
+    notes: tuple[str, ...]
+    """What could not be carried, for the report."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Published:
+    """A verified output under its final name; stands as JSON in the receipt."""
+
+    video_id: str
+    source: Source
+    output_uri: str
+    size_bytes: int
+    sha256: str
+    num_frames: int
+    duration_s: Fraction
+    counts: FrameCounts
+    frames_sha256: str
+    """Hash over the hashes of all output frames before encoding, in order."""
+    weights_name: str
+    machines: tuple[Machine, ...]
+    """The distinct machines that made the frames."""
+    notes: tuple[str, ...]
+    """What the output could not carry or what differs from the source, for the report."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class VideoFailed:
+    """A video given up, with the reason."""
+
+    source_uri: str
+    output_uri: str
+    error: str
+    reason: str

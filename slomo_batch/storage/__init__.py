@@ -1,0 +1,1 @@
+"""Where: object stores behind one contract, and the spelling of every key."""

@@ -1,0 +1,85 @@
+"""Frame rates: parsing, the standard ones, and recognising a constant rate behind rounded timestamps."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from fractions import Fraction
+from math import gcd
+
+import numpy as np
+from numpy.typing import NDArray
+
+_NTSC = tuple(Fraction(n * 1000, 1001) for n in (24, 30, 48, 60, 96, 120, 240))
+_WHOLE = tuple(
+    Fraction(n) for n in (5, 6, 8, 10, 12, 15, 16, 18, 20, 24, 25, 30, 48, 50, 60, 72, 90, 96, 100, 120, 144, 200, 240)
+)
+STANDARD_RATES: tuple[Fraction, ...] = tuple(sorted((*_NTSC, *_WHOLE, Fraction(25, 2))))
+"""Frame rates in frames per second that film, television and cameras use, rising."""
+
+MAX_ROUNDING_S = Fraction(1, 1000)
+"""Timestamps of a constant rate may be rounded by no more than this in all."""
+
+
+def parse_rational(text: str | int | Fraction) -> Fraction:
+    """Read "5/2", "60000/1001", "2.5" or an integer exactly.
+
+    Raises:
+        ValueError: not a number, or a zero denominator.
+    """
+    try:
+        return Fraction(text)
+    except ZeroDivisionError:
+        raise ValueError(f"{text!r} has a zero denominator") from None
+
+
+def snap(rate: Fraction) -> Fraction:
+    """The standard rate within 1 % of `rate` that is nearest to it, else `rate` itself."""
+    nearest = min(STANDARD_RATES, key=lambda standard: abs(standard - rate))
+    return nearest if abs(nearest - rate) <= rate / 100 else rate
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ConstantRate:
+    """Timestamps that lie on the grid n / rate; gaps are allowed."""
+
+    rate: Fraction
+    """Frames per second."""
+    grid: NDArray[np.int64]
+    """For each frame its grid point n, starting at 0, strictly rising."""
+
+
+def recognise_rate(
+    pts: NDArray[np.int64], time_base: Fraction, header_rates: Iterable[Fraction] = ()
+) -> ConstantRate | None:
+    """The constant rate behind strictly rising `pts` (ticks of `time_base` seconds), or None when it varies.
+
+    All steps equal is exact. Otherwise the smallest standard or header rate for which every pts has a grid point of
+    its own, the median step is one grid point, and all of them lie within min(gcd of the steps, 1 ms) of one another's
+    offset from the grid. Where two rates fit alike, the header's wins. Fewer than two frames have no rate.
+    """
+    if len(pts) < 2:
+        return None
+    steps = np.diff(pts)
+    if (steps == steps[0]).all():
+        return ConstantRate(rate=1 / (int(steps[0]) * time_base), grid=np.arange(len(pts), dtype=np.int64))
+    tolerance_s = min(gcd(*(int(step) for step in np.unique(steps))) * time_base, MAX_ROUNDING_S)
+    offsets = pts - pts[0]
+    headers = [rate for rate in header_rates if rate > 0]
+    fits = [fit for rate in sorted({*STANDARD_RATES, *headers}) if (fit := _fit(offsets, time_base, rate, tolerance_s))]
+    if not fits:
+        return None
+    same_grid = [fit for fit in fits if np.array_equal(fit.grid, fits[0].grid)]
+    return next((fit for fit in same_grid if fit.rate in headers), same_grid[0])
+
+
+def _fit(offsets: NDArray[np.int64], time_base: Fraction, rate: Fraction, tolerance_s: Fraction) -> ConstantRate | None:
+    """The grid of `rate` under the offsets, or None when they do not lie on it. Integer arithmetic throughout."""
+    per_tick = time_base * rate
+    num, den = per_tick.numerator, per_tick.denominator
+    scaled = offsets * num if int(offsets[-1]) * num < 2**62 else offsets.astype(object) * num
+    grid = np.asarray((2 * scaled + den) // (2 * den), dtype=np.int64)
+    steps = np.diff(grid)
+    if (steps < 1).any() or int(np.median(steps)) != 1:
+        return None
+    residual = scaled - grid.astype(scaled.dtype) * den
+    spread_s = Fraction(int(residual.max() - residual.min()), den) / rate
+    return ConstantRate(rate=rate, grid=grid) if spread_s <= tolerance_s else None

@@ -1,0 +1,79 @@
+"""Retiming and OutputGrid: which instant of the source each output frame shows, as exact rationals.
+
+Output frame k stands at k / rate. Slowed by `slowdown` it shows the source instant k / (rate * slowdown). Frames of
+the source are shown from their tick until the next one's: tick_i <= s < tick_(i+1), and
+t = (s - tick_i) / (tick_(i+1) - tick_i).
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from fractions import Fraction
+from math import ceil
+
+import numpy as np
+
+from slomo_batch.timeline.index import Int64s, SourceTimeline
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FrameTime:
+    """What one output frame shows: between source frames `pair` and `pair` + 1, at `t`."""
+
+    frame: int
+    """Number of the output frame, from 0."""
+    pair: int
+    """The source frame at or before the instant. The last frame's pair has no second frame: its picture is held."""
+    t: Fraction
+    """Position within the pair, 0 <= t < 1; 0 is the source frame itself."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OutputGrid:
+    """The output frames of one video: number, rate and the source instants they show."""
+
+    rate: Fraction
+    """Output frames per second."""
+    slowdown: Fraction
+    """How much longer the output lasts than the source, >= 1."""
+    num_frames: int
+    """Number of output frames: ceil(duration * slowdown * rate)."""
+
+    @classmethod
+    def over(cls, timeline: SourceTimeline, *, rate: Fraction, slowdown: Fraction) -> "OutputGrid":
+        """The grid that covers the whole timeline."""
+        return cls(rate=rate, slowdown=slowdown, num_frames=ceil(timeline.duration_s * slowdown * rate))
+
+    def ticks_per_frame(self, tick_s: Fraction) -> Fraction:
+        """Source ticks from one output frame to the next."""
+        return 1 / (self.rate * self.slowdown * tick_s)
+
+    def first_frames(self, timeline: SourceTimeline) -> Int64s:
+        """For every source frame i the first output frame at or after its tick: pair i owns [first[i], first[i + 1]).
+
+        One entry more than there are source frames; the last is the number of output frames.
+        """
+        step = self.ticks_per_frame(timeline.tick_s)
+        ticks = timeline.ticks
+        if int(timeline.end) * step.denominator >= 2**62:
+            ticks = ticks.astype(object)
+        first = -((-ticks * step.denominator) // step.numerator)
+        return np.append(np.minimum(first.astype(np.int64), self.num_frames), np.int64(self.num_frames))
+
+    def frame_times(self, ticks: Int64s, tick_s: Fraction, first_pair: int, frames: range) -> Iterator[FrameTime]:
+        """What each of `frames` shows. `ticks` holds the ticks of source frames first_pair, first_pair + 1, ... through
+        the frame after the last pair asked for (or the last source frame).
+
+        Raises:
+            ValueError: a frame falls before the first tick given.
+        """
+        step = self.ticks_per_frame(tick_s)
+        instants = [frame * step for frame in frames]
+        floors = np.array([instant.numerator // instant.denominator for instant in instants], dtype=np.int64)
+        places = np.searchsorted(ticks, floors, side="right") - 1
+        for frame, instant, place in zip(frames, instants, places.tolist(), strict=True):
+            if place < 0:
+                raise ValueError(f"output frame {frame} falls before source frame {first_pair}")
+            start = int(ticks[place])
+            held = place + 1 >= len(ticks)
+            t = Fraction(0) if held else (instant - start) / (int(ticks[place + 1]) - start)
+            yield FrameTime(frame=frame, pair=first_pair + place, t=t)
