@@ -69,7 +69,7 @@ def _formats() -> dict[str, PixelFormat]:
 
 
 PIXEL_FORMATS: dict[str, PixelFormat] = _formats()
-"""The planar formats that pictures are held in, by FFmpeg's name. The yuvj names are their yuv namesakes at full range."""
+"""The planar formats that pictures are held in, by FFmpeg's name; the yuvj names are their namesakes at full range."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)

@@ -73,7 +73,7 @@ class Encode:
 
     codec: Codec = "h264"
     quality: int = 18
-    """Constant quality: crf of h264 and hevc (0 to 51) and av1 (0 to 63); profile of prores (0 to 5); unused by ffv1."""
+    """Constant quality: crf of h264, hevc (0 to 51) and av1 (0 to 63); profile of prores (0 to 5); unused by ffv1."""
     preset: str = "medium"
     encoder: str = "auto"
     """auto, software, nvenc, or FFmpeg's name of an encoder."""
@@ -276,7 +276,12 @@ class StageSeconds:
 
     fetch: float = 0.0
     decode: float = 0.0
+    judge: float = 0.0
+    """Looking for cuts and repeated frames."""
+    color: float = 0.0
+    """Conversion between planes and RGB."""
     model: float = 0.0
+    hash: float = 0.0
     encode: float = 0.0
     upload: float = 0.0
     total: float = 0.0

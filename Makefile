@@ -1,0 +1,71 @@
+# A fresh machine needs Python 3.11 or later, with venv and pip, and make; everything else is installed into .venv.
+
+SHELL := /bin/sh
+VENV := .venv
+BIN := $(VENV)/bin
+PIP := $(BIN)/python -m pip --disable-pip-version-check install --quiet --constraint constraints.txt
+
+# Threads that spin while they wait take the cores away from those that work.
+export OMP_WAIT_POLICY := PASSIVE
+
+.DEFAULT_GOAL := help
+.PHONY: help demo test lint bench chaos clean
+
+help:
+	@echo "make demo    slow down the sample clip four times, into demo-output/"
+	@echo "make test    everything CI checks: format, lint, types, imports, tests"
+	@echo "make lint    the same without the tests"
+	@echo "make bench   the speed measurements"
+	@echo "make chaos   the tests that kill and freeze things, minutes long"
+	@echo "make clean   remove what these made: .venv, caches, demo-output/"
+
+# ---- what is installed -----------------------------------------------------------------------------------------------
+
+$(BIN)/python:
+	@for python in python3.13 python3.12 python3.11 python3; do \
+	    if command -v $$python >/dev/null 2>&1 && \
+	       $$python -c 'import sys; raise SystemExit(sys.version_info < (3, 11))' 2>/dev/null; then \
+	        echo "Making $(VENV) with $$($$python --version)"; \
+	        $$python -m venv $(VENV) && exit 0; \
+	        echo "$$python cannot make a virtual environment; on Debian and Ubuntu: apt install python3-venv" >&2; \
+	        rm -rf $(VENV); exit 1; \
+	    fi; \
+	done; \
+	echo "slomo_batch needs Python 3.11 or later; found none under the names python3.11 to python3.13 and python3" >&2; exit 1
+
+# A stamp is as new as the last install; the sources themselves are installed by reference and need no reinstall.
+$(VENV)/installed: pyproject.toml constraints.txt | $(BIN)/python
+	@echo "Installing slomo_batch and what it needs (once, some minutes)"
+	@$(PIP) --editable .
+	@touch $@
+
+$(VENV)/installed-dev: pyproject.toml constraints.txt | $(BIN)/python
+	@echo "Installing slomo_batch and what its tests need (once, some minutes)"
+	@$(PIP) --editable '.[dev]'
+	@touch $@ $(VENV)/installed
+
+# ---- what a person runs ----------------------------------------------------------------------------------------------
+
+demo: $(VENV)/installed
+	$(BIN)/slomo-batch run jobs/demo.yaml
+	@echo "Slow motion of jobs/clips/big-buck-bunny.mp4:"
+	@find demo-output -name '*.mp4'
+
+lint: $(VENV)/installed-dev
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+
+test: lint
+	$(BIN)/pytest
+
+bench: $(VENV)/installed-dev
+	$(BIN)/pytest -m bench -s
+
+chaos: $(VENV)/installed-dev
+	$(BIN)/pytest -m chaos
+
+clean:
+	rm -rf $(VENV) demo-output build dist *.egg-info .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +

@@ -1,0 +1,1 @@
+"""Between planes of samples and RGB tensors, exactly."""

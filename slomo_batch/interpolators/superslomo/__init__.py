@@ -1,0 +1,1 @@
+"""Super SloMo: two U-Nets that estimate flow and blend two warped frames (Jiang et al., CVPR 2018)."""

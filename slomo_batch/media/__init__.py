@@ -1,0 +1,1 @@
+"""Which bytes: probing, indexing, splitting, decoding, encoding, joining. The only importer of PyAV."""

@@ -1,0 +1,120 @@
+"""Frames of FFmpeg <-> Picture. Samples are copied exactly; only a layout that Picture does not have is rearranged.
+
+Planar YUV, grey and planar RGB pass sample by sample, without the padding at the end of FFmpeg's lines. Every other
+layout (NV12, P010, packed YUV and RGB, palettes, big-endian words) goes through one swscale call without any change of
+size or range, to the planar format that `planar_name` says: exact for every integer layout whose depth
+`PIXEL_FORMATS` has. Alpha is dropped.
+"""
+
+import av
+import numpy as np
+from av.video.reformatter import Interpolation
+
+from slomo_batch.errors import SourceUnsupported
+from slomo_batch.picture import PIXEL_FORMATS, Picture, PixelFormat, Samples
+
+_SAME_PLANES = (("yuvj", "yuv"), ("yuva", "yuv"), ("gbrap", "gbrp"))
+"""Families of formats whose first planes are those of another: full-range names, and alpha as a fourth plane."""
+
+_YUV_STEMS = {(0, 0): "yuv444p", (1, 0): "yuv422p", (1, 1): "yuv420p", (0, 1): "yuv440p", (2, 0): "yuv411p"}
+_YUV_STEMS[2, 2] = "yuv410p"
+
+
+def _same_planes(pix_fmt: str) -> str:
+    """The format of PIXEL_FORMATS whose planes are the first planes of `pix_fmt`, else an empty string."""
+    for prefix, namesake in _SAME_PLANES:
+        if pix_fmt.startswith(prefix):
+            pix_fmt = namesake + pix_fmt.removeprefix(prefix)
+    return pix_fmt if pix_fmt in PIXEL_FORMATS else ""
+
+
+def planar_name(pix_fmt: str) -> str:
+    """The planar format, by FFmpeg's name, in which pictures of pixel format `pix_fmt` are held.
+
+    Raises:
+        SourceUnsupported: no such format, or one without samples in memory (hardware surfaces).
+    """
+    return _same_planes(pix_fmt) or _nearest_planar(pix_fmt)
+
+
+def _nearest_planar(pix_fmt: str) -> str:
+    size = 64
+    try:
+        layout = av.VideoFormat(pix_fmt, size, size)
+    except ValueError as error:
+        raise SourceUnsupported("unknown pixel format", got=repr(pix_fmt)) from error
+    samples = [component for component in layout.components if not component.is_alpha]
+    if not samples:
+        raise SourceUnsupported(
+            "pictures in this pixel format stay on a graphics device", got=pix_fmt, remedy="Decode it in software."
+        )
+    if layout.has_palette or layout.is_bayer:
+        return "gbrp"
+    depth = max(component.bits for component in samples)
+    if layout.is_rgb or pix_fmt.startswith("xyz"):
+        return _with_depth("gbrp", depth)
+    if len(samples) == 1:
+        return _with_depth("gray", depth)
+    shifts = ((size // samples[1].width).bit_length() - 1, (size // layout.chroma_height(size)).bit_length() - 1)
+    return _with_depth(_YUV_STEMS[shifts], depth)
+
+
+def _with_depth(stem: str, depth: int) -> str:
+    """The format of this family with the least depth that holds `depth` bits, else with its greatest."""
+    family = [PIXEL_FORMATS[stem]]
+    family += [form for name, form in PIXEL_FORMATS.items() if name.startswith(stem) and name.endswith("le")]
+    family.sort(key=lambda form: form.bit_depth)
+    return next((form.name for form in family if form.bit_depth >= depth), family[-1].name)
+
+
+def picture_from_frame(frame: av.VideoFrame, target: PixelFormat | None = None) -> Picture:
+    """The samples of `frame` as a Picture in `target`, by default in the planar format nearest to the frame's.
+
+    Raises:
+        SourceUnsupported: the frame's layout has no planar namesake.
+    """
+    form = target or PIXEL_FORMATS[planar_name(frame.format.name)]
+    if _same_planes(frame.format.name) != form.name:
+        frame = _rearranged(frame, form.name)
+    return Picture(format=form, planes=tuple(_samples(frame, form, number) for number in range(form.num_planes)))
+
+
+def fitted(frame: av.VideoFrame, form: PixelFormat, width: int, height: int) -> av.VideoFrame:
+    """The frame in this format and size: itself where it is so already, else scaled by swscale (bicubic)."""
+    if (frame.width, frame.height) == (width, height):
+        return frame if _same_planes(frame.format.name) == form.name else _rearranged(frame, form.name)
+    return frame.reformat(
+        width, height, form.name, interpolation=Interpolation.BICUBIC | Interpolation.ACCURATE_RND, threads=1
+    )
+
+
+def _rearranged(frame: av.VideoFrame, pix_fmt: str) -> av.VideoFrame:
+    """The one way through swscale: same size, same range, no filter over neighbouring samples."""
+    return frame.reformat(
+        format=pix_fmt,
+        src_color_range=frame.color_range,
+        dst_color_range=frame.color_range,
+        interpolation=Interpolation.POINT | Interpolation.ACCURATE_RND,
+        threads=1,
+    )
+
+
+def _samples(frame: av.VideoFrame, form: PixelFormat, number: int) -> Samples:
+    plane = frame.planes[number]
+    if plane.line_size < 0:
+        raise SourceUnsupported("pictures are stored bottom line first", got=frame.format.name)
+    rows, columns = form.plane_shape(number, frame.width, frame.height)
+    lines = np.frombuffer(plane, np.uint8).reshape(-1, plane.line_size)
+    if form.bit_depth == 8:
+        return lines[:rows, :columns].copy()
+    return lines[:rows, : 2 * columns].copy().view("<u2")
+
+
+def frame_from_picture(picture: Picture) -> av.VideoFrame:
+    """A frame of FFmpeg with the picture's samples, without pts or colour tags."""
+    frame = av.VideoFrame(picture.width, picture.height, picture.format.name)
+    for plane, samples in zip(frame.planes, picture.planes, strict=True):
+        lines = np.frombuffer(plane, np.uint8).reshape(-1, plane.line_size)
+        row_bytes = np.ascontiguousarray(samples).view(np.uint8).reshape(samples.shape[0], -1)
+        lines[: row_bytes.shape[0], : row_bytes.shape[1]] = row_bytes
+    return frame

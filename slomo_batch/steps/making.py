@@ -1,0 +1,138 @@
+"""The output frames of one chunk, in order: source frames passed on untouched, the others held or made.
+
+Whatever is decided about a pair is a function of the source frames around it and of the plan alone, so a chunk's border
+changes nothing.
+"""
+
+from collections import defaultdict
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from fractions import Fraction
+from typing import Literal
+
+from torch import Tensor
+
+from slomo_batch.color.conversion import ColorSpec, from_rgb, to_rgb
+from slomo_batch.color.formats import convert
+from slomo_batch.interpolators.contract import Held, Interpolator
+from slomo_batch.interpolators.duplicate import Duplicate
+from slomo_batch.interpolators.judging import Verdict, judge
+from slomo_batch.picture import PIXEL_FORMATS, Picture
+from slomo_batch.records import Chunk, Interpolate, VideoPlan
+from slomo_batch.steps.stopwatch import Stopwatch
+from slomo_batch.timeline.retiming import FrameTime
+
+Kind = Literal["source", "made", "held_at_cut", "held_repeat"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OutputFrame:
+    """One output frame: its picture in the output's pixel format, and how it came to be."""
+
+    picture: Picture
+    kind: Kind
+
+
+class SourceWindow:
+    """The decoded source frames around the pair at hand; pictures are taken only as far as a pair needs them.
+
+    `first` is the number of the source frame that `pictures` yields first, `context` how many frames beyond a pair are
+    seen on either side. Frames in `watched` are hashed as they pass.
+    """
+
+    def __init__(self, pictures: Iterable[Picture], *, first: int, context: int, watched: Sequence[int]) -> None:
+        self._pictures = iter(pictures)
+        self._next = first
+        self._context = context
+        self._watched = watched
+        self._held: dict[int, Picture] = {}
+        self.hashes: dict[int, str] = {}
+
+    def around(self, pair: int) -> list[Picture | None]:
+        """Source frames pair - context .. pair + 1 + context; None before the first and after the last of the video."""
+        first, last = pair - self._context, pair + 1 + self._context
+        while self._next <= last and (picture := next(self._pictures, None)) is not None:
+            self._pass(picture)
+        self._held = {number: picture for number, picture in self._held.items() if number >= first}
+        return [self._held.get(number) for number in range(first, last + 1)]
+
+    def _pass(self, picture: Picture) -> None:
+        self._held[self._next] = picture
+        if self._next in self._watched:
+            self.hashes[self._next] = picture.hash()
+        self._next += 1
+
+
+class FrameMaker:
+    """Makes the output frames of one chunk from its decoded source frames."""
+
+    def __init__(self, plan: VideoPlan, source_format: str, interpolator: Interpolator, watch: Stopwatch) -> None:
+        source, output = PIXEL_FORMATS[source_format], PIXEL_FORMATS[plan.resolved.pixel_format]
+        self._settings: Interpolate = plan.request.settings.interpolate
+        self._context = plan.resolved.context
+        self._interpolator = interpolator
+        self._output = output
+        self._spec = ColorSpec.of(plan.facts.color, source, plan.facts.height)
+        self._watch = watch
+        self._rgb: dict[int, Tensor] = {}
+
+    def frames(self, window: SourceWindow, chunk: Chunk, times: Iterable[FrameTime]) -> Iterator[OutputFrame]:
+        """The output frames of the chunk, in order."""
+        by_pair: Mapping[int, list[Fraction]] = _by_pair(times)
+        for pair in range(chunk.first_pair, chunk.end_pair):
+            around = window.around(pair)
+            yield from self._pair(pair, around, by_pair.get(pair, []))
+
+    def _pair(self, pair: int, around: Sequence[Picture | None], times: Sequence[Fraction]) -> Iterator[OutputFrame]:
+        i0, i1 = around[self._context], around[self._context + 1]
+        between = [t for t in times if t != 0]
+        made = iter(self._between(pair, i0, i1, around, between) if between and i0 and i1 else ())
+        for t in times:
+            yield OutputFrame(picture=self._source(i0), kind="source") if t == 0 else next(made)
+
+    def _between(
+        self, pair: int, i0: Picture, i1: Picture, around: Sequence[Picture | None], times: Sequence[Fraction]
+    ) -> Iterator[OutputFrame]:
+        verdict = self._judge(around)
+        if verdict is Verdict.MOVING:
+            frames: Sequence[Tensor | Held] = self._interpolate(pair, i0, i1, times)
+            kind: Kind = "made"
+        else:
+            frames = Duplicate().between_held(times)
+            kind = "held_at_cut" if verdict is Verdict.CUT else "held_repeat"
+        for frame in frames:
+            yield OutputFrame(picture=self._picture(frame, i0, i1), kind=kind)
+
+    def _judge(self, around: Sequence[Picture | None]) -> Verdict:
+        with self._watch.stage("judge"):
+            verdict = judge(around)
+        ignored = verdict is Verdict.CUT and self._settings.cuts == "ignore"
+        return Verdict.MOVING if ignored else verdict
+
+    def _interpolate(self, pair: int, i0: Picture, i1: Picture, times: Sequence[Fraction]) -> Sequence[Tensor | Held]:
+        with self._watch.stage("color"):
+            tensors = self._tensor(pair, i0), self._tensor(pair + 1, i1)
+            self._rgb = {pair + 1: tensors[1]}
+        with self._watch.stage("model"):
+            return self._interpolator.between(*tensors, times)
+
+    def _tensor(self, number: int, picture: Picture) -> Tensor:
+        known = self._rgb.get(number)
+        return to_rgb(picture, self._spec) if known is None else known
+
+    def _picture(self, frame: Tensor | Held, i0: Picture, i1: Picture) -> Picture:
+        if isinstance(frame, Held):
+            return self._source(i0 if frame is Held.FIRST else i1)
+        with self._watch.stage("color"):
+            return from_rgb(frame, self._output, self._spec)
+
+    def _source(self, picture: Picture) -> Picture:
+        with self._watch.stage("color"):
+            return convert(picture, self._output, self._spec)
+
+
+def _by_pair(times: Iterable[FrameTime]) -> Mapping[int, list[Fraction]]:
+    grouped: dict[int, list[Fraction]] = defaultdict(list)
+    for time in times:
+        grouped[time.pair].append(time.t)
+    return grouped

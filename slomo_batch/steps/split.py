@@ -1,0 +1,58 @@
+"""Split a video: its source is read once, its chunks' packets go to the work store, each chunk as soon as it stands.
+
+The copy lane copies packets without decoding; the decode lane decodes the source once and stores frames losslessly.
+"""
+
+from collections.abc import Collection, Iterator
+
+from slomo_batch.media.split import ChunkArchive, SourceSlice, SplitPart, split_copy, split_decode
+from slomo_batch.planning.identity import chunks_in_lane
+from slomo_batch.records import Chunk, Lane
+from slomo_batch.steps.bench import Bench
+from slomo_batch.steps.open import Pinned, read_index
+from slomo_batch.timeline.index import SourceTimeline, VideoIndex
+
+
+def split_video(
+    pinned: Pinned, lane: Lane, wanted: Collection[int], bench: Bench, *, sound: bool
+) -> Iterator[int]:
+    """Store the chunk objects of the `wanted` chunk numbers and, with `sound`, the source's sound packets.
+
+    Yields each chunk's number once its object stands in the work store.
+    """
+    plan = pinned.plan
+    chunks = {chunk.index: chunk for chunk in chunks_in_lane(plan.video_id, pinned.chunks, lane)}
+    index, timeline = read_index(pinned, bench)
+    slices = [_slice(chunks[number], pinned, index, timeline) for number in sorted(wanted)]
+    with bench.folder() as folder:
+        for part in _parts(pinned, lane, slices, index, bench, folder, sound=sound):
+            if isinstance(part, ChunkArchive):
+                chunk = chunks[part.index]
+                key = bench.layout.chunk(plan.video_id, lane, chunk.index, chunk.chunk_id)
+            else:
+                key = bench.layout.sound_source(plan.video_id)
+            bench.work.put_file(key, part.path)
+            part.path.unlink()
+            if isinstance(part, ChunkArchive):
+                yield part.index
+
+
+def _parts(pinned, lane, slices, index, bench, folder, *, sound) -> Iterator[SplitPart]:
+    request, facts = pinned.plan.request, pinned.plan.facts
+    reader = bench.reader(request.source)
+    if lane == "copy":
+        return split_copy(reader, request.source.uri, facts, index, slices, folder, sound=sound)
+    limit = request.settings.max_held_frames
+    return split_decode(
+        reader, request.source.uri, facts, index, slices, folder, sound=sound, max_held_frames=limit
+    )
+
+
+def _slice(chunk: Chunk, pinned: Pinned, index: VideoIndex, timeline: SourceTimeline) -> SourceSlice:
+    frames = chunk.source_frames(context=pinned.plan.resolved.context, num_frames=pinned.plan.facts.num_frames)
+    return SourceSlice(
+        index=chunk.index,
+        first_frame=frames.start,
+        pts=tuple(index.frame_pts[frames.start : frames.stop].tolist()),
+        ticks=tuple(timeline.ticks[frames.start : frames.stop].tolist()),
+    )

@@ -1,0 +1,44 @@
+"""Stopwatch: seconds by stage, for the record of a chunk."""
+
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from time import perf_counter
+from typing import Literal, TypeVar
+
+from slomo_batch.records import StageSeconds
+
+Stage = Literal["fetch", "decode", "judge", "color", "model", "hash", "encode", "upload"]
+T = TypeVar("T")
+
+
+class Stopwatch:
+    """Adds up wall-clock seconds by stage. Stages don't nest."""
+
+    def __init__(self) -> None:
+        self._began = perf_counter()
+        self._seconds: dict[Stage, float] = {}
+
+    @contextmanager
+    def stage(self, name: Stage) -> Iterator[None]:
+        """Count the time spent inside towards `name`."""
+        began = perf_counter()
+        try:
+            yield
+        finally:
+            self._seconds[name] = self._seconds.get(name, 0.0) + perf_counter() - began
+
+    def each(self, name: Stage, items: Iterable[T]) -> Iterator[T]:
+        """Pass the items on; the time taken to produce them counts towards `name`."""
+        iterator = iter(items)
+        while True:
+            with self.stage(name):
+                try:
+                    item = next(iterator)
+                except StopIteration:
+                    return
+            yield item
+
+    def seconds(self) -> StageSeconds:
+        """What was counted so far, and the total since the watch was made."""
+        rounded = {name: round(seconds, 4) for name, seconds in self._seconds.items()}
+        return StageSeconds(**rounded, total=round(perf_counter() - self._began, 4))
