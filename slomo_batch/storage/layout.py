@@ -1,0 +1,155 @@
+"""Layout: every key of the work store is spelled here and nowhere else.
+
+    jobs/<job>/job.json                                        pinned once
+               progress.json
+               epochs/000001.json          heartbeats/000001.json
+               ledger/000001-000001.parquet
+               receipts/<receipt>.json     failures/<receipt>.json
+               probes/<random>
+               videos/<video>/pin.json  index.npz  lane.json  choice.json  sound-commit.json
+                              chunks/<lane>/00000001-<chunk>.pkts       sound-source.pkts
+                              segments/<chunk>/<attempt>.<suffix>       sound/<attempt>.pkts
+                              commits/<chunk>.json
+
+One listing of `receipts` tells all that is published, one of a video's `commits` all its chunks that are made.
+Prefixes end in a slash. Nothing outside `root` is ever written or deleted.
+"""
+
+from dataclasses import dataclass
+
+from slomo_batch.records import Lane
+
+JOBS = "jobs/"
+"""Prefix of all jobs of a work store."""
+
+
+@dataclass(frozen=True, slots=True)
+class Layout:
+    """The keys of one job."""
+
+    name: str
+    """Of the job, without slashes."""
+
+    @property
+    def root(self) -> str:
+        """Prefix of everything of this job."""
+        return f"{JOBS}{self.name}/"
+
+    # ---- the job ---------------------------------------------------------------------------------------------------
+
+    @property
+    def job(self) -> str:
+        """What the job decided when it first ran."""
+        return f"{self.root}job.json"
+
+    @property
+    def progress(self) -> str:
+        """What `status` shows."""
+        return f"{self.root}progress.json"
+
+    @property
+    def epochs(self) -> str:
+        """Prefix of the epochs: one per driver that ever led the job."""
+        return f"{self.root}epochs/"
+
+    def epoch(self, number: int) -> str:
+        """Claim of one driver to lead the job from here on."""
+        return f"{self.epochs}{number:06d}.json"
+
+    def heartbeat(self, number: int) -> str:
+        """Sign of life of the driver of one epoch."""
+        return f"{self.root}heartbeats/{number:06d}.json"
+
+    @property
+    def ledger(self) -> str:
+        """Prefix of the ledger's parts."""
+        return f"{self.root}ledger/"
+
+    def ledger_part(self, epoch: int, number: int) -> str:
+        """One part of the ledger, as one driver wrote it."""
+        return f"{self.ledger}{epoch:06d}-{number:06d}.parquet"
+
+    @property
+    def receipts(self) -> str:
+        """Prefix of the receipts: what is published."""
+        return f"{self.root}receipts/"
+
+    def receipt(self, receipt_id: str) -> str:
+        """Proof that one video is published."""
+        return f"{self.receipts}{receipt_id}.json"
+
+    @property
+    def failures(self) -> str:
+        """Prefix of the failures: what waits for --retry-failed."""
+        return f"{self.root}failures/"
+
+    def failure(self, receipt_id: str) -> str:
+        """Why one video was given up."""
+        return f"{self.failures}{receipt_id}.json"
+
+    def probe(self, random: str) -> str:
+        """A key to try the store with; deleted after."""
+        return f"{self.root}probes/{random}"
+
+    # ---- one video -------------------------------------------------------------------------------------------------
+
+    @property
+    def videos(self) -> str:
+        """Prefix of all videos."""
+        return f"{self.root}videos/"
+
+    def video(self, video_id: str) -> str:
+        """Prefix of everything of one video."""
+        return f"{self.videos}{video_id}/"
+
+    def pin(self, video_id: str) -> str:
+        """The video's plan and chunks."""
+        return f"{self.video(video_id)}pin.json"
+
+    def index(self, video_id: str) -> str:
+        """The source's packet index."""
+        return f"{self.video(video_id)}index.npz"
+
+    def lane(self, video_id: str) -> str:
+        """The lane a video was moved to after its plan was pinned."""
+        return f"{self.video(video_id)}lane.json"
+
+    def chunks(self, video_id: str) -> str:
+        """Prefix of the chunk objects, of both lanes."""
+        return f"{self.video(video_id)}chunks/"
+
+    def chunk(self, video_id: str, lane: Lane, index: int, chunk_id: str) -> str:
+        """Source packets of one chunk."""
+        return f"{self.chunks(video_id)}{lane}/{index:08d}-{chunk_id}.pkts"
+
+    def sound_source(self, video_id: str) -> str:
+        """The source's sound packets."""
+        return f"{self.video(video_id)}sound-source.pkts"
+
+    def segments(self, video_id: str) -> str:
+        """Prefix of the encoded segments, of all attempts."""
+        return f"{self.video(video_id)}segments/"
+
+    def segment(self, video_id: str, chunk_id: str, attempt: str, suffix: str) -> str:
+        """One attempt's encoded chunk; `suffix` begins with a dot. No other attempt writes here."""
+        return f"{self.segments(video_id)}{chunk_id}/{attempt}{suffix}"
+
+    def commits(self, video_id: str) -> str:
+        """Prefix of the commit records."""
+        return f"{self.video(video_id)}commits/"
+
+    def commit(self, video_id: str, chunk_id: str) -> str:
+        """The record that makes one attempt's segment the chunk's."""
+        return f"{self.commits(video_id)}{chunk_id}.json"
+
+    def sound(self, video_id: str, attempt: str) -> str:
+        """One attempt at the output's sound. No other attempt writes here."""
+        return f"{self.video(video_id)}sound/{attempt}.pkts"
+
+    def sound_commit(self, video_id: str) -> str:
+        """The record that makes one attempt's sound the video's."""
+        return f"{self.video(video_id)}sound-commit.json"
+
+    def choice(self, video_id: str) -> str:
+        """The segments that the output is stitched from."""
+        return f"{self.video(video_id)}choice.json"
