@@ -1,0 +1,1 @@
+"""What is done and in which order, decided purely: no files, no clocks, no chance but what is passed in."""

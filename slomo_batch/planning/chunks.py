@@ -1,0 +1,56 @@
+"""Chunks: every source pair and every output frame of a video belongs to exactly one.
+
+A pair is the smallest thing that is made in one place, so a flow is never computed twice; a chunk is a run of pairs
+with the output frames that fall into them.
+"""
+
+from collections.abc import Callable, Iterator
+from itertools import pairwise
+
+from slomo_batch.records import Chunk
+from slomo_batch.timeline.index import Int64s
+
+Identify = Callable[[int, int, int, int], str]
+"""The id of a chunk by its first_pair, end_pair, first_frame and end_frame."""
+
+
+def partition(first_frames: Int64s, *, pairs_per_chunk: int, identify: Identify) -> tuple[Chunk, ...]:
+    """Cut a video every `pairs_per_chunk` source pairs.
+
+    `first_frames` is `OutputGrid.first_frames`: pair i owns output frames [first_frames[i], first_frames[i + 1]). Where
+    the output has fewer frames than the source, a run that would own no output frame joins the chunk before it; the
+    first run always owns output frame 0.
+
+    Raises:
+        ValueError: the chunk size is less than one pair.
+    """
+    if pairs_per_chunk < 1:
+        raise ValueError(f"a chunk has at least one pair, got {pairs_per_chunk}")
+    borders = [*_borders(first_frames, pairs_per_chunk), len(first_frames) - 1]
+    return tuple(_chunk(index, *span, first_frames, identify) for index, span in enumerate(pairwise(borders)))
+
+
+def frames_of(chunk: Chunk) -> range:
+    """The output frames that the chunk owns."""
+    return range(chunk.first_frame, chunk.end_frame)
+
+
+def _borders(first_frames: Int64s, pairs_per_chunk: int) -> Iterator[int]:
+    """Where chunks begin: the runs that own an output frame."""
+    num_pairs = len(first_frames) - 1
+    for first_pair in range(0, num_pairs, pairs_per_chunk):
+        end_pair = min(first_pair + pairs_per_chunk, num_pairs)
+        if first_frames[first_pair] < first_frames[end_pair]:
+            yield first_pair
+
+
+def _chunk(index: int, first_pair: int, end_pair: int, first_frames: Int64s, identify: Identify) -> Chunk:
+    first_frame, end_frame = int(first_frames[first_pair]), int(first_frames[end_pair])
+    return Chunk(
+        chunk_id=identify(first_pair, end_pair, first_frame, end_frame),
+        index=index,
+        first_pair=first_pair,
+        end_pair=end_pair,
+        first_frame=first_frame,
+        end_frame=end_frame,
+    )

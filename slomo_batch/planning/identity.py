@@ -1,0 +1,72 @@
+"""Ids from content, never from the machines of the day: equal work has equal ids on every machine and in every run.
+
+    video_id    the source, every setting and every pin that decides what is made of it
+    chunk_id    a part of the video: its lane and its source pairs
+    receipt_id  what a person asked for: the source, the settings, the weights' name, the output
+
+What is committed under a video id may be used again whenever the id is equal. A receipt id knows neither the code's
+revision nor the pins, so that an upgrade never makes a published output look unmade.
+"""
+
+from dataclasses import replace
+
+from slomo_batch.documents import digest
+from slomo_batch.planning.resolving import JobPin
+from slomo_batch.records import Chunk, Interpolate, Lane, Settings, VideoRequest
+
+
+def video_id(request: VideoRequest, pin: JobPin) -> str:
+    """Name everything that is made of one video on its way to one output.
+
+    The chunk size is part of it although it changes no pixel: segments of two partitions cannot be joined. So are the
+    output, whose container decides how the sound is coded, and the limit of held frames: the plan that is pinned under
+    this id carries both. What becomes of an output that stands already (`exists`) is not.
+    """
+    return digest(
+        "video",
+        str(pin.pixel_revision),
+        request.source,
+        request.output_uri,
+        _settings_as_made(request.settings, pin),
+        str(pin.threads),
+        str(pin.nvenc_works),
+    )
+
+
+def chunk_id(video_id: str, lane: Lane, first_pair: int, end_pair: int) -> str:
+    """Name source pairs [first_pair, end_pair) of a video, read in `lane`."""
+    return digest("chunk", video_id, lane, str(first_pair), str(end_pair))
+
+
+def chunks_in_lane(video_id: str, chunks: tuple[Chunk, ...], lane: Lane) -> tuple[Chunk, ...]:
+    """The same chunks, named for `lane`: what was made of copied packets is never taken for what was decoded once."""
+    return tuple(
+        replace(chunk, chunk_id=chunk_id(video_id, lane, chunk.first_pair, chunk.end_pair)) for chunk in chunks
+    )
+
+
+def receipt_id(request: VideoRequest, weights_name: str) -> str:
+    """Name what was asked for; `exists: skip` leaves alone what was published under the same name.
+
+    `weights_name` is the shipped versioned name or URI that the settings' weights resolved to. How the work is cut
+    into chunks changes nothing of the output, and is not part of it.
+    """
+    settings = request.settings
+    interpolate = replace(settings.interpolate, weights=_used(weights_name, settings.interpolate))
+    asked = replace(settings, interpolate=interpolate, pairs_per_chunk="auto")
+    return digest("receipt", request.source, request.output_uri, asked)
+
+
+def _settings_as_made(settings: Settings, pin: JobPin) -> Settings:
+    """The settings with the pinned precision, and with the weights' name and hash in place of their spelling."""
+    interpolate = settings.interpolate
+    weights = ""
+    if interpolate.method == "superslomo":
+        pinned = pin.weights[interpolate.weights]
+        weights = f"{pinned.name} {pinned.sha256}"
+    precision = pin.precision if interpolate.precision == "auto" else interpolate.precision
+    return replace(settings, interpolate=replace(interpolate, weights=weights, precision=precision))
+
+
+def _used(weights_name: str, interpolate: Interpolate) -> str:
+    return weights_name if interpolate.method == "superslomo" else ""
