@@ -1,23 +1,23 @@
 """Interpolate a chunk: its object in, a verified and committed segment out. The first of several attempts wins."""
 
-import hashlib
 from collections import Counter
 from collections.abc import Iterator
+from dataclasses import dataclass
+from fractions import Fraction
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
 from slomo_batch.media.archive import ArchiveReader
 from slomo_batch.media.decode import decode_chunk
-from slomo_batch.media.encode import SEGMENT_SUFFIX, SegmentEncoder, SegmentFacts, verify_segment
+from slomo_batch.media.encode import SegmentEncoder, SegmentFacts, segment_suffix, verify_segment
 from slomo_batch.media.frames import planar_name
-from slomo_batch.planning.chunks import frames_of
-from slomo_batch.records import ChunkDone, ChunkTask, FrameCounts
-from slomo_batch.steps.bench import Bench
+from slomo_batch.records import Chunk, ChunkDone, ChunkTask, FrameCounts, VideoPlan
+from slomo_batch.steps.bench import Bench, file_sha256
 from slomo_batch.steps.commit import commit, committed
 from slomo_batch.steps.making import FrameMaker, SourceWindow
 from slomo_batch.steps.stopwatch import Stopwatch
+from slomo_batch.timeline.retiming import FrameTime
 
 
 def interpolate_chunk(task: ChunkTask, bench: Bench) -> ChunkDone:
@@ -43,17 +43,18 @@ def interpolate_chunk(task: ChunkTask, bench: Bench) -> ChunkDone:
 
 def _make(task: ChunkTask, bench: Bench, folder: Path) -> ChunkDone:
     plan, chunk, watch = task.plan, task.chunk, Stopwatch()
-    packets, segment = folder / "chunk.pkts", folder / f"segment{SEGMENT_SUFFIX}"
+    suffix = segment_suffix(plan.resolved.encoder)
+    packets, segment = folder / "chunk.packets", folder / f"segment{suffix}"
     with watch.stage("fetch"):
-        object_key = bench.layout.chunk(plan.video_id, task.lane, chunk.index, chunk.chunk_id)
-        bench.work.get_file(object_key, packets)
+        bench.work.get_file(bench.layout.chunk(plan.video_id, task.lane, chunk.index, chunk.chunk_id), packets)
     with packets.open("rb") as file:
         made = _encode(task, ArchiveReader(file), segment, bench, watch)
-    key = bench.layout.segment(plan.video_id, chunk.chunk_id, task.attempt, SEGMENT_SUFFIX)
     with watch.stage("encode"):
-        verify_segment(segment, made.facts, made.hashes, plan.resolved.encoder)
-    sha256 = file_sha256(segment)
+        lossless = plan.resolved.encoder == "ffv1"
+        verify_segment(segment, facts=made.facts, source_hashes=made.hashes if lossless else None)
+    key = bench.layout.segment(plan.video_id, chunk.chunk_id, task.attempt, suffix)
     with watch.stage("upload"):
+        sha256 = file_sha256(segment)
         bench.work.put_file(key, segment)
     return ChunkDone(
         video_id=plan.video_id,
@@ -66,10 +67,69 @@ def _make(task: ChunkTask, bench: Bench, folder: Path) -> ChunkDone:
         extradata_sha256=made.facts.extradata_sha256,
         num_frames=made.facts.num_frames,
         max_reorder=made.facts.max_reorder,
-        frame_hashes=tuple(made.hashes),
-        first_border_hash=made.borders.get(chunk.first_pair, ""),
-        last_border_hash=made.borders.get(chunk.end_pair, ""),
+        frame_hashes=made.hashes,
+        first_border_hash=made.border_hashes.get(chunk.first_pair, ""),
+        last_border_hash=made.border_hashes.get(chunk.end_pair, ""),
         counts=made.counts,
         machine=bench.machine(plan.resolved),
         seconds=watch.seconds(),
+    )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Made:
+    facts: SegmentFacts
+    hashes: tuple[str, ...]
+    border_hashes: dict[int, str]
+    counts: FrameCounts
+
+
+def _encode(task: ChunkTask, archive: ArchiveReader, segment: Path, bench: Bench, watch: Stopwatch) -> _Made:
+    """Decode the chunk, make its output frames and encode them, one pair at a time."""
+    plan, chunk = task.plan, task.chunk
+    pictures = watch.each("decode", decode_chunk(archive))
+    window = SourceWindow(
+        pictures,
+        first=archive.note["first_frame"],
+        context=plan.resolved.context,
+        watched=(chunk.first_pair, chunk.end_pair),
+    )
+    maker = FrameMaker(plan, planar_name(plan.facts.pixel_format), bench.interpolator(plan), watch)
+    hashes: list[str] = []
+    kinds: Counter[str] = Counter()
+    with _encoder(plan, segment) as encoder:
+        for frame in maker.frames(window, chunk, _times(plan, chunk, archive)):
+            with watch.stage("hash"):
+                hashes.append(frame.picture.hash())
+            with watch.stage("encode"):
+                encoder.add(frame.picture)
+            kinds[frame.kind] += 1
+        with watch.stage("encode"):
+            facts = encoder.finish()
+    held = sum(chunk.first_pair <= number < chunk.end_pair for number in archive.note["held"])
+    return _Made(
+        facts=facts,
+        hashes=tuple(hashes),
+        border_hashes=window.hashes,
+        counts=FrameCounts(**kinds, held_damaged=held),
+    )
+
+
+def _times(plan: VideoPlan, chunk: Chunk, archive: ArchiveReader) -> Iterator[FrameTime]:
+    ticks = np.array(archive.note["ticks"], dtype=np.int64)
+    frames = range(chunk.first_frame, chunk.end_frame)
+    return plan.grid.frame_times(ticks, plan.tick_s, archive.note["first_frame"], frames)
+
+
+def _encoder(plan: VideoPlan, segment: Path) -> SegmentEncoder:
+    return SegmentEncoder(
+        segment,
+        encoder=plan.resolved.encoder,
+        options=plan.resolved.encoder_options,
+        pixel_format=plan.resolved.pixel_format,
+        width=plan.facts.width,
+        height=plan.facts.height,
+        rate=Fraction(plan.grid.rate),
+        color=plan.facts.color,
+        sample_aspect_ratio=plan.facts.sample_aspect_ratio,
     )

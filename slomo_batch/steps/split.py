@@ -3,7 +3,8 @@
 The copy lane copies packets without decoding; the decode lane decodes the source once and stores frames losslessly.
 """
 
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterator, Sequence
+from pathlib import Path
 
 from slomo_batch.media.split import ChunkArchive, SourceSlice, SplitPart, split_copy, split_decode
 from slomo_batch.planning.identity import chunks_in_lane
@@ -37,15 +38,22 @@ def split_video(
                 yield part.index
 
 
-def _parts(pinned, lane, slices, index, bench, folder, *, sound) -> Iterator[SplitPart]:
+def _parts(
+    pinned: Pinned,
+    lane: Lane,
+    slices: Sequence[SourceSlice],
+    index: VideoIndex,
+    bench: Bench,
+    folder: Path,
+    *,
+    sound: bool,
+) -> Iterator[SplitPart]:
     request, facts = pinned.plan.request, pinned.plan.facts
     reader = bench.reader(request.source)
     if lane == "copy":
         return split_copy(reader, request.source.uri, facts, index, slices, folder, sound=sound)
     limit = request.settings.max_held_frames
-    return split_decode(
-        reader, request.source.uri, facts, index, slices, folder, sound=sound, max_held_frames=limit
-    )
+    return split_decode(reader, request.source.uri, facts, index, slices, folder, sound=sound, max_held_frames=limit)
 
 
 def _slice(chunk: Chunk, pinned: Pinned, index: VideoIndex, timeline: SourceTimeline) -> SourceSlice:

@@ -2,6 +2,7 @@
 
     jobs/<job>/job.json                                        pinned once
                progress.json
+               weights/<spelling>.json     weights/<sha256>.safetensors
                epochs/000001.json          heartbeats/000001.json
                ledger/000001-000001.parquet
                receipts/<receipt>.json     failures/<receipt>.json
@@ -41,6 +42,14 @@ class Layout:
     def job(self) -> str:
         """What the job decided when it first ran."""
         return f"{self.root}job.json"
+
+    def weights_pin(self, spelling_digest: str) -> str:
+        """What one spelling of `interpolate.weights` stands for in this job."""
+        return f"{self.root}weights/{spelling_digest}.json"
+
+    def weights(self, sha256: str) -> str:
+        """The weights themselves, by their hash, for workers that cannot reach where they came from."""
+        return f"{self.root}weights/{sha256}.safetensors"
 
     @property
     def progress(self) -> str:
@@ -142,9 +151,13 @@ class Layout:
         """The record that makes one attempt's segment the chunk's."""
         return f"{self.commits(video_id)}{chunk_id}.json"
 
+    def sounds(self, video_id: str) -> str:
+        """Prefix of the output's sound, of all attempts."""
+        return f"{self.video(video_id)}sound/"
+
     def sound(self, video_id: str, attempt: str) -> str:
         """One attempt at the output's sound. No other attempt writes here."""
-        return f"{self.video(video_id)}sound/{attempt}.pkts"
+        return f"{self.sounds(video_id)}{attempt}.pkts"
 
     def sound_commit(self, video_id: str) -> str:
         """The record that makes one attempt's sound the video's."""

@@ -1,0 +1,61 @@
+"""Make a video's sound: the source's sound packets in, one committed archive of the output's tracks out.
+
+Sound is made whole, never by chunks: a cut in a compressed track is a gap.
+"""
+
+from pathlib import Path, PurePosixPath
+from uuid import uuid4
+
+from slomo_batch.media.sound import SoundNotes, make_sound
+from slomo_batch.records import SoundDone
+from slomo_batch.steps.bench import Bench, file_sha256
+from slomo_batch.steps.commit import commit, committed
+from slomo_batch.steps.open import Pinned, read_index
+
+
+def wants_sound(pinned: Pinned) -> bool:
+    """True where the output has sound."""
+    return bool(pinned.plan.facts.audio) and pinned.plan.resolved.audio != "drop"
+
+
+def make_video_sound(pinned: Pinned, bench: Bench) -> SoundDone:
+    """Keep, stretch or resample the sound of one video and commit it, or find it made."""
+    video_id = pinned.plan.video_id
+    commit_key = bench.layout.sound_commit(video_id)
+    found = committed(bench.work, commit_key, SoundDone)
+    if found is not None:
+        return found
+    key = bench.layout.sound(video_id, uuid4().hex)
+    with bench.folder() as folder:
+        source, tracks = folder / "source.packets", folder / "sound.packets"
+        bench.work.get_file(bench.layout.sound_source(video_id), source)
+        made = _make(pinned, bench, source, tracks)
+        bench.work.put_file(key, tracks)
+        done = SoundDone(
+            video_id=video_id,
+            key=key,
+            size_bytes=tracks.stat().st_size,
+            sha256=file_sha256(tracks),
+            num_tracks=made.num_tracks,
+            notes=made.notes,
+        )
+    winner = commit(bench.work, commit_key, done)
+    if winner.key != key:
+        bench.work.delete([key])
+    return winner
+
+
+def _make(pinned: Pinned, bench: Bench, source: Path, tracks: Path) -> SoundNotes:
+    plan = pinned.plan
+    index, _ = read_index(pinned, bench)
+    if plan.resolved.audio == "drop":
+        raise ValueError("a dropped sound is never made")
+    return make_sound(
+        source,
+        tracks,
+        mode=plan.resolved.audio,
+        slowdown=plan.grid.slowdown,
+        duration_s=plan.grid.num_frames / plan.grid.rate,
+        container=PurePosixPath(plan.request.output_uri).suffix,
+        zero_s=int(index.frame_pts[0]) * index.time_base,
+    )

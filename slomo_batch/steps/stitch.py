@@ -1,0 +1,214 @@
+"""Stitch a video: choose its segments, join them, verify the file, publish it, write the receipt, tidy up.
+
+The output is a pure function of the choice, and appears under its final name complete and verified, or not at all.
+"""
+
+import hashlib
+import shutil
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, fields
+from itertools import accumulate, pairwise
+from pathlib import Path, PurePosixPath
+
+from slomo_batch.errors import BorderMismatch, ObjectMissing, OutputInvalid, SegmentInvalid
+from slomo_batch.media.concat import StitchSpec, stitch
+from slomo_batch.media.encode import SegmentFacts, segment_suffix
+from slomo_batch.media.inspect import verify_output
+from slomo_batch.planning.identity import chunks_in_lane, receipt_id
+from slomo_batch.records import ChunkDone, FrameCounts, Lane, Published, SoundDone, VideoPlan
+from slomo_batch.steps.bench import Bench, file_sha256
+from slomo_batch.steps.commit import commit, committed
+from slomo_batch.steps.open import Pinned
+from slomo_batch.steps.sound import wants_sound
+
+DISK_FACTOR = 2.2
+"""Local disk that a stitch takes, over the size of its output: the file, and its copy with the index in front."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Choice:
+    """The segments and the sound that make the output; pinned before the first stitch, obeyed by every later one."""
+
+    segment_keys: tuple[str, ...]
+    sound_key: str
+    """Empty where the output has no sound."""
+
+
+def stitch_video(pinned: Pinned, lane: Lane, bench: Bench) -> Published:
+    """Join, verify and publish one video whose chunks and sound are all committed, or find it published.
+
+    Raises:
+        BorderMismatch: two neighbouring chunks decoded their shared frame differently.
+        OutputInvalid: the joined file is not what the plan says.
+        SegmentInvalid: a segment is not the one that was committed; its commit is withdrawn.
+    """
+    plan = pinned.plan
+    receipt_key = bench.layout.receipt(receipt_id(plan.request, plan.resolved.weights_name))
+    published = committed(bench.work, receipt_key, Published)
+    if published is None:
+        segments = _committed_segments(pinned, lane, bench)
+        sound = _committed_sound(pinned, bench)
+        check_borders(segments, plan.request.source.uri)
+        with bench.folder() as folder:
+            published = commit(bench.work, receipt_key, _publish(pinned, segments, sound, bench, folder))
+    tidy(plan.video_id, bench)
+    return published
+
+
+def tidy(video_id: str, bench: Bench) -> None:
+    """Delete the chunk objects and segments of a published video; its commits stay."""
+    layout = bench.layout
+    for prefix in (layout.chunks(video_id), layout.segments(video_id), layout.sounds(video_id)):
+        bench.work.delete([found.key for found in bench.work.list(prefix)])
+
+
+def _committed_segments(pinned: Pinned, lane: Lane, bench: Bench) -> list[ChunkDone]:
+    video_id = pinned.plan.video_id
+    found = []
+    for chunk in chunks_in_lane(video_id, pinned.chunks, lane):
+        done = committed(bench.work, bench.layout.commit(video_id, chunk.chunk_id), ChunkDone)
+        if done is None:
+            raise SegmentInvalid("a chunk is not committed", where=f"chunk {chunk.index} of {video_id}")
+        found.append(done)
+    return found
+
+
+def _committed_sound(pinned: Pinned, bench: Bench) -> SoundDone | None:
+    if not wants_sound(pinned):
+        return None
+    done = committed(bench.work, bench.layout.sound_commit(pinned.plan.video_id), SoundDone)
+    if done is None:
+        raise SegmentInvalid("the sound is not committed", where=pinned.plan.video_id)
+    return done
+
+
+def check_borders(segments: Sequence[ChunkDone], source_uri: str) -> None:
+    """Both neighbours of a border must have decoded its frame alike.
+
+    Raises:
+        BorderMismatch: they have not.
+    """
+    for left, right in pairwise(segments):
+        if left.last_border_hash != right.first_border_hash:
+            raise BorderMismatch(
+                f"chunks {left.index} and {right.index} decoded their shared frame differently",
+                where=source_uri,
+                expected=left.last_border_hash,
+                got=right.first_border_hash,
+            )
+
+
+def _publish(
+    pinned: Pinned, segments: Sequence[ChunkDone], sound: SoundDone | None, bench: Bench, folder: Path
+) -> Published:
+    plan = pinned.plan
+    choice = Choice(segment_keys=tuple(done.segment_key for done in segments), sound_key=sound.key if sound else "")
+    if commit(bench.work, bench.layout.choice(plan.video_id), choice) != choice:
+        raise SegmentInvalid("another choice of segments was pinned before", where=plan.video_id)
+    _check_disk(segments, sound, folder)
+    out = _join(plan, segments, sound, bench, folder)
+    store, key = bench.locate(plan.request.output_uri)
+    store.put_file(key, out)
+    size_bytes = out.stat().st_size
+    if store.head(key).size_bytes != size_bytes:
+        raise OutputInvalid("the published file has another size", where=plan.request.output_uri)
+    return Published(
+        video_id=plan.video_id,
+        source=plan.request.source,
+        output_uri=plan.request.output_uri,
+        size_bytes=size_bytes,
+        sha256=file_sha256(out),
+        num_frames=plan.grid.num_frames,
+        duration_s=plan.grid.num_frames / plan.grid.rate,
+        counts=_total(segments),
+        frames_sha256=_frames_sha256(segments),
+        weights_name=plan.resolved.weights_name,
+        machines=tuple(dict.fromkeys(done.machine for done in segments)),
+        notes=(*pinned.notes, *(sound.notes if sound else ()), *_held_notes(_total(segments))),
+    )
+
+
+def _join(
+    plan: VideoPlan, segments: Sequence[ChunkDone], sound: SoundDone | None, bench: Bench, folder: Path
+) -> Path:
+    out = folder / f"output{PurePosixPath(plan.request.output_uri).suffix}"
+    spec = StitchSpec(
+        rate=plan.grid.rate,
+        num_frames=plan.grid.num_frames,
+        width=plan.facts.width,
+        height=plan.facts.height,
+        encoder=plan.resolved.encoder,
+        color=plan.facts.color,
+        sample_aspect_ratio=plan.facts.sample_aspect_ratio,
+        rotation_deg=plan.facts.rotation_deg,
+        segments=tuple(
+            SegmentFacts(
+                num_frames=done.num_frames, extradata_sha256=done.extradata_sha256, max_reorder=done.max_reorder
+            )
+            for done in segments
+        ),
+    )
+    tracks = _fetch_sound(sound, bench, folder) if sound else None
+    stitch(spec, _fetched(plan, segments, bench, folder), tracks, out)
+    borders = list(accumulate(done.num_frames for done in segments))[:-1]
+    verify_output(out, spec, borders=borders, num_sound_tracks=sound.num_tracks if sound else 0)
+    return out
+
+
+def _fetched(plan: VideoPlan, segments: Sequence[ChunkDone], bench: Bench, folder: Path) -> Iterator[Path]:
+    """The segments as local files, one at a time, each proven to be the one that was committed."""
+    for done in segments:
+        path = folder / f"segment-{done.index}{segment_suffix(plan.resolved.encoder)}"
+        try:
+            bench.work.get_file(done.segment_key, path)
+            intact = file_sha256(path) == done.sha256
+        except ObjectMissing:
+            intact = False
+        if not intact:
+            bench.work.delete([bench.layout.commit(plan.video_id, done.chunk_id), bench.layout.choice(plan.video_id)])
+            raise SegmentInvalid(
+                "a committed segment is gone or changed in the work store",
+                where=bench.work.uri(done.segment_key),
+                remedy="Run the job again: the chunk is made anew.",
+            )
+        yield path
+        path.unlink()
+
+
+def _fetch_sound(sound: SoundDone, bench: Bench, folder: Path) -> Path:
+    path = folder / "sound.packets"
+    bench.work.get_file(sound.key, path)
+    return path
+
+
+def _check_disk(segments: Sequence[ChunkDone], sound: SoundDone | None, folder: Path) -> None:
+    output_bytes = sum(done.size_bytes for done in segments) + (sound.size_bytes if sound else 0)
+    needed, free = int(DISK_FACTOR * output_bytes), shutil.disk_usage(folder).free
+    if free < needed:
+        raise OutputInvalid(
+            "too little local disk to join the segments",
+            where=str(folder),
+            expected=f"{needed:,} bytes free",
+            got=f"{free:,}",
+            remedy="Free some, or set TMPDIR to a larger disk; then run again with --retry-failed.",
+        )
+
+
+def _total(segments: Sequence[ChunkDone]) -> FrameCounts:
+    return FrameCounts(
+        **{field.name: sum(getattr(done.counts, field.name) for done in segments) for field in fields(FrameCounts)}
+    )
+
+
+def _held_notes(counts: FrameCounts) -> tuple[str, ...]:
+    if not counts.held_damaged:
+        return ()
+    return (f"{counts.held_damaged} source frames could not be decoded and were held from a neighbour",)
+
+
+def _frames_sha256(segments: Sequence[ChunkDone]) -> str:
+    whole = hashlib.sha256()
+    for done in segments:
+        for frame_hash in done.frame_hashes:
+            whole.update(bytes.fromhex(frame_hash))
+    return whole.hexdigest()
