@@ -1,0 +1,290 @@
+"""The ledger: what happened, row by row, in Parquet parts that the driver alone writes.
+
+A row is one of three kinds:
+
+    chunk     a committed segment
+    video     a published output
+    failure   an attempt at a chunk that made nothing, or, without a `chunk`, a video given up
+
+Rows are gathered and stored as numbered parts of a driver's epoch; a failure is stored at once, before anything is
+tried again. A part whose storing failed is stored again under its number with whatever came since, so a part is only
+ever replaced by itself and more. `epoch` and `row` name a row: where parts and their compaction stand side by side,
+reading counts each row once.
+
+The ledger tells; commits and receipts decide. Nothing is lost but history when it is gone.
+"""
+
+import io
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import fields
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+from numpy.typing import NDArray
+
+from slomo_batch.errors import StoreUnusable
+from slomo_batch.records import (
+    ChunkDone,
+    ChunkFailed,
+    FrameCounts,
+    Machine,
+    Published,
+    StageSeconds,
+    VideoFailed,
+)
+
+ROWS_PER_PART = 50_000
+"""A part is due when it holds this many rows,"""
+SECONDS_PER_PART = 60.0
+"""or when its first row has waited this long."""
+VERSION = b"1"
+_VERSION_KEY = b"slomo_batch.ledger"
+
+
+def _field(name: str, kind: pa.DataType, meaning: str, *, nullable: bool = True) -> pa.Field:
+    return pa.field(name, kind, nullable=nullable, metadata={"meaning": meaning})
+
+
+_FRAME_KINDS = tuple(field.name for field in fields(FrameCounts))
+_STAGES = tuple(field.name for field in fields(StageSeconds))
+
+SCHEMA: pa.Schema = pa.schema(
+    [
+        _field("kind", pa.string(), "chunk, video or failure", nullable=False),
+        _field("epoch", pa.int64(), "number of the driver that wrote the row", nullable=False),
+        _field("row", pa.int64(), "number of the row within its epoch, from 0", nullable=False),
+        _field("time_utc", pa.timestamp("us", tz="UTC"), "when the driver learnt of it", nullable=False),
+        _field("job", pa.string(), "name of the job", nullable=False),
+        _field("video_id", pa.string(), "empty where a video failed before it was planned"),
+        _field("source_uri", pa.string(), "the source video"),
+        _field("output_uri", pa.string(), "the output; of videos only"),
+        _field("chunk", pa.int64(), "place among the video's chunks, from 0; empty for a whole video"),
+        _field("chunk_id", pa.string(), "id of the chunk"),
+        _field("attempt", pa.string(), "id of the attempt at the chunk"),
+        _field("frames", pa.int64(), "output frames"),
+        *(_field(f"frames_{name}", pa.int64(), f"of them: {name}, as in records.FrameCounts") for name in _FRAME_KINDS),
+        _field("size_bytes", pa.int64(), "of the segment or the output"),
+        _field("duration_s", pa.float64(), "how long the output plays"),
+        *(_field(f"seconds_{name}", pa.float64(), f"spent in {name}, as in records.StageSeconds") for name in _STAGES),
+        _field("host", pa.string(), "machine; for a video its machines, separated by '; '"),
+        _field("device", pa.string(), "device model; for a video all of them"),
+        _field("builds", pa.string(), "versions of the libraries that make pixels; for a video all of them"),
+        _field("numeric_classes", pa.int64(), "distinct pairs of device and builds; above 1 made frames may differ"),
+        _field("sha256", pa.string(), "of the segment or the output"),
+        _field("frames_sha256", pa.string(), "over the hashes of a video's output frames before encoding"),
+        _field("weights", pa.string(), "name of the weights a video was made with"),
+        _field("error", pa.string(), "class of the error, of failures"),
+        _field("reason", pa.string(), "its message, for a person"),
+        _field("retryable", pa.bool_(), "whether another attempt at the chunk may succeed"),
+        _field("notes", pa.list_(pa.string()), "what the output could not carry, or how it differs from the source"),
+    ],
+    metadata={_VERSION_KEY: VERSION},
+)
+"""The columns of every part, each with its meaning in the field's metadata."""
+
+
+# ---- writing ---------------------------------------------------------------------------------------------------------
+
+
+class LedgerWriter:
+    """Gathers the rows of one driver and stores them in parts.
+
+    `put` stores the bytes of a part under its number, from 0, replacing what stands there; `clock` tells seconds since
+    1970. Whatever `put` raises is raised on; the rows stay for the next try.
+    """
+
+    def __init__(self, put: Callable[[int, bytes], None], clock: Callable[[], float], *, job: str, epoch: int) -> None:
+        self._put = put
+        self._clock = clock
+        self._job = job
+        self._epoch = epoch
+        self._rows: list[dict[str, Any]] = []
+        self._num_rows = 0
+        self._part = 0
+        self._oldest_s = 0.0
+
+    def chunk(self, done: ChunkDone, source_uri: str) -> None:
+        """A segment was committed."""
+        self._add(
+            "chunk",
+            video_id=done.video_id,
+            source_uri=source_uri,
+            chunk=done.index,
+            chunk_id=done.chunk_id,
+            attempt=done.attempt,
+            frames=done.num_frames,
+            size_bytes=done.size_bytes,
+            sha256=done.sha256,
+            **_counts(done.counts),
+            **{f"seconds_{name}": getattr(done.seconds, name) for name in _STAGES},
+            **_machines((done.machine,)),
+        )
+
+    def published(self, video: Published) -> None:
+        """An output stands under its final name."""
+        self._add(
+            "video",
+            video_id=video.video_id,
+            source_uri=video.source.uri,
+            output_uri=video.output_uri,
+            frames=video.num_frames,
+            size_bytes=video.size_bytes,
+            duration_s=float(video.duration_s),
+            sha256=video.sha256,
+            frames_sha256=video.frames_sha256,
+            weights=video.weights_name,
+            notes=list(video.notes),
+            **_counts(video.counts),
+            **_machines(video.machines),
+        )
+
+    def failed(self, video: VideoFailed) -> None:
+        """A video was given up; stored before this returns."""
+        self._add(
+            "failure",
+            source_uri=video.source_uri,
+            output_uri=video.output_uri,
+            error=video.error,
+            reason=video.reason,
+        )
+        self.flush()
+
+    def chunk_failed(self, failed: ChunkFailed, source_uri: str = "") -> None:
+        """An attempt at a chunk made nothing; stored before this returns."""
+        self._add(
+            "failure",
+            video_id=failed.video_id,
+            source_uri=source_uri or None,
+            chunk=failed.index,
+            chunk_id=failed.chunk_id,
+            attempt=failed.attempt,
+            error=failed.error,
+            reason=failed.reason,
+            retryable=failed.retryable,
+        )
+        self.flush()
+
+    def due(self) -> bool:
+        """Whether the gathered rows should be stored now: there are many, or the first has waited long."""
+        if not self._rows:
+            return False
+        waited_s = self._clock() - self._oldest_s
+        return len(self._rows) >= ROWS_PER_PART or not 0 <= waited_s < SECONDS_PER_PART
+
+    def flush(self) -> None:
+        """Store the gathered rows, if there are any, as the next part."""
+        if not self._rows:
+            return
+        self._put(self._part, _part(pa.Table.from_pylist(self._rows, schema=SCHEMA)))
+        self._part += 1
+        self._rows = []
+
+    def _add(self, kind: str, **cells: Any) -> None:
+        now_s = self._clock()
+        if not self._rows:
+            self._oldest_s = now_s
+        self._rows.append(
+            {
+                "kind": kind,
+                "epoch": self._epoch,
+                "row": self._num_rows,
+                "time_utc": round(now_s * 1_000_000),
+                "job": self._job,
+                **cells,
+            }
+        )
+        self._num_rows += 1
+        if self.due():
+            self.flush()
+
+
+def _counts(counts: FrameCounts) -> Mapping[str, int]:
+    return {f"frames_{name}": getattr(counts, name) for name in _FRAME_KINDS}
+
+
+def _machines(machines: Iterable[Machine]) -> Mapping[str, str | int]:
+    known = tuple(machines)
+    return {
+        "host": _distinct(machine.host for machine in known),
+        "device": _distinct(machine.device for machine in known),
+        "builds": _distinct(machine.builds for machine in known),
+        "numeric_classes": len({(machine.device, machine.builds) for machine in known}),
+    }
+
+
+def _distinct(names: Iterable[str]) -> str:
+    return "; ".join(dict.fromkeys(names))
+
+
+def _part(table: pa.Table) -> bytes:
+    data = io.BytesIO()
+    pq.write_table(table, data, compression="zstd")
+    return data.getvalue()
+
+
+# ---- reading ---------------------------------------------------------------------------------------------------------
+
+
+def read_ledger(parts: Iterable[bytes]) -> pa.Table:
+    """All rows of these parts, each once, in the order in which they happened.
+
+    Raises:
+        StoreUnusable: a part is damaged or of another version.
+    """
+    whole = pa.concat_tables([SCHEMA.empty_table(), *_each_row_once(parts)])
+    return whole.sort_by([("epoch", "ascending"), ("row", "ascending")])
+
+
+def compact(parts: Iterable[bytes]) -> bytes:
+    """One part that holds all rows of these, each once. Little more than one full part is held at a time.
+
+    Raises:
+        StoreUnusable: a part is damaged or of another version.
+    """
+    data = io.BytesIO()
+    with pq.ParquetWriter(data, SCHEMA, compression="zstd") as writer:
+        for table in _joined(_each_row_once(parts)):
+            writer.write_table(table)
+    return data.getvalue()
+
+
+def _joined(tables: Iterable[pa.Table]) -> Iterator[pa.Table]:
+    """The same rows in fewer tables: failures come in parts of a row each."""
+    waiting: list[pa.Table] = []
+    for table in tables:
+        waiting.append(table)
+        if sum(part.num_rows for part in waiting) >= ROWS_PER_PART:
+            yield pa.concat_tables(waiting)
+            waiting = []
+    if waiting:
+        yield pa.concat_tables(waiting)
+
+
+def _each_row_once(parts: Iterable[bytes]) -> Iterator[pa.Table]:
+    seen: NDArray[np.int64] = np.empty(0, dtype=np.int64)
+    for part in parts:
+        table = _read_part(part)
+        names = (table["epoch"].to_numpy() << 40) | table["row"].to_numpy()
+        fresh = ~np.isin(names, seen)
+        seen = np.concatenate([seen, names[fresh]])
+        yield table.filter(pa.array(fresh))
+
+
+def _read_part(part: bytes) -> pa.Table:
+    try:
+        table = pq.read_table(io.BytesIO(part))
+    except (pa.ArrowException, OSError) as error:
+        raise StoreUnusable(
+            f"a part of the ledger cannot be read: {error}",
+            remedy="Move it away: commits and receipts, not the ledger, say what is done",
+        ) from error
+    version = (table.schema.metadata or {}).get(_VERSION_KEY)
+    if version != VERSION or not table.schema.equals(SCHEMA):
+        raise StoreUnusable(
+            "a part of the ledger was written by another version of slomo_batch",
+            expected=VERSION.decode(),
+            got=(version or b"none").decode(errors="replace"),
+        )
+    return table

@@ -1,0 +1,227 @@
+"""The ledger: rows arrive once and in order, failures at once, and a store that fails loses nothing."""
+
+import io
+from dataclasses import replace
+from fractions import Fraction
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+
+from slomo_batch.errors import StorageBusy, StoreUnusable
+from slomo_batch.records import (
+    ChunkDone,
+    ChunkFailed,
+    FrameCounts,
+    Machine,
+    Published,
+    Source,
+    StageSeconds,
+    VideoFailed,
+)
+from slomo_batch.tables import ledger
+from slomo_batch.tables.ledger import SCHEMA, LedgerWriter, compact, read_ledger
+
+MACHINE = Machine(host="node-1", device="A10G", builds="torch 2")
+DONE = ChunkDone(
+    video_id="v1",
+    chunk_id="c1",
+    index=3,
+    attempt="a1",
+    segment_key="segments/a1.nut",
+    size_bytes=1000,
+    sha256="s1",
+    extradata_sha256="e",
+    num_frames=8,
+    max_reorder=2,
+    frame_hashes=("h",) * 8,
+    first_border_hash="b0",
+    last_border_hash="b1",
+    counts=FrameCounts(source=2, made=5, held_at_cut=1),
+    machine=MACHINE,
+    seconds=StageSeconds(decode=0.5, model=3.5, total=4.25),
+)
+PUBLISHED = Published(
+    video_id="v1",
+    source=Source(uri="s3://archive/a.mp4", size_bytes=1, fingerprint="f"),
+    output_uri="s3://slow/a.mp4",
+    size_bytes=5000,
+    sha256="s2",
+    num_frames=80,
+    duration_s=Fraction(10, 3),
+    counts=FrameCounts(source=20, made=60),
+    frames_sha256="fs",
+    weights_name="compact-1",
+    machines=(MACHINE, replace(MACHINE, host="node-2"), replace(MACHINE, host="node-3", device="L4")),
+    notes=("padded by one column", "a subtitle track is not carried"),
+)
+FAILED = VideoFailed(
+    source_uri="s3://archive/b.mp4", output_uri="s3://slow/b.mp4", error="SourceUnreadable", reason="it is empty"
+)
+CHUNK_FAILED = ChunkFailed(
+    video_id="v1",
+    chunk_id="c1",
+    index=3,
+    attempt="a0",
+    error="WorkerLost",
+    reason="the node went away",
+    retryable=True,
+    wants_decode_lane=False,
+)
+
+
+class Driver:
+    """A ledger writer with a clock that stands still and a folder of parts that can be out of order."""
+
+    def __init__(self, epoch: int = 1) -> None:
+        self.parts: dict[int, bytes] = {}
+        self.now_s = 1_700_000_000.25
+        self.busy = False
+        self.writer = LedgerWriter(self.put, lambda: self.now_s, job="derby", epoch=epoch)
+
+    def put(self, number: int, data: bytes) -> None:
+        if self.busy:
+            raise StorageBusy("throttled")
+        self.parts[number] = data
+
+    def rows(self) -> list[dict[str, Any]]:
+        rows: list[dict[str, Any]] = read_ledger(self.parts.values()).to_pylist()
+        return rows
+
+
+def test_a_committed_chunk_is_told_with_its_frames_stages_and_machine() -> None:
+    driver = Driver()
+    driver.writer.chunk(DONE, "s3://archive/a.mp4")
+    driver.writer.flush()
+    (row,) = driver.rows()
+    told = {name: value for name, value in row.items() if value is not None}
+    assert told.pop("time_utc").isoformat() == "2023-11-14T22:13:20.250000+00:00"
+    assert told == {
+        "kind": "chunk", "epoch": 1, "row": 0, "job": "derby", "video_id": "v1", "source_uri": "s3://archive/a.mp4",
+        "chunk": 3, "chunk_id": "c1", "attempt": "a1", "frames": 8, "frames_source": 2, "frames_made": 5,
+        "frames_held_at_cut": 1, "frames_held_repeat": 0, "frames_held_damaged": 0, "size_bytes": 1000,
+        "seconds_fetch": 0.0, "seconds_decode": 0.5, "seconds_judge": 0.0, "seconds_color": 0.0, "seconds_model": 3.5,
+        "seconds_hash": 0.0, "seconds_encode": 0.0, "seconds_upload": 0.0, "seconds_total": 4.25, "host": "node-1",
+        "device": "A10G", "builds": "torch 2", "numeric_classes": 1, "sha256": "s1",
+    }  # fmt: skip
+
+
+def test_a_published_video_tells_when_its_frames_are_of_more_than_one_numeric_class() -> None:
+    driver = Driver()
+    driver.writer.published(PUBLISHED)
+    driver.writer.published(replace(PUBLISHED, machines=PUBLISHED.machines[:2]))
+    driver.writer.flush()
+    mixed, alike = driver.rows()
+    assert (mixed["kind"], mixed["frames"], mixed["frames_made"], mixed["weights"]) == ("video", 80, 60, "compact-1")
+    assert mixed["duration_s"] == pytest.approx(10 / 3)
+    assert (mixed["host"], mixed["device"], mixed["numeric_classes"]) == ("node-1; node-2; node-3", "A10G; L4", 2)
+    assert alike["numeric_classes"] == 1
+    assert mixed["notes"] == ["padded by one column", "a subtitle track is not carried"]
+    assert mixed["chunk"] is None
+
+
+def test_failures_are_stored_before_the_call_returns_with_all_that_waited() -> None:
+    driver = Driver()
+    driver.writer.chunk(DONE, "s3://archive/a.mp4")
+    assert not driver.parts
+    driver.writer.chunk_failed(CHUNK_FAILED, "s3://archive/a.mp4")
+    assert len(driver.parts) == 1
+    driver.writer.failed(FAILED)
+    assert len(driver.parts) == 2
+    _, attempt, video = driver.rows()
+    assert (attempt["kind"], attempt["chunk"], attempt["retryable"]) == ("failure", 3, True)
+    assert (video["kind"], video["chunk"], video["reason"]) == ("failure", None, "it is empty")
+
+
+def test_rows_are_due_after_a_minute_and_not_before() -> None:
+    driver = Driver()
+    assert not driver.writer.due()
+    driver.writer.chunk(DONE, "a")
+    driver.now_s += 59
+    assert not driver.writer.due()
+    driver.now_s += 1
+    assert driver.writer.due()
+    driver.writer.flush()
+    assert not driver.writer.due()
+
+
+def test_a_clock_that_is_set_back_makes_rows_due_rather_than_wait_for_ever() -> None:
+    driver = Driver()
+    driver.writer.chunk(DONE, "a")
+    driver.now_s -= 3600
+    assert driver.writer.due()
+
+
+def test_a_row_that_comes_after_a_minute_stores_those_that_waited() -> None:
+    driver = Driver()
+    driver.writer.chunk(DONE, "a")
+    driver.now_s += 61
+    driver.writer.chunk(DONE, "a")
+    assert len(driver.rows()) == 2
+
+
+def test_a_full_part_is_stored_by_itself(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(ledger, "ROWS_PER_PART", 10)
+    driver = Driver()
+    for _ in range(25):
+        driver.writer.chunk(DONE, "a")
+    assert sorted(driver.parts) == [0, 1]
+    assert [row["row"] for row in driver.rows()] == list(range(20))
+
+
+def test_rows_that_could_not_be_stored_are_stored_with_the_next_ones() -> None:
+    driver = Driver()
+    driver.busy = True
+    with pytest.raises(StorageBusy):
+        driver.writer.failed(FAILED)
+    driver.busy = False
+    driver.writer.chunk(DONE, "a")
+    driver.writer.flush()
+    assert list(driver.parts) == [0]
+    assert [row["kind"] for row in driver.rows()] == ["failure", "chunk"]
+
+
+def test_flushing_nothing_stores_nothing() -> None:
+    driver = Driver()
+    driver.writer.flush()
+    assert not driver.parts
+
+
+def test_compaction_keeps_every_row_and_reading_counts_each_once() -> None:
+    first, second = Driver(epoch=1), Driver(epoch=2)
+    for driver in (first, second):
+        for _ in range(3):
+            driver.writer.chunk(DONE, "a")
+            driver.writer.failed(FAILED)
+    parts = [*first.parts.values(), *second.parts.values()]
+    whole = compact(parts)
+    assert read_ledger([whole]).equals(read_ledger(parts))
+    assert read_ledger([whole, *parts]).equals(read_ledger(parts))
+    assert pq.ParquetFile(io.BytesIO(whole)).num_row_groups == 1
+    assert read_ledger([compact([whole, *parts])]).num_rows == 12
+    assert [(row["epoch"], row["row"]) for row in read_ledger(reversed(parts)).to_pylist()] == [
+        (epoch, row) for epoch in (1, 2) for row in range(6)
+    ]
+
+
+def test_an_empty_ledger_has_the_columns_and_no_rows() -> None:
+    assert read_ledger([]).schema.equals(SCHEMA)
+    assert read_ledger([compact([])]).num_rows == 0
+
+
+def test_every_column_says_what_it_means() -> None:
+    assert all(field.metadata[b"meaning"] for field in SCHEMA)
+
+
+def test_a_damaged_part_and_one_of_another_version_are_refused() -> None:
+    driver = Driver()
+    driver.writer.failed(FAILED)
+    with pytest.raises(StoreUnusable, match="cannot be read"):
+        read_ledger([driver.parts[0][:-20]])
+    with pytest.raises(StoreUnusable, match="cannot be read"):
+        read_ledger([b""])
+    other = io.BytesIO()
+    pq.write_table(pa.table({"kind": ["chunk"]}), other)
+    with pytest.raises(StoreUnusable, match="another version"):
+        compact([other.getvalue()])
