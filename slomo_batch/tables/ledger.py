@@ -253,11 +253,13 @@ def compact(parts: Iterable[bytes]) -> bytes:
 def _joined(tables: Iterable[pa.Table]) -> Iterator[pa.Table]:
     """The same rows in fewer tables: failures come in parts of a row each."""
     waiting: list[pa.Table] = []
+    num_rows = 0
     for table in tables:
         waiting.append(table)
-        if sum(part.num_rows for part in waiting) >= ROWS_PER_PART:
+        num_rows += table.num_rows
+        if num_rows >= ROWS_PER_PART:
             yield pa.concat_tables(waiting)
-            waiting = []
+            waiting, num_rows = [], 0
     if waiting:
         yield pa.concat_tables(waiting)
 
