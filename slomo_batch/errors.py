@@ -14,7 +14,8 @@
     │   ├── SourceUnsupported        a kind of video this version does not take
     │   ├── OutputExists             something else stands where the output belongs
     │   ├── BorderMismatch           two chunks decoded their shared frame differently
-    │   └── OutputInvalid            the stitched file is not what the plan says
+    │   ├── OutputInvalid            the stitched file is not what the plan says
+    │   └── ProgramFault             an error nobody foresaw: a defect of this program
     ├── ChunkError                   scope chunk: tried again, elsewhere if it can be
     │   ├── FrameMissing             a planned frame did not come out of the decoder
     │   ├── SegmentInvalid           an encoded segment is not what the plan says
@@ -148,6 +149,10 @@ class BorderMismatch(VideoError):
 
 class OutputInvalid(VideoError):
     """The stitched file does not hold what the plan promises."""
+
+
+class ProgramFault(VideoError):
+    """An error nobody foresaw: a defect of this program. The video fails, the others go on; `got` has the traceback."""
 
 
 class ChunkError(SlomoError):

@@ -1,10 +1,7 @@
 """Open a video: probe it, plan it, pin the plan. What is pinned stands; a video opened again is read, not probed."""
 
-import io
 from dataclasses import dataclass
 from fractions import Fraction
-
-import numpy as np
 
 from slomo_batch.interpolators.judging import CONTEXT
 from slomo_batch.media.frames import planar_name
@@ -12,36 +9,83 @@ from slomo_batch.media.probe import Probe, probe
 from slomo_batch.picture import PIXEL_FORMATS
 from slomo_batch.planning.chunks import partition
 from slomo_batch.planning.encoders import choose_encoder
-from slomo_batch.planning.identity import chunk_id, video_id
+from slomo_batch.planning.identity import chunk_id, chunks_in_lane, receipt_id, video_id
 from slomo_batch.planning.resolving import JobPin, resolve
 from slomo_batch.planning.sizing import pairs_per_chunk
-from slomo_batch.records import Chunk, VideoPlan, VideoRequest
+from slomo_batch.records import ChunkDone, Lane, SoundDone, VideoPlan, VideoRequest
 from slomo_batch.steps.bench import Bench
 from slomo_batch.steps.commit import commit, committed
-from slomo_batch.timeline.index import SourceTimeline, VideoIndex
+from slomo_batch.steps.indexing import index_bytes
+from slomo_batch.steps.pinned import MovedTo, Pinned
+from slomo_batch.steps.sound import wants_sound
 from slomo_batch.timeline.retiming import OutputGrid
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Pinned:
-    """A video's plan and all its chunks, as they stand in the work store."""
+class Opened:
+    """A planned video, and how far an earlier run came with it."""
 
-    plan: VideoPlan
-    chunks: tuple[Chunk, ...]
-    notes: tuple[str, ...]
-    """What the plan had to decide that a person should know of."""
+    pinned: Pinned
+    lane: Lane
+    """The plan's, or the one the video was moved to since."""
+    done: frozenset[int]
+    """Chunks whose committed segment stands."""
+    ready: frozenset[int]
+    """Chunks whose object stands in the work store."""
+    needs_sound: bool
+    """True where sound is wanted and not committed."""
 
 
-def open_video(request: VideoRequest, pin: JobPin, bench: Bench) -> Pinned:
-    """Plan one video and pin the plan, or read the plan that is pinned already."""
+def open_video(request: VideoRequest, pin: JobPin, bench: Bench, *, afresh: bool) -> Opened:
+    """Plan one video and pin the plan, or read the plan that is pinned already; then see what is made of it.
+
+    With `afresh` the receipt of an earlier publication is withdrawn first: its output is to be made again.
+    """
     identity = video_id(request, pin)
-    found = committed(bench.work, bench.layout.pin(identity), Pinned)
-    if found is not None:
-        return found
-    probed = probe(bench.reader(request.source), request.source.uri)
-    pinned = plan_video(identity, request, pin, probed)
-    bench.work.put(bench.layout.index(identity), _index_bytes(probed.index, probed.timeline))
-    return commit(bench.work, bench.layout.pin(identity), pinned)
+    pinned = committed(bench.work, bench.layout.pin(identity), Pinned)
+    if pinned is None:
+        probed = probe(bench.reader(request.source), request.source.uri)
+        planned = plan_video(identity, request, pin, probed)
+        bench.work.put(bench.layout.index(identity), index_bytes(probed.index, probed.timeline))
+        pinned = commit(bench.work, bench.layout.pin(identity), planned)
+    if afresh:
+        bench.work.delete([bench.layout.receipt(receipt_id(request, pinned.plan.resolved.weights_name))])
+    return _survey(pinned, bench)
+
+
+def _survey(pinned: Pinned, bench: Bench) -> Opened:
+    """What is committed, and still backed by the segment it names; a commit whose segment is gone is withdrawn."""
+    video, layout, work = pinned.plan.video_id, bench.layout, bench.work
+    moved = committed(work, layout.lane(video), MovedTo)
+    lane = moved.lane if moved else pinned.plan.facts.lane
+    chunks = chunks_in_lane(video, pinned.chunks, lane)
+    standing = {found.key for prefix in (layout.segments(video), layout.sounds(video)) for found in work.list(prefix)}
+    commits = {found.key for found in work.list(layout.commits(video))}
+    objects = {found.key for found in work.list(layout.chunks(video))}
+    done = set()
+    for chunk in chunks:
+        key = layout.commit(video, chunk.chunk_id)
+        if key in commits and _stands(key, ChunkDone, standing, bench):
+            done.add(chunk.index)
+    if len(done) < len(chunks):
+        work.delete([layout.choice(video)])
+    return Opened(
+        pinned=pinned,
+        lane=lane,
+        done=frozenset(done),
+        ready=frozenset(c.index for c in chunks if layout.chunk(video, lane, c.index, c.chunk_id) in objects),
+        needs_sound=wants_sound(pinned) and not _stands(layout.sound_commit(video), SoundDone, standing, bench),
+    )
+
+
+def _stands(key: str, kind: type[ChunkDone | SoundDone], standing: set[str], bench: Bench) -> bool:
+    record = committed(bench.work, key, kind)
+    if record is None:
+        return False
+    if (record.segment_key if isinstance(record, ChunkDone) else record.key) in standing:
+        return True
+    bench.work.delete([key, bench.layout.choice(record.video_id)])
+    return False
 
 
 def plan_video(identity: str, request: VideoRequest, pin: JobPin, probed: Probe) -> Pinned:
@@ -84,52 +128,3 @@ def _format_notes(plan: VideoPlan) -> tuple[str, ...]:
     if source.name == output.name:
         return ()
     return (f"pictures are converted from {source.name} to {output.name}",)
-
-
-def _index_bytes(index: VideoIndex, timeline: SourceTimeline) -> bytes:
-    """The packet index and the source timeline as one NumPy archive."""
-    data = io.BytesIO()
-    np.savez_compressed(
-        data,
-        pts=index.pts,
-        size_bytes=index.size_bytes,
-        is_keyframe=index.is_keyframe,
-        is_discarded=index.is_discarded,
-        last_duration=np.int64(index.last_duration),
-        time_base=_ratio(index.time_base),
-        ticks=timeline.ticks,
-        end=np.int64(timeline.end),
-        tick_s=_ratio(timeline.tick_s),
-        rate=_ratio(timeline.rate or Fraction(0)),
-        nominal_rate=_ratio(timeline.nominal_rate),
-    )
-    return data.getvalue()
-
-
-def read_index(pinned: Pinned, bench: Bench) -> tuple[VideoIndex, SourceTimeline]:
-    """The packet index and the source timeline that the plan was made from."""
-    with np.load(io.BytesIO(bench.work.get(bench.layout.index(pinned.plan.video_id)))) as stored:
-        index = VideoIndex(
-            time_base=_fraction(stored["time_base"]),
-            pts=stored["pts"],
-            size_bytes=stored["size_bytes"],
-            is_keyframe=stored["is_keyframe"],
-            is_discarded=stored["is_discarded"],
-            last_duration=int(stored["last_duration"]),
-        )
-        timeline = SourceTimeline(
-            tick_s=_fraction(stored["tick_s"]),
-            ticks=stored["ticks"],
-            end=int(stored["end"]),
-            rate=_fraction(stored["rate"]) or None,
-            nominal_rate=_fraction(stored["nominal_rate"]),
-        )
-    return index, timeline
-
-
-def _ratio(value: Fraction) -> np.ndarray[tuple[int], np.dtype[np.int64]]:
-    return np.array([value.numerator, value.denominator], dtype=np.int64)
-
-
-def _fraction(pair: np.ndarray[tuple[int], np.dtype[np.int64]]) -> Fraction:
-    return Fraction(int(pair[0]), int(pair[1]))

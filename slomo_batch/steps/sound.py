@@ -10,7 +10,8 @@ from slomo_batch.media.sound import SoundNotes, make_sound
 from slomo_batch.records import SoundDone
 from slomo_batch.steps.bench import Bench, file_sha256
 from slomo_batch.steps.commit import commit, committed
-from slomo_batch.steps.open import Pinned, read_index
+from slomo_batch.steps.indexing import read_index
+from slomo_batch.steps.pinned import Pinned
 
 
 def wants_sound(pinned: Pinned) -> bool:
@@ -47,7 +48,7 @@ def make_video_sound(pinned: Pinned, bench: Bench) -> SoundDone:
 
 def _make(pinned: Pinned, bench: Bench, source: Path, tracks: Path) -> SoundNotes:
     plan = pinned.plan
-    index, _ = read_index(pinned, bench)
+    index, _ = read_index(plan.video_id, bench)
     if plan.resolved.audio == "drop":
         raise ValueError("a dropped sound is never made")
     return make_sound(

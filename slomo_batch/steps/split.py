@@ -6,24 +6,26 @@ The copy lane copies packets without decoding; the decode lane decodes the sourc
 from collections.abc import Collection, Iterator, Sequence
 from pathlib import Path
 
+from slomo_batch.documents import to_json
 from slomo_batch.media.split import ChunkArchive, SourceSlice, SplitPart, split_copy, split_decode
 from slomo_batch.planning.identity import chunks_in_lane
 from slomo_batch.records import Chunk, Lane
 from slomo_batch.steps.bench import Bench
-from slomo_batch.steps.open import Pinned, read_index
+from slomo_batch.steps.indexing import read_index
+from slomo_batch.steps.pinned import MovedTo, Pinned
 from slomo_batch.timeline.index import SourceTimeline, VideoIndex
 
 
-def split_video(
-    pinned: Pinned, lane: Lane, wanted: Collection[int], bench: Bench, *, sound: bool
-) -> Iterator[int]:
+def split_video(pinned: Pinned, lane: Lane, wanted: Collection[int], bench: Bench, *, sound: bool) -> Iterator[int]:
     """Store the chunk objects of the `wanted` chunk numbers and, with `sound`, the source's sound packets.
 
     Yields each chunk's number once its object stands in the work store.
     """
     plan = pinned.plan
+    if lane != plan.facts.lane:
+        _move(plan.video_id, lane, bench)
     chunks = {chunk.index: chunk for chunk in chunks_in_lane(plan.video_id, pinned.chunks, lane)}
-    index, timeline = read_index(pinned, bench)
+    index, timeline = read_index(plan.video_id, bench)
     slices = [_slice(chunks[number], pinned, index, timeline) for number in sorted(wanted)]
     with bench.folder() as folder:
         for part in _parts(pinned, lane, slices, index, bench, folder, sound=sound):
@@ -36,6 +38,12 @@ def split_video(
             part.path.unlink()
             if isinstance(part, ChunkArchive):
                 yield part.index
+
+
+def _move(video_id: str, lane: Lane, bench: Bench) -> None:
+    """Remember the lane for later runs; a choice among the other lane's segments is void."""
+    bench.work.put(bench.layout.lane(video_id), to_json(MovedTo(lane=lane)))
+    bench.work.delete([bench.layout.choice(video_id)])
 
 
 def _parts(

@@ -18,7 +18,7 @@ from slomo_batch.planning.identity import chunks_in_lane, receipt_id
 from slomo_batch.records import ChunkDone, FrameCounts, Lane, Published, SoundDone, VideoPlan
 from slomo_batch.steps.bench import Bench, file_sha256
 from slomo_batch.steps.commit import commit, committed
-from slomo_batch.steps.open import Pinned
+from slomo_batch.steps.pinned import Pinned
 from slomo_batch.steps.sound import wants_sound
 
 DISK_FACTOR = 2.2
@@ -128,9 +128,7 @@ def _publish(
     )
 
 
-def _join(
-    plan: VideoPlan, segments: Sequence[ChunkDone], sound: SoundDone | None, bench: Bench, folder: Path
-) -> Path:
+def _join(plan: VideoPlan, segments: Sequence[ChunkDone], sound: SoundDone | None, bench: Bench, folder: Path) -> Path:
     out = folder / f"output{PurePosixPath(plan.request.output_uri).suffix}"
     spec = StitchSpec(
         rate=plan.grid.rate,

@@ -1,0 +1,128 @@
+"""Calls: the steps a driver asks an engine to carry out, and what comes back. Everything here pickles."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from slomo_batch.errors import OutOfMemory, SlomoError
+from slomo_batch.planning.resolving import JobPin
+from slomo_batch.records import ChunkDone, ChunkTask, Lane, Published, SoundDone, VideoRequest
+from slomo_batch.steps.bench import Bench
+from slomo_batch.steps.interpolate import interpolate_chunk
+from slomo_batch.steps.open import Opened, open_video
+from slomo_batch.steps.pinned import Pinned
+from slomo_batch.steps.sound import make_video_sound
+from slomo_batch.steps.split import split_video
+from slomo_batch.steps.stitch import stitch_video
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OpenCall:
+    """Probe and plan a video, and see what is made of it already."""
+
+    video: int
+    request: VideoRequest
+    pin: JobPin
+    afresh: bool
+    """Forget an earlier publication: the output is gone, or is to be replaced."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SplitCall:
+    """Read the source once and store the wanted chunk objects; each is reported as soon as it stands."""
+
+    video: int
+    pinned: Pinned
+    lane: Lane
+    wanted: frozenset[int]
+    sound: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ChunkCall:
+    """One attempt at one chunk."""
+
+    video: int
+    task: ChunkTask
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SoundCall:
+    """Make a video's sound."""
+
+    video: int
+    pinned: Pinned
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StitchCall:
+    """Join, verify and publish a video."""
+
+    video: int
+    pinned: Pinned
+    lane: Lane
+
+
+TaskCall = OpenCall | SplitCall | SoundCall | StitchCall
+"""Calls that need no model."""
+Call = TaskCall | ChunkCall
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ChunkStored:
+    """A part of a split: this chunk's object stands."""
+
+    index: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Done:
+    """The call succeeded; its value is what the step returned."""
+
+    value: Opened | ChunkDone | SoundDone | Published | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Erred:
+    """The call failed in a way that was foreseen."""
+
+    error: SlomoError
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Lost:
+    """The process that held the call died. Explained: its machine was taken away, the call is not to blame."""
+
+    explained: bool
+    reason: str
+
+
+Outcome = ChunkStored | Done | Erred | Lost
+
+
+def perform(call: Call, bench: Bench) -> Iterator[Outcome]:
+    """Carry out one call: the parts of it as they come, then its one end, Done or Erred. Anything raised is a defect."""
+    try:
+        if isinstance(call, SplitCall):
+            for index in split_video(call.pinned, call.lane, call.wanted, bench, sound=call.sound):
+                yield ChunkStored(index=index)
+            yield Done(value=None)
+        else:
+            yield Done(value=_value(call, bench))
+    except SlomoError as error:
+        yield Erred(error=error)
+    except MemoryError:
+        yield Erred(error=OutOfMemory("this machine ran out of memory", remedy="Use fewer workers per machine."))
+
+
+def _value(
+    call: OpenCall | ChunkCall | SoundCall | StitchCall, bench: Bench
+) -> Opened | ChunkDone | SoundDone | Published:
+    match call:
+        case OpenCall():
+            return open_video(call.request, call.pin, bench, afresh=call.afresh)
+        case ChunkCall():
+            return interpolate_chunk(call.task, bench)
+        case SoundCall():
+            return make_video_sound(call.pinned, bench)
+        case StitchCall():
+            return stitch_video(call.pinned, call.lane, bench)

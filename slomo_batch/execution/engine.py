@@ -1,0 +1,33 @@
+"""Engine: what carries calls out. The driver decides what is called and when; an engine only where it runs."""
+
+from typing import Protocol
+
+from slomo_batch.execution.calls import Call, Outcome
+
+
+class Engine(Protocol):
+    """Carries out calls at the same time, on threads or on Ray, and says how much more it could take."""
+
+    @property
+    def task_room(self) -> int:
+        """Calls without a model that could start now."""
+
+    @property
+    def chunk_room(self) -> int:
+        """Chunk calls that could start now."""
+
+    @property
+    def num_workers(self) -> int:
+        """Workers that are up, for the display."""
+
+    def start(self, call: Call) -> None:
+        """Begin a call; only where there is room for it."""
+
+    def outcomes(self, timeout_s: float) -> list[tuple[Call, Outcome]]:
+        """What came in, waiting for the first no longer than `timeout_s`."""
+
+    def scale(self, demand: int) -> None:
+        """Have as many workers as `demand` chunks could keep busy, within the limits of the manifest."""
+
+    def close(self) -> None:
+        """Let go of everything; calls still running are abandoned."""

@@ -1,0 +1,164 @@
+"""Epochs: one driver leads a job at a time. Taken by put-if-absent, kept by a heartbeat, ended or left to expire.
+
+Whether a driver is gone is judged by the watcher's own clock alone: its heartbeat did not change while the watcher
+looked. An epoch only spares work done twice; what is safe is so because every commit is written once.
+"""
+
+import os
+import socket
+import threading
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from types import TracebackType
+from typing import Self
+from uuid import uuid4
+
+from slomo_batch.documents import from_json, to_json
+from slomo_batch.errors import JobTaken, ObjectMissing, StorageError
+from slomo_batch.storage.layout import Layout
+from slomo_batch.storage.store import ObjectStore
+
+BEAT_S = 5.0
+EXPIRY_S = 30.0
+"""A driver whose heartbeat did not change for so long is taken for dead."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Claim:
+    """Who leads, and that it still does."""
+
+    driver: str
+    """Random name of the driver."""
+    host: str
+    pid: int
+    process_start: str
+    """When the process began, in the kernel's units: a pid is used again, the two together are not."""
+    beat: int
+    """Rises while the driver lives."""
+    ended: bool
+    """True once the driver left in order."""
+
+
+class Epoch:
+    """This driver's lead of a job; a context manager that beats until it is left."""
+
+    def __init__(self, store: ObjectStore, layout: Layout, *, wait: Callable[[float], object] = time.sleep) -> None:
+        self._store, self._layout, self._wait = store, layout, wait
+        self._claim = Claim(
+            driver=uuid4().hex,
+            host=socket.gethostname(),
+            pid=os.getpid(),
+            process_start=_process_start(os.getpid()),
+            beat=0,
+            ended=False,
+        )
+        self._left = threading.Event()
+        self._thread = threading.Thread(target=self._beat_on, name="heartbeat", daemon=True)
+        self.number = 0
+        self.is_superseded = False
+        """True once another driver took the job over; this one must stop."""
+
+    def __enter__(self) -> Self:
+        """Take the next epoch.
+
+        Raises:
+            JobTaken: another driver lives, or was first.
+        """
+        number = self._latest()
+        if number and not self._is_over(number):
+            self._refuse(number)
+        self.number = number + 1
+        if not self._store.put_if_absent(self._layout.epoch(self.number), to_json(self._claim)):
+            self._refuse(self.number)
+        self._beat(0)
+        self._thread.start()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        """Stop beating and say that the epoch is over, unless another driver's has begun."""
+        self._left.set()
+        self._thread.join()
+        if not self.is_superseded:
+            self._write(beat=-1, ended=True)
+
+    def _refuse(self, number: int) -> None:
+        claim = self._read(number)
+        holder = f"process {claim.pid} on {claim.host}" if claim else "another driver"
+        raise JobTaken(
+            f"this job is being run by {holder}",
+            where=self._store.uri(self._layout.root),
+            remedy="Wait for it or stop it; what it committed is kept either way.",
+        )
+
+    # ---- others ----------------------------------------------------------------------------------------------------
+
+    def _latest(self) -> int:
+        numbers = (Path(found.key).stem for found in self._store.list(self._layout.epochs))
+        return max((int(number) for number in numbers), default=0)
+
+    def _is_over(self, number: int) -> bool:
+        claim = self._read(number)
+        if claim is None or claim.ended:
+            return True
+        if claim.host == self._claim.host and _process_start(claim.pid) != claim.process_start:
+            return True
+        waited_s = 0.0
+        while waited_s < EXPIRY_S:
+            self._wait(BEAT_S)
+            waited_s += BEAT_S
+            now = self._read(number)
+            if now is None or now.ended:
+                return True
+            if now.beat != claim.beat:
+                return False
+        return True
+
+    def _read(self, number: int) -> Claim | None:
+        """The heartbeat of an epoch, else the claim it began with."""
+        for key in (self._layout.heartbeat(number), self._layout.epoch(number)):
+            try:
+                return from_json(Claim, self._store.get(key))
+            except ObjectMissing:
+                continue
+        return None
+
+    # ---- this one --------------------------------------------------------------------------------------------------
+
+    def _beat_on(self) -> None:
+        beat = 0
+        while not self._left.wait(BEAT_S):
+            beat += 1
+            try:
+                self._beat(beat)
+                self.is_superseded = self._latest() > self.number
+            except StorageError:
+                continue  # a store that is away for long ends the job by its own errors
+            if self.is_superseded:
+                return
+
+    def _beat(self, beat: int) -> None:
+        self._write(beat=beat, ended=False)
+
+    def _write(self, *, beat: int, ended: bool) -> None:
+        claim = Claim(
+            driver=self._claim.driver,
+            host=self._claim.host,
+            pid=self._claim.pid,
+            process_start=self._claim.process_start,
+            beat=beat,
+            ended=ended,
+        )
+        self._store.put(self._layout.heartbeat(self.number), to_json(claim))
+
+
+def _process_start(pid: int) -> str:
+    """Field 22 of /proc/PID/stat (proc(5)): when the process began; empty where there is no such process."""
+    try:
+        stat = Path(f"/proc/{pid}/stat").read_text()
+    except OSError:
+        return ""
+    return stat.rpartition(")")[2].split()[19]

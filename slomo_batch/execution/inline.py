@@ -1,0 +1,73 @@
+"""inline: the calls run on threads of this process, without Ray. For a laptop, one file, and tests."""
+
+import queue
+import traceback
+from concurrent.futures import ThreadPoolExecutor
+
+from slomo_batch.errors import ProgramFault
+from slomo_batch.execution.calls import Call, ChunkCall, ChunkStored, Erred, Outcome, perform
+from slomo_batch.steps.bench import Bench
+
+
+class InlineEngine:
+    """`num_workers` chunks and `num_tasks` other calls at a time. A call that is running ends before `close` returns."""
+
+    def __init__(self, bench: Bench, *, num_workers: int, num_tasks: int) -> None:
+        self._bench = bench
+        self._num_workers = num_workers
+        self._num_tasks = num_tasks
+        self._chunks = ThreadPoolExecutor(num_workers, thread_name_prefix="chunk")
+        self._tasks = ThreadPoolExecutor(num_tasks, thread_name_prefix="task")
+        self._running = {"chunk": 0, "task": 0}
+        self._came: queue.SimpleQueue[tuple[Call, Outcome]] = queue.SimpleQueue()
+
+    @property
+    def task_room(self) -> int:
+        """See Engine."""
+        return self._num_tasks - self._running["task"]
+
+    @property
+    def chunk_room(self) -> int:
+        """See Engine."""
+        return self._num_workers - self._running["chunk"]
+
+    @property
+    def num_workers(self) -> int:
+        """See Engine."""
+        return self._num_workers
+
+    def start(self, call: Call) -> None:
+        """See Engine."""
+        self._running[_kind(call)] += 1
+        (self._chunks if isinstance(call, ChunkCall) else self._tasks).submit(self._perform, call)
+
+    def _perform(self, call: Call) -> None:
+        try:
+            for outcome in perform(call, self._bench):
+                self._came.put((call, outcome))
+        except Exception as error:  # noqa: BLE001 the thread's outermost frame: a defect fails its video, not the job
+            trace = "".join(traceback.format_exception(error))
+            self._came.put((call, Erred(error=ProgramFault(repr(error), got=trace))))
+
+    def outcomes(self, timeout_s: float) -> list[tuple[Call, Outcome]]:
+        """See Engine."""
+        came: list[tuple[Call, Outcome]] = []
+        while True:
+            try:
+                call, outcome = self._came.get(timeout=0 if came else timeout_s)
+            except queue.Empty:
+                return came
+            self._running[_kind(call)] -= not isinstance(outcome, ChunkStored)
+            came.append((call, outcome))
+
+    def scale(self, demand: int) -> None:
+        """See Engine. Threads cost nothing while they wait."""
+
+    def close(self) -> None:
+        """See Engine."""
+        for pool in (self._chunks, self._tasks):
+            pool.shutdown(wait=True, cancel_futures=True)
+
+
+def _kind(call: Call) -> str:
+    return "chunk" if isinstance(call, ChunkCall) else "task"

@@ -1,0 +1,159 @@
+"""Machines: which engine the manifest's cluster section asks for, opened and closed; and what its workers can do."""
+
+import math
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+
+from slomo_batch.errors import ClusterError
+from slomo_batch.execution.engine import Engine
+from slomo_batch.execution.inline import InlineEngine
+from slomo_batch.interpolators.opening import supported_precision
+from slomo_batch.media.encode import encoder_works
+from slomo_batch.records import Precision
+from slomo_batch.wiring import Places, open_bench
+
+NVENC = "h264_nvenc"
+LOCAL_TASKS = 2
+"""Calls without a model that run beside the workers on one machine."""
+MAX_TASKS = 64
+DEFAULT_MAX_WORKERS = 8
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ClusterWish:
+    """What the manifest says of machines."""
+
+    address: str
+    """auto, inline, local, or a Ray address."""
+    min_workers: int
+    max_workers: int
+    gpus_per_worker: float
+    cpus_per_worker: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Abilities:
+    """What a worker of this job can do; decided once, pinned with the job."""
+
+    precision: Precision
+    nvenc_works: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Machines:
+    """An engine, and what is known of where it runs."""
+
+    engine: Engine
+    abilities: Abilities
+    num_machines: int
+    description: str
+    """For a person: "this process", "a local Ray", or the cluster's address."""
+
+
+@contextmanager
+def open_machines(wish: ClusterWish, places: Places) -> Iterator[Machines]:
+    """The engine that carries out the job's calls; everything it started ends with the context.
+
+    Raises:
+        ClusterError: Ray cannot be reached or started, or has nothing that could run a worker.
+    """
+    opener = _inline if wish.address == "inline" else _ray
+    with opener(wish, places) as machines:
+        try:
+            yield machines
+        finally:
+            machines.engine.close()
+
+
+@contextmanager
+def _inline(wish: ClusterWish, places: Places) -> Iterator[Machines]:
+    workers = _local_workers(wish)
+    engine = InlineEngine(open_bench(places), num_workers=workers, num_tasks=LOCAL_TASKS)
+    yield Machines(engine=engine, abilities=probe_abilities(), num_machines=1, description="this process")
+
+
+def probe_abilities() -> Abilities:
+    """What the process that asks can do."""
+    return Abilities(precision=supported_precision(), nvenc_works=encoder_works(NVENC))
+
+
+def _local_workers(wish: ClusterWish) -> int:
+    """As many workers as this machine has cores for, within the manifest's limit."""
+    cores = len(os.sched_getaffinity(0))
+    return max(1, wish.min_workers, min(wish.max_workers, cores // wish.cpus_per_worker))
+
+
+@contextmanager
+def _ray(wish: ClusterWish, places: Places) -> Iterator[Machines]:
+    os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
+    os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
+    import ray  # noqa: PLC0415 an inline job never loads Ray
+
+    from slomo_batch.execution.on_ray import RayEngine, WorkerNeeds  # noqa: PLC0415 as above
+
+    own = _connect(wish)
+    try:
+        gpus = wish.gpus_per_worker if ray.cluster_resources().get("GPU", 0) >= wish.gpus_per_worker > 0 else 0.0
+        needs = WorkerNeeds(
+            min_workers=wish.min_workers,
+            max_workers=wish.max_workers if gpus or not own else _local_workers(wish),
+            num_gpus=gpus,
+            num_cpus=1 if gpus else wish.cpus_per_worker,
+            slots=2 if gpus else 1,
+        )
+        num_tasks = LOCAL_TASKS if own else max(LOCAL_TASKS, min(MAX_TASKS, int(ray.cluster_resources().get("CPU", 0))))
+        yield Machines(
+            engine=RayEngine(places, needs, num_tasks=num_tasks),
+            abilities=_abilities_of_a_worker(gpus),
+            num_machines=sum(1 for node in ray.nodes() if node["Alive"]),
+            description="a local Ray" if own else f"the Ray cluster at {ray.get_runtime_context().gcs_address}",
+        )
+    finally:
+        ray.shutdown()
+
+
+def _connect(wish: ClusterWish) -> bool:
+    """Connect to the cluster that is asked for, or start one on this machine; True where it was started here."""
+    import ray  # noqa: PLC0415 an inline job never loads Ray
+
+    from slomo_batch.execution.ray_private import cluster_was_started_here  # noqa: PLC0415 as above
+
+    address = wish.address
+    if address == "auto":
+        on_cluster = "RAY_ADDRESS" in os.environ or cluster_was_started_here()
+        address = os.environ.get("RAY_ADDRESS", "auto") if on_cluster else "local"
+    own = address == "local"
+    try:
+        if own:
+            # Tasks get CPUs of their own, so that a split never waits for the workers that wait for its chunks.
+            num_cpus = _local_workers(wish) * wish.cpus_per_worker + LOCAL_TASKS
+            ray.init(
+                address="local",
+                num_cpus=num_cpus,
+                include_dashboard=False,
+                log_to_driver=False,
+                logging_level="error",
+                _node_ip_address="127.0.0.1",
+            )
+        else:
+            ray.init(address=address, log_to_driver=False, logging_level="error")
+    except (ConnectionError, ValueError, RuntimeError) as error:
+        raise ClusterError(
+            "Ray cannot be started" if own else "no Ray cluster answers",
+            where=address,
+            got=str(error).splitlines()[0] if str(error) else type(error).__name__,
+            remedy="cluster.address: inline runs without Ray."
+            if own
+            else "Check cluster.address, and RAY_AUTH_MODE and RAY_AUTH_TOKEN; cluster.address: local uses this machine.",
+        ) from error
+    return own
+
+
+def _abilities_of_a_worker(gpus: float) -> Abilities:
+    import ray  # noqa: PLC0415 an inline job never loads Ray
+
+    probe = ray.remote(num_cpus=1, num_gpus=math.ceil(gpus) if gpus > 1 else gpus, max_calls=1)(probe_abilities)
+    abilities: Abilities = ray.get(probe.remote())
+    return abilities

@@ -1,0 +1,126 @@
+"""Wiring: picklable Places in, an opened Bench out, in whichever process it runs. The one place that joins adapters."""
+
+import socket
+import threading
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from fractions import Fraction
+from functools import cache, partial
+from pathlib import Path
+
+from slomo_batch.errors import WeightsError
+from slomo_batch.interpolators.contract import Interpolator
+from slomo_batch.interpolators.opening import InterpolatorSpec, builds, device_name, open_interpolator
+from slomo_batch.interpolators.superslomo.weights import shipped, shipped_names
+from slomo_batch.records import Machine, Method, Precision, Resolved, VideoPlan
+from slomo_batch.steps.bench import Bench, file_sha256
+from slomo_batch.steps.scratch import process_scratch
+from slomo_batch.storage.layout import Layout
+from slomo_batch.storage.location import S3Options, StoreSpec, open_store, split_uri
+from slomo_batch.storage.store import ObjectStore
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Places:
+    """Where one job's things are, for every process that works on it."""
+
+    work_uri: str
+    job: str
+    s3: S3Options = field(default_factory=S3Options)
+
+
+@cache
+def open_bench(places: Places) -> Bench:
+    """The bench of this process: stores and models are opened once, and shared by its threads."""
+    work = _store(places.work_uri, places.s3)
+    layout = Layout(places.job)
+    scratch = process_scratch()
+    return Bench(
+        work=work,
+        layout=layout,
+        locate=partial(locate, s3=places.s3),
+        interpolator=_interpolators(work, layout, scratch),
+        machine=_machine,
+        scratch=scratch,
+    )
+
+
+def locate(uri: str, *, s3: S3Options) -> tuple[ObjectStore, str]:
+    """Store and key of any URI of the manifest."""
+    root, key = split_uri(uri)
+    return _store(root, s3), key
+
+
+@cache
+def _store(uri: str, s3: S3Options) -> ObjectStore:
+    return open_store(StoreSpec(uri=uri, options=s3))
+
+
+@cache
+def _machine(resolved: Resolved) -> Machine:
+    del resolved
+    return Machine(host=socket.gethostname(), device=device_name(), builds=builds())
+
+
+def _interpolators(work: ObjectStore, layout: Layout, scratch: Path) -> Callable[[VideoPlan], Interpolator]:
+    """Opens each model once, by what the plan resolved; models of videos long done are let go of."""
+    lock = threading.Lock()
+    latest: dict[tuple[object, ...], Interpolator] = {}
+
+    def interpolator(plan: VideoPlan) -> Interpolator:
+        resolved, method = plan.resolved, plan.request.settings.interpolate.method
+        key = _class_of(method, resolved)
+        with lock:
+            if key not in latest:
+                weights = _weights_file(resolved, work, layout, scratch) if resolved.weights_sha256 else None
+                while len(latest) >= MAX_MODELS:
+                    latest.pop(next(iter(latest)))
+                latest[key] = open_interpolator(_spec(method, resolved, weights))
+            return latest[key]
+
+    return interpolator
+
+
+MAX_MODELS = 2
+"""Models one process keeps open; an archive of mixed settings would otherwise fill the device."""
+
+
+def _class_of(method: Method, resolved: Resolved) -> tuple[Method, str, Precision, Fraction, int, int]:
+    return (
+        method,
+        resolved.weights_sha256,
+        resolved.precision,
+        resolved.flow_scale,
+        resolved.pyramid_levels,
+        resolved.threads,
+    )
+
+
+def _spec(method: Method, resolved: Resolved, weights: Path | None) -> InterpolatorSpec:
+    return InterpolatorSpec(
+        method=method,
+        weights_path=str(weights or ""),
+        precision=resolved.precision,
+        flow_scale=resolved.flow_scale,
+        pyramid_levels=resolved.pyramid_levels,
+        threads=resolved.threads,
+    )
+
+
+def _weights_file(resolved: Resolved, work: ObjectStore, layout: Layout, scratch: Path) -> Path:
+    """The very weights that the job pinned: from the package where it ships them, else from the work store."""
+    if resolved.weights_name in shipped_names():
+        path = shipped(resolved.weights_name)
+        if file_sha256(path) == resolved.weights_sha256:
+            return path
+    path = scratch / f"{resolved.weights_sha256}.safetensors"
+    if not path.exists():
+        work.get_file(layout.weights(resolved.weights_sha256), path)
+    if file_sha256(path) != resolved.weights_sha256:
+        raise WeightsError(
+            "the weights in the work store are not those the job pinned",
+            where=work.uri(layout.weights(resolved.weights_sha256)),
+            expected=resolved.weights_sha256,
+            got=file_sha256(path),
+        )
+    return path
