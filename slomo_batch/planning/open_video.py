@@ -1,0 +1,152 @@
+"""OpenVideo: where one open video stands, and which task it wants next. It knows nothing of other videos and of limits.
+
+A chunk is in one place at a time: missing (no object), waiting, suspect (waiting to run alone), delayed (waiting for
+its back-off), running, or counted as done.
+"""
+
+from dataclasses import dataclass
+from heapq import heappop, heappush
+from typing import Literal
+
+from slomo_batch.planning.events import MakeChunk, MakeSound, Open, Opened, Split, Step, Stitch, Task
+from slomo_batch.planning.retry import Tries
+from slomo_batch.records import Lane
+
+STEPS: tuple[Step, ...] = ("stitch", "sound", "split", "open")
+"""In the order of urgency: what is nearest to an output goes first."""
+
+
+@dataclass(slots=True, kw_only=True)
+class StepState:
+    """One kind of task of one video."""
+
+    running: bool = False
+    failures: int = 0
+    not_before_s: float = 0.0
+
+
+class OpenVideo:
+    """The state of one video between Found and its end."""
+
+    def __init__(self, number: int) -> None:
+        self.number = number
+        self.lane: Lane = "copy"
+        self.steps: dict[Step, StepState] = {step: StepState() for step in STEPS}
+        self.tries: dict[int, Tries] = {}
+        self._is_open = False
+        self._sound: Literal["none", "wanted", "stored", "made"] = "none"
+        self._num_chunks = 0
+        self._num_done = 0
+        self._missing: set[int] = set()
+        self._delayed: set[int] = set()
+        self._waiting: list[int] = []
+        self._suspects: list[int] = []
+
+    @property
+    def num_unmade(self) -> int:
+        """Chunks that are not done yet."""
+        return self._num_chunks - self._num_done
+
+    @property
+    def num_ready(self) -> int:
+        """Chunks whose objects stand and that are neither done nor running."""
+        return len(self._waiting) + len(self._suspects) + len(self._delayed)
+
+    @property
+    def num_held(self) -> int:
+        """Chunk objects that stand unmade, or will when the running split ends."""
+        return self.num_ready + (len(self._missing) if self.steps["split"].running else 0)
+
+    @property
+    def has_waiting(self) -> bool:
+        """True where a chunk could run now in company."""
+        return bool(self._waiting)
+
+    @property
+    def has_suspects(self) -> bool:
+        """True where a chunk could run now, alone."""
+        return bool(self._suspects)
+
+    def wants(self, step: Step) -> bool:
+        """True where this task could start now, back-off and limits aside."""
+        if self.steps[step].running:
+            return False
+        if step == "open" or not self._is_open:
+            return step == "open" and not self._is_open
+        if step == "split":
+            return bool(self._missing) or self._sound == "wanted"
+        if step == "sound":
+            return self._sound == "stored"
+        return self.num_unmade == 0 and self._sound in {"none", "made"}
+
+    def begin(self, step: Step) -> Task:
+        """The task, which is running from now on."""
+        self.steps[step].running = True
+        if step == "open":
+            return Open(video=self.number)
+        if step == "split":
+            sound = self._sound == "wanted"
+            return Split(video=self.number, lane=self.lane, wanted=frozenset(self._missing), sound=sound)
+        if step == "sound":
+            return MakeSound(video=self.number)
+        return Stitch(video=self.number, lane=self.lane)
+
+    def opened(self, event: Opened) -> None:
+        """Take over what the plan and the commits say."""
+        self.steps["open"].running = False
+        self._is_open = True
+        self.lane = event.lane
+        self._sound = "wanted" if event.sound else "none"
+        self._num_chunks, self._num_done = event.num_chunks, len(event.done)
+        self._missing = set(range(event.num_chunks)) - event.done - event.ready
+        self._waiting = sorted(event.ready - event.done)
+
+    def chunk_ready(self, chunk: int) -> None:
+        """An object stands that was missing."""
+        if chunk in self._missing:
+            self._missing.remove(chunk)
+            heappush(self._waiting, chunk)
+
+    def split_finished(self) -> frozenset[int]:
+        """The split is over. Returns the chunks that it was asked for and that it never reported."""
+        self.steps["split"].running = False
+        if self._sound == "wanted":
+            self._sound = "stored"
+        return frozenset(self._missing)
+
+    def sound_made(self) -> None:
+        """The sound is committed."""
+        self.steps["sound"].running = False
+        self._sound = "made"
+
+    def begin_chunk(self, *, alone: bool) -> MakeChunk:
+        """The lowest of the waiting chunks, or of the suspects; it is running from now on."""
+        chunk = heappop(self._suspects if alone else self._waiting)
+        attempt_number = self.tries.get(chunk, Tries()).next_attempt
+        return MakeChunk(video=self.number, lane=self.lane, chunk=chunk, attempt_number=attempt_number, alone=alone)
+
+    def chunk_made(self, chunk: int) -> None:
+        """A running chunk is done."""
+        self.tries.pop(chunk, None)
+        self._num_done += 1
+
+    def delay(self, chunk: int, tries: Tries) -> None:
+        """A running chunk failed and waits for its back-off."""
+        self.tries[chunk] = tries
+        self._delayed.add(chunk)
+
+    def release(self, chunk: int) -> None:
+        """A delayed chunk may run again."""
+        if chunk in self._delayed:
+            self._delayed.remove(chunk)
+            heappush(self._suspects if self.tries[chunk].alone else self._waiting, chunk)
+
+    def change_lane(self) -> None:
+        """Begin all chunks anew in the decode lane; what runs in the copy lane is no longer this video's."""
+        self.lane = "decode"
+        self.steps["split"] = StepState()
+        self.steps["stitch"] = StepState()
+        self.tries.clear()
+        self._missing = set(range(self._num_chunks))
+        self._num_done = 0
+        self._waiting, self._suspects, self._delayed = [], [], set()

@@ -1,0 +1,107 @@
+"""Whether and when to try again, after an error and after a lost worker.
+
+An attempt that ends in an error counts; a worker lost for a known reason (preempted, drained, its machine gone) does
+not count against the chunk it held. A chunk whose worker died unexplained is suspect: from then on it runs alone, so
+that the next death is surely its own, and the third gives it up. What did not fit into memory runs alone once: if it
+does not fit then, it never will.
+"""
+
+from dataclasses import dataclass, replace
+
+FIRST_BACKOFF_S = 1.0
+MAX_BACKOFF_S = 60.0
+MAX_DEATHS = 3
+"""Unexplained deaths of workers that held the chunk, at which it is given up."""
+MAX_LOSSES = 100
+"""Explained losses at which a chunk is given up all the same: every loop over a cluster is bounded."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Tries:
+    """What became of the attempts at one chunk so far."""
+
+    errors: int = 0
+    deaths: int = 0
+    """Workers that died unexplained while they held the chunk."""
+    losses: int = 0
+    """Workers lost for a known reason while they held the chunk."""
+    alone: bool = False
+    """True once the chunk may only run when nothing else does."""
+
+    @property
+    def next_attempt(self) -> int:
+        """Number of the next attempt, from 1."""
+        return 1 + self.errors + self.deaths + self.losses
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Retry:
+    """Try again, not before `after_s` seconds from now."""
+
+    after_s: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RetryAlone:
+    """Try again, not before `after_s` seconds from now, when no other chunk is running."""
+
+    after_s: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class GiveUp:
+    """Never try again. `why` says which limit was reached; empty where the error itself says enough."""
+
+    why: str
+
+
+Verdict = Retry | RetryAlone | GiveUp
+
+
+def backoff_s(attempt: int, *, jitter: float) -> float:
+    """Seconds to wait after the `attempt`-th failure (from 1): doubling to a cap, halved by chance.
+
+    `jitter`, 0 <= jitter < 1, is drawn by the caller: it spreads those that failed together.
+    """
+    full_s = min(MAX_BACKOFF_S, FIRST_BACKOFF_S * 2.0 ** min(attempt - 1, 30))
+    return full_s * (0.5 + jitter / 2)
+
+
+def after_chunk_error(
+    tries: Tries, *, error: str, retryable: bool, max_attempts: int, jitter: float
+) -> tuple[Tries, Verdict]:
+    """What follows from an attempt that ended in an error; `tries` is what was before it."""
+    now = replace(tries, errors=tries.errors + 1, alone=tries.alone or error == "OutOfMemory")
+    if error == "OutOfMemory" and tries.alone:
+        return now, GiveUp(why="it did not fit into memory even while no other chunk was running")
+    if not retryable:
+        return now, GiveUp(why="")
+    if now.errors >= max_attempts:
+        return now, GiveUp(why=f"failed {now.errors} times")
+    return now, _again(now, after_s=backoff_s(now.errors, jitter=jitter))
+
+
+def after_loss(tries: Tries, *, explained: bool, jitter: float) -> tuple[Tries, Verdict]:
+    """What follows from the loss of the worker that held the chunk; `tries` is what was before it."""
+    if explained:
+        now = replace(tries, losses=tries.losses + 1)
+        if now.losses >= MAX_LOSSES:
+            return now, GiveUp(why=f"{now.losses} workers were taken away while they held it")
+        return now, _again(now, after_s=0.0)
+    now = replace(tries, deaths=tries.deaths + 1, alone=True)
+    if now.deaths >= MAX_DEATHS:
+        return now, GiveUp(why=f"{now.deaths} workers died unexplained while they held it")
+    return now, _again(now, after_s=backoff_s(now.deaths, jitter=jitter))
+
+
+def after_step_error(failures: int, *, retryable: bool, max_attempts: int, jitter: float) -> Retry | GiveUp:
+    """What follows from the `failures`-th failure (from 1) of a video's open, split, sound or stitch."""
+    if not retryable:
+        return GiveUp(why="")
+    if failures >= max_attempts:
+        return GiveUp(why=f"failed {failures} times")
+    return Retry(after_s=backoff_s(failures, jitter=jitter))
+
+
+def _again(tries: Tries, *, after_s: float) -> Retry | RetryAlone:
+    return RetryAlone(after_s=after_s) if tries.alone else Retry(after_s=after_s)
