@@ -1,0 +1,185 @@
+"""From a manifest's text to the manifest: every fault of it is told at once, with its dotted path and line.
+
+Settings given on the command line (--set encode.codec=ffv1) are laid over the text before it is judged, so that a fault
+of theirs is told under their own name; they also go over the settings of every input and row.
+"""
+
+from collections.abc import Callable, Mapping, Sequence
+from copy import deepcopy
+from dataclasses import dataclass
+from typing import Any
+
+from pydantic import ValidationError
+
+from slomo_batch.errors import ManifestError
+from slomo_batch.manifest.compose import judge_settings, settings_of
+from slomo_batch.manifest.faults import Fault, Path, dotted, faults_of
+from slomo_batch.manifest.naming import literal_suffix
+from slomo_batch.manifest.places import judge_places
+from slomo_batch.manifest.schema import Manifest
+from slomo_batch.manifest.sections import VideoSections
+from slomo_batch.manifest.tree import Tree, read_tree
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Override:
+    """One setting of the command line."""
+
+    label: str
+    """How it was written, for messages: --set encode.codec=ffv1."""
+    path: Path
+    value: Any
+
+
+def load(text: str, *, where: str, overrides: Sequence[str] = ()) -> Manifest:
+    """The manifest in `text` with the settings `overrides` (each like "encode.codec=ffv1") over it.
+
+    Raises:
+        ManifestError: anything is wrong; all of it is in `faults`.
+    """
+    tree = read_tree(text, where=where)
+    if tree.data is None and not tree.faults:
+        raise ManifestError("is empty; a manifest begins with `version: 1`", where=where)
+    if not isinstance(tree.data, dict) and not tree.faults:
+        raise ManifestError("is not a manifest: a mapping belongs at its top (lines of `key: value`)", where=where)
+    return build(tree, where=where, overrides=parse_overrides(overrides))
+
+
+def build(tree: Tree, *, where: str, overrides: Sequence[Override]) -> Manifest:
+    """The manifest of what was read, with these settings over it.
+
+    Raises:
+        ManifestError: anything is wrong; all of it is in `faults`.
+    """
+    data, told = deepcopy(tree.data) if isinstance(tree.data, dict) else {}, _teller(tree, overrides)
+    for override in overrides:
+        _lay(data, override)
+    faults = list(tree.faults)
+    try:
+        manifest = Manifest.model_validate(data)
+    except ValidationError as error:
+        faults += _without_doubles(faults_of(error, Manifest), faults)
+    if faults:
+        raise _manifest_error(faults, told, where)
+    manifest = manifest.completed(_video_sections(overrides))
+    faults = [*_settings_faults(manifest), *judge_places(manifest.inputs, manifest.output.uri, manifest.work)]
+    if faults:
+        raise _manifest_error(faults, told, where)
+    return manifest
+
+
+def _without_doubles(faults: Sequence[Fault], known: Sequence[Fault]) -> list[Fault]:
+    """The faults at places of which nothing is known to be wrong yet."""
+    places = {fault.path for fault in known}
+    return [fault for fault in faults if fault.path not in places]
+
+
+def _settings_faults(manifest: Manifest) -> list[Fault]:
+    """What does not go together in the inputs' settings; told of the manifest where it is so without an input's own."""
+    suffix = literal_suffix(manifest.output.uri)
+    layers = [manifest.sections(), manifest.overrides]
+    shared = judge_settings(settings_of(manifest, layers), suffix)
+    faults: dict[Fault, None] = {}
+    for number, spec in enumerate(manifest.inputs):
+        own = judge_settings(settings_of(manifest, [layers[0], spec.sections(), layers[1]]), suffix)
+        for fault in own:
+            placed = fault if fault in shared else Fault(path=("inputs", number, *fault.path), text=fault.text)
+            faults[placed] = None
+    return list(faults)
+
+
+# ---- settings of the command line ----------------------------------------------------------------------------------
+
+
+def parse_overrides(texts: Sequence[str]) -> list[Override]:
+    """Settings like "encode.codec=ffv1", the value in YAML.
+
+    Raises:
+        ManifestError: one of them cannot be read; all faults are in `faults`.
+    """
+    overrides, faults = [], []
+    for text in texts:
+        try:
+            overrides.append(_parse_override(text))
+        except ManifestError as error:
+            faults.append(f"--set {text}: {error.faults[0] if error.faults else error.what}")
+    if faults:
+        raise ManifestError("the settings on the command line cannot be read", faults=tuple(faults))
+    return overrides
+
+
+def _parse_override(text: str) -> Override:
+    name, equals, value = text.partition("=")
+    path: Path = tuple(name.strip().split("."))
+    if not equals or not all(path):
+        raise ManifestError("write it like encode.codec=ffv1")
+    if path[0] == "inputs" and len(path) > 1:
+        raise ManifestError("inputs cannot be set one by one; set inputs as a whole, or change the manifest")
+    tree = read_tree(value, where="")
+    if tree.faults:
+        raise ManifestError(str(tree.faults[0]))
+    if tree.data is None or tree.data == "":
+        raise ManifestError("has no value")
+    return Override(label=f"--set {text}", path=path, value=tree.data)
+
+
+def _lay(data: dict[str, Any], override: Override) -> None:
+    """Put one setting over the data; where something else than a section stands in its way, that fault is told."""
+    inside: Any = data
+    for step in override.path[:-1]:
+        if inside.get(step) is None:
+            inside[step] = {}
+        inside = inside[step]
+        if not isinstance(inside, dict):
+            return
+    key = override.path[-1]
+    merges = isinstance(inside.get(key), dict) and isinstance(override.value, Mapping)
+    inside[key] = _merged(inside[key], override.value) if merges else override.value
+
+
+def _merged(below: Mapping[str, Any], above: Mapping[str, Any]) -> dict[str, Any]:
+    laid = dict(below)
+    for key, value in above.items():
+        both = isinstance(laid.get(key), Mapping) and isinstance(value, Mapping)
+        laid[key] = _merged(laid[key], value) if both else value
+    return laid
+
+
+def _video_sections(overrides: Sequence[Override]) -> VideoSections:
+    """What of the settings is said of videos; they were judged with the manifest."""
+    data: dict[str, Any] = {}
+    for override in overrides:
+        if override.path[0] in VideoSections.model_fields:
+            _lay(data, override)
+    return VideoSections.model_validate(data)
+
+
+# ---- telling -------------------------------------------------------------------------------------------------------
+
+
+def _teller(tree: Tree, overrides: Sequence[Override]) -> Callable[[Fault], tuple[int, str]]:
+    """How a fault is told: its line (after all lines: of the command line), and its words."""
+
+    def tell(fault: Fault) -> tuple[int, str]:
+        for override in reversed(overrides):
+            if fault.path[: len(override.path)] == override.path:
+                inner = Fault(path=fault.path[len(override.path) :], text=fault.text, whole=fault.whole)
+                return 2**31, f"{override.label}: {inner}"
+        line = tree.line(fault.path)
+        return line, f"line {line}: {fault}" if line else str(fault)
+
+    return tell
+
+
+def _manifest_error(faults: Sequence[Fault], tell: Callable[[Fault], tuple[int, str]], where: str) -> ManifestError:
+    told = sorted(dict.fromkeys(tell(fault) for fault in faults), key=lambda line_and_text: line_and_text[0])
+    number = "1 fault" if len(told) == 1 else f"{len(told)} faults"
+    return ManifestError(f"the manifest has {number}", faults=tuple(text for _, text in told), where=where)
+
+
+def tree_of(data: Mapping[str, Any]) -> Tree:
+    """A manifest that was not read from text, such as that of `convert`."""
+    return Tree(data=dict(data))
+
+
+__all__ = ["Override", "build", "dotted", "load", "parse_overrides", "tree_of"]

@@ -1,0 +1,108 @@
+"""The names of outputs: the template of `output.uri`, filled in for one source."""
+
+import re
+from collections.abc import Iterable
+from pathlib import PurePosixPath
+from string import Formatter
+
+from slomo_batch.errors import SourceUnsupported
+from slomo_batch.manifest.sections import InputSpec
+
+WORK_FOLDER = ".slomo-work"
+"""The work place beside the outputs, where the manifest names none."""
+
+_WILD = re.compile(r"[*?\[]")
+
+
+def parts_of(template: str) -> list[tuple[str, str]]:
+    """The template as literal text, each followed by the name of a placeholder; the last one's name may be empty."""
+    return [(literal, field or "") for literal, field, _, _ in Formatter().parse(template)]
+
+
+def render_output(template: str, *, relpath: str, name: str) -> str:
+    """The URI of the output of the source called `name`, in the folder `relpath` below its input's fixed part.
+
+    An empty {relpath} takes the slash that follows it with it.
+
+    Raises:
+        SourceUnsupported: the source's name would lead the output out of its place.
+    """
+    if name in {"", ".", ".."} or any(part in {".", ".."} for part in relpath.split("/")):
+        raise SourceUnsupported(
+            "the source's name has '.' or '..' for a folder, which an output's name cannot take over",
+            where=f"{relpath}/{name}",
+        )
+    path = PurePosixPath(name)
+    values = {"relpath": relpath.strip("/"), "stem": path.stem, "name": name, "ext": path.suffix.removeprefix(".")}
+    rendered = ""
+    swallow = False
+    for literal, field in parts_of(template):
+        rendered += literal.removeprefix("/") if swallow else literal
+        swallow = field == "relpath" and not values["relpath"] and rendered[-1:] in {"", "/"}
+        rendered += values[field] if field else ""
+    return rendered
+
+
+def literal_suffix(template: str) -> str | None:
+    """The suffix that every output will have, with its dot; "" for none; None where it depends on the source."""
+    parts = parts_of(template)
+    literal, field = parts[-1]
+    if field in {"name", "ext"}:
+        return None
+    return "" if field else PurePosixPath("x" + literal.rpartition("/")[2]).suffix
+
+
+def is_pattern(uri: str) -> bool:
+    """Whether a URI stands for all files that match it."""
+    return bool(_WILD.search(uri))
+
+
+def fixed_part(uri: str) -> str:
+    """The folder of an input, up to its first wildcard, without a trailing slash; its own folder for a single file.
+
+    Whether a path without wildcards is a file or a folder is not known here: one without a suffix, or with a slash at
+    its end, counts as a folder.
+    """
+    if is_pattern(uri):
+        return uri[: _WILD.search(uri).start()].rpartition("/")[0]  # type: ignore[union-attr] # a pattern has one
+    return uri.rstrip("/") if looks_like_folder(uri) else uri.rpartition("/")[0]
+
+
+def looks_like_folder(uri: str) -> bool:
+    """Whether a path without wildcards says folder: a slash at its end, no suffix, or a bucket alone."""
+    bucket_alone = uri.startswith("s3://") and "/" not in uri.removeprefix("s3://")
+    return bucket_alone or uri.endswith("/") or not PurePosixPath(uri).suffix
+
+
+def default_work(template: str) -> str:
+    """The work place beside the outputs: in the folder that all of them share."""
+    literal = parts_of(template)[0][0]
+    folder = literal.rpartition("/")[0]
+    return f"{folder}/{WORK_FOLDER}" if folder or literal.startswith("/") else WORK_FOLDER
+
+
+def output_collisions(pairs: Iterable[tuple[str, str]]) -> list[str]:
+    """What is wrong with these (source, output) URIs together: one name for two outputs, an output that is a source."""
+    by_output: dict[str, str] = {}
+    faults: list[str] = []
+    known = list(pairs)
+    for source, output in known:
+        if output in by_output:
+            faults.append(f"{output}: would be made of {by_output[output]} and of {source}")
+        by_output.setdefault(output, source)
+    sources = {source for source, _ in known}
+    faults.extend(f"{output}: is itself an input" for output in by_output if output in sources)
+    return faults
+
+
+def relpath_of(spec: InputSpec, source_uri: str, *, fixed: str = "") -> str:
+    """The folder of a source below its input's fixed part: what {relpath} stands for.
+
+    `fixed` where the caller knows better than `fixed_part` what is a folder. The rows of a table have no fixed part:
+    theirs is the folder in the bucket, or the path as it is written.
+    """
+    folder = source_uri.rpartition("/")[0]
+    if spec.table:
+        _, _, key = folder.partition("://")
+        return (key.partition("/")[2] if folder.startswith("s3://") else key or folder).strip("/")
+    return folder.removeprefix(fixed or fixed_part(spec.uri)).strip("/")

@@ -1,0 +1,336 @@
+"""The single values of a manifest, read from text exactly, and refused with what would do instead.
+
+A scalar arrives as the characters that were written (2.5 is "2.5"), so no number passes through a binary float on its
+way to a fraction. Cells of a table may be numbers already; a float there counts as the shortest decimal that names it.
+"""
+
+import difflib
+import re
+from collections.abc import Callable, Iterable
+from decimal import Decimal
+from fractions import Fraction
+from string import Formatter
+from typing import Annotated, Literal
+from urllib.parse import urlsplit
+
+from pydantic import BeforeValidator, WithJsonSchema
+from pydantic_core import PydanticCustomError
+
+from slomo_batch.records import AudioMode, Codec, FpsTarget, Precision
+from slomo_batch.timeline.rates import parse_rational
+
+PLACEHOLDERS = ("relpath", "stem", "name", "ext")
+"""What an output's name may hold in braces: the folder below the input's fixed part, the file's name without its
+suffix, the whole name, the suffix without its dot."""
+
+TABLE_SUFFIXES = (".parquet", ".pq", ".csv", ".jsonl", ".ndjson", ".json")
+"""Names that tables of inputs end in."""
+
+_RATIONAL = re.compile(r"-?[0-9]{1,18}(\.[0-9]{1,18})?|-?[0-9]{1,18}/[0-9]{1,18}")
+_BUCKET = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{1,254}")
+_JOB_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}")
+_RAY_ADDRESS = re.compile(r"(ray://)?([A-Za-z0-9._-]+|\[[0-9A-Fa-f:]+\]):[0-9]{1,5}")
+_ADDRESS_WORDS = ("auto", "inline", "local")
+
+
+# ---- refusing ------------------------------------------------------------------------------------------------------
+
+
+def refusal(message: str) -> PydanticCustomError:
+    """A fault of one value, in words for a person."""
+    return PydanticCustomError("refused", "{message}", {"message": message})
+
+
+def not_yet(value: str) -> PydanticCustomError:
+    """A value that a later version will take."""
+    return PydanticCustomError("not_yet", "{value}", {"value": value})
+
+
+def nearest(word: str, known: Iterable[str], *, cutoff: float = 0.6) -> str:
+    """The known word most like this one, or "" when none is as like as `cutoff` (1: equal but for case)."""
+    by_lower = {name.lower(): name for name in known}
+    close = difflib.get_close_matches(word.lower(), by_lower, n=1, cutoff=cutoff)
+    return by_lower[close[0]] if close else ""
+
+
+def did_you_mean(word: str, known: Iterable[str]) -> str:
+    """The end of a message: "; did you mean h264?", or nothing."""
+    near = nearest(word, known)
+    return f"; did you mean {near}?" if near else ""
+
+
+# ---- readers: from what was written to the value -------------------------------------------------------------------
+
+
+def text_of(value: object) -> str:
+    """The characters of one scalar."""
+    if isinstance(value, str):
+        return value
+    if isinstance(value, bool):
+        return str(value).lower()
+    if isinstance(value, int | float | Decimal | Fraction):
+        return str(value)
+    kind = "a mapping" if isinstance(value, dict) else "a list" if isinstance(value, list) else type(value).__name__
+    raise refusal(f"one value belongs here, got {kind}")
+
+
+def _choice(*known: str, later: tuple[str, ...] = ()) -> Callable[[object], str]:
+    def read(value: object) -> str:
+        word = text_of(value).strip()
+        if word in known:
+            return word
+        if word in later:
+            raise not_yet(word)
+        raise refusal(f"{word!r} is not one of {', '.join(known)}{did_you_mean(word, known)}")
+
+    return read
+
+
+def _number(value: object) -> Fraction:
+    word = text_of(value).strip()
+    if not _RATIONAL.fullmatch(word):
+        raise refusal(f"{word!r} is not a number; write it like 4, 2.5 or 5/2")
+    try:
+        return parse_rational(word)
+    except ValueError as fault:
+        raise refusal(str(fault)) from None
+
+
+def _rational(*, least: Fraction | None = None) -> Callable[[object], Fraction]:
+    def read(value: object) -> Fraction:
+        number = _number(value)
+        if least is not None and number < least:
+            raise refusal(f"{text_of(value)} is too small: at least {least}")
+        if least is None and number <= 0:
+            raise refusal(f"{text_of(value)} is too small: more than 0")
+        return number
+
+    return read
+
+
+def _whole(*, least: int, most: int = 2**31 - 1) -> Callable[[object], int]:
+    def read(value: object) -> int:
+        number = _number(value)
+        if number.denominator != 1:
+            raise refusal(f"{text_of(value)} is not a whole number")
+        if number < least:
+            raise refusal(f"{text_of(value)} is too small: at least {least}")
+        if number > most:
+            raise refusal(f"{text_of(value)} is too large: at most {most}")
+        return int(number)
+
+    return read
+
+
+def _auto_or(read_other: Callable[[object], object], *, examples: str) -> Callable[[object], object]:
+    def read(value: object) -> object:
+        word = text_of(value).strip()
+        if word == "auto":
+            return word
+        if word[:1].isalpha():
+            raise refusal(f"{word!r} is neither auto nor a number; write auto or {examples}")
+        return read_other(word)
+
+    return read
+
+
+def _flow_scale(value: object) -> object:
+    number = _number(value)
+    if number not in {Fraction(1), Fraction(1, 2), Fraction(1, 4)}:
+        raise refusal(f"{text_of(value)} is not one of auto, 1, 1/2, 1/4")
+    return number
+
+
+def _fps(value: object) -> object:
+    if isinstance(value, FpsTarget):
+        return value
+    word = text_of(value).strip()
+    if word == "source":
+        return FpsTarget(kind="source", value=Fraction(1))
+    multiple = word.startswith("x")
+    number = word[1:] if multiple else word
+    if not _RATIONAL.fullmatch(number):
+        raise refusal(f'{word!r} is not a frame rate; write source, 60, "60000/1001" or x2')
+    return FpsTarget(kind="multiple" if multiple else "rate", value=_rational()(number))
+
+
+def _flag(value: object) -> bool:
+    word = text_of(value).strip()
+    known = {"true": True, "yes": True, "on": True, "false": False, "no": False, "off": False}
+    if word.lower() not in known:
+        raise refusal(f"{word!r} is neither true nor false")
+    return known[word.lower()]
+
+
+def _version(value: object) -> int:
+    word = text_of(value).strip()
+    if word != "1":
+        raise PydanticCustomError("version", "{message}", {"message": f"{word!r} is not a version read here: write 1"})
+    return 1
+
+
+def _job_name(value: object) -> str:
+    word = text_of(value)
+    if not _JOB_NAME.fullmatch(word):
+        raise refusal(
+            f"{word!r} is not a job name: letters, digits, '.', '_' and '-', beginning with a letter or digit, "
+            "at most 100 characters"
+        )
+    return word
+
+
+def place(value: object) -> str:
+    """A place of files: s3://bucket/key, or a local path (relative ones count from the current directory)."""
+    word = text_of(value)
+    if any(ord(character) < 32 for character in word):
+        raise refusal(f"{word!r} holds a control character")
+    scheme, separator, rest = word.partition("://")
+    if not separator:
+        return _local_path(word)
+    if scheme == "s3":
+        return _s3_uri(word, rest)
+    if scheme != "file":
+        near = did_you_mean(scheme, ("s3", "file"))
+        raise refusal(f"{scheme}:// is not a kind of store; write s3://bucket/key or a local path{near}")
+    if not rest.startswith(("/", "localhost/")):
+        raise refusal(f"{word!r} names another machine; write file:///folder/name or a local path")
+    return word
+
+
+def _local_path(word: str) -> str:
+    if word.startswith("s3:"):
+        raise refusal(f"{word!r} lacks slashes; write s3://bucket/key")
+    return word
+
+
+def _s3_uri(word: str, rest: str) -> str:
+    bucket, _, key = rest.partition("/")
+    if not bucket:
+        raise refusal(f"{word!r} names no bucket; write s3://bucket/key")
+    if not _BUCKET.fullmatch(bucket):
+        raise refusal(f"{bucket!r} cannot be a bucket's name; write s3://bucket/key")
+    if any(part in {".", ".."} for part in key.split("/")):
+        raise refusal(f"{word!r}: '.' and '..' mean nothing in a bucket")
+    return word
+
+
+def _table(value: object) -> str:
+    word = place(value)
+    if not word.lower().endswith(TABLE_SUFFIXES):
+        raise refusal(f"{word!r} is not a table; its name must end in one of {', '.join(TABLE_SUFFIXES)}")
+    return word
+
+
+def _template(value: object) -> str:
+    word = place(value)
+    try:
+        fields = list(Formatter().parse(word))
+    except ValueError:
+        raise refusal(f"{word!r} has a brace without its partner; write {{{{ and }}}} for braces of the name") from None
+    for _, name, form, conversion in fields:
+        if name is not None and (name not in PLACEHOLDERS or form or conversion):
+            known = ", ".join(f"{{{placeholder}}}" for placeholder in PLACEHOLDERS)
+            raise refusal(f"{{{name}}} is not a placeholder; known are {known}{did_you_mean(name, PLACEHOLDERS)}")
+    _judge_literal(word, "".join(literal for literal, *_ in fields), ends_open=not fields or fields[-1][1] is not None)
+    return word
+
+
+def _judge_literal(word: str, literal: str, *, ends_open: bool) -> None:
+    if any(character in literal for character in "*?"):
+        raise refusal(f"{word!r} holds a wildcard; an output is named by {{stem}} and the like")
+    if not ends_open and word.endswith("/"):
+        raise refusal(f"{word!r} names a folder; end it with a file's name, like {{stem}}.mp4")
+    if word.startswith("s3://") and "/" not in word.removeprefix("s3://"):
+        raise refusal(f"{word!r} names a bucket only; write s3://bucket/{{stem}}.mp4")
+
+
+def _address(value: object) -> str:
+    word = text_of(value).strip()
+    if word in _ADDRESS_WORDS or _RAY_ADDRESS.fullmatch(word):
+        return word
+    near = did_you_mean(word, _ADDRESS_WORDS)
+    raise refusal(f"{word!r} is not auto, inline, local or a Ray address (head:6379, ray://head:10001){near}")
+
+
+def _endpoint(value: object) -> str:
+    word = text_of(value).strip()
+    try:
+        parts = urlsplit(word)
+        plain = parts.scheme in {"http", "https"} and parts.hostname and (parts.port is None or parts.port > 0)
+    except ValueError:
+        plain = False
+    if not plain:
+        raise refusal(f"{word!r} is not an address of a server; write it like https://minio.example.org:9000")
+    if "@" in parts.netloc:
+        raise refusal("holds credentials: these come from the environment or the profile, never from a manifest")
+    return word
+
+
+def _owner(value: object) -> str:
+    word = text_of(value).strip()
+    if not re.fullmatch(r"[0-9]{12}", word):
+        raise refusal(f"{word!r} is not an AWS account: 12 digits, in quotes where it begins with 0")
+    return word
+
+
+# ---- the kinds of value, with what JSON Schema says of them --------------------------------------------------------
+
+_NUMBER_TEXT = r"^[0-9]+(\.[0-9]+)?$|^[0-9]+/[0-9]+$"
+
+
+def _number_schema(**bounds: int) -> WithJsonSchema:
+    return WithJsonSchema({"anyOf": [{"type": "number", **bounds}, {"type": "string", "pattern": _NUMBER_TEXT}]})
+
+
+def _auto_schema(**bounds: int) -> WithJsonSchema:
+    return WithJsonSchema({"anyOf": [{"const": "auto"}, {"type": "integer", **bounds}]})
+
+
+Text = Annotated[str, BeforeValidator(text_of)]
+Place = Annotated[str, BeforeValidator(place)]
+TablePlace = Annotated[str, BeforeValidator(_table)]
+Template = Annotated[str, BeforeValidator(_template)]
+Flag = Annotated[bool, BeforeValidator(_flag)]
+Version = Annotated[Literal[1], BeforeValidator(_version)]
+JobName = Annotated[
+    str, BeforeValidator(_job_name), WithJsonSchema({"type": "string", "pattern": f"^{_JOB_NAME.pattern}$"})
+]
+Address = Annotated[str, BeforeValidator(_address)]
+Endpoint = Annotated[str, BeforeValidator(_endpoint)]
+Owner = Annotated[str, BeforeValidator(_owner), WithJsonSchema({"type": "string", "pattern": "^[0-9]{12}$"})]
+Slowdown = Annotated[Fraction, BeforeValidator(_rational(least=Fraction(1))), _number_schema(minimum=1)]
+Share = Annotated[Fraction, BeforeValidator(_rational(least=Fraction(0))), _number_schema(minimum=0)]
+Count = Annotated[int, BeforeValidator(_whole(least=0)), WithJsonSchema({"type": "integer", "minimum": 0})]
+AutoCount = Annotated[
+    Literal["auto"] | int, BeforeValidator(_auto_or(_whole(least=1), examples="1 or more")), _auto_schema(minimum=1)
+]
+Fps = Annotated[
+    FpsTarget,
+    BeforeValidator(_fps),
+    WithJsonSchema(
+        {
+            "anyOf": [
+                {"const": "source"},
+                {"type": "number", "exclusiveMinimum": 0},
+                {"type": "string", "pattern": r"^x?[0-9]+(\.[0-9]+)?$|^x?[0-9]+/[0-9]+$"},
+            ]
+        }
+    ),
+]
+MethodName = Annotated[
+    Literal["duplicate", "blend", "superslomo"],
+    BeforeValidator(_choice("duplicate", "blend", "superslomo", later=("mci", "flow"))),
+]
+Cuts = Annotated[Literal["hold", "ignore"], BeforeValidator(_choice("hold", "ignore"))]
+Duplicates = Annotated[Literal["keep"], BeforeValidator(_choice("keep", later=("retime",)))]
+Doubt = Annotated[Literal["trust"], BeforeValidator(_choice("trust", later=("blend", "hold")))]
+PrecisionName = Annotated[Literal["auto"] | Precision, BeforeValidator(_choice("auto", "fp32", "bf16", "fp16"))]
+FlowScale = Annotated[
+    Literal["auto"] | Fraction,
+    BeforeValidator(_auto_or(_flow_scale, examples="1, 1/2 or 1/4")),
+    WithJsonSchema({"enum": ["auto", 1, "1/2", "1/4", 0.5, 0.25]}),
+]
+Audio = Annotated[AudioMode, BeforeValidator(_choice("auto", "keep", "stretch", "resample", "drop"))]
+CodecName = Annotated[Codec, BeforeValidator(_choice("h264", "hevc", "av1", "prores", "ffv1"))]
+Exists = Annotated[Literal["skip", "replace", "fail"], BeforeValidator(_choice("skip", "replace", "fail"))]
+AddressingStyle = Annotated[Literal["auto", "path"], BeforeValidator(_choice("auto", "path"))]
