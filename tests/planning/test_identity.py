@@ -1,0 +1,141 @@
+"""Ids: what changes them, and what does not."""
+
+from dataclasses import replace
+from fractions import Fraction
+from typing import Any
+
+import pytest
+
+from slomo_batch.planning.identity import chunk_id, chunks_in_lane, receipt_id, video_id
+from slomo_batch.planning.resolving import JobPin, WeightsPin
+from slomo_batch.records import Chunk, Encode, FpsTarget, Interpolate, Retime, Settings, Source, VideoRequest
+
+SOURCE = Source(uri="s3://archive/a.mp4", size_bytes=1000, fingerprint="etag-1")
+REQUEST = VideoRequest(source=SOURCE, output_uri="s3://out/a.mp4", exists="skip", settings=Settings())
+COMPACT = WeightsPin(name="compact-1", sha256="aa", network="superslomo-compact")
+PIN = JobPin(
+    pixel_revision=1,
+    precision="fp32",
+    threads=1,
+    nvenc_works=False,
+    weights={"compact": COMPACT, "compact-1": COMPACT, "other": replace(COMPACT, name="other", sha256="bb")},
+)
+
+
+def _with(**changes: Any) -> VideoRequest:
+    return replace(REQUEST, settings=replace(REQUEST.settings, **changes))
+
+
+def _interpolating(**changes: Any) -> VideoRequest:
+    return _with(interpolate=replace(REQUEST.settings.interpolate, **changes))
+
+
+OTHER_VIDEOS = {
+    "size": replace(REQUEST, source=replace(SOURCE, size_bytes=1001)),
+    "fingerprint": replace(REQUEST, source=replace(SOURCE, fingerprint="etag-2")),
+    "uri": replace(REQUEST, source=replace(SOURCE, uri="s3://archive/b.mp4")),
+    "output": replace(REQUEST, output_uri="s3://out/a.mkv"),
+    "slowdown": _with(retime=Retime(slowdown=Fraction(8))),
+    "fps": _with(retime=Retime(fps=FpsTarget(kind="rate", value=Fraction(60)))),
+    "method": _interpolating(method="blend"),
+    "weights": _interpolating(weights="other"),
+    "cuts": _interpolating(cuts="ignore"),
+    "precision": _interpolating(precision="bf16"),
+    "flow scale": _interpolating(flow_scale=Fraction(1, 2)),
+    "audio": _with(audio="drop"),
+    "quality": _with(encode=Encode(quality=20)),
+    "held frames": _with(max_held_frames=0),
+}
+PINNED_IDS = (
+    "e18f681167016d601a7fd71e3eae4474",
+    "6cd05f82b65d38dd4a859645816e212e",
+    "af147906aa7803009025832ab3fab0f9",
+)
+CHUNK_SIZED = _with(pairs_per_chunk=10)
+OTHER_PINS = {
+    "revision": replace(PIN, pixel_revision=2),
+    "precision": replace(PIN, precision="fp16"),
+    "threads": replace(PIN, threads=2),
+    "nvenc": replace(PIN, nvenc_works=True),
+    "weights": replace(PIN, weights={"compact": replace(COMPACT, sha256="cc")}),
+}
+
+
+@pytest.mark.parametrize("changed", [*OTHER_VIDEOS, "chunk size"])
+def test_what_decides_the_output_is_part_of_the_video_id(changed: str) -> None:
+    other = {**OTHER_VIDEOS, "chunk size": CHUNK_SIZED}[changed]
+    assert video_id(other, PIN) != video_id(REQUEST, PIN)
+
+
+@pytest.mark.parametrize("changed", OTHER_PINS)
+def test_what_the_job_pinned_is_part_of_the_video_id(changed: str) -> None:
+    assert video_id(REQUEST, OTHER_PINS[changed]) != video_id(REQUEST, PIN)
+
+
+@pytest.mark.parametrize(
+    "same",
+    [
+        replace(REQUEST, exists="replace"),
+        _interpolating(weights="compact-1"),
+        _interpolating(precision="fp32"),
+    ],
+    ids=["exists", "spelling of the weights", "spelling of the precision"],
+)
+def test_what_decides_nothing_is_no_part_of_the_video_id(same: VideoRequest) -> None:
+    assert video_id(same, PIN) == video_id(REQUEST, PIN)
+
+
+def test_a_method_without_weights_needs_none_pinned() -> None:
+    without = replace(PIN, weights={})
+    assert video_id(_interpolating(method="blend"), without) == video_id(_interpolating(method="blend"), PIN)
+
+
+def test_the_ids_of_today_are_those_of_yesterday() -> None:
+    """Segments in work stores and receipts of archives go by these: a change here makes them all unmade."""
+    identity = video_id(REQUEST, PIN)
+    ids = (identity, chunk_id(identity, "copy", 0, 93), receipt_id(REQUEST, "compact-1"))
+    assert ids == PINNED_IDS
+
+
+@pytest.mark.parametrize("changed", OTHER_VIDEOS.keys() - {"weights"})
+def test_what_was_asked_for_is_part_of_the_receipt_id(changed: str) -> None:
+    assert receipt_id(OTHER_VIDEOS[changed], "compact-1") != receipt_id(REQUEST, "compact-1")
+
+
+def test_the_name_of_the_weights_is_part_of_the_receipt_id_and_its_spelling_is_not() -> None:
+    assert receipt_id(REQUEST, "compact-2") != receipt_id(REQUEST, "compact-1")
+    assert receipt_id(_interpolating(weights="compact-1"), "compact-1") == receipt_id(REQUEST, "compact-1")
+
+
+def test_the_chunk_size_and_what_becomes_of_a_standing_output_are_no_part_of_the_receipt_id() -> None:
+    assert receipt_id(CHUNK_SIZED, "compact-1") == receipt_id(REQUEST, "compact-1")
+    assert receipt_id(replace(REQUEST, exists="fail"), "compact-1") == receipt_id(REQUEST, "compact-1")
+
+
+def test_weights_are_no_part_of_the_receipt_of_a_method_that_has_none() -> None:
+    blend = _interpolating(method="blend")
+    assert receipt_id(blend, "") == receipt_id(blend, "compact-1")
+
+
+def test_lanes_and_pairs_give_chunks_ids_of_their_own() -> None:
+    ids = {
+        chunk_id("v", "copy", 0, 10),
+        chunk_id("v", "decode", 0, 10),
+        chunk_id("v", "copy", 0, 11),
+        chunk_id("v", "copy", 10, 20),
+        chunk_id("w", "copy", 0, 10),
+    }
+    assert len(ids) == 5
+
+
+def test_chunks_named_for_a_lane_differ_in_nothing_but_the_id() -> None:
+    chunk = Chunk(chunk_id="x", index=1, first_pair=10, end_pair=20, first_frame=40, end_frame=80)
+    (decoded,) = chunks_in_lane("v", (chunk,), "decode")
+    assert decoded == replace(chunk, chunk_id=chunk_id("v", "decode", 10, 20))
+
+
+def test_the_settings_compared_here_are_all_the_settings_there_are() -> None:
+    """A new setting needs a thought about its place in the ids."""
+    assert Settings.__slots__ == ("retime", "interpolate", "audio", "encode", "pairs_per_chunk", "max_held_frames")
+    names = ("method", "weights", "cuts", "duplicates", "precision", "flow_scale")
+    assert Interpolate.__slots__ == names
