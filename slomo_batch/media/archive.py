@@ -224,6 +224,17 @@ def to_av(packet: ArchivedPacket, header: StreamHeader) -> "av.Packet[Any]":
 # ---- writing -------------------------------------------------------------------------------------------------------
 
 
+def record_of(packet: ArchivedPacket) -> bytes:
+    """The packet as it stands in an archive, its checksum last; the same in every archive."""
+    side = b"".join(_SIDE.pack(len(name), len(data)) + name.encode() + data for name, data in packet.side_data)
+    flags = _KEYFRAME * packet.is_keyframe | _DISCARDED * packet.is_discarded
+    flags |= _HAS_PTS * (packet.pts is not None) | _HAS_DTS * (packet.dts is not None)
+    flags |= _HAS_DURATION * (packet.duration is not None)
+    times = packet.pts or 0, packet.dts or 0, packet.duration or 0
+    front = _PACKET.pack(b"P", flags, packet.stream, len(packet.side_data), *times, len(side), len(packet.data))
+    return b"".join((front, side, packet.data, _CHECKSUM.pack(crc32(packet.data, crc32(front + side)))))
+
+
 class ArchiveWriter:
     """Writes an archive into a binary file, front to back. The file stays the caller's to close.
 
@@ -243,16 +254,13 @@ class ArchiveWriter:
         """Write the next packet in decode order."""
         if not 0 <= packet.stream < self._num_streams:
             raise ValueError(f"the archive has {self._num_streams} streams, got a packet of stream {packet.stream}")
-        side = b"".join(_SIDE.pack(len(name), len(data)) + name.encode() + data for name, data in packet.side_data)
-        flags = _KEYFRAME * packet.is_keyframe | _DISCARDED * packet.is_discarded
-        flags |= _HAS_PTS * (packet.pts is not None) | _HAS_DTS * (packet.dts is not None)
-        flags |= _HAS_DURATION * (packet.duration is not None)
-        times = packet.pts or 0, packet.dts or 0, packet.duration or 0
-        front = _PACKET.pack(b"P", flags, packet.stream, len(packet.side_data), *times, len(side), len(packet.data))
-        checksum = _CHECKSUM.pack(crc32(packet.data, crc32(front + side)))
-        self._checksum = crc32(checksum, self._checksum)
+        self.add_record(record_of(packet))
+
+    def add_record(self, record: bytes) -> None:
+        """Write the next packet, given as `record_of` spelled it."""
+        self._checksum = crc32(record[-_CHECKSUM.size :], self._checksum)
         self.num_packets += 1
-        self._write(front + side + packet.data + checksum)
+        self._write(record)
 
     def close(self, late_note: Mapping[str, JSON] | None = None) -> None:
         """Write the tail. Entries of `late_note` replace those of the note."""

@@ -104,7 +104,7 @@ def _samples(frame: av.VideoFrame, form: PixelFormat, number: int) -> Samples:
     if plane.line_size < 0:
         raise SourceUnsupported("pictures are stored bottom line first", got=frame.format.name)
     rows, columns = form.plane_shape(number, frame.width, frame.height)
-    lines = np.frombuffer(plane, np.uint8).reshape(-1, plane.line_size)
+    lines = np.frombuffer(memoryview(plane), np.uint8).reshape(-1, plane.line_size)
     if form.bit_depth == 8:
         return lines[:rows, :columns].copy()
     return lines[:rows, : 2 * columns].copy().view("<u2")
@@ -114,7 +114,7 @@ def frame_from_picture(picture: Picture) -> av.VideoFrame:
     """A frame of FFmpeg with the picture's samples, without pts or colour tags."""
     frame = av.VideoFrame(picture.width, picture.height, picture.format.name)
     for plane, samples in zip(frame.planes, picture.planes, strict=True):
-        lines = np.frombuffer(plane, np.uint8).reshape(-1, plane.line_size)
+        lines = np.frombuffer(memoryview(plane), np.uint8).reshape(-1, plane.line_size)
         row_bytes = np.ascontiguousarray(samples).view(np.uint8).reshape(samples.shape[0], -1)
         lines[: row_bytes.shape[0], : row_bytes.shape[1]] = row_bytes
     return frame

@@ -1,0 +1,136 @@
+"""Cutting one stream of packets into chunk archives that overlap, in one pass, however many overlap.
+
+Packets are spooled to disk once. When the last packet of a chunk has passed, its archive is written from the spool;
+what no chunk to come needs is removed. So memory stays flat, and two files at most are open at any time.
+"""
+
+import heapq
+from array import array
+from collections import deque
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from slomo_batch.media.archive import JSON, ArchiveWriter, StreamHeader
+
+SPOOL_FILE_BYTES = 16 << 20
+"""The spool is removed in files of this size."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, order=True)
+class Span:
+    """The packets [start, end) of the stream that one chunk needs."""
+
+    end: int
+    start: int
+    index: int
+    """The chunk's number."""
+
+    def __post_init__(self) -> None:
+        if not 0 <= self.start < self.end:
+            raise ValueError(f"a span holds at least one packet, got {self}")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ChunkArchive:
+    """A finished chunk object on the local disk."""
+
+    index: int
+    """The chunk's number."""
+    path: Path
+
+
+@dataclass(slots=True)
+class _SpoolFile:
+    path: Path
+    first: int
+    """Number of its first packet."""
+    ends: "array[int]" = field(default_factory=lambda: array("q"))
+    """Where each record ends."""
+
+    @property
+    def end(self) -> int:
+        """Number of the packet after its last."""
+        return self.first + len(self.ends)
+
+
+class Spool:
+    """Records of consecutive packets, on disk."""
+
+    def __init__(self, folder: Path, *, file_bytes: int = SPOOL_FILE_BYTES) -> None:
+        self._folder = folder
+        self._file_bytes = file_bytes
+        self._files: deque[_SpoolFile] = deque()
+
+    def add(self, number: int, record: bytes) -> None:
+        """Append packet `number`, greater than the last added."""
+        if not self._files or self._files[-1].ends[-1] >= self._file_bytes or self._files[-1].end != number:
+            self._files.append(_SpoolFile(self._folder / f"spool-{number}", number))
+        last = self._files[-1]
+        with last.path.open("ab") as file:
+            file.write(record)
+        last.ends.append((last.ends[-1] if last.ends else 0) + len(record))
+
+    def records(self, start: int, end: int) -> Iterator[bytes]:
+        """The records of packets [start, end), all of which are in the spool."""
+        for spooled in list(self._files):
+            first, last = max(start - spooled.first, 0), min(end - spooled.first, len(spooled.ends))
+            if first >= last:
+                continue
+            with spooled.path.open("rb") as file:
+                at = file.seek(spooled.ends[first - 1] if first else 0)
+                for record_end in spooled.ends[first:last]:
+                    yield file.read(record_end - at)
+                    at = record_end
+
+    def forget_before(self, number: int) -> None:
+        """Remove the files that hold nothing from packet `number` on."""
+        while self._files and self._files[0].end <= number:
+            self._files.popleft().path.unlink()
+
+
+class Cutter:
+    """Takes the packets of one stream in order and gives the archive of each span as soon as it is complete."""
+
+    def __init__(
+        self,
+        folder: Path,
+        header: StreamHeader,
+        spans: Sequence[Span],
+        note_of: Callable[[int], Mapping[str, JSON]],
+    ) -> None:
+        self._folder = folder
+        self._header = header
+        self._note_of = note_of
+        self._spool = Spool(folder)
+        self._by_end = list(spans)
+        heapq.heapify(self._by_end)
+        self._by_start = sorted((span.start, span.end) for span in spans)
+        self._by_start.reverse()
+
+    @property
+    def is_done(self) -> bool:
+        """True once every archive was given."""
+        return not self._by_end
+
+    def wants(self, number: int) -> bool:
+        """True where packet `number` belongs to a span; numbers asked for rise."""
+        while self._by_start and self._by_start[-1][1] <= number:
+            self._by_start.pop()
+        return bool(self._by_start) and self._by_start[-1][0] <= number
+
+    def add(self, number: int, record: bytes) -> Iterator[ChunkArchive]:
+        """Take packet `number`, if it is wanted, and give the archives that it completes."""
+        if self.wants(number):
+            self._spool.add(number, record)
+        while self._by_end and self._by_end[0].end <= number + 1:
+            yield self._archive(heapq.heappop(self._by_end))
+        self.wants(number + 1)
+        self._spool.forget_before(self._by_start[-1][0] if self._by_start else number + 1)
+
+    def _archive(self, span: Span) -> ChunkArchive:
+        path = self._folder / f"chunk-{span.index}.packets"
+        with path.open("wb") as file, ArchiveWriter(file, [self._header], self._note_of(span.index)) as archive:
+            for record in self._spool.records(span.start, span.end):
+                archive.add_record(record)
+        return ChunkArchive(index=span.index, path=path)

@@ -1,0 +1,97 @@
+"""Decoding a chunk object: exactly the frames it was cut for, in order, one at a time.
+
+A frame that does not come, comes out of order, or in another size or format than the source's shows that copying this
+source's packets does not work: FrameMissing, which sends the source to the decode lane.
+"""
+
+from collections.abc import Iterable, Iterator, Sequence
+from typing import Any
+
+import av
+from av.codec.context import CodecContext
+from av.error import FFmpegError
+
+from slomo_batch.errors import FrameMissing
+from slomo_batch.media.archive import ArchivedPacket, ArchiveReader, StreamHeader, open_decoder, to_av
+from slomo_batch.media.frames import picture_from_frame, planar_name
+from slomo_batch.picture import PIXEL_FORMATS, Picture
+
+
+def decode_chunk(archive: ArchiveReader) -> Iterator[Picture]:
+    """The source frames that the chunk archive's note lists, in planar form.
+
+    Raises:
+        FrameMissing: a listed frame does not come out of the decoder as the source's other frames do.
+        SegmentInvalid: the archive is damaged.
+    """
+    note = archive.note
+    planar = PIXEL_FORMATS[planar_name(note["pixel_format"])]
+    size = note["width"], note["height"]
+    for frame in frames_at(archive, archive.headers[0], note["pts"]):
+        if (frame.width, frame.height) != size or planar_name(frame.format.name) != planar.name:
+            raise FrameMissing(
+                "a frame is not like the others of its source",
+                where=f"source frame at pts {frame.pts}",
+                expected=f"{size[0]}x{size[1]} {planar.name}",
+                got=f"{frame.width}x{frame.height} {frame.format.name}",
+            )
+        yield picture_from_frame(frame, planar)
+
+
+def held_frames(archive: ArchiveReader) -> tuple[int, ...]:
+    """Numbers of the chunk's source frames that could not be decoded and are copies of a neighbour."""
+    return tuple(archive.note["held"])
+
+
+def frames_at(packets: Iterable[ArchivedPacket], header: StreamHeader, pts: Sequence[int]) -> Iterator[av.VideoFrame]:
+    """The frames at these strictly rising pts; of several with the same pts the later.
+
+    Raises:
+        FrameMissing: one of them does not come, or comes after a later one.
+    """
+    wanted = iter(pts)
+    awaited = next(wanted, None)
+    kept: av.VideoFrame | None = None
+    planned = frozenset(pts)
+    for frame in decoded(packets, header):
+        if frame.pts is None or frame.pts not in planned:
+            continue
+        if kept is not None and frame.pts != kept.pts:
+            yield kept
+            kept = None
+        if kept is None and frame.pts != awaited:
+            break
+        if kept is None:
+            awaited = next(wanted, None)
+        kept = frame
+    if kept is not None:
+        yield kept
+    if awaited is not None:
+        raise FrameMissing(
+            "a planned source frame did not come out of the decoder",
+            where=f"source frame at pts {awaited}",
+            remedy="The source has to be decoded in one go.",
+        )
+
+
+def decoded(packets: Iterable[ArchivedPacket], header: StreamHeader) -> Iterator[av.VideoFrame]:
+    """Every frame that the packets decode to, in the decoder's order; what cannot be decoded is passed over.
+
+    Frames that are not to be shown come without a pts.
+    """
+    decoder = open_decoder(header)
+    for packet in packets:
+        made = to_av(packet, header)
+        if packet.is_discarded:
+            made.pts = None
+        yield from frames_of(decoder, made)
+    yield from frames_of(decoder, None)
+
+
+def frames_of(decoder: CodecContext, packet: "av.Packet[Any] | None") -> list[av.VideoFrame]:
+    """What one packet, or the flush at the end, gives; nothing where the decoder refuses it."""
+    try:
+        frames = decoder.decode(packet)  # type: ignore[attr-defined]
+    except FFmpegError:
+        return []
+    return [frame for frame in frames if isinstance(frame, av.VideoFrame)]

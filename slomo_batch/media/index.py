@@ -1,0 +1,264 @@
+"""The packet index of a source: from the moov alone where an MP4 or MOV allows it, else by one pass over the file.
+
+An MP4 that is not fragmented describes every packet in its moov. It is demuxed with zeros in place of the payload:
+times and sizes are exact, only the keyframe flags are then wrong and come from the container's index. Where any of
+that does not add up, the file is read in full.
+"""
+
+import struct
+from array import array
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from fractions import Fraction
+from typing import Any
+
+import av
+import numpy as np
+from av.container import InputContainer
+from av.video.stream import VideoStream
+
+from slomo_batch.errors import SourceUnreadable
+from slomo_batch.media.demux import packets
+from slomo_batch.media.reader import RangeReader
+from slomo_batch.timeline.index import FALLBACK_RATE, Bools, Int64s, VideoIndex
+
+INDEXED_BY_HEADER = frozenset(
+    {
+        "h264",
+        "hevc",
+        "av1",
+        "vp9",
+        "vp8",
+        "mpeg4",
+        "prores",
+        "dnxhd",
+        "mjpeg",
+        "png",
+        "ffv1",
+        "rawvideo",
+        "v210",
+        "dvvideo",
+    }
+)
+"""Codecs whose packets FFmpeg takes from an MP4 as the moov has them, without looking into them for where they end."""
+MAX_TICKS = 1 << 59
+"""A timestamp beyond this is no timestamp; sums and differences of those within stay in 64 bits."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PacketIndex:
+    """What one look at all packets of the video stream says."""
+
+    index: VideoIndex
+    read_in_full: bool
+    """True where the whole file was read."""
+    is_cut_off: bool
+    """True where packets lie beyond the end of the file."""
+    has_own_times: bool
+    """False where packets lack timestamps and theirs were counted out in decode order."""
+    has_new_extradata: bool
+    """True where the decoder's settings change midway."""
+
+
+_NO_TIME = -(1 << 63)
+_KEYFRAME, _DISCARDED, _NEW_EXTRADATA = 1, 2, 4
+
+
+class _Columns:
+    """What the packets say, packet by packet, in few bytes each: a film of hours has a million."""
+
+    def __init__(self) -> None:
+        self.pts, self.dts, self.size, self.duration = (array("q") for _ in range(4))
+        self.flags = bytearray()
+
+    def add(self, packet: "av.Packet[Any]") -> None:
+        self.pts.append(_NO_TIME if packet.pts is None else packet.pts)
+        self.dts.append(_NO_TIME if packet.dts is None else packet.dts)
+        self.size.append(packet.size)
+        self.duration.append(packet.duration or 0)
+        flags = _KEYFRAME * packet.is_keyframe | _DISCARDED * packet.is_discard
+        self.flags.append(flags | _NEW_EXTRADATA * packet.has_sidedata("new_extradata"))
+
+    def has(self, flag: int) -> Bools:
+        return (np.frombuffer(bytes(self.flags), np.uint8) & flag).astype(np.bool_)
+
+
+Witness = Callable[["av.Packet[Any]"], bool]
+"""Sees the first packets with their payload; says whether it wants to see more."""
+
+
+class HollowFile:
+    """The file, with zeros where it was cut off and, once it is hollow, in place of everything."""
+
+    def __init__(self, reader: RangeReader) -> None:
+        self.is_hollow = False
+        self.end = reader.size_bytes
+        """Where the file ends; beyond the real end, zeros are read."""
+        self._reader = reader
+
+    @property
+    def size_bytes(self) -> int:
+        """Size of the real file."""
+        return self._reader.size_bytes
+
+    def seek(self, offset: int, whence: int = 0, /) -> int:
+        """Move the position."""
+        return self._reader.seek(offset, whence)
+
+    def tell(self) -> int:
+        """The position."""
+        return self._reader.tell()
+
+    def read(self, size: int = -1, /) -> bytes:
+        """Up to `size` bytes, real or zero."""
+        start = self._reader.tell()
+        num_bytes = max((self.end if size < 0 else min(start + size, self.end)) - start, 0)
+        real = b"" if self.is_hollow else self._reader.read(num_bytes)
+        if self._reader.failure is not None:
+            return b""
+        self._reader.seek(start + num_bytes)
+        return real.ljust(num_bytes, b"\0")
+
+
+# ---- from the moov -------------------------------------------------------------------------------------------------
+
+_BOX = struct.Struct(">I4s")
+_LARGE = struct.Struct(">Q")
+_MAX_TOP_BOXES = 64
+
+
+def has_whole_moov(reader: RangeReader, name: str) -> bool:
+    """True for an MP4 or MOV with a moov and, as far as its top-level boxes show, no fragments.
+
+    Raises:
+        SourceUnreadable: the file begins like an MP4 but has no moov.
+    """
+    kinds = [kind for kind, _ in _top_boxes(reader)]
+    if not kinds or kinds[0] not in {b"ftyp", b"moov", b"mdat", b"wide", b"free", b"skip"}:
+        return False
+    if b"moov" not in kinds and kinds[0] == b"ftyp" and len(kinds) < _MAX_TOP_BOXES:
+        raise SourceUnreadable(
+            "the file has no index (moov)",
+            where=name,
+            remedy="It was cut off, or its recording never finished: fetch it again, or repair it.",
+        )
+    return b"moov" in kinds and b"moof" not in kinds
+
+
+def _top_boxes(reader: RangeReader) -> Iterator[tuple[bytes, int]]:
+    """Kind and position of the first top-level boxes, through the first fragment."""
+    at = 0
+    for _ in range(_MAX_TOP_BOXES):
+        head = reader.bytes_at(at, at + _BOX.size + _LARGE.size)
+        if len(head) < _BOX.size:
+            return
+        size, kind = _BOX.unpack_from(head)
+        yield kind, at
+        if size == 1 and len(head) == _BOX.size + _LARGE.size:
+            (size,) = _LARGE.unpack_from(head, _BOX.size)
+        if size < _BOX.size or kind == b"moof":
+            return
+        at += size
+
+
+def index_by_moov(
+    container: InputContainer, video: VideoStream, file: HollowFile, witness: Witness, name: str
+) -> PacketIndex | None:
+    """Index the video by the moov alone, but for the packets that the witness sees; None where the moov does not do.
+
+    Raises:
+        SourceUnreadable: the video has no packet.
+    """
+    if video.codec_context.codec.canonical_name not in INDEXED_BY_HEADER:
+        return None
+    sizes, keyframes, end = _index_entries(video)
+    if not len(sizes) or max(sizes) > file.size_bytes:
+        return None
+    file.end = max(end, file.size_bytes)
+    columns = _Columns()
+    for packet in packets(container, [video]):
+        columns.add(packet)
+        file.is_hollow = file.is_hollow or not witness(packet)
+    if columns.size != sizes:
+        return None
+    return _gathered(columns, video, name, keyframes, read_in_full=False, is_cut_off=end > file.size_bytes)
+
+
+def _index_entries(video: VideoStream) -> tuple["array[int]", Bools, int]:
+    """Sizes and keyframes as the container's index has them, and where the last of the payload ends."""
+    sizes, keyframes, end = array("q"), bytearray(), 0
+    for entry in video.index_entries:
+        sizes.append(entry.size)
+        keyframes.append(entry.is_keyframe)
+        end = max(end, entry.pos + entry.size)
+    return sizes, np.frombuffer(bytes(keyframes), np.bool_), end
+
+
+# ---- from all packets ----------------------------------------------------------------------------------------------
+
+
+def index_by_packets(container: InputContainer, video: VideoStream, witness: Witness, name: str) -> PacketIndex:
+    """Index the video by reading the file to its end.
+
+    Raises:
+        SourceUnreadable: the video has no packet.
+    """
+    columns, wants_more = _Columns(), True
+    for packet in packets(container, [video]):
+        columns.add(packet)
+        wants_more = wants_more and witness(packet)
+    return _gathered(columns, video, name, columns.has(_KEYFRAME), read_in_full=True, is_cut_off=False)
+
+
+def _gathered(
+    columns: _Columns, video: VideoStream, name: str, keyframes: Bools, *, read_in_full: bool, is_cut_off: bool
+) -> PacketIndex:
+    if not columns.size:
+        raise SourceUnreadable("the video stream has no frames", where=name)
+    pts, own = _numbers(columns.pts), _NO_TIME not in columns.pts
+    if not own:
+        pts = _counted_out(columns, video)
+    if pts.max() > MAX_TICKS or pts.min() < -MAX_TICKS:
+        raise SourceUnreadable("a timestamp is beyond all reason", where=name, remedy="The file is damaged: repair it.")
+    is_discarded = columns.has(_DISCARDED)
+    index = VideoIndex(
+        time_base=video.time_base or Fraction(1, 1000),
+        pts=pts,
+        size_bytes=_numbers(columns.size),
+        is_keyframe=keyframes,
+        is_discarded=is_discarded,
+        last_duration=_last_duration(columns, pts, is_discarded),
+    )
+    return PacketIndex(
+        index=index,
+        read_in_full=read_in_full,
+        is_cut_off=is_cut_off,
+        has_own_times=own,
+        has_new_extradata=bool(columns.has(_NEW_EXTRADATA)[1:].any()),
+    )
+
+
+def _numbers(column: "array[int]") -> Int64s:
+    return np.frombuffer(column.tobytes(), np.int64)
+
+
+def _counted_out(columns: _Columns, video: VideoStream) -> Int64s:
+    """Times for packets that lack them: those of decoding where all are known and rise, else one frame apart.
+
+    In decode order: right only for frames given out in the decoder's order, which the decode lane does.
+    """
+    dts = _numbers(columns.dts)
+    if _NO_TIME not in columns.dts and (np.diff(dts) > 0).all():
+        return dts
+    rate = video.average_rate or video.guessed_rate or FALLBACK_RATE
+    step = max(1, round(1 / (rate * (video.time_base or Fraction(1, 1000)))))
+    return np.arange(len(dts), dtype=np.int64) * step
+
+
+def _last_duration(columns: _Columns, pts: Int64s, is_discarded: Bools) -> int:
+    shown = np.flatnonzero(~is_discarded)
+    if not len(shown):
+        return 0
+    latest = shown[np.flatnonzero(pts[shown] == pts[shown].max())[-1]]
+    duration = columns.duration[int(latest)]
+    return duration if 0 < duration <= MAX_TICKS else 0

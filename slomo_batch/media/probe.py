@@ -1,0 +1,268 @@
+"""Probing a source: what it is, when its frames are shown, and whether its packets may be copied.
+
+One look at the file does it all: the index comes from the moov of an MP4 or MOV, else from all packets; the first
+pictures are decoded on the way (`proof`). Refused with a reason: what is no video or holds no frame that decodes, and
+what this version does not take (interlaced, HDR).
+"""
+
+import struct
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from fractions import Fraction
+from typing import Any
+
+import av
+import numpy as np
+from av.container import InputContainer
+from av.video.stream import VideoStream
+
+from slomo_batch.errors import SourceUnreadable, SourceUnsupported
+from slomo_batch.media.archive import header_of, stream_aspect_ratio
+from slomo_batch.media.color_names import (
+    FULL,
+    HDR_TRANSFERS,
+    LIMITED,
+    MATRICES,
+    PRIMARIES,
+    TRANSFERS,
+    UNSPECIFIED,
+)
+from slomo_batch.media.demux import has_decoder, main_video, open_source
+from slomo_batch.media.foreign import reading
+from slomo_batch.media.frames import planar_name
+from slomo_batch.media.index import HollowFile, PacketIndex, has_whole_moov, index_by_moov, index_by_packets
+from slomo_batch.media.proof import FirstPictures
+from slomo_batch.media.reader import RangeReader
+from slomo_batch.picture import PIXEL_FORMATS
+from slomo_batch.records import AudioTrack, ColorFacts, VideoFacts
+from slomo_batch.timeline.index import SourceTimeline, VideoIndex, source_timeline
+
+MAX_LEAP_S = 3600
+"""Two neighbouring frames further apart than this have a damaged timestamp."""
+NOTABLE_GAP_S = 10
+"""Two neighbouring frames further apart than this are mentioned."""
+_PROGRESSIVE, _UNKNOWN_ORDER = 1, 0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Probe:
+    """All that is known of a source before anything is made of it."""
+
+    facts: VideoFacts
+    index: VideoIndex
+    timeline: SourceTimeline
+
+
+def probe(reader: RangeReader, name: str) -> Probe:
+    """Look at one source; `name` is what messages call it.
+
+    Raises:
+        SourceUnreadable: damaged, empty, not a video, without a frame.
+        SourceUnsupported: a kind of video this version does not take.
+        SourceChanged, StorageBusy: from the store.
+    """
+    if reader.size_bytes == 0:
+        raise SourceUnreadable("the file is empty", where=name)
+    with reading(reader, name):
+        return _by_moov(reader, name) or _by_packets(reader, name)
+
+
+def _by_moov(reader: RangeReader, name: str) -> Probe | None:
+    if not has_whole_moov(reader, name):
+        return None
+    reader.seek(0)
+    file = HollowFile(reader)
+    with open_source(file) as container:
+        video = main_video(container, name)
+        pictures = FirstPictures(video)
+        found = index_by_moov(container, video, file, pictures.see, name)
+        return None if found is None else _probed(container, video, found, pictures, name)
+
+
+def _by_packets(reader: RangeReader, name: str) -> Probe:
+    reader.seek(0)
+    with open_source(reader) as container:
+        video = main_video(container, name)
+        pictures = FirstPictures(video)
+        found = index_by_packets(container, video, pictures.see, name)
+        return _probed(container, video, found, pictures, name)
+
+
+def _probed(
+    container: InputContainer, video: VideoStream, found: PacketIndex, pictures: FirstPictures, name: str
+) -> Probe:
+    pictures.finish()
+    if pictures.sample is None:
+        what = f"none of the first {len(pictures.packets)} packets of the video can be decoded"
+        raise SourceUnreadable(what, where=name, got=header_of(video).codec)
+    _refuse_unsupported(video, pictures, name)
+    index, num_left_out = _without_undecodable_lead(found.index, pictures)
+    timeline = _timeline(index, video, name)
+    fault = pictures.fault(replace(found, index=index))
+    oddities = *_oddities(container, video, pictures.sample), *_oddities_of_time(timeline, num_left_out)
+    facts = VideoFacts(
+        container=container.format.name,
+        stream_index=video.index,
+        codec=header_of(video).codec,
+        width=pictures.sample.width,
+        height=pictures.sample.height,
+        pixel_format=pictures.sample.format.name,
+        sample_aspect_ratio=stream_aspect_ratio(video) or Fraction(1),
+        rotation_deg=_rotation(pictures.sample),
+        color=_color(video, pictures.sample),
+        rate_from_header=video.average_rate or Fraction(0),
+        num_frames=timeline.num_frames,
+        lane="decode" if fault else "copy",
+        lane_reason=fault,
+        audio=_audio(container),
+        oddities=oddities,
+    )
+    return Probe(facts=facts, index=index, timeline=timeline)
+
+
+# ---- what is refused -----------------------------------------------------------------------------------------------
+
+
+def _refuse_unsupported(video: VideoStream, pictures: FirstPictures, name: str) -> None:
+    if pictures.has_interlaced or video.codec_context.field_order not in {_PROGRESSIVE, _UNKNOWN_ORDER}:
+        raise SourceUnsupported(
+            "not yet supported: interlaced video",
+            where=name,
+            got="pictures of two fields" if pictures.has_interlaced else f"field order {_field_order(video)}",
+            remedy="Deinterlace it first, for instance with FFmpeg's bwdif.",
+        )
+    if pictures.sample is not None:
+        planar_name(pictures.sample.format.name)
+        transfer = _color(video, pictures.sample).transfer
+        if transfer in HDR_TRANSFERS:
+            raise SourceUnsupported("not yet supported: HDR", where=name, got=f"transfer {transfer}")
+
+
+def _field_order(video: VideoStream) -> str:
+    return {2: "tt", 3: "bb", 4: "tb", 5: "bt"}.get(video.codec_context.field_order, "unknown")
+
+
+# ---- time ----------------------------------------------------------------------------------------------------------
+
+
+def _without_undecodable_lead(index: VideoIndex, pictures: FirstPictures) -> tuple[VideoIndex, int]:
+    """The index without the frames at its start that refer to what was before the file began, and their number.
+
+    They are the packets before the first keyframe, and those shown before it, that gave no picture.
+    """
+    keyframes = np.flatnonzero(index.is_keyframe)
+    if not len(keyframes):
+        return index, 0
+    first, num_seen = int(keyframes[0]), len(pictures.packets)
+    came = np.isin(index.pts, [time for time in pictures.pts if time is not None])
+    place = np.arange(len(index.pts))
+    lead = ((place < first) | (index.pts < index.pts[first])) & (place < num_seen) & ~came & ~index.is_discarded
+    return replace(index, is_discarded=index.is_discarded | lead), int(lead.sum())
+
+
+def _timeline(index: VideoIndex, video: VideoStream, name: str) -> SourceTimeline:
+    pts = index.frame_pts
+    if not len(pts):
+        raise SourceUnreadable("no frame of the video is ever shown", where=name)
+    leap_s = int(np.diff(pts).max(initial=0)) * index.time_base
+    if leap_s > MAX_LEAP_S:
+        raise SourceUnreadable(
+            "the timestamps leap",
+            where=name,
+            got=f"{float(leap_s):.0f} s between two frames",
+            remedy="Repair the file.",
+        )
+    rates = (video.average_rate, video.guessed_rate, video.base_rate)
+    return source_timeline(index, tuple(rate for rate in rates if rate))
+
+
+# ---- facts ---------------------------------------------------------------------------------------------------------
+
+
+def _color(video: VideoStream, frame: av.VideoFrame) -> ColorFacts:
+    """The frame's own description; what it leaves unsaid, the container's."""
+    context = video.codec_context
+    full_by_nature = frame.format.name.startswith(("yuvj", "mono")) or (
+        PIXEL_FORMATS[planar_name(frame.format.name)].model == "rgb"
+    )
+    stated = frame.color_range or context.color_range
+    is_full = stated == FULL or (stated != LIMITED and full_by_nature)
+    return ColorFacts(
+        range="full" if is_full else "limited",
+        matrix=_named(MATRICES, frame.colorspace, context.colorspace),
+        primaries=_named(PRIMARIES, frame.color_primaries, context.color_primaries),
+        transfer=_named(TRANSFERS, frame.color_trc, context.color_trc),
+    )
+
+
+def _named(names: dict[int, str], *numbers: int) -> str:
+    return next((names[number] for number in numbers if number in names), UNSPECIFIED)
+
+
+def _rotation(frame: av.VideoFrame) -> int:
+    """The nearest quarter turn, counter-clockwise."""
+    return round(frame.rotation / 90) * 90 % 360
+
+
+def _audio(container: InputContainer) -> tuple[AudioTrack, ...]:
+    headers = ((stream.index, header_of(stream)) for stream in container.streams.audio if has_decoder(stream))
+    return tuple(
+        AudioTrack(
+            stream_index=number,
+            codec=header.codec,
+            sample_rate=header.sample_rate,
+            layout=header.layout,
+            language=header.language,
+            title=header.title,
+        )
+        for number, header in headers
+    )
+
+
+# ---- oddities ------------------------------------------------------------------------------------------------------
+
+
+def _oddities(container: InputContainer, video: VideoStream, sample: av.VideoFrame) -> Iterator[str]:
+    """What a person should know of the file's contents."""
+    if _rotation(sample):
+        yield f"rotated by {_rotation(sample)} degrees counter-clockwise when played"
+    if sample.rotation % 90:
+        yield f"rotated by {sample.rotation} degrees, which is not a quarter turn: the nearest one is kept"
+    if _is_mirrored(sample):
+        yield "mirrored when played: the mirroring is not carried"
+    if any(component.is_alpha for component in sample.format.components):
+        yield "transparency is not carried"
+    yield from _not_carried(container, video)
+
+
+def _is_mirrored(frame: av.VideoFrame) -> bool:
+    matrix: Any = frame.side_data.get("DISPLAYMATRIX")
+    if matrix is None:
+        return False
+    a, b, _, c, d = struct.unpack_from("<5i", bytes(matrix))
+    return bool(a * d - b * c < 0)
+
+
+def _not_carried(container: InputContainer, video: VideoStream) -> Iterator[str]:
+    streams = container.streams
+    counts = {
+        "other video stream": sum(stream is not video for stream in streams.video),
+        "sound track that this build of FFmpeg cannot decode": sum(not has_decoder(track) for track in streams.audio),
+        "subtitle track": len(streams.subtitles),
+        "data track": len(streams.data),
+        "attachment": len(streams.attachments),
+        "chapter": len(container.chapters()),
+    }
+    for what, number in counts.items():
+        if number:
+            yield f"{number} {what}{'s' * (number > 1)} not carried"
+
+
+def _oddities_of_time(timeline: SourceTimeline, num_left_out: int) -> Iterator[str]:
+    if num_left_out:
+        yield f"{num_left_out} frames at the start cannot be decoded without what came before them: left out"
+    if timeline.rate is None and timeline.num_frames > 1:
+        yield f"variable frame rate, taken for {timeline.nominal_rate} where the source's rate is asked for"
+    gap_s = int(np.diff(timeline.ticks).max(initial=0)) * timeline.tick_s
+    if gap_s > NOTABLE_GAP_S:
+        yield f"a gap of {float(gap_s):.1f} s between two frames"

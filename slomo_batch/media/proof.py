@@ -1,0 +1,136 @@
+"""Whether a source's packets may be copied, proved by decoding its first groups of pictures.
+
+They are decoded as the file has them, by the demuxer's own decoder, and once more as a worker would: from the second
+keyframe, out of an archive's packets. Only where both give the same pictures under the timestamps of the index, in
+rising order, is the source copied. What the first pictures cannot show, the index does: keyframes so rare that most
+copied packets would be lead-in, extradata that changes midway.
+"""
+
+from collections.abc import Iterator
+from dataclasses import replace
+from itertools import pairwise
+from typing import Any
+
+import av
+import numpy as np
+from av.video.stream import VideoStream
+
+from slomo_batch.errors import FrameMissing
+from slomo_batch.media.archive import ArchivedPacket, from_av, header_of
+from slomo_batch.media.coverage import covering_packets, mean_lead_in
+from slomo_batch.media.decode import frames_at, frames_of
+from slomo_batch.media.frames import picture_from_frame
+from slomo_batch.media.index import PacketIndex
+from slomo_batch.timeline.index import VideoIndex
+
+PACKETS_BEYOND_KEYFRAME = 24
+"""The proof reads this far beyond the second keyframe, and no less than this in all."""
+MAX_PACKETS = 600
+MAX_BYTES = 64 << 20
+"""Whatever the keyframes, the proof reads no more packets and bytes than these."""
+MAX_MEAN_LEAD_IN = 300
+"""Packets copied to get one frame, on average, beyond which a source is decoded once instead: keyframes 600 apart."""
+
+
+class FirstPictures:
+    """The first packets of the video and the pictures they decode to, as the demuxer's own decoder gives them."""
+
+    def __init__(self, video: VideoStream) -> None:
+        video.thread_count = 1
+        self._video = video
+        self._header = header_of(video)
+        self._num_bytes = 0
+        self._second_keyframe = 0
+        self._is_complete = False
+        self.packets: list[ArchivedPacket] = []
+        self.sample: av.VideoFrame | None = None
+        """The first picture."""
+        self.pts: list[int | None] = []
+        """Of the pictures, in the decoder's order."""
+        self.hashes: list[str] = []
+        self.shapes: set[tuple[str, int, int]] = set()
+        self.has_interlaced = False
+        self.has_undecodable = False
+
+    def see(self, packet: "av.Packet[Any]") -> bool:
+        """Take one more packet, in decode order; False once enough were seen."""
+        if self._is_complete:
+            return False
+        self.packets.append(from_av(packet, 0))
+        self._num_bytes += packet.size
+        if packet.is_keyframe and len(self.packets) > 1 and not self._second_keyframe:
+            self._second_keyframe = len(self.packets) - 1
+        self._decode(packet)
+        if self._is_enough():
+            self.finish()
+        return not self._is_complete
+
+    def finish(self) -> None:
+        """Let the decoder give what it still holds."""
+        if not self._is_complete:
+            self._is_complete = True
+            self._decode(None)
+
+    def _is_enough(self) -> bool:
+        if self._num_bytes > MAX_BYTES or len(self.packets) >= MAX_PACKETS:
+            return True
+        return self._second_keyframe > 0 and len(self.packets) > self._second_keyframe + PACKETS_BEYOND_KEYFRAME
+
+    def _decode(self, packet: "av.Packet[Any] | None") -> None:
+        for frame in frames_of(self._video.codec_context, packet):
+            self.sample = self.sample or frame
+            self.pts.append(frame.pts)
+            self.hashes.append(picture_from_frame(frame).hash())
+            self.shapes.add((frame.format.name, frame.width, frame.height))
+            self.has_interlaced |= frame.interlaced_frame
+
+    # ---- the proof
+
+    def fault(self, found: PacketIndex) -> str:
+        """Why this source must be decoded once; empty where its packets may be copied."""
+        return next((fault for fault in self._faults(found) if fault), "")
+
+    def _faults(self, found: PacketIndex) -> Iterator[str]:
+        if found.is_cut_off:
+            yield "the file ends before its last frames"
+        if not found.has_own_times:
+            yield "its packets lack timestamps"
+        if found.has_new_extradata:
+            yield "the decoder's settings change midway"
+        if len(self.shapes) > 1:
+            yield "the picture's size or format changes midway"
+        yield self._fault_of_times(found.index)
+        yield self._fault_of_restart(found.index)
+        if mean_lead_in(found.index) > MAX_MEAN_LEAD_IN:
+            yield "keyframes are so rare that copying would repeat most of the file"
+
+    def _fault_of_times(self, index: VideoIndex) -> str:
+        here = slice(0, len(self.packets))
+        planned = np.unique(index.pts[here][~index.is_discarded[here]])
+        times = [time for time in self.pts if time is not None]
+        if len(times) < len(self.pts) or any(a > b for a, b in pairwise(times)):
+            return "the timestamps of its packets are not those of its frames"
+        if not np.array_equal(np.unique(np.array(times, dtype=np.int64)), planned):
+            return "not every packet near its start gives a frame"
+        return ""
+
+    def _fault_of_restart(self, index: VideoIndex) -> str:
+        """Frames from the second keyframe on, decoded from there, against the same decoded from the start."""
+        if not self._second_keyframe:
+            return ""
+        first_pts = int(index.pts[self._second_keyframe])
+        known = {time: digest for time, digest in zip(self.pts, self.hashes, strict=True) if time is not None}
+        wanted = [int(time) for time in index.frame_pts if time >= first_pts and time in known]
+        reach = [covering_packets(index, [time], [time])[1][0] for time in wanted]
+        wanted = [time for time, end in zip(wanted, reach, strict=True) if end <= len(self.packets)]
+        if not wanted:
+            return ""
+        (start,), (end,) = covering_packets(index, wanted[:1], wanted[-1:])
+        packets = [replace(packet, stream=0) for packet in self.packets[start:end]]
+        try:
+            again = [picture_from_frame(frame).hash() for frame in frames_at(packets, self._header, wanted)]
+        except FrameMissing:
+            return "decoding from its second keyframe does not give all frames"
+        if again != [known[time] for time in wanted]:
+            return "decoding from its second keyframe gives other pictures"
+        return ""

@@ -1,0 +1,110 @@
+"""RangeReader: a source as a file for FFmpeg, over ranged reads of its object.
+
+Reads go through whole blocks, of which the last used few are kept: FFmpeg reads in small pieces and, in fragmented
+files, jumps to and fro between sound and picture. So a pass over a file fetches little more than its size.
+
+A storage error must not be lost inside FFmpeg, which would take it for the end of the file: it is remembered, from
+then on every read is empty, and `check` raises it. `media.foreign.reading` calls it wherever FFmpeg has read.
+"""
+
+import io
+from collections import OrderedDict
+from collections.abc import Callable
+
+from slomo_batch.errors import (
+    AccessRefused,
+    ObjectChanged,
+    ObjectMissing,
+    SourceChanged,
+    SourceUnreadable,
+    StorageError,
+)
+
+BLOCK_BYTES = 1 << 20
+NUM_BLOCKS = 8
+
+_AS_VIDEO_ERRORS = {ObjectChanged: SourceChanged, ObjectMissing: SourceUnreadable, AccessRefused: SourceUnreadable}
+"""What a storage error means for the video; the others stay what they are."""
+
+
+class RangeReader:
+    """read, seek and tell over `fetch(start, end)`, which returns the bytes [start, end) of an object."""
+
+    def __init__(
+        self,
+        fetch: Callable[[int, int], bytes],
+        size_bytes: int,
+        *,
+        block_bytes: int = BLOCK_BYTES,
+        num_blocks: int = NUM_BLOCKS,
+    ) -> None:
+        self.size_bytes = size_bytes
+        self.bytes_fetched = 0
+        self.failure: BaseException | None = None
+        self._fetch = fetch
+        self._block_bytes = block_bytes
+        self._num_blocks = num_blocks
+        self._blocks: OrderedDict[int, bytes] = OrderedDict()
+        self._position = 0
+
+    def tell(self) -> int:
+        """The position of the next read."""
+        return self._position
+
+    def seek(self, offset: int, whence: int = io.SEEK_SET) -> int:
+        """Move to `offset` bytes from the start, the position, or the end."""
+        base = {io.SEEK_SET: 0, io.SEEK_CUR: self._position, io.SEEK_END: self.size_bytes}[whence]
+        self._position = max(base + offset, 0)
+        return self._position
+
+    def read(self, size: int = -1) -> bytes:
+        """Up to `size` bytes; fewer at the end, none after a failure, which `check` raises."""
+        if self.failure is not None:
+            return b""
+        end = self.size_bytes if size < 0 else min(self._position + size, self.size_bytes)
+        try:
+            data = self.bytes_at(self._position, end)
+        except BaseException as error:  # noqa: BLE001 - FFmpeg calls this from C, where Ctrl-C would be lost as well
+            self.failure = error
+            return b""
+        self._position += len(data)
+        return data
+
+    def bytes_at(self, start: int, end: int) -> bytes:
+        """Bytes [start, end); what goes wrong is raised at once."""
+        parts = []
+        while start < end:
+            number, offset = divmod(start, self._block_bytes)
+            part = self._block(number)[offset : offset + end - start]
+            if not part:
+                break
+            parts.append(part)
+            start += len(part)
+        return b"".join(parts)
+
+    def check(self) -> None:
+        """Raise the failure of an earlier read as what it means for the video."""
+        if self.failure is None:
+            return
+        kind = _AS_VIDEO_ERRORS.get(type(self.failure)) if isinstance(self.failure, StorageError) else None
+        if kind is None:
+            raise self.failure
+        raise kind(str(self.failure)) from self.failure
+
+    def _block(self, number: int) -> bytes:
+        if number in self._blocks:
+            self._blocks.move_to_end(number)
+            return self._blocks[number]
+        start = number * self._block_bytes
+        end = min(start + self._block_bytes, self.size_bytes)
+        if start >= end:
+            return b""
+        data = self._fetch(start, end)
+        self.bytes_fetched += len(data)
+        if len(data) != end - start:
+            what = f"bytes {start} to {end} of the source came back short"
+            raise SourceChanged(what, expected=f"{end - start} bytes", got=f"{len(data)}")
+        self._blocks[number] = data
+        if len(self._blocks) > self._num_blocks:
+            self._blocks.popitem(last=False)
+        return data

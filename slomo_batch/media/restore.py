@@ -1,0 +1,195 @@
+"""The decode lane: every planned frame of a source decoded in one go, and stored losslessly.
+
+Presentation times are those of the index. Where the decoder's frames carry trustworthy timestamps (proved on the first
+of them) a frame is known by its own; else the sorted timestamps of the packets are given out in the decoder's order,
+which is the order of presentation. A frame that does not come is held: it is a copy of the frame before it, at the
+start of the one after, and counted.
+"""
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from fractions import Fraction
+from itertools import chain, islice, pairwise
+from typing import Any
+
+import av
+import numpy as np
+from av.video.codeccontext import VideoCodecContext
+from av.video.stream import VideoStream
+
+from slomo_batch.errors import SourceUnreadable
+from slomo_batch.media.archive import ArchivedPacket, StreamHeader, record_of
+from slomo_batch.media.decode import frames_of
+from slomo_batch.media.frames import fitted, frame_from_picture, picture_from_frame, planar_name
+from slomo_batch.picture import PIXEL_FORMATS
+from slomo_batch.records import VideoFacts
+from slomo_batch.timeline.index import VideoIndex
+
+NUM_TRIAL_FRAMES = range(8, 49)
+"""Fewest and most frames by which it is judged whether the decoder's timestamps can be trusted."""
+TRIAL_BYTES = 256 << 20
+"""They are held in memory meanwhile: of large pictures fewer."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class RestoredFrame:
+    """One planned source frame."""
+
+    number: int
+    frame: av.VideoFrame
+    is_held: bool
+    """True for a copy of a neighbour."""
+
+
+def restored_frames(
+    video: VideoStream, packets: "Iterable[av.Packet[Any]]", index: VideoIndex, name: str, max_held_frames: int
+) -> Iterator[RestoredFrame]:
+    """Every presented frame of the index, in order. `packets` are the stream's, from the first.
+
+    Raises:
+        SourceUnreadable: more than `max_held_frames` of them cannot be decoded.
+    """
+    decoded = _decoded(video, packets)
+    num_trial = TRIAL_BYTES // (3 * video.width * video.height + 1)
+    trial = list(islice(decoded, min(max(num_trial, NUM_TRIAL_FRAMES.start), NUM_TRIAL_FRAMES.stop - 1)))
+    placed = _by_pts if pts_can_be_trusted([frame.pts for frame in trial], index) else _by_order
+    yield from _filled(placed(chain(_emptied(trial), decoded), index), len(index.frame_pts), name, max_held_frames)
+
+
+def pts_can_be_trusted(pts: list[int | None], index: VideoIndex) -> bool:
+    """True where these timestamps of decoded frames do not fall, and are ones that the index has."""
+    times = [time for time in pts if time is not None]
+    rise = all(a <= b for a, b in pairwise(times))
+    return rise and len(times) == len(pts) and bool(np.isin(times, index.pts).all())
+
+
+def _decoded(video: VideoStream, packets: "Iterable[av.Packet[Any]]") -> Iterator[av.VideoFrame]:
+    for packet in packets:
+        yield from frames_of(video.codec_context, packet)
+    yield from frames_of(video.codec_context, None)
+
+
+def _emptied(frames: list[av.VideoFrame]) -> Iterator[av.VideoFrame]:
+    """The frames one by one, each let go as it is given."""
+    frames.reverse()
+    while frames:
+        yield frames.pop()
+
+
+def _by_pts(frames: Iterable[av.VideoFrame], index: VideoIndex) -> Iterator[tuple[int, av.VideoFrame]]:
+    planned, last = index.frame_pts, 0
+    for frame in frames:
+        number = int(np.searchsorted(planned, frame.pts)) if frame.pts is not None else len(planned)
+        if number < len(planned) and planned[number] == frame.pts and number >= last:
+            last = number
+            yield number, frame
+
+
+def _by_order(frames: Iterable[av.VideoFrame], index: VideoIndex) -> Iterator[tuple[int, av.VideoFrame]]:
+    planned = index.frame_pts
+    times = np.sort(index.pts[~index.is_discarded])
+    yield from zip(np.searchsorted(planned, times).tolist(), frames, strict=False)
+
+
+def _filled(
+    placed: Iterator[tuple[int, av.VideoFrame]], num_frames: int, name: str, max_held_frames: int
+) -> Iterator[RestoredFrame]:
+    num_held, following, previous = 0, 0, None
+    for number, frame in chain(_last_of_each(placed), [(num_frames, None)]):
+        copied = previous if previous is not None else frame
+        if copied is None:
+            raise SourceUnreadable("no frame of the video can be decoded", where=name, got=f"{num_frames} frames")
+        num_held += number - following
+        if num_held > max_held_frames:
+            raise _too_many(num_held, num_frames, max_held_frames, name)
+        for hole in range(following, number):
+            yield RestoredFrame(number=hole, frame=copied, is_held=True)
+        if frame is not None:
+            yield RestoredFrame(number=number, frame=frame, is_held=False)
+        following, previous = number + 1, frame
+
+
+def _last_of_each(placed: Iterator[tuple[int, av.VideoFrame]]) -> Iterator[tuple[int, av.VideoFrame]]:
+    """Of frames with the same number the last."""
+    kept = next(placed, None)
+    if kept is None:
+        return
+    for item in placed:
+        if item[0] != kept[0]:
+            yield kept
+        kept = item
+    yield kept
+
+
+def _too_many(num_held: int, num_frames: int, limit: int, name: str) -> SourceUnreadable:
+    return SourceUnreadable(
+        f"at least {num_held} of {num_frames} frames cannot be decoded",
+        where=name,
+        expected=f"at most {limit} (max_held_frames)",
+        remedy="Raise max_held_frames to accept that each is replaced by a copy of its neighbour, or repair the file.",
+    )
+
+
+class LosslessStore:
+    """Frames as packets of a lossless codec, each on its own: FFV1 where it has the pixel format, else raw samples.
+
+    A frame of another size or format than the source's is scaled to it.
+    """
+
+    def __init__(self, facts: VideoFacts, index: VideoIndex, source: StreamHeader) -> None:
+        self._format = PIXEL_FORMATS[planar_name(facts.pixel_format)]
+        self._size = facts.width, facts.height
+        self._pts = index.frame_pts
+        self._encoder = _encoder(self._format.name, self._size, index.time_base)
+        self._last: tuple[av.VideoFrame, bytes] | None = None
+        self.header = StreamHeader(
+            kind="video",
+            codec=self._encoder.codec.canonical_name,
+            time_base=index.time_base,
+            extradata=self._encoder.extradata or b"",
+            width=facts.width,
+            height=facts.height,
+            pix_fmt=self._format.name,
+            sample_aspect_ratio=source.sample_aspect_ratio,
+            color_range=source.color_range,
+            color_primaries=source.color_primaries,
+            color_transfer=source.color_transfer,
+            color_matrix=source.color_matrix,
+        )
+
+    def record(self, restored: RestoredFrame) -> bytes:
+        """The archive's record of one frame."""
+        pts = int(self._pts[restored.number])
+        return record_of(
+            ArchivedPacket(
+                stream=0,
+                pts=pts,
+                dts=pts,
+                duration=None,
+                is_keyframe=True,
+                is_discarded=False,
+                data=self._coded(restored.frame),
+            )
+        )
+
+    def _coded(self, frame: av.VideoFrame) -> bytes:
+        if self._last is None or self._last[0] is not frame:
+            picture = picture_from_frame(fitted(frame, self._format, *self._size), self._format)
+            exact = frame_from_picture(picture)
+            self._last = frame, b"".join(bytes(packet) for packet in self._encoder.encode(exact))
+        return self._last[1]
+
+
+def _encoder(pix_fmt: str, size: tuple[int, int], time_base: Fraction) -> VideoCodecContext:
+    ffv1 = av.Codec("ffv1", "w")
+    has_format = pix_fmt in {form.name for form in ffv1.video_formats or ()}
+    context = (ffv1 if has_format else av.Codec("rawvideo", "w")).create("video")
+    context.width, context.height = size
+    context.pix_fmt = pix_fmt
+    context.time_base = time_base
+    context.thread_count = 1
+    if has_format:
+        context.gop_size = 1
+        context.options = {"level": "3", "slicecrc": "1"}
+    context.open()
+    return context

@@ -1,0 +1,259 @@
+"""Splitting a source into chunk archives and one sound archive, reading it once, never holding it.
+
+The copy lane copies the packets that each chunk's frames need (`coverage`). The decode lane decodes the source in one
+go and stores its frames losslessly (`restore`). Either way a chunk archive's note is all that a worker knows of time:
+`first_frame`, and for its frames `pts` (ticks of the stream) and `ticks` (of the source timeline), which of them were
+`held` from a neighbour because they could not be decoded, and the frames' `width`, `height` and `pixel_format`.
+"""
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, TypeAlias
+
+import av
+import numpy as np
+from av.container import InputContainer
+from av.error import FFmpegError
+from av.stream import Stream
+from av.video.stream import VideoStream
+
+from slomo_batch.errors import SourceChanged
+from slomo_batch.media.archive import JSON, ArchiveWriter, from_av, header_of, record_of
+from slomo_batch.media.coverage import covering_packets
+from slomo_batch.media.cutting import ChunkArchive, Cutter, Span
+from slomo_batch.media.demux import has_decoder, open_source, packets
+from slomo_batch.media.foreign import reading
+from slomo_batch.media.reader import RangeReader
+from slomo_batch.media.restore import LosslessStore, restored_frames
+from slomo_batch.records import AudioTrack, VideoFacts
+from slomo_batch.timeline.index import VideoIndex
+
+SEEK_FROM_BYTES = 8 << 20
+"""The start of a file is read rather than jumped over when it is no larger than this."""
+SEEKABLE = ("mov", "matroska")
+"""Demuxers that find a keyframe by an index, exactly."""
+
+Packet: TypeAlias = "av.Packet[Any]"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SourceSlice:
+    """The source frames that one chunk reads."""
+
+    index: int
+    """The chunk's number."""
+    first_frame: int
+    """Number of its first source frame."""
+    pts: tuple[int, ...]
+    """Of its frames, in ticks of the stream, strictly rising."""
+    ticks: tuple[int, ...]
+    """The same instants in ticks of the source timeline."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SoundArchive:
+    """All packets of all sound tracks, on the local disk."""
+
+    path: Path
+
+
+SplitPart = ChunkArchive | SoundArchive
+
+
+def split_copy(  # noqa: PLR0917 - one job's nouns in their order
+    reader: RangeReader,
+    name: str,
+    facts: VideoFacts,
+    index: VideoIndex,
+    slices: Sequence[SourceSlice],
+    folder: Path,
+    *,
+    sound: bool,
+) -> Iterator[SplitPart]:
+    """Copy the packets of each slice into an archive of its own, and all sound packets into one.
+
+    Archives come as soon as they are complete, the sound last; with sound the whole file is read, without only what
+    the slices need.
+
+    Raises:
+        SourceChanged: the packets are not those that were indexed.
+        SourceUnreadable: the file cannot be read.
+    """
+    tracks = facts.audio if sound else ()
+    parts = {part.index: part for part in slices}
+    spans = _packet_spans(index, slices)
+    first = 0 if tracks else min((span.start for span in spans), default=0)
+    with reading(reader, name):
+        landing = _landing(reader, facts, index, first)
+        with _opened(reader, name, facts, tracks, folder) as source:
+            cutter = Cutter(folder, header_of(source.video), spans, lambda number: _note(parts[number], facts))
+            if landing:
+                source.container.seek(int(index.pts[first]), stream=source.video)
+            for number, packet in enumerate(source.video_packets, landing):
+                _check(packet, number, index, name)
+                yield from cutter.add(number, record_of(from_av(packet, 0)))
+                if cutter.is_done:
+                    break
+            if not cutter.is_done:
+                raise SourceChanged("the source has fewer packets than when it was planned", where=name)
+            source.finish()
+    if tracks:
+        yield SoundArchive(path=_sound_path(folder))
+
+
+def split_decode(  # noqa: PLR0917 - one job's nouns in their order
+    reader: RangeReader,
+    name: str,
+    facts: VideoFacts,
+    index: VideoIndex,
+    slices: Sequence[SourceSlice],
+    folder: Path,
+    *,
+    sound: bool,
+    max_held_frames: int,
+) -> Iterator[SplitPart]:
+    """Decode the source once and store each slice's frames losslessly; sound as in `split_copy`.
+
+    Raises:
+        SourceChanged: the video stream is not where it was.
+        SourceUnreadable: more than `max_held_frames` frames cannot be decoded, or the file cannot be read.
+    """
+    tracks = facts.audio if sound else ()
+    parts = {part.index: part for part in slices}
+    held: list[int] = []
+
+    def note_of(number: int) -> Mapping[str, JSON]:
+        part = parts[number]
+        own = range(part.first_frame, part.first_frame + len(part.pts))
+        return {**_note(part, facts), "held": [frame for frame in held if frame in own]}
+
+    spans = [Span(index=part.index, start=part.first_frame, end=part.first_frame + len(part.pts)) for part in slices]
+    with reading(reader, name), _opened(reader, name, facts, tracks, folder) as source:
+        store = LosslessStore(facts, index, header_of(source.video))
+        cutter = Cutter(folder, store.header, spans, note_of)
+        frames = restored_frames(source.video, source.video_packets, index, name, max_held_frames)
+        for frame in frames if spans else ():
+            if frame.is_held:
+                held.append(frame.number)
+            record = store.record(frame) if cutter.wants(frame.number) else b""
+            yield from cutter.add(frame.number, record)
+            if cutter.is_done:
+                break
+        source.finish()
+    if tracks:
+        yield SoundArchive(path=_sound_path(folder))
+
+
+# ---- the source ----------------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Source:
+    """An opened source. As the video's packets are taken, the sound's go into their archive."""
+
+    container: InputContainer
+    video: VideoStream
+    video_packets: Iterator[Packet]
+    has_sound: bool
+
+    def finish(self) -> None:
+        """Where there is sound, read on to its end."""
+        if self.has_sound:
+            for _ in self.video_packets:
+                pass
+
+
+@contextmanager
+def _opened(
+    reader: RangeReader, name: str, facts: VideoFacts, tracks: Sequence[AudioTrack], folder: Path
+) -> Iterator[_Source]:
+    reader.seek(0)
+    with ExitStack() as stack:
+        container = stack.enter_context(open_source(reader))
+        video = _planned_stream(container, facts.stream_index, name)
+        if not isinstance(video, VideoStream):
+            raise SourceChanged("the video is not where it was when it was planned", where=name)
+        video.thread_count = 1
+        sounds = [_planned_stream(container, track.stream_index, name) for track in tracks]
+        sink = _sound_sink(stack, sounds, folder)
+        passing = (packet for packet in packets(container, [video, *sounds]) if packet.stream is video or sink(packet))
+        yield _Source(container=container, video=video, video_packets=passing, has_sound=bool(sounds))
+
+
+def _planned_stream(container: InputContainer, number: int, name: str) -> Stream:
+    if number >= len(container.streams) or not has_decoder(container.streams[number]):
+        raise SourceChanged(f"stream {number} is not what it was when it was planned", where=name)
+    return container.streams[number]
+
+
+def _sound_sink(stack: ExitStack, sounds: Sequence[Stream], folder: Path) -> Callable[[Packet], bool]:
+    """Writes a sound packet into the sound archive, which is complete when the stack is left; always False."""
+    if not sounds:
+        return lambda _: False
+    file = stack.enter_context(_sound_path(folder).open("wb"))
+    archive = stack.enter_context(ArchiveWriter(file, [header_of(sound) for sound in sounds], {}))
+    places = {sound.index: place for place, sound in enumerate(sounds)}
+
+    def write(packet: Packet) -> bool:
+        archive.add(from_av(packet, places[packet.stream.index]))
+        return False
+
+    return write
+
+
+def _sound_path(folder: Path) -> Path:
+    return folder / "sound.packets"
+
+
+def _landing(reader: RangeReader, facts: VideoFacts, index: VideoIndex, first: int) -> int:
+    """The packet at which the file is read on after jumping to packet `first`; 0 where it is read from its start."""
+    if not facts.container.startswith(SEEKABLE) or int(index.size_bytes[:first].sum()) < SEEK_FROM_BYTES:
+        return 0
+    reader.seek(0)
+    with open_source(reader) as container:
+        video = container.streams[facts.stream_index]
+        try:
+            container.seek(int(index.pts[first]), stream=video)
+        except FFmpegError:
+            return 0
+        packet = next(packets(container, [video]), None)
+    if packet is None or packet.pts is None:
+        return 0
+    places = np.flatnonzero((index.pts == packet.pts) & (index.size_bytes == packet.size))
+    return int(places[0]) if len(places) == 1 and places[0] <= first else 0
+
+
+def _check(packet: Packet, number: int, index: VideoIndex, name: str) -> None:
+    planned = (int(index.pts[number]), int(index.size_bytes[number])) if number < len(index.pts) else "no packet"
+    if (packet.pts, packet.size) != planned:
+        raise SourceChanged(
+            f"packet {number} of the video is not the one that was planned",
+            where=name,
+            expected=f"pts and size {planned}",
+            got=f"{(packet.pts, packet.size)}",
+        )
+
+
+# ---- slices --------------------------------------------------------------------------------------------------------
+
+
+def _packet_spans(index: VideoIndex, slices: Sequence[SourceSlice]) -> list[Span]:
+    starts, ends = covering_packets(index, [part.pts[0] for part in slices], [part.pts[-1] for part in slices])
+    return [
+        Span(index=part.index, start=start, end=end)
+        for part, start, end in zip(slices, starts.tolist(), ends.tolist(), strict=True)
+    ]
+
+
+def _note(part: SourceSlice, facts: VideoFacts) -> dict[str, JSON]:
+    return {
+        "first_frame": part.first_frame,
+        "pts": part.pts,
+        "ticks": part.ticks,
+        "held": [],
+        "width": facts.width,
+        "height": facts.height,
+        "pixel_format": facts.pixel_format,
+    }
