@@ -1,0 +1,420 @@
+"""LocalStore: objects as files under a folder, local or on a network file system.
+
+A reader sees a whole object or none: every write goes to a temporary file beside its final name, is flushed to the
+disk, and takes the name in one step: by rename where it replaces, by hard link where nothing may be replaced.
+"""
+
+import errno
+import hashlib
+import os
+import re
+import stat
+import time
+import zlib
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager, suppress
+from functools import wraps
+from pathlib import Path
+from typing import BinaryIO, Concatenate, Literal, ParamSpec, TypeVar
+from uuid import uuid4
+
+from slomo_batch.errors import (
+    AccessRefused,
+    ObjectChanged,
+    ObjectMissing,
+    SlomoError,
+    StorageBusy,
+    StoreUnusable,
+)
+from slomo_batch.storage.keys import checked_key
+from slomo_batch.storage.store import ObjectInfo
+
+P = ParamSpec("P")
+T = TypeVar("T")
+
+HASHED_BYTES = 65536
+"""How much of a file's head and of its tail is part of its fingerprint."""
+COPY_BYTES = 1 << 20
+TRIES = 4
+"""Times a failure that may pass (stale handle, time-out) is tried before it is reported."""
+FIRST_WAIT_S = 0.05
+SETTLED_NS = 2_000_000_000
+"""Age from which a file's status would show another change."""
+REMEMBERED = 256
+"""Files whose fingerprint a store knows to be good; beyond it the oldest is forgotten and would be hashed again."""
+
+_TEMPORARY = re.compile(r"\.slomo-[0-9a-f]{32}\.part")
+
+_Fault = tuple[type[SlomoError], str, str]
+_FULL: _Fault = (StoreUnusable, "no space left", "Make room and run again: what is committed stays.")
+_REFUSED: _Fault = (
+    AccessRefused,
+    "the file system refuses access",
+    "Check the owner and mode of the file and folders.",
+)
+_MISSING: _Fault = (ObjectMissing, "no such file", "")
+_BLOCKED: _Fault = (AccessRefused, "a file stands where a folder is needed, or a folder where a file is", "")
+_NAME: _Fault = (AccessRefused, "the file system does not take this name", "Use a shorter, plainer name.")
+_PASSING: _Fault = (StorageBusy, "the file system did not answer", "Check the mount; the same may succeed later.")
+_INCAPABLE: _Fault = (
+    StoreUnusable,
+    "the file system lacks an operation that is needed (hard links make commits safe)",
+    "Use a folder on a file system with hard links: ext4, XFS, Btrfs, ZFS, NFS.",
+)
+
+FAULTS: dict[int, _Fault] = {
+    errno.ENOSPC: _FULL,
+    errno.EDQUOT: _FULL,
+    errno.EFBIG: _FULL,
+    errno.EACCES: _REFUSED,
+    errno.EPERM: _REFUSED,
+    errno.EROFS: _REFUSED,
+    errno.ENOENT: _MISSING,
+    errno.ELOOP: _MISSING,
+    errno.EISDIR: _BLOCKED,
+    errno.ENOTDIR: _BLOCKED,
+    errno.EEXIST: _BLOCKED,
+    errno.ENOTEMPTY: _BLOCKED,
+    errno.ENAMETOOLONG: _NAME,
+    errno.EINVAL: _NAME,
+    errno.EILSEQ: _NAME,
+    errno.ESTALE: _PASSING,
+    errno.EIO: _PASSING,
+    errno.EAGAIN: _PASSING,
+    errno.EBUSY: _PASSING,
+    errno.ETXTBSY: _PASSING,
+    errno.ETIMEDOUT: _PASSING,
+    errno.EHOSTDOWN: _PASSING,
+    errno.EHOSTUNREACH: _PASSING,
+    errno.ENETUNREACH: _PASSING,
+    errno.ENETDOWN: _PASSING,
+    errno.ENOTCONN: _PASSING,
+    errno.ECONNRESET: _PASSING,
+    errno.ECONNABORTED: _PASSING,
+    errno.EREMOTEIO: _PASSING,
+    errno.EMFILE: _PASSING,
+    errno.ENFILE: _PASSING,
+    errno.ENOMEM: _PASSING,
+    errno.EINTR: _PASSING,
+    errno.ENODEV: _PASSING,
+    errno.ENXIO: _PASSING,
+    errno.EOPNOTSUPP: _INCAPABLE,
+    errno.ENOSYS: _INCAPABLE,
+    errno.EMLINK: _INCAPABLE,
+    errno.EXDEV: _INCAPABLE,
+}
+"""What every error of the file system means here."""
+
+
+def storage_error(error: OSError, where: str) -> SlomoError:
+    """The project's error for one of the file system's."""
+    unknown: _Fault = (StoreUnusable, "the file system failed", "")
+    kind, what, remedy = FAULTS.get(error.errno or 0, unknown)
+    got = os.strerror(error.errno) if error.errno else str(error)
+    elsewhere = str(error.filename or where) != where
+    return kind(what, where=where, got=f"{got} ({error.filename})" if elsewhere else got, remedy=remedy)
+
+
+def _patient(
+    operation: Callable[Concatenate["LocalStore", str, P], T],
+) -> Callable[Concatenate["LocalStore", str, P], T]:
+    """Report the file system's failures as ours, after a few tries where they may pass. Operations are idempotent."""
+
+    @wraps(operation)
+    def attempt(store: "LocalStore", key: str, /, *args: P.args, **kwargs: P.kwargs) -> T:
+        for remaining in reversed(range(TRIES)):
+            try:
+                return operation(store, key, *args, **kwargs)
+            except OSError as error:
+                failure = storage_error(error, store.uri(key))
+                if not (failure.retryable and remaining):
+                    raise failure from error
+                time.sleep(FIRST_WAIT_S * 2 ** (TRIES - 1 - remaining))
+        raise AssertionError("the last try returns or raises")
+
+    return attempt
+
+
+class LocalStore:
+    """Objects under one folder, which need not exist until the first write."""
+
+    def __init__(self, root: Path) -> None:
+        self._root = root.absolute()
+        self._known: dict[str, tuple[str, tuple[int, ...]]] = {}
+
+    @property
+    def root(self) -> str:
+        """Absolute path of the folder."""
+        return str(self._root)
+
+    def uri(self, key: str) -> str:
+        """Absolute path of an object."""
+        return str(self._root / key)
+
+    # ---- reading ---------------------------------------------------------------------------------------------------
+
+    @_patient
+    def head(self, key: str) -> ObjectInfo:
+        """Describe one object."""
+        with self._open(key) as file:
+            fingerprint = self._fingerprint(key, file)
+            return ObjectInfo(key=key, size_bytes=os.fstat(file.fileno()).st_size, fingerprint=fingerprint)
+
+    @_patient
+    def get(self, key: str) -> bytes:
+        """Read one object whole."""
+        with self._open(key) as file:
+            return file.read()
+
+    @_patient
+    def get_range(self, key: str, start: int, end: int, *, fingerprint: str = "") -> bytes:
+        """Read bytes [start, end), fewer only where the object ends; with a fingerprint, only of that very object."""
+        with self._open(key) as file:
+            if fingerprint:
+                self._demand(key, file, fingerprint)
+            data = _read(file, start, end)
+            if fingerprint:
+                self._demand(key, file, fingerprint)
+            return data
+
+    @_patient
+    def get_file(self, key: str, path: Path) -> None:
+        """Download an object into a file."""
+        with self._open(key) as file, _temporary(path) as (part, temporary):
+            _copy(file, temporary)
+            part.replace(path)
+
+    def list(self, prefix: str = "") -> Iterator[ObjectInfo]:
+        """Objects whose key starts with prefix, in key order, a folder at a time; links to a folder above are left out.
+
+        Fingerprints are empty: `head` tells them.
+        """
+        return self.list_entering(prefix, lambda _folder: True)
+
+    def list_entering(self, prefix: str, enter: Callable[[str], bool]) -> Iterator[ObjectInfo]:
+        """As `list`, but look only into folders that `enter` agrees to; it is given their keys, without a slash."""
+        folder = prefix.rpartition("/")[0]
+        if folder:
+            checked_key(folder, self.root)
+        yield from self._walk(folder, prefix, enter, above=frozenset())
+
+    def _walk(
+        self, folder: str, prefix: str, enter: Callable[[str], bool], above: frozenset[tuple[int, int]]
+    ) -> Iterator[ObjectInfo]:
+        identity, entries = self._entries(folder)
+        if identity in above:
+            return
+        for name, size_bytes in entries:
+            key = f"{folder}/{name}" if folder else name
+            if size_bytes is not None:
+                if key.startswith(prefix):
+                    yield ObjectInfo(key=key, size_bytes=size_bytes, fingerprint="")
+            elif key.startswith(prefix) or prefix.startswith(key):
+                inner = key.removesuffix("/")
+                if enter(inner):
+                    yield from self._walk(inner, prefix, enter, above | {identity})
+
+    @_patient
+    def _entries(self, folder: str) -> tuple[tuple[int, int], Sequence[tuple[str, int | None]]]:
+        """Identity of a folder and what is in it, in key order: files with sizes, folders with a slash and None."""
+        path = self._root / folder
+        found: list[tuple[str, int | None]] = []
+        try:
+            status = path.stat()
+            with os.scandir(path) as entries:
+                for entry in entries:
+                    with suppress(FileNotFoundError):  # deleted meanwhile, or a link to nothing
+                        found.extend(_entry(entry))
+        except (FileNotFoundError, NotADirectoryError):
+            return (0, 0), []
+        found.sort(key=lambda item: os.fsencode(item[0]))
+        return (status.st_dev, status.st_ino), found
+
+    # ---- writing ---------------------------------------------------------------------------------------------------
+
+    @_patient
+    def put(self, key: str, data: bytes) -> None:
+        """Write one object, replacing any; readers see the old or the new one, never a part."""
+        path = self._path(key)
+        with _temporary(path) as (part, temporary):
+            temporary.write(data)
+            _settle(part, temporary, path)
+
+    @_patient
+    def put_if_absent(self, key: str, data: bytes) -> bool:
+        """Write only where nothing stands, and say whether `data` stands there now."""
+        path = self._path(key)
+        with _temporary(path) as (part, temporary):
+            temporary.write(data)
+            temporary.flush()
+            os.fsync(temporary.fileno())
+            # A network file system may report a failure for a link that was made: the content decides, not the answer.
+            with suppress(FileExistsError):
+                _link(part, path)
+            _flush_folder(path.parent)
+        return path.read_bytes() == data
+
+    @_patient
+    def put_file(self, key: str, path: Path) -> None:
+        """Copy a file in, replacing any object; what arrived is read again and compared before it gets its name."""
+        target = self._path(key)
+        with path.open("rb") as source, _temporary(target) as (part, temporary):
+            sent = _copy(source, temporary)
+            temporary.flush()
+            os.fsync(temporary.fileno())
+            arrived = _checksum(part)
+            if arrived != sent:
+                raise StorageBusy(
+                    "a copy does not equal its source",
+                    where=str(target),
+                    expected=f"{sent[0]} bytes with CRC-32 {sent[1]:08x}",
+                    got=f"{arrived[0]} bytes with CRC-32 {arrived[1]:08x}",
+                )
+            _settle(part, temporary, target)
+
+    def delete(self, keys: Iterable[str]) -> None:
+        """Delete these objects, and the folders they leave empty; missing ones are no error."""
+        for key in keys:
+            self._delete(key)
+
+    @_patient
+    def _delete(self, key: str) -> None:
+        path = self._path(key)
+        with suppress(FileNotFoundError, NotADirectoryError):
+            path.unlink()
+        for folder in path.parents:
+            if folder == self._root or self._root not in folder.parents:
+                return
+            try:
+                folder.rmdir()
+            except OSError:  # not empty, gone already, or not ours to remove: it may stay
+                return
+
+    # ---- files -----------------------------------------------------------------------------------------------------
+
+    def _path(self, key: str) -> Path:
+        checked_key(key, self.root)
+        if "//" in key:
+            raise AccessRefused("no file can have this key", where=self.root, got=repr(key))
+        return self._root / key
+
+    def _open(self, key: str) -> BinaryIO:
+        path = self._path(key)
+        try:
+            file = path.open("rb")
+        except (IsADirectoryError, NotADirectoryError) as error:
+            raise ObjectMissing("no such file", where=str(path), got="a folder, or nothing") from error
+        if not stat.S_ISREG(os.fstat(file.fileno()).st_mode):
+            file.close()
+            raise ObjectMissing("not a file", where=str(path))
+        return file
+
+    def _demand(self, key: str, file: BinaryIO, fingerprint: str) -> None:
+        """Raise unless the open file is the one of this fingerprint."""
+        got = self._fingerprint(key, file)
+        if got != fingerprint:
+            raise ObjectChanged("the file changed", where=self.uri(key), expected=fingerprint, got=got)
+
+    def _fingerprint(self, key: str, file: BinaryIO) -> str:
+        """Size, mtime and hash of head and tail; hashed once per file, and again when the file's status changed at all.
+
+        A status holds the inode and its change time, which no program can set back: two of them being equal, the file
+        was not written to in between, so a ranged read costs two fstat and no hash. A file changed a moment ago is not
+        remembered: the clock of a file system may be too coarse to tell its next change.
+        """
+        status = os.fstat(file.fileno())
+        identity = (status.st_dev, status.st_ino, status.st_size, status.st_mtime_ns, status.st_ctime_ns)
+        known, known_identity = self._known.get(key, ("", ()))
+        if identity == known_identity:
+            return known
+        hashed = hashlib.sha256(_read(file, 0, HASHED_BYTES))
+        hashed.update(_read(file, max(HASHED_BYTES, status.st_size - HASHED_BYTES), status.st_size))
+        fingerprint = f"{status.st_size}-{status.st_mtime_ns}-{hashed.hexdigest()[:32]}"
+        if time.time_ns() - status.st_ctime_ns > SETTLED_NS:
+            self._remember(key, fingerprint, identity)
+        return fingerprint
+
+    def _remember(self, key: str, fingerprint: str, identity: tuple[int, ...]) -> None:
+        self._known[key] = (fingerprint, identity)
+        for oldest in list(self._known)[:-REMEMBERED]:
+            self._known.pop(oldest, None)
+
+
+def _entry(entry: "os.DirEntry[str]") -> Iterator[tuple[str, int | None]]:
+    if entry.is_dir():
+        yield entry.name + "/", None
+    elif entry.is_file() and not _TEMPORARY.fullmatch(entry.name):
+        yield entry.name, entry.stat().st_size
+
+
+def _read(file: BinaryIO, start: int, end: int) -> bytes:
+    file.seek(start)
+    return file.read(max(0, end - start))
+
+
+def _copy(source: BinaryIO, target: BinaryIO) -> tuple[int, int]:
+    """Copy all of it; its size and CRC-32."""
+    size, checksum = 0, 0
+    while data := source.read(COPY_BYTES):
+        target.write(data)
+        size, checksum = size + len(data), zlib.crc32(data, checksum)
+    return size, checksum
+
+
+def _checksum(path: Path) -> tuple[int, int]:
+    size, checksum = 0, 0
+    with path.open("rb") as file:
+        while data := file.read(COPY_BYTES):
+            size, checksum = size + len(data), zlib.crc32(data, checksum)
+    return size, checksum
+
+
+@contextmanager
+def _temporary(path: Path) -> Iterator[tuple[Path, BinaryIO]]:
+    """A new file beside `path`, gone afterwards unless it was renamed; folders on the way are made."""
+    part = path.with_name(f".slomo-{uuid4().hex}.part")
+    file = _create(part)
+    try:
+        with file:
+            yield part, file
+    finally:
+        part.unlink(missing_ok=True)
+
+
+def _create(part: Path) -> BinaryIO:
+    """Create a file and its folders, also while others remove folders that look empty."""
+    mode: Literal["xb"] = "xb"
+    for _ in range(100):
+        part.parent.mkdir(parents=True, exist_ok=True)
+        with suppress(FileNotFoundError):
+            return part.open(mode)
+    return part.open(mode)
+
+
+def _settle(part: Path, file: BinaryIO, path: Path) -> None:
+    file.flush()
+    os.fsync(file.fileno())
+    part.replace(path)
+    _flush_folder(path.parent)
+
+
+def _link(part: Path, path: Path) -> None:
+    try:
+        path.hardlink_to(part)
+    except PermissionError as error:
+        # What link(2) says where a file system has no hard links; the folder was just written to.
+        if error.errno == errno.EPERM:
+            raise OSError(errno.EOPNOTSUPP, os.strerror(errno.EOPNOTSUPP)) from error
+        raise
+
+
+def _flush_folder(folder: Path) -> None:
+    """Make a new name survive a power cut; file systems that cannot flush a folder say EINVAL."""
+    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        os.fsync(descriptor)
+    except OSError as error:
+        if error.errno not in {errno.EINVAL, errno.EOPNOTSUPP}:
+            raise
+    finally:
+        os.close(descriptor)

@@ -1,0 +1,81 @@
+"""MemoryStore: objects in this process's memory, under the same contract as the others. For tests."""
+
+import hashlib
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+from threading import Lock
+
+from slomo_batch.errors import ObjectChanged, ObjectMissing
+from slomo_batch.storage.keys import checked_key
+from slomo_batch.storage.store import ObjectInfo
+
+
+class MemoryStore:
+    """Objects in a dictionary."""
+
+    def __init__(self, name: str = "memory") -> None:
+        self._root = f"memory://{name}"
+        self._objects: dict[str, bytes] = {}
+        self._lock = Lock()
+
+    @property
+    def root(self) -> str:
+        """URI of the root."""
+        return self._root
+
+    def uri(self, key: str) -> str:
+        """URI of an object."""
+        return f"{self._root}/{key}"
+
+    def head(self, key: str) -> ObjectInfo:
+        """Describe one object."""
+        return _describe(key, self.get(key))
+
+    def get(self, key: str) -> bytes:
+        """Read one object whole."""
+        try:
+            return self._objects[checked_key(key, self._root)]
+        except KeyError:
+            raise ObjectMissing("no such object", where=self.uri(key)) from None
+
+    def get_range(self, key: str, start: int, end: int, *, fingerprint: str = "") -> bytes:
+        """Read bytes [start, end), fewer only where the object ends; with a fingerprint, only of that very object."""
+        data = self.get(key)
+        got = _describe(key, data).fingerprint
+        if fingerprint not in {"", got}:
+            raise ObjectChanged("the object changed", where=self.uri(key), expected=fingerprint, got=got)
+        return data[start : max(start, end)]
+
+    def put(self, key: str, data: bytes) -> None:
+        """Write one object, replacing any."""
+        with self._lock:
+            self._objects[checked_key(key, self._root)] = bytes(data)
+
+    def put_if_absent(self, key: str, data: bytes) -> bool:
+        """Write only where nothing stands, and say whether `data` stands there now."""
+        with self._lock:
+            return self._objects.setdefault(checked_key(key, self._root), bytes(data)) == data
+
+    def put_file(self, key: str, path: Path) -> None:
+        """Read a file in, replacing any object."""
+        self.put(key, path.read_bytes())
+
+    def get_file(self, key: str, path: Path) -> None:
+        """Write an object into a file."""
+        path.write_bytes(self.get(key))
+
+    def list(self, prefix: str = "") -> Iterator[ObjectInfo]:
+        """Objects whose key starts with prefix, in key order."""
+        with self._lock:
+            found = sorted((key, data) for key, data in self._objects.items() if key.startswith(prefix))
+        return (_describe(key, data) for key, data in found)
+
+    def delete(self, keys: Iterable[str]) -> None:
+        """Delete these objects; missing ones are no error."""
+        with self._lock:
+            for key in keys:
+                self._objects.pop(checked_key(key, self._root), None)
+
+
+def _describe(key: str, data: bytes) -> ObjectInfo:
+    return ObjectInfo(key=key, size_bytes=len(data), fingerprint=hashlib.sha256(data).hexdigest()[:32])

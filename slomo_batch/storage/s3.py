@@ -1,0 +1,306 @@
+"""S3Store: objects in a bucket, under a prefix, on AWS or any server that speaks its language.
+
+Reads are of one object from the first byte to the last: a connection cut midway is resumed by a ranged request with
+If-Match. A write is complete or does not exist; every body goes out with its MD5 and CRC-32, for servers check either.
+What put_if_absent did is told by what stands there afterwards, never by the status code. Fingerprints are ETags,
+without their quotes, in `head`, `list` and ranged reads alike.
+"""
+
+import os
+import random
+import time
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing, suppress
+from itertools import islice
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+from uuid import uuid4
+
+from botocore.exceptions import ClientError
+
+from slomo_batch.errors import ObjectChanged, ObjectMissing, StorageBusy, StoreUnusable
+from slomo_batch.storage.keys import checked_key
+from slomo_batch.storage.local import storage_error as file_error
+from slomo_batch.storage.location import S3_SCHEME, S3Options
+from slomo_batch.storage.s3_client import s3_client
+from slomo_batch.storage.s3_faults import reported, storage_error
+from slomo_batch.storage.s3_upload import MULTIPART_FROM_BYTES, checksums, content_type, upload_file, upload_parts
+from slomo_batch.storage.store import ObjectInfo
+
+if TYPE_CHECKING:
+    from mypy_boto3_s3 import S3Client
+
+READ_BYTES = 1 << 20
+PART_BYTES = 16 << 20
+"""Size of the ranges in which a file is downloaded."""
+PARALLEL = 4
+"""Ranges downloaded at once."""
+DELETED_AT_ONCE = 1000
+TRIES = 6
+"""Resumptions of one download without a byte gained, and rounds of one put_if_absent that nothing decides."""
+FIRST_WAIT_S = 0.1
+"""Doubled at each further try."""
+HTTP_PARTIAL_CONTENT = 206
+HTTP_RANGE_NOT_SATISFIABLE = 416
+UNDECIDED = frozenset({"PreconditionFailed", "ConditionalRequestConflict", "OperationAborted", "412", "409"})
+"""Answers to a conditional PUT that say nothing certain: the write that was first may be our own, sent twice."""
+
+
+class S3Store:
+    """Objects of one bucket, below one prefix. Holds no connection, so it may be pickled and forked."""
+
+    def __init__(self, bucket: str, prefix: str, options: S3Options) -> None:
+        self._bucket = bucket
+        self._prefix = f"{prefix}/" if prefix else ""
+        self._options = options
+        self._common: dict[str, Any] = {"Bucket": bucket}
+        if options.expected_bucket_owner:
+            self._common["ExpectedBucketOwner"] = options.expected_bucket_owner
+        if options.requester_pays:
+            self._common["RequestPayer"] = "requester"
+        self._encryption: dict[str, Any] = {}
+        if options.sse_kms_key_id:
+            self._encryption = {"ServerSideEncryption": "aws:kms", "SSEKMSKeyId": options.sse_kms_key_id}
+
+    @property
+    def root(self) -> str:
+        """s3://bucket/prefix."""
+        return f"{S3_SCHEME}{self._bucket}/{self._prefix}".rstrip("/")
+
+    def uri(self, key: str) -> str:
+        """URI of an object."""
+        return f"{S3_SCHEME}{self._bucket}/{self._prefix}{key}"
+
+    # ---- reading ---------------------------------------------------------------------------------------------------
+
+    def head(self, key: str) -> ObjectInfo:
+        """Describe one object."""
+        with reported(self.uri(key)):
+            answer = self._client.head_object(**self._object(key))
+        return ObjectInfo(key=key, size_bytes=answer["ContentLength"], fingerprint=_fingerprint(answer))
+
+    def get(self, key: str) -> bytes:
+        """Read one object whole."""
+        return b"".join(self._stream(key, 0, None, ""))
+
+    def get_range(self, key: str, start: int, end: int, *, fingerprint: str = "") -> bytes:
+        """Read bytes [start, end), fewer only where the object ends; with a fingerprint, only of that very object."""
+        return b"".join(self._stream(key, start, end, fingerprint)) if start < end else b""
+
+    def get_file(self, key: str, path: Path) -> None:
+        """Download an object into a file, several ranges at once; complete or not at all."""
+        info = self.head(key)
+        part = path.with_name(f".{path.name}.{uuid4().hex}.part")
+        try:
+            with part.open("wb") as file:
+                self._download(info, file.fileno())
+            part.replace(path)
+        except OSError as error:
+            raise file_error(error, str(path)) from error
+        finally:
+            part.unlink(missing_ok=True)
+
+    def list(self, prefix: str = "") -> Iterator[ObjectInfo]:
+        """Objects whose key starts with prefix, in key order; a request per 1,000. Folder markers are left out."""
+        pages = self._client.get_paginator("list_objects_v2").paginate(**self._common, Prefix=self._prefix + prefix)
+        iterator = iter(pages)
+        while True:
+            with reported(self.uri(prefix)):
+                page = next(iterator, None)
+            if page is None:
+                return
+            for found in page.get("Contents", ()):
+                key = found["Key"].removeprefix(self._prefix)
+                if key and not key.endswith("/"):
+                    yield ObjectInfo(key=key, size_bytes=found["Size"], fingerprint=_fingerprint(found))
+
+    def _download(self, info: ObjectInfo, descriptor: int) -> None:
+        def part(start: int) -> None:
+            position, end = start, min(start + PART_BYTES, info.size_bytes)
+            for data in self._stream(info.key, start, end, info.fingerprint):
+                os.pwrite(descriptor, data, position)
+                position += len(data)
+            if position != end:
+                raise StorageBusy(
+                    "the download is short", where=self.uri(info.key), expected=f"{end} bytes", got=f"{position}"
+                )
+
+        _in_parallel(part, range(0, info.size_bytes, PART_BYTES))
+
+    def _stream(self, key: str, start: int, end: int | None, fingerprint: str) -> Iterator[bytes]:
+        """Bytes [start, end) of one object as they come, resumed where the connection is cut."""
+        position, misses = start, 0
+        while True:
+            answer = self._open(key, position, end, fingerprint)
+            if answer is None:
+                return
+            fingerprint, complete = _fingerprint(answer), position + int(answer["ContentLength"])
+            try:
+                for data in self._body(key, answer):
+                    position, misses = position + len(data), 0
+                    yield data
+            except StorageBusy:
+                misses += 1
+                if misses == TRIES or position == complete:  # all there and still wrong: damaged, not cut off
+                    raise
+                _wait(misses)
+            else:
+                return
+
+    def _body(self, key: str, answer: Mapping[str, Any]) -> Iterator[bytes]:
+        with closing(answer["Body"]) as body:
+            while True:
+                with reported(self.uri(key)):
+                    data = body.read(READ_BYTES)
+                if not data:
+                    return
+                yield data
+
+    def _open(self, key: str, start: int, end: int | None, fingerprint: str) -> Mapping[str, Any] | None:
+        """The answer to a GET whose body begins at `start`; None where the object ends before that."""
+        whole = start == 0 and end is None
+        wanted: dict[str, Any] = {} if whole else {"Range": f"bytes={start}-{'' if end is None else end - 1}"}
+        condition: dict[str, Any] = {"IfMatch": f'"{fingerprint}"'} if fingerprint else {}
+        try:
+            answer = self._client.get_object(**self._object(key), **wanted, **condition)
+        except ClientError as error:
+            if _status(error.response) == HTTP_RANGE_NOT_SATISFIABLE:
+                self._demand(key, fingerprint)
+                return None
+            failure = storage_error(error, self.uri(key))
+            if isinstance(failure, ObjectChanged):
+                self._demand(key, fingerprint)
+            raise failure from error
+        self._judge(key, answer, start, end, fingerprint)
+        return answer
+
+    def _judge(self, key: str, answer: Any, start: int, end: int | None, fingerprint: str) -> None:
+        """Raise unless the answer is of the very object and range that was asked for: not all servers keep to it."""
+        got = _fingerprint(answer)
+        fault: Exception | None = None
+        if fingerprint and got != fingerprint:
+            fault = ObjectChanged("the object changed", where=self.uri(key), expected=fingerprint, got=got)
+        excess = start > 0 or (end is not None and answer["ContentLength"] > end)
+        if _status(answer) != HTTP_PARTIAL_CONTENT and excess:
+            fault = StoreUnusable(
+                "the store ignores ranged reads", where=self.root, remedy="Use a store that answers them as AWS does."
+            )
+        if fault is not None:
+            answer["Body"].close()
+            raise fault
+
+    def _demand(self, key: str, fingerprint: str) -> None:
+        """Raise unless the object that stands there has this fingerprint."""
+        got = self.head(key).fingerprint
+        if fingerprint not in {"", got}:
+            raise ObjectChanged("the object changed", where=self.uri(key), expected=fingerprint, got=got)
+
+    # ---- writing ---------------------------------------------------------------------------------------------------
+
+    def put(self, key: str, data: bytes) -> None:
+        """Write one object, replacing any; readers see the old or the new one, never a part."""
+        with reported(self.uri(key)):
+            self._client.put_object(**self._new(key), **checksums(data), Body=data)
+
+    def put_if_absent(self, key: str, data: bytes) -> bool:
+        """Write only where nothing stands, and say whether `data` stands there now, by reading it."""
+        for attempt in range(1, TRIES + 1):
+            undecided = self._put_where_absent(key, data)
+            with suppress(ObjectMissing):
+                return self.get(key) == data
+            _wait(attempt)
+        raise StorageBusy(
+            "whether an object could be created stays undecided",
+            where=self.uri(key),
+            got=undecided,
+            remedy="The same may succeed later.",
+        )
+
+    def _put_where_absent(self, key: str, data: bytes) -> str:
+        """Send one conditional PUT; what was answered, where that settles nothing."""
+        try:
+            self._client.put_object(**self._new(key), **checksums(data), Body=data, IfNoneMatch="*")
+        except ClientError as error:
+            code = str(error.response.get("Error", {}).get("Code", ""))
+            failure = storage_error(error, self.uri(key))
+            if code in UNDECIDED or isinstance(failure, (StorageBusy, ObjectChanged)):
+                return code
+            raise failure from error
+        return "success, but nothing there"
+
+    def put_file(self, key: str, path: Path) -> None:
+        """Upload a file, replacing any object; complete or not at all; size and checksum checked."""
+        target = self._new(key)
+        try:
+            size_bytes = path.stat().st_size
+            with reported(self.uri(key)):
+                if size_bytes > MULTIPART_FROM_BYTES:
+                    upload_parts(self._client, self._object(key), target, path, size_bytes)
+                else:
+                    upload_file(self._client, target, path)
+        except OSError as error:
+            raise file_error(error, str(path)) from error
+        arrived = self.head(key).size_bytes
+        if arrived != size_bytes:
+            raise StorageBusy(
+                "an upload has not the size of its file",
+                where=self.uri(key),
+                expected=f"{size_bytes} bytes",
+                got=f"{arrived}",
+            )
+
+    def delete(self, keys: Iterable[str]) -> None:
+        """Delete these objects, 1,000 with a request; missing ones are no error."""
+        remaining = (self._object(key)["Key"] for key in keys)
+        while group := tuple(islice(remaining, DELETED_AT_ONCE)):
+            self._delete(group)
+
+    def _delete(self, full_keys: Iterable[str]) -> None:
+        with reported(self.root):
+            answer = self._client.delete_objects(
+                **self._common, Delete={"Objects": [{"Key": key} for key in full_keys], "Quiet": True}
+            )
+        for error in answer.get("Errors", ()):
+            response: Any = {"Error": error}
+            where = f"{S3_SCHEME}{self._bucket}/{error.get('Key', '')}"
+            failure = storage_error(ClientError(response, "DeleteObjects"), where)
+            if not isinstance(failure, ObjectMissing):
+                raise failure
+
+    # ---- requests --------------------------------------------------------------------------------------------------
+
+    @property
+    def _client(self) -> "S3Client":
+        return s3_client(self._options, self.root)
+
+    def _object(self, key: str) -> dict[str, Any]:
+        return {**self._common, "Key": self._prefix + checked_key(key, self.root)}
+
+    def _new(self, key: str) -> dict[str, Any]:
+        return {**self._object(key), **self._encryption, "ContentType": content_type(key)}
+
+
+def _fingerprint(answer: Mapping[str, Any]) -> str:
+    return str(answer.get("ETag", "")).strip('"')
+
+
+def _status(answer: Mapping[str, Any]) -> int:
+    return int(answer.get("ResponseMetadata", {}).get("HTTPStatusCode", 0))
+
+
+def _wait(attempt: int) -> None:
+    """Wait before trying again, longer each time, and not in step with others."""
+    time.sleep(FIRST_WAIT_S * 2 ** (attempt - 1) * random.uniform(0.5, 1.5))  # noqa: S311 not a secret
+
+
+def _in_parallel(work: Callable[[int], None], starts: Iterable[int]) -> None:
+    """Do this for every start, a few at a time; the first failure stops those not begun."""
+    with ThreadPoolExecutor(PARALLEL) as pool:
+        running = [pool.submit(work, start) for start in starts]
+        try:
+            for one in running:
+                one.result()
+        finally:
+            for one in running:
+                one.cancel()

@@ -1,0 +1,290 @@
+"""What every failure of boto3 and of an S3 server means here: one table by exception class, one by S3's error code.
+
+Messages pass on the server's own words, with anything that looks like a credential cut out.
+"""
+
+import re
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import botocore.exceptions as boto
+from urllib3.exceptions import HTTPError
+
+from slomo_batch.errors import (
+    AccessRefused,
+    ObjectChanged,
+    ObjectMissing,
+    SlomoError,
+    StorageBusy,
+    StoreUnusable,
+)
+
+Fault = tuple[type[SlomoError], str, str]
+"""Class, what happened, and what to do."""
+
+_CONNECTION: Fault = (
+    StorageBusy,
+    "the connection to the store failed",
+    "Check the endpoint and the network; the same may succeed later.",
+)
+_CREDENTIALS: Fault = (
+    StoreUnusable,
+    "no usable credentials",
+    "Give boto3 credentials: AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, a profile, or an instance role.",
+)
+_CONFIGURATION: Fault = (
+    StoreUnusable,
+    "the AWS configuration cannot be used",
+    "Check endpoint, region and profile: the s3 settings, AWS_* variables and ~/.aws/config.",
+)
+_PROGRAM: Fault = (
+    StoreUnusable,
+    "boto3 refused the request",
+    "This is a fault of the program or of the installed boto3: please report it.",
+)
+_DAMAGED: Fault = (
+    StorageBusy,
+    "data were damaged on the way",
+    "The same may succeed later; if not, check the network.",
+)
+
+FAULTS_BY_CLASS: dict[type[Exception], Fault] = {
+    # the network
+    HTTPError: _CONNECTION,
+    boto.HTTPClientError: _CONNECTION,
+    boto.ConnectionError: _CONNECTION,
+    boto.IncompleteReadError: _CONNECTION,
+    boto.ChecksumError: _DAMAGED,
+    boto.FlexibleChecksumError: _DAMAGED,
+    boto.SSLError: (
+        StoreUnusable,
+        "the store's TLS certificate is not trusted, or it speaks no TLS",
+        "Check http:// or https:// in the endpoint; AWS_CA_BUNDLE names a private certificate authority.",
+    ),
+    boto.CapacityNotAvailableError: _CONNECTION,
+    # who we are
+    boto.NoCredentialsError: _CREDENTIALS,
+    boto.NoAuthTokenError: _CREDENTIALS,
+    boto.TokenRetrievalError: _CREDENTIALS,
+    boto.UnknownTokenProviderError: _CREDENTIALS,
+    boto.PartialCredentialsError: _CREDENTIALS,
+    boto.CredentialRetrievalError: _CREDENTIALS,
+    boto.UnknownCredentialError: _CREDENTIALS,
+    boto.RefreshWithMFAUnsupportedError: _CREDENTIALS,
+    boto.MetadataRetrievalError: _CREDENTIALS,
+    boto.SSOError: _CREDENTIALS,
+    boto.LoginError: _CREDENTIALS,
+    # what is configured
+    boto.UnknownRegionError: _CONFIGURATION,
+    boto.InvalidIMDSEndpointError: _CONFIGURATION,
+    boto.InvalidIMDSEndpointModeError: _CONFIGURATION,
+    boto.UnknownSignatureVersionError: _CONFIGURATION,
+    boto.UnsupportedSignatureVersionError: _CONFIGURATION,
+    boto.ServiceNotInRegionError: _CONFIGURATION,
+    boto.BaseEndpointResolverError: _CONFIGURATION,
+    boto.ProfileNotFound: _CONFIGURATION,
+    boto.ConfigParseError: _CONFIGURATION,
+    boto.ConfigNotFound: _CONFIGURATION,
+    boto.InvalidRegionError: _CONFIGURATION,
+    boto.InvalidDNSNameError: _CONFIGURATION,
+    boto.InvalidS3AddressingStyleError: _CONFIGURATION,
+    boto.UnsupportedS3ArnError: _CONFIGURATION,
+    boto.UnsupportedS3ControlArnError: _CONFIGURATION,
+    boto.InvalidHostLabelError: _CONFIGURATION,
+    boto.UnsupportedOutpostResourceError: _CONFIGURATION,
+    boto.UnsupportedS3ConfigurationError: _CONFIGURATION,
+    boto.UnsupportedS3AccesspointConfigurationError: _CONFIGURATION,
+    boto.UnsupportedS3ControlConfigurationError: _CONFIGURATION,
+    boto.InvalidEndpointDiscoveryConfigurationError: _CONFIGURATION,
+    boto.InvalidRetryConfigurationError: _CONFIGURATION,
+    boto.InvalidS3UsEast1RegionalEndpointConfigError: _CONFIGURATION,
+    boto.InvalidSTSRegionalEndpointsConfigError: _CONFIGURATION,
+    boto.InvalidConfigError: _CONFIGURATION,
+    boto.InvalidProxiesConfigError: _CONFIGURATION,
+    boto.InvalidDefaultsMode: _CONFIGURATION,
+    boto.InvalidEndpointConfigurationError: _CONFIGURATION,
+    boto.InvalidChecksumConfigError: _CONFIGURATION,
+    boto.EndpointProviderError: _CONFIGURATION,
+    boto.MD5UnavailableError: _CONFIGURATION,
+    boto.MissingDependencyException: _CONFIGURATION,
+    boto.UnsupportedServiceProtocolsError: _CONFIGURATION,
+    # what only a wrong program meets
+    boto.DataNotFoundError: _PROGRAM,
+    boto.ApiVersionNotFoundError: _PROGRAM,
+    boto.MissingParametersError: _PROGRAM,
+    boto.ValidationError: _PROGRAM,
+    boto.ParamValidationError: _PROGRAM,
+    boto.UnknownServiceStyle: _PROGRAM,
+    boto.OperationNotPageableError: _PROGRAM,
+    boto.UnseekableStreamError: _PROGRAM,
+    boto.WaiterError: _PROGRAM,
+    boto.WaiterConfigError: _PROGRAM,
+    boto.InvalidExpressionError: _PROGRAM,
+    boto.UnknownClientMethodError: _PROGRAM,
+    boto.StubResponseError: _PROGRAM,
+    boto.AwsChunkedWrapperError: _PROGRAM,
+    boto.UndefinedModelAttributeError: _PROGRAM,
+    # the store
+    boto.PaginationError: (
+        StoreUnusable,
+        "the store's listings do not come to an end",
+        "Use a store that pages ListObjectsV2 as AWS does.",
+    ),
+}
+"""By the nearest class of the exception's line of descent. ClientError is not here: its code decides."""
+
+_BUSY: Fault = (StorageBusy, "the store is busy or failed inside", "The same may succeed later.")
+_REFUSED: Fault = (
+    AccessRefused,
+    "access denied",
+    "Allow these credentials to read (s3:GetObject, s3:ListBucket) or write (s3:PutObject, s3:DeleteObject) here.",
+)
+_BAD_CREDENTIALS: Fault = (
+    StoreUnusable,
+    "the store does not accept the credentials",
+    "Check or renew the credentials that boto3 finds (environment, profile, role), and this machine's clock.",
+)
+_WRONG_PLACE: Fault = (StoreUnusable, "the bucket is elsewhere", "Set the bucket's own region or endpoint.")
+_NO_KEY: Fault = (ObjectMissing, "no such object", "")
+_CHANGED: Fault = (ObjectChanged, "the object changed", "")
+_BAD_BUCKET: Fault = (StoreUnusable, "no such bucket", "Create it, or correct its name.")
+_INCAPABLE: Fault = (StoreUnusable, "the store cannot do what is needed", "Use a store with AWS's S3 interface.")
+_KMS: Fault = (StoreUnusable, "the encryption key cannot be used", "Check the KMS key, its state and its policy.")
+_FULL: Fault = (StoreUnusable, "no space left", "Make room and run again: what is committed stays.")
+_BAD_KEY: Fault = (AccessRefused, "the store does not take this key", "Use a shorter, plainer name.")
+_COLD: Fault = (
+    AccessRefused,
+    "the object is in cold storage",
+    "Restore it first (aws s3api restore-object), wait until that is done, then run again.",
+)
+
+FAULTS_BY_CODE: dict[str, Fault] = {
+    "NoSuchKey": _NO_KEY,
+    "NoSuchVersion": _NO_KEY,
+    "NotFound": _NO_KEY,
+    "NoSuchBucket": _BAD_BUCKET,
+    "InvalidBucketName": _BAD_BUCKET,
+    "NoSuchUpload": (StorageBusy, "the upload was aborted or is finished already", "The same may succeed later."),
+    "PreconditionFailed": _CHANGED,
+    "InvalidObjectState": _COLD,
+    "AccessDenied": _REFUSED,
+    "AccessDeniedException": _REFUSED,
+    "Forbidden": _REFUSED,
+    "UnauthorizedAccess": _REFUSED,
+    "AccessPointAccessDenied": _REFUSED,
+    "InvalidAccessKeyId": _BAD_CREDENTIALS,
+    "SignatureDoesNotMatch": _BAD_CREDENTIALS,
+    "ExpiredToken": _BAD_CREDENTIALS,
+    "ExpiredTokenException": _BAD_CREDENTIALS,
+    "InvalidToken": _BAD_CREDENTIALS,
+    "InvalidClientTokenId": _BAD_CREDENTIALS,
+    "TokenRefreshRequired": _BAD_CREDENTIALS,
+    "UnrecognizedClientException": _BAD_CREDENTIALS,
+    "RequestExpired": _BAD_CREDENTIALS,
+    "RequestTimeTooSkewed": _BAD_CREDENTIALS,
+    "InvalidSecurity": _BAD_CREDENTIALS,
+    "NotSignedUp": _BAD_CREDENTIALS,
+    "AccountProblem": _BAD_CREDENTIALS,
+    "AllAccessDisabled": _BAD_CREDENTIALS,
+    "AuthorizationHeaderMalformed": _WRONG_PLACE,
+    "PermanentRedirect": _WRONG_PLACE,
+    "TemporaryRedirect": _WRONG_PLACE,
+    "Redirect": _WRONG_PLACE,
+    "IllegalLocationConstraintException": _WRONG_PLACE,
+    "NotImplemented": _INCAPABLE,
+    "MethodNotAllowed": _INCAPABLE,
+    "KMS.DisabledException": _KMS,
+    "KMS.InvalidKeyUsageException": _KMS,
+    "KMS.KMSInvalidStateException": _KMS,
+    "KMS.NotFoundException": _KMS,
+    "KMS.KeyUnavailableException": _KMS,
+    "QuotaExceeded": _FULL,
+    "InsufficientCapacity": _FULL,
+    "StorageFull": _FULL,
+    "XMinioStorageFull": _FULL,
+    "KeyTooLongError": _BAD_KEY,
+    "InvalidURI": _BAD_KEY,
+    "SlowDown": _BUSY,
+    "Throttling": _BUSY,
+    "ThrottlingException": _BUSY,
+    "ThrottledException": _BUSY,
+    "RequestThrottled": _BUSY,
+    "RequestThrottledException": _BUSY,
+    "RequestLimitExceeded": _BUSY,
+    "BandwidthLimitExceeded": _BUSY,
+    "TooManyRequestsException": _BUSY,
+    "EC2ThrottledException": _BUSY,
+    "InternalError": _BUSY,
+    "ServiceUnavailable": _BUSY,
+    "RequestTimeout": _BUSY,
+    "RequestTimeoutException": _BUSY,
+    "ConditionalRequestConflict": _BUSY,
+    "OperationAborted": _BUSY,
+    "BadDigest": _DAMAGED,
+    "IncompleteBody": _DAMAGED,
+    "InvalidPart": _DAMAGED,
+    "XAmzContentChecksumMismatch": _DAMAGED,
+    "XAmzContentSHA256Mismatch": _DAMAGED,
+}
+"""By the code in the server's answer."""
+
+FAULTS_BY_STATUS: dict[int, Fault] = {
+    301: _WRONG_PLACE,
+    307: _WRONG_PLACE,
+    401: _REFUSED,
+    403: _REFUSED,
+    404: _NO_KEY,
+    408: _BUSY,
+    409: _BUSY,
+    412: _CHANGED,
+    429: _BUSY,
+    501: _INCAPABLE,
+}
+"""By HTTP status where the code is unknown, or there is none: answers to HEAD have no body."""
+
+_SECRETS = re.compile(
+    r"(?<=//)[^/@\s]+(?=@)|(?<=Signature=)[^&,\s\"]+|(?<=Credential=)[^&,\s\"]+|(?<=Security-Token=)[^&,\s\"]+"
+    r"|\b(?:AKIA|ASIA)[A-Z0-9]{12,}\b"
+)
+
+
+def storage_error(error: Exception, where: str) -> SlomoError:
+    """The project's error for one of boto3's or of the server's."""
+    if isinstance(error, boto.ClientError):
+        kind, what, remedy = _of_answer(error)
+        answer = error.response.get("Error", {})
+        got = f"{answer.get('Code', '')}: {answer.get('Message', '')}".strip(": ")
+    else:
+        kind, what, remedy = _of_class(type(error))
+        got = "" if (kind, what, remedy) == _CREDENTIALS else str(error)
+        got = f"{type(error).__name__}: {got}".removesuffix(": ")
+    return kind(what, where=where, got=scrubbed(got).rstrip(". "), remedy=remedy)
+
+
+def scrubbed(text: str) -> str:
+    """The text without what looks like a credential."""
+    return _SECRETS.sub("***", text)
+
+
+def _of_class(kind: type[BaseException]) -> Fault:
+    unknown: Fault = (StoreUnusable, "boto3 failed in a way not known here", "")
+    return next((FAULTS_BY_CLASS[ancestor] for ancestor in kind.__mro__ if ancestor in FAULTS_BY_CLASS), unknown)
+
+
+def _of_answer(error: boto.ClientError) -> Fault:
+    code = str(error.response.get("Error", {}).get("Code", ""))
+    status = int(error.response.get("ResponseMetadata", {}).get("HTTPStatusCode", 0))
+    if code in FAULTS_BY_CODE:
+        return FAULTS_BY_CODE[code]
+    if status in FAULTS_BY_STATUS:
+        return FAULTS_BY_STATUS[status]
+    return _BUSY if status >= 500 else (AccessRefused, "the store refused the request", "")
+
+
+@contextmanager
+def reported(where: str) -> Iterator[None]:
+    """Report what boto3 raises inside as the project's errors."""
+    try:
+        yield
+    except (boto.BotoCoreError, boto.ClientError, boto.UndefinedModelAttributeError, HTTPError) as error:
+        raise storage_error(error, where) from error

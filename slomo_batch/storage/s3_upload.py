@@ -1,0 +1,111 @@
+"""Uploads of files: one request for a small file, parts of a multipart upload for a large one.
+
+Every body goes out with its MD5 and its CRC-32: servers that know only one of them still check what arrived. An upload
+that fails is aborted, by its own id and no other; what a killed process leaves is for a lifecycle rule of the bucket.
+"""
+
+import base64
+import hashlib
+import zlib
+from collections.abc import Callable, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from pathlib import Path, PurePosixPath
+from typing import TYPE_CHECKING, Any
+
+from botocore.exceptions import BotoCoreError, ClientError
+
+if TYPE_CHECKING:
+    from mypy_boto3_s3 import S3Client
+
+MULTIPART_FROM_BYTES = 64 << 20
+"""Files above this are uploaded in parts."""
+PART_BYTES = 16 << 20
+"""Size of a part, and what one thread holds in memory; more where a file would need too many parts."""
+MAX_PARTS = 10_000
+PARALLEL = 4
+READ_BYTES = 1 << 20
+
+CONTENT_TYPES = {
+    ".mp4": "video/mp4",
+    ".m4v": "video/mp4",
+    ".mov": "video/quicktime",
+    ".mkv": "video/x-matroska",
+    ".json": "application/json",
+    ".html": "text/html; charset=utf-8",
+}
+
+
+def content_type(key: str) -> str:
+    """What a browser is told the object is."""
+    return CONTENT_TYPES.get(PurePosixPath(key).suffix.lower(), "application/octet-stream")
+
+
+def checksums(data: bytes) -> dict[str, Any]:
+    """The request's fields that let a server check a body."""
+    return _checksums(hashlib.md5(data, usedforsecurity=False).digest(), zlib.crc32(data))
+
+
+def upload_file(client: "S3Client", target: dict[str, Any], path: Path) -> None:
+    """Upload a file with one request."""
+    md5, crc32 = hashlib.md5(usedforsecurity=False), 0
+    with path.open("rb") as file:
+        while data := file.read(READ_BYTES):
+            md5.update(data)
+            crc32 = zlib.crc32(data, crc32)
+        file.seek(0)
+        client.put_object(**target, **_checksums(md5.digest(), crc32), Body=file)
+
+
+def upload_parts(
+    client: "S3Client", place: dict[str, Any], target: dict[str, Any], path: Path, size_bytes: int
+) -> None:
+    """Upload a file in parts; `place` says bucket and key, `target` also how the object is to be stored."""
+    created = client.create_multipart_upload(**target, ChecksumAlgorithm="CRC32")
+    upload = {**place, "UploadId": created["UploadId"]}
+    try:
+        parts = _send(client, upload, path, size_bytes)
+        client.complete_multipart_upload(**upload, MultipartUpload={"Parts": parts})
+    except BaseException as error:
+        try:
+            client.abort_multipart_upload(**upload)
+        except (BotoCoreError, ClientError) as fault:
+            error.add_note(f"upload {upload['UploadId']} could not be aborted ({type(fault).__name__})")
+        raise
+
+
+def part_size(size_bytes: int) -> int:
+    """Bytes per part for a file of this size: whole MiB, few enough parts."""
+    needed = -(-size_bytes // MAX_PARTS)
+    return max(PART_BYTES, -(-needed // READ_BYTES) * READ_BYTES)
+
+
+def _send(client: "S3Client", upload: dict[str, Any], path: Path, size_bytes: int) -> Sequence[Any]:
+    size = part_size(size_bytes)
+
+    def part(number: int, start: int) -> dict[str, Any]:
+        with path.open("rb") as file:
+            file.seek(start)
+            data = file.read(min(size, size_bytes - start))
+        sums = checksums(data)
+        answer = client.upload_part(**upload, **sums, PartNumber=number, Body=data)
+        return {"PartNumber": number, "ETag": answer["ETag"], "ChecksumCRC32": sums["ChecksumCRC32"]}
+
+    return _all(part, [(number, start) for number, start in enumerate(range(0, size_bytes, size), start=1)])
+
+
+def _all(work: Callable[[int, int], dict[str, Any]], items: Sequence[tuple[int, int]]) -> Sequence[dict[str, Any]]:
+    """The results for all items, a few at a time; the first failure stops those not begun."""
+    with ThreadPoolExecutor(PARALLEL) as pool:
+        running: list[Future[dict[str, Any]]] = [pool.submit(work, *item) for item in items]
+        try:
+            return [one.result() for one in running]
+        finally:
+            for one in running:
+                one.cancel()
+
+
+def _checksums(md5: bytes, crc32: int) -> dict[str, Any]:
+    return {
+        "ContentMD5": base64.b64encode(md5).decode(),
+        "ChecksumCRC32": base64.b64encode(crc32.to_bytes(4, "big")).decode(),
+    }

@@ -1,0 +1,276 @@
+"""A real S3 server for tests: SeaweedFS on the loopback, in a folder of its own, gone afterwards.
+
+`serving()` starts one; `without_put_if_absent(server)` stands a proxy before it that leaves If-None-Match out, as some
+servers do; `cutting(server)` one that breaks off the bodies of its first answers.
+"""
+
+import http.client
+import os
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+import tempfile
+import threading
+import time
+from collections.abc import Iterator, Mapping
+from contextlib import closing, contextmanager
+from dataclasses import dataclass, replace
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+from typing import Any, cast
+from urllib.parse import urlsplit
+from uuid import uuid4
+
+import boto3
+from botocore.auth import S3SigV4Auth
+from botocore.awsrequest import AWSRequest
+from botocore.config import Config
+from botocore.credentials import Credentials
+from botocore.exceptions import BotoCoreError, ClientError
+
+from slomo_batch.storage.location import S3Options
+
+READY_WITHIN_S = 60
+STOPPED_WITHIN_S = 15
+GRPC_OFFSET = 10_000
+"""SeaweedFS listens for gRPC at each of its ports plus this."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class S3Server:
+    """A running server and a key pair it accepts for everything."""
+
+    endpoint: str
+    access_key: str
+    secret_key: str
+
+    def make_bucket(self) -> str:
+        """A new bucket; its name."""
+        name = f"slomo-{uuid4().hex[:12]}"
+        with closing(self._client()) as client:
+            client.create_bucket(Bucket=name)
+        return name
+
+    def env(self) -> dict[str, str]:
+        """Environment variables with which a process finds this server the ordinary way."""
+        return {
+            "AWS_ACCESS_KEY_ID": self.access_key,
+            "AWS_SECRET_ACCESS_KEY": self.secret_key,
+            "AWS_ENDPOINT_URL": self.endpoint,
+            "AWS_DEFAULT_REGION": "us-east-1",
+            "AWS_EC2_METADATA_DISABLED": "true",
+        }
+
+    def options(self) -> S3Options:
+        """How this server is spoken to."""
+        return S3Options(endpoint_url=self.endpoint, region="us-east-1", addressing_style="path")
+
+    def _client(self) -> Any:
+        return boto3.session.Session().client(
+            "s3",
+            endpoint_url=self.endpoint,
+            region_name="us-east-1",
+            aws_access_key_id=self.access_key,
+            aws_secret_access_key=self.secret_key,
+            config=Config(s3={"addressing_style": "path"}, retries={"total_max_attempts": 1}, connect_timeout=2),
+        )
+
+
+@contextmanager
+def serving() -> Iterator[S3Server]:
+    """A server of its own, ready: it has taken a write."""
+    folder = Path(tempfile.mkdtemp(prefix="slomo-s3-"))
+    log = folder / "log"
+    ports = _free_ports(5)
+    server = S3Server(endpoint=f"http://127.0.0.1:{ports[3]}", access_key="slomotest", secret_key="slomotestsecret")
+    try:
+        with log.open("wb") as output, _running(_command(folder, ports), server, folder, output) as process:
+            _wait_until_ready(server, process, log)
+            yield server
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+def _command(folder: Path, ports: list[int]) -> list[str]:
+    master, volume, filer, s3, admin = ports
+    return [
+        str(Path(sys.executable).parent / "weed"),
+        "-logtostderr=true",
+        "mini",
+        f"-dir={folder / 'data'}",
+        "-ip=127.0.0.1",
+        "-ip.bind=127.0.0.1",
+        "-master.telemetry=false",
+        "-master.electionTimeout=1s",
+        "-master.heartbeatInterval=100ms",
+        f"-master.port={master}",
+        f"-volume.port={volume}",
+        "-volume.max=200",
+        f"-filer.port={filer}",
+        f"-s3.port={s3}",
+        f"-admin.port={admin}",
+        "-admin.ui=false",
+        "-webdav=false",
+        "-s3.port.iceberg=0",
+        "-s3.port.lance=0",
+        "-s3.allowDeleteBucketNotEmpty=false",
+        "-s3.autoCreateBucket=false",
+    ]
+
+
+@contextmanager
+def _running(command: list[str], server: S3Server, folder: Path, output: Any) -> Iterator[subprocess.Popen[bytes]]:
+    """The process, which ends with the test process too, whatever happens to that."""
+    (folder / "data").mkdir()
+    process = subprocess.Popen(
+        command,
+        cwd=folder,
+        env={**_plain_environment(), **server.env(), "WEED_MASTER_VOLUME_GROWTH_COPY_1": "1", "HOME": str(folder)},
+        stdin=subprocess.DEVNULL,
+        stdout=output,
+        stderr=subprocess.STDOUT,
+        start_new_session=True,
+    )
+    watcher = _watch(process)
+    try:
+        yield process
+    finally:
+        process.send_signal(signal.SIGKILL)  # its data are thrown away: no need to wait 3 s for a tidy end
+        process.wait(STOPPED_WITHIN_S)
+        watcher.stdin.close() if watcher.stdin else None
+        watcher.wait(STOPPED_WITHIN_S)
+
+
+def _watch(process: subprocess.Popen[bytes]) -> subprocess.Popen[bytes]:
+    """A process that kills the server once this one is gone, which closes the pipe it reads."""
+    program = f"import os,sys; sys.stdin.read(); os.kill({process.pid}, 9)"
+    guarded = f"import contextlib\nwith contextlib.suppress(ProcessLookupError):\n exec({program!r})"
+    return subprocess.Popen([sys.executable, "-I", "-S", "-c", guarded], stdin=subprocess.PIPE, start_new_session=True)
+
+
+def _plain_environment() -> Mapping[str, str]:
+    return {name: value for name, value in os.environ.items() if not name.startswith(("AWS_", "WEED_", "S3_"))}
+
+
+def _free_ports(number: int) -> list[int]:
+    """Ports that are free now, as are those 10,000 above them."""
+    found: list[int] = []
+    while len(found) < number:
+        with socket.socket() as one, socket.socket() as other:
+            one.bind(("127.0.0.1", 0))
+            port = one.getsockname()[1] % 20_000 + 20_000
+            try:
+                with socket.socket() as wanted:
+                    wanted.bind(("127.0.0.1", port))
+                    other.bind(("127.0.0.1", port + GRPC_OFFSET))
+            except OSError:
+                continue
+        if all(abs(port - taken) not in {0, GRPC_OFFSET} for taken in found):
+            found.append(port)
+    return found
+
+
+def _wait_until_ready(server: S3Server, process: subprocess.Popen[bytes], log: Path) -> None:
+    deadline = time.monotonic() + READY_WITHIN_S
+    fault: Exception | None = None
+    with closing(server._client()) as client:
+        while time.monotonic() < deadline and process.poll() is None:
+            try:
+                client.create_bucket(Bucket="ready")
+                client.put_object(Bucket="ready", Key="ready", Body=b"ready")
+            except (BotoCoreError, ClientError) as error:
+                fault = error
+                time.sleep(0.1)
+            else:
+                return
+    raise RuntimeError(f"the S3 server did not start: {fault}\n{log.read_text(errors='replace')[-4000:]}")
+
+
+# ---- proxies: the same server with a fault -------------------------------------------------------------------------
+
+
+@contextmanager
+def without_put_if_absent(server: S3Server) -> Iterator[S3Server]:
+    """The same server, but deaf to If-None-Match, so that every conditional write overwrites."""
+    with _proxy(server, dropped=frozenset({"if-none-match"}), num_cut=0) as front:
+        yield front
+
+
+@contextmanager
+def cutting(server: S3Server, num_cut: int) -> Iterator[S3Server]:
+    """The same server, but the connection breaks midway through the bodies of its first `num_cut` large answers."""
+    with _proxy(server, dropped=frozenset(), num_cut=num_cut) as front:
+        yield front
+
+
+class _Front(ThreadingHTTPServer):
+    """What the handlers of one proxy share."""
+
+    server: S3Server
+    dropped: frozenset[str]
+    num_cut: int
+
+
+@contextmanager
+def _proxy(server: S3Server, *, dropped: frozenset[str], num_cut: int) -> Iterator[S3Server]:
+    front = _Front(("127.0.0.1", 0), _Forward)
+    front.server, front.dropped, front.num_cut = server, dropped, num_cut
+    thread = threading.Thread(target=front.serve_forever, kwargs={"poll_interval": 0.05})
+    thread.start()
+    try:
+        yield replace(server, endpoint=f"http://127.0.0.1:{front.server_address[1]}")
+    finally:
+        front.shutdown()
+        thread.join()
+        front.server_close()
+
+
+CUT_FROM_BYTES = 10_000
+
+
+class _Forward(BaseHTTPRequestHandler):
+    """Passes one request on. The Host header stays, so the signature stays good, unless a header is dropped that it
+    covers: then the request is signed anew."""
+
+    def _forward(self) -> None:
+        front = cast("_Front", self.server)
+        body = self.rfile.read(int(self.headers.get("Content-Length", 0)))
+        headers = dict(self.headers.items())
+        if any(name.lower() in front.dropped for name in headers):
+            headers = self._signed_anew(front, headers, body)
+        with closing(http.client.HTTPConnection(urlsplit(front.server.endpoint).netloc, timeout=30)) as behind:
+            behind.request(self.command, self.path, body=body, headers=headers)
+            answer = behind.getresponse()
+            data = answer.read()
+        self.send_response_only(answer.status)
+        for name, value in answer.getheaders():
+            if name.lower() not in {"connection", "transfer-encoding", "content-length"}:
+                self.send_header(name, value)
+        length = answer.getheader("Content-Length") if self.command == "HEAD" else str(len(data))
+        if length is not None and answer.status != http.HTTPStatus.NO_CONTENT:
+            self.send_header("Content-Length", length)
+        self.send_header("Connection", "close")
+        self.end_headers()
+        self.wfile.write(self._part(front, data))
+        self.close_connection = True
+
+    def _signed_anew(self, front: _Front, headers: Mapping[str, str], body: bytes) -> dict[str, str]:
+        unsigned = {"authorization", "x-amz-date", "x-amz-content-sha256", *front.dropped}
+        kept = {name: value for name, value in headers.items() if name.lower() not in unsigned}
+        request = AWSRequest(self.command, f"http://{headers['Host']}{self.path}", headers=kept, data=body)
+        credentials = Credentials(front.server.access_key, front.server.secret_key)
+        S3SigV4Auth(credentials, "s3", "us-east-1").add_auth(request)
+        return dict(request.headers.items())
+
+    def _part(self, front: _Front, data: bytes) -> bytes:
+        if front.num_cut and len(data) > CUT_FROM_BYTES:
+            front.num_cut -= 1
+            return data[: len(data) // 2]
+        return data
+
+    def log_message(self, format: str, *args: Any) -> None:  # noqa: A002 the name is the library's
+        """Stay silent."""
+
+    do_GET = do_PUT = do_POST = do_DELETE = do_HEAD = _forward  # noqa: N815 the names are the library's
