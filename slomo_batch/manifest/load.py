@@ -13,7 +13,7 @@ from pydantic import ValidationError
 
 from slomo_batch.errors import ManifestError
 from slomo_batch.manifest.compose import judge_settings, settings_of
-from slomo_batch.manifest.faults import Fault, Path, dotted, faults_of
+from slomo_batch.manifest.faults import Fault, Path, faults_of
 from slomo_batch.manifest.naming import literal_suffix
 from slomo_batch.manifest.places import judge_places
 from slomo_batch.manifest.schema import Manifest
@@ -42,19 +42,22 @@ def load(text: str, *, where: str, overrides: Sequence[str] = ()) -> Manifest:
         raise ManifestError("is empty; a manifest begins with `version: 1`", where=where)
     if not isinstance(tree.data, dict) and not tree.faults:
         raise ManifestError("is not a manifest: a mapping belongs at its top (lines of `key: value`)", where=where)
-    return build(tree, where=where, overrides=parse_overrides(overrides))
+    return build(tree, where=where, settings=overrides)
 
 
-def build(tree: Tree, *, where: str, overrides: Sequence[Override]) -> Manifest:
-    """The manifest of what was read, with these settings over it.
+def build(tree: Tree, *, where: str, settings: Sequence[str], flags: Sequence[Override] = ()) -> Manifest:
+    """The manifest of what was read, with `flags` over it, and over those the `settings` (each like encode.codec=ffv1).
 
     Raises:
         ManifestError: anything is wrong; all of it is in `faults`.
     """
-    data, told = deepcopy(tree.data) if isinstance(tree.data, dict) else {}, _teller(tree, overrides)
+    parsed, unreadable = _parse_overrides(settings)
+    overrides = [*flags, *parsed]
+    told = _teller(tree, overrides)
+    data = deepcopy(tree.data) if isinstance(tree.data, dict) else {}
     for override in overrides:
         _lay(data, override)
-    faults = list(tree.faults)
+    faults = [*tree.faults, *unreadable]
     try:
         manifest = Manifest.model_validate(data)
     except ValidationError as error:
@@ -91,21 +94,17 @@ def _settings_faults(manifest: Manifest) -> list[Fault]:
 # ---- settings of the command line ----------------------------------------------------------------------------------
 
 
-def parse_overrides(texts: Sequence[str]) -> list[Override]:
-    """Settings like "encode.codec=ffv1", the value in YAML.
-
-    Raises:
-        ManifestError: one of them cannot be read; all faults are in `faults`.
-    """
-    overrides, faults = [], []
+def _parse_overrides(texts: Sequence[str]) -> tuple[list[Override], list[Fault]]:
+    """Settings like "encode.codec=ffv1", the value in YAML; and what cannot be read as such."""
+    overrides: list[Override] = []
+    faults: list[Fault] = []
     for text in texts:
         try:
             overrides.append(_parse_override(text))
         except ManifestError as error:
-            faults.append(f"--set {text}: {error.faults[0] if error.faults else error.what}")
-    if faults:
-        raise ManifestError("the settings on the command line cannot be read", faults=tuple(faults))
-    return overrides
+            reason = error.faults[0] if error.faults else error.what
+            faults.append(Fault(path=("--set", len(faults)), text=f"--set {text}: {reason}", whole=True))
+    return overrides, faults
 
 
 def _parse_override(text: str) -> Override:
@@ -161,10 +160,15 @@ def _teller(tree: Tree, overrides: Sequence[Override]) -> Callable[[Fault], tupl
     """How a fault is told: its line (after all lines: of the command line), and its words."""
 
     def tell(fault: Fault) -> tuple[int, str]:
+        if fault.path[:1] == ("--set",):
+            return 2**31, fault.text
         for override in reversed(overrides):
             if fault.path[: len(override.path)] == override.path:
                 inner = Fault(path=fault.path[len(override.path) :], text=fault.text, whole=fault.whole)
                 return 2**31, f"{override.label}: {inner}"
+        for path, label in tree.labels.items():
+            if fault.path[: len(path)] == path:
+                return 0, f"{label}: {fault.text}"
         line = tree.line(fault.path)
         return line, f"line {line}: {fault}" if line else str(fault)
 
@@ -174,12 +178,4 @@ def _teller(tree: Tree, overrides: Sequence[Override]) -> Callable[[Fault], tupl
 def _manifest_error(faults: Sequence[Fault], tell: Callable[[Fault], tuple[int, str]], where: str) -> ManifestError:
     told = sorted(dict.fromkeys(tell(fault) for fault in faults), key=lambda line_and_text: line_and_text[0])
     number = "1 fault" if len(told) == 1 else f"{len(told)} faults"
-    return ManifestError(f"the manifest has {number}", faults=tuple(text for _, text in told), where=where)
-
-
-def tree_of(data: Mapping[str, Any]) -> Tree:
-    """A manifest that was not read from text, such as that of `convert`."""
-    return Tree(data=dict(data))
-
-
-__all__ = ["Override", "build", "dotted", "load", "parse_overrides", "tree_of"]
+    return ManifestError(number, faults=tuple(text for _, text in told), where=where)

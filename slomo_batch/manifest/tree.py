@@ -28,6 +28,8 @@ class Tree:
     lines: dict[Path, int] = field(default_factory=dict)
     """Line, from 1, of everything, by path."""
     faults: list[Fault] = field(default_factory=list)
+    labels: Mapping[Path, str] = field(default_factory=dict)
+    """How a person wrote what stands at a path, where it was not in this text."""
 
     def line(self, path: Path) -> int:
         """Line of what stands at `path`, or of what would hold it; 0 when the text has no lines."""

@@ -1,0 +1,303 @@
+"""The command line: parse, call the job, print, exit with its code.
+
+    0 all published   1 some videos failed   2 the manifest or the command is wrong
+    3 cluster or storage unusable            70 a bug of this program   130 interrupted
+
+Expected failures are told in words on stderr, without a traceback. Answers go to stdout. Neither torch nor Ray nor the
+media libraries are loaded before a command needs them.
+"""
+
+import argparse
+import json
+import os
+import re
+import sys
+import traceback
+from collections.abc import Callable, Sequence
+from hashlib import sha256
+from pathlib import Path, PurePosixPath
+from typing import Any
+
+from slomo_batch import __version__
+from slomo_batch.errors import ManifestError, SlomoError
+from slomo_batch.manifest.load import Override, build, load
+from slomo_batch.manifest.schema import Manifest, json_schema
+from slomo_batch.manifest.tree import Tree
+
+EXIT_VIDEOS_FAILED = 1
+EXIT_BUG = 70
+EXIT_INTERRUPTED = 130
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run one command; the exit code."""
+    try:
+        options = _parser().parse_args(arguments)
+        command: Callable[[argparse.Namespace], int] = options.command
+        return command(options)
+    except SystemExit as leaving:  # argparse has said why
+        return leaving.code if isinstance(leaving.code, int) else 2
+    except SlomoError as error:
+        return _tell(error)
+    except KeyboardInterrupt:
+        _complain("slomo-batch: interrupted")
+        return EXIT_INTERRUPTED
+    except BrokenPipeError:
+        # Whoever read our output has left: nothing more can be said, at exit neither.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return EXIT_VIDEOS_FAILED
+    except Exception:  # noqa: BLE001 the last place that can name a bug as one
+        traceback.print_exc()
+        _complain("slomo-batch: this is a bug of slomo-batch; please report it with the lines above")
+        return EXIT_BUG
+
+
+def _tell(error: SlomoError) -> int:
+    _complain(f"slomo-batch: {error}")
+    for fault in error.faults if isinstance(error, ManifestError) else ():
+        _complain(f"  {fault}")
+    return error.exit_code
+
+
+def _say(line: str) -> None:
+    sys.stdout.write(line + "\n")
+
+
+def _complain(line: str) -> None:
+    sys.stderr.write(line + "\n")
+
+
+# ---- parsing -------------------------------------------------------------------------------------------------------
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="slomo-batch",
+        description="Slow motion and higher frame rates for whole archives of video.",
+        epilog="Exit codes: 0 all published, 1 some videos failed, 2 the manifest or the command is wrong, "
+        "3 cluster or storage unusable, 130 interrupted.",
+        allow_abbrev=False,
+    )
+    parser.add_argument("--version", action="version", version=f"slomo-batch {__version__}")
+    commands = parser.add_subparsers(required=True, metavar="COMMAND")
+    for add in (_add_run, _add_plan, _add_convert, _add_status, _add_schema, _add_weights, _add_archive):
+        add(commands)
+    return parser
+
+
+_Commands = Any
+"""What argparse's add_subparsers gives; its class is private."""
+
+
+def _add(commands: _Commands, name: str, help_text: str, run: Callable[[argparse.Namespace], int]) -> Any:
+    parser = commands.add_parser(name, help=help_text, description=help_text, allow_abbrev=False)
+    parser.set_defaults(command=run)
+    return parser
+
+
+def _add_settings(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "--set",
+        dest="settings",
+        action="append",
+        default=[],
+        metavar="PATH=VALUE",
+        help="a setting by its dotted path, like encode.codec=ffv1; goes over everything else; repeatable",
+    )
+
+
+def _add_json(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--json", action="store_true", help="one JSON object per line on stdout")
+
+
+def _add_run(commands: _Commands) -> None:
+    parser = _add(commands, "run", "make what a manifest asks for, or finish it", _run)
+    parser.add_argument("manifest", metavar="MANIFEST")
+    _add_settings(parser)
+    parser.add_argument("--retry-failed", action="store_true", help="try videos again that earlier runs gave up")
+    parser.add_argument("--force", action="store_true", help="take the job over although another run seems to hold it")
+    _add_json(parser)
+
+
+def _add_plan(commands: _Commands) -> None:
+    parser = _add(commands, "plan", "say what a run would do, and do nothing", _plan)
+    parser.add_argument("manifest", metavar="MANIFEST")
+    _add_settings(parser)
+    _add_json(parser)
+
+
+def _add_convert(commands: _Commands) -> None:
+    parser = _add(commands, "convert", "make one video, without a manifest; in this process, without Ray", _convert)
+    parser.add_argument("source", metavar="IN")
+    parser.add_argument("output", metavar="OUT", help="its suffix decides the container")
+    for flag, path in _CONVERT_FLAGS.items():
+        parser.add_argument(flag, metavar="VALUE", help=f"{path} of a manifest")
+    _add_settings(parser)
+    _add_json(parser)
+
+
+_CONVERT_FLAGS = {
+    "--slowdown": "retime.slowdown",
+    "--fps": "retime.fps",
+    "--method": "interpolate.method",
+    "--weights": "interpolate.weights",
+    "--codec": "encode.codec",
+    "--quality": "encode.quality",
+}
+
+
+def _add_status(commands: _Commands) -> None:
+    parser = _add(commands, "status", "say where a job stands", _status)
+    parser.add_argument("job", metavar="JOB", help="a manifest, or the name of a job together with --work")
+    parser.add_argument("--work", metavar="URI", default="", help="the work place; by default the manifest's")
+    _add_json(parser)
+
+
+def _add_schema(commands: _Commands) -> None:
+    _add(commands, "schema", "print the JSON Schema of manifests", _schema)
+
+
+def _add_weights(commands: _Commands) -> None:
+    parser = commands.add_parser("weights", help="weights of the networks", allow_abbrev=False)
+    verbs = parser.add_subparsers(required=True, metavar="VERB")
+    _add(verbs, "list", "name the weights that are shipped", _weights_list)
+    importing = _add(verbs, "import", "turn a public SuperSloMo.ckpt into safetensors, without running it", _import)
+    importing.add_argument("source", metavar="SRC", type=Path)
+    importing.add_argument("target", metavar="OUT", type=Path)
+
+
+def _add_archive(commands: _Commands) -> None:
+    parser = commands.add_parser("archive", help="chunk objects of the work place", allow_abbrev=False)
+    verbs = parser.add_subparsers(required=True, metavar="VERB")
+    dumping = _add(verbs, "dump", "print what a packet archive holds", _dump)
+    dumping.add_argument("file", metavar="FILE", type=Path)
+
+
+# ---- commands ------------------------------------------------------------------------------------------------------
+
+
+def _run(options: argparse.Namespace) -> int:
+    return _work_on(_manifest(options), options, retry_failed=options.retry_failed, force=options.force)
+
+
+def _work_on(manifest: Manifest, options: argparse.Namespace, *, retry_failed: bool, force: bool) -> int:
+    from slomo_batch import job  # noqa: PLC0415 loads everything
+    from slomo_batch.display import display_for  # noqa: PLC0415 loads rich
+
+    with display_for(sys.stdout, as_json=options.json) as display:
+        return job.run(manifest, display=display, retry_failed=retry_failed, force=force)
+
+
+def _plan(options: argparse.Namespace) -> int:
+    manifest = _manifest(options)
+    from slomo_batch import job  # noqa: PLC0415 loads everything
+    from slomo_batch.display import show_plan  # noqa: PLC0415 loads rich
+
+    rows = job.plan(manifest)
+    show_plan(rows, as_json=options.json, stream=sys.stdout)
+    return EXIT_VIDEOS_FAILED if any(row.problem for row in rows) else 0
+
+
+def _convert(options: argparse.Namespace) -> int:
+    # What was once given up is tried again: whoever calls convert a second time means it.
+    return _work_on(_convert_manifest(options), options, retry_failed=True, force=False)
+
+
+def _status(options: argparse.Namespace) -> int:
+    wanted: Manifest | str = options.job
+    if Path(options.job).is_file():
+        wanted = load(_read(options.job), where=options.job)
+    elif not options.work:
+        raise ManifestError(
+            "is no file, and a job's name alone does not say where it is",
+            where=options.job,
+            remedy="Name the manifest, or give the work place with --work.",
+        )
+    from slomo_batch import job  # noqa: PLC0415 loads everything
+    from slomo_batch.display import show_status  # noqa: PLC0415 loads rich
+
+    status = job.status(wanted, options.work)
+    show_status(status, as_json=options.json, stream=sys.stdout)
+    return EXIT_VIDEOS_FAILED if status.videos_failed else 0
+
+
+def _schema(_: argparse.Namespace) -> int:
+    _say(json.dumps(json_schema(), indent=2))
+    return 0
+
+
+def _weights_list(_: argparse.Namespace) -> int:
+    from slomo_batch.interpolators.superslomo import weights  # noqa: PLC0415 loads torch
+
+    for name in weights.shipped_names():
+        _say(name)
+    return 0
+
+
+def _import(options: argparse.Namespace) -> int:
+    from slomo_batch.interpolators.superslomo import weights  # noqa: PLC0415 loads torch
+
+    weights.import_checkpoint(options.source, options.target)
+    _say(str(options.target))
+    return 0
+
+
+def _dump(options: argparse.Namespace) -> int:
+    from slomo_batch.media import archive  # noqa: PLC0415 loads FFmpeg's libraries
+
+    try:
+        with options.file.open("rb") as file:
+            for line in archive.dump(file):
+                _say(line)
+    except OSError as error:
+        raise ManifestError("cannot be read", where=str(options.file), remedy=str(error.strerror)) from error
+    return 0
+
+
+# ---- manifests -----------------------------------------------------------------------------------------------------
+
+
+def _manifest(options: argparse.Namespace) -> Manifest:
+    return load(_read(options.manifest), where=options.manifest, overrides=options.settings)
+
+
+def _read(path: str) -> str:
+    try:
+        return Path(path).read_text(encoding="utf-8-sig")
+    except UnicodeDecodeError as error:
+        raise ManifestError(f"is not UTF-8 text (byte {error.start})", where=path) from error
+    except (OSError, ValueError) as error:
+        reason = error.strerror if isinstance(error, OSError) else str(error)
+        raise ManifestError(f"cannot be read: {reason}", where=path) from error
+
+
+def _convert_manifest(options: argparse.Namespace) -> Manifest:
+    """The manifest that stands for a `convert`: the names are taken literally, whatever characters they hold."""
+    flags = [
+        Override(label=f"{flag} {value}", path=tuple(path.split(".")), value=value)
+        for flag, path in _CONVERT_FLAGS.items()
+        if (value := getattr(options, flag.removeprefix("--"))) is not None
+    ]
+    data = {
+        "version": "1",
+        "name": _convert_name(options.source, options.output),
+        "inputs": [{"uri": re.sub(r"([*?\[])", r"[\1]", options.source)}],
+        "output": {"uri": options.output.replace("{", "{{").replace("}", "}}")},
+        "cluster": {"address": "inline"},
+    }
+    labels: dict[tuple[str | int, ...], str] = {
+        ("inputs",): f"IN {options.source}",
+        ("output",): f"OUT {options.output}",
+    }
+    return build(Tree(data=data, labels=labels), where="convert", settings=options.settings, flags=flags)
+
+
+def _convert_name(source: str, output: str) -> str:
+    """One and the same for one pair of places, so that a second call finishes what the first began."""
+    places = "\n".join(place if "://" in place else str(Path(place).absolute()) for place in (source, output))
+    stem = re.sub(r"[^A-Za-z0-9_-]+", "-", PurePosixPath(source).stem)[:40].strip("-")
+    return f"convert-{stem}-{sha256(places.encode()).hexdigest()[:10]}"
+
+
+if __name__ == "__main__":
+    sys.exit(main())
