@@ -6,8 +6,8 @@ the duals of linear interpolation, from the wavelets of LeGall and Tabatabai (5/
 sample, and of Cohen, Daubechies and Feauveau (3/1) where it sits between two. `reduce` is the usual low pass, for
 chroma that was never upsampled here: a dual filter would ring at its sharp edges.
 
-Borders repeat the last sample. Each function works on the last axis, one halving or doubling at a time; everything is
-plain multiplication and addition, so that every CPU gives the same bits.
+Borders repeat the last sample. Each function works on one axis, one halving or doubling at a time; everything is plain
+multiplication and addition, so that every CPU gives the same bits.
 """
 
 from collections.abc import Callable
@@ -31,72 +31,106 @@ def phases(chroma_location: str) -> tuple[Phase, Phase]:
     return across, down
 
 
-def upsample(samples: Tensor, phase: Phase, size: int) -> Tensor:
-    """Twice the samples along the last axis, `size` of them (2n or 2n - 1 for n samples)."""
-    if phase == "second":
-        return upsample(_extended(samples, 1, 0), "first", size + 1)[..., 1:]
-    fine = samples.new_empty(*samples.shape[:-1], 2 * samples.shape[-1])
-    if phase == "first":
-        after = _extended(samples, 0, 1)[..., 1:]
-        fine[..., 0::2] = samples
-        fine[..., 1::2] = (samples + after) * 0.5
+def upsample(samples: Tensor, phase: Phase, size: int, dim: int) -> Tensor:
+    """Twice the samples along `dim`, `size` of them (2n or 2n - 1 for n samples)."""
+    num = samples.shape[dim]
+    shape = list(samples.shape)
+    shape[dim] = 2 * num
+    fine = samples.new_empty(shape)
+    even, odd = _every_second(fine, 0, dim), _every_second(fine, 1, dim)
+    if phase == "middle":
+        quarter = samples * 0.25
+        torch.mul(samples, 0.75, out=even)
+        odd.copy_(even)
+        _add_before(even, quarter, quarter, dim)
+        _add_after(odd, quarter, quarter, dim)
     else:
-        wide = _extended(samples, 1, 1)
-        fine[..., 0::2] = samples * 0.75 + wide[..., :-2] * 0.25
-        fine[..., 1::2] = samples * 0.75 + wide[..., 2:] * 0.25
-    return fine[..., :size]
+        on, between, add_neighbour = (even, odd, _add_after) if phase == "first" else (odd, even, _add_before)
+        on.copy_(samples)
+        between.copy_(samples)
+        add_neighbour(between, samples, samples, dim).mul_(0.5)
+    return fine.narrow(dim, 0, size)
 
 
-def restore(samples: Tensor, phase: Phase) -> Tensor:
-    """Half the samples along the last axis (rounded up): the exact inverse of `upsample`."""
-    if phase == "second":
-        return restore(_extended(samples, 1, samples.shape[-1] % 2), "first")[..., 1:]
-    x, n = _extended(samples, 2, 4), -(-samples.shape[-1] // 2)
-    if phase == "first":
-        near = (_every(x, 1, n) + _every(x, 3, n)) * 0.25
-        return _every(x, 2, n) * 0.75 + near - (_every(x, 0, n) + _every(x, 4, n)) * 0.125
-    return (_every(x, 2, n) + _every(x, 3, n)) * 0.75 - (_every(x, 1, n) + _every(x, 4, n)) * 0.25
+def restore(samples: Tensor, phase: Phase, dim: int) -> Tensor:
+    """Half the samples along `dim` (rounded up): the exact inverse of `upsample`."""
+    fine = _completed(samples, phase, dim)
+    even, odd = _every_second(fine, 0, dim), _every_second(fine, 1, dim)
+    if phase == "middle":
+        outer = torch.zeros_like(even)
+        _add_before(outer, odd, even, dim)
+        _add_after(outer, even, odd, dim)
+        return (even + odd).mul_(0.75).sub_(outer.mul_(0.25))
+    on, between, add_near = (even, odd, _add_before) if phase == "first" else (odd, even, _add_after)
+    near = add_near(between.clone(), between, on, dim)
+    far = _add_after(_add_before(torch.zeros_like(on), on, on, dim), on, on, dim)
+    return (on * 0.75).add_(near.mul_(0.25)).sub_(far.mul_(0.125))
 
 
-def reduce(samples: Tensor, phase: Phase) -> Tensor:
-    """Half the samples along the last axis (rounded up), low-passed: 1 2 1 around a sample, 1 1 between two."""
-    if phase == "second":
-        return reduce(_extended(samples, 1, samples.shape[-1] % 2), "first")[..., 1:]
-    x, n = _extended(samples, 2, 4), -(-samples.shape[-1] // 2)
-    if phase == "first":
-        return _every(x, 2, n) * 0.5 + (_every(x, 1, n) + _every(x, 3, n)) * 0.25
-    return (_every(x, 2, n) + _every(x, 3, n)) * 0.5
+def reduce(samples: Tensor, phase: Phase, dim: int) -> Tensor:
+    """Half the samples along `dim` (rounded up), low-passed: 1 2 1 around a sample, 1 1 between two."""
+    fine = _continued(samples, samples.narrow(dim, samples.shape[dim] - 1, 1), dim)
+    even, odd = _every_second(fine, 0, dim), _every_second(fine, 1, dim)
+    if phase == "middle":
+        return (even + odd).mul_(0.5)
+    on, between, add_near = (even, odd, _add_before) if phase == "first" else (odd, even, _add_after)
+    return add_near(between.clone(), between, on, dim).mul_(0.25).add_(on * 0.5)
 
 
-def widened(plane_HW: Tensor, location: str, shift_x: int, shift_y: int, height: int, width: int) -> Tensor:
-    """A chroma plane [h, w] at luma resolution [height, width]."""
+def widened(planes_CHW: Tensor, location: str, shifts: tuple[int, int], size: tuple[int, int]) -> Tensor:
+    """Chroma planes [C, h, w] doubled `shifts` times across and down, to `size`, which is width and height."""
+    (across, down), (width, height) = phases(location), size
+    for shift in range(shifts[0] - 1, -1, -1):
+        planes_CHW = upsample(planes_CHW, across, -(-width >> shift), -1)
+    for shift in range(shifts[1] - 1, -1, -1):
+        planes_CHW = upsample(planes_CHW, down, -(-height >> shift), -2)
+    return planes_CHW
+
+
+Half = Callable[[Tensor, Phase, int], Tensor]
+"""`restore` or `reduce`."""
+
+
+def narrowed(planes_CHW: Tensor, location: str, halves_x: list[Half], halves_y: list[Half]) -> Tensor:
+    """Planes with each axis halved once by every function of its list, in order."""
     across, down = phases(location)
-    for shift in range(shift_x - 1, -1, -1):
-        plane_HW = upsample(plane_HW, across, -(-width >> shift))
-    plane_WH = plane_HW.T
-    for shift in range(shift_y - 1, -1, -1):
-        plane_WH = upsample(plane_WH, down, -(-height >> shift))
-    return plane_WH.T
+    for half in halves_y:
+        planes_CHW = half(planes_CHW, down, -2)
+    for half in halves_x:
+        planes_CHW = half(planes_CHW, across, -1)
+    return planes_CHW
 
 
-def narrowed(
-    plane_HW: Tensor, location: str, shift_x: int, shift_y: int, half: Callable[[Tensor, Phase], Tensor]
-) -> Tensor:
-    """A plane [H, W] with each axis halved `shift` times by `half`, which is `restore` or `reduce`."""
-    across, down = phases(location)
-    plane_WH = plane_HW.T
-    for _ in range(shift_y):
-        plane_WH = half(plane_WH, down)
-    plane_HW = plane_WH.T
-    for _ in range(shift_x):
-        plane_HW = half(plane_HW, across)
-    return plane_HW
+def _completed(samples: Tensor, phase: Phase, dim: int) -> Tensor:
+    """The samples with the one that an odd size cut off, as `upsample` would have made it."""
+    num = samples.shape[dim]
+    last = samples.narrow(dim, num - 1, 1)
+    slope = last - samples.narrow(dim, max(num - 2, 0), 1)
+    beyond = {"first": last, "middle": last + slope * 0.5, "second": last + slope}
+    return _continued(samples, beyond[phase], dim)
 
 
-def _extended(samples: Tensor, before: int, after: int) -> Tensor:
-    first, last = samples[..., :1], samples[..., -1:]
-    return torch.cat([*[first] * before, samples, *[last] * after], dim=-1)
+def _continued(samples: Tensor, beyond: Tensor, dim: int) -> Tensor:
+    return torch.cat((samples, beyond), dim=dim) if samples.shape[dim] % 2 else samples
 
 
-def _every(samples: Tensor, start: int, num: int) -> Tensor:
-    return samples[..., start : start + 2 * num : 2]
+def _every_second(samples: Tensor, start: int, dim: int) -> Tensor:
+    index = [slice(None)] * samples.ndim
+    index[dim] = slice(start, None, 2)
+    return samples[tuple(index)]
+
+
+def _add_before(target: Tensor, samples: Tensor, border: Tensor, dim: int) -> Tensor:
+    """Add to each place the sample before it, in place; before the first stands the first of `border`."""
+    num = samples.shape[dim]
+    target.narrow(dim, 1, num - 1).add_(samples.narrow(dim, 0, num - 1))
+    target.narrow(dim, 0, 1).add_(border.narrow(dim, 0, 1))
+    return target
+
+
+def _add_after(target: Tensor, samples: Tensor, border: Tensor, dim: int) -> Tensor:
+    """Add to each place the sample after it, in place; after the last stands the last of `border`."""
+    num = samples.shape[dim]
+    target.narrow(dim, 0, num - 1).add_(samples.narrow(dim, 1, num - 1))
+    target.narrow(dim, num - 1, 1).add_(border.narrow(dim, num - 1, 1))
+    return target

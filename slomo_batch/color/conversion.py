@@ -1,0 +1,192 @@
+"""Planes of samples <-> RGB tensors.
+
+RGB is fp32, nominally 0 to 1 and never clipped on the way in, so colours outside of RGB's cube survive the trip: a
+picture that goes to RGB and back has its luma exactly, and its chroma as `chroma.restore` gives it back. The transfer
+function stays as it is: RGB here is as non-linear as the video's own.
+"""
+
+from dataclasses import dataclass
+from typing import Literal
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from slomo_batch.color.chroma import Half, narrowed, reduce, restore, widened
+from slomo_batch.errors import SourceUnsupported
+from slomo_batch.picture import Picture, PixelFormat, Samples
+from slomo_batch.records import ColorFacts
+
+LUMA_WEIGHTS: dict[str, tuple[float, float]] = {
+    "bt709": (0.2126, 0.0722),
+    "fcc": (0.30, 0.11),
+    "bt470bg": (0.299, 0.114),
+    "smpte170m": (0.299, 0.114),
+    "smpte240m": (0.212, 0.087),
+    "bt2020nc": (0.2627, 0.0593),
+}
+"""Weights of red and blue in luma, by FFmpeg's name of the matrix (ITU-T H.273 table 4)."""
+
+HD_FROM_HEIGHT = 720
+"""A picture whose matrix the file leaves unsaid is taken for BT.709 from this height on, for BT.601 below."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ColorSpec:
+    """How the samples of one video stand for RGB, whatever the depth."""
+
+    matrix: str
+    """FFmpeg's name of the matrix used; what an output in YUV is to be tagged with."""
+    kr: float
+    """Weight of red in luma."""
+    kb: float
+    """Weight of blue in luma."""
+    range: Literal["limited", "full"]
+    chroma_location: str
+    """FFmpeg's name, never "unspecified"."""
+    chroma_shift_x: int
+    """log2 of the source's luma columns per chroma sample: how often its chroma was doubled across."""
+    chroma_shift_y: int
+    """The same of rows."""
+
+    @classmethod
+    def of(cls, color: ColorFacts, source: PixelFormat, height: int) -> "ColorSpec":
+        """The spec of a source in format `source` whose pictures are `height` rows high.
+
+        Raises:
+            SourceUnsupported: a matrix that is not a weighted sum of R, G and B, or one this version does not know.
+        """
+        matrix = _matrix(color.matrix, source, height)
+        location = color.chroma_location
+        if location == "unspecified":
+            # What decoders assume: left in the MPEG family, the centre in JPEG's, whose mark is the full range.
+            location = "center" if source.model == "yuv" and color.range == "full" else "left"
+        return cls(
+            matrix=matrix,
+            kr=LUMA_WEIGHTS[matrix][0],
+            kb=LUMA_WEIGHTS[matrix][1],
+            range=color.range,
+            chroma_location=location,
+            chroma_shift_x=source.chroma_shift_x,
+            chroma_shift_y=source.chroma_shift_y,
+        )
+
+    @property
+    def kg(self) -> float:
+        """Weight of green in luma."""
+        return 1.0 - self.kr - self.kb
+
+    def scaling(self, form: PixelFormat) -> "Scaling":
+        """What samples of this format stand for."""
+        unit = 1 << (form.bit_depth - 8)
+        middle = 128.0 * unit
+        if self.range == "full":
+            return Scaling(black=0.0, white_above_black=form.max_value, neutral=middle, chroma_span=form.max_value)
+        return Scaling(black=16.0 * unit, white_above_black=219.0 * unit, neutral=middle, chroma_span=224.0 * unit)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Scaling:
+    """Sample values of one format."""
+
+    black: float
+    """Luma or RGB sample of 0."""
+    white_above_black: float
+    """Luma or RGB samples from 0 to 1."""
+    neutral: float
+    """Chroma sample of no colour."""
+    chroma_span: float
+    """Chroma samples from -1/2 to 1/2."""
+
+
+def _matrix(named: str, source: PixelFormat, height: int) -> str:
+    default = "bt709" if height >= HD_FROM_HEIGHT else "smpte170m"
+    if source.model != "yuv" or named in {"unspecified", "gbr"}:
+        return named if named in LUMA_WEIGHTS else default
+    if named not in LUMA_WEIGHTS:
+        raise SourceUnsupported(
+            "colour matrix not supported",
+            expected=" or ".join(LUMA_WEIGHTS),
+            got=named,
+            remedy="Convert the source to one of these first.",
+        )
+    return named
+
+
+# ---- to RGB ----------------------------------------------------------------------------------------------------------
+
+
+def to_rgb(picture: Picture, spec: ColorSpec) -> Tensor:
+    """The picture as RGB [3, H, W] in fp32, nominally 0 to 1, not clipped."""
+    scaling = spec.scaling(picture.format)
+    if picture.format.model == "rgb":
+        g, b, r = (_unscaled(plane, scaling.black, scaling.white_above_black) for plane in picture.planes)
+        return torch.stack((r, g, b))
+    luma_HW = _unscaled(picture.luma, scaling.black, scaling.white_above_black)
+    if picture.format.model == "gray":
+        return luma_HW.expand(3, -1, -1).contiguous()
+    form, spans = picture.format, (2 * (1 - spec.kb), 2 * (1 - spec.kr))
+    differences = [
+        _unscaled(plane, scaling.neutral, scaling.chroma_span / span)
+        for plane, span in zip(picture.planes[1:], spans, strict=True)
+    ]
+    shifts, size = (form.chroma_shift_x, form.chroma_shift_y), (picture.width, picture.height)
+    blue_red_2HW = widened(torch.stack(differences), spec.chroma_location, shifts, size)
+    return _from_differences(luma_HW, blue_red_2HW, spec)
+
+
+def _from_differences(luma_HW: Tensor, blue_red_2HW: Tensor, spec: ColorSpec) -> Tensor:
+    """RGB from luma, blue - luma and red - luma."""
+    rgb_CHW = luma_HW.new_empty(3, *luma_HW.shape)
+    torch.add(luma_HW, blue_red_2HW[1], out=rgb_CHW[0])
+    torch.add(luma_HW, blue_red_2HW[0], out=rgb_CHW[2])
+    torch.mul(blue_red_2HW[1], -spec.kr / spec.kg, out=rgb_CHW[1])
+    rgb_CHW[1].add_(luma_HW).sub_(blue_red_2HW[0] * (spec.kb / spec.kg))
+    return rgb_CHW
+
+
+def _unscaled(plane: Samples, zero: float, one: float) -> Tensor:
+    return torch.from_numpy(plane.astype(np.float32)).sub_(zero).mul_(1.0 / one)
+
+
+# ---- from RGB --------------------------------------------------------------------------------------------------------
+
+
+def from_rgb(rgb_CHW: Tensor, output: PixelFormat, spec: ColorSpec) -> Picture:
+    """RGB [3, H, W] as samples, rounded to the nearest and clipped to what a sample can hold (0 to its maximum; limited
+    range keeps its headroom)."""
+    scaling = spec.scaling(output)
+    if output.model == "rgb":
+        r, g, b = (rounded(plane_HW, scaling.black, scaling.white_above_black, output) for plane_HW in rgb_CHW)
+        return Picture(format=output, planes=(g, b, r))
+    luma_HW = (rgb_CHW[1] * spec.kg).add_(rgb_CHW[0] * spec.kr).add_(rgb_CHW[2] * spec.kb)
+    luma = rounded(luma_HW, scaling.black, scaling.white_above_black, output)
+    if output.model == "gray":
+        return Picture(format=output, planes=(luma,))
+    blue_red_2HW = rgb_CHW[0:3:2].flip(0).sub_(luma_HW)
+    blue_hw, red_hw = resampled(blue_red_2HW, (0, 0), output, spec)
+    blue = rounded(blue_hw, scaling.neutral, scaling.chroma_span / (2 * (1 - spec.kb)), output)
+    red = rounded(red_hw, scaling.neutral, scaling.chroma_span / (2 * (1 - spec.kr)), output)
+    return Picture(format=output, planes=(luma, blue, red))
+
+
+def resampled(chroma_Chw: Tensor, shifts: tuple[int, int], output: PixelFormat, spec: ColorSpec) -> Tensor:
+    """Chroma planes of `shifts` halvings, narrowed to the output's subsampling: each doubling that the source's chroma
+    went through is undone exactly, a halving beyond that is a low pass."""
+    doublings = spec.chroma_shift_x - shifts[0], spec.chroma_shift_y - shifts[1]
+    wanted = output.chroma_shift_x - shifts[0], output.chroma_shift_y - shifts[1]
+    return narrowed(
+        chroma_Chw, spec.chroma_location, _halves(doublings[0], wanted[0]), _halves(doublings[1], wanted[1])
+    )
+
+
+def _halves(doublings: int, wanted: int) -> list[Half]:
+    """One function per halving: `restore` as often as the source was doubled, `reduce` for the rest."""
+    return [restore if number < doublings else reduce for number in range(wanted)]
+
+
+def rounded(values_HW: Tensor, zero: float, one: float, form: PixelFormat) -> Samples:
+    """Samples in the format's type; `values_HW` stays as it is."""
+    codes_HW = (values_HW * one).add_(zero).round_().clamp_(0, form.max_value)
+    samples: Samples = codes_HW.to(torch.uint8 if form.bit_depth == 8 else torch.uint16).contiguous().numpy()
+    return samples

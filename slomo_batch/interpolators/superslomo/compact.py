@@ -1,0 +1,107 @@
+"""`compact`: the project's own Super SloMo, small and coarse to fine.
+
+The paper's two U-Nets and its synthesis, at half resolution. The flow net is one small network used over a pyramid,
+its weights shared by all levels; a level more at inference reaches larger motion with the same weights.
+"""
+
+from collections.abc import Sequence
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional
+
+from slomo_batch.interpolators.superslomo.unet import CompactUNet
+from slomo_batch.interpolators.superslomo.warp import exact_warp, linear_fit
+
+CHANNELS = (32, 64, 96, 128)
+MEAN = 0.45
+"""Subtracted from RGB before it enters a net."""
+FLOW_UNIT_PX = 8.0
+"""Flow enters the nets in units of this."""
+FLOW_STEP_PX = 4.0
+"""Unit of the flow net's output, a correction to the flow it was given."""
+RESIDUAL_UNIT_PX = 2.0
+"""Unit of the second net's correction to its two flows."""
+TRAINED_LEVELS = 3
+EPSILON = 1e-6
+
+
+def doubled(x_BCHW: Tensor) -> Tensor:
+    """Twice the resolution, bilinear."""
+    return functional.interpolate(x_BCHW, scale_factor=2, mode="bilinear", align_corners=False)
+
+
+class Compact(nn.Module):
+    """The network; `levels` of its pyramid are a choice of inference and not of the weights."""
+
+    def __init__(self, levels: int = TRAINED_LEVELS) -> None:
+        super().__init__()
+        self.levels = levels
+        self.fc = CompactUNet(52, 4, CHANNELS)
+        self.at = CompactUNet(57, 8, CHANNELS)
+
+    def multiple(self) -> int:
+        """Each level of the pyramid, halved once by the shuffle and three times by the U-Net, comes out whole."""
+        return 1 << (self.levels + 3)
+
+    def flows(self, i0_1CHW: Tensor, i1_1CHW: Tensor) -> Tensor:
+        """flow_01 and flow_10 at half resolution, in full-resolution pixels."""
+        pyramid = _pyramid(torch.cat((i0_1CHW, i1_1CHW), dim=1), self.levels)
+        flows_14HW = self._refined(pyramid[0], None)
+        for pair_16HW in pyramid[1:]:
+            flows_14HW = self._refined(pair_16HW, flows_14HW)
+        return flows_14HW
+
+    def _refined(self, pair_16HW: Tensor, coarser_14HW: Tensor | None) -> Tensor:
+        """The flow at one level, from the flow of the next coarser one."""
+        height, width = pair_16HW.shape[-2:]
+        if coarser_14HW is None:
+            prior_14HW, warped_16HW = pair_16HW.new_zeros(1, 4, height // 2, width // 2), pair_16HW.roll(3, dims=1)
+        else:
+            prior_14HW = doubled(coarser_14HW).mul_(2)
+            fine_14HW = doubled(prior_14HW)
+            w10 = exact_warp(pair_16HW[:, 3:], fine_14HW[:, :2])
+            w01 = exact_warp(pair_16HW[:, :3], fine_14HW[:, 2:])
+            warped_16HW = torch.cat((w10, w01), dim=1)
+        seen = functional.pixel_unshuffle(torch.cat((pair_16HW, warped_16HW), dim=1), 2).sub_(MEAN)
+        change: Tensor = self.fc(torch.cat((seen, prior_14HW / FLOW_UNIT_PX), dim=1))
+        return prior_14HW + change.mul_(FLOW_STEP_PX)
+
+    def frames(self, i0_1CHW: Tensor, i1_1CHW: Tensor, flows_14HW: Tensor, t_B: Tensor) -> Tensor:
+        """The frames at each t, from flows at half resolution in full-resolution pixels."""
+        num = len(t_B)
+        i0_BCHW, i1_BCHW = i0_1CHW.expand(num, -1, -1, -1), i1_1CHW.expand(num, -1, -1, -1)
+        flow_t0, flow_t1 = linear_fit(flows_14HW, t_B)
+        fine_t0, fine_t1 = doubled(flow_t0), doubled(flow_t1)
+        seen = torch.cat((i0_BCHW, i1_BCHW, exact_warp(i0_BCHW, fine_t0), exact_warp(i1_BCHW, fine_t1)), dim=1)
+        out = self.at(_joined(seen, flow_t0, flow_t1, flows_14HW, t_B))
+        residual = doubled(out[:, :4].mul(RESIDUAL_UNIT_PX))
+        g0 = exact_warp(i0_BCHW, fine_t0.add_(residual[:, :2]))
+        g1 = exact_warp(i1_BCHW, fine_t1.add_(residual[:, 2:]))
+        visibility_t0 = torch.sigmoid(functional.pixel_shuffle(out[:, 4:], 2))
+        return _blended(g0, g1, visibility_t0, t_B)
+
+
+def _pyramid(pair_16HW: Tensor, levels: int) -> Sequence[Tensor]:
+    """The pair at each level, the coarsest first."""
+    pyramid = [pair_16HW]
+    while len(pyramid) < levels:
+        pyramid.append(functional.avg_pool2d(pyramid[-1], 2))
+    return pyramid[::-1]
+
+
+def _joined(seen: Tensor, flow_t0: Tensor, flow_t1: Tensor, flows_14HW: Tensor, t_B: Tensor) -> Tensor:
+    """The second net's input: 48 + 2 + 2 + 4 + 1 channels at half resolution."""
+    num, (height, width) = len(t_B), flow_t0.shape[-2:]
+    unshuffled = functional.pixel_unshuffle(seen, 2).sub_(MEAN)
+    shared = (flows_14HW / FLOW_UNIT_PX).expand(num, -1, -1, -1)
+    time = t_B[:, None, None, None].expand(-1, -1, height, width)
+    return torch.cat((unshuffled, flow_t0 / FLOW_UNIT_PX, flow_t1 / FLOW_UNIT_PX, shared, time), dim=1)
+
+
+def _blended(g0: Tensor, g1: Tensor, visibility_t0: Tensor, t_B: Tensor) -> Tensor:
+    t_B111 = t_B[:, None, None, None]
+    weight_0 = (1 - t_B111) * visibility_t0
+    weight_1 = t_B111 * (1 - visibility_t0)
+    total = weight_0 + weight_1 + EPSILON
+    return g0.mul_(weight_0).add_(g1.mul_(weight_1)).div_(total)

@@ -1,0 +1,143 @@
+"""The two U-Nets: the paper's in the shape of the public checkpoint, and the small one of `compact`.
+
+Both run in the number type of their own weights and answer in fp32: a network cast to bf16 convolves in bf16, and what
+stands around it stays in fp32. Inputs are brought to channels-last, the layout in which convolutions are fast. Names
+of modules are the keys of the weights files.
+"""
+
+from collections.abc import Sequence
+from itertools import pairwise
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional
+
+LEAKY_SLOPE = 0.1
+"""Slope of every LeakyReLU in both networks (reference: avinashpaliwal/Super-SloMo 544802b, model.py)."""
+
+
+def _activated(x_BCHW: Tensor) -> Tensor:
+    return functional.leaky_relu_(x_BCHW, LEAKY_SLOPE)
+
+
+def _cast(x_BCHW: Tensor, convolution: nn.Conv2d) -> Tensor:
+    return x_BCHW.to(dtype=convolution.weight.dtype, memory_format=torch.channels_last)
+
+
+# ---- the paper's -----------------------------------------------------------------------------------------------------
+
+
+class PaperDown(nn.Module):
+    """Half the resolution by averaging, then two convolutions."""
+
+    def __init__(self, inputs: int, outputs: int, kernel: int) -> None:
+        super().__init__()
+        self.conv1 = nn.Conv2d(inputs, outputs, kernel, padding=kernel // 2)
+        self.conv2 = nn.Conv2d(outputs, outputs, kernel, padding=kernel // 2)
+
+    def forward(self, x_BCHW: Tensor) -> Tensor:
+        """Features at half the resolution of x."""
+        halved = functional.avg_pool2d(x_BCHW, 2)
+        return _activated(self.conv2(_activated(self.conv1(halved))))
+
+
+class PaperUp(nn.Module):
+    """Twice the resolution, bilinear, then a convolution, the skip joined on behind, and another convolution."""
+
+    def __init__(self, inputs: int, outputs: int) -> None:
+        super().__init__()
+        self.conv1 = nn.Conv2d(inputs, outputs, 3, padding=1)
+        self.conv2 = nn.Conv2d(2 * outputs, outputs, 3, padding=1)
+
+    def forward(self, x_BCHW: Tensor, skip_BCHW: Tensor) -> Tensor:
+        """Features at the resolution of the skip."""
+        doubled = functional.interpolate(x_BCHW, scale_factor=2, mode="bilinear", align_corners=False)
+        narrowed = _activated(self.conv1(doubled))
+        return _activated(self.conv2(torch.cat((narrowed, skip_BCHW), dim=1)))
+
+
+class PaperUNet(nn.Module):
+    """The U-Net of the public checkpoint: 46 tensors; height and width of its input are multiples of 32."""
+
+    def __init__(self, inputs: int, outputs: int) -> None:
+        super().__init__()
+        self.conv1 = nn.Conv2d(inputs, 32, 7, padding=3)
+        self.conv2 = nn.Conv2d(32, 32, 7, padding=3)
+        self.down1 = PaperDown(32, 64, 5)
+        self.down2 = PaperDown(64, 128, 3)
+        self.down3 = PaperDown(128, 256, 3)
+        self.down4 = PaperDown(256, 512, 3)
+        self.down5 = PaperDown(512, 512, 3)
+        self.up1 = PaperUp(512, 512)
+        self.up2 = PaperUp(512, 256)
+        self.up3 = PaperUp(256, 128)
+        self.up4 = PaperUp(128, 64)
+        self.up5 = PaperUp(64, 32)
+        self.conv3 = nn.Conv2d(32, outputs, 3, padding=1)
+
+    def forward(self, x_BCHW: Tensor) -> Tensor:
+        """Outputs in fp32 at the resolution of x.
+
+        The reference puts a LeakyReLU on its last layer too, so flows and visibility logits pass through one; the
+        checkpoint was trained so (model.py, UNet.forward).
+        """
+        s1 = _activated(self.conv2(_activated(self.conv1(_cast(x_BCHW, self.conv1)))))
+        s2 = self.down1(s1)
+        s3 = self.down2(s2)
+        s4 = self.down3(s3)
+        s5 = self.down4(s4)
+        x = self.down5(s5)
+        for up, skip in zip((self.up1, self.up2, self.up3, self.up4, self.up5), (s5, s4, s3, s2, s1), strict=True):
+            x = up(x, skip)
+        return _activated(self.conv3(x)).float()
+
+
+# ---- compact's -------------------------------------------------------------------------------------------------------
+
+
+def _conv_pair(inputs: int, outputs: int, kernel: int = 3) -> nn.Sequential:
+    return nn.Sequential(
+        nn.Conv2d(inputs, outputs, kernel, padding=kernel // 2),
+        nn.LeakyReLU(LEAKY_SLOPE, inplace=True),
+        nn.Conv2d(outputs, outputs, 3, padding=1),
+        nn.LeakyReLU(LEAKY_SLOPE, inplace=True),
+    )
+
+
+class CompactUp(nn.Module):
+    """Twice the resolution by repetition, a convolution, the skip joined on behind, and another convolution."""
+
+    def __init__(self, inputs: int, outputs: int) -> None:
+        super().__init__()
+        self.c1 = nn.Conv2d(inputs, outputs, 3, padding=1)
+        self.c2 = nn.Conv2d(2 * outputs, outputs, 3, padding=1)
+
+    def forward(self, x_BCHW: Tensor, skip_BCHW: Tensor) -> Tensor:
+        """Features at the resolution of the skip."""
+        doubled = functional.interpolate(x_BCHW, scale_factor=2, mode="nearest")
+        narrowed = _activated(self.c1(doubled))
+        return _activated(self.c2(torch.cat((narrowed, skip_BCHW), dim=1)))
+
+
+class CompactUNet(nn.Module):
+    """A U-Net of `len(channels)` resolutions; its last layer has no activation."""
+
+    def __init__(self, inputs: int, outputs: int, channels: Sequence[int]) -> None:
+        super().__init__()
+        steps = list(pairwise(channels))
+        self.c0 = _conv_pair(inputs, channels[0], kernel=5)
+        self.d = nn.ModuleList(_conv_pair(fine, coarse) for fine, coarse in steps)
+        self.u = nn.ModuleList(CompactUp(coarse, fine) for fine, coarse in reversed(steps))
+        self.o = nn.Conv2d(channels[0], outputs, 3, padding=1)
+
+    def forward(self, x_BCHW: Tensor) -> Tensor:
+        """Outputs in fp32 at the resolution of x, whose height and width are multiples of 2^(len(channels) - 1)."""
+        x = self.c0(_cast(x_BCHW, self.o))
+        skips = []
+        for down in self.d:
+            skips.append(x)
+            x = down(functional.avg_pool2d(x, 2))
+        for up, skip in zip(self.u, reversed(skips), strict=True):
+            x = up(x, skip)
+        outputs: Tensor = self.o(x)
+        return outputs.float()
