@@ -44,8 +44,16 @@ class Claim:
 class Epoch:
     """This driver's lead of a job; a context manager that beats until it is left."""
 
-    def __init__(self, store: ObjectStore, layout: Layout, *, wait: Callable[[float], object] = time.sleep) -> None:
-        self._store, self._layout, self._wait = store, layout, wait
+    def __init__(
+        self,
+        store: ObjectStore,
+        layout: Layout,
+        *,
+        force: bool = False,
+        wait: Callable[[float], object] = time.sleep,
+    ) -> None:
+        """`force` takes over from a driver that seems to live; it stops as soon as it sees."""
+        self._store, self._layout, self._force, self._wait = store, layout, force, wait
         self._claim = Claim(
             driver=uuid4().hex,
             host=socket.gethostname(),
@@ -67,7 +75,7 @@ class Epoch:
             JobTaken: another driver lives, or was first.
         """
         number = self._latest()
-        if number and not self._is_over(number):
+        if number and not self._force and not self._is_over(number):
             self._refuse(number)
         self.number = number + 1
         if not self._store.put_if_absent(self._layout.epoch(self.number), to_json(self._claim)):
@@ -97,14 +105,11 @@ class Epoch:
     # ---- others ----------------------------------------------------------------------------------------------------
 
     def _latest(self) -> int:
-        numbers = (Path(found.key).stem for found in self._store.list(self._layout.epochs))
-        return max((int(number) for number in numbers), default=0)
+        return _latest(self._store, self._layout)
 
     def _is_over(self, number: int) -> bool:
         claim = self._read(number)
-        if claim is None or claim.ended:
-            return True
-        if claim.host == self._claim.host and _process_start(claim.pid) != claim.process_start:
+        if claim is None or _is_surely_over(claim):
             return True
         waited_s = 0.0
         while waited_s < EXPIRY_S:
@@ -118,13 +123,7 @@ class Epoch:
         return True
 
     def _read(self, number: int) -> Claim | None:
-        """The heartbeat of an epoch, else the claim it began with."""
-        for key in (self._layout.heartbeat(number), self._layout.epoch(number)):
-            try:
-                return from_json(Claim, self._store.get(key))
-            except ObjectMissing:
-                continue
-        return None
+        return _read(self._store, self._layout, number)
 
     # ---- this one --------------------------------------------------------------------------------------------------
 
@@ -153,6 +152,34 @@ class Epoch:
             ended=ended,
         )
         self._store.put(self._layout.heartbeat(self.number), to_json(claim))
+
+
+def is_led(store: ObjectStore, layout: Layout) -> bool:
+    """Whether a driver leads the job, as far as one look can tell."""
+    number = _latest(store, layout)
+    claim = _read(store, layout, number) if number else None
+    return claim is not None and not _is_surely_over(claim)
+
+
+def _latest(store: ObjectStore, layout: Layout) -> int:
+    numbers = (Path(found.key).stem for found in store.list(layout.epochs))
+    return max((int(number) for number in numbers), default=0)
+
+
+def _read(store: ObjectStore, layout: Layout, number: int) -> Claim | None:
+    """The heartbeat of an epoch, else the claim it began with."""
+    for key in (layout.heartbeat(number), layout.epoch(number)):
+        try:
+            return from_json(Claim, store.get(key))
+        except ObjectMissing:
+            continue
+    return None
+
+
+def _is_surely_over(claim: Claim) -> bool:
+    """The driver said so, or its process, of this machine, is gone."""
+    here = claim.host == socket.gethostname()
+    return claim.ended or (here and _process_start(claim.pid) != claim.process_start)
 
 
 def _process_start(pid: int) -> str:

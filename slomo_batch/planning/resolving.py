@@ -28,7 +28,7 @@ class JobPin:
     """What a job decided when it first ran; later runs and all machines follow it."""
 
     pixel_revision: int
-    """Of the code that made the first frames; a job is finished by the revision that began it."""
+    """Of the code that runs: frames of two revisions are never joined."""
     precision: Precision
     """What `precision: auto` means."""
     threads: int

@@ -41,20 +41,32 @@ def open_video(request: VideoRequest, pin: JobPin, bench: Bench, *, afresh: bool
 
     With `afresh` the receipt of an earlier publication is withdrawn first: its output is to be made again.
     """
-    identity = video_id(request, pin)
-    pinned = committed(bench.work, bench.layout.pin(identity), Pinned)
-    if pinned is None:
-        probed = probe(bench.reader(request.source), request.source.uri)
-        planned = plan_video(identity, request, pin, probed)
-        bench.work.put(bench.layout.index(identity), index_bytes(probed.index, probed.timeline))
-        pinned = commit(bench.work, bench.layout.pin(identity), planned)
+    pinned = _read_or_plan(request, pin, bench, dry_run=False)
     if afresh:
         bench.work.delete([bench.layout.receipt(receipt_id(request, pinned.plan.resolved.weights_name))])
-    return _survey(pinned, bench)
+    return _survey(pinned, bench, dry_run=False)
 
 
-def _survey(pinned: Pinned, bench: Bench) -> Opened:
-    """What is committed, and still backed by the segment it names; a commit whose segment is gone is withdrawn."""
+def foresee(request: VideoRequest, pin: JobPin, bench: Bench) -> Opened:
+    """What `open_video` would find and plan; nothing is written."""
+    return _survey(_read_or_plan(request, pin, bench, dry_run=True), bench, dry_run=True)
+
+
+def _read_or_plan(request: VideoRequest, pin: JobPin, bench: Bench, *, dry_run: bool) -> Pinned:
+    identity = video_id(request, pin)
+    pinned = committed(bench.work, bench.layout.pin(identity), Pinned)
+    if pinned is not None:
+        return pinned
+    probed = probe(bench.reader(request.source), request.source.uri)
+    planned = plan_video(identity, request, pin, probed)
+    if dry_run:
+        return planned
+    bench.work.put(bench.layout.index(identity), index_bytes(probed.index, probed.timeline))
+    return commit(bench.work, bench.layout.pin(identity), planned)
+
+
+def _survey(pinned: Pinned, bench: Bench, *, dry_run: bool) -> Opened:
+    """What is committed and still backed by the segment it names; a commit whose segment is gone is withdrawn."""
     video, layout, work = pinned.plan.video_id, bench.layout, bench.work
     moved = committed(work, layout.lane(video), MovedTo)
     lane = moved.lane if moved else pinned.plan.facts.lane
@@ -62,30 +74,27 @@ def _survey(pinned: Pinned, bench: Bench) -> Opened:
     standing = {found.key for prefix in (layout.segments(video), layout.sounds(video)) for found in work.list(prefix)}
     commits = {found.key for found in work.list(layout.commits(video))}
     objects = {found.key for found in work.list(layout.chunks(video))}
-    done = set()
-    for chunk in chunks:
-        key = layout.commit(video, chunk.chunk_id)
-        if key in commits and _stands(key, ChunkDone, standing, bench):
-            done.add(chunk.index)
-    if len(done) < len(chunks):
-        work.delete([layout.choice(video)])
+    keys = {chunk.index: layout.commit(video, chunk.chunk_id) for chunk in chunks}
+    done = frozenset(n for n, key in keys.items() if key in commits and _is_backed(key, ChunkDone, standing, bench))
+    has_sound = _is_backed(layout.sound_commit(video), SoundDone, standing, bench)
+    if not dry_run:
+        void = [key for n, key in keys.items() if n not in done] + ([] if has_sound else [layout.sound_commit(video)])
+        work.delete([*void, layout.choice(video)] if len(done) < len(chunks) or not has_sound else [])
     return Opened(
         pinned=pinned,
         lane=lane,
-        done=frozenset(done),
+        done=done,
         ready=frozenset(c.index for c in chunks if layout.chunk(video, lane, c.index, c.chunk_id) in objects),
-        needs_sound=wants_sound(pinned) and not _stands(layout.sound_commit(video), SoundDone, standing, bench),
+        needs_sound=wants_sound(pinned) and not has_sound,
     )
 
 
-def _stands(key: str, kind: type[ChunkDone | SoundDone], standing: set[str], bench: Bench) -> bool:
+def _is_backed(key: str, kind: type[ChunkDone | SoundDone], standing: set[str], bench: Bench) -> bool:
+    """Whether a record stands under `key`, and the object that it names as well."""
     record = committed(bench.work, key, kind)
     if record is None:
         return False
-    if (record.segment_key if isinstance(record, ChunkDone) else record.key) in standing:
-        return True
-    bench.work.delete([key, bench.layout.choice(record.video_id)])
-    return False
+    return (record.segment_key if isinstance(record, ChunkDone) else record.key) in standing
 
 
 def plan_video(identity: str, request: VideoRequest, pin: JobPin, probed: Probe) -> Pinned:

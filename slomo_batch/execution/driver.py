@@ -1,0 +1,261 @@
+"""Driver: one loop that feeds what happened to Dispatch, and carries out what Dispatch asks for with an engine.
+
+It decides nothing about order, retries or limits (planning.dispatch does), and runs nothing itself (the engine does).
+"""
+
+import itertools
+import random
+import time
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from uuid import uuid4
+
+from slomo_batch.errors import BorderMismatch, FrameMissing, JobError, JobTaken, ProgramFault, SlomoError, WorkerLost
+from slomo_batch.execution import calls
+from slomo_batch.execution.calls import Call, ChunkCall, ChunkStored, Done, Erred, Lost, OpenCall, Outcome
+from slomo_batch.execution.engine import Engine
+from slomo_batch.execution.journal import Journal
+from slomo_batch.planning import events
+from slomo_batch.planning.dispatch import Dispatch, Policy
+from slomo_batch.planning.events import Event, MakeChunk, Step, StepFailed, Task
+from slomo_batch.planning.identity import chunks_in_lane
+from slomo_batch.planning.resolving import JobPin
+from slomo_batch.records import Chunk, ChunkDone, ChunkFailed, ChunkTask, Lane, Published, SoundDone, VideoFailed
+from slomo_batch.steps.triage import Wanted
+from slomo_batch.steps.open import Opened
+from slomo_batch.steps.pinned import Pinned
+
+TICK_S = 0.5
+"""How long the loop waits for something to happen before it looks at clocks and signals again."""
+
+
+@dataclass(slots=True)
+class _Video:
+    """What the driver knows of a video that is open."""
+
+    wanted: Wanted
+    pinned: Pinned | None = None
+    chunks: Mapping[Lane, tuple[Chunk, ...]] | None = None
+
+
+class Driver:
+    """Leads one job from its list of videos to its end.
+
+    `should_stop` is asked at every turn: when it says yes, nothing new starts and what runs may end. `is_superseded`
+    says that another driver took the job over.
+    """
+
+    def __init__(
+        self,
+        *,
+        engine: Engine,
+        policy: Policy,
+        pin: JobPin,
+        journal: Journal,
+        should_stop: Callable[[], bool],
+        is_superseded: Callable[[], bool],
+    ) -> None:
+        self._engine = engine
+        self._dispatch = Dispatch(policy, jitter=random.random)
+        self._pin = pin
+        self._journal = journal
+        self._should_stop = should_stop
+        self._is_superseded = is_superseded
+        self._videos: dict[int, _Video] = {}
+        self._numbers = itertools.count()
+
+    def run(self, wanted: Iterator[Wanted]) -> None:
+        """Work until all videos have ended, or what runs has ended after a stop.
+
+        Raises:
+            JobTaken: another driver took the job over.
+            JobError: something that stops the whole job.
+        """
+        while not self._dispatch.finished:
+            self._look_around()
+            self._pull(wanted)
+            self._start()
+            for call, outcome in self._engine.outcomes(TICK_S):
+                self._take(call, outcome)
+            self._record_failures()
+            self._journal.tick(workers=self._engine.num_workers)
+        self._record_failures()
+
+    def _look_around(self) -> None:
+        if self._is_superseded():
+            raise JobTaken("another driver took this job over", remedy="Nothing is lost; leave it to that one.")
+        if self._should_stop():
+            self._tell(events.Stop())
+
+    def _pull(self, wanted: Iterator[Wanted]) -> None:
+        while self._dispatch.wants_video:
+            found = next(wanted, None)
+            if found is None:
+                self._tell(events.NoMoreVideos())
+                return
+            number = next(self._numbers)
+            self._videos[number] = _Video(wanted=found)
+            self._tell(events.Found(video=number))
+
+    def _tell(self, event: Event) -> None:
+        self._dispatch.handle(event, time.monotonic())
+
+    # ---- out: instructions become calls ----------------------------------------------------------------------------
+
+    def _start(self) -> None:
+        for task in self._dispatch.take_tasks(self._engine.task_room, time.monotonic()):
+            self._engine.start(self._task_call(task))
+        self._engine.scale(self._dispatch.demand)
+        for chunk in self._dispatch.take_chunks(self._engine.chunk_room, time.monotonic()):
+            self._engine.start(self._chunk_call(chunk))
+
+    def _task_call(self, task: Task) -> Call:
+        video = self._videos[task.video]
+        match task:
+            case events.Open():
+                wanted = video.wanted
+                return OpenCall(video=task.video, request=wanted.request, pin=self._pin, afresh=wanted.afresh)
+            case events.Split():
+                return calls.SplitCall(
+                    video=task.video, pinned=_planned(video), lane=task.lane, wanted=task.wanted, sound=task.sound
+                )
+            case events.MakeSound():
+                return calls.SoundCall(video=task.video, pinned=_planned(video))
+            case events.Stitch():
+                return calls.StitchCall(video=task.video, pinned=_planned(video), lane=task.lane)
+
+    def _chunk_call(self, instruction: MakeChunk) -> ChunkCall:
+        video = self._videos[instruction.video]
+        pinned = _planned(video)
+        chunks = chunks_in_lane(pinned.plan.video_id, (pinned.chunks[instruction.chunk],), instruction.lane)
+        task = ChunkTask(plan=pinned.plan, chunk=chunks[0], lane=instruction.lane, attempt=uuid4().hex)
+        return ChunkCall(video=instruction.video, task=task)
+
+    # ---- in: outcomes become events --------------------------------------------------------------------------------
+
+    def _take(self, call: Call, outcome: Outcome) -> None:
+        if isinstance(outcome, Erred) and isinstance(outcome.error, JobError):
+            raise outcome.error
+        if isinstance(call, ChunkCall):
+            self._tell(self._chunk_event(call, outcome))
+        else:
+            self._tell(self._step_event(call, outcome))
+
+    def _step_event(self, call: calls.TaskCall, outcome: Outcome) -> Event:
+        match outcome:
+            case ChunkStored(index=index):
+                return events.ChunkReady(video=call.video, lane=_lane(call) or "copy", chunk=index)
+            case Done(value=value):
+                return self._step_done(call, value)
+            case Erred(error=error):
+                return _step_failed(call, error)
+            case Lost(reason=reason):
+                return _step_failed(call, WorkerLost("the process that held this step died", got=reason))
+
+    def _step_done(self, call: calls.TaskCall, value: Opened | ChunkDone | SoundDone | Published | None) -> Event:
+        match value:
+            case Opened():
+                self._videos[call.video].pinned = value.pinned
+                self._journal.opened(value)
+                return events.Opened(
+                    video=call.video,
+                    num_chunks=len(value.pinned.chunks),
+                    lane=value.lane,
+                    done=value.done,
+                    ready=value.ready,
+                    sound=value.needs_sound,
+                )
+            case SoundDone():
+                return events.SoundMade(video=call.video)
+            case Published():
+                self._journal.published(value)
+                del self._videos[call.video]
+                return events.Stitched(video=call.video)
+            case _:
+                return events.SplitFinished(video=call.video, lane=_lane(call) or "copy")
+
+    def _chunk_event(self, call: ChunkCall, outcome: Outcome) -> Event:
+        task, source_uri = call.task, call.task.plan.request.source.uri
+        video, lane, chunk = call.video, task.lane, task.chunk.index
+        match outcome:
+            case Done(value=ChunkDone() as done):
+                self._journal.chunk_done(done, source_uri)
+                return events.ChunkMade(video=video, lane=lane, chunk=chunk)
+            case Lost(explained=explained, reason=reason):
+                lost = WorkerLost("the worker that held this chunk died", got=reason)
+                self._journal.chunk_failed(_chunk_failed(task, lost), source_uri)
+                return events.ChunkLost(video=video, lane=lane, chunk=chunk, explained=explained, reason=reason)
+            case Erred(error=error):
+                failed = _chunk_failed(task, error)
+            case _:
+                failed = _chunk_failed(task, ProgramFault(f"a chunk call came to {outcome!r}"))
+        self._journal.chunk_failed(failed, source_uri)
+        return events.ChunkErred(
+            video=video,
+            lane=lane,
+            chunk=chunk,
+            error=failed.error,
+            reason=failed.reason,
+            retryable=failed.retryable,
+            wants_decode_lane=failed.wants_decode_lane,
+        )
+
+    def _record_failures(self) -> None:
+        for fail in self._dispatch.take_failures():
+            wanted = self._videos.pop(fail.video).wanted
+            self._journal.failed(
+                VideoFailed(
+                    source_uri=wanted.request.source.uri,
+                    output_uri=wanted.request.output_uri,
+                    error=fail.error,
+                    reason=fail.reason,
+                ),
+                wanted.receipt_id,
+            )
+
+
+def _planned(video: _Video) -> Pinned:
+    if video.pinned is None:
+        raise ValueError("a step was asked for before its video was planned")
+    return video.pinned
+
+
+def _lane(call: calls.TaskCall) -> Lane | None:
+    return call.lane if isinstance(call, calls.SplitCall | calls.StitchCall) else None
+
+
+def _step(call: calls.TaskCall) -> Step:
+    match call:
+        case OpenCall():
+            return "open"
+        case calls.SplitCall():
+            return "split"
+        case calls.SoundCall():
+            return "sound"
+        case calls.StitchCall():
+            return "stitch"
+
+
+def _step_failed(call: calls.TaskCall, error: SlomoError) -> StepFailed:
+    return StepFailed(
+        video=call.video,
+        step=_step(call),
+        lane=_lane(call),
+        error=type(error).__name__,
+        reason=str(error),
+        retryable=error.retryable,
+        wants_decode_lane=isinstance(error, BorderMismatch | FrameMissing),
+    )
+
+
+def _chunk_failed(task: ChunkTask, error: SlomoError) -> ChunkFailed:
+    return ChunkFailed(
+        video_id=task.plan.video_id,
+        chunk_id=task.chunk.chunk_id,
+        index=task.chunk.index,
+        attempt=task.attempt,
+        error=type(error).__name__,
+        reason=str(error),
+        retryable=error.retryable or isinstance(error, ProgramFault),
+        wants_decode_lane=isinstance(error, FrameMissing),
+    )

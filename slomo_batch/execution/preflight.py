@@ -1,0 +1,74 @@
+"""Preflight: what would stop the job later is found before anything starts."""
+
+import shutil
+from collections.abc import Sequence
+from uuid import uuid4
+
+from slomo_batch.errors import ManifestError, StoreUnusable
+from slomo_batch.records import VideoRequest
+from slomo_batch.steps.bench import Bench
+from slomo_batch.steps.stitch import DISK_FACTOR
+from slomo_batch.storage.capability import prove_access, prove_put_if_absent
+from slomo_batch.storage.location import is_s3
+
+
+def prove_work_store(bench: Bench) -> None:
+    """The work store is there, may be written, and keeps the promise that commits rest on.
+
+    Raises:
+        StoreUnusable: it is not so.
+    """
+    prove_access(bench.work, bench.layout.probe(uuid4().hex), write=True)
+    prove_put_if_absent(bench.work, bench.layout.probe)
+
+
+def prove_outputs(requests: Sequence[VideoRequest], bench: Bench) -> None:
+    """Every store that outputs go to may be written; one small object is put beside the first output, and deleted.
+
+    Raises:
+        StoreUnusable: it is not so.
+    """
+    proven = set()
+    for request in requests:
+        store, key = bench.locate(request.output_uri)
+        place = store.root if is_s3(store.root) else ""
+        if place in proven:
+            continue
+        proven.add(place)
+        prove_access(store, f"{key}.{uuid4().hex}.probe", write=True)
+
+
+def judge_machines(num_machines: int, requests: Sequence[VideoRequest], bench: Bench) -> None:
+    """Several machines share no disk.
+
+    Raises:
+        ManifestError: something that all of them need is on the disk of one.
+    """
+    if num_machines == 1:
+        return
+    places = [bench.work.root, *(uri for request in requests for uri in (request.source.uri, request.output_uri))]
+    local = sorted({place for place in places if not is_s3(place)})
+    if local:
+        raise ManifestError(
+            f"the cluster has {num_machines} machines, which cannot share a local disk",
+            where=local[0],
+            remedy="Put inputs, work and outputs on S3, or set cluster.address: local.",
+        )
+
+
+def prove_disk(requests: Sequence[VideoRequest], bench: Bench) -> None:
+    """The local disk has room to join a file as large as the largest source; the stitch itself asks again, exactly.
+
+    Raises:
+        StoreUnusable: it has not.
+    """
+    largest = max((request.source.size_bytes for request in requests), default=0)
+    free = shutil.disk_usage(bench.scratch).free
+    if free < DISK_FACTOR * largest:
+        raise StoreUnusable(
+            "too little local disk to join segments",
+            where=str(bench.scratch),
+            expected=f"{int(DISK_FACTOR * largest):,} bytes free",
+            got=f"{free:,}",
+            remedy="Free some, or set TMPDIR to a larger disk.",
+        )

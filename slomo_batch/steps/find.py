@@ -1,0 +1,139 @@
+"""Find the videos: the manifest's inputs, expanded to one request per source, with its settings and its output."""
+
+from collections.abc import Callable, Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path, PurePosixPath
+
+from slomo_batch.errors import AccessRefused, ManifestError, ObjectMissing, StorageError, VideoError
+from slomo_batch.manifest.naming import is_pattern, looks_like_folder, output_collisions, relpath_of, render_output
+from slomo_batch.manifest.schema import Manifest
+from slomo_batch.manifest.sections import InputSpec
+from slomo_batch.records import Source, VideoFailed, VideoRequest
+from slomo_batch.storage.glob import expand
+from slomo_batch.storage.location import normalise_uri
+from slomo_batch.storage.store import ObjectStore
+from slomo_batch.tables.catalogue import read_catalogue
+
+Locate = Callable[[str], tuple[ObjectStore, str]]
+
+VIDEO_SUFFIXES = frozenset(
+    ".mp4 .m4v .mov .mkv .webm .avi .mxf .ts .m2ts .mts .mpg .mpeg .vob .wmv .asf .flv .f4v .ogv .3gp .3g2 .dv .nut .y4m".split()
+)
+"""What counts as a video where an input is a whole folder; a glob or a name takes whatever it names."""
+LOOKUPS_AT_A_TIME = 16
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Found:
+    """Every video that the manifest asks for."""
+
+    requests: tuple[VideoRequest, ...]
+    missing: tuple[VideoFailed, ...]
+    """Named one by one, and not there."""
+    empty: tuple[str, ...]
+    """Inputs in which there is no video at all."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Entry:
+    """One source as an input names it."""
+
+    uri: str
+    spec: InputSpec
+    relpath: str
+    row: Mapping[str, str] | None = None
+    source: Source | None = None
+    """Where the listing told already."""
+
+
+def find_videos(manifest: Manifest, locate: Locate) -> Found:
+    """Expand the inputs. Of two entries for one source the later one counts.
+
+    Raises:
+        ManifestError: nothing at all was found, rows are wrong, or two sources would have one output.
+        StorageError: a place cannot be listed.
+    """
+    entries: dict[str, _Entry] = {}
+    empty = []
+    for spec in manifest.inputs:
+        of_spec = list(_entries(spec, locate))
+        if not of_spec:
+            empty.append(spec.uri or spec.table)
+        for entry in of_spec:
+            entries.pop(entry.uri, None)
+            entries[entry.uri] = entry
+    if not entries:
+        raise ManifestError("no input names a video that is there", faults=tuple(empty))
+    requests, missing = [], []
+    with ThreadPoolExecutor(LOOKUPS_AT_A_TIME) as pool:
+        for answer in pool.map(lambda entry: _request(entry, manifest, locate), entries.values()):
+            (requests if isinstance(answer, VideoRequest) else missing).append(answer)
+    collisions = output_collisions((request.source.uri, request.output_uri) for request in requests)
+    if collisions:
+        raise ManifestError("outputs would collide", faults=tuple(collisions), remedy="Use {relpath} in output.uri.")
+    return Found(requests=tuple(requests), missing=tuple(missing), empty=tuple(empty))
+
+
+# ---- inputs to entries ---------------------------------------------------------------------------------------------
+
+
+def _entries(spec: InputSpec, locate: Locate) -> Iterator[_Entry]:
+    if spec.table:
+        yield from _rows(spec, locate)
+        return
+    uri = normalise_uri(spec.uri, Path.cwd())
+    if is_pattern(uri) or looks_like_folder(uri) or Path(uri).is_dir():
+        yield from _listed(uri, spec, locate)
+    else:
+        yield _Entry(uri=uri, spec=spec, relpath="")
+
+
+def _listed(uri: str, spec: InputSpec, locate: Locate) -> Iterator[_Entry]:
+    whole_folder = not is_pattern(uri)
+    for match in expand(uri, spec.excluded, locate):
+        if whole_folder and PurePosixPath(match.uri).suffix.lower() not in VIDEO_SUFFIXES:
+            continue
+        source = Source(uri=match.uri, size_bytes=match.info.size_bytes, fingerprint=match.info.fingerprint)
+        yield _Entry(uri=match.uri, spec=spec, relpath=match.relpath, source=source if match.info.fingerprint else None)
+
+
+def _rows(spec: InputSpec, locate: Locate) -> Iterator[_Entry]:
+    table = normalise_uri(spec.table, Path.cwd())
+    store, key = locate(table)
+    try:
+        data = store.get(key)
+    except (ObjectMissing, AccessRefused) as error:
+        raise ManifestError("the table cannot be read", where=table, remedy=str(error)) from error
+    for row in read_catalogue(data, table):
+        uri = normalise_uri(row.uri, Path.cwd())
+        yield _Entry(uri=uri, spec=spec, relpath=relpath_of(spec, row.uri), row=row.settings)
+
+
+# ---- entries to requests -------------------------------------------------------------------------------------------
+
+
+def _request(entry: _Entry, manifest: Manifest, locate: Locate) -> VideoRequest | VideoFailed:
+    settings = manifest.settings_for(entry.spec, entry.row)
+    output_uri = ""
+    try:
+        output_uri = _output_uri(entry, manifest)
+        return VideoRequest(
+            source=entry.source or _looked_up(entry.uri, locate),
+            output_uri=output_uri,
+            exists=manifest.output.exists,
+            settings=settings,
+        )
+    except (VideoError, StorageError) as error:
+        return VideoFailed(source_uri=entry.uri, output_uri=output_uri, error=type(error).__name__, reason=str(error))
+
+
+def _output_uri(entry: _Entry, manifest: Manifest) -> str:
+    name = entry.uri.rpartition("/")[2]
+    return normalise_uri(render_output(manifest.output.uri, relpath=entry.relpath, name=name), Path.cwd())
+
+
+def _looked_up(uri: str, locate: Locate) -> Source:
+    store, key = locate(uri)
+    info = store.head(key)
+    return Source(uri=uri, size_bytes=info.size_bytes, fingerprint=info.fingerprint)

@@ -1,0 +1,97 @@
+"""Pin the job: what `auto` means for all its videos, decided by its first run and followed by every later one."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path
+
+from slomo_batch.documents import digest
+from slomo_batch.errors import ObjectMissing, StorageError, WeightsError
+from slomo_batch.interpolators.revision import PIXEL_REVISION
+from slomo_batch.interpolators.superslomo.weights import import_checkpoint, load, resolve_name, shipped, shipped_names
+from slomo_batch.planning.resolving import JobPin, WeightsPin
+from slomo_batch.records import Precision, VideoRequest
+from slomo_batch.steps.bench import Bench, file_sha256
+from slomo_batch.steps.commit import commit, committed
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Basis:
+    """What a job decided of its machines when it first ran."""
+
+    precision: Precision
+    threads: int
+    nvenc_works: bool
+
+
+def pinned_basis(bench: Bench) -> Basis | None:
+    """The basis that an earlier run pinned, if there was one."""
+    return committed(bench.work, bench.layout.job, Basis)
+
+
+def pin_basis(basis: Basis, bench: Bench) -> Basis:
+    """Pin this basis; returns the one that was first."""
+    return commit(bench.work, bench.layout.job, basis)
+
+
+def pin_job(basis: Basis, requests: Iterable[VideoRequest], bench: Bench, *, dry_run: bool = False) -> JobPin:
+    """The whole pin of a job: its basis, and what each spelling of `weights` in its videos stands for.
+
+    A dry run writes nothing.
+
+    Raises:
+        WeightsError: weights cannot be used.
+    """
+    spellings = {
+        request.settings.interpolate.weights
+        for request in requests
+        if request.settings.interpolate.method == "superslomo"
+    }
+    return JobPin(
+        pixel_revision=PIXEL_REVISION,
+        precision=basis.precision,
+        threads=basis.threads,
+        nvenc_works=basis.nvenc_works,
+        weights={spelling: _pin_weights(spelling, bench, dry_run=dry_run) for spelling in sorted(spellings)},
+    )
+
+
+def _pin_weights(spelling: str, bench: Bench, *, dry_run: bool) -> WeightsPin:
+    key = bench.layout.weights_pin(digest("weights", spelling))
+    found = committed(bench.work, key, WeightsPin)
+    if found is not None:
+        return found
+    resolved = _resolve_weights(spelling, bench, dry_run=dry_run)
+    return resolved if dry_run else commit(bench.work, key, resolved)
+
+
+def _resolve_weights(spelling: str, bench: Bench, *, dry_run: bool) -> WeightsPin:
+    name = resolve_name(spelling)
+    if name in shipped_names():
+        return WeightsPin(name=name, sha256=file_sha256(shipped(name)), network=load(shipped(name)).network)
+    with bench.folder() as folder:
+        path = _fetched(name, bench, folder)
+        network, sha256 = load(path).network, file_sha256(path)
+        if not dry_run:
+            bench.work.put_file(bench.layout.weights(sha256), path)
+    return WeightsPin(name=name, sha256=sha256, network=network)
+
+
+def _fetched(uri: str, bench: Bench, folder: Path) -> Path:
+    """The weights of a URI as a local .safetensors file; a public checkpoint is imported on the way."""
+    store, key = bench.locate(uri)
+    original = folder / key.rpartition("/")[2]
+    try:
+        store.get_file(key, original)
+    except ObjectMissing as error:
+        raise WeightsError(
+            "there are no such weights",
+            where=uri,
+            remedy=f"Name a file, or one of the shipped: {', '.join(shipped_names())}.",
+        ) from error
+    except StorageError as error:
+        raise WeightsError("the weights cannot be fetched", where=uri, got=str(error)) from error
+    if original.suffix == ".safetensors":
+        return original
+    imported = folder / "imported.safetensors"
+    import_checkpoint(original, imported)
+    return imported
