@@ -1,7 +1,7 @@
 """A real S3 server for tests: SeaweedFS on the loopback, in a folder of its own, gone afterwards.
 
-`serving()` starts one; `without_put_if_absent(server)` stands a proxy before it that leaves If-None-Match out, as some
-servers do; `cutting(server)` one that breaks off the bodies of its first answers.
+`serving()` starts one. The proxies stand before a server and give it a fault: deaf to If-None-Match, connections that
+break, requests refused.
 """
 
 import http.client
@@ -14,7 +14,7 @@ import sys
 import tempfile
 import threading
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from contextlib import closing, contextmanager
 from dataclasses import dataclass, replace
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -191,36 +191,70 @@ def _wait_until_ready(server: S3Server, process: subprocess.Popen[bytes], log: P
 # ---- proxies: the same server with a fault -------------------------------------------------------------------------
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Request:
+    """A request that a proxy saw."""
+
+    method: str
+    path: str
+    """With the query."""
+    headers: Mapping[str, str]
+    """By lower-case name."""
+
+
 @contextmanager
 def without_put_if_absent(server: S3Server) -> Iterator[S3Server]:
     """The same server, but deaf to If-None-Match, so that every conditional write overwrites."""
-    with _proxy(server, dropped=frozenset({"if-none-match"}), num_cut=0) as front:
+    with _proxy(_Front(server, dropped={"if-none-match"})) as front:
         yield front
 
 
 @contextmanager
 def cutting(server: S3Server, num_cut: int) -> Iterator[S3Server]:
     """The same server, but the connection breaks midway through the bodies of its first `num_cut` large answers."""
-    with _proxy(server, dropped=frozenset(), num_cut=num_cut) as front:
+    with _proxy(_Front(server, num_cut=num_cut)) as front:
         yield front
+
+
+@contextmanager
+def refusing(server: S3Server, fragment: str, code: str = "AccessDenied", status: int = 403) -> Iterator[S3Server]:
+    """The same server, but requests whose path or query holds `fragment` are answered with an error."""
+    with _proxy(_Front(server, refused=(fragment, code, status))) as front:
+        yield front
+
+
+@contextmanager
+def recording(server: S3Server, *, dropped: Collection[str] = ()) -> Iterator[tuple[S3Server, list[Request]]]:
+    """The same server, and the requests it gets as they come; headers in `dropped` are kept from it."""
+    front = _Front(server, dropped=dropped)
+    with _proxy(front) as before:
+        yield before, front.seen
 
 
 class _Front(ThreadingHTTPServer):
     """What the handlers of one proxy share."""
 
-    server: S3Server
-    dropped: frozenset[str]
-    num_cut: int
+    daemon_threads = False
+
+    def __init__(
+        self,
+        server: S3Server,
+        *,
+        dropped: Collection[str] = (),
+        num_cut: int = 0,
+        refused: tuple[str, str, int] = ("", "", 0),
+    ) -> None:
+        super().__init__(("127.0.0.1", 0), _Forward)
+        self.behind, self.dropped, self.num_cut, self.refused = server, dropped, num_cut, refused
+        self.seen: list[Request] = []
 
 
 @contextmanager
-def _proxy(server: S3Server, *, dropped: frozenset[str], num_cut: int) -> Iterator[S3Server]:
-    front = _Front(("127.0.0.1", 0), _Forward)
-    front.server, front.dropped, front.num_cut = server, dropped, num_cut
+def _proxy(front: _Front) -> Iterator[S3Server]:
     thread = threading.Thread(target=front.serve_forever, kwargs={"poll_interval": 0.05})
     thread.start()
     try:
-        yield replace(server, endpoint=f"http://127.0.0.1:{front.server_address[1]}")
+        yield replace(front.behind, endpoint=f"http://127.0.0.1:{front.server_address[1]}")
     finally:
         front.shutdown()
         thread.join()
@@ -232,39 +266,51 @@ CUT_FROM_BYTES = 10_000
 
 class _Forward(BaseHTTPRequestHandler):
     """Passes one request on. The Host header stays, so the signature stays good, unless a header is dropped that it
-    covers: then the request is signed anew."""
+    covers: then the request is signed anew.
+    """
 
     def _forward(self) -> None:
         front = cast("_Front", self.server)
         body = self.rfile.read(int(self.headers.get("Content-Length", 0)))
-        headers = dict(self.headers.items())
-        if any(name.lower() in front.dropped for name in headers):
+        headers = {name.lower(): value for name, value in self.headers.items()}
+        front.seen.append(Request(method=self.command, path=self.path, headers=headers))
+        fragment, code, status = front.refused
+        if fragment and fragment in self.path:
+            self._answer(status, [], f"<Error><Code>{code}</Code><Message>no</Message></Error>".encode())
+            return
+        if headers.keys() & set(front.dropped):
             headers = self._signed_anew(front, headers, body)
-        with closing(http.client.HTTPConnection(urlsplit(front.server.endpoint).netloc, timeout=30)) as behind:
+        with closing(http.client.HTTPConnection(urlsplit(front.behind.endpoint).netloc, timeout=30)) as behind:
             behind.request(self.command, self.path, body=body, headers=headers)
             answer = behind.getresponse()
-            data = answer.read()
-        self.send_response_only(answer.status)
-        for name, value in answer.getheaders():
+            self._answer(answer.status, answer.getheaders(), answer.read())
+
+    def _answer(self, status: int, headers: list[tuple[str, str]], data: bytes) -> None:
+        self.send_response_only(status)
+        length = str(len(data))
+        for name, value in headers:
+            if name.lower() == "content-length" and self.command == "HEAD":
+                length = value
             if name.lower() not in {"connection", "transfer-encoding", "content-length"}:
                 self.send_header(name, value)
-        length = answer.getheader("Content-Length") if self.command == "HEAD" else str(len(data))
-        if length is not None and answer.status != http.HTTPStatus.NO_CONTENT:
+        if status != http.HTTPStatus.NO_CONTENT:
             self.send_header("Content-Length", length)
         self.send_header("Connection", "close")
         self.end_headers()
-        self.wfile.write(self._part(front, data))
+        if self.command != "HEAD":
+            self.wfile.write(self._part(data))
         self.close_connection = True
 
     def _signed_anew(self, front: _Front, headers: Mapping[str, str], body: bytes) -> dict[str, str]:
         unsigned = {"authorization", "x-amz-date", "x-amz-content-sha256", *front.dropped}
-        kept = {name: value for name, value in headers.items() if name.lower() not in unsigned}
-        request = AWSRequest(self.command, f"http://{headers['Host']}{self.path}", headers=kept, data=body)
-        credentials = Credentials(front.server.access_key, front.server.secret_key)
+        kept = {name: value for name, value in headers.items() if name not in unsigned}
+        request = AWSRequest(self.command, f"http://{headers['host']}{self.path}", headers=kept, data=body)
+        credentials = Credentials(front.behind.access_key, front.behind.secret_key)
         S3SigV4Auth(credentials, "s3", "us-east-1").add_auth(request)
         return dict(request.headers.items())
 
-    def _part(self, front: _Front, data: bytes) -> bytes:
+    def _part(self, data: bytes) -> bytes:
+        front = cast("_Front", self.server)
         if front.num_cut and len(data) > CUT_FROM_BYTES:
             front.num_cut -= 1
             return data[: len(data) // 2]

@@ -77,7 +77,11 @@ class S3Store:
     def head(self, key: str) -> ObjectInfo:
         """Describe one object."""
         with reported(self.uri(key)):
-            answer = self._client.head_object(**self._object(key))
+            try:
+                answer = self._client.head_object(**self._object(key))
+            except ClientError as error:
+                self._explain(key)
+                raise storage_error(error, self.uri(key)) from error
         return ObjectInfo(key=key, size_bytes=answer["ContentLength"], fingerprint=_fingerprint(answer))
 
     def get(self, key: str) -> bytes:
@@ -114,6 +118,14 @@ class S3Store:
                 key = found["Key"].removeprefix(self._prefix)
                 if key and not key.endswith("/"):
                     yield ObjectInfo(key=key, size_bytes=found["Size"], fingerprint=_fingerprint(found))
+
+    def _explain(self, key: str) -> None:
+        """Raise what a GET says: a refused HEAD has no words, a missing key and a missing bucket look alike."""
+        try:
+            self._client.get_object(**self._object(key), Range="bytes=0-0")["Body"].close()
+        except ClientError as error:
+            if _status(error.response) != HTTP_RANGE_NOT_SATISFIABLE:
+                raise
 
     def _download(self, info: ObjectInfo, descriptor: int) -> None:
         def part(start: int) -> None:
