@@ -20,7 +20,10 @@ def subclasses(kind: type[SlomoError]) -> Iterator[type[SlomoError]]:
         yield from subclasses(child)
 
 
-KINDS: list[type[SlomoError]] = [SlomoError, *(kind for kind in subclasses(SlomoError) if kind.__module__ == errors.__name__)]
+KINDS: list[type[SlomoError]] = [
+    SlomoError,
+    *(kind for kind in subclasses(SlomoError) if kind.__module__ == errors.__name__),
+]
 
 
 def with_every_field(kind: type[SlomoError]) -> SlomoError:

@@ -1,0 +1,95 @@
+"""What the README and the docs tell a person to type exists, and the manifests they show are accepted."""
+
+import re
+import shlex
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+import yaml
+
+from slomo_batch.cli import main
+from slomo_batch.manifest.faults import leaves
+from slomo_batch.manifest.load import load
+from slomo_batch.manifest.schema import Manifest
+from slomo_batch.manifest.sections import InputSpec
+from tests.architecture.project import ROOT, name_of, project_files
+
+PAGES = [path for path in project_files() if path.suffix == ".md"]
+INDENTED = re.compile(r"^    (?:\$ )?((?:slomo-batch|make) [^#\n]*)", re.MULTILINE)
+INLINE = re.compile(r"`((?:slomo-batch|make) [^`\n]+)`")
+QUOTED = re.compile(r"'(slomo-batch [^'\n]+)'")
+MANIFEST = re.compile(r"^```yaml manifest\n(.*?)^```", re.MULTILINE | re.DOTALL)
+
+
+def told(program: str) -> Iterator[tuple[str, str]]:
+    """Every call of a program that a page shows, with the page."""
+    for page in PAGES:
+        text = page.read_text(encoding="utf-8")
+        for pattern in (INDENTED, INLINE, QUOTED):
+            yield from ((name_of(page), call.strip()) for call in pattern.findall(text) if call.startswith(program))
+
+
+CALLS = sorted(set(told("slomo-batch ")))
+MANIFESTS = [
+    (name_of(page), number, text)
+    for page in PAGES
+    for number, text in enumerate(MANIFEST.findall(page.read_text(encoding="utf-8")))
+]
+
+
+def help_of(capsys: pytest.CaptureFixture[str], *command: str) -> str:
+    """What `slomo-batch COMMAND --help` prints; empty where there is no such command."""
+    code = main([*command, "--help"])
+    return capsys.readouterr().out if code == 0 else ""
+
+
+@pytest.mark.parametrize(("page", "call"), CALLS)
+def test_a_command_that_is_told_exists_with_its_options(
+    page: str, call: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    words = shlex.split(call)[1:]
+    if words == ["--version"]:
+        assert main(words) == 0
+        return
+    verbs = 2 if words[0] in {"weights", "archive"} else 1
+    shown = help_of(capsys, *words[:verbs])
+    assert shown, f"{page}: {call}"
+    options = [word for word in words if word.startswith("--")]
+    assert [option for option in options if option not in shown] == []
+
+
+def test_the_readme_tells_the_commands_that_matter() -> None:
+    told_in_readme = {call.split()[1] for page, call in CALLS if page == "README.md"}
+    assert {"run", "plan", "convert", "status", "schema", "weights"} <= told_in_readme
+    assert {call for page, call in told("make ") if page == "README.md"} == {"make demo", "make test"}
+
+
+def test_every_make_target_that_is_told_exists() -> None:
+    targets = set(re.findall(r"^([a-z-]+):", (ROOT / "Makefile").read_text(), re.MULTILINE))
+    assert {call.split()[1] for _, call in told("make ")} <= targets
+
+
+def test_the_first_screen_of_the_readme_has_a_picture_and_the_two_commands() -> None:
+    first = (ROOT / "README.md").read_text().splitlines()[:20]
+    assert any(line.startswith("![") for line in first)
+    assert any("make demo" in line for line in first)
+    assert any("make test" in line for line in first)
+
+
+@pytest.mark.parametrize(("page", "number", "text"), MANIFESTS)
+def test_a_manifest_that_is_shown_is_accepted(page: str, number: int, text: str) -> None:
+    assert load(text, where=f"{page} {number}").name == yaml.safe_load(text)["name"]
+
+
+@pytest.mark.parametrize("path", sorted((ROOT / "jobs").glob("*.yaml")), ids=name_of)
+def test_a_manifest_that_is_shipped_is_accepted(path: Path) -> None:
+    assert load(path.read_text(), where=name_of(path)).inputs
+
+
+def test_every_key_of_the_manifest_is_explained() -> None:
+    page = (ROOT / "docs" / "manifest.md").read_text()
+    keys = {".".join(str(step) for step in path) for path in leaves(Manifest)}
+    keys |= {str(path[0]) for path in leaves(InputSpec) if len(path) == 1}
+    assert len(keys) > 30
+    assert sorted(key for key in keys if f"`{key}`" not in page) == []
