@@ -53,7 +53,16 @@ def run(manifest: Manifest, *, display: Display, retry_failed: bool = False, for
         found = find_videos(manifest, bench.locate)
         prove_work_store(bench)
         epoch = stack.enter_context(Epoch(bench.work, bench.layout, force=force))
-        return _Run(manifest, places, bench, epoch, display, stack, should_stop).make(found, retry_failed=retry_failed)
+        making = _Run(
+            manifest=manifest,
+            places=places,
+            bench=bench,
+            epoch=epoch,
+            display=display,
+            stack=stack,
+            should_stop=should_stop,
+        )
+        return making.make(found, retry_failed=retry_failed)
 
 
 class _Run:
@@ -61,6 +70,7 @@ class _Run:
 
     def __init__(
         self,
+        *,
         manifest: Manifest,
         places: Places,
         bench: Bench,

@@ -74,11 +74,15 @@ class ChunkStored:
     index: int
 
 
+Value = Opened | ChunkDone | SoundDone | Published
+"""What a call that succeeded comes to; a split comes to nothing more than its parts."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Done:
     """The call succeeded; its value is what the step returned."""
 
-    value: Opened | ChunkDone | SoundDone | Published | None
+    value: Value | None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -114,9 +118,7 @@ def perform(call: Call, bench: Bench) -> Iterator[Outcome]:
         yield Erred(error=OutOfMemory("this machine ran out of memory", remedy="Use fewer workers per machine."))
 
 
-def _value(
-    call: OpenCall | ChunkCall | SoundCall | StitchCall, bench: Bench
-) -> Opened | ChunkDone | SoundDone | Published:
+def _value(call: OpenCall | ChunkCall | SoundCall | StitchCall, bench: Bench) -> Value:
     match call:
         case OpenCall():
             return open_video(call.request, call.pin, bench, afresh=call.afresh)

@@ -21,9 +21,9 @@ from slomo_batch.planning.events import Event, MakeChunk, Step, StepFailed, Task
 from slomo_batch.planning.identity import chunks_in_lane
 from slomo_batch.planning.resolving import JobPin
 from slomo_batch.records import Chunk, ChunkDone, ChunkFailed, ChunkTask, Lane, Published, SoundDone, VideoFailed
-from slomo_batch.steps.triage import Wanted
 from slomo_batch.steps.open import Opened
 from slomo_batch.steps.pinned import Pinned
+from slomo_batch.steps.triage import Wanted
 
 TICK_S = 0.5
 """How long the loop waits for something to happen before it looks at clocks and signals again."""
@@ -152,7 +152,7 @@ class Driver:
             case Lost(reason=reason):
                 return _step_failed(call, WorkerLost("the process that held this step died", got=reason))
 
-    def _step_done(self, call: calls.TaskCall, value: Opened | ChunkDone | SoundDone | Published | None) -> Event:
+    def _step_done(self, call: calls.TaskCall, value: calls.Value | None) -> Event:
         match value:
             case Opened():
                 self._videos[call.video].pinned = value.pinned

@@ -10,7 +10,7 @@ from slomo_batch.steps.bench import Bench
 
 
 class InlineEngine:
-    """`num_workers` chunks and `num_tasks` other calls at a time. A call that is running ends before `close` returns."""
+    """`num_workers` chunks and `num_tasks` other calls at a time. Calls that run end before `close` returns."""
 
     def __init__(self, bench: Bench, *, num_workers: int, num_tasks: int) -> None:
         self._bench = bench

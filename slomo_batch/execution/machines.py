@@ -18,7 +18,6 @@ NVENC = "h264_nvenc"
 LOCAL_TASKS = 2
 """Calls without a model that run beside the workers on one machine."""
 MAX_TASKS = 64
-DEFAULT_MAX_WORKERS = 8
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -144,11 +143,15 @@ def _connect(wish: ClusterWish) -> bool:
             "Ray cannot be started" if own else "no Ray cluster answers",
             where=address,
             got=str(error).splitlines()[0] if str(error) else type(error).__name__,
-            remedy="cluster.address: inline runs without Ray."
-            if own
-            else "Check cluster.address, and RAY_AUTH_MODE and RAY_AUTH_TOKEN; cluster.address: local uses this machine.",
+            remedy=_REMEDY_HERE if own else _REMEDY_ELSEWHERE,
         ) from error
     return own
+
+
+_REMEDY_HERE = "cluster.address: inline runs without Ray."
+_REMEDY_ELSEWHERE = (
+    "Check cluster.address, RAY_AUTH_MODE and RAY_AUTH_TOKEN; cluster.address: local runs on this machine."
+)
 
 
 def _abilities_of_a_worker(gpus: float) -> Abilities:

@@ -8,7 +8,7 @@ import ray._private.state
 
 def draining_nodes() -> frozenset[str]:
     """Ids of nodes that are about to be taken away. Ray's own Train and Data libraries ask the same way."""
-    state = getattr(ray._private.state, "state", None)
+    state = getattr(ray._private.state, "state", None)  # noqa: SLF001 see above
     ask = getattr(state, "get_draining_nodes", None)
     return frozenset(ask()) if ask is not None else frozenset()
 

@@ -10,7 +10,7 @@ from slomo_batch.manifest.naming import is_pattern, looks_like_folder, output_co
 from slomo_batch.manifest.schema import Manifest
 from slomo_batch.manifest.sections import InputSpec
 from slomo_batch.records import Source, VideoFailed, VideoRequest
-from slomo_batch.storage.glob import expand
+from slomo_batch.storage.glob import expand, split_glob
 from slomo_batch.storage.location import normalise_uri
 from slomo_batch.storage.store import ObjectStore
 from slomo_batch.tables.catalogue import read_catalogue
@@ -18,7 +18,8 @@ from slomo_batch.tables.catalogue import read_catalogue
 Locate = Callable[[str], tuple[ObjectStore, str]]
 
 VIDEO_SUFFIXES = frozenset(
-    ".mp4 .m4v .mov .mkv .webm .avi .mxf .ts .m2ts .mts .mpg .mpeg .vob .wmv .asf .flv .f4v .ogv .3gp .3g2 .dv .nut .y4m".split()
+    {".mp4", ".m4v", ".mov", ".mkv", ".webm", ".avi", ".mxf", ".ts", ".m2ts", ".mts", ".mpg", ".mpeg", ".vob", ".wmv"}
+    | {".asf", ".flv", ".f4v", ".ogv", ".3gp", ".3g2", ".dv", ".nut", ".y4m"}
 )
 """What counts as a video where an input is a whole folder; a glob or a name takes whatever it names."""
 LOOKUPS_AT_A_TIME = 16

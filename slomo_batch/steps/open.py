@@ -76,16 +76,16 @@ def _survey(pinned: Pinned, bench: Bench, *, dry_run: bool) -> Opened:
     objects = {found.key for found in work.list(layout.chunks(video))}
     keys = {chunk.index: layout.commit(video, chunk.chunk_id) for chunk in chunks}
     done = frozenset(n for n, key in keys.items() if key in commits and _is_backed(key, ChunkDone, standing, bench))
-    has_sound = _is_backed(layout.sound_commit(video), SoundDone, standing, bench)
-    if not dry_run:
-        void = [key for n, key in keys.items() if n not in done] + ([] if has_sound else [layout.sound_commit(video)])
-        work.delete([*void, layout.choice(video)] if len(done) < len(chunks) or not has_sound else [])
+    needs_sound = wants_sound(pinned) and not _is_backed(layout.sound_commit(video), SoundDone, standing, bench)
+    if not dry_run and (needs_sound or len(done) < len(chunks)):
+        void = [key for number, key in keys.items() if number not in done and key in commits]
+        work.delete([*void, layout.choice(video), *([layout.sound_commit(video)] if needs_sound else [])])
     return Opened(
         pinned=pinned,
         lane=lane,
         done=done,
         ready=frozenset(c.index for c in chunks if layout.chunk(video, lane, c.index, c.chunk_id) in objects),
-        needs_sound=wants_sound(pinned) and not has_sound,
+        needs_sound=needs_sound,
     )
 
 

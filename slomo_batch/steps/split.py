@@ -28,7 +28,7 @@ def split_video(pinned: Pinned, lane: Lane, wanted: Collection[int], bench: Benc
     index, timeline = read_index(plan.video_id, bench)
     slices = [_slice(chunks[number], pinned, index, timeline) for number in sorted(wanted)]
     with bench.folder() as folder:
-        for part in _parts(pinned, lane, slices, index, bench, folder, sound=sound):
+        for part in _parts(pinned, slices, index, bench, folder, lane=lane, sound=sound):
             if isinstance(part, ChunkArchive):
                 chunk = chunks[part.index]
                 key = bench.layout.chunk(plan.video_id, lane, chunk.index, chunk.chunk_id)
@@ -48,12 +48,12 @@ def _move(video_id: str, lane: Lane, bench: Bench) -> None:
 
 def _parts(
     pinned: Pinned,
-    lane: Lane,
     slices: Sequence[SourceSlice],
     index: VideoIndex,
     bench: Bench,
     folder: Path,
     *,
+    lane: Lane,
     sound: bool,
 ) -> Iterator[SplitPart]:
     request, facts = pinned.plan.request, pinned.plan.facts

@@ -107,11 +107,7 @@ def _publish(
         raise SegmentInvalid("another choice of segments was pinned before", where=plan.video_id)
     _check_disk(segments, sound, folder)
     out = _join(plan, segments, sound, bench, folder)
-    store, key = bench.locate(plan.request.output_uri)
-    store.put_file(key, out)
-    size_bytes = out.stat().st_size
-    if store.head(key).size_bytes != size_bytes:
-        raise OutputInvalid("the published file has another size", where=plan.request.output_uri)
+    size_bytes = _upload(plan, out, bench)
     return Published(
         video_id=plan.video_id,
         source=plan.request.source,
@@ -126,6 +122,32 @@ def _publish(
         machines=tuple(dict.fromkeys(done.machine for done in segments)),
         notes=(*pinned.notes, *(sound.notes if sound else ()), *_held_notes(_total(segments))),
     )
+
+
+def _upload(plan: VideoPlan, out: Path, bench: Bench) -> int:
+    """Put the file under its final name, unless somebody put another there since the job began; its size."""
+    store, key = bench.locate(plan.request.output_uri)
+    marker = bench.layout.publishing(plan.video_id)
+    if plan.request.exists != "replace" and not _stands(bench.work, marker) and _stands(store, key):
+        raise OutputExists(
+            "another file appeared where the output belongs",
+            where=plan.request.output_uri,
+            remedy="Move it away or set output.exists: replace, then run again with --retry-failed.",
+        )
+    bench.work.put(marker, b"{}")
+    store.put_file(key, out)
+    size_bytes = out.stat().st_size
+    if store.head(key).size_bytes != size_bytes:
+        raise OutputInvalid("the published file has another size", where=plan.request.output_uri)
+    return size_bytes
+
+
+def _stands(store: ObjectStore, key: str) -> bool:
+    try:
+        store.head(key)
+    except ObjectMissing:
+        return False
+    return True
 
 
 def _join(plan: VideoPlan, segments: Sequence[ChunkDone], sound: SoundDone | None, bench: Bench, folder: Path) -> Path:

@@ -1,7 +1,7 @@
 """Triage: what is to be done for each video that was asked for, from what stands in the work store and at the outputs.
 
 A receipt whose output stands is done, whatever the code's version. An output without a receipt is somebody else's,
-unless this job had chosen the segments to publish under that very name when it was stopped.
+unless this job had begun to upload to that very name when it was stopped.
 """
 
 from collections.abc import Iterable, Sequence
@@ -79,7 +79,7 @@ def _weights_name(request: VideoRequest, pin: JobPin) -> str:
 
 def _was_publishing(request: VideoRequest, pin: JobPin, bench: Bench) -> bool:
     try:
-        bench.work.get(bench.layout.choice(video_id(request, pin)))
+        bench.work.get(bench.layout.publishing(video_id(request, pin)))
     except ObjectMissing:
         return False
     return True

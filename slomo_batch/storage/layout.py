@@ -7,7 +7,7 @@
                ledger/000001-000001.parquet
                receipts/<receipt>.json     failures/<receipt>.json
                probes/<random>
-               videos/<video>/pin.json  index.npz  lane.json  choice.json  sound-commit.json
+               videos/<video>/pin.json  index.npz  lane.json  choice.json  publishing.json  sound-commit.json
                               chunks/<lane>/00000001-<chunk>.pkts       sound-source.pkts
                               segments/<chunk>/<attempt>.<suffix>       sound/<attempt>.pkts
                               commits/<chunk>.json
@@ -162,6 +162,10 @@ class Layout:
     def sound_commit(self, video_id: str) -> str:
         """The record that makes one attempt's sound the video's."""
         return f"{self.video(video_id)}sound-commit.json"
+
+    def publishing(self, video_id: str) -> str:
+        """Says that the output's name was free, or free to replace, when this job began to upload to it."""
+        return f"{self.video(video_id)}publishing.json"
 
     def choice(self, video_id: str) -> str:
         """The segments that the output is stitched from."""
