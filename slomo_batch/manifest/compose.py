@@ -117,14 +117,16 @@ def _column_fault(column: str) -> str:
     """What is wrong with a column that looks like a setting, "" when it doesn't look like one."""
     if column in _JOB_PATHS:
         return f"column {column!r}: is set for the whole job, not for a row"
-    head, dot, _ = column.partition(".")
+    head, dot, leaf = column.partition(".")
     settings = [dotted(path) for path in _ROW_PATHS]
     if not dot:
         section = subsection(VideoSections, head)
         return (
             f"column {column!r}: is a section; name one setting, like {head}.{keys_of(section)[0]}" if section else ""
         )
-    if not nearest(head, keys_of(VideoSections), cutoff=0.8):
+    like = nearest(head, keys_of(VideoSections))
+    surely_meant = nearest(head, keys_of(VideoSections), cutoff=0.8) or f"{like}.{leaf}" in settings
+    if not surely_meant:
         return ""
     near = nearest(column, settings)
     return f"column {column!r}: is not a setting" + (f"; did you mean {near}?" if near else "")

@@ -13,12 +13,16 @@ from pydantic import ValidationError
 
 from slomo_batch.errors import ManifestError
 from slomo_batch.manifest.compose import judge_settings, settings_of
-from slomo_batch.manifest.faults import Fault, Path, faults_of
+from slomo_batch.manifest.faults import Fault, Path, dotted, faults_of
 from slomo_batch.manifest.naming import literal_suffix
 from slomo_batch.manifest.places import judge_places
 from slomo_batch.manifest.schema import Manifest
 from slomo_batch.manifest.sections import VideoSections
 from slomo_batch.manifest.tree import Tree, read_tree
+
+_COMMAND_LINE = "--"
+"""Where faults stand that have no place in a manifest."""
+_AFTER_ALL_LINES = 2**31
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -55,9 +59,8 @@ def build(tree: Tree, *, where: str, settings: Sequence[str], flags: Sequence[Ov
     overrides = [*flags, *parsed]
     told = _teller(tree, overrides)
     data = deepcopy(tree.data) if isinstance(tree.data, dict) else {}
-    for override in overrides:
-        _lay(data, override)
-    faults = [*tree.faults, *unreadable]
+    misplaced = [fault for override in overrides if (fault := _lay(data, override))]
+    faults = [*tree.faults, *unreadable, *misplaced]
     try:
         manifest = Manifest.model_validate(data)
     except ValidationError as error:
@@ -103,7 +106,7 @@ def _parse_overrides(texts: Sequence[str]) -> tuple[list[Override], list[Fault]]
             overrides.append(_parse_override(text))
         except ManifestError as error:
             reason = error.faults[0] if error.faults else error.what
-            faults.append(Fault(path=("--set", len(faults)), text=f"--set {text}: {reason}", whole=True))
+            faults.append(_on_command_line(f"--set {text}: {reason}"))
     return overrides, faults
 
 
@@ -122,18 +125,23 @@ def _parse_override(text: str) -> Override:
     return Override(label=f"--set {text}", path=path, value=tree.data)
 
 
-def _lay(data: dict[str, Any], override: Override) -> None:
-    """Put one setting over the data; where something else than a section stands in its way, that fault is told."""
+def _lay(data: dict[str, Any], override: Override) -> Fault | None:
+    """Put one setting over the data, or say what stands in its way."""
     inside: Any = data
-    for step in override.path[:-1]:
+    for depth, step in enumerate(override.path[:-1], 1):
         if inside.get(step) is None:
             inside[step] = {}
         inside = inside[step]
         if not isinstance(inside, dict):
-            return
+            return _on_command_line(f"{override.label}: {dotted(override.path[:depth])} is a single value")
     key = override.path[-1]
     merges = isinstance(inside.get(key), dict) and isinstance(override.value, Mapping)
     inside[key] = _merged(inside[key], override.value) if merges else override.value
+    return None
+
+
+def _on_command_line(text: str) -> Fault:
+    return Fault(path=(_COMMAND_LINE, text), text=text, whole=True)
 
 
 def _merged(below: Mapping[str, Any], above: Mapping[str, Any]) -> dict[str, Any]:
@@ -160,12 +168,12 @@ def _teller(tree: Tree, overrides: Sequence[Override]) -> Callable[[Fault], tupl
     """How a fault is told: its line (after all lines: of the command line), and its words."""
 
     def tell(fault: Fault) -> tuple[int, str]:
-        if fault.path[:1] == ("--set",):
-            return 2**31, fault.text
+        if fault.path[:1] == (_COMMAND_LINE,):
+            return _AFTER_ALL_LINES, fault.text
         for override in reversed(overrides):
             if fault.path[: len(override.path)] == override.path:
                 inner = Fault(path=fault.path[len(override.path) :], text=fault.text, whole=fault.whole)
-                return 2**31, f"{override.label}: {inner}"
+                return _AFTER_ALL_LINES, f"{override.label}: {inner}"
         for path, label in tree.labels.items():
             if fault.path[: len(path)] == path:
                 return 0, f"{label}: {fault.text}"

@@ -116,8 +116,8 @@ class Language:
         return self.accepts(states)
 
 
-def witness(wanted: Sequence[Language], unwanted: Sequence[Language]) -> str:
-    """The shortest name that all of `wanted` have and none of `unwanted` has; "" when there is none."""
+def witness(wanted: Sequence[Language], unwanted: Sequence[Language]) -> str | None:
+    """The shortest name that all of `wanted` have and none of `unwanted` has; None when there is none."""
     told_apart = set().union(*(language.letters() for language in (*wanted, *unwanted)))
     other = next(
         letter for letter in "xyzabcdefghijklmnopqrstuvw0123456789~" + chr(0x10FFFF) if letter not in told_apart
@@ -130,13 +130,13 @@ def witness(wanted: Sequence[Language], unwanted: Sequence[Language]) -> str:
         if _hits(languages, states, len(wanted)):
             return name
         if len(seen) > MAX_STATES:
-            return ""
+            return None
         for letter in alphabet:
             following = tuple(language.after(at, letter) for language, at in zip(languages, states, strict=True))
             if all(following[: len(wanted)]) and following not in seen:
                 seen.add(following)
                 waiting.append((name + letter, following))
-    return ""
+    return None
 
 
 def _hits(languages: Sequence[Language], states: Sequence[frozenset[int]], num_wanted: int) -> bool:
@@ -200,8 +200,8 @@ class _Found:
     def __contains__(self, name: str) -> bool:
         return name in self.names and not any(name in left_out for left_out in self.excluded)
 
-    def one_of(self, names: Language) -> str:
-        """One of these names that this input finds, or ""."""
+    def one_of(self, names: Language) -> str | None:
+        """One of these names that this input finds, None where it finds none."""
         return witness((names, self.names), self.excluded)
 
 
@@ -222,7 +222,8 @@ def template_language(template: str, ext: str | None) -> Language:
     for number, (literal, placeholder) in enumerate(parts):
         language.literal(literal.removeprefix("/") if swallow else literal)
         next_literal = parts[number + 1][0] if number + 1 < len(parts) else ""
-        swallow = placeholder == "relpath" and literal.endswith("/") and next_literal.startswith("/")
+        begins_folder = literal.endswith("/") or (number == 0 and not literal)
+        swallow = placeholder == "relpath" and begins_folder and next_literal.startswith("/")
         if swallow:
             language.optional_folders()
         else:
@@ -274,7 +275,7 @@ def _outputs_found(several: Sequence[InputSpec], finders: Sequence[_Found], temp
         names = template_language(template, ext)
         for finder in finders:
             name = finder.one_of(names)
-            if name:
+            if name is not None:
                 yield _output_fault(f"an output like {name} would be found as an input of {finder.uri}")
 
 
@@ -298,7 +299,7 @@ def _work_faults(finders: Sequence[_Found], template: str, work: str, *, outputs
     if outputs_clash:
         return
     for finder in finders:
-        if finder.one_of(_under(work)):
+        if finder.one_of(_under(work)) is not None:
             text = f"the work place {work} lies in the input {finder.uri}; set `work` to another folder or bucket"
             yield Fault(path=("work",), text=text)
             return

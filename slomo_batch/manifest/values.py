@@ -27,7 +27,7 @@ TABLE_SUFFIXES = (".parquet", ".pq", ".csv", ".jsonl", ".ndjson", ".json")
 """Names that tables of inputs end in."""
 
 _RATIONAL = re.compile(r"-?[0-9]{1,18}(\.[0-9]{1,18})?|-?[0-9]{1,18}/[0-9]{1,18}")
-_BUCKET = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{1,254}")
+_BUCKET = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,254}")
 _JOB_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}")
 _RAY_ADDRESS = re.compile(r"(ray://)?([A-Za-z0-9._-]+|\[[0-9A-Fa-f:]+\]):[0-9]{1,5}")
 _ADDRESS_WORDS = ("auto", "inline", "local")

@@ -1,0 +1,247 @@
+"""Names of outputs, and places that would run into each other."""
+
+import re
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from slomo_batch.errors import SourceUnsupported
+from slomo_batch.manifest.compose import output_collisions, relpath_of, render_output
+from slomo_batch.manifest.load import load
+from slomo_batch.manifest.naming import default_work, fixed_part, literal_suffix
+from slomo_batch.manifest.places import glob_language, judge_places, template_language, witness
+from slomo_batch.manifest.sections import InputSpec
+from tests.manifest.manifests import with_inputs
+
+
+@pytest.mark.parametrize(
+    ("template", "relpath", "name", "expected"),
+    [
+        ("out/{stem}.mp4", "a/b", "c.mov", "out/c.mp4"),
+        ("s3://o/{relpath}/{stem}.slomo.mp4", "a/b", "c.d.mov", "s3://o/a/b/c.d.slomo.mp4"),
+        ("s3://o/{relpath}/{stem}.mp4", "", "c.mov", "s3://o/c.mp4"),
+        ("{relpath}/{stem}.mp4", "", "c.mov", "c.mp4"),
+        ("/{relpath}/{stem}.mp4", "", "c.mov", "/c.mp4"),
+        ("o/{relpath}-{stem}.mp4", "", "c.mov", "o/-c.mp4"),
+        ("o/x{relpath}/{stem}.mp4", "", "c.mov", "o/x/c.mp4"),
+        ("o/{name}", "a", "c.mov", "o/c.mov"),
+        ("o/{stem}.{ext}", "a", "c.mov", "o/c.mov"),
+        ("o/{stem}.{ext}.mkv", "", "c", "o/c..mkv"),
+        ("o/{{{stem}}}.mp4", "", "c.mov", "o/{c}.mp4"),
+        ("o/{stem}.mp4", "", "{relpath}.mov", "o/{relpath}.mp4"),
+        ("o/fixed.mp4", "a", "c.mov", "o/fixed.mp4"),
+        ("o/{relpath}/{relpath}/{stem}.mp4", "", "c.mov", "o/c.mp4"),
+    ],
+)
+def test_an_output_is_named_by_its_source(template: str, relpath: str, name: str, expected: str) -> None:
+    assert render_output(template, relpath=relpath, name=name) == expected
+
+
+@pytest.mark.parametrize(("relpath", "name"), [("..", "a.mov"), ("a/../..", "a.mov"), ("a/.", "a.mov"), ("a", "..")])
+def test_no_source_s_name_leads_an_output_out_of_its_place(relpath: str, name: str) -> None:
+    with pytest.raises(SourceUnsupported):
+        render_output("out/{relpath}/{stem}.mp4", relpath=relpath, name=name)
+
+
+@pytest.mark.parametrize(
+    ("uri", "fixed"),
+    [
+        ("s3://b/2019/**/*.mp4", "s3://b/2019"),
+        ("s3://b/2019/d*/x.mp4", "s3://b/2019"),
+        ("s3://b/*.mp4", "s3://b"),
+        ("s3://b", "s3://b"),
+        ("s3://b/folder/", "s3://b/folder"),
+        ("s3://b/a.mp4", "s3://b"),
+        ("clips/final.mov", "clips"),
+        ("final.mov", ""),
+        ("*.mov", ""),
+        ("clips", "clips"),
+        ("/*.mov", ""),
+        ("a/[bc]/d.mov", "a"),
+    ],
+)
+def test_the_fixed_part_of_an_input_ends_before_its_wildcards(uri: str, fixed: str) -> None:
+    assert fixed_part(uri) == fixed
+
+
+@pytest.mark.parametrize(
+    ("spec", "source", "relpath"),
+    [
+        ({"uri": "s3://b/2019/**/*.mp4"}, "s3://b/2019/may/day1/a.mp4", "may/day1"),
+        ({"uri": "s3://b/2019/**/*.mp4"}, "s3://b/2019/a.mp4", ""),
+        ({"uri": "s3://b/2019/final.mp4"}, "s3://b/2019/final.mp4", ""),
+        ({"uri": "clips/"}, "clips/x/a.mov", "x"),
+        ({"table": "t.csv"}, "s3://b/2019/may/a.mp4", "2019/may"),
+        ({"table": "t.csv"}, "s3://b/a.mp4", ""),
+        ({"table": "t.csv"}, "clips/x/a.mov", "clips/x"),
+        ({"table": "t.csv"}, "/data/x/a.mov", "data/x"),
+        ({"table": "t.csv"}, "file:///data/x/a.mov", "data/x"),
+        ({"table": "t.csv"}, "a.mov", ""),
+    ],
+)
+def test_relpath_is_the_folder_below_the_fixed_part(spec: dict[str, str], source: str, relpath: str) -> None:
+    assert relpath_of(InputSpec.model_validate(spec), source) == relpath
+
+
+@pytest.mark.parametrize(
+    ("template", "suffix"),
+    [
+        ("o/{stem}.mp4", ".mp4"),
+        ("o/{stem}.slomo.mkv", ".mkv"),
+        ("o/{name}", None),
+        ("o/{stem}.{ext}", None),
+        ("o/{name}.mov", ".mov"),
+        ("o/{stem}", ""),
+        ("o.d/{stem}x", ""),
+        ("o.d/out", ""),
+    ],
+)
+def test_the_suffix_is_known_where_the_template_says_it(template: str, suffix: str | None) -> None:
+    assert literal_suffix(template) == suffix
+
+
+@pytest.mark.parametrize(
+    ("template", "work"),
+    [
+        ("s3://o/{relpath}/{stem}.mp4", "s3://o/.slomo-work"),
+        ("s3://o/x/pre-{stem}.mp4", "s3://o/x/.slomo-work"),
+        ("out/{stem}.mp4", "out/.slomo-work"),
+        ("{stem}.mp4", ".slomo-work"),
+        ("/{stem}.mp4", "/.slomo-work"),
+        ("/data/{relpath}/{stem}.mp4", "/data/.slomo-work"),
+    ],
+)
+def test_the_work_stands_beside_the_outputs_where_nothing_else_is_said(template: str, work: str) -> None:
+    assert default_work(template) == work
+
+
+def test_two_videos_with_one_output_and_an_output_that_is_an_input_are_told() -> None:
+    pairs = [("a/x.mov", "o/x.mp4"), ("b/x.mov", "o/x.mp4"), ("o/y.mp4", "o/z.mp4"), ("c/y.mov", "o/y.mp4")]
+    assert output_collisions(pairs) == [
+        "o/x.mp4: would be made of a/x.mov and of b/x.mov",
+        "o/y.mp4: is itself an input",
+    ]
+    assert output_collisions([("a", "b"), ("c", "d")]) == []
+
+
+# ---- globs as languages --------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("pattern", "inside", "outside"),
+    [
+        ("a/*.mp4", ["a/x.mp4", "a/.mp4"], ["a/b/x.mp4", "a/x.mov", "x.mp4"]),
+        ("a/**/*.mp4", ["a/x.mp4", "a/b/x.mp4", "a/b/c/x.mp4"], ["b/x.mp4", "a/x.mov"]),
+        ("**/proxy/**", ["proxy/a", "x/proxy/a", "x/proxy/a/b"], ["proxy", "x/proxies/a"]),
+        ("a/**", ["a/x", "a/b/x"], ["b/x", "a"]),
+        ("?.mp4", ["x.mp4"], ["xx.mp4", ".mp4", "/.mp4"]),
+        ("[ab-d]x", ["ax", "cx"], ["ex", "-x"]),
+        ("[!a]x", ["bx"], ["ax", "/x"]),
+        ("[[]1].mp4", ["[1].mp4"], ["1.mp4", "[1.mp4"]),
+        ("[*]", ["*"], ["a"]),
+    ],
+)
+def test_a_glob_matches_what_it_says(pattern: str, inside: list[str], outside: list[str]) -> None:
+    language = glob_language(pattern)
+    assert [name for name in inside if name not in language] == []
+    assert [name for name in outside if name in language] == []
+
+
+SMALL = st.text("ab/*?", min_size=1, max_size=6)
+
+
+def matches(pattern: str, name: str) -> bool:
+    """A second judge: the glob as a regular expression."""
+    parts = re.findall(r"\*\*/|\*\*|\*|\?|.", pattern)
+    spelled = {"**/": "(?:.*/)?", "**": ".*", "*": "[^/]*", "?": "[^/]"}
+    return re.fullmatch("".join(spelled.get(part, re.escape(part)) for part in parts), name) is not None
+
+
+@given(SMALL, st.text("ab/", max_size=6))
+def test_languages_agree_with_regular_expressions(pattern: str, name: str) -> None:
+    assert (name in glob_language(pattern)) == matches(pattern, name)
+
+
+@given(SMALL, SMALL, SMALL)
+def test_a_witness_is_in_both_and_not_left_out_and_without_one_there_is_no_name(one: str, two: str, out: str) -> None:
+    found = witness((glob_language(one), glob_language(two)), (glob_language(out),))
+    names = [found] if found is not None else ["".join(letters) for letters in _short_names()]
+    hits = [name for name in names if matches(one, name) and matches(two, name) and not matches(out, name)]
+    assert (found is not None) == bool(hits)
+
+
+def _short_names() -> list[str]:
+    names = [""]
+    for _ in range(4):
+        names += [name + letter for name in names for letter in "ab/" if len(name) < 4]
+    return sorted(set(names))
+
+
+def test_a_template_s_language_holds_every_name_it_gives() -> None:
+    for template in ("o/{relpath}/{stem}.mp4", "o/{stem}.{ext}", "{relpath}/{name}", "o/{relpath}-{stem}.x"):
+        for relpath in ("", "a", "a/b"):
+            for name in ("x.mov", "x.y.mov"):
+                rendered = render_output(template, relpath=relpath, name=name)
+                assert rendered in template_language(template, None), (template, rendered)
+                assert rendered in template_language(template, "mov"), (template, rendered)
+
+
+# ---- the judgement -------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("inputs", "output", "work"),
+    [
+        ("[{uri: 'clips/*.mov'}]", "clips/slow/{stem}.mp4", ""),
+        ("[{uri: 'clips/*.mov'}]", "clips/{stem}.mp4", ""),
+        ("[{uri: 'clips/**/*.mov'}]", "clips/slow/{stem}.mp4", "/tmp/w"),
+        ("[{uri: 'clips/*.mp4', except: ['*.slomo.mp4']}]", "clips/{stem}.slomo.mp4", ""),
+        ("[{uri: 'clips/**/*.mp4', except: ['**/slow/**']}]", "clips/slow/{stem}.mp4", "/tmp/w"),
+        ("[{uri: clips/a.mp4}]", "clips/{stem}.slomo.mp4", ""),
+        ("[{uri: clips/a.mp4}, {uri: clips/b.mp4}]", "clips/{stem}.slomo.mp4", ""),
+        ("[{uri: 's3://b/in/**'}]", "s3://b/out/{relpath}/{stem}.mp4", ""),
+        ("[{uri: 's3://b/**/*.mov'}]", "s3://c/{relpath}/{stem}.mov", ""),
+        ("[{uri: clips/}]", "clips-slow/{stem}.mp4", ""),
+        ("[{uri: clips}]", "./clips2/{stem}.mp4", ""),
+        ("[{uri: '**/*.mov'}]", "{relpath}/{stem}.mp4", "/tmp/w"),
+        ("[{table: t.csv}]", "out/{relpath}/{stem}.mp4", ""),
+        ("[{uri: '*.mov'}]", "{stem}.{ext}.mkv", ""),
+    ],
+)
+def test_places_that_keep_apart_are_taken(inputs: str, output: str, work: str) -> None:
+    assert load(with_inputs(inputs, output, f"work: {work}\n"), where="job.yaml").output.uri == output
+
+
+@pytest.mark.parametrize(
+    ("inputs", "output", "work", "example"),
+    [
+        ("[{uri: 'clips/*.mp4', except: ['*.slow.mp4']}]", "clips/{stem}.slomo.mp4", "", "clips/x.slomo.mp4"),
+        ("[{uri: ./clips}]", "{relpath}/{stem}.mp4", "/tmp/w", "clips/"),
+        ("[{uri: '**/*.mov'}]", "out/{relpath}/{name}", "/tmp/w", "out/x.mov"),
+        ("[{uri: 's3://b/**'}]", "s3://b/{stem}.mp4", "", "s3://b/x.mp4"),
+        ("[{uri: s3://b}]", "s3://b/{stem}.mp4", "", "s3://b/x.mp4"),
+        ("[{uri: 'a/../clips/*.mp4'}]", "clips/{stem}.mp4", "", "clips/x.mp4"),
+        ("[{uri: clips/a.mp4}, {uri: clips/a.slomo.mp4}]", "clips/{stem}.slomo.mp4", "", "clips/a.slomo.mp4"),
+        ("[{uri: 'clips/*.mp4'}, {uri: a.mov}]", "clips/a.{ext}.mp4", "", "clips/a."),
+        ("[{uri: 'in/**'}]", "out/{stem}.mp4", "in", "in"),
+        ("[{uri: 'in/**'}]", "out/{stem}.mp4", "in/deep/w", "in/deep/w"),
+        ("[{uri: 's3://b/**/*.mov'}]", "s3://b/out/{stem}.mp4", "", "s3://b/out/.slomo-work"),
+    ],
+)
+def test_places_that_run_into_each_other_are_told_with_an_example(
+    inputs: str, output: str, work: str, example: str
+) -> None:
+    bare = load(with_inputs(inputs, "/elsewhere/{relpath}/{stem}.mp4", "work: /elsewhere-too\n"), where="job.yaml")
+    faults = judge_places(bare.inputs, output, work or default_work(output))
+    assert len(faults) == 1
+    assert example in faults[0].text
+
+
+def test_relative_and_absolute_spellings_of_a_place_are_one(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    spec = InputSpec.model_validate({"uri": f"{tmp_path}/clips/*.mp4"})
+    assert judge_places([spec], "clips/{stem}.slow.mp4", "work") != []
+    assert judge_places([spec], f"file://{tmp_path}/clips/{{stem}}.slow.mp4", "work") != []
+    assert judge_places([spec], f"file://{tmp_path}/out/{{stem}}.slow.mp4", "work") == []
