@@ -47,10 +47,13 @@ class StreamHeader:
     """All that a decoder must know of a stream before its first packet."""
 
     kind: Literal["video", "audio"]
-    codec: str
-    """FFmpeg's name of the codec, not of one of its decoders."""
     time_base: Fraction
     """Seconds per tick of the packets' times."""
+    codec: str
+    """FFmpeg's name of the codec, not of one of its decoders."""
+    decoder: str = ""
+    """FFmpeg's name of the decoder that was found for it; empty: the one of the codec's own name. They can differ: the
+    decoder called av1 needs a graphics device, the one called mp3 rounds to 16 bits."""
     extradata: bytes = b""
     codec_tag: str = ""
     """Four characters; empty where the tag is none or not text."""
@@ -139,6 +142,7 @@ def _common(stream: Stream) -> dict[str, Any]:
     context = stream.codec_context
     return {
         "codec": context.codec.canonical_name,
+        "decoder": context.codec.name,
         "time_base": stream.time_base or Fraction(1, 1000),
         "extradata": context.extradata or b"",
         "codec_tag": codec_tag(context),
@@ -158,7 +162,7 @@ def codec_tag(context: CodecContext) -> str:
 
 def open_decoder(header: StreamHeader, *, thread_count: int = 1) -> CodecContext:
     """A decoder for the packets of this stream, not yet opened by FFmpeg: the first packet does that."""
-    context: CodecContext = CodecContext.create(header.codec, "r")
+    context: CodecContext = CodecContext.create(header.decoder or header.codec, "r")
     context.thread_count = thread_count
     context.extradata = header.extradata or None
     if header.codec_tag:

@@ -70,7 +70,8 @@ def as_ours(error: Exception, name: str) -> VideoError | None:
     for kind in type(error).__mro__:
         if kind in FOREIGN:
             made, what = FOREIGN[kind]
-            return made(what, where=name, got=str(error))
+            told = error.strerror if isinstance(error, av.error.FFmpegError) else str(error)
+            return made(what, where=name, got=told or "")
     return None
 
 
