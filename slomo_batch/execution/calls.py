@@ -104,7 +104,7 @@ Outcome = ChunkStored | Done | Erred | Lost
 
 
 def perform(call: Call, bench: Bench) -> Iterator[Outcome]:
-    """Carry out one call: the parts of it as they come, then its one end, Done or Erred. Anything raised is a defect."""
+    """Carry out one call: its parts as they come, then its one end, Done or Erred. Anything raised is a defect."""
     try:
         if isinstance(call, SplitCall):
             for index in split_video(call.pinned, call.lane, call.wanted, bench, sound=call.sound):

@@ -1,5 +1,6 @@
 """Machines: which engine the manifest's cluster section asks for, opened and closed; and what its workers can do."""
 
+import logging
 import math
 import os
 from collections.abc import Iterator
@@ -91,10 +92,11 @@ def _ray(wish: ClusterWish, places: Places) -> Iterator[Machines]:
     import ray  # noqa: PLC0415 an inline job never loads Ray
 
     from slomo_batch.execution.on_ray import RayEngine, WorkerNeeds  # noqa: PLC0415 as above
+    from slomo_batch.execution.ray_cluster import alive_nodes, cluster_total  # noqa: PLC0415 as above
 
     own = _connect(wish)
     try:
-        gpus = wish.gpus_per_worker if ray.cluster_resources().get("GPU", 0) >= wish.gpus_per_worker > 0 else 0.0
+        gpus = wish.gpus_per_worker if cluster_total("GPU") >= wish.gpus_per_worker > 0 else 0.0
         needs = WorkerNeeds(
             min_workers=wish.min_workers,
             max_workers=wish.max_workers if gpus or not own else _local_workers(wish),
@@ -102,11 +104,11 @@ def _ray(wish: ClusterWish, places: Places) -> Iterator[Machines]:
             num_cpus=1 if gpus else wish.cpus_per_worker,
             slots=2 if gpus else 1,
         )
-        num_tasks = LOCAL_TASKS if own else max(LOCAL_TASKS, min(MAX_TASKS, int(ray.cluster_resources().get("CPU", 0))))
+        num_tasks = LOCAL_TASKS if own else max(LOCAL_TASKS, min(MAX_TASKS, int(cluster_total("CPU"))))
         yield Machines(
             engine=RayEngine(places, needs, num_tasks=num_tasks),
             abilities=_abilities_of_a_worker(gpus),
-            num_machines=sum(1 for node in ray.nodes() if node["Alive"]),
+            num_machines=len(alive_nodes()),
             description="a local Ray" if own else f"the Ray cluster at {ray.get_runtime_context().gcs_address}",
         )
     finally:
@@ -117,7 +119,7 @@ def _connect(wish: ClusterWish) -> bool:
     """Connect to the cluster that is asked for, or start one on this machine; True where it was started here."""
     import ray  # noqa: PLC0415 an inline job never loads Ray
 
-    from slomo_batch.execution.ray_private import cluster_was_started_here  # noqa: PLC0415 as above
+    from slomo_batch.execution.ray_cluster import cluster_was_started_here  # noqa: PLC0415 as above
 
     address = wish.address
     if address == "auto":
@@ -133,11 +135,11 @@ def _connect(wish: ClusterWish) -> bool:
                 num_cpus=num_cpus,
                 include_dashboard=False,
                 log_to_driver=False,
-                logging_level="error",
+                logging_level=logging.ERROR,
                 _node_ip_address="127.0.0.1",
             )
         else:
-            ray.init(address=address, log_to_driver=False, logging_level="error")
+            ray.init(address=address, log_to_driver=False, logging_level=logging.ERROR)
     except (ConnectionError, ValueError, RuntimeError) as error:
         raise ClusterError(
             "Ray cannot be started" if own else "no Ray cluster answers",

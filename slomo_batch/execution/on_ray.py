@@ -23,7 +23,7 @@ from ray.exceptions import (
 
 from slomo_batch.errors import ClusterError, ProgramFault
 from slomo_batch.execution.calls import Call, ChunkCall, ChunkStored, Erred, Lost, Outcome, TaskCall, perform
-from slomo_batch.execution.ray_private import draining_nodes
+from slomo_batch.execution.ray_cluster import alive_nodes, draining_nodes
 from slomo_batch.wiring import Places, open_bench
 
 MAX_BOOT_FAILURES = 3
@@ -53,7 +53,6 @@ class _Worker:
     idle_since_s: float = field(default_factory=time.monotonic)
 
 
-@ray.remote(max_restarts=0, max_task_retries=0)
 class ChunkMaker:
     """The actor: a bench whose model stays loaded."""
 
@@ -138,9 +137,14 @@ class RayEngine:
 
     def _boot(self) -> None:
         needs = self._needs
-        actor = ChunkMaker.options(
-            num_gpus=needs.num_gpus, num_cpus=needs.num_cpus, max_concurrency=needs.slots
-        ).remote(self._places)
+        remote: Any = ray.remote(
+            max_restarts=0,
+            max_task_retries=0,
+            num_gpus=needs.num_gpus,
+            num_cpus=needs.num_cpus,
+            max_concurrency=needs.slots,
+        )(ChunkMaker)
+        actor = remote.remote(self._places)
         worker = _Worker(actor=actor)
         self._workers.append(worker)
         self._booting[actor.node.remote()] = worker
@@ -250,5 +254,5 @@ def _is_explained(error: RayError, worker: _Worker | None) -> bool:
         return True
     if worker is None or not worker.node:
         return False
-    alive = {node["NodeID"] for node in ray.nodes() if node["Alive"]}
+    alive = alive_nodes()
     return worker.node not in alive or worker.node in draining_nodes()

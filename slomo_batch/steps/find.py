@@ -66,10 +66,14 @@ def find_videos(manifest: Manifest, locate: Locate) -> Found:
             entries[entry.uri] = entry
     if not entries:
         raise ManifestError("no input names a video that is there", faults=tuple(empty))
-    requests, missing = [], []
+    requests: list[VideoRequest] = []
+    missing: list[VideoFailed] = []
     with ThreadPoolExecutor(LOOKUPS_AT_A_TIME) as pool:
         for answer in pool.map(lambda entry: _request(entry, manifest, locate), entries.values()):
-            (requests if isinstance(answer, VideoRequest) else missing).append(answer)
+            if isinstance(answer, VideoRequest):
+                requests.append(answer)
+            else:
+                missing.append(answer)
     collisions = output_collisions((request.source.uri, request.output_uri) for request in requests)
     if collisions:
         raise ManifestError("outputs would collide", faults=tuple(collisions), remedy="Use {relpath} in output.uri.")
@@ -92,11 +96,14 @@ def _entries(spec: InputSpec, locate: Locate) -> Iterator[_Entry]:
 
 def _listed(uri: str, spec: InputSpec, locate: Locate) -> Iterator[_Entry]:
     whole_folder = not is_pattern(uri)
-    for match in expand(uri, spec.excluded, locate):
-        if whole_folder and PurePosixPath(match.uri).suffix.lower() not in VIDEO_SUFFIXES:
+    root, _, pattern = split_glob(uri)
+    store, _ = locate(f"{root.rstrip('/')}/any")
+    for match in expand(store, pattern, spec.excluded):
+        info, found_uri = match.info, store.uri(match.info.key)
+        if whole_folder and PurePosixPath(found_uri).suffix.lower() not in VIDEO_SUFFIXES:
             continue
-        source = Source(uri=match.uri, size_bytes=match.info.size_bytes, fingerprint=match.info.fingerprint)
-        yield _Entry(uri=match.uri, spec=spec, relpath=match.relpath, source=source if match.info.fingerprint else None)
+        source = Source(uri=found_uri, size_bytes=info.size_bytes, fingerprint=info.fingerprint)
+        yield _Entry(uri=found_uri, spec=spec, relpath=match.relpath, source=source if info.fingerprint else None)
 
 
 def _rows(spec: InputSpec, locate: Locate) -> Iterator[_Entry]:

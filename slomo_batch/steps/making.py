@@ -14,6 +14,7 @@ from torch import Tensor
 
 from slomo_batch.color.conversion import ColorSpec, from_rgb, to_rgb
 from slomo_batch.color.formats import convert
+from slomo_batch.errors import FrameMissing
 from slomo_batch.interpolators.contract import Held, Interpolator
 from slomo_batch.interpolators.duplicate import Duplicate
 from slomo_batch.interpolators.judging import Verdict, judge
@@ -85,23 +86,25 @@ class FrameMaker:
 
     def _pair(self, pair: int, around: Sequence[Picture | None], times: Sequence[Fraction]) -> Iterator[OutputFrame]:
         i0, i1 = around[self._context], around[self._context + 1]
+        if i0 is None:
+            raise FrameMissing(f"source frame {pair} did not come out of the decoder")
         between = [t for t in times if t != 0]
-        made = iter(self._between(pair, i0, i1, around, between) if between and i0 and i1 else ())
+        made = self._between(pair, (i0, i1), around, between) if between and i1 is not None else iter(())
         for t in times:
             yield OutputFrame(picture=self._source(i0), kind="source") if t == 0 else next(made)
 
     def _between(
-        self, pair: int, i0: Picture, i1: Picture, around: Sequence[Picture | None], times: Sequence[Fraction]
+        self, pair: int, i0_i1: tuple[Picture, Picture], around: Sequence[Picture | None], times: Sequence[Fraction]
     ) -> Iterator[OutputFrame]:
         verdict = self._judge(around)
         if verdict is Verdict.MOVING:
-            frames: Sequence[Tensor | Held] = self._interpolate(pair, i0, i1, times)
+            frames: Sequence[Tensor | Held] = self._interpolate(pair, i0_i1, times)
             kind: Kind = "made"
         else:
             frames = Duplicate().between_held(times)
             kind = "held_at_cut" if verdict is Verdict.CUT else "held_repeat"
         for frame in frames:
-            yield OutputFrame(picture=self._picture(frame, i0, i1), kind=kind)
+            yield OutputFrame(picture=self._picture(frame, i0_i1), kind=kind)
 
     def _judge(self, around: Sequence[Picture | None]) -> Verdict:
         with self._watch.stage("judge"):
@@ -109,9 +112,11 @@ class FrameMaker:
         ignored = verdict is Verdict.CUT and self._settings.cuts == "ignore"
         return Verdict.MOVING if ignored else verdict
 
-    def _interpolate(self, pair: int, i0: Picture, i1: Picture, times: Sequence[Fraction]) -> Sequence[Tensor | Held]:
+    def _interpolate(
+        self, pair: int, i0_i1: tuple[Picture, Picture], times: Sequence[Fraction]
+    ) -> Sequence[Tensor | Held]:
         with self._watch.stage("color"):
-            tensors = self._tensor(pair, i0), self._tensor(pair + 1, i1)
+            tensors = self._tensor(pair, i0_i1[0]), self._tensor(pair + 1, i0_i1[1])
             self._rgb = {pair + 1: tensors[1]}
         with self._watch.stage("model"):
             return self._interpolator.between(*tensors, times)
@@ -120,9 +125,9 @@ class FrameMaker:
         known = self._rgb.get(number)
         return to_rgb(picture, self._spec) if known is None else known
 
-    def _picture(self, frame: Tensor | Held, i0: Picture, i1: Picture) -> Picture:
+    def _picture(self, frame: Tensor | Held, i0_i1: tuple[Picture, Picture]) -> Picture:
         if isinstance(frame, Held):
-            return self._source(i0 if frame is Held.FIRST else i1)
+            return self._source(i0_i1[0] if frame is Held.FIRST else i0_i1[1])
         with self._watch.stage("color"):
             return from_rgb(frame, self._output, self._spec)
 

@@ -7,7 +7,8 @@ from collections.abc import Collection, Iterator, Sequence
 from pathlib import Path
 
 from slomo_batch.documents import to_json
-from slomo_batch.media.split import ChunkArchive, SourceSlice, SplitPart, split_copy, split_decode
+from slomo_batch.media.cutting import ChunkArchive
+from slomo_batch.media.split import SourceSlice, SplitPart, split_copy, split_decode
 from slomo_batch.planning.identity import chunks_in_lane
 from slomo_batch.records import Chunk, Lane
 from slomo_batch.steps.bench import Bench

@@ -10,7 +10,7 @@ from dataclasses import dataclass, fields
 from itertools import accumulate, pairwise
 from pathlib import Path, PurePosixPath
 
-from slomo_batch.errors import BorderMismatch, ObjectMissing, OutputInvalid, SegmentInvalid
+from slomo_batch.errors import BorderMismatch, ObjectMissing, OutputExists, OutputInvalid, SegmentInvalid
 from slomo_batch.media.concat import StitchSpec, stitch
 from slomo_batch.media.encode import SegmentFacts, segment_suffix
 from slomo_batch.media.inspect import verify_output
@@ -20,6 +20,7 @@ from slomo_batch.steps.bench import Bench, file_sha256
 from slomo_batch.steps.commit import commit, committed
 from slomo_batch.steps.pinned import Pinned
 from slomo_batch.steps.sound import wants_sound
+from slomo_batch.storage.store import ObjectStore
 
 DISK_FACTOR = 2.2
 """Local disk that a stitch takes, over the size of its output: the file, and its copy with the index in front."""
