@@ -1,5 +1,6 @@
 """What the README and the docs tell a person to type exists, and the manifests they show are accepted."""
 
+import inspect
 import re
 import shlex
 from collections.abc import Iterator
@@ -13,6 +14,7 @@ from slomo_batch.manifest.faults import leaves
 from slomo_batch.manifest.load import load
 from slomo_batch.manifest.schema import Manifest
 from slomo_batch.manifest.sections import InputSpec
+from slomo_batch.storage.layout import Layout
 from tests.architecture.project import ROOT, name_of, project_files
 
 PAGES = [path for path in project_files() if path.suffix == ".md"]
@@ -93,3 +95,21 @@ def test_every_key_of_the_manifest_is_explained() -> None:
     keys |= {str(path[0]) for path in leaves(InputSpec) if len(path) == 1}
     assert len(keys) > 30
     assert sorted(key for key in keys if f"`{key}`" not in page) == []
+
+
+def work_keys() -> set[str]:
+    """Every key that Layout can spell, below the job's prefix."""
+    layout = Layout("job")
+    keys = {str(getattr(layout, name)) for name, member in vars(Layout).items() if isinstance(member, property)}
+    for _, spell in inspect.getmembers(layout, inspect.ismethod):
+        parameters = inspect.signature(spell).parameters.values()
+        if spell.__name__[0] != "_":
+            keys.add(spell(*(0 if parameter.annotation is int else "x" for parameter in parameters)))
+    return {key.removeprefix(layout.root).removeprefix("videos/").removeprefix("x/") for key in keys}
+
+
+def test_everything_in_the_work_place_is_explained() -> None:
+    page = (ROOT / "docs" / "operations.md").read_text()
+    names = {key.split("/")[0] + ("/" if "/" in key else "") for key in work_keys() if key}
+    assert len(names) > 15
+    assert sorted(name for name in names if f"{name}`" not in page) == []
