@@ -1,0 +1,309 @@
+"""Segments: the pictures of one chunk, encoded with the video's one configuration, and proof that they arrived.
+
+A segment holds its frames numbered from 0 in a time base of 1 / rate, starts with a keyframe, and refers to nothing
+outside itself. Its container (NUT, MOV for ProRes) keeps times exactly; the stitch replaces them by the plan's.
+Pictures are encoded sample by sample as they are: a picture in another format or size than the segment's is refused,
+never scaled. Bytes of a segment are not promised (x264's vary from run to run), its pictures and times are.
+
+Verification decodes every frame of the segment, in one thread: measured with h264 at 640x360 it takes about a tenth of
+the time that encoding took (docs/benchmarks has the share of a whole run), so there is no reason to sample.
+"""
+
+import hashlib
+import os
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from fractions import Fraction
+from math import ceil
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Self, cast
+
+import av
+from av.container import InputContainer, OutputContainer
+from av.video.codeccontext import VideoCodecContext
+from av.video.frame import PictureType
+from av.video.stream import VideoStream
+
+from slomo_batch.errors import SegmentInvalid, SourceUnsupported
+from slomo_batch.media.color_names import FULL, LIMITED, MATRICES, PRIMARIES, TRANSFERS
+from slomo_batch.media.frames import frame_from_picture, picture_from_frame
+from slomo_batch.picture import PIXEL_FORMATS, Picture
+from slomo_batch.records import ColorFacts
+
+KEYFRAME_EVERY_S = 2
+"""Longest distance of keyframes in the output, for players that seek."""
+
+_RANGES = {"limited": LIMITED, "full": FULL}
+UNSPECIFIED_NUMBER = 2
+"""Of a colour property without a name, in ITU-T H.273."""
+_CHROMA_LOCATIONS = frozenset({"left", "center", "topleft", "top", "bottomleft", "bottom"})
+
+_OTHER_LAYOUTS = {
+    ("ffv1", "gbrp"): "bgr0",
+    ("hevc_nvenc", "yuv420p10le"): "p010le",
+    ("av1_nvenc", "yuv420p10le"): "p010le",
+}
+"""Layouts in which an encoder takes the samples of a planar format; rearranged without changing a sample."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SegmentFacts:
+    """What a segment is, for the commit record and the stitch."""
+
+    num_frames: int
+    extradata_sha256: str
+    """Of the encoder's global header: segments with different ones cannot be joined."""
+    max_reorder: int
+    """Most places by which a packet's decode order is ahead of its presentation order."""
+
+
+def segment_suffix(encoder: str) -> str:
+    """File suffix of a segment: the container that keeps this encoder's packets exactly."""
+    return ".mov" if encoder == "prores_ks" else ".nut"
+
+
+def set_color_tags(context: VideoCodecContext, color: ColorFacts) -> None:
+    """Tag an encoder, or a stream being muxed, with the colour description."""
+    context.color_range = _RANGES[color.range]
+    context.color_primaries = _number(PRIMARIES, color.primaries)
+    context.color_trc = _number(TRANSFERS, color.transfer)
+    context.colorspace = _number(MATRICES, color.matrix)
+
+
+def _number(names: Mapping[int, str], wanted: str) -> int:
+    return next((number for number, name in names.items() if name == wanted), UNSPECIFIED_NUMBER)
+
+
+def extradata_sha256(context: VideoCodecContext) -> str:
+    """Hash of the global header of an encoder or of a demuxed stream."""
+    return hashlib.sha256(context.extradata or b"").hexdigest()
+
+
+class ReorderCount:
+    """Counts by how many places decode order runs ahead of presentation order."""
+
+    def __init__(self) -> None:
+        self.num_packets = 0
+        self.max_reorder = 0
+
+    def add(self, pts: int) -> None:
+        """Take the next packet in decode order; `pts` counts frames from the segment's first."""
+        self.max_reorder = max(self.max_reorder, self.num_packets - pts)
+        self.num_packets += 1
+
+
+# ---- writing -------------------------------------------------------------------------------------------------------
+
+
+class SegmentEncoder:
+    """Encodes pictures into one segment file, in order. Use as a context manager; `finish` completes the file.
+
+    Raises:
+        SourceUnsupported: the encoder refuses these pictures or options altogether.
+        SegmentInvalid: encoding or writing failed; or a picture is not of the segment's format and size.
+    """
+
+    def __init__(
+        self,
+        path: Path,
+        *,
+        encoder: str,
+        options: Sequence[tuple[str, str]],
+        pixel_format: str,
+        width: int,
+        height: int,
+        rate: Fraction,
+        color: ColorFacts,
+        sample_aspect_ratio: Fraction,
+    ) -> None:
+        self._path, self._time_base = path, 1 / rate
+        self._format, self._size = PIXEL_FORMATS[pixel_format], (width, height)
+        self._layout = _OTHER_LAYOUTS.get((encoder, pixel_format), pixel_format)
+        self._color_range = _RANGES[color.range]
+        self._reorder = ReorderCount()
+        self._num_frames = 0
+        with _foreign_errors(path):
+            self._container = _segment_file(path)
+            self._stream = cast("VideoStream", self._container.add_stream(encoder, rate=rate, options=dict(options)))
+        context = self._stream.codec_context
+        context.width, context.height, context.pix_fmt = width, height, self._layout
+        context.time_base = self._time_base
+        context.gop_size = ceil(KEYFRAME_EVERY_S * rate)
+        context.sample_aspect_ratio = sample_aspect_ratio
+        set_color_tags(context, color)
+        if color.chroma_location in _CHROMA_LOCATIONS:
+            context.options = {**context.options, "chroma_sample_location": color.chroma_location}
+        self._open(encoder)
+
+    def _open(self, encoder: str) -> None:
+        os.environ.setdefault("SVT_LOG", "1")  # SVT-AV1 writes its configuration to stderr otherwise
+        try:
+            self._container.start_encoding()
+        except (av.FFmpegError, ValueError) as error:
+            kind = SegmentInvalid if encoder.endswith("_nvenc") else SourceUnsupported
+            width, height = self._size
+            raise kind(
+                f"{encoder} refuses to encode",
+                got=f"{width}x{height} {self._layout}: {error}",
+                remedy="Choose another encode.codec or encode.encoder.",
+            ) from error
+
+    def add(self, picture: Picture) -> None:
+        """Encode the next picture."""
+        if picture.format.name != self._format.name or (picture.width, picture.height) != self._size:
+            raise SegmentInvalid(
+                f"frame {self._num_frames} is not of the segment's format and size",
+                where=str(self._path),
+                expected=f"{self._format.name} {self._size[0]}x{self._size[1]}",
+                got=f"{picture.format.name} {picture.width}x{picture.height}",
+            )
+        frame = frame_from_picture(picture)
+        if self._layout != self._format.name:
+            frame = _rearranged(frame, self._layout, self._color_range)
+        frame.pts, frame.time_base, frame.pict_type = self._num_frames, self._time_base, PictureType.NONE
+        self._num_frames += 1
+        self._encode(frame)
+
+    def finish(self) -> SegmentFacts:
+        """Complete the file.
+
+        Raises:
+            SegmentInvalid: no picture was added, or the encoder did not give a packet for each.
+        """
+        self._encode(None)
+        digest = extradata_sha256(self._stream.codec_context)
+        with _foreign_errors(self._path):
+            self._container.close()
+        if not self._num_frames == self._reorder.num_packets > 0:
+            raise SegmentInvalid(
+                "the encoder did not give one packet per picture",
+                where=str(self._path),
+                expected=f"{self._num_frames} packets, at least 1",
+                got=str(self._reorder.num_packets),
+            )
+        return SegmentFacts(num_frames=self._num_frames, extradata_sha256=digest, max_reorder=self._reorder.max_reorder)
+
+    def _encode(self, frame: av.VideoFrame | None) -> None:
+        with _foreign_errors(self._path):
+            for packet in self._stream.encode(frame):
+                self._reorder.add(_frame_number(packet, self._time_base))
+                packet.duration = 0  # encoders differ in what they say here; every frame lasts one tick
+                self._container.mux(packet)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        if kind is not None:
+            with _silent_close():
+                self._container.close()
+
+
+def _segment_file(path: Path) -> OutputContainer:
+    # NUT shifts all times where it sees a negative dts, unless told not to; ours never have a negative pts.
+    return av.open(str(path), "w", container_options={"avoid_negative_ts": "disabled"})
+
+
+def _rearranged(frame: av.VideoFrame, layout: str, color_range: int) -> av.VideoFrame:
+    return frame.reformat(format=layout, src_color_range=color_range, dst_color_range=color_range, threads=1)
+
+
+def _frame_number(packet: "av.Packet[Any]", time_base: Fraction) -> int:
+    number = Fraction(packet.pts or 0) * packet.time_base / time_base
+    if packet.pts is None or number.denominator != 1:
+        raise SegmentInvalid("a packet stands between frames", got=f"pts {packet.pts} x {packet.time_base}")
+    return number.numerator
+
+
+@contextmanager
+def _foreign_errors(path: Path) -> Iterator[None]:
+    """Every failure of FFmpeg while a segment is written or read is a fault of the attempt."""
+    try:
+        yield
+    except (av.FFmpegError, OSError) as error:
+        raise SegmentInvalid("FFmpeg failed at a segment", where=str(path), got=str(error)) from error
+
+
+@contextmanager
+def _silent_close() -> Iterator[None]:
+    """Closing what an error has left half written may fail again: the first error is the one to tell."""
+    try:
+        yield
+    except (av.FFmpegError, OSError, ValueError):
+        return
+
+
+# ---- verifying -----------------------------------------------------------------------------------------------------
+
+
+def verify_segment(path: Path, *, facts: SegmentFacts, source_hashes: Sequence[str] | None) -> None:
+    """Read the segment back: packets, times, every frame decoded, and in a lossless codec every sample.
+
+    `source_hashes` are those of the pictures given to a lossless encoder, in order; None for any other encoder.
+
+    Raises:
+        SegmentInvalid: the file does not hold what `facts` and the hashes say.
+    """
+    with _foreign_errors(path), av.open(str(path)) as container:
+        stream = container.streams.video[0]
+        stream.codec_context.thread_count = 1
+        _expect(path, "global headers", facts.extradata_sha256, extradata_sha256(stream.codec_context))
+        hashes = _read_back(path, stream, facts, hashing=source_hashes is not None)
+    if source_hashes is not None:
+        _expect(path, "decoded pictures", list(source_hashes), hashes)
+
+
+def _read_back(path: Path, stream: VideoStream, facts: SegmentFacts, *, hashing: bool) -> list[str]:
+    """Packets and decoded frames of a whole segment; gives the hashes of the pictures where asked for."""
+    size = stream.codec_context.width, stream.codec_context.height
+    packet_pts: list[int | None] = []
+    frame_pts: list[int | None] = []
+    hashes: list[str] = []
+    for packet in cast("InputContainer", stream.container).demux(stream):
+        if packet.size:
+            if not packet_pts:
+                _expect(path, "first packets", (0, True), (packet.pts, packet.is_keyframe))
+            packet_pts.append(packet.pts)
+        for frame in packet.decode():
+            _expect(path, "pictures", (*size, False), (frame.width, frame.height, frame.is_corrupt))
+            frame_pts.append(frame.pts)
+            hashes += [picture_from_frame(frame).hash()] if hashing else []
+    step = frame_pts[1] or 0 if len(frame_pts) > 1 else 1
+    times = [number * step for number in range(facts.num_frames)] if step > 0 else []
+    _expect(path, "frame times", times, frame_pts)
+    _expect(path, "packet times", times, sorted(pts for pts in packet_pts if pts is not None))
+    _expect(path, "numbers of packets", facts.num_frames, len(packet_pts))
+    return hashes
+
+
+def _expect(path: Path, what: str, expected: object, got: object) -> None:
+    if expected != got:
+        raise SegmentInvalid(f"{what} of a segment differ", where=str(path), expected=_short(expected), got=_short(got))
+
+
+def _short(value: object) -> str:
+    text = str(value)
+    return text if len(text) <= 200 else f"{text[:90]} ... {text[-90:]}"
+
+
+# ---- what works here -----------------------------------------------------------------------------------------------
+
+
+def encoder_works(name: str) -> bool:
+    """Whether this machine can open the encoder and encode a frame with it; its presence in FFmpeg proves nothing."""
+    try:
+        context = av.CodecContext.create(name, "w")
+        if not isinstance(context, VideoCodecContext):
+            return False
+        context.width, context.height, context.pix_fmt = 320, 240, "yuv420p"
+        context.time_base, context.framerate = Fraction(1, 25), Fraction(25)
+        frame = av.VideoFrame(320, 240, "yuv420p")
+        frame.pts = 0
+        packets = [*context.encode(frame), *context.encode(None)]
+    except (av.FFmpegError, ValueError):
+        return False
+    return len(packets) > 0

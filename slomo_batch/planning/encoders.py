@@ -1,0 +1,324 @@
+"""Encoders: one configuration for a whole video, chosen once by its plan, and what may be asked for at all.
+
+Segments of one video are made on many machines and joined without decoding, so everything that shapes the stream is
+fixed here: encoder, thread count (x264's pixels depend on it), closed groups of pictures, quality, pixel format. What
+depends on the frame rate (the longest distance of keyframes) and the colour tags are set where the encoder is opened.
+
+Input: what a person asked for, and the source's pixel format and size. Output: names and options, and a note for every
+property of the source that the output will not have. Nothing here opens an encoder or knows of a machine.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from fractions import Fraction
+
+from slomo_batch.errors import ManifestError, SourceUnsupported
+from slomo_batch.picture import PIXEL_FORMATS, PixelFormat
+from slomo_batch.records import Codec, Encode
+
+THREADS = 4
+"""Threads of every encoder, on every machine alike."""
+FFV1_SLICES_SMALL, FFV1_SLICES_LARGE, FFV1_LARGE_PX = 4, 16, 1280 * 720
+"""Independent parts of an FFV1 picture, for its threads; more in pictures of at least so many pixels."""
+
+CONTAINERS: Mapping[str, frozenset[Codec]] = {
+    ".mp4": frozenset({"h264", "hevc", "av1", "ffv1"}),
+    ".mov": frozenset({"h264", "hevc", "prores"}),
+    ".mkv": frozenset({"h264", "hevc", "av1", "prores", "ffv1"}),
+}
+"""Which codecs each container takes, by file suffix."""
+
+PRESETS = ("ultrafast", "superfast", "veryfast", "faster", "fast", "medium", "slow", "slower", "veryslow")
+"""Speed presets, fastest first, in x264's words for all codecs; without effect on prores and ffv1."""
+_SVT_AV1_PRESETS = dict(zip(PRESETS, (11, 10, 9, 8, 7, 6, 5, 4, 3), strict=True))
+_NVENC_PRESETS = dict(zip(PRESETS, ("p1", "p1", "p2", "p3", "p3", "p4", "p5", "p6", "p7"), strict=True))
+
+QUALITY_UNSET = Encode().quality
+"""The default quality: for prores, whose profiles end at 5, it means the profile that suits the source's chroma."""
+_QUALITIES: Mapping[Codec, range] = {"h264": range(52), "hevc": range(52), "av1": range(64), "prores": range(6)}
+PRORES_HQ, PRORES_4444 = 3, 4
+
+_CHROMA_NAMES = {(1, 1): "4:2:0", (1, 0): "4:2:2", (0, 0): "4:4:4", (0, 1): "4:4:0", (2, 0): "4:1:1", (2, 2): "4:1:0"}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EncoderChoice:
+    """The one configuration of all segments of a video."""
+
+    encoder: str
+    """FFmpeg's name of the encoder."""
+    options: tuple[tuple[str, str], ...]
+    """Its options, in order."""
+    pixel_format: str
+    """Format of the pictures it is given, a name of PIXEL_FORMATS."""
+    notes: tuple[str, ...]
+    """What the output will not have of the source, or not as asked, each a sentence for the report."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Encoder:
+    """What one encoder of FFmpeg takes."""
+
+    codec: Codec
+    formats: frozenset[str] = field(repr=False)
+    """Formats of PIXEL_FORMATS it encodes exactly as they are given."""
+    least_px: int = 1
+    """Least width and height."""
+
+
+def _names(*stems: str, depths: tuple[int, ...]) -> frozenset[str]:
+    return frozenset(stem if depth == 8 else f"{stem}{depth}le" for stem in stems for depth in depths)
+
+
+_ALL_CHROMA = ("yuv420p", "yuv422p", "yuv444p", "gray")
+_ENCODERS: Mapping[str, _Encoder] = {
+    "libx264": _Encoder(codec="h264", formats=_names(*_ALL_CHROMA, depths=(8, 10))),
+    "libx265": _Encoder(codec="hevc", formats=_names(*_ALL_CHROMA, depths=(8, 10, 12)), least_px=16),
+    "libsvtav1": _Encoder(codec="av1", formats=_names("yuv420p", depths=(8, 10)), least_px=4),
+    "prores_ks": _Encoder(codec="prores", formats=_names("yuv422p", "yuv444p", depths=(10,))),
+    "ffv1": _Encoder(codec="ffv1", formats=frozenset(PIXEL_FORMATS), least_px=8),
+    "h264_nvenc": _Encoder(codec="h264", formats=_names("yuv420p", "yuv444p", depths=(8,)), least_px=160),
+    "hevc_nvenc": _Encoder(codec="hevc", formats=_names("yuv420p", depths=(8, 10)) | {"yuv444p"}, least_px=160),
+    "av1_nvenc": _Encoder(codec="av1", formats=_names("yuv420p", depths=(8, 10)), least_px=160),
+}
+_SOFTWARE: Mapping[Codec, str] = {
+    "h264": "libx264",
+    "hevc": "libx265",
+    "av1": "libsvtav1",
+    "prores": "prores_ks",
+    "ffv1": "ffv1",
+}
+NVENC: Mapping[Codec, str] = {"h264": "h264_nvenc", "hevc": "hevc_nvenc", "av1": "av1_nvenc"}
+"""NVIDIA's encoders by codec; their presence in FFmpeg proves nothing, see media.encode.encoder_works."""
+
+
+# ---- judged at the door --------------------------------------------------------------------------------------------
+
+
+def judge_container(codec: Codec, suffix: str) -> list[str]:
+    """What is wrong with putting this codec into a file of this suffix (".mp4"); empty when nothing is."""
+    taken = CONTAINERS.get(suffix.lower())
+    if taken is None:
+        return [f"output files end in {_any_of(CONTAINERS)}, got {suffix or 'no suffix'!r}"]
+    if codec in taken:
+        return []
+    fitting = [name for name, codecs in CONTAINERS.items() if codec in codecs]
+    return [f"{suffix} does not take {codec}: use {_any_of(fitting)}, or one of {', '.join(sorted(taken))} in {suffix}"]
+
+
+def judge_encode(encode: Encode) -> list[str]:
+    """What is wrong with these encoder settings, each fault with what is allowed; empty when nothing is."""
+    return [fault for judge in (_quality, _preset, _encoder, _pixel_format) for fault in judge(encode)]
+
+
+def _quality(encode: Encode) -> list[str]:
+    allowed = _QUALITIES.get(encode.codec)
+    unset = encode.codec == "prores" and encode.quality == QUALITY_UNSET
+    if allowed is None or unset or encode.quality in allowed:
+        return []
+    meaning = " (the profile: proxy, lt, standard, hq, 4444, 4444xq)" if encode.codec == "prores" else ""
+    return [f"quality of {encode.codec} is 0 to {allowed[-1]}{meaning}, got {encode.quality}"]
+
+
+def _preset(encode: Encode) -> list[str]:
+    return [] if encode.preset in PRESETS else [f"preset is {_any_of(PRESETS)}, got {encode.preset!r}"]
+
+
+def _encoder(encode: Encode) -> list[str]:
+    named = [name for name, encoder in _ENCODERS.items() if encoder.codec == encode.codec]
+    allowed = ["auto", "software", *(["nvenc"] if encode.codec in NVENC else []), *named]
+    return (
+        []
+        if encode.encoder in allowed
+        else [f"encoder of {encode.codec} is {_any_of(allowed)}, got {encode.encoder!r}"]
+    )
+
+
+def _pixel_format(encode: Encode) -> list[str]:
+    if encode.pixel_format == "auto" or _encoder(encode):
+        return []
+    names = [name for name in _candidates(encode, nvenc_works=True) if _ENCODERS[name].codec == encode.codec]
+    allowed = frozenset[str]().union(*(_ENCODERS[name].formats for name in names))
+    allowed = frozenset(name for name in allowed if PIXEL_FORMATS[name].model != "rgb")
+    fits = encode.pixel_format in allowed and not _profile_mismatch(encode)
+    listed = sorted(allowed)
+    return [] if fits else [f"pixel_format here is auto, {_any_of(listed)}, got {encode.pixel_format!r}"]
+
+
+def _profile_mismatch(encode: Encode) -> bool:
+    if encode.codec != "prores" or encode.quality == QUALITY_UNSET or encode.pixel_format not in PIXEL_FORMATS:
+        return False
+    return (encode.quality >= PRORES_4444) != (PIXEL_FORMATS[encode.pixel_format].chroma_shift_x == 0)
+
+
+def _any_of(names: Mapping[str, object] | tuple[str, ...] | list[str]) -> str:
+    *most, last = names
+    return f"{', '.join(most)} or {last}" if most else last
+
+
+# ---- chosen by the plan --------------------------------------------------------------------------------------------
+
+
+def choose_encoder(encode: Encode, *, source_format: str, width: int, height: int, nvenc_works: bool) -> EncoderChoice:
+    """The configuration of one video. `encode` has no faults by judge_encode; `source_format` is in PIXEL_FORMATS.
+
+    Raises:
+        ManifestError: NVENC was asked for by name, and does not work here.
+        SourceUnsupported: the pictures are too small for every encoder of the codec.
+    """
+    source = PIXEL_FORMATS[source_format]
+    target = _target_format(encode, source)
+    even, odd_notes = _even(encode.codec, target, width, height)
+    encoder, encoder_notes = _pick(encode, even, width, height, nvenc_works=nvenc_works)
+    return EncoderChoice(
+        encoder=encoder,
+        options=_options(encoder, encode, even, width * height),
+        pixel_format=even.name,
+        notes=(*encoder_notes, *_losses(source, even), *odd_notes, *_rarity(encode.codec)),
+    )
+
+
+def _candidates(encode: Encode, *, nvenc_works: bool) -> list[str]:
+    """Encoders that what was asked for allows, the preferred one first."""
+    nvenc = [NVENC[encode.codec]] if encode.codec in NVENC else []
+    by_word = {
+        "software": [_SOFTWARE[encode.codec]],
+        "nvenc": nvenc,
+        "auto": [*(nvenc if nvenc_works else []), _SOFTWARE[encode.codec]],
+    }
+    return by_word.get(encode.encoder, [encode.encoder])
+
+
+def _pick(
+    encode: Encode, form: PixelFormat, width: int, height: int, *, nvenc_works: bool
+) -> tuple[str, tuple[str, ...]]:
+    candidates = _candidates(encode, nvenc_works=nvenc_works)
+    if candidates[0] in NVENC.values() and not nvenc_works:
+        raise ManifestError(
+            f"encode.encoder asks for {candidates[0]}, but NVENC does not work on this machine or cluster",
+            remedy="Set encode.encoder to auto or software.",
+        )
+    fitting = [name for name in candidates if _fault(name, form, width, height) == ""]
+    if fitting:
+        skipped = candidates[: candidates.index(fitting[0])]
+        return fitting[0], tuple(
+            f"{name} is not used: {_fault(name, form, width, height)}; {fitting[0]} is" for name in skipped
+        )
+    raise SourceUnsupported(
+        f"{candidates[-1]} cannot encode these pictures",
+        got=f"{width}x{height} {form.name}: {_fault(candidates[-1], form, width, height)}",
+        remedy="Choose another encode.codec, encode.encoder or encode.pixel_format.",
+    )
+
+
+def _fault(name: str, form: PixelFormat, width: int, height: int) -> str:
+    encoder = _ENCODERS[name]
+    if form.name not in encoder.formats:
+        return f"it does not take {form.name}"
+    if min(width, height) < encoder.least_px:
+        return f"it takes no picture below {encoder.least_px} pixels in width or height"
+    return "it takes even sizes only" if name in NVENC.values() and (width % 2 or height % 2) else ""
+
+
+# ---- pixel format --------------------------------------------------------------------------------------------------
+
+
+def _target_format(encode: Encode, source: PixelFormat) -> PixelFormat:
+    """The pixel format asked for; for `auto` the nearest to the source's that players of the codec open."""
+    if encode.pixel_format != "auto":
+        return PIXEL_FORMATS[encode.pixel_format]
+    depth = source.bit_depth
+    match encode.codec:
+        case "h264":
+            return _yuv("yuv420p", 8)
+        case "hevc":
+            return _yuv("yuv420p", 8 if depth == 8 else 10 if depth <= 10 else 12)
+        case "av1":
+            return _yuv("yuv420p", 8 if depth == 8 else 10)
+        case "prores":
+            return _yuv("yuv444p" if _prores_profile(encode, source) >= PRORES_4444 else "yuv422p", 10)
+        case "ffv1":
+            return source
+
+
+def _yuv(stem: str, depth: int) -> PixelFormat:
+    return PIXEL_FORMATS[stem if depth == 8 else f"{stem}{depth}le"]
+
+
+def _prores_profile(encode: Encode, form: PixelFormat) -> int:
+    if encode.quality != QUALITY_UNSET:
+        return encode.quality
+    full_chroma = form.model == "rgb" or (form.model == "yuv" and form.chroma_shift_x == form.chroma_shift_y == 0)
+    return PRORES_4444 if full_chroma else PRORES_HQ
+
+
+def _even(codec: Codec, form: PixelFormat, width: int, height: int) -> tuple[PixelFormat, tuple[str, ...]]:
+    """The format itself, or its 4:4:4 sibling where encoders of h264 and hevc refuse shared chroma in an odd size."""
+    odd = (width % (1 << form.chroma_shift_x)) or (height % (1 << form.chroma_shift_y))
+    if codec not in {"h264", "hevc"} or not odd:
+        return form, ()
+    full = _yuv("yuv444p", form.bit_depth)
+    note = f"{width}x{height} is an odd size, which {codec} holds in 4:4:4 only: {full.name} instead of {form.name}"
+    return full, (f"{note}; some players do not open it",)
+
+
+def _losses(source: PixelFormat, target: PixelFormat) -> tuple[str, ...]:
+    """A sentence for every property of the source's samples that the target does not keep."""
+    losses = []
+    if source.model == "rgb" and target.model != "rgb":
+        losses.append(f"RGB becomes {'grey' if target.model == 'gray' else 'YCbCr'}")
+    if source.model != "gray" and target.model == "gray":
+        losses.append("colour is dropped")
+    if source.bit_depth > target.bit_depth:
+        losses.append(f"depth is reduced from {source.bit_depth} to {target.bit_depth} bits")
+    coarser = target.chroma_shift_x > source.chroma_shift_x or target.chroma_shift_y > source.chroma_shift_y
+    if source.model != "gray" and target.model == "yuv" and coarser:
+        losses.append(f"chroma is reduced from {_chroma(source)} to {_chroma(target)}")
+    return tuple(losses)
+
+
+def _chroma(form: PixelFormat) -> str:
+    return _CHROMA_NAMES[form.chroma_shift_x, form.chroma_shift_y]
+
+
+def _rarity(codec: Codec) -> tuple[str, ...]:
+    return ("ffv1 is an archive format: few players open it",) if codec == "ffv1" else ()
+
+
+# ---- options -------------------------------------------------------------------------------------------------------
+
+
+def _options(encoder: str, encode: Encode, form: PixelFormat, num_px: int) -> tuple[tuple[str, str], ...]:
+    quality, threads = str(encode.quality), str(THREADS)
+    match encoder:
+        case "libx264":
+            closed = ("x264-params", "open-gop=0")
+            return (("preset", encode.preset), ("crf", quality), ("threads", threads), closed)
+        case "libx265":
+            fixed = f"open-gop=0:info=0:pools={threads}:frame-threads=2:log-level=error"
+            return (("preset", encode.preset), ("crf", quality), ("x265-params", fixed))
+        case "libsvtav1":
+            preset = str(_SVT_AV1_PRESETS[encode.preset])
+            return (("preset", preset), ("crf", quality), ("svtav1-params", "lp=2"))
+        case "prores_ks":
+            profile = str(_prores_profile(encode, form))
+            return (("profile", profile), ("vendor", "apl0"), ("threads", threads))
+        case "ffv1":
+            slices = str(FFV1_SLICES_LARGE if num_px >= FFV1_LARGE_PX else FFV1_SLICES_SMALL)
+            return (("level", "3"), ("g", "1"), ("slices", slices), ("slicecrc", "1"), ("threads", threads))
+        case _:
+            preset = _NVENC_PRESETS[encode.preset]
+            return (("preset", preset), ("tune", "hq"), ("rc", "vbr"), ("cq", quality), ("b", "0"), ("bf", "2"))
+
+
+# ---- what no encoder can help --------------------------------------------------------------------------------------
+
+
+def container_limits(codec: Codec, suffix: str, *, sample_aspect_ratio: Fraction) -> tuple[str, ...]:
+    """What a file of this suffix cannot carry of this video, each a sentence for the report."""
+    if suffix.lower() != ".mkv":
+        return ()
+    limits = ["timestamps in .mkv are rounded to 1 ms: each is within 0.5 ms of its exact instant"]
+    if sample_aspect_ratio != 1 and codec not in {"h264", "hevc"}:
+        limits.append(f"the sample aspect ratio {sample_aspect_ratio} of {codec} is lost in .mkv: pictures look square")
+    return tuple(limits)
