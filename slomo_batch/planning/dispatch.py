@@ -240,7 +240,7 @@ class Dispatch:
         state.failures += 1
         verdict = after_step_error(
             state.failures,
-            retryable=event.retryable,
+            retryable=event.retryable and not event.wants_decode_lane,
             max_attempts=self._policy.max_attempts,
             jitter=self._jitter(),
         )

@@ -23,7 +23,7 @@ jitters = st.floats(0, 1, exclude_max=True)
 @given(attempt=st.integers(1, 10_000), jitter=jitters)
 def test_back_off_stays_between_half_and_all_of_a_doubling_capped_time(attempt: int, jitter: float) -> None:
     full_s = min(MAX_BACKOFF_S, 2.0 ** min(attempt - 1, 100))
-    assert full_s / 2 <= backoff_s(attempt, jitter=jitter) < full_s
+    assert full_s / 2 <= backoff_s(attempt, jitter=jitter) <= full_s
 
 
 def test_a_retryable_error_is_tried_again_until_the_attempts_are_used_up() -> None:

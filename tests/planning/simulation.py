@@ -1,0 +1,316 @@
+"""A simulated engine: does what Dispatch asks for in a random order, with faults, and holds it to its promises."""
+
+from collections import Counter
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from random import Random
+from typing import Any
+
+from slomo_batch.planning.dispatch import Dispatch, Policy
+from slomo_batch.planning.events import (
+    ChunkErred,
+    ChunkLost,
+    ChunkMade,
+    ChunkReady,
+    Closed,
+    Event,
+    Found,
+    MakeChunk,
+    MakeSound,
+    NoMoreVideos,
+    Open,
+    Opened,
+    SoundMade,
+    Split,
+    SplitFinished,
+    StepFailed,
+    Stitch,
+    Stitched,
+    Stop,
+    Task,
+)
+from slomo_batch.records import Lane
+
+BUSY: dict[str, Any] = {"error": "StorageBusy", "reason": "slow down", "retryable": True}
+MISSING: dict[str, Any] = {"error": "FrameMissing", "reason": "not all frames came", "retryable": False}
+UNREADABLE: dict[str, Any] = {"error": "SourceUnreadable", "reason": "not a video", "retryable": False}
+MISMATCH: dict[str, Any] = {"error": "BorderMismatch", "reason": "neighbours differ", "retryable": False}
+
+
+@dataclass(frozen=True, kw_only=True)
+class Video:
+    """What a simulated video is like."""
+
+    num_chunks: int
+    sound: bool = False
+    done: frozenset[int] = frozenset()
+    ready: frozenset[int] = frozenset()
+    published: bool = False
+    unreadable: bool = False
+    poison: frozenset[int] = frozenset()
+    """Chunks that kill the worker that holds them, every time."""
+    lane: Lane = "copy"
+    undecodable: frozenset[int] = frozenset()
+    """Chunks that cannot be made in the copy lane."""
+    mismatch: bool = False
+    """The stitch of the copy lane finds that neighbours decoded their shared frame differently."""
+    hopeless: bool = False
+    """The decode lane cannot give the planned frames either."""
+
+
+@dataclass(kw_only=True)
+class Faults:
+    """How often things go wrong by chance; each chunk and step at most `most` times, so that good videos survive."""
+
+    error: float = 0.0
+    preemption: float = 0.0
+    most: int = 2
+
+
+@dataclass(kw_only=True)
+class Simulation:
+    """The engine, the store and the judge."""
+
+    videos: list[Video]
+    policy: Policy
+    num_workers: int
+    num_cpus: int
+    seed: int = 0
+    faults: Faults = field(default_factory=Faults)
+    stop_after: int = 10**9
+    """Events after which the job is stopped."""
+
+    def __post_init__(self) -> None:
+        self.random = Random(self.seed)
+        self.dispatch = Dispatch(self.policy, jitter=self.random.random)
+        self.now_s = 0.0
+        self.num_events = 0
+        self.next_video = 0
+        self.stopped = False
+        self.chunks: list[MakeChunk] = []
+        self.tasks: list[Task] = []
+        self.stored: set[tuple[int, Lane, int]] = set()
+        self.made: Counter[tuple[int, Lane, int]] = Counter()
+        self.faults_had: Counter[object] = Counter()
+        self.deaths: Counter[tuple[int, Lane, int]] = Counter()
+        self.sound_stored: set[int] = set()
+        self.sound_made: set[int] = set()
+        self.changed: set[int] = set()
+        """Videos that went on from the copy lane to the decode lane."""
+        self.outcomes: dict[int, str] = {}
+        self.reasons: dict[int, str] = {}
+        self.order: list[int] = []
+        """Videos in the order in which their outputs appeared."""
+        self.chunks_before_first_output = 0
+
+    # ---- the loop --------------------------------------------------------------------------------------------------
+
+    def run(self, max_rounds: int = 200_000) -> "Simulation":
+        """Until Dispatch says that all is done."""
+        for _ in range(max_rounds):
+            if self.dispatch.finished:
+                self._take_failures()
+                self._judge_end()
+                return self
+            self._take_failures()
+            self._pull()
+            self._start()
+            self._let_something_happen()
+        raise AssertionError(f"no end after {max_rounds} rounds")
+
+    def _pull(self) -> None:
+        while self.dispatch.wants_video:
+            if self.next_video == len(self.videos):
+                self._tell(NoMoreVideos())
+                return
+            self._tell(Found(video=self.next_video))
+            self.next_video += 1
+        assert self.dispatch.num_open <= self.policy.max_open_videos
+
+    def _start(self) -> None:
+        room = self.num_cpus - len(self.tasks)
+        tasks = self.dispatch.take_tasks(room, self.now_s)
+        assert len(tasks) <= room
+        for task in tasks:
+            self._judge_task(task)
+            self.tasks.append(task)
+        slots = self.num_workers - len(self.chunks)
+        chunks = self.dispatch.take_chunks(slots, self.now_s)
+        assert len(chunks) <= slots
+        for chunk in chunks:
+            self._judge_chunk(chunk)
+            self.chunks.append(chunk)
+        assert not (self.stopped and (tasks or chunks)), "something started after Stop"
+        assert self.dispatch.demand >= len(self.chunks)
+
+    def _let_something_happen(self) -> None:
+        happenings = len(self.chunks) + len(self.tasks)
+        if not happenings:
+            if self.dispatch.finished:
+                return
+            due_s = self.dispatch.next_due_s
+            if due_s is None:
+                assert self.dispatch.wants_video, "deadlock: nothing runs and nothing is due"
+                return
+            assert due_s >= self.now_s
+            self.now_s = due_s
+            return
+        self.now_s += self.random.random()
+        place = self.random.randrange(happenings)
+        if place < len(self.chunks):
+            self._end_chunk(self.chunks.pop(place))
+        else:
+            self._move_task(place - len(self.chunks))
+        if self.num_events >= self.stop_after and not self.stopped:
+            self.stopped = True
+            self._tell(Stop())
+
+    def _tell(self, event: Event) -> None:
+        self.num_events += 1
+        self.dispatch.handle(event, self.now_s)
+
+    # ---- carrying out ----------------------------------------------------------------------------------------------
+
+    def _end_chunk(self, run: MakeChunk) -> None:
+        video, key = self.videos[run.video], (run.video, run.lane, run.chunk)
+        place: dict[str, Any] = {"video": run.video, "lane": run.lane, "chunk": run.chunk}
+        if run.chunk in video.poison:
+            self.deaths[key] += 1
+            self._tell(ChunkLost(**place, explained=False, reason="the process died"))
+            return
+        if run.chunk in video.undecodable and (run.lane == "copy" or video.hopeless):
+            self.changed.add(run.video)
+            self._tell(ChunkErred(**place, **MISSING, wants_decode_lane=True))
+        elif self._strikes(("loss", key), self.faults.preemption):
+            self._tell(ChunkLost(**place, explained=True, reason="preempted"))
+        elif self._strikes(("error", key), self.faults.error):
+            self._tell(ChunkErred(**place, **BUSY, wants_decode_lane=False))
+        else:
+            self.made[key] += 1
+            self.chunks_before_first_output += not self.order
+            self._tell(ChunkMade(**place))
+
+    def _move_task(self, place: int) -> None:
+        task = self.tasks[place]
+        if isinstance(task, Split):
+            left = sorted(number for number in task.wanted if (task.video, task.lane, number) not in self.stored)
+            if left:
+                self.stored.add((task.video, task.lane, left[0]))
+                self._tell(ChunkReady(video=task.video, lane=task.lane, chunk=left[0]))
+                return
+        self.tasks.pop(place)
+        lane = task.lane if isinstance(task, Split | Stitch) else None
+        if self._strikes(("step", task.step, task.video, lane), self.faults.error):
+            self._tell(StepFailed(video=task.video, step=task.step, lane=lane, **BUSY))
+        else:
+            self._end_task(task)
+
+    def _end_task(self, task: Task) -> None:
+        video = self.videos[task.video]
+        match task:
+            case Open():
+                self._open(task.video, video)
+            case Split():
+                if task.sound:
+                    self.sound_stored.add(task.video)
+                self._tell(SplitFinished(video=task.video, lane=task.lane))
+            case MakeSound():
+                self.sound_made.add(task.video)
+                self._tell(SoundMade(video=task.video))
+            case Stitch():
+                self._stitch(task, video)
+
+    def _open(self, number: int, video: Video) -> None:
+        if video.unreadable:
+            self._tell(StepFailed(video=number, step="open", **UNREADABLE))
+        elif video.published:
+            self.outcomes[number] = "closed"
+            self._tell(Closed(video=number))
+        else:
+            self.stored |= {(number, video.lane, chunk) for chunk in video.ready}
+            self.made.update((number, video.lane, chunk) for chunk in video.done)
+            self._tell(
+                Opened(
+                    video=number,
+                    num_chunks=video.num_chunks,
+                    lane=video.lane,
+                    done=video.done,
+                    ready=video.ready,
+                    sound=video.sound,
+                )
+            )
+
+    def _stitch(self, task: Stitch, video: Video) -> None:
+        if video.mismatch and (task.lane == "copy" or video.hopeless):
+            self.changed.add(task.video)
+            self._tell(StepFailed(video=task.video, step="stitch", lane=task.lane, **MISMATCH, wants_decode_lane=True))
+            return
+        assert task.video not in self.outcomes, "a video ended twice"
+        self.outcomes[task.video] = "stitched"
+        self.order.append(task.video)
+        self._tell(Stitched(video=task.video))
+
+    def _strikes(self, key: object, probability: float) -> bool:
+        if self.faults_had[key] >= self.faults.most or self.random.random() >= probability:
+            return False
+        self.faults_had[key] += 1
+        return True
+
+    def _take_failures(self) -> None:
+        for failure in self.dispatch.take_failures():
+            assert failure.video not in self.outcomes, "a video ended twice"
+            self.outcomes[failure.video] = failure.error
+            self.reasons[failure.video] = failure.reason
+
+    # ---- judging ---------------------------------------------------------------------------------------------------
+
+    def _judge_task(self, task: Task) -> None:
+        assert task.video not in self.outcomes, f"{task} for a video that has ended"
+        same = [other for other in self.tasks if other.video == task.video and other.step == task.step]
+        assert all(isinstance(other, Split) and isinstance(task, Split) and other.lane != task.lane for other in same)
+        stitches = sum(isinstance(other, Stitch) for other in (*self.tasks, task))
+        assert stitches <= self.policy.max_stitches
+        assert len(self.tasks) + 1 - stitches <= self.policy.max_splits
+        if isinstance(task, Split):
+            self._judge_split(task)
+        if isinstance(task, MakeSound):
+            assert task.video in self.sound_stored
+            assert task.video not in self.sound_made
+        if isinstance(task, Stitch):
+            chunks = range(self.videos[task.video].num_chunks)
+            assert all((task.video, task.lane, chunk) in self.made for chunk in chunks), "stitched too early"
+            assert not self.videos[task.video].sound or task.video in self.sound_made
+
+    def _judge_split(self, task: Split) -> None:
+        everything = {(task.video, task.lane, chunk) for chunk in range(self.videos[task.video].num_chunks)}
+        standing = self.stored | set(self.made)
+        assert {(task.video, task.lane, chunk) for chunk in task.wanted} == everything - standing, "split in vain"
+        ready = Counter(video for video, lane, chunk in self._ready())
+        most = max(1, self.policy.max_ready_chunks // 2)
+        held = sum(min(number, most) for number in ready.values())
+        assert held < self.policy.max_ready_chunks, "a split ran too far ahead"
+
+    def _ready(self) -> Iterator[tuple[int, Lane, int]]:
+        """Chunk objects that stand unmade and are of use."""
+        running = {(run.video, run.lane, run.chunk) for run in self.chunks}
+        for video, lane, chunk in self.stored - running - set(self.made):
+            if video not in self.outcomes and (lane == "decode" or video not in self.changed):
+                yield video, lane, chunk
+
+    def _judge_chunk(self, run: MakeChunk) -> None:
+        key = (run.video, run.lane, run.chunk)
+        assert run.video not in self.outcomes, f"{run} for a video that has ended"
+        assert key in self.stored, "a chunk was started before its object stood"
+        assert key not in self.made, "a chunk was made twice"
+        assert all((other.video, other.lane, other.chunk) != key for other in self.chunks), "a chunk runs twice"
+        assert not (run.alone and self.chunks), "a suspect has company"
+        assert not any(other.alone for other in self.chunks), "a suspect got company"
+
+    def _judge_end(self) -> None:
+        assert not self.chunks
+        assert not self.tasks
+        assert set(self.made.values()) <= {1}
+        assert self.dispatch.next_due_s is None
+        if not self.stopped:
+            assert self.dispatch.demand == 0
+            assert set(self.outcomes) == set(range(len(self.videos))), "a video was forgotten"

@@ -1,0 +1,422 @@
+"""Dispatch, in simulated jobs with faults in random order, and case by case."""
+
+from dataclasses import replace
+from typing import Any
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from slomo_batch.planning.dispatch import Dispatch, Policy
+from slomo_batch.planning.events import (
+    ChunkErred,
+    ChunkLost,
+    ChunkMade,
+    ChunkReady,
+    Closed,
+    Event,
+    Fail,
+    Found,
+    MakeChunk,
+    MakeSound,
+    NoMoreVideos,
+    Open,
+    Opened,
+    SoundMade,
+    Split,
+    SplitFinished,
+    StepFailed,
+    Stitch,
+    Stitched,
+    Stop,
+)
+from slomo_batch.planning.retry import MAX_DEATHS
+from tests.planning.simulation import Faults, Simulation, Video
+
+POLICY = Policy(max_open_videos=4, max_attempts=3, max_splits=2, max_stitches=1, max_ready_chunks=20)
+
+
+@st.composite
+def videos(draw: st.DrawFn, *, good: bool = False) -> Video:
+    num_chunks = draw(st.integers(1, 8))
+    some = st.frozensets(st.integers(0, num_chunks - 1))
+    few = st.just(frozenset[int]()) | st.frozensets(st.integers(0, num_chunks - 1), max_size=1)
+    return Video(
+        num_chunks=num_chunks,
+        sound=draw(st.booleans()),
+        done=draw(st.just(frozenset[int]()) | some),
+        ready=draw(st.just(frozenset[int]()) | some),
+        published=draw(st.integers(0, 9)) == 0,
+        unreadable=not good and draw(st.integers(0, 9)) == 0,
+        poison=frozenset() if good else draw(few),
+        lane=draw(st.sampled_from(["copy", "decode"])),
+        undecodable=draw(few) if good else draw(some),
+        mismatch=draw(st.integers(0, 3)) == 0,
+        hopeless=False if good else draw(st.booleans()),
+    )
+
+
+policies = st.builds(
+    Policy,
+    max_open_videos=st.integers(1, 6),
+    max_attempts=st.just(3),
+    max_splits=st.integers(1, 3),
+    max_stitches=st.integers(1, 2),
+    max_ready_chunks=st.integers(1, 12),
+)
+faults = st.builds(Faults, error=st.sampled_from([0.0, 0.1, 0.5]), preemption=st.sampled_from([0.0, 0.3]))
+
+
+def _ends_as(video: Video) -> set[str]:
+    """How a simulated video may end."""
+    if video.unreadable:
+        return {"SourceUnreadable"}
+    if video.published:
+        return {"closed"}
+    ends = set()
+    to_make = set(range(video.num_chunks)) - video.done
+    changes = video.lane == "copy" and bool(video.undecodable & to_make or video.mismatch)
+    if changes:
+        to_make = set(range(video.num_chunks))
+    if video.poison & to_make:
+        ends.add("WorkerLost")
+    if video.hopeless and (changes or video.lane == "decode"):
+        ends |= {"FrameMissing"} if video.undecodable & to_make else set()
+        ends |= {"BorderMismatch"} if video.mismatch else set()
+    return ends or {"stitched"}
+
+
+@settings(max_examples=250, deadline=None)
+@given(
+    archive=st.lists(videos(), max_size=12),
+    policy=policies,
+    faults=faults,
+    machines=st.tuples(st.integers(1, 6), st.integers(1, 4)),
+    seed=st.integers(0, 2**32),
+)
+def test_every_video_ends_as_it_must_whatever_goes_wrong_and_in_whatever_order(
+    archive: list[Video], policy: Policy, faults: Faults, machines: tuple[int, int], seed: int
+) -> None:
+    job = Simulation(
+        videos=archive, policy=policy, num_workers=machines[0], num_cpus=machines[1], seed=seed, faults=faults
+    ).run()
+    for number, video in enumerate(archive):
+        assert job.outcomes[number] in _ends_as(video), job.reasons.get(number)
+    assert all(deaths <= MAX_DEATHS for deaths in job.deaths.values())
+
+
+@settings(max_examples=100, deadline=None)
+@given(archive=st.lists(videos(good=True), min_size=1, max_size=8), policy=policies, seed=st.integers(0, 2**32))
+def test_no_passing_fault_loses_a_good_video(archive: list[Video], policy: Policy, seed: int) -> None:
+    often = Faults(error=0.6, preemption=0.6)
+    job = Simulation(videos=archive, policy=policy, num_workers=3, num_cpus=2, seed=seed, faults=often).run()
+    assert set(job.outcomes.values()) <= {"stitched", "closed"}
+
+
+@settings(max_examples=100, deadline=None)
+@given(
+    archive=st.lists(videos(), min_size=1, max_size=8),
+    faults=faults,
+    seed=st.integers(0, 2**32),
+    stop_after=st.integers(1, 60),
+)
+def test_stop_lets_what_runs_end_and_starts_nothing_more(
+    archive: list[Video], faults: Faults, seed: int, stop_after: int
+) -> None:
+    job = Simulation(
+        videos=archive, policy=POLICY, num_workers=3, num_cpus=3, seed=seed, faults=faults, stop_after=stop_after
+    )
+    assert job.run().dispatch.finished
+
+
+def _equal_videos(count: int, *, num_workers: int, policy: Policy) -> Simulation:
+    videos = [Video(num_chunks=10, sound=True)] * count
+    return Simulation(videos=videos, policy=policy, num_workers=num_workers, num_cpus=12)
+
+
+def test_with_a_thousand_videos_open_the_first_output_comes_after_a_few_chunks_and_in_order() -> None:
+    policy = Policy(max_open_videos=1000, max_attempts=3, max_splits=8, max_stitches=4, max_ready_chunks=200)
+    job = _equal_videos(1000, num_workers=16, policy=policy).run()
+    assert len(job.order) == 1000
+    assert job.chunks_before_first_output < 150
+    late = [place - number for place, number in enumerate(job.order)]
+    assert max(late) < 60
+
+
+def test_a_film_before_many_clips_neither_keeps_them_from_appearing_nor_is_starved_by_them() -> None:
+    policy = Policy(max_open_videos=20, max_attempts=3, max_splits=16, max_stitches=4, max_ready_chunks=60)
+    archive = [Video(num_chunks=600, ready=frozenset(range(600)))] + [Video(num_chunks=4)] * 400
+    job = Simulation(videos=archive, policy=policy, num_workers=2, num_cpus=20).run()
+    assert job.chunks_before_first_output < 100
+    assert 100 < job.order.index(0) < 250, "half of the turns are the film's while it is the oldest"
+
+
+def test_memory_is_bounded_by_the_open_videos() -> None:
+    policy = replace(POLICY, max_open_videos=5)
+    job = Simulation(videos=[Video(num_chunks=2)] * 400, policy=policy, num_workers=4, num_cpus=4).run()
+    state = vars(job.dispatch)
+    assert all(not held for name, held in state.items() if isinstance(held, dict | set | list) and name != "_wanting")
+    assert all(not held for held in state["_wanting"].values())
+
+
+# ---- case by case --------------------------------------------------------------------------------------------------
+
+
+class Job:
+    """A Dispatch spoken to by hand."""
+
+    def __init__(self, policy: Policy = POLICY) -> None:
+        self.dispatch = Dispatch(policy, jitter=lambda: 0.0)
+
+    def tell(self, *events: Event, now_s: float = 0.0) -> "Job":
+        for event in events:
+            self.dispatch.handle(event, now_s)
+        return self
+
+    def tasks(self, now_s: float = 0.0) -> list[object]:
+        return list(self.dispatch.take_tasks(100, now_s))
+
+    def chunks(self, slots: int = 100, now_s: float = 0.0) -> list[MakeChunk]:
+        return self.dispatch.take_chunks(slots, now_s)
+
+
+def _opened(video: int = 0, num_chunks: int = 2, *, sound: bool = False, ready: bool = True) -> Opened:
+    stands = frozenset(range(num_chunks)) if ready else frozenset[int]()
+    return Opened(video=video, num_chunks=num_chunks, lane="copy", done=frozenset(), ready=stands, sound=sound)
+
+
+def _running(num_chunks: int = 2) -> Job:
+    """A job of one video with all its chunks running."""
+    job = Job().tell(Found(video=0), NoMoreVideos())
+    job.tasks()
+    job.tell(_opened(num_chunks=num_chunks))
+    job.chunks()
+    return job
+
+
+def _made(chunk: int, video: int = 0) -> ChunkMade:
+    return ChunkMade(video=video, lane="copy", chunk=chunk)
+
+
+def _erred(chunk: int, error: str = "StorageBusy", *, retryable: bool = True, decode: bool = False) -> ChunkErred:
+    return ChunkErred(
+        video=0,
+        lane="copy",
+        chunk=chunk,
+        error=error,
+        reason="why",
+        retryable=retryable,
+        wants_decode_lane=decode,
+    )
+
+
+def _lost(chunk: int, *, explained: bool = False) -> ChunkLost:
+    return ChunkLost(video=0, lane="copy", chunk=chunk, explained=explained, reason="killed by signal 9")
+
+
+def test_a_video_goes_through_its_steps_in_order_and_a_chunk_starts_while_the_split_still_runs() -> None:
+    job = Job().tell(Found(video=0), NoMoreVideos())
+    assert job.tasks() == [Open(video=0)]
+    job.tell(_opened(sound=True, ready=False))
+    assert job.tasks() == [Split(video=0, lane="copy", wanted=frozenset({0, 1}), sound=True)]
+    job.tell(ChunkReady(video=0, lane="copy", chunk=0))
+    assert job.chunks() == [MakeChunk(video=0, lane="copy", chunk=0, attempt_number=1, alone=False)]
+    job.tell(ChunkReady(video=0, lane="copy", chunk=1), SplitFinished(video=0, lane="copy"))
+    assert job.tasks() == [MakeSound(video=0)]
+    job.tell(_made(0), SoundMade(video=0))
+    assert job.tasks() == []
+    job.chunks()
+    job.tell(_made(1))
+    assert job.tasks() == [Stitch(video=0, lane="copy")]
+    assert not job.dispatch.finished
+    assert job.tell(Stitched(video=0)).dispatch.finished
+
+
+def test_a_resumed_video_is_split_for_what_is_missing_only() -> None:
+    job = Job().tell(Found(video=0))
+    job.tasks()
+    done, ready = frozenset({0, 3}), frozenset({1, 3})
+    job.tell(Opened(video=0, num_chunks=5, lane="decode", done=done, ready=ready, sound=False))
+    assert job.tasks() == [Split(video=0, lane="decode", wanted=frozenset({2, 4}), sound=False)]
+    assert [run.chunk for run in job.chunks()] == [1]
+
+
+def test_a_video_with_all_committed_is_stitched_at_once() -> None:
+    job = Job().tell(Found(video=0))
+    job.tasks()
+    job.tell(Opened(video=0, num_chunks=2, lane="copy", done=frozenset({0, 1}), ready=frozenset(), sound=False))
+    assert job.tasks() == [Stitch(video=0, lane="copy")]
+
+
+def test_sound_alone_is_reason_enough_to_split() -> None:
+    job = Job().tell(Found(video=0))
+    job.tasks()
+    job.tell(_opened(sound=True))
+    assert job.tasks() == [Split(video=0, lane="copy", wanted=frozenset(), sound=True)]
+
+
+def test_back_off_is_waited_for_and_said() -> None:
+    job = _running().tell(_erred(0), now_s=10.0)
+    assert job.dispatch.next_due_s == 10.5
+    assert job.chunks(now_s=10.4) == []
+    (again,) = job.chunks(now_s=10.5)
+    assert (again.chunk, again.attempt_number, again.alone) == (0, 2, False)
+    assert job.dispatch.next_due_s is None
+
+
+def test_a_chunk_that_used_up_its_attempts_fails_its_video_once_with_the_last_reason() -> None:
+    job = _running()
+    for attempt in range(3):
+        job.tell(_erred(0), now_s=100.0 * attempt)
+        job.chunks(now_s=100.0 * (attempt + 1))
+    assert job.dispatch.take_failures() == [Fail(video=0, error="StorageBusy", reason="chunk 0: why (failed 3 times)")]
+    assert job.dispatch.take_failures() == []
+    assert not job.dispatch.finished, "its other chunk is still running"
+    assert job.tell(_made(1)).dispatch.finished
+
+
+def test_preempted_chunks_run_again_at_once_in_company_however_often() -> None:
+    job = _running()
+    for _ in range(20):
+        job.tell(_lost(0, explained=True))
+        (again,) = job.chunks()
+        assert (again.chunk, again.alone) == (0, False)
+
+
+def test_a_suspect_waits_until_nothing_runs_and_nothing_starts_beside_it() -> None:
+    job = _running(num_chunks=3).tell(_lost(0))
+    assert job.chunks(now_s=9.0) == [], "others are still running"
+    job.tell(_made(1))
+    assert job.chunks(now_s=9.0) == []
+    job.tell(_erred(2), now_s=8.0)
+    (alone,) = job.chunks(now_s=9.0)
+    assert (alone.chunk, alone.alone) == (0, True)
+    assert job.chunks(now_s=99.0) == [], "nothing starts beside it"
+    job.tell(_made(0))
+    assert [run.chunk for run in job.chunks(now_s=99.0)] == [2]
+
+
+def test_the_third_unexplained_death_fails_the_video() -> None:
+    job = _running(num_chunks=1)
+    for death in range(3):
+        assert not job.dispatch.take_failures()
+        job.tell(_lost(0), now_s=100.0 * death)
+        job.chunks(now_s=100.0 * (death + 1))
+    (failure,) = job.dispatch.take_failures()
+    assert failure.error == "WorkerLost"
+    assert "3 workers died" in failure.reason
+    assert job.dispatch.finished
+
+
+@pytest.mark.parametrize("how", ["chunk", "stitch", "split"])
+def test_a_video_that_copying_cannot_serve_is_split_anew_in_the_decode_lane(how: str) -> None:
+    job = Job().tell(Found(video=0))
+    job.tasks()
+    job.tell(_opened(ready=how != "split"))
+    fault: dict[str, Any] = {"error": "BorderMismatch", "reason": "why", "retryable": False, "wants_decode_lane": True}
+    if how == "split":
+        job.tasks()
+        job.tell(StepFailed(video=0, step="split", lane="copy", **fault))
+    else:
+        job.chunks()
+        job.tell(_made(0), _erred(1, "FrameMissing", retryable=False, decode=True) if how == "chunk" else _made(1))
+    if how == "stitch":
+        assert job.tasks() == [Stitch(video=0, lane="copy")]
+        job.tell(StepFailed(video=0, step="stitch", lane="copy", **fault))
+    assert job.tasks() == [Split(video=0, lane="decode", wanted=frozenset({0, 1}), sound=False)]
+    assert job.dispatch.take_failures() == []
+
+
+def test_what_still_runs_of_a_left_lane_is_awaited_and_ignored() -> None:
+    job = _running().tell(_erred(1, "FrameMissing", retryable=False, decode=True))
+    job.tasks()
+    job.tell(ChunkReady(video=0, lane="decode", chunk=0))
+    assert [run.lane for run in job.chunks()] == ["decode"]
+    job.tell(_made(0), ChunkReady(video=0, lane="decode", chunk=1), SplitFinished(video=0, lane="decode"))
+    assert [run.chunk for run in job.chunks()] == [1]
+    job.tell(ChunkMade(video=0, lane="decode", chunk=1))
+    assert job.tasks() == [], "chunk 0 of the decode lane is not made"
+    job.tell(ChunkMade(video=0, lane="decode", chunk=0))
+    assert job.tasks() == [Stitch(video=0, lane="decode")]
+
+
+def test_a_split_of_a_left_lane_counts_as_running_until_it_ends() -> None:
+    job = Job(replace(POLICY, max_splits=1)).tell(Found(video=0))
+    job.tasks()
+    job.tell(_opened(ready=False))
+    job.tasks()
+    job.tell(ChunkReady(video=0, lane="copy", chunk=0))
+    job.chunks()
+    job.tell(_erred(0, "FrameMissing", retryable=False, decode=True))
+    assert job.tasks() == []
+    job.tell(ChunkReady(video=0, lane="copy", chunk=1), SplitFinished(video=0, lane="copy"))
+    assert job.chunks() == []
+    assert job.tasks() == [Split(video=0, lane="decode", wanted=frozenset({0, 1}), sound=False)]
+
+
+def test_the_decode_lane_is_the_last_resort() -> None:
+    job = Job().tell(Found(video=0))
+    job.tasks()
+    everything = frozenset({0})
+    job.tell(Opened(video=0, num_chunks=1, lane="decode", done=everything, ready=frozenset(), sound=False))
+    job.tasks()
+    fault: dict[str, Any] = {"error": "BorderMismatch", "reason": "why", "retryable": True, "wants_decode_lane": True}
+    job.tell(StepFailed(video=0, step="stitch", lane="decode", **fault))
+    assert job.dispatch.take_failures() == [Fail(video=0, error="BorderMismatch", reason="why")]
+
+
+def test_one_bad_video_stops_no_other() -> None:
+    job = Job().tell(Found(video=0), Found(video=1))
+    job.tasks()
+    job.tell(StepFailed(video=0, step="open", error="SourceUnreadable", reason="empty", retryable=False))
+    job.tell(_opened(video=1))
+    assert job.dispatch.take_failures() == [Fail(video=0, error="SourceUnreadable", reason="empty")]
+    assert [run.video for run in job.chunks()] == [1, 1]
+
+
+def test_a_split_that_forgets_a_chunk_is_asked_again_and_then_given_up() -> None:
+    job = Job().tell(Found(video=0))
+    job.tasks()
+    job.tell(_opened(ready=False))
+    for attempt in range(3):
+        (split,) = job.tasks(now_s=100.0 * attempt)
+        assert isinstance(split, Split)
+        assert split.wanted == ({0, 1} if attempt == 0 else {1})
+        job.tell(ChunkReady(video=0, lane="copy", chunk=0), SplitFinished(video=0, lane="copy"), now_s=100.0 * attempt)
+    (failure,) = job.dispatch.take_failures()
+    assert "without storing chunks [1]" in failure.reason
+
+
+def test_videos_are_pulled_only_as_far_as_the_policy_goes() -> None:
+    job = Job(replace(POLICY, max_open_videos=2)).tell(Found(video=0))
+    assert job.dispatch.wants_video
+    job.tell(Found(video=1))
+    assert not job.dispatch.wants_video
+    job.tasks()
+    job.tell(Closed(video=0))
+    assert job.dispatch.wants_video
+    assert not job.tell(NoMoreVideos()).dispatch.wants_video
+
+
+def test_demand_is_what_could_keep_workers_busy() -> None:
+    job = Job().tell(Found(video=0))
+    assert job.dispatch.demand == 0
+    job.tasks()
+    job.tell(_opened(num_chunks=5))
+    assert job.dispatch.demand == 5
+    job.chunks(slots=2)
+    job.tell(_made(0), _erred(1))
+    assert job.dispatch.demand == 4
+    assert job.tell(Stop()).dispatch.demand == 0
+
+
+def test_a_late_word_of_a_chunk_that_is_not_running_changes_nothing() -> None:
+    job = _running(num_chunks=1).tell(_made(0))
+    job.tell(_lost(0), _made(0))
+    assert job.tasks() == [Stitch(video=0, lane="copy")]
+    assert job.dispatch.next_due_s is None
+
+
+def test_a_policy_that_allows_nothing_is_refused() -> None:
+    with pytest.raises(ValueError, match="at least 1"):
+        replace(POLICY, max_stitches=0)
