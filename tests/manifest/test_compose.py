@@ -65,7 +65,7 @@ def test_an_empty_cell_is_absent(row: dict[str, str]) -> None:
 def test_what_an_input_says_does_not_reach_the_others() -> None:
     manifest = load(with_inputs("[{uri: a.mov, retime: {slowdown: 8}}, {uri: b.mov}]"), where="job.yaml")
     first, second = (manifest.settings_for(spec) for spec in manifest.inputs)
-    assert (first.retime.slowdown, second.retime.slowdown) == (8, 4)
+    assert (first.retime.slowdown, second.retime.slowdown) == (Fraction(8), Fraction(4))
 
 
 def test_a_setting_of_the_command_line_goes_over_inputs_and_rows() -> None:

@@ -30,7 +30,7 @@ def test_the_least_manifest_has_defaults_for_the_whole_job() -> None:
     assert manifest.output.exists == "skip"
     assert manifest.work == "out/.slomo-work"
     assert (manifest.cluster.address, manifest.cluster.workers.min, manifest.cluster.workers.max) == ("auto", 0, "auto")
-    assert (manifest.cluster.gpus_per_worker, manifest.cluster.cpus_per_worker) == (1, "auto")
+    assert (manifest.cluster.gpus_per_worker, manifest.cluster.cpus_per_worker) == (Fraction(1), "auto")
     assert manifest.retries.chunk == 3
     assert (manifest.storage.endpoint_url, manifest.storage.requester_pays) == ("", False)
 
@@ -180,8 +180,8 @@ def test_anchors_and_merges_are_yaml_as_ever() -> None:
     )
     manifest = load(text, where="job.yaml")
     first, second = (manifest.settings_for(spec).retime for spec in manifest.inputs)
-    assert (first.slowdown, first.fps.value) == (8, 60)
-    assert (second.slowdown, second.fps.value) == (8, 50)
+    assert (first.slowdown, first.fps.value) == (Fraction(8), Fraction(60))
+    assert (second.slowdown, second.fps.value) == (Fraction(8), Fraction(50))
 
 
 def test_a_byte_order_mark_and_windows_line_ends_are_no_fault() -> None:
