@@ -251,7 +251,8 @@ def packed(packets: list[Packet]) -> list[Packet]:
         if is_followed_by_b:
             parts.append(bytes(packets.pop(0)))
         for data in [b"".join(parts)] + [empty] * is_followed_by_b:
-            made = av.Packet(data)
+            made = av.Packet(len(data))
+            made.update(data)
             made.pts = made.dts = len(out)
             made.time_base, made.is_keyframe, made.stream = packet.time_base, packet.is_keyframe, packet.stream
             out.append(made)

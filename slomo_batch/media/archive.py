@@ -213,8 +213,13 @@ def from_av(packet: "av.Packet[Any]", stream: int) -> ArchivedPacket:
 
 
 def to_av(packet: ArchivedPacket, header: StreamHeader) -> "av.Packet[Any]":
-    """The packet for a decoder or a muxer. PyAV cannot set the discard flag: look at `is_discarded` instead."""
-    made: av.Packet[Any] = av.Packet(packet.data)
+    """The packet for a decoder or a muxer. PyAV cannot set the discard flag: look at `is_discarded` instead.
+
+    The data is copied into a buffer of FFmpeg's own: decoders read beyond a packet's end, and only there find zeros.
+    """
+    made: av.Packet[Any] = av.Packet(len(packet.data))
+    if packet.data:
+        made.update(packet.data)
     made.pts, made.dts, made.duration = packet.pts, packet.dts, packet.duration
     made.time_base = header.time_base
     made.is_keyframe = packet.is_keyframe
