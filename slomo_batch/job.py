@@ -7,7 +7,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from slomo_batch.documents import from_json
-from slomo_batch.errors import Interrupted, ObjectMissing, SlomoError
+from slomo_batch.errors import Interrupted, ObjectMissing, SlomoError, StoreUnusable
 from slomo_batch.execution.driver import Driver
 from slomo_batch.execution.epochs import Epoch, is_led
 from slomo_batch.execution.journal import Journal, Tally
@@ -171,7 +171,10 @@ class _Run:
         )
         if interrupted:
             return Interrupted.exit_code
-        compact_ledger(self._bench)
+        try:
+            compact_ledger(self._bench)
+        except StoreUnusable as error:
+            self._display.show(Note(text=f"the ledger was left in parts: {error}"))
         return EXIT_SOME_FAILED if tally.videos_failed else EXIT_PUBLISHED
 
 

