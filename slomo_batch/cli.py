@@ -206,7 +206,8 @@ def _convert(options: argparse.Namespace) -> int:
 def _status(options: argparse.Namespace) -> int:
     wanted: Manifest | str = options.job
     if Path(options.job).is_file():
-        wanted = load(_read(options.job), where=options.job)
+        manifest = load(_read(options.job), where=options.job)
+        wanted = manifest.model_copy(update={"work": options.work or manifest.work})
     elif not options.work:
         raise ManifestError(
             "is no file, and a job's name alone does not say where it is",

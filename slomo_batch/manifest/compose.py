@@ -4,6 +4,7 @@ What a layer wrote goes over what lies below, value by value; an empty cell is a
 """
 
 from collections.abc import Mapping
+from pathlib import PurePosixPath
 from typing import TYPE_CHECKING, Any
 
 from pydantic import ValidationError
@@ -19,7 +20,15 @@ from slomo_batch.records import Settings
 if TYPE_CHECKING:
     from slomo_batch.manifest.schema import Manifest
 
-__all__ = ["compose", "judge_settings", "output_collisions", "relpath_of", "render_output", "row_sections"]
+__all__ = [
+    "compose",
+    "judge_output",
+    "judge_settings",
+    "output_collisions",
+    "relpath_of",
+    "render_output",
+    "row_sections",
+]
 
 URI_COLUMN = "uri"
 _ENCODE_FIELDS = ("quality", "preset", "encoder", "pixel_format")
@@ -74,6 +83,12 @@ def judge_settings(settings: Settings, suffix: str | None) -> list[Fault]:
         )
         faults.append(Fault(path=("audio",), text=text))
     return faults
+
+
+def judge_output(settings: Settings, output_uri: str) -> list[str]:
+    """What is wrong with making this very file by these settings: known at the door where the template has a suffix,
+    only now where it takes over the source's."""
+    return judge_container(settings.encode.codec, PurePosixPath(output_uri).suffix)
 
 
 # ---- the row of a table --------------------------------------------------------------------------------------------

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from slomo_batch.errors import ManifestError
-from slomo_batch.manifest.compose import compose
+from slomo_batch.manifest.compose import compose, judge_output
 from slomo_batch.manifest.load import load
 from slomo_batch.records import AudioMode, Encode, Settings
 from tests.manifest.manifests import with_inputs
@@ -123,6 +123,13 @@ def test_all_faults_of_a_row_are_told_at_once() -> None:
     with pytest.raises(ManifestError) as caught:
         compose(manifest, manifest.inputs[0], {"retime.slowdown": "x", "encode.codec": "y", "encode.speed": "z"})
     assert len(caught.value.faults) == 3
+
+
+def test_a_suffix_that_comes_from_the_source_is_judged_with_the_output_s_name() -> None:
+    manifest = load(with_inputs("[{uri: 'clips/*'}]", "out/{name}"), where="job.yaml")
+    settings = manifest.settings_for(manifest.inputs[0])
+    assert judge_output(settings, "out/a.mkv") == []
+    assert "output files end in" in judge_output(settings, "out/a.avi")[0]
 
 
 def test_whole_numbers_that_a_spreadsheet_made_decimal_are_whole() -> None:
