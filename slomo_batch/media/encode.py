@@ -64,12 +64,12 @@ def segment_suffix(encoder: str) -> str:
     return ".mov" if encoder == "prores_ks" else ".nut"
 
 
-def set_color_tags(context: VideoCodecContext, color: ColorFacts) -> None:
-    """Tag an encoder, or a stream being muxed, with the colour description."""
-    context.color_range = _RANGES[color.range]
-    context.color_primaries = _number(PRIMARIES, color.primaries)
-    context.color_trc = _number(TRANSFERS, color.transfer)
-    context.colorspace = _number(MATRICES, color.matrix)
+def set_color_tags(tagged: VideoCodecContext | av.VideoFrame, color: ColorFacts) -> None:
+    """Tag an encoder, a stream being muxed or a frame with the colour description."""
+    tagged.color_range = _RANGES[color.range]
+    tagged.color_primaries = _number(PRIMARIES, color.primaries)
+    tagged.color_trc = _number(TRANSFERS, color.transfer)
+    tagged.colorspace = _number(MATRICES, color.matrix)
 
 
 def _number(names: Mapping[int, str], wanted: str) -> int:
@@ -121,7 +121,7 @@ class SegmentEncoder:
         self._path, self._time_base = path, 1 / rate
         self._format, self._size = PIXEL_FORMATS[pixel_format], (width, height)
         self._layout = _OTHER_LAYOUTS.get((encoder, pixel_format), pixel_format)
-        self._color_range = _RANGES[color.range]
+        self._color = color
         self._reorder = ReorderCount()
         self._num_frames = 0
         with _foreign_errors(path):
@@ -161,7 +161,8 @@ class SegmentEncoder:
             )
         frame = frame_from_picture(picture)
         if self._layout != self._format.name:
-            frame = _rearranged(frame, self._layout, self._color_range)
+            frame = _rearranged(frame, self._layout, _RANGES[self._color.range])
+        set_color_tags(frame, self._color)  # ProRes has them in every frame
         frame.pts, frame.time_base, frame.pict_type = self._num_frames, self._time_base, PictureType.NONE
         self._num_frames += 1
         self._encode(frame)

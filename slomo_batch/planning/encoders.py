@@ -20,6 +20,8 @@ THREADS = 4
 """Threads of every encoder, on every machine alike."""
 FFV1_SLICES_SMALL, FFV1_SLICES_LARGE, FFV1_LARGE_PX = 4, 16, 1280 * 720
 """Independent parts of an FFV1 picture, for its threads; more in pictures of at least so many pixels."""
+FFV1_410_ROWS = 16
+"""FFmpeg's FFV1 loses chroma of yuv410p where a slice starts at a row that is no multiple of 4."""
 
 CONTAINERS: Mapping[str, frozenset[Codec]] = {
     ".mp4": frozenset({"h264", "hevc", "av1", "ffv1"}),
@@ -217,6 +219,8 @@ def _fault(name: str, form: PixelFormat, width: int, height: int) -> str:
         return f"it does not take {form.name}"
     if min(width, height) < encoder.least_px:
         return f"it takes no picture below {encoder.least_px} pixels in width or height"
+    if (name, form.name) == ("ffv1", "yuv410p") and height % FFV1_410_ROWS:
+        return f"it damages yuv410p whose height is no multiple of {FFV1_410_ROWS}"
     return "it takes even sizes only" if name in NVENC.values() and (width % 2 or height % 2) else ""
 
 
