@@ -6,7 +6,7 @@ It decides nothing about order, retries or limits (planning.dispatch does), and 
 import itertools
 import random
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from uuid import uuid4
 
@@ -20,7 +20,7 @@ from slomo_batch.planning.dispatch import Dispatch, Policy
 from slomo_batch.planning.events import Event, MakeChunk, Step, StepFailed, Task
 from slomo_batch.planning.identity import chunks_in_lane
 from slomo_batch.planning.resolving import JobPin
-from slomo_batch.records import Chunk, ChunkDone, ChunkFailed, ChunkTask, Lane, Published, SoundDone, VideoFailed
+from slomo_batch.records import ChunkDone, ChunkFailed, ChunkTask, Lane, Published, SoundDone, VideoFailed
 from slomo_batch.steps.open import Opened
 from slomo_batch.steps.pinned import Pinned
 from slomo_batch.steps.triage import Wanted
@@ -35,7 +35,7 @@ class _Video:
 
     wanted: Wanted
     pinned: Pinned | None = None
-    chunks: Mapping[Lane, tuple[Chunk, ...]] | None = None
+    lane: Lane = "copy"
 
 
 class Driver:
@@ -116,6 +116,9 @@ class Driver:
                 wanted = video.wanted
                 return OpenCall(video=task.video, request=wanted.request, pin=self._pin, afresh=wanted.afresh)
             case events.Split():
+                if task.lane != video.lane:
+                    video.lane = task.lane
+                    self._journal.begun_anew(_planned(video).plan.video_id)
                 return calls.SplitCall(
                     video=task.video, pinned=_planned(video), lane=task.lane, wanted=task.wanted, sound=task.sound
                 )
@@ -155,7 +158,8 @@ class Driver:
     def _step_done(self, call: calls.TaskCall, value: calls.Value | None) -> Event:
         match value:
             case Opened():
-                self._videos[call.video].pinned = value.pinned
+                video = self._videos[call.video]
+                video.pinned, video.lane = value.pinned, value.lane
                 self._journal.opened(value)
                 return events.Opened(
                     video=call.video,

@@ -54,6 +54,14 @@ class Tally:
         return self.videos_published + self.videos_skipped
 
 
+@dataclass(slots=True)
+class _Done:
+    """How much of one open video is made."""
+
+    chunks: int = 0
+    frames: int = 0
+
+
 class Journal:
     """Where a run writes down what became of chunks and videos."""
 
@@ -70,6 +78,7 @@ class Journal:
         self._store, self._layout, self._ledger, self._display = store, layout, ledger, display
         self.tally = tally
         self._clock = clock
+        self._done: dict[str, _Done] = {}
         self._failures: deque[Failure] = deque(maxlen=MAX_FAILURES_SHOWN)
         self._made: deque[tuple[float, int]] = deque()
         self._began = self._snapshot_due = self._progress_due = clock()
@@ -82,20 +91,30 @@ class Journal:
         chunks, plan = opened.pinned.chunks, opened.pinned.plan
         done = [chunk for chunk in chunks if chunk.index in opened.done]
         self.tally.chunks_total += len(chunks)
-        self.tally.chunks_done += len(done)
         self.tally.frames_total += plan.grid.num_frames
-        self.tally.frames_done += sum(chunk.end_frame - chunk.first_frame for chunk in done)
+        self._done[plan.video_id] = _Done()
+        self._count(plan.video_id, len(done), sum(chunk.end_frame - chunk.first_frame for chunk in done))
         uri = plan.request.source.uri
         self._display.show(VideoOpened(uri=uri, num_chunks=len(chunks), num_frames=plan.grid.num_frames))
 
     def chunk_done(self, done: ChunkDone, source_uri: str) -> None:
         """A segment is committed."""
-        self.tally.chunks_done += 1
-        self.tally.frames_done += done.num_frames
+        self._count(done.video_id, 1, done.num_frames)
         self.tally.frames_made += done.num_frames
         self._made.append((self._clock(), done.num_frames))
         self._ledger.chunk(done, source_uri)
         self._display.show(ChunkFinished(uri=source_uri, num_frames=done.num_frames))
+
+    def begun_anew(self, video_id: str) -> None:
+        """A video changed its lane: what was made of it so far is void."""
+        void = self._done[video_id]
+        self._count(video_id, -void.chunks, -void.frames)
+
+    def _count(self, video_id: str, chunks: int, frames: int) -> None:
+        done = self._done[video_id]
+        done.chunks, done.frames = done.chunks + chunks, done.frames + frames
+        self.tally.chunks_done += chunks
+        self.tally.frames_done += frames
 
     def chunk_failed(self, failed: ChunkFailed, source_uri: str) -> None:
         """An attempt at a chunk made nothing."""
@@ -105,6 +124,7 @@ class Journal:
     def published(self, published: Published) -> None:
         """An output stands."""
         self.tally.videos_published += 1
+        self._done.pop(published.video_id, None)
         self._ledger.published(published)
         self._display.show(
             VideoPublished(

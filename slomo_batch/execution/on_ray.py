@@ -138,9 +138,9 @@ class RayEngine:
     def _boot(self) -> None:
         needs = self._needs
         maker: Any = ray.remote(max_restarts=0, max_task_retries=0)(ChunkMaker)
-        actor = maker.options(
-            num_gpus=needs.num_gpus, num_cpus=needs.num_cpus, max_concurrency=needs.slots
-        ).remote(self._places)
+        actor = maker.options(num_gpus=needs.num_gpus, num_cpus=needs.num_cpus, max_concurrency=needs.slots).remote(
+            self._places
+        )
         worker = _Worker(actor=actor)
         self._workers.append(worker)
         self._booting[actor.node.remote()] = worker

@@ -1,15 +1,16 @@
 """Find the videos: the manifest's inputs, expanded to one request per source, with its settings and its output."""
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
-from slomo_batch.errors import AccessRefused, ManifestError, ObjectMissing, StorageError, VideoError
+from slomo_batch.errors import AccessRefused, ManifestError, ObjectMissing, SourceUnsupported, StorageError, VideoError
+from slomo_batch.manifest.compose import judge_output
 from slomo_batch.manifest.naming import is_pattern, looks_like_folder, output_collisions, relpath_of, render_output
 from slomo_batch.manifest.schema import Manifest
 from slomo_batch.manifest.sections import InputSpec
-from slomo_batch.records import Source, VideoFailed, VideoRequest
+from slomo_batch.records import Settings, Source, VideoFailed, VideoRequest
 from slomo_batch.storage.glob import expand, split_glob
 from slomo_batch.storage.location import normalise_uri
 from slomo_batch.storage.store import ObjectStore
@@ -66,10 +67,11 @@ def find_videos(manifest: Manifest, locate: Locate) -> Found:
             entries[entry.uri] = entry
     if not entries:
         raise ManifestError("no input names a video that is there", faults=tuple(empty))
+    settings = _compose_all(entries.values(), manifest)
     requests: list[VideoRequest] = []
     missing: list[VideoFailed] = []
     with ThreadPoolExecutor(LOOKUPS_AT_A_TIME) as pool:
-        for answer in pool.map(lambda entry: _request(entry, manifest, locate), entries.values()):
+        for answer in pool.map(lambda entry: _request(entry, settings[entry.uri], manifest, locate), entries.values()):
             if isinstance(answer, VideoRequest):
                 requests.append(answer)
             else:
@@ -121,11 +123,32 @@ def _rows(spec: InputSpec, locate: Locate) -> Iterator[_Entry]:
 # ---- entries to requests -------------------------------------------------------------------------------------------
 
 
-def _request(entry: _Entry, manifest: Manifest, locate: Locate) -> VideoRequest | VideoFailed:
-    settings = manifest.settings_for(entry.spec, entry.row)
+def _compose_all(entries: Iterable[_Entry], manifest: Manifest) -> dict[str, Settings]:
+    """The settings of every entry, by its uri; all faults of all rows are told at once."""
+    composed: dict[str, Settings] = {}
+    faults: list[str] = []
+    for entry in entries:
+        try:
+            composed[entry.uri] = _settings(entry, manifest)
+        except ManifestError as error:
+            faults.extend(f"{entry.uri}: {fault}" for fault in error.faults)
+    if faults:
+        raise ManifestError("settings of some videos cannot be used", faults=tuple(faults))
+    return composed
+
+
+def _settings(entry: _Entry, manifest: Manifest) -> Settings:
+    row = None if entry.row is None else {"uri": entry.uri, **entry.row}
+    return manifest.settings_for(entry.spec, row)
+
+
+def _request(entry: _Entry, settings: Settings, manifest: Manifest, locate: Locate) -> VideoRequest | VideoFailed:
     output_uri = ""
     try:
         output_uri = _output_uri(entry, manifest)
+        faults = judge_output(settings, output_uri)
+        if faults:
+            raise SourceUnsupported("the output's container does not take this codec", where=output_uri, got=faults[0])
         return VideoRequest(
             source=entry.source or _looked_up(entry.uri, locate),
             output_uri=output_uri,

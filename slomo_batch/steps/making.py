@@ -16,7 +16,7 @@ from slomo_batch.color.conversion import ColorSpec, from_rgb, to_rgb
 from slomo_batch.color.formats import convert
 from slomo_batch.errors import FrameMissing
 from slomo_batch.interpolators.contract import Held, Interpolator
-from slomo_batch.interpolators.duplicate import Duplicate
+from slomo_batch.interpolators.duplicate import held
 from slomo_batch.interpolators.judging import Verdict, judge
 from slomo_batch.picture import PIXEL_FORMATS, Picture
 from slomo_batch.records import Chunk, Interpolate, VideoPlan
@@ -101,7 +101,7 @@ class FrameMaker:
             frames: Sequence[Tensor | Held] = self._interpolate(pair, i0_i1, times)
             kind: Kind = "made"
         else:
-            frames = Duplicate().between_held(times)
+            frames = held(times)
             kind = "held_at_cut" if verdict is Verdict.CUT else "held_repeat"
         for frame in frames:
             yield OutputFrame(picture=self._picture(frame, i0_i1), kind=kind)
