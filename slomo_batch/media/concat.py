@@ -27,7 +27,7 @@ from av.video.stream import VideoStream
 
 from slomo_batch.errors import OutputInvalid
 from slomo_batch.media.archive import ArchiveReader, StreamHeader, to_av
-from slomo_batch.media.encode import SegmentFacts, extradata_sha256, set_color_tags
+from slomo_batch.media.encode import ColorNumbers, SegmentFacts, extradata_sha256
 from slomo_batch.records import ColorFacts
 
 Packet = Any
@@ -151,7 +151,7 @@ def _video_stream(container: OutputContainer, template: VideoStream, spec: Stitc
     stream.time_base = 1 / spec.rate
     context.framerate = spec.rate
     context.sample_aspect_ratio = spec.sample_aspect_ratio
-    set_color_tags(context, spec.color)
+    ColorNumbers.of(spec.color).set_on(context)
     if spec.encoder in _HEVC and suffix.lower() in EXACT_SUFFIXES:
         context.codec_tag = "hvc1"  # the only HEVC that Apple's players open
     if spec.rotation_deg:

@@ -64,12 +64,39 @@ def segment_suffix(encoder: str) -> str:
     return ".mov" if encoder == "prores_ks" else ".nut"
 
 
-def set_color_tags(tagged: VideoCodecContext | av.VideoFrame, color: ColorFacts) -> None:
-    """Tag an encoder, a stream being muxed or a frame with the colour description."""
-    tagged.color_range = _RANGES[color.range]
-    tagged.color_primaries = _number(PRIMARIES, color.primaries)
-    tagged.color_trc = _number(TRANSFERS, color.transfer)
-    tagged.colorspace = _number(MATRICES, color.matrix)
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ColorNumbers:
+    """A colour description in the numbers of ITU-T H.273, as FFmpeg has them."""
+
+    range: int
+    primaries: int
+    transfer: int
+    matrix: int
+
+    @classmethod
+    def of(cls, color: ColorFacts) -> "ColorNumbers":
+        """The numbers of these names."""
+        return cls(
+            range=_RANGES[color.range],
+            primaries=_number(PRIMARIES, color.primaries),
+            transfer=_number(TRANSFERS, color.transfer),
+            matrix=_number(MATRICES, color.matrix),
+        )
+
+    @classmethod
+    def found(cls, context: VideoCodecContext) -> "ColorNumbers":
+        """The numbers of a demuxed stream."""
+        return cls(
+            range=context.color_range,
+            primaries=context.color_primaries,
+            transfer=context.color_trc,
+            matrix=context.colorspace,
+        )
+
+    def set_on(self, tagged: VideoCodecContext | av.VideoFrame) -> None:
+        """Tag an encoder, a stream being muxed or a frame."""
+        tagged.color_range, tagged.color_primaries = self.range, self.primaries
+        tagged.color_trc, tagged.colorspace = self.transfer, self.matrix
 
 
 def _number(names: Mapping[int, str], wanted: str) -> int:
@@ -121,7 +148,7 @@ class SegmentEncoder:
         self._path, self._time_base = path, 1 / rate
         self._format, self._size = PIXEL_FORMATS[pixel_format], (width, height)
         self._layout = _OTHER_LAYOUTS.get((encoder, pixel_format), pixel_format)
-        self._color = color
+        self._color = ColorNumbers.of(color)
         self._reorder = ReorderCount()
         self._num_frames = 0
         with _foreign_errors(path):
@@ -132,7 +159,7 @@ class SegmentEncoder:
         context.time_base = self._time_base
         context.gop_size = ceil(KEYFRAME_EVERY_S * rate)
         context.sample_aspect_ratio = sample_aspect_ratio
-        set_color_tags(context, color)
+        self._color.set_on(context)
         if color.chroma_location in _CHROMA_LOCATIONS:
             context.options = {**context.options, "chroma_sample_location": color.chroma_location}
         self._open(encoder)
@@ -161,8 +188,8 @@ class SegmentEncoder:
             )
         frame = frame_from_picture(picture)
         if self._layout != self._format.name:
-            frame = _rearranged(frame, self._layout, _RANGES[self._color.range])
-        set_color_tags(frame, self._color)  # ProRes has them in every frame
+            frame = _rearranged(frame, self._layout, self._color.range)
+        self._color.set_on(frame)  # ProRes has them in every frame
         frame.pts, frame.time_base, frame.pict_type = self._num_frames, self._time_base, PictureType.NONE
         self._num_frames += 1
         self._encode(frame)

@@ -1,0 +1,245 @@
+"""Inspecting a finished file: it is what the plan says, or it is not published.
+
+Every packet is looked at, none is trusted: number, presentation times, decoding times, keyframes where segments begin,
+duration, size, colour, rotation, tracks of sound. Frames are decoded around the borders of segments only: each segment
+was decoded whole where it was made, and its packets are copied.
+
+Exact means to the tick in MP4 and MOV; Matroska counts milliseconds, so its times may be half a millisecond off.
+"""
+
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from fractions import Fraction
+from pathlib import Path
+
+import av
+import numpy as np
+from av.container import InputContainer
+from av.stream import Stream
+from av.video.stream import VideoStream
+from numpy.typing import NDArray
+
+from slomo_batch.errors import OutputInvalid
+from slomo_batch.media.concat import EXACT_SUFFIXES, StitchSpec
+from slomo_batch.media.encode import ColorNumbers
+
+AROUND_BORDER = 2
+"""Frames decoded before and after a border, at most."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OutputFacts:
+    """What a finished file says of itself and holds."""
+
+    size_bytes: int
+    num_frames: int
+    """Video packets."""
+    duration_s: Fraction
+    """Of the video, from its first frame to the end of its last."""
+    rate: Fraction
+    """Average frame rate the header states."""
+    width: int
+    height: int
+    codec: str
+    pixel_format: str
+    num_sound_tracks: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _PacketTable:
+    """The video's packets in decode order, in ticks."""
+
+    time_base: Fraction
+    pts: NDArray[np.int64]
+    dts: NDArray[np.int64]
+    """Of no meaning in Matroska, which stores none."""
+    is_keyframe: NDArray[np.bool_]
+    end: int
+    """The latest end of a packet."""
+    num_sound_packets: tuple[int, ...]
+
+
+def describe(path: Path) -> OutputFacts:
+    """What is in the file.
+
+    Raises:
+        OutputInvalid: it cannot be read, or holds no video.
+    """
+    with _opened(path) as (container, stream):
+        table = _packet_table(container, stream)
+        context = stream.codec_context
+        return OutputFacts(
+            size_bytes=path.stat().st_size,
+            num_frames=len(table.pts),
+            duration_s=(table.end - int(table.pts.min(initial=table.end))) * table.time_base,
+            rate=stream.average_rate or Fraction(0),
+            width=context.width,
+            height=context.height,
+            codec=context.name,
+            pixel_format=context.pix_fmt or "",
+            num_sound_tracks=len(container.streams.audio),
+        )
+
+
+def verify_output(path: Path, spec: StitchSpec, *, borders: Sequence[int], num_sound_tracks: int) -> None:
+    """Judge the file against the plan. `borders`: numbers of the frames that begin a segment, the first excepted.
+
+    Raises:
+        OutputInvalid: with the first thing that differs.
+    """
+    if path.suffix.lower() in EXACT_SUFFIXES:
+        _check_index_in_front(path)
+    with _opened(path) as (container, stream):
+        table = _packet_table(container, stream)
+        _check_packets(path, spec, table, borders)
+        _check_tags(path, spec, stream)
+        _expect(path, "number of sound tracks", num_sound_tracks, len(table.num_sound_packets))
+        _expect(path, "sound tracks without a packet", 0, table.num_sound_packets.count(0))
+    with _opened(path) as (container, stream):
+        _check_borders(path, spec, container, stream, borders)
+
+
+# ---- packets -------------------------------------------------------------------------------------------------------
+
+
+def _packet_table(container: InputContainer, stream: VideoStream) -> _PacketTable:
+    pts: list[int] = []
+    dts: list[int] = []
+    keyframes: list[bool] = []
+    end = 0
+    sounds = dict.fromkeys((track.index for track in container.streams.audio), 0)
+    for packet in container.demux(stream, *container.streams.audio):
+        if not packet.size:
+            continue
+        if packet.stream_index != stream.index:
+            sounds[packet.stream_index] += 1
+            continue
+        if packet.pts is None:
+            raise OutputInvalid(f"video packet {len(pts)} has no presentation time", where=container.name)
+        pts.append(packet.pts)
+        dts.append(packet.pts if packet.dts is None else packet.dts)
+        keyframes.append(packet.is_keyframe)
+        end = max(end, packet.pts + (packet.duration or 0))
+    return _PacketTable(
+        time_base=stream.time_base or Fraction(1),
+        pts=np.array(pts, dtype=np.int64),
+        dts=np.array(dts, dtype=np.int64),
+        is_keyframe=np.array(keyframes, dtype=np.bool_),
+        end=end,
+        num_sound_packets=tuple(sounds.values()),
+    )
+
+
+def _check_packets(path: Path, spec: StitchSpec, table: _PacketTable, borders: Sequence[int]) -> None:
+    _expect(path, "number of frames", spec.num_frames, len(table.pts))
+    order = np.argsort(table.pts, kind="stable")
+    exact = path.suffix.lower() in EXACT_SUFFIXES
+    _expect(path, "first frame whose time is not its number / rate", None, _first_off(spec, table, order, exact=exact))
+    rises = int(np.diff(table.dts).min(initial=1)) > 0 or not exact
+    _expect(path, "rising decoding times", True, rises)
+    late = int((table.pts - table.dts).min(initial=0)) < 0
+    _expect(path, "packets presented before they are decoded", False, late and exact)
+    starts = order[[0, *borders]]
+    _expect(path, "segments that begin with a keyframe", len(starts), int(table.is_keyframe[starts].sum()))
+    _expect(path, "segments whose first frame is decoded first", [0, *borders], starts.tolist())
+    _check_duration(path, spec, table, exact=exact)
+
+
+def _first_off(spec: StitchSpec, table: _PacketTable, order: NDArray[np.int64], *, exact: bool) -> int | None:
+    """The first frame whose presentation time is not its own; compared in integers, whatever the length."""
+    ticks = 1 / (spec.rate * table.time_base)
+    numbers = np.arange(len(order), dtype=np.int64).astype(object)
+    off = abs(table.pts[order].astype(object) * ticks.denominator - numbers * ticks.numerator)
+    allowed = 0 if exact else Fraction(1, 2) * ticks.denominator
+    wrong = np.flatnonzero(off > allowed)
+    return int(wrong[0]) if len(wrong) else None
+
+
+def _check_duration(path: Path, spec: StitchSpec, table: _PacketTable, *, exact: bool) -> None:
+    planned = spec.num_frames / spec.rate
+    allowed = Fraction(0) if exact else 2 * table.time_base
+    found = table.end * table.time_base
+    _expect(path, f"duration of {float(found):.6f} s within the planned", True, abs(found - planned) <= allowed)
+
+
+# ---- what the header says ------------------------------------------------------------------------------------------
+
+
+def _check_tags(path: Path, spec: StitchSpec, stream: VideoStream) -> None:
+    context = stream.codec_context
+    _expect(path, "picture size", (spec.width, spec.height), (context.width, context.height))
+    _expect(path, "colour", ColorNumbers.of(spec.color), ColorNumbers.found(context))
+    exact = path.suffix.lower() in EXACT_SUFFIXES
+    ratio = stream.sample_aspect_ratio or Fraction(1)
+    _expect(path, "sample aspect ratio", spec.sample_aspect_ratio, ratio if exact else spec.sample_aspect_ratio)
+
+
+def _check_index_in_front(path: Path) -> None:
+    """In MP4 and MOV the index (moov) stands before the media (mdat), so that players need not fetch the end first."""
+    boxes = []
+    with path.open("rb") as file:
+        size, at = path.stat().st_size, 0
+        while at + 8 <= size:
+            file.seek(at)
+            head = file.read(16)
+            length = int.from_bytes(head[:4], "big")
+            boxes.append(head[4:8].decode("latin-1"))
+            at += {0: size, 1: int.from_bytes(head[8:16], "big")}.get(length, max(length, 8))
+    ours = [box for box in boxes if box in {"moov", "mdat"}]
+    _expect(path, "order of index and media", ["moov", "mdat"], ours)
+
+
+# ---- pictures around borders ---------------------------------------------------------------------------------------
+
+
+def _check_borders(
+    path: Path, spec: StitchSpec, container: InputContainer, stream: VideoStream, borders: Sequence[int]
+) -> None:
+    """Decode the first frames of the file, and those around each border, and look for every one of them."""
+    for border in [0, *borders]:
+        wanted = range(max(0, border - AROUND_BORDER), min(spec.num_frames, border + AROUND_BORDER))
+        found = [number for number, _ in _decoded(container, stream, spec, wanted)]
+        _expect(path, f"frames decoded around frame {border}", list(wanted), found)
+    rotation = next((turned for _, turned in _decoded(container, stream, spec, range(1))), 0)
+    _expect(path, "rotation", spec.rotation_deg % 360, rotation % 360)
+
+
+def _decoded(
+    container: InputContainer, stream: VideoStream, spec: StitchSpec, wanted: range
+) -> Iterator[tuple[int, int]]:
+    """Number and rotation of each wanted frame that the decoder gives, after a seek to the keyframe before."""
+    time_base = stream.time_base or Fraction(1)
+    container.seek(int(wanted.start / spec.rate / time_base), stream=stream)
+    for frame in container.decode(stream):
+        number = round((frame.pts or 0) * time_base * spec.rate)
+        if number >= wanted.stop:
+            return
+        if number >= wanted.start and not frame.is_corrupt:
+            yield number, frame.rotation
+
+
+@contextmanager
+def _opened(path: Path) -> Iterator[tuple[InputContainer, VideoStream]]:
+    """The file and its video. Every failure of FFmpeg at reading it is the file's."""
+    try:
+        with av.open(str(path)) as container:
+            yield container, _only_video(path, container)
+    except (av.FFmpegError, OSError) as error:
+        raise OutputInvalid("FFmpeg cannot read the output", where=str(path), got=str(error)) from error
+
+
+def _only_video(path: Path, container: InputContainer) -> VideoStream:
+    videos: list[Stream] = [stream for stream in container.streams if stream.type == "video"]
+    _expect(path, "number of video streams", 1, len(videos))
+    return container.streams.video[0]
+
+
+def _expect(path: Path, what: str, expected: object, got: object) -> None:
+    if expected != got:
+        raise OutputInvalid(
+            f"the output is not as planned: {what}",
+            where=str(path),
+            expected=str(expected)[:200],
+            got=str(got)[:200],
+        )
