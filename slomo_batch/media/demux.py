@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from typing import Any, Protocol
+from typing import Any
 
 import av
 from av.container import InputContainer
@@ -11,6 +11,7 @@ from av.stream import Discard, Disposition, Stream
 from av.video.stream import VideoStream
 
 from slomo_batch.errors import SourceUnreadable, SourceUnsupported
+from slomo_batch.media.boxes import BinaryFile, is_fragmented
 
 OPEN_TIMEOUT_S = 1800.0
 """Longest that opening may take: the index of a film of hours, over a slow line."""
@@ -26,27 +27,20 @@ _OPTIONS = {
 _NOT_THE_VIDEO = Disposition.attached_pic | Disposition.timed_thumbnails
 
 
-class BinaryFile(Protocol):
-    """What FFmpeg needs of a file to read it."""
-
-    def read(self, size: int = -1, /) -> bytes:
-        """Up to `size` bytes."""
-
-    def seek(self, offset: int, whence: int = 0, /) -> int:
-        """Move the position."""
-
-    def tell(self) -> int:
-        """The position."""
-
-
 @contextmanager
 def open_source(file: BinaryFile) -> Iterator[InputContainer]:
-    """The container in `file`. Call it, and all that reads, within `media.foreign.reading`."""
+    """The container in `file`. Call it, and all that reads, within `media.foreign.reading`.
+
+    The fragments of an MP4 are read as they come: by default FFmpeg looks for all of them when it opens the file, which
+    is a second pass over it.
+    """
+    fragments = {"fflags": "+ignidx"} if is_fragmented(file) else {}
+    file.seek(0)
     container = av.open(
         file,
         "r",
         metadata_errors="replace",
-        container_options=_OPTIONS,
+        container_options={**_OPTIONS, **fragments},
         timeout=(OPEN_TIMEOUT_S, READ_TIMEOUT_S),
     )
     with container:

@@ -5,9 +5,8 @@ times and sizes are exact, only the keyframe flags are then wrong and come from 
 that does not add up, the file is read in full.
 """
 
-import struct
 from array import array
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass
 from fractions import Fraction
 from typing import Any
@@ -18,6 +17,7 @@ from av.container import InputContainer
 from av.video.stream import VideoStream
 
 from slomo_batch.errors import SourceUnreadable
+from slomo_batch.media.boxes import FIRST_BOXES, MAX_TOP_BOXES, top_boxes
 from slomo_batch.media.demux import packets
 from slomo_batch.media.reader import RangeReader
 from slomo_batch.timeline.index import FALLBACK_RATE, Bools, Int64s, VideoIndex
@@ -122,10 +122,6 @@ class HollowFile:
 
 # ---- from the moov -------------------------------------------------------------------------------------------------
 
-_BOX = struct.Struct(">I4s")
-_LARGE = struct.Struct(">Q")
-_MAX_TOP_BOXES = 64
-
 
 def has_whole_moov(reader: RangeReader, name: str) -> bool:
     """True for an MP4 or MOV with a moov and, as far as its top-level boxes show, no fragments.
@@ -133,32 +129,16 @@ def has_whole_moov(reader: RangeReader, name: str) -> bool:
     Raises:
         SourceUnreadable: the file begins like an MP4 but has no moov.
     """
-    kinds = [kind for kind, _ in _top_boxes(reader)]
-    if not kinds or kinds[0] not in {b"ftyp", b"moov", b"mdat", b"wide", b"free", b"skip"}:
+    kinds = [kind for kind, _ in top_boxes(reader)]
+    if not kinds or kinds[0] not in FIRST_BOXES:
         return False
-    if b"moov" not in kinds and kinds[0] == b"ftyp" and len(kinds) < _MAX_TOP_BOXES:
+    if b"moov" not in kinds and kinds[0] == b"ftyp" and len(kinds) < MAX_TOP_BOXES:
         raise SourceUnreadable(
             "the file has no index (moov)",
             where=name,
             remedy="It was cut off, or its recording never finished: fetch it again, or repair it.",
         )
     return b"moov" in kinds and b"moof" not in kinds
-
-
-def _top_boxes(reader: RangeReader) -> Iterator[tuple[bytes, int]]:
-    """Kind and position of the first top-level boxes, through the first fragment."""
-    at = 0
-    for _ in range(_MAX_TOP_BOXES):
-        head = reader.bytes_at(at, at + _BOX.size + _LARGE.size)
-        if len(head) < _BOX.size:
-            return
-        size, kind = _BOX.unpack_from(head)
-        yield kind, at
-        if size == 1 and len(head) == _BOX.size + _LARGE.size:
-            (size,) = _LARGE.unpack_from(head, _BOX.size)
-        if size < _BOX.size or kind == b"moof":
-            return
-        at += size
 
 
 def index_by_moov(

@@ -70,7 +70,6 @@ def probe(reader: RangeReader, name: str) -> Probe:
 def _by_moov(reader: RangeReader, name: str) -> Probe | None:
     if not has_whole_moov(reader, name):
         return None
-    reader.seek(0)
     file = HollowFile(reader)
     with open_source(file) as container:
         video = main_video(container, name)
@@ -80,7 +79,6 @@ def _by_moov(reader: RangeReader, name: str) -> Probe | None:
 
 
 def _by_packets(reader: RangeReader, name: str) -> Probe:
-    reader.seek(0)
     with open_source(reader) as container:
         video = main_video(container, name)
         pictures = FirstPictures(video)

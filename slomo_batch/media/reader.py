@@ -63,15 +63,14 @@ class RangeReader:
             return b""
         end = self.size_bytes if size < 0 else min(self._position + size, self.size_bytes)
         try:
-            data = self.bytes_at(self._position, end)
+            data = self._bytes_at(self._position, end)
         except BaseException as error:  # noqa: BLE001 - FFmpeg calls this from C, where Ctrl-C would be lost as well
             self.failure = error
             return b""
         self._position += len(data)
         return data
 
-    def bytes_at(self, start: int, end: int) -> bytes:
-        """Bytes [start, end); what goes wrong is raised at once."""
+    def _bytes_at(self, start: int, end: int) -> bytes:
         parts = []
         while start < end:
             number, offset = divmod(start, self._block_bytes)

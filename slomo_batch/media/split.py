@@ -61,6 +61,8 @@ class SoundArchive:
 
 SplitPart = ChunkArchive | SoundArchive
 
+__all__ = ["ChunkArchive", "SoundArchive", "SourceSlice", "SplitPart", "split_copy", "split_decode"]
+
 
 def split_copy(  # noqa: PLR0917 - one job's nouns in their order
     reader: RangeReader,
@@ -169,7 +171,6 @@ class _Source:
 def _opened(
     reader: RangeReader, name: str, facts: VideoFacts, tracks: Sequence[AudioTrack], folder: Path
 ) -> Iterator[_Source]:
-    reader.seek(0)
     with ExitStack() as stack:
         container = stack.enter_context(open_source(reader))
         video = _planned_stream(container, facts.stream_index, name)
@@ -211,7 +212,6 @@ def _landing(reader: RangeReader, facts: VideoFacts, index: VideoIndex, first: i
     """The packet at which the file is read on after jumping to packet `first`; 0 where it is read from its start."""
     if not facts.container.startswith(SEEKABLE) or int(index.size_bytes[:first].sum()) < SEEK_FROM_BYTES:
         return 0
-    reader.seek(0)
     with open_source(reader) as container:
         video = container.streams[facts.stream_index]
         try:

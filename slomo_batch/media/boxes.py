@@ -1,0 +1,47 @@
+"""The top-level boxes of an MP4 or MOV: what must be known of the file before FFmpeg opens it."""
+
+import struct
+from collections.abc import Iterator
+from typing import Protocol
+
+_BOX = struct.Struct(">I4s")
+_LARGE = struct.Struct(">Q")
+MAX_TOP_BOXES = 64
+"""So many are looked at: a file that is not fragmented has a handful."""
+FIRST_BOXES = frozenset({b"ftyp", b"moov", b"mdat", b"wide", b"free", b"skip"})
+"""What such a file may begin with."""
+
+
+class BinaryFile(Protocol):
+    """What FFmpeg needs of a file to read it."""
+
+    def read(self, size: int = -1, /) -> bytes:
+        """Up to `size` bytes."""
+
+    def seek(self, offset: int, whence: int = 0, /) -> int:
+        """Move the position."""
+
+    def tell(self) -> int:
+        """The position."""
+
+
+def top_boxes(file: BinaryFile) -> Iterator[tuple[bytes, int]]:
+    """Kind and position of the first top-level boxes, through the first fragment; of other files, nonsense."""
+    at = 0
+    for _ in range(MAX_TOP_BOXES):
+        file.seek(at)
+        head = file.read(_BOX.size + _LARGE.size)
+        if len(head) < _BOX.size:
+            return
+        size, kind = _BOX.unpack_from(head)
+        yield kind, at
+        if size == 1 and len(head) == _BOX.size + _LARGE.size:
+            (size,) = _LARGE.unpack_from(head, _BOX.size)
+        if size < _BOX.size or kind == b"moof" or (at == 0 and kind not in FIRST_BOXES):
+            return
+        at += size
+
+
+def is_fragmented(file: BinaryFile) -> bool:
+    """True for an MP4 in fragments."""
+    return any(kind == b"moof" for kind, _ in top_boxes(file))

@@ -1,0 +1,89 @@
+"""What the tests of the reading side share: a source over bytes, straight decoding as the judge, slices."""
+
+import io
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from itertools import pairwise
+from pathlib import Path
+
+import av
+from av.video.stream import VideoStream
+
+from slomo_batch.media.archive import ArchiveReader
+from slomo_batch.media.cutting import ChunkArchive
+from slomo_batch.media.decode import decode_chunk
+from slomo_batch.media.frames import fitted, picture_from_frame, planar_name
+from slomo_batch.media.probe import Probe, probe
+from slomo_batch.media.reader import RangeReader
+from slomo_batch.media.split import SourceSlice, SplitPart, split_copy, split_decode
+from slomo_batch.picture import PIXEL_FORMATS, Picture
+from slomo_batch.records import Lane, VideoFacts
+
+
+def reader_of(data: bytes) -> RangeReader:
+    return RangeReader(lambda start, end: data[start:end], len(data))
+
+
+@dataclass(frozen=True)
+class Opened:
+    """A probed source, its bytes at hand."""
+
+    name: str
+    data: bytes
+    probe: Probe
+
+    @classmethod
+    def of(cls, name: str, data: bytes) -> "Opened":
+        return cls(name, data, probe(reader_of(data), name))
+
+    def slices(self, borders: Sequence[int], overlap: int = 2) -> list[SourceSlice]:
+        """One slice from each border to the next, and `overlap` frames more on either side."""
+        pts, ticks = self.probe.index.frame_pts.tolist(), self.probe.timeline.ticks.tolist()
+        made = []
+        for number, (first, end) in enumerate(pairwise(borders)):
+            own = slice(max(first - overlap, 0), min(end + overlap, len(pts)))
+            made.append(SourceSlice(index=number, first_frame=own.start, pts=tuple(pts[own]), ticks=tuple(ticks[own])))
+        return made
+
+    def split(
+        self,
+        slices: Sequence[SourceSlice],
+        folder: Path,
+        *,
+        lane: Lane = "copy",
+        sound: bool = False,
+        max_held_frames: int = 0,
+        reader: RangeReader | None = None,
+    ) -> Iterator[SplitPart]:
+        source = reader or reader_of(self.data)
+        found, name = self.probe, self.name
+        if lane == "copy":
+            return split_copy(source, name, found.facts, found.index, slices, folder, sound=sound)
+        return split_decode(
+            source, name, found.facts, found.index, slices, folder, sound=sound, max_held_frames=max_held_frames
+        )
+
+    def chunk_hashes(self, parts: Iterator[SplitPart]) -> dict[int, list[str]]:
+        """Of every chunk archive the hashes of its frames, in order; archives are removed as they come."""
+        hashes = {}
+        for part in parts:
+            if isinstance(part, ChunkArchive):
+                hashes[part.index] = [picture.hash() for picture in pictures_of(part.path)]
+                part.path.unlink()
+        return hashes
+
+
+def pictures_of(path: Path) -> list[Picture]:
+    """The frames of a chunk archive."""
+    with path.open("rb") as file:
+        return list(decode_chunk(ArchiveReader(file)))
+
+
+def straight(data: bytes, facts: VideoFacts) -> list[str]:
+    """Hashes of all frames that a player would show, in order: the demuxer and its own decoder, without any of ours."""
+    form = PIXEL_FORMATS[planar_name(facts.pixel_format)]
+    with av.open(io.BytesIO(data), "r") as container:
+        video = container.streams[facts.stream_index]
+        assert isinstance(video, VideoStream)
+        frames = (frame for packet in container.demux(video) for frame in packet.decode())
+        return [picture_from_frame(fitted(frame, form, facts.width, facts.height), form).hash() for frame in frames]
