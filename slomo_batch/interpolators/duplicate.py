@@ -8,10 +8,15 @@ from torch import Tensor
 from slomo_batch.interpolators.contract import Held, nearest
 
 
+def held(times: Sequence[Fraction]) -> list[Held]:
+    """Which of the pair's source frames to show at each time."""
+    return [nearest(time) for time in times]
+
+
 class Duplicate:
     """Holds the nearest source frame."""
 
     def between(self, i0_CHW: Tensor, i1_CHW: Tensor, times: Sequence[Fraction]) -> list[Tensor | Held]:
         """Which source frame to show at each time; see the contract. Pixels are not looked at."""
         del i0_CHW, i1_CHW
-        return [nearest(time) for time in times]
+        return list(held(times))

@@ -1,0 +1,106 @@
+"""Opening an interpolator from a picklable spec, in the process that will run it; and what this machine can do.
+
+What is opened is decided by the spec alone. Nothing here tunes itself: the same spec on the same device gives the same
+bits.
+"""
+
+import platform
+from dataclasses import dataclass
+from fractions import Fraction
+from functools import cache
+from pathlib import Path
+from typing import Literal
+
+import numpy as np
+import torch
+
+from slomo_batch.interpolators.blend import Blend
+from slomo_batch.interpolators.contract import Interpolator
+from slomo_batch.interpolators.duplicate import Duplicate
+from slomo_batch.interpolators.superslomo.compact import Compact
+from slomo_batch.interpolators.superslomo.inference import SuperSlomo, use_threads
+from slomo_batch.interpolators.superslomo.paper import Paper
+from slomo_batch.interpolators.superslomo.weights import load
+from slomo_batch.records import Method, Precision
+
+BF16_CAPABILITY = (8, 0)
+"""CUDA compute capability from which bf16 is done in hardware."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class InterpolatorSpec:
+    """Everything that decides an interpolator."""
+
+    method: Method
+    weights_path: str = ""
+    """A local weights file; empty where the method has none."""
+    precision: Precision = "fp32"
+    flow_scale: Fraction = Fraction(1)
+    """Resolution at which flow is found: 1 / n of the picture's."""
+    pyramid_levels: int = 1
+    """Levels of the coarse-to-fine flow; networks without a pyramid take no notice."""
+    threads: int = 1
+    """Threads that torch uses on the CPU."""
+    device: Literal["auto", "cpu", "cuda"] = "auto"
+    """auto: a CUDA device where there is one."""
+
+
+def open_interpolator(spec: InterpolatorSpec) -> Interpolator:
+    """The interpolator the spec describes, ready to run.
+
+    Raises:
+        WeightsError: the weights file cannot be used.
+    """
+    use_threads(spec.threads)
+    if spec.method == "duplicate":
+        return Duplicate()
+    if spec.method == "blend":
+        return Blend()
+    _settle_numerics()
+    weights = load(Path(spec.weights_path))
+    network = Paper() if weights.network == "superslomo-paper" else Compact(spec.pyramid_levels)
+    network.load_state_dict(weights.tensors)
+    device = torch.device(_device() if spec.device == "auto" else spec.device)
+    return SuperSlomo(
+        network, device=device, precision=spec.precision, flow_scale=spec.flow_scale, threads=spec.threads
+    )
+
+
+def _settle_numerics() -> None:
+    """No algorithm is chosen by trying, and fp32 is fp32: cuDNN would otherwise round it to TF32."""
+    torch.backends.cudnn.benchmark = False
+    torch.backends.cudnn.deterministic = True
+    torch.backends.cudnn.allow_tf32 = False
+
+
+def _device() -> Literal["cpu", "cuda"]:
+    return "cuda" if torch.cuda.is_available() else "cpu"
+
+
+def supported_precision() -> Precision:
+    """What `precision: auto` means on this machine: the narrowest number type its device convolves in hardware."""
+    if _device() == "cuda":
+        return "bf16" if torch.cuda.get_device_capability() >= BF16_CAPABILITY else "fp16"
+    narrow = torch.cpu._is_amx_tile_supported() or torch.cpu._is_avx512_bf16_supported()  # noqa: SLF001 no public name
+    return "bf16" if narrow else "fp32"
+
+
+@cache
+def device_name() -> str:
+    """The model of the device that `auto` runs on."""
+    if _device() == "cuda":
+        return torch.cuda.get_device_name()
+    cpuinfo = Path("/proc/cpuinfo")
+    lines = cpuinfo.read_text().splitlines() if cpuinfo.exists() else []
+    models = [line.partition(":")[2].strip() for line in lines if line.startswith("model name")]
+    return models[0] if models else platform.processor() or platform.machine()
+
+
+@cache
+def builds() -> str:
+    """Versions of the libraries that make pixels, and the instructions they choose."""
+    parts = [f"torch {torch.__version__}", f"numpy {np.__version__}"]
+    if _device() == "cuda":
+        cudnn = torch.backends.cudnn.version()  # type: ignore[no-untyped-call]
+        parts += [f"cuda {torch.version.cuda}", f"cudnn {cudnn}"]
+    return "; ".join([*parts, torch.backends.cpu.get_cpu_capability()])

@@ -1,0 +1,115 @@
+"""Super SloMo as an interpolator: pictures padded to whole blocks, flow once per pair, all its times together.
+
+The number class is fixed by the arguments of construction: convolutions in `precision`; flows, grids and synthesis
+always in fp32. Times go through the second net in batches whose size follows from the picture's size alone, so the same
+pair gives the same bits wherever its chunk begins.
+"""
+
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from fractions import Fraction
+
+import torch
+from torch import Tensor
+from torch.nn import functional
+
+from slomo_batch.errors import OutOfMemory
+from slomo_batch.interpolators.contract import Held
+from slomo_batch.interpolators.superslomo.compact import Compact
+from slomo_batch.interpolators.superslomo.paper import Paper
+from slomo_batch.records import Precision
+
+Network = Paper | Compact
+"""Both find flow (`flows`) and make frames of it (`frames`), in pictures of whole blocks (`multiple()`)."""
+
+DTYPES: dict[Precision, torch.dtype] = {"fp32": torch.float32, "bf16": torch.bfloat16, "fp16": torch.float16}
+
+MAX_BATCH_PX = 1 << 21
+"""Pixels of all frames that go through the second net at once: eight frames at 640x360, one from 1080p on. Beyond it a
+batch gains no speed, and memory grows with it (about 1 kB per pixel in the paper's network at fp32)."""
+
+
+class SuperSlomo:
+    """Makes frames with a Super SloMo network."""
+
+    def __init__(
+        self, network: Network, *, device: torch.device, precision: Precision, flow_scale: Fraction, threads: int
+    ) -> None:
+        """Take over the network, which is cast and moved.
+
+        Args:
+            network: with its weights, in fp32.
+            device: where it runs.
+            precision: of the convolutions.
+            flow_scale: 1 / n: flow is found in pictures of 1 / n of the size.
+            threads: that torch uses on the CPU.
+        """
+        if flow_scale.numerator != 1:
+            raise ValueError(f"flow_scale is 1 / n, got {flow_scale}")
+        network.eval().requires_grad_(False)
+        network.to(device=device, dtype=DTYPES[precision])
+        network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]  # torch's stubs leave it out
+        self._network = network
+        self._device = device
+        self._shrink = flow_scale.denominator
+        self._threads = threads
+
+    def between(self, i0_CHW: Tensor, i1_CHW: Tensor, times: Sequence[Fraction]) -> list[Tensor | Held]:
+        """The frames at `times`; see the contract."""
+        use_threads(self._threads)
+        height, width = i0_CHW.shape[-2:]
+        with _memory_judged(width, height), torch.inference_mode():
+            i0, i1 = self._padded(i0_CHW), self._padded(i1_CHW)
+            flows = self._flows(i0, i1)
+            frames: list[Tensor | Held] = []
+            for t_B in self._batches(times, i0.shape[-2] * i0.shape[-1]):
+                frames += self._network.frames(i0, i1, flows, t_B)[..., :height, :width].cpu()
+            return frames
+
+    def _padded(self, image_CHW: Tensor) -> Tensor:
+        """[1, C, H, W] on the device; the last column and row repeated up to whole blocks."""
+        height, width = image_CHW.shape[-2:]
+        block = self._network.multiple() * self._shrink
+        image_1CHW = image_CHW[None].to(self._device)
+        return functional.pad(image_1CHW, (0, -width % block, 0, -height % block), mode="replicate")
+
+    def _flows(self, i0: Tensor, i1: Tensor) -> Tensor:
+        if self._shrink == 1:
+            return self._network.flows(i0, i1)
+        small = (functional.avg_pool2d(image, self._shrink) for image in (i0, i1))
+        flows = self._network.flows(*small)
+        wide = functional.interpolate(flows, scale_factor=self._shrink, mode="bilinear", align_corners=False)
+        return wide.mul_(self._shrink)
+
+    def _batches(self, times: Sequence[Fraction], frame_px: int) -> tuple[Tensor, ...]:
+        t = torch.tensor([float(time) for time in times], dtype=torch.float32, device=self._device)
+        return torch.split(t, max(1, MAX_BATCH_PX // frame_px))
+
+
+def use_threads(threads: int) -> None:
+    """Make torch use as many CPU threads in the calling thread, whose own setting it is."""
+    if torch.get_num_threads() != threads:
+        torch.set_num_threads(threads)
+
+
+_NO_MEMORY = ("not enough memory", "can't allocate memory", "cannot allocate memory", "bad_alloc", "out of memory")
+"""How torch, its CPU allocator and the C++ library word it in errors that have no class of their own."""
+
+
+@contextmanager
+def _memory_judged(width: int, height: int) -> Iterator[None]:
+    """Raise OutOfMemory for every way of running out of it; other errors are bugs and pass."""
+    try:
+        yield
+    except (MemoryError, RuntimeError) as error:
+        known = isinstance(error, MemoryError | torch.OutOfMemoryError)
+        if not known and not any(words in str(error).lower() for words in _NO_MEMORY):
+            raise
+        if torch.cuda.is_available():
+            torch.cuda.empty_cache()
+        raise OutOfMemory(
+            "a pair of frames does not fit the memory",
+            where=f"{width}x{height}",
+            got=str(error).partition("\n")[0],
+            remedy="Set interpolate.flow_scale to 1/2 or 1/4, or use a machine with more memory.",
+        ) from error

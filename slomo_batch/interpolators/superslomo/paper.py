@@ -1,0 +1,74 @@
+"""The paper's network in the shape of the public checkpoint, with its every convention.
+
+Source of all of them: avinashpaliwal/Super-SloMo at 544802b (model.py, video_to_slomo.py), trained with PyTorch 0.4.1,
+whose grid_sample aligned corners. The weights have learnt around these quirks, so they are kept and not put right.
+"""
+
+import torch
+from torch import Tensor, nn
+
+from slomo_batch.interpolators.superslomo.unet import PaperUNet
+from slomo_batch.interpolators.superslomo.warp import linear_fit, warp
+
+MEAN_RGB = (0.429, 0.431, 0.397)
+"""Subtracted from RGB before anything else: means of the training set, Adobe240 (video_to_slomo.py)."""
+
+
+class Paper(nn.Module):
+    """`fc` computes the flows of a pair; `at` corrects them at each t, and says which side sees what."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.fc = PaperUNet(6, 4)
+        self.at = PaperUNet(20, 5)
+
+    def multiple(self) -> int:
+        """The U-Nets halve five times."""
+        return 32
+
+    def flows(self, i0_1CHW: Tensor, i1_1CHW: Tensor) -> Tensor:
+        """flow_01 and flow_10 in pixels, at full resolution."""
+        flows_14HW: Tensor = self.fc(_centred(torch.cat((i0_1CHW, i1_1CHW), dim=1)))
+        return flows_14HW
+
+    def frames(self, i0_1CHW: Tensor, i1_1CHW: Tensor, flows_14HW: Tensor, t_B: Tensor) -> Tensor:
+        """The frames at each t."""
+        num = len(t_B)
+        i0 = _centred(i0_1CHW).expand(num, -1, -1, -1)
+        i1 = _centred(i1_1CHW).expand(num, -1, -1, -1)
+        flow_t0, flow_t1 = linear_fit(flows_14HW, t_B)
+        # The order is the checkpoint's: to i1 before to i0, and g1 before g0.
+        shared = (i0, i1, flows_14HW.expand(num, -1, -1, -1))
+        out = self.at(torch.cat((*shared, flow_t1, flow_t0, paper_warp(i1, flow_t1), paper_warp(i0, flow_t0)), dim=1))
+        g0 = paper_warp(i0, flow_t0.add_(out[:, 0:2]))
+        g1 = paper_warp(i1, flow_t1.add_(out[:, 2:4]))
+        return _blended(g0, g1, torch.sigmoid(out[:, 4:5]), t_B).add_(_mean(g0))
+
+
+def _mean(image_BCHW: Tensor) -> Tensor:
+    """The mean as [1, C, 1, 1], for one picture or two joined along the channels."""
+    mean = image_BCHW.new_tensor(MEAN_RGB).repeat(image_BCHW.shape[1] // 3)
+    return mean[None, :, None, None]
+
+
+def _centred(image_BCHW: Tensor) -> Tensor:
+    return image_BCHW - _mean(image_BCHW)
+
+
+def paper_warp(image_BCHW: Tensor, flow_B2HW: Tensor) -> Tensor:
+    """The reference's backWarp as it was trained (model.py, with PyTorch 0.4.1's grid_sample).
+
+    Columns are divided by W where corner-aligned sampling counts W - 1, so it fetches up to a pixel short of where the
+    flow points. Beyond the border stands zero, which is the mean colour.
+    """
+    height, width = image_BCHW.shape[-2:]
+    return warp(image_BCHW, flow_B2HW, columns=width, rows=height, outside="zeros")
+
+
+def _blended(g0: Tensor, g1: Tensor, visibility_t0: Tensor, t_B: Tensor) -> Tensor:
+    """The paper's equation 1. The two weights never both vanish, since 0 < t < 1."""
+    t_B111 = t_B[:, None, None, None]
+    weight_0 = (1 - t_B111) * visibility_t0
+    weight_1 = t_B111 * (1 - visibility_t0)
+    total = weight_0 + weight_1
+    return g0.mul_(weight_0).add_(g1.mul_(weight_1)).div_(total)

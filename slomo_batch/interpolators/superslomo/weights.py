@@ -1,0 +1,261 @@
+"""Weights files: the shipped ones by name, anyone's by path, and the public checkpoint made safe.
+
+A file is judged whole before any of it is used: every tensor the network has, with its shape, and nothing else. Files
+are told apart by their content, not their name. A pickle is opened with torch's weights-only reader; one that asks for
+anything else to be called is refused.
+"""
+
+import datetime as dt
+import hashlib
+import os
+import pickle
+import struct
+import tempfile
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+from typing import Any, Literal
+
+import numpy as np
+import torch
+from safetensors import SafetensorError, safe_open
+from safetensors.torch import save_file
+from torch import Tensor, nn
+
+from slomo_batch.errors import WeightsError
+from slomo_batch.interpolators.superslomo.compact import Compact
+from slomo_batch.interpolators.superslomo.paper import Paper
+
+NetworkName = Literal["superslomo-paper", "superslomo-compact"]
+
+_SHIPPED = Path(__file__).parent / "shipped"
+
+CHECKPOINT_PARTS = {"fc": "state_dictFC", "at": "state_dictAT"}
+"""Where the public checkpoint keeps the flow net and the second net (train.py of the reference)."""
+
+_numpy_scalar: Any = np.float64(0).__reduce__()[0]
+_SAFE_GLOBALS: list[Any] = [
+    dt.datetime,
+    _numpy_scalar,
+    (_numpy_scalar, "numpy.core.multiarray.scalar"),
+    np.dtype,
+    np.dtypes.Float64DType,
+    np.dtypes.Float32DType,
+]
+"""What the public checkpoint holds beside tensors: when it was written, and its losses."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LoadedWeights:
+    """The weights of one network, judged."""
+
+    network: NetworkName
+    tensors: Mapping[str, Tensor]
+    """By key, those of the flow net under `fc.`, of the second under `at.`."""
+
+
+# ---- names -----------------------------------------------------------------------------------------------------------
+
+
+def shipped_names() -> list[str]:
+    """Versioned names of the weights in the package, the oldest first."""
+    return sorted((path.stem for path in _SHIPPED.glob("*.safetensors")), key=_version)
+
+
+def _version(name: str) -> tuple[str, int]:
+    stem, _, number = name.rpartition("-")
+    return stem, int(number)
+
+
+def resolve_name(name: str) -> str:
+    """What `interpolate.weights` stands for: the newest version of a shipped name, a versioned name, or the URI itself.
+
+    Raises:
+        WeightsError: a bare name that is not shipped.
+    """
+    names = shipped_names()
+    versions = [known for known in names if known.rpartition("-")[0] == name]
+    if versions:
+        return versions[-1]
+    if name in names or "/" in name or Path(name).suffix:
+        return name
+    raise WeightsError("no shipped weights of this name", expected=", ".join(["compact", *names]), got=repr(name))
+
+
+def shipped(name: str) -> Path:
+    """The file of a versioned shipped name.
+
+    Raises:
+        WeightsError: there is none.
+    """
+    if name not in shipped_names():
+        raise WeightsError("no shipped weights of this name", expected=", ".join(shipped_names()), got=repr(name))
+    return _SHIPPED / f"{name}.safetensors"
+
+
+def file_sha256(path: Path) -> str:
+    """Hex digest of a file's bytes."""
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+# ---- reading ---------------------------------------------------------------------------------------------------------
+
+
+def load(path: Path) -> LoadedWeights:
+    """The weights in a .safetensors file or a public .ckpt.
+
+    Raises:
+        WeightsError: unreadable, unsafe, or not exactly the weights of a network known here.
+    """
+    tensors = _read_safetensors(path) if _is_safetensors(path) else _read_checkpoint(path)
+    network = _network_of(tensors, path)
+    _judge(tensors, network, path)
+    return LoadedWeights(network=network, tensors=tensors)
+
+
+def import_checkpoint(source: Path, target: Path) -> None:
+    """Write the weights of a public checkpoint as a .safetensors file, complete or not at all.
+
+    Raises:
+        WeightsError: as `load`, or the target cannot be written.
+    """
+    weights = load(source)
+    tensors = {key: tensor.contiguous() for key, tensor in weights.tensors.items()}
+    metadata = {"format": "pt", "network": weights.network, "source": source.name, "source_sha256": file_sha256(source)}
+    try:
+        with tempfile.TemporaryDirectory(dir=target.parent, prefix=".importing-") as folder:
+            save_file(tensors, Path(folder) / target.name, metadata)
+            os.replace(Path(folder) / target.name, target)  # noqa: PTH105 replaces on every system
+    except (OSError, SafetensorError) as error:
+        raise WeightsError("cannot be written", where=str(target), got=str(error)) from error
+
+
+def _is_safetensors(path: Path) -> bool:
+    """A safetensors file begins with the length of its header, and that with a brace."""
+    try:
+        with path.open("rb") as file:
+            return file.read(9)[8:] == b"{"
+    except OSError as error:
+        raise WeightsError("cannot be read", where=str(path), got=error.strerror or str(error)) from error
+
+
+def _read_safetensors(path: Path) -> dict[str, Tensor]:
+    try:
+        with safe_open(path, framework="pt") as file:
+            return {key: file.get_tensor(key) for key in file.keys()}  # noqa: SIM118 not a mapping
+    except (OSError, SafetensorError) as error:
+        raise WeightsError("not a whole safetensors file", where=str(path), got=str(error)) from error
+
+
+_NOT_A_CHECKPOINT = (
+    AssertionError, AttributeError, EOFError, LookupError, OSError, OverflowError, RuntimeError, TypeError, ValueError,
+    struct.error,
+)  # fmt: skip
+"""What torch's reader raises on files that are no checkpoint, or a damaged one."""
+
+
+def _read_checkpoint(path: Path) -> dict[str, Tensor]:
+    try:
+        with torch.serialization.safe_globals(_SAFE_GLOBALS):
+            content = torch.load(path, map_location="cpu", weights_only=True)
+    except pickle.UnpicklingError as error:
+        raise WeightsError(
+            "a pickle that holds more than weights, which could execute code: refused",
+            where=str(path),
+            got=_reason(error),
+            remedy="Get the file from its makers as .safetensors, or as a checkpoint of plain tensors.",
+        ) from error
+    except _NOT_A_CHECKPOINT as error:
+        raise WeightsError(
+            "neither safetensors nor a PyTorch checkpoint", where=str(path), got=_reason(error)
+        ) from error
+    return _joined_parts(content, path)
+
+
+def _reason(error: Exception) -> str:
+    """The line of torch's long message that names the thing."""
+    lines = [line.strip() for line in str(error).splitlines() if line.strip()]
+    return next((line for line in lines if "GLOBAL" in line), lines[0] if lines else type(error).__name__)
+
+
+def _joined_parts(content: object, path: Path) -> dict[str, Tensor]:
+    """The two state dicts of the public checkpoint as one, keys prefixed."""
+    if not isinstance(content, dict) or not all(
+        isinstance(content.get(key), dict) for key in CHECKPOINT_PARTS.values()
+    ):
+        found = ", ".join(sorted(map(str, content))) if isinstance(content, dict) else type(content).__name__
+        raise WeightsError(
+            "not a Super SloMo checkpoint", where=str(path), expected="state_dictFC and state_dictAT", got=found
+        )
+    return {
+        f"{prefix}.{key}": tensor for prefix, part in CHECKPOINT_PARTS.items() for key, tensor in content[part].items()
+    }
+
+
+# ---- judging ---------------------------------------------------------------------------------------------------------
+
+
+@cache
+def _expected(network: NetworkName) -> dict[str, torch.Size]:
+    """Key and shape of every tensor of a network."""
+    with torch.device("meta"):
+        module: nn.Module = Paper() if network == "superslomo-paper" else Compact()
+    return {key: tensor.shape for key, tensor in module.state_dict().items()}
+
+
+_TELLING_KEYS: dict[str, NetworkName] = {
+    "fc.conv1.weight": "superslomo-paper",
+    "fc.c0.0.weight": "superslomo-compact",
+}
+
+
+def _network_of(tensors: Mapping[str, Tensor], path: Path) -> NetworkName:
+    for key, network in _TELLING_KEYS.items():
+        if key in tensors:
+            return network
+    raise WeightsError(
+        "weights of a network not known here",
+        where=str(path),
+        expected=" or ".join(_TELLING_KEYS.values()),
+        got=f"keys {', '.join(sorted(tensors)[:3])}, ..." if tensors else "no tensors",
+    )
+
+
+def _judge(tensors: Mapping[str, Tensor], network: NetworkName, path: Path) -> None:
+    first = tensors.get("fc.conv1.weight")
+    if network == "superslomo-paper" and isinstance(first, Tensor) and first.ndim == 4 and first.shape[1] == 2:
+        raise WeightsError(
+            "a Super SloMo checkpoint for grey pictures (one channel, as v2e ships it)",
+            where=str(path),
+            expected="3 channels per picture",
+            got="1",
+            remedy="Use the RGB checkpoint of the reference implementation.",
+        )
+    faults = _faults(tensors, _expected(network))
+    if faults:
+        more = f" and {len(faults) - MAX_FAULTS} more" if len(faults) > MAX_FAULTS else ""
+        raise WeightsError(
+            f"not the weights of {network}: {'; '.join(faults[:MAX_FAULTS])}{more}",
+            where=str(path),
+            remedy="Use a file made for this network.",
+        )
+
+
+MAX_FAULTS = 8
+
+
+def _faults(tensors: Mapping[str, Tensor], expected: Mapping[str, torch.Size]) -> list[str]:
+    """Every way in which the tensors are not those expected."""
+    faults = [f"{key} is missing" for key in expected if key not in tensors]
+    faults += [f"{key} is unexpected" for key in tensors if key not in expected]
+    for key in expected.keys() & tensors.keys():
+        tensor, shape = tensors[key], expected[key]
+        if not isinstance(tensor, Tensor) or not tensor.is_floating_point():
+            faults.append(f"{key} is not a tensor of real numbers")
+        elif tensor.shape != shape:
+            faults.append(f"{key} has shape {tuple(tensor.shape)} instead of {tuple(shape)}")
+        elif not bool(torch.isfinite(tensor).all()):
+            faults.append(f"{key} holds values that are not finite")
+    return sorted(faults)
