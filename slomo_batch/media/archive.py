@@ -30,7 +30,7 @@ JSON = str | int | float | bool | None | Sequence["JSON"] | Mapping[str, "JSON"]
 
 MAGIC, END_MAGIC = b"SLOMOPKT", b"TKPOMOLS"
 VERSION = 1
-_HEAD = struct.Struct("<8sHxxII")
+_HEAD = struct.Struct("<8sIII")
 """Magic, version, size and checksum of the JSON that follows."""
 _PACKET = struct.Struct("<cBHHxxqqqII")
 """Tag, flags, stream, number of side data, pts, dts, duration, size of the side data, size of the payload."""

@@ -1,0 +1,234 @@
+"""A packet archive gives back what was put in, or says where it is damaged."""
+
+import io
+from contextlib import suppress
+from fractions import Fraction
+
+import av
+import numpy as np
+import pytest
+from av.audio.stream import AudioStream
+from av.video.stream import VideoStream
+from hypothesis import given
+from hypothesis import strategies as st
+
+from slomo_batch.errors import SegmentInvalid, SourceUnsupported
+from slomo_batch.media.archive import (
+    JSON,
+    MAGIC,
+    ArchivedPacket,
+    ArchiveReader,
+    ArchiveWriter,
+    StreamHeader,
+    dump,
+    from_av,
+    header_of,
+    open_decoder,
+    to_av,
+)
+from slomo_batch.media.decode import decoded
+from slomo_batch.media.frames import picture_from_frame
+from tests.clips import clip, names
+
+TICKS = st.none() | st.integers(-(2**62), 2**62)
+PACKETS = st.lists(
+    st.builds(
+        ArchivedPacket,
+        stream=st.integers(0, 1),
+        pts=TICKS,
+        dts=TICKS,
+        duration=TICKS,
+        is_keyframe=st.booleans(),
+        is_discarded=st.booleans(),
+        data=st.binary(max_size=200),
+        side_data=st.lists(
+            st.tuples(st.sampled_from(["new_extradata", "skip_samples", "palette"]), st.binary(max_size=40)), max_size=3
+        ).map(tuple),
+    ),
+    max_size=8,
+)
+VIDEO = StreamHeader(
+    kind="video",
+    codec="h264",
+    decoder="h264",
+    time_base=Fraction(1, 90000),
+    extradata=bytes(range(256)),
+    codec_tag="avc1",
+    width=1920,
+    height=1080,
+    pix_fmt="yuv420p10le",
+    sample_aspect_ratio=Fraction(4, 3),
+    color_matrix=9,
+)
+SOUND = StreamHeader(
+    kind="audio", codec="aac", time_base=Fraction(1, 44100), sample_rate=44100, layout="5.1", title="Ton, 音"
+)
+NOTE: dict[str, JSON] = {"first_frame": 3, "pts": [2**61, -5], "held": []}
+
+
+def archive_of(packets: list[ArchivedPacket], late_note: dict[str, JSON] | None = None) -> io.BytesIO:
+    file = io.BytesIO()
+    writer = ArchiveWriter(file, [VIDEO, SOUND], NOTE)
+    for packet in packets:
+        writer.add(packet)
+    writer.close(late_note)
+    assert writer.size_bytes == len(file.getvalue())
+    return file
+
+
+def some_packets() -> list[ArchivedPacket]:
+    rng = np.random.default_rng(0)
+    return [
+        ArchivedPacket(
+            stream=number % 2,
+            pts=number,
+            dts=None,
+            duration=1,
+            is_keyframe=True,
+            is_discarded=False,
+            data=rng.bytes(50 + number),
+            side_data=(("palette", rng.bytes(20)),),
+        )
+        for number in range(10)
+    ]
+
+
+@given(packets=PACKETS)
+def test_what_was_written_is_read(packets: list[ArchivedPacket]) -> None:
+    archive = ArchiveReader(archive_of(packets))
+    assert archive.headers == (VIDEO, SOUND)
+    assert archive.note == NOTE
+    assert archive.num_packets == len(packets)
+    assert list(archive) == packets
+    assert list(archive) == packets
+
+
+def test_what_is_known_only_at_the_end_joins_the_note() -> None:
+    archive = ArchiveReader(archive_of([], {"first_frame": 4, "extra": 1}))
+    assert archive.note == {**NOTE, "first_frame": 4, "extra": 1}
+
+
+def test_an_archive_can_be_read_between_its_packets() -> None:
+    archive, packets = ArchiveReader(archive_of(some_packets())), some_packets()
+    pairs = zip(archive, archive, strict=True)
+    assert list(pairs) == list(zip(packets, packets, strict=True))
+
+
+def test_every_flipped_bit_is_found() -> None:
+    whole = archive_of(some_packets()).getvalue()
+    rng = np.random.default_rng(1)
+    places = {*range(60), *rng.integers(0, len(whole), 300).tolist(), *range(len(whole) - 60, len(whole))}
+    for place in sorted(places):
+        altered = bytearray(whole)
+        altered[place] ^= 1 << int(rng.integers(0, 8))
+        with pytest.raises(SegmentInvalid, match="byte"):
+            list(ArchiveReader(io.BytesIO(bytes(altered))))
+
+
+def test_every_cut_is_found_on_opening() -> None:
+    whole = archive_of(some_packets()).getvalue()
+    for size in range(0, len(whole), 7):
+        with pytest.raises(SegmentInvalid):
+            ArchiveReader(io.BytesIO(whole[:size]))
+
+
+def test_a_missing_packet_is_found() -> None:
+    whole = archive_of(some_packets()).getvalue()
+    shorter = archive_of(some_packets()[:-1]).getvalue()
+    tail = len(whole) - whole.rindex(b"E{")
+    with pytest.raises(SegmentInvalid):
+        list(ArchiveReader(io.BytesIO(shorter[: shorter.rindex(b"E{")] + whole[-tail:])))
+
+
+def test_an_archive_left_by_an_exception_is_refused() -> None:
+    file = io.BytesIO()
+    with suppress(RuntimeError), ArchiveWriter(file, [VIDEO], {}) as writer:
+        writer.add(some_packets()[0])
+        raise RuntimeError
+    with pytest.raises(SegmentInvalid, match="cut off"):
+        ArchiveReader(file)
+
+
+def test_another_version_is_refused_by_name() -> None:
+    whole = bytearray(archive_of([]).getvalue())
+    whole[len(MAGIC)] += 1
+    with pytest.raises(SegmentInvalid, match="another version"):
+        ArchiveReader(io.BytesIO(bytes(whole)))
+
+
+def test_the_reason_names_the_file_and_the_place() -> None:
+    with pytest.raises(SegmentInvalid, match=r"chunk 7, byte 0: not a packet archive"):
+        ArchiveReader(io.BytesIO(b"something else entirely"), "chunk 7")
+
+
+def test_a_packet_of_no_stream_is_a_bug() -> None:
+    packet = ArchivedPacket(stream=2, pts=0, dts=0, duration=1, is_keyframe=True, is_discarded=False, data=b"x")
+    with pytest.raises(ValueError, match="2 streams"):
+        ArchiveWriter(io.BytesIO(), [VIDEO, SOUND], {}).add(packet)
+
+
+def test_an_archive_is_told_in_words() -> None:
+    lines = list(dump(archive_of(some_packets())))
+    assert lines[0] == "packet archive, version 1, 10 packets"
+    assert "first_frame" in lines[1]
+    assert "codec=h264" in lines[2]
+    assert "layout=5.1" in lines[3]
+    assert lines[4] == "packet 0 stream=0 pts=0 dts=None duration=1 K- bytes=50 palette[20]"
+    assert len(lines) == 14
+
+
+def archived(data: bytes, kind: type[VideoStream] | type[AudioStream], number: int = 0) -> ArchiveReader:
+    """One stream of a file, by way of an archive."""
+    file = io.BytesIO()
+    with av.open(io.BytesIO(data), "r") as container:
+        stream = [stream for stream in container.streams if isinstance(stream, kind)][number]
+        with ArchiveWriter(file, [header_of(stream)], {}) as writer:
+            for packet in container.demux(stream):
+                if packet.size:
+                    writer.add(from_av(packet, 0))
+    return ArchiveReader(file)
+
+
+def video_hashes(data: bytes) -> list[tuple[int | None, str]]:
+    """Of the frames that the demuxer's own decoder gives; what it refuses is passed over, the end is flushed."""
+    hashes = []
+    with av.open(io.BytesIO(data), "r") as container:
+        for packet in container.demux(container.streams.video[0]):
+            try:
+                hashes += [(frame.pts, picture_from_frame(frame).hash()) for frame in packet.decode()]
+            except av.error.InvalidDataError:
+                continue
+    return hashes
+
+
+@pytest.mark.parametrize("name", names("copy", "decode"))
+def test_video_decodes_from_an_archive_as_from_its_file(name: str) -> None:
+    archive = archived(clip(name).data, VideoStream)
+    hashes = [(frame.pts, picture_from_frame(frame).hash()) for frame in decoded(archive, archive.headers[0])]
+    is_shown = [digest for digest in hashes if digest[0] is not None or name in {"elementary", "missing_pts"}]
+    assert is_shown == video_hashes(clip(name).data)
+
+
+@pytest.mark.parametrize(("name", "number"), [("cfr", 0), ("mpegts", 0), ("two_tracks", 1), ("avi_bframes", 0)])
+def test_sound_decodes_from_an_archive_as_from_its_file(name: str, number: int) -> None:
+    archive = archived(clip(name).data, AudioStream, number)
+    header = archive.headers[0]
+    decoder = open_decoder(header)
+    frames = [frame for packet in archive for frame in decoder.decode(to_av(packet, header))]  # type: ignore[attr-defined]
+    frames += decoder.decode(None)  # type: ignore[attr-defined]
+    with av.open(io.BytesIO(clip(name).data), "r") as container:
+        expected = [(frame.pts, frame.to_ndarray().tobytes()) for frame in container.decode(audio=number)]
+    assert [(frame.pts, frame.to_ndarray().tobytes()) for frame in frames] == expected
+    assert len(expected) > 10
+
+
+def test_streams_that_are_neither_sound_nor_picture_have_no_header() -> None:
+    with (
+        av.open(io.BytesIO(clip("subtitles").data), "r") as container,
+        pytest.raises(SourceUnsupported, match="subtitle"),
+    ):
+        header_of(container.streams.subtitles[0])
+
+
+def test_language_and_title_stay_with_the_track() -> None:
+    assert archived(clip("two_tracks").data, AudioStream, 1).headers[0].language == "deu"
