@@ -75,7 +75,7 @@ def _fit(offsets: NDArray[np.int64], time_base: Fraction, rate: Fraction, tolera
     """The grid of `rate` under the offsets, or None when they do not lie on it. Integer arithmetic throughout."""
     per_tick = time_base * rate
     num, den = per_tick.numerator, per_tick.denominator
-    scaled = offsets * num if int(offsets[-1]) * num < 2**62 else offsets.astype(object) * num
+    scaled = offsets * num if max(int(offsets[-1]) * num, den) < 2**60 else offsets.astype(object) * num
     grid = np.asarray((2 * scaled + den) // (2 * den), dtype=np.int64)
     steps = np.diff(grid)
     if (steps < 1).any() or int(np.median(steps)) != 1:

@@ -54,7 +54,7 @@ class OutputGrid:
         """
         step = self.ticks_per_frame(timeline.tick_s)
         ticks = timeline.ticks
-        if int(timeline.end) * step.denominator >= 2**62:
+        if max(int(timeline.end) * step.denominator, step.numerator) >= 2**62:
             ticks = ticks.astype(object)
         first = -((-ticks * step.denominator) // step.numerator)
         return np.append(np.minimum(first.astype(np.int64), self.num_frames), np.int64(self.num_frames))

@@ -4,7 +4,7 @@ from fractions import Fraction
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from slomo_batch.planning.chunks import frames_of, partition
@@ -19,6 +19,7 @@ counts_per_pair = st.lists(st.integers(0, 5), max_size=60).map(lambda counts: [1
 """Output frames in each pair; the first pair always owns output frame 0."""
 
 
+@settings(deadline=None)
 @given(counts=counts_per_pair, size=st.integers(1, 70))
 def test_every_pair_and_every_frame_belongs_to_exactly_one_chunk(counts: list[int], size: int) -> None:
     chunks = partition(np.cumsum([0, *counts]), pairs_per_chunk=size, identify=_named)
@@ -29,6 +30,7 @@ def test_every_pair_and_every_frame_belongs_to_exactly_one_chunk(counts: list[in
     assert [chunk.index for chunk in chunks] == list(range(len(chunks)))
 
 
+@settings(deadline=None)
 @given(counts=counts_per_pair, size=st.integers(1, 70))
 def test_chunks_are_cut_at_multiples_of_the_size_unless_one_would_be_empty(counts: list[int], size: int) -> None:
     chunks = partition(np.cumsum([0, *counts]), pairs_per_chunk=size, identify=_named)
@@ -54,6 +56,7 @@ def test_the_size_of_chunks_is_what_the_rule_says_at_4x(width: int, height: int,
     assert pairs_per_chunk(width, height, Fraction(4)) == pairs
 
 
+@settings(deadline=None)
 @given(
     width=st.integers(2, 16384),
     height=st.integers(2, 16384),

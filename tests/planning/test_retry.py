@@ -1,6 +1,6 @@
 """Back-off, and what an error or a death leads to."""
 
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from slomo_batch.planning.retry import (
@@ -20,6 +20,7 @@ from slomo_batch.planning.retry import (
 jitters = st.floats(0, 1, exclude_max=True)
 
 
+@settings(deadline=None)
 @given(attempt=st.integers(1, 10_000), jitter=jitters)
 def test_back_off_stays_between_half_and_all_of_a_doubling_capped_time(attempt: int, jitter: float) -> None:
     full_s = min(MAX_BACKOFF_S, 2.0 ** min(attempt - 1, 100))
