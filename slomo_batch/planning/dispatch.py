@@ -46,14 +46,16 @@ from slomo_batch.planning.events import (
     Stop,
     Task,
 )
-from slomo_batch.planning.open_video import STEPS, OpenVideo
+from slomo_batch.planning.open_video import STEPS, OpenVideo, StepState
 from slomo_batch.planning.retry import (
     GiveUp,
+    Retry,
     Tries,
     Verdict,
     after_chunk_error,
     after_loss,
     after_step_error,
+    after_step_loss,
 )
 from slomo_batch.records import Lane
 
@@ -237,13 +239,7 @@ class Dispatch:
         if event.wants_decode_lane and video.lane == "copy":
             video.change_lane()
             return
-        state.failures += 1
-        verdict = after_step_error(
-            state.failures,
-            retryable=event.retryable and not event.wants_decode_lane,
-            max_attempts=self._policy.max_attempts,
-            jitter=self._jitter(),
-        )
+        verdict = self._judge_step(state, event)
         if isinstance(verdict, GiveUp):
             self._fail(video, event.error, _because(event.reason, verdict))
         else:
@@ -251,6 +247,18 @@ class Dispatch:
             heappush(
                 self._delayed, _Delayed(due_s=state.not_before_s, video=video.number, lane=video.lane, chunk=_NO_CHUNK)
             )
+
+    def _judge_step(self, state: StepState, event: StepFailed) -> Retry | GiveUp:
+        if event.explained_loss:
+            state.losses += 1
+            return after_step_loss(state.losses)
+        state.failures += 1
+        return after_step_error(
+            state.failures,
+            retryable=event.retryable and not event.wants_decode_lane,
+            max_attempts=self._policy.max_attempts,
+            jitter=self._jitter(),
+        )
 
     def _chunk_ended(self, event: ChunkEvent, now_s: float) -> None:
         if self._chunks_running.pop((event.video, event.lane, event.chunk), None) is None:

@@ -200,6 +200,8 @@ class StepFailed:
     retryable: bool
     wants_decode_lane: bool = False
     """True where copied packets proved unable to give the planned frames (BorderMismatch, FrameMissing)."""
+    explained_loss: bool = False
+    """True where the process was lost because it was preempted or drained or its machine died: it does not count."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

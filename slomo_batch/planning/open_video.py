@@ -22,6 +22,8 @@ class StepState:
 
     running: bool = False
     failures: int = 0
+    losses: int = 0
+    """Processes lost for a known reason while they held the task."""
     not_before_s: float = 0.0
 
 

@@ -103,5 +103,12 @@ def after_step_error(failures: int, *, retryable: bool, max_attempts: int, jitte
     return Retry(after_s=backoff_s(failures, jitter=jitter))
 
 
+def after_step_loss(losses: int) -> Retry | GiveUp:
+    """What follows from the `losses`-th explained loss (from 1) of the process that held a step of a video."""
+    if losses >= MAX_LOSSES:
+        return GiveUp(why=f"{losses} processes were taken away while they held it")
+    return Retry(after_s=0.0)
+
+
 def _again(tries: Tries, *, after_s: float) -> Retry | RetryAlone:
     return RetryAlone(after_s=after_s) if tries.alone else Retry(after_s=after_s)

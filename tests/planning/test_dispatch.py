@@ -283,6 +283,15 @@ def test_preempted_chunks_run_again_at_once_in_company_however_often() -> None:
         assert (again.chunk, again.alone) == (0, False)
 
 
+def test_a_step_whose_process_was_preempted_starts_again_at_once_however_often() -> None:
+    job = Job().tell(Found(video=0))
+    for _ in range(20):
+        assert job.tasks() == [Open(video=0)]
+        lost: dict[str, Any] = {"error": "WorkerLost", "reason": "preempted", "retryable": True}
+        job.tell(StepFailed(video=0, step="open", **lost, explained_loss=True))
+    assert job.dispatch.take_failures() == []
+
+
 def test_a_suspect_waits_until_nothing_runs_and_nothing_starts_beside_it() -> None:
     job = _running(num_chunks=3).tell(_lost(0))
     assert job.chunks(now_s=9.0) == [], "others are still running"

@@ -14,6 +14,7 @@ from slomo_batch.planning.retry import (
     after_chunk_error,
     after_loss,
     after_step_error,
+    after_step_loss,
     backoff_s,
 )
 
@@ -77,3 +78,8 @@ def test_a_step_is_tried_as_often_as_a_chunk() -> None:
     assert isinstance(after_step_error(2, retryable=True, max_attempts=3, jitter=0.0), Retry)
     assert isinstance(after_step_error(3, retryable=True, max_attempts=3, jitter=0.0), GiveUp)
     assert isinstance(after_step_error(1, retryable=False, max_attempts=3, jitter=0.0), GiveUp)
+
+
+def test_preemption_does_not_count_against_a_step_but_is_bounded() -> None:
+    assert after_step_loss(MAX_LOSSES - 1) == Retry(after_s=0.0)
+    assert isinstance(after_step_loss(MAX_LOSSES), GiveUp)
