@@ -60,6 +60,8 @@ class StitchCall:
     video: int
     pinned: Pinned
     lane: Lane
+    replaces: bool
+    """Whether a file of somebody else's under the output's name is to be replaced."""
 
 
 TaskCall = OpenCall | SplitCall | SoundCall | StitchCall
@@ -127,4 +129,4 @@ def _value(call: OpenCall | ChunkCall | SoundCall | StitchCall, bench: Bench) ->
         case SoundCall():
             return make_video_sound(call.pinned, bench)
         case StitchCall():
-            return stitch_video(call.pinned, call.lane, bench)
+            return stitch_video(call.pinned, call.lane, bench, replaces=call.replaces)

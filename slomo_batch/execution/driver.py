@@ -7,7 +7,7 @@ import itertools
 import random
 import time
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from uuid import uuid4
 
 from slomo_batch.errors import BorderMismatch, FrameMissing, JobError, JobTaken, ProgramFault, SlomoError, WorkerLost
@@ -125,7 +125,12 @@ class Driver:
             case events.MakeSound():
                 return calls.SoundCall(video=task.video, pinned=_planned(video))
             case events.Stitch():
-                return calls.StitchCall(video=task.video, pinned=_planned(video), lane=task.lane)
+                return calls.StitchCall(
+                    video=task.video,
+                    pinned=_planned(video),
+                    lane=task.lane,
+                    replaces=video.wanted.request.exists == "replace",
+                )
 
     def _chunk_call(self, instruction: MakeChunk) -> ChunkCall:
         video = self._videos[instruction.video]
@@ -152,8 +157,9 @@ class Driver:
                 return self._step_done(call, value)
             case Erred(error=error):
                 return _step_failed(call, error)
-            case Lost(reason=reason):
-                return _step_failed(call, WorkerLost("the process that held this step died", got=reason))
+            case Lost(explained=explained, reason=reason):
+                lost = WorkerLost("the process that held this step died", got=reason)
+                return replace(_step_failed(call, lost), explained_loss=explained)
 
     def _step_done(self, call: calls.TaskCall, value: calls.Value | None) -> Event:
         match value:

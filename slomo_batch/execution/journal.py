@@ -107,11 +107,11 @@ class Journal:
 
     def begun_anew(self, video_id: str) -> None:
         """A video changed its lane: what was made of it so far is void."""
-        void = self._done[video_id]
+        void = self._done.setdefault(video_id, _Done())
         self._count(video_id, -void.chunks, -void.frames)
 
     def _count(self, video_id: str, chunks: int, frames: int) -> None:
-        done = self._done[video_id]
+        done = self._done.setdefault(video_id, _Done())
         done.chunks, done.frames = done.chunks + chunks, done.frames + frames
         self.tally.chunks_done += chunks
         self.tally.frames_done += frames

@@ -35,8 +35,10 @@ class Choice:
     """Empty where the output has no sound."""
 
 
-def stitch_video(pinned: Pinned, lane: Lane, bench: Bench) -> Published:
+def stitch_video(pinned: Pinned, lane: Lane, bench: Bench, *, replaces: bool) -> Published:
     """Join, verify and publish one video whose chunks and sound are all committed, or find it published.
+
+    With `replaces`, a file of somebody else's under the output's name gives way.
 
     Raises:
         BorderMismatch: two neighbouring chunks decoded their shared frame differently.
@@ -51,7 +53,9 @@ def stitch_video(pinned: Pinned, lane: Lane, bench: Bench) -> Published:
         sound = _committed_sound(pinned, bench)
         check_borders(segments, plan.request.source.uri)
         with bench.folder() as folder:
-            published = commit(bench.work, receipt_key, _publish(pinned, segments, sound, bench, folder))
+            out = _join(pinned, segments, sound, bench, folder)
+            _upload(plan, out, bench, replaces=replaces)
+            published = commit(bench.work, receipt_key, _receipt(pinned, segments, sound, out))
     tidy(plan.video_id, bench)
     return published
 
@@ -99,37 +103,29 @@ def check_borders(segments: Sequence[ChunkDone], source_uri: str) -> None:
             )
 
 
-def _publish(
-    pinned: Pinned, segments: Sequence[ChunkDone], sound: SoundDone | None, bench: Bench, folder: Path
-) -> Published:
-    plan = pinned.plan
-    choice = Choice(segment_keys=tuple(done.segment_key for done in segments), sound_key=sound.key if sound else "")
-    if commit(bench.work, bench.layout.choice(plan.video_id), choice) != choice:
-        raise SegmentInvalid("another choice of segments was pinned before", where=plan.video_id)
-    _check_disk(segments, sound, folder)
-    out = _join(plan, segments, sound, bench, folder)
-    size_bytes = _upload(plan, out, bench)
+def _receipt(pinned: Pinned, segments: Sequence[ChunkDone], sound: SoundDone | None, out: Path) -> Published:
+    plan, counts = pinned.plan, _total(segments)
     return Published(
         video_id=plan.video_id,
         source=plan.request.source,
         output_uri=plan.request.output_uri,
-        size_bytes=size_bytes,
+        size_bytes=out.stat().st_size,
         sha256=file_sha256(out),
         num_frames=plan.grid.num_frames,
         duration_s=plan.grid.num_frames / plan.grid.rate,
-        counts=_total(segments),
+        counts=counts,
         frames_sha256=_frames_sha256(segments),
         weights_name=plan.resolved.weights_name,
         machines=tuple(dict.fromkeys(done.machine for done in segments)),
-        notes=(*pinned.notes, *(sound.notes if sound else ()), *_held_notes(_total(segments))),
+        notes=(*pinned.notes, *(sound.notes if sound else ()), *_held_notes(counts)),
     )
 
 
-def _upload(plan: VideoPlan, out: Path, bench: Bench) -> int:
-    """Put the file under its final name, unless somebody put another there since the job began; its size."""
+def _upload(plan: VideoPlan, out: Path, bench: Bench, *, replaces: bool) -> None:
+    """Put the file under its final name, unless somebody put another there since the job began."""
     store, key = bench.locate(plan.request.output_uri)
     marker = bench.layout.publishing(plan.video_id)
-    if plan.request.exists != "replace" and not _stands(bench.work, marker) and _stands(store, key):
+    if not replaces and not _stands(bench.work, marker) and _stands(store, key):
         raise OutputExists(
             "another file appeared where the output belongs",
             where=plan.request.output_uri,
@@ -137,10 +133,8 @@ def _upload(plan: VideoPlan, out: Path, bench: Bench) -> int:
         )
     bench.work.put(marker, b"{}")
     store.put_file(key, out)
-    size_bytes = out.stat().st_size
-    if store.head(key).size_bytes != size_bytes:
+    if store.head(key).size_bytes != out.stat().st_size:
         raise OutputInvalid("the published file has another size", where=plan.request.output_uri)
-    return size_bytes
 
 
 def _stands(store: ObjectStore, key: str) -> bool:
@@ -151,7 +145,13 @@ def _stands(store: ObjectStore, key: str) -> bool:
     return True
 
 
-def _join(plan: VideoPlan, segments: Sequence[ChunkDone], sound: SoundDone | None, bench: Bench, folder: Path) -> Path:
+def _join(pinned: Pinned, segments: Sequence[ChunkDone], sound: SoundDone | None, bench: Bench, folder: Path) -> Path:
+    """The joined and verified file, in the local folder."""
+    plan = pinned.plan
+    choice = Choice(segment_keys=tuple(done.segment_key for done in segments), sound_key=sound.key if sound else "")
+    if commit(bench.work, bench.layout.choice(plan.video_id), choice) != choice:
+        raise SegmentInvalid("another choice of segments was pinned before", where=plan.video_id)
+    _check_disk(segments, sound, folder)
     out = folder / f"output{PurePosixPath(plan.request.output_uri).suffix}"
     spec = StitchSpec(
         rate=plan.grid.rate,
