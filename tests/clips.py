@@ -311,6 +311,25 @@ def joined(first: Film, second: Film, *, announce: bool = False) -> bytes:
     return file.getvalue()
 
 
+def repeated(film: Film, num_times: int) -> bytes:
+    """The film over and over, coded only once: many packets for little time."""
+    _, packets = coded(film)
+    datas = [(bytes(packet), packet.is_keyframe) for packet in packets]
+    file = io.BytesIO()
+    with av.open(file, "w", format=FORMATS[film.suffix]) as container:
+        video = container.add_stream(film.codec, rate=film.rate)
+        assert isinstance(video, VideoStream)
+        video.width, video.height, video.pix_fmt = *film.size, film.pix_fmt
+        for number in range(num_times * len(datas)):
+            data, is_keyframe = datas[number % len(datas)]
+            packet: Packet = av.Packet(len(data))
+            packet.update(data)
+            packet.pts = packet.dts = number
+            packet.time_base, packet.stream, packet.is_keyframe = 1 / film.rate, video, is_keyframe
+            container.mux(packet)
+    return file.getvalue()
+
+
 def _with(film: Film, options: Mapping[str, str]) -> Film:
     return Film(
         suffix=film.suffix,

@@ -57,7 +57,7 @@ class _SpoolFile:
 class Spool:
     """Records of consecutive packets, on disk."""
 
-    def __init__(self, folder: Path, *, file_bytes: int = SPOOL_FILE_BYTES) -> None:
+    def __init__(self, folder: Path, *, file_bytes: int) -> None:
         self._folder = folder
         self._file_bytes = file_bytes
         self._files: deque[_SpoolFile] = deque()
@@ -98,11 +98,13 @@ class Cutter:
         header: StreamHeader,
         spans: Sequence[Span],
         note_of: Callable[[int], Mapping[str, JSON]],
+        *,
+        spool_file_bytes: int = SPOOL_FILE_BYTES,
     ) -> None:
         self._folder = folder
         self._header = header
         self._note_of = note_of
-        self._spool = Spool(folder)
+        self._spool = Spool(folder, file_bytes=spool_file_bytes)
         self._by_end = list(spans)
         heapq.heapify(self._by_end)
         self._by_start = sorted((span.start, span.end) for span in spans)

@@ -5,8 +5,10 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 from pathlib import Path
+from typing import Any
 
 import av
+import av.error
 from av.video.stream import VideoStream
 
 from slomo_batch.media.archive import ArchiveReader
@@ -85,5 +87,13 @@ def straight(data: bytes, facts: VideoFacts) -> list[str]:
     with av.open(io.BytesIO(data), "r") as container:
         video = container.streams[facts.stream_index]
         assert isinstance(video, VideoStream)
-        frames = (frame for packet in container.demux(video) for frame in packet.decode())
+        frames = (frame for packet in container.demux(video) for frame in _decoded(packet))
         return [picture_from_frame(fitted(frame, form, facts.width, facts.height), form).hash() for frame in frames]
+
+
+def _decoded(packet: Any) -> list[av.VideoFrame]:
+    try:
+        frames: list[av.VideoFrame] = packet.decode()
+    except av.error.InvalidDataError:
+        return []
+    return frames
