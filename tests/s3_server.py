@@ -217,9 +217,18 @@ def cutting(server: S3Server, num_cut: int) -> Iterator[S3Server]:
 
 
 @contextmanager
-def refusing(server: S3Server, fragment: str, code: str = "AccessDenied", status: int = 403) -> Iterator[S3Server]:
+def losing(server: S3Server, num_lost: int) -> Iterator[S3Server]:
+    """The same server, but its answers to the first `num_lost` writes are lost, though the writes are done."""
+    with _proxy(_Front(server, num_lost=num_lost)) as front:
+        yield front
+
+
+@contextmanager
+def refusing(
+    server: S3Server, fragment: str, code: str = "AccessDenied", status: int = 403, *, method: str = ""
+) -> Iterator[S3Server]:
     """The same server, but requests whose path or query holds `fragment` are answered with an error."""
-    with _proxy(_Front(server, refused=(fragment, code, status))) as front:
+    with _proxy(_Front(server, refused=Refusal(fragment=fragment, code=code, status=status, method=method))) as front:
         yield front
 
 
@@ -229,6 +238,21 @@ def recording(server: S3Server, *, dropped: Collection[str] = ()) -> Iterator[tu
     front = _Front(server, dropped=dropped)
     with _proxy(front) as before:
         yield before, front.seen
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Refusal:
+    """Which requests are refused, and how."""
+
+    fragment: str
+    code: str
+    status: int
+    method: str
+    """Empty: any."""
+
+    def concerns(self, method: str, path: str) -> bool:
+        """Whether this request is one of them."""
+        return self.fragment in path and self.method in {"", method}
 
 
 class _Front(ThreadingHTTPServer):
@@ -242,10 +266,12 @@ class _Front(ThreadingHTTPServer):
         *,
         dropped: Collection[str] = (),
         num_cut: int = 0,
-        refused: tuple[str, str, int] = ("", "", 0),
+        num_lost: int = 0,
+        refused: Refusal | None = None,
     ) -> None:
         super().__init__(("127.0.0.1", 0), _Forward)
-        self.behind, self.dropped, self.num_cut, self.refused = server, dropped, num_cut, refused
+        self.behind, self.dropped, self.num_cut, self.num_lost = server, dropped, num_cut, num_lost
+        self.refused = refused
         self.seen: list[Request] = []
 
 
@@ -269,21 +295,28 @@ class _Forward(BaseHTTPRequestHandler):
     covers: then the request is signed anew.
     """
 
+    protocol_version = "HTTP/1.1"  # with 1.0, clients that ask before they send would wait for a second
+
     def _forward(self) -> None:
         front = cast("_Front", self.server)
         body = self.rfile.read(int(self.headers.get("Content-Length", 0)))
         headers = {name.lower(): value for name, value in self.headers.items()}
         front.seen.append(Request(method=self.command, path=self.path, headers=headers))
-        fragment, code, status = front.refused
-        if fragment and fragment in self.path:
-            self._answer(status, [], f"<Error><Code>{code}</Code><Message>no</Message></Error>".encode())
+        if front.refused and front.refused.concerns(self.command, self.path):
+            words = f"<Error><Code>{front.refused.code}</Code><Message>no</Message></Error>"
+            self._answer(front.refused.status, [], words.encode())
             return
         if headers.keys() & set(front.dropped):
             headers = self._signed_anew(front, headers, body)
         with closing(http.client.HTTPConnection(urlsplit(front.behind.endpoint).netloc, timeout=30)) as behind:
             behind.request(self.command, self.path, body=body, headers=headers)
             answer = behind.getresponse()
-            self._answer(answer.status, answer.getheaders(), answer.read())
+            data = answer.read()
+        if front.num_lost and self.command == "PUT":
+            front.num_lost -= 1
+            self.close_connection = True
+            return
+        self._answer(answer.status, answer.getheaders(), data)
 
     def _answer(self, status: int, headers: list[tuple[str, str]], data: bytes) -> None:
         self.send_response_only(status)

@@ -1,8 +1,8 @@
 """Globs over a store: what a URI with wildcards, of a folder or of one object stands for.
 
 `*` and `?` match within a folder, `[ab]`, `[a-z]`, `[!a]` one character of it; `**/` any folders or none, `**`
-anything. Case counts, names with a leading dot are like any other. An object or folder whose very name holds `*`, `?` or
-`[` goes before what that name would match; elsewhere `[[]` spells a `[`.
+anything. Case counts, names with a leading dot are like any other. An object or folder whose very name holds `*`, `?`
+or `[` goes before what that name would match; elsewhere `[[]` spells a `[`.
 """
 
 import re

@@ -15,7 +15,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from functools import wraps
 from pathlib import Path
-from typing import BinaryIO, Concatenate, Literal, ParamSpec, TypeVar
+from typing import BinaryIO, Concatenate, ParamSpec, TypeVar
 from uuid import uuid4
 
 from slomo_batch.errors import (
@@ -38,6 +38,8 @@ COPY_BYTES = 1 << 20
 TRIES = 4
 """Times a failure that may pass (stale handle, time-out) is tried before it is reported."""
 FIRST_WAIT_S = 0.05
+MKDIR_TRIES = 100
+"""Times a folder is made again that another process removes before a file stands in it."""
 SETTLED_NS = 2_000_000_000
 """Age from which a file's status would show another change."""
 REMEMBERED = 256
@@ -301,7 +303,7 @@ class LocalStore:
     def _open(self, key: str) -> BinaryIO:
         path = self._path(key)
         try:
-            file = path.open("rb")
+            file = open(path, "rb", opener=_open_without_waiting)  # noqa: SIM115 Path.open has no opener
         except (IsADirectoryError, NotADirectoryError) as error:
             raise ObjectMissing("no such file", where=str(path), got="a folder, or nothing") from error
         if not stat.S_ISREG(os.fstat(file.fileno()).st_mode):
@@ -338,6 +340,11 @@ class LocalStore:
         self._known[key] = (fingerprint, identity)
         for oldest in list(self._known)[:-REMEMBERED]:
             self._known.pop(oldest, None)
+
+
+def _open_without_waiting(path: str, flags: int) -> int:
+    """Open a path; a pipe without a writer would make us wait for one."""
+    return os.open(path, flags | os.O_NONBLOCK)
 
 
 def _entry(entry: "os.DirEntry[str]") -> Iterator[tuple[str, int | None]]:
@@ -383,12 +390,14 @@ def _temporary(path: Path) -> Iterator[tuple[Path, BinaryIO]]:
 
 def _create(part: Path) -> BinaryIO:
     """Create a file and its folders, also while others remove folders that look empty."""
-    mode: Literal["xb"] = "xb"
-    for _ in range(100):
-        part.parent.mkdir(parents=True, exist_ok=True)
-        with suppress(FileNotFoundError):
-            return part.open(mode)
-    return part.open(mode)
+    for remaining in reversed(range(MKDIR_TRIES)):
+        try:
+            part.parent.mkdir(parents=True, exist_ok=True)
+            return part.open("xb")
+        except (FileNotFoundError, FileExistsError):
+            if not remaining:
+                raise
+    raise AssertionError("the last try returns or raises")
 
 
 def _settle(part: Path, file: BinaryIO, path: Path) -> None:

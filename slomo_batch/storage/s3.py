@@ -24,7 +24,7 @@ from slomo_batch.storage.keys import checked_key
 from slomo_batch.storage.local import storage_error as file_error
 from slomo_batch.storage.location import S3_SCHEME, S3Options
 from slomo_batch.storage.s3_client import s3_client
-from slomo_batch.storage.s3_faults import reported, storage_error
+from slomo_batch.storage.s3_faults import FOREIGN, reported, storage_error
 from slomo_batch.storage.s3_upload import MULTIPART_FROM_BYTES, checksums, content_type, upload_file, upload_parts
 from slomo_batch.storage.store import ObjectInfo
 
@@ -43,8 +43,6 @@ FIRST_WAIT_S = 0.1
 """Doubled at each further try."""
 HTTP_PARTIAL_CONTENT = 206
 HTTP_RANGE_NOT_SATISFIABLE = 416
-UNDECIDED = frozenset({"PreconditionFailed", "ConditionalRequestConflict", "OperationAborted", "412", "409"})
-"""Answers to a conditional PUT that say nothing certain: the write that was first may be our own, sent twice."""
 
 
 class S3Store:
@@ -106,7 +104,10 @@ class S3Store:
             part.unlink(missing_ok=True)
 
     def list(self, prefix: str = "") -> Iterator[ObjectInfo]:
-        """Objects whose key starts with prefix, in key order; a request per 1,000. Folder markers are left out."""
+        """Objects whose key starts with prefix; a request per 1,000. Folder markers are left out.
+
+        In key order on AWS; some servers order the keys of one folder, and folders among themselves by their names.
+        """
         pages = self._client.get_paginator("list_objects_v2").paginate(**self._common, Prefix=self._prefix + prefix)
         iterator = iter(pages)
         while True:
@@ -176,8 +177,8 @@ class S3Store:
         condition: dict[str, Any] = {"IfMatch": f'"{fingerprint}"'} if fingerprint else {}
         try:
             answer = self._client.get_object(**self._object(key), **wanted, **condition)
-        except ClientError as error:
-            if _status(error.response) == HTTP_RANGE_NOT_SATISFIABLE:
+        except FOREIGN as error:
+            if isinstance(error, ClientError) and _status(error.response) == HTTP_RANGE_NOT_SATISFIABLE:
                 self._demand(key, fingerprint)
                 return None
             failure = storage_error(error, self.uri(key))
@@ -230,14 +231,16 @@ class S3Store:
         )
 
     def _put_where_absent(self, key: str, data: bytes) -> str:
-        """Send one conditional PUT; what was answered, where that settles nothing."""
+        """Send one conditional PUT; what was answered.
+
+        "Exists already", a conflict and a lost connection settle nothing: what was first may be our own, sent twice.
+        """
         try:
             self._client.put_object(**self._new(key), **checksums(data), Body=data, IfNoneMatch="*")
-        except ClientError as error:
-            code = str(error.response.get("Error", {}).get("Code", ""))
+        except FOREIGN as error:
             failure = storage_error(error, self.uri(key))
-            if code in UNDECIDED or isinstance(failure, (StorageBusy, ObjectChanged)):
-                return code
+            if isinstance(failure, (StorageBusy, ObjectChanged)):
+                return failure.got
             raise failure from error
         return "success, but nothing there"
 

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 import botocore.exceptions as boto
-from urllib3.exceptions import HTTPError
+from urllib3.exceptions import HTTPError, ProxySchemeUnsupported
 
 from slomo_batch.errors import (
     AccessRefused,
@@ -101,6 +101,7 @@ FAULTS_BY_CLASS: dict[type[Exception], Fault] = {
     boto.InvalidSTSRegionalEndpointsConfigError: _CONFIGURATION,
     boto.InvalidConfigError: _CONFIGURATION,
     boto.InvalidProxiesConfigError: _CONFIGURATION,
+    ProxySchemeUnsupported: _CONFIGURATION,
     boto.InvalidDefaultsMode: _CONFIGURATION,
     boto.InvalidEndpointConfigurationError: _CONFIGURATION,
     boto.InvalidChecksumConfigError: _CONFIGURATION,
@@ -281,10 +282,14 @@ def _of_answer(error: boto.ClientError) -> Fault:
     return _BUSY if status >= 500 else (AccessRefused, "the store refused the request", "")
 
 
+FOREIGN = (boto.BotoCoreError, boto.ClientError, boto.UndefinedModelAttributeError, HTTPError, ProxySchemeUnsupported)
+"""Everything that a request may raise."""
+
+
 @contextmanager
 def reported(where: str) -> Iterator[None]:
     """Report what boto3 raises inside as the project's errors."""
     try:
         yield
-    except (boto.BotoCoreError, boto.ClientError, boto.UndefinedModelAttributeError, HTTPError) as error:
+    except FOREIGN as error:
         raise storage_error(error, where) from error

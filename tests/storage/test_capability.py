@@ -1,0 +1,167 @@
+"""Stores that would lose work are refused before there is any."""
+
+import time
+from pathlib import Path
+from threading import Lock
+
+import pytest
+
+from slomo_batch.errors import AccessRefused, StoreUnusable
+from slomo_batch.storage.capability import prove_access, prove_put_if_absent
+from slomo_batch.storage.layout import Layout
+from slomo_batch.storage.local import LocalStore
+from slomo_batch.storage.location import S3Options, StoreSpec, open_store
+from slomo_batch.storage.memory import MemoryStore
+from slomo_batch.storage.store import ObjectStore
+from tests.s3_server import S3Server, refusing, without_put_if_absent
+
+KEY_OF = Layout("job").probe
+
+
+class Overwriting(MemoryStore):
+    """Knows nothing of put-if-absent, and reads its own writes."""
+
+    def put_if_absent(self, key: str, data: bytes) -> bool:
+        self.put(key, data)
+        return self.get(key) == data
+
+
+class LookingFirst(MemoryStore):
+    """Looks before it writes, but not in one step."""
+
+    def put_if_absent(self, key: str, data: bytes) -> bool:
+        if any(info.key == key for info in self.list()):
+            return False
+        time.sleep(0.02)
+        self.put(key, data)
+        return True
+
+
+class NeverSure(MemoryStore):
+    """Creates once, but tells nobody that they did."""
+
+    def put_if_absent(self, key: str, data: bytes) -> bool:
+        super().put_if_absent(key, data)
+        return False
+
+
+class Forgetful(MemoryStore):
+    """Takes a write and shows something else."""
+
+    def get(self, key: str) -> bytes:
+        return super().get(key)[:-1]
+
+
+class Clinging(MemoryStore):
+    """Deletes nothing."""
+
+    def delete(self, keys: object) -> None:
+        del keys
+
+
+@pytest.fixture(params=["local", "memory", "s3"])
+def store(request: pytest.FixtureRequest, tmp_path: Path) -> ObjectStore:
+    if request.param == "local":
+        return LocalStore(tmp_path / "work")
+    if request.param == "memory":
+        return MemoryStore()
+    server: S3Server = request.getfixturevalue("s3")
+    return open_store(StoreSpec(uri=f"s3://{server.make_bucket()}/work", options=server.options()))
+
+
+def test_a_good_store_passes_and_is_left_as_it_was(store: ObjectStore) -> None:
+    prove_access(store, KEY_OF("x"), write=True)
+    prove_access(store, KEY_OF("x"), write=False)
+    prove_put_if_absent(store, KEY_OF)
+    assert list(store.list()) == []
+
+
+@pytest.mark.parametrize("kind", [Overwriting, LookingFirst, NeverSure])
+def test_a_store_without_put_if_absent_is_refused(kind: type[MemoryStore]) -> None:
+    store = kind("careless")
+    with pytest.raises(StoreUnusable, match="put-if-absent") as caught:
+        prove_put_if_absent(store, KEY_OF)
+    assert "memory://careless" in str(caught.value)
+    assert "Use AWS S3" in caught.value.remedy
+    assert list(store.list()) == []
+
+
+def test_a_server_deaf_to_if_none_match_is_refused(s3: S3Server) -> None:
+    bucket = s3.make_bucket()
+    with without_put_if_absent(s3) as deaf:
+        store = open_store(StoreSpec(uri=f"s3://{bucket}/work", options=deaf.options()))
+        prove_access(store, KEY_OF("x"), write=True)
+        with pytest.raises(StoreUnusable, match=f"s3://{bucket}/work: put-if-absent overwrites"):
+            prove_put_if_absent(store, KEY_OF)
+
+
+@pytest.mark.parametrize(("kind", "fault"), [(Forgetful, "not what is read"), (Clinging, "although it was deleted")])
+def test_a_store_that_does_not_do_as_told_is_refused(kind: type[MemoryStore], fault: str) -> None:
+    with pytest.raises(StoreUnusable, match=fault):
+        prove_access(kind(), "probe", write=True)
+
+
+@pytest.mark.parametrize("write", [True, False])
+def test_a_missing_bucket_is_refused(s3: S3Server, write: bool) -> None:
+    store = open_store(StoreSpec(uri="s3://no-such-bucket-here/work", options=s3.options()))
+    with pytest.raises(StoreUnusable, match="no such bucket"):
+        prove_access(store, "probe", write=write)
+
+
+@pytest.mark.parametrize("write", [True, False])
+@pytest.mark.parametrize("wrong", ["AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"])
+def test_wrong_credentials_are_refused_and_not_repeated(
+    s3: S3Server, monkeypatch: pytest.MonkeyPatch, wrong: str, write: bool
+) -> None:
+    bucket = s3.make_bucket()
+    monkeypatch.setenv(wrong, f"wrong-{write}-hunter2")
+    options = S3Options(endpoint_url=s3.endpoint, region=f"nowhere-{wrong}-{write}".lower().replace("_", "-"))
+    with pytest.raises(StoreUnusable, match="does not accept the credentials") as caught:
+        prove_access(open_store(StoreSpec(uri=f"s3://{bucket}", options=options)), "probe", write=write)
+    for secret in ("hunter2", s3.access_key, s3.secret_key):
+        assert secret not in str(caught.value)
+
+
+@pytest.mark.parametrize("write", [True, False])
+def test_access_denied_is_refused_with_the_leave_that_is_missing(s3: S3Server, write: bool) -> None:
+    bucket = s3.make_bucket()
+    with refusing(s3, f"/{bucket}") as closed:
+        store = open_store(StoreSpec(uri=f"s3://{bucket}", options=closed.options()))
+        with pytest.raises(StoreUnusable, match=f"cannot {'write to' if write else 'read'} this place: access denied"):
+            prove_access(store, "probe", write=write)
+
+
+def test_reading_needs_no_leave_to_get_a_key_that_is_not_there(s3: S3Server) -> None:
+    bucket = s3.make_bucket()
+    with refusing(s3, f"{bucket}/probe") as closed:
+        store = open_store(StoreSpec(uri=f"s3://{bucket}", options=closed.options()))
+        with pytest.raises(AccessRefused):
+            store.get("probe")
+        prove_access(store, "probe", write=False)
+
+
+def test_a_folder_that_cannot_be_made_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "file").write_bytes(b"")
+    with pytest.raises(StoreUnusable, match="cannot write to this place: a file stands where a folder is needed"):
+        prove_access(LocalStore(tmp_path / "file" / "work"), "probe", write=True)
+
+
+def test_the_race_is_run_by_all_at_once() -> None:
+    most = [0]
+
+    class Counting(MemoryStore):
+        def __init__(self) -> None:
+            super().__init__()
+            self.inside, self.guard = 0, Lock()
+
+        def put_if_absent(self, key: str, data: bytes) -> bool:
+            with self.guard:
+                self.inside += 1
+                most[0] = max(most[0], self.inside)
+            time.sleep(0.05)
+            with self.guard:
+                self.inside -= 1
+            return super().put_if_absent(key, data)
+
+    prove_put_if_absent(Counting(), KEY_OF)
+    assert most[0] > 3

@@ -1,0 +1,184 @@
+"""What globs stand for."""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from slomo_batch.manifest.places import glob_language
+from slomo_batch.storage.glob import _literal_prefix, _may_hold, expand, matches, split_glob
+from slomo_batch.storage.local import LocalStore
+from slomo_batch.storage.memory import MemoryStore
+from slomo_batch.storage.store import ObjectStore
+
+
+@pytest.mark.parametrize(
+    ("pattern", "key", "expected"),
+    [
+        ("*.mp4", "a.mp4", True),
+        ("*.mp4", "a/b.mp4", False),
+        ("*.mp4", "a.MP4", False),
+        ("*.mp4", ".hidden.mp4", True),
+        ("**/*.mp4", "a.mp4", True),
+        ("**/*.mp4", "a/b/c.mp4", True),
+        ("2019/**/*.mp4", "2019/a.mp4", True),
+        ("2019/**/*.mp4", "2019x/a.mp4", False),
+        ("**/proxy/**", "proxy/a", True),
+        ("**/proxy/**", "a/proxy/b/c", True),
+        ("**/proxy/**", "a/proxy", False),
+        ("a/**", "a/b/c", True),
+        ("a/**", "ab", False),
+        ("a?c", "abc", True),
+        ("a?c", "a/c", False),
+        ("clip[0-9].mov", "clip7.mov", True),
+        ("clip[!0-9].mov", "clip7.mov", False),
+        ("clip[!0-9].mov", "clip/.mov", False),
+        ("[ab]*", "b-roll", True),
+        ("[[]1].mov", "[1].mov", True),
+        ("[]]", "]", True),
+        ("[z-a]", "m", False),
+        ("a[", "a[", True),
+        ("a.c", "abc", False),
+        ("a+(b)|c^$\\", "a+(b)|c^$\\", True),
+        ("[&&~~||--]", "&", True),
+        ("", "", True),
+        ("*", "line\nbreak", True),
+    ],
+)
+def test_wildcards_mean_what_shells_mean(pattern: str, key: str, expected: bool) -> None:
+    assert matches(pattern, key) is expected
+
+
+ALPHABET = "ab/*?[]!-."
+
+
+@given(st.text(ALPHABET, max_size=8), st.text("ab/[]!-.", max_size=8))
+def test_what_the_manifest_judges_is_what_is_found(pattern: str, key: str) -> None:
+    assert matches(pattern, key) == (key in glob_language(pattern))
+
+
+@given(st.text(ALPHABET, max_size=8), st.text("ab/[]!-.", min_size=1, max_size=8))
+def test_every_match_begins_with_the_prefix_that_is_listed(pattern: str, key: str) -> None:
+    if matches(pattern, key):
+        assert key.startswith(_literal_prefix(pattern))
+
+
+@given(st.text("ab/*?.", max_size=8), st.lists(st.text("ab.", min_size=1, max_size=3), min_size=2, max_size=4))
+def test_no_folder_that_holds_a_match_is_passed_over(pattern: str, names: list[str]) -> None:
+    if matches(pattern, "/".join(names)):
+        assert all(_may_hold(pattern, "/".join(names[:depth])) for depth in range(1, len(names)))
+
+
+@pytest.mark.parametrize(
+    ("uri", "expected"),
+    [
+        ("s3://b/2019/**/*.mp4", ("s3://b", "2019/", "2019/**/*.mp4")),
+        ("s3://b/2019/derby-*.mp4", ("s3://b", "2019/", "2019/derby-*.mp4")),
+        ("s3://b/a.mp4", ("s3://b", "", "a.mp4")),
+        ("s3://b/2019/", ("s3://b", "2019/", "2019/")),
+        ("s3://b", ("s3://b", "", "")),
+        ("/clips/**/*.mp4", ("/clips", "", "**/*.mp4")),
+        ("/clips/a.mp4", ("/clips", "", "a.mp4")),
+        ("/clips/", ("/", "", "clips/")),
+        ("/clips/[1]/a.mp4", ("/clips", "", "[1]/a.mp4")),
+        ("/*.mp4", ("/", "", "*.mp4")),
+        ("/", ("/", "", "")),
+    ],
+)
+def test_a_glob_splits_where_its_wildcards_begin(uri: str, expected: tuple[str, str, str]) -> None:
+    assert split_glob(uri) == expected
+
+
+ARCHIVE = (
+    "2019/a.mp4",
+    "2019/b.mov",
+    "2019/may/c.mp4",
+    "2019/may/proxy/c.mp4",
+    "2019/proxy/d.mp4",
+    "2019/x[1].mp4",
+    "2019/x1.mp4",
+    "2019/[raw]/e.mp4",
+    "2019/r/f.mp4",
+    "2020/a.mp4",
+)
+
+
+@pytest.fixture(params=["local", "memory"])
+def archive(request: pytest.FixtureRequest, tmp_path: Path) -> ObjectStore:
+    store: ObjectStore = LocalStore(tmp_path / "archive") if request.param == "local" else MemoryStore()
+    for key in ARCHIVE:
+        store.put(key, key.encode())
+    return store
+
+
+def found(store: ObjectStore, pattern: str, excepts: Sequence[str] = ()) -> dict[str, str]:
+    return {one.info.key: one.relpath for one in expand(store, pattern, excepts)}
+
+
+def test_a_glob_finds_its_matches_in_order_with_their_folders(archive: ObjectStore) -> None:
+    assert list(found(archive, "2019/**/c.mp4").items()) == [
+        ("2019/may/c.mp4", "may"),
+        ("2019/may/proxy/c.mp4", "may/proxy"),
+    ]
+    assert found(archive, "*/a.mp4") == {"2019/a.mp4": "2019", "2020/a.mp4": "2020"}
+    assert found(archive, "2019/*.mov") == {"2019/b.mov": ""}
+    assert found(archive, "nothing/**") == {}
+
+
+@pytest.mark.parametrize("folder", ["2019/", "2019"])
+def test_a_folder_stands_for_everything_beneath_it(archive: ObjectStore, folder: str) -> None:
+    assert set(found(archive, folder)) == {key for key in ARCHIVE if key.startswith("2019/")}
+    assert found(archive, folder)["2019/may/proxy/c.mp4"] == "may/proxy"
+    assert set(found(archive, "")) == set(ARCHIVE)
+    assert found(archive, "201") == {}
+
+
+def test_a_folder_with_wildcards_stands_for_all_such_folders(archive: ObjectStore) -> None:
+    assert set(found(archive, "20*/may/")) == {"2019/may/c.mp4", "2019/may/proxy/c.mp4"}
+
+
+def test_one_object_stands_for_itself(archive: ObjectStore) -> None:
+    assert found(archive, "2019/may/c.mp4") == {"2019/may/c.mp4": ""}
+    assert found(archive, "2019/may/none.mp4") == {}
+
+
+def test_a_name_with_brackets_is_reached_by_that_name(archive: ObjectStore) -> None:
+    assert found(archive, "2019/x[1].mp4") == {"2019/x[1].mp4": ""}
+    assert found(archive, "2019/[raw]") == found(archive, "2019/[raw]/") == {"2019/[raw]/e.mp4": ""}
+    assert found(archive, "2019/[[]raw]/*.mp4") == {"2019/[raw]/e.mp4": "[raw]"}
+    assert found(archive, "2019/[raw]/*.mp4") == {"2019/r/f.mp4": "r"}
+    archive.delete(["2019/x[1].mp4"])
+    assert found(archive, "2019/x[1].mp4") == {"2019/x1.mp4": ""}
+
+
+def test_what_is_excepted_is_left_out(archive: ObjectStore) -> None:
+    assert set(found(archive, "2019/**/*.mp4", ["**/proxy/**", "x*"])) == {
+        "2019/a.mp4",
+        "2019/may/c.mp4",
+        "2019/[raw]/e.mp4",
+        "2019/r/f.mp4",
+    }
+    assert found(archive, "2019/may", ["proxy/"]) == {"2019/may/c.mp4": ""}
+    assert found(archive, "2019/may/c.mp4", ["*.mp4"]) == {}
+    assert set(found(archive, "2019/may", ["may/**"])) == {"2019/may/c.mp4", "2019/may/proxy/c.mp4"}
+
+
+def test_folders_that_cannot_matter_are_not_looked_into(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    store = LocalStore(tmp_path)
+    for key in ("a.mp4", "huge/b.mp4", "closed/c.mp4", "deep/x/d.mp4"):
+        store.put(key, b"")
+    looked_into: list[str] = []
+    entries = LocalStore._entries
+
+    def watched(self: LocalStore, folder: str) -> object:
+        looked_into.append(folder)
+        return entries(self, folder)
+
+    monkeypatch.setattr(LocalStore, "_entries", watched)
+    assert set(found(store, "*.mp4")) == {"a.mp4"}
+    assert {folder for folder in looked_into if folder} <= {"*.mp4"}
+    looked_into.clear()
+    assert set(found(store, "**/*.mp4", ["closed/**", "**/x/"])) == {"a.mp4", "huge/b.mp4"}
+    assert not {"closed", "deep/x"} & set(looked_into)

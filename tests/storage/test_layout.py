@@ -1,0 +1,50 @@
+"""The spelling of keys."""
+
+from slomo_batch.storage.layout import Layout
+
+LAYOUT = Layout("derby")
+OF_JOB = [LAYOUT.job, LAYOUT.progress, LAYOUT.epoch(1), LAYOUT.heartbeat(1), LAYOUT.ledger_part(1, 2)]
+OF_JOB += [LAYOUT.receipt("r"), LAYOUT.failure("r"), LAYOUT.probe("p")]
+OF_VIDEO = [LAYOUT.pin("v"), LAYOUT.index("v"), LAYOUT.lane("v"), LAYOUT.choice("v"), LAYOUT.sound_source("v")]
+OF_VIDEO += [LAYOUT.chunk("v", "copy", 0, "c"), LAYOUT.chunk("v", "decode", 0, "c"), LAYOUT.commit("v", "c")]
+OF_VIDEO += [LAYOUT.segment("v", "c", "a", ".nut"), LAYOUT.sound("v", "a"), LAYOUT.sound_commit("v")]
+
+
+def test_every_key_of_a_job_is_its_own_and_under_its_root() -> None:
+    keys = OF_JOB + OF_VIDEO
+    assert len(set(keys)) == len(keys)
+    assert all(key.startswith("jobs/derby/") for key in keys)
+    assert all(key.startswith(LAYOUT.video("v")) for key in OF_VIDEO)
+    assert not any(key.startswith(LAYOUT.videos) for key in OF_JOB)
+
+
+def test_no_key_is_a_folder_of_another() -> None:
+    keys = OF_JOB + OF_VIDEO
+    assert not any(other.startswith(f"{key}/") for key in keys for other in keys)
+
+
+def test_a_prefix_lists_what_it_is_for_and_nothing_else() -> None:
+    prefixes = {
+        LAYOUT.receipts: {LAYOUT.receipt("r")},
+        LAYOUT.failures: {LAYOUT.failure("r")},
+        LAYOUT.epochs: {LAYOUT.epoch(1)},
+        LAYOUT.ledger: {LAYOUT.ledger_part(1, 2)},
+        LAYOUT.chunks("v"): {LAYOUT.chunk("v", "copy", 0, "c"), LAYOUT.chunk("v", "decode", 0, "c")},
+        LAYOUT.segments("v"): {LAYOUT.segment("v", "c", "a", ".nut")},
+        LAYOUT.commits("v"): {LAYOUT.commit("v", "c")},
+    }
+    for prefix, expected in prefixes.items():
+        assert prefix.endswith("/")
+        assert {key for key in OF_JOB + OF_VIDEO if key.startswith(prefix)} == expected
+
+
+def test_numbers_list_in_their_order() -> None:
+    numbers = [0, 1, 9, 10, 99, 100_000]
+    assert sorted(LAYOUT.epoch(number) for number in numbers) == [LAYOUT.epoch(number) for number in numbers]
+    assert LAYOUT.epoch(1) == "jobs/derby/epochs/000001.json"
+    chunks = [LAYOUT.chunk("v", "copy", number, "c") for number in numbers]
+    assert sorted(chunks) == chunks
+
+
+def test_jobs_whose_names_begin_alike_share_nothing() -> None:
+    assert not Layout("derby-2").root.startswith(LAYOUT.root)
