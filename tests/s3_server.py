@@ -7,7 +7,6 @@ break, requests refused.
 import http.client
 import os
 import shutil
-import signal
 import socket
 import subprocess
 import sys
@@ -133,21 +132,27 @@ def _running(command: list[str], server: S3Server, folder: Path, output: Any) ->
         stderr=subprocess.STDOUT,
         start_new_session=True,
     )
-    watcher = _watch(process)
+    watcher = _watch(process, folder)
     try:
         yield process
     finally:
-        process.send_signal(signal.SIGKILL)  # its data are thrown away: no need to wait 3 s for a tidy end
+        watcher.kill()  # before the server's process id can become another's
+        watcher.communicate()
+        process.kill()  # its data are thrown away: no need to wait 3 s for a tidy end
         process.wait(STOPPED_WITHIN_S)
-        watcher.stdin.close() if watcher.stdin else None
-        watcher.wait(STOPPED_WITHIN_S)
 
 
-def _watch(process: subprocess.Popen[bytes]) -> subprocess.Popen[bytes]:
-    """A process that kills the server once this one is gone, which closes the pipe it reads."""
-    program = f"import os,sys; sys.stdin.read(); os.kill({process.pid}, 9)"
-    guarded = f"import contextlib\nwith contextlib.suppress(ProcessLookupError):\n exec({program!r})"
-    return subprocess.Popen([sys.executable, "-I", "-S", "-c", guarded], stdin=subprocess.PIPE, start_new_session=True)
+def _watch(process: subprocess.Popen[bytes], folder: Path) -> subprocess.Popen[bytes]:
+    """A process that kills the server and removes its folder once this one is gone, which closes the pipe it reads."""
+    program = f"""
+import os, shutil, signal, sys
+sys.stdin.read()
+try:
+    os.kill({process.pid}, signal.SIGKILL)
+finally:
+    shutil.rmtree({str(folder)!r}, ignore_errors=True)
+"""
+    return subprocess.Popen([sys.executable, "-I", "-S", "-c", program], stdin=subprocess.PIPE, start_new_session=True)
 
 
 def _plain_environment() -> Mapping[str, str]:

@@ -10,7 +10,8 @@ import pytest
 
 from slomo_batch.errors import AccessRefused, ObjectChanged, ObjectMissing, SlomoError, StorageBusy, StoreUnusable
 from slomo_batch.storage import local
-from slomo_batch.storage.local import LocalStore, storage_error
+from slomo_batch.storage.local import LocalStore
+from slomo_batch.storage.local_faults import storage_error
 
 
 def files(folder: Path) -> list[str]:
