@@ -14,7 +14,7 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from fractions import Fraction
 from heapq import merge
-from itertools import chain
+from itertools import chain, takewhile
 from math import ceil
 from pathlib import Path
 from typing import Any, cast
@@ -84,9 +84,7 @@ def stitch(spec: StitchSpec, segments: Iterable[Path], sound: Path | None, out: 
     with _foreign_errors(out), _sound(sound) as archive, _output(out, spec) as container:
         with av.open(str(first)) as opened:
             video = _video_stream(container, opened.streams.video[0], spec, out.suffix)
-        headers = archive.headers if archive else ()
-        tracks = [_sound_stream(container, header, place) for place, header in enumerate(headers)]
-        sound_packets = _sound_packets(archive, tracks) if archive else iter(())
+        sound_packets = _sound_packets(archive, container) if archive else iter(())
         video_packets = _video_packets(spec, chain([first], paths), video)
         for packet in merge(video_packets, sound_packets, key=_instant):
             container.mux_one(packet)
@@ -159,12 +157,10 @@ def _video_stream(container: OutputContainer, template: VideoStream, spec: Stitc
     return stream
 
 
-def _sound_stream(container: OutputContainer, header: StreamHeader, place: int) -> AudioStream:
-    """A stream for packets of the sound archive. PyAV makes one after the model of another stream only, so an encoder's
-    stream that is never opened stands model, and is then told what the header says."""
-    scratch = av.open(io.BytesIO(), "w", format=container.format.name)
-    model = scratch.add_stream(header.codec, rate=header.sample_rate)
-    stream = cast("AudioStream", container.add_stream_from_template(model, opaque=True))
+def _sound_stream(container: OutputContainer, header: StreamHeader, place: int, *, has_delay: bool) -> AudioStream:
+    """A stream for packets of the sound archive. PyAV makes one after the model of another stream only, so that of an
+    encoder stands model, and is then told what the header says."""
+    stream = cast("AudioStream", container.add_stream_from_template(_model(container, header, has_delay), opaque=True))
     context = stream.codec_context
     context.extradata = header.extradata or None
     context.sample_rate = header.sample_rate
@@ -178,6 +174,27 @@ def _sound_stream(container: OutputContainer, header: StreamHeader, place: int) 
     stream.metadata.update({name: value for name, value in named.items() if value})
     stream.disposition = Disposition.default if place == 0 else Disposition(0)
     return stream
+
+
+def _model(container: OutputContainer, header: StreamHeader, has_delay: bool) -> AudioStream:
+    """A stream of this codec in a file that is never finished.
+
+    Matroska says in the header how many samples of a track's beginning are not to be heard, and takes that from the
+    encoder's delay, which only an opened encoder has. MP4 and MOV say it in an edit list, from the packets' times.
+    """
+    scratch = av.open(io.BytesIO(), "w", format=container.format.name)
+    model = scratch.add_stream(header.codec, rate=header.sample_rate)
+    if has_delay and container.format.name == FORMATS[".mkv"]:
+        model.codec_context.layout = header.layout
+        with suppress(av.FFmpegError):  # a codec that is only ever copied: its times alone must do
+            scratch.start_encoding()
+    return model
+
+
+def _delayed(archive: ArchiveReader) -> set[int]:
+    """Tracks that begin before zero: their packets are the first in the archive."""
+    early = takewhile(lambda packet: (packet.pts or 0) < 0, archive)
+    return {packet.stream for packet in early}
 
 
 # ---- packets -------------------------------------------------------------------------------------------------------
@@ -230,7 +247,17 @@ def _check(path: Path, what: str, expected: object, got: object) -> None:
         )
 
 
-def _sound_packets(archive: ArchiveReader, tracks: Sequence[AudioStream]) -> Iterator[Packet]:
+def _sound_packets(archive: ArchiveReader, container: OutputContainer) -> Iterator[Packet]:
+    """Adds the tracks of the sound archive at once, and gives its packets."""
+    delayed = _delayed(archive)
+    tracks = [
+        _sound_stream(container, header, place, has_delay=place in delayed)
+        for place, header in enumerate(archive.headers)
+    ]
+    return _addressed(archive, tracks)
+
+
+def _addressed(archive: ArchiveReader, tracks: Sequence[AudioStream]) -> Iterator[Packet]:
     for archived in archive:
         packet = to_av(archived, archive.headers[archived.stream])
         packet.stream = tracks[archived.stream]

@@ -1,0 +1,151 @@
+"""Decoded sound: one track of a packet archive as a line of samples that begins at the video's zero.
+
+Samples are placed by their timestamps. Where these leave a gap, or a packet cannot be decoded, there is silence; where
+they overlap, the later samples give way; deviations below SLACK_S are the container's rounding and change nothing.
+Memory is a packet's worth, whatever the length.
+"""
+
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass
+from fractions import Fraction
+
+import av
+import numpy as np
+from av.audio.codeccontext import AudioCodecContext
+from av.audio.frame import AudioFrame
+from av.codec.context import CodecContext
+
+from slomo_batch.media.archive import ArchivedPacket, StreamHeader, open_decoder, to_av
+from slomo_batch.media.stretch import Block
+
+SLACK_S = Fraction(1, 200)
+_SILENCE_BLOCK = 48_000
+"""Longest block of silence, in samples."""
+_FULL_SCALE = {"u1": (128.0, 128.0), "i2": (0.0, 32768.0), "i4": (0.0, 2147483648.0)}
+"""Sample of silence and size of the loudest, by NumPy's kind of integer."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PcmFormat:
+    """What the samples of a decoded track are."""
+
+    sample_rate: int
+    layout: str
+    """FFmpeg's name of the channel layout."""
+    num_channels: int
+
+
+class PcmTrack:
+    """One track, decoded anew each time it is read. `packets` gives the track's packets from the first on."""
+
+    def __init__(
+        self, packets: Callable[[], Iterable[ArchivedPacket]], header: StreamHeader, *, zero_s: Fraction
+    ) -> None:
+        self._packets, self._header, self._zero_s = packets, header, zero_s
+        self._resamplers: dict[tuple[int, str], av.AudioResampler] = {}
+        self.num_damaged = 0
+        """Packets that could not be decoded in the latest reading."""
+        self.format = next((_format(frame) for frame in self._frames()), None)
+        """Of the first frame; later ones in another format are converted to it. None where nothing can be decoded."""
+
+    def blocks(self) -> Iterator[Block]:
+        """The samples from zero on, without a gap."""
+        form = self.format
+        position, slack = 0, 0
+        for frame in self._frames():
+            if form is None:
+                return
+            block, start = self._samples(frame, form), self._start(frame, form)
+            slack = slack or max(1, round(SLACK_S * form.sample_rate))
+            if start is not None and start - position > slack:
+                yield from silence(start - position, form.num_channels)
+                position = start
+            elif start is not None and position - start > slack:
+                block = block[:, position - start :]
+            position += block.shape[1]
+            if block.shape[1]:
+                yield block
+
+    def _start(self, frame: AudioFrame, form: PcmFormat) -> int | None:
+        """The sample at which the frame begins, counted from zero; None where it has no timestamp."""
+        if frame.pts is None:
+            return None
+        return round((frame.pts * self._header.time_base - self._zero_s) * form.sample_rate)
+
+    def _frames(self) -> Iterator[AudioFrame]:
+        self.num_damaged = 0
+        decoder = open_decoder(self._header)
+        for packet in self._packets():
+            for frame in self._decoded(decoder, packet):
+                if not packet.is_discarded:
+                    yield frame
+        yield from self._decoded(decoder, None)
+
+    def _decoded(self, decoder: CodecContext, packet: ArchivedPacket | None) -> list[AudioFrame]:
+        if not isinstance(decoder, AudioCodecContext):
+            return []
+        try:
+            return decoder.decode(to_av(packet, self._header) if packet else None)
+        except av.FFmpegError:
+            self.num_damaged += 1
+            return []
+
+    def _samples(self, frame: AudioFrame, form: PcmFormat) -> Block:
+        if _format(frame) == form:
+            return _planes(frame)
+        key = (frame.sample_rate, frame.layout.name)
+        if key not in self._resamplers:
+            self._resamplers[key] = av.AudioResampler(format="fltp", layout=form.layout, rate=form.sample_rate)
+        pieces = [_planes(piece) for piece in self._resamplers[key].resample(frame)]
+        return np.concatenate(pieces, axis=1) if pieces else np.zeros((form.num_channels, 0), np.float32)
+
+
+def silence(num_samples: int, num_channels: int) -> Iterator[Block]:
+    """So many samples of silence, in blocks."""
+    for start in range(0, num_samples, _SILENCE_BLOCK):
+        yield np.zeros((num_channels, min(_SILENCE_BLOCK, num_samples - start)), np.float32)
+
+
+def fitted(blocks: Iterable[Block], num_samples: int, num_channels: int) -> Iterator[Block]:
+    """The blocks, cut or followed by silence to be `num_samples` long."""
+    made = 0
+    for block in blocks:
+        piece = block[:, : num_samples - made]
+        made += piece.shape[1]
+        if piece.shape[1]:
+            yield piece
+        if made == num_samples:
+            return
+    yield from silence(num_samples - made, num_channels)
+
+
+def resampled(blocks: Iterable[Block], layout: str, rate_in: int, rate_out: int) -> Iterator[Block]:
+    """The blocks at another sample rate; swresample keeps time to the sample."""
+    resampler = av.AudioResampler(format="fltp", layout=layout, rate=rate_out)
+    for block in blocks:
+        for frame in resampler.resample(frame_of(block, layout, rate_in)):
+            yield _planes(frame)
+    for frame in resampler.resample(None):
+        yield _planes(frame)
+
+
+def frame_of(block: Block, layout: str, sample_rate: int) -> AudioFrame:
+    """A frame of FFmpeg with these samples, without a timestamp."""
+    frame = AudioFrame.from_ndarray(np.ascontiguousarray(block), format="fltp", layout=layout)
+    frame.sample_rate = sample_rate
+    return frame
+
+
+def _format(frame: AudioFrame) -> PcmFormat:
+    return PcmFormat(sample_rate=frame.sample_rate, layout=frame.layout.name, num_channels=frame.layout.nb_channels)
+
+
+def _planes(frame: AudioFrame) -> Block:
+    """The frame's samples as (channels, samples), -1 to 1."""
+    samples = frame.to_ndarray()
+    if not frame.format.is_planar:
+        samples = samples.reshape(-1, frame.layout.nb_channels).T
+    if samples.dtype.kind == "f":
+        return samples.astype(np.float32)
+    zero, scale = _FULL_SCALE[samples.dtype.str[1:]]
+    return ((samples.astype(np.float64) - zero) / scale).astype(np.float32)

@@ -1,0 +1,325 @@
+"""The output's sound: kept, stretched with its pitch, or slowed with its pitch falling. Made whole, track by track.
+
+Zero is the instant of the first presented video frame; what lies before it is not heard. From there on source second s
+is heard at s * slowdown. A track that is kept is copied packet by packet where the container takes its codec. Every
+other track is decoded, retimed and encoded: AAC, or FLAC in Matroska where the source was lossless; its length is exact
+to the sample.
+
+Input and output are packet archives. Tracks are read, made and merged by time as streams, each with its own place in
+the source archive, so memory does not grow with their length.
+"""
+
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from fractions import Fraction
+from functools import partial
+from heapq import merge
+from math import ceil, gcd
+from pathlib import Path
+from typing import Literal
+
+import av
+from av.audio.codeccontext import AudioCodecContext
+from av.codec.context import Flags
+
+from slomo_batch.errors import SourceUnsupported
+from slomo_batch.media.archive import ArchivedPacket, ArchiveReader, ArchiveWriter, StreamHeader, from_av
+from slomo_batch.media.pcm import PcmFormat, PcmTrack, fitted, frame_of, resampled
+from slomo_batch.media.stretch import Block, stretch
+
+Mode = Literal["keep", "stretch", "resample"]
+
+_COMPRESSED = frozenset({"aac", "mp3", "ac3", "eac3", "alac", "flac", "opus"})
+_PCM = frozenset({"pcm_s16le", "pcm_s16be", "pcm_s24le", "pcm_s24be", "pcm_s32le", "pcm_f32le"})
+COPIED: Mapping[str, frozenset[str]] = {
+    ".mp4": _COMPRESSED,
+    ".mov": (_COMPRESSED | _PCM) - {"flac", "opus"},
+    ".mkv": _COMPRESSED | _PCM | {"mp2", "vorbis", "dts", "truehd", "pcm_u8"},
+}
+"""Codecs that each container takes as they are."""
+_LOSSLESS = frozenset({"flac", "alac", "truehd", "mlp", "tta", "wavpack", "ape"})
+_PREROLL = {"opus": 5, "flac": 0, "alac": 0}
+"""Packets before the first one heard that a decoder needs; one for codecs not named, none for PCM."""
+
+AAC_BITS_PER_CHANNEL = 96_000
+"""Bits per second of a channel: 192 kbit/s in stereo."""
+_AAC_RATES = frozenset({96000, 88200, 64000, 48000, 44100, 32000, 24000, 22050, 16000, 12000, 11025, 8000})
+_OTHER_RATE = 48_000
+"""For sample rates that AAC does not have."""
+_LAYOUTS = {1: "mono", 2: "stereo", 3: "3.0", 4: "4.0", 5: "5.0", 6: "5.1", 7: "6.1", 8: "7.1"}
+_NAMED_LAYOUTS = frozenset({*_LAYOUTS.values(), "2.1", "3.0(back)", "quad", "7.1(wide)"})
+"""Channel layouts that stay; others get the usual name for their number of channels (5.1(side): 5.1)."""
+_LARGEST_RATE = 2**31 - 1
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SoundNotes:
+    """What became of the sound."""
+
+    notes: tuple[str, ...]
+    """What differs from the source, each a sentence for the report."""
+    num_tracks: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Order:
+    """What is asked of every track."""
+
+    source: Path
+    mode: Mode
+    slowdown: Fraction
+    duration_s: Fraction
+    container: str
+    zero_s: Fraction
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Track:
+    """One track of the output, its packets yet to be made."""
+
+    header: StreamHeader
+    packets: Iterator[ArchivedPacket]
+    notes: Callable[[], list[str]]
+    """To be called when the packets are made."""
+
+
+def make_sound(
+    source: Path,
+    out: Path,
+    *,
+    mode: Mode,
+    slowdown: Fraction,
+    duration_s: Fraction,
+    container: str,
+    zero_s: Fraction,
+) -> SoundNotes:
+    """Write the packet archive of the output's sound. `source` holds the source's tracks with their own timestamps.
+
+    `duration_s` is the output's, `container` the output's suffix, `zero_s` the instant of the first presented video
+    frame on the source's clock. A track that is kept has its own length, every other one lasts `duration_s`.
+
+    Raises:
+        SegmentInvalid: `source` is no packet archive, or is damaged.
+        SourceUnsupported: FFmpeg cannot encode the sound.
+    """
+    order = _Order(
+        source=source,
+        mode=mode,
+        slowdown=slowdown,
+        duration_s=duration_s,
+        container=container.lower(),
+        zero_s=zero_s,
+    )
+    with source.open("rb") as file:
+        headers = ArchiveReader(file, str(source)).headers
+    with _foreign_errors(source):
+        made = [_track(order, place, header) for place, header in enumerate(headers)]
+        tracks = [track for track in made if isinstance(track, _Track)]
+        _write(tracks, out)
+    notes = [note for track in made for note in ([track] if isinstance(track, str) else track.notes())]
+    return SoundNotes(notes=tuple(notes), num_tracks=len(tracks))
+
+
+def _write(tracks: list[_Track], out: Path) -> None:
+    with out.open("wb") as file, ArchiveWriter(file, [track.header for track in tracks], {}) as writer:
+        timed = [_timed(number, track) for number, track in enumerate(tracks)]
+        for _, packet in merge(*timed, key=lambda pair: pair[0]):
+            writer.add(packet)
+
+
+def _timed(number: int, track: _Track) -> Iterator[tuple[Fraction, ArchivedPacket]]:
+    for packet in track.packets:
+        yield (packet.dts or 0) * track.header.time_base, replace(packet, stream=number)
+
+
+def _track(order: _Order, place: int, header: StreamHeader) -> _Track | str:
+    """The output's track for one of the source's, or why there is none."""
+    packets = partial(_packets, order.source, place)
+    name = f"sound track {place + 1}" + (f" ({header.language})" if header.language else "")
+    if order.mode == "keep" and header.codec in COPIED[order.container]:
+        return _copied(order, name, header, packets())
+    pcm = PcmTrack(packets, header, zero_s=order.zero_s)
+    if pcm.format is None:
+        return f"{name} is left out: none of its packets can be decoded"
+    return _encoded(order, name, header, pcm, pcm.format)
+
+
+def _packets(source: Path, place: int) -> Iterator[ArchivedPacket]:
+    with source.open("rb") as file:
+        for packet in ArchiveReader(file, str(source)):
+            if packet.stream == place:
+                yield packet
+
+
+@contextmanager
+def _foreign_errors(source: Path) -> Iterator[None]:
+    try:
+        yield
+    except (av.FFmpegError, ValueError) as error:
+        raise SourceUnsupported(
+            "FFmpeg cannot make the sound", where=str(source), got=str(error), remedy="Set audio to drop."
+        ) from error
+
+
+# ---- copied --------------------------------------------------------------------------------------------------------
+
+
+def _copied(order: _Order, name: str, header: StreamHeader, packets: Iterator[ArchivedPacket]) -> _Track:
+    """The packets as they are, their times counted from the video's zero; those wholly before it are left out, but for
+    what a decoder needs to get going."""
+    time_base = _common_tick(header.time_base, order.zero_s) or Fraction(1, header.sample_rate)
+    shifted = _Shifted(packets, header, time_base, order.zero_s)
+
+    def notes() -> list[str]:
+        lost = shifted.num_out_of_order
+        return [f"{name}: {lost} packets whose time does not rise are left out"] if lost else []
+
+    return _Track(header=replace(header, time_base=time_base), packets=iter(shifted), notes=notes)
+
+
+def _common_tick(time_base: Fraction, zero_s: Fraction) -> Fraction | None:
+    """The largest tick in which both count whole; None where FFmpeg could not hold it."""
+    denominator = time_base.denominator * zero_s.denominator
+    tick = Fraction(
+        gcd(time_base.numerator * zero_s.denominator, zero_s.numerator * time_base.denominator), denominator
+    )
+    return tick if tick.denominator <= _LARGEST_RATE else None
+
+
+class _Shifted:
+    """Packets on the output's clock, with rising times."""
+
+    def __init__(
+        self, packets: Iterable[ArchivedPacket], header: StreamHeader, time_base: Fraction, zero_s: Fraction
+    ) -> None:
+        self._packets, self._header, self._time_base, self._zero_s = packets, header, time_base, zero_s
+        self.num_out_of_order = 0
+
+    def __iter__(self) -> Iterator[ArchivedPacket]:
+        preroll = 0 if self._header.codec.startswith("pcm_") else _PREROLL.get(self._header.codec, 1)
+        before: deque[ArchivedPacket] = deque(maxlen=preroll)
+        last: int | None = None
+        for packet in map(self._shifted, self._packets):
+            pts = packet.pts or 0
+            if last is not None and pts <= last:
+                self.num_out_of_order += 1
+            elif pts + (packet.duration or 0) <= 0 and pts < 0:
+                before.append(packet)
+            elif pts < 0 or not packet.is_discarded:
+                yield from before
+                before.clear()
+                yield packet
+            last = pts if last is None else max(last, pts)
+
+    def _shifted(self, packet: ArchivedPacket) -> ArchivedPacket:
+        time = packet.dts if packet.pts is None else packet.pts
+        pts = round(((time or 0) * self._header.time_base - self._zero_s) / self._time_base)
+        duration = round((packet.duration or 0) * self._header.time_base / self._time_base)
+        return replace(packet, pts=pts, dts=pts, duration=duration)
+
+
+# ---- decoded, retimed, encoded -------------------------------------------------------------------------------------
+
+
+def _encoded(order: _Order, name: str, header: StreamHeader, pcm: PcmTrack, form: PcmFormat) -> _Track:
+    layout = form.layout if form.layout in _NAMED_LAYOUTS else _LAYOUTS.get(form.num_channels, "stereo")
+    channels = form.num_channels if form.num_channels in _LAYOUTS else 2
+    lossless = order.container == ".mkv" and (header.codec in _LOSSLESS or header.codec.startswith("pcm_"))
+    rate = form.sample_rate if lossless or form.sample_rate in _AAC_RATES else _OTHER_RATE
+    context = _encoder(lossless=lossless, header=header, rate=rate, layout=layout, num_channels=channels)
+    source = (block[:channels] for block in pcm.blocks())
+    blocks = _retimed(order, source, replace(form, layout=layout, num_channels=channels), rate)
+
+    def notes() -> list[str]:
+        found = []
+        if order.mode == "keep":
+            found.append(f"{name}: {order.container} does not take {header.codec}, it is encoded as {context.name}")
+        if channels != form.num_channels:
+            found.append(f"{name}: of {form.num_channels} channels the first two are kept")
+        if rate != form.sample_rate:
+            found.append(f"{name}: resampled from {form.sample_rate} to {rate} Hz, which AAC has")
+        if pcm.num_damaged:
+            found.append(f"{name}: {pcm.num_damaged} damaged packets are replaced by silence")
+        return found
+
+    made = replace(_header_of_encoder(context), language=header.language, title=header.title)
+    return _Track(header=made, packets=_encode(context, blocks), notes=notes)
+
+
+def _retimed(order: _Order, blocks: Iterator[Block], form: PcmFormat, rate: int) -> Iterator[Block]:
+    """The samples of the output track, at `rate`."""
+    num_samples = ceil(order.duration_s * form.sample_rate)
+    match order.mode:
+        case "keep":
+            retimed = blocks
+        case "stretch":
+            retimed = stretch(
+                blocks,
+                slowdown=order.slowdown,
+                sample_rate=form.sample_rate,
+                num_channels=form.num_channels,
+                num_samples=num_samples,
+            )
+        case "resample":
+            relabelled, made = _relabelling(order.slowdown, form.sample_rate)
+            retimed = resampled(blocks, form.layout, relabelled, made)
+    if rate != form.sample_rate:
+        retimed = resampled(retimed, form.layout, form.sample_rate, rate)
+    if order.mode == "keep":
+        return retimed
+    return fitted(retimed, round(order.duration_s * rate), form.num_channels)
+
+
+def _relabelling(slowdown: Fraction, sample_rate: int) -> tuple[int, int]:
+    """Rates whose ratio is the slowdown: what has the first is resampled to the second and called the same again."""
+    largest = max(1, _LARGEST_RATE // (sample_rate * ceil(slowdown)))
+    ratio = slowdown.limit_denominator(largest)
+    return sample_rate * ratio.denominator, sample_rate * ratio.numerator
+
+
+def _encoder(*, lossless: bool, header: StreamHeader, rate: int, layout: str, num_channels: int) -> AudioCodecContext:
+    """An opened encoder: its global header belongs into the archive's head, before the first packet."""
+    context = av.CodecContext.create("flac" if lossless else "aac", "w")
+    context.sample_rate, context.layout = rate, layout
+    context.time_base = Fraction(1, rate)
+    if lossless:
+        context.format = "s16" if header.sample_format.startswith(("s16", "u8")) else "s32"
+    else:
+        context.format = "fltp"
+        context.bit_rate = AAC_BITS_PER_CHANNEL * num_channels
+    context.flags = Flags(context.flags | Flags.global_header)
+    context.open()
+    return context
+
+
+def _header_of_encoder(context: AudioCodecContext) -> StreamHeader:
+    return StreamHeader(
+        kind="audio",
+        codec=context.codec.canonical_name,
+        time_base=Fraction(1, context.sample_rate),
+        extradata=context.extradata or b"",
+        sample_rate=context.sample_rate,
+        layout=context.layout.name,
+        sample_format=context.format.name,
+        bit_rate=context.bit_rate or 0,
+    )
+
+
+def _encode(context: AudioCodecContext, blocks: Iterable[Block]) -> Iterator[ArchivedPacket]:
+    """The packets of the track. Times begin before zero where the encoder has a delay, so that zero stays zero."""
+    position = 0
+    for block in blocks:
+        frame = frame_of(block, context.layout.name, context.sample_rate)
+        frame.pts, frame.time_base = position, Fraction(1, context.sample_rate)
+        position += block.shape[1]
+        for packet in context.encode(frame):
+            yield _timed_by_pts(packet)
+    for packet in context.encode(None):
+        yield _timed_by_pts(packet)
+
+
+def _timed_by_pts(packet: "av.Packet[av.AudioStream]") -> ArchivedPacket:
+    archived = from_av(packet, 0)
+    return replace(archived, dts=archived.pts)
