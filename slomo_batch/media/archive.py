@@ -96,6 +96,12 @@ class ArchivedPacket:
     """Type, by PyAV's name, and contents."""
 
 
+_NEEDS_BLOCK_ALIGN = ("wma", "atrac", "cook", "sipr", "ra_", "adpcm_g726", "gsm_ms", "truespeech", "qdm", "metasound")
+"""Codecs, by the start of their names, whose decoders must know the size of a block, which PyAV does not tell."""
+_UNTOLD = {"adpcm_ima_wav": {"bits_per_coded_sample": "4"}}
+"""Decoder options for what PyAV does not tell but which is always the same."""
+
+
 # ---- to and from PyAV ----------------------------------------------------------------------------------------------
 
 
@@ -138,6 +144,12 @@ def stream_aspect_ratio(stream: Stream) -> Fraction:
     return (stream.sample_aspect_ratio if isinstance(stream, VideoStream) else None) or Fraction(0)
 
 
+def can_be_archived(stream: Stream) -> bool:
+    """True where a decoder opened from the stream's header can do what the demuxer's own can."""
+    context = stream.codec_context
+    return context is not None and not context.codec.canonical_name.startswith(_NEEDS_BLOCK_ALIGN)
+
+
 def _common(stream: Stream) -> dict[str, Any]:
     context = stream.codec_context
     return {
@@ -167,7 +179,8 @@ def open_decoder(header: StreamHeader, *, thread_count: int = 1) -> CodecContext
     context.extradata = header.extradata or None
     if header.codec_tag:
         context.codec_tag = header.codec_tag
-    context.options = {"pkt_timebase": f"{header.time_base.numerator}/{header.time_base.denominator}"}
+    time_base = f"{header.time_base.numerator}/{header.time_base.denominator}"
+    context.options = {"pkt_timebase": time_base, **_UNTOLD.get(header.codec, {})}
     if isinstance(context, VideoCodecContext):
         _tell_video(context, header)
     if isinstance(context, AudioCodecContext):

@@ -88,5 +88,7 @@ def packets(container: InputContainer, streams: Sequence[Stream]) -> "Iterator[a
                     yield packet
         except InvalidDataError:
             stumbles += 1
+        except IndexError:  # at the end PyAV looks up streams that appeared midway, and does not know them
+            return
         else:
             return

@@ -17,7 +17,7 @@ from av.container import InputContainer
 from av.video.stream import VideoStream
 
 from slomo_batch.errors import SourceUnreadable, SourceUnsupported
-from slomo_batch.media.archive import header_of, stream_aspect_ratio
+from slomo_batch.media.archive import can_be_archived, header_of, stream_aspect_ratio
 from slomo_batch.media.color_names import (
     FULL,
     HDR_TRANSFERS,
@@ -27,7 +27,7 @@ from slomo_batch.media.color_names import (
     TRANSFERS,
     UNSPECIFIED,
 )
-from slomo_batch.media.demux import has_decoder, main_video, open_source
+from slomo_batch.media.demux import main_video, open_source
 from slomo_batch.media.foreign import reading
 from slomo_batch.media.frames import planar_name
 from slomo_batch.media.index import HollowFile, PacketIndex, has_whole_moov, index_by_moov, index_by_packets
@@ -203,7 +203,7 @@ def _rotation(frame: av.VideoFrame) -> int:
 
 
 def _audio(container: InputContainer) -> tuple[AudioTrack, ...]:
-    headers = ((stream.index, header_of(stream)) for stream in container.streams.audio if has_decoder(stream))
+    headers = ((stream.index, header_of(stream)) for stream in container.streams.audio if can_be_archived(stream))
     return tuple(
         AudioTrack(
             stream_index=number,
@@ -245,7 +245,7 @@ def _not_carried(container: InputContainer, video: VideoStream) -> Iterator[str]
     streams = container.streams
     counts = {
         "other video stream": sum(stream is not video for stream in streams.video),
-        "sound track that this build of FFmpeg cannot decode": sum(not has_decoder(track) for track in streams.audio),
+        "sound track in a codec that is not supported": sum(not can_be_archived(track) for track in streams.audio),
         "subtitle track": len(streams.subtitles),
         "data track": len(streams.data),
         "attachment": len(streams.attachments),

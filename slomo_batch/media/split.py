@@ -19,7 +19,7 @@ from av.error import FFmpegError
 from av.stream import Stream
 from av.video.stream import VideoStream
 
-from slomo_batch.errors import SourceChanged
+from slomo_batch.errors import SourceChanged, SourceUnreadable
 from slomo_batch.media.archive import JSON, ArchiveWriter, from_av, header_of, record_of
 from slomo_batch.media.coverage import covering_packets
 from slomo_batch.media.cutting import ChunkArchive, Cutter, Span
@@ -81,7 +81,7 @@ def split_copy(  # noqa: PLR0917 - one job's nouns in their order
 
     Raises:
         SourceChanged: the packets are not those that were indexed.
-        SourceUnreadable: the file cannot be read.
+        SourceUnreadable: the file cannot be read, or ends early.
     """
     tracks = facts.audio if sound else ()
     parts = {part.index: part for part in slices}
@@ -99,7 +99,12 @@ def split_copy(  # noqa: PLR0917 - one job's nouns in their order
                 if cutter.is_done:
                     break
             if not cutter.is_done:
-                raise SourceChanged("the source has fewer packets than when it was planned", where=name)
+                raise SourceUnreadable(
+                    "the video ends before its last planned packet",
+                    where=name,
+                    expected=f"{len(index.pts)} packets",
+                    remedy="The file is damaged: repair it.",
+                )
             source.finish()
     if tracks:
         yield SoundArchive(path=_sound_path(folder))

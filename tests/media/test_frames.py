@@ -7,7 +7,7 @@ from av.video.reformatter import Interpolation
 
 from slomo_batch.errors import SourceUnsupported
 from slomo_batch.media.frames import frame_from_picture, picture_from_frame, planar_name
-from slomo_batch.picture import PIXEL_FORMATS, Picture
+from slomo_batch.picture import PIXEL_FORMATS, Picture, Samples
 
 WIDTH, HEIGHT = 50, 38
 
@@ -15,9 +15,14 @@ WIDTH, HEIGHT = 50, 38
 def noise(name: str, width: int = WIDTH, height: int = HEIGHT) -> Picture:
     form = PIXEL_FORMATS[name]
     rng = np.random.default_rng(7)
-    kind = np.uint8 if form.bit_depth == 8 else np.uint16
     shapes = [form.plane_shape(plane, width, height) for plane in range(form.num_planes)]
-    return Picture(format=form, planes=tuple(rng.integers(0, form.max_value + 1, s).astype(kind) for s in shapes))
+    planes: list[Samples] = [
+        rng.integers(0, 256, shape, np.uint8)
+        if form.bit_depth == 8
+        else rng.integers(0, form.max_value + 1, shape, np.uint16)
+        for shape in shapes
+    ]
+    return Picture(format=form, planes=tuple(planes))
 
 
 @pytest.mark.parametrize("name", sorted(PIXEL_FORMATS))
