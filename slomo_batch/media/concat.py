@@ -160,7 +160,7 @@ def _video_stream(container: OutputContainer, template: VideoStream, spec: Stitc
 def _sound_stream(container: OutputContainer, header: StreamHeader, place: int, *, has_delay: bool) -> AudioStream:
     """A stream for packets of the sound archive. PyAV makes one after the model of another stream only, so that of an
     encoder stands model, and is then told what the header says."""
-    stream = cast("AudioStream", container.add_stream_from_template(_model(container, header, has_delay), opaque=True))
+    stream = container.add_stream_from_template(_model(container, header, has_delay), opaque=True)
     context = stream.codec_context
     context.extradata = header.extradata or None
     context.sample_rate = header.sample_rate
@@ -183,12 +183,12 @@ def _model(container: OutputContainer, header: StreamHeader, has_delay: bool) ->
     encoder's delay, which only an opened encoder has. MP4 and MOV say it in an edit list, from the packets' times.
     """
     scratch = av.open(io.BytesIO(), "w", format=container.format.name)
-    model = scratch.add_stream(header.codec, rate=header.sample_rate)
+    model: Any = scratch.add_stream(header.codec, rate=header.sample_rate)
     if has_delay and container.format.name == FORMATS[".mkv"]:
         model.codec_context.layout = header.layout
         with suppress(av.FFmpegError):  # a codec that is only ever copied: its times alone must do
             scratch.start_encoding()
-    return model
+    return cast("AudioStream", model)
 
 
 def _delayed(archive: ArchiveReader) -> set[int]:

@@ -85,9 +85,9 @@ class ColorNumbers:
 
     @classmethod
     def found(cls, context: VideoCodecContext) -> "ColorNumbers":
-        """The numbers of a demuxed stream."""
+        """The numbers of a demuxed stream; YUV that says nothing of its range has the limited one."""
         return cls(
-            range=context.color_range,
+            range=context.color_range or LIMITED,
             primaries=context.color_primaries,
             transfer=context.color_trc,
             matrix=context.colorspace,

@@ -9,7 +9,7 @@ Exact means to the tick in MP4 and MOV; Matroska counts milliseconds, so its tim
 
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from fractions import Fraction
 from pathlib import Path
 
@@ -23,6 +23,7 @@ from numpy.typing import NDArray
 from slomo_batch.errors import OutputInvalid
 from slomo_batch.media.concat import EXACT_SUFFIXES, StitchSpec
 from slomo_batch.media.encode import ColorNumbers
+from slomo_batch.planning.encoders import carries_color, carries_range, codec_of
 
 AROUND_BORDER = 2
 """Frames decoded before and after a border, at most."""
@@ -169,10 +170,14 @@ def _check_duration(path: Path, spec: StitchSpec, table: _PacketTable, *, exact:
 def _check_tags(path: Path, spec: StitchSpec, stream: VideoStream) -> None:
     context = stream.codec_context
     _expect(path, "picture size", (spec.width, spec.height), (context.width, context.height))
-    _expect(path, "colour", ColorNumbers.of(spec.color), ColorNumbers.found(context))
-    exact = path.suffix.lower() in EXACT_SUFFIXES
-    ratio = stream.sample_aspect_ratio or Fraction(1)
-    _expect(path, "sample aspect ratio", spec.sample_aspect_ratio, ratio if exact else spec.sample_aspect_ratio)
+    codec = codec_of(spec.encoder)
+    planned, found = ColorNumbers.of(spec.color), ColorNumbers.found(context)
+    if not carries_range(codec):
+        found = replace(found, range=planned.range)
+    if carries_color(codec, path.suffix, spec.color):
+        _expect(path, "colour", planned, found)
+    if path.suffix.lower() in EXACT_SUFFIXES:
+        _expect(path, "sample aspect ratio", spec.sample_aspect_ratio, stream.sample_aspect_ratio or Fraction(1))
 
 
 def _check_index_in_front(path: Path) -> None:

@@ -14,14 +14,13 @@ from fractions import Fraction
 
 from slomo_batch.errors import ManifestError, SourceUnsupported
 from slomo_batch.picture import PIXEL_FORMATS, PixelFormat
-from slomo_batch.records import Codec, Encode
+from slomo_batch.records import Codec, ColorFacts, Encode
 
 THREADS = 4
 """Threads of every encoder, on every machine alike."""
-FFV1_SLICES_SMALL, FFV1_SLICES_LARGE, FFV1_LARGE_PX = 4, 16, 1280 * 720
-"""Independent parts of an FFV1 picture, for its threads; more in pictures of at least so many pixels."""
-FFV1_410_ROWS = 16
-"""FFmpeg's FFV1 loses chroma of yuv410p where a slice starts at a row that is no multiple of 4."""
+FFV1_SLICES, FFV1_SLICES_LARGE, FFV1_LARGE_PX = 4, 16, 1280 * 720
+"""Number of slices into which FFV1 cuts a picture, for its threads: more in pictures of at least so many pixels, and
+another one where this would lose samples."""
 
 CONTAINERS: Mapping[str, frozenset[Codec]] = {
     ".mp4": frozenset({"h264", "hevc", "av1", "ffv1"}),
@@ -174,7 +173,7 @@ def choose_encoder(encode: Encode, *, source_format: str, width: int, height: in
     encoder, encoder_notes = _pick(encode, even, width, height, nvenc_works=nvenc_works)
     return EncoderChoice(
         encoder=encoder,
-        options=_options(encoder, encode, even, width * height),
+        options=_options(encoder, encode, even, width, height),
         pixel_format=even.name,
         notes=(*encoder_notes, *_losses(source, even), *odd_notes, *_rarity(encode.codec)),
     )
@@ -219,8 +218,8 @@ def _fault(name: str, form: PixelFormat, width: int, height: int) -> str:
         return f"it does not take {form.name}"
     if min(width, height) < encoder.least_px:
         return f"it takes no picture below {encoder.least_px} pixels in width or height"
-    if (name, form.name) == ("ffv1", "yuv410p") and height % FFV1_410_ROWS:
-        return f"it damages yuv410p whose height is no multiple of {FFV1_410_ROWS}"
+    if name == "ffv1" and not _ffv1_slices(form, width, height):
+        return "its slices would lose chroma at the edges"
     return "it takes even sizes only" if name in NVENC.values() and (width % 2 or height % 2) else ""
 
 
@@ -292,7 +291,7 @@ def _rarity(codec: Codec) -> tuple[str, ...]:
 # ---- options -------------------------------------------------------------------------------------------------------
 
 
-def _options(encoder: str, encode: Encode, form: PixelFormat, num_px: int) -> tuple[tuple[str, str], ...]:
+def _options(encoder: str, encode: Encode, form: PixelFormat, width: int, height: int) -> tuple[tuple[str, str], ...]:
     quality, threads = str(encode.quality), str(THREADS)
     match encoder:
         case "libx264":
@@ -308,21 +307,71 @@ def _options(encoder: str, encode: Encode, form: PixelFormat, num_px: int) -> tu
             profile = str(_prores_profile(encode, form))
             return (("profile", profile), ("vendor", "apl0"), ("threads", threads))
         case "ffv1":
-            slices = str(FFV1_SLICES_LARGE if num_px >= FFV1_LARGE_PX else FFV1_SLICES_SMALL)
+            slices = str(_ffv1_slices(form, width, height))
             return (("level", "3"), ("g", "1"), ("slices", slices), ("slicecrc", "1"), ("threads", threads))
         case _:
             preset = _NVENC_PRESETS[encode.preset]
             return (("preset", preset), ("tune", "hq"), ("rc", "vbr"), ("cq", quality), ("b", "0"), ("bf", "2"))
 
 
+def _ffv1_grids() -> dict[int, tuple[int, int]]:
+    """Rows and columns that FFmpeg makes of a number of slices: the first that fit, columns at most twice the rows."""
+    grids: dict[int, tuple[int, int]] = {}
+    for rows in range(2, 9):
+        for columns in range(rows, 2 * rows + 1):
+            grids.setdefault(rows * columns, (rows, columns))
+    return grids
+
+
+_FFV1_GRIDS = _ffv1_grids()
+
+
+def _ffv1_slices(form: PixelFormat, width: int, height: int) -> int:
+    """Number of slices that keeps every sample; 0 where none does."""
+    wanted = FFV1_SLICES_LARGE if width * height >= FFV1_LARGE_PX else FFV1_SLICES
+    fitting = (
+        number
+        for number, (rows, columns) in _FFV1_GRIDS.items()
+        if _covers(height, rows, form.chroma_shift_y) and _covers(width, columns, form.chroma_shift_x)
+    )
+    return min(fitting, key=lambda number: abs(number - wanted), default=0)
+
+
+def _covers(size: int, parts: int, shift: int) -> bool:
+    """Whether the last of `parts` slices reaches the last chroma sample. FFmpeg cuts luma evenly and rounds the start
+    of a slice's chroma down: where a slice starts between chroma samples, the last one can be left out."""
+    start = size * (parts - 1) // parts
+    return start > 0 and (start >> shift) - (-(size - start) >> shift) == -(-size >> shift)
+
+
 # ---- what no encoder can help --------------------------------------------------------------------------------------
 
 
-def container_limits(codec: Codec, suffix: str, *, sample_aspect_ratio: Fraction) -> tuple[str, ...]:
+def container_limits(codec: Codec, suffix: str, *, sample_aspect_ratio: Fraction, color: ColorFacts) -> tuple[str, ...]:
     """What a file of this suffix cannot carry of this video, each a sentence for the report."""
-    if suffix.lower() != ".mkv":
-        return ()
-    limits = ["timestamps in .mkv are rounded to 1 ms: each is within 0.5 ms of its exact instant"]
-    if sample_aspect_ratio != 1 and codec not in {"h264", "hevc"}:
-        limits.append(f"the sample aspect ratio {sample_aspect_ratio} of {codec} is lost in .mkv: pictures look square")
+    limits = []
+    if suffix.lower() == ".mkv":
+        limits.append("timestamps in .mkv are rounded to 1 ms: each is within 0.5 ms of its exact instant")
+        if sample_aspect_ratio != 1 and codec not in {"h264", "hevc"}:
+            limits.append(f"the sample aspect ratio {sample_aspect_ratio} is lost: .mkv does not carry it with {codec}")
+    if not carries_color(codec, suffix, color):
+        limits.append(f"the colour description is lost: {suffix} with {codec} carries it only where all of it is known")
+    if not carries_range(codec) and color.range == "full":
+        limits.append(f"{codec} cannot say that samples have the full range: players show too much contrast")
     return tuple(limits)
+
+
+def carries_color(codec: Codec, suffix: str, color: ColorFacts) -> bool:
+    """Whether the file says of its colour what the source says: FFV1 says nothing itself, and MP4 nothing by halves."""
+    named = "unspecified" not in {color.primaries, color.transfer, color.matrix}
+    return not (codec == "ffv1" and suffix.lower() == ".mp4") or named
+
+
+def carries_range(codec: Codec) -> bool:
+    """Whether the codec, or the containers that take it, can say that samples have the full range."""
+    return codec != "prores"
+
+
+def codec_of(encoder: str) -> Codec:
+    """The codec that an encoder, by FFmpeg's name, makes."""
+    return _ENCODERS[encoder].codec
