@@ -1,7 +1,7 @@
 """One job, start to end: a judged manifest in, an exit status out; and what `plan` and `status` answer."""
 
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from contextlib import ExitStack
 from dataclasses import replace
 from pathlib import Path
@@ -13,7 +13,7 @@ from slomo_batch.execution.epochs import Epoch, is_led
 from slomo_batch.execution.journal import Journal, Tally
 from slomo_batch.execution.machines import ClusterWish, Machines, open_machines, probe_abilities
 from slomo_batch.execution.preflight import judge_machines, prove_disk, prove_outputs, prove_work_store
-from slomo_batch.execution.stopping import stop_requests
+from slomo_batch.execution.stopping import StopRequests
 from slomo_batch.manifest.schema import Manifest
 from slomo_batch.planning.dispatch import Policy
 from slomo_batch.planning.resolving import JobPin
@@ -49,7 +49,7 @@ def run(manifest: Manifest, *, display: Display, retry_failed: bool = False, for
     places = places_of(manifest)
     bench = open_bench(places)
     with ExitStack() as stack:
-        should_stop = stack.enter_context(stop_requests())
+        stop = stack.enter_context(StopRequests())
         found = find_videos(manifest, bench.locate)
         prove_work_store(bench)
         epoch = stack.enter_context(Epoch(bench.work, bench.layout, force=force))
@@ -60,7 +60,7 @@ def run(manifest: Manifest, *, display: Display, retry_failed: bool = False, for
             epoch=epoch,
             display=display,
             stack=stack,
-            should_stop=should_stop,
+            stop=stop,
         )
         return making.make(found, retry_failed=retry_failed)
 
@@ -77,10 +77,10 @@ class _Run:
         epoch: Epoch,
         display: Display,
         stack: ExitStack,
-        should_stop: Callable[[], bool],
+        stop: StopRequests,
     ) -> None:
         self._manifest, self._places, self._bench, self._epoch = manifest, places, bench, epoch
-        self._display, self._stack, self._should_stop = display, stack, should_stop
+        self._display, self._stack, self._stop = display, stack, stop
         self._machines: Machines | None = None
         self._began_s = time.monotonic()
 
@@ -111,6 +111,7 @@ class _Run:
     def _open_machines(self) -> Machines:
         if self._machines is None:
             self._machines = self._stack.enter_context(open_machines(_wish(self._manifest), self._places))
+            self._stop.listen()
         return self._machines
 
     def _journal(self, found: Found, piles: Triage) -> Journal:
@@ -150,7 +151,7 @@ class _Run:
             policy=_policy(self._manifest),
             pin=pin,
             journal=journal,
-            should_stop=self._should_stop,
+            should_stop=lambda: self._stop.is_asked,
             is_superseded=lambda: self._epoch.is_superseded,
         )
         driver.run(iter(piles.wanted))

@@ -44,7 +44,7 @@ class WorkerNeeds:
     """Chunks one worker holds at a time: one in the model, the others fetching, decoding, encoding, uploading."""
 
 
-@dataclass(slots=True)
+@dataclass(slots=True, eq=False)
 class _Worker:
     actor: Any
     node: str = ""
@@ -126,14 +126,14 @@ class RayEngine:
         needs = self._needs
         wanted = max(needs.min_workers, min(needs.max_workers, math.ceil(demand / needs.slots)))
         leaving = draining_nodes()
-        staying = [worker for worker in self._workers if worker.node not in leaving]
-        for _ in range(wanted - len(staying)):
-            self._boot()
-        for worker in [worker for worker in self._workers if worker not in staying and not worker.busy]:
+        for worker in [worker for worker in self._workers if worker.node in leaving and not worker.busy]:
             self._release(worker)
+        staying = [worker for worker in self._workers if worker.node not in leaving]
         for worker in sorted(staying, key=lambda worker: bool(worker.node))[: max(0, len(staying) - wanted)]:
             if not worker.node or (not worker.busy and time.monotonic() - worker.idle_since_s > IDLE_S):
                 self._release(worker)
+        for _ in range(wanted - len(staying)):
+            self._boot()
 
     def _boot(self) -> None:
         needs = self._needs

@@ -6,30 +6,45 @@ Both are safe: what is committed stays, and the next run goes on from there.
 import os
 import signal
 import sys
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
-from types import FrameType
+from types import FrameType, TracebackType
+from typing import Any, Self
 
-EXIT_INTERRUPTED = 130
+from slomo_batch.errors import Interrupted
+
 _SIGNALS = (signal.SIGINT, signal.SIGTERM)
 
 
-@contextmanager
-def stop_requests() -> Iterator[Callable[[], bool]]:
-    """Yields what tells whether a stop was asked for. Handlers are put back at the end."""
-    asked = 0
+class StopRequests:
+    """Listens for stop signals; a context manager that puts the handlers of before back."""
 
-    def on_signal(_number: int, _frame: FrameType | None) -> None:
-        nonlocal asked
-        asked += 1
-        if asked > 1:
-            os.write(sys.stderr.fileno(), b"\nstopped; run again to go on\n")
-            os._exit(EXIT_INTERRUPTED)
-        os.write(sys.stderr.fileno(), b"\nstopping: what runs is finished first; once more stops at once\n")
+    def __init__(self) -> None:
+        self._asked = 0
+        self._before: dict[int, Any] = {}
 
-    before = {number: signal.signal(number, on_signal) for number in _SIGNALS}
-    try:
-        yield lambda: asked > 0
-    finally:
-        for number, handler in before.items():
+    @property
+    def is_asked(self) -> bool:
+        """Whether somebody asked the job to stop."""
+        return self._asked > 0
+
+    def __enter__(self) -> Self:
+        self._before = {number: signal.getsignal(number) for number in _SIGNALS}
+        self.listen()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        for number, handler in self._before.items():
             signal.signal(number, handler)
+
+    def listen(self) -> None:
+        """Take the signals over, again where another library took them meanwhile: Ray does as it starts."""
+        for number in _SIGNALS:
+            signal.signal(number, self._on_signal)
+
+    def _on_signal(self, _number: int, _frame: FrameType | None) -> None:
+        self._asked += 1
+        if self._asked > 1:
+            os.write(sys.stderr.fileno(), b"\nstopped; run again to go on\n")
+            os._exit(Interrupted.exit_code)
+        os.write(sys.stderr.fileno(), b"\nstopping: what runs is finished first; once more stops at once\n")

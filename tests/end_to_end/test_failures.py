@@ -92,11 +92,12 @@ def test_an_output_that_was_deleted_is_made_again(good: Path, tmp_path: Path) ->
     assert (job.outputs / "good.mkv").stat().st_size > 0
 
 
-def test_a_stop_drains_and_the_next_run_resumes(good: Path, tmp_path: Path) -> None:
+@pytest.mark.parametrize("address", ["inline", "local"])
+def test_a_stop_drains_and_the_next_run_resumes(address: str, good: Path, tmp_path: Path) -> None:
     job = Job(tmp_path / "job").write(
         [str(good)], **{**QUICK, "interpolate": {"method": "superslomo"}}, chunks={"pairs": 1}
     )
-    running = job.begin()
+    running = job.begin("--set", f"cluster.address={address}")
     wait_for_a_commit(job)
     running.send_signal(signal.SIGTERM)
     output, _ = running.communicate(timeout=60)
