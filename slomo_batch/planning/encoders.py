@@ -100,7 +100,7 @@ def judge_container(codec: Codec, suffix: str) -> list[str]:
     """What is wrong with putting this codec into a file of this suffix (".mp4"); empty when nothing is."""
     taken = CONTAINERS.get(suffix.lower())
     if taken is None:
-        return [f"output files end in {_any_of(CONTAINERS)}, got {suffix or 'no suffix'!r}"]
+        return [f"output files end in {_any_of(CONTAINERS)}, got {suffix or 'no suffix'}"]
     if codec in taken:
         return []
     fitting = [name for name, codecs in CONTAINERS.items() if codec in codecs]

@@ -1,0 +1,222 @@
+"""Encoders: what may be asked for, and the one configuration a plan chooses."""
+
+from fractions import Fraction
+from typing import Any
+
+import av
+import pytest
+
+from slomo_batch.errors import ManifestError, SourceUnsupported
+from slomo_batch.picture import PIXEL_FORMATS
+from slomo_batch.planning.encoders import (
+    CONTAINERS,
+    EncoderChoice,
+    choose_encoder,
+    codec_of,
+    container_limits,
+    judge_container,
+    judge_encode,
+)
+from slomo_batch.records import Codec, ColorFacts, Encode
+
+CODECS: tuple[Codec, ...] = ("h264", "hevc", "av1", "prores", "ffv1")
+BT709 = ColorFacts(range="limited", matrix="bt709", primaries="bt709", transfer="bt709")
+
+
+def chosen(
+    codec: Codec,
+    source: str = "yuv420p",
+    size: tuple[int, int] = (640, 360),
+    *,
+    nvenc_works: bool = False,
+    **settings: Any,
+) -> EncoderChoice:
+    width, height = size
+    encode = Encode(codec=codec, **settings)
+    return choose_encoder(encode, source_format=source, width=width, height=height, nvenc_works=nvenc_works)
+
+
+@pytest.mark.parametrize(
+    ("codec", "encoder"),
+    [("h264", "libx264"), ("hevc", "libx265"), ("av1", "libsvtav1"), ("prores", "prores_ks"), ("ffv1", "ffv1")],
+)
+def test_each_codec_has_its_software_encoder(codec: Codec, encoder: str) -> None:
+    assert chosen(codec).encoder == encoder
+    assert codec_of(encoder) == codec
+
+
+@pytest.mark.parametrize(
+    ("codec", "source", "output"),
+    [
+        ("h264", "yuv420p", "yuv420p"),
+        ("h264", "yuv422p10le", "yuv420p"),
+        ("h264", "gray", "yuv420p"),
+        ("hevc", "yuv420p", "yuv420p"),
+        ("hevc", "yuv420p9le", "yuv420p10le"),
+        ("hevc", "yuv444p12le", "yuv420p12le"),
+        ("hevc", "yuv420p16le", "yuv420p12le"),
+        ("av1", "yuv420p", "yuv420p"),
+        ("av1", "yuv422p12le", "yuv420p10le"),
+        ("prores", "yuv420p", "yuv422p10le"),
+        ("prores", "gray", "yuv422p10le"),
+        ("prores", "yuv444p", "yuv444p10le"),
+        ("prores", "gbrp", "yuv444p10le"),
+        ("ffv1", "yuv411p", "yuv411p"),
+        ("ffv1", "gbrp12le", "gbrp12le"),
+    ],
+)
+def test_the_automatic_pixel_format_keeps_what_players_of_the_codec_open(
+    codec: Codec, source: str, output: str
+) -> None:
+    assert chosen(codec, source).pixel_format == output
+
+
+def test_ffv1_takes_every_format_as_it_is() -> None:
+    for name in PIXEL_FORMATS:
+        choice = chosen("ffv1", name)
+        assert choice.pixel_format == name
+        assert choice.notes == ("ffv1 is an archive format: few players open it",)
+
+
+@pytest.mark.parametrize(
+    ("codec", "source", "notes"),
+    [
+        ("h264", "yuv420p", ()),
+        ("h264", "gray", ()),
+        ("hevc", "yuv420p10le", ()),
+        ("h264", "yuv422p10le", ("depth is reduced from 10 to 8 bits", "chroma is reduced from 4:2:2 to 4:2:0")),
+        ("hevc", "yuv444p16le", ("depth is reduced from 16 to 12 bits", "chroma is reduced from 4:4:4 to 4:2:0")),
+        ("h264", "gbrp", ("RGB becomes YCbCr", "chroma is reduced from 4:4:4 to 4:2:0")),
+        ("prores", "yuv420p12le", ("depth is reduced from 12 to 10 bits",)),
+    ],
+)
+def test_every_reduction_is_noted(codec: Codec, source: str, notes: tuple[str, ...]) -> None:
+    assert chosen(codec, source).notes == notes
+
+
+@pytest.mark.parametrize("codec", ["h264", "hevc"])
+@pytest.mark.parametrize("size", [(641, 360), (640, 361), (641, 361)])
+def test_an_odd_size_goes_to_full_chroma_and_is_noted(codec: Codec, size: tuple[int, int]) -> None:
+    choice = chosen(codec, size=size)
+    assert choice.pixel_format == "yuv444p"
+    assert f"{size[0]}x{size[1]} is an odd size" in choice.notes[0]
+
+
+@pytest.mark.parametrize("codec", ["av1", "prores", "ffv1"])
+def test_other_codecs_take_odd_sizes_as_they_are(codec: Codec) -> None:
+    assert chosen(codec, size=(641, 361)).pixel_format == chosen(codec).pixel_format
+
+
+@pytest.mark.parametrize("codec", CODECS)
+def test_the_configuration_fixes_threads_and_closed_groups(codec: Codec) -> None:
+    options = dict(chosen(codec).options)
+    fixed = {
+        "h264": ("threads", "x264-params"),
+        "hevc": ("x265-params",),
+        "av1": ("svtav1-params",),
+        "prores": ("threads", "profile"),
+        "ffv1": ("threads", "slices", "g"),
+    }
+    assert set(fixed[codec]) <= set(options)
+    if codec == "hevc":
+        assert "open-gop=0:info=0" in options["x265-params"]
+
+
+def test_the_preset_is_translated_for_encoders_with_other_words() -> None:
+    assert dict(chosen("av1", preset="veryslow").options)["preset"] == "3"
+    assert dict(chosen("h264", preset="veryslow").options)["preset"] == "veryslow"
+    assert dict(chosen("h264", preset="medium", nvenc_works=True).options)["preset"] == "p4"
+
+
+def test_prores_without_a_quality_takes_the_profile_that_suits_the_chroma() -> None:
+    assert dict(chosen("prores").options)["profile"] == "3"
+    assert dict(chosen("prores", "yuv444p").options)["profile"] == "4"
+    assert dict(chosen("prores", quality=0).options)["profile"] == "0"
+    assert chosen("prores", quality=5).pixel_format == "yuv444p10le"
+
+
+def test_nvenc_is_used_where_it_works_and_takes_the_pictures() -> None:
+    assert chosen("hevc", nvenc_works=True).encoder == "hevc_nvenc"
+    assert chosen("hevc", nvenc_works=True, encoder="software").encoder == "libx265"
+    assert chosen("prores", nvenc_works=True).encoder == "prores_ks"
+
+
+@pytest.mark.parametrize(
+    ("settings", "size"), [({"pixel_format": "yuv422p10le"}, (640, 360)), ({}, (641, 360)), ({}, (64, 64))]
+)
+def test_what_nvenc_does_not_take_goes_to_software_and_is_noted(
+    settings: dict[str, str], size: tuple[int, int]
+) -> None:
+    choice = chosen("h264", size=size, nvenc_works=True, **settings)
+    assert choice.encoder == "libx264"
+    assert choice.notes[0].startswith("h264_nvenc is not used")
+
+
+@pytest.mark.parametrize("encoder", ["nvenc", "h264_nvenc"])
+def test_nvenc_by_name_is_refused_where_it_does_not_work(encoder: str) -> None:
+    with pytest.raises(ManifestError, match="NVENC does not work"):
+        chosen("h264", encoder=encoder)
+
+
+def test_pictures_too_small_for_the_encoder_are_refused() -> None:
+    with pytest.raises(SourceUnsupported, match="below 16 pixels"):
+        chosen("hevc", size=(8, 8))
+
+
+@pytest.mark.parametrize("codec", CODECS)
+def test_what_is_allowed_is_what_the_encoder_of_this_build_opens(codec: Codec) -> None:
+    built = {form.name for form in av.Codec(chosen(codec).encoder, "w").video_formats or ()}
+    for name in PIXEL_FORMATS:
+        allowed = not judge_encode(Encode(codec=codec, pixel_format=name))
+        assert not allowed or name in built
+
+
+@pytest.mark.parametrize(
+    ("encode", "words"),
+    [
+        (Encode(quality=52), "quality of h264 is 0 to 51, got 52"),
+        (Encode(codec="av1", quality=64), "0 to 63"),
+        (Encode(codec="prores", quality=6), "proxy, lt, standard, hq, 4444, 4444xq"),
+        (Encode(preset="warp"), "ultrafast"),
+        (Encode(codec="prores", encoder="nvenc"), "auto, software or prores_ks"),
+        (Encode(encoder="libx265"), "auto, software, nvenc, libx264 or h264_nvenc"),
+        (Encode(pixel_format="nv12"), "yuv420p"),
+        (Encode(pixel_format="gbrp"), "yuv420p"),
+        (Encode(codec="av1", pixel_format="yuv444p"), "auto, yuv420p or yuv420p10le"),
+        (Encode(codec="prores", quality=3, pixel_format="yuv444p10le"), "pixel_format"),
+    ],
+)
+def test_a_fault_says_what_is_allowed(encode: Encode, words: str) -> None:
+    (fault,) = judge_encode(encode)
+    assert words in fault
+
+
+def test_all_faults_are_told_at_once() -> None:
+    assert len(judge_encode(Encode(quality=-1, preset="warp", encoder="mpeg4"))) == 3
+
+
+@pytest.mark.parametrize("codec", CODECS)
+def test_the_defaults_have_no_fault_with_any_codec(codec: Codec) -> None:
+    assert judge_encode(Encode(codec=codec)) == []
+
+
+def test_containers_are_judged_by_what_they_take() -> None:
+    taken = {(codec, suffix) for codec in CODECS for suffix in CONTAINERS if not judge_container(codec, suffix)}
+    refused = {("prores", ".mp4"), ("av1", ".mov"), ("ffv1", ".mov")}
+    assert taken == {(codec, suffix) for codec in CODECS for suffix in CONTAINERS} - refused
+    assert judge_container("h264", ".MP4") == []
+    assert judge_container("prores", ".mp4") == [
+        ".mp4 does not take prores: use .mov or .mkv, or one of av1, ffv1, h264, hevc in .mp4"
+    ]
+    assert "got .webm" in judge_container("av1", ".webm")[0]
+    assert "no suffix" in judge_container("av1", "")[0]
+
+
+def test_what_a_container_cannot_carry_is_named() -> None:
+    square, wide = Fraction(1), Fraction(4, 3)
+    assert container_limits("h264", ".mp4", sample_aspect_ratio=wide, color=BT709) == ()
+    assert len(container_limits("h264", ".mkv", sample_aspect_ratio=wide, color=BT709)) == 1
+    assert "4/3 is lost" in container_limits("av1", ".mkv", sample_aspect_ratio=wide, color=BT709)[1]
+    half = ColorFacts(range="full", matrix="smpte170m")
+    assert "colour description" in container_limits("ffv1", ".mp4", sample_aspect_ratio=square, color=half)[0]
+    assert "full range" in container_limits("prores", ".mov", sample_aspect_ratio=square, color=half)[0]
