@@ -167,7 +167,7 @@ class SegmentEncoder:
     def _open(self, encoder: str) -> None:
         os.environ.setdefault("SVT_LOG", "1")  # SVT-AV1 writes its configuration to stderr otherwise
         try:
-            self._container.start_encoding()
+            self._stream.codec_context.open()
         except (av.FFmpegError, ValueError) as error:
             kind = SegmentInvalid if encoder.endswith("_nvenc") else SourceUnsupported
             width, height = self._size
@@ -176,6 +176,8 @@ class SegmentEncoder:
                 got=f"{width}x{height} {self._layout}: {error}",
                 remedy="Choose another encode.codec or encode.encoder.",
             ) from error
+        with _foreign_errors(self._path):
+            self._container.start_encoding()
 
     def add(self, picture: Picture) -> None:
         """Encode the next picture."""

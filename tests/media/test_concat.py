@@ -1,0 +1,176 @@
+"""Stitching: exact times, nothing decoded, nothing lost; ffprobe is asked as a second judge."""
+
+import json
+import shutil
+import subprocess
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
+from fractions import Fraction
+from pathlib import Path
+from typing import Any
+
+import av
+import pytest
+
+from slomo_batch.errors import OutputInvalid
+from slomo_batch.media.archive import ArchivedPacket, ArchiveWriter, StreamHeader
+from slomo_batch.media.concat import stitch
+from slomo_batch.media.frames import picture_from_frame
+from slomo_batch.media.inspect import verify_output
+from slomo_batch.records import Codec, ColorFacts
+from tests.media.films import BT709, CODECS, KINDS, LENGTHS, NTSC60, Film, paths
+
+FFPROBE = shutil.which("ffprobe")
+needs_ffprobe = pytest.mark.skipif(FFPROBE is None, reason="ffprobe is not installed")
+
+
+def probed(path: Path, *what: str) -> dict[str, Any]:
+    """What ffprobe says of a file."""
+    command = [str(FFPROBE), "-v", "error", "-of", "json", *what, str(path)]
+    answer = subprocess.run(command, capture_output=True, text=True, check=True)
+    assert answer.stderr == ""
+    found: dict[str, Any] = json.loads(answer.stdout)
+    return found
+
+
+def times(path: Path) -> list[Fraction]:
+    """Instants of the frames as ffprobe decodes them."""
+    found = probed(path, "-select_streams", "v:0", "-show_frames", "-show_entries", "frame=pts:stream=time_base")
+    time_base = Fraction(found["streams"][0]["time_base"])
+    return [int(frame["pts"]) * time_base for frame in found["frames"]]
+
+
+@needs_ffprobe
+@pytest.mark.parametrize(("codec", "suffix"), KINDS)
+def test_ffprobe_counts_every_frame_at_its_instant(tmp_path: Path, codec: Codec, suffix: str) -> None:
+    made = Film(codec=codec).stitched(tmp_path, suffix)
+    allowed = Fraction(1, 2000) if suffix == ".mkv" else 0
+    found = times(made.path)
+    assert len(found) == sum(LENGTHS)
+    assert max(abs(instant - number / NTSC60) for number, instant in enumerate(found)) <= allowed
+    whole = float(probed(made.path, "-show_format")["format"]["duration"])
+    assert abs(whole - sum(LENGTHS) / NTSC60) <= (0.002 if suffix == ".mkv" else 0.000001)
+
+
+@needs_ffprobe
+@pytest.mark.parametrize(("codec", "suffix"), KINDS)
+def test_ffprobe_sees_colour_shape_and_rotation(tmp_path: Path, codec: Codec, suffix: str) -> None:
+    film = Film(codec=codec, sample_aspect_ratio=Fraction(4, 3), rotation_deg=90)
+    stream = probed(film.stitched(tmp_path, suffix, (2, 3)).path, "-show_streams")["streams"][0]
+    assert [stream[f"color_{name}"] for name in ("range", "space", "transfer", "primaries")] == ["tv", *3 * ["bt709"]]
+    assert [side["rotation"] for side in stream["side_data_list"] if "rotation" in side] == [90]
+    if suffix != ".mkv" or codec in {"h264", "hevc"}:
+        assert stream["sample_aspect_ratio"] == "4:3"
+    if suffix != ".mkv":
+        assert stream["r_frame_rate"] == stream["avg_frame_rate"] == "60000/1001"
+        assert stream["duration_ts"] * Fraction(stream["time_base"]) == sum((2, 3)) / NTSC60
+    if codec == "hevc" and suffix != ".mkv":
+        assert stream["codec_tag_string"] == "hvc1"
+
+
+@pytest.mark.parametrize(("codec", "suffix"), KINDS)
+def test_the_pictures_are_those_of_the_segments(tmp_path: Path, codec: Codec, suffix: str) -> None:
+    made = Film(codec=codec).stitched(tmp_path, suffix)
+    whole = decoded(made.path)
+    parts = [shown for segment in made.segments for shown in decoded(segment.path)]
+    assert whole == parts
+    if codec == "ffv1":
+        assert whole == [given for segment in made.segments for given in segment.hashes]
+
+
+def decoded(path: Path) -> list[str]:
+    with av.open(str(path)) as container:
+        return [picture_from_frame(frame).hash() for frame in container.decode(video=0)]
+
+
+@pytest.mark.parametrize("rate", [Fraction(24000, 1001), Fraction(25), Fraction(120), Fraction(1000, 41), Fraction(5)])
+@pytest.mark.parametrize("suffix", [".mp4", ".mov", ".mkv"])
+def test_times_are_exact_at_any_rate(tmp_path: Path, rate: Fraction, suffix: str) -> None:
+    made = Film(rate=rate).stitched(tmp_path, suffix, (1, 4, 2))
+    verify_output(made.path, made.spec, borders=made.borders, num_sound_tracks=0)
+
+
+@pytest.mark.parametrize("codec", CODECS)
+@pytest.mark.parametrize(
+    "color",
+    [
+        ColorFacts(range="limited"),
+        ColorFacts(range="full"),
+        ColorFacts(range="full", matrix="smpte170m", chroma_location="center"),
+        ColorFacts(range="limited", matrix="bt2020nc", primaries="bt2020", transfer="smpte2084"),
+    ],
+)
+def test_any_colour_description_arrives_or_is_a_known_limit(tmp_path: Path, codec: Codec, color: ColorFacts) -> None:
+    for suffix in (suffix for kind, suffix in KINDS if kind == codec):
+        made = Film(codec=codec, color=color).stitched(tmp_path, suffix, (2, 1))
+        verify_output(made.path, made.spec, borders=made.borders, num_sound_tracks=0)
+
+
+@pytest.mark.parametrize("rotation_deg", [0, 90, 180, 270])
+def test_rotation_arrives(tmp_path: Path, rotation_deg: int) -> None:
+    made = Film(rotation_deg=rotation_deg).stitched(tmp_path, ".mov", (2,))
+    verify_output(made.path, made.spec, borders=[], num_sound_tracks=0)
+
+
+def test_the_title_of_the_file_arrives(tmp_path: Path) -> None:
+    segments = Film().segments(tmp_path, (2,))
+    spec = replace(Film().spec(segments), metadata=(("title", "Derby"),))
+    stitch(spec, paths(segments), None, tmp_path / "out.mp4")
+    with av.open(str(tmp_path / "out.mp4")) as container:
+        assert container.metadata["title"] == "Derby"
+
+
+def test_each_segment_is_let_go_before_the_next_is_taken(tmp_path: Path) -> None:
+    segments = Film().segments(tmp_path, (3, 1, 5))
+
+    def fetched_one_by_one() -> Iterator[Path]:
+        for segment in segments:
+            yield segment.path
+            segment.path.unlink()
+
+    spec, out = Film().spec(segments), tmp_path / "out.mp4"
+    stitch(spec, fetched_one_by_one(), None, out)
+    verify_output(out, spec, borders=[3, 4], num_sound_tracks=0)
+    assert not any(segment.path.exists() for segment in segments)
+
+
+# ---- what is refused -----------------------------------------------------------------------------------------------
+
+
+def test_segments_with_another_global_header_are_refused_by_number(tmp_path: Path) -> None:
+    ours = Film().segments(tmp_path, (2, 2))
+    other = Film(encode={"preset": "ultrafast"}).segment(tmp_path, range(9, 12))
+    segments = [*ours, other]
+    with pytest.raises(OutputInvalid, match="segment 2 was encoded with another global header"):
+        stitch(Film().spec(segments), paths(segments), None, tmp_path / "out.mp4")
+
+
+def test_a_segment_that_is_not_the_one_in_the_record_is_refused(tmp_path: Path) -> None:
+    segments = Film().segments(tmp_path, (2, 3))
+    other = Film(encode={"preset": "ultrafast"}).segment(tmp_path, range(9, 12))
+    with pytest.raises(OutputInvalid, match=r"h264-9\.nut.*global header"):
+        stitch(Film().spec(segments), paths([segments[0], other]), None, tmp_path / "out.mp4")
+
+
+@pytest.mark.parametrize("given", [(0,), (0, 1, 1), (1, 0), ()])
+def test_missing_surplus_or_swapped_segments_are_refused(tmp_path: Path, given: Sequence[int]) -> None:
+    segments = Film().segments(tmp_path, (2, 3))
+    with pytest.raises(OutputInvalid):
+        stitch(Film().spec(segments), paths([segments[place] for place in given]), None, tmp_path / "out.mp4")
+
+
+def test_a_damaged_segment_is_an_invalid_output(tmp_path: Path) -> None:
+    segments = Film().segments(tmp_path, (2, 3))
+    segments[1].path.write_bytes(b"not a segment")
+    with pytest.raises(OutputInvalid):
+        stitch(Film().spec(segments), paths(segments), None, tmp_path / "out.mp4")
+
+
+def test_sound_that_the_container_refuses_is_an_invalid_output(tmp_path: Path) -> None:
+    sound = tmp_path / "sound.packets"
+    header = StreamHeader(kind="audio", codec="vorbis", time_base=Fraction(1, 8000), sample_rate=8000, layout="mono")
+    packet = ArchivedPacket(stream=0, pts=0, dts=0, duration=9, is_keyframe=True, is_discarded=False, data=b"x")
+    with sound.open("wb") as file, ArchiveWriter(file, [header], {}) as writer:
+        writer.add(packet)
+    with pytest.raises(OutputInvalid, match="FFmpeg failed at joining"):
+        Film(color=BT709).stitched(tmp_path, ".mov", (2,), sound=sound)

@@ -1,0 +1,200 @@
+"""Segments hold the pictures they were given, in every codec and at every length."""
+
+import hashlib
+from dataclasses import replace
+from fractions import Fraction
+from pathlib import Path
+
+import av
+import pytest
+
+from slomo_batch.errors import SegmentInvalid, SourceUnsupported
+from slomo_batch.media.encode import SegmentEncoder, encoder_works, segment_suffix, verify_segment
+from slomo_batch.media.frames import picture_from_frame
+from slomo_batch.picture import PIXEL_FORMATS
+from slomo_batch.records import Codec, ColorFacts
+from tests.media.films import BT709, CODECS, NTSC60, Film, picture
+
+
+@pytest.mark.parametrize("codec", CODECS)
+@pytest.mark.parametrize("length", [1, 2, 3, 5, 17])
+def test_a_segment_of_any_length_verifies(tmp_path: Path, codec: Codec, length: int) -> None:
+    made = Film(codec=codec).segment(tmp_path, range(length))
+    assert made.facts.num_frames == length
+    verify_segment(made.path, facts=made.facts, source_hashes=made.hashes if codec == "ffv1" else None)
+
+
+@pytest.mark.parametrize("codec", CODECS)
+def test_frames_are_numbered_from_zero_in_a_tick_of_one_frame(tmp_path: Path, codec: Codec) -> None:
+    made = Film(codec=codec).segment(tmp_path, range(40, 52))
+    with av.open(str(made.path)) as container:
+        stream = container.streams.video[0]
+        instants = [(frame.pts or 0) * frame.time_base for frame in container.decode(stream)]  # type: ignore[operator]
+    assert instants == [number / NTSC60 for number in range(12)]
+
+
+@pytest.mark.parametrize("codec", CODECS)
+def test_segments_of_any_length_have_one_global_header(tmp_path: Path, codec: Codec) -> None:
+    film = Film(codec=codec)
+    headers = {film.segment(tmp_path, range(length)).facts.extradata_sha256 for length in (1, 2, 9, 30)}
+    assert len(headers) == 1
+
+
+def test_the_header_hash_is_that_of_the_file(tmp_path: Path) -> None:
+    made = Film(codec="hevc").segment(tmp_path, range(3))
+    with av.open(str(made.path)) as container:
+        found = container.streams.video[0].codec_context.extradata or b""
+    assert made.facts.extradata_sha256 == hashlib.sha256(found).hexdigest()
+    assert b"pools" not in found
+
+
+@pytest.mark.parametrize("codec", ["h264", "hevc"])
+def test_every_group_of_pictures_is_closed(tmp_path: Path, codec: Codec) -> None:
+    film = Film(codec=codec, rate=Fraction(5))
+    made = film.segment(tmp_path, range(35))
+    with av.open(str(made.path)) as container:
+        packets = [packet for packet in container.demux(video=0) if packet.size]
+    starts = [place for place, packet in enumerate(packets) if packet.is_keyframe]
+    assert len(starts) >= 4, "a keyframe every two seconds at least"
+    for start in starts:
+        before = [packet.pts or 0 for packet in packets[:start]]
+        assert all((packet.pts or 0) >= (packets[start].pts or 0) for packet in packets[start:])
+        assert all(pts < (packets[start].pts or 0) for pts in before)
+
+
+@pytest.mark.parametrize("pixel_format", sorted(PIXEL_FORMATS))
+def test_ffv1_gives_back_every_sample_of_every_format(tmp_path: Path, pixel_format: str) -> None:
+    film = Film(codec="ffv1", source_format=pixel_format, size=(50, 38))
+    made = film.segment(tmp_path, range(2))
+    verify_segment(made.path, facts=made.facts, source_hashes=made.hashes)
+
+
+@pytest.mark.parametrize("pixel_format", ["yuv420p", "yuv422p10le", "yuv410p", "yuv411p", "yuv440p"])
+@pytest.mark.parametrize("size", [(51, 39), (83, 67), (167, 205), (310, 119), (321, 53), (9, 11)])
+def test_ffv1_gives_back_every_sample_of_odd_sizes(tmp_path: Path, pixel_format: str, size: tuple[int, int]) -> None:
+    made = Film(codec="ffv1", source_format=pixel_format, size=size).segment(tmp_path, range(1))
+    verify_segment(made.path, facts=made.facts, source_hashes=made.hashes)
+
+
+@pytest.mark.parametrize("codec", CODECS)
+def test_odd_sizes_arrive(tmp_path: Path, codec: Codec) -> None:
+    made = Film(codec=codec, size=(51, 39)).segment(tmp_path, range(3))
+    with av.open(str(made.path)) as container:
+        frame = next(container.decode(video=0))
+    assert (frame.width, frame.height) == (51, 39)
+
+
+@pytest.mark.parametrize("codec", CODECS)
+def test_lossy_pictures_look_like_the_ones_given(tmp_path: Path, codec: Codec) -> None:
+    film = Film(codec=codec)
+    made = film.segment(tmp_path, range(6))
+    with av.open(str(made.path)) as container:
+        shown = [picture_from_frame(frame) for frame in container.decode(video=0)]
+    for number, found in enumerate(shown):
+        given = picture(number, film.choice.pixel_format)
+        error = abs(found.luma.astype(float) - given.luma).mean() / given.format.max_value
+        assert error < 0.01
+
+
+@pytest.mark.parametrize("codec", ["h264", "hevc", "av1", "prores"])
+def test_colour_is_in_the_stream_itself(tmp_path: Path, codec: Codec) -> None:
+    color = ColorFacts(range="limited", matrix="bt2020nc", primaries="bt2020", transfer="smpte2084")
+    made = Film(codec=codec, color=color).segment(tmp_path, range(2))
+    with av.open(str(made.path)) as container:
+        frame = next(container.decode(video=0))
+    assert (frame.colorspace, frame.color_primaries, frame.color_trc, frame.color_range) == (9, 9, 16, 1)
+
+
+@pytest.mark.parametrize("other", [("yuv420p", (94, 64)), ("yuv420p", (96, 62)), ("yuv422p", (96, 64))])
+def test_a_picture_of_another_kind_is_refused_and_never_scaled(
+    tmp_path: Path, other: tuple[str, tuple[int, int]]
+) -> None:
+    pixel_format, size = other
+    with Film().encoder(tmp_path / "s.nut") as encoder:
+        encoder.add(picture(0))
+        with pytest.raises(SegmentInvalid, match="not of the segment's format and size"):
+            encoder.add(picture(1, pixel_format, size))
+        encoder.finish()
+
+
+def test_a_segment_of_no_pictures_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(SegmentInvalid, match="one packet per picture"), Film().encoder(tmp_path / "s.nut") as encoder:
+        encoder.finish()
+
+
+def test_an_encoder_that_refuses_the_pictures_is_no_fault_of_the_attempt(tmp_path: Path) -> None:
+    with pytest.raises(SourceUnsupported, match="libx265 refuses to encode"):
+        SegmentEncoder(
+            tmp_path / "s.nut",
+            encoder="libx265",
+            options=(("x265-params", "log-level=none"),),
+            pixel_format="yuv420p",
+            width=8,
+            height=8,
+            rate=NTSC60,
+            color=BT709,
+            sample_aspect_ratio=Fraction(1),
+        )
+
+
+def test_a_disk_that_cannot_be_written_is_a_fault_of_the_attempt(tmp_path: Path) -> None:
+    with pytest.raises(SegmentInvalid):
+        Film().encoder(tmp_path / "missing" / "s.nut")
+
+
+# ---- verifying -----------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("codec", CODECS)
+def test_wrong_facts_are_found(tmp_path: Path, codec: Codec) -> None:
+    made = Film(codec=codec).segment(tmp_path, range(5))
+    with pytest.raises(SegmentInvalid, match="frame times"):
+        verify_segment(made.path, facts=replace(made.facts, num_frames=6), source_hashes=None)
+    with pytest.raises(SegmentInvalid, match="global headers"):
+        verify_segment(made.path, facts=replace(made.facts, extradata_sha256="0"), source_hashes=None)
+
+
+def test_one_wrong_sample_is_found(tmp_path: Path) -> None:
+    made = Film(codec="ffv1").segment(tmp_path, range(5))
+    wrong = picture(3)
+    wrong.planes[0][5, 5] ^= 1
+    hashes = (*made.hashes[:3], wrong.hash(), made.hashes[4])
+    with pytest.raises(SegmentInvalid, match="decoded pictures"):
+        verify_segment(made.path, facts=made.facts, source_hashes=hashes)
+
+
+@pytest.mark.parametrize("codec", CODECS)
+def test_a_segment_cut_short_is_found(tmp_path: Path, codec: Codec) -> None:
+    made = Film(codec=codec).segment(tmp_path, range(12))
+    whole = made.path.read_bytes()
+    made.path.write_bytes(whole[: len(whole) * 2 // 3])
+    with pytest.raises(SegmentInvalid):
+        verify_segment(made.path, facts=made.facts, source_hashes=made.hashes if codec == "ffv1" else None)
+
+
+def test_flipped_bytes_of_a_lossless_segment_are_found(tmp_path: Path) -> None:
+    made = Film(codec="ffv1").segment(tmp_path, range(5))
+    whole = bytearray(made.path.read_bytes())
+    whole[len(whole) // 2] ^= 0xFF
+    made.path.write_bytes(whole)
+    with pytest.raises(SegmentInvalid):
+        verify_segment(made.path, facts=made.facts, source_hashes=made.hashes)
+
+
+# ---- what works here -----------------------------------------------------------------------------------------------
+
+
+def test_an_encoder_works_when_it_encodes_a_frame() -> None:
+    assert encoder_works("libx264")
+    assert not encoder_works("no_such_encoder")
+    assert not encoder_works("aac")
+
+
+@pytest.mark.skipif(Path("/dev/nvidiactl").exists(), reason="this machine has an NVIDIA device")
+def test_nvenc_does_not_work_without_a_device_though_ffmpeg_has_it() -> None:
+    assert av.Codec("h264_nvenc", "w")
+    assert not encoder_works("h264_nvenc")
+
+
+def test_segments_are_nut_but_for_prores() -> None:
+    assert [segment_suffix(name) for name in ("libx264", "prores_ks", "h264_nvenc")] == [".nut", ".mov", ".nut"]
