@@ -11,6 +11,7 @@ import os
 import pickle
 import struct
 import tempfile
+import warnings
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cache
@@ -158,7 +159,8 @@ _NOT_A_CHECKPOINT = (
 
 def _read_checkpoint(path: Path) -> dict[str, Tensor]:
     try:
-        with torch.serialization.safe_globals(_SAFE_GLOBALS):
+        with torch.serialization.safe_globals(_SAFE_GLOBALS), warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # torch warns of odd pickles; what comes out of them is judged here
             content = torch.load(path, map_location="cpu", weights_only=True)
     except pickle.UnpicklingError as error:
         raise WeightsError(

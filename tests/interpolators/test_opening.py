@@ -1,0 +1,44 @@
+"""Opening from a spec, and what this machine says of itself."""
+
+import pickle
+
+import pytest
+import torch
+
+from slomo_batch.errors import WeightsError
+from slomo_batch.interpolators.blend import Blend
+from slomo_batch.interpolators.duplicate import Duplicate
+from slomo_batch.interpolators.opening import (
+    InterpolatorSpec,
+    builds,
+    device_name,
+    open_interpolator,
+    supported_precision,
+)
+
+
+def test_a_spec_can_be_pickled() -> None:
+    spec = InterpolatorSpec(method="superslomo", weights_path="a.safetensors", precision="bf16", pyramid_levels=4)
+    assert pickle.loads(pickle.dumps(spec)) == spec
+
+
+def test_the_old_ways_need_no_weights() -> None:
+    assert isinstance(open_interpolator(InterpolatorSpec(method="duplicate")), Duplicate)
+    assert isinstance(open_interpolator(InterpolatorSpec(method="blend")), Blend)
+
+
+def test_weights_that_are_not_there_are_named() -> None:
+    with pytest.raises(WeightsError, match=r"nowhere\.safetensors"):
+        open_interpolator(InterpolatorSpec(method="superslomo", weights_path="nowhere.safetensors"))
+
+
+def test_the_precision_that_auto_means_is_one_this_machine_computes() -> None:
+    precision = supported_precision()
+    assert precision in {"fp32", "bf16", "fp16"}
+    if not torch.cuda.is_available():
+        assert precision != "fp16"
+
+
+def test_the_machine_is_described_by_device_and_builds() -> None:
+    assert device_name().strip()
+    assert torch.__version__ in builds()
