@@ -5,7 +5,7 @@ picture that goes to RGB and back has its luma exactly, and its chroma as `chrom
 function stays as it is: RGB here is as non-linear as the video's own.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal
 
 import numpy as np
@@ -111,6 +111,16 @@ def _matrix(named: str, source: PixelFormat, height: int) -> str:
             remedy="Convert the source to one of these first.",
         )
     return named
+
+
+def color_of_output(color: ColorFacts, source: PixelFormat, output: PixelFormat, height: int) -> ColorFacts:
+    """How an output in format `output` is to be tagged: as the source, but with the matrix that `from_rgb` used where
+    the source's cannot be the output's."""
+    if output.model == "rgb":
+        return replace(color, matrix="gbr")
+    if source.model == "yuv" and color.matrix != "gbr":
+        return color
+    return replace(color, matrix=_matrix(color.matrix, source, height))
 
 
 # ---- to RGB ----------------------------------------------------------------------------------------------------------

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 import torch
 
-from slomo_batch.color.conversion import LUMA_WEIGHTS, ColorSpec, from_rgb, to_rgb
+from slomo_batch.color.conversion import LUMA_WEIGHTS, ColorSpec, color_of_output, from_rgb, to_rgb
 from slomo_batch.errors import SourceUnsupported
 from slomo_batch.picture import PIXEL_FORMATS
 from slomo_batch.records import ColorFacts
@@ -114,6 +114,25 @@ def test_an_unsaid_matrix_is_that_of_the_picture_size() -> None:
     assert spec_of("yuv420p", height=719).matrix == "smpte170m"
     assert spec_of("yuv420p", height=720).matrix == "bt709"
     assert spec_of("gbrp", ColorFacts(range="full", matrix="gbr"), height=1080).matrix == "bt709"
+
+
+@pytest.mark.parametrize(
+    ("source", "matrix", "output", "tagged"),
+    [
+        ("yuv420p", "unspecified", "yuv422p10le", "unspecified"),
+        ("yuv420p", "smpte170m", "yuv420p", "smpte170m"),
+        ("gbrp", "gbr", "yuv420p", "bt709"),
+        ("gbrp", "gbr", "gbrp", "gbr"),
+        ("yuv444p", "bt709", "gbrp10le", "gbr"),
+        ("yuv420p", "gbr", "yuv420p", "bt709"),
+    ],
+)
+def test_the_output_is_tagged_with_the_matrix_its_samples_have(
+    source: str, matrix: str, output: str, tagged: str
+) -> None:
+    facts = ColorFacts(range="full", matrix=matrix, primaries="bt709")
+    found = color_of_output(facts, PIXEL_FORMATS[source], PIXEL_FORMATS[output], 1080)
+    assert found == replace(facts, matrix=tagged)
 
 
 @pytest.mark.parametrize("matrix", ["ycgco", "bt2020c", "ictcp", "chroma-derived-nc", "smpte2085"])
