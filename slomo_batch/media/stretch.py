@@ -80,14 +80,15 @@ class Tape:
         self._source = iter(source)
         self._held: Block = np.zeros((num_channels, 0), np.float32)
         self._start = 0
-        self._ended = False
+        self.end: int | None = None
+        """Number of samples of the whole source, once it is known."""
 
     def read(self, start: int, end: int) -> Block:
         """Samples [start, end); none of them may have been dropped."""
-        while not self._ended and self._start + self._held.shape[1] < end:
+        while self.end is None and self._start + self._held.shape[1] < end:
             block = next(self._source, None)
             if block is None:
-                self._ended = True
+                self.end = self._start + self._held.shape[1]
             else:
                 self._held = np.concatenate((self._held, block), axis=1)
         length = self._held.shape[1]
@@ -204,10 +205,14 @@ class _Grains:
             return self._play_lock(coming)
         lowest, highest = self._bounds()
         length, fade = self._lengths(highest - lowest)
-        until = self._at + length
-        if coming is not None and coming.output - self._before - self._at <= 5 * length // 4:
-            until = coming.output - self._before
-        place = self._place(until - self._at + fade, lowest, highest, fade)
+        until, fade_out = self._at + length, fade
+        if coming is not None:
+            left = coming.output - self._before - self._at
+            if left <= 5 * length // 4:
+                until, fade_out = self._at + left, self._lock_fade
+            elif left < 2 * length:
+                until = self._at + left // 2
+        place = self._place(until - self._at + fade_out, lowest, highest, fade)
         return self._play(place - self._at, min(fade, until - self._at), until)
 
     def _play_lock(self, lock: _Lock) -> Block:
@@ -233,10 +238,12 @@ class _Grains:
         return None if onset is None else _Lock(onset, round(onset * self._slowdown))
 
     def _bounds(self) -> tuple[int, int]:
-        """Source samples between which the next grain must lie, not to repeat an onset."""
+        """Source samples between which the next grain must lie, not to repeat an onset nor to fall silent too soon."""
         here = int(self._at * self._speed)
         lowest = here - self._ahead // 2 if self._past is None else self._past.source + self._after
         highest = here + self._ahead if self._coming is None else self._coming.source - self._before + self._lock_fade
+        if self._tape.end is not None and here < self._tape.end:
+            highest = min(highest, self._tape.end)
         return lowest, highest
 
     def _lengths(self, room: int) -> tuple[int, int]:

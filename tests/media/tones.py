@@ -1,0 +1,129 @@
+"""Sound with clicks at known instants, as files and packet archives, and where clicks are found again."""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from fractions import Fraction
+from pathlib import Path
+
+import av
+import numpy as np
+from av.audio.frame import AudioFrame
+from av.audio.stream import AudioStream
+
+from slomo_batch.media.archive import ArchiveWriter, from_av, header_of
+from slomo_batch.media.stretch import Block
+
+RATE = 48_000
+CLICKS_S = (0.25, 0.9, 1.5, 1.72, 2.0, 2.33, 2.75)
+DURATION_S = 3
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Tone:
+    """One track of a test."""
+
+    codec: str = "aac"
+    sample_rate: int = RATE
+    layout: str = "stereo"
+    language: str = ""
+    title: str = ""
+    under: str = "noise"
+    """What sounds under the clicks: nothing, noise, or a chord."""
+    clicks_s: Sequence[float] = CLICKS_S
+    duration_s: float = DURATION_S
+
+
+def samples(tone: Tone) -> Block:
+    """The samples of a track: decaying clicks over what lies under them."""
+    num = round(tone.duration_s * tone.sample_rate)
+    instants = np.arange(num) / tone.sample_rate
+    mono = np.zeros(num)
+    if tone.under == "noise":
+        mono += 0.02 * np.random.default_rng(3).standard_normal(num)
+    if tone.under == "chord":
+        mono += 0.1 * np.sin(2 * np.pi * 220 * instants) + 0.1 * np.sin(2 * np.pi * 331 * instants)
+    decay = np.arange(round(0.003 * tone.sample_rate))
+    click = 0.8 * np.exp(-decay / (0.0005 * tone.sample_rate)) * np.cos(decay * 0.9)
+    for second in tone.clicks_s:
+        start = round(second * tone.sample_rate)
+        mono[start : start + len(click)] += click[: max(0, num - start)]
+    return np.repeat(mono[None].astype(np.float32), av.AudioLayout(tone.layout).nb_channels, axis=0)
+
+
+def sound_file(path: Path, tones: Sequence[Tone], *, from_s: float = 0.0) -> Path:
+    """A file of these tracks, the first sample at `from_s`."""
+    with av.open(str(path), "w") as container:
+        tracks = [(_stream(container, tone), samples(tone)) for tone in tones]
+        for start in range(0, max(sound.shape[1] for _, sound in tracks), 4096):
+            for stream, sound in tracks:
+                piece = sound[:, start : start + 4096]
+                if piece.shape[1]:
+                    frame = AudioFrame.from_ndarray(np.ascontiguousarray(piece), "fltp", stream.layout.name)
+                    frame.sample_rate, frame.time_base = stream.rate, Fraction(1, stream.rate)
+                    frame.pts = start + round(from_s * stream.rate)
+                    container.mux(stream.encode(frame))
+        for stream, _ in tracks:
+            container.mux(stream.encode(None))
+    return path
+
+
+def _stream(container: av.container.OutputContainer, tone: Tone) -> AudioStream:
+    stream = container.add_stream(tone.codec, rate=tone.sample_rate)
+    assert isinstance(stream, AudioStream)
+    stream.codec_context.layout = tone.layout
+    stream.metadata.update(
+        {name: value for name, value in (("language", tone.language), ("title", tone.title)) if value}
+    )
+    return stream
+
+
+def archived(source: Path, out: Path) -> Path:
+    """The sound packets of a file as splitting stores them."""
+    with av.open(str(source)) as container, out.open("wb") as file:
+        streams = container.streams.audio
+        places = {stream.index: place for place, stream in enumerate(streams)}
+        with ArchiveWriter(file, [header_of(stream) for stream in streams], {}) as writer:
+            for packet in container.demux(*streams):
+                if packet.size:
+                    writer.add(from_av(packet, places[packet.stream_index]))
+    return out
+
+
+def heard(path: Path, track: int = 0) -> tuple[Block, int]:
+    """The samples a player gives out from zero on, and their rate."""
+    blocks: list[Block] = []
+    with av.open(str(path)) as container:
+        stream = container.streams.audio[track]
+        rate, start = stream.codec_context.sample_rate, 0
+        for frame in container.decode(stream):
+            assert isinstance(frame, AudioFrame)
+            start = start if blocks else round((frame.pts or 0) * (frame.time_base or 0) * rate)
+            blocks.append(_planar(frame))
+    sound = np.concatenate(blocks, axis=1)
+    return (np.pad(sound, ((0, 0), (start, 0))) if start > 0 else sound[:, -start:]), rate
+
+
+def _planar(frame: AudioFrame) -> Block:
+    found = frame.to_ndarray()
+    if not frame.format.is_planar:
+        found = found.reshape(-1, frame.layout.nb_channels).T
+    scale = {"f4": 1.0, "i2": 2.0**15, "i4": 2.0**31}[found.dtype.str[1:]]
+    return (found / scale).astype(np.float32)
+
+
+def clicks(sound: Block, rate: int) -> list[float]:
+    """Seconds at which clicks set in: steep enough, and 8 ms from the one before."""
+    steep = np.abs(np.diff(sound[0]))
+    found: list[int] = []
+    last = -rate
+    for place in np.flatnonzero(steep > 0.35 * steep.max()).tolist():
+        if place - last > 0.008 * rate:
+            found.append(place)
+        last = place
+    return [place / rate for place in found]
+
+
+def in_blocks(sound: Block, length: int = 1000) -> Iterator[Block]:
+    """The samples a piece at a time."""
+    for start in range(0, sound.shape[1], length):
+        yield sound[:, start : start + length]
