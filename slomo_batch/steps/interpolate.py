@@ -11,11 +11,10 @@ import numpy as np
 from slomo_batch.media.archive import ArchiveReader
 from slomo_batch.media.decode import decode_chunk
 from slomo_batch.media.encode import SegmentEncoder, SegmentFacts, segment_suffix, verify_segment
-from slomo_batch.media.frames import planar_name
 from slomo_batch.records import Chunk, ChunkDone, ChunkTask, FrameCounts, VideoPlan
 from slomo_batch.steps.bench import Bench, file_sha256
 from slomo_batch.steps.commit import commit, committed
-from slomo_batch.steps.making import FrameMaker, SourceWindow
+from slomo_batch.steps.making import FrameMaker, SourceWindow, output_color
 from slomo_batch.steps.stopwatch import Stopwatch
 from slomo_batch.timeline.retiming import FrameTime
 
@@ -94,7 +93,7 @@ def _encode(task: ChunkTask, archive: ArchiveReader, segment: Path, bench: Bench
         context=plan.resolved.context,
         watched=(chunk.first_pair, chunk.end_pair),
     )
-    maker = FrameMaker(plan, planar_name(plan.facts.pixel_format), bench.interpolator(plan), watch)
+    maker = FrameMaker(plan, bench.interpolator(plan), watch)
     hashes: list[str] = []
     kinds: Counter[str] = Counter()
     with _encoder(plan, segment) as encoder:
@@ -130,6 +129,6 @@ def _encoder(plan: VideoPlan, segment: Path) -> SegmentEncoder:
         width=plan.facts.width,
         height=plan.facts.height,
         rate=Fraction(plan.grid.rate),
-        color=plan.facts.color,
+        color=output_color(plan),
         sample_aspect_ratio=plan.facts.sample_aspect_ratio,
     )

@@ -12,14 +12,15 @@ from typing import Literal
 
 from torch import Tensor
 
-from slomo_batch.color.conversion import ColorSpec, from_rgb, to_rgb
+from slomo_batch.color.conversion import ColorSpec, color_of_output, from_rgb, to_rgb
 from slomo_batch.color.formats import convert
 from slomo_batch.errors import FrameMissing
 from slomo_batch.interpolators.contract import Held, Interpolator
 from slomo_batch.interpolators.duplicate import held
 from slomo_batch.interpolators.judging import Verdict, judge
+from slomo_batch.media.frames import planar_name
 from slomo_batch.picture import PIXEL_FORMATS, Picture
-from slomo_batch.records import Chunk, Interpolate, VideoPlan
+from slomo_batch.records import Chunk, ColorFacts, Interpolate, VideoPlan
 from slomo_batch.steps.stopwatch import Stopwatch
 from slomo_batch.timeline.retiming import FrameTime
 
@@ -67,12 +68,12 @@ class SourceWindow:
 class FrameMaker:
     """Makes the output frames of one chunk from its decoded source frames."""
 
-    def __init__(self, plan: VideoPlan, source_format: str, interpolator: Interpolator, watch: Stopwatch) -> None:
-        source, output = PIXEL_FORMATS[source_format], PIXEL_FORMATS[plan.resolved.pixel_format]
+    def __init__(self, plan: VideoPlan, interpolator: Interpolator, watch: Stopwatch) -> None:
+        source = PIXEL_FORMATS[planar_name(plan.facts.pixel_format)]
         self._settings: Interpolate = plan.request.settings.interpolate
         self._context = plan.resolved.context
         self._interpolator = interpolator
-        self._output = output
+        self._output = PIXEL_FORMATS[plan.resolved.pixel_format]
         self._spec = ColorSpec.of(plan.facts.color, source, plan.facts.height)
         self._watch = watch
         self._rgb: dict[int, Tensor] = {}
@@ -134,6 +135,13 @@ class FrameMaker:
     def _source(self, picture: Picture) -> Picture:
         with self._watch.stage("color"):
             return convert(picture, self._output, self._spec)
+
+
+def output_color(plan: VideoPlan) -> ColorFacts:
+    """The colour description of the output: the source's, but where its samples were converted to another model."""
+    facts = plan.facts
+    source = PIXEL_FORMATS[planar_name(facts.pixel_format)]
+    return color_of_output(facts.color, source, PIXEL_FORMATS[plan.resolved.pixel_format], facts.height)
 
 
 def _by_pair(times: Iterable[FrameTime]) -> Mapping[int, list[Fraction]]:

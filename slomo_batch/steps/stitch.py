@@ -18,6 +18,7 @@ from slomo_batch.planning.identity import chunks_in_lane, receipt_id
 from slomo_batch.records import ChunkDone, FrameCounts, Lane, Published, SoundDone, VideoPlan
 from slomo_batch.steps.bench import Bench, file_sha256
 from slomo_batch.steps.commit import commit, committed
+from slomo_batch.steps.making import output_color
 from slomo_batch.steps.pinned import Pinned
 from slomo_batch.steps.sound import wants_sound
 from slomo_batch.storage.store import ObjectStore
@@ -159,7 +160,7 @@ def _join(pinned: Pinned, segments: Sequence[ChunkDone], sound: SoundDone | None
         width=plan.facts.width,
         height=plan.facts.height,
         encoder=plan.resolved.encoder,
-        color=plan.facts.color,
+        color=output_color(plan),
         sample_aspect_ratio=plan.facts.sample_aspect_ratio,
         rotation_deg=plan.facts.rotation_deg,
         segments=tuple(
