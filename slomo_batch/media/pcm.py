@@ -1,13 +1,16 @@
 """Decoded sound: one track of a packet archive as a line of samples that begins at the video's zero.
 
 Samples are placed by their timestamps. Where these leave a gap, or a packet cannot be decoded, there is silence; where
-they overlap, the later samples give way; deviations below SLACK_S are the container's rounding and change nothing.
+they overlap, the later samples give way; deviations below SLACK_S are the container's rounding and change nothing,
+but for the beginning, which is exact.
 Memory is a packet's worth, whatever the length.
 """
 
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from fractions import Fraction
+from itertools import chain, islice
+from statistics import median
 
 import av
 import numpy as np
@@ -19,8 +22,13 @@ from slomo_batch.media.archive import ArchivedPacket, StreamHeader, open_decoder
 from slomo_batch.media.stretch import Block
 
 SLACK_S = Fraction(1, 200)
+_OPENING_FRAMES = 64
+"""Frames whose timestamps say together where the track begins, where they are coarser than samples."""
 _SILENCE_BLOCK = 48_000
 """Longest block of silence, in samples."""
+UNSAFE_PLANES = 8
+"""PyAV looks for one plane more in a planar frame of so many channels, and finds no memory of ours: such frames are
+only passed on to be packed."""
 _FULL_SCALE = {"u1": (128.0, 128.0), "i2": (0.0, 32768.0), "i4": (0.0, 2147483648.0)}
 """Sample of silence and size of the loudest, by NumPy's kind of integer."""
 
@@ -51,20 +59,33 @@ class PcmTrack:
     def blocks(self) -> Iterator[Block]:
         """The samples from zero on, without a gap."""
         form = self.format
-        position, slack = 0, 0
-        for frame in self._frames():
-            if form is None:
-                return
+        if form is None:
+            return
+        position, slack = 0, max(1, round(SLACK_S * form.sample_rate))
+        frames = self._frames()
+        opening = list(islice(frames, _OPENING_FRAMES if self._header.time_base * form.sample_rate > 1 else 0))
+        late = self._rounding(opening, form)
+        for frame in chain(opening, frames):
             block, start = self._samples(frame, form), self._start(frame, form)
-            slack = slack or max(1, round(SLACK_S * form.sample_rate))
-            if start is not None and start - position > slack:
-                yield from silence(start - position, form.num_channels)
-                position = start
-            elif start is not None and position - start > slack:
-                block = block[:, position - start :]
+            off = 0 if start is None else start - late - position
+            if off > (slack if position else 0):
+                yield from silence(off, form.num_channels)
+                position += off
+            elif off < (-slack if position else 0):
+                block = block[:, -off:]
             position += block.shape[1]
             if block.shape[1]:
                 yield block
+
+    def _rounding(self, opening: list[AudioFrame], form: PcmFormat) -> int:
+        """Samples by which the first timestamp is late of what the first ones say together: in a container that counts
+        milliseconds one alone would put all that follows half of one off, and eightfold slow motion eight halves."""
+        length, off = 0, []
+        for frame in opening:
+            start = self._start(frame, form)
+            off += [] if start is None else [start - length]
+            length += frame.samples * form.sample_rate // frame.sample_rate
+        return off[0] - round(median(off)) if off else 0
 
     def _start(self, frame: AudioFrame, form: PcmFormat) -> int | None:
         """The sample at which the frame begins, counted from zero; None where it has no timestamp."""
@@ -91,12 +112,12 @@ class PcmTrack:
             return []
 
     def _samples(self, frame: AudioFrame, form: PcmFormat) -> Block:
-        if _format(frame) == form:
-            return _planes(frame)
+        if _format(frame) == form and not (frame.format.is_planar and form.num_channels >= UNSAFE_PLANES):
+            return _rows(frame)
         key = (frame.sample_rate, frame.layout.name)
         if key not in self._resamplers:
-            self._resamplers[key] = av.AudioResampler(format="fltp", layout=form.layout, rate=form.sample_rate)
-        pieces = [_planes(piece) for piece in self._resamplers[key].resample(frame)]
+            self._resamplers[key] = av.AudioResampler(format="flt", layout=form.layout, rate=form.sample_rate)
+        pieces = [_rows(piece) for piece in self._resamplers[key].resample(frame)]
         return np.concatenate(pieces, axis=1) if pieces else np.zeros((form.num_channels, 0), np.float32)
 
 
@@ -121,17 +142,18 @@ def fitted(blocks: Iterable[Block], num_samples: int, num_channels: int) -> Iter
 
 def resampled(blocks: Iterable[Block], layout: str, rate_in: int, rate_out: int) -> Iterator[Block]:
     """The blocks at another sample rate; swresample keeps time to the sample."""
-    resampler = av.AudioResampler(format="fltp", layout=layout, rate=rate_out)
+    resampler = av.AudioResampler(format="flt", layout=layout, rate=rate_out)
     for block in blocks:
         for frame in resampler.resample(frame_of(block, layout, rate_in)):
-            yield _planes(frame)
+            yield _rows(frame)
     for frame in resampler.resample(None):
-        yield _planes(frame)
+        yield _rows(frame)
 
 
 def frame_of(block: Block, layout: str, sample_rate: int) -> AudioFrame:
     """A frame of FFmpeg with these samples, without a timestamp."""
-    frame = AudioFrame.from_ndarray(np.ascontiguousarray(block), format="fltp", layout=layout)
+    packed = np.ascontiguousarray(block.T).reshape(1, -1)
+    frame = AudioFrame.from_ndarray(packed, format="flt", layout=layout)
     frame.sample_rate = sample_rate
     return frame
 
@@ -140,7 +162,7 @@ def _format(frame: AudioFrame) -> PcmFormat:
     return PcmFormat(sample_rate=frame.sample_rate, layout=frame.layout.name, num_channels=frame.layout.nb_channels)
 
 
-def _planes(frame: AudioFrame) -> Block:
+def _rows(frame: AudioFrame) -> Block:
     """The frame's samples as (channels, samples), -1 to 1."""
     samples = frame.to_ndarray()
     if not frame.format.is_planar:

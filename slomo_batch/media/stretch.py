@@ -45,6 +45,8 @@ ONSET_FLOOR = 1e-8
 """Mean square that counts as silence: -80 dB."""
 _FRAMES_AHEAD, _FRAMES_BEHIND = 3, 20
 """Milliseconds compared after and before an instant."""
+_FRAMES_OF_RISE, _FRAMES_OF_ATTACK = 28, 5
+"""Milliseconds in which the steepest rise of an onset is looked for, and from there its attack."""
 _LOOKAHEAD_S = 2 * REJOIN_S + 0.1
 _DETECT_S = 0.5
 _BLOCK_S = 0.5
@@ -134,29 +136,51 @@ class Onsets:
     def _detect(self) -> None:
         """Take the next stretch of tape."""
         first, frame = self._done, self._frame
-        samples = self._tape.read(first - _FRAMES_BEHIND * frame - 1, first + self._stride + _FRAMES_AHEAD * frame)
-        strength = np.maximum(self._strength(samples[:, 1:]), self._strength(np.diff(samples)))
+        back = first - _FRAMES_BEHIND * frame
+        samples = self._tape.read(back - 1, first + self._stride + _FRAMES_OF_RISE * frame)
+        signals = samples[:, 1:], np.diff(samples)
+        energies = [
+            np.square(signal, dtype=np.float64).sum(axis=0).reshape(-1, frame).mean(axis=1) for signal in signals
+        ]
+        strengths = [_strength(energy) for energy in energies]
         self._done += self._stride
-        for number in np.flatnonzero(strength > ONSET_RATIO).tolist():
-            onset = first + number * frame + self._attack(samples, number)
-            if onset - self._last >= self._spacing:
-                self._last = onset
-                self._found.append(onset)
+        for number in np.flatnonzero(np.maximum(*strengths)[: self._stride // frame] > ONSET_RATIO).tolist():
+            if first + number * frame - self._last < self._spacing:
+                continue
+            sharper = int(strengths[1][number] > ONSET_RATIO)
+            start = _FRAMES_BEHIND + number
+            place = (start + _steepest(energies[sharper][start - _FRAMES_AHEAD : start + _FRAMES_OF_RISE])) * frame
+            self._last = back + place + _attack(signals[sharper][:, place : place + _FRAMES_OF_ATTACK * frame], frame)
+            self._found.append(self._last)
 
-    def _strength(self, signal: Block) -> NDArray[np.float64]:
-        """For each millisecond of the stretch the energy from there on over that before."""
-        energy = np.square(signal, dtype=np.float64).sum(axis=0).reshape(-1, self._frame).mean(axis=1)
-        total = np.concatenate(([0.0], np.cumsum(energy)))
-        ahead = (total[_FRAMES_AHEAD:] - total[:-_FRAMES_AHEAD])[_FRAMES_BEHIND:] / _FRAMES_AHEAD
-        behind = (total[_FRAMES_BEHIND:] - total[:-_FRAMES_BEHIND])[: len(ahead)] / _FRAMES_BEHIND
-        strength: NDArray[np.float64] = ahead / (np.maximum(behind, 0.0) + ONSET_FLOOR)
-        return strength[: self._stride // self._frame]
 
-    def _attack(self, samples: Block, number: int) -> int:
-        """Samples from the start of a frame to where the sound reaches half its height."""
-        start = 1 + (_FRAMES_BEHIND + number) * self._frame
-        level = np.abs(samples[:, start : start + _FRAMES_AHEAD * self._frame]).max(axis=0)
-        return int(np.argmax(level >= 0.5 * level.max()))
+def _strength(energy: NDArray[np.float64]) -> NDArray[np.float64]:
+    """For each millisecond the energy of those from there on over that of those before."""
+    total = np.concatenate(([0.0], np.cumsum(energy)))
+    ahead = (total[_FRAMES_AHEAD:] - total[:-_FRAMES_AHEAD])[_FRAMES_BEHIND:] / _FRAMES_AHEAD
+    behind = (total[_FRAMES_BEHIND:] - total[:-_FRAMES_BEHIND])[: len(ahead)] / _FRAMES_BEHIND
+    strength: NDArray[np.float64] = ahead / (np.maximum(behind, 0.0) + ONSET_FLOOR)
+    return strength
+
+
+def _steepest(energy: NDArray[np.float64]) -> int:
+    """The millisecond at which energy rises most. Lossy codecs announce an onset by up to 21 ms of faint noise, which
+    must not be taken for it: a sample off here is `slowdown` samples off in the output. The first _FRAMES_AHEAD
+    milliseconds are those before the earliest candidate."""
+    total = np.concatenate(([0.0], np.cumsum(energy)))
+    sums = total[_FRAMES_AHEAD:] - total[:-_FRAMES_AHEAD]
+    return int(np.argmax(sums[_FRAMES_AHEAD:] - sums[:-_FRAMES_AHEAD]))
+
+
+def _attack(signal: Block, frame: int) -> int:
+    """The sample at which a sound that sets in within these is there: the first loud one in the millisecond in which
+    its energy gets near its largest. Loudness alone would find the noise that precedes it."""
+    energy = np.square(signal, dtype=np.float64).sum(axis=0)
+    smooth = np.convolve(energy, np.ones(frame), mode="same")
+    middle = int(np.argmax(smooth >= 0.7 * smooth.max()))
+    start = max(0, middle - frame // 2)
+    near = energy[start : middle + frame // 2 + 1]
+    return start + int(np.argmax(near >= 0.25 * near.max()))
 
 
 # ---- grains --------------------------------------------------------------------------------------------------------

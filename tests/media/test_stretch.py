@@ -132,7 +132,7 @@ def test_onsets_are_found_where_sound_sets_in() -> None:
     while (onset := onsets.between(start, DURATION_S * RATE)) is not None:
         found.append(onset / RATE)
         start = onset + 1
-    assert found[0] == 0, "the noise itself sets in"
+    assert found[0] < 0.001, "the noise itself sets in"
     assert found[1:] == pytest.approx(CLICKS_S, abs=0.001)
 
 

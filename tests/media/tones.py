@@ -58,7 +58,8 @@ def sound_file(path: Path, tones: Sequence[Tone], *, from_s: float = 0.0) -> Pat
             for stream, sound in tracks:
                 piece = sound[:, start : start + 4096]
                 if piece.shape[1]:
-                    frame = AudioFrame.from_ndarray(np.ascontiguousarray(piece), "fltp", stream.layout.name)
+                    packed = np.ascontiguousarray(piece.T).reshape(1, -1)  # PyAV is wrong about 8 planes
+                    frame = AudioFrame.from_ndarray(packed, "flt", stream.layout.name)
                     frame.sample_rate, frame.time_base = stream.rate, Fraction(1, stream.rate)
                     frame.pts = start + round(from_s * stream.rate)
                     container.mux(stream.encode(frame))

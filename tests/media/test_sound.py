@@ -1,0 +1,329 @@
+"""Sound in step with the picture, measured in the stitched file, decoded again."""
+
+import json
+import shutil
+import subprocess
+import tracemalloc
+from collections.abc import Sequence
+from fractions import Fraction
+from pathlib import Path
+from typing import Any
+
+import av
+import numpy as np
+import pytest
+
+from slomo_batch.errors import SegmentInvalid
+from slomo_batch.media.archive import ArchivedPacket, ArchiveReader, ArchiveWriter
+from slomo_batch.media.inspect import verify_output
+from slomo_batch.media.sound import Mode, SoundNotes, make_sound
+from tests.media.films import Film
+from tests.media.tones import CLICKS_S, DURATION_S, RATE, Tone, archived, clicks, heard, samples, sound_file
+
+FPS = Fraction(25)
+IN_STEP_S = 0.010
+
+
+def made(
+    folder: Path,
+    tones: Sequence[Tone],
+    *,
+    mode: Mode,
+    slowdown: Fraction = Fraction(1),
+    suffix: str = ".mp4",
+    source_suffix: str = ".mkv",
+    zero_s: Fraction = Fraction(0),
+) -> tuple[Path, SoundNotes]:
+    """The sound archive of these tracks."""
+    source = archived(sound_file(folder / f"source{source_suffix}", tones), folder / "source.packets")
+    out = folder / "sound.packets"
+    notes = make_sound(
+        source,
+        out,
+        mode=mode,
+        slowdown=slowdown,
+        duration_s=DURATION_S * slowdown,
+        container=suffix,
+        zero_s=zero_s,
+    )
+    return out, notes
+
+
+def in_a_film(folder: Path, sound: Path, slowdown: Fraction, suffix: str, num_tracks: int = 1) -> Path:
+    """A stitched file with this sound, judged against its plan."""
+    num_frames = round(DURATION_S * slowdown * FPS)
+    film = Film(rate=FPS, size=(32, 32), encode={"preset": "ultrafast"})
+    stitched = film.stitched(folder, suffix, (num_frames // 2, num_frames - num_frames // 2), sound=sound)
+    verify_output(stitched.path, stitched.spec, borders=stitched.borders, num_sound_tracks=num_tracks)
+    return stitched.path
+
+
+def out_of_step_s(path: Path, slowdown: Fraction, track: int = 0) -> float:
+    """Largest distance of a click from its instant; every click must be there, and no other."""
+    found = clicks(*heard(path, track))
+    wanted = [second * float(slowdown) for second in CLICKS_S]
+    assert len(found) == len(wanted)
+    return max(abs(a - b) for a, b in zip(found, wanted, strict=True))
+
+
+@pytest.mark.parametrize("slowdown", [Fraction(3, 2), Fraction(4), Fraction(8)])
+@pytest.mark.parametrize("suffix", [".mp4", ".mov", ".mkv"])
+def test_stretched_sound_is_in_step(tmp_path: Path, slowdown: Fraction, suffix: str) -> None:
+    sound, notes = made(tmp_path, [Tone()], mode="stretch", slowdown=slowdown, suffix=suffix)
+    assert notes == SoundNotes(notes=(), num_tracks=1)
+    assert out_of_step_s(in_a_film(tmp_path, sound, slowdown, suffix), slowdown) < IN_STEP_S
+
+
+@pytest.mark.parametrize(
+    ("codec", "source_suffix", "suffix", "copied"),
+    [
+        ("aac", ".mp4", ".mp4", True),
+        ("aac", ".mp4", ".mkv", True),
+        ("aac", ".ts", ".mp4", True),
+        ("aac", ".ts", ".mkv", True),
+        ("aac", ".mkv", ".mov", True),
+        ("libmp3lame", ".mp4", ".mkv", True),
+        ("ac3", ".mkv", ".mp4", True),
+        ("flac", ".mkv", ".mp4", True),
+        ("flac", ".mkv", ".mov", False),
+        ("libopus", ".mkv", ".mp4", True),
+        ("libopus", ".mkv", ".mov", False),
+        ("pcm_s16le", ".mov", ".mov", True),
+        ("pcm_s24le", ".mkv", ".mkv", True),
+        ("pcm_s16le", ".mov", ".mp4", False),
+    ],
+)
+def test_kept_sound_is_in_step_in_every_container(
+    tmp_path: Path, codec: str, source_suffix: str, suffix: str, copied: bool
+) -> None:
+    zero_s = first_instant(tmp_path, codec, source_suffix)
+    sound, notes = made(
+        tmp_path, [Tone(codec=codec)], mode="keep", suffix=suffix, source_suffix=source_suffix, zero_s=zero_s
+    )
+    assert out_of_step_s(in_a_film(tmp_path, sound, Fraction(1), suffix), Fraction(1)) < 0.003
+    assert notes.notes == () if copied else "is encoded as" in notes.notes[0]
+
+
+def first_instant(folder: Path, codec: str, suffix: str) -> Fraction:
+    """Where the first sample of a test's sound stands in its file: transport streams don't begin at zero."""
+    if suffix != ".ts":
+        return Fraction(0)
+    path = sound_file(folder / f"probe{suffix}", [Tone(codec=codec)])
+    with av.open(str(path)) as container:
+        packet = next(container.demux(audio=0))
+        return (packet.pts or 0) * packet.time_base + Fraction(1024, RATE)
+
+
+@pytest.mark.parametrize("slowdown", [Fraction(3, 2), Fraction(4), Fraction(1001, 1000)])
+def test_resampled_sound_is_in_step_and_its_pitch_falls(tmp_path: Path, slowdown: Fraction) -> None:
+    sound, _ = made(tmp_path, [Tone(under="chord")], mode="resample", slowdown=slowdown)
+    path = in_a_film(tmp_path, sound, slowdown, ".mp4")
+    assert out_of_step_s(path, slowdown) < IN_STEP_S
+    second = np.abs(np.fft.rfft(heard(path)[0][0, RATE : 2 * RATE] * np.hanning(RATE)))
+    assert abs(int(second[50:300].argmax()) + 50 - 220 / float(slowdown)) < 120
+
+
+@pytest.mark.parametrize("suffix", [".mp4", ".mov"])
+@pytest.mark.parametrize("mode", ["stretch", "resample"])
+def test_the_length_is_the_pictures_to_the_sample(tmp_path: Path, suffix: str, mode: Mode) -> None:
+    slowdown = Fraction(7, 5)
+    sound, _ = made(tmp_path, [Tone(duration_s=2.7)], mode=mode, slowdown=slowdown, suffix=suffix)
+    with sound.open("rb") as file:
+        end = max((packet.pts or 0) + (packet.duration or 0) for packet in ArchiveReader(file))
+    assert end == DURATION_S * slowdown * RATE
+    if shutil.which("ffprobe") is None:
+        pytest.skip("ffprobe is not installed")
+    found = probed(in_a_film(tmp_path, sound, slowdown, suffix))
+    assert [Fraction(stream["duration"]) for stream in found] == 2 * [DURATION_S * slowdown]
+
+
+def probed(path: Path) -> list[dict[str, Any]]:
+    command = ["ffprobe", "-v", "error", "-show_streams", "-of", "json", str(path)]
+    streams: list[dict[str, Any]] = json.loads(subprocess.run(command, capture_output=True, check=True).stdout)[
+        "streams"
+    ]
+    return streams
+
+
+def test_lossless_sound_stays_lossless_in_matroska(tmp_path: Path) -> None:
+    tone = Tone(codec="flac")
+    sound, _ = made(tmp_path, [tone], mode="stretch", slowdown=Fraction(2), suffix=".mkv")
+    with sound.open("rb") as file:
+        assert [header.codec for header in ArchiveReader(file).headers] == ["flac"]
+    found, _ = heard(in_a_film(tmp_path, sound, Fraction(2), ".mkv"))
+    assert found.shape[1] == 2 * DURATION_S * RATE
+
+
+@pytest.mark.parametrize("suffix", [".mp4", ".mkv"])
+def test_tracks_arrive_in_order_with_languages_and_titles(tmp_path: Path, suffix: str) -> None:
+    tones = [
+        Tone(language="eng", title="Stadium"),
+        Tone(language="fra", title="Commentaire", layout="mono", sample_rate=44_100),
+    ]
+    sound, notes = made(tmp_path, tones, mode="stretch", slowdown=Fraction(2), suffix=suffix)
+    assert notes.num_tracks == 2
+    path = in_a_film(tmp_path, sound, Fraction(2), suffix, num_tracks=2)
+    with av.open(str(path)) as container:
+        tracks = container.streams.audio
+        assert [track.language for track in tracks] == ["eng", "fra"]
+        titles = [track.metadata.get("title", track.metadata.get("handler_name")) for track in tracks]
+        assert titles == ["Stadium", "Commentaire"]
+        assert [bool(track.disposition & av.stream.Disposition.default) for track in tracks] == [True, False]
+        assert [track.codec_context.layout.name for track in tracks] == ["stereo", "mono"]
+    assert max(out_of_step_s(path, Fraction(2), track) for track in (0, 1)) < IN_STEP_S
+
+
+def test_packets_of_all_tracks_are_merged_by_time(tmp_path: Path) -> None:
+    tones = [Tone(), Tone(sample_rate=44_100, duration_s=1, clicks_s=(0.5,))]
+    sound, _ = made(tmp_path, tones, mode="stretch", slowdown=Fraction(2))
+    with sound.open("rb") as file:
+        archive = ArchiveReader(file)
+        instants = [(packet.dts or 0) * archive.headers[packet.stream].time_base for packet in archive]
+    assert instants == sorted(instants)
+
+
+@pytest.mark.parametrize("layout", ["mono", "stereo", "5.1", "5.1(side)", "7.1"])
+def test_channel_layouts_arrive_under_their_usual_names(tmp_path: Path, layout: str) -> None:
+    tone = Tone(codec="pcm_s16le", layout=layout, duration_s=1, clicks_s=(0.5,))
+    sound, _ = made(tmp_path, [tone], mode="stretch", slowdown=Fraction(2), source_suffix=".mov")
+    with sound.open("rb") as file:
+        header = ArchiveReader(file).headers[0]
+    assert header.layout == layout.removesuffix("(side)")
+    assert header.bit_rate == 96_000 * av.AudioLayout(layout).nb_channels
+
+
+def test_a_sample_rate_that_aac_lacks_is_converted_and_noted(tmp_path: Path) -> None:
+    tone = Tone(codec="pcm_s16le", sample_rate=37_800)
+    sound, notes = made(tmp_path, [tone], mode="stretch", slowdown=Fraction(2), source_suffix=".mov")
+    assert notes.notes == ("sound track 1: resampled from 37800 to 48000 Hz, which AAC has",)
+    assert out_of_step_s(in_a_film(tmp_path, sound, Fraction(2), ".mp4"), Fraction(2)) < IN_STEP_S
+
+
+# ---- zero, gaps, damage --------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("mode", ["keep", "stretch"])
+@pytest.mark.parametrize("suffix", [".mp4", ".mkv"])
+@pytest.mark.parametrize("zero_s", [Fraction(3, 10), Fraction(1001, 30000), Fraction(-1, 5)])
+def test_the_first_picture_is_zero(tmp_path: Path, mode: Mode, suffix: str, zero_s: Fraction) -> None:
+    slowdown = Fraction(1 if mode == "keep" else 2)
+    sound, _ = made(tmp_path, [Tone()], mode=mode, slowdown=slowdown, suffix=suffix, zero_s=zero_s)
+    found = clicks(*heard(in_a_film(tmp_path, sound, slowdown, suffix)))
+    wanted = [float((Fraction(second) - zero_s) * slowdown) for second in CLICKS_S]
+    wanted = [second for second in wanted if 0 <= second < DURATION_S * slowdown]
+    assert len(found) == len(wanted)
+    assert max(abs(a - b) for a, b in zip(found, wanted, strict=True)) < IN_STEP_S
+
+
+def changed(source: Path, change: Any) -> None:
+    """The archive with its packets changed."""
+    with source.open("rb") as file:
+        archive = ArchiveReader(file)
+        headers, packets = archive.headers, list(archive)
+    with source.open("wb") as out, ArchiveWriter(out, headers, {}) as writer:
+        for number, packet in enumerate(packets):
+            for kept in change(number, packet):
+                writer.add(kept)
+
+
+def damaged(number: int, packet: ArchivedPacket) -> list[ArchivedPacket]:
+    """Three packets of noise, half a second in."""
+    if 24 <= number < 27:
+        return [ArchivedPacket(**{**fields(packet), "data": b"\xff" * len(packet.data)})]
+    return [packet]
+
+
+def missing(number: int, packet: ArchivedPacket) -> list[ArchivedPacket]:
+    """Without three packets, half a second in."""
+    return [] if 24 <= number < 27 else [packet]
+
+
+def fields(packet: ArchivedPacket) -> dict[str, Any]:
+    return {name: getattr(packet, name) for name in ArchivedPacket.__slots__}
+
+
+@pytest.mark.parametrize("change", [damaged, missing])
+def test_damaged_or_missing_packets_are_silence_and_the_rest_stays_in_step(tmp_path: Path, change: Any) -> None:
+    source = archived(sound_file(tmp_path / "source.mp4", [Tone()]), tmp_path / "source.packets")
+    changed(source, change)
+    sound, slowdown = tmp_path / "sound.packets", Fraction(2)
+    notes = make_sound(
+        source,
+        sound,
+        mode="stretch",
+        slowdown=slowdown,
+        duration_s=DURATION_S * slowdown,
+        container=".mp4",
+        zero_s=Fraction(0),
+    )
+    assert any("damaged packets are replaced by silence" in note for note in notes.notes) == (change is damaged)
+    path = in_a_film(tmp_path, sound, slowdown, ".mp4")
+    assert out_of_step_s(path, slowdown) < IN_STEP_S
+    found, rate = heard(path)
+    quiet = found[0, round(2 * 0.52 * rate) : round(2 * 0.54 * rate)]
+    assert np.sqrt(np.square(quiet).mean()) < 0.005
+
+
+def test_a_track_that_cannot_be_decoded_is_left_out_and_noted(tmp_path: Path) -> None:
+    source = archived(sound_file(tmp_path / "source.mp4", [Tone(), Tone(language="fra")]), tmp_path / "source.packets")
+    changed(source, lambda _, p: [p if p.stream == 0 else ArchivedPacket(**{**fields(p), "data": b"\xff" * 9})])
+    out = tmp_path / "sound.packets"
+    notes = make_sound(
+        source,
+        out,
+        mode="stretch",
+        slowdown=Fraction(2),
+        duration_s=Fraction(6),
+        container=".mp4",
+        zero_s=Fraction(0),
+    )
+    assert notes.num_tracks == 1
+    assert notes.notes == ("sound track 2 (fra) is left out: none of its packets can be decoded",)
+
+
+def test_a_cut_off_archive_is_refused(tmp_path: Path) -> None:
+    source = archived(sound_file(tmp_path / "source.mp4", [Tone()]), tmp_path / "source.packets")
+    source.write_bytes(source.read_bytes()[:-9])
+    with pytest.raises(SegmentInvalid):
+        make_sound(
+            source,
+            tmp_path / "out",
+            mode="keep",
+            slowdown=Fraction(1),
+            duration_s=Fraction(3),
+            container=".mp4",
+            zero_s=Fraction(0),
+        )
+
+
+def test_the_same_sound_is_made_again_and_again(tmp_path: Path) -> None:
+    first, _ = made(tmp_path, [Tone()], mode="stretch", slowdown=Fraction(3))
+    whole = first.read_bytes()
+    again, _ = made(tmp_path, [Tone()], mode="stretch", slowdown=Fraction(3))
+    assert again.read_bytes() == whole
+
+
+def test_memory_does_not_grow_with_the_length(tmp_path: Path) -> None:
+    def peak(seconds: int) -> int:
+        tone = Tone(codec="pcm_s16le", layout="mono", sample_rate=8000, duration_s=seconds)
+        source = archived(sound_file(tmp_path / "long.mov", [tone]), tmp_path / "long.packets")
+        tracemalloc.start()
+        make_sound(
+            source,
+            tmp_path / "out",
+            mode="stretch",
+            slowdown=Fraction(2),
+            duration_s=Fraction(2 * seconds),
+            container=".mp4",
+            zero_s=Fraction(0),
+        )
+        _, most = tracemalloc.get_traced_memory()
+        tracemalloc.stop()
+        return most
+
+    peak(2)
+    assert peak(60) < 1.1 * peak(15)
+
+
+def test_the_clicks_of_these_tests_are_found_in_their_source() -> None:
+    assert clicks(samples(Tone()), RATE) == pytest.approx(CLICKS_S, abs=0.0005)
