@@ -7,6 +7,7 @@ was decoded whole where it was made, and its packets are copied.
 Exact means to the tick in MP4 and MOV; Matroska counts milliseconds, so its times may be half a millisecond off.
 """
 
+from array import array
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
@@ -27,6 +28,7 @@ from slomo_batch.planning.encoders import carries_color, carries_range, codec_of
 
 AROUND_BORDER = 2
 """Frames decoded before and after a border, at most."""
+_AT_ONCE = 4096
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -105,9 +107,7 @@ def verify_output(path: Path, spec: StitchSpec, *, borders: Sequence[int], num_s
 
 
 def _packet_table(container: InputContainer, stream: VideoStream) -> _PacketTable:
-    pts: list[int] = []
-    dts: list[int] = []
-    keyframes: list[bool] = []
+    pts, dts, keyframes = array("q"), array("q"), bytearray()
     end = 0
     sounds = dict.fromkeys((track.index for track in container.streams.audio), 0)
     for packet in container.demux(stream, *container.streams.audio):
@@ -124,9 +124,9 @@ def _packet_table(container: InputContainer, stream: VideoStream) -> _PacketTabl
         end = max(end, packet.pts + (packet.duration or 0))
     return _PacketTable(
         time_base=stream.time_base or Fraction(1),
-        pts=np.array(pts, dtype=np.int64),
-        dts=np.array(dts, dtype=np.int64),
-        is_keyframe=np.array(keyframes, dtype=np.bool_),
+        pts=np.frombuffer(pts, dtype=np.int64),
+        dts=np.frombuffer(dts, dtype=np.int64),
+        is_keyframe=np.frombuffer(keyframes, dtype=np.bool_),
         end=end,
         num_sound_packets=tuple(sounds.values()),
     )
@@ -148,13 +148,16 @@ def _check_packets(path: Path, spec: StitchSpec, table: _PacketTable, borders: S
 
 
 def _first_off(spec: StitchSpec, table: _PacketTable, order: NDArray[np.int64], *, exact: bool) -> int | None:
-    """The first frame whose presentation time is not its own; compared in integers, whatever the length."""
+    """The first frame whose presentation time is not its own; in whole numbers of any size, some frames at a time."""
     ticks = 1 / (spec.rate * table.time_base)
-    numbers = np.arange(len(order), dtype=np.int64).astype(object)
-    off = abs(table.pts[order].astype(object) * ticks.denominator - numbers * ticks.numerator)
     allowed = 0 if exact else Fraction(1, 2) * ticks.denominator
-    wrong = np.flatnonzero(off > allowed)
-    return int(wrong[0]) if len(wrong) else None
+    for start in range(0, len(order), _AT_ONCE):
+        pts = table.pts[order[start : start + _AT_ONCE]].astype(object)
+        planned = np.arange(start, start + len(pts)).astype(object) * ticks.numerator
+        wrong = np.flatnonzero(abs(pts * ticks.denominator - planned) > allowed)
+        if len(wrong):
+            return start + int(wrong[0])
+    return None
 
 
 def _check_duration(path: Path, spec: StitchSpec, table: _PacketTable, *, exact: bool) -> None:
