@@ -22,6 +22,7 @@ from slomo_batch.media.archive import ArchivedPacket, StreamHeader, record_of
 from slomo_batch.media.decode import frames_of
 from slomo_batch.media.frames import fitted, frame_from_picture, picture_from_frame, planar_name
 from slomo_batch.picture import PIXEL_FORMATS
+from slomo_batch.planning.encoders import ffv1_slices
 from slomo_batch.records import VideoFacts
 from slomo_batch.timeline.index import VideoIndex
 
@@ -131,7 +132,7 @@ def _too_many(num_held: int, num_frames: int, limit: int, name: str) -> SourceUn
 
 
 class LosslessStore:
-    """Frames as packets of a lossless codec, each on its own: FFV1 where it has the pixel format, else raw samples.
+    """Frames as packets of a lossless codec, each on its own: FFV1 where it keeps every sample, else raw samples.
 
     A frame of another size or format than the source's is scaled to it.
     """
@@ -182,14 +183,15 @@ class LosslessStore:
 
 def _encoder(pix_fmt: str, size: tuple[int, int], time_base: Fraction) -> VideoCodecContext:
     ffv1 = av.Codec("ffv1", "w")
-    has_format = pix_fmt in {form.name for form in ffv1.video_formats or ()}
-    context = (ffv1 if has_format else av.Codec("rawvideo", "w")).create("video")
+    slices = ffv1_slices(PIXEL_FORMATS[pix_fmt], *size)
+    keeps_all = slices > 0 and pix_fmt in {form.name for form in ffv1.video_formats or ()}
+    context = (ffv1 if keeps_all else av.Codec("rawvideo", "w")).create("video")
     context.width, context.height = size
     context.pix_fmt = pix_fmt
     context.time_base = time_base
     context.thread_count = 1
-    if has_format:
+    if keeps_all:
         context.gop_size = 1
-        context.options = {"level": "3", "slicecrc": "1"}
+        context.options = {"level": "3", "slices": str(slices), "slicecrc": "1"}
     context.open()
     return context

@@ -218,7 +218,7 @@ def _fault(name: str, form: PixelFormat, width: int, height: int) -> str:
         return f"it does not take {form.name}"
     if min(width, height) < encoder.least_px:
         return f"it takes no picture below {encoder.least_px} pixels in width or height"
-    if name == "ffv1" and not _ffv1_slices(form, width, height):
+    if name == "ffv1" and not ffv1_slices(form, width, height):
         return "its slices would lose chroma at the edges"
     return "it takes even sizes only" if name in NVENC.values() and (width % 2 or height % 2) else ""
 
@@ -307,7 +307,7 @@ def _options(encoder: str, encode: Encode, form: PixelFormat, width: int, height
             profile = str(_prores_profile(encode, form))
             return (("profile", profile), ("vendor", "apl0"), ("threads", threads))
         case "ffv1":
-            slices = str(_ffv1_slices(form, width, height))
+            slices = str(ffv1_slices(form, width, height))
             return (("level", "3"), ("g", "1"), ("slices", slices), ("slicecrc", "1"), ("threads", threads))
         case _:
             preset = _NVENC_PRESETS[encode.preset]
@@ -326,7 +326,7 @@ def _ffv1_grids() -> dict[int, tuple[int, int]]:
 _FFV1_GRIDS = _ffv1_grids()
 
 
-def _ffv1_slices(form: PixelFormat, width: int, height: int) -> int:
+def ffv1_slices(form: PixelFormat, width: int, height: int) -> int:
     """Number of slices that keeps every sample; 0 where none does."""
     wanted = FFV1_SLICES_LARGE if width * height >= FFV1_LARGE_PX else FFV1_SLICES
     fitting = (

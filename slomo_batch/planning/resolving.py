@@ -45,7 +45,9 @@ EXTRA_LEVEL_FROM_PX = 1024 * 576
 TRAINED_LEVELS = 3
 
 
-def resolve(settings: Settings, pin: JobPin, choice: EncoderChoice, width: int, height: int, *, context: int) -> Resolved:
+def resolve(
+    settings: Settings, pin: JobPin, choice: EncoderChoice, width: int, height: int, *, context: int
+) -> Resolved:
     """The numeric class and the encoder of one video: a pure function of settings, pin and picture size."""
     interpolate = settings.interpolate
     weights = pin.weights[interpolate.weights] if interpolate.method == "superslomo" else None

@@ -2,13 +2,13 @@
 
 from dataclasses import dataclass
 from fractions import Fraction
+from pathlib import PurePosixPath
 
 from slomo_batch.interpolators.judging import CONTEXT
 from slomo_batch.media.frames import planar_name
 from slomo_batch.media.probe import Probe, probe
-from slomo_batch.picture import PIXEL_FORMATS
 from slomo_batch.planning.chunks import partition
-from slomo_batch.planning.encoders import choose_encoder
+from slomo_batch.planning.encoders import choose_encoder, container_limits
 from slomo_batch.planning.identity import chunk_id, chunks_in_lane, receipt_id, video_id
 from slomo_batch.planning.resolving import JobPin, resolve
 from slomo_batch.planning.sizing import pairs_per_chunk
@@ -16,6 +16,7 @@ from slomo_batch.records import ChunkDone, Lane, SoundDone, VideoPlan, VideoRequ
 from slomo_batch.steps.bench import Bench
 from slomo_batch.steps.commit import commit, committed
 from slomo_batch.steps.indexing import index_bytes
+from slomo_batch.steps.making import output_color
 from slomo_batch.steps.pinned import MovedTo, Pinned
 from slomo_batch.steps.sound import wants_sound
 from slomo_batch.timeline.retiming import OutputGrid
@@ -128,12 +129,13 @@ def plan_video(identity: str, request: VideoRequest, pin: JobPin, probed: Probe)
         tick_s=probed.timeline.tick_s,
         nominal_rate=probed.timeline.nominal_rate,
     )
-    return Pinned(plan=plan, chunks=chunks, notes=(*facts.oddities, *choice.notes, *_format_notes(plan)))
+    return Pinned(plan=plan, chunks=chunks, notes=(*facts.oddities, *choice.notes, *_container_notes(plan)))
 
 
-def _format_notes(plan: VideoPlan) -> tuple[str, ...]:
-    source = PIXEL_FORMATS[planar_name(plan.facts.pixel_format)]
-    output = PIXEL_FORMATS[plan.resolved.pixel_format]
-    if source.name == output.name:
-        return ()
-    return (f"pictures are converted from {source.name} to {output.name}",)
+def _container_notes(plan: VideoPlan) -> tuple[str, ...]:
+    return container_limits(
+        plan.request.settings.encode.codec,
+        PurePosixPath(plan.request.output_uri).suffix,
+        sample_aspect_ratio=plan.facts.sample_aspect_ratio,
+        color=output_color(plan),
+    )
