@@ -159,9 +159,10 @@ _NOT_A_CHECKPOINT = (
 
 def _read_checkpoint(path: Path) -> dict[str, Tensor]:
     try:
-        with torch.serialization.safe_globals(_SAFE_GLOBALS), warnings.catch_warnings():
+        # As an open file: of a path torch would look at the suffix, which says nothing of what is in it.
+        with torch.serialization.safe_globals(_SAFE_GLOBALS), warnings.catch_warnings(), path.open("rb") as file:
             warnings.simplefilter("ignore")  # torch warns of odd pickles; what comes out of them is judged here
-            content = torch.load(path, map_location="cpu", weights_only=True)
+            content = torch.load(file, map_location="cpu", weights_only=True)
     except pickle.UnpicklingError as error:
         raise WeightsError(
             "a pickle that holds more than weights, which could execute code: refused",

@@ -1,0 +1,99 @@
+"""The other commands on real work: plan, status, weights, convert, archive dump."""
+
+import json
+import time
+from pathlib import Path
+
+import pytest
+import torch
+import yaml
+
+from tests.end_to_end.running import Job, cli, excerpt
+from tests.interpolators.weights_files import public_checkpoint
+
+QUICK = {"interpolate": {"method": "blend"}, "encode": {"preset": "ultrafast"}, "retime": {"slowdown": 3}}
+
+
+@pytest.fixture(scope="module")
+def source(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return excerpt("bikes", tmp_path_factory.mktemp("source") / "clip.mp4", num_frames=12, width=128, height=96)
+
+
+def test_plan_says_what_a_run_then_does_and_writes_nothing(source: Path, tmp_path: Path) -> None:
+    (tmp_path / "text.mp4").write_bytes(b"not a video")
+    job = Job(tmp_path / "job").write([str(source), str(tmp_path / "text.mp4")], **QUICK, chunks={"pairs": 5})
+    before = sorted(tmp_path.rglob("*"))
+    planned = cli("plan", str(job.manifest), "--json")
+    assert planned.returncode == 1, planned.stdout + planned.stderr
+    assert sorted(tmp_path.rglob("*")) == before
+    rows = [json.loads(line) for line in planned.stdout.splitlines()]
+    by_name = {Path(row["uri"]).name: row for row in rows if "uri" in row}
+    assert by_name["text.mp4"]["problem"]
+    assert job.run().returncode == 1
+    made = job.receipts()["clip"]
+    assert by_name["clip.mp4"]["num_output_frames"] == made.num_frames == 36
+    assert by_name["clip.mp4"]["num_chunks"] == len(job.commits()) == 3
+    again = cli("plan", str(job.manifest), "--json")
+    states = {Path(row["uri"]).name: row["state"] for row in map(json.loads, again.stdout.splitlines()) if "uri" in row}
+    assert states == {"clip.mp4": "skip", "text.mp4": "wait"}
+
+
+def test_status_tells_of_a_finished_job_and_of_an_unknown_one(source: Path, tmp_path: Path) -> None:
+    job = Job(tmp_path / "job").write([str(source)], **QUICK)
+    unknown = cli("status", str(job.manifest), "--json")
+    assert json.loads(unknown.stdout)["state"] == "unknown"
+    assert job.run().returncode == 0
+    status = json.loads(cli("status", str(job.manifest), "--json").stdout)
+    assert (status["state"], status["videos_done"], status["videos_total"]) == ("finished", 1, 1)
+    by_name = cli("status", job.name, "--work", str(tmp_path / "job/work"), "--json")
+    assert json.loads(by_name.stdout) == status
+
+
+def test_an_imported_public_checkpoint_makes_a_video(source: Path, tmp_path: Path) -> None:
+    checkpoint, imported, output = tmp_path / "SuperSloMo.ckpt", tmp_path / "paper.safetensors", tmp_path / "slow.mp4"
+    torch.save(public_checkpoint(), checkpoint, _use_new_zipfile_serialization=False)
+    run = cli("weights", "import", str(checkpoint), str(imported))
+    assert run.returncode == 0, run.stdout + run.stderr
+    short = excerpt("bikes", tmp_path / "short.mp4", num_frames=3, width=64, height=64)
+    made = cli("convert", str(short), str(output), "--slowdown", "2", "--weights", str(imported))
+    assert made.returncode == 0, made.stdout + made.stderr
+    [receipt] = (tmp_path / ".slomo-work/jobs").glob("*/receipts/*.json")
+    told = json.loads(receipt.read_bytes())
+    assert told["weights_name"] == str(imported)
+    assert (told["num_frames"], told["counts"]["made"]) == (6, 2)
+
+
+def test_weights_that_are_none_are_refused_before_any_work(source: Path, tmp_path: Path) -> None:
+    (tmp_path / "bad.safetensors").write_bytes(b"nonsense")
+    run = cli("convert", str(source), str(tmp_path / "out.mp4"), "--weights", str(tmp_path / "bad.safetensors"))
+    assert run.returncode == 2, run.stdout + run.stderr
+    assert "Traceback" not in run.stderr
+    missing = cli("convert", str(source), str(tmp_path / "out.mp4"), "--weights", "compct")
+    assert missing.returncode == 2
+    assert "compact" in missing.stderr
+
+
+def test_a_table_sets_what_its_rows_say(source: Path, tmp_path: Path) -> None:
+    other = excerpt("carphone_pristine", tmp_path / "other.mp4", num_frames=12, width=128, height=96)
+    table = tmp_path / "videos.csv"
+    table.write_text(f"uri,retime.slowdown,comment\n{source},5,fast\n{other},,\n")
+    job = Job(tmp_path / "job").write([], **QUICK)
+    manifest = yaml.safe_load(job.manifest.read_text())
+    manifest["inputs"] = [{"table": str(table)}]
+    manifest["output"] = {"uri": f"{job.outputs}/{{stem}}.mp4"}
+    job.manifest.write_text(yaml.safe_dump(manifest))
+    run = job.run()
+    assert run.returncode == 0, run.stdout + run.stderr
+    assert {name: done.num_frames for name, done in job.receipts().items()} == {"clip": 60, "other": 36}
+
+
+def test_a_chunk_object_can_be_dumped(source: Path, tmp_path: Path) -> None:
+    job = Job(tmp_path / "job").write([str(source)], interpolate={"method": "superslomo"}, chunks={"pairs": 1})
+    running = job.begin()
+    while running.poll() is None and not list(job.work.glob("videos/*/chunks/*/*.pkts")):
+        time.sleep(0.01)
+    [first, *_] = sorted(job.work.glob("videos/*/chunks/*/*.pkts"))
+    dumped = cli("archive", "dump", str(first))
+    running.communicate(timeout=120)
+    assert dumped.returncode == 0, dumped.stderr
+    assert "h264" in dumped.stdout
