@@ -9,6 +9,7 @@ from functools import cache, partial
 from pathlib import Path
 
 from slomo_batch.errors import WeightsError
+from slomo_batch.interpolators.allocator import keep_freed_memory
 from slomo_batch.interpolators.contract import Interpolator
 from slomo_batch.interpolators.opening import InterpolatorSpec, builds, device_name, open_interpolator
 from slomo_batch.interpolators.superslomo.weights import shipped, shipped_names
@@ -32,6 +33,7 @@ class Places:
 @cache
 def open_bench(places: Places) -> Bench:
     """The bench of this process: stores and models are opened once, and shared by its threads."""
+    keep_freed_memory()
     work = _store(places.work_uri, places.s3)
     layout = Layout(places.job)
     scratch = process_scratch()
