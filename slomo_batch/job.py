@@ -137,6 +137,9 @@ class _Run:
             journal.refused(refused.failed)
         for failed in (*found.missing, *piles.waiting):
             journal.refused(failed)
+        if piles.waiting:
+            number = len(piles.waiting)
+            self._display.show(Note(text=f"given up by an earlier run: {number}; --retry-failed tries them again"))
         return journal
 
     def _drive(self, piles: Triage, pin: JobPin, journal: Journal) -> None:

@@ -59,6 +59,8 @@ def test_a_job_whose_videos_all_wait_starts_nothing(tmp_path: Path) -> None:
     assert job.run().returncode == 1
     waiting, again = job.run("--json"), job.run("--retry-failed", "--json")
     assert (waiting.returncode, again.returncode) == (1, 1)
+    assert "--retry-failed" in waiting.stdout
+    assert "--retry-failed" not in again.stdout
     assert len(list((job.work / "failures").glob("*.json"))) == 1
 
 
