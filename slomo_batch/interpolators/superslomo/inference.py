@@ -5,8 +5,9 @@ always in fp32. Times go through the second net in batches whose size follows fr
 pair gives the same bits wherever its chunk begins.
 """
 
+import threading
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from fractions import Fraction
 
 import torch
@@ -53,12 +54,15 @@ class SuperSlomo:
         self._device = device
         self._shrink = flow_scale.denominator
         self._threads = threads
+        # On a GPU one pair at a time: the other slots of a worker fetch, decode and encode meanwhile, and memory is
+        # that of one pair. On CPUs each thread brings its own core.
+        self._turn: AbstractContextManager[object] = threading.Lock() if device.type == "cuda" else nullcontext()
 
     def between(self, i0_CHW: Tensor, i1_CHW: Tensor, times: Sequence[Fraction]) -> list[Tensor | Held]:
         """The frames at `times`; see the contract."""
         use_threads(self._threads)
         height, width = i0_CHW.shape[-2:]
-        with _memory_judged(width, height), torch.inference_mode():
+        with self._turn, _memory_judged(width, height), torch.inference_mode():
             i0, i1 = self._padded(i0_CHW), self._padded(i1_CHW)
             flows = self._flows(i0, i1)
             frames: list[Tensor | Held] = []
