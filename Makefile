@@ -9,7 +9,7 @@ PIP := $(BIN)/python -m pip --disable-pip-version-check install --quiet --constr
 export OMP_WAIT_POLICY := PASSIVE
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test lint bench chaos clean
+.PHONY: help demo test lint bench chaos cluster clean
 
 help:
 	@echo "make demo    slow down the sample clip four times, into demo-output/"
@@ -17,6 +17,7 @@ help:
 	@echo "make lint    the same without the tests"
 	@echo "make bench   the speed measurements"
 	@echo "make chaos   the tests that kill and freeze things, minutes long"
+	@echo "make cluster the tests on a Ray cluster with a real autoscaler, on this machine"
 	@echo "make clean   remove what these made: .venv, caches, demo-output/"
 
 # ---- what is installed -----------------------------------------------------------------------------------------------
@@ -65,6 +66,9 @@ bench: $(VENV)/installed-dev
 
 chaos: $(VENV)/installed-dev
 	$(BIN)/pytest -m chaos
+
+cluster: $(VENV)/installed-dev
+	$(BIN)/pytest -m cluster
 
 clean:
 	rm -rf $(VENV) demo-output build dist *.egg-info .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis

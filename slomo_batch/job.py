@@ -214,6 +214,7 @@ def _wish(manifest: Manifest) -> ClusterWish:
         max_workers=DEFAULT_MAX_WORKERS if most == "auto" else most,
         gpus_per_worker=float(cluster.gpus_per_worker),
         cpus_per_worker=_cpus_per_worker(manifest),
+        insists_on_gpus="gpus_per_worker" in cluster.model_fields_set and cluster.gpus_per_worker > 0,
     )
 
 

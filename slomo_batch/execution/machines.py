@@ -18,7 +18,8 @@ from slomo_batch.wiring import Places, open_bench
 NVENC = "h264_nvenc"
 LOCAL_TASKS = 2
 """Calls without a model that run beside the workers on one machine."""
-MAX_TASKS = 64
+MIN_TASKS, MAX_TASKS = 8, 64
+"""The same on a cluster; those that wait for a CPU are what its autoscaler sees."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -31,6 +32,8 @@ class ClusterWish:
     max_workers: int
     gpus_per_worker: float
     cpus_per_worker: int
+    insists_on_gpus: bool
+    """True where the manifest itself says gpus_per_worker: a cluster is then asked for GPUs it has yet to start."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -96,7 +99,8 @@ def _ray(wish: ClusterWish, places: Places) -> Iterator[Machines]:
 
     own = _connect(wish)
     try:
-        gpus = wish.gpus_per_worker if cluster_total("GPU") >= wish.gpus_per_worker > 0 else 0.0
+        has_gpus = cluster_total("GPU") >= wish.gpus_per_worker > 0
+        gpus = wish.gpus_per_worker if has_gpus or (wish.insists_on_gpus and not own) else 0.0
         needs = WorkerNeeds(
             min_workers=wish.min_workers,
             max_workers=wish.max_workers if gpus or not own else _local_workers(wish),
@@ -104,11 +108,13 @@ def _ray(wish: ClusterWish, places: Places) -> Iterator[Machines]:
             num_cpus=1 if gpus else wish.cpus_per_worker,
             slots=2 if gpus else 1,
         )
-        num_tasks = LOCAL_TASKS if own else max(LOCAL_TASKS, min(MAX_TASKS, int(cluster_total("CPU"))))
+        num_cpus = int(cluster_total("CPU"))
+        num_tasks = LOCAL_TASKS if own else min(MAX_TASKS, max(MIN_TASKS, num_cpus))
         yield Machines(
             engine=RayEngine(places, needs, num_tasks=num_tasks),
             abilities=_abilities_of_a_worker(gpus),
-            num_machines=len(alive_nodes()),
+            # A head without CPUs does no work: that is done on machines yet to be started.
+            num_machines=max(len(alive_nodes()), 1 if num_cpus else 2),
             description="a local Ray" if own else f"the Ray cluster at {ray.get_runtime_context().gcs_address}",
         )
     finally:
