@@ -10,7 +10,7 @@ from pathlib import Path
 
 from slomo_batch.errors import WeightsError
 from slomo_batch.interpolators.allocator import keep_freed_memory
-from slomo_batch.interpolators.contract import Interpolator
+from slomo_batch.interpolators.contract import AnyInterpolator
 from slomo_batch.interpolators.opening import InterpolatorSpec, builds, device_name, open_interpolator
 from slomo_batch.interpolators.superslomo.weights import shipped, shipped_names
 from slomo_batch.records import Machine, Method, Precision, Resolved, VideoPlan
@@ -64,12 +64,12 @@ def _machine(resolved: Resolved) -> Machine:
     return Machine(host=socket.gethostname(), device=device_name(), builds=builds())
 
 
-def _interpolators(work: ObjectStore, layout: Layout, scratch: Path) -> Callable[[VideoPlan], Interpolator]:
+def _interpolators(work: ObjectStore, layout: Layout, scratch: Path) -> Callable[[VideoPlan], AnyInterpolator]:
     """Opens each model once, by what the plan resolved; models of videos long done are let go of."""
     lock = threading.Lock()
-    latest: dict[tuple[object, ...], Interpolator] = {}
+    latest: dict[tuple[object, ...], AnyInterpolator] = {}
 
-    def interpolator(plan: VideoPlan) -> Interpolator:
+    def interpolator(plan: VideoPlan) -> AnyInterpolator:
         resolved, method = plan.resolved, plan.request.settings.interpolate.method
         key = _class_of(method, resolved)
         with lock:

@@ -1,13 +1,14 @@
 """The one contract of every method: two frames, and the times wanted between them, give the frames.
 
 An interpolator sees one pair at a time and keeps nothing of it: what it answers is a function of its arguments alone,
-so the border of a chunk changes nothing.
+so the border of a chunk changes nothing. A method that must see more than the pair says how many frames on either side,
+and is given that fixed window every time.
 """
 
 from collections.abc import Sequence
 from enum import Enum
 from fractions import Fraction
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 from torch import Tensor
 
@@ -36,6 +37,40 @@ class Interpolator(Protocol):
         Raises:
             OutOfMemory: the pair does not fit the device.
         """
+
+
+@runtime_checkable
+class WindowInterpolator(Protocol):
+    """A method that reads source frames beyond the pair."""
+
+    context: int
+    """Source frames it reads beyond the pair, on either side."""
+
+    def amid(self, window: Sequence[Tensor | None], times: Sequence[Fraction]) -> list[Tensor | Held]:
+        """The frames at `times` in the window's middle pair; otherwise as `Interpolator.between`.
+
+        Args:
+            window: `context` frames, the pair's two, `context` frames; None where the video has none.
+            times: each strictly within (0, 1), at least one.
+        """
+
+
+AnyInterpolator = Interpolator | WindowInterpolator
+
+
+def reach(method: AnyInterpolator) -> int:
+    """Source frames that the method reads beyond a pair, on either side."""
+    return method.context if isinstance(method, WindowInterpolator) else 0
+
+
+def make(method: AnyInterpolator, window: Sequence[Tensor | None], times: Sequence[Fraction]) -> list[Tensor | Held]:
+    """The frames at `times` in the middle pair of a window of `reach(method)` frames on either side of it."""
+    if isinstance(method, WindowInterpolator):
+        return method.amid(window, times)
+    i0_CHW, i1_CHW = window
+    if i0_CHW is None or i1_CHW is None:
+        raise ValueError("the window lacks the pair itself")
+    return method.between(i0_CHW, i1_CHW, times)
 
 
 def nearest(time: Fraction) -> Held:

@@ -8,15 +8,18 @@ import platform
 from dataclasses import dataclass
 from fractions import Fraction
 from functools import cache
+from importlib.metadata import version
 from pathlib import Path
 from typing import Literal
 
 import numpy as np
 import torch
 
+from slomo_batch.interpolators import mci
 from slomo_batch.interpolators.blend import Blend
-from slomo_batch.interpolators.contract import Interpolator
+from slomo_batch.interpolators.contract import AnyInterpolator
 from slomo_batch.interpolators.duplicate import Duplicate
+from slomo_batch.interpolators.flow import Flow
 from slomo_batch.interpolators.superslomo.compact import Compact
 from slomo_batch.interpolators.superslomo.inference import SuperSlomo, use_threads
 from slomo_batch.interpolators.superslomo.paper import Paper
@@ -45,7 +48,16 @@ class InterpolatorSpec:
     """auto: a CUDA device where there is one."""
 
 
-def open_interpolator(spec: InterpolatorSpec) -> Interpolator:
+PIXEL_PACKAGES = ("opencv-python-headless", "av")
+"""What makes the pixels of flow and of mci."""
+
+
+def context_of(method: Method) -> int:
+    """Source frames beyond a pair, on either side, that the method reads."""
+    return mci.CONTEXT if method == "mci" else 0
+
+
+def open_interpolator(spec: InterpolatorSpec) -> AnyInterpolator:
     """The interpolator the spec describes, ready to run.
 
     Raises:
@@ -56,6 +68,10 @@ def open_interpolator(spec: InterpolatorSpec) -> Interpolator:
         return Duplicate()
     if spec.method == "blend":
         return Blend()
+    if spec.method == "mci":
+        return mci.Mci()
+    if spec.method == "flow":
+        return Flow(spec.flow_scale)
     _settle_numerics()
     weights = load(Path(spec.weights_path))
     network = Paper() if weights.network == "superslomo-paper" else Compact(spec.pyramid_levels)
@@ -100,6 +116,7 @@ def device_name() -> str:
 def builds() -> str:
     """Versions of the libraries that make pixels, and the instructions they choose."""
     parts = [f"torch {torch.__version__}", f"numpy {np.__version__}"]
+    parts += [f"{name} {version(name)}" for name in PIXEL_PACKAGES]
     if _device() == "cuda":
         cudnn = torch.backends.cudnn.version()  # type: ignore[no-untyped-call]
         parts += [f"cuda {torch.version.cuda}", f"cudnn {cudnn}"]

@@ -61,7 +61,7 @@ class InterpolateSection(Section):
     """How the frames between source frames are made."""
 
     method: values.MethodName = "superslomo"
-    """duplicate and blend need no model; superslomo is the network."""
+    """superslomo is the network; the others need no weights."""
     weights: values.Text = "compact"
     """A shipped name (compact is the newest compact-N), or the URI of a .safetensors or a public SuperSloMo.ckpt."""
     cuts: values.Cuts = "hold"

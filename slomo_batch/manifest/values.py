@@ -10,13 +10,13 @@ from collections.abc import Callable, Iterable
 from decimal import Decimal
 from fractions import Fraction
 from string import Formatter
-from typing import Annotated, Literal
+from typing import Annotated, Literal, get_args
 from urllib.parse import urlsplit
 
 from pydantic import BeforeValidator, WithJsonSchema
 from pydantic_core import PydanticCustomError
 
-from slomo_batch.records import AudioMode, Codec, FpsTarget, Precision
+from slomo_batch.records import AudioMode, Codec, FpsTarget, Method, Precision
 from slomo_batch.timeline.rates import parse_rational
 
 PLACEHOLDERS = ("relpath", "stem", "name", "ext")
@@ -318,8 +318,8 @@ Fps = Annotated[
     ),
 ]
 MethodName = Annotated[
-    Literal["duplicate", "blend", "superslomo"],
-    BeforeValidator(_choice("duplicate", "blend", "superslomo", later=("mci", "flow"))),
+    Method,
+    BeforeValidator(_choice(*get_args(Method))),
 ]
 Cuts = Annotated[Literal["hold", "ignore"], BeforeValidator(_choice("hold", "ignore"))]
 Duplicates = Annotated[Literal["keep"], BeforeValidator(_choice("keep", later=("retime",)))]

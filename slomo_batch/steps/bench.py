@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from slomo_batch.interpolators.contract import Interpolator
+from slomo_batch.interpolators.contract import AnyInterpolator
 from slomo_batch.media.reader import RangeReader
 from slomo_batch.records import Machine, Resolved, Source, VideoPlan
 from slomo_batch.storage.layout import Layout
@@ -24,7 +24,7 @@ class Bench:
     layout: Layout
     locate: Callable[[str], tuple[ObjectStore, str]]
     """Store and key of any URI of the manifest."""
-    interpolator: Callable[[VideoPlan], Interpolator]
+    interpolator: Callable[[VideoPlan], AnyInterpolator]
     """The model a plan asks for; loaded once per process."""
     machine: Callable[[Resolved], Machine]
     """Where this process runs and with what, for the record."""

@@ -15,9 +15,9 @@ from torch import Tensor
 from slomo_batch.color.conversion import ColorSpec, color_of_output, from_rgb, to_rgb
 from slomo_batch.color.formats import convert
 from slomo_batch.errors import FrameMissing
-from slomo_batch.interpolators.contract import Held, Interpolator
+from slomo_batch.interpolators.contract import AnyInterpolator, Held, make, reach
 from slomo_batch.interpolators.duplicate import held
-from slomo_batch.interpolators.judging import Verdict, judge
+from slomo_batch.interpolators.judging import CONTEXT, Verdict, judge
 from slomo_batch.media.frames import planar_name
 from slomo_batch.picture import PIXEL_FORMATS, Picture
 from slomo_batch.records import Chunk, ColorFacts, Interpolate, VideoPlan
@@ -68,7 +68,7 @@ class SourceWindow:
 class FrameMaker:
     """Makes the output frames of one chunk from its decoded source frames."""
 
-    def __init__(self, plan: VideoPlan, interpolator: Interpolator, watch: Stopwatch) -> None:
+    def __init__(self, plan: VideoPlan, interpolator: AnyInterpolator, watch: Stopwatch) -> None:
         source = PIXEL_FORMATS[planar_name(plan.facts.pixel_format)]
         self._settings: Interpolate = plan.request.settings.interpolate
         self._context = plan.resolved.context
@@ -97,15 +97,19 @@ class FrameMaker:
     def _between(
         self, pair: int, i0_i1: tuple[Picture, Picture], around: Sequence[Picture | None], times: Sequence[Fraction]
     ) -> Iterator[OutputFrame]:
-        verdict = self._judge(around)
+        verdict = self._judge(self._amid(around, CONTEXT))
         if verdict is Verdict.MOVING:
-            frames: Sequence[Tensor | Held] = self._interpolate(pair, i0_i1, times)
+            frames: Sequence[Tensor | Held] = self._interpolate(pair, around, times)
             kind: Kind = "made"
         else:
             frames = held(times)
             kind = "held_at_cut" if verdict is Verdict.CUT else "held_repeat"
         for frame in frames:
             yield OutputFrame(picture=self._picture(frame, i0_i1), kind=kind)
+
+    def _amid(self, around: Sequence[Picture | None], context: int) -> Sequence[Picture | None]:
+        """The part of the window that sees so many frames beyond the pair."""
+        return around[self._context - context : self._context + 2 + context]
 
     def _judge(self, around: Sequence[Picture | None]) -> Verdict:
         with self._watch.stage("judge"):
@@ -114,15 +118,20 @@ class FrameMaker:
         return Verdict.MOVING if ignored else verdict
 
     def _interpolate(
-        self, pair: int, i0_i1: tuple[Picture, Picture], times: Sequence[Fraction]
+        self, pair: int, around: Sequence[Picture | None], times: Sequence[Fraction]
     ) -> Sequence[Tensor | Held]:
+        context = reach(self._interpolator)
+        first = pair - context
         with self._watch.stage("color"):
-            tensors = self._tensor(pair, i0_i1[0]), self._tensor(pair + 1, i0_i1[1])
-            self._rgb = {pair + 1: tensors[1]}
+            seen = enumerate(self._amid(around, context), start=first)
+            window = {number: self._tensor(number, picture) for number, picture in seen}
+            self._rgb = {number: rgb for number, rgb in window.items() if number > first and rgb is not None}
         with self._watch.stage("model"):
-            return self._interpolator.between(*tensors, times)
+            return make(self._interpolator, list(window.values()), times)
 
-    def _tensor(self, number: int, picture: Picture) -> Tensor:
+    def _tensor(self, number: int, picture: Picture | None) -> Tensor | None:
+        if picture is None:
+            return None
         known = self._rgb.get(number)
         return to_rgb(picture, self._spec) if known is None else known
 

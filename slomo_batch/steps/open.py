@@ -5,6 +5,7 @@ from fractions import Fraction
 from pathlib import PurePosixPath
 
 from slomo_batch.interpolators.judging import CONTEXT
+from slomo_batch.interpolators.opening import context_of
 from slomo_batch.media.frames import planar_name
 from slomo_batch.media.probe import Probe, probe
 from slomo_batch.planning.chunks import partition
@@ -110,7 +111,8 @@ def plan_video(identity: str, request: VideoRequest, pin: JobPin, probed: Probe)
         height=facts.height,
         nvenc_works=pin.nvenc_works,
     )
-    resolved = resolve(settings, pin, choice, facts.width, facts.height, context=CONTEXT)
+    context = max(CONTEXT, context_of(settings.interpolate.method))
+    resolved = resolve(settings, pin, choice, facts.width, facts.height, context=context)
     size = settings.pairs_per_chunk
     if size == "auto":
         times_per_pair = Fraction(grid.num_frames, facts.num_frames)

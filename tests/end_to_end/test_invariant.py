@@ -57,6 +57,17 @@ def test_many_chunks_make_the_same_frames(pairs: int, clips: list[str], referenc
     assert_same_frames(job, reference)
 
 
+def test_chunks_of_a_method_that_sees_beyond_the_pair_make_the_same_frames(clips: list[str], tmp_path: Path) -> None:
+    sections = {**LOSSLESS, "interpolate": {"method": "mci"}}
+    whole = Job(tmp_path / "whole").write(clips[:1], **sections, chunks={"pairs": 1000})
+    cut = Job(tmp_path / "cut").write(clips[:1], **sections, chunks={"pairs": 3})
+    for job in (whole, cut):
+        run = job.run()
+        assert run.returncode == 0, run.stdout + run.stderr
+    assert len(whole.commits()) == 1 < len(cut.commits())
+    assert_same_frames(cut, whole)
+
+
 @pytest.mark.parametrize("workers", [1, 2])
 def test_ray_makes_the_same_frames(workers: int, clips: list[str], reference: Job, tmp_path: Path) -> None:
     cluster = {"address": "local", "workers": {"max": workers}}

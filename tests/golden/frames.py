@@ -17,7 +17,9 @@ import torch
 from slomo_batch.color.conversion import ColorSpec, from_rgb, to_rgb
 from slomo_batch.color.formats import convert
 from slomo_batch.interpolators.blend import Blend
-from slomo_batch.interpolators.contract import Held, Interpolator
+from slomo_batch.interpolators.contract import AnyInterpolator, Held, make, reach
+from slomo_batch.interpolators.flow import Flow
+from slomo_batch.interpolators.mci import Mci
 from slomo_batch.interpolators.opening import InterpolatorSpec, open_interpolator
 from slomo_batch.interpolators.revision import PIXEL_REVISION
 from slomo_batch.interpolators.superslomo.inference import SuperSlomo
@@ -42,9 +44,11 @@ def source_pair() -> list[Picture]:
     return [from_rgb(window_on(scene / 255, 40 - x, 30 - y, 71, 47), SOURCE, SPEC) for x, y in ((0, 0), (5, 2))]
 
 
-def methods() -> Iterator[tuple[str, Interpolator]]:
+def methods() -> Iterator[tuple[str, AnyInterpolator]]:
     """Every method that makes pixels, in fp32 on one thread."""
     yield "blend", Blend()
+    yield "flow", Flow()
+    yield "mci", Mci()
     for name, scale, levels in (("compact", 1, 3), ("compact-4-levels", 1, 4), ("compact-half-flow", 2, 2)):
         spec = InterpolatorSpec(
             method="superslomo",
@@ -65,7 +69,8 @@ def made_from(pair: list[Picture]) -> dict[str, Samples]:
     planes: dict[str, Samples] = {}
     i0, i1 = (to_rgb(picture, SPEC) for picture in pair)
     for name, method in methods():
-        for time, frame in zip(TIMES, method.between(i0, i1, TIMES), strict=True):
+        beside = [None] * reach(method)
+        for time, frame in zip(TIMES, make(method, [*beside, i0, i1, *beside], TIMES), strict=True):
             assert not isinstance(frame, Held)
             planes |= named(f"{name} at {time.numerator} of {time.denominator}", from_rgb(frame, SOURCE, SPEC))
     for target in OTHER_FORMATS:

@@ -6,7 +6,7 @@ import pytest
 import torch
 from safetensors import safe_open
 
-from slomo_batch.interpolators.contract import Held
+from slomo_batch.interpolators.contract import Held, make
 from slomo_batch.interpolators.opening import InterpolatorSpec, open_interpolator
 from slomo_batch.interpolators.superslomo.compact import Compact, _shuffled
 from slomo_batch.interpolators.superslomo.warp import exact_warp
@@ -51,7 +51,7 @@ def test_what_moves_is_shown_on_its_way(t: Fraction) -> None:
     )
     i0, i1 = window_on(scene, 20, 16, 128, 128), window_on(scene, 12, 16, 128, 128)
     truth = window_on(scene, 20 - int(8 * t), 16, 128, 128)
-    (made,) = model.between(i0, i1, [t])
+    (made,) = make(model, [i0, i1], [t])
     assert not isinstance(made, Held)
     error = (made - truth)[:, 16:-16, 16:-16].abs().mean()
     blended = (i0 * float(1 - t) + i1 * float(t) - truth)[:, 16:-16, 16:-16].abs().mean()

@@ -9,7 +9,7 @@ import pytest
 import torch
 from torch import Tensor
 
-from slomo_batch.interpolators.contract import Held, Interpolator
+from slomo_batch.interpolators.contract import AnyInterpolator, Held, make
 from slomo_batch.interpolators.opening import InterpolatorSpec, open_interpolator, supported_precision
 from slomo_batch.interpolators.superslomo.weights import shipped
 from tests.interpolators.footage import real_clip, rgb_frames, texture
@@ -17,7 +17,7 @@ from tests.interpolators.footage import real_clip, rgb_frames, texture
 SKIPPED, NUM_FRAMES = 20, 17
 
 
-def compact_1(*, levels: int) -> Interpolator:
+def compact_1(*, levels: int) -> AnyInterpolator:
     return open_interpolator(
         InterpolatorSpec(
             method="superslomo",
@@ -28,8 +28,8 @@ def compact_1(*, levels: int) -> Interpolator:
     )
 
 
-def predicted(model: Interpolator, i0: Tensor, i1: Tensor, times: list[Fraction]) -> list[Tensor]:
-    frames = model.between(i0 / 255, i1 / 255, times)
+def predicted(model: AnyInterpolator, i0: Tensor, i1: Tensor, times: list[Fraction]) -> list[Tensor]:
+    frames = make(model, [i0 / 255, i1 / 255], times)
     return [(frame.clamp(0, 1) * 255).round() for frame in frames if not isinstance(frame, Held)]
 
 
@@ -37,7 +37,7 @@ def psnr(made: Tensor, truth: Tensor) -> float:
     return float(10 * torch.log10(255**2 / ((made - truth) ** 2).mean()))
 
 
-def ladder(model: Interpolator, frames: list[Tensor], factor: int) -> float:
+def ladder(model: AnyInterpolator, frames: list[Tensor], factor: int) -> float:
     """Mean PSNR where every `factor`-th frame is kept and the others are predicted, the ends left out."""
     times = [Fraction(k, factor) for k in range(1, factor)]
     scores = []
@@ -76,10 +76,10 @@ def test_speed_of_a_frame_at_640x360() -> None:
     seconds = {}
     for num in (1, 3):
         times = [Fraction(k, num + 1) for k in range(1, num + 1)]
-        model.between(i0, i1, times)
+        make(model, [i0, i1], times)
         start = time.perf_counter()
         for _ in range(5):
-            model.between(i0, i1, times)
+            make(model, [i0, i1], times)
         seconds[num] = (time.perf_counter() - start) / 5
     frame_s = (seconds[3] - seconds[1]) / 2
     sys.stdout.write(

@@ -7,14 +7,19 @@ import torch
 
 from slomo_batch.errors import WeightsError
 from slomo_batch.interpolators.blend import Blend
+from slomo_batch.interpolators.contract import reach
 from slomo_batch.interpolators.duplicate import Duplicate
+from slomo_batch.interpolators.flow import Flow
+from slomo_batch.interpolators.mci import Mci
 from slomo_batch.interpolators.opening import (
     InterpolatorSpec,
     builds,
+    context_of,
     device_name,
     open_interpolator,
     supported_precision,
 )
+from slomo_batch.records import Method
 
 
 def test_a_spec_can_be_pickled() -> None:
@@ -25,6 +30,13 @@ def test_a_spec_can_be_pickled() -> None:
 def test_the_old_ways_need_no_weights() -> None:
     assert isinstance(open_interpolator(InterpolatorSpec(method="duplicate")), Duplicate)
     assert isinstance(open_interpolator(InterpolatorSpec(method="blend")), Blend)
+    assert isinstance(open_interpolator(InterpolatorSpec(method="flow")), Flow)
+    assert isinstance(open_interpolator(InterpolatorSpec(method="mci")), Mci)
+
+
+@pytest.mark.parametrize("method", ["duplicate", "blend", "mci", "flow"])
+def test_the_plan_knows_how_far_a_method_sees(method: Method) -> None:
+    assert context_of(method) == reach(open_interpolator(InterpolatorSpec(method=method)))
 
 
 def test_weights_that_are_not_there_are_named() -> None:

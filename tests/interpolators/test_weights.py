@@ -10,6 +10,7 @@ from safetensors import safe_open
 from safetensors.torch import load_file, save_file
 
 from slomo_batch.errors import WeightsError
+from slomo_batch.interpolators.contract import make
 from slomo_batch.interpolators.opening import InterpolatorSpec, open_interpolator
 from slomo_batch.interpolators.superslomo.weights import (
     file_sha256,
@@ -45,7 +46,7 @@ def test_a_public_checkpoint_is_imported_and_runs(checkpoint: Path, tmp_path: Pa
         assert file.metadata()["source_sha256"] == file_sha256(checkpoint)
     assert [path.name for path in tmp_path.iterdir()] == ["imported.safetensors"]
     model = open_interpolator(InterpolatorSpec(method="superslomo", weights_path=str(target), device="cpu"))
-    assert len(model.between(texture(30, 40), texture(30, 40, seed=1), TIMES[:2])) == 2
+    assert len(make(model, [texture(30, 40), texture(30, 40, seed=1)], TIMES[:2])) == 2
 
 
 def test_a_public_checkpoint_is_read_as_it_is(checkpoint: Path) -> None:

@@ -132,8 +132,7 @@ BAD_VALUES = {
     ),
     # interpolate
     "method": (GOOD + "interpolate: {method: superslowmo}\n", "interpolate.method: 'superslowmo' is not one of"),
-    "method mci": (GOOD + "interpolate: {method: mci}\n", "line 7: not yet supported: interpolate.method: mci"),
-    "method flow": (GOOD + "interpolate: {method: flow}\n", "line 7: not yet supported: interpolate.method: flow"),
+    "method mcl": (GOOD + "interpolate: {method: mcl}\n", "'mcl' is not one of duplicate, blend, mci"),
     "doubt blend": (GOOD + "interpolate: {doubt: blend}\n", "not yet supported: interpolate.doubt: blend"),
     "doubt hold": (GOOD + "interpolate: {doubt: hold}\n", "not yet supported: interpolate.doubt: hold"),
     "doubt a word": (GOOD + "interpolate: {doubt: always}\n", "interpolate.doubt: 'always' is not one of trust"),

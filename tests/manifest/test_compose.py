@@ -15,7 +15,7 @@ from tests.manifest.manifests import with_inputs
 LEAVES = {
     "retime.slowdown": ["2", "5/2", "8"],
     "retime.fps": ["source", "60", "x2"],
-    "interpolate.method": ["duplicate", "blend", "superslomo"],
+    "interpolate.method": ["duplicate", "blend", "mci", "flow", "superslomo"],
     "interpolate.weights": ["compact", "s3://w/x.ckpt"],
     "interpolate.cuts": ["hold", "ignore"],
     "interpolate.precision": ["auto", "bf16"],
@@ -100,7 +100,10 @@ def test_a_row_s_other_columns_are_somebody_else_s() -> None:
         ({"retime": "2"}, "column 'retime': is a section; name one setting, like retime.slowdown"),
         ({"retime.ramp": "[]"}, "not yet supported: retime.ramp"),
         ({"interpolate.tiles": "4"}, "not yet supported: interpolate.tiles"),
-        ({"interpolate.method": "flow"}, "not yet supported: interpolate.method: flow"),
+        (
+            {"interpolate.method": "flo"},
+            "interpolate.method: 'flo' is not one of duplicate, blend, mci, flow, superslomo",
+        ),
         ({"output.uri": "x.mp4"}, "column 'output.uri': is set for the whole job, not for a row"),
         ({"chunks.pairs": "4"}, "column 'chunks.pairs': is set for the whole job, not for a row"),
         ({"encode.codec": "h265"}, "encode.codec: 'h265' is not one of"),

@@ -57,7 +57,7 @@ def test_the_schema_takes_what_the_door_takes(more: str) -> None:
         GOOD + "retime: {fps: fast}\n",
         GOOD + "encode: {codec: h256}\n",
         GOOD + "encode: {quality: -1}\n",
-        GOOD + "interpolate: {method: flow}\n",
+        GOOD + "interpolate: {method: flo}\n",
         GOOD + "interpolate: {doubt: hold}\n",
         GOOD + "chunks: {pairs: few}\n",
         with_inputs("[]"),
