@@ -78,7 +78,7 @@ class Driver:
             for call, outcome in self._engine.outcomes(TICK_S):
                 self._take(call, outcome)
             self._record_failures()
-            self._journal.tick(workers=self._engine.num_workers)
+            self._journal.tick(workers=self._engine.num_workers, demand=self._dispatch.demand)
         self._record_failures()
 
     def _look_around(self) -> None:

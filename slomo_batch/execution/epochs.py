@@ -133,11 +133,15 @@ class Epoch:
             beat += 1
             try:
                 self._beat(beat)
-                self.is_superseded = self._latest() > self.number
+                self.look()
             except StorageError:
                 continue  # a store that is away for long ends the job by its own errors
             if self.is_superseded:
                 return
+
+    def look(self) -> None:
+        """See whether another driver took the job over."""
+        self.is_superseded = self._latest() > self.number
 
     def _beat(self, beat: int) -> None:
         self._write(beat=beat, ended=False)

@@ -14,6 +14,7 @@ from slomo_batch.progress import (
     Display,
     Failure,
     JobStatus,
+    Note,
     Snapshot,
     VideoOpened,
     VideoPublished,
@@ -29,6 +30,9 @@ PROGRESS_S = 5.0
 """Seconds between two writings of progress.json."""
 RATE_WINDOW_S = 60.0
 """Frames per second are counted over this long."""
+WAITING_S = 60.0
+"""Seconds with chunks to make and no worker, after which a person is told."""
+_WAITING = "no worker is up yet: the cluster must have, or be able to start, a machine with what one worker takes"
 MAX_FAILURES_SHOWN = 100
 """Failures that progress.json names; the failure records name them all."""
 
@@ -82,6 +86,7 @@ class Journal:
         self._failures: deque[Failure] = deque(maxlen=MAX_FAILURES_SHOWN)
         self._made: deque[tuple[float, int]] = deque()
         self._began = self._snapshot_due = self._progress_due = clock()
+        self._waiting_due = self._began + WAITING_S
         self._workers = 0
 
     # ---- what happened ---------------------------------------------------------------------------------------------
@@ -154,9 +159,10 @@ class Journal:
 
     # ---- what stands -----------------------------------------------------------------------------------------------
 
-    def tick(self, *, workers: int) -> None:
-        """Store what is due and show where the job stands; called often."""
+    def tick(self, *, workers: int, demand: int) -> None:
+        """Store what is due and show where the job stands; called often. `demand`: chunks that could be running."""
         now, self._workers = self._clock(), workers
+        self._tell_of_waiting(now, is_waiting=demand > 0 and not workers)
         if self._ledger.due():
             self._ledger.flush()
         if now >= self._snapshot_due:
@@ -165,6 +171,13 @@ class Journal:
         if now >= self._progress_due:
             self._progress_due = now + PROGRESS_S
             self._write_progress("running")
+
+    def _tell_of_waiting(self, now: float, *, is_waiting: bool) -> None:
+        if not is_waiting:
+            self._waiting_due = now + WAITING_S
+        elif now >= self._waiting_due:
+            self._waiting_due = now + WAITING_S
+            self._display.show(Note(text=_WAITING))
 
     def close(self, *, finished: bool) -> None:
         """The last words of a run."""

@@ -1,0 +1,84 @@
+"""One driver at a time leads a job; whoever is gone is told by its heartbeat and the watcher's own clock."""
+
+import subprocess
+import sys
+from collections.abc import Callable
+
+import pytest
+
+from slomo_batch.documents import from_json, to_json
+from slomo_batch.errors import JobTaken
+from slomo_batch.execution.epochs import BEAT_S, EXPIRY_S, Claim, Epoch, is_led
+from slomo_batch.storage.layout import Layout
+from slomo_batch.storage.memory import MemoryStore
+
+LAYOUT = Layout("job")
+
+
+def elsewhere(store: MemoryStore, *, beat: int, ended: bool = False) -> Claim:
+    """The first epoch, held by a driver on another machine."""
+    claim = Claim(driver="other", host="elsewhere", pid=1, process_start="1", beat=beat, ended=ended)
+    store.put_if_absent(LAYOUT.epoch(1), to_json(claim))
+    store.put(LAYOUT.heartbeat(1), to_json(claim))
+    return claim
+
+
+def waiting(waited: list[float], then: Callable[[], object] = lambda: None) -> Callable[[float], object]:
+    def wait(seconds: float) -> None:
+        waited.append(seconds)
+        then()
+
+    return wait
+
+
+def test_epochs_follow_one_another_without_waiting_when_each_is_left_in_order() -> None:
+    store, waited = MemoryStore(), list[float]()
+    for number in (1, 2, 3):
+        with Epoch(store, LAYOUT, wait=waiting(waited)) as epoch:
+            assert epoch.number == number
+            assert is_led(store, LAYOUT)
+        assert not is_led(store, LAYOUT)
+    assert not waited
+
+
+def test_a_driver_elsewhere_whose_heart_beats_keeps_the_job() -> None:
+    store, beats = MemoryStore(), iter(range(1, 100))
+    elsewhere(store, beat=0)
+    with (
+        pytest.raises(JobTaken, match="elsewhere"),
+        Epoch(store, LAYOUT, wait=waiting([], lambda: elsewhere(store, beat=next(beats)))),
+    ):
+        pass
+
+
+def test_a_driver_elsewhere_that_is_silent_for_the_expiry_loses_the_job() -> None:
+    store, waited = MemoryStore(), list[float]()
+    elsewhere(store, beat=7)
+    with Epoch(store, LAYOUT, wait=waiting(waited)) as epoch:
+        assert epoch.number == 2
+    assert sum(waited) >= EXPIRY_S
+    assert set(waited) == {BEAT_S}
+
+
+def test_a_dead_process_of_this_machine_is_not_waited_for() -> None:
+    store, waited = MemoryStore(), list[float]()
+    with Epoch(store, LAYOUT) as first:
+        claim = from_json(Claim, store.get(LAYOUT.heartbeat(first.number)))
+    ended = subprocess.Popen([sys.executable, "-c", ""])
+    ended.wait()
+    dead = Claim(driver="dead", host=claim.host, pid=ended.pid, process_start=claim.process_start, beat=3, ended=False)
+    store.put(LAYOUT.heartbeat(1), to_json(dead))
+    with Epoch(store, LAYOUT, wait=waiting(waited)) as epoch:
+        assert epoch.number == 2
+    assert not waited
+
+
+def test_force_takes_over_and_the_one_before_sees_it() -> None:
+    store = MemoryStore()
+    with Epoch(store, LAYOUT) as first, Epoch(store, LAYOUT, force=True) as second:
+        assert (first.number, second.number) == (1, 2)
+        first.look()
+        assert first.is_superseded
+        second.look()
+        assert not second.is_superseded
+    assert from_json(Claim, store.get(LAYOUT.heartbeat(1))).ended is False, "whoever was put out writes nothing more"

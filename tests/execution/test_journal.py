@@ -1,0 +1,84 @@
+"""What a run tells while it goes."""
+
+from types import TracebackType
+from typing import Self
+
+from slomo_batch.documents import from_json
+from slomo_batch.execution.journal import WAITING_S, Journal, Tally
+from slomo_batch.progress import Event, JobStatus, Note, Snapshot
+from slomo_batch.records import VideoFailed
+from slomo_batch.storage.layout import Layout
+from slomo_batch.storage.memory import MemoryStore
+from slomo_batch.tables.ledger import LedgerWriter, read_ledger
+
+
+class Heard:
+    """A display that remembers."""
+
+    def __init__(self) -> None:
+        self.events: list[Event] = []
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        return
+
+    def show(self, event: Event) -> None:
+        self.events.append(event)
+
+
+class Clock:
+    """A clock that goes when told."""
+
+    def __init__(self) -> None:
+        self.now = 1000.0
+
+    def __call__(self) -> float:
+        return self.now
+
+
+def journal(store: MemoryStore, heard: Heard, clock: Clock) -> Journal:
+    layout = Layout("job")
+    ledger = LedgerWriter(
+        lambda part, data: store.put(layout.ledger_part(1, part), data), clock, job=layout.name, epoch=1
+    )
+    tally = Tally(videos_total=3, videos_skipped=1)
+    return Journal(store=store, layout=layout, ledger=ledger, display=heard, tally=tally, clock=clock)
+
+
+def test_a_person_is_told_when_no_worker_comes_up() -> None:
+    heard, clock = Heard(), Clock()
+    told = journal(MemoryStore(), heard, clock)
+    for seconds in range(int(2.5 * WAITING_S)):
+        clock.now = 1000.0 + seconds
+        told.tick(workers=0, demand=4)
+    assert sum(isinstance(event, Note) for event in heard.events) == 2
+    for seconds in range(int(2.5 * WAITING_S)):
+        clock.now += seconds
+        told.tick(workers=1, demand=4)
+    assert sum(isinstance(event, Note) for event in heard.events) == 2
+
+
+def test_a_failure_is_in_the_ledger_and_waits_before_anything_else_happens() -> None:
+    store, heard, clock = MemoryStore(), Heard(), Clock()
+    told = journal(store, heard, clock)
+    failed = VideoFailed(source_uri="a.mp4", output_uri="b.mp4", error="SourceUnreadable", reason="no")
+    told.failed(failed, "receipt")
+    assert from_json(VideoFailed, store.get(Layout("job").failure("receipt"))) == failed
+    [row] = read_ledger([store.get(Layout("job").ledger_part(1, 0))]).to_pylist()
+    assert (row["kind"], row["source_uri"], row["error"]) == ("failure", "a.mp4", "SourceUnreadable")
+    assert failed in heard.events
+
+
+def test_status_is_written_at_the_end_with_what_was_reached() -> None:
+    store, heard, clock = MemoryStore(), Heard(), Clock()
+    told = journal(store, heard, clock)
+    told.refused(VideoFailed(source_uri="a.mp4", output_uri="b.mp4", error="OutputExists", reason="stands"))
+    told.close(finished=False)
+    status = from_json(JobStatus, store.get(Layout("job").progress))
+    assert (status.state, status.videos_done, status.videos_failed, status.videos_total) == ("interrupted", 1, 1, 3)
+    assert [failure.error for failure in status.failures] == ["OutputExists"]
+    assert isinstance(heard.events[-1], Snapshot)
