@@ -9,6 +9,7 @@ from torch import Tensor
 
 from slomo_batch.interpolators.contract import Held
 from slomo_batch.interpolators.opening import InterpolatorSpec, open_interpolator
+from slomo_batch.interpolators.superslomo.inference import SuperSlomo
 from slomo_batch.interpolators.superslomo.weights import resolve_name, shipped
 from slomo_batch.records import Precision
 from tests.interpolators.footage import texture
@@ -20,7 +21,9 @@ TIMES = (Fraction(1, 4), Fraction(1, 2))
 def made(device: Literal["cpu", "cuda"], precision: Precision) -> list[Tensor | Held]:
     weights = str(shipped(resolve_name("compact")))
     spec = InterpolatorSpec(method="superslomo", weights_path=weights, precision=precision, device=device)
-    return open_interpolator(spec).between(texture(96, 128), texture(96, 128).roll(3, dims=-1), TIMES)
+    model = open_interpolator(spec)
+    assert isinstance(model, SuperSlomo)
+    return model.between(texture(96, 128), texture(96, 128).roll(3, dims=-1), TIMES)
 
 
 @pytest.mark.parametrize("precision", ["fp32", "fp16"])
