@@ -1,0 +1,31 @@
+"""Photographs and films as RGB arrays of 8 bits, scaled by area averaging."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import av
+import numpy as np
+from numpy.typing import NDArray
+
+Rgb = NDArray[np.uint8]
+"""[H, W, 3]."""
+
+
+def photograph(path: Path, longest_px: int) -> Rgb:
+    """A picture file, its longer side brought down to `longest_px`."""
+    with av.open(str(path)) as container:
+        frame = next(container.decode(video=0))
+    scale = min(1.0, longest_px / max(frame.width, frame.height))
+    return _scaled(frame, round(frame.width * scale), round(frame.height * scale))
+
+
+def frames(path: Path, size: tuple[int, int]) -> Iterator[Rgb]:
+    """Every frame of a film at this width and height."""
+    with av.open(str(path)) as container:
+        for frame in container.decode(video=0):
+            yield _scaled(frame, *size)
+
+
+def _scaled(frame: av.VideoFrame, width: int, height: int) -> Rgb:
+    scaled = frame.reformat(width, height, "rgb24", interpolation="AREA").to_ndarray()
+    return np.asarray(scaled, np.uint8)

@@ -1,0 +1,151 @@
+"""The loop: what it learns, and that a kill costs nothing but time."""
+
+import json
+import math
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Mapping
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+
+from slomo_batch.interpolators.superslomo.compact import Compact
+from slomo_batch.interpolators.superslomo.weights import load
+from slomo_batch.training.config import TrainingConfig
+from slomo_batch.training.exporting import export
+from slomo_batch.training.loop import BEST, CHECKPOINT, METRICS, Pace, learning_rate, train
+from slomo_batch.training.samples import SampleMix, Samples
+from slomo_batch.training.scenes import SceneMix
+from tests.architecture.project import ROOT
+from tests.training.test_samples import film, photographs
+
+MIX = SampleMix(crop_px=64, film_share=0.3, scenes=SceneMix(max_motion_px=6))
+SHORT = TrainingConfig(
+    steps=6, batch=1, levels=(1, 2), learning_rate=1e-3, warm_up_steps=2, ema_decay=0.5, precision="fp32", samples=MIX
+)
+PACE = Pace(data_workers=0, validate_every=0)
+
+
+def samples(seed: int = 1) -> Samples:
+    return Samples(photographs(), film(), MIX, seed=seed)
+
+
+def nothing(_: Compact) -> Mapping[str, float]:
+    return {"mean": 0.0}
+
+
+def lines(folder: Path) -> list[dict[str, Any]]:
+    return [json.loads(line) for line in (folder / METRICS).read_text().splitlines()]
+
+
+def weights(network: Compact) -> torch.Tensor:
+    return torch.cat([parameter.detach().flatten() for parameter in network.parameters()])
+
+
+@pytest.fixture(scope="module")
+def unbroken(tmp_path_factory: pytest.TempPathFactory) -> torch.Tensor:
+    return weights(train(SHORT, samples(), tmp_path_factory.mktemp("unbroken"), PACE, nothing))
+
+
+def test_a_run_stopped_and_gone_on_with_is_the_unbroken_run_bit_for_bit(tmp_path: Path, unbroken: torch.Tensor) -> None:
+    stopping = replace(PACE, stop_after_s=0)
+    for _ in range(SHORT.steps):
+        made = train(SHORT, samples(), tmp_path, stopping, nothing)
+    assert torch.load(tmp_path / CHECKPOINT, weights_only=True)["step"] == SHORT.steps
+    assert torch.equal(weights(made), unbroken)
+    assert torch.equal(weights(train(SHORT, samples(), tmp_path, PACE, nothing)), unbroken)
+
+
+def test_a_checkpoint_of_another_config_is_refused(tmp_path: Path) -> None:
+    train(replace(SHORT, steps=1), samples(), tmp_path, PACE, nothing)
+    with pytest.raises(ValueError, match="another config"):
+        train(SHORT, samples(), tmp_path, PACE, nothing)
+
+
+def test_the_best_average_is_kept_and_exported(tmp_path: Path) -> None:
+    marks = iter([30.0, 32.0, 31.0])
+    config = replace(SHORT, steps=4)
+    train(config, samples(), tmp_path, replace(PACE, validate_every=2), lambda _: {"mean": next(marks)})
+    assert [line["validation"]["mean"] for line in lines(tmp_path) if "validation" in line] == [30, 32, 31]
+    assert torch.load(tmp_path / BEST, weights_only=True)["step"] == 2
+    loaded = load(export(config, tmp_path, "compact-9"))
+    assert loaded.network == "superslomo-compact"
+    assert {tensor.dtype for tensor in loaded.tensors.values()} == {torch.float16}
+
+
+def test_metrics_of_steps_that_a_kill_undid_are_dropped(tmp_path: Path) -> None:
+    metrics = tmp_path / METRICS
+    metrics.write_text('{"step": 0, "loss": 2}\n{"step": 10, "loss": 1}\n{"step": 20, "lo')
+    train(replace(SHORT, steps=1), samples(), tmp_path, PACE, nothing)
+    assert [line["step"] for line in lines(tmp_path)] == [0]
+
+
+def test_the_learning_rate_rises_straight_and_falls_along_a_cosine() -> None:
+    config = replace(SHORT, steps=110, warm_up_steps=10, learning_rate=1e-3, last_share=0.1)
+    assert learning_rate(config, 0) == pytest.approx(1e-4)
+    assert learning_rate(config, 9) == pytest.approx(1e-3)
+    assert learning_rate(config, 60) == pytest.approx(5.5e-4)
+    assert learning_rate(config, 110) == pytest.approx(1e-4)
+    rates = [learning_rate(config, step) for step in range(10, 111)]
+    assert rates == sorted(rates, reverse=True)
+
+
+def test_it_learns_a_batch_by_heart(tmp_path: Path) -> None:
+    class Same(Samples):
+        def __getitem__(self, number: int) -> dict[str, torch.Tensor]:
+            return super().__getitem__(0)
+
+    config = replace(
+        SHORT, start="compact-1", steps=20, levels=(2,), learning_rate=5e-4, samples=replace(MIX, film_share=0)
+    )
+    train(config, Same(photographs(), film(), config.samples, seed=4), tmp_path, PACE, nothing)
+    told = lines(tmp_path)
+    assert [line["step"] for line in told] == [10, 20]
+    assert told[1]["reconstruction"] < told[0]["reconstruction"]
+    assert all(math.isfinite(line["loss"]) for line in told)
+
+
+KILLED = """
+import sys, torch
+from dataclasses import replace
+from pathlib import Path
+from slomo_batch.training.loop import train
+from tests.training.test_loop import PACE, SHORT, nothing, samples
+if __name__ == "__main__":
+    pace = replace(PACE, checkpoint_s=0.3, data_workers=1)
+    train(replace(SHORT, steps=60), samples(), Path(sys.argv[1]), pace, nothing)
+"""
+
+
+@pytest.mark.training
+@pytest.mark.parametrize("wait_s", [0.5, 2.0])
+def test_a_run_killed_at_any_moment_ends_as_the_unbroken_run(tmp_path: Path, wait_s: float) -> None:
+    script = tmp_path / "run.py"
+    script.write_text(KILLED)
+    environment = {**os.environ, "PYTHONPATH": str(ROOT), "OMP_NUM_THREADS": "1"}
+
+    def begin(folder: str) -> subprocess.Popen[bytes]:
+        return subprocess.Popen([sys.executable, script, tmp_path / folder], env=environment, start_new_session=True)
+
+    killed = 0
+    for _ in range(3):
+        run = begin("killed")
+        deadline = time.monotonic() + 60
+        while not (tmp_path / "killed" / CHECKPOINT).exists() and time.monotonic() < deadline:
+            time.sleep(0.05)
+        time.sleep(wait_s)
+        killed += run.poll() is None
+        os.killpg(run.pid, signal.SIGKILL)
+        run.wait()
+    assert killed
+    assert begin("killed").wait() == 0
+    assert begin("unbroken").wait() == 0
+    ends = [torch.load(tmp_path / folder / CHECKPOINT, weights_only=True) for folder in ("killed", "unbroken")]
+    assert ends[0]["step"] == ends[1]["step"] == 60
+    assert all(torch.equal(ends[0]["average"][key], ends[1]["average"][key]) for key in ends[0]["average"])

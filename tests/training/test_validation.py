@@ -1,0 +1,76 @@
+"""The judge: what PSNR it tells, and what it predicts from what."""
+
+from fractions import Fraction
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+from slomo_batch.interpolators.blend import Blend
+from slomo_batch.interpolators.duplicate import Duplicate
+from slomo_batch.interpolators.superslomo.compact import Compact
+from slomo_batch.interpolators.superslomo.weights import load, shipped
+from slomo_batch.training.validation import NUM_SCENES, Case, cases, judged, psnr, scores
+from tests.interpolators.footage import texture
+
+
+@pytest.fixture(scope="module")
+def prepared(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A prepared folder whose films get brighter by 20 each frame."""
+    folder = tmp_path_factory.mktemp("prepared")
+    (folder / "photographs").mkdir()
+    (folder / "films").mkdir()
+    image = (texture(300, 320).permute(1, 2, 0) * 255).round().to(torch.uint8).numpy()
+    np.save(folder / "photographs" / "a.npy", image)
+    window = np.stack([np.full((64, 64, 3), 20 * number, np.uint8) for number in range(9)])
+    for part in ("film", "world"):
+        np.save(folder / "films" / f"{part}-validation.npy", np.stack([window, window]))
+    return folder
+
+
+def test_psnr_of_a_known_error() -> None:
+    truth = torch.full((3, 8, 8), 100 / 255)
+    assert psnr(truth + 10 / 255, truth) == pytest.approx(28.13, abs=0.01)
+    assert psnr(truth + 0.3 / 255, truth) > 100, "frames are judged as 8 bits"
+    assert psnr(torch.full((3, 8, 8), 1.7), torch.ones(3, 8, 8)) > 100, "and clipped"
+
+
+def test_footage_is_predicted_from_the_second_and_the_fourth_neighbour(prepared: Path) -> None:
+    found = cases(prepared)
+    levels = {name: [round(float(x.mean() * 255)) for x in (case.i0, *case.between.values(), case.i1)]
+              for name, (case, *_) in found.items() if "x" in name.split()[1]}  # fmt: skip
+    assert levels["film 2x"] == [60, 80, 100]
+    assert levels["world 4x"] == [40, 60, 80, 100, 120]
+    assert list(found["film 4x"][0].between) == [Fraction(1, 4), Fraction(1, 2), Fraction(3, 4)]
+    assert len(found["scenes to 60 px"]) == NUM_SCENES
+
+
+def test_scenes_are_the_same_every_time(prepared: Path) -> None:
+    first, second = (cases(prepared)["noisy scenes"][3] for _ in range(2))
+    assert torch.equal(first.i0, second.i0)
+
+
+def test_blending_predicts_a_fade_without_error(prepared: Path) -> None:
+    found = {name: those for name, those in cases(prepared).items() if name.startswith("film")}
+    assert min(scores(Blend(), found).values()) > 100
+
+
+def test_a_method_that_makes_no_frames_is_not_judged() -> None:
+    case = Case(i0=torch.zeros(3, 8, 8), i1=torch.zeros(3, 8, 8), between={Fraction(1, 2): torch.zeros(3, 8, 8)})
+    with pytest.raises(TypeError, match="holds frames"):
+        scores(Duplicate(), {"all": [case]})
+
+
+def test_a_network_is_judged_at_every_level_it_is_used_with_and_left_as_it_was() -> None:
+    network = Compact()
+    network.load_state_dict(load(shipped("compact-1")).tensors)
+    scene = texture(128, 140)
+    i0, middle, i1 = (scene[:, :, x : x + 128].contiguous() for x in (4, 2, 0))
+    found = judged(network, {"pan": [Case(i0=i0, i1=i1, between={Fraction(1, 2): middle})]}, "fp32")
+    assert set(found) == {"pan, 3 levels", "pan, 4 levels", "mean"}
+    assert found["mean"] == pytest.approx((found["pan, 3 levels"] + found["pan, 4 levels"]) / 2)
+    assert found["mean"] > 30
+    assert network.training
+    assert network.fc.o.weight.dtype == torch.float32
+    assert network.fc.o.weight.requires_grad
