@@ -295,5 +295,21 @@ def show_status(status: JobStatus, *, as_json: bool, stream: TextIO = sys.stdout
         print(_one_line(_failure_line(failure)), file=stream)
 
 
+def show_garbage(
+    kinds: Sequence[tuple[str, int, int]], *, deleted: bool, as_json: bool, stream: TextIO = sys.stdout
+) -> None:
+    """What `gc` found: kind, number of objects, bytes."""
+    if as_json:
+        for kind, number, size_bytes in kinds:
+            print(json.dumps({"kind": kind, "objects": number, "size_bytes": size_bytes}), file=stream)
+        return
+    for kind, number, size_bytes in kinds:
+        print(f"{kind}: {number:,} objects, {size(size_bytes)}", file=stream)
+    if not kinds:
+        print("nothing to delete", file=stream)
+    else:
+        print("deleted" if deleted else "nothing was deleted; --delete does it", file=stream)
+
+
 def _failure_line(failure: Failure) -> str:
     return f"  FAILED {failure.uri}: {failure.error}: {failure.reason}"

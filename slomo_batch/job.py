@@ -7,7 +7,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from slomo_batch.documents import from_json
-from slomo_batch.errors import Interrupted, ObjectMissing, SlomoError, StoreUnusable
+from slomo_batch.errors import Interrupted, JobTaken, ObjectMissing, SlomoError, StoreUnusable
 from slomo_batch.execution.driver import Driver
 from slomo_batch.execution.epochs import Epoch, is_led
 from slomo_batch.execution.journal import Journal, Tally
@@ -21,6 +21,7 @@ from slomo_batch.progress import Display, JobEnded, JobStarted, JobStatus, Note,
 from slomo_batch.records import VideoFailed, VideoRequest
 from slomo_batch.steps.bench import Bench
 from slomo_batch.steps.find import Found, find_videos
+from slomo_batch.steps.gc import Garbage, delete_garbage, find_garbage
 from slomo_batch.steps.open import foresee
 from slomo_batch.steps.pin import Basis, pin_basis, pin_job, pinned_basis
 from slomo_batch.steps.triage import Triage, forget_failures, triage
@@ -314,10 +315,7 @@ def _row(request: VideoRequest, pin: JobPin, bench: Bench, *, state: str) -> Pla
 
 def status(wanted: Manifest | str, work: str = "") -> JobStatus:
     """Where a job stands, from what its driver wrote last."""
-    if isinstance(wanted, str):
-        places = Places(work_uri=normalise_uri(work, Path.cwd()), job=wanted)
-    else:
-        places = places_of(wanted)
+    places = _places(wanted, work)
     bench = open_bench(places)
     try:
         told = from_json(JobStatus, bench.work.get(bench.layout.progress))
@@ -337,3 +335,28 @@ def status(wanted: Manifest | str, work: str = "") -> JobStatus:
     if told.state == "running" and not is_led(bench.work, bench.layout):
         return replace(told, state="interrupted")
     return told
+
+
+def _places(wanted: Manifest | str, work: str) -> Places:
+    """Of a manifest, or of a job by its name and its work place."""
+    if isinstance(wanted, str):
+        return Places(work_uri=normalise_uri(work, Path.cwd()), job=wanted)
+    return places_of(wanted)
+
+
+# ---- gc ------------------------------------------------------------------------------------------------------------
+
+
+def gc(wanted: Manifest | str, work: str = "", *, delete: bool) -> list[Garbage]:
+    """What the job no longer needs in its work place; with `delete` it is gone afterwards.
+
+    Raises:
+        JobTaken: somebody is running the job.
+    """
+    bench = open_bench(_places(wanted, work))
+    if is_led(bench.work, bench.layout):
+        raise JobTaken("this job is being run", where=bench.work.uri(bench.layout.root), remedy="Wait for its end.")
+    found = find_garbage(bench)
+    if delete:
+        delete_garbage(found, bench)
+    return found

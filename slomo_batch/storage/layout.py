@@ -65,9 +65,14 @@ class Layout:
         """Claim of one driver to lead the job from here on."""
         return f"{self.epochs}{number:06d}.json"
 
+    @property
+    def heartbeats(self) -> str:
+        """Prefix of the signs of life."""
+        return f"{self.root}heartbeats/"
+
     def heartbeat(self, number: int) -> str:
         """Sign of life of the driver of one epoch."""
-        return f"{self.root}heartbeats/{number:06d}.json"
+        return f"{self.heartbeats}{number:06d}.json"
 
     @property
     def ledger(self) -> str:
@@ -96,9 +101,14 @@ class Layout:
         """Why one video was given up."""
         return f"{self.failures}{receipt_id}.json"
 
+    @property
+    def probes(self) -> str:
+        """Prefix of the keys that a store is tried with."""
+        return f"{self.root}probes/"
+
     def probe(self, random: str) -> str:
         """A key to try the store with; deleted after."""
-        return f"{self.root}probes/{random}"
+        return f"{self.probes}{random}"
 
     # ---- one video -------------------------------------------------------------------------------------------------
 
