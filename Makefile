@@ -9,7 +9,7 @@ PIP := $(BIN)/python -m pip --disable-pip-version-check install --quiet --constr
 export OMP_WAIT_POLICY := PASSIVE
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test lint bench chaos cluster clean
+.PHONY: help demo test lint bench chaos cluster clean training-data train train-test
 
 help:
 	@echo "make demo    slow down the sample clip four times, into demo-output/"
@@ -18,6 +18,9 @@ help:
 	@echo "make bench   the speed measurements"
 	@echo "make chaos   the tests that kill and freeze things, minutes long"
 	@echo "make cluster the tests on a Ray cluster with a real autoscaler, on this machine"
+	@echo "make training-data   fetch and prepare what the shipped weights are trained on, 5 GB in training-data/"
+	@echo "make train   train the shipped weights anew, in training-runs/; called again, it goes on"
+	@echo "make train-test   the tests of training that take longer"
 	@echo "make clean   remove what these made: .venv, caches, demo-output/"
 
 # ---- what is installed -----------------------------------------------------------------------------------------------
@@ -69,6 +72,39 @@ chaos: $(VENV)/installed-dev
 
 cluster: $(VENV)/installed-dev
 	$(BIN)/pytest -m cluster
+
+train: $(VENV)/installed
+	$(BIN)/python -m slomo_batch.training jobs/train/compact.yaml --out training-runs/compact
+
+train-test: $(VENV)/installed-dev
+	$(BIN)/pytest -m training
+
+# ---- training data: what docs/training.md lists, with licences, and nothing else ---------------------------------------
+
+FETCHED := training-data/fetched
+PHOTOGRAPHS := gnome-backgrounds mate-backgrounds plasma-workspace-wallpapers ukui-wallpapers lomiri-wallpapers
+FETCH := $(BIN)/python -m pip --disable-pip-version-check download --quiet --no-deps --dest training-data/packages
+FILM := moviepy-2.2.1/docs/_static/medias/getting_started/moviepy_10_minutes/moviepy_10_minutes.zip
+
+$(FETCHED)/complete: | $(VENV)/installed
+	@mkdir -p training-data/packages $(FETCHED)/pypi
+	@echo "Fetching $(PHOTOGRAPHS), moviepy and gradio"
+	@cd training-data/packages && apt-get download --quiet $(PHOTOGRAPHS)
+	@for name in $(PHOTOGRAPHS); do \
+	    mkdir -p $(FETCHED)/$$name && dpkg -x training-data/packages/$${name}_*.deb $(FETCHED)/$$name || exit 1; \
+	done
+	@$(FETCH) --no-binary moviepy moviepy==2.2.1
+	@$(FETCH) gradio==6.31.0
+	@cd training-data && tar xzf packages/moviepy-2.2.1.tar.gz -C packages $(FILM)
+	@$(BIN)/python -m zipfile -e training-data/packages/$(FILM) training-data/packages/film
+	@$(BIN)/python -m zipfile -e training-data/packages/gradio-6.31.0-*.whl training-data/packages/wheel
+	@cp training-data/packages/film/moviepy_10_minutes/resources/bbb.mp4 $(FETCHED)/pypi/
+	@cp training-data/packages/wheel/gradio/media_assets/videos/world.mp4 $(FETCHED)/pypi/
+	@rm -rf training-data/packages
+	@touch $@
+
+training-data: $(FETCHED)/complete
+	$(BIN)/python -m slomo_batch.training.preparing $(FETCHED) training-data
 
 clean:
 	rm -rf $(VENV) demo-output build dist *.egg-info .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis
