@@ -18,7 +18,7 @@ help:
 	@echo "make bench   the speed measurements"
 	@echo "make chaos   the tests that kill and freeze things, minutes long"
 	@echo "make cluster the tests on a Ray cluster with a real autoscaler, on this machine"
-	@echo "make training-data   fetch and prepare what the shipped weights are trained on, 5 GB in training-data/"
+	@echo "make training-data   fetch and prepare what the shipped weights are trained on, 3 GB in training-data/"
 	@echo "make train   train the shipped weights anew, in training-runs/; called again, it goes on"
 	@echo "make train-test   the tests of training that take longer"
 	@echo "make clean   remove what these made: .venv, caches, demo-output/"
@@ -82,7 +82,7 @@ train-test: $(VENV)/installed-dev
 # ---- training data: what docs/training.md lists, with licences, and nothing else ---------------------------------------
 
 FETCHED := training-data/fetched
-PHOTOGRAPHS := gnome-backgrounds mate-backgrounds plasma-workspace-wallpapers ukui-wallpapers lomiri-wallpapers
+PHOTOGRAPHS := gnome-backgrounds mate-backgrounds plasma-workspace-wallpapers ukui-wallpapers
 FETCH := $(BIN)/python -m pip --disable-pip-version-check download --quiet --no-deps --dest training-data/packages
 FILM := moviepy-2.2.1/docs/_static/medias/getting_started/moviepy_10_minutes/moviepy_10_minutes.zip
 
