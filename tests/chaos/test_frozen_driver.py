@@ -1,0 +1,36 @@
+"""A driver that freezes past its expiry loses the job; woken, it stops and has done no harm. A minute and a half."""
+
+import signal
+from pathlib import Path
+
+import pytest
+
+from tests.end_to_end.running import Job, excerpt, frame_hashes
+from tests.end_to_end.test_failures import wait_for_a_commit
+
+pytestmark = [pytest.mark.chaos, pytest.mark.timeout(600)]
+SECTIONS = {"encode": {"codec": "ffv1"}, "retime": {"slowdown": 16}, "chunks": {"pairs": 2}}
+
+
+@pytest.mark.parametrize("address", ["inline", "local"])
+def test_a_frozen_driver_is_replaced_and_woken_up_stops(address: str, tmp_path: Path) -> None:
+    clip = excerpt("bikes", tmp_path / "clip.mp4", num_frames=24, width=320, height=192)
+    reference = Job(tmp_path / "reference").write([str(clip)], **SECTIONS)
+    assert reference.run().returncode == 0
+    job = Job(tmp_path / "job").write([str(clip)], **SECTIONS, cluster={"address": address})
+    frozen = job.begin()
+    wait_for_a_commit(job)
+    frozen.send_signal(signal.SIGSTOP)
+    committed = {done.chunk_id: done.attempt for done in job.commits()}
+    heir = job.run()
+    assert heir.returncode == 0, heir.stdout + heir.stderr
+    published = job.receipts()
+    frozen.send_signal(signal.SIGCONT)
+    output, _ = frozen.communicate(timeout=120)
+    assert frozen.returncode == 3, output
+    assert "took this job over" in output
+    assert job.receipts() == published
+    assert committed.items() <= {done.chunk_id: done.attempt for done in job.commits()}.items()
+    expected = reference.receipts()["clip"]
+    assert published["clip"].frames_sha256 == expected.frames_sha256
+    assert frame_hashes(Path(published["clip"].output_uri)) == frame_hashes(Path(expected.output_uri))
