@@ -10,7 +10,7 @@ from slomo_batch.interpolators.contract import Held, make
 from slomo_batch.interpolators.opening import InterpolatorSpec, open_interpolator
 from slomo_batch.interpolators.superslomo.compact import Compact, _shuffled
 from slomo_batch.interpolators.superslomo.warp import exact_warp
-from slomo_batch.interpolators.superslomo.weights import load, resolve_name, shipped
+from slomo_batch.interpolators.superslomo.weights import load, resolve_name, shipped, shipped_names
 from tests.interpolators.footage import real_clip, rgb_frames, texture, window_on
 
 
@@ -31,10 +31,11 @@ def test_the_shipped_weights_say_what_they_are() -> None:
         assert file.metadata()["name"] == resolve_name("compact")
 
 
-def test_its_flow_is_in_full_resolution_pixels_at_half_resolution() -> None:
+@pytest.mark.parametrize("name", shipped_names())
+def test_its_flow_is_in_full_resolution_pixels_at_half_resolution(name: str) -> None:
     (scene,) = rgb_frames(real_clip("carphone_pristine"), start=3, num=1)
     network = Compact(3)
-    network.load_state_dict(load(shipped("compact-1")).tensors)
+    network.load_state_dict(load(shipped(name)).tensors)
     with torch.inference_mode():
         i0, i1 = (window_on(scene / 255, 20, y, 128, 128)[None] for y in (12, 6))
         flows = network.flows(i0, i1)
@@ -43,11 +44,12 @@ def test_its_flow_is_in_full_resolution_pixels_at_half_resolution() -> None:
     torch.testing.assert_close(flows[0, :, 16:-16, 16:-16].flatten(1).median(dim=1).values, down_by_six, rtol=0, atol=1)
 
 
+@pytest.mark.parametrize("name", shipped_names())
 @pytest.mark.parametrize("t", [Fraction(1, 4), Fraction(1, 2), Fraction(3, 4)])
-def test_what_moves_is_shown_on_its_way(t: Fraction) -> None:
+def test_what_moves_is_shown_on_its_way(t: Fraction, name: str) -> None:
     scene = texture(160, 200)
     model = open_interpolator(
-        InterpolatorSpec(method="superslomo", weights_path=str(shipped("compact-1")), pyramid_levels=3, device="cpu")
+        InterpolatorSpec(method="superslomo", weights_path=str(shipped(name)), pyramid_levels=3, device="cpu")
     )
     i0, i1 = window_on(scene, 20, 16, 128, 128), window_on(scene, 12, 16, 128, 128)
     truth = window_on(scene, 20 - int(8 * t), 16, 128, 128)

@@ -14,6 +14,7 @@ from typing import Any
 
 import pytest
 import torch
+from safetensors import safe_open
 
 from slomo_batch.interpolators.superslomo.compact import Compact
 from slomo_batch.interpolators.superslomo.weights import load
@@ -74,7 +75,14 @@ def test_the_best_average_is_kept_and_exported(tmp_path: Path) -> None:
     train(config, samples(), tmp_path, replace(PACE, validate_every=2), lambda _: {"mean": next(marks)})
     assert [line["validation"]["mean"] for line in lines(tmp_path) if "validation" in line] == [30, 32, 31]
     assert torch.load(tmp_path / BEST, weights_only=True)["step"] == 2
-    loaded = load(export(config, tmp_path, "compact-9"))
+    file = export(config, tmp_path, "compact-9")
+    with safe_open(file, framework="pt") as opened:
+        header = opened.metadata()
+    assert header["name"] == "compact-9"
+    assert header["training_config"] == config.digest()
+    assert header["training_samples"] == "2"
+    assert json.loads(header["validation_psnr_db"]) == {"mean": 32.0}
+    loaded = load(file)
     assert loaded.network == "superslomo-compact"
     assert {tensor.dtype for tensor in loaded.tensors.values()} == {torch.float16}
 
