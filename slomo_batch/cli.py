@@ -14,12 +14,14 @@ import re
 import sys
 import traceback
 from collections.abc import Callable, Sequence
+from functools import partial
 from hashlib import sha256
 from pathlib import Path, PurePosixPath
 from typing import Any
 
 from slomo_batch import __version__
 from slomo_batch.errors import ManifestError, SlomoError
+from slomo_batch.evaluation.commands import add_evaluation
 from slomo_batch.manifest.load import Override, build, load
 from slomo_batch.manifest.schema import Manifest, json_schema
 from slomo_batch.manifest.tree import Tree
@@ -82,6 +84,7 @@ def _parser() -> argparse.ArgumentParser:
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
     for add in (_add_run, _add_plan, _add_convert, _add_status, _add_schema, _add_weights, _add_archive):
         add(commands)
+    add_evaluation(partial(_add, commands))
     return parser
 
 

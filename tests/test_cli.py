@@ -145,7 +145,7 @@ def test_the_same_convert_is_the_same_job_and_another_is_another(tmp_path: Path)
     [
         (["a.mov", "b.mp4", "--slowdown", "0.5"], "--slowdown 0.5: 0.5 is too small: at least 1"),
         (["a.mov", "b.mp4", "--fps", "fast"], "--fps fast: 'fast' is not a frame rate"),
-        (["a.mov", "b.mp4", "--method", "flow"], "not yet supported: interpolate.method: flow"),
+        (["a.mov", "b.mp4", "--method", "flo"], "--method flo: 'flo' is not one of duplicate, blend, mci, flow"),
         (["a.mov", "b.mp4", "--codec", "vp9"], "--codec vp9: 'vp9' is not one of h264, hevc"),
         (["a.mov", "b.mp4", "--quality", "99"], "--quality 99: quality of h264 is 0 to 51"),
         (["a.mov", "b.mp4", "--codec", "prores"], "OUT b.mp4: .mp4 does not take prores"),

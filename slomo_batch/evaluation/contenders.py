@@ -1,0 +1,113 @@
+"""Contenders: methods, and for the network its weights, opened for one size of picture."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from fractions import Fraction
+from pathlib import Path, PurePosixPath
+
+from slomo_batch.documents import digest
+from slomo_batch.errors import ObjectMissing, StorageError, WeightsError
+from slomo_batch.interpolators.contract import AnyInterpolator
+from slomo_batch.interpolators.opening import InterpolatorSpec, open_interpolator
+from slomo_batch.interpolators.superslomo.weights import load, resolve_name, shipped, shipped_names
+from slomo_batch.planning.resolving import flow_scale, pyramid_levels
+from slomo_batch.records import Method, Precision
+from slomo_batch.steps.bench import file_sha256
+from slomo_batch.steps.scratch import process_scratch
+from slomo_batch.storage.location import S3Options
+from slomo_batch.wiring import locate
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Contender:
+    """A method as a person names it."""
+
+    method: Method
+    weights: str = ""
+    """A shipped name or a URI; empty where the method has none."""
+    levels: int | None = None
+    """Levels of the network's pyramid; None: by the size of the picture, as a job would."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Entry:
+    """What a contender turned out to be for one size of picture: all that decides its pixels but the machine."""
+
+    label: str
+    """Names it in a table."""
+    method: Method
+    weights_name: str
+    weights_sha256: str
+    precision: Precision
+    """Of the network; other methods take no notice."""
+    flow_scale: Fraction
+    pyramid_levels: int
+    threads: int
+
+
+def contenders(methods: Sequence[Method], weights: Sequence[str], levels: int | None) -> list[Contender]:
+    """The methods in their order; the network once with each of the weights."""
+    named: list[Contender] = []
+    for method in dict.fromkeys(methods):
+        if method == "superslomo":
+            named += [Contender(method=method, weights=spelling, levels=levels) for spelling in dict.fromkeys(weights)]
+        else:
+            named.append(Contender(method=method))
+    return named
+
+
+def open_contender(
+    contender: Contender, width: int, height: int, *, precision: Precision, threads: int
+) -> tuple[Entry, AnyInterpolator]:
+    """The contender, opened as a job would open it for pictures of this size.
+
+    Raises:
+        WeightsError: its weights cannot be used.
+    """
+    name, path = _weights(contender.weights) if contender.method == "superslomo" else ("", None)
+    pyramid = path is not None and load(path).network == "superslomo-compact"
+    levels = contender.levels or pyramid_levels(width, height)
+    entry = Entry(
+        label=_label(contender, name),
+        method=contender.method,
+        weights_name=name,
+        weights_sha256=file_sha256(path) if path else "",
+        precision=precision if path else "fp32",
+        flow_scale=flow_scale(width, height),
+        pyramid_levels=levels if pyramid else 1,
+        threads=threads,
+    )
+    spec = InterpolatorSpec(
+        method=entry.method,
+        weights_path=str(path or ""),
+        precision=entry.precision,
+        flow_scale=entry.flow_scale,
+        pyramid_levels=entry.pyramid_levels,
+        threads=threads,
+    )
+    return entry, open_interpolator(spec)
+
+
+def _label(contender: Contender, weights_name: str) -> str:
+    if not weights_name:
+        return contender.method
+    short = weights_name.rpartition("/")[2]
+    return f"{short}, {contender.levels} levels" if contender.levels else short
+
+
+def _weights(spelling: str) -> tuple[str, Path]:
+    """Name and local file of weights."""
+    name = resolve_name(spelling)
+    if name in shipped_names():
+        return name, shipped(name)
+    store, key = locate(name, s3=S3Options())
+    path = process_scratch() / f"{digest('weights', name)}{PurePosixPath(key).suffix}"
+    try:
+        store.get_file(key, path)
+    except ObjectMissing as error:
+        known = ", ".join(shipped_names())
+        remedy = f"Name a file, or one of the shipped: {known}."
+        raise WeightsError("there are no such weights", where=name, remedy=remedy) from error
+    except StorageError as error:
+        raise WeightsError("the weights cannot be fetched", where=name, got=str(error)) from error
+    return name, path

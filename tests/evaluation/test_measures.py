@@ -1,0 +1,73 @@
+"""Measures against cases worked out by hand, and against scikit-image."""
+
+import math
+
+import numpy as np
+import pytest
+
+from slomo_batch.evaluation.measures import MAX_PSNR_DB, Samples, psnr, ssim
+
+
+def noise(seed: int, height: int, width: int) -> Samples:
+    return np.random.Generator(np.random.PCG64(seed)).integers(0, 256, (height, width, 3), dtype=np.uint8)
+
+
+def ramp(height: int, width: int) -> Samples:
+    y, x = np.mgrid[:height, :width]
+    return np.stack((x * 3 % 256, y * 5 % 256, (x + y) * 2 % 256), axis=2).astype(np.uint8)
+
+
+def beside(samples: Samples, seed: int) -> Samples:
+    off = noise(seed, *samples.shape[:2]).astype(int) % 21 - 10
+    near: Samples = np.clip(samples + off, 0, 255).astype(np.uint8)
+    return near
+
+
+BY_SCIKIT_IMAGE = {
+    "noise": (noise(1, 40, 52), noise(2, 40, 52), 7.7007462373898345, -0.01726987206297777),
+    "a ramp and noise": (ramp(33, 47), beside(ramp(33, 47), 3), 32.59832381841692, 0.7669689788246196),
+    "a ramp shifted": (ramp(64, 80), np.roll(ramp(64, 80), 3, axis=1), 17.579314709785162, 0.9700053319193329),
+    "the smallest": (ramp(11, 11), noise(4, 11, 11), 5.876478955357065, -0.0023551602445401137),
+}
+"""Frames, and what scikit-image 0.26.0 says of them: peak_signal_noise_ratio with data_range 255; structural_similarity
+with channel_axis 2, gaussian_weights, sigma 1.5, without use_sample_covariance, data_range 255."""
+
+
+@pytest.mark.parametrize("name", BY_SCIKIT_IMAGE)
+def test_measures_agree_with_scikit_image(name: str) -> None:
+    made, truth, psnr_db, similarity = BY_SCIKIT_IMAGE[name]
+    assert psnr(made, truth) == pytest.approx(psnr_db, rel=1e-12)
+    assert ssim(made, truth) == pytest.approx(similarity, abs=1e-12)
+
+
+def test_psnr_by_hand() -> None:
+    truth = np.full((4, 5, 3), 100, np.uint8)
+    assert psnr(truth + np.uint8(1), truth) == pytest.approx(20 * math.log10(255))
+    one = truth.copy()
+    one[2, 3, 1] = 110
+    assert psnr(one, truth) == pytest.approx(10 * math.log10(255**2 / (100 / 60)))
+    assert psnr(np.zeros_like(truth), np.full_like(truth, 255)) == 0
+
+
+def test_ssim_of_flat_pictures_by_hand() -> None:
+    dark, bright = np.full((16, 16, 3), 50, np.uint8), np.full((16, 16, 3), 150, np.uint8)
+    c1 = (0.01 * 255) ** 2
+    assert ssim(dark, bright) == pytest.approx((2 * 50 * 150 + c1) / (50**2 + 150**2 + c1))
+
+
+def test_equal_frames_are_as_like_as_can_be() -> None:
+    frame = noise(5, 20, 30)
+    assert psnr(frame, frame.copy()) == MAX_PSNR_DB
+    assert ssim(frame, frame.copy()) == pytest.approx(1)
+
+
+def test_differences_do_not_wrap_around() -> None:
+    low, high = np.zeros((12, 12, 3), np.uint8), np.full((12, 12, 3), 200, np.uint8)
+    assert psnr(low, high) == psnr(high, low) == pytest.approx(20 * math.log10(255 / 200))
+
+
+def test_what_cannot_be_compared_is_refused() -> None:
+    with pytest.raises(ValueError, match="two sizes"):
+        psnr(ramp(12, 12), ramp(12, 13))
+    with pytest.raises(ValueError, match="11 pixels"):
+        ssim(ramp(10, 40), ramp(10, 40))

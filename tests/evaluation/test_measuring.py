@@ -1,0 +1,157 @@
+"""Whole evaluations: the published ladder, what the report says, and what is refused."""
+
+import io
+import json
+from fractions import Fraction
+from pathlib import Path
+
+import av
+import numpy as np
+import pyarrow.parquet as pq
+import pytest
+
+from slomo_batch import cli
+from slomo_batch.documents import from_json, to_json
+from slomo_batch.errors import ObjectMissing, SourceUnreadable, SourceUnsupported, WeightsError
+from slomo_batch.evaluation.contenders import Contender, contenders
+from slomo_batch.evaluation.measuring import evaluate
+from slomo_batch.evaluation.report import Protocol, Report, columns, tables
+from slomo_batch.tables.scores import scores_parquet
+from tests.interpolators.footage import real_clip
+
+BLEND, DUPLICATE = Contender(method="blend"), Contender(method="duplicate")
+
+
+def evaluated(*uris: Path, named: list[Contender], factors: tuple[int, ...] = (2,), skip: int = 0) -> Report:
+    protocol = Protocol(skip=skip, frames=17, max_width=640, factors=factors)
+    told: list[str] = []
+    places = [str(uri) for uri in uris]
+    report = evaluate(places, named, protocol, precision="fp32", threads=1, tell=told.append)
+    assert told == [f"{place} at {factor}x" for place in places for factor in factors]
+    return report
+
+
+@pytest.fixture(scope="module")
+def fade(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Thirteen lossless frames that brighten by 8 levels each."""
+    path = tmp_path_factory.mktemp("fade") / "fade.mkv"
+    with av.open(str(path), "w") as container:
+        stream = container.add_stream("ffv1", rate=25)
+        stream.width, stream.height, stream.pix_fmt = 32, 16, "bgr0"
+        for number in range(13):
+            frame = av.VideoFrame.from_ndarray(np.full((16, 32, 3), 40 + 8 * number, np.uint8), format="rgb24")
+            frame.pts, frame.time_base = number, Fraction(1, 25)
+            container.mux(stream.encode(frame.reformat(format="bgr0")))
+        container.mux(stream.encode(None))
+    return path
+
+
+PUBLISHED = {
+    ("bikes", 2, "blend"): 24.70,
+    ("bikes", 2, "flow"): 32.37,
+    ("bikes", 4, "blend"): 21.24,
+    ("bikes", 4, "flow"): 24.41,
+    ("bigbuckbunny", 2, "blend"): 30.74,
+    ("bigbuckbunny", 2, "flow"): 33.95,
+    ("bigbuckbunny", 4, "blend"): 28.57,
+    ("bigbuckbunny", 4, "flow"): 30.56,
+    ("carphone_pristine", 2, "blend"): 32.14,
+    ("carphone_pristine", 2, "flow"): 32.36,
+    ("carphone_pristine", 4, "blend"): 29.38,
+    ("carphone_pristine", 4, "flow"): 31.58,
+}
+"""The ladder as it was measured before this project had a measure of its own."""
+
+
+@pytest.mark.parametrize("clip", ["carphone_pristine", "bikes", "bigbuckbunny"])
+def test_the_ladder_is_measured_as_it_was_published(clip: str) -> None:
+    named = [BLEND, Contender(method="flow")]
+    report = evaluated(real_clip(clip), named=named, factors=(2, 4), skip=20)
+    for score in report.scores:
+        assert score.psnr_db == pytest.approx(PUBLISHED[clip, score.factor, score.entry.method], abs=0.05)
+        assert len(score.frames) == 6
+
+
+def test_a_fade_is_predicted_exactly_by_blend_and_held_by_duplicate(fade: Path) -> None:
+    blend, duplicate = evaluated(fade, named=[BLEND, DUPLICATE], factors=(4,)).scores
+    assert [frame.number for frame in blend.frames] == [5, 6, 7]
+    assert {frame.psnr_db for frame in blend.frames} == {100.0}
+    off = [20 * np.log10(255 / 8), 20 * np.log10(255 / 16), 20 * np.log10(255 / 8)]
+    assert [frame.psnr_db for frame in duplicate.frames] == pytest.approx(off)
+    assert blend.seconds_per_frame > 0
+
+
+def test_a_method_that_sees_beyond_the_pair_does_not_change_what_others_are_asked(fade: Path) -> None:
+    alone = evaluated(fade, named=[BLEND]).scores[0]
+    beside, wide = evaluated(fade, named=[BLEND, Contender(method="mci")]).scores
+    assert beside.frames == alone.frames
+    assert [frame.number for frame in wide.frames] == [frame.number for frame in alone.frames]
+
+
+def test_the_report_says_all_that_decides_its_numbers(fade: Path) -> None:
+    report = evaluated(fade, named=contenders(["superslomo", "blend"], ["compact-1", "compact"], None))
+    first, *_, last = report.scores
+    assert first.entry.weights_name == "compact-1"
+    assert len(first.entry.weights_sha256) == 64
+    assert (first.entry.precision, first.entry.threads, first.entry.pyramid_levels) == ("fp32", 1, 3)
+    assert last.entry.weights_sha256 == ""
+    assert from_json(Report, to_json(report)) == report
+    text = "\n".join(tables(report))
+    for said in ("| fade.mkv 2x", "compact-1", first.entry.weights_sha256, report.machine.device, "torch"):
+        assert said in text
+    rows = pq.read_table(io.BytesIO(scores_parquet(columns(report)))).to_pylist()
+    assert [row["psnr_db"] for row in rows] == [score.psnr_db for score in report.scores]
+    assert {row["device"] for row in rows} == {report.machine.device}
+
+
+def test_levels_of_the_pyramid_can_be_set_and_are_told(fade: Path) -> None:
+    (score,) = evaluated(fade, named=contenders(["superslomo"], ["compact-1"], 2)).scores
+    assert score.entry.pyramid_levels == 2
+    assert score.entry.label == "compact-1, 2 levels"
+
+
+def test_what_cannot_be_judged_is_refused_with_the_reason(fade: Path, tmp_path: Path) -> None:
+    with pytest.raises(SourceUnsupported, match=r"too short.*at least 16 frames"):
+        evaluated(fade, named=[BLEND], factors=(5,))
+    with pytest.raises(SourceUnreadable, match="30 frames are skipped"):
+        evaluated(fade, named=[BLEND], skip=30)
+    with pytest.raises(ObjectMissing):
+        evaluated(tmp_path / "nowhere.mp4", named=[BLEND])
+    with pytest.raises(WeightsError, match="no such weights"):
+        evaluated(fade, named=contenders(["superslomo"], [str(tmp_path / "no.safetensors")], None))
+    (tmp_path / "text.mp4").write_text("no video")
+    with pytest.raises(SourceUnreadable):
+        evaluated(tmp_path / "text.mp4", named=[BLEND])
+
+
+def test_the_commands_answer_with_a_table_or_json_and_store_files(
+    fade: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    stored, table = tmp_path / "r.json", tmp_path / "r.parquet"
+    files = ["--write", str(stored), "--write", str(table)]
+    assert cli.main(["compare", str(fade), "--methods", "blend", "duplicate", *files]) == 0
+    shown = capsys.readouterr()
+    assert "| fade.mkv 2x" in shown.out
+    assert shown.err == f"{fade} at 2x\n"
+    report = from_json(Report, stored.read_bytes())
+    assert report.protocol == Protocol(skip=0, frames=121, max_width=None, factors=(2,))
+    assert pq.read_table(table).num_rows == 2
+    evaluating = ["evaluate", str(fade), "--factor", "2", "4", "--skip", "0", "--method", "blend", "--json"]
+    assert cli.main(evaluating) == 0
+    told = json.loads(capsys.readouterr().out)
+    assert [score["factor"] for score in told["scores"]] == [2, 4]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "reason"),
+    [
+        (["--factor", "1"], "too small: at least 2"),
+        (["--method", "rife"], "invalid choice: 'rife'"),
+        (["--write", "report.txt"], "neither .json nor .parquet"),
+        (["--write", "/nowhere/report.json"], "there is no folder"),
+        (["--max-width", "wide"], "invalid"),
+    ],
+)
+def test_wrong_options_are_refused(arguments: list[str], reason: str, capsys: pytest.CaptureFixture[str]) -> None:
+    assert cli.main(["evaluate", "clip.mp4", *arguments]) == 2
+    assert reason in capsys.readouterr().err
