@@ -82,7 +82,7 @@ def _parser() -> argparse.ArgumentParser:
     )
     parser.add_argument("--version", action="version", version=f"slomo-batch {__version__}")
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
-    for add in (_add_run, _add_plan, _add_convert, _add_status, _add_schema, _add_weights, _add_archive):
+    for add in (_add_run, _add_plan, _add_convert, _add_status, _add_gc, _add_schema, _add_weights, _add_archive):
         add(commands)
     add_evaluation(partial(_add, commands))
     return parser
@@ -156,6 +156,14 @@ def _add_status(commands: _Commands) -> None:
     _add_json(parser)
 
 
+def _add_gc(commands: _Commands) -> None:
+    parser = _add(commands, "gc", "say what a job no longer needs in its work place; with --delete, delete it", _gc)
+    parser.add_argument("job", metavar="JOB", help="a manifest, or the name of a job together with --work")
+    parser.add_argument("--work", metavar="URI", default="", help="the work place; by default the manifest's")
+    parser.add_argument("--delete", action="store_true", help="delete what is found")
+    _add_json(parser)
+
+
 def _add_schema(commands: _Commands) -> None:
     _add(commands, "schema", "print the JSON Schema of manifests", _schema)
 
@@ -207,22 +215,39 @@ def _convert(options: argparse.Namespace) -> int:
 
 
 def _status(options: argparse.Namespace) -> int:
-    wanted: Manifest | str = options.job
-    if Path(options.job).is_file():
-        manifest = load(_read(options.job), where=options.job)
-        wanted = manifest.model_copy(update={"work": options.work or manifest.work})
-    elif not options.work:
-        raise ManifestError(
-            "is no file, and a job's name alone does not say where it is",
-            where=options.job,
-            remedy="Name the manifest, or give the work place with --work.",
-        )
+    wanted = _job_of(options)
     from slomo_batch import job  # noqa: PLC0415 loads everything
     from slomo_batch.display import show_status  # noqa: PLC0415 loads rich
 
     status = job.status(wanted, options.work)
     show_status(status, as_json=options.json, stream=sys.stdout)
     return EXIT_VIDEOS_FAILED if status.videos_failed else 0
+
+
+def _gc(options: argparse.Namespace) -> int:
+    wanted = _job_of(options)
+    from slomo_batch import job  # noqa: PLC0415 loads everything
+    from slomo_batch.display import show_garbage  # noqa: PLC0415 loads rich
+
+    found = job.gc(wanted, options.work, delete=options.delete)
+    kinds = [(garbage.kind, len(garbage.keys), garbage.size_bytes) for garbage in found]
+    show_garbage(kinds, deleted=options.delete, as_json=options.json, stream=sys.stdout)
+    return 0
+
+
+def _job_of(options: argparse.Namespace) -> Manifest | str:
+    """The job that a command names: by its manifest, or by its name and its work place."""
+    if Path(options.job).is_file():
+        manifest = load(_read(options.job), where=options.job)
+        return manifest.model_copy(update={"work": options.work or manifest.work})
+    if not options.work:
+        raise ManifestError(
+            "is no file, and a job's name alone does not say where it is",
+            where=options.job,
+            remedy="Name the manifest, or give the work place with --work.",
+        )
+    name: str = options.job
+    return name
 
 
 def _schema(_: argparse.Namespace) -> int:

@@ -13,7 +13,7 @@ from slomo_batch.storage.layout import Layout
 from slomo_batch.storage.location import StoreSpec, open_store
 from slomo_batch.storage.store import ObjectStore
 from tests.end_to_end.running import Job, excerpt, frame_hashes
-from tests.s3_server import S3Server, without_put_if_absent
+from tests.s3_server import S3Server, cutting, losing, recording, without_put_if_absent
 
 SECTIONS = {"encode": {"codec": "ffv1"}, "interpolate": {"method": "blend"}, "retime": {"slowdown": 2}}
 
@@ -106,3 +106,35 @@ def test_a_source_that_changes_under_the_run_fails_its_video(archive: Archive, t
     again = archive.job.run("--set", "interpolate.method=duplicate", env=archive.env)
     assert again.returncode == 1, "the output stands, and was made of another source"
     assert "OutputExists" in again.stdout or "stands already" in again.stdout + again.stderr
+
+
+def test_answers_that_are_lost_or_cut_short_change_nothing(archive: Archive, s3: S3Server, tmp_path: Path) -> None:
+    with losing(s3, 3) as lossy:
+        interrupted = archive.job.run(env=lossy.env())
+    assert interrupted.returncode == 0, interrupted.stdout + interrupted.stderr
+    [published] = archive.receipts()
+    local = Job(tmp_path / "local").write([str(tmp_path / "clip.mp4")], **SECTIONS)
+    assert local.run().returncode == 0
+    assert published.frames_sha256 == local.receipts()["clip"].frames_sha256
+    again = archive.job.run("--set", "name=cut", "--set", "output.exists=replace", env=archive.env)
+    assert again.returncode == 0, again.stdout + again.stderr
+
+
+def test_sources_whose_bodies_break_off_are_read_on(s3: S3Server, archive: Archive) -> None:
+    with cutting(s3, 4) as breaking:
+        run = archive.job.run(env=breaking.env())
+    assert run.returncode == 0, run.stdout + run.stderr
+    assert len(archive.receipts()) == 1
+
+
+def test_a_finished_archive_costs_listings_and_nothing_per_video(archive: Archive, s3: S3Server) -> None:
+    clip = archive.store.get("archive/1992/clip.mp4")
+    for number in range(6):
+        archive.store.put(f"archive/1993/{number}.mp4", clip)
+    assert archive.job.run(env=archive.env).returncode == 0
+    assert len(archive.receipts()) == 7
+    with recording(s3) as (before, seen):
+        again = archive.job.run(env=before.env())
+    assert again.returncode == 0, again.stdout + again.stderr
+    asked = [request.path for request in seen if request.method in {"HEAD", "GET"} and "list-type" not in request.path]
+    assert not [path for path in asked if "/receipts/" in path or (".mp4" in path and "%2A" not in path)]

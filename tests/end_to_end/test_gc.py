@@ -1,0 +1,64 @@
+"""What a job no longer needs is found, and deleted only when told to; what it still needs stays."""
+
+import json
+from pathlib import Path
+
+import pytest
+
+from tests.end_to_end.running import Job, cli, excerpt, kill
+from tests.end_to_end.test_failures import wait_for_a_commit
+
+QUICK = {"interpolate": {"method": "blend"}, "encode": {"preset": "ultrafast"}, "retime": {"slowdown": 2}}
+
+
+@pytest.fixture(scope="module")
+def source(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return excerpt("bikes", tmp_path_factory.mktemp("source") / "clip.mp4", num_frames=24, width=160, height=96)
+
+
+def files(folder: Path) -> set[Path]:
+    return {path for path in folder.rglob("*") if path.is_file()}
+
+
+def test_a_finished_job_is_swept_to_its_memory_and_stays_finished(source: Path, tmp_path: Path) -> None:
+    job = Job(tmp_path / "job").write([str(source)], **QUICK, chunks={"pairs": 5})
+    assert job.run().returncode == 0
+    output, before = job.outputs / "clip.mkv", files(tmp_path)
+    looked = cli("gc", str(job.manifest), "--json")
+    assert looked.returncode == 0, looked.stderr
+    assert "published videos" in {json.loads(line)["kind"] for line in looked.stdout.splitlines()}
+    assert files(tmp_path) == before, "looking deletes nothing"
+    assert cli("gc", str(job.manifest), "--delete").returncode == 0
+    gone = before - files(tmp_path)
+    assert gone
+    assert all(job.work in path.parents for path in gone)
+    assert not list((job.work / "videos").rglob("*.json"))
+    assert list((job.work / "receipts").glob("*.json"))
+    assert list((job.work / "ledger").glob("*.parquet"))
+    again = job.run("--json")
+    assert json.loads(again.stdout.splitlines()[-1])["videos_skipped"] == 1
+    output.unlink()
+    assert job.run().returncode == 0
+    assert output.stat().st_size > 0
+
+
+def test_an_interrupted_job_keeps_what_it_needs(tmp_path: Path) -> None:
+    long = excerpt("bikes", tmp_path / "long.mp4", num_frames=24, width=320, height=192)
+    sections = {**QUICK, "interpolate": {"method": "superslomo"}, "retime": {"slowdown": 16}}
+    job = Job(tmp_path / "job").write([str(long)], **sections, chunks={"pairs": 2})
+    driver = job.begin()
+    wait_for_a_commit(job)
+    running = cli("gc", str(job.manifest), "--delete")
+    assert running.returncode == 3
+    assert "being run" in running.stderr
+    kill(driver)
+    committed = {done.chunk_id: done.attempt for done in job.commits()}
+    orphan = next((job.work / "videos").glob("*")) / "segments" / "lost" / "attempt.nut"
+    orphan.parent.mkdir(parents=True)
+    orphan.write_bytes(b"what a dead attempt left")
+    swept = cli("gc", str(job.manifest), "--delete")
+    assert swept.returncode == 0, swept.stderr
+    assert not orphan.exists()
+    resumed = job.run()
+    assert resumed.returncode == 0, resumed.stdout + resumed.stderr
+    assert committed.items() <= {done.chunk_id: done.attempt for done in job.commits()}.items()
