@@ -20,6 +20,7 @@ import torch
 from torch import Tensor
 from torch.utils.data import DataLoader
 
+from slomo_batch.errors import ManifestError
 from slomo_batch.interpolators.superslomo.compact import Compact
 from slomo_batch.interpolators.superslomo.inference import DTYPES
 from slomo_batch.interpolators.superslomo.weights import load, resolve_name, shipped, shipped_names
@@ -153,7 +154,7 @@ def resumed(config: TrainingConfig, folder: Path) -> State:
     """The state at the folder's checkpoint, or at the beginning.
 
     Raises:
-        ValueError: the checkpoint is of another config.
+        ManifestError: the checkpoint is of another config.
     """
     torch.manual_seed(config.seed)
     network = Compact()
@@ -167,7 +168,7 @@ def resumed(config: TrainingConfig, folder: Path) -> State:
         return state
     kept: dict[str, Any] = torch.load(path, weights_only=True)
     if kept["config"] != config.digest():
-        raise ValueError(f"{path} is of another config: train it in another folder")
+        raise ManifestError("is of another config", where=str(path), remedy="Train this one in a folder of its own.")
     network.load_state_dict(kept["network"])
     state.average.load_state_dict(kept["average"])
     optimiser.load_state_dict(kept["optimiser"])

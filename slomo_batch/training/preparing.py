@@ -17,6 +17,7 @@ from typing import overload
 import numpy as np
 from numpy.typing import NDArray
 
+from slomo_batch.errors import ManifestError
 from slomo_batch.training.reading import Rgb, frames, photograph
 
 LONGEST_PX = 1280
@@ -169,8 +170,15 @@ class MappedWindows(Sequence[Window]):
 
 
 def film_windows(folder: Path, name: str) -> MappedWindows:
-    """Windows of a part of a film."""
-    return MappedWindows(folder / "films" / f"{name}.npy")
+    """Windows of a part of a film.
+
+    Raises:
+        ManifestError: they are not there.
+    """
+    path = folder / "films" / f"{name}.npy"
+    if not path.exists():
+        raise ManifestError("is not prepared", where=str(path), remedy="`make training-data` makes it.")
+    return MappedWindows(path)
 
 
 if __name__ == "__main__":

@@ -27,6 +27,12 @@ def test_equal_configs_have_equal_digests_and_others_have_others() -> None:
     assert config.digest() != replace(config, seed=config.seed + 1).digest()
 
 
+def test_without_data_a_person_is_told_what_makes_them(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    words = [str(ROOT / "jobs" / "train" / "compact.yaml"), "--out", str(tmp_path / "run"), "--data", str(tmp_path)]
+    assert main(words) == 2
+    assert "make training-data" in capsys.readouterr().err
+
+
 @pytest.mark.parametrize(
     ("text", "told"),
     [

@@ -16,6 +16,7 @@ import pytest
 import torch
 from safetensors import safe_open
 
+from slomo_batch.errors import ManifestError
 from slomo_batch.interpolators.superslomo.compact import Compact
 from slomo_batch.interpolators.superslomo.weights import load
 from slomo_batch.training.config import TrainingConfig
@@ -65,7 +66,7 @@ def test_a_run_stopped_and_gone_on_with_is_the_unbroken_run_bit_for_bit(tmp_path
 
 def test_a_checkpoint_of_another_config_is_refused(tmp_path: Path) -> None:
     train(replace(SHORT, steps=1), samples(), tmp_path, PACE, nothing)
-    with pytest.raises(ValueError, match="another config"):
+    with pytest.raises(ManifestError, match="another config"):
         train(SHORT, samples(), tmp_path, PACE, nothing)
 
 
