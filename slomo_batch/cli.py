@@ -82,7 +82,17 @@ def _parser() -> argparse.ArgumentParser:
     )
     parser.add_argument("--version", action="version", version=f"slomo-batch {__version__}")
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
-    for add in (_add_run, _add_plan, _add_convert, _add_status, _add_gc, _add_schema, _add_weights, _add_archive):
+    for add in (
+        _add_run,
+        _add_plan,
+        _add_convert,
+        _add_status,
+        _add_gc,
+        _add_schema,
+        _add_weights,
+        _add_archive,
+        _add_cluster,
+    ):
         add(commands)
     add_evaluation(partial(_add, commands))
     return parser
@@ -175,6 +185,15 @@ def _add_weights(commands: _Commands) -> None:
     importing = _add(verbs, "import", "turn a public SuperSloMo.ckpt into safetensors, without running it", _import)
     importing.add_argument("source", metavar="SRC", type=Path)
     importing.add_argument("target", metavar="OUT", type=Path)
+
+
+def _add_cluster(commands: _Commands) -> None:
+    parser = commands.add_parser("cluster", help="files of Ray's cluster launcher", allow_abbrev=False)
+    verbs = parser.add_subparsers(required=True, metavar="VERB")
+    checking = _add(verbs, "check", "judge a cluster.yaml without starting anything", _cluster_check)
+    checking.add_argument("file", metavar="FILE")
+    checking.add_argument("--gpus-per-worker", metavar="N", type=float, default=1.0, help="as in the manifest")
+    checking.add_argument("--cpus-per-worker", metavar="N", type=int, default=1, help="as in the manifest")
 
 
 def _add_archive(commands: _Commands) -> None:
@@ -280,6 +299,19 @@ def _dump(options: argparse.Namespace) -> int:
                 _say(line)
     except OSError as error:
         raise ManifestError("cannot be read", where=str(options.file), remedy=str(error.strerror)) from error
+    return 0
+
+
+def _cluster_check(options: argparse.Namespace) -> int:
+    from slomo_batch.execution.cluster_file import cluster_faults, read_cluster_file  # noqa: PLC0415 loads Ray
+
+    config = read_cluster_file(_read(options.file))
+    needs = {"gpus_per_worker": options.gpus_per_worker, "cpus_per_worker": options.cpus_per_worker}
+    faults = cluster_faults(config, **needs)
+    if faults:
+        number = "1 fault" if len(faults) == 1 else f"{len(faults)} faults"
+        raise ManifestError(number, faults=tuple(faults), where=options.file)
+    _say(f"{options.file}: nothing wrong was found")
     return 0
 
 

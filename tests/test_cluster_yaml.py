@@ -7,58 +7,76 @@ from typing import Any
 import pytest
 import yaml
 
+from slomo_batch.cli import main
+from slomo_batch.execution.cluster_file import cluster_faults
+
 ROOT = Path(__file__).parents[1]
 CONFIG: dict[str, Any] = yaml.safe_load((ROOT / "cluster.yaml").read_text())
 TYPES: dict[str, Any] = CONFIG["available_node_types"]
 WORKERS = {name: kind for name, kind in TYPES.items() if name != CONFIG["head_node_type"]}
 
 
-def unknown_values(value: object, shape: Any, where: str) -> list[str]:
-    """Strings in an EC2 request that its model does not list where it lists all."""
-    if shape.type_name == "structure" and isinstance(value, dict):
-        members = [(item, shape.members[key], f"{where}.{key}") for key, item in value.items()]
-        return [fault for member in members for fault in unknown_values(*member)]
-    if shape.type_name == "list" and isinstance(value, list):
-        return [fault for item in value for fault in unknown_values(item, shape.member, where)]
-    known = getattr(shape, "enum", [])
-    return [f"{where}: {value!r}"] if known and value not in known else []
+def test_the_file_is_found_without_fault() -> None:
+    assert cluster_faults(CONFIG, gpus_per_worker=1, cpus_per_worker=1) == []
 
 
-def ec2_faults(node_config: dict[str, Any]) -> list[str]:
-    """What is wrong with a node_config, by the EC2 model that botocore carries."""
-    import botocore.session  # noqa: PLC0415 - only this test asks AWS's model
-    from botocore.validate import ParamValidator  # noqa: PLC0415
-
-    shape = botocore.session.get_session().get_service_model("ec2").operation_model("RunInstances").input_shape
-    assert shape is not None
-    request = {**node_config, "MinCount": 1, "MaxCount": 1}
-    report = ParamValidator().validate(request, shape)
-    return [report.generate_report()] if report.has_errors() else unknown_values(request, shape, "node_config")
-
-
-def test_ray_takes_the_file(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("RAY_AUTH_MODE", "disabled")
-    from ray.autoscaler._private.util import prepare_config, validate_config  # noqa: PLC0415 - after the setting
-
-    validate_config(prepare_config(copy.deepcopy(CONFIG)))
+def broken(path: str, value: object) -> dict[str, Any]:
+    """The file with one thing changed; None takes it out."""
+    config = copy.deepcopy(CONFIG)
+    inside: Any = config
+    *steps, last = path.split("/")
+    for step in steps:
+        inside = inside[int(step)] if isinstance(inside, list) else inside[step]
+    if value is None:
+        del inside[last]
+    else:
+        inside[int(last) if isinstance(inside, list) else last] = value
+    return config
 
 
-@pytest.mark.parametrize("name", TYPES)
-def test_ec2_knows_every_key_and_value_of_a_node(name: str) -> None:
-    assert ec2_faults(TYPES[name]["node_config"]) == []
+GPU = "available_node_types/gpu_spot_g6"
 
 
 @pytest.mark.parametrize(
-    "wrong",
+    ("path", "value", "told"),
     [
-        {"InstanceType": "g6.2xlrage"},
-        {"InstanceTyp": "g6.2xlarge"},
-        {"InstanceMarketOptions": {"MarketType": "sp0t"}},
-        {"BlockDeviceMappings": [{"DeviceName": "/dev/sda1", "Ebs": {"VolumeType": "gp9"}}]},
+        (f"{GPU}/node_config/InstanceType", "g6.2xlrage", "g6.2xlrage"),
+        (f"{GPU}/node_config/InstanceTyp", "g6.2xlarge", "InstanceTyp"),
+        (f"{GPU}/node_config/InstanceMarketOptions", {"MarketType": "sp0t"}, "sp0t"),
+        (f"{GPU}/node_config/BlockDeviceMappings/0/Ebs/VolumeType", "gp9", "gp9"),
+        (f"{GPU}/max_worker", 3, "Ray refuses it"),
+        (f"{GPU}/min_workers", 9, "min_workers is 9, more than max_workers, 8"),
+        (f"{GPU}/max_workers", 99, "more than the cluster's, 20"),
+        ("head_node_type", "heda", "head"),
+        ("available_node_types/head/resources", {"CPU": 4}, "chunks would land on the head"),
+        ("head_start_ray_commands", ["RAY_AUTH_MODE=token ray start --head"], "--num-cpus=0"),
+        ("worker_start_ray_commands", ["ray start --address=$RAY_HEAD_IP:6379"], "RAY_AUTH_MODE=token"),
+        ("provider/type", "awss", "Ray refuses it"),
     ],
 )
-def test_the_ec2_check_sees_a_slip_of_the_pen(wrong: dict[str, Any]) -> None:
-    assert ec2_faults({**TYPES["gpu_spot_g6"]["node_config"], **wrong})
+def test_a_slip_of_the_pen_is_told(path: str, value: object, told: str) -> None:
+    faults = cluster_faults(broken(path, value), gpus_per_worker=1, cpus_per_worker=1)
+    assert any(told in fault for fault in faults), faults
+
+
+def test_a_worker_that_fits_no_machine_is_told() -> None:
+    assert any("takes 4 GPU" in fault for fault in cluster_faults(CONFIG, gpus_per_worker=4, cpus_per_worker=1))
+    assert any("takes 64 CPU" in fault for fault in cluster_faults(CONFIG, gpus_per_worker=0, cpus_per_worker=64))
+
+
+@pytest.mark.parametrize("config", [None, [], "text", {}, {"cluster_name": "x"}])
+def test_what_is_no_cluster_file_is_told_so(config: object) -> None:
+    assert cluster_faults(config, gpus_per_worker=1, cpus_per_worker=1)
+
+
+def test_the_command_says_what_it_found(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["cluster", "check", str(ROOT / "cluster.yaml")]) == 0
+    (tmp_path / "bad.yaml").write_text(yaml.safe_dump(broken(f"{GPU}/node_config/InstanceType", "g6.huge")))
+    assert main(["cluster", "check", str(tmp_path / "bad.yaml")]) == 2
+    assert "g6.huge" in capsys.readouterr().err
+    (tmp_path / "torn.yaml").write_text("a: [1,")
+    assert main(["cluster", "check", str(tmp_path / "torn.yaml")]) == 2
+    assert main(["cluster", "check", str(tmp_path / "none.yaml")]) == 2
 
 
 def test_nothing_runs_on_the_head() -> None:

@@ -1,0 +1,106 @@
+"""Judging a file of Ray's cluster launcher (cluster.yaml) before it costs money: without a cloud, without a cluster.
+
+Ray's own schema, EC2's model of a node, and what this project needs: a head that does no work, types that may start and
+are large enough for every step, and a Ray that asks for its token.
+"""
+
+import copy
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+import yaml
+
+from slomo_batch.errors import ManifestError
+from slomo_batch.storage.ec2 import node_faults
+
+
+def read_cluster_file(text: str) -> object:
+    """What a cluster file says.
+
+    Raises:
+        ManifestError: it is not YAML.
+    """
+    try:
+        return yaml.safe_load(text)
+    except yaml.YAMLError as error:
+        raise ManifestError("is not YAML", remedy=str(error)) from error
+
+
+def cluster_faults(config: object, *, gpus_per_worker: float, cpus_per_worker: int) -> list[str]:
+    """Everything that is wrong with a parsed cluster file, each with what would do."""
+    if not isinstance(config, Mapping):
+        return ["is not a cluster file: a mapping belongs at its top"]
+    schema = _schema_faults(config)
+    if schema:
+        return schema
+    needs = {"GPU": gpus_per_worker, "CPU": 1.0 if gpus_per_worker else float(cpus_per_worker)}
+    return [*_type_faults(config), *_head_faults(config), *_fit_faults(config, needs), *_token_faults(config)]
+
+
+def _schema_faults(config: Mapping[str, Any]) -> list[str]:
+    """What Ray itself refuses, and the names that every later rule reads."""
+    from ray.autoscaler._private.util import prepare_config, validate_config  # noqa: PLC0415 Ray is heavy
+
+    try:
+        validate_config(prepare_config(copy.deepcopy(dict(config))))
+    except Exception as error:  # noqa: BLE001 Ray raises whatever its schema library and its own code do
+        return [f"Ray refuses it: {_first_line(error)}"]
+    if not config.get("cluster_name"):
+        return ["cluster_name: is missing"]
+    head = config.get("head_node_type")
+    if head not in config.get("available_node_types", {}):
+        return [f"head_node_type: {head!r} is not one of available_node_types"]
+    return []
+
+
+def _first_line(error: Exception) -> str:
+    message = getattr(error, "message", "") or str(error)
+    return str(message).strip().splitlines()[0] if str(message).strip() else type(error).__name__
+
+
+def _workers(config: Mapping[str, Any]) -> Iterator[tuple[str, Mapping[str, Any]]]:
+    for name, kind in config["available_node_types"].items():
+        if name != config["head_node_type"]:
+            yield name, kind
+
+
+def _type_faults(config: Mapping[str, Any]) -> Iterator[str]:
+    most = config.get("max_workers", 0)
+    for name, kind in _workers(config):
+        low, high = kind.get("min_workers", 0), kind.get("max_workers", most)
+        if low > high:
+            yield f"{name}: min_workers is {low}, more than max_workers, {high}"
+        if high > most:
+            yield f"{name}: max_workers is {high}, more than the cluster's, {most}"
+        if not kind.get("resources"):
+            yield f"{name}: has no resources, so nothing is ever placed on it"
+    if config["provider"].get("type") == "aws":
+        for name, kind in config["available_node_types"].items():
+            yield from (f"{name}: {fault}" for fault in node_faults(kind.get("node_config", {})))
+
+
+def _head_faults(config: Mapping[str, Any]) -> Iterator[str]:
+    name = config["head_node_type"]
+    if config["available_node_types"][name].get("resources", {}).get("CPU", 1):
+        yield f"{name}: offers CPUs, so chunks would land on the head; write resources: {{CPU: 0}}"
+    starts = [command for command in config.get("head_start_ray_commands", ()) if "ray start" in command]
+    if starts and not any("--num-cpus=0" in command for command in starts):
+        yield "head_start_ray_commands: `ray start` lacks --num-cpus=0, so chunks would land on the head"
+
+
+def _fit_faults(config: Mapping[str, Any], worker: Mapping[str, float]) -> Iterator[str]:
+    stages = {"a worker that makes chunks": worker, "a task that splits or stitches": {"CPU": 1.0}}
+    startable = [
+        kind["resources"] for _, kind in _workers(config) if kind.get("resources") and kind.get("max_workers", 1)
+    ]
+    for stage, needs in stages.items():
+        if not any(all(has.get(name, 0) >= amount for name, amount in needs.items()) for has in startable):
+            wanted = ", ".join(f"{amount:g} {name}" for name, amount in needs.items() if amount)
+            yield f"no node type is large enough for {stage}: it takes {wanted}"
+
+
+def _token_faults(config: Mapping[str, Any]) -> Iterator[str]:
+    for place in ("head_start_ray_commands", "worker_start_ray_commands"):
+        for command in config.get(place, ()):
+            if "ray start" in command and "RAY_AUTH_MODE=token" not in command:
+                yield f"{place}: `ray start` without RAY_AUTH_MODE=token lets anyone who reaches the port run code"
