@@ -108,6 +108,24 @@ def test_every_source_frame_arrives_untouched_and_in_its_place(name: str, catalo
         assert [arrived[pair] for pair in sorted(arrived)] == [own[pair] for pair in sorted(arrived)]
 
 
+def test_a_frame_that_copied_packets_do_not_give_moves_its_video_to_the_other_lane(catalogue: Job) -> None:
+    published = catalogue.receipts()["corrupt_late"]
+    assert Opened.of("corrupt_late", clip("corrupt_late").data).probe.facts.lane == "copy"
+    assert json.loads((catalogue.work / "videos" / published.video_id / "lane.json").read_text()) == {"lane": "decode"}
+    assert published.counts.held_damaged == 1
+    assert any("could not be decoded" in note for note in published.notes)
+
+
+def test_more_damage_than_is_put_up_with_fails_the_video(tmp_path: Path) -> None:
+    source = tmp_path / "damaged.mp4"
+    source.write_bytes(clip("corrupt_late").data)
+    job = Job(tmp_path / "job").write([str(source)], **QUICK, limits={"max_held_frames": 0})
+    run = job.run()
+    assert run.returncode == 1, run.stdout + run.stderr
+    assert "max_held_frames" in run.stdout
+    assert not job.receipts()
+
+
 def grid_times(probe: Probe, num_frames: int) -> list[FrameTime]:
     timeline = probe.timeline
     grid = OutputGrid.over(timeline, rate=timeline.nominal_rate, slowdown=Fraction(2))
