@@ -12,8 +12,9 @@ from slomo_batch.records import Published
 from slomo_batch.storage.layout import Layout
 from slomo_batch.storage.location import StoreSpec, open_store
 from slomo_batch.storage.store import ObjectStore
+from slomo_batch.tables.ledger import read_ledger
 from tests.end_to_end.running import Job, excerpt, frame_hashes
-from tests.s3_server import S3Server, cutting, losing, recording, without_put_if_absent
+from tests.s3_server import S3Server, cutting, losing, recording, refusing, without_put_if_absent
 
 SECTIONS = {"encode": {"codec": "ffv1"}, "interpolate": {"method": "blend"}, "retime": {"slowdown": 2}}
 
@@ -138,3 +139,22 @@ def test_a_finished_archive_costs_listings_and_nothing_per_video(archive: Archiv
     assert again.returncode == 0, again.stdout + again.stderr
     asked = [request.path for request in seen if request.method in {"HEAD", "GET"} and "list-type" not in request.path]
     assert not [path for path in asked if "/receipts/" in path or (".mp4" in path and "%2A" not in path)]
+
+
+def test_credentials_stand_in_nothing_that_a_job_leaves_or_says(archive: Archive, s3: S3Server) -> None:
+    archive.store.put("archive/1992/bad.mp4", b"not a video")
+    said = [archive.job.run(env=archive.env), archive.job.run("--json", env=archive.env)]
+    with refusing(s3, "/slow/") as closed:
+        said.append(archive.job.run("--set", "name=closed", env=closed.env()))
+    assert [run.returncode for run in said] == [1, 1, 3]
+    keys = [found.key for found in archive.store.list("work/")]
+    assert any("ledger" in key for key in keys)
+    left = [
+        str(read_ledger([archive.store.get(key)]).to_pylist()).encode()
+        if key.endswith(".parquet")
+        else archive.store.get(key)
+        for key in keys
+    ]
+    for secret in (s3.access_key, s3.secret_key):
+        assert not any(secret in run.stdout + run.stderr for run in said)
+        assert not any(secret.encode() in data for data in left)
