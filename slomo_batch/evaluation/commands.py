@@ -29,7 +29,7 @@ def _add_evaluate(add: Add) -> None:
         "--factor", dest="factors", metavar="K", type=_at_least(2), nargs="+", default=[2], help="keep every K-th frame"
     )
     _add_contenders(parser, "--method")
-    _add_protocol(parser, skip=20, frames=17)
+    _add_protocol(parser, skip=20, frames=17, cuts="ignore")
 
 
 def _add_compare(add: Add) -> None:
@@ -37,7 +37,7 @@ def _add_compare(add: Add) -> None:
     parser.add_argument("clips", metavar="IN", nargs=1)
     parser.set_defaults(factors=[2])
     _add_contenders(parser, "--methods")
-    _add_protocol(parser, skip=0, frames=121)
+    _add_protocol(parser, skip=0, frames=121, cuts="hold")
 
 
 def _add_contenders(parser: argparse.ArgumentParser, flag: str) -> None:
@@ -53,7 +53,7 @@ def _add_contenders(parser: argparse.ArgumentParser, flag: str) -> None:
     parser.add_argument("--threads", metavar="N", type=_at_least(1), default=1, help="of the network, on the CPU")
 
 
-def _add_protocol(parser: argparse.ArgumentParser, *, skip: int, frames: int) -> None:
+def _add_protocol(parser: argparse.ArgumentParser, *, skip: int, frames: int, cuts: str) -> None:
     parser.add_argument(
         "--skip", metavar="N", type=_at_least(0), default=skip, help=f"frames left out at the beginning ({skip})"
     )
@@ -62,6 +62,12 @@ def _add_protocol(parser: argparse.ArgumentParser, *, skip: int, frames: int) ->
     )
     parser.add_argument(
         "--max-width", metavar="PX", type=_at_least(16), help="wider pictures are averaged down over whole blocks"
+    )
+    parser.add_argument(
+        "--cuts",
+        choices=("hold", "ignore"),
+        default=cuts,
+        help=f"at cuts and repeated frames: hold the nearest frame, as a job does, or ask the methods ({cuts})",
     )
     parser.add_argument(
         "--write",
@@ -108,6 +114,7 @@ def _evaluate(options: argparse.Namespace) -> int:
             frames=options.frames or None,
             max_width=options.max_width,
             factors=tuple(options.factors),
+            cuts=options.cuts,
         ),
         precision=supported_precision() if options.precision == "auto" else options.precision,
         threads=options.threads,

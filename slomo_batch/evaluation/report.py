@@ -20,6 +20,9 @@ class Protocol:
     max_width: int | None
     """Wider pictures were averaged down over whole blocks."""
     factors: tuple[int, ...]
+    cuts: Literal["hold", "ignore"]
+    """hold: at a cut or a repeated frame the nearest frame is shown, by every method alike, as in a job; ignore: every
+    method is asked everywhere."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -30,6 +33,8 @@ class FrameScore:
     """Place among the frames taken of the clip, from 0."""
     psnr_db: float
     ssim: float
+    held: bool
+    """The nearest kept frame, since the pair was judged a cut or a repeat."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -45,8 +50,8 @@ class Score:
     """Mean over the predicted frames."""
     ssim: float
     seconds_per_frame: float
-    """Of the method alone, per predicted frame, without decoding and measuring; the first pair is run once unmeasured
-    before."""
+    """Of the method alone, per frame it made, without decoding and measuring; the first pair is run once unmeasured
+    before. 0 where it was never asked."""
     frames: tuple[FrameScore, ...]
 
 
@@ -61,6 +66,11 @@ class Report:
     protocol: Protocol
     scores: tuple[Score, ...]
 
+
+_CUTS = {
+    "hold": "At cuts and repeated frames the nearest frame is held, by every method alike, as in a job.",
+    "ignore": "Every method is asked at cuts and repeated frames too.",
+}
 
 Measure = Literal["psnr_db", "ssim", "seconds_per_frame"]
 _TITLES: dict[Measure, str] = {
@@ -126,6 +136,7 @@ def _footing(report: Report) -> list[str]:
     entries = {score.entry.label: score.entry for score in report.scores if score.entry.weights_sha256}
     return [
         f"Frames: {taken} after the first {protocol.skip}{width}; the first and last pair of each clip are left out.",
+        _CUTS[protocol.cuts],
         f"Machine: {machine.device}; {machine.builds}; slomo-batch {report.version}.",
         *(
             f"{label}: weights {entry.weights_name}, SHA-256 {entry.weights_sha256}, {entry.precision}, "
@@ -155,6 +166,8 @@ def columns(report: Report) -> list[dict[str, str | int | float]]:
             "psnr_db": score.psnr_db,
             "ssim": score.ssim,
             "seconds_per_frame": score.seconds_per_frame,
+            "frames_held": sum(frame.held for frame in score.frames),
+            "cuts": report.protocol.cuts,
             "skip": report.protocol.skip,
             "max_width": report.protocol.max_width or 0,
             "host": report.machine.host,

@@ -20,6 +20,10 @@ class Held(Enum):
     SECOND = "second"
 
 
+Frame = Tensor | Held
+"""A frame made, or one to be passed on."""
+
+
 class Interpolator(Protocol):
     """Makes frames between two source frames."""
 

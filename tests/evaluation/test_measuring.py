@@ -4,6 +4,7 @@ import io
 import json
 from fractions import Fraction
 from pathlib import Path
+from typing import Literal
 
 import av
 import numpy as np
@@ -19,11 +20,14 @@ from slomo_batch.evaluation.report import Protocol, Report, columns, tables
 from slomo_batch.tables.scores import scores_parquet
 from tests.interpolators.footage import real_clip
 
+Cuts = Literal["hold", "ignore"]
 BLEND, DUPLICATE = Contender(method="blend"), Contender(method="duplicate")
 
 
-def evaluated(*uris: Path, named: list[Contender], factors: tuple[int, ...] = (2,), skip: int = 0) -> Report:
-    protocol = Protocol(skip=skip, frames=17, max_width=640, factors=factors)
+def evaluated(
+    *uris: Path, named: list[Contender], factors: tuple[int, ...] = (2,), skip: int = 0, cuts: Cuts = "ignore"
+) -> Report:
+    protocol = Protocol(skip=skip, frames=17, max_width=640, factors=factors, cuts=cuts)
     told: list[str] = []
     places = [str(uri) for uri in uris]
     report = evaluate(places, named, protocol, precision="fp32", threads=1, tell=told.append)
@@ -81,6 +85,15 @@ def test_a_fade_is_predicted_exactly_by_blend_and_held_by_duplicate(fade: Path) 
     assert blend.seconds_per_frame > 0
 
 
+def test_at_a_cut_every_method_holds_the_nearest_frame_as_in_a_job_if_that_is_wanted() -> None:
+    """Frames 28 and 29 of bikes are of two scenes."""
+    asked, duplicate = evaluated(real_clip("bikes"), named=[BLEND, DUPLICATE], skip=20).scores
+    (blend,) = evaluated(real_clip("bikes"), named=[BLEND], skip=20, cuts="hold").scores
+    assert [frame.number for frame in blend.frames if frame.held] == [9]
+    for own, held, frame in zip(asked.frames, duplicate.frames, blend.frames, strict=True):
+        assert frame.psnr_db == (held if frame.held else own).psnr_db
+
+
 def test_a_method_that_sees_beyond_the_pair_does_not_change_what_others_are_asked(fade: Path) -> None:
     alone = evaluated(fade, named=[BLEND]).scores[0]
     beside, wide = evaluated(fade, named=[BLEND, Contender(method="mci")]).scores
@@ -134,7 +147,7 @@ def test_the_commands_answer_with_a_table_or_json_and_store_files(
     assert "| fade.mkv 2x" in shown.out
     assert shown.err == f"{fade} at 2x\n"
     report = from_json(Report, stored.read_bytes())
-    assert report.protocol == Protocol(skip=0, frames=121, max_width=None, factors=(2,))
+    assert report.protocol == Protocol(skip=0, frames=121, max_width=None, factors=(2,), cuts="hold")
     assert pq.read_table(table).num_rows == 2
     evaluating = ["evaluate", str(fade), "--factor", "2", "4", "--skip", "0", "--method", "blend", "--json"]
     assert cli.main(evaluating) == 0
