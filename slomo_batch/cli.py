@@ -220,10 +220,10 @@ def _work_on(manifest: Manifest, options: argparse.Namespace, *, retry_failed: b
 
 def _plan(options: argparse.Namespace) -> int:
     manifest = _manifest(options)
-    from slomo_batch import job  # noqa: PLC0415 loads everything
+    from slomo_batch import asking  # noqa: PLC0415 loads everything
     from slomo_batch.display import show_plan  # noqa: PLC0415 loads rich
 
-    rows = job.plan(manifest)
+    rows = asking.plan(manifest)
     show_plan(rows, as_json=options.json, stream=sys.stdout)
     return EXIT_VIDEOS_FAILED if any(row.problem for row in rows) else 0
 
@@ -235,20 +235,20 @@ def _convert(options: argparse.Namespace) -> int:
 
 def _status(options: argparse.Namespace) -> int:
     wanted = _job_of(options)
-    from slomo_batch import job  # noqa: PLC0415 loads everything
+    from slomo_batch import asking  # noqa: PLC0415 loads everything
     from slomo_batch.display import show_status  # noqa: PLC0415 loads rich
 
-    status = job.status(wanted, options.work)
+    status = asking.status(wanted, options.work)
     show_status(status, as_json=options.json, stream=sys.stdout)
     return EXIT_VIDEOS_FAILED if status.videos_failed else 0
 
 
 def _gc(options: argparse.Namespace) -> int:
     wanted = _job_of(options)
-    from slomo_batch import job  # noqa: PLC0415 loads everything
+    from slomo_batch import asking  # noqa: PLC0415 loads everything
     from slomo_batch.display import show_garbage  # noqa: PLC0415 loads rich
 
-    found = job.gc(wanted, options.work, delete=options.delete)
+    found = asking.gc(wanted, options.work, delete=options.delete)
     kinds = [(garbage.kind, len(garbage.keys), garbage.size_bytes) for garbage in found]
     show_garbage(kinds, deleted=options.delete, as_json=options.json, stream=sys.stdout)
     return 0

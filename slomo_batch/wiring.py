@@ -13,11 +13,12 @@ from slomo_batch.interpolators.allocator import keep_freed_memory
 from slomo_batch.interpolators.contract import AnyInterpolator
 from slomo_batch.interpolators.opening import InterpolatorSpec, builds, device_name, open_interpolator
 from slomo_batch.interpolators.superslomo.weights import shipped, shipped_names
+from slomo_batch.manifest.schema import Manifest
 from slomo_batch.records import Machine, Method, Precision, Resolved, VideoPlan
 from slomo_batch.steps.bench import Bench, file_sha256
 from slomo_batch.steps.scratch import process_scratch
 from slomo_batch.storage.layout import Layout
-from slomo_batch.storage.location import S3Options, StoreSpec, open_store, split_uri
+from slomo_batch.storage.location import S3Options, StoreSpec, normalise_uri, open_store, split_uri
 from slomo_batch.storage.store import ObjectStore
 
 
@@ -28,6 +29,20 @@ class Places:
     work_uri: str
     job: str
     s3: S3Options = field(default_factory=S3Options)
+
+
+def places_of(manifest: Manifest) -> Places:
+    """Where the job's things are, for every process."""
+    storage = manifest.storage
+    options = S3Options(
+        endpoint_url=storage.endpoint_url,
+        region=storage.region,
+        sse_kms_key_id=storage.sse_kms_key_id,
+        expected_bucket_owner=storage.expected_bucket_owner,
+        requester_pays=storage.requester_pays,
+        addressing_style=storage.addressing_style,
+    )
+    return Places(work_uri=normalise_uri(manifest.work, Path.cwd()), job=manifest.name, s3=options)
 
 
 @cache

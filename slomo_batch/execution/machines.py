@@ -11,13 +11,16 @@ from slomo_batch.errors import ClusterError
 from slomo_batch.execution.engine import Engine
 from slomo_batch.execution.inline import InlineEngine
 from slomo_batch.interpolators.opening import supported_precision
+from slomo_batch.manifest.sections import ClusterSection
 from slomo_batch.media.encode import encoder_works
 from slomo_batch.records import Precision
+from slomo_batch.steps.pin import Basis
 from slomo_batch.wiring import Places, open_bench
 
 NVENC = "h264_nvenc"
 LOCAL_TASKS = 2
 """Calls without a model that run beside the workers on one machine."""
+DEFAULT_MAX_WORKERS = 8
 MIN_TASKS, MAX_TASKS = 8, 64
 """The same on a cluster; those that wait for a CPU are what its autoscaler sees."""
 
@@ -35,6 +38,19 @@ class ClusterWish:
     insists_on_gpus: bool
     """True where the manifest itself says gpus_per_worker: a cluster is then asked for GPUs it has yet to start."""
 
+    @classmethod
+    def of(cls, cluster: ClusterSection) -> "ClusterWish":
+        """What the manifest's section comes to."""
+        most, cpus = cluster.workers.max, cluster.cpus_per_worker
+        return cls(
+            address=cluster.address,
+            min_workers=cluster.workers.min,
+            max_workers=DEFAULT_MAX_WORKERS if most == "auto" else most,
+            gpus_per_worker=float(cluster.gpus_per_worker),
+            cpus_per_worker=1 if cpus == "auto" else cpus,
+            insists_on_gpus="gpus_per_worker" in cluster.model_fields_set and cluster.gpus_per_worker > 0,
+        )
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Abilities:
@@ -42,6 +58,11 @@ class Abilities:
 
     precision: Precision
     nvenc_works: bool
+
+
+def basis_of(abilities: Abilities, wish: ClusterWish) -> Basis:
+    """What a job that runs for the first time decides of its machines."""
+    return Basis(precision=abilities.precision, threads=wish.cpus_per_worker, nvenc_works=abilities.nvenc_works)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -1,0 +1,141 @@
+"""What may be asked of a job without running it: what it would do, where it stands, what it no longer needs."""
+
+from dataclasses import replace
+from pathlib import Path
+
+from slomo_batch.documents import from_json
+from slomo_batch.errors import JobTaken, ObjectMissing, SlomoError
+from slomo_batch.execution.epochs import is_led
+from slomo_batch.execution.machines import ClusterWish, basis_of, probe_abilities
+from slomo_batch.manifest.schema import Manifest
+from slomo_batch.planning.resolving import JobPin
+from slomo_batch.progress import JobStatus, PlanRow
+from slomo_batch.records import VideoFailed, VideoRequest
+from slomo_batch.steps.bench import Bench
+from slomo_batch.steps.find import find_videos
+from slomo_batch.steps.gc import Garbage, delete_garbage, find_garbage
+from slomo_batch.steps.open import foresee
+from slomo_batch.steps.pin import pin_job, pinned_basis
+from slomo_batch.steps.triage import triage
+from slomo_batch.storage.location import normalise_uri
+from slomo_batch.wiring import Places, open_bench, places_of
+
+# ---- plan ----------------------------------------------------------------------------------------------------------
+
+
+def plan(manifest: Manifest) -> list[PlanRow]:
+    """What a run would do with each video. Reads the sources' heads; writes nothing."""
+    bench = open_bench(places_of(manifest))
+    found = find_videos(manifest, bench.locate)
+    basis = pinned_basis(bench) or basis_of(probe_abilities(), ClusterWish.of(manifest.cluster))
+    pin = pin_job(basis, found.requests, bench, dry_run=True)
+    piles = triage(found.requests, pin, bench, retry_failed=False)
+    rows = [_row_of_failure(failed, "fail") for failed in found.missing]
+    rows += [_row_of_failure(refused.failed, "fail") for refused in piles.refused]
+    rows += [_row_of_failure(failed, "wait") for failed in piles.waiting]
+    rows += [_row(request, pin, bench, state="skip") for request in piles.done]
+    rows += [_row(wanted.request, pin, bench, state="make") for wanted in piles.wanted]
+    return rows
+
+
+def _row_of_failure(failed: VideoFailed, state: str) -> PlanRow:
+    return PlanRow(
+        uri=failed.source_uri,
+        output_uri=failed.output_uri,
+        state=state,
+        num_source_frames=0,
+        num_output_frames=0,
+        num_chunks=0,
+        size_bytes=0,
+        notes=(),
+        problem=failed.reason,
+    )
+
+
+def _row(request: VideoRequest, pin: JobPin, bench: Bench, *, state: str) -> PlanRow:
+    if state == "skip":
+        return PlanRow(
+            uri=request.source.uri,
+            output_uri=request.output_uri,
+            state=state,
+            num_source_frames=0,
+            num_output_frames=0,
+            num_chunks=0,
+            size_bytes=request.source.size_bytes,
+            notes=("published before",),
+            problem="",
+        )
+    try:
+        foreseen = foresee(request, pin, bench)
+    except SlomoError as error:
+        failed = VideoFailed(
+            source_uri=request.source.uri,
+            output_uri=request.output_uri,
+            error=type(error).__name__,
+            reason=str(error),
+        )
+        return _row_of_failure(failed, "fail")
+    pinned = foreseen.pinned
+    return PlanRow(
+        uri=request.source.uri,
+        output_uri=request.output_uri,
+        state="resume" if foreseen.done else state,
+        num_source_frames=pinned.plan.facts.num_frames,
+        num_output_frames=pinned.plan.grid.num_frames,
+        num_chunks=len(pinned.chunks),
+        size_bytes=request.source.size_bytes,
+        notes=pinned.notes,
+        problem="",
+    )
+
+
+# ---- status --------------------------------------------------------------------------------------------------------
+
+
+def status(wanted: Manifest | str, work: str = "") -> JobStatus:
+    """Where a job stands, from what its driver wrote last."""
+    places = _places(wanted, work)
+    bench = open_bench(places)
+    try:
+        told = from_json(JobStatus, bench.work.get(bench.layout.progress))
+    except ObjectMissing:
+        return JobStatus(
+            job=places.job,
+            state="unknown",
+            videos_done=0,
+            videos_failed=0,
+            videos_total=0,
+            chunks_done=0,
+            chunks_total=0,
+            frames_done=0,
+            updated="",
+            failures=(),
+        )
+    if told.state == "running" and not is_led(bench.work, bench.layout):
+        return replace(told, state="interrupted")
+    return told
+
+
+def _places(wanted: Manifest | str, work: str) -> Places:
+    """Of a manifest, or of a job by its name and its work place."""
+    if isinstance(wanted, str):
+        return Places(work_uri=normalise_uri(work, Path.cwd()), job=wanted)
+    return places_of(wanted)
+
+
+# ---- gc ------------------------------------------------------------------------------------------------------------
+
+
+def gc(wanted: Manifest | str, work: str = "", *, delete: bool) -> list[Garbage]:
+    """What the job no longer needs in its work place; with `delete` it is gone afterwards.
+
+    Raises:
+        JobTaken: somebody is running the job.
+    """
+    bench = open_bench(_places(wanted, work))
+    if is_led(bench.work, bench.layout):
+        raise JobTaken("this job is being run", where=bench.work.uri(bench.layout.root), remedy="Wait for its end.")
+    found = find_garbage(bench)
+    if delete:
+        delete_garbage(found, bench)
+    return found
