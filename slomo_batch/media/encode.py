@@ -5,8 +5,8 @@ outside itself. Its container (NUT, MOV for ProRes) keeps times exactly; the sti
 Pictures are encoded sample by sample as they are: a picture in another format or size than the segment's is refused,
 never scaled. Bytes of a segment are not promised (x264's vary from run to run), its pictures and times are.
 
-Verification decodes every frame of the segment, in one thread: a few hundredths of the time that encoding took, so there
-is no reason to sample.
+Verification decodes every frame of the segment, in one thread: a few hundredths of the time that encoding took, so
+there is no reason to sample.
 """
 
 import hashlib
