@@ -17,11 +17,11 @@ from tests.interpolators.footage import real_clip, rgb_frames, texture
 SKIPPED, NUM_FRAMES = 20, 17
 
 
-def compact(name: str = "compact-1", *, levels: int) -> AnyInterpolator:
+def compact_1(*, levels: int) -> AnyInterpolator:
     return open_interpolator(
         InterpolatorSpec(
             method="superslomo",
-            weights_path=str(shipped(name)),
+            weights_path=str(shipped("compact-1")),
             precision=supported_precision(),
             pyramid_levels=levels,
         )
@@ -65,34 +65,14 @@ def test_compact_1_predicts_as_well_as_when_it_was_trained(
 ) -> None:
     """Published for these weights by those who trained them; another number would mean another network."""
     frames = list(rgb_frames(real_clip(name), start=SKIPPED, num=NUM_FRAMES, size=size))
-    score = ladder(compact(levels=levels), frames, factor)
+    score = ladder(compact_1(levels=levels), frames, factor)
     sys.stdout.write(f"\n{name} {factor}x, {levels} levels: {score:.2f} dB (known {known_db:.2f})\n")
     assert score == pytest.approx(known_db, abs=0.1)
 
 
 @pytest.mark.bench
-@pytest.mark.parametrize(
-    ("name", "size", "factor", "levels", "known_db"),
-    [
-        ("bikes", None, 2, 3, 27.41),
-        ("bigbuckbunny", (640, 360), 2, 3, 33.40),
-        ("carphone_pristine", None, 2, 3, 31.74),
-        ("bikes", None, 2, 4, 29.89),
-        ("bikes", None, 4, 3, 20.05),
-        ("bigbuckbunny", (640, 360), 4, 3, 30.16),
-        ("carphone_pristine", None, 4, 3, 30.74),
-    ],
-)
-def test_compact_2_predicts_as_its_card_says(
-    name: str, size: tuple[int, int] | None, factor: int, levels: int, known_db: float
-) -> None:
-    frames = list(rgb_frames(real_clip(name), start=SKIPPED, num=NUM_FRAMES, size=size))
-    assert ladder(compact("compact-2", levels=levels), frames, factor) == pytest.approx(known_db, abs=0.1)
-
-
-@pytest.mark.bench
 def test_speed_of_a_frame_at_640x360() -> None:
-    model, i0, i1 = compact(levels=3), texture(360, 640), texture(360, 640).roll(5, dims=2)
+    model, i0, i1 = compact_1(levels=3), texture(360, 640), texture(360, 640).roll(5, dims=2)
     seconds = {}
     for num in (1, 3):
         times = [Fraction(k, num + 1) for k in range(1, num + 1)]
