@@ -13,11 +13,11 @@ from slomo_batch.execution.inline import InlineEngine
 from slomo_batch.interpolators.opening import supported_precision
 from slomo_batch.manifest.sections import ClusterSection
 from slomo_batch.media.encode import encoder_works
+from slomo_batch.planning.encoders import NVENC
 from slomo_batch.records import Precision
 from slomo_batch.steps.pin import Basis
 from slomo_batch.wiring import Places, open_bench
 
-NVENC = "h264_nvenc"
 LOCAL_TASKS = 2
 """Calls without a model that run beside the workers on one machine."""
 DEFAULT_MAX_WORKERS = 8
@@ -99,8 +99,11 @@ def _inline(wish: ClusterWish, places: Places) -> Iterator[Machines]:
 
 
 def probe_abilities() -> Abilities:
-    """What the process that asks can do."""
-    return Abilities(precision=supported_precision(), nvenc_works=encoder_works(NVENC))
+    """What the process that asks can do. NVENC counts only where each of its encoders was tried and works: older GPUs
+    lack AV1, and the plan chooses by this one word for all codecs."""
+    return Abilities(
+        precision=supported_precision(), nvenc_works=all(encoder_works(encoder) for encoder in NVENC.values())
+    )
 
 
 def _local_workers(wish: ClusterWish) -> int:

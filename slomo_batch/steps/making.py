@@ -90,6 +90,8 @@ class FrameMaker:
         if i0 is None:
             raise FrameMissing(f"source frame {pair} did not come out of the decoder")
         between = [t for t in times if t != 0]
+        if between and i1 is None:
+            raise FrameMissing(f"source frame {pair + 1} did not come out of the decoder")
         made = self._between(pair, (i0, i1), around, between) if between and i1 is not None else iter(())
         for t in times:
             yield OutputFrame(picture=self._source(i0), kind="source") if t == 0 else next(made)

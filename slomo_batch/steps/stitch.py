@@ -191,7 +191,7 @@ def _fetched(plan: VideoPlan, segments: Sequence[ChunkDone], bench: Bench, folde
             raise SegmentInvalid(
                 "a committed segment is gone or changed in the work store",
                 where=bench.work.uri(done.segment_key),
-                remedy="Run the job again: the chunk is made anew.",
+                remedy="Run again with --retry-failed: the chunk is made anew.",
             )
         yield path
         path.unlink()

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.end_to_end.running import Job, excerpt
+from tests.end_to_end.running import Job, excerpt, kill
 
 QUICK = {"interpolate": {"method": "blend"}, "encode": {"preset": "ultrafast"}, "retime": {"slowdown": 2}}
 
@@ -130,3 +130,21 @@ def wait_for_a_commit(job: Job) -> None:
     while not list(job.work.glob("videos/*/commits/*.json")):
         assert time.monotonic() < deadline, "no progress"
         time.sleep(0.02)
+
+
+def test_a_segment_that_rots_in_the_work_place_never_reaches_an_output(good: Path, tmp_path: Path) -> None:
+    sections = {**QUICK, "interpolate": {"method": "superslomo"}, "retries": {"chunk": 1}}
+    job = Job(tmp_path / "job").write([str(good)], **sections, chunks={"pairs": 1})
+    driver = job.begin()
+    wait_for_a_commit(job)
+    kill(driver)
+    committed = job.commits()[0]
+    segment = tmp_path / "job/work" / committed.segment_key
+    segment.write_bytes(segment.read_bytes()[:-1] + b"?")
+    noticed = job.run()
+    assert noticed.returncode == 1, noticed.stdout + noticed.stderr
+    assert not (job.outputs / "good.mkv").exists()
+    mended = job.run("--retry-failed")
+    assert mended.returncode == 0, mended.stdout + mended.stderr
+    assert committed.attempt not in {done.attempt for done in job.commits()}
+    assert (job.outputs / "good.mkv").exists()
