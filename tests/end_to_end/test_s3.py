@@ -99,7 +99,7 @@ def test_a_store_that_ignores_put_if_absent_is_refused_before_any_work(archive: 
     assert not [found for found in archive.store.list("work/") if "/videos/" in found.key]
 
 
-def test_a_source_that_changes_under_the_run_fails_its_video(archive: Archive, tmp_path: Path) -> None:
+def test_the_output_of_a_source_that_changed_since_is_not_overwritten(archive: Archive, tmp_path: Path) -> None:
     planned = archive.job.run("--set", "interpolate.method=duplicate", env=archive.env)
     assert planned.returncode == 0
     other = excerpt("bikes", tmp_path / "other.mp4", num_frames=20, width=176, height=144)
