@@ -303,7 +303,7 @@ def _dump(options: argparse.Namespace) -> int:
 
 
 def _cluster_check(options: argparse.Namespace) -> int:
-    from slomo_batch.execution.cluster_file import cluster_faults, read_cluster_file  # noqa: PLC0415 loads Ray
+    from slomo_batch.execution.cluster.check import cluster_faults, read_cluster_file  # noqa: PLC0415 loads Ray
 
     config = read_cluster_file(_read(options.file))
     needs = {"gpus_per_worker": options.gpus_per_worker, "cpus_per_worker": options.cpus_per_worker}

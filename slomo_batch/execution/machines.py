@@ -118,8 +118,8 @@ def _ray(wish: ClusterWish, places: Places) -> Iterator[Machines]:
     os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
     import ray  # noqa: PLC0415 an inline job never loads Ray
 
+    from slomo_batch.execution.cluster.nodes import alive_nodes, cluster_total  # noqa: PLC0415 as above
     from slomo_batch.execution.on_ray import RayEngine, WorkerNeeds  # noqa: PLC0415 as above
-    from slomo_batch.execution.ray_cluster import alive_nodes, cluster_total  # noqa: PLC0415 as above
 
     own = _connect(wish)
     try:
@@ -149,7 +149,7 @@ def _connect(wish: ClusterWish) -> bool:
     """Connect to the cluster that is asked for, or start one on this machine; True where it was started here."""
     import ray  # noqa: PLC0415 an inline job never loads Ray
 
-    from slomo_batch.execution.ray_cluster import cluster_was_started_here  # noqa: PLC0415 as above
+    from slomo_batch.execution.cluster.nodes import cluster_was_started_here  # noqa: PLC0415 as above
 
     address = wish.address
     if address == "auto":

@@ -23,7 +23,7 @@ from ray.exceptions import (
 
 from slomo_batch.errors import ClusterError, ProgramFault
 from slomo_batch.execution.calls import Call, ChunkCall, ChunkStored, Erred, Lost, Outcome, TaskCall, perform
-from slomo_batch.execution.ray_cluster import alive_nodes, draining_nodes
+from slomo_batch.execution.cluster.nodes import alive_nodes, draining_nodes
 from slomo_batch.wiring import Places, open_bench
 
 MAX_BOOT_FAILURES = 3

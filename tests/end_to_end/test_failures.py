@@ -113,8 +113,9 @@ def test_a_stop_drains_and_the_next_run_resumes(address: str, good: Path, tmp_pa
 
 
 def test_a_second_driver_is_refused_while_the_first_one_lives(tmp_path: Path) -> None:
-    long = excerpt("bikes", tmp_path / "long.mp4", num_frames=24, width=320, height=192)
-    sections = {**QUICK, "interpolate": {"method": "superslomo"}, "retime": {"slowdown": 32}}
+    # Minutes of work, so that the first one is sure to be at it for as long as the second one looks.
+    long = excerpt("bikes", tmp_path / "long.mp4", num_frames=150, width=320, height=192)
+    sections = {**QUICK, "interpolate": {"method": "superslomo"}, "retime": {"slowdown": 64}}
     job = Job(tmp_path / "job").write([str(long)], **sections, chunks={"pairs": 2})
     first = job.begin()
     wait_for_a_commit(job)

@@ -1,0 +1,1 @@
+"""A Ray cluster: its file judged, its nodes asked for."""
