@@ -43,6 +43,10 @@ class ChunkCall:
 
     video: int
     task: ChunkTask
+    alone: bool
+    """Whether it needs a machine to itself."""
+    avoid: frozenset[str]
+    """Machines to be avoided where there are others."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -100,6 +104,8 @@ class Lost:
 
     explained: bool
     reason: str
+    machine: str = ""
+    """Where it ran, by the engine's name of it; empty where that is not known."""
 
 
 Outcome = ChunkStored | Done | Erred | Lost

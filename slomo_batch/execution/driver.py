@@ -106,6 +106,8 @@ class Driver:
         for task in self._dispatch.take_tasks(self._engine.task_room, time.monotonic()):
             self._engine.start(self._task_call(task))
         self._engine.scale(self._dispatch.demand)
+        for chunk in self._dispatch.take_suspects(self._engine.suspect_room, time.monotonic()):
+            self._engine.start(self._chunk_call(chunk))
         for chunk in self._dispatch.take_chunks(self._engine.chunk_room, time.monotonic()):
             self._engine.start(self._chunk_call(chunk))
 
@@ -137,7 +139,7 @@ class Driver:
         pinned = _planned(video)
         chunks = chunks_in_lane(pinned.plan.video_id, (pinned.chunks[instruction.chunk],), instruction.lane)
         task = ChunkTask(plan=pinned.plan, chunk=chunks[0], lane=instruction.lane, attempt=uuid4().hex)
-        return ChunkCall(video=instruction.video, task=task)
+        return ChunkCall(video=instruction.video, task=task, alone=instruction.alone, avoid=instruction.avoid)
 
     # ---- in: outcomes become events --------------------------------------------------------------------------------
 
@@ -191,10 +193,12 @@ class Driver:
             case Done(value=ChunkDone() as done):
                 self._journal.chunk_done(done, source_uri)
                 return events.ChunkMade(video=video, lane=lane, chunk=chunk)
-            case Lost(explained=explained, reason=reason):
+            case Lost(explained=explained, reason=reason, machine=machine):
                 lost = WorkerLost("the worker that held this chunk died", got=reason)
                 self._journal.chunk_failed(_chunk_failed(task, lost), source_uri)
-                return events.ChunkLost(video=video, lane=lane, chunk=chunk, explained=explained, reason=reason)
+                return events.ChunkLost(
+                    video=video, lane=lane, chunk=chunk, explained=explained, reason=reason, machine=machine
+                )
             case Erred(error=error):
                 failed = _chunk_failed(task, error)
             case _:

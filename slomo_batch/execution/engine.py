@@ -14,14 +14,18 @@ class Engine(Protocol):
 
     @property
     def chunk_room(self) -> int:
-        """Chunk calls that could start now."""
+        """Chunk calls in company that could start now."""
+
+    @property
+    def suspect_room(self) -> int:
+        """Chunk calls for which a machine could be kept now."""
 
     @property
     def num_workers(self) -> int:
         """Workers that are up, for the display."""
 
     def start(self, call: Call) -> None:
-        """Begin a call; only where there is room for it."""
+        """Begin a call; only where there is room for it. One that needs a machine to itself waits until it is quiet."""
 
     def outcomes(self, timeout_s: float) -> list[tuple[Call, Outcome]]:
         """What came in, waiting for the first no longer than `timeout_s`."""

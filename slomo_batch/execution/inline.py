@@ -6,7 +6,11 @@ from concurrent.futures import ThreadPoolExecutor
 
 from slomo_batch.errors import ProgramFault
 from slomo_batch.execution.calls import Call, ChunkCall, ChunkStored, Erred, Outcome, perform
+from slomo_batch.planning.placement import Placement
 from slomo_batch.steps.bench import Bench
+
+_HERE = "this process"
+"""The one worker and the one machine."""
 
 
 class InlineEngine:
@@ -18,18 +22,25 @@ class InlineEngine:
         self._num_tasks = num_tasks
         self._chunks = ThreadPoolExecutor(num_workers, thread_name_prefix="chunk")
         self._tasks = ThreadPoolExecutor(num_tasks, thread_name_prefix="task")
-        self._running = {"chunk": 0, "task": 0}
+        self._placement: Placement[str, ChunkCall] = Placement(slots=num_workers)
+        self._placement.up(_HERE, _HERE)
+        self._tasks_running = 0
         self._came: queue.SimpleQueue[tuple[Call, Outcome]] = queue.SimpleQueue()
 
     @property
     def task_room(self) -> int:
         """See Engine."""
-        return self._num_tasks - self._running["task"]
+        return self._num_tasks - self._tasks_running
 
     @property
     def chunk_room(self) -> int:
         """See Engine."""
-        return self._num_workers - self._running["chunk"]
+        return self._placement.room
+
+    @property
+    def suspect_room(self) -> int:
+        """See Engine."""
+        return self._placement.suspect_room
 
     @property
     def num_workers(self) -> int:
@@ -38,8 +49,14 @@ class InlineEngine:
 
     def start(self, call: Call) -> None:
         """See Engine."""
-        self._running[_kind(call)] += 1
-        (self._chunks if isinstance(call, ChunkCall) else self._tasks).submit(self._perform, call)
+        if not isinstance(call, ChunkCall):
+            self._tasks_running += 1
+            self._tasks.submit(self._perform, call)
+        elif call.alone:
+            self._placement.keep(call, avoid=call.avoid)
+        else:
+            self._placement.take()
+            self._chunks.submit(self._perform, call)
 
     def _perform(self, call: Call) -> None:
         try:
@@ -51,13 +68,18 @@ class InlineEngine:
 
     def outcomes(self, timeout_s: float) -> list[tuple[Call, Outcome]]:
         """See Engine."""
+        for suspect, _ in self._placement.cleared():
+            self._chunks.submit(self._perform, suspect)
         came: list[tuple[Call, Outcome]] = []
         while True:
             try:
                 call, outcome = self._came.get(timeout=0 if came else timeout_s)
             except queue.Empty:
                 return came
-            self._running[_kind(call)] -= not isinstance(outcome, ChunkStored)
+            if isinstance(call, ChunkCall):
+                self._placement.freed(_HERE)
+            else:
+                self._tasks_running -= not isinstance(outcome, ChunkStored)
             came.append((call, outcome))
 
     def scale(self, demand: int) -> None:
@@ -67,7 +89,3 @@ class InlineEngine:
         """See Engine."""
         for pool in (self._chunks, self._tasks):
             pool.shutdown(wait=True, cancel_futures=True)
-
-
-def _kind(call: Call) -> str:
-    return "chunk" if isinstance(call, ChunkCall) else "task"

@@ -24,6 +24,7 @@ from ray.exceptions import (
 from slomo_batch.errors import ClusterError, ProgramFault
 from slomo_batch.execution.calls import Call, ChunkCall, ChunkStored, Erred, Lost, Outcome, TaskCall, perform
 from slomo_batch.execution.cluster.nodes import alive_nodes, draining_nodes
+from slomo_batch.planning.placement import Placement
 from slomo_batch.wiring import Places, open_bench
 
 MAX_BOOT_FAILURES = 3
@@ -49,7 +50,6 @@ class _Worker:
     actor: Any
     node: str = ""
     """Empty until the actor runs."""
-    busy: int = 0
     idle_since_s: float = field(default_factory=time.monotonic)
 
 
@@ -84,6 +84,7 @@ class RayEngine:
         self._needs = needs
         self._num_tasks = num_tasks
         self._workers: list[_Worker] = []
+        self._placement: Placement[_Worker, ChunkCall] = Placement(slots=needs.slots)
         self._booting: dict[Any, _Worker] = {}
         self._chunks: dict[Any, tuple[ChunkCall, _Worker]] = {}
         self._tasks: dict[Any, TaskCall] = {}
@@ -99,41 +100,50 @@ class RayEngine:
     @property
     def chunk_room(self) -> int:
         """See Engine."""
-        return sum(self._needs.slots - worker.busy for worker in self._usable())
+        return self._placement.room
+
+    @property
+    def suspect_room(self) -> int:
+        """See Engine."""
+        return self._placement.suspect_room
 
     @property
     def num_workers(self) -> int:
         """See Engine."""
         return sum(1 for worker in self._workers if worker.node)
 
-    def _usable(self) -> list[_Worker]:
-        leaving = draining_nodes()
-        return [worker for worker in self._workers if worker.node and worker.node not in leaving]
-
     # ---- out -------------------------------------------------------------------------------------------------------
 
     def start(self, call: Call) -> None:
         """See Engine."""
-        if isinstance(call, ChunkCall):
-            worker = min(self._usable(), key=lambda worker: worker.busy)
-            worker.busy += 1
-            self._chunks[worker.actor.make.remote(call)] = (call, worker)
-        else:
+        if not isinstance(call, ChunkCall):
             self._tasks[run_task.remote(self._places, call)] = call
+        elif call.alone:
+            self._placement.keep(call, avoid=call.avoid)
+        else:
+            self._make(call, self._placement.take())
+
+    def _make(self, call: ChunkCall, worker: _Worker) -> None:
+        self._chunks[worker.actor.make.remote(call)] = (call, worker)
 
     def scale(self, demand: int) -> None:
         """See Engine."""
         needs = self._needs
         wanted = max(needs.min_workers, min(needs.max_workers, math.ceil(demand / needs.slots)))
         leaving = draining_nodes()
-        for worker in [worker for worker in self._workers if worker.node in leaving and not worker.busy]:
+        self._placement.leave(leaving)
+        for worker in [worker for worker in self._workers if worker.node in leaving and self._is_idle(worker)]:
             self._release(worker)
         staying = [worker for worker in self._workers if worker.node not in leaving]
         for worker in sorted(staying, key=lambda worker: bool(worker.node))[: max(0, len(staying) - wanted)]:
-            if not worker.node or (not worker.busy and time.monotonic() - worker.idle_since_s > IDLE_S):
+            has_rested = time.monotonic() - worker.idle_since_s > IDLE_S
+            if not worker.node or (has_rested and self._is_idle(worker)):
                 self._release(worker)
         for _ in range(wanted - len(staying)):
             self._boot()
+
+    def _is_idle(self, worker: _Worker) -> bool:
+        return bool(worker.node) and self._placement.is_idle(worker)
 
     def _boot(self) -> None:
         needs = self._needs
@@ -147,6 +157,7 @@ class RayEngine:
 
     def _release(self, worker: _Worker) -> None:
         self._workers.remove(worker)
+        self._placement.gone(worker)
         self._booting = {ref: booting for ref, booting in self._booting.items() if booting is not worker}
         ray.kill(worker.actor)
 
@@ -154,6 +165,8 @@ class RayEngine:
 
     def outcomes(self, timeout_s: float) -> list[tuple[Call, Outcome]]:
         """See Engine."""
+        for suspect, worker in self._placement.cleared():
+            self._make(suspect, worker)
         waiting = [*self._booting, *self._chunks, *self._tasks]
         if not waiting:
             time.sleep(timeout_s)
@@ -190,14 +203,17 @@ class RayEngine:
         else:
             self._boot_failures = 0
             worker.idle_since_s = time.monotonic()
+            self._placement.up(worker, worker.node)
 
     def _chunk_outcome(self, ref: Any) -> tuple[Call, Outcome]:
         call, worker = self._chunks.pop(ref)
-        worker.busy -= 1
         worker.idle_since_s = time.monotonic()
         outcome = _outcome(ref, worker)
-        if isinstance(outcome, Lost) and worker in self._workers:
+        if not isinstance(outcome, Lost):
+            self._placement.freed(worker)
+        elif worker in self._workers:
             self._workers.remove(worker)
+            self._placement.gone(worker)
         return call, outcome
 
     def _task_outcome(self, generator: Any) -> list[tuple[Call, Outcome]]:
@@ -237,11 +253,13 @@ _LOSSES = (RayActorError, NodeDiedError, WorkerCrashedError, OutOfMemoryError, O
 
 
 def _failure(error: RayError, worker: _Worker | None) -> Outcome:
+    machine = worker.node if worker else ""
     if isinstance(error, _LOSSES):
-        return Lost(explained=_is_explained(error, worker), reason=f"{type(error).__name__}: {error}".splitlines()[0])
+        explained, reason = _is_explained(error, worker), f"{type(error).__name__}: {error}".splitlines()[0]
+        return Lost(explained=explained, reason=reason, machine=machine)
     if isinstance(error, RayTaskError):
         return Erred(error=ProgramFault(f"{type(error.cause).__name__}: {error.cause}", got=str(error)))
-    return Lost(explained=False, reason=f"{type(error).__name__}: {error}".splitlines()[0])
+    return Lost(explained=False, reason=f"{type(error).__name__}: {error}".splitlines()[0], machine=machine)
 
 
 def _is_explained(error: RayError, worker: _Worker | None) -> bool:

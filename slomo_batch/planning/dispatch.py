@@ -11,8 +11,8 @@ Which chunk first: every other turn belongs to the oldest video that has a chunk
 between to the one with the fewest chunks left, so that the first outputs appear early however long the oldest is.
 Within a video: in order of time.
 
-A suspect chunk runs alone: nothing new starts beside it, it starts when nothing runs. All suspects that are due run
-one after the other while the workers are quiet anyway.
+A suspect chunk needs a machine to itself, and is asked for by itself (`take_suspects`); which machine, and when that is
+quiet, is the engine's to find (planning.placement). All others go on beside it.
 
 When copied packets prove unable to give the planned frames, the video is split anew in the decode lane, once; what
 still runs of its copy lane is awaited and ignored.
@@ -166,13 +166,20 @@ class Dispatch:
                     tasks.append(self._begin(self._videos[number], step))
         return tasks
 
-    def take_chunks(self, free_slots: int, now_s: float) -> list[MakeChunk]:
-        """Up to `free_slots` chunk attempts to start now; they count as running from here on."""
+    def take_suspects(self, num_machines: int, now_s: float) -> list[MakeChunk]:
+        """Up to `num_machines` chunk attempts, each for a machine of its own; they count as running from here on."""
         self._release_due(now_s)
         chunks: list[MakeChunk] = []
-        while len(chunks) < free_slots and (chunk := self._next_chunk()) is not None:
-            self._chunks_running[chunk.video, chunk.lane, chunk.chunk] = chunk
-            chunks.append(chunk)
+        while len(chunks) < num_machines and self._suspect and not self._is_stopped:
+            chunks.append(self._begin_chunk(self._videos[min(self._suspect)], alone=True))
+        return chunks
+
+    def take_chunks(self, free_slots: int, now_s: float) -> list[MakeChunk]:
+        """Up to `free_slots` chunk attempts to start now in company; they count as running from here on."""
+        self._release_due(now_s)
+        chunks: list[MakeChunk] = []
+        while len(chunks) < free_slots and self._runnable and not self._is_stopped:
+            chunks.append(self._begin_chunk(self._next_video(), alone=False))
         return chunks
 
     # ---- what an engine reports ------------------------------------------------------------------------------------
@@ -287,7 +294,7 @@ class Dispatch:
     def _judge(self, tries: Tries, event: ChunkErred | ChunkLost) -> tuple[Tries, Verdict]:
         jitter = self._jitter()
         if isinstance(event, ChunkLost):
-            return after_loss(tries, explained=event.explained, jitter=jitter)
+            return after_loss(tries, explained=event.explained, machine=event.machine, jitter=jitter)
         return after_chunk_error(
             tries,
             error=event.error,
@@ -317,15 +324,9 @@ class Dispatch:
         most = max(1, self._policy.max_ready_chunks // 2)
         return sum(min(video.num_held, most) for video in self._videos.values())
 
-    def _next_chunk(self) -> MakeChunk | None:
-        if self._is_stopped or any(chunk.alone for chunk in self._chunks_running.values()):
-            return None
-        if self._suspect and self._chunks_running:
-            return None
-        if not (self._suspect or self._runnable):
-            return None
-        video = self._videos[min(self._suspect)] if self._suspect else self._next_video()
-        chunk = video.begin_chunk(alone=video.has_suspects)
+    def _begin_chunk(self, video: OpenVideo, *, alone: bool) -> MakeChunk:
+        chunk = video.begin_chunk(alone=alone)
+        self._chunks_running[chunk.video, chunk.lane, chunk.chunk] = chunk
         self._note(video)
         return chunk
 

@@ -64,7 +64,9 @@ class MakeChunk:
     attempt_number: int
     """From 1."""
     alone: bool
-    """True when no other chunk runs beside it, because it may be what kills workers."""
+    """True where it needs a machine to itself, because it may be what kills workers."""
+    avoid: frozenset[str] = frozenset()
+    """Machines on which workers died while they held it: another one is to be preferred."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -170,6 +172,8 @@ class ChunkLost:
     """True where the worker was preempted or drained or its machine died; False where its process just died."""
     reason: str
     """What is known of the death."""
+    machine: str = ""
+    """Where it happened, by the engine's name of it; empty where that is not known."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

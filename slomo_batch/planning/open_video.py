@@ -1,7 +1,7 @@
 """OpenVideo: where one open video stands, and which task it wants next. It knows nothing of other videos and of limits.
 
-A chunk is in one place at a time: missing (no object), waiting, suspect (waiting to run alone), delayed (waiting for
-its back-off), running, or counted as done.
+A chunk is in one place at a time: missing (no object), waiting, suspect (waiting for a machine to itself), delayed
+(waiting for its back-off), running, or counted as done.
 """
 
 from dataclasses import dataclass
@@ -66,7 +66,7 @@ class OpenVideo:
 
     @property
     def has_suspects(self) -> bool:
-        """True where a chunk could run now, alone."""
+        """True where a chunk could run now, with a machine to itself."""
         return bool(self._suspects)
 
     def wants(self, step: Step) -> bool:
@@ -124,8 +124,15 @@ class OpenVideo:
     def begin_chunk(self, *, alone: bool) -> MakeChunk:
         """The lowest of the waiting chunks, or of the suspects; it is running from now on."""
         chunk = heappop(self._suspects if alone else self._waiting)
-        attempt_number = self.tries.get(chunk, Tries()).next_attempt
-        return MakeChunk(video=self.number, lane=self.lane, chunk=chunk, attempt_number=attempt_number, alone=alone)
+        tries = self.tries.get(chunk, Tries())
+        return MakeChunk(
+            video=self.number,
+            lane=self.lane,
+            chunk=chunk,
+            attempt_number=tries.next_attempt,
+            alone=alone,
+            avoid=tries.died_on,
+        )
 
     def chunk_made(self, chunk: int) -> None:
         """A running chunk is done."""

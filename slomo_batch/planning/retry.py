@@ -1,9 +1,9 @@
 """Whether and when to try again, after an error and after a lost worker.
 
 An attempt that ends in an error counts; a worker lost for a known reason (preempted, drained, its machine gone) does
-not count against the chunk it held. A chunk whose worker died unexplained is suspect: from then on it runs alone, so
-that the next death is surely its own, and the third gives it up. What did not fit into memory runs alone once: if it
-does not fit then, it never will.
+not count against the chunk it held. A chunk whose worker died unexplained is suspect: from then on it runs alone, that
+is, with a machine to itself, another one where there is one, so that the next death is surely its own; the third gives
+it up. What did not fit into memory runs alone once: if it does not fit then, it never will.
 """
 
 from dataclasses import dataclass, replace
@@ -26,7 +26,9 @@ class Tries:
     losses: int = 0
     """Workers lost for a known reason while they held the chunk."""
     alone: bool = False
-    """True once the chunk may only run when nothing else does."""
+    """True once the chunk may only run with a machine to itself."""
+    died_on: frozenset[str] = frozenset()
+    """Machines on which workers died unexplained while they held the chunk."""
 
     @property
     def next_attempt(self) -> int:
@@ -43,7 +45,7 @@ class Retry:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RetryAlone:
-    """Try again, not before `after_s` seconds from now, when no other chunk is running."""
+    """Try again, not before `after_s` seconds from now, with a machine to itself."""
 
     after_s: float
 
@@ -73,7 +75,7 @@ def after_chunk_error(
     """What follows from an attempt that ended in an error; `tries` is what was before it."""
     now = replace(tries, errors=tries.errors + 1, alone=tries.alone or error == "OutOfMemory")
     if error == "OutOfMemory" and tries.alone:
-        return now, GiveUp(why="it did not fit into memory even while no other chunk was running")
+        return now, GiveUp(why="it did not fit into memory even with a machine to itself")
     if not retryable:
         return now, GiveUp(why="")
     if now.errors >= max_attempts:
@@ -81,14 +83,18 @@ def after_chunk_error(
     return now, _again(now, after_s=backoff_s(now.errors, jitter=jitter))
 
 
-def after_loss(tries: Tries, *, explained: bool, jitter: float) -> tuple[Tries, Verdict]:
-    """What follows from the loss of the worker that held the chunk; `tries` is what was before it."""
+def after_loss(tries: Tries, *, explained: bool, machine: str = "", jitter: float) -> tuple[Tries, Verdict]:
+    """What follows from the loss of the worker that held the chunk; `tries` is what was before it.
+
+    `machine` is where it happened, as far as that is known.
+    """
     if explained:
         now = replace(tries, losses=tries.losses + 1)
         if now.losses >= MAX_LOSSES:
             return now, GiveUp(why=f"{now.losses} workers were taken away while they held it")
         return now, _again(now, after_s=0.0)
-    now = replace(tries, deaths=tries.deaths + 1, alone=True)
+    died_on = tries.died_on | {machine} if machine else tries.died_on
+    now = replace(tries, deaths=tries.deaths + 1, alone=True, died_on=died_on)
     if now.deaths >= MAX_DEATHS:
         return now, GiveUp(why=f"{now.deaths} workers died unexplained while they held it")
     return now, _again(now, after_s=backoff_s(now.deaths, jitter=jitter))

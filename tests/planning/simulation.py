@@ -29,6 +29,7 @@ from slomo_batch.planning.events import (
     Stop,
     Task,
 )
+from slomo_batch.planning.placement import Placement
 from slomo_batch.records import Lane
 
 BUSY: dict[str, Any] = {"error": "StorageBusy", "reason": "slow down", "retryable": True}
@@ -75,6 +76,9 @@ class Simulation:
     policy: Policy
     num_workers: int
     num_cpus: int
+    num_machines: int = 1
+    slots: int = 1
+    """Chunks that a worker holds at a time."""
     seed: int = 0
     faults: Faults = field(default_factory=Faults)
     stop_after: int = 10**9
@@ -88,6 +92,14 @@ class Simulation:
         self.next_video = 0
         self.stopped = False
         self.chunks: list[MakeChunk] = []
+        """Chunks that a worker holds."""
+        self.where: dict[tuple[int, Lane, int], int] = {}
+        """The worker of each of them."""
+        self.kept: list[MakeChunk] = []
+        """Suspects that wait for their machine."""
+        self.placement: Placement[int, MakeChunk] = Placement(slots=self.slots)
+        for worker in range(self.num_workers):
+            self.placement.up(worker, self._machine(worker))
         self.tasks: list[Task] = []
         self.stored: set[tuple[int, Lane, int]] = set()
         self.made: Counter[tuple[int, Lane, int]] = Counter()
@@ -134,18 +146,33 @@ class Simulation:
         for task in tasks:
             self._judge_task(task)
             self.tasks.append(task)
-        slots = self.num_workers - len(self.chunks)
-        chunks = self.dispatch.take_chunks(slots, self.now_s)
-        assert len(chunks) <= slots
+        suspects = self.dispatch.take_suspects(self.placement.suspect_room, self.now_s)
+        for chunk in suspects:
+            assert chunk.alone
+            self.kept.append(chunk)
+            self.placement.keep(chunk, avoid=chunk.avoid)
+        chunks = self.dispatch.take_chunks(self.placement.room, self.now_s)
         for chunk in chunks:
-            self._judge_chunk(chunk)
-            self.chunks.append(chunk)
-        assert not (self.stopped and (tasks or chunks)), "something started after Stop"
-        assert self.dispatch.demand >= len(self.chunks)
+            assert not chunk.alone
+            self._hold(chunk, self.placement.take())
+        assert not (self.stopped and (tasks or suspects or chunks)), "something started after Stop"
+        for suspect, worker in self.placement.cleared():
+            self.kept.remove(suspect)
+            self._hold(suspect, worker)
+        assert self.dispatch.demand >= len(self.chunks) + len(self.kept)
+
+    def _hold(self, chunk: MakeChunk, worker: int) -> None:
+        self._judge_chunk(chunk, worker)
+        self.chunks.append(chunk)
+        self.where[chunk.video, chunk.lane, chunk.chunk] = worker
+
+    def _machine(self, worker: int) -> str:
+        return f"machine {worker % self.num_machines}"
 
     def _let_something_happen(self) -> None:
         happenings = len(self.chunks) + len(self.tasks)
         if not happenings:
+            assert not self.kept, "a suspect waits although all machines are quiet"
             if self.dispatch.finished:
                 return
             due_s = self.dispatch.next_due_s
@@ -158,7 +185,7 @@ class Simulation:
         self.now_s += self.random.random()
         place = self.random.randrange(happenings)
         if place < len(self.chunks):
-            self._end_chunk(self.chunks.pop(place))
+            self._end_chunk(self.chunks[place])
         else:
             self._move_task(place - len(self.chunks))
         if self.num_events >= self.stop_after and not self.stopped:
@@ -175,9 +202,10 @@ class Simulation:
         video, key = self.videos[run.video], (run.video, run.lane, run.chunk)
         place: dict[str, Any] = {"video": run.video, "lane": run.lane, "chunk": run.chunk}
         if run.chunk in video.poison:
-            self.deaths[key] += 1
-            self._tell(ChunkLost(**place, explained=False, reason="the process died"))
+            self._die(self.where[key])
             return
+        self.chunks.remove(run)
+        self.placement.freed(self.where.pop(key))
         if run.chunk in video.undecodable and (run.lane == "copy" or video.hopeless):
             self.changed.add(run.video)
             self._tell(ChunkErred(**place, **MISSING, wants_decode_lane=True))
@@ -189,6 +217,26 @@ class Simulation:
             self.made[key] += 1
             self.chunks_before_first_output += not self.order
             self._tell(ChunkMade(**place))
+
+    def _die(self, worker: int) -> None:
+        """The process of a worker dies with all it holds; another one takes its place."""
+        self.placement.gone(worker)
+        self.placement.up(worker, self._machine(worker))
+        for run in [run for run in self.chunks if self.where[run.video, run.lane, run.chunk] == worker]:
+            key = (run.video, run.lane, run.chunk)
+            self.chunks.remove(run)
+            del self.where[key]
+            self.deaths[key] += 1
+            self._tell(
+                ChunkLost(
+                    video=run.video,
+                    lane=run.lane,
+                    chunk=run.chunk,
+                    explained=False,
+                    reason="the process died",
+                    machine=self._machine(worker),
+                )
+            )
 
     def _move_task(self, place: int) -> None:
         task = self.tasks[place]
@@ -292,22 +340,26 @@ class Simulation:
 
     def _ready(self) -> Iterator[tuple[int, Lane, int]]:
         """Chunk objects that stand unmade and are of use."""
-        running = {(run.video, run.lane, run.chunk) for run in self.chunks}
+        running = {(run.video, run.lane, run.chunk) for run in (*self.chunks, *self.kept)}
         for video, lane, chunk in self.stored - running - set(self.made):
             if video not in self.outcomes and (lane == "decode" or video not in self.changed):
                 yield video, lane, chunk
 
-    def _judge_chunk(self, run: MakeChunk) -> None:
-        key = (run.video, run.lane, run.chunk)
-        assert run.video not in self.outcomes, f"{run} for a video that has ended"
+    def _judge_chunk(self, run: MakeChunk, worker: int) -> None:
+        key, machine = (run.video, run.lane, run.chunk), self._machine(worker)
+        assert run.alone or run.video not in self.outcomes, f"{run} for a video that has ended"
         assert key in self.stored, "a chunk was started before its object stood"
         assert key not in self.made, "a chunk was made twice"
         assert all((other.video, other.lane, other.chunk) != key for other in self.chunks), "a chunk runs twice"
-        assert not (run.alone and self.chunks), "a suspect has company"
-        assert not any(other.alone for other in self.chunks), "a suspect got company"
+        held = [self.where[other.video, other.lane, other.chunk] for other in self.chunks]
+        beside = [other for other, where in zip(self.chunks, held, strict=True) if self._machine(where) == machine]
+        assert held.count(worker) < self.slots, "a worker holds more than it can"
+        assert not (run.alone and beside), "a suspect has company"
+        assert not any(other.alone for other in beside), "a suspect got company"
 
     def _judge_end(self) -> None:
         assert not self.chunks
+        assert not self.kept
         assert not self.tasks
         assert set(self.made.values()) <= {1}
         assert self.dispatch.next_due_s is None

@@ -91,14 +91,22 @@ def _ends_as(video: Video) -> set[str]:
     archive=st.lists(videos(), max_size=12),
     policy=policies,
     faults=faults,
-    machines=st.tuples(st.integers(1, 6), st.integers(1, 4)),
+    machines=st.tuples(st.integers(1, 6), st.integers(1, 4), st.integers(1, 3), st.integers(1, 2)),
     seed=st.integers(0, 2**32),
 )
 def test_every_video_ends_as_it_must_whatever_goes_wrong_and_in_whatever_order(
-    archive: list[Video], policy: Policy, faults: Faults, machines: tuple[int, int], seed: int
+    archive: list[Video], policy: Policy, faults: Faults, machines: tuple[int, int, int, int], seed: int
 ) -> None:
+    num_workers, num_cpus, num_machines, slots = machines
     job = Simulation(
-        videos=archive, policy=policy, num_workers=machines[0], num_cpus=machines[1], seed=seed, faults=faults
+        videos=archive,
+        policy=policy,
+        num_workers=num_workers,
+        num_cpus=num_cpus,
+        num_machines=num_machines,
+        slots=slots,
+        seed=seed,
+        faults=faults,
     ).run()
     for number, video in enumerate(archive):
         assert job.outcomes[number] in _ends_as(video), job.reasons.get(number)
@@ -179,6 +187,9 @@ class Job:
     def chunks(self, slots: int = 100, now_s: float = 0.0) -> list[MakeChunk]:
         return self.dispatch.take_chunks(slots, now_s)
 
+    def suspects(self, machines: int = 100, now_s: float = 0.0) -> list[MakeChunk]:
+        return self.dispatch.take_suspects(machines, now_s)
+
 
 def _opened(video: int = 0, num_chunks: int = 2, *, sound: bool = False, ready: bool = True) -> Opened:
     stands = frozenset(range(num_chunks)) if ready else frozenset[int]()
@@ -210,8 +221,9 @@ def _erred(chunk: int, error: str = "StorageBusy", *, retryable: bool = True, de
     )
 
 
-def _lost(chunk: int, *, explained: bool = False) -> ChunkLost:
-    return ChunkLost(video=0, lane="copy", chunk=chunk, explained=explained, reason="killed by signal 9")
+def _lost(chunk: int, *, explained: bool = False, machine: str = "") -> ChunkLost:
+    lost = "killed by signal 9"
+    return ChunkLost(video=0, lane="copy", chunk=chunk, explained=explained, reason=lost, machine=machine)
 
 
 def test_a_video_goes_through_its_steps_in_order_and_a_chunk_starts_while_the_split_still_runs() -> None:
@@ -292,17 +304,18 @@ def test_a_step_whose_process_was_preempted_starts_again_at_once_however_often()
     assert job.dispatch.take_failures() == []
 
 
-def test_a_suspect_waits_until_nothing_runs_and_nothing_starts_beside_it() -> None:
-    job = _running(num_chunks=3).tell(_lost(0))
-    assert job.chunks(now_s=9.0) == [], "others are still running"
-    job.tell(_made(1))
-    assert job.chunks(now_s=9.0) == []
-    job.tell(_erred(2), now_s=8.0)
-    (alone,) = job.chunks(now_s=9.0)
-    assert (alone.chunk, alone.alone) == (0, True)
-    assert job.chunks(now_s=99.0) == [], "nothing starts beside it"
-    job.tell(_made(0))
-    assert [run.chunk for run in job.chunks(now_s=99.0)] == [2]
+def test_a_suspect_is_asked_for_by_itself_names_where_it_died_and_keeps_nothing_else_waiting() -> None:
+    job = _running(num_chunks=3).tell(_lost(0, machine="a"), _erred(2))
+    assert job.suspects(now_s=0.4) == [], "its back-off is not over"
+    assert job.suspects(machines=0, now_s=9.0) == [], "no machine can be kept for it"
+    (suspect,) = job.suspects(now_s=9.0)
+    assert (suspect.chunk, suspect.alone, suspect.avoid) == (0, True, frozenset({"a"}))
+    (beside,) = job.chunks(now_s=9.0)
+    assert (beside.chunk, beside.alone, beside.avoid) == (2, False, frozenset())
+    job.tell(_lost(0, machine="b"), now_s=10.0)
+    assert job.chunks(now_s=99.0) == []
+    (again,) = job.suspects(now_s=99.0)
+    assert again.avoid == frozenset({"a", "b"})
 
 
 def test_the_third_unexplained_death_fails_the_video() -> None:
@@ -310,7 +323,7 @@ def test_the_third_unexplained_death_fails_the_video() -> None:
     for death in range(3):
         assert not job.dispatch.take_failures()
         job.tell(_lost(0), now_s=100.0 * death)
-        job.chunks(now_s=100.0 * (death + 1))
+        job.suspects(now_s=100.0 * (death + 1))
     (failure,) = job.dispatch.take_failures()
     assert failure.error == "WorkerLost"
     assert "3 workers died" in failure.reason

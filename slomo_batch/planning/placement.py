@@ -1,0 +1,180 @@
+"""Placement: which worker makes which chunk. It knows workers and machines by name; an engine does what it says.
+
+A chunk in company goes to a worker that holds the fewest. A suspect has a machine to itself, so that the next death
+there is surely its own: one on which it did not die, where there is one; else the quietest. Nothing new starts on a
+machine that is kept for a suspect; the suspect starts when what ran there has ended, and all other machines go on.
+Where there is one machine only, everything waits for the suspect.
+"""
+
+from collections.abc import Collection, Hashable
+from dataclasses import dataclass, field
+from typing import Generic, TypeVar
+
+Worker = TypeVar("Worker", bound=Hashable)
+Suspect = TypeVar("Suspect")
+
+
+@dataclass(slots=True, kw_only=True)
+class _Machine(Generic[Worker]):
+    is_left: bool
+    """True where nothing new is to start: the machine is about to be taken away."""
+    is_kept: bool = False
+    """True where a suspect waits for this machine, or runs on it."""
+    held: dict[Worker, int] = field(default_factory=dict)
+    """Chunks that each of its workers holds."""
+
+    @property
+    def is_open(self) -> bool:
+        return not (self.is_kept or self.is_left)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Waiting(Generic[Suspect]):
+    suspect: Suspect
+    avoid: Collection[str]
+    """Machines on which it died."""
+
+
+class Placement(Generic[Worker, Suspect]):
+    """The workers that are up, what they hold, and which machines are kept for suspects."""
+
+    def __init__(self, *, slots: int) -> None:
+        """`slots`: chunks that one worker holds at a time."""
+        self._slots = slots
+        self._machines: dict[str, _Machine[Worker]] = {}
+        self._machine_of: dict[Worker, str] = {}
+        self._free: list[dict[Worker, None]] = [{} for _ in range(slots)]
+        """Workers that may take a chunk in company, by how many they hold."""
+        self._waiting: dict[str, _Waiting[Suspect]] = {}
+        """By the machine that is kept for it."""
+        self._homeless: list[_Waiting[Suspect]] = []
+        self._left: Collection[str] = ()
+
+    # ---- what an engine asks ---------------------------------------------------------------------------------------
+
+    @property
+    def room(self) -> int:
+        """Chunks that could start now in company."""
+        return sum(len(workers) * (self._slots - held) for held, workers in enumerate(self._free))
+
+    @property
+    def suspect_room(self) -> int:
+        """Suspects for which a machine could be kept."""
+        return max(0, sum(machine.is_open for machine in self._machines.values()) - len(self._homeless))
+
+    def is_idle(self, worker: Worker) -> bool:
+        """True where the worker holds nothing and is not kept for a suspect either."""
+        machine = self._machines[self._machine_of[worker]]
+        return machine.held[worker] == 0 and not machine.is_kept
+
+    def take(self) -> Worker:
+        """The worker for a chunk in company; it holds one more from here on. Only where there is room."""
+        worker = next(worker for workers in self._free for worker in workers)
+        self._hold(worker, 1)
+        return worker
+
+    def keep(self, suspect: Suspect, *, avoid: Collection[str]) -> None:
+        """Have a machine kept for this suspect; `cleared` says when it may start."""
+        self._homeless.append(_Waiting(suspect=suspect, avoid=avoid))
+        self._settle()
+
+    def cleared(self) -> list[tuple[Suspect, Worker]]:
+        """The suspects that may start now, each with its worker, which holds it from here on."""
+        starting = []
+        for name, waiting in list(self._waiting.items()):
+            held = self._machines[name].held
+            if not any(held.values()):
+                worker = next(iter(held))
+                del self._waiting[name]
+                self._hold(worker, 1)
+                starting.append((waiting.suspect, worker))
+        return starting
+
+    # ---- what an engine reports ------------------------------------------------------------------------------------
+
+    def up(self, worker: Worker, machine: str) -> None:
+        """A worker is ready."""
+        self._machine_of[worker] = machine
+        self._machines.setdefault(machine, _Machine(is_left=machine in self._left)).held[worker] = 0
+        self._shelve(worker)
+        self._settle()
+
+    def gone(self, worker: Worker) -> None:
+        """A worker is no more, and nothing that it held is."""
+        name = self._machine_of.pop(worker, None)
+        if name is None:
+            return
+        self._unshelve(worker)
+        machine = self._machines[name]
+        was_busy = machine.held.pop(worker) > 0
+        if not machine.held:
+            del self._machines[name]
+        if not machine.held or (was_busy and name not in self._waiting):
+            self._release(name, machine)
+        self._settle()
+
+    def freed(self, worker: Worker) -> None:
+        """A chunk that the worker held has ended."""
+        name = self._machine_of.get(worker)
+        if name is None:
+            return
+        self._hold(worker, -1)
+        if name not in self._waiting:
+            self._release(name, self._machines[name])
+        self._settle()
+
+    def leave(self, machines: Collection[str]) -> None:
+        """These machines, and no others, are about to be taken away: nothing new starts there."""
+        changed = set(self._left) ^ set(machines)
+        self._left = machines
+        for name in changed & self._machines.keys():
+            machine = self._machines[name]
+            machine.is_left = name in machines
+            if machine.is_left and name in self._waiting:
+                self._release(name, machine)
+            self._shelve(*machine.held)
+        self._settle()
+
+    # ---- bookkeeping -----------------------------------------------------------------------------------------------
+
+    def _settle(self) -> None:
+        """Keep a machine for every suspect that has none, as far as there are any."""
+        while self._homeless:
+            name = self._machine_for(self._homeless[0].avoid)
+            if name is None:
+                return
+            waiting = self._homeless.pop(0)
+            self._waiting[name] = waiting
+            self._machines[name].is_kept = True
+            self._shelve(*self._machines[name].held)
+
+    def _machine_for(self, avoid: Collection[str]) -> str | None:
+        def cost(name: str) -> tuple[bool, int]:
+            return name in avoid, sum(self._machines[name].held.values())
+
+        return min((name for name, machine in self._machines.items() if machine.is_open), key=cost, default=None)
+
+    def _release(self, name: str, machine: _Machine[Worker]) -> None:
+        """The machine is not kept any more once its suspect has ended; one that still waits goes elsewhere."""
+        waiting = self._waiting.pop(name, None)
+        if waiting is not None:
+            self._homeless.append(waiting)
+        if machine.is_kept:
+            machine.is_kept = False
+            self._shelve(*machine.held)
+
+    def _hold(self, worker: Worker, more: int) -> None:
+        self._unshelve(worker)
+        self._machines[self._machine_of[worker]].held[worker] += more
+        self._shelve(worker)
+
+    def _shelve(self, *workers: Worker) -> None:
+        for worker in workers:
+            self._unshelve(worker)
+            machine = self._machines[self._machine_of[worker]]
+            if machine.is_open and machine.held[worker] < self._slots:
+                self._free[machine.held[worker]][worker] = None
+
+    def _unshelve(self, worker: Worker) -> None:
+        for workers in self._free:
+            workers.pop(worker, None)

@@ -1,0 +1,120 @@
+"""Placement: chunks go to the quietest workers; a suspect has a machine to itself while all others go on."""
+
+from slomo_batch.planning.placement import Placement
+
+HOMES = {"a1": "a", "a2": "a", "b1": "b", "b2": "b"}
+NOWHERE: frozenset[str] = frozenset()
+
+
+def workers(homes: dict[str, str] = HOMES, *, slots: int = 2) -> Placement[str, str]:
+    placement: Placement[str, str] = Placement(slots=slots)
+    for worker, machine in homes.items():
+        placement.up(worker, machine)
+    return placement
+
+
+def taken(placement: Placement[str, str], number: int) -> list[str]:
+    return [placement.take() for _ in range(number)]
+
+
+def test_chunks_go_to_the_workers_that_hold_the_fewest_until_all_are_full() -> None:
+    placement = workers()
+    assert placement.room == 8
+    assert sorted(taken(placement, 4)) == sorted(HOMES)
+    assert sorted(taken(placement, 4)) == sorted(HOMES)
+    assert placement.room == 0
+    placement.freed("b1")
+    assert placement.take() == "b1"
+
+
+def test_a_suspect_gets_the_quietest_machine_at_once_where_nothing_runs_there() -> None:
+    placement = workers()
+    assert placement.take() == "a1"
+    placement.keep("suspect", avoid=NOWHERE)
+    [(suspect, worker)] = placement.cleared()
+    assert (suspect, HOMES[worker]) == ("suspect", "b")
+    assert placement.room == 3, "only machine a takes more"
+    assert placement.cleared() == []
+
+
+def test_a_suspect_waits_for_what_runs_on_its_machine_while_the_other_machine_goes_on() -> None:
+    placement = workers()
+    taken(placement, 8)
+    placement.keep("suspect", avoid={"a"})
+    for worker in ("b1", "b1", "b2", "a1"):
+        placement.freed(worker)
+        assert placement.cleared() == []
+    assert placement.room == 1
+    assert placement.take() == "a1"
+    placement.freed("b2")
+    [(_, worker)] = placement.cleared()
+    assert HOMES[worker] == "b"
+    assert placement.room == 0
+    placement.freed(worker)
+    assert placement.room == 4, "machine b is open again"
+
+
+def test_it_runs_where_it_died_only_where_there_is_no_other_machine() -> None:
+    placement = workers()
+    placement.keep("one", avoid={"a"})
+    placement.keep("other", avoid={"b"})
+    assert {(suspect, HOMES[worker]) for suspect, worker in placement.cleared()} == {("one", "b"), ("other", "a")}
+    assert (placement.room, placement.suspect_room) == (0, 0)
+    single = workers({"a1": "a"})
+    single.keep("suspect", avoid={"a"})
+    assert single.cleared() == [("suspect", "a1")]
+
+
+def test_a_suspect_whose_machine_goes_gets_another() -> None:
+    placement = workers(slots=1)
+    taken(placement, 4)
+    placement.keep("suspect", avoid={"a"})
+    placement.leave({"b"})
+    for worker in ("b1", "b2", "a1", "a2"):
+        placement.freed(worker)
+    [(_, worker)] = placement.cleared()
+    assert HOMES[worker] == "a"
+    placement.gone(worker)
+    assert placement.room == 1, "its worker died with it: the other one of machine a takes chunks again"
+    placement.keep("suspect", avoid={"a"})
+    placement.gone({"a1": "a2", "a2": "a1"}[worker])
+    assert placement.cleared() == []
+    placement.up("c1", "c")
+    assert placement.cleared() == [("suspect", "c1")]
+
+
+def test_an_idle_neighbour_that_goes_does_not_open_the_machine_of_a_suspect() -> None:
+    placement = workers({"a1": "a", "a2": "a"})
+    placement.keep("suspect", avoid=NOWHERE)
+    [(_, worker)] = placement.cleared()
+    placement.gone({"a1": "a2", "a2": "a1"}[worker])
+    assert placement.room == 0
+    placement.freed(worker)
+    assert placement.room == 2
+
+
+def test_a_machine_that_is_about_to_go_takes_nothing_new_and_one_that_stays_after_all_does() -> None:
+    placement = workers()
+    placement.leave({"a"})
+    assert (placement.room, placement.suspect_room) == (4, 1)
+    placement.up("a3", "a")
+    assert placement.room == 4
+    placement.leave(NOWHERE)
+    assert placement.room == 10
+
+
+def test_a_worker_is_idle_where_it_neither_holds_a_chunk_nor_is_kept_for_a_suspect() -> None:
+    placement = workers()
+    assert placement.take() == "a1"
+    assert [worker for worker in HOMES if placement.is_idle(worker)] == ["a2", "b1", "b2"]
+    placement.keep("suspect", avoid=NOWHERE)
+    assert [worker for worker in HOMES if placement.is_idle(worker)] == ["a2"]
+
+
+def test_late_words_of_a_worker_that_is_gone_change_nothing() -> None:
+    placement = workers()
+    placement.take()
+    placement.gone("a1")
+    placement.gone("a1")
+    placement.freed("a1")
+    assert placement.room == 6
