@@ -1,5 +1,6 @@
 """One job, start to end: a judged manifest in, an exit status out."""
 
+import random
 import time
 from collections.abc import Sequence
 from contextlib import ExitStack
@@ -12,7 +13,8 @@ from slomo_batch.execution.machines import ClusterWish, Machines, basis_of, open
 from slomo_batch.execution.preflight import judge_machines, prove_disk, prove_outputs, prove_work_store
 from slomo_batch.execution.stopping import StopRequests
 from slomo_batch.manifest.schema import Manifest
-from slomo_batch.planning.dispatch import Policy
+from slomo_batch.planning.dispatch import Dispatch
+from slomo_batch.planning.policy import policy_for
 from slomo_batch.planning.resolving import JobPin
 from slomo_batch.progress import Display, JobEnded, JobStarted, Note, VideoSkipped
 from slomo_batch.records import VideoRequest
@@ -25,11 +27,6 @@ from slomo_batch.wiring import Places, open_bench, places_of
 
 EXIT_PUBLISHED = 0
 EXIT_SOME_FAILED = 1
-
-MAX_OPEN_VIDEOS = 64
-MAX_STITCHES = 4
-READY_PER_WORKER = 64
-"""Chunk objects that may stand unmade, for each worker: the splits' head start."""
 
 
 def run(manifest: Manifest, *, display: Display, retry_failed: bool = False, force: bool = False) -> int:
@@ -140,9 +137,11 @@ class _Run:
         machines = self._open_machines()
         judge_machines(machines.num_machines, requests, self._bench)
         self._display.show(Note(text=f"working on {machines.description}, {pin.precision} arithmetic"))
+        most = ClusterWish.of(self._manifest.cluster).max_workers
+        policy = policy_for(most, max_attempts=self._manifest.retries.chunk + 1)
         driver = Driver(
             engine=machines.engine,
-            policy=_policy(self._manifest),
+            dispatch=Dispatch(policy, jitter=random.random),
             pin=pin,
             journal=journal,
             should_stop=lambda: self._stop.is_asked,
@@ -180,14 +179,3 @@ def compact_ledger(bench: Bench) -> None:
         whole = compact(bench.work.get(key) for key in keys)
         bench.work.put(keys[0], whole)
         bench.work.delete(keys[1:])
-
-
-def _policy(manifest: Manifest) -> Policy:
-    most = ClusterWish.of(manifest.cluster).max_workers
-    return Policy(
-        max_open_videos=MAX_OPEN_VIDEOS,
-        max_attempts=manifest.retries.chunk + 1,
-        max_splits=max(2, most),
-        max_stitches=MAX_STITCHES,
-        max_ready_chunks=READY_PER_WORKER * most,
-    )

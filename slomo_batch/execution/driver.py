@@ -4,7 +4,6 @@ It decides nothing about order, retries or limits (planning.dispatch does), and 
 """
 
 import itertools
-import random
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
@@ -16,7 +15,7 @@ from slomo_batch.execution.calls import Call, ChunkCall, ChunkStored, Done, Erre
 from slomo_batch.execution.engine import Engine
 from slomo_batch.execution.journal import Journal
 from slomo_batch.planning import events
-from slomo_batch.planning.dispatch import Dispatch, Policy
+from slomo_batch.planning.dispatch import Dispatch
 from slomo_batch.planning.events import Event, MakeChunk, Step, StepFailed, Task
 from slomo_batch.planning.identity import chunks_in_lane
 from slomo_batch.planning.resolving import JobPin
@@ -42,21 +41,24 @@ class Driver:
     """Leads one job from its list of videos to its end.
 
     `should_stop` is asked at every turn: when it says yes, nothing new starts and what runs may end. `is_superseded`
-    says that another driver took the job over.
+    says that another driver took the job over. `clock`
+    only ever rises.
     """
 
     def __init__(
         self,
         *,
         engine: Engine,
-        policy: Policy,
+        dispatch: Dispatch,
         pin: JobPin,
         journal: Journal,
         should_stop: Callable[[], bool],
         is_superseded: Callable[[], bool],
+        clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self._engine = engine
-        self._dispatch = Dispatch(policy, jitter=random.random)
+        self._dispatch = dispatch
+        self._clock = clock
         self._pin = pin
         self._journal = journal
         self._should_stop = should_stop
@@ -98,17 +100,17 @@ class Driver:
             self._tell(events.Found(video=number))
 
     def _tell(self, event: Event) -> None:
-        self._dispatch.handle(event, time.monotonic())
+        self._dispatch.handle(event, self._clock())
 
     # ---- out: instructions become calls ----------------------------------------------------------------------------
 
     def _start(self) -> None:
-        for task in self._dispatch.take_tasks(self._engine.task_room, time.monotonic()):
+        for task in self._dispatch.take_tasks(self._engine.task_room, self._clock()):
             self._engine.start(self._task_call(task))
         self._engine.scale(self._dispatch.demand)
-        for chunk in self._dispatch.take_suspects(self._engine.suspect_room, time.monotonic()):
+        for chunk in self._dispatch.take_suspects(self._engine.suspect_room, self._clock()):
             self._engine.start(self._chunk_call(chunk))
-        for chunk in self._dispatch.take_chunks(self._engine.chunk_room, time.monotonic()):
+        for chunk in self._dispatch.take_chunks(self._engine.chunk_room, self._clock()):
             self._engine.start(self._chunk_call(chunk))
 
     def _task_call(self, task: Task) -> Call:

@@ -1,7 +1,7 @@
 """Dispatch: the scheduling brain of a job. Events in, instructions out; an engine feeds it and does what it asks for.
 
 It has no clock (every call brings `now_s`, of any clock that only rises) and no chance (`jitter` is passed in). It
-forgets a video when it ends, so that its memory is bounded by the open videos.
+forgets a video when it ends, so that its memory is bounded by the open videos; an event costs O(log n) of them.
 
 Which task first: what is nearest to an output (stitch, sound, split, open), then the older video. Splits run ahead of
 the workers, but not far: no split starts while `max_ready_chunks` chunk objects stand unmade or are being stored. One
@@ -21,9 +21,10 @@ still runs of its copy lane is awaited and ignored.
 from collections.abc import Callable
 from dataclasses import dataclass
 from heapq import heappop, heappush
-from typing import assert_never
+from typing import Literal, assert_never
 
 from slomo_batch.errors import ProgramFault, WorkerLost
+from slomo_batch.planning.agenda import Agenda
 from slomo_batch.planning.events import (
     ChunkErred,
     ChunkEvent,
@@ -47,6 +48,7 @@ from slomo_batch.planning.events import (
     Task,
 )
 from slomo_batch.planning.open_video import STEPS, OpenVideo, StepState
+from slomo_batch.planning.policy import Policy
 from slomo_batch.planning.retry import (
     GiveUp,
     Retry,
@@ -59,39 +61,18 @@ from slomo_batch.planning.retry import (
 )
 from slomo_batch.records import Lane
 
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Policy:
-    """How much may be going on at once, and how often a thing is tried."""
-
-    max_open_videos: int
-    max_attempts: int
-    """Attempts that may end in an error, of a chunk and of each step of a video."""
-    max_splits: int
-    """Opens, splits and sounds in flight together."""
-    max_stitches: int
-    max_ready_chunks: int
-    """Chunk objects that stand unmade, from which on no further split starts."""
-
-    def __post_init__(self) -> None:
-        limits = (self.max_open_videos, self.max_attempts, self.max_splits, self.max_stitches, self.max_ready_chunks)
-        if min(limits) < 1:
-            raise ValueError(f"every limit of a policy is at least 1, got {self}")
-
-
 _Slot = tuple[int, Step, Lane | None]
 """A task in flight: video, step, and the lane of a split, of which a left lane's may still be running."""
-_NO_CHUNK = -1
 
 
 @dataclass(frozen=True, slots=True, order=True)
 class _Delayed:
-    """A chunk, or a step (_NO_CHUNK), that may go on at `due_s`."""
+    """A chunk, or a step, that may go on at `due_s`."""
 
     due_s: float
     video: int
     lane: Lane
-    chunk: int
+    what: tuple[Literal["chunk"], int] | tuple[Step, Literal[0]]
 
 
 class Dispatch:
@@ -101,12 +82,10 @@ class Dispatch:
         """`jitter` draws from [0, 1)."""
         self._policy = policy
         self._jitter = jitter
-        self._videos: dict[int, OpenVideo] = {}
-        self._wanting: dict[Step, set[int]] = {step: set() for step in STEPS}
-        self._runnable: set[int] = set()
-        self._suspect: set[int] = set()
+        self._agenda = Agenda(most_held=max(1, policy.max_ready_chunks // 2))
         self._chunks_running: dict[tuple[int, Lane, int], MakeChunk] = {}
         self._tasks_running: set[_Slot] = set()
+        self._num_stitching = 0
         self._delayed: list[_Delayed] = []
         self._failures: list[Fail] = []
         self._turn_of_oldest = True
@@ -123,14 +102,13 @@ class Dispatch:
     @property
     def demand(self) -> int:
         """Chunks that are running or could be, back-off aside: how many workers could be busy."""
-        ready = 0 if self._is_stopped else sum(video.num_ready for video in self._videos.values())
-        return len(self._chunks_running) + ready
+        return len(self._chunks_running) + (0 if self._is_stopped else self._agenda.num_ready)
 
     @property
     def finished(self) -> bool:
         """True when nothing runs and nothing is left to start. Failures may remain to be taken."""
         idle = not (self._chunks_running or self._tasks_running)
-        return idle and (self._is_stopped or (self._is_exhausted and not self._videos))
+        return idle and (self._is_stopped or (self._is_exhausted and not self._agenda))
 
     @property
     def next_due_s(self) -> float | None:
@@ -142,7 +120,7 @@ class Dispatch:
     @property
     def num_open(self) -> int:
         """Videos between Found and their end."""
-        return len(self._videos)
+        return len(self._agenda)
 
     @property
     def num_chunks_running(self) -> int:
@@ -159,27 +137,24 @@ class Dispatch:
         self._release_due(now_s)
         tasks: list[Task] = []
         for step in STEPS if not self._is_stopped else ():
-            for number in sorted(self._wanting[step]):
-                if len(tasks) >= limit or not self._has_room(step):
-                    break
-                if self._videos[number].steps[step].not_before_s <= now_s:
-                    tasks.append(self._begin(self._videos[number], step))
+            while len(tasks) < limit and self._has_room(step) and (video := self._agenda.wanting(step)):
+                tasks.append(self._begin(video, step))
         return tasks
 
     def take_suspects(self, num_machines: int, now_s: float) -> list[MakeChunk]:
         """Up to `num_machines` chunk attempts, each for a machine of its own; they count as running from here on."""
         self._release_due(now_s)
         chunks: list[MakeChunk] = []
-        while len(chunks) < num_machines and self._suspect and not self._is_stopped:
-            chunks.append(self._begin_chunk(self._videos[min(self._suspect)], alone=True))
+        while len(chunks) < num_machines and (video := self._next_suspect()):
+            chunks.append(self._begin_chunk(video, alone=True))
         return chunks
 
     def take_chunks(self, free_slots: int, now_s: float) -> list[MakeChunk]:
         """Up to `free_slots` chunk attempts to start now in company; they count as running from here on."""
         self._release_due(now_s)
         chunks: list[MakeChunk] = []
-        while len(chunks) < free_slots and self._runnable and not self._is_stopped:
-            chunks.append(self._begin_chunk(self._next_video(), alone=False))
+        while len(chunks) < free_slots and (video := self._next_video()):
+            chunks.append(self._begin_chunk(video, alone=False))
         return chunks
 
     # ---- what an engine reports ------------------------------------------------------------------------------------
@@ -191,8 +166,7 @@ class Dispatch:
         """
         match event:
             case Found(video=number):
-                self._videos[number] = OpenVideo(number)
-                self._note(self._videos[number])
+                self._agenda.take_in(OpenVideo(number))
             case NoMoreVideos():
                 self._is_exhausted = True
             case Stop():
@@ -203,8 +177,8 @@ class Dispatch:
                 self._step_moved(event, now_s)
 
     def _step_moved(self, event: StepEvent, now_s: float) -> None:
-        self._tasks_running -= _ended(event)
-        video = self._videos.get(event.video)
+        self._task_ended(_ended(event))
+        video = self._agenda.get(event.video)
         if video is None or (isinstance(event, ChunkReady | SplitFinished) and event.lane != video.lane):
             return
         match event:
@@ -219,10 +193,15 @@ class Dispatch:
             case StepFailed():
                 self._step_failed(video, event, now_s)
             case Closed() | Stitched():
-                del self._videos[video.number]
+                self._agenda.forget(video.number)
             case _:
                 assert_never(event)
-        self._note(video)
+        self._agenda.note(video)
+
+    def _task_ended(self, slot: _Slot | None) -> None:
+        if slot in self._tasks_running:
+            self._tasks_running.remove(slot)
+            self._num_stitching -= slot[1] == "stitch"
 
     def _split_finished(self, video: OpenVideo, now_s: float) -> None:
         forgotten = video.split_finished()
@@ -250,10 +229,8 @@ class Dispatch:
         if isinstance(verdict, GiveUp):
             self._fail(video, event.error, _because(event.reason, verdict))
         else:
-            state.not_before_s = now_s + verdict.after_s
-            heappush(
-                self._delayed, _Delayed(due_s=state.not_before_s, video=video.number, lane=video.lane, chunk=_NO_CHUNK)
-            )
+            state.is_resting = True
+            self._delay(now_s + verdict.after_s, video, (event.step, 0))
 
     def _judge_step(self, state: StepState, event: StepFailed) -> Retry | GiveUp:
         if event.explained_loss:
@@ -270,7 +247,7 @@ class Dispatch:
     def _chunk_ended(self, event: ChunkEvent, now_s: float) -> None:
         if self._chunks_running.pop((event.video, event.lane, event.chunk), None) is None:
             return
-        video = self._videos.get(event.video)
+        video = self._agenda.get(event.video)
         if video is None or event.lane != video.lane:
             return
         if isinstance(event, ChunkMade):
@@ -279,7 +256,7 @@ class Dispatch:
             video.change_lane()
         else:
             self._chunk_failed(video, event, now_s)
-        self._note(video)
+        self._agenda.note(video)
 
     def _chunk_failed(self, video: OpenVideo, event: ChunkErred | ChunkLost, now_s: float) -> None:
         tries, verdict = self._judge(video.tries.get(event.chunk, Tries()), event)
@@ -288,8 +265,12 @@ class Dispatch:
             self._fail(video, error, _because(f"chunk {event.chunk}: {event.reason}", verdict))
             return
         video.delay(event.chunk, tries)
-        due_s = now_s + verdict.after_s
-        heappush(self._delayed, _Delayed(due_s=due_s, video=video.number, lane=video.lane, chunk=event.chunk))
+        self._delay(now_s + verdict.after_s, video, ("chunk", event.chunk))
+
+    def _delay(
+        self, due_s: float, video: OpenVideo, what: tuple[Literal["chunk"], int] | tuple[Step, Literal[0]]
+    ) -> None:
+        heappush(self._delayed, _Delayed(due_s=due_s, video=video.number, lane=video.lane, what=what))
 
     def _judge(self, tries: Tries, event: ChunkErred | ChunkLost) -> tuple[Tries, Verdict]:
         jitter = self._jitter()
@@ -308,86 +289,71 @@ class Dispatch:
     def _begin(self, video: OpenVideo, step: Step) -> Task:
         task = video.begin(step)
         self._tasks_running.add((video.number, step, video.lane if step == "split" else None))
-        self._note(video)
+        self._num_stitching += step == "stitch"
+        self._agenda.note(video)
         return task
 
     def _has_room(self, step: Step) -> bool:
-        num_stitches = sum(running == "stitch" for _, running, _ in self._tasks_running)
         if step == "stitch":
-            return num_stitches < self._policy.max_stitches
-        if len(self._tasks_running) - num_stitches >= self._policy.max_splits:
+            return self._num_stitching < self._policy.max_stitches
+        if len(self._tasks_running) - self._num_stitching >= self._policy.max_splits:
             return False
-        return step != "split" or self._num_held() < self._policy.max_ready_chunks
-
-    def _num_held(self) -> int:
-        """Chunk objects unmade, one video's counted up to half of the limit."""
-        most = max(1, self._policy.max_ready_chunks // 2)
-        return sum(min(video.num_held, most) for video in self._videos.values())
+        return step != "split" or self._agenda.num_held < self._policy.max_ready_chunks
 
     def _begin_chunk(self, video: OpenVideo, *, alone: bool) -> MakeChunk:
         chunk = video.begin_chunk(alone=alone)
         self._chunks_running[chunk.video, chunk.lane, chunk.chunk] = chunk
-        self._note(video)
+        self._agenda.note(video)
         return chunk
 
-    def _next_video(self) -> OpenVideo:
+    def _next_suspect(self) -> OpenVideo | None:
+        return None if self._is_stopped else self._agenda.oldest_suspect()
+
+    def _next_video(self) -> OpenVideo | None:
+        if self._is_stopped:
+            return None
         oldest, self._turn_of_oldest = self._turn_of_oldest, not self._turn_of_oldest
-        if oldest:
-            return self._videos[min(self._runnable)]
-        return min(
-            (self._videos[number] for number in self._runnable), key=lambda video: (video.num_unmade, video.number)
-        )
+        return self._agenda.oldest_runnable() if oldest else self._agenda.fewest_left()
 
     def _release_due(self, now_s: float) -> None:
         while self._delayed and self._delayed[0].due_s <= now_s:
             delayed = heappop(self._delayed)
-            if not self._is_past(delayed):
-                video = self._videos[delayed.video]
-                video.release(delayed.chunk)
-                self._note(video)
+            video = self._agenda.get(delayed.video)
+            if video is not None and not self._is_past(delayed):
+                match delayed.what:
+                    case ("chunk", chunk):
+                        video.release(chunk)
+                    case (step, _):
+                        video.steps[step].is_resting = False
+                self._agenda.note(video)
 
     def _is_past(self, delayed: _Delayed) -> bool:
-        video = self._videos.get(delayed.video)
-        return video is None or (delayed.chunk != _NO_CHUNK and video.lane != delayed.lane)
-
-    # ---- bookkeeping -----------------------------------------------------------------------------------------------
-
-    def _note(self, video: OpenVideo) -> None:
-        """Bring the indexes over all videos up to date with this one."""
-        number, is_open = video.number, video.number in self._videos
-        for step, wanting in self._wanting.items():
-            _put(number, wanting, present=is_open and video.wants(step))
-        _put(number, self._runnable, present=is_open and video.has_waiting)
-        _put(number, self._suspect, present=is_open and video.has_suspects)
+        """Whether it is of a video that has ended, or of a lane that was left."""
+        video = self._agenda.get(delayed.video)
+        kind = delayed.what[0]
+        return video is None or (kind in {"chunk", "split", "stitch"} and video.lane != delayed.lane)
 
     def _fail(self, video: OpenVideo, error: str, reason: str) -> None:
         self._failures.append(Fail(video=video.number, error=error, reason=reason))
-        del self._videos[video.number]
-
-
-def _put(number: int, numbers: set[int], *, present: bool) -> None:
-    if present:
-        numbers.add(number)
-    else:
-        numbers.discard(number)
+        self._agenda.forget(video.number)
 
 
 def _because(reason: str, verdict: GiveUp) -> str:
     return f"{reason} ({verdict.why})" if verdict.why else reason
 
 
-def _ended(event: StepEvent) -> set[_Slot]:
+def _ended(event: StepEvent) -> _Slot | None:
     """The task that is no longer in flight after this event, if it was."""
     match event:
         case ChunkReady():
-            return set()
+            return None
         case SplitFinished():
-            return {(event.video, "split", event.lane)}
+            return (event.video, "split", event.lane)
         case StepFailed():
-            return {(event.video, event.step, event.lane if event.step == "split" else None)}
+            return (event.video, event.step, event.lane if event.step == "split" else None)
         case Opened() | Closed():
-            return {(event.video, "open", None)}
+            return (event.video, "open", None)
         case SoundMade():
-            return {(event.video, "sound", None)}
+            return (event.video, "sound", None)
         case Stitched():
-            return {(event.video, "stitch", None)}
+            return (event.video, "stitch", None)

@@ -24,7 +24,8 @@ class StepState:
     failures: int = 0
     losses: int = 0
     """Processes lost for a known reason while they held the task."""
-    not_before_s: float = 0.0
+    is_resting: bool = False
+    """Waiting for its back-off."""
 
 
 class OpenVideo:
@@ -70,8 +71,8 @@ class OpenVideo:
         return bool(self._suspects)
 
     def wants(self, step: Step) -> bool:
-        """True where this task could start now, back-off and limits aside."""
-        if self.steps[step].running:
+        """True where this task could start now, limits aside."""
+        if self.steps[step].running or self.steps[step].is_resting:
             return False
         if step == "open" or not self._is_open:
             return step == "open" and not self._is_open

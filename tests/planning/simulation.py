@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from random import Random
 from typing import Any
 
-from slomo_batch.planning.dispatch import Dispatch, Policy
+from slomo_batch.planning.dispatch import Dispatch
 from slomo_batch.planning.events import (
     ChunkErred,
     ChunkLost,
@@ -30,6 +30,7 @@ from slomo_batch.planning.events import (
     Task,
 )
 from slomo_batch.planning.placement import Placement
+from slomo_batch.planning.policy import Policy
 from slomo_batch.records import Lane
 
 BUSY: dict[str, Any] = {"error": "StorageBusy", "reason": "slow down", "retryable": True}

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from slomo_batch.planning.dispatch import Dispatch, Policy
+from slomo_batch.planning.dispatch import Dispatch
 from slomo_batch.planning.events import (
     ChunkErred,
     ChunkLost,
@@ -30,6 +30,8 @@ from slomo_batch.planning.events import (
     Stitched,
     Stop,
 )
+from slomo_batch.planning.policy import Policy
+from slomo_batch.planning.ranking import SWEEP_FROM, Ranking
 from slomo_batch.planning.retry import MAX_DEATHS
 from tests.planning.simulation import Faults, Simulation, Video
 
@@ -162,9 +164,13 @@ def test_a_film_before_many_clips_neither_keeps_them_from_appearing_nor_is_starv
 def test_memory_is_bounded_by_the_open_videos() -> None:
     policy = replace(POLICY, max_open_videos=5)
     job = Simulation(videos=[Video(num_chunks=2)] * 400, policy=policy, num_workers=4, num_cpus=4).run()
-    state = vars(job.dispatch)
-    assert all(not held for name, held in state.items() if isinstance(held, dict | set | list) and name != "_wanting")
-    assert all(not held for held in state["_wanting"].values())
+    held = {**vars(job.dispatch), **vars(job.dispatch._agenda)}
+    assert not any(
+        value for value in held.values() if isinstance(value, dict | set | list) and value is not held["_wanting"]
+    )
+    rankings = [*held["_wanting"].values(), *(value for value in held.values() if isinstance(value, Ranking))]
+    assert len(rankings) == 7
+    assert all(not ranking and len(ranking._entries) <= SWEEP_FROM + 1 for ranking in rankings)
 
 
 # ---- case by case --------------------------------------------------------------------------------------------------

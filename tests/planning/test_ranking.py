@@ -1,0 +1,32 @@
+"""Ranking: always the number with the lowest key, whatever was put, changed and forgotten before."""
+
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from slomo_batch.planning.ranking import SWEEP_FROM, Ranking
+
+NUMBERS = st.integers(0, 9)
+
+
+@settings(deadline=None)
+@given(changes=st.lists(st.tuples(NUMBERS, st.none() | st.integers(0, 20)), max_size=300))
+def test_it_tells_the_lowest_key_and_of_equal_ones_the_lowest_number(changes: list[tuple[int, int | None]]) -> None:
+    ranking, keys = Ranking(), dict[int, int]()
+    for number, key in changes:
+        if key is None:
+            ranking.discard(number)
+            keys.pop(number, None)
+        else:
+            ranking.put(number, key)
+            keys[number] = key
+        assert len(ranking) == len(keys)
+        if keys:
+            assert ranking.first() == min(keys, key=lambda number: (keys[number], number))
+
+
+def test_what_is_out_of_date_is_swept() -> None:
+    ranking = Ranking()
+    for key in range(10_000, 0, -1):
+        ranking.put(1, key)
+    assert ranking.first() == 1
+    assert len(ranking._entries) <= SWEEP_FROM + 2
