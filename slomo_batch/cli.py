@@ -22,6 +22,7 @@ from typing import Any
 from slomo_batch import __version__
 from slomo_batch.errors import ManifestError, SlomoError
 from slomo_batch.evaluation.commands import add_evaluation
+from slomo_batch.execution.cluster.commands import add_spot_watch
 from slomo_batch.manifest.load import Override, build, load
 from slomo_batch.manifest.schema import Manifest, json_schema
 from slomo_batch.manifest.tree import Tree
@@ -188,12 +189,13 @@ def _add_weights(commands: _Commands) -> None:
 
 
 def _add_cluster(commands: _Commands) -> None:
-    parser = commands.add_parser("cluster", help="files of Ray's cluster launcher", allow_abbrev=False)
+    parser = commands.add_parser("cluster", help="a cluster's file, and its machines", allow_abbrev=False)
     verbs = parser.add_subparsers(required=True, metavar="VERB")
     checking = _add(verbs, "check", "judge a cluster.yaml without starting anything", _cluster_check)
     checking.add_argument("file", metavar="FILE")
     checking.add_argument("--gpus-per-worker", metavar="N", type=float, default=1.0, help="as in the manifest")
     checking.add_argument("--cpus-per-worker", metavar="N", type=int, default=1, help="as in the manifest")
+    add_spot_watch(partial(_add, verbs))
 
 
 def _add_archive(commands: _Commands) -> None:

@@ -52,6 +52,10 @@ GPU = "available_node_types/gpu_spot_g6"
         ("head_start_ray_commands", ["RAY_AUTH_MODE=token ray start --head"], "--num-cpus=0"),
         ("worker_start_ray_commands", ["ray start --address=$RAY_HEAD_IP:6379"], "RAY_AUTH_MODE=token"),
         ("provider/type", "awss", "Ray refuses it"),
+        ("available_node_types/head/node_config/IamInstanceProfile", None, "may do anything on EC2 and S3"),
+        ("worker_start_ray_commands/2", "true", "nobody watches for the end of gpu_spot_g6, gpu_spot_g5, cpu_spot"),
+        ("available_node_types/gpu_on_demand/priority", 20, "machines at full price come first"),
+        (f"{GPU}/priority", None, "gpu_on_demand: its priority is not below that of gpu_spot_g6, gpu_spot_g5"),
     ],
 )
 def test_a_slip_of_the_pen_is_told(path: str, value: object, told: str) -> None:

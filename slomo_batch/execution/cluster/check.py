@@ -1,11 +1,13 @@
 """Judging a file of Ray's cluster launcher (cluster.yaml) before it costs money: without a cloud, without a cluster.
 
-Ray's own schema, EC2's model of a node, and what this project needs: a head that does no work, types that may start and
-are large enough for every step, and a Ray that asks for its token.
+Ray's own schema, EC2's model of a node, and what this project needs: a head that does no work and has a role of its
+own, types that may start and are large enough for every step, spot machines that are watched over and tried first, and
+a Ray that asks for its token.
 """
 
 import copy
 from collections.abc import Iterator, Mapping
+from itertools import chain
 from typing import Any
 
 import yaml
@@ -34,7 +36,8 @@ def cluster_faults(config: object, *, gpus_per_worker: float, cpus_per_worker: i
     if schema:
         return schema
     needs = {"GPU": gpus_per_worker, "CPU": 1.0 if gpus_per_worker else float(cpus_per_worker)}
-    return [*_type_faults(config), *_head_faults(config), *_fit_faults(config, needs), *_token_faults(config)]
+    own = (_type_faults(config), _head_faults(config), _fit_faults(config, needs), _spot_faults(config))
+    return [*chain(*own), *_token_faults(config)]
 
 
 def _schema_faults(config: Mapping[str, Any]) -> list[str]:
@@ -83,9 +86,16 @@ def _head_faults(config: Mapping[str, Any]) -> Iterator[str]:
     name = config["head_node_type"]
     if config["available_node_types"][name].get("resources", {}).get("CPU", 1):
         yield f"{name}: offers CPUs, so chunks would land on the head; write resources: {{CPU: 0}}"
+    if config["provider"].get("type") == "aws" and "IamInstanceProfile" not in _node_config(config, name):
+        yield f"{name}: has no IamInstanceProfile, so Ray would make a role that may do anything on EC2 and S3"
     starts = [command for command in config.get("head_start_ray_commands", ()) if "ray start" in command]
     if starts and not any("--num-cpus=0" in command for command in starts):
         yield "head_start_ray_commands: `ray start` lacks --num-cpus=0, so chunks would land on the head"
+
+
+def _node_config(config: Mapping[str, Any], name: str) -> Mapping[str, Any]:
+    node_config: Mapping[str, Any] = config["available_node_types"][name].get("node_config", {})
+    return node_config
 
 
 def _fit_faults(config: Mapping[str, Any], worker: Mapping[str, float]) -> Iterator[str]:
@@ -97,6 +107,22 @@ def _fit_faults(config: Mapping[str, Any], worker: Mapping[str, float]) -> Itera
         if not any(all(has.get(name, 0) >= amount for name, amount in needs.items()) for has in startable):
             wanted = ", ".join(f"{amount:g} {name}" for name, amount in needs.items() if amount)
             yield f"no node type is large enough for {stage}: it takes {wanted}"
+
+
+def _spot_faults(config: Mapping[str, Any]) -> Iterator[str]:
+    """What makes spot machines a bargain rather than a gamble: their end is heard of, and they are tried first."""
+    spot = {name: kind for name, kind in _workers(config) if "InstanceMarketOptions" in kind.get("node_config", {})}
+    watches = any("cluster spot-watch" in command for command in config.get("worker_start_ray_commands", ()))
+    if spot and not watches:
+        yield (
+            f"worker_start_ray_commands: nobody watches for the end of {', '.join(spot)}; "
+            "start `slomo-batch cluster spot-watch` there"
+        )
+    for name, kind in _workers(config):
+        rivals = [other for other, each in spot.items() if each["resources"] == kind.get("resources")]
+        least = min((spot[other].get("priority", 0) for other in rivals), default=None)
+        if name not in spot and least is not None and kind.get("priority", 0) >= least:
+            yield f"{name}: its priority is not below that of {', '.join(rivals)}: machines at full price come first"
 
 
 def _token_faults(config: Mapping[str, Any]) -> Iterator[str]:

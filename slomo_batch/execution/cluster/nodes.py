@@ -1,10 +1,24 @@
 """Asking Ray about its cluster. The private calls that there is no public way around are here and nowhere else."""
 
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import ray
+import ray._private.services
 import ray._private.state
+import ray._raylet
+from ray.core.generated import autoscaler_pb2
+from ray.exceptions import RayError
+
+from slomo_batch.errors import ClusterError
+
+# Untyped, and private: these names appear nowhere else.
+_services: Any = ray._private.services  # noqa: SLF001
+_raylet: Any = ray._raylet  # noqa: SLF001
+_protocol: Any = autoscaler_pb2
+ANSWER_S = 10.0
+"""How long the cluster's head may take to answer."""
 
 
 def draining_nodes() -> frozenset[str]:
@@ -12,6 +26,65 @@ def draining_nodes() -> frozenset[str]:
     state = getattr(ray._private.state, "state", None)  # noqa: SLF001 see above
     ask = getattr(state, "get_draining_nodes", None)
     return frozenset(ask()) if ask is not None else frozenset()
+
+
+def address_here(address: str) -> str:
+    """Host and port of the cluster at `address`; where that is empty, of the one this machine belongs to.
+
+    Raises:
+        ClusterError: this machine belongs to none.
+    """
+    try:
+        found: str = _services.canonicalize_bootstrap_address_or_die(address or None)
+    except (ConnectionError, ValueError) as error:
+        raise ClusterError(
+            "no Ray runs on this machine", where=address, got=str(error).split(". ")[0], remedy="Give --address."
+        ) from error
+    return found
+
+
+def node_here(address: str, node_id: str = "") -> str:
+    """Id of the live node that the cluster at `address` has on this machine, empty where there is none (any more).
+
+    `node_id` says which is meant where there are several.
+
+    Raises:
+        ClusterError: the cluster does not answer; there are several and nobody says which.
+    """
+    here = _services.get_node_ip_address(address)
+    nodes = _ask(address, lambda gcs: gcs.get_all_node_info(timeout=ANSWER_S))
+    found = {key.hex() for key, node in nodes.items() if not node.state and node.node_manager_address == here}
+    if node_id:
+        found &= {node_id}
+    if len(found) > 1:
+        raise ClusterError(
+            "several nodes run on this machine",
+            where=here,
+            got=", ".join(sorted(found)),
+            remedy="Say which: --node-id.",
+        )
+    return next(iter(found), "")
+
+
+def drain_node(address: str, node: str, *, why: str, deadline_ms: int) -> None:
+    """Have the cluster give a node nothing new; it leaves once it is idle. A later call moves the deadline.
+
+    `deadline_ms`: when the machine goes, in Unix time; 0 where nobody knows. A node that is not there is no error.
+
+    Raises:
+        ClusterError: the cluster does not answer, or refuses.
+    """
+    reason = _protocol.DrainNodeReason.Value("DRAIN_NODE_REASON_PREEMPTION")
+    accepted, refusal = _ask(address, lambda gcs: gcs.drain_node(node, reason, why, deadline_ms))
+    if not accepted:
+        raise ClusterError("Ray refuses to let go of a node", where=node, got=str(refusal))
+
+
+def _ask(address: str, question: Callable[[Any], Any]) -> Any:
+    try:
+        return question(_raylet.GcsClient(address=address))
+    except (RayError, RuntimeError, OSError, ValueError) as error:
+        raise ClusterError("the cluster's head does not answer", where=address, got=str(error)) from error
 
 
 def cluster_was_started_here() -> bool:

@@ -1,0 +1,58 @@
+"""The commands of a cluster's machines: their options, and what becomes of the answer. Loads nothing heavy itself."""
+
+import argparse
+import sys
+from collections.abc import Callable
+from datetime import UTC, datetime
+from functools import partial
+from typing import TYPE_CHECKING, Any
+
+from slomo_batch.errors import ClusterError
+
+if TYPE_CHECKING:
+    from slomo_batch.execution.cluster.spot import Departure
+
+Add = Callable[[str, str, Callable[[argparse.Namespace], int]], Any]
+"""Adds a command by name, help text and what runs it; gives its parser."""
+
+
+def add_spot_watch(add: Add) -> None:
+    """Add `cluster spot-watch`."""
+    parser = add("spot-watch", "on a spot machine of EC2: wait for its end, and have Ray let go of it", _spot_watch)
+    parser.add_argument("--address", metavar="HOST:PORT", default="", help="the cluster's; by default this machine's")
+    parser.add_argument("--node-id", metavar="ID", default="", help="which node, where the machine has several")
+    parser.add_argument(
+        "--ignore-rebalance", action="store_true", help="stay when AWS only recommends to leave, until it says when"
+    )
+
+
+def _spot_watch(options: argparse.Namespace) -> int:
+    from slomo_batch.execution.cluster.imds import Metadata  # noqa: PLC0415 as below
+    from slomo_batch.execution.cluster.nodes import address_here, node_here  # noqa: PLC0415 loads Ray
+    from slomo_batch.execution.cluster.spot import watch  # noqa: PLC0415 as above
+
+    address = address_here(options.address)
+    node = node_here(address, options.node_id)
+    if not node:
+        raise ClusterError("this machine is no node of the cluster", where=address, got=options.node_id)
+    _say(f"watching over node {node} of the cluster at {address}")
+    leave = partial(_leave, address, options.node_id)
+    _say(watch(Metadata(), leave, heeds_rebalance=not options.ignore_rebalance, say=_say))
+    return 0
+
+
+def _leave(address: str, node_id: str, departure: "Departure") -> bool:
+    """Tell Ray; False where this machine is no node any more. Ray may have been started anew: its id is asked again."""
+    from slomo_batch.execution.cluster.nodes import drain_node, node_here  # noqa: PLC0415 loads Ray
+
+    node = node_here(address, node_id)
+    if node:
+        deadline = departure.deadline
+        deadline_ms = 0 if deadline is None else int(deadline.timestamp() * 1000)
+        drain_node(address, node, why=departure.why, deadline_ms=deadline_ms)
+    return bool(node)
+
+
+def _say(line: str) -> None:
+    sys.stdout.write(f"{datetime.now(UTC).isoformat(timespec='seconds')} {line}\n")
+    sys.stdout.flush()

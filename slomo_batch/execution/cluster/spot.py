@@ -1,0 +1,89 @@
+"""The spot watcher: hears that EC2 takes this machine back, and tells Ray, which then gives it nothing new.
+
+Two things are heard. A notice says when the machine goes, some two minutes ahead: Ray learns the time, and the driver
+takes back what cannot be done by then. A rebalance recommendation says only that a notice has become likely: the node
+leaves Ray once it has finished what it holds. A notice outranks a recommendation, and nothing is told twice.
+
+What is heard and what follows are pure functions; `watch` is the loop around them.
+"""
+
+import json
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import UTC, datetime
+
+from slomo_batch.errors import ClusterError
+from slomo_batch.execution.cluster.imds import Metadata
+
+POLL_S = 5.0
+"""Seconds between two questions, as AWS recommends."""
+LIFE_CYCLE, NOTICE, REBALANCE = "instance-life-cycle", "spot/instance-action", "events/recommendations/rebalance"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Departure:
+    """That this machine goes, or is likely to."""
+
+    why: str
+    """For the log, and for the reason that Ray keeps."""
+    deadline: datetime | None = None
+    """When it goes, in UTC; None where it is only likely to."""
+
+
+def read_notice(document: str) -> Departure:
+    """What spot/instance-action says: {"action": "terminate", "time": "2027-01-31T08:22:00Z"}.
+
+    One that cannot be read is believed all the same, without its time: something is about to happen.
+    """
+    try:
+        fields = json.loads(document)
+        action, at = str(fields["action"]), datetime.fromisoformat(fields["time"])
+    except (ValueError, TypeError, KeyError):
+        return Departure(why=f"a spot notice that cannot be read: {document[:200]!r}")
+    return Departure(why=f"spot notice: {action} at {at.isoformat()}", deadline=at.replace(tzinfo=at.tzinfo or UTC))
+
+
+def departure(notice: str | None, rebalance: str | None) -> Departure | None:
+    """What there is to tell, by the two documents; the notice outranks the recommendation."""
+    if notice is not None:
+        return read_notice(notice)
+    return None if rebalance is None else Departure(why="spot rebalance recommendation")
+
+
+def is_news(heard: Departure, told: Departure | None) -> bool:
+    """Whether Ray is to be told: of the first departure, and again once it has a time."""
+    return told is None or (told.deadline is None and heard.deadline is not None)
+
+
+def watch(
+    metadata: Metadata,
+    leave: Callable[[Departure], bool],
+    *,
+    heeds_rebalance: bool,
+    say: Callable[[str], None],
+    poll_s: float = POLL_S,
+) -> str:
+    """Ask again and again until the end is known; why the watch is over.
+
+    `leave` tells Ray, and says whether this machine still is one of its nodes; where it fails it is called again.
+
+    Raises:
+        ClusterError: nobody answers the very first question: this is not EC2.
+    """
+    if (life_cycle := metadata.get(LIFE_CYCLE)) != "spot":
+        return f"nothing to watch for: this machine's life cycle is {life_cycle or 'not known'}, not spot"
+    told: Departure | None = None
+    while told is None or told.deadline is None:
+        try:
+            heard = departure(metadata.get(NOTICE), metadata.get(REBALANCE) if heeds_rebalance else None)
+            if heard is not None and is_news(heard, told):
+                if not leave(heard):
+                    return f"this machine is no longer a node of the cluster ({heard.why})"
+                told = heard
+                say(f"Ray gives this machine nothing new: {heard.why}")
+                continue
+        except ClusterError as error:
+            say(f"{error}; asking again")
+        time.sleep(poll_s)
+    return "the end of this machine is known, and Ray was told"
