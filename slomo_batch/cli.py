@@ -14,15 +14,17 @@ import re
 import sys
 import traceback
 from collections.abc import Callable, Sequence
+from contextlib import ExitStack
 from functools import partial
 from hashlib import sha256
 from pathlib import Path, PurePosixPath
-from typing import Any
+from typing import Any, NoReturn, TextIO
 
 from slomo_batch import __version__
 from slomo_batch.errors import ManifestError, SlomoError
 from slomo_batch.evaluation.commands import add_evaluation
 from slomo_batch.execution.cluster.commands import add_spot_watch
+from slomo_batch.legible import lines, one_line
 from slomo_batch.manifest.load import Override, build, load
 from slomo_batch.manifest.schema import Manifest, json_schema
 from slomo_batch.manifest.tree import Tree
@@ -30,6 +32,8 @@ from slomo_batch.manifest.tree import Tree
 EXIT_VIDEOS_FAILED = 1
 EXIT_BUG = 70
 EXIT_INTERRUPTED = 130
+SECONDS_BETWEEN_LOGGED = 60.0
+"""The log file gets one line of where the job stands in this time."""
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -50,31 +54,38 @@ def main(arguments: Sequence[str] | None = None) -> int:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return EXIT_VIDEOS_FAILED
     except Exception:  # noqa: BLE001 the last place that can name a bug as one
-        traceback.print_exc()
+        _complain(traceback.format_exc().rstrip())
         _complain("slomo-batch: this is a bug of slomo-batch; please report it with the lines above")
         return EXIT_BUG
 
 
 def _tell(error: SlomoError) -> int:
-    _complain(f"slomo-batch: {error}")
+    _complain(f"slomo-batch: {one_line(str(error))}")
     for fault in error.faults if isinstance(error, ManifestError) else ():
-        _complain(f"  {fault}")
+        _complain(f"  {one_line(fault)}")
     return error.exit_code
 
 
 def _say(line: str) -> None:
-    sys.stdout.write(line + "\n")
+    sys.stdout.write(one_line(line) + "\n")
 
 
-def _complain(line: str) -> None:
-    sys.stderr.write(line + "\n")
+def _complain(text: str) -> None:
+    sys.stderr.write(lines(text) + "\n")
 
 
 # ---- parsing -------------------------------------------------------------------------------------------------------
 
 
+class _Parser(argparse.ArgumentParser):
+    """As argparse's, but an argument that is wrong is named, not obeyed by the terminal."""
+
+    def error(self, message: str) -> NoReturn:
+        super().error(one_line(message))
+
+
 def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(
+    parser = _Parser(
         prog="slomo-batch",
         description="Slow motion and higher frame rates for whole archives of video.",
         epilog="Exit codes: 0 all published, 1 some videos failed, 2 the manifest or the command is wrong, "
@@ -124,6 +135,10 @@ def _add_json(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--json", action="store_true", help="one JSON object per line on stdout")
 
 
+def _add_log(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--log", metavar="FILE", help="append everything that happens to this file, as JSON lines")
+
+
 def _add_run(commands: _Commands) -> None:
     parser = _add(commands, "run", "make what a manifest asks for, or finish it", _run)
     parser.add_argument("manifest", metavar="MANIFEST")
@@ -131,6 +146,7 @@ def _add_run(commands: _Commands) -> None:
     parser.add_argument("--retry-failed", action="store_true", help="try videos again that earlier runs gave up")
     parser.add_argument("--force", action="store_true", help="take the job over although another run seems to hold it")
     _add_json(parser)
+    _add_log(parser)
 
 
 def _add_plan(commands: _Commands) -> None:
@@ -148,6 +164,7 @@ def _add_convert(commands: _Commands) -> None:
         parser.add_argument(flag, metavar="VALUE", help=f"{path} of a manifest")
     _add_settings(parser)
     _add_json(parser)
+    _add_log(parser)
 
 
 _CONVERT_FLAGS = {
@@ -214,16 +231,29 @@ def _run(options: argparse.Namespace) -> int:
 
 def _work_on(manifest: Manifest, options: argparse.Namespace, *, retry_failed: bool, force: bool) -> int:
     from slomo_batch import job  # noqa: PLC0415 loads everything
-    from slomo_batch.display import display_for  # noqa: PLC0415 loads rich
+    from slomo_batch.display.live import display_for  # noqa: PLC0415 loads rich
+    from slomo_batch.display.log import Displays, JsonDisplay  # noqa: PLC0415 as above
 
-    with display_for(sys.stdout, as_json=options.json) as display:
+    with ExitStack() as stack:
+        displays = [display_for(sys.stdout, as_json=options.json, job=manifest.name)]
+        if options.log:  # first: it is told even of an end that stdout can't be told of any more
+            log = stack.enter_context(_opened_log(options.log))
+            displays.insert(0, JsonDisplay(log, job=manifest.name, seconds_between_snapshots=SECONDS_BETWEEN_LOGGED))
+        display = stack.enter_context(Displays(*displays))
         return job.run(manifest, display=display, retry_failed=retry_failed, force=force)
+
+
+def _opened_log(path: str) -> TextIO:
+    try:
+        return Path(path).open("a", encoding="utf-8")
+    except OSError as error:
+        raise ManifestError("the log cannot be written", where=path, remedy=str(error.strerror)) from error
 
 
 def _plan(options: argparse.Namespace) -> int:
     manifest = _manifest(options)
     from slomo_batch import asking  # noqa: PLC0415 loads everything
-    from slomo_batch.display import show_plan  # noqa: PLC0415 loads rich
+    from slomo_batch.display.answers import show_plan  # noqa: PLC0415 loads rich
 
     rows = asking.plan(manifest)
     show_plan(rows, as_json=options.json, stream=sys.stdout)
@@ -238,7 +268,7 @@ def _convert(options: argparse.Namespace) -> int:
 def _status(options: argparse.Namespace) -> int:
     wanted = _job_of(options)
     from slomo_batch import asking  # noqa: PLC0415 loads everything
-    from slomo_batch.display import show_status  # noqa: PLC0415 loads rich
+    from slomo_batch.display.answers import show_status  # noqa: PLC0415 loads rich
 
     status = asking.status(wanted, options.work)
     show_status(status, as_json=options.json, stream=sys.stdout)
@@ -248,7 +278,7 @@ def _status(options: argparse.Namespace) -> int:
 def _gc(options: argparse.Namespace) -> int:
     wanted = _job_of(options)
     from slomo_batch import asking  # noqa: PLC0415 loads everything
-    from slomo_batch.display import show_garbage  # noqa: PLC0415 loads rich
+    from slomo_batch.display.answers import show_garbage  # noqa: PLC0415 loads rich
 
     found = asking.gc(wanted, options.work, delete=options.delete)
     kinds = [(garbage.kind, len(garbage.keys), garbage.size_bytes) for garbage in found]
@@ -272,7 +302,7 @@ def _job_of(options: argparse.Namespace) -> Manifest | str:
 
 
 def _schema(_: argparse.Namespace) -> int:
-    _say(json.dumps(json_schema(), indent=2))
+    sys.stdout.write(json.dumps(json_schema(), indent=2) + "\n")
     return 0
 
 

@@ -16,7 +16,7 @@ from slomo_batch.manifest.schema import Manifest
 from slomo_batch.planning.dispatch import Dispatch
 from slomo_batch.planning.policy import policy_for
 from slomo_batch.planning.resolving import JobPin
-from slomo_batch.progress import Display, JobEnded, JobStarted, Note, VideoSkipped
+from slomo_batch.progress import Display, JobEnded, JobFailed, JobStarted, Note, VideoSkipped
 from slomo_batch.records import VideoRequest
 from slomo_batch.steps.bench import Bench
 from slomo_batch.steps.find import Found, find_videos
@@ -35,6 +35,14 @@ def run(manifest: Manifest, *, display: Display, retry_failed: bool = False, for
     Raises:
         JobError: the whole job cannot be done: the manifest, the cluster or the storage is at fault.
     """
+    try:
+        return _run(manifest, display, retry_failed=retry_failed, force=force)
+    except Exception as error:
+        display.show(JobFailed(error=type(error).__name__, reason=str(error)))
+        raise
+
+
+def _run(manifest: Manifest, display: Display, *, retry_failed: bool, force: bool) -> int:
     places = places_of(manifest)
     bench = open_bench(places)
     with ExitStack() as stack:

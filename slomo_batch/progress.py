@@ -1,13 +1,15 @@
 """What a running job tells whoever watches, as plain events; and what `plan` and `status` answer.
 
-The job emits, a display shows: neither knows the other. Nothing here decides anything.
+The job emits, a display shows: neither knows the other. Nothing here decides anything. Terminal, log and metrics are
+displays of one stream of events.
 """
 
+import re
 from dataclasses import dataclass
 from types import TracebackType
 from typing import Literal, Protocol, Self
 
-from slomo_batch.records import VideoFailed
+from slomo_batch.records import FrameCounts, StageSeconds, StepName, Stint
 
 # ---- events --------------------------------------------------------------------------------------------------------
 
@@ -28,6 +30,8 @@ class VideoOpened:
     """A video is planned."""
 
     uri: str
+    """Of the source."""
+    video_id: str
     num_chunks: int
     num_frames: int
     """Output frames."""
@@ -38,20 +42,49 @@ class ChunkFinished:
     """A chunk is committed."""
 
     uri: str
-    """Of the source."""
+    video_id: str
+    chunk: int
+    """Place among the video's chunks, from 0."""
+    attempt: str
     num_frames: int
+    size_bytes: int
+    """Of the segment."""
+    counts: FrameCounts
+    seconds: StageSeconds
+    stint: Stint | None
+    """None where an earlier attempt, found committed, made it: counts and seconds are that one's."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class ChunkRetried:
-    """An attempt at a chunk failed; another will be made."""
+class StepFinished:
+    """A step of a video, other than a chunk's, has ended well."""
 
     uri: str
-    index: int
-    """Of the chunk in its video, from 0."""
+    video_id: str
+    step: StepName
+    stint: Stint
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AttemptFailed:
+    """An attempt at a chunk, or at another step of a video, came to nothing."""
+
+    uri: str
+    video_id: str
+    """Empty where the video is not planned yet."""
+    step: StepName
+    chunk: int | None
+    """Place among the video's chunks, from 0; None but for interpolate."""
+    chunk_id: str
+    attempt: str
+    """Both empty but for interpolate."""
     error: str
     """Name of the error class."""
     reason: str
+    retryable: bool
+    """False: the same again would fail the same way."""
+    stint: Stint | None
+    """None where the process that held it is gone."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -59,6 +92,7 @@ class VideoPublished:
     """An output stands under its final name, verified."""
 
     uri: str
+    video_id: str
     output_uri: str
     num_frames: int
     size_bytes: int
@@ -72,6 +106,19 @@ class VideoSkipped:
 
     uri: str
     output_uri: str
+    reason: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class VideoGivenUp:
+    """A video will not be made by this run."""
+
+    uri: str
+    video_id: str
+    """Empty where the video was never planned."""
+    output_uri: str
+    error: str
+    """Name of the error class."""
     reason: str
 
 
@@ -104,6 +151,20 @@ class Snapshot:
     """Seconds until the end, None while nobody can say."""
     workers: int
     """Workers that live."""
+    slots: int
+    """Chunks that these could hold at a time."""
+    videos_open: int
+    """Begun and not ended."""
+    chunks_waiting: int
+    """Of the videos opened so far: their objects do not stand yet, or they wait for their back-off."""
+    chunks_ready: int
+    """They would run if a worker were free: the queue."""
+    chunks_running: int
+    """Attempts in flight: slots that are busy."""
+    chunks_failed: int
+    """Unmade chunks of the videos given up."""
+    steps_running: tuple[tuple[StepName, int], ...]
+    """How many of each other step are in flight, all named."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -120,18 +181,34 @@ class JobEnded:
     """Stopped before its end; the next run resumes."""
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class JobFailed:
+    """The run broke off with an error that concerns the whole job."""
+
+    error: str
+    """Name of the error class."""
+    reason: str
+
+
 Event = (
     JobStarted
     | VideoOpened
     | ChunkFinished
-    | ChunkRetried
+    | StepFinished
+    | AttemptFailed
     | VideoPublished
     | VideoSkipped
-    | VideoFailed
+    | VideoGivenUp
     | Note
     | Snapshot
     | JobEnded
+    | JobFailed
 )
+
+
+def event_name(kind: type) -> str:
+    """What a kind of event is called where events are written down: job_started."""
+    return re.sub(r"(?<!^)(?=[A-Z])", "_", kind.__name__).lower()
 
 
 class Display(Protocol):

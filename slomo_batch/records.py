@@ -22,6 +22,7 @@ Codec = Literal["h264", "hevc", "av1", "prores", "ffv1"]
 Precision = Literal["fp32", "bf16", "fp16"]
 AudioMode = Literal["auto", "keep", "stretch", "resample", "drop"]
 Lane = Literal["copy", "decode"]
+StepName = Literal["open", "split", "interpolate", "sound", "stitch"]
 
 
 # ---- what was asked ------------------------------------------------------------------------------------------------
@@ -268,6 +269,22 @@ class Machine:
     """Device model: the GPU's name, or the CPU's."""
     builds: str
     """Versions of the libraries that make pixels."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Stint:
+    """One call as the process that carried it out saw it. It tells; nothing is decided by it."""
+
+    host: str
+    process: int
+    """Number of the process on its host."""
+    began_s: float
+    """Seconds since 1970 by the host's clock."""
+    took_s: float
+    read_bytes: int
+    """Contents of objects that came from the stores: sources, chunk objects, segments, records."""
+    written_bytes: int
+    """Contents of objects that went to them."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

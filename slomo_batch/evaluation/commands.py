@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, get_args
 
 from slomo_batch.errors import ManifestError
+from slomo_batch.legible import legible_json, one_line
 from slomo_batch.records import Method, Precision
 
 if TYPE_CHECKING:
@@ -122,13 +123,13 @@ def _evaluate(options: argparse.Namespace) -> int:
     )
     for path in options.files:
         _write_report(path, found)
-    for line in [to_json(found).decode()] if options.json else report.tables(found):
+    for line in [legible_json(to_json(found).decode())] if options.json else map(one_line, report.tables(found)):
         sys.stdout.write(line + "\n")
     return 0
 
 
 def _told(line: str) -> None:
-    sys.stderr.write(line + "\n")
+    sys.stderr.write(one_line(line) + "\n")
 
 
 def _write_report(path: Path, found: "Report") -> None:

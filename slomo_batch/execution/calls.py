@@ -4,8 +4,9 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from slomo_batch.errors import OutOfMemory, SlomoError
+from slomo_batch.execution.stints import StintClock
 from slomo_batch.planning.resolving import JobPin
-from slomo_batch.records import ChunkDone, ChunkTask, Lane, Published, SoundDone, VideoRequest
+from slomo_batch.records import ChunkDone, ChunkTask, Lane, Published, SoundDone, Stint, VideoRequest
 from slomo_batch.steps.bench import Bench
 from slomo_batch.steps.interpolate import interpolate_chunk
 from slomo_batch.steps.open import Opened, open_video
@@ -89,6 +90,7 @@ class Done:
     """The call succeeded; its value is what the step returned."""
 
     value: Value | None
+    stint: Stint
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -96,6 +98,8 @@ class Erred:
     """The call failed in a way that was foreseen."""
 
     error: SlomoError
+    stint: Stint | None = None
+    """None where the process could not tell any more."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -113,17 +117,19 @@ Outcome = ChunkStored | Done | Erred | Lost
 
 def perform(call: Call, bench: Bench) -> Iterator[Outcome]:
     """Carry out one call: its parts as they come, then its one end, Done or Erred. Anything raised is a defect."""
+    clock = StintClock(bench)
     try:
         if isinstance(call, SplitCall):
-            for index in split_video(call.pinned, call.lane, call.wanted, bench, sound=call.sound):
+            for index in split_video(call.pinned, call.lane, call.wanted, clock.bench, sound=call.sound):
                 yield ChunkStored(index=index)
-            yield Done(value=None)
+            yield Done(value=None, stint=clock.stint())
         else:
-            yield Done(value=_value(call, bench))
+            yield Done(value=_value(call, clock.bench), stint=clock.stint())
     except SlomoError as error:
-        yield Erred(error=error)
+        yield Erred(error=error, stint=clock.stint())
     except MemoryError:
-        yield Erred(error=OutOfMemory("this machine ran out of memory", remedy="Use fewer workers per machine."))
+        memory = OutOfMemory("this machine ran out of memory", remedy="Use fewer workers per machine.")
+        yield Erred(error=memory, stint=clock.stint())
 
 
 def _value(call: OpenCall | ChunkCall | SoundCall | StitchCall, bench: Bench) -> Value:

@@ -80,8 +80,18 @@ class Driver:
             for call, outcome in self._engine.outcomes(TICK_S):
                 self._take(call, outcome)
             self._record_failures()
-            self._journal.tick(workers=self._engine.num_workers, demand=self._dispatch.demand)
+            self._show()
         self._record_failures()
+        self._show()
+
+    def _show(self) -> None:
+        engine = self._engine
+        self._journal.tick(
+            workers=engine.num_workers,
+            slots=engine.num_slots,
+            demand=self._dispatch.demand,
+            census=lambda: self._dispatch.census,
+        )
 
     def _look_around(self) -> None:
         if self._is_superseded():
@@ -122,7 +132,7 @@ class Driver:
             case events.Split():
                 if task.lane != video.lane:
                     video.lane = task.lane
-                    self._journal.begun_anew(_planned(video).plan.video_id)
+                    self._journal.begun_anew(_planned(video).plan.video_id, video.wanted.request.source.uri)
                 return calls.SplitCall(
                     video=task.video, pinned=_planned(video), lane=task.lane, wanted=task.wanted, sound=task.sound
                 )
@@ -157,13 +167,18 @@ class Driver:
         match outcome:
             case ChunkStored(index=index):
                 return events.ChunkReady(video=call.video, lane=_lane(call) or "copy", chunk=index)
-            case Done(value=value):
+            case Done(value=value, stint=stint):
+                self._journal.step_done(_step(call), *_about(call), stint)
                 return self._step_done(call, value)
-            case Erred(error=error):
-                return _step_failed(call, error)
+            case Erred(error=error, stint=stint):
+                failed = _step_failed(call, error)
+                self._journal.step_failed(failed, *_about(call), stint)
+                return failed
             case Lost(explained=explained, reason=reason):
                 lost = WorkerLost("the process that held this step died", got=reason)
-                return replace(_step_failed(call, lost), explained_loss=explained)
+                failed = replace(_step_failed(call, lost), explained_loss=explained)
+                self._journal.step_failed(failed, *_about(call), None)
+                return failed
 
     def _step_done(self, call: calls.TaskCall, value: calls.Value | None) -> Event:
         match value:
@@ -192,20 +207,20 @@ class Driver:
         task, source_uri = call.task, call.task.plan.request.source.uri
         video, lane, chunk = call.video, task.lane, task.chunk.index
         match outcome:
-            case Done(value=ChunkDone() as done):
-                self._journal.chunk_done(done, source_uri)
+            case Done(value=ChunkDone() as done, stint=stint):
+                self._journal.chunk_done(done, source_uri, stint if done.attempt == task.attempt else None)
                 return events.ChunkMade(video=video, lane=lane, chunk=chunk)
             case Lost(explained=explained, reason=reason, machine=machine):
                 lost = WorkerLost("the worker that held this chunk died", got=reason)
-                self._journal.chunk_failed(_chunk_failed(task, lost), source_uri)
+                self._journal.chunk_failed(_chunk_failed(task, lost), source_uri, None)
                 return events.ChunkLost(
                     video=video, lane=lane, chunk=chunk, explained=explained, reason=reason, machine=machine
                 )
-            case Erred(error=error):
+            case Erred(error=error, stint=stint):
                 failed = _chunk_failed(task, error)
             case _:
-                failed = _chunk_failed(task, ProgramFault(f"a chunk call came to {outcome!r}"))
-        self._journal.chunk_failed(failed, source_uri)
+                failed, stint = _chunk_failed(task, ProgramFault(f"a chunk call came to {outcome!r}")), None
+        self._journal.chunk_failed(failed, source_uri, stint)
         return events.ChunkErred(
             video=video,
             lane=lane,
@@ -218,7 +233,8 @@ class Driver:
 
     def _record_failures(self) -> None:
         for fail in self._dispatch.take_failures():
-            wanted = self._videos.pop(fail.video).wanted
+            video = self._videos.pop(fail.video)
+            wanted = video.wanted
             self._journal.failed(
                 VideoFailed(
                     source_uri=wanted.request.source.uri,
@@ -227,6 +243,7 @@ class Driver:
                     reason=fail.reason,
                 ),
                 wanted.receipt_id,
+                video.pinned.plan.video_id if video.pinned else "",
             )
 
 
@@ -238,6 +255,13 @@ def _planned(video: _Video) -> Pinned:
 
 def _lane(call: calls.TaskCall) -> Lane | None:
     return call.lane if isinstance(call, calls.SplitCall | calls.StitchCall) else None
+
+
+def _about(call: calls.TaskCall) -> tuple[str, str]:
+    """URI of the call's source, and the video's id, empty before it is planned."""
+    if isinstance(call, OpenCall):
+        return call.request.source.uri, ""
+    return call.pinned.plan.request.source.uri, call.pinned.plan.video_id
 
 
 def _step(call: calls.TaskCall) -> Step:

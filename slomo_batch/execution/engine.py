@@ -24,6 +24,10 @@ class Engine(Protocol):
     def num_workers(self) -> int:
         """Workers that are up, for the display."""
 
+    @property
+    def num_slots(self) -> int:
+        """Chunks that the workers that are up could hold at a time, for the display."""
+
     def start(self, call: Call) -> None:
         """Begin a call; only where there is room for it. One that needs a machine to itself waits until it is quiet."""
 

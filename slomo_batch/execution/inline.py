@@ -47,6 +47,11 @@ class InlineEngine:
         """See Engine."""
         return self._num_workers
 
+    @property
+    def num_slots(self) -> int:
+        """See Engine."""
+        return self._num_workers
+
     def start(self, call: Call) -> None:
         """See Engine."""
         if not isinstance(call, ChunkCall):

@@ -3,23 +3,28 @@
 import time
 from collections import deque
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import Literal
 
 from slomo_batch.documents import to_json
+from slomo_batch.planning.census import Census
+from slomo_batch.planning.events import StepFailed
 from slomo_batch.progress import (
+    AttemptFailed,
     ChunkFinished,
-    ChunkRetried,
     Display,
+    Event,
     Failure,
     JobStatus,
     Note,
     Snapshot,
+    StepFinished,
+    VideoGivenUp,
     VideoOpened,
     VideoPublished,
 )
-from slomo_batch.records import ChunkDone, ChunkFailed, Published, VideoFailed
+from slomo_batch.records import ChunkDone, ChunkFailed, Published, StepName, Stint, VideoFailed
 from slomo_batch.steps.open import Opened
 from slomo_batch.storage.layout import Layout
 from slomo_batch.storage.store import ObjectStore
@@ -47,6 +52,8 @@ class Tally:
     videos_failed: int = 0
     chunks_total: int = 0
     chunks_done: int = 0
+    chunks_failed: int = 0
+    """Unmade chunks of the videos given up."""
     frames_total: int = 0
     frames_done: int = 0
     frames_made: int = 0
@@ -62,6 +69,7 @@ class Tally:
 class _Done:
     """How much of one open video is made."""
 
+    num_chunks: int
     chunks: int = 0
     frames: int = 0
 
@@ -79,7 +87,7 @@ class Journal:
         tally: Tally,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
-        self._store, self._layout, self._ledger, self._display = store, layout, ledger, display
+        self._store, self._layout, self._ledger, self._displays = store, layout, ledger, [display]
         self.tally = tally
         self._clock = clock
         self._done: dict[str, _Done] = {}
@@ -87,7 +95,16 @@ class Journal:
         self._made: deque[tuple[float, int]] = deque()
         self._began = self._snapshot_due = self._progress_due = clock()
         self._waiting_due = self._began + WAITING_S
-        self._workers = 0
+        self._workers = self._slots = 0
+        self._census: Callable[[], Census] = Census
+
+    def tell_also(self, display: Display) -> None:
+        """Have one more display hear what happens from now on."""
+        self._displays.append(display)
+
+    def _tell(self, event: Event) -> None:
+        for display in self._displays:
+            display.show(event)
 
     # ---- what happened ---------------------------------------------------------------------------------------------
 
@@ -97,43 +114,105 @@ class Journal:
         done = [chunk for chunk in chunks if chunk.index in opened.done]
         self.tally.chunks_total += len(chunks)
         self.tally.frames_total += plan.grid.num_frames
-        self._done[plan.video_id] = _Done()
+        self._done[plan.video_id] = _Done(num_chunks=len(chunks))
         self._count(plan.video_id, len(done), sum(chunk.end_frame - chunk.first_frame for chunk in done))
-        uri = plan.request.source.uri
-        self._display.show(VideoOpened(uri=uri, num_chunks=len(chunks), num_frames=plan.grid.num_frames))
+        self._tell(
+            VideoOpened(
+                uri=plan.request.source.uri,
+                video_id=plan.video_id,
+                num_chunks=len(chunks),
+                num_frames=plan.grid.num_frames,
+            )
+        )
 
-    def chunk_done(self, done: ChunkDone, source_uri: str) -> None:
-        """A segment is committed."""
+    def chunk_done(self, done: ChunkDone, source_uri: str, stint: Stint | None) -> None:
+        """A segment is committed; `stint` is that of the attempt that made it, where it is known."""
         self._count(done.video_id, 1, done.num_frames)
         self.tally.frames_made += done.num_frames
         self._made.append((self._clock(), done.num_frames))
-        self._ledger.chunk(done, source_uri)
-        self._display.show(ChunkFinished(uri=source_uri, num_frames=done.num_frames))
+        self._ledger.chunk(done, source_uri, stint)
+        self._tell(
+            ChunkFinished(
+                uri=source_uri,
+                video_id=done.video_id,
+                chunk=done.index,
+                attempt=done.attempt,
+                num_frames=done.num_frames,
+                size_bytes=done.size_bytes,
+                counts=done.counts,
+                seconds=done.seconds,
+                stint=stint,
+            )
+        )
 
-    def begun_anew(self, video_id: str) -> None:
+    def begun_anew(self, video_id: str, source_uri: str) -> None:
         """A video changed its lane: what was made of it so far is void."""
-        void = self._done.setdefault(video_id, _Done())
+        void = self._done.get(video_id, _Done(num_chunks=0))
         self._count(video_id, -void.chunks, -void.frames)
+        self._tell(Note(uri=source_uri, text="its packets alone do not give the planned frames: it is decoded whole"))
 
     def _count(self, video_id: str, chunks: int, frames: int) -> None:
-        done = self._done.setdefault(video_id, _Done())
-        done.chunks, done.frames = done.chunks + chunks, done.frames + frames
+        done = self._done.get(video_id)
+        if done is None:  # a chunk that was in flight when its video was given up
+            self.tally.chunks_failed -= chunks
+        else:
+            done.chunks, done.frames = done.chunks + chunks, done.frames + frames
         self.tally.chunks_done += chunks
         self.tally.frames_done += frames
 
-    def chunk_failed(self, failed: ChunkFailed, source_uri: str) -> None:
+    def chunk_failed(self, failed: ChunkFailed, source_uri: str, stint: Stint | None) -> None:
         """An attempt at a chunk made nothing."""
-        self._ledger.chunk_failed(failed, source_uri)
-        self._display.show(ChunkRetried(uri=source_uri, index=failed.index, error=failed.error, reason=failed.reason))
+        self._attempt_failed(
+            AttemptFailed(
+                uri=source_uri,
+                video_id=failed.video_id,
+                step="interpolate",
+                chunk=failed.index,
+                chunk_id=failed.chunk_id,
+                attempt=failed.attempt,
+                error=failed.error,
+                reason=failed.reason,
+                retryable=failed.retryable,
+                stint=stint,
+            )
+        )
+
+    def step_done(self, step: StepName, source_uri: str, video_id: str, stint: Stint) -> None:
+        """A step other than a chunk's ended well."""
+        finished = StepFinished(uri=source_uri, video_id=video_id, step=step, stint=stint)
+        self._ledger.step(finished)
+        self._tell(finished)
+
+    def step_failed(self, failed: StepFailed, source_uri: str, video_id: str, stint: Stint | None) -> None:
+        """An attempt at a step other than a chunk's came to nothing."""
+        self._attempt_failed(
+            AttemptFailed(
+                uri=source_uri,
+                video_id=video_id,
+                step=failed.step,
+                chunk=None,
+                chunk_id="",
+                attempt="",
+                error=failed.error,
+                reason=failed.reason,
+                retryable=failed.retryable,
+                stint=stint,
+            )
+        )
+
+    def _attempt_failed(self, failed: AttemptFailed) -> None:
+        self._ledger.attempt_failed(failed)
+        self._tell(failed)
 
     def published(self, published: Published) -> None:
         """An output stands."""
         self.tally.videos_published += 1
         self._done.pop(published.video_id, None)
         self._ledger.published(published)
-        self._display.show(
+        self._tell(
             VideoPublished(
                 uri=published.source.uri,
+                video_id=published.video_id,
                 output_uri=published.output_uri,
                 num_frames=published.num_frames,
                 size_bytes=published.size_bytes,
@@ -141,33 +220,48 @@ class Journal:
             )
         )
 
-    def failed(self, failed: VideoFailed, receipt_id: str) -> None:
-        """A video is given up; it waits for --retry-failed."""
+    def failed(self, failed: VideoFailed, receipt_id: str, video_id: str) -> None:
+        """A video is given up; it waits for --retry-failed. `video_id` is empty where it was never planned."""
         self.tally.videos_failed += 1
+        if video_id in self._done:
+            left = self._done.pop(video_id)
+            self.tally.chunks_failed += left.num_chunks - left.chunks
         self._store.put(self._layout.failure(receipt_id), to_json(failed))
         self._ledger.failed(failed)
-        self._tell_failure(failed)
+        self._tell_failure(failed, video_id)
 
     def refused(self, failed: VideoFailed) -> None:
         """A video is not begun, for a reason that stands outside: it is looked at anew by every run."""
         self.tally.videos_failed += 1
-        self._tell_failure(failed)
+        self._tell_failure(failed, "")
 
-    def _tell_failure(self, failed: VideoFailed) -> None:
+    def _tell_failure(self, failed: VideoFailed, video_id: str) -> None:
         self._failures.append(Failure(uri=failed.source_uri, error=failed.error, reason=failed.reason))
-        self._display.show(failed)
+        self._tell(
+            VideoGivenUp(
+                uri=failed.source_uri,
+                video_id=video_id,
+                output_uri=failed.output_uri,
+                error=failed.error,
+                reason=failed.reason,
+            )
+        )
 
     # ---- what stands -----------------------------------------------------------------------------------------------
 
-    def tick(self, *, workers: int, demand: int) -> None:
-        """Store what is due and show where the job stands; called often. `demand`: chunks that could be running."""
-        now, self._workers = self._clock(), workers
+    def tick(self, *, workers: int, slots: int, demand: int, census: Callable[[], Census]) -> None:
+        """Store what is due and show where the job stands; called often.
+
+        `slots`: chunks that the workers can hold; `demand`: chunks that could be running; `census` is asked only where
+        it is shown.
+        """
+        now, self._workers, self._slots, self._census = self._clock(), workers, slots, census
         self._tell_of_waiting(now, is_waiting=demand > 0 and not workers)
         if self._ledger.due():
             self._ledger.flush()
         if now >= self._snapshot_due:
             self._snapshot_due = now + SNAPSHOT_S
-            self._display.show(self._snapshot())
+            self._tell(self._snapshot())
         if now >= self._progress_due:
             self._progress_due = now + PROGRESS_S
             self._write_progress("running")
@@ -177,12 +271,14 @@ class Journal:
             self._waiting_due = now + WAITING_S
         elif now >= self._waiting_due:
             self._waiting_due = now + WAITING_S
-            self._display.show(Note(text=_WAITING))
+            self._tell(Note(text=_WAITING))
 
     def close(self, *, finished: bool) -> None:
-        """The last words of a run."""
+        """The last words of a run, of which nothing is running any more."""
         self._ledger.flush()
-        self._display.show(self._snapshot())
+        still = self._census()
+        self._census = lambda: replace(still, chunks_running=0, steps_running=())
+        self._tell(self._snapshot())
         self._write_progress("finished" if finished else "interrupted")
 
     def _write_progress(self, state: Literal["running", "interrupted", "finished"]) -> None:
@@ -202,7 +298,7 @@ class Journal:
         self._store.put(self._layout.progress, to_json(status))
 
     def _snapshot(self) -> Snapshot:
-        tally, rate = self.tally, self._frames_per_s()
+        tally, census, rate = self.tally, self._census(), self._frames_per_s()
         left = tally.frames_total - tally.frames_done
         opened = tally.videos_total - tally.videos_done - tally.videos_failed
         return Snapshot(
@@ -216,6 +312,13 @@ class Journal:
             frames_per_s=rate,
             eta_s=left / rate if rate and opened else None,
             workers=self._workers,
+            slots=self._slots,
+            videos_open=census.videos_open,
+            chunks_waiting=census.chunks_waiting,
+            chunks_ready=census.chunks_ready,
+            chunks_running=census.chunks_running,
+            chunks_failed=tally.chunks_failed,
+            steps_running=census.steps_running,
         )
 
     def _frames_per_s(self) -> float:

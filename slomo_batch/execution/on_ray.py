@@ -112,6 +112,11 @@ class RayEngine:
         """See Engine."""
         return sum(1 for worker in self._workers if worker.node)
 
+    @property
+    def num_slots(self) -> int:
+        """See Engine."""
+        return self.num_workers * self._needs.slots
+
     # ---- out -------------------------------------------------------------------------------------------------------
 
     def start(self, call: Call) -> None:

@@ -3,6 +3,7 @@
 `note` a video after every change of it; that costs O(log n) of the open videos, every question O(1).
 """
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 from slomo_batch.planning.events import Step
@@ -35,6 +36,9 @@ class Agenda:
 
     def __len__(self) -> int:
         return len(self._videos)
+
+    def __iter__(self) -> Iterator[OpenVideo]:
+        return iter(self._videos.values())
 
     def get(self, number: int) -> OpenVideo | None:
         """The video, while it is open."""

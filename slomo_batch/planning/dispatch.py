@@ -25,6 +25,7 @@ from typing import Literal, assert_never
 
 from slomo_batch.errors import ProgramFault, WorkerLost
 from slomo_batch.planning.agenda import Agenda
+from slomo_batch.planning.census import Census, census_of
 from slomo_batch.planning.events import (
     ChunkErred,
     ChunkEvent,
@@ -126,6 +127,15 @@ class Dispatch:
     def num_chunks_running(self) -> int:
         """Chunk attempts in flight, those of given-up videos and left lanes included."""
         return len(self._chunks_running)
+
+    @property
+    def census(self) -> Census:
+        """How many there are of what, for whoever watches; counted when it is asked for."""
+        return census_of(
+            self._agenda,
+            chunks_running=len(self._chunks_running),
+            steps_running=[step for _, step, _ in self._tasks_running],
+        )
 
     def take_failures(self) -> list[Fail]:
         """The videos given up since the last call; each is reported once."""

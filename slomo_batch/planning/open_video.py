@@ -56,6 +56,16 @@ class OpenVideo:
         return len(self._waiting) + len(self._suspects) + len(self._delayed)
 
     @property
+    def num_missing(self) -> int:
+        """Chunks whose objects do not stand yet."""
+        return len(self._missing)
+
+    @property
+    def num_delayed(self) -> int:
+        """Chunks that failed and wait for their back-off."""
+        return len(self._delayed)
+
+    @property
     def num_held(self) -> int:
         """Chunk objects that stand unmade, or will when the running split ends."""
         return self.num_ready + (len(self._missing) if self.steps["split"].running else 0)

@@ -1,10 +1,14 @@
 """The ledger: what happened, row by row, in Parquet parts that the driver alone writes.
 
-A row is one of three kinds:
+A row is one of four kinds:
 
     chunk     a committed segment
+    step      an open, split, sound or stitch that ended well
     video     a published output
-    failure   an attempt at a chunk that made nothing, or, without a `chunk`, a video given up
+    failure   an attempt at a step that came to nothing, or, without a `step`, a video given up
+
+Rows of chunks, steps and failed attempts tell when, where and for how long, where the process could still say so: what
+a timeline is drawn from.
 
 Rows are gathered and stored as numbered parts of a driver's epoch; a failure is stored at once, before anything is
 tried again. A part whose storing failed is stored again under its number with whatever came since, so a part is only
@@ -25,21 +29,14 @@ import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
 from slomo_batch.errors import StoreUnusable
-from slomo_batch.records import (
-    ChunkDone,
-    ChunkFailed,
-    FrameCounts,
-    Machine,
-    Published,
-    StageSeconds,
-    VideoFailed,
-)
+from slomo_batch.progress import AttemptFailed, StepFinished
+from slomo_batch.records import ChunkDone, FrameCounts, Machine, Published, StageSeconds, Stint, VideoFailed
 
 ROWS_PER_PART = 50_000
 """A part is due when it holds this many rows,"""
 SECONDS_PER_PART = 60.0
 """or when its first row has waited this long."""
-VERSION = b"1"
+VERSION = b"2"
 _VERSION_KEY = b"slomo_batch.ledger"
 
 
@@ -52,7 +49,7 @@ _STAGES = tuple(field.name for field in fields(StageSeconds))
 
 SCHEMA: pa.Schema = pa.schema(
     [
-        _field("kind", pa.string(), "chunk, video or failure", nullable=False),
+        _field("kind", pa.string(), "chunk, step, video or failure", nullable=False),
         _field("epoch", pa.int64(), "number of the driver that wrote the row", nullable=False),
         _field("row", pa.int64(), "number of the row within its epoch, from 0", nullable=False),
         _field("time_utc", pa.timestamp("us", tz="UTC"), "when the driver learnt of it", nullable=False),
@@ -60,6 +57,7 @@ SCHEMA: pa.Schema = pa.schema(
         _field("video_id", pa.string(), "empty where a video failed before it was planned"),
         _field("source_uri", pa.string(), "the source video"),
         _field("output_uri", pa.string(), "the output; of videos only"),
+        _field("step", pa.string(), "open, split, interpolate, sound or stitch; empty for a whole video"),
         _field("chunk", pa.int64(), "place among the video's chunks, from 0; empty for a whole video"),
         _field("chunk_id", pa.string(), "id of the chunk"),
         _field("attempt", pa.string(), "id of the attempt at the chunk"),
@@ -68,6 +66,11 @@ SCHEMA: pa.Schema = pa.schema(
         _field("size_bytes", pa.int64(), "of the segment or the output"),
         _field("duration_s", pa.float64(), "how long the output plays"),
         *(_field(f"seconds_{name}", pa.float64(), f"spent in {name}, as in records.StageSeconds") for name in _STAGES),
+        _field("began_utc", pa.timestamp("us", tz="UTC"), "when the attempt began, by its machine's clock"),
+        _field("took_s", pa.float64(), "how long it took there, waiting for stores included"),
+        _field("process", pa.int64(), "number of the process that held it, on its host"),
+        _field("read_bytes", pa.int64(), "contents of objects that it read from the stores"),
+        _field("written_bytes", pa.int64(), "contents of objects that it wrote to them"),
         _field("host", pa.string(), "machine; for a video its machines, separated by '; '"),
         _field("device", pa.string(), "device model; for a video all of them"),
         _field("builds", pa.string(), "versions of the libraries that make pixels; for a video all of them"),
@@ -105,12 +108,13 @@ class LedgerWriter:
         self._part = 0
         self._oldest_s = 0.0
 
-    def chunk(self, done: ChunkDone, source_uri: str) -> None:
-        """A segment was committed."""
+    def chunk(self, done: ChunkDone, source_uri: str, stint: Stint | None = None) -> None:
+        """A segment was committed; `stint` is that of the attempt that made it, where it is known."""
         self._add(
             "chunk",
             video_id=done.video_id,
             source_uri=source_uri,
+            step="interpolate",
             chunk=done.index,
             chunk_id=done.chunk_id,
             attempt=done.attempt,
@@ -119,7 +123,17 @@ class LedgerWriter:
             sha256=done.sha256,
             **_counts(done.counts),
             **{f"seconds_{name}": getattr(done.seconds, name) for name in _STAGES},
-            **_machines((done.machine,)),
+            **{**_stint(stint), **_machines((done.machine,))},
+        )
+
+    def step(self, finished: StepFinished) -> None:
+        """A step other than a chunk's ended well."""
+        self._add(
+            "step",
+            video_id=finished.video_id,
+            source_uri=finished.uri,
+            step=finished.step,
+            **_stint(finished.stint),
         )
 
     def published(self, video: Published) -> None:
@@ -151,18 +165,20 @@ class LedgerWriter:
         )
         self.flush()
 
-    def chunk_failed(self, failed: ChunkFailed, source_uri: str = "") -> None:
-        """An attempt at a chunk made nothing; stored before this returns."""
+    def attempt_failed(self, failed: AttemptFailed) -> None:
+        """An attempt at a chunk or another step came to nothing; stored before this returns."""
         self._add(
             "failure",
             video_id=failed.video_id,
-            source_uri=source_uri or None,
-            chunk=failed.index,
-            chunk_id=failed.chunk_id,
-            attempt=failed.attempt,
+            source_uri=failed.uri,
+            step=failed.step,
+            chunk=failed.chunk,
+            chunk_id=failed.chunk_id or None,
+            attempt=failed.attempt or None,
             error=failed.error,
             reason=failed.reason,
             retryable=failed.retryable,
+            **_stint(failed.stint),
         )
         self.flush()
 
@@ -190,7 +206,7 @@ class LedgerWriter:
                 "kind": kind,
                 "epoch": self._epoch,
                 "row": self._num_rows,
-                "time_utc": round(now_s * 1_000_000),
+                "time_utc": _microseconds(now_s),
                 "job": self._job,
                 **cells,
             }
@@ -198,6 +214,23 @@ class LedgerWriter:
         self._num_rows += 1
         if self.due():
             self.flush()
+
+
+def _microseconds(seconds: float) -> int:
+    return round(seconds * 1_000_000)
+
+
+def _stint(stint: Stint | None) -> Mapping[str, str | int | float]:
+    if stint is None:
+        return {}
+    return {
+        "host": stint.host,
+        "process": stint.process,
+        "began_utc": _microseconds(stint.began_s),
+        "took_s": stint.took_s,
+        "read_bytes": stint.read_bytes,
+        "written_bytes": stint.written_bytes,
+    }
 
 
 def _counts(counts: FrameCounts) -> Mapping[str, int]:

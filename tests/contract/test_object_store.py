@@ -13,6 +13,7 @@ from slomo_batch.errors import AccessRefused, ObjectChanged, ObjectMissing
 from slomo_batch.storage.local import LocalStore
 from slomo_batch.storage.location import StoreSpec, open_store
 from slomo_batch.storage.memory import MemoryStore
+from slomo_batch.storage.metered import MeteredStore, Traffic
 from slomo_batch.storage.store import ObjectStore
 from tests.s3_server import S3Server
 
@@ -22,12 +23,14 @@ def bucket(s3: S3Server) -> str:
     return s3.make_bucket()
 
 
-@pytest.fixture(params=["local", "memory", "s3"])
+@pytest.fixture(params=["local", "memory", "metered", "s3"])
 def store(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[ObjectStore]:
     if request.param == "local":
         yield LocalStore(tmp_path / "store")
     elif request.param == "memory":
         yield MemoryStore()
+    elif request.param == "metered":
+        yield MeteredStore(MemoryStore(), Traffic())
     else:
         server: S3Server = request.getfixturevalue("s3")
         uri = f"s3://{request.getfixturevalue('bucket')}/{uuid4().hex}"

@@ -33,9 +33,9 @@ def test_bad_videos_fail_with_a_reason_and_the_good_one_is_published(good: Path,
     assert "Traceback" not in run.stdout + run.stderr
     assert list(job.receipts()) == ["good"]
     failed = {
-        Path(event["source_uri"]).name: event["reason"]
+        Path(event["uri"]).name: event["reason"]
         for event in map(json.loads, run.stdout.splitlines())
-        if event.get("event") == "VideoFailed" or "source_uri" in event
+        if event["event"] == "video_given_up"
     }
     assert failed.keys() == {*bad, "missing.mp4"}
     assert all(failed.values())

@@ -5,7 +5,8 @@ from typing import Self
 
 from slomo_batch.documents import from_json
 from slomo_batch.execution.journal import WAITING_S, Journal, Tally
-from slomo_batch.progress import Event, JobStatus, Note, Snapshot
+from slomo_batch.planning.census import Census
+from slomo_batch.progress import Event, JobStatus, Note, Snapshot, VideoGivenUp
 from slomo_batch.records import VideoFailed
 from slomo_batch.storage.layout import Layout
 from slomo_batch.storage.memory import MemoryStore
@@ -54,11 +55,11 @@ def test_a_person_is_told_when_no_worker_comes_up() -> None:
     told = journal(MemoryStore(), heard, clock)
     for seconds in range(int(2.5 * WAITING_S)):
         clock.now = 1000.0 + seconds
-        told.tick(workers=0, demand=4)
+        told.tick(workers=0, slots=0, demand=4, census=Census)
     assert sum(isinstance(event, Note) for event in heard.events) == 2
     for seconds in range(int(2.5 * WAITING_S)):
         clock.now += seconds
-        told.tick(workers=1, demand=4)
+        told.tick(workers=1, slots=1, demand=4, census=Census)
     assert sum(isinstance(event, Note) for event in heard.events) == 2
 
 
@@ -66,11 +67,13 @@ def test_a_failure_is_in_the_ledger_and_waits_before_anything_else_happens() -> 
     store, heard, clock = MemoryStore(), Heard(), Clock()
     told = journal(store, heard, clock)
     failed = VideoFailed(source_uri="a.mp4", output_uri="b.mp4", error="SourceUnreadable", reason="no")
-    told.failed(failed, "receipt")
+    told.failed(failed, "receipt", "")
     assert from_json(VideoFailed, store.get(Layout("job").failure("receipt"))) == failed
     [row] = read_ledger([store.get(Layout("job").ledger_part(1, 0))]).to_pylist()
     assert (row["kind"], row["source_uri"], row["error"]) == ("failure", "a.mp4", "SourceUnreadable")
-    assert failed in heard.events
+    [event] = heard.events
+    assert isinstance(event, VideoGivenUp)
+    assert (event.uri, event.error, event.reason) == ("a.mp4", "SourceUnreadable", "no")
 
 
 def test_status_is_written_at_the_end_with_what_was_reached() -> None:

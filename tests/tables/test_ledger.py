@@ -10,14 +10,15 @@ import pyarrow.parquet as pq
 import pytest
 
 from slomo_batch.errors import StorageBusy, StoreUnusable
+from slomo_batch.progress import AttemptFailed, StepFinished
 from slomo_batch.records import (
     ChunkDone,
-    ChunkFailed,
     FrameCounts,
     Machine,
     Published,
     Source,
     StageSeconds,
+    Stint,
     VideoFailed,
 )
 from slomo_batch.tables import ledger
@@ -59,15 +60,18 @@ PUBLISHED = Published(
 FAILED = VideoFailed(
     source_uri="s3://archive/b.mp4", output_uri="s3://slow/b.mp4", error="SourceUnreadable", reason="it is empty"
 )
-CHUNK_FAILED = ChunkFailed(
+STINT = Stint(host="node-1", process=4711, began_s=1_699_999_990.5, took_s=4.5, read_bytes=900, written_bytes=1000)
+LOST = AttemptFailed(
+    uri="s3://archive/a.mp4",
     video_id="v1",
+    step="interpolate",
+    chunk=3,
     chunk_id="c1",
-    index=3,
     attempt="a0",
     error="WorkerLost",
     reason="the node went away",
     retryable=True,
-    wants_decode_lane=False,
+    stint=None,
 )
 
 
@@ -92,13 +96,15 @@ class Driver:
 
 def test_a_committed_chunk_is_told_with_its_frames_stages_and_machine() -> None:
     driver = Driver()
-    driver.writer.chunk(DONE, "s3://archive/a.mp4")
+    driver.writer.chunk(DONE, "s3://archive/a.mp4", STINT)
     driver.writer.flush()
     (row,) = driver.rows()
     told = {name: value for name, value in row.items() if value is not None}
     assert told.pop("time_utc").isoformat() == "2023-11-14T22:13:20.250000+00:00"
+    assert told.pop("began_utc").isoformat() == "2023-11-14T22:13:10.500000+00:00"
     assert told == {
         "kind": "chunk", "epoch": 1, "row": 0, "job": "derby", "video_id": "v1", "source_uri": "s3://archive/a.mp4",
+        "step": "interpolate", "took_s": 4.5, "process": 4711, "read_bytes": 900, "written_bytes": 1000,
         "chunk": 3, "chunk_id": "c1", "attempt": "a1", "frames": 8, "frames_source": 2, "frames_made": 5,
         "frames_held_at_cut": 1, "frames_held_repeat": 0, "frames_held_damaged": 0, "size_bytes": 1000,
         "seconds_fetch": 0.0, "seconds_decode": 0.5, "seconds_judge": 0.0, "seconds_color": 0.0, "seconds_model": 3.5,
@@ -125,13 +131,22 @@ def test_failures_are_stored_before_the_call_returns_with_all_that_waited() -> N
     driver = Driver()
     driver.writer.chunk(DONE, "s3://archive/a.mp4")
     assert not driver.parts
-    driver.writer.chunk_failed(CHUNK_FAILED, "s3://archive/a.mp4")
+    driver.writer.attempt_failed(LOST)
     assert len(driver.parts) == 1
     driver.writer.failed(FAILED)
     assert len(driver.parts) == 2
     _, attempt, video = driver.rows()
     assert (attempt["kind"], attempt["chunk"], attempt["retryable"]) == ("failure", 3, True)
     assert (video["kind"], video["chunk"], video["reason"]) == ("failure", None, "it is empty")
+
+
+def test_a_step_is_told_with_when_and_where_it_ran() -> None:
+    driver = Driver()
+    driver.writer.step(StepFinished(uri="s3://archive/a.mp4", video_id="v1", step="split", stint=STINT))
+    driver.writer.flush()
+    (row,) = driver.rows()
+    assert (row["kind"], row["step"], row["video_id"], row["chunk"]) == ("step", "split", "v1", None)
+    assert (row["host"], row["process"], row["took_s"], row["written_bytes"]) == ("node-1", 4711, 4.5, 1000)
 
 
 def test_rows_are_due_after_a_minute_and_not_before() -> None:

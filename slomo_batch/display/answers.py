@@ -1,0 +1,82 @@
+"""The answers of plan, status and gc, for a person or as JSON."""
+
+import sys
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import asdict
+from typing import Any, TextIO
+
+from slomo_batch.display.words import counted, size
+from slomo_batch.legible import json_line, one_line
+from slomo_batch.progress import JobStatus, PlanRow
+
+
+def show_plan(rows: Sequence[PlanRow], *, as_json: bool, stream: TextIO = sys.stdout) -> None:
+    """What a run would do."""
+    lines = _json_lines("video", rows) if as_json else _plan_lines(rows)
+    total = {"event": "total", **_plan_total(rows)}
+    _print((*lines, json_line(total)) if as_json else lines, stream)
+
+
+def _json_lines(event: str, records: Iterable[Any]) -> Iterator[str]:
+    return (json_line({"event": event, **asdict(record)}) for record in records)
+
+
+def _plan_total(rows: Sequence[PlanRow]) -> dict[str, int]:
+    return {
+        "videos": len(rows),
+        "problems": sum(bool(row.problem) for row in rows),
+        "source_frames": sum(row.num_source_frames for row in rows),
+        "output_frames": sum(row.num_output_frames for row in rows),
+        "chunks": sum(row.num_chunks for row in rows),
+        "size_bytes": sum(row.size_bytes for row in rows),
+    }
+
+
+def _plan_lines(rows: Sequence[PlanRow]) -> Iterator[str]:
+    for row in rows:
+        yield f"{row.state:<8} {row.uri}"
+        if row.problem:
+            yield f"         problem: {row.problem}"
+            continue
+        yield f"         -> {row.output_uri}"
+        frames = f"{row.num_source_frames:,} -> {counted(row.num_output_frames, 'frame')}"
+        yield f"         {frames} in {counted(row.num_chunks, 'chunk')}, {size(row.size_bytes)} to read"
+        yield from (f"         note: {note}" for note in row.notes)
+    total = _plan_total(rows)
+    problems = f", {counted(total['problems'], 'problem')}" if total["problems"] else ""
+    yield (
+        f"{counted(total['videos'], 'video')}{problems}: {total['source_frames']:,} -> "
+        f"{counted(total['output_frames'], 'frame')} in {counted(total['chunks'], 'chunk')}, "
+        f"{size(total['size_bytes'])} to read"
+    )
+
+
+def show_status(status: JobStatus, *, as_json: bool, stream: TextIO = sys.stdout) -> None:
+    """Where a job stands."""
+    _print([json_line(asdict(status))] if as_json else _status_lines(status), stream)
+
+
+def _status_lines(status: JobStatus) -> Iterator[str]:
+    yield f"{status.job}: {status.state}, as of {status.updated or 'never'}"
+    yield f"  videos {status.videos_done:,}/{status.videos_total:,}, {status.videos_failed:,} failed"
+    yield f"  chunks {status.chunks_done:,}/{status.chunks_total:,}, frames {status.frames_done:,}"
+    for failure in status.failures:
+        yield f"  FAILED {failure.uri}: {failure.error}: {failure.reason}"
+
+
+def show_garbage(
+    kinds: Sequence[tuple[str, int, int]], *, deleted: bool, as_json: bool, stream: TextIO = sys.stdout
+) -> None:
+    """What `gc` found: kind, number of objects, bytes."""
+    if as_json:
+        records = [{"kind": kind, "objects": number, "size_bytes": size_bytes} for kind, number, size_bytes in kinds]
+        _print(map(json_line, records), stream)
+        return
+    lines = [f"{kind}: {number:,} objects, {size(size_bytes)}" for kind, number, size_bytes in kinds]
+    end = "deleted" if deleted else "nothing was deleted; --delete does it"
+    _print([*lines, end if kinds else "nothing to delete"], stream)
+
+
+def _print(lines: Iterable[str], stream: TextIO) -> None:
+    for line in lines:
+        print(one_line(line), file=stream)

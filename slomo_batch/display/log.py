@@ -1,0 +1,98 @@
+"""The events of a job as JSON, one object per line: the log, and what `--json` writes."""
+
+from collections.abc import Callable
+from contextlib import ExitStack
+from dataclasses import asdict
+from datetime import UTC, datetime
+from types import TracebackType
+from typing import Self, TextIO
+
+from slomo_batch.legible import json_line
+from slomo_batch.progress import AttemptFailed, Display, Event, JobFailed, Snapshot, VideoGivenUp, event_name
+
+
+class Streaming:
+    """A display that writes to a stream and keeps nothing open."""
+
+    def __init__(self, stream: TextIO) -> None:
+        self._stream = stream
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._stream.flush()
+
+    def _write(self, line: str) -> None:
+        print(line, file=self._stream, flush=True)
+
+
+class JsonDisplay(Streaming):
+    """One JSON object per line and event: `time`, `level`, `event`, `job`, and the event's own fields."""
+
+    def __init__(
+        self,
+        stream: TextIO,
+        *,
+        job: str,
+        seconds_between_snapshots: float = 0.0,
+        clock: Callable[[], datetime] = lambda: datetime.now(UTC),
+    ) -> None:
+        super().__init__(stream)
+        self._job = job
+        self._seconds_between_snapshots = seconds_between_snapshots
+        self._clock = clock
+        self._latest_snapshot = datetime.fromtimestamp(0, UTC)
+
+    def show(self, event: Event) -> None:
+        """Write the event as an object."""
+        now = self._clock()
+        if isinstance(event, Snapshot):
+            if 0 <= (now - self._latest_snapshot).total_seconds() < self._seconds_between_snapshots:
+                return
+            self._latest_snapshot = now
+        head = {
+            "time": now.isoformat(timespec="milliseconds"),
+            "level": level_of(event),
+            "event": event_name(type(event)),
+            "job": self._job,
+        }
+        self._write(json_line(head | asdict(event)))
+
+
+def level_of(event: Event) -> str:
+    """How much an event matters, in the words that logs use."""
+    match event:
+        case VideoGivenUp() | JobFailed():
+            return "error"
+        case AttemptFailed():
+            return "warning"
+        case _:
+            return "info"
+
+
+class Displays:
+    """Several displays of one stream of events; all open, all closed."""
+
+    def __init__(self, *displays: Display) -> None:
+        self._displays = displays
+        self._stack = ExitStack()
+
+    def __enter__(self) -> Self:
+        with ExitStack() as stack:
+            for display in self._displays:
+                stack.enter_context(display)
+            self._stack = stack.pop_all()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._stack.__exit__(kind, error, trace)
+
+    def show(self, event: Event) -> None:
+        """Show it on each."""
+        for display in self._displays:
+            display.show(event)

@@ -1,0 +1,28 @@
+"""Numbers as people write them."""
+
+
+def duration(seconds: float) -> str:
+    """Seconds for a person: 42 s, 3 min 20 s, 2 h 05 min."""
+    whole = round(seconds)
+    if whole < 60:
+        return f"{whole} s"
+    minutes, rest = divmod(whole, 60)
+    if minutes < 60:
+        return f"{minutes} min {rest:02} s"
+    hours, minutes = divmod(minutes, 60)
+    return f"{hours} h {minutes:02} min"
+
+
+def size(num_bytes: int) -> str:
+    """Bytes for a person: 512 B, 1.5 MB."""
+    value, unit = float(num_bytes), "B"
+    for unit in ("B", "kB", "MB", "GB", "TB", "PB"):
+        if value < 1000 or unit == "PB":
+            break
+        value /= 1000
+    return f"{value:.0f} {unit}" if unit == "B" else f"{value:.1f} {unit}"
+
+
+def counted(number: int, noun: str) -> str:
+    """A number with its noun: 1 video, 1,200 videos."""
+    return f"{number:,} {noun}" if number == 1 else f"{number:,} {noun}s"

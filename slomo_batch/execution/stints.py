@@ -1,0 +1,36 @@
+"""Stints: a call's time on one process is taken where it is spent, and goes back to the driver with the outcome."""
+
+import os
+import socket
+import time
+from dataclasses import replace
+
+from slomo_batch.records import Stint
+from slomo_batch.steps.bench import Bench
+from slomo_batch.storage.metered import MeteredStore, Traffic
+from slomo_batch.storage.store import ObjectStore
+
+
+class StintClock:
+    """Runs from its making; `bench` is the given one with everything counted that the call reads and writes."""
+
+    def __init__(self, bench: Bench) -> None:
+        self._traffic = traffic = Traffic()
+        self._began_s, self._began_running_s = time.time(), time.perf_counter()
+
+        def locate(uri: str) -> tuple[ObjectStore, str]:
+            store, key = bench.locate(uri)
+            return MeteredStore(store, traffic), key
+
+        self.bench = replace(bench, work=MeteredStore(bench.work, traffic), locate=locate)
+
+    def stint(self) -> Stint:
+        """The call so far."""
+        return Stint(
+            host=socket.gethostname(),
+            process=os.getpid(),
+            began_s=round(self._began_s, 6),
+            took_s=round(time.perf_counter() - self._began_running_s, 6),
+            read_bytes=self._traffic.read_bytes,
+            written_bytes=self._traffic.written_bytes,
+        )

@@ -1,0 +1,36 @@
+"""Census: how many there are of what in the open videos. It is shown; nothing is decided by it."""
+
+from collections import Counter
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from slomo_batch.planning.events import Step
+from slomo_batch.planning.open_video import STEPS, OpenVideo
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Census:
+    """Videos, chunks and steps at one instant."""
+
+    videos_open: int = 0
+    """Begun and not ended."""
+    chunks_waiting: int = 0
+    """Their objects do not stand yet, or they wait for their back-off."""
+    chunks_ready: int = 0
+    """They would run if a worker were free."""
+    chunks_running: int = 0
+    """Attempts in flight, those of videos given up meanwhile included."""
+    steps_running: tuple[tuple[Step, int], ...] = ()
+    """How many of each step are in flight, all steps named."""
+
+
+def census_of(videos: Iterable[OpenVideo], *, chunks_running: int, steps_running: Iterable[Step]) -> Census:
+    """Count the open videos; what runs is known to whoever started it."""
+    known, running = tuple(videos), Counter(steps_running)
+    return Census(
+        videos_open=len(known),
+        chunks_waiting=sum(video.num_missing + video.num_delayed for video in known),
+        chunks_ready=sum(video.num_ready - video.num_delayed for video in known),
+        chunks_running=chunks_running,
+        steps_running=tuple((step, running[step]) for step in STEPS),
+    )

@@ -1,0 +1,77 @@
+"""MeteredStore: any store, with the bytes counted that pass through it. For one call in one thread."""
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from slomo_batch.storage.store import ObjectInfo, ObjectStore
+
+
+@dataclass(slots=True)
+class Traffic:
+    """What passed between one call and the stores: contents of objects, without listings, headers and retries."""
+
+    read_bytes: int = 0
+    written_bytes: int = 0
+
+
+class MeteredStore:
+    """Hands everything on to `store`, and counts into `traffic`."""
+
+    def __init__(self, store: ObjectStore, traffic: Traffic) -> None:
+        self._store = store
+        self._traffic = traffic
+
+    @property
+    def root(self) -> str:
+        """See ObjectStore."""
+        return self._store.root
+
+    def uri(self, key: str) -> str:
+        """See ObjectStore."""
+        return self._store.uri(key)
+
+    def head(self, key: str) -> ObjectInfo:
+        """See ObjectStore."""
+        return self._store.head(key)
+
+    def get(self, key: str) -> bytes:
+        """See ObjectStore."""
+        return self._read(self._store.get(key))
+
+    def get_range(self, key: str, start: int, end: int, *, fingerprint: str = "") -> bytes:
+        """See ObjectStore."""
+        return self._read(self._store.get_range(key, start, end, fingerprint=fingerprint))
+
+    def _read(self, data: bytes) -> bytes:
+        self._traffic.read_bytes += len(data)
+        return data
+
+    def get_file(self, key: str, path: Path) -> None:
+        """See ObjectStore."""
+        self._store.get_file(key, path)
+        self._traffic.read_bytes += path.stat().st_size
+
+    def put(self, key: str, data: bytes) -> None:
+        """See ObjectStore."""
+        self._store.put(key, data)
+        self._traffic.written_bytes += len(data)
+
+    def put_if_absent(self, key: str, data: bytes) -> bool:
+        """See ObjectStore."""
+        won = self._store.put_if_absent(key, data)
+        self._traffic.written_bytes += len(data) if won else 0
+        return won
+
+    def put_file(self, key: str, path: Path) -> None:
+        """See ObjectStore."""
+        self._store.put_file(key, path)
+        self._traffic.written_bytes += path.stat().st_size
+
+    def list(self, prefix: str = "") -> Iterator[ObjectInfo]:
+        """See ObjectStore."""
+        return self._store.list(prefix)
+
+    def delete(self, keys: Iterable[str]) -> None:
+        """See ObjectStore."""
+        self._store.delete(keys)

@@ -1,0 +1,90 @@
+"""What plan and status answer."""
+
+import io
+import json
+
+from slomo_batch.display.answers import show_plan, show_status
+from slomo_batch.progress import Failure, JobStatus, PlanRow
+
+ROWS = (
+    PlanRow(
+        uri="a.mov",
+        output_uri="o/a.mp4",
+        state="make",
+        num_source_frames=72,
+        num_output_frames=288,
+        num_chunks=3,
+        size_bytes=900_000,
+        notes=("variable frame rate",),
+        problem="",
+    ),
+    PlanRow(
+        uri="b.mov",
+        output_uri="o/b.mp4",
+        state="fail",
+        num_source_frames=0,
+        num_output_frames=0,
+        num_chunks=0,
+        size_bytes=10,
+        notes=(),
+        problem="not a video",
+    ),
+)
+
+
+def test_a_plan_is_told_video_by_video_and_in_all() -> None:
+    stream = io.StringIO()
+    show_plan(ROWS, as_json=False, stream=stream)
+    assert stream.getvalue().splitlines() == [
+        "make     a.mov",
+        "         -> o/a.mp4",
+        "         72 -> 288 frames in 3 chunks, 900.0 kB to read",
+        "         note: variable frame rate",
+        "fail     b.mov",
+        "         problem: not a video",
+        "2 videos, 1 problem: 72 -> 288 frames in 3 chunks, 900.0 kB to read",
+    ]
+
+
+def test_a_plan_in_json_ends_with_the_total() -> None:
+    stream = io.StringIO()
+    show_plan(ROWS, as_json=True, stream=stream)
+    first, second, total = (json.loads(line) for line in stream.getvalue().splitlines())
+    assert (first["event"], first["num_output_frames"], second["problem"]) == ("video", 288, "not a video")
+    assert total == {
+        "event": "total",
+        "videos": 2,
+        "problems": 1,
+        "source_frames": 72,
+        "output_frames": 288,
+        "chunks": 3,
+        "size_bytes": 900_010,
+    }
+
+
+def test_a_status_is_told_with_its_failures() -> None:
+    status = JobStatus(
+        job="derby",
+        state="interrupted",
+        videos_done=1,
+        videos_failed=1,
+        videos_total=3,
+        chunks_done=10,
+        chunks_total=40,
+        frames_done=1000,
+        updated="2019-05-01T12:00:00Z",
+        failures=(Failure(uri="c.mov", error="SourceUnreadable", reason="ends early"),),
+    )
+    stream = io.StringIO()
+    show_status(status, as_json=False, stream=stream)
+    assert stream.getvalue().splitlines() == [
+        "derby: interrupted, as of 2019-05-01T12:00:00Z",
+        "  videos 1/3, 1 failed",
+        "  chunks 10/40, frames 1,000",
+        "  FAILED c.mov: SourceUnreadable: ends early",
+    ]
+    stream = io.StringIO()
+    show_status(status, as_json=True, stream=stream)
+    assert json.loads(stream.getvalue())["failures"] == [
+        {"uri": "c.mov", "error": "SourceUnreadable", "reason": "ends early"}
+    ]
