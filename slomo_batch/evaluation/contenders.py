@@ -1,4 +1,4 @@
-"""Contenders: methods, and for the network its weights, opened for one size of picture."""
+"""Contenders: methods, and for the network its weights, opened for each size of picture they meet."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -8,7 +8,7 @@ from pathlib import Path, PurePosixPath
 from slomo_batch.documents import digest
 from slomo_batch.errors import ObjectMissing, StorageError, WeightsError
 from slomo_batch.interpolators.contract import AnyInterpolator
-from slomo_batch.interpolators.opening import InterpolatorSpec, open_interpolator
+from slomo_batch.interpolators.opening import InterpolatorSpec, context_of, open_interpolator
 from slomo_batch.interpolators.superslomo.weights import load, resolve_name, shipped, shipped_names
 from slomo_batch.planning.resolving import flow_scale, pyramid_levels
 from slomo_batch.records import Method, Precision
@@ -31,7 +31,7 @@ class Contender:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Entry:
-    """What a contender turned out to be for one size of picture: all that decides its pixels but the machine."""
+    """What a contender turned out to be: all that decides its pixels but the size of the picture and the machine."""
 
     label: str
     """Names it in a table."""
@@ -40,9 +40,17 @@ class Entry:
     weights_sha256: str
     precision: Precision
     """Of the network; other methods take no notice."""
+    threads: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Setting:
+    """How a contender was opened for one size of picture."""
+
+    width: int
+    height: int
     flow_scale: Fraction
     pyramid_levels: int
-    threads: int
 
 
 def contenders(methods: Sequence[Method], weights: Sequence[str], levels: int | None) -> list[Contender]:
@@ -56,36 +64,54 @@ def contenders(methods: Sequence[Method], weights: Sequence[str], levels: int | 
     return named
 
 
-def open_contender(
-    contender: Contender, width: int, height: int, *, precision: Precision, threads: int
-) -> tuple[Entry, AnyInterpolator]:
-    """The contender, opened as a job would open it for pictures of this size.
+class OpenContender:
+    """A contender, opened for each size of picture as a job would open it."""
 
-    Raises:
-        WeightsError: its weights cannot be used.
-    """
-    name, path = _weights(contender.weights) if contender.method == "superslomo" else ("", None)
-    pyramid = path is not None and load(path).network == "superslomo-compact"
-    levels = contender.levels or pyramid_levels(width, height)
-    entry = Entry(
-        label=_label(contender, name),
-        method=contender.method,
-        weights_name=name,
-        weights_sha256=file_sha256(path) if path else "",
-        precision=precision if path else "fp32",
-        flow_scale=flow_scale(width, height),
-        pyramid_levels=levels if pyramid else 1,
-        threads=threads,
-    )
-    spec = InterpolatorSpec(
-        method=entry.method,
-        weights_path=str(path or ""),
-        precision=entry.precision,
-        flow_scale=entry.flow_scale,
-        pyramid_levels=entry.pyramid_levels,
-        threads=threads,
-    )
-    return entry, open_interpolator(spec)
+    def __init__(self, contender: Contender, *, precision: Precision, threads: int) -> None:
+        """Find its weights.
+
+        Raises:
+            WeightsError: they cannot be used.
+        """
+        name, path = _weights(contender.weights) if contender.method == "superslomo" else ("", None)
+        self.entry = Entry(
+            label=_label(contender, name),
+            method=contender.method,
+            weights_name=name,
+            weights_sha256=file_sha256(path) if path else "",
+            precision=precision if path else "fp32",
+            threads=threads,
+        )
+        self.context = context_of(contender.method)
+        self._levels = contender.levels
+        self._path = path
+        self._has_pyramid = path is not None and load(path).network == "superslomo-compact"
+        self._opened: dict[tuple[Fraction, int], AnyInterpolator] = {}
+
+    def setting(self, width: int, height: int) -> Setting:
+        """How it is opened for pictures of this size."""
+        levels = self._levels or pyramid_levels(width, height)
+        return Setting(
+            width=width,
+            height=height,
+            flow_scale=flow_scale(width, height),
+            pyramid_levels=levels if self._has_pyramid else 1,
+        )
+
+    def method(self, setting: Setting) -> AnyInterpolator:
+        """It, opened so."""
+        key = setting.flow_scale, setting.pyramid_levels
+        if key not in self._opened:
+            spec = InterpolatorSpec(
+                method=self.entry.method,
+                weights_path=str(self._path or ""),
+                precision=self.entry.precision,
+                flow_scale=setting.flow_scale,
+                pyramid_levels=setting.pyramid_levels,
+                threads=self.entry.threads,
+            )
+            self._opened[key] = open_interpolator(spec)
+        return self._opened[key]
 
 
 def _label(contender: Contender, weights_name: str) -> str:

@@ -1,17 +1,19 @@
-"""What an evaluation found: records that say all that decides the numbers, and tables of them for a person."""
+"""What an evaluation found: records that say all that decides the numbers."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable
 from dataclasses import dataclass
-from statistics import mean
+from statistics import fmean
 from typing import Literal
 
-from slomo_batch.evaluation.contenders import Entry
+from slomo_batch.evaluation.contenders import Entry, Setting
+from slomo_batch.evaluation.flicker import Look
+from slomo_batch.evaluation.layouts.layout import EvaluatorName
 from slomo_batch.records import Machine
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Protocol:
-    """Which frames of a clip were used, and how."""
+class ClipProtocol:
+    """The ladder: which frames of a clip were used, and how."""
 
     skip: int
     """Frames left out at the beginning."""
@@ -26,32 +28,62 @@ class Protocol:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class FrameScore:
-    """One predicted frame."""
+class SetProtocol:
+    """A data set's benchmark: every method is asked in every case."""
 
+    layout: str
+    folder: str
+    cases: int
+    """Cases that were asked."""
+    cases_there: int
+    """Cases in the folder."""
+    cases_published: int
+    """Cases of the whole data set; 0 where that is not known."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FrameScore:
+    """One predicted frame. None: the evaluator's rules leave it out."""
+
+    case: str
+    """The case of the data set; empty for a clip."""
     number: int
-    """Place among the frames taken of the clip, from 0."""
-    psnr_db: float
-    ssim: float
+    """Place among the frames taken of the clip, from 0; among those to be predicted of a case, from 1."""
+    psnr_db: float | None
+    ssim: float | None
+    ie: float | None
+    """Interpolation error in levels of 8 bits, as the evaluator defines it."""
+    lpips: float | None
+    """None where it was not asked for, or the frame is too small."""
+    flicker: Look
+    """How far the frame's look is from its neighbours'."""
     held: bool
     """The nearest kept frame, since the pair was judged a cut or a repeat."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Score:
-    """One contender on one clip at one factor."""
+    """One contender on one clip, or one part of a data set, at one factor, by one evaluator.
 
-    clip: str
-    width: int
-    height: int
+    Means are over the predicted frames that the evaluator does not leave out; None where it leaves out all.
+    """
+
+    name: str
+    """Of the clip; or of the data set and its part."""
     factor: int
+    """Every factor-th frame was kept."""
+    evaluator: EvaluatorName
     entry: Entry
-    psnr_db: float
-    """Mean over the predicted frames."""
-    ssim: float
+    settings: tuple[Setting, ...]
+    """By size of picture."""
+    psnr_db: float | None
+    ssim: float | None
+    ie: float | None
+    lpips: float | None
+    flicker: Look
     seconds_per_frame: float
-    """Of the method alone, per frame it made, without decoding and measuring; the first pair is run once unmeasured
-    before. 0 where it was never asked."""
+    """Of the method alone, per frame it made, without reading and measuring; the first pair of each size is run once
+    unmeasured before. 0 where it was never asked."""
     frames: tuple[FrameScore, ...]
 
 
@@ -63,113 +95,53 @@ class Report:
     """Of slomo-batch."""
     machine: Machine
     pixel_revision: int
-    protocol: Protocol
+    protocol: ClipProtocol | SetProtocol
+    lpips_sha256: str
+    """Of the weights of LPIPS; empty where it was not measured."""
     scores: tuple[Score, ...]
 
 
-_CUTS = {
-    "hold": "At cuts and repeated frames the nearest frame is held, by every method alike, as in a job.",
-    "ignore": "Every method is asked at cuts and repeated frames too.",
-}
-
-Measure = Literal["psnr_db", "ssim", "seconds_per_frame"]
-_TITLES: dict[Measure, str] = {
-    "psnr_db": "PSNR, dB",
-    "ssim": "SSIM",
-    "seconds_per_frame": "seconds per frame",
-}
-_DIGITS: dict[Measure, int] = {"psnr_db": 2, "ssim": 4, "seconds_per_frame": 3}
+def mean_of(values: Iterable[float | None]) -> float | None:
+    """The mean of those that are there."""
+    there = [value for value in values if value is not None]
+    return fmean(there) if there else None
 
 
-def tables(report: Report) -> list[str]:
-    """The report as Markdown, a table per measure, lines."""
-    lines: list[str] = []
-    for measure in _TITLES:
-        lines += [*_table(report.scores, measure), ""]
-    return [*lines, *_worst(report.scores), "", *_footing(report)]
-
-
-def _table(scores: Sequence[Score], measure: Measure) -> list[str]:
-    labels = list(dict.fromkeys(score.entry.label for score in scores))
-    rows = list(dict.fromkeys((score.clip, score.factor) for score in scores))
-    found: dict[tuple[str, int, str], float] = {
-        (score.clip, score.factor, score.entry.label): getattr(score, measure) for score in scores
-    }
-    digits = _DIGITS[measure]
-    cells = [
-        [f"{clip} {factor}x", *(f"{found[clip, factor, label]:.{digits}f}" for label in labels)]
-        for clip, factor in rows
-    ]
-    if len(rows) > 1:
-        means = (mean(found[clip, factor, label] for clip, factor in rows) for label in labels)
-        cells.append(["mean", *(f"{value:.{digits}f}" for value in means)])
-    return _aligned([[_TITLES[measure], *labels], *cells])
-
-
-def _aligned(cells: Sequence[Sequence[str]]) -> list[str]:
-    """A Markdown table: the first row is its head, the first column words, the others numbers."""
-    widths = [max(len(row[column]) for row in cells) for column in range(len(cells[0]))]
-    lines = [
-        "| "
-        + " | ".join([row[0].ljust(widths[0]), *(cell.rjust(w) for cell, w in zip(row[1:], widths[1:], strict=True))])
-        + " |"
-        for row in cells
-    ]
-    rule = "| " + " | ".join(["-" * widths[0], *("-" * (width - 1) + ":" for width in widths[1:])]) + " |"
-    return [lines[0], rule, *lines[1:]]
-
-
-def _worst(scores: Sequence[Score]) -> list[str]:
-    """The worst frame of each contender."""
-    lines = ["Worst frames (number among the frames taken):"]
-    for label in dict.fromkeys(score.entry.label for score in scores):
-        judged = [(frame, score) for score in scores if score.entry.label == label for frame in score.frames]
-        frame, score = min(judged, key=lambda pair: pair[0].psnr_db)
-        lines.append(f"  {label}: {frame.psnr_db:.2f} dB, {score.clip} {score.factor}x, frame {frame.number}")
-    return lines
-
-
-def _footing(report: Report) -> list[str]:
-    machine, protocol = report.machine, report.protocol
-    taken = "all" if protocol.frames is None else str(protocol.frames)
-    width = f", at most {protocol.max_width} px wide" if protocol.max_width else ""
-    entries = {score.entry.label: score.entry for score in report.scores if score.entry.weights_sha256}
-    return [
-        f"Frames: {taken} after the first {protocol.skip}{width}; the first and last pair of each clip are left out.",
-        _CUTS[protocol.cuts],
-        f"Machine: {machine.device}; {machine.builds}; slomo-batch {report.version}.",
-        *(
-            f"{label}: weights {entry.weights_name}, SHA-256 {entry.weights_sha256}, {entry.precision}, "
-            f"{entry.threads} thread{'s' if entry.threads > 1 else ''}."
-            for label, entry in entries.items()
-        ),
-    ]
-
-
-def columns(report: Report) -> list[dict[str, str | int | float]]:
+def columns(report: Report) -> list[dict[str, str | int | float | None]]:
     """The scores as flat rows, for a table file."""
+    protocol = report.protocol
+    clips = protocol if isinstance(protocol, ClipProtocol) else None
     return [
         {
-            "clip": score.clip,
-            "width": score.width,
-            "height": score.height,
+            "name": score.name,
             "factor": score.factor,
+            "evaluator": score.evaluator,
             "label": score.entry.label,
             "method": score.entry.method,
             "weights_name": score.entry.weights_name,
             "weights_sha256": score.entry.weights_sha256,
             "precision": score.entry.precision,
-            "flow_scale": str(score.entry.flow_scale),
-            "pyramid_levels": score.entry.pyramid_levels,
+            "sizes": ", ".join(f"{setting.width}x{setting.height}" for setting in score.settings),
+            "flow_scale": _each(str(setting.flow_scale) for setting in score.settings),
+            "pyramid_levels": _each(str(setting.pyramid_levels) for setting in score.settings),
             "threads": score.entry.threads,
             "frames": len(score.frames),
+            "frames_judged": sum(frame.psnr_db is not None for frame in score.frames),
+            "frames_held": sum(frame.held for frame in score.frames),
             "psnr_db": score.psnr_db,
             "ssim": score.ssim,
+            "ie": score.ie,
+            "lpips": score.lpips,
+            "flicker_mean": score.flicker.mean,
+            "flicker_sharpness": score.flicker.sharpness,
+            "flicker_noise": score.flicker.noise,
             "seconds_per_frame": score.seconds_per_frame,
-            "frames_held": sum(frame.held for frame in score.frames),
-            "cuts": report.protocol.cuts,
-            "skip": report.protocol.skip,
-            "max_width": report.protocol.max_width or 0,
+            "cuts": clips.cuts if clips else "ignore",
+            "skip": clips.skip if clips else 0,
+            "max_width": clips.max_width or 0 if clips else 0,
+            "layout": "" if isinstance(protocol, ClipProtocol) else protocol.layout,
+            "cases_published": 0 if isinstance(protocol, ClipProtocol) else protocol.cases_published,
+            "lpips_sha256": report.lpips_sha256,
             "host": report.machine.host,
             "device": report.machine.device,
             "builds": report.machine.builds,
@@ -178,3 +150,8 @@ def columns(report: Report) -> list[dict[str, str | int | float]]:
         }
         for score in report.scores
     ]
+
+
+def _each(values: Iterable[str]) -> str:
+    """Different values, in their order."""
+    return ", ".join(dict.fromkeys(values))

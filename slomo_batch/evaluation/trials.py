@@ -28,6 +28,10 @@ class Trial:
     """The true frame at each time."""
     first: int
     """Number of the first of them in the clip, from 0."""
+    case: str = ""
+    """Its name, where it is a case of a data set."""
+    mask: NDArray[np.uint8] | None = None
+    """Where the data set says there is motion, [H, W], black and white."""
 
     def seen_with(self, context: int) -> tuple[Rgb | None, ...]:
         """The part of the window that a method of less context sees."""

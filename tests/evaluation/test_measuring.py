@@ -14,9 +14,10 @@ import pytest
 from slomo_batch import cli
 from slomo_batch.documents import from_json, to_json
 from slomo_batch.errors import ObjectMissing, SourceUnreadable, SourceUnsupported, WeightsError
-from slomo_batch.evaluation.contenders import Contender, contenders
-from slomo_batch.evaluation.measuring import evaluate
-from slomo_batch.evaluation.report import Protocol, Report, columns, tables
+from slomo_batch.evaluation.contenders import Contender, OpenContender, contenders
+from slomo_batch.evaluation.measuring import evaluate_clips
+from slomo_batch.evaluation.report import ClipProtocol, Report, columns
+from slomo_batch.evaluation.tables import tables
 from slomo_batch.tables.scores import scores_parquet
 from tests.interpolators.footage import real_clip
 
@@ -27,10 +28,11 @@ BLEND, DUPLICATE = Contender(method="blend"), Contender(method="duplicate")
 def evaluated(
     *uris: Path, named: list[Contender], factors: tuple[int, ...] = (2,), skip: int = 0, cuts: Cuts = "ignore"
 ) -> Report:
-    protocol = Protocol(skip=skip, frames=17, max_width=640, factors=factors, cuts=cuts)
+    protocol = ClipProtocol(skip=skip, frames=17, max_width=640, factors=factors, cuts=cuts)
     told: list[str] = []
     places = [str(uri) for uri in uris]
-    report = evaluate(places, named, protocol, precision="fp32", threads=1, tell=told.append)
+    opened = [OpenContender(contender, precision="fp32", threads=1) for contender in named]
+    report = evaluate_clips(places, opened, protocol, tell=told.append)
     assert told == [f"{place} at {factor}x" for place in places for factor in factors]
     return report
 
@@ -106,7 +108,7 @@ def test_the_report_says_all_that_decides_its_numbers(fade: Path) -> None:
     first, *_, last = report.scores
     assert first.entry.weights_name == "compact-1"
     assert len(first.entry.weights_sha256) == 64
-    assert (first.entry.precision, first.entry.threads, first.entry.pyramid_levels) == ("fp32", 1, 3)
+    assert (first.entry.precision, first.entry.threads, first.settings[0].pyramid_levels) == ("fp32", 1, 3)
     assert last.entry.weights_sha256 == ""
     assert from_json(Report, to_json(report)) == report
     text = "\n".join(tables(report))
@@ -119,7 +121,7 @@ def test_the_report_says_all_that_decides_its_numbers(fade: Path) -> None:
 
 def test_levels_of_the_pyramid_can_be_set_and_are_told(fade: Path) -> None:
     (score,) = evaluated(fade, named=contenders(["superslomo"], ["compact-1"], 2)).scores
-    assert score.entry.pyramid_levels == 2
+    assert score.settings[0].pyramid_levels == 2
     assert score.entry.label == "compact-1, 2 levels"
 
 
@@ -147,7 +149,7 @@ def test_the_commands_answer_with_a_table_or_json_and_store_files(
     assert "| fade.mkv 2x" in shown.out
     assert shown.err == f"{fade} at 2x\n"
     report = from_json(Report, stored.read_bytes())
-    assert report.protocol == Protocol(skip=0, frames=121, max_width=None, factors=(2,), cuts="hold")
+    assert report.protocol == ClipProtocol(skip=0, frames=121, max_width=None, factors=(2,), cuts="hold")
     assert pq.read_table(table).num_rows == 2
     evaluating = ["evaluate", str(fade), "--factor", "2", "4", "--skip", "0", "--method", "blend", "--json"]
     assert cli.main(evaluating) == 0

@@ -1,0 +1,146 @@
+"""A report as Markdown tables for a person: one per measure, with what else must be said below."""
+
+from collections.abc import Callable, Sequence
+from statistics import fmean
+
+from slomo_batch.evaluation.evaluators import EVALUATORS
+from slomo_batch.evaluation.report import ClipProtocol, FrameScore, Report, Score, SetProtocol
+
+Cell = tuple[float, ...]
+"""What stands in one place: a number, or several of one measure; empty where there is none."""
+Row = tuple[str, int, str]
+"""Name, factor and evaluator of a score."""
+
+
+def _single(value: float | None) -> Cell:
+    return () if value is None else (value,)
+
+
+_MEASURES: dict[str, tuple[int, Callable[[Score], Cell]]] = {
+    "PSNR, dB": (2, lambda score: _single(score.psnr_db)),
+    "SSIM": (4, lambda score: _single(score.ssim)),
+    "IE, levels": (2, lambda score: _single(score.ie)),
+    "LPIPS": (4, lambda score: _single(score.lpips)),
+    "flicker: mean, sharpness, noise": (
+        2,
+        lambda score: (score.flicker.mean, score.flicker.sharpness, score.flicker.noise),
+    ),
+    "seconds per frame": (3, lambda score: _single(score.seconds_per_frame)),
+}
+"""By title: digits after the point, and where the numbers are."""
+
+_CUTS = {
+    "hold": "At cuts and repeated frames the nearest frame is held, by every method alike, as in a job.",
+    "ignore": "Every method is asked at cuts and repeated frames too.",
+}
+
+
+def tables(report: Report) -> list[str]:
+    """The report, lines."""
+    lines: list[str] = []
+    for title, (digits, cell) in _MEASURES.items():
+        if title != "LPIPS" or report.lpips_sha256:
+            lines += [*_table(report, title, digits, cell), ""]
+    return [*lines, *_worst(report.scores), "", *_footing(report)]
+
+
+def _table(report: Report, title: str, digits: int, cell: Callable[[Score], Cell]) -> list[str]:
+    labels = list(dict.fromkeys(score.entry.label for score in report.scores))
+    rows: dict[Row, dict[str, Cell]] = {}
+    for score in report.scores:
+        rows.setdefault((score.name, score.factor, score.evaluator), {})[score.entry.label] = cell(score)
+    several = len({evaluator for _, _, evaluator in rows}) > 1
+    cells = [
+        [_row_name(*row, several=several), *(_written(found[label], digits) for label in labels)]
+        for row, found in rows.items()
+    ]
+    if len(rows) > 1 and isinstance(report.protocol, ClipProtocol):
+        means = [_mean([found[label] for found in rows.values()]) for label in labels]
+        cells.append(["mean", *(_written(value, digits) for value in means)])
+    return _aligned([[title, *labels], *cells])
+
+
+def _row_name(name: str, factor: int, evaluator: str, *, several: bool) -> str:
+    return f"{name} {factor}x, {evaluator}" if several else f"{name} {factor}x"
+
+
+def _mean(cells: Sequence[Cell]) -> Cell:
+    """The mean over rows; of those that have a number."""
+    there = [cell for cell in cells if cell]
+    return tuple(fmean(values) for values in zip(*there, strict=True))
+
+
+def _written(cell: Cell, digits: int) -> str:
+    return " / ".join(f"{value:.{digits}f}" for value in cell) or "-"
+
+
+def _aligned(cells: Sequence[Sequence[str]]) -> list[str]:
+    """A Markdown table: the first row is its head, the first column words, the others numbers."""
+    widths = [max(len(row[column]) for row in cells) for column in range(len(cells[0]))]
+    lines = [
+        "| "
+        + " | ".join([row[0].ljust(widths[0]), *(cell.rjust(w) for cell, w in zip(row[1:], widths[1:], strict=True))])
+        + " |"
+        for row in cells
+    ]
+    rule = "| " + " | ".join(["-" * widths[0], *("-" * (width - 1) + ":" for width in widths[1:])]) + " |"
+    return [lines[0], rule, *lines[1:]]
+
+
+def _worst(scores: Sequence[Score]) -> list[str]:
+    """The frame of least PSNR of each contender."""
+    lines = ["Worst frames:"]
+    for label in dict.fromkeys(score.entry.label for score in scores):
+        judged = [
+            (frame.psnr_db, frame, score)
+            for score in scores
+            if score.entry.label == label
+            for frame in score.frames
+            if frame.psnr_db is not None
+        ]
+        if judged:
+            psnr_db, frame, score = min(judged, key=lambda found: found[0])
+            lines.append(f"  {label}: {psnr_db:.2f} dB, {score.name} {score.factor}x, {_place(frame)}")
+    return lines
+
+
+def _place(frame: FrameScore) -> str:
+    return f"case {frame.case}, frame {frame.number}" if frame.case else f"frame {frame.number} of those taken"
+
+
+def _footing(report: Report) -> list[str]:
+    machine, protocol = report.machine, report.protocol
+    asked = _of_clips(protocol) if isinstance(protocol, ClipProtocol) else _of_set(protocol)
+    entries = {score.entry.label: score.entry for score in report.scores if score.entry.weights_sha256}
+    return [
+        *asked,
+        *(f"{name}: {EVALUATORS[name].about}." for name in dict.fromkeys(score.evaluator for score in report.scores)),
+        f"Machine: {machine.device}; {machine.builds}; slomo-batch {report.version}.",
+        *(
+            f"{label}: weights {entry.weights_name}, SHA-256 {entry.weights_sha256}, {entry.precision}, "
+            f"{entry.threads} thread{'s' if entry.threads > 1 else ''}."
+            for label, entry in entries.items()
+        ),
+        *(
+            [f"LPIPS: AlexNet, version 0.1, SHA-256 of its weights {report.lpips_sha256}."]
+            if report.lpips_sha256
+            else []
+        ),
+    ]
+
+
+def _of_clips(protocol: ClipProtocol) -> list[str]:
+    taken = "all" if protocol.frames is None else str(protocol.frames)
+    width = f", at most {protocol.max_width} px wide" if protocol.max_width else ""
+    return [
+        f"Frames: {taken} after the first {protocol.skip}{width}; the first and last pair of each clip are left out.",
+        _CUTS[protocol.cuts],
+    ]
+
+
+def _of_set(protocol: SetProtocol) -> list[str]:
+    published = f", of {protocol.cases_published} published" if protocol.cases_published else ""
+    lines = [f"Data set: {protocol.layout}, {protocol.cases} cases of {protocol.cases_there} in the folder{published}."]
+    if protocol.cases_published and protocol.cases != protocol.cases_published:
+        lines.append("These are not all the published cases: the numbers do not compare with published ones.")
+    return lines
