@@ -2,6 +2,8 @@
 
 import io
 import json
+import math
+import shutil
 from fractions import Fraction
 from pathlib import Path
 from typing import Literal
@@ -84,6 +86,9 @@ def test_a_fade_is_predicted_exactly_by_blend_and_held_by_duplicate(fade: Path) 
     assert {frame.psnr_db for frame in blend.frames} == {100.0}
     off = [20 * np.log10(255 / 8), 20 * np.log10(255 / 16), 20 * np.log10(255 / 8)]
     assert [frame.psnr_db for frame in duplicate.frames] == pytest.approx(off)
+    assert (blend.ie, blend.flicker.mean) == (0, pytest.approx(0, abs=1e-4))
+    assert duplicate.ie == pytest.approx(math.sqrt(3) * (8 + 16 + 8) / 3)
+    assert duplicate.flicker.mean == pytest.approx((8 + 16 + 8) / 3, abs=1e-4)
     assert blend.seconds_per_frame > 0
 
 
@@ -117,6 +122,13 @@ def test_the_report_says_all_that_decides_its_numbers(fade: Path) -> None:
     rows = pq.read_table(io.BytesIO(scores_parquet(columns(report)))).to_pylist()
     assert [row["psnr_db"] for row in rows] == [score.psnr_db for score in report.scores]
     assert {row["device"] for row in rows} == {report.machine.device}
+
+
+def test_clips_of_one_name_keep_apart_by_their_places(fade: Path, tmp_path: Path) -> None:
+    shutil.copy(fade, tmp_path / "fade.mkv")
+    first, second = evaluated(fade, tmp_path / "fade.mkv", named=[BLEND]).scores
+    assert (first.name, second.name) == (str(fade), str(tmp_path / "fade.mkv"))
+    assert len(first.frames) == len(second.frames) == 4
 
 
 def test_levels_of_the_pyramid_can_be_set_and_are_told(fade: Path) -> None:
