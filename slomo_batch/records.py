@@ -18,6 +18,7 @@ from typing import Literal
 from slomo_batch.timeline.retiming import OutputGrid
 
 Method = Literal["duplicate", "blend", "mci", "flow", "superslomo"]
+NetworkName = Literal["superslomo-paper", "superslomo-compact", "superslomo-guided"]
 Codec = Literal["h264", "hevc", "av1", "prores", "ffv1"]
 Precision = Literal["fp32", "bf16", "fp16"]
 AudioMode = Literal["auto", "keep", "stretch", "resample", "drop"]

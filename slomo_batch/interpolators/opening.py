@@ -20,10 +20,8 @@ from slomo_batch.interpolators.blend import Blend
 from slomo_batch.interpolators.contract import AnyInterpolator
 from slomo_batch.interpolators.duplicate import Duplicate
 from slomo_batch.interpolators.flow import Flow
-from slomo_batch.interpolators.superslomo.compact import Compact
 from slomo_batch.interpolators.superslomo.inference import SuperSlomo, use_threads
-from slomo_batch.interpolators.superslomo.paper import Paper
-from slomo_batch.interpolators.superslomo.weights import load
+from slomo_batch.interpolators.superslomo.weights import load, network_of
 from slomo_batch.records import Method, Precision
 
 BF16_CAPABILITY = (8, 0)
@@ -74,7 +72,7 @@ def open_interpolator(spec: InterpolatorSpec) -> AnyInterpolator:
         return Flow(spec.flow_scale)
     _settle_numerics()
     weights = load(Path(spec.weights_path))
-    network = Paper() if weights.network == "superslomo-paper" else Compact(spec.pyramid_levels)
+    network = network_of(weights.network, pyramid_levels=spec.pyramid_levels)
     network.load_state_dict(weights.tensors)
     device = torch.device(_device() if spec.device == "auto" else spec.device)
     return SuperSlomo(
@@ -94,11 +92,13 @@ def _device() -> Literal["cpu", "cuda"]:
 
 
 def supported_precision() -> Precision:
-    """What `precision: auto` means on this machine: the narrowest number type its device convolves in hardware."""
+    """What `precision: auto` means on this machine: the number type its device convolves fastest.
+
+    On CPUs that is bf16 only where there are tiles for it (AMX); by AVX-512 alone it takes twice as long as fp32.
+    """
     if _device() == "cuda":
         return "bf16" if torch.cuda.get_device_capability() >= BF16_CAPABILITY else "fp16"
-    narrow = torch.cpu._is_amx_tile_supported() or torch.cpu._is_avx512_bf16_supported()  # noqa: SLF001 no public name
-    return "bf16" if narrow else "fp32"
+    return "bf16" if torch.cpu._is_amx_tile_supported() else "fp32"  # noqa: SLF001 no public name
 
 
 @cache

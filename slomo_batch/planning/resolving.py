@@ -9,7 +9,7 @@ from fractions import Fraction
 from typing import Literal
 
 from slomo_batch.planning.encoders import EncoderChoice
-from slomo_batch.records import Precision, Resolved, Settings
+from slomo_batch.records import NetworkName, Precision, Resolved, Settings
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -20,7 +20,7 @@ class WeightsPin:
     """A shipped versioned name, or the URI."""
     sha256: str
     """Of the weights' bytes."""
-    network: Literal["superslomo-paper", "superslomo-compact"]
+    network: NetworkName
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -25,8 +25,8 @@ class TrainingConfig:
     seed: int = 1
     steps: int
     batch: int = 8
-    levels: tuple[int, ...] = (3,)
-    """Pyramid levels; each step takes one of them in turn."""
+    zero_last_layers: bool = False
+    """Begin with the features of `start` alone: the network then makes frames of its prior flow, unchanged."""
     learning_rate: float = 4e-4
     warm_up_steps: int = 100
     last_share: float = 0.02

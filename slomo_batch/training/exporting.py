@@ -12,12 +12,12 @@ from pathlib import Path
 import torch
 from safetensors.torch import save_file
 
-from slomo_batch.interpolators.superslomo.compact import MEAN, TRAINED_LEVELS
+from slomo_batch.interpolators.superslomo.guided import MEAN
 from slomo_batch.training.config import TrainingConfig, read_config
 from slomo_batch.training.loop import BEST, METRICS
 
 LICENCE = "MIT"
-INPUT_RULE = f"RGB 0 to 1, less {MEAN}; sizes multiples of 2^(levels + 3)"
+INPUT_RULE = f"RGB 0 to 1 at half size, less {MEAN}; sizes multiples of 32"
 
 
 def export(config: TrainingConfig, run: Path, name: str) -> Path:
@@ -33,13 +33,12 @@ def metadata(config: TrainingConfig, name: str, *, step: int, scores: dict[str, 
     """The header of a weights file."""
     return {
         "format": "pt",
-        "network": "superslomo-compact",
+        "network": "superslomo-guided",
         "name": name,
         "licence": LICENCE,
         "input": INPUT_RULE,
         "mean": str(MEAN),
         "scale": "1",
-        "trained_levels": str(TRAINED_LEVELS),
         "started_from": config.start,
         "training_config": config.digest(),
         "training_samples": str(step * config.batch),

@@ -21,7 +21,7 @@ from torch import Tensor
 from torch.utils.data import DataLoader
 
 from slomo_batch.errors import ManifestError
-from slomo_batch.interpolators.superslomo.compact import Compact
+from slomo_batch.interpolators.superslomo.guided import Guided
 from slomo_batch.interpolators.superslomo.inference import DTYPES
 from slomo_batch.interpolators.superslomo.weights import load, resolve_name, shipped, shipped_names
 from slomo_batch.training.config import TrainingConfig
@@ -34,7 +34,7 @@ METRICS = "metrics.jsonl"
 BEST = "best.pt"
 METRICS_EVERY = 10
 
-Validate = Callable[[Compact], Mapping[str, float]]
+Validate = Callable[[Guided], Mapping[str, float]]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -55,14 +55,14 @@ class Pace:
 class State:
     """What goes from one step to the next."""
 
-    network: Compact
-    average: Compact
+    network: Guided
+    average: Guided
     optimiser: torch.optim.AdamW
     step: int = 0
     """Steps done."""
 
 
-def train(config: TrainingConfig, samples: Samples, folder: Path, pace: Pace, validate: Validate) -> Compact:
+def train(config: TrainingConfig, samples: Samples, folder: Path, pace: Pace, validate: Validate) -> Guided:
     """Train, going on where the folder's checkpoint stands; the moving average of the weights at the end.
 
     Args:
@@ -116,8 +116,7 @@ def _one_step(state: State, config: TrainingConfig, batch: Sample) -> dict[str, 
         group["lr"] = rate
     seen0, seen1, i0, frame, i1 = (batch[name].float() / 255 for name in ("seen0", "seen1", "i0", "frame", "i1"))
     truth = Truth(i0=i0, frame=frame, i1=i1, flows=batch["flows"].float(), has_flow=batch["has_flow"])
-    levels = config.levels[state.step % len(config.levels)]
-    made = unrolled(state.network, seen0, seen1, batch["t"], levels=levels, dtype=DTYPES[config.precision])
+    made = unrolled(state.network, seen0, seen1, batch["prior"].float(), batch["t"], dtype=DTYPES[config.precision])
     loss, pieces = total(made, truth, config.losses, progress=state.step / config.steps)
     state.optimiser.zero_grad(set_to_none=True)
     loss.backward()  # type: ignore[no-untyped-call]
@@ -128,7 +127,7 @@ def _one_step(state: State, config: TrainingConfig, batch: Sample) -> dict[str, 
 
 
 @torch.no_grad()
-def _follow(average: Compact, network: Compact, decay: float) -> None:
+def _follow(average: Guided, network: Guided, decay: float) -> None:
     for mean, new in zip(average.parameters(), network.parameters(), strict=True):
         mean.lerp_(new, 1 - decay)
 
@@ -157,9 +156,11 @@ def resumed(config: TrainingConfig, folder: Path) -> State:
         ManifestError: the checkpoint is of another config.
     """
     torch.manual_seed(config.seed)
-    network = Compact()
+    network = Guided()
     if config.start:
         network.load_state_dict(load(_weights_path(config.start)).tensors)
+        if config.zero_last_layers:
+            network.make_transparent()
     network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]  # torch's stubs leave it out
     optimiser = torch.optim.AdamW(network.parameters(), lr=config.learning_rate, weight_decay=config.weight_decay)
     state = State(network=network, average=deepcopy(network), optimiser=optimiser)

@@ -14,13 +14,14 @@ from torch import Tensor
 from torch.nn import functional
 from torch.utils.data import Dataset
 
+from slomo_batch.interpolators.superslomo.guided import prior_flows
 from slomo_batch.training.degrade import DegradeMix, degraded
 from slomo_batch.training.reading import Rgb
 from slomo_batch.training.scenes import SceneMix, drawn_layers, flow, rendered
 
 Sample = dict[str, Tensor]
-"""seen0, seen1 (the network's inputs), i0, frame, i1 (clean), uint8 [3, H, W]; t; flows fp16 [4, H / 2, W / 2] and
-has_flow."""
+"""seen0, seen1 (the network's inputs), i0, frame, i1 (clean), uint8 [3, H, W]; t; prior (the flow to begin with, found
+in what is seen), flows (the true one) and has_flow: fp16 [4, H / 4, W / 4], in pixels of the picture at half size."""
 
 SPANS = (2, 4, 6)
 SPAN_SHARES = (0.55, 0.35, 0.1)
@@ -60,8 +61,8 @@ class Samples(Dataset[Sample]):
         sample = {name: _bytes(picture) for name, picture in pictures.items()}
         sample["t"] = torch.tensor(t)
         sample["has_flow"] = torch.tensor(float(flows is not None))
-        half = self._mix.crop_px // 2
-        sample["flows"] = torch.zeros(4, half, half, dtype=torch.float16) if flows is None else flows.half()
+        sample["prior"] = prior_flows(*(sample[name][None].float() / 255 for name in ("seen0", "seen1")))[0].half()
+        sample["flows"] = torch.zeros_like(sample["prior"]) if flows is None else flows.half()
         return sample
 
     def _made(self, rng: np.random.Generator) -> tuple[Tensor, Tensor, Tensor, Tensor | None, float]:
@@ -71,7 +72,7 @@ class Samples(Dataset[Sample]):
         i0, seen_0 = rendered(layers, 0, size, size)
         i1, seen_1 = rendered(layers, 1, size, size)
         flows = torch.cat((flow(layers, seen_0, 0, 1), flow(layers, seen_1, 1, 0)))
-        return i0, rendered(layers, t, size, size)[0], i1, functional.avg_pool2d(flows[None], 2)[0], t
+        return i0, rendered(layers, t, size, size)[0], i1, functional.avg_pool2d(flows[None] / 2, 4)[0], t
 
     def _from_film(self, rng: np.random.Generator) -> tuple[Tensor, Tensor, Tensor, Tensor | None, float]:
         """Three frames of one window; the first or the last may come first."""

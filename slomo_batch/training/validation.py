@@ -1,6 +1,7 @@
 """The judge of a run: PSNR at 2x and 4x on footage that training never sees.
 
-Windows of 9 frames: at 2x frames 3 and 5 are kept and 4 predicted; at 4x frames 2 and 6 are kept and 3, 4, 5 predicted.
+Windows of 9 frames: at 2x frames 3 and 5 are kept and 4 predicted; at 4x frames 2 and 6 are kept and 3, 4, 5 predicted;
+at 8x the first and the last are kept and all between them predicted, which is the large motion of real footage.
 Held-out photographs give made scenes with fast motion, by number always the same. Networks run as the product runs
 them, in bf16.
 """
@@ -17,7 +18,7 @@ import torch
 from torch import Tensor
 
 from slomo_batch.interpolators.contract import Held, Interpolator
-from slomo_batch.interpolators.superslomo.compact import Compact
+from slomo_batch.interpolators.superslomo.guided import Guided
 from slomo_batch.interpolators.superslomo.inference import SuperSlomo
 from slomo_batch.records import Precision
 from slomo_batch.training.degrade import DegradeMix
@@ -44,7 +45,6 @@ SCENES = {
 }
 NUM_SCENES = 16
 SEED = 1_000_003
-LEVELS = (3, 4)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -61,7 +61,7 @@ def cases(folder: Path) -> dict[str, list[Case]]:
     found = {}
     for part in ("film", "world"):
         windows = film_windows(folder, f"{part}-validation")
-        for factor, (first, last) in {2: (3, 5), 4: (2, 6)}.items():
+        for factor, (first, last) in {2: (3, 5), 4: (2, 6), 8: (0, 8)}.items():
             found[f"{part} {factor}x"] = [_of_window(window, first, last) for window in windows]
     held_out = photographs(folder, held_out=True)
     for name, mix in SCENES.items():
@@ -103,18 +103,14 @@ def _of_case(model: Interpolator, case: Case) -> Iterator[float]:
         yield psnr(made, truth)
 
 
-def judged(network: Compact, validation: Mapping[str, list[Case]], precision: Precision) -> dict[str, float]:
-    """Scores of a network at each number of levels it is used with, and their mean over all as `mean`."""
-    found: dict[str, float] = {}
-    for levels in LEVELS:
-        copied = deepcopy(network)
-        copied.levels = levels
-        model = SuperSlomo(
-            copied,
-            device=torch.device("cpu"),
-            precision=precision,
-            flow_scale=Fraction(1),
-            threads=torch.get_num_threads(),
-        )
-        found |= {f"{name}, {levels} levels": score for name, score in scores(model, validation).items()}
+def judged(network: Guided, validation: Mapping[str, list[Case]], precision: Precision) -> dict[str, float]:
+    """Scores of a network, and their mean as `mean`."""
+    model = SuperSlomo(
+        deepcopy(network),
+        device=torch.device("cpu"),
+        precision=precision,
+        flow_scale=Fraction(1),
+        threads=torch.get_num_threads(),
+    )
+    found = scores(model, validation)
     return {**found, "mean": mean(found.values())}

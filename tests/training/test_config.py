@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 
 from slomo_batch.errors import ManifestError
+from slomo_batch.interpolators.superslomo.guided import Guided
 from slomo_batch.interpolators.superslomo.weights import shipped_names
 from slomo_batch.training.__main__ import main
 from slomo_batch.training.config import read_config
@@ -17,7 +18,7 @@ def test_a_config_that_is_shipped_is_read(path: Path) -> None:
     config = read_config(path)
     assert config.steps > 0
     assert config.start in {"", *shipped_names()}
-    assert config.samples.crop_px % (1 << (max(config.levels) + 3)) == 0
+    assert config.samples.crop_px % Guided().multiple() == 0
 
 
 def test_equal_configs_have_equal_digests_and_others_have_others() -> None:

@@ -17,7 +17,7 @@ import torch
 from safetensors import safe_open
 
 from slomo_batch.errors import ManifestError
-from slomo_batch.interpolators.superslomo.compact import Compact
+from slomo_batch.interpolators.superslomo.guided import Guided
 from slomo_batch.interpolators.superslomo.weights import load
 from slomo_batch.training.config import TrainingConfig
 from slomo_batch.training.exporting import export
@@ -29,7 +29,7 @@ from tests.training.test_samples import film, photographs
 
 MIX = SampleMix(crop_px=64, film_share=0.3, scenes=SceneMix(max_motion_px=6))
 SHORT = TrainingConfig(
-    steps=6, batch=1, levels=(1, 2), learning_rate=1e-3, warm_up_steps=2, ema_decay=0.5, precision="fp32", samples=MIX
+    steps=6, batch=1, learning_rate=1e-3, warm_up_steps=2, ema_decay=0.5, precision="fp32", samples=MIX
 )
 PACE = Pace(data_workers=0, validate_every=0)
 
@@ -38,7 +38,7 @@ def samples(seed: int = 1) -> Samples:
     return Samples(photographs(), film(), MIX, seed=seed)
 
 
-def nothing(_: Compact) -> Mapping[str, float]:
+def nothing(_: Guided) -> Mapping[str, float]:
     return {"mean": 0.0}
 
 
@@ -46,7 +46,7 @@ def lines(folder: Path) -> list[dict[str, Any]]:
     return [json.loads(line) for line in (folder / METRICS).read_text().splitlines()]
 
 
-def weights(network: Compact) -> torch.Tensor:
+def weights(network: Guided) -> torch.Tensor:
     return torch.cat([parameter.detach().flatten() for parameter in network.parameters()])
 
 
@@ -84,7 +84,7 @@ def test_the_best_average_is_kept_and_exported(tmp_path: Path) -> None:
     assert header["training_samples"] == "2"
     assert json.loads(header["validation_psnr_db"]) == {"mean": 32.0}
     loaded = load(file)
-    assert loaded.network == "superslomo-compact"
+    assert loaded.network == "superslomo-guided"
     assert {tensor.dtype for tensor in loaded.tensors.values()} == {torch.float16}
 
 
@@ -110,9 +110,7 @@ def test_it_learns_a_batch_by_heart(tmp_path: Path) -> None:
         def __getitem__(self, number: int) -> dict[str, torch.Tensor]:
             return super().__getitem__(0)
 
-    config = replace(
-        SHORT, start="compact-1", steps=20, levels=(2,), learning_rate=5e-4, samples=replace(MIX, film_share=0)
-    )
+    config = replace(SHORT, start="compact-1", zero_last_layers=True, steps=20, samples=replace(MIX, film_share=0))
     train(config, Same(photographs(), film(), config.samples, seed=4), tmp_path, PACE, nothing)
     told = lines(tmp_path)
     assert [line["step"] for line in told] == [10, 20]

@@ -42,7 +42,7 @@ def test_other_numbers_and_other_seeds_give_other_samples() -> None:
 
 def test_a_made_scene_has_its_flow_and_film_has_none() -> None:
     scene, real = (Samples(photographs(), film(), mix(share), seed=1)[0] for share in (0, 1))
-    assert scene["flows"].shape == real["flows"].shape == (4, 32, 32)
+    assert scene["flows"].shape == real["flows"].shape == scene["prior"].shape == (4, 16, 16)
     assert float(scene["has_flow"]) == 1
     assert float(real["has_flow"]) == 0
     assert scene["flows"].abs().max() > 0
@@ -80,3 +80,11 @@ def test_windows_on_disk_travel_to_another_process_as_a_path(tmp_path_factory: p
     assert len(there) == 4
     assert np.array_equal(there[2], film()[0])
     assert len(there[::2]) == 2
+
+
+def test_the_flow_to_begin_with_is_close_to_the_true_one() -> None:
+    samples = Samples(photographs(), film(), SampleMix(crop_px=96, film_share=0, scenes=SceneMix(max_motion_px=10),
+                      degrade=CLEAN), seed=5)  # fmt: skip
+    off = torch.stack([(samples[n]["prior"] - samples[n]["flows"]).float().abs().median() for n in range(8)])
+    moved = torch.stack([samples[n]["flows"].float().abs().median() for n in range(8)])
+    assert off.mean() < moved.mean() / 3

@@ -44,6 +44,10 @@ class Compact(nn.Module):
         """Each level of the pyramid, halved once by the shuffle and three times by the U-Net, comes out whole."""
         return 1 << (self.levels + 3)
 
+    def hints(self, i0_1CHW: Tensor, i1_1CHW: Tensor) -> tuple[Tensor, ...]:  # noqa: ARG002 as its siblings
+        """Flow is found in the pictures alone."""
+        return ()
+
     def flows(self, i0_1CHW: Tensor, i1_1CHW: Tensor) -> Tensor:
         """flow_01 and flow_10 at half resolution, in full-resolution pixels."""
         pyramid = _pyramid(_centred(i0_1CHW, i1_1CHW), self.levels)

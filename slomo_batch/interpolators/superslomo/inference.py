@@ -17,11 +17,13 @@ from torch.nn import functional
 from slomo_batch.errors import OutOfMemory
 from slomo_batch.interpolators.contract import Held
 from slomo_batch.interpolators.superslomo.compact import Compact
+from slomo_batch.interpolators.superslomo.guided import Guided
 from slomo_batch.interpolators.superslomo.paper import Paper
 from slomo_batch.records import Precision
 
-Network = Paper | Compact
-"""Both find flow (`flows`) and make frames of it (`frames`), in pictures of whole blocks (`multiple()`)."""
+Network = Paper | Compact | Guided
+"""All tell what flow begins with (`hints`, on the CPU), find flow (`flows`) and make frames of it (`frames`), in
+pictures of whole blocks (`multiple()`)."""
 
 DTYPES: dict[Precision, torch.dtype] = {"fp32": torch.float32, "bf16": torch.bfloat16, "fp16": torch.float16}
 
@@ -62,28 +64,31 @@ class SuperSlomo:
         """The frames at `times`; see the contract."""
         use_threads(self._threads)
         height, width = i0_CHW.shape[-2:]
-        with self._turn, _memory_judged(width, height), torch.inference_mode():
-            i0, i1 = self._padded(i0_CHW), self._padded(i1_CHW)
-            flows = self._flows(i0, i1)
-            frames: list[Tensor | Held] = []
-            for t_B in self._batches(times, i0.shape[-2] * i0.shape[-1]):
-                frames += self._network.frames(i0, i1, flows, t_B)[..., :height, :width].cpu()
-            return frames
+        with _memory_judged(width, height), torch.inference_mode():
+            seen = self._padded(i0_CHW), self._padded(i1_CHW)
+            hints = self._network.hints(*map(self._shrunk, seen))
+            with self._turn:
+                return [frame[:, :height, :width] for frame in self._made(*seen, hints, times)]
 
     def _padded(self, image_CHW: Tensor) -> Tensor:
-        """[1, C, H, W] on the device; the last column and row repeated up to whole blocks."""
+        """[1, C, H, W]; the last column and row repeated up to whole blocks."""
         height, width = image_CHW.shape[-2:]
         block = self._network.multiple() * self._shrink
-        image_1CHW = image_CHW[None].to(self._device)
-        return functional.pad(image_1CHW, (0, -width % block, 0, -height % block), mode="replicate")
+        return functional.pad(image_CHW[None], (0, -width % block, 0, -height % block), mode="replicate")
 
-    def _flows(self, i0: Tensor, i1: Tensor) -> Tensor:
-        if self._shrink == 1:
-            return self._network.flows(i0, i1)
-        small = (functional.avg_pool2d(image, self._shrink) for image in (i0, i1))
-        flows = self._network.flows(*small)
-        wide = functional.interpolate(flows, scale_factor=self._shrink, mode="bilinear", align_corners=False)
-        return wide.mul_(self._shrink)
+    def _shrunk(self, image_1CHW: Tensor) -> Tensor:
+        """The picture that flow is found in."""
+        return functional.avg_pool2d(image_1CHW, self._shrink) if self._shrink > 1 else image_1CHW
+
+    def _made(self, i0: Tensor, i1: Tensor, hints: tuple[Tensor, ...], times: Sequence[Fraction]) -> Iterator[Tensor]:
+        """Whole frames, [C, H, W], back on the CPU. Nothing on the way to the device waits for it."""
+        i0, i1, *hints_there = (tensor.to(self._device) for tensor in (i0, i1, *hints))
+        flows = self._network.flows(self._shrunk(i0), self._shrunk(i1), *hints_there)
+        if self._shrink > 1:
+            wide = functional.interpolate(flows, scale_factor=self._shrink, mode="bilinear", align_corners=False)
+            flows = wide.mul_(self._shrink)
+        for t_B in self._batches(times, i0.shape[-2] * i0.shape[-1]):
+            yield from self._network.frames(i0, i1, flows, t_B).cpu()
 
     def _batches(self, times: Sequence[Fraction], frame_px: int) -> tuple[Tensor, ...]:
         t = torch.tensor([float(time) for time in times], dtype=torch.float32, device=self._device)

@@ -26,6 +26,10 @@ class Paper(nn.Module):
         """The U-Nets halve five times."""
         return 32
 
+    def hints(self, i0_1CHW: Tensor, i1_1CHW: Tensor) -> tuple[Tensor, ...]:  # noqa: ARG002 as its siblings
+        """Flow is found in the pictures alone."""
+        return ()
+
     def flows(self, i0_1CHW: Tensor, i1_1CHW: Tensor) -> Tensor:
         """flow_01 and flow_10 in pixels, at full resolution."""
         flows_14HW: Tensor = self.fc(_centred(torch.cat((i0_1CHW, i1_1CHW), dim=1)))

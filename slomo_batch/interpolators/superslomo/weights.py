@@ -1,8 +1,8 @@
 """Weights files: the shipped ones by name, anyone's by path, and the public checkpoint made safe.
 
 A file is judged whole before any of it is used: every tensor the network has, with its shape, and nothing else. Files
-are told apart by their content, not their name. A pickle is opened with torch's weights-only reader; one that asks for
-anything else to be called is refused.
+are told apart by their content (the network that the header names, else their keys), not their name. A pickle is
+opened with torch's weights-only reader; one that asks for anything else to be called is refused.
 """
 
 import datetime as dt
@@ -16,19 +16,19 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, get_args
 
 import numpy as np
 import torch
 from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
-from torch import Tensor, nn
+from torch import Tensor
 
 from slomo_batch.errors import WeightsError
-from slomo_batch.interpolators.superslomo.compact import Compact
+from slomo_batch.interpolators.superslomo.compact import TRAINED_LEVELS, Compact
+from slomo_batch.interpolators.superslomo.guided import Guided
 from slomo_batch.interpolators.superslomo.paper import Paper
-
-NetworkName = Literal["superslomo-paper", "superslomo-compact"]
+from slomo_batch.records import NetworkName
 
 _SHIPPED = Path(__file__).parent / "shipped"
 
@@ -110,8 +110,11 @@ def load(path: Path) -> LoadedWeights:
     Raises:
         WeightsError: unreadable, unsafe, or not exactly the weights of a network known here.
     """
-    tensors = _read_safetensors(path) if _is_safetensors(path) else _read_checkpoint(path)
-    network = _network_of(tensors, path)
+    if _is_safetensors(path):
+        tensors, named = _read_safetensors(path)
+    else:
+        tensors, named = _read_checkpoint(path), ""
+    network = _network_of(tensors, named, path)
     _judge(tensors, network, path)
     return LoadedWeights(network=network, tensors=tensors)
 
@@ -142,10 +145,12 @@ def _is_safetensors(path: Path) -> bool:
         raise WeightsError("cannot be read", where=str(path), got=error.strerror or str(error)) from error
 
 
-def _read_safetensors(path: Path) -> dict[str, Tensor]:
+def _read_safetensors(path: Path) -> tuple[dict[str, Tensor], str]:
+    """The tensors, and the network that the header names, if it does."""
     try:
         with safe_open(path, framework="pt") as file:
-            return {key: file.get_tensor(key) for key in file.keys()}  # noqa: SIM118 not a mapping
+            named = (file.metadata() or {}).get("network", "")
+            return {key: file.get_tensor(key) for key in file.keys()}, named  # noqa: SIM118 not a mapping
     except (OSError, SafetensorError) as error:
         raise WeightsError("not a whole safetensors file", where=str(path), got=str(error)) from error
 
@@ -200,28 +205,43 @@ def _joined_parts(content: object, path: Path) -> dict[str, Tensor]:
 # ---- judging ---------------------------------------------------------------------------------------------------------
 
 
+def network_of(name: NetworkName, *, pyramid_levels: int = TRAINED_LEVELS) -> Paper | Compact | Guided:
+    """A network of this name, its weights yet to be loaded; `pyramid_levels` matter to `superslomo-compact` alone."""
+    match name:
+        case "superslomo-paper":
+            return Paper()
+        case "superslomo-compact":
+            return Compact(pyramid_levels)
+        case "superslomo-guided":
+            return Guided()
+
+
 @cache
 def _expected(network: NetworkName) -> dict[str, torch.Size]:
     """Key and shape of every tensor of a network."""
     with torch.device("meta"):
-        module: nn.Module = Paper() if network == "superslomo-paper" else Compact()
-    return {key: tensor.shape for key, tensor in module.state_dict().items()}
+        return {key: tensor.shape for key, tensor in network_of(network).state_dict().items()}
 
 
 _TELLING_KEYS: dict[str, NetworkName] = {
     "fc.conv1.weight": "superslomo-paper",
     "fc.c0.0.weight": "superslomo-compact",
 }
+"""By which files without a word of their own are told apart."""
 
 
-def _network_of(tensors: Mapping[str, Tensor], path: Path) -> NetworkName:
+def _network_of(tensors: Mapping[str, Tensor], named: str, path: Path) -> NetworkName:
+    names: tuple[NetworkName, ...] = get_args(NetworkName)
+    for known in names:
+        if known == named:
+            return known
     for key, network in _TELLING_KEYS.items():
         if key in tensors:
             return network
     raise WeightsError(
         "weights of a network not known here",
         where=str(path),
-        expected=" or ".join(_TELLING_KEYS.values()),
+        expected=" or ".join(names),
         got=f"keys {', '.join(sorted(tensors)[:3])}, ..." if tensors else "no tensors",
     )
 

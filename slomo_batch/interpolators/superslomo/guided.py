@@ -1,0 +1,116 @@
+"""`guided`: the project's own Super SloMo, which begins with a classical flow.
+
+The paper's two U-Nets, its linear fit and its synthesis. What differs: the flow net is given a flow found by dense
+inverse search and answers with a correction to it, so that large motion is not for the network to find; and both nets
+see pictures of half the size, through a pixel_unshuffle that halves them again. Frames are fetched at full resolution,
+by bicubic sampling, which keeps detail that bilinear sampling blurs. With both last layers at zero it makes the frames
+of that classical flow and of equal visibility.
+"""
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional
+
+from slomo_batch.interpolators import dis
+from slomo_batch.interpolators.superslomo.unet import CompactUNet
+from slomo_batch.interpolators.superslomo.warp import exact_warp, linear_fit
+
+CHANNELS = (32, 64, 96, 128)
+MEAN = 0.45
+"""Subtracted from RGB before it enters a net."""
+FLOW_UNIT_PX = 8.0
+"""Flow enters the nets in units of this."""
+FLOW_STEP_PX = 1.0
+"""Unit of both nets' corrections to flow."""
+EPSILON = 1e-6
+
+
+def prior_flows(i0_1CHW: Tensor, i1_1CHW: Tensor) -> Tensor:
+    """flow_01 and flow_10 to begin with, found on the CPU: [1, 4, H / 4, W / 4], in pixels of the picture at half size.
+
+    Args:
+        i0_1CHW: RGB 0 to 1, height and width multiples of 4, on the CPU.
+        i1_1CHW: likewise.
+    """
+    luma_0, luma_1 = (dis.luma(functional.avg_pool2d(image, 2)[0]) for image in (i0_1CHW, i1_1CHW))
+    return functional.avg_pool2d(dis.flows_both_ways(dis.swift(), luma_0, luma_1), 2)
+
+
+def enlarged(x_BCHW: Tensor, factor: int) -> Tensor:
+    """`factor` times the resolution, bilinear."""
+    return functional.interpolate(x_BCHW, scale_factor=factor, mode="bilinear", align_corners=False)
+
+
+class Guided(nn.Module):
+    """The network. Flows within it are at a quarter of the resolution, in pixels of the picture at half size."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.fc = CompactUNet(52, 4, CHANNELS)
+        self.at = CompactUNet(57, 8, CHANNELS)
+
+    def make_transparent(self) -> None:
+        """Put both last layers to zero: frames are then those of the prior flow."""
+        for net in (self.fc, self.at):
+            nn.init.zeros_(net.o.weight)
+            nn.init.zeros_(net.o.bias)  # type: ignore[arg-type]  # there is one
+
+    def multiple(self) -> int:
+        """Halved once for the nets, once by the shuffle and three times by a U-Net, pictures come out whole."""
+        return 32
+
+    def hints(self, i0_1CHW: Tensor, i1_1CHW: Tensor) -> tuple[Tensor, ...]:
+        """The flow to begin with."""
+        return (prior_flows(i0_1CHW, i1_1CHW),)
+
+    def flows(self, i0_BCHW: Tensor, i1_BCHW: Tensor, prior_B4HW: Tensor) -> Tensor:
+        """The prior flow corrected, [B, 4, H / 4, W / 4]."""
+        i0, i1 = _at_half_size(i0_BCHW), _at_half_size(i1_BCHW)
+        fine_B4HW = enlarged(prior_B4HW, 2)
+        w10, w01 = exact_warp(i1, fine_B4HW[:, :2]), exact_warp(i0, fine_B4HW[:, 2:])
+        change: Tensor = self.fc(_joined((i0, i1, w10, w01), (prior_B4HW,)))
+        return prior_B4HW + FLOW_STEP_PX * change
+
+    def frames(self, i0_BCHW: Tensor, i1_BCHW: Tensor, flows_B4HW: Tensor, t_B: Tensor) -> Tensor:
+        """The frames at each t, [B, 3, H, W]; where the pictures are one pair, they serve every t."""
+        i0_BCHW, i1_BCHW = (image.expand(len(t_B), -1, -1, -1) for image in (i0_BCHW, i1_BCHW))
+        return self.synthesis(i0_BCHW, i1_BCHW, flows_B4HW, t_B)[0]
+
+    def synthesis(
+        self, i0_BCHW: Tensor, i1_BCHW: Tensor, flows_B4HW: Tensor, t_B: Tensor
+    ) -> tuple[Tensor, Tensor, Tensor]:
+        """The frames; the flows from t to i0 and i1, as `flows_B4HW`; and the visibility of i0, [B, 1, H, W]."""
+        flow_t0, flow_t1 = linear_fit(flows_B4HW, t_B)
+        with torch.no_grad():
+            i0, i1 = _at_half_size(i0_BCHW), _at_half_size(i1_BCHW)
+            w0, w1 = exact_warp(i0, enlarged(flow_t0, 2)), exact_warp(i1, enlarged(flow_t1, 2))
+        time_B1HW = t_B[:, None, None, None].expand(-1, 1, *flow_t0.shape[-2:])
+        out: Tensor = self.at(
+            _joined((i0, i1, w0, w1), (flow_t0, flow_t1, flows_B4HW.expand(len(t_B), -1, -1, -1)), time_B1HW)
+        )
+        flow_t0 = flow_t0 + FLOW_STEP_PX * out[:, 0:2]
+        flow_t1 = flow_t1 + FLOW_STEP_PX * out[:, 2:4]
+        visibility_t0 = torch.sigmoid(enlarged(functional.pixel_shuffle(out[:, 4:], 2), 2))
+        g0 = exact_warp(i0_BCHW, enlarged(flow_t0, 4) * 2, "bicubic")
+        g1 = exact_warp(i1_BCHW, enlarged(flow_t1, 4) * 2, "bicubic")
+        return _blended(g0, g1, visibility_t0, t_B), torch.cat((flow_t0, flow_t1), dim=1), visibility_t0
+
+
+def _at_half_size(image_BCHW: Tensor) -> Tensor:
+    return functional.avg_pool2d(image_BCHW, 2) - MEAN
+
+
+def _joined(images: tuple[Tensor, ...], flows: tuple[Tensor, ...], *more: Tensor) -> Tensor:
+    """A net's input: 48 channels of four pictures, the flows, and what else there is."""
+    num = max(len(part) for part in (*images, *flows))
+    seen_B12HW = torch.cat([image.expand(num, -1, -1, -1) for image in images], dim=1)
+    return torch.cat(
+        (functional.pixel_unshuffle(seen_B12HW, 2), *(flow / FLOW_UNIT_PX for flow in flows), *more), dim=1
+    )
+
+
+def _blended(g0: Tensor, g1: Tensor, visibility_t0: Tensor, t_B: Tensor) -> Tensor:
+    """The paper's equation 1."""
+    t_B111 = t_B[:, None, None, None]
+    weight_0, weight_1 = (1 - t_B111) * visibility_t0, t_B111 * (1 - visibility_t0)
+    return (weight_0 * g0 + weight_1 * g1) / (weight_0 + weight_1 + EPSILON)

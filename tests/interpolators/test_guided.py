@@ -1,0 +1,91 @@
+"""guided: it begins with a classical flow, and its nets correct that."""
+
+from fractions import Fraction
+
+import pytest
+import torch
+from torch import Tensor
+
+from slomo_batch.interpolators.contract import Held, make
+from slomo_batch.interpolators.superslomo.guided import Guided, prior_flows
+from slomo_batch.interpolators.superslomo.inference import SuperSlomo
+from slomo_batch.interpolators.superslomo.warp import exact_warp, linear_fit
+from slomo_batch.interpolators.superslomo.weights import load, shipped
+from tests.interpolators.footage import real_clip, rgb_frames, texture, window_on
+
+
+def transparent() -> Guided:
+    """With features, and last layers that change nothing."""
+    network = Guided()
+    network.load_state_dict(load(shipped("compact-1")).tensors)
+    network.make_transparent()
+    return network
+
+
+def model(network: Guided, flow_scale: Fraction = Fraction(1)) -> SuperSlomo:
+    return SuperSlomo(network, device=torch.device("cpu"), precision="fp32", flow_scale=flow_scale, threads=1)
+
+
+def panned(width: int = 160, height: int = 128, shift: int = 24) -> tuple[Tensor, Tensor, Tensor]:
+    """i0, the frame in the middle and i1 of a pan by `shift` pixels."""
+    (scene,) = rgb_frames(real_clip("bikes"), start=60, num=1)
+    i0, middle, i1 = (window_on(scene / 255, x, 80, width, height) for x in (240, 240 - shift // 2, 240 - shift))
+    return i0, middle, i1
+
+
+def test_it_has_as_many_parameters_as_compact_and_takes_sizes_in_multiples_of_32() -> None:
+    assert sum(parameter.numel() for parameter in Guided().parameters()) == 1_899_052
+    assert Guided().multiple() == 32
+
+
+def test_the_flow_to_begin_with_reaches_far_and_is_in_pixels_at_half_size() -> None:
+    i0, _, i1 = panned(shift=24)
+    flows = prior_flows(i0[None], i1[None])
+    assert flows.shape == (1, 4, 32, 40)
+    across = torch.tensor([12.0, 0.0, -12.0, 0.0])
+    torch.testing.assert_close(flows[0, :, 8:-8, 10:-10].flatten(1).median(dim=1).values, across, rtol=0, atol=0.1)
+
+
+def test_with_its_last_layers_at_zero_it_makes_the_frames_of_the_prior_flow() -> None:
+    i0, _, i1 = panned()
+    prior = prior_flows(i0[None], i1[None])
+    t = torch.tensor([0.25])
+    with torch.inference_mode():
+        network = transparent()
+        flows = network.flows(i0[None], i1[None], prior)
+        made = network.frames(i0[None], i1[None], flows, t)
+    assert torch.equal(flows, prior)
+    to_0, to_1 = (
+        torch.nn.functional.interpolate(flow, scale_factor=4, mode="bilinear") * 2 for flow in linear_fit(prior, t)
+    )
+    expected = 0.75 * exact_warp(i0[None], to_0, "bicubic") + 0.25 * exact_warp(i1[None], to_1, "bicubic")
+    torch.testing.assert_close(made, expected, rtol=0, atol=1e-4)
+
+
+@pytest.mark.parametrize("size", [(128, 160), (131, 157)])
+@pytest.mark.parametrize("flow_scale", [Fraction(1), Fraction(1, 2)])
+def test_a_fast_pan_is_shown_on_its_way(size: tuple[int, int], flow_scale: Fraction) -> None:
+    i0, middle, i1 = panned(*size)
+    (made,) = make(model(transparent(), flow_scale), [i0, i1], [Fraction(1, 2)])
+    assert not isinstance(made, Held)
+    assert made.shape == i0.shape
+    error = (made - middle)[:, 32:-32, 32:-32].abs().mean()
+    blended = ((i0 + i1) / 2 - middle)[:, 32:-32, 32:-32].abs().mean()
+    assert error < blended / 4
+
+
+@pytest.mark.parametrize("size", [(1, 1), (16, 16), (17, 70)])
+def test_tiny_pictures_pass(size: tuple[int, int]) -> None:
+    i0, i1 = texture(*size), texture(*size, seed=2)
+    frames = make(model(transparent()), [i0, i1], [Fraction(1, 3), Fraction(2, 3)])
+    assert [frame.shape for frame in frames if not isinstance(frame, Held)] == [i0.shape, i0.shape]
+
+
+def test_gradients_reach_every_weight() -> None:
+    network = Guided()
+    i0, middle, i1 = (image[None] for image in panned(64, 64, shift=6))
+    flows = network.flows(i0, i1, prior_flows(i0, i1))
+    frame, flows_t, visibility_t0 = network.synthesis(i0, i1, flows, torch.tensor([0.5]))
+    ((frame - middle).square().mean() + flows_t.mean() + visibility_t0.mean()).backward()  # type: ignore[no-untyped-call]
+    gradients = [parameter.grad for parameter in network.parameters()]
+    assert all(gradient is not None and gradient.abs().max() > 0 for gradient in gradients)
