@@ -21,7 +21,7 @@ from pathlib import Path, PurePosixPath
 from typing import Any, NoReturn, TextIO
 
 from slomo_batch import __version__
-from slomo_batch.errors import ManifestError, SlomoError
+from slomo_batch.errors import ManifestError, SlomoError, StorageError, StoreUnusable
 from slomo_batch.evaluation.commands import add_evaluation
 from slomo_batch.execution.cluster.commands import add_spot_watch
 from slomo_batch.legible import lines, one_line
@@ -60,10 +60,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def _tell(error: SlomoError) -> int:
+    """Say it; the exit code. A storage error that nobody took for one video's is the whole command's."""
     _complain(f"slomo-batch: {one_line(str(error))}")
     for fault in error.faults if isinstance(error, ManifestError) else ():
         _complain(f"  {one_line(fault)}")
-    return error.exit_code
+    return StoreUnusable.exit_code if isinstance(error, StorageError) else error.exit_code
 
 
 def _say(line: str) -> None:

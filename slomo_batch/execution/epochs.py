@@ -9,6 +9,7 @@ import socket
 import threading
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
@@ -16,7 +17,7 @@ from typing import Self
 from uuid import uuid4
 
 from slomo_batch.documents import from_json, to_json
-from slomo_batch.errors import JobTaken, ObjectMissing, StorageError
+from slomo_batch.errors import JobTaken, ObjectMissing, SlomoError
 from slomo_batch.storage.layout import Layout
 from slomo_batch.storage.store import ObjectStore
 
@@ -87,11 +88,16 @@ class Epoch:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        """Stop beating and say that the epoch is over, unless another driver's has begun."""
+        """Stop beating and say that the epoch is over, unless another driver's has begun.
+
+        A store that does not take these last words changes nothing of what the job came to: the next driver then waits
+        until the epoch has expired.
+        """
         self._left.set()
         self._thread.join()
         if not self.is_superseded:
-            self._write(beat=-1, ended=True)
+            with suppress(SlomoError):
+                self._write(beat=-1, ended=True)
 
     def _refuse(self, number: int) -> None:
         claim = self._read(number)
@@ -134,8 +140,8 @@ class Epoch:
             try:
                 self._beat(beat)
                 self.look()
-            except StorageError:
-                continue  # a store that is away for long ends the job by its own errors
+            except SlomoError:
+                continue  # a store that is away, or credentials that expired, end the job by their own errors
             if self.is_superseded:
                 return
 

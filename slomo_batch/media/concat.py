@@ -123,7 +123,9 @@ def _foreign_errors(out: Path) -> Iterator[None]:
 @contextmanager
 def _output(out: Path, spec: StitchSpec) -> Iterator[OutputContainer]:
     """The output file, complete when the block ends without an error."""
-    options = {"avoid_negative_ts": "disabled"}  # Matroska would shift all tracks for a negative time in one
+    # Matroska would shift all tracks for a negative time in one, and give every file a random id: the same segments
+    # are to make the same bytes.
+    options = {"avoid_negative_ts": "disabled", "fflags": "+bitexact"}
     if out.suffix.lower() in EXACT_SUFFIXES:
         options = {"movflags": "+faststart", "movie_timescale": str(_movie_timescale(spec.rate))}
     container = av.open(str(out), "w", format=FORMATS[out.suffix.lower()], container_options=options)

@@ -1,13 +1,15 @@
 """S3Store: objects in a bucket, under a prefix, on AWS or any server that speaks its language.
 
 Reads are of one object from the first byte to the last: a connection cut midway is resumed by a ranged request with
-If-Match. A write is complete or does not exist; every body goes out with its MD5 and CRC-32, for servers check either.
+If-Match, an answer that is not of the range asked for is asked for again, and so is a body that its checksum belies. A
+write is complete or does not exist; every body goes out with its MD5 and CRC-32, for servers check either.
 What put_if_absent did is told by what stands there afterwards, never by the status code. Fingerprints are ETags,
 without their quotes, in `head`, `list` and ranged reads alike.
 """
 
 import os
 import random
+import re
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
@@ -24,7 +26,7 @@ from slomo_batch.storage.keys import checked_key
 from slomo_batch.storage.local_faults import storage_error as file_error
 from slomo_batch.storage.location import S3_SCHEME, S3Options
 from slomo_batch.storage.s3_client import s3_client
-from slomo_batch.storage.s3_faults import FOREIGN, reported, storage_error
+from slomo_batch.storage.s3_faults import DAMAGE, FOREIGN, reported, storage_error
 from slomo_batch.storage.s3_upload import MULTIPART_FROM_BYTES, checksums, content_type, upload_file, upload_parts
 from slomo_batch.storage.store import ObjectInfo
 
@@ -43,6 +45,7 @@ FIRST_WAIT_S = 0.1
 """Doubled at each further try."""
 HTTP_PARTIAL_CONTENT = 206
 HTTP_RANGE_NOT_SATISFIABLE = 416
+_CONTENT_RANGE = re.compile(r"bytes (?P<first>\d+)-\d+/(?P<size>\d+)")
 
 
 class S3Store:
@@ -84,11 +87,11 @@ class S3Store:
 
     def get(self, key: str) -> bytes:
         """Read one object whole."""
-        return b"".join(self._stream(key, 0, None, ""))
+        return self._whole(key, 0, None, "")
 
     def get_range(self, key: str, start: int, end: int, *, fingerprint: str = "") -> bytes:
         """Read bytes [start, end), fewer only where the object ends; with a fingerprint, only of that very object."""
-        return b"".join(self._stream(key, start, end, fingerprint)) if start < end else b""
+        return self._whole(key, start, end, fingerprint) if start < end else b""
 
     def get_file(self, key: str, path: Path) -> None:
         """Download an object into a file, several ranges at once; complete or not at all."""
@@ -141,6 +144,17 @@ class S3Store:
 
         _in_parallel(part, range(0, info.size_bytes, PART_BYTES))
 
+    def _whole(self, key: str, start: int, end: int | None, fingerprint: str) -> bytes:
+        """Bytes [start, end) of one object, read again from the start where a checksum belies them."""
+        for attempt in range(1, TRIES):
+            try:
+                return b"".join(self._stream(key, start, end, fingerprint))
+            except StorageBusy as busy:
+                if not isinstance(busy.__cause__, DAMAGE):
+                    raise
+            _wait(attempt)
+        return b"".join(self._stream(key, start, end, fingerprint))
+
     def _stream(self, key: str, start: int, end: int | None, fingerprint: str) -> Iterator[bytes]:
         """Bytes [start, end) of one object as they come, resumed where the connection is cut."""
         position, misses = start, 0
@@ -150,6 +164,7 @@ class S3Store:
                 return
             fingerprint, complete = _fingerprint(answer), position + int(answer["ContentLength"])
             try:
+                self._demand_range(key, answer, position, end)
                 for data in self._body(key, answer):
                     position, misses = position + len(data), 0
                     yield data
@@ -202,6 +217,27 @@ class S3Store:
         if fault is not None:
             answer["Body"].close()
             raise fault
+
+    def _demand_range(self, key: str, answer: Mapping[str, Any], start: int, end: int | None) -> None:
+        """Raise unless a partial answer is as long as what was asked for, up to the object's end.
+
+        Raises:
+            StorageBusy: something on the way made it shorter; the same request may be answered whole.
+        """
+        told = _CONTENT_RANGE.fullmatch(str(answer.get("ContentRange", "")))
+        if told is None:
+            return
+        first, size = int(told["first"]), int(told["size"])
+        expected = (start, size if end is None else min(end, size))
+        got = (first, first + int(answer["ContentLength"]))
+        if got != expected:
+            answer["Body"].close()
+            raise StorageBusy(
+                "the answer is not of the range asked for",
+                where=self.uri(key),
+                expected="bytes {} to {}".format(*expected),
+                got="{} to {}".format(*got),
+            )
 
     def _demand(self, key: str, fingerprint: str) -> None:
         """Raise unless the object that stands there has this fingerprint."""

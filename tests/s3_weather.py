@@ -1,0 +1,243 @@
+"""Bad weather before a real S3 server: a proxy that deals faults by a seed, and counts those it dealt.
+
+Faults lie in a deck, shuffled by the seed. Each request draws with the weather's `share` of chance, and gets the first
+card that can befall it. A deck that is dealt out is the end of the weather, so what a run has to survive is known
+beforehand, however many requests it makes.
+"""
+
+import http.client
+import random
+import socket
+import struct
+import threading
+import time
+from collections import Counter
+from collections.abc import Iterator, Mapping
+from contextlib import closing, contextmanager, suppress
+from dataclasses import dataclass, replace
+from enum import StrEnum
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from typing import Any, cast
+from urllib.parse import urlsplit
+
+from tests.s3_server import S3Server
+
+BEHIND_TIMEOUT_S = 120
+BODY_FROM_BYTES = 64
+"""Answers shorter than this are not worth damaging."""
+SLOW_PIECES = 20
+REFUSED_WITH = "<Error><Code>{code}</Code><Message>The weather is bad.</Message></Error>"
+
+
+class Fault(StrEnum):
+    """What may befall a request."""
+
+    THROTTLED = "503 SlowDown"
+    FAILED = "500 InternalError"
+    GATEWAY = "502 from a gateway, in HTML"
+    SILENT = "no answer at all"
+    RESET = "connection reset in mid-body"
+    LOST = "carried out, answer lost"
+    CUT = "body cut off"
+    SHORT = "shorter body under its own right length"
+    SLOW = "slow link"
+    EXPIRED = "403 ExpiredToken"
+
+
+PASSING: tuple[Fault, ...] = tuple(fault for fault in Fault if fault is not Fault.EXPIRED)
+"""Those that the same request, sent again, may survive."""
+_IN_THE_BODY = {Fault.CUT, Fault.SHORT, Fault.SLOW}
+_ANSWERS = {
+    Fault.THROTTLED: (503, "SlowDown"),
+    Fault.FAILED: (500, "InternalError"),
+    Fault.EXPIRED: (403, "ExpiredToken"),
+}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Weather:
+    """Which faults are still to come, and how thick."""
+
+    faults: Mapping[Fault, int]
+    """How many of each."""
+    share: float = 1.0
+    """Chance of a request to draw one."""
+    seed: int = 0
+    silent_s: float = 90.0
+    """How long a request is left without an answer before its connection is closed."""
+    slow_s: float = 2.0
+    """How long a slow body takes."""
+
+    def deck(self, chance: random.Random) -> list[Fault]:
+        """The faults in the order in which they come."""
+        cards = [fault for fault, number in sorted(self.faults.items()) for _ in range(number)]
+        chance.shuffle(cards)
+        return cards
+
+
+FAIR = Weather(faults={})
+
+
+class Storm(ThreadingHTTPServer):
+    """The proxy; `server` is what clients speak to."""
+
+    daemon_threads = False
+    request_queue_size = 128
+
+    def __init__(self, behind: S3Server, weather: Weather) -> None:
+        super().__init__(("127.0.0.1", 0), _Forward)
+        self.behind = behind
+        self.dealt: Counter[Fault] = Counter()
+        self.num_requests = 0
+        self.over = threading.Event()
+        self._lock = threading.Lock()
+        self.change(weather)
+
+    @property
+    def server(self) -> S3Server:
+        """The server as clients see it through the weather."""
+        return replace(self.behind, endpoint=f"http://127.0.0.1:{self.server_address[1]}")
+
+    def change(self, weather: Weather) -> None:
+        """From now on, this weather."""
+        with self._lock:
+            self.weather, self._chance = weather, random.Random(weather.seed)
+            self._deck = weather.deck(self._chance)
+
+    def draw(self, method: str, size_sent: int) -> Fault | None:
+        """What befalls a request with a body of this size; faults of an answer's body are for GET."""
+        with self._lock:
+            self.num_requests += 1
+            if self._chance.random() >= self.weather.share:
+                return None
+            fault = next((fault for fault in self._deck if _befalls(fault, method, size_sent)), None)
+            if fault is not None:
+                self._deck.remove(fault)
+            return fault
+
+    def tell(self, fault: Fault) -> None:
+        """This fault came to pass."""
+        with self._lock:
+            self.dealt[fault] += 1
+
+    def put_back(self, fault: Fault) -> None:
+        """This fault could not come to pass: the answer had no body to speak of."""
+        with self._lock:
+            self._deck.append(fault)
+
+    def handle_error(self, request: Any, client_address: Any) -> None:
+        """A client that left is no news."""
+
+
+def _befalls(fault: Fault, method: str, size_sent: int) -> bool:
+    if fault in _IN_THE_BODY:
+        return method == "GET"
+    return fault is not Fault.RESET or method == "GET" or size_sent > BODY_FROM_BYTES
+
+
+@contextmanager
+def weathered(behind: S3Server, weather: Weather = FAIR) -> Iterator[Storm]:
+    """A proxy before a server; all its connections are closed afterwards."""
+    storm = Storm(behind, weather)
+    thread = threading.Thread(target=storm.serve_forever, kwargs={"poll_interval": 0.05})
+    thread.start()
+    try:
+        yield storm
+    finally:
+        storm.over.set()
+        storm.shutdown()
+        thread.join()
+        storm.server_close()
+
+
+class _Forward(BaseHTTPRequestHandler):
+    """Passes one request on; the Host header stays, so its signature stays good."""
+
+    protocol_version = "HTTP/1.1"  # with 1.0, clients that ask before they send would wait for a second
+
+    def _forward(self) -> None:
+        self.close_connection = True
+        storm = cast("Storm", self.server)
+        size = int(self.headers.get("Content-Length", 0))
+        fault = storm.draw(self.command, size)
+        if fault is Fault.RESET and self.command != "GET":
+            self.rfile.read(size // 2)
+            storm.tell(fault)
+            self._reset()
+            return
+        body = self.rfile.read(size)
+        if fault in _ANSWERS:
+            status, code = _ANSWERS[fault]
+            storm.tell(fault)
+            self._answer(status, [("Content-Type", "application/xml")], REFUSED_WITH.format(code=code).encode())
+        elif fault is Fault.GATEWAY:
+            storm.tell(fault)
+            self._answer(502, [("Content-Type", "text/html")], b"<html><body><h1>502 Bad Gateway</h1></body>")
+        elif fault is Fault.SILENT:
+            storm.tell(fault)
+            storm.over.wait(storm.weather.silent_s)
+        else:
+            self._carry_out(storm, body, fault)
+
+    def _carry_out(self, storm: Storm, body: bytes, fault: Fault | None) -> None:
+        try:
+            netloc = urlsplit(storm.behind.endpoint).netloc
+            with closing(http.client.HTTPConnection(netloc, timeout=BEHIND_TIMEOUT_S)) as behind:
+                behind.request(self.command, self.path, body=body, headers=dict(self.headers.items()))
+                answer = behind.getresponse()
+                data = answer.read()
+        except (OSError, http.client.HTTPException):  # the server itself is away: so is its connection
+            self._reset()
+            return
+        if fault is Fault.LOST:
+            storm.tell(fault)
+            return
+        if fault is not None and len(data) < BODY_FROM_BYTES:
+            storm.put_back(fault)
+            fault = None
+        elif fault is not None:
+            storm.tell(fault)
+        self._answer(answer.status, answer.getheaders(), data, fault)
+
+    def _answer(self, status: int, headers: list[tuple[str, str]], data: bytes, fault: Fault | None = None) -> None:
+        told = data[: len(data) // 2] if fault is Fault.SHORT else data
+        length = str(len(told))
+        self.send_response_only(status)
+        for name, value in headers:
+            if name.lower() == "content-length" and self.command == "HEAD":
+                length = value
+            if name.lower() not in {"connection", "transfer-encoding", "content-length"}:
+                self.send_header(name, value)
+        if status != http.HTTPStatus.NO_CONTENT:
+            self.send_header("Content-Length", length)
+        self.send_header("Connection", "close")
+        self.end_headers()
+        if self.command != "HEAD":
+            self._send(told, fault)
+
+    def _send(self, data: bytes, fault: Fault | None) -> None:
+        storm = cast("Storm", self.server)
+        if fault is Fault.SLOW:
+            piece = -(-len(data) // SLOW_PIECES)
+            for start in range(0, len(data), piece):
+                self.wfile.write(data[start : start + piece])
+                storm.over.wait(storm.weather.slow_s / SLOW_PIECES)
+        elif fault in {Fault.CUT, Fault.RESET}:
+            self.wfile.write(data[: len(data) // 2])
+            if fault is Fault.RESET:
+                time.sleep(0.05)  # what is under way would be thrown away by the reset
+                self._reset()
+        else:
+            self.wfile.write(data)
+
+    def _reset(self) -> None:
+        """Close the connection the rude way: the other side is told RST."""
+        self.wfile.flush()
+        self.connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+        with suppress(OSError):
+            self.connection.close()
+
+    def log_message(self, format: str, *args: Any) -> None:  # noqa: A002 the name is the library's
+        """Stay silent."""
+
+    do_GET = do_PUT = do_POST = do_DELETE = do_HEAD = _forward  # noqa: N815 the names are the library's
