@@ -1,10 +1,11 @@
-"""What may be asked of a job without running it: what it would do, where it stands, what it no longer needs."""
+"""What may be asked of a job without running it: what it would do, where it stands, what ran, what it can spare."""
 
+from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 
 from slomo_batch.documents import from_json
-from slomo_batch.errors import JobTaken, ObjectMissing, SlomoError
+from slomo_batch.errors import JobTaken, ManifestError, ObjectMissing, SlomoError
 from slomo_batch.execution.epochs import is_led
 from slomo_batch.execution.machines import ClusterWish, basis_of, probe_abilities
 from slomo_batch.manifest.schema import Manifest
@@ -18,6 +19,8 @@ from slomo_batch.steps.open import foresee
 from slomo_batch.steps.pin import pin_job, pinned_basis
 from slomo_batch.steps.triage import triage
 from slomo_batch.storage.location import normalise_uri
+from slomo_batch.tables.ledger import read_ledger
+from slomo_batch.tables.trace import trace
 from slomo_batch.wiring import Places, open_bench, places_of
 
 # ---- plan ----------------------------------------------------------------------------------------------------------
@@ -121,6 +124,22 @@ def _places(wanted: Manifest | str, work: str) -> Places:
     if isinstance(wanted, str):
         return Places(work_uri=normalise_uri(work, Path.cwd()), job=wanted)
     return places_of(wanted)
+
+
+# ---- timeline ------------------------------------------------------------------------------------------------------
+
+
+def timeline(wanted: Manifest | str, work: str = "", *, last_hours: float | None = None) -> Iterator[str]:
+    """What ran where and when, as the text of a trace, in pieces; all of the job, or its last hours.
+
+    Raises:
+        ManifestError: the work place holds no ledger of such a job.
+    """
+    bench = open_bench(_places(wanted, work))
+    keys = [found.key for found in bench.work.list(bench.layout.ledger)]
+    if not keys:
+        raise ManifestError("there is no ledger: the job has not begun", where=bench.work.uri(bench.layout.ledger))
+    return trace(read_ledger(bench.work.get(key) for key in keys), last_hours=last_hours)
 
 
 # ---- gc ------------------------------------------------------------------------------------------------------------

@@ -18,7 +18,7 @@ from contextlib import ExitStack
 from functools import partial
 from hashlib import sha256
 from pathlib import Path, PurePosixPath
-from typing import Any, NoReturn, TextIO
+from typing import Any, Literal, NoReturn, TextIO
 
 from slomo_batch import __version__
 from slomo_batch.errors import ManifestError, SlomoError, StorageError, StoreUnusable
@@ -100,6 +100,7 @@ def _parser() -> argparse.ArgumentParser:
         _add_plan,
         _add_convert,
         _add_status,
+        _add_timeline,
         _add_gc,
         _add_schema,
         _add_weights,
@@ -178,17 +179,27 @@ _CONVERT_FLAGS = {
 }
 
 
-def _add_status(commands: _Commands) -> None:
-    parser = _add(commands, "status", "say where a job stands", _status)
+def _add_job(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("job", metavar="JOB", help="a manifest, or the name of a job together with --work")
     parser.add_argument("--work", metavar="URI", default="", help="the work place; by default the manifest's")
+
+
+def _add_status(commands: _Commands) -> None:
+    parser = _add(commands, "status", "say where a job stands", _status)
+    _add_job(parser)
     _add_json(parser)
+
+
+def _add_timeline(commands: _Commands) -> None:
+    parser = _add(commands, "timeline", "write what ran where and when, for Perfetto (ui.perfetto.dev)", _timeline)
+    _add_job(parser)
+    parser.add_argument("--out", metavar="FILE", required=True, help="the trace, as JSON")
+    parser.add_argument("--last-hours", metavar="H", type=float, help="only so much before the end of what is known")
 
 
 def _add_gc(commands: _Commands) -> None:
     parser = _add(commands, "gc", "say what a job no longer needs in its work place; with --delete, delete it", _gc)
-    parser.add_argument("job", metavar="JOB", help="a manifest, or the name of a job together with --work")
-    parser.add_argument("--work", metavar="URI", default="", help="the work place; by default the manifest's")
+    _add_job(parser)
     parser.add_argument("--delete", action="store_true", help="delete what is found")
     _add_json(parser)
 
@@ -238,17 +249,17 @@ def _work_on(manifest: Manifest, options: argparse.Namespace, *, retry_failed: b
     with ExitStack() as stack:
         displays = [display_for(sys.stdout, as_json=options.json, job=manifest.name)]
         if options.log:  # first: it is told even of an end that stdout can't be told of any more
-            log = stack.enter_context(_opened_log(options.log))
+            log = stack.enter_context(_opened(options.log, "a"))
             displays.insert(0, JsonDisplay(log, job=manifest.name, seconds_between_snapshots=SECONDS_BETWEEN_LOGGED))
         display = stack.enter_context(Displays(*displays))
         return job.run(manifest, display=display, retry_failed=retry_failed, force=force)
 
 
-def _opened_log(path: str) -> TextIO:
+def _opened(path: str, mode: Literal["a", "w"]) -> TextIO:
     try:
-        return Path(path).open("a", encoding="utf-8")
+        return Path(path).open(mode, encoding="utf-8")
     except OSError as error:
-        raise ManifestError("the log cannot be written", where=path, remedy=str(error.strerror)) from error
+        raise ManifestError("cannot be written", where=path, remedy=str(error.strerror)) from error
 
 
 def _plan(options: argparse.Namespace) -> int:
@@ -274,6 +285,16 @@ def _status(options: argparse.Namespace) -> int:
     status = asking.status(wanted, options.work)
     show_status(status, as_json=options.json, stream=sys.stdout)
     return EXIT_VIDEOS_FAILED if status.videos_failed else 0
+
+
+def _timeline(options: argparse.Namespace) -> int:
+    wanted = _job_of(options)
+    from slomo_batch import asking  # noqa: PLC0415 loads everything
+
+    pieces = asking.timeline(wanted, options.work, last_hours=options.last_hours)
+    with _opened(options.out, "w") as file:
+        file.writelines(pieces)
+    return 0
 
 
 def _gc(options: argparse.Namespace) -> int:

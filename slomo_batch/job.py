@@ -144,6 +144,7 @@ class _Run:
         prove_disk(requests, self._bench)
         machines = self._open_machines()
         judge_machines(machines.num_machines, requests, self._bench)
+        journal.tell_also(*machines.displays)
         self._display.show(Note(text=f"working on {machines.description}, {pin.precision} arithmetic"))
         most = ClusterWish.of(self._manifest.cluster).max_workers
         policy = policy_for(most, max_attempts=self._manifest.retries.chunk + 1)

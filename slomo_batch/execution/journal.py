@@ -98,9 +98,9 @@ class Journal:
         self._workers = self._slots = 0
         self._census: Callable[[], Census] = Census
 
-    def tell_also(self, display: Display) -> None:
-        """Have one more display hear what happens from now on."""
-        self._displays.append(display)
+    def tell_also(self, *displays: Display) -> None:
+        """Have these displays too hear what happens from now on."""
+        self._displays += displays
 
     def _tell(self, event: Event) -> None:
         for display in self._displays:
@@ -277,7 +277,8 @@ class Journal:
         """The last words of a run, of which nothing is running any more."""
         self._ledger.flush()
         still = self._census()
-        self._census = lambda: replace(still, chunks_running=0, steps_running=())
+        none_running = tuple((step, 0) for step, _ in still.steps_running)
+        self._census = lambda: replace(still, chunks_running=0, steps_running=none_running)
         self._tell(self._snapshot())
         self._write_progress("finished" if finished else "interrupted")
 

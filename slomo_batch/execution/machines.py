@@ -14,6 +14,7 @@ from slomo_batch.interpolators.opening import supported_precision
 from slomo_batch.manifest.sections import ClusterSection
 from slomo_batch.media.encode import encoder_works
 from slomo_batch.planning.encoders import NVENC
+from slomo_batch.progress import Display
 from slomo_batch.records import Precision
 from slomo_batch.steps.pin import Basis
 from slomo_batch.wiring import Places, open_bench
@@ -74,6 +75,8 @@ class Machines:
     num_machines: int
     description: str
     """For a person: "this process", "a local Ray", or the cluster's address."""
+    displays: tuple[Display, ...] = ()
+    """Where they show what happens, by themselves: the metrics of a cluster."""
 
 
 @contextmanager
@@ -119,6 +122,7 @@ def _ray(wish: ClusterWish, places: Places) -> Iterator[Machines]:
     import ray  # noqa: PLC0415 an inline job never loads Ray
 
     from slomo_batch.execution.cluster.nodes import alive_nodes, cluster_total  # noqa: PLC0415 as above
+    from slomo_batch.execution.metrics import RayMetrics  # noqa: PLC0415 as above
     from slomo_batch.execution.on_ray import RayEngine, WorkerNeeds  # noqa: PLC0415 as above
 
     own = _connect(wish)
@@ -134,13 +138,15 @@ def _ray(wish: ClusterWish, places: Places) -> Iterator[Machines]:
         )
         num_cpus = int(cluster_total("CPU"))
         num_tasks = LOCAL_TASKS if own else min(MAX_TASKS, max(MIN_TASKS, num_cpus))
-        yield Machines(
-            engine=RayEngine(places, needs, num_tasks=num_tasks),
-            abilities=_abilities_of_a_worker(gpus),
-            # A head without CPUs does no work: that is done on machines yet to be started.
-            num_machines=max(len(alive_nodes()), 1 if num_cpus else 2),
-            description="a local Ray" if own else f"the Ray cluster at {ray.get_runtime_context().gcs_address}",
-        )
+        with RayMetrics(places.job) as metrics:
+            yield Machines(
+                engine=RayEngine(places, needs, num_tasks=num_tasks),
+                abilities=_abilities_of_a_worker(gpus),
+                # A head without CPUs does no work: that is done on machines yet to be started.
+                num_machines=max(len(alive_nodes()), 1 if num_cpus else 2),
+                description="a local Ray" if own else f"the Ray cluster at {ray.get_runtime_context().gcs_address}",
+                displays=(metrics,),
+            )
     finally:
         ray.shutdown()
 

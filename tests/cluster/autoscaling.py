@@ -23,7 +23,7 @@ import psutil
 
 HEAD_ID = "f" * 51 + "00000"
 IDLE_S = 6
-READY_WITHIN_S = 60
+READY_WITHIN_S = 240
 PROVIDER = "ray.autoscaler._private.fake_multi_node.node_provider.FakeMultiNodeProvider"
 
 

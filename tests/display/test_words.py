@@ -1,7 +1,7 @@
 """Numbers as people write them."""
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from slomo_batch.display.words import duration, size
@@ -29,6 +29,7 @@ def test_sizes_are_told_for_people(num_bytes: int, words: str) -> None:
     assert size(num_bytes) == words
 
 
+@settings(deadline=None)
 @given(st.integers(0, 10**20))
 def test_every_size_has_its_words(num_bytes: int) -> None:
     assert size(num_bytes).split(" ")[1] in {"B", "kB", "MB", "GB", "TB", "PB"}
