@@ -13,7 +13,7 @@ from slomo_batch.storage.layout import Layout
 from slomo_batch.storage.location import StoreSpec, open_store
 from slomo_batch.storage.store import ObjectStore
 from slomo_batch.tables.ledger import read_ledger
-from tests.end_to_end.running import Job, excerpt, frame_hashes
+from tests.end_to_end.running import Job, cli, excerpt, frame_hashes
 from tests.s3_server import S3Server, cutting, losing, recording, refusing, without_put_if_absent
 
 SECTIONS = {"encode": {"codec": "ffv1"}, "interpolate": {"method": "blend"}, "retime": {"slowdown": 2}}
@@ -141,12 +141,15 @@ def test_a_finished_archive_costs_listings_and_nothing_per_video(archive: Archiv
     assert not [path for path in asked if "/receipts/" in path or (".mp4" in path and "%2A" not in path)]
 
 
-def test_credentials_stand_in_nothing_that_a_job_leaves_or_says(archive: Archive, s3: S3Server) -> None:
+def test_credentials_stand_in_nothing_that_a_job_leaves_or_says(archive: Archive, s3: S3Server, tmp_path: Path) -> None:
+    log, trace = tmp_path / "run.log", tmp_path / "trace.json"
     archive.store.put("archive/1992/bad.mp4", b"not a video")
-    said = [archive.job.run(env=archive.env), archive.job.run("--json", env=archive.env)]
+    said = [archive.job.run("--log", str(log), env=archive.env), archive.job.run("--json", env=archive.env)]
     with refusing(s3, "/slow/") as closed:
-        said.append(archive.job.run("--set", "name=closed", env=closed.env()))
-    assert [run.returncode for run in said] == [1, 1, 3]
+        said.append(archive.job.run("--set", "name=closed", "--log", str(log), env=closed.env()))
+    said.append(cli("timeline", str(archive.job.manifest), "--out", str(trace), env=archive.env))
+    assert [run.returncode for run in said] == [1, 1, 3, 0]
+    assert '"event": "job_failed"' in log.read_text()
     keys = [found.key for found in archive.store.list("work/")]
     assert any("ledger" in key for key in keys)
     left = [
@@ -157,4 +160,4 @@ def test_credentials_stand_in_nothing_that_a_job_leaves_or_says(archive: Archive
     ]
     for secret in (s3.access_key, s3.secret_key):
         assert not any(secret in run.stdout + run.stderr for run in said)
-        assert not any(secret.encode() in data for data in left)
+        assert not any(secret.encode() in data for data in (*left, log.read_bytes(), trace.read_bytes()))
