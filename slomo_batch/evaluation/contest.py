@@ -21,7 +21,8 @@ from slomo_batch.interpolators.rgb8 import samples_of, tensor_of
 class _Tally:
     """What one contender did on one row."""
 
-    settings: dict[Setting, None] = field(default_factory=dict)
+    settings: dict[Setting, bool] = field(default_factory=dict)
+    """How it was opened, and whether it was asked so: at a cut it is not."""
     seconds: float = 0.0
     num_made: int = 0
     frames: dict[EvaluatorName, list[FrameScore]] = field(default_factory=dict)
@@ -48,7 +49,7 @@ class Contest:
         for contender, tally in zip(self._contenders, self._tallies[name, factor], strict=True):
             setting = contender.setting(trial.pair[0].shape[1], trial.pair[0].shape[0])
             made = held(trial.times) if is_held else _made(contender, setting, trial, tally)
-            tally.settings[setting] = None
+            tally.settings[setting] = tally.settings.get(setting, False) or not is_held
             for step, frame in enumerate(made):
                 predicted = trial.pair[frame is Held.SECOND] if isinstance(frame, Held) else samples_of(frame)
                 self._measure(tally, trial, step, predicted, looks, is_held=is_held)
@@ -86,7 +87,7 @@ class Contest:
 def _made(contender: OpenContender, setting: Setting, trial: Trial, tally: _Tally) -> Sequence[Frame]:
     method = contender.method(setting)
     window = [None if frame is None else tensor_of(frame) for frame in trial.seen_with(contender.context)]
-    if setting not in tally.settings:
+    if not tally.settings.get(setting):
         make(method, window, trial.times)  # the first run at a size prepares memory and code
     start = perf_counter()
     made = make(method, window, trial.times)

@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from slomo_batch.evaluation.layouts.layout import EvaluatorName
-from slomo_batch.evaluation.measures import Samples, absolute_ie, color_distances, mean_ie, psnr, rms_ie
+from slomo_batch.evaluation.measures import Samples, absolute_ie, mean_ie, psnr, rms_ie
 from slomo_batch.evaluation.ssim import RADIUS, ssim, ssim_luma, ssim_sample, ssim_square, ssim_volume
 
 MIN_BOX_PX = 10
@@ -124,5 +124,5 @@ def _in_box(evaluator: Evaluator, made: Samples, truth: Samples, is_moving: NDAr
     return Likeness(
         psnr_db=psnr(made_box, truth_box),
         ssim=evaluator.ssim(made_box, truth_box) if side > 2 * RADIUS else None,
-        ie=float(np.mean(color_distances(made, truth)[is_moving])),
+        ie=evaluator.ie(made[is_moving], truth[is_moving]),
     )

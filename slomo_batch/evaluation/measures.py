@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 Samples = NDArray[np.uint8]
-"""[H, W, 3]."""
+"""[H, W, 3]; to measures of error also a list of pixels, [N, 3]."""
 
 MAX_VALUE = 255
 MAX_PSNR_DB = 100.0
@@ -22,8 +22,8 @@ def psnr(made: Samples, truth: Samples) -> float:
 
 
 def color_distances(made: Samples, truth: Samples) -> NDArray[np.float64]:
-    """At each pixel the length of the difference of its two colours, in levels, 0 to 442: [H, W]."""
-    distances: NDArray[np.float64] = np.sqrt(np.sum(np.square(_errors(made, truth)), axis=2, dtype=np.float64))
+    """At each pixel the length of the difference of its two colours, in levels, 0 to 442: [H, W] or, of a list, [N]."""
+    distances: NDArray[np.float64] = np.sqrt(np.sum(np.square(_errors(made, truth)), axis=-1, dtype=np.float64))
     return distances
 
 
