@@ -6,9 +6,7 @@ alexnet-owt-*.pth of torchvision and alex.pth of the lpips package, or as one st
 """
 
 import hashlib
-import pickle
 import re
-import struct
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
@@ -19,6 +17,7 @@ from torch.nn import functional
 
 from slomo_batch.errors import WeightsError
 from slomo_batch.evaluation.measures import Samples
+from slomo_batch.interpolators.pickles import read_pickle
 
 SHIFT, SCALE = (-0.030, -0.088, -0.188), (0.458, 0.448, 0.450)
 """Of RGB from -1 to 1, before the network."""
@@ -31,8 +30,6 @@ MIN_SIDE_PX = 63
 
 _LIN = re.compile(r"lin(\d)\.model\.[01]\.weight")
 _CONV = re.compile(r"(?:features|net\.slice\d)\.(\d+)\.(weight|bias)")
-_UNREADABLE = (AttributeError, EOFError, LookupError, OSError, RuntimeError, TypeError, ValueError, struct.error)
-"""What torch's reader raises on files that are none of its own."""
 
 
 class Lpips:
@@ -114,14 +111,7 @@ def _name(key: str) -> str:
 
 
 def _read(path: Path) -> dict[str, Tensor]:
-    try:
-        content = torch.load(path, map_location="cpu", weights_only=True)
-    except pickle.UnpicklingError as error:
-        raise WeightsError(
-            "a pickle that holds more than weights, which could execute code: refused", where=str(path)
-        ) from error
-    except _UNREADABLE as error:
-        raise WeightsError("not a file of PyTorch weights", where=str(path), got=str(error).splitlines()[0]) from error
+    content = read_pickle(path, refusal="not a file of PyTorch weights")
     if not isinstance(content, dict):
         raise WeightsError("not a dict of weights", where=str(path), got=type(content).__name__)
     return {key: value for key, value in content.items() if isinstance(key, str) and isinstance(value, Tensor)}

@@ -133,8 +133,9 @@ def evaluate_set(
     there = whole_cases(layout, folder)
     asked = evenly(there, num_cases)
     contest = Contest(contenders, layout.evaluators, lpips)
+    told = {1, *range(0, len(asked), -(-len(asked) // TOLD_TIMES)), len(asked)}
     for number, case in enumerate(asked, start=1):
-        if number == 1 or number % TOLD_EVERY == 0 or number == len(asked):
+        if number in told:
             tell(f"{layout.name}: case {number} of {len(asked)}, {case.part} {case.name}".replace("  ", " "))
         trial = trial_of(case)
         _judge_size(trial.pair[0], str(case.i0))
@@ -149,8 +150,8 @@ def evaluate_set(
     return _report(protocol, contest.scores(), lpips)
 
 
-TOLD_EVERY = 100
-"""Cases from one line of progress to the next."""
+TOLD_TIMES = 20
+"""How often is told where the evaluation stands."""
 
 
 def evenly(cases: Sequence[Case], num: int | None) -> list[Case]:

@@ -8,10 +8,7 @@ opened with torch's weights-only reader; one that asks for anything else to be c
 import datetime as dt
 import hashlib
 import os
-import pickle
-import struct
 import tempfile
-import warnings
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cache
@@ -25,6 +22,7 @@ from safetensors.torch import save_file
 from torch import Tensor
 
 from slomo_batch.errors import WeightsError
+from slomo_batch.interpolators.pickles import read_pickle
 from slomo_batch.interpolators.superslomo.compact import TRAINED_LEVELS, Compact
 from slomo_batch.interpolators.superslomo.guided import Guided
 from slomo_batch.interpolators.superslomo.paper import Paper
@@ -155,37 +153,9 @@ def _read_safetensors(path: Path) -> tuple[dict[str, Tensor], str]:
         raise WeightsError("not a whole safetensors file", where=str(path), got=str(error)) from error
 
 
-_NOT_A_CHECKPOINT = (
-    AssertionError, AttributeError, EOFError, LookupError, OSError, OverflowError, RuntimeError, TypeError, ValueError,
-    struct.error,
-)  # fmt: skip
-"""What torch's reader raises on files that are no checkpoint, or a damaged one."""
-
-
 def _read_checkpoint(path: Path) -> dict[str, Tensor]:
-    try:
-        # As an open file: of a path torch would look at the suffix, which says nothing of what is in it.
-        with torch.serialization.safe_globals(_SAFE_GLOBALS), warnings.catch_warnings(), path.open("rb") as file:
-            warnings.simplefilter("ignore")  # torch warns of odd pickles; what comes out of them is judged here
-            content = torch.load(file, map_location="cpu", weights_only=True)
-    except pickle.UnpicklingError as error:
-        raise WeightsError(
-            "a pickle that holds more than weights, which could execute code: refused",
-            where=str(path),
-            got=_reason(error),
-            remedy="Get the file from its makers as .safetensors, or as a checkpoint of plain tensors.",
-        ) from error
-    except _NOT_A_CHECKPOINT as error:
-        raise WeightsError(
-            "neither safetensors nor a PyTorch checkpoint", where=str(path), got=_reason(error)
-        ) from error
+    content = read_pickle(path, refusal="neither safetensors nor a PyTorch checkpoint", also=_SAFE_GLOBALS)
     return _joined_parts(content, path)
-
-
-def _reason(error: Exception) -> str:
-    """The line of torch's long message that names the thing."""
-    lines = [line.strip() for line in str(error).splitlines() if line.strip()]
-    return next((line for line in lines if "GLOBAL" in line), lines[0] if lines else type(error).__name__)
 
 
 def _joined_parts(content: object, path: Path) -> dict[str, Tensor]:
