@@ -19,7 +19,7 @@ help:
 	@echo "make chaos   the tests that kill and freeze things, minutes long"
 	@echo "make cluster the tests on a Ray cluster with a real autoscaler, on this machine"
 	@echo "make training-data   fetch and prepare what the shipped weights are trained on, 3 GB in training-data/"
-	@echo "make train   train the shipped weights anew, in training-runs/; called again, it goes on"
+	@echo "make train   train as jobs/train/compact.yaml says, in training-runs/; called again, it goes on"
 	@echo "make train-test   the tests of training that take longer"
 	@echo "make clean   remove what these made: .venv, caches, demo-output/"
 
@@ -43,10 +43,15 @@ $(VENV)/installed: pyproject.toml constraints.txt | $(BIN)/python
 	@$(PIP) --editable .
 	@touch $@
 
+$(VENV)/installed-train: pyproject.toml constraints.txt | $(BIN)/python
+	@echo "Installing slomo_batch and what training needs (once, some minutes)"
+	@$(PIP) --editable '.[train]'
+	@touch $@ $(VENV)/installed
+
 $(VENV)/installed-dev: pyproject.toml constraints.txt | $(BIN)/python
 	@echo "Installing slomo_batch and what its tests need (once, some minutes)"
 	@$(PIP) --editable '.[dev]'
-	@touch $@ $(VENV)/installed
+	@touch $@ $(VENV)/installed $(VENV)/installed-train
 
 # ---- what a person runs ----------------------------------------------------------------------------------------------
 
@@ -73,8 +78,8 @@ chaos: $(VENV)/installed-dev
 cluster: $(VENV)/installed-dev
 	$(BIN)/pytest -m cluster
 
-train: $(VENV)/installed
-	$(BIN)/python -m slomo_batch.training jobs/train/compact.yaml --out training-runs/compact
+train: $(VENV)/installed-train
+	$(BIN)/slomo-batch train jobs/train/compact.yaml
 
 train-test: $(VENV)/installed-dev
 	$(BIN)/pytest -m training

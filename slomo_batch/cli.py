@@ -28,6 +28,7 @@ from slomo_batch.legible import lines, one_line
 from slomo_batch.manifest.load import Override, build, load
 from slomo_batch.manifest.schema import Manifest, json_schema
 from slomo_batch.manifest.tree import Tree
+from slomo_batch.training.commands import add_training
 
 EXIT_VIDEOS_FAILED = 1
 EXIT_BUG = 70
@@ -109,6 +110,7 @@ def _parser() -> argparse.ArgumentParser:
     ):
         add(commands)
     add_evaluation(partial(_add, commands))
+    add_training(partial(_add, commands))
     return parser
 
 

@@ -56,15 +56,7 @@ def find_videos(manifest: Manifest, locate: Locate) -> Found:
         ManifestError: nothing at all was found, rows are wrong, or two sources would have one output.
         StorageError: a place cannot be listed.
     """
-    entries: dict[str, _Entry] = {}
-    empty = []
-    for spec in manifest.inputs:
-        of_spec = list(_entries(spec, locate))
-        if not of_spec:
-            empty.append(spec.uri or spec.table)
-        for entry in of_spec:
-            entries.pop(entry.uri, None)
-            entries[entry.uri] = entry
+    entries, empty = _all_entries(manifest.inputs, locate)
     if not entries:
         raise ManifestError("no input names a video that is there", faults=tuple(empty))
     settings = _compose_all(entries.values(), manifest)
@@ -82,7 +74,34 @@ def find_videos(manifest: Manifest, locate: Locate) -> Found:
     return Found(requests=tuple(requests), missing=tuple(missing), empty=tuple(empty))
 
 
+def find_sources(inputs: Iterable[InputSpec], locate: Locate) -> list[Source]:
+    """The sources that inputs stand for, each once, whatever is to become of them.
+
+    Raises:
+        ManifestError: an input names no video that is there.
+        StorageError: a place cannot be listed, or a video named one by one is not there.
+    """
+    entries, empty = _all_entries(inputs, locate)
+    if empty:
+        raise ManifestError("no video here", faults=tuple(empty))
+    return [entry.source or _looked_up(entry.uri, locate) for entry in entries.values()]
+
+
 # ---- inputs to entries ---------------------------------------------------------------------------------------------
+
+
+def _all_entries(inputs: Iterable[InputSpec], locate: Locate) -> tuple[dict[str, _Entry], list[str]]:
+    """The entries of all inputs by uri, of two for one source the later; and the inputs that have none."""
+    entries: dict[str, _Entry] = {}
+    empty = []
+    for spec in inputs:
+        of_spec = list(_entries(spec, locate))
+        if not of_spec:
+            empty.append(spec.uri or spec.table)
+        for entry in of_spec:
+            entries.pop(entry.uri, None)
+            entries[entry.uri] = entry
+    return entries, empty
 
 
 def _entries(spec: InputSpec, locate: Locate) -> Iterator[_Entry]:

@@ -13,11 +13,22 @@ import torch
 from safetensors.torch import save_file
 
 from slomo_batch.interpolators.superslomo.guided import MEAN
-from slomo_batch.training.config import TrainingConfig, read_config
-from slomo_batch.training.loop import BEST, METRICS
+from slomo_batch.interpolators.superslomo.paper import MEAN_RGB
+from slomo_batch.training.config import BLOCK_PX, TrainingConfig, read_config
+from slomo_batch.training.place import BEST, METRICS
 
 LICENCE = "MIT"
-INPUT_RULE = f"RGB 0 to 1 at half size, less {MEAN}; sizes multiples of 32"
+INPUT = {
+    "guided": {
+        "input": f"RGB 0 to 1 at half size, less {MEAN}; sizes multiples of {BLOCK_PX}",
+        "mean": str(MEAN),
+    },
+    "paper": {
+        "input": f"RGB 0 to 1, less {MEAN_RGB}; sizes multiples of {BLOCK_PX}",
+        "mean": ", ".join(map(str, MEAN_RGB)),
+    },
+}
+"""What each network is given."""
 
 
 def export(config: TrainingConfig, run: Path, name: str) -> Path:
@@ -33,11 +44,10 @@ def metadata(config: TrainingConfig, name: str, *, step: int, scores: dict[str, 
     """The header of a weights file."""
     return {
         "format": "pt",
-        "network": "superslomo-guided",
+        "network": f"superslomo-{config.network}",
         "name": name,
         "licence": LICENCE,
-        "input": INPUT_RULE,
-        "mean": str(MEAN),
+        **INPUT[config.network],
         "scale": "1",
         "started_from": config.start,
         "training_config": config.digest(),

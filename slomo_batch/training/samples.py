@@ -23,10 +23,6 @@ Sample = dict[str, Tensor]
 """seen0, seen1 (the network's inputs), i0, frame, i1 (clean), uint8 [3, H, W]; t; prior (the flow to begin with, found
 in what is seen), flows (the true one) and has_flow: fp16 [4, H / 4, W / 4], in pixels of the picture at half size."""
 
-SPANS = (2, 4, 6)
-SPAN_SHARES = (0.55, 0.35, 0.1)
-"""Frames of a film from i0 to i1, and how often."""
-
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SampleMix:
@@ -35,6 +31,10 @@ class SampleMix:
     crop_px: int = 256
     film_share: float = 0.3
     """Share of samples from film; the others are made scenes."""
+    spans: tuple[int, ...] = (2, 4, 6)
+    """Frames of a film from i0 to i1, at most 8; any of those between may be the one to be predicted."""
+    span_shares: tuple[float, ...] = (0.55, 0.35, 0.1)
+    """How often each of them."""
     scenes: SceneMix = field(default_factory=SceneMix)
     degrade: DegradeMix = field(default_factory=DegradeMix)
 
@@ -77,7 +77,7 @@ class Samples(Dataset[Sample]):
     def _from_film(self, rng: np.random.Generator) -> tuple[Tensor, Tensor, Tensor, Tensor | None, float]:
         """Three frames of one window; the first or the last may come first."""
         window = self._film[int(rng.integers(len(self._film)))]
-        span = int(rng.choice(SPANS, p=SPAN_SHARES))
+        span = int(rng.choice(self._mix.spans, p=self._mix.span_shares))
         first, between = int(rng.integers(0, len(window) - span)), int(rng.integers(1, span))
         size = self._mix.crop_px
         top, left = (int(rng.integers(0, length - size + 1)) for length in window.shape[1:3])

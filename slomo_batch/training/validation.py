@@ -6,7 +6,7 @@ Held-out photographs give made scenes with fast motion, by number always the sam
 them, in bf16.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from copy import deepcopy
 from dataclasses import dataclass
 from fractions import Fraction
@@ -20,9 +20,10 @@ from torch import Tensor
 from slomo_batch.interpolators.contract import Held, Interpolator
 from slomo_batch.interpolators.superslomo.guided import Guided
 from slomo_batch.interpolators.superslomo.inference import SuperSlomo
+from slomo_batch.interpolators.superslomo.paper import Paper
 from slomo_batch.records import Precision
 from slomo_batch.training.degrade import DegradeMix
-from slomo_batch.training.preparing import film_windows, photographs
+from slomo_batch.training.preparing import Window, film_windows, photographs
 from slomo_batch.training.samples import SampleMix, Samples
 from slomo_batch.training.scenes import SceneMix
 
@@ -43,6 +44,8 @@ SCENES = {
         degrade=DegradeMix(noise_share=1, compression_share=0.5),
     ),
 }
+ENDS = {2: (3, 5), 4: (2, 6), 8: (0, 8)}
+"""By factor, the frames of a window that are kept."""
 NUM_SCENES = 16
 SEED = 1_000_003
 
@@ -56,12 +59,22 @@ class Case:
     between: Mapping[Fraction, Tensor]
 
 
+MAX_VIDEO_WINDOWS = 24
+
+
+def video_cases(windows: Sequence[Window]) -> dict[str, list[Case]]:
+    """Cases of a user's own footage: windows spread evenly over all of it."""
+    num = min(len(windows), MAX_VIDEO_WINDOWS)
+    shown = [windows[number * len(windows) // num] for number in range(num)]
+    return {f"videos {factor}x": [_of_window(window, *ends) for window in shown] for factor, ends in ENDS.items()}
+
+
 def cases(folder: Path) -> dict[str, list[Case]]:
     """The validation set, by name, from a prepared folder."""
     found = {}
     for part in ("film", "world"):
         windows = film_windows(folder, f"{part}-validation")
-        for factor, (first, last) in {2: (3, 5), 4: (2, 6), 8: (0, 8)}.items():
+        for factor, (first, last) in ENDS.items():
             found[f"{part} {factor}x"] = [_of_window(window, first, last) for window in windows]
     held_out = photographs(folder, held_out=True)
     for name, mix in SCENES.items():
@@ -103,11 +116,13 @@ def _of_case(model: Interpolator, case: Case) -> Iterator[float]:
         yield psnr(made, truth)
 
 
-def judged(network: Guided, validation: Mapping[str, list[Case]], precision: Precision) -> dict[str, float]:
+def judged(
+    network: Guided | Paper, validation: Mapping[str, list[Case]], precision: Precision, device: torch.device
+) -> dict[str, float]:
     """Scores of a network, and their mean as `mean`."""
     model = SuperSlomo(
         deepcopy(network),
-        device=torch.device("cpu"),
+        device=device,
         precision=precision,
         flow_scale=Fraction(1),
         threads=torch.get_num_threads(),

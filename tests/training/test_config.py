@@ -5,11 +5,11 @@ from pathlib import Path
 
 import pytest
 
+from slomo_batch.cli import main
 from slomo_batch.errors import ManifestError
-from slomo_batch.interpolators.superslomo.guided import Guided
 from slomo_batch.interpolators.superslomo.weights import shipped_names
-from slomo_batch.training.__main__ import main
 from slomo_batch.training.config import read_config
+from slomo_batch.training.schedule import learning_rate
 from tests.architecture.project import ROOT, name_of
 
 
@@ -18,7 +18,16 @@ def test_a_config_that_is_shipped_is_read(path: Path) -> None:
     config = read_config(path)
     assert config.steps > 0
     assert config.start in {"", *shipped_names()}
-    assert config.samples.crop_px % Guided().multiple() == 0
+
+
+def test_the_config_of_the_paper_is_the_papers() -> None:
+    config = read_config(ROOT / "jobs" / "train" / "paper.yaml")
+    losses, step = config.losses, config.steps // 500
+    assert (losses.reconstruction, losses.perceptual, losses.warping) == (0.8, 0.005, 0.4)
+    assert (losses.smoothness / 2, losses.flow, losses.decibels, losses.laplacian, losses.census) == (1, 0, 0, 0, 0)
+    rates = [learning_rate(config, epoch * step + 500) for epoch in (0, 199, 200, 399, 400, 499)]
+    assert rates == pytest.approx([1e-4, 1e-4, 1e-5, 1e-5, 1e-6, 1e-6])
+    assert config.samples.crop_px == 352
 
 
 def test_equal_configs_have_equal_digests_and_others_have_others() -> None:
@@ -29,8 +38,9 @@ def test_equal_configs_have_equal_digests_and_others_have_others() -> None:
 
 
 def test_without_data_a_person_is_told_what_makes_them(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    words = [str(ROOT / "jobs" / "train" / "compact.yaml"), "--out", str(tmp_path / "run"), "--data", str(tmp_path)]
-    assert main(words) == 2
+    config = tmp_path / "config.yaml"
+    config.write_text(f"steps: 5\nsources: {{prepared: {tmp_path}}}")
+    assert main(["train", str(config), "--out", str(tmp_path / "run")]) == 2
     assert "make training-data" in capsys.readouterr().err
 
 
@@ -43,6 +53,14 @@ def test_without_data_a_person_is_told_what_makes_them(tmp_path: Path, capsys: p
         ("batch: 3", "steps"),
         ("steps: [", "line"),
         ("", ""),
+        ("steps: 5\nzero_last_layers: true", "weights to start from"),
+        ("steps: 5\nsamples: {crop_px: 200}", "no multiple of 32"),
+        ("steps: 5\nlosses: {reconstruction: 0, decibels: 0, warping: 0, flow: 0}", "every piece"),
+        ("steps: 5\nprecision: fp16", "overflows"),
+        ("steps: 5\nsources: {videos: [{names: list.txt}]}", "either uri or table"),
+        ("steps: 5\nsources: {prepared: ''}", "neither prepared nor videos"),
+        ("steps: 5\nsamples: {spans: [9], span_shares: [1]}", "from 2 to 8"),
+        ("steps: 5\nsamples: {spans: [8]}", "1 together"),
     ],
 )
 def test_a_wrong_key_is_told_by_name(text: str, told: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -51,5 +69,5 @@ def test_a_wrong_key_is_told_by_name(text: str, told: str, tmp_path: Path, capsy
     with pytest.raises(ManifestError) as caught:
         read_config(path)
     assert any(told in fault for fault in caught.value.faults)
-    assert main([str(path), "--out", str(tmp_path / "run")]) == 2
+    assert main(["train", str(path), "--out", str(tmp_path / "run")]) == 2
     assert str(path) in capsys.readouterr().err

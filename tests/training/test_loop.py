@@ -2,11 +2,6 @@
 
 import json
 import math
-import os
-import signal
-import subprocess
-import sys
-import time
 from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
@@ -17,14 +12,16 @@ import torch
 from safetensors import safe_open
 
 from slomo_batch.errors import ManifestError
-from slomo_batch.interpolators.superslomo.guided import Guided
 from slomo_batch.interpolators.superslomo.weights import load
 from slomo_batch.training.config import TrainingConfig
-from slomo_batch.training.exporting import export
-from slomo_batch.training.loop import BEST, CHECKPOINT, METRICS, Pace, learning_rate, train
+from slomo_batch.training.exporting import export, metadata
+from slomo_batch.training.loop import Pace, Validate
+from slomo_batch.training.loop import train as train_at
+from slomo_batch.training.place import BEST, CHECKPOINT, METRICS, Place
 from slomo_batch.training.samples import SampleMix, Samples
 from slomo_batch.training.scenes import SceneMix
-from tests.architecture.project import ROOT
+from slomo_batch.training.schedule import learning_rate
+from slomo_batch.training.trainee import Network
 from tests.training.test_samples import film, photographs
 
 MIX = SampleMix(crop_px=64, film_share=0.3, scenes=SceneMix(max_motion_px=6))
@@ -38,7 +35,7 @@ def samples(seed: int = 1) -> Samples:
     return Samples(photographs(), film(), MIX, seed=seed)
 
 
-def nothing(_: Guided) -> Mapping[str, float]:
+def nothing(_: Network) -> Mapping[str, float]:
     return {"mean": 0.0}
 
 
@@ -46,7 +43,12 @@ def lines(folder: Path) -> list[dict[str, Any]]:
     return [json.loads(line) for line in (folder / METRICS).read_text().splitlines()]
 
 
-def weights(network: Guided) -> torch.Tensor:
+def train(config: TrainingConfig, drawn: Samples, folder: Path, pace: Pace, validate: Validate) -> Network:
+    """Train in a folder."""
+    return train_at(config, drawn, Place(str(folder)), pace=pace, validate=validate)
+
+
+def weights(network: Network) -> torch.Tensor:
     return torch.cat([parameter.detach().flatten() for parameter in network.parameters()])
 
 
@@ -56,9 +58,8 @@ def unbroken(tmp_path_factory: pytest.TempPathFactory) -> torch.Tensor:
 
 
 def test_a_run_stopped_and_gone_on_with_is_the_unbroken_run_bit_for_bit(tmp_path: Path, unbroken: torch.Tensor) -> None:
-    stopping = replace(PACE, stop_after_s=0)
-    for _ in range(SHORT.steps):
-        made = train(SHORT, samples(), tmp_path, stopping, nothing)
+    for step in range(1, SHORT.steps + 1):
+        made = train(SHORT, samples(), tmp_path, replace(PACE, stop_at=step), nothing)
     assert torch.load(tmp_path / CHECKPOINT, weights_only=True)["step"] == SHORT.steps
     assert torch.equal(weights(made), unbroken)
     assert torch.equal(weights(train(SHORT, samples(), tmp_path, PACE, nothing)), unbroken)
@@ -88,6 +89,12 @@ def test_the_best_average_is_kept_and_exported(tmp_path: Path) -> None:
     assert {tensor.dtype for tensor in loaded.tensors.values()} == {torch.float16}
 
 
+def test_the_header_of_the_papers_network_tells_its_input() -> None:
+    header = metadata(replace(SHORT, network="paper"), "paper-1", step=3, scores={"mean": 30.0})
+    assert header["network"] == "superslomo-paper"
+    assert header["mean"] == "0.429, 0.431, 0.397"
+
+
 def test_metrics_of_steps_that_a_kill_undid_are_dropped(tmp_path: Path) -> None:
     metrics = tmp_path / METRICS
     metrics.write_text('{"step": 0, "loss": 2}\n{"step": 10, "loss": 1}\n{"step": 20, "lo')
@@ -105,6 +112,12 @@ def test_the_learning_rate_rises_straight_and_falls_along_a_cosine() -> None:
     assert rates == sorted(rates, reverse=True)
 
 
+def test_the_learning_rate_falls_to_a_tenth_at_each_fall() -> None:
+    config = replace(SHORT, steps=500, warm_up_steps=0, learning_rate=1e-4, falls=(0.4, 0.8))
+    found = [learning_rate(config, step) for step in (0, 199, 200, 399, 400, 499)]
+    assert found == pytest.approx([1e-4, 1e-4, 1e-5, 1e-5, 1e-6, 1e-6])
+
+
 def test_it_learns_a_batch_by_heart(tmp_path: Path) -> None:
     class Same(Samples):
         def __getitem__(self, number: int) -> dict[str, torch.Tensor]:
@@ -116,43 +129,3 @@ def test_it_learns_a_batch_by_heart(tmp_path: Path) -> None:
     assert [line["step"] for line in told] == [10, 20]
     assert told[1]["reconstruction"] < told[0]["reconstruction"]
     assert all(math.isfinite(line["loss"]) for line in told)
-
-
-KILLED = """
-import sys, torch
-from dataclasses import replace
-from pathlib import Path
-from slomo_batch.training.loop import train
-from tests.training.test_loop import PACE, SHORT, nothing, samples
-if __name__ == "__main__":
-    pace = replace(PACE, checkpoint_s=0.3, data_workers=1)
-    train(replace(SHORT, steps=60), samples(), Path(sys.argv[1]), pace, nothing)
-"""
-
-
-@pytest.mark.training
-@pytest.mark.parametrize("wait_s", [0.5, 2.0])
-def test_a_run_killed_at_any_moment_ends_as_the_unbroken_run(tmp_path: Path, wait_s: float) -> None:
-    script = tmp_path / "run.py"
-    script.write_text(KILLED)
-    environment = {**os.environ, "PYTHONPATH": str(ROOT), "OMP_NUM_THREADS": "1"}
-
-    def begin(folder: str) -> subprocess.Popen[bytes]:
-        return subprocess.Popen([sys.executable, script, tmp_path / folder], env=environment, start_new_session=True)
-
-    killed = 0
-    for _ in range(3):
-        run = begin("killed")
-        deadline = time.monotonic() + 60
-        while not (tmp_path / "killed" / CHECKPOINT).exists() and time.monotonic() < deadline:
-            time.sleep(0.05)
-        time.sleep(wait_s)
-        killed += run.poll() is None
-        os.killpg(run.pid, signal.SIGKILL)
-        run.wait()
-    assert killed
-    assert begin("killed").wait() == 0
-    assert begin("unbroken").wait() == 0
-    ends = [torch.load(tmp_path / folder / CHECKPOINT, weights_only=True) for folder in ("killed", "unbroken")]
-    assert ends[0]["step"] == ends[1]["step"] == 60
-    assert all(torch.equal(ends[0]["average"][key], ends[1]["average"][key]) for key in ends[0]["average"])

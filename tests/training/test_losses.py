@@ -5,15 +5,19 @@ from dataclasses import replace
 import pytest
 import torch
 from torch import Tensor
+from torch.nn import functional
 
 from slomo_batch.training.losses import (
     CHARBONNIER,
     LossWeights,
     Made,
     Truth,
+    census,
     charbonnier,
     decibels,
     flow_supervision,
+    l1,
+    laplacian,
     smoothness,
     total,
     warping,
@@ -31,7 +35,7 @@ def panned(flows: Tensor | None = None) -> tuple[Made, Truth]:
     made = Made(
         frame=frame, flows=found, flows_t=torch.cat((fit, -fit), dim=1), visibility_t0=torch.full((1, 1, 64, 64), 0.5)
     )
-    return made, Truth(i0=i0, frame=frame, i1=i1, flows=true_flows, has_flow=torch.ones(1))
+    return made, Truth(i0=i0, frame=frame, i1=i1, flows=true_flows, has_flow=torch.ones(1), num_flows=torch.tensor(1.0))
 
 
 def test_charbonnier_is_the_absolute_difference_but_for_its_corner() -> None:
@@ -49,17 +53,56 @@ def test_decibels_are_those_of_the_mean_square_of_each_sample() -> None:
 
 def test_flow_is_judged_in_pixels_at_half_size() -> None:
     made, truth = panned()
-    assert float(flow_supervision(made.flows, truth)) == pytest.approx(0)
-    assert float(flow_supervision(made.flows + 0.5, truth)) == pytest.approx(0.5)
+    assert float(flow_supervision(made, truth)) == pytest.approx(0)
+    assert float(flow_supervision(replace(made, flows=made.flows + 0.5), truth)) == pytest.approx(0.5)
 
 
 def test_samples_without_a_known_flow_do_not_count() -> None:
-    flows = torch.stack((torch.zeros(4, 8, 8), torch.full((4, 8, 8), 2.0)))
-    image = torch.zeros(2, 3, 16, 16)
-    truth = Truth(i0=image, frame=image, i1=image, flows=torch.zeros(2, 4, 8, 8), has_flow=torch.tensor([0.0, 1.0]))
-    assert float(flow_supervision(flows, truth)) == pytest.approx(2)
-    nothing = Truth(i0=image, frame=image, i1=image, flows=truth.flows, has_flow=torch.zeros(2))
-    assert float(flow_supervision(flows, nothing)) == 0
+    made, truth = panned()
+    two = replace(made, flows=torch.stack((torch.zeros(4, 16, 16), torch.full((4, 16, 16), 2.0))))
+    known = replace(
+        truth, flows=torch.zeros(2, 4, 16, 16), has_flow=torch.tensor([0.0, 1.0]), num_flows=torch.tensor(1.0)
+    )
+    assert float(flow_supervision(two, known)) == pytest.approx(2)
+    nothing = replace(known, has_flow=torch.zeros(2), num_flows=torch.tensor(0.0))
+    assert float(flow_supervision(two, nothing)) == 0
+
+
+def test_a_flow_finer_than_the_known_one_and_in_other_pixels_is_brought_to_it() -> None:
+    made, truth = panned()
+    fine = torch.tensor([8.0, 0, -8, 0])[None, :, None, None].expand(1, 4, 64, 64).clone()
+    assert float(flow_supervision(replace(made, flows=fine, unit_px=1), truth)) == pytest.approx(0)
+    fine[..., ::2] += 1
+    assert float(flow_supervision(replace(made, flows=fine, unit_px=1), truth)) == pytest.approx(0.25)
+
+
+def test_a_flow_at_full_size_warps_as_one_at_a_quarter() -> None:
+    made, truth = panned()
+    fine = replace(
+        made, unit_px=1,
+        flows=functional.interpolate(made.flows * 2, scale_factor=4),
+        flows_t=functional.interpolate(made.flows_t * 2, scale_factor=4),
+    )  # fmt: skip
+    wrong = replace(fine, flows=-fine.flows, flows_t=-fine.flows_t)
+    assert float(warping(fine, truth)) == pytest.approx(float(warping(made, truth)), rel=0.5)
+    assert float(warping(fine, truth)) < float(warping(wrong, truth)) / 2
+
+
+def test_the_mean_of_two_workers_is_the_loss_of_one_that_has_all() -> None:
+    made, one = panned()
+    flows = torch.stack([torch.full((4, 16, 16), float(number)) for number in range(4)])
+    known = torch.tensor([1.0, 1.0, 1.0, 0.0])
+    whole = replace(one, flows=torch.zeros(4, 4, 16, 16), has_flow=known, num_flows=known.sum())
+    halves = [slice(0, 2), slice(2, 4)]
+    parts = [
+        flow_supervision(
+            replace(made, flows=flows[half]),
+            replace(whole, flows=whole.flows[half], has_flow=known[half], num_flows=known.sum() / 2),
+        )
+        for half in halves
+    ]
+    assert float(flow_supervision(replace(made, flows=flows), whole)) == pytest.approx(1)
+    assert float(sum(parts)) / 2 == pytest.approx(1)
 
 
 def test_the_right_flow_warps_better_than_none_and_the_opposite_worse() -> None:
@@ -87,5 +130,54 @@ def test_the_whole_is_the_weighted_sum_and_the_share_of_flow_falls() -> None:
     for progress, flow_weight in ((0, 0.2), (0.5, 0.15), (1, 0.1)):
         loss, pieces = total(made, truth, weights, progress=progress)
         assert float(loss) == pytest.approx(10 * 0.1 - 0.1 * 20 + flow_weight, abs=3e-3)
-        assert pieces["flow"] == pytest.approx(1)
-        assert pieces["reconstruction"] == pytest.approx(0.1, abs=1e-4)
+        assert float(pieces["flow"]) == pytest.approx(1)
+        assert float(pieces["reconstruction"]) == pytest.approx(0.1, abs=1e-4)
+        assert set(pieces) == {"reconstruction", "decibels", "flow"}, "pieces of no weight are not computed"
+
+
+def test_the_scale_of_the_paper_is_that_of_its_public_code() -> None:
+    made, truth = panned()
+    made = replace(made, frame=made.frame + 0.1)
+    paper = LossWeights(
+        penalty="l1",
+        pixel_range=255,
+        reconstruction=0.8,
+        warping=0.4,
+        smoothness=1,
+        perceptual=0.005,
+        flow=0,
+        decibels=0,
+    )
+    public = replace(paper, pixel_range=1, reconstruction=204, warping=102)
+    ours, theirs = (total(made, truth, weights, progress=0)[0] for weights in (paper, public))
+    assert float(ours) == pytest.approx(float(theirs))
+    alone = replace(paper, warping=0, smoothness=0)
+    assert float(total(made, truth, alone, progress=0)[0]) == pytest.approx(20.4, abs=1e-3)
+
+
+def test_the_pixel_losses_are_zero_where_nothing_differs() -> None:
+    scene = texture(64, 64)[None]
+    assert float(l1(scene, scene)) == float(laplacian(scene, scene)) == float(census(scene, scene)) == 0
+
+
+def test_the_laplacian_counts_an_offset_at_its_last_level_and_a_chequerboard_at_its_first() -> None:
+    dark = torch.full((1, 3, 64, 64), 0.25)
+    assert float(laplacian(dark + 0.1, dark)) == pytest.approx(2**4 * 0.1, rel=1e-4)
+    assert float(laplacian(dark + 0.1, dark, num_levels=2)) == pytest.approx(2 * 0.1, rel=1e-4)
+    signs = 1 - 2 * ((torch.arange(64)[:, None] + torch.arange(64)) % 2).float()
+    assert float(laplacian(dark + 0.1 * signs, dark)) == pytest.approx(0.1, rel=1e-4)
+
+
+def test_the_census_of_one_patch_as_worked_out_by_hand() -> None:
+    # One neighbour of eight is a level brighter than its centre: its sign is 1 / sqrt(0.81 + 1) = 0.7433 instead of 0,
+    # its distance 0.7433^2 / (0.1 + 0.7433^2) = 0.8467, and the mean of eight 0.1058.
+    flat = torch.full((1, 3, 3, 3), 0.5)
+    marked = flat.clone()
+    marked[..., 0, 1] += 1 / 255
+    assert float(census(marked, flat, patch=3)) == pytest.approx(0.1058, abs=1e-4)
+
+
+def test_the_census_does_not_see_brightness() -> None:
+    scene = texture(40, 40)[None]
+    assert float(census(scene + 0.05, scene)) == pytest.approx(0, abs=1e-6)
+    assert float(census(1 - scene, scene)) > 0.5

@@ -69,7 +69,9 @@ def test_a_network_is_judged_as_the_product_runs_it_and_left_as_it_was() -> None
     network.make_transparent()
     scene = texture(128, 140)
     i0, middle, i1 = (scene[:, :, x : x + 128].contiguous() for x in (4, 2, 0))
-    found = judged(network, {"pan": [Case(i0=i0, i1=i1, between={Fraction(1, 2): middle})]}, "fp32")
+    found = judged(
+        network, {"pan": [Case(i0=i0, i1=i1, between={Fraction(1, 2): middle})]}, "fp32", torch.device("cpu")
+    )
     assert set(found) == {"pan", "mean"}
     assert found["mean"] == found["pan"]
     assert found["mean"] > 30

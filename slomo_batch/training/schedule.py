@@ -1,0 +1,16 @@
+"""The learning rate of a step: a pure function of the config and the step's number."""
+
+import math
+
+from slomo_batch.training.config import TrainingConfig
+
+
+def learning_rate(config: TrainingConfig, step: int) -> float:
+    """Up in a straight line; then down along a cosine, or to a tenth at each of the config's falls."""
+    if step < config.warm_up_steps:
+        return config.learning_rate * (step + 1) / config.warm_up_steps
+    if config.falls:
+        return float(config.learning_rate * 0.1 ** sum(step >= share * config.steps for share in config.falls))
+    done = (step - config.warm_up_steps) / max(1, config.steps - config.warm_up_steps)
+    fall = (1 + math.cos(math.pi * min(1.0, done))) / 2
+    return config.learning_rate * (config.last_share + (1 - config.last_share) * fall)

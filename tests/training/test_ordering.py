@@ -1,0 +1,131 @@
+"""From a config's sources to samples: videos named as a manifest does, lists, and what is told where they fail."""
+
+from collections.abc import Mapping
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+import torch
+
+from slomo_batch.errors import ManifestError
+from slomo_batch.storage.location import StoreSpec, open_store
+from slomo_batch.training.config import Sources, TrainingConfig, Videos
+from slomo_batch.training.crew import Crew
+from slomo_batch.training.loop import Pace
+from slomo_batch.training.ordering import Order, carry_out, found_videos, open_samples, open_validation, ordered
+from slomo_batch.training.samples import SampleMix
+from tests.s3_server import S3Server
+from tests.training.test_videos import pan, written
+
+MIX = SampleMix(crop_px=64, film_share=1, spans=(8,), span_shares=(1,))
+CONFIG = TrainingConfig(steps=2, batch=1, precision="fp32", samples=MIX)
+
+
+@pytest.fixture(scope="module")
+def footage(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Three videos in the layout of Adobe240, and its lists."""
+    folder = tmp_path_factory.mktemp("adobe240fps")
+    (folder / "videos").mkdir()
+    for number in range(3):
+        written(folder / "videos" / f"IMG_{number}.mov", pan(12, seed=number))
+    (folder / "train_list.txt").write_text("IMG_2.mov\nIMG_0.mov\n")
+    (folder / "test_list.txt").write_text("IMG_1.mov\n")
+    return folder
+
+
+def order_of(sources: Sources, out: Path) -> Order:
+    return ordered(replace(CONFIG, sources=sources), str(out), Pace())
+
+
+def names(videos: Videos) -> list[str]:
+    return [source.uri.rpartition("/")[2] for source in found_videos(videos)]
+
+
+def test_lists_say_which_of_the_videos_are_taken(footage: Path, tmp_path: Path) -> None:
+    place, train, test = f"{footage}/videos/", f"{footage}/train_list.txt", f"{footage}/test_list.txt"
+    assert names(Videos(uri=place)) == ["IMG_0.mov", "IMG_1.mov", "IMG_2.mov"]
+    assert names(Videos(uri=f"{footage}/videos/*.mov", without=("*_1*",))) == ["IMG_0.mov", "IMG_2.mov"]
+    sources = Sources(
+        prepared="", videos=(Videos(uri=place, names=train),), validation=(Videos(uri=place, names=test),)
+    )
+    order = order_of(sources, tmp_path / "run")
+    assert [film.source.uri.rpartition("/")[2] for film in order.films] == ["IMG_2.mov", "IMG_0.mov"]
+    assert [film.source.uri.rpartition("/")[2] for film in order.validation] == ["IMG_1.mov"]
+    assert len(list((tmp_path / "run" / "windows").iterdir())) == 3
+    samples, cases = open_samples(order), open_validation(order)
+    times = {float(samples[number]["t"]) * 8 for number in range(40)}
+    assert times == {1, 2, 3, 4, 5, 6, 7}
+    assert samples[3]["frame"].shape == (3, 64, 64)
+    assert {name: len(found[0].between) for name, found in cases.items()} == {
+        "videos 2x": 1, "videos 4x": 3, "videos 8x": 7,
+    }  # fmt: skip
+    assert not torch.equal(cases["videos 8x"][0].i0, cases["videos 8x"][0].i1)
+
+
+def test_a_table_names_videos(footage: Path, tmp_path: Path) -> None:
+    (tmp_path / "videos.csv").write_text(f"uri\n{footage}/videos/IMG_1.mov\n")
+    assert names(Videos(table=str(tmp_path / "videos.csv"))) == ["IMG_1.mov"]
+
+
+@pytest.mark.parametrize(
+    ("sources", "told"),
+    [
+        ({"videos": (Videos(uri="{0}/none/"),)}, "none"),
+        ({"videos": (Videos(uri="{0}/videos/none.mov"),)}, "none.mov"),
+        ({"videos": (Videos(uri="http://host/a.mov"),)}, "http"),
+        ({"videos": (Videos(uri="{0}/videos/", names="{0}/none.txt"),)}, "none.txt"),
+        ({"videos": (Videos(uri="{0}/videos/*_0.mov", names="{0}/test_list.txt"),)}, "IMG_1.mov is on the list"),
+        ({"videos": (Videos(uri="{0}/videos/"),), "validation": (Videos(uri="{0}/videos/*_1.mov"),)}, "IMG_1.mov"),
+    ],
+)
+def test_what_is_wrong_with_sources_is_told(
+    sources: Mapping[str, tuple[Videos, ...]], told: str, footage: Path, tmp_path: Path
+) -> None:
+    def placed(key: str) -> tuple[Videos, ...]:
+        found = sources.get(key, ())
+        return tuple(replace(v, uri=v.uri.format(footage), names=v.names.format(footage)) for v in found)
+
+    with pytest.raises(ManifestError) as caught:
+        order_of(Sources(prepared="", videos=placed("videos"), validation=placed("validation")), tmp_path / "run")
+    assert told in "\n".join((str(caught.value), *caught.value.faults))
+
+
+def test_what_cannot_be_made_of_the_sources_is_told(footage: Path, tmp_path: Path) -> None:
+    videos = (Videos(uri=f"{footage}/videos/*_0.mov"),)
+    order = order_of(Sources(prepared="", videos=videos), tmp_path / "run")
+    with pytest.raises(ManifestError, match="nothing to validate on"):
+        open_validation(order)
+    scenes = replace(order, config=replace(order.config, samples=replace(MIX, film_share=0.5)))
+    with pytest.raises(ManifestError, match="need photographs"):
+        open_samples(scenes)
+    large = replace(order, config=replace(order.config, samples=replace(MIX, crop_px=80)))
+    with pytest.raises(ManifestError, match=r"smaller than samples\.crop_px, 80") as caught:
+        open_samples(large)
+    assert caught.value.faults == (f"{footage}/videos/IMG_0.mov: 96x64",)
+
+
+def test_other_videos_are_other_data(footage: Path, tmp_path: Path) -> None:
+    def data(glob: str) -> str:
+        videos = (Videos(uri=f"{footage}/videos/{glob}"),)
+        return order_of(Sources(prepared="", videos=videos), tmp_path / "run").data()
+
+    assert data("*") == data("*") != data("*_0.mov")
+
+
+def test_videos_and_the_run_may_stand_on_s3(
+    footage: Path, tmp_path: Path, s3: S3Server, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("AWS_ENDPOINT_URL", s3.endpoint)
+    bucket = s3.make_bucket()
+    store = open_store(StoreSpec(uri=f"s3://{bucket}", options=s3.options()))
+    store.put_file("videos/a.mov", footage / "videos" / "IMG_0.mov")
+    sources = Sources(prepared="", videos=(Videos(uri=f"s3://{bucket}/videos/"),))
+    ends = []
+    for place, stops in ((f"s3://{bucket}/runs/a", (1, 2)), (str(tmp_path / "run"), (2,))):
+        for stop_at in stops:
+            pace = Pace(data_workers=0, validate_every=0, stop_at=stop_at)
+            network = carry_out(ordered(replace(CONFIG, sources=sources), place, pace), Crew())
+        ends.append(torch.cat([parameter.detach().flatten() for parameter in network.parameters()]))
+    assert torch.equal(*ends), "gone on with from S3, as in a folder in one go"
+    kept = {found.key.removeprefix("runs/a/").partition("/")[0] for found in store.list("runs/a/")}
+    assert kept == {"checkpoint.pt", "tensorboard", "windows"}

@@ -1,0 +1,49 @@
+"""The paper's network trains as its config says: on few samples the loss falls."""
+
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+from slomo_batch.training.config import read_config
+from slomo_batch.training.loop import METRICS_EVERY
+from slomo_batch.training.perceptual import LAYERS
+from slomo_batch.training.samples import Sample, SampleMix, Samples
+from tests.architecture.project import ROOT
+from tests.training.test_loop import PACE, lines, nothing, train
+from tests.training.test_videos import pan
+
+
+class Few(Samples):
+    """Two samples, over and over."""
+
+    def __getitem__(self, number: int) -> Sample:
+        return super().__getitem__(number % 2)
+
+
+@pytest.mark.training
+@pytest.mark.timeout(1800)
+def test_the_loss_of_the_papers_network_falls(tmp_path: Path) -> None:
+    generator = torch.Generator().manual_seed(1)
+    vgg = {}
+    for number, (inputs, outputs) in LAYERS.items():
+        scale = (2 / (9 * inputs)) ** 0.5
+        vgg[f"features.{number}.weight"] = torch.randn(outputs, inputs, 3, 3, generator=generator) * scale
+        vgg[f"features.{number}.bias"] = torch.zeros(outputs)
+    torch.save(vgg, tmp_path / "vgg16.pth")
+    shipped = read_config(ROOT / "jobs" / "train" / "paper.yaml")
+    mix: SampleMix = replace(shipped.samples, crop_px=64)
+    config = replace(
+        shipped, steps=4 * METRICS_EVERY, batch=2, falls=(), last_share=1.0, samples=mix,
+        losses=replace(shipped.losses, vgg16=str(tmp_path / "vgg16.pth")),
+    )  # fmt: skip
+    train(config, Few([], [np.stack(pan(9))], mix, seed=1), tmp_path / "run", PACE, nothing)
+    told = lines(tmp_path / "run")
+    assert [set(line) for line in told] == [
+        {"step", "loss", "reconstruction", "warping", "smoothness", "perceptual"}
+        | {"gradient_norm", "learning_rate", "samples_per_s"}
+    ] * 4
+    assert told[-1]["loss"] < 0.9 * told[0]["loss"]
+    assert {line["learning_rate"] for line in told} == {1e-4}
