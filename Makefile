@@ -9,13 +9,14 @@ PIP := $(BIN)/python -m pip --disable-pip-version-check install --quiet --constr
 export OMP_WAIT_POLICY := PASSIVE
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test lint bench chaos cluster clean training-data train train-test
+.PHONY: help demo test lint bench simulate chaos cluster clean training-data train train-test
 
 help:
 	@echo "make demo    slow down the sample clip four times, into demo-output/"
 	@echo "make test    everything CI checks: format, lint, types, imports, tests"
 	@echo "make lint    the same without the tests"
 	@echo "make bench   the speed measurements"
+	@echo "make simulate  a job of a million chunks in virtual time, minutes long"
 	@echo "make chaos   the tests that kill and freeze things, minutes long"
 	@echo "make cluster the tests on a Ray cluster with a real autoscaler, on this machine"
 	@echo "make training-data   fetch and prepare what the shipped weights are trained on, 3 GB in training-data/"
@@ -71,6 +72,9 @@ test: lint
 
 bench: $(VENV)/installed-dev
 	$(BIN)/pytest -m bench -s
+
+simulate: $(VENV)/installed-dev
+	$(BIN)/pytest -m simulate -s
 
 chaos: $(VENV)/installed-dev
 	$(BIN)/pytest -m chaos

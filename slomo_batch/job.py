@@ -14,7 +14,7 @@ from slomo_batch.execution.preflight import judge_machines, prove_disk, prove_ou
 from slomo_batch.execution.stopping import StopRequests
 from slomo_batch.manifest.schema import Manifest
 from slomo_batch.planning.dispatch import Dispatch
-from slomo_batch.planning.policy import policy_for
+from slomo_batch.planning.policy import long_ones_first, policy_for
 from slomo_batch.planning.resolving import JobPin
 from slomo_batch.progress import Display, JobEnded, JobFailed, JobStarted, Note, VideoSkipped
 from slomo_batch.records import VideoRequest
@@ -156,7 +156,8 @@ class _Run:
             should_stop=lambda: self._stop.is_asked,
             is_superseded=lambda: self._epoch.is_superseded,
         )
-        driver.run(iter(piles.wanted))
+        sizes = [request.source.size_bytes for request in requests]
+        driver.run(iter(long_ones_first(piles.wanted, sizes, most)))
 
     def _end(self, journal: Journal) -> int:
         tally = journal.tally

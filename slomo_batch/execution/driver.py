@@ -149,8 +149,10 @@ class Driver:
     def _chunk_call(self, instruction: MakeChunk) -> ChunkCall:
         video = self._videos[instruction.video]
         pinned = _planned(video)
-        chunks = chunks_in_lane(pinned.plan.video_id, (pinned.chunks[instruction.chunk],), instruction.lane)
-        task = ChunkTask(plan=pinned.plan, chunk=chunks[0], lane=instruction.lane, attempt=uuid4().hex)
+        chunk = pinned.chunks[instruction.chunk]
+        if instruction.lane != pinned.plan.facts.lane:
+            [chunk] = chunks_in_lane(pinned.plan.video_id, (chunk,), instruction.lane)
+        task = ChunkTask(plan=pinned.plan, chunk=chunk, lane=instruction.lane, attempt=uuid4().hex)
         return ChunkCall(video=instruction.video, task=task, alone=instruction.alone, avoid=instruction.avoid)
 
     # ---- in: outcomes become events --------------------------------------------------------------------------------

@@ -93,6 +93,8 @@ class Journal:
         self._done: dict[str, _Done] = {}
         self._failures: deque[Failure] = deque(maxlen=MAX_FAILURES_SHOWN)
         self._made: deque[tuple[float, int]] = deque()
+        self._made_lately = 0
+        """Frames of the chunks in `_made`."""
         self._began = self._snapshot_due = self._progress_due = clock()
         self._waiting_due = self._began + WAITING_S
         self._workers = self._slots = 0
@@ -130,6 +132,7 @@ class Journal:
         self._count(done.video_id, 1, done.num_frames)
         self.tally.frames_made += done.num_frames
         self._made.append((self._clock(), done.num_frames))
+        self._made_lately += done.num_frames
         self._ledger.chunk(done, source_uri, stint)
         self._tell(
             ChunkFinished(
@@ -325,8 +328,8 @@ class Journal:
     def _frames_per_s(self) -> float:
         now = self._clock()
         while self._made and self._made[0][0] < now - RATE_WINDOW_S:
-            self._made.popleft()
+            self._made_lately -= self._made.popleft()[1]
         if not self._made:
             return 0.0
         since = min(now - self._began, RATE_WINDOW_S)
-        return sum(frames for _, frames in self._made) / max(since, 1e-3)
+        return self._made_lately / max(since, 1e-3)

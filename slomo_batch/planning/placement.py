@@ -49,6 +49,8 @@ class Placement(Generic[Worker, Suspect]):
         """By the machine that is kept for it."""
         self._homeless: list[_Waiting[Suspect]] = []
         self._left: Collection[str] = ()
+        self._num_open = 0
+        """Machines that take chunks in company."""
 
     # ---- what an engine asks ---------------------------------------------------------------------------------------
 
@@ -60,7 +62,7 @@ class Placement(Generic[Worker, Suspect]):
     @property
     def suspect_room(self) -> int:
         """Suspects for which a machine could be kept."""
-        return max(0, sum(machine.is_open for machine in self._machines.values()) - len(self._homeless))
+        return max(0, self._num_open - len(self._homeless))
 
     def is_idle(self, worker: Worker) -> bool:
         """True where the worker holds nothing and is not kept for a suspect either."""
@@ -95,7 +97,10 @@ class Placement(Generic[Worker, Suspect]):
     def up(self, worker: Worker, machine: str) -> None:
         """A worker is ready."""
         self._machine_of[worker] = machine
-        self._machines.setdefault(machine, _Machine(is_left=machine in self._left)).held[worker] = 0
+        if machine not in self._machines:
+            self._machines[machine] = _Machine(is_left=machine in self._left)
+            self._num_open += self._machines[machine].is_open
+        self._machines[machine].held[worker] = 0
         self._shelve(worker)
         self._settle()
 
@@ -108,6 +113,7 @@ class Placement(Generic[Worker, Suspect]):
         machine = self._machines[name]
         was_busy = machine.held.pop(worker) > 0
         if not machine.held:
+            self._num_open -= machine.is_open
             del self._machines[name]
         if not machine.held or (was_busy and name not in self._waiting):
             self._release(name, machine)
@@ -129,7 +135,8 @@ class Placement(Generic[Worker, Suspect]):
         self._left = machines
         for name in changed & self._machines.keys():
             machine = self._machines[name]
-            machine.is_left = name in machines
+            was_open, machine.is_left = machine.is_open, name in machines
+            self._num_open += machine.is_open - was_open
             if machine.is_left and name in self._waiting:
                 self._release(name, machine)
             self._shelve(*machine.held)
@@ -146,6 +153,7 @@ class Placement(Generic[Worker, Suspect]):
             waiting = self._homeless.pop(0)
             self._waiting[name] = waiting
             self._machines[name].is_kept = True
+            self._num_open -= 1
             self._shelve(*self._machines[name].held)
 
     def _machine_for(self, avoid: Collection[str]) -> str | None:
@@ -161,6 +169,7 @@ class Placement(Generic[Worker, Suspect]):
             self._homeless.append(waiting)
         if machine.is_kept:
             machine.is_kept = False
+            self._num_open += machine.is_open and name in self._machines
             self._shelve(*machine.held)
 
     def _hold(self, worker: Worker, more: int) -> None:

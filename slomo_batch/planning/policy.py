@@ -1,6 +1,8 @@
-"""Policy: how much of a job may be going on at once, by the number of its workers."""
+"""Policy: how much of a job may be going on at once, and which videos go first, by the number of its workers."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import TypeVar
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -23,7 +25,11 @@ class Policy:
 
 
 MIN_OPEN_VIDEOS = 64
+OPEN_PER_WORKER = 4
+"""Videos that may be open, for each worker: where they are short, several are needed to keep one worker busy."""
 MIN_STITCHES = 4
+WORKERS_PER_STITCH = 16
+"""Chunks are made a good deal slower than they are joined."""
 READY_PER_WORKER = 64
 """Chunk objects that may stand unmade, for each worker: the splits' head start."""
 
@@ -31,9 +37,22 @@ READY_PER_WORKER = 64
 def policy_for(max_workers: int, *, max_attempts: int) -> Policy:
     """The policy of a job that may have so many workers."""
     return Policy(
-        max_open_videos=MIN_OPEN_VIDEOS,
+        max_open_videos=max(MIN_OPEN_VIDEOS, OPEN_PER_WORKER * max_workers),
         max_attempts=max_attempts,
         max_splits=max(2, max_workers),
-        max_stitches=MIN_STITCHES,
+        max_stitches=max(MIN_STITCHES, max_workers // WORKERS_PER_STITCH),
         max_ready_chunks=READY_PER_WORKER * max_workers,
     )
+
+
+Item = TypeVar("Item")
+
+
+def long_ones_first(items: Sequence[Item], sizes: Sequence[int], max_workers: int) -> list[Item]:
+    """The order in which videos are opened: as they were found, but for those that are a worker's share of the whole or
+    more. These go first, the largest before all, so that none of them is what is left to wait for at the end.
+    """
+    share = sum(sizes) / max_workers
+    long = sorted((number for number, size in enumerate(sizes) if size > share), key=lambda number: -sizes[number])
+    others = (number for number, size in enumerate(sizes) if size <= share)
+    return [items[number] for number in (*long, *others)]

@@ -10,15 +10,16 @@ A row is one of four kinds:
 Rows of chunks, steps and failed attempts tell when, where and for how long, where the process could still say so: what
 a timeline is drawn from.
 
-Rows are gathered and stored as numbered parts of a driver's epoch; a failure is stored at once, before anything is
-tried again. A part whose storing failed is stored again under its number with whatever came since, so a part is only
-ever replaced by itself and more. `epoch` and `row` name a row: where parts and their compaction stand side by side,
-reading counts each row once.
+Rows are gathered and stored as numbered parts of a driver's epoch; a failed attempt makes them due at once: a driver
+that stores at every turn what is due has stored it before the chunk is tried again. A part whose storing failed is
+stored again under its number with whatever came since, so a part is only ever replaced by itself and more. `epoch` and
+`row` name a row: where parts and their compaction stand side by side, reading counts each row once.
 
 The ledger tells; commits and receipts decide. Nothing is lost but history when it is gone.
 """
 
 import io
+from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import fields
 from typing import Any
@@ -107,6 +108,7 @@ class LedgerWriter:
         self._num_rows = 0
         self._part = 0
         self._oldest_s = 0.0
+        self._is_urgent = False
 
     def chunk(self, done: ChunkDone, source_uri: str, stint: Stint | None = None) -> None:
         """A segment was committed; `stint` is that of the attempt that made it, where it is known."""
@@ -166,7 +168,7 @@ class LedgerWriter:
         self.flush()
 
     def attempt_failed(self, failed: AttemptFailed) -> None:
-        """An attempt at a chunk or another step came to nothing; stored before this returns."""
+        """An attempt at a chunk or another step came to nothing; due at once."""
         self._add(
             "failure",
             video_id=failed.video_id,
@@ -180,12 +182,15 @@ class LedgerWriter:
             retryable=failed.retryable,
             **_stint(failed.stint),
         )
-        self.flush()
+        self._is_urgent = True
 
     def due(self) -> bool:
-        """Whether the gathered rows should be stored now: there are many, or the first has waited long."""
+        """Whether the gathered rows should be stored now: one tells of a failure, there are many, or the first has
+        waited long."""
         if not self._rows:
             return False
+        if self._is_urgent:
+            return True
         waited_s = self._clock() - self._oldest_s
         return len(self._rows) >= ROWS_PER_PART or not 0 <= waited_s < SECONDS_PER_PART
 
@@ -196,6 +201,7 @@ class LedgerWriter:
         self._put(self._part, _part(pa.Table.from_pylist(self._rows, schema=SCHEMA)))
         self._part += 1
         self._rows = []
+        self._is_urgent = False
 
     def _add(self, kind: str, **cells: Any) -> None:
         now_s = self._clock()
@@ -212,7 +218,7 @@ class LedgerWriter:
             }
         )
         self._num_rows += 1
-        if self.due():
+        if not self._is_urgent and self.due():
             self.flush()
 
 
@@ -298,13 +304,25 @@ def _joined(tables: Iterable[pa.Table]) -> Iterator[pa.Table]:
 
 
 def _each_row_once(parts: Iterable[bytes]) -> Iterator[pa.Table]:
-    seen: NDArray[np.int64] = np.empty(0, dtype=np.int64)
+    seen: dict[int, NDArray[np.bool_]] = defaultdict(lambda: np.zeros(0, dtype=np.bool_))
+    """By epoch and row: a byte for each row of the whole ledger."""
     for part in parts:
         table = _read_part(part)
-        names = (table["epoch"].to_numpy() << 40) | table["row"].to_numpy()
-        fresh = ~np.isin(names, seen)
-        seen = np.concatenate([seen, names[fresh]])
+        epochs, rows = table["epoch"].to_numpy(), table["row"].to_numpy()
+        fresh = np.zeros(len(rows), dtype=np.bool_)
+        for epoch in np.unique(epochs).tolist():
+            of_epoch = epochs == epoch
+            seen[epoch] = _reaching(seen[epoch], int(rows[of_epoch].max()) + 1)
+            fresh[of_epoch] = ~seen[epoch][rows[of_epoch]]
+            seen[epoch][rows[of_epoch]] = True
         yield table.filter(pa.array(fresh))
+
+
+def _reaching(flags: NDArray[np.bool_], length: int) -> NDArray[np.bool_]:
+    """The flags, and False for what is new, at least so many; doubled, so that growing costs little in all."""
+    if len(flags) >= length:
+        return flags
+    return np.concatenate([flags, np.zeros(max(length, 2 * len(flags)) - len(flags), dtype=np.bool_)])
 
 
 def _read_part(part: bytes) -> pa.Table:

@@ -127,15 +127,20 @@ def test_a_published_video_tells_when_its_frames_are_of_more_than_one_numeric_cl
     assert mixed["chunk"] is None
 
 
-def test_failures_are_stored_before_the_call_returns_with_all_that_waited() -> None:
+def test_failed_attempts_make_all_that_waited_due_and_share_a_part_a_failed_video_is_stored_at_once() -> None:
     driver = Driver()
     driver.writer.chunk(DONE, "s3://archive/a.mp4")
+    assert not driver.writer.due()
+    for _ in range(2):
+        driver.writer.attempt_failed(LOST)
+    assert driver.writer.due()
     assert not driver.parts
-    driver.writer.attempt_failed(LOST)
+    driver.writer.flush()
     assert len(driver.parts) == 1
+    assert not driver.writer.due()
     driver.writer.failed(FAILED)
     assert len(driver.parts) == 2
-    _, attempt, video = driver.rows()
+    _, attempt, _, video = driver.rows()
     assert (attempt["kind"], attempt["chunk"], attempt["retryable"]) == ("failure", 3, True)
     assert (video["kind"], video["chunk"], video["reason"]) == ("failure", None, "it is empty")
 

@@ -1,0 +1,149 @@
+"""The stated models of a large job: what its videos are like, how long things take, how machines come and go.
+
+A machine's lives are drawn from `seed` and its name, never from a shared stream: what it does in its third life is the
+same whatever a scheduler did before, so that an oracle can know it.
+"""
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from random import Random
+
+import numpy as np
+from numpy.typing import NDArray
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Models:
+    """A job of this size, on machines of this kind. Times in seconds."""
+
+    num_videos: int
+    num_chunks: int
+    num_workers: int
+    seed: int = 1
+    workers_per_machine: int = 4
+    slots: int = 2
+    """Chunks a worker holds: it works on one, the other's transfers are hidden behind it."""
+    # Work, in seconds of a worker of speed 1.
+    chunk_s: float = 20.0
+    """Median over videos; lognormal, sigma 0.4 between videos, 0.1 within one."""
+    straggling: float = 0.001
+    """Share of attempts that take `straggling_factor` times as long, wherever they run."""
+    straggling_factor: float = 5.0
+    # Machines.
+    start_s: float = 60.0
+    """From the request to the first worker that is ready: this, and as much again on average, exponentially."""
+    life_s: float = 4 * 3600.0
+    """Mean time until a machine is preempted, exponential; every second time with a notice of `notice_s`."""
+    notice_s: float = 120.0
+    process_life_s: float = 50 * 3600.0
+    """Mean time until a worker's process dies unexplained, exponential; it is up again after `reload_s`."""
+    reload_s: float = 15.0
+    slow_share: float = 0.02
+    """Share of workers of speed 0.4; the others' speeds are even between 0.75 and 1.25."""
+    # Steps without a model: a second each, and the bytes.
+    step_s: float = 1.0
+    bytes_per_s: float = 100e6
+    object_bytes: float = 4e6
+    """Of a chunk's object."""
+    segment_bytes: float = 8e6
+    num_tasks: int = 64
+    """Steps that run at a time."""
+    errors: float = 0.0005
+    """Share of chunk attempts and steps that end in an error that passes."""
+    num_poison: int = 3
+    """Videos one chunk of which kills its worker, every time."""
+    num_undecodable: int = 20
+    """Videos that turn out to need the decode lane once one of their chunks is tried."""
+
+    @property
+    def num_machines(self) -> int:
+        """As many as give the workers."""
+        return -(-self.num_workers // self.workers_per_machine)
+
+    def split_s(self, num_objects: int) -> float:
+        """Until that many of a video's chunk objects are stored."""
+        return self.step_s + num_objects * self.object_bytes / self.bytes_per_s
+
+    def stitch_s(self, num_chunks: int) -> float:
+        """Segments fetched, joined and uploaded, one after the other."""
+        return self.step_s + 3 * num_chunks * self.segment_bytes / self.bytes_per_s
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Archive:
+    """The videos: how many chunks each has, and the work in them."""
+
+    num_chunks: NDArray[np.int64]
+    """By video: lognormal with sigma 1.2, so that one in a thousand is a film forty times as long as most."""
+    first_chunk: NDArray[np.int64]
+    """Of each video, among all chunks of the archive."""
+    work_s: NDArray[np.float32]
+    """By chunk of the archive, in seconds of a worker of speed 1."""
+    poison: frozenset[int]
+    undecodable: frozenset[int]
+    has_sound: NDArray[np.bool_]
+
+    @classmethod
+    def of(cls, models: Models) -> "Archive":
+        """The archive of these models."""
+        draw = np.random.default_rng(models.seed)
+        sizes = draw.lognormal(0.0, 1.2, models.num_videos)
+        chunks = np.maximum(1, np.floor(sizes * models.num_chunks / sizes.sum())).astype(np.int64)
+        chunks[np.argmax(chunks)] += models.num_chunks - chunks.sum()
+        of_video = models.chunk_s * draw.lognormal(0.0, 0.4, models.num_videos)
+        work = np.repeat(of_video, chunks) * draw.lognormal(0.0, 0.1, int(chunks.sum()))
+        odd = draw.permutation(models.num_videos)[: models.num_poison + models.num_undecodable]
+        return cls(
+            num_chunks=chunks,
+            first_chunk=np.concatenate([[0], np.cumsum(chunks)[:-1]]),
+            work_s=work.astype(np.float32),
+            poison=frozenset(int(video) for video in odd[: models.num_poison]),
+            undecodable=frozenset(int(video) for video in odd[models.num_poison :]),
+            has_sound=draw.random(models.num_videos) < 0.6,
+        )
+
+    def work_of(self, video: int, chunk: int) -> float:
+        """Seconds of one chunk on a worker of speed 1."""
+        return float(self.work_s[self.first_chunk[video] + chunk])
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Life:
+    """One machine from its request to its end. Times from its request."""
+
+    up_s: float
+    notice_s: float
+    """When the notice comes; infinity without one."""
+    end_s: float
+    speeds: Sequence[float]
+    """Of its workers."""
+    deaths_s: Sequence[Sequence[float]]
+    """By worker, when its process dies unexplained, rising."""
+
+    @classmethod
+    def of(cls, models: Models, machine: int, number: int) -> "Life":
+        """The `number`-th life of a machine, from 0."""
+        chance = Random(f"{models.seed} {machine} {number}")
+        up_s = models.start_s + chance.expovariate(1 / models.start_s)
+        end_s = up_s + chance.expovariate(1 / models.life_s)
+        told = number % 2 == 1
+        return cls(
+            up_s=up_s,
+            notice_s=max(up_s, end_s - models.notice_s) if told else math.inf,
+            end_s=end_s,
+            speeds=[_speed(models, chance) for _ in range(models.workers_per_machine)],
+            deaths_s=[_deaths(models, chance, up_s, end_s) for _ in range(models.workers_per_machine)],
+        )
+
+
+def _speed(models: Models, chance: Random) -> float:
+    return 0.4 if chance.random() < models.slow_share else chance.uniform(0.75, 1.25)
+
+
+def _deaths(models: Models, chance: Random, up_s: float, end_s: float) -> list[float]:
+    deaths, now = [], up_s
+    while (now := now + chance.expovariate(1 / models.process_life_s)) < end_s:
+        deaths.append(now)
+        now += models.reload_s
+    return deaths

@@ -1,0 +1,164 @@
+"""What the steps of a simulated job come to: real records, of made-up videos that differ in their numbers only."""
+
+from fractions import Fraction
+
+from slomo_batch.execution.calls import OpenCall
+from slomo_batch.planning.identity import chunk_id
+from slomo_batch.planning.resolving import JobPin
+from slomo_batch.records import (
+    Chunk,
+    ChunkDone,
+    ChunkTask,
+    ColorFacts,
+    FrameCounts,
+    Machine,
+    Published,
+    Resolved,
+    Settings,
+    SoundDone,
+    Source,
+    StageSeconds,
+    Stint,
+    VideoFacts,
+    VideoPlan,
+    VideoRequest,
+)
+from slomo_batch.steps.open import Opened
+from slomo_batch.steps.pinned import Pinned
+from slomo_batch.steps.triage import Wanted
+from slomo_batch.timeline.retiming import OutputGrid
+
+PAIRS = 31
+"""Of a chunk at 1920x1080 and four times slower."""
+FRAMES = 4 * PAIRS
+PIN = JobPin(pixel_revision=1, precision="fp32", threads=1, nvenc_works=False, weights={})
+SETTINGS = Settings()
+RESOLVED = Resolved(
+    precision="fp32",
+    flow_scale=Fraction(1),
+    weights_name="compact-1",
+    weights_sha256="0" * 64,
+    threads=1,
+    pyramid_levels=4,
+    encoder="libx264",
+    encoder_options=(("preset", "medium"),),
+    pixel_format="yuv420p",
+    context=1,
+    audio="stretch",
+)
+HASHES = tuple(f"{number:032x}" for number in range(FRAMES))
+COUNTS = FrameCounts(source=PAIRS, made=FRAMES - PAIRS)
+SECONDS = StageSeconds(fetch=0.1, decode=0.5, color=0.5, model=18.0, encode=1.0, total=20.1)
+BUILDS = "torch 2, FFmpeg 8"
+STINT = Stint(host="machine", process=1, began_s=0.0, took_s=20.1, read_bytes=4_000_000, written_bytes=8_000_000)
+
+
+def wanted(number: int) -> Wanted:
+    """One video of the archive, as triage would have found it."""
+    source = Source(
+        uri=f"s3://archive/{number // 1000:03d}/{number:06d}.mp4", size_bytes=100_000_000, fingerprint=f"{number:032x}"
+    )
+    request = VideoRequest(
+        source=source, output_uri=f"s3://slow/{number:06d}.slomo.mp4", exists="skip", settings=SETTINGS
+    )
+    return Wanted(request=request, receipt_id=f"{number:032x}", afresh=False)
+
+
+def number_of(request: VideoRequest) -> int:
+    """Which video of the archive it is for."""
+    return int(request.source.fingerprint, 16)
+
+
+def opened(call: OpenCall, num_chunks: int, *, sound: bool) -> Opened:
+    """The plan of a video of so many chunks, of which nothing is made."""
+    video_id = f"video-{number_of(call.request):026d}"
+    chunks = tuple(
+        Chunk(
+            chunk_id=chunk_id(video_id, "copy", index * PAIRS, (index + 1) * PAIRS),
+            index=index,
+            first_pair=index * PAIRS,
+            end_pair=(index + 1) * PAIRS,
+            first_frame=index * FRAMES,
+            end_frame=(index + 1) * FRAMES,
+        )
+        for index in range(num_chunks)
+    )
+    plan = VideoPlan(
+        video_id=video_id,
+        request=call.request,
+        facts=_facts(num_chunks * PAIRS),
+        resolved=RESOLVED,
+        grid=OutputGrid(rate=Fraction(25), slowdown=Fraction(4), num_frames=num_chunks * FRAMES),
+        tick_s=Fraction(1, 25),
+        nominal_rate=Fraction(25),
+    )
+    pinned = Pinned(plan=plan, chunks=chunks, notes=())
+    return Opened(pinned=pinned, lane="copy", done=frozenset(), ready=frozenset(), needs_sound=sound)
+
+
+def _facts(num_frames: int) -> VideoFacts:
+    return VideoFacts(
+        container="mov,mp4,m4a,3gp,3g2,mj2",
+        stream_index=0,
+        codec="h264",
+        width=1920,
+        height=1080,
+        pixel_format="yuv420p",
+        sample_aspect_ratio=Fraction(1),
+        rotation_deg=0,
+        color=ColorFacts(range="limited"),
+        rate_from_header=Fraction(25),
+        num_frames=num_frames,
+        lane="copy",
+        lane_reason="",
+        audio=(),
+        oddities=(),
+    )
+
+
+def chunk_done(task: ChunkTask, host: str) -> ChunkDone:
+    """The chunk, committed."""
+    return ChunkDone(
+        video_id=task.plan.video_id,
+        chunk_id=task.chunk.chunk_id,
+        index=task.chunk.index,
+        attempt=task.attempt,
+        segment_key=f"segments/{task.chunk.chunk_id}/{task.attempt}.nut",
+        size_bytes=8_000_000,
+        sha256="0" * 64,
+        extradata_sha256="1" * 64,
+        num_frames=FRAMES,
+        max_reorder=2,
+        frame_hashes=HASHES,
+        first_border_hash=HASHES[0],
+        last_border_hash=HASHES[0],
+        counts=COUNTS,
+        machine=Machine(host=host, device="GPU", builds=BUILDS),
+        seconds=SECONDS,
+    )
+
+
+def sound_done(pinned: Pinned) -> SoundDone:
+    """The sound, made."""
+    video_id = pinned.plan.video_id
+    key = f"sound/{video_id}.pkts"
+    return SoundDone(video_id=video_id, key=key, size_bytes=1, sha256="0" * 64, num_tracks=1, notes=())
+
+
+def published(pinned: Pinned) -> Published:
+    """The output, under its name."""
+    plan = pinned.plan
+    return Published(
+        video_id=plan.video_id,
+        source=plan.request.source,
+        output_uri=plan.request.output_uri,
+        size_bytes=8_000_000 * len(pinned.chunks),
+        sha256="0" * 64,
+        num_frames=plan.grid.num_frames,
+        duration_s=plan.grid.num_frames / plan.grid.rate,
+        counts=COUNTS,
+        frames_sha256="2" * 64,
+        weights_name=RESOLVED.weights_name,
+        machines=(Machine(host="machine 0", device="GPU", builds=BUILDS),),
+        notes=(),
+    )

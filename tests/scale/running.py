@@ -1,0 +1,154 @@
+"""A whole job in virtual time: the real Driver, Dispatch, Placement, Journal and ledger on a made-up engine."""
+
+import time
+from collections import Counter
+from dataclasses import dataclass
+from pathlib import Path
+from random import Random
+from types import TracebackType
+from typing import Self
+
+from slomo_batch.execution.calls import Call, Outcome
+from slomo_batch.execution.driver import Driver
+from slomo_batch.execution.journal import Journal, Tally
+from slomo_batch.planning.dispatch import Dispatch
+from slomo_batch.planning.policy import long_ones_first, policy_for
+from slomo_batch.progress import Event, VideoPublished
+from slomo_batch.storage.layout import Layout
+from slomo_batch.storage.memory import MemoryStore
+from slomo_batch.tables.ledger import LedgerWriter
+from tests.scale import products
+from tests.scale.models import Archive, Models
+from tests.scale.virtual_engine import VirtualEngine
+
+LAYOUT = Layout("archive")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Ran:
+    """What a simulated job came to."""
+
+    makespan_s: float
+    outputs_s: list[float]
+    """When each output appeared."""
+    num_failed: int
+    driver_cpu_s: float
+    """Of Driver, Dispatch, Journal and ledger: all but the engine."""
+    engine_cpu_s: float
+    writes: Counter[str]
+    """Objects that the driver wrote, by the first folder of their key."""
+    seen: Counter[str]
+
+
+def simulate(models: Models, archive: Archive, ledger: Path, *, kind: type[Dispatch] = Dispatch) -> Ran:
+    """Run the job to its end; the ledger's parts are left in a folder."""
+    engine = Metered(VirtualEngine(models, archive))
+    store, display = Counting(ledger), Outputs(engine.behind)
+    policy = policy_for(models.num_workers, max_attempts=4)
+    clock = lambda: engine.behind.now_s  # noqa: E731
+    writer = LedgerWriter(
+        lambda part, data: store.put(LAYOUT.ledger_part(1, part), data), clock, job=LAYOUT.name, epoch=1
+    )
+    tally = Tally(videos_total=models.num_videos, videos_skipped=0)
+    journal = Journal(store=store, layout=LAYOUT, ledger=writer, display=display, tally=tally, clock=clock)
+    driver = Driver(
+        engine=engine,
+        dispatch=kind(policy, jitter=Random(models.seed).random),
+        pin=products.PIN,
+        journal=journal,
+        should_stop=lambda: False,
+        is_superseded=lambda: False,
+        clock=clock,
+    )
+    began_s = time.thread_time()
+    numbers = long_ones_first(range(models.num_videos), archive.num_chunks.tolist(), models.num_workers)
+    driver.run(products.wanted(number) for number in numbers)
+    journal.close(finished=True)
+    return Ran(
+        makespan_s=engine.behind.now_s,
+        outputs_s=display.outputs_s,
+        num_failed=tally.videos_failed,
+        driver_cpu_s=time.thread_time() - began_s - engine.cpu_s,
+        engine_cpu_s=engine.cpu_s,
+        writes=store.writes,
+        seen=engine.behind.seen,
+    )
+
+
+class Metered:
+    """An engine, and the CPU time that is spent in it."""
+
+    def __init__(self, behind: VirtualEngine) -> None:
+        self.behind = behind
+        self.cpu_s = 0.0
+
+    @property
+    def task_room(self) -> int:
+        return self.behind.task_room
+
+    @property
+    def chunk_room(self) -> int:
+        return self.behind.chunk_room
+
+    @property
+    def suspect_room(self) -> int:
+        return self.behind.suspect_room
+
+    @property
+    def num_workers(self) -> int:
+        return self.behind.num_workers
+
+    @property
+    def num_slots(self) -> int:
+        return self.behind.num_slots
+
+    def start(self, call: Call) -> None:
+        began_s = time.thread_time()
+        self.behind.start(call)
+        self.cpu_s += time.thread_time() - began_s
+
+    def outcomes(self, timeout_s: float) -> list[tuple[Call, Outcome]]:
+        began_s = time.thread_time()
+        came = self.behind.outcomes(timeout_s)
+        self.cpu_s += time.thread_time() - began_s
+        return came
+
+    def scale(self, demand: int) -> None:
+        self.behind.scale(demand)
+
+    def close(self) -> None:
+        self.behind.close()
+
+
+class Counting(MemoryStore):
+    """Counts what is written, and keeps the ledger's parts only, on disk."""
+
+    def __init__(self, ledger: Path) -> None:
+        super().__init__()
+        self._ledger = ledger
+        self.writes: Counter[str] = Counter()
+
+    def put(self, key: str, data: bytes) -> None:
+        self.writes[key.removeprefix(LAYOUT.root).partition("/")[0]] += 1
+        if key.startswith(LAYOUT.ledger):
+            (self._ledger / key.rpartition("/")[2]).write_bytes(data)
+
+
+class Outputs:
+    """A display that notes when outputs appear."""
+
+    def __init__(self, engine: VirtualEngine) -> None:
+        self._engine = engine
+        self.outputs_s: list[float] = []
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        """Nothing to restore."""
+
+    def show(self, event: Event) -> None:
+        if isinstance(event, VideoPublished):
+            self.outputs_s.append(self._engine.now_s)

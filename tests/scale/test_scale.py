@@ -1,0 +1,93 @@
+"""A job in virtual time ends within 3 % of what an oracle could do, with every video accounted for.
+
+The small one is part of the ordinary tests; the large one, of a million chunks, prints what docs/benchmarks/scale.md
+quotes: make simulate.
+"""
+
+import resource
+import sys
+import time
+from collections import Counter
+from pathlib import Path
+
+import pytest
+
+from slomo_batch.planning.dispatch import Dispatch
+from slomo_batch.planning.open_video import OpenVideo
+from slomo_batch.tables.ledger import compact, read_ledger
+from tests.scale.models import Archive, Models
+from tests.scale.oracle import lower_bound_s
+from tests.scale.running import Ran, simulate
+
+MOST_OVER_BOUND = 1.03
+MOST_MEMORY_BYTES = 1 << 30
+SMALL = Models(num_videos=400, num_chunks=10_000, num_workers=20)
+LARGE = Models(num_videos=40_000, num_chunks=1_000_000, num_workers=1000)
+MIDDLE = Models(num_videos=1600, num_chunks=40_000, num_workers=80)
+
+
+def judge(ran: Ran, models: Models, archive: Archive, ledger: Path) -> float:
+    """Hold a run to what must be so; the makespan over the bound."""
+    assert ran.num_failed == models.num_poison
+    assert len(ran.outputs_s) == models.num_videos - models.num_poison
+    rows = Counter(read_ledger(path.read_bytes() for path in ledger.iterdir())["kind"].to_pylist())
+    assert rows["video"] == len(ran.outputs_s)
+    assert rows["chunk"] >= models.num_chunks - sum(int(archive.num_chunks[video]) for video in archive.poison)
+    over = ran.makespan_s / lower_bound_s(models, archive)
+    assert 1 <= over <= MOST_OVER_BOUND
+    return over
+
+
+def test_a_small_job_ends_within_three_percent_of_what_an_oracle_could_do(tmp_path: Path) -> None:
+    archive = Archive.of(SMALL)
+    ran = simulate(SMALL, archive, tmp_path)
+    judge(ran, SMALL, archive, tmp_path)
+    assert ran.seen["machines preempted"] > 0
+    assert ran.seen["processes died"] >= SMALL.num_poison
+    assert ran.seen["suspects"] > 0
+    assert ran.writes["ledger"] < ran.makespan_s / 60 + ran.seen["chunks lost"] + ran.seen["errors"] + 100
+
+
+@pytest.mark.simulate
+@pytest.mark.timeout(6 * 3600)
+def test_a_million_chunks_of_forty_thousand_videos_on_a_thousand_workers(tmp_path: Path) -> None:
+    archive = Archive.of(LARGE)
+    began_s = time.monotonic()
+    ran = simulate(LARGE, archive, tmp_path)
+    wall_s = time.monotonic() - began_s
+    memory_bytes = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
+    began_cpu_s = time.thread_time()
+    whole = compact(path.read_bytes() for path in sorted(tmp_path.iterdir()))
+    compact_cpu_s = time.thread_time() - began_cpu_s
+    tell(f"bound {lower_bound_s(LARGE, archive):,.0f} s, makespan {ran.makespan_s:,.0f} s, wall {wall_s:,.0f} s")
+    tell(f"CPU per chunk: driver {ran.driver_cpu_s / LARGE.num_chunks * 1e6:.0f} us; engine {ran.engine_cpu_s:.0f} s")
+    tell(f"memory {memory_bytes / 2**20:.0f} MiB; ledger {len(whole) / 1e6:.0f} MB, compacted in {compact_cpu_s:.0f} s")
+    tell(f"outputs 1, 10, 100: {[round(ran.outputs_s[place]) for place in (0, 9, 99)]} s; last {ran.outputs_s[-5:]}")
+    tell(f"happened {dict(ran.seen)}; driver wrote {dict(ran.writes)}")
+    tell(f"over the bound {judge(ran, LARGE, archive, tmp_path):.4f}")
+    assert memory_bytes < MOST_MEMORY_BYTES
+
+
+def tell(line: str) -> None:
+    sys.stdout.write(f"{line}\n")
+
+
+class FirstInFirstOut(Dispatch):
+    """The oldest video's chunks before all others."""
+
+    def _next_video(self) -> OpenVideo | None:
+        return self._agenda.oldest_runnable()
+
+
+@pytest.mark.simulate
+@pytest.mark.timeout(3600)
+def test_first_outputs_appear_no_later_than_first_in_first_out(tmp_path: Path) -> None:
+    archive = Archive.of(MIDDLE)
+    first = {}
+    for kind in (Dispatch, FirstInFirstOut):
+        folder = tmp_path / kind.__name__
+        folder.mkdir()
+        ran = simulate(MIDDLE, archive, folder, kind=kind)
+        first[kind] = [ran.outputs_s[place] for place in (0, 9, 99)]
+        tell(f"{kind.__name__}: outputs 1, 10, 100 after {[round(at) for at in first[kind]]} s")
+    assert all(ours <= theirs for ours, theirs in zip(first[Dispatch], first[FirstInFirstOut], strict=True))

@@ -1,0 +1,265 @@
+"""VirtualEngine: an engine whose calls take no time but its own clock's. What calls come to follows from the models.
+
+The real Driver, Dispatch and Placement run on it; nothing here decides what is made where or when.
+"""
+
+from collections import Counter
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from functools import partial
+from heapq import heappop, heappush
+from math import ceil
+from random import Random
+
+from slomo_batch.errors import FrameMissing, StorageBusy
+from slomo_batch.execution.calls import (
+    Call,
+    ChunkCall,
+    ChunkStored,
+    Done,
+    Erred,
+    Lost,
+    OpenCall,
+    Outcome,
+    SoundCall,
+    SplitCall,
+    StitchCall,
+    TaskCall,
+)
+from slomo_batch.planning.placement import Placement
+from tests.scale import products
+from tests.scale.models import Archive, Life, Models
+
+Came = list[tuple[Call, Outcome]]
+
+
+@dataclass(slots=True, eq=False)
+class _Worker:
+    machine: "_Machine"
+    place: int
+    """Among the workers of its machine."""
+    speed: float
+    free_s: float = 0.0
+    """When it will have made all that it holds."""
+    held: dict[int, ChunkCall] = field(default_factory=dict)
+    """By the call's identity."""
+
+
+@dataclass(slots=True, eq=False)
+class _Machine:
+    number: int
+    life: Life
+    requested_s: float
+    workers: dict[int, _Worker] = field(default_factory=dict)
+    """Those that are up, by their place."""
+    has_ended: bool = False
+
+    @property
+    def name(self) -> str:
+        return f"machine {self.number}"
+
+
+class VirtualEngine:
+    """See Engine; and `now_s`, its clock."""
+
+    def __init__(self, models: Models, archive: Archive) -> None:
+        self._models, self._archive = models, archive
+        self._chance = Random(models.seed)
+        self._happenings: list[tuple[float, int, Callable[[], Came]]] = []
+        self._num_happenings = 0
+        self._placement: Placement[_Worker, ChunkCall] = Placement(slots=models.slots)
+        self._machines: dict[int, _Machine] = {}
+        self._lives: Counter[int] = Counter()
+        self._resting = list(range(models.num_machines - 1, -1, -1))
+        self._leaving: set[str] = set()
+        self._tasks_running = 0
+        self.now_s = 0.0
+        self.num_workers = 0
+        self.seen: Counter[str] = Counter()
+        """What happened, for the report."""
+
+    # ---- Engine ----------------------------------------------------------------------------------------------------
+
+    @property
+    def task_room(self) -> int:
+        return self._models.num_tasks - self._tasks_running
+
+    @property
+    def chunk_room(self) -> int:
+        return self._placement.room
+
+    @property
+    def suspect_room(self) -> int:
+        return self._placement.suspect_room
+
+    @property
+    def num_slots(self) -> int:
+        return self.num_workers * self._models.slots
+
+    def start(self, call: Call) -> None:
+        if not isinstance(call, ChunkCall):
+            self._tasks_running += 1
+            self._begin_task(call)
+        elif call.alone:
+            self.seen["suspects"] += 1
+            self._placement.keep(call, avoid=call.avoid)
+        else:
+            self._make(call, self._placement.take())
+
+    def outcomes(self, timeout_s: float) -> Came:
+        for suspect, worker in self._placement.cleared():
+            self._make(suspect, worker)
+        if not self._happenings or self._happenings[0][0] > self.now_s + timeout_s:
+            self.now_s += timeout_s
+            return []
+        self.now_s, _, happens = heappop(self._happenings)
+        return happens()
+
+    def scale(self, demand: int) -> None:
+        models = self._models
+        workers = min(models.num_workers, ceil(demand / models.slots))
+        while self._resting and len(self._machines) * models.workers_per_machine < workers:
+            self._request(self._resting.pop())
+
+    def close(self) -> None:
+        """Nothing to let go of."""
+
+    def _at(self, time_s: float, happens: Callable[[], Came]) -> None:
+        self._num_happenings += 1
+        heappush(self._happenings, (time_s, self._num_happenings, happens))
+
+    # ---- machines --------------------------------------------------------------------------------------------------
+
+    def _request(self, number: int) -> None:
+        life = Life.of(self._models, number, self._lives[number])
+        self._lives[number] += 1
+        machine = self._machines[number] = _Machine(number=number, life=life, requested_s=self.now_s)
+        self._at(self.now_s + life.up_s, partial(self._up, machine))
+        if life.notice_s < life.end_s:
+            self._at(self.now_s + life.notice_s, partial(self._notice, machine))
+        self._at(self.now_s + life.end_s, partial(self._preempt, machine))
+
+    def _up(self, machine: _Machine) -> Came:
+        for place, deaths_s in enumerate(machine.life.deaths_s):
+            self._load(machine, place)
+            for death_s in deaths_s:
+                self._at(machine.requested_s + death_s, partial(self._process_dies, machine, place))
+        return []
+
+    def _load(self, machine: _Machine, place: int) -> Came:
+        if not machine.has_ended and place not in machine.workers:
+            worker = _Worker(machine=machine, place=place, speed=machine.life.speeds[place])
+            machine.workers[place] = worker
+            self.num_workers += 1
+            self._placement.up(worker, machine.name)
+        return []
+
+    def _notice(self, machine: _Machine) -> Came:
+        self._leaving = {*self._leaving, machine.name}
+        self._placement.leave(self._leaving)
+        return []
+
+    def _preempt(self, machine: _Machine) -> Came:
+        self.seen["machines preempted"] += 1
+        machine.has_ended = True
+        came = [lost for worker in list(machine.workers.values()) for lost in self._lose(worker, explained=True)]
+        self._leaving = self._leaving - {machine.name}
+        self._placement.leave(self._leaving)
+        del self._machines[machine.number]
+        self._resting.append(machine.number)
+        return came
+
+    def _process_dies(self, machine: _Machine, place: int) -> Came:
+        worker = machine.workers.get(place)
+        if worker is None:
+            return []
+        self.seen["processes died"] += 1
+        self._at(self.now_s + self._models.reload_s, partial(self._load, machine, place))
+        return self._lose(worker, explained=False)
+
+    def _lose(self, worker: _Worker, *, explained: bool) -> Came:
+        del worker.machine.workers[worker.place]
+        self.num_workers -= 1
+        self._placement.gone(worker)
+        self.seen["chunks lost"] += len(worker.held)
+        lost = Lost(explained=explained, reason="preempted" if explained else "died", machine=worker.machine.name)
+        came: Came = [(call, lost) for call in worker.held.values()]
+        worker.held.clear()
+        return came
+
+    # ---- chunks ----------------------------------------------------------------------------------------------------
+
+    def _make(self, call: ChunkCall, worker: _Worker) -> None:
+        video = products.number_of(call.task.plan.request)
+        seconds = self._archive.work_of(video, call.task.chunk.index) / worker.speed
+        if self._chance.random() < self._models.straggling:
+            self.seen["stragglers"] += 1
+            seconds *= self._models.straggling_factor
+        worker.free_s = max(self.now_s, worker.free_s) + seconds
+        worker.held[id(call)] = call
+        kills = video in self._archive.poison and call.task.chunk.index == 0
+        self._at(worker.free_s, partial(self._kill if kills else self._made, worker, call))
+
+    def _kill(self, worker: _Worker, call: ChunkCall) -> Came:
+        return self._process_dies(worker.machine, worker.place) if id(call) in worker.held else []
+
+    def _made(self, worker: _Worker, call: ChunkCall) -> Came:
+        if worker.held.pop(id(call), None) is None:
+            return []
+        self._placement.freed(worker)
+        task = call.task
+        video = products.number_of(task.plan.request)
+        if video in self._archive.undecodable and task.lane == "copy" and task.chunk.index == 0:
+            return [(call, Erred(error=FrameMissing("not all frames came")))]
+        if self._errs():
+            return [(call, Erred(error=StorageBusy("slow down")))]
+        return [(call, Done(value=products.chunk_done(task, worker.machine.name), stint=products.STINT))]
+
+    def _errs(self) -> bool:
+        strikes = self._chance.random() < self._models.errors
+        self.seen["errors"] += strikes
+        return strikes
+
+    # ---- steps without a model -------------------------------------------------------------------------------------
+
+    def _begin_task(self, call: TaskCall) -> None:
+        models, now_s = self._models, self.now_s
+        match call:
+            case SplitCall(wanted=wanted):
+                self._split_on(call, sorted(wanted), 0, now_s)
+            case StitchCall(pinned=pinned):
+                self._at(now_s + models.stitch_s(len(pinned.chunks)), partial(self._end_task, call))
+            case _:
+                self._at(now_s + models.step_s, partial(self._end_task, call))
+
+    def _split_on(self, call: SplitCall, wanted: list[int], stored: int, begun_s: float) -> None:
+        if stored == len(wanted):
+            self._at(begun_s + self._models.split_s(stored), partial(self._end_task, call))
+        else:
+            at_s = begun_s + self._models.split_s(stored + 1)
+            self._at(at_s, partial(self._stored, call, wanted, stored, begun_s))
+
+    def _stored(self, call: SplitCall, wanted: list[int], stored: int, begun_s: float) -> Came:
+        self._split_on(call, wanted, stored + 1, begun_s)
+        return [(call, ChunkStored(index=wanted[stored]))]
+
+    def _end_task(self, call: TaskCall) -> Came:
+        self._tasks_running -= 1
+        if self._errs():
+            return [(call, Erred(error=StorageBusy("slow down")))]
+        return [(call, self._task_done(call))]
+
+    def _task_done(self, call: TaskCall) -> Outcome:
+        match call:
+            case OpenCall():
+                video = products.number_of(call.request)
+                sound = bool(self._archive.has_sound[video])
+                return Done(
+                    value=products.opened(call, int(self._archive.num_chunks[video]), sound=sound), stint=products.STINT
+                )
+            case SoundCall():
+                return Done(value=products.sound_done(call.pinned), stint=products.STINT)
+            case StitchCall():
+                return Done(value=products.published(call.pinned), stint=products.STINT)
+            case SplitCall():
+                return Done(value=None, stint=products.STINT)
