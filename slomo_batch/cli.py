@@ -148,7 +148,8 @@ def _add_run(commands: _Commands) -> None:
     parser.add_argument("manifest", metavar="MANIFEST")
     _add_settings(parser)
     parser.add_argument("--retry-failed", action="store_true", help="try videos again that earlier runs gave up")
-    parser.add_argument("--force", action="store_true", help="take the job over although another run seems to hold it")
+    parser.add_argument("--force", action="store_true", help="make everything again, also what is published")
+    parser.add_argument("--take-over", action="store_true", help="although another run seems to hold the job")
     _add_json(parser)
     _add_log(parser)
 
@@ -240,10 +241,11 @@ def _add_archive(commands: _Commands) -> None:
 
 
 def _run(options: argparse.Namespace) -> int:
-    return _work_on(_manifest(options), options, retry_failed=options.retry_failed, force=options.force)
+    flags = {"retry_failed": options.retry_failed, "force": options.force, "take_over": options.take_over}
+    return _work_on(_manifest(options), options, **flags)
 
 
-def _work_on(manifest: Manifest, options: argparse.Namespace, *, retry_failed: bool, force: bool) -> int:
+def _work_on(manifest: Manifest, options: argparse.Namespace, **flags: bool) -> int:
     from slomo_batch import job  # noqa: PLC0415 loads everything
     from slomo_batch.display.live import display_for  # noqa: PLC0415 loads rich
     from slomo_batch.display.log import Displays, JsonDisplay  # noqa: PLC0415 as above
@@ -254,7 +256,7 @@ def _work_on(manifest: Manifest, options: argparse.Namespace, *, retry_failed: b
             log = stack.enter_context(_opened(options.log, "a"))
             displays.insert(0, JsonDisplay(log, job=manifest.name, seconds_between_snapshots=SECONDS_BETWEEN_LOGGED))
         display = stack.enter_context(Displays(*displays))
-        return job.run(manifest, display=display, retry_failed=retry_failed, force=force)
+        return job.run(manifest, display=display, **flags)
 
 
 def _opened(path: str, mode: Literal["a", "w"]) -> TextIO:
@@ -276,7 +278,7 @@ def _plan(options: argparse.Namespace) -> int:
 
 def _convert(options: argparse.Namespace) -> int:
     # What was once given up is tried again: whoever calls convert a second time means it.
-    return _work_on(_convert_manifest(options), options, retry_failed=True, force=False)
+    return _work_on(_convert_manifest(options), options, retry_failed=True)
 
 
 def _status(options: argparse.Namespace) -> int:

@@ -29,27 +29,37 @@ EXIT_PUBLISHED = 0
 EXIT_SOME_FAILED = 1
 
 
-def run(manifest: Manifest, *, display: Display, retry_failed: bool = False, force: bool = False) -> int:
+def run(
+    manifest: Manifest,
+    *,
+    display: Display,
+    retry_failed: bool = False,
+    force: bool = False,
+    take_over: bool = False,
+) -> int:
     """Make what the manifest asks for, or finish it; the exit code.
+
+    `retry_failed`: also what earlier runs gave up. `force`: everything, also what is published. `take_over`: although
+    another driver seems to lead the job.
 
     Raises:
         JobError: the whole job cannot be done: the manifest, the cluster or the storage is at fault.
     """
     try:
-        return _run(manifest, display, retry_failed=retry_failed, force=force)
+        return _run(manifest, display, retry_failed=retry_failed, force=force, take_over=take_over)
     except Exception as error:
         display.show(JobFailed(error=type(error).__name__, reason=str(error)))
         raise
 
 
-def _run(manifest: Manifest, display: Display, *, retry_failed: bool, force: bool) -> int:
+def _run(manifest: Manifest, display: Display, *, retry_failed: bool, force: bool, take_over: bool) -> int:
     places = places_of(manifest)
     bench = open_bench(places)
     with ExitStack() as stack:
         stop = stack.enter_context(StopRequests())
         found = find_videos(manifest, bench.locate)
         prove_work_store(bench)
-        epoch = stack.enter_context(Epoch(bench.work, bench.layout, force=force))
+        epoch = stack.enter_context(Epoch(bench.work, bench.layout, take_over=take_over))
         making = _Run(
             manifest=manifest,
             places=places,
@@ -59,7 +69,7 @@ def _run(manifest: Manifest, display: Display, *, retry_failed: bool, force: boo
             stack=stack,
             stop=stop,
         )
-        return making.make(found, retry_failed=retry_failed)
+        return making.make(found, retry_failed=retry_failed, force=force)
 
 
 class _Run:
@@ -81,10 +91,10 @@ class _Run:
         self._machines: Machines | None = None
         self._began_s = time.monotonic()
 
-    def make(self, found: Found, *, retry_failed: bool) -> int:
+    def make(self, found: Found, *, retry_failed: bool, force: bool) -> int:
         """Make what is wanted of the videos that were found."""
         pin = self._pin(found.requests)
-        piles = triage(found.requests, pin, self._bench, retry_failed=retry_failed)
+        piles = triage(found.requests, pin, self._bench, retry_failed=retry_failed, force=force)
         forget_failures([wanted.receipt_id for wanted in piles.wanted], self._bench)
         journal = self._journal(found, piles)
         try:

@@ -50,11 +50,11 @@ class Epoch:
         store: ObjectStore,
         layout: Layout,
         *,
-        force: bool = False,
+        take_over: bool = False,
         wait: Callable[[float], object] = time.sleep,
     ) -> None:
-        """`force` takes over from a driver that seems to live; it stops as soon as it sees."""
-        self._store, self._layout, self._force, self._wait = store, layout, force, wait
+        """`take_over`: even from a driver that seems to live; it stops as soon as it sees."""
+        self._store, self._layout, self._take_over, self._wait = store, layout, take_over, wait
         self._claim = Claim(
             driver=uuid4().hex,
             host=socket.gethostname(),
@@ -76,7 +76,7 @@ class Epoch:
             JobTaken: another driver lives, or was first.
         """
         number = self._latest()
-        if number and not self._force and not self._is_over(number):
+        if number and not self._take_over and not self._is_over(number):
             self._refuse(number)
         self.number = number + 1
         if not self._store.put_if_absent(self._layout.epoch(self.number), to_json(self._claim)):

@@ -41,10 +41,12 @@ class Opened:
 def open_video(request: VideoRequest, pin: JobPin, bench: Bench, *, afresh: bool) -> Opened:
     """Plan one video and pin the plan, or read the plan that is pinned already; then see what is made of it.
 
-    With `afresh` the receipt of an earlier publication is withdrawn first: its output is to be made again.
+    With `afresh` the receipt of an earlier publication is withdrawn first: its output is to be made again, under the
+    name that is this job's already.
     """
     pinned = _read_or_plan(request, pin, bench, dry_run=False)
     if afresh:
+        bench.work.put(bench.layout.publishing(pinned.plan.video_id), b"{}")
         bench.work.delete([bench.layout.receipt(receipt_id(request, pinned.plan.resolved.weights_name))])
     return _survey(pinned, bench, dry_run=False)
 

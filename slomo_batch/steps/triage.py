@@ -24,7 +24,7 @@ class Wanted:
     request: VideoRequest
     receipt_id: str
     afresh: bool
-    """True where an earlier publication's receipt stands but its output is gone."""
+    """True where an earlier publication's receipt stands: its output is gone, or is to be made again."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -48,20 +48,22 @@ class Triage:
     """Given up by an earlier run; they wait for --retry-failed."""
 
 
-def triage(requests: Sequence[VideoRequest], pin: JobPin, bench: Bench, *, retry_failed: bool) -> Triage:
+def triage(
+    requests: Sequence[VideoRequest], pin: JobPin, bench: Bench, *, retry_failed: bool, force: bool = False
+) -> Triage:
     """Sort the videos. One listing of the receipts and the failures, and of the outputs' folders; no request per video
-    that is done."""
+    that is done. With `force` none is done and none waits: what this job published it makes again."""
     receipts, failures = _stems(bench, bench.layout.receipts), _stems(bench, bench.layout.failures)
     outputs = standing((request.output_uri for request in requests), bench.locate)
     wanted, done, refused, waiting = [], [], [], []
     for request in requests:
         receipt = receipt_id(request, _weights_name(request, pin))
         has_output = request.output_uri in outputs
-        if receipt in receipts and has_output:
+        if receipt in receipts and has_output and not force:
             done.append(request)
-        elif receipt in failures and not retry_failed:
+        elif receipt in failures and not (retry_failed or force):
             waiting.append(from_json(VideoFailed, bench.work.get(bench.layout.failure(receipt))))
-        elif has_output and request.exists != "replace" and not _was_publishing(request, pin, bench):
+        elif has_output and not (receipt in receipts or _may_replace(request, pin, bench)):
             refused.append(Refused(failed=_conflict(request), receipt_id=receipt))
         else:
             wanted.append(Wanted(request=request, receipt_id=receipt, afresh=receipt in receipts))
@@ -77,7 +79,10 @@ def _weights_name(request: VideoRequest, pin: JobPin) -> str:
     return pin.weights[interpolate.weights].name if interpolate.method == "superslomo" else ""
 
 
-def _was_publishing(request: VideoRequest, pin: JobPin, bench: Bench) -> bool:
+def _may_replace(request: VideoRequest, pin: JobPin, bench: Bench) -> bool:
+    """Whether what stands under the output's name may give way: the settings say so, or this job began to put it."""
+    if request.exists == "replace":
+        return True
     try:
         bench.work.get(bench.layout.publishing(video_id(request, pin)))
     except ObjectMissing:

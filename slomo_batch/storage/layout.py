@@ -174,7 +174,7 @@ class Layout:
         return f"{self.video(video_id)}sound-commit.json"
 
     def publishing(self, video_id: str) -> str:
-        """Says that the output's name was free, or free to replace, when this job began to upload to it."""
+        """Says that the output's name was free, free to replace, or this job's, when it began to upload to it."""
         return f"{self.video(video_id)}publishing.json"
 
     def choice(self, video_id: str) -> str:

@@ -75,7 +75,7 @@ def test_a_dead_process_of_this_machine_is_not_waited_for() -> None:
 
 def test_force_takes_over_and_the_one_before_sees_it() -> None:
     store = MemoryStore()
-    with Epoch(store, LAYOUT) as first, Epoch(store, LAYOUT, force=True) as second:
+    with Epoch(store, LAYOUT) as first, Epoch(store, LAYOUT, take_over=True) as second:
         assert (first.number, second.number) == (1, 2)
         first.look()
         assert first.is_superseded

@@ -1,7 +1,7 @@
 """A job in virtual time ends within 3 % of what an oracle could do, with every video accounted for.
 
 The small one is part of the ordinary tests; the large one, of a million chunks, prints what docs/benchmarks/scale.md
-quotes: make simulate.
+tells of: make simulate.
 """
 
 import resource
@@ -21,7 +21,7 @@ from tests.scale.running import Ran, simulate
 
 MOST_OVER_BOUND = 1.03
 MOST_MEMORY_BYTES = 1 << 30
-SMALL = Models(num_videos=400, num_chunks=10_000, num_workers=20)
+SMALL = Models(num_videos=800, num_chunks=20_000, num_workers=40)
 LARGE = Models(num_videos=40_000, num_chunks=1_000_000, num_workers=1000)
 MIDDLE = Models(num_videos=1600, num_chunks=40_000, num_workers=80)
 
