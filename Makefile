@@ -17,7 +17,7 @@ help:
 	@echo "make lint    the same without the tests"
 	@echo "make bench   the speed measurements"
 	@echo "make simulate  a job of a million chunks in virtual time, minutes long"
-	@echo "make chaos   the tests that kill and freeze things, minutes long"
+	@echo "make chaos   the tests that kill and freeze things; the longest goes on for SLOMO_CHAOS_SECONDS, 1200"
 	@echo "make cluster the tests on a Ray cluster with a real autoscaler, on this machine"
 	@echo "make training-data   fetch and prepare what the shipped weights are trained on, 3 GB in training-data/"
 	@echo "make train   train as jobs/train/compact.yaml says, in training-runs/; called again, it goes on"
@@ -77,7 +77,7 @@ simulate: $(VENV)/installed-dev
 	$(BIN)/pytest -m simulate -s
 
 chaos: $(VENV)/installed-dev
-	$(BIN)/pytest -m chaos
+	$(BIN)/pytest -m chaos -s
 
 cluster: $(VENV)/installed-dev
 	$(BIN)/pytest -m cluster

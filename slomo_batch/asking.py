@@ -4,8 +4,7 @@ from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 
-from slomo_batch.documents import from_json
-from slomo_batch.errors import JobTaken, ManifestError, ObjectMissing, SlomoError
+from slomo_batch.errors import JobTaken, ManifestError, SlomoError
 from slomo_batch.execution.epochs import is_led
 from slomo_batch.execution.machines import ClusterWish, basis_of, probe_abilities
 from slomo_batch.manifest.schema import Manifest
@@ -13,6 +12,7 @@ from slomo_batch.planning.resolving import JobPin
 from slomo_batch.progress import JobStatus, PlanRow
 from slomo_batch.records import VideoFailed, VideoRequest
 from slomo_batch.steps.bench import Bench
+from slomo_batch.steps.commit import committed
 from slomo_batch.steps.find import find_videos
 from slomo_batch.steps.gc import Garbage, delete_garbage, find_garbage
 from slomo_batch.steps.open import foresee
@@ -99,9 +99,9 @@ def status(wanted: Manifest | str, work: str = "") -> JobStatus:
     """Where a job stands, from what its driver wrote last."""
     places = _places(wanted, work)
     bench = open_bench(places)
-    try:
-        told = from_json(JobStatus, bench.work.get(bench.layout.progress))
-    except ObjectMissing:
+    latest = max((found.key for found in bench.work.list(bench.layout.progresses)), default="")
+    told = committed(bench.work, latest, JobStatus) if latest else None
+    if told is None:
         return JobStatus(
             job=places.job,
             state="unknown",

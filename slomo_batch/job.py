@@ -3,9 +3,9 @@
 import random
 import time
 from collections.abc import Sequence
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 
-from slomo_batch.errors import Interrupted, StoreUnusable
+from slomo_batch.errors import Interrupted, SlomoError
 from slomo_batch.execution.driver import Driver
 from slomo_batch.execution.epochs import Epoch
 from slomo_batch.execution.journal import Journal, Tally
@@ -22,6 +22,8 @@ from slomo_batch.steps.bench import Bench
 from slomo_batch.steps.find import Found, find_videos
 from slomo_batch.steps.pin import pin_basis, pin_job, pinned_basis
 from slomo_batch.steps.triage import Triage, forget_failures, triage
+from slomo_batch.storage.layout import Layout
+from slomo_batch.storage.store import ObjectStore
 from slomo_batch.tables.ledger import LedgerWriter, compact
 from slomo_batch.wiring import Places, open_bench, places_of
 
@@ -101,7 +103,8 @@ class _Run:
             if piles.wanted:
                 self._drive(piles, pin, journal)
         except BaseException:
-            journal.close(finished=False)
+            with suppress(SlomoError):  # the first error is the one to tell
+                journal.close(finished=False)
             raise
         return self._end(journal)
 
@@ -131,7 +134,14 @@ class _Run:
             job=layout.name,
             epoch=self._epoch.number,
         )
-        journal = Journal(store=work, layout=layout, ledger=ledger, display=self._display, tally=tally)
+        journal = Journal(
+            store=work,
+            layout=layout,
+            epoch=self._epoch.number,
+            ledger=ledger,
+            display=self._display,
+            tally=tally,
+        )
         self._display.show(JobStarted(name=layout.name, num_videos=len(piles.wanted), work=work.root))
         for uri in found.empty:
             self._display.show(Note(text="no video here", uri=uri))
@@ -186,16 +196,20 @@ class _Run:
         if interrupted:
             return Interrupted.exit_code
         try:
-            compact_ledger(self._bench)
-        except StoreUnusable as error:
+            compact_ledger(self._bench.work, self._bench.layout, self._epoch.number)
+        except SlomoError as error:
             self._display.show(Note(text=f"the ledger was left in parts: {error}"))
         return EXIT_SOME_FAILED if tally.videos_failed else EXIT_PUBLISHED
 
 
-def compact_ledger(bench: Bench) -> None:
-    """Replace the parts of the ledger by one; a part goes only when the whole that holds it stands."""
-    keys = [found.key for found in bench.work.list(bench.layout.ledger)]
+def compact_ledger(store: ObjectStore, layout: Layout, epoch: int) -> None:
+    """Replace the parts of the ledger by one; a part goes only when the whole that holds it stands.
+
+    The whole gets a name of this driver's: a driver of before that wakes up may write its own parts again, and no more.
+    """
+    keys = [found.key for found in store.list(layout.ledger)]
     if len(keys) > 1:
-        whole = compact(bench.work.get(key) for key in keys)
-        bench.work.put(keys[0], whole)
-        bench.work.delete(keys[1:])
+        whole = compact(store.get(key) for key in keys)
+        unused = len(keys)  # a driver's parts are numbered from 0
+        store.put(layout.ledger_part(epoch, unused), whole)
+        store.delete(keys)

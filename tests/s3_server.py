@@ -1,12 +1,13 @@
 """A real S3 server for tests: SeaweedFS on the loopback, in a folder of its own, gone afterwards.
 
-`serving()` starts one. The proxies stand before a server and give it a fault: deaf to If-None-Match, connections that
-break, requests refused.
+`serving()` starts one, `mortal_server()` one that can be killed and started again. The proxies stand before a server
+and give it a fault: deaf to If-None-Match, connections that break, requests refused.
 """
 
 import http.client
 import os
 import shutil
+import signal
 import socket
 import subprocess
 import sys
@@ -14,7 +15,7 @@ import tempfile
 import threading
 import time
 from collections.abc import Collection, Iterator, Mapping
-from contextlib import closing, contextmanager
+from contextlib import closing, contextmanager, suppress
 from dataclasses import dataclass, replace
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
@@ -80,16 +81,73 @@ class S3Server:
 @contextmanager
 def serving() -> Iterator[S3Server]:
     """A server of its own, ready: it has taken a write."""
+    with mortal_server() as mortal:
+        yield mortal.server
+
+
+@contextmanager
+def mortal_server() -> Iterator["MortalServer"]:
+    """The same, with a hand on its process."""
     folder = Path(tempfile.mkdtemp(prefix="slomo-s3-"))
-    log = folder / "log"
-    ports = _free_ports(5)
-    server = S3Server(endpoint=f"http://127.0.0.1:{ports[3]}", access_key="slomotest", secret_key="slomotestsecret")
+    (folder / "data").mkdir()
+    mortal = MortalServer(folder, _free_ports(5))
     try:
-        with log.open("wb") as output, _running(_command(folder, ports), server, folder, output) as process:
-            _wait_until_ready(server, process, log)
-            yield server
+        mortal.start()
+        yield mortal
     finally:
+        mortal.kill()
         shutil.rmtree(folder, ignore_errors=True)
+
+
+class MortalServer:
+    """A server that can be killed, frozen, and started again at the same ports, over the same data."""
+
+    def __init__(self, folder: Path, ports: list[int]) -> None:
+        self.server = S3Server(
+            endpoint=f"http://127.0.0.1:{ports[3]}", access_key="slomotest", secret_key="slomotestsecret"
+        )
+        self._folder, self._command = folder, _command(folder, ports)
+        self._process: subprocess.Popen[bytes] | None = None
+        self._watcher: subprocess.Popen[bytes] | None = None
+
+    def start(self) -> None:
+        """Start it and wait until it has taken a write. It ends with the test process too, whatever happens to that."""
+        log = self._folder / "log"
+        with log.open("ab") as output:
+            self._process = subprocess.Popen(
+                self._command,
+                cwd=self._folder,
+                env=self._environment(),
+                stdin=subprocess.DEVNULL,
+                stdout=output,
+                stderr=subprocess.STDOUT,
+                start_new_session=True,
+            )
+        self._watcher = _watch(self._process, self._folder)
+        _wait_until_ready(self.server, self._process, log)
+
+    def kill(self) -> None:
+        """SIGKILL: its data are on disk as far as they are."""
+        if self._process is None or self._watcher is None:
+            return
+        self._watcher.kill()  # before the server's process id can become another's
+        self._watcher.communicate()
+        self._process.kill()
+        self._process.wait(STOPPED_WITHIN_S)
+
+    def freeze(self) -> None:
+        """SIGSTOP: connections stay open, nothing is answered."""
+        if self._process is not None:
+            self._process.send_signal(signal.SIGSTOP)
+
+    def thaw(self) -> None:
+        """Go on."""
+        if self._process is not None:
+            self._process.send_signal(signal.SIGCONT)
+
+    def _environment(self) -> dict[str, str]:
+        own = {"WEED_MASTER_VOLUME_GROWTH_COPY_1": "1", "HOME": str(self._folder)}
+        return {**_plain_environment(), **self.server.env(), **own}
 
 
 def _command(folder: Path, ports: list[int]) -> list[str]:
@@ -117,29 +175,6 @@ def _command(folder: Path, ports: list[int]) -> list[str]:
         "-s3.allowDeleteBucketNotEmpty=false",
         "-s3.autoCreateBucket=false",
     ]
-
-
-@contextmanager
-def _running(command: list[str], server: S3Server, folder: Path, output: Any) -> Iterator[subprocess.Popen[bytes]]:
-    """The process, which ends with the test process too, whatever happens to that."""
-    (folder / "data").mkdir()
-    process = subprocess.Popen(
-        command,
-        cwd=folder,
-        env={**_plain_environment(), **server.env(), "WEED_MASTER_VOLUME_GROWTH_COPY_1": "1", "HOME": str(folder)},
-        stdin=subprocess.DEVNULL,
-        stdout=output,
-        stderr=subprocess.STDOUT,
-        start_new_session=True,
-    )
-    watcher = _watch(process, folder)
-    try:
-        yield process
-    finally:
-        watcher.kill()  # before the server's process id can become another's
-        watcher.communicate()
-        process.kill()  # its data are thrown away: no need to wait 3 s for a tidy end
-        process.wait(STOPPED_WITHIN_S)
 
 
 def _watch(process: subprocess.Popen[bytes], folder: Path) -> subprocess.Popen[bytes]:
@@ -182,8 +217,9 @@ def _wait_until_ready(server: S3Server, process: subprocess.Popen[bytes], log: P
     fault: Exception | None = None
     with closing(server._client()) as client:
         while time.monotonic() < deadline and process.poll() is None:
-            try:
+            with suppress(BotoCoreError, ClientError):  # it may be there, from before a restart
                 client.create_bucket(Bucket="ready")
+            try:
                 client.put_object(Bucket="ready", Key="ready", Body=b"ready")
             except (BotoCoreError, ClientError) as error:
                 fault = error

@@ -104,6 +104,11 @@ class Storm(ThreadingHTTPServer):
             self.weather, self._chance = weather, random.Random(weather.seed)
             self._deck = weather.deck(self._chance)
 
+    @property
+    def is_dealt_out(self) -> bool:
+        """Whether no fault is left to come."""
+        return not self._deck
+
     def draw(self, method: str, size_sent: int) -> Fault | None:
         """What befalls a request with a body of this size; faults of an answer's body are for GET."""
         with self._lock:

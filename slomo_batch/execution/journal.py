@@ -2,12 +2,14 @@
 
 import time
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import Literal
 
 from slomo_batch.documents import to_json
+from slomo_batch.errors import StorageBusy
 from slomo_batch.planning.census import Census
 from slomo_batch.planning.events import StepFailed
 from slomo_batch.progress import (
@@ -32,14 +34,14 @@ from slomo_batch.tables.ledger import LedgerWriter
 
 SNAPSHOT_S = 1.0
 PROGRESS_S = 5.0
-"""Seconds between two writings of progress.json."""
+"""Seconds between two writings of what `status` shows."""
 RATE_WINDOW_S = 60.0
 """Frames per second are counted over this long."""
 WAITING_S = 60.0
 """Seconds with chunks to make and no worker, after which a person is told."""
 _WAITING = "no worker is up yet: the cluster must have, or be able to start, a machine with what one worker takes"
 MAX_FAILURES_SHOWN = 100
-"""Failures that progress.json names; the failure records name them all."""
+"""Failures that `status` names; the failure records name them all."""
 
 
 @dataclass(slots=True)
@@ -82,21 +84,27 @@ class Journal:
         *,
         store: ObjectStore,
         layout: Layout,
+        epoch: int,
         ledger: LedgerWriter,
         display: Display,
         tally: Tally,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
-        self._store, self._layout, self._ledger, self._displays = store, layout, ledger, [display]
+        """`epoch` is the number of the driver that writes: what it says of the progress stands under a key of its own,
+        so that one who was replaced cannot speak for its heir."""
+        self._store, self._layout, self._epoch = store, layout, epoch
+        self._ledger, self._displays = ledger, [display]
         self.tally = tally
         self._clock = clock
         self._done: dict[str, _Done] = {}
         self._failures: deque[Failure] = deque(maxlen=MAX_FAILURES_SHOWN)
+        self._unstored: dict[str, VideoFailed] = {}
         self._made: deque[tuple[float, int]] = deque()
         self._made_lately = 0
         """Frames of the chunks in `_made`."""
         self._began = self._snapshot_due = self._progress_due = clock()
         self._waiting_due = self._began + WAITING_S
+        self._busy_due = self._began
         self._workers = self._slots = 0
         self._census: Callable[[], Census] = Census
 
@@ -133,7 +141,8 @@ class Journal:
         self.tally.frames_made += done.num_frames
         self._made.append((self._clock(), done.num_frames))
         self._made_lately += done.num_frames
-        self._ledger.chunk(done, source_uri, stint)
+        with self._patience():
+            self._ledger.chunk(done, source_uri, stint)
         self._tell(
             ChunkFinished(
                 uri=source_uri,
@@ -183,7 +192,8 @@ class Journal:
     def step_done(self, step: StepName, source_uri: str, video_id: str, stint: Stint) -> None:
         """A step other than a chunk's ended well."""
         finished = StepFinished(uri=source_uri, video_id=video_id, step=step, stint=stint)
-        self._ledger.step(finished)
+        with self._patience():
+            self._ledger.step(finished)
         self._tell(finished)
 
     def step_failed(self, failed: StepFailed, source_uri: str, video_id: str, stint: Stint | None) -> None:
@@ -204,14 +214,16 @@ class Journal:
         )
 
     def _attempt_failed(self, failed: AttemptFailed) -> None:
-        self._ledger.attempt_failed(failed)
+        with self._patience():
+            self._ledger.attempt_failed(failed)
         self._tell(failed)
 
     def published(self, published: Published) -> None:
         """An output stands."""
         self.tally.videos_published += 1
         self._done.pop(published.video_id, None)
-        self._ledger.published(published)
+        with self._patience():
+            self._ledger.published(published)
         self._tell(
             VideoPublished(
                 uri=published.source.uri,
@@ -229,8 +241,11 @@ class Journal:
         if video_id in self._done:
             left = self._done.pop(video_id)
             self.tally.chunks_failed += left.num_chunks - left.chunks
-        self._store.put(self._layout.failure(receipt_id), to_json(failed))
-        self._ledger.failed(failed)
+        self._unstored[receipt_id] = failed
+        with self._patience():
+            self._store_failures()
+        with self._patience():
+            self._ledger.failed(failed)
         self._tell_failure(failed, video_id)
 
     def refused(self, failed: VideoFailed) -> None:
@@ -260,14 +275,34 @@ class Journal:
         """
         now, self._workers, self._slots, self._census = self._clock(), workers, slots, census
         self._tell_of_waiting(now, is_waiting=demand > 0 and not workers)
-        if self._ledger.due():
-            self._ledger.flush()
+        with self._patience():
+            self._store_failures()
+            if self._ledger.due():
+                self._ledger.flush()
         if now >= self._snapshot_due:
             self._snapshot_due = now + SNAPSHOT_S
             self._tell(self._snapshot())
         if now >= self._progress_due:
             self._progress_due = now + PROGRESS_S
-            self._write_progress("running")
+            with self._patience():
+                self._write_progress("running")
+
+    @contextmanager
+    def _patience(self) -> Iterator[None]:
+        """Around what is stored for whoever asks later: a store that is busy stops no work. What it did not take stays
+        for the next time, and `close` insists."""
+        try:
+            yield
+        except StorageBusy as busy:
+            now = self._clock()
+            if now >= self._busy_due:
+                self._busy_due = now + WAITING_S
+                self._tell(Note(text=f"the work place takes no reports for now: {busy}"))
+
+    def _store_failures(self) -> None:
+        for receipt_id, failed in list(self._unstored.items()):
+            self._store.put(self._layout.failure(receipt_id), to_json(failed))
+            del self._unstored[receipt_id]
 
     def _tell_of_waiting(self, now: float, *, is_waiting: bool) -> None:
         if not is_waiting:
@@ -277,7 +312,12 @@ class Journal:
             self._tell(Note(text=_WAITING))
 
     def close(self, *, finished: bool) -> None:
-        """The last words of a run, of which nothing is running any more."""
+        """The last words of a run, of which nothing is running any more.
+
+        Raises:
+            StorageError: the store does not take them.
+        """
+        self._store_failures()
         self._ledger.flush()
         still = self._census()
         none_running = tuple((step, 0) for step, _ in still.steps_running)
@@ -299,7 +339,7 @@ class Journal:
             updated=datetime.now(UTC).isoformat(timespec="seconds"),
             failures=tuple(self._failures),
         )
-        self._store.put(self._layout.progress, to_json(status))
+        self._store.put(self._layout.progress(self._epoch), to_json(status))
 
     def _snapshot(self) -> Snapshot:
         tally, census, rate = self.tally, self._census(), self._frames_per_s()

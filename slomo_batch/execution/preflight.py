@@ -25,6 +25,8 @@ def prove_work_store(bench: Bench) -> None:
 def prove_outputs(requests: Sequence[VideoRequest], bench: Bench) -> None:
     """Every store that outputs go to may be written; one small object is put beside the first output, and deleted.
 
+    Its name is always the same for a job, so that one which a killed run left behind is deleted by the next.
+
     Raises:
         StoreUnusable: it is not so.
     """
@@ -35,7 +37,7 @@ def prove_outputs(requests: Sequence[VideoRequest], bench: Bench) -> None:
         if place in proven:
             continue
         proven.add(place)
-        prove_access(store, f"{key}.{uuid4().hex}.probe", write=True)
+        prove_access(store, f"{key}.slomo-batch-{bench.layout.name}.probe", write=True)
 
 
 def judge_machines(num_machines: int, requests: Sequence[VideoRequest], bench: Bench) -> None:

@@ -40,7 +40,16 @@ def render_output(template: str, *, relpath: str, name: str) -> str:
         rendered += literal.removeprefix("/") if swallow else literal
         swallow = field == "relpath" and not values["relpath"] and rendered[-1:] in {"", "/"}
         rendered += values[field] if field else ""
+    if _num_dots(rendered) != _num_dots(template):  # a stem may be what a name is not: "...mp4"
+        raise SourceUnsupported(
+            "the source's name would make a folder '.' or '..' of its output's", where=f"{relpath}/{name}"
+        )
     return rendered
+
+
+def _num_dots(path: str) -> int:
+    """Folders called "." and ".."."""
+    return sum(part in {".", ".."} for part in path.split("/"))
 
 
 def literal_suffix(template: str) -> str | None:

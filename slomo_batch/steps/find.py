@@ -12,7 +12,7 @@ from slomo_batch.manifest.schema import Manifest
 from slomo_batch.manifest.sections import InputSpec
 from slomo_batch.records import Settings, Source, VideoFailed, VideoRequest
 from slomo_batch.storage.glob import expand, split_glob
-from slomo_batch.storage.location import normalise_uri
+from slomo_batch.storage.location import normalise_uri, rooted
 from slomo_batch.storage.store import ObjectStore
 from slomo_batch.tables.catalogue import read_catalogue
 
@@ -179,8 +179,8 @@ def _request(entry: _Entry, settings: Settings, manifest: Manifest, locate: Loca
 
 
 def _output_uri(entry: _Entry, manifest: Manifest) -> str:
-    name = entry.uri.rpartition("/")[2]
-    return normalise_uri(render_output(manifest.output.uri, relpath=entry.relpath, name=name), Path.cwd())
+    name, template = entry.uri.rpartition("/")[2], rooted(manifest.output.uri, Path.cwd())
+    return normalise_uri(render_output(template, relpath=entry.relpath, name=name), Path.cwd())
 
 
 def _looked_up(uri: str, locate: Locate) -> Source:

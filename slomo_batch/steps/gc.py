@@ -41,7 +41,11 @@ def find_garbage(bench: Bench) -> list[Garbage]:
         ("probes", work.list(layout.probes)),
         (
             "epochs that are over",
-            [*_but_the_last(work.list(layout.epochs)), *_but_the_last(work.list(layout.heartbeats))],
+            [
+                found
+                for prefix in (layout.epochs, layout.heartbeats, layout.progresses)
+                for found in _but_the_last(work.list(prefix))
+            ],
         ),
     )
     sorted_out = (_garbage(kind, objects) for kind, objects in kinds)

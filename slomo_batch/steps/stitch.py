@@ -62,10 +62,11 @@ def stitch_video(pinned: Pinned, lane: Lane, bench: Bench, *, replaces: bool) ->
 
 
 def tidy(video_id: str, bench: Bench) -> None:
-    """Delete the chunk objects and segments of a published video; its commits stay."""
+    """Delete the chunk objects, the segments and the sound of a published video; its commits stay."""
     layout = bench.layout
-    for prefix in (layout.chunks(video_id), layout.segments(video_id), layout.sounds(video_id)):
-        bench.work.delete([found.key for found in bench.work.list(prefix)])
+    prefixes = (layout.chunks(video_id), layout.segments(video_id), layout.sounds(video_id))
+    made = [found.key for prefix in prefixes for found in bench.work.list(prefix)]
+    bench.work.delete([*made, layout.sound_source(video_id)])
 
 
 def _committed_segments(pinned: Pinned, lane: Lane, bench: Bench) -> list[ChunkDone]:

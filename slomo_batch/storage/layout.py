@@ -1,7 +1,7 @@
 """Layout: every key of the work store is spelled here and nowhere else.
 
     jobs/<job>/job.json                                        pinned once
-               progress.json
+               progress/000001.json
                weights/<spelling>.json     weights/<sha256>.safetensors
                epochs/000001.json          heartbeats/000001.json
                ledger/000001-000001.parquet
@@ -52,9 +52,13 @@ class Layout:
         return f"{self.root}weights/{sha256}.safetensors"
 
     @property
-    def progress(self) -> str:
-        """What `status` shows."""
-        return f"{self.root}progress.json"
+    def progresses(self) -> str:
+        """Prefix of what `status` shows, of which the latest counts."""
+        return f"{self.root}progress/"
+
+    def progress(self, epoch: int) -> str:
+        """Where the job stands, as the driver of one epoch sees it."""
+        return f"{self.progresses}{epoch:06d}.json"
 
     @property
     def epochs(self) -> str:

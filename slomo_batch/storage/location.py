@@ -77,12 +77,23 @@ def normalise_uri(uri: str, base: Path) -> str:
     if is_s3(uri):
         _split_s3(uri)
         return uri
-    path = _local_path(uri)
+    absolute = os.path.normpath(_absolute(uri, base))
+    return absolute + "/" if uri.endswith("/") and absolute != "/" else absolute
+
+
+def rooted(template: str, base: Path) -> str:
+    """The template of a URI as one that begins with its place, for names to be filled in: s3:// or an absolute path.
+
+    What is a "~", a "%2e" or a scheme in a name that is filled in afterwards is then no more than letters of it.
+    """
+    return template if is_s3(template) else str(_absolute(template, base))
+
+
+def _absolute(uri: str, base: Path) -> Path:
     try:
-        absolute = os.path.normpath(base.absolute() / Path(path).expanduser())
+        return base.absolute() / Path(_local_path(uri)).expanduser()
     except RuntimeError as error:
         raise ManifestError("whose home folder this is cannot be told", where=uri) from error
-    return absolute + "/" if path.endswith("/") and absolute != "/" else absolute
 
 
 def _split_s3(uri: str) -> tuple[str, str]:

@@ -10,7 +10,7 @@ from fractions import Fraction
 from functools import cache
 from importlib.util import find_spec
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 import av
 import yaml
@@ -67,13 +67,13 @@ class Job:
     def work(self) -> Path:
         return self.folder / "work" / "jobs" / self.name
 
-    def write(self, inputs: Sequence[str], **sections: Any) -> "Job":
-        """Write the manifest; sections go over the usual ones."""
+    def write(self, inputs: Sequence[str | Mapping[str, Any]], **sections: Any) -> "Job":
+        """Write the manifest; sections go over the usual ones. An input is a URI, or an entry with settings."""
         self.folder.mkdir(parents=True, exist_ok=True)
         data: dict[str, Any] = {
             "version": 1,
             "name": self.name,
-            "inputs": [{"uri": uri} for uri in inputs],
+            "inputs": [{"uri": one} if isinstance(one, str) else dict(one) for one in inputs],
             "output": {"uri": f"{self.outputs}/{{stem}}.mkv"},
             "work": str(self.folder / "work"),
             "cluster": {"address": "inline"},
@@ -85,11 +85,13 @@ class Job:
         """`slomo-batch run` to its end."""
         return cli("run", str(self.manifest), *options, env=env)
 
-    def begin(self, *options: str, env: Mapping[str, str] | None = None) -> subprocess.Popen[str]:
-        """`slomo-batch run`, not waited for; the leader of a process group of its own."""
+    def begin(
+        self, *options: str, env: Mapping[str, str] | None = None, log: IO[str] | None = None
+    ) -> subprocess.Popen[str]:
+        """`slomo-batch run`, not waited for; the leader of a process group of its own. It talks to a pipe or `log`."""
         return subprocess.Popen(
             [sys.executable, "-m", "slomo_batch.cli", "run", str(self.manifest), *options],
-            stdout=subprocess.PIPE,
+            stdout=log or subprocess.PIPE,
             stderr=subprocess.STDOUT,
             text=True,
             env={**os.environ, **(env or {})},

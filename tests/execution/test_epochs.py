@@ -2,12 +2,14 @@
 
 import subprocess
 import sys
+import time
 from collections.abc import Callable
 
 import pytest
 
 from slomo_batch.documents import from_json, to_json
-from slomo_batch.errors import JobTaken
+from slomo_batch.errors import JobTaken, StoreUnusable
+from slomo_batch.execution import epochs
 from slomo_batch.execution.epochs import BEAT_S, EXPIRY_S, Claim, Epoch, is_led
 from slomo_batch.storage.layout import Layout
 from slomo_batch.storage.memory import MemoryStore
@@ -82,3 +84,38 @@ def test_force_takes_over_and_the_one_before_sees_it() -> None:
         second.look()
         assert not second.is_superseded
     assert from_json(Claim, store.get(LAYOUT.heartbeat(1))).ended is False, "whoever was put out writes nothing more"
+
+
+class Shut(MemoryStore):
+    """A store that takes nothing any more once it is told so."""
+
+    is_shut = False
+
+    def put(self, key: str, data: bytes) -> None:
+        if self.is_shut:
+            raise StoreUnusable("the store does not accept the credentials", where=self.root)
+        super().put(key, data)
+
+
+def test_last_words_that_are_not_taken_do_not_change_what_a_run_came_to() -> None:
+    store, waited = Shut(), list[float]()
+    with Epoch(store, LAYOUT):
+        store.is_shut = True
+    store.is_shut = False
+    with Epoch(store, LAYOUT, take_over=True, wait=waiting(waited)) as epoch:
+        assert epoch.number == 2
+
+
+def test_a_heart_goes_on_beating_when_the_store_comes_back(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(epochs, "BEAT_S", 0.01)
+    store = Shut()
+    with Epoch(store, LAYOUT) as epoch:
+        store.is_shut = True
+        beat = from_json(Claim, store.get(LAYOUT.heartbeat(1))).beat
+        epoch._thread.join(0.2)
+        assert epoch._thread.is_alive()
+        store.is_shut = False
+        deadline = time.monotonic() + 60
+        while from_json(Claim, store.get(LAYOUT.heartbeat(1))).beat == beat:
+            assert time.monotonic() < deadline
+            time.sleep(0.01)

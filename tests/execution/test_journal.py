@@ -1,10 +1,15 @@
 """What a run tells while it goes."""
 
+from functools import partial
 from types import TracebackType
 from typing import Self
 
+import pytest
+
 from slomo_batch.documents import from_json
+from slomo_batch.errors import StorageBusy
 from slomo_batch.execution.journal import WAITING_S, Journal, Tally
+from slomo_batch.job import compact_ledger
 from slomo_batch.planning.census import Census
 from slomo_batch.progress import Event, JobStatus, Note, Snapshot, VideoGivenUp
 from slomo_batch.records import VideoFailed
@@ -47,7 +52,7 @@ def journal(store: MemoryStore, heard: Heard, clock: Clock) -> Journal:
         lambda part, data: store.put(layout.ledger_part(1, part), data), clock, job=layout.name, epoch=1
     )
     tally = Tally(videos_total=3, videos_skipped=1)
-    return Journal(store=store, layout=layout, ledger=ledger, display=heard, tally=tally, clock=clock)
+    return Journal(store=store, layout=layout, epoch=1, ledger=ledger, display=heard, tally=tally, clock=clock)
 
 
 def test_a_person_is_told_when_no_worker_comes_up() -> None:
@@ -81,7 +86,56 @@ def test_status_is_written_at_the_end_with_what_was_reached() -> None:
     told = journal(store, heard, clock)
     told.refused(VideoFailed(source_uri="a.mp4", output_uri="b.mp4", error="OutputExists", reason="stands"))
     told.close(finished=False)
-    status = from_json(JobStatus, store.get(Layout("job").progress))
+    status = from_json(JobStatus, store.get(Layout("job").progress(1)))
     assert (status.state, status.videos_done, status.videos_failed, status.videos_total) == ("interrupted", 1, 1, 3)
     assert [failure.error for failure in status.failures] == ["OutputExists"]
     assert isinstance(heard.events[-1], Snapshot)
+
+
+class Away(MemoryStore):
+    """A store that is away for as long as it is told."""
+
+    is_away = True
+
+    def put(self, key: str, data: bytes) -> None:
+        if self.is_away:
+            raise StorageBusy("the store is busy", where=self.uri(key))
+        super().put(key, data)
+
+
+def test_a_store_that_is_away_stops_no_work_and_misses_nothing_in_the_end() -> None:
+    store, heard, clock = Away(), Heard(), Clock()
+    told = journal(store, heard, clock)
+    failed = VideoFailed(source_uri="a.mp4", output_uri="b.mp4", error="SourceUnreadable", reason="no")
+    told.failed(failed, "receipt", "")
+    for _ in range(5):
+        clock.now += 10
+        told.tick(workers=1, slots=1, demand=1, census=Census)
+    assert sum(isinstance(event, Note) for event in heard.events) == 1, "said, and not again and again"
+    with pytest.raises(StorageBusy):
+        told.close(finished=True)
+    store.is_away = False
+    told.tick(workers=1, slots=1, demand=1, census=Census)
+    assert from_json(VideoFailed, store.get(Layout("job").failure("receipt"))) == failed
+    told.close(finished=True)
+    [row] = read_ledger([store.get(Layout("job").ledger_part(1, 0))]).to_pylist()
+    assert row["error"] == "SourceUnreadable"
+    assert from_json(JobStatus, store.get(Layout("job").progress(1))).state == "finished"
+
+
+def put_part(store: MemoryStore, epoch: int, part: int, data: bytes) -> None:
+    store.put(Layout("job").ledger_part(epoch, part), data)
+
+
+def test_a_driver_of_before_that_wakes_up_takes_nothing_from_the_ledger() -> None:
+    store, layout = MemoryStore(), Layout("job")
+    for epoch in (1, 2):
+        put = partial(put_part, store, epoch)
+        writer = LedgerWriter(put, Clock(), job="job", epoch=epoch)
+        writer.failed(VideoFailed(source_uri=f"{epoch}.mp4", output_uri="", error="SourceUnreadable", reason="no"))
+    late = store.get(layout.ledger_part(1, 0))
+    compact_ledger(store, layout, 2)
+    assert len(list(store.list(layout.ledger))) == 1
+    store.put(layout.ledger_part(1, 0), late)
+    rows = read_ledger(store.get(found.key) for found in store.list(layout.ledger)).to_pylist()
+    assert [row["source_uri"] for row in rows] == ["1.mp4", "2.mp4"]

@@ -46,6 +46,24 @@ def test_no_source_s_name_leads_an_output_out_of_its_place(relpath: str, name: s
 
 
 @pytest.mark.parametrize(
+    ("template", "name"),
+    [
+        ("out/{stem}/a.mp4", "...mp4"),
+        ("out/{stem}/a.mp4", "..mp4"),
+        ("out/{relpath}/{stem}./a.mp4", "..mp4"),
+        ("s3://b/slow/{stem}/a.mp4", "...mp4"),
+    ],
+)
+def test_no_stem_makes_a_folder_that_leads_out(template: str, name: str) -> None:
+    with pytest.raises(SourceUnsupported):
+        render_output(template, relpath="", name=name)
+
+
+def test_a_template_may_itself_lead_elsewhere() -> None:
+    assert render_output("../out/./{stem}.mp4", relpath="", name="a.mov") == "../out/./a.mp4"
+
+
+@pytest.mark.parametrize(
     ("uri", "fixed"),
     [
         ("s3://b/2019/**/*.mp4", "s3://b/2019"),

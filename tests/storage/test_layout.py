@@ -3,7 +3,7 @@
 from slomo_batch.storage.layout import Layout
 
 LAYOUT = Layout("derby")
-OF_JOB = [LAYOUT.job, LAYOUT.progress, LAYOUT.epoch(1), LAYOUT.heartbeat(1), LAYOUT.ledger_part(1, 2)]
+OF_JOB = [LAYOUT.job, LAYOUT.progress(1), LAYOUT.epoch(1), LAYOUT.heartbeat(1), LAYOUT.ledger_part(1, 2)]
 OF_JOB += [LAYOUT.receipt("r"), LAYOUT.failure("r"), LAYOUT.probe("p")]
 OF_VIDEO = [LAYOUT.pin("v"), LAYOUT.index("v"), LAYOUT.lane("v"), LAYOUT.choice("v"), LAYOUT.sound_source("v")]
 OF_VIDEO += [LAYOUT.chunk("v", "copy", 0, "c"), LAYOUT.chunk("v", "decode", 0, "c"), LAYOUT.commit("v", "c")]

@@ -1,0 +1,212 @@
+"""What is done to a job that is under way: by a seed, to processes that this test started, counted by kind.
+
+After each blow the job is given time to get on, told by the requests its store gets, so that blows do not fall faster
+on a slow machine than it can get up.
+"""
+
+import os
+import random
+import signal
+import subprocess
+import threading
+import time
+from collections import Counter
+from collections.abc import Callable, Mapping
+from contextlib import suppress
+from dataclasses import dataclass, field, replace
+from types import TracebackType
+from typing import Self
+
+import psutil
+
+from tests.cluster.autoscaling import AutoscalingCluster
+from tests.end_to_end.running import Job
+from tests.s3_server import MortalServer
+from tests.s3_weather import FAIR, Fault, Storm
+
+PAUSE_S = (4.0, 12.0)
+FROZEN_S = (3.0, 20.0)
+FROZEN_DRIVER_S = 45.0
+"""Longer than an epoch takes to expire."""
+SERVER_AWAY_S = (0.5, 4.0)
+EXPIRED_REQUESTS = 3
+GOOD_ENDS = {0, 1, 3, -signal.SIGKILL}
+"""Done; videos given up; the store failed or another driver took over; killed. Everything else is a bug."""
+
+
+class Drivers:
+    """The drivers of one job: one leads, another is begun where it was killed; some are frozen and come back."""
+
+    def __init__(self, job: Job, env: Mapping[str, str], battlefield: "Battlefield") -> None:
+        self._job, self._env, self._field = job, env, battlefield
+        self._running: list[subprocess.Popen[str]] = []
+        self.is_done = False
+
+    def __enter__(self) -> Self:
+        self.begin()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        for driver in self._running:
+            driver.kill()
+            driver.communicate()
+
+    def begin(self) -> None:
+        """One more driver."""
+        self._number = getattr(self, "_number", 0) + 1
+        log = (self._job.folder / f"driver-{self._number}.log").open("w")
+        with log:
+            self._running.append(self._job.begin("--retry-failed", env=self._env, log=log))
+
+    @property
+    def leader(self) -> subprocess.Popen[str]:
+        """The driver begun last."""
+        return self._running[-1]
+
+    def look(self) -> None:
+        """Judge those that ended; begin another where nobody is left."""
+        for driver in [driver for driver in self._running if driver.poll() is not None]:
+            self._running.remove(driver)
+            self._field.struck["a driver ended with exit code " + str(driver.returncode)] += 1
+            assert driver.returncode in GOOD_ENDS, self.words()
+            self.is_done = self.is_done or driver.returncode == 0
+        if not self._running and not self.is_done:
+            self.begin()
+
+    def words(self) -> str:
+        """What all drivers said."""
+        return "\n".join(path.read_text()[-4000:] for path in sorted(self._job.folder.glob("driver-*.log")))
+
+
+@dataclass
+class Battlefield:
+    """Everything that may be struck."""
+
+    chance: random.Random
+    cluster: AutoscalingCluster
+    s3: MortalServer
+    storm: Storm
+    struck: Counter[str] = field(default_factory=Counter)
+
+    def strike(self, drivers: Drivers) -> None:
+        """One blow, and a pause for the job to get on."""
+        blows: dict[str, Callable[[], bool]] = {
+            "a worker or task killed": lambda: self._signal(self._workers(), signal.SIGKILL),
+            "a worker or task frozen": lambda: self._freeze(self._workers()),
+            "a node killed": lambda: self._signal(self.cluster.nodes(), signal.SIGKILL),
+            "a node frozen": lambda: self._freeze(self.cluster.nodes()),
+            "the driver killed": lambda: self._kill_driver(drivers),
+            "the driver frozen past its expiry, replaced and woken": lambda: self._replace_driver(drivers),
+            "the S3 server killed": self._kill_server,
+            "the S3 server frozen": self._freeze_server,
+            "credentials expired": self._expire,
+        }
+        kind = self.chance.choice(list(blows))
+        if blows[kind]():
+            self.struck[kind] += 1
+        self._renew_weather()
+        self._pause(drivers)
+
+    def leave_in_peace(self) -> None:
+        """No more blows."""
+        if self.storm.weather is not FAIR:
+            self.storm.change(FAIR)
+        time.sleep(0.5)
+
+    # ---- processes -------------------------------------------------------------------------------------------------
+
+    def _workers(self) -> list[psutil.Process]:
+        """The actors and tasks on all nodes."""
+        found = []
+        for node in self.cluster.nodes():
+            for process in self.cluster.children_of(node.pid):
+                with suppress(psutil.NoSuchProcess):
+                    if any(word.startswith("ray::") and "IDLE" not in word for word in process.cmdline()):
+                        found.append(process)
+        return found
+
+    def _signal(self, victims: list[psutil.Process], number: signal.Signals) -> bool:
+        if not victims:
+            return False
+        with suppress(psutil.NoSuchProcess):
+            self.chance.choice(victims).send_signal(number)
+            return True
+        return False
+
+    def _freeze(self, victims: list[psutil.Process]) -> bool:
+        if not victims:
+            return False
+        victim = self.chance.choice(victims)
+        with suppress(psutil.NoSuchProcess):
+            victim.send_signal(signal.SIGSTOP)
+            self._later(self.chance.uniform(*FROZEN_S), lambda: victim.send_signal(signal.SIGCONT))
+            return True
+        return False
+
+    @staticmethod
+    def _later(seconds: float, act: Callable[[], object]) -> None:
+        def wake() -> None:
+            with suppress(psutil.NoSuchProcess, ProcessLookupError):
+                act()
+
+        timer = threading.Timer(seconds, wake)
+        timer.daemon = True
+        timer.start()
+
+    # ---- drivers ---------------------------------------------------------------------------------------------------
+
+    @staticmethod
+    def _kill_driver(drivers: Drivers) -> bool:
+        if drivers.leader.poll() is not None:
+            return False
+        drivers.leader.kill()
+        drivers.leader.wait()
+        return True
+
+    def _replace_driver(self, drivers: Drivers) -> bool:
+        frozen = drivers.leader
+        if frozen.poll() is not None:
+            return False
+        frozen.send_signal(signal.SIGSTOP)
+        drivers.begin()
+        self._later(FROZEN_DRIVER_S + self.chance.uniform(0, 30), lambda: os.kill(frozen.pid, signal.SIGCONT))
+        return True
+
+    # ---- the store -------------------------------------------------------------------------------------------------
+
+    def _kill_server(self) -> bool:
+        self.s3.kill()
+        time.sleep(self.chance.uniform(*SERVER_AWAY_S))
+        self.s3.start()
+        return True
+
+    def _freeze_server(self) -> bool:
+        self.s3.freeze()
+        time.sleep(self.chance.uniform(*FROZEN_S))
+        self.s3.thaw()
+        return True
+
+    def _expire(self) -> bool:
+        weather = self.storm.weather
+        self.storm.change(replace(weather, faults={Fault.EXPIRED: EXPIRED_REQUESTS}, share=1.0))
+        self._wait_for_requests(2 * EXPIRED_REQUESTS, 20)
+        self.storm.change(replace(weather, seed=self.chance.randrange(1 << 30)))
+        return True
+
+    def _renew_weather(self) -> None:
+        if self.storm.is_dealt_out:
+            self.storm.change(replace(self.storm.weather, seed=self.chance.randrange(1 << 30)))
+
+    # ---- time ------------------------------------------------------------------------------------------------------
+
+    def _pause(self, drivers: Drivers) -> None:
+        time.sleep(self.chance.uniform(*PAUSE_S))
+        drivers.look()
+        self._wait_for_requests(40, 60)
+
+    def _wait_for_requests(self, number: int, at_most_s: float) -> None:
+        wanted, deadline = self.storm.num_requests + number, time.monotonic() + at_most_s
+        while self.storm.num_requests < wanted and time.monotonic() < deadline:
+            time.sleep(0.1)

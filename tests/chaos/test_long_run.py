@@ -1,0 +1,158 @@
+"""A real job on a cluster and a real S3 server, for twenty minutes of blows: make chaos. What stands is a quiet day's.
+
+SLOMO_CHAOS_SECONDS says how long blows fall (1200), SLOMO_CHAOS_SEED which. The same videos are made round after round,
+each round a job of its own, until the time is over; then the last one is left in peace to end.
+"""
+
+import os
+import random
+import time
+from collections import Counter
+from collections.abc import Iterator
+from contextlib import ExitStack
+from dataclasses import dataclass
+from pathlib import Path
+
+import psutil
+import pytest
+
+from slomo_batch.documents import from_json
+from slomo_batch.records import Published
+from slomo_batch.steps.bench import file_sha256
+from slomo_batch.storage.layout import Layout
+from slomo_batch.storage.location import StoreSpec, open_store
+from slomo_batch.storage.store import ObjectStore
+from tests.chaos.blows import Battlefield, Drivers
+from tests.cluster.autoscaling import AutoscalingCluster, autoscaling_cluster
+from tests.end_to_end.running import REAL_CLIPS, Job, excerpt
+from tests.s3_server import MortalServer, mortal_server
+from tests.s3_weather import PASSING, Fault, Storm, Weather, weathered
+
+SECONDS = float(os.environ.get("SLOMO_CHAOS_SECONDS", "1200"))
+SEED = int(os.environ.get("SLOMO_CHAOS_SEED", "1"))
+pytestmark = [pytest.mark.chaos, pytest.mark.timeout(SECONDS + 3600)]
+
+NUM_FRAMES, WIDTH, HEIGHT = 12, 96, 64
+NODES = {
+    "worker": {
+        "resources": {"CPU": 3, "object_store_memory": 100 << 20},
+        "node_config": {},
+        "min_workers": 0,
+        "max_workers": 2,
+    }
+}
+SECTIONS = {"retime": {"slowdown": 4}, "chunks": {"pairs": 2}, "encode": {"codec": "ffv1"}}
+ROUGH = {**dict.fromkeys(PASSING, 40), Fault.SILENT: 4}
+"""What the weather holds, dealt anew when it is used up."""
+SHARE = 0.05
+
+
+@dataclass(frozen=True)
+class Day:
+    """The bucket, its clips, and what a quiet day makes of them."""
+
+    store: ObjectStore
+    quiet: dict[str, Published]
+    before: frozenset[tuple[str, str]]
+    """Keys and fingerprints of all that stood there before."""
+
+    def job(self, number: int, folder: Path, storm: Storm, cluster: AutoscalingCluster) -> Job:
+        """One round: the same videos under another name."""
+        name, bucket = f"round-{number}", self.store.root
+        return Job(folder / name, name).write(
+            [f"{bucket}/in/*.mp4"],
+            **SECTIONS,
+            output={"uri": f"{bucket}/out/{name}/{{stem}}.mkv"},
+            work=f"{bucket}/work",
+            storage={"endpoint_url": storm.server.endpoint, "region": "us-east-1", "addressing_style": "path"},
+            cluster={"address": cluster.address, "workers": {"max": 2}, "gpus_per_worker": 0},
+        )
+
+    def receipts(self, job: Job) -> list[Published]:
+        keys = [found.key for found in self.store.list(f"work/{Layout(job.name).receipts}")]
+        return [from_json(Published, self.store.get(key)) for key in keys]
+
+    def expect_of(self, job: Job, folder: Path) -> None:
+        """Every output of a round is published once, and is what a quiet day makes."""
+        published = {Path(one.source.uri).stem: one for one in self.receipts(job)}
+        assert len(self.receipts(job)) == len(published) == len(self.quiet)
+        for name, expected in self.quiet.items():
+            self.store.get_file(f"out/{job.name}/{name}.mkv", folder / "fetched.mkv")
+            assert published[name].frames_sha256 == expected.frames_sha256
+            assert published[name].sha256 == file_sha256(folder / "fetched.mkv") == expected.sha256
+
+    def expect_nothing_else(self, jobs: list[Job]) -> None:
+        """Besides the outputs and what lies under the jobs' own prefixes, all is as before."""
+        own = tuple(f"work/{Layout(job.name).root}" for job in jobs)
+        outputs = {f"out/{job.name}/{name}.mkv" for job in jobs for name in self.quiet}
+        after = {(found.key, found.fingerprint) for found in self.store.list() if not found.key.startswith(own)}
+        assert {key for key, _ in after - self.before} == outputs
+        assert self.before <= after
+
+
+@pytest.fixture
+def s3_server() -> Iterator[MortalServer]:
+    with mortal_server() as server, pytest.MonkeyPatch.context() as patch:
+        for name, value in server.server.env().items():
+            if name != "AWS_ENDPOINT_URL":
+                patch.setenv(name, value)
+        yield server
+
+
+def test_a_job_that_everything_happens_to(s3_server: MortalServer, tmp_path: Path) -> None:
+    children = {process.pid for process in psutil.Process().children(recursive=True)}
+    with ExitStack() as stack:
+        day = quiet_day(s3_server, tmp_path)
+        storm = stack.enter_context(weathered(s3_server.server, Weather(faults=ROUGH, share=SHARE, seed=SEED)))
+        env = {**storm.server.env(), "OMP_NUM_THREADS": "1"}
+        cluster = stack.enter_context(autoscaling_cluster(NODES, env))
+        field = Battlefield(chance=random.Random(SEED), cluster=cluster, s3=s3_server, storm=storm)
+        jobs = fight(day, field, env, tmp_path)
+        storm.change(Weather(faults={}))
+        for job in jobs:
+            day.expect_of(job, tmp_path)
+        day.expect_nothing_else(jobs)
+        report(field, jobs)
+    left = {process.pid for process in psutil.Process().children(recursive=True)} - children
+    assert not left, "processes are left over"
+
+
+def quiet_day(server: MortalServer, folder: Path) -> Day:
+    """Clips in a bucket, beside something of somebody else's; and the same job where nothing happens."""
+    store = open_store(StoreSpec(uri=f"s3://{server.server.make_bucket()}", options=server.server.options()))
+    clips = [
+        excerpt(name, folder / f"{name}.mp4", num_frames=NUM_FRAMES, width=WIDTH, height=HEIGHT) for name in REAL_CLIPS
+    ]
+    for clip in clips:
+        store.put_file(f"in/{clip.name}", clip)
+    store.put("out/somebody-else.mkv", b"precious")
+    store.put("work/jobs/another/job.json", b"{}")
+    quiet = Job(folder / "quiet").write([str(clip) for clip in clips], **SECTIONS)
+    run = quiet.run(env={"OMP_NUM_THREADS": "1"})
+    assert run.returncode == 0, run.stdout + run.stderr
+    before = frozenset((found.key, found.fingerprint) for found in store.list())
+    return Day(store=store, quiet=quiet.receipts(), before=before)
+
+
+def fight(day: Day, field: Battlefield, env: dict[str, str], folder: Path) -> list[Job]:
+    """Round after round until the time is over; the jobs, all of them ended."""
+    until, jobs = time.monotonic() + SECONDS, list[Job]()
+    while not jobs or time.monotonic() < until:
+        job = day.job(len(jobs), folder, field.storm, field.cluster)
+        jobs.append(job)
+        with Drivers(job, env, field) as drivers:
+            while not drivers.is_done:
+                if time.monotonic() < until:
+                    field.strike(drivers)
+                else:
+                    field.leave_in_peace()
+                drivers.look()
+    return jobs
+
+
+def report(field: Battlefield, jobs: list[Job]) -> None:
+    """What was survived, as a table for docs/benchmarks/chaos.md."""
+    survived: Counter[str] = field.struck + Counter({str(fault): number for fault, number in field.storm.dealt.items()})
+    lines = [f"| {kind} | {number} |" for kind, number in sorted(survived.items())]
+    print(f"\n{len(jobs)} rounds, {field.storm.num_requests} requests, seed {SEED}, {SECONDS:.0f} s")  # noqa: T201
+    print("\n".join(["| what happened | times |", "| --- | --- |", *lines]))  # noqa: T201

@@ -1,0 +1,156 @@
+"""The driver killed before and after every write: the next run finishes the job, and all is as if nothing had happened.
+
+POINTS names every write of a whole job: what is done, to which kind of key, by which room. A quiet run must make just
+these, and they must touch every kind of key that Layout spells: what is added there without a name here fails.
+"""
+
+import shutil
+import signal
+import tempfile
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+import pytest
+
+from slomo_batch.storage.layout import Layout
+from tests.chaos.drivers import OUTPUT, OUTPUT_PROBE, Strike, key_kinds
+from tests.chaos.staging import Made, Stage, of_everything
+
+pytestmark = [pytest.mark.chaos, pytest.mark.timeout(1200)]
+EXIT_SOME_FAILED = 1
+KILLED = -signal.SIGKILL
+
+FROM_NOTHING = """
+    put probe by execution.preflight
+    create probe by execution.preflight
+    create probe by storage.capability
+    delete probe by execution.preflight
+    delete probe by storage.capability
+    create epoch by execution.epochs
+    put heartbeat by execution.epochs
+    create job by steps.pin
+    put weights by steps.pin
+    create weights_pin by steps.pin
+    delete failure by steps.triage
+    put output_probe by execution.preflight
+    delete output_probe by execution.preflight
+    put index by steps.open
+    create pin by steps.open
+    delete choice by steps.open
+    delete sound_commit by steps.open
+    put failure by execution.journal
+    put chunk by steps.split
+    put sound_source by steps.split
+    put segment by steps.interpolate
+    create commit by steps.interpolate
+    put lane by steps.split
+    delete choice by steps.split
+    put sound by steps.sound
+    create sound_commit by steps.sound
+    create choice by steps.stitch
+    put publishing by steps.stitch
+    put output by steps.stitch
+    create receipt by steps.stitch
+    delete chunk by steps.stitch
+    delete segment by steps.stitch
+    delete sound by steps.stitch
+    delete sound_source by steps.stitch
+    put progress by execution.journal
+    put ledger_part by job
+    delete ledger_part by job
+"""
+"""Writes of a job that begins with nothing."""
+MADE_AGAIN = """
+    delete receipt by steps.open
+    delete commit by steps.open
+    delete choice by steps.open
+    delete sound_commit by steps.open
+    create receipt by steps.stitch
+    put output by steps.stitch
+"""
+"""Some writes of a job whose outputs were taken away after it had ended."""
+SECOND = ("create commit by steps.interpolate", "put chunk by steps.split", "create receipt by steps.stitch")
+"""Writes at whose second occurrence the driver is killed too: something is done already then."""
+
+Situation = Literal["from nothing", "made again"]
+
+
+def names(text: str) -> list[str]:
+    return [line.strip() for line in text.strip().splitlines()]
+
+
+@dataclass(frozen=True)
+class Point:
+    """Where a driver is killed."""
+
+    situation: Situation
+    strike: Strike
+
+    def __str__(self) -> str:
+        return f"{self.strike}, {self.situation}"
+
+
+def _points() -> list[Point]:
+    wanted: list[tuple[Situation, str, int]] = [("from nothing", name, 1) for name in names(FROM_NOTHING)]
+    wanted += [("from nothing", name, 2) for name in SECOND]
+    wanted += [("made again", name, 1) for name in names(MADE_AGAIN)]
+    return [
+        Point(situation, Strike(write=name, occurrence=number, moment=moment, how=signal.SIGKILL))
+        for situation, name, number in wanted
+        for moment in ("before", "after")
+    ]
+
+
+@dataclass(frozen=True)
+class Quiet:
+    """The stage, and what a run makes that nobody disturbs."""
+
+    stage: Stage
+    made: Made
+    writes: frozenset[str]
+
+
+@pytest.fixture(scope="module")
+def quiet() -> Iterator[Quiet]:
+    memory = "/dev/shm" if Path("/dev/shm").is_dir() else None  # every write waits for the disk otherwise
+    folder = Path(tempfile.mkdtemp(prefix="slomo-points-", dir=memory))
+    try:
+        stage = of_everything(folder)
+        stage.keep("from nothing")
+        code, driver = stage.drivers.run()
+        assert code == EXIT_SOME_FAILED, driver.output
+        made = stage.made()
+        assert set(made.receipts) == {"sound", "moved", "one"}
+        shutil.rmtree(stage.job.outputs)
+        stage.keep("made again")
+        yield Quiet(stage, made, frozenset(driver.writes))
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+def test_every_write_of_a_job_has_a_name_here(quiet: Quiet) -> None:
+    assert quiet.writes == set(names(FROM_NOTHING))
+
+
+def test_every_kind_of_key_is_written_by_the_job_that_is_struck(quiet: Quiet) -> None:
+    assert Layout.__doc__
+    touched = {name.split()[1] for name in names(FROM_NOTHING)}
+    assert touched == {*key_kinds(quiet.stage.job.name), OUTPUT, OUTPUT_PROBE}
+
+
+@pytest.mark.parametrize("point", _points(), ids=str)
+def test_a_driver_killed_at_any_write_leaves_a_job_that_ends_as_if_nothing_had_been(point: Point, quiet: Quiet) -> None:
+    stage = quiet.stage
+    stage.set_back(point.situation)
+    before = stage.commits()
+    code, driver = stage.drivers.run(strikes=[point.strike])
+    assert code == KILLED, driver.output
+    committed = stage.commits()
+    resumed, heir = stage.drivers.run()
+    assert resumed == EXIT_SOME_FAILED, heir.output
+    assert "Traceback" not in heir.output
+    assert stage.made() == quiet.made
+    new = {chunk: attempt for chunk, attempt in committed.items() if before.get(chunk) != attempt}
+    assert new.items() <= stage.commits().items(), "what was committed is not made again"

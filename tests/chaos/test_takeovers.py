@@ -1,0 +1,102 @@
+"""Two hundred take-overs: a driver freezes past its expiry at some write, another takes the job, the first one wakes.
+
+It wakes when the heir has ended, or amid its work, the heir standing still meanwhile. Whatever it does then, the job
+must stand as one undisturbed run would have left it. Real processes; only beats and expiry are a hundred times faster.
+"""
+
+import os
+import random
+import shutil
+import signal
+import tempfile
+from collections import Counter
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+import pytest
+
+from slomo_batch.documents import from_json
+from slomo_batch.progress import JobStatus
+from slomo_batch.tables.ledger import read_ledger
+from tests.chaos.drivers import Strike
+from tests.chaos.staging import Made, Stage, of_one_clip
+
+pytestmark = [pytest.mark.chaos, pytest.mark.timeout(1200)]
+NUM_RACES = int(os.environ.get("SLOMO_TAKEOVERS", "200"))
+HASTE = 100.0
+UNCLEAR = {"put heartbeat by execution.epochs", "put progress by execution.journal"}
+"""Writes of which there are as many as the run takes seconds."""
+TAKEN, DONE = 3, 0
+
+
+@dataclass(frozen=True)
+class Quiet:
+    """The stage, what an undisturbed run makes, and its writes."""
+
+    stage: Stage
+    made: Made
+    writes: list[str]
+
+
+@pytest.fixture(scope="module")
+def quiet() -> Iterator[Quiet]:
+    memory = "/dev/shm" if Path("/dev/shm").is_dir() else None  # every write waits for the disk otherwise
+    folder = Path(tempfile.mkdtemp(prefix="slomo-takeovers-", dir=memory))
+    try:
+        stage = of_one_clip(folder, haste=HASTE)
+        stage.keep("nothing")
+        code, driver = stage.drivers.run()
+        assert code == DONE, driver.output
+        yield Quiet(stage, stage.made(), driver.writes)
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+def freeze(chance: random.Random, writes: list[str]) -> Strike:
+    """A moment before or after one of the writes of a run, each as likely as another."""
+    number = chance.randrange(len(writes))
+    name = writes[number]
+    occurrence = 1 if name in UNCLEAR else Counter(writes[: number + 1])[name]
+    moment: Literal["before", "after"] = "before" if chance.random() < 0.5 else "after"
+    return Strike(write=name, occurrence=occurrence, moment=moment, how=signal.SIGSTOP)
+
+
+@pytest.mark.parametrize("seed", range(NUM_RACES))
+def test_a_driver_woken_after_its_expiry_changes_nothing(seed: int, quiet: Quiet) -> None:
+    chance, stage = random.Random(seed), quiet.stage
+    stage.set_back("nothing")
+    holder_freezes, heir_freezes = freeze(chance, quiet.writes), freeze(chance, quiet.writes)
+    amid = chance.random() < 0.5
+    with stage.drivers.begin(strikes=[holder_freezes]) as holder:
+        frozen = holder.wait_until_frozen()
+        with stage.drivers.begin(strikes=[heir_freezes] if amid else []) as heir:
+            if amid and heir.wait_until_frozen():
+                holder.wake()
+                codes = [holder.wait()]
+                heir.wake()
+                codes.append(heir.wait())
+            else:
+                codes = [heir.wait()]
+                holder.wake()
+                codes.append(holder.wait())
+        told = f"{holder_freezes}; {heir_freezes if amid else 'woken at the end'}; {frozen}, {codes}"
+        words = f"{told}\n--- holder\n{holder.output}\n--- heir\n{heir.output}"
+    assert set(codes) <= {DONE, TAKEN}, words
+    assert DONE in codes, words
+    assert "Traceback" not in words
+    assert "ProgramFault" not in words
+    assert stage.made() == quiet.made, words
+    expect_memory_of_the_whole(stage, words)
+
+
+def expect_memory_of_the_whole(stage: Stage, words: str) -> None:
+    """The ledger holds every chunk and the video; the latest word on progress is the one of a job that is finished."""
+    parts = [path.read_bytes() for path in sorted((stage.job.work / "ledger").glob("*.parquet"))]
+    rows = read_ledger(parts).to_pylist()
+    attempts = {row["attempt"] for row in rows if row["kind"] == "chunk"}
+    assert attempts <= set(stage.commits().values()), words
+    progress = max((stage.job.work / "progress").glob("*.json"))
+    status = from_json(JobStatus, progress.read_bytes())
+    assert (status.state, status.videos_done, status.videos_failed) == ("finished", 1, 0), words

@@ -1,0 +1,104 @@
+"""No name that a source or a row of a table may have leads an output out of its place: whole runs, what is left."""
+
+import os
+from pathlib import Path
+
+import pytest
+
+from slomo_batch.cli import main
+from tests.clips import clip
+from tests.end_to_end.running import Job
+
+QUICK = {"interpolate": {"method": "duplicate"}, "retime": {"slowdown": 1}, "encode": {"preset": "ultrafast"}}
+NAMES = (
+    "%2e%2e%2f%2e%2e%2fescaped.mp4",
+    "..%2fescaped.mp4",
+    "...mp4",
+    "..mp4",
+    "~root.mp4",
+    "{relpath}{stem}.mp4",
+    "${HOME}$(touch escaped).mp4",
+    "`touch escaped`;.mp4",
+    "-rf.mp4",
+    "..\\..\\escaped.mp4",
+    "CON.mp4",
+    "a\nb.mp4",
+    "file:.mp4",
+)
+FOLDERS = ("~root", "%2e%2e", "...", "s3:")
+
+
+@pytest.fixture
+def place(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A folder that holds everything, deep enough for names to climb; nothing in it but what a test puts there."""
+    deep = tmp_path / "a" / "b" / "c"
+    deep.mkdir(parents=True)
+    monkeypatch.chdir(deep)
+    monkeypatch.setenv("HOME", str(tmp_path / "home"))
+    return deep
+
+
+def files_of(folder: Path) -> set[str]:
+    """Every file below, by its path."""
+    return {str(Path(at, name).relative_to(folder)) for at, _, names in os.walk(folder) for name in names}
+
+
+def hostile_sources(place: Path) -> None:
+    data = clip("one_frame").data
+    for folder in ("", *FOLDERS):
+        (place / "in" / folder).mkdir(parents=True, exist_ok=True)
+        for name in NAMES if not folder else ("plain.mp4",):
+            (place / "in" / folder / name).write_bytes(data)
+
+
+def test_sources_of_hostile_names_are_made_within_the_outputs_or_refused(place: Path) -> None:
+    hostile_sources(place)
+    before = files_of(place.parents[2])
+    job = Job(place / "job").write(
+        [f"{place}/in/**/*.mp4"], **QUICK, output={"uri": f"file://{place}/out/{{relpath}}/{{name}}.mkv"}
+    )
+    before |= {str(job.manifest.relative_to(place.parents[2]))}
+    assert main(["run", str(job.manifest)]) in {0, 1}
+    inside = ("a/b/c/out/", "a/b/c/job/work/")
+    made = files_of(place.parents[2]) - before
+    assert [name for name in made if not name.startswith(inside)] == []
+    assert len([name for name in made if name.startswith("a/b/c/out/")]) == len(NAMES) + len(FOLDERS)
+
+
+def test_a_stem_that_is_the_folder_above_leads_nowhere(place: Path) -> None:
+    (place / "in").mkdir()
+    (place / "in" / "...mp4").write_bytes(clip("one_frame").data)
+    job = Job(place / "job").write([f"{place}/in/*.mp4"], **QUICK, output={"uri": "out/x/{stem}/video.mkv"})
+    before = files_of(place.parents[2])
+    assert main(["run", str(job.manifest)]) == 1, "refused by its name"
+    made = files_of(place.parents[2]) - before
+    assert [name for name in made if not name.startswith("a/b/c/job/work/")] == []
+
+
+@pytest.mark.parametrize("uri", ["../../in/one.mp4", "in/../in/one.mp4", "file:///%2e%2e/{place}/in/one.mp4"])
+def test_the_rows_of_a_table_lead_nowhere_else(uri: str, place: Path) -> None:
+    (place / "in").mkdir()
+    (place / "in" / "one.mp4").write_bytes(clip("one_frame").data)
+    (place.parent.parent / "in").mkdir()
+    (place.parent.parent / "in" / "one.mp4").write_bytes(clip("one_frame").data)
+    (place / "table.csv").write_text("uri\n" + uri.replace("{place}", str(place).lstrip("/")) + "\n")
+    job = Job(place / "job").write(
+        [{"table": f"{place}/table.csv"}], **QUICK, output={"uri": "out/{relpath}/{stem}.mkv"}
+    )
+    before = files_of(place.parents[2])
+    assert main(["run", str(job.manifest)]) in {0, 1, 2}
+    made = files_of(place.parents[2]) - before
+    assert [name for name in made if not name.startswith(("a/b/c/out/", "a/b/c/job/work/"))] == []
+
+
+def test_a_link_under_an_output_s_name_is_replaced_and_not_written_through(place: Path) -> None:
+    (place / "in").mkdir()
+    (place / "in" / "one.mp4").write_bytes(clip("one_frame").data)
+    (place / "precious").write_bytes(b"precious")
+    (place / "out").mkdir()
+    (place / "out" / "one.mkv").symlink_to(place / "precious")
+    job = Job(place / "job").write([f"{place}/in/*.mp4"], **QUICK, output={"uri": "out/{stem}.mkv"})
+    assert main(["run", str(job.manifest)]) == 1, "something stands there"
+    assert main(["run", str(job.manifest), "--set", "output.exists=replace"]) == 0
+    assert (place / "precious").read_bytes() == b"precious"
+    assert not (place / "out" / "one.mkv").is_symlink()
