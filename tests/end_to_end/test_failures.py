@@ -94,6 +94,19 @@ def test_an_output_that_was_deleted_is_made_again(good: Path, tmp_path: Path) ->
     assert (job.outputs / "good.mkv").stat().st_size > 0
 
 
+def test_force_makes_what_is_published_again_and_a_run_without_it_finds_all_done(good: Path, tmp_path: Path) -> None:
+    job = Job(tmp_path / "job").write([str(good)], **QUICK)
+    assert job.run().returncode == 0
+    before, attempts = job.receipts()["good"], {done.attempt for done in job.commits()}
+    forced = job.run("--force")
+    assert forced.returncode == 0, forced.stdout + forced.stderr
+    assert job.receipts()["good"].frames_sha256 == before.frames_sha256
+    assert attempts.isdisjoint(done.attempt for done in job.commits())
+    again = job.run("--json")
+    assert again.returncode == 0, again.stdout + again.stderr
+    assert not job.run("--take-over").returncode
+
+
 @pytest.mark.parametrize("address", ["inline", "local"])
 def test_a_stop_drains_and_the_next_run_resumes(address: str, good: Path, tmp_path: Path) -> None:
     job = Job(tmp_path / "job").write(
