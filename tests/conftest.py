@@ -1,4 +1,4 @@
-"""What every test runs under: no spinning threads, no cloud metadata, no credentials of the person at the keyboard."""
+"""What every test runs under: no spinning threads, no deadlines for examples, no cloud metadata, nobody's credentials."""
 
 import os
 
@@ -17,8 +17,13 @@ for name in ("AWS_PROFILE", "AWS_ENDPOINT_URL", "AWS_ENDPOINT_URL_S3", "AWS_SESS
 from collections.abc import Iterator  # noqa: E402
 
 import pytest  # noqa: E402
+from hypothesis import settings  # noqa: E402
 
 from tests.s3_server import S3Server, serving  # noqa: E402
+
+# No test depends on speed: an example may take as long as the machine is busy.
+settings.register_profile("unhurried", deadline=None)
+settings.load_profile("unhurried")
 
 
 @pytest.fixture(scope="session")
