@@ -1,4 +1,4 @@
-"""What every test runs under: no spinning threads, no deadlines for examples, no cloud metadata, nobody's credentials."""
+"""What every test runs under: no spinning threads, no deadlines, no cloud metadata, nobody's credentials."""
 
 import os
 

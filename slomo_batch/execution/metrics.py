@@ -135,7 +135,7 @@ def _snapshot(event: Snapshot) -> Iterator[Sample]:
 
 
 def at_the_end() -> Iterator[Sample]:
-    """What holds once the driver has let go of its workers: Ray exports the last value of a gauge for ever."""
+    """What holds once the driver has let go of its workers: Ray shows a gauge's last value for a while longer."""
     yield Sample(metric=WORKERS, value=0)
     for state in ("busy", "free"):
         yield Sample(metric=SLOTS, value=0, tags={"state": state})
