@@ -13,21 +13,23 @@ import os
 import re
 import sys
 import traceback
-from collections.abc import Callable, Sequence
-from contextlib import ExitStack
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import ExitStack, contextmanager
 from functools import partial
 from hashlib import sha256
 from pathlib import Path, PurePosixPath
 from typing import Any, Literal, NoReturn, TextIO
 
 from slomo_batch import __version__
-from slomo_batch.errors import ManifestError, SlomoError, StorageError, StoreUnusable
+from slomo_batch.errors import ClusterError, ManifestError, SlomoError, StorageError, StoreUnusable
 from slomo_batch.evaluation.commands import add_evaluation
-from slomo_batch.execution.cluster.commands import add_spot_watch
+from slomo_batch.execution.cluster.commands import add_cluster_tools
+from slomo_batch.execution.cluster.job_commands import add_job_commands, is_elsewhere, submit
 from slomo_batch.legible import lines, one_line
-from slomo_batch.manifest.load import Override, build, load
+from slomo_batch.manifest.load import Override, build, load, read_text
 from slomo_batch.manifest.schema import Manifest, json_schema
 from slomo_batch.manifest.tree import Tree
+from slomo_batch.progress import Display
 from slomo_batch.training.commands import add_training
 
 EXIT_VIDEOS_FAILED = 1
@@ -109,6 +111,7 @@ def _parser() -> argparse.ArgumentParser:
         _add_cluster,
     ):
         add(commands)
+    add_job_commands(partial(_add, commands), _add_run_options, _display_for_people)
     add_evaluation(partial(_add, commands))
     add_training(partial(_add, commands))
     return parser
@@ -145,13 +148,28 @@ def _add_log(parser: argparse.ArgumentParser) -> None:
 
 def _add_run(commands: _Commands) -> None:
     parser = _add(commands, "run", "make what a manifest asks for, or finish it", _run)
-    parser.add_argument("manifest", metavar="MANIFEST")
+    _add_run_options(parser)
+    _add_log(parser)
+    parser.add_argument("--require-version", metavar="VERSION", default="", help="refuse if another is installed")
+
+
+def _add_run_options(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("manifest", metavar="MANIFEST", help='"-" reads it from stdin')
     _add_settings(parser)
     parser.add_argument("--retry-failed", action="store_true", help="try videos again that earlier runs gave up")
     parser.add_argument("--force", action="store_true", help="make everything again, also what is published")
     parser.add_argument("--take-over", action="store_true", help="although another run seems to hold the job")
+    parser.add_argument(
+        "--prewarm", metavar="N", type=_count, default=0, help="have a cluster start machines for N workers at once"
+    )
     _add_json(parser)
-    _add_log(parser)
+
+
+def _count(text: str) -> int:
+    number = int(text)
+    if number < 0:
+        raise argparse.ArgumentTypeError(f"{text} is too small: at least 0")
+    return number
 
 
 def _add_plan(commands: _Commands) -> None:
@@ -223,11 +241,7 @@ def _add_weights(commands: _Commands) -> None:
 def _add_cluster(commands: _Commands) -> None:
     parser = commands.add_parser("cluster", help="a cluster's file, and its machines", allow_abbrev=False)
     verbs = parser.add_subparsers(required=True, metavar="VERB")
-    checking = _add(verbs, "check", "judge a cluster.yaml without starting anything", _cluster_check)
-    checking.add_argument("file", metavar="FILE")
-    checking.add_argument("--gpus-per-worker", metavar="N", type=float, default=1.0, help="as in the manifest")
-    checking.add_argument("--cpus-per-worker", metavar="N", type=int, default=1, help="as in the manifest")
-    add_spot_watch(partial(_add, verbs))
+    add_cluster_tools(partial(_add, verbs))
 
 
 def _add_archive(commands: _Commands) -> None:
@@ -241,22 +255,49 @@ def _add_archive(commands: _Commands) -> None:
 
 
 def _run(options: argparse.Namespace) -> int:
-    flags = {"retry_failed": options.retry_failed, "force": options.force, "take_over": options.take_over}
-    return _work_on(_manifest(options), options, **flags)
-
-
-def _work_on(manifest: Manifest, options: argparse.Namespace, **flags: bool) -> int:
+    if options.require_version not in {"", __version__}:
+        raise ClusterError(
+            "another version of slomo-batch is installed on the cluster than the job was submitted with",
+            expected=options.require_version,
+            got=__version__,
+            remedy="Install one version on both: the same manifest may mean something else to another.",
+        )
+    manifest = _manifest(options)
+    if is_elsewhere(manifest):
+        if options.log:
+            raise ManifestError("is not written of a run elsewhere", where="--log", remedy="Write --json >> FILE.")
+        return submit(manifest, options, _display_for_people, follow=True)
     from slomo_batch import job  # noqa: PLC0415 loads everything
+
+    with _displays(options, manifest.name) as display:
+        return job.run(
+            manifest,
+            display=display,
+            retry_failed=options.retry_failed,
+            force=options.force,
+            take_over=options.take_over,
+            prewarm=options.prewarm,
+        )
+
+
+@contextmanager
+def _displays(options: argparse.Namespace, job: str) -> Iterator[Display]:
+    """What shows a job, here and in the log that is wished for."""
     from slomo_batch.display.live import display_for  # noqa: PLC0415 loads rich
     from slomo_batch.display.log import Displays, JsonDisplay  # noqa: PLC0415 as above
 
     with ExitStack() as stack:
-        displays = [display_for(sys.stdout, as_json=options.json, job=manifest.name)]
+        displays = [display_for(sys.stdout, as_json=options.json, job=job)]
         if options.log:  # first: it is told even of an end that stdout can't be told of any more
             log = stack.enter_context(_opened(options.log, "a"))
-            displays.insert(0, JsonDisplay(log, job=manifest.name, seconds_between_snapshots=SECONDS_BETWEEN_LOGGED))
-        display = stack.enter_context(Displays(*displays))
-        return job.run(manifest, display=display, **flags)
+            displays.insert(0, JsonDisplay(log, job=job, seconds_between_snapshots=SECONDS_BETWEEN_LOGGED))
+        yield stack.enter_context(Displays(*displays))
+
+
+def _display_for_people(job: str) -> Display:
+    from slomo_batch.display.live import display_for  # noqa: PLC0415 loads rich
+
+    return display_for(sys.stdout, as_json=False, job=job)
 
 
 def _opened(path: str, mode: Literal["a", "w"]) -> TextIO:
@@ -277,8 +318,12 @@ def _plan(options: argparse.Namespace) -> int:
 
 
 def _convert(options: argparse.Namespace) -> int:
-    # What was once given up is tried again: whoever calls convert a second time means it.
-    return _work_on(_convert_manifest(options), options, retry_failed=True)
+    manifest = _convert_manifest(options)
+    from slomo_batch import job  # noqa: PLC0415 loads everything
+
+    with _displays(options, manifest.name) as display:
+        # What was once given up is tried again: whoever calls convert a second time means it.
+        return job.run(manifest, display=display, retry_failed=True)
 
 
 def _status(options: argparse.Namespace) -> int:
@@ -315,7 +360,7 @@ def _gc(options: argparse.Namespace) -> int:
 def _job_of(options: argparse.Namespace) -> Manifest | str:
     """The job that a command names: by its manifest, or by its name and its work place."""
     if Path(options.job).is_file():
-        manifest = load(_read(options.job), where=options.job)
+        manifest = load(read_text(options.job), where=options.job)
         return manifest.model_copy(update={"work": options.work or manifest.work})
     if not options.work:
         raise ManifestError(
@@ -360,34 +405,11 @@ def _dump(options: argparse.Namespace) -> int:
     return 0
 
 
-def _cluster_check(options: argparse.Namespace) -> int:
-    from slomo_batch.execution.cluster.check import cluster_faults, read_cluster_file  # noqa: PLC0415 loads Ray
-
-    config = read_cluster_file(_read(options.file))
-    needs = {"gpus_per_worker": options.gpus_per_worker, "cpus_per_worker": options.cpus_per_worker}
-    faults = cluster_faults(config, **needs)
-    if faults:
-        number = "1 fault" if len(faults) == 1 else f"{len(faults)} faults"
-        raise ManifestError(number, faults=tuple(faults), where=options.file)
-    _say(f"{options.file}: nothing wrong was found")
-    return 0
-
-
 # ---- manifests -----------------------------------------------------------------------------------------------------
 
 
 def _manifest(options: argparse.Namespace) -> Manifest:
-    return load(_read(options.manifest), where=options.manifest, overrides=options.settings)
-
-
-def _read(path: str) -> str:
-    try:
-        return Path(path).read_text(encoding="utf-8-sig")
-    except UnicodeDecodeError as error:
-        raise ManifestError(f"is not UTF-8 text (byte {error.start})", where=path) from error
-    except (OSError, ValueError) as error:
-        reason = error.strerror if isinstance(error, OSError) else str(error)
-        raise ManifestError(f"cannot be read: {reason}", where=path) from error
+    return load(read_text(options.manifest), where=options.manifest, overrides=options.settings)
 
 
 def _convert_manifest(options: argparse.Namespace) -> Manifest:

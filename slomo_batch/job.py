@@ -38,23 +38,27 @@ def run(
     retry_failed: bool = False,
     force: bool = False,
     take_over: bool = False,
+    prewarm: int = 0,
 ) -> int:
     """Make what the manifest asks for, or finish it; the exit code.
 
     `retry_failed`: also what earlier runs gave up. `force`: everything, also what is published. `take_over`: although
-    another driver seems to lead the job.
+    another driver seems to lead the job. `prewarm`: workers for which a cluster is asked to start machines at once.
 
     Raises:
         JobError: the whole job cannot be done: the manifest, the cluster or the storage is at fault.
     """
     try:
-        return _run(manifest, display, retry_failed=retry_failed, force=force, take_over=take_over)
+        flags = {"retry_failed": retry_failed, "force": force, "take_over": take_over}
+        return _run(manifest, display, prewarm=prewarm, **flags)
     except Exception as error:
         display.show(JobFailed(error=type(error).__name__, reason=str(error)))
         raise
 
 
-def _run(manifest: Manifest, display: Display, *, retry_failed: bool, force: bool, take_over: bool) -> int:
+def _run(
+    manifest: Manifest, display: Display, *, retry_failed: bool, force: bool, take_over: bool, prewarm: int
+) -> int:
     places = places_of(manifest)
     bench = open_bench(places)
     with ExitStack() as stack:
@@ -70,6 +74,7 @@ def _run(manifest: Manifest, display: Display, *, retry_failed: bool, force: boo
             display=display,
             stack=stack,
             stop=stop,
+            prewarm=prewarm,
         )
         return making.make(found, retry_failed=retry_failed, force=force)
 
@@ -87,9 +92,10 @@ class _Run:
         display: Display,
         stack: ExitStack,
         stop: StopRequests,
+        prewarm: int,
     ) -> None:
         self._manifest, self._places, self._bench, self._epoch = manifest, places, bench, epoch
-        self._display, self._stack, self._stop = display, stack, stop
+        self._display, self._stack, self._stop, self._prewarm = display, stack, stop, prewarm
         self._machines: Machines | None = None
         self._began_s = time.monotonic()
 
@@ -118,9 +124,10 @@ class _Run:
     def _open_machines(self) -> Machines:
         if self._machines is None:
             self._machines = self._stack.enter_context(
-                open_machines(ClusterWish.of(self._manifest.cluster), self._places)
+                open_machines(
+                    ClusterWish.of(self._manifest.cluster), self._places, prewarm=self._prewarm, stop=self._stop
+                )
             )
-            self._stop.listen()
         return self._machines
 
     def _journal(self, found: Found, piles: Triage) -> Journal:

@@ -3,13 +3,17 @@
 import logging
 import math
 import os
+import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 
-from slomo_batch.errors import ClusterError
+from slomo_batch.errors import ClusterError, Interrupted, ManifestError
+from slomo_batch.execution.cluster.demand import Resources, described, floor, refusal
+from slomo_batch.execution.cluster.shared_disk import machines_to_expect
 from slomo_batch.execution.engine import Engine
 from slomo_batch.execution.inline import InlineEngine
+from slomo_batch.execution.stopping import StopRequests
 from slomo_batch.interpolators.opening import supported_precision
 from slomo_batch.manifest.sections import ClusterSection
 from slomo_batch.media.encode import encoder_works
@@ -22,6 +26,8 @@ from slomo_batch.wiring import Places, open_bench
 LOCAL_TASKS = 2
 """Calls without a model that run beside the workers on one machine."""
 DEFAULT_MAX_WORKERS = 8
+LOOK_EVERY_S = 2.0
+"""Between looks at whether a machine may still come, while there is none."""
 MIN_TASKS, MAX_TASKS = 8, 64
 """The same on a cluster; those that wait for a CPU are what its autoscaler sees."""
 
@@ -80,14 +86,24 @@ class Machines:
 
 
 @contextmanager
-def open_machines(wish: ClusterWish, places: Places) -> Iterator[Machines]:
+def open_machines(
+    wish: ClusterWish, places: Places, *, prewarm: int = 0, stop: StopRequests | None = None
+) -> Iterator[Machines]:
     """The engine that carries out the job's calls; everything it started ends with the context.
 
+    A cluster is asked at once for machines on which `prewarm` workers have room, as long as the context lasts.
+
     Raises:
+        ManifestError: there is no cluster that could be asked for machines.
         ClusterError: Ray cannot be reached or started, or has nothing that could run a worker.
+        Interrupted: `stop` was asked for while no machine was there yet.
     """
-    opener = _inline if wish.address == "inline" else _ray
-    with opener(wish, places) as machines:
+    with ExitStack() as stack:
+        if wish.address == "inline":
+            _refuse_prewarm(prewarm)
+            machines = stack.enter_context(_inline(wish, places))
+        else:
+            machines = stack.enter_context(_ray(wish, places, prewarm, stop or StopRequests()))
         try:
             yield machines
         finally:
@@ -115,18 +131,29 @@ def _local_workers(wish: ClusterWish) -> int:
     return max(1, wish.min_workers, min(wish.max_workers, cores // wish.cpus_per_worker))
 
 
+def _refuse_prewarm(prewarm: int) -> None:
+    if prewarm:
+        raise ManifestError(
+            "--prewarm asks a cluster for machines, and the job runs on this one",
+            remedy="Leave it out, or name a cluster in cluster.address.",
+        )
+
+
 @contextmanager
-def _ray(wish: ClusterWish, places: Places) -> Iterator[Machines]:
+def _ray(wish: ClusterWish, places: Places, prewarm: int, stop: StopRequests) -> Iterator[Machines]:
     os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
     os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
     import ray  # noqa: PLC0415 an inline job never loads Ray
 
-    from slomo_batch.execution.cluster.nodes import alive_nodes, cluster_total  # noqa: PLC0415 as above
+    from slomo_batch.execution.cluster.nodes import alive_nodes, ask_for_room, cluster_total  # noqa: PLC0415 as above
     from slomo_batch.execution.metrics import RayMetrics  # noqa: PLC0415 as above
     from slomo_batch.execution.on_ray import RayEngine, WorkerNeeds  # noqa: PLC0415 as above
 
     own = _connect(wish)
+    stop.listen()  # Ray took the signals over as it started
     try:
+        if own:
+            _refuse_prewarm(prewarm)
         has_gpus = cluster_total("GPU") >= wish.gpus_per_worker > 0
         gpus = wish.gpus_per_worker if has_gpus or (wish.insists_on_gpus and not own) else 0.0
         needs = WorkerNeeds(
@@ -136,18 +163,22 @@ def _ray(wish: ClusterWish, places: Places) -> Iterator[Machines]:
             num_cpus=1 if gpus else wish.cpus_per_worker,
             slots=2 if gpus else 1,
         )
+        worker = {"CPU": float(needs.num_cpus), "GPU": math.ceil(gpus) if gpus > 1 else gpus}
+        if prewarm:
+            ask_for_room(floor(worker, prewarm=prewarm, max_workers=wish.max_workers))
         num_cpus = int(cluster_total("CPU"))
         num_tasks = LOCAL_TASKS if own else min(MAX_TASKS, max(MIN_TASKS, num_cpus))
         with RayMetrics(places.job) as metrics:
             yield Machines(
                 engine=RayEngine(places, needs, num_tasks=num_tasks),
-                abilities=_abilities_of_a_worker(gpus),
-                # A head without CPUs does no work: that is done on machines yet to be started.
-                num_machines=max(len(alive_nodes()), 1 if num_cpus else 2),
+                abilities=_abilities_of_a_worker(worker, stop),
+                num_machines=machines_to_expect(len(alive_nodes()), num_cpus),
                 description="a local Ray" if own else f"the Ray cluster at {ray.get_runtime_context().gcs_address}",
                 displays=(metrics,),
             )
     finally:
+        if prewarm and not own:
+            ask_for_room([])
         ray.shutdown()
 
 
@@ -192,9 +223,24 @@ _REMEDY_ELSEWHERE = (
 )
 
 
-def _abilities_of_a_worker(gpus: float) -> Abilities:
+def _abilities_of_a_worker(needs: Resources, stop: StopRequests) -> Abilities:
+    """What a place for one worker can do, once there is one: a machine for it may have to be started first."""
     import ray  # noqa: PLC0415 an inline job never loads Ray
 
-    probe = ray.remote(num_cpus=1, num_gpus=math.ceil(gpus) if gpus > 1 else gpus, max_calls=1)(probe_abilities)
-    abilities: Abilities = ray.get(probe.remote())
+    from slomo_batch.execution.cluster.nodes import supply  # noqa: PLC0415 as above
+
+    probe = ray.remote(num_cpus=needs["CPU"], num_gpus=needs["GPU"], max_calls=1)(probe_abilities).remote()
+    began_s = time.monotonic()
+    while not ray.wait([probe], timeout=LOOK_EVERY_S)[0]:
+        if stop.is_asked:
+            raise Interrupted("stopped before a machine was there", remedy="Run it again.")
+        reason = refusal(needs, supply(), time.monotonic() - began_s)
+        if reason:
+            raise ClusterError(
+                f"no worker can ever start on this cluster: {reason}",
+                expected=described(needs),
+                remedy="Compare cluster.gpus_per_worker and cluster.cpus_per_worker with its types of machine "
+                "(`slomo-batch cluster check`), and their max_workers.",
+            )
+    abilities: Abilities = ray.get(probe)
     return abilities

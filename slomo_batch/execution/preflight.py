@@ -4,7 +4,8 @@ import shutil
 from collections.abc import Sequence
 from uuid import uuid4
 
-from slomo_batch.errors import ManifestError, StoreUnusable
+from slomo_batch.errors import StoreUnusable
+from slomo_batch.execution.cluster.shared_disk import judge_sharing
 from slomo_batch.records import VideoRequest
 from slomo_batch.steps.bench import Bench
 from slomo_batch.steps.stitch import DISK_FACTOR
@@ -46,16 +47,8 @@ def judge_machines(num_machines: int, requests: Sequence[VideoRequest], bench: B
     Raises:
         ManifestError: something that all of them need is on the disk of one.
     """
-    if num_machines == 1:
-        return
-    places = [bench.work.root, *(uri for request in requests for uri in (request.source.uri, request.output_uri))]
-    local = sorted({place for place in places if not is_s3(place)})
-    if local:
-        raise ManifestError(
-            f"the cluster has {num_machines} machines, which cannot share a local disk",
-            where=local[0],
-            remedy="Put inputs, work and outputs on S3, or set cluster.address: local.",
-        )
+    videos = (uri for request in requests for uri in (request.source.uri, request.output_uri))
+    judge_sharing(num_machines, [bench.work.root, *videos])
 
 
 def prove_disk(requests: Sequence[VideoRequest], bench: Bench) -> None:

@@ -4,9 +4,11 @@ Settings given on the command line (--set encode.codec=ffv1) are laid over the t
 of theirs is told under their own name; they also go over the settings of every input and row.
 """
 
+import sys
 from collections.abc import Callable, Mapping, Sequence
 from copy import deepcopy
 from dataclasses import dataclass
+from pathlib import Path as FilePath
 from typing import Any
 
 from pydantic import ValidationError
@@ -33,6 +35,22 @@ class Override:
     """How it was written, for messages: --set encode.codec=ffv1."""
     path: Path
     value: Any
+
+
+def read_text(path: str) -> str:
+    """The text of a file that a person named; "-" is what comes in on stdin.
+
+    Raises:
+        ManifestError: it cannot be read, or is not text.
+    """
+    try:
+        data = sys.stdin.buffer.read() if path == "-" else FilePath(path).read_bytes()
+        return data.decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        raise ManifestError(f"is not UTF-8 text (byte {error.start})", where=path) from error
+    except (OSError, ValueError) as error:
+        reason = error.strerror if isinstance(error, OSError) else str(error)
+        raise ManifestError(f"cannot be read: {reason}", where=path) from error
 
 
 def load(text: str, *, where: str, overrides: Sequence[str] = ()) -> Manifest:

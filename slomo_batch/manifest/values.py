@@ -13,7 +13,7 @@ from string import Formatter
 from typing import Annotated, Literal, get_args
 from urllib.parse import urlsplit
 
-from pydantic import BeforeValidator, WithJsonSchema
+from pydantic import BeforeValidator, PlainSerializer, WithJsonSchema
 from pydantic_core import PydanticCustomError
 
 from slomo_batch.records import AudioMode, Codec, FpsTarget, Method, Precision
@@ -29,7 +29,9 @@ TABLE_SUFFIXES = (".parquet", ".pq", ".csv", ".jsonl", ".ndjson", ".json")
 _RATIONAL = re.compile(r"-?[0-9]{1,18}(\.[0-9]{1,18})?|-?[0-9]{1,18}/[0-9]{1,18}")
 _BUCKET = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,254}")
 _JOB_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}")
-_RAY_ADDRESS = re.compile(r"(ray://)?([A-Za-z0-9._-]+|\[[0-9A-Fa-f:]+\]):[0-9]{1,5}")
+_RAY_ADDRESS = re.compile(
+    r"(ray://)?([A-Za-z0-9._-]+|\[[0-9A-Fa-f:]+\]):[0-9]{1,5}|https?://([A-Za-z0-9._-]+|\[[0-9A-Fa-f:]+\])(:[0-9]{1,5})?/?"
+)
 _ADDRESS_WORDS = ("auto", "inline", "local")
 
 
@@ -154,6 +156,11 @@ def _fps(value: object) -> object:
     return FpsTarget(kind="multiple" if multiple else "rate", value=_rational()(number))
 
 
+def _fps_text(fps: FpsTarget) -> str:
+    """A frame rate as `_fps` reads it."""
+    return "source" if fps.kind == "source" else f"{'x' if fps.kind == 'multiple' else ''}{fps.value}"
+
+
 def _flag(value: object) -> bool:
     word = text_of(value).strip()
     known = {"true": True, "yes": True, "on": True, "false": False, "no": False, "off": False}
@@ -249,7 +256,9 @@ def _address(value: object) -> str:
     if word in _ADDRESS_WORDS or _RAY_ADDRESS.fullmatch(word):
         return word
     near = did_you_mean(word, _ADDRESS_WORDS)
-    raise refusal(f"{word!r} is not auto, inline, local or a Ray address (head:6379, ray://head:10001){near}")
+    raise refusal(
+        f"{word!r} is not auto, inline, local or a Ray address (head:6379, http://head:8265, ray://head:10001){near}"
+    )
 
 
 def _endpoint(value: object) -> str:
@@ -307,6 +316,7 @@ AutoCount = Annotated[
 Fps = Annotated[
     FpsTarget,
     BeforeValidator(_fps),
+    PlainSerializer(_fps_text),
     WithJsonSchema(
         {
             "anyOf": [

@@ -1,4 +1,7 @@
-"""The commands of a cluster's machines: their options, and what becomes of the answer. Loads nothing heavy itself."""
+"""The commands of a cluster's file and its machines: their options, and what becomes of the answer.
+
+Loads nothing heavy itself.
+"""
 
 import argparse
 import sys
@@ -7,7 +10,9 @@ from datetime import UTC, datetime
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
-from slomo_batch.errors import ClusterError
+from slomo_batch.errors import ClusterError, ManifestError
+from slomo_batch.legible import one_line
+from slomo_batch.manifest.load import read_text
 
 if TYPE_CHECKING:
     from slomo_batch.execution.cluster.spot import Departure
@@ -16,8 +21,39 @@ Add = Callable[[str, str, Callable[[argparse.Namespace], int]], Any]
 """Adds a command by name, help text and what runs it; gives its parser."""
 
 
-def add_spot_watch(add: Add) -> None:
-    """Add `cluster spot-watch`."""
+def add_cluster_tools(add: Add) -> None:
+    """Add the commands below `cluster`."""
+    _add_check(add)
+    _add_spot_watch(add)
+
+
+# ---- cluster check -------------------------------------------------------------------------------------------------
+
+
+def _add_check(add: Add) -> None:
+    parser = add("check", "judge a cluster.yaml without starting anything", _check)
+    parser.add_argument("file", metavar="FILE")
+    parser.add_argument("--gpus-per-worker", metavar="N", type=float, default=1.0, help="as in the manifest")
+    parser.add_argument("--cpus-per-worker", metavar="N", type=int, default=1, help="as in the manifest")
+
+
+def _check(options: argparse.Namespace) -> int:
+    from slomo_batch.execution.cluster.check import cluster_faults, read_cluster_file  # noqa: PLC0415 loads Ray
+
+    config = read_cluster_file(read_text(options.file))
+    needs = {"gpus_per_worker": options.gpus_per_worker, "cpus_per_worker": options.cpus_per_worker}
+    faults = cluster_faults(config, **needs)
+    if faults:
+        number = "1 fault" if len(faults) == 1 else f"{len(faults)} faults"
+        raise ManifestError(number, faults=tuple(faults), where=options.file)
+    sys.stdout.write(f"{one_line(options.file)}: nothing wrong was found\n")
+    return 0
+
+
+# ---- cluster spot-watch --------------------------------------------------------------------------------------------
+
+
+def _add_spot_watch(add: Add) -> None:
     parser = add("spot-watch", "on a spot machine of EC2: wait for its end, and have Ray let go of it", _spot_watch)
     parser.add_argument("--address", metavar="HOST:PORT", default="", help="the cluster's; by default this machine's")
     parser.add_argument("--node-id", metavar="ID", default="", help="which node, where the machine has several")

@@ -8,10 +8,12 @@ import ray
 import ray._private.services
 import ray._private.state
 import ray._raylet
+from ray.autoscaler.sdk import request_resources
 from ray.core.generated import autoscaler_pb2
 from ray.exceptions import RayError
 
 from slomo_batch.errors import ClusterError
+from slomo_batch.execution.cluster.demand import Supply
 
 # Untyped, and private: these names appear nowhere else.
 _services: Any = ray._private.services  # noqa: SLF001
@@ -102,3 +104,31 @@ def cluster_total(resource: str) -> float:
     """How much of a resource ("CPU", "GPU") all nodes have together."""
     ask: Any = ray.cluster_resources
     return float(ask().get(resource, 0))
+
+
+def supply() -> Supply:
+    """What the cluster offers, and what its autoscaler says it can never offer."""
+    ask: Any = ray.nodes
+    scaling = _autoscaling_state()
+    return Supply(
+        machines=tuple(node["Resources"] for node in ask() if node["Alive"]),
+        has_autoscaler=scaling is not None,
+        infeasible=tuple(dict(request.resources_bundle) for request in scaling.infeasible_resource_requests)
+        if scaling is not None
+        else (),
+    )
+
+
+def _autoscaling_state() -> Any:
+    """What the autoscaler reported last; None where there is none, or one that reports nothing."""
+    try:
+        status = _ask(ray.get_runtime_context().gcs_address, lambda gcs: gcs.get_cluster_status(timeout_s=ANSWER_S))
+    except ClusterError:  # the head is busy: whoever waits asks again
+        return None
+    state = _protocol.GetClusterStatusReply.FromString(status).autoscaling_state
+    return state if state.autoscaler_state_version > 0 else None
+
+
+def ask_for_room(bundles: list[dict[str, float]]) -> None:
+    """Have the autoscaler keep machines on which all of these fit at once, used or not; an empty list ends that."""
+    request_resources(bundles=bundles)

@@ -1,0 +1,57 @@
+"""Following a submitted run: the lines of its log, each once, wherever the connection breaks in between."""
+
+import time
+from collections.abc import Callable
+
+from slomo_batch.errors import ClusterError
+from slomo_batch.execution.cluster.job_api import JobApi
+from slomo_batch.execution.cluster.log_reading import LogLine, LogReader
+from slomo_batch.execution.cluster.submissions import Submission
+
+PATIENCE_S = 600.0
+"""How long the cluster may be out of reach before the run is no longer watched."""
+BETWEEN_TRIES_S = 2.0
+
+Show = Callable[[LogLine], None]
+
+
+def follow(api: JobApi, submission_id: str, show: Show) -> Submission:
+    """Show a run from its beginning until its end; the run as it ended.
+
+    Raises:
+        ClusterError: the cluster is out of reach for good. The run goes on without being watched.
+    """
+    run = api.submission(submission_id)
+    reader = LogReader(entrypoint=run.entrypoint)
+    shown = 0
+    reached_s = time.monotonic()
+    while True:
+        try:
+            skip = shown
+            for part in api.log(submission_id):
+                fresh = part[skip:]
+                skip -= len(part) - len(fresh)
+                shown += len(fresh)
+                reached_s = time.monotonic()
+                for line in reader.feed(fresh):
+                    show(line)
+            run = api.submission(submission_id)
+            if run.has_ended:
+                return run
+        except ClusterError:
+            if time.monotonic() - reached_s > PATIENCE_S:
+                raise
+        time.sleep(BETWEEN_TRIES_S)
+
+
+def show_so_far(api: JobApi, run: Submission, show: Show) -> None:
+    """Show what a run has told so far."""
+    for line in LogReader(entrypoint=run.entrypoint).feed(api.whole_log(run.id)):
+        show(line)
+
+
+def wait_for_end(api: JobApi, submission_id: str) -> Submission:
+    """The run as it ended."""
+    while not (run := api.submission(submission_id)).has_ended:
+        time.sleep(BETWEEN_TRIES_S)
+    return run

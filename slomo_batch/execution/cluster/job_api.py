@@ -1,0 +1,185 @@
+"""Ray's job API, as submissions: asked over HTTP, so the machine that asks is no part of the cluster.
+
+Every failure of the client is told as ClusterError. What the client sends is what it is given: never the environment of
+this process, in which credentials may stand.
+"""
+
+import asyncio
+import logging
+import os
+import socket
+import time
+from collections.abc import AsyncIterator, Callable, Iterator, Mapping
+from contextlib import suppress
+from typing import Any, TypeVar
+
+from aiohttp import ClientError
+from ray.exceptions import RayError
+from ray.job_submission import JobDetails, JobSubmissionClient
+from ray.util.state import list_nodes
+from ray.util.state.exception import RayStateApiException
+
+from slomo_batch.errors import ClusterError
+from slomo_batch.execution.cluster.shared_disk import machines_to_expect
+from slomo_batch.execution.cluster.submissions import DRAIN_S, Submission, parse_id
+
+AGENT_WITHIN_S = 60
+"""A cluster that just started has no agent yet that could start a job."""
+SILENCE_S = 120.0
+"""A log that says nothing for so long may hang on a connection that is gone."""
+_MAX_NODES = 10_000
+
+T = TypeVar("T")
+
+
+class JobApi:
+    """The jobs of one cluster.
+
+    `address` is its dashboard (http://head:8265), a Ray address, or empty: what RAY_API_SERVER_ADDRESS or RAY_ADDRESS
+    names, else the cluster of this machine. One that is given goes over the environment.
+
+    Raises:
+        ClusterError: nothing answers there.
+    """
+
+    def __init__(self, address: str) -> None:
+        if address:
+            # Ray prefers these to what it is told.
+            for name in ("RAY_API_SERVER_ADDRESS", "RAY_ADDRESS"):
+                os.environ.pop(name, None)
+        for name in ("ray", "ray.util.client_builder", JobSubmissionClient.__module__):
+            logging.getLogger(name).setLevel(logging.ERROR)
+        self._where = address or "the cluster of this machine"
+        self._client: JobSubmissionClient = self._asked(lambda: JobSubmissionClient(address or None))
+        self.address: str = self._client.get_address()
+        """Of the dashboard."""
+
+    def submissions(self) -> list[Submission]:
+        """Every run of slomo-batch that the cluster remembers."""
+        found = (_submission(details) for details in self._asked(self._client.list_jobs))
+        return [submission for submission in found if submission is not None]
+
+    def submission(self, submission_id: str) -> Submission:
+        """One run."""
+        found = _submission(self._asked(lambda: self._client.get_job_info(submission_id)))
+        if found is None:
+            raise ClusterError("is no run of slomo-batch", where=submission_id)
+        return found
+
+    def start(self, submission_id: str, command: str, metadata: Mapping[str, str]) -> bool:
+        """Submit; False where the id is taken: somebody was faster."""
+        deadline = time.monotonic() + AGENT_WITHIN_S
+        while True:
+            try:
+                self._client.submit_job(
+                    entrypoint=command,
+                    submission_id=submission_id,
+                    metadata=dict(metadata),
+                    runtime_env={"env_vars": {"RAY_JOB_STOP_WAIT_TIME_S": str(DRAIN_S)}},
+                )
+            except _FAILURES as error:
+                if "already exists" in str(error):
+                    return False
+                if "No available agent" not in str(error) or time.monotonic() > deadline:
+                    raise self._error(error) from error
+                time.sleep(1)
+            else:
+                return True
+
+    def stop(self, submission_id: str) -> bool:
+        """Have Ray send the run SIGTERM, and SIGKILL after DRAIN_S; False where it was not running."""
+        stopped: bool = self._asked(lambda: self._client.stop_job(submission_id))
+        return stopped
+
+    def log(self, submission_id: str) -> Iterator[str]:
+        """The log from its beginning, in pieces, as it grows; it ends with the run.
+
+        Raises:
+            ClusterError: the connection is lost, or silent for so long that it may be.
+        """
+        with asyncio.Runner() as runner:
+            tail = self._client.tail_job_logs(submission_id)
+            try:
+                while (part := self._asked(lambda: runner.run(_next(tail)))) is not None:
+                    yield part
+            finally:
+                with suppress(*_FAILURES):
+                    runner.run(_close(tail))
+
+    def whole_log(self, submission_id: str) -> str:
+        """The log as far as it goes."""
+        text: str = self._asked(lambda: self._client.get_job_logs(submission_id))
+        return text
+
+    # ---- machines --------------------------------------------------------------------------------------------------
+
+    def num_machines(self) -> int:
+        """How many machines will work on a job."""
+        nodes = self._nodes()
+        return machines_to_expect(len(nodes), sum(node.resources_total.get("CPU", 0) for node in nodes))
+
+    def is_this_machine(self) -> bool:
+        """Whether the cluster's only machine is this one, so that it sees the same disk."""
+        nodes = self._nodes()
+        return len(nodes) == 1 and _is_own_address(nodes[0].node_ip)
+
+    def _nodes(self) -> list[Any]:
+        nodes = self._asked(lambda: list_nodes(self.address, limit=_MAX_NODES))
+        return [node for node in nodes if node.state == "ALIVE"]
+
+    # ---- failures --------------------------------------------------------------------------------------------------
+
+    def _asked(self, ask: Callable[[], T]) -> T:
+        try:
+            return ask()
+        except _FAILURES as error:
+            raise self._error(error) from error
+
+    def _error(self, error: Exception) -> ClusterError:
+        lines = [line for line in str(error).strip().splitlines() if line.strip(" .")]
+        return ClusterError(
+            "Ray's job API does not answer, or refuses",
+            where=self._where,
+            got=lines[-1].strip(" .") if lines else type(error).__name__,
+            remedy="Check --address (the dashboard, http://HEAD:8265), RAY_AUTH_MODE and RAY_AUTH_TOKEN.",
+        )
+
+
+_FAILURES = (RayError, RayStateApiException, ClientError, RuntimeError, ValueError, OSError)
+"""What Ray's client raises; the errors of its library requests are OSErrors, and so is a time-out."""
+
+
+async def _next(tail: AsyncIterator[str]) -> str | None:
+    async with asyncio.timeout(SILENCE_S):
+        return await anext(tail, None)
+
+
+async def _close(tail: Any) -> None:
+    await tail.aclose()
+
+
+def _submission(details: JobDetails) -> Submission | None:
+    parsed = parse_id(details.submission_id or "")
+    if parsed is None:
+        return None
+    job, digest, number = parsed
+    return Submission(
+        job=job,
+        digest=digest,
+        number=number,
+        status=str(details.status.value),
+        entrypoint=details.entrypoint,
+        exit_code=details.driver_exit_code,
+        message=details.message or "",
+    )
+
+
+def _is_own_address(ip: str) -> bool:
+    """Only an address of this very machine can be bound."""
+    family = socket.AF_INET6 if ":" in ip else socket.AF_INET
+    with socket.socket(family, socket.SOCK_DGRAM) as probe:
+        try:
+            probe.bind((ip, 0))
+        except OSError:
+            return False
+    return True

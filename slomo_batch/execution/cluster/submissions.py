@@ -1,0 +1,194 @@
+"""Submissions: what a cluster is asked to run, under which id, and what its end means. Decides; speaks to nobody.
+
+An id is the job's name, a digest of what is asked for, and a number that counts the runs of that name on the cluster:
+derby-2019-3f9a1c20b7d4-2. The same asked for again while it runs is that run; after its end it is the next number; and
+another digest of a name that runs is refused, because two runs of one job would only take it from each other.
+"""
+
+import re
+import shlex
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from slomo_batch.documents import digest
+from slomo_batch.errors import ClusterError, Interrupted, JobTaken, ManifestError
+from slomo_batch.manifest.spelled_out import SpelledOut
+
+MAX_COMMAND_BYTES = 120_000
+"""Linux takes 128 KiB for one argument of a process, and a command of Ray's job API is one."""
+DRAIN_S = 600
+"""How long a run that is asked to stop may finish what it has in hand, before Ray kills it."""
+NOT_FOUND = 127
+"""The shell's exit code where there is no such command."""
+_ID = re.compile(r"(?P<job>.+)-(?P<digest>[0-9a-f]{12})-(?P<number>[1-9][0-9]*)")
+_END_OF_MANIFEST = "MANIFEST"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Request:
+    """A run of one job, as it is sent to a cluster."""
+
+    job: str
+    """Its name."""
+    manifest: SpelledOut
+    retry_failed: bool = False
+    force: bool = False
+    take_over: bool = False
+    prewarm: int = 0
+    """Workers to have machines for from the start."""
+
+    @property
+    def digest(self) -> str:
+        """Names what comes of the run: equal for two requests where the one may stand for the other."""
+        flags = f"{self.retry_failed} {self.force}"
+        return digest("submission", self.manifest.text, *self.manifest.settings, flags)[:12]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Submission:
+    """What a cluster knows of one run."""
+
+    job: str
+    """Its name."""
+    digest: str
+    number: int
+    status: str
+    """In Ray's words: PENDING, RUNNING, STOPPED, SUCCEEDED, FAILED."""
+    entrypoint: str = ""
+    """The command that Ray was given."""
+    exit_code: int | None = None
+    """Of the process; negative: the signal that ended it. None where there was none, or it was stopped."""
+    message: str = ""
+    """What Ray says of it."""
+
+    @property
+    def id(self) -> str:
+        """Ray's name for it."""
+        return f"{self.job}-{self.digest}-{self.number}"
+
+    @property
+    def has_ended(self) -> bool:
+        """Whether it is over."""
+        return self.status not in {"PENDING", "RUNNING"}
+
+
+def parse_id(submission_id: str) -> tuple[str, str, int] | None:
+    """Job, digest and number of an id; None for one that slomo-batch did not give."""
+    found = _ID.fullmatch(submission_id)
+    return (found["job"], found["digest"], int(found["number"])) if found else None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Attach:
+    """The run is there: nothing is submitted."""
+
+    id: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Start:
+    """A run is to be submitted under this id."""
+
+    id: str
+
+
+def decide(request: Request, known: Iterable[Submission]) -> Attach | Start:
+    """What is to be done for a request on a cluster that knows these submissions.
+
+    Raises:
+        JobTaken: the job is being run with other settings.
+    """
+    runs = runs_of(request.job, known)
+    for run in runs:
+        if run.has_ended:
+            continue
+        if run.digest == request.digest:
+            return Attach(id=run.id)
+        raise JobTaken(
+            "this job is being run with other settings or options",
+            where=run.id,
+            remedy=f"`slomo-batch logs {request.job}` watches that run, `slomo-batch cancel {request.job}` ends it; "
+            "another name is another job.",
+        )
+    number = 1 + max((run.number for run in runs), default=0)
+    return Start(id=f"{request.job}-{request.digest}-{number}")
+
+
+def runs_of(job: str, known: Iterable[Submission]) -> list[Submission]:
+    """The runs of a job, the latest first."""
+    return sorted((each for each in known if each.job == job), key=lambda run: run.number, reverse=True)
+
+
+def latest_run(job: str, known: Iterable[Submission]) -> Submission:
+    """The latest run of a job.
+
+    Raises:
+        ManifestError: the cluster knows none.
+    """
+    submissions = list(known)
+    runs = runs_of(job, submissions)
+    if not runs:
+        names = ", ".join(sorted({each.job for each in submissions})) or "none"
+        raise ManifestError("was never submitted to this cluster", where=job, remedy=f"Jobs it knows: {names}.")
+    return next((run for run in runs if not run.has_ended), runs[0])
+
+
+# ---- the command ---------------------------------------------------------------------------------------------------
+
+
+def command_of(request: Request, *, version: str) -> str:
+    """The shell command that runs the job on the cluster, its manifest on stdin.
+
+    Raises:
+        ManifestError: it is longer than a command can be.
+    """
+    words = ["exec", "slomo-batch", "run", "-", "--json", "--require-version", version]
+    for setting in request.manifest.settings:
+        words += ["--set", setting]
+    words += ["--retry-failed"] if request.retry_failed else []
+    words += ["--force"] if request.force else []
+    words += ["--take-over"] if request.take_over else []
+    words += ["--prewarm", str(request.prewarm)] if request.prewarm else []
+    # The manifest is one line that begins with a brace, so it cannot end the document that it stands in.
+    command = f"{shlex.join(words)} <<'{_END_OF_MANIFEST}'\n{request.manifest.text}\n{_END_OF_MANIFEST}"
+    size = len(command.encode())
+    if size > MAX_COMMAND_BYTES:
+        raise ManifestError(
+            f"is too long to be submitted: {size:,} bytes spelled out, at most {MAX_COMMAND_BYTES:,}",
+            where=request.job,
+            remedy="List the inputs in a table (`- table: s3://...`), or use globs.",
+        )
+    return command
+
+
+# ---- the end -------------------------------------------------------------------------------------------------------
+
+
+def exit_code_of(run: Submission) -> int:
+    """The exit code that an ended run stands for here.
+
+    Raises:
+        ClusterError: slomo-batch did not run, or did not come to its own end.
+    """
+    if run.status == "SUCCEEDED":
+        return 0
+    if run.status == "STOPPED":
+        return Interrupted.exit_code
+    if run.exit_code == NOT_FOUND:
+        raise ClusterError(
+            "slomo-batch is not installed on the cluster's head, or not on the PATH of its `ray start`",
+            where=run.id,
+            remedy="cluster.yaml shows how every node gets it.",
+        )
+    if run.exit_code is None:
+        raise ClusterError("Ray could not run it, or lost it", where=run.id, got=_last_line(run.message))
+    if run.exit_code < 0:
+        raise ClusterError(
+            f"was ended on the cluster by signal {-run.exit_code}", where=run.id, remedy="Submit it again: it resumes."
+        )
+    return run.exit_code
+
+
+def _last_line(text: str) -> str:
+    lines = text.strip().splitlines()
+    return lines[-1].strip() if lines else "no reason"

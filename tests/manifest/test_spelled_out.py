@@ -1,0 +1,94 @@
+"""A manifest spelled out is read to the same job elsewhere, and stands in one line whatever is in it."""
+
+from functools import partial
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from slomo_batch.manifest.load import load
+from slomo_batch.manifest.schema import Manifest
+from slomo_batch.manifest.spelled_out import local_places, spelled_out
+from slomo_batch.storage.location import normalise_uri
+from tests.manifest.manifests import GOOD, good, with_inputs
+
+MORE = """\
+retime: {slowdown: 5/2, fps: x2}
+interpolate: {cuts: ignore, flow_scale: 1/2, weights: nets/mine.safetensors}
+chunks: {pairs: 9}
+cluster: {workers: {max: 4}}
+storage: {endpoint_url: 'http://127.0.0.1:9000', requester_pays: true}
+"""
+MANIFESTS = [
+    good(),
+    good(MORE, "encode.codec=ffv1", "retime.fps=60000/1001", "cluster.workers.min=2"),
+    good("cluster: {gpus_per_worker: 1/2}\n"),
+    load(
+        with_inputs(
+            "[{uri: 's3://a/**/*.mp4', except: ['proxy/**', 'x y/*']}, "
+            "{table: s3://a/t.csv, encode: {codec: prores, quality: 3}}, {uri: a.mp4, interpolate: {weights: w.ckpt}}]",
+            output="s3://b/{relpath}/{stem}.mov",
+            more="encode: {codec: prores, quality: 2}\n",
+        ),
+        where="m",
+    ),
+]
+
+
+def unmoved(place: str) -> str:
+    return place
+
+
+def reread(manifest: Manifest) -> Manifest:
+    told = spelled_out(manifest, unmoved)
+    return load(told.text, where="told", overrides=told.settings)
+
+
+@pytest.mark.parametrize("manifest", MANIFESTS)
+def test_read_again_it_asks_for_the_same(manifest: Manifest) -> None:
+    again = reread(manifest)
+    assert spelled_out(again, unmoved) == spelled_out(manifest, unmoved)
+    for section in ("name", "output", "work", "chunks", "retries", "storage", "limits"):
+        assert getattr(again, section) == getattr(manifest, section)
+    for row in (None, {"encode.quality": "1"}):
+        ours = [manifest.settings_for(spec, row) for spec in manifest.inputs]
+        assert [again.settings_for(spec, row) for spec in again.inputs] == ours
+    said = "gpus_per_worker" in manifest.cluster.model_fields_set
+    assert ("gpus_per_worker" in again.cluster.model_fields_set) == said
+
+
+def test_what_is_written_and_what_is_default_are_told_alike() -> None:
+    assert spelled_out(good("retime: {slowdown: 4}\n"), unmoved) == spelled_out(good(), unmoved)
+    assert spelled_out(good("retime: {slowdown: 5}\n"), unmoved) != spelled_out(good(), unmoved)
+
+
+def test_it_runs_on_the_cluster_it_is_sent_to() -> None:
+    assert reread(good("cluster: {address: inline}\n")).cluster.address == "auto"
+
+
+def test_places_are_absolute_and_s3_stays() -> None:
+    manifest = load(with_inputs("[{uri: clips/*.mp4}, {table: s3://a/t.csv}, {uri: /b/c.mp4}]", more=MORE), where="m")
+    told = spelled_out(manifest, partial(normalise_uri, base=Path("/home/ann")))
+    again = load(told.text, where="told")
+    assert [spec.uri or spec.table for spec in again.inputs] == ["/home/ann/clips/*.mp4", "s3://a/t.csv", "/b/c.mp4"]
+    assert again.output.uri == "/home/ann/out/{stem}.mp4"
+    assert again.work == "/home/ann/out/.slomo-work"
+    assert again.interpolate.weights == "/home/ann/nets/mine.safetensors"
+    assert local_places(manifest) == [
+        "clips/*.mp4",
+        "/b/c.mp4",
+        "out/{stem}.mp4",
+        "out/.slomo-work",
+        "nets/mine.safetensors",
+    ]
+
+
+@given(st.text(st.characters(min_codepoint=32, exclude_categories=["Cs"]), min_size=1, max_size=30))
+def test_any_name_travels_in_one_line(name: str) -> None:
+    quoted = "".join(f"\\U{ord(letter):08x}" for letter in name)
+    manifest = load(GOOD.replace("clips/final.mov", f'"clips/{quoted}.mov"'), where="m")
+    told = spelled_out(manifest, unmoved)
+    assert told.text.startswith("{")
+    assert told.text.splitlines() == [told.text]
+    assert reread(manifest).inputs == manifest.inputs
