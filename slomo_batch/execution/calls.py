@@ -14,6 +14,7 @@ from slomo_batch.steps.pinned import Pinned
 from slomo_batch.steps.sound import make_video_sound
 from slomo_batch.steps.split import split_video
 from slomo_batch.steps.stitch import stitch_video
+from slomo_batch.storage.local_faults import DISK_FULL, storage_error
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -130,6 +131,10 @@ def perform(call: Call, bench: Bench) -> Iterator[Outcome]:
     except MemoryError:
         memory = OutOfMemory("this machine ran out of memory", remedy="Use fewer workers per machine.")
         yield Erred(error=memory, stint=clock.stint())
+    except OSError as error:  # of the local disk, where steps keep what is on the way
+        if error.errno not in DISK_FULL:
+            raise
+        yield Erred(error=storage_error(error, str(bench.scratch)), stint=clock.stint())
 
 
 def _value(call: OpenCall | ChunkCall | SoundCall | StitchCall, bench: Bench) -> Value:

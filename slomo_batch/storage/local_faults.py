@@ -67,6 +67,9 @@ FAULTS: dict[int, Fault] = {
 }
 """What every error of the file system means here."""
 
+DISK_FULL = frozenset(number for number, fault in FAULTS.items() if fault is _FULL)
+"""Of them, those that say that there is no room."""
+
 
 def storage_error(error: OSError, where: str) -> SlomoError:
     """The project's error for one of the file system's."""

@@ -40,6 +40,7 @@ class Drivers:
     def __init__(self, job: Job, env: Mapping[str, str], battlefield: "Battlefield") -> None:
         self._job, self._env, self._field = job, env, battlefield
         self._running: list[subprocess.Popen[str]] = []
+        self._num_begun = 0
         self.is_done = False
 
     def __enter__(self) -> Self:
@@ -55,9 +56,8 @@ class Drivers:
 
     def begin(self) -> None:
         """One more driver."""
-        self._number = getattr(self, "_number", 0) + 1
-        log = (self._job.folder / f"driver-{self._number}.log").open("w")
-        with log:
+        self._num_begun += 1
+        with (self._job.folder / f"driver-{self._num_begun:03d}.log").open("w") as log:
             self._running.append(self._job.begin("--retry-failed", env=self._env, log=log))
 
     @property
@@ -85,29 +85,37 @@ class Battlefield:
     """Everything that may be struck."""
 
     chance: random.Random
-    cluster: AutoscalingCluster
+    cluster: AutoscalingCluster | None
+    """None where the drivers do all the work themselves."""
     s3: MortalServer
     storm: Storm
     struck: Counter[str] = field(default_factory=Counter)
 
     def strike(self, drivers: Drivers) -> None:
         """One blow, and a pause for the job to get on."""
-        blows: dict[str, Callable[[], bool]] = {
-            "a worker or task killed": lambda: self._signal(self._workers(), signal.SIGKILL),
+        blows = self._blows(drivers)
+        kind = self.chance.choice(list(blows))
+        if blows[kind]():
+            self.struck[kind] += 1
+        self._renew_weather()
+        self._pause(drivers)
+
+    def _blows(self, drivers: Drivers) -> dict[str, Callable[[], bool]]:
+        """What may happen, each as likely as another; every one says whether it did."""
+        on_the_cluster: dict[str, Callable[[], bool]] = {
+            "a worker or task killed": lambda: self._kill(self._workers()),
             "a worker or task frozen": lambda: self._freeze(self._workers()),
-            "a node killed": lambda: self._signal(self.cluster.nodes(), signal.SIGKILL),
-            "a node frozen": lambda: self._freeze(self.cluster.nodes()),
+            "a node killed": lambda: self._kill(self._nodes()),
+            "a node frozen": lambda: self._freeze(self._nodes()),
+        }
+        return {
+            **(on_the_cluster if self.cluster else {}),
             "the driver killed": lambda: self._kill_driver(drivers),
             "the driver frozen past its expiry, replaced and woken": lambda: self._replace_driver(drivers),
             "the S3 server killed": self._kill_server,
             "the S3 server frozen": self._freeze_server,
             "credentials expired": self._expire,
         }
-        kind = self.chance.choice(list(blows))
-        if blows[kind]():
-            self.struck[kind] += 1
-        self._renew_weather()
-        self._pause(drivers)
 
     def leave_in_peace(self) -> None:
         """No more blows."""
@@ -117,21 +125,24 @@ class Battlefield:
 
     # ---- processes -------------------------------------------------------------------------------------------------
 
+    def _nodes(self) -> list[psutil.Process]:
+        return self.cluster.nodes() if self.cluster else []
+
     def _workers(self) -> list[psutil.Process]:
         """The actors and tasks on all nodes."""
         found = []
-        for node in self.cluster.nodes():
-            for process in self.cluster.children_of(node.pid):
+        for node in self._nodes():
+            for process in AutoscalingCluster.children_of(node.pid):
                 with suppress(psutil.NoSuchProcess):
                     if any(word.startswith("ray::") and "IDLE" not in word for word in process.cmdline()):
                         found.append(process)
         return found
 
-    def _signal(self, victims: list[psutil.Process], number: signal.Signals) -> bool:
+    def _kill(self, victims: list[psutil.Process]) -> bool:
         if not victims:
             return False
         with suppress(psutil.NoSuchProcess):
-            self.chance.choice(victims).send_signal(number)
+            self.chance.choice(victims).kill()
             return True
         return False
 

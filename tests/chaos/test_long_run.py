@@ -1,7 +1,8 @@
-"""A real job on a cluster and a real S3 server, for twenty minutes of blows: make chaos. What stands is a quiet day's.
+"""A real job and a real S3 server, for twenty minutes of blows: make chaos. What stands in the end is a quiet day's.
 
 SLOMO_CHAOS_SECONDS says how long blows fall (1200), SLOMO_CHAOS_SEED which. The same videos are made round after round,
-each round a job of its own, until the time is over; then the last one is left in peace to end.
+each round a job of its own, until the time is over; then the last one is left in peace to end. Once in one process,
+once on a cluster.
 """
 
 import os
@@ -23,10 +24,10 @@ from slomo_batch.storage.layout import Layout
 from slomo_batch.storage.location import StoreSpec, open_store
 from slomo_batch.storage.store import ObjectStore
 from tests.chaos.blows import Battlefield, Drivers
-from tests.cluster.autoscaling import AutoscalingCluster, autoscaling_cluster
+from tests.cluster.autoscaling import autoscaling_cluster
 from tests.end_to_end.running import REAL_CLIPS, Job, excerpt
 from tests.s3_server import MortalServer, mortal_server
-from tests.s3_weather import PASSING, Fault, Storm, Weather, weathered
+from tests.s3_weather import PASSING, Fault, Weather, weathered
 
 SECONDS = float(os.environ.get("SLOMO_CHAOS_SECONDS", "1200"))
 SEED = int(os.environ.get("SLOMO_CHAOS_SEED", "1"))
@@ -56,16 +57,17 @@ class Day:
     before: frozenset[tuple[str, str]]
     """Keys and fingerprints of all that stood there before."""
 
-    def job(self, number: int, folder: Path, storm: Storm, cluster: AutoscalingCluster) -> Job:
+    def job(self, number: int, folder: Path, field: Battlefield) -> Job:
         """One round: the same videos under another name."""
         name, bucket = f"round-{number}", self.store.root
+        address = field.cluster.address if field.cluster else "inline"
         return Job(folder / name, name).write(
             [f"{bucket}/in/*.mp4"],
             **SECTIONS,
             output={"uri": f"{bucket}/out/{name}/{{stem}}.mkv"},
             work=f"{bucket}/work",
-            storage={"endpoint_url": storm.server.endpoint, "region": "us-east-1", "addressing_style": "path"},
-            cluster={"address": cluster.address, "workers": {"max": 2}, "gpus_per_worker": 0},
+            storage={"endpoint_url": field.storm.server.endpoint, "region": "us-east-1", "addressing_style": "path"},
+            cluster={"address": address, "workers": {"max": 2}, "gpus_per_worker": 0},
         )
 
     def receipts(self, job: Job) -> list[Published]:
@@ -99,20 +101,21 @@ def s3_server() -> Iterator[MortalServer]:
         yield server
 
 
-def test_a_job_that_everything_happens_to(s3_server: MortalServer, tmp_path: Path) -> None:
+@pytest.mark.parametrize("where", ["in one process", "on a cluster"])
+def test_a_job_that_everything_happens_to(where: str, s3_server: MortalServer, tmp_path: Path) -> None:
     children = {process.pid for process in psutil.Process().children(recursive=True)}
     with ExitStack() as stack:
         day = quiet_day(s3_server, tmp_path)
         storm = stack.enter_context(weathered(s3_server.server, Weather(faults=ROUGH, share=SHARE, seed=SEED)))
         env = {**storm.server.env(), "OMP_NUM_THREADS": "1"}
-        cluster = stack.enter_context(autoscaling_cluster(NODES, env))
+        cluster = stack.enter_context(autoscaling_cluster(NODES, env)) if where == "on a cluster" else None
         field = Battlefield(chance=random.Random(SEED), cluster=cluster, s3=s3_server, storm=storm)
         jobs = fight(day, field, env, tmp_path)
         storm.change(Weather(faults={}))
         for job in jobs:
             day.expect_of(job, tmp_path)
         day.expect_nothing_else(jobs)
-        report(field, jobs)
+        report(field, jobs, where)
     left = {process.pid for process in psutil.Process().children(recursive=True)} - children
     assert not left, "processes are left over"
 
@@ -138,7 +141,7 @@ def fight(day: Day, field: Battlefield, env: dict[str, str], folder: Path) -> li
     """Round after round until the time is over; the jobs, all of them ended."""
     until, jobs = time.monotonic() + SECONDS, list[Job]()
     while not jobs or time.monotonic() < until:
-        job = day.job(len(jobs), folder, field.storm, field.cluster)
+        job = day.job(len(jobs), folder, field)
         jobs.append(job)
         with Drivers(job, env, field) as drivers:
             while not drivers.is_done:
@@ -150,9 +153,9 @@ def fight(day: Day, field: Battlefield, env: dict[str, str], folder: Path) -> li
     return jobs
 
 
-def report(field: Battlefield, jobs: list[Job]) -> None:
+def report(field: Battlefield, jobs: list[Job], where: str) -> None:
     """What was survived, as a table for docs/benchmarks/chaos.md."""
     survived: Counter[str] = field.struck + Counter({str(fault): number for fault, number in field.storm.dealt.items()})
     lines = [f"| {kind} | {number} |" for kind, number in sorted(survived.items())]
-    print(f"\n{len(jobs)} rounds, {field.storm.num_requests} requests, seed {SEED}, {SECONDS:.0f} s")  # noqa: T201
+    print(f"\n{where}: {len(jobs)} rounds, {field.storm.num_requests} requests, seed {SEED}, {SECONDS:.0f} s")  # noqa: T201
     print("\n".join(["| what happened | times |", "| --- | --- |", *lines]))  # noqa: T201
