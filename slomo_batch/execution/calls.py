@@ -8,7 +8,7 @@ from slomo_batch.execution.stints import StintClock
 from slomo_batch.planning.resolving import JobPin
 from slomo_batch.records import ChunkDone, ChunkTask, Lane, Published, SoundDone, Stint, VideoRequest
 from slomo_batch.steps.bench import Bench
-from slomo_batch.steps.interpolate import interpolate_chunk
+from slomo_batch.steps.interpolate import Phase, interpolate_chunk
 from slomo_batch.steps.open import Opened, open_video
 from slomo_batch.steps.pinned import Pinned
 from slomo_batch.steps.sound import make_video_sound
@@ -82,6 +82,13 @@ class ChunkStored:
     index: int
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Entered:
+    """A part of a chunk's making: the call is in this phase now. Of use to whoever survives its process."""
+
+    phase: Phase
+
+
 Value = Opened | ChunkDone | SoundDone | Published
 """What a call that succeeded comes to; a split comes to nothing more than its parts."""
 
@@ -105,9 +112,10 @@ class Erred:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Lost:
-    """The process that held the call died. Explained: its machine was taken away, the call is not to blame."""
+    """The process that held the call died."""
 
     explained: bool
+    """Whether the call is not to blame: its machine was taken away, or another call was being computed there."""
     reason: str
     machine: str = ""
     """Where it ran, by the engine's name of it; empty where that is not known."""
@@ -116,7 +124,7 @@ class Lost:
 Outcome = ChunkStored | Done | Erred | Lost
 
 
-def perform(call: Call, bench: Bench) -> Iterator[Outcome]:
+def perform(call: Call, bench: Bench) -> Iterator[Outcome | Entered]:
     """Carry out one call: its parts as they come, then its one end, Done or Erred. Anything raised is a defect."""
     clock = StintClock(bench)
     try:
@@ -124,6 +132,9 @@ def perform(call: Call, bench: Bench) -> Iterator[Outcome]:
             for index in split_video(call.pinned, call.lane, call.wanted, clock.bench, sound=call.sound):
                 yield ChunkStored(index=index)
             yield Done(value=None, stint=clock.stint())
+        elif isinstance(call, ChunkCall):
+            for said in interpolate_chunk(call.task, clock.bench):
+                yield Done(value=said, stint=clock.stint()) if isinstance(said, ChunkDone) else Entered(phase=said)
         else:
             yield Done(value=_value(call, clock.bench), stint=clock.stint())
     except SlomoError as error:
@@ -137,12 +148,10 @@ def perform(call: Call, bench: Bench) -> Iterator[Outcome]:
         yield Erred(error=storage_error(error, str(bench.scratch)), stint=clock.stint())
 
 
-def _value(call: OpenCall | ChunkCall | SoundCall | StitchCall, bench: Bench) -> Value:
+def _value(call: OpenCall | SoundCall | StitchCall, bench: Bench) -> Value:
     match call:
         case OpenCall():
             return open_video(call.request, call.pin, bench, afresh=call.afresh)
-        case ChunkCall():
-            return interpolate_chunk(call.task, bench)
         case SoundCall():
             return make_video_sound(call.pinned, bench)
         case StitchCall():

@@ -86,6 +86,8 @@ class Driver:
 
     def _show(self) -> None:
         engine = self._engine
+        for note in engine.take_notes():
+            self._journal.note(note)
         self._journal.tick(
             workers=engine.num_workers,
             slots=engine.num_slots,

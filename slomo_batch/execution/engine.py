@@ -37,5 +37,8 @@ class Engine(Protocol):
     def scale(self, demand: int) -> None:
         """Have as many workers as `demand` chunks could keep busy, within the limits of the manifest."""
 
+    def take_notes(self) -> list[str]:
+        """What a person should know of the machines, since the last call."""
+
     def close(self) -> None:
         """Let go of everything; calls still running are abandoned."""

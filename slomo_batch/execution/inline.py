@@ -5,7 +5,7 @@ import traceback
 from concurrent.futures import ThreadPoolExecutor
 
 from slomo_batch.errors import ProgramFault
-from slomo_batch.execution.calls import Call, ChunkCall, ChunkStored, Erred, Outcome, perform
+from slomo_batch.execution.calls import Call, ChunkCall, ChunkStored, Entered, Erred, Outcome, perform
 from slomo_batch.planning.placement import Placement
 from slomo_batch.steps.bench import Bench
 
@@ -66,7 +66,8 @@ class InlineEngine:
     def _perform(self, call: Call) -> None:
         try:
             for outcome in perform(call, self._bench):
-                self._came.put((call, outcome))
+                if not isinstance(outcome, Entered):  # nobody survives this process to make use of it
+                    self._came.put((call, outcome))
         except Exception as error:  # noqa: BLE001 the thread's outermost frame: a defect fails its video, not the job
             trace = "".join(traceback.format_exception(error))
             self._came.put((call, Erred(error=ProgramFault(repr(error), got=trace))))
@@ -89,6 +90,10 @@ class InlineEngine:
 
     def scale(self, demand: int) -> None:
         """See Engine. Threads cost nothing while they wait."""
+
+    def take_notes(self) -> list[str]:
+        """See Engine. Nothing is to be told of this machine."""
+        return []
 
     def close(self) -> None:
         """See Engine."""

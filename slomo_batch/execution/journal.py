@@ -253,6 +253,10 @@ class Journal:
         self.tally.videos_failed += 1
         self._tell_failure(failed, "")
 
+    def note(self, text: str) -> None:
+        """Something a person should know of the machines."""
+        self._tell(Note(text=text))
+
     def _tell_failure(self, failed: VideoFailed, video_id: str) -> None:
         self._failures.append(Failure(uri=failed.source_uri, error=failed.error, reason=failed.reason))
         self._tell(

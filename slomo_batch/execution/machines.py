@@ -147,7 +147,8 @@ def _ray(wish: ClusterWish, places: Places, prewarm: int, stop: StopRequests) ->
 
     from slomo_batch.execution.cluster.nodes import alive_nodes, ask_for_room, cluster_total  # noqa: PLC0415 as above
     from slomo_batch.execution.metrics import RayMetrics  # noqa: PLC0415 as above
-    from slomo_batch.execution.on_ray import RayEngine, WorkerNeeds  # noqa: PLC0415 as above
+    from slomo_batch.execution.on_ray import RayEngine  # noqa: PLC0415 as above
+    from slomo_batch.execution.pool import WorkerNeeds  # noqa: PLC0415 as above
 
     own = _connect(wish)
     stop.listen()  # Ray took the signals over as it started
@@ -207,7 +208,7 @@ def _connect(wish: ClusterWish) -> bool:
             )
         else:
             ray.init(address=address, log_to_driver=False, logging_level=logging.ERROR)
-    except (ConnectionError, ValueError, RuntimeError) as error:
+    except Exception as error:
         raise ClusterError(
             "Ray cannot be started" if own else "no Ray cluster answers",
             where=address,

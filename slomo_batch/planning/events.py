@@ -169,7 +169,8 @@ class ChunkLost:
     lane: Lane
     chunk: int
     explained: bool
-    """True where the worker was preempted or drained or its machine died; False where its process just died."""
+    """True where the chunk is not to blame: its machine went or is to go, or another chunk was being computed when the
+    process died."""
     reason: str
     """What is known of the death."""
     machine: str = ""

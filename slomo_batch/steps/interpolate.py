@@ -1,10 +1,11 @@
 """Interpolate a chunk: its object in, a verified and committed segment out. The first of several attempts wins."""
 
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
+from typing import Literal
 
 import numpy as np
 
@@ -18,9 +19,12 @@ from slomo_batch.steps.making import FrameMaker, SourceWindow, output_color
 from slomo_batch.steps.stopwatch import Stopwatch
 from slomo_batch.timeline.retiming import FrameTime
 
+Phase = Literal["computing", "storing"]
+"""computing: decoding, the model and the encoder are at work, what a chunk could kill its process by; storing: over."""
 
-def interpolate_chunk(task: ChunkTask, bench: Bench) -> ChunkDone:
-    """Make the segment of one chunk, or find it made.
+
+def interpolate_chunk(task: ChunkTask, bench: Bench) -> Iterator[Phase | ChunkDone]:
+    """Make the segment of one chunk, or find it made. Says each phase as it begins; the record is the last word.
 
     Raises:
         FrameMissing: a planned source frame is not in the chunk object.
@@ -31,26 +35,29 @@ def interpolate_chunk(task: ChunkTask, bench: Bench) -> ChunkDone:
     key = bench.layout.commit(plan.video_id, chunk.chunk_id)
     found = committed(bench.work, key, ChunkDone)
     if found is not None:
-        return found
+        yield found
+        return
     with bench.folder() as folder:
-        done = _make(task, bench, folder)
+        done = yield from _make(task, bench, folder)
     winner = commit(bench.work, key, done)
     if winner.attempt != task.attempt:
         bench.work.delete([done.segment_key])
-    return winner
+    yield winner
 
 
-def _make(task: ChunkTask, bench: Bench, folder: Path) -> ChunkDone:
+def _make(task: ChunkTask, bench: Bench, folder: Path) -> Generator[Phase, None, ChunkDone]:
     plan, chunk, watch = task.plan, task.chunk, Stopwatch()
     suffix = segment_suffix(plan.resolved.encoder)
     packets, segment = folder / "chunk.packets", folder / f"segment{suffix}"
     with watch.stage("fetch"):
         bench.work.get_file(bench.layout.chunk(plan.video_id, task.lane, chunk.index, chunk.chunk_id), packets)
+    yield "computing"
     with packets.open("rb") as file:
         made = _encode(task, ArchiveReader(file), segment, bench, watch)
     with watch.stage("encode"):
         lossless = plan.resolved.encoder == "ffv1"
         verify_segment(segment, facts=made.facts, source_hashes=made.hashes if lossless else None)
+    yield "storing"
     key = bench.layout.segment(plan.video_id, chunk.chunk_id, task.attempt, suffix)
     with watch.stage("upload"):
         sha256 = file_sha256(segment)

@@ -23,11 +23,14 @@ ANSWER_S = 10.0
 """How long the cluster's head may take to answer."""
 
 
-def draining_nodes() -> frozenset[str]:
-    """Ids of nodes that are about to be taken away. Ray's own Train and Data libraries ask the same way."""
+def draining_nodes() -> dict[str, int]:
+    """Ids of nodes that are about to be taken away, and when in ms of Unix time; 0 where nobody knows.
+
+    Ray's own Train and Data libraries ask the same way.
+    """
     state = getattr(ray._private.state, "state", None)  # noqa: SLF001 see above
     ask = getattr(state, "get_draining_nodes", None)
-    return frozenset(ask()) if ask is not None else frozenset()
+    return dict(ask()) if ask is not None else {}
 
 
 def address_here(address: str) -> str:
@@ -98,6 +101,13 @@ def alive_nodes() -> frozenset[str]:
     """Ids of the nodes that live."""
     ask: Any = ray.nodes
     return frozenset(node["NodeID"] for node in ask() if node["Alive"])
+
+
+def name_of_node(node_id: str) -> str:
+    """What a person calls a node: its address and the start of its id."""
+    ask: Any = ray.nodes
+    address = next((node["NodeManagerAddress"] for node in ask() if node["NodeID"] == node_id), "unknown address")
+    return f"{address} (node {node_id[:12]})"
 
 
 def cluster_total(resource: str) -> float:

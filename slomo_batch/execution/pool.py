@@ -1,0 +1,374 @@
+"""Pool: a job's workers on Ray, actors that hold a model. They come as there is work for them and go when it is done.
+
+Pending actors are the demand that an autoscaler sees. A lost worker costs the chunks it held and nothing else: actors
+are never restarted nor their calls repeated by Ray, because what follows from a loss is decided elsewhere.
+
+Ray hears of a process's death sooner than of its machine's. So where a worker died, its machine is asked for a sign of
+life first: only if there is one is the death unexplained, and then only chunks that were being computed are to blame.
+
+A machine that is to be taken away gets nothing new, and what it cannot finish in time is taken back from it. One that
+is found bad (planning.blame) gets neither chunks nor workers.
+"""
+
+import math
+import time
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+import ray
+from ray.exceptions import NodeDiedError, RayActorError, RayError, RayTaskError
+from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
+
+from slomo_batch.errors import ClusterError, ProgramFault
+from slomo_batch.execution.calls import ChunkCall, Done, Entered, Erred, Lost, Outcome, perform
+from slomo_batch.execution.cluster.nodes import alive_nodes, draining_nodes, name_of_node
+from slomo_batch.planning.blame import MAX_STARTS, MachineRecord, to_blame
+from slomo_batch.planning.placement import Placement
+from slomo_batch.records import ChunkDone
+from slomo_batch.wiring import Places, open_bench
+
+IDLE_S = 30.0
+"""Seconds without work after which a worker gives its device back, so that its machine can go."""
+HAND_BACK_S = 5.0
+"""Seconds before its machine goes at which a chunk is taken back from a worker and begun elsewhere."""
+LOOK_S = 0.5
+"""Seconds between two looks at which machines are to be taken away."""
+SIGN_OF_LIFE_S = 60.0
+"""Seconds after which a machine that gives no sign of life, but that Ray counts as alive, counts as alive."""
+
+Came = list[tuple[ChunkCall, Outcome]]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class WorkerNeeds:
+    """What one worker takes, and how many there may be."""
+
+    min_workers: int
+    max_workers: int
+    num_gpus: float
+    num_cpus: float
+    slots: int
+    """Chunks one worker holds at a time: one in the model, the others fetching, decoding, encoding, uploading."""
+
+
+class ChunkMaker:
+    """The actor: a bench whose model stays loaded."""
+
+    def __init__(self, places: Places) -> None:
+        self._places = places
+
+    def node(self) -> str:
+        """Id of the node it runs on."""
+        node: str = ray.get_runtime_context().get_node_id()
+        return node
+
+    def open(self) -> None:
+        """Open what every chunk needs."""
+        open_bench(self._places)
+
+    def make(self, call: ChunkCall) -> Iterator[Outcome | Entered]:
+        """One attempt at one chunk: its phases as they begin, then its outcome."""
+        yield from perform(call, open_bench(self._places))
+
+
+@ray.remote(num_cpus=0, max_retries=0)
+def _sign_of_life() -> None:
+    """Runs where it is told to, if anything does."""
+
+
+@dataclass(slots=True, eq=False)
+class _Worker:
+    actor: Any
+    node: str = ""
+    """Empty until the actor runs."""
+    is_up: bool = False
+    """True once it may be given chunks."""
+    idle_since_s: float = field(default_factory=time.monotonic)
+
+
+@dataclass(slots=True, eq=False)
+class _Held:
+    call: ChunkCall
+    worker: _Worker
+    is_computing: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Doubt:
+    """Chunks whose worker died, while nobody knows whether their machine did."""
+
+    calls: tuple[ChunkCall, ...]
+    machine: str
+    reason: str
+    until_s: float
+
+
+class Pool:
+    """The workers, what they hold, and what is known of the machines they run on."""
+
+    def __init__(self, places: Places, needs: WorkerNeeds) -> None:
+        self._places = places
+        self._needs = needs
+        self._workers: list[_Worker] = []
+        self._placement: Placement[_Worker, ChunkCall] = Placement(slots=needs.slots)
+        self._record = MachineRecord()
+        self._told_bad: frozenset[str] = frozenset()
+        self._booting: dict[Any, _Worker] = {}
+        self._held: dict[Any, _Held] = {}
+        self._doubts: dict[Any, _Doubt] = {}
+        self._leaving: Mapping[str, int] = {}
+        self._look_due_s = 0.0
+        self._notes: list[str] = []
+
+    # ---- what is known ---------------------------------------------------------------------------------------------
+
+    @property
+    def room(self) -> int:
+        """Chunk calls in company that could start now."""
+        return self._placement.room
+
+    @property
+    def suspect_room(self) -> int:
+        """Chunk calls for which a machine could be kept now."""
+        return self._placement.suspect_room
+
+    @property
+    def num_up(self) -> int:
+        """Workers that may be given chunks."""
+        return sum(worker.is_up for worker in self._workers)
+
+    @property
+    def refs(self) -> list[Any]:
+        """What there is to wait for; `take` it when it is ready."""
+        return [*self._booting, *self._held, *self._doubts]
+
+    @property
+    def elsewhere(self) -> dict[str, Any]:
+        """Options of actors and tasks that keep them off bad machines."""
+        bad = sorted(self._record.bad)
+        return {"label_selector": {"ray.io/node-id": f"!in({','.join(bad)})"}} if bad else {}
+
+    def take_notes(self) -> list[str]:
+        """What a person should know, since the last call."""
+        notes, self._notes = self._notes, []
+        return notes
+
+    # ---- out -------------------------------------------------------------------------------------------------------
+
+    def start(self, call: ChunkCall) -> None:
+        """Begin a call; only where there is room for it."""
+        if call.alone:
+            self._placement.keep(call, avoid=call.avoid)
+        else:
+            self._make(call, self._placement.take())
+
+    def _make(self, call: ChunkCall, worker: _Worker) -> None:
+        self._held[worker.actor.make.options(num_returns="streaming").remote(call)] = _Held(call, worker)
+
+    def scale(self, demand: int) -> None:
+        """Have as many workers as `demand` chunks could keep busy, within the limits."""
+        self._look()
+        needs = self._needs
+        wanted = max(needs.min_workers, min(needs.max_workers, math.ceil(demand / needs.slots)))
+        shunned = self._leaving.keys() | self._record.bad
+        self._placement.leave(shunned)
+        for worker in [worker for worker in self._workers if worker.node in shunned and self._is_idle(worker)]:
+            self._retire(worker)
+        staying = [worker for worker in self._workers if worker.node not in shunned]
+        for worker in sorted(staying, key=lambda worker: bool(worker.node))[: max(0, len(staying) - wanted)]:
+            has_rested = time.monotonic() - worker.idle_since_s > IDLE_S
+            if not worker.node or (has_rested and self._is_idle(worker)):
+                self._retire(worker)
+        for _ in range(wanted - len(staying)):
+            self._boot()
+
+    def _look(self) -> None:
+        now = time.monotonic()
+        if now >= self._look_due_s:
+            self._look_due_s = now + LOOK_S
+            self._leaving = draining_nodes()
+        for machine in self._record.bad - self._told_bad:
+            self._notes.append(f"{name_of_node(machine)} gets no more work: what fails there is made elsewhere")
+        self._told_bad = self._record.bad
+
+    def _is_idle(self, worker: _Worker) -> bool:
+        return not worker.is_up or self._placement.is_idle(worker)
+
+    def _boot(self) -> None:
+        needs = self._needs
+        maker: Any = ray.remote(max_restarts=0, max_task_retries=0)(ChunkMaker)
+        options = {"num_gpus": needs.num_gpus, "num_cpus": needs.num_cpus, "max_concurrency": needs.slots}
+        worker = _Worker(actor=maker.options(**options, **self.elsewhere).remote(self._places))
+        self._workers.append(worker)
+        self._booting[worker.actor.node.remote()] = worker
+
+    def _retire(self, worker: _Worker) -> None:
+        self._workers.remove(worker)
+        self._placement.gone(worker)
+        self._booting = {ref: booting for ref, booting in self._booting.items() if booting is not worker}
+        ray.kill(worker.actor)
+
+    # ---- in --------------------------------------------------------------------------------------------------------
+
+    def turn(self) -> Came:
+        """Do what is due: suspects start where it is quiet now, and what cannot be finished in time is taken back."""
+        for suspect, worker in self._placement.cleared():
+            self._make(suspect, worker)
+        came: Came = []
+        for worker in [worker for worker in self._workers if is_late(self._leaving.get(worker.node, 0), time.time())]:
+            reason = f"taken back: its machine is to go in less than {HAND_BACK_S:g} s"
+            came += [(held.call, _lost(worker.node, reason, explained=True)) for held in self._bury(worker)]
+        now = time.monotonic()
+        for ref in [ref for ref, doubt in self._doubts.items() if now > doubt.until_s]:
+            came += self._settle(ref)
+        return came
+
+    def take(self, ref: Any) -> Came:
+        """What came of one of `refs` that is ready."""
+        if ref in self._booting:
+            self._booted(ref)
+            return []
+        if ref in self._doubts:
+            return self._settle(ref)
+        return self._said(ref) if ref in self._held else []
+
+    def _booted(self, ref: Any) -> None:
+        worker = self._booting.pop(ref)
+        try:
+            answer = ray.get(ref)
+        except RayError as error:
+            self._retire(worker)
+            if not _is_explained(error, worker.node):
+                self._failed_to_start(worker.node, error)
+            return
+        if worker.node:
+            worker.is_up, worker.idle_since_s = True, time.monotonic()
+            self._record.started(worker.node)
+            self._record.started("")
+            self._placement.up(worker, worker.node)
+        else:
+            worker.node = answer
+            self._booting[worker.actor.open.remote()] = worker
+
+    def _failed_to_start(self, machine: str, error: RayError) -> None:
+        others_run = bool(machine) and any(worker.is_up and worker.node != machine for worker in self._workers)
+        if self._record.failed_to_start(machine, others_run=others_run) and machine not in self._record.bad:
+            raise ClusterError(
+                f"{MAX_STARTS} workers in a row failed to start",
+                where=machine and name_of_node(machine),
+                got=str(error),
+                remedy="See the worker's log under /tmp/ray/session_latest/logs on its machine.",
+            ) from error
+
+    def _said(self, ref: Any) -> Came:
+        heard = _heard(ref)
+        if isinstance(heard, RayError):
+            return self._died(self._held[ref].worker, heard)
+        return self._take_in(ref, heard)
+
+    def _take_in(self, ref: Any, said: Outcome | Entered) -> Came:
+        held = self._held[ref]
+        if isinstance(said, Entered):
+            held.is_computing = said.phase == "computing"
+            return []
+        del self._held[ref]
+        held.worker.idle_since_s = time.monotonic()
+        self._placement.freed(held.worker)
+        self._note(held, said)
+        return [(held.call, said)]
+
+    def _note(self, held: _Held, outcome: Outcome) -> None:
+        """Enter what became of a chunk into its machine's record."""
+        machine, task = held.worker.node, held.call.task
+        if isinstance(outcome, Done) and isinstance(outcome.value, ChunkDone):
+            if outcome.value.attempt == task.attempt:
+                self._record.made(machine, task.chunk.chunk_id)
+        elif isinstance(outcome, Erred) and (outcome.error.retryable or isinstance(outcome.error, ProgramFault)):
+            self._record.failed(machine, task.chunk.chunk_id)
+
+    def _died(self, worker: _Worker, error: RayError) -> Came:
+        """A worker is dead; what its calls said before is heard first."""
+        came: Came = []
+        for ref in [ref for ref, held in self._held.items() if held.worker is worker]:
+            while ref in self._held and ray.wait([ref], timeout=0)[0]:
+                heard = _heard(ref)
+                if isinstance(heard, RayError):
+                    break
+                came += self._take_in(ref, heard)
+        return came + self._mourn(worker, self._bury(worker), error)
+
+    def _mourn(self, worker: _Worker, held: list[_Held], error: RayError) -> Came:
+        """What becomes of the chunks that a dead worker held; those to blame wait for a sign of life of its machine."""
+        reason, machine = _told(error), worker.node
+        if _is_explained(error, machine):
+            return [(each.call, _lost(machine, reason, explained=True)) for each in held]
+        blamed = to_blame({each: each.is_computing for each in held})
+        affinity = NodeAffinitySchedulingStrategy(machine, soft=False)
+        self._doubts[_sign_of_life.options(scheduling_strategy=affinity).remote()] = _Doubt(
+            calls=tuple(each.call for each in blamed),
+            machine=machine,
+            reason=reason,
+            until_s=time.monotonic() + SIGN_OF_LIFE_S,
+        )
+        innocent = f"{reason}; another chunk was being computed there"
+        return [(each.call, _lost(machine, innocent, explained=True)) for each in held if each not in blamed]
+
+    def _settle(self, ref: Any) -> Came:
+        """The machine of a dead worker gave a sign of life, or none."""
+        doubt = self._doubts.pop(ref)
+        went = doubt.machine not in alive_nodes() or doubt.machine in draining_nodes()
+        for call in () if went else doubt.calls:
+            self._record.failed(doubt.machine, call.task.chunk.chunk_id)
+        return [(call, _lost(doubt.machine, doubt.reason, explained=went)) for call in doubt.calls]
+
+    def _bury(self, worker: _Worker) -> list[_Held]:
+        """The worker is no more; what it held."""
+        held = {ref: each for ref, each in self._held.items() if each.worker is worker}
+        for ref in held:
+            del self._held[ref]
+        if worker in self._workers:
+            self._retire(worker)
+        return list(held.values())
+
+    def close(self) -> None:
+        """Let go of all workers; what they hold is abandoned."""
+        for worker in self._workers:
+            ray.kill(worker.actor)
+        self._workers.clear()
+        self._booting.clear()
+        self._held.clear()
+        self._doubts.clear()
+
+
+def is_late(goes_ms: int, now_s: float) -> bool:
+    """Whether a machine that goes at `goes_ms` of Unix time, 0 if nobody knows, is to give back what it holds."""
+    return goes_ms > 0 and now_s * 1000 > goes_ms - HAND_BACK_S * 1000
+
+
+def _heard(ref: Any) -> Outcome | Entered | RayError:
+    """The next that a call says, or the error that says that its worker is dead."""
+    try:
+        said: Outcome | Entered = ray.get(next(ref))
+    except StopIteration:
+        return RayError("the call ended without a result")
+    except RayTaskError as error:
+        return Erred(error=ProgramFault(f"{type(error.cause).__name__}: {error.cause}", got=str(error)))
+    except RayError as error:
+        return error
+    return said
+
+
+def _lost(machine: str, reason: str, *, explained: bool) -> Lost:
+    return Lost(explained=explained, reason=reason, machine=machine)
+
+
+def _told(error: RayError) -> str:
+    return f"{type(error).__name__}: {error}".splitlines()[0]
+
+
+def _is_explained(error: RayError, machine: str) -> bool:
+    """Whether it is known that the machine went, or is to go: then no chunk is to blame."""
+    if isinstance(error, NodeDiedError) or (isinstance(error, RayActorError) and error.preempted):
+        return True
+    return bool(machine) and (machine not in alive_nodes() or machine in draining_nodes())

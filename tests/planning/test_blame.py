@@ -1,0 +1,125 @@
+"""Bad machines are told from bad chunks, and outages from both."""
+
+from random import Random
+
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from slomo_batch.planning.blame import MAX_STARTS, MAX_STRIKES, MachineRecord, to_blame
+
+
+def test_only_chunks_that_were_being_computed_are_to_blame() -> None:
+    assert to_blame({"a": True, "b": False}) == {"a"}
+    assert to_blame({"a": True, "b": True}) == {"a", "b"}
+
+
+def test_where_none_was_being_computed_all_are_to_blame() -> None:
+    assert to_blame({"a": False, "b": False}) == {"a", "b"}
+    assert to_blame({}) == frozenset()
+
+
+# ---- machines ------------------------------------------------------------------------------------------------------
+
+
+def fail_there_and_make_elsewhere(record: MachineRecord, machine: str, chunk: str) -> None:
+    record.failed(machine, chunk)
+    record.made("good", chunk)
+
+
+def test_a_machine_on_which_several_chunks_fail_that_are_made_elsewhere_is_bad() -> None:
+    record = MachineRecord()
+    record.made("good", "first")
+    for number in range(MAX_STRIKES):
+        assert record.bad == frozenset()
+        fail_there_and_make_elsewhere(record, "sick", f"chunk {number}")
+    assert record.bad == {"sick"}
+
+
+def test_one_chunk_that_fails_again_and_again_says_nothing_of_the_machine() -> None:
+    record = MachineRecord()
+    for _ in range(20):
+        record.made("good", "another")
+        record.failed("sick", "poison")
+    record.made("good", "poison")
+    assert record.bad == frozenset()
+
+
+def test_chunks_that_are_made_nowhere_blame_no_machine() -> None:
+    record = MachineRecord()
+    for number in range(20):
+        record.made("good", f"good chunk {number}")
+        record.failed("unlucky", f"poison {number}")
+        record.failed("good", f"poison {number}")
+    assert record.bad == frozenset()
+
+
+def test_an_outage_that_all_suffer_blames_none() -> None:
+    record = MachineRecord()
+    machines = [f"m{number}" for number in range(5)]
+    for number, machine in enumerate(machines):
+        record.made(machine, f"before {number}")
+    for number in range(30):
+        record.failed(machines[number % 5], f"chunk {number}")
+    for number in range(30):
+        record.made(machines[(number + 1) % 5], f"chunk {number}")
+    assert record.bad == frozenset()
+
+
+def test_a_machine_that_makes_more_than_it_fails_is_kept() -> None:
+    record = MachineRecord()
+    for number in range(50):
+        record.made("flaky", f"fine {number}")
+        fail_there_and_make_elsewhere(record, "flaky", f"chunk {number}")
+    assert record.bad == frozenset()
+
+
+def test_the_only_machine_is_never_bad() -> None:
+    record = MachineRecord()
+    for number in range(50):
+        record.failed("only", f"chunk {number}")
+        record.made("only", f"chunk {number}")
+    assert record.bad == frozenset()
+
+
+def test_workers_that_do_not_start_on_one_machine_make_it_bad_if_others_run() -> None:
+    record = MachineRecord()
+    record.started("good")
+    assert [record.failed_to_start("sick", others_run=True) for _ in range(MAX_STARTS)] == [False, False, True]
+    assert record.bad == {"sick"}
+    record = MachineRecord()
+    assert [record.failed_to_start("sick", others_run=False) for _ in range(MAX_STARTS)] == [False, False, True]
+    assert record.bad == frozenset()
+
+
+def test_a_worker_that_starts_ends_the_row() -> None:
+    record = MachineRecord()
+    for _ in range(10):
+        assert not record.failed_to_start("slow", others_run=True)
+        record.started("slow")
+
+
+@settings(deadline=None, max_examples=50)
+@given(st.integers(0, 2**32), st.integers(2, 20), st.floats(0, 0.45), st.sampled_from([0.0, 0.02]))
+def test_in_any_cluster_the_sick_machine_is_found_and_no_sound_one(
+    seed: int, num_machines: int, errors: float, poison: float
+) -> None:
+    """A cluster of sound machines, on which chunks fail by chance, and a sick one, on which every chunk fails."""
+    random = Random(seed)
+    record = MachineRecord()
+    sick, machines = "m0", [f"m{number}" for number in range(num_machines)]
+    waiting = list(range(20 * num_machines))
+    tries = dict.fromkeys(waiting, 0)
+    poisoned = {chunk for chunk in waiting if random.random() < poison}
+    while waiting:
+        chunk = waiting.pop(random.randrange(len(waiting)))
+        open_machines = [machine for machine in machines if machine not in record.bad]
+        machine = random.choice(open_machines)
+        if machine == sick or chunk in poisoned or random.random() < errors / 4:
+            record.failed(machine, f"chunk {chunk}")
+            tries[chunk] += 1
+            if chunk not in poisoned or tries[chunk] < 3:
+                waiting.append(chunk)
+        else:
+            record.made(machine, f"chunk {chunk}")
+    assert len(record.bad) <= max(1, num_machines // 4)
+    assert record.bad == {sick}
