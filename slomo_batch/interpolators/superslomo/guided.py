@@ -13,7 +13,7 @@ from torch.nn import functional
 
 from slomo_batch.interpolators import dis
 from slomo_batch.interpolators.superslomo.unet import CompactUNet
-from slomo_batch.interpolators.superslomo.warp import exact_warp, linear_fit
+from slomo_batch.interpolators.superslomo.warp import Kernel, exact_warp, linear_fit
 
 CHANNELS = (32, 64, 96, 128)
 MEAN = 0.45
@@ -72,28 +72,33 @@ class Guided(nn.Module):
         return prior_B4HW + FLOW_STEP_PX * change
 
     def frames(self, i0_BCHW: Tensor, i1_BCHW: Tensor, flows_B4HW: Tensor, t_B: Tensor) -> Tensor:
-        """The frames at each t, [B, 3, H, W]; where the pictures are one pair, they serve every t."""
-        i0_BCHW, i1_BCHW = (image.expand(len(t_B), -1, -1, -1) for image in (i0_BCHW, i1_BCHW))
+        """The frames at each t, [B, 3, H, W]."""
         return self.synthesis(i0_BCHW, i1_BCHW, flows_B4HW, t_B)[0]
 
     def synthesis(
         self, i0_BCHW: Tensor, i1_BCHW: Tensor, flows_B4HW: Tensor, t_B: Tensor
     ) -> tuple[Tensor, Tensor, Tensor]:
-        """The frames; the flows from t to i0 and i1, as `flows_B4HW`; and the visibility of i0, [B, 1, H, W]."""
+        """The frames; the flows from t to i0 and i1, as `flows_B4HW`; and the visibility of i0, [B, 1, H, W].
+
+        Pictures and flows are one for each t, or one pair for all.
+        """
         flow_t0, flow_t1 = linear_fit(flows_B4HW, t_B)
         with torch.no_grad():
             i0, i1 = _at_half_size(i0_BCHW), _at_half_size(i1_BCHW)
-            w0, w1 = exact_warp(i0, enlarged(flow_t0, 2)), exact_warp(i1, enlarged(flow_t1, 2))
+            w0, w1 = _fetched(i0, enlarged(flow_t0, 2)), _fetched(i1, enlarged(flow_t1, 2))
         time_B1HW = t_B[:, None, None, None].expand(-1, 1, *flow_t0.shape[-2:])
-        out: Tensor = self.at(
-            _joined((i0, i1, w0, w1), (flow_t0, flow_t1, flows_B4HW.expand(len(t_B), -1, -1, -1)), time_B1HW)
-        )
+        out: Tensor = self.at(_joined((i0, i1, w0, w1), (flow_t0, flow_t1, flows_B4HW), time_B1HW))
         flow_t0 = flow_t0 + FLOW_STEP_PX * out[:, 0:2]
         flow_t1 = flow_t1 + FLOW_STEP_PX * out[:, 2:4]
         visibility_t0 = torch.sigmoid(enlarged(functional.pixel_shuffle(out[:, 4:], 2), 2))
-        g0 = exact_warp(i0_BCHW, enlarged(flow_t0, 4) * 2, "bicubic")
-        g1 = exact_warp(i1_BCHW, enlarged(flow_t1, 4) * 2, "bicubic")
+        g0 = _fetched(i0_BCHW, enlarged(flow_t0, 4) * 2, "bicubic")
+        g1 = _fetched(i1_BCHW, enlarged(flow_t1, 4) * 2, "bicubic")
         return _blended(g0, g1, visibility_t0, t_B), torch.cat((flow_t0, flow_t1), dim=1), visibility_t0
+
+
+def _fetched(image_BCHW: Tensor, flow_B2HW: Tensor, kernel: Kernel = "bilinear") -> Tensor:
+    """The exact warp; one picture serves every flow."""
+    return exact_warp(image_BCHW.expand(len(flow_B2HW), -1, -1, -1), flow_B2HW, kernel)
 
 
 def _at_half_size(image_BCHW: Tensor) -> Tensor:
@@ -102,11 +107,10 @@ def _at_half_size(image_BCHW: Tensor) -> Tensor:
 
 def _joined(images: tuple[Tensor, ...], flows: tuple[Tensor, ...], *more: Tensor) -> Tensor:
     """A net's input: 48 channels of four pictures, the flows, and what else there is."""
-    num = max(len(part) for part in (*images, *flows))
-    seen_B12HW = torch.cat([image.expand(num, -1, -1, -1) for image in images], dim=1)
-    return torch.cat(
-        (functional.pixel_unshuffle(seen_B12HW, 2), *(flow / FLOW_UNIT_PX for flow in flows), *more), dim=1
-    )
+    parts = [functional.pixel_unshuffle(image, 2) for image in images]
+    parts += [*(flow / FLOW_UNIT_PX for flow in flows), *more]
+    num = max(len(part) for part in parts)
+    return torch.cat([part.expand(num, -1, -1, -1) for part in parts], dim=1)
 
 
 def _blended(g0: Tensor, g1: Tensor, visibility_t0: Tensor, t_B: Tensor) -> Tensor:
