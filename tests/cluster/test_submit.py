@@ -88,7 +88,7 @@ def test_a_submitted_job_is_shown_as_a_local_one_and_published(cluster: JobClust
     job = Job(tmp_path, name="quick").write([str(clip)], **QUICK)
     done = ask("submit", str(job.manifest), "--address", cluster.address, "--follow")
     assert done.returncode == 0, done.stderr
-    assert done.stderr.startswith("submitted quick-")
+    assert "submitted quick-" in done.stderr
     local = Job(tmp_path / "local", name="quick").write([str(clip)], **{**QUICK, "cluster": {"address": "inline"}})
     assert local.run().returncode == 0
     assert job.receipts()["bikes"].frames_sha256 == local.receipts()["bikes"].frames_sha256
@@ -98,7 +98,7 @@ def test_a_submitted_job_is_shown_as_a_local_one_and_published(cluster: JobClust
     assert shown[-1].startswith("1 video published; ")
     again = ask("submit", str(job.manifest), "--address", cluster.address, "--follow", "--json")
     assert again.returncode == 0
-    assert "-2" in again.stderr.splitlines()[0]
+    assert "-2\n" in again.stderr
     events = [json.loads(line) for line in again.stdout.splitlines()]
     assert [event["event"] for event in events][0 :: len(events) - 1] == ["job_started", "job_ended"]
     assert events[-1]["videos_skipped"] == 1
@@ -128,7 +128,7 @@ def test_a_run_is_joined_by_the_same_refused_to_others_and_cancelled(
     assert ask("cancel", "hold", *here).returncode == 2
     resumed = ask("run", str(job.manifest), "--set", f"cluster.address={cluster.client_address}")
     assert resumed.returncode == 0, resumed.stderr
-    assert ids == {resumed.stderr.split()[1].removesuffix("2") + "1"}
+    assert f"submitted {ids.pop().removesuffix('1')}2\n" in resumed.stderr
     assert "published" in resumed.stdout
     assert "published" in ask("logs", "held", *here).stdout
 

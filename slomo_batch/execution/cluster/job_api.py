@@ -47,7 +47,7 @@ class JobApi:
             # Ray prefers these to what it is told.
             for name in ("RAY_API_SERVER_ADDRESS", "RAY_ADDRESS"):
                 os.environ.pop(name, None)
-        for name in ("ray", "ray.util.client_builder", JobSubmissionClient.__module__):
+        for name in ("ray", "ray.client_builder", JobSubmissionClient.__module__):
             logging.getLogger(name).setLevel(logging.ERROR)
         self._where = address or "the cluster of this machine"
         self._client: JobSubmissionClient = self._asked(lambda: JobSubmissionClient(address or None))
