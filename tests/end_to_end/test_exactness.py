@@ -1,4 +1,4 @@
-"""Outputs are what the plan says, to the tick, by the word of another program: ffprobe."""
+"""Outputs are what the plan says, to the tick; where ffprobe is installed, by the word of another program too."""
 
 import json
 import shutil
@@ -15,7 +15,7 @@ from tests.clips import clip, names
 from tests.end_to_end.running import Job, cli, excerpt, frame_hashes
 from tests.media.sources import Opened, straight
 
-pytestmark = pytest.mark.skipif(shutil.which("ffprobe") is None, reason="needs ffprobe: apt install ffmpeg")
+needs_ffprobe = pytest.mark.skipif(shutil.which("ffprobe") is None, reason="needs ffprobe: apt install ffmpeg")
 QUICK = {"interpolate": {"method": "blend"}, "encode": {"preset": "ultrafast"}}
 
 
@@ -38,6 +38,7 @@ def source(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return excerpt("bikes", tmp_path_factory.mktemp("source") / "clip.mp4", num_frames=25, width=160, height=96)
 
 
+@needs_ffprobe
 @pytest.mark.parametrize(
     ("retime", "rate", "num_frames"),
     [
@@ -133,6 +134,7 @@ def grid_times(probe: Probe, num_frames: int) -> list[FrameTime]:
     return list(grid.frame_times(timeline.ticks, timeline.tick_s, 0, range(num_frames)))
 
 
+@needs_ffprobe
 def test_the_demo_clip_keeps_its_sound_in_step(tmp_path: Path) -> None:
     output = tmp_path / "slow.mp4"
     run = cli("convert", "jobs/clips/big-buck-bunny.mp4", str(output), "--slowdown", "2", "--method", "duplicate")
