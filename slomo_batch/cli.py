@@ -10,14 +10,12 @@ media libraries are loaded before a command needs them.
 import argparse
 import json
 import os
-import re
 import sys
 import traceback
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from functools import partial
-from hashlib import sha256
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 from typing import Any, Literal, NoReturn, TextIO
 
 from slomo_batch import __version__
@@ -26,9 +24,9 @@ from slomo_batch.evaluation.commands import add_evaluation
 from slomo_batch.execution.cluster.commands import add_cluster_tools
 from slomo_batch.execution.cluster.job_commands import add_job_commands, is_elsewhere, submit
 from slomo_batch.legible import lines, one_line
-from slomo_batch.manifest.load import Override, build, load, read_text
+from slomo_batch.manifest.load import Override, load, read_text
 from slomo_batch.manifest.schema import Manifest, json_schema
-from slomo_batch.manifest.tree import Tree
+from slomo_batch.manifest.single import single
 from slomo_batch.progress import Display
 from slomo_batch.training.commands import add_training
 
@@ -413,31 +411,12 @@ def _manifest(options: argparse.Namespace) -> Manifest:
 
 
 def _convert_manifest(options: argparse.Namespace) -> Manifest:
-    """The manifest that stands for a `convert`: the names are taken literally, whatever characters they hold."""
     flags = [
         Override(label=f"{flag} {value}", path=tuple(path.split(".")), value=value)
         for flag, path in _CONVERT_FLAGS.items()
         if (value := getattr(options, flag.removeprefix("--"))) is not None
     ]
-    data = {
-        "version": "1",
-        "name": _convert_name(options.source, options.output),
-        "inputs": [{"uri": re.sub(r"([*?\[])", r"[\1]", options.source)}],
-        "output": {"uri": options.output.replace("{", "{{").replace("}", "}}")},
-        "cluster": {"address": "inline"},
-    }
-    labels: dict[tuple[str | int, ...], str] = {
-        ("inputs",): f"IN {options.source}",
-        ("output",): f"OUT {options.output}",
-    }
-    return build(Tree(data=data, labels=labels), where="convert", settings=options.settings, flags=flags)
-
-
-def _convert_name(source: str, output: str) -> str:
-    """One and the same for one pair of places, so that a second call finishes what the first began."""
-    places = "\n".join(place if "://" in place else str(Path(place).absolute()) for place in (source, output))
-    stem = re.sub(r"[^A-Za-z0-9_-]+", "-", PurePosixPath(source).stem)[:40].strip("-")
-    return f"convert-{stem}-{sha256(places.encode()).hexdigest()[:10]}"
+    return single(options.source, options.output, settings=options.settings, flags=flags)
 
 
 if __name__ == "__main__":
