@@ -14,7 +14,7 @@ from safetensors import safe_open
 from slomo_batch.errors import ManifestError
 from slomo_batch.interpolators.superslomo.weights import load
 from slomo_batch.training.config import TrainingConfig
-from slomo_batch.training.exporting import export, metadata
+from slomo_batch.training.exporting import export, ladder_of, metadata
 from slomo_batch.training.loop import Pace, Validate
 from slomo_batch.training.loop import train as train_at
 from slomo_batch.training.place import BEST, CHECKPOINT, METRICS, Place
@@ -84,6 +84,10 @@ def test_the_best_average_is_kept_and_exported(tmp_path: Path) -> None:
     assert header["training_config"] == config.digest()
     assert header["training_samples"] == "2"
     assert json.loads(header["validation_psnr_db"]) == {"mean": 32.0}
+    report = tmp_path / "report.json"
+    report.write_text(json.dumps({"scores": [{"name": "bikes.mp4", "factor": 2, "psnr_db": 33.064}]}))
+    with safe_open(export(config, tmp_path, "compact-9", ladder_of(report)), framework="pt") as opened:
+        assert json.loads(opened.metadata()["ladder_psnr_db"]) == {"bikes 2x": 33.06}
     loaded = load(file)
     assert loaded.network == "superslomo-guided"
     assert {tensor.dtype for tensor in loaded.tensors.values()} == {torch.float16}
