@@ -96,5 +96,5 @@ def _decoded_at(
 def _averaged(frame: av.VideoFrame, longest_px: int) -> Rgb:
     scale = min(1.0, longest_px / max(frame.width, frame.height)) if longest_px else 1.0
     width, height = round(frame.width * scale), round(frame.height * scale)
-    scaled = frame.reformat(width, height, "rgb24", interpolation="AREA") if scale < 1 else frame
+    scaled = frame.reformat(width, height, "rgb24", interpolation="AREA", threads=1) if scale < 1 else frame
     return np.asarray(scaled.to_ndarray(format="rgb24"), dtype=np.uint8)

@@ -27,5 +27,5 @@ def frames(path: Path, size: tuple[int, int]) -> Iterator[Rgb]:
 
 
 def _scaled(frame: av.VideoFrame, width: int, height: int) -> Rgb:
-    scaled = frame.reformat(width, height, "rgb24", interpolation="AREA").to_ndarray()
+    scaled = frame.reformat(width, height, "rgb24", interpolation="AREA", threads=1).to_ndarray()
     return np.asarray(scaled, np.uint8)
