@@ -126,13 +126,15 @@ class Battlefield:
     # ---- processes -------------------------------------------------------------------------------------------------
 
     def _nodes(self) -> list[psutil.Process]:
-        return self.cluster.nodes() if self.cluster else []
+        """The raylets of the nodes."""
+        nodes = self.cluster.nodes() if self.cluster else []
+        return [node.processes()[0] for node in nodes if node.processes()]
 
     def _workers(self) -> list[psutil.Process]:
         """The actors and tasks on all nodes."""
         found = []
-        for node in self._nodes():
-            for process in AutoscalingCluster.children_of(node.pid):
+        for node in self.cluster.nodes() if self.cluster else []:
+            for process in node.processes()[1:]:
                 with suppress(psutil.NoSuchProcess):
                     if any(word.startswith("ray::") and "IDLE" not in word for word in process.cmdline()):
                         found.append(process)

@@ -28,28 +28,83 @@ PROVIDER = "ray.autoscaler._private.fake_multi_node.node_provider.FakeMultiNodeP
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Node:
+    """A machine that the autoscaler started: a raylet and its children."""
+
+    raylet: int
+    """Its process id."""
+    node_id: str
+    kind: str
+    """Which of the node types it is of."""
+
+    def processes(self) -> list[psutil.Process]:
+        """The raylet and what it started."""
+        with suppress(psutil.NoSuchProcess):
+            raylet = psutil.Process(self.raylet)
+            return [raylet, *raylet.children(recursive=True)]
+        return []
+
+    def workers(self) -> list[psutil.Process]:
+        """Processes that make chunks."""
+        return [process for process in self.processes() if "ChunkMaker" in _title(process)]
+
+    def signal(self, number: signal.Signals) -> None:
+        """What happens to a whole machine: the raylet first, lest it sees the others go."""
+        for process in self.processes():
+            with suppress(psutil.NoSuchProcess):
+                process.send_signal(number)
+
+    def kill_worker(self) -> None:
+        """The process that makes chunks dies, its machine lives on."""
+        for process in self.workers():
+            with suppress(psutil.NoSuchProcess):
+                process.kill()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class AutoscalingCluster:
     """A running cluster."""
 
     address: str
     folder: Path
 
-    def nodes(self) -> list[psutil.Process]:
-        """The raylets of the nodes that the autoscaler started, the head's left out."""
-        return list(self._started_raylets())
+    def nodes(self) -> list[Node]:
+        """The nodes that the autoscaler started, the head left out."""
+        return [self._node(raylet) for raylet in self._raylets() if "--head" not in _words(raylet)]
 
-    @staticmethod
-    def children_of(pid: int) -> list[psutil.Process]:
-        """The worker processes of one raylet."""
+    def nodes_with_a_worker(self) -> list[Node]:
+        """Those on which chunks are made."""
+        return [node for node in self.nodes() if node.workers()]
+
+    def workers_on_the_head(self) -> list[str]:
+        """Titles of what works on the head; idle processes that Ray keeps ready are none."""
+        heads = [self._node(raylet) for raylet in self._raylets() if "--head" in _words(raylet)]
+        assert len(heads) == 1
+        titles = [_title(process) for process in heads[0].processes()]
+        return [title for title in titles if "ChunkMaker" in title or "run_task" in title]
+
+    def _node(self, raylet: psutil.Process) -> Node:
+        ids = [word.split("=")[1] for word in _words(raylet) if word.startswith("--node_id=")]
+        kind = ""
         with suppress(psutil.NoSuchProcess):
-            return psutil.Process(pid).children(recursive=True)
-        return []
+            kind = raylet.environ().get("RAY_NODE_TYPE_NAME", "")
+        return Node(raylet=raylet.pid, node_id=next(iter(ids), ""), kind=kind)
 
-    def _started_raylets(self) -> Iterator[psutil.Process]:
+    def _raylets(self) -> Iterator[psutil.Process]:
         for process in processes_of(self.folder):
             with suppress(psutil.NoSuchProcess):  # a zombie counts as gone
-                if process.name() == "raylet" and not any("--head" in word for word in process.cmdline()):
+                if process.name() == "raylet" and process.status() != psutil.STATUS_ZOMBIE:
                     yield process
+
+
+def _words(process: psutil.Process) -> list[str]:
+    with suppress(psutil.NoSuchProcess):
+        return process.cmdline()
+    return []
+
+
+def _title(process: psutil.Process) -> str:
+    return " ".join(_words(process))
 
 
 @contextmanager
@@ -139,8 +194,8 @@ def _environment() -> dict[str, str]:
         "RAY_AUTH_MODE": "disabled",
         "RAY_GRACEFUL_SHUTDOWN_DRAIN_TIMEOUT_S": "0",
         "RAY_health_check_initial_delay_ms": "0",
-        "RAY_health_check_period_ms": "300",
-        "RAY_health_check_timeout_ms": "1000",
+        "RAY_health_check_period_ms": "1000",
+        "RAY_health_check_timeout_ms": "3000",
         "RAY_health_check_failure_threshold": "5",
     }
 
