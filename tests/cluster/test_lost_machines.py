@@ -4,13 +4,16 @@ import os
 import shlex
 import signal
 import subprocess
+from collections.abc import Iterable, Iterator
+from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
+import psutil
 import pytest
 import yaml
 
-from tests.cluster.autoscaling import AutoscalingCluster, Node
+from tests.cluster.autoscaling import AutoscalingCluster, Node, processes_of
 from tests.cluster.conftest import Quiet
 from tests.cluster.jobs import RunningJob, cluster_and_job, until
 from tests.imds_server import Imds, imds_serving
@@ -18,6 +21,19 @@ from tests.s3_server import S3Server
 
 pytestmark = [pytest.mark.cluster, pytest.mark.timeout(1200)]
 ROOT = Path(__file__).parents[2]
+
+
+@pytest.fixture(autouse=True)
+def no_watch_is_left(tmp_path: Path) -> Iterator[None]:
+    yield
+    end(processes_of(tmp_path))
+
+
+def end(processes: Iterable[psutil.Process]) -> None:
+    """Some of a frozen machine's processes no longer bear the name of their cluster's folder."""
+    for process in processes:
+        with suppress(psutil.NoSuchProcess):
+            process.kill()
 
 
 def in_mid_chunk(cluster: AutoscalingCluster, job: RunningJob) -> Node:
@@ -38,9 +54,12 @@ def test_a_machine_that_freezes_is_missed_and_its_chunks_are_made_elsewhere(
     s3: S3Server, quiet: Quiet, tmp_path: Path
 ) -> None:
     with cluster_and_job(s3, quiet.clip, tmp_path) as (cluster, job):
-        in_mid_chunk(cluster, job).signal(signal.SIGSTOP)
+        node = in_mid_chunk(cluster, job)
+        frozen = node.processes()
+        node.signal(signal.SIGSTOP)
         assert job.finish().frames_sha256 == quiet.frames_sha256
         assert job.lost()
+        end(frozen)
 
 
 def test_a_worker_that_dies_on_a_sound_machine_makes_its_chunk_a_suspect(
