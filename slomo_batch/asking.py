@@ -37,7 +37,7 @@ def plan(manifest: Manifest) -> list[PlanRow]:
     rows += [_row_of_failure(refused.failed, "fail") for refused in piles.refused]
     rows += [_row_of_failure(failed, "wait") for failed in piles.waiting]
     rows += [_row(request, pin, bench, state="skip") for request in piles.done]
-    rows += [_row(wanted.request, pin, bench, state="make") for wanted in piles.wanted]
+    rows += [_row(one.request, pin, bench, state="changed" if one.changed else "make") for one in piles.wanted]
     return rows
 
 

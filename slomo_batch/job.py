@@ -156,6 +156,10 @@ class _Run:
             self._display.show(
                 VideoSkipped(uri=request.source.uri, output_uri=request.output_uri, reason="published before")
             )
+        for wanted in piles.wanted:
+            if wanted.changed:
+                text = "changed since its output was published: made again, and replaced"
+                self._display.show(Note(text=text, uri=wanted.request.source.uri))
         for refused in piles.refused:
             journal.refused(refused.failed)
         for failed in (*found.missing, *piles.waiting):

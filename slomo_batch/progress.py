@@ -236,7 +236,8 @@ class PlanRow:
     uri: str
     output_uri: str
     state: str
-    """What would become of it, in a word: make, resume, skip, fail."""
+    """What would become of it, in a word: make, changed (its source did: made again and replaced), resume,
+    skip, wait, fail."""
     num_source_frames: int
     num_output_frames: int
     num_chunks: int

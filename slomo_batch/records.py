@@ -23,6 +23,7 @@ Codec = Literal["h264", "hevc", "av1", "prores", "ffv1"]
 Precision = Literal["fp32", "bf16", "fp16"]
 AudioMode = Literal["auto", "keep", "stretch", "resample", "drop"]
 Lane = Literal["copy", "decode"]
+Exists = Literal["skip", "replace", "fail"]
 StepName = Literal["open", "split", "interpolate", "sound", "stitch"]
 
 
@@ -113,7 +114,8 @@ class VideoRequest:
 
     source: Source
     output_uri: str
-    exists: Literal["skip", "replace", "fail"]
+    exists: Exists
+    """What is to become of something else that stands under the output's name."""
     settings: Settings
 
 

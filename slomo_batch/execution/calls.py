@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from slomo_batch.errors import OutOfMemory, SlomoError
 from slomo_batch.execution.stints import StintClock
 from slomo_batch.planning.resolving import JobPin
-from slomo_batch.records import ChunkDone, ChunkTask, Lane, Published, SoundDone, Stint, VideoRequest
+from slomo_batch.records import ChunkDone, ChunkTask, Exists, Lane, Published, SoundDone, Stint, VideoRequest
 from slomo_batch.steps.bench import Bench
 from slomo_batch.steps.interpolate import Phase, interpolate_chunk
 from slomo_batch.steps.open import Opened, open_video
@@ -66,8 +66,8 @@ class StitchCall:
     video: int
     pinned: Pinned
     lane: Lane
-    replaces: bool
-    """Whether a file of somebody else's under the output's name is to be replaced."""
+    exists: Exists
+    """What this run is to do where something else stands under the output's name; the plan may be an earlier run's."""
 
 
 TaskCall = OpenCall | SplitCall | SoundCall | StitchCall
@@ -155,4 +155,4 @@ def _value(call: OpenCall | SoundCall | StitchCall, bench: Bench) -> Value:
         case SoundCall():
             return make_video_sound(call.pinned, bench)
         case StitchCall():
-            return stitch_video(call.pinned, call.lane, bench, replaces=call.replaces)
+            return stitch_video(call.pinned, call.lane, bench, exists=call.exists)

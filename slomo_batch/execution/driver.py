@@ -141,12 +141,8 @@ class Driver:
             case events.MakeSound():
                 return calls.SoundCall(video=task.video, pinned=_planned(video))
             case events.Stitch():
-                return calls.StitchCall(
-                    video=task.video,
-                    pinned=_planned(video),
-                    lane=task.lane,
-                    replaces=video.wanted.request.exists == "replace",
-                )
+                exists = video.wanted.request.exists
+                return calls.StitchCall(video=task.video, pinned=_planned(video), lane=task.lane, exists=exists)
 
     def _chunk_call(self, instruction: MakeChunk) -> ChunkCall:
         video = self._videos[instruction.video]

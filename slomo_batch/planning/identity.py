@@ -3,6 +3,7 @@
     video_id    the source, every setting and every pin that decides what is made of it
     chunk_id    a part of the video: its lane and its source pairs
     receipt_id  what a person asked for: the source, the settings, the weights' name, the output
+    object_id   what stood under an output's name: its size and fingerprint
 
 What is committed under a video id may be used again whenever the id is equal. A receipt id knows neither the code's
 revision nor the pins, so that an upgrade never makes a published output look unmade.
@@ -55,6 +56,11 @@ def receipt_id(request: VideoRequest, weights_name: str) -> str:
     interpolate = replace(settings.interpolate, weights=_used(weights_name, settings.interpolate))
     asked = replace(settings, interpolate=interpolate, pairs_per_chunk="auto")
     return digest("receipt", request.source, request.output_uri, asked)
+
+
+def object_id(output_uri: str, size_bytes: int, fingerprint: str) -> str:
+    """Name the very object that stands under an output's name; what replaces it, or is changed in it, has another."""
+    return digest("object", output_uri, str(size_bytes), fingerprint)
 
 
 def _settings_as_made(settings: Settings, pin: JobPin) -> Settings:

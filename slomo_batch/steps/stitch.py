@@ -15,13 +15,13 @@ from slomo_batch.media.concat import StitchSpec, stitch
 from slomo_batch.media.encode import SegmentFacts, segment_suffix
 from slomo_batch.media.inspect import verify_output
 from slomo_batch.planning.identity import chunks_in_lane, receipt_id
-from slomo_batch.records import ChunkDone, FrameCounts, Lane, Published, SoundDone, VideoPlan
+from slomo_batch.records import ChunkDone, Exists, FrameCounts, Lane, Published, SoundDone, VideoPlan
 from slomo_batch.steps.bench import Bench, file_sha256
 from slomo_batch.steps.commit import commit, committed
 from slomo_batch.steps.making import output_color
+from slomo_batch.steps.ownership import Owned, begun, is_earlier_version, look, own, owned
 from slomo_batch.steps.pinned import Pinned
 from slomo_batch.steps.sound import wants_sound
-from slomo_batch.storage.store import ObjectStore
 
 DISK_FACTOR = 2.2
 """Local disk that a stitch takes, over the size of its output: the file, and its copy with the index in front."""
@@ -36,10 +36,11 @@ class Choice:
     """Empty where the output has no sound."""
 
 
-def stitch_video(pinned: Pinned, lane: Lane, bench: Bench, *, replaces: bool) -> Published:
+def stitch_video(pinned: Pinned, lane: Lane, bench: Bench, *, exists: Exists) -> Published:
     """Join, verify and publish one video whose chunks and sound are all committed, or find it published.
 
-    With `replaces`, a file of somebody else's under the output's name gives way.
+    What stands under the output's name gives way where `exists` is replace, and where it is skip to what this job made
+    of an earlier version of the same source.
 
     Raises:
         BorderMismatch: two neighbouring chunks decoded their shared frame differently.
@@ -47,7 +48,8 @@ def stitch_video(pinned: Pinned, lane: Lane, bench: Bench, *, replaces: bool) ->
         SegmentInvalid: a segment is not the one that was committed; its commit is withdrawn.
     """
     plan = pinned.plan
-    receipt_key = bench.layout.receipt(receipt_id(plan.request, plan.resolved.weights_name))
+    receipt = receipt_id(plan.request, plan.resolved.weights_name)
+    receipt_key = bench.layout.receipt(receipt)
     published = committed(bench.work, receipt_key, Published)
     if published is None:
         segments = _committed_segments(pinned, lane, bench)
@@ -55,7 +57,7 @@ def stitch_video(pinned: Pinned, lane: Lane, bench: Bench, *, replaces: bool) ->
         check_borders(segments, plan.request.source.uri)
         with bench.folder() as folder:
             out = _join(pinned, segments, sound, bench, folder)
-            _upload(plan, out, bench, replaces=replaces)
+            _upload(plan, receipt, out, bench, exists=exists)
             published = commit(bench.work, receipt_key, _receipt(pinned, segments, sound, out))
     tidy(plan.video_id, bench)
     return published
@@ -123,28 +125,34 @@ def _receipt(pinned: Pinned, segments: Sequence[ChunkDone], sound: SoundDone | N
     )
 
 
-def _upload(plan: VideoPlan, out: Path, bench: Bench, *, replaces: bool) -> None:
+def _upload(plan: VideoPlan, receipt: str, out: Path, bench: Bench, *, exists: Exists) -> None:
     """Put the file under its final name, unless somebody put another there since the job began."""
-    store, key = bench.locate(plan.request.output_uri)
-    marker = bench.layout.publishing(plan.video_id)
-    if not replaces and not _stands(bench.work, marker) and _stands(store, key):
+    request = plan.request
+    standing = look(request.output_uri, bench)
+    earlier = owned(request.output_uri, standing, bench)
+    changed = exists == "skip" and is_earlier_version(earlier, request, plan.resolved.weights_name)
+    if standing and not (exists == "replace" or changed or begun(plan.video_id, bench)):
         raise OutputExists(
             "another file appeared where the output belongs",
-            where=plan.request.output_uri,
+            where=request.output_uri,
             remedy="Move it away or set output.exists: replace, then run again with --retry-failed.",
         )
-    bench.work.put(marker, b"{}")
+    bench.work.put(bench.layout.publishing(plan.video_id), b"{}")
+    if earlier and earlier.receipt_id != receipt:
+        _withdraw(earlier, bench)
+    store, key = bench.locate(request.output_uri)
     store.put_file(key, out)
-    if store.head(key).size_bytes != out.stat().st_size:
-        raise OutputInvalid("the published file has another size", where=plan.request.output_uri)
+    put = store.head(key)
+    if put.size_bytes != out.stat().st_size:
+        raise OutputInvalid("the published file has another size", where=request.output_uri)
+    record = Owned(output_uri=request.output_uri, source=request.source, video_id=plan.video_id, receipt_id=receipt)
+    own(record, put, bench)
 
 
-def _stands(store: ObjectStore, key: str) -> bool:
-    try:
-        store.head(key)
-    except ObjectMissing:
-        return False
-    return True
+def _withdraw(earlier: Owned, bench: Bench) -> None:
+    """What says that another output of this job's stands under the name goes before that output does."""
+    layout = bench.layout
+    bench.work.delete([layout.receipt(earlier.receipt_id), layout.publishing(earlier.video_id)])
 
 
 def _join(pinned: Pinned, segments: Sequence[ChunkDone], sound: SoundDone | None, bench: Bench, folder: Path) -> Path:

@@ -1,20 +1,30 @@
 """Triage: what is to be done for each video that was asked for, from what stands in the work store and at the outputs.
 
 A receipt whose output stands is done, whatever the code's version. An output without a receipt is somebody else's,
-unless this job had begun to upload to that very name when it was stopped.
+unless this job had begun to upload to that very name when it was stopped, or put there what it made of an earlier
+version of the same source.
 """
 
 from collections.abc import Iterable, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from functools import partial
 from pathlib import PurePosixPath
+from typing import Literal
 
 from slomo_batch.documents import from_json
-from slomo_batch.errors import ObjectMissing, OutputExists
+from slomo_batch.errors import OutputExists
 from slomo_batch.planning.identity import receipt_id, video_id
 from slomo_batch.planning.resolving import JobPin
 from slomo_batch.records import VideoFailed, VideoRequest
 from slomo_batch.steps.bench import Bench
+from slomo_batch.steps.ownership import begun, is_earlier_version, look, owned
 from slomo_batch.storage.presence import standing
+
+Claim = Literal["ours", "changed", "foreign"]
+"""What an output without a receipt is to the video: begun by this job or to be replaced whosever it is; this job's own,
+of an earlier version of the source; somebody else's."""
+LOOKUPS_AT_A_TIME = 16
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -25,6 +35,8 @@ class Wanted:
     receipt_id: str
     afresh: bool
     """True where an earlier publication's receipt stands: its output is gone, or is to be made again."""
+    changed: bool = False
+    """True where the output of an earlier version of its source stands, and gives way to the new one."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -56,6 +68,7 @@ def triage(
     receipts, failures = _stems(bench, bench.layout.receipts), _stems(bench, bench.layout.failures)
     outputs = standing((request.output_uri for request in requests), bench.locate)
     wanted, done, refused, waiting = [], [], [], []
+    contested: list[tuple[VideoRequest, str]] = []
     for request in requests:
         receipt = receipt_id(request, _weights_name(request, pin))
         has_output = request.output_uri in outputs
@@ -63,10 +76,15 @@ def triage(
             done.append(request)
         elif receipt in failures and not (retry_failed or force):
             waiting.append(from_json(VideoFailed, bench.work.get(bench.layout.failure(receipt))))
-        elif has_output and not (receipt in receipts or _may_replace(request, pin, bench)):
-            refused.append(Refused(failed=_conflict(request), receipt_id=receipt))
+        elif has_output and receipt not in receipts:
+            contested.append((request, receipt))
         else:
             wanted.append(Wanted(request=request, receipt_id=receipt, afresh=receipt in receipts))
+    for (request, receipt), claim in zip(contested, _claims(contested, pin, bench), strict=True):
+        if claim == "foreign":
+            refused.append(Refused(failed=_conflict(request), receipt_id=receipt))
+        else:
+            wanted.append(Wanted(request=request, receipt_id=receipt, afresh=False, changed=claim == "changed"))
     return Triage(wanted=tuple(wanted), done=tuple(done), refused=tuple(refused), waiting=tuple(waiting))
 
 
@@ -79,15 +97,19 @@ def _weights_name(request: VideoRequest, pin: JobPin) -> str:
     return pin.weights[interpolate.weights].name if interpolate.method == "superslomo" else ""
 
 
-def _may_replace(request: VideoRequest, pin: JobPin, bench: Bench) -> bool:
-    """Whether what stands under the output's name may give way: the settings say so, or this job began to put it."""
-    if request.exists == "replace":
-        return True
-    try:
-        bench.work.get(bench.layout.publishing(video_id(request, pin)))
-    except ObjectMissing:
-        return False
-    return True
+def _claims(contested: Sequence[tuple[VideoRequest, str]], pin: JobPin, bench: Bench) -> list[Claim]:
+    with ThreadPoolExecutor(LOOKUPS_AT_A_TIME) as pool:
+        return list(pool.map(partial(_claim, pin=pin, bench=bench), (request for request, _ in contested)))
+
+
+def _claim(request: VideoRequest, *, pin: JobPin, bench: Bench) -> Claim:
+    if request.exists == "replace" or begun(video_id(request, pin), bench):
+        return "ours"
+    if request.exists == "skip":
+        earlier = owned(request.output_uri, look(request.output_uri, bench), bench)
+        if is_earlier_version(earlier, request, _weights_name(request, pin)):
+            return "changed"
+    return "foreign"
 
 
 def _conflict(request: VideoRequest) -> VideoFailed:

@@ -6,6 +6,7 @@
                epochs/000001.json          heartbeats/000001.json
                ledger/000001-000001.parquet
                receipts/<receipt>.json     failures/<receipt>.json
+               owned/<object>.json
                probes/<random>
                videos/<video>/pin.json  index.npz  lane.json  choice.json  publishing.json  sound-commit.json
                               chunks/<lane>/00000001-<chunk>.pkts       sound-source.pkts
@@ -104,6 +105,10 @@ class Layout:
     def failure(self, receipt_id: str) -> str:
         """Why one video was given up."""
         return f"{self.failures}{receipt_id}.json"
+
+    def owned(self, object_id: str) -> str:
+        """Says of what this job made an object that it put under an output's name."""
+        return f"{self.root}owned/{object_id}.json"
 
     @property
     def probes(self) -> str:

@@ -15,7 +15,7 @@ from tests.chaos.drivers import Stable, kind_of
 from tests.clips import clip
 from tests.end_to_end.running import Job
 
-HISTORY = {"epoch", "heartbeat", "ledger_part", "progress", "probe"}
+HISTORY = {"epoch", "heartbeat", "ledger_part", "owned", "progress", "probe"}
 """Kinds of key that tell of runs, not of what they made: how many there are depends on how often a run was struck."""
 LEFT_TO_GC = {"chunk", "segment", "sound", "sound_source"}
 """Kinds that go when their video is published; a driver killed just after the receipt leaves them to `gc`."""
@@ -53,6 +53,10 @@ class Stage:
         work = str(self.folder / "job" / "work")
         self.drivers = Stable(self.job.manifest, self.job.name, work, self.folder / "logs", haste=self.haste)
 
+    def source(self, name: str) -> Path:
+        """A source that is set back with the job."""
+        return self.job.folder / "in" / f"{name}.mp4"
+
     def keep(self, name: str) -> None:
         """Remember what stands now."""
         shutil.copytree(self.job.folder, self.folder / name)
@@ -86,7 +90,7 @@ class Stage:
 
 def of_everything(folder: Path) -> Stage:
     """A job that writes every kind of key: sound, a video that changes its lane, one that fails, weights of a file."""
-    sources = folder / "in"
+    sources = folder / "job" / "in"
     sources.mkdir(parents=True)
     names = {"sound": "cfr", "moved": "corrupt_late", "bad": "text", "one": "one_frame"}
     for name, recipe in names.items():

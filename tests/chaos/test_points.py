@@ -17,6 +17,7 @@ import pytest
 from slomo_batch.storage.layout import Layout
 from tests.chaos.drivers import OUTPUT, OUTPUT_PROBE, Strike, key_kinds
 from tests.chaos.staging import Made, Stage, of_everything
+from tests.clips import clip
 
 pytestmark = [pytest.mark.chaos, pytest.mark.timeout(1200)]
 EXIT_SOME_FAILED = 1
@@ -52,6 +53,7 @@ FROM_NOTHING = """
     create choice by steps.stitch
     put publishing by steps.stitch
     put output by steps.stitch
+    put owned by steps.ownership
     create receipt by steps.stitch
     delete chunk by steps.stitch
     delete segment by steps.stitch
@@ -71,10 +73,19 @@ MADE_AGAIN = """
     put output by steps.stitch
 """
 """Some writes of a job whose outputs were taken away after it had ended."""
+CHANGED = """
+    delete receipt by steps.stitch
+    delete publishing by steps.stitch
+    put publishing by steps.stitch
+    put output by steps.stitch
+    put owned by steps.ownership
+    create receipt by steps.stitch
+"""
+"""Some writes of a job of whose sources one changed after it had ended."""
 SECOND = ("create commit by steps.interpolate", "put chunk by steps.split", "create receipt by steps.stitch")
 """Writes at whose second occurrence the driver is killed too: something is done already then."""
 
-Situation = Literal["from nothing", "made again"]
+Situation = Literal["from nothing", "made again", "source changed"]
 
 
 def names(text: str) -> list[str]:
@@ -96,6 +107,7 @@ def _points() -> list[Point]:
     wanted: list[tuple[Situation, str, int]] = [("from nothing", name, 1) for name in names(FROM_NOTHING)]
     wanted += [("from nothing", name, 2) for name in SECOND]
     wanted += [("made again", name, 1) for name in names(MADE_AGAIN)]
+    wanted += [("source changed", name, 1) for name in names(CHANGED)]
     return [
         Point(situation, Strike(write=name, occurrence=number, moment=moment, how=signal.SIGKILL))
         for situation, name, number in wanted
@@ -108,7 +120,7 @@ class Quiet:
     """The stage, and what a run makes that nobody disturbs."""
 
     stage: Stage
-    made: Made
+    made: dict[Situation, Made]
     writes: frozenset[str]
 
 
@@ -123,9 +135,23 @@ def quiet() -> Iterator[Quiet]:
         assert code == EXIT_SOME_FAILED, driver.output
         made = stage.made()
         assert set(made.receipts) == {"sound", "moved", "one"}
+        stage.keep("published")
         shutil.rmtree(stage.job.outputs)
         stage.keep("made again")
-        yield Quiet(stage, made, frozenset(driver.writes))
+        stage.set_back("published")
+        stage.source("sound").write_bytes(clip("two_tracks").data)
+        stage.keep("source changed")
+        code, changed = stage.drivers.run()
+        assert code == EXIT_SOME_FAILED, changed.output
+        assert stage.made().outputs.items() ^ made.outputs.items() == {
+            ("sound.mkv", made.outputs["sound.mkv"]),
+            ("sound.mkv", stage.made().outputs["sound.mkv"]),
+        }
+        yield Quiet(
+            stage,
+            {"from nothing": made, "made again": made, "source changed": stage.made()},
+            frozenset(driver.writes),
+        )
     finally:
         shutil.rmtree(folder, ignore_errors=True)
 
@@ -151,6 +177,6 @@ def test_a_driver_killed_at_any_write_leaves_a_job_that_ends_as_if_nothing_had_b
     resumed, heir = stage.drivers.run()
     assert resumed == EXIT_SOME_FAILED, heir.output
     assert "Traceback" not in heir.output
-    assert stage.made() == quiet.made
+    assert stage.made() == quiet.made[point.situation]
     new = {chunk: attempt for chunk, attempt in committed.items() if before.get(chunk) != attempt}
     assert new.items() <= stage.commits().items(), "what was committed is not made again"

@@ -9,12 +9,15 @@ from typing import Any
 
 import pytest
 
+from slomo_batch.documents import from_json
 from slomo_batch.manifest.load import load
 from slomo_batch.manifest.schema import Manifest
 from slomo_batch.planning.identity import receipt_id
 from slomo_batch.planning.resolving import JobPin
+from slomo_batch.records import VideoRequest
 from slomo_batch.steps.bench import Bench
 from slomo_batch.steps.find import find_videos
+from slomo_batch.steps.ownership import Owned, own
 from slomo_batch.steps.triage import Triage, triage
 from slomo_batch.storage.layout import Layout
 from slomo_batch.storage.location import StoreSpec, open_store
@@ -49,7 +52,15 @@ class Archive:
         assert len(requests) == number
         receipts = [LAYOUT.receipt(receipt_id(request, "")) for request in requests]
         _all(lambda n: self.work.put(receipts[n], b"{}"), number)
-        _all(lambda n: self.store.put(f"slow/{n // 500:03d}/{n:06d}.slomo.mp4", b"output"), number)
+        _all(lambda n: self._own(requests[n]), number)
+
+    def _own(self, request: VideoRequest) -> None:
+        store, key = self.bench.locate(request.output_uri)
+        store.put(key, b"output")
+        record = Owned(
+            output_uri=request.output_uri, source=request.source, video_id="v", receipt_id=receipt_id(request, "")
+        )
+        own(record, store.head(key), self.bench)
 
     def look(self, **flags: bool) -> Triage:
         """What a run would do."""
@@ -68,10 +79,15 @@ def _source(number: int) -> str:
     return f"archive/{number // 500:03d}/{number:06d}.mp4"
 
 
-def _manifest(bucket: str) -> Manifest:
+def _output(number: int) -> str:
+    return f"slow/{number // 500:03d}/{number:06d}.slomo.mp4"
+
+
+def _manifest(bucket: str, sections: str = "", *, exists: str = "skip") -> Manifest:
     text = (
         f"version: 1\nname: archive\ninputs: [{{uri: 's3://{bucket}/archive/**/*.mp4'}}]\nwork: s3://{bucket}/work\n"
-        f"output: {{uri: 's3://{bucket}/slow/{{relpath}}/{{stem}}.slomo.mp4'}}\ninterpolate: {{method: blend}}\n"
+        f"output: {{uri: 's3://{bucket}/slow/{{relpath}}/{{stem}}.slomo.mp4', exists: {exists}}}\n"
+        f"interpolate: {{method: blend}}\n{sections}"
     )
     return load(text, where="manifest.yaml")
 
@@ -106,16 +122,19 @@ def test_a_run_over_a_published_archive_makes_what_is_new_or_changed_for_a_listi
     store.put(_source(7), b"another video under an old name")
     with recording(s3) as (before, seen):
         piles = archive_on(before).look()
-    assert [wanted.request.source.uri for wanted in piles.wanted] == [f"s3://{bucket}/archive/000/new.mp4"]
-    assert [refused.failed.error for refused in piles.refused] == ["OutputExists"], "a changed source, by default"
+    wanted = {wanted.request.source.uri.removeprefix(f"s3://{bucket}/"): wanted.changed for wanted in piles.wanted}
+    assert wanted == {"archive/000/new.mp4": False, _source(7): True}
+    assert not piles.refused
     assert len(piles.done) == number - 1
     pages = -(-(number + 1) // PER_LISTING)
-    # Sources, outputs, receipts; no failures; for the changed one, whether this job had begun to put it there.
+    # Sources, outputs, receipts; no failures. For the changed one, whether its output is this job's.
     listings = [request for request in seen if "list-type=2" in request.path]
     assert 3 * pages + 1 <= len(listings) <= 3 * pages + 2
-    others = {f"{request.method} {request.path}" for request in seen if request not in listings}
     # A pattern is looked up as a name too, for there may be a file of that name.
-    assert not {other for other in others if "publishing.json" not in other and "%2A%2A" not in other}
+    others = [request.path for request in seen if request not in listings and "%2A%2A" not in request.path]
+    of_the_changed = ("/publishing.json", "/slow/000/000007.slomo.mp4", "/owned/")
+    assert [sum(part in other for other in others) for part in of_the_changed] == [1, 1, 1]
+    assert len(others) == len(of_the_changed)
 
 
 def test_force_makes_everything_again_and_replaces_only_what_this_job_published() -> None:
@@ -128,6 +147,31 @@ def test_force_makes_everything_again_and_replaces_only_what_this_job_published(
     assert not piles.done
     assert [wanted.afresh for wanted in piles.wanted] == [True] * 20
     assert [refused.failed.source_uri for refused in piles.refused] == ["s3://bucket/archive/000/other.mp4"]
+
+
+def test_what_is_not_an_earlier_version_of_the_same_output_is_refused() -> None:
+    archive = Archive(Bucket(), MemoryStore(), "bucket")
+    archive.fill(6)
+    for number in range(1, 6):
+        archive.store.put(_source(number), b"changed")
+    archive.store.put(_output(2), b"touched")
+    archive.store.put(_output(3), b"touched, and put back")
+    archive.store.put(_output(3), b"output")
+    archive.work.delete([found.key for found in archive.work.list(LAYOUT.root) if _is_of(4, found.key, archive)])
+    assert _changed(archive.look()) == _changed(archive.look(force=True)) == [1, 3, 5]
+    archive.manifest = _manifest("bucket", "retime: {slowdown: 3}\n")
+    assert (_changed(archive.look()), len(archive.look().refused)) == ([], 6)
+    archive.manifest = _manifest("bucket", exists="fail")
+    assert (_changed(archive.look()), len(archive.look().refused)) == ([], 5)
+
+
+def _is_of(number: int, key: str, archive: Archive) -> bool:
+    """Whether a key is that of the record of an output, as if the job had ended before there were any."""
+    return "/owned/" in key and from_json(Owned, archive.work.get(key)).source.uri.endswith(_source(number))
+
+
+def _changed(piles: Triage) -> list[int]:
+    return [int(Path(wanted.request.source.uri).stem) for wanted in piles.wanted if wanted.changed]
 
 
 @pytest.mark.simulate

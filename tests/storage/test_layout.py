@@ -4,7 +4,7 @@ from slomo_batch.storage.layout import Layout
 
 LAYOUT = Layout("derby")
 OF_JOB = [LAYOUT.job, LAYOUT.progress(1), LAYOUT.epoch(1), LAYOUT.heartbeat(1), LAYOUT.ledger_part(1, 2)]
-OF_JOB += [LAYOUT.receipt("r"), LAYOUT.failure("r"), LAYOUT.probe("p")]
+OF_JOB += [LAYOUT.receipt("r"), LAYOUT.failure("r"), LAYOUT.owned("o"), LAYOUT.probe("p")]
 OF_VIDEO = [LAYOUT.pin("v"), LAYOUT.index("v"), LAYOUT.lane("v"), LAYOUT.choice("v"), LAYOUT.sound_source("v")]
 OF_VIDEO += [LAYOUT.chunk("v", "copy", 0, "c"), LAYOUT.chunk("v", "decode", 0, "c"), LAYOUT.commit("v", "c")]
 OF_VIDEO += [LAYOUT.segment("v", "c", "a", ".nut"), LAYOUT.sound("v", "a"), LAYOUT.sound_commit("v")]

@@ -1,0 +1,66 @@
+"""Ownership: what this job itself put under outputs' names, and of which source, told by the very object that stands.
+
+A record per object put, under a key that follows from the output's URI and the object's size and fingerprint: whoever
+touches the object leaves it without one. Read only where something stands in the way.
+"""
+
+from dataclasses import dataclass, replace
+
+from slomo_batch.documents import to_json
+from slomo_batch.errors import AccessRefused, ObjectMissing
+from slomo_batch.planning.identity import object_id, receipt_id
+from slomo_batch.records import Source, VideoRequest
+from slomo_batch.steps.bench import Bench
+from slomo_batch.steps.commit import committed
+from slomo_batch.storage.store import ObjectInfo
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Owned:
+    """What an object was made of that this job put under an output's name."""
+
+    output_uri: str
+    source: Source
+    video_id: str
+    receipt_id: str
+
+
+def look(output_uri: str, bench: Bench) -> ObjectInfo | None:
+    """What stands under an output's name; None where nothing does, or nothing that we may look at."""
+    store, key = bench.locate(output_uri)
+    try:
+        return store.head(key)
+    except (ObjectMissing, AccessRefused):
+        return None
+
+
+def owned(output_uri: str, standing: ObjectInfo | None, bench: Bench) -> Owned | None:
+    """The record of the object that stands there; None where this job did not put it, or it was touched since."""
+    return committed(bench.work, _key(output_uri, standing, bench), Owned) if standing else None
+
+
+def begun(video_id: str, bench: Bench) -> bool:
+    """Whether this job began to put the output of this very video, when nothing else stood in its way."""
+    try:
+        bench.work.get(bench.layout.publishing(video_id))
+    except ObjectMissing:
+        return False
+    return True
+
+
+def own(record: Owned, put: ObjectInfo, bench: Bench) -> None:
+    """Record that this job put the object that stands now."""
+    bench.work.put(_key(record.output_uri, put, bench), to_json(record))
+
+
+def is_earlier_version(earlier: Owned | None, request: VideoRequest, weights_name: str) -> bool:
+    """Whether an object is the same output of the same source, which has changed since; settings and all else alike."""
+    return (
+        earlier is not None
+        and earlier.source.uri == request.source.uri
+        and earlier.receipt_id == receipt_id(replace(request, source=earlier.source), weights_name)
+    )
+
+
+def _key(output_uri: str, standing: ObjectInfo, bench: Bench) -> str:
+    return bench.layout.owned(object_id(output_uri, standing.size_bytes, standing.fingerprint))

@@ -1,0 +1,130 @@
+"""A source that changed since its output was published is made again and replaced; nobody else's file ever is."""
+
+from dataclasses import dataclass, field
+from pathlib import Path
+from types import TracebackType
+from typing import Self
+
+import pytest
+
+from slomo_batch import asking, job
+from slomo_batch.documents import from_json
+from slomo_batch.manifest.load import load
+from slomo_batch.manifest.schema import Manifest
+from slomo_batch.progress import Event, Note, VideoGivenUp, VideoPublished, VideoSkipped
+from slomo_batch.records import Published
+from slomo_batch.storage.layout import Layout
+from slomo_batch.storage.location import StoreSpec, open_store
+from slomo_batch.storage.store import ObjectStore
+from tests.clips import clip
+from tests.s3_server import S3Server
+
+OUTPUT, OTHER = "slow/a.mkv", "slow/b.mkv"
+
+
+@dataclass
+class Heard:
+    """A display that remembers."""
+
+    events: list[Event] = field(default_factory=list)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        return
+
+    def show(self, event: Event) -> None:
+        self.events.append(event)
+
+
+@dataclass(frozen=True)
+class Archive:
+    """Two sources, their outputs and the work place, all at one place."""
+
+    store: ObjectStore
+    storage: str
+
+    def put(self, name: str, recipe: str) -> None:
+        self.store.put(f"in/{name}.mp4", clip(recipe).data)
+
+    def run(self, *, slowdown: int = 2, exists: str = "skip") -> dict[str, str]:
+        """One run; what became of each source that was not passed over, by its name."""
+        heard = Heard()
+        job.run(self.manifest(slowdown, exists), display=heard)
+        became = {}
+        for event in heard.events:
+            match event:
+                case VideoPublished():
+                    became[Path(event.uri).stem] = "published"
+                case VideoGivenUp():
+                    became[Path(event.uri).stem] = event.error
+                case Note(uri=uri) if "changed since" in event.text:
+                    became[f"told of {Path(uri).stem}"] = "changed"
+                case VideoSkipped():
+                    assert self.receipt(f"slow/{Path(event.uri).stem}.mkv") is not None
+        return became
+
+    def manifest(self, slowdown: int = 2, exists: str = "skip") -> Manifest:
+        root = self.store.root
+        text = (
+            f"version: 1\nname: job\ninputs: [{{uri: '{root}/in/*.mp4'}}]\nwork: {root}/work\n"
+            f"output: {{uri: '{root}/slow/{{stem}}.mkv', exists: {exists}}}\ninterpolate: {{method: blend}}\n"
+            f"encode: {{codec: ffv1}}\nretime: {{slowdown: {slowdown}}}\ncluster: {{address: inline}}\n{self.storage}"
+        )
+        return load(text, where="manifest.yaml")
+
+    def receipt(self, output: str) -> Published | None:
+        """The one receipt that there may be of an output."""
+        keys = [found.key for found in self.store.list(f"work/{Layout('job').receipts}")]
+        all_ = [from_json(Published, self.store.get(key)) for key in keys]
+        of_output = [one for one in all_ if one.output_uri == self.store.uri(output)]
+        assert len(of_output) <= 1, "what was replaced has no receipt"
+        return of_output[0] if of_output else None
+
+    def states(self) -> dict[str, str]:
+        """What `plan` says of each source, by its name."""
+        return {Path(row.uri).stem: row.state for row in asking.plan(self.manifest())}
+
+
+@pytest.fixture(params=["folder", pytest.param("s3", marks=pytest.mark.chaos)])
+def archive(request: pytest.FixtureRequest, tmp_path: Path) -> Archive:
+    if request.param == "folder":
+        made = Archive(open_store(StoreSpec(uri=str(tmp_path))), "")
+    else:
+        s3: S3Server = request.getfixturevalue("s3")
+        store = open_store(StoreSpec(uri=f"s3://{s3.make_bucket()}", options=s3.options()))
+        made = Archive(store, f"storage: {{endpoint_url: '{s3.endpoint}', addressing_style: path}}\n")
+    made.put("a", "one_frame")
+    made.put("b", "one_frame")
+    assert made.run() == {"a": "published", "b": "published"}
+    return made
+
+
+def test_only_what_changed_is_made_again_and_only_what_is_ours_replaced(archive: Archive) -> None:
+    first, other = archive.store.get(OUTPUT), archive.store.head(OTHER)
+    archive.put("a", "full_range")
+    assert archive.states() == {"a": "changed", "b": "skip"}
+    assert archive.run() == {"a": "published", "told of a": "changed"}
+    assert archive.store.get(OUTPUT) != first
+    assert archive.store.head(OTHER) == other
+    assert archive.run() == {}
+    # What it was at first: on S3 it has the fingerprint of then, and yet its output is gone and not taken for done.
+    archive.put("a", "one_frame")
+    assert archive.run() == {"a": "published", "told of a": "changed"}
+    assert archive.store.get(OUTPUT) == first
+    archive.put("a", "full_range")
+    archive.store.put(OUTPUT, b"mine")
+    assert archive.states() == {"a": "fail", "b": "skip"}
+    assert archive.run() == {"a": "OutputExists"}
+    assert archive.store.get(OUTPUT) == b"mine"
+
+
+@pytest.mark.chaos
+def test_an_output_that_other_settings_replaced_is_not_taken_for_what_was_there(archive: Archive) -> None:
+    first = archive.store.get(OUTPUT)
+    assert archive.run(slowdown=3, exists="replace") == {"a": "published", "b": "published"}
+    assert archive.run(exists="replace") == {"a": "published", "b": "published"}
+    assert archive.store.get(OUTPUT) == first
