@@ -103,7 +103,7 @@ class _Run:
         """Make what is wanted of the videos that were found."""
         pin = self._pin(found.requests)
         piles = triage(found.requests, pin, self._bench, retry_failed=retry_failed, force=force)
-        forget_failures([wanted.receipt_id for wanted in piles.wanted], self._bench)
+        forget_failures(piles, self._bench)
         journal = self._journal(found, piles)
         try:
             if piles.wanted:
@@ -148,6 +148,7 @@ class _Run:
             ledger=ledger,
             display=self._display,
             tally=tally,
+            is_superseded=self._epoch.look,
         )
         self._display.show(JobStarted(name=layout.name, num_videos=len(piles.wanted), work=work.root))
         for uri in found.empty:

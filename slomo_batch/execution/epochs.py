@@ -145,9 +145,10 @@ class Epoch:
             if self.is_superseded:
                 return
 
-    def look(self) -> None:
-        """See whether another driver took the job over."""
+    def look(self) -> bool:
+        """See now whether another driver took the job over."""
         self.is_superseded = self._latest() > self.number
+        return self.is_superseded
 
     def _beat(self, beat: int) -> None:
         self._write(beat=beat, ended=False)

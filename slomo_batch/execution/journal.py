@@ -88,14 +88,15 @@ class Journal:
         ledger: LedgerWriter,
         display: Display,
         tally: Tally,
+        is_superseded: Callable[[], bool],
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
-        """`epoch` is the number of the driver that writes: what it says of the progress stands under a key of its own,
-        so that one who was replaced cannot speak for its heir."""
+        """`epoch` is the number of the driver that writes: what it says of progress and failures stands under keys of
+        its own, so that one who was replaced cannot speak for its heir. `is_superseded` looks whether it was."""
         self._store, self._layout, self._epoch = store, layout, epoch
         self._ledger, self._displays = ledger, [display]
         self.tally = tally
-        self._clock = clock
+        self._is_superseded, self._clock = is_superseded, clock
         self._done: dict[str, _Done] = {}
         self._failures: deque[Failure] = deque(maxlen=MAX_FAILURES_SHOWN)
         self._unstored: dict[str, VideoFailed] = {}
@@ -304,9 +305,16 @@ class Journal:
                 self._tell(Note(text=f"the work place takes no reports for now: {busy}"))
 
     def _store_failures(self) -> None:
-        for receipt_id, failed in list(self._unstored.items()):
-            self._store.put(self._layout.failure(receipt_id), to_json(failed))
-            del self._unstored[receipt_id]
+        """A driver that was replaced has no say in what waits: its heir may be making that very video. So it looks
+        before it writes, and once more after, and takes back what it wrote if it froze in between."""
+        if not self._unstored or self._is_superseded():
+            return
+        records = {self._layout.failure(self._epoch, receipt): failed for receipt, failed in self._unstored.items()}
+        for key, failed in records.items():
+            self._store.put(key, to_json(failed))
+        if self._is_superseded():
+            self._store.delete(records)
+        self._unstored.clear()
 
     def _tell_of_waiting(self, now: float, *, is_waiting: bool) -> None:
         if not is_waiting:

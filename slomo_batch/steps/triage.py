@@ -5,7 +5,8 @@ unless this job had begun to upload to that very name when it was stopped, or pu
 version of the same source.
 """
 
-from collections.abc import Iterable, Sequence
+from collections import defaultdict
+from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import partial
@@ -58,6 +59,8 @@ class Triage:
     """Something else stands where the output belongs."""
     waiting: tuple[VideoFailed, ...]
     """Given up by an earlier run; they wait for --retry-failed."""
+    retried: tuple[str, ...]
+    """Keys of the failures of those that are wanted all the same."""
 
 
 def triage(
@@ -65,7 +68,7 @@ def triage(
 ) -> Triage:
     """Sort the videos. One listing of the receipts and the failures, and of the outputs' folders; no request per video
     that is done. With `force` none is done and none waits: what this job published it makes again."""
-    receipts, failures = _stems(bench, bench.layout.receipts), _stems(bench, bench.layout.failures)
+    receipts, failures = _receipts(bench), _failures(bench)
     outputs = standing((request.output_uri for request in requests), bench.locate)
     wanted, done, refused, waiting = [], [], [], []
     contested: list[tuple[VideoRequest, str]] = []
@@ -75,7 +78,7 @@ def triage(
         if receipt in receipts and has_output and not force:
             done.append(request)
         elif receipt in failures and not (retry_failed or force):
-            waiting.append(from_json(VideoFailed, bench.work.get(bench.layout.failure(receipt))))
+            waiting.append(from_json(VideoFailed, bench.work.get(failures[receipt][-1])))
         elif has_output and receipt not in receipts:
             contested.append((request, receipt))
         else:
@@ -85,11 +88,25 @@ def triage(
             refused.append(Refused(failed=_conflict(request), receipt_id=receipt))
         else:
             wanted.append(Wanted(request=request, receipt_id=receipt, afresh=False, changed=claim == "changed"))
-    return Triage(wanted=tuple(wanted), done=tuple(done), refused=tuple(refused), waiting=tuple(waiting))
+    return Triage(
+        wanted=tuple(wanted),
+        done=tuple(done),
+        refused=tuple(refused),
+        waiting=tuple(waiting),
+        retried=tuple(key for one in wanted for key in failures.get(one.receipt_id, ())),
+    )
 
 
-def _stems(bench: Bench, prefix: str) -> set[str]:
-    return {PurePosixPath(found.key).stem for found in bench.work.list(prefix)}
+def _receipts(bench: Bench) -> set[str]:
+    return {PurePosixPath(found.key).stem for found in bench.work.list(bench.layout.receipts)}
+
+
+def _failures(bench: Bench) -> dict[str, list[str]]:
+    """Keys of the failures of each receipt id, in the order of their epochs."""
+    keys: dict[str, list[str]] = defaultdict(list)
+    for found in bench.work.list(bench.layout.failures):
+        keys[PurePosixPath(found.key).stem.rpartition("-")[2]].append(found.key)
+    return keys
 
 
 def _weights_name(request: VideoRequest, pin: JobPin) -> str:
@@ -126,6 +143,6 @@ def _conflict(request: VideoRequest) -> VideoFailed:
     )
 
 
-def forget_failures(receipts: Iterable[str], bench: Bench) -> None:
-    """The records of these failures are deleted: the videos are tried again."""
-    bench.work.delete([bench.layout.failure(receipt) for receipt in receipts])
+def forget_failures(piles: Triage, bench: Bench) -> None:
+    """The failures of what is wanted are deleted: the videos are tried again."""
+    bench.work.delete(piles.retried)

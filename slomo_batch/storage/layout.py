@@ -5,7 +5,7 @@
                weights/<spelling>.json     weights/<sha256>.safetensors
                epochs/000001.json          heartbeats/000001.json
                ledger/000001-000001.parquet
-               receipts/<receipt>.json     failures/<receipt>.json
+               receipts/<receipt>.json     failures/000001-<receipt>.json
                owned/<object>.json
                probes/<random>
                videos/<video>/pin.json  index.npz  lane.json  choice.json  publishing.json  sound-commit.json
@@ -102,9 +102,9 @@ class Layout:
         """Prefix of the failures: what waits for --retry-failed."""
         return f"{self.root}failures/"
 
-    def failure(self, receipt_id: str) -> str:
-        """Why one video was given up."""
-        return f"{self.failures}{receipt_id}.json"
+    def failure(self, epoch: int, receipt_id: str) -> str:
+        """Why one video was given up by the driver of one epoch."""
+        return f"{self.failures}{epoch:06d}-{receipt_id}.json"
 
     def owned(self, object_id: str) -> str:
         """Says of what this job made an object that it put under an output's name."""

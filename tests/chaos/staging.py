@@ -88,7 +88,7 @@ class Stage:
         return self.job.receipts()
 
 
-def of_everything(folder: Path) -> Stage:
+def of_everything(folder: Path, *, haste: float = 1.0) -> Stage:
     """A job that writes every kind of key: sound, a video that changes its lane, one that fails, weights of a file."""
     sources = folder / "job" / "in"
     sources.mkdir(parents=True)
@@ -110,6 +110,7 @@ def of_everything(folder: Path) -> Stage:
             "retime": {"slowdown": 2},
             "chunks": {"pairs": 20},
         },
+        haste=haste,
     )
 
 

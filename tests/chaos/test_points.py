@@ -34,7 +34,6 @@ FROM_NOTHING = """
     create job by steps.pin
     put weights by steps.pin
     create weights_pin by steps.pin
-    delete failure by steps.triage
     put output_probe by execution.preflight
     delete output_probe by execution.preflight
     put index by steps.open
@@ -85,7 +84,15 @@ CHANGED = """
 SECOND = ("create commit by steps.interpolate", "put chunk by steps.split", "create receipt by steps.stitch")
 """Writes at whose second occurrence the driver is killed too: something is done already then."""
 
-Situation = Literal["from nothing", "made again", "source changed"]
+RETRIED = """
+    delete failure by steps.triage
+    put failure by execution.journal
+"""
+"""Some writes of a job that tries again what it gave up."""
+OPTIONS = {"retried": ("--retry-failed",)}
+"""Of the driver that is killed, by situation."""
+
+Situation = Literal["from nothing", "made again", "source changed", "retried"]
 
 
 def names(text: str) -> list[str]:
@@ -108,6 +115,7 @@ def _points() -> list[Point]:
     wanted += [("from nothing", name, 2) for name in SECOND]
     wanted += [("made again", name, 1) for name in names(MADE_AGAIN)]
     wanted += [("source changed", name, 1) for name in names(CHANGED)]
+    wanted += [("retried", name, 1) for name in names(RETRIED)]
     return [
         Point(situation, Strike(write=name, occurrence=number, moment=moment, how=signal.SIGKILL))
         for situation, name, number in wanted
@@ -135,10 +143,10 @@ def quiet() -> Iterator[Quiet]:
         assert code == EXIT_SOME_FAILED, driver.output
         made = stage.made()
         assert set(made.receipts) == {"sound", "moved", "one"}
-        stage.keep("published")
+        stage.keep("retried")
         shutil.rmtree(stage.job.outputs)
         stage.keep("made again")
-        stage.set_back("published")
+        stage.set_back("retried")
         stage.source("sound").write_bytes(clip("two_tracks").data)
         stage.keep("source changed")
         code, changed = stage.drivers.run()
@@ -149,7 +157,7 @@ def quiet() -> Iterator[Quiet]:
         }
         yield Quiet(
             stage,
-            {"from nothing": made, "made again": made, "source changed": stage.made()},
+            {"from nothing": made, "made again": made, "retried": made, "source changed": stage.made()},
             frozenset(driver.writes),
         )
     finally:
@@ -171,7 +179,7 @@ def test_a_driver_killed_at_any_write_leaves_a_job_that_ends_as_if_nothing_had_b
     stage = quiet.stage
     stage.set_back(point.situation)
     before = stage.commits()
-    code, driver = stage.drivers.run(strikes=[point.strike])
+    code, driver = stage.drivers.run(*OPTIONS.get(point.situation, ()), strikes=[point.strike])
     assert code == KILLED, driver.output
     committed = stage.commits()
     resumed, heir = stage.drivers.run()

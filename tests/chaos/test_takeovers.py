@@ -21,14 +21,14 @@ from slomo_batch.documents import from_json
 from slomo_batch.progress import JobStatus
 from slomo_batch.tables.ledger import read_ledger
 from tests.chaos.drivers import Strike
-from tests.chaos.staging import Made, Stage, of_one_clip
+from tests.chaos.staging import Made, Stage, of_everything, of_one_clip
 
 pytestmark = [pytest.mark.chaos, pytest.mark.timeout(1200)]
 NUM_RACES = int(os.environ.get("SLOMO_TAKEOVERS", "200"))
 HASTE = 100.0
 UNCLEAR = {"put heartbeat by execution.epochs", "put progress by execution.journal"}
 """Writes of which there are as many as the run takes seconds."""
-TAKEN, DONE = 3, 0
+TAKEN, SOME_FAILED, DONE = 3, 1, 0
 
 
 @dataclass(frozen=True)
@@ -89,6 +89,22 @@ def test_a_driver_woken_after_its_expiry_changes_nothing(seed: int, quiet: Quiet
     assert "ProgramFault" not in words
     assert stage.made() == quiet.made, words
     expect_memory_of_the_whole(stage, words)
+
+
+def test_a_video_given_up_by_a_driver_woken_after_its_expiry_does_not_wait(tmp_path: Path) -> None:
+    stage = of_everything(tmp_path, haste=HASTE)
+    gives_up = Strike(write="put failure by execution.journal", moment="before", how=signal.SIGSTOP)
+    takes_over = Strike(write="put heartbeat by execution.epochs", moment="before", how=signal.SIGSTOP)
+    with stage.drivers.begin(strikes=[gives_up]) as holder:
+        assert holder.wait_until_frozen(), holder.output
+        with stage.drivers.begin(strikes=[takes_over]) as heir:  # and is gone before it has begun a video
+            assert heir.wait_until_frozen(), heir.output
+            holder.wake()
+            assert holder.wait() == TAKEN, holder.output
+    assert not list((stage.job.work / "failures").glob("*.json"))
+    code, last = stage.drivers.run()
+    assert code == SOME_FAILED, last.output
+    assert "given up by an earlier run" not in last.output
 
 
 def expect_memory_of_the_whole(stage: Stage, words: str) -> None:

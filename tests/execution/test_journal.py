@@ -1,5 +1,6 @@
 """What a run tells while it goes."""
 
+from collections.abc import Callable
 from functools import partial
 from types import TracebackType
 from typing import Self
@@ -46,13 +47,24 @@ class Clock:
         return self.now
 
 
-def journal(store: MemoryStore, heard: Heard, clock: Clock) -> Journal:
+def journal(
+    store: MemoryStore, heard: Heard, clock: Clock, is_superseded: Callable[[], bool] = lambda: False
+) -> Journal:
     layout = Layout("job")
     ledger = LedgerWriter(
         lambda part, data: store.put(layout.ledger_part(1, part), data), clock, job=layout.name, epoch=1
     )
     tally = Tally(videos_total=3, videos_skipped=1)
-    return Journal(store=store, layout=layout, epoch=1, ledger=ledger, display=heard, tally=tally, clock=clock)
+    return Journal(
+        store=store,
+        layout=layout,
+        epoch=1,
+        ledger=ledger,
+        display=heard,
+        tally=tally,
+        is_superseded=is_superseded,
+        clock=clock,
+    )
 
 
 def test_a_person_is_told_when_no_worker_comes_up() -> None:
@@ -73,12 +85,22 @@ def test_a_failure_is_in_the_ledger_and_waits_before_anything_else_happens() -> 
     told = journal(store, heard, clock)
     failed = VideoFailed(source_uri="a.mp4", output_uri="b.mp4", error="SourceUnreadable", reason="no")
     told.failed(failed, "receipt", "")
-    assert from_json(VideoFailed, store.get(Layout("job").failure("receipt"))) == failed
+    assert from_json(VideoFailed, store.get(Layout("job").failure(1, "receipt"))) == failed
     [row] = read_ledger([store.get(Layout("job").ledger_part(1, 0))]).to_pylist()
     assert (row["kind"], row["source_uri"], row["error"]) == ("failure", "a.mp4", "SourceUnreadable")
     [event] = heard.events
     assert isinstance(event, VideoGivenUp)
     assert (event.uri, event.error, event.reason) == ("a.mp4", "SourceUnreadable", "no")
+
+
+@pytest.mark.parametrize("looks", [[True], [False, True]], ids=["before it writes", "while it writes"])
+def test_a_driver_that_was_replaced_has_no_say_in_what_waits(looks: list[bool]) -> None:
+    store, layout = MemoryStore(), Layout("job")
+    told = journal(store, Heard(), Clock(), is_superseded=iter([*looks, *[True] * 9]).__next__)
+    store.put(layout.failure(2, "receipt"), b"what its heir says of that very video")
+    told.failed(VideoFailed(source_uri="a.mp4", output_uri="", error="SourceUnreadable", reason="no"), "receipt", "")
+    told.close(finished=False)
+    assert [found.key for found in store.list(layout.failures)] == [layout.failure(2, "receipt")]
 
 
 def test_status_is_written_at_the_end_with_what_was_reached() -> None:
@@ -116,7 +138,7 @@ def test_a_store_that_is_away_stops_no_work_and_misses_nothing_in_the_end() -> N
         told.close(finished=True)
     store.is_away = False
     told.tick(workers=1, slots=1, demand=1, census=Census)
-    assert from_json(VideoFailed, store.get(Layout("job").failure("receipt"))) == failed
+    assert from_json(VideoFailed, store.get(Layout("job").failure(1, "receipt"))) == failed
     told.close(finished=True)
     [row] = read_ledger([store.get(Layout("job").ledger_part(1, 0))]).to_pylist()
     assert row["error"] == "SourceUnreadable"

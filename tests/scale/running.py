@@ -50,7 +50,16 @@ def simulate(models: Models, archive: Archive, ledger: Path, *, kind: type[Dispa
         lambda part, data: store.put(LAYOUT.ledger_part(1, part), data), clock, job=LAYOUT.name, epoch=1
     )
     tally = Tally(videos_total=models.num_videos, videos_skipped=0)
-    journal = Journal(store=store, layout=LAYOUT, epoch=1, ledger=writer, display=display, tally=tally, clock=clock)
+    journal = Journal(
+        store=store,
+        layout=LAYOUT,
+        epoch=1,
+        ledger=writer,
+        display=display,
+        tally=tally,
+        is_superseded=lambda: False,
+        clock=clock,
+    )
     driver = Driver(
         engine=engine,
         dispatch=kind(policy, jitter=Random(models.seed).random),
