@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from slomo_batch.evaluation.contenders import OpenContender
     from slomo_batch.evaluation.lpips import Lpips
     from slomo_batch.evaluation.report import Report
+    from slomo_batch.evaluation.worst import Worst
 
 Add = Callable[[str, str, Callable[[argparse.Namespace], int]], Any]
 """Adds a command by name, help text and what runs it; gives its parser."""
@@ -119,6 +120,12 @@ def _add_answer(parser: argparse.ArgumentParser) -> None:
         default=[],
         help="store the result, as .json (with every frame) or .parquet; repeatable",
     )
+    group.add_argument(
+        "--worst",
+        metavar="FOLDER",
+        type=Path,
+        help="store the ten worst frames of each method as pictures, with a page that shows them",
+    )
     group.add_argument("--json", action="store_true", help="one JSON object on stdout instead of the table")
 
 
@@ -147,9 +154,13 @@ def _report_file(text: str) -> Path:
 def _evaluate(options: argparse.Namespace) -> int:
     from slomo_batch.documents import to_json  # noqa: PLC0415
     from slomo_batch.evaluation.tables import tables  # noqa: PLC0415 loads torch
+    from slomo_batch.evaluation.worst import Worst  # noqa: PLC0415
 
     folder = _folder(options)
-    report = _of_clips(options) if folder is None else _of_set(options, folder)
+    worst = Worst() if options.worst else None
+    report = _of_clips(options, worst) if folder is None else _of_set(options, folder, worst)
+    if worst:
+        worst.write(options.worst)
     for path in options.files:
         _write_report(path, report)
     for line in [legible_json(to_json(report).decode())] if options.json else map(one_line, tables(report)):
@@ -174,7 +185,7 @@ def _folder(options: argparse.Namespace) -> Path | None:
     return folders[0]
 
 
-def _of_clips(options: argparse.Namespace) -> "Report":
+def _of_clips(options: argparse.Namespace, worst: "Worst | None") -> "Report":
     from slomo_batch.evaluation.measuring import evaluate_clips  # noqa: PLC0415
     from slomo_batch.evaluation.report import ClipProtocol  # noqa: PLC0415
 
@@ -187,15 +198,17 @@ def _of_clips(options: argparse.Namespace) -> "Report":
         factors=tuple(asked["factors"]),
         cuts=asked["cuts"],
     )
-    return evaluate_clips(options.inputs, _contenders(options), protocol, lpips=_lpips(options), tell=_told)
+    return evaluate_clips(
+        options.inputs, _contenders(options), protocol, lpips=_lpips(options), worst=worst, tell=_told
+    )
 
 
-def _of_set(options: argparse.Namespace, folder: Path) -> "Report":
+def _of_set(options: argparse.Namespace, folder: Path, worst: "Worst | None") -> "Report":
     from slomo_batch.evaluation.measuring import evaluate_set  # noqa: PLC0415
 
     layout = LAYOUTS[options.layout] if options.layout else layout_of(folder)
     return evaluate_set(
-        folder, layout, _contenders(options), num_cases=options.cases, lpips=_lpips(options), tell=_told
+        folder, layout, _contenders(options), num_cases=options.cases, lpips=_lpips(options), worst=worst, tell=_told
     )
 
 

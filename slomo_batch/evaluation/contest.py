@@ -12,6 +12,7 @@ from slomo_batch.evaluation.layouts.layout import EvaluatorName
 from slomo_batch.evaluation.lpips import Lpips
 from slomo_batch.evaluation.report import FrameScore, Score, mean_of
 from slomo_batch.evaluation.trials import Rgb, Trial
+from slomo_batch.evaluation.worst import Worst
 from slomo_batch.interpolators.contract import Frame, Held, make
 from slomo_batch.interpolators.duplicate import held
 from slomo_batch.interpolators.rgb8 import samples_of, tensor_of
@@ -29,12 +30,16 @@ class _Tally:
 
 
 class Contest:
-    """The contest of some contenders under some evaluators."""
+    """The contest of some contenders under some evaluators; the first of these says which frames are worst."""
 
     def __init__(
-        self, contenders: Sequence[OpenContender], evaluators: Sequence[EvaluatorName], lpips: Lpips | None = None
+        self,
+        contenders: Sequence[OpenContender],
+        evaluators: Sequence[EvaluatorName],
+        lpips: Lpips | None = None,
+        worst: Worst | None = None,
     ) -> None:
-        self._contenders, self._evaluators, self._lpips = contenders, evaluators, lpips
+        self._contenders, self._evaluators, self._lpips, self._worst = contenders, evaluators, lpips, worst
         self._tallies: dict[tuple[str, int], list[_Tally]] = {}
         self.context = max(contender.context for contender in contenders)
 
@@ -53,6 +58,9 @@ class Contest:
             for step, frame in enumerate(made):
                 predicted = trial.pair[frame is Held.SECOND] if isinstance(frame, Held) else samples_of(frame)
                 self._measure(tally, trial, step, predicted, looks, is_held=is_held)
+                if self._worst and not is_held:
+                    newest = tally.frames[self._evaluators[0]][-1]
+                    self._worst.offer(contender.entry.label, f"{name} {factor}x", trial, predicted, newest)
 
     def _measure(
         self, tally: _Tally, trial: Trial, step: int, made: Rgb, looks: tuple[Look, Look], *, is_held: bool

@@ -16,6 +16,7 @@ from slomo_batch.evaluation.pictures import trial_of
 from slomo_batch.evaluation.report import ClipProtocol, Report, Score, SetProtocol
 from slomo_batch.evaluation.ssim import RADIUS
 from slomo_batch.evaluation.trials import Rgb, excerpt, trials
+from slomo_batch.evaluation.worst import Worst
 from slomo_batch.interpolators.judging import CONTEXT, Verdict, judge
 from slomo_batch.interpolators.opening import builds, device_name
 from slomo_batch.interpolators.revision import PIXEL_REVISION
@@ -40,6 +41,7 @@ def evaluate_clips(
     protocol: ClipProtocol,
     *,
     lpips: Lpips | None = None,
+    worst: Worst | None = None,
     tell: Tell,
 ) -> Report:
     """Every contender on every clip at every factor.
@@ -49,12 +51,13 @@ def evaluate_clips(
         contenders: what is compared.
         protocol: which frames are used.
         lpips: measured too, where it is given.
+        worst: collects the worst frames, where it is given.
         tell: is told what is at hand.
 
     Raises:
         VideoError, StorageError: a clip cannot be read, or is too short or too small.
     """
-    contest = Contest(contenders, ("ladder",), lpips)
+    contest = Contest(contenders, ("ladder",), lpips, worst)
     for uri, name in _names(uris).items():
         for factor in protocol.factors:
             tell(f"{uri} at {factor}x")
@@ -114,6 +117,7 @@ def evaluate_set(
     *,
     num_cases: int | None = None,
     lpips: Lpips | None = None,
+    worst: Worst | None = None,
     tell: Tell,
 ) -> Report:
     """Every contender on the cases of a data set.
@@ -124,6 +128,7 @@ def evaluate_set(
         contenders: what is compared.
         num_cases: at most so many of each part, evenly over it; None: all.
         lpips: measured too, where it is given.
+        worst: collects the worst frames, where it is given.
         tell: is told what is at hand.
 
     Raises:
@@ -132,7 +137,7 @@ def evaluate_set(
     """
     there = whole_cases(layout, folder)
     asked = evenly(there, num_cases)
-    contest = Contest(contenders, layout.evaluators, lpips)
+    contest = Contest(contenders, layout.evaluators, lpips, worst)
     told = {1, *range(0, len(asked), -(-len(asked) // TOLD_TIMES)), len(asked)}
     for number, case in enumerate(asked, start=1):
         if number in told:

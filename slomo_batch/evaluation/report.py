@@ -107,6 +107,11 @@ def mean_of(values: Iterable[float | None]) -> float | None:
     return fmean(there) if there else None
 
 
+def place_of(frame: FrameScore) -> str:
+    """Where in its clip or data set the frame is, for a person."""
+    return f"case {frame.case}, frame {frame.number}" if frame.case else f"frame {frame.number} of those taken"
+
+
 def columns(report: Report) -> list[dict[str, str | int | float | None]]:
     """The scores as flat rows, for a table file."""
     protocol = report.protocol

@@ -4,7 +4,7 @@ from collections.abc import Callable, Sequence
 from statistics import fmean
 
 from slomo_batch.evaluation.evaluators import EVALUATORS
-from slomo_batch.evaluation.report import ClipProtocol, FrameScore, Report, Score, SetProtocol
+from slomo_batch.evaluation.report import ClipProtocol, Report, Score, SetProtocol, place_of
 
 Cell = tuple[float, ...]
 """What stands in one place: a number, or several of one measure; empty where there is none."""
@@ -100,12 +100,8 @@ def _worst(scores: Sequence[Score]) -> list[str]:
         ]
         if judged:
             psnr_db, frame, score = min(judged, key=lambda found: found[0])
-            lines.append(f"  {label}: {psnr_db:.2f} dB, {score.name} {score.factor}x, {_place(frame)}")
+            lines.append(f"  {label}: {psnr_db:.2f} dB, {score.name} {score.factor}x, {place_of(frame)}")
     return lines
-
-
-def _place(frame: FrameScore) -> str:
-    return f"case {frame.case}, frame {frame.number}" if frame.case else f"frame {frame.number} of those taken"
 
 
 def _footing(report: Report) -> list[str]:

@@ -3,6 +3,7 @@
 For measuring only, as `rgb`. RGB in 8 bits comes out as it is stored; all else by swscale's usual conversion.
 """
 
+from fractions import Fraction
 from pathlib import Path
 from typing import Literal
 
@@ -31,6 +32,15 @@ def grey_still(path: Path) -> NDArray[np.uint8]:
         SourceUnreadable, SourceUnsupported: as the tables of `media.foreign` say.
     """
     return _samples(path, "gray")
+
+
+def png(samples_HWC: Rgb) -> bytes:
+    """The picture as a PNG file."""
+    encoder = av.CodecContext.create("png", "w")
+    encoder.height, encoder.width = samples_HWC.shape[:2]
+    encoder.pix_fmt, encoder.time_base = "rgb24", Fraction(1, 25)
+    frame = av.VideoFrame.from_ndarray(samples_HWC, format="rgb24")
+    return b"".join(bytes(packet) for packet in (*encoder.encode(frame), *encoder.encode(None)))
 
 
 def _samples(path: Path, form: Literal["rgb24", "gray"]) -> NDArray[np.uint8]:

@@ -20,6 +20,8 @@ from slomo_batch.evaluation.contenders import Contender, OpenContender, contende
 from slomo_batch.evaluation.measuring import evaluate_clips
 from slomo_batch.evaluation.report import ClipProtocol, Report, columns
 from slomo_batch.evaluation.tables import tables
+from slomo_batch.evaluation.worst import Worst
+from slomo_batch.media.stills import rgb_still
 from slomo_batch.tables.scores import scores_parquet
 from tests.interpolators.footage import real_clip
 
@@ -183,3 +185,19 @@ def test_the_commands_answer_with_a_table_or_json_and_store_files(
 def test_wrong_options_are_refused(arguments: list[str], reason: str, capsys: pytest.CaptureFixture[str]) -> None:
     assert cli.main(["evaluate", "clip.mp4", *arguments]) == 2
     assert reason in capsys.readouterr().err
+
+
+def test_the_worst_frames_of_each_method_are_kept_as_pictures(fade: Path, tmp_path: Path) -> None:
+    worst = Worst(num=3)
+    opened = [OpenContender(named, precision="fp32", threads=1) for named in (DUPLICATE, BLEND)]
+    protocol = ClipProtocol(skip=0, frames=None, max_width=None, factors=(4,), cuts="ignore")
+    report = evaluate_clips([str(fade)], opened, protocol, worst=worst, tell=lambda _: None)
+    worst.write(tmp_path / "made" / "worst")
+    page = (tmp_path / "made" / "worst" / "index.md").read_text()
+    # Of a pair's three frames the one in the middle is farthest from both that a duplicate can show.
+    [middle] = [frame for score in report.scores if score.entry.method == "duplicate" for frame in score.frames][1::3]
+    assert page.index(f"1. {middle.psnr_db:.2f} dB, fade.mkv 4x, frame 6 of those taken") < page.index("2. ")
+    before, true, made, after = rgb_still(tmp_path / "made" / "worst" / "01-01.png")[0, ::32, 0].tolist()
+    assert (true - before, after - before) == (16, 32)
+    assert made in {before, after}
+    assert len(list((tmp_path / "made" / "worst").glob("01-*.png"))) == 3
