@@ -1,8 +1,12 @@
 """Dense inverse search: OpenCV's optical flow, both ways, on luma of 8 bits, which is all that it takes.
 
-One thread, always: it cuts its work into as many stripes as there are threads, and its flow depends on the cut.
+A search runs on one thread, always: it cuts its work into as many stripes as there are threads, and its flow depends on
+the cut. The two ways are searched side by side where torch may use more than one.
 Kroeger et al., "Fast Optical Flow using Dense Inverse Search", ECCV 2016.
 """
+
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 
 import cv2
 import numpy as np
@@ -45,14 +49,16 @@ def shrunk(levels: Levels, shrink: int) -> Levels:
     return cv2.resize(levels, size, interpolation=cv2.INTER_AREA).astype(np.uint8, copy=False)
 
 
-def flows_both_ways(search: Search, luma_0: Levels, luma_1: Levels) -> Tensor:
+def flows_both_ways(search: Callable[[], Search], luma_0: Levels, luma_1: Levels) -> Tensor:
     """flow_01 (0:2) and flow_10 (2:4) in pixels, [1, 4, H, W]."""
     cv2.setNumThreads(1)
     height, width = luma_0.shape
     below, right = max(0, MIN_SIDE_PX - height), max(0, MIN_SIDE_PX - width)
     if below or right:
         luma_0, luma_1 = (np.pad(levels, ((0, below), (0, right)), mode="edge") for levels in (luma_0, luma_1))
-    both = np.concatenate((_flow(search, luma_0, luma_1), _flow(search, luma_1, luma_0)), axis=2)
+    with ThreadPoolExecutor(min(2, torch.get_num_threads())) as pool:
+        ways = pool.map(_flow, (search(), search()), (luma_0, luma_1), (luma_1, luma_0))
+        both = np.concatenate(list(ways), axis=2)
     return torch.from_numpy(both[:height, :width]).permute(2, 0, 1)[None].contiguous()
 
 

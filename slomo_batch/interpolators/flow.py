@@ -44,9 +44,9 @@ class Flow:
     def _flows(self, luma_0: dis.Levels, luma_1: dis.Levels) -> Tensor:
         """flow_01 (0:2) and flow_10 (2:4), in pixels of the picture."""
         if self._shrink == 1:
-            return dis.flows_both_ways(dis.thorough(), luma_0, luma_1)
+            return dis.flows_both_ways(dis.thorough, luma_0, luma_1)
         small = (dis.shrunk(luma, self._shrink) for luma in (luma_0, luma_1))
-        flows_14HW = dis.flows_both_ways(dis.thorough(), *small)
+        flows_14HW = dis.flows_both_ways(dis.thorough, *small)
         wide = functional.interpolate(flows_14HW, scale_factor=self._shrink, mode="bilinear", align_corners=False)
         return wide.mul_(self._shrink)
 

@@ -33,7 +33,7 @@ def prior_flows(i0_1CHW: Tensor, i1_1CHW: Tensor) -> Tensor:
         i1_1CHW: likewise.
     """
     luma_0, luma_1 = (dis.luma(functional.avg_pool2d(image, 2)[0]) for image in (i0_1CHW, i1_1CHW))
-    return functional.avg_pool2d(dis.flows_both_ways(dis.swift(), luma_0, luma_1), 2)
+    return functional.avg_pool2d(dis.flows_both_ways(dis.swift, luma_0, luma_1), 2)
 
 
 def enlarged(x_BCHW: Tensor, factor: int) -> Tensor:
