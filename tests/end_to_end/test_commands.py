@@ -8,7 +8,7 @@ import pytest
 import torch
 import yaml
 
-from tests.end_to_end.running import Job, cli, excerpt
+from tests.end_to_end.running import Job, cli, excerpt, kill
 from tests.interpolators.weights_files import public_checkpoint
 
 QUICK = {"interpolate": {"method": "blend"}, "encode": {"preset": "ultrafast"}, "retime": {"slowdown": 3}}
@@ -87,13 +87,17 @@ def test_a_table_sets_what_its_rows_say(source: Path, tmp_path: Path) -> None:
     assert {name: done.num_frames for name, done in job.receipts().items()} == {"clip": 60, "other": 36}
 
 
-def test_a_chunk_object_can_be_dumped(source: Path, tmp_path: Path) -> None:
-    job = Job(tmp_path / "job").write([str(source)], interpolate={"method": "superslomo"}, chunks={"pairs": 1})
-    running = job.begin()
-    while running.poll() is None and not list(job.work.glob("videos/*/chunks/*/*.pkts")):
+def test_a_chunk_object_can_be_dumped(tmp_path: Path) -> None:
+    # Minutes of work, and its driver killed at the first sight of a chunk: the others stay.
+    long = excerpt("bikes", tmp_path / "long.mp4", num_frames=100, width=320, height=192)
+    sections = {**QUICK, "interpolate": {"method": "superslomo"}, "retime": {"slowdown": 64}}
+    job = Job(tmp_path / "job").write([str(long)], **sections, chunks={"pairs": 1})
+    driver = job.begin()
+    while not list(job.work.glob("videos/*/chunks/*/*.pkts")):
+        assert driver.poll() is None, driver.communicate()
         time.sleep(0.01)
+    kill(driver)
     [first, *_] = sorted(job.work.glob("videos/*/chunks/*/*.pkts"))
     dumped = cli("archive", "dump", str(first))
-    running.communicate(timeout=120)
     assert dumped.returncode == 0, dumped.stderr
     assert "h264" in dumped.stdout

@@ -2,12 +2,11 @@
 
 import json
 import signal
-import time
 from pathlib import Path
 
 import pytest
 
-from tests.end_to_end.running import Job, excerpt, kill
+from tests.end_to_end.running import PATIENCE_S, Job, excerpt, kill
 
 QUICK = {"interpolate": {"method": "blend"}, "encode": {"preset": "ultrafast"}, "retime": {"slowdown": 2}}
 
@@ -107,51 +106,46 @@ def test_force_makes_what_is_published_again_and_a_run_without_it_finds_all_done
     assert not job.run("--take-over").returncode
 
 
-@pytest.mark.parametrize("address", ["inline", "local"])
-def test_a_stop_drains_and_the_next_run_resumes(address: str, good: Path, tmp_path: Path) -> None:
-    job = Job(tmp_path / "job").write(
-        [str(good)], **{**QUICK, "interpolate": {"method": "superslomo"}}, chunks={"pairs": 1}
-    )
-    running = job.begin("--set", f"cluster.address={address}")
-    wait_for_a_commit(job)
-    running.send_signal(signal.SIGTERM)
-    output, _ = running.communicate(timeout=60)
-    assert running.returncode == 130, output
-    committed = {done.chunk_id: done.attempt for done in job.commits()}
-    assert committed
-    assert not job.receipts()
-    resumed = job.run()
-    assert resumed.returncode == 0, resumed.stdout + resumed.stderr
-    assert committed.items() <= {done.chunk_id: done.attempt for done in job.commits()}.items()
-
-
-def test_a_second_driver_is_refused_while_the_first_one_lives(tmp_path: Path) -> None:
-    # Minutes of work, so that the first one is sure to be at it for as long as the second one looks.
+@pytest.fixture
+def endless(tmp_path: Path) -> Job:
+    """Minutes of work in many chunks: it is sure to go on for as long as a test looks."""
     long = excerpt("bikes", tmp_path / "long.mp4", num_frames=150, width=320, height=192)
-    sections = {**QUICK, "interpolate": {"method": "superslomo"}, "retime": {"slowdown": 64}}
-    job = Job(tmp_path / "job").write([str(long)], **sections, chunks={"pairs": 2})
-    first = job.begin()
-    wait_for_a_commit(job)
-    second = job.run()
+    sections = {**QUICK, "interpolate": {"method": "superslomo"}, "retime": {"slowdown": 32}}
+    return Job(tmp_path / "job").write([str(long)], **sections, chunks={"pairs": 1})
+
+
+@pytest.mark.parametrize("address", ["inline", pytest.param("local", marks=pytest.mark.ray)])
+def test_a_stop_drains_and_the_next_run_resumes(address: str, endless: Job) -> None:
+    running = endless.begin("--set", f"cluster.address={address}")
+    endless.wait_for_commits(1)
+    running.send_signal(signal.SIGTERM)
+    output, _ = running.communicate(timeout=PATIENCE_S)
+    assert running.returncode == 130, output
+    committed = {done.chunk_id: done.attempt for done in endless.commits()}
+    assert committed
+    assert not endless.receipts()
+    resumed = endless.begin()
+    endless.wait_for_commits(len(committed) + 2)
+    kill(resumed)
+    assert committed.items() <= {done.chunk_id: done.attempt for done in endless.commits()}.items()
+
+
+def test_a_second_driver_is_refused_while_the_first_one_lives(endless: Job) -> None:
+    first = endless.begin()
+    endless.wait_for_commits(1)
+    second = endless.run()
     assert first.poll() is None, "the first one is to live while the second one looks"
     kill(first)
     assert second.returncode == 3, second.stdout + second.stderr
     assert "being run by process" in second.stderr
-    assert not job.receipts()
-
-
-def wait_for_a_commit(job: Job) -> None:
-    deadline = time.monotonic() + 60
-    while not list(job.work.glob("videos/*/commits/*.json")):
-        assert time.monotonic() < deadline, "no progress"
-        time.sleep(0.02)
+    assert not endless.receipts()
 
 
 def test_a_segment_that_rots_in_the_work_place_never_reaches_an_output(good: Path, tmp_path: Path) -> None:
     sections = {**QUICK, "interpolate": {"method": "superslomo"}, "retries": {"chunk": 1}}
     job = Job(tmp_path / "job").write([str(good)], **sections, chunks={"pairs": 1})
     driver = job.begin()
-    wait_for_a_commit(job)
+    job.wait_for_commits(1)
     kill(driver)
     committed = job.commits()[0]
     segment = tmp_path / "job/work" / committed.segment_key

@@ -6,7 +6,6 @@ from pathlib import Path
 import pytest
 
 from tests.end_to_end.running import Job, cli, excerpt, kill
-from tests.end_to_end.test_failures import wait_for_a_commit
 
 QUICK = {"interpolate": {"method": "blend"}, "encode": {"preset": "ultrafast"}, "retime": {"slowdown": 2}}
 
@@ -47,7 +46,7 @@ def test_an_interrupted_job_keeps_what_it_needs(tmp_path: Path) -> None:
     sections = {**QUICK, "interpolate": {"method": "superslomo"}, "retime": {"slowdown": 16}}
     job = Job(tmp_path / "job").write([str(long)], **sections, chunks={"pairs": 2})
     driver = job.begin()
-    wait_for_a_commit(job)
+    job.wait_for_commits(1)
     running = cli("gc", str(job.manifest), "--delete")
     assert running.returncode == 3
     assert "being run" in running.stderr

@@ -2,7 +2,6 @@
 
 import os
 import signal
-import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -68,6 +67,7 @@ def test_chunks_of_a_method_that_sees_beyond_the_pair_make_the_same_frames(clips
     assert_same_frames(cut, whole)
 
 
+@pytest.mark.ray
 @pytest.mark.parametrize("workers", [1, 2])
 def test_ray_makes_the_same_frames(workers: int, clips: list[str], reference: Job, tmp_path: Path) -> None:
     cluster = {"address": "local", "workers": {"max": workers}}
@@ -77,16 +77,17 @@ def test_ray_makes_the_same_frames(workers: int, clips: list[str], reference: Jo
     assert_same_frames(job, reference)
 
 
+@pytest.mark.ray
 def test_a_job_whose_worker_and_then_driver_were_killed_is_resumed(
     clips: list[str], reference: Job, tmp_path: Path
 ) -> None:
     cluster = {"address": "local", "workers": {"max": 2}}
     job = Job(tmp_path).write(clips, **LOSSLESS, chunks={"pairs": 2}, cluster=cluster)
     driver = job.begin()
-    wait_for_commits(job, 4)
+    job.wait_for_commits(4)
     worker = next(iter(workers_of(driver.pid)))
     os.kill(worker, signal.SIGKILL)
-    wait_for_commits(job, len(job.commits()) + 4)
+    job.wait_for_commits(len(job.commits()) + 4)
     kill(driver)
     committed = {done.chunk_id: done.attempt for done in job.commits()}
     assert 0 < len(committed) < 3 * NUM_FRAMES / 2
@@ -96,13 +97,6 @@ def test_a_job_whose_worker_and_then_driver_were_killed_is_resumed(
     assert_same_frames(job, reference)
     kept = {done.chunk_id: done.attempt for done in job.commits()}
     assert committed.items() <= kept.items(), "what was committed before the kill is not made again"
-
-
-def wait_for_commits(job: Job, number: int) -> None:
-    deadline = time.monotonic() + 90
-    while len(list(job.work.glob("videos/*/commits/*.json"))) < number:
-        assert time.monotonic() < deadline, "no progress"
-        time.sleep(0.05)
 
 
 def workers_of(pid: int) -> Iterator[int]:

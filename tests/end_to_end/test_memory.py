@@ -11,7 +11,7 @@ import numpy as np
 
 from tests.end_to_end.running import Job
 
-NUM_FRAMES = 700
+NUM_FRAMES = 300
 RAMP = np.add.outer(np.arange(48), np.arange(48)).astype(np.uint8)
 LARGEST_GROWTH = 1.10
 MEASURED = """
@@ -54,7 +54,7 @@ def peak_kib(folder: Path, num_frames: int) -> int:
         retime={"slowdown": 2},
         encode={"codec": "h264", "preset": "ultrafast"},
         cluster=cluster,
-        chunks={"pairs": 100},
+        chunks={"pairs": 50},
     )
     run = subprocess.run(
         [sys.executable, "-c", MEASURED, "run", str(job.manifest)],
