@@ -118,6 +118,14 @@ class Job:
             time.sleep(0.02)
 
 
+def endless(folder: Path) -> Job:
+    """Minutes of work in many chunks: it is sure to go on for as long as a test looks."""
+    folder.mkdir(parents=True, exist_ok=True)
+    long = excerpt("bikes", folder / "long.mp4", num_frames=150, width=320, height=192)
+    sections = {"interpolate": {"method": "superslomo"}, "encode": {"preset": "ultrafast"}, "retime": {"slowdown": 32}}
+    return Job(folder / "job").write([str(long)], **sections, chunks={"pairs": 1})
+
+
 def cli(*arguments: str, env: Mapping[str, str] | None = None) -> subprocess.CompletedProcess[str]:
     """The command line in a process of its own, to its end."""
     return subprocess.run(

@@ -8,7 +8,7 @@ import pytest
 import torch
 import yaml
 
-from tests.end_to_end.running import Job, cli, excerpt, kill
+from tests.end_to_end.running import Job, cli, endless, excerpt, kill
 from tests.interpolators.weights_files import public_checkpoint
 
 QUICK = {"interpolate": {"method": "blend"}, "encode": {"preset": "ultrafast"}, "retime": {"slowdown": 3}}
@@ -88,10 +88,7 @@ def test_a_table_sets_what_its_rows_say(source: Path, tmp_path: Path) -> None:
 
 
 def test_a_chunk_object_can_be_dumped(tmp_path: Path) -> None:
-    # Minutes of work, and its driver killed at the first sight of a chunk: the others stay.
-    long = excerpt("bikes", tmp_path / "long.mp4", num_frames=100, width=320, height=192)
-    sections = {**QUICK, "interpolate": {"method": "superslomo"}, "retime": {"slowdown": 64}}
-    job = Job(tmp_path / "job").write([str(long)], **sections, chunks={"pairs": 1})
+    job = endless(tmp_path)  # its driver is killed at the first sight of a chunk: the others stay
     driver = job.begin()
     while not list(job.work.glob("videos/*/chunks/*/*.pkts")):
         assert driver.poll() is None, driver.communicate()

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.end_to_end.running import PATIENCE_S, Job, excerpt, kill
+from tests.end_to_end.running import PATIENCE_S, Job, endless, excerpt, kill
 
 QUICK = {"interpolate": {"method": "blend"}, "encode": {"preset": "ultrafast"}, "retime": {"slowdown": 2}}
 
@@ -106,44 +106,39 @@ def test_force_makes_what_is_published_again_and_a_run_without_it_finds_all_done
     assert not job.run("--take-over").returncode
 
 
-@pytest.fixture
-def endless(tmp_path: Path) -> Job:
-    """Minutes of work in many chunks: it is sure to go on for as long as a test looks."""
-    long = excerpt("bikes", tmp_path / "long.mp4", num_frames=150, width=320, height=192)
-    sections = {**QUICK, "interpolate": {"method": "superslomo"}, "retime": {"slowdown": 32}}
-    return Job(tmp_path / "job").write([str(long)], **sections, chunks={"pairs": 1})
-
-
 @pytest.mark.parametrize("address", ["inline", pytest.param("local", marks=pytest.mark.ray)])
-def test_a_stop_drains_and_the_next_run_resumes(address: str, endless: Job) -> None:
-    running = endless.begin("--set", f"cluster.address={address}")
-    endless.wait_for_commits(1)
+def test_a_stop_drains_and_the_next_run_resumes(address: str, tmp_path: Path) -> None:
+    job = endless(tmp_path)
+    running = job.begin("--set", f"cluster.address={address}")
+    job.wait_for_commits(1)
     running.send_signal(signal.SIGTERM)
     output, _ = running.communicate(timeout=PATIENCE_S)
     assert running.returncode == 130, output
-    committed = {done.chunk_id: done.attempt for done in endless.commits()}
+    committed = {done.chunk_id: done.attempt for done in job.commits()}
     assert committed
-    assert not endless.receipts()
-    resumed = endless.begin()
-    endless.wait_for_commits(len(committed) + 2)
+    assert not job.receipts()
+    resumed = job.begin()
+    job.wait_for_commits(len(committed) + 2)
     kill(resumed)
-    assert committed.items() <= {done.chunk_id: done.attempt for done in endless.commits()}.items()
+    assert committed.items() <= {done.chunk_id: done.attempt for done in job.commits()}.items()
 
 
-def test_a_second_driver_is_refused_while_the_first_one_lives(endless: Job) -> None:
-    first = endless.begin()
-    endless.wait_for_commits(1)
-    second = endless.run()
+def test_a_second_driver_is_refused_while_the_first_one_lives(tmp_path: Path) -> None:
+    job = endless(tmp_path)
+    first = job.begin()
+    job.wait_for_commits(1)
+    second = job.run()
     assert first.poll() is None, "the first one is to live while the second one looks"
     kill(first)
     assert second.returncode == 3, second.stdout + second.stderr
     assert "being run by process" in second.stderr
-    assert not endless.receipts()
+    assert not job.receipts()
 
 
-def test_a_segment_that_rots_in_the_work_place_never_reaches_an_output(good: Path, tmp_path: Path) -> None:
-    sections = {**QUICK, "interpolate": {"method": "superslomo"}, "retries": {"chunk": 1}}
-    job = Job(tmp_path / "job").write([str(good)], **sections, chunks={"pairs": 1})
+def test_a_segment_that_rots_in_the_work_place_never_reaches_an_output(tmp_path: Path) -> None:
+    clip = excerpt("bikes", tmp_path / "good.mp4", num_frames=24, width=320, height=192)
+    sections = {**QUICK, "interpolate": {"method": "superslomo"}, "retries": {"chunk": 1}, "retime": {"slowdown": 8}}
+    job = Job(tmp_path / "job").write([str(clip)], **sections, chunks={"pairs": 1})
     driver = job.begin()
     job.wait_for_commits(1)
     kill(driver)

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.end_to_end.running import Job, cli, excerpt, kill
+from tests.end_to_end.running import Job, cli, endless, excerpt, kill
 
 QUICK = {"interpolate": {"method": "blend"}, "encode": {"preset": "ultrafast"}, "retime": {"slowdown": 2}}
 
@@ -42,9 +42,7 @@ def test_a_finished_job_is_swept_to_its_memory_and_stays_finished(source: Path, 
 
 
 def test_an_interrupted_job_keeps_what_it_needs(tmp_path: Path) -> None:
-    long = excerpt("bikes", tmp_path / "long.mp4", num_frames=24, width=320, height=192)
-    sections = {**QUICK, "interpolate": {"method": "superslomo"}, "retime": {"slowdown": 16}}
-    job = Job(tmp_path / "job").write([str(long)], **sections, chunks={"pairs": 2})
+    job = endless(tmp_path)
     driver = job.begin()
     job.wait_for_commits(1)
     running = cli("gc", str(job.manifest), "--delete")
@@ -58,6 +56,8 @@ def test_an_interrupted_job_keeps_what_it_needs(tmp_path: Path) -> None:
     swept = cli("gc", str(job.manifest), "--delete")
     assert swept.returncode == 0, swept.stderr
     assert not orphan.exists()
-    resumed = job.run()
-    assert resumed.returncode == 0, resumed.stdout + resumed.stderr
+    assert all((job.folder / "work" / done.segment_key).exists() for done in job.commits())
+    resumed = job.begin()
+    job.wait_for_commits(len(committed) + 2)
+    kill(resumed)
     assert committed.items() <= {done.chunk_id: done.attempt for done in job.commits()}.items()
