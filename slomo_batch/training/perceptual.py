@@ -5,7 +5,6 @@ layers, `features[:22]`, that is up to conv4_3 before its ReLU. Pictures go in l
 set, not normalised as ImageNet is: so does the public code of Super SloMo (train.py at 544802b).
 """
 
-import pickle
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -16,6 +15,7 @@ from torch import Tensor
 from torch.nn import functional
 
 from slomo_batch.errors import WeightsError
+from slomo_batch.interpolators.pickles import read_pickle
 from slomo_batch.interpolators.superslomo.paper import MEAN_RGB
 
 LAYERS: Mapping[int, tuple[int, int]] = {
@@ -27,10 +27,7 @@ LAYERS: Mapping[int, tuple[int, int]] = {
 """Channels in and out of each convolution, three by three, by its number."""
 POOLED_BEFORE = frozenset({5, 10, 17})
 LAST = 21
-_UNREADABLE = (
-    OSError, SafetensorError, pickle.UnpicklingError, RuntimeError, ValueError, EOFError, LookupError,
-)  # fmt: skip
-"""What torch and safetensors raise on files that hold no tensors."""
+REFUSAL = "cannot be read as weights of VGG16"
 
 
 class Perceptual:
@@ -71,18 +68,13 @@ def vgg_weights(path: Path) -> dict[str, Tensor]:
     Raises:
         WeightsError: unreadable, or not VGG16's.
     """
-    try:
-        if path.suffix == ".safetensors":
-            found = load_file(path)
-        else:
-            found = torch.load(path, map_location="cpu", weights_only=True)
-    except _UNREADABLE as error:
-        raise WeightsError("cannot be read as weights of VGG16", where=str(path), got=str(error)) from error
+    found = _safetensors(path) if path.suffix == ".safetensors" else read_pickle(path, refusal=REFUSAL)
     expected = {
         f"features.{number}.{part}": (outputs, inputs, 3, 3) if part == "weight" else (outputs,)
         for number, (inputs, outputs) in LAYERS.items()
         for part in ("weight", "bias")
     }
+    weights: dict[str, Tensor] = {}
     for key, shape in expected.items():
         tensor = found.get(key) if isinstance(found, dict) else None
         if not isinstance(tensor, Tensor) or tuple(tensor.shape) != shape:
@@ -94,4 +86,12 @@ def vgg_weights(path: Path) -> dict[str, Tensor]:
                 got=got,
                 remedy="torchvision's vgg16 state dict has them: save that of models.vgg16(weights=...).",
             )
-    return {key: found[key] for key in expected}
+        weights[key] = tensor
+    return weights
+
+
+def _safetensors(path: Path) -> dict[str, Tensor]:
+    try:
+        return load_file(path)
+    except (OSError, SafetensorError) as error:
+        raise WeightsError(REFUSAL, where=str(path), got=str(error)) from error

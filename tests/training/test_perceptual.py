@@ -72,8 +72,11 @@ def test_files_that_are_not_vgg16_are_refused_by_name(tmp_path: Path) -> None:
     torch.save({"features.0.weight": torch.zeros(64, 3, 3, 3)}, path)
     with pytest.raises(WeightsError, match=r"vgg11\.pth.*features\.0\.bias"):
         vgg_weights(path)
+    path.write_bytes(b"")
+    with pytest.raises(WeightsError, match=r"vgg11\.pth.*cannot be read as weights of VGG16"):
+        vgg_weights(path)
     path.write_bytes(b"no weights")
-    with pytest.raises(WeightsError, match="cannot be read"):
+    with pytest.raises(WeightsError, match=r"vgg11\.pth.*refused"):
         vgg_weights(path)
     with pytest.raises(WeightsError, match=r"none\.pth"):
         vgg_weights(tmp_path / "none.pth")
