@@ -122,8 +122,11 @@ class Driver:
         self._engine.scale(self._dispatch.demand)
         for chunk in self._dispatch.take_suspects(self._engine.suspect_room, self._clock()):
             self._engine.start(self._chunk_call(chunk))
-        for chunk in self._dispatch.take_chunks(self._engine.chunk_room, self._clock()):
+        for chunk in self._dispatch.take_chunks(self._room(), self._clock()):
             self._engine.start(self._chunk_call(chunk))
+
+    def _room(self) -> int:
+        return self._engine.chunk_room(self._dispatch.num_ready)
 
     def _task_call(self, task: Task) -> Call:
         video = self._videos[task.video]

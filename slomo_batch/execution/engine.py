@@ -12,9 +12,8 @@ class Engine(Protocol):
     def task_room(self) -> int:
         """Calls without a model that could start now."""
 
-    @property
-    def chunk_room(self) -> int:
-        """Chunk calls in company that could start now."""
+    def chunk_room(self, num_ready: int) -> int:
+        """How many of the chunk calls in company that are ready could start now."""
 
     @property
     def suspect_room(self) -> int:

@@ -42,10 +42,9 @@ class RayEngine:
         """See Engine."""
         return self._num_tasks - len(self._tasks)
 
-    @property
-    def chunk_room(self) -> int:
+    def chunk_room(self, num_ready: int) -> int:
         """See Engine."""
-        return self._pool.room
+        return self._pool.room_for(num_ready)
 
     @property
     def suspect_room(self) -> int:

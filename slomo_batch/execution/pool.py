@@ -123,10 +123,9 @@ class Pool:
 
     # ---- what is known ---------------------------------------------------------------------------------------------
 
-    @property
-    def room(self) -> int:
-        """Chunk calls in company that could start now."""
-        return self._placement.room
+    def room_for(self, num_ready: int) -> int:
+        """How many of the chunk calls in company that are ready could start now."""
+        return self._placement.room_for(num_ready)
 
     @property
     def suspect_room(self) -> int:

@@ -3,19 +3,20 @@
 `note` a video after every change of it; that costs O(log n) of the open videos, every question O(1).
 """
 
-from collections.abc import Iterator
 from dataclasses import dataclass
 
 from slomo_batch.planning.events import Step
 from slomo_batch.planning.open_video import STEPS, OpenVideo
-from slomo_batch.planning.ranking import Ranking
+from slomo_batch.planning.ranking import Key, Ranking
 
 
-@dataclass(slots=True)
+@dataclass(frozen=True, slots=True)
 class _Counted:
     """What one video adds to the sums over all open ones."""
 
     ready: int = 0
+    delayed: int = 0
+    missing: int = 0
     held: int = 0
 
 
@@ -28,17 +29,18 @@ class Agenda:
         self._videos: dict[int, OpenVideo] = {}
         self._counted: dict[int, _Counted] = {}
         self._wanting: dict[Step, Ranking] = {step: Ranking() for step in STEPS}
-        self._by_age, self._by_chunks_left, self._suspect = Ranking(), Ranking(), Ranking()
+        self._by_age, self._fewest_left, self._most_left, self._suspect = Ranking(), Ranking(), Ranking(), Ranking()
         self.num_ready = 0
         """Chunks whose objects stand and that are neither done nor running."""
+        self.num_delayed = 0
+        """Of these, those that failed and wait for their back-off."""
+        self.num_missing = 0
+        """Chunks whose objects do not stand yet."""
         self.num_held = 0
         """Chunk objects that stand unmade, or will when the running splits end."""
 
     def __len__(self) -> int:
         return len(self._videos)
-
-    def __iter__(self) -> Iterator[OpenVideo]:
-        return iter(self._videos.values())
 
     def get(self, number: int) -> OpenVideo | None:
         """The video, while it is open."""
@@ -51,12 +53,16 @@ class Agenda:
         return self._first(self._wanting[step])
 
     def oldest_runnable(self) -> OpenVideo | None:
-        """The oldest video with a chunk waiting."""
+        """The oldest video with a chunk waiting; here and below one that is trusted, where there is any."""
         return self._first(self._by_age)
 
     def fewest_left(self) -> OpenVideo | None:
         """Of the videos with a chunk waiting the one with the fewest chunks left."""
-        return self._first(self._by_chunks_left)
+        return self._first(self._fewest_left)
+
+    def most_left(self) -> OpenVideo | None:
+        """Of the videos with a chunk waiting the one with the most chunks left."""
+        return self._first(self._most_left)
 
     def oldest_suspect(self) -> OpenVideo | None:
         """The oldest video with a suspect waiting."""
@@ -78,28 +84,33 @@ class Agenda:
         if number not in self._videos:
             return
         for step, wanting in self._wanting.items():
-            _rank(wanting, number, number, present=video.wants(step))
-        _rank(self._by_age, number, number, present=video.has_waiting)
-        _rank(self._by_chunks_left, number, video.num_unmade, present=video.has_waiting)
-        _rank(self._suspect, number, number, present=video.has_suspects)
-        self._count(number, video.num_ready, min(video.num_held, self._most_held))
+            _rank(wanting, number, (False, number), present=video.wants(step))
+        later, has_waiting, num_left = not video.is_trusted, video.has_waiting, video.num_unmade
+        _rank(self._by_age, number, (later, number), present=has_waiting)
+        _rank(self._fewest_left, number, (later, num_left), present=has_waiting)
+        _rank(self._most_left, number, (later, -num_left), present=has_waiting)
+        _rank(self._suspect, number, (False, number), present=video.has_suspects)
+        held = min(video.num_held, self._most_held)
+        self._count(number, _Counted(video.num_ready, video.num_delayed, video.num_missing, held))
 
     def forget(self, number: int) -> None:
         """The video has ended."""
         del self._videos[number]
-        for ranking in (*self._wanting.values(), self._by_age, self._by_chunks_left, self._suspect):
+        for ranking in (*self._wanting.values(), self._by_age, self._fewest_left, self._most_left, self._suspect):
             ranking.discard(number)
-        self._count(number, 0, 0)
+        self._count(number, _Counted())
         del self._counted[number]
 
-    def _count(self, number: int, ready: int, held: int) -> None:
-        counted = self._counted.setdefault(number, _Counted())
-        self.num_ready += ready - counted.ready
-        self.num_held += held - counted.held
-        counted.ready, counted.held = ready, held
+    def _count(self, number: int, now: _Counted) -> None:
+        before = self._counted.get(number, _Counted())
+        self._counted[number] = now
+        self.num_ready += now.ready - before.ready
+        self.num_delayed += now.delayed - before.delayed
+        self.num_missing += now.missing - before.missing
+        self.num_held += now.held - before.held
 
 
-def _rank(ranking: Ranking, number: int, key: int, *, present: bool) -> None:
+def _rank(ranking: Ranking, number: int, key: Key, *, present: bool) -> None:
     if present:
         ranking.put(number, key)
     else:

@@ -4,8 +4,9 @@ from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass
 
+from slomo_batch.planning.agenda import Agenda
 from slomo_batch.planning.events import Step
-from slomo_batch.planning.open_video import STEPS, OpenVideo
+from slomo_batch.planning.open_video import STEPS
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -24,13 +25,13 @@ class Census:
     """How many of each step are in flight, all steps named."""
 
 
-def census_of(videos: Iterable[OpenVideo], *, chunks_running: int, steps_running: Iterable[Step]) -> Census:
-    """Count the open videos; what runs is known to whoever started it."""
-    known, running = tuple(videos), Counter(steps_running)
+def census_of(agenda: Agenda, *, chunks_running: int, steps_running: Iterable[Step]) -> Census:
+    """Of the open videos; what runs is known to whoever started it."""
+    running = Counter(steps_running)
     return Census(
-        videos_open=len(known),
-        chunks_waiting=sum(video.num_missing + video.num_delayed for video in known),
-        chunks_ready=sum(video.num_ready - video.num_delayed for video in known),
+        videos_open=len(agenda),
+        chunks_waiting=agenda.num_missing + agenda.num_delayed,
+        chunks_ready=agenda.num_ready - agenda.num_delayed,
         chunks_running=chunks_running,
         steps_running=tuple((step, running[step]) for step in STEPS),
     )

@@ -8,8 +8,12 @@ the workers, but not far: no split starts while `max_ready_chunks` chunk objects
 video counts for half of that at most, so that a film does not keep the clips behind it from starting.
 
 Which chunk first: every other turn belongs to the oldest video that has a chunk waiting, so none starves; the turns
-between to the one with the fewest chunks left, so that the first outputs appear early however long the oldest is.
-Within a video: in order of time.
+between to the one with the fewest chunks left, so that the first outputs appear early however long the oldest is. Once
+no more videos come, the one with the most chunks left takes the place of the oldest: it would be what is left to wait
+for at the end. Within a video: in order of time.
+
+Videos with more chunks running than made stand back behind all others: of one that turns out to kill workers, or to
+need the decode lane, little is then made in vain, and one that proves good is soon made by as many workers as any.
 
 A suspect chunk needs a machine to itself, and is asked for by itself (`take_suspects`); which machine, and when that is
 quiet, is the engine's to find (planning.placement). All others go on beside it.
@@ -104,6 +108,11 @@ class Dispatch:
     def demand(self) -> int:
         """Chunks that are running or could be, back-off aside: how many workers could be busy."""
         return len(self._chunks_running) + (0 if self._is_stopped else self._agenda.num_ready)
+
+    @property
+    def num_ready(self) -> int:
+        """Chunks that could start now."""
+        return 0 if self._is_stopped else self._agenda.num_ready - self._agenda.num_delayed
 
     @property
     def finished(self) -> bool:
@@ -323,7 +332,9 @@ class Dispatch:
         if self._is_stopped:
             return None
         oldest, self._turn_of_oldest = self._turn_of_oldest, not self._turn_of_oldest
-        return self._agenda.oldest_runnable() if oldest else self._agenda.fewest_left()
+        if not oldest:
+            return self._agenda.fewest_left()
+        return self._agenda.most_left() if self._is_exhausted else self._agenda.oldest_runnable()
 
     def _release_due(self, now_s: float) -> None:
         while self._delayed and self._delayed[0].due_s <= now_s:

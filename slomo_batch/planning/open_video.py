@@ -80,6 +80,12 @@ class OpenVideo:
         """True where a chunk could run now, with a machine to itself."""
         return bool(self._suspects)
 
+    @property
+    def is_trusted(self) -> bool:
+        """True where no more chunks are running than are made: another one risks little, whatever is wrong with it."""
+        num_running = self.num_unmade - self.num_ready - self.num_missing
+        return num_running <= self._num_done
+
     def wants(self, step: Step) -> bool:
         """True where this task could start now, limits aside."""
         if self.steps[step].running or self.steps[step].is_resting:

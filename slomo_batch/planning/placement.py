@@ -1,9 +1,12 @@
 """Placement: which worker makes which chunk. It knows workers and machines by name; an engine does what it says.
 
-A chunk in company goes to a worker that holds the fewest. A suspect has a machine to itself, so that the next death
-there is surely its own: one on which it did not die, where there is one; else the quietest. Nothing new starts on a
-machine that is kept for a suspect; the suspect starts when what ran there has ended, and all other machines go on.
-Where there is one machine only, everything waits for the suspect.
+A chunk in company goes to a worker that holds the fewest. It is put behind another only while there is one more for
+each other worker: what waits behind another stays there, however slow that worker is and however idle the others.
+
+A suspect has a machine to itself, so that the next death there is surely its own: one on which it did not die, where
+there is one; else the quietest. Nothing new starts on a machine that is kept for a suspect; the suspect starts when
+what ran there has ended, and all other machines go on. Where there is one machine only, everything waits for the
+suspect.
 """
 
 from collections.abc import Collection, Hashable
@@ -63,6 +66,11 @@ class Placement(Generic[Worker, Suspect]):
     def suspect_room(self) -> int:
         """Suspects for which a machine could be kept."""
         return max(0, self._num_open - len(self._homeless))
+
+    def room_for(self, num_ready: int) -> int:
+        """How many of the chunks that are ready could start now in company, one left for each other worker."""
+        idle, others = len(self._free[0]), len(self._machine_of) - 1
+        return min(self.room, max(idle, num_ready - others))
 
     def is_idle(self, worker: Worker) -> bool:
         """True where the worker holds nothing and is not kept for a suspect either."""

@@ -5,6 +5,8 @@ A heap whose entries may be out of date: those are skipped when they come to the
 
 from heapq import heapify, heappop, heappush
 
+Key = tuple[bool, int]
+"""Whether it stands behind all others that do not; then the lower first."""
 SWEEP_FROM = 64
 """Entries up to which nothing is swept."""
 
@@ -13,13 +15,13 @@ class Ranking:
     """Numbers, each with a key; of equal keys the lower number goes first."""
 
     def __init__(self) -> None:
-        self._keys: dict[int, int] = {}
-        self._entries: list[tuple[int, int]] = []
+        self._keys: dict[int, Key] = {}
+        self._entries: list[tuple[Key, int]] = []
 
     def __len__(self) -> int:
         return len(self._keys)
 
-    def put(self, number: int, key: int) -> None:
+    def put(self, number: int, key: Key) -> None:
         """Take the number in, or give it another key."""
         if self._keys.get(number) == key:
             return

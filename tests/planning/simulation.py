@@ -152,7 +152,7 @@ class Simulation:
             assert chunk.alone
             self.kept.append(chunk)
             self.placement.keep(chunk, avoid=chunk.avoid)
-        chunks = self.dispatch.take_chunks(self.placement.room, self.now_s)
+        chunks = self.dispatch.take_chunks(self.placement.room_for(self.dispatch.num_ready), self.now_s)
         for chunk in chunks:
             assert not chunk.alone
             self._hold(chunk, self.placement.take())

@@ -118,3 +118,23 @@ def test_late_words_of_a_worker_that_is_gone_change_nothing() -> None:
     placement.gone("a1")
     placement.freed("a1")
     assert placement.room == 6
+
+
+def test_a_chunk_is_put_behind_another_only_while_there_is_one_more_for_each_other_worker() -> None:
+    placement = workers()
+    assert placement.room_for(100) == 8
+    assert placement.room_for(9) == 6, "two behind others; three stay for whoever is free first"
+    assert placement.room_for(4) == 4
+    taken(placement, 4)
+    assert placement.room_for(3) == 0, "one for each other worker, who may be free long before this one"
+    assert placement.room_for(4) == 1
+    placement.freed("b1")
+    assert placement.room_for(3) == 1
+    assert placement.take() == "b1"
+
+
+def test_a_worker_without_others_is_given_all_that_it_can_hold() -> None:
+    placement = workers({"a1": "a"}, slots=3)
+    assert placement.room_for(1) == 1
+    placement.take()
+    assert placement.room_for(1) == 1

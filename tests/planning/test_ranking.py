@@ -3,15 +3,16 @@
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from slomo_batch.planning.ranking import SWEEP_FROM, Ranking
+from slomo_batch.planning.ranking import SWEEP_FROM, Key, Ranking
 
 NUMBERS = st.integers(0, 9)
+KEYS = st.tuples(st.booleans(), st.integers(0, 20))
 
 
 @settings(deadline=None)
-@given(changes=st.lists(st.tuples(NUMBERS, st.none() | st.integers(0, 20)), max_size=300))
-def test_it_tells_the_lowest_key_and_of_equal_ones_the_lowest_number(changes: list[tuple[int, int | None]]) -> None:
-    ranking, keys = Ranking(), dict[int, int]()
+@given(changes=st.lists(st.tuples(NUMBERS, st.none() | KEYS), max_size=300))
+def test_it_tells_the_lowest_key_and_of_equal_ones_the_lowest_number(changes: list[tuple[int, Key | None]]) -> None:
+    ranking, keys = Ranking(), dict[int, Key]()
     for number, key in changes:
         if key is None:
             ranking.discard(number)
@@ -27,6 +28,6 @@ def test_it_tells_the_lowest_key_and_of_equal_ones_the_lowest_number(changes: li
 def test_what_is_out_of_date_is_swept() -> None:
     ranking = Ranking()
     for key in range(10_000, 0, -1):
-        ranking.put(1, key)
+        ranking.put(1, (False, key))
     assert ranking.first() == 1
     assert len(ranking._entries) <= SWEEP_FROM + 2

@@ -8,6 +8,7 @@ import resource
 import sys
 import time
 from collections import Counter
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -24,6 +25,9 @@ MOST_MEMORY_BYTES = 1 << 30
 SMALL = Models(num_videos=800, num_chunks=20_000, num_workers=40)
 LARGE = Models(num_videos=40_000, num_chunks=1_000_000, num_workers=1000)
 MIDDLE = Models(num_videos=1600, num_chunks=40_000, num_workers=80)
+FEW_WORKERS = Models(num_videos=400, num_chunks=10_000, num_workers=10)
+SHORT = Models(num_videos=1600, num_chunks=40_000, num_workers=200)
+"""200 chunks per worker: what is lost at the end weighs more than anywhere else."""
 
 
 def judge(ran: Ran, models: Models, archive: Archive, ledger: Path) -> float:
@@ -46,6 +50,23 @@ def test_a_small_job_ends_within_three_percent_of_what_an_oracle_could_do(tmp_pa
     assert ran.seen["processes died"] >= SMALL.num_poison
     assert ran.seen["suspects"] > 0
     assert ran.writes["ledger"] < ran.makespan_s / 60 + ran.seen["chunks lost"] + ran.seen["errors"] + 100
+
+
+@pytest.mark.simulate
+@pytest.mark.timeout(3600)
+@pytest.mark.parametrize("seed", [1, 2, 3])
+@pytest.mark.parametrize("models", [FEW_WORKERS, SMALL, SHORT], ids=lambda models: f"{models.num_workers} workers")
+def test_neither_few_workers_nor_many_cost_more_than_three_percent(models: Models, seed: int, tmp_path: Path) -> None:
+    drawn = replace(models, seed=seed)
+    archive = Archive.of(drawn)
+    ran = simulate(drawn, archive, tmp_path)
+    over = ran.makespan_s / lower_bound_s(drawn, archive)
+    tell(
+        f"{drawn.num_videos} videos, {drawn.num_chunks} chunks, {drawn.num_workers} workers, seed {seed}: over the "
+        f"bound {over:.4f}; driver {ran.driver_cpu_s / drawn.num_chunks * 1e6:.0f} us of CPU per chunk; outputs 1, 10, "
+        f"100 after {[round(ran.outputs_s[place]) for place in (0, 9, 99)]} s"
+    )
+    judge(ran, drawn, archive, tmp_path)
 
 
 @pytest.mark.simulate

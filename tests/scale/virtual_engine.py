@@ -84,9 +84,8 @@ class VirtualEngine:
     def task_room(self) -> int:
         return self._models.num_tasks - self._tasks_running
 
-    @property
-    def chunk_room(self) -> int:
-        return self._placement.room
+    def chunk_room(self, num_ready: int) -> int:
+        return self._placement.room_for(num_ready)
 
     @property
     def suspect_room(self) -> int:
