@@ -16,6 +16,7 @@ from safetensors.torch import save_file
 
 from slomo_batch.interpolators.superslomo.guided import MEAN
 from slomo_batch.interpolators.superslomo.paper import MEAN_RGB
+from slomo_batch.legible import one_line
 from slomo_batch.training.config import BLOCK_PX, TrainingConfig, read_config
 from slomo_batch.training.place import BEST, METRICS
 
@@ -82,4 +83,4 @@ if __name__ == "__main__":
     config_file, run_folder, weights_name, *reports = sys.argv[1:]
     told = ladder_of(Path(reports[0])) if reports else None
     written = export(read_config(Path(config_file)), Path(run_folder), weights_name, told)
-    sys.stdout.write(f"{written}\n")
+    sys.stdout.write(one_line(str(written)) + "\n")

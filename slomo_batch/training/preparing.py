@@ -18,6 +18,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from slomo_batch.errors import ManifestError
+from slomo_batch.legible import one_line
 from slomo_batch.training.reading import Rgb, frames, photograph
 
 LONGEST_PX = 1280
@@ -80,7 +81,7 @@ def prepare(fetched: Path, folder: Path) -> None:
         (source,) = fetched.rglob(part.source)
         if not target.exists():
             _save(target, np.stack(list(windows(frames(source, part.size), part.ranges, part.stride))))
-            sys.stdout.write(f"{target.name}\n")
+            sys.stdout.write(one_line(target.name) + "\n")
 
 
 def largest_of_each(paths: Iterable[Path]) -> list[Path]:
@@ -101,7 +102,7 @@ def _photograph_kept(path: Path, target: Path) -> None:
     image = photograph(path, LONGEST_PX)
     if min(image.shape[:2]) >= MIN_SHORT_SIDE_PX and detail(image) >= MIN_DETAIL:
         _save(target, image)
-        sys.stdout.write(f"{target.name}\n")
+        sys.stdout.write(one_line(target.name) + "\n")
 
 
 def detail(image: Rgb) -> float:

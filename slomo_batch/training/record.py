@@ -8,6 +8,7 @@ from pathlib import Path
 
 import torch
 
+from slomo_batch.legible import one_line
 from slomo_batch.training.board import Board
 from slomo_batch.training.losses import Made
 from slomo_batch.training.place import BEST, BOARD, METRICS
@@ -62,7 +63,7 @@ class Record:
 
 def say(line: str) -> None:
     """Tell whoever watches."""
-    sys.stderr.write(line + "\n")
+    sys.stderr.write(one_line(line) + "\n")
     sys.stderr.flush()
 
 

@@ -90,5 +90,5 @@ def _leave(address: str, node_id: str, departure: "Departure") -> bool:
 
 
 def _say(line: str) -> None:
-    sys.stdout.write(f"{datetime.now(UTC).isoformat(timespec='seconds')} {line}\n")
+    sys.stdout.write(f"{datetime.now(UTC).isoformat(timespec='seconds')} {one_line(line)}\n")
     sys.stdout.flush()

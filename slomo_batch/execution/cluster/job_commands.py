@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from slomo_batch import __version__
 from slomo_batch.errors import ClusterError, Interrupted
-from slomo_batch.legible import json_line, one_line
+from slomo_batch.legible import json_line, legible_json, one_line
 from slomo_batch.manifest.load import load, read_text
 from slomo_batch.manifest.schema import Manifest
 from slomo_batch.manifest.spelled_out import local_places, spelled_out
@@ -160,7 +160,7 @@ def _shown(display: Display, *, as_json: bool) -> "Iterator[Show]":
             if line.event is None:
                 _tell(line.text)
             elif as_json:
-                sys.stdout.write(line.text + "\n")
+                sys.stdout.write(legible_json(line.text) + "\n")
                 sys.stdout.flush()
             else:
                 display.show(line.event)
