@@ -6,6 +6,7 @@
     │   ├── WeightsError             a weights file cannot be used                   exit 2
     │   ├── ClusterError             Ray cannot be reached or cannot run the job     exit 3
     │   ├── StoreUnusable            no such bucket, access denied, unsafe store     exit 3
+    │   │   └── DiskFull             a local disk; where others work: its machine's  exit 3
     │   ├── JobTaken                 another driver holds the job                    exit 3
     │   └── Interrupted              Ctrl-C or SIGTERM                               exit 130
     ├── VideoError                   scope video: this video fails, the others go on
@@ -30,6 +31,7 @@
 A message answers: what happened, to which uri or chunk, what was expected, what was found, what to do.
 """
 
+import errno
 from enum import StrEnum
 from typing import Any, ClassVar
 
@@ -107,6 +109,14 @@ class StoreUnusable(JobError):
     """A store the job needs does not exist, refuses us, or breaks a promise the commits rest on."""
 
     exit_code = 3
+
+
+class DiskFull(StoreUnusable):
+    """A local disk has no room left. On a cluster its machine is set aside instead, as long as others work."""
+
+
+DISK_FULL = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG})
+"""The operating system's numbers for that."""
 
 
 class JobTaken(JobError):

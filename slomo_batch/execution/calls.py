@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from slomo_batch.errors import OutOfMemory, SlomoError
+from slomo_batch.errors import DISK_FULL, OutOfMemory, SlomoError
 from slomo_batch.execution.stints import StintClock
 from slomo_batch.planning.resolving import JobPin
 from slomo_batch.records import ChunkDone, ChunkTask, Exists, Lane, Published, SoundDone, Stint, VideoRequest
@@ -14,7 +14,7 @@ from slomo_batch.steps.pinned import Pinned
 from slomo_batch.steps.sound import make_video_sound
 from slomo_batch.steps.split import split_video
 from slomo_batch.steps.stitch import stitch_video
-from slomo_batch.storage.local_faults import DISK_FULL, storage_error
+from slomo_batch.storage.local_faults import storage_error
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -108,6 +108,8 @@ class Erred:
     error: SlomoError
     stint: Stint | None = None
     """None where the process could not tell any more."""
+    machine: str = ""
+    """Where it ran, by the engine's name of it; empty where that is not known."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -178,7 +178,7 @@ class Driver:
                 self._journal.step_failed(failed, *_about(call), stint)
                 return failed
             case Lost(explained=explained, reason=reason):
-                lost = WorkerLost("the process that held this step died", got=reason)
+                lost = WorkerLost("the process that held this step is lost", got=reason)
                 failed = replace(_step_failed(call, lost), explained_loss=explained)
                 self._journal.step_failed(failed, *_about(call), None)
                 return failed
@@ -214,15 +214,15 @@ class Driver:
                 self._journal.chunk_done(done, source_uri, stint if done.attempt == task.attempt else None)
                 return events.ChunkMade(video=video, lane=lane, chunk=chunk)
             case Lost(explained=explained, reason=reason, machine=machine):
-                lost = WorkerLost("the worker that held this chunk died", got=reason)
+                lost = WorkerLost("the worker that held this chunk is lost", got=reason)
                 self._journal.chunk_failed(_chunk_failed(task, lost), source_uri, None)
                 return events.ChunkLost(
                     video=video, lane=lane, chunk=chunk, explained=explained, reason=reason, machine=machine
                 )
-            case Erred(error=error, stint=stint):
+            case Erred(error=error, stint=stint, machine=machine):
                 failed = _chunk_failed(task, error)
             case _:
-                failed, stint = _chunk_failed(task, ProgramFault(f"a chunk call came to {outcome!r}")), None
+                failed, stint, machine = _chunk_failed(task, ProgramFault(f"a chunk came to {outcome!r}")), None, ""
         self._journal.chunk_failed(failed, source_uri, stint)
         return events.ChunkErred(
             video=video,
@@ -232,6 +232,7 @@ class Driver:
             reason=failed.reason,
             retryable=failed.retryable,
             wants_decode_lane=failed.wants_decode_lane,
+            machine=machine,
         )
 
     def _record_failures(self) -> None:

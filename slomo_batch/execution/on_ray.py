@@ -2,6 +2,7 @@
 
 import time
 from collections.abc import Iterator
+from dataclasses import replace
 from typing import Any
 
 import ray
@@ -23,8 +24,9 @@ from slomo_batch.wiring import Places, open_bench
 
 @ray.remote(num_cpus=1, max_retries=0, num_returns="streaming")
 def run_task(places: Places, call: TaskCall) -> Iterator[Outcome | Entered]:
-    """A call without a model; its outcomes as they come."""
-    yield from perform(call, open_bench(places))
+    """A call without a model; its outcomes as they come. An error says where it happened."""
+    for said in perform(call, open_bench(places)):
+        yield replace(said, machine=ray.get_runtime_context().get_node_id()) if isinstance(said, Erred) else said
 
 
 class RayEngine:
@@ -96,6 +98,7 @@ class RayEngine:
         call = self._tasks[generator]
         try:
             outcome: Outcome = ray.get(next(generator))
+            outcome = self._pool.judged(outcome) if isinstance(outcome, Erred) else outcome
         except StopIteration:
             outcome = Lost(explained=False, reason="the task ended without a result")
         except RayError as error:

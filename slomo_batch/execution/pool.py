@@ -7,22 +7,22 @@ Ray hears of a process's death sooner than of its machine's. So where a worker d
 life first: only if there is one is the death unexplained, and then only chunks that were being computed are to blame.
 
 A machine that is to be taken away gets nothing new, and what it cannot finish in time is taken back from it. One that
-is found bad (planning.blame) gets neither chunks nor workers.
+is found bad (planning.blame), or whose disk is full, gets neither chunks nor workers, as long as there are others.
 """
 
 import math
 import time
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import ray
 from ray.exceptions import NodeDiedError, RayActorError, RayError, RayTaskError
 from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
 
-from slomo_batch.errors import ClusterError, ProgramFault
+from slomo_batch.errors import ClusterError, DiskFull, ProgramFault
 from slomo_batch.execution.calls import ChunkCall, Done, Entered, Erred, Lost, Outcome, perform
-from slomo_batch.execution.cluster.nodes import alive_nodes, draining_nodes, name_of_node
+from slomo_batch.execution.cluster.nodes import alive_nodes, draining_nodes, name_of_node, working_nodes
 from slomo_batch.planning.blame import MAX_STARTS, MachineRecord, to_blame
 from slomo_batch.planning.placement import Placement
 from slomo_batch.records import ChunkDone
@@ -114,6 +114,8 @@ class Pool:
         self._placement: Placement[_Worker, ChunkCall] = Placement(slots=needs.slots)
         self._record = MachineRecord()
         self._told_bad: frozenset[str] = frozenset()
+        self._displaced: list[ChunkCall] = []
+        """Chunks that failed on machines that are free, and wait for another."""
         self._booting: dict[Any, _Worker] = {}
         self._held: dict[Any, _Held] = {}
         self._doubts: dict[Any, _Doubt] = {}
@@ -125,7 +127,7 @@ class Pool:
 
     def room_for(self, num_ready: int) -> int:
         """How many of the chunk calls in company that are ready could start now."""
-        return self._placement.room_for(num_ready)
+        return max(0, self._placement.room_for(num_ready) - len(self._displaced))
 
     @property
     def suspect_room(self) -> int:
@@ -148,6 +150,17 @@ class Pool:
         bad = sorted(self._record.bad)
         return {"label_selector": {"ray.io/node-id": f"!in({','.join(bad)})"}} if bad else {}
 
+    def judged(self, erred: Erred) -> Outcome:
+        """What an error comes to: where its machine's disk is full and others can work, a loss for that reason."""
+        full, machine = erred.error, erred.machine
+        if not isinstance(full, DiskFull) or not machine:
+            return erred
+        others = working_nodes() - self._record.bad - {machine}
+        if others and self._record.cannot_work(machine):
+            return _lost(machine, f"its machine cannot work: {full}", explained=True)
+        where = f"{full.where} on {name_of_node(machine)}"
+        return replace(erred, error=DiskFull(full.what, where=where, got=full.got, remedy=full.remedy))
+
     def take_notes(self) -> list[str]:
         """What a person should know, since the last call."""
         notes, self._notes = self._notes, []
@@ -159,8 +172,21 @@ class Pool:
         """Begin a call; only where there is room for it."""
         if call.alone:
             self._placement.keep(call, avoid=call.avoid)
+        elif call.avoid:
+            self._displaced.append(call)
+            self._place()
         else:
             self._make(call, self._placement.take())
+
+    def _place(self) -> None:
+        """Start what failed elsewhere, where there is room for it."""
+        waiting, self._displaced = self._displaced, []
+        for call in waiting:
+            worker = self._placement.take_elsewhere(call.avoid)
+            if worker is None:
+                self._displaced.append(call)
+            else:
+                self._make(call, worker)
 
     def _make(self, call: ChunkCall, worker: _Worker) -> None:
         self._held[worker.actor.make.options(num_returns="streaming").remote(call)] = _Held(call, worker)
@@ -211,9 +237,10 @@ class Pool:
     # ---- in --------------------------------------------------------------------------------------------------------
 
     def turn(self) -> Came:
-        """Do what is due: suspects start where it is quiet now, and what cannot be finished in time is taken back."""
+        """Do what is due: what waited for a machine starts, and what cannot be finished in time is taken back."""
         for suspect, worker in self._placement.cleared():
             self._make(suspect, worker)
+        self._place()
         came: Came = []
         for worker in [worker for worker in self._workers if is_late(self._leaving.get(worker.node, 0), time.time())]:
             reason = f"taken back: its machine is to go in less than {HAND_BACK_S:g} s"
@@ -251,8 +278,10 @@ class Pool:
             self._booting[worker.actor.open.remote()] = worker
 
     def _failed_to_start(self, machine: str, error: RayError) -> None:
-        others_run = bool(machine) and any(worker.is_up and worker.node != machine for worker in self._workers)
-        if self._record.failed_to_start(machine, others_run=others_run) and machine not in self._record.bad:
+        elsewhere = [worker for worker in self._workers if worker.node not in {"", machine}]
+        others_run = bool(machine) and any(worker.is_up for worker in elsewhere)
+        is_over = self._record.failed_to_start(machine, others_run=others_run) and all(each.is_up for each in elsewhere)
+        if is_over and machine not in self._record.bad:
             raise ClusterError(
                 f"{MAX_STARTS} workers in a row failed to start",
                 where=machine and name_of_node(machine),
@@ -271,6 +300,8 @@ class Pool:
         if isinstance(said, Entered):
             held.is_computing = said.phase == "computing"
             return []
+        if isinstance(said, Erred):
+            said = self.judged(replace(said, machine=held.worker.node))
         del self._held[ref]
         held.worker.idle_since_s = time.monotonic()
         self._placement.freed(held.worker)
@@ -337,6 +368,7 @@ class Pool:
         self._workers.clear()
         self._booting.clear()
         self._held.clear()
+        self._displaced.clear()
         self._doubts.clear()
 
 

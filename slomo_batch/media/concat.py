@@ -25,7 +25,7 @@ from av.container import OutputContainer
 from av.stream import Disposition
 from av.video.stream import VideoStream
 
-from slomo_batch.errors import OutputInvalid
+from slomo_batch.errors import DISK_FULL, OutputInvalid
 from slomo_batch.media.archive import ArchiveReader, StreamHeader, to_av
 from slomo_batch.media.encode import ColorNumbers, SegmentFacts, extradata_sha256
 from slomo_batch.records import ColorFacts
@@ -110,10 +110,12 @@ def _check_headers(spec: StitchSpec, out: Path) -> None:
 
 @contextmanager
 def _foreign_errors(out: Path) -> Iterator[None]:
-    """Every failure of FFmpeg while the output is written is the output's."""
+    """Every failure of FFmpeg while the output is written is the output's, but for a full disk."""
     try:
         yield
     except (av.FFmpegError, OSError, ValueError) as error:
+        if isinstance(error, OSError) and error.errno in DISK_FULL:
+            raise
         raise OutputInvalid("FFmpeg failed at joining the segments", where=str(out), got=str(error)) from error
 
 

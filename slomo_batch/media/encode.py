@@ -26,7 +26,7 @@ from av.video.codeccontext import VideoCodecContext
 from av.video.frame import PictureType
 from av.video.stream import VideoStream
 
-from slomo_batch.errors import SegmentInvalid, SourceUnsupported
+from slomo_batch.errors import DISK_FULL, SegmentInvalid, SourceUnsupported
 from slomo_batch.media.color_names import FULL, LIMITED, MATRICES, PRIMARIES, TRANSFERS
 from slomo_batch.media.frames import frame_from_picture, picture_from_frame
 from slomo_batch.picture import PIXEL_FORMATS, Picture
@@ -251,10 +251,12 @@ def _frame_number(packet: "av.Packet[Any]", time_base: Fraction) -> int:
 
 @contextmanager
 def _foreign_errors(path: Path) -> Iterator[None]:
-    """Every failure of FFmpeg while a segment is written or read is a fault of the attempt."""
+    """Every failure of FFmpeg while a segment is written or read is a fault of the attempt, but for a full disk."""
     try:
         yield
     except (av.FFmpegError, OSError) as error:
+        if error.errno in DISK_FULL:
+            raise
         raise SegmentInvalid("FFmpeg failed at a segment", where=str(path), got=str(error)) from error
 
 

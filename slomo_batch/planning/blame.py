@@ -6,7 +6,7 @@ nobody. Where none was, nothing is known, and all of them are.
 A machine is bad when several different chunks failed there that were made elsewhere, and it hardly makes any itself:
 each chunk it makes takes one failure off its record. A failure counts only if some other machine made a chunk since
 the last one that counted, so that an outage that all machines suffer blames none of them; a chunk that fails
-everywhere blames none either, for nobody ever makes it.
+everywhere blames none either, for nobody ever makes it. A machine that says itself that it cannot work is believed.
 """
 
 from collections import Counter
@@ -23,7 +23,8 @@ MAX_KEPT = 8
 MAX_STARTS = 3
 """Workers in a row that failed to start on one machine while others run elsewhere, at which it is bad."""
 MAX_BAD_SHARE = 4
-"""Failed chunks make at most one in so many machines bad, but one always may be: else something else is wrong."""
+"""Failed chunks and full disks make at most one in so many machines bad, but one always may be: else something else is
+wrong."""
 
 
 def to_blame(is_computing: Mapping[Key, bool]) -> frozenset[Key]:
@@ -74,6 +75,12 @@ class MachineRecord:
         if others_run:
             self._bad.add(machine)
         return True
+
+    def cannot_work(self, machine: str) -> bool:
+        """A machine says that it cannot work, as one with a full disk does; whether it is bad from now on."""
+        self._machines.add(machine)
+        self._condemn(machine)
+        return machine in self._bad
 
     def made(self, machine: str, chunk: str) -> None:
         """A chunk was made there."""

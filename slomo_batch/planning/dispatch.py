@@ -300,6 +300,7 @@ class Dispatch:
             error=event.error,
             retryable=event.retryable and not event.wants_decode_lane,
             max_attempts=self._policy.max_attempts,
+            machine=event.machine,
             jitter=jitter,
         )
 

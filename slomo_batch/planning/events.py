@@ -159,6 +159,8 @@ class ChunkErred:
     reason: str
     retryable: bool
     wants_decode_lane: bool
+    machine: str = ""
+    """Where it happened, by the engine's name of it; empty where that is not known."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

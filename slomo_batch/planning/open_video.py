@@ -148,7 +148,7 @@ class OpenVideo:
             chunk=chunk,
             attempt_number=tries.next_attempt,
             alone=alone,
-            avoid=tries.died_on,
+            avoid=tries.failed_on,
         )
 
     def chunk_made(self, chunk: int) -> None:

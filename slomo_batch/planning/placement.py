@@ -83,6 +83,16 @@ class Placement(Generic[Worker, Suspect]):
         self._hold(worker, 1)
         return worker
 
+    def take_elsewhere(self, avoid: Collection[str]) -> Worker | None:
+        """The same for a chunk that failed on these machines; None while there are others, but none of them is free."""
+        free = [worker for workers in self._free for worker in workers]
+        found = next((worker for worker in free if self._machine_of[worker] not in avoid), None)
+        if found is None and all(name in avoid or machine.is_left for name, machine in self._machines.items()):
+            found = next(iter(free), None)
+        if found is not None:
+            self._hold(found, 1)
+        return found
+
     def keep(self, suspect: Suspect, *, avoid: Collection[str]) -> None:
         """Have a machine kept for this suspect; `cleared` says when it may start."""
         self._homeless.append(_Waiting(suspect=suspect, avoid=avoid))

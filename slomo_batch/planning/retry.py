@@ -1,9 +1,10 @@
 """Whether and when to try again, after an error and after a lost worker.
 
-An attempt that ends in an error counts; a worker lost for a known reason (preempted, drained, its machine gone) does
-not count against the chunk it held. A chunk whose worker died unexplained is suspect: from then on it runs alone, that
-is, with a machine to itself, another one where there is one, so that the next death is surely its own; the third gives
-it up. What did not fit into memory runs alone once: if it does not fit then, it never will.
+An attempt that ends in an error counts, and the next is made on another machine where there is one. A worker lost for a
+known reason (preempted, drained, its machine gone) does not count against the chunk it held. A chunk whose worker died
+unexplained is suspect: from then on it runs alone, that is, with a machine to itself, another one if there is one, so
+that the next death is surely its own; the third gives it up. What did not fit into memory runs alone once: if it does
+not fit then, it never will.
 """
 
 from dataclasses import dataclass, replace
@@ -27,8 +28,8 @@ class Tries:
     """Workers lost for a known reason while they held the chunk."""
     alone: bool = False
     """True once the chunk may only run with a machine to itself."""
-    died_on: frozenset[str] = frozenset()
-    """Machines on which workers died unexplained while they held the chunk."""
+    failed_on: frozenset[str] = frozenset()
+    """Machines on which an attempt ended in an error, or its worker died unexplained."""
 
     @property
     def next_attempt(self) -> int:
@@ -70,10 +71,18 @@ def backoff_s(attempt: int, *, jitter: float) -> float:
 
 
 def after_chunk_error(
-    tries: Tries, *, error: str, retryable: bool, max_attempts: int, jitter: float
+    tries: Tries, *, error: str, retryable: bool, max_attempts: int, machine: str = "", jitter: float
 ) -> tuple[Tries, Verdict]:
-    """What follows from an attempt that ended in an error; `tries` is what was before it."""
-    now = replace(tries, errors=tries.errors + 1, alone=tries.alone or error == "OutOfMemory")
+    """What follows from an attempt that ended in an error; `tries` is what was before it.
+
+    `machine` is where it happened, as far as that is known.
+    """
+    now = replace(
+        tries,
+        errors=tries.errors + 1,
+        alone=tries.alone or error == "OutOfMemory",
+        failed_on=_with(tries.failed_on, machine),
+    )
     if error == "OutOfMemory" and tries.alone:
         return now, GiveUp(why="it did not fit into memory even with a machine to itself")
     if not retryable:
@@ -93,8 +102,7 @@ def after_loss(tries: Tries, *, explained: bool, machine: str = "", jitter: floa
         if now.losses >= MAX_LOSSES:
             return now, GiveUp(why=f"{now.losses} workers were taken away while they held it")
         return now, _again(now, after_s=0.0)
-    died_on = tries.died_on | {machine} if machine else tries.died_on
-    now = replace(tries, deaths=tries.deaths + 1, alone=True, died_on=died_on)
+    now = replace(tries, deaths=tries.deaths + 1, alone=True, failed_on=_with(tries.failed_on, machine))
     if now.deaths >= MAX_DEATHS:
         return now, GiveUp(why=f"{now.deaths} workers died unexplained while they held it")
     return now, _again(now, after_s=backoff_s(now.deaths, jitter=jitter))
@@ -114,6 +122,10 @@ def after_step_loss(losses: int) -> Retry | GiveUp:
     if losses >= MAX_LOSSES:
         return GiveUp(why=f"{losses} processes were taken away while they held it")
     return Retry(after_s=0.0)
+
+
+def _with(machines: frozenset[str], machine: str) -> frozenset[str]:
+    return machines | {machine} if machine else machines
 
 
 def _again(tries: Tries, *, after_s: float) -> Retry | RetryAlone:

@@ -44,8 +44,8 @@ def stitch_video(pinned: Pinned, lane: Lane, bench: Bench, *, exists: Exists) ->
 
     Raises:
         BorderMismatch: two neighbouring chunks decoded their shared frame differently.
-        OutputInvalid: the joined file is not what the plan says.
-        SegmentInvalid: a segment is not the one that was committed; its commit is withdrawn.
+        OutputInvalid: the joined file is not what the plan says; or a segment is not the one that was committed, whose
+            commit is withdrawn.
     """
     plan = pinned.plan
     receipt = receipt_id(plan.request, plan.resolved.weights_name)
@@ -197,7 +197,7 @@ def _fetched(plan: VideoPlan, segments: Sequence[ChunkDone], bench: Bench, folde
             intact = False
         if not intact:
             bench.work.delete([bench.layout.commit(plan.video_id, done.chunk_id), bench.layout.choice(plan.video_id)])
-            raise SegmentInvalid(
+            raise OutputInvalid(
                 "a committed segment is gone or changed in the work store",
                 where=bench.work.uri(done.segment_key),
                 remedy="Run again with --retry-failed: the chunk is made anew.",

@@ -3,12 +3,12 @@
 import errno
 import os
 
-from slomo_batch.errors import AccessRefused, ObjectMissing, SlomoError, StorageBusy, StoreUnusable
+from slomo_batch.errors import DISK_FULL, AccessRefused, DiskFull, ObjectMissing, SlomoError, StorageBusy, StoreUnusable
 
 Fault = tuple[type[SlomoError], str, str]
 """Class, what happened, and what to do."""
 
-_FULL: Fault = (StoreUnusable, "no space left", "Make room and run again: what is committed stays.")
+_FULL: Fault = (DiskFull, "no space left", "Make room and run again: what is committed stays.")
 _REFUSED: Fault = (
     AccessRefused,
     "the file system refuses access",
@@ -25,9 +25,7 @@ _INCAPABLE: Fault = (
 )
 
 FAULTS: dict[int, Fault] = {
-    errno.ENOSPC: _FULL,
-    errno.EDQUOT: _FULL,
-    errno.EFBIG: _FULL,
+    **dict.fromkeys(DISK_FULL, _FULL),
     errno.EACCES: _REFUSED,
     errno.EPERM: _REFUSED,
     errno.EROFS: _REFUSED,
@@ -66,9 +64,6 @@ FAULTS: dict[int, Fault] = {
     errno.EXDEV: _INCAPABLE,
 }
 """What every error of the file system means here."""
-
-DISK_FULL = frozenset(number for number, fault in FAULTS.items() if fault is _FULL)
-"""Of them, those that say that there is no room."""
 
 
 def storage_error(error: OSError, where: str) -> SlomoError:

@@ -29,8 +29,11 @@ class JobCluster:
 
 
 @contextmanager
-def job_cluster(env: Mapping[str, str]) -> Iterator[JobCluster]:
-    """A head that works itself, and takes jobs; gone afterwards. What it runs sees `env`, and nobody's credentials."""
+def job_cluster(env: Mapping[str, str], *, num_cpus: int = NUM_CPUS) -> Iterator[JobCluster]:
+    """A head that takes jobs, and works itself where it has CPUs; gone afterwards.
+
+    What it runs sees `env`, and nobody's credentials.
+    """
     folder = Path(tempfile.mkdtemp(prefix="sb"))
     ports = {name: _free_port() for name in ("gcs", "dashboard", "client", "agent")}
     bin_folder = Path(sys.executable).parent
@@ -40,11 +43,12 @@ def job_cluster(env: Mapping[str, str]) -> Iterator[JobCluster]:
         *(f"--port={ports['gcs']}", f"--ray-client-server-port={ports['client']}", f"--temp-dir={folder}"),
         *("--dashboard-host=127.0.0.1", f"--dashboard-port={ports['dashboard']}"),
         *(f"--dashboard-agent-listen-port={ports['agent']}", "--disable-usage-stats"),
-        *(f"--num-cpus={NUM_CPUS}", "--num-gpus=0", f"--object-store-memory={100 << 20}"),
+        *(f"--num-cpus={num_cpus}", "--num-gpus=0", f"--object-store-memory={100 << 20}"),
     ]
     head_env = {
         "PATH": f"{bin_folder}:{os.environ['PATH']}",
         "OMP_NUM_THREADS": "1",
+        "GRPC_ENABLE_FORK_SUPPORT": "0",
         "RAY_AUTH_MODE": "disabled",
         "RAY_DASHBOARD_STARTUP_TIMEOUT_S": str(READY_WITHIN_S),
     }

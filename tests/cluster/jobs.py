@@ -88,19 +88,21 @@ class RunningJob:
 
 
 @contextmanager
-def job_on(cluster: AutoscalingCluster, s3: S3Server, clip: Path, folder: Path) -> Iterator[RunningJob]:
-    """The job of SECTIONS on two GPU workers, begun."""
+def job_on(
+    address: str, s3: S3Server, clip: Path, folder: Path, sections: Mapping[str, Any] = SECTIONS
+) -> Iterator[RunningJob]:
+    """A job of these sections on two GPU workers, begun."""
     bucket = s3.make_bucket()
     store = open_store(StoreSpec(uri=f"s3://{bucket}", options=s3.options()))
     store.put_file("in/bikes.mp4", clip)
     job = Job(folder).write(
         [f"s3://{bucket}/in/*.mp4"],
-        **SECTIONS,
+        **sections,
         output={"uri": f"s3://{bucket}/out/{{stem}}.mkv"},
         work=f"s3://{bucket}/work",
         storage={"endpoint_url": s3.endpoint, "region": "us-east-1", "addressing_style": "path"},
         # The nodes' GPUs are told to Ray only: arithmetic is that of a CPU.
-        cluster={"address": cluster.address, "workers": {"max": 2}, "gpus_per_worker": 1},
+        cluster={"address": address, "workers": {"max": 2}, "gpus_per_worker": 1},
     )
     log = folder / "driver.log"
     with log.open("wb") as told:
@@ -123,5 +125,5 @@ def cluster_and_job(s3: S3Server, clip: Path, folder: Path) -> Iterator[tuple[Au
     """A cluster without a machine, and a job begun on it."""
     with autoscaling_cluster(NODE_TYPES, {**s3.env(), "OMP_NUM_THREADS": "1"}) as cluster:
         assert not cluster.nodes()
-        with job_on(cluster, s3, clip, folder) as running:
+        with job_on(cluster.address, s3, clip, folder) as running:
             yield cluster, running

@@ -5,7 +5,7 @@ from random import Random
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from slomo_batch.planning.blame import MAX_STARTS, MAX_STRIKES, MachineRecord, to_blame
+from slomo_batch.planning.blame import MAX_BAD_SHARE, MAX_STARTS, MAX_STRIKES, MachineRecord, to_blame
 
 
 def test_only_chunks_that_were_being_computed_are_to_blame() -> None:
@@ -89,6 +89,14 @@ def test_workers_that_do_not_start_on_one_machine_make_it_bad_if_others_run() ->
     record = MachineRecord()
     assert [record.failed_to_start("sick", others_run=False) for _ in range(MAX_STARTS)] == [False, False, True]
     assert record.bad == frozenset()
+
+
+def test_a_machine_that_says_that_it_cannot_work_is_bad_at_once_unless_many_say_so() -> None:
+    record = MachineRecord()
+    for number in range(2 * MAX_BAD_SHARE):
+        record.started(f"machine {number}")
+    assert [record.cannot_work(f"machine {number}") for number in (0, 1, 0, 2)] == [True, True, True, False]
+    assert record.bad == {"machine 0", "machine 1"}
 
 
 def test_a_worker_that_starts_ends_the_row() -> None:

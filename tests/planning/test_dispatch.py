@@ -215,7 +215,9 @@ def _made(chunk: int, video: int = 0) -> ChunkMade:
     return ChunkMade(video=video, lane="copy", chunk=chunk)
 
 
-def _erred(chunk: int, error: str = "StorageBusy", *, retryable: bool = True, decode: bool = False) -> ChunkErred:
+def _erred(
+    chunk: int, error: str = "StorageBusy", *, retryable: bool = True, decode: bool = False, machine: str = ""
+) -> ChunkErred:
     return ChunkErred(
         video=0,
         lane="copy",
@@ -224,6 +226,7 @@ def _erred(chunk: int, error: str = "StorageBusy", *, retryable: bool = True, de
         reason="why",
         retryable=retryable,
         wants_decode_lane=decode,
+        machine=machine,
     )
 
 
@@ -321,6 +324,15 @@ def test_a_suspect_is_asked_for_by_itself_names_where_it_died_and_keeps_nothing_
     job.tell(_lost(0, machine="b"), now_s=10.0)
     assert job.chunks(now_s=99.0) == []
     (again,) = job.suspects(now_s=99.0)
+    assert again.avoid == frozenset({"a", "b"})
+
+
+def test_what_failed_on_a_machine_is_to_be_tried_on_another() -> None:
+    job = _running(num_chunks=1).tell(_erred(0, machine="a"))
+    (again,) = job.chunks(now_s=9.0)
+    assert (again.alone, again.avoid) == (False, frozenset({"a"}))
+    job.tell(_erred(0, machine="b"), now_s=10.0)
+    (again,) = job.chunks(now_s=99.0)
     assert again.avoid == frozenset({"a", "b"})
 
 

@@ -111,6 +111,17 @@ def test_a_worker_is_idle_where_it_neither_holds_a_chunk_nor_is_kept_for_a_suspe
     assert [worker for worker in HOMES if placement.is_idle(worker)] == ["a2"]
 
 
+def test_a_chunk_that_failed_on_a_machine_waits_for_another_where_there_is_one() -> None:
+    placement = workers({"a1": "a", "b1": "b"}, slots=1)
+    assert placement.take_elsewhere({"a"}) == "b1"
+    assert placement.take_elsewhere({"a"}) is None
+    assert placement.take_elsewhere({"a", "b"}) == "a1"
+    placement.freed("a1")
+    placement.leave({"b"})
+    assert placement.take_elsewhere({"a"}) == "a1", "the other machine goes"
+    assert placement.take_elsewhere({"a"}) is None, "nothing is free"
+
+
 def test_late_words_of_a_worker_that_is_gone_change_nothing() -> None:
     placement = workers()
     placement.take()

@@ -8,7 +8,15 @@ from pathlib import Path
 
 import pytest
 
-from slomo_batch.errors import AccessRefused, ObjectChanged, ObjectMissing, SlomoError, StorageBusy, StoreUnusable
+from slomo_batch.errors import (
+    AccessRefused,
+    DiskFull,
+    ObjectChanged,
+    ObjectMissing,
+    SlomoError,
+    StorageBusy,
+    StoreUnusable,
+)
 from slomo_batch.storage import local
 from slomo_batch.storage.local import LocalStore
 from slomo_batch.storage.local_faults import storage_error
@@ -183,8 +191,8 @@ def test_a_name_too_long_is_said_to_be_too_long(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("number", "kind"),
     [
-        (errno.ENOSPC, StoreUnusable),
-        (errno.EDQUOT, StoreUnusable),
+        (errno.ENOSPC, DiskFull),
+        (errno.EDQUOT, DiskFull),
         (errno.EACCES, AccessRefused),
         (errno.EROFS, AccessRefused),
         (errno.ENOENT, ObjectMissing),

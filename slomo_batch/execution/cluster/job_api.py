@@ -25,6 +25,8 @@ from slomo_batch.execution.cluster.submissions import DRAIN_S, Submission, parse
 
 AGENT_WITHIN_S = 60
 """A cluster that just started has no agent yet that could start a job."""
+CLIENT_TRIES = 5
+"""How often a server for Ray clients is asked that fails to start a process for this one."""
 SILENCE_S = 120.0
 """A log that says nothing for so long may hang on a connection that is gone."""
 _MAX_NODES = 10_000
@@ -47,10 +49,10 @@ class JobApi:
             # Ray prefers these to what it is told.
             for name in ("RAY_API_SERVER_ADDRESS", "RAY_ADDRESS"):
                 os.environ.pop(name, None)
-        for name in ("ray", "ray.client_builder", JobSubmissionClient.__module__):
+        for name in ("ray", "ray.client_builder", "ray.util.client.logsclient", JobSubmissionClient.__module__):
             logging.getLogger(name).setLevel(logging.ERROR)
         self._where = address or "the cluster of this machine"
-        self._client: JobSubmissionClient = self._asked(lambda: JobSubmissionClient(address or None))
+        self._client = self._asked(lambda: _client_of(address))
         self.address: str = self._client.get_address()
         """Of the dashboard."""
 
@@ -147,6 +149,18 @@ class JobApi:
 
 _FAILURES = (RayError, RayStateApiException, ClientError, RuntimeError, ValueError, OSError)
 """What Ray's client raises; the errors of its library requests are OSErrors, and so is a time-out."""
+
+
+def _client_of(address: str) -> JobSubmissionClient:
+    """A client of the cluster's dashboard.
+
+    The server behind a ray:// address starts a process per client, which now and then dies in its fork (grpc crashes
+    there where GRPC_ENABLE_FORK_SUPPORT is not 0): the server says so, and is asked again.
+    """
+    for _ in range(CLIENT_TRIES - 1):
+        with suppress(ConnectionAbortedError):
+            return JobSubmissionClient(address or None)
+    return JobSubmissionClient(address or None)
 
 
 async def _next(tail: AsyncIterator[str]) -> str | None:

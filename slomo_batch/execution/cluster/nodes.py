@@ -103,6 +103,12 @@ def alive_nodes() -> frozenset[str]:
     return frozenset(node["NodeID"] for node in ask() if node["Alive"])
 
 
+def working_nodes() -> frozenset[str]:
+    """Ids of the nodes that live and offer CPUs, so that something can run there."""
+    ask: Any = ray.nodes
+    return frozenset(node["NodeID"] for node in ask() if node["Alive"] and node["Resources"].get("CPU", 0) > 0)
+
+
 def name_of_node(node_id: str) -> str:
     """What a person calls a node: its address and the start of its id."""
     ask: Any = ray.nodes
