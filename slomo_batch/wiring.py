@@ -17,8 +17,9 @@ from slomo_batch.manifest.schema import Manifest
 from slomo_batch.records import Machine, Method, Precision, Resolved, VideoPlan
 from slomo_batch.steps.bench import Bench, file_sha256
 from slomo_batch.steps.scratch import process_scratch
+from slomo_batch.steps.uploads import RecordedUploads
 from slomo_batch.storage.layout import Layout
-from slomo_batch.storage.location import S3Options, StoreSpec, normalise_uri, open_store, split_uri
+from slomo_batch.storage.location import S3Options, StoreSpec, is_s3, normalise_uri, open_store, split_uri
 from slomo_batch.storage.store import ObjectStore
 
 
@@ -49,28 +50,30 @@ def places_of(manifest: Manifest) -> Places:
 def open_bench(places: Places) -> Bench:
     """The bench of this process: stores and models are opened once, and shared by its threads."""
     keep_freed_memory()
-    work = _store(places.work_uri, places.s3)
     layout = Layout(places.job)
+    uploads = RecordedUploads(_store(places.work_uri, places.s3), layout)
+    # What a kill leaves in a folder of the job's own is found there: records would only double the writes.
+    work = _store(places.work_uri, places.s3, uploads if is_s3(places.work_uri) else None)
     scratch = process_scratch()
     return Bench(
         work=work,
         layout=layout,
-        locate=partial(locate, s3=places.s3),
+        locate=partial(locate, s3=places.s3, uploads=uploads),
         interpolator=_interpolators(work, layout, scratch),
         machine=_machine,
         scratch=scratch,
     )
 
 
-def locate(uri: str, *, s3: S3Options) -> tuple[ObjectStore, str]:
-    """Store and key of any URI of the manifest."""
+def locate(uri: str, *, s3: S3Options, uploads: RecordedUploads | None = None) -> tuple[ObjectStore, str]:
+    """Store and key of any URI of the manifest; `uploads` hears of what is written there."""
     root, key = split_uri(uri)
-    return _store(root, s3), key
+    return _store(root, s3, uploads), key
 
 
 @cache
-def _store(uri: str, s3: S3Options) -> ObjectStore:
-    return open_store(StoreSpec(uri=uri, options=s3))
+def _store(uri: str, s3: S3Options, uploads: RecordedUploads | None = None) -> ObjectStore:
+    return open_store(StoreSpec(uri=uri, options=s3), uploads)
 
 
 @cache

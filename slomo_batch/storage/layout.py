@@ -6,7 +6,7 @@
                epochs/000001.json          heartbeats/000001.json
                ledger/000001-000001.parquet
                receipts/<receipt>.json     failures/000001-<receipt>.json
-               owned/<object>.json
+               owned/<object>.json         uploads/<upload>.json
                probes/<random>
                videos/<video>/pin.json  index.npz  lane.json  choice.json  publishing.json  sound-commit.json
                               chunks/<lane>/00000001-<chunk>.pkts       sound-source.pkts
@@ -109,6 +109,15 @@ class Layout:
     def owned(self, object_id: str) -> str:
         """Says of what this job made an object that it put under an output's name."""
         return f"{self.root}owned/{object_id}.json"
+
+    @property
+    def uploads(self) -> str:
+        """Prefix of the uploads under way."""
+        return f"{self.root}uploads/"
+
+    def upload(self, upload_id: str) -> str:
+        """An upload that this job began, to whatever place; deleted when it is over."""
+        return f"{self.uploads}{upload_id}.json"
 
     @property
     def probes(self) -> str:

@@ -21,7 +21,7 @@ from uuid import uuid4
 from slomo_batch.errors import AccessRefused, ObjectChanged, ObjectMissing, StorageBusy
 from slomo_batch.storage.keys import checked_key
 from slomo_batch.storage.local_faults import storage_error
-from slomo_batch.storage.store import ObjectInfo
+from slomo_batch.storage.store import ObjectInfo, Unrecorded, Upload, UploadLog
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -65,8 +65,9 @@ def _patient(
 class LocalStore:
     """Objects under one folder, which need not exist until the first write."""
 
-    def __init__(self, root: Path) -> None:
+    def __init__(self, root: Path, uploads: UploadLog | None = None) -> None:
         self._root = root.absolute()
+        self._uploads = uploads or Unrecorded()
         self._known: dict[str, tuple[str, tuple[int, ...]]] = {}
 
     @property
@@ -107,7 +108,7 @@ class LocalStore:
     @_patient
     def get_file(self, key: str, path: Path) -> None:
         """Download an object into a file."""
-        with self._open(key) as file, _temporary(path) as (part, temporary):
+        with self._open(key) as file, _temporary(_beside(path)) as (part, temporary):
             _copy(file, temporary)
             part.replace(path)
 
@@ -163,7 +164,7 @@ class LocalStore:
     def put(self, key: str, data: bytes) -> None:
         """Write one object, replacing any; readers see the old or the new one, never a part."""
         path = self._path(key)
-        with _temporary(path) as (part, temporary):
+        with self._uploading(path) as (part, temporary):
             temporary.write(data)
             _settle(part, temporary, path)
 
@@ -171,7 +172,7 @@ class LocalStore:
     def put_if_absent(self, key: str, data: bytes) -> bool:
         """Write only where nothing stands, and say whether `data` stands there now."""
         path = self._path(key)
-        with _temporary(path) as (part, temporary):
+        with self._uploading(path) as (part, temporary):
             temporary.write(data)
             temporary.flush()
             os.fsync(temporary.fileno())
@@ -185,7 +186,7 @@ class LocalStore:
     def put_file(self, key: str, path: Path) -> None:
         """Copy a file in, replacing any object; what arrived is read again and compared before it gets its name."""
         target = self._path(key)
-        with path.open("rb") as source, _temporary(target) as (part, temporary):
+        with path.open("rb") as source, self._uploading(target) as (part, temporary):
             sent = _copy(source, temporary)
             temporary.flush()
             os.fsync(temporary.fileno())
@@ -216,6 +217,49 @@ class LocalStore:
                 folder.rmdir()
             except OSError:  # not empty, gone already, or not ours to remove: it may stay
                 return
+
+    @contextmanager
+    def _uploading(self, path: Path) -> Iterator[tuple[Path, BinaryIO]]:
+        """A new file beside `path`, recorded for as long as it stands."""
+        part = _beside(path)
+        upload = Upload(uri=str(path), token=part.name)
+        self._uploads.begun(upload)
+        try:
+            with _temporary(part) as opened:
+                yield opened
+        finally:
+            if not part.exists():
+                self._uploads.ended(upload)
+
+    # ---- what killed writers leave ---------------------------------------------------------------------------------
+
+    @_patient
+    def upload_size(self, key: str, token: str) -> int | None:
+        """Bytes of the temporary file that an upload was killed with; None where it is gone."""
+        try:
+            return self._part(key, token).stat().st_size
+        except (FileNotFoundError, NotADirectoryError):
+            return None
+
+    @_patient
+    def abort(self, key: str, token: str) -> None:
+        """Delete this temporary file; none is no error."""
+        with suppress(NotADirectoryError):
+            self._part(key, token).unlink(missing_ok=True)
+
+    def _part(self, key: str, token: str) -> Path:
+        if not _TEMPORARY.fullmatch(token):
+            raise AccessRefused("no upload can have this name", where=self.uri(key), got=repr(token))
+        return self._path(key).with_name(token)
+
+    def abandoned(self, prefix: str) -> Iterator[ObjectInfo]:
+        """Temporary files below a folder."""
+        folder = self._root / checked_key(prefix.rstrip("/"), self.root)
+        for path in sorted(folder.rglob(".slomo-*.part")):
+            with suppress(FileNotFoundError):  # its writer lives, and is done
+                if _TEMPORARY.fullmatch(path.name) and path.is_file():
+                    key = path.relative_to(self._root).as_posix()
+                    yield ObjectInfo(key=key, size_bytes=path.stat().st_size, fingerprint="")
 
     # ---- files -----------------------------------------------------------------------------------------------------
 
@@ -301,10 +345,14 @@ def _checksum(path: Path) -> tuple[int, int]:
     return size, checksum
 
 
+def _beside(path: Path) -> Path:
+    """Where what is to become `path` is written first; a name that nobody else has."""
+    return path.with_name(f".slomo-{uuid4().hex}.part")
+
+
 @contextmanager
-def _temporary(path: Path) -> Iterator[tuple[Path, BinaryIO]]:
-    """A new file beside `path`, gone afterwards unless it was renamed; folders on the way are made."""
-    part = path.with_name(f".slomo-{uuid4().hex}.part")
+def _temporary(part: Path) -> Iterator[tuple[Path, BinaryIO]]:
+    """A new file, gone afterwards unless it was renamed; folders on the way are made."""
     file = _create(part)
     try:
         with file:

@@ -10,7 +10,7 @@ from typing import Literal
 from urllib.parse import unquote, urlsplit
 
 from slomo_batch.errors import ManifestError
-from slomo_batch.storage.store import ObjectStore
+from slomo_batch.storage.store import ObjectStore, UploadLog
 
 S3_SCHEME = "s3://"
 FILE_SCHEME = "file://"
@@ -43,16 +43,19 @@ class StoreSpec:
     options: S3Options = field(default_factory=S3Options)
 
 
-def open_store(spec: StoreSpec) -> ObjectStore:
-    """The store of a root URI. Nothing is asked of it yet: `capability.prove_access` does that."""
+def open_store(spec: StoreSpec, uploads: UploadLog | None = None) -> ObjectStore:
+    """The store of a root URI; `uploads` hears of every write that a kill could cut off and leave traces of.
+
+    Nothing is asked of it yet: `capability.prove_access` does that.
+    """
     if is_s3(spec.uri):
         from slomo_batch.storage.s3 import S3Store  # noqa: PLC0415 a process that has no use for S3 never loads boto3
 
         bucket, key = _split_s3(spec.uri)
-        return S3Store(bucket, key.strip("/"), spec.options)
+        return S3Store(bucket, key.strip("/"), spec.options, uploads)
     from slomo_batch.storage.local import LocalStore  # noqa: PLC0415 as above
 
-    return LocalStore(Path(normalise_uri(spec.uri, Path.cwd())))
+    return LocalStore(Path(normalise_uri(spec.uri, Path.cwd())), uploads)
 
 
 def is_s3(uri: str) -> bool:

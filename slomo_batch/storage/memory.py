@@ -76,6 +76,18 @@ class MemoryStore:
             for key in keys:
                 self._objects.pop(checked_key(key, self._root), None)
 
+    def upload_size(self, key: str, token: str) -> None:
+        """There are no uploads."""
+        del key, token
+
+    def abort(self, key: str, token: str) -> None:
+        """There are no uploads."""
+
+    def abandoned(self, prefix: str) -> Iterator[ObjectInfo]:
+        """There are no files."""
+        del prefix
+        return iter(())
+
 
 def _describe(key: str, data: bytes) -> ObjectInfo:
     return ObjectInfo(key=key, size_bytes=len(data), fingerprint=hashlib.sha256(data).hexdigest()[:32])

@@ -75,3 +75,15 @@ class MeteredStore:
     def delete(self, keys: Iterable[str]) -> None:
         """See ObjectStore."""
         self._store.delete(keys)
+
+    def upload_size(self, key: str, token: str) -> int | None:
+        """See ObjectStore."""
+        return self._store.upload_size(key, token)
+
+    def abort(self, key: str, token: str) -> None:
+        """See ObjectStore."""
+        self._store.abort(key, token)
+
+    def abandoned(self, prefix: str) -> Iterator[ObjectInfo]:
+        """See ObjectStore."""
+        return self._store.abandoned(prefix)

@@ -27,8 +27,15 @@ from slomo_batch.storage.local_faults import storage_error as file_error
 from slomo_batch.storage.location import S3_SCHEME, S3Options
 from slomo_batch.storage.s3_client import s3_client
 from slomo_batch.storage.s3_faults import DAMAGE, FOREIGN, reported, storage_error
-from slomo_batch.storage.s3_upload import MULTIPART_FROM_BYTES, checksums, content_type, upload_file, upload_parts
-from slomo_batch.storage.store import ObjectInfo
+from slomo_batch.storage.s3_upload import (
+    MULTIPART_FROM_BYTES,
+    checksums,
+    content_type,
+    is_over,
+    upload_file,
+    upload_parts,
+)
+from slomo_batch.storage.store import ObjectInfo, Unrecorded, UploadLog
 
 if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
@@ -51,10 +58,11 @@ _CONTENT_RANGE = re.compile(r"bytes (?P<first>\d+)-\d+/(?P<size>\d+)")
 class S3Store:
     """Objects of one bucket, below one prefix. Holds no connection, so it may be pickled and forked."""
 
-    def __init__(self, bucket: str, prefix: str, options: S3Options) -> None:
+    def __init__(self, bucket: str, prefix: str, options: S3Options, uploads: UploadLog | None = None) -> None:
         self._bucket = bucket
         self._prefix = f"{prefix}/" if prefix else ""
         self._options = options
+        self._uploads = uploads or Unrecorded()
         self._common: dict[str, Any] = {"Bucket": bucket}
         if options.expected_bucket_owner:
             self._common["ExpectedBucketOwner"] = options.expected_bucket_owner
@@ -287,7 +295,7 @@ class S3Store:
             size_bytes = path.stat().st_size
             with reported(self.uri(key)):
                 if size_bytes > MULTIPART_FROM_BYTES:
-                    upload_parts(self._client, self._object(key), target, path, size_bytes)
+                    upload_parts(self._client, self._object(key), target, path, self._uploads)
                 else:
                     upload_file(self._client, target, path)
         except OSError as error:
@@ -318,6 +326,33 @@ class S3Store:
             failure = storage_error(ClientError(response, "DeleteObjects"), where)
             if not isinstance(failure, ObjectMissing):
                 raise failure
+
+    # ---- what killed writers leave ---------------------------------------------------------------------------------
+
+    def upload_size(self, key: str, token: str) -> int | None:
+        """Bytes of the parts that this multipart upload holds; None where it is over."""
+        pages = self._client.get_paginator("list_parts").paginate(**self._object(key), UploadId=token)
+        with reported(self.uri(key)):
+            try:
+                return sum(part["Size"] for page in pages for part in page.get("Parts", ()))
+            except ClientError as error:
+                if is_over(error):
+                    return None
+                raise
+
+    def abort(self, key: str, token: str) -> None:
+        """Abort this multipart upload; one that is over is no error."""
+        with reported(self.uri(key)):
+            try:
+                self._client.abort_multipart_upload(**self._object(key), UploadId=token)
+            except ClientError as error:
+                if not is_over(error):
+                    raise
+
+    def abandoned(self, prefix: str) -> Iterator[ObjectInfo]:
+        """There are no files on S3."""
+        del prefix
+        return iter(())
 
     # ---- requests --------------------------------------------------------------------------------------------------
 

@@ -1,7 +1,8 @@
 """Uploads of files: one request for a small file, parts of a multipart upload for a large one.
 
 Every body goes out with its MD5 and its CRC-32: servers that know only one of them still check what arrived. An upload
-that fails is aborted, by its own id and no other; what a killed process leaves is for a lifecycle rule of the bucket.
+that fails is aborted, by its own id and no other. One in parts is recorded before its first part goes out, so that what
+a killed process leaves can be aborted later.
 """
 
 import base64
@@ -13,6 +14,9 @@ from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING, Any
 
 from botocore.exceptions import BotoCoreError, ClientError
+
+from slomo_batch.storage.location import S3_SCHEME
+from slomo_batch.storage.store import Upload, UploadLog
 
 if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
@@ -57,20 +61,30 @@ def upload_file(client: "S3Client", target: dict[str, Any], path: Path) -> None:
 
 
 def upload_parts(
-    client: "S3Client", place: dict[str, Any], target: dict[str, Any], path: Path, size_bytes: int
+    client: "S3Client", place: dict[str, Any], target: dict[str, Any], path: Path, uploads: UploadLog
 ) -> None:
     """Upload a file in parts; `place` says bucket and key, `target` also how the object is to be stored."""
     created = client.create_multipart_upload(**target, ChecksumAlgorithm="CRC32")
     upload = {**place, "UploadId": created["UploadId"]}
+    record = Upload(uri=f"{S3_SCHEME}{place['Bucket']}/{place['Key']}", token=created["UploadId"])
     try:
-        parts = _send(client, upload, path, size_bytes)
+        uploads.begun(record)
+        parts = _send(client, upload, path, path.stat().st_size)
         client.complete_multipart_upload(**upload, MultipartUpload={"Parts": parts})
     except BaseException as error:
         try:
             client.abort_multipart_upload(**upload)
         except (BotoCoreError, ClientError) as fault:
             error.add_note(f"upload {upload['UploadId']} could not be aborted ({type(fault).__name__})")
+        else:
+            uploads.ended(record)
         raise
+    uploads.ended(record)
+
+
+def is_over(error: ClientError) -> bool:
+    """Whether an answer says that there is no such upload: it was completed or aborted."""
+    return error.response.get("Error", {}).get("Code") == "NoSuchUpload"
 
 
 def part_size(size_bytes: int) -> int:

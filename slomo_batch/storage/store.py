@@ -17,6 +17,36 @@ class ObjectInfo:
     listing of a folder, where it would cost a read per file: ask `head`."""
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Upload:
+    """A write under way. A process that is killed amid it leaves something behind that is no object."""
+
+    uri: str
+    """Of the object that is to stand there."""
+    token: str
+    """What the store knows it by: the id of a multipart upload on S3, the name of a temporary file in a folder."""
+
+
+class UploadLog(Protocol):
+    """Hears of a store's uploads, so that those which a kill cut off can be found. It decides where that is kept."""
+
+    def begun(self, upload: Upload) -> None:
+        """It is about to hold something. What is raised here stops it."""
+
+    def ended(self, upload: Upload) -> None:
+        """Nothing of it is left, whether its object stands or not."""
+
+
+class Unrecorded:
+    """An UploadLog that keeps nothing."""
+
+    def begun(self, upload: Upload) -> None:
+        """See UploadLog."""
+
+    def ended(self, upload: Upload) -> None:
+        """See UploadLog."""
+
+
 class ObjectStore(Protocol):
     """Objects under a root (a folder, or a bucket and prefix). Keys are relative, "/"-separated, without "." and "..".
 
@@ -58,3 +88,14 @@ class ObjectStore(Protocol):
 
     def delete(self, keys: Iterable[str]) -> None:
         """Delete these objects; missing ones are no error."""
+
+    # What killed writers leave. It is no object and in no listing.
+
+    def upload_size(self, key: str, token: str) -> int | None:
+        """Bytes held by an upload to `key` that was not finished; None where nothing of it is left."""
+
+    def abort(self, key: str, token: str) -> None:
+        """Delete what is left of this very upload; nothing left is no error."""
+
+    def abandoned(self, prefix: str) -> Iterator[ObjectInfo]:
+        """Files below a folder that were to become objects; `delete` takes their keys. On S3 there is no such thing."""

@@ -26,12 +26,17 @@ import psutil
 
 from slomo_batch.storage.layout import Layout
 from slomo_batch.storage.location import StoreSpec, open_store
-from slomo_batch.storage.store import ObjectInfo, ObjectStore
+from slomo_batch.storage.store import ObjectInfo, ObjectStore, UploadLog
 
 WITHIN_S = 300
 OUTPUT, OUTPUT_PROBE = "output", "output_probe"
 _PRELOADED = ["slomo_batch.cli", "slomo_batch.job", "tests.chaos.drivers"]
-_PASSED_THROUGH = ("slomo_batch.storage.", "slomo_batch.steps.commit", "slomo_batch.tables.")
+_PASSED_THROUGH = (
+    "slomo_batch.storage.",
+    "slomo_batch.steps.commit",
+    "slomo_batch.steps.uploads",
+    "slomo_batch.tables.",
+)
 """Rooms that write for others."""
 
 
@@ -181,8 +186,8 @@ def _drive(role: _Role) -> None:
     epochs.BEAT_S, epochs.EXPIRY_S = epochs.BEAT_S / role.haste, epochs.EXPIRY_S / role.haste
     watch = Watch(Path(f"{role.log}.writes"), role.strikes)
 
-    def open_watched(spec: StoreSpec) -> Any:
-        return WatchedStore(open_store(spec), role.job, watch, is_work=spec.uri == role.work)
+    def open_watched(spec: StoreSpec, uploads: UploadLog | None) -> Any:
+        return WatchedStore(open_store(spec, uploads), role.job, watch, is_work=spec.uri == role.work)
 
     vars(wiring)["open_store"] = open_watched
     sys.exit(cli.main(role.arguments))

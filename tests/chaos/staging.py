@@ -17,8 +17,8 @@ from tests.end_to_end.running import Job
 
 HISTORY = {"epoch", "heartbeat", "ledger_part", "owned", "progress", "probe"}
 """Kinds of key that tell of runs, not of what they made: how many there are depends on how often a run was struck."""
-LEFT_TO_GC = {"chunk", "segment", "sound", "sound_source"}
-"""Kinds that go when their video is published; a driver killed just after the receipt leaves them to `gc`."""
+LEFT_TO_GC = {"chunk", "segment", "sound", "sound_source", "upload"}
+"""Kinds that go when a video is published or an upload over; a driver killed just before that leaves them to `gc`."""
 
 
 @dataclass(frozen=True)

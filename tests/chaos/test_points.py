@@ -35,6 +35,8 @@ FROM_NOTHING = """
     put weights by steps.pin
     create weights_pin by steps.pin
     put output_probe by execution.preflight
+    put upload by execution.preflight
+    delete upload by execution.preflight
     delete output_probe by execution.preflight
     put index by steps.open
     create pin by steps.open
@@ -52,6 +54,8 @@ FROM_NOTHING = """
     create choice by steps.stitch
     put publishing by steps.stitch
     put output by steps.stitch
+    put upload by steps.stitch
+    delete upload by steps.stitch
     put owned by steps.ownership
     create receipt by steps.stitch
     delete chunk by steps.stitch

@@ -204,6 +204,16 @@ def test_a_file_goes_in_and_comes_out_the_same(store: ObjectStore, tmp_path: Pat
     assert sorted(path.name for path in tmp_path.glob("*.*")) == ["source.mp4", "target.mp4"]
 
 
+def test_what_was_written_to_its_end_leaves_nothing_but_the_object(store: ObjectStore, tmp_path: Path) -> None:
+    (tmp_path / "file").write_bytes(b"data")
+    store.put_file("folder/a", tmp_path / "file")
+    nothing = f".slomo-{uuid4().hex}.part"
+    assert store.upload_size("folder/a", nothing) is None
+    store.abort("folder/a", nothing)
+    assert list(store.abandoned("folder/")) == list(store.abandoned("nowhere/")) == []
+    assert keys(store) == ["folder/a"]
+
+
 @pytest.mark.parametrize("key", ["", "/a", "a/", "../a", "a/../b", "./a", "a/./b", "..", "a\0b"])
 def test_a_key_that_could_leave_its_root_is_refused(store: ObjectStore, key: str, tmp_path: Path) -> None:
     (tmp_path / "file").write_bytes(b"")

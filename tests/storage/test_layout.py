@@ -4,7 +4,7 @@ from slomo_batch.storage.layout import Layout
 
 LAYOUT = Layout("derby")
 OF_JOB = [LAYOUT.job, LAYOUT.progress(1), LAYOUT.epoch(1), LAYOUT.heartbeat(1), LAYOUT.ledger_part(1, 2)]
-OF_JOB += [LAYOUT.receipt("r"), LAYOUT.failure(1, "r"), LAYOUT.owned("o"), LAYOUT.probe("p")]
+OF_JOB += [LAYOUT.receipt("r"), LAYOUT.failure(1, "r"), LAYOUT.owned("o"), LAYOUT.upload("u"), LAYOUT.probe("p")]
 OF_VIDEO = [LAYOUT.pin("v"), LAYOUT.index("v"), LAYOUT.lane("v"), LAYOUT.choice("v"), LAYOUT.sound_source("v")]
 OF_VIDEO += [LAYOUT.chunk("v", "copy", 0, "c"), LAYOUT.chunk("v", "decode", 0, "c"), LAYOUT.commit("v", "c")]
 OF_VIDEO += [LAYOUT.segment("v", "c", "a", ".nut"), LAYOUT.sound("v", "a"), LAYOUT.sound_commit("v")]
@@ -26,6 +26,7 @@ def test_no_key_is_a_folder_of_another() -> None:
 def test_a_prefix_lists_what_it_is_for_and_nothing_else() -> None:
     prefixes = {
         LAYOUT.receipts: {LAYOUT.receipt("r")},
+        LAYOUT.uploads: {LAYOUT.upload("u")},
         LAYOUT.failures: {LAYOUT.failure(1, "r")},
         LAYOUT.epochs: {LAYOUT.epoch(1)},
         LAYOUT.ledger: {LAYOUT.ledger_part(1, 2)},

@@ -44,7 +44,7 @@ def test_a_listing_is_in_key_order_across_folders(tmp_path: Path) -> None:
 
 def test_an_unfinished_write_of_another_process_is_not_listed(tmp_path: Path) -> None:
     store = LocalStore(tmp_path)
-    with local._temporary(tmp_path / "folder" / "big.mp4") as (part, file):
+    with local._temporary(local._beside(tmp_path / "folder" / "big.mp4")) as (part, file):
         file.write(b"half")
         assert part.parent == tmp_path / "folder"
         assert list(store.list()) == []
