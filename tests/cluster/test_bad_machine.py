@@ -6,13 +6,12 @@ import subprocess
 import sys
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass
 from pathlib import Path
 
 import psutil
 import pytest
 
-from tests.cluster.autoscaling import Node, _free_port
+from tests.cluster.autoscaling import Node, _free_port, _wait_until_ready
 from tests.cluster.conftest import Quiet
 from tests.cluster.job_cluster import JobCluster, job_cluster
 from tests.cluster.jobs import RunningJob, job_on, until
@@ -33,27 +32,6 @@ def slow(quiet: Quiet, tmp_path_factory: pytest.TempPathFactory) -> Quiet:
     return Quiet(clip=quiet.clip, frames_sha256=job.receipts()["bikes"].frames_sha256)
 
 
-@dataclass(frozen=True, kw_only=True)
-class Joined:
-    """A machine that was joined to a cluster by hand."""
-
-    process: "subprocess.Popen[bytes]"
-    """`ray start --block`."""
-
-    def node(self) -> Node:
-        """What runs on it, once it does."""
-        until(self._raylets, "the machine joins")
-        raylet = self._raylets()[0]
-        node_id = next(word.split("=")[1] for word in raylet.cmdline() if word.startswith("--node_id="))
-        return Node(raylet=raylet.pid, node_id=node_id, kind="")
-
-    def _raylets(self) -> list[psutil.Process]:
-        with suppress(psutil.NoSuchProcess):
-            children = psutil.Process(self.process.pid).children(recursive=True)
-            return [child for child in children if child.name() == "raylet"]
-        return []
-
-
 @contextmanager
 def joined(cluster: JobCluster, env: Mapping[str, str], *, within: Sequence[str] = ()) -> Iterator[Node]:
     """A machine with a GPU joins the cluster, as `ray start` joins one by hand; it goes with the cluster."""
@@ -65,12 +43,16 @@ def joined(cluster: JobCluster, env: Mapping[str, str], *, within: Sequence[str]
     ]
     inherited = {name: value for name, value in os.environ.items() if not name.startswith(("AWS_", "RAY_"))}
     own = {"OMP_NUM_THREADS": "1", "RAY_AUTH_MODE": "disabled", "RAY_GRACEFUL_SHUTDOWN_DRAIN_TIMEOUT_S": "0"}
-    with (cluster.folder / f"node-{_free_port()}.log").open("wb") as log:
+    log = cluster.folder / f"node-{_free_port()}.log"
+    with log.open("wb") as told:
         process = subprocess.Popen(
-            command, env={**inherited, **own, **env}, stdout=log, stderr=log, start_new_session=True
+            command, env={**inherited, **own, **env}, stdout=told, stderr=told, start_new_session=True
         )
     try:
-        yield Joined(process=process).node()
+        _wait_until_ready(process, log)
+        [raylet] = [one for one in psutil.Process(process.pid).children(recursive=True) if one.name() == "raylet"]
+        node_id = next(word.split("=")[1] for word in raylet.cmdline() if word.startswith("--node_id="))
+        yield Node(raylet=raylet.pid, node_id=node_id, kind="")
     finally:
         process.terminate()
         process.wait(60)
