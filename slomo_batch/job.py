@@ -5,7 +5,7 @@ import time
 from collections.abc import Sequence
 from contextlib import ExitStack, suppress
 
-from slomo_batch.errors import Interrupted, SlomoError
+from slomo_batch.errors import Interrupted, JobTaken, SlomoError
 from slomo_batch.execution.driver import Driver
 from slomo_batch.execution.epochs import Epoch
 from slomo_batch.execution.journal import Journal, Tally
@@ -172,6 +172,7 @@ class _Run:
 
     def _drive(self, piles: Triage, pin: JobPin, journal: Journal) -> None:
         requests = [wanted.request for wanted in piles.wanted]
+        self._insist_on_lead()
         prove_outputs(requests, self._bench)
         prove_disk(requests, self._bench)
         machines = self._open_machines()
@@ -190,6 +191,11 @@ class _Run:
         )
         sizes = [request.source.size_bytes for request in requests]
         driver.run(iter(long_ones_first(piles.wanted, sizes, most)))
+
+    def _insist_on_lead(self) -> None:
+        """Before anything is written under names that an heir writes too."""
+        if self._epoch.look():
+            raise JobTaken("another driver took this job over", remedy="Nothing is lost; leave it to that one.")
 
     def _end(self, journal: Journal) -> int:
         tally = journal.tally

@@ -4,7 +4,6 @@
 and give it a fault: deaf to If-None-Match, connections that break, requests refused.
 """
 
-import http.client
 import os
 import shutil
 import signal
@@ -17,10 +16,9 @@ import time
 from collections.abc import Collection, Iterator, Mapping
 from contextlib import closing, contextmanager, suppress
 from dataclasses import dataclass, replace
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from http.server import ThreadingHTTPServer
 from pathlib import Path
 from typing import Any, cast
-from urllib.parse import urlsplit
 from uuid import uuid4
 
 import boto3
@@ -31,6 +29,7 @@ from botocore.credentials import Credentials
 from botocore.exceptions import BotoCoreError, ClientError
 
 from slomo_batch.storage.location import S3Options
+from tests.relay import Answer, Relay
 
 READY_WITHIN_S = 60
 STOPPED_WITHIN_S = 15
@@ -331,12 +330,8 @@ def _proxy(front: _Front) -> Iterator[S3Server]:
 CUT_FROM_BYTES = 10_000
 
 
-class _Forward(BaseHTTPRequestHandler):
-    """Passes one request on. The Host header stays, so the signature stays good, unless a header is dropped that it
-    covers: then the request is signed anew.
-    """
-
-    protocol_version = "HTTP/1.1"  # with 1.0, clients that ask before they send would wait for a second
+class _Forward(Relay):
+    """Passes one request on, signed anew where a header is dropped that its signature covers."""
 
     def _forward(self) -> None:
         front = cast("_Front", self.server)
@@ -345,35 +340,21 @@ class _Forward(BaseHTTPRequestHandler):
         front.seen.append(Request(method=self.command, path=self.path, headers=headers))
         if front.refused and front.refused.concerns(self.command, self.path):
             words = f"<Error><Code>{front.refused.code}</Code><Message>no</Message></Error>"
-            self._answer(front.refused.status, [], words.encode())
+            self._answer(Answer(status=front.refused.status, headers=(), data=words.encode()))
             return
         if headers.keys() & set(front.dropped):
             headers = self._signed_anew(front, headers, body)
-        with closing(http.client.HTTPConnection(urlsplit(front.behind.endpoint).netloc, timeout=30)) as behind:
-            behind.request(self.command, self.path, body=body, headers=headers)
-            answer = behind.getresponse()
-            data = answer.read()
+        answer = self.ask(front.behind.endpoint, headers, body, timeout_s=30)
         if front.num_lost and self.command == "PUT":
             front.num_lost -= 1
             self.close_connection = True
             return
-        self._answer(answer.status, answer.getheaders(), data)
+        self._answer(answer)
 
-    def _answer(self, status: int, headers: list[tuple[str, str]], data: bytes) -> None:
-        self.send_response_only(status)
-        length = str(len(data))
-        for name, value in headers:
-            if name.lower() == "content-length" and self.command == "HEAD":
-                length = value
-            if name.lower() not in {"connection", "transfer-encoding", "content-length"}:
-                self.send_header(name, value)
-        if status != http.HTTPStatus.NO_CONTENT:
-            self.send_header("Content-Length", length)
-        self.send_header("Connection", "close")
-        self.end_headers()
+    def _answer(self, answer: Answer) -> None:
+        self.say(answer)
         if self.command != "HEAD":
-            self.wfile.write(self._part(data))
-        self.close_connection = True
+            self.wfile.write(self._part(answer.data))
 
     def _signed_anew(self, front: _Front, headers: Mapping[str, str], body: bytes) -> dict[str, str]:
         unsigned = {"authorization", "x-amz-date", "x-amz-content-sha256", *front.dropped}
@@ -389,8 +370,5 @@ class _Forward(BaseHTTPRequestHandler):
             front.num_cut -= 1
             return data[: len(data) // 2]
         return data
-
-    def log_message(self, format: str, *args: Any) -> None:  # noqa: A002 the name is the library's
-        """Stay silent."""
 
     do_GET = do_PUT = do_POST = do_DELETE = do_HEAD = _forward  # noqa: N815 the names are the library's

@@ -13,13 +13,13 @@ import threading
 import time
 from collections import Counter
 from collections.abc import Iterator, Mapping
-from contextlib import closing, contextmanager, suppress
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, replace
 from enum import StrEnum
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from http.server import ThreadingHTTPServer
 from typing import Any, cast
-from urllib.parse import urlsplit
 
+from tests.relay import Answer, Relay
 from tests.s3_server import S3Server
 
 BEHIND_TIMEOUT_S = 120
@@ -155,10 +155,12 @@ def weathered(behind: S3Server, weather: Weather = FAIR) -> Iterator[Storm]:
         storm.server_close()
 
 
-class _Forward(BaseHTTPRequestHandler):
-    """Passes one request on; the Host header stays, so its signature stays good."""
+def _page(status: int, content_type: str, text: str) -> Answer:
+    return Answer(status=status, headers=[("Content-Type", content_type)], data=text.encode())
 
-    protocol_version = "HTTP/1.1"  # with 1.0, clients that ask before they send would wait for a second
+
+class _Forward(Relay):
+    """Passes one request on, as far as the weather lets it."""
 
     def _forward(self) -> None:
         self.close_connection = True
@@ -174,10 +176,10 @@ class _Forward(BaseHTTPRequestHandler):
         if fault in _ANSWERS:
             status, code = _ANSWERS[fault]
             storm.tell(fault)
-            self._answer(status, [("Content-Type", "application/xml")], REFUSED_WITH.format(code=code).encode())
+            self._answer(_page(status, "application/xml", REFUSED_WITH.format(code=code)))
         elif fault is Fault.GATEWAY:
             storm.tell(fault)
-            self._answer(502, [("Content-Type", "text/html")], b"<html><body><h1>502 Bad Gateway</h1></body>")
+            self._answer(_page(502, "text/html", "<html><body><h1>502 Bad Gateway</h1></body>"))
         elif fault is Fault.SILENT:
             storm.tell(fault)
             storm.over.wait(storm.weather.silent_s)
@@ -186,37 +188,24 @@ class _Forward(BaseHTTPRequestHandler):
 
     def _carry_out(self, storm: Storm, body: bytes, fault: Fault | None) -> None:
         try:
-            netloc = urlsplit(storm.behind.endpoint).netloc
-            with closing(http.client.HTTPConnection(netloc, timeout=BEHIND_TIMEOUT_S)) as behind:
-                behind.request(self.command, self.path, body=body, headers=dict(self.headers.items()))
-                answer = behind.getresponse()
-                data = answer.read()
+            headers = dict(self.headers.items())
+            answer = self.ask(storm.behind.endpoint, headers, body, timeout_s=BEHIND_TIMEOUT_S)
         except (OSError, http.client.HTTPException):  # the server itself is away: so is its connection
             self._reset()
             return
         if fault is Fault.LOST:
             storm.tell(fault)
             return
-        if fault is not None and len(data) < BODY_FROM_BYTES:
+        if fault is not None and len(answer.data) < BODY_FROM_BYTES:
             storm.put_back(fault)
             fault = None
         elif fault is not None:
             storm.tell(fault)
-        self._answer(answer.status, answer.getheaders(), data, fault)
+        self._answer(answer, fault)
 
-    def _answer(self, status: int, headers: list[tuple[str, str]], data: bytes, fault: Fault | None = None) -> None:
-        told = data[: len(data) // 2] if fault is Fault.SHORT else data
-        length = str(len(told))
-        self.send_response_only(status)
-        for name, value in headers:
-            if name.lower() == "content-length" and self.command == "HEAD":
-                length = value
-            if name.lower() not in {"connection", "transfer-encoding", "content-length"}:
-                self.send_header(name, value)
-        if status != http.HTTPStatus.NO_CONTENT:
-            self.send_header("Content-Length", length)
-        self.send_header("Connection", "close")
-        self.end_headers()
+    def _answer(self, answer: Answer, fault: Fault | None = None) -> None:
+        told = answer.data[: len(answer.data) // 2] if fault is Fault.SHORT else answer.data
+        self.say(answer, length=len(told))
         if self.command != "HEAD":
             self._send(told, fault)
 
@@ -241,8 +230,5 @@ class _Forward(BaseHTTPRequestHandler):
         self.connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
         with suppress(OSError):
             self.connection.close()
-
-    def log_message(self, format: str, *args: Any) -> None:  # noqa: A002 the name is the library's
-        """Stay silent."""
 
     do_GET = do_PUT = do_POST = do_DELETE = do_HEAD = _forward  # noqa: N815 the names are the library's

@@ -52,9 +52,11 @@ class Epoch:
         *,
         take_over: bool = False,
         wait: Callable[[float], object] = time.sleep,
+        clock: Callable[[], float] = time.monotonic,
     ) -> None:
         """`take_over`: even from a driver that seems to live; it stops as soon as it sees."""
         self._store, self._layout, self._take_over, self._wait = store, layout, take_over, wait
+        self._clock, self._looked_s = clock, clock()
         self._claim = Claim(
             driver=uuid4().hex,
             host=socket.gethostname(),
@@ -65,9 +67,8 @@ class Epoch:
         )
         self._left = threading.Event()
         self._thread = threading.Thread(target=self._beat_on, name="heartbeat", daemon=True)
+        self._superseded = False
         self.number = 0
-        self.is_superseded = False
-        """True once another driver took the job over; this one must stop."""
 
     def __enter__(self) -> Self:
         """Take the next epoch.
@@ -95,7 +96,7 @@ class Epoch:
         """
         self._left.set()
         self._thread.join()
-        if not self.is_superseded:
+        if not self._superseded:
             with suppress(SlomoError):
                 self._write(beat=-1, ended=True)
 
@@ -142,13 +143,27 @@ class Epoch:
                 self.look()
             except SlomoError:
                 continue  # a store that is away, or credentials that expired, end the job by their own errors
-            if self.is_superseded:
+            if self._superseded:
                 return
+
+    @property
+    def is_superseded(self) -> bool:
+        """True once another driver took the job over; this one must stop.
+
+        The heartbeat looks. Where it did not for as long as others wait for it, the process was frozen: then it is seen
+        here, before whoever asks goes on with anything.
+        """
+        if not self._superseded and self._clock() - self._looked_s >= EXPIRY_S:
+            self._looked_s = self._clock()
+            with suppress(SlomoError):  # a store that is away ends the job by its own errors
+                self.look()
+        return self._superseded
 
     def look(self) -> bool:
         """See now whether another driver took the job over."""
-        self.is_superseded = self._latest() > self.number
-        return self.is_superseded
+        self._superseded = self._latest() > self.number
+        self._looked_s = self._clock()
+        return self._superseded
 
     def _beat(self, beat: int) -> None:
         self._write(beat=beat, ended=False)

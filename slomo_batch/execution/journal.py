@@ -175,20 +175,9 @@ class Journal:
 
     def chunk_failed(self, failed: ChunkFailed, source_uri: str, stint: Stint | None) -> None:
         """An attempt at a chunk made nothing."""
-        self._attempt_failed(
-            AttemptFailed(
-                uri=source_uri,
-                video_id=failed.video_id,
-                step="interpolate",
-                chunk=failed.index,
-                chunk_id=failed.chunk_id,
-                attempt=failed.attempt,
-                error=failed.error,
-                reason=failed.reason,
-                retryable=failed.retryable,
-                stint=stint,
-            )
-        )
+        chunk, chunk_id, attempt = failed.index, failed.chunk_id, failed.attempt
+        about = (source_uri, failed.video_id, stint)
+        self._attempt_failed(failed, *about, step="interpolate", chunk=chunk, chunk_id=chunk_id, attempt=attempt)
 
     def step_done(self, step: StepName, source_uri: str, video_id: str, stint: Stint) -> None:
         """A step other than a chunk's ended well."""
@@ -199,25 +188,35 @@ class Journal:
 
     def step_failed(self, failed: StepFailed, source_uri: str, video_id: str, stint: Stint | None) -> None:
         """An attempt at a step other than a chunk's came to nothing."""
-        self._attempt_failed(
-            AttemptFailed(
-                uri=source_uri,
-                video_id=video_id,
-                step=failed.step,
-                chunk=None,
-                chunk_id="",
-                attempt="",
-                error=failed.error,
-                reason=failed.reason,
-                retryable=failed.retryable,
-                stint=stint,
-            )
-        )
+        self._attempt_failed(failed, source_uri, video_id, stint, step=failed.step)
 
-    def _attempt_failed(self, failed: AttemptFailed) -> None:
+    def _attempt_failed(
+        self,
+        failed: ChunkFailed | StepFailed,
+        source_uri: str,
+        video_id: str,
+        stint: Stint | None,
+        *,
+        step: StepName,
+        chunk: int | None = None,
+        chunk_id: str = "",
+        attempt: str = "",
+    ) -> None:
+        event = AttemptFailed(
+            uri=source_uri,
+            video_id=video_id,
+            step=step,
+            chunk=chunk,
+            chunk_id=chunk_id,
+            attempt=attempt,
+            error=failed.error,
+            reason=failed.reason,
+            retryable=failed.retryable,
+            stint=stint,
+        )
         with self._patience():
-            self._ledger.attempt_failed(failed)
-        self._tell(failed)
+            self._ledger.attempt_failed(event)
+        self._tell(event)
 
     def published(self, published: Published) -> None:
         """An output stands."""

@@ -13,7 +13,7 @@ from slomo_batch.planning.encoders import choose_encoder, container_limits
 from slomo_batch.planning.identity import chunk_id, chunks_in_lane, receipt_id, video_id
 from slomo_batch.planning.resolving import JobPin, resolve
 from slomo_batch.planning.sizing import pairs_per_chunk
-from slomo_batch.records import ChunkDone, Lane, SoundDone, VideoPlan, VideoRequest
+from slomo_batch.records import ChunkDone, Lane, Published, SoundDone, VideoPlan, VideoRequest
 from slomo_batch.steps.bench import Bench
 from slomo_batch.steps.commit import commit, committed
 from slomo_batch.steps.indexing import index_bytes
@@ -31,7 +31,7 @@ class Opened:
     lane: Lane
     """The plan's, or the one the video was moved to since."""
     done: frozenset[int]
-    """Chunks whose committed segment stands."""
+    """Chunks whose committed segment stands; all, where the output is published."""
     ready: frozenset[int]
     """Chunks whose object stands in the work store."""
     needs_sound: bool
@@ -42,12 +42,17 @@ def open_video(request: VideoRequest, pin: JobPin, bench: Bench, *, afresh: bool
     """Plan one video and pin the plan, or read the plan that is pinned already; then see what is made of it.
 
     With `afresh` the receipt of an earlier publication is withdrawn first: its output is to be made again, under the
-    name that is this job's already.
+    name that is this job's already. Without it a receipt outranks all: another driver published the video meanwhile,
+    and what it was made of is gone.
     """
     pinned = _read_or_plan(request, pin, bench, dry_run=False)
+    receipt = bench.layout.receipt(receipt_id(request, pinned.plan.resolved.weights_name))
     if afresh:
         bench.work.put(bench.layout.publishing(pinned.plan.video_id), b"{}")
-        bench.work.delete([bench.layout.receipt(receipt_id(request, pinned.plan.resolved.weights_name))])
+        bench.work.delete([receipt])
+    elif committed(bench.work, receipt, Published):
+        done = frozenset(chunk.index for chunk in pinned.chunks)
+        return Opened(pinned=pinned, lane=pinned.plan.facts.lane, done=done, ready=frozenset(), needs_sound=False)
     return _survey(pinned, bench, dry_run=False)
 
 

@@ -1,8 +1,10 @@
 """The stage on which drivers are struck: tiny videos, a job, what a quiet run makes of it, how to set it up again."""
 
 import shutil
+import tempfile
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -19,6 +21,17 @@ HISTORY = {"epoch", "heartbeat", "ledger_part", "owned", "progress", "probe"}
 """Kinds of key that tell of runs, not of what they made: how many there are depends on how often a run was struck."""
 LEFT_TO_GC = {"chunk", "segment", "sound", "sound_source", "upload"}
 """Kinds that go when a video is published or an upload over; a driver killed just before that leaves them to `gc`."""
+
+
+@contextmanager
+def quick_folder(purpose: str) -> Iterator[Path]:
+    """A folder in memory where there is such a thing, gone afterwards: on disk every write of a driver waits for it."""
+    memory = "/dev/shm" if Path("/dev/shm").is_dir() else None
+    folder = Path(tempfile.mkdtemp(prefix=f"slomo-{purpose}-", dir=memory))
+    try:
+        yield folder
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
 
 
 @dataclass(frozen=True)

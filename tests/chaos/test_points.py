@@ -6,17 +6,15 @@ these, and they must touch every kind of key that Layout spells: what is added t
 
 import shutil
 import signal
-import tempfile
 from collections.abc import Iterator
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Literal
 
 import pytest
 
 from slomo_batch.storage.layout import Layout
 from tests.chaos.drivers import OUTPUT, OUTPUT_PROBE, Strike, key_kinds
-from tests.chaos.staging import Made, Stage, of_everything
+from tests.chaos.staging import Made, Stage, of_everything, quick_folder
 from tests.clips import clip
 
 pytestmark = [pytest.mark.chaos, pytest.mark.timeout(1200)]
@@ -138,9 +136,7 @@ class Quiet:
 
 @pytest.fixture(scope="module")
 def quiet() -> Iterator[Quiet]:
-    memory = "/dev/shm" if Path("/dev/shm").is_dir() else None  # every write waits for the disk otherwise
-    folder = Path(tempfile.mkdtemp(prefix="slomo-points-", dir=memory))
-    try:
+    with quick_folder("points") as folder:
         stage = of_everything(folder)
         stage.keep("from nothing")
         code, driver = stage.drivers.run()
@@ -164,8 +160,6 @@ def quiet() -> Iterator[Quiet]:
             {"from nothing": made, "made again": made, "retried": made, "source changed": stage.made()},
             frozenset(driver.writes),
         )
-    finally:
-        shutil.rmtree(folder, ignore_errors=True)
 
 
 def test_every_write_of_a_job_has_a_name_here(quiet: Quiet) -> None:

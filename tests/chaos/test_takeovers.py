@@ -6,9 +6,7 @@ must stand as one undisturbed run would have left it. Real processes; only beats
 
 import os
 import random
-import shutil
 import signal
-import tempfile
 from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -21,7 +19,7 @@ from slomo_batch.documents import from_json
 from slomo_batch.progress import JobStatus
 from slomo_batch.tables.ledger import read_ledger
 from tests.chaos.drivers import Strike
-from tests.chaos.staging import Made, Stage, of_everything, of_one_clip
+from tests.chaos.staging import Made, Stage, of_everything, of_one_clip, quick_folder
 
 pytestmark = [pytest.mark.chaos, pytest.mark.timeout(1200)]
 NUM_RACES = int(os.environ.get("SLOMO_TAKEOVERS", "200"))
@@ -42,16 +40,12 @@ class Quiet:
 
 @pytest.fixture(scope="module")
 def quiet() -> Iterator[Quiet]:
-    memory = "/dev/shm" if Path("/dev/shm").is_dir() else None  # every write waits for the disk otherwise
-    folder = Path(tempfile.mkdtemp(prefix="slomo-takeovers-", dir=memory))
-    try:
+    with quick_folder("takeovers") as folder:
         stage = of_one_clip(folder, haste=HASTE)
         stage.keep("nothing")
         code, driver = stage.drivers.run()
         assert code == DONE, driver.output
         yield Quiet(stage, stage.made(), driver.writes)
-    finally:
-        shutil.rmtree(folder, ignore_errors=True)
 
 
 def freeze(chance: random.Random, writes: list[str]) -> Strike:

@@ -1,9 +1,7 @@
 """A source that changed since its output was published is made again and replaced; nobody else's file ever is."""
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
-from types import TracebackType
-from typing import Self
 
 import pytest
 
@@ -11,33 +9,16 @@ from slomo_batch import asking, job
 from slomo_batch.documents import from_json
 from slomo_batch.manifest.load import load
 from slomo_batch.manifest.schema import Manifest
-from slomo_batch.progress import Event, Note, VideoGivenUp, VideoPublished, VideoSkipped
+from slomo_batch.progress import Note, VideoGivenUp, VideoPublished, VideoSkipped
 from slomo_batch.records import Published
 from slomo_batch.storage.layout import Layout
 from slomo_batch.storage.location import StoreSpec, open_store
 from slomo_batch.storage.store import ObjectStore
 from tests.clips import clip
+from tests.heard import Heard
 from tests.s3_server import S3Server
 
 OUTPUT, OTHER = "slow/a.mkv", "slow/b.mkv"
-
-
-@dataclass
-class Heard:
-    """A display that remembers."""
-
-    events: list[Event] = field(default_factory=list)
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        return
-
-    def show(self, event: Event) -> None:
-        self.events.append(event)
 
 
 @dataclass(frozen=True)

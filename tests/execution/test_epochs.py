@@ -86,6 +86,14 @@ def test_force_takes_over_and_the_one_before_sees_it() -> None:
     assert from_json(Claim, store.get(LAYOUT.heartbeat(1))).ended is False, "whoever was put out writes nothing more"
 
 
+def test_a_driver_that_was_frozen_looks_before_it_goes_on() -> None:
+    store, now = MemoryStore(), [1000.0]
+    with Epoch(store, LAYOUT, clock=lambda: now[0]) as first, Epoch(store, LAYOUT, take_over=True):
+        assert not first.is_superseded, "it looks with every beat, not whenever it is asked"
+        now[0] += EXPIRY_S
+        assert first.is_superseded
+
+
 class Shut(MemoryStore):
     """A store that takes nothing any more once it is told so."""
 

@@ -2,8 +2,6 @@
 
 from collections.abc import Callable
 from functools import partial
-from types import TracebackType
-from typing import Self
 
 import pytest
 
@@ -12,29 +10,12 @@ from slomo_batch.errors import StorageBusy
 from slomo_batch.execution.journal import WAITING_S, Journal, Tally
 from slomo_batch.job import compact_ledger
 from slomo_batch.planning.census import Census
-from slomo_batch.progress import Event, JobStatus, Note, Snapshot, VideoGivenUp
+from slomo_batch.progress import JobStatus, Note, Snapshot, VideoGivenUp
 from slomo_batch.records import VideoFailed
 from slomo_batch.storage.layout import Layout
 from slomo_batch.storage.memory import MemoryStore
 from slomo_batch.tables.ledger import LedgerWriter, read_ledger
-
-
-class Heard:
-    """A display that remembers."""
-
-    def __init__(self) -> None:
-        self.events: list[Event] = []
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        return
-
-    def show(self, event: Event) -> None:
-        self.events.append(event)
+from tests.heard import Heard
 
 
 class Clock:

@@ -1,4 +1,4 @@
-"""A source that is no longer the one that was planned fails its video, wherever that is noticed first."""
+"""A source that is not the one that was planned fails its video, wherever that is noticed; a receipt outranks all."""
 
 from pathlib import Path
 
@@ -6,9 +6,11 @@ import pytest
 
 from slomo_batch.errors import SourceChanged
 from slomo_batch.interpolators.revision import PIXEL_REVISION
+from slomo_batch.planning.identity import receipt_id
 from slomo_batch.planning.resolving import JobPin
-from slomo_batch.records import Interpolate, Settings, Source, VideoRequest
+from slomo_batch.records import FrameCounts, Interpolate, Published, Settings, Source, VideoRequest
 from slomo_batch.steps.bench import Bench
+from slomo_batch.steps.commit import commit
 from slomo_batch.steps.open import open_video
 from slomo_batch.steps.split import split_video
 from slomo_batch.wiring import Places, open_bench
@@ -40,6 +42,35 @@ def test_before_it_is_probed(bench: Bench, tmp_path: Path) -> None:
     source.write_bytes(clip("full_range").data)
     with pytest.raises(SourceChanged):
         open_video(request, PIN, bench, afresh=False)
+
+
+def test_what_another_driver_published_meanwhile_is_not_made_again(bench: Bench, tmp_path: Path) -> None:
+    source = tmp_path / "clip.mp4"
+    source.write_bytes(clip("two_tracks").data)
+    request = requested(source, bench)
+    opened = open_video(request, PIN, bench, afresh=False)
+    plan = opened.pinned.plan
+    choice = bench.layout.choice(plan.video_id)
+    bench.work.put(choice, b"the choice of the other driver")
+    published = Published(
+        video_id=plan.video_id,
+        source=request.source,
+        output_uri=request.output_uri,
+        size_bytes=1,
+        sha256="",
+        num_frames=plan.grid.num_frames,
+        duration_s=plan.tick_s,
+        counts=FrameCounts(),
+        frames_sha256="",
+        weights_name="",
+        machines=(),
+        notes=(),
+    )
+    commit(bench.work, bench.layout.receipt(receipt_id(request, "")), published)
+    again = open_video(request, PIN, bench, afresh=False)
+    assert (len(again.done), again.needs_sound) == (len(opened.pinned.chunks), False)
+    assert bench.work.get(choice), "what it was published with is not withdrawn"
+    assert not open_video(request, PIN, bench, afresh=True).done
 
 
 def test_between_the_plan_and_the_split(bench: Bench, tmp_path: Path) -> None:
