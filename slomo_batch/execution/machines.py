@@ -3,6 +3,8 @@
 import logging
 import math
 import os
+import re
+import socket
 import time
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
@@ -26,6 +28,8 @@ from slomo_batch.wiring import Places, open_bench
 LOCAL_TASKS = 2
 """Calls without a model that run beside the workers on one machine."""
 DEFAULT_MAX_WORKERS = 8
+REACH_S = 20.0
+"""How long a cluster's head may take to accept a connection."""
 LOOK_EVERY_S = 2.0
 """Between looks at whether a machine may still come, while there is none."""
 MIN_TASKS, MAX_TASKS = 8, 64
@@ -207,6 +211,7 @@ def _connect(wish: ClusterWish) -> bool:
                 _node_ip_address="127.0.0.1",
             )
         else:
+            _reach(address)
             ray.init(address=address, log_to_driver=False, logging_level=logging.ERROR)
     except Exception as error:
         raise ClusterError(
@@ -216,6 +221,18 @@ def _connect(wish: ClusterWish) -> bool:
             remedy=_REMEDY_HERE if own else _REMEDY_ELSEWHERE,
         ) from error
     return own
+
+
+def _reach(address: str) -> None:
+    """Somebody listens at host:port: where nobody does, Ray would go on asking for many minutes.
+
+    Raises:
+        OSError: nobody does.
+    """
+    found = re.fullmatch(r"\[?(?P<host>[^/\[\]]+)\]?:(?P<port>[0-9]+)", address)
+    if found:
+        with socket.create_connection((found["host"], int(found["port"])), REACH_S):
+            pass
 
 
 _REMEDY_HERE = "cluster.address: inline runs without Ray."
