@@ -131,7 +131,7 @@ def _claim(request: VideoRequest, *, pin: JobPin, bench: Bench) -> Claim:
 
 def _conflict(request: VideoRequest) -> VideoFailed:
     error = OutputExists(
-        "stands already, and was not made of this source with these settings by this job",
+        "stands already, and is not what this job made of this source with these settings, or was touched since",
         where=request.output_uri,
         remedy="Move it away, choose another output.uri, or set output.exists: replace.",
     )
