@@ -260,5 +260,12 @@ def _abilities_of_a_worker(needs: Resources, stop: StopRequests) -> Abilities:
                 remedy="Compare cluster.gpus_per_worker and cluster.cpus_per_worker with its types of machine "
                 "(`slomo-batch cluster check`), and their max_workers.",
             )
-    abilities: Abilities = ray.get(probe)
+    try:
+        abilities: Abilities = ray.get(probe)
+    except ray.exceptions.RayError as error:
+        raise ClusterError(
+            "slomo-batch does not run on the machine that was to hold the first worker",
+            got=str(error).strip().splitlines()[-1].strip(),
+            remedy="Install the same versions on all machines, as cluster.yaml does.",
+        ) from error
     return abilities
