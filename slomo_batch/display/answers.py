@@ -7,13 +7,14 @@ from typing import Any, TextIO
 
 from slomo_batch.display.words import counted, size
 from slomo_batch.legible import json_line, one_line
-from slomo_batch.progress import JobStatus, PlanRow
+from slomo_batch.planning.requests import PRICED, of_driving, price_usd
+from slomo_batch.progress import JobStatus, PlanRow, S3Requests
 
 
 def show_plan(rows: Sequence[PlanRow], *, as_json: bool, stream: TextIO = sys.stdout) -> None:
     """What a run would do."""
     lines = _json_lines("video", rows) if as_json else _plan_lines(rows)
-    total = {"event": "total", **_plan_total(rows)}
+    total = {"event": "total", **_plan_total(rows), **_plan_cost(rows)}
     _print((*lines, json_line(total)) if as_json else lines, stream)
 
 
@@ -30,6 +31,14 @@ def _plan_total(rows: Sequence[PlanRow]) -> dict[str, int]:
         "chunks": sum(row.num_chunks for row in rows),
         "size_bytes": sum(row.size_bytes for row in rows),
     }
+
+
+def _plan_cost(rows: Sequence[PlanRow]) -> dict[str, Any]:
+    """What is asked of S3, if anything is."""
+    asked = sum((row.s3_requests for row in rows), S3Requests())
+    if asked == S3Requests():
+        return {}
+    return {"s3_requests": asdict(asked), "s3_requests_usd": round(price_usd(asked), 6), "s3_prices": PRICED}
 
 
 def _plan_lines(rows: Sequence[PlanRow]) -> Iterator[str]:
@@ -49,6 +58,13 @@ def _plan_lines(rows: Sequence[PlanRow]) -> Iterator[str]:
         f"{counted(total['output_frames'], 'frame')} in {counted(total['chunks'], 'chunk')}, "
         f"{size(total['size_bytes'])} to read"
     )
+    if cost := _plan_cost(rows):
+        asked = S3Requests(**cost["s3_requests"])
+        yield (
+            f"about {asked.put:,} PUT, {asked.list:,} LIST and {asked.get:,} GET requests to S3, "
+            f"{price_usd(asked):,.4f} USD ({PRICED}); with the work place there, the driver's own are "
+            f"{price_usd(of_driving(1)):.2f} USD an hour"
+        )
 
 
 def show_status(status: JobStatus, *, as_json: bool, stream: TextIO = sys.stdout) -> None:

@@ -19,5 +19,6 @@ def committed(store: ObjectStore, key: str, kind: type[T]) -> T | None:
 
 def commit(store: ObjectStore, key: str, record: T) -> T:
     """Put `record` under `key` unless one stands there already; whichever stands is returned."""
-    store.put_if_absent(key, to_json(record))
+    if store.put_if_absent(key, to_json(record)):
+        return record
     return from_json(type(record), store.get(key))

@@ -80,20 +80,18 @@ def _survey(pinned: Pinned, bench: Bench, *, dry_run: bool) -> Opened:
     moved = committed(work, layout.lane(video), MovedTo)
     lane = moved.lane if moved else pinned.plan.facts.lane
     chunks = chunks_in_lane(video, pinned.chunks, lane)
-    standing = {found.key for prefix in (layout.segments(video), layout.sounds(video)) for found in work.list(prefix)}
-    commits = {found.key for found in work.list(layout.commits(video))}
-    objects = {found.key for found in work.list(layout.chunks(video))}
+    standing = {found.key for found in work.list(layout.video(video))}
     keys = {chunk.index: layout.commit(video, chunk.chunk_id) for chunk in chunks}
-    done = frozenset(n for n, key in keys.items() if key in commits and _is_backed(key, ChunkDone, standing, bench))
+    done = frozenset(n for n, key in keys.items() if key in standing and _is_backed(key, ChunkDone, standing, bench))
     needs_sound = wants_sound(pinned) and not _is_backed(layout.sound_commit(video), SoundDone, standing, bench)
     if not dry_run and (needs_sound or len(done) < len(chunks)):
-        void = [key for number, key in keys.items() if number not in done and key in commits]
+        void = [key for number, key in keys.items() if number not in done and key in standing]
         work.delete([*void, layout.choice(video), *([layout.sound_commit(video)] if needs_sound else [])])
     return Opened(
         pinned=pinned,
         lane=lane,
         done=done,
-        ready=frozenset(c.index for c in chunks if layout.chunk(video, lane, c.index, c.chunk_id) in objects),
+        ready=frozenset(c.index for c in chunks if layout.chunk(video, lane, c.index, c.chunk_id) in standing),
         needs_sound=needs_sound,
     )
 

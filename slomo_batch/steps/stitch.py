@@ -67,7 +67,7 @@ def tidy(video_id: str, bench: Bench) -> None:
     """Delete the chunk objects, the segments and the sound of a published video; its commits stay."""
     layout = bench.layout
     prefixes = (layout.chunks(video_id), layout.segments(video_id), layout.sounds(video_id))
-    made = [found.key for prefix in prefixes for found in bench.work.list(prefix)]
+    made = [found.key for found in bench.work.list(layout.video(video_id)) if found.key.startswith(prefixes)]
     bench.work.delete([*made, layout.sound_source(video_id)])
 
 

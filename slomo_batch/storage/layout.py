@@ -13,7 +13,7 @@
                               segments/<chunk>/<attempt>.<suffix>       sound/<attempt>.pkts
                               commits/<chunk>.json
 
-One listing of `receipts` tells all that is published, one of a video's `commits` all its chunks that are made.
+One listing of `receipts` tells all that is published, one of a video's prefix all that is made of it.
 Prefixes end in a slash. Nothing outside `root` is ever written or deleted.
 """
 

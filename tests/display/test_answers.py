@@ -2,9 +2,10 @@
 
 import io
 import json
+from dataclasses import replace
 
 from slomo_batch.display.answers import show_plan, show_status
-from slomo_batch.progress import Failure, JobStatus, PlanRow
+from slomo_batch.progress import Failure, JobStatus, PlanRow, S3Requests
 
 ROWS = (
     PlanRow(
@@ -60,6 +61,20 @@ def test_a_plan_in_json_ends_with_the_total() -> None:
         "chunks": 3,
         "size_bytes": 900_010,
     }
+
+
+def test_a_plan_on_s3_tells_the_requests_and_their_price() -> None:
+    asked = replace(ROWS[0], s3_requests=S3Requests(list=4, put=1996, get=10_000, delete=2))
+    text, lines = io.StringIO(), io.StringIO()
+    show_plan([asked, asked], as_json=False, stream=text)
+    assert text.getvalue().splitlines()[-1] == (
+        "about 3,992 PUT, 8 LIST and 20,000 GET requests to S3, 0.0280 USD (list prices of S3 Standard in us-east-1); "
+        "with the work place there, the driver's own are 0.01 USD an hour"
+    )
+    show_plan([asked, asked], as_json=True, stream=lines)
+    total = json.loads(lines.getvalue().splitlines()[-1])
+    assert total["s3_requests"] == {"list": 8, "put": 3992, "get": 20_000, "delete": 4}
+    assert total["s3_requests_usd"] == 0.028
 
 
 def test_a_status_is_told_with_its_failures() -> None:

@@ -15,6 +15,8 @@ import pytest
 
 from slomo_batch.planning.dispatch import Dispatch
 from slomo_batch.planning.open_video import OpenVideo
+from slomo_batch.planning.requests import PRICED, of_driving, of_looking, of_output, of_source, of_work, price_usd
+from slomo_batch.progress import S3Requests
 from slomo_batch.tables.ledger import compact, read_ledger
 from tests.scale.models import Archive, Models
 from tests.scale.oracle import lower_bound_s
@@ -85,8 +87,22 @@ def test_a_million_chunks_of_forty_thousand_videos_on_a_thousand_workers(tmp_pat
     tell(f"memory {memory_bytes / 2**20:.0f} MiB; ledger {len(whole) / 1e6:.0f} MB, compacted in {compact_cpu_s:.0f} s")
     tell(f"outputs 1, 10, 100: {[round(ran.outputs_s[place]) for place in (0, 9, 99)]} s; last {ran.outputs_s[-5:]}")
     tell(f"happened {dict(ran.seen)}; driver wrote {dict(ran.writes)}")
+    asked = requests_of(ran, LARGE, archive)
+    tell(f"requests to S3, most things done once: {asked}; {price_usd(asked):,.2f} USD ({PRICED})")
     tell(f"over the bound {judge(ran, LARGE, archive, tmp_path):.4f}")
     assert memory_bytes < MOST_MEMORY_BYTES
+
+
+def requests_of(ran: Ran, models: Models, archive: Archive) -> S3Requests:
+    """What the job asks of S3 when its sources, its outputs and its work place are all there."""
+    whole = of_looking(models.num_videos) + of_driving(ran.makespan_s / 3600)
+    for num_chunks, sound in zip(archive.num_chunks.tolist(), archive.has_sound.tolist(), strict=True):
+        whole += of_source(num_chunks * int(models.object_bytes), has_index=True)
+        whole += of_output(num_chunks * int(models.segment_bytes))
+        whole += of_work(
+            num_chunks, has_sound=sound, chunk_bytes=int(models.object_bytes), segment_bytes=int(models.segment_bytes)
+        )
+    return whole
 
 
 def tell(line: str) -> None:

@@ -1,0 +1,89 @@
+"""What a job asks of S3 is what `plan` said it would: a real job, its requests counted by a proxy before the server."""
+
+import io
+from collections import Counter
+from collections.abc import Iterable
+from urllib.parse import parse_qs, urlsplit
+
+from slomo_batch import asking, job
+from slomo_batch.display.log import JsonDisplay
+from slomo_batch.manifest.load import load
+from slomo_batch.manifest.schema import Manifest
+from slomo_batch.media.reader import BLOCK_BYTES
+from slomo_batch.planning import requests
+from slomo_batch.progress import S3Requests
+from slomo_batch.storage import s3 as s3_store
+from slomo_batch.storage import s3_upload
+from slomo_batch.storage.location import StoreSpec, open_store
+from slomo_batch.storage.presence import OBJECTS_PER_LISTING
+from tests.clips import clip
+from tests.s3_server import Request, S3Server, recording
+
+PAIRS = 8
+MOST_TAKEN_S = 600
+
+
+def _manifest(server: S3Server, bucket: str) -> Manifest:
+    text = (
+        f"version: 1\nname: job\ninputs: [{{uri: 's3://{bucket}/in/*'}}]\nwork: s3://{bucket}/work\n"
+        f"output: {{uri: 's3://{bucket}/slow/{{stem}}.mkv'}}\ninterpolate: {{method: duplicate}}\n"
+        f"encode: {{codec: ffv1}}\nretime: {{slowdown: 2}}\nchunks: {{pairs: {PAIRS}}}\n"
+        f"cluster: {{address: inline}}\nstorage: {{endpoint_url: '{server.endpoint}', addressing_style: path}}\n"
+    )
+    return load(text, where="manifest.yaml")
+
+
+def _of_a_video(request: Request) -> bool:
+    """Whether it is for one video: its source, what stands of it in the work place, its output. Not so the deletions,
+    which do not name what they are for, nor the look for a file that is called like the pattern."""
+    asked = urlsplit(request.path)
+    [name] = parse_qs(asked.query).get("prefix", [asked.path])
+    of_work = any(
+        f"/{folder}/" in name and not name.endswith(f"/{folder}/") for folder in ("videos", "receipts", "owned")
+    )
+    return of_work or (
+        ("/in/" in name or "/slow/" in name)
+        and "list-type" not in asked.query
+        and ".probe" not in name
+        and "%2A" not in name
+    )
+
+
+def _billed(seen: Iterable[Request]) -> S3Requests:
+    kinds = Counter(
+        "list"
+        if "list-type=2" in request.path
+        else "delete"
+        if request.method == "POST" and "delete" in urlsplit(request.path).query
+        else {"GET": "get", "HEAD": "get", "PUT": "put", "POST": "put"}[request.method]
+        for request in seen
+    )
+    return S3Requests(**kinds)
+
+
+def test_a_job_asks_of_s3_what_its_plan_foretold(s3: S3Server) -> None:
+    bucket = s3.make_bucket()
+    store = open_store(StoreSpec(uri=f"s3://{bucket}", options=s3.options()))
+    for name in ("cfr", "no_audio"):
+        store.put(f"in/{name}.mp4", clip(name).data)
+    rows = asking.plan(_manifest(s3, bucket))
+    foretold = sum((row.s3_requests for row in rows), S3Requests())
+    with recording(s3) as (before, seen):
+        assert job.run(_manifest(before, bucket), display=JsonDisplay(io.StringIO(), job="job")) == job.EXIT_PUBLISHED
+    assert min(row.num_chunks for row in rows) >= 2
+    sent = _billed(request for request in seen if _of_a_video(request))
+    assert (sent.list, sent.put) == (foretold.list, foretold.put)
+    assert sent.get == foretold.get
+    # All that is left is the driver's: listings, the tries of the store, and what it says every few seconds.
+    whole = _billed(seen)
+    once, per_hour = S3Requests(list=20, put=60, get=90), requests.of_driving(MOST_TAKEN_S / 3600)
+    assert whole.put - sent.put <= once.put + per_hour.put
+    assert whole.list - sent.list <= once.list + per_hour.list
+    assert whole.get - sent.get <= once.get
+    assert foretold.delete <= whole.delete <= foretold.delete + 20
+
+
+def test_sizes_are_those_that_the_stores_go_by() -> None:
+    assert requests.PART_BYTES == s3_store.PART_BYTES == s3_upload.PART_BYTES
+    assert requests.MULTIPART_FROM_BYTES == s3_upload.MULTIPART_FROM_BYTES
+    assert (requests.BLOCK_BYTES, requests.LISTED_AT_ONCE) == (BLOCK_BYTES, OBJECTS_PER_LISTING)
