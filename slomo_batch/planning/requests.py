@@ -26,7 +26,7 @@ HEADER_BLOCKS = 2
 PART_BYTES = 16 << 20
 """Of a large object, down or up."""
 MULTIPART_FROM_BYTES = 64 << 20
-"""Above this a file is uploaded in parts, with two more requests that begin and end it."""
+"""Above this a file is uploaded in parts, with requests that begin and end it and the record that it is under way."""
 LISTED_AT_ONCE = 1000
 
 BEATS_PER_HOUR = 720
@@ -51,7 +51,7 @@ def of_work(num_chunks: int, *, has_sound: bool, chunk_bytes: int, segment_bytes
     """All that the steps of one video ask of a work place on S3; bytes are those of one chunk's packets and segment."""
     per_chunk = _stored_and_fetched(chunk_bytes) + _stored_and_fetched(segment_bytes) + _committed(num_reads=2)
     # Put: index, publishing, whose output it is. Committed: plan, choice, receipt. Read: lane, and the index to cut by.
-    records = S3Requests(put=3, get=2) + _committed(num_reads=1) + _committed(num_reads=0) + _committed(num_reads=1)
+    records = S3Requests(put=3, get=2) + _committed(num_reads=1) + _committed(num_reads=0) + _committed(num_reads=2)
     objects_at_end = 3 * num_chunks + (10 if has_sound else 6)
     around = S3Requests(list=1 + _parts(objects_at_end, LISTED_AT_ONCE), delete=2)
     return per_chunk * num_chunks + records + around + (_of_sound() if has_sound else S3Requests())
@@ -89,7 +89,7 @@ def _committed(*, num_reads: int) -> S3Requests:
 
 
 def _puts(size_bytes: int) -> int:
-    return 1 if size_bytes <= MULTIPART_FROM_BYTES else 2 + _parts(size_bytes, PART_BYTES)
+    return 1 if size_bytes <= MULTIPART_FROM_BYTES else 3 + _parts(size_bytes, PART_BYTES)
 
 
 def _parts(size: int, part: int) -> int:
