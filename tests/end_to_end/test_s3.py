@@ -99,12 +99,15 @@ def test_a_store_that_ignores_put_if_absent_is_refused_before_any_work(archive: 
     assert not [found for found in archive.store.list("work/") if "/videos/" in found.key]
 
 
-def test_the_output_of_a_source_that_changed_since_is_not_overwritten(archive: Archive, tmp_path: Path) -> None:
+def test_the_output_of_a_source_that_changed_since_is_not_overwritten_where_that_is_to_fail(
+    archive: Archive, tmp_path: Path
+) -> None:
     planned = archive.job.run("--set", "interpolate.method=duplicate", env=archive.env)
     assert planned.returncode == 0
     other = excerpt("bikes", tmp_path / "other.mp4", num_frames=20, width=176, height=144)
     archive.store.put_file("archive/1992/clip.mp4", other)
-    again = archive.job.run("--set", "interpolate.method=duplicate", env=archive.env)
+    sets = ("--set", "interpolate.method=duplicate", "--set", "output.exists=fail")
+    again = archive.job.run(*sets, env=archive.env)
     assert again.returncode == 1, "the output stands, and was made of another source"
     assert "OutputExists" in again.stdout or "stands already" in again.stdout + again.stderr
 
