@@ -36,8 +36,8 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     items.sort(key=lambda item: item.get_closest_marker("ray") is None)
 
 
-# No test depends on speed: an example may take as long as the machine is busy.
-settings.register_profile("unhurried", deadline=None)
+# No test depends on speed or luck: an example may take as long as the machine is busy; the same ones come each time.
+settings.register_profile("unhurried", deadline=None, derandomize=True)
 settings.load_profile("unhurried")
 
 
