@@ -116,6 +116,7 @@ def test_a_job_that_everything_happens_to(where: str, s3_server: MortalServer, t
             day.expect_of(job, tmp_path)
         day.expect_nothing_else(jobs)
         report(field, jobs, where)
+    s3_server.kill()  # it was started anew now and then: none of its processes is what was there in the beginning
     left = {process.pid for process in psutil.Process().children(recursive=True)} - children
     assert not left, "processes are left over"
 
