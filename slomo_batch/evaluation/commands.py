@@ -1,6 +1,7 @@
 """The commands `evaluate` and `compare`: their options, and what becomes of the answer. Loads nothing heavy itself."""
 
 import argparse
+import os
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -123,7 +124,7 @@ def _add_answer(parser: argparse.ArgumentParser) -> None:
     group.add_argument(
         "--worst",
         metavar="FOLDER",
-        type=Path,
+        type=_pictures_folder,
         help="store the ten worst frames of each method as pictures, with a page that shows them",
     )
     group.add_argument("--json", action="store_true", help="one JSON object on stdout instead of the table")
@@ -148,6 +149,14 @@ def _report_file(text: str) -> Path:
     return path
 
 
+def _pictures_folder(text: str) -> Path:
+    path = Path(text).absolute()
+    there = next(place for place in (path, *path.parents) if place.exists())
+    if not there.is_dir() or not os.access(there, os.W_OK | os.X_OK):
+        raise argparse.ArgumentTypeError(f"{there} is no folder that can be written to")
+    return path
+
+
 # ---- running ---------------------------------------------------------------------------------------------------------
 
 
@@ -159,12 +168,12 @@ def _evaluate(options: argparse.Namespace) -> int:
     folder = _folder(options)
     worst = Worst() if options.worst else None
     report = _of_clips(options, worst) if folder is None else _of_set(options, folder, worst)
-    if worst:
-        worst.write(options.worst)
     for path in options.files:
         _write_report(path, report)
     for line in [legible_json(to_json(report).decode())] if options.json else map(one_line, tables(report)):
         sys.stdout.write(line + "\n")
+    if worst:
+        worst.write(options.worst)
     return 0
 
 

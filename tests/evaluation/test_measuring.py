@@ -201,3 +201,15 @@ def test_the_worst_frames_of_each_method_are_kept_as_pictures(fade: Path, tmp_pa
     assert (true - before, after - before) == (16, 32)
     assert made in {before, after}
     assert len(list((tmp_path / "made" / "worst").glob("01-*.png"))) == 3
+
+
+def test_a_folder_for_pictures_that_cannot_be_is_refused_before_any_work(
+    fade: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    taken = tmp_path / "file"
+    taken.write_bytes(b"mine")
+    assert cli.main(["evaluate", str(fade), "--method", "blend", "--worst", str(taken / "worst")]) == 2
+    said = capsys.readouterr().err
+    assert f"{taken} is no folder" in said
+    assert str(fade) not in said, "no clip was begun"
+    assert taken.read_bytes() == b"mine"
