@@ -38,6 +38,7 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 # No test depends on speed or luck: an example may take as long as the machine is busy; the same ones come each time.
 settings.register_profile("unhurried", deadline=None, derandomize=True)
+settings.register_profile("exploring", deadline=None)  # pytest --hypothesis-profile exploring: new examples each time
 settings.load_profile("unhurried")
 
 
