@@ -30,4 +30,5 @@ def test_psnr_and_strips_of_every_method(scene: str, tmp_path: Path) -> None:
     worst.write(Path(os.environ.get("SLOMO_STRIPS", tmp_path)) / scene)
     print("\n", *tables(report), sep="\n")  # noqa: T201 the product of a benchmark
     by_label = {score.entry.label: score.psnr_db or 0 for score in report.scores}
+    # A floor against steps backwards, set after these were measured: on the rod and the fence nothing beats a blend.
     assert by_label[shipped_names()[-1]] > by_label["blend"] - 1
