@@ -59,6 +59,10 @@ class SegmentFacts:
     """Most places by which a packet's decode order is ahead of its presentation order."""
 
 
+DECODE_LEAD = 16
+"""Ticks by which a packet's decode time is ahead of its place: H.264 and HEVC reorder by at most so many pictures."""
+
+
 def segment_suffix(encoder: str) -> str:
     """File suffix of a segment: the container that keeps this encoder's packets exactly."""
     return ".mov" if encoder == "prores_ks" else ".nut"
@@ -218,9 +222,20 @@ class SegmentEncoder:
     def _encode(self, frame: av.VideoFrame | None) -> None:
         with _foreign_errors(self._path):
             for packet in self._stream.encode(frame):
-                self._reorder.add(_frame_number(packet, self._time_base))
-                packet.duration = 0  # encoders differ in what they say here; every frame lasts one tick
+                self._stamp(packet)
                 self._container.mux(packet)
+
+    def _stamp(self, packet: "av.Packet[Any]") -> None:
+        """Set what encoders do not tell alike: the duration, and the decode time, which NUT needs and does not keep.
+
+        x265 leaves the decode time of a stream of one or two pictures unset (its issue 781), and FFmpeg then refuses
+        the packet or not, as it happens.
+        """
+        number, ticks = _frame_number(packet, self._time_base), int(self._time_base / packet.time_base)
+        lead = DECODE_LEAD if self._path.suffix == ".nut" else 0
+        packet.dts = (self._reorder.num_packets - lead) * ticks
+        packet.duration = 0  # every frame lasts one tick
+        self._reorder.add(number)
 
     def __enter__(self) -> Self:
         return self

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import av
 import pytest
+from av.video.stream import VideoStream
 
 from slomo_batch.errors import SegmentInvalid, SourceUnsupported
 from slomo_batch.media.encode import SegmentEncoder, encoder_works, segment_suffix, verify_segment
@@ -22,6 +23,31 @@ def test_a_segment_of_any_length_verifies(tmp_path: Path, codec: Codec, length: 
     made = Film(codec=codec).segment(tmp_path, range(length))
     assert made.facts.num_frames == length
     verify_segment(made.path, facts=made.facts, source_hashes=made.hashes if codec == "ffv1" else None)
+
+
+class UnsetDecodeTimes:
+    """A stream whose encoder leaves what was in memory as decode times, as x265 does with one or two pictures."""
+
+    def __init__(self, stream: VideoStream) -> None:
+        self.codec_context, self._stream = stream.codec_context, stream
+
+    def encode(self, frame: av.VideoFrame | None) -> "list[av.Packet[VideoStream]]":
+        packets = self._stream.encode(frame)
+        for packet in packets:
+            packet.dts = (packet.pts or 0) + 22_921_457_717
+        return packets
+
+
+@pytest.mark.parametrize("codec", CODECS)
+@pytest.mark.parametrize("length", [1, 2, 17])
+def test_decode_times_that_the_encoder_left_unset_do_no_harm(tmp_path: Path, codec: Codec, length: int) -> None:
+    film = Film(codec=codec)
+    with film.encoder(tmp_path / f"short{segment_suffix(film.choice.encoder)}") as encoder:
+        encoder._stream = UnsetDecodeTimes(encoder._stream)  # type: ignore[assignment]
+        for number in range(length):
+            encoder.add(picture(number, film.choice.pixel_format))
+        facts = encoder.finish()
+    verify_segment(encoder._path, facts=facts, source_hashes=None)
 
 
 @pytest.mark.parametrize("codec", CODECS)
