@@ -21,7 +21,7 @@ from slomo_batch.interpolators.contract import AnyInterpolator
 from slomo_batch.interpolators.duplicate import Duplicate
 from slomo_batch.interpolators.flow import Flow
 from slomo_batch.interpolators.superslomo.inference import SuperSlomo, use_threads
-from slomo_batch.interpolators.superslomo.weights import load, network_of
+from slomo_batch.interpolators.superslomo.weights import load
 from slomo_batch.records import Method, Precision
 
 BF16_CAPABILITY = (8, 0)
@@ -72,8 +72,7 @@ def open_interpolator(spec: InterpolatorSpec) -> AnyInterpolator:
         return Flow(spec.flow_scale)
     _settle_numerics()
     weights = load(Path(spec.weights_path))
-    network = network_of(weights.network, pyramid_levels=spec.pyramid_levels)
-    network.load_state_dict(weights.tensors)
+    network = weights.built(pyramid_levels=spec.pyramid_levels)
     device = torch.device(_device() if spec.device == "auto" else spec.device)
     return SuperSlomo(
         network, device=device, precision=spec.precision, flow_scale=spec.flow_scale, threads=spec.threads

@@ -10,6 +10,7 @@ import yaml
 
 from slomo_batch.documents import digest, from_json
 from slomo_batch.errors import ManifestError
+from slomo_batch.interpolators.superslomo.guided import Shape
 from slomo_batch.records import Precision
 from slomo_batch.training.losses import LossWeights, has_any
 from slomo_batch.training.samples import SampleMix
@@ -58,6 +59,8 @@ class TrainingConfig:
 
     network: Literal["guided", "paper"] = "guided"
     """The project's own small network, or the paper's of 39.6 million parameters."""
+    shape: Shape = field(default_factory=Shape)
+    """How wide the nets of `guided` are; the paper's have one shape."""
     start: str = ""
     """Shipped name or path of the weights to begin with; empty: from nothing."""
     seed: int = 1
@@ -65,7 +68,8 @@ class TrainingConfig:
     batch: int = 8
     """Samples per step, of all workers together."""
     zero_last_layers: bool = False
-    """Begin with the features of `start` alone: the network `guided` then makes frames of its prior flow, unchanged."""
+    """Put the last layers of `guided` to zero before the first step: it then makes frames of its prior flow, unchanged,
+    and has the features of `start`, or none."""
     learning_rate: float = 4e-4
     warm_up_steps: int = 100
     falls: tuple[float, ...] = ()
@@ -89,8 +93,10 @@ class TrainingConfig:
 
     def faults(self) -> Iterator[str]:
         """What does not go together."""
-        if self.zero_last_layers and (self.network == "paper" or not self.start):
-            yield "zero_last_layers: goes with the network `guided` and weights to start from"
+        if self.network == "paper" and (self.zero_last_layers or self.shape != Shape()):
+            yield "zero_last_layers, shape: go with the network `guided`"
+        if not self.shape.possible:
+            yield "shape: channels are 1 or more, first_kernel is odd"
         if self.samples.crop_px % BLOCK_PX:
             yield f"samples.crop_px: {self.samples.crop_px} is no multiple of {BLOCK_PX}, which the networks need"
         spans, shares = self.samples.spans, self.samples.span_shares

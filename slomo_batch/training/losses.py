@@ -12,8 +12,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-from slomo_batch.interpolators.superslomo.guided import enlarged
-from slomo_batch.interpolators.superslomo.warp import exact_warp
+from slomo_batch.interpolators.superslomo.warp import enlarged, exact_warp
 
 CHARBONNIER = 1e-3
 """Where that penalty turns from square to straight, of a range of 1: a quarter of a step of 8 bits."""

@@ -8,7 +8,7 @@ import torch
 from torch import Tensor, nn
 
 from slomo_batch.errors import WeightsError
-from slomo_batch.interpolators.superslomo.guided import Guided
+from slomo_batch.interpolators.superslomo.guided import Guided, Shape
 from slomo_batch.interpolators.superslomo.inference import DTYPES
 from slomo_batch.interpolators.superslomo.paper import Paper
 from slomo_batch.interpolators.superslomo.weights import load, resolve_name, shipped, shipped_names
@@ -34,7 +34,7 @@ def network_of(config: TrainingConfig) -> Network:
         WeightsError: `start` cannot be used, or is another network's.
     """
     torch.manual_seed(config.seed)
-    network: Network = Paper() if config.network == "paper" else Guided()
+    network: Network = Paper() if config.network == "paper" else Guided(config.shape)
     if config.start:
         name = resolve_name(config.start)
         weights = load(shipped(name) if name in shipped_names() else Path(config.start))
@@ -45,9 +45,16 @@ def network_of(config: TrainingConfig) -> Network:
                 expected=" or ".join(STARTS[config.network]),
                 got=weights.network,
             )
+        if isinstance(network, Guided) and Shape.of(weights.tensors) != config.shape:
+            raise WeightsError(
+                "these weights are of another shape",
+                where=config.start,
+                expected=str(config.shape),
+                got=str(Shape.of(weights.tensors)),
+            )
         network.load_state_dict(weights.tensors)
-        if isinstance(network, Guided) and config.zero_last_layers:
-            network.make_transparent()
+    if isinstance(network, Guided) and config.zero_last_layers:
+        network.make_transparent()
     network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]  # torch's stubs leave it out
     return network
 

@@ -58,6 +58,14 @@ def methods() -> Iterator[tuple[str, AnyInterpolator]]:
             device="cpu",
         )
         yield name, open_interpolator(spec)
+    for name, scale in (("guided", 1), ("guided-half-flow", 2)):
+        spec = InterpolatorSpec(
+            method="superslomo",
+            weights_path=str(shipped("compact-2")),
+            flow_scale=Fraction(1, scale),
+            device="cpu",
+        )
+        yield name, open_interpolator(spec)
     yield (
         "paper",
         SuperSlomo(deepcopy(paper()), device=torch.device("cpu"), precision="fp32", flow_scale=Fraction(1), threads=1),

@@ -1,13 +1,17 @@
 """guided: it begins with a classical flow, and its nets correct that."""
 
 from fractions import Fraction
+from pathlib import Path
+from typing import cast
 
 import pytest
 import torch
+from safetensors.torch import save_file
 from torch import Tensor
 
+from slomo_batch.errors import WeightsError
 from slomo_batch.interpolators.contract import Held, make
-from slomo_batch.interpolators.superslomo.guided import Guided, prior_flows
+from slomo_batch.interpolators.superslomo.guided import Guided, Shape, prior_flows
 from slomo_batch.interpolators.superslomo.inference import SuperSlomo
 from slomo_batch.interpolators.superslomo.warp import exact_warp, linear_fit
 from slomo_batch.interpolators.superslomo.weights import load, shipped
@@ -36,6 +40,39 @@ def panned(width: int = 160, height: int = 128, shift: int = 24) -> tuple[Tensor
 def test_it_has_as_many_parameters_as_compact_and_takes_sizes_in_multiples_of_32() -> None:
     assert sum(parameter.numel() for parameter in Guided().parameters()) == 1_899_052
     assert Guided().multiple() == 32
+
+
+NARROW = Shape((4, 8, 8, 12), first_kernel=3)
+
+
+def test_weights_of_any_width_are_built_as_they_are(tmp_path: Path) -> None:
+    torch.manual_seed(1)
+    narrow = Guided(NARROW)
+    path = tmp_path / "narrow.safetensors"
+    save_file(narrow.state_dict(), path, {"network": "superslomo-guided"})
+    built = load(path).built()
+    assert isinstance(built, Guided)
+    i0, _, i1 = panned(64, 64, shift=6)
+    expected, found = (make(model(network), [i0, i1], [Fraction(1, 3)]) for network in (narrow, built))
+    assert torch.equal(*(cast("Tensor", frames[0]) for frames in (expected, found)))
+
+
+def test_weights_of_two_widths_are_refused(tmp_path: Path) -> None:
+    torch.manual_seed(1)
+    tensors = Guided().state_dict()
+    tensors |= {key: tensor for key, tensor in Guided(NARROW).state_dict().items() if key.startswith("fc.")}
+    path = tmp_path / "mixed.safetensors"
+    save_file(tensors, path, {"network": "superslomo-guided"})
+    with pytest.raises(WeightsError, match=r"at.c0.0.bias has shape \(32,\) instead of \(4,\)"):
+        load(path)
+
+
+@pytest.mark.parametrize("size", [(0, 52, 5, 5), (32, 52, 4, 4)])
+def test_weights_of_no_possible_width_are_refused(size: tuple[int, ...], tmp_path: Path) -> None:
+    path = tmp_path / "odd.safetensors"
+    save_file(Guided().state_dict() | {"fc.c0.0.weight": torch.zeros(size)}, path, {"network": "superslomo-guided"})
+    with pytest.raises(WeightsError, match=r"fc\.c0\.0\.weight has shape"):
+        load(path)
 
 
 def test_the_flow_to_begin_with_reaches_far_and_is_in_pixels_at_half_size() -> None:

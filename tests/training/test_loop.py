@@ -11,7 +11,8 @@ import pytest
 import torch
 from safetensors import safe_open
 
-from slomo_batch.errors import ManifestError
+from slomo_batch.errors import ManifestError, WeightsError
+from slomo_batch.interpolators.superslomo.guided import Shape
 from slomo_batch.interpolators.superslomo.weights import load
 from slomo_batch.training.config import TrainingConfig
 from slomo_batch.training.exporting import export, ladder_of, metadata
@@ -21,7 +22,7 @@ from slomo_batch.training.place import BEST, CHECKPOINT, METRICS, Place
 from slomo_batch.training.samples import SampleMix, Samples
 from slomo_batch.training.scenes import SceneMix
 from slomo_batch.training.schedule import learning_rate
-from slomo_batch.training.trainee import Network
+from slomo_batch.training.trainee import Network, network_of
 from tests.training.test_samples import film, photographs
 
 MIX = SampleMix(crop_px=64, film_share=0.3, scenes=SceneMix(max_motion_px=6))
@@ -97,6 +98,13 @@ def test_the_header_of_the_papers_network_tells_its_input() -> None:
     header = metadata(replace(SHORT, network="paper"), "paper-1", step=3, scores={"mean": 30.0})
     assert header["network"] == "superslomo-paper"
     assert header["mean"] == "0.429, 0.431, 0.397"
+
+
+def test_weights_to_begin_with_are_of_the_shape_asked_for() -> None:
+    narrow = replace(SHORT, shape=Shape((4, 8, 8, 12), first_kernel=3))
+    assert Shape.of(network_of(narrow).state_dict()) == narrow.shape
+    with pytest.raises(WeightsError, match="another shape"):
+        network_of(replace(narrow, start="compact-1"))
 
 
 def test_metrics_of_steps_that_a_kill_undid_are_dropped(tmp_path: Path) -> None:

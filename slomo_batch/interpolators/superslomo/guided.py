@@ -7,15 +7,17 @@ by bicubic sampling, which keeps detail that bilinear sampling blurs. With both 
 of that classical flow and of equal visibility.
 """
 
+from collections.abc import Mapping
+from dataclasses import dataclass
+
 import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
 from slomo_batch.interpolators import dis
 from slomo_batch.interpolators.superslomo.unet import CompactUNet
-from slomo_batch.interpolators.superslomo.warp import Kernel, exact_warp, linear_fit
+from slomo_batch.interpolators.superslomo.warp import enlarged, exact_warp, linear_fit
 
-CHANNELS = (32, 64, 96, 128)
 MEAN = 0.45
 """Subtracted from RGB before it enters a net."""
 FLOW_UNIT_PX = 8.0
@@ -25,6 +27,32 @@ FLOW_STEP_PX = 1.0
 EPSILON = 1e-6
 
 
+@dataclass(frozen=True, slots=True)
+class Shape:
+    """How wide both nets are."""
+
+    channels: tuple[int, int, int, int] = (32, 64, 96, 128)
+    """At each resolution, the finest first: a quarter of the picture's to a 32nd."""
+    first_kernel: int = 5
+    """Side of the first convolution, odd."""
+
+    @property
+    def possible(self) -> bool:
+        """Whether there is such a network."""
+        return min(self.channels) > 0 and self.first_kernel > 0 and self.first_kernel % 2 == 1
+
+    @classmethod
+    def of(cls, tensors: Mapping[str, Tensor]) -> "Shape":
+        """The shape of these weights; the usual one if they are no weights of `Guided`."""
+        found = [tensors.get(key) for key in ("fc.c0.0.weight", *(f"fc.d.{depth}.0.weight" for depth in range(3)))]
+        sizes = [tensor.shape for tensor in found if isinstance(tensor, Tensor) and tensor.ndim == 4]
+        if len(sizes) != 4:
+            return cls()
+        fine, half, quarter, coarse = (size[0] for size in sizes)
+        told = cls((fine, half, quarter, coarse), sizes[0][-1])
+        return told if told.possible else cls()
+
+
 def prior_flows(i0_1CHW: Tensor, i1_1CHW: Tensor) -> Tensor:
     """flow_01 and flow_10 to begin with, found on the CPU: [1, 4, H / 4, W / 4], in pixels of the picture at half size.
 
@@ -32,22 +60,23 @@ def prior_flows(i0_1CHW: Tensor, i1_1CHW: Tensor) -> Tensor:
         i0_1CHW: RGB 0 to 1, height and width multiples of 4, on the CPU.
         i1_1CHW: likewise.
     """
-    luma_0, luma_1 = (dis.luma(functional.avg_pool2d(image, 2)[0]) for image in (i0_1CHW, i1_1CHW))
+    luma_0, luma_1 = (dis.luma(halved(image)[0]) for image in (i0_1CHW, i1_1CHW))
     return functional.avg_pool2d(dis.flows_both_ways(dis.swift, luma_0, luma_1), 2)
 
 
-def enlarged(x_BCHW: Tensor, factor: int) -> Tensor:
-    """`factor` times the resolution, bilinear."""
-    return functional.interpolate(x_BCHW, scale_factor=factor, mode="bilinear", align_corners=False)
+def halved(image_BCHW: Tensor) -> Tensor:
+    """Half the resolution, 2 x 2 pixels averaged: what bilinear sampling at half the scale is, and fast in torch."""
+    return functional.interpolate(image_BCHW, scale_factor=0.5, mode="bilinear", align_corners=False)
 
 
 class Guided(nn.Module):
     """The network. Flows within it are at a quarter of the resolution, in pixels of the picture at half size."""
 
-    def __init__(self) -> None:
+    def __init__(self, shape: Shape | None = None) -> None:
         super().__init__()
-        self.fc = CompactUNet(52, 4, CHANNELS)
-        self.at = CompactUNet(57, 8, CHANNELS)
+        shape = shape or Shape()
+        self.fc = CompactUNet(52, 4, shape.channels, shape.first_kernel)
+        self.at = CompactUNet(57, 8, shape.channels, shape.first_kernel)
 
     def make_transparent(self) -> None:
         """Put both last layers to zero: frames are then those of the prior flow."""
@@ -66,8 +95,7 @@ class Guided(nn.Module):
     def flows(self, i0_BCHW: Tensor, i1_BCHW: Tensor, prior_B4HW: Tensor) -> Tensor:
         """The prior flow corrected, [B, 4, H / 4, W / 4]."""
         i0, i1 = _at_half_size(i0_BCHW), _at_half_size(i1_BCHW)
-        fine_B4HW = enlarged(prior_B4HW, 2)
-        w10, w01 = exact_warp(i1, fine_B4HW[:, :2]), exact_warp(i0, fine_B4HW[:, 2:])
+        w10, w01 = exact_warp(i1, prior_B4HW[:, :2]), exact_warp(i0, prior_B4HW[:, 2:])
         change: Tensor = self.fc(_joined((i0, i1, w10, w01), (prior_B4HW,)))
         return prior_B4HW + FLOW_STEP_PX * change
 
@@ -85,24 +113,18 @@ class Guided(nn.Module):
         flow_t0, flow_t1 = linear_fit(flows_B4HW, t_B)
         with torch.no_grad():
             i0, i1 = _at_half_size(i0_BCHW), _at_half_size(i1_BCHW)
-            w0, w1 = _fetched(i0, enlarged(flow_t0, 2)), _fetched(i1, enlarged(flow_t1, 2))
+            w0, w1 = exact_warp(i0, flow_t0), exact_warp(i1, flow_t1)
         time_B1HW = t_B[:, None, None, None].expand(-1, 1, *flow_t0.shape[-2:])
         out: Tensor = self.at(_joined((i0, i1, w0, w1), (flow_t0, flow_t1, flows_B4HW), time_B1HW))
         flow_t0 = flow_t0 + FLOW_STEP_PX * out[:, 0:2]
         flow_t1 = flow_t1 + FLOW_STEP_PX * out[:, 2:4]
         visibility_t0 = torch.sigmoid(enlarged(functional.pixel_shuffle(out[:, 4:], 2), 2))
-        g0 = _fetched(i0_BCHW, enlarged(flow_t0, 4) * 2, "bicubic")
-        g1 = _fetched(i1_BCHW, enlarged(flow_t1, 4) * 2, "bicubic")
+        g0, g1 = exact_warp(i0_BCHW, 2 * flow_t0, "bicubic"), exact_warp(i1_BCHW, 2 * flow_t1, "bicubic")
         return _blended(g0, g1, visibility_t0, t_B), torch.cat((flow_t0, flow_t1), dim=1), visibility_t0
 
 
-def _fetched(image_BCHW: Tensor, flow_B2HW: Tensor, kernel: Kernel = "bilinear") -> Tensor:
-    """The exact warp; one picture serves every flow."""
-    return exact_warp(image_BCHW.expand(len(flow_B2HW), -1, -1, -1), flow_B2HW, kernel)
-
-
 def _at_half_size(image_BCHW: Tensor) -> Tensor:
-    return functional.avg_pool2d(image_BCHW, 2) - MEAN
+    return halved(image_BCHW) - MEAN
 
 
 def _joined(images: tuple[Tensor, ...], flows: tuple[Tensor, ...], *more: Tensor) -> Tensor:
@@ -117,4 +139,4 @@ def _blended(g0: Tensor, g1: Tensor, visibility_t0: Tensor, t_B: Tensor) -> Tens
     """The paper's equation 1."""
     t_B111 = t_B[:, None, None, None]
     weight_0, weight_1 = (1 - t_B111) * visibility_t0, t_B111 * (1 - visibility_t0)
-    return (weight_0 * g0 + weight_1 * g1) / (weight_0 + weight_1 + EPSILON)
+    return torch.lerp(g1, g0, weight_0 / (weight_0 + weight_1 + EPSILON))

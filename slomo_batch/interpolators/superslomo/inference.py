@@ -74,7 +74,9 @@ class SuperSlomo:
         """[1, C, H, W]; the last column and row repeated up to whole blocks."""
         height, width = image_CHW.shape[-2:]
         block = self._network.multiple() * self._shrink
-        return functional.pad(image_CHW[None], (0, -width % block, 0, -height % block), mode="replicate")
+        right, below = -width % block, -height % block
+        whole = image_CHW[None]
+        return functional.pad(whole, (0, right, 0, below), mode="replicate") if right or below else whole
 
     def _shrunk(self, image_1CHW: Tensor) -> Tensor:
         """The picture that flow is found in."""

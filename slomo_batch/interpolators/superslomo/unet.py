@@ -122,10 +122,10 @@ class CompactUp(nn.Module):
 class CompactUNet(nn.Module):
     """A U-Net of `len(channels)` resolutions; its last layer has no activation."""
 
-    def __init__(self, inputs: int, outputs: int, channels: Sequence[int]) -> None:
+    def __init__(self, inputs: int, outputs: int, channels: Sequence[int], first_kernel: int = 5) -> None:
         super().__init__()
         steps = list(pairwise(channels))
-        self.c0 = _conv_pair(inputs, channels[0], kernel=5)
+        self.c0 = _conv_pair(inputs, channels[0], first_kernel)
         self.d = nn.ModuleList(_conv_pair(fine, coarse) for fine, coarse in steps)
         self.u = nn.ModuleList(CompactUp(coarse, fine) for fine, coarse in reversed(steps))
         self.o = nn.Conv2d(channels[0], outputs, 3, padding=1)

@@ -22,24 +22,40 @@ def warp(
     """The image fetched at x + flow.
 
     Args:
-        image_BCHW: what is sampled.
-        flow_B2HW: displacement in pixels, across first, then down.
+        image_BCHW: what is sampled; one serves every flow.
+        flow_B2HW: displacement in pixels of the image, across first, then down; or at 1 / n of the image's resolution,
+            which is then enlarged, bilinear.
         columns: what a column number is divided by to normalise it; width - 1 samples exactly where the flow points.
         rows: the same of rows.
         outside: what stands beyond the border: nothing, or the border's own pixels.
         kernel: how pixels are weighed where the flow points between them.
     """
-    height, width = flow_B2HW.shape[-2:]
+    batch, (height, width) = len(flow_B2HW), image_BCHW.shape[-2:]
+    # The grid is scaled while it is small, and stays in planes: both save passes over full-size pictures.
+    across_B1HW, down_B1HW = flow_B2HW[:, :1] * (2 / columns), flow_B2HW[:, 1:] * (2 / rows)
+    grid_B2HW = enlarged(torch.cat((across_B1HW, down_B1HW), dim=1), height // flow_B2HW.shape[-2])
     x_W = torch.arange(width, dtype=torch.float32, device=flow_B2HW.device)
-    y_H1 = torch.arange(height, dtype=torch.float32, device=flow_B2HW.device)[:, None]
-    across_BHW = (flow_B2HW[:, 0] + x_W) * (2 / columns) - 1
-    down_BHW = (flow_B2HW[:, 1] + y_H1) * (2 / rows) - 1
-    grid_BHW2 = torch.stack((across_BHW, down_BHW), dim=-1)
-    return functional.grid_sample(image_BCHW, grid_BHW2, mode=kernel, padding_mode=outside, align_corners=True)
+    y_H = torch.arange(height, dtype=torch.float32, device=flow_B2HW.device)
+    grid_B2HW[:, 0] += x_W * (2 / columns) - 1
+    grid_B2HW[:, 1] += (y_H * (2 / rows) - 1)[:, None]
+    return functional.grid_sample(
+        image_BCHW.expand(batch, -1, -1, -1),
+        grid_B2HW.permute(0, 2, 3, 1),
+        mode=kernel,
+        padding_mode=outside,
+        align_corners=True,
+    )
+
+
+def enlarged(x_BCHW: Tensor, factor: int) -> Tensor:
+    """`factor` times the resolution, bilinear."""
+    if factor == 1:
+        return x_BCHW
+    return functional.interpolate(x_BCHW, scale_factor=factor, mode="bilinear", align_corners=False)
 
 
 def exact_warp(image_BCHW: Tensor, flow_B2HW: Tensor, kernel: Kernel = "bilinear") -> Tensor:
-    """The image fetched exactly at x + flow, in pixels; beyond its border stand the border's own pixels."""
+    """The image fetched exactly at x + flow; beyond its border stand the border's own pixels; else as `warp`."""
     height, width = image_BCHW.shape[-2:]
     return warp(image_BCHW, flow_B2HW, columns=width - 1, rows=height - 1, outside="border", kernel=kernel)
 

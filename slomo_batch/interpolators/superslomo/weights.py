@@ -24,7 +24,7 @@ from torch import Tensor
 from slomo_batch.errors import WeightsError
 from slomo_batch.interpolators.pickles import read_pickle
 from slomo_batch.interpolators.superslomo.compact import TRAINED_LEVELS, Compact
-from slomo_batch.interpolators.superslomo.guided import Guided
+from slomo_batch.interpolators.superslomo.guided import Guided, Shape
 from slomo_batch.interpolators.superslomo.paper import Paper
 from slomo_batch.records import NetworkName
 
@@ -52,6 +52,12 @@ class LoadedWeights:
     network: NetworkName
     tensors: Mapping[str, Tensor]
     """By key, those of the flow net under `fc.`, of the second under `at.`."""
+
+    def built(self, *, pyramid_levels: int = TRAINED_LEVELS) -> Paper | Compact | Guided:
+        """The network with these weights; `pyramid_levels` matter to `superslomo-compact` alone."""
+        network = _network(self.network, Shape.of(self.tensors), pyramid_levels)
+        network.load_state_dict(self.tensors)
+        return network
 
 
 # ---- names -----------------------------------------------------------------------------------------------------------
@@ -175,22 +181,22 @@ def _joined_parts(content: object, path: Path) -> dict[str, Tensor]:
 # ---- judging ---------------------------------------------------------------------------------------------------------
 
 
-def network_of(name: NetworkName, *, pyramid_levels: int = TRAINED_LEVELS) -> Paper | Compact | Guided:
-    """A network of this name, its weights yet to be loaded; `pyramid_levels` matter to `superslomo-compact` alone."""
+def _network(name: NetworkName, shape: Shape, pyramid_levels: int = TRAINED_LEVELS) -> Paper | Compact | Guided:
+    """A network of this name, its weights yet to be loaded; only `superslomo-guided` comes in shapes."""
     match name:
         case "superslomo-paper":
             return Paper()
         case "superslomo-compact":
             return Compact(pyramid_levels)
         case "superslomo-guided":
-            return Guided()
+            return Guided(shape)
 
 
 @cache
-def _expected(network: NetworkName) -> dict[str, torch.Size]:
+def _expected(network: NetworkName, shape: Shape) -> dict[str, torch.Size]:
     """Key and shape of every tensor of a network."""
     with torch.device("meta"):
-        return {key: tensor.shape for key, tensor in network_of(network).state_dict().items()}
+        return {key: tensor.shape for key, tensor in _network(network, shape).state_dict().items()}
 
 
 _TELLING_KEYS: dict[str, NetworkName] = {
@@ -226,7 +232,7 @@ def _judge(tensors: Mapping[str, Tensor], network: NetworkName, path: Path) -> N
             got="1",
             remedy="Use the RGB checkpoint of the reference implementation.",
         )
-    faults = _faults(tensors, _expected(network))
+    faults = _faults(tensors, _expected(network, Shape.of(tensors)))
     if faults:
         more = f" and {len(faults) - MAX_FAULTS} more" if len(faults) > MAX_FAULTS else ""
         raise WeightsError(
