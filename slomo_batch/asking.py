@@ -1,123 +1,19 @@
-"""What may be asked of a job without running it: what it would do, where it stands, what ran, what it can spare."""
+"""What may be asked of a job without running it: where it stands, what ran, what it can spare. Loads no torch."""
 
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 
-from slomo_batch.errors import JobTaken, ManifestError, SlomoError
+from slomo_batch.errors import JobTaken, ManifestError
 from slomo_batch.execution.epochs import is_led
-from slomo_batch.execution.machines import ClusterWish, basis_of, probe_abilities
 from slomo_batch.manifest.schema import Manifest
-from slomo_batch.planning import requests
-from slomo_batch.planning.resolving import JobPin
-from slomo_batch.progress import JobStatus, PlanRow, S3Requests
-from slomo_batch.records import VideoFailed, VideoRequest
-from slomo_batch.steps.bench import Bench
+from slomo_batch.progress import JobStatus
 from slomo_batch.steps.commit import committed
-from slomo_batch.steps.find import find_videos
 from slomo_batch.steps.gc import Garbage, delete_garbage, find_garbage
-from slomo_batch.steps.open import Opened, foresee
-from slomo_batch.steps.pin import pin_job, pinned_basis
-from slomo_batch.steps.triage import triage
-from slomo_batch.storage.location import is_s3, normalise_uri
+from slomo_batch.storage.location import normalise_uri
 from slomo_batch.tables.ledger import read_ledger
 from slomo_batch.tables.trace import trace
 from slomo_batch.wiring import Places, open_bench, places_of
-
-INDEXED = "mov,mp4"
-"""How FFmpeg's name of a container begins that tells at one place where all its packets are."""
-
-# ---- plan ----------------------------------------------------------------------------------------------------------
-
-
-def plan(manifest: Manifest) -> list[PlanRow]:
-    """What a run would do with each video. Reads the sources' heads; writes nothing."""
-    bench = open_bench(places_of(manifest))
-    found = find_videos(manifest, bench.locate)
-    basis = pinned_basis(bench) or basis_of(probe_abilities(), ClusterWish.of(manifest.cluster))
-    pin = pin_job(basis, found.requests, bench, dry_run=True)
-    piles = triage(found.requests, pin, bench, retry_failed=False)
-    rows = [_row_of_failure(failed, "fail") for failed in found.missing]
-    rows += [_row_of_failure(refused.failed, "fail") for refused in piles.refused]
-    rows += [_row_of_failure(failed, "wait") for failed in piles.waiting]
-    rows += [_row(request, pin, bench, state="skip") for request in piles.done]
-    rows += [_row(one.request, pin, bench, state="changed" if one.changed else "make") for one in piles.wanted]
-    return rows
-
-
-def _row_of_failure(failed: VideoFailed, state: str) -> PlanRow:
-    return PlanRow(
-        uri=failed.source_uri,
-        output_uri=failed.output_uri,
-        state=state,
-        num_source_frames=0,
-        num_output_frames=0,
-        num_chunks=0,
-        size_bytes=0,
-        notes=(),
-        problem=failed.reason,
-    )
-
-
-def _row(request: VideoRequest, pin: JobPin, bench: Bench, *, state: str) -> PlanRow:
-    if state == "skip":
-        return PlanRow(
-            uri=request.source.uri,
-            output_uri=request.output_uri,
-            state=state,
-            num_source_frames=0,
-            num_output_frames=0,
-            num_chunks=0,
-            size_bytes=request.source.size_bytes,
-            notes=("published before",),
-            problem="",
-        )
-    try:
-        foreseen = foresee(request, pin, bench)
-    except SlomoError as error:
-        failed = VideoFailed(
-            source_uri=request.source.uri,
-            output_uri=request.output_uri,
-            error=type(error).__name__,
-            reason=str(error),
-        )
-        return _row_of_failure(failed, "fail")
-    pinned = foreseen.pinned
-    return PlanRow(
-        uri=request.source.uri,
-        output_uri=request.output_uri,
-        state="resume" if foreseen.done else state,
-        num_source_frames=pinned.plan.facts.num_frames,
-        num_output_frames=pinned.plan.grid.num_frames,
-        num_chunks=len(pinned.chunks),
-        size_bytes=request.source.size_bytes,
-        notes=pinned.notes,
-        problem="",
-        s3_requests=_requests(foreseen, bench),
-    )
-
-
-def _requests(foreseen: Opened, bench: Bench) -> S3Requests:
-    """What the video would ask of S3. How large its output will be is not known: as many bytes per frame as the source
-    has are assumed."""
-    pinned = foreseen.pinned
-    source, output_uri, facts = pinned.plan.request.source, pinned.plan.request.output_uri, pinned.plan.facts
-    num_chunks = len(pinned.chunks)
-    output_bytes = source.size_bytes * pinned.plan.grid.num_frames // max(1, facts.num_frames)
-    asked = S3Requests()
-    if is_s3(source.uri):
-        asked += requests.of_source(source.size_bytes, has_index=facts.container.startswith(INDEXED))
-    if is_s3(bench.work.root):
-        asked += requests.of_work(
-            num_chunks - len(foreseen.done),
-            has_sound=foreseen.needs_sound,
-            chunk_bytes=source.size_bytes // num_chunks,
-            segment_bytes=output_bytes // num_chunks,
-        )
-    if is_s3(output_uri):
-        asked += requests.of_output(output_bytes)
-    return asked
-
 
 # ---- status --------------------------------------------------------------------------------------------------------
 

@@ -23,6 +23,7 @@ from slomo_batch.errors import ClusterError, ManifestError, SlomoError, StorageE
 from slomo_batch.evaluation.commands import add_evaluation
 from slomo_batch.execution.cluster.commands import add_cluster_tools
 from slomo_batch.execution.cluster.job_commands import add_job_commands, is_elsewhere, submit
+from slomo_batch.interpolators.superslomo.shipping import shipped_names
 from slomo_batch.legible import lines, one_line
 from slomo_batch.manifest.load import Override, load, read_text
 from slomo_batch.manifest.schema import Manifest, json_schema
@@ -307,10 +308,10 @@ def _opened(path: str, mode: Literal["a", "w"]) -> TextIO:
 
 def _plan(options: argparse.Namespace) -> int:
     manifest = _manifest(options)
-    from slomo_batch import asking  # noqa: PLC0415 loads everything
+    from slomo_batch import outlook  # noqa: PLC0415 loads everything
     from slomo_batch.display.answers import show_plan  # noqa: PLC0415 loads rich
 
-    rows = asking.plan(manifest)
+    rows = outlook.plan(manifest)
     show_plan(rows, as_json=options.json, stream=sys.stdout)
     return EXIT_VIDEOS_FAILED if any(row.problem for row in rows) else 0
 
@@ -326,7 +327,7 @@ def _convert(options: argparse.Namespace) -> int:
 
 def _status(options: argparse.Namespace) -> int:
     wanted = _job_of(options)
-    from slomo_batch import asking  # noqa: PLC0415 loads everything
+    from slomo_batch import asking  # noqa: PLC0415 loads what reads S3 and Parquet
     from slomo_batch.display.answers import show_status  # noqa: PLC0415 loads rich
 
     status = asking.status(wanted, options.work)
@@ -336,7 +337,7 @@ def _status(options: argparse.Namespace) -> int:
 
 def _timeline(options: argparse.Namespace) -> int:
     wanted = _job_of(options)
-    from slomo_batch import asking  # noqa: PLC0415 loads everything
+    from slomo_batch import asking  # noqa: PLC0415 loads what reads S3 and Parquet
 
     pieces = asking.timeline(wanted, options.work, last_hours=options.last_hours)
     with _opened(options.out, "w") as file:
@@ -346,7 +347,7 @@ def _timeline(options: argparse.Namespace) -> int:
 
 def _gc(options: argparse.Namespace) -> int:
     wanted = _job_of(options)
-    from slomo_batch import asking  # noqa: PLC0415 loads everything
+    from slomo_batch import asking  # noqa: PLC0415 loads what reads S3 and Parquet
     from slomo_batch.display.answers import show_garbage  # noqa: PLC0415 loads rich
 
     found = asking.gc(wanted, options.work, delete=options.delete)
@@ -376,9 +377,7 @@ def _schema(_: argparse.Namespace) -> int:
 
 
 def _weights_list(_: argparse.Namespace) -> int:
-    from slomo_batch.interpolators.superslomo import weights  # noqa: PLC0415 loads torch
-
-    for name in weights.shipped_names():
+    for name in shipped_names():
         _say(name)
     return 0
 

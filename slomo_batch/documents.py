@@ -1,6 +1,7 @@
-"""Records as JSON documents, and digests of them. Canonical: equal records give equal bytes on every machine."""
+"""Records as JSON documents, and digests of them and of files. Canonical: equal records give equal bytes everywhere."""
 
 import hashlib
+from pathlib import Path
 from typing import Any, TypeVar
 
 from pydantic import TypeAdapter
@@ -39,3 +40,9 @@ def digest(*parts: object) -> str:
         data = part.encode() if isinstance(part, str) else to_json(part)
         whole.update(len(data).to_bytes(8, "big") + data)
     return whole.hexdigest()[:32]
+
+
+def file_sha256(path: Path) -> str:
+    """SHA-256 of a file's bytes, in hex."""
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()

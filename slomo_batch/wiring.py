@@ -7,20 +7,23 @@ from dataclasses import dataclass, field
 from fractions import Fraction
 from functools import cache, partial
 from pathlib import Path
+from typing import TYPE_CHECKING
 
+from slomo_batch.documents import file_sha256
 from slomo_batch.errors import WeightsError
 from slomo_batch.interpolators.allocator import keep_freed_memory
-from slomo_batch.interpolators.contract import AnyInterpolator
-from slomo_batch.interpolators.opening import InterpolatorSpec, builds, device_name, open_interpolator
-from slomo_batch.interpolators.superslomo.weights import shipped, shipped_names
+from slomo_batch.interpolators.superslomo.shipping import shipped, shipped_names
 from slomo_batch.manifest.schema import Manifest
 from slomo_batch.records import Machine, Method, Precision, Resolved, VideoPlan
-from slomo_batch.steps.bench import Bench, file_sha256
+from slomo_batch.steps.bench import Bench
 from slomo_batch.steps.scratch import process_scratch
 from slomo_batch.steps.uploads import RecordedUploads
 from slomo_batch.storage.layout import Layout
 from slomo_batch.storage.location import S3Options, StoreSpec, is_s3, normalise_uri, open_store, split_uri
 from slomo_batch.storage.store import ObjectStore
+
+if TYPE_CHECKING:
+    from slomo_batch.interpolators.contract import AnyInterpolator
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -78,16 +81,18 @@ def _store(uri: str, s3: S3Options, uploads: RecordedUploads | None = None) -> O
 
 @cache
 def _machine(resolved: Resolved) -> Machine:
+    from slomo_batch.interpolators.opening import builds, device_name  # noqa: PLC0415 loads torch
+
     del resolved
     return Machine(host=socket.gethostname(), device=device_name(), builds=builds())
 
 
-def _interpolators(work: ObjectStore, layout: Layout, scratch: Path) -> Callable[[VideoPlan], AnyInterpolator]:
+def _interpolators(work: ObjectStore, layout: Layout, scratch: Path) -> "Callable[[VideoPlan], AnyInterpolator]":
     """Opens each model once, by what the plan resolved; models of videos long done are let go of."""
     lock = threading.Lock()
     latest: dict[tuple[object, ...], AnyInterpolator] = {}
 
-    def interpolator(plan: VideoPlan) -> AnyInterpolator:
+    def interpolator(plan: VideoPlan) -> "AnyInterpolator":
         resolved, method = plan.resolved, plan.request.settings.interpolate.method
         key = _class_of(method, resolved)
         with lock:
@@ -95,7 +100,7 @@ def _interpolators(work: ObjectStore, layout: Layout, scratch: Path) -> Callable
                 weights = _weights_file(resolved, work, layout, scratch) if resolved.weights_sha256 else None
                 while len(latest) >= MAX_MODELS:
                     latest.pop(next(iter(latest)))
-                latest[key] = open_interpolator(_spec(method, resolved, weights))
+                latest[key] = _opened(method, resolved, weights)
             return latest[key]
 
     return interpolator
@@ -116,8 +121,10 @@ def _class_of(method: Method, resolved: Resolved) -> tuple[Method, str, Precisio
     )
 
 
-def _spec(method: Method, resolved: Resolved, weights: Path | None) -> InterpolatorSpec:
-    return InterpolatorSpec(
+def _opened(method: Method, resolved: Resolved, weights: Path | None) -> "AnyInterpolator":
+    from slomo_batch.interpolators.opening import InterpolatorSpec, open_interpolator  # noqa: PLC0415 loads torch
+
+    spec = InterpolatorSpec(
         method=method,
         weights_path=str(weights or ""),
         precision=resolved.precision,
@@ -125,6 +132,7 @@ def _spec(method: Method, resolved: Resolved, weights: Path | None) -> Interpola
         pyramid_levels=resolved.pyramid_levels,
         threads=resolved.threads,
     )
+    return open_interpolator(spec)
 
 
 def _weights_file(resolved: Resolved, work: ObjectStore, layout: Layout, scratch: Path) -> Path:

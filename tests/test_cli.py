@@ -104,6 +104,18 @@ def test_importing_the_command_line_and_judging_a_manifest_loads_nothing_heavy()
     assert loaded & {"torch", "ray", "av", "boto3", "botocore", "pyarrow", "rich", "cv2"} == set()
 
 
+@pytest.mark.parametrize("command", ["status", "gc"])
+def test_asking_how_a_job_stands_loads_neither_torch_nor_ray(command: str, tmp_path: Path) -> None:
+    code = (
+        f"import sys; from slomo_batch.cli import main; main(['{command}', 'film', '--work', '{tmp_path}']);"
+        "sys.stderr.write('LOADED ' + ' '.join(sorted({name.split('.')[0] for name in sys.modules})))"
+    )
+    done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True)
+    loaded = set(done.stderr.partition("LOADED ")[2].split())
+    assert "pyarrow" in loaded
+    assert loaded & {"torch", "ray", "av", "cv2", "boto3"} == set()
+
+
 # ---- convert -------------------------------------------------------------------------------------------------------
 
 

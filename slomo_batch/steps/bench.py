@@ -1,18 +1,20 @@
 """Bench: what a step has at hand, opened in the process it runs in."""
 
-import hashlib
 import shutil
 import tempfile
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from slomo_batch.interpolators.contract import AnyInterpolator
 from slomo_batch.media.reader import RangeReader
 from slomo_batch.records import Machine, Resolved, Source, VideoPlan
 from slomo_batch.storage.layout import Layout
 from slomo_batch.storage.store import ObjectStore
+
+if TYPE_CHECKING:
+    from slomo_batch.interpolators.contract import AnyInterpolator  # loads torch
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -24,7 +26,7 @@ class Bench:
     layout: Layout
     locate: Callable[[str], tuple[ObjectStore, str]]
     """Store and key of any URI of the manifest."""
-    interpolator: Callable[[VideoPlan], AnyInterpolator]
+    interpolator: "Callable[[VideoPlan], AnyInterpolator]"
     """The model a plan asks for; loaded once per process."""
     machine: Callable[[Resolved], Machine]
     """Where this process runs and with what, for the record."""
@@ -47,9 +49,3 @@ class Bench:
             yield path
         finally:
             shutil.rmtree(path, ignore_errors=True)
-
-
-def file_sha256(path: Path) -> str:
-    """SHA-256 of a file's bytes, in hex."""
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()

@@ -9,11 +9,12 @@ from typing import Literal
 
 import numpy as np
 
+from slomo_batch.documents import file_sha256
 from slomo_batch.media.archive import ArchiveReader
 from slomo_batch.media.decode import decode_chunk
 from slomo_batch.media.encode import SegmentEncoder, SegmentFacts, segment_suffix, verify_segment
 from slomo_batch.records import Chunk, ChunkDone, ChunkTask, FrameCounts, VideoPlan
-from slomo_batch.steps.bench import Bench, file_sha256
+from slomo_batch.steps.bench import Bench
 from slomo_batch.steps.commit import commit, committed
 from slomo_batch.steps.making import FrameMaker, SourceWindow, output_color
 from slomo_batch.steps.stopwatch import Stopwatch

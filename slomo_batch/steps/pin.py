@@ -4,13 +4,13 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
-from slomo_batch.documents import digest
+from slomo_batch.documents import digest, file_sha256
 from slomo_batch.errors import ObjectMissing, StorageError, WeightsError
 from slomo_batch.interpolators.revision import PIXEL_REVISION
-from slomo_batch.interpolators.superslomo.weights import import_checkpoint, load, resolve_name, shipped, shipped_names
+from slomo_batch.interpolators.superslomo.shipping import resolve_name, shipped, shipped_names
 from slomo_batch.planning.resolving import JobPin, WeightsPin
 from slomo_batch.records import Precision, VideoRequest
-from slomo_batch.steps.bench import Bench, file_sha256
+from slomo_batch.steps.bench import Bench
 from slomo_batch.steps.commit import commit, committed
 
 
@@ -65,6 +65,8 @@ def _pin_weights(spelling: str, bench: Bench, *, dry_run: bool) -> WeightsPin:
 
 
 def _resolve_weights(spelling: str, bench: Bench, *, dry_run: bool) -> WeightsPin:
+    from slomo_batch.interpolators.superslomo.weights import load  # noqa: PLC0415 loads torch
+
     name = resolve_name(spelling)
     if name in shipped_names():
         return WeightsPin(name=name, sha256=file_sha256(shipped(name)), network=load(shipped(name)).network)
@@ -78,6 +80,8 @@ def _resolve_weights(spelling: str, bench: Bench, *, dry_run: bool) -> WeightsPi
 
 def _fetched(uri: str, bench: Bench, folder: Path) -> Path:
     """The weights of a URI as a local .safetensors file; a public checkpoint is imported on the way."""
+    from slomo_batch.interpolators.superslomo.weights import import_checkpoint  # noqa: PLC0415 loads torch
+
     store, key = bench.locate(uri)
     original = folder / key.rpartition("/")[2]
     try:

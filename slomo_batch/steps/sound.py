@@ -6,9 +6,10 @@ Sound is made whole, never by chunks: a cut in a compressed track is a gap.
 from pathlib import Path, PurePosixPath
 from uuid import uuid4
 
+from slomo_batch.documents import file_sha256
 from slomo_batch.media.sound import SoundNotes, make_sound
 from slomo_batch.records import SoundDone
-from slomo_batch.steps.bench import Bench, file_sha256
+from slomo_batch.steps.bench import Bench
 from slomo_batch.steps.commit import commit, committed
 from slomo_batch.steps.indexing import read_index
 from slomo_batch.steps.pinned import Pinned

@@ -10,13 +10,14 @@ from dataclasses import dataclass, fields
 from itertools import accumulate, pairwise
 from pathlib import Path, PurePosixPath
 
+from slomo_batch.documents import file_sha256
 from slomo_batch.errors import BorderMismatch, ObjectMissing, OutputExists, OutputInvalid, SegmentInvalid
 from slomo_batch.media.concat import StitchSpec, stitch
 from slomo_batch.media.encode import SegmentFacts, segment_suffix
 from slomo_batch.media.inspect import verify_output
 from slomo_batch.planning.identity import chunks_in_lane, receipt_id
 from slomo_batch.records import ChunkDone, Exists, FrameCounts, Lane, Published, SoundDone, VideoPlan
-from slomo_batch.steps.bench import Bench, file_sha256
+from slomo_batch.steps.bench import Bench
 from slomo_batch.steps.commit import commit, committed
 from slomo_batch.steps.making import output_color
 from slomo_batch.steps.ownership import Owned, begun, is_earlier_version, look, own, owned

@@ -17,9 +17,8 @@ from pathlib import Path
 import psutil
 import pytest
 
-from slomo_batch.documents import from_json
+from slomo_batch.documents import file_sha256, from_json
 from slomo_batch.records import Published
-from slomo_batch.steps.bench import file_sha256
 from slomo_batch.storage.layout import Layout
 from slomo_batch.storage.location import StoreSpec, open_store
 from slomo_batch.storage.store import ObjectStore

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from slomo_batch import asking, job
+from slomo_batch import job, outlook
 from slomo_batch.documents import from_json
 from slomo_batch.manifest.load import load
 from slomo_batch.manifest.schema import Manifest
@@ -67,7 +67,7 @@ class Archive:
 
     def states(self) -> dict[str, str]:
         """What `plan` says of each source, by its name."""
-        return {Path(row.uri).stem: row.state for row in asking.plan(self.manifest())}
+        return {Path(row.uri).stem: row.state for row in outlook.plan(self.manifest())}
 
 
 @pytest.fixture(params=["folder", pytest.param("s3", marks=pytest.mark.chaos)])

@@ -8,9 +8,8 @@ from typing import Any
 
 import pytest
 
-from slomo_batch.documents import from_json
+from slomo_batch.documents import file_sha256, from_json
 from slomo_batch.records import ChunkDone, Published
-from slomo_batch.steps.bench import file_sha256
 from slomo_batch.storage.layout import Layout
 from slomo_batch.storage.location import StoreSpec, open_store
 from slomo_batch.storage.store import ObjectStore

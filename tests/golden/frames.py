@@ -23,7 +23,7 @@ from slomo_batch.interpolators.mci import Mci
 from slomo_batch.interpolators.opening import InterpolatorSpec, open_interpolator
 from slomo_batch.interpolators.revision import PIXEL_REVISION
 from slomo_batch.interpolators.superslomo.inference import SuperSlomo
-from slomo_batch.interpolators.superslomo.weights import shipped
+from slomo_batch.interpolators.superslomo.shipping import shipped
 from slomo_batch.picture import PIXEL_FORMATS, Picture, Samples
 from slomo_batch.records import ColorFacts
 from tests.interpolators.footage import real_clip, rgb_frames, window_on

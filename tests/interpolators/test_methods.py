@@ -16,7 +16,7 @@ from slomo_batch.interpolators.flow import Flow
 from slomo_batch.interpolators.mci import Mci
 from slomo_batch.interpolators.opening import InterpolatorSpec, open_interpolator
 from slomo_batch.interpolators.superslomo.inference import SuperSlomo
-from slomo_batch.interpolators.superslomo.weights import shipped
+from slomo_batch.interpolators.superslomo.shipping import shipped
 from slomo_batch.records import Precision
 from tests.interpolators.footage import texture
 from tests.interpolators.weights_files import paper

@@ -1,4 +1,4 @@
-"""Weights files: the shipped ones by name, anyone's by path, and the public checkpoint made safe.
+"""Weights files: read, judged, and the public checkpoint made safe.
 
 A file is judged whole before any of it is used: every tensor the network has, with its shape, and nothing else. Files
 are told apart by their content (the network that the header names, else their keys), not their name. A pickle is
@@ -6,7 +6,6 @@ opened with torch's weights-only reader; one that asks for anything else to be c
 """
 
 import datetime as dt
-import hashlib
 import os
 import tempfile
 from collections.abc import Mapping
@@ -21,14 +20,13 @@ from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
 from torch import Tensor
 
+from slomo_batch.documents import file_sha256
 from slomo_batch.errors import WeightsError
 from slomo_batch.interpolators.pickles import read_pickle
 from slomo_batch.interpolators.superslomo.compact import TRAINED_LEVELS, Compact
 from slomo_batch.interpolators.superslomo.guided import Guided, Shape
 from slomo_batch.interpolators.superslomo.paper import Paper
 from slomo_batch.records import NetworkName
-
-_SHIPPED = Path(__file__).parent / "shipped"
 
 CHECKPOINT_PARTS = {"fc": "state_dictFC", "at": "state_dictAT"}
 """Where the public checkpoint keeps the flow net and the second net (train.py of the reference)."""
@@ -58,51 +56,6 @@ class LoadedWeights:
         network = _network(self.network, Shape.of(self.tensors), pyramid_levels)
         network.load_state_dict(self.tensors)
         return network
-
-
-# ---- names -----------------------------------------------------------------------------------------------------------
-
-
-def shipped_names() -> list[str]:
-    """Versioned names of the weights in the package, the oldest first."""
-    return sorted((path.stem for path in _SHIPPED.glob("*.safetensors")), key=_version)
-
-
-def _version(name: str) -> tuple[str, int]:
-    stem, _, number = name.rpartition("-")
-    return stem, int(number)
-
-
-def resolve_name(name: str) -> str:
-    """What `interpolate.weights` stands for: the newest version of a shipped name, a versioned name, or the URI itself.
-
-    Raises:
-        WeightsError: a bare name that is not shipped.
-    """
-    names = shipped_names()
-    versions = [known for known in names if known.rpartition("-")[0] == name]
-    if versions:
-        return versions[-1]
-    if name in names or "/" in name or Path(name).suffix:
-        return name
-    raise WeightsError("no shipped weights of this name", expected=", ".join(["compact", *names]), got=repr(name))
-
-
-def shipped(name: str) -> Path:
-    """The file of a versioned shipped name.
-
-    Raises:
-        WeightsError: there is none.
-    """
-    if name not in shipped_names():
-        raise WeightsError("no shipped weights of this name", expected=", ".join(shipped_names()), got=repr(name))
-    return _SHIPPED / f"{name}.safetensors"
-
-
-def file_sha256(path: Path) -> str:
-    """Hex digest of a file's bytes."""
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 # ---- reading ---------------------------------------------------------------------------------------------------------
