@@ -13,7 +13,7 @@ from slomo_batch.documents import file_sha256, from_json
 from slomo_batch.interpolators.superslomo.shipping import shipped
 from slomo_batch.records import Published, VideoFailed
 from tests.chaos.drivers import Stable, kind_of
-from tests.clips import clip
+from tests.clips.catalogue import clip
 from tests.end_to_end.running import Job
 
 HISTORY = {"epoch", "heartbeat", "ledger_part", "owned", "progress", "probe"}

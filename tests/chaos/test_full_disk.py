@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from slomo_batch.records import Published
-from tests.clips import clip
+from tests.clips.catalogue import clip
 from tests.end_to_end.running import Job, frame_hashes
 
 pytestmark = [pytest.mark.chaos, pytest.mark.timeout(1800)]

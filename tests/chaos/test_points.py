@@ -15,7 +15,7 @@ import pytest
 from slomo_batch.storage.layout import Layout
 from tests.chaos.drivers import OUTPUT, OUTPUT_PROBE, Strike, key_kinds
 from tests.chaos.staging import Made, Stage, of_everything, quick_folder
-from tests.clips import clip
+from tests.clips.catalogue import clip
 
 pytestmark = [pytest.mark.chaos, pytest.mark.timeout(1200)]
 EXIT_SOME_FAILED = 1

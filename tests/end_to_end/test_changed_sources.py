@@ -14,7 +14,7 @@ from slomo_batch.records import Published
 from slomo_batch.storage.layout import Layout
 from slomo_batch.storage.location import StoreSpec, open_store
 from slomo_batch.storage.store import ObjectStore
-from tests.clips import clip
+from tests.clips.catalogue import clip
 from tests.heard import Heard
 from tests.s3_server import S3Server
 

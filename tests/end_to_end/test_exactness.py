@@ -11,7 +11,7 @@ import pytest
 
 from slomo_batch.media.probe import Probe
 from slomo_batch.timeline.retiming import FrameTime, OutputGrid
-from tests.clips import clip, names
+from tests.clips.catalogue import clip, names
 from tests.end_to_end.running import Job, cli, excerpt, frame_hashes
 from tests.media.sources import Opened, straight
 

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from slomo_batch.cli import main
-from tests.clips import clip
+from tests.clips.catalogue import clip
 from tests.end_to_end.running import Job
 
 QUICK = {"interpolate": {"method": "duplicate"}, "retime": {"slowdown": 1}, "encode": {"preset": "ultrafast"}}

@@ -16,7 +16,7 @@ from slomo_batch.storage import s3 as s3_store
 from slomo_batch.storage import s3_upload
 from slomo_batch.storage.location import StoreSpec, open_store
 from slomo_batch.storage.presence import OBJECTS_PER_LISTING
-from tests.clips import clip
+from tests.clips.catalogue import clip
 from tests.s3_server import Request, S3Server, recording
 
 PAIRS = 8

@@ -7,7 +7,7 @@ from slomo_batch.records import ChunkDone, ChunkTask
 from slomo_batch.steps.open import open_video
 from slomo_batch.steps.split import split_video
 from slomo_batch.wiring import Places, open_bench
-from tests.clips import clip
+from tests.clips.catalogue import clip
 from tests.steps.test_changed_source import PIN, requested
 
 

@@ -29,7 +29,8 @@ from slomo_batch.media.archive import (
 )
 from slomo_batch.media.decode import decoded
 from slomo_batch.media.frames import picture_from_frame
-from tests.clips import Film, Sound, clip, made, names
+from tests.clips.catalogue import clip, names
+from tests.clips.film import Film, Sound, made
 
 TICKS = st.none() | st.integers(-(2**62), 2**62)
 PACKETS = st.lists(

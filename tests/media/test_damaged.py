@@ -6,7 +6,7 @@ import pytest
 
 from slomo_batch.errors import ChunkError, FrameMissing, SlomoError, VideoError
 from slomo_batch.records import Lane
-from tests.clips import damaged
+from tests.clips.damage import damaged
 from tests.media.sources import Opened
 
 MAX_HELD_FRAMES = 12

@@ -11,7 +11,8 @@ from slomo_batch.media.demux import main_video, open_source
 from slomo_batch.media.probe import Probe, probe
 from slomo_batch.records import AudioTrack, ColorFacts
 from slomo_batch.timeline.index import VideoIndex
-from tests.clips import Film, clip, joined, made, names
+from tests.clips.catalogue import clip, names
+from tests.clips.film import Film, joined, made
 from tests.media.sources import reader_of
 
 

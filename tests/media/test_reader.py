@@ -22,7 +22,8 @@ from slomo_batch.media.demux import open_source, packets
 from slomo_batch.media.foreign import FOREIGN, as_ours, reading
 from slomo_batch.media.probe import probe
 from slomo_batch.media.reader import RangeReader
-from tests.clips import NOISY_FRAMES, clip, noisy
+from tests.clips.catalogue import clip
+from tests.clips.noise import NOISY_FRAMES, noisy
 from tests.media.sources import Opened, reader_of
 
 LIBRARY_ERRORS = {

@@ -21,7 +21,9 @@ from slomo_batch.media.cutting import ChunkArchive, Cutter, Span
 from slomo_batch.media.split import SoundArchive
 from slomo_batch.records import Lane
 from slomo_batch.timeline.index import VideoIndex
-from tests.clips import Film, clip, made, names, noisy, repeated
+from tests.clips.catalogue import clip, names
+from tests.clips.film import Film, made, repeated
+from tests.clips.noise import noisy
 from tests.media.sources import Opened, reader_of, straight
 
 LANES: tuple[Lane, ...] = ("copy", "decode")
@@ -265,7 +267,7 @@ def test_a_file_cut_off_within_its_payload_says_how_much_is_missing(lane: Lane, 
 PEAK = """
 import resource, sys
 from pathlib import Path
-from tests.clips import Film, made
+from tests.clips.film import Film, made
 from tests.media.sources import Opened, reader_of
 path, lane, folder = sys.argv[1:]
 size = Path(path).stat().st_size

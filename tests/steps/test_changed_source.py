@@ -14,7 +14,7 @@ from slomo_batch.steps.commit import commit
 from slomo_batch.steps.open import open_video
 from slomo_batch.steps.split import split_video
 from slomo_batch.wiring import Places, open_bench
-from tests.clips import clip
+from tests.clips.catalogue import clip
 
 PIN = JobPin(pixel_revision=PIXEL_REVISION, precision="fp32", threads=1, nvenc_works=False, weights={})
 
