@@ -46,6 +46,8 @@ class ClusterWish:
     max_workers: int
     gpus_per_worker: float
     cpus_per_worker: int
+    hang_s: int
+    """Seconds before which no worker counts as hanging."""
     insists_on_gpus: bool
     """True where the manifest itself says gpus_per_worker: a cluster is then asked for GPUs it has yet to start."""
 
@@ -59,6 +61,7 @@ class ClusterWish:
             max_workers=DEFAULT_MAX_WORKERS if most == "auto" else most,
             gpus_per_worker=float(cluster.gpus_per_worker),
             cpus_per_worker=1 if cpus == "auto" else cpus,
+            hang_s=cluster.workers.hang_s,
             insists_on_gpus="gpus_per_worker" in cluster.model_fields_set and cluster.gpus_per_worker > 0,
         )
 
@@ -167,6 +170,7 @@ def _ray(wish: ClusterWish, places: Places, prewarm: int, stop: StopRequests) ->
             num_gpus=gpus,
             num_cpus=1 if gpus else wish.cpus_per_worker,
             slots=2 if gpus else 1,
+            hang_s=wish.hang_s,
         )
         worker = {"CPU": float(needs.num_cpus), "GPU": math.ceil(gpus) if gpus > 1 else gpus}
         if prewarm:

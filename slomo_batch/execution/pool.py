@@ -6,6 +6,9 @@ are never restarted nor their calls repeated by Ray, because what follows from a
 Ray hears of a process's death sooner than of its machine's. So where a worker died, its machine is asked for a sign of
 life first: only if there is one is the death unexplained, and then only chunks that were being computed are to blame.
 
+A worker that takes many times as long as any (planning.patience) hangs: it is killed, and what it was computing is
+suspect.
+
 A machine that is to be taken away gets nothing new, and what it cannot finish in time is taken back from it. One that
 is found bad (planning.blame), or whose disk is full, gets neither chunks nor workers, as long as there are others.
 """
@@ -24,8 +27,9 @@ from slomo_batch.errors import ClusterError, DiskFull, ProgramFault
 from slomo_batch.execution.calls import ChunkCall, Done, Entered, Erred, Lost, Outcome, perform
 from slomo_batch.execution.cluster.nodes import alive_nodes, draining_nodes, name_of_node, working_nodes
 from slomo_batch.planning.blame import MAX_STARTS, MachineRecord, to_blame
+from slomo_batch.planning.patience import Patience
 from slomo_batch.planning.placement import Placement
-from slomo_batch.records import ChunkDone
+from slomo_batch.records import ChunkDone, ChunkTask
 from slomo_batch.wiring import Places, open_bench
 
 IDLE_S = 30.0
@@ -50,6 +54,8 @@ class WorkerNeeds:
     num_cpus: float
     slots: int
     """Chunks one worker holds at a time: one in the model, the others fetching, decoding, encoding, uploading."""
+    hang_s: float
+    """Seconds before which no worker counts as hanging."""
 
 
 class ChunkMaker:
@@ -92,6 +98,7 @@ class _Held:
     call: ChunkCall
     worker: _Worker
     is_computing: bool = False
+    since_s: float = field(default_factory=time.monotonic)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -113,6 +120,7 @@ class Pool:
         self._workers: list[_Worker] = []
         self._placement: Placement[_Worker, ChunkCall] = Placement(slots=needs.slots)
         self._record = MachineRecord()
+        self._patience = Patience(least_s=needs.hang_s)
         self._told_bad: frozenset[str] = frozenset()
         self._displaced: list[ChunkCall] = []
         """Chunks that failed on machines that are free, and wait for another."""
@@ -246,8 +254,24 @@ class Pool:
             reason = f"taken back: its machine is to go in less than {HAND_BACK_S:g} s"
             came += [(held.call, _lost(worker.node, reason, explained=True)) for held in self._bury(worker)]
         now = time.monotonic()
+        for worker in {held.worker for held in self._held.values() if self._hangs(held, now)}:
+            came += self._give_up_waiting(worker, now)
         for ref in [ref for ref, doubt in self._doubts.items() if now > doubt.until_s]:
             came += self._settle(ref)
+        return came
+
+    def _hangs(self, held: _Held, now_s: float) -> bool:
+        return now_s - held.since_s > self._patience.limit_s(_work(held.call.task))
+
+    def _give_up_waiting(self, worker: _Worker, now_s: float) -> Came:
+        """Kill a worker that hangs; chunks that it held for less long are not to blame."""
+        came: Came = []
+        for held in self._bury(worker):
+            took_s, hung = now_s - held.since_s, self._hangs(held, now_s)
+            if hung:
+                self._record.failed(worker.node, held.call.task.chunk.chunk_id)
+            reason = f"its worker gave no sign for {took_s:.0f} s, and was killed" if hung else "another hung there"
+            came.append((held.call, _lost(worker.node, reason, explained=not hung)))
         return came
 
     def take(self, ref: Any) -> Came:
@@ -314,6 +338,7 @@ class Pool:
         if isinstance(outcome, Done) and isinstance(outcome.value, ChunkDone):
             if outcome.value.attempt == task.attempt:
                 self._record.made(machine, task.chunk.chunk_id)
+                self._patience.made(_work(task), outcome.value.seconds.total)
         elif isinstance(outcome, Erred) and (outcome.error.retryable or isinstance(outcome.error, ProgramFault)):
             self._record.failed(machine, task.chunk.chunk_id)
 
@@ -375,6 +400,13 @@ class Pool:
 def is_late(goes_ms: int, now_s: float) -> bool:
     """Whether a machine that goes at `goes_ms` of Unix time, 0 if nobody knows, is to give back what it holds."""
     return goes_ms > 0 and now_s * 1000 > goes_ms - HAND_BACK_S * 1000
+
+
+def _work(task: ChunkTask) -> float:
+    """Pixels of all pictures that the chunk reads and makes: what its time goes by."""
+    chunk, facts = task.chunk, task.plan.facts
+    num_pictures = chunk.end_pair - chunk.first_pair + chunk.end_frame - chunk.first_frame
+    return float(num_pictures * facts.width * facts.height)
 
 
 def _heard(ref: Any) -> Outcome | Entered | RayError:

@@ -184,6 +184,8 @@ class WorkersSection(Section):
     min: values.Count = 0
     max: values.AutoCount = "auto"
     """auto: as many as there is room and work for."""
+    hang_s: values.Count = 3600
+    """Seconds before which no worker counts as hanging, however long it takes."""
 
     @model_validator(mode="after")
     def _ordered(self) -> Self:

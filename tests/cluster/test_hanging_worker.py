@@ -1,0 +1,50 @@
+"""A worker that hangs: its process lives, its machine answers, and nothing ever comes of it."""
+
+import os
+import signal
+import time
+from pathlib import Path
+
+import psutil
+import pytest
+
+from tests.end_to_end.running import Job, excerpt
+
+pytestmark = [pytest.mark.cluster, pytest.mark.ray, pytest.mark.timeout(600)]
+HANG_S = 15
+NUM_FRAMES = 40
+
+
+def busy_worker(driver: int) -> int:
+    """A worker that is at a chunk."""
+    deadline = time.monotonic() + 120
+    while time.monotonic() < deadline:
+        for process in psutil.Process(driver).children(recursive=True):
+            if "ChunkMaker.make" in " ".join(process.cmdline()):
+                return process.pid
+        time.sleep(0.01)
+    raise AssertionError("no worker is ever at a chunk")
+
+
+@pytest.mark.parametrize("workers", [1, 2])
+def test_a_worker_that_hangs_is_killed_and_its_chunk_made_elsewhere(workers: int, tmp_path: Path) -> None:
+    clip = excerpt("bikes", tmp_path / "clip.mp4", num_frames=NUM_FRAMES, width=320, height=192)
+    cluster = {"address": "local", "workers": {"max": workers, "hang_s": HANG_S}}
+    job = Job(tmp_path / "job").write(
+        [str(clip)],
+        retime={"slowdown": 16},
+        interpolate={"method": "flow"},
+        encode={"preset": "ultrafast"},
+        chunks={"pairs": 1},
+        cluster=cluster,
+    )
+    driver = job.begin()
+    job.wait_for_commits(2)
+    frozen = busy_worker(driver.pid)
+    os.kill(frozen, signal.SIGSTOP)
+    told, _ = driver.communicate(timeout=400)
+    assert driver.returncode == 0, told
+    assert not psutil.pid_exists(frozen)
+    assert "was killed" in told
+    assert job.receipts()["clip"].num_frames == NUM_FRAMES * 16
+    assert max(done.seconds.total for done in job.commits()) < HANG_S
