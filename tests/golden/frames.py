@@ -58,10 +58,14 @@ def methods() -> Iterator[tuple[str, AnyInterpolator]]:
             device="cpu",
         )
         yield name, open_interpolator(spec)
-    for name, scale in (("guided", 1), ("guided-half-flow", 2)):
+    for name, weights, scale in (
+        ("guided", "compact-2", 1),
+        ("guided-half-flow", "compact-2", 2),
+        ("guided-narrow", "compact-3", 1),
+    ):
         spec = InterpolatorSpec(
             method="superslomo",
-            weights_path=str(shipped("compact-2")),
+            weights_path=str(shipped(weights)),
             flow_scale=Fraction(1, scale),
             device="cpu",
         )
