@@ -11,7 +11,7 @@ from torch import Tensor
 
 from slomo_batch.errors import WeightsError
 from slomo_batch.interpolators.contract import Held, make
-from slomo_batch.interpolators.superslomo.guided import Guided, Shape, prior_flows
+from slomo_batch.interpolators.superslomo.guided import Guided, Shape, prior_flows, unshuffled
 from slomo_batch.interpolators.superslomo.inference import SuperSlomo
 from slomo_batch.interpolators.superslomo.shipping import shipped
 from slomo_batch.interpolators.superslomo.warp import exact_warp, linear_fit
@@ -82,6 +82,11 @@ def test_the_flow_to_begin_with_reaches_far_and_is_in_pixels_at_half_size() -> N
     assert flows.shape == (1, 4, 32, 40)
     across = torch.tensor([12.0, 0.0, -12.0, 0.0])
     torch.testing.assert_close(flows[0, :, 8:-8, 10:-10].flatten(1).median(dim=1).values, across, rtol=0, atol=0.1)
+
+
+def test_unshuffling_is_that_of_torch() -> None:
+    image = torch.rand(2, 3, 6, 10, generator=torch.Generator().manual_seed(1))
+    assert torch.equal(unshuffled(image), torch.nn.functional.pixel_unshuffle(image, 2))
 
 
 def test_with_its_last_layers_at_zero_it_makes_the_frames_of_the_prior_flow() -> None:
