@@ -59,7 +59,7 @@ class SegmentFacts:
     """Most places by which a packet's decode order is ahead of its presentation order."""
 
 
-DECODE_LEAD = 16
+_DECODE_LEAD = 16
 """Ticks by which a packet's decode time is ahead of its place: H.264 and HEVC reorder by at most so many pictures."""
 
 
@@ -232,7 +232,7 @@ class SegmentEncoder:
         the packet or not, as it happens.
         """
         number, ticks = _frame_number(packet, self._time_base), int(self._time_base / packet.time_base)
-        lead = DECODE_LEAD if self._path.suffix == ".nut" else 0
+        lead = _DECODE_LEAD if self._path.suffix == ".nut" else 0
         packet.dts = (self._reorder.num_packets - lead) * ticks
         packet.duration = 0  # every frame lasts one tick
         self._reorder.add(number)

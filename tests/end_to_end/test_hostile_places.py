@@ -26,6 +26,7 @@ NAMES = (
     "file:.mp4",
 )
 FOLDERS = ("~root", "%2e%2e", "...", "s3:")
+OUTPUTS, WORK = "a/b/c/out/", f"{Path('a/b/c/job', 'work')}/"
 
 
 @pytest.fixture
@@ -59,7 +60,7 @@ def test_sources_of_hostile_names_are_made_within_the_outputs_or_refused(place: 
     )
     before |= {str(job.manifest.relative_to(place.parents[2]))}
     assert main(["run", str(job.manifest)]) in {0, 1}
-    inside = ("a/b/c/out/", "a/b/c/job/work/")
+    inside = (OUTPUTS, WORK)
     made = files_of(place.parents[2]) - before
     assert [name for name in made if not name.startswith(inside)] == []
     assert len([name for name in made if name.startswith("a/b/c/out/")]) == len(NAMES) + len(FOLDERS)
@@ -72,7 +73,7 @@ def test_a_stem_that_is_the_folder_above_leads_nowhere(place: Path) -> None:
     before = files_of(place.parents[2])
     assert main(["run", str(job.manifest)]) == 1, "refused by its name"
     made = files_of(place.parents[2]) - before
-    assert [name for name in made if not name.startswith("a/b/c/job/work/")] == []
+    assert [name for name in made if not name.startswith(WORK)] == []
 
 
 @pytest.mark.parametrize("uri", ["../../in/one.mp4", "in/../in/one.mp4", "file:///%2e%2e/{place}/in/one.mp4"])
@@ -88,7 +89,7 @@ def test_the_rows_of_a_table_lead_nowhere_else(uri: str, place: Path) -> None:
     before = files_of(place.parents[2])
     assert main(["run", str(job.manifest)]) in {0, 1, 2}
     made = files_of(place.parents[2]) - before
-    assert [name for name in made if not name.startswith(("a/b/c/out/", "a/b/c/job/work/"))] == []
+    assert [name for name in made if not name.startswith((OUTPUTS, WORK))] == []
 
 
 def test_a_link_under_an_output_s_name_is_replaced_and_not_written_through(place: Path) -> None:

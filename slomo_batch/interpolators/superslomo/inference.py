@@ -19,6 +19,7 @@ from slomo_batch.interpolators.contract import Held
 from slomo_batch.interpolators.superslomo.compact import Compact
 from slomo_batch.interpolators.superslomo.guided import Guided
 from slomo_batch.interpolators.superslomo.paper import Paper
+from slomo_batch.interpolators.superslomo.warp import enlarged
 from slomo_batch.records import Precision
 
 Network = Paper | Compact | Guided
@@ -87,8 +88,7 @@ class SuperSlomo:
         i0, i1, *hints_there = (tensor.to(self._device) for tensor in (i0, i1, *hints))
         flows = self._network.flows(self._shrunk(i0), self._shrunk(i1), *hints_there)
         if self._shrink > 1:
-            wide = functional.interpolate(flows, scale_factor=self._shrink, mode="bilinear", align_corners=False)
-            flows = wide.mul_(self._shrink)
+            flows = enlarged(flows, self._shrink).mul_(self._shrink)
         for t_B in self._batches(times, i0.shape[-2] * i0.shape[-1]):
             yield from self._network.frames(i0, i1, flows, t_B).cpu()
 
