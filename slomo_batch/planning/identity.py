@@ -6,12 +6,14 @@
     object_id   what stood under an output's name: its size and fingerprint
 
 What is committed under a video id may be used again whenever the id is equal. A receipt id knows neither the code's
-revision nor the pins, so that an upgrade never makes a published output look unmade.
+revision nor the pins, so that an upgrade never makes a published output look unmade. The bytes that are digested are
+frozen (`id_inputs`).
 """
 
 from dataclasses import replace
 
 from slomo_batch.documents import digest
+from slomo_batch.planning.id_inputs import pin_inputs, settings_inputs, source_input
 from slomo_batch.planning.resolving import JobPin
 from slomo_batch.records import Chunk, Interpolate, Lane, Settings, VideoRequest
 
@@ -26,11 +28,10 @@ def video_id(request: VideoRequest, pin: JobPin) -> str:
     return digest(
         "video",
         str(pin.pixel_revision),
-        request.source,
+        source_input(request.source),
         request.output_uri,
-        _settings_as_made(request.settings, pin),
-        str(pin.threads),
-        str(pin.nvenc_works),
+        *settings_inputs(_settings_as_made(request.settings, pin)),
+        *pin_inputs(pin),
     )
 
 
@@ -55,7 +56,7 @@ def receipt_id(request: VideoRequest, weights_name: str) -> str:
     settings = request.settings
     interpolate = replace(settings.interpolate, weights=_used(weights_name, settings.interpolate))
     asked = replace(settings, interpolate=interpolate, pairs_per_chunk="auto")
-    return digest("receipt", request.source, request.output_uri, asked)
+    return digest("receipt", source_input(request.source), request.output_uri, *settings_inputs(asked, receipt=True))
 
 
 def object_id(output_uri: str, size_bytes: int, fingerprint: str) -> str:

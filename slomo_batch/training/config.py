@@ -8,7 +8,7 @@ from typing import ClassVar, Literal
 
 import yaml
 
-from slomo_batch.documents import digest, from_json
+from slomo_batch.documents import digest, from_json, to_json
 from slomo_batch.errors import ManifestError
 from slomo_batch.interpolators.superslomo.guided import Shape
 from slomo_batch.records import Precision
@@ -89,7 +89,7 @@ class TrainingConfig:
 
     def digest(self) -> str:
         """Names this config: equal configs, equal digest."""
-        return digest(self)
+        return digest(to_json(self))
 
     def faults(self) -> Iterator[str]:
         """What does not go together."""

@@ -51,6 +51,51 @@ PINNED_IDS = (
     "6cd05f82b65d38dd4a859645816e212e",
     "af147906aa7803009025832ab3fab0f9",
 )
+URI = 's3://models/K\u00e4se "x".safetensors'
+"""Weights by URI, of characters that JSON escapes and that it does not."""
+OF_URI = WeightsPin(name=URI, sha256="dd", network="superslomo-paper")
+PINNED_IDS_OF_OTHERS = {
+    "blend": (
+        _interpolating(method="blend"),
+        replace(PIN, weights={}),
+        "2c19ced296fd80a4b38cf7d6d493f19c",
+        "882c31e80b065bb493287659e6700695",
+        "42a1743374c413f0618fb93395b439ca",
+    ),
+    "weights by URI": (
+        _interpolating(weights=URI),
+        replace(PIN, weights={URI: OF_URI}),
+        "844e6a0251a0126f69c474550f618895",
+        "e6e1c831c048db859107191ff0d6051b",
+        "2e85adbdd9308acde88ae174ef43a82a",
+    ),
+    "cpus_per_worker: 2": (
+        REQUEST,
+        replace(PIN, threads=2),
+        "4fb0dde85508a4e2feb61fb080fc40de",
+        "b759011ab2a604c1ac245d72a67c15fe",
+        "af147906aa7803009025832ab3fab0f9",
+    ),
+    "every setting": (
+        replace(
+            REQUEST,
+            source=replace(SOURCE, uri='/data/\u00fc"\\\n\x7f\u2028.mp4'),
+            settings=Settings(
+                retime=Retime(slowdown=Fraction(5, 2), fps=FpsTarget(kind="rate", value=Fraction(60000, 1001))),
+                interpolate=Interpolate(method="flow", cuts="ignore", precision="bf16", flow_scale=Fraction(1, 2)),
+                audio="resample",
+                encode=Encode(codec="ffv1", quality=3, preset="slow", encoder="software", pixel_format="yuv422p"),
+                pairs_per_chunk=7,
+                max_held_frames=0,
+            ),
+        ),
+        replace(PIN, nvenc_works=True),
+        "d7bd44456b0a1e7a05691d4a3a9be64a",
+        "2e2b190287fb090c86ae81aee62cacfe",
+        "04a031bd8f1b7d43f2bd0a813722d0c8",
+    ),
+}
+"""Request, pin, and what commit 5c59279 made of them: the ids of the video, of a chunk, and of the receipt."""
 CHUNK_SIZED = _with(pairs_per_chunk=10)
 OTHER_PINS = {
     "revision": replace(PIN, pixel_revision=2),
@@ -97,6 +142,15 @@ def test_the_ids_of_today_are_those_of_yesterday() -> None:
     assert ids == PINNED_IDS
 
 
+@pytest.mark.parametrize("kind", PINNED_IDS_OF_OTHERS)
+def test_the_ids_of_other_settings_are_those_of_commit_5c59279(kind: str) -> None:
+    request, pin, of_video, of_chunk, of_receipt = PINNED_IDS_OF_OTHERS[kind]
+    interpolate = request.settings.interpolate
+    name = pin.weights[interpolate.weights].name if interpolate.method == "superslomo" else ""
+    identity = video_id(request, pin)
+    assert (identity, chunk_id(identity, "copy", 0, 93), receipt_id(request, name)) == (of_video, of_chunk, of_receipt)
+
+
 @pytest.mark.parametrize("changed", [name for name in OTHER_VIDEOS if name != "weights"])
 def test_what_was_asked_for_is_part_of_the_receipt_id(changed: str) -> None:
     assert receipt_id(OTHER_VIDEOS[changed], "compact-1") != receipt_id(REQUEST, "compact-1")
@@ -132,10 +186,3 @@ def test_chunks_named_for_a_lane_differ_in_nothing_but_the_id() -> None:
     chunk = Chunk(chunk_id="x", index=1, first_pair=10, end_pair=20, first_frame=40, end_frame=80)
     (decoded,) = chunks_in_lane("v", (chunk,), "decode")
     assert decoded == replace(chunk, chunk_id=chunk_id("v", "decode", 10, 20))
-
-
-def test_the_settings_compared_here_are_all_the_settings_there_are() -> None:
-    """A new setting needs a thought about its place in the ids."""
-    assert Settings.__slots__ == ("retime", "interpolate", "audio", "encode", "pairs_per_chunk", "max_held_frames")
-    names = ("method", "weights", "cuts", "duplicates", "precision", "flow_scale")
-    assert Interpolate.__slots__ == names
