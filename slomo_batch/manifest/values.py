@@ -16,6 +16,7 @@ from urllib.parse import urlsplit
 from pydantic import BeforeValidator, PlainSerializer, WithJsonSchema
 from pydantic_core import PydanticCustomError
 
+from slomo_batch.legible import one_line
 from slomo_batch.records import AudioMode, Codec, FpsTarget, Method, Precision
 from slomo_batch.timeline.rates import parse_rational
 
@@ -39,13 +40,13 @@ _ADDRESS_WORDS = ("auto", "inline", "local")
 
 
 def refusal(message: str) -> PydanticCustomError:
-    """A fault of one value, in words for a person."""
-    return PydanticCustomError("refused", "{message}", {"message": message})
+    """A fault of one value, in words for a person. Pydantic renders only valid Unicode, so half characters are escaped."""
+    return PydanticCustomError("refused", "{message}", {"message": one_line(message)})
 
 
 def not_yet(value: str) -> PydanticCustomError:
     """A value that a later version will take."""
-    return PydanticCustomError("not_yet", "{value}", {"value": value})
+    return PydanticCustomError("not_yet", "{value}", {"value": one_line(value)})
 
 
 def nearest(word: str, known: Iterable[str], *, cutoff: float = 0.6) -> str:

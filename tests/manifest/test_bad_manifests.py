@@ -57,6 +57,7 @@ BAD_TEXTS = {
 BAD_VALUES = {
     # what stands in the manifest
     "no version": (GOOD.replace("version: 1\n", ""), "line 1: version: is missing"),
+    "half a character": (with_inputs('["\\uD800"]'), r"line 3: inputs[0]: "),
     "version 2": (GOOD.replace("version: 1", "version: 2"), "line 1: version: '2' is not a version read here: write 1"),
     "version text": (GOOD.replace("version: 1", "version: one"), "line 1: version: 'one' is not a version"),
     "no name": (GOOD.replace("name: derby-2019\n", ""), "name: is missing"),
