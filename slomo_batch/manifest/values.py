@@ -40,7 +40,7 @@ _ADDRESS_WORDS = ("auto", "inline", "local")
 
 
 def refusal(message: str) -> PydanticCustomError:
-    """A fault of one value, in words for a person. Pydantic renders only valid Unicode, so half characters are escaped."""
+    """A fault of one value, in words for a person. Pydantic renders only valid Unicode: the rest is escaped."""
     return PydanticCustomError("refused", "{message}", {"message": one_line(message)})
 
 
