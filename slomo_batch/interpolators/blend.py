@@ -1,6 +1,6 @@
 """blend: a cross-fade of the two source frames, weighted by time."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator
 from fractions import Fraction
 
 from torch import Tensor
@@ -11,7 +11,8 @@ from slomo_batch.interpolators.contract import Held
 class Blend:
     """i0 + t (i1 - i0), written so that equal samples stay exactly what they are."""
 
-    def between(self, i0_CHW: Tensor, i1_CHW: Tensor, times: Sequence[Fraction]) -> list[Tensor | Held]:
+    def between(self, i0_CHW: Tensor, i1_CHW: Tensor, times: Iterable[Fraction]) -> Iterator[Tensor | Held]:
         """The cross-fade at each time; see the contract."""
         change_CHW = i1_CHW - i0_CHW
-        return [(change_CHW * float(time)).add_(i0_CHW) for time in times]
+        for time in times:
+            yield (change_CHW * float(time)).add_(i0_CHW)

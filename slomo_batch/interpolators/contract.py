@@ -3,9 +3,11 @@
 An interpolator sees one pair at a time and keeps nothing of it: what it answers is a function of its arguments alone,
 so the border of a chunk changes nothing. A method that must see more than the pair says how many frames on either side,
 and is given that fixed window every time.
+
+Times are read and frames are made as the caller asks for them: a pair may hold very many of them.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from enum import Enum
 from fractions import Fraction
 from typing import Protocol, runtime_checkable
@@ -27,7 +29,7 @@ Frame = Tensor | Held
 class Interpolator(Protocol):
     """Makes frames between two source frames."""
 
-    def between(self, i0_CHW: Tensor, i1_CHW: Tensor, times: Sequence[Fraction]) -> list[Tensor | Held]:
+    def between(self, i0_CHW: Tensor, i1_CHW: Tensor, times: Iterable[Fraction]) -> Iterator[Tensor | Held]:
         """The frames at `times` between i0 (at 0) and i1 (at 1), one per time, in their order.
 
         Args:
@@ -35,7 +37,7 @@ class Interpolator(Protocol):
             i1_CHW: the same of the next source frame.
             times: each strictly within (0, 1), at least one.
 
-        Returns:
+        Yields:
             For each time RGB like the input's, on the CPU; or which of the two source frames to show as it is.
 
         Raises:
@@ -50,7 +52,7 @@ class WindowInterpolator(Protocol):
     context: int
     """Source frames it reads beyond the pair, on either side."""
 
-    def amid(self, window: Sequence[Tensor | None], times: Sequence[Fraction]) -> list[Tensor | Held]:
+    def amid(self, window: Sequence[Tensor | None], times: Iterable[Fraction]) -> Iterator[Tensor | Held]:
         """The frames at `times` in the window's middle pair; otherwise as `Interpolator.between`.
 
         Args:
@@ -67,7 +69,9 @@ def reach(method: AnyInterpolator) -> int:
     return method.context if isinstance(method, WindowInterpolator) else 0
 
 
-def make(method: AnyInterpolator, window: Sequence[Tensor | None], times: Sequence[Fraction]) -> list[Tensor | Held]:
+def make(
+    method: AnyInterpolator, window: Sequence[Tensor | None], times: Iterable[Fraction]
+) -> Iterator[Tensor | Held]:
     """The frames at `times` in the middle pair of a window of `reach(method)` frames on either side of it."""
     if isinstance(method, WindowInterpolator):
         return method.amid(window, times)

@@ -1,6 +1,6 @@
 """duplicate: every wanted frame is the nearest source frame, untouched."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator
 from fractions import Fraction
 
 from torch import Tensor
@@ -8,15 +8,15 @@ from torch import Tensor
 from slomo_batch.interpolators.contract import Held, nearest
 
 
-def held(times: Sequence[Fraction]) -> list[Held]:
+def held(times: Iterable[Fraction]) -> Iterator[Held]:
     """Which of the pair's source frames to show at each time."""
-    return [nearest(time) for time in times]
+    return map(nearest, times)
 
 
 class Duplicate:
     """Holds the nearest source frame."""
 
-    def between(self, i0_CHW: Tensor, i1_CHW: Tensor, times: Sequence[Fraction]) -> list[Tensor | Held]:
+    def between(self, i0_CHW: Tensor, i1_CHW: Tensor, times: Iterable[Fraction]) -> Iterator[Tensor | Held]:
         """Which source frame to show at each time; see the contract. Pixels are not looked at."""
         del i0_CHW, i1_CHW
-        return list(held(times))
+        return held(times)

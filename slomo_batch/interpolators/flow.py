@@ -3,7 +3,7 @@
 The flow is found on luma of 8 bits; frames are fetched and weighed in fp32.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator
 from fractions import Fraction
 
 import torch
@@ -24,12 +24,13 @@ class Flow:
             raise ValueError(f"flow_scale is 1 / n, got {flow_scale}")
         self._shrink = flow_scale.denominator
 
-    def between(self, i0_CHW: Tensor, i1_CHW: Tensor, times: Sequence[Fraction]) -> list[Tensor | Held]:
+    def between(self, i0_CHW: Tensor, i1_CHW: Tensor, times: Iterable[Fraction]) -> Iterator[Tensor | Held]:
         """The frames at `times`; see the contract."""
         height, width = i0_CHW.shape[-2:]
         i0, i1 = self._padded(i0_CHW), self._padded(i1_CHW)
         flows_14HW = self._flows(dis.luma(i0[0]), dis.luma(i1[0]))
-        return [_frame(i0, i1, flows_14HW, float(time))[0, :, :height, :width] for time in times]
+        for time in times:
+            yield _frame(i0, i1, flows_14HW, float(time))[0, :, :height, :width]
 
     def _padded(self, image_CHW: Tensor) -> Tensor:
         """[1, C, H, W], the last column and row repeated up to what the search needs."""

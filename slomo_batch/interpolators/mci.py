@@ -8,9 +8,9 @@ The filter works in 8 bits, here in YUV 4:4:4 of limited range, whose headroom k
 It knows time in 1/1024 of a pair, and motion in whole pixels, up to 32 of them from where it expects a block.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from fractions import Fraction
-from itertools import pairwise
+from itertools import chain, islice, pairwise
 
 import av
 import numpy as np
@@ -51,7 +51,7 @@ class Mci:
 
     context = CONTEXT
 
-    def amid(self, window: Sequence[Tensor | None], times: Sequence[Fraction]) -> list[Tensor | Held]:
+    def amid(self, window: Sequence[Tensor | None], times: Iterable[Fraction]) -> Iterator[Tensor | Held]:
         """The frames at `times`; see the contract. Where the video ends, the pair's own frame stands in."""
         before, i0, i1, after = window
         if i0 is None or i1 is None:
@@ -61,8 +61,9 @@ class Mci:
             frame if frame is not None else held for frame, held in ((before, i0), (i0, i0), (i1, i1), (after, i1))
         ]
         planes = [_padded(frame) for frame in shown]
-        made = [frame for run in _runs(times) for frame in _filtered(planes, *run)]
-        return [to_rgb(frame, SPEC)[:, :height, :width] for frame in made]
+        for run in _runs(times):
+            for frame in _filtered(planes, *run):
+                yield to_rgb(frame, SPEC)[:, :height, :width]
 
 
 def _padded(frame_CHW: Tensor) -> Planes:
@@ -72,16 +73,19 @@ def _padded(frame_CHW: Tensor) -> Planes:
     return np.stack(from_rgb(functional.pad(frame_CHW[None], pad, mode="replicate")[0], FORMAT, SPEC).planes)
 
 
-def _runs(times: Sequence[Fraction]) -> Iterator[tuple[Fraction, Fraction, int]]:
+def _runs(times: Iterable[Fraction]) -> Iterator[tuple[Fraction, Fraction, int]]:
     """First time, step and number of each run of evenly spaced times: the filter's clock ticks evenly.
 
-    The times of one pair come from an even clock, so they are one run; any others are runs of one each.
+    The times of one pair come from an even clock, so they are one run; any others are runs of one each. So many times
+    that the filter cannot resolve their step are not read all at once.
     """
-    steps = {later - earlier for earlier, later in pairwise(times)}
+    rest = iter(times)
+    first = list(islice(rest, FINEST + 2))
+    steps = {later - earlier for earlier, later in pairwise(first)}
     if len(steps) == 1 and min(steps) > 0 and max(step.denominator for step in steps) <= FINEST:
-        yield times[0], steps.pop(), len(times)
+        yield first[0], steps.pop(), len(first)
     else:
-        yield from ((time, Fraction(1), 1) for time in times)
+        yield from ((time, Fraction(1), 1) for time in chain(first, rest))
 
 
 def _filtered(planes: Sequence[Planes], first: Fraction, step: Fraction, num: int) -> Iterator[Picture]:
@@ -93,11 +97,9 @@ def _filtered(planes: Sequence[Planes], first: Fraction, step: Fraction, num: in
     pair_starts = round((2 * step - first) * TICKS)
     pts = pair_starts - 1, pair_starts, pair_starts + TICKS, pair_starts + TICKS + 1
     wanted = range(2, 2 + num)
-    made = {
-        frame.pts: np.asarray(frame.to_ndarray()) for frame in _run(planes, pts, rate=1 / step) if frame.pts in wanted
-    }
-    for number in wanted:
-        yield Picture(format=FORMAT, planes=tuple(made[number]))
+    made = (frame for frame in _run(planes, pts, rate=1 / step) if frame.pts in wanted)
+    for _, frame in zip(wanted, made, strict=True):
+        yield Picture(format=FORMAT, planes=tuple(np.asarray(frame.to_ndarray())))
 
 
 def _run(planes: Sequence[Planes], pts: Sequence[int], *, rate: Fraction) -> Iterator[av.VideoFrame]:

@@ -1,13 +1,13 @@
 """The output frames of one chunk, in order: source frames passed on untouched, the others held or made.
 
 Whatever is decided about a pair is a function of the source frames around it and of the plan alone, so a chunk's border
-changes nothing.
+changes nothing. Times are read and frames are made one after the other: memory does not grow with their number.
 """
 
-from collections import defaultdict
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
+from itertools import chain, groupby
 from typing import Literal
 
 from torch import Tensor
@@ -79,29 +79,33 @@ class FrameMaker:
         self._rgb: dict[int, Tensor] = {}
 
     def frames(self, window: SourceWindow, chunk: Chunk, times: Iterable[FrameTime]) -> Iterator[OutputFrame]:
-        """The output frames of the chunk, in order."""
-        by_pair: Mapping[int, list[Fraction]] = _by_pair(times)
+        """The output frames of the chunk, in order; `times` are theirs, in order too."""
+        by_pair = groupby(times, key=lambda time: time.pair)
+        upcoming = next(by_pair, None)
         for pair in range(chunk.first_pair, chunk.end_pair):
             around = window.around(pair)
-            yield from self._pair(pair, around, by_pair.get(pair, []))
+            if upcoming is not None and upcoming[0] == pair:
+                yield from self._pair(pair, around, (time.t for time in upcoming[1]))
+                upcoming = next(by_pair, None)
 
-    def _pair(self, pair: int, around: Sequence[Picture | None], times: Sequence[Fraction]) -> Iterator[OutputFrame]:
+    def _pair(self, pair: int, around: Sequence[Picture | None], times: Iterator[Fraction]) -> Iterator[OutputFrame]:
         i0, i1 = around[self._context], around[self._context + 1]
         if i0 is None:
             raise FrameMissing(f"source frame {pair} did not come out of the decoder")
-        between = [t for t in times if t != 0]
-        if between and i1 is None:
-            raise FrameMissing(f"source frame {pair + 1} did not come out of the decoder")
-        made = self._between(pair, (i0, i1), around, between) if between and i1 is not None else iter(())
         for t in times:
-            yield OutputFrame(picture=self._source(i0), kind="source") if t == 0 else next(made)
+            if t == 0:
+                yield OutputFrame(picture=self._source(i0), kind="source")
+            elif i1 is None:
+                raise FrameMissing(f"source frame {pair + 1} did not come out of the decoder")
+            else:  # times rise: this one and all that follow lie between the two source frames
+                yield from self._between(pair, (i0, i1), around, chain((t,), times))
 
     def _between(
-        self, pair: int, i0_i1: tuple[Picture, Picture], around: Sequence[Picture | None], times: Sequence[Fraction]
+        self, pair: int, i0_i1: tuple[Picture, Picture], around: Sequence[Picture | None], times: Iterable[Fraction]
     ) -> Iterator[OutputFrame]:
         verdict = self._judge(self._amid(around, CONTEXT))
         if verdict is Verdict.MOVING:
-            frames: Sequence[Tensor | Held] = self._interpolate(pair, around, times)
+            frames: Iterable[Tensor | Held] = self._interpolate(pair, around, times)
             kind: Kind = "made"
         else:
             frames = held(times)
@@ -120,16 +124,15 @@ class FrameMaker:
         return Verdict.MOVING if ignored else verdict
 
     def _interpolate(
-        self, pair: int, around: Sequence[Picture | None], times: Sequence[Fraction]
-    ) -> Sequence[Tensor | Held]:
+        self, pair: int, around: Sequence[Picture | None], times: Iterable[Fraction]
+    ) -> Iterator[Tensor | Held]:
         context = reach(self._interpolator)
         first = pair - context
         with self._watch.stage("color"):
             seen = enumerate(self._amid(around, context), start=first)
             window = {number: self._tensor(number, picture) for number, picture in seen}
             self._rgb = {number: rgb for number, rgb in window.items() if number > first and rgb is not None}
-        with self._watch.stage("model"):
-            return make(self._interpolator, list(window.values()), times)
+        return self._watch.each("model", make(self._interpolator, list(window.values()), times))
 
     def _tensor(self, number: int, picture: Picture | None) -> Tensor | None:
         if picture is None:
@@ -153,10 +156,3 @@ def output_color(plan: VideoPlan) -> ColorFacts:
     facts = plan.facts
     source = PIXEL_FORMATS[planar_name(facts.pixel_format)]
     return color_of_output(facts.color, source, PIXEL_FORMATS[plan.resolved.pixel_format], facts.height)
-
-
-def _by_pair(times: Iterable[FrameTime]) -> Mapping[int, list[Fraction]]:
-    grouped: dict[int, list[Fraction]] = defaultdict(list)
-    for time in times:
-        grouped[time.pair].append(time.t)
-    return grouped

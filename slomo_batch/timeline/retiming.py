@@ -63,14 +63,15 @@ class OutputGrid:
         """What each of `frames` shows. `ticks` holds the ticks of source frames first_pair, first_pair + 1, ... through
         the frame after the last pair asked for (or the last source frame).
 
+        Times are computed one at a time, so memory does not grow with the number of frames.
+
         Raises:
             ValueError: a frame falls before the first tick given.
         """
         step = self.ticks_per_frame(tick_s)
-        instants = [frame * step for frame in frames]
-        floors = np.array([instant.numerator // instant.denominator for instant in instants], dtype=np.int64)
-        places = np.searchsorted(ticks, floors, side="right") - 1
-        for frame, instant, place in zip(frames, instants, places.tolist(), strict=True):
+        for frame in frames:
+            instant = frame * step
+            place = int(np.searchsorted(ticks, instant.numerator // instant.denominator, side="right")) - 1
             if place < 0:
                 raise ValueError(f"output frame {frame} falls before source frame {first_pair}")
             start = int(ticks[place])

@@ -23,7 +23,7 @@ def made(device: Literal["cpu", "cuda"], precision: Precision) -> list[Tensor | 
     spec = InterpolatorSpec(method="superslomo", weights_path=weights, precision=precision, device=device)
     model = open_interpolator(spec)
     assert isinstance(model, SuperSlomo)
-    return model.between(texture(96, 128), texture(96, 128).roll(3, dims=-1), TIMES)
+    return list(model.between(texture(96, 128), texture(96, 128).roll(3, dims=-1), TIMES))
 
 
 @pytest.mark.parametrize("precision", ["fp32", "fp16"])

@@ -54,7 +54,7 @@ def test_weights_of_any_width_are_built_as_they_are(tmp_path: Path) -> None:
     built = load(path).built()
     assert isinstance(built, Guided)
     i0, _, i1 = panned(64, 64, shift=6)
-    expected, found = (make(model(network), [i0, i1], [Fraction(1, 3)]) for network in (narrow, built))
+    expected, found = (list(make(model(network), [i0, i1], [Fraction(1, 3)])) for network in (narrow, built))
     assert torch.equal(*(cast("Tensor", frames[0]) for frames in (expected, found)))
 
 
@@ -120,7 +120,7 @@ def test_a_fast_pan_is_shown_on_its_way(size: tuple[int, int], flow_scale: Fract
 @pytest.mark.parametrize("size", [(1, 1), (16, 16), (17, 70)])
 def test_tiny_pictures_pass(size: tuple[int, int]) -> None:
     i0, i1 = texture(*size), texture(*size, seed=2)
-    frames = make(model(transparent()), [i0, i1], [Fraction(1, 3), Fraction(2, 3)])
+    frames = list(make(model(transparent()), [i0, i1], [Fraction(1, 3), Fraction(2, 3)]))
     assert [frame.shape for frame in frames if not isinstance(frame, Held)] == [i0.shape, i0.shape]
 
 

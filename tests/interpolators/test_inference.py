@@ -45,21 +45,21 @@ TIMES = [Fraction(k, 8) for k in range(1, 8)]
 
 def test_flow_is_found_once_per_pair_and_all_times_go_together() -> None:
     network = Watched()
-    model(network).between(texture(30, 40), texture(30, 40), TIMES)
+    list(model(network).between(texture(30, 40), texture(30, 40), TIMES))
     assert network.flow_sizes == [(32, 48)]
     assert network.batches == [7]
 
 
 def test_flow_at_a_quarter_is_found_in_a_quarter_of_the_picture() -> None:
     network = Watched()
-    model(network, scale=4).between(texture(60, 70), texture(60, 70), TIMES)
+    list(model(network, scale=4).between(texture(60, 70), texture(60, 70), TIMES))
     assert network.flow_sizes == [(16, 32)]
 
 
 def test_large_pictures_go_through_in_smaller_batches(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(inference, "MAX_BATCH_PX", 32 * 48 * 3 + 5)
     network = Watched()
-    frames = model(network).between(texture(30, 40), texture(30, 40), TIMES)
+    frames = list(model(network).between(texture(30, 40), texture(30, 40), TIMES))
     assert network.batches == [3, 3, 1]
     assert len(frames) == 7
 
@@ -80,7 +80,7 @@ def test_full_hd_goes_one_frame_at_a_time_and_no_size_goes_none() -> None:
 )
 def test_every_way_of_running_out_of_memory_is_one_error(failure: Exception) -> None:
     with pytest.raises(OutOfMemory, match="8x6") as caught:
-        model(Watched(failure)).between(texture(6, 8), texture(6, 8), TIMES)
+        list(model(Watched(failure)).between(texture(6, 8), texture(6, 8), TIMES))
     assert caught.value.retryable
 
 
@@ -92,7 +92,7 @@ def test_torch_itself_runs_out_of_memory_as_is_expected_here() -> None:
 
 def test_other_errors_are_bugs_and_pass() -> None:
     with pytest.raises(RuntimeError, match="shapes"):
-        model(Watched(RuntimeError("shapes do not match"))).between(texture(6, 8), texture(6, 8), TIMES)
+        list(model(Watched(RuntimeError("shapes do not match"))).between(texture(6, 8), texture(6, 8), TIMES))
 
 
 @pytest.fixture
@@ -106,7 +106,7 @@ def threads_restored() -> Iterator[None]:
 def test_the_threads_are_those_of_its_class_whatever_was_set_since() -> None:
     slomo = model(Watched(), threads=2)
     torch.set_num_threads(1)
-    slomo.between(texture(6, 8), texture(6, 8), TIMES)
+    list(slomo.between(texture(6, 8), texture(6, 8), TIMES))
     assert torch.get_num_threads() == 2
 
 

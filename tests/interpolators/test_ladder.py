@@ -29,7 +29,7 @@ def compact_1(*, levels: int) -> AnyInterpolator:
 
 
 def predicted(model: AnyInterpolator, i0: Tensor, i1: Tensor, times: list[Fraction]) -> list[Tensor]:
-    frames = make(model, [i0 / 255, i1 / 255], times)
+    frames = list(make(model, [i0 / 255, i1 / 255], times))
     return [(frame.clamp(0, 1) * 255).round() for frame in frames if not isinstance(frame, Held)]
 
 
@@ -76,10 +76,10 @@ def test_speed_of_a_frame_at_640x360() -> None:
     seconds = {}
     for num in (1, 3):
         times = [Fraction(k, num + 1) for k in range(1, num + 1)]
-        make(model, [i0, i1], times)
+        list(make(model, [i0, i1], times))
         start = time.perf_counter()
         for _ in range(5):
-            make(model, [i0, i1], times)
+            list(make(model, [i0, i1], times))
         seconds[num] = (time.perf_counter() - start) / 5
     frame_s = (seconds[3] - seconds[1]) / 2
     sys.stdout.write(

@@ -19,7 +19,7 @@ def pan(px: int) -> Tensor:
 
 
 def amid(window: Sequence[Tensor | None], *times: Fraction) -> list[Tensor]:
-    frames = make(Mci(), window, times)
+    frames = list(make(Mci(), window, times))
     return [frame for frame in frames if isinstance(frame, Tensor)]
 
 
@@ -86,4 +86,4 @@ def test_a_still_picture_stays_what_it_is_in_8_bits_with_its_headroom() -> None:
 
 def test_a_window_without_its_pair_is_refused() -> None:
     with pytest.raises(ValueError, match="lacks the pair"):
-        make(Mci(), [None, None, pan(0), None], [Fraction(1, 2)])
+        list(make(Mci(), [None, None, pan(0), None], [Fraction(1, 2)]))

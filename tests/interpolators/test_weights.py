@@ -41,7 +41,7 @@ def test_a_public_checkpoint_is_imported_and_runs(checkpoint: Path, tmp_path: Pa
         assert file.metadata()["source_sha256"] == file_sha256(checkpoint)
     assert [path.name for path in tmp_path.iterdir()] == ["imported.safetensors"]
     model = open_interpolator(InterpolatorSpec(method="superslomo", weights_path=str(target), device="cpu"))
-    assert len(make(model, [texture(30, 40), texture(30, 40, seed=1)], TIMES[:2])) == 2
+    assert len(list(make(model, [texture(30, 40), texture(30, 40, seed=1)], TIMES[:2]))) == 2
 
 
 def test_a_public_checkpoint_is_read_as_it_is(checkpoint: Path) -> None:

@@ -159,3 +159,10 @@ def test_a_frame_before_the_ticks_at_hand_is_refused() -> None:
     grid = OutputGrid(rate=Fraction(25), slowdown=Fraction(4), num_frames=40)
     with pytest.raises(ValueError, match="before source frame 5"):
         list(grid.frame_times(np.array([5, 6]), Fraction(1, 25), 5, range(19, 21)))
+
+
+def test_times_are_computed_only_as_they_are_asked_for() -> None:
+    """One damaged duration can make a pair of 10^12 frames: a list of all its times would fill the memory."""
+    grid = OutputGrid(rate=Fraction(25), slowdown=Fraction(4), num_frames=10**12)
+    times = grid.frame_times(np.array([0, 10**12]), Fraction(1, 25), 0, range(10**12))
+    assert [next(times).t for _ in range(3)] == [Fraction(k, 4 * 10**12) for k in range(3)]

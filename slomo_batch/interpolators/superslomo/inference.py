@@ -6,9 +6,10 @@ pair gives the same bits wherever its chunk begins.
 """
 
 import threading
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from fractions import Fraction
+from itertools import islice
 
 import torch
 from torch import Tensor
@@ -31,6 +32,9 @@ DTYPES: dict[Precision, torch.dtype] = {"fp32": torch.float32, "bf16": torch.bfl
 MAX_BATCH_PX = 1 << 21
 """Pixels of all frames that go through the second net at once: eight frames at 640x360, one from 1080p on. Beyond it a
 batch gains no speed, and memory grows with it (about 1 kB per pixel in the paper's network at fp32)."""
+AHEAD_PX, AHEAD_FRAMES = 1 << 26, range(8, 65)
+"""Pixels of all frames of a pair that are made before the first is passed on (32 frames of 1080p, 800 MB), and the
+fewest and most frames."""
 
 
 class SuperSlomo:
@@ -61,15 +65,23 @@ class SuperSlomo:
         # that of one pair. On CPUs each thread brings its own core.
         self._turn: AbstractContextManager[object] = threading.Lock() if device.type == "cuda" else nullcontext()
 
-    def between(self, i0_CHW: Tensor, i1_CHW: Tensor, times: Sequence[Fraction]) -> list[Tensor | Held]:
+    def between(self, i0_CHW: Tensor, i1_CHW: Tensor, times: Iterable[Fraction]) -> Iterator[Tensor | Held]:
         """The frames at `times`; see the contract."""
         use_threads(self._threads)
         height, width = i0_CHW.shape[-2:]
         with _memory_judged(width, height), torch.inference_mode():
             seen = self._padded(i0_CHW), self._padded(i1_CHW)
             hints = self._network.hints(*map(self._shrunk, seen))
-            with self._turn:
-                return [frame[:, :height, :width] for frame in self._made(*seen, hints, times)]
+        frames = self._made(*seen, hints, times)
+        while made := self._next_of(frames, width, height):
+            yield from made
+
+    def _next_of(self, frames: Iterator[Tensor], width: int, height: int) -> list[Tensor]:
+        """The next frames, no more than may be made ahead; empty at the end."""
+        use_threads(self._threads)
+        num = min(max(AHEAD_PX // (width * height), AHEAD_FRAMES.start), AHEAD_FRAMES.stop - 1)
+        with _memory_judged(width, height), torch.inference_mode(), self._turn:
+            return [frame[:, :height, :width] for frame in islice(frames, num)]
 
     def _padded(self, image_CHW: Tensor) -> Tensor:
         """[1, C, H, W]; the last column and row repeated up to whole blocks."""
@@ -83,7 +95,7 @@ class SuperSlomo:
         """The picture that flow is found in."""
         return functional.avg_pool2d(image_1CHW, self._shrink) if self._shrink > 1 else image_1CHW
 
-    def _made(self, i0: Tensor, i1: Tensor, hints: tuple[Tensor, ...], times: Sequence[Fraction]) -> Iterator[Tensor]:
+    def _made(self, i0: Tensor, i1: Tensor, hints: tuple[Tensor, ...], times: Iterable[Fraction]) -> Iterator[Tensor]:
         """Whole frames, [C, H, W], back on the CPU. Nothing on the way to the device waits for it."""
         i0, i1, *hints_there = (tensor.to(self._device) for tensor in (i0, i1, *hints))
         flows = self._network.flows(self._shrunk(i0), self._shrunk(i1), *hints_there)
@@ -92,9 +104,10 @@ class SuperSlomo:
         for t_B in self._batches(times, i0.shape[-2] * i0.shape[-1]):
             yield from self._network.frames(i0, i1, flows, t_B).cpu()
 
-    def _batches(self, times: Sequence[Fraction], frame_px: int) -> tuple[Tensor, ...]:
-        t = torch.tensor([float(time) for time in times], dtype=torch.float32, device=self._device)
-        return torch.split(t, max(1, MAX_BATCH_PX // frame_px))
+    def _batches(self, times: Iterable[Fraction], frame_px: int) -> Iterator[Tensor]:
+        waiting = map(float, times)
+        while batch := list(islice(waiting, max(1, MAX_BATCH_PX // frame_px))):
+            yield torch.tensor(batch, dtype=torch.float32, device=self._device)
 
 
 def use_threads(threads: int) -> None:
