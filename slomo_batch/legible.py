@@ -19,6 +19,16 @@ def one_line(text: str) -> str:
     return "".join(_spelled(character) if _is_obeyed(character) else character for character in text)
 
 
+def is_text(text: str) -> bool:
+    """Whether every character can be stored: False where a name of a file is not UTF-8, or half of a character is."""
+    return storable(text) == text
+
+
+def storable(text: str) -> str:
+    r"""The text with what cannot be stored as UTF-8 spelled out, as in a\udcff.mp4."""
+    return text.encode("utf-8", "backslashreplace").decode("utf-8")
+
+
 def lines(text: str) -> str:
     """The same for text of several lines: the line feeds stay."""
     return "\n".join(one_line(line) for line in text.split("\n"))

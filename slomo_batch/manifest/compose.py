@@ -4,6 +4,7 @@ What a layer wrote goes over what lies below, value by value; an empty cell is a
 """
 
 from collections.abc import Mapping
+from functools import cache
 from pathlib import PurePosixPath
 from typing import TYPE_CHECKING, Any
 
@@ -128,6 +129,13 @@ _JOB_PATHS = frozenset(
 )
 
 
+def is_for_row(column: str) -> bool:
+    """Whether a column of a table is a setting, or looks like one. The others are not read."""
+    path = tuple(column.split("."))
+    return path in _ROW_PATHS or path in LATER_KEYS or bool(_column_fault(column))
+
+
+@cache
 def _column_fault(column: str) -> str:
     """What is wrong with a column that looks like a setting, "" when it doesn't look like one."""
     if column in _JOB_PATHS:

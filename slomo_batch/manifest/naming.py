@@ -79,8 +79,12 @@ def fixed_part(uri: str) -> str:
 
 def looks_like_folder(uri: str) -> bool:
     """Whether a path without wildcards says folder: a slash at its end, no suffix, or a bucket alone."""
-    bucket_alone = uri.startswith("s3://") and "/" not in uri.removeprefix("s3://")
-    return bucket_alone or uri.endswith("/") or not PurePosixPath(uri).suffix
+    return names_folder(uri) or not PurePosixPath(uri).suffix
+
+
+def names_folder(uri: str) -> bool:
+    """Whether a path can name nothing but a folder: a slash at its end, or a bucket alone."""
+    return uri.endswith("/") or (uri.startswith("s3://") and "/" not in uri.removeprefix("s3://"))
 
 
 def default_work(template: str) -> str:

@@ -24,7 +24,9 @@ def canonical(uri: str) -> str:
     """The one spelling of a place: S3 as it is, all others as an absolute path; a trailing slash stays."""
     if uri.startswith("s3://"):
         return uri
-    path = unquote(uri.removeprefix("file://").removeprefix("localhost")) if uri.startswith("file://") else uri
+    path = uri
+    if uri.startswith("file://"):
+        path = unquote(uri.removeprefix("file://").removeprefix("localhost"), errors="surrogateescape")
     absolute = os.path.abspath(os.path.expanduser(path))  # noqa: PTH100, PTH111 a glob is not a path
     return absolute + "/" if path.endswith("/") and absolute != "/" else absolute
 

@@ -1,5 +1,6 @@
 """The manifest that stands for one video and no manifest: the names of its places are taken literally."""
 
+import os
 import re
 from collections.abc import Sequence
 from hashlib import sha256
@@ -37,4 +38,4 @@ def _name(source: str, output: str) -> str:
     """One and the same for one pair of places, so that a second call finishes what the first began."""
     places = "\n".join(place if "://" in place else str(Path(place).absolute()) for place in (source, output))
     stem = re.sub(r"[^A-Za-z0-9_-]+", "-", PurePosixPath(source).stem)[:40].strip("-")
-    return f"convert-{stem}-{sha256(places.encode()).hexdigest()[:10]}"
+    return f"convert-{stem}-{sha256(os.fsencode(places)).hexdigest()[:10]}"

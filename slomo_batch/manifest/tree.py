@@ -11,6 +11,7 @@ from typing import Any
 import yaml
 
 from slomo_batch.errors import ManifestError
+from slomo_batch.legible import is_text
 from slomo_batch.manifest.faults import Fault, Path, dotted
 
 MAX_NODES = 200_000
@@ -125,6 +126,11 @@ class _Walk:
     def _entry(self, own: dict[str, Any], key_node: yaml.ScalarNode, value_node: yaml.Node, path: Path) -> None:
         key, line = str(key_node.value), key_node.start_mark.line + 1
         inner = (*path, key)
+        if not is_text(key):
+            text = f"the key {key!r} holds half of a character (a lone surrogate)"
+            self._tree.lines[inner] = line
+            self._tree.faults.append(Fault(path=inner, text=text, whole=True))
+            return
         if key in own:
             first = self._tree.lines[inner]
             self._tree.faults.append(Fault(path=inner, text=f"stands twice, on line {first} and on line {line}"))

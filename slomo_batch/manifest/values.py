@@ -9,6 +9,7 @@ import re
 from collections.abc import Callable, Iterable
 from decimal import Decimal
 from fractions import Fraction
+from pathlib import Path
 from string import Formatter
 from typing import Annotated, Literal, get_args
 from urllib.parse import urlsplit
@@ -16,7 +17,7 @@ from urllib.parse import urlsplit
 from pydantic import BeforeValidator, PlainSerializer, WithJsonSchema
 from pydantic_core import PydanticCustomError
 
-from slomo_batch.legible import one_line
+from slomo_batch.legible import is_text, one_line
 from slomo_batch.records import AudioMode, Codec, FpsTarget, Method, Precision
 from slomo_batch.timeline.rates import parse_rational
 
@@ -68,13 +69,24 @@ def did_you_mean(word: str, known: Iterable[str]) -> str:
 def text_of(value: object) -> str:
     """The characters of one scalar."""
     if isinstance(value, str):
-        return value
+        return _usable(value)
     if isinstance(value, bool):
         return str(value).lower()
     if isinstance(value, int | float | Decimal | Fraction):
         return str(value)
     kind = "a mapping" if isinstance(value, dict) else "a list" if isinstance(value, list) else type(value).__name__
     raise refusal(f"one value belongs here, got {kind}")
+
+
+def _usable(text: str) -> str:
+    """The text, unless no file, network or codec could take it. A byte of a name that is not UTF-8 is usable."""
+    if "\0" in text:
+        raise refusal(f"{text!r} holds a NUL character")
+    try:
+        text.encode("utf-8", "surrogateescape")
+    except UnicodeEncodeError:
+        raise refusal(f"{text!r} holds half of a character (a lone surrogate)") from None
+    return text
 
 
 def _choice(*known: str, later: tuple[str, ...] = ()) -> Callable[[object], str]:
@@ -202,12 +214,27 @@ def place(value: object) -> str:
         raise refusal(f"{scheme}:// is not a kind of store; write s3://bucket/key or a local path{near}")
     if not rest.startswith(("/", "localhost/")):
         raise refusal(f"{word!r} names another machine; write file:///folder/name or a local path")
+    if "%00" in word:
+        raise refusal(f"{word!r} holds a NUL character")
     return word
+
+
+def place_fault(text: str) -> str:
+    """What is wrong with a place that is not written in a manifest, "" when nothing is."""
+    try:
+        place(text)
+    except PydanticCustomError as error:
+        return error.message()
+    return ""
 
 
 def _local_path(word: str) -> str:
     if word.startswith("s3:"):
         raise refusal(f"{word!r} lacks slashes; write s3://bucket/key")
+    try:
+        Path(word).expanduser()
+    except RuntimeError:
+        raise refusal(f"{word!r}: no user of this machine has that name; write ./~name for a file called so") from None
     return word
 
 
@@ -217,6 +244,8 @@ def _s3_uri(word: str, rest: str) -> str:
         raise refusal(f"{word!r} names no bucket; write s3://bucket/key")
     if not _BUCKET.fullmatch(bucket):
         raise refusal(f"{bucket!r} cannot be a bucket's name; write s3://bucket/key")
+    if not is_text(word):
+        raise refusal(f"{word!r} is not UTF-8, as names in a bucket are")
     if any(part in {".", ".."} for part in key.split("/")):
         raise refusal(f"{word!r}: '.' and '..' mean nothing in a bucket")
     return word

@@ -1,20 +1,21 @@
 """Find the videos: the manifest's inputs, expanded to one request per source, with its settings and its output."""
 
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
-from slomo_batch.errors import AccessRefused, ManifestError, ObjectMissing, SourceUnsupported, StorageError, VideoError
+from slomo_batch.errors import ManifestError, SourceUnsupported, StorageError, VideoError
+from slomo_batch.legible import is_text, storable
 from slomo_batch.manifest.compose import judge_output
 from slomo_batch.manifest.naming import is_pattern, looks_like_folder, output_collisions, relpath_of, render_output
 from slomo_batch.manifest.schema import Manifest
 from slomo_batch.manifest.sections import InputSpec
 from slomo_batch.records import Settings, Source, VideoFailed, VideoRequest
+from slomo_batch.steps.rows import SettingsFor, combined, read_rows
 from slomo_batch.storage.glob import expand, split_glob
 from slomo_batch.storage.location import normalise_uri, rooted
 from slomo_batch.storage.store import ObjectStore
-from slomo_batch.tables.catalogue import read_catalogue
 
 Locate = Callable[[str], tuple[ObjectStore, str]]
 
@@ -44,7 +45,8 @@ class _Entry:
     uri: str
     spec: InputSpec
     relpath: str
-    row: Mapping[str, str] | None = None
+    settings: Settings | None = None
+    """Of a row of a table; None: those of the input."""
     source: Source | None = None
     """Where the listing told already."""
 
@@ -56,14 +58,13 @@ def find_videos(manifest: Manifest, locate: Locate) -> Found:
         ManifestError: nothing at all was found, rows are wrong, or two sources would have one output.
         StorageError: a place cannot be listed.
     """
-    entries, empty = _all_entries(manifest.inputs, locate)
+    entries, empty = _all_entries(manifest.inputs, locate, manifest.settings_for)
     if not entries:
         raise ManifestError("no input names a video that is there", faults=tuple(empty))
-    settings = _compose_all(entries.values(), manifest)
     requests: list[VideoRequest] = []
     missing: list[VideoFailed] = []
     with ThreadPoolExecutor(LOOKUPS_AT_A_TIME) as pool:
-        for answer in pool.map(lambda entry: _request(entry, settings[entry.uri], manifest, locate), entries.values()):
+        for answer in pool.map(lambda entry: _request(entry, manifest, locate), entries.values()):
             if isinstance(answer, VideoRequest):
                 requests.append(answer)
             else:
@@ -90,23 +91,38 @@ def find_sources(inputs: Iterable[InputSpec], locate: Locate) -> list[Source]:
 # ---- inputs to entries ---------------------------------------------------------------------------------------------
 
 
-def _all_entries(inputs: Iterable[InputSpec], locate: Locate) -> tuple[dict[str, _Entry], list[str]]:
-    """The entries of all inputs by uri, of two for one source the later; and the inputs that have none."""
+def _all_entries(
+    inputs: Iterable[InputSpec], locate: Locate, settings_for: SettingsFor | None = None
+) -> tuple[dict[str, _Entry], list[str]]:
+    """The entries of all inputs by uri, of two for one source the later; and the inputs that have none.
+
+    Raises:
+        ManifestError: tables cannot be used; it has the faults of all of them.
+    """
     entries: dict[str, _Entry] = {}
     empty = []
+    unusable: list[ManifestError] = []
     for spec in inputs:
-        of_spec = list(_entries(spec, locate))
+        try:
+            of_spec = list(_entries(spec, locate, settings_for))
+        except ManifestError as error:
+            unusable.append(error)
+            continue
         if not of_spec:
             empty.append(spec.uri or spec.table)
         for entry in of_spec:
             entries.pop(entry.uri, None)
             entries[entry.uri] = entry
+    if unusable:
+        raise combined(unusable)
     return entries, empty
 
 
-def _entries(spec: InputSpec, locate: Locate) -> Iterator[_Entry]:
+def _entries(spec: InputSpec, locate: Locate, settings_for: SettingsFor | None) -> Iterator[_Entry]:
     if spec.table:
-        yield from _rows(spec, locate)
+        for row in read_rows(spec, locate, settings_for):
+            relpath = relpath_of(spec, row.written)
+            yield _Entry(uri=row.uri, spec=spec, relpath=relpath, settings=row.settings)
         return
     uri = normalise_uri(spec.uri, Path.cwd())
     if is_pattern(uri) or looks_like_folder(uri) or Path(uri).is_dir():
@@ -127,44 +143,17 @@ def _listed(uri: str, spec: InputSpec, locate: Locate) -> Iterator[_Entry]:
         yield _Entry(uri=found_uri, spec=spec, relpath=match.relpath, source=source if info.fingerprint else None)
 
 
-def _rows(spec: InputSpec, locate: Locate) -> Iterator[_Entry]:
-    table = normalise_uri(spec.table, Path.cwd())
-    store, key = locate(table)
-    try:
-        data = store.get(key)
-    except (ObjectMissing, AccessRefused) as error:
-        raise ManifestError("the table cannot be read", where=table, remedy=str(error)) from error
-    for row in read_catalogue(data, table):
-        uri = normalise_uri(row.uri, Path.cwd())
-        yield _Entry(uri=uri, spec=spec, relpath=relpath_of(spec, row.uri), row=row.settings)
-
-
 # ---- entries to requests -------------------------------------------------------------------------------------------
 
 
-def _compose_all(entries: Iterable[_Entry], manifest: Manifest) -> dict[str, Settings]:
-    """The settings of every entry, by its uri; all faults of all rows are told at once."""
-    composed: dict[str, Settings] = {}
-    faults: list[str] = []
-    for entry in entries:
-        try:
-            composed[entry.uri] = _settings(entry, manifest)
-        except ManifestError as error:
-            faults.extend(f"{entry.uri}: {fault}" for fault in error.faults)
-    if faults:
-        raise ManifestError("settings of some videos cannot be used", faults=tuple(faults))
-    return composed
-
-
-def _settings(entry: _Entry, manifest: Manifest) -> Settings:
-    row = None if entry.row is None else {"uri": entry.uri, **entry.row}
-    return manifest.settings_for(entry.spec, row)
-
-
-def _request(entry: _Entry, settings: Settings, manifest: Manifest, locate: Locate) -> VideoRequest | VideoFailed:
+def _request(entry: _Entry, manifest: Manifest, locate: Locate) -> VideoRequest | VideoFailed:
+    settings = entry.settings or manifest.settings_for(entry.spec)
     output_uri = ""
     try:
         output_uri = _output_uri(entry, manifest)
+        for uri in (entry.uri, output_uri):
+            if not is_text(uri):
+                raise SourceUnsupported("the name is not UTF-8", where=uri, remedy="Rename the file or its folder.")
         faults = judge_output(settings, output_uri)
         if faults:
             raise SourceUnsupported("the output's container does not take this codec", where=output_uri, got=faults[0])
@@ -175,7 +164,12 @@ def _request(entry: _Entry, settings: Settings, manifest: Manifest, locate: Loca
             settings=settings,
         )
     except (VideoError, StorageError) as error:
-        return VideoFailed(source_uri=entry.uri, output_uri=output_uri, error=type(error).__name__, reason=str(error))
+        return VideoFailed(
+            source_uri=storable(entry.uri),
+            output_uri=storable(output_uri),
+            error=type(error).__name__,
+            reason=storable(str(error)),
+        )
 
 
 def _output_uri(entry: _Entry, manifest: Manifest) -> str:

@@ -7,7 +7,7 @@ import os.path
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal
-from urllib.parse import unquote, urlsplit
+from urllib.parse import unquote
 
 from slomo_batch.errors import ManifestError
 from slomo_batch.storage.store import ObjectStore, UploadLog
@@ -108,10 +108,11 @@ def _split_s3(uri: str) -> tuple[str, str]:
 
 def _local_path(uri: str) -> str:
     if uri.startswith(FILE_SCHEME):
-        parts = urlsplit(uri)
-        if parts.netloc not in {"", "localhost"}:
+        host, _, _ = uri.removeprefix(FILE_SCHEME).partition("/")
+        if host not in {"", "localhost"}:
             raise ManifestError("a file: URI of another machine", where=uri, remedy="Write file:///absolute/path.")
-        return unquote(uri.removeprefix(FILE_SCHEME).removeprefix(parts.netloc))
+        # Bytes that are not UTF-8 become what Python has for them in names of files.
+        return unquote(uri.removeprefix(FILE_SCHEME).removeprefix(host), errors="surrogateescape")
     scheme, separator, _ = uri.partition("://")
     if separator and scheme.isalnum():
         raise ManifestError(

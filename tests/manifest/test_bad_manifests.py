@@ -200,6 +200,15 @@ BAD_VALUES = {
         with_inputs("[{uri: 'clips/**/*.mov'}]", "out/{stem}.mp4", "work: clips/work\n"),
         "line 5: work: the work place",
     ),
+    # names that no library takes
+    "half of a character": (with_inputs('[{uri: "a\\ud800.mov"}]'), "inputs[0].uri: 'a\\ud800.mov' holds half of a"),
+    "half of a character in a key": (GOOD + '"a\\ud800": 1\n', "line 7: the key 'a\\ud800' holds half of a character"),
+    "half of a character in a setting": (GOOD + 'encode: {preset: "\\udfff"}\n', "encode.preset: '\\udfff' holds half"),
+    "NUL in a setting": (GOOD + 'encode: {preset: "a\\0"}\n', "line 7: encode.preset: 'a\\x00' holds a NUL"),
+    "NUL in a file URI": (with_inputs("[{uri: 'file:///a%00.mov'}]"), "inputs[0].uri: 'file:///a%00.mov' holds a NUL"),
+    "bytes in a bucket": (with_inputs('[{uri: "s3://b/\\udc80.mov"}]'), "is not UTF-8, as names in a bucket are"),
+    "nobody's home": (with_inputs("[{uri: '~nosuchuser/a.mov'}]"), "'~nosuchuser/a.mov': no user of this machine"),
+    "IPv6": (with_inputs("[{uri: 'file://[/a.mov'}]"), "line 3: inputs[0].uri: 'file://[/a.mov' names another machine"),
     "output in the work place": (
         with_inputs("[{uri: a.mov}]", "s3://bucket/w/jobs/{stem}.mp4", "work: s3://bucket/w\n"),
         "lies in the work place",

@@ -163,6 +163,48 @@ def test_all_bad_rows_are_told_at_once_with_their_lines() -> None:
     assert [fault.split(":")[0] for fault in caught.value.faults] == ["line 2", "line 3", "line 4"]
 
 
+def test_a_value_that_python_has_no_equal_of_is_reported_with_row_and_column() -> None:
+    columns = {
+        "uri": ["a", "b", "c"],
+        "encode.preset": pa.array([0, 10_000_000, 1], pa.date32()),
+        "audio": pa.array([0, 1, 2], pa.timestamp("us", tz="Mars/Olympus")),
+    }
+    with pytest.raises(ManifestError) as caught:
+        read_catalogue(parquet(columns), "c.parquet")
+    told = [fault.partition(" cannot be read")[0] for fault in caught.value.faults]
+    zoned = "audio: this timestamp[us, tz=Mars/Olympus]"
+    assert told == [f"row 1: {zoned}", "row 2: encode.preset: this date32[day]", f"row 2: {zoned}", f"row 3: {zoned}"]
+
+
+def test_text_of_a_parquet_file_that_is_not_utf8_is_reported_with_its_row() -> None:
+    damaged = pa.StringArray.from_buffers(2, pa.array([0, 1, 2], pa.int32()).buffers()[1], pa.py_buffer(b"a\xff"))
+    with pytest.raises(ManifestError) as caught:
+        read_catalogue(parquet({"uri": damaged}), "c.parquet")
+    assert [fault.partition(" cannot")[0] for fault in caught.value.faults] == ["row 2: uri: this string"]
+
+
+def test_a_column_name_that_is_not_utf8_is_no_bug() -> None:
+    data = parquet({"uri": ["a"], "picked": ["x"]})
+    with pytest.raises(ManifestError, match="cannot be read as Parquet"):
+        read_catalogue(data.replace(b"picked", b"pick\xffd"), "c.parquet")
+
+
+def test_only_the_columns_that_are_wanted_are_read() -> None:
+    columns = {
+        "uri": ["a"],
+        "other": pa.array([10_000_000], pa.date32()),
+        "encode": [{"codec": "ffv1", "made": 1}],
+        "retime.fps": ["x2"],
+    }
+    wanted = {"encode.codec", "retime.fps"}
+    [row] = read_catalogue(parquet(columns), "c.parquet", wants=wanted.__contains__)
+    assert row.settings == {"encode.codec": "ffv1", "retime.fps": "x2"}
+    [row] = read_catalogue(b"uri,encode.codec,x\na,ffv1,1\n", "c.csv", wants=wanted.__contains__)
+    assert row.settings == {"encode.codec": "ffv1"}
+    [row] = read_catalogue(b'{"uri": "a", "x": 1, "encode": {"codec": "ffv1"}}', "c.jsonl", wants=wanted.__contains__)
+    assert row.settings == {"encode.codec": "ffv1"}
+
+
 def test_of_very_many_faults_the_first_are_told_and_the_others_counted() -> None:
     with pytest.raises(ManifestError) as caught:
         read_catalogue(b"uri,x\n" + b",1\n" * 30_000, "c.csv")

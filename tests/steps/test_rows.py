@@ -1,0 +1,82 @@
+"""Rows of tables are checked like a manifest: all faults of all tables at once, with their lines, before any work."""
+
+import io
+from pathlib import Path
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+
+from slomo_batch.errors import ManifestError
+from slomo_batch.manifest.load import load
+from slomo_batch.manifest.schema import Manifest
+from slomo_batch.steps.find import Found, find_videos
+from slomo_batch.storage.location import S3Options
+from slomo_batch.wiring import locate
+
+
+def manifest_of(folder: Path, *inputs: str) -> Manifest:
+    text = f"version: 1\nname: job\ninputs: [{', '.join(inputs)}]\noutput: {{uri: '{folder}/out/{{stem}}.mp4'}}\n"
+    return load(text, where="manifest.yaml")
+
+
+def find(manifest: Manifest) -> Found:
+    return find_videos(manifest, lambda uri: locate(uri, s3=S3Options()))
+
+
+CELLS = {
+    "gdrive://x/a.mp4": "uri: gdrive:// is not a kind of store; write s3://bucket/key or a local path",
+    "~nosuchuser/x.mp4": "uri: '~nosuchuser/x.mp4': no user of this machine has that name",
+    "s3://Bad_Bucket!/a.mp4": "uri: 'Bad_Bucket!' cannot be a bucket's name",
+    "s3://bucket": "uri: 's3://bucket' names a folder; a row names one video",
+    "folder/": "uri: 'folder/' names a folder",
+    r"a\u0000.mp4": r"uri: 'a\x00.mp4' holds a NUL character",
+    r"a\ud800.mp4": r"uri: 'a\ud800.mp4' holds half of a character",
+    r"s3://bucket/a\udcff.mp4": r"uri: 's3://bucket/a\udcff.mp4' is not UTF-8",
+    "file:///a%00.mp4": "uri: 'file:///a%00.mp4' holds a NUL character",
+    "file://[/x": "uri: 'file://[/x' names another machine",
+    "http://[::1/x": "uri: http:// is not a kind of store",
+}
+
+
+def test_every_cell_that_cannot_be_a_place_is_reported_at_once_with_table_and_line(tmp_path: Path) -> None:
+    rows = [f'{{"uri": "{cell}"}}' for cell in CELLS]
+    rows.append('{"uri": "good.mp4", "encode": {"codec": "h256"}, "retime": {"slowdown": 0.5}}')
+    table, other = tmp_path / "t.jsonl", tmp_path / "other.csv"
+    table.write_text("\n".join(rows))
+    with pytest.raises(ManifestError) as caught:
+        find(manifest_of(tmp_path, f"{{table: '{table}'}}"))
+    assert caught.value.where == str(table)
+    told = caught.value.faults
+    assert len(told) == len(CELLS) + 2
+    for line, (fault, expected) in enumerate(zip(told, CELLS.values(), strict=False), 1):
+        assert fault.startswith(f"line {line}: {expected}")
+    assert told[-2].startswith("line 12: retime.slowdown: 0.5 is too small")
+    assert told[-1].startswith("line 12: encode.codec: 'h256' is not one of")
+    other.write_text("uri\ngs://b/a.mp4\n")
+    with pytest.raises(ManifestError, match="2 tables cannot be used") as caught:
+        find(manifest_of(tmp_path, f"{{table: '{table}'}}", f"{{table: '{other}'}}"))
+    assert caught.value.faults[0] == f"{table}: {told[0]}"
+    assert caught.value.faults[-1].startswith(f"{other}: line 2: uri: gs:// is not")
+
+
+def test_a_column_that_is_no_setting_is_not_read(tmp_path: Path) -> None:
+    (tmp_path / "a.mp4").write_bytes(b"video")
+    dates = pa.array([10_000_000], pa.date32())
+    zones = pa.array([0], pa.timestamp("us", tz="Mars/Olympus"))
+    data = io.BytesIO()
+    pq.write_table(pa.table({"uri": [f"{tmp_path}/a.mp4"], "shot_on": dates, "zone": zones}), data)
+    table = tmp_path / "t.parquet"
+    table.write_bytes(data.getvalue())
+    assert len(find(manifest_of(tmp_path, f"{{table: '{table}'}}")).requests) == 1
+
+
+def test_a_file_whose_name_is_not_utf8_fails_alone(tmp_path: Path) -> None:
+    (tmp_path / "in").mkdir()
+    (tmp_path / "in" / "good.mp4").write_bytes(b"video")
+    (tmp_path / "in" / "b\udcff.mp4").write_bytes(b"video")
+    found = find(manifest_of(tmp_path, f"{{uri: '{tmp_path}/in/'}}"))
+    assert [request.source.uri for request in found.requests] == [f"{tmp_path}/in/good.mp4"]
+    [failed] = found.missing
+    assert (failed.source_uri, failed.error) == (rf"{tmp_path}/in/b\udcff.mp4", "SourceUnsupported")
+    assert "the name is not UTF-8" in failed.reason
