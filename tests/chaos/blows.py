@@ -7,7 +7,6 @@ on a slow machine than it can get up.
 import os
 import random
 import signal
-import subprocess
 import threading
 import time
 from collections import Counter
@@ -21,6 +20,7 @@ import psutil
 
 from tests.cluster.autoscaling import AutoscalingCluster
 from tests.end_to_end.running import Job
+from tests.processes import Command
 from tests.s3_server import MortalServer
 from tests.s3_weather import FAIR, Fault, Storm
 
@@ -39,7 +39,7 @@ class Drivers:
 
     def __init__(self, job: Job, env: Mapping[str, str], battlefield: "Battlefield") -> None:
         self._job, self._env, self._field = job, env, battlefield
-        self._running: list[subprocess.Popen[str]] = []
+        self._running: list[Command] = []
         self._num_begun = 0
         self.is_done = False
 
@@ -57,11 +57,11 @@ class Drivers:
     def begin(self) -> None:
         """One more driver."""
         self._num_begun += 1
-        with (self._job.folder / f"driver-{self._num_begun:03d}.log").open("w") as log:
-            self._running.append(self._job.begin("--retry-failed", env=self._env, log=log))
+        log = self._job.folder / f"driver-{self._num_begun:03d}.log"
+        self._running.append(self._job.begin("--retry-failed", env=self._env, log=log))
 
     @property
-    def leader(self) -> subprocess.Popen[str]:
+    def leader(self) -> Command:
         """The driver begun last."""
         return self._running[-1]
 
@@ -175,7 +175,7 @@ class Battlefield:
         if drivers.leader.poll() is not None:
             return False
         drivers.leader.kill()
-        drivers.leader.wait()
+        drivers.leader.communicate()
         return True
 
     def _replace_driver(self, drivers: Drivers) -> bool:

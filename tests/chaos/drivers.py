@@ -6,7 +6,6 @@ before or just after it. The kinds of key are read off Layout: one that is added
 """
 
 import inspect
-import multiprocessing
 import os
 import re
 import signal
@@ -27,10 +26,10 @@ import psutil
 from slomo_batch.storage.layout import Layout
 from slomo_batch.storage.location import StoreSpec, open_store
 from slomo_batch.storage.store import ObjectInfo, ObjectStore, UploadLog
+from tests.processes import warm
 
 WITHIN_S = 300
 OUTPUT, OUTPUT_PROBE = "output", "output_probe"
-_PRELOADED = ["slomo_batch.cli", "slomo_batch.job", "tests.chaos.drivers"]
 _PASSED_THROUGH = (
     "slomo_batch.storage.",
     "slomo_batch.steps.commit",
@@ -243,8 +242,6 @@ class Stable:
         self._manifest, self._job, self._work, self._logs, self._haste = manifest, job, work, logs, haste
         self._number = 0
         logs.mkdir(parents=True, exist_ok=True)
-        self._context = multiprocessing.get_context("forkserver")
-        self._context.set_forkserver_preload(_PRELOADED)
 
     @contextmanager
     def begin(self, *options: str, strikes: Sequence[Strike] = ()) -> Iterator[Driver]:
@@ -259,7 +256,7 @@ class Stable:
             strikes=tuple(strikes),
             haste=self._haste,
         )
-        process = self._context.Process(target=_drive, args=(role,))
+        process = warm().Process(target=_drive, args=(role,))
         process.start()
         try:
             yield Driver(process, log)

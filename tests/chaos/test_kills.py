@@ -3,7 +3,6 @@
 import os
 import random
 import signal
-import subprocess
 import time
 from contextlib import suppress
 from pathlib import Path
@@ -12,6 +11,7 @@ import psutil
 import pytest
 
 from tests.end_to_end.running import REAL_CLIPS, Job, excerpt, frame_hashes, kill
+from tests.processes import Command
 
 pytestmark = [pytest.mark.chaos, pytest.mark.timeout(1200)]
 NUM_FRAMES = 30
@@ -42,7 +42,7 @@ def test_drivers_and_workers_are_killed_at_random_until_the_job_is_done(seed: in
     assert job.receipts().keys() == reference.receipts().keys()
 
 
-def harassed(driver: subprocess.Popen[str], chance: random.Random) -> int | None:
+def harassed(driver: Command, chance: random.Random) -> int | None:
     """Kill workers, tasks or in the end the driver while it runs; its exit code where it got to its own end."""
     killed_at = time.monotonic() + chance.uniform(8, 40)
     while driver.poll() is None and time.monotonic() < killed_at:

