@@ -25,7 +25,7 @@ from slomo_batch.execution.cluster.commands import add_cluster_tools
 from slomo_batch.execution.cluster.job_commands import add_job_commands, is_elsewhere, submit
 from slomo_batch.interpolators.superslomo.shipping import shipped_names
 from slomo_batch.legible import lines, one_line
-from slomo_batch.manifest.load import Override, load, read_text
+from slomo_batch.manifest.load import Override, is_file, load, read_text
 from slomo_batch.manifest.schema import Manifest, json_schema
 from slomo_batch.manifest.single import single
 from slomo_batch.progress import Display
@@ -358,7 +358,7 @@ def _gc(options: argparse.Namespace) -> int:
 
 def _job_of(options: argparse.Namespace) -> Manifest | str:
     """The job that a command names: by its manifest, or by its name and its work place."""
-    if Path(options.job).is_file():
+    if is_file(options.job):
         manifest = load(read_text(options.job), where=options.job)
         return manifest.model_copy(update={"work": options.work or manifest.work})
     if not options.work:

@@ -13,6 +13,7 @@ from slomo_batch.errors import ManifestError
 from slomo_batch.manifest.schema import Manifest, json_schema
 from slomo_batch.records import Encode, FpsTarget
 from slomo_batch.timeline.rates import parse_rational
+from tests.strangers import as_stranger, open_folder
 
 ROOT = Path(__file__).parents[1]
 
@@ -60,6 +61,19 @@ def test_schema_prints_the_json_schema(capsys: pytest.CaptureFixture[str]) -> No
 
 def test_status_of_a_mere_name_asks_for_the_work_place(capsys: pytest.CaptureFixture[str]) -> None:
     assert cli.main(["status", "derby-2019"]) == 2
+    assert "give the work place with --work" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("command", ["status", "gc", "timeline"])
+def test_a_manifest_that_cannot_be_looked_at_is_named(command: str, capsys: pytest.CaptureFixture[str]) -> None:
+    options = ["--out", "trace.json"] if command == "timeline" else []
+    with open_folder() as folder:
+        (folder / "closed").mkdir(mode=0)
+        path = f"{folder}/closed/job.yaml"
+        with as_stranger():
+            assert cli.main([command, path, *options]) == 2
+    assert capsys.readouterr().err == f"slomo-batch: {path}: cannot be read: Permission denied\n"
+    assert cli.main([command, "s" * 300, *options]) == 2
     assert "give the work place with --work" in capsys.readouterr().err
 
 

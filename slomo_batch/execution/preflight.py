@@ -24,21 +24,33 @@ def prove_work_store(bench: Bench) -> None:
 
 
 def prove_outputs(requests: Sequence[VideoRequest], bench: Bench) -> None:
-    """Every store that outputs go to may be written; one small object is put beside the first output, and deleted.
+    """Every bucket and the disk that outputs go to may be written; a small object is put beside an output, and deleted.
 
-    Its name is always the same for a job, so that one which a killed run left behind is deleted by the next.
+    Its name is always the same for a job, so that one which a killed run left behind is deleted by the next. On disk
+    one folder that takes it is enough: an output whose own folder refuses it fails its video.
 
     Raises:
         StoreUnusable: it is not so.
     """
-    proven = set()
+    tried: set[str] = set()
+    proven: set[str] = set()
+    refused: dict[str, StoreUnusable] = {}
     for request in requests:
         store, key = bench.locate(request.output_uri)
-        place = store.root if is_s3(store.root) else ""
-        if place in proven:
+        probe = f"{key[: key.rfind('/') + 1]}.slomo-batch-{bench.layout.name}.probe"
+        place = store.root if is_s3(store.root) else "disk"
+        if place in proven or store.uri(probe) in tried:
             continue
-        proven.add(place)
-        prove_access(store, f"{key}.slomo-batch-{bench.layout.name}.probe", write=True)
+        tried.add(store.uri(probe))
+        try:
+            prove_access(store, probe, write=True)
+            proven.add(place)
+        except StoreUnusable as error:
+            if is_s3(place):
+                raise
+            refused.setdefault(place, error)
+    for place in refused.keys() - proven:
+        raise refused[place]
 
 
 def judge_machines(num_machines: int, requests: Sequence[VideoRequest], bench: Bench) -> None:

@@ -4,6 +4,7 @@ Settings given on the command line (--set encode.codec=ffv1) are laid over the t
 of theirs is told under their own name; they also go over the settings of every input and row.
 """
 
+import errno
 import sys
 from collections.abc import Callable, Mapping, Sequence
 from copy import deepcopy
@@ -51,6 +52,20 @@ def read_text(path: str) -> str:
     except (OSError, ValueError) as error:
         reason = error.strerror if isinstance(error, OSError) else str(error)
         raise ManifestError(f"cannot be read: {reason}", where=path) from error
+
+
+def is_file(name: str) -> bool:
+    """Whether an argument that is a manifest or the name of a job is the path of a file.
+
+    Raises:
+        ManifestError: that cannot be found out.
+    """
+    try:
+        return FilePath(name).is_file()
+    except OSError as error:
+        if error.errno == errno.ENAMETOOLONG:
+            return False
+        raise ManifestError(f"cannot be read: {error.strerror}", where=name) from error
 
 
 def load(text: str, *, where: str, overrides: Sequence[str] = ()) -> Manifest:

@@ -1,7 +1,7 @@
 """The names of outputs: the template of `output.uri`, filled in for one source."""
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from pathlib import PurePosixPath
 from string import Formatter
 
@@ -10,6 +10,15 @@ from slomo_batch.manifest.sections import InputSpec
 
 WORK_FOLDER = ".slomo-work"
 """The work place beside the outputs, where the manifest names none."""
+
+MAX_NAME_BYTES = 255
+"""Longest name of a file or folder on the disks of Linux."""
+MAX_PATH_BYTES = 4095
+"""Longest path that Linux takes."""
+MAX_KEY_BYTES = 1024
+"""Longest key of S3."""
+PARTIAL_NAME = f".slomo-{32 * '0'}.part"
+"""As long as the name that an output has while it is written, in the folder where it belongs."""
 
 _WILD = re.compile(r"[*?\[]")
 
@@ -45,6 +54,37 @@ def render_output(template: str, *, relpath: str, name: str) -> str:
             "the source's name would make a folder '.' or '..' of its output's", where=f"{relpath}/{name}"
         )
     return rendered
+
+
+def check_length(uri: str) -> None:
+    """Check that the URI of an output, s3:// or an absolute path, is not longer than its store takes.
+
+    Raises:
+        SourceUnsupported: it is too long.
+    """
+    for what, num_bytes, limit in _lengths(uri):
+        if num_bytes > limit:
+            raise SourceUnsupported(
+                f"the {what} of the output is too long",
+                where=uri,
+                expected=f"at most {limit} bytes",
+                got=f"{num_bytes}",
+                remedy="Shorten output.uri, or rename the source.",
+            )
+
+
+def _lengths(uri: str) -> Iterator[tuple[str, int, int]]:
+    """What is limited in a URI, its length and the most that it may be, in bytes."""
+    if uri.startswith("s3://"):
+        yield "key", _num_bytes(uri.removeprefix("s3://").partition("/")[2]), MAX_KEY_BYTES
+        return
+    yield "name", max(map(_num_bytes, uri.split("/"))), MAX_NAME_BYTES
+    partial = f"{uri.rpartition('/')[0]}/{PARTIAL_NAME}"
+    yield "path", max(_num_bytes(uri), _num_bytes(partial)), MAX_PATH_BYTES
+
+
+def _num_bytes(text: str) -> int:
+    return len(text.encode("utf-8", "replace"))  # a byte that is no UTF-8 is one character, and replaced by one byte
 
 
 def _num_dots(path: str) -> int:

@@ -5,16 +5,25 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
-from slomo_batch.errors import ManifestError, SourceUnsupported, StorageError, VideoError
+from slomo_batch.errors import ManifestError, SlomoError, SourceUnsupported, StorageError, VideoError
 from slomo_batch.legible import is_text, storable
 from slomo_batch.manifest.compose import judge_output
-from slomo_batch.manifest.naming import is_pattern, looks_like_folder, output_collisions, relpath_of, render_output
+from slomo_batch.manifest.naming import (
+    check_length,
+    is_pattern,
+    looks_like_folder,
+    output_collisions,
+    relpath_of,
+    render_output,
+)
 from slomo_batch.manifest.schema import Manifest
 from slomo_batch.manifest.sections import InputSpec
 from slomo_batch.records import Settings, Source, VideoFailed, VideoRequest
 from slomo_batch.steps.rows import SettingsFor, combined, read_rows
+from slomo_batch.storage.folders import Unlisted
 from slomo_batch.storage.glob import expand, split_glob
-from slomo_batch.storage.location import normalise_uri, rooted
+from slomo_batch.storage.location import is_s3, normalise_uri, rooted
+from slomo_batch.storage.presence import is_folder
 from slomo_batch.storage.store import ObjectStore
 
 Locate = Callable[[str], tuple[ObjectStore, str]]
@@ -33,7 +42,7 @@ class Found:
 
     requests: tuple[VideoRequest, ...]
     missing: tuple[VideoFailed, ...]
-    """Named one by one, and not there."""
+    """Those that cannot be begun: not there, closed to us, or with an output that cannot have its name."""
     empty: tuple[str, ...]
     """Inputs in which there is no video at all."""
 
@@ -49,6 +58,8 @@ class _Entry:
     """Of a row of a table; None: those of the input."""
     source: Source | None = None
     """Where the listing told already."""
+    fault: SlomoError | None = None
+    """Why it cannot be looked into. It may be a video or a folder of them."""
 
 
 def find_videos(manifest: Manifest, locate: Locate) -> Found:
@@ -85,6 +96,9 @@ def find_sources(inputs: Iterable[InputSpec], locate: Locate) -> list[Source]:
     entries, empty = _all_entries(inputs, locate)
     if empty:
         raise ManifestError("no video here", faults=tuple(empty))
+    for entry in entries.values():
+        if entry.fault is not None:
+            raise entry.fault
     return [entry.source or _looked_up(entry.uri, locate) for entry in entries.values()]
 
 
@@ -125,7 +139,7 @@ def _entries(spec: InputSpec, locate: Locate, settings_for: SettingsFor | None) 
             yield _Entry(uri=row.uri, spec=spec, relpath=relpath, settings=row.settings)
         return
     uri = normalise_uri(spec.uri, Path.cwd())
-    if is_pattern(uri) or looks_like_folder(uri) or Path(uri).is_dir():
+    if is_pattern(uri) or looks_like_folder(uri) or (not is_s3(uri) and is_folder(uri, locate)):
         yield from _listed(uri, spec, locate)
     else:
         yield _Entry(uri=uri, spec=spec, relpath="")
@@ -136,17 +150,35 @@ def _listed(uri: str, spec: InputSpec, locate: Locate) -> Iterator[_Entry]:
     root, _, pattern = split_glob(uri)
     store, _ = locate(f"{root.rstrip('/')}/any")
     for match in expand(store, pattern, spec.excluded):
+        if isinstance(match, Unlisted):
+            closed = store.uri(match.key)
+            yield _Entry(uri=closed, spec=spec, relpath="", fault=_closed(match.error, closed))
+            continue
         info, found_uri = match.info, store.uri(match.info.key)
-        if whole_folder and PurePosixPath(found_uri).suffix.lower() not in VIDEO_SUFFIXES:
+        by_suffix = whole_folder and not match.is_exact
+        if by_suffix and PurePosixPath(found_uri).suffix.lower() not in VIDEO_SUFFIXES:
             continue
         source = Source(uri=found_uri, size_bytes=info.size_bytes, fingerprint=info.fingerprint)
         yield _Entry(uri=found_uri, spec=spec, relpath=match.relpath, source=source if info.fingerprint else None)
+
+
+def _closed(error: SlomoError, uri: str) -> SlomoError:
+    """The error of a file or folder of an input that cannot be looked into."""
+    remedy = error.remedy or "Make it readable."
+    return type(error)(
+        "cannot be looked into",
+        where=uri,
+        got=error.got or error.what,
+        remedy=f"{remedy} Or leave it out with `except`.",
+    )
 
 
 # ---- entries to requests -------------------------------------------------------------------------------------------
 
 
 def _request(entry: _Entry, manifest: Manifest, locate: Locate) -> VideoRequest | VideoFailed:
+    if entry.fault is not None:
+        return _failed(entry, "", entry.fault)
     settings = entry.settings or manifest.settings_for(entry.spec)
     output_uri = ""
     try:
@@ -164,17 +196,23 @@ def _request(entry: _Entry, manifest: Manifest, locate: Locate) -> VideoRequest 
             settings=settings,
         )
     except (VideoError, StorageError) as error:
-        return VideoFailed(
-            source_uri=storable(entry.uri),
-            output_uri=storable(output_uri),
-            error=type(error).__name__,
-            reason=storable(str(error)),
-        )
+        return _failed(entry, output_uri, error)
+
+
+def _failed(entry: _Entry, output_uri: str, error: SlomoError) -> VideoFailed:
+    return VideoFailed(
+        source_uri=storable(entry.uri),
+        output_uri=storable(output_uri),
+        error=type(error).__name__,
+        reason=storable(str(error)),
+    )
 
 
 def _output_uri(entry: _Entry, manifest: Manifest) -> str:
     name, template = entry.uri.rpartition("/")[2], rooted(manifest.output.uri, Path.cwd())
-    return normalise_uri(render_output(template, relpath=entry.relpath, name=name), Path.cwd())
+    uri = normalise_uri(render_output(template, relpath=entry.relpath, name=name), Path.cwd())
+    check_length(uri)
+    return uri
 
 
 def _looked_up(uri: str, locate: Locate) -> Source:

@@ -12,17 +12,31 @@ from contextlib import suppress
 from functools import cache
 from pathlib import Path
 
+from slomo_batch.errors import StoreUnusable
+
 _LOCK = "in-use"
 
 
 @cache
 def process_scratch() -> Path:
-    """This process's scratch folder, under TMPDIR; what dead processes left there is removed first."""
-    root = Path(tempfile.gettempdir()) / f"slomo_batch-{os.getuid()}"
-    root.mkdir(mode=0o700, exist_ok=True)
-    _remove_abandoned(root)
-    folder = Path(tempfile.mkdtemp(prefix="process-", dir=root))
-    _hold(folder)
+    """This process's scratch folder, under TMPDIR; what dead processes left there is removed first.
+
+    Raises:
+        StoreUnusable: no such folder can be made.
+    """
+    try:
+        root = Path(tempfile.gettempdir()) / f"slomo_batch-{os.getuid()}"
+        root.mkdir(mode=0o700, exist_ok=True)
+        _remove_abandoned(root)
+        folder = Path(tempfile.mkdtemp(prefix="process-", dir=root))
+        _hold(folder)
+    except OSError as error:
+        raise StoreUnusable(
+            "there is no folder for temporary files",
+            where=error.filename or "",
+            got=error.strerror or str(error),
+            remedy="Set TMPDIR to a folder that this user can write to.",
+        ) from error
     return folder
 
 

@@ -14,7 +14,7 @@ from pathlib import PurePosixPath
 from typing import Literal
 
 from slomo_batch.documents import from_json
-from slomo_batch.errors import OutputExists
+from slomo_batch.errors import OutputExists, SlomoError
 from slomo_batch.planning.identity import receipt_id, video_id
 from slomo_batch.planning.resolving import JobPin
 from slomo_batch.records import VideoFailed, VideoRequest
@@ -56,7 +56,7 @@ class Triage:
     done: tuple[VideoRequest, ...]
     """Published by an earlier run."""
     refused: tuple[Refused, ...]
-    """Something else stands where the output belongs."""
+    """Something else stands where the output belongs, or it cannot be looked at."""
     waiting: tuple[VideoFailed, ...]
     """Given up by an earlier run; they wait for --retry-failed."""
     retried: tuple[str, ...]
@@ -74,8 +74,11 @@ def triage(
     contested: list[tuple[VideoRequest, str]] = []
     for request in requests:
         receipt = receipt_id(request, _weights_name(request, pin))
-        has_output = request.output_uri in outputs
-        if receipt in receipts and has_output and not force:
+        has_output = request.output_uri in outputs.present
+        if request.output_uri in outputs.unknown:
+            unknown = _failed(request, outputs.unknown[request.output_uri])
+            refused.append(Refused(failed=unknown, receipt_id=receipt))
+        elif receipt in receipts and has_output and not force:
             done.append(request)
         elif receipt in failures and not (retry_failed or force):
             waiting.append(from_json(VideoFailed, bench.work.get(failures[receipt][-1])))
@@ -135,6 +138,10 @@ def _conflict(request: VideoRequest) -> VideoFailed:
         where=request.output_uri,
         remedy="Move it away, choose another output.uri, or set output.exists: replace.",
     )
+    return _failed(request, error)
+
+
+def _failed(request: VideoRequest, error: SlomoError) -> VideoFailed:
     return VideoFailed(
         source_uri=request.source.uri,
         output_uri=request.output_uri,

@@ -10,7 +10,8 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 
-from slomo_batch.errors import ObjectMissing
+from slomo_batch.errors import AccessRefused, ObjectMissing, StorageBusy
+from slomo_batch.storage.folders import Unlisted
 from slomo_batch.storage.local import LocalStore
 from slomo_batch.storage.location import S3_SCHEME, is_s3
 from slomo_batch.storage.store import ObjectInfo, ObjectStore
@@ -26,6 +27,8 @@ class Found:
     info: ObjectInfo
     relpath: str
     """Its folder below the glob's literal folder (the part before the first wildcard), "" where it lies right in it."""
+    is_exact: bool
+    """Whether it is the object of that very name, rather than one of those that a folder or a pattern stands for."""
 
 
 def split_glob(uri: str) -> tuple[str, str, str]:
@@ -52,38 +55,47 @@ def matches(pattern: str, key: str) -> bool:
     return _compiled(pattern).fullmatch(key) is not None
 
 
-def expand(store: ObjectStore, pattern: str, excepts: Sequence[str] = ()) -> Iterator[Found]:
+def expand(store: ObjectStore, pattern: str, excepts: Sequence[str] = ()) -> Iterator[Found | Unlisted]:
     """What a pattern of keys stands for in a store, in key order.
 
     The object of that very name if there is one; else, for a folder, every object beneath it; else every object that
     matches. `excepts` are patterns relative to the literal folder; what matches one is left out, and a folder that is
-    left out whole is not looked into.
+    left out whole is not looked into. A local file or folder that cannot be looked into, and may be or hold something
+    that matches, is given as Unlisted.
     """
-    found = _exact(store, pattern)
-    if found is not None:
-        base, selected = literal_folder(_quoted(pattern)), iter([found])
+    exact = _exact(store, pattern)
+    if exact is not None:
+        base, selected = literal_folder(_quoted(pattern)), iter([exact])
     else:
         base, wanted = _folder_or_pattern(store, pattern)
         selected = _select(store, wanted, lambda folder: _left_out_whole(folder.removeprefix(base), excepts))
-    for info in selected:
-        relative = info.key.removeprefix(base)
-        if not any(matches(_beneath(left_out), relative) for left_out in excepts):
-            yield Found(info=info, relpath=relative.rpartition("/")[0])
+    for found in selected:
+        relative = found.key.removeprefix(base)
+        if any(matches(_beneath(left_out), relative) for left_out in excepts):
+            continue
+        if isinstance(found, Unlisted):
+            yield found
+        else:
+            yield Found(info=found, relpath=relative.rpartition("/")[0], is_exact=exact is not None)
 
 
-def _exact(store: ObjectStore, pattern: str) -> ObjectInfo | None:
+def _exact(store: ObjectStore, pattern: str) -> ObjectInfo | Unlisted | None:
     if not pattern or pattern.endswith("/"):
         return None
     try:
         return store.head(pattern)
-    except ObjectMissing:
+    except (ObjectMissing, AccessRefused):  # why access is refused, a listing says
         return None
+    except StorageBusy as busy:
+        if isinstance(store, LocalStore):
+            return Unlisted(key=pattern, error=busy)
+        raise
 
 
 def _folder_or_pattern(store: ObjectStore, pattern: str) -> tuple[str, str]:
     """Literal folder, and the pattern of everything meant, of what is not one object."""
     folder = f"{pattern.rstrip('/')}/" if pattern else ""
-    if not _WILD.search(pattern) or next(store.list(folder), None) is not None:
+    if not _WILD.search(pattern) or next(_listed(store, folder), None) is not None:
         return folder, _quoted(folder) + "**"
     return literal_folder(pattern), _beneath(pattern)
 
@@ -98,14 +110,27 @@ def _quoted(text: str) -> str:
     return _WILD.sub(lambda wild: f"[{wild[0]}]", text)
 
 
-def _select(store: ObjectStore, pattern: str, left_out: Callable[[str], bool]) -> Iterator[ObjectInfo]:
+def _select(store: ObjectStore, pattern: str, left_out: Callable[[str], bool]) -> Iterator[ObjectInfo | Unlisted]:
     prefix = _literal_prefix(pattern)
+    top = prefix.rpartition("/")[0]
+
+    def enter(folder: str) -> bool:
+        return _may_hold(pattern, folder) and not left_out(folder)
+
+    for found in _listed(store, prefix, enter):
+        # What cannot be looked into may be a file or a folder.
+        may_hold = isinstance(found, Unlisted) and (found.key == top or enter(found.key))
+        if may_hold or matches(pattern, found.key):
+            yield found
+
+
+def _listed(
+    store: ObjectStore, prefix: str, enter: Callable[[str], bool] = lambda _folder: True
+) -> Iterator[ObjectInfo | Unlisted]:
+    """The objects of a prefix. On disk the folders that `enter` refuses are skipped: they may be huge, or closed."""
     if isinstance(store, LocalStore):
-        # Folders where nothing can match are not entered: they may be huge, or closed to us.
-        listed = store.list_entering(prefix, lambda folder: _may_hold(pattern, folder) and not left_out(folder))
-    else:
-        listed = store.list(prefix)
-    return (info for info in listed if matches(pattern, info.key))
+        return store.list_entering(prefix, enter)
+    return iter(store.list(prefix))
 
 
 def _literal_prefix(pattern: str) -> str:

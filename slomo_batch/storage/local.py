@@ -19,8 +19,9 @@ from typing import BinaryIO, Concatenate, ParamSpec, TypeVar
 from uuid import uuid4
 
 from slomo_batch.errors import AccessRefused, ObjectChanged, ObjectMissing, StorageBusy
+from slomo_batch.storage.folders import Unlisted, status_of, walk
 from slomo_batch.storage.keys import checked_key
-from slomo_batch.storage.local_faults import storage_error
+from slomo_batch.storage.local_faults import persistently
 from slomo_batch.storage.store import ObjectInfo, Unrecorded, Upload, UploadLog
 
 P = ParamSpec("P")
@@ -29,9 +30,6 @@ T = TypeVar("T")
 HASHED_BYTES = 65536
 """How much of a file's head and of its tail is part of its fingerprint."""
 COPY_BYTES = 1 << 20
-TRIES = 4
-"""Times a failure that may pass (stale handle, time-out) is tried before it is reported."""
-FIRST_WAIT_S = 0.05
 MKDIR_TRIES = 100
 """Times a folder is made again that another process removes before a file stands in it."""
 SETTLED_NS = 2_000_000_000
@@ -49,15 +47,7 @@ def _patient(
 
     @wraps(operation)
     def attempt(store: "LocalStore", key: str, /, *args: P.args, **kwargs: P.kwargs) -> T:
-        for remaining in reversed(range(TRIES)):
-            try:
-                return operation(store, key, *args, **kwargs)
-            except OSError as error:
-                failure = storage_error(error, store.uri(key))
-                if not (failure.retryable and remaining):
-                    raise failure from error
-                time.sleep(FIRST_WAIT_S * 2 ** (TRIES - 1 - remaining))
-        raise AssertionError("the last try returns or raises")
+        return persistently(lambda: operation(store, key, *args, **kwargs), store.uri(key))
 
     return attempt
 
@@ -116,47 +106,30 @@ class LocalStore:
         """Objects whose key starts with prefix, in key order, a folder at a time; links to a folder above are left out.
 
         Fingerprints are empty: `head` tells them.
-        """
-        return self.list_entering(prefix, lambda _folder: True)
 
-    def list_entering(self, prefix: str, enter: Callable[[str], bool]) -> Iterator[ObjectInfo]:
-        """As `list`, but look only into folders that `enter` agrees to; it is given their keys, without a slash."""
+        Raises:
+            StorageError: a file or folder on the way cannot be looked into. A folder deleted meanwhile is no error.
+        """
+        for found in self.list_entering(prefix, lambda _folder: True):
+            if isinstance(found, ObjectInfo):
+                yield found
+            elif not isinstance(found.error, ObjectMissing):
+                raise found.error
+
+    def list_entering(self, prefix: str, enter: Callable[[str], bool]) -> Iterator[ObjectInfo | Unlisted]:
+        """As `list`, but look only into folders for which `enter` returns True; it gets their keys, without a slash.
+
+        What cannot be looked into is listed as such, and all else is listed.
+        """
         folder = prefix.rpartition("/")[0]
         if folder:
             checked_key(folder, self.root)
-        yield from self._walk(folder, prefix, enter, above=frozenset())
-
-    def _walk(
-        self, folder: str, prefix: str, enter: Callable[[str], bool], above: frozenset[tuple[int, int]]
-    ) -> Iterator[ObjectInfo]:
-        identity, entries = self._entries(folder)
-        if identity in above:
-            return
-        for name, size_bytes in entries:
-            key = f"{folder}/{name}" if folder else name
-            if size_bytes is not None:
-                if key.startswith(prefix):
-                    yield ObjectInfo(key=key, size_bytes=size_bytes, fingerprint="")
-            elif key.startswith(prefix) or prefix.startswith(key):
-                inner = key.removesuffix("/")
-                if enter(inner):
-                    yield from self._walk(inner, prefix, enter, above | {identity})
+        return walk(self._root, prefix, enter, _is_temporary)
 
     @_patient
-    def _entries(self, folder: str) -> tuple[tuple[int, int], Sequence[tuple[str, int | None]]]:
-        """Identity of a folder and what is in it, in key order: files with sizes, folders with a slash and None."""
-        path = self._root / folder
-        found: list[tuple[str, int | None]] = []
-        try:
-            status = path.stat()
-            with os.scandir(path) as entries:
-                for entry in entries:
-                    with suppress(FileNotFoundError):  # deleted meanwhile, or a link to nothing
-                        found.extend(_entry(entry))
-        except (FileNotFoundError, NotADirectoryError):
-            return (0, 0), []
-        found.sort(key=lambda item: os.fsencode(item[0]))
-        return (status.st_dev, status.st_ino), found
+    def status(self, key: str) -> os.stat_result | None:
+        """Status of the file or folder under a key, links followed; None if there is none."""
+        return status_of(self._path(key))
 
     # ---- writing ---------------------------------------------------------------------------------------------------
 
@@ -254,12 +227,17 @@ class LocalStore:
 
     def abandoned(self, prefix: str) -> Iterator[ObjectInfo]:
         """Temporary files below a folder."""
-        folder = self._root / checked_key(prefix.rstrip("/"), self.root)
-        for path in sorted(folder.rglob(".slomo-*.part")):
-            with suppress(FileNotFoundError):  # its writer lives, and is done
-                if _TEMPORARY.fullmatch(path.name) and path.is_file():
+        return iter(self._abandoned(prefix.rstrip("/")))
+
+    @_patient
+    def _abandoned(self, folder: str) -> Sequence[ObjectInfo]:
+        found = []
+        for path in sorted((self._root / checked_key(folder, self.root)).rglob(".slomo-*.part")):
+            with suppress(FileNotFoundError):  # its writer is alive, and has finished
+                if _is_temporary(path.name) and path.is_file():
                     key = path.relative_to(self._root).as_posix()
-                    yield ObjectInfo(key=key, size_bytes=path.stat().st_size, fingerprint="")
+                    found.append(ObjectInfo(key=key, size_bytes=path.stat().st_size, fingerprint=""))
+        return found
 
     # ---- files -----------------------------------------------------------------------------------------------------
 
@@ -316,11 +294,9 @@ def _open_without_waiting(path: str, flags: int) -> int:
     return os.open(path, flags | os.O_NONBLOCK)
 
 
-def _entry(entry: "os.DirEntry[str]") -> Iterator[tuple[str, int | None]]:
-    if entry.is_dir():
-        yield entry.name + "/", None
-    elif entry.is_file() and not _TEMPORARY.fullmatch(entry.name):
-        yield entry.name, entry.stat().st_size
+def _is_temporary(name: str) -> bool:
+    """Whether a file of this name is a write under way, or what a killed one left."""
+    return _TEMPORARY.fullmatch(name) is not None
 
 
 def _read(file: BinaryIO, start: int, end: int) -> bytes:

@@ -1,9 +1,19 @@
-"""What every failure of a file system means here, in one table."""
+"""What every failure of a file system means here, in one table; and how often a question that failed is asked again."""
 
 import errno
 import os
+import time
+from collections.abc import Callable
+from typing import TypeVar
 
 from slomo_batch.errors import DISK_FULL, AccessRefused, DiskFull, ObjectMissing, SlomoError, StorageBusy, StoreUnusable
+
+T = TypeVar("T")
+
+TRIES = 4
+"""Times a failure that may pass (stale handle, time-out) is tried before it is reported."""
+FIRST_WAIT_S = 0.05
+"""Seconds before the second try; doubled before each further one."""
 
 Fault = tuple[type[SlomoError], str, str]
 """Class, what happened, and what to do."""
@@ -17,6 +27,7 @@ _REFUSED: Fault = (
 _MISSING: Fault = (ObjectMissing, "no such file", "")
 _BLOCKED: Fault = (AccessRefused, "a file stands where a folder is needed, or a folder where a file is", "")
 _NAME: Fault = (AccessRefused, "the file system does not take this name", "Use a shorter, plainer name.")
+_DAMAGED: Fault = (AccessRefused, "the file system is damaged here", "Check it (fsck), or leave this file out.")
 _PASSING: Fault = (StorageBusy, "the file system did not answer", "Check the mount; the same may succeed later.")
 _INCAPABLE: Fault = (
     StoreUnusable,
@@ -29,6 +40,10 @@ FAULTS: dict[int, Fault] = {
     errno.EACCES: _REFUSED,
     errno.EPERM: _REFUSED,
     errno.EROFS: _REFUSED,
+    errno.ENOKEY: _REFUSED,
+    errno.EKEYEXPIRED: _REFUSED,
+    errno.EKEYREVOKED: _REFUSED,
+    errno.EKEYREJECTED: _REFUSED,
     errno.ENOENT: _MISSING,
     errno.ELOOP: _MISSING,
     errno.EISDIR: _BLOCKED,
@@ -38,6 +53,8 @@ FAULTS: dict[int, Fault] = {
     errno.ENAMETOOLONG: _NAME,
     errno.EINVAL: _NAME,
     errno.EILSEQ: _NAME,
+    errno.EUCLEAN: _DAMAGED,
+    errno.EBADMSG: _DAMAGED,
     errno.ESTALE: _PASSING,
     errno.EIO: _PASSING,
     errno.EAGAIN: _PASSING,
@@ -51,6 +68,10 @@ FAULTS: dict[int, Fault] = {
     errno.ENOTCONN: _PASSING,
     errno.ECONNRESET: _PASSING,
     errno.ECONNABORTED: _PASSING,
+    errno.ECONNREFUSED: _PASSING,
+    errno.ENOLINK: _PASSING,
+    errno.ENOLCK: _PASSING,
+    errno.ENOMEDIUM: _PASSING,
     errno.EREMOTEIO: _PASSING,
     errno.EMFILE: _PASSING,
     errno.ENFILE: _PASSING,
@@ -73,3 +94,25 @@ def storage_error(error: OSError, where: str) -> SlomoError:
     got = os.strerror(error.errno) if error.errno else str(error)
     elsewhere = str(error.filename or where) != where
     return kind(what, where=where, got=f"{got} ({error.filename})" if elsewhere else got, remedy=remedy)
+
+
+def persistently(ask: Callable[[], T], where: str) -> T:
+    """The answer to a question about `where`, asked a few times where its failure may pass.
+
+    Raises:
+        SlomoError: the last failure, as the table says.
+    """
+    for wait_s in (*waits_s(), None):
+        try:
+            return ask()
+        except OSError as error:
+            failure = storage_error(error, where)
+            if wait_s is None or not failure.retryable:
+                raise failure from error
+            time.sleep(wait_s)
+    raise AssertionError("the last try returns or raises")
+
+
+def waits_s() -> list[float]:
+    """Seconds to wait between the tries."""
+    return [FIRST_WAIT_S * 2**number for number in range(TRIES - 1)]

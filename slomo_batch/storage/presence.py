@@ -1,10 +1,14 @@
-"""Presence: at which of many URIs something stands, without a request for each."""
+"""Presence: at which of many URIs something stands, without a request for each; whether a path is a folder."""
 
+import os
+import stat
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass, field
 from itertools import islice, takewhile
-from pathlib import Path
 
+from slomo_batch.errors import StorageError
+from slomo_batch.storage.local import LocalStore
 from slomo_batch.storage.location import is_s3
 from slomo_batch.storage.store import ObjectStore
 
@@ -12,16 +16,37 @@ OBJECTS_PER_LISTING = 1000
 """What one request lists at most."""
 
 
-def standing(uris: Iterable[str], locate: Callable[[str], tuple[ObjectStore, str]]) -> set[str]:
-    """Those of `uris` at which there is an object. On disk a look at each name; on S3 a request per 1,000 objects of
-    the folder that all of a bucket have in common, or, where much else stands there, of the folders they are in."""
+Locate = Callable[[str], tuple[ObjectStore, str]]
+
+
+@dataclass(frozen=True, slots=True)
+class Presence:
+    """What is known of many URIs."""
+
+    present: set[str] = field(default_factory=set)
+    """Those at which there is an object."""
+    unknown: dict[str, StorageError] = field(default_factory=dict)
+    """Those that cannot be looked at, each with why."""
+
+
+def standing(uris: Iterable[str], locate: Locate) -> Presence:
+    """At which of `uris` there is an object. On disk a look at each name; on S3 a request per 1,000 objects of the
+    folder that all of a bucket have in common, or, where much else stands there, of the folders they are in.
+
+    Raises:
+        StorageError: a bucket cannot be listed.
+    """
     by_bucket: dict[str, set[str]] = defaultdict(set)
-    found = set()
+    found = Presence()
     for uri in uris:
         if is_s3(uri):
             by_bucket[uri.split("/", 3)[2]].add(uri)
-        elif Path(uri).exists():
-            found.add(uri)
+            continue
+        try:
+            if _status(uri, locate) is not None:
+                found.present.add(uri)
+        except StorageError as error:
+            found.unknown[uri] = error
     for wanted in by_bucket.values():
         folders = {uri.rpartition("/")[0] + "/" for uri in wanted}
         first, last = min(folders).rstrip("/").split("/"), max(folders).rstrip("/").split("/")
@@ -29,14 +54,30 @@ def standing(uris: Iterable[str], locate: Callable[[str], tuple[ObjectStore, str
         most = len(folders) * OBJECTS_PER_LISTING
         in_common = list(islice(_listed(common, locate), most + 1))
         listed = in_common if len(in_common) <= most else (uri for folder in folders for uri in _listed(folder, locate))
-        found.update(wanted.intersection(listed))
+        found.present.update(wanted.intersection(listed))
     return found
+
+
+def is_folder(path: str, locate: Locate) -> bool:
+    """Whether a path of this machine is known to be a folder; False if it cannot be looked at."""
+    try:
+        status = _status(path, locate)
+    except StorageError:
+        return False
+    return status is not None and stat.S_ISDIR(status.st_mode)
+
+
+def _status(path: str, locate: Locate) -> os.stat_result | None:
+    store, key = locate(path)
+    if not isinstance(store, LocalStore):
+        raise TypeError(f"{path} is not on this machine")
+    return store.status(key)
 
 
 def _alike(names: tuple[str, str]) -> bool:
     return bool(names[0] == names[1])
 
 
-def _listed(folder: str, locate: Callable[[str], tuple[ObjectStore, str]]) -> Iterator[str]:
+def _listed(folder: str, locate: Locate) -> Iterator[str]:
     store, prefix = locate(folder)
     return (store.uri(info.key) for info in store.list(prefix))

@@ -10,9 +10,10 @@ from hypothesis import strategies as st
 from slomo_batch.errors import SourceUnsupported
 from slomo_batch.manifest.compose import output_collisions, relpath_of, render_output
 from slomo_batch.manifest.load import load
-from slomo_batch.manifest.naming import default_work, fixed_part, literal_suffix
+from slomo_batch.manifest.naming import PARTIAL_NAME, check_length, default_work, fixed_part, literal_suffix
 from slomo_batch.manifest.places import glob_language, judge_places, template_language, witness
 from slomo_batch.manifest.sections import InputSpec
+from slomo_batch.storage import local
 from tests.manifest.manifests import with_inputs
 
 
@@ -263,3 +264,32 @@ def test_relative_and_absolute_spellings_of_a_place_are_one(tmp_path: Path, monk
     assert judge_places([spec], "clips/{stem}.slow.mp4", "work") != []
     assert judge_places([spec], f"file://{tmp_path}/clips/{{stem}}.slow.mp4", "work") != []
     assert judge_places([spec], f"file://{tmp_path}/out/{{stem}}.slow.mp4", "work") == []
+
+
+@pytest.mark.parametrize(
+    ("uri", "too_long"),
+    [
+        (f"/out/{'s' * 255}", ""),
+        (f"/out/{'s' * 256}", "name"),
+        (f"/{'é' * 127}/a.mp4", ""),
+        (f"/{'é' * 128}/a.mp4", "name"),
+        (f"/out/{chr(0xDCE9) * 255}", ""),
+        (f"/out/{chr(0xDCE9) * 256}", "name"),
+        ("/d" * 2025 + "/a.mp4", ""),
+        ("/d" * 2026 + "/a.mp4", "path"),
+        ("/d" * 1990 + "/" + "s" * 200, "path"),
+        (f"s3://bucket/{'é' * 512}", ""),
+        (f"s3://bucket/{'é' * 512}s", "key"),
+        (f"s3://bucket/{'s' * 300}/a.mp4", ""),
+    ],
+)
+def test_an_output_may_be_as_long_as_its_store_takes_while_it_is_written(uri: str, too_long: str) -> None:
+    if not too_long:
+        check_length(uri)
+        return
+    with pytest.raises(SourceUnsupported, match=f"the {too_long} of the output is too long"):
+        check_length(uri)
+
+
+def test_the_name_of_a_partial_output_is_as_long_as_the_stores() -> None:
+    assert len(PARTIAL_NAME) == len(local._beside(Path("/out/a.mp4")).name)

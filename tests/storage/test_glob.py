@@ -8,7 +8,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from slomo_batch.manifest.places import glob_language
-from slomo_batch.storage.glob import _literal_prefix, _may_hold, expand, matches, split_glob
+from slomo_batch.storage import folders
+from slomo_batch.storage.glob import Found, _literal_prefix, _may_hold, expand, matches, split_glob
 from slomo_batch.storage.local import LocalStore
 from slomo_batch.storage.memory import MemoryStore
 from slomo_batch.storage.store import ObjectStore
@@ -114,7 +115,7 @@ def archive(request: pytest.FixtureRequest, tmp_path: Path) -> ObjectStore:
 
 
 def found(store: ObjectStore, pattern: str, excepts: Sequence[str] = ()) -> dict[str, str]:
-    return {one.info.key: one.relpath for one in expand(store, pattern, excepts)}
+    return {one.info.key: one.relpath for one in expand(store, pattern, excepts) if isinstance(one, Found)}
 
 
 def test_a_glob_finds_its_matches_in_order_with_their_folders(archive: ObjectStore) -> None:
@@ -170,13 +171,13 @@ def test_folders_that_cannot_matter_are_not_looked_into(tmp_path: Path, monkeypa
     for key in ("a.mp4", "huge/b.mp4", "closed/c.mp4", "deep/x/d.mp4"):
         store.put(key, b"")
     looked_into: list[str] = []
-    entries = LocalStore._entries
+    opened = folders.open_folder
 
-    def watched(self: LocalStore, folder: str) -> object:
+    def watched(root: Path, folder: str) -> object:
         looked_into.append(folder)
-        return entries(self, folder)
+        return opened(root, folder)
 
-    monkeypatch.setattr(LocalStore, "_entries", watched)
+    monkeypatch.setattr(folders, "open_folder", watched)
     assert set(found(store, "*.mp4")) == {"a.mp4"}
     assert {folder for folder in looked_into if folder} <= {"*.mp4"}
     looked_into.clear()

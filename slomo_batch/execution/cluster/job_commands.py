@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 from slomo_batch import __version__
 from slomo_batch.errors import ClusterError, Interrupted
 from slomo_batch.legible import json_line, legible_json, one_line
-from slomo_batch.manifest.load import load, read_text
+from slomo_batch.manifest.load import is_file, load, read_text
 from slomo_batch.manifest.schema import Manifest
 from slomo_batch.manifest.spelled_out import local_places, spelled_out
 from slomo_batch.progress import Display
@@ -173,7 +173,7 @@ def _shown(display: Display, *, as_json: bool) -> "Iterator[Show]":
 
 def _job_and_api(options: argparse.Namespace) -> tuple[str, "JobApi"]:
     """The job that a command names, by its manifest or by its name, and its cluster."""
-    if Path(options.job).is_file():
+    if is_file(options.job):
         manifest = load(read_text(options.job), where=options.job)
         return manifest.name, _api(options, manifest)
     return options.job, _api(options, None)

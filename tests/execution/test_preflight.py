@@ -1,0 +1,55 @@
+"""What is tried before a job starts."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from slomo_batch.errors import StoreUnusable
+from slomo_batch.execution.preflight import prove_outputs
+from slomo_batch.manifest.load import load
+from slomo_batch.records import VideoRequest
+from slomo_batch.steps.find import find_videos
+from slomo_batch.storage.local import LocalStore
+from slomo_batch.wiring import Places, open_bench
+from tests.manifest.manifests import with_inputs
+from tests.strangers import as_stranger, open_folder
+
+
+@pytest.fixture
+def place(monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
+    with open_folder() as folder:
+        monkeypatch.chdir(folder)
+        yield folder
+
+
+def prove(*names: str, output: str) -> None:
+    """Prove the outputs of these sources, as a stranger to the folders that are closed."""
+    for name in names:
+        LocalStore(Path.cwd()).put(name, b"video")
+    manifest = load(with_inputs("[{uri: in}]", output=output, more="work: work"), where="job.yaml")
+    bench = open_bench(Places(work_uri=f"{Path.cwd()}/work", job="job"))
+    requests: tuple[VideoRequest, ...] = find_videos(manifest, bench.locate).requests
+    assert len(requests) == len(names)
+    with as_stranger():
+        prove_outputs(requests, bench)
+
+
+def test_one_output_folder_that_is_closed_does_not_stop_the_others(place: Path) -> None:
+    (place / "out/a").mkdir(parents=True, mode=0o777)
+    (place / "out").chmod(0o777)
+    (place / "out/a").chmod(0o555)
+    prove("in/a/1.mp4", "in/b/2.mp4", output="out/{relpath}/{stem}.mp4")
+    assert sorted(path.name for path in place.glob("out/*/*")) == []
+
+
+def test_where_no_output_folder_can_be_written_nothing_starts(place: Path) -> None:
+    (place / "out").mkdir()
+    (place / "out").chmod(0o555)
+    with pytest.raises(StoreUnusable, match="cannot write to this place"):
+        prove("in/a/1.mp4", "in/b/2.mp4", output="out/{relpath}/{stem}.mp4")
+
+
+def test_an_output_of_the_longest_name_is_proven(place: Path) -> None:
+    place.chmod(0o777)
+    prove(f"in/{'s' * 251}.mp4", output="out/{stem}.mp4")
