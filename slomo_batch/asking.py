@@ -4,12 +4,14 @@ from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 
-from slomo_batch.errors import JobTaken, ManifestError
+from slomo_batch.errors import JobTaken, ManifestError, WorkDamaged
 from slomo_batch.execution.epochs import is_led
 from slomo_batch.manifest.schema import Manifest
 from slomo_batch.progress import JobStatus
+from slomo_batch.steps.bench import Bench
 from slomo_batch.steps.commit import committed
 from slomo_batch.steps.gc import Garbage, delete_garbage, find_garbage
+from slomo_batch.storage.layout import parts_of
 from slomo_batch.storage.location import normalise_uri
 from slomo_batch.tables.ledger import read_ledger
 from slomo_batch.tables.trace import trace
@@ -22,8 +24,7 @@ def status(wanted: Manifest | str, work: str = "") -> JobStatus:
     """Where a job stands, from what its driver wrote last."""
     places = _places(wanted, work)
     bench = open_bench(places)
-    latest = max((found.key for found in bench.work.list(bench.layout.progresses)), default="")
-    told = committed(bench.work, latest, JobStatus) if latest else None
+    told = _latest_progress(bench)
     if told is None:
         return JobStatus(
             job=places.job,
@@ -40,6 +41,17 @@ def status(wanted: Manifest | str, work: str = "") -> JobStatus:
     if told.state == "running" and not is_led(bench.work, bench.layout):
         return replace(told, state="interrupted")
     return told
+
+
+def _latest_progress(bench: Bench) -> JobStatus | None:
+    """What the last driver wrote; None where nothing is written, or it is damaged: a driver writes it again."""
+    layout = bench.layout
+    listed = bench.work.list(layout.progresses)
+    numbers = [int(number) for found in listed for number in parts_of(layout, "progress", found.key)]
+    try:
+        return committed(bench.work, layout.progress(max(numbers)), JobStatus) if numbers else None
+    except WorkDamaged:
+        return None
 
 
 def _places(wanted: Manifest | str, work: str) -> Places:
@@ -59,7 +71,8 @@ def timeline(wanted: Manifest | str, work: str = "", *, last_hours: float | None
         ManifestError: the work place holds no ledger of such a job.
     """
     bench = open_bench(_places(wanted, work))
-    keys = [found.key for found in bench.work.list(bench.layout.ledger)]
+    layout = bench.layout
+    keys = [found.key for found in bench.work.list(layout.ledger) if parts_of(layout, "ledger_part", found.key)]
     if not keys:
         raise ManifestError("there is no ledger: the job has not begun", where=bench.work.uri(bench.layout.ledger))
     return trace(read_ledger(bench.work.get(key) for key in keys), last_hours=last_hours)
@@ -76,7 +89,11 @@ def gc(wanted: Manifest | str, work: str = "", *, delete: bool) -> list[Garbage]
     """
     bench = open_bench(_places(wanted, work))
     if is_led(bench.work, bench.layout):
-        raise JobTaken("this job is being run", where=bench.work.uri(bench.layout.root), remedy="Wait for its end.")
+        raise JobTaken(
+            "this job is being run",
+            where=bench.work.uri(bench.layout.root),
+            remedy="Wait for its end. If its driver is gone, run the job: a run takes it over after half a minute.",
+        )
     found = find_garbage(bench)
     if delete:
         delete_garbage(found, bench)

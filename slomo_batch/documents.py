@@ -1,6 +1,7 @@
 """Records as JSON documents, and digests of them and of files. Canonical: equal records give equal bytes everywhere."""
 
 import hashlib
+import re
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -31,6 +32,37 @@ def from_json(kind: type[T], data: bytes) -> T:
     """
     record: T = _adapter(kind).validate_json(data)
     return record
+
+
+_CHECKED = re.compile(rb'(\{.*),"checksum":"([0-9a-f]{32})"\}', re.DOTALL)
+
+
+def to_stored(record: object, name: str) -> bytes:
+    """The record as a JSON document for the work place; the last entry is a checksum of `name` and all other entries.
+
+    `name` is the document's key within its job.
+    """
+    data = to_json(record)
+    return b'%s,"checksum":"%s"}' % (data[:-1], _checksum(name, data))
+
+
+def from_stored(kind: type[T], data: bytes, name: str) -> T:
+    """Read what `to_stored` wrote; or what `to_json` wrote, since the first version stored no checksum.
+
+    Raises:
+        ValueError: the document is not of this kind, or its checksum is not that of this name and these entries.
+    """
+    checked = _CHECKED.fullmatch(data)
+    if checked is None:
+        return from_json(kind, data)
+    entries, checksum = checked[1] + b"}", checked[2]
+    if _checksum(name, entries) != checksum:
+        raise ValueError("a checksum that does not match: the record was altered, or belongs under another key")
+    return from_json(kind, entries)
+
+
+def _checksum(name: str, data: bytes) -> bytes:
+    return hashlib.sha256(b"%s\n%s" % (name.encode(), data)).hexdigest()[:32].encode()
 
 
 def digest(*parts: str | bytes) -> str:

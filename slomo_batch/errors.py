@@ -7,6 +7,7 @@
     │   ├── ClusterError             Ray cannot be reached or cannot run the job     exit 3
     │   ├── StoreUnusable            no such bucket, access denied, unsafe store     exit 3
     │   │   └── DiskFull             a local disk; where others work: its machine's  exit 3
+    │   ├── JobDamaged               a record of the whole job is damaged            exit 3
     │   ├── JobTaken                 another driver holds the job                    exit 3
     │   └── Interrupted              Ctrl-C or SIGTERM                               exit 130
     ├── VideoError                   scope video: this video fails, the others go on
@@ -22,6 +23,7 @@
     │   ├── SegmentInvalid           an encoded segment is not what the plan says
     │   ├── WorkerLost               the process or machine that held the chunk died
     │   └── OutOfMemory              one pair did not fit the device
+    ├── WorkDamaged                  an object in the work place is not what its key says
     └── StorageError                 scope of whoever asked
         ├── ObjectMissing            no such key
         ├── ObjectChanged            If-Match failed: not the object that was planned
@@ -119,6 +121,12 @@ DISK_FULL = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG})
 """The operating system's numbers for that."""
 
 
+class JobDamaged(JobError):
+    """A record that decides something for the whole job cannot be read, or is not what its key says."""
+
+    exit_code = 3
+
+
 class JobTaken(JobError):
     """Another live driver holds this job, or took it over from this one."""
 
@@ -188,6 +196,16 @@ class WorkerLost(ChunkError):
 
 class OutOfMemory(ChunkError):
     """One pair of frames did not fit the device's memory."""
+
+
+class WorkDamaged(SlomoError):
+    """An object in the work place is missing, cannot be read, or is not what its key says.
+
+    A step that raises it has deleted the object if it can be made again; what makes it is run again.
+    """
+
+    scope = Scope.VIDEO
+    retryable = True
 
 
 class StorageError(SlomoError):

@@ -22,7 +22,7 @@ from slomo_batch.steps.bench import Bench
 from slomo_batch.steps.find import Found, find_videos
 from slomo_batch.steps.pin import pin_basis, pin_job, pinned_basis
 from slomo_batch.steps.triage import Triage, forget_failures, triage
-from slomo_batch.storage.layout import Layout
+from slomo_batch.storage.layout import Layout, parts_of
 from slomo_batch.storage.store import ObjectStore
 from slomo_batch.tables.ledger import LedgerWriter, compact
 from slomo_batch.wiring import Places, open_bench, places_of
@@ -225,7 +225,7 @@ def compact_ledger(store: ObjectStore, layout: Layout, epoch: int) -> None:
 
     The whole gets a name of this driver's: a driver of before that wakes up may write its own parts again, and no more.
     """
-    keys = [found.key for found in store.list(layout.ledger)]
+    keys = [found.key for found in store.list(layout.ledger) if parts_of(layout, "ledger_part", found.key)]
     if len(keys) > 1:
         whole = compact(store.get(key) for key in keys)
         unused = len(keys)  # a driver's parts are numbered from 0

@@ -80,7 +80,7 @@ def _row(request: VideoRequest, pin: JobPin, bench: Bench, *, state: str) -> Pla
         num_output_frames=pinned.plan.grid.num_frames,
         num_chunks=len(pinned.chunks),
         size_bytes=request.source.size_bytes,
-        notes=pinned.notes,
+        notes=(*foreseen.notes, *pinned.notes),
         problem="",
         s3_requests=_requests(foreseen, bench),
     )

@@ -144,11 +144,15 @@ def _weights_file(resolved: Resolved, work: ObjectStore, layout: Layout, scratch
     path = scratch / f"{resolved.weights_sha256}.safetensors"
     if not path.exists():
         work.get_file(layout.weights(resolved.weights_sha256), path)
-    if file_sha256(path) != resolved.weights_sha256:
+    got = file_sha256(path)
+    if got != resolved.weights_sha256:
+        path.unlink()
+        work.delete([layout.weights(resolved.weights_sha256)])
         raise WeightsError(
             "the weights in the work store are not those the job pinned",
             where=work.uri(layout.weights(resolved.weights_sha256)),
             expected=resolved.weights_sha256,
-            got=file_sha256(path),
+            got=got,
+            remedy=f"Run again: they are fetched again from {resolved.weights_name}.",
         )
     return path

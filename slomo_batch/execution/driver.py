@@ -9,7 +9,16 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from uuid import uuid4
 
-from slomo_batch.errors import BorderMismatch, FrameMissing, JobError, JobTaken, ProgramFault, SlomoError, WorkerLost
+from slomo_batch.errors import (
+    BorderMismatch,
+    FrameMissing,
+    JobError,
+    JobTaken,
+    ProgramFault,
+    SlomoError,
+    WorkDamaged,
+    WorkerLost,
+)
 from slomo_batch.execution import calls
 from slomo_batch.execution.calls import Call, ChunkCall, ChunkStored, Done, Erred, Lost, OpenCall, Outcome
 from slomo_batch.execution.engine import Engine
@@ -232,6 +241,7 @@ class Driver:
             reason=failed.reason,
             retryable=failed.retryable,
             wants_decode_lane=failed.wants_decode_lane,
+            lost_input=isinstance(outcome, Erred) and isinstance(outcome.error, WorkDamaged),
             machine=machine,
         )
 
@@ -289,6 +299,7 @@ def _step_failed(call: calls.TaskCall, error: SlomoError) -> StepFailed:
         reason=str(error),
         retryable=error.retryable,
         wants_decode_lane=isinstance(error, BorderMismatch | FrameMissing),
+        lost_input=isinstance(error, WorkDamaged),
     )
 
 

@@ -16,9 +16,10 @@ from types import TracebackType
 from typing import Self
 from uuid import uuid4
 
-from slomo_batch.documents import from_json, to_json
-from slomo_batch.errors import JobTaken, ObjectMissing, SlomoError
-from slomo_batch.storage.layout import Layout
+from slomo_batch.documents import to_stored
+from slomo_batch.errors import JobTaken, ObjectMissing, SlomoError, WorkDamaged
+from slomo_batch.steps.commit import put_record, read_record
+from slomo_batch.storage.layout import Layout, name_in_job, parts_of
 from slomo_batch.storage.store import ObjectStore
 
 BEAT_S = 5.0
@@ -40,6 +41,9 @@ class Claim:
     """Rises while the driver lives."""
     ended: bool
     """True once the driver left in order."""
+
+
+_UNREADABLE = Claim(driver="", host="", pid=0, process_start="", beat=-1, ended=False)
 
 
 class Epoch:
@@ -80,7 +84,8 @@ class Epoch:
         if number and not self._take_over and not self._is_over(number):
             self._refuse(number)
         self.number = number + 1
-        if not self._store.put_if_absent(self._layout.epoch(self.number), to_json(self._claim)):
+        key = self._layout.epoch(self.number)
+        if not self._store.put_if_absent(key, to_stored(self._claim, name_in_job(key))):
             self._refuse(self.number)
         self._beat(0)
         self._thread.start()
@@ -102,7 +107,7 @@ class Epoch:
 
     def _refuse(self, number: int) -> None:
         claim = self._read(number)
-        holder = f"process {claim.pid} on {claim.host}" if claim else "another driver"
+        holder = f"process {claim.pid} on {claim.host}" if claim and claim.host else "another driver"
         raise JobTaken(
             f"this job is being run by {holder}",
             where=self._store.uri(self._layout.root),
@@ -177,7 +182,7 @@ class Epoch:
             beat=beat,
             ended=ended,
         )
-        self._store.put(self._layout.heartbeat(self.number), to_json(claim))
+        put_record(self._store, self._layout.heartbeat(self.number), claim)
 
 
 def is_led(store: ObjectStore, layout: Layout) -> bool:
@@ -188,18 +193,22 @@ def is_led(store: ObjectStore, layout: Layout) -> bool:
 
 
 def _latest(store: ObjectStore, layout: Layout) -> int:
-    numbers = (Path(found.key).stem for found in store.list(layout.epochs))
-    return max((int(number) for number in numbers), default=0)
+    numbers = (number for found in store.list(layout.epochs) for number in parts_of(layout, "epoch", found.key))
+    return max(map(int, numbers), default=0)
 
 
 def _read(store: ObjectStore, layout: Layout, number: int) -> Claim | None:
-    """The heartbeat of an epoch, else the claim it began with."""
+    """The heartbeat of an epoch, else the claim it began with; where both are damaged, or one is all there is, a claim
+    of nobody: whether it lives is seen only by watching, since a driver that lives writes its heartbeat again."""
+    found = None
     for key in (layout.heartbeat(number), layout.epoch(number)):
         try:
-            return from_json(Claim, store.get(key))
+            return read_record(store, key, Claim)
+        except WorkDamaged:
+            found = _UNREADABLE
         except ObjectMissing:
             continue
-    return None
+    return found
 
 
 def _is_surely_over(claim: Claim) -> bool:

@@ -8,7 +8,6 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import Literal
 
-from slomo_batch.documents import to_json
 from slomo_batch.errors import StorageBusy
 from slomo_batch.planning.census import Census
 from slomo_batch.planning.events import StepFailed
@@ -27,6 +26,7 @@ from slomo_batch.progress import (
     VideoPublished,
 )
 from slomo_batch.records import ChunkDone, ChunkFailed, Published, StepName, Stint, VideoFailed
+from slomo_batch.steps.commit import put_record
 from slomo_batch.steps.open import Opened
 from slomo_batch.storage.layout import Layout
 from slomo_batch.storage.store import ObjectStore
@@ -120,11 +120,14 @@ class Journal:
     # ---- what happened ---------------------------------------------------------------------------------------------
 
     def opened(self, opened: Opened) -> None:
-        """A video is planned; part of it may be made already."""
+        """A video is planned; part of it may be made already. One that is opened again is counted from the start."""
         chunks, plan = opened.pinned.chunks, opened.pinned.plan
         done = [chunk for chunk in chunks if chunk.index in opened.done]
-        self.tally.chunks_total += len(chunks)
-        self.tally.frames_total += plan.grid.num_frames
+        if (before := self._done.get(plan.video_id)) is None:
+            self.tally.chunks_total += len(chunks)
+            self.tally.frames_total += plan.grid.num_frames
+        else:
+            self._count(plan.video_id, -before.chunks, -before.frames)
         self._done[plan.video_id] = _Done(num_chunks=len(chunks))
         self._count(plan.video_id, len(done), sum(chunk.end_frame - chunk.first_frame for chunk in done))
         self._tell(
@@ -135,6 +138,8 @@ class Journal:
                 num_frames=plan.grid.num_frames,
             )
         )
+        for note in opened.notes:
+            self._tell(Note(uri=plan.request.source.uri, text=note))
 
     def chunk_done(self, done: ChunkDone, source_uri: str, stint: Stint | None) -> None:
         """A segment is committed; `stint` is that of the attempt that made it, where it is known."""
@@ -310,7 +315,7 @@ class Journal:
             return
         records = {self._layout.failure(self._epoch, receipt): failed for receipt, failed in self._unstored.items()}
         for key, failed in records.items():
-            self._store.put(key, to_json(failed))
+            put_record(self._store, key, failed)
         if self._is_superseded():
             self._store.delete(records)
         self._unstored.clear()
@@ -350,7 +355,7 @@ class Journal:
             updated=datetime.now(UTC).isoformat(timespec="seconds"),
             failures=tuple(self._failures),
         )
-        self._store.put(self._layout.progress(self._epoch), to_json(status))
+        put_record(self._store, self._layout.progress(self._epoch), status)
 
     def _snapshot(self) -> Snapshot:
         tally, census, rate = self.tally, self._census(), self._frames_per_s()

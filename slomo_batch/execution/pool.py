@@ -23,7 +23,7 @@ import ray
 from ray.exceptions import NodeDiedError, RayActorError, RayError, RayTaskError
 from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
 
-from slomo_batch.errors import ClusterError, DiskFull, ProgramFault
+from slomo_batch.errors import ClusterError, DiskFull, ProgramFault, SlomoError, WorkDamaged
 from slomo_batch.execution.calls import ChunkCall, Done, Entered, Erred, Lost, Outcome, perform
 from slomo_batch.execution.cluster.nodes import alive_nodes, draining_nodes, name_of_node, working_nodes
 from slomo_batch.planning.blame import MAX_STARTS, MachineRecord, to_blame
@@ -339,7 +339,7 @@ class Pool:
             if outcome.value.attempt == task.attempt:
                 self._record.made(machine, task.chunk.chunk_id)
                 self._patience.made(_work(task), outcome.value.seconds.total)
-        elif isinstance(outcome, Erred) and (outcome.error.retryable or isinstance(outcome.error, ProgramFault)):
+        elif isinstance(outcome, Erred) and _may_be_the_machines(outcome.error):
             self._record.failed(machine, task.chunk.chunk_id)
 
     def _died(self, worker: _Worker, error: RayError) -> Came:
@@ -420,6 +420,11 @@ def _heard(ref: Any) -> Outcome | Entered | RayError:
     except RayError as error:
         return error
     return said
+
+
+def _may_be_the_machines(error: SlomoError) -> bool:
+    """Whether a machine may be to blame for a chunk's error; damage in the work place does not speak against it."""
+    return isinstance(error, ProgramFault) or (error.retryable and not isinstance(error, WorkDamaged))
 
 
 def _lost(machine: str, reason: str, *, explained: bool) -> Lost:

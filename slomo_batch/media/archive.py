@@ -406,7 +406,7 @@ class ArchiveReader:
 
     def _invalid(self, what: str, offset: int, *, expected: str = "", got: str = "") -> SegmentInvalid:
         where = f"{self._name}, byte {offset}"
-        return SegmentInvalid(what, where=where, expected=expected, got=got, remedy="Splitting again makes it anew.")
+        return SegmentInvalid(what, where=where, expected=expected, got=got)
 
 
 def _header(spelled: Mapping[str, Any]) -> StreamHeader:

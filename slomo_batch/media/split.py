@@ -50,6 +50,8 @@ class SourceSlice:
     """Of its frames, in ticks of the stream, strictly rising."""
     ticks: tuple[int, ...]
     """The same instants in ticks of the source timeline."""
+    chunk_id: str = ""
+    """Stored in the archive's note, so that an archive under another chunk's key is found out."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -254,6 +256,7 @@ def _packet_spans(index: VideoIndex, slices: Sequence[SourceSlice]) -> list[Span
 
 def _note(part: SourceSlice, facts: VideoFacts) -> dict[str, JSON]:
     return {
+        "chunk_id": part.chunk_id,
         "first_frame": part.first_frame,
         "pts": part.pts,
         "ticks": part.ticks,

@@ -18,6 +18,9 @@ need the decode lane, little is then made in vain, and one that proves good is s
 A suspect chunk needs a machine to itself, and is asked for by itself (`take_suspects`); which machine, and when that is
 quiet, is the engine's to find (planning.placement). All others go on beside it.
 
+An object that a chunk or a step reads may prove damaged. The step deletes it, and what makes it runs again first: a
+split for a chunk or the sound; for a stitch the video is opened again, which finds out what is left of it.
+
 When copied packets prove unable to give the planned frames, the video is split anew in the decode lane, once; what
 still runs of its copy lane is awaited and ignored.
 """
@@ -248,6 +251,8 @@ class Dispatch:
         if isinstance(verdict, GiveUp):
             self._fail(video, event.error, _because(event.reason, verdict))
         else:
+            if event.lost_input:
+                video.lose_input(event.step)
             state.is_resting = True
             self._delay(now_s + verdict.after_s, video, (event.step, 0))
 
@@ -282,6 +287,9 @@ class Dispatch:
         if isinstance(verdict, GiveUp):
             error = event.error if isinstance(event, ChunkErred) else WorkerLost.__name__
             self._fail(video, error, _because(f"chunk {event.chunk}: {event.reason}", verdict))
+            return
+        if isinstance(event, ChunkErred) and event.lost_input:
+            video.lose_object(event.chunk, tries)
             return
         video.delay(event.chunk, tries)
         self._delay(now_s + verdict.after_s, video, ("chunk", event.chunk))

@@ -159,6 +159,8 @@ class ChunkErred:
     reason: str
     retryable: bool
     wants_decode_lane: bool
+    lost_input: bool = False
+    """True where the chunk's object is missing or was damaged and is deleted: it is to be stored again."""
     machine: str = ""
     """Where it happened, by the engine's name of it; empty where that is not known."""
 
@@ -207,6 +209,9 @@ class StepFailed:
     retryable: bool
     wants_decode_lane: bool = False
     """True where copied packets proved unable to give the planned frames (BorderMismatch, FrameMissing)."""
+    lost_input: bool = False
+    """True where what the step reads is missing or was damaged and is deleted. Before a sound is tried again, its
+    packets are stored again; before a stitch, the video is opened again to see what is left of it."""
     explained_loss: bool = False
     """True where the process was lost because it was preempted or drained or its machine died: it does not count."""
 

@@ -41,6 +41,10 @@ class OpenVideo:
         self._num_chunks = 0
         self._num_done = 0
         self._missing: set[int] = set()
+        self._asked: set[int] = set()
+        """Chunks that the running split is to store and has not reported yet."""
+        self._asked_sound = False
+        """Whether the running split is to store the sound's packets."""
         self._delayed: set[int] = set()
         self._waiting: list[int] = []
         self._suspects: list[int] = []
@@ -105,6 +109,7 @@ class OpenVideo:
             return Open(video=self.number)
         if step == "split":
             sound = self._sound == "wanted"
+            self._asked, self._asked_sound = set(self._missing), sound
             return Split(video=self.number, lane=self.lane, wanted=frozenset(self._missing), sound=sound)
         if step == "sound":
             return MakeSound(video=self.number)
@@ -122,16 +127,17 @@ class OpenVideo:
 
     def chunk_ready(self, chunk: int) -> None:
         """An object stands that was missing."""
+        self._asked.discard(chunk)
         if chunk in self._missing:
             self._missing.remove(chunk)
-            heappush(self._waiting, chunk)
+            self._may_run(chunk)
 
     def split_finished(self) -> frozenset[int]:
         """The split is over. Returns the chunks that it was asked for and that it never reported."""
         self.steps["split"].running = False
-        if self._sound == "wanted":
+        if self._sound == "wanted" and self._asked_sound:
             self._sound = "stored"
-        return frozenset(self._missing)
+        return frozenset(self._missing & self._asked)
 
     def sound_made(self) -> None:
         """The sound is committed."""
@@ -165,7 +171,23 @@ class OpenVideo:
         """A delayed chunk may run again."""
         if chunk in self._delayed:
             self._delayed.remove(chunk)
-            heappush(self._suspects if self.tries[chunk].alone else self._waiting, chunk)
+            self._may_run(chunk)
+
+    def _may_run(self, chunk: int) -> None:
+        heappush(self._suspects if self.tries.get(chunk, Tries()).alone else self._waiting, chunk)
+
+    def lose_object(self, chunk: int, tries: Tries) -> None:
+        """A running chunk failed because its object is gone: the next split stores it again."""
+        self.tries[chunk] = tries
+        self._missing.add(chunk)
+
+    def lose_input(self, step: Step) -> None:
+        """What a sound or a stitch reads is gone. For a sound it is stored again; for a stitch, of which a part may be
+        unmade again, the video is opened again."""
+        if step == "sound":
+            self._sound = "wanted"
+        elif step == "stitch":
+            self._is_open = False
 
     def change_lane(self) -> None:
         """Begin all chunks anew in the decode lane; what runs in the copy lane is no longer this video's."""

@@ -1,24 +1,95 @@
-"""Committing: one small record by put-if-absent, decided by reading back; the first of several attempts wins."""
+"""Stored records: written with a checksum, read and checked by one function, committed by one put-if-absent.
 
+A commit is decided by reading back: the first of several attempts wins.
+"""
+
+from collections.abc import Callable
 from typing import TypeVar
 
-from slomo_batch.documents import from_json, to_json
-from slomo_batch.errors import ObjectMissing
+from slomo_batch.documents import from_stored, to_stored
+from slomo_batch.errors import ObjectMissing, WorkDamaged
+from slomo_batch.storage.layout import name_in_job
 from slomo_batch.storage.store import ObjectStore
 
 T = TypeVar("T")
 
+MADE_AGAIN = "It is made again; if this run gives the video up, run again with --retry-failed."
+"""The remedy for a damaged object that follows from others."""
 
-def committed(store: ObjectStore, key: str, kind: type[T]) -> T | None:
-    """The record that stands under `key`, or None."""
+
+def as_note(damaged: WorkDamaged) -> str:
+    """A sentence for a person who need not do anything: the run makes the object again."""
+    return str(
+        WorkDamaged(
+            damaged.what,
+            where=damaged.where,
+            expected=damaged.expected,
+            got=damaged.got,
+            remedy="A run makes it again.",
+        )
+    )
+
+
+def _anything(_: object) -> bool:
+    return True
+
+
+def read_record(
+    store: ObjectStore,
+    key: str,
+    kind: type[T],
+    *,
+    belongs: Callable[[T], bool] = _anything,
+    remedy: str = MADE_AGAIN,
+) -> T:
+    """The record under `key`. `belongs` says whether a record is the one that this key is for.
+
+    Raises:
+        ObjectMissing: there is no object under this key.
+        WorkDamaged: it cannot be read, or it is another record.
+    """
+    data = store.get(key)
     try:
-        return from_json(kind, store.get(key))
+        record = from_stored(kind, data, name_in_job(key))
+    except ValueError as error:
+        got = " ".join(str(error).split("\n")[:3])
+        raise WorkDamaged("this record is damaged", where=store.uri(key), got=got, remedy=remedy) from error
+    if not belongs(record):
+        raise WorkDamaged("this record belongs under another key", where=store.uri(key), remedy=remedy)
+    return record
+
+
+def committed(store: ObjectStore, key: str, kind: type[T], *, belongs: Callable[[T], bool] = _anything) -> T | None:
+    """The record under `key`, or None where there is none.
+
+    Raises:
+        WorkDamaged: as `read_record`.
+    """
+    try:
+        return read_record(store, key, kind, belongs=belongs)
     except ObjectMissing:
         return None
 
 
-def commit(store: ObjectStore, key: str, record: T) -> T:
-    """Put `record` under `key` unless one stands there already; whichever stands is returned."""
-    if store.put_if_absent(key, to_json(record)):
+def put_record(store: ObjectStore, key: str, record: object) -> None:
+    """Put `record` under `key`, replacing any."""
+    store.put(key, to_stored(record, name_in_job(key)))
+
+
+def commit(store: ObjectStore, key: str, record: T, *, belongs: Callable[[T], bool] = _anything) -> T:
+    """Put `record` under `key` unless there is one already; returns the one that is there now.
+
+    Raises:
+        WorkDamaged: another one is there, and is damaged.
+    """
+    if store.put_if_absent(key, to_stored(record, name_in_job(key))):
         return record
-    return from_json(type(record), store.get(key))
+    return read_record(store, key, type(record), belongs=belongs)
+
+
+def withdraw(store: ObjectStore, key: str, kind: type[T], *, belongs: Callable[[T], bool] = _anything) -> None:
+    """Delete a damaged record; it is read once more, for another driver may have replaced it by a good one."""
+    try:
+        committed(store, key, kind, belongs=belongs)
+    except WorkDamaged:
+        store.delete([key])

@@ -8,13 +8,15 @@ that the job recorded as its own when it began them.
 
 from collections import defaultdict
 from collections.abc import Iterable, Iterator
+from contextlib import suppress
 from dataclasses import dataclass
 
-from slomo_batch.documents import from_json
+from slomo_batch.errors import WorkDamaged
 from slomo_batch.records import ChunkDone, Published, SoundDone
 from slomo_batch.steps.bench import Bench
 from slomo_batch.steps.commit import committed
 from slomo_batch.steps.uploads import abort, unfinished
+from slomo_batch.storage.layout import Listed, parts_of
 from slomo_batch.storage.store import ObjectInfo, Upload
 
 
@@ -33,7 +35,7 @@ class Garbage:
 def find_garbage(bench: Bench) -> list[Garbage]:
     """What may go. Only for a job that nobody is running: an attempt under way has no commit yet."""
     layout, work = bench.layout, bench.work
-    published = {from_json(Published, work.get(found.key)).video_id for found in work.list(layout.receipts)}
+    published = {published.video_id for published in _receipts(bench)}
     by_video: dict[str, list[ObjectInfo]] = defaultdict(list)
     for found in work.list(layout.videos):
         by_video[found.key.removeprefix(layout.videos).partition("/")[0]].append(found)
@@ -46,11 +48,11 @@ def find_garbage(bench: Bench) -> list[Garbage]:
         ("files that killed writers left", work.abandoned(layout.root)),
         (
             "epochs that are over",
-            [
-                found
-                for prefix in (layout.epochs, layout.heartbeats, layout.progresses)
-                for found in _but_the_last(work.list(prefix))
-            ],
+            (
+                *_but_the_last("epoch", layout.epochs, bench),
+                *_but_the_last("heartbeat", layout.heartbeats, bench),
+                *_but_the_last("progress", layout.progresses, bench),
+            ),
         ),
     )
     sorted_out = (*(_garbage(kind, objects) for kind, objects in kinds), *_uploads(bench))
@@ -70,10 +72,27 @@ def _orphans(video_id: str, objects: Iterable[ObjectInfo], bench: Bench) -> Iter
     made = [found for found in objects if found.key.startswith((layout.segments(video_id), layout.sounds(video_id)))]
     if not made:
         return
-    commits = (committed(bench.work, found.key, ChunkDone) for found in bench.work.list(layout.commits(video_id)))
-    named = {done.segment_key for done in commits if done}
-    sound = committed(bench.work, layout.sound_commit(video_id), SoundDone)
-    yield from (found for found in made if found.key not in named and not (sound and found.key == sound.key))
+    named = _named(video_id, bench)
+    yield from (found for found in made if not found.key.startswith(named))
+
+
+def _named(video_id: str, bench: Bench) -> tuple[str, ...]:
+    """Keys that commits name; where a commit is damaged, the prefix of all that it can name."""
+    layout, work = bench.layout, bench.work
+    named = []
+    for found in work.list(layout.commits(video_id)):
+        if parts := parts_of(layout, "commit", found.key):
+            try:
+                chunk = committed(work, found.key, ChunkDone)
+                named += [chunk.segment_key] if chunk else []
+            except WorkDamaged:
+                named.append(f"{layout.segments(video_id)}{parts[1]}/")
+    try:
+        sound = committed(work, layout.sound_commit(video_id), SoundDone)
+        named += [sound.key] if sound else []
+    except WorkDamaged:
+        named.append(layout.sounds(video_id))
+    return tuple(named)
 
 
 def _uploads(bench: Bench) -> Iterator[Garbage]:
@@ -84,14 +103,30 @@ def _uploads(bench: Bench) -> Iterator[Garbage]:
         kind="uploads that were not finished",
         keys=tuple(one.key for one in left),
         size_bytes=sum(one.size_bytes or 0 for one in left),
-        uploads=tuple(one.upload for one in left),
+        uploads=tuple(one.upload for one in left if one.upload),
     )
-    void = tuple(one.key for one in recorded if one.size_bytes is None)
+    void = tuple(one.key for one in recorded if one.upload and one.size_bytes is None)
     yield Garbage(kind="records of uploads that are over", keys=void, size_bytes=0)
+    damaged = tuple(one.key for one in recorded if one.upload is None)
+    yield Garbage(kind="records of uploads that are damaged", keys=damaged, size_bytes=0)
 
 
-def _but_the_last(objects: Iterable[ObjectInfo]) -> list[ObjectInfo]:
-    return sorted(objects, key=lambda found: found.key)[:-1]
+def _receipts(bench: Bench) -> Iterator[Published]:
+    """The receipts that can be read: what a damaged one tells of is kept whole."""
+    for found in bench.work.list(bench.layout.receipts):
+        if parts_of(bench.layout, "receipt", found.key):
+            with suppress(WorkDamaged):
+                published = committed(bench.work, found.key, Published)
+                if published:
+                    yield published
+
+
+def _but_the_last(kind: Listed, prefix: str, bench: Bench) -> list[ObjectInfo]:
+    """Objects that are named by the number of an epoch, all but the highest."""
+    numbered = [
+        (int(number), found) for found in bench.work.list(prefix) for number in parts_of(bench.layout, kind, found.key)
+    ]
+    return [found for _, found in sorted(numbered, key=lambda pair: pair[0])[:-1]]
 
 
 def _garbage(kind: str, objects: Iterable[ObjectInfo]) -> Garbage:

@@ -5,15 +5,21 @@ from fractions import Fraction
 
 import numpy as np
 
+from slomo_batch.errors import ObjectMissing, WorkDamaged
+from slomo_batch.records import VideoPlan
 from slomo_batch.steps.bench import Bench
+from slomo_batch.steps.commit import MADE_AGAIN
+from slomo_batch.steps.pinned import Pinned
 from slomo_batch.timeline.index import SourceTimeline, VideoIndex
+from slomo_batch.timeline.retiming import OutputGrid
 
 
-def index_bytes(index: VideoIndex, timeline: SourceTimeline) -> bytes:
-    """The packet index and the source timeline as one NumPy archive."""
+def index_bytes(video_id: str, index: VideoIndex, timeline: SourceTimeline) -> bytes:
+    """The packet index and the source timeline as one NumPy archive, which says whose it is."""
     data = io.BytesIO()
     np.savez_compressed(
         data,
+        video_id=np.frombuffer(video_id.encode(), dtype=np.uint8),
         pts=index.pts,
         size_bytes=index.size_bytes,
         is_keyframe=index.is_keyframe,
@@ -29,9 +35,32 @@ def index_bytes(index: VideoIndex, timeline: SourceTimeline) -> bytes:
     return data.getvalue()
 
 
-def read_index(video_id: str, bench: Bench) -> tuple[VideoIndex, SourceTimeline]:
-    """The packet index and the source timeline that the plan was made from."""
-    with np.load(io.BytesIO(bench.work.get(bench.layout.index(video_id)))) as stored:
+def read_index(pinned: Pinned, bench: Bench) -> tuple[VideoIndex, SourceTimeline]:
+    """The packet index and the source timeline that the plan was made from.
+
+    Raises:
+        WorkDamaged: the index is missing, cannot be read, or is another video's.
+    """
+    plan = pinned.plan
+    key = bench.layout.index(plan.video_id)
+    where = bench.work.uri(key)
+    try:
+        data = bench.work.get(key)
+    except ObjectMissing as error:
+        raise WorkDamaged("the packet index is missing", where=where, remedy=MADE_AGAIN) from error
+    try:
+        video_id, index, timeline = _parsed(data)
+    except Exception as error:  # NumPy, zipfile and zlib raise a dozen kinds on damaged bytes
+        raise WorkDamaged("the packet index is damaged", where=where, got=repr(error), remedy=MADE_AGAIN) from error
+    if video_id not in {"", plan.video_id} or not _fits(plan, index, timeline):
+        raise WorkDamaged("the packet index belongs to another video", where=where, remedy=MADE_AGAIN)
+    return index, timeline
+
+
+def _parsed(data: bytes) -> tuple[str, VideoIndex, SourceTimeline]:
+    """The video's id, empty where the first version wrote the index; the index and the timeline."""
+    with np.load(io.BytesIO(data)) as stored:
+        video_id = bytes(stored["video_id"]).decode() if "video_id" in stored else ""
         index = VideoIndex(
             time_base=_fraction(stored["time_base"]),
             pts=stored["pts"],
@@ -47,7 +76,16 @@ def read_index(video_id: str, bench: Bench) -> tuple[VideoIndex, SourceTimeline]
             rate=_fraction(stored["rate"]) or None,
             nominal_rate=_fraction(stored["nominal_rate"]),
         )
-    return index, timeline
+    return video_id, index, timeline
+
+
+def _fits(plan: VideoPlan, index: VideoIndex, timeline: SourceTimeline) -> bool:
+    """Whether the plan can have been made from these."""
+    return (
+        len(index.frame_pts) == len(timeline.ticks) == plan.facts.num_frames
+        and (timeline.tick_s, timeline.nominal_rate) == (plan.tick_s, plan.nominal_rate)
+        and OutputGrid.over(timeline, rate=plan.grid.rate, slowdown=plan.grid.slowdown) == plan.grid
+    )
 
 
 def _ratio(value: Fraction) -> np.ndarray[tuple[int], np.dtype[np.int64]]:

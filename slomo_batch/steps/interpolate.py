@@ -1,23 +1,25 @@
 """Interpolate a chunk: its object in, a verified and committed segment out. The first of several attempts wins."""
 
 from collections import Counter
-from collections.abc import Generator, Iterator
+from collections.abc import Generator, Iterator, Mapping
 from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 import numpy as np
 
 from slomo_batch.documents import file_sha256
+from slomo_batch.errors import WorkDamaged
 from slomo_batch.media.archive import ArchiveReader
 from slomo_batch.media.decode import decode_chunk
 from slomo_batch.media.encode import SegmentEncoder, SegmentFacts, segment_suffix, verify_segment
 from slomo_batch.records import Chunk, ChunkDone, ChunkTask, FrameCounts, VideoPlan
+from slomo_batch.steps.archives import fetch_archive
 from slomo_batch.steps.bench import Bench
-from slomo_batch.steps.commit import commit, committed
 from slomo_batch.steps.making import FrameMaker, SourceWindow, output_color
 from slomo_batch.steps.stopwatch import Stopwatch
+from slomo_batch.steps.stored import VideoRecords
 from slomo_batch.timeline.retiming import FrameTime
 
 Phase = Literal["computing", "storing"]
@@ -29,21 +31,31 @@ def interpolate_chunk(task: ChunkTask, bench: Bench) -> Iterator[Phase | ChunkDo
 
     Raises:
         FrameMissing: a planned source frame is not in the chunk object.
+        WorkDamaged: the chunk object is missing or damaged; or another attempt's commit is.
         SegmentInvalid: what was encoded does not decode to what was given.
         OutOfMemory, StorageError: as their classes say.
     """
     plan, chunk = task.plan, task.chunk
-    key = bench.layout.commit(plan.video_id, chunk.chunk_id)
-    found = committed(bench.work, key, ChunkDone)
+    records = VideoRecords(plan.video_id, bench)
+    found = _found_made(records, chunk)
     if found is not None:
         yield found
         return
     with bench.folder() as folder:
         done = yield from _make(task, bench, folder)
-    winner = commit(bench.work, key, done)
+    winner = records.commit_chunk(chunk, done)
     if winner.attempt != task.attempt:
         bench.work.delete([done.segment_key])
     yield winner
+
+
+def _found_made(records: VideoRecords, chunk: Chunk) -> ChunkDone | None:
+    """The commit of another attempt; a damaged one is withdrawn, and the chunk is made again."""
+    try:
+        return records.chunk_done(chunk)
+    except WorkDamaged:
+        records.withdraw_chunk(chunk)
+        return None
 
 
 def _make(task: ChunkTask, bench: Bench, folder: Path) -> Generator[Phase, None, ChunkDone]:
@@ -51,7 +63,7 @@ def _make(task: ChunkTask, bench: Bench, folder: Path) -> Generator[Phase, None,
     suffix = segment_suffix(plan.resolved.encoder)
     packets, segment = folder / "chunk.packets", folder / f"segment{suffix}"
     with watch.stage("fetch"):
-        bench.work.get_file(bench.layout.chunk(plan.video_id, task.lane, chunk.index, chunk.chunk_id), packets)
+        _fetch(task, packets, bench)
     yield "computing"
     with packets.open("rb") as file:
         made = _encode(task, ArchiveReader(file), segment, bench, watch)
@@ -80,6 +92,24 @@ def _make(task: ChunkTask, bench: Bench, folder: Path) -> Generator[Phase, None,
         counts=made.counts,
         machine=bench.machine(plan.resolved),
         seconds=watch.seconds(),
+    )
+
+
+def _fetch(task: ChunkTask, path: Path, bench: Bench) -> None:
+    """Download the chunk object; its note must be that of this chunk. The first version did not write the id."""
+    plan, chunk = task.plan, task.chunk
+    frames = chunk.source_frames(context=plan.resolved.context, num_frames=plan.facts.num_frames)
+
+    def belongs(note: Mapping[str, Any]) -> bool:
+        pts = note.get("pts", ())
+        return (note.get("chunk_id", chunk.chunk_id), note.get("first_frame"), len(pts)) == (
+            chunk.chunk_id,
+            frames.start,
+            len(frames),
+        )
+
+    fetch_archive(
+        bench.layout.chunk(plan.video_id, task.lane, chunk.index, chunk.chunk_id), path, bench, belongs=belongs
     )
 
 

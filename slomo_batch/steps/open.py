@@ -4,22 +4,24 @@ from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import PurePosixPath
 
+from slomo_batch.errors import WorkDamaged
 from slomo_batch.interpolators.judging import CONTEXT
 from slomo_batch.interpolators.opening import context_of
 from slomo_batch.media.frames import planar_name
 from slomo_batch.media.probe import Probe, probe
 from slomo_batch.planning.chunks import partition
 from slomo_batch.planning.encoders import choose_encoder, container_limits
-from slomo_batch.planning.identity import chunk_id, chunks_in_lane, receipt_id, video_id
+from slomo_batch.planning.identity import chunk_id, receipt_id, video_id
 from slomo_batch.planning.resolving import JobPin, resolve
 from slomo_batch.planning.sizing import pairs_per_chunk
-from slomo_batch.records import ChunkDone, Lane, Published, SoundDone, VideoPlan, VideoRequest
+from slomo_batch.records import Lane, VideoPlan, VideoRequest
 from slomo_batch.steps.bench import Bench
-from slomo_batch.steps.commit import commit, committed
+from slomo_batch.steps.commit import as_note
 from slomo_batch.steps.indexing import index_bytes
 from slomo_batch.steps.making import output_color
-from slomo_batch.steps.pinned import MovedTo, Pinned
-from slomo_batch.steps.sound import wants_sound
+from slomo_batch.steps.pinned import Pinned
+from slomo_batch.steps.stored import VideoRecords, read_receipt, withdraw_receipt
+from slomo_batch.steps.survey import Survey, survey
 from slomo_batch.timeline.retiming import OutputGrid
 
 
@@ -36,6 +38,8 @@ class Opened:
     """Chunks whose object stands in the work store."""
     needs_sound: bool
     """True where sound is wanted and not committed."""
+    notes: tuple[str, ...] = ()
+    """What was found damaged in the work place, a sentence each."""
 
 
 def open_video(request: VideoRequest, pin: JobPin, bench: Bench, *, afresh: bool) -> Opened:
@@ -43,65 +47,69 @@ def open_video(request: VideoRequest, pin: JobPin, bench: Bench, *, afresh: bool
 
     With `afresh` the receipt of an earlier publication is withdrawn first: its output is to be made again, under the
     name that is this job's already. Without it a receipt outranks all: another driver published the video meanwhile,
-    and what it was made of is gone.
+    and what it was made of is gone. What is damaged is withdrawn, and told in the notes.
     """
-    pinned = _read_or_plan(request, pin, bench, dry_run=False)
+    notes: list[str] = []
+    pinned, is_new = _read_or_plan(request, pin, bench, notes, dry_run=False)
     receipt = bench.layout.receipt(receipt_id(request, pinned.plan.resolved.weights_name))
     if afresh:
         bench.work.put(bench.layout.publishing(pinned.plan.video_id), b"{}")
         bench.work.delete([receipt])
-    elif committed(bench.work, receipt, Published):
+    elif _is_published(receipt, request.output_uri, bench, notes):
         done = frozenset(chunk.index for chunk in pinned.chunks)
         return Opened(pinned=pinned, lane=pinned.plan.facts.lane, done=done, ready=frozenset(), needs_sound=False)
-    return _survey(pinned, bench, dry_run=False)
+    return _opened(pinned, survey(pinned, bench, dry_run=False, has_index=is_new), notes)
 
 
 def foresee(request: VideoRequest, pin: JobPin, bench: Bench) -> Opened:
     """What `open_video` would find and plan; nothing is written."""
-    return _survey(_read_or_plan(request, pin, bench, dry_run=True), bench, dry_run=True)
+    notes: list[str] = []
+    pinned, is_new = _read_or_plan(request, pin, bench, notes, dry_run=True)
+    return _opened(pinned, survey(pinned, bench, dry_run=True, has_index=is_new), notes)
 
 
-def _read_or_plan(request: VideoRequest, pin: JobPin, bench: Bench, *, dry_run: bool) -> Pinned:
-    identity = video_id(request, pin)
-    pinned = committed(bench.work, bench.layout.pin(identity), Pinned)
-    if pinned is not None:
-        return pinned
-    probed = probe(bench.reader(request.source), request.source.uri)
-    planned = plan_video(identity, request, pin, probed)
-    if dry_run:
-        return planned
-    bench.work.put(bench.layout.index(identity), index_bytes(probed.index, probed.timeline))
-    return commit(bench.work, bench.layout.pin(identity), planned)
-
-
-def _survey(pinned: Pinned, bench: Bench, *, dry_run: bool) -> Opened:
-    """What is committed and still backed by the segment it names; a commit whose segment is gone is withdrawn."""
-    video, layout, work = pinned.plan.video_id, bench.layout, bench.work
-    moved = committed(work, layout.lane(video), MovedTo)
-    lane = moved.lane if moved else pinned.plan.facts.lane
-    chunks = chunks_in_lane(video, pinned.chunks, lane)
-    standing = {found.key for found in work.list(layout.video(video))}
-    keys = {chunk.index: layout.commit(video, chunk.chunk_id) for chunk in chunks}
-    done = frozenset(n for n, key in keys.items() if key in standing and _is_backed(key, ChunkDone, standing, bench))
-    needs_sound = wants_sound(pinned) and not _is_backed(layout.sound_commit(video), SoundDone, standing, bench)
-    if not dry_run and (needs_sound or len(done) < len(chunks)):
-        void = [key for number, key in keys.items() if number not in done and key in standing]
-        work.delete([*void, layout.choice(video), *([layout.sound_commit(video)] if needs_sound else [])])
+def _opened(pinned: Pinned, found: Survey, notes: list[str]) -> Opened:
     return Opened(
         pinned=pinned,
-        lane=lane,
-        done=done,
-        ready=frozenset(c.index for c in chunks if layout.chunk(video, lane, c.index, c.chunk_id) in standing),
-        needs_sound=needs_sound,
+        lane=found.lane,
+        done=found.done,
+        ready=found.ready,
+        needs_sound=found.needs_sound,
+        notes=(*notes, *found.notes),
     )
 
 
-def _is_backed(key: str, kind: type[ChunkDone | SoundDone], standing: set[str], bench: Bench) -> bool:
-    """Whether a record stands under `key`, and the object that it names as well."""
-    record = committed(bench.work, key, kind)
-    if record is None:
+def _read_or_plan(
+    request: VideoRequest, pin: JobPin, bench: Bench, notes: list[str], *, dry_run: bool
+) -> tuple[Pinned, bool]:
+    """The pinned plan, and whether it was made just now. A damaged one is made again: its id names all it follows
+    from."""
+    identity = video_id(request, pin)
+    records = VideoRecords(identity, bench)
+    try:
+        pinned = records.pinned()
+    except WorkDamaged as damaged:
+        pinned = None
+        notes.append(as_note(damaged))
+        if not dry_run:
+            records.withdraw_pin()
+    if pinned is not None:
+        return pinned, False
+    probed = probe(bench.reader(request.source), request.source.uri)
+    planned = plan_video(identity, request, pin, probed)
+    if dry_run:
+        return planned, True
+    bench.work.put(bench.layout.index(identity), index_bytes(identity, probed.index, probed.timeline))
+    return records.pin(planned), True
+
+
+def _is_published(receipt: str, output_uri: str, bench: Bench, notes: list[str]) -> bool:
+    try:
+        return read_receipt(receipt, output_uri, bench) is not None
+    except WorkDamaged as damaged:
+        notes.append(as_note(damaged))
+        withdraw_receipt(receipt, output_uri, bench)
         return False
-    return (record.segment_key if isinstance(record, ChunkDone) else record.key) in standing
 
 
 def plan_video(identity: str, request: VideoRequest, pin: JobPin, probed: Probe) -> Pinned:

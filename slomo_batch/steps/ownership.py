@@ -6,12 +6,11 @@ touches the object leaves it without one. Read only where something stands in th
 
 from dataclasses import dataclass, replace
 
-from slomo_batch.documents import to_json
 from slomo_batch.errors import AccessRefused, ObjectMissing
 from slomo_batch.planning.identity import object_id, receipt_id
 from slomo_batch.records import Source, VideoRequest
 from slomo_batch.steps.bench import Bench
-from slomo_batch.steps.commit import committed
+from slomo_batch.steps.commit import committed, put_record
 from slomo_batch.storage.store import ObjectInfo
 
 
@@ -35,8 +34,15 @@ def look(output_uri: str, bench: Bench) -> ObjectInfo | None:
 
 
 def owned(output_uri: str, standing: ObjectInfo | None, bench: Bench) -> Owned | None:
-    """The record of the object that stands there; None where this job did not put it, or it was touched since."""
-    return committed(bench.work, _key(output_uri, standing, bench), Owned) if standing else None
+    """The record of the object that stands there; None where this job did not put it, or it was touched since.
+
+    Raises:
+        WorkDamaged: there is a record, and it is damaged.
+    """
+    if standing is None:
+        return None
+    key = _key(output_uri, standing, bench)
+    return committed(bench.work, key, Owned, belongs=lambda record: record.output_uri == output_uri)
 
 
 def begun(video_id: str, bench: Bench) -> bool:
@@ -50,7 +56,7 @@ def begun(video_id: str, bench: Bench) -> bool:
 
 def own(record: Owned, put: ObjectInfo, bench: Bench) -> None:
     """Record that this job put the object that stands now."""
-    bench.work.put(_key(record.output_uri, put, bench), to_json(record))
+    put_record(bench.work, _key(record.output_uri, put, bench), record)
 
 
 def is_earlier_version(earlier: Owned | None, request: VideoRequest, weights_name: str) -> bool:

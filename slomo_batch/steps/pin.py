@@ -1,17 +1,27 @@
 """Pin the job: what `auto` means for all its videos, decided by its first run and followed by every later one."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
 from slomo_batch.documents import digest, file_sha256
-from slomo_batch.errors import ObjectMissing, StorageError, WeightsError
+from slomo_batch.errors import JobDamaged, ObjectMissing, StorageError, WeightsError, WorkDamaged
 from slomo_batch.interpolators.revision import PIXEL_REVISION
 from slomo_batch.interpolators.superslomo.shipping import resolve_name, shipped, shipped_names
 from slomo_batch.planning.resolving import JobPin, WeightsPin
 from slomo_batch.records import Precision, VideoRequest
 from slomo_batch.steps.bench import Bench
 from slomo_batch.steps.commit import commit, committed
+
+_BASIS_REMEDY = (
+    "Bring it back from a copy, or delete it: the next run decides again, keeps what is published, and begins what is "
+    "unfinished again if it decides otherwise."
+)
+_WEIGHTS_REMEDY = (
+    "Bring it back from a copy, or delete it: the next run looks again what this name of weights means, and makes all "
+    "videos again if it means others now."
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -24,13 +34,28 @@ class Basis:
 
 
 def pinned_basis(bench: Bench) -> Basis | None:
-    """The basis that an earlier run pinned, if there was one."""
-    return committed(bench.work, bench.layout.job, Basis)
+    """The basis that an earlier run pinned, if there was one.
+
+    Raises:
+        JobDamaged: its record is damaged.
+    """
+    with _of_the_whole_job(_BASIS_REMEDY):
+        return committed(bench.work, bench.layout.job, Basis)
 
 
 def pin_basis(basis: Basis, bench: Bench) -> Basis:
     """Pin this basis; returns the one that was first."""
-    return commit(bench.work, bench.layout.job, basis)
+    with _of_the_whole_job(_BASIS_REMEDY):
+        return commit(bench.work, bench.layout.job, basis)
+
+
+@contextmanager
+def _of_the_whole_job(remedy: str) -> Iterator[None]:
+    """What all videos rest on is not made again silently: other ids may follow from it."""
+    try:
+        yield
+    except WorkDamaged as damaged:
+        raise JobDamaged(damaged.what, where=damaged.where, got=damaged.got, remedy=remedy) from damaged
 
 
 def pin_job(basis: Basis, requests: Iterable[VideoRequest], bench: Bench, *, dry_run: bool = False) -> JobPin:
@@ -39,6 +64,7 @@ def pin_job(basis: Basis, requests: Iterable[VideoRequest], bench: Bench, *, dry
     A dry run writes nothing.
 
     Raises:
+        JobDamaged: the record of a pinned name is damaged.
         WeightsError: weights cannot be used.
     """
     spellings = {
@@ -57,11 +83,36 @@ def pin_job(basis: Basis, requests: Iterable[VideoRequest], bench: Bench, *, dry
 
 def _pin_weights(spelling: str, bench: Bench, *, dry_run: bool) -> WeightsPin:
     key = bench.layout.weights_pin(digest("weights", spelling))
-    found = committed(bench.work, key, WeightsPin)
-    if found is not None:
-        return found
-    resolved = _resolve_weights(spelling, bench, dry_run=dry_run)
-    return resolved if dry_run else commit(bench.work, key, resolved)
+    with _of_the_whole_job(_WEIGHTS_REMEDY):
+        found = committed(bench.work, key, WeightsPin)
+        if found is not None:
+            if not dry_run:
+                _restore_weights(found, bench)
+            return found
+        resolved = _resolve_weights(spelling, bench, dry_run=dry_run)
+        return resolved if dry_run else commit(bench.work, key, resolved)
+
+
+def _restore_weights(pin: WeightsPin, bench: Bench) -> None:
+    """Fetch pinned weights again if their copy in the work place is gone."""
+    key = bench.layout.weights(pin.sha256)
+    if pin.name in shipped_names():
+        return
+    try:
+        bench.work.head(key)
+    except ObjectMissing:
+        with bench.folder() as folder:
+            path = _fetched(pin.name, bench, folder)
+            got = file_sha256(path)
+            if got != pin.sha256:
+                raise WeightsError(
+                    "these weights changed since the job began, and the work place has lost its copy",
+                    where=pin.name,
+                    expected=f"SHA-256 {pin.sha256}",
+                    got=got,
+                    remedy="Bring the old file back, or name the new one in a job of another name.",
+                ) from None
+            bench.work.put_file(key, path)
 
 
 def _resolve_weights(spelling: str, bench: Bench, *, dry_run: bool) -> WeightsPin:

@@ -9,10 +9,11 @@ from uuid import uuid4
 from slomo_batch.documents import file_sha256
 from slomo_batch.media.sound import SoundNotes, make_sound
 from slomo_batch.records import SoundDone
+from slomo_batch.steps.archives import fetch_archive
 from slomo_batch.steps.bench import Bench
-from slomo_batch.steps.commit import commit, committed
 from slomo_batch.steps.indexing import read_index
 from slomo_batch.steps.pinned import Pinned
+from slomo_batch.steps.stored import VideoRecords
 
 
 def wants_sound(pinned: Pinned) -> bool:
@@ -23,14 +24,14 @@ def wants_sound(pinned: Pinned) -> bool:
 def make_video_sound(pinned: Pinned, bench: Bench) -> SoundDone:
     """Keep, stretch or resample the sound of one video and commit it, or find it made."""
     video_id = pinned.plan.video_id
-    commit_key = bench.layout.sound_commit(video_id)
-    found = committed(bench.work, commit_key, SoundDone)
+    records = VideoRecords(video_id, bench)
+    found = records.sound_done()
     if found is not None:
         return found
     key = bench.layout.sound(video_id, uuid4().hex)
     with bench.folder() as folder:
         source, tracks = folder / "source.packets", folder / "sound.packets"
-        bench.work.get_file(bench.layout.sound_source(video_id), source)
+        fetch_archive(bench.layout.sound_source(video_id), source, bench)
         made = _make(pinned, bench, source, tracks)
         bench.work.put_file(key, tracks)
         done = SoundDone(
@@ -41,7 +42,7 @@ def make_video_sound(pinned: Pinned, bench: Bench) -> SoundDone:
             num_tracks=made.num_tracks,
             notes=made.notes,
         )
-    winner = commit(bench.work, commit_key, done)
+    winner = records.commit_sound(done)
     if winner.key != key:
         bench.work.delete([key])
     return winner
@@ -49,7 +50,7 @@ def make_video_sound(pinned: Pinned, bench: Bench) -> SoundDone:
 
 def _make(pinned: Pinned, bench: Bench, source: Path, tracks: Path) -> SoundNotes:
     plan = pinned.plan
-    index, _ = read_index(plan.video_id, bench)
+    index, _ = read_index(pinned, bench)
     if plan.resolved.audio == "drop":
         raise ValueError("a dropped sound is never made")
     return make_sound(

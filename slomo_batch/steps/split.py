@@ -6,12 +6,12 @@ The copy lane copies packets without decoding; the decode lane decodes the sourc
 from collections.abc import Collection, Iterator, Sequence
 from pathlib import Path
 
-from slomo_batch.documents import to_json
 from slomo_batch.media.cutting import ChunkArchive
 from slomo_batch.media.split import SourceSlice, SplitPart, split_copy, split_decode
 from slomo_batch.planning.identity import chunks_in_lane
 from slomo_batch.records import Chunk, Lane
 from slomo_batch.steps.bench import Bench
+from slomo_batch.steps.commit import put_record
 from slomo_batch.steps.indexing import read_index
 from slomo_batch.steps.pinned import MovedTo, Pinned
 from slomo_batch.timeline.index import SourceTimeline, VideoIndex
@@ -26,7 +26,7 @@ def split_video(pinned: Pinned, lane: Lane, wanted: Collection[int], bench: Benc
     if lane != plan.facts.lane:
         _move(plan.video_id, lane, bench)
     chunks = {chunk.index: chunk for chunk in chunks_in_lane(plan.video_id, pinned.chunks, lane)}
-    index, timeline = read_index(plan.video_id, bench)
+    index, timeline = read_index(pinned, bench)
     slices = [_slice(chunks[number], pinned, index, timeline) for number in sorted(wanted)]
     with bench.folder() as folder:
         for part in _parts(pinned, slices, index, bench, folder, lane=lane, sound=sound):
@@ -43,7 +43,7 @@ def split_video(pinned: Pinned, lane: Lane, wanted: Collection[int], bench: Benc
 
 def _move(video_id: str, lane: Lane, bench: Bench) -> None:
     """Remember the lane for later runs; a choice among the other lane's segments is void."""
-    bench.work.put(bench.layout.lane(video_id), to_json(MovedTo(lane=lane)))
+    put_record(bench.work, bench.layout.lane(video_id), MovedTo(lane=lane))
     bench.work.delete([bench.layout.choice(video_id)])
 
 
@@ -69,6 +69,7 @@ def _slice(chunk: Chunk, pinned: Pinned, index: VideoIndex, timeline: SourceTime
     frames = chunk.source_frames(context=pinned.plan.resolved.context, num_frames=pinned.plan.facts.num_frames)
     return SourceSlice(
         index=chunk.index,
+        chunk_id=chunk.chunk_id,
         first_frame=frames.start,
         pts=tuple(index.frame_pts[frames.start : frames.stop].tolist()),
         ticks=tuple(timeline.ticks[frames.start : frames.stop].tolist()),

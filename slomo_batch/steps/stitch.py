@@ -6,35 +6,30 @@ The output is a pure function of the choice, and appears under its final name co
 import hashlib
 import shutil
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, fields
+from contextlib import suppress
+from dataclasses import fields
 from itertools import accumulate, pairwise
 from pathlib import Path, PurePosixPath
 
 from slomo_batch.documents import file_sha256
-from slomo_batch.errors import BorderMismatch, ObjectMissing, OutputExists, OutputInvalid, SegmentInvalid
+from slomo_batch.errors import BorderMismatch, ObjectMissing, OutputExists, OutputInvalid, WorkDamaged
 from slomo_batch.media.concat import StitchSpec, stitch
 from slomo_batch.media.encode import SegmentFacts, segment_suffix
 from slomo_batch.media.inspect import verify_output
 from slomo_batch.planning.identity import chunks_in_lane, receipt_id
 from slomo_batch.records import ChunkDone, Exists, FrameCounts, Lane, Published, SoundDone, VideoPlan
 from slomo_batch.steps.bench import Bench
-from slomo_batch.steps.commit import commit, committed
+from slomo_batch.steps.commit import MADE_AGAIN, commit
 from slomo_batch.steps.making import output_color
 from slomo_batch.steps.ownership import Owned, begun, is_earlier_version, look, own, owned
 from slomo_batch.steps.pinned import Pinned
 from slomo_batch.steps.sound import wants_sound
+from slomo_batch.steps.stored import Choice, VideoRecords, read_receipt
+from slomo_batch.storage.layout import parts_of
+from slomo_batch.storage.store import ObjectInfo
 
 DISK_FACTOR = 2.2
 """Local disk that a stitch takes, over the size of its output: the file, and its copy with the index in front."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Choice:
-    """The segments and the sound that make the output; pinned before the first stitch, obeyed by every later one."""
-
-    segment_keys: tuple[str, ...]
-    sound_key: str
-    """Empty where the output has no sound."""
 
 
 def stitch_video(pinned: Pinned, lane: Lane, bench: Bench, *, exists: Exists) -> Published:
@@ -45,13 +40,14 @@ def stitch_video(pinned: Pinned, lane: Lane, bench: Bench, *, exists: Exists) ->
 
     Raises:
         BorderMismatch: two neighbouring chunks decoded their shared frame differently.
-        OutputInvalid: the joined file is not what the plan says; or a segment is not the one that was committed, whose
-            commit is withdrawn.
+        OutputInvalid: the joined file is not what the plan says.
+        WorkDamaged: a record, a segment or the sound is missing or damaged. The commit of such a segment or sound is
+            withdrawn; opening the video again withdraws the rest, and finds out what is to be made again.
     """
     plan = pinned.plan
     receipt = receipt_id(plan.request, plan.resolved.weights_name)
     receipt_key = bench.layout.receipt(receipt)
-    published = committed(bench.work, receipt_key, Published)
+    published = read_receipt(receipt_key, plan.request.output_uri, bench)
     if published is None:
         segments = _committed_segments(pinned, lane, bench)
         sound = _committed_sound(pinned, bench)
@@ -73,12 +69,12 @@ def tidy(video_id: str, bench: Bench) -> None:
 
 
 def _committed_segments(pinned: Pinned, lane: Lane, bench: Bench) -> list[ChunkDone]:
-    video_id = pinned.plan.video_id
+    video_id, records = pinned.plan.video_id, VideoRecords(pinned.plan.video_id, bench)
     found = []
     for chunk in chunks_in_lane(video_id, pinned.chunks, lane):
-        done = committed(bench.work, bench.layout.commit(video_id, chunk.chunk_id), ChunkDone)
+        done = records.chunk_done(chunk)
         if done is None:
-            raise SegmentInvalid("a chunk is not committed", where=f"chunk {chunk.index} of {video_id}")
+            raise WorkDamaged("a chunk is not committed", where=f"chunk {chunk.index} of {video_id}", remedy=MADE_AGAIN)
         found.append(done)
     return found
 
@@ -86,9 +82,9 @@ def _committed_segments(pinned: Pinned, lane: Lane, bench: Bench) -> list[ChunkD
 def _committed_sound(pinned: Pinned, bench: Bench) -> SoundDone | None:
     if not wants_sound(pinned):
         return None
-    done = committed(bench.work, bench.layout.sound_commit(pinned.plan.video_id), SoundDone)
+    done = VideoRecords(pinned.plan.video_id, bench).sound_done()
     if done is None:
-        raise SegmentInvalid("the sound is not committed", where=pinned.plan.video_id)
+        raise WorkDamaged("the sound is not committed", where=pinned.plan.video_id, remedy=MADE_AGAIN)
     return done
 
 
@@ -130,7 +126,7 @@ def _upload(plan: VideoPlan, receipt: str, out: Path, bench: Bench, *, exists: E
     """Put the file under its final name, unless somebody put another there since the job began."""
     request = plan.request
     standing = look(request.output_uri, bench)
-    earlier = owned(request.output_uri, standing, bench)
+    earlier, is_unknown = _earlier(request.output_uri, standing, bench)
     changed = exists == "skip" and is_earlier_version(earlier, request, plan.resolved.weights_name)
     if standing and not (exists == "replace" or changed or begun(plan.video_id, bench)):
         raise OutputExists(
@@ -141,6 +137,8 @@ def _upload(plan: VideoPlan, receipt: str, out: Path, bench: Bench, *, exists: E
     bench.work.put(bench.layout.publishing(plan.video_id), b"{}")
     if earlier and earlier.receipt_id != receipt:
         _withdraw(earlier, bench)
+    if is_unknown:
+        _withdraw_receipts(request.output_uri, receipt, bench)
     store, key = bench.locate(request.output_uri)
     store.put_file(key, out)
     put = store.head(key)
@@ -148,6 +146,24 @@ def _upload(plan: VideoPlan, receipt: str, out: Path, bench: Bench, *, exists: E
         raise OutputInvalid("the published file has another size", where=request.output_uri)
     record = Owned(output_uri=request.output_uri, source=request.source, video_id=plan.video_id, receipt_id=receipt)
     own(record, put, bench)
+
+
+def _earlier(output_uri: str, standing: ObjectInfo | None, bench: Bench) -> tuple[Owned | None, bool]:
+    """The record of what is to be replaced, and whether there is one that is damaged."""
+    try:
+        return owned(output_uri, standing, bench), False
+    except WorkDamaged:
+        return None, True
+
+
+def _withdraw_receipts(output_uri: str, own_receipt: str, bench: Bench) -> None:
+    """Delete all other receipts of an output: which of them was that of the object to be replaced is not known."""
+    layout = bench.layout
+    for found in list(bench.work.list(layout.receipts)):
+        if parts_of(layout, "receipt", found.key) not in {(), (own_receipt,)}:
+            with suppress(WorkDamaged):
+                if read_receipt(found.key, output_uri, bench):
+                    bench.work.delete([found.key])
 
 
 def _withdraw(earlier: Owned, bench: Bench) -> None:
@@ -159,9 +175,13 @@ def _withdraw(earlier: Owned, bench: Bench) -> None:
 def _join(pinned: Pinned, segments: Sequence[ChunkDone], sound: SoundDone | None, bench: Bench, folder: Path) -> Path:
     """The joined and verified file, in the local folder."""
     plan = pinned.plan
-    choice = Choice(segment_keys=tuple(done.segment_key for done in segments), sound_key=sound.key if sound else "")
-    if commit(bench.work, bench.layout.choice(plan.video_id), choice) != choice:
-        raise SegmentInvalid("another choice of segments was pinned before", where=plan.video_id)
+    choice = Choice.of(segments, sound)
+    if VideoRecords(plan.video_id, bench).choose(choice) != choice:
+        raise WorkDamaged(
+            "another choice of segments was pinned before",
+            where=bench.work.uri(bench.layout.choice(plan.video_id)),
+            remedy=MADE_AGAIN,
+        )
     _check_disk(segments, sound, folder)
     out = folder / f"output{PurePosixPath(plan.request.output_uri).suffix}"
     spec = StitchSpec(
@@ -180,7 +200,7 @@ def _join(pinned: Pinned, segments: Sequence[ChunkDone], sound: SoundDone | None
             for done in segments
         ),
     )
-    tracks = _fetch_sound(sound, bench, folder) if sound else None
+    tracks = _fetch_sound(plan, sound, bench, folder) if sound else None
     stitch(spec, _fetched(plan, segments, bench, folder), tracks, out)
     borders = list(accumulate(done.num_frames for done in segments))[:-1]
     verify_output(out, spec, borders=borders, num_sound_tracks=sound.num_tracks if sound else 0)
@@ -189,28 +209,38 @@ def _join(pinned: Pinned, segments: Sequence[ChunkDone], sound: SoundDone | None
 
 def _fetched(plan: VideoPlan, segments: Sequence[ChunkDone], bench: Bench, folder: Path) -> Iterator[Path]:
     """The segments as local files, one at a time, each proven to be the one that was committed."""
+    layout = bench.layout
     for done in segments:
         path = folder / f"segment-{done.index}{segment_suffix(plan.resolved.encoder)}"
-        try:
-            bench.work.get_file(done.segment_key, path)
-            intact = file_sha256(path) == done.sha256
-        except ObjectMissing:
-            intact = False
-        if not intact:
-            bench.work.delete([bench.layout.commit(plan.video_id, done.chunk_id), bench.layout.choice(plan.video_id)])
-            raise OutputInvalid(
-                "a committed segment is gone or changed in the work store",
-                where=bench.work.uri(done.segment_key),
-                remedy="Run again with --retry-failed: the chunk is made anew.",
-            )
+        void = [layout.commit(plan.video_id, done.chunk_id), layout.choice(plan.video_id)]
+        _fetch_committed(done.segment_key, done.sha256, path, bench, void=void)
         yield path
         path.unlink()
 
 
-def _fetch_sound(sound: SoundDone, bench: Bench, folder: Path) -> Path:
+def _fetch_sound(plan: VideoPlan, sound: SoundDone, bench: Bench, folder: Path) -> Path:
     path = folder / "sound.packets"
-    bench.work.get_file(sound.key, path)
+    void = [bench.layout.sound_commit(plan.video_id), bench.layout.choice(plan.video_id)]
+    _fetch_committed(sound.key, sound.sha256, path, bench, void=void)
     return path
+
+
+def _fetch_committed(key: str, sha256: str, path: Path, bench: Bench, *, void: list[str]) -> None:
+    """Download an object that a commit names; if it is not the committed one, the records in `void` are withdrawn."""
+    try:
+        bench.work.get_file(key, path)
+        got = file_sha256(path)
+    except ObjectMissing:
+        got = "nothing"
+    if got != sha256:
+        bench.work.delete(void)
+        raise WorkDamaged(
+            "this committed object is missing or damaged",
+            where=bench.work.uri(key),
+            expected=f"SHA-256 {sha256}",
+            got=got,
+            remedy=MADE_AGAIN,
+        )
 
 
 def _check_disk(segments: Sequence[ChunkDone], sound: SoundDone | None, folder: Path) -> None:

@@ -10,16 +10,16 @@ from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import partial
-from pathlib import PurePosixPath
 from typing import Literal
 
-from slomo_batch.documents import from_json
-from slomo_batch.errors import OutputExists, SlomoError
+from slomo_batch.errors import OutputExists, SlomoError, WorkDamaged
 from slomo_batch.planning.identity import receipt_id, video_id
 from slomo_batch.planning.resolving import JobPin
 from slomo_batch.records import VideoFailed, VideoRequest
 from slomo_batch.steps.bench import Bench
+from slomo_batch.steps.commit import read_record
 from slomo_batch.steps.ownership import begun, is_earlier_version, look, owned
+from slomo_batch.storage.layout import parts_of
 from slomo_batch.storage.presence import standing
 
 Claim = Literal["ours", "changed", "foreign"]
@@ -81,7 +81,7 @@ def triage(
         elif receipt in receipts and has_output and not force:
             done.append(request)
         elif receipt in failures and not (retry_failed or force):
-            waiting.append(from_json(VideoFailed, bench.work.get(failures[receipt][-1])))
+            waiting.append(_failure(failures[receipt][-1], request, bench))
         elif has_output and receipt not in receipts:
             contested.append((request, receipt))
         else:
@@ -101,15 +101,35 @@ def triage(
 
 
 def _receipts(bench: Bench) -> set[str]:
-    return {PurePosixPath(found.key).stem for found in bench.work.list(bench.layout.receipts)}
+    layout = bench.layout
+    return {receipt for found in bench.work.list(layout.receipts) for receipt in parts_of(layout, "receipt", found.key)}
 
 
 def _failures(bench: Bench) -> dict[str, list[str]]:
     """Keys of the failures of each receipt id, in the order of their epochs."""
     keys: dict[str, list[str]] = defaultdict(list)
     for found in bench.work.list(bench.layout.failures):
-        keys[PurePosixPath(found.key).stem.rpartition("-")[2]].append(found.key)
+        for receipt in parts_of(bench.layout, "failure", found.key)[1:]:
+            keys[receipt].append(found.key)
     return keys
+
+
+def _failure(key: str, request: VideoRequest, bench: Bench) -> VideoFailed:
+    """Why a video was given up; a damaged record still says that it was."""
+    source_uri, output_uri = request.source.uri, request.output_uri
+    remedy = "Why the video failed is not known any more: run again with --retry-failed."
+    try:
+        return read_record(
+            bench.work,
+            key,
+            VideoFailed,
+            belongs=lambda failed: (failed.source_uri, failed.output_uri) == (source_uri, output_uri),
+            remedy=remedy,
+        )
+    except WorkDamaged as damaged:
+        return VideoFailed(
+            source_uri=source_uri, output_uri=output_uri, error=type(damaged).__name__, reason=str(damaged)
+        )
 
 
 def _weights_name(request: VideoRequest, pin: JobPin) -> str:
@@ -126,7 +146,10 @@ def _claim(request: VideoRequest, *, pin: JobPin, bench: Bench) -> Claim:
     if request.exists == "replace" or begun(video_id(request, pin), bench):
         return "ours"
     if request.exists == "skip":
-        earlier = owned(request.output_uri, look(request.output_uri, bench), bench)
+        try:
+            earlier = owned(request.output_uri, look(request.output_uri, bench), bench)
+        except WorkDamaged:  # whose the output is cannot be told: it is left alone
+            return "foreign"
         if is_earlier_version(earlier, request, _weights_name(request, pin)):
             return "changed"
     return "foreign"

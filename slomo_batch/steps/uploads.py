@@ -7,10 +7,11 @@ from collections.abc import Iterator
 from contextlib import suppress
 from dataclasses import dataclass
 
-from slomo_batch.documents import digest, from_json, to_json
-from slomo_batch.errors import SlomoError
+from slomo_batch.documents import digest
+from slomo_batch.errors import SlomoError, WorkDamaged
 from slomo_batch.steps.bench import Bench
-from slomo_batch.storage.layout import Layout
+from slomo_batch.steps.commit import committed, put_record
+from slomo_batch.storage.layout import Layout, parts_of
 from slomo_batch.storage.store import ObjectStore, Upload
 
 
@@ -22,7 +23,7 @@ class RecordedUploads:
 
     def begun(self, upload: Upload) -> None:
         """Record an upload that is about to hold something."""
-        self._work.put(self._key(upload), to_json(upload))
+        put_record(self._work, self._key(upload), upload)
 
     def ended(self, upload: Upload) -> None:
         """Nothing of it is left. A record that cannot be deleted now is found to be void later."""
@@ -39,17 +40,25 @@ class Unfinished:
 
     key: str
     """Of the record."""
-    upload: Upload
+    upload: Upload | None
+    """None where the record is damaged."""
     size_bytes: int | None
-    """What it holds; None where nothing of it is left."""
+    """What it holds; None where nothing of it is left, or the record is damaged."""
 
 
 def unfinished(bench: Bench) -> Iterator[Unfinished]:
     """The uploads that are recorded."""
     for found in bench.work.list(bench.layout.uploads):
-        upload = from_json(Upload, bench.work.get(found.key))
-        store, key = bench.locate(upload.uri)
-        yield Unfinished(key=found.key, upload=upload, size_bytes=store.upload_size(key, upload.token))
+        if not parts_of(bench.layout, "upload", found.key):
+            continue
+        try:
+            upload = committed(bench.work, found.key, Upload)
+        except WorkDamaged:
+            yield Unfinished(key=found.key, upload=None, size_bytes=None)
+            continue
+        if upload is not None:
+            store, key = bench.locate(upload.uri)
+            yield Unfinished(key=found.key, upload=upload, size_bytes=store.upload_size(key, upload.token))
 
 
 def abort(upload: Upload, bench: Bench) -> None:

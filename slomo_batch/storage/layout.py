@@ -17,12 +17,33 @@ One listing of `receipts` tells all that is published, one of a video's prefix a
 Prefixes end in a slash. Nothing outside `root` is ever written or deleted.
 """
 
+import re
 from dataclasses import dataclass
+from typing import Literal
 
 from slomo_batch.records import Lane
 
 JOBS = "jobs/"
 """Prefix of all jobs of a work store."""
+
+Listed = Literal["progress", "epoch", "heartbeat", "ledger_part", "receipt", "failure", "upload", "commit"]
+"""Kinds of objects that are found by listing a prefix."""
+_NUMBER, _ID = r"([0-9]{6}|[1-9][0-9]{6,})", r"([0-9a-f]{32})"
+_NAMES: dict[Listed, str] = {
+    "progress": rf"progress/{_NUMBER}\.json",
+    "epoch": rf"epochs/{_NUMBER}\.json",
+    "heartbeat": rf"heartbeats/{_NUMBER}\.json",
+    "ledger_part": rf"ledger/{_NUMBER}-{_NUMBER}\.parquet",
+    "receipt": rf"receipts/{_ID}\.json",
+    "failure": rf"failures/{_NUMBER}-{_ID}\.json",
+    "upload": rf"uploads/{_ID}\.json",
+    "commit": rf"videos/{_ID}/commits/{_ID}\.json",
+}
+
+
+def name_in_job(key: str) -> str:
+    """A key without the prefix of its job: the same in a copy of the job under another name."""
+    return key.split("/", 2)[2] if key.startswith(JOBS) else key
 
 
 @dataclass(frozen=True, slots=True)
@@ -198,3 +219,12 @@ class Layout:
     def choice(self, video_id: str) -> str:
         """The segments that the output is stitched from."""
         return f"{self.video(video_id)}choice.json"
+
+
+def parts_of(layout: Layout, kind: Listed, key: str) -> tuple[str, ...]:
+    """The numbers and ids in a listed key, in order; empty where the key is not one of this kind.
+
+    A folder also holds what file managers, editors and programs that synchronize put there; it is left alone.
+    """
+    match = re.fullmatch(_NAMES[kind], key.removeprefix(layout.root))
+    return match.groups() if match else ()

@@ -1,0 +1,129 @@
+"""Records of one video in the work place: each is read by one function that checks that it is that video's.
+
+All return None where there is no such record, and raise WorkDamaged where it is damaged. Records of the first version
+carry no checksum; for those these checks are all there is.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from itertools import pairwise
+
+from slomo_batch.records import Chunk, ChunkDone, Published, SoundDone
+from slomo_batch.steps.bench import Bench
+from slomo_batch.steps.commit import commit, committed, withdraw
+from slomo_batch.steps.pinned import MovedTo, Pinned
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Choice:
+    """The segments and the sound that make the output; pinned before the first stitch, obeyed by every later one."""
+
+    segment_keys: tuple[str, ...]
+    sound_key: str
+    """Empty where the output has no sound."""
+
+    @classmethod
+    def of(cls, segments: Sequence[ChunkDone], sound: SoundDone | None) -> "Choice":
+        """The choice of these segments, in order, and this sound."""
+        return cls(segment_keys=tuple(done.segment_key for done in segments), sound_key=sound.key if sound else "")
+
+
+class VideoRecords:
+    """The records of one video."""
+
+    def __init__(self, video_id: str, bench: Bench) -> None:
+        self._video_id, self._work, self._layout = video_id, bench.work, bench.layout
+
+    # ---- the plan --------------------------------------------------------------------------------------------------
+
+    def pinned(self) -> Pinned | None:
+        """The plan and its chunks."""
+        return committed(self._work, self._layout.pin(self._video_id), Pinned, belongs=self._is_pin)
+
+    def pin(self, planned: Pinned) -> Pinned:
+        """Pin this plan; returns the one that was first."""
+        return commit(self._work, self._layout.pin(self._video_id), planned, belongs=self._is_pin)
+
+    def withdraw_pin(self) -> None:
+        """Delete a damaged plan."""
+        withdraw(self._work, self._layout.pin(self._video_id), Pinned, belongs=self._is_pin)
+
+    def _is_pin(self, pinned: Pinned) -> bool:
+        return pinned.plan.video_id == self._video_id and _is_whole(pinned)
+
+    def moved(self) -> MovedTo | None:
+        """The lane that the video was moved to."""
+        return committed(self._work, self._layout.lane(self._video_id), MovedTo)
+
+    # ---- what is made ----------------------------------------------------------------------------------------------
+
+    def chunk_done(self, chunk: Chunk) -> ChunkDone | None:
+        """The committed segment of a chunk."""
+        return committed(self._work, self._commit_key(chunk), ChunkDone, belongs=lambda done: self._is_of(chunk, done))
+
+    def commit_chunk(self, chunk: Chunk, done: ChunkDone) -> ChunkDone:
+        """Commit this segment; returns the one that was first."""
+        return commit(self._work, self._commit_key(chunk), done, belongs=lambda found: self._is_of(chunk, found))
+
+    def withdraw_chunk(self, chunk: Chunk) -> None:
+        """Delete the damaged commit of a chunk."""
+        withdraw(self._work, self._commit_key(chunk), ChunkDone, belongs=lambda done: self._is_of(chunk, done))
+
+    def _commit_key(self, chunk: Chunk) -> str:
+        return self._layout.commit(self._video_id, chunk.chunk_id)
+
+    def _is_of(self, chunk: Chunk, done: ChunkDone) -> bool:
+        num_frames = chunk.end_frame - chunk.first_frame
+        return (
+            (done.video_id, done.chunk_id, done.index) == (self._video_id, chunk.chunk_id, chunk.index)
+            and num_frames == done.num_frames == len(done.frame_hashes)
+            and done.segment_key.startswith(f"{self._layout.segments(self._video_id)}{chunk.chunk_id}/")
+        )
+
+    def sound_done(self) -> SoundDone | None:
+        """The committed sound."""
+        return committed(self._work, self._layout.sound_commit(self._video_id), SoundDone, belongs=self._is_sound)
+
+    def commit_sound(self, done: SoundDone) -> SoundDone:
+        """Commit this sound; returns the one that was first."""
+        return commit(self._work, self._layout.sound_commit(self._video_id), done, belongs=self._is_sound)
+
+    def withdraw_sound(self) -> None:
+        """Delete the damaged commit of the sound."""
+        withdraw(self._work, self._layout.sound_commit(self._video_id), SoundDone, belongs=self._is_sound)
+
+    def _is_sound(self, done: SoundDone) -> bool:
+        return done.video_id == self._video_id and done.key.startswith(self._layout.sounds(self._video_id))
+
+    # ---- the output ------------------------------------------------------------------------------------------------
+
+    def choice(self) -> Choice | None:
+        """What the output is to be stitched from."""
+        return committed(self._work, self._layout.choice(self._video_id), Choice)
+
+    def choose(self, choice: Choice) -> Choice:
+        """Pin this choice; returns the one that was first."""
+        return commit(self._work, self._layout.choice(self._video_id), choice)
+
+
+def _is_whole(pinned: Pinned) -> bool:
+    """Whether the chunks, one after the other, are all of the plan's pairs and frames."""
+    plan, chunks = pinned.plan, pinned.chunks
+    return (
+        bool(chunks)
+        and [chunk.index for chunk in chunks] == list(range(len(chunks)))
+        and (chunks[0].first_pair, chunks[0].first_frame) == (0, 0)
+        and (chunks[-1].end_pair, chunks[-1].end_frame) == (plan.facts.num_frames, plan.grid.num_frames)
+        and all(left.end_frame == right.first_frame for left, right in pairwise(chunks))
+        and all(left.first_pair < right.end_pair for left, right in pairwise(chunks))
+    )
+
+
+def read_receipt(key: str, output_uri: str, bench: Bench) -> Published | None:
+    """The receipt under `key`, which is one of this output."""
+    return committed(bench.work, key, Published, belongs=lambda published: published.output_uri == output_uri)
+
+
+def withdraw_receipt(key: str, output_uri: str, bench: Bench) -> None:
+    """Delete a damaged receipt."""
+    withdraw(bench.work, key, Published, belongs=lambda published: published.output_uri == output_uri)

@@ -1,0 +1,169 @@
+"""Survey: what earlier runs made of a planned video, and what of it can be used. What is damaged is withdrawn."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import TypeVar
+
+from slomo_batch.errors import WorkDamaged
+from slomo_batch.media.probe import probe
+from slomo_batch.planning.identity import chunks_in_lane
+from slomo_batch.records import Chunk, ChunkDone, Lane, SoundDone
+from slomo_batch.steps.bench import Bench
+from slomo_batch.steps.commit import as_note, put_record
+from slomo_batch.steps.indexing import index_bytes, read_index
+from slomo_batch.steps.pinned import MovedTo, Pinned
+from slomo_batch.steps.sound import wants_sound
+from slomo_batch.steps.stored import Choice, VideoRecords
+
+T = TypeVar("T")
+
+MAX_NOTES = 5
+"""Damaged objects of one video that are named; of more only the number is."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Survey:
+    """How far earlier runs came with a video."""
+
+    lane: Lane
+    """The plan's, or the one the video was moved to since."""
+    done: frozenset[int]
+    """Chunks that are committed, and whose segment exists in the committed size."""
+    ready: frozenset[int]
+    """Chunks whose object exists."""
+    needs_sound: bool
+    """True where sound is wanted and not committed."""
+    notes: tuple[str, ...]
+    """What was found damaged."""
+
+
+def survey(pinned: Pinned, bench: Bench, *, dry_run: bool, has_index: bool) -> Survey:
+    """See what exists of a video and fits together; with `dry_run` nothing is deleted or written.
+
+    A commit without its segment is withdrawn, and so is a choice of segments that are not the committed ones.
+    `has_index`: the packet index was written just now.
+
+    Raises:
+        WorkDamaged: the packet index does not belong to the plan, also after it was made again.
+    """
+    return _Surveyor(pinned, bench, dry_run=dry_run).survey(has_index=has_index)
+
+
+class _Surveyor:
+    def __init__(self, pinned: Pinned, bench: Bench, *, dry_run: bool) -> None:
+        self._pinned, self._bench, self._dry_run = pinned, bench, dry_run
+        self._video_id = pinned.plan.video_id
+        self._records = VideoRecords(self._video_id, bench)
+        self._sizes = {found.key: found.size_bytes for found in bench.work.list(bench.layout.video(self._video_id))}
+        self._damaged: list[str] = []
+
+    def survey(self, *, has_index: bool) -> Survey:
+        lane = self._lane()
+        chunks = chunks_in_lane(self._video_id, self._pinned.chunks, lane)
+        done = {chunk.index: found for chunk in chunks if (found := self._chunk_done(chunk))}
+        sound = self._sound_done() if wants_sound(self._pinned) else None
+        ready = frozenset(chunk.index for chunk in chunks if self._object_key(chunk, lane) in self._sizes)
+        needs_sound = wants_sound(self._pinned) and sound is None
+        if not self._dry_run:
+            if needs_sound or len(done) < len(chunks):
+                self._withdraw_unbacked([chunk for chunk in chunks if chunk.index not in done], needs_sound=needs_sound)
+            else:
+                self._check_choice([done[chunk.index] for chunk in chunks], sound)
+            if not has_index and (needs_sound or len(done.keys() | ready) < len(chunks)):
+                self._check_index()
+        return Survey(
+            lane=lane, done=frozenset(done), ready=ready, needs_sound=needs_sound, notes=limited(self._damaged)
+        )
+
+    def _object_key(self, chunk: Chunk, lane: Lane) -> str:
+        return self._bench.layout.chunk(self._video_id, lane, chunk.index, chunk.chunk_id)
+
+    def _lane(self) -> Lane:
+        """A video is only ever moved to the decode lane, so that a damaged record says as much as a good one."""
+        try:
+            moved = self._records.moved()
+        except WorkDamaged as damaged:
+            moved = MovedTo(lane="decode")
+            self._damaged.append(as_note(damaged))
+            if not self._dry_run:
+                put_record(self._bench.work, self._bench.layout.lane(self._video_id), moved)
+        return moved.lane if moved else self._pinned.plan.facts.lane
+
+    # ---- commits ---------------------------------------------------------------------------------------------------
+
+    def _chunk_done(self, chunk: Chunk) -> ChunkDone | None:
+        if self._bench.layout.commit(self._video_id, chunk.chunk_id) not in self._sizes:
+            return None
+        done = self._undamaged(lambda: self._records.chunk_done(chunk), lambda: self._records.withdraw_chunk(chunk))
+        return done if done and self._is_backed(done.segment_key, done.size_bytes) else None
+
+    def _sound_done(self) -> SoundDone | None:
+        done = self._undamaged(self._records.sound_done, self._records.withdraw_sound)
+        return done if done and self._is_backed(done.key, done.size_bytes) else None
+
+    def _undamaged(self, read: Callable[[], T | None], withdraw: Callable[[], None]) -> T | None:
+        try:
+            return read()
+        except WorkDamaged as damaged:
+            self._damaged.append(as_note(damaged))
+            if not self._dry_run:
+                withdraw()
+            return None
+
+    def _is_backed(self, key: str, size_bytes: int) -> bool:
+        """Whether the object that a commit names exists in its full size."""
+        size = self._sizes.get(key)
+        if size not in {None, size_bytes}:
+            where, expected, got = self._bench.work.uri(key), f"{size_bytes} bytes", f"{size}"
+            error = WorkDamaged("this object is damaged", where=where, expected=expected, got=got)
+            self._damaged.append(as_note(error))
+        return size == size_bytes
+
+    def _withdraw_unbacked(self, chunks: list[Chunk], *, needs_sound: bool) -> None:
+        layout, video = self._bench.layout, self._video_id
+        commits = [layout.commit(video, chunk.chunk_id) for chunk in chunks]
+        sound = [layout.sound_commit(video)] if needs_sound else []
+        self._bench.work.delete([layout.choice(video), *(key for key in commits if key in self._sizes), *sound])
+
+    def _check_choice(self, segments: list[ChunkDone], sound: SoundDone | None) -> None:
+        """Withdraw a choice of other segments: it is left of commits that were withdrawn, or damaged."""
+        right = Choice.of(segments, sound)
+        key = self._bench.layout.choice(self._video_id)
+        try:
+            if key not in self._sizes or self._records.choice() in {None, right}:
+                return
+            text = f"{self._bench.work.uri(key)}: names other segments than the committed ones. A run makes it again."
+        except WorkDamaged as damaged:
+            text = as_note(damaged)
+        self._damaged.append(text)
+        self._bench.work.delete([key])
+
+    # ---- the index -------------------------------------------------------------------------------------------------
+
+    def _check_index(self) -> None:
+        """Make a damaged packet index again: it follows from the source."""
+        try:
+            read_index(self._pinned, self._bench)
+        except WorkDamaged as damaged:
+            self._damaged.append(as_note(damaged))
+            source = self._pinned.plan.request.source
+            probed = probe(self._bench.reader(source), source.uri)
+            data = index_bytes(self._video_id, probed.index, probed.timeline)
+            self._bench.work.put(self._bench.layout.index(self._video_id), data)
+            self._check_new_index()
+
+    def _check_new_index(self) -> None:
+        try:
+            read_index(self._pinned, self._bench)
+        except WorkDamaged as error:
+            raise WorkDamaged(
+                "the pinned plan does not fit the source's packets",
+                where=self._bench.work.uri(self._bench.layout.pin(self._video_id)),
+                remedy="Delete the folder it is in and run again with --retry-failed: the video is planned again.",
+            ) from error
+
+
+def limited(notes: list[str]) -> tuple[str, ...]:
+    """The first few notes, and how many more there are."""
+    more = len(notes) - MAX_NOTES
+    return (*notes[:MAX_NOTES], f"{more} more objects are damaged") if more > 0 else tuple(notes)
