@@ -27,7 +27,7 @@ def decode_chunk(archive: ArchiveReader) -> Iterator[Picture]:
     note = archive.note
     planar = PIXEL_FORMATS[planar_name(note["pixel_format"])]
     size = note["width"], note["height"]
-    for frame in frames_at(archive, archive.headers[0], note["pts"]):
+    for frame in frames_at(archive, archive.headers[0], note["pts"], note.get("joins", ())):
         if (frame.width, frame.height) != size or planar_name(frame.format.name) != planar.name:
             raise FrameMissing(
                 "a frame is not like the others of its source",
@@ -43,8 +43,10 @@ def held_frames(archive: ArchiveReader) -> tuple[int, ...]:
     return tuple(archive.note["held"])
 
 
-def frames_at(packets: Iterable[ArchivedPacket], header: StreamHeader, pts: Sequence[int]) -> Iterator[av.VideoFrame]:
-    """The frames at these strictly rising pts; of several with the same pts the later.
+def frames_at(
+    packets: Iterable[ArchivedPacket], header: StreamHeader, pts: Sequence[int], joins: Sequence[int] = ()
+) -> Iterator[av.VideoFrame]:
+    """The frames at these strictly rising pts; of several with the same pts the later. `joins` as in `decoded`.
 
     Raises:
         FrameMissing: one of them does not come, or comes after a later one.
@@ -53,7 +55,7 @@ def frames_at(packets: Iterable[ArchivedPacket], header: StreamHeader, pts: Sequ
     awaited = next(wanted, None)
     kept: av.VideoFrame | None = None
     planned = frozenset(pts)
-    for frame in decoded(packets, header):
+    for frame in decoded(packets, header, joins):
         if frame.pts is None or frame.pts not in planned:
             continue
         if kept is not None and frame.pts != kept.pts:
@@ -74,13 +76,19 @@ def frames_at(packets: Iterable[ArchivedPacket], header: StreamHeader, pts: Sequ
         )
 
 
-def decoded(packets: Iterable[ArchivedPacket], header: StreamHeader) -> Iterator[av.VideoFrame]:
+def decoded(
+    packets: Iterable[ArchivedPacket], header: StreamHeader, joins: Sequence[int] = ()
+) -> Iterator[av.VideoFrame]:
     """Every frame that the packets decode to, in the decoder's order; what cannot be decoded is passed over.
 
-    Frames that are not to be shown come without a pts.
+    Frames that are not to be shown come without a pts. `joins` are the places among the packets at which a part of a
+    joined file begins: each part is decoded as a file of its own.
     """
     decoder = open_decoder(header)
-    for packet in packets:
+    for place, packet in enumerate(packets):
+        if place in joins:
+            yield from frames_of(decoder, None)
+            decoder = open_decoder(header)
         made = to_av(packet, header)
         if packet.is_discarded:
             made.pts = None

@@ -6,9 +6,10 @@ that does not add up, the file is read in full.
 """
 
 from array import array
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
+from itertools import pairwise
 from typing import Any
 
 import av
@@ -21,6 +22,7 @@ from slomo_batch.media.boxes import FIRST_BOXES, MAX_TOP_BOXES, top_boxes
 from slomo_batch.media.demux import packets
 from slomo_batch.media.reader import RangeReader
 from slomo_batch.timeline.index import FALLBACK_RATE, Bools, Int64s, VideoIndex
+from slomo_batch.timeline.joins import joins_at, offsets, part_starts
 
 INDEXED_BY_HEADER = frozenset(
     {
@@ -58,6 +60,8 @@ class PacketIndex:
     """False where packets lack timestamps and theirs were counted out in decode order."""
     has_new_extradata: bool
     """True where the decoder's settings change midway."""
+    num_headless: int
+    """Packets between a join and the next keyframe, which cannot be decoded: they are marked as discarded."""
 
 
 _NO_TIME = -(1 << 63)
@@ -200,7 +204,11 @@ def _gathered(
         pts = _counted_out(columns, video)
     if pts.max() > MAX_TICKS or pts.min() < -MAX_TICKS:
         raise SourceUnreadable("a timestamp is beyond all reason", where=name, remedy="The file is damaged: repair it.")
-    is_discarded = columns.has(_DISCARDED)
+    starts = part_starts(pts, keyframes) if own else []
+    is_headless = _is_headless(starts, keyframes)
+    is_discarded = columns.has(_DISCARDED) | is_headless
+    joins = joins_at(starts, pts, ~is_discarded, _frame_ticks(video))
+    pts = pts + offsets(joins, len(pts))
     index = VideoIndex(
         time_base=video.time_base or Fraction(1, 1000),
         pts=pts,
@@ -208,6 +216,7 @@ def _gathered(
         is_keyframe=keyframes,
         is_discarded=is_discarded,
         last_duration=_last_duration(columns, pts, is_discarded),
+        joins=joins,
     )
     return PacketIndex(
         index=index,
@@ -215,7 +224,17 @@ def _gathered(
         is_cut_off=is_cut_off,
         has_own_times=own,
         has_new_extradata=bool(columns.has(_NEW_EXTRADATA)[1:].any()),
+        num_headless=int(is_headless.sum()),
     )
+
+
+def _is_headless(starts: Sequence[int], keyframes: Bools) -> Bools:
+    """True for the packets between the start of a part, but for the first, and the part's first keyframe."""
+    headless = np.zeros(len(keyframes), np.bool_)
+    for first, stop in pairwise((*starts, len(keyframes))):
+        leading = np.flatnonzero(keyframes[first:stop])
+        headless[first : first + (int(leading[0]) if len(leading) else 0)] = True
+    return headless
 
 
 def _numbers(column: "array[int]") -> Int64s:
@@ -230,9 +249,13 @@ def _counted_out(columns: _Columns, video: VideoStream) -> Int64s:
     dts = _numbers(columns.dts)
     if _NO_TIME not in columns.dts and (np.diff(dts) > 0).all():
         return dts
+    return np.arange(len(dts), dtype=np.int64) * _frame_ticks(video)
+
+
+def _frame_ticks(video: VideoStream) -> int:
+    """Ticks of one frame at the rate that the container states."""
     rate = video.average_rate or video.guessed_rate or FALLBACK_RATE
-    step = max(1, round(1 / (rate * (video.time_base or Fraction(1, 1000)))))
-    return np.arange(len(dts), dtype=np.int64) * step
+    return max(1, round(1 / (rate * (video.time_base or Fraction(1, 1000)))))
 
 
 def _last_duration(columns: _Columns, pts: Int64s, is_discarded: Bools) -> int:

@@ -31,6 +31,7 @@ from slomo_batch.media.demux import main_video, open_source
 from slomo_batch.media.foreign import reading
 from slomo_batch.media.frames import planar_name
 from slomo_batch.media.index import HollowFile, PacketIndex, has_whole_moov, index_by_moov, index_by_packets
+from slomo_batch.media.packet_notes import packet_notes
 from slomo_batch.media.proof import FirstPictures
 from slomo_batch.media.reader import RangeReader
 from slomo_batch.picture import PIXEL_FORMATS
@@ -90,6 +91,8 @@ def _probed(
     container: InputContainer, video: VideoStream, found: PacketIndex, pictures: FirstPictures, name: str
 ) -> Probe:
     pictures.finish()
+    if found.index.joins:
+        pictures.limit_to(found.index.joins[0].first_packet)
     if pictures.sample is None:
         what = f"none of the first {len(pictures.packets)} packets of the video can be decoded"
         raise SourceUnreadable(what, where=name, got=header_of(video).codec)
@@ -97,7 +100,11 @@ def _probed(
     index, num_left_out = _without_undecodable_lead(found.index, pictures)
     timeline = _timeline(index, video, name)
     fault = pictures.fault(replace(found, index=index))
-    oddities = *_oddities(container, video, pictures.sample), *_oddities_of_time(timeline, num_left_out)
+    oddities = (
+        *_oddities(container, video, pictures.sample),
+        *_oddities_of_time(timeline, num_left_out),
+        *packet_notes(found),
+    )
     facts = VideoFacts(
         container=container.format.name,
         stream_index=video.index,

@@ -42,6 +42,9 @@ class FirstPictures:
         self._num_bytes = 0
         self._second_keyframe = 0
         self._is_complete = False
+        self._latest: int | None = None
+        self._num_pictures_before: dict[int, int] = {}
+        """For packets that may begin a part of a joined file, how many pictures came before."""
         self.packets: list[ArchivedPacket] = []
         self.sample: av.VideoFrame | None = None
         """The first picture."""
@@ -56,6 +59,7 @@ class FirstPictures:
         """Take one more packet, in decode order; False once enough were seen."""
         if self._is_complete:
             return False
+        self._restart_at_join(packet)
         self.packets.append(from_av(packet, 0))
         self._num_bytes += packet.size
         if packet.is_keyframe and len(self.packets) > 1 and not self._second_keyframe:
@@ -64,6 +68,22 @@ class FirstPictures:
         if self._is_enough():
             self.finish()
         return not self._is_complete
+
+    def _restart_at_join(self, packet: "av.Packet[Any]") -> None:
+        """Where a keyframe's time is before that of an earlier packet, decode on as if another file began."""
+        if packet.pts is None:
+            return
+        if packet.is_keyframe and self._latest is not None and packet.pts < self._latest:
+            self._decode(None)
+            self._video.codec_context.flush_buffers()
+            self._num_pictures_before[len(self.packets)] = len(self.pts)
+        self._latest = packet.pts if self._latest is None else max(self._latest, packet.pts)
+
+    def limit_to(self, num_packets: int) -> None:
+        """Forget the packets from this one on, which begins another part of a joined file, and their pictures."""
+        if num_packets < len(self.packets):
+            num_pictures = self._num_pictures_before.get(num_packets, len(self.pts))
+            del self.packets[num_packets:], self.pts[num_pictures:], self.hashes[num_pictures:]
 
     def finish(self) -> None:
         """Let the decoder give what it still holds."""
@@ -116,7 +136,7 @@ class FirstPictures:
 
     def _fault_of_restart(self, index: VideoIndex) -> str:
         """Frames from the second keyframe on, decoded from there, against the same decoded from the start."""
-        if not self._second_keyframe:
+        if not 0 < self._second_keyframe < len(self.packets):
             return ""
         first_pts = int(index.pts[self._second_keyframe])
         known = {time: digest for time, digest in zip(self.pts, self.hashes, strict=True) if time is not None}

@@ -50,7 +50,7 @@ def restored_frames(
     Raises:
         SourceUnreadable: more than `max_held_frames` of them cannot be decoded.
     """
-    decoded = _decoded(video, packets)
+    decoded = _decoded(video, packets, index)
     num_trial = TRIAL_BYTES // (3 * video.width * video.height + 1)
     trial = list(islice(decoded, min(max(num_trial, NUM_TRIAL_FRAMES.start), NUM_TRIAL_FRAMES.stop - 1)))
     placed = _by_pts if pts_can_be_trusted([frame.pts for frame in trial], index) else _by_order
@@ -64,8 +64,16 @@ def pts_can_be_trusted(pts: list[int | None], index: VideoIndex) -> bool:
     return rise and len(times) == len(pts) and bool(np.isin(times, index.pts).all())
 
 
-def _decoded(video: VideoStream, packets: "Iterable[av.Packet[Any]]") -> Iterator[av.VideoFrame]:
-    for packet in packets:
+def _decoded(video: VideoStream, packets: "Iterable[av.Packet[Any]]", index: VideoIndex) -> Iterator[av.VideoFrame]:
+    """Every frame, in the decoder's order; each part of a joined file is decoded as a file of its own."""
+    first_packets = {join.first_packet for join in index.joins}
+    may_be_headless = min(first_packets, default=len(index.pts))
+    for place, packet in enumerate(packets):
+        if place in first_packets:
+            yield from frames_of(video.codec_context, None)
+            video.codec_context.flush_buffers()
+        if may_be_headless <= place < len(index.pts) and index.is_discarded[place] and not packet.is_discard:
+            continue
         yield from frames_of(video.codec_context, packet)
     yield from frames_of(video.codec_context, None)
 

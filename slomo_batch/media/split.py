@@ -3,7 +3,8 @@
 The copy lane copies the packets that each chunk's frames need (`coverage`). The decode lane decodes the source in one
 go and stores its frames losslessly (`restore`). Either way a chunk archive's note is all that a worker knows of time:
 `first_frame`, and for its frames `pts` (ticks of the stream) and `ticks` (of the source timeline), which of them were
-`held` from a neighbour because they could not be decoded, and the frames' `width`, `height` and `pixel_format`.
+`held` from a neighbour because they could not be decoded, and the frames' `width`, `height` and `pixel_format`. A
+copied chunk of a joined file has `joins` too: the places of its packets at which another part of the file begins.
 """
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -25,6 +26,7 @@ from slomo_batch.media.coverage import covering_packets
 from slomo_batch.media.cutting import ChunkArchive, Cutter, Span
 from slomo_batch.media.demux import has_decoder, open_source, packets
 from slomo_batch.media.foreign import reading
+from slomo_batch.media.joined_clock import JoinedClock
 from slomo_batch.media.reader import RangeReader
 from slomo_batch.media.restore import LosslessStore, restored_frames
 from slomo_batch.records import AudioTrack, VideoFacts
@@ -91,8 +93,13 @@ def split_copy(  # noqa: PLR0917 - one job's nouns in their order
     first = 0 if tracks else min((span.start for span in spans), default=0)
     with reading(reader, name):
         landing = _landing(reader, facts, index, first)
-        with _opened(reader, name, facts, tracks, folder) as source:
-            cutter = Cutter(folder, header_of(source.video), spans, lambda number: _note(parts[number], facts))
+        with _opened(reader, name, facts, index, tracks, folder) as source:
+            by_chunk = {span.index: span for span in spans}
+
+            def note_of(number: int) -> Mapping[str, JSON]:
+                return {**_note(parts[number], facts), "joins": _joins_in(by_chunk[number], index)}
+
+            cutter = Cutter(folder, header_of(source.video), spans, note_of)
             if landing:
                 source.container.seek(int(index.pts[first]), stream=source.video)
             for number, packet in enumerate(source.video_packets, landing):
@@ -139,7 +146,7 @@ def split_decode(  # noqa: PLR0917 - one job's nouns in their order
         return {**_note(part, facts), "held": [frame for frame in held if frame in own]}
 
     spans = [Span(index=part.index, start=part.first_frame, end=part.first_frame + len(part.pts)) for part in slices]
-    with reading(reader, name), _opened(reader, name, facts, tracks, folder) as source:
+    with reading(reader, name), _opened(reader, name, facts, index, tracks, folder) as source:
         store = LosslessStore(facts, index, header_of(source.video))
         cutter = Cutter(folder, store.header, spans, note_of)
         frames = restored_frames(source.video, source.video_packets, index, name, max_held_frames)
@@ -160,7 +167,10 @@ def split_decode(  # noqa: PLR0917 - one job's nouns in their order
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Source:
-    """An opened source. As the video's packets are taken, the sound's go into their archive."""
+    """An opened source. As the video's packets are taken, the sound's go into their archive.
+
+    Where the file has joins, the packets come with their times moved as the index has them.
+    """
 
     container: InputContainer
     video: VideoStream
@@ -175,8 +185,8 @@ class _Source:
 
 
 @contextmanager
-def _opened(
-    reader: RangeReader, name: str, facts: VideoFacts, tracks: Sequence[AudioTrack], folder: Path
+def _opened(  # noqa: PLR0917 - one job's nouns in their order
+    reader: RangeReader, name: str, facts: VideoFacts, index: VideoIndex, tracks: Sequence[AudioTrack], folder: Path
 ) -> Iterator[_Source]:
     with ExitStack() as stack:
         container = stack.enter_context(open_source(reader))
@@ -185,9 +195,11 @@ def _opened(
             raise SourceChanged("the video is not where it was when it was planned", where=name)
         video.thread_count = 1
         sounds = [_planned_stream(container, track.stream_index, name) for track in tracks]
-        sink = _sound_sink(stack, sounds, folder)
+        clock = JoinedClock(index) if index.joins else None
+        sink = _sound_sink(stack, sounds, clock, folder)
         passing = (packet for packet in packets(container, [video, *sounds]) if packet.stream is video or sink(packet))
-        yield _Source(container=container, video=video, video_packets=passing, has_sound=bool(sounds))
+        moved = passing if clock is None else map(clock.moved_video, passing)
+        yield _Source(container=container, video=video, video_packets=moved, has_sound=bool(sounds))
 
 
 def _planned_stream(container: InputContainer, number: int, name: str) -> Stream:
@@ -196,7 +208,9 @@ def _planned_stream(container: InputContainer, number: int, name: str) -> Stream
     return container.streams[number]
 
 
-def _sound_sink(stack: ExitStack, sounds: Sequence[Stream], folder: Path) -> Callable[[Packet], bool]:
+def _sound_sink(
+    stack: ExitStack, sounds: Sequence[Stream], clock: JoinedClock | None, folder: Path
+) -> Callable[[Packet], bool]:
     """Writes a sound packet into the sound archive, which is complete when the stack is left; always False."""
     if not sounds:
         return lambda _: False
@@ -205,7 +219,10 @@ def _sound_sink(stack: ExitStack, sounds: Sequence[Stream], folder: Path) -> Cal
     places = {sound.index: place for place, sound in enumerate(sounds)}
 
     def write(packet: Packet) -> bool:
-        archive.add(from_av(packet, places[packet.stream.index]))
+        archived = from_av(packet, places[packet.stream.index])
+        moved = archived if clock is None else clock.moved_sound(archived, packet.stream.time_base)
+        if moved is not None:
+            archive.add(moved)
         return False
 
     return write
@@ -217,7 +234,7 @@ def _sound_path(folder: Path) -> Path:
 
 def _landing(reader: RangeReader, facts: VideoFacts, index: VideoIndex, first: int) -> int:
     """The packet at which the file is read on after jumping to packet `first`; 0 where it is read from its start."""
-    if not facts.container.startswith(SEEKABLE) or int(index.size_bytes[:first].sum()) < SEEK_FROM_BYTES:
+    if index.joins or not facts.container.startswith(SEEKABLE) or int(index.size_bytes[:first].sum()) < SEEK_FROM_BYTES:
         return 0
     with open_source(reader) as container:
         video = container.streams[facts.stream_index]
@@ -252,6 +269,12 @@ def _packet_spans(index: VideoIndex, slices: Sequence[SourceSlice]) -> list[Span
         Span(index=part.index, start=start, end=end)
         for part, start, end in zip(slices, starts.tolist(), ends.tolist(), strict=True)
     ]
+
+
+def _joins_in(span: Span, index: VideoIndex) -> list[int]:
+    """Places among the packets of the span at which a part of a joined file begins."""
+    firsts = (join.first_packet for join in index.joins)
+    return [first - span.start for first in firsts if span.start < first < span.end]
 
 
 def _note(part: SourceSlice, facts: VideoFacts) -> dict[str, JSON]:

@@ -10,7 +10,8 @@ from slomo_batch.records import VideoPlan
 from slomo_batch.steps.bench import Bench
 from slomo_batch.steps.commit import MADE_AGAIN
 from slomo_batch.steps.pinned import Pinned
-from slomo_batch.timeline.index import SourceTimeline, VideoIndex
+from slomo_batch.timeline.index import Int64s, SourceTimeline, VideoIndex
+from slomo_batch.timeline.joins import Join
 from slomo_batch.timeline.retiming import OutputGrid
 
 
@@ -31,6 +32,7 @@ def index_bytes(video_id: str, index: VideoIndex, timeline: SourceTimeline) -> b
         tick_s=_ratio(timeline.tick_s),
         rate=_ratio(timeline.rate or Fraction(0)),
         nominal_rate=_ratio(timeline.nominal_rate),
+        joins=np.array([[join.first_packet, join.offset] for join in index.joins], dtype=np.int64).reshape(-1, 2),
     )
     return data.getvalue()
 
@@ -68,6 +70,7 @@ def _parsed(data: bytes) -> tuple[str, VideoIndex, SourceTimeline]:
             is_keyframe=stored["is_keyframe"],
             is_discarded=stored["is_discarded"],
             last_duration=int(stored["last_duration"]),
+            joins=_joins(stored["joins"]) if "joins" in stored else (),
         )
         timeline = SourceTimeline(
             tick_s=_fraction(stored["tick_s"]),
@@ -86,6 +89,10 @@ def _fits(plan: VideoPlan, index: VideoIndex, timeline: SourceTimeline) -> bool:
         and (timeline.tick_s, timeline.nominal_rate) == (plan.tick_s, plan.nominal_rate)
         and OutputGrid.over(timeline, rate=plan.grid.rate, slowdown=plan.grid.slowdown) == plan.grid
     )
+
+
+def _joins(rows: Int64s) -> tuple[Join, ...]:
+    return tuple(Join(first_packet=first, offset=offset) for first, offset in rows.tolist())
 
 
 def _ratio(value: Fraction) -> np.ndarray[tuple[int], np.dtype[np.int64]]:

@@ -2,11 +2,13 @@
 
 from dataclasses import dataclass
 from fractions import Fraction
+from itertools import pairwise
 
 import numpy as np
 from numpy.typing import NDArray
 
-from slomo_batch.timeline.rates import recognise_rate, snap
+from slomo_batch.timeline.joins import Join, first_times
+from slomo_batch.timeline.rates import ConstantRate, recognise_rate, snap
 
 Int64s = NDArray[np.int64]
 Bools = NDArray[np.bool_]
@@ -23,7 +25,7 @@ class VideoIndex:
     time_base: Fraction
     """Seconds per tick."""
     pts: Int64s
-    """Presentation timestamp of each packet, in ticks."""
+    """Presentation timestamp of each packet, in ticks; where the file has joins, moved by their offsets."""
     size_bytes: Int64s
     """Payload size of each packet."""
     is_keyframe: Bools
@@ -32,6 +34,8 @@ class VideoIndex:
     """True where the packet's frame is not presented."""
     last_duration: int
     """Duration of the last presented frame as its packet has it, in ticks; 0 when unknown."""
+    joins: tuple[Join, ...] = ()
+    """Where the file's own timestamps start again, in rising order."""
 
     def __post_init__(self) -> None:
         lengths = {len(self.pts), len(self.size_bytes), len(self.is_keyframe), len(self.is_discarded)}
@@ -94,7 +98,7 @@ def source_timeline(index: VideoIndex, header_rates: tuple[Fraction, ...] = ()) 
     pts = index.frame_pts
     if not len(pts):
         raise ValueError("the index has no presented frame")
-    constant = recognise_rate(pts, index.time_base, header_rates)
+    constant = recognise_rate(pts, index.time_base, header_rates) or _rate_of_parts(index, pts, header_rates)
     if constant is not None:
         own = round(index.last_duration * index.time_base * constant.rate)
         return SourceTimeline(
@@ -105,6 +109,24 @@ def source_timeline(index: VideoIndex, header_rates: tuple[Fraction, ...] = ()) 
             nominal_rate=constant.rate,
         )
     return _variable(pts - pts[0], index, header_rates)
+
+
+def _rate_of_parts(index: VideoIndex, pts: Int64s, header_rates: tuple[Fraction, ...]) -> ConstantRate | None:
+    """The constant rate that all parts of a joined file share, each rounded by the container in its own way."""
+    if not index.joins:
+        return None
+    firsts = sorted(set(first_times(index.joins, index.pts, ~index.is_discarded)))
+    places = np.searchsorted(pts, firsts)
+    grids: list[Int64s] = []
+    rates: set[Fraction] = set()
+    for first, stop in pairwise((*places.tolist(), len(pts))):
+        found = recognise_rate(pts[first:stop], index.time_base, header_rates)
+        if found is None and stop - first > 1:
+            return None
+        grid = np.zeros(1, np.int64) if found is None else found.grid
+        rates |= set() if found is None else {found.rate}
+        grids.append(grid + (int(grids[-1][-1]) + 1 if grids else 0))
+    return ConstantRate(rate=rates.pop(), grid=np.concatenate(grids)) if len(rates) == 1 else None
 
 
 def _variable(ticks: Int64s, index: VideoIndex, header_rates: tuple[Fraction, ...]) -> SourceTimeline:

@@ -1,0 +1,126 @@
+"""Move the times of a joined file's packets so that its parts follow one another, sound and video alike.
+
+The video decides where parts begin and by how much they move (`timeline.joins`). Near a join, sound may be stored
+before or after the video it belongs to, so a track enters the next part where its own times say so.
+"""
+
+from bisect import bisect_right
+from dataclasses import dataclass, replace
+from fractions import Fraction
+from typing import Any
+
+import av
+
+from slomo_batch.media.archive import ArchivedPacket
+from slomo_batch.timeline.index import VideoIndex
+from slomo_batch.timeline.joins import first_times
+
+NEAR_PACKETS = 50
+"""Video packets before or after a join within which sound of either part may be stored."""
+CONTINUOUS_S = Fraction(6, 100)
+"""A packet this near to the end of the one before it continues it."""
+EXACT_S = Fraction(1, 1000)
+"""A packet this near to the end of the one before it was cut from the same recording."""
+LATE_PACKETS = 3
+"""Video packets of the next part after which the last sound of a part may still come: demuxers hold one back."""
+USUAL_S = Fraction(3, 10)
+"""How much more than before a track may lag behind the video stored beside it, or lead it."""
+
+
+@dataclass(slots=True)
+class _Track:
+    end_s: Fraction
+    """Where its last packet ended, after moving; at first where the video begins."""
+    part: int = 0
+    lag_s: tuple[Fraction, Fraction] | None = None
+    """Least and most seconds by which its packets were behind the video stored just before them; negative: ahead."""
+
+    def take(self, start_s: Fraction, duration_s: Fraction, lag_s: Fraction) -> None:
+        """Remember a packet by its time after moving."""
+        self.end_s = start_s + duration_s
+        least, most = self.lag_s or (lag_s, lag_s)
+        self.lag_s = min(least, lag_s), max(most, lag_s)
+
+    def misfit(self, start_s: Fraction, lag_s: Fraction) -> tuple[Fraction, bool, Fraction]:
+        """How badly a packet of this time, after moving, would follow: the smallest fits best."""
+        least, most = self.lag_s or (lag_s, lag_s)
+        unusual_s = max(least - USUAL_S - lag_s, lag_s - most - USUAL_S, Fraction(0))
+        break_s = abs(start_s - self.end_s)
+        is_break = break_s > CONTINUOUS_S
+        return unusual_s, is_break, abs(lag_s) if is_break and self.lag_s else break_s
+
+
+class JoinedClock:
+    """Moves packets in the order of the file, from the first on. `index` has at least one join."""
+
+    def __init__(self, index: VideoIndex) -> None:
+        self._index = index
+        self._first_packets = [join.first_packet for join in index.joins]
+        self._offsets = [0, *(join.offset for join in index.joins)]
+        firsts = first_times(index.joins, index.pts, ~index.is_discarded)
+        self._starts_s = [first * index.time_base for first in firsts]
+        self._num_passed = 0
+        self._tracks: dict[int, _Track] = {}
+
+    def moved_video(self, packet: "av.Packet[Any]") -> "av.Packet[Any]":
+        """The next packet of the video, its times moved."""
+        offset = self._offsets[self._part_at(self._num_passed)]
+        self._num_passed += 1
+        if packet.pts is not None:
+            packet.pts += offset
+        if packet.dts is not None:
+            packet.dts += offset
+        return packet
+
+    def moved_sound(self, packet: ArchivedPacket, time_base: Fraction) -> ArchivedPacket | None:
+        """The next packet of a sound track, its times moved; None where it is heard beyond its part of the video."""
+        track = self._tracks.setdefault(packet.stream, _Track(end_s=self._starts_s[0]))
+        time = packet.dts if packet.pts is None else packet.pts
+        if time is None:
+            return packet
+        start_s, duration_s = time * time_base, (packet.duration or 0) * time_base
+        track.part = self._part_of_sound(track, start_s)
+        offset_s = self._offset_s(track.part)
+        track.take(start_s + offset_s, duration_s, self._video_s - start_s - offset_s)
+        if not self._is_within(track.part, start_s + offset_s + duration_s / 2):
+            return None
+        offset = round(offset_s / time_base)
+        return replace(
+            packet,
+            pts=None if packet.pts is None else packet.pts + offset,
+            dts=None if packet.dts is None else packet.dts + offset,
+        )
+
+    def _part_at(self, packet: int) -> int:
+        return bisect_right(self._first_packets, packet)
+
+    def _offset_s(self, part: int) -> Fraction:
+        return self._offsets[part] * self._index.time_base
+
+    @property
+    def _video_s(self) -> Fraction:
+        """The instant of the video packet that passed last, after moving."""
+        last = min(max(self._num_passed - 1, 0), len(self._index.pts) - 1)
+        return int(self._index.pts[last]) * self._index.time_base
+
+    def _part_of_sound(self, track: _Track, start_s: Fraction) -> int:
+        """The part, among those whose video is stored near, in which the packet follows its track best."""
+        here = max(self._num_passed - 1, 0)
+        lowest = max(track.part, self._part_at(max(here - NEAR_PACKETS, 0)))
+        possible = range(lowest, max(lowest, self._part_at(here + NEAR_PACKETS)) + 1)
+        if len(possible) == 1:
+            return lowest
+        video_s, late = self._video_s, self._part_at(max(here - LATE_PACKETS, 0))
+        if late in possible and abs(start_s + self._offset_s(late) - track.end_s) <= EXACT_S:
+            return late
+
+        def misfit(part: int) -> tuple[Fraction, bool, Fraction]:
+            moved_s = start_s + self._offset_s(part)
+            return track.misfit(moved_s, video_s - moved_s)
+
+        return min(possible, key=misfit)
+
+    def _is_within(self, part: int, instant_s: Fraction) -> bool:
+        """True where no other part is shown at this instant; before the first part and after the last none is."""
+        is_late = part + 1 < len(self._starts_s) and instant_s >= self._starts_s[part + 1]
+        return not is_late and (part == 0 or instant_s >= self._starts_s[part])

@@ -1,0 +1,47 @@
+"""What the plan says of packets and frames: where a file was joined, and why it has more packets than frames."""
+
+from collections.abc import Iterator
+
+import numpy as np
+
+from slomo_batch.media.index import PacketIndex
+
+MAX_NAMED_JOINS = 5
+"""Joins named with their instant; of more the number is given."""
+
+
+def packet_notes(found: PacketIndex) -> Iterator[str]:
+    """Notes for the plan and the report. Every packet of the index is either shown as a frame or counted in one."""
+    yield from _joins(found)
+    yield from _packets_without_frame(found)
+
+
+def _joins(found: PacketIndex) -> Iterator[str]:
+    index = found.index
+    if not index.joins:
+        return
+    zero = int(index.frame_pts[0])
+    firsts = [join.first_packet for join in index.joins[:MAX_NAMED_JOINS]]
+    instants = ", ".join(f"{float((int(index.pts[first]) - zero) * index.time_base):.2f} s" for first in firsts)
+    more = " and later" if len(index.joins) > MAX_NAMED_JOINS else ""
+    count = len(index.joins)
+    yield (
+        f"the file's clock starts again {count} time{'s' * (count > 1)} (at {instants}{more}): its parts follow one"
+        " another, each with its sound"
+    )
+    if found.num_headless:
+        yield f"{found.num_headless} frames after a join cannot be decoded without what came before them: left out"
+
+
+def _packets_without_frame(found: PacketIndex) -> Iterator[str]:
+    index = found.index
+    num_hidden = int(index.is_discarded.sum()) - found.num_headless
+    if num_hidden:
+        yield f"{num_hidden} frames are not shown: the file marks them as to be decoded only (edit list)"
+    shown = index.pts[~index.is_discarded]
+    num_same = len(shown) - len(np.unique(shown))
+    if num_same:
+        yield (
+            f"{num_same} of {len(index.pts)} packets have the time of another packet (second fields, hidden frames, or"
+            " damaged timestamps): one frame is shown for each time"
+        )

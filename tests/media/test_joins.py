@@ -1,0 +1,120 @@
+"""Joined files: all frames of all parts, one part after the other, each in step with its own sound."""
+
+from collections.abc import Sequence
+from fractions import Fraction
+from functools import cache, partial
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from slomo_batch.media.archive import ArchiveReader
+from slomo_batch.media.pcm import PcmTrack
+from slomo_batch.media.sound import Mode, _packets, make_sound
+from slomo_batch.media.split import SoundArchive
+from slomo_batch.records import Lane
+from tests.clips.joins import RATE, Part, joined, part_bytes
+from tests.media.sources import Opened, straight
+from tests.media.tones import clicks
+
+IN_STEP_S = 0.010
+TWO = (Part(), Part(first=100))
+CASES: dict[str, tuple[str, Sequence[Part]]] = {
+    "ts": (".ts", TWO),
+    "vob": (".vob", TWO),
+    "flv": (".flv", TWO),
+    "mkv": (".mkv", TWO),
+    "webm": (".webm", TWO),
+    "five times": (".ts", [Part(first=100 * n, num_frames=25 + n) for n in range(5)]),
+    "clock goes back a little": (".ts", [Part(), Part(first=100, from_frame=15)]),
+    "clock goes back to between frames": (".mkv", [Part(), Part(first=100, from_frame=21, rate=Fraction(25))]),
+    "later part first": (".ts", [Part(from_frame=900), Part(first=100, from_frame=300), Part(first=200)]),
+    "sound longer than pictures": (".ts", [Part(sound_s=1.4), Part(first=100)]),
+    "sound shorter than pictures": (".ts", [Part(sound_s=0.4, clicks_s=(0.3,)), Part(first=100)]),
+    "one part without sound": (".ts", [Part(), Part(first=100, sound_s=0, clicks_s=()), Part(first=200)]),
+    "one part with and one without B-frames": (".ts", [Part(), Part(first=100, bframes=0), Part(first=200)]),
+    "another frame rate": (".flv", [Part(), Part(first=100, rate=Fraction(30000, 1001))]),
+    "NTSC in milliseconds": (".flv", [Part(rate=Fraction(30000, 1001), first=100 * n) for n in range(3)]),
+}
+
+
+@cache
+def opened(name: str) -> Opened:
+    suffix, parts = CASES[name]
+    return Opened.of(name, joined(parts, suffix))
+
+
+def starts_s(name: str) -> list[float]:
+    """When each part's first picture is shown."""
+    _, parts = CASES[name]
+    lengths = [float(part.num_frames / part.rate) for part in parts]
+    return [sum(lengths[:number]) for number in range(len(parts))]
+
+
+@pytest.mark.parametrize("lane", ["copy", "decode"])
+@pytest.mark.parametrize("name", CASES)
+def test_the_frames_are_those_of_the_parts_in_order(name: str, lane: Lane, tmp_path: Path) -> None:
+    source, (suffix, parts) = opened(name), CASES[name]
+    expected = [digest for part in parts for digest in straight(part_bytes(part, suffix), source.probe.facts)]
+    slices = source.slices([*range(0, len(expected), 9), len(expected)])
+    chunks = source.chunk_hashes(source.split(slices, tmp_path, lane=lane))
+    assert source.probe.facts.num_frames == len(expected)
+    for part in slices:
+        assert chunks[part.index] == expected[part.first_frame : part.first_frame + len(part.pts)]
+
+
+@pytest.mark.parametrize("name", CASES)
+def test_each_part_starts_when_the_one_before_ends(name: str) -> None:
+    found = opened(name).probe
+    firsts = [0, *np.cumsum([part.num_frames for part in CASES[name][1]]).tolist()][:-1]
+    instants = [float(int(found.timeline.ticks[first]) * found.timeline.tick_s) for first in firsts]
+    assert instants == pytest.approx(starts_s(name), abs=0.003)
+
+
+@pytest.mark.parametrize("name", [name for name in CASES if "rate" not in name])
+def test_a_rate_that_all_parts_share_is_recognized(name: str) -> None:
+    suffix, parts = CASES[name]
+    alone = Opened.of("alone", part_bytes(parts[0], suffix)).probe.timeline
+    assert opened(name).probe.timeline.rate == alone.rate
+    assert alone.rate is not None
+
+
+@pytest.mark.parametrize("name", CASES)
+def test_the_plan_says_where_the_file_is_joined(name: str) -> None:
+    count = len(CASES[name][1]) - 1
+    assert f"clock starts again {count} time" in " / ".join(opened(name).probe.facts.oddities)
+
+
+@pytest.mark.parametrize("mode", ["keep", "stretch"])
+@pytest.mark.parametrize("name", CASES)
+def test_the_sound_of_every_part_is_in_step(name: str, mode: Mode, tmp_path: Path) -> None:
+    source, slowdown = opened(name), 2 if mode == "stretch" else 1
+    [sound] = [part for part in source.split([], tmp_path, sound=True) if isinstance(part, SoundArchive)]
+    expected = [
+        start + click for start, part in zip(starts_s(name), CASES[name][1], strict=True) for click in part.clicks_s
+    ]
+    length_s = sum(part.num_frames / part.rate for part in CASES[name][1])
+    out, zero = tmp_path / "out.packets", int(source.probe.index.frame_pts[0]) * source.probe.index.time_base
+    make_sound(
+        sound.path,
+        out,
+        mode=mode,
+        slowdown=Fraction(slowdown),
+        duration_s=Fraction(length_s * slowdown),
+        container=".mkv",
+        zero_s=zero,
+    )
+    assert heard_clicks(out) == pytest.approx([slowdown * second for second in expected], abs=IN_STEP_S)
+
+
+def heard_clicks(path: Path) -> list[float]:
+    with path.open("rb") as file:
+        header = ArchiveReader(file).headers[0]
+    pcm = PcmTrack(partial(_packets, path, 0), header, zero_s=Fraction(0))
+    return clicks(np.concatenate(list(pcm.blocks()), axis=1), RATE)
+
+
+def test_parts_of_an_avi_are_counted_on(tmp_path: Path) -> None:
+    source = Opened.of("avi", joined(TWO, ".avi"))
+    expected = [digest for part in TWO for digest in straight(part_bytes(part, ".avi"), source.probe.facts)]
+    assert source.chunk_hashes(source.split(source.slices([0, 50]), tmp_path))[0] == expected
