@@ -9,13 +9,14 @@ PIP := $(BIN)/python -m pip --disable-pip-version-check install --quiet --constr
 export OMP_WAIT_POLICY := PASSIVE
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test lint bench simulate chaos cluster clean training-data train train-test
+.PHONY: help demo test lint bench fuzz simulate chaos cluster clean training-data train train-test
 
 help:
 	@echo "make demo    slow down the sample clip four times, into demo-output/"
 	@echo "make test    everything CI checks: format, lint, types, imports, tests"
 	@echo "make lint    the same without the tests"
 	@echo "make bench   the speed measurements"
+	@echo "make fuzz    thousands of damaged files, manifests, tables and work places, minutes long"
 	@echo "make simulate  a job of a million chunks in virtual time, minutes long"
 	@echo "make chaos   the tests that kill and freeze things; the longest goes on for SLOMO_CHAOS_SECONDS, 1200"
 	@echo "make cluster the tests on a Ray cluster with a real autoscaler, on this machine"
@@ -78,6 +79,9 @@ simulate: $(VENV)/installed-dev
 
 chaos: $(VENV)/installed-dev
 	$(BIN)/pytest -m chaos -s
+
+fuzz: $(VENV)/installed-dev
+	$(BIN)/pytest -m fuzz -s
 
 cluster: $(VENV)/installed-dev
 	$(BIN)/pytest -m cluster
