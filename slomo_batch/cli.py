@@ -137,6 +137,10 @@ def _add_settings(parser: argparse.ArgumentParser) -> None:
     )
 
 
+def _add_strict(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--strict", action="store_true", help="refuse inputs that name no video, with exit code 2")
+
+
 def _add_json(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--json", action="store_true", help="one JSON object per line on stdout")
 
@@ -157,6 +161,7 @@ def _add_run_options(parser: argparse.ArgumentParser) -> None:
     _add_settings(parser)
     parser.add_argument("--retry-failed", action="store_true", help="try videos again that earlier runs gave up")
     parser.add_argument("--force", action="store_true", help="make everything again, also what is published")
+    _add_strict(parser)
     parser.add_argument("--take-over", action="store_true", help="although another run seems to hold the job")
     parser.add_argument(
         "--prewarm", metavar="N", type=_count, default=0, help="have a cluster start machines for N workers at once"
@@ -175,6 +180,7 @@ def _add_plan(commands: _Commands) -> None:
     parser = _add(commands, "plan", "say what a run would do, and do nothing", _plan)
     parser.add_argument("manifest", metavar="MANIFEST")
     _add_settings(parser)
+    _add_strict(parser)
     _add_json(parser)
 
 
@@ -276,6 +282,7 @@ def _run(options: argparse.Namespace) -> int:
             force=options.force,
             take_over=options.take_over,
             prewarm=options.prewarm,
+            strict=options.strict,
         )
 
 
@@ -311,9 +318,9 @@ def _plan(options: argparse.Namespace) -> int:
     from slomo_batch import outlook  # noqa: PLC0415 loads everything
     from slomo_batch.display.answers import show_plan  # noqa: PLC0415 loads rich
 
-    rows = outlook.plan(manifest)
-    show_plan(rows, as_json=options.json, stream=sys.stdout)
-    return EXIT_VIDEOS_FAILED if any(row.problem for row in rows) else 0
+    plan = outlook.plan(manifest, strict=options.strict)
+    show_plan(plan.rows, empty=plan.empty, as_json=options.json, stream=sys.stdout)
+    return EXIT_VIDEOS_FAILED if any(row.problem for row in plan.rows) else 0
 
 
 def _convert(options: argparse.Namespace) -> int:

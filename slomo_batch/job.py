@@ -39,31 +39,40 @@ def run(
     force: bool = False,
     take_over: bool = False,
     prewarm: int = 0,
+    strict: bool = False,
 ) -> int:
     """Make what the manifest asks for, or finish it; the exit code.
 
     `retry_failed`: also what earlier runs gave up. `force`: everything, also what is published. `take_over`: although
     another driver seems to lead the job. `prewarm`: workers for which a cluster is asked to start machines at once.
+    `strict`: only if every input names a video.
 
     Raises:
         JobError: the whole job cannot be done: the manifest, the cluster or the storage is at fault.
     """
     try:
         flags = {"retry_failed": retry_failed, "force": force, "take_over": take_over}
-        return _run(manifest, display, prewarm=prewarm, **flags)
+        return _run(manifest, display, prewarm=prewarm, strict=strict, **flags)
     except Exception as error:
         display.show(JobFailed(error=type(error).__name__, reason=str(error)))
         raise
 
 
 def _run(
-    manifest: Manifest, display: Display, *, retry_failed: bool, force: bool, take_over: bool, prewarm: int
+    manifest: Manifest,
+    display: Display,
+    *,
+    retry_failed: bool,
+    force: bool,
+    take_over: bool,
+    prewarm: int,
+    strict: bool,
 ) -> int:
     places = places_of(manifest)
     bench = open_bench(places)
     with ExitStack() as stack:
         stop = stack.enter_context(StopRequests())
-        found = find_videos(manifest, bench.locate)
+        found = find_videos(manifest, bench.locate, strict=strict)
         prove_work_store(bench)
         epoch = stack.enter_context(Epoch(bench.work, bench.layout, take_over=take_over))
         making = _Run(
@@ -102,7 +111,14 @@ class _Run:
     def make(self, found: Found, *, retry_failed: bool, force: bool) -> int:
         """Make what is wanted of the videos that were found."""
         pin = self._pin(found.requests)
-        piles = triage(found.requests, pin, self._bench, retry_failed=retry_failed, force=force)
+        piles = triage(
+            found.requests,
+            pin,
+            self._bench,
+            retry_failed=retry_failed,
+            force=force,
+            other_names=found.other_names,
+        )
         forget_failures(piles, self._bench)
         journal = self._journal(found, piles)
         try:
@@ -133,7 +149,7 @@ class _Run:
     def _journal(self, found: Found, piles: Triage) -> Journal:
         """A journal that has told of everything that was decided before the work begins."""
         total = len(found.requests) + len(found.missing)
-        tally = Tally(videos_total=total, videos_skipped=len(piles.done))
+        tally = Tally(videos_total=total, videos_skipped=len(piles.done) + len(piles.renamed))
         layout, work = self._bench.layout, self._bench.work
         ledger = LedgerWriter(
             lambda part, data: work.put(layout.ledger_part(self._epoch.number, part), data),
@@ -150,13 +166,25 @@ class _Run:
             tally=tally,
             is_superseded=self._epoch.look,
         )
-        self._display.show(JobStarted(name=layout.name, num_videos=len(piles.wanted), work=work.root))
+        self._display.show(
+            JobStarted(
+                name=layout.name,
+                num_videos=len(piles.wanted),
+                work=work.root,
+                videos_done=tally.videos_skipped,
+                videos_failed=len(piles.waiting),
+                videos_refused=len(piles.refused) + len(found.missing),
+            )
+        )
         for uri in found.empty:
             self._display.show(Note(text="no video here", uri=uri))
         for request in piles.done:
             self._display.show(
                 VideoSkipped(uri=request.source.uri, output_uri=request.output_uri, reason="published before")
             )
+        for request in piles.renamed:
+            reason = f"published before as {request.output_uri}, the name that another input gives"
+            self._display.show(VideoSkipped(uri=request.source.uri, output_uri=request.output_uri, reason=reason))
         for wanted in piles.wanted:
             if wanted.changed:
                 text = "changed since its output was published: made again, and replaced"

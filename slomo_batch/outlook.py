@@ -5,7 +5,7 @@ from slomo_batch.execution.machines import ClusterWish, basis_of, probe_abilitie
 from slomo_batch.manifest.schema import Manifest
 from slomo_batch.planning import requests
 from slomo_batch.planning.resolving import JobPin
-from slomo_batch.progress import PlanRow, S3Requests
+from slomo_batch.progress import Plan, PlanRow, S3Requests
 from slomo_batch.records import VideoFailed, VideoRequest
 from slomo_batch.steps.bench import Bench
 from slomo_batch.steps.find import find_videos
@@ -19,19 +19,25 @@ INDEXED = "mov,mp4"
 """How FFmpeg's name of a container begins that tells at one place where all its packets are."""
 
 
-def plan(manifest: Manifest) -> list[PlanRow]:
-    """What a run would do with each video. Reads the sources' heads; writes nothing."""
+def plan(manifest: Manifest, *, strict: bool = False) -> Plan:
+    """What a run would do with each video. Reads the sources' heads; writes nothing.
+
+    `strict`: only if every input names a video.
+    """
     bench = open_bench(places_of(manifest))
-    found = find_videos(manifest, bench.locate)
+    found = find_videos(manifest, bench.locate, strict=strict)
     basis = pinned_basis(bench) or basis_of(probe_abilities(), ClusterWish.of(manifest.cluster))
     pin = pin_job(basis, found.requests, bench, dry_run=True)
-    piles = triage(found.requests, pin, bench, retry_failed=False)
+    piles = triage(found.requests, pin, bench, retry_failed=False, other_names=found.other_names)
     rows = [_row_of_failure(failed, "fail") for failed in found.missing]
     rows += [_row_of_failure(refused.failed, "fail") for refused in piles.refused]
     rows += [_row_of_failure(failed, "wait") for failed in piles.waiting]
-    rows += [_row(request, pin, bench, state="skip") for request in piles.done]
+    rows += [_skipped(request, "published before") for request in piles.done]
+    rows += [
+        _skipped(request, "published before, under the name that another input gives") for request in piles.renamed
+    ]
     rows += [_row(one.request, pin, bench, state="changed" if one.changed else "make") for one in piles.wanted]
-    return rows
+    return Plan(rows=tuple(rows), empty=found.empty)
 
 
 def _row_of_failure(failed: VideoFailed, state: str) -> PlanRow:
@@ -48,19 +54,21 @@ def _row_of_failure(failed: VideoFailed, state: str) -> PlanRow:
     )
 
 
+def _skipped(request: VideoRequest, note: str) -> PlanRow:
+    return PlanRow(
+        uri=request.source.uri,
+        output_uri=request.output_uri,
+        state="skip",
+        num_source_frames=0,
+        num_output_frames=0,
+        num_chunks=0,
+        size_bytes=request.source.size_bytes,
+        notes=(note,),
+        problem="",
+    )
+
+
 def _row(request: VideoRequest, pin: JobPin, bench: Bench, *, state: str) -> PlanRow:
-    if state == "skip":
-        return PlanRow(
-            uri=request.source.uri,
-            output_uri=request.output_uri,
-            state=state,
-            num_source_frames=0,
-            num_output_frames=0,
-            num_chunks=0,
-            size_bytes=request.source.size_bytes,
-            notes=("published before",),
-            problem="",
-        )
     try:
         foreseen = foresee(request, pin, bench)
     except SlomoError as error:

@@ -20,9 +20,15 @@ class JobStarted:
 
     name: str
     num_videos: int
-    """Videos of this run, those already done left out."""
+    """Videos that this run makes."""
     work: str
     """URI of the work place."""
+    videos_done: int = 0
+    """Published by earlier runs."""
+    videos_failed: int = 0
+    """Failed in earlier runs; they wait for --retry-failed."""
+    videos_refused: int = 0
+    """Cannot be started: not there, unsupported, or something else is where the output belongs."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -275,6 +281,16 @@ class PlanRow:
     """Why it cannot be made; empty where it can."""
     s3_requests: S3Requests = S3Requests()
     """About how many it would take, where its source, its output or the work place is on S3."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Plan:
+    """What a run would do."""
+
+    rows: tuple[PlanRow, ...]
+    """One per video."""
+    empty: tuple[str, ...]
+    """Inputs in which there is no video."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

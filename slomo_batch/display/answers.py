@@ -11,11 +11,16 @@ from slomo_batch.planning.requests import PRICED, of_driving, price_usd
 from slomo_batch.progress import JobStatus, PlanRow, S3Requests
 
 
-def show_plan(rows: Sequence[PlanRow], *, as_json: bool, stream: TextIO = sys.stdout) -> None:
-    """What a run would do."""
-    lines = _json_lines("video", rows) if as_json else _plan_lines(rows)
-    total = {"event": "total", **_plan_total(rows), **_plan_cost(rows)}
-    _print((*lines, json_line(total)) if as_json else lines, stream)
+def show_plan(
+    rows: Sequence[PlanRow], *, empty: Sequence[str] = (), as_json: bool, stream: TextIO = sys.stdout
+) -> None:
+    """What a run would do; `empty` are the inputs in which there is no video."""
+    notes = [{"event": "note", "text": "no video here", "uri": uri} for uri in empty]
+    if as_json:
+        total = {"event": "total", **_plan_total(rows), **_plan_cost(rows)}
+        _print((*_json_lines("video", rows), *map(json_line, notes), json_line(total)), stream)
+    else:
+        _print((*(f"note     {note['uri']}: {note['text']}" for note in notes), *_plan_lines(rows)), stream)
 
 
 def _json_lines(event: str, records: Iterable[Any]) -> Iterator[str]:

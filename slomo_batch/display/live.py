@@ -50,6 +50,18 @@ def _snapshot(event: Snapshot) -> str:
     )
 
 
+def _started(event: JobStarted) -> str:
+    counts = {
+        "done before": event.videos_done,
+        "failed before": event.videos_failed,
+        "refused": event.videos_refused,
+        "to make": event.num_videos,
+    }
+    total = counted(sum(counts.values()), "video")
+    parts = [f"{number:,} {name}" for name, number in counts.items() if number]
+    return total if sum(counts.values()) == event.num_videos else f"{total} ({', '.join(parts)})"
+
+
 def _ended(event: JobEnded) -> str:
     skipped = f", {event.videos_skipped:,} skipped" if event.videos_skipped else ""
     failed = f", {event.videos_failed:,} FAILED" if event.videos_failed else ""
@@ -62,7 +74,7 @@ def lines_of(event: Event) -> Iterator[str]:
     """The lines that a person gets to read of an event, other than progress."""
     match event:
         case JobStarted():
-            yield f"{event.name}: {counted(event.num_videos, 'video')}, work in {event.work}"
+            yield f"{event.name}: {_started(event)}, work in {event.work}"
         case VideoOpened():
             frames, chunks = counted(event.num_frames, "frame"), counted(event.num_chunks, "chunk")
             yield f"opened     {event.uri}: {frames} in {chunks}"

@@ -29,7 +29,7 @@ class Manifest(VideoSections):
     name: values.JobName
     """The job's identity in the work place: resume and `status` go by it."""
     inputs: tuple[InputSpec, ...] = Field(json_schema_extra={"minItems": 1})
-    """Any mix of files, globs, folders and tables; of two entries for one file the later wins."""
+    """Any mix of files, globs, folders and tables; a file that several name takes the last one's settings."""
     output: OutputSpec
     work: values.Place = ""
     """Where chunks, segments and the ledger stand; by default a folder .slomo-work beside the outputs."""

@@ -1,8 +1,9 @@
 """Find the videos: the manifest's inputs, expanded to one request per source, with its settings and its output."""
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from contextlib import suppress
+from dataclasses import dataclass, field, replace
 from pathlib import Path, PurePosixPath
 
 from slomo_batch.errors import ManifestError, SlomoError, SourceUnsupported, StorageError, VideoError
@@ -45,6 +46,8 @@ class Found:
     """Those that cannot be begun: not there, closed to us, or with an output that cannot have its name."""
     empty: tuple[str, ...]
     """Inputs in which there is no video at all."""
+    other_names: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    """By the URI of a source that several inputs name: the outputs it would have by the later ones."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -54,6 +57,8 @@ class _Entry:
     uri: str
     spec: InputSpec
     relpath: str
+    other_relpaths: tuple[str, ...] = ()
+    """Of the later inputs that name this source too."""
     settings: Settings | None = None
     """Of a row of a table; None: those of the input."""
     source: Source | None = None
@@ -62,16 +67,19 @@ class _Entry:
     """Why it cannot be looked into. It may be a video or a folder of them."""
 
 
-def find_videos(manifest: Manifest, locate: Locate) -> Found:
-    """Expand the inputs. Of two entries for one source the later one counts.
+def find_videos(manifest: Manifest, locate: Locate, *, strict: bool = False) -> Found:
+    """Expand the inputs. Of two entries for one source the settings of the later one count, and the place of the first.
 
     Raises:
-        ManifestError: nothing at all was found, rows are wrong, or two sources would have one output.
+        ManifestError: nothing at all was found, rows are wrong, or two sources would have one output; with `strict`,
+            also where a single input names no video.
         StorageError: a place cannot be listed.
     """
     entries, empty = _all_entries(manifest.inputs, locate, manifest.settings_for)
     if not entries:
         raise ManifestError("no input names a video that is there", faults=tuple(empty))
+    if strict and empty:
+        raise ManifestError("inputs name no video", faults=tuple(empty), remedy="Without --strict this is a note.")
     requests: list[VideoRequest] = []
     missing: list[VideoFailed] = []
     with ThreadPoolExecutor(LOOKUPS_AT_A_TIME) as pool:
@@ -83,7 +91,13 @@ def find_videos(manifest: Manifest, locate: Locate) -> Found:
     collisions = output_collisions((request.source.uri, request.output_uri) for request in requests)
     if collisions:
         raise ManifestError("outputs would collide", faults=tuple(collisions), remedy="Use {relpath} in output.uri.")
-    return Found(requests=tuple(requests), missing=tuple(missing), empty=tuple(empty))
+    named_again = [entry for entry in entries.values() if entry.other_relpaths]
+    return Found(
+        requests=tuple(requests),
+        missing=tuple(missing),
+        empty=tuple(empty),
+        other_names={entry.uri: tuple(_other_names(entry, manifest)) for entry in named_again},
+    )
 
 
 def find_sources(inputs: Iterable[InputSpec], locate: Locate) -> list[Source]:
@@ -125,11 +139,17 @@ def _all_entries(
         if not of_spec:
             empty.append(spec.uri or spec.table)
         for entry in of_spec:
-            entries.pop(entry.uri, None)
-            entries[entry.uri] = entry
+            earlier = entries.pop(entry.uri, None)
+            entries[entry.uri] = _named_again(earlier, entry) if earlier and not earlier.fault else entry
     if unusable:
         raise combined(unusable)
     return entries, empty
+
+
+def _named_again(earlier: _Entry, later: _Entry) -> _Entry:
+    """The later entry for one source, in the earlier one's place: naming a video again moves no output."""
+    others = (*earlier.other_relpaths, later.relpath)
+    return replace(later, relpath=earlier.relpath, other_relpaths=others, source=later.source or earlier.source)
 
 
 def _entries(spec: InputSpec, locate: Locate, settings_for: SettingsFor | None) -> Iterator[_Entry]:
@@ -213,6 +233,13 @@ def _output_uri(entry: _Entry, manifest: Manifest) -> str:
     uri = normalise_uri(render_output(template, relpath=entry.relpath, name=name), Path.cwd())
     check_length(uri)
     return uri
+
+
+def _other_names(entry: _Entry, manifest: Manifest) -> Iterator[str]:
+    """The outputs that the later inputs would give the source, where they differ."""
+    for relpath in set(entry.other_relpaths) - {entry.relpath}:
+        with suppress(SourceUnsupported):
+            yield _output_uri(replace(entry, relpath=relpath), manifest)
 
 
 def _looked_up(uri: str, locate: Locate) -> Source:

@@ -6,10 +6,12 @@ version of the same source.
 """
 
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Collection, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
+from itertools import chain
+from types import MappingProxyType
 from typing import Literal
 
 from slomo_batch.errors import OutputExists, SlomoError, WorkDamaged
@@ -50,11 +52,13 @@ class Refused:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Triage:
-    """Every video asked for, in one of four piles."""
+    """Every video asked for, in one of five piles."""
 
     wanted: tuple[Wanted, ...]
     done: tuple[VideoRequest, ...]
     """Published by an earlier run."""
+    renamed: tuple[VideoRequest, ...]
+    """Published by an earlier run under the name that another input gives; these carry that name."""
     refused: tuple[Refused, ...]
     """Something else stands where the output belongs, or it cannot be looked at."""
     waiting: tuple[VideoFailed, ...]
@@ -64,13 +68,22 @@ class Triage:
 
 
 def triage(
-    requests: Sequence[VideoRequest], pin: JobPin, bench: Bench, *, retry_failed: bool, force: bool = False
+    requests: Sequence[VideoRequest],
+    pin: JobPin,
+    bench: Bench,
+    *,
+    retry_failed: bool,
+    force: bool = False,
+    other_names: Mapping[str, Sequence[str]] = MappingProxyType({}),
 ) -> Triage:
     """Sort the videos. One listing of the receipts and the failures, and of the outputs' folders; no request per video
-    that is done. With `force` none is done and none waits: what this job published it makes again."""
+    that is done. With `force` none is done and none waits: what this job published it makes again.
+
+    `other_names`, by the URI of a source: other outputs of it. One that this job published is not made twice."""
     receipts, failures = _receipts(bench), _failures(bench)
-    outputs = standing((request.output_uri for request in requests), bench.locate)
-    wanted, done, refused, waiting = [], [], [], []
+    others = (output_uri for output_uris in other_names.values() for output_uri in output_uris)
+    outputs = standing(chain((request.output_uri for request in requests), others), bench.locate)
+    wanted, done, renamed, refused, waiting = [], [], [], [], []
     contested: list[tuple[VideoRequest, str]] = []
     for request in requests:
         receipt = receipt_id(request, _weights_name(request, pin))
@@ -84,6 +97,8 @@ def triage(
             waiting.append(_failure(failures[receipt][-1], request, bench))
         elif has_output and receipt not in receipts:
             contested.append((request, receipt))
+        elif not force and (other := _published_as(request, other_names, receipts, outputs.present, pin)):
+            renamed.append(other)
         else:
             wanted.append(Wanted(request=request, receipt_id=receipt, afresh=receipt in receipts))
     for (request, receipt), claim in zip(contested, _claims(contested, pin, bench), strict=True):
@@ -94,10 +109,26 @@ def triage(
     return Triage(
         wanted=tuple(wanted),
         done=tuple(done),
+        renamed=tuple(renamed),
         refused=tuple(refused),
         waiting=tuple(waiting),
         retried=tuple(key for one in wanted for key in failures.get(one.receipt_id, ())),
     )
+
+
+def _published_as(
+    request: VideoRequest,
+    other_names: Mapping[str, Sequence[str]],
+    receipts: Collection[str],
+    outputs: Collection[str],
+    pin: JobPin,
+) -> VideoRequest | None:
+    """The same request under another name, if this job published it there and the output exists."""
+    for output_uri in other_names.get(request.source.uri, ()):
+        other = replace(request, output_uri=output_uri)
+        if output_uri in outputs and receipt_id(other, _weights_name(other, pin)) in receipts:
+            return other
+    return None
 
 
 def _receipts(bench: Bench) -> set[str]:

@@ -7,7 +7,7 @@ import pytest
 
 from slomo_batch.display.live import PlainDisplay, RichDisplay, display_for
 from slomo_batch.display.log import JsonDisplay
-from slomo_batch.progress import Display, Event, JobEnded, VideoGivenUp
+from slomo_batch.progress import Display, Event, JobEnded, JobStarted, VideoGivenUp
 from tests.display.events import EVENTS, SNAPSHOT
 
 
@@ -44,6 +44,15 @@ def test_lines_tell_of_every_video_and_of_the_end() -> None:
         "note       a.mov: variable frame rate",
         "1 video published, 1 skipped, 1 FAILED; 1,000 frames in 1 min 21 s",
     ]
+
+
+def test_the_header_counts_all_videos_of_the_job() -> None:
+    started = JobStarted(name="j", num_videos=2, work="w", videos_done=3, videos_failed=1, videos_refused=1)
+    assert shown(PlainDisplay, io.StringIO(), [started]) == (
+        "j: 7 videos (3 done before, 1 failed before, 1 refused, 2 to make), work in w\n"
+    )
+    done = JobStarted(name="j", num_videos=0, work="w", videos_done=3)
+    assert shown(PlainDisplay, io.StringIO(), [done]) == "j: 3 videos (3 done before), work in w\n"
 
 
 def test_a_log_gets_a_line_of_progress_now_and_then_however_often_the_job_tells() -> None:

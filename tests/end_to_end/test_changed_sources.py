@@ -67,7 +67,7 @@ class Archive:
 
     def states(self) -> dict[str, str]:
         """What `plan` says of each source, by its name."""
-        return {Path(row.uri).stem: row.state for row in outlook.plan(self.manifest())}
+        return {Path(row.uri).stem: row.state for row in outlook.plan(self.manifest()).rows}
 
 
 @pytest.fixture(params=["folder", pytest.param("s3", marks=pytest.mark.chaos)])

@@ -66,7 +66,7 @@ def test_a_job_asks_of_s3_what_its_plan_foretold(s3: S3Server) -> None:
     store = open_store(StoreSpec(uri=f"s3://{bucket}", options=s3.options()))
     for name in ("cfr", "no_audio"):
         store.put(f"in/{name}.mp4", clip(name).data)
-    rows = outlook.plan(_manifest(s3, bucket))
+    rows = outlook.plan(_manifest(s3, bucket)).rows
     foretold = sum((row.s3_requests for row in rows), S3Requests())
     with recording(s3) as (before, seen):
         assert job.run(_manifest(before, bucket), display=JsonDisplay(io.StringIO(), job="job")) == job.EXIT_PUBLISHED

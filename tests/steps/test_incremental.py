@@ -62,10 +62,10 @@ class Archive:
         )
         own(record, store.head(key), self.bench)
 
-    def look(self, **flags: bool) -> Triage:
+    def look(self, *, force: bool = False) -> Triage:
         """What a run would do."""
         found = find_videos(self.manifest, self.bench.locate)
-        return triage(found.requests, PIN, self.bench, retry_failed=False, **flags)
+        return triage(found.requests, PIN, self.bench, retry_failed=False, force=force)
 
 
 class Bucket(MemoryStore):

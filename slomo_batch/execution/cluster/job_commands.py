@@ -118,6 +118,7 @@ def _request(manifest: Manifest, options: argparse.Namespace, api: "JobApi") -> 
         force=options.force,
         take_over=options.take_over,
         prewarm=options.prewarm,
+        strict=options.strict,
     )
 
 

@@ -36,11 +36,12 @@ class Request:
     take_over: bool = False
     prewarm: int = 0
     """Workers to have machines for from the start."""
+    strict: bool = False
 
     @property
     def digest(self) -> str:
         """Names what comes of the run: equal for two requests where the one may stand for the other."""
-        flags = f"{self.retry_failed} {self.force}"
+        flags = f"{self.retry_failed} {self.force}" + (" strict" if self.strict else "")
         return digest("submission", self.manifest.text, *self.manifest.settings, flags)[:12]
 
 
@@ -147,6 +148,7 @@ def command_of(request: Request, *, version: str) -> str:
         words += ["--set", setting]
     words += ["--retry-failed"] if request.retry_failed else []
     words += ["--force"] if request.force else []
+    words += ["--strict"] if request.strict else []
     words += ["--take-over"] if request.take_over else []
     words += ["--prewarm", str(request.prewarm)] if request.prewarm else []
     # The manifest is one line that begins with a brace, so it cannot end the document that it stands in.
