@@ -45,10 +45,10 @@ class S3Server:
     access_key: str
     secret_key: str
 
-    def make_bucket(self) -> str:
-        """A new bucket; its name."""
-        name = f"slomo-{uuid4().hex[:12]}"
-        with closing(self._client()) as client:
+    def make_bucket(self, name: str = "") -> str:
+        """A new bucket of a random name, or the one of this name; its name."""
+        name = name or f"slomo-{uuid4().hex[:12]}"
+        with closing(self._client()) as client, suppress(client.exceptions.BucketAlreadyOwnedByYou):
             client.create_bucket(Bucket=name)
         return name
 

@@ -71,12 +71,12 @@ def source_input(source: Source) -> str:
     return _json({name: _value(source, name) for name in SOURCE_FIELDS})
 
 
-def settings_inputs(settings: Settings, *, receipt: bool = False) -> tuple[str, ...]:
+def settings_inputs(settings: Settings, *, first_defaults: bool = False) -> tuple[str, ...]:
     """The settings as ids digest them: the frozen ones, then each later one that is not neutral.
 
-    `receipt`: digest the first version's default in place of a later one.
+    `first_defaults`: digest the first version's default in place of a later one.
     """
-    defaults = LATER_DEFAULTS if receipt else _NONE
+    defaults = LATER_DEFAULTS if first_defaults else _NONE
     frozen = {name: _value(settings, name, defaults) for name in SETTINGS_FIELDS}
     return (_json(frozen), *_later(LATER_SETTINGS, settings, defaults))
 

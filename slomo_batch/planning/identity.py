@@ -25,12 +25,26 @@ def video_id(request: VideoRequest, pin: JobPin) -> str:
     output, whose container decides how the sound is coded, and the limit of held frames: the plan that is pinned under
     this id carries both. What becomes of an output that stands already (`exists`) is not.
     """
+    return _video_id(request, pin)
+
+
+def earlier_video_ids(request: VideoRequest, pin: JobPin) -> tuple[str, ...]:
+    """The video ids of earlier versions: of lower pixel revisions, and of the first version's defaults; newest first.
+
+    What is stored under them is never mixed with what is made under `video_id`.
+    """
+    pins = [replace(pin, pixel_revision=revision) for revision in range(pin.pixel_revision, 0, -1)]
+    ids = [_video_id(request, one, first_defaults=first) for one in pins for first in (False, True)]
+    return tuple(one for one in dict.fromkeys(ids) if one != video_id(request, pin))
+
+
+def _video_id(request: VideoRequest, pin: JobPin, *, first_defaults: bool = False) -> str:
     return digest(
         "video",
         str(pin.pixel_revision),
         source_input(request.source),
         request.output_uri,
-        *settings_inputs(_settings_as_made(request.settings, pin)),
+        *settings_inputs(_settings_as_made(request.settings, pin), first_defaults=first_defaults),
         *pin_inputs(pin),
     )
 
@@ -56,7 +70,9 @@ def receipt_id(request: VideoRequest, weights_name: str) -> str:
     settings = request.settings
     interpolate = replace(settings.interpolate, weights=_used(weights_name, settings.interpolate))
     asked = replace(settings, interpolate=interpolate, pairs_per_chunk="auto")
-    return digest("receipt", source_input(request.source), request.output_uri, *settings_inputs(asked, receipt=True))
+    return digest(
+        "receipt", source_input(request.source), request.output_uri, *settings_inputs(asked, first_defaults=True)
+    )
 
 
 def object_id(output_uri: str, size_bytes: int, fingerprint: str) -> str:

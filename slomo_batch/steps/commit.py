@@ -71,6 +71,15 @@ def committed(store: ObjectStore, key: str, kind: type[T], *, belongs: Callable[
         return None
 
 
+def exists(store: ObjectStore, key: str) -> bool:
+    """Whether there is an object under `key`; one request, where a head of a missing one costs two on S3."""
+    try:
+        store.get(key)
+    except ObjectMissing:
+        return False
+    return True
+
+
 def put_record(store: ObjectStore, key: str, record: object) -> None:
     """Put `record` under `key`, replacing any."""
     store.put(key, to_stored(record, name_in_job(key)))

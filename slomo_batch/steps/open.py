@@ -11,18 +11,21 @@ from slomo_batch.media.frames import planar_name
 from slomo_batch.media.probe import Probe, probe
 from slomo_batch.planning.chunks import partition
 from slomo_batch.planning.encoders import choose_encoder, container_limits
-from slomo_batch.planning.identity import chunk_id, receipt_id, video_id
+from slomo_batch.planning.identity import chunk_id, earlier_video_ids, receipt_id, video_id
 from slomo_batch.planning.resolving import JobPin, resolve
 from slomo_batch.planning.sizing import pairs_per_chunk
 from slomo_batch.records import Lane, VideoPlan, VideoRequest
 from slomo_batch.steps.bench import Bench
-from slomo_batch.steps.commit import as_note
+from slomo_batch.steps.commit import as_note, exists
 from slomo_batch.steps.indexing import index_bytes
 from slomo_batch.steps.making import output_color
+from slomo_batch.steps.ownership import begun
 from slomo_batch.steps.pinned import Pinned
 from slomo_batch.steps.stored import VideoRecords, read_receipt, withdraw_receipt
 from slomo_batch.steps.survey import Survey, survey
 from slomo_batch.timeline.retiming import OutputGrid
+
+RESTARTED = "begun by an earlier version of slomo_batch that makes other pixels: made from the start"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -39,7 +42,7 @@ class Opened:
     needs_sound: bool
     """True where sound is wanted and not committed."""
     notes: tuple[str, ...] = ()
-    """What was found damaged in the work place, a sentence each."""
+    """What a person should know of what was found in the work place, a sentence each."""
 
 
 def open_video(request: VideoRequest, pin: JobPin, bench: Bench, *, afresh: bool) -> Opened:
@@ -95,10 +98,16 @@ def _read_or_plan(
             records.withdraw_pin()
     if pinned is not None:
         return pinned, False
+    earlier = [one for one in earlier_video_ids(request, pin) if exists(bench.work, bench.layout.pin(one))]
+    if earlier:
+        notes.append(RESTARTED)
     probed = probe(bench.reader(request.source), request.source.uri)
     planned = plan_video(identity, request, pin, probed)
     if dry_run:
         return planned, True
+    if any(begun(one, bench) for one in earlier):
+        # An output without a receipt is that version's; it is replaced once this one is verified.
+        bench.work.put(bench.layout.publishing(identity), b"{}")
     bench.work.put(bench.layout.index(identity), index_bytes(identity, probed.index, probed.timeline))
     return records.pin(planned), True
 

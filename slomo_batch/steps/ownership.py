@@ -10,7 +10,7 @@ from slomo_batch.errors import AccessRefused, ObjectMissing
 from slomo_batch.planning.identity import object_id, receipt_id
 from slomo_batch.records import Source, VideoRequest
 from slomo_batch.steps.bench import Bench
-from slomo_batch.steps.commit import committed, put_record
+from slomo_batch.steps.commit import committed, exists, put_record
 from slomo_batch.storage.store import ObjectInfo
 
 
@@ -47,11 +47,7 @@ def owned(output_uri: str, standing: ObjectInfo | None, bench: Bench) -> Owned |
 
 def begun(video_id: str, bench: Bench) -> bool:
     """Whether this job began to put the output of this very video, when nothing else stood in its way."""
-    try:
-        bench.work.get(bench.layout.publishing(video_id))
-    except ObjectMissing:
-        return False
-    return True
+    return exists(bench.work, bench.layout.publishing(video_id))
 
 
 def own(record: Owned, put: ObjectInfo, bench: Bench) -> None:

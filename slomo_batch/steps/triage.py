@@ -15,7 +15,7 @@ from types import MappingProxyType
 from typing import Literal
 
 from slomo_batch.errors import OutputExists, SlomoError, WorkDamaged
-from slomo_batch.planning.identity import receipt_id, video_id
+from slomo_batch.planning.identity import earlier_video_ids, receipt_id, video_id
 from slomo_batch.planning.resolving import JobPin
 from slomo_batch.records import VideoFailed, VideoRequest
 from slomo_batch.steps.bench import Bench
@@ -174,7 +174,8 @@ def _claims(contested: Sequence[tuple[VideoRequest, str]], pin: JobPin, bench: B
 
 
 def _claim(request: VideoRequest, *, pin: JobPin, bench: Bench) -> Claim:
-    if request.exists == "replace" or begun(video_id(request, pin), bench):
+    ids = (video_id(request, pin), *earlier_video_ids(request, pin))
+    if request.exists == "replace" or any(begun(one, bench) for one in ids):
         return "ours"
     if request.exists == "skip":
         try:

@@ -37,7 +37,8 @@ ROWS_PER_PART = 50_000
 """A part is due when it holds this many rows,"""
 SECONDS_PER_PART = 60.0
 """or when its first row has waited this long."""
-VERSION = b"2"
+VERSION = 2
+"""Raised with every column that is added. Parts of older versions are read; the columns they lack are null."""
 _VERSION_KEY = b"slomo_batch.ledger"
 
 
@@ -84,7 +85,7 @@ SCHEMA: pa.Schema = pa.schema(
         _field("retryable", pa.bool_(), "whether another attempt at the chunk may succeed"),
         _field("notes", pa.list_(pa.string()), "what the output could not carry, or how it differs from the source"),
     ],
-    metadata={_VERSION_KEY: VERSION},
+    metadata={_VERSION_KEY: str(VERSION)},
 )
 """The columns of every part, each with its meaning in the field's metadata."""
 
@@ -270,7 +271,7 @@ def read_ledger(parts: Iterable[bytes]) -> pa.Table:
     """All rows of these parts, each once, in the order in which they happened.
 
     Raises:
-        StoreUnusable: a part is damaged or of another version.
+        StoreUnusable: a part is damaged, or of a newer version.
     """
     whole = pa.concat_tables([SCHEMA.empty_table(), *_each_row_once(parts)])
     return whole.sort_by([("epoch", "ascending"), ("row", "ascending")])
@@ -280,7 +281,7 @@ def compact(parts: Iterable[bytes]) -> bytes:
     """One part that holds all rows of these, each once. Little more than one full part is held at a time.
 
     Raises:
-        StoreUnusable: a part is damaged or of another version.
+        StoreUnusable: a part is damaged, or of a newer version.
     """
     data = io.BytesIO()
     with pq.ParquetWriter(data, SCHEMA, compression="zstd") as writer:
@@ -333,11 +334,23 @@ def _read_part(part: bytes) -> pa.Table:
             f"a part of the ledger cannot be read: {error}",
             remedy="Move it away: commits and receipts, not the ledger, say what is done",
         ) from error
-    version = (table.schema.metadata or {}).get(_VERSION_KEY)
-    if version != VERSION or not table.schema.equals(SCHEMA):
+    return _with_all_columns(table)
+
+
+def _with_all_columns(part: pa.Table) -> pa.Table:
+    """A part with the columns of SCHEMA; one that an older version did not write is null."""
+    version = (part.schema.metadata or {}).get(_VERSION_KEY, b"none").decode(errors="replace")
+    if version not in map(str, range(1, VERSION + 1)):
         raise StoreUnusable(
             "a part of the ledger was written by another version of slomo_batch",
-            expected=VERSION.decode(),
-            got=(version or b"none").decode(errors="replace"),
+            expected=f"version {VERSION} or lower",
+            got=version,
+            remedy="Use the newest slomo_batch that ran this job.",
         )
-    return table
+    types = {field.name: field.type for field in part.schema}
+    wrong = [field.name for field in SCHEMA if types.get(field.name, field.nullable and field.type) != field.type]
+    wrong += sorted(types.keys() - set(SCHEMA.names))
+    if wrong:
+        raise StoreUnusable("a part of the ledger does not have the columns of its version", got=", ".join(wrong))
+    columns = [part[field.name] if field.name in types else pa.nulls(len(part), field.type) for field in SCHEMA]
+    return pa.Table.from_arrays(columns, schema=SCHEMA)

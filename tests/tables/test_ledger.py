@@ -245,3 +245,54 @@ def test_a_damaged_part_and_one_of_another_version_are_refused() -> None:
     pq.write_table(pa.table({"kind": ["chunk"]}), other)
     with pytest.raises(StoreUnusable, match="another version"):
         compact([other.getvalue()])
+
+
+NOT_IN_OLDER_PARTS = [field.name for field in SCHEMA if field.nullable and field.name != "source_uri"]
+
+
+def _rewritten(part: bytes, columns: list[str], version: str = "2") -> bytes:
+    """The same rows with these columns alone, as another version would have written them."""
+    table = pq.read_table(io.BytesIO(part)).select(columns).replace_schema_metadata({"slomo_batch.ledger": version})
+    data = io.BytesIO()
+    pq.write_table(table, data)
+    return data.getvalue()
+
+
+@pytest.mark.parametrize("version", ["1", "2"])
+def test_parts_with_fewer_columns_are_read_and_compacted(version: str) -> None:
+    driver = Driver()
+    driver.writer.failed(FAILED)
+    whole = read_ledger(driver.parts.values())
+    columns = [name for name in reversed(SCHEMA.names) if name not in NOT_IN_OLDER_PARTS]
+    older = _rewritten(driver.parts[0], columns, version)
+    read = read_ledger([older])
+    assert read.schema.equals(SCHEMA, check_metadata=True)
+    assert read.select(columns).equals(whole.select(columns))
+    assert all(read[name].null_count == 1 for name in NOT_IN_OLDER_PARTS)
+    assert read_ledger([compact([older])]).equals(read)
+    assert read_ledger([older, driver.parts[0]]).num_rows == 1
+
+
+@pytest.mark.parametrize(
+    ("columns", "version", "complaint"),
+    [
+        (SCHEMA.names, "3", "another version"),
+        ([name for name in SCHEMA.names if name != "epoch"], "2", "columns of its version, got epoch"),
+    ],
+    ids=["newer", "without a column that every version has"],
+)
+def test_parts_that_cannot_be_this_versions_are_refused(columns: list[str], version: str, complaint: str) -> None:
+    driver = Driver()
+    driver.writer.failed(FAILED)
+    with pytest.raises(StoreUnusable, match=complaint):
+        read_ledger([_rewritten(driver.parts[0], columns, version)])
+
+
+def test_a_column_that_no_version_has_is_refused() -> None:
+    driver = Driver()
+    driver.writer.failed(FAILED)
+    more = pq.read_table(io.BytesIO(driver.parts[0])).append_column("mood", pa.array(["good"]))
+    data = io.BytesIO()
+    pq.write_table(more, data)
+    with pytest.raises(StoreUnusable, match="columns of its version, got mood"):
+        read_ledger([data.getvalue()])
