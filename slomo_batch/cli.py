@@ -9,11 +9,10 @@ media libraries are loaded before a command needs them.
 
 import argparse
 import json
-import os
 import sys
 import traceback
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, closing, contextmanager, redirect_stdout
 from functools import partial
 from pathlib import Path
 from typing import Any, Literal, NoReturn, TextIO
@@ -29,6 +28,7 @@ from slomo_batch.manifest.load import Override, is_file, load, read_text
 from slomo_batch.manifest.schema import Manifest, json_schema
 from slomo_batch.manifest.single import single
 from slomo_batch.progress import Display
+from slomo_batch.streams import ReaderGone, for_answer, for_display, standard_streams
 from slomo_batch.training.commands import add_training
 
 EXIT_VIDEOS_FAILED = 1
@@ -40,25 +40,31 @@ SECONDS_BETWEEN_LOGGED = 60.0
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run one command; the exit code."""
+    with standard_streams():
+        try:
+            code = _command(arguments)
+            sys.stdout.flush()
+        except SlomoError as error:
+            return _tell(error)
+        except ReaderGone:
+            return StoreUnusable.exit_code
+        except KeyboardInterrupt:
+            _complain("slomo-batch: interrupted")
+            return EXIT_INTERRUPTED
+        except Exception:  # noqa: BLE001 the last place that can name a bug as one
+            _complain(traceback.format_exc().rstrip())
+            _complain("slomo-batch: this is a bug of slomo-batch; please report it with the lines above")
+            return EXIT_BUG
+        return code
+
+
+def _command(arguments: Sequence[str] | None) -> int:
     try:
         options = _parser().parse_args(arguments)
         command: Callable[[argparse.Namespace], int] = options.command
         return command(options)
     except SystemExit as leaving:  # argparse has said why
         return leaving.code if isinstance(leaving.code, int) else 2
-    except SlomoError as error:
-        return _tell(error)
-    except KeyboardInterrupt:
-        _complain("slomo-batch: interrupted")
-        return EXIT_INTERRUPTED
-    except BrokenPipeError:
-        # Whoever read our output has left: nothing more can be said, at exit neither.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return EXIT_VIDEOS_FAILED
-    except Exception:  # noqa: BLE001 the last place that can name a bug as one
-        _complain(traceback.format_exc().rstrip())
-        _complain("slomo-batch: this is a bug of slomo-batch; please report it with the lines above")
-        return EXIT_BUG
 
 
 def _tell(error: SlomoError) -> int:
@@ -288,22 +294,25 @@ def _run(options: argparse.Namespace) -> int:
 
 @contextmanager
 def _displays(options: argparse.Namespace, job: str) -> Iterator[Display]:
-    """What shows a job, here and in the log that is wished for."""
+    """What shows a job, here and in the log file, if requested. The job goes on without those that fail."""
     from slomo_batch.display.live import display_for  # noqa: PLC0415 loads rich
     from slomo_batch.display.log import Displays, JsonDisplay  # noqa: PLC0415 as above
 
     with ExitStack() as stack:
-        displays = [display_for(sys.stdout, as_json=options.json, job=job)]
-        if options.log:  # first: it is told even of an end that stdout can't be told of any more
-            log = stack.enter_context(_opened(options.log, "a"))
-            displays.insert(0, JsonDisplay(log, job=job, seconds_between_snapshots=SECONDS_BETWEEN_LOGGED))
+        # For everything that is printed meanwhile: Ray prints what its workers say.
+        stdout = stack.enter_context(redirect_stdout(for_display(sys.stdout, "standard output")))
+        displays = [display_for(stdout, as_json=options.json, job=job)]
+        if options.log:
+            log = for_display(_opened(options.log, "a"), f"the log {options.log}")
+            stack.callback(log.close)
+            displays.append(JsonDisplay(log, job=job, seconds_between_snapshots=SECONDS_BETWEEN_LOGGED))
         yield stack.enter_context(Displays(*displays))
 
 
-def _display_for_people(job: str) -> Display:
+def _display_for_people(job: str, stream: TextIO) -> Display:
     from slomo_batch.display.live import display_for  # noqa: PLC0415 loads rich
 
-    return display_for(sys.stdout, as_json=False, job=job)
+    return display_for(stream, as_json=False, job=job)
 
 
 def _opened(path: str, mode: Literal["a", "w"]) -> TextIO:
@@ -347,7 +356,7 @@ def _timeline(options: argparse.Namespace) -> int:
     from slomo_batch import asking  # noqa: PLC0415 loads what reads S3 and Parquet
 
     pieces = asking.timeline(wanted, options.work, last_hours=options.last_hours)
-    with _opened(options.out, "w") as file:
+    with closing(for_answer(_opened(options.out, "w"), options.out)) as file:
         file.writelines(pieces)
     return 0
 

@@ -6,6 +6,7 @@ Loads nothing heavy itself.
 import argparse
 import sys
 from collections.abc import Callable
+from contextlib import redirect_stdout
 from datetime import UTC, datetime
 from functools import partial
 from typing import TYPE_CHECKING, Any
@@ -13,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 from slomo_batch.errors import ClusterError, ManifestError
 from slomo_batch.legible import one_line
 from slomo_batch.manifest.load import read_text
+from slomo_batch.streams import for_display
 
 if TYPE_CHECKING:
     from slomo_batch.execution.cluster.spot import Departure
@@ -71,9 +73,10 @@ def _spot_watch(options: argparse.Namespace) -> int:
     node = node_here(address, options.node_id)
     if not node:
         raise ClusterError("this machine is no node of the cluster", where=address, got=options.node_id)
-    _say(f"watching over node {node} of the cluster at {address}")
     leave = partial(_leave, address, options.node_id)
-    _say(watch(Metadata(), leave, heeds_rebalance=not options.ignore_rebalance, say=_say))
+    with redirect_stdout(for_display(sys.stdout, "standard output")):  # the watch goes on though its log may not
+        _say(f"watching over node {node} of the cluster at {address}")
+        _say(watch(Metadata(), leave, heeds_rebalance=not options.ignore_rebalance, say=_say))
     return 0
 
 

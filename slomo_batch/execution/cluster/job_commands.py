@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TextIO
 
 from slomo_batch import __version__
 from slomo_batch.errors import ClusterError, Interrupted
@@ -18,6 +18,7 @@ from slomo_batch.manifest.load import is_file, load, read_text
 from slomo_batch.manifest.schema import Manifest
 from slomo_batch.manifest.spelled_out import local_places, spelled_out
 from slomo_batch.progress import Display
+from slomo_batch.streams import for_display
 
 if TYPE_CHECKING:
     from slomo_batch.execution.cluster.following import Show
@@ -27,8 +28,8 @@ if TYPE_CHECKING:
 
 Add = Callable[[str, str, Callable[[argparse.Namespace], int]], Any]
 """Adds a command by name, help text and what runs it; gives its parser."""
-DisplayOf = Callable[[str], Display]
-"""The display of a job by its name, on stdout, for a person."""
+DisplayOf = Callable[[str, TextIO], Display]
+"""The display of a job by its name, on a stream, for a person."""
 _NO_ADDRESS = ("auto", "inline", "local")
 """What cluster.address may say besides an address."""
 
@@ -88,7 +89,7 @@ def submit(manifest: Manifest, options: argparse.Namespace, display_of: DisplayO
         _tell("it was running already: --prewarm and --take-over are for a run that begins")
     if follow:
         _tell(f"{'submitted' if began else 'attached to'} {submission_id}")
-        return _follow(api, submission_id, _shown(display_of(manifest.name), as_json=options.json))
+        return _follow(api, submission_id, _shown(display_of, manifest.name, _followed(), as_json=options.json))
     told = json_line({"submission": submission_id, "began": began}) if options.json else submission_id
     sys.stdout.write(f"{told}\n")
     _tell(f"submitted to {api.address}" if began else f"running already on {api.address}")
@@ -152,17 +153,23 @@ def _follow(api: "JobApi", submission_id: str, shown: "AbstractContextManager[Sh
     return exit_code_of(run)
 
 
+def _followed() -> TextIO:
+    """Where a run is shown that goes on, whether it can be shown or not."""
+    return for_display(sys.stdout, "standard output")
+
+
 @contextmanager
-def _shown(display: Display, *, as_json: bool) -> "Iterator[Show]":
+def _shown(display_of: DisplayOf, job: str, stream: TextIO, *, as_json: bool) -> "Iterator[Show]":
     """What shows the lines of a run: events to a person, or as they were written; all others as they are, on stderr."""
+    display = display_of(job, stream)
     with nullcontext() if as_json else display:
 
         def show(line: "LogLine") -> None:
             if line.event is None:
                 _tell(line.text)
             elif as_json:
-                sys.stdout.write(legible_json(line.text) + "\n")
-                sys.stdout.flush()
+                stream.write(legible_json(line.text) + "\n")
+                stream.flush()
             else:
                 display.show(line.event)
 
@@ -202,7 +209,7 @@ def _logs(display_of: DisplayOf, options: argparse.Namespace) -> int:
     job, api = _job_and_api(options)
     run = latest_run(job, api.submissions())
     _tell(f"{run.id}: {run.status.lower()}")
-    shown = _shown(display_of(run.job), as_json=options.json)
+    shown = _shown(display_of, run.job, _followed() if options.follow else sys.stdout, as_json=options.json)
     if options.follow:
         return _follow(api, run.id, shown)
     with shown as show:

@@ -1,0 +1,153 @@
+"""Streams of text that may fail to take it: their disk is full, their reader has left, or they were never opened.
+
+A display or a log is no part of the work: when its stream fails, that is reported once, and the rest of it is dropped.
+An answer is what a command is for: when it cannot be written, the command fails.
+"""
+
+import os
+import sys
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager, suppress
+from typing import Any, TextIO, cast
+
+from slomo_batch.errors import StoreUnusable
+from slomo_batch.legible import one_line
+
+_FAILURES = (OSError, ValueError)
+"""What a write raises. ValueError: the stream is closed, or cannot encode a character."""
+
+
+class ReaderGone(Exception):
+    """The program that read an answer, such as `head`, has ended: there is nobody to tell."""
+
+
+@contextmanager
+def standard_streams() -> Iterator[None]:
+    """Standard streams that are safe to write to, while a command runs.
+
+    A missing one is /dev/null. On stdout belong answers: a write raises StoreUnusable or ReaderGone. What stderr cannot
+    take is dropped.
+    """
+    _open_missing()
+    out, err = sys.stdout, sys.stderr
+    for stream in (out, err):
+        _spell_out(stream)
+    sys.stdout, sys.stderr = for_answer(out, "standard output"), _guarded(err, lambda _: None)
+    try:
+        yield
+    finally:
+        sys.stdout, sys.stderr = out, err
+        for stream in (out, err):
+            _settle(stream)
+
+
+def for_display(stream: TextIO, name: str) -> TextIO:
+    """The stream for a display or a log: its first failure is reported on stderr, and then it takes everything.
+
+    Args:
+        stream: the stream, or what `for_answer` made of it.
+        name: what to call it in the report.
+    """
+    stderr = sys.stderr  # rich puts another in its place, which writes to stdout
+
+    def report(error: Exception) -> None:
+        reason = one_line(_reason(error))
+        stderr.write(f"slomo-batch: {name} cannot be written ({reason}): the work goes on without it\n")
+
+    return _guarded(stream.inner if isinstance(stream, _Guarded) else stream, report)
+
+
+def for_answer(stream: TextIO, name: str) -> TextIO:
+    """The stream for an answer: a failure is raised as StoreUnusable, or as ReaderGone."""
+
+    def fail(error: Exception) -> None:
+        if isinstance(error, BrokenPipeError):
+            raise ReaderGone from error
+        raise StoreUnusable("cannot be written", where=name, got=_reason(error)) from error
+
+    return _guarded(stream, fail)
+
+
+class _Guarded:
+    """A stream that passes its first failure to a function, and drops what is written later."""
+
+    def __init__(self, stream: TextIO, fail: Callable[[Exception], None]) -> None:
+        self.inner, self._fail, self._is_broken = stream, fail, False
+
+    def write(self, text: str) -> int:
+        self._try(lambda: self.inner.write(text))
+        return len(text)
+
+    def writelines(self, lines: Iterable[str]) -> None:
+        for line in lines:
+            self.write(line)
+
+    def flush(self) -> None:
+        self._try(self.inner.flush)
+
+    def close(self) -> None:
+        try:
+            self._try(self.inner.flush)
+            self._try(self.inner.close)
+        finally:
+            with suppress(*_FAILURES):
+                self.inner.close()
+
+    def _try(self, operation: Callable[[], object]) -> None:
+        if self._is_broken:
+            return
+        try:
+            operation()
+        except _FAILURES as error:
+            self._is_broken = True
+            _discard(self.inner)
+            self._fail(error)
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self.inner, name)
+
+
+def _guarded(stream: TextIO, fail: Callable[[Exception], None]) -> TextIO:
+    return cast(TextIO, _Guarded(stream, fail))
+
+
+def _settle(stream: TextIO) -> None:
+    """Write out what the stream still holds, or drop it: Python's own flush at its end would change the exit code."""
+    try:
+        stream.flush()
+    except _FAILURES:
+        _discard(stream)
+
+
+def _discard(stream: TextIO) -> None:
+    """Send what the stream still holds, and all that is written later, to /dev/null."""
+    with suppress(*_FAILURES):
+        descriptor = stream.fileno()
+        null = os.open(os.devnull, os.O_WRONLY)
+        try:
+            os.dup2(null, descriptor, inheritable=os.get_inheritable(descriptor))
+        finally:
+            os.close(null)
+
+
+def _reason(error: Exception) -> str:
+    return (error.strerror if isinstance(error, OSError) else None) or str(error)
+
+
+def _open_missing() -> None:
+    """Open /dev/null for each standard stream that this process was started without.
+
+    In the order of their numbers: each gets its own, so that no other file is taken for it.
+    """
+    for name, mode in (("stdin", "r"), ("stdout", "w"), ("stderr", "w")):
+        if getattr(sys, name) is None:
+            descriptor = os.open(os.devnull, os.O_RDWR)
+            os.set_inheritable(descriptor, True)
+            setattr(sys, name, os.fdopen(descriptor, mode, encoding="utf-8", closefd=False))
+
+
+def _spell_out(stream: TextIO) -> None:
+    """Have a stream spell out what its encoding lacks: names of files are in any script."""
+    if getattr(stream, "errors", None) == "strict" and hasattr(stream, "reconfigure"):
+        with suppress(*_FAILURES):
+            stream.reconfigure(errors="backslashreplace")
