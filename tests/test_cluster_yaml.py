@@ -116,6 +116,12 @@ def test_every_start_of_ray_asks_for_the_token() -> None:
     assert any(path.endswith(".ray/auth_token") for path in CONFIG["file_mounts"])
 
 
+def test_every_start_of_ray_is_patient_with_the_metadata_service() -> None:
+    starts = [*CONFIG["head_start_ray_commands"], *CONFIG["worker_start_ray_commands"]]
+    patient = "AWS_METADATA_SERVICE_NUM_ATTEMPTS=5 AWS_METADATA_SERVICE_TIMEOUT=5"
+    assert all(patient in start for start in starts if "ray start" in start)
+
+
 def test_what_is_installed_is_pinned() -> None:
     installs = [command for command in CONFIG["setup_commands"] if "pip install" in command]
     assert installs

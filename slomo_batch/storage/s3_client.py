@@ -6,10 +6,12 @@ and leaves the sockets it inherited alone.
 
 import atexit
 import os
+from pathlib import Path
 from threading import Lock
 from typing import TYPE_CHECKING
 
 import boto3
+import botocore.session
 from botocore.config import Config
 
 from slomo_batch.errors import StoreUnusable
@@ -25,6 +27,11 @@ TRIES = 5
 """Requests sent for one call that meets passing failures, with growing waits in between (boto3's standard mode)."""
 CONNECT_TIMEOUT_S = 10
 READ_TIMEOUT_S = 60
+METADATA_TRIES = 5
+"""Times an EC2 instance asks its metadata service for credentials; boto3 asks once, which fails daily on many nodes."""
+METADATA_TIMEOUT_S = 5
+VENDOR_FILE = Path("/sys/class/dmi/id/sys_vendor")
+"""Linux: who made this machine."""
 DEFAULT_REGION = "us-east-1"
 """Used with an endpoint of one's own where nothing names a region: such servers ignore it, signatures need one."""
 
@@ -71,7 +78,7 @@ def close_clients() -> None:
 def _make(options: S3Options, where: str) -> "S3Client":
     try:
         with reported(where):
-            session = boto3.session.Session()
+            session = boto3.session.Session(botocore_session=_core_session())
             endpoint = options.endpoint_url or _endpoint_from_environment()
             return session.client(
                 "s3",
@@ -86,6 +93,29 @@ def _make(options: S3Options, where: str) -> "S3Client":
             expected="a URL such as https://host:port",
             got=scrubbed(str(error)),
         ) from error
+
+
+def _core_session() -> botocore.session.Session:
+    """A session that is patient with the metadata service of an EC2 instance; the environment and ~/.aws/config win.
+
+    Elsewhere boto3's own short wait stays: no such service answers there, and missing credentials are reported at once.
+    """
+    session = botocore.session.get_session()
+    if _is_ec2_instance():
+        variables = session.session_var_map
+        for name, default in {
+            "metadata_service_num_attempts": METADATA_TRIES,
+            "metadata_service_timeout": METADATA_TIMEOUT_S,
+        }.items():
+            variables[name] = (name, f"AWS_{name.upper()}", default, int)
+    return session
+
+
+def _is_ec2_instance() -> bool:
+    try:
+        return VENDOR_FILE.read_text().strip() == "Amazon EC2"
+    except OSError:
+        return False
 
 
 def _endpoint_from_environment() -> str:

@@ -212,15 +212,9 @@ FAULTS_BY_CODE: dict[str, Fault] = {
     "KeyTooLongError": _BAD_KEY,
     "InvalidURI": _BAD_KEY,
     "SlowDown": _BUSY,
-    "Throttling": _BUSY,
-    "ThrottlingException": _BUSY,
-    "ThrottledException": _BUSY,
-    "RequestThrottled": _BUSY,
-    "RequestThrottledException": _BUSY,
     "RequestLimitExceeded": _BUSY,
     "BandwidthLimitExceeded": _BUSY,
     "TooManyRequestsException": _BUSY,
-    "EC2ThrottledException": _BUSY,
     "InternalError": _BUSY,
     "ServiceUnavailable": _BUSY,
     "RequestTimeout": _BUSY,
@@ -283,6 +277,10 @@ def _of_answer(error: boto.ClientError) -> Fault:
     status = int(error.response.get("ResponseMetadata", {}).get("HTTPStatusCode", 0))
     if code in FAULTS_BY_CODE:
         return FAULTS_BY_CODE[code]
+    if (
+        "throttl" in code.lower()
+    ):  # Throttling, RequestThrottled, KMS.ThrottlingException, ...: each service has its own
+        return _BUSY
     if status in FAULTS_BY_STATUS:
         return FAULTS_BY_STATUS[status]
     return _BUSY if status >= 500 else (AccessRefused, "the store refused the request", "")

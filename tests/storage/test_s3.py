@@ -1,9 +1,11 @@
 """What is true of S3 and of no other store."""
 
 import inspect
+import json
 import multiprocessing
 import random
 import socket
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
@@ -31,6 +33,7 @@ from slomo_batch.storage.s3_client import close_clients, s3_client
 from slomo_batch.storage.s3_faults import FAULTS_BY_CLASS, scrubbed, storage_error
 from slomo_batch.storage.s3_upload import MAX_PARTS, MULTIPART_FROM_BYTES, PART_BYTES, part_size
 from slomo_batch.storage.store import ObjectStore
+from tests.imds_server import Imds, imds_serving
 from tests.s3_server import S3Server, cutting, losing, recording, refusing
 
 MIB = 1 << 20
@@ -92,6 +95,9 @@ def answer(code: str, status: int, message: str = "words") -> ClientError:
         (answer("PreconditionFailed", 412), ObjectChanged),
         (answer("SlowDown", 503), StorageBusy),
         (answer("ConditionalRequestConflict", 409), StorageBusy),
+        (answer("Throttling", 400), StorageBusy),
+        (answer("KMS.ThrottlingException", 400), StorageBusy),
+        (answer("RequestThrottledException", 400), StorageBusy),
         (answer("SomethingNew", 599), StorageBusy),
         (answer("SomethingNew", 400), AccessRefused),
         (answer("PermanentRedirect", 301), StoreUnusable),
@@ -154,6 +160,66 @@ def test_no_credentials_at_all_says_how_to_give_them(
     monkeypatch.delenv("AWS_SECRET_ACCESS_KEY")
     with pytest.raises(StoreUnusable, match="AWS_ACCESS_KEY_ID"):
         open_s3(prefix, s3, region="no-credentials").get("a")
+
+
+@pytest.fixture
+def role_of_an_instance(
+    s3: S3Server, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> Iterator[tuple[Imds, S3Options, Path]]:
+    """An instance whose role is the only source of credentials, its metadata service, and the file that names it."""
+    vendor = tmp_path / "sys_vendor"
+    monkeypatch.setattr(client_module, "VENDOR_FILE", vendor)
+    for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_EC2_METADATA_DISABLED"):
+        monkeypatch.delenv(name, raising=False)
+    role = {
+        "Code": "Success",
+        "Type": "AWS-HMAC",
+        "AccessKeyId": s3.access_key,
+        "SecretAccessKey": s3.secret_key,
+        "Token": "",
+        "Expiration": "2999-01-01T00:00:00Z",
+    }
+    with imds_serving() as imds:
+        imds.items |= {
+            "iam/security-credentials/": "worker",
+            "iam/security-credentials/worker": json.dumps(role),
+        }
+        monkeypatch.setenv("AWS_EC2_METADATA_SERVICE_ENDPOINT", imds.endpoint)
+        close_clients()
+        yield imds, s3.options(), vendor
+    close_clients()
+
+
+def test_an_instance_survives_a_metadata_service_that_fails_a_few_times(
+    role_of_an_instance: tuple[Imds, S3Options, Path], s3: S3Server
+) -> None:
+    imds, options, vendor = role_of_an_instance
+    vendor.write_text("Amazon EC2\n")
+    imds.failures = client_module.METADATA_TRIES - 1
+    store = open_store(StoreSpec(uri=f"s3://{s3.make_bucket()}", options=options))
+    store.put("a", b"data")
+    assert store.get("a") == b"data"
+
+
+def test_a_machine_that_is_no_instance_reports_missing_credentials_at_once(
+    role_of_an_instance: tuple[Imds, S3Options, Path],
+) -> None:
+    imds, options, vendor = role_of_an_instance
+    vendor.write_text("Example Computers\n")
+    imds.failures = 1
+    with pytest.raises(StoreUnusable, match="no usable credentials"):
+        open_store(StoreSpec(uri="s3://bucket", options=options)).get("a")
+
+
+def test_the_environment_says_how_patient_an_instance_is(
+    role_of_an_instance: tuple[Imds, S3Options, Path], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    imds, options, vendor = role_of_an_instance
+    vendor.write_text("Amazon EC2\n")
+    monkeypatch.setenv("AWS_METADATA_SERVICE_NUM_ATTEMPTS", "1")
+    imds.failures = 1
+    with pytest.raises(StoreUnusable, match="no usable credentials"):
+        open_store(StoreSpec(uri="s3://bucket", options=options)).get("a")
 
 
 def test_a_missing_bucket_is_told_from_a_missing_key(s3: S3Server) -> None:
