@@ -32,8 +32,6 @@ REACH_S = 20.0
 """How long a cluster's head may take to accept a connection."""
 LOOK_EVERY_S = 2.0
 """Between looks at whether a machine may still come, while there is none."""
-MIN_TASKS, MAX_TASKS = 8, 64
-"""The same on a cluster; those that wait for a CPU are what its autoscaler sees."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -175,13 +173,11 @@ def _ray(wish: ClusterWish, places: Places, prewarm: int, stop: StopRequests) ->
         worker = {"CPU": float(needs.num_cpus), "GPU": math.ceil(gpus) if gpus > 1 else gpus}
         if prewarm:
             ask_for_room(floor(worker, prewarm=prewarm, max_workers=wish.max_workers))
-        num_cpus = int(cluster_total("CPU"))
-        num_tasks = LOCAL_TASKS if own else min(MAX_TASKS, max(MIN_TASKS, num_cpus))
         with RayMetrics(places.job) as metrics:
             yield Machines(
-                engine=RayEngine(places, needs, num_tasks=num_tasks),
+                engine=RayEngine(places, needs, num_tasks=LOCAL_TASKS if own else None),
                 abilities=_abilities_of_a_worker(worker, stop),
-                num_machines=machines_to_expect(len(alive_nodes()), num_cpus),
+                num_machines=machines_to_expect(len(alive_nodes()), cluster_total("CPU")),
                 description="a local Ray" if own else f"the Ray cluster at {ray.get_runtime_context().gcs_address}",
                 displays=(metrics,),
             )

@@ -1,7 +1,7 @@
 """RayEngine: model calls go to a pool of workers, all others are tasks. Data moves through the store, never Ray's."""
 
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from typing import Any
 
@@ -18,7 +18,9 @@ from ray.exceptions import (
 
 from slomo_batch.errors import ProgramFault
 from slomo_batch.execution.calls import Call, ChunkCall, ChunkStored, Entered, Erred, Lost, Outcome, TaskCall, perform
+from slomo_batch.execution.cluster.nodes import cluster_total
 from slomo_batch.execution.pool import Pool, WorkerNeeds
+from slomo_batch.planning.policy import COUNT_CPUS_S, steps_in_flight
 from slomo_batch.wiring import Places, open_bench
 
 
@@ -30,18 +32,36 @@ def run_task(places: Places, call: TaskCall) -> Iterator[Outcome | Entered]:
 
 
 class RayEngine:
-    """Carries calls to the Ray this process is connected to. `num_tasks` calls without a model run at a time."""
+    """Carries calls to the Ray this process is connected to.
 
-    def __init__(self, places: Places, needs: WorkerNeeds, *, num_tasks: int) -> None:
+    `num_tasks` calls without a model run at a time; None: as many as the cluster's CPUs are for, which come and go.
+    """
+
+    def __init__(
+        self,
+        places: Places,
+        needs: WorkerNeeds,
+        *,
+        num_tasks: int | None = None,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
         self._places = places
-        self._num_tasks = num_tasks
+        self._clock = clock
+        self._max_workers = needs.max_workers
+        self._follows_cpus = num_tasks is None
+        self._num_tasks = num_tasks or 0
+        self._count_due_s = 0.0
         self._num_slots = needs.slots
-        self._pool = Pool(places, needs)
+        self._pool = Pool(places, needs, clock=clock)
         self._tasks: dict[Any, TaskCall] = {}
 
     @property
     def task_room(self) -> int:
         """See Engine."""
+        if self._follows_cpus and self._clock() >= self._count_due_s:
+            self._count_due_s = self._clock() + COUNT_CPUS_S
+            num_cpus = cluster_total("CPU") - self._pool.cpus_of_gpu_workers
+            self._num_tasks = steps_in_flight(num_cpus, self._max_workers)
         return self._num_tasks - len(self._tasks)
 
     def chunk_room(self, num_ready: int) -> int:

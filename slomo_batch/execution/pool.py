@@ -15,8 +15,8 @@ is found bad (planning.blame), or whose disk is full, gets neither chunks nor wo
 
 import math
 import time
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field, replace
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, replace
 from typing import Any
 
 import ray
@@ -86,19 +86,19 @@ def _sign_of_life() -> None:
 @dataclass(slots=True, eq=False)
 class _Worker:
     actor: Any
+    idle_since_s: float
     node: str = ""
     """Empty until the actor runs."""
     is_up: bool = False
     """True once it may be given chunks."""
-    idle_since_s: float = field(default_factory=time.monotonic)
 
 
 @dataclass(slots=True, eq=False)
 class _Held:
     call: ChunkCall
     worker: _Worker
+    since_s: float
     is_computing: bool = False
-    since_s: float = field(default_factory=time.monotonic)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -114,9 +114,11 @@ class _Doubt:
 class Pool:
     """The workers, what they hold, and what is known of the machines they run on."""
 
-    def __init__(self, places: Places, needs: WorkerNeeds) -> None:
+    def __init__(self, places: Places, needs: WorkerNeeds, *, clock: Callable[[], float] = time.monotonic) -> None:
+        """`clock` only ever rises."""
         self._places = places
         self._needs = needs
+        self._clock = clock
         self._workers: list[_Worker] = []
         self._placement: Placement[_Worker, ChunkCall] = Placement(slots=needs.slots)
         self._record = MachineRecord()
@@ -146,6 +148,12 @@ class Pool:
     def num_up(self) -> int:
         """Workers that may be given chunks."""
         return sum(worker.is_up for worker in self._workers)
+
+    @property
+    def cpus_of_gpu_workers(self) -> float:
+        """CPUs that workers with a GPU hold, so that no step can have them."""
+        placed = sum(bool(worker.node) for worker in self._workers)
+        return placed * self._needs.num_cpus if self._needs.num_gpus else 0.0
 
     @property
     def refs(self) -> list[Any]:
@@ -197,7 +205,7 @@ class Pool:
                 self._make(call, worker)
 
     def _make(self, call: ChunkCall, worker: _Worker) -> None:
-        self._held[worker.actor.make.options(num_returns="streaming").remote(call)] = _Held(call, worker)
+        self._held[worker.actor.make.options(num_returns="streaming").remote(call)] = _Held(call, worker, self._clock())
 
     def scale(self, demand: int) -> None:
         """Have as many workers as `demand` chunks could keep busy, within the limits."""
@@ -209,15 +217,22 @@ class Pool:
         for worker in [worker for worker in self._workers if worker.node in shunned and self._is_idle(worker)]:
             self._retire(worker)
         staying = [worker for worker in self._workers if worker.node not in shunned]
-        for worker in sorted(staying, key=lambda worker: bool(worker.node))[: max(0, len(staying) - wanted)]:
-            has_rested = time.monotonic() - worker.idle_since_s > IDLE_S
-            if not worker.node or (has_rested and self._is_idle(worker)):
-                self._retire(worker)
+        for worker in self._dispensable(staying)[: max(0, len(staying) - wanted)]:
+            self._retire(worker)
         for _ in range(wanted - len(staying)):
             self._boot()
 
+    def _has_rested(self, worker: _Worker) -> bool:
+        return self._clock() - worker.idle_since_s > IDLE_S
+
+    def _dispensable(self, workers: list[_Worker]) -> list[_Worker]:
+        """Those that can go without loss: first the ones without a machine, then the ones idle for long enough."""
+        pending = [worker for worker in workers if not worker.node]
+        idle = [worker for worker in workers if worker.node and self._has_rested(worker) and self._is_idle(worker)]
+        return pending + idle
+
     def _look(self) -> None:
-        now = time.monotonic()
+        now = self._clock()
         if now >= self._look_due_s:
             self._look_due_s = now + LOOK_S
             self._leaving = draining_nodes()
@@ -232,7 +247,8 @@ class Pool:
         needs = self._needs
         maker: Any = ray.remote(max_restarts=0, max_task_retries=0)(ChunkMaker)
         options = {"num_gpus": needs.num_gpus, "num_cpus": needs.num_cpus, "max_concurrency": needs.slots}
-        worker = _Worker(actor=maker.options(**options, **self.elsewhere).remote(self._places))
+        actor = maker.options(**options, **self.elsewhere).remote(self._places)
+        worker = _Worker(actor=actor, idle_since_s=self._clock())
         self._workers.append(worker)
         self._booting[worker.actor.node.remote()] = worker
 
@@ -253,7 +269,7 @@ class Pool:
         for worker in [worker for worker in self._workers if is_late(self._leaving.get(worker.node, 0), time.time())]:
             reason = f"taken back: its machine is to go in less than {HAND_BACK_S:g} s"
             came += [(held.call, _lost(worker.node, reason, explained=True)) for held in self._bury(worker)]
-        now = time.monotonic()
+        now = self._clock()
         for worker in {held.worker for held in self._held.values() if self._hangs(held, now)}:
             came += self._give_up_waiting(worker, now)
         for ref in [ref for ref, doubt in self._doubts.items() if now > doubt.until_s]:
@@ -293,7 +309,7 @@ class Pool:
                 self._failed_to_start(worker.node, error)
             return
         if worker.node:
-            worker.is_up, worker.idle_since_s = True, time.monotonic()
+            worker.is_up, worker.idle_since_s = True, self._clock()
             self._record.started(worker.node)
             self._record.started("")
             self._placement.up(worker, worker.node)
@@ -327,7 +343,7 @@ class Pool:
         if isinstance(said, Erred):
             said = self.judged(replace(said, machine=held.worker.node))
         del self._held[ref]
-        held.worker.idle_since_s = time.monotonic()
+        held.worker.idle_since_s = self._clock()
         self._placement.freed(held.worker)
         self._note(held, said)
         return [(held.call, said)]
@@ -364,7 +380,7 @@ class Pool:
             calls=tuple(each.call for each in blamed),
             machine=machine,
             reason=reason,
-            until_s=time.monotonic() + SIGN_OF_LIFE_S,
+            until_s=self._clock() + SIGN_OF_LIFE_S,
         )
         innocent = f"{reason}; another chunk was being computed there"
         return [(each.call, _lost(machine, innocent, explained=True)) for each in held if each not in blamed]

@@ -5,7 +5,8 @@ forgets a video when it ends, so that its memory is bounded by the open videos; 
 
 Which task first: what is nearest to an output (stitch, sound, split, open), then the older video. Splits run ahead of
 the workers, but not far: no split starts while `max_ready_chunks` chunk objects stand unmade or are being stored. One
-video counts for half of that at most, so that a film does not keep the clips behind it from starting.
+video counts for half of that at most, so that a film does not keep the clips behind it from starting. Stitches take
+more than half of the room for tasks only where nothing else could start: the stitch of a film takes an hour.
 
 Which chunk first: every other turn belongs to the oldest video that has a chunk waiting, so none starves; the turns
 between to the one with the fewest chunks left, so that the first outputs appear early however long the oldest is. Once
@@ -158,8 +159,12 @@ class Dispatch:
         """Up to `limit` tasks to start now; they count as running from here on."""
         self._release_due(now_s)
         tasks: list[Task] = []
-        for step in STEPS if not self._is_stopped else ():
-            while len(tasks) < limit and self._has_room(step) and (video := self._agenda.wanting(step)):
+        if self._is_stopped:
+            return tasks
+        half = max(1, (limit + len(self._tasks_running)) // 2)
+        shares: list[tuple[Step, int]] = [*((step, half) for step in STEPS), ("stitch", self._policy.max_stitches)]
+        for step, most_stitches in shares:
+            while len(tasks) < limit and self._has_room(step, most_stitches) and (video := self._agenda.wanting(step)):
                 tasks.append(self._begin(video, step))
         return tasks
 
@@ -321,9 +326,9 @@ class Dispatch:
         self._agenda.note(video)
         return task
 
-    def _has_room(self, step: Step) -> bool:
+    def _has_room(self, step: Step, most_stitches: int) -> bool:
         if step == "stitch":
-            return self._num_stitching < self._policy.max_stitches
+            return self._num_stitching < min(most_stitches, self._policy.max_stitches)
         if len(self._tasks_running) - self._num_stitching >= self._policy.max_splits:
             return False
         return step != "split" or self._agenda.num_held < self._policy.max_ready_chunks

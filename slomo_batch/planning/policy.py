@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from math import ceil
 from typing import TypeVar
 
 
@@ -43,6 +44,29 @@ def policy_for(max_workers: int, *, max_attempts: int) -> Policy:
         max_stitches=max(MIN_STITCHES, max_workers // WORKERS_PER_STITCH),
         max_ready_chunks=READY_PER_WORKER * max_workers,
     )
+
+
+MIN_STEPS = 8
+"""Steps without a model in flight on a cluster, however few CPUs it has: an autoscaler sees those that wait."""
+MOST_STEPS = 64
+"""Steps in flight that any cluster may have."""
+WORKERS_PER_STEP = 3
+"""Workers that one step feeds where chunks take 6 s. Where they take longer, fewer steps are needed."""
+STEPS_PER_CPU = 2
+"""One runs, one waits: so an autoscaler doubles the CPUs until steps no longer wait."""
+
+COUNT_CPUS_S = 5.0
+"""Seconds between two looks at how many CPUs the cluster has."""
+
+
+def steps_in_flight(num_cpus: float, max_workers: int) -> int:
+    """How many steps without a model a cluster is given at once, running and waiting for a CPU.
+
+    `num_cpus` are the CPUs of its living machines that no worker with a GPU holds. The number follows them up and down,
+    between `MIN_STEPS` and what `max_workers` workers need.
+    """
+    most = max(MOST_STEPS, ceil(max_workers / WORKERS_PER_STEP))
+    return min(most, max(MIN_STEPS, int(STEPS_PER_CPU * num_cpus)))
 
 
 Item = TypeVar("Item")

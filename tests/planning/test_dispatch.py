@@ -269,6 +269,29 @@ def test_a_video_with_all_committed_is_stitched_at_once() -> None:
     assert job.tasks() == [Stitch(video=0, lane="copy")]
 
 
+MANY_STITCHES = replace(POLICY, max_open_videos=40, max_stitches=20, max_splits=20)
+
+
+def _with_stitches_ready(number: int) -> Job:
+    """A job of so many videos whose chunks are all made."""
+    job = Job(MANY_STITCHES).tell(*(Found(video=video) for video in range(number)))
+    job.tasks()
+    none, done = frozenset[int](), frozenset({0})
+    return job.tell(
+        *(Opened(video=video, num_chunks=1, lane="copy", done=done, ready=none, sound=False) for video in range(number))
+    )
+
+
+def test_stitches_leave_half_of_the_room_to_steps_that_feed_the_workers() -> None:
+    job = _with_stitches_ready(10).tell(*(Found(video=video) for video in range(10, 20)))
+    assert [type(task) for task in job.dispatch.take_tasks(8, 0.0)] == [Stitch] * 4 + [Open] * 4
+
+
+def test_stitches_take_all_of_the_room_where_nothing_else_can_start() -> None:
+    job = _with_stitches_ready(10).tell(NoMoreVideos())
+    assert [type(task) for task in job.dispatch.take_tasks(8, 0.0)] == [Stitch] * 8
+
+
 def test_sound_alone_is_reason_enough_to_split() -> None:
     job = Job().tell(Found(video=0))
     job.tasks()

@@ -47,8 +47,11 @@ class Models:
     object_bytes: float = 4e6
     """Of a chunk's object."""
     segment_bytes: float = 8e6
-    num_tasks: int = 64
-    """Steps that run at a time."""
+    # CPUs for them. The job begins as on a cluster that grows from zero: with the one machine on which the probe ran.
+    cpus_per_machine: int = 8
+    """Each of its workers takes one; the others run steps."""
+    num_step_machines: int = 4
+    """Machines of as many CPUs and without workers, started where steps wait for a CPU; they stay."""
     errors: float = 0.0005
     """Share of chunk attempts and steps that end in an error that passes."""
     num_poison: int = 3
@@ -125,7 +128,8 @@ class Life:
     def of(cls, models: Models, machine: int, number: int) -> "Life":
         """The `number`-th life of a machine, from 0."""
         chance = Random(f"{models.seed} {machine} {number}")
-        up_s = models.start_s + chance.expovariate(1 / models.start_s)
+        is_of_the_probe = machine == number == 0
+        up_s = 0.0 if is_of_the_probe else start_of(models, chance)
         end_s = up_s + chance.expovariate(1 / models.life_s)
         told = number % 2 == 1
         return cls(
@@ -135,6 +139,11 @@ class Life:
             speeds=[_speed(models, chance) for _ in range(models.workers_per_machine)],
             deaths_s=[_deaths(models, chance, up_s, end_s) for _ in range(models.workers_per_machine)],
         )
+
+
+def start_of(models: Models, chance: Random) -> float:
+    """Seconds from the request for a machine until it is up."""
+    return models.start_s + chance.expovariate(1 / models.start_s)
 
 
 def _speed(models: Models, chance: Random) -> float:

@@ -3,7 +3,7 @@
 The real Driver, Dispatch and Placement run on it; nothing here decides what is made where or when.
 """
 
-from collections import Counter
+from collections import Counter, deque
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from functools import partial
@@ -27,8 +27,9 @@ from slomo_batch.execution.calls import (
     TaskCall,
 )
 from slomo_batch.planning.placement import Placement
+from slomo_batch.planning.policy import COUNT_CPUS_S, steps_in_flight
 from tests.scale import products
-from tests.scale.models import Archive, Life, Models
+from tests.scale.models import Archive, Life, Models, start_of
 
 Came = list[tuple[Call, Outcome]]
 
@@ -72,17 +73,33 @@ class VirtualEngine:
         self._lives: Counter[int] = Counter()
         self._resting = list(range(models.num_machines - 1, -1, -1))
         self._leaving: set[str] = set()
+        self._waiting_for_a_cpu: deque[TaskCall] = deque()
         self._tasks_running = 0
+        self._max_tasks = 0
+        self._count_due_s = 0.0
+        self._num_cpus = 0
+        """Of all machines that are up."""
+        self._num_step_machines = 0
+        """Those that were asked for."""
         self.now_s = 0.0
         self.num_workers = 0
         self.seen: Counter[str] = Counter()
         """What happened, for the report."""
+        self._request(self._resting.pop())
+        self.outcomes(0.0)  # the machine of the probe comes up
 
     # ---- Engine ----------------------------------------------------------------------------------------------------
 
     @property
     def task_room(self) -> int:
-        return self._models.num_tasks - self._tasks_running
+        if self.now_s >= self._count_due_s:
+            self._count_due_s = self.now_s + COUNT_CPUS_S
+            self._max_tasks = steps_in_flight(self._cpus_for_tasks, self._models.num_workers)
+        return self._max_tasks - self._tasks_running - len(self._waiting_for_a_cpu)
+
+    @property
+    def _cpus_for_tasks(self) -> int:
+        return self._num_cpus - self.num_workers
 
     def chunk_room(self, num_ready: int) -> int:
         return self._placement.room_for(num_ready)
@@ -97,8 +114,8 @@ class VirtualEngine:
 
     def start(self, call: Call) -> None:
         if not isinstance(call, ChunkCall):
-            self._tasks_running += 1
-            self._begin_task(call)
+            self._waiting_for_a_cpu.append(call)
+            self._begin_tasks()
         elif call.alone:
             self.seen["suspects"] += 1
             self._placement.keep(call, avoid=call.avoid)
@@ -119,6 +136,7 @@ class VirtualEngine:
         workers = min(models.num_workers, ceil(demand / models.slots))
         while self._resting and len(self._machines) * models.workers_per_machine < workers:
             self._request(self._resting.pop())
+        self._request_step_machines()
 
     def close(self) -> None:
         """Nothing to let go of."""
@@ -138,11 +156,26 @@ class VirtualEngine:
             self._at(self.now_s + life.notice_s, partial(self._notice, machine))
         self._at(self.now_s + life.end_s, partial(self._preempt, machine))
 
+    def _request_step_machines(self) -> None:
+        models = self._models
+        needed = ceil(len(self._waiting_for_a_cpu) / models.cpus_per_machine)
+        for number in range(self._num_step_machines, min(needed, models.num_step_machines)):
+            self._num_step_machines += 1
+            up_s = start_of(models, Random(f"{models.seed} steps {number}"))
+            self._at(self.now_s + up_s, self._step_machine_up)
+
+    def _step_machine_up(self) -> Came:
+        self._num_cpus += self._models.cpus_per_machine
+        self._begin_tasks()
+        return []
+
     def _up(self, machine: _Machine) -> Came:
+        self._num_cpus += self._models.cpus_per_machine
         for place, deaths_s in enumerate(machine.life.deaths_s):
             self._load(machine, place)
             for death_s in deaths_s:
                 self._at(machine.requested_s + death_s, partial(self._process_dies, machine, place))
+        self._begin_tasks()
         return []
 
     def _load(self, machine: _Machine, place: int) -> Came:
@@ -161,6 +194,7 @@ class VirtualEngine:
     def _preempt(self, machine: _Machine) -> Came:
         self.seen["machines preempted"] += 1
         machine.has_ended = True
+        self._num_cpus -= self._models.cpus_per_machine
         came = [lost for worker in list(machine.workers.values()) for lost in self._lose(worker, explained=True)]
         self._leaving = self._leaving - {machine.name}
         self._placement.leave(self._leaving)
@@ -221,6 +255,12 @@ class VirtualEngine:
 
     # ---- steps without a model -------------------------------------------------------------------------------------
 
+    def _begin_tasks(self) -> None:
+        """Those that wait, as far as there are CPUs. A step whose machine goes is not modeled: it runs to its end."""
+        while self._waiting_for_a_cpu and self._tasks_running < self._cpus_for_tasks:
+            self._tasks_running += 1
+            self._begin_task(self._waiting_for_a_cpu.popleft())
+
     def _begin_task(self, call: TaskCall) -> None:
         models, now_s = self._models, self.now_s
         match call:
@@ -244,6 +284,7 @@ class VirtualEngine:
 
     def _end_task(self, call: TaskCall) -> Came:
         self._tasks_running -= 1
+        self._begin_tasks()
         if self._errs():
             return [(call, Erred(error=StorageBusy("slow down")))]
         return [(call, self._task_done(call))]
