@@ -46,8 +46,8 @@ class ClusterWish:
     cpus_per_worker: int
     hang_s: int
     """Seconds before which no worker counts as hanging."""
-    insists_on_gpus: bool
-    """True where the manifest itself says gpus_per_worker: a cluster is then asked for GPUs it has yet to start."""
+    chooses_gpus: bool
+    """True where the manifest itself says gpus_per_worker, 0 or more."""
 
     @classmethod
     def of(cls, cluster: ClusterSection) -> "ClusterWish":
@@ -60,8 +60,13 @@ class ClusterWish:
             gpus_per_worker=float(cluster.gpus_per_worker),
             cpus_per_worker=1 if cpus == "auto" else cpus,
             hang_s=cluster.workers.hang_s,
-            insists_on_gpus="gpus_per_worker" in cluster.model_fields_set and cluster.gpus_per_worker > 0,
+            chooses_gpus="gpus_per_worker" in cluster.model_fields_set,
         )
+
+    @property
+    def insists_on_gpus(self) -> bool:
+        """Whether a cluster is asked for GPUs that it has yet to start."""
+        return self.chooses_gpus and self.gpus_per_worker > 0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -99,7 +104,8 @@ def open_machines(
     A cluster is asked at once for machines on which `prewarm` workers have room, as long as the context lasts.
 
     Raises:
-        ManifestError: there is no cluster that could be asked for machines.
+        ManifestError: there is no cluster that could be asked for machines; it may start machines with GPUs, and the
+            manifest does not say whether workers take them.
         ClusterError: Ray cannot be reached or started, or has nothing that could run a worker.
         Interrupted: `stop` was asked for while no machine was there yet.
     """
@@ -150,7 +156,13 @@ def _ray(wish: ClusterWish, places: Places, prewarm: int, stop: StopRequests) ->
     os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
     import ray  # noqa: PLC0415 an inline job never loads Ray
 
-    from slomo_batch.execution.cluster.nodes import alive_nodes, ask_for_room, cluster_total  # noqa: PLC0415 as above
+    from slomo_batch.execution.cluster.gpu_choice import check_gpu_choice  # noqa: PLC0415 as above
+    from slomo_batch.execution.cluster.nodes import (  # noqa: PLC0415 as above
+        alive_nodes,
+        ask_for_room,
+        cluster_total,
+        offer,
+    )
     from slomo_batch.execution.metrics import RayMetrics  # noqa: PLC0415 as above
     from slomo_batch.execution.on_ray import RayEngine  # noqa: PLC0415 as above
     from slomo_batch.execution.pool import WorkerNeeds  # noqa: PLC0415 as above
@@ -160,6 +172,8 @@ def _ray(wish: ClusterWish, places: Places, prewarm: int, stop: StopRequests) ->
     try:
         if own:
             _refuse_prewarm(prewarm)
+        else:
+            check_gpu_choice(offer(), gpus_per_worker=wish.gpus_per_worker, is_in_manifest=wish.chooses_gpus)
         has_gpus = cluster_total("GPU") >= wish.gpus_per_worker > 0
         gpus = wish.gpus_per_worker if has_gpus or (wish.insists_on_gpus and not own) else 0.0
         needs = WorkerNeeds(

@@ -37,6 +37,11 @@ def cluster(s3: S3Server) -> Iterator[AutoscalingCluster]:
 
 @pytest.fixture
 def job(s3: S3Server, cluster: AutoscalingCluster, tmp_path: Path) -> Job:
+    return job_on(cluster, s3, tmp_path, gpus_per_worker=1)
+
+
+def job_on(cluster: AutoscalingCluster, s3: S3Server, tmp_path: Path, **section: int) -> Job:
+    """A small job for two workers; `section` goes into the manifest's `cluster`."""
     bucket = s3.make_bucket()
     clip = excerpt("bikes", tmp_path / "bikes.mp4", num_frames=12, width=320, height=192)
     open_store(StoreSpec(uri=f"s3://{bucket}", options=s3.options())).put_file("in/bikes.mp4", clip)
@@ -46,7 +51,7 @@ def job(s3: S3Server, cluster: AutoscalingCluster, tmp_path: Path) -> Job:
         output={"uri": f"s3://{bucket}/out/{{stem}}.mkv"},
         work=f"s3://{bucket}/work",
         storage={"endpoint_url": s3.endpoint, "region": "us-east-1", "addressing_style": "path"},
-        cluster={"address": cluster.address, "workers": {"max": 2}, "gpus_per_worker": 1},
+        cluster={"address": cluster.address, "workers": {"max": 2}, **section},
     )
 
 
@@ -60,6 +65,15 @@ def until(is_so: Callable[[], bool], what: str) -> None:
 def room_asked_for(cluster: AutoscalingCluster) -> list[tuple[dict[str, float], int]]:
     demands = get_cluster_status(cluster.address).resource_demands.cluster_constraint_demand
     return [(each.bundle, each.count) for demand in demands for each in demand.bundles_by_count]
+
+
+def test_a_job_that_does_not_say_whether_its_workers_take_gpus_is_refused(
+    s3: S3Server, cluster: AutoscalingCluster, tmp_path: Path
+) -> None:
+    refused = job_on(cluster, s3, tmp_path).run()
+    assert refused.returncode == 2, refused.stderr
+    assert "cluster.gpus_per_worker is not set" in refused.stderr
+    assert cluster.nodes() == []
 
 
 def test_a_worker_that_no_type_of_machine_can_hold_ends_the_run(job: Job) -> None:

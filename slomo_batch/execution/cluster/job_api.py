@@ -20,6 +20,7 @@ from ray.util.state import list_nodes
 from ray.util.state.exception import RayStateApiException
 
 from slomo_batch.errors import ClusterError
+from slomo_batch.execution.cluster.gpu_choice import Offer
 from slomo_batch.execution.cluster.shared_disk import machines_to_expect
 from slomo_batch.execution.cluster.submissions import DRAIN_S, Submission, parse_id
 
@@ -119,6 +120,14 @@ class JobApi:
         """How many machines will work on a job."""
         nodes = self._nodes()
         return machines_to_expect(len(nodes), sum(node.resources_total.get("CPU", 0) for node in nodes))
+
+    def offer(self) -> Offer:
+        """What the machines that live have."""
+        nodes = self._nodes()
+        return Offer(
+            num_gpus=sum(node.resources_total.get("GPU", 0) for node in nodes),
+            head_has_cpus=any(node.is_head_node and node.resources_total.get("CPU", 0) > 0 for node in nodes),
+        )
 
     def is_this_machine(self) -> bool:
         """Whether the cluster's only machine is this one, so that it sees the same disk."""

@@ -104,6 +104,7 @@ def _api(options: argparse.Namespace, manifest: Manifest | None) -> "JobApi":
 
 
 def _request(manifest: Manifest, options: argparse.Namespace, api: "JobApi") -> "Request":
+    from slomo_batch.execution.cluster.gpu_choice import check_gpu_choice  # noqa: PLC0415 as the next
     from slomo_batch.execution.cluster.shared_disk import judge_reach, judge_sharing  # noqa: PLC0415 loads pydantic
     from slomo_batch.execution.cluster.submissions import Request  # noqa: PLC0415 as above
     from slomo_batch.storage.location import normalise_uri  # noqa: PLC0415 as above
@@ -112,6 +113,12 @@ def _request(manifest: Manifest, options: argparse.Namespace, api: "JobApi") -> 
     judge_sharing(api.num_machines(), places)
     if not api.is_this_machine():
         judge_reach(places)
+    cluster = manifest.cluster
+    check_gpu_choice(
+        api.offer(),
+        gpus_per_worker=float(cluster.gpus_per_worker),
+        is_in_manifest="gpus_per_worker" in cluster.model_fields_set,
+    )
     return Request(
         job=manifest.name,
         manifest=spelled_out(manifest, partial(normalise_uri, base=Path.cwd())),

@@ -13,12 +13,15 @@ from ray.core.generated import autoscaler_pb2
 from ray.exceptions import RayError
 
 from slomo_batch.errors import ClusterError
-from slomo_batch.execution.cluster.demand import Supply
+from slomo_batch.execution.cluster.demand import Resources, Supply
+from slomo_batch.execution.cluster.gpu_choice import Offer
 
 # Untyped, and private: these names appear nowhere else.
 _services: Any = ray._private.services  # noqa: SLF001
 _raylet: Any = ray._raylet  # noqa: SLF001
 _protocol: Any = autoscaler_pb2
+HEAD_RESOURCE = "node:__internal_head__"
+"""Ray gives it to the head alone."""
 ANSWER_S = 10.0
 """How long the cluster's head may take to answer."""
 
@@ -120,6 +123,22 @@ def cluster_total(resource: str) -> float:
     """How much of a resource ("CPU", "GPU") all nodes have together."""
     ask: Any = ray.cluster_resources
     return float(ask().get(resource, 0))
+
+
+def offer() -> Offer:
+    """What the cluster has, and what its autoscaler may start where it reports that."""
+    ask: Any = ray.nodes
+    nodes = [node["Resources"] for node in ask() if node["Alive"]]
+    return Offer(
+        num_gpus=cluster_total("GPU"),
+        head_has_cpus=any(HEAD_RESOURCE in node and node.get("CPU", 0) > 0 for node in nodes),
+        types=_types_of_the_autoscaler(),
+    )
+
+
+def _types_of_the_autoscaler() -> tuple[Resources, ...]:
+    config = ray._private.state.state.get_cluster_config()  # noqa: SLF001 see above
+    return tuple(dict(kind.resources) for kind in config.node_group_configs if kind.max_count) if config else ()
 
 
 def supply() -> Supply:

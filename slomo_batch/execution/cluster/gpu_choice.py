@@ -1,0 +1,42 @@
+"""Whether workers take GPUs on a cluster that starts machines on demand: the manifest says so, or the job is refused.
+
+Such a cluster has no GPU at first. A job that does not ask for one would run on CPUs, at many times the cost, and would
+keep to CPUs in every later run.
+"""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from slomo_batch.errors import ManifestError
+from slomo_batch.execution.cluster.demand import Resources
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Offer:
+    """What a cluster has, as far as GPUs are concerned."""
+
+    num_gpus: float
+    """Of all living machines."""
+    head_has_cpus: bool
+    """False for a head that leaves all work to machines that an autoscaler starts."""
+    types: tuple[Resources, ...] = ()
+    """What each type of machine has that an autoscaler may start; empty where none reports its types."""
+
+
+def check_gpu_choice(offer: Offer, *, gpus_per_worker: float, is_in_manifest: bool) -> None:
+    """Accept a job whose workers take what its manifest says, or GPUs that are there.
+
+    Raises:
+        ManifestError: the manifest says nothing, and the cluster may start machines with GPUs.
+    """
+    if is_in_manifest or offer.num_gpus >= gpus_per_worker > 0:
+        return
+    if not offer.head_has_cpus or _any_has_gpus(offer.types):
+        raise ManifestError(
+            "cluster.gpus_per_worker is not set, and this cluster starts its machines on demand",
+            remedy="Set it to 1 to run on GPU machines, or to 0 to run on CPUs.",
+        )
+
+
+def _any_has_gpus(types: Iterable[Resources]) -> bool:
+    return any(resources.get("GPU", 0) > 0 for resources in types)

@@ -1,0 +1,52 @@
+"""Nobody's job runs on CPUs by accident where GPU machines could be started."""
+
+import pytest
+
+from slomo_batch.errors import ManifestError
+from slomo_batch.execution.cluster.gpu_choice import Offer, check_gpu_choice
+from slomo_batch.execution.machines import ClusterWish
+from slomo_batch.manifest.sections import ClusterSection
+
+FROM_ZERO = Offer(num_gpus=0, head_has_cpus=False)
+CPU_TYPE, GPU_TYPE = {"CPU": 8}, {"CPU": 8, "GPU": 1}
+
+
+@pytest.mark.parametrize(
+    "offer",
+    [
+        FROM_ZERO,
+        Offer(num_gpus=0, head_has_cpus=False, types=(CPU_TYPE,)),
+        Offer(num_gpus=0, head_has_cpus=True, types=(CPU_TYPE, GPU_TYPE)),
+    ],
+)
+def test_a_cluster_that_starts_machines_on_demand_needs_the_choice(offer: Offer) -> None:
+    with pytest.raises(ManifestError, match=r"gpus_per_worker is not set.*Set it to 1 .* or to 0"):
+        check_gpu_choice(offer, gpus_per_worker=1, is_in_manifest=False)
+    for chosen in (0, 0.5, 1):
+        check_gpu_choice(offer, gpus_per_worker=chosen, is_in_manifest=True)
+
+
+@pytest.mark.parametrize(
+    "offer",
+    [
+        Offer(num_gpus=1, head_has_cpus=False, types=(GPU_TYPE,)),
+        Offer(num_gpus=8, head_has_cpus=True),
+        Offer(num_gpus=0, head_has_cpus=True),
+        Offer(num_gpus=0, head_has_cpus=True, types=(CPU_TYPE,)),
+    ],
+)
+def test_a_cluster_whose_machines_are_there_is_taken_as_it_is(offer: Offer) -> None:
+    check_gpu_choice(offer, gpus_per_worker=1, is_in_manifest=False)
+
+
+@pytest.mark.parametrize(
+    ("section", "chooses", "insists"),
+    [
+        (ClusterSection(), False, False),
+        (ClusterSection.model_validate({"gpus_per_worker": 0}), True, False),
+        (ClusterSection.model_validate({"gpus_per_worker": 1}), True, True),
+    ],
+)
+def test_a_choice_is_what_the_manifest_itself_says(section: ClusterSection, *, chooses: bool, insists: bool) -> None:
+    wish = ClusterWish.of(section)
+    assert (wish.chooses_gpus, wish.insists_on_gpus) == (chooses, insists)
