@@ -5,6 +5,7 @@
     │   ├── ManifestError            the manifest or the command is wrong            exit 2
     │   ├── WeightsError             a weights file cannot be used                   exit 2
     │   ├── ClusterError             Ray cannot be reached or cannot run the job     exit 3
+    │   │   └── VersionMismatch      a worker's code; where others work: its machine's exit 3
     │   ├── StoreUnusable            no such bucket, access denied, unsafe store     exit 3
     │   │   └── DiskFull             a local disk; where others work: its machine's  exit 3
     │   ├── JobDamaged               a record of the whole job is damaged            exit 3
@@ -105,6 +106,10 @@ class ClusterError(JobError):
     """Ray cannot be reached, or has nothing that can run the job."""
 
     exit_code = 3
+
+
+class VersionMismatch(ClusterError):
+    """A worker runs another slomo-batch than the driver. Its machine is set aside instead, as long as others work."""
 
 
 class StoreUnusable(JobError):

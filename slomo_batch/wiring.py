@@ -9,9 +9,11 @@ from functools import cache, partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from slomo_batch import __version__
 from slomo_batch.documents import file_sha256
-from slomo_batch.errors import WeightsError
+from slomo_batch.errors import VersionMismatch, WeightsError
 from slomo_batch.interpolators.allocator import keep_freed_memory
+from slomo_batch.interpolators.revision import PIXEL_REVISION
 from slomo_batch.interpolators.superslomo.shipping import shipped, shipped_names
 from slomo_batch.manifest.schema import Manifest
 from slomo_batch.records import Machine, Method, Precision, Resolved, VideoPlan
@@ -27,12 +29,26 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Code:
+    """Which slomo-batch a process runs. By default this one's."""
+
+    version: str = __version__
+    pixel_revision: int = PIXEL_REVISION
+
+    def __str__(self) -> str:
+        """For a person."""
+        return f"slomo-batch {self.version} (pixel revision {self.pixel_revision})"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Places:
     """Where one job's things are, for every process that works on it."""
 
     work_uri: str
     job: str
     s3: S3Options = field(default_factory=S3Options)
+    code: Code = field(default_factory=Code)
+    """What the driver runs, and every worker must."""
 
 
 def places_of(manifest: Manifest) -> Places:
@@ -49,9 +65,29 @@ def places_of(manifest: Manifest) -> Places:
     return Places(work_uri=normalise_uri(manifest.work, Path.cwd()), job=manifest.name, s3=options)
 
 
-@cache
 def open_bench(places: Places) -> Bench:
-    """The bench of this process: stores and models are opened once, and shared by its threads."""
+    """The bench of this process: stores and models are opened once, and shared by its threads.
+
+    Raises:
+        VersionMismatch: the driver, which made `places`, runs another version or makes other pixels.
+    """
+    _check_code(places)
+    return _opened_bench(places)
+
+
+def _check_code(places: Places) -> None:
+    drivers = getattr(places, "code", "an older slomo-batch")  # what such a driver pickles lacks the field
+    if drivers != Code():
+        raise VersionMismatch(
+            "this machine runs another slomo-batch than the driver",
+            expected=str(drivers),
+            got=str(Code()),
+            remedy="Install the driver's version on every machine.",
+        )
+
+
+@cache
+def _opened_bench(places: Places) -> Bench:
     keep_freed_memory()
     layout = Layout(places.job)
     uploads = RecordedUploads(_store(places.work_uri, places.s3), layout)

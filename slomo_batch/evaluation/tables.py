@@ -111,7 +111,7 @@ def _footing(report: Report) -> list[str]:
     return [
         *asked,
         *(f"{name}: {EVALUATORS[name].about}." for name in dict.fromkeys(score.evaluator for score in report.scores)),
-        f"Machine: {machine.device}; {machine.builds}; slomo-batch {report.version}.",
+        f"Machine: {machine.device}; {machine.builds}.",
         *(
             f"{label}: weights {entry.weights_name}, SHA-256 {entry.weights_sha256}, {entry.precision}, "
             f"{entry.threads} thread{'s' if entry.threads > 1 else ''}."

@@ -16,7 +16,7 @@ from ray.exceptions import (
     WorkerCrashedError,
 )
 
-from slomo_batch.errors import ProgramFault
+from slomo_batch.errors import ProgramFault, VersionMismatch
 from slomo_batch.execution.calls import Call, ChunkCall, ChunkStored, Entered, Erred, Lost, Outcome, TaskCall, perform
 from slomo_batch.execution.cluster.nodes import cluster_total
 from slomo_batch.execution.pool import Pool, WorkerNeeds
@@ -27,8 +27,14 @@ from slomo_batch.wiring import Places, open_bench
 @ray.remote(num_cpus=1, max_retries=0, num_returns="streaming")
 def run_task(places: Places, call: TaskCall) -> Iterator[Outcome | Entered]:
     """A call without a model; its outcomes as they come. An error says where it happened."""
-    for said in perform(call, open_bench(places)):
-        yield replace(said, machine=ray.get_runtime_context().get_node_id()) if isinstance(said, Erred) else said
+    machine = ray.get_runtime_context().get_node_id()
+    try:
+        bench = open_bench(places)
+    except VersionMismatch as error:
+        yield Erred(error=error, machine=machine)
+        return
+    for said in perform(call, bench):
+        yield replace(said, machine=machine) if isinstance(said, Erred) else said
 
 
 class RayEngine:

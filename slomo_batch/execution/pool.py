@@ -23,7 +23,7 @@ import ray
 from ray.exceptions import NodeDiedError, RayActorError, RayError, RayTaskError
 from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
 
-from slomo_batch.errors import ClusterError, DiskFull, ProgramFault, SlomoError, WorkDamaged
+from slomo_batch.errors import ClusterError, DiskFull, ProgramFault, SlomoError, VersionMismatch, WorkDamaged
 from slomo_batch.execution.calls import ChunkCall, Done, Entered, Erred, Lost, Outcome, perform
 from slomo_batch.execution.cluster.nodes import alive_nodes, draining_nodes, name_of_node, working_nodes
 from slomo_batch.planning.blame import MAX_STARTS, MachineRecord, to_blame
@@ -124,6 +124,8 @@ class Pool:
         self._record = MachineRecord()
         self._patience = Patience(least_s=needs.hang_s)
         self._told_bad: frozenset[str] = frozenset()
+        self._why_bad: dict[str, str] = {}
+        """By machine, where there is more to say than that work fails there."""
         self._displaced: list[ChunkCall] = []
         """Chunks that failed on machines that are free, and wait for another."""
         self._booting: dict[Any, _Worker] = {}
@@ -167,15 +169,26 @@ class Pool:
         return {"label_selector": {"ray.io/node-id": f"!in({','.join(bad)})"}} if bad else {}
 
     def judged(self, erred: Erred) -> Outcome:
-        """What an error comes to: where its machine's disk is full and others can work, a loss for that reason."""
-        full, machine = erred.error, erred.machine
-        if not isinstance(full, DiskFull) or not machine:
+        """What an error comes to: where it is its machine's alone and others can work, a loss for that reason.
+
+        That is so of a full disk, and of code that is not the driver's.
+        """
+        error, machine = erred.error, erred.machine
+        if not isinstance(error, DiskFull | VersionMismatch) or not machine:
             return erred
         others = working_nodes() - self._record.bad - {machine}
-        if others and self._record.cannot_work(machine):
-            return _lost(machine, f"its machine cannot work: {full}", explained=True)
-        where = f"{full.where} on {name_of_node(machine)}"
-        return replace(erred, error=DiskFull(full.what, where=where, got=full.got, remedy=full.remedy))
+        if others and self._is_set_aside(machine, error):
+            return _lost(machine, f"its machine cannot work: {error}", explained=True)
+        where = f"{error.where} on {name_of_node(machine)}".removeprefix(" on ")
+        at = type(error)(error.what, where=where, expected=error.expected, got=error.got, remedy=error.remedy)
+        return replace(erred, error=at)
+
+    def _is_set_aside(self, machine: str, error: DiskFull | VersionMismatch) -> bool:
+        if isinstance(error, DiskFull):
+            return self._record.cannot_work(machine)
+        self._record.runs_other_code(machine)
+        self._why_bad[machine] = str(error)
+        return True
 
     def take_notes(self) -> list[str]:
         """What a person should know, since the last call."""
@@ -237,7 +250,8 @@ class Pool:
             self._look_due_s = now + LOOK_S
             self._leaving = draining_nodes()
         for machine in self._record.bad - self._told_bad:
-            self._notes.append(f"{name_of_node(machine)} gets no more work: what fails there is made elsewhere")
+            why = self._why_bad.get(machine, "what fails there is made elsewhere")
+            self._notes.append(f"{name_of_node(machine)} gets no more work: {why}")
         self._told_bad = self._record.bad
 
     def _is_idle(self, worker: _Worker) -> bool:
@@ -305,7 +319,9 @@ class Pool:
             answer = ray.get(ref)
         except RayError as error:
             self._retire(worker)
-            if not _is_explained(error, worker.node):
+            if isinstance(error, RayTaskError) and isinstance(error.cause, VersionMismatch):
+                self._refused(worker.node, error.cause)
+            elif not _is_explained(error, worker.node):
                 self._failed_to_start(worker.node, error)
             return
         if worker.node:
@@ -316,6 +332,11 @@ class Pool:
         else:
             worker.node = answer
             self._booting[worker.actor.open.remote()] = worker
+
+    def _refused(self, machine: str, mismatch: VersionMismatch) -> None:
+        outcome = self.judged(Erred(error=mismatch, machine=machine))
+        if isinstance(outcome, Erred):
+            raise outcome.error
 
     def _failed_to_start(self, machine: str, error: RayError) -> None:
         elsewhere = [worker for worker in self._workers if worker.node not in {"", machine}]

@@ -15,11 +15,13 @@ from typing import Literal
 import numpy as np
 import torch
 
+from slomo_batch import __version__
 from slomo_batch.interpolators import mci
 from slomo_batch.interpolators.blend import Blend
 from slomo_batch.interpolators.contract import AnyInterpolator
 from slomo_batch.interpolators.duplicate import Duplicate
 from slomo_batch.interpolators.flow import Flow
+from slomo_batch.interpolators.revision import PIXEL_REVISION
 from slomo_batch.interpolators.superslomo.inference import SuperSlomo, use_threads
 from slomo_batch.interpolators.superslomo.weights import load
 from slomo_batch.records import Method, Precision
@@ -113,8 +115,9 @@ def device_name() -> str:
 
 @cache
 def builds() -> str:
-    """Versions of the libraries that make pixels, and the instructions they choose."""
-    parts = [f"torch {torch.__version__}", f"numpy {np.__version__}"]
+    """Versions of slomo-batch and of the libraries that make pixels, and the instructions they choose."""
+    parts = [f"slomo-batch {__version__}", f"pixel revision {PIXEL_REVISION}"]
+    parts += [f"torch {torch.__version__}", f"numpy {np.__version__}"]
     parts += [f"{name} {version(name)}" for name in PIXEL_PACKAGES]
     if _device() == "cuda":
         cudnn = torch.backends.cudnn.version()  # type: ignore[no-untyped-call]

@@ -83,6 +83,11 @@ class MachineRecord:
         self._condemn(machine)
         return machine in self._bad
 
+    def runs_other_code(self, machine: str) -> None:
+        """A machine runs another version than the driver: it is bad, however many others are."""
+        self._machines.add(machine)
+        self._bad.add(machine)
+
     def made(self, machine: str, chunk: str) -> None:
         """A chunk was made there."""
         self._machines.add(machine)

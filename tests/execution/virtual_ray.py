@@ -239,12 +239,14 @@ def _get(what: Any) -> Any:
     return value
 
 
+def open_call() -> OpenCall:
+    """The call that opens a video."""
+    return OpenCall(video=0, request=products.wanted(0).request, pin=products.PIN, afresh=False)
+
+
 def chunk_calls(number: int) -> Iterator[ChunkCall]:
     """Calls for so many chunks of one video."""
-    request = products.wanted(0).request
-    pinned = products.opened(
-        OpenCall(video=0, request=request, pin=products.PIN, afresh=False), number, sound=False
-    ).pinned
+    pinned = products.opened(open_call(), number, sound=False).pinned
     for chunk in pinned.chunks:
         task = ChunkTask(plan=pinned.plan, chunk=chunk, lane="copy", attempt=f"attempt {chunk.index}")
         yield ChunkCall(video=0, task=task, alone=False, avoid=frozenset())

@@ -5,6 +5,7 @@ import pickle
 import pytest
 import torch
 
+from slomo_batch import __version__
 from slomo_batch.errors import WeightsError
 from slomo_batch.interpolators.blend import Blend
 from slomo_batch.interpolators.contract import reach
@@ -19,6 +20,7 @@ from slomo_batch.interpolators.opening import (
     open_interpolator,
     supported_precision,
 )
+from slomo_batch.interpolators.revision import PIXEL_REVISION
 from slomo_batch.records import Method
 
 
@@ -54,3 +56,4 @@ def test_the_precision_that_auto_means_is_one_this_machine_computes() -> None:
 def test_the_machine_is_described_by_device_and_builds() -> None:
     assert device_name().strip()
     assert torch.__version__ in builds()
+    assert f"slomo-batch {__version__}; pixel revision {PIXEL_REVISION}" in builds()
