@@ -61,10 +61,16 @@ def _wrong_message(text: str) -> str:
 def _wrong_plan(row: PlanRow, path: Path) -> str:
     if row.num_output_frames > MANY_TIMES * row.num_source_frames and not row.notes:
         return f"{row.num_source_frames} frames become {row.num_output_frames} without a note"
-    packets = _num_packets(path)
-    if packets > row.num_source_frames and not row.notes:
-        return f"ffprobe counts {packets} packets, {row.num_source_frames} frames are planned, without a note"
+    lost = _num_packets(path) - row.num_source_frames - sum(_explained(note) for note in row.notes)
+    if lost > 0:
+        return f"{lost} packets that ffprobe counts are neither planned nor explained by {row.notes}"
     return ""
+
+
+def _explained(note: str) -> int:
+    """How many packets a note explains that are not shown."""
+    found = re.search(r"(\d+)[^.;]*:? (left out|not shown|have the time of another)", note)
+    return int(found[1]) if found else 0
 
 
 def _num_packets(path: Path) -> int:
