@@ -50,7 +50,7 @@ def plan_mutant(number: int, folder: str) -> Outcome:
 
 def _plan_one(source: Path, output: Path) -> PlanRow:
     settings = ["interpolate.method=blend", "retime.slowdown=2"]
-    (row,) = outlook.plan(single(str(source), str(output), settings=settings, flags=()))
+    (row,) = outlook.plan(single(str(source), str(output), settings=settings, flags=())).rows
     return row
 
 
@@ -155,7 +155,7 @@ def plan_table(number: int, folder: str) -> Outcome:
     text = f"version: 1\nname: t\ninputs: [{{table: table{suffix}}}]\noutput: {{uri: 'out/{{stem}}.mkv'}}\n"
     text += "interpolate: {method: blend}\ncluster: {address: inline}\n"
     try:
-        rows = outlook.plan(load(text, where="fuzz.yaml"))
+        rows = outlook.plan(load(text, where="fuzz.yaml")).rows
     except JobError as error:
         return Outcome(label=label, result="refused", wrong=_wrong_refusal(error))
     return Outcome(label=label, result="planned" if rows else "refused")
