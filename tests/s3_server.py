@@ -31,8 +31,8 @@ from botocore.exceptions import BotoCoreError, ClientError
 from slomo_batch.storage.location import S3Options
 from tests.relay import Answer, Relay
 
-READY_WITHIN_S = 60
-STOPPED_WITHIN_S = 15
+READY_WITHIN_S = 120
+STOPPED_WITHIN_S = 60
 GRPC_OFFSET = 10_000
 """SeaweedFS listens for gRPC at each of its ports plus this."""
 

@@ -9,7 +9,7 @@ from pathlib import Path
 import av
 import numpy as np
 
-from tests.end_to_end.running import Job
+from tests.end_to_end.running import TIMEOUT_S, Job
 
 NUM_FRAMES = 300
 RAMP = np.add.outer(np.arange(48), np.arange(48)).astype(np.uint8)
@@ -60,7 +60,7 @@ def peak_kib(folder: Path, num_frames: int) -> int:
         [sys.executable, "-c", MEASURED, "run", str(job.manifest)],
         capture_output=True,
         text=True,
-        timeout=240,
+        timeout=TIMEOUT_S,
         check=False,
         env={**os.environ, "MALLOC_ARENA_MAX": "1"},
     )

@@ -19,7 +19,7 @@ print(faults() - before)
 
 def faults(*, tuned: bool) -> int:
     run = subprocess.run(
-        [sys.executable, "-c", PROGRAM.format(tuned=tuned)], capture_output=True, text=True, check=True, timeout=60
+        [sys.executable, "-c", PROGRAM.format(tuned=tuned)], capture_output=True, text=True, check=True, timeout=240
     )
     return int(run.stdout)
 

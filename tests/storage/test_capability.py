@@ -1,13 +1,13 @@
 """Stores that would lose work are refused before there is any."""
 
-import time
+from collections import Counter, defaultdict
 from pathlib import Path
-from threading import Lock
+from threading import Barrier, Condition, Lock, current_thread, main_thread
 
 import pytest
 
 from slomo_batch.errors import AccessRefused, StoreUnusable
-from slomo_batch.storage.capability import prove_access, prove_put_if_absent
+from slomo_batch.storage.capability import RACERS, prove_access, prove_put_if_absent
 from slomo_batch.storage.layout import Layout
 from slomo_batch.storage.local import LocalStore
 from slomo_batch.storage.location import S3Options, StoreSpec, open_store
@@ -16,6 +16,7 @@ from slomo_batch.storage.store import ObjectStore
 from tests.s3_server import S3Server, refusing, without_put_if_absent
 
 KEY_OF = Layout("job").probe
+WITHIN_S = 120
 
 
 class Overwriting(MemoryStore):
@@ -27,12 +28,20 @@ class Overwriting(MemoryStore):
 
 
 class LookingFirst(MemoryStore):
-    """Looks before it writes, but not in one step."""
+    """Looks before it writes, but not in one step: in a race nobody writes before a second one has looked."""
+
+    def __init__(self, name: str) -> None:
+        super().__init__(name)
+        self._lookers, self._looked = Counter[str](), Condition()
 
     def put_if_absent(self, key: str, data: bytes) -> bool:
         if any(info.key == key for info in self.list()):
             return False
-        time.sleep(0.02)
+        if current_thread() is not main_thread():
+            with self._looked:
+                self._lookers[key] += 1
+                self._looked.notify_all()
+                assert self._looked.wait_for(lambda: self._lookers[key] > 1, WITHIN_S)
         self.put(key, data)
         return True
 
@@ -147,21 +156,14 @@ def test_a_folder_that_cannot_be_made_is_refused(tmp_path: Path) -> None:
 
 
 def test_the_race_is_run_by_all_at_once() -> None:
-    most = [0]
+    inside, guard = defaultdict[str, Barrier](lambda: Barrier(RACERS)), Lock()
 
-    class Counting(MemoryStore):
-        def __init__(self) -> None:
-            super().__init__()
-            self.inside, self.guard = 0, Lock()
-
+    class Meeting(MemoryStore):
         def put_if_absent(self, key: str, data: bytes) -> bool:
-            with self.guard:
-                self.inside += 1
-                most[0] = max(most[0], self.inside)
-            time.sleep(0.05)
-            with self.guard:
-                self.inside -= 1
+            if current_thread() is not main_thread():
+                with guard:
+                    barrier = inside[key]
+                barrier.wait(WITHIN_S)  # fails unless all of them are here at the same time
             return super().put_if_absent(key, data)
 
-    prove_put_if_absent(Counting(), KEY_OF)
-    assert most[0] > 3
+    prove_put_if_absent(Meeting(), KEY_OF)
