@@ -34,16 +34,30 @@ def from_json(kind: type[T], data: bytes) -> T:
     return record
 
 
+VERSION = 1
+"""Of the documents in a work place; those of the first version do not say it.
+
+Documents of all versions are read. A field that is added has a default: the value that means what the versions without
+it did. The number is raised only when a program that does not know a field would misread the document.
+"""
+_VERSION = re.compile(rb'\{"version":([0-9]+),')
 _CHECKED = re.compile(rb'(\{.*),"checksum":"([0-9a-f]{32})"\}', re.DOTALL)
 
 
 def to_stored(record: object, name: str) -> bytes:
-    """The record as a JSON document for the work place; the last entry is a checksum of `name` and all other entries.
+    """The record as a JSON document for the work place.
 
-    `name` is the document's key within its job.
+    The first entry is the version; the last is a checksum of `name` and all other entries. `name` is the document's key
+    within its job.
     """
-    data = to_json(record)
+    data = b'{"version":%d,%s' % (VERSION, to_json(record)[1:])
     return b'%s,"checksum":"%s"}' % (data[:-1], _checksum(name, data))
+
+
+def version_of(data: bytes) -> int:
+    """The version of a stored document; 1 where it says none."""
+    said = _VERSION.match(data)
+    return int(said[1]) if said else 1
 
 
 def from_stored(kind: type[T], data: bytes, name: str) -> T:

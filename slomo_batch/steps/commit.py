@@ -6,8 +6,8 @@ A commit is decided by reading back: the first of several attempts wins.
 from collections.abc import Callable
 from typing import TypeVar
 
-from slomo_batch.documents import from_stored, to_stored
-from slomo_batch.errors import ObjectMissing, WorkDamaged
+from slomo_batch.documents import VERSION, from_stored, to_stored, version_of
+from slomo_batch.errors import ObjectMissing, StoreUnusable, WorkDamaged
 from slomo_batch.storage.layout import name_in_job
 from slomo_batch.storage.store import ObjectStore
 
@@ -46,9 +46,18 @@ def read_record(
 
     Raises:
         ObjectMissing: there is no object under this key.
+        StoreUnusable: a newer version of slomo_batch wrote it.
         WorkDamaged: it cannot be read, or it is another record.
     """
     data = store.get(key)
+    if version_of(data) > VERSION:
+        raise StoreUnusable(
+            "a newer version of slomo_batch wrote this record",
+            where=store.uri(key),
+            expected=f"version {VERSION} or lower",
+            got=str(version_of(data)),
+            remedy="Use the newest slomo_batch that ran this job.",
+        )
     try:
         record = from_stored(kind, data, name_in_job(key))
     except ValueError as error:

@@ -1,20 +1,22 @@
 """Garbage: what a job leaves in its work place and no longer needs. Found first, deleted only when told to.
 
-Of a published video everything goes but its receipt. Of any other, only segments and sounds that no commit names: what
-attempts left that lost, or whose worker died. Probes and the epochs before the last go too. Receipts, failures, the
-ledger and the job's pins stay: they are its memory. Outside the job's own prefix only those very uploads are looked at
-that the job recorded as its own when it began them.
+Of a published video everything goes but its receipt, also what an earlier version of slomo_batch began of it. Of any
+other, only segments and sounds that no commit names: what attempts left that lost, or whose worker died. Probes and the
+epochs before the last go too. Receipts, failures, the ledger and the job's pins stay: they are its memory. Outside the
+job's own prefix only those very uploads are looked at that the job recorded as its own when it began them.
 """
 
 from collections import defaultdict
-from collections.abc import Iterable, Iterator
+from collections.abc import Container, Iterable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass
 
 from slomo_batch.errors import WorkDamaged
+from slomo_batch.planning.identity import receipt_id
 from slomo_batch.records import ChunkDone, Published, SoundDone
 from slomo_batch.steps.bench import Bench
 from slomo_batch.steps.commit import committed
+from slomo_batch.steps.stored import VideoRecords
 from slomo_batch.steps.uploads import abort, unfinished
 from slomo_batch.storage.layout import Listed, parts_of
 from slomo_batch.storage.store import ObjectInfo, Upload
@@ -35,10 +37,12 @@ class Garbage:
 def find_garbage(bench: Bench) -> list[Garbage]:
     """What may go. Only for a job that nobody is running: an attempt under way has no commit yet."""
     layout, work = bench.layout, bench.work
-    published = {published.video_id for published in _receipts(bench)}
+    receipts = dict(_receipts(bench))
+    videos = set(receipts.values())
     by_video: dict[str, list[ObjectInfo]] = defaultdict(list)
     for found in work.list(layout.videos):
         by_video[found.key.removeprefix(layout.videos).partition("/")[0]].append(found)
+    published = {video for video in by_video if video in videos or _is_superseded(video, receipts, bench)}
     finished = [found for video in by_video.keys() & published for found in by_video[video]]
     orphans = [found for video in by_video.keys() - published for found in _orphans(video, by_video[video], bench)]
     kinds = (
@@ -111,14 +115,23 @@ def _uploads(bench: Bench) -> Iterator[Garbage]:
     yield Garbage(kind="records of uploads that are damaged", keys=damaged, size_bytes=0)
 
 
-def _receipts(bench: Bench) -> Iterator[Published]:
-    """The receipts that can be read: what a damaged one tells of is kept whole."""
+def _is_superseded(video_id: str, receipts: Container[str], bench: Bench) -> bool:
+    """Whether its output is published as another video: by a version that makes other pixels, or in other chunks."""
+    with suppress(WorkDamaged):
+        pinned = VideoRecords(video_id, bench).pinned()
+        if pinned is not None:
+            return receipt_id(pinned.plan.request, pinned.plan.resolved.weights_name) in receipts
+    return False
+
+
+def _receipts(bench: Bench) -> Iterator[tuple[str, str]]:
+    """Receipt id and video id of each receipt that can be read: what a damaged one tells of is kept whole."""
     for found in bench.work.list(bench.layout.receipts):
-        if parts_of(bench.layout, "receipt", found.key):
+        for receipt in parts_of(bench.layout, "receipt", found.key):
             with suppress(WorkDamaged):
                 published = committed(bench.work, found.key, Published)
                 if published:
-                    yield published
+                    yield receipt, published.video_id
 
 
 def _but_the_last(kind: Listed, prefix: str, bench: Bench) -> list[ObjectInfo]:

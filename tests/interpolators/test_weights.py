@@ -159,6 +159,20 @@ def test_compact_means_the_newest_shipped_version() -> None:
     assert shipped("compact-1").is_file()
 
 
+EVER_SHIPPED = {
+    "compact-1": "c6ea05896f5c2009baa7b13b8e9778711560e162f3febb6f07447d1b403a7dd4",
+    "compact-2": "9ba63052477a8393d6fedf7217e787e282c3b34cc24a16e9b23855ab4327ad6c",
+    "compact-3": "076582c20588e46de281a24a42a610c7926b103faa82490ef0c51406dcce6d1b",
+}
+"""SHA-256 of the files of commit 5c59279. Jobs pin a name and a hash, and resume with those very weights."""
+
+
+def test_weights_that_were_ever_shipped_stay_in_the_package_as_they_were() -> None:
+    for name, sha256 in EVER_SHIPPED.items():
+        assert file_sha256(shipped(name)) == sha256, name
+    assert set(shipped_names()) == set(EVER_SHIPPED), "new weights have a new name, and stay from now on: list them"
+
+
 @pytest.mark.parametrize(
     "uri", ["s3://bucket/a.safetensors", "/data/SuperSloMo.ckpt", "mine.safetensors", "file:///x/y"]
 )

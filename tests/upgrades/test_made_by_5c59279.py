@@ -40,6 +40,10 @@ class Place:
         """What a run would do with each video."""
         return [row for row in self._asked("plan", job, "--json", code=job == "failed") if row["event"] == "video"]
 
+    def gc(self, job: str) -> None:
+        """Delete what a job no longer needs."""
+        self._asked("gc", job, "--delete", "--json", code=0)
+
     def _asked(self, command: str, job: str, *options: str, code: int) -> list[dict[str, Any]]:
         path = self.folder / f"{job}.yaml"
         path.write_text(places.manifest(self.root, job))
@@ -156,6 +160,22 @@ def test_what_is_half_done_starts_over_with_other_pixels(place: Place, monkeypat
     assert "maker" not in {machine["host"] for machine in receipt["machines"]}
     [choice] = place.contents(f"{new}/choice.json").values()
     assert old.encode() not in choice
+
+
+@pytest.mark.parametrize("place", ["disk"], indirect=True)
+def test_what_an_earlier_version_began_is_swept_once_the_video_is_published(
+    place: Place, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    [old] = place.video_ids("half-done")
+    before = place.contents("half-done/videos/")
+    place.gc("half-done")
+    assert place.contents("half-done/videos/") == before
+    monkeypatch.setattr("slomo_batch.steps.pin.PIXEL_REVISION", 2)
+    place.run("half-done")
+    assert old in place.video_ids("half-done")
+    place.gc("half-done")
+    assert not place.video_ids("half-done")
+    assert place.contents("half-done/receipts/", "out/half-done/")
 
 
 @pytest.mark.parametrize("place", ["disk"], indirect=True)
