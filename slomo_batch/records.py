@@ -176,6 +176,8 @@ class VideoFacts:
     lane_reason: str
     """Why a source goes to the decode lane; empty in the copy lane."""
     audio: tuple[AudioTrack, ...]
+    converted_formats: tuple[str, ...] = ()
+    """Planar pixel formats that later pictures have and that the decode lane converts to the first picture's."""
     oddities: tuple[str, ...]
     """What a person should know of this file: variable rate, rotation, tracks that will not be carried."""
 

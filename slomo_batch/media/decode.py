@@ -1,7 +1,7 @@
 """Decoding a chunk object: exactly the frames it was cut for, in order, one at a time.
 
-A frame that does not come, comes out of order, or in another size or format than the source's shows that copying this
-source's packets does not work: FrameMissing, which sends the source to the decode lane.
+A frame that does not come, or comes out of order, shows that copying this source's packets does not work: FrameMissing,
+which sends the source to the decode lane. A frame unlike the others (`traits`) fails the video.
 """
 
 from collections.abc import Iterable, Iterator, Sequence
@@ -10,10 +10,12 @@ from typing import Any
 import av
 from av.codec.context import CodecContext
 from av.error import FFmpegError
+from av.video.codeccontext import VideoCodecContext
 
-from slomo_batch.errors import FrameMissing
+from slomo_batch.errors import FrameMissing, SegmentInvalid, SourceUnsupported
 from slomo_batch.media.archive import ArchivedPacket, ArchiveReader, StreamHeader, open_decoder, to_av
 from slomo_batch.media.frames import picture_from_frame, planar_name
+from slomo_batch.media.traits import ConstantTraits
 from slomo_batch.picture import PIXEL_FORMATS, Picture
 
 
@@ -21,7 +23,8 @@ def decode_chunk(archive: ArchiveReader) -> Iterator[Picture]:
     """The source frames that the chunk archive's note lists, in planar form.
 
     Raises:
-        FrameMissing: a listed frame does not come out of the decoder as the source's other frames do.
+        FrameMissing: a listed frame does not come out of the decoder.
+        SourceUnsupported: a frame is interlaced, or its size, color or shape of pixels is not that of the others.
         SegmentInvalid: the archive is damaged.
     """
     note = archive.note
@@ -29,11 +32,12 @@ def decode_chunk(archive: ArchiveReader) -> Iterator[Picture]:
     size = note["width"], note["height"]
     for frame in frames_at(archive, archive.headers[0], note["pts"], note.get("joins", ())):
         if (frame.width, frame.height) != size or planar_name(frame.format.name) != planar.name:
-            raise FrameMissing(
-                "a frame is not like the others of its source",
+            raise SourceUnsupported(
+                "not yet supported: the size or pixel format changes midway",
                 where=f"source frame at pts {frame.pts}",
                 expected=f"{size[0]}x{size[1]} {planar.name}",
                 got=f"{frame.width}x{frame.height} {frame.format.name}",
+                remedy="Cut the file there, and convert its parts one by one.",
             )
         yield picture_from_frame(frame, planar)
 
@@ -46,18 +50,24 @@ def held_frames(archive: ArchiveReader) -> tuple[int, ...]:
 def frames_at(
     packets: Iterable[ArchivedPacket], header: StreamHeader, pts: Sequence[int], joins: Sequence[int] = ()
 ) -> Iterator[av.VideoFrame]:
-    """The frames at these strictly rising pts; of several with the same pts the later. `joins` as in `decoded`.
+    """The frames at these strictly rising pts; of several with the same pts the later. `joins` are
+    the places among the packets at which a part of a joined file begins.
+
+    They must be alike (`traits`).
 
     Raises:
         FrameMissing: one of them does not come, or comes after a later one.
+        SourceUnsupported: one is interlaced, or unlike those before it.
     """
+    traits = ConstantTraits()
     wanted = iter(pts)
     awaited = next(wanted, None)
     kept: av.VideoFrame | None = None
     planned = frozenset(pts)
-    for frame in decoded(packets, header, joins):
+    for frame, decoder in _decoded(packets, header, joins):
         if frame.pts is None or frame.pts not in planned:
             continue
+        traits.see(frame, decoder)
         if kept is not None and frame.pts != kept.pts:
             yield kept
             kept = None
@@ -76,24 +86,36 @@ def frames_at(
         )
 
 
-def decoded(
-    packets: Iterable[ArchivedPacket], header: StreamHeader, joins: Sequence[int] = ()
-) -> Iterator[av.VideoFrame]:
+def decoded(packets: Iterable[ArchivedPacket], header: StreamHeader) -> Iterator[av.VideoFrame]:
     """Every frame that the packets decode to, in the decoder's order; what cannot be decoded is passed over.
 
-    Frames that are not to be shown come without a pts. `joins` are the places among the packets at which a part of a
-    joined file begins: each part is decoded as a file of its own.
+    Frames that are not to be shown come without a pts.
     """
-    decoder = open_decoder(header)
+    return (frame for frame, _ in _decoded(packets, header, ()))
+
+
+def _decoded(
+    packets: Iterable[ArchivedPacket], header: StreamHeader, joins: Sequence[int]
+) -> Iterator[tuple[av.VideoFrame, VideoCodecContext]]:
+    """Every frame and its decoder. `joins` are the places among the packets at which a part of a joined file begins:
+    each part is decoded as a file of its own."""
+    decoder = _video_decoder(header)
     for place, packet in enumerate(packets):
         if place in joins:
-            yield from frames_of(decoder, None)
-            decoder = open_decoder(header)
+            yield from ((frame, decoder) for frame in frames_of(decoder, None))
+            decoder = _video_decoder(header)
         made = to_av(packet, header)
         if packet.is_discarded:
             made.pts = None
-        yield from frames_of(decoder, made)
-    yield from frames_of(decoder, None)
+        yield from ((frame, decoder) for frame in frames_of(decoder, made))
+    yield from ((frame, decoder) for frame in frames_of(decoder, None))
+
+
+def _video_decoder(header: StreamHeader) -> VideoCodecContext:
+    decoder = open_decoder(header)
+    if not isinstance(decoder, VideoCodecContext):
+        raise SegmentInvalid("the archive's stream is not a video", got=header.codec)
+    return decoder
 
 
 def frames_of(decoder: CodecContext, packet: "av.Packet[Any] | None") -> list[av.VideoFrame]:

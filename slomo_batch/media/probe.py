@@ -19,9 +19,7 @@ from av.video.stream import VideoStream
 from slomo_batch.errors import SourceUnreadable, SourceUnsupported
 from slomo_batch.media.archive import can_be_archived, header_of, stream_aspect_ratio
 from slomo_batch.media.color_names import (
-    FULL,
     HDR_TRANSFERS,
-    LIMITED,
     MATRICES,
     PRIMARIES,
     TRANSFERS,
@@ -34,7 +32,7 @@ from slomo_batch.media.index import HollowFile, PacketIndex, has_whole_moov, ind
 from slomo_batch.media.packet_notes import packet_notes
 from slomo_batch.media.proof import FirstPictures
 from slomo_batch.media.reader import RangeReader
-from slomo_batch.picture import PIXEL_FORMATS
+from slomo_batch.media.traits import is_full_range
 from slomo_batch.records import AudioTrack, ColorFacts, VideoFacts
 from slomo_batch.timeline.index import SourceTimeline, VideoIndex, source_timeline
 
@@ -100,7 +98,11 @@ def _probed(
     index, num_left_out = _without_undecodable_lead(found.index, pictures)
     timeline = _timeline(index, video, name)
     fault = pictures.fault(replace(found, index=index))
+    converted = tuple(
+        sorted({planar_name(name) for name in pictures.formats} - {planar_name(pictures.sample.format.name)})
+    )
     oddities = (
+        *(f"the pixel format changes midway: {form} is converted" for form in converted),
         *_oddities(container, video, pictures.sample),
         *_oddities_of_time(timeline, num_left_out),
         *packet_notes(found),
@@ -120,6 +122,7 @@ def _probed(
         lane="decode" if fault else "copy",
         lane_reason=fault,
         audio=_audio(container),
+        converted_formats=converted,
         oddities=oddities,
     )
     return Probe(facts=facts, index=index, timeline=timeline)
@@ -129,11 +132,20 @@ def _probed(
 
 
 def _refuse_unsupported(video: VideoStream, pictures: FirstPictures, name: str) -> None:
-    if pictures.has_interlaced or video.codec_context.field_order not in {_PROGRESSIVE, _UNKNOWN_ORDER}:
+    change = pictures.change
+    if change is not None:
+        raise SourceUnsupported(
+            change.what,
+            where=f"{name}, {change.where}" if change.where else name,
+            expected=change.expected,
+            got=change.got,
+            remedy=change.remedy,
+        )
+    if video.codec_context.field_order not in {_PROGRESSIVE, _UNKNOWN_ORDER}:
         raise SourceUnsupported(
             "not yet supported: interlaced video",
             where=name,
-            got="pictures of two fields" if pictures.has_interlaced else f"field order {_field_order(video)}",
+            got=f"field order {_field_order(video)}",
             remedy="Deinterlace it first, for instance with FFmpeg's bwdif.",
         )
     if pictures.sample is not None:
@@ -187,13 +199,8 @@ def _timeline(index: VideoIndex, video: VideoStream, name: str) -> SourceTimelin
 def _color(video: VideoStream, frame: av.VideoFrame) -> ColorFacts:
     """The frame's own description; what it leaves unsaid, the container's."""
     context = video.codec_context
-    full_by_nature = frame.format.name.startswith(("yuvj", "mono")) or (
-        PIXEL_FORMATS[planar_name(frame.format.name)].model == "rgb"
-    )
-    stated = frame.color_range or context.color_range
-    is_full = stated == FULL or (stated != LIMITED and full_by_nature)
     return ColorFacts(
-        range="full" if is_full else "limited",
+        range="full" if is_full_range(frame, context.color_range) else "limited",
         matrix=_named(MATRICES, frame.colorspace, context.colorspace),
         primaries=_named(PRIMARIES, frame.color_primaries, context.color_primaries),
         transfer=_named(TRANSFERS, frame.color_trc, context.color_trc),

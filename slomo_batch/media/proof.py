@@ -15,12 +15,14 @@ import av
 import numpy as np
 from av.video.stream import VideoStream
 
-from slomo_batch.errors import FrameMissing
+from slomo_batch.errors import FrameMissing, SourceUnsupported
 from slomo_batch.media.archive import ArchivedPacket, from_av, header_of
 from slomo_batch.media.coverage import covering_packets, mean_lead_in
 from slomo_batch.media.decode import frames_at, frames_of
 from slomo_batch.media.frames import picture_from_frame
 from slomo_batch.media.index import PacketIndex
+from slomo_batch.media.traits import ConstantTraits
+from slomo_batch.picture import PIXEL_FORMATS
 from slomo_batch.timeline.index import VideoIndex
 
 PACKETS_BEYOND_KEYFRAME = 24
@@ -51,8 +53,11 @@ class FirstPictures:
         self.pts: list[int | None] = []
         """Of the pictures, in the decoder's order."""
         self.hashes: list[str] = []
-        self.shapes: set[tuple[str, int, int]] = set()
-        self.has_interlaced = False
+        self.formats: set[str] = set()
+        """Pixel formats of the pictures."""
+        self.change: SourceUnsupported | None = None
+        """Why the pictures cannot be taken: the first that is interlaced, or unlike those before it."""
+        self._traits = ConstantTraits(other_formats=PIXEL_FORMATS)
         self.has_undecodable = False
 
     def see(self, packet: "av.Packet[Any]") -> bool:
@@ -101,8 +106,14 @@ class FirstPictures:
             self.sample = self.sample or frame
             self.pts.append(frame.pts)
             self.hashes.append(picture_from_frame(frame).hash())
-            self.shapes.add((frame.format.name, frame.width, frame.height))
-            self.has_interlaced |= frame.interlaced_frame
+            self.formats.add(frame.format.name)
+            self._check(frame)
+
+    def _check(self, frame: av.VideoFrame) -> None:
+        try:
+            self._traits.see(frame, self._video.codec_context)
+        except SourceUnsupported as change:
+            self.change = self.change or change
 
     # ---- the proof
 
@@ -117,8 +128,8 @@ class FirstPictures:
             yield "its packets lack timestamps"
         if found.has_new_extradata:
             yield "the decoder's settings change midway"
-        if len(self.shapes) > 1:
-            yield "the picture's size or format changes midway"
+        if len(self.formats) > 1:
+            yield "the picture's pixel format changes midway"
         yield self._fault_of_times(found.index)
         yield self._fault_of_restart(found.index)
         if mean_lead_in(found.index) > MAX_MEAN_LEAD_IN:

@@ -6,7 +6,7 @@ which is the order of presentation. A frame that does not come is held: it is a 
 start of the one after, and counted.
 """
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator
 from dataclasses import dataclass
 from fractions import Fraction
 from itertools import chain, islice, pairwise
@@ -21,6 +21,7 @@ from slomo_batch.errors import SourceUnreadable
 from slomo_batch.media.archive import ArchivedPacket, StreamHeader, record_of
 from slomo_batch.media.decode import frames_of
 from slomo_batch.media.frames import fitted, frame_from_picture, picture_from_frame, planar_name
+from slomo_batch.media.traits import ConstantTraits
 from slomo_batch.picture import PIXEL_FORMATS
 from slomo_batch.planning.encoders import ffv1_slices
 from slomo_batch.records import VideoFacts
@@ -42,15 +43,23 @@ class RestoredFrame:
     """True for a copy of a neighbour."""
 
 
-def restored_frames(
-    video: VideoStream, packets: "Iterable[av.Packet[Any]]", index: VideoIndex, name: str, max_held_frames: int
+def restored_frames(  # noqa: PLR0917 - one job's nouns in their order
+    video: VideoStream,
+    packets: "Iterable[av.Packet[Any]]",
+    index: VideoIndex,
+    name: str,
+    max_held_frames: int,
+    other_formats: Collection[str] = (),
 ) -> Iterator[RestoredFrame]:
     """Every presented frame of the index, in order. `packets` are the stream's, from the first.
 
+    Frames may have the planar formats of `other_formats` besides that of the first frame.
+
     Raises:
+        SourceUnsupported: a frame is interlaced, or unlike those before it.
         SourceUnreadable: more than `max_held_frames` of them cannot be decoded.
     """
-    decoded = _decoded(video, packets, index)
+    decoded = _decoded(video, packets, index, ConstantTraits(other_formats))
     num_trial = TRIAL_BYTES // (3 * video.width * video.height + 1)
     trial = list(islice(decoded, min(max(num_trial, NUM_TRIAL_FRAMES.start), NUM_TRIAL_FRAMES.stop - 1)))
     placed = _by_pts if pts_can_be_trusted([frame.pts for frame in trial], index) else _by_order
@@ -64,18 +73,26 @@ def pts_can_be_trusted(pts: list[int | None], index: VideoIndex) -> bool:
     return rise and len(times) == len(pts) and bool(np.isin(times, index.pts).all())
 
 
-def _decoded(video: VideoStream, packets: "Iterable[av.Packet[Any]]", index: VideoIndex) -> Iterator[av.VideoFrame]:
+def _decoded(
+    video: VideoStream, packets: "Iterable[av.Packet[Any]]", index: VideoIndex, traits: ConstantTraits
+) -> Iterator[av.VideoFrame]:
     """Every frame, in the decoder's order; each part of a joined file is decoded as a file of its own."""
+
+    def given(packet: "av.Packet[Any] | None") -> Iterator[av.VideoFrame]:
+        for frame in frames_of(video.codec_context, packet):
+            traits.see(frame, video.codec_context)
+            yield frame
+
     first_packets = {join.first_packet for join in index.joins}
     may_be_headless = min(first_packets, default=len(index.pts))
     for place, packet in enumerate(packets):
         if place in first_packets:
-            yield from frames_of(video.codec_context, None)
+            yield from given(None)
             video.codec_context.flush_buffers()
         if may_be_headless <= place < len(index.pts) and index.is_discarded[place] and not packet.is_discard:
             continue
-        yield from frames_of(video.codec_context, packet)
-    yield from frames_of(video.codec_context, None)
+        yield from given(packet)
+    yield from given(None)
 
 
 def _emptied(frames: list[av.VideoFrame]) -> Iterator[av.VideoFrame]:
@@ -142,7 +159,7 @@ def _too_many(num_held: int, num_frames: int, limit: int, name: str) -> SourceUn
 class LosslessStore:
     """Frames as packets of a lossless codec, each on its own: FFV1 where it keeps every sample, else raw samples.
 
-    A frame of another size or format than the source's is scaled to it.
+    A frame of another pixel format than the source's is converted to it.
     """
 
     def __init__(self, facts: VideoFacts, index: VideoIndex, source: StreamHeader) -> None:

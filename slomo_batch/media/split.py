@@ -135,6 +135,7 @@ def split_decode(  # noqa: PLR0917 - one job's nouns in their order
     Raises:
         SourceChanged: the video stream is not where it was.
         SourceUnreadable: more than `max_held_frames` frames cannot be decoded, or the file cannot be read.
+        SourceUnsupported: a frame is interlaced, or unlike those before it.
     """
     tracks = facts.audio if sound else ()
     parts = {part.index: part for part in slices}
@@ -149,7 +150,9 @@ def split_decode(  # noqa: PLR0917 - one job's nouns in their order
     with reading(reader, name), _opened(reader, name, facts, index, tracks, folder) as source:
         store = LosslessStore(facts, index, header_of(source.video))
         cutter = Cutter(folder, store.header, spans, note_of)
-        frames = restored_frames(source.video, source.video_packets, index, name, max_held_frames)
+        frames = restored_frames(
+            source.video, source.video_packets, index, name, max_held_frames, facts.converted_formats
+        )
         for frame in frames if spans else ():
             if frame.is_held:
                 held.append(frame.number)

@@ -6,7 +6,7 @@ from fractions import Fraction
 
 import pytest
 
-from slomo_batch.errors import FrameMissing, SegmentInvalid
+from slomo_batch.errors import FrameMissing, SegmentInvalid, SourceUnsupported
 from slomo_batch.media.archive import JSON, ArchivedPacket, ArchiveReader, ArchiveWriter, StreamHeader
 from slomo_batch.media.decode import decode_chunk, held_frames
 
@@ -83,8 +83,8 @@ def test_frames_come_while_the_archive_is_still_being_read() -> None:
 @pytest.mark.parametrize(
     "note", [{"width": 32}, {"height": 16}, {"pixel_format": "gray10le"}, {"pixel_format": "yuv420p"}]
 )
-def test_a_frame_unlike_the_source_s_others_is_no_frame_of_the_plan(note: dict[str, JSON]) -> None:
-    with pytest.raises(FrameMissing, match="not like the others"):
+def test_a_frame_of_another_size_or_format_fails_the_video(note: dict[str, JSON]) -> None:
+    with pytest.raises(SourceUnsupported, match="size or pixel format changes midway"):
         values(chunk([packet(0, 1)], [0], **note))
 
 

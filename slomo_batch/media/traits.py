@@ -1,0 +1,108 @@
+"""What all pictures of a video must share, since the plan takes it from the first: size, scan, color, shape of pixels.
+
+A picture that differs is never scaled, converted or passed on as if it were like the first: the video is refused.
+"""
+
+from collections.abc import Container
+from fractions import Fraction
+
+import av
+from av.video.codeccontext import VideoCodecContext
+
+from slomo_batch.errors import SourceUnsupported
+from slomo_batch.media.color_names import (
+    FULL,
+    HDR_TRANSFERS,
+    LIMITED,
+    MATRICES,
+    PRIMARIES,
+    TRANSFERS,
+)
+from slomo_batch.media.frames import planar_name
+from slomo_batch.picture import PIXEL_FORMATS
+
+Traits = dict[str, str]
+"""A picture's properties by name; what the picture does not state is left out."""
+_USUAL_MATRICES = frozenset({"bt709", "smpte170m", "bt470bg"})
+"""Matrices that a picture may state after others stated none: players assume one of them."""
+
+
+def is_full_range(frame: av.VideoFrame, container_range: int = 0) -> bool:
+    """True where samples use their full range: as the frame, else the container, else the pixel format says."""
+    full_by_nature = frame.format.name.startswith(("yuvj", "mono")) or (
+        PIXEL_FORMATS[planar_name(frame.format.name)].model == "rgb"
+    )
+    stated = frame.color_range or container_range
+    return stated == FULL or (stated != LIMITED and full_by_nature)
+
+
+def traits_of(frame: av.VideoFrame, decoder: VideoCodecContext) -> Traits:
+    """What this picture states of itself; `decoder` is the one it came from, just now."""
+    ratio = decoder.sample_aspect_ratio or Fraction(0)
+    stated = {
+        "size": f"{frame.width}x{frame.height}",
+        "scan": "interlaced" if frame.interlaced_frame else "progressive",
+        "pixel format": planar_name(frame.format.name),
+        "sample range": "full" if is_full_range(frame) else "limited",
+        "color matrix": MATRICES.get(frame.colorspace),
+        "color primaries": PRIMARIES.get(frame.color_primaries),
+        "transfer": TRANSFERS.get(frame.color_trc),
+        "sample aspect ratio": str(ratio) if ratio else None,
+        "rotation": f"{frame.rotation} degrees" if frame.side_data.get("DISPLAYMATRIX") is not None else None,
+    }
+    return {name: value for name, value in stated.items() if value is not None}
+
+
+class ConstantTraits:
+    """Checks that pictures, seen in the order of the decoder, are all like the first.
+
+    Pictures in `other_formats` may have these planar pixel formats besides the first one's.
+    """
+
+    def __init__(self, other_formats: Container[str] = ()) -> None:
+        self._other_formats = other_formats
+        self._known: Traits = {}
+
+    def see(self, frame: av.VideoFrame, decoder: VideoCodecContext) -> None:
+        """Take one more picture.
+
+        Raises:
+            SourceUnsupported: it is interlaced, or differs from those before it; the message says in what.
+        """
+        found = traits_of(frame, decoder)
+        if found["scan"] == "interlaced":
+            raise SourceUnsupported(
+                "not yet supported: interlaced video",
+                where=_place(frame) if self._known else "",
+                got="pictures of two fields",
+                remedy="Deinterlace it first, for instance with FFmpeg's bwdif.",
+            )
+        for name, value in found.items():
+            if self._is_change(name, value):
+                raise SourceUnsupported(
+                    f"not yet supported: the {name} changes midway",
+                    where=_place(frame),
+                    expected=self._known.get(name, "none"),
+                    got=value,
+                    remedy="Cut the file there, and convert its parts one by one.",
+                )
+        self._known = found | self._known
+
+    def _is_change(self, name: str, value: str) -> bool:
+        if name in self._known or not self._known:
+            allowed = name == "pixel format" and value in self._other_formats
+            return not allowed and self._known.get(name, value) != value
+        match name:
+            case "transfer":
+                return value in HDR_TRANSFERS
+            case "color matrix":
+                return value not in _USUAL_MATRICES
+            case "rotation":
+                return not value.startswith("0 ")
+            case _:
+                return False
+
+
+def _place(frame: av.VideoFrame) -> str:
+    seconds = f" ({frame.time:.2f} s)" if frame.time is not None else ""
+    return f"source frame at pts {frame.pts}{seconds}"
