@@ -71,6 +71,13 @@ class SlomoError(Exception):
         text = ", ".join(parts)
         return f"{text}. {self.remedy}" if self.remedy else text
 
+    def forget_folder(self, folder: str) -> None:
+        """Leave out the path of a temporary `folder`, which nobody can look into, wherever the message names a file in
+        it: the file's own name stays."""
+        for name in ("what", "where", "expected", "got", "remedy"):
+            setattr(self, name, getattr(self, name).replace(f"{folder.rstrip('/')}/", ""))
+        self.args = (self._message(),)
+
     def __reduce__(self) -> tuple[Any, ...]:
         return _rebuild, (type(self), dict(self.__dict__), self.args)
 

@@ -9,6 +9,7 @@ from slomo_batch.display.words import counted, size
 from slomo_batch.legible import json_line, one_line
 from slomo_batch.planning.requests import PRICED, of_driving, price_usd
 from slomo_batch.progress import JobStatus, PlanRow, S3Requests
+from slomo_batch.timeline.retiming import MANY_FRAMES_EACH
 
 
 def show_plan(
@@ -35,6 +36,9 @@ def _plan_total(rows: Sequence[PlanRow]) -> dict[str, int]:
         "output_frames": sum(row.num_output_frames for row in rows),
         "chunks": sum(row.num_chunks for row in rows),
         "size_bytes": sum(row.size_bytes for row in rows),
+        "videos_with_many_frames": sum(
+            row.num_output_frames > MANY_FRAMES_EACH * row.num_source_frames for row in rows if row.num_source_frames
+        ),
     }
 
 
@@ -69,6 +73,11 @@ def _plan_lines(rows: Sequence[PlanRow]) -> Iterator[str]:
             f"about {asked.put:,} PUT, {asked.list:,} LIST and {asked.get:,} GET requests to S3, "
             f"{price_usd(asked):,.4f} USD ({PRICED}); with the work place there, the driver's own are "
             f"{price_usd(of_driving(1)):.2f} USD an hour"
+        )
+    if number := total["videos_with_many_frames"]:
+        yield (
+            f"warning: {counted(number, 'video')} with more than {MANY_FRAMES_EACH} output frames for each source "
+            "frame; see the notes above"
         )
 
 

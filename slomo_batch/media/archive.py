@@ -25,6 +25,7 @@ from av.video.codeccontext import VideoCodecContext
 from av.video.stream import VideoStream
 
 from slomo_batch.errors import SegmentInvalid, SourceUnsupported
+from slomo_batch.media.picture_limits import DECODER_OPTIONS
 
 JSON = str | int | float | bool | None | Sequence["JSON"] | Mapping[str, "JSON"]
 
@@ -150,6 +151,12 @@ def can_be_archived(stream: Stream) -> bool:
     return context is not None and not context.codec.canonical_name.startswith(_NEEDS_BLOCK_ALIGN)
 
 
+def has_sound_format(stream: Stream) -> bool:
+    """True where the header of a sound track states channels and a sample rate."""
+    context = stream.codec_context
+    return isinstance(context, AudioCodecContext) and context.layout.nb_channels > 0 and context.sample_rate > 0
+
+
 def _common(stream: Stream) -> dict[str, Any]:
     context = stream.codec_context
     return {
@@ -180,7 +187,8 @@ def open_decoder(header: StreamHeader, *, thread_count: int = 1) -> CodecContext
     if header.codec_tag:
         context.codec_tag = header.codec_tag
     time_base = f"{header.time_base.numerator}/{header.time_base.denominator}"
-    context.options = {"pkt_timebase": time_base, **_UNTOLD.get(header.codec, {})}
+    limits = DECODER_OPTIONS if isinstance(context, VideoCodecContext) else {}
+    context.options = {"pkt_timebase": time_base, **limits, **_UNTOLD.get(header.codec, {})}
     if isinstance(context, VideoCodecContext):
         _tell_video(context, header)
     if isinstance(context, AudioCodecContext):

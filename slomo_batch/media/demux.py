@@ -12,6 +12,7 @@ from av.video.stream import VideoStream
 
 from slomo_batch.errors import SourceUnreadable, SourceUnsupported
 from slomo_batch.media.boxes import BinaryFile, is_fragmented
+from slomo_batch.media.picture_limits import DECODER_OPTIONS
 
 OPEN_TIMEOUT_S = 1800.0
 """Longest that opening may take: the index of a film of hours, over a slow line."""
@@ -44,6 +45,9 @@ def open_source(file: BinaryFile) -> Iterator[InputContainer]:
         timeout=(OPEN_TIMEOUT_S, READ_TIMEOUT_S),
     )
     with container:
+        for stream in container.streams.video:
+            if has_decoder(stream):
+                stream.codec_context.options = DECODER_OPTIONS
         yield container
 
 

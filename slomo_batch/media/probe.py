@@ -17,7 +17,7 @@ from av.container import InputContainer
 from av.video.stream import VideoStream
 
 from slomo_batch.errors import SourceUnreadable, SourceUnsupported
-from slomo_batch.media.archive import can_be_archived, header_of, stream_aspect_ratio
+from slomo_batch.media.archive import can_be_archived, has_sound_format, header_of, stream_aspect_ratio
 from slomo_batch.media.color_names import (
     HDR_TRANSFERS,
     MATRICES,
@@ -30,6 +30,7 @@ from slomo_batch.media.foreign import reading
 from slomo_batch.media.frames import planar_name
 from slomo_batch.media.index import HollowFile, PacketIndex, has_whole_moov, index_by_moov, index_by_packets
 from slomo_batch.media.packet_notes import packet_notes
+from slomo_batch.media.picture_limits import MAX_PICTURE_PX, check_picture_size
 from slomo_batch.media.proof import FirstPictures
 from slomo_batch.media.reader import RangeReader
 from slomo_batch.media.traits import is_full_range
@@ -40,6 +41,8 @@ MAX_LEAP_S = 3600
 """Two neighbouring frames further apart than this have a damaged timestamp."""
 NOTABLE_GAP_S = 10
 """Two neighbouring frames further apart than this are mentioned."""
+USUAL_RATES = 1, 1000
+"""A frame rate below the first or above the second, in frames per second, is mentioned."""
 _PROGRESSIVE, _UNKNOWN_ORDER = 1, 0
 
 
@@ -72,6 +75,7 @@ def _by_moov(reader: RangeReader, name: str) -> Probe | None:
     file = HollowFile(reader)
     with open_source(file) as container:
         video = main_video(container, name)
+        check_picture_size(video.width, video.height, name)
         pictures = FirstPictures(video)
         found = index_by_moov(container, video, file, pictures.see, name)
         return None if found is None else _probed(container, video, found, pictures, name)
@@ -80,6 +84,7 @@ def _by_moov(reader: RangeReader, name: str) -> Probe | None:
 def _by_packets(reader: RangeReader, name: str) -> Probe:
     with open_source(reader) as container:
         video = main_video(container, name)
+        check_picture_size(video.width, video.height, name)
         pictures = FirstPictures(video)
         found = index_by_packets(container, video, pictures.see, name)
         return _probed(container, video, found, pictures, name)
@@ -93,9 +98,12 @@ def _probed(
         pictures.limit_to(found.index.joins[0].first_packet)
     if pictures.sample is None:
         what = f"none of the first {len(pictures.packets)} packets of the video can be decoded"
-        raise SourceUnreadable(what, where=name, got=header_of(video).codec)
+        remedy = f"The file is damaged, or its pictures have more than {MAX_PICTURE_PX:,} pixels."
+        raise SourceUnreadable(what, where=name, got=header_of(video).codec, remedy=remedy)
+    check_picture_size(pictures.sample.width, pictures.sample.height, name)
     _refuse_unsupported(video, pictures, name)
     index, num_left_out = _without_undecodable_lead(found.index, pictures)
+    index, doubted_s = _without_endless_end(index)
     timeline = _timeline(index, video, name)
     fault = pictures.fault(replace(found, index=index))
     converted = tuple(
@@ -104,7 +112,7 @@ def _probed(
     oddities = (
         *(f"the pixel format changes midway: {form} is converted" for form in converted),
         *_oddities(container, video, pictures.sample),
-        *_oddities_of_time(timeline, num_left_out),
+        *_oddities_of_time(timeline, num_left_out, doubted_s),
         *packet_notes(found),
     )
     facts = VideoFacts(
@@ -177,6 +185,16 @@ def _without_undecodable_lead(index: VideoIndex, pictures: FirstPictures) -> tup
     return replace(index, is_discarded=index.is_discarded | lead), int(lead.sum())
 
 
+def _without_endless_end(index: VideoIndex) -> tuple[VideoIndex, Fraction]:
+    """The index without a duration of the last frame beyond MAX_LEAP_S, and that duration in seconds (0 where there is
+    none). The frame then lasts as long as a frame of the video usually does: all frames are there, only its end is not
+    known."""
+    last_s = index.last_duration * index.time_base
+    if last_s <= MAX_LEAP_S:
+        return index, Fraction(0)
+    return replace(index, last_duration=0), last_s
+
+
 def _timeline(index: VideoIndex, video: VideoStream, name: str) -> SourceTimeline:
     pts = index.frame_pts
     if not len(pts):
@@ -190,7 +208,7 @@ def _timeline(index: VideoIndex, video: VideoStream, name: str) -> SourceTimelin
             remedy="Repair the file.",
         )
     rates = (video.average_rate, video.guessed_rate, video.base_rate)
-    return source_timeline(index, tuple(rate for rate in rates if rate))
+    return source_timeline(index, tuple(rate for rate in rates if rate and 1 / rate <= MAX_LEAP_S))
 
 
 # ---- facts ---------------------------------------------------------------------------------------------------------
@@ -217,7 +235,8 @@ def _rotation(frame: av.VideoFrame) -> int:
 
 
 def _audio(container: InputContainer) -> tuple[AudioTrack, ...]:
-    headers = ((stream.index, header_of(stream)) for stream in container.streams.audio if can_be_archived(stream))
+    carried = (track for track in container.streams.audio if can_be_archived(track) and has_sound_format(track))
+    headers = ((track.index, header_of(track)) for track in carried)
     return tuple(
         AudioTrack(
             stream_index=number,
@@ -268,9 +287,13 @@ def _not_carried(container: InputContainer, video: VideoStream) -> Iterator[str]
     for what, number in counts.items():
         if number:
             yield f"{number} {what}{'s' * (number > 1)} not carried"
+    damaged = sum(can_be_archived(track) and not has_sound_format(track) for track in streams.audio)
+    if damaged:
+        whose = "its header is" if damaged == 1 else "their headers are"
+        yield f"{damaged} sound track{'s' * (damaged > 1)} not carried: {whose} damaged"
 
 
-def _oddities_of_time(timeline: SourceTimeline, num_left_out: int) -> Iterator[str]:
+def _oddities_of_time(timeline: SourceTimeline, num_left_out: int, doubted_s: Fraction) -> Iterator[str]:
     if num_left_out:
         yield f"{num_left_out} frames at the start cannot be decoded without what came before them: left out"
     if timeline.rate is None and timeline.num_frames > 1:
@@ -278,3 +301,12 @@ def _oddities_of_time(timeline: SourceTimeline, num_left_out: int) -> Iterator[s
     gap_s = int(np.diff(timeline.ticks).max(initial=0)) * timeline.tick_s
     if gap_s > NOTABLE_GAP_S:
         yield f"a gap of {float(gap_s):.1f} s between two frames"
+    last_s = int(timeline.end - timeline.ticks[-1]) * timeline.tick_s
+    if doubted_s:
+        instead = f"it is shown for {round(float(last_s), 3):g} s"
+        yield f"the last frame's duration of {float(doubted_s):,.0f} s is taken for damaged: {instead}"
+    elif last_s > NOTABLE_GAP_S:
+        yield f"the last frame is shown for {float(last_s):.1f} s"
+    if not USUAL_RATES[0] <= timeline.nominal_rate <= USUAL_RATES[1]:
+        rate = f"{float(timeline.nominal_rate):,.{0 if timeline.nominal_rate > 1 else 6}f}"
+        yield f"an unusual frame rate of {rate} frames/s: its timestamps may be damaged"

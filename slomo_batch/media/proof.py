@@ -30,6 +30,8 @@ PACKETS_BEYOND_KEYFRAME = 24
 MAX_PACKETS = 600
 MAX_BYTES = 64 << 20
 """Whatever the keyframes, the proof reads no more packets and bytes than these."""
+MAX_DECODED_BYTES = 16 << 30
+"""It stops when the pictures it decoded have this many bytes of samples: 340 pictures of 8K in 8 bits."""
 MAX_MEAN_LEAD_IN = 300
 """Packets copied to get one frame, on average, beyond which a source is decoded once instead: keyframes 600 apart."""
 
@@ -41,7 +43,7 @@ class FirstPictures:
         video.thread_count = 1
         self._video = video
         self._header = header_of(video)
-        self._num_bytes = 0
+        self._num_bytes = self._num_decoded_bytes = 0
         self._second_keyframe = 0
         self._is_complete = False
         self._latest: int | None = None
@@ -99,13 +101,17 @@ class FirstPictures:
     def _is_enough(self) -> bool:
         if self._num_bytes > MAX_BYTES or len(self.packets) >= MAX_PACKETS:
             return True
+        if self._num_decoded_bytes > MAX_DECODED_BYTES:
+            return True
         return self._second_keyframe > 0 and len(self.packets) > self._second_keyframe + PACKETS_BEYOND_KEYFRAME
 
     def _decode(self, packet: "av.Packet[Any] | None") -> None:
         for frame in frames_of(self._video.codec_context, packet):
             self.sample = self.sample or frame
             self.pts.append(frame.pts)
-            self.hashes.append(picture_from_frame(frame).hash())
+            picture = picture_from_frame(frame)
+            self._num_decoded_bytes += sum(plane.nbytes for plane in picture.planes)
+            self.hashes.append(picture.hash())
             self.formats.add(frame.format.name)
             self._check(frame)
 

@@ -29,6 +29,8 @@ from slomo_batch.timeline.index import VideoIndex
 
 NUM_TRIAL_FRAMES = range(8, 49)
 """Fewest and most frames by which it is judged whether the decoder's timestamps can be trusted."""
+MAX_HELD_SHARE = Fraction(1, 10)
+"""Most of the frames that may be held, whatever max_held_frames says; but one may be in any video."""
 TRIAL_BYTES = 256 << 20
 """They are held in memory meanwhile: of large pictures fewer."""
 
@@ -57,7 +59,7 @@ def restored_frames(  # noqa: PLR0917 - one job's nouns in their order
 
     Raises:
         SourceUnsupported: a frame is interlaced, or unlike those before it.
-        SourceUnreadable: more than `max_held_frames` of them cannot be decoded.
+        SourceUnreadable: more than `max_held_frames` of them, or than MAX_HELD_SHARE, cannot be decoded.
     """
     decoded = _decoded(video, packets, index, ConstantTraits(other_formats))
     num_trial = TRIAL_BYTES // (3 * video.width * video.height + 1)
@@ -120,14 +122,15 @@ def _by_order(frames: Iterable[av.VideoFrame], index: VideoIndex) -> Iterator[tu
 def _filled(
     placed: Iterator[tuple[int, av.VideoFrame]], num_frames: int, name: str, max_held_frames: int
 ) -> Iterator[RestoredFrame]:
+    limit = min(max_held_frames, max(1, int(num_frames * MAX_HELD_SHARE)))
     num_held, following, previous = 0, 0, None
     for number, frame in chain(_last_of_each(placed), [(num_frames, None)]):
         copied = previous if previous is not None else frame
         if copied is None:
             raise SourceUnreadable("no frame of the video can be decoded", where=name, got=f"{num_frames} frames")
         num_held += number - following
-        if num_held > max_held_frames:
-            raise _too_many(num_held, num_frames, max_held_frames, name)
+        if num_held > limit:
+            raise _too_many(num_held, num_frames, max_held_frames, limit, name)
         for hole in range(following, number):
             yield RestoredFrame(number=hole, frame=copied, is_held=True)
         if frame is not None:
@@ -147,9 +150,14 @@ def _last_of_each(placed: Iterator[tuple[int, av.VideoFrame]]) -> Iterator[tuple
     yield kept
 
 
-def _too_many(num_held: int, num_frames: int, limit: int, name: str) -> SourceUnreadable:
+def _too_many(num_held: int, num_frames: int, max_held_frames: int, limit: int, name: str) -> SourceUnreadable:
+    what = f"at least {num_held} of {num_frames} frames cannot be decoded"
+    if limit < max_held_frames:
+        return SourceUnreadable(
+            what, where=name, expected=f"at most {limit} (a tenth of the frames)", remedy="Repair the file."
+        )
     return SourceUnreadable(
-        f"at least {num_held} of {num_frames} frames cannot be decoded",
+        what,
         where=name,
         expected=f"at most {limit} (max_held_frames)",
         remedy="Raise max_held_frames to accept that each is replaced by a copy of its neighbour, or repair the file.",

@@ -114,7 +114,7 @@ def make_sound(
     )
     with source.open("rb") as file:
         headers = ArchiveReader(file, str(source)).headers
-    with _foreign_errors(source):
+    with _foreign_errors():
         made = [_track(order, place, header) for place, header in enumerate(headers)]
         tracks = [track for track in made if isinstance(track, _Track)]
         _write(tracks, out)
@@ -154,13 +154,11 @@ def _packets(source: Path, place: int) -> Iterator[ArchivedPacket]:
 
 
 @contextmanager
-def _foreign_errors(source: Path) -> Iterator[None]:
+def _foreign_errors() -> Iterator[None]:
     try:
         yield
     except (av.FFmpegError, ValueError) as error:
-        raise SourceUnsupported(
-            "FFmpeg cannot make the sound", where=str(source), got=str(error), remedy="Set audio to drop."
-        ) from error
+        raise SourceUnsupported("FFmpeg cannot make the sound", got=str(error), remedy="Set audio to drop.") from error
 
 
 # ---- copied --------------------------------------------------------------------------------------------------------

@@ -134,7 +134,8 @@ def split_decode(  # noqa: PLR0917 - one job's nouns in their order
 
     Raises:
         SourceChanged: the video stream is not where it was.
-        SourceUnreadable: more than `max_held_frames` frames cannot be decoded, or the file cannot be read.
+        SourceUnreadable: more than `max_held_frames`, or a tenth, of the frames cannot be decoded, or the file cannot
+            be read.
         SourceUnsupported: a frame is interlaced, or unlike those before it.
     """
     tracks = facts.audio if sound else ()

@@ -82,6 +82,7 @@ class Tape:
         self._source = iter(source)
         self._held: Block = np.zeros((num_channels, 0), np.float32)
         self._start = 0
+        self.num_channels = num_channels
         self.end: int | None = None
         """Number of samples of the whole source, once it is known."""
 
@@ -202,6 +203,8 @@ class _Grains:
         self._onsets = Onsets(tape, sample_rate)
         self._slowdown = slowdown
         self._speed = float(1 / slowdown)
+        self._num_channels = tape.num_channels
+        self._silence = max(1, round(_BLOCK_S * sample_rate))
         self._before, self._after, self._lock_fade, self._grain, self._fade, self._search, self._rejoin, self._ahead = (
             max(1, round(seconds * sample_rate))
             for seconds in (
@@ -224,6 +227,9 @@ class _Grains:
 
     def next(self) -> Block:
         """The output from this switch to the next."""
+        if self._is_over():
+            self._at += self._silence
+            return np.zeros((self._num_channels, self._silence), np.float32)
         coming = self._coming
         if coming is not None and self._at >= coming.output - self._before:
             return self._play_lock(coming)
@@ -238,6 +244,10 @@ class _Grains:
                 until = self._at + left // 2
         place = self._place(until - self._at + fade_out, lowest, highest, fade)
         return self._play(place - self._at, min(fade, until - self._at), until)
+
+    def _is_over(self) -> bool:
+        """Whether the source ended so long ago that no grain can reach it: all that follows is silence."""
+        return self._tape.end is not None and int(self._at * self._speed) - self._ahead > self._tape.end
 
     def _play_lock(self, lock: _Lock) -> Block:
         self._past = lock

@@ -14,6 +14,7 @@ from fractions import Fraction
 
 from slomo_batch.errors import ManifestError, SourceUnsupported
 from slomo_batch.picture import PIXEL_FORMATS, PixelFormat
+from slomo_batch.planning.output_rate import MAX_RATE
 from slomo_batch.records import Codec, ColorFacts, Encode
 
 THREADS = 4
@@ -65,6 +66,10 @@ class _Encoder:
     """Formats of PIXEL_FORMATS it encodes exactly as they are given."""
     least_px: int = 1
     """Least width and height."""
+    most_px: tuple[int, int] = (16_384, 16_384)
+    """Greatest width and height. No source has more."""
+    most_rate: Fraction = MAX_RATE
+    """Most frames per second."""
 
 
 def _names(*stems: str, depths: tuple[int, ...]) -> frozenset[str]:
@@ -75,12 +80,25 @@ _ALL_CHROMA = ("yuv420p", "yuv422p", "yuv444p", "gray")
 _ENCODERS: Mapping[str, _Encoder] = {
     "libx264": _Encoder(codec="h264", formats=_names(*_ALL_CHROMA, depths=(8, 10))),
     "libx265": _Encoder(codec="hevc", formats=_names(*_ALL_CHROMA, depths=(8, 10, 12)), least_px=16),
-    "libsvtav1": _Encoder(codec="av1", formats=_names("yuv420p", depths=(8, 10)), least_px=4),
+    "libsvtav1": _Encoder(
+        codec="av1",
+        formats=_names("yuv420p", depths=(8, 10)),
+        least_px=4,
+        most_px=(16_384, 8_704),
+        most_rate=Fraction(240),
+    ),
     "prores_ks": _Encoder(codec="prores", formats=_names("yuv422p", "yuv444p", depths=(10,))),
     "ffv1": _Encoder(codec="ffv1", formats=frozenset(PIXEL_FORMATS), least_px=8),
-    "h264_nvenc": _Encoder(codec="h264", formats=_names("yuv420p", "yuv444p", depths=(8,)), least_px=160),
-    "hevc_nvenc": _Encoder(codec="hevc", formats=_names("yuv420p", depths=(8, 10)) | {"yuv444p"}, least_px=160),
-    "av1_nvenc": _Encoder(codec="av1", formats=_names("yuv420p", depths=(8, 10)), least_px=160),
+    "h264_nvenc": _Encoder(
+        codec="h264", formats=_names("yuv420p", "yuv444p", depths=(8,)), least_px=160, most_px=(4_096, 4_096)
+    ),
+    "hevc_nvenc": _Encoder(
+        codec="hevc",
+        formats=_names("yuv420p", depths=(8, 10)) | {"yuv444p"},
+        least_px=160,
+        most_px=(8_192, 8_192),
+    ),
+    "av1_nvenc": _Encoder(codec="av1", formats=_names("yuv420p", depths=(8, 10)), least_px=160, most_px=(8_192, 8_192)),
 }
 _SOFTWARE: Mapping[Codec, str] = {
     "h264": "libx264",
@@ -160,17 +178,33 @@ def _any_of(names: Mapping[str, object] | tuple[str, ...] | list[str]) -> str:
 # ---- chosen by the plan --------------------------------------------------------------------------------------------
 
 
-def choose_encoder(encode: Encode, *, source_format: str, width: int, height: int, nvenc_works: bool) -> EncoderChoice:
-    """The configuration of one video. `encode` has no faults by judge_encode; `source_format` is in PIXEL_FORMATS.
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Pictures:
+    """What an encoder is given."""
+
+    form: PixelFormat
+    width: int
+    height: int
+    rate: Fraction
+    """Frames per second."""
+
+
+def choose_encoder(
+    encode: Encode, *, source_format: str, width: int, height: int, rate: Fraction, nvenc_works: bool
+) -> EncoderChoice:
+    """The configuration of one video. `encode` has no faults by judge_encode; `source_format` is in PIXEL_FORMATS;
+    `rate` is the output's, in frames per second.
 
     Raises:
         ManifestError: NVENC was asked for by name, and does not work here.
-        SourceUnsupported: the pictures are too small for every encoder of the codec.
+        SourceUnsupported: the pictures are too small or too large, or the rate is too high, for every encoder of the
+            codec.
     """
     source = PIXEL_FORMATS[source_format]
     target = _target_format(encode, source)
     even, odd_notes = _even(encode.codec, target, width, height)
-    encoder, encoder_notes = _pick(encode, even, width, height, nvenc_works=nvenc_works)
+    pictures = _Pictures(form=even, width=width, height=height, rate=rate)
+    encoder, encoder_notes = _pick(encode, pictures, nvenc_works=nvenc_works)
     return EncoderChoice(
         encoder=encoder,
         options=_options(encoder, encode, even, width, height),
@@ -190,34 +224,34 @@ def _candidates(encode: Encode, *, nvenc_works: bool) -> list[str]:
     return by_word.get(encode.encoder, [encode.encoder])
 
 
-def _pick(
-    encode: Encode, form: PixelFormat, width: int, height: int, *, nvenc_works: bool
-) -> tuple[str, tuple[str, ...]]:
+def _pick(encode: Encode, pictures: _Pictures, *, nvenc_works: bool) -> tuple[str, tuple[str, ...]]:
     candidates = _candidates(encode, nvenc_works=nvenc_works)
     if candidates[0] in NVENC.values() and not nvenc_works:
         raise ManifestError(
             f"encode.encoder asks for {candidates[0]}, but NVENC does not work on this machine or cluster",
             remedy="Set encode.encoder to auto or software.",
         )
-    fitting = [name for name in candidates if _fault(name, form, width, height) == ""]
+    fitting = [name for name in candidates if _fault(name, pictures) == ""]
     if fitting:
         skipped = candidates[: candidates.index(fitting[0])]
-        return fitting[0], tuple(
-            f"{name} is not used: {_fault(name, form, width, height)}; {fitting[0]} is" for name in skipped
-        )
+        return fitting[0], tuple(f"{name} is not used: {_fault(name, pictures)}; {fitting[0]} is" for name in skipped)
     raise SourceUnsupported(
         f"{candidates[-1]} cannot encode these pictures",
-        got=f"{width}x{height} {form.name}: {_fault(candidates[-1], form, width, height)}",
+        got=f"{pictures.width}x{pictures.height} {pictures.form.name}: {_fault(candidates[-1], pictures)}",
         remedy="Choose another encode.codec, encode.encoder or encode.pixel_format.",
     )
 
 
-def _fault(name: str, form: PixelFormat, width: int, height: int) -> str:
-    encoder = _ENCODERS[name]
+def _fault(name: str, pictures: _Pictures) -> str:
+    encoder, form, width, height = _ENCODERS[name], pictures.form, pictures.width, pictures.height
     if form.name not in encoder.formats:
         return f"it does not take {form.name}"
     if min(width, height) < encoder.least_px:
         return f"it takes no picture below {encoder.least_px} pixels in width or height"
+    if width > encoder.most_px[0] or height > encoder.most_px[1]:
+        return f"it takes no picture above {encoder.most_px[0]}x{encoder.most_px[1]}"
+    if pictures.rate > encoder.most_rate:
+        return f"it takes no more than {encoder.most_rate} frames/s, and the output has {float(pictures.rate):g}"
     if name == "ffv1" and not ffv1_slices(form, width, height):
         return "its slices would lose chroma at the edges"
     return "it takes even sizes only" if name in NVENC.values() and (width % 2 or height % 2) else ""

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from slomo_batch.errors import SlomoError
 from slomo_batch.media.reader import RangeReader
 from slomo_batch.records import Machine, Resolved, Source, VideoPlan
 from slomo_batch.storage.layout import Layout
@@ -42,10 +43,13 @@ class Bench:
 
     @contextmanager
     def folder(self) -> Iterator[Path]:
-        """A temporary folder under the scratch folder, removed with all it holds."""
+        """A temporary folder under the scratch folder, removed with all it holds; errors from within do not name it."""
         self.scratch.mkdir(parents=True, exist_ok=True)
         path = Path(tempfile.mkdtemp(prefix="step-", dir=self.scratch))
         try:
             yield path
+        except SlomoError as error:
+            error.forget_folder(str(path))
+            raise
         finally:
             shutil.rmtree(path, ignore_errors=True)

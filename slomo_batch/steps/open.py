@@ -12,6 +12,7 @@ from slomo_batch.media.probe import Probe, probe
 from slomo_batch.planning.chunks import partition
 from slomo_batch.planning.encoders import choose_encoder, container_limits
 from slomo_batch.planning.identity import chunk_id, earlier_video_ids, receipt_id, video_id
+from slomo_batch.planning.output_rate import check_output_rate
 from slomo_batch.planning.resolving import JobPin, resolve
 from slomo_batch.planning.sizing import pairs_per_chunk
 from slomo_batch.records import Lane, VideoPlan, VideoRequest
@@ -23,7 +24,7 @@ from slomo_batch.steps.ownership import begun
 from slomo_batch.steps.pinned import Pinned
 from slomo_batch.steps.stored import VideoRecords, read_receipt, withdraw_receipt
 from slomo_batch.steps.survey import Survey, survey
-from slomo_batch.timeline.retiming import OutputGrid
+from slomo_batch.timeline.retiming import MANY_FRAMES_EACH, OutputGrid
 
 RESTARTED = "begun by an earlier version of slomo_batch that makes other pixels: made from the start"
 
@@ -126,11 +127,13 @@ def plan_video(identity: str, request: VideoRequest, pin: JobPin, probed: Probe)
     facts, settings = probed.facts, request.settings
     rate = settings.retime.fps.of(probed.timeline.nominal_rate)
     grid = OutputGrid.over(probed.timeline, rate=rate, slowdown=settings.retime.slowdown)
+    check_output_rate(rate, PurePosixPath(request.output_uri).suffix, request.source.uri)
     choice = choose_encoder(
         settings.encode,
         source_format=planar_name(facts.pixel_format),
         width=facts.width,
         height=facts.height,
+        rate=rate,
         nvenc_works=pin.nvenc_works,
     )
     context = max(CONTEXT, context_of(settings.interpolate.method))
@@ -153,7 +156,16 @@ def plan_video(identity: str, request: VideoRequest, pin: JobPin, probed: Probe)
         tick_s=probed.timeline.tick_s,
         nominal_rate=probed.timeline.nominal_rate,
     )
-    return Pinned(plan=plan, chunks=chunks, notes=(*facts.oddities, *choice.notes, *_container_notes(plan)))
+    notes = *facts.oddities, *_length_notes(plan), *choice.notes, *_container_notes(plan)
+    return Pinned(plan=plan, chunks=chunks, notes=notes)
+
+
+def _length_notes(plan: VideoPlan) -> tuple[str, ...]:
+    """A warning where one damaged time may have made the output very long."""
+    num_made, num_given = plan.grid.num_frames, plan.facts.num_frames
+    if num_made <= MANY_FRAMES_EACH * num_given:
+        return ()
+    return (f"{num_made:,} output frames from {num_given:,}: more than {MANY_FRAMES_EACH} for each source frame",)
 
 
 def _container_notes(plan: VideoPlan) -> tuple[str, ...]:

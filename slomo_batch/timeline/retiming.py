@@ -14,6 +14,9 @@ import numpy as np
 
 from slomo_batch.timeline.index import Int64s, SourceTimeline
 
+MANY_FRAMES_EACH = 50
+"""An output with more frames than this for each source frame is mentioned: one damaged time may be the reason."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FrameTime:

@@ -20,6 +20,16 @@ def shifted(num_ticks: int) -> Callable[[list[Packet]], list[Packet]]:
     return edit
 
 
+def lasting(num_ticks: int) -> Callable[[list[Packet]], list[Packet]]:
+    """The last frame shown for `num_ticks`."""
+
+    def edit(packets: list[Packet]) -> list[Packet]:
+        max(packets, key=lambda packet: packet.pts).duration = num_ticks
+        return packets
+
+    return edit
+
+
 def without_ctts(packets: list[Packet]) -> list[Packet]:
     """Presentation times replaced by those of decoding, from zero on."""
     for number, packet in enumerate(packets):
@@ -57,6 +67,17 @@ def blanked(number: int) -> Callable[[list[Packet]], list[Packet]]:
 
     def edit(packets: list[Packet]) -> list[Packet]:
         packets[number].update((b"\0\0\0\1\x41" + b"\xff" * packets[number].size)[: packets[number].size])
+        return packets
+
+    return edit
+
+
+def spoiled(*numbers: int) -> Callable[[list[Packet]], list[Packet]]:
+    """With nonsense for the payload of packets of any codec."""
+
+    def edit(packets: list[Packet]) -> list[Packet]:
+        for number in numbers:
+            packets[number].update(b"\x55" * packets[number].size)
         return packets
 
     return edit

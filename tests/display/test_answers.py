@@ -70,7 +70,19 @@ def test_a_plan_in_json_ends_with_the_total() -> None:
         "output_frames": 288,
         "chunks": 3,
         "size_bytes": 900_010,
+        "videos_with_many_frames": 0,
     }
+
+
+def test_a_plan_ends_with_a_warning_where_outputs_are_very_long() -> None:
+    long = replace(ROWS[0], num_output_frames=51 * 72)
+    text, lines = io.StringIO(), io.StringIO()
+    show_plan([long, *ROWS], as_json=False, stream=text)
+    show_plan([long, *ROWS], as_json=True, stream=lines)
+    assert text.getvalue().splitlines()[-1] == (
+        "warning: 1 video with more than 50 output frames for each source frame; see the notes above"
+    )
+    assert json.loads(lines.getvalue().splitlines()[-1])["videos_with_many_frames"] == 1
 
 
 def test_a_plan_on_s3_tells_the_requests_and_their_price() -> None:

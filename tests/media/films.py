@@ -54,7 +54,14 @@ class Film:
         """The configuration of all its segments."""
         encode = Encode(codec=self.codec, preset=self.encode.get("preset", "medium"))
         width, height = self.size
-        return choose_encoder(encode, source_format=self.source_format, width=width, height=height, nvenc_works=False)
+        return choose_encoder(
+            encode,
+            source_format=self.source_format,
+            width=width,
+            height=height,
+            rate=self.rate,
+            nvenc_works=False,
+        )
 
     def encoder(self, path: Path) -> SegmentEncoder:
         """An encoder for one segment."""

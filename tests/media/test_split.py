@@ -22,6 +22,7 @@ from slomo_batch.media.split import SoundArchive
 from slomo_batch.records import Lane
 from slomo_batch.timeline.index import VideoIndex
 from tests.clips.catalogue import clip, names
+from tests.clips.edits import spoiled
 from tests.clips.film import Film, made, repeated
 from tests.clips.noise import noisy
 from tests.media.sources import Opened, reader_of, straight
@@ -249,6 +250,23 @@ def test_more_held_frames_than_allowed_fail_the_video(tmp_path: Path) -> None:
     opened = Opened.of("corrupt_late", clip("corrupt_late").data)
     with pytest.raises(SourceUnreadable, match=r"1 of 60 frames.*max_held_frames"):
         list(opened.split(opened.slices([0, 60]), tmp_path, lane="decode", max_held_frames=0))
+
+
+@pytest.mark.parametrize(
+    ("num_frames", "spoilt", "limit"), [(10, (3,), 0), (2, (1,), 0), (10, (3, 4), 1), (29, (3, 9, 12), 2)]
+)
+def test_no_more_than_a_tenth_of_the_frames_is_held(
+    num_frames: int, spoilt: tuple[int, ...], limit: int, tmp_path: Path
+) -> None:
+    film = Film(codec="png", suffix=".mov", pix_fmt="rgb24", num_frames=num_frames, edit=spoiled(*spoilt))
+    opened = Opened.of("spoilt", made(film))
+    parts = opened.split(opened.slices([0, num_frames]), tmp_path, lane="decode", max_held_frames=12)
+    if not limit:
+        assert len(opened.chunk_hashes(parts)[0]) == num_frames
+        return
+    expected = rf"{len(spoilt)} of {num_frames} frames .* at most {limit} \(a tenth of the frames\)"
+    with pytest.raises(SourceUnreadable, match=expected):
+        list(parts)
 
 
 @pytest.mark.parametrize("lane", LANES)

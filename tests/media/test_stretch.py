@@ -9,6 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from slomo_batch.media import stretch as stretching
 from slomo_batch.media.stretch import Block, Onsets, Tape, stretch
 from tests.media.tones import CLICKS_S, DURATION_S, RATE, Tone, clicks, in_blocks, samples
 
@@ -123,6 +124,23 @@ def test_memory_does_not_grow_with_the_length() -> None:
 
     peak(2)
     assert peak(16) < 1.1 * peak(4)
+
+
+def test_no_work_goes_into_the_silence_after_the_end(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A video whose last frame is shown for an hour has an hour of it."""
+    searched: list[int] = []
+    search = stretching._most_alike
+
+    def counted(playing: Block, candidates: Block, usual: int) -> int:
+        searched.append(usual)
+        return search(playing, candidates, usual)
+
+    monkeypatch.setattr(stretching, "_most_alike", counted)
+    made = stretched(samples(Tone(layout="mono", duration_s=1)), Fraction(2), 120 * RATE)
+    assert made.shape == (1, 120 * RATE)
+    assert made[:, : 2 * RATE].any()
+    assert not made[:, 3 * RATE :].any()
+    assert len(searched) < 400
 
 
 def test_onsets_are_found_where_sound_sets_in() -> None:

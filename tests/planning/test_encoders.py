@@ -5,6 +5,7 @@ from typing import Any
 
 import av
 import pytest
+from av.video.codeccontext import VideoCodecContext
 
 from slomo_batch.errors import ManifestError, SourceUnsupported
 from slomo_batch.picture import PIXEL_FORMATS
@@ -28,12 +29,15 @@ def chosen(
     source: str = "yuv420p",
     size: tuple[int, int] = (640, 360),
     *,
+    rate: int = 25,
     nvenc_works: bool = False,
     **settings: Any,
 ) -> EncoderChoice:
     width, height = size
     encode = Encode(codec=codec, **settings)
-    return choose_encoder(encode, source_format=source, width=width, height=height, nvenc_works=nvenc_works)
+    return choose_encoder(
+        encode, source_format=source, width=width, height=height, rate=Fraction(rate), nvenc_works=nvenc_works
+    )
 
 
 @pytest.mark.parametrize(
@@ -145,7 +149,7 @@ def test_nvenc_is_used_where_it_works_and_takes_the_pictures() -> None:
     ("settings", "size"), [({"pixel_format": "yuv422p10le"}, (640, 360)), ({}, (641, 360)), ({}, (64, 64))]
 )
 def test_what_nvenc_does_not_take_goes_to_software_and_is_noted(
-    settings: dict[str, str], size: tuple[int, int]
+    settings: dict[str, Any], size: tuple[int, int]
 ) -> None:
     choice = chosen("h264", size=size, nvenc_works=True, **settings)
     assert choice.encoder == "libx264"
@@ -161,6 +165,45 @@ def test_nvenc_by_name_is_refused_where_it_does_not_work(encoder: str) -> None:
 def test_pictures_too_small_for_the_encoder_are_refused() -> None:
     with pytest.raises(SourceUnsupported, match="below 16 pixels"):
         chosen("hevc", size=(8, 8))
+
+
+@pytest.mark.parametrize(
+    ("codec", "size", "rate", "limit"),
+    [
+        ("h264", (20_000, 48), 25, "above 16384x16384"),
+        ("hevc", (48, 16_386), 25, "above 16384x16384"),
+        ("av1", (64, 8_706), 25, "above 16384x8704"),
+        ("av1", (64, 64), 241, "no more than 240 frames/s, and the output has 241"),
+    ],
+)
+def test_what_is_beyond_the_encoder_is_refused_with_its_limit(
+    codec: Codec, size: tuple[int, int], rate: int, limit: str
+) -> None:
+    with pytest.raises(SourceUnsupported, match=limit):
+        chosen(codec, size=size, rate=rate)
+
+
+@pytest.mark.parametrize(
+    ("codec", "size", "rate"),
+    [("h264", (16_384, 64), 10_000), ("av1", (16_384, 64), 240), ("av1", (64, 8_704), 240), ("hevc", (64, 64), 10_000)],
+)
+def test_the_limits_of_software_encoders_are_those_of_this_build(
+    codec: Codec, size: tuple[int, int], rate: int
+) -> None:
+    choice = chosen(codec, size=size, rate=rate, preset="ultrafast")
+    context = av.CodecContext.create(choice.encoder, "w")
+    assert isinstance(context, VideoCodecContext)
+    context.width, context.height = size
+    context.pix_fmt, context.time_base, context.framerate = choice.pixel_format, Fraction(1, rate), Fraction(rate)
+    context.options = dict(choice.options)
+    context.open()
+
+
+@pytest.mark.parametrize(("codec", "size"), [("h264", (4098, 160)), ("hevc", (160, 8194)), ("av1", (8194, 160))])
+def test_what_is_too_large_for_nvenc_goes_to_software(codec: Codec, size: tuple[int, int]) -> None:
+    choice = chosen(codec, size=size, nvenc_works=True)
+    assert not choice.encoder.endswith("nvenc")
+    assert "above" in choice.notes[0]
 
 
 @pytest.mark.parametrize("codec", CODECS)

@@ -1,0 +1,39 @@
+"""Which output frame rates can be written: what the container counts in, and what makes sense at all."""
+
+from collections.abc import Mapping
+from fractions import Fraction
+
+from slomo_batch.errors import SourceUnsupported
+
+MAX_RATE = Fraction(10_000)
+"""Most output frames per second. More come from damaged timestamps."""
+CONTAINER_MAX_RATES: Mapping[str, Fraction] = {".mkv": Fraction(1000)}
+"""Most frames per second by file suffix: Matroska counts milliseconds, so two frames would have the same time."""
+_LARGEST_TERM = 2**31 - 1
+"""FFmpeg's rationals have numerators and denominators of 32 bits."""
+_REMEDY = "Set retime.fps to a lower rate, such as 60."
+
+
+def check_output_rate(rate: Fraction, suffix: str, name: str) -> None:
+    """Check the output frame rate of the video `name`; `suffix` is the output file's (".mkv").
+
+    Raises:
+        SourceUnsupported: the rate is beyond what can be written; the message names the limit.
+    """
+    limit = min(MAX_RATE, CONTAINER_MAX_RATES.get(suffix.lower(), MAX_RATE))
+    if rate > limit:
+        why = f"{suffix} counts milliseconds" if limit < MAX_RATE else "more come from damaged timestamps"
+        raise SourceUnsupported(
+            "the output frame rate is too high",
+            where=name,
+            expected=f"at most {limit} frames/s ({why})",
+            got=f"{float(rate):,.0f} frames/s",
+            remedy=_REMEDY,
+        )
+    if max(rate.numerator, rate.denominator) > _LARGEST_TERM:
+        raise SourceUnsupported(
+            "the output frame rate cannot be written as a fraction of 32-bit numbers",
+            where=name,
+            got=str(rate),
+            remedy=_REMEDY,
+        )

@@ -1,0 +1,187 @@
+"""Sources that ask for endless films, gigabytes of memory or absurd rates: each is refused, or bounded and told."""
+
+import io
+from collections.abc import Callable
+from fractions import Fraction
+
+import av
+import pytest
+from av.video.stream import VideoStream
+
+from slomo_batch.errors import FrameMissing, SourceUnsupported
+from slomo_batch.media import archive, demux, proof
+from slomo_batch.media.archive import ArchivedPacket, StreamHeader, from_av, header_of
+from slomo_batch.media.decode import frames_at
+from slomo_batch.media.demux import main_video, open_source, packets
+from slomo_batch.media.probe import Probe, probe
+from slomo_batch.media.proof import FirstPictures
+from tests.clips.catalogue import clip
+from tests.clips.edits import lasting
+from tests.clips.film import FORMATS, Film, Sound, coded, made
+from tests.media.sources import reader_of
+
+
+def probed(film: Film) -> Probe:
+    return probe(reader_of(made(film)), film.suffix)
+
+
+# ---- the last frame's duration -------------------------------------------------------------------------------------
+
+HOURS = lasting(25 * 36_000)
+ENDLESS = {
+    "mp4": Film(edit=HOURS),
+    "mov": Film(edit=HOURS, suffix=".mov"),
+    "fragmented": Film(edit=HOURS, muxer={"movflags": "frag_keyframe+empty_moov"}),
+    "mkv": Film(edit=HOURS, suffix=".mkv"),
+    "a single frame": Film(edit=HOURS, num_frames=1),
+    "variable": Film(
+        edit=lasting(36_000_000),
+        suffix=".mkv",
+        num_frames=5,
+        pts=[0, 40, 80, 137, 150],
+        time_base=Fraction(1, 1000),
+        options={"bf": "0"},
+    ),
+}
+
+
+@pytest.mark.parametrize("name", ENDLESS)
+def test_a_last_frame_of_hours_is_shown_as_long_as_the_others(name: str) -> None:
+    film = ENDLESS[name]
+    found = probed(film)
+    assert found.timeline.num_frames == film.num_frames
+    assert int(found.timeline.end - found.timeline.ticks[-1]) * found.timeline.tick_s == Fraction(1, 25)
+    assert any("the last frame's duration of 36,000 s" in note for note in found.facts.oddities)
+
+
+GIF = Film(codec="gif", suffix=".gif", pix_fmt="rgb8", num_frames=5, muxer={"final_delay": "65535"})
+
+
+@pytest.mark.parametrize(("film", "seconds"), [(Film(edit=lasting(2500)), "100.0"), (GIF, "655.4")], ids=["mp4", "gif"])
+def test_a_last_frame_of_minutes_is_kept_and_mentioned(film: Film, seconds: str) -> None:
+    found = probed(film)
+    assert f"{float(found.timeline.duration_s - (film.num_frames - 1) / film.rate):.1f}" == seconds
+    assert f"the last frame is shown for {seconds} s" in found.facts.oddities
+
+
+# ---- rates ---------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(("rate", "words"), [(Fraction(2000), "2,000 frames/s"), (Fraction(1, 4), "0.250000 frames/s")])
+def test_an_unusual_frame_rate_is_mentioned(rate: Fraction, words: str) -> None:
+    assert f"an unusual frame rate of {words}: its timestamps may be damaged" in probed(Film(rate=rate)).facts.oddities
+
+
+@pytest.mark.parametrize("rate", [Fraction(1), Fraction(1000)])
+def test_other_frame_rates_are_not_mentioned(rate: Fraction) -> None:
+    assert probed(Film(rate=rate, options={"bf": "0"})).facts.oddities == ()
+
+
+# ---- the size of pictures ------------------------------------------------------------------------------------------
+
+
+def with_screen_of(width: int, height: int) -> bytes:
+    """A GIF whose header announces a picture of this size."""
+    data = bytearray(clip("gif").data)
+    data[6:10] = width.to_bytes(2, "little") + height.to_bytes(2, "little")
+    return bytes(data)
+
+
+def with_large_pictures_inside() -> bytes:
+    """An AVI whose header announces 64x48, and whose pictures are 16400 pixels wide."""
+    _, large = coded(Film(codec="mjpeg", size=(16_400, 16), pix_fmt="yuvj420p", num_frames=3))
+    file = io.BytesIO()
+    with av.open(file, "w", format=FORMATS[".avi"]) as container:
+        video = container.add_stream("mjpeg", rate=25)
+        assert isinstance(video, VideoStream)
+        video.width, video.height, video.pix_fmt = 64, 48, "yuvj420p"
+        for packet in large:
+            packet.stream = video
+            container.mux(packet)
+    return file.getvalue()
+
+
+@pytest.mark.parametrize(
+    ("make", "size"),
+    [
+        (lambda: with_screen_of(16_000, 16_000), "16000x16000"),
+        (lambda: with_screen_of(65_535, 8), "65535x8"),
+        (lambda: made(Film(codec="mjpeg", size=(16_400, 16), pix_fmt="yuvj420p", suffix=".avi")), "16400x16"),
+        (with_large_pictures_inside, "16400x"),
+    ],
+    ids=["gif", "one side", "true size", "header says less"],
+)
+def test_too_large_pictures_are_refused_before_they_fill_the_memory(make: Callable[[], bytes], size: str) -> None:
+    with pytest.raises(SourceUnsupported, match=f"bomb: .*too large, expected at most 16,384 pixels .*got {size}"):
+        probe(reader_of(make()), "bomb")
+
+
+SMALL_LIMIT = {"max_pixels": str(80 * 60)}
+"""Between the sizes of the two halves of the clip size_change."""
+
+
+def test_pictures_that_grow_beyond_the_limit_midway_are_not_decoded(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(demux, "DECODER_OPTIONS", SMALL_LIMIT)
+    facts = probe(reader_of(clip("size_change").data), "size_change").facts
+    assert (facts.width, facts.height) == (64, 48)
+    assert "not every packet" in facts.lane_reason
+
+
+def archived(name: str) -> tuple[StreamHeader, list[ArchivedPacket]]:
+    with open_source(reader_of(clip(name).data)) as container:
+        video = main_video(container, name)
+        return header_of(video), [from_av(packet, 0) for packet in packets(container, [video])]
+
+
+def test_workers_decode_no_larger_pictures_either(monkeypatch: pytest.MonkeyPatch) -> None:
+    header, chunk = archived("cfr")
+    times = sorted(packet.pts or 0 for packet in chunk)
+    assert len(list(frames_at(chunk, header, times))) == 40
+    monkeypatch.setattr(archive, "DECODER_OPTIONS", {"max_pixels": "1000"})
+    with pytest.raises(FrameMissing):
+        list(frames_at(chunk, header, times))
+
+
+def test_the_proof_stops_after_so_many_decoded_bytes(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(proof, "MAX_DECODED_BYTES", 4 * 64 * 48 * 3 // 2)
+    with open_source(reader_of(clip("one_gop").data)) as container:
+        video = main_video(container, "one_gop")
+        pictures = FirstPictures(video)
+        seen = [pictures.see(packet) for packet in packets(container, [video])]
+    assert 4 < seen.count(True) < 20
+    assert len(seen) == 40
+
+
+# ---- sound without a format ----------------------------------------------------------------------------------------
+
+
+def without_channels(film: Film, found: bytes, replaced: bytes) -> bytes:
+    data = made(film)
+    assert data.count(found) == 1
+    return data.replace(found, replaced)
+
+
+SILENCED = {
+    "matroska, no channels": (
+        Film(suffix=".mkv", sounds=(Sound(codec="pcm_s16le"),)),
+        b"\x9f\x81\x01",
+        b"\x9f\x81\x00",
+    ),
+    "avi, no channels": (
+        Film(suffix=".avi", codec="mpeg4", sounds=(Sound(codec="pcm_s16le"),)),
+        b"\x01\x00\x01\x00\x44\xac\x00\x00",
+        b"\x01\x00\x00\x00\x44\xac\x00\x00",
+    ),
+    "webm, Opus of no channels": (
+        Film(suffix=".webm", codec="libvpx-vp9", num_frames=3, sounds=(Sound(codec="libopus", sample_rate=48_000),)),
+        b"OpusHead\x01\x01",
+        b"OpusHead\x01\x00",
+    ),
+}
+
+
+@pytest.mark.parametrize("name", SILENCED)
+def test_sound_whose_header_states_no_format_is_named_and_not_carried(name: str) -> None:
+    facts = probe(reader_of(without_channels(*SILENCED[name])), name).facts
+    assert facts.audio == ()
+    assert "1 sound track not carried: its header is damaged" in facts.oddities

@@ -1,0 +1,37 @@
+"""Output frame rates that cannot be written are refused with the limit; all others pass."""
+
+from fractions import Fraction
+
+import pytest
+
+from slomo_batch.errors import SourceUnsupported
+from slomo_batch.planning.output_rate import check_output_rate
+
+
+@pytest.mark.parametrize(
+    ("rate", "suffix"),
+    [
+        (Fraction(1000), ".mkv"),
+        (Fraction(60000, 1001), ".mkv"),
+        (Fraction(1, 512), ".mkv"),
+        (Fraction(2000), ".mp4"),
+        (Fraction(10_000), ".mov"),
+    ],
+)
+def test_a_rate_that_the_container_can_count_passes(rate: Fraction, suffix: str) -> None:
+    check_output_rate(rate, suffix, "a.mp4")
+
+
+@pytest.mark.parametrize(
+    ("rate", "suffix", "limit"),
+    [
+        (Fraction(1001), ".mkv", "at most 1000 frames/s .*milliseconds.*got 1,001"),
+        (Fraction(2000), ".MKV", "at most 1000"),
+        (Fraction(10_001), ".mp4", "at most 10000 frames/s"),
+        (Fraction(1, 2**31), ".mp4", "32-bit"),
+        (Fraction("59.94005994005994005994"), ".mp4", "32-bit"),
+    ],
+)
+def test_a_rate_beyond_the_limit_is_refused_with_it(rate: Fraction, suffix: str, limit: str) -> None:
+    with pytest.raises(SourceUnsupported, match=f"a.mp4: .*{limit}.* Set retime.fps"):
+        check_output_rate(rate, suffix, "a.mp4")
