@@ -64,6 +64,7 @@ LATER_DEFAULTS: Defaults = {}
 """By setting: each later default of the manifest, and the first version's. Receipts digest the first version's, because
 a manifest that does not name the setting still asks for the output that is published."""
 _NONE: Defaults = MappingProxyType({})
+_ENCODER = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"))
 
 
 def source_input(source: Source) -> str:
@@ -107,4 +108,4 @@ def _json(values: Mapping[str, Value]) -> str:
         for key in sections:
             section = section.setdefault(key, {})
         section[leaf] = str(value) if isinstance(value, Fraction) else value
-    return json.dumps(whole, ensure_ascii=False, separators=(",", ":"))
+    return _ENCODER.encode(whole)

@@ -8,7 +8,7 @@ import pytest
 
 from slomo_batch.planning import id_inputs
 from slomo_batch.planning.id_inputs import Later
-from slomo_batch.planning.identity import receipt_id, video_id
+from slomo_batch.planning.identity import earlier_video_ids, receipt_id, video_id
 from slomo_batch.planning.resolving import JobPin
 from slomo_batch.records import Encode, Interpolate, Retime, Settings, Source, VideoRequest
 
@@ -156,3 +156,4 @@ def test_a_new_default_asks_for_the_output_that_is_published(monkeypatch: pytest
     identity, receipt = _ids(replace(REQUEST, settings=by_default))
     assert receipt == IDS[1]
     assert identity != IDS[0], "what is made differs, so it is not mixed"
+    assert earlier_video_ids(replace(REQUEST, settings=by_default), PIN) == (IDS[0],)

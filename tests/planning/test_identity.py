@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from slomo_batch.planning.identity import chunk_id, chunks_in_lane, receipt_id, video_id
+from slomo_batch.planning.identity import chunk_id, chunks_in_lane, earlier_video_ids, receipt_id, video_id
 from slomo_batch.planning.resolving import JobPin, WeightsPin
 from slomo_batch.records import Chunk, Encode, FpsTarget, Interpolate, Retime, Settings, Source, VideoRequest
 
@@ -140,6 +140,13 @@ def test_the_ids_of_today_are_those_of_yesterday() -> None:
     identity = video_id(REQUEST, PIN)
     ids = (identity, chunk_id(identity, "copy", 0, 93), receipt_id(REQUEST, "compact-1"))
     assert ids == PINNED_IDS
+
+
+def test_earlier_versions_are_those_of_lower_pixel_revisions() -> None:
+    later = replace(PIN, pixel_revision=3)
+    earlier = [video_id(REQUEST, replace(PIN, pixel_revision=revision)) for revision in (2, 1)]
+    assert list(earlier_video_ids(REQUEST, later)) == earlier
+    assert earlier_video_ids(REQUEST, PIN) == ()
 
 
 @pytest.mark.parametrize("kind", PINNED_IDS_OF_OTHERS)

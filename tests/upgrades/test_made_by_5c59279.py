@@ -4,13 +4,14 @@ import hashlib
 import json
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field, make_dataclass
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from slomo_batch import cli
+from slomo_batch.records import Retime
 from slomo_batch.storage.location import S3Options, StoreSpec, open_store
 from slomo_batch.storage.store import ObjectStore
 from tests.s3_server import S3Server
@@ -126,6 +127,38 @@ def test_what_is_published_is_skipped_with_no_chunk_made(place: Place) -> None:
     assert (ended["videos_skipped"], ended["videos_published"], ended["num_frames"]) == (2, 0, 0)
     assert not _of("video_opened", events)
     assert place.contents(*DECISIVE) == before
+
+
+def test_a_setting_that_is_added_leaves_what_is_published(place: Place, monkeypatch: pytest.MonkeyPatch) -> None:
+    ramped = make_dataclass("Retime", [("ramp", str, field(default=""))], bases=(Retime,), frozen=True, kw_only=True)
+    monkeypatch.setattr("slomo_batch.manifest.sections.Retime", ramped)
+    [ended] = _of("job_ended", place.run("finished"))
+    assert (ended["videos_skipped"], ended["videos_published"], ended["videos_failed"]) == (2, 0, 0)
+
+
+@pytest.mark.parametrize("place", ["disk"], indirect=True)
+def test_what_is_published_is_made_again_only_when_told(place: Place, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("slomo_batch.steps.pin.PIXEL_REVISION", 2)
+    old, receipts = place.video_ids("finished"), place.contents("finished/receipts/").keys()
+    [ended] = _of("job_ended", place.run("finished", "--force"))
+    assert (ended["videos_published"], ended["videos_failed"]) == (2, 0)
+    after = place.contents("finished/receipts/")
+    assert after.keys() == receipts
+    made = [json.loads(data) for data in after.values()]
+    assert not {one["video_id"] for one in made} & old
+    assert {one["weights_name"] for one in made} == {"", "compact-3"}, "what the job began with"
+
+
+@pytest.mark.parametrize("place", ["disk"], indirect=True)
+def test_the_output_of_a_source_that_changed_is_replaced(place: Place, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("slomo_batch.steps.pin.PIXEL_REVISION", 2)
+    place.store.put("archive/moving.mp4", place.store.get("archive/network.mp4"))
+    assert {Path(row["uri"]).stem: row["state"] for row in place.plan("finished")} == {
+        "moving": "changed",
+        "network": "skip",
+    }
+    [ended] = _of("job_ended", place.run("finished"))
+    assert (ended["videos_published"], ended["videos_skipped"], ended["videos_failed"]) == (1, 1, 0)
 
 
 def test_what_is_half_done_is_resumed_with_the_same_pixels(place: Place, monkeypatch: pytest.MonkeyPatch) -> None:
