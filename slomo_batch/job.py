@@ -206,6 +206,8 @@ class _Run:
         machines = self._open_machines()
         judge_machines(machines.num_machines, requests, self._bench)
         journal.tell_also(*machines.displays)
+        for note in machines.notes:
+            self._display.show(Note(text=note))
         self._display.show(Note(text=f"working on {machines.description}, {pin.precision} arithmetic"))
         most = ClusterWish.of(self._manifest.cluster).max_workers
         policy = policy_for(most, max_attempts=self._manifest.retries.chunk + 1)

@@ -3,13 +3,12 @@
 import logging
 import math
 import os
-import re
-import socket
 import time
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 
+from slomo_batch import ray_address
 from slomo_batch.errors import ClusterError, Interrupted, ManifestError
 from slomo_batch.execution.cluster.demand import Resources, described, floor, refusal
 from slomo_batch.execution.cluster.shared_disk import machines_to_expect
@@ -21,6 +20,7 @@ from slomo_batch.manifest.sections import ClusterSection
 from slomo_batch.media.encode import encoder_works
 from slomo_batch.planning.encoders import NVENC
 from slomo_batch.progress import Display
+from slomo_batch.ray_address import LOCAL, Choice
 from slomo_batch.records import Precision
 from slomo_batch.steps.pin import Basis
 from slomo_batch.wiring import Places, open_bench
@@ -93,6 +93,8 @@ class Machines:
     """For a person: "this process", "a local Ray", or the cluster's address."""
     displays: tuple[Display, ...] = ()
     """Where they show what happens, by themselves: the metrics of a cluster."""
+    notes: tuple[str, ...] = ()
+    """What a person should know of how they were found."""
 
 
 @contextmanager
@@ -167,7 +169,8 @@ def _ray(wish: ClusterWish, places: Places, prewarm: int, stop: StopRequests) ->
     from slomo_batch.execution.on_ray import RayEngine  # noqa: PLC0415 as above
     from slomo_batch.execution.pool import WorkerNeeds  # noqa: PLC0415 as above
 
-    own = _connect(wish)
+    connected = _connect(wish)
+    own = connected.own
     stop.listen()  # Ray took the signals over as it started
     try:
         if own:
@@ -194,6 +197,7 @@ def _ray(wish: ClusterWish, places: Places, prewarm: int, stop: StopRequests) ->
                 num_machines=machines_to_expect(len(alive_nodes()), cluster_total("CPU")),
                 description="a local Ray" if own else f"the Ray cluster at {ray.get_runtime_context().gcs_address}",
                 displays=(metrics,),
+                notes=connected.notes,
             )
     finally:
         if prewarm and not own:
@@ -201,58 +205,64 @@ def _ray(wish: ClusterWish, places: Places, prewarm: int, stop: StopRequests) ->
         ray.shutdown()
 
 
-def _connect(wish: ClusterWish) -> bool:
-    """Connect to the cluster that is asked for, or start one on this machine; True where it was started here."""
-    import ray  # noqa: PLC0415 an inline job never loads Ray
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Connected:
+    """A Ray that this process is connected to."""
 
-    from slomo_batch.execution.cluster.nodes import cluster_was_started_here  # noqa: PLC0415 as above
-
-    address = wish.address
-    if address == "auto":
-        on_cluster = "RAY_ADDRESS" in os.environ or cluster_was_started_here()
-        address = os.environ.get("RAY_ADDRESS", "auto") if on_cluster else "local"
-    own = address == "local"
-    try:
-        if own:
-            # Tasks get CPUs of their own, so that a split never waits for the workers that wait for its chunks.
-            num_cpus = _local_workers(wish) * wish.cpus_per_worker + LOCAL_TASKS
-            ray.init(
-                address="local",
-                num_cpus=num_cpus,
-                include_dashboard=False,
-                log_to_driver=False,
-                logging_level=logging.ERROR,
-                _node_ip_address="127.0.0.1",
-            )
-        else:
-            _reach(address)
-            ray.init(address=address, log_to_driver=False, logging_level=logging.ERROR)
-    except Exception as error:
-        raise ClusterError(
-            "Ray cannot be started" if own else "no Ray cluster answers",
-            where=address,
-            got=str(error).splitlines()[0] if str(error) else type(error).__name__,
-            remedy=_REMEDY_HERE if own else _REMEDY_ELSEWHERE,
-        ) from error
-    return own
+    own: bool
+    """True where it was started here."""
+    notes: tuple[str, ...] = ()
 
 
-def _reach(address: str) -> None:
-    """Somebody listens at host:port: where nobody does, Ray would go on asking for many minutes.
+def _connect(wish: ClusterWish) -> _Connected:
+    """Connect to the cluster that is asked for, or start one on this machine.
 
     Raises:
-        OSError: nobody does.
+        ClusterError: nothing answers there, or Ray cannot be started here.
     """
-    found = re.fullmatch(r"\[?(?P<host>[^/\[\]]+)\]?:(?P<port>[0-9]+)", address)
-    if found:
-        with socket.create_connection((found["host"], int(found["port"])), REACH_S):
-            pass
+    choice = ray_address.choose() if wish.address == "auto" else Choice(address=wish.address)
+    if choice.address == LOCAL:
+        _start_here(wish)
+        return _Connected(own=True, notes=choice.notes)
+    import ray  # noqa: PLC0415 an inline job never loads Ray
+
+    try:
+        ray_address.check_answers(choice.address, REACH_S)
+        ray.init(**choice.init_arguments, log_to_driver=False, logging_level=logging.ERROR)
+    except Exception as error:
+        by = f"{choice.named_by} names it. " if choice.named_by else ""
+        raise ClusterError(
+            "no Ray cluster answers",
+            where=choice.address,
+            got=ray_address.reason_of(error),
+            remedy=f"{by}Check cluster.address, RAY_ADDRESS, RAY_AUTH_MODE and RAY_AUTH_TOKEN; cluster.address: local "
+            "runs on this machine.",
+        ) from error
+    return _Connected(own=False)
 
 
-_REMEDY_HERE = "cluster.address: inline runs without Ray."
-_REMEDY_ELSEWHERE = (
-    "Check cluster.address, RAY_AUTH_MODE and RAY_AUTH_TOKEN; cluster.address: local runs on this machine."
-)
+def _start_here(wish: ClusterWish) -> None:
+    import ray  # noqa: PLC0415 an inline job never loads Ray
+
+    try:
+        # Tasks get CPUs of their own, so that a split never waits for the workers that wait for its chunks.
+        num_cpus = _local_workers(wish) * wish.cpus_per_worker + LOCAL_TASKS
+        ray.init(
+            address=LOCAL,
+            num_cpus=num_cpus,
+            include_dashboard=False,
+            log_to_driver=False,
+            logging_level=logging.ERROR,
+            _node_ip_address="127.0.0.1",
+        )
+    except Exception as error:
+        advice = ray_address.start_advice()
+        raise ClusterError(
+            "Ray cannot be started",
+            where=LOCAL,
+            got=ray_address.reason_of(error),
+            remedy=f"{advice} Or run without Ray: cluster.address: inline.".lstrip(),
+        ) from error
 
 
 def _abilities_of_a_worker(needs: Resources, stop: StopRequests) -> Abilities:

@@ -6,14 +6,16 @@ went; they then go on at the checkpoint, which is ours to keep: Ray's own store 
 
 import logging
 import os
+import sys
 import tempfile
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
+from slomo_batch import ray_address
 from slomo_batch.errors import ClusterError, ManifestError, SlomoError
+from slomo_batch.ray_address import LOCAL, Choice
 from slomo_batch.training.crew import crew_of_process
 from slomo_batch.training.ordering import Order, carry_out
 
@@ -114,32 +116,34 @@ def _as_ours(error: Exception) -> SlomoError:
 @contextmanager
 def _connected(wish: WorkerWish, threads: int) -> Iterator[None]:
     """To the cluster that is asked for, or to a Ray of this machine for the time being."""
-    address = _address(wish)
+    choice = ray_address.choose() if wish.address == "auto" else Choice(address=wish.address)
+    for note in choice.notes:
+        sys.stderr.write(f"{note}\n")
     own: Mapping[str, Any] = {
         "num_cpus": max(os.cpu_count() or 1, max(1, wish.num) * threads),
         "include_dashboard": False,
         "_node_ip_address": "127.0.0.1",
     }
     try:
-        ray.init(address=address, logging_level=logging.ERROR, **(own if address == "local" else {}))
+        ray_address.check_answers(choice.address, ray_address.ANSWER_S)
+        at: dict[str, Any] = {**choice.init_arguments, **(own if choice.address == LOCAL else {})}
+        ray.init(logging_level=logging.ERROR, **at)
     except Exception as error:  # Ray raises bare ones where it did not start in time
+        advice = (
+            ray_address.start_advice()
+            if choice.address == LOCAL
+            else choice.named_by and f"{choice.named_by} names it."
+        )
         raise ClusterError(
-            "Ray cannot be started" if address == "local" else "no Ray cluster answers",
-            where=address,
-            got=str(error).splitlines()[0] if str(error) else type(error).__name__,
-            remedy="--address inline trains in this process, without Ray.",
+            "Ray cannot be started" if choice.address == LOCAL else "no Ray cluster answers",
+            where=choice.address,
+            got=ray_address.reason_of(error),
+            remedy=f"{advice} --address inline trains in this process, without Ray.".lstrip(),
         ) from error
     try:
         yield
     finally:
         ray.shutdown()
-
-
-def _address(wish: WorkerWish) -> str:
-    """A cluster that this machine belongs to where `auto` is wished and there is one, else a Ray of its own."""
-    on_cluster = Path("/tmp/ray/ray_current_cluster").is_file()  # noqa: S108 `ray start` leaves it there
-    found = os.environ.get("RAY_ADDRESS", "auto" if on_cluster else "local")
-    return found if wish.address == "auto" else wish.address
 
 
 def _total(resource: str) -> float:

@@ -1,7 +1,6 @@
 """Asking Ray about its cluster. The private calls that there is no public way around are here and nowhere else."""
 
 from collections.abc import Callable
-from pathlib import Path
 from typing import Any
 
 import ray
@@ -93,11 +92,6 @@ def _ask(address: str, question: Callable[[Any], Any]) -> Any:
         return question(_raylet.GcsClient(address=address))
     except (RayError, RuntimeError, OSError, ValueError) as error:
         raise ClusterError("the cluster's head does not answer", where=address, got=str(error)) from error
-
-
-def cluster_was_started_here() -> bool:
-    """Whether `ray start` left the address of a cluster on this machine; `ray.init` of another program does not."""
-    return Path("/tmp/ray/ray_current_cluster").is_file()  # noqa: S108 Ray's own place
 
 
 def alive_nodes() -> frozenset[str]:

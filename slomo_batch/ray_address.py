@@ -1,0 +1,141 @@
+"""Ray on this machine: which cluster `auto` means, whether anything answers there, and why a local Ray may not start.
+
+Ray itself asks an address for many minutes before it gives up, and `ray start` leaves the address behind when a machine
+goes down. So an address is tried here first. Ray is not imported.
+"""
+
+import os
+import re
+import shutil
+import socket
+from collections.abc import Iterator
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+LOCAL = "local"
+ANSWER_S = 5.0
+"""How long the head of a cluster that nobody asked for by name may take to answer."""
+LONGEST_SOCKET = 107
+"""Bytes that the path of a Unix socket may have on Linux."""
+LEAST_FREE_BYTES = 50_000_000
+"""Room on the disk below which a local Ray may not start."""
+
+_ADDRESS_FILE = "ray_current_cluster"
+"""What `ray start` calls the file with the address, in its temporary folder."""
+_SOCKET_BELOW_TEMP = "/session_2026-01-01_00-00-00_000000_1234567/sockets/plasma_store"
+_HOST_AND_PORT = re.compile(r"\[?(?P<host>[^/\[\]]+)\]?:(?P<port>[0-9]+)")
+_HTTP2_PREFACE = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n" + bytes((0, 0, 0, 4, 0, 0, 0, 0, 0))
+"""How a client of gRPC begins, with empty settings."""
+_SETTINGS_FRAME = 4
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Choice:
+    """What `auto` comes to."""
+
+    address: str
+    """host:port of a cluster, or `local`."""
+    named_by: str = ""
+    """RAY_ADDRESS, or the file that names the cluster; empty for `local`."""
+    notes: tuple[str, ...] = ()
+    """Clusters that are named here and do not answer."""
+
+    @property
+    def init_arguments(self) -> dict[str, Any]:
+        """What ray.init takes. A cluster that a file names is joined as Ray finds it: it then reads the token."""
+        if not self.named_by.startswith("/"):
+            return {"address": self.address}
+        folder = Path(self.named_by).parent
+        return {} if folder == temp_folder() else {"_temp_dir": str(folder)}
+
+
+def choose() -> Choice:
+    """The cluster that RAY_ADDRESS names, else the first one named on this machine that answers, else a local Ray."""
+    wished = os.environ.get("RAY_ADDRESS", "")
+    if wished not in {"", "auto"}:
+        return Choice(address=wished, named_by="RAY_ADDRESS")
+    notes = []
+    for file in _address_files():
+        address = _read(file)
+        if not address:
+            continue
+        try:
+            check_answers(address, ANSWER_S)
+        except OSError as error:
+            notes.append(
+                f"{file} names a Ray cluster at {address} that does not answer ({reason_of(error)}): a local Ray is "
+                "used. If that cluster is gone, delete the file; `ray stop` does it too."
+            )
+        else:
+            return Choice(address=address, named_by=str(file))
+    return Choice(address=LOCAL, notes=tuple(notes))
+
+
+def check_answers(address: str, within_s: float) -> None:
+    """Try whether Ray, or at least a server of its protocol, answers at host:port. Other addresses are not tried.
+
+    Raises:
+        OSError: nobody listens, nobody answers within `within_s` seconds, or it is another kind of server.
+    """
+    found = _HOST_AND_PORT.fullmatch(address)
+    if not found:
+        return
+    with socket.create_connection((found["host"], int(found["port"])), within_s) as connection:
+        if os.environ.get("RAY_USE_TLS", "0") not in {"", "0"}:
+            return
+        connection.sendall(_HTTP2_PREFACE)
+        answer = connection.recv(9)
+    if len(answer) < 4 or answer[3] != _SETTINGS_FRAME:
+        raise ConnectionError("another kind of server answers there")
+
+
+def reason_of(error: Exception) -> str:
+    """The first line of an error, for a person."""
+    return str(error).splitlines()[0].rstrip(".") if str(error) else type(error).__name__
+
+
+def temp_folder() -> Path:
+    """Where a Ray that is started here keeps its files: below RAY_TMPDIR, TMPDIR or /tmp, as Ray itself decides."""
+    return Path(os.environ.get("RAY_TMPDIR") or os.environ.get("TMPDIR") or "/tmp") / "ray"  # noqa: S108 Ray's own
+
+
+def start_advice() -> str:
+    """What to set when a local Ray cannot start, "" when its folder is not the reason."""
+    folder = temp_folder()
+    length = len(os.fsencode(str(folder) + _SOCKET_BELOW_TEMP))
+    if length > LONGEST_SOCKET:
+        too_long = length - LONGEST_SOCKET
+        return (
+            f"Set RAY_TMPDIR to a shorter folder, such as /tmp: {folder} is {too_long} bytes too long for its sockets."
+        )
+    existing = next(path for path in (folder, *folder.parents) if path.exists())
+    if not os.access(existing, os.W_OK | os.X_OK, effective_ids=True):
+        return f"Set RAY_TMPDIR to a short folder of your own: {existing} belongs to another user or is read-only."
+    free = shutil.disk_usage(existing).free
+    if free < LEAST_FREE_BYTES:
+        return f"Free some room, or set RAY_TMPDIR to a folder on another disk: {existing} has {free:,} bytes free."
+    return ""
+
+
+def _address_files() -> Iterator[Path]:
+    """Where `ray start` may have left an address: in Ray's default folders, and in those of the Rays that run here."""
+    folders = [temp_folder(), Path("/tmp/ray"), *_folders_in_use()]  # noqa: S108 Ray's own default
+    yield from dict.fromkeys(folder / _ADDRESS_FILE for folder in folders)
+
+
+def _folders_in_use() -> Iterator[Path]:
+    for process in Path("/proc").glob("[0-9]*"):
+        with suppress(OSError):
+            arguments = (process / "cmdline").read_bytes().split(b"\0")
+            if arguments[0].endswith(b"/raylet"):
+                flags = (argument.partition(b"=") for argument in arguments)
+                yield from (Path(os.fsdecode(value)) for flag, _, value in flags if flag == b"--temp_dir" and value)
+
+
+def _read(file: Path) -> str:
+    try:
+        return file.read_text(encoding="utf-8").strip()
+    except (OSError, ValueError):
+        return ""
