@@ -28,6 +28,7 @@ from slomo_batch.manifest.load import Override, is_file, load, read_text
 from slomo_batch.manifest.schema import Manifest, json_schema
 from slomo_batch.manifest.single import single
 from slomo_batch.progress import Display
+from slomo_batch.redact import redacted
 from slomo_batch.streams import ReaderGone, for_answer, for_display, standard_streams
 from slomo_batch.training.commands import add_training
 
@@ -80,7 +81,7 @@ def _say(line: str) -> None:
 
 
 def _complain(text: str) -> None:
-    sys.stderr.write(lines(text) + "\n")
+    sys.stderr.write(lines(redacted(text)) + "\n")
 
 
 # ---- parsing -------------------------------------------------------------------------------------------------------
@@ -90,7 +91,7 @@ class _Parser(argparse.ArgumentParser):
     """As argparse's, but an argument that is wrong is named, not obeyed by the terminal."""
 
     def error(self, message: str) -> NoReturn:
-        super().error(one_line(message))
+        super().error(one_line(redacted(message)))
 
 
 def _parser() -> argparse.ArgumentParser:

@@ -31,12 +31,15 @@
         ├── AccessRefused            credentials or policy say no
         └── StorageBusy              throttled, timed out, reset: retryable
 
-A message answers: what happened, to which uri or chunk, what was expected, what was found, what to do.
+A message answers: what happened, to which uri or chunk, what was expected, what was found, what to do. It holds no
+credentials.
 """
 
 import errno
 from enum import StrEnum
 from typing import Any, ClassVar
+
+from slomo_batch.redact import redacted
 
 
 class Scope(StrEnum):
@@ -69,7 +72,7 @@ class SlomoError(Exception):
         if self.got:
             parts.append(f"got {self.got}")
         text = ", ".join(parts)
-        return f"{text}. {self.remedy}" if self.remedy else text
+        return redacted(f"{text}. {self.remedy}" if self.remedy else text)
 
     def forget_folder(self, folder: str) -> None:
         """Leave out the path of a temporary `folder`, which nobody can look into, wherever the message names a file in
@@ -99,7 +102,7 @@ class ManifestError(JobError):
     exit_code = 2
 
     def __init__(self, what: str, *, faults: tuple[str, ...] = (), where: str = "", remedy: str = "") -> None:
-        self.faults = faults
+        self.faults = tuple(redacted(fault) for fault in faults)
         super().__init__(what, where=where, remedy=remedy)
 
 

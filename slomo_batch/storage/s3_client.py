@@ -16,7 +16,7 @@ from botocore.config import Config
 
 from slomo_batch.errors import StoreUnusable
 from slomo_batch.storage.location import S3Options
-from slomo_batch.storage.s3_faults import reported, scrubbed
+from slomo_batch.storage.s3_faults import check_credentials, reported, scrubbed
 
 if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
@@ -79,6 +79,7 @@ def _make(options: S3Options, where: str) -> "S3Client":
     try:
         with reported(where):
             session = boto3.session.Session(botocore_session=_core_session())
+            check_credentials(session, where)
             endpoint = options.endpoint_url or _endpoint_from_environment()
             return session.client(
                 "s3",

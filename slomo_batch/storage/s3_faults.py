@@ -3,9 +3,11 @@
 Messages pass on the server's own words, with anything that looks like a credential cut out.
 """
 
-import re
+import os
 from collections.abc import Iterator
 from contextlib import contextmanager
+from typing import TYPE_CHECKING
+from urllib.parse import quote
 
 import botocore.exceptions as boto
 from botocore.parsers import ResponseParserError
@@ -19,6 +21,10 @@ from slomo_batch.errors import (
     StorageBusy,
     StoreUnusable,
 )
+from slomo_batch.redact import redacted
+
+if TYPE_CHECKING:
+    import boto3
 
 Fault = tuple[type[SlomoError], str, str]
 """Class, what happened, and what to do."""
@@ -37,6 +43,11 @@ _CONFIGURATION: Fault = (
     StoreUnusable,
     "the AWS configuration cannot be used",
     "Check endpoint, region and profile: the s3 settings, AWS_* variables and ~/.aws/config.",
+)
+_HEADER: Fault = (
+    StoreUnusable,
+    "a request cannot be sent: a credential or setting holds a character that no HTTP header can",
+    "Check for line breaks and odd characters in the credentials, the AWS_* variables and the storage settings.",
 )
 _PROGRAM: Fault = (
     StoreUnusable,
@@ -243,10 +254,9 @@ FAULTS_BY_STATUS: dict[int, Fault] = {
 }
 """By HTTP status where the code is unknown, or there is none: answers to HEAD have no body."""
 
-_SECRETS = re.compile(
-    r"(?<=//)[^/@\s]+(?=@)|(?<=Signature=)[^&,\s\"]+|(?<=Credential=)[^&,\s\"]+|(?<=Security-Token=)[^&,\s\"]+"
-    r"|\b(?:AKIA|ASIA)[A-Z0-9]{12,}\b"
-)
+_SECRET_VARIABLES = ("AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN", "AWS_SECURITY_TOKEN")
+_SHORTEST_SECRET = 8
+"""Characters. A shorter one is nobody's secret, and may be part of any word."""
 
 
 def storage_error(error: Exception, where: str) -> SlomoError:
@@ -256,15 +266,59 @@ def storage_error(error: Exception, where: str) -> SlomoError:
         answer = error.response.get("Error", {})
         got = f"{answer.get('Code', '')}: {answer.get('Message', '')}".strip(": ")
     else:
-        kind, what, remedy = _of_class(type(error))
+        kind, what, remedy = _HEADER if _is_of_header(error) else _of_class(type(error))
         got = "" if (kind, what, remedy) == _CREDENTIALS else str(error)
         got = f"{type(error).__name__}: {got}".removesuffix(": ")
     return kind(what, where=where, got=scrubbed(got).rstrip(". "), remedy=remedy)
 
 
 def scrubbed(text: str) -> str:
-    """The text without what looks like a credential."""
-    return _SECRETS.sub("***", text)
+    """The text without what is, or looks like, a credential."""
+    for secret in filter(None, map(os.environ.get, _SECRET_VARIABLES)):
+        if len(secret) >= _SHORTEST_SECRET:
+            for spelled in {secret, secret.strip(), repr(secret)[1:-1], quote(secret, safe="")}:
+                text = text.replace(spelled, "***")
+    return redacted(text)
+
+
+def check_credentials(session: "boto3.session.Session", where: str) -> None:
+    """Check that a session's credentials, if it has any, can be sent.
+
+    Raises:
+        StoreUnusable: one of them holds a character that no request can carry.
+    """
+    credentials = session.get_credentials()
+    if credentials is None:
+        return
+    frozen = credentials.get_frozen_credentials()
+    parts = {"access key": frozen.access_key, "secret key": frozen.secret_key, "session token": frozen.token}
+    for name, value in parts.items():
+        fault = _unsendable(value or "", in_header=name != "secret key")
+        if fault:
+            kind, what, _ = _CREDENTIALS
+            raise kind(
+                what,
+                where=where,
+                got=f"{fault} in the {name} (found by boto3's method {credentials.method!r})",
+                remedy=f"Set the {name} without it: in the AWS_* variables, the profile, or where it comes from.",
+            )
+
+
+def _unsendable(value: str, *, in_header: bool) -> str:
+    """What in a credential cannot be sent; "" if all can. The secret key only signs, so it may be in any script."""
+    if any(character in value for character in "\r\n"):
+        return "a line break"
+    if any(character < " " or character == "\x7f" for character in value):
+        return "a control character"
+    if in_header and not value.isascii():
+        return "a character outside ASCII"
+    return ""
+
+
+def _is_of_header(error: Exception) -> bool:
+    """Whether Python's HTTP client refused a header: it raises plain ValueErrors and UnicodeEncodeErrors."""
+    cause = error.kwargs.get("error") if isinstance(error, boto.HTTPClientError) else None
+    return type(cause) in {ValueError, UnicodeEncodeError}
 
 
 def _of_class(kind: type[BaseException]) -> Fault:

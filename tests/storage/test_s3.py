@@ -138,6 +138,55 @@ def test_what_a_credential_helper_printed_is_not_repeated() -> None:
     assert "hunter2" not in str(storage_error(error, "s3://b"))
 
 
+TOKEN = "FwoGZXIvYXdzEHIaDHUNTER2"
+
+
+@pytest.mark.parametrize(
+    ("variable", "value", "fault"),
+    [
+        ("AWS_SESSION_TOKEN", f"{TOKEN}\n", "a line break in the session token"),
+        ("AWS_SESSION_TOKEN", f"{TOKEN}\r\n{TOKEN}", "a line break in the session token"),
+        ("AWS_SESSION_TOKEN", f"{TOKEN}é", "a character outside ASCII in the session token"),
+        ("AWS_ACCESS_KEY_ID", f"{TOKEN}\n", "a line break in the access key"),
+        ("AWS_SECRET_ACCESS_KEY", f"{TOKEN}\n", "a line break in the secret key"),
+        ("AWS_SECRET_ACCESS_KEY", f"{TOKEN}\t", "a control character in the secret key"),
+    ],
+)
+def test_a_credential_that_no_request_can_carry_is_refused_before_the_first(
+    variable: str, value: str, fault: str, s3: S3Server, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv(variable, value)
+    close_clients()
+    with recording(s3) as (server, requests), pytest.raises(StoreUnusable, match="no usable credentials") as raised:
+        open_s3("s3://bucket", server).get("a")
+    assert requests == []
+    assert f"got {fault} (found by boto3's method 'env')" in str(raised.value)
+    assert "HUNTER2" not in str(raised.value)
+
+
+def test_a_secret_key_in_any_script_and_with_spaces_is_for_the_server_to_judge(
+    s3: S3Server, prefix: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", f"{TOKEN} é ")
+    close_clients()
+    with pytest.raises((StoreUnusable, AccessRefused), match="SignatureDoesNotMatch") as raised:
+        open_s3(prefix, s3).get("a")
+    assert "HUNTER2" not in str(raised.value)
+    close_clients()
+
+
+def test_a_header_that_cannot_be_sent_is_no_passing_fault_and_is_not_shown(s3: S3Server, prefix: str) -> None:
+    with pytest.raises(StoreUnusable, match="cannot be sent") as raised:
+        open_s3(prefix, s3, expected_bucket_owner=f"{TOKEN}\n{TOKEN}").get("a")
+    assert "HUNTER2" not in str(raised.value)
+
+
+def test_the_environment_s_own_secrets_are_cut_out_however_they_are_spelled(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("AWS_SESSION_TOKEN", "hunter2/+=\nhunter2")
+    for spelled in ("hunter2/+=\nhunter2", "hunter2/+=\\nhunter2", "hunter2%2F%2B%3D%0Ahunter2"):
+        assert scrubbed(f"the token {spelled} is odd") == "the token *** is odd"
+
+
 def test_an_endpoint_that_is_no_url_is_refused() -> None:
     store = open_store(StoreSpec(uri="s3://bucket", options=S3Options(endpoint_url="not a url")))
     with pytest.raises(StoreUnusable, match="expected a URL"):

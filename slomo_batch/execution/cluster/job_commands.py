@@ -18,6 +18,7 @@ from slomo_batch.manifest.load import is_file, load, read_text
 from slomo_batch.manifest.schema import Manifest
 from slomo_batch.manifest.spelled_out import local_places, spelled_out
 from slomo_batch.progress import Display
+from slomo_batch.redact import redacted
 from slomo_batch.streams import for_display
 
 if TYPE_CHECKING:
@@ -225,4 +226,4 @@ def _logs(display_of: DisplayOf, options: argparse.Namespace) -> int:
 
 
 def _tell(line: str) -> None:
-    sys.stderr.write(one_line(line) + "\n")
+    sys.stderr.write(one_line(redacted(line)) + "\n")
