@@ -8,7 +8,7 @@ import atexit
 import os
 from pathlib import Path
 from threading import Lock
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import boto3
 import botocore.session
@@ -79,14 +79,17 @@ def _make(options: S3Options, where: str) -> "S3Client":
     try:
         with reported(where):
             session = boto3.session.Session(botocore_session=_core_session())
-            check_credentials(session, where)
             endpoint = options.endpoint_url or _endpoint_from_environment()
-            return session.client(
+            client = session.client(
                 "s3",
                 endpoint_url=endpoint or None,
                 region_name=options.region or session.region_name or (DEFAULT_REGION if endpoint else None),
                 config=_config(options, endpoint),
             )
+            # Not session.get_credentials(): where there are none, it would look for them a second time.
+            signer: Any = vars(client)["_request_signer"]
+            check_credentials(vars(signer)["_credentials"], where)
+            return client
     except ValueError as error:
         raise StoreUnusable(
             "this endpoint cannot be used",

@@ -6,10 +6,10 @@ Messages pass on the server's own words, with anything that looks like a credent
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import TYPE_CHECKING
 from urllib.parse import quote
 
 import botocore.exceptions as boto
+from botocore.credentials import Credentials
 from botocore.parsers import ResponseParserError
 from urllib3.exceptions import HTTPError, ProxySchemeUnsupported
 
@@ -22,9 +22,6 @@ from slomo_batch.errors import (
     StoreUnusable,
 )
 from slomo_batch.redact import redacted
-
-if TYPE_CHECKING:
-    import boto3
 
 Fault = tuple[type[SlomoError], str, str]
 """Class, what happened, and what to do."""
@@ -281,13 +278,12 @@ def scrubbed(text: str) -> str:
     return redacted(text)
 
 
-def check_credentials(session: "boto3.session.Session", where: str) -> None:
-    """Check that a session's credentials, if it has any, can be sent.
+def check_credentials(credentials: Credentials | None, where: str) -> None:
+    """Check that the credentials of a client, if it has any, can be sent.
 
     Raises:
         StoreUnusable: one of them holds a character that no request can carry.
     """
-    credentials = session.get_credentials()
     if credentials is None:
         return
     frozen = credentials.get_frozen_credentials()
