@@ -9,12 +9,13 @@ PIP := $(BIN)/python -m pip --disable-pip-version-check install --quiet --constr
 export OMP_WAIT_POLICY := PASSIVE
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test lint bench fuzz simulate chaos cluster clean training-data train train-test
+.PHONY: help demo test test-all lint bench fuzz simulate chaos cluster clean training-data train train-test
 
 help:
 	@echo "make demo    slow down the sample clip four times, into demo-output/"
 	@echo "make test    everything CI checks: format, lint, types, imports, tests"
-	@echo "make lint    the same without the tests"
+	@echo "make test-all  the same, then all other tests but those of make chaos and make train-test"
+	@echo "make lint    the same as make test, without the tests"
 	@echo "make bench   the speed measurements"
 	@echo "make fuzz    thousands of damaged files, manifests, tables and work places, minutes long"
 	@echo "make simulate  a job of a million chunks in virtual time, minutes long"
@@ -70,6 +71,9 @@ lint: $(VENV)/installed-dev
 
 test: lint
 	$(BIN)/pytest -n 2 --dist loadgroup --no-loadscope-reorder
+
+test-all: test fuzz simulate cluster bench
+	$(BIN)/pytest -m slow
 
 bench: $(VENV)/installed-dev  # as a person has it, who sets nothing
 	env -u OMP_WAIT_POLICY $(BIN)/pytest -m bench -s

@@ -70,7 +70,7 @@ class Archive:
         return {Path(row.uri).stem: row.state for row in outlook.plan(self.manifest()).rows}
 
 
-@pytest.fixture(params=["folder", pytest.param("s3", marks=pytest.mark.chaos)])
+@pytest.fixture(params=["folder", "s3"])
 def archive(request: pytest.FixtureRequest, tmp_path: Path) -> Archive:
     if request.param == "folder":
         made = Archive(open_store(StoreSpec(uri=str(tmp_path))), "")
@@ -103,7 +103,6 @@ def test_only_what_changed_is_made_again_and_only_what_is_ours_replaced(archive:
     assert archive.store.get(OUTPUT) == b"mine"
 
 
-@pytest.mark.chaos
 def test_an_output_that_other_settings_replaced_is_not_taken_for_what_was_there(archive: Archive) -> None:
     first = archive.store.get(OUTPUT)
     assert archive.run(slowdown=3, exists="replace") == {"a": "published", "b": "published"}

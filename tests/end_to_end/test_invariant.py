@@ -68,7 +68,7 @@ def test_chunks_of_a_method_that_sees_beyond_the_pair_make_the_same_frames(clips
 
 
 @pytest.mark.ray
-@pytest.mark.parametrize("workers", [1, 2])
+@pytest.mark.parametrize("workers", [pytest.param(1, marks=pytest.mark.slow), 2])
 def test_ray_makes_the_same_frames(workers: int, clips: list[str], reference: Job, tmp_path: Path) -> None:
     cluster = {"address": "local", "workers": {"max": workers}}
     job = Job(tmp_path).write(clips, **LOSSLESS, chunks={"pairs": 6}, cluster=cluster)
