@@ -99,8 +99,8 @@ def _read_or_plan(
             records.withdraw_pin()
     if pinned is not None:
         return pinned, False
-    earlier = [one for one in earlier_video_ids(request, pin) if exists(bench.work, bench.layout.pin(one))]
-    if earlier:
+    earlier = earlier_video_ids(request, pin)
+    if any(exists(bench.work, bench.layout.pin(one)) for one in earlier):
         notes.append(RESTARTED)
     probed = probe(bench.reader(request.source), request.source.uri)
     planned = plan_video(identity, request, pin, probed)

@@ -41,6 +41,11 @@ class Place:
         """What a run would do with each video."""
         return [row for row in self._asked("plan", job, "--json", code=job == "failed") if row["event"] == "video"]
 
+    def status(self, job: str) -> str:
+        """Where a job stands."""
+        [told, *_] = self._asked("status", job, "--json", code=job == "failed")
+        return str(told["state"])
+
     def gc(self, job: str) -> None:
         """Delete what a job no longer needs."""
         self._asked("gc", job, "--delete", "--json", code=0)
@@ -229,6 +234,28 @@ def test_an_output_without_its_receipt_is_finished(place: Place, pixels: str) ->
     assert len(_of("chunk_finished", events)) == made
     assert len(_restarts(events)) == (made > 0)
     assert (place.receipt("uploaded")["video_id"] == old) == (made == 0)
+
+
+@pytest.mark.parametrize("place", ["disk"], indirect=True)
+def test_an_output_without_its_receipt_is_replaced_although_its_plan_is_gone(
+    place: Place, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("slomo_batch.steps.pin.PIXEL_REVISION", 2)
+    place.store.delete(list(place.contents("uploaded/videos/").keys() - place.contents("/publishing.json").keys()))
+    events = place.run("uploaded", "--take-over")
+    assert not _of("video_given_up", events)
+    assert place.receipt("uploaded")["num_frames"] == 24
+
+
+@pytest.mark.parametrize("place", ["disk"], indirect=True)
+def test_status_and_timeline_of_older_jobs_are_read(place: Place, tmp_path: Path) -> None:
+    states = {job: place.status(job) for job in places.JOBS}
+    assert states == {"finished": "finished", "half-done": "interrupted", "uploaded": "running", "failed": "finished"}
+    path = tmp_path / "timeline.yaml"
+    path.write_text(places.manifest(place.root, "half-done"))
+    assert cli.main(["timeline", str(path), "--out", str(tmp_path / "trace.json")]) == 0
+    trace = json.loads((tmp_path / "trace.json").read_text())
+    assert sum(event.get("cat") == "chunk" or "chunk" in event["name"] for event in trace["traceEvents"]) >= 2
 
 
 @pytest.mark.usefixtures("pixels")
