@@ -4,6 +4,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable
+from dataclasses import replace
 
 import pytest
 
@@ -127,3 +128,41 @@ def test_a_heart_goes_on_beating_when_the_store_comes_back(monkeypatch: pytest.M
         while from_json(Claim, store.get(LAYOUT.heartbeat(1))).beat == beat:
             assert time.monotonic() < deadline
             time.sleep(0.01)
+
+
+def test_a_driver_whose_heartbeat_and_claim_are_damaged_is_watched_like_any_other() -> None:
+    store, waited = MemoryStore(), list[float]()
+    store.put(LAYOUT.epoch(1), b"")
+    store.put(LAYOUT.heartbeat(1), b"\0" * 100)
+    assert is_led(store, LAYOUT)
+    beats = iter(range(1, 100))
+    with (
+        pytest.raises(JobTaken, match="elsewhere"),
+        Epoch(store, LAYOUT, wait=waiting([], lambda: elsewhere(store, beat=next(beats)))),
+    ):
+        pass
+    store.put(LAYOUT.heartbeat(1), b"{}")
+    with Epoch(store, LAYOUT, wait=waiting(waited)) as epoch:
+        assert epoch.number == 2
+    assert sum(waited) >= EXPIRY_S
+
+
+def test_a_damaged_heartbeat_of_a_driver_that_died_here_is_not_waited_for() -> None:
+    store, waited = MemoryStore(), list[float]()
+    ended = subprocess.Popen([sys.executable, "-c", ""])
+    ended.wait()
+    with Epoch(store, LAYOUT) as first:
+        claim = from_json(Claim, store.get(LAYOUT.epoch(first.number)))
+    store.put(LAYOUT.epoch(1), to_json(replace(claim, pid=ended.pid)))
+    store.put(LAYOUT.heartbeat(1), b"{")
+    with Epoch(store, LAYOUT, wait=waiting(waited)) as epoch:
+        assert epoch.number == 2
+    assert not waited
+
+
+def test_names_that_are_no_epochs_are_left_alone() -> None:
+    store = MemoryStore()
+    for stray in (".DS_Store", "000009 (copy).json", "zzz.json", "000008.json.tmp"):
+        store.put(LAYOUT.epochs + stray, b"")
+    with Epoch(store, LAYOUT) as epoch:
+        assert epoch.number == 1

@@ -36,6 +36,7 @@ from slomo_batch.records import Lane
 BUSY: dict[str, Any] = {"error": "StorageBusy", "reason": "slow down", "retryable": True}
 MISSING: dict[str, Any] = {"error": "FrameMissing", "reason": "not all frames came", "retryable": False}
 UNREADABLE: dict[str, Any] = {"error": "SourceUnreadable", "reason": "not a video", "retryable": False}
+DAMAGED: dict[str, Any] = {"error": "WorkDamaged", "reason": "damaged", "retryable": True, "lost_input": True}
 MISMATCH: dict[str, Any] = {"error": "BorderMismatch", "reason": "neighbours differ", "retryable": False}
 
 
@@ -66,6 +67,8 @@ class Faults:
 
     error: float = 0.0
     preemption: float = 0.0
+    damage: float = 0.0
+    """Of an object that a chunk, a sound or a stitch reads; an error as well."""
     most: int = 2
 
 
@@ -106,6 +109,10 @@ class Simulation:
         self.made: Counter[tuple[int, Lane, int]] = Counter()
         self.faults_had: Counter[object] = Counter()
         self.deaths: Counter[tuple[int, Lane, int]] = Counter()
+        self.known: set[int] = set()
+        """Videos that were opened at least once."""
+        self.opened: set[int] = set()
+        """Videos of which Dispatch knows what is made."""
         self.sound_stored: set[int] = set()
         self.sound_made: set[int] = set()
         self.changed: set[int] = set()
@@ -212,6 +219,9 @@ class Simulation:
             self._tell(ChunkErred(**place, **MISSING, wants_decode_lane=True))
         elif self._strikes(("loss", key), self.faults.preemption):
             self._tell(ChunkLost(**place, explained=True, reason="preempted"))
+        elif self._strikes(("error", key), self.faults.damage):
+            self.stored.discard(key)
+            self._tell(ChunkErred(**place, **DAMAGED, wants_decode_lane=False))
         elif self._strikes(("error", key), self.faults.error):
             self._tell(ChunkErred(**place, **BUSY, wants_decode_lane=False))
         else:
@@ -249,7 +259,11 @@ class Simulation:
                 return
         self.tasks.pop(place)
         lane = task.lane if isinstance(task, Split | Stitch) else None
-        if self._strikes(("step", task.step, task.video, lane), self.faults.error):
+        strike = ("step", task.step, task.video, lane)
+        if isinstance(task, MakeSound | Stitch) and self._strikes(strike, self.faults.damage):
+            self._lose_input(task)
+            self._tell(StepFailed(video=task.video, step=task.step, lane=lane, **DAMAGED))
+        elif self._strikes(strike, self.faults.error):
             self._tell(StepFailed(video=task.video, step=task.step, lane=lane, **BUSY))
         else:
             self._end_task(task)
@@ -269,6 +283,22 @@ class Simulation:
             case Stitch():
                 self._stitch(task, video)
 
+    def _lose_input(self, task: MakeSound | Stitch) -> None:
+        """A sound's packets are damaged; or, before a stitch, the sound or what was made of some chunks."""
+        if isinstance(task, MakeSound):
+            self.sound_stored.discard(task.video)
+            return
+        self.opened.discard(task.video)
+        made = set(range(self.videos[task.video].num_chunks)) - self.videos[task.video].done
+        for chunk in sorted(made):
+            if self.random.random() < 0.3:
+                del self.made[task.video, task.lane, chunk]
+                if self.random.random() < 0.5:
+                    self.stored.discard((task.video, task.lane, chunk))
+        if self.random.random() < 0.5:
+            self.sound_made.discard(task.video)
+            self.sound_stored.discard(task.video)
+
     def _open(self, number: int, video: Video) -> None:
         if video.unreadable:
             self._tell(StepFailed(video=number, step="open", **UNREADABLE))
@@ -276,16 +306,21 @@ class Simulation:
             self.outcomes[number] = "closed"
             self._tell(Closed(video=number))
         else:
-            self.stored |= {(number, video.lane, chunk) for chunk in video.ready}
-            self.made.update((number, video.lane, chunk) for chunk in video.done)
+            if number not in self.known:
+                self.known.add(number)
+                self.stored |= {(number, video.lane, chunk) for chunk in video.ready}
+                self.made.update((number, video.lane, chunk) for chunk in video.done)
+            self.opened.add(number)
+            lane: Lane = "decode" if number in self.changed else video.lane
+            chunks = range(video.num_chunks)
             self._tell(
                 Opened(
                     video=number,
                     num_chunks=video.num_chunks,
-                    lane=video.lane,
-                    done=video.done,
-                    ready=video.ready,
-                    sound=video.sound,
+                    lane=lane,
+                    done=frozenset(chunk for chunk in chunks if (number, lane, chunk) in self.made),
+                    ready=frozenset(chunk for chunk in chunks if (number, lane, chunk) in self.stored),
+                    sound=video.sound and number not in self.sound_made,
                 )
             )
 
@@ -343,7 +378,7 @@ class Simulation:
         """Chunk objects that stand unmade and are of use."""
         running = {(run.video, run.lane, run.chunk) for run in (*self.chunks, *self.kept)}
         for video, lane, chunk in self.stored - running - set(self.made):
-            if video not in self.outcomes and (lane == "decode" or video not in self.changed):
+            if video not in self.outcomes and video in self.opened and (lane == "decode" or video not in self.changed):
                 yield video, lane, chunk
 
     def _judge_chunk(self, run: MakeChunk, worker: int) -> None:

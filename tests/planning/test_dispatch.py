@@ -25,6 +25,7 @@ from slomo_batch.planning.events import (
     SoundMade,
     Split,
     SplitFinished,
+    Step,
     StepFailed,
     Stitch,
     Stitched,
@@ -33,6 +34,7 @@ from slomo_batch.planning.events import (
 from slomo_batch.planning.policy import Policy
 from slomo_batch.planning.ranking import SWEEP_FROM, Ranking
 from slomo_batch.planning.retry import MAX_DEATHS
+from slomo_batch.records import Lane
 from tests.planning.simulation import Faults, Simulation, Video
 
 POLICY = Policy(max_open_videos=4, max_attempts=3, max_splits=2, max_stitches=1, max_ready_chunks=20)
@@ -66,7 +68,12 @@ policies = st.builds(
     max_stitches=st.integers(1, 2),
     max_ready_chunks=st.integers(1, 12),
 )
-faults = st.builds(Faults, error=st.sampled_from([0.0, 0.1, 0.5]), preemption=st.sampled_from([0.0, 0.3]))
+faults = st.builds(
+    Faults,
+    error=st.sampled_from([0.0, 0.1, 0.5]),
+    preemption=st.sampled_from([0.0, 0.3]),
+    damage=st.sampled_from([0.0, 0.4]),
+)
 
 
 def _ends_as(video: Video) -> set[str]:
@@ -118,7 +125,7 @@ def test_every_video_ends_as_it_must_whatever_goes_wrong_and_in_whatever_order(
 @settings(max_examples=100, deadline=None)
 @given(archive=st.lists(videos(good=True), min_size=1, max_size=8), policy=policies, seed=st.integers(0, 2**32))
 def test_no_passing_fault_loses_a_good_video(archive: list[Video], policy: Policy, seed: int) -> None:
-    often = Faults(error=0.6, preemption=0.6)
+    often = Faults(error=0.6, preemption=0.6, damage=0.4)
     job = Simulation(videos=archive, policy=policy, num_workers=3, num_cpus=2, seed=seed, faults=often).run()
     assert set(job.outcomes.values()) <= {"stitched", "closed"}
 
@@ -471,6 +478,66 @@ def test_demand_is_what_could_keep_workers_busy() -> None:
     job.tell(_made(0), _erred(1))
     assert job.dispatch.demand == 4
     assert job.tell(Stop()).dispatch.demand == 0
+
+
+def _damaged_chunk(chunk: int) -> ChunkErred:
+    place: dict[str, Any] = {"video": 0, "lane": "copy", "chunk": chunk, "wants_decode_lane": False}
+    return ChunkErred(**place, error="WorkDamaged", reason="damaged", retryable=True, lost_input=True)
+
+
+def _damaged_input(step: Step) -> StepFailed:
+    lane: Lane | None = "copy" if step == "stitch" else None
+    return StepFailed(
+        video=0, step=step, lane=lane, error="WorkDamaged", reason="damaged", retryable=True, lost_input=True
+    )
+
+
+def test_a_chunk_whose_object_is_damaged_is_split_again_at_once_and_the_others_go_on() -> None:
+    job = _running(num_chunks=3).tell(_damaged_chunk(1))
+    assert job.tasks() == [Split(video=0, lane="copy", wanted=frozenset({1}), sound=False)]
+    job.tell(ChunkReady(video=0, lane="copy", chunk=1), SplitFinished(video=0, lane="copy"))
+    assert [(run.chunk, run.attempt_number) for run in job.chunks()] == [(1, 2)]
+    job.tell(_damaged_chunk(1)).tasks()
+    job.tell(ChunkReady(video=0, lane="copy", chunk=1)).chunks()
+    job.tell(_damaged_chunk(1))
+    assert job.dispatch.take_failures() == [
+        Fail(video=0, error="WorkDamaged", reason="chunk 1: damaged (failed 3 times)")
+    ]
+
+
+def test_a_chunk_that_is_lost_while_the_rest_is_still_split_is_not_taken_for_one_that_the_split_forgot() -> None:
+    job = Job().tell(Found(video=0), NoMoreVideos())
+    job.tasks()
+    job.tell(_opened(num_chunks=2, ready=False))
+    assert job.tasks() == [Split(video=0, lane="copy", wanted=frozenset({0, 1}), sound=False)]
+    job.tell(ChunkReady(video=0, lane="copy", chunk=0)).chunks()
+    job.tell(_damaged_chunk(0), ChunkReady(video=0, lane="copy", chunk=1), SplitFinished(video=0, lane="copy"))
+    assert job.tasks() == [Split(video=0, lane="copy", wanted=frozenset({0}), sound=False)]
+
+
+def test_sound_whose_packets_are_damaged_is_split_again_before_it_is_made() -> None:
+    job = Job().tell(Found(video=0), NoMoreVideos())
+    job.tasks()
+    job.tell(Opened(video=0, num_chunks=1, lane="copy", done=frozenset({0}), ready=frozenset(), sound=True))
+    job.tasks()
+    job.tell(SplitFinished(video=0, lane="copy"))
+    assert job.tasks() == [MakeSound(video=0)]
+    job.tell(_damaged_input("sound"))
+    assert job.tasks() == [Split(video=0, lane="copy", wanted=frozenset(), sound=True)]
+    job.tell(SplitFinished(video=0, lane="copy"))
+    assert job.tasks(now_s=60.0) == [MakeSound(video=0)]
+
+
+def test_a_video_is_opened_again_when_what_its_stitch_reads_is_damaged() -> None:
+    job = _running(num_chunks=2).tell(_made(0), _made(1))
+    assert job.tasks() == [Stitch(video=0, lane="copy")]
+    job.tell(_damaged_input("stitch"))
+    assert job.tasks() == [Open(video=0)]
+    job.tell(Opened(video=0, num_chunks=2, lane="copy", done=frozenset({0}), ready=frozenset(), sound=False))
+    assert job.tasks() == [Split(video=0, lane="copy", wanted=frozenset({1}), sound=False)]
+    job.tell(ChunkReady(video=0, lane="copy", chunk=1), SplitFinished(video=0, lane="copy"))
+    assert [run.chunk for run in job.chunks()] == [1]
+    assert job.tell(_made(1)).tasks(now_s=60.0) == [Stitch(video=0, lane="copy")]
 
 
 def test_a_late_word_of_a_chunk_that_is_not_running_changes_nothing() -> None:

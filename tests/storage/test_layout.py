@@ -1,6 +1,8 @@
 """The spelling of keys."""
 
-from slomo_batch.storage.layout import Layout
+import pytest
+
+from slomo_batch.storage.layout import Layout, Listed, name_in_job, parts_of
 
 LAYOUT = Layout("derby")
 OF_JOB = [LAYOUT.job, LAYOUT.progress(1), LAYOUT.epoch(1), LAYOUT.heartbeat(1), LAYOUT.ledger_part(1, 2)]
@@ -49,3 +51,31 @@ def test_numbers_list_in_their_order() -> None:
 
 def test_jobs_whose_names_begin_alike_share_nothing() -> None:
     assert not Layout("derby-2").root.startswith(LAYOUT.root)
+
+
+ID, OTHER_ID = "0f" * 16, "a1" * 16
+LISTED: dict[Listed, tuple[str, tuple[str, ...]]] = {
+    "progress": (LAYOUT.progress(7), ("000007",)),
+    "epoch": (LAYOUT.epoch(1_234_567), ("1234567",)),
+    "heartbeat": (LAYOUT.heartbeat(7), ("000007",)),
+    "ledger_part": (LAYOUT.ledger_part(3, 12), ("000003", "000012")),
+    "receipt": (LAYOUT.receipt(ID), (ID,)),
+    "failure": (LAYOUT.failure(3, ID), ("000003", ID)),
+    "upload": (LAYOUT.upload(ID), (ID,)),
+    "commit": (LAYOUT.commit(ID, OTHER_ID), (ID, OTHER_ID)),
+}
+STRAYS = ("{}.tmp", ".{}.Xy12ab", "{} (copy)", "{}~", ".DS_Store", "zzz.json", "0{}", "{}\n")
+
+
+@pytest.mark.parametrize("kind", LISTED)
+def test_a_listed_key_is_taken_apart_and_a_stray_beside_it_is_none(kind: Listed) -> None:
+    key, parts = LISTED[kind]
+    assert parts_of(LAYOUT, kind, key) == parts
+    folder, _, name = key.rpartition("/")
+    for stray in STRAYS:
+        assert parts_of(LAYOUT, kind, f"{folder}/{stray.format(name)}") == ()
+    assert parts_of(Layout("other"), kind, key) == ()
+
+
+def test_a_key_has_the_same_name_in_a_copy_of_its_job() -> None:
+    assert name_in_job(LAYOUT.pin("v")) == name_in_job(Layout("copy").pin("v")) == "videos/v/pin.json"
