@@ -60,19 +60,21 @@ def version_of(data: bytes) -> int:
     return int(said[1]) if said else 1
 
 
+def is_intact(data: bytes, name: str) -> bool:
+    """Whether a stored document has a checksum, and it is that of this name and the other entries."""
+    checked = _CHECKED.fullmatch(data)
+    return checked is not None and _checksum(name, checked[1] + b"}") == checked[2]
+
+
 def from_stored(kind: type[T], data: bytes, name: str) -> T:
     """Read what `to_stored` wrote; or what `to_json` wrote, since the first version stored no checksum.
 
     Raises:
         ValueError: the document is not of this kind, or its checksum is not that of this name and these entries.
     """
-    checked = _CHECKED.fullmatch(data)
-    if checked is None:
-        return from_json(kind, data)
-    entries, checksum = checked[1] + b"}", checked[2]
-    if _checksum(name, entries) != checksum:
+    if _CHECKED.fullmatch(data) and not is_intact(data, name):
         raise ValueError("a checksum that does not match: the record was altered, or belongs under another key")
-    return from_json(kind, entries)
+    return from_json(kind, data)
 
 
 def _checksum(name: str, data: bytes) -> bytes:

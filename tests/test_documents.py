@@ -2,8 +2,12 @@
 
 import pytest
 
-from slomo_batch.documents import from_stored, to_json, to_stored
+from slomo_batch.documents import VERSION, from_stored, to_json, to_stored
+from slomo_batch.errors import StoreUnusable, WorkDamaged
+from slomo_batch.steps.commit import committed
 from slomo_batch.steps.pin import Basis
+from slomo_batch.storage.layout import Layout
+from slomo_batch.storage.memory import MemoryStore
 
 BASIS = Basis(precision="fp32", threads=12, nvenc_works=False)
 NAME = "job.json"
@@ -35,3 +39,16 @@ def test_a_document_that_is_cut_off_is_refused(length: int) -> None:
 def test_a_document_under_another_key_is_refused() -> None:
     with pytest.raises(ValueError, match="belongs under another key"):
         from_stored(Basis, to_stored(BASIS, NAME), "jobs.json")
+
+
+def test_a_damaged_version_is_damage_and_not_a_newer_version(monkeypatch: pytest.MonkeyPatch) -> None:
+    store, key = MemoryStore(), Layout("job").job
+    written = to_stored(BASIS, NAME)
+    store.put(key, written.replace(b'"version":%d' % VERSION, b'"version":%d' % (VERSION + 1)))
+    with pytest.raises(WorkDamaged, match="checksum"):
+        committed(store, key, Basis)
+    with monkeypatch.context() as newer:
+        newer.setattr("slomo_batch.documents.VERSION", VERSION + 1)
+        store.put(key, to_stored(BASIS, NAME))
+    with pytest.raises(StoreUnusable, match="newer version"):
+        committed(store, key, Basis)

@@ -6,7 +6,7 @@ A commit is decided by reading back: the first of several attempts wins.
 from collections.abc import Callable
 from typing import TypeVar
 
-from slomo_batch.documents import VERSION, from_stored, to_stored, version_of
+from slomo_batch.documents import VERSION, from_stored, is_intact, to_stored, version_of
 from slomo_batch.errors import ObjectMissing, StoreUnusable, WorkDamaged
 from slomo_batch.storage.layout import name_in_job
 from slomo_batch.storage.store import ObjectStore
@@ -50,7 +50,7 @@ def read_record(
         WorkDamaged: it cannot be read, or it is another record.
     """
     data = store.get(key)
-    if version_of(data) > VERSION:
+    if version_of(data) > VERSION and is_intact(data, name_in_job(key)):
         raise StoreUnusable(
             "a newer version of slomo_batch wrote this record",
             where=store.uri(key),
