@@ -24,7 +24,7 @@ from slomo_batch.steps.ownership import Owned
 from slomo_batch.steps.pin import Basis
 from slomo_batch.steps.pinned import MovedTo, Pinned
 from slomo_batch.steps.stored import Choice
-from slomo_batch.storage.layout import Layout
+from slomo_batch.storage.layout import Layout, name_in_job
 from slomo_batch.storage.memory import MemoryStore
 from slomo_batch.storage.store import Upload
 from slomo_batch.tables.ledger import read_ledger
@@ -168,9 +168,11 @@ def test_a_field_that_was_added_later_has_its_default_and_one_that_is_not_known_
     assert read_record(store, KEY, MovedTo) == MovedTo(lane="decode")
 
 
-def test_a_record_of_a_newer_version_is_refused_and_kept() -> None:
+def test_a_record_of_a_newer_version_is_refused_and_kept(monkeypatch: pytest.MonkeyPatch) -> None:
     store = MemoryStore()
-    newer = to_stored(MovedTo(lane="decode"), "lane.json").replace(b'"version":1', b'"version":%d' % (VERSION + 1))
+    with monkeypatch.context() as later:
+        later.setattr("slomo_batch.documents.VERSION", VERSION + 1)
+        newer = to_stored(MovedTo(lane="decode"), name_in_job(KEY))
     store.put(KEY, newer)
     complaint = r"newer version of slomo_batch wrote this record.*Use the newest"
     with pytest.raises(StoreUnusable, match=complaint):
