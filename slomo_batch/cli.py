@@ -339,7 +339,7 @@ def _convert(options: argparse.Namespace) -> int:
 
     with _displays(options, manifest.name) as display:
         # What was once given up is tried again: whoever calls convert a second time means it.
-        return job.run(manifest, display=display, retry_failed=True)
+        return job.run(manifest, display=display, retry_failed=True, tidy=True)
 
 
 def _status(options: argparse.Namespace) -> int:

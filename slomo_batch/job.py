@@ -5,7 +5,7 @@ import time
 from collections.abc import Sequence
 from contextlib import ExitStack, suppress
 
-from slomo_batch.errors import Interrupted, JobTaken, SlomoError
+from slomo_batch.errors import Interrupted, JobTaken, SlomoError, StorageError
 from slomo_batch.execution.driver import Driver
 from slomo_batch.execution.epochs import Epoch
 from slomo_batch.execution.journal import Journal, Tally
@@ -21,6 +21,7 @@ from slomo_batch.records import VideoRequest
 from slomo_batch.steps.bench import Bench
 from slomo_batch.steps.find import Found, find_videos
 from slomo_batch.steps.pin import pin_basis, pin_job, pinned_basis
+from slomo_batch.steps.superseded import delete_superseded
 from slomo_batch.steps.triage import Triage, forget_failures, triage
 from slomo_batch.storage.layout import Layout, parts_of
 from slomo_batch.storage.store import ObjectStore
@@ -40,19 +41,20 @@ def run(
     take_over: bool = False,
     prewarm: int = 0,
     strict: bool = False,
+    tidy: bool = False,
 ) -> int:
     """Make what the manifest asks for, or finish it; the exit code.
 
     `retry_failed`: also what earlier runs gave up. `force`: everything, also what is published. `take_over`: although
     another driver seems to lead the job. `prewarm`: workers for which a cluster is asked to start machines at once.
-    `strict`: only if every input names a video.
+    `strict`: only if every input names a video. `tidy`: delete what other settings left of the published outputs.
 
     Raises:
         JobError: the whole job cannot be done: the manifest, the cluster or the storage is at fault.
     """
     try:
         flags = {"retry_failed": retry_failed, "force": force, "take_over": take_over}
-        return _run(manifest, display, prewarm=prewarm, strict=strict, **flags)
+        return _run(manifest, display, prewarm=prewarm, strict=strict, tidy=tidy, **flags)
     except Exception as error:
         display.show(JobFailed(error=type(error).__name__, reason=str(error)))
         raise
@@ -67,6 +69,7 @@ def _run(
     take_over: bool,
     prewarm: int,
     strict: bool,
+    tidy: bool,
 ) -> int:
     places = places_of(manifest)
     bench = open_bench(places)
@@ -85,7 +88,7 @@ def _run(
             stop=stop,
             prewarm=prewarm,
         )
-        return making.make(found, retry_failed=retry_failed, force=force)
+        return making.make(found, retry_failed=retry_failed, force=force, tidy=tidy)
 
 
 class _Run:
@@ -108,7 +111,7 @@ class _Run:
         self._machines: Machines | None = None
         self._began_s = time.monotonic()
 
-    def make(self, found: Found, *, retry_failed: bool, force: bool) -> int:
+    def make(self, found: Found, *, retry_failed: bool, force: bool, tidy: bool) -> int:
         """Make what is wanted of the videos that were found."""
         pin = self._pin(found.requests)
         piles = triage(
@@ -128,7 +131,18 @@ class _Run:
             with suppress(SlomoError):  # the first error is the one to tell
                 journal.close(finished=False)
             raise
+        tally = journal.tally
+        if tidy and tally.videos_done == tally.videos_total:
+            self._tidy(found.requests, pin)
         return self._end(journal)
+
+    def _tidy(self, requests: Sequence[VideoRequest], pin: JobPin) -> None:
+        self._insist_on_lead()
+        for request in requests:
+            try:
+                delete_superseded(request, pin, self._bench)
+            except StorageError as error:
+                self._display.show(Note(text=f"work of other settings was left: {error}", uri=request.source.uri))
 
     def _pin(self, requests: Sequence[VideoRequest]) -> JobPin:
         basis = pinned_basis(self._bench)

@@ -86,7 +86,7 @@ def triage(
     wanted, done, renamed, refused, waiting = [], [], [], [], []
     contested: list[tuple[VideoRequest, str]] = []
     for request in requests:
-        receipt = receipt_id(request, _weights_name(request, pin))
+        receipt = receipt_id(request, weights_name(request, pin))
         has_output = request.output_uri in outputs.present
         if request.output_uri in outputs.unknown:
             unknown = _failed(request, outputs.unknown[request.output_uri])
@@ -126,7 +126,7 @@ def _published_as(
     """The same request under another name, if this job published it there and the output exists."""
     for output_uri in other_names.get(request.source.uri, ()):
         other = replace(request, output_uri=output_uri)
-        if output_uri in outputs and receipt_id(other, _weights_name(other, pin)) in receipts:
+        if output_uri in outputs and receipt_id(other, weights_name(other, pin)) in receipts:
             return other
     return None
 
@@ -163,7 +163,8 @@ def _failure(key: str, request: VideoRequest, bench: Bench) -> VideoFailed:
         )
 
 
-def _weights_name(request: VideoRequest, pin: JobPin) -> str:
+def weights_name(request: VideoRequest, pin: JobPin) -> str:
+    """What the request's weights resolved to; empty where its method has none."""
     interpolate = request.settings.interpolate
     return pin.weights[interpolate.weights].name if interpolate.method == "superslomo" else ""
 
@@ -182,7 +183,7 @@ def _claim(request: VideoRequest, *, pin: JobPin, bench: Bench) -> Claim:
             earlier = owned(request.output_uri, look(request.output_uri, bench), bench)
         except WorkDamaged:  # whose the output is cannot be told: it is left alone
             return "foreign"
-        if is_earlier_version(earlier, request, _weights_name(request, pin)):
+        if is_earlier_version(earlier, request, weights_name(request, pin)):
             return "changed"
     return "foreign"
 

@@ -1,0 +1,60 @@
+"""What earlier settings left of one output: other receipts, failures and half-made work of the same source and output.
+
+`convert` deletes it once the output with the present settings exists. Only records that name this very source and
+output are deleted, with the work that belongs to them, and only within the job.
+"""
+
+from collections.abc import Iterator
+from contextlib import suppress
+from pathlib import PurePosixPath
+
+from slomo_batch.errors import WorkDamaged
+from slomo_batch.planning.identity import receipt_id, video_id
+from slomo_batch.planning.resolving import JobPin
+from slomo_batch.records import Published, VideoFailed, VideoRequest
+from slomo_batch.steps.bench import Bench
+from slomo_batch.steps.commit import committed
+from slomo_batch.steps.stored import VideoRecords
+from slomo_batch.steps.triage import weights_name
+from slomo_batch.storage.layout import parts_of
+
+
+def delete_superseded(request: VideoRequest, pin: JobPin, bench: Bench) -> int:
+    """Delete what other settings left of this request's output; the number of objects deleted.
+
+    Only for the driver that leads the job, when nothing runs and the output is published.
+    """
+    keys = [*_records(request, pin, bench), *_work(request, pin, bench)]
+    bench.work.delete(keys)
+    return len(keys)
+
+
+def _records(request: VideoRequest, pin: JobPin, bench: Bench) -> Iterator[str]:
+    layout, work, current = bench.layout, bench.work, receipt_id(request, weights_name(request, pin))
+    for found in work.list(layout.receipts):
+        for receipt in parts_of(layout, "receipt", found.key):
+            with suppress(WorkDamaged):
+                published = committed(work, found.key, Published)
+                if published and receipt != current and _is_of(request, published.source.uri, published.output_uri):
+                    yield found.key
+    for found in work.list(layout.failures):
+        for _, receipt in filter(None, [parts_of(layout, "failure", found.key)]):
+            with suppress(WorkDamaged):
+                failed = committed(work, found.key, VideoFailed)
+                if failed and receipt != current and _is_of(request, failed.source_uri, failed.output_uri):
+                    yield found.key
+
+
+def _work(request: VideoRequest, pin: JobPin, bench: Bench) -> Iterator[str]:
+    layout, current = bench.layout, video_id(request, pin)
+    keys = [found.key for found in bench.work.list(layout.videos)]
+    videos = {PurePosixPath(key.removeprefix(layout.videos)).parts[0] for key in keys}
+    for video in videos - {current}:
+        with suppress(WorkDamaged):
+            pinned = VideoRecords(video, bench).pinned()
+            if pinned and _is_of(request, pinned.plan.request.source.uri, pinned.plan.request.output_uri):
+                yield from (key for key in keys if key.startswith(layout.video(video)))
+
+
+def _is_of(request: VideoRequest, source_uri: str, output_uri: str) -> bool:
+    return (source_uri, output_uri) == (request.source.uri, request.output_uri)
