@@ -20,9 +20,10 @@ from av.video.stream import VideoStream
 from slomo_batch.errors import SourceUnreadable
 from slomo_batch.media.boxes import FIRST_BOXES, MAX_TOP_BOXES, top_boxes
 from slomo_batch.media.demux import packets
+from slomo_batch.media.leaps import LEAPING_FORMATS, MIN_LEAP_S, SoundLeaps
 from slomo_batch.media.reader import RangeReader
 from slomo_batch.timeline.index import FALLBACK_RATE, Bools, Int64s, VideoIndex
-from slomo_batch.timeline.joins import joins_at, offsets, part_starts
+from slomo_batch.timeline.joins import joins_at, leaps, offsets, part_starts
 
 INDEXED_BY_HEADER = frozenset(
     {
@@ -187,15 +188,35 @@ def index_by_packets(container: InputContainer, video: VideoStream, witness: Wit
     Raises:
         SourceUnreadable: the video has no packet.
     """
-    columns, wants_more = _Columns(), True
-    for packet in packets(container, [video]):
+    columns, wants_more, sound = _Columns(), True, SoundLeaps()
+    may_leap = container.format.name in LEAPING_FORMATS
+    streams = [video, *(container.streams.audio if may_leap else ())]
+    for packet in packets(container, streams):
+        if packet.stream is not video:
+            sound.see(packet, packet.stream, len(columns.size))
+            continue
         columns.add(packet)
         wants_more = wants_more and witness(packet)
-    return _gathered(columns, video, name, columns.has(_KEYFRAME), read_in_full=True, is_cut_off=False)
+    return _gathered(
+        columns,
+        video,
+        name,
+        columns.has(_KEYFRAME),
+        read_in_full=True,
+        is_cut_off=False,
+        confirm_leap=sound.confirm if may_leap else None,
+    )
 
 
 def _gathered(
-    columns: _Columns, video: VideoStream, name: str, keyframes: Bools, *, read_in_full: bool, is_cut_off: bool
+    columns: _Columns,
+    video: VideoStream,
+    name: str,
+    keyframes: Bools,
+    *,
+    read_in_full: bool,
+    is_cut_off: bool,
+    confirm_leap: Callable[[int, Fraction], bool] | None = None,
 ) -> PacketIndex:
     if not columns.size:
         raise SourceUnreadable("the video stream has no frames", where=name)
@@ -204,7 +225,7 @@ def _gathered(
         pts = _counted_out(columns, video)
     if pts.max() > MAX_TICKS or pts.min() < -MAX_TICKS:
         raise SourceUnreadable("a timestamp is beyond all reason", where=name, remedy="The file is damaged: repair it.")
-    starts = part_starts(pts, keyframes) if own else []
+    starts = _part_starts(pts, keyframes, video.time_base or Fraction(1, 1000), confirm_leap) if own else []
     is_headless = _is_headless(starts, keyframes)
     is_discarded = columns.has(_DISCARDED) | is_headless
     joins = joins_at(starts, pts, ~is_discarded, _frame_ticks(video))
@@ -226,6 +247,17 @@ def _gathered(
         has_new_extradata=bool(columns.has(_NEW_EXTRADATA)[1:].any()),
         num_headless=int(is_headless.sum()),
     )
+
+
+def _part_starts(
+    pts: Int64s, keyframes: Bools, tick_s: Fraction, confirm_leap: Callable[[int, Fraction], bool] | None
+) -> list[int]:
+    """First packets of the parts after the first: where the clock falls, and where it leaps and sound confirms it."""
+    starts = part_starts(pts, keyframes)
+    if confirm_leap is None:
+        return starts
+    found = leaps(pts, starts, round(MIN_LEAP_S / tick_s))
+    return sorted({*starts, *(packet for packet, leap in found if confirm_leap(packet, leap * tick_s))})
 
 
 def _is_headless(starts: Sequence[int], keyframes: Bools) -> Bools:

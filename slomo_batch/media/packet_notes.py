@@ -26,7 +26,7 @@ def _joins(found: PacketIndex) -> Iterator[str]:
     more = " and later" if len(index.joins) > MAX_NAMED_JOINS else ""
     count = len(index.joins)
     yield (
-        f"the file's clock starts again {count} time{'s' * (count > 1)} (at {instants}{more}): its parts follow one"
+        f"the file's clock jumps {count} time{'s' * (count > 1)} (at {instants}{more}): its parts follow one"
         " another, each with its sound"
     )
     if found.num_headless:

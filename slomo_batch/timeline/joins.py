@@ -1,4 +1,4 @@
-"""Joins: places in a stream where its clock starts again, because files were joined without correcting their times.
+"""Joins: places in a stream where its clock jumps, because files were joined without correcting their times.
 
 Each part between two joins keeps its own times; `offset` moves them so that the parts follow one another. A join is
 found in the presentation times alone: decode times are unreliable after one, since FFmpeg guesses them.
@@ -81,6 +81,19 @@ def _is_sparse_after(clock: Int64s, begin: int, fall: int, top: int) -> bool:
     after = clock[fall : fall + NUM_NEIGHBORS]
     usual = min(len(after), (top - int(clock[fall])) / _step(clock[begin:fall]) + 1)
     return bool(np.count_nonzero(after <= top) < usual / 2)
+
+
+def leaps(pts: Int64s, starts: Sequence[int], least: int) -> list[tuple[int, int]]:
+    """Packets at which a part's clock jumps forward by more than `least` ticks and goes on there; and by how much."""
+    found = []
+    for first, stop in pairwise((0, *starts, len(pts))):
+        own = pts[first:stop]
+        top = np.maximum.accumulate(own)
+        for place in (np.flatnonzero(own[1:] - top[:-1] > least) + 1).tolist():
+            following = own[place : place + NUM_NEIGHBORS]
+            if (following - top[place - 1] > least / 2).all():
+                found.append((first + place, int(following.min() - top[place - 1])))
+    return found
 
 
 def _step(pts: Int64s) -> int:

@@ -33,6 +33,8 @@ CASES: dict[str, tuple[str, Sequence[Part]]] = {
     "sound shorter than pictures": (".ts", [Part(sound_s=0.4, clicks_s=(0.3,)), Part(first=100)]),
     "one part without sound": (".ts", [Part(), Part(first=100, sound_s=0, clicks_s=()), Part(first=200)]),
     "one part with and one without B-frames": (".ts", [Part(), Part(first=100, bframes=0), Part(first=200)]),
+    "recorder paused": (".ts", [Part(), Part(first=100, from_frame=900)]),
+    "recorder paused, another day": (".ts", [Part(), Part(first=100, from_frame=200_000), Part(first=200)]),
     "another frame rate": (".flv", [Part(), Part(first=100, rate=Fraction(30000, 1001))]),
     "NTSC in milliseconds": (".flv", [Part(rate=Fraction(30000, 1001), first=100 * n) for n in range(3)]),
 }
@@ -82,7 +84,7 @@ def test_a_rate_that_all_parts_share_is_recognized(name: str) -> None:
 @pytest.mark.parametrize("name", CASES)
 def test_the_plan_says_where_the_file_is_joined(name: str) -> None:
     count = len(CASES[name][1]) - 1
-    assert f"clock starts again {count} time" in " / ".join(opened(name).probe.facts.oddities)
+    assert f"clock jumps {count} time" in " / ".join(opened(name).probe.facts.oddities)
 
 
 @pytest.mark.parametrize("mode", ["keep", "stretch"])
@@ -112,6 +114,19 @@ def heard_clicks(path: Path) -> list[float]:
         header = ArchiveReader(file).headers[0]
     pcm = PcmTrack(partial(_packets, path, 0), header, zero_s=Fraction(0))
     return clicks(np.concatenate(list(pcm.blocks()), axis=1), RATE)
+
+
+def test_a_gap_in_the_pictures_alone_stays_a_gap() -> None:
+    """The sound goes on for 15 s while no picture comes."""
+    data = part_bytes(Part(sound_s=20), ".ts") + part_bytes(Part(first=100, from_frame=500, sound_s=4), ".ts")
+    found = Opened.of("gap", data).probe
+    assert found.index.joins == ()
+    assert found.timeline.duration_s > 20
+
+
+def test_a_gap_below_ten_seconds_stays_a_gap() -> None:
+    data = part_bytes(Part(), ".ts") + part_bytes(Part(first=100, from_frame=225), ".ts")
+    assert float(Opened.of("gap", data).probe.timeline.duration_s) == pytest.approx(10, abs=0.1)
 
 
 def test_parts_of_an_avi_are_counted_on(tmp_path: Path) -> None:
