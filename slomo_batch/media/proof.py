@@ -145,6 +145,8 @@ class FirstPictures:
         here = slice(0, len(self.packets))
         planned = np.unique(index.pts[here][~index.is_discarded[here]])
         times = [time for time in self.pts if time is not None]
+        if len(self.pts) > len(self.packets):
+            return "its packets hold more than one picture"
         if len(times) < len(self.pts) or any(a > b for a, b in pairwise(times)):
             return "the timestamps of its packets are not those of its frames"
         if not np.array_equal(np.unique(np.array(times, dtype=np.int64)), planned):

@@ -59,13 +59,15 @@ def restored_frames(  # noqa: PLR0917 - one job's nouns in their order
 
     Raises:
         SourceUnsupported: a frame is interlaced, or unlike those before it.
-        SourceUnreadable: more than `max_held_frames` of them, or than MAX_HELD_SHARE, cannot be decoded.
+        SourceUnreadable: more than `max_held_frames` of them, or than MAX_HELD_SHARE, cannot be decoded; or there are
+            more pictures than packets.
     """
     decoded = _decoded(video, packets, index, ConstantTraits(other_formats))
     num_trial = TRIAL_BYTES // (3 * video.width * video.height + 1)
     trial = list(islice(decoded, min(max(num_trial, NUM_TRIAL_FRAMES.start), NUM_TRIAL_FRAMES.stop - 1)))
     placed = _by_pts if pts_can_be_trusted([frame.pts for frame in trial], index) else _by_order
-    yield from _filled(placed(chain(_emptied(trial), decoded), index), len(index.frame_pts), name, max_held_frames)
+    frames = _counted(chain(_emptied(trial), decoded), index, name)
+    yield from _filled(placed(frames, index), len(index.frame_pts), name, max_held_frames)
 
 
 def pts_can_be_trusted(pts: list[int | None], index: VideoIndex) -> bool:
@@ -97,6 +99,20 @@ def _decoded(
     yield from given(None)
 
 
+def _counted(frames: Iterable[av.VideoFrame], index: VideoIndex, name: str) -> Iterator[av.VideoFrame]:
+    """The frames, if there are no more than packets: one more would be lost, since it has no time of its own."""
+    for number, frame in enumerate(frames):
+        if number >= len(index.pts):
+            raise SourceUnreadable(
+                "packets of the video hold more than one picture",
+                where=name,
+                expected=f"at most {len(index.pts)} pictures, one for each packet and its time",
+                got="more",
+                remedy="Convert it first, so that each picture has a packet of its own.",
+            )
+        yield frame
+
+
 def _emptied(frames: list[av.VideoFrame]) -> Iterator[av.VideoFrame]:
     """The frames one by one, each let go as it is given."""
     frames.reverse()
@@ -116,7 +132,10 @@ def _by_pts(frames: Iterable[av.VideoFrame], index: VideoIndex) -> Iterator[tupl
 def _by_order(frames: Iterable[av.VideoFrame], index: VideoIndex) -> Iterator[tuple[int, av.VideoFrame]]:
     planned = index.frame_pts
     times = np.sort(index.pts[~index.is_discarded])
-    yield from zip(np.searchsorted(planned, times).tolist(), frames, strict=False)
+    remaining = iter(frames)
+    yield from zip(np.searchsorted(planned, times).tolist(), remaining, strict=False)
+    for _ in remaining:  # counted, and refused where there are more than packets
+        pass
 
 
 def _filled(

@@ -57,6 +57,21 @@ def packed(packets: list[Packet]) -> list[Packet]:
     return out
 
 
+def paired(packets: list[Packet]) -> list[Packet]:
+    """Each two VP9 packets as one superframe, whose pictures are both shown."""
+    out: list[Packet] = []
+    for first, second in zip(packets[::2], packets[1::2], strict=True):
+        parts = bytes(first), bytes(second)
+        marker = bytes([0b110_11_001])  # sizes of four bytes, two frames
+        data = b"".join(parts) + marker + b"".join(len(part).to_bytes(4, "little") for part in parts) + marker
+        made = av.Packet(len(data))
+        made.update(data)
+        made.pts, made.dts, made.time_base = first.pts, first.dts, first.time_base
+        made.is_keyframe, made.stream = first.is_keyframe, first.stream
+        out.append(made)
+    return out
+
+
 def from_packet(number: int) -> Callable[[list[Packet]], list[Packet]]:
     """Without the packets before this one."""
     return lambda packets: packets[number:]

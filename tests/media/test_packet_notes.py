@@ -1,0 +1,45 @@
+"""Never fewer frames than packets, or than pictures, without a word."""
+
+from pathlib import Path
+
+import pytest
+
+from slomo_batch.errors import SourceUnreadable
+from tests.clips.catalogue import clip
+from tests.clips.edits import paired
+from tests.clips.film import Film, Packet, made
+from tests.media.sources import Opened
+
+
+def notes(data: bytes) -> str:
+    return " / ".join(Opened.of("film", data).probe.facts.oddities)
+
+
+def test_frames_hidden_by_an_edit_list_are_named() -> None:
+    assert "8 frames are not shown" in notes(clip("edit_list").data)
+
+
+def test_packets_with_the_time_of_another_are_named() -> None:
+    def doubled(packets: list[Packet]) -> list[Packet]:
+        packets[6].pts = packets[7].pts
+        return packets
+
+    assert "1 of 12 packets have the time of another packet" in notes(
+        made(Film(suffix=".mkv", codec="mjpeg", pix_fmt="yuvj420p", num_frames=12, edit=doubled))
+    )
+
+
+@pytest.mark.parametrize("name", ["cfr", "mpegts", "vp9", "avi_bframes", "gif", "fragmented", "hevc_open_gop"])
+def test_ordinary_files_have_no_note(name: str) -> None:
+    assert "packet" not in notes(clip(name).data)
+
+
+def test_packets_of_several_pictures_fail_the_video(tmp_path: Path) -> None:
+    """A picture without a time of its own would be lost, or another in its place."""
+    options = {"g": "8", "deadline": "realtime", "cpu-used": "8", "lag-in-frames": "0"}
+    film = Film(codec="libvpx-vp9", suffix=".webm", num_frames=24, options=options, edit=paired)
+    source = Opened.of("film", made(film))
+    assert source.probe.facts.lane == "decode"
+    assert "more than one picture" in source.probe.facts.lane_reason
+    with pytest.raises(SourceUnreadable, match="more than one picture"):
+        source.chunk_hashes(source.split(source.slices([0, 12]), tmp_path, lane="decode"))
