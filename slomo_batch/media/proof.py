@@ -30,8 +30,8 @@ PACKETS_BEYOND_KEYFRAME = 24
 MAX_PACKETS = 600
 MAX_BYTES = 64 << 20
 """Whatever the keyframes, the proof reads no more packets and bytes than these."""
-MAX_DECODED_BYTES = 16 << 30
-"""It stops when the pictures it decoded have this many bytes of samples: 340 pictures of 8K in 8 bits."""
+MAX_DECODED_BYTES = 8 << 30
+"""It stops when the pictures it decoded have this many bytes of samples: 345 pictures of 4K in 10 bits."""
 MAX_MEAN_LEAD_IN = 300
 """Packets copied to get one frame, on average, beyond which a source is decoded once instead: keyframes 600 apart."""
 

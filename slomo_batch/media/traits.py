@@ -36,8 +36,13 @@ def is_full_range(frame: av.VideoFrame, container_range: int = 0) -> bool:
     return stated == FULL or (stated != LIMITED and full_by_nature)
 
 
-def traits_of(frame: av.VideoFrame, decoder: VideoCodecContext) -> Traits:
-    """What this picture states of itself; `decoder` is the one it came from, just now."""
+def traits_of(frame: av.VideoFrame, decoder: VideoCodecContext, *, may_be_turned_back: bool = False) -> Traits:
+    """What this picture states of itself; `decoder` is the one it came from, just now.
+
+    A rotation of 0 degrees counts as stated only with `may_be_turned_back`. To see it takes a look at the frame's side
+    data, after which PyAV keeps the frame in memory until the garbage collector runs.
+    """
+    states_rotation = frame.rotation or (may_be_turned_back and frame.side_data.get("DISPLAYMATRIX") is not None)
     ratio = decoder.sample_aspect_ratio or Fraction(0)
     stated = {
         "size": f"{frame.width}x{frame.height}",
@@ -48,7 +53,7 @@ def traits_of(frame: av.VideoFrame, decoder: VideoCodecContext) -> Traits:
         "color primaries": PRIMARIES.get(frame.color_primaries),
         "transfer": TRANSFERS.get(frame.color_trc),
         "sample aspect ratio": str(ratio) if ratio else None,
-        "rotation": f"{frame.rotation} degrees" if frame.side_data.get("DISPLAYMATRIX") is not None else None,
+        "rotation": f"{frame.rotation} degrees" if states_rotation else None,
     }
     return {name: value for name, value in stated.items() if value is not None}
 
@@ -69,7 +74,7 @@ class ConstantTraits:
         Raises:
             SourceUnsupported: it is interlaced, or differs from those before it; the message says in what.
         """
-        found = traits_of(frame, decoder)
+        found = traits_of(frame, decoder, may_be_turned_back="rotation" in self._known)
         if found["scan"] == "interlaced":
             raise SourceUnsupported(
                 "not yet supported: interlaced video",
@@ -98,7 +103,7 @@ class ConstantTraits:
             case "color matrix":
                 return value not in _USUAL_MATRICES
             case "rotation":
-                return not value.startswith("0 ")
+                return True
             case _:
                 return False
 

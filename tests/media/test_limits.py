@@ -1,5 +1,6 @@
 """Sources that ask for endless films, gigabytes of memory or absurd rates: each is refused, or bounded and told."""
 
+import gc
 import io
 from collections.abc import Callable
 from fractions import Fraction
@@ -150,6 +151,18 @@ def test_the_proof_stops_after_so_many_decoded_bytes(monkeypatch: pytest.MonkeyP
         seen = [pictures.see(packet) for packet in packets(container, [video])]
     assert 4 < seen.count(True) < 20
     assert len(seen) == 40
+
+
+def test_no_picture_stays_until_the_garbage_collector_runs() -> None:
+    """Frames of PyAV form a cycle with their side data; hundreds of 4K pictures would wait in memory."""
+    gc.collect()
+    gc.disable()
+    try:
+        probe(reader_of(clip("one_gop").data), "one_gop")
+        num_unreachable = gc.collect()
+    finally:
+        gc.enable()
+    assert num_unreachable < 40, "the clip has 40 frames"
 
 
 # ---- sound without a format ----------------------------------------------------------------------------------------
