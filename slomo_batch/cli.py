@@ -29,6 +29,7 @@ from slomo_batch.manifest.schema import Manifest, json_schema
 from slomo_batch.manifest.single import single
 from slomo_batch.progress import Display
 from slomo_batch.redact import redacted
+from slomo_batch.storage.local_faults import machine_fault
 from slomo_batch.streams import ReaderGone, for_answer, for_display, standard_streams
 from slomo_batch.training.commands import add_training
 
@@ -52,7 +53,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
         except KeyboardInterrupt:
             _complain("slomo-batch: interrupted")
             return EXIT_INTERRUPTED
-        except Exception:  # noqa: BLE001 the last place that can name a bug as one
+        except Exception as error:  # noqa: BLE001 the last place that can name a bug as one
+            fault = machine_fault(error)
+            if fault is not None:
+                return _tell(fault)
             _complain(traceback.format_exc().rstrip())
             _complain("slomo-batch: this is a bug of slomo-batch; please report it with the lines above")
             return EXIT_BUG

@@ -100,6 +100,31 @@ def test_a_bug_is_called_one_and_has_an_exit_code_of_its_own(
     assert "this is a bug of slomo-batch" in told
 
 
+def test_a_file_that_the_machine_refuses_is_no_bug(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with open_folder() as folder:
+        (folder / "closed").mkdir(mode=0)
+        with as_stranger():
+            assert cli.main(["evaluate", f"{folder}/closed/a.mp4"]) == 2
+            monkeypatch.setattr(cli, "_weights_list", lambda _: len((folder / "closed/a").read_bytes()))
+            assert cli.main(["weights", "list"]) == 3
+    assert "Permission denied" in capsys.readouterr().err
+    monkeypatch.setattr(cli, "_weights_list", lambda _: len((folder / "none").read_bytes()))
+    assert cli.main(["weights", "list"]) == 70
+
+
+def test_a_current_folder_that_was_deleted_is_no_bug(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "gone").mkdir()
+    monkeypatch.chdir(tmp_path / "gone")
+    (tmp_path / "gone").rmdir()
+    assert cli.main(["convert", "a.mp4", "b.mp4"]) == 2
+    assert capsys.readouterr().err == ("slomo-batch: the current folder was deleted. Change to a folder that exists.\n")
+    monkeypatch.chdir(tmp_path)
+
+
 def test_a_reader_that_leaves_early_is_no_bug() -> None:
     command = f"{sys.executable} -m slomo_batch.cli schema | head -c 1"
     done = subprocess.run(["bash", "-c", f"{command}; true"], cwd=ROOT, capture_output=True, text=True, check=True)

@@ -179,7 +179,7 @@ def _evaluate(options: argparse.Namespace) -> int:
 
 def _folder(options: argparse.Namespace) -> Path | None:
     """The folder of the data set; None where clips are named."""
-    folders = [Path(place) for place in options.inputs if Path(place).is_dir()]
+    folders = [Path(place) for place in options.inputs if _is_folder(place)]
     if not folders:
         for flag in ("layout", "cases"):
             if getattr(options, flag) is not None:
@@ -192,6 +192,13 @@ def _folder(options: argparse.Namespace) -> Path | None:
         flag = "factor" if given[0] == "factors" else given[0].replace("_", "-")
         raise ManifestError(f"--{flag} is of clips; the protocol of a data set is fixed", where=str(folders[0]))
     return folders[0]
+
+
+def _is_folder(place: str) -> bool:
+    try:
+        return Path(place).is_dir()
+    except OSError as error:
+        raise ManifestError("cannot be read", where=place, remedy=str(error.strerror)) from error
 
 
 def _of_clips(options: argparse.Namespace, worst: "Worst | None") -> "Report":

@@ -184,12 +184,12 @@ def _listed(uri: str, spec: InputSpec, locate: Locate) -> Iterator[_Entry]:
 
 def _closed(error: SlomoError, uri: str) -> SlomoError:
     """The error of a file or folder of an input that cannot be looked into."""
-    remedy = error.remedy or "Make it readable."
+    remedy = "Run again" if error.retryable else "Make it readable"
     return type(error)(
         "cannot be looked into",
         where=uri,
         got=error.got or error.what,
-        remedy=f"{remedy} Or leave it out with `except`.",
+        remedy=f"{remedy}, or leave it out with `except`.",
     )
 
 

@@ -6,7 +6,16 @@ import time
 from collections.abc import Callable
 from typing import TypeVar
 
-from slomo_batch.errors import DISK_FULL, AccessRefused, DiskFull, ObjectMissing, SlomoError, StorageBusy, StoreUnusable
+from slomo_batch.errors import (
+    DISK_FULL,
+    AccessRefused,
+    DiskFull,
+    ManifestError,
+    ObjectMissing,
+    SlomoError,
+    StorageBusy,
+    StoreUnusable,
+)
 
 T = TypeVar("T")
 
@@ -94,6 +103,29 @@ def storage_error(error: OSError, where: str) -> SlomoError:
     got = os.strerror(error.errno) if error.errno else str(error)
     elsewhere = str(error.filename or where) != where
     return kind(what, where=where, got=f"{got} ({error.filename})" if elsewhere else got, remedy=remedy)
+
+
+def machine_fault(error: Exception) -> SlomoError | None:
+    """The project's error for one that nobody expected, if the machine is at fault; None if the program may be.
+
+    A file that is refused, damaged or on a full disk is the machine's. One that is missing may be looked for wrongly.
+    """
+    if not isinstance(error, OSError):
+        return None
+    if isinstance(error, FileNotFoundError) and error.filename is None and _is_current_folder_gone():
+        return ManifestError("the current folder was deleted", remedy="Change to a folder that exists.")
+    kind, _, _ = fault = FAULTS.get(error.errno or 0, _MISSING)
+    if error.filename is None or kind is ObjectMissing or fault == _BLOCKED:
+        return None
+    return storage_error(error, os.fsdecode(error.filename))
+
+
+def _is_current_folder_gone() -> bool:
+    try:
+        os.getcwd()  # noqa: PTH109 its error is the answer
+    except FileNotFoundError:
+        return True
+    return False
 
 
 def persistently(ask: Callable[[], T], where: str) -> T:
