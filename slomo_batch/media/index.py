@@ -61,6 +61,8 @@ class PacketIndex:
     """False where packets lack timestamps and theirs were counted out in decode order."""
     has_new_extradata: bool
     """True where the decoder's settings change midway."""
+    end_byte: int
+    """Where the last of the packets ends in the file; 0 where the demuxer does not say."""
     num_headless: int
     """Packets between a join and the next keyframe, which cannot be decoded: they are marked as discarded."""
 
@@ -75,8 +77,10 @@ class _Columns:
     def __init__(self) -> None:
         self.pts, self.dts, self.size, self.duration = (array("q") for _ in range(4))
         self.flags = bytearray()
+        self.end_byte = 0
 
     def add(self, packet: "av.Packet[Any]") -> None:
+        self.end_byte = max(self.end_byte, (packet.pos or 0) + packet.size)
         self.pts.append(_NO_TIME if packet.pts is None else packet.pts)
         self.dts.append(_NO_TIME if packet.dts is None else packet.dts)
         self.size.append(packet.size)
@@ -245,6 +249,7 @@ def _gathered(
         is_cut_off=is_cut_off,
         has_own_times=own,
         has_new_extradata=bool(columns.has(_NEW_EXTRADATA)[1:].any()),
+        end_byte=columns.end_byte,
         num_headless=int(is_headless.sum()),
     )
 

@@ -17,6 +17,7 @@ from av.container import InputContainer
 from av.video.stream import VideoStream
 
 from slomo_batch.errors import SourceUnreadable, SourceUnsupported
+from slomo_batch.media.appended import appended_note
 from slomo_batch.media.archive import can_be_archived, has_sound_format, header_of, stream_aspect_ratio
 from slomo_batch.media.color_names import (
     HDR_TRANSFERS,
@@ -66,10 +67,18 @@ def probe(reader: RangeReader, name: str) -> Probe:
     if reader.size_bytes == 0:
         raise SourceUnreadable("the file is empty", where=name)
     with reading(reader, name):
-        return _by_moov(reader, name) or _by_packets(reader, name)
+        return _with_note(*(_by_moov(reader, name) or _by_packets(reader, name)), reader)
 
 
-def _by_moov(reader: RangeReader, name: str) -> Probe | None:
+def _with_note(found: Probe, end_byte: int, reader: RangeReader) -> Probe:
+    """The probe, with a note where another file follows in the same file."""
+    note = appended_note(reader, found.facts.container, end_byte)
+    facts = replace(found.facts, oddities=(*found.facts.oddities, note)) if note else found.facts
+    return replace(found, facts=facts)
+
+
+def _by_moov(reader: RangeReader, name: str) -> tuple[Probe, int] | None:
+    """The probe, and where the last packet of the video ends; None where the moov does not do."""
     if not has_whole_moov(reader, name):
         return None
     file = HollowFile(reader)
@@ -78,16 +87,17 @@ def _by_moov(reader: RangeReader, name: str) -> Probe | None:
         check_picture_size(video.width, video.height, name)
         pictures = FirstPictures(video)
         found = index_by_moov(container, video, file, pictures.see, name)
-        return None if found is None else _probed(container, video, found, pictures, name)
+        return None if found is None else (_probed(container, video, found, pictures, name), found.end_byte)
 
 
-def _by_packets(reader: RangeReader, name: str) -> Probe:
+def _by_packets(reader: RangeReader, name: str) -> tuple[Probe, int]:
+    """The probe, and where the last packet of the video ends."""
     with open_source(reader) as container:
         video = main_video(container, name)
         check_picture_size(video.width, video.height, name)
         pictures = FirstPictures(video)
         found = index_by_packets(container, video, pictures.see, name)
-        return _probed(container, video, found, pictures, name)
+        return _probed(container, video, found, pictures, name), found.end_byte
 
 
 def _probed(

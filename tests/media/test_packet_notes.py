@@ -8,6 +8,7 @@ from slomo_batch.errors import SourceUnreadable
 from tests.clips.catalogue import clip
 from tests.clips.edits import paired
 from tests.clips.film import Film, Packet, made
+from tests.clips.joins import Part, part_bytes
 from tests.media.sources import Opened
 
 
@@ -43,3 +44,17 @@ def test_packets_of_several_pictures_fail_the_video(tmp_path: Path) -> None:
     assert "more than one picture" in source.probe.facts.lane_reason
     with pytest.raises(SourceUnreadable, match="more than one picture"):
         source.chunk_hashes(source.split(source.slices([0, 12]), tmp_path, lane="decode"))
+
+
+@pytest.mark.parametrize("suffix", [".mp4", ".mov"])
+@pytest.mark.parametrize("muxer", [{}, {"movflags": "faststart"}])
+def test_a_second_movie_in_the_file_is_named(suffix: str, muxer: dict[str, str]) -> None:
+    data = made(Film(suffix=suffix, num_frames=12, muxer=muxer))
+    assert f"another film begins at byte {len(data)} of {2 * len(data)}" in notes(data + data)
+    assert "another film" not in notes(data)
+
+
+def test_a_second_flv_with_its_head_is_named() -> None:
+    data = part_bytes(Part(), ".flv")
+    assert f"another film begins at byte {len(data)} of {2 * len(data)}" in notes(data + data)
+    assert "another film" not in notes(data)

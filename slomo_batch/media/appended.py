@@ -1,0 +1,38 @@
+"""Another file after the first, in the same file, that FFmpeg does not read: it is named in the plan."""
+
+from slomo_batch.media.boxes import FIRST_BOXES, top_boxes
+from slomo_batch.media.reader import RangeReader
+
+_FLV_HEAD = b"FLV\x01"
+SEARCHED_BYTES = 1 << 20
+"""An FLV's second head is looked for this far after the last packet of the video; sound may come between."""
+
+
+def appended_note(reader: RangeReader, container: str, end_byte: int) -> str:
+    """Says where another MP4, MOV or FLV begins within the file; empty where none does.
+
+    `container` is FFmpeg's name of the demuxer, `end_byte` where the last packet of the video ends.
+    """
+    if container == "flv":
+        reader.seek(end_byte)
+        place = reader.read(SEARCHED_BYTES).find(_FLV_HEAD)
+        at = end_byte + place if place >= 0 else None
+    else:
+        at = _second_movie(reader)
+    if at is None:
+        return ""
+    return (
+        f"another film begins at byte {at} of {reader.size_bytes}: it is not read."
+        " Cut it off, or join both with FFmpeg's concat demuxer"
+    )
+
+
+def _second_movie(reader: RangeReader) -> int | None:
+    """Where the second movie of an MP4 or MOV begins, if it has two indexes and no fragments."""
+    boxes = list(top_boxes(reader))
+    kinds = [kind for kind, _ in boxes]
+    if not kinds or kinds[0] not in FIRST_BOXES or kinds.count(b"moov") < 2 or b"moof" in kinds:
+        return None
+    first = kinds.index(b"moov")
+    starts = [at for kind, at in boxes[first + 1 :] if kind in {b"ftyp", b"moov"}]
+    return min(starts)
