@@ -78,10 +78,16 @@ class _Columns:
         self.pts, self.dts, self.size, self.duration = (array("q") for _ in range(4))
         self.flags = bytearray()
         self.end_byte = 0
+        self._latest = _NO_TIME
+
+    def is_fall(self, packet: "av.Packet[Any]") -> bool:
+        """True for a keyframe whose time is before that of an earlier packet: it may begin a part of a joined file."""
+        return packet.is_keyframe and packet.pts is not None and packet.pts < self._latest
 
     def add(self, packet: "av.Packet[Any]") -> None:
         self.end_byte = max(self.end_byte, (packet.pos or 0) + packet.size)
         self.pts.append(_NO_TIME if packet.pts is None else packet.pts)
+        self._latest = max(self._latest, self.pts[-1])
         self.dts.append(_NO_TIME if packet.dts is None else packet.dts)
         self.size.append(packet.size)
         self.duration.append(packet.duration or 0)
@@ -93,7 +99,10 @@ class _Columns:
 
 
 Witness = Callable[["av.Packet[Any]"], bool]
-"""Sees the first packets with their payload; says whether it wants to see more."""
+"""Sees the first packets with their payload, and says whether it wants to see more.
+
+After that it sees keyframes that may begin a part of a joined file.
+"""
 
 
 class HollowFile:
@@ -199,8 +208,8 @@ def index_by_packets(container: InputContainer, video: VideoStream, witness: Wit
         if packet.stream is not video:
             sound.see(packet, packet.stream, len(columns.size))
             continue
+        wants_more = (wants_more or columns.is_fall(packet)) and witness(packet)
         columns.add(packet)
-        wants_more = wants_more and witness(packet)
     return _gathered(
         columns,
         video,

@@ -13,10 +13,11 @@ from typing import Any
 
 import av
 import numpy as np
+from av.video.codeccontext import VideoCodecContext
 from av.video.stream import VideoStream
 
 from slomo_batch.errors import FrameMissing, SourceUnsupported
-from slomo_batch.media.archive import ArchivedPacket, from_av, header_of
+from slomo_batch.media.archive import ArchivedPacket, from_av, header_of, open_decoder, to_av
 from slomo_batch.media.coverage import covering_packets, mean_lead_in
 from slomo_batch.media.decode import frames_at, frames_of
 from slomo_batch.media.frames import picture_from_frame
@@ -32,6 +33,8 @@ MAX_BYTES = 64 << 20
 """Whatever the keyframes, the proof reads no more packets and bytes than these."""
 MAX_DECODED_BYTES = 8 << 30
 """It stops when the pictures it decoded have this many bytes of samples: 345 pictures of 4K in 10 bits."""
+MAX_LOOKS = 100
+"""Keyframes at which a joined file's later parts are looked at; workers check every picture of the others."""
 MAX_MEAN_LEAD_IN = 300
 """Packets copied to get one frame, on average, beyond which a source is decoded once instead: keyframes 600 apart."""
 
@@ -47,6 +50,7 @@ class FirstPictures:
         self._second_keyframe = 0
         self._is_complete = False
         self._latest: int | None = None
+        self._num_looks = 0
         self._num_pictures_before: dict[int, int] = {}
         """For packets that may begin a part of a joined file, how many pictures came before."""
         self.packets: list[ArchivedPacket] = []
@@ -63,8 +67,12 @@ class FirstPictures:
         self.has_undecodable = False
 
     def see(self, packet: "av.Packet[Any]") -> bool:
-        """Take one more packet, in decode order; False once enough were seen."""
+        """Take one more packet, in decode order; False once enough were seen.
+
+        Later ones must be keyframes: they are decoded alone, to see whether their pictures are like the first.
+        """
         if self._is_complete:
+            self._look_at(packet)
             return False
         self._restart_at_join(packet)
         self.packets.append(from_av(packet, 0))
@@ -75,6 +83,15 @@ class FirstPictures:
         if self._is_enough():
             self.finish()
         return not self._is_complete
+
+    def _look_at(self, keyframe: "av.Packet[Any]") -> None:
+        decoder = open_decoder(self._header)
+        if self._num_looks >= MAX_LOOKS or not isinstance(decoder, VideoCodecContext):
+            return
+        self._num_looks += 1
+        for packet in (to_av(from_av(keyframe, 0), self._header), None):
+            for frame in frames_of(decoder, packet):
+                self._check(frame, decoder)
 
     def _restart_at_join(self, packet: "av.Packet[Any]") -> None:
         """Where a keyframe's time is before that of an earlier packet, decode on as if another file began."""
@@ -112,12 +129,12 @@ class FirstPictures:
             picture = picture_from_frame(frame)
             self._num_decoded_bytes += sum(plane.nbytes for plane in picture.planes)
             self.hashes.append(picture.hash())
-            self.formats.add(frame.format.name)
-            self._check(frame)
+            self._check(frame, self._video.codec_context)
 
-    def _check(self, frame: av.VideoFrame) -> None:
+    def _check(self, frame: av.VideoFrame, decoder: VideoCodecContext) -> None:
+        self.formats.add(frame.format.name)
         try:
-            self._traits.see(frame, self._video.codec_context)
+            self._traits.see(frame, decoder)
         except SourceUnsupported as change:
             self.change = self.change or change
 

@@ -8,7 +8,7 @@ import pytest
 
 from slomo_batch.errors import SourceUnsupported
 from slomo_batch.records import Lane
-from tests.clips.film import Film, joined
+from tests.clips.film import Film, joined, made
 from tests.media.sources import Opened
 
 EARLY, LATE = 12, 60
@@ -64,6 +64,14 @@ def test_a_late_change_fails_the_video_for_good(kind: str, lane: Lane, tmp_path:
     with pytest.raises(SourceUnsupported, match=CHANGES[kind][2]) as caught:
         source.chunk_hashes(source.split(slices, tmp_path, lane=lane))
     assert not caught.value.retryable
+
+
+@pytest.mark.parametrize("kind", ["interlaced", "size", "range", "HDR, untagged before"])
+def test_a_joined_part_that_differs_is_refused_at_once(kind: str) -> None:
+    before, after, reason = CHANGES[kind]
+    data = made(replace(before, num_frames=LATE)) + made(replace(after, num_frames=24))
+    with pytest.raises(SourceUnsupported, match=reason):
+        Opened.of("film", data)
 
 
 @pytest.mark.parametrize("kind", CHANGED_FORMATS)
