@@ -9,6 +9,7 @@ from slomo_batch.documents import digest, file_sha256
 from slomo_batch.errors import JobDamaged, ObjectMissing, StorageError, WeightsError, WorkDamaged
 from slomo_batch.interpolators.revision import PIXEL_REVISION
 from slomo_batch.interpolators.superslomo.shipping import resolve_name, shipped, shipped_names
+from slomo_batch.manifest.naming import MAX_NAME_BYTES
 from slomo_batch.planning.resolving import JobPin, WeightsPin
 from slomo_batch.records import Precision, VideoRequest
 from slomo_batch.steps.bench import Bench
@@ -134,7 +135,9 @@ def _fetched(uri: str, bench: Bench, folder: Path) -> Path:
     from slomo_batch.interpolators.superslomo.weights import import_checkpoint  # noqa: PLC0415 loads torch
 
     store, key = bench.locate(uri)
-    original = folder / key.rpartition("/")[2]
+    name = key.rpartition("/")[2]
+    # A key may be longer than a file's name. One that fits stays: an imported checkpoint records it.
+    original = folder / (name if len(os.fsencode(name)) <= MAX_NAME_BYTES else name[-MAX_NAME_BYTES // 4 :])
     try:
         store.get_file(key, original)
     except ObjectMissing as error:

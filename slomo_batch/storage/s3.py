@@ -104,7 +104,7 @@ class S3Store:
     def get_file(self, key: str, path: Path) -> None:
         """Download an object into a file, several ranges at once; complete or not at all."""
         info = self.head(key)
-        part = path.with_name(f".{path.name}.{uuid4().hex}.part")
+        part = path.with_name(f".{uuid4().hex}.part")
         try:
             with part.open("wb") as file:
                 self._download(info, file.fileno())

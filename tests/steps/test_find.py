@@ -12,12 +12,14 @@ import yaml
 from slomo_batch.errors import AccessRefused, StorageBusy
 from slomo_batch.manifest.load import load
 from slomo_batch.manifest.schema import Manifest
+from slomo_batch.planning.resolving import JobPin, WeightsPin
 from slomo_batch.steps.find import Found, find_videos
+from slomo_batch.steps.triage import triage
 from slomo_batch.storage import folders, local_faults
 from slomo_batch.storage.local import LocalStore
 from slomo_batch.storage.location import S3Options
 from slomo_batch.storage.presence import standing
-from slomo_batch.wiring import locate
+from slomo_batch.wiring import Places, locate, open_bench
 from tests.s3_server import S3Server
 from tests.strangers import as_stranger, open_folder
 
@@ -144,3 +146,20 @@ def test_outputs_that_cannot_be_looked_at_are_known_as_such(place: Path, monkeyp
     assert found.present == {str(place / name) for name in present}
     assert set(found.unknown) == {str(place / name) for name in unknown}
     assert {type(error) for error in found.unknown.values()} == {AccessRefused, StorageBusy}
+
+
+def test_an_output_that_cannot_be_looked_at_fails_its_video_alone(place: Path) -> None:
+    fill(place, "in/a/1.mp4", "in/b/2.mp4")
+    (place / "out/a").mkdir(parents=True)
+    (place / "out/a").chmod(0)
+    asked = manifest("in")
+    bench = open_bench(Places(work_uri=f"{place}/work", job="job"))
+    requests = find_videos(asked, bench.locate).requests
+    compact = WeightsPin(name="compact-1", sha256="0", network="superslomo-compact")
+    pin = JobPin(pixel_revision=1, precision="fp32", threads=1, nvenc_works=False, weights={"compact": compact})
+    with as_stranger():
+        piles = triage(requests, pin, bench, retry_failed=False)
+    assert [os.path.relpath(one.request.output_uri) for one in piles.wanted] == ["out/b/2.mp4"]
+    [refused] = piles.refused
+    assert (os.path.relpath(refused.failed.output_uri), refused.failed.error) == ("out/a/1.mp4", "AccessRefused")
+    assert "Permission denied" in refused.failed.reason
