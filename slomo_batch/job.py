@@ -74,8 +74,10 @@ def _run(
     places = places_of(manifest)
     bench = open_bench(places)
     with ExitStack() as stack:
-        stop = stack.enter_context(StopRequests())
+        stop = stack.enter_context(StopRequests(lambda text: display.show(Note(text=text))))
         found = find_videos(manifest, bench.locate, strict=strict)
+        if stop.is_asked:
+            raise Interrupted("stopped before anything was made", remedy="Run it again.")
         prove_work_store(bench)
         epoch = stack.enter_context(Epoch(bench.work, bench.layout, take_over=take_over))
         making = _Run(

@@ -4,6 +4,7 @@ from collections.abc import Callable
 from contextlib import ExitStack
 from dataclasses import asdict
 from datetime import UTC, datetime
+from threading import Lock
 from types import TracebackType
 from typing import Self, TextIO
 
@@ -74,10 +75,11 @@ def level_of(event: Event) -> str:
 
 
 class Displays:
-    """Several displays of one stream of events; all open, all closed."""
+    """Several displays of one stream of events; all open, all closed. Any thread may show an event."""
 
     def __init__(self, *displays: Display) -> None:
         self._displays = displays
+        self._lock = Lock()
         self._stack = ExitStack()
 
     def __enter__(self) -> Self:
@@ -94,5 +96,6 @@ class Displays:
 
     def show(self, event: Event) -> None:
         """Show it on each."""
-        for display in self._displays:
-            display.show(event)
+        with self._lock:
+            for display in self._displays:
+                display.show(event)

@@ -49,7 +49,8 @@ class _Video:
 class Driver:
     """Leads one job from its list of videos to its end.
 
-    `should_stop` is asked at every turn: when it says yes, nothing new starts and what runs may end. `is_superseded`
+    `should_stop` is asked at every turn: when it says yes, what runs may end, videos of which all is made are joined,
+    and nothing else starts. `is_superseded`
     says that another driver took the job over. `clock`
     only ever rises.
     """

@@ -1,25 +1,36 @@
 """Stopping: the first Ctrl-C or SIGTERM asks the job to drain, the second ends the process at once.
 
-Both are safe: what is committed stays, and the next run goes on from there.
+Both are safe: what is committed stays, and the next run goes on from there. Each is answered at once, also on a
+terminal whose bars are redrawn all the time: there the display says it, for they would cover any other text.
 """
 
 import os
 import signal
-import sys
+from collections.abc import Callable
+from contextlib import suppress
+from threading import Event, Thread
 from types import FrameType, TracebackType
 from typing import Any, Self
 
 from slomo_batch.errors import Interrupted
 
+STOPPING = "stopping after what is running; press again to stop now"
+
 _SIGNALS = (signal.SIGINT, signal.SIGTERM)
+_SHOW_CURSOR = "\x1b[?25h"
+"""The bars hide the cursor of a terminal."""
 
 
 class StopRequests:
     """Listens for stop signals; a context manager that puts the handlers of before back."""
 
-    def __init__(self) -> None:
+    def __init__(self, tell: Callable[[str], None] | None = None) -> None:
+        """`tell` shows a line to whoever watches; it is called from a thread of its own."""
         self._asked = 0
         self._before: dict[int, Any] = {}
+        self._tell = tell
+        self._is_answered = Event()
+        self._is_over = False
 
     @property
     def is_asked(self) -> bool:
@@ -28,14 +39,24 @@ class StopRequests:
 
     def __enter__(self) -> Self:
         self._before = {number: signal.getsignal(number) for number in _SIGNALS}
+        if self._tell is not None:
+            Thread(target=self._answer, args=(self._tell,), name="stop", daemon=True).start()
         self.listen()
         return self
+
+    def _answer(self, tell: Callable[[str], None]) -> None:
+        """A signal's handler may interrupt the display in the midst of a line, so it is another thread that tells."""
+        self._is_answered.wait()
+        if not self._is_over:
+            tell(STOPPING)
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         for number, handler in self._before.items():
             signal.signal(number, handler)
+        self._is_over = True
+        self._is_answered.set()
 
     def listen(self) -> None:
         """Take the signals over, again where another library took them meanwhile: Ray does as it starts."""
@@ -45,6 +66,23 @@ class StopRequests:
     def _on_signal(self, _number: int, _frame: FrameType | None) -> None:
         self._asked += 1
         if self._asked > 1:
-            os.write(sys.stderr.fileno(), b"\nstopped; run again to go on\n")
+            if _is_terminal(1):
+                _write(1, _SHOW_CURSOR)
+            _write(2, "\nstopped; run again to continue\n")
             os._exit(Interrupted.exit_code)
-        os.write(sys.stderr.fileno(), b"\nstopping: what runs is finished first; once more stops at once\n")
+        if self._tell is None or not _is_terminal(1):
+            _write(2, f"\n{STOPPING}\n")
+        self._is_answered.set()
+
+
+def _is_terminal(descriptor: int) -> bool:
+    try:
+        return os.isatty(descriptor)
+    except OSError:
+        return False
+
+
+def _write(descriptor: int, text: str) -> None:
+    """Write past Python's streams, which a signal may have interrupted."""
+    with suppress(OSError):
+        os.write(descriptor, text.encode())

@@ -16,6 +16,8 @@ for at the end. Within a video: in order of time.
 Videos with more chunks running than made stand back behind all others: of one that turns out to kill workers, or to
 need the decode lane, little is then made in vain, and one that proves good is soon made by as many workers as any.
 
+After a stop nothing new starts but the stitches of videos of which all else is made.
+
 A suspect chunk needs a machine to itself, and is asked for by itself (`take_suspects`); which machine, and when that is
 quiet, is the engine's to find (planning.placement). All others go on beside it.
 
@@ -121,8 +123,11 @@ class Dispatch:
     @property
     def finished(self) -> bool:
         """True when nothing runs and nothing is left to start. Failures may remain to be taken."""
-        idle = not (self._chunks_running or self._tasks_running)
-        return idle and (self._is_stopped or (self._is_exhausted and not self._agenda))
+        if self._chunks_running or self._tasks_running:
+            return False
+        if self._is_stopped:
+            return self._agenda.wanting("stitch") is None
+        return self._is_exhausted and not self._agenda
 
     @property
     def next_due_s(self) -> float | None:
@@ -159,10 +164,9 @@ class Dispatch:
         """Up to `limit` tasks to start now; they count as running from here on."""
         self._release_due(now_s)
         tasks: list[Task] = []
-        if self._is_stopped:
-            return tasks
         half = max(1, (limit + len(self._tasks_running)) // 2)
-        shares: list[tuple[Step, int]] = [*((step, half) for step in STEPS), ("stitch", self._policy.max_stitches)]
+        steps = STEPS if not self._is_stopped else ()
+        shares: list[tuple[Step, int]] = [*((step, half) for step in steps), ("stitch", self._policy.max_stitches)]
         for step, most_stitches in shares:
             while len(tasks) < limit and self._has_room(step, most_stitches) and (video := self._agenda.wanting(step)):
                 tasks.append(self._begin(video, step))

@@ -137,13 +137,36 @@ def test_no_passing_fault_loses_a_good_video(archive: list[Video], policy: Polic
     seed=st.integers(0, 2**32),
     stop_after=st.integers(1, 60),
 )
-def test_stop_lets_what_runs_end_and_starts_nothing_more(
+def test_stop_lets_what_runs_end_and_starts_nothing_more_but_joins(
     archive: list[Video], faults: Faults, seed: int, stop_after: int
 ) -> None:
     job = Simulation(
         videos=archive, policy=POLICY, num_workers=3, num_cpus=3, seed=seed, faults=faults, stop_after=stop_after
     )
     assert job.run().dispatch.finished
+
+
+def test_after_a_stop_a_video_of_which_all_is_made_is_joined_and_no_other() -> None:
+    job = Job().tell(Found(video=0), Found(video=1), NoMoreVideos())
+    job.tasks()
+    job.tell(_opened(0, num_chunks=2), _opened(1, num_chunks=2))
+    assert len(job.chunks(slots=3)) == 3
+    job.tell(Stop(), _made(0, video=0))
+    assert (job.tasks(), job.dispatch.finished) == ([], False)
+    job.tell(_made(1, video=0), _made(0, video=1))
+    assert not job.dispatch.finished
+    assert job.tasks() == [Stitch(video=0, lane="copy")]
+    assert not job.dispatch.finished
+    job.tell(Stitched(video=0))
+    assert (job.chunks(), job.tasks(), job.dispatch.finished) == ([], [], True)
+
+
+def test_after_a_stop_a_join_that_fails_is_left_to_the_next_run() -> None:
+    job = _running(num_chunks=1).tell(Stop(), _made(0))
+    assert job.tasks() == [Stitch(video=0, lane="copy")]
+    failed = StepFailed(video=0, step="stitch", lane="copy", error="StorageBusy", reason="busy", retryable=True)
+    assert job.tell(failed).dispatch.finished
+    assert job.dispatch.take_failures() == []
 
 
 def _equal_videos(count: int, *, num_workers: int, policy: Policy) -> Simulation:
