@@ -1,5 +1,6 @@
 """Pin the job: what `auto` means for all its videos, decided by its first run and followed by every later one."""
 
+import os
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
