@@ -73,7 +73,8 @@ class StreamHeader:
     color_matrix: int = 2
     sample_rate: int = 0
     layout: str = ""
-    """FFmpeg's name of the channel layout."""
+    """FFmpeg's name of the channel layout; like the rate, unknown where the sound begins late in a file that has no
+    headers but those in the sound."""
     sample_format: str = ""
     bit_rate: int = 0
     language: str = ""
@@ -133,7 +134,7 @@ def header_of(stream: Stream) -> StreamHeader:
             kind="audio",
             **_common(stream),
             sample_rate=context.sample_rate,
-            layout=context.layout.name,
+            layout=context.layout.name if context.layout.nb_channels else "",
             sample_format=context.format.name if context.format else "",
             bit_rate=context.bit_rate or 0,
         )
@@ -151,10 +152,17 @@ def can_be_archived(stream: Stream) -> bool:
     return context is not None and not context.codec.canonical_name.startswith(_NEEDS_BLOCK_ALIGN)
 
 
+_SELF_DESCRIBING = frozenset({"aac", "mp1", "mp2", "mp3", "ac3", "eac3", "dts", "truehd", "mlp"})
+"""Codecs whose every packet can say how many channels there are, and at which sample rate."""
+
+
 def has_sound_format(stream: Stream) -> bool:
-    """True where the header of a sound track states channels and a sample rate."""
+    """True where the header of a sound track states channels and a sample rate, or its packets can."""
     context = stream.codec_context
-    return isinstance(context, AudioCodecContext) and context.layout.nb_channels > 0 and context.sample_rate > 0
+    if not isinstance(context, AudioCodecContext):
+        return False
+    is_stated = context.layout.nb_channels > 0 and context.sample_rate > 0
+    return is_stated or context.codec.canonical_name in _SELF_DESCRIBING
 
 
 def _common(stream: Stream) -> dict[str, Any]:

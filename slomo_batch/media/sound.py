@@ -138,12 +138,17 @@ def _track(order: _Order, place: int, header: StreamHeader) -> _Track | str:
     """The output's track for one of the source's, or why there is none."""
     packets = partial(_packets, order.source, place)
     name = f"sound track {place + 1}" + (f" ({header.language})" if header.language else "")
-    if order.mode == "keep" and header.codec in COPIED[order.container]:
+    if order.mode == "keep" and _is_stated(header) and header.codec in COPIED[order.container]:
         return _copied(order, name, header, packets())
     pcm = PcmTrack(packets, header, zero_s=order.zero_s)
     if pcm.format is None:
         return f"{name} is left out: none of its packets can be decoded"
     return _encoded(order, name, header, pcm, pcm.format)
+
+
+def _is_stated(header: StreamHeader) -> bool:
+    """Whether the header has what a container must say of a track that is copied."""
+    return header.layout != "" and header.sample_rate > 0
 
 
 def _packets(source: Path, place: int) -> Iterator[ArchivedPacket]:
@@ -233,7 +238,8 @@ def _encoded(order: _Order, name: str, header: StreamHeader, pcm: PcmTrack, form
     def notes() -> list[str]:
         found = []
         if order.mode == "keep":
-            found.append(f"{name}: {order.container} does not take {header.codec}, it is encoded as {context.name}")
+            why = f"{order.container} does not take {header.codec}" if _is_stated(header) else "it begins late"
+            found.append(f"{name}: {why}, it is encoded as {context.name}")
         if channels != form.num_channels:
             found.append(f"{name}: of {form.num_channels} channels the first two are kept")
         if rate != form.sample_rate:

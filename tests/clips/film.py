@@ -27,6 +27,8 @@ class Sound:
     layout: Literal["mono", "stereo"] = "mono"
     language: str = ""
     hertz: float = 440.0
+    delay_s: int = 0
+    """Seconds after the first picture at which it begins; it ends with the pictures."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -138,11 +140,12 @@ def sound_packets(track: AudioStream, sound: Sound, duration_s: float) -> Iterat
     context.open(strict=False)
     size = context.frame_size or 1024
     num_channels = 1 if sound.layout == "mono" else 2
-    for start in range(0, int(duration_s * sound.sample_rate), size):
+    for start in range(0, int((duration_s - sound.delay_s) * sound.sample_rate), size):
         times = np.arange(start, start + size) / sound.sample_rate
         wave = (np.sin(2 * np.pi * sound.hertz * times) * 0.5).astype(np.float32)
         frame = av.AudioFrame.from_ndarray(np.tile(wave, (num_channels, 1)), format="fltp", layout=sound.layout)
-        frame.sample_rate, frame.pts, frame.time_base = sound.sample_rate, start, Fraction(1, sound.sample_rate)
+        frame.sample_rate, frame.time_base = sound.sample_rate, Fraction(1, sound.sample_rate)
+        frame.pts = start + sound.delay_s * sound.sample_rate
         if context.format.name != "fltp":
             frames = av.AudioResampler(context.format, sound.layout, sound.sample_rate).resample(frame)
         else:

@@ -3,23 +3,30 @@
 import gc
 import io
 from collections.abc import Callable
+from dataclasses import replace
 from fractions import Fraction
+from pathlib import Path
+from typing import Literal
 
 import av
+import numpy as np
 import pytest
 from av.video.stream import VideoStream
 
 from slomo_batch.errors import FrameMissing, SourceUnsupported
 from slomo_batch.media import archive, demux, proof
-from slomo_batch.media.archive import ArchivedPacket, StreamHeader, from_av, header_of
+from slomo_batch.media.archive import ArchivedPacket, ArchiveReader, StreamHeader, from_av, header_of
 from slomo_batch.media.decode import frames_at
 from slomo_batch.media.demux import main_video, open_source, packets
+from slomo_batch.media.pcm import PcmTrack
 from slomo_batch.media.probe import Probe, probe
 from slomo_batch.media.proof import FirstPictures
+from slomo_batch.media.sound import make_sound
+from slomo_batch.media.stretch import Block
 from tests.clips.catalogue import clip
 from tests.clips.edits import lasting
 from tests.clips.film import FORMATS, Film, Sound, coded, made
-from tests.media.sources import reader_of
+from tests.media.sources import Opened, reader_of
 
 
 def probed(film: Film) -> Probe:
@@ -198,3 +205,45 @@ def test_sound_whose_header_states_no_format_is_named_and_not_carried(name: str)
     facts = probe(reader_of(without_channels(*SILENCED[name])), name).facts
     assert facts.audio == ()
     assert "1 sound track not carried: its header is damaged" in facts.oddities
+
+
+SLOW = Film(suffix=".ts", rate=Fraction(2), num_frames=24, options={"g": "12", "bf": "0"})
+WHY_ENCODED = "sound track 1: it begins late, it is encoded as aac"
+
+
+@pytest.mark.parametrize(
+    ("codec", "mode", "slowdown", "notes"),
+    [("aac", "stretch", 2, ()), ("mp2", "keep", 1, (WHY_ENCODED,)), ("ac3", "keep", 1, (WHY_ENCODED,))],
+)
+def test_sound_that_begins_too_late_for_the_header_is_carried(
+    codec: str, mode: Literal["stretch", "keep"], slowdown: int, notes: tuple[str, ...], tmp_path: Path
+) -> None:
+    sound = Sound(codec=codec, sample_rate=48_000, delay_s=10)
+    opened = Opened.of("late", made(replace(SLOW, sounds=(sound,))))
+    (track,) = opened.probe.facts.audio
+    assert (track.layout, track.sample_rate) == ("", 0)
+    *_, source = opened.split(opened.slices([0, 24]), tmp_path, sound=True)
+    zero_s = int(opened.probe.index.frame_pts[0]) * opened.probe.index.time_base
+    out = tmp_path / "out.packets"
+    found = make_sound(
+        source.path,
+        out,
+        mode=mode,
+        slowdown=Fraction(slowdown),
+        duration_s=Fraction(12 * slowdown),
+        container=".mp4",
+        zero_s=zero_s,
+    )
+    assert (found.num_tracks, found.notes) == (1, notes)
+    first = next(number for number, block in enumerate(heard(out)) if np.abs(block).max() > 0.1)
+    assert first * 0.1 == pytest.approx(10 * slowdown, abs=0.15)
+
+
+def heard(path: Path) -> list[Block]:
+    """The track of a sound archive in tenths of a second."""
+    with path.open("rb") as file:
+        archived_sound = ArchiveReader(file)
+        whole = np.concatenate(
+            list(PcmTrack(lambda: archived_sound, archived_sound.headers[0], zero_s=Fraction(0)).blocks()), axis=1
+        )
+    return np.array_split(whole, whole.shape[1] // 4800, axis=1)
