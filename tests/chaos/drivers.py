@@ -33,6 +33,7 @@ OUTPUT, OUTPUT_PROBE = "output", "output_probe"
 _PASSED_THROUGH = (
     "slomo_batch.storage.",
     "slomo_batch.steps.commit",
+    "slomo_batch.steps.stored",
     "slomo_batch.steps.uploads",
     "slomo_batch.tables.",
 )
@@ -133,6 +134,11 @@ class WatchedStore:
 
     def __init__(self, inner: ObjectStore, job: str, watch: Watch, *, is_work: bool) -> None:
         self._inner, self._job, self._watch, self._is_work = inner, job, watch, is_work
+
+    @property  # type: ignore[misc]
+    def __class__(self) -> Any:
+        """The kind of the store inside, for isinstance: a folder is asked more than the protocol has."""
+        return type(self._inner)
 
     def __getattr__(self, name: str) -> Any:
         return getattr(self._inner, name)

@@ -38,8 +38,8 @@ FROM_NOTHING = """
     delete output_probe by execution.preflight
     put index by steps.open
     create pin by steps.open
-    delete choice by steps.open
-    delete sound_commit by steps.open
+    delete choice by steps.survey
+    delete sound_commit by steps.survey
     put failure by execution.journal
     put chunk by steps.split
     put sound_source by steps.split
@@ -67,9 +67,9 @@ FROM_NOTHING = """
 """Writes of a job that begins with nothing."""
 MADE_AGAIN = """
     delete receipt by steps.open
-    delete commit by steps.open
-    delete choice by steps.open
-    delete sound_commit by steps.open
+    delete commit by steps.survey
+    delete choice by steps.survey
+    delete sound_commit by steps.survey
     create receipt by steps.stitch
     put output by steps.stitch
 """
