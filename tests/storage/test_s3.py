@@ -396,6 +396,13 @@ def test_a_failed_upload_leaves_no_object_and_no_parts(s3: S3Server, big_file: P
     assert [upload["UploadId"] for upload in uploads] == [another]
 
 
+def test_a_download_may_have_the_longest_name_that_a_file_can(s3: S3Server, prefix: str, tmp_path: Path) -> None:
+    store = open_s3(prefix, s3)
+    store.put("a", b"data")
+    store.get_file("a", tmp_path / ("s" * 255))
+    assert (tmp_path / ("s" * 255)).read_bytes() == b"data"
+
+
 def test_a_file_that_is_not_there_is_named(s3: S3Server, prefix: str, tmp_path: Path) -> None:
     with pytest.raises(ObjectMissing, match=str(tmp_path / "nothing")):
         open_s3(prefix, s3).put_file("a", tmp_path / "nothing")
