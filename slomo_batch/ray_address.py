@@ -22,6 +22,8 @@ LONGEST_SOCKET = 107
 LEAST_FREE_BYTES = 50_000_000
 """Room on the disk below which a local Ray may not start."""
 
+DELETE_IT = "If that cluster is gone, delete the file; `ray stop` does it too."
+
 _ADDRESS_FILE = "ray_current_cluster"
 """What `ray start` calls the file with the address, in its temporary folder."""
 _SOCKET_BELOW_TEMP = "/session_2026-01-01_00-00-00_000000_1234567/sockets/plasma_store"
@@ -39,8 +41,13 @@ class Choice:
     """host:port of a cluster, or `local`."""
     named_by: str = ""
     """RAY_ADDRESS, or the file that names the cluster; empty for `local`."""
-    notes: tuple[str, ...] = ()
-    """Clusters that are named here and do not answer."""
+    silent: tuple[str, ...] = ()
+    """Of each cluster that is named here and does not answer: the file that names it, its address and the reason."""
+
+    @property
+    def notes(self) -> tuple[str, ...]:
+        """What a person should know where a local Ray is used instead of a cluster."""
+        return tuple(f"{silent}: a local Ray is used. {DELETE_IT}" for silent in self.silent)
 
     @property
     def init_arguments(self) -> dict[str, Any]:
@@ -56,7 +63,7 @@ def choose() -> Choice:
     wished = os.environ.get("RAY_ADDRESS", "")
     if wished not in {"", "auto"}:
         return Choice(address=wished, named_by="RAY_ADDRESS")
-    notes = []
+    silent = []
     for file in _address_files():
         address = _read(file)
         if not address:
@@ -64,13 +71,22 @@ def choose() -> Choice:
         try:
             check_answers(address, ANSWER_S)
         except OSError as error:
-            notes.append(
-                f"{file} names a Ray cluster at {address} that does not answer ({reason_of(error)}): a local Ray is "
-                "used. If that cluster is gone, delete the file; `ray stop` does it too."
-            )
+            silent.append(f"{file} names a Ray cluster at {address} that does not answer ({reason_of(error)})")
         else:
             return Choice(address=address, named_by=str(file))
-    return Choice(address=LOCAL, notes=tuple(notes))
+    return Choice(address=LOCAL, silent=tuple(silent))
+
+
+def check_named(address: str) -> None:
+    """Try whether the cluster at `address` answers, or, where that is empty, the one that is named on this machine.
+
+    Raises:
+        OSError: it does not.
+    """
+    choice = Choice(address=address) if address else choose()
+    if choice.silent:
+        raise ConnectionError(f"{choice.silent[0]}. {DELETE_IT}")
+    check_answers(choice.address, ANSWER_S)
 
 
 def check_answers(address: str, within_s: float) -> None:

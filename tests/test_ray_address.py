@@ -14,7 +14,7 @@ import grpc  # type: ignore[import-untyped]
 import pytest
 
 from slomo_batch import ray_address
-from slomo_batch.ray_address import Choice, check_answers, choose, start_advice, temp_folder
+from slomo_batch.ray_address import Choice, check_answers, check_named, choose, start_advice, temp_folder
 
 NOBODY = 65534
 
@@ -82,7 +82,9 @@ def test_a_stale_address_means_a_local_ray_and_a_note(folder: Path) -> None:
     assert choice.address == "local"
     [note] = choice.notes
     assert note.startswith(f"{file} names a Ray cluster at {address} that does not answer")
-    assert "delete the file" in note
+    assert "a local Ray is used. If that cluster is gone, delete the file" in note
+    with pytest.raises(ConnectionError, match=f"{address} that does not answer .*delete the file"):
+        check_named("")
 
 
 def test_a_cluster_in_another_temporary_folder_is_found_by_its_process(
@@ -109,7 +111,11 @@ def test_what_ray_address_names_is_meant_and_nothing_else(
     monkeypatch.setenv("RAY_ADDRESS", address)
     assert choose() == Choice(address=address, named_by="RAY_ADDRESS")
     assert choose().init_arguments == {"address": address}
+    for named in ("", address):
+        with pytest.raises(ConnectionRefusedError):
+            check_named(named)
     monkeypatch.setenv("RAY_ADDRESS", "auto")
+    check_named("")
     assert choose().address == head
 
 

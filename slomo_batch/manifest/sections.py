@@ -62,7 +62,7 @@ class InterpolateSection(Section):
 
     method: values.MethodName = "superslomo"
     """superslomo is the network; the others need no weights."""
-    weights: values.Text = "compact"
+    weights: values.Weights = "compact"
     """A shipped name (compact is the newest compact-N), or the URI of a .safetensors or a public SuperSloMo.ckpt."""
     cuts: values.Cuts = "hold"
     """At a scene cut: hold the nearest source frame, or interpolate across it."""

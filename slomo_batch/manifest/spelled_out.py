@@ -11,8 +11,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from slomo_batch.manifest.schema import Manifest
-
-WEIGHTS_SUFFIXES = (".safetensors", ".ckpt")
+from slomo_batch.manifest.values import names_weights_file
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -48,18 +47,13 @@ def local_places(manifest: Manifest) -> list[str]:
     layers = [manifest, *manifest.inputs, manifest.overrides]
     weights = [layer.interpolate.weights for layer in layers if "interpolate" in layer.model_fields_set]
     named = [uri for spec in manifest.inputs for uri in (spec.uri, spec.table)]
-    places = [*named, manifest.output.uri, manifest.work, *(each for each in weights if _is_a_place(each))]
+    places = [*named, manifest.output.uri, manifest.work, *(each for each in weights if names_weights_file(each))]
     return [place for place in dict.fromkeys(places) if place and not place.startswith("s3://")]
-
-
-def _is_a_place(weights: str) -> bool:
-    """Whether weights are named by where they are, rather than by a shipped name."""
-    return "/" in weights or weights.endswith(WEIGHTS_SUFFIXES)
 
 
 def _make_weights_absolute(layer: dict[str, Any], absolute: Callable[[str], str]) -> None:
     section = layer.get("interpolate", {})
-    if _is_a_place(section.get("weights", "")):
+    if names_weights_file(section.get("weights", "")):
         section["weights"] = absolute(section["weights"])
 
 

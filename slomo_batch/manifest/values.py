@@ -251,6 +251,19 @@ def _s3_uri(word: str, rest: str) -> str:
     return word
 
 
+WEIGHTS_SUFFIXES = (".safetensors", ".ckpt")
+
+
+def names_weights_file(weights: str) -> bool:
+    """Whether weights are named by where they are, rather than by a shipped name."""
+    return "/" in weights or weights.endswith(WEIGHTS_SUFFIXES)
+
+
+def _weights(value: object) -> str:
+    word = text_of(value)
+    return place(word) if names_weights_file(word) else word
+
+
 def _table(value: object) -> str:
     word = place(value)
     if not word.lower().endswith(TABLE_SUFFIXES):
@@ -327,6 +340,7 @@ def _auto_schema(**bounds: int) -> WithJsonSchema:
 
 Text = Annotated[str, BeforeValidator(text_of)]
 Place = Annotated[str, BeforeValidator(place)]
+Weights = Annotated[str, BeforeValidator(_weights)]
 TablePlace = Annotated[str, BeforeValidator(_table)]
 Template = Annotated[str, BeforeValidator(_template)]
 Flag = Annotated[bool, BeforeValidator(_flag)]

@@ -209,6 +209,11 @@ BAD_VALUES = {
     "bytes in a bucket": (with_inputs('[{uri: "s3://b/\\udc80.mov"}]'), "is not UTF-8, as names in a bucket are"),
     "nobody's home": (with_inputs("[{uri: '~nosuchuser/a.mov'}]"), "'~nosuchuser/a.mov': no user of this machine"),
     "IPv6": (with_inputs("[{uri: 'file://[/a.mov'}]"), "line 3: inputs[0].uri: 'file://[/a.mov' names another machine"),
+    "weights elsewhere": (
+        GOOD + "interpolate: {weights: 'gdrive://w/x.ckpt'}\n",
+        "line 7: interpolate.weights: gdrive:// is not a kind of store",
+    ),
+    "weights in no bucket": (GOOD + "interpolate: {weights: 's3://B!/x.ckpt'}\n", "'B!' cannot be a bucket"),
     "output in the work place": (
         with_inputs("[{uri: a.mov}]", "s3://bucket/w/jobs/{stem}.mp4", "work: s3://bucket/w\n"),
         "lies in the work place",

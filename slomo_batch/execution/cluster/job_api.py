@@ -23,6 +23,7 @@ from slomo_batch.errors import ClusterError
 from slomo_batch.execution.cluster.gpu_choice import Offer
 from slomo_batch.execution.cluster.shared_disk import machines_to_expect
 from slomo_batch.execution.cluster.submissions import DRAIN_S, Submission, parse_id
+from slomo_batch.ray_address import check_named
 
 AGENT_WITHIN_S = 60
 """A cluster that just started has no agent yet that could start a job."""
@@ -53,6 +54,8 @@ class JobApi:
         for name in ("ray", "ray.client_builder", "ray.util.client.logsclient", JobSubmissionClient.__module__):
             logging.getLogger(name).setLevel(logging.ERROR)
         self._where = address or "the cluster of this machine"
+        if address or "RAY_API_SERVER_ADDRESS" not in os.environ:
+            self._asked(lambda: check_named(address))
         self._client = self._asked(lambda: _client_of(address))
         self.address: str = self._client.get_address()
         """Of the dashboard."""
