@@ -15,6 +15,7 @@ SOME = (
     Case("half", COMMIT, "truncated"),
     Case("half", "videos/ID/pin.json", "digit"),
     Case("half", CHUNK, "other"),
+    Case("half", "videos/ID/pin.json", "lane.json"),
     Case("half", "epochs/N.json", "000001 (copy).json"),
     Case("split", "videos/ID/index.npz", "bit"),
     Case("split", "heartbeats/N.json", "zeros"),

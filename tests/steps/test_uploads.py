@@ -154,3 +154,15 @@ def test_a_record_can_name_no_file_but_one_that_a_store_makes(tmp_path: Path) ->
     with pytest.raises(AccessRefused):
         asking.gc(job, delete=True)
     assert (tmp_path / "precious").read_bytes() == b"mine"
+
+
+def test_a_damaged_record_of_an_upload_is_swept_and_a_stray_beside_it_is_left_alone(tmp_path: Path) -> None:
+    job = manifest(str(tmp_path))
+    uploads = tmp_path / "work" / Layout("job").uploads
+    uploads.mkdir(parents=True)
+    for name in (f"{'0a' * 16}.json", ".DS_Store"):
+        (uploads / name).write_bytes(b"{")
+    kind = "records of uploads that are damaged"
+    assert found(job, delete=True)[kind] == (1, 0)
+    assert kind not in found(job)
+    assert [path.name for path in uploads.iterdir()] == [".DS_Store"]

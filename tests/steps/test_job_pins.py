@@ -1,0 +1,92 @@
+"""What a whole job rests on: a damaged record stops it with a remedy, lost weights are fetched again."""
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from slomo_batch.documents import digest
+from slomo_batch.errors import JobDamaged, WeightsError
+from slomo_batch.interpolators.superslomo.shipping import shipped
+from slomo_batch.manifest.load import load
+from slomo_batch.planning.resolving import JobPin
+from slomo_batch.steps.bench import Bench
+from slomo_batch.steps.find import find_videos
+from slomo_batch.steps.pin import Basis, pin_basis, pin_job, pinned_basis
+from slomo_batch.storage.layout import Layout
+from slomo_batch.storage.local import LocalStore
+
+BASIS = Basis(precision="fp32", threads=1, nvenc_works=False)
+
+
+def _unused(_: Any) -> Any:
+    raise AssertionError("nothing is made here")
+
+
+@pytest.fixture
+def bench(tmp_path: Path) -> Bench:
+    store = LocalStore(tmp_path)
+    return Bench(
+        work=LocalStore(tmp_path / "work"),
+        layout=Layout("job"),
+        locate=lambda uri: (store, Path(uri).name),
+        interpolator=_unused,
+        machine=_unused,
+        scratch=tmp_path / "scratch",
+    )
+
+
+def _pin(bench: Bench, folder: Path, *, dry_run: bool = False) -> JobPin:
+    """The pin of a job of one video with weights of its own."""
+    (folder / "a.mp4").write_bytes(b"video")
+    text = (
+        f"version: 1\nname: job\ninputs: [{{uri: '{folder}/a.mp4'}}]\nwork: {folder}/work\n"
+        f"output: {{uri: '{folder}/out/{{stem}}.mkv'}}\ninterpolate: {{weights: '{folder}/own.safetensors'}}\n"
+    )
+    requests = find_videos(load(text, where="manifest.yaml"), bench.locate).requests
+    return pin_job(BASIS, requests, bench, dry_run=dry_run)
+
+
+def test_a_damaged_basis_stops_the_job_and_deleting_it_helps(bench: Bench) -> None:
+    pin_basis(BASIS, bench)
+    path = Path(bench.work.uri(bench.layout.job))
+    path.write_bytes(path.read_bytes().replace(b'"threads":1', b'"threads":2'))
+    complaint = r"job\.json: this record is damaged, .* delete it"
+    with pytest.raises(JobDamaged, match=complaint):
+        pinned_basis(bench)
+    with pytest.raises(JobDamaged, match=complaint):
+        pin_basis(BASIS, bench)
+    path.unlink()
+    assert pin_basis(BASIS, bench) == pinned_basis(bench) == BASIS
+
+
+def test_pinned_weights_that_the_work_place_lost_are_fetched_again_if_they_are_the_same(
+    bench: Bench, tmp_path: Path
+) -> None:
+    own = tmp_path / "own.safetensors"
+    own.write_bytes(shipped("compact-3").read_bytes())
+    pin = _pin(bench, tmp_path)
+    [weights] = pin.weights.values()
+    kept = Path(bench.work.uri(bench.layout.weights(weights.sha256)))
+    kept.unlink()
+    assert _pin(bench, tmp_path, dry_run=True) == pin
+    assert not kept.exists()
+    assert _pin(bench, tmp_path) == pin
+    assert kept.read_bytes() == own.read_bytes()
+    kept.unlink()
+    own.write_bytes(b"others")
+    with pytest.raises(WeightsError, match="these weights changed since the job began"):
+        _pin(bench, tmp_path)
+
+
+def test_a_damaged_name_of_weights_stops_the_job_before_it_means_others(bench: Bench, tmp_path: Path) -> None:
+    (tmp_path / "own.safetensors").write_bytes(shipped("compact-3").read_bytes())
+    pin = _pin(bench, tmp_path)
+    [spelling] = pin.weights
+    path = Path(bench.work.uri(bench.layout.weights_pin(digest("weights", spelling))))
+    path.write_bytes(b"{}")
+    for dry_run in (False, True):
+        with pytest.raises(JobDamaged, match="delete it"):
+            _pin(bench, tmp_path, dry_run=dry_run)
+    path.unlink()
+    assert _pin(bench, tmp_path) == pin
