@@ -195,6 +195,8 @@ def test_an_endpoint_that_is_no_url_is_refused() -> None:
 
 def test_nobody_listening_is_a_busy_store(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(client_module, "TRIES", 1)
+    monkeypatch.setenv("AWS_ACCESS_KEY_ID", "any")
+    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "any")
     with socket.socket() as taken:
         taken.bind(("127.0.0.1", 0))
         options = S3Options(endpoint_url=f"http://127.0.0.1:{taken.getsockname()[1]}")
