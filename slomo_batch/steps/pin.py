@@ -1,13 +1,13 @@
 """Pin the job: what `auto` means for all its videos, decided by its first run and followed by every later one."""
 
 import os
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
 from slomo_batch.documents import digest, file_sha256
-from slomo_batch.errors import JobDamaged, ObjectMissing, StorageError, WeightsError, WorkDamaged
+from slomo_batch.errors import JobDamaged, ManifestError, ObjectMissing, StorageError, WeightsError, WorkDamaged
 from slomo_batch.interpolators.revision import PIXEL_REVISION
 from slomo_batch.interpolators.superslomo.shipping import resolve_name, shipped, shipped_names
 from slomo_batch.manifest.naming import MAX_NAME_BYTES
@@ -67,10 +67,11 @@ def pin_job(basis: Basis, requests: Iterable[VideoRequest], bench: Bench, *, dry
 
     Raises:
         JobDamaged: the record of a pinned name is damaged.
-        WeightsError: weights cannot be used.
+        WeightsError: weights of one name cannot be used.
+        ManifestError: the same of several names; it has the fault of each, with a video that wants it.
     """
-    spellings = {
-        request.settings.interpolate.weights
+    wanted_by = {
+        request.settings.interpolate.weights: request.source.uri
         for request in requests
         if request.settings.interpolate.method == "superslomo"
     }
@@ -79,8 +80,24 @@ def pin_job(basis: Basis, requests: Iterable[VideoRequest], bench: Bench, *, dry
         precision=basis.precision,
         threads=basis.threads,
         nvenc_works=basis.nvenc_works,
-        weights={spelling: _pin_weights(spelling, bench, dry_run=dry_run) for spelling in sorted(spellings)},
+        weights=_pin_all_weights(wanted_by, bench, dry_run=dry_run),
     )
+
+
+def _pin_all_weights(wanted_by: Mapping[str, str], bench: Bench, *, dry_run: bool) -> dict[str, WeightsPin]:
+    pins: dict[str, WeightsPin] = {}
+    errors: dict[str, WeightsError] = {}
+    for spelling in sorted(wanted_by):
+        try:
+            pins[spelling] = _pin_weights(spelling, bench, dry_run=dry_run)
+        except WeightsError as error:
+            errors[spelling] = error
+    if len(errors) > 1:
+        faults = (f"{wanted_by[spelling]}: {refused}" for spelling, refused in errors.items())
+        raise ManifestError("weights of several names cannot be used", faults=tuple(faults))
+    for refused in errors.values():
+        raise refused
+    return pins
 
 
 def _pin_weights(spelling: str, bench: Bench, *, dry_run: bool) -> WeightsPin:

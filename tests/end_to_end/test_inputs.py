@@ -67,6 +67,20 @@ def test_what_was_published_under_the_name_of_another_input_is_not_made_twice(
 
 
 @pytest.mark.parametrize("command", ["run", "plan"])
+def test_all_weights_that_cannot_be_used_are_reported_at_once(
+    command: str, folder: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    weights = {"in/a.mp4": "compct", "in/x/b.mp4": "no.ckpt"}
+    inputs = [{"uri": uri, "interpolate": {"method": "superslomo", "weights": name}} for uri, name in weights.items()]
+    job = Job(Path()).write(inputs, **SECTIONS)
+    assert cli.main([command, str(job.manifest)]) == 2
+    first, *faults = capsys.readouterr().err.splitlines()
+    assert first == "slomo-batch: weights of several names cannot be used"
+    assert faults[0].startswith(f"  {folder}/in/a.mp4: no shipped weights of this name")
+    assert faults[1].startswith(f"  {folder}/in/x/b.mp4: no.ckpt: there are no such weights")
+
+
+@pytest.mark.parametrize("command", ["run", "plan"])
 def test_an_input_that_names_no_video_is_a_note_and_a_fault_with_strict(
     command: str, folder: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
