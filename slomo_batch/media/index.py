@@ -238,7 +238,7 @@ def _gathered(
         pts = _counted_out(columns, video)
     if pts.max() > MAX_TICKS or pts.min() < -MAX_TICKS:
         raise SourceUnreadable("a timestamp is beyond all reason", where=name, remedy="The file is damaged: repair it.")
-    starts = _part_starts(pts, keyframes, video.time_base or Fraction(1, 1000), confirm_leap) if own else []
+    starts = _part_starts(pts, columns, keyframes, video, confirm_leap) if own else []
     is_headless = _is_headless(starts, keyframes)
     is_discarded = columns.has(_DISCARDED) | is_headless
     joins = joins_at(starts, pts, ~is_discarded, _frame_ticks(video))
@@ -264,12 +264,24 @@ def _gathered(
 
 
 def _part_starts(
-    pts: Int64s, keyframes: Bools, tick_s: Fraction, confirm_leap: Callable[[int, Fraction], bool] | None
+    pts: Int64s,
+    columns: _Columns,
+    keyframes: Bools,
+    video: VideoStream,
+    confirm_leap: Callable[[int, Fraction], bool] | None,
 ) -> list[int]:
-    """First packets of the parts after the first: where the clock falls, and where it leaps and sound confirms it."""
-    starts = part_starts(pts, keyframes)
+    """First packets of the parts after the first: where the clock falls, and where it leaps and sound confirms it.
+
+    Packets that are not shown do not count: an edit list may go back to a keyframe for its next piece.
+    """
+    shown = np.flatnonzero(~columns.has(_DISCARDED))
+    is_keyframe = keyframes[shown]
+    if is_keyframe.all() and video.codec_context.reorder_depth:
+        is_keyframe = np.zeros(len(shown), np.bool_)  # a file without a list of keyframes: all packets are called one
+    starts = shown[part_starts(pts[shown], is_keyframe)].tolist() if len(shown) else []
     if confirm_leap is None:
         return starts
+    tick_s = video.time_base or Fraction(1, 1000)
     found = leaps(pts, starts, round(MIN_LEAP_S / tick_s))
     return sorted({*starts, *(packet for packet, leap in found if confirm_leap(packet, leap * tick_s))})
 

@@ -18,10 +18,10 @@ Bools = NDArray[np.bool_]
 NUM_NEIGHBORS = 16
 """Packets before and after a fall of the clock that show whether it is a join or a few damaged times."""
 MAX_REORDERED = 20
-"""No codec stores a frame more frames ahead than this: a larger fall of the clock is not reordering."""
+"""No codec stores more frames than this before one that is shown first. With a variable rate they may be minutes."""
 MAX_FALLS = 1000
 """A stream with more falls than this has damaged times, not joins."""
-_LOWEST = np.iinfo(np.int64).min // 2
+_LOWEST = np.iinfo(np.int64).min // 4
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -37,8 +37,9 @@ class Join:
 def part_starts(pts: Int64s, is_keyframe: Bools) -> list[int]:
     """First packets of all parts but the first, from the packets' times in decode order.
 
-    A keyframe is shown after everything stored before it, and no frame is stored more than MAX_REORDERED frames ahead:
-    what violates that is a fall of the clock. It starts a part unless only a few packets around it have odd times.
+    A keyframe is shown after everything stored before it, and of other frames no more than MAX_REORDERED that were
+    stored before are shown later: what violates that is a fall of the clock. It starts a part unless only a few packets
+    around it have odd times.
     """
     clock, at = pts.copy(), 0
     starts: list[int] = []
@@ -63,10 +64,19 @@ def _next_fall(clock: Int64s, is_keyframe: Bools, begin: int, at: int) -> int | 
     """The first packet from `at` on whose time is impossible after those of the part that begins at `begin`."""
     own = clock[begin:]
     top = np.concatenate(([_LOWEST], np.maximum.accumulate(own)[:-1]))
-    fell = (own < top) & (is_keyframe[begin:] | (top - own > MAX_REORDERED * _step(own)))
+    is_below = 2 * (top - own) > _step(own)  # less than half a frame is a time badly rounded, not another clock
+    fell = is_below & (is_keyframe[begin:] | (_num_shown_later(own) > MAX_REORDERED))
     fell[: at - begin] = False
     places = np.flatnonzero(fell)
     return begin + int(places[0]) if len(places) else None
+
+
+def _num_shown_later(pts: Int64s) -> Int64s:
+    """For each packet how many of those stored just before it are shown after it; counted up to 2 * MAX_REORDERED."""
+    num = np.zeros(len(pts), np.int64)
+    for distance in range(1, min(2 * MAX_REORDERED, len(pts) - 1) + 1):
+        num[distance:] += pts[:-distance] > pts[distance:]
+    return num
 
 
 def _is_sparse_before(clock: Int64s, begin: int, fall: int, top: int) -> bool:

@@ -57,6 +57,21 @@ def test_a_few_damaged_times_are_no_join(bframes: int, odd: int, place: int, num
     assert starts((pts, flags)) == []
 
 
+@given(SHAPES, st.data())
+def test_a_variable_rate_is_no_join(shape: tuple[int, int, int, int], data: st.DataObject) -> None:
+    """However long single frames last: B-frames are stored after one that is shown minutes later."""
+    pts, flags = stored(*shape)
+    steps = data.draw(st.lists(st.sampled_from([1, 2, 100, 5000]), min_size=len(pts), max_size=len(pts)))
+    times = dict(zip(sorted(pts), np.cumsum(steps).tolist(), strict=True))
+    assert starts(([times[time] for time in pts], flags)) == []
+
+
+def test_a_keyframe_whose_time_is_badly_rounded_is_no_join() -> None:
+    pts, flags = stored(8, 12, 0)
+    pts[48] = pts[47] - 1
+    assert starts((pts, flags)) == []
+
+
 def test_a_part_may_begin_between_two_keyframes() -> None:
     pts, flags = stored(8, 12, 2)
     assert starts((pts, flags), (pts[5:], flags[5:])) == [96]

@@ -1,0 +1,53 @@
+"""Files whose packets' times fall although nothing was joined: no frame and no sound of them is moved or left out."""
+
+from fractions import Fraction
+from itertools import accumulate
+from pathlib import Path
+
+import pytest
+
+from slomo_batch.media.archive import ArchiveReader
+from slomo_batch.media.split import SoundArchive
+from tests.clips.catalogue import clip
+from tests.clips.edit_lists import showing
+from tests.clips.film import Film, made
+from tests.media.sources import Opened
+
+PAUSE_EVERY = 6
+"""Frames from one pause of a screen recording to the next."""
+
+
+@pytest.mark.parametrize("suffix", [".mp4", ".mkv"])
+def test_b_frames_across_long_pauses_are_not_a_join(suffix: str) -> None:
+    """As in a recording of a screen: a frame is stored seconds, but only a few frames, before those shown first."""
+    times = list(accumulate(2500 if number % PAUSE_EVERY == 0 else 16 for number in range(60)))
+    options = {"g": "250", "bf": "7", "x264-params": "scenecut=0:b-adapt=0:threads=1"}
+    film = Film(suffix=suffix, options=options, pts=times, num_frames=len(times), time_base=Fraction(1, 1000))
+    found = Opened.of("screen", made(film)).probe
+    assert found.index.joins == ()
+    assert not found.index.is_discarded.any()
+    assert [round(tick * found.timeline.tick_s * 1000) for tick in found.timeline.ticks.tolist()] == [
+        time - times[0] for time in times
+    ]
+
+
+def test_a_file_that_calls_every_packet_a_keyframe_is_not_joined() -> None:
+    found = Opened.of("no stss", clip("cfr").data.replace(b"stss", b"free")).probe
+    assert found.index.is_keyframe.all()
+    assert found.index.joins == ()
+    assert float(found.timeline.duration_s) == pytest.approx(1.6)
+
+
+@pytest.mark.parametrize("begin_ms", [960, 760], ids=["at a keyframe", "between keyframes"])
+def test_an_edit_list_of_several_pieces_keeps_the_sound(begin_ms: int, tmp_path: Path) -> None:
+    whole = Opened.of("whole", clip("cfr").data)
+    pieces = Opened.of("pieces", showing(whole.data, [(0, 600), (begin_ms, 600)]))
+    assert pieces.probe.index.joins == ()
+    assert pieces.probe.index.is_discarded.any()
+    assert num_sound_packets(pieces, tmp_path) == num_sound_packets(whole, tmp_path)
+
+
+def num_sound_packets(source: Opened, folder: Path) -> int:
+    [sound] = [part for part in source.split([], folder, sound=True) if isinstance(part, SoundArchive)]
+    with sound.path.open("rb") as file:
+        return ArchiveReader(file).num_packets
