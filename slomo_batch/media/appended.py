@@ -3,19 +3,20 @@
 from slomo_batch.media.boxes import FIRST_BOXES, top_boxes
 from slomo_batch.media.reader import RangeReader
 
-_FLV_HEAD = b"FLV\x01"
+_HEADS = {"flv": b"FLV\x01", "matroska,webm": b"\x1a\x45\xdf\xa3"}
 SEARCHED_BYTES = 1 << 20
-"""An FLV's second head is looked for this far after the last packet of the video; sound may come between."""
+"""Another head is looked for this far after the last packet of the video; sound may come between."""
 
 
 def appended_note(reader: RangeReader, container: str, end_byte: int) -> str:
-    """Says where another MP4, MOV or FLV begins within the file; empty where none does.
+    """Says where another MP4, MOV, FLV or Matroska begins within the file; empty where none does.
 
     `container` is FFmpeg's name of the demuxer, `end_byte` where the last packet of the video ends.
     """
-    if container == "flv":
+    head = _HEADS.get(container)
+    if head is not None:
         reader.seek(end_byte)
-        place = reader.read(SEARCHED_BYTES).find(_FLV_HEAD)
+        place = reader.read(SEARCHED_BYTES).find(head)
         at = end_byte + place if place >= 0 else None
     else:
         at = _second_movie(reader)

@@ -23,7 +23,7 @@ from slomo_batch.media.demux import packets
 from slomo_batch.media.leaps import LEAPING_FORMATS, MIN_LEAP_S, SoundLeaps
 from slomo_batch.media.reader import RangeReader
 from slomo_batch.timeline.index import FALLBACK_RATE, Bools, Int64s, VideoIndex
-from slomo_batch.timeline.joins import joins_at, leaps, offsets, part_starts
+from slomo_batch.timeline.joins import joins_at, leaps, offsets, part_starts, with_last_frames_apart
 
 INDEXED_BY_HEADER = frozenset(
     {
@@ -239,6 +239,7 @@ def _gathered(
     if pts.max() > MAX_TICKS or pts.min() < -MAX_TICKS:
         raise SourceUnreadable("a timestamp is beyond all reason", where=name, remedy="The file is damaged: repair it.")
     starts = _part_starts(pts, columns, keyframes, video, confirm_leap) if own else []
+    pts = with_last_frames_apart(pts, starts)
     is_headless = _is_headless(starts, keyframes)
     is_discarded = columns.has(_DISCARDED) | is_headless
     joins = joins_at(starts, pts, ~is_discarded, _frame_ticks(video))

@@ -13,7 +13,7 @@ import av
 
 from slomo_batch.media.archive import ArchivedPacket
 from slomo_batch.timeline.index import VideoIndex
-from slomo_batch.timeline.joins import first_times
+from slomo_batch.timeline.joins import NUM_LAST_PACKETS, first_times
 
 NEAR_PACKETS = 50
 """Video packets before or after a join within which sound of either part may be stored."""
@@ -63,11 +63,13 @@ class JoinedClock:
         self._tracks: dict[int, _Track] = {}
 
     def moved_video(self, packet: "av.Packet[Any]") -> "av.Packet[Any]":
-        """The next packet of the video, its times moved."""
-        offset = self._offsets[self._part_at(self._num_passed)]
-        self._num_passed += 1
+        """The next packet of the video, its times moved; just before a join it gets the time that the index has."""
+        part = self._part_at(self._num_passed)
+        offset = self._offsets[part]
+        may_be_guessed = self._part_at(self._num_passed + NUM_LAST_PACKETS) > part
         if packet.pts is not None:
-            packet.pts += offset
+            packet.pts = int(self._index.pts[self._num_passed]) if may_be_guessed else packet.pts + offset
+        self._num_passed += 1
         if packet.dts is not None:
             packet.dts += offset
         return packet

@@ -19,6 +19,8 @@ NUM_NEIGHBORS = 16
 """Packets before and after a fall of the clock that show whether it is a join or a few damaged times."""
 MAX_REORDERED = 20
 """No codec stores more frames than this before one that is shown first. With a variable rate they may be minutes."""
+NUM_LAST_PACKETS = 4
+"""Packets before a join whose times FFmpeg may have guessed from what comes after it."""
 MAX_FALLS = 1000
 """A stream with more falls than this has damaged times, not joins."""
 _LOWEST = np.iinfo(np.int64).min // 4
@@ -129,6 +131,21 @@ def joins_at(starts: Sequence[int], pts: Int64s, is_shown: Bools, lone_step: int
         if len(own):
             end = int(own[-1]) + offset + _mean_step(own, lone_step)
     return tuple(made)
+
+
+def with_last_frames_apart(pts: Int64s, starts: Sequence[int]) -> Int64s:
+    """The times, without the collision that FFmpeg's guess makes before a join.
+
+    Where the last packets of a part have no time of their own, as in a VOB, FFmpeg gives the last frame, stored before
+    its B-frames, the time of one of them. It belongs after all others.
+    """
+    mended = pts.copy()
+    for first, stop in pairwise((0, *starts)):
+        tail = slice(max(first, stop - NUM_LAST_PACKETS), stop)
+        last = np.flatnonzero(pts[tail] == pts[first:stop].max())
+        if len(last) > 1:
+            mended[tail.start + last[0]] += round(_mean_step(np.unique(pts[first:stop]), lone_step=1))
+    return mended
 
 
 def _mean_step(pts: Int64s, lone_step: int) -> Fraction:

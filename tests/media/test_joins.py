@@ -35,6 +35,10 @@ CASES: dict[str, tuple[str, Sequence[Part]]] = {
     "one part with and one without B-frames": (".ts", [Part(), Part(first=100, bframes=0), Part(first=200)]),
     "recorder paused": (".ts", [Part(), Part(first=100, from_frame=900)]),
     "recorder paused, another day": (".ts", [Part(), Part(first=100, from_frame=200_000), Part(first=200)]),
+    "vob whose last times are guessed": (
+        ".vob",
+        [Part(num_frames=40, bframes=1), Part(first=100, num_frames=41, bframes=1), Part(first=200, bframes=0)],
+    ),
     "another frame rate": (".flv", [Part(), Part(first=100, rate=Fraction(30000, 1001))]),
     "NTSC in milliseconds": (".flv", [Part(rate=Fraction(30000, 1001), first=100 * n) for n in range(3)]),
 }
@@ -65,12 +69,17 @@ def test_the_frames_are_those_of_the_parts_in_order(name: str, lane: Lane, tmp_p
         assert chunks[part.index] == expected[part.first_frame : part.first_frame + len(part.pts)]
 
 
+def shown_s(name: str) -> list[float]:
+    """When each part's first picture is shown by the plan."""
+    found = opened(name).probe.timeline
+    firsts = [0, *np.cumsum([part.num_frames for part in CASES[name][1]]).tolist()][:-1]
+    return [float(int(found.ticks[first]) * found.tick_s) for first in firsts]
+
+
 @pytest.mark.parametrize("name", CASES)
 def test_each_part_starts_when_the_one_before_ends(name: str) -> None:
-    found = opened(name).probe
-    firsts = [0, *np.cumsum([part.num_frames for part in CASES[name][1]]).tolist()][:-1]
-    instants = [float(int(found.timeline.ticks[first]) * found.timeline.tick_s) for first in firsts]
-    assert instants == pytest.approx(starts_s(name), abs=0.003)
+    guessed_s = 2 / 25 if "guessed" in name else 0
+    assert shown_s(name) == pytest.approx(starts_s(name), abs=0.003 + guessed_s)
 
 
 @pytest.mark.parametrize("name", [name for name in CASES if "rate" not in name])
@@ -93,7 +102,7 @@ def test_the_sound_of_every_part_is_in_step(name: str, mode: Mode, tmp_path: Pat
     source, slowdown = opened(name), 2 if mode == "stretch" else 1
     [sound] = [part for part in source.split([], tmp_path, sound=True) if isinstance(part, SoundArchive)]
     expected = [
-        start + click for start, part in zip(starts_s(name), CASES[name][1], strict=True) for click in part.clicks_s
+        start + click for start, part in zip(shown_s(name), CASES[name][1], strict=True) for click in part.clicks_s
     ]
     length_s = sum(part.num_frames / part.rate for part in CASES[name][1])
     out, zero = tmp_path / "out.packets", int(source.probe.index.frame_pts[0]) * source.probe.index.time_base

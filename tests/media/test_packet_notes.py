@@ -54,6 +54,13 @@ def test_a_second_movie_in_the_file_is_named(suffix: str, muxer: dict[str, str])
     assert "another film" not in notes(data)
 
 
+@pytest.mark.parametrize("suffix", [".mkv", ".webm"])
+def test_what_ffmpeg_does_not_read_of_a_thrice_joined_matroska_is_named(suffix: str) -> None:
+    data = part_bytes(Part(), suffix)
+    assert f"another film begins at byte {2 * len(data)} of {4 * len(data)}" in notes(4 * data)
+    assert "another film" not in notes(2 * data)
+
+
 def test_a_second_flv_with_its_head_is_named() -> None:
     data = part_bytes(Part(), ".flv")
     assert f"another film begins at byte {len(data)} of {2 * len(data)}" in notes(data + data)
