@@ -5,7 +5,7 @@ import re
 from pathlib import Path
 from typing import Any, TypeVar
 
-from pydantic import TypeAdapter
+from pydantic import TypeAdapter, ValidationError
 
 T = TypeVar("T")
 
@@ -74,7 +74,12 @@ def from_stored(kind: type[T], data: bytes, name: str) -> T:
     """
     if _CHECKED.fullmatch(data) and not is_intact(data, name):
         raise ValueError("a checksum that does not match: the record was altered, or belongs under another key")
-    return from_json(kind, data)
+    try:
+        return from_json(kind, data)
+    except ValidationError as error:
+        first = error.errors(include_url=False, include_input=False)[0]
+        place = ".".join(map(str, first["loc"]))
+        raise ValueError(f"{place}: {first['msg']}" if place else first["msg"]) from error
 
 
 def _checksum(name: str, data: bytes) -> bytes:
