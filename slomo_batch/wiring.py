@@ -177,18 +177,19 @@ def _weights_file(resolved: Resolved, work: ObjectStore, layout: Layout, scratch
         path = shipped(resolved.weights_name)
         if file_sha256(path) == resolved.weights_sha256:
             return path
-    path = scratch / f"{resolved.weights_sha256}.safetensors"
-    if not path.exists():
-        work.get_file(layout.weights(resolved.weights_sha256), path)
-    got = file_sha256(path)
-    if got != resolved.weights_sha256:
+    path, key, got = scratch / f"{resolved.weights_sha256}.safetensors", layout.weights(resolved.weights_sha256), ""
+    for _ in range(2):  # the damaged copy may be the local one: the other may be the only one left
+        if not path.exists():
+            work.get_file(key, path)
+        got = file_sha256(path)
+        if got == resolved.weights_sha256:
+            return path
         path.unlink()
-        work.delete([layout.weights(resolved.weights_sha256)])
-        raise WeightsError(
-            "the weights in the work store are not those the job pinned",
-            where=work.uri(layout.weights(resolved.weights_sha256)),
-            expected=resolved.weights_sha256,
-            got=got,
-            remedy=f"Run again: they are fetched again from {resolved.weights_name}.",
-        )
-    return path
+    work.delete([key])
+    raise WeightsError(
+        "the weights in the work store are not those the job pinned",
+        where=work.uri(key),
+        expected=resolved.weights_sha256,
+        got=got,
+        remedy=f"Run again: they are fetched again from {resolved.weights_name}.",
+    )

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from typing import TypeVar
 
 from slomo_batch.documents import VERSION, from_stored, is_intact, to_stored, version_of
-from slomo_batch.errors import ObjectMissing, StoreUnusable, WorkDamaged
+from slomo_batch.errors import ObjectMissing, StorageBusy, StoreUnusable, WorkDamaged
 from slomo_batch.storage.layout import name_in_job
 from slomo_batch.storage.store import ObjectStore
 
@@ -15,6 +15,9 @@ T = TypeVar("T")
 
 MADE_AGAIN = "It is made again; if this run gives the video up, run again with --retry-failed."
 """The remedy for a damaged object that follows from others."""
+
+COMMIT_TRIES = 5
+"""Times a record is put where another was first, and was withdrawn before it could be read."""
 
 
 def as_note(damaged: WorkDamaged) -> str:
@@ -61,8 +64,7 @@ def read_record(
     try:
         record = from_stored(kind, data, name_in_job(key))
     except ValueError as error:
-        got = " ".join(str(error).split("\n")[:3])
-        raise WorkDamaged("this record is damaged", where=store.uri(key), got=got, remedy=remedy) from error
+        raise WorkDamaged("this record is damaged", where=store.uri(key), got=str(error), remedy=remedy) from error
     if not belongs(record):
         raise WorkDamaged("this record belongs under another key", where=store.uri(key), remedy=remedy)
     return record
@@ -99,10 +101,15 @@ def commit(store: ObjectStore, key: str, record: T, *, belongs: Callable[[T], bo
 
     Raises:
         WorkDamaged: another one is there, and is damaged.
+        StorageBusy: others put and withdrew theirs all the while.
     """
-    if store.put_if_absent(key, to_stored(record, name_in_job(key))):
-        return record
-    return read_record(store, key, type(record), belongs=belongs)
+    for _ in range(COMMIT_TRIES):
+        if store.put_if_absent(key, to_stored(record, name_in_job(key))):
+            return record
+        winner = committed(store, key, type(record), belongs=belongs)
+        if winner is not None:
+            return winner
+    raise StorageBusy("another process puts and withdraws this record all the while", where=store.uri(key))
 
 
 def withdraw(store: ObjectStore, key: str, kind: type[T], *, belongs: Callable[[T], bool] = _anything) -> None:

@@ -7,6 +7,7 @@ from pathlib import Path, PurePosixPath
 from uuid import uuid4
 
 from slomo_batch.documents import file_sha256
+from slomo_batch.errors import WorkDamaged
 from slomo_batch.media.sound import SoundNotes, make_sound
 from slomo_batch.records import SoundDone
 from slomo_batch.steps.archives import fetch_archive
@@ -25,7 +26,7 @@ def make_video_sound(pinned: Pinned, bench: Bench) -> SoundDone:
     """Keep, stretch or resample the sound of one video and commit it, or find it made."""
     video_id = pinned.plan.video_id
     records = VideoRecords(video_id, bench)
-    found = records.sound_done()
+    found = _found_made(records)
     if found is not None:
         return found
     key = bench.layout.sound(video_id, uuid4().hex)
@@ -46,6 +47,15 @@ def make_video_sound(pinned: Pinned, bench: Bench) -> SoundDone:
     if winner.key != key:
         bench.work.delete([key])
     return winner
+
+
+def _found_made(records: VideoRecords) -> SoundDone | None:
+    """The commit of another attempt; a damaged one is withdrawn, and the sound is made again."""
+    try:
+        return records.sound_done()
+    except WorkDamaged:
+        records.withdraw_sound()
+        return None
 
 
 def _make(pinned: Pinned, bench: Bench, source: Path, tracks: Path) -> SoundNotes:

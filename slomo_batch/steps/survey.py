@@ -122,8 +122,9 @@ class _Surveyor:
     def _withdraw_unbacked(self, chunks: list[Chunk], *, needs_sound: bool) -> None:
         layout, video = self._bench.layout, self._video_id
         commits = [layout.commit(video, chunk.chunk_id) for chunk in chunks]
-        sound = [layout.sound_commit(video)] if needs_sound else []
-        self._bench.work.delete([layout.choice(video), *(key for key in commits if key in self._sizes), *sound])
+        commits += [layout.sound_commit(video)] if needs_sound else []
+        # Not those that another driver committed after the listing.
+        self._bench.work.delete([layout.choice(video), *(key for key in commits if key in self._sizes)])
 
     def _check_choice(self, segments: list[ChunkDone], sound: SoundDone | None) -> None:
         """Withdraw a choice of other segments: it is left of commits that were withdrawn, or damaged."""

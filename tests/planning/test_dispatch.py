@@ -563,6 +563,15 @@ def test_a_video_is_opened_again_when_what_its_stitch_reads_is_damaged() -> None
     assert job.tell(_made(1)).tasks(now_s=60.0) == [Stitch(video=0, lane="copy")]
 
 
+def test_a_video_that_is_opened_again_in_another_lane_is_stitched_all_the_same() -> None:
+    job = _running(num_chunks=1).tell(_made(0))
+    assert job.tasks() == [Stitch(video=0, lane="copy")]
+    job.tell(_damaged_input("stitch"))
+    assert job.tasks() == [Open(video=0)]
+    job.tell(Opened(video=0, num_chunks=1, lane="decode", done=frozenset({0}), ready=frozenset(), sound=False))
+    assert job.tasks(now_s=60.0) == [Stitch(video=0, lane="decode")]
+
+
 def test_a_late_word_of_a_chunk_that_is_not_running_changes_nothing() -> None:
     job = _running(num_chunks=1).tell(_made(0))
     job.tell(_lost(0), _made(0))

@@ -1,0 +1,89 @@
+"""Records and objects that another process puts, withdraws or damages at the worst moment."""
+
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from slomo_batch.errors import StorageBusy, WeightsError
+from slomo_batch.steps.bench import Bench
+from slomo_batch.steps.commit import commit
+from slomo_batch.steps.open import open_video
+from slomo_batch.steps.pinned import MovedTo
+from slomo_batch.steps.sound import make_video_sound
+from slomo_batch.steps.split import split_video
+from slomo_batch.steps.stored import VideoRecords
+from slomo_batch.steps.survey import survey
+from slomo_batch.storage.layout import Layout
+from slomo_batch.storage.local import LocalStore
+from slomo_batch.wiring import Places, _weights_file, open_bench
+from tests.clips.catalogue import clip
+from tests.scale.products import RESOLVED
+from tests.steps.test_changed_source import PIN, requested
+
+
+class Contested(LocalStore):
+    """A store in which another process puts a record first, and withdraws it before it can be read."""
+
+    def __init__(self, root: Path, times: int) -> None:
+        super().__init__(root)
+        self.left = times
+
+    def put_if_absent(self, key: str, data: bytes) -> bool:
+        self.left -= 1
+        return super().put_if_absent(key, data) if self.left < 0 else False
+
+
+def test_a_commit_is_tried_again_when_the_first_one_is_withdrawn_before_it_can_be_read(tmp_path: Path) -> None:
+    record = MovedTo(lane="decode")
+    assert commit(Contested(tmp_path / "a", 2), "key.json", record) == record
+    with pytest.raises(StorageBusy):
+        commit(Contested(tmp_path / "b", 100), "key.json", record)
+
+
+@pytest.fixture
+def bench(tmp_path: Path) -> Bench:
+    return open_bench(Places(work_uri=str(tmp_path / "work"), job="job"))
+
+
+def test_a_commit_of_the_sound_that_is_damaged_during_the_run_is_made_again(bench: Bench, tmp_path: Path) -> None:
+    source = tmp_path / "clip.mp4"
+    source.write_bytes(clip("two_tracks").data)
+    pinned = open_video(requested(source, bench), PIN, bench, afresh=False).pinned
+    list(split_video(pinned, "copy", set(), bench, sound=True))
+    bench.work.put(bench.layout.sound_commit(pinned.plan.video_id), b"damaged")
+    done = make_video_sound(pinned, bench)
+    assert VideoRecords(pinned.plan.video_id, bench).sound_done() == done
+
+
+def test_sound_that_another_driver_commits_during_a_survey_is_not_withdrawn(
+    bench: Bench, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    source = tmp_path / "clip.mp4"
+    source.write_bytes(clip("two_tracks").data)
+    pinned = open_video(requested(source, bench), PIN, bench, afresh=False).pinned
+    list(split_video(pinned, "copy", set(), bench, sound=True))
+    moved = VideoRecords.moved
+
+    def meanwhile(records: VideoRecords) -> MovedTo | None:  # read right after the listing
+        make_video_sound(pinned, bench)
+        return moved(records)
+
+    monkeypatch.setattr(VideoRecords, "moved", meanwhile)
+    survey(pinned, bench, dry_run=False, has_index=True)
+    assert VideoRecords(pinned.plan.video_id, bench).sound_done() is not None
+
+
+def test_a_damaged_local_copy_of_weights_does_not_cost_the_stored_one(tmp_path: Path) -> None:
+    store, layout, scratch = LocalStore(tmp_path / "work"), Layout("job"), tmp_path / "scratch"
+    sha256 = "2c26b46b68ffc68ff99b453c1d30413413422d706483bfa0f98a5e886266e7ae"  # of b"foo"
+    resolved = replace(RESOLVED, weights_name="/mine.safetensors", weights_sha256=sha256)
+    scratch.mkdir()
+    store.put(layout.weights(sha256), b"foo")
+    (scratch / f"{sha256}.safetensors").write_bytes(b"damaged")
+    assert _weights_file(resolved, store, layout, scratch).read_bytes() == b"foo"
+    store.put(layout.weights(sha256), b"damaged")
+    (scratch / f"{sha256}.safetensors").unlink()
+    with pytest.raises(WeightsError):
+        _weights_file(resolved, store, layout, scratch)
+    assert not list(store.list(layout.root)), "it is fetched again from where it came from"
