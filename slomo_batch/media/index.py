@@ -91,11 +91,18 @@ class _Columns:
         self.dts.append(_NO_TIME if packet.dts is None else packet.dts)
         self.size.append(packet.size)
         self.duration.append(packet.duration or 0)
-        flags = _KEYFRAME * packet.is_keyframe | _DISCARDED * packet.is_discard
+        is_shown = not packet.is_discard and not _is_theora_header(packet)
+        flags = _KEYFRAME * packet.is_keyframe | _DISCARDED * (not is_shown)
         self.flags.append(flags | _NEW_EXTRADATA * packet.has_sidedata("new_extradata"))
 
     def has(self, flag: int) -> Bools:
         return (np.frombuffer(bytes(self.flags), np.uint8) & flag).astype(np.bool_)
+
+
+def _is_theora_header(packet: "av.Packet[Any]") -> bool:
+    """True for a header of Theora among the packets: where one Ogg file follows another, they come again."""
+    context = packet.stream.codec_context
+    return context is not None and context.name == "theora" and bytes(memoryview(packet)[:1]) >= b"\x80"
 
 
 Witness = Callable[["av.Packet[Any]"], bool]

@@ -37,7 +37,7 @@ def _packets_without_frame(found: PacketIndex) -> Iterator[str]:
     index = found.index
     num_hidden = int(index.is_discarded.sum()) - found.num_headless
     if num_hidden:
-        yield f"{num_hidden} frames are not shown: the file marks them as to be decoded only (edit list)"
+        yield f"{num_hidden} frames are not shown: headers, or marked as to be decoded only (edit list)"
     shown = index.pts[~index.is_discarded]
     num_same = len(shown) - len(np.unique(shown))
     if num_same:
