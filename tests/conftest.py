@@ -1,7 +1,7 @@
 """What every test runs under: no spinning threads, no deadlines, no cloud metadata, nobody's credentials.
 
-Tests run in two processes at once. A file's tests stay together, for their fixtures; those that start a Ray (marker
-`ray`) go one after another in one process, and first, since they take longest.
+Tests run in two processes at once. A file's tests stay together, for their fixtures. Files with tests that start a Ray
+(marker `ray`) go first, since they take longest.
 """
 
 import os
@@ -28,13 +28,10 @@ from hypothesis import settings  # noqa: E402
 from tests.s3_server import S3Server, serving  # noqa: E402
 
 
-def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Say which tests stay together, and in what order the groups begin."""
-    if config.pluginmanager.hasplugin("xdist"):
-        for item in items:
-            group = "ray" if item.get_closest_marker("ray") else item.path.name
-            item.add_marker(pytest.mark.xdist_group(group))
-    items.sort(key=lambda item: item.get_closest_marker("ray") is None)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Begin with the files in which a test starts a Ray."""
+    first = {item.path for item in items if item.get_closest_marker("ray")}
+    items.sort(key=lambda item: item.path not in first)
 
 
 # No test depends on speed or luck: an example may take as long as the machine is busy; the same ones come each time.

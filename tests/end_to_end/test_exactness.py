@@ -112,7 +112,8 @@ def test_every_source_frame_arrives_untouched_and_in_its_place(name: str, catalo
 def test_a_frame_that_copied_packets_do_not_give_moves_its_video_to_the_other_lane(catalogue: Job) -> None:
     published = catalogue.receipts()["corrupt_late"]
     assert Opened.of("corrupt_late", clip("corrupt_late").data).probe.facts.lane == "copy"
-    assert json.loads((catalogue.work / "videos" / published.video_id / "lane.json").read_text()) == {"lane": "decode"}
+    lane = json.loads((catalogue.work / "videos" / published.video_id / "lane.json").read_text())
+    assert lane["lane"] == "decode"
     assert published.counts.held_damaged == 1
     assert any("could not be decoded" in note for note in published.notes)
 

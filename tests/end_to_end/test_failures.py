@@ -1,12 +1,11 @@
 """What goes wrong on an ordinary day: each a clear word, an exit code, and nothing good lost."""
 
 import json
-import signal
 from pathlib import Path
 
 import pytest
 
-from tests.end_to_end.running import PATIENCE_S, Job, endless, excerpt, kill
+from tests.end_to_end.running import Job, endless, excerpt, kill
 
 QUICK = {"interpolate": {"method": "blend"}, "encode": {"preset": "ultrafast"}, "retime": {"slowdown": 2}}
 
@@ -104,23 +103,6 @@ def test_force_makes_what_is_published_again_and_a_run_without_it_finds_all_done
     again = job.run("--json")
     assert again.returncode == 0, again.stdout + again.stderr
     assert not job.run("--take-over").returncode
-
-
-@pytest.mark.parametrize("address", ["inline", pytest.param("local", marks=pytest.mark.ray)])
-def test_a_stop_drains_and_the_next_run_resumes(address: str, tmp_path: Path) -> None:
-    job = endless(tmp_path)
-    running = job.begin("--set", f"cluster.address={address}")
-    job.wait_for_commits(1)
-    running.send_signal(signal.SIGTERM)
-    output, _ = running.communicate(timeout=PATIENCE_S)
-    assert running.returncode == 130, output
-    committed = {done.chunk_id: done.attempt for done in job.commits()}
-    assert committed
-    assert not job.receipts()
-    resumed = job.begin()
-    job.wait_for_commits(len(committed) + 2)
-    kill(resumed)
-    assert committed.items() <= {done.chunk_id: done.attempt for done in job.commits()}.items()
 
 
 def test_a_second_driver_is_refused_while_the_first_one_lives(tmp_path: Path) -> None:

@@ -1,4 +1,7 @@
-"""The same frames, whatever the chunks, the engine, the number of workers, and whoever was killed on the way."""
+"""The same frames, whatever the chunks, the engine, the number of workers, and whoever was killed on the way.
+
+All tests of `make test` that start a Ray are in this file: they run one after another.
+"""
 
 import os
 import signal
@@ -8,7 +11,7 @@ from pathlib import Path
 import psutil
 import pytest
 
-from tests.end_to_end.running import REAL_CLIPS, Job, excerpt, frame_hashes, kill
+from tests.end_to_end.running import PATIENCE_S, REAL_CLIPS, Job, endless, excerpt, frame_hashes, kill
 
 NUM_FRAMES = 26
 LOSSLESS = {"encode": {"codec": "ffv1"}, "retime": {"slowdown": 3}}
@@ -97,6 +100,23 @@ def test_a_job_whose_worker_and_then_driver_were_killed_is_resumed(
     assert_same_frames(job, reference)
     kept = {done.chunk_id: done.attempt for done in job.commits()}
     assert committed.items() <= kept.items(), "what was committed before the kill is not made again"
+
+
+@pytest.mark.parametrize("address", ["inline", pytest.param("local", marks=pytest.mark.ray)])
+def test_a_stop_drains_and_the_next_run_resumes(address: str, tmp_path: Path) -> None:
+    job = endless(tmp_path)
+    running = job.begin("--set", f"cluster.address={address}")
+    job.wait_for_commits(1)
+    running.send_signal(signal.SIGTERM)
+    output, _ = running.communicate(timeout=PATIENCE_S)
+    assert running.returncode == 130, output
+    committed = {done.chunk_id: done.attempt for done in job.commits()}
+    assert committed
+    assert not job.receipts()
+    resumed = job.begin()
+    job.wait_for_commits(len(committed) + 2)
+    kill(resumed)
+    assert committed.items() <= {done.chunk_id: done.attempt for done in job.commits()}.items()
 
 
 def workers_of(pid: int) -> Iterator[int]:
