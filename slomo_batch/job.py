@@ -21,7 +21,7 @@ from slomo_batch.records import VideoRequest
 from slomo_batch.steps.bench import Bench
 from slomo_batch.steps.find import Found, find_videos
 from slomo_batch.steps.pin import pin_basis, pin_job, pinned_basis
-from slomo_batch.steps.superseded import delete_superseded
+from slomo_batch.steps.superseded import delete_superseded, withdraw_receipts
 from slomo_batch.steps.triage import Triage, forget_failures, triage
 from slomo_batch.storage.layout import Layout, parts_of
 from slomo_batch.storage.store import ObjectStore
@@ -125,6 +125,7 @@ class _Run:
             other_names=found.other_names,
         )
         forget_failures(piles, self._bench)
+        withdraw_receipts(piles, self._bench)
         journal = self._journal(found, piles)
         try:
             if piles.wanted:

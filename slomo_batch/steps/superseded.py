@@ -1,6 +1,7 @@
 """What earlier settings left of one output: other receipts, failures and half-made work of the same source and output.
 
-`convert` deletes it once the output with the present settings exists. Only records that name this very source and
+`convert` deletes it once the output with the present settings exists; `run` withdraws only receipts whose output is
+gone and is about to be made with other settings. Only records that name this very source and
 output are deleted, with the work that belongs to them, and only within the job.
 """
 
@@ -15,8 +16,11 @@ from slomo_batch.records import Published, VideoFailed, VideoRequest
 from slomo_batch.steps.bench import Bench
 from slomo_batch.steps.commit import committed
 from slomo_batch.steps.stored import VideoRecords
-from slomo_batch.steps.triage import weights_name
+from slomo_batch.steps.triage import Triage, weights_name
 from slomo_batch.storage.layout import parts_of
+
+MOST_READ = 1000
+"""Receipts that one run reads to find those of outputs that are gone."""
 
 
 def delete_superseded(request: VideoRequest, pin: JobPin, bench: Bench) -> int:
@@ -27,6 +31,24 @@ def delete_superseded(request: VideoRequest, pin: JobPin, bench: Bench) -> int:
     keys = [*_records(request, pin, bench), *_work(request, pin, bench)]
     bench.work.delete(keys)
     return len(keys)
+
+
+def withdraw_receipts(piles: Triage, bench: Bench) -> None:
+    """Delete the receipts of outputs that are gone and that this run makes in another way, with the work behind them.
+
+    Otherwise a later run with the earlier settings would take the new output for the one it published. Only the first
+    MOST_READ receipts of other requests are read.
+    """
+    layout, free = bench.layout, {wanted.request.output_uri for wanted in piles.wanted if wanted.is_free}
+    if not free:
+        return
+    for receipt in piles.other_receipts[:MOST_READ]:
+        key = layout.receipt(receipt)
+        with suppress(WorkDamaged):
+            published = committed(bench.work, key, Published)
+            if published and published.output_uri in free:
+                made = [found.key for found in bench.work.list(layout.video(published.video_id))]
+                bench.work.delete([key, *made])
 
 
 def _records(request: VideoRequest, pin: JobPin, bench: Bench) -> Iterator[str]:

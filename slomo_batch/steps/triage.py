@@ -40,6 +40,8 @@ class Wanted:
     """True where an earlier publication's receipt stands: its output is gone, or is to be made again."""
     changed: bool = False
     """True where the output of an earlier version of its source stands, and gives way to the new one."""
+    is_free: bool = False
+    """True where nothing is under the output's name."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -65,6 +67,8 @@ class Triage:
     """Given up by an earlier run; they wait for --retry-failed."""
     retried: tuple[str, ...]
     """Keys of the failures of those that are wanted all the same."""
+    other_receipts: tuple[str, ...] = ()
+    """Ids of the job's receipts that belong to none of these requests: of other settings, sources or manifests."""
 
 
 def triage(
@@ -85,8 +89,10 @@ def triage(
     outputs = standing(chain((request.output_uri for request in requests), others), bench.locate)
     wanted, done, renamed, refused, waiting = [], [], [], [], []
     contested: list[tuple[VideoRequest, str]] = []
+    asked_for = set()
     for request in requests:
         receipt = receipt_id(request, weights_name(request, pin))
+        asked_for.add(receipt)
         has_output = request.output_uri in outputs.present
         if request.output_uri in outputs.unknown:
             unknown = _failed(request, outputs.unknown[request.output_uri])
@@ -100,7 +106,8 @@ def triage(
         elif not force and (other := _published_as(request, other_names, receipts, outputs.present, pin)):
             renamed.append(other)
         else:
-            wanted.append(Wanted(request=request, receipt_id=receipt, afresh=receipt in receipts))
+            afresh = receipt in receipts
+            wanted.append(Wanted(request=request, receipt_id=receipt, afresh=afresh, is_free=not has_output))
     for (request, receipt), claim in zip(contested, _claims(contested, pin, bench), strict=True):
         if claim == "foreign":
             refused.append(Refused(failed=_conflict(request), receipt_id=receipt))
@@ -113,6 +120,7 @@ def triage(
         refused=tuple(refused),
         waiting=tuple(waiting),
         retried=tuple(key for one in wanted for key in failures.get(one.receipt_id, ())),
+        other_receipts=tuple(sorted(receipts - asked_for)),
     )
 
 

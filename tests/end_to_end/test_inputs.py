@@ -66,6 +66,26 @@ def test_what_was_published_under_the_name_of_another_input_is_not_made_twice(
     assert (started["num_videos"], started["videos_done"]) == (1, 1)
 
 
+def test_an_output_that_was_made_with_other_settings_is_not_taken_for_the_deleted_one(
+    folder: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def states(slowdown: int, command: str = "run") -> set[str]:
+        told = events(capsys, command, [{"uri": ARCHIVE, "retime": {"slowdown": slowdown}}])
+        return {event.get("state", event["event"]) for event in told if event["event"].startswith("video")}
+
+    assert "video_published" in states(2)
+    for path in (folder / "out").rglob("*.mkv"):
+        path.unlink()
+    assert "video_published" in states(3)
+    assert states(3) == {"video_skipped"}
+    job = Job(Path()).write([{"uri": ARCHIVE, "retime": {"slowdown": 2}}], **SECTIONS)
+    assert cli.main(["run", str(job.manifest)]) == 1
+    assert "is not what this job made of this source with these settings" in capsys.readouterr().out
+    for path in (folder / "out").rglob("*.mkv"):
+        path.unlink()
+    assert "video_published" in states(2)
+
+
 @pytest.mark.parametrize("command", ["run", "plan"])
 def test_all_weights_that_cannot_be_used_are_reported_at_once(
     command: str, folder: Path, capsys: pytest.CaptureFixture[str]
