@@ -153,7 +153,10 @@ class LocalStore:
             with suppress(FileExistsError):
                 _link(part, path)
             _flush_folder(path.parent)
-        return path.read_bytes() == data
+        try:
+            return path.read_bytes() == data
+        except FileNotFoundError:  # deleted again by another process
+            return False
 
     @_patient
     def put_file(self, key: str, path: Path) -> None:

@@ -7,7 +7,7 @@ import pytest
 
 from slomo_batch.errors import StorageBusy, WeightsError
 from slomo_batch.steps.bench import Bench
-from slomo_batch.steps.commit import commit
+from slomo_batch.steps.commit import commit, committed
 from slomo_batch.steps.open import open_video
 from slomo_batch.steps.pinned import MovedTo
 from slomo_batch.steps.sound import make_video_sound
@@ -39,6 +39,18 @@ def test_a_commit_is_tried_again_when_the_first_one_is_withdrawn_before_it_can_b
     assert commit(Contested(tmp_path / "a", 2), "key.json", record) == record
     with pytest.raises(StorageBusy):
         commit(Contested(tmp_path / "b", 100), "key.json", record)
+
+
+def test_a_record_that_is_deleted_while_it_is_put_is_put_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    record, deletions = MovedTo(lane="decode"), [tmp_path / "key.json"]
+
+    def flush_folder(folder: Path) -> None:  # after the record has its name, before it is read
+        if deletions:
+            deletions.pop().unlink()
+
+    monkeypatch.setattr("slomo_batch.storage.local._flush_folder", flush_folder)
+    assert commit(LocalStore(tmp_path), "key.json", record) == record
+    assert committed(LocalStore(tmp_path), "key.json", MovedTo) == record
 
 
 @pytest.fixture
