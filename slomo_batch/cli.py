@@ -201,6 +201,8 @@ def _add_convert(commands: _Commands) -> None:
     parser.add_argument("output", metavar="OUT", help="its suffix decides the container")
     for flag, path in _CONVERT_FLAGS.items():
         parser.add_argument(flag, metavar="VALUE", help=f"{path} of a manifest")
+    # Messages name it as the remedy, whatever the command: here it changes nothing.
+    parser.add_argument("--retry-failed", action="store_true", help="try again what failed before; always on")
     _add_settings(parser)
     _add_json(parser)
     _add_log(parser)

@@ -165,6 +165,10 @@ def test_convert_is_a_manifest_of_one_video_made_in_this_process() -> None:
     assert manifest.work == "out/.slomo-work"
 
 
+def test_convert_takes_the_flag_that_messages_name_as_the_remedy() -> None:
+    assert convert("a.mp4", "b.mp4", "--retry-failed") == convert("a.mp4", "b.mp4")
+
+
 def test_the_flags_of_convert_are_settings_and_set_goes_over_them() -> None:
     manifest = convert(
         *("a.mov", "b.mkv", "--slowdown", "5/2", "--fps", "60", "--method", "blend", "--weights", "w.ckpt"),
