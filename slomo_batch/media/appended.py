@@ -3,13 +3,17 @@
 from slomo_batch.media.boxes import FIRST_BOXES, top_boxes
 from slomo_batch.media.reader import RangeReader
 
-_HEADS = {"flv": b"FLV\x01", "matroska,webm": b"\x1a\x45\xdf\xa3"}
+_HEADS = {
+    "flv": b"FLV\x01",
+    "matroska,webm": b"\x1a\x45\xdf\xa3",
+    "asf": bytes.fromhex("3026b2758e66cf11a6d900aa0062ce6c"),
+}
 SEARCHED_BYTES = 1 << 20
 """Another head is looked for this far after the last packet of the video; sound may come between."""
 
 
 def appended_note(reader: RangeReader, container: str, end_byte: int) -> str:
-    """Says where another MP4, MOV, FLV or Matroska begins within the file; empty where none does.
+    """Says where another MP4, MOV, FLV, Matroska or ASF file begins within the file; empty where none does.
 
     `container` is FFmpeg's name of the demuxer, `end_byte` where the last packet of the video ends.
     """

@@ -61,7 +61,7 @@ def test_what_ffmpeg_does_not_read_of_a_thrice_joined_matroska_is_named(suffix: 
     assert "another film" not in notes(2 * data)
 
 
-def test_a_second_flv_with_its_head_is_named() -> None:
-    data = part_bytes(Part(), ".flv")
+@pytest.mark.parametrize("data", [part_bytes(Part(), ".flv"), made(Film(suffix=".wmv", codec="wmv2", num_frames=12))])
+def test_a_second_flv_or_wmv_with_its_head_is_named(data: bytes) -> None:
     assert f"another film begins at byte {len(data)} of {2 * len(data)}" in notes(data + data)
     assert "another film" not in notes(data)
