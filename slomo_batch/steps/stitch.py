@@ -209,13 +209,23 @@ def _join(pinned: Pinned, segments: Sequence[ChunkDone], sound: SoundDone | None
 
 def _fetched(plan: VideoPlan, segments: Sequence[ChunkDone], bench: Bench, folder: Path) -> Iterator[Path]:
     """The segments as local files, one at a time, each proven to be the one that was committed."""
-    layout = bench.layout
-    for done in segments:
+    for place, done in enumerate(segments):
         path = folder / f"segment-{done.index}{segment_suffix(plan.resolved.encoder)}"
-        void = [layout.commit(plan.video_id, done.chunk_id), layout.choice(plan.video_id)]
-        _fetch_committed(done.segment_key, done.sha256, path, bench, void=void)
+        try:
+            _fetch_segment(plan, done, path, bench)
+        except WorkDamaged:
+            for later in segments[place + 1 :]:  # all that are damaged are made again before the next stitch
+                with suppress(WorkDamaged):
+                    _fetch_segment(plan, later, path, bench)
+            raise
         yield path
         path.unlink()
+
+
+def _fetch_segment(plan: VideoPlan, done: ChunkDone, path: Path, bench: Bench) -> None:
+    layout = bench.layout
+    void = [layout.commit(plan.video_id, done.chunk_id), layout.choice(plan.video_id)]
+    _fetch_committed(done.segment_key, done.sha256, path, bench, void=void)
 
 
 def _fetch_sound(plan: VideoPlan, sound: SoundDone, bench: Bench, folder: Path) -> Path:
