@@ -53,7 +53,7 @@ def of_work(num_chunks: int, *, has_sound: bool, chunk_bytes: int, segment_bytes
     # Put: index, publishing, whose output it is. Committed: plan, choice, receipt. Read: lane, and the index to cut by.
     records = S3Requests(put=3, get=2) + _committed(num_reads=1) + _committed(num_reads=0) + _committed(num_reads=2)
     objects_at_end = 3 * num_chunks + (10 if has_sound else 6)
-    around = S3Requests(list=1 + _parts(objects_at_end, LISTED_AT_ONCE), delete=2)
+    around = S3Requests(list=1 + _parts(objects_at_end, LISTED_AT_ONCE), delete=1)
     return per_chunk * num_chunks + records + around + (_of_sound() if has_sound else S3Requests())
 
 

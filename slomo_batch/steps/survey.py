@@ -121,10 +121,11 @@ class _Surveyor:
 
     def _withdraw_unbacked(self, chunks: list[Chunk], *, needs_sound: bool) -> None:
         layout, video = self._bench.layout, self._video_id
-        commits = [layout.commit(video, chunk.chunk_id) for chunk in chunks]
-        commits += [layout.sound_commit(video)] if needs_sound else []
-        # Not those that another driver committed after the listing.
-        self._bench.work.delete([layout.choice(video), *(key for key in commits if key in self._sizes)])
+        void = [layout.choice(video), *(layout.commit(video, chunk.chunk_id) for chunk in chunks)]
+        void += [layout.sound_commit(video)] if needs_sound else []
+        # Not those that another driver made after the listing.
+        if seen := [key for key in void if key in self._sizes]:
+            self._bench.work.delete(seen)
 
     def _check_choice(self, segments: list[ChunkDone], sound: SoundDone | None) -> None:
         """Withdraw a choice of other segments: it is left of commits that were withdrawn, or damaged."""

@@ -38,8 +38,6 @@ FROM_NOTHING = """
     delete output_probe by execution.preflight
     put index by steps.open
     create pin by steps.open
-    delete choice by steps.survey
-    delete sound_commit by steps.survey
     put failure by execution.journal
     put chunk by steps.split
     put sound_source by steps.split
