@@ -23,6 +23,8 @@ NUM_LAST_PACKETS = 4
 """Packets before a join whose times FFmpeg may have guessed from what comes after it."""
 MAX_FALLS = 1000
 """A stream with more falls than this has damaged times, not joins."""
+BLOCK_PACKETS = 1 << 14
+"""Packets that are searched at once for the next fall."""
 _LOWEST = np.iinfo(np.int64).min // 4
 
 
@@ -64,13 +66,18 @@ def part_starts(pts: Int64s, is_keyframe: Bools) -> list[int]:
 
 def _next_fall(clock: Int64s, is_keyframe: Bools, begin: int, at: int) -> int | None:
     """The first packet from `at` on whose time is impossible after those of the part that begins at `begin`."""
-    own = clock[begin:]
-    top = np.concatenate(([_LOWEST], np.maximum.accumulate(own)[:-1]))
-    is_below = 2 * (top - own) > _step(own)  # less than half a frame is a time badly rounded, not another clock
-    fell = is_below & (is_keyframe[begin:] | (_num_shown_later(own) > MAX_REORDERED))
-    fell[: at - begin] = False
-    places = np.flatnonzero(fell)
-    return begin + int(places[0]) if len(places) else None
+    step = _step(clock[begin:])
+    for start in range(at, len(clock), BLOCK_PACKETS):
+        block = slice(start, start + BLOCK_PACKETS)
+        reached = clock[begin:start].max(initial=_LOWEST)
+        top = np.maximum.accumulate(np.concatenate(([reached], clock[block])))[:-1]
+        is_below = 2 * (top - clock[block]) > step  # less than half a frame is a time badly rounded, not another clock
+        seen = max(begin, start - 2 * MAX_REORDERED)
+        num_shown_later = _num_shown_later(clock[seen : block.stop])[start - seen :]
+        places = np.flatnonzero(is_below & (is_keyframe[block] | (num_shown_later > MAX_REORDERED)))
+        if len(places):
+            return start + int(places[0])
+    return None
 
 
 def _num_shown_later(pts: Int64s) -> Int64s:

@@ -77,6 +77,15 @@ def test_a_part_may_begin_between_two_keyframes() -> None:
     assert starts((pts, flags), (pts[5:], flags[5:])) == [96]
 
 
+def test_a_join_is_found_however_many_packets_are_searched_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    pts, flags = stored(8, 12, 2)
+    parts = (pts, flags), (pts[5:], flags[5:]), (pts, flags)
+    whole = starts(*parts)
+    for num_packets in (1, 7, 96):
+        monkeypatch.setattr("slomo_batch.timeline.joins.BLOCK_PACKETS", num_packets)
+        assert starts(*parts) == whole == [96, 187]
+
+
 def test_second_fields_with_the_time_of_the_first_are_no_join() -> None:
     assert starts(([time for time in range(0, 2000, 40) for _ in range(2)], [True] * 100)) == []
 
