@@ -29,6 +29,7 @@ from av.video.stream import VideoStream
 from slomo_batch.errors import DISK_FULL, SegmentInvalid, SourceUnsupported
 from slomo_batch.media.color_names import FULL, LIMITED, MATRICES, PRIMARIES, TRANSFERS
 from slomo_batch.media.frames import frame_from_picture, picture_from_frame
+from slomo_batch.media.thread_priority import ordinary_priority
 from slomo_batch.picture import PIXEL_FORMATS, Picture
 from slomo_batch.records import ColorFacts
 
@@ -171,7 +172,8 @@ class SegmentEncoder:
     def _open(self, encoder: str) -> None:
         os.environ.setdefault("SVT_LOG", "1")  # SVT-AV1 writes its configuration to stderr otherwise
         try:
-            self._stream.codec_context.open()
+            with ordinary_priority():
+                self._stream.codec_context.open()
         except (av.FFmpegError, ValueError) as error:
             kind = SegmentInvalid if encoder.endswith("_nvenc") else SourceUnsupported
             width, height = self._size
@@ -350,7 +352,8 @@ def encoder_works(name: str) -> bool:
         context.time_base, context.framerate = Fraction(1, 25), Fraction(25)
         frame = av.VideoFrame(320, 240, "yuv420p")
         frame.pts = 0
-        packets = [*context.encode(frame), *context.encode(None)]
+        with ordinary_priority():
+            packets = [*context.encode(frame), *context.encode(None)]
     except (av.FFmpegError, ValueError):
         return False
     return len(packets) > 0

@@ -15,6 +15,8 @@ from av.packet import PacketSideData, packet_sidedata_type_from_literal
 from av.video.codeccontext import VideoCodecContext
 from av.video.stream import VideoStream
 
+from slomo_batch.media.thread_priority import ordinary_priority
+
 Packet = Any
 
 
@@ -98,7 +100,10 @@ def made(film: Film) -> bytes:
 
 
 def _mux(film: Film, file: Any) -> None:
-    with av.open(file, "w", format=FORMATS[film.suffix], options=dict(film.muxer)) as container:
+    with (
+        ordinary_priority(),
+        av.open(file, "w", format=FORMATS[film.suffix], options=dict(film.muxer)) as container,
+    ):
         video = container.add_stream(film.codec, rate=film.rate, options=dict(film.options))
         assert isinstance(video, VideoStream)
         video.width, video.height, video.pix_fmt = *film.size, film.pix_fmt
