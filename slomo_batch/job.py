@@ -125,7 +125,6 @@ class _Run:
             other_names=found.other_names,
         )
         forget_failures(piles, self._bench)
-        withdraw_receipts(piles, self._bench)
         journal = self._journal(found, piles)
         try:
             if piles.wanted:
@@ -218,6 +217,7 @@ class _Run:
     def _drive(self, piles: Triage, pin: JobPin, journal: Journal) -> None:
         requests = [wanted.request for wanted in piles.wanted]
         self._insist_on_lead()
+        withdraw_receipts(piles, self._bench)
         prove_outputs(requests, self._bench)
         prove_disk(requests, self._bench)
         machines = self._open_machines()

@@ -20,10 +20,10 @@ from av.video.stream import VideoStream
 from slomo_batch.errors import SourceUnreadable
 from slomo_batch.media.boxes import FIRST_BOXES, MAX_TOP_BOXES, top_boxes
 from slomo_batch.media.demux import packets
-from slomo_batch.media.leaps import LEAPING_FORMATS, MIN_LEAP_S, SoundLeaps
+from slomo_batch.media.leaps import LEAPING_FORMATS, MIN_LEAP_S, MIN_LEAP_STEPS, SoundLeaps
 from slomo_batch.media.reader import RangeReader
 from slomo_batch.timeline.index import FALLBACK_RATE, Bools, Int64s, VideoIndex
-from slomo_batch.timeline.joins import joins_at, leaps, offsets, part_starts, with_last_frames_apart
+from slomo_batch.timeline.joins import joins_at, leaps, offsets, part_starts, usual_step, with_last_frames_apart
 
 INDEXED_BY_HEADER = frozenset(
     {
@@ -290,7 +290,7 @@ def _part_starts(
     if confirm_leap is None:
         return starts
     tick_s = video.time_base or Fraction(1, 1000)
-    found = leaps(pts, starts, round(MIN_LEAP_S / tick_s))
+    found = leaps(pts, starts, max(round(MIN_LEAP_S / tick_s), MIN_LEAP_STEPS * usual_step(pts)))
     return sorted({*starts, *(packet for packet, leap in found if confirm_leap(packet, leap * tick_s))})
 
 

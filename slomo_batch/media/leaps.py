@@ -13,7 +13,9 @@ from av.stream import Stream
 LEAPING_FORMATS = frozenset({"mpegts", "mpeg"})
 """Demuxers of formats whose clock may jump by rule."""
 MIN_LEAP_S = 10
-"""A smaller jump is a gap in time: what is FFmpeg's dts_delta_threshold."""
+"""A smaller jump is a gap in time (FFmpeg's dts_delta_threshold)."""
+MIN_LEAP_STEPS = 100
+"""A jump of fewer usual steps between pictures is none either: a time-lapse has long steps."""
 NEAR_PACKETS = 100
 """Video packets before or after the video's leap within which the sound's must be stored."""
 TOLERANCE_S = 2

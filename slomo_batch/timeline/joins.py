@@ -66,7 +66,7 @@ def part_starts(pts: Int64s, is_keyframe: Bools) -> list[int]:
 
 def _next_fall(clock: Int64s, is_keyframe: Bools, begin: int, at: int) -> int | None:
     """The first packet from `at` on whose time is impossible after those of the part that begins at `begin`."""
-    step = _step(clock[begin:])
+    step = usual_step(clock[begin:])
     for start in range(at, len(clock), BLOCK_PACKETS):
         block = slice(start, start + BLOCK_PACKETS)
         reached = clock[begin:start].max(initial=_LOWEST)
@@ -91,14 +91,14 @@ def _num_shown_later(pts: Int64s) -> Int64s:
 def _is_sparse_before(clock: Int64s, begin: int, fall: int, top: int) -> bool:
     """True where only a few of the packets before the fall are above it: their times jumped forward and came back."""
     before = clock[max(begin, fall - NUM_NEIGHBORS) : fall]
-    usual = min(len(before), (top - int(clock[fall])) / _step(clock[begin : fall + NUM_NEIGHBORS]))
+    usual = min(len(before), (top - int(clock[fall])) / usual_step(clock[begin : fall + NUM_NEIGHBORS]))
     return bool(np.count_nonzero(before > clock[fall]) < usual / 2)
 
 
 def _is_sparse_after(clock: Int64s, begin: int, fall: int, top: int) -> bool:
     """True where only a few packets from the fall on are below what was reached: the clock comes back at once."""
     after = clock[fall : fall + NUM_NEIGHBORS]
-    usual = min(len(after), (top - int(clock[fall])) / _step(clock[begin:fall]) + 1)
+    usual = min(len(after), (top - int(clock[fall])) / usual_step(clock[begin:fall]) + 1)
     return bool(np.count_nonzero(after <= top) < usual / 2)
 
 
@@ -115,8 +115,8 @@ def leaps(pts: Int64s, starts: Sequence[int], least: int) -> list[tuple[int, int
     return found
 
 
-def _step(pts: Int64s) -> int:
-    """The median distance of neighboring times, at least 1."""
+def usual_step(pts: Int64s) -> int:
+    """The median distance of neighboring times, in ticks, at least 1."""
     steps = np.diff(np.unique(pts[: 64 * NUM_NEIGHBORS]))
     return max(1, int(np.median(steps))) if len(steps) else 1
 

@@ -51,3 +51,11 @@ def num_sound_packets(source: Opened, folder: Path) -> int:
     [sound] = [part for part in source.split([], folder, sound=True) if isinstance(part, SoundArchive)]
     with sound.path.open("rb") as file:
         return ArchiveReader(file).num_packets
+
+
+def test_the_steps_of_a_time_lapse_are_no_leaps() -> None:
+    times = [number * 90_000 * 15 for number in range(6)]
+    film = Film(options={"bf": "0"}, suffix=".ts", pts=times, num_frames=6, time_base=Fraction(1, 90_000))
+    found = Opened.of("lapse", made(film)).probe
+    assert found.index.joins == ()
+    assert float(found.timeline.duration_s) == pytest.approx(6 * 15)
