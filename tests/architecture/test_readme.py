@@ -101,9 +101,10 @@ def work_keys() -> set[str]:
     """Every key that Layout can spell, below the job's prefix."""
     layout = Layout("job")
     keys = {str(getattr(layout, name)) for name, member in vars(Layout).items() if isinstance(member, property)}
-    for _, spell in inspect.getmembers(layout, inspect.ismethod):
-        parameters = inspect.signature(spell).parameters.values()
-        if spell.__name__[0] != "_":
+    for name, member in vars(Layout).items():
+        if inspect.isfunction(member) and name[0] != "_":
+            spell = getattr(layout, name)
+            parameters = inspect.signature(spell).parameters.values()
             keys.add(spell(*(0 if parameter.annotation is int else "x" for parameter in parameters)))
     return {key.removeprefix(layout.root).removeprefix("videos/").removeprefix("x/") for key in keys}
 
