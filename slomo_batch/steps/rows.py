@@ -74,5 +74,9 @@ def combined(errors: Sequence[ManifestError]) -> ManifestError:
     """One error for what is wrong with several tables."""
     if len(errors) == 1:
         return errors[0]
-    faults = [f"{error.where}: {fault}" for error in errors for fault in error.faults or (error.what,)]
+    faults = [fault for error in errors for fault in _faults_of(error)]
     return ManifestError(f"{len(errors)} tables cannot be used", faults=tuple(faults))
+
+
+def _faults_of(error: ManifestError) -> list[str]:
+    return [f"{error.where}: {fault}" for fault in error.faults] or [str(error)]

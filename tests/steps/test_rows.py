@@ -60,6 +60,19 @@ def test_every_cell_that_cannot_be_a_place_is_reported_at_once_with_table_and_li
     assert caught.value.faults[-1].startswith(f"{other}: line 2: uri: gs:// is not")
 
 
+def test_a_table_that_cannot_be_read_is_reported_with_its_reason_beside_other_tables(tmp_path: Path) -> None:
+    missing, wrong = tmp_path / "missing.csv", tmp_path / "wrong.csv"
+    wrong.write_text("uri\nfolder/\n")
+    with pytest.raises(ManifestError) as alone:
+        find(manifest_of(tmp_path, f"{{table: '{missing}'}}"))
+    with pytest.raises(ManifestError) as caught:
+        find(manifest_of(tmp_path, f"{{table: '{missing}'}}", f"{{table: '{wrong}'}}"))
+    first, second = caught.value.faults
+    assert first == str(alone.value)
+    assert "no such file" in first
+    assert second.startswith(f"{wrong}: line 2: uri: 'folder/' names a folder")
+
+
 def test_a_column_that_is_no_setting_is_not_read(tmp_path: Path) -> None:
     (tmp_path / "a.mp4").write_bytes(b"video")
     dates = pa.array([10_000_000], pa.date32())
