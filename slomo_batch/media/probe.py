@@ -314,7 +314,7 @@ def _oddities_of_time(timeline: SourceTimeline, num_left_out: int, doubted_s: Fr
     last_s = int(timeline.end - timeline.ticks[-1]) * timeline.tick_s
     if doubted_s:
         instead = f"it is shown for {round(float(last_s), 3):g} s"
-        yield f"the last frame's duration of {float(doubted_s):,.0f} s is taken for damaged: {instead}"
+        yield f"the last frame's duration, {float(doubted_s):,.0f} s, looks damaged: {instead}"
     elif last_s > NOTABLE_GAP_S:
         yield f"the last frame is shown for {float(last_s):.1f} s"
     if not USUAL_RATES[0] <= timeline.nominal_rate <= USUAL_RATES[1]:

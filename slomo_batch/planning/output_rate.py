@@ -22,11 +22,11 @@ def check_output_rate(rate: Fraction, suffix: str, name: str) -> None:
     """
     limit = min(MAX_RATE, CONTAINER_MAX_RATES.get(suffix.lower(), MAX_RATE))
     if rate > limit:
-        why = f"{suffix} counts milliseconds" if limit < MAX_RATE else "more come from damaged timestamps"
+        why = f"{suffix} counts milliseconds" if limit < MAX_RATE else "a higher rate comes from damaged timestamps"
         raise SourceUnsupported(
             "the output frame rate is too high",
             where=name,
-            expected=f"at most {limit} frames/s ({why})",
+            expected=f"at most {limit:,} frames/s ({why})",
             got=f"{float(rate):,.0f} frames/s",
             remedy=_REMEDY,
         )

@@ -101,7 +101,7 @@ def commit(store: ObjectStore, key: str, record: T, *, belongs: Callable[[T], bo
 
     Raises:
         WorkDamaged: another one is there, and is damaged.
-        StorageBusy: others put and withdrew theirs all the while.
+        StorageBusy: other processes kept writing and deleting theirs.
     """
     for _ in range(COMMIT_TRIES):
         if store.put_if_absent(key, to_stored(record, name_in_job(key))):
@@ -109,7 +109,7 @@ def commit(store: ObjectStore, key: str, record: T, *, belongs: Callable[[T], bo
         winner = committed(store, key, type(record), belongs=belongs)
         if winner is not None:
             return winner
-    raise StorageBusy("another process puts and withdraws this record all the while", where=store.uri(key))
+    raise StorageBusy("another process keeps writing and deleting this record", where=store.uri(key))
 
 
 def withdraw(store: ObjectStore, key: str, kind: type[T], *, belongs: Callable[[T], bool] = _anything) -> None:

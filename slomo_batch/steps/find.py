@@ -79,7 +79,8 @@ def find_videos(manifest: Manifest, locate: Locate, *, strict: bool = False) -> 
     if not entries:
         raise ManifestError("no input names a video that is there", faults=tuple(empty))
     if strict and empty:
-        raise ManifestError("inputs name no video", faults=tuple(empty), remedy="Without --strict this is a note.")
+        remedy = "Correct or remove them; without --strict they are only reported."
+        raise ManifestError("these inputs name no video", faults=tuple(empty), remedy=remedy)
     requests: list[VideoRequest] = []
     missing: list[VideoFailed] = []
     with ThreadPoolExecutor(LOOKUPS_AT_A_TIME) as pool:

@@ -26,7 +26,7 @@ from slomo_batch.steps.stored import VideoRecords, read_receipt, withdraw_receip
 from slomo_batch.steps.survey import Survey, survey
 from slomo_batch.timeline.retiming import MANY_FRAMES_EACH, OutputGrid
 
-RESTARTED = "begun by an earlier version of slomo_batch that makes other pixels: made from the start"
+RESTARTED = "begun by an earlier version of slomo_batch that makes other pixels: made again from the start"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

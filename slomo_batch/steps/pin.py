@@ -17,12 +17,12 @@ from slomo_batch.steps.bench import Bench
 from slomo_batch.steps.commit import commit, committed
 
 _BASIS_REMEDY = (
-    "Bring it back from a copy, or delete it: the next run decides again, keeps what is published, and begins what is "
-    "unfinished again if it decides otherwise."
+    "Restore it from a backup, or delete it: the next run decides again and keeps what is published, but begins "
+    "unfinished videos again if it decides otherwise."
 )
 _WEIGHTS_REMEDY = (
-    "Bring it back from a copy, or delete it: the next run looks again what this name of weights means, and makes all "
-    "videos again if it means others now."
+    "Restore it from a backup, or delete it: the next run looks up which weights have this name now, and makes all "
+    "videos again if they are others."
 )
 
 

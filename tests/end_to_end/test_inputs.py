@@ -112,7 +112,7 @@ def test_an_input_that_names_no_video_is_a_note_and_a_fault_with_strict(
     assert cli.main([command, "manifest.yaml", "--strict"]) == 2
     error = capsys.readouterr().err.splitlines()
     assert error == [
-        "slomo-batch: inputs name no video. Without --strict this is a note.",
+        "slomo-batch: these inputs name no video. Correct or remove them; without --strict they are only reported.",
         "  none/*.mp4",
         "  in/*.mov",
     ]

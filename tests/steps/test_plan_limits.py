@@ -36,7 +36,7 @@ ABSURD = Film(rate=Fraction(1_000_000), num_frames=15, suffix=".mov")
 
 def test_a_rate_beyond_what_matroska_counts_is_refused_and_fits_elsewhere() -> None:
     assert planned(FAST, "out.mkv").plan.grid.rate == 1000
-    with pytest.raises(SourceUnsupported, match=r"/in.mp4: .*at most 1000 frames/s \(.mkv counts milliseconds\)"):
+    with pytest.raises(SourceUnsupported, match=r"/in.mp4: .*at most 1,000 frames/s \(.mkv counts milliseconds\)"):
         planned(FAST, "out.mkv", fps=TWICE)
     assert planned(FAST, "out.mp4", fps=TWICE).plan.grid.rate == 2000
 
@@ -47,7 +47,7 @@ def test_a_rate_beyond_the_encoder_is_refused() -> None:
 
 
 def test_an_absurd_rate_is_refused_and_a_rate_of_ones_own_helps() -> None:
-    with pytest.raises(SourceUnsupported, match=r"at most 10000 frames/s .*got 1,000,000 frames/s"):
+    with pytest.raises(SourceUnsupported, match=r"at most 10,000 frames/s .*got 1,000,000 frames/s"):
         planned(ABSURD, "out.mp4")
     assert planned(ABSURD, "out.mp4", fps=SIXTY).plan.grid.num_frames == 1
 
