@@ -144,7 +144,8 @@ class _Run:
             try:
                 delete_superseded(request, pin, self._bench)
             except StorageError as error:
-                self._display.show(Note(text=f"what earlier settings left in the work place could not be deleted: {error}", uri=request.source.uri))
+                text = f"what earlier settings left in the work place could not be deleted: {error}"
+                self._display.show(Note(text=text, uri=request.source.uri))
 
     def _pin(self, requests: Sequence[VideoRequest]) -> JobPin:
         basis = pinned_basis(self._bench)

@@ -238,7 +238,8 @@ def _encoded(order: _Order, name: str, header: StreamHeader, pcm: PcmTrack, form
     def notes() -> list[str]:
         found = []
         if order.mode == "keep":
-            why = f"{order.container} does not take {header.codec}" if _is_stated(header) else "it begins too late to be copied"
+            refused = f"{order.container} does not take {header.codec}"
+            why = refused if _is_stated(header) else "it begins too late to be copied"
             found.append(f"{name}: {why}, it is encoded as {context.name}")
         if channels != form.num_channels:
             found.append(f"{name}: of {form.num_channels} channels the first two are kept")

@@ -26,7 +26,7 @@ def check_output_rate(rate: Fraction, suffix: str, name: str) -> None:
         raise SourceUnsupported(
             "the output frame rate is too high",
             where=name,
-            expected=f"at most {limit:,} frames/s ({why})",
+            expected=f"at most {float(limit):,.0f} frames/s ({why})",
             got=f"{float(rate):,.0f} frames/s",
             remedy=_REMEDY,
         )
