@@ -24,7 +24,7 @@ from slomo_batch.steps.rows import SettingsFor, combined, read_rows
 from slomo_batch.storage.folders import Unlisted
 from slomo_batch.storage.glob import expand, split_glob
 from slomo_batch.storage.location import is_s3, normalise_uri, rooted
-from slomo_batch.storage.presence import is_folder
+from slomo_batch.storage.presence import is_folder, real_file, real_places
 from slomo_batch.storage.store import ObjectStore
 
 Locate = Callable[[str], tuple[ObjectStore, str]]
@@ -89,9 +89,10 @@ def find_videos(manifest: Manifest, locate: Locate, *, strict: bool = False) -> 
                 requests.append(answer)
             else:
                 missing.append(answer)
-    collisions = output_collisions((request.source.uri, request.output_uri) for request in requests)
+    collisions = _collisions(requests)
     if collisions:
-        raise ManifestError("outputs would collide", faults=tuple(collisions), remedy="Use {relpath} in output.uri.")
+        remedy = "Use {relpath} and {name} in output.uri, or put outputs elsewhere."
+        raise ManifestError("outputs would collide", faults=tuple(collisions), remedy=remedy)
     named_again = [entry for entry in entries.values() if entry.other_relpaths]
     return Found(
         requests=tuple(requests),
@@ -218,6 +219,21 @@ def _request(entry: _Entry, manifest: Manifest, locate: Locate) -> VideoRequest 
         )
     except (VideoError, StorageError) as error:
         return _failed(entry, output_uri, error)
+
+
+def _collisions(requests: Iterable[VideoRequest]) -> list[str]:
+    """What is wrong with the outputs together: by their names, by the folders behind links, by the files behind them.
+
+    An output goes into the folder behind a link, and replaces a link under its own name.
+    """
+    sources = [request.source.uri for request in requests]
+    outputs = [request.output_uri for request in requests]
+    places = real_places(outputs)
+    return (
+        output_collisions(zip(sources, outputs, strict=True))
+        or output_collisions(zip(real_places(sources), places, strict=True))
+        or output_collisions(zip(map(real_file, sources), places, strict=True))
+    )
 
 
 def _failed(entry: _Entry, output_uri: str, error: SlomoError) -> VideoFailed:

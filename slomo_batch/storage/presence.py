@@ -5,7 +5,9 @@ import stat
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
+from functools import cache
 from itertools import islice, takewhile
+from pathlib import Path
 
 from slomo_batch.errors import StorageError
 from slomo_batch.storage.local import LocalStore
@@ -81,3 +83,18 @@ def _alike(names: tuple[str, str]) -> bool:
 def _listed(folder: str, locate: Locate) -> Iterator[str]:
     store, prefix = locate(folder)
     return (store.uri(info.key) for info in store.list(prefix))
+
+
+def real_places(uris: Iterable[str]) -> list[str]:
+    """The URIs, those of local files with the links in their folders resolved, but not one under a file's own name."""
+    real_folder = cache(os.path.realpath)  # many files lie in few folders
+    places = []
+    for uri in uris:
+        folder, _, name = uri.rpartition("/")
+        places.append(uri if is_s3(uri) else f"{real_folder(f'{folder}/').rstrip('/')}/{name}")
+    return places
+
+
+def real_file(uri: str) -> str:
+    """The URI, for a link to a local file that of the file itself."""
+    return os.path.realpath(uri) if not is_s3(uri) and Path(uri).is_symlink() else uri

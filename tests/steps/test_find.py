@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 import yaml
 
-from slomo_batch.errors import AccessRefused, StorageBusy
+from slomo_batch.errors import AccessRefused, ManifestError, StorageBusy
 from slomo_batch.manifest.load import load
 from slomo_batch.manifest.schema import Manifest
 from slomo_batch.planning.resolving import JobPin, WeightsPin
@@ -163,3 +163,29 @@ def test_an_output_that_cannot_be_looked_at_fails_its_video_alone(place: Path) -
     [refused] = piles.refused
     assert (os.path.relpath(refused.failed.output_uri), refused.failed.error) == ("out/a/1.mp4", "AccessRefused")
     assert "Permission denied" in refused.failed.reason
+
+
+@pytest.mark.parametrize("linked", ["output", "input", "file"])
+def test_an_output_that_is_a_source_through_a_link_is_refused(place: Path, linked: str) -> None:
+    fill(place, "in/a.mp4", "other/b.mp4")
+    (place / "link").symlink_to("in")
+    (place / "other/a.mp4").symlink_to("../in/a.mp4")
+    uri, output = {"output": ("in/a.mp4", "link"), "input": ("link/a.mp4", "in"), "file": ("other/a.mp4", "in")}[linked]
+    with pytest.raises(ManifestError, match="outputs would collide") as caught:
+        find_videos(manifest(uri, output=f"{output}/{{stem}}.mp4"), LOCATE)
+    assert caught.value.faults == (f"{place}/in/a.mp4: is itself an input",)
+
+
+def test_outputs_that_are_one_file_through_a_link_are_refused(place: Path) -> None:
+    fill(place, "in/x/a.mp4", "in/y/a.mp4", "out/x/none")
+    (place / "out/y").symlink_to("x")
+    with pytest.raises(ManifestError, match="outputs would collide"):
+        find_videos(manifest("in"), LOCATE)
+
+
+def test_links_among_inputs_and_links_that_outputs_replace_are_no_collision(place: Path) -> None:
+    fill(place, "in/a.mp4", "out/none")
+    (place / "in/b.mp4").symlink_to("a.mp4")
+    (place / "out/a.mp4").symlink_to("../in/a.mp4")
+    found = find_videos(manifest("in"), LOCATE)
+    assert len(found.requests) == 2
