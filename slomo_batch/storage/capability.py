@@ -101,7 +101,11 @@ def _all_at_once(store: ObjectStore, key: str) -> None:
 
     with _deleting(store, [key]):
         with ThreadPoolExecutor(RACERS) as pool:
-            won = tuple(pool.map(race, bodies))
+            try:
+                won = tuple(pool.map(race, bodies))
+            except BaseException:
+                start.abort()  # one that cannot be started is waited for by the others
+                raise
         if sum(won) != 1 or store.get(key) != bodies[won.index(True)]:
             raise StoreUnusable(
                 "put-if-absent is not atomic",

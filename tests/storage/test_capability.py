@@ -1,13 +1,15 @@
 """Stores that would lose work are refused before there is any."""
 
+import time
 from collections import Counter, defaultdict
+from itertools import count
 from pathlib import Path
-from threading import Barrier, Condition, Lock, current_thread, main_thread
+from threading import Barrier, Condition, Lock, Thread, current_thread, main_thread
 
 import pytest
 
 from slomo_batch.errors import AccessRefused, StoreUnusable
-from slomo_batch.storage.capability import RACERS, prove_access, prove_put_if_absent
+from slomo_batch.storage.capability import PATIENCE_S, RACERS, prove_access, prove_put_if_absent
 from slomo_batch.storage.layout import Layout
 from slomo_batch.storage.local import LocalStore
 from slomo_batch.storage.location import S3Options, StoreSpec, open_store
@@ -167,3 +169,18 @@ def test_the_race_is_run_by_all_at_once() -> None:
             return super().put_if_absent(key, data)
 
     prove_put_if_absent(Meeting(), KEY_OF)
+
+
+def test_racers_do_not_wait_for_one_that_the_machine_cannot_start(monkeypatch: pytest.MonkeyPatch) -> None:
+    start, started = Thread.start, count()
+
+    def limited(thread: Thread) -> None:
+        if next(started) >= RACERS:
+            raise RuntimeError("can't start new thread")  # what Python says at a limit of threads or memory
+        start(thread)
+
+    monkeypatch.setattr(Thread, "start", limited)
+    began_s = time.monotonic()
+    with pytest.raises(RuntimeError, match="can't start new thread"):
+        prove_put_if_absent(MemoryStore(), KEY_OF)
+    assert time.monotonic() - began_s < PATIENCE_S / 2
