@@ -28,7 +28,8 @@ JOBS = "jobs/"
 
 Listed = Literal["progress", "epoch", "heartbeat", "ledger_part", "receipt", "failure", "upload", "commit"]
 """Kinds of objects that are found by listing a prefix."""
-_NUMBER, _ID = r"([0-9]{6}|[1-9][0-9]{6,})", r"([0-9a-f]{32})"
+_NUMBER, _ID = r"([0-9]{6}|[1-9][0-9]{6,7})", r"([0-9a-f]{32})"
+"""A number of more than eight digits is none that a job reaches: a date in a file's name, for one."""
 _NAMES: dict[Listed, str] = {
     "progress": rf"progress/{_NUMBER}\.json",
     "epoch": rf"epochs/{_NUMBER}\.json",

@@ -77,5 +77,12 @@ def test_a_listed_key_is_taken_apart_and_a_stray_beside_it_is_none(kind: Listed)
     assert parts_of(Layout("other"), kind, key) == ()
 
 
+def test_a_number_that_no_job_reaches_is_a_stray() -> None:
+    assert parts_of(LAYOUT, "epoch", LAYOUT.epoch(99_999_999)) == ("99999999",)
+    for stray in (100_000_000, 20261129102233, 10**24):
+        assert parts_of(LAYOUT, "epoch", LAYOUT.epoch(stray)) == ()
+        assert parts_of(LAYOUT, "ledger_part", LAYOUT.ledger_part(1, stray)) == ()
+
+
 def test_a_key_has_the_same_name_in_a_copy_of_its_job() -> None:
     assert name_in_job(LAYOUT.pin("v")) == name_in_job(Layout("copy").pin("v")) == "videos/v/pin.json"
