@@ -7,6 +7,7 @@ of theirs is told under their own name; they also go over the settings of every 
 import errno
 import sys
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import nullcontext
 from copy import deepcopy
 from dataclasses import dataclass
 from pathlib import Path as FilePath
@@ -23,6 +24,8 @@ from slomo_batch.manifest.schema import Manifest
 from slomo_batch.manifest.sections import VideoSections
 from slomo_batch.manifest.tree import Tree, read_tree
 
+MAX_BYTES = 2**26
+"""Size of the largest text that is read as a manifest: far above all that a person or a program writes."""
 _COMMAND_LINE = "--"
 """Where faults stand that have no place in a manifest."""
 _AFTER_ALL_LINES = 2**31
@@ -45,7 +48,10 @@ def read_text(path: str) -> str:
         ManifestError: it cannot be read, or is not text.
     """
     try:
-        data = sys.stdin.buffer.read() if path == "-" else FilePath(path).read_bytes()
+        with nullcontext(sys.stdin.buffer) if path == "-" else FilePath(path).open("rb") as file:
+            data = file.read(MAX_BYTES + 1)
+        if len(data) > MAX_BYTES:
+            raise ManifestError(f"is larger than {MAX_BYTES >> 20} MiB, and no manifest", where=path)
         return data.decode("utf-8-sig")
     except UnicodeDecodeError as error:
         raise ManifestError(f"is not UTF-8 text (byte {error.start})", where=path) from error

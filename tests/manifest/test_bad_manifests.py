@@ -305,6 +305,17 @@ def test_a_file_that_is_no_text_is_refused(
     assert expected in capsys.readouterr().err
 
 
+def test_a_video_or_a_device_in_the_place_of_a_manifest_is_not_read_whole(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    path = tmp_path / "huge.mp4"
+    with path.open("wb") as file:
+        file.truncate(2**40)
+    for name in (str(path), "/dev/zero"):
+        assert main(["plan", name]) == 2
+        assert capsys.readouterr().err == f"slomo-batch: {name}: is larger than 64 MiB, and no manifest\n"
+
+
 def test_a_manifest_that_is_not_there_and_one_that_is_a_folder_are_refused(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
