@@ -66,6 +66,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 def _command(arguments: Sequence[str] | None) -> int:
     try:
         options = _parser().parse_args(arguments)
+        Path.cwd()  # libraries do not start in a folder that was deleted
         command: Callable[[argparse.Namespace], int] = options.command
         return command(options)
     except SystemExit as leaving:  # argparse has said why

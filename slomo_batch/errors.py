@@ -9,6 +9,7 @@
     │   ├── StoreUnusable            no such bucket, access denied, unsafe store     exit 3
     │   │   └── DiskFull             a local disk; where others work: its machine's  exit 3
     │   ├── JobDamaged               a record of the whole job is damaged            exit 3
+    │   ├── MachineUnusable          too few threads, or too little memory to start  exit 3
     │   ├── JobTaken                 another driver holds the job                    exit 3
     │   └── Interrupted              Ctrl-C or SIGTERM                               exit 130
     ├── VideoError                   scope video: this video fails, the others go on
@@ -138,6 +139,12 @@ DISK_FULL = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG})
 
 class JobDamaged(JobError):
     """A record that decides something for the whole job cannot be read, or is not what its key says."""
+
+    exit_code = 3
+
+
+class MachineUnusable(JobError):
+    """This machine gives the program less than it needs to start: threads, memory, libraries."""
 
     exit_code = 3
 

@@ -1,5 +1,6 @@
 """The command line up to the job: parsing, exit codes, the commands that need no job, and what it imports."""
 
+import importlib
 import io
 import json
 import subprocess
@@ -103,6 +104,7 @@ def test_a_bug_is_called_one_and_has_an_exit_code_of_its_own(
 def test_a_file_that_the_machine_refuses_is_no_bug(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
+    cli.main(["evaluate", "none"])  # imports what a stranger may not read
     with open_folder() as folder:
         (folder / "closed").mkdir(mode=0)
         with as_stranger():
@@ -120,9 +122,39 @@ def test_a_current_folder_that_was_deleted_is_no_bug(
     (tmp_path / "gone").mkdir()
     monkeypatch.chdir(tmp_path / "gone")
     (tmp_path / "gone").rmdir()
-    assert cli.main(["convert", "a.mp4", "b.mp4"]) == 2
-    assert capsys.readouterr().err == ("slomo-batch: the current folder was deleted. Change to a folder that exists.\n")
+    for name in ("a.mp4", f"{tmp_path}/a.mp4"):  # also where no path needs the folder: libraries do
+        assert cli.main(["convert", name, f"{tmp_path}/b.mp4"]) == 2
+        told = capsys.readouterr().err
+        assert told == "slomo-batch: the current folder was deleted. Change to a folder that exists.\n"
     monkeypatch.chdir(tmp_path)
+
+
+@pytest.mark.parametrize(
+    "error",
+    [
+        MemoryError("none left"),
+        RuntimeError("can't start new thread"),
+        ImportError("libarrow.so.2600: failed to map segment from shared object"),
+    ],
+)
+def test_a_limit_of_the_machine_is_no_bug(
+    error: Exception, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def limited(_: object) -> int:
+        raise error
+
+    monkeypatch.setattr(cli, "_weights_list", limited)
+    assert cli.main(["weights", "list"]) == 3
+    told = capsys.readouterr().err
+    assert str(error) in told
+    assert "ulimit" in told
+    assert "Traceback" not in told
+
+
+def test_a_missing_module_is_a_bug(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    monkeypatch.setattr(cli, "_weights_list", lambda _: importlib.import_module("slomo_batch.none"))
+    assert cli.main(["weights", "list"]) == 70
+    assert "this is a bug" in capsys.readouterr().err
 
 
 def test_a_reader_that_leaves_early_is_no_bug() -> None:

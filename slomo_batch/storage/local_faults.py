@@ -10,6 +10,7 @@ from slomo_batch.errors import (
     DISK_FULL,
     AccessRefused,
     DiskFull,
+    MachineUnusable,
     ManifestError,
     ObjectMissing,
     SlomoError,
@@ -110,6 +111,12 @@ def machine_fault(error: Exception) -> SlomoError | None:
 
     A file that is refused, damaged or on a full disk is the machine's. One that is missing may be looked for wrongly.
     """
+    if _is_limit(error):
+        return MachineUnusable(
+            "this machine gives the program too little",
+            got=str(error) or type(error).__name__,
+            remedy="Raise the limits of memory and processes (ulimit -v, ulimit -u, those of the container).",
+        )
     if not isinstance(error, OSError):
         return None
     if isinstance(error, FileNotFoundError) and error.filename is None and _is_current_folder_gone():
@@ -118,6 +125,12 @@ def machine_fault(error: Exception) -> SlomoError | None:
     if error.filename is None or kind is ObjectMissing or fault == _BLOCKED:
         return None
     return storage_error(error, os.fsdecode(error.filename))
+
+
+def _is_limit(error: Exception) -> bool:
+    """Whether memory is short, or threads, or a library that is there cannot be loaded."""
+    known = {RuntimeError: "can't start new thread", ImportError: "shared object"}
+    return isinstance(error, MemoryError) or known.get(type(error), "\0") in str(error)
 
 
 def _is_current_folder_gone() -> bool:
