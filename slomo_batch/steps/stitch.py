@@ -44,20 +44,33 @@ def stitch_video(pinned: Pinned, lane: Lane, bench: Bench, *, exists: Exists) ->
         WorkDamaged: a record, a segment or the sound is missing or damaged. The commit of such a segment or sound is
             withdrawn; opening the video again withdraws the rest, and finds out what is to be made again.
     """
+    published = _published(pinned.plan, bench)
+    if published is None:
+        try:
+            published = _publish(pinned, lane, bench, exists=exists)
+        except WorkDamaged:
+            published = _published(pinned.plan, bench)  # another driver did, and tidied up what this one was reading
+            if published is None:
+                raise
+    tidy(pinned.plan.video_id, bench)
+    return published
+
+
+def _published(plan: VideoPlan, bench: Bench) -> Published | None:
+    key = bench.layout.receipt(receipt_id(plan.request, plan.resolved.weights_name))
+    return read_receipt(key, plan.request.output_uri, bench)
+
+
+def _publish(pinned: Pinned, lane: Lane, bench: Bench, *, exists: Exists) -> Published:
     plan = pinned.plan
     receipt = receipt_id(plan.request, plan.resolved.weights_name)
-    receipt_key = bench.layout.receipt(receipt)
-    published = read_receipt(receipt_key, plan.request.output_uri, bench)
-    if published is None:
-        segments = _committed_segments(pinned, lane, bench)
-        sound = _committed_sound(pinned, bench)
-        check_borders(segments, plan.request.source.uri)
-        with bench.folder() as folder:
-            out = _join(pinned, segments, sound, bench, folder)
-            _upload(plan, receipt, out, bench, exists=exists)
-            published = commit(bench.work, receipt_key, _receipt(pinned, segments, sound, out))
-    tidy(plan.video_id, bench)
-    return published
+    segments = _committed_segments(pinned, lane, bench)
+    sound = _committed_sound(pinned, bench)
+    check_borders(segments, plan.request.source.uri)
+    with bench.folder() as folder:
+        out = _join(pinned, segments, sound, bench, folder)
+        _upload(plan, receipt, out, bench, exists=exists)
+        return commit(bench.work, bench.layout.receipt(receipt), _receipt(pinned, segments, sound, out))
 
 
 def tidy(video_id: str, bench: Bench) -> None:
@@ -223,27 +236,30 @@ def _fetched(plan: VideoPlan, segments: Sequence[ChunkDone], bench: Bench, folde
 
 
 def _fetch_segment(plan: VideoPlan, done: ChunkDone, path: Path, bench: Bench) -> None:
-    layout = bench.layout
-    void = [layout.commit(plan.video_id, done.chunk_id), layout.choice(plan.video_id)]
-    _fetch_committed(done.segment_key, done.sha256, path, bench, void=void)
+    commit_key = bench.layout.commit(plan.video_id, done.chunk_id)
+    _fetch_committed(plan, done.segment_key, done.sha256, path, bench, commit_key=commit_key)
 
 
 def _fetch_sound(plan: VideoPlan, sound: SoundDone, bench: Bench, folder: Path) -> Path:
     path = folder / "sound.packets"
-    void = [bench.layout.sound_commit(plan.video_id), bench.layout.choice(plan.video_id)]
-    _fetch_committed(sound.key, sound.sha256, path, bench, void=void)
+    commit_key = bench.layout.sound_commit(plan.video_id)
+    _fetch_committed(plan, sound.key, sound.sha256, path, bench, commit_key=commit_key)
     return path
 
 
-def _fetch_committed(key: str, sha256: str, path: Path, bench: Bench, *, void: list[str]) -> None:
-    """Download an object that a commit names; if it is not the committed one, the records in `void` are withdrawn."""
+def _fetch_committed(plan: VideoPlan, key: str, sha256: str, path: Path, bench: Bench, *, commit_key: str) -> None:
+    """Download an object that a commit names. If it is not the committed one, the commit and the choice are withdrawn.
+
+    They stay if the video is published: whoever published it has deleted the object.
+    """
     try:
         bench.work.get_file(key, path)
         got = file_sha256(path)
     except ObjectMissing:
         got = "nothing"
     if got != sha256:
-        bench.work.delete(void)
+        if _published(plan, bench) is None:
+            bench.work.delete([commit_key, bench.layout.choice(plan.video_id)])
         raise WorkDamaged(
             "this committed object is missing or damaged",
             where=bench.work.uri(key),

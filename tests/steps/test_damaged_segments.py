@@ -6,31 +6,66 @@ from pathlib import Path
 import pytest
 
 from slomo_batch.errors import WorkDamaged
-from slomo_batch.records import ChunkTask, Encode
+from slomo_batch.records import ChunkTask, Encode, VideoRequest
+from slomo_batch.steps.bench import Bench
 from slomo_batch.steps.interpolate import interpolate_chunk
 from slomo_batch.steps.open import open_video
+from slomo_batch.steps.pinned import Pinned
 from slomo_batch.steps.split import split_video
 from slomo_batch.steps.stitch import stitch_video
+from slomo_batch.steps.stored import Choice, VideoRecords
 from slomo_batch.wiring import Places, open_bench
 from tests.clips.catalogue import clip
 from tests.steps.test_changed_source import PIN, requested
 
 
-def test_all_damaged_segments_are_withdrawn_by_one_stitch(tmp_path: Path) -> None:
-    """Each damage costs the video an attempt; a disk that is damaged seldom damages one file."""
+@pytest.fixture
+def bench(tmp_path: Path) -> Bench:
+    return open_bench(Places(work_uri=str(tmp_path / "work"), job="job"))
+
+
+@pytest.fixture
+def request_(bench: Bench, tmp_path: Path) -> VideoRequest:
+    """A video of three chunks."""
     source = tmp_path / "clip.mp4"
     source.write_bytes(clip("no_audio").data)
-    bench = open_bench(Places(work_uri=str(tmp_path / "work"), job="job"))
     request = requested(source, bench)
     settings = replace(request.settings, pairs_per_chunk=14, encode=Encode(preset="ultrafast"))
-    request = replace(request, settings=settings)
-    pinned = open_video(request, PIN, bench, afresh=False).pinned
-    numbers = set(split_video(pinned, "copy", range(len(pinned.chunks)), bench, sound=False))
+    return replace(request, settings=settings)
+
+
+@pytest.fixture
+def made(request_: VideoRequest, bench: Bench) -> Pinned:
+    """Its plan, with all chunks committed."""
+    pinned = open_video(request_, PIN, bench, afresh=False).pinned
+    assert set(split_video(pinned, "copy", range(3), bench, sound=False)) == {0, 1, 2}
     for chunk in pinned.chunks:
         list(interpolate_chunk(ChunkTask(plan=pinned.plan, chunk=chunk, lane="copy", attempt="first"), bench))
-    assert open_video(request, PIN, bench, afresh=False).done == numbers == {0, 1, 2}
-    for found in list(bench.work.list(bench.layout.segments(pinned.plan.video_id)))[1:]:
+    return pinned
+
+
+def test_all_damaged_segments_are_withdrawn_by_one_stitch(request_: VideoRequest, made: Pinned, bench: Bench) -> None:
+    """Each damage costs the video an attempt; a disk that is damaged seldom damages one file."""
+    assert open_video(request_, PIN, bench, afresh=False).done == {0, 1, 2}
+    for found in list(bench.work.list(bench.layout.segments(made.plan.video_id)))[1:]:
         bench.work.put(found.key, bytes(found.size_bytes))
     with pytest.raises(WorkDamaged):
-        stitch_video(pinned, "copy", bench, exists="skip")
-    assert len(open_video(request, PIN, bench, afresh=False).done) == 1
+        stitch_video(made, "copy", bench, exists="skip")
+    assert len(open_video(request_, PIN, bench, afresh=False).done) == 1
+
+
+def test_a_driver_that_was_frozen_in_a_stitch_withdraws_nothing_of_a_published_video(
+    made: Pinned, bench: Bench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    choose, results = VideoRecords.choose, []
+
+    def frozen(records: VideoRecords, choice: Choice) -> Choice:  # meanwhile its successor publishes and tidies up
+        monkeypatch.setattr(VideoRecords, "choose", choose)
+        results.append(stitch_video(made, "copy", bench, exists="skip"))
+        return choose(records, choice)
+
+    monkeypatch.setattr(VideoRecords, "choose", frozen)
+    results.append(stitch_video(made, "copy", bench, exists="skip"))
+    assert results[0] == results[1]
+    assert len(list(bench.work.list(bench.layout.commits(made.plan.video_id)))) == 3
+    assert VideoRecords(made.plan.video_id, bench).choice() is not None
