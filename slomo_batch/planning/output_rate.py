@@ -22,7 +22,7 @@ def check_output_rate(rate: Fraction, suffix: str, name: str) -> None:
     """
     limit = min(MAX_RATE, CONTAINER_MAX_RATES.get(suffix.lower(), MAX_RATE))
     if rate > limit:
-        why = f"{suffix} counts milliseconds" if limit < MAX_RATE else "a higher rate comes from damaged timestamps"
+        why = f"{suffix} counts milliseconds" if limit < MAX_RATE else "more is usually due to damaged timestamps"
         raise SourceUnsupported(
             "the output frame rate is too high",
             where=name,
