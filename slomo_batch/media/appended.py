@@ -1,6 +1,8 @@
-"""Another file after the first, in the same file, that FFmpeg does not read: it is named in the plan."""
+"""What FFmpeg leaves unread at the end of a file, another file or a damaged fragment: it is named in the plan."""
 
-from slomo_batch.media.boxes import FIRST_BOXES, top_boxes
+import re
+
+from slomo_batch.media.boxes import FIRST_BOXES, is_fragmented, top_boxes
 from slomo_batch.media.reader import RangeReader
 
 _HEADS = {
@@ -12,11 +14,14 @@ SEARCHED_BYTES = 1 << 20
 """Another head is looked for this far after the last packet of the video; sound may come between."""
 
 
-def appended_note(reader: RangeReader, container: str, end_byte: int) -> str:
-    """Says where another MP4, MOV, FLV, Matroska or ASF file begins within the file; empty where none does.
+def unread_note(reader: RangeReader, container: str, end_byte: int, track: int) -> str:
+    """Says where a damaged fragment, or another MP4, MOV, FLV, Matroska or ASF file begins; empty where none does.
 
-    `container` is FFmpeg's name of the demuxer, `end_byte` where the last packet of the video ends.
+    `container` is FFmpeg's name of the demuxer, `end_byte` where the last packet of the video ends, `track` the number
+    of the video's track.
     """
+    if is_fragmented(reader):
+        return _fragment_note(reader, end_byte, track)
     head = _HEADS.get(container)
     if head is not None:
         reader.seek(end_byte)
@@ -30,6 +35,16 @@ def appended_note(reader: RangeReader, container: str, end_byte: int) -> str:
         f"another film begins at byte {at} of {reader.size_bytes}: it is not read."
         " Cut it off, or join both with FFmpeg's concat demuxer"
     )
+
+
+def _fragment_note(reader: RangeReader, end_byte: int, track: int) -> str:
+    """FFmpeg ends at a fragment that it cannot read. Its header names the track (tfhd, ISO/IEC 14496-12, 8.8.7)."""
+    reader.seek(end_byte)
+    found = re.search(rb"tfhd\0.{3}" + re.escape(track.to_bytes(4)), reader.read(SEARCHED_BYTES), re.DOTALL)
+    if found is None:
+        return ""
+    place = end_byte + found.start()
+    return f"a fragment at byte {place} of {reader.size_bytes} is damaged and not read: its frames are missing"
 
 
 def _second_movie(reader: RangeReader) -> int | None:

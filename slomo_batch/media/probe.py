@@ -17,7 +17,7 @@ from av.container import InputContainer
 from av.video.stream import VideoStream
 
 from slomo_batch.errors import SourceUnreadable, SourceUnsupported
-from slomo_batch.media.appended import appended_note
+from slomo_batch.media.appended import unread_note
 from slomo_batch.media.archive import can_be_archived, has_sound_format, header_of, stream_aspect_ratio
 from slomo_batch.media.color_names import (
     HDR_TRANSFERS,
@@ -70,15 +70,15 @@ def probe(reader: RangeReader, name: str) -> Probe:
         return _with_note(*(_by_moov(reader, name) or _by_packets(reader, name)), reader)
 
 
-def _with_note(found: Probe, end_byte: int, reader: RangeReader) -> Probe:
-    """The probe, with a note where another file follows in the same file."""
-    note = appended_note(reader, found.facts.container, end_byte)
+def _with_note(found: Probe, end_byte: int, track: int, reader: RangeReader) -> Probe:
+    """The probe, with a note where something follows in the file that was not read."""
+    note = unread_note(reader, found.facts.container, end_byte, track)
     facts = replace(found.facts, oddities=(*found.facts.oddities, note)) if note else found.facts
     return replace(found, facts=facts)
 
 
-def _by_moov(reader: RangeReader, name: str) -> tuple[Probe, int] | None:
-    """The probe, and where the last packet of the video ends; None where the moov does not do."""
+def _by_moov(reader: RangeReader, name: str) -> tuple[Probe, int, int] | None:
+    """As _by_packets; None where the moov does not do."""
     if not has_whole_moov(reader, name):
         return None
     file = HollowFile(reader)
@@ -87,17 +87,17 @@ def _by_moov(reader: RangeReader, name: str) -> tuple[Probe, int] | None:
         check_picture_size(video.width, video.height, name)
         pictures = FirstPictures(video)
         found = index_by_moov(container, video, file, pictures.see, name)
-        return None if found is None else (_probed(container, video, found, pictures, name), found.end_byte)
+        return None if found is None else (_probed(container, video, found, pictures, name), found.end_byte, video.id)
 
 
-def _by_packets(reader: RangeReader, name: str) -> tuple[Probe, int]:
-    """The probe, and where the last packet of the video ends."""
+def _by_packets(reader: RangeReader, name: str) -> tuple[Probe, int, int]:
+    """The probe, where the last packet of the video ends, and the number of its track."""
     with open_source(reader) as container:
         video = main_video(container, name)
         check_picture_size(video.width, video.height, name)
         pictures = FirstPictures(video)
         found = index_by_packets(container, video, pictures.see, name)
-        return _probed(container, video, found, pictures, name), found.end_byte
+        return _probed(container, video, found, pictures, name), found.end_byte, video.id
 
 
 def _probed(

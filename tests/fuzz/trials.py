@@ -11,7 +11,7 @@ from functools import cache
 from pathlib import Path
 
 from slomo_batch import cli, outlook
-from slomo_batch.errors import JobError, ManifestError, WeightsError
+from slomo_batch.errors import AccessRefused, JobError, ManifestError, WeightsError
 from slomo_batch.interpolators.superslomo import weights
 from slomo_batch.interpolators.superslomo.shipping import shipped
 from slomo_batch.manifest.load import load
@@ -61,6 +61,8 @@ def _wrong_message(text: str) -> str:
 def _wrong_plan(row: PlanRow, path: Path) -> str:
     if row.num_output_frames > MANY_TIMES * row.num_source_frames and not row.notes:
         return f"{row.num_source_frames} frames become {row.num_output_frames} without a note"
+    if any("not read" in note for note in row.notes):
+        return ""
     lost = _num_packets(path) - row.num_source_frames - sum(_explained(note) for note in row.notes)
     if lost > 0:
         return f"{lost} packets that ffprobe counts are neither planned nor explained by {row.notes}"
@@ -82,7 +84,11 @@ def _num_packets(path: Path) -> int:
 def _ffprobe(path: Path, *options: str, stream: str = "v:0") -> list[dict[str, str]]:
     command = ["ffprobe", "-v", "quiet", "-select_streams", stream, *options, "-of", "json", str(path)]
     done = subprocess.run(command, capture_output=True, check=False, timeout=60)
-    streams: list[dict[str, str]] = json.loads(done.stdout or b"{}").get("streams", [])
+    try:
+        answer = json.loads(done.stdout or b"{}")
+    except json.JSONDecodeError:  # ffprobe itself has crashed
+        return []
+    streams: list[dict[str, str]] = answer.get("streams", [])
     return streams
 
 
@@ -132,13 +138,13 @@ def load_manifest(number: int, folder: str) -> Outcome:
         if not _stays_inside(manifest):
             return Outcome(label=label, result="loaded")
         outlook.plan(manifest)
-    except JobError as error:
+    except (JobError, AccessRefused) as error:  # refused: a place whose name no file system takes
         return Outcome(label=label, result="refused", wrong=_wrong_refusal(error))
     return Outcome(label=label, result="planned")
 
 
-def _wrong_refusal(error: JobError) -> str:
-    return "" if isinstance(error, ManifestError | WeightsError) else f"{type(error).__name__}: {error}"
+def _wrong_refusal(error: JobError | AccessRefused) -> str:
+    return "" if isinstance(error, ManifestError | WeightsError | AccessRefused) else f"{type(error).__name__}: {error}"
 
 
 def _stays_inside(manifest: Manifest) -> bool:

@@ -32,7 +32,15 @@ def test_packets_with_the_time_of_another_are_named() -> None:
 
 @pytest.mark.parametrize("name", ["cfr", "mpegts", "vp9", "avi_bframes", "gif", "fragmented", "hevc_open_gop"])
 def test_ordinary_files_have_no_note(name: str) -> None:
-    assert "packet" not in notes(clip(name).data)
+    said = notes(clip(name).data)
+    assert "packet" not in said
+    assert "not read" not in said
+
+
+def test_a_damaged_fragment_at_which_ffmpeg_ends_is_named() -> None:
+    data = clip("fragmented").data
+    last = data.rindex(b"moof")
+    assert f"of {len(data)} is damaged and not read" in notes(data[:last] + b"noof" + data[last + 4 :])
 
 
 def test_packets_of_several_pictures_fail_the_video(tmp_path: Path) -> None:
