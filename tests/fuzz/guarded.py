@@ -65,6 +65,7 @@ class Guarded:
                 self._stop()
                 return Failure(kind="memory", text=f"more than {self._max_rss_bytes / 1e9:.1f} GB resident")
         self.slowest_s = max(self.slowest_s, _cpu_s(child) - cpu_before_s)
+        self.peak_rss_bytes = max(self.peak_rss_bytes, _rss_bytes(child))
         try:
             return pipe.recv()
         except EOFError:
