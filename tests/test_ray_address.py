@@ -1,6 +1,5 @@
 """Which Ray `auto` means: what is named is tried first, for seconds; what to set where a local Ray cannot start."""
 
-import os
 import socket
 import subprocess
 import sys
@@ -15,8 +14,7 @@ import pytest
 
 from slomo_batch import ray_address
 from slomo_batch.ray_address import Choice, check_answers, check_named, choose, start_advice, temp_folder
-
-NOBODY = 65534
+from tests.strangers import as_stranger
 
 
 @pytest.fixture
@@ -142,21 +140,8 @@ def test_a_temporary_folder_too_long_for_sockets_is_named(tmp_path: Path, monkey
 
 def test_a_temporary_folder_of_another_user_or_without_room_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("RAY_TMPDIR", "/proc/1")
-    with as_nobody():
+    with as_stranger():
         assert start_advice().startswith("Set RAY_TMPDIR to a short folder of your own: /proc/1 belongs to another")
     monkeypatch.setenv("RAY_TMPDIR", "/dev")
     monkeypatch.setattr(ray_address, "LEAST_FREE_BYTES", 1 << 60)
     assert start_advice().startswith("Free some room, or set RAY_TMPDIR to a folder on another disk: /dev has ")
-
-
-@contextmanager
-def as_nobody() -> Iterator[None]:
-    """As a user without rights, where the tests run as root."""
-    if os.geteuid() != 0:
-        yield
-        return
-    os.seteuid(NOBODY)
-    try:
-        yield
-    finally:
-        os.seteuid(0)
