@@ -183,11 +183,23 @@ class _Run:
             tally=tally,
             is_superseded=self._epoch.look,
         )
+        self._show_start(found, piles, tally)
+        for refused in piles.refused:
+            journal.refused(refused.failed)
+        for failed in (*found.missing, *piles.waiting):
+            journal.refused(failed)
+        if piles.waiting:
+            number = len(piles.waiting)
+            self._display.show(Note(text=f"given up by an earlier run: {number}; --retry-failed tries them again"))
+        return journal
+
+    def _show_start(self, found: Found, piles: Triage, tally: Tally) -> None:
+        """Show what was decided before the work begins, but for the videos that fail."""
         self._display.show(
             JobStarted(
-                name=layout.name,
+                name=self._bench.layout.name,
                 num_videos=len(piles.wanted),
-                work=work.root,
+                work=self._bench.work.root,
                 videos_done=tally.videos_skipped,
                 videos_failed=len(piles.waiting),
                 videos_refused=len(piles.refused) + len(found.missing),
@@ -206,14 +218,6 @@ class _Run:
             if wanted.changed:
                 text = "changed since its output was published: made again, and replaced"
                 self._display.show(Note(text=text, uri=wanted.request.source.uri))
-        for refused in piles.refused:
-            journal.refused(refused.failed)
-        for failed in (*found.missing, *piles.waiting):
-            journal.refused(failed)
-        if piles.waiting:
-            number = len(piles.waiting)
-            self._display.show(Note(text=f"given up by an earlier run: {number}; --retry-failed tries them again"))
-        return journal
 
     def _drive(self, piles: Triage, pin: JobPin, journal: Journal) -> None:
         requests = [wanted.request for wanted in piles.wanted]
