@@ -129,8 +129,15 @@ def machine_fault(error: Exception) -> SlomoError | None:
 
 def _is_limit(error: Exception) -> bool:
     """Whether memory is short, or threads, or a library that is there cannot be loaded."""
-    known = {RuntimeError: "can't start new thread", ImportError: "shared object"}
-    return isinstance(error, MemoryError) or known.get(type(error), "\0") in str(error)
+    match error:
+        case MemoryError():
+            return True
+        case RuntimeError():
+            return "can't start new thread" in str(error)
+        case ImportError():
+            return "shared object" in str(error)
+        case _:
+            return False
 
 
 def _is_current_folder_gone() -> bool:
