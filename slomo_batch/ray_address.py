@@ -60,9 +60,9 @@ class Choice:
 
 def choose() -> Choice:
     """The cluster that RAY_ADDRESS names, else the first one named on this machine that answers, else a local Ray."""
-    wished = os.environ.get("RAY_ADDRESS", "")
-    if wished not in {"", "auto"}:
-        return Choice(address=wished, named_by="RAY_ADDRESS")
+    named = os.environ.get("RAY_ADDRESS", "")
+    if named not in {"", "auto"}:
+        return Choice(address=named, named_by="RAY_ADDRESS")
     silent = []
     for file in _address_files():
         address = _read(file)

@@ -71,8 +71,8 @@ def test_a_run_goes_on_without_its_display(
 ) -> None:
     monkeypatch.setattr(sys, "stdout", broken)
     assert cli.main(["run", str(job.manifest), "--force", *option]) == 0
-    [told] = capsys.readouterr().err.splitlines()
-    assert told.startswith("slomo-batch: standard output cannot be written (")
+    [shown] = capsys.readouterr().err.splitlines()
+    assert shown.startswith("slomo-batch: standard output cannot be written (")
     assert len(job.receipts()) == 1
 
 

@@ -25,7 +25,7 @@ class StopRequests:
     """Listens for stop signals; a context manager that puts the handlers of before back."""
 
     def __init__(self, tell: Callable[[str], None] | None = None) -> None:
-        """`tell` shows a line to whoever watches; it is called from a thread of its own."""
+        """`tell` is called with a line to show, from a thread of its own."""
         self._asked = 0
         self._before: dict[int, Any] = {}
         self._tell = tell

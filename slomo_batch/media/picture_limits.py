@@ -12,7 +12,7 @@ Decoders count whole blocks, so this is a little more than a picture may have.""
 
 
 def check_picture_size(width: int, height: int, name: str) -> None:
-    """Check the size of the pictures of the video `name`, in pixels; 0 x 0 stands for an unknown one.
+    """Check the size of the pictures of the video `name`, in pixels; 0 x 0 if it is unknown.
 
     Raises:
         SourceUnsupported: a side or the whole picture is beyond the limits.

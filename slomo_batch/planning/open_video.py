@@ -119,7 +119,7 @@ class OpenVideo:
         """Take over what the plan and the commits say."""
         self.steps["open"].running = False
         self._is_open = True
-        if event.lane != self.lane:  # the back-offs of the lane that is left will not be told
+        if event.lane != self.lane:  # the delays of the other lane end without an event
             self.steps["split"].is_resting = self.steps["stitch"].is_resting = False
         self.lane = event.lane
         self._sound = "wanted" if event.sound else "none"

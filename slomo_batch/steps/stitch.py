@@ -250,7 +250,7 @@ def _fetch_sound(plan: VideoPlan, sound: SoundDone, bench: Bench, folder: Path) 
 def _fetch_committed(plan: VideoPlan, key: str, sha256: str, path: Path, bench: Bench, *, commit_key: str) -> None:
     """Download an object that a commit names. If it is not the committed one, the commit and the choice are withdrawn.
 
-    They stay if the video is published: whoever published it has deleted the object.
+    They stay if the video is published: the driver that published it deleted the object.
     """
     try:
         bench.work.get_file(key, path)

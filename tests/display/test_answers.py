@@ -52,9 +52,9 @@ def test_a_plan_names_the_inputs_in_which_there_is_no_video() -> None:
     show_plan(ROWS, empty=["none/*.mp4"], as_json=False, stream=text)
     show_plan(ROWS, empty=["none/*.mp4"], as_json=True, stream=lines)
     assert text.getvalue().splitlines()[0] == "note     none/*.mp4: no video here"
-    told = [json.loads(line) for line in lines.getvalue().splitlines()]
-    assert [line["event"] for line in told] == ["video", "video", "note", "total"]
-    assert told[2] == {"event": "note", "text": "no video here", "uri": "none/*.mp4"}
+    shown = [json.loads(line) for line in lines.getvalue().splitlines()]
+    assert [line["event"] for line in shown] == ["video", "video", "note", "total"]
+    assert shown[2] == {"event": "note", "text": "no video here", "uri": "none/*.mp4"}
 
 
 def test_a_plan_in_json_ends_with_the_total() -> None:

@@ -44,9 +44,9 @@ def test_naming_a_video_again_gives_it_settings_and_moves_no_output(
     folder: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     (folder / "t.jsonl").write_text('{"uri": "in/a.mp4", "retime.slowdown": 2}\n')
-    told = events(capsys, "run", [ARCHIVE, AGAIN, {"table": "t.jsonl"}])
+    shown = events(capsys, "run", [ARCHIVE, AGAIN, {"table": "t.jsonl"}])
     assert outputs(folder) == {"a.mkv", "x/b.mkv"}
-    frames = {Path(event["uri"]).stem: event["num_frames"] for event in told if event["event"] == "video_published"}
+    frames = {Path(event["uri"]).stem: event["num_frames"] for event in shown if event["event"] == "video_published"}
     assert frames == {"a": 2, "b": 3}
 
 
@@ -57,12 +57,12 @@ def test_what_was_published_under_the_name_of_another_input_is_not_made_twice(
     assert outputs(folder) == {"b.mkv"}
     planned = [event for event in events(capsys, "plan", [ARCHIVE, AGAIN]) if event["event"] == "video"]
     assert {Path(row["uri"]).stem: row["state"] for row in planned} == {"a": "make", "b": "skip"}
-    told = events(capsys, "run", [ARCHIVE, AGAIN])
+    shown = events(capsys, "run", [ARCHIVE, AGAIN])
     assert outputs(folder) == {"a.mkv", "b.mkv"}
-    [skipped] = [event for event in told if event["event"] == "video_skipped"]
+    [skipped] = [event for event in shown if event["event"] == "video_skipped"]
     assert skipped["output_uri"] == f"{folder}/out/b.mkv"
     assert skipped["reason"] == f"published before as {folder}/out/b.mkv, the name that another input gives"
-    [started] = [event for event in told if event["event"] == "job_started"]
+    [started] = [event for event in shown if event["event"] == "job_started"]
     assert (started["num_videos"], started["videos_done"]) == (1, 1)
 
 
@@ -70,8 +70,8 @@ def test_an_output_that_was_made_with_other_settings_is_not_taken_for_the_delete
     folder: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     def states(slowdown: int, command: str = "run") -> set[str]:
-        told = events(capsys, command, [{"uri": ARCHIVE, "retime": {"slowdown": slowdown}}])
-        return {event.get("state", event["event"]) for event in told if event["event"].startswith("video")}
+        shown = events(capsys, command, [{"uri": ARCHIVE, "retime": {"slowdown": slowdown}}])
+        return {event.get("state", event["event"]) for event in shown if event["event"].startswith("video")}
 
     assert "video_published" in states(2)
     for path in (folder / "out").rglob("*.mkv"):
@@ -105,8 +105,8 @@ def test_an_input_that_names_no_video_is_a_note_and_a_fault_with_strict(
     command: str, folder: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     inputs = ["in/a.mp4", "none/*.mp4", "in/*.mov"]
-    told = events(capsys, command, inputs)
-    empty = [event["uri"] for event in told if event["event"] == "note" and event["text"] == "no video here"]
+    shown = events(capsys, command, inputs)
+    empty = [event["uri"] for event in shown if event["event"] == "note" and event["text"] == "no video here"]
     assert empty == ["none/*.mp4", "in/*.mov"]
     (folder / "out" / "a.mkv").unlink(missing_ok=True)
     assert cli.main([command, "manifest.yaml", "--strict"]) == 2

@@ -11,11 +11,11 @@ from slomo_batch.execution.stopping import STOPPING, StopRequests
 
 
 def test_a_signal_is_told_to_the_display_from_a_thread_of_its_own() -> None:
-    told: list[tuple[str, str]] = []
+    shown: list[tuple[str, str]] = []
     is_told = threading.Event()
 
     def tell(text: str) -> None:
-        told.append((text, threading.current_thread().name))
+        shown.append((text, threading.current_thread().name))
         is_told.set()
 
     before = signal.getsignal(signal.SIGTERM)
@@ -24,7 +24,7 @@ def test_a_signal_is_told_to_the_display_from_a_thread_of_its_own() -> None:
         os.kill(os.getpid(), signal.SIGTERM)
         assert is_told.wait(30)
         assert stop.is_asked
-    assert told == [(STOPPING, "stop")]
+    assert shown == [(STOPPING, "stop")]
     assert signal.getsignal(signal.SIGTERM) is before
 
 
@@ -37,8 +37,8 @@ def test_where_the_display_is_not_on_the_terminal_standard_error_says_it_too(
 
 
 def test_without_a_signal_nothing_is_told(capfd: pytest.CaptureFixture[str], tmp_path: Path) -> None:
-    told: list[str] = []
-    with StopRequests(told.append):
+    shown: list[str] = []
+    with StopRequests(shown.append):
         (thread,) = [thread for thread in threading.enumerate() if thread.name == "stop"]
     thread.join(30)
-    assert (told, capfd.readouterr().err) == ([], "")
+    assert (shown, capfd.readouterr().err) == ([], "")

@@ -1,4 +1,4 @@
-"""Damage in the work place: made good by the next run, or told with the key and a remedy that works.
+"""Damage in the work place: made good by the next run, or reported with the key and a remedy that works.
 
 Some of the product of states, kinds of object and ways of damage go with every `make test`; `make fuzz` tries it all.
 """
@@ -43,7 +43,7 @@ def workshop() -> Iterator[Workshop]:
 
 
 @pytest.mark.parametrize("case", SOME, ids=str)
-def test_damage_is_made_good_or_told(case: Case, workshop: Workshop) -> None:
+def test_damage_is_made_good_or_reported(case: Case, workshop: Workshop) -> None:
     assert case.kind in {one.kind for one in workshop.cases(case.state)}
     assert judge(case, workshop) == ""
 
@@ -56,7 +56,7 @@ def test_records_of_the_first_version_are_asked_whose_they_are(case: Case, works
 @pytest.mark.fuzz
 @pytest.mark.timeout(7200)
 @pytest.mark.parametrize("state", ALL_STATES)
-def test_every_damage_is_made_good_or_told(state: str, workshop: Workshop) -> None:
+def test_every_damage_is_made_good_or_reported(state: str, workshop: Workshop) -> None:
     cases = workshop.cases(state)
     wrong = {str(case): fault for case in cases if (fault := judge(case, workshop))}
     sys.stdout.write(f"\n| work place, {state} | {len(cases)} | {len(wrong)} |\n")

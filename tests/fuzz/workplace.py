@@ -312,16 +312,16 @@ def judge(case: Case, workshop: Workshop, *, checksums: bool = True) -> str:
     if chosen is None:
         return ""
     answers = dict(workshop.commands())
-    told = "\n".join(f"{name}: exit {answer.code}\n{answer.text}" for name, answer in answers.items())
+    shown = "\n".join(f"{name}: exit {answer.code}\n{answer.text}" for name, answer in answers.items())
     first, last = answers["run"], answers["run --retry-failed"]
     wanted = 1 if case.state == "failed" else 0
     if any(answer.code not in {0, 1, 3} or "Traceback" in answer.text for answer in answers.values()):
-        return f"a crash:\n{told}"
+        return f"a crash:\n{shown}"
     if first.code != wanted and str(chosen) not in first.text:
-        return f"a failure without the key:\n{told}"
+        return f"a failure without the key:\n{shown}"
     if last.code == JobDamaged.exit_code:
         chosen.unlink()  # the remedy that is named
         last = command("run", str(workshop.job.manifest))
     if last.code != wanted:
-        return f"never made good, exit {last.code} at last:\n{told}\n{last.text}"
-    return "" if workshop.made() == workshop.quiet else f"other outputs than the quiet run's:\n{told}"
+        return f"never made good, exit {last.code} at last:\n{shown}\n{last.text}"
+    return "" if workshop.made() == workshop.quiet else f"other outputs than the quiet run's:\n{shown}"

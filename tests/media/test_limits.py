@@ -1,4 +1,4 @@
-"""Sources that ask for endless films, gigabytes of memory or absurd rates: each is refused, or bounded and told."""
+"""Sources that ask for endless films, gigabytes of memory or absurd rates: each is refused, or bounded and reported."""
 
 import gc
 import io

@@ -43,8 +43,8 @@ class Place:
 
     def status(self, job: str) -> str:
         """Where a job stands."""
-        [told, *_] = self._asked("status", job, "--json", code=job == "failed")
-        return str(told["state"])
+        [shown, *_] = self._asked("status", job, "--json", code=job == "failed")
+        return str(shown["state"])
 
     def gc(self, job: str) -> None:
         """Delete what a job no longer needs."""
