@@ -13,9 +13,9 @@ from slomo_batch.execution.machines import ClusterWish, Machines, basis_of, open
 from slomo_batch.execution.preflight import judge_machines, prove_disk, prove_outputs, prove_work_store
 from slomo_batch.execution.stopping import StopRequests
 from slomo_batch.manifest.schema import Manifest
+from slomo_batch.plan.job_pin import JobPin
 from slomo_batch.planning.dispatch import Dispatch
 from slomo_batch.planning.policy import long_ones_first, policy_for
-from slomo_batch.planning.resolving import JobPin
 from slomo_batch.progress import Display, JobEnded, JobFailed, JobStarted, Note, VideoSkipped
 from slomo_batch.records import VideoRequest
 from slomo_batch.steps.bench import Bench

@@ -3,8 +3,8 @@
 from slomo_batch.errors import SlomoError
 from slomo_batch.execution.machines import ClusterWish, basis_of, probe_abilities
 from slomo_batch.manifest.schema import Manifest
-from slomo_batch.planning import requests
-from slomo_batch.planning.resolving import JobPin
+from slomo_batch.plan import s3_requests as requests
+from slomo_batch.plan.job_pin import JobPin
 from slomo_batch.progress import Plan, PlanRow, S3Requests
 from slomo_batch.records import VideoFailed, VideoRequest
 from slomo_batch.steps.bench import Bench

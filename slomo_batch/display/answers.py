@@ -7,7 +7,7 @@ from typing import Any, TextIO
 
 from slomo_batch.display.words import counted, size
 from slomo_batch.legible import json_line, one_line
-from slomo_batch.planning.requests import PRICED, of_driving, price_usd
+from slomo_batch.plan.s3_requests import PRICED, of_driving, price_usd
 from slomo_batch.progress import JobStatus, PlanRow, S3Requests
 from slomo_batch.timeline.retiming import MANY_FRAMES_EACH
 

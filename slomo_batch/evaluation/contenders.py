@@ -11,7 +11,7 @@ from slomo_batch.interpolators.contract import AnyInterpolator
 from slomo_batch.interpolators.opening import InterpolatorSpec, context_of, open_interpolator
 from slomo_batch.interpolators.superslomo.shipping import resolve_name, shipped, shipped_names
 from slomo_batch.interpolators.superslomo.weights import load
-from slomo_batch.planning.resolving import flow_scale, pyramid_levels
+from slomo_batch.plan.job_pin import flow_scale, pyramid_levels
 from slomo_batch.records import Method, Precision
 from slomo_batch.steps.scratch import process_scratch
 from slomo_batch.storage.location import S3Options

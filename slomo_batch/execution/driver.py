@@ -23,14 +23,14 @@ from slomo_batch.execution import calls
 from slomo_batch.execution.calls import Call, ChunkCall, ChunkStored, Done, Erred, Lost, OpenCall, Outcome
 from slomo_batch.execution.engine import Engine
 from slomo_batch.execution.journal import Journal
+from slomo_batch.plan.ids import chunks_in_lane
+from slomo_batch.plan.job_pin import JobPin
+from slomo_batch.plan.stored_plan import Pinned
 from slomo_batch.planning import events
 from slomo_batch.planning.dispatch import Dispatch
 from slomo_batch.planning.events import Event, MakeChunk, Step, StepFailed, Task
-from slomo_batch.planning.identity import chunks_in_lane
-from slomo_batch.planning.resolving import JobPin
 from slomo_batch.records import ChunkDone, ChunkFailed, ChunkTask, Lane, Published, SoundDone, VideoFailed
 from slomo_batch.steps.open import Opened
-from slomo_batch.steps.pinned import Pinned
 from slomo_batch.steps.triage import Wanted
 
 TICK_S = 0.5

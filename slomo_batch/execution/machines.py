@@ -18,7 +18,7 @@ from slomo_batch.execution.stopping import StopRequests
 from slomo_batch.interpolators.opening import supported_precision
 from slomo_batch.manifest.sections import ClusterSection
 from slomo_batch.media.encode import encoder_works
-from slomo_batch.planning.encoders import NVENC
+from slomo_batch.plan.encoders import NVENC
 from slomo_batch.progress import Display
 from slomo_batch.ray_address import LOCAL, Choice
 from slomo_batch.records import Precision

@@ -15,7 +15,7 @@ from slomo_batch.manifest.faults import LATER_KEYS, Fault, dotted, faults_of, ke
 from slomo_batch.manifest.naming import literal_suffix, output_collisions, relpath_of, render_output
 from slomo_batch.manifest.sections import InputSpec, VideoSections
 from slomo_batch.manifest.values import nearest
-from slomo_batch.planning.encoders import judge_container, judge_encode
+from slomo_batch.plan.encoders import judge_container, judge_encode
 from slomo_batch.records import Settings
 
 if TYPE_CHECKING:

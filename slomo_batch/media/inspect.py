@@ -24,7 +24,7 @@ from numpy.typing import NDArray
 from slomo_batch.errors import OutputInvalid
 from slomo_batch.media.concat import EXACT_SUFFIXES, StitchSpec
 from slomo_batch.media.encode import ColorNumbers
-from slomo_batch.planning.encoders import carries_color, carries_range, codec_of
+from slomo_batch.plan.encoders import carries_color, carries_range, codec_of
 
 AROUND_BORDER = 2
 """Frames decoded before and after a border, at most."""

@@ -23,7 +23,7 @@ from slomo_batch.media.decode import frames_of
 from slomo_batch.media.frames import fitted, frame_from_picture, picture_from_frame, planar_name
 from slomo_batch.media.traits import ConstantTraits
 from slomo_batch.picture import PIXEL_FORMATS
-from slomo_batch.planning.ffv1_slices import ffv1_slices
+from slomo_batch.plan.ffv1_slices import ffv1_slices
 from slomo_batch.records import VideoFacts
 from slomo_batch.timeline.index import VideoIndex
 

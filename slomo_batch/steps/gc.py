@@ -12,7 +12,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 
 from slomo_batch.errors import WorkDamaged
-from slomo_batch.planning.identity import receipt_id
+from slomo_batch.plan.ids import receipt_id
 from slomo_batch.records import ChunkDone, Published, SoundDone
 from slomo_batch.steps.bench import Bench
 from slomo_batch.steps.commit import committed

@@ -9,19 +9,19 @@ from slomo_batch.interpolators.judging import CONTEXT
 from slomo_batch.interpolators.opening import context_of
 from slomo_batch.media.frames import planar_name
 from slomo_batch.media.probe import Probe, probe
-from slomo_batch.planning.chunks import partition
-from slomo_batch.planning.encoders import choose_encoder, container_limits
-from slomo_batch.planning.identity import chunk_id, earlier_video_ids, receipt_id, video_id
-from slomo_batch.planning.output_rate import check_output_rate
-from slomo_batch.planning.resolving import JobPin, resolve
-from slomo_batch.planning.sizing import pairs_per_chunk
+from slomo_batch.plan.chunk_size import pairs_per_chunk
+from slomo_batch.plan.chunks import partition
+from slomo_batch.plan.encoders import choose_encoder, container_limits
+from slomo_batch.plan.ids import chunk_id, earlier_video_ids, receipt_id, video_id
+from slomo_batch.plan.job_pin import JobPin, resolve
+from slomo_batch.plan.output_rate import check_output_rate
+from slomo_batch.plan.stored_plan import Pinned
 from slomo_batch.records import Lane, VideoPlan, VideoRequest
 from slomo_batch.steps.bench import Bench
 from slomo_batch.steps.commit import as_note, exists
 from slomo_batch.steps.indexing import index_bytes
 from slomo_batch.steps.making import output_color
 from slomo_batch.steps.ownership import begun
-from slomo_batch.steps.pinned import Pinned
 from slomo_batch.steps.stored import VideoRecords, read_receipt, withdraw_receipt
 from slomo_batch.steps.survey import Survey, survey
 from slomo_batch.timeline.retiming import MANY_FRAMES_EACH, OutputGrid

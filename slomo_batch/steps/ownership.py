@@ -7,7 +7,7 @@ touches the object leaves it without one. Read only where something stands in th
 from dataclasses import dataclass, replace
 
 from slomo_batch.errors import AccessRefused, ObjectMissing
-from slomo_batch.planning.identity import object_id, receipt_id
+from slomo_batch.plan.ids import object_id, receipt_id
 from slomo_batch.records import Source, VideoRequest
 from slomo_batch.steps.bench import Bench
 from slomo_batch.steps.commit import committed, exists, put_record

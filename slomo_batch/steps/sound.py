@@ -9,11 +9,11 @@ from uuid import uuid4
 from slomo_batch.documents import file_sha256
 from slomo_batch.errors import WorkDamaged
 from slomo_batch.media.sound import SoundNotes, make_sound
+from slomo_batch.plan.stored_plan import Pinned
 from slomo_batch.records import SoundDone
 from slomo_batch.steps.archives import fetch_archive
 from slomo_batch.steps.bench import Bench
 from slomo_batch.steps.indexing import read_index
-from slomo_batch.steps.pinned import Pinned
 from slomo_batch.steps.stored import VideoRecords
 
 

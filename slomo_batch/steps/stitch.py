@@ -16,13 +16,13 @@ from slomo_batch.errors import BorderMismatch, ObjectMissing, OutputExists, Outp
 from slomo_batch.media.concat import StitchSpec, stitch
 from slomo_batch.media.encode import SegmentFacts, segment_suffix
 from slomo_batch.media.inspect import verify_output
-from slomo_batch.planning.identity import chunks_in_lane, receipt_id
+from slomo_batch.plan.ids import chunks_in_lane, receipt_id
+from slomo_batch.plan.stored_plan import Pinned
 from slomo_batch.records import ChunkDone, Exists, FrameCounts, Lane, Published, SoundDone, VideoPlan
 from slomo_batch.steps.bench import Bench
 from slomo_batch.steps.commit import MADE_AGAIN, commit
 from slomo_batch.steps.making import output_color
 from slomo_batch.steps.ownership import Owned, begun, is_earlier_version, look, own, owned
-from slomo_batch.steps.pinned import Pinned
 from slomo_batch.steps.sound import wants_sound
 from slomo_batch.steps.stored import Choice, VideoRecords, read_receipt
 from slomo_batch.storage.layout import parts_of

@@ -10,8 +10,8 @@ from contextlib import suppress
 from pathlib import PurePosixPath
 
 from slomo_batch.errors import WorkDamaged
-from slomo_batch.planning.identity import receipt_id, video_id
-from slomo_batch.planning.resolving import JobPin
+from slomo_batch.plan.ids import receipt_id, video_id
+from slomo_batch.plan.job_pin import JobPin
 from slomo_batch.records import Published, VideoFailed, VideoRequest
 from slomo_batch.steps.bench import Bench
 from slomo_batch.steps.commit import committed

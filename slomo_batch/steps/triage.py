@@ -15,8 +15,8 @@ from types import MappingProxyType
 from typing import Literal
 
 from slomo_batch.errors import OutputExists, SlomoError, WorkDamaged
-from slomo_batch.planning.identity import earlier_video_ids, receipt_id, video_id
-from slomo_batch.planning.resolving import JobPin
+from slomo_batch.plan.ids import earlier_video_ids, receipt_id, video_id
+from slomo_batch.plan.job_pin import JobPin
 from slomo_batch.records import VideoFailed, VideoRequest
 from slomo_batch.steps.bench import Bench
 from slomo_batch.steps.commit import read_record

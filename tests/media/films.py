@@ -11,7 +11,7 @@ import numpy as np
 from slomo_batch.media.concat import StitchSpec, stitch
 from slomo_batch.media.encode import SegmentEncoder, SegmentFacts, segment_suffix
 from slomo_batch.picture import PIXEL_FORMATS, Picture
-from slomo_batch.planning.encoders import EncoderChoice, choose_encoder, judge_container
+from slomo_batch.plan.encoders import EncoderChoice, choose_encoder, judge_container
 from slomo_batch.records import Codec, ColorFacts, Encode
 
 CODECS: tuple[Codec, ...] = ("h264", "hevc", "av1", "prores", "ffv1")

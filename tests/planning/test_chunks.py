@@ -7,8 +7,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from slomo_batch.planning.chunks import frames_of, partition
-from slomo_batch.planning.sizing import MAX_PAIRS, MIN_PAIRS, pairs_per_chunk
+from slomo_batch.plan.chunk_size import MAX_PAIRS, MIN_PAIRS, pairs_per_chunk
+from slomo_batch.plan.chunks import frames_of, partition
 
 
 def _named(*place: int) -> str:

@@ -9,7 +9,7 @@ from av.video.codeccontext import VideoCodecContext
 
 from slomo_batch.errors import ManifestError, SourceUnsupported
 from slomo_batch.picture import PIXEL_FORMATS
-from slomo_batch.planning.encoders import (
+from slomo_batch.plan.encoders import (
     CONTAINERS,
     EncoderChoice,
     choose_encoder,

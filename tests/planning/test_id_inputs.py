@@ -6,10 +6,10 @@ from typing import Any, get_type_hints
 
 import pytest
 
-from slomo_batch.planning import id_inputs
-from slomo_batch.planning.id_inputs import Later
-from slomo_batch.planning.identity import earlier_video_ids, receipt_id, video_id
-from slomo_batch.planning.resolving import JobPin
+from slomo_batch.plan import id_inputs
+from slomo_batch.plan.id_inputs import Later
+from slomo_batch.plan.ids import earlier_video_ids, receipt_id, video_id
+from slomo_batch.plan.job_pin import JobPin
 from slomo_batch.records import Encode, Interpolate, Retime, Settings, Source, VideoRequest
 
 SOURCE = Source(uri="s3://archive/a.mp4", size_bytes=1000, fingerprint="etag-1")

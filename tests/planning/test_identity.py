@@ -6,8 +6,8 @@ from typing import Any
 
 import pytest
 
-from slomo_batch.planning.identity import chunk_id, chunks_in_lane, earlier_video_ids, receipt_id, video_id
-from slomo_batch.planning.resolving import JobPin, WeightsPin
+from slomo_batch.plan.ids import chunk_id, chunks_in_lane, earlier_video_ids, receipt_id, video_id
+from slomo_batch.plan.job_pin import JobPin, WeightsPin
 from slomo_batch.records import Chunk, Encode, FpsTarget, Interpolate, Retime, Settings, Source, VideoRequest
 
 SOURCE = Source(uri="s3://archive/a.mp4", size_bytes=1000, fingerprint="etag-1")

@@ -5,7 +5,7 @@ from fractions import Fraction
 import pytest
 
 from slomo_batch.errors import SourceUnsupported
-from slomo_batch.planning.output_rate import check_output_rate
+from slomo_batch.plan.output_rate import check_output_rate
 
 
 @pytest.mark.parametrize(

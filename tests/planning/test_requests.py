@@ -2,7 +2,7 @@
 
 import pytest
 
-from slomo_batch.planning.requests import (
+from slomo_batch.plan.s3_requests import (
     BLOCK_BYTES,
     MULTIPART_FROM_BYTES,
     PART_BYTES,

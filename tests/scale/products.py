@@ -3,8 +3,9 @@
 from fractions import Fraction
 
 from slomo_batch.execution.calls import OpenCall
-from slomo_batch.planning.identity import chunk_id
-from slomo_batch.planning.resolving import JobPin
+from slomo_batch.plan.ids import chunk_id
+from slomo_batch.plan.job_pin import JobPin
+from slomo_batch.plan.stored_plan import Pinned
 from slomo_batch.records import (
     Chunk,
     ChunkDone,
@@ -24,7 +25,6 @@ from slomo_batch.records import (
     VideoRequest,
 )
 from slomo_batch.steps.open import Opened
-from slomo_batch.steps.pinned import Pinned
 from slomo_batch.steps.triage import Wanted
 from slomo_batch.timeline.retiming import OutputGrid
 

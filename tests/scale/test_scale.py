@@ -12,9 +12,9 @@ from pathlib import Path
 
 import pytest
 
+from slomo_batch.plan.s3_requests import PRICED, of_driving, of_looking, of_output, of_source, of_work, price_usd
 from slomo_batch.planning.dispatch import Dispatch
 from slomo_batch.planning.open_video import OpenVideo
-from slomo_batch.planning.requests import PRICED, of_driving, of_looking, of_output, of_source, of_work, price_usd
 from slomo_batch.progress import S3Requests
 from slomo_batch.tables.ledger import compact, read_ledger
 from tests.scale.models import Archive, Models

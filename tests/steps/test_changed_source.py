@@ -6,8 +6,8 @@ import pytest
 
 from slomo_batch.errors import SourceChanged
 from slomo_batch.interpolators.revision import PIXEL_REVISION
-from slomo_batch.planning.identity import receipt_id
-from slomo_batch.planning.resolving import JobPin
+from slomo_batch.plan.ids import receipt_id
+from slomo_batch.plan.job_pin import JobPin
 from slomo_batch.records import FrameCounts, Interpolate, Published, Settings, Source, VideoRequest
 from slomo_batch.steps.bench import Bench
 from slomo_batch.steps.commit import commit

@@ -12,8 +12,8 @@ import pytest
 from slomo_batch.documents import from_json
 from slomo_batch.manifest.load import load
 from slomo_batch.manifest.schema import Manifest
-from slomo_batch.planning.identity import receipt_id
-from slomo_batch.planning.resolving import JobPin
+from slomo_batch.plan.ids import receipt_id
+from slomo_batch.plan.job_pin import JobPin
 from slomo_batch.records import VideoRequest
 from slomo_batch.steps.bench import Bench
 from slomo_batch.steps.find import find_videos

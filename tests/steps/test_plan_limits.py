@@ -6,10 +6,10 @@ import pytest
 
 from slomo_batch.errors import SourceUnsupported
 from slomo_batch.media.probe import probe
-from slomo_batch.planning.resolving import JobPin
+from slomo_batch.plan.job_pin import JobPin
+from slomo_batch.plan.stored_plan import Pinned
 from slomo_batch.records import Encode, FpsTarget, Interpolate, Retime, Settings, Source, VideoRequest
 from slomo_batch.steps.open import plan_video
-from slomo_batch.steps.pinned import Pinned
 from tests.clips.edits import lasting
 from tests.clips.film import Film, made
 from tests.media.sources import reader_of

@@ -6,10 +6,10 @@ from pathlib import Path
 import pytest
 
 from slomo_batch.errors import StorageBusy, WeightsError
+from slomo_batch.plan.stored_plan import MovedTo
 from slomo_batch.steps.bench import Bench
 from slomo_batch.steps.commit import commit, committed
 from slomo_batch.steps.open import open_video
-from slomo_batch.steps.pinned import MovedTo
 from slomo_batch.steps.sound import make_video_sound
 from slomo_batch.steps.split import split_video
 from slomo_batch.steps.stored import VideoRecords

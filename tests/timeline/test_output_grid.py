@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from slomo_batch.planning.chunks import frames_of, partition
+from slomo_batch.plan.chunks import frames_of, partition
 from slomo_batch.timeline.index import SourceTimeline, source_timeline
 from slomo_batch.timeline.retiming import FrameTime, OutputGrid
 from tests.timeline.clocks import (

@@ -13,8 +13,9 @@ from slomo_batch.documents import VERSION, to_json, to_stored
 from slomo_batch.errors import StoreUnusable
 from slomo_batch.execution.epochs import Claim
 from slomo_batch.media.archive import ArchiveReader
-from slomo_batch.planning.identity import receipt_id, video_id
-from slomo_batch.planning.resolving import JobPin, WeightsPin
+from slomo_batch.plan.ids import receipt_id, video_id
+from slomo_batch.plan.job_pin import JobPin, WeightsPin
+from slomo_batch.plan.stored_plan import MovedTo, Pinned
 from slomo_batch.progress import JobStatus
 from slomo_batch.records import ChunkDone, Published, SoundDone, VideoFailed
 from slomo_batch.steps.bench import Bench
@@ -22,7 +23,6 @@ from slomo_batch.steps.commit import commit, committed, put_record, read_record
 from slomo_batch.steps.indexing import read_index
 from slomo_batch.steps.ownership import Owned
 from slomo_batch.steps.pin import Basis
-from slomo_batch.steps.pinned import MovedTo, Pinned
 from slomo_batch.steps.stored import Choice
 from slomo_batch.storage.layout import Layout, name_in_job
 from slomo_batch.storage.memory import MemoryStore

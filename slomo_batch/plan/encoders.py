@@ -14,8 +14,8 @@ from fractions import Fraction
 
 from slomo_batch.errors import ManifestError, SourceUnsupported
 from slomo_batch.picture import PIXEL_FORMATS, PixelFormat
-from slomo_batch.planning.ffv1_slices import ffv1_slices
-from slomo_batch.planning.output_rate import MAX_RATE
+from slomo_batch.plan.ffv1_slices import ffv1_slices
+from slomo_batch.plan.output_rate import MAX_RATE
 from slomo_batch.records import Codec, ColorFacts, Encode
 
 THREADS = 4

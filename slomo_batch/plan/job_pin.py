@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from fractions import Fraction
 from typing import Literal
 
-from slomo_batch.planning.encoders import EncoderChoice
+from slomo_batch.plan.encoders import EncoderChoice
 from slomo_batch.records import NetworkName, Precision, Resolved, Settings
 
 

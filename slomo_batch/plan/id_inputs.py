@@ -18,7 +18,7 @@ from operator import attrgetter
 from types import MappingProxyType
 from typing import Any
 
-from slomo_batch.planning.resolving import JobPin
+from slomo_batch.plan.job_pin import JobPin
 from slomo_batch.records import Settings, Source
 
 Value = str | int | Fraction

@@ -13,8 +13,8 @@ frozen (`id_inputs`).
 from dataclasses import replace
 
 from slomo_batch.documents import digest
-from slomo_batch.planning.id_inputs import pin_inputs, settings_inputs, source_input
-from slomo_batch.planning.resolving import JobPin
+from slomo_batch.plan.id_inputs import pin_inputs, settings_inputs, source_input
+from slomo_batch.plan.job_pin import JobPin
 from slomo_batch.records import Chunk, Interpolate, Lane, Settings, VideoRequest
 
 

@@ -1,0 +1,1 @@
+"""Plan: what will be made of one video. Ids, chunks, sizes, encoders, and what a job pins. Pure."""
