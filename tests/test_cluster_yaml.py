@@ -8,7 +8,7 @@ import pytest
 import yaml
 
 from slomo_batch.cli import main
-from slomo_batch.execution.cluster.check import cluster_faults
+from slomo_batch.cluster.cluster_file import cluster_faults
 
 ROOT = Path(__file__).parents[1]
 CONFIG: dict[str, Any] = yaml.safe_load((ROOT / "cluster.yaml").read_text())

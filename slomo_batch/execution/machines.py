@@ -9,9 +9,9 @@ from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 
 from slomo_batch import ray_address
+from slomo_batch.cluster.demand import Resources, described, floor, refusal
+from slomo_batch.cluster.shared_disk import machines_to_expect
 from slomo_batch.errors import ClusterError, Interrupted, ManifestError
-from slomo_batch.execution.cluster.demand import Resources, described, floor, refusal
-from slomo_batch.execution.cluster.shared_disk import machines_to_expect
 from slomo_batch.execution.engine import Engine
 from slomo_batch.execution.inline import InlineEngine
 from slomo_batch.execution.stopping import StopRequests
@@ -158,8 +158,8 @@ def _ray(wish: ClusterWish, places: Places, prewarm: int, stop: StopRequests) ->
     os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
     import ray  # noqa: PLC0415 an inline job never loads Ray
 
-    from slomo_batch.execution.cluster.gpu_choice import check_gpu_choice  # noqa: PLC0415 as above
-    from slomo_batch.execution.cluster.nodes import (  # noqa: PLC0415 as above
+    from slomo_batch.cluster.gpu_choice import check_gpu_choice  # noqa: PLC0415 as above
+    from slomo_batch.cluster.nodes import (  # noqa: PLC0415 as above
         alive_nodes,
         ask_for_room,
         cluster_total,
@@ -269,7 +269,7 @@ def _abilities_of_a_worker(needs: Resources, stop: StopRequests) -> Abilities:
     """What a place for one worker can do, once there is one: a machine for it may have to be started first."""
     import ray  # noqa: PLC0415 an inline job never loads Ray
 
-    from slomo_batch.execution.cluster.nodes import supply  # noqa: PLC0415 as above
+    from slomo_batch.cluster.nodes import supply  # noqa: PLC0415 as above
 
     probe = ray.remote(num_cpus=needs["CPU"], num_gpus=needs["GPU"], max_calls=1)(probe_abilities).remote()
     began_s = time.monotonic()

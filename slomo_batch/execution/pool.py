@@ -23,9 +23,9 @@ import ray
 from ray.exceptions import NodeDiedError, RayActorError, RayError, RayTaskError
 from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
 
+from slomo_batch.cluster.nodes import alive_nodes, draining_nodes, name_of_node, working_nodes
 from slomo_batch.errors import ClusterError, DiskFull, ProgramFault, SlomoError, VersionMismatch, WorkDamaged
 from slomo_batch.execution.calls import ChunkCall, Done, Entered, Erred, Lost, Outcome, perform
-from slomo_batch.execution.cluster.nodes import alive_nodes, draining_nodes, name_of_node, working_nodes
 from slomo_batch.planning.blame import MAX_STARTS, MachineRecord, to_blame
 from slomo_batch.planning.patience import Patience
 from slomo_batch.planning.placement import Placement

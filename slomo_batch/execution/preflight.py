@@ -4,8 +4,8 @@ import shutil
 from collections.abc import Sequence
 from uuid import uuid4
 
+from slomo_batch.cluster.shared_disk import judge_sharing
 from slomo_batch.errors import StoreUnusable
-from slomo_batch.execution.cluster.shared_disk import judge_sharing
 from slomo_batch.records import VideoRequest
 from slomo_batch.steps.bench import Bench
 from slomo_batch.steps.stitch import DISK_FACTOR

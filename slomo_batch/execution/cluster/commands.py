@@ -17,7 +17,7 @@ from slomo_batch.manifest.load import read_text
 from slomo_batch.streams import for_display
 
 if TYPE_CHECKING:
-    from slomo_batch.execution.cluster.spot import Departure
+    from slomo_batch.cluster.spot import Departure
 
 Add = Callable[[str, str, Callable[[argparse.Namespace], int]], Any]
 """Adds a command by name, help text and what runs it; gives its parser."""
@@ -40,7 +40,7 @@ def _add_check(add: Add) -> None:
 
 
 def _check(options: argparse.Namespace) -> int:
-    from slomo_batch.execution.cluster.check import cluster_faults, read_cluster_file  # noqa: PLC0415 loads Ray
+    from slomo_batch.cluster.cluster_file import cluster_faults, read_cluster_file  # noqa: PLC0415 loads Ray
 
     config = read_cluster_file(read_text(options.file))
     needs = {"gpus_per_worker": options.gpus_per_worker, "cpus_per_worker": options.cpus_per_worker}
@@ -65,9 +65,9 @@ def _add_spot_watch(add: Add) -> None:
 
 
 def _spot_watch(options: argparse.Namespace) -> int:
-    from slomo_batch.execution.cluster.imds import Metadata  # noqa: PLC0415 as below
-    from slomo_batch.execution.cluster.nodes import address_here, node_here  # noqa: PLC0415 loads Ray
-    from slomo_batch.execution.cluster.spot import watch  # noqa: PLC0415 as above
+    from slomo_batch.cluster.imds import Metadata  # noqa: PLC0415 as below
+    from slomo_batch.cluster.nodes import address_here, node_here  # noqa: PLC0415 loads Ray
+    from slomo_batch.cluster.spot import watch  # noqa: PLC0415 as above
 
     address = address_here(options.address)
     node = node_here(address, options.node_id)
@@ -82,7 +82,7 @@ def _spot_watch(options: argparse.Namespace) -> int:
 
 def _leave(address: str, node_id: str, departure: "Departure") -> bool:
     """Tell Ray; False where this machine is no node any more. Ray may have been started anew: its id is asked again."""
-    from slomo_batch.execution.cluster.nodes import drain_node, node_here  # noqa: PLC0415 loads Ray
+    from slomo_batch.cluster.nodes import drain_node, node_here  # noqa: PLC0415 loads Ray
 
     node = node_here(address, node_id)
     if node:

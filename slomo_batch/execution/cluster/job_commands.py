@@ -22,10 +22,10 @@ from slomo_batch.redact import redacted
 from slomo_batch.streams import for_display
 
 if TYPE_CHECKING:
-    from slomo_batch.execution.cluster.following import Show
-    from slomo_batch.execution.cluster.job_api import JobApi
-    from slomo_batch.execution.cluster.log_reading import LogLine
-    from slomo_batch.execution.cluster.submissions import Request
+    from slomo_batch.cluster.job_api import JobApi
+    from slomo_batch.cluster.log_follower import Show
+    from slomo_batch.cluster.log_reader import LogLine
+    from slomo_batch.cluster.submissions import Request
 
 Add = Callable[[str, str, Callable[[argparse.Namespace], int]], Any]
 """Adds a command by name, help text and what runs it; gives its parser."""
@@ -98,16 +98,16 @@ def submit(manifest: Manifest, options: argparse.Namespace, display_of: DisplayO
 
 
 def _api(options: argparse.Namespace, manifest: Manifest | None) -> "JobApi":
-    from slomo_batch.execution.cluster.job_api import JobApi  # noqa: PLC0415 loads Ray
+    from slomo_batch.cluster.job_api import JobApi  # noqa: PLC0415 loads Ray
 
     named = manifest.cluster.address if manifest is not None else ""
     return JobApi(getattr(options, "address", "") or ("" if named in _NO_ADDRESS else named))
 
 
 def _request(manifest: Manifest, options: argparse.Namespace, api: "JobApi") -> "Request":
-    from slomo_batch.execution.cluster.gpu_choice import check_gpu_choice  # noqa: PLC0415 as the next
-    from slomo_batch.execution.cluster.shared_disk import judge_reach, judge_sharing  # noqa: PLC0415 loads pydantic
-    from slomo_batch.execution.cluster.submissions import Request  # noqa: PLC0415 as above
+    from slomo_batch.cluster.gpu_choice import check_gpu_choice  # noqa: PLC0415 as the next
+    from slomo_batch.cluster.shared_disk import judge_reach, judge_sharing  # noqa: PLC0415 loads pydantic
+    from slomo_batch.cluster.submissions import Request  # noqa: PLC0415 as above
     from slomo_batch.storage.location import normalise_uri  # noqa: PLC0415 as above
 
     places = local_places(manifest)
@@ -133,7 +133,7 @@ def _request(manifest: Manifest, options: argparse.Namespace, api: "JobApi") -> 
 
 def _started(api: "JobApi", request: "Request") -> tuple[str, bool]:
     """The id of the run, and whether it was begun now rather than found. Who is beaten to a number looks again."""
-    from slomo_batch.execution.cluster.submissions import Start, command_of, decide  # noqa: PLC0415
+    from slomo_batch.cluster.submissions import Start, command_of, decide  # noqa: PLC0415
 
     command = command_of(request, version=__version__)
     while True:
@@ -145,8 +145,8 @@ def _started(api: "JobApi", request: "Request") -> tuple[str, bool]:
 
 
 def _follow(api: "JobApi", submission_id: str, shown: "AbstractContextManager[Show]") -> int:
-    from slomo_batch.execution.cluster.following import follow  # noqa: PLC0415 loads Ray
-    from slomo_batch.execution.cluster.submissions import exit_code_of  # noqa: PLC0415
+    from slomo_batch.cluster.log_follower import follow  # noqa: PLC0415 loads Ray
+    from slomo_batch.cluster.submissions import exit_code_of  # noqa: PLC0415
 
     try:
         with shown as show:
@@ -196,8 +196,8 @@ def _job_and_api(options: argparse.Namespace) -> tuple[str, "JobApi"]:
 
 
 def _cancel(options: argparse.Namespace) -> int:
-    from slomo_batch.execution.cluster.following import wait_for_end  # noqa: PLC0415 loads Ray
-    from slomo_batch.execution.cluster.submissions import DRAIN_S, latest_run  # noqa: PLC0415
+    from slomo_batch.cluster.log_follower import wait_for_end  # noqa: PLC0415 loads Ray
+    from slomo_batch.cluster.submissions import DRAIN_S, latest_run  # noqa: PLC0415
 
     job, api = _job_and_api(options)
     run = latest_run(job, api.submissions())
@@ -211,8 +211,8 @@ def _cancel(options: argparse.Namespace) -> int:
 
 
 def _logs(display_of: DisplayOf, options: argparse.Namespace) -> int:
-    from slomo_batch.execution.cluster.following import show_so_far  # noqa: PLC0415 loads Ray
-    from slomo_batch.execution.cluster.submissions import latest_run  # noqa: PLC0415
+    from slomo_batch.cluster.log_follower import show_so_far  # noqa: PLC0415 loads Ray
+    from slomo_batch.cluster.submissions import latest_run  # noqa: PLC0415
 
     job, api = _job_and_api(options)
     run = latest_run(job, api.submissions())

@@ -2,7 +2,7 @@
 
 import pytest
 
-from slomo_batch.execution.cluster.demand import JOINED_WITHIN_S, SURE_AFTER_S, Supply, described, floor, refusal
+from slomo_batch.cluster.demand import JOINED_WITHIN_S, SURE_AFTER_S, Supply, described, floor, refusal
 
 NEEDS = {"CPU": 1.0, "GPU": 2.0}
 SMALL, LARGE = {"CPU": 8.0, "GPU": 1.0}, {"CPU": 8.0, "GPU": 4.0, "memory": 1e9}

@@ -2,8 +2,8 @@
 
 import pytest
 
+from slomo_batch.cluster.gpu_choice import Offer, check_gpu_choice
 from slomo_batch.errors import ManifestError
-from slomo_batch.execution.cluster.gpu_choice import Offer, check_gpu_choice
 from slomo_batch.execution.machines import ClusterWish
 from slomo_batch.manifest.sections import ClusterSection
 

@@ -6,8 +6,8 @@ from itertools import pairwise
 from hypothesis import given
 from hypothesis import strategies as st
 
+from slomo_batch.cluster.log_reader import LogReader
 from slomo_batch.display.log import JsonDisplay
-from slomo_batch.execution.cluster.log_reading import LogReader
 from tests.display.events import EVENTS
 
 ENTRYPOINT = 'exec slomo-batch run - <<\'MANIFEST\'\n{"event": "note", "text": "no event of the run"}\nMANIFEST'

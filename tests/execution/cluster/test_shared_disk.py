@@ -2,8 +2,8 @@
 
 import pytest
 
+from slomo_batch.cluster.shared_disk import judge_reach, judge_sharing, machines_to_expect
 from slomo_batch.errors import ManifestError
-from slomo_batch.execution.cluster.shared_disk import judge_reach, judge_sharing, machines_to_expect
 
 
 def test_a_head_without_cpus_counts_on_machines_yet_to_come() -> None:

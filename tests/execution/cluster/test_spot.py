@@ -6,9 +6,9 @@ from datetime import UTC, datetime, timedelta, timezone
 import pytest
 
 from slomo_batch.cli import main
+from slomo_batch.cluster.imds import Metadata
+from slomo_batch.cluster.spot import Departure, departure, is_news, read_notice, watch
 from slomo_batch.errors import ClusterError
-from slomo_batch.execution.cluster.imds import Metadata
-from slomo_batch.execution.cluster.spot import Departure, departure, is_news, read_notice, watch
 from tests.imds_server import Imds, imds_serving
 
 NOTICE = '{"action": "terminate", "time": "2027-01-31T08:22:00Z"}'

@@ -5,8 +5,7 @@ import subprocess
 
 import pytest
 
-from slomo_batch.errors import ClusterError, JobTaken, ManifestError
-from slomo_batch.execution.cluster.submissions import (
+from slomo_batch.cluster.submissions import (
     MAX_COMMAND_BYTES,
     Attach,
     Request,
@@ -18,6 +17,7 @@ from slomo_batch.execution.cluster.submissions import (
     latest_run,
     parse_id,
 )
+from slomo_batch.errors import ClusterError, JobTaken, ManifestError
 from slomo_batch.manifest.spelled_out import SpelledOut
 
 

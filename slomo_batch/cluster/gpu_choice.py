@@ -7,8 +7,8 @@ keep to CPUs in every later run.
 from collections.abc import Iterable
 from dataclasses import dataclass
 
+from slomo_batch.cluster.demand import Resources
 from slomo_batch.errors import ManifestError
-from slomo_batch.execution.cluster.demand import Resources
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

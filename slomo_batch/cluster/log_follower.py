@@ -3,10 +3,10 @@
 import time
 from collections.abc import Callable
 
+from slomo_batch.cluster.job_api import JobApi
+from slomo_batch.cluster.log_reader import LogLine, LogReader
+from slomo_batch.cluster.submissions import Submission
 from slomo_batch.errors import ClusterError
-from slomo_batch.execution.cluster.job_api import JobApi
-from slomo_batch.execution.cluster.log_reading import LogLine, LogReader
-from slomo_batch.execution.cluster.submissions import Submission
 
 PATIENCE_S = 600.0
 """How long the cluster may be out of reach before the run is no longer watched."""

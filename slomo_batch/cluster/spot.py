@@ -13,8 +13,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
+from slomo_batch.cluster.imds import Metadata
 from slomo_batch.errors import ClusterError
-from slomo_batch.execution.cluster.imds import Metadata
 
 POLL_S = 5.0
 """Seconds between two questions, as AWS recommends."""

@@ -19,10 +19,10 @@ from ray.job_submission import JobDetails, JobSubmissionClient
 from ray.util.state import list_nodes
 from ray.util.state.exception import RayStateApiException
 
+from slomo_batch.cluster.gpu_choice import Offer
+from slomo_batch.cluster.shared_disk import machines_to_expect
+from slomo_batch.cluster.submissions import DRAIN_S, Submission, parse_id
 from slomo_batch.errors import ClusterError
-from slomo_batch.execution.cluster.gpu_choice import Offer
-from slomo_batch.execution.cluster.shared_disk import machines_to_expect
-from slomo_batch.execution.cluster.submissions import DRAIN_S, Submission, parse_id
 from slomo_batch.ray_address import check_named
 
 AGENT_WITHIN_S = 60

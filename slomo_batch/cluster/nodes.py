@@ -11,9 +11,9 @@ from ray.autoscaler.sdk import request_resources
 from ray.core.generated import autoscaler_pb2
 from ray.exceptions import RayError
 
+from slomo_batch.cluster.demand import Resources, Supply
+from slomo_batch.cluster.gpu_choice import Offer
 from slomo_batch.errors import ClusterError
-from slomo_batch.execution.cluster.demand import Resources, Supply
-from slomo_batch.execution.cluster.gpu_choice import Offer
 
 # Untyped, and private: these names appear nowhere else.
 _services: Any = ray._private.services  # noqa: SLF001
