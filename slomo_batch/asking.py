@@ -5,16 +5,16 @@ from dataclasses import replace
 from pathlib import Path
 
 from slomo_batch.errors import JobTaken, ManifestError, WorkDamaged
-from slomo_batch.execution.epochs import is_led
 from slomo_batch.manifest.schema import Manifest
-from slomo_batch.progress import JobStatus
+from slomo_batch.report.events import JobStatus
+from slomo_batch.report.ledger import read_ledger
+from slomo_batch.report.trace import trace
+from slomo_batch.scheduler.leases import is_led
 from slomo_batch.steps.bench import Bench
 from slomo_batch.steps.commit import committed
 from slomo_batch.steps.gc import Garbage, delete_garbage, find_garbage
 from slomo_batch.storage.layout import parts_of
 from slomo_batch.storage.location import normalise_uri
-from slomo_batch.tables.ledger import read_ledger
-from slomo_batch.tables.trace import trace
 from slomo_batch.wiring import Places, open_bench, places_of
 
 # ---- status --------------------------------------------------------------------------------------------------------

@@ -27,8 +27,8 @@ from slomo_batch.legible import lines, one_line
 from slomo_batch.manifest.load import Override, is_file, load, read_text
 from slomo_batch.manifest.schema import Manifest, json_schema
 from slomo_batch.manifest.single import single
-from slomo_batch.progress import Display
 from slomo_batch.redact import redacted
+from slomo_batch.report.events import Display
 from slomo_batch.storage.local_faults import machine_fault
 from slomo_batch.streams import ReaderGone, for_answer, for_display, standard_streams
 from slomo_batch.training.commands import add_training
@@ -303,8 +303,8 @@ def _run(options: argparse.Namespace) -> int:
 @contextmanager
 def _displays(options: argparse.Namespace, job: str) -> Iterator[Display]:
     """What shows a job, here and in the log file, if requested. The job goes on without those that fail."""
-    from slomo_batch.display.live import display_for  # noqa: PLC0415 loads rich
-    from slomo_batch.display.log import Displays, JsonDisplay  # noqa: PLC0415 as above
+    from slomo_batch.report.json_log import Displays, JsonDisplay  # noqa: PLC0415 as above
+    from slomo_batch.report.terminal import display_for  # noqa: PLC0415 loads rich
 
     with ExitStack() as stack:
         # For everything that is printed meanwhile: Ray prints what its workers say.
@@ -318,7 +318,7 @@ def _displays(options: argparse.Namespace, job: str) -> Iterator[Display]:
 
 
 def _display_for_people(job: str, stream: TextIO) -> Display:
-    from slomo_batch.display.live import display_for  # noqa: PLC0415 loads rich
+    from slomo_batch.report.terminal import display_for  # noqa: PLC0415 loads rich
 
     return display_for(stream, as_json=False, job=job)
 
@@ -333,7 +333,7 @@ def _opened(path: str, mode: Literal["a", "w"]) -> TextIO:
 def _plan(options: argparse.Namespace) -> int:
     manifest = _manifest(options)
     from slomo_batch import outlook  # noqa: PLC0415 loads everything
-    from slomo_batch.display.answers import show_plan  # noqa: PLC0415 loads rich
+    from slomo_batch.report.answers import show_plan  # noqa: PLC0415 loads rich
 
     plan = outlook.plan(manifest, strict=options.strict)
     show_plan(plan.rows, empty=plan.empty, as_json=options.json, stream=sys.stdout)
@@ -352,7 +352,7 @@ def _convert(options: argparse.Namespace) -> int:
 def _status(options: argparse.Namespace) -> int:
     wanted = _job_of(options)
     from slomo_batch import asking  # noqa: PLC0415 loads what reads S3 and Parquet
-    from slomo_batch.display.answers import show_status  # noqa: PLC0415 loads rich
+    from slomo_batch.report.answers import show_status  # noqa: PLC0415 loads rich
 
     status = asking.status(wanted, options.work)
     show_status(status, as_json=options.json, stream=sys.stdout)
@@ -372,7 +372,7 @@ def _timeline(options: argparse.Namespace) -> int:
 def _gc(options: argparse.Namespace) -> int:
     wanted = _job_of(options)
     from slomo_batch import asking  # noqa: PLC0415 loads what reads S3 and Parquet
-    from slomo_batch.display.answers import show_garbage  # noqa: PLC0415 loads rich
+    from slomo_batch.report.answers import show_garbage  # noqa: PLC0415 loads rich
 
     found = asking.gc(wanted, options.work, delete=options.delete)
     kinds = [(garbage.kind, len(garbage.keys), garbage.size_bytes) for garbage in found]

@@ -6,18 +6,19 @@ from collections.abc import Sequence
 from contextlib import ExitStack, suppress
 
 from slomo_batch.errors import Interrupted, JobTaken, SlomoError, StorageError
-from slomo_batch.execution.driver import Driver
-from slomo_batch.execution.epochs import Epoch
-from slomo_batch.execution.journal import Journal, Tally
-from slomo_batch.execution.machines import ClusterWish, Machines, basis_of, open_machines
-from slomo_batch.execution.preflight import judge_machines, prove_disk, prove_outputs, prove_work_store
-from slomo_batch.execution.stopping import StopRequests
 from slomo_batch.manifest.schema import Manifest
 from slomo_batch.plan.job_pin import JobPin
-from slomo_batch.planning.dispatch import Dispatch
-from slomo_batch.planning.policy import long_ones_first, policy_for
-from slomo_batch.progress import Display, JobEnded, JobFailed, JobStarted, Note, VideoSkipped
 from slomo_batch.records import VideoRequest
+from slomo_batch.report.events import Display, JobEnded, JobFailed, JobStarted, Note, VideoSkipped
+from slomo_batch.report.ledger import LedgerWriter, compact
+from slomo_batch.scheduler.dispatch import Dispatch
+from slomo_batch.scheduler.driver import Driver
+from slomo_batch.scheduler.event_recorder import Journal, Tally
+from slomo_batch.scheduler.leases import Epoch
+from slomo_batch.scheduler.limits import long_ones_first, policy_for
+from slomo_batch.scheduler.machines import ClusterWish, Machines, basis_of, open_machines
+from slomo_batch.scheduler.preflight import judge_machines, prove_disk, prove_outputs, prove_work_store
+from slomo_batch.scheduler.stop_signals import StopRequests
 from slomo_batch.steps.bench import Bench
 from slomo_batch.steps.find import Found, find_videos
 from slomo_batch.steps.pin import pin_basis, pin_job, pinned_basis
@@ -25,7 +26,6 @@ from slomo_batch.steps.superseded import delete_superseded, withdraw_receipts
 from slomo_batch.steps.triage import Triage, forget_failures, triage
 from slomo_batch.storage.layout import Layout, parts_of
 from slomo_batch.storage.store import ObjectStore
-from slomo_batch.tables.ledger import LedgerWriter, compact
 from slomo_batch.wiring import Places, open_bench, places_of
 
 EXIT_PUBLISHED = 0

@@ -3,7 +3,7 @@
 from types import TracebackType
 from typing import Self
 
-from slomo_batch.progress import Event
+from slomo_batch.report.events import Event
 
 
 class Heard:

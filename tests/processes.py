@@ -20,9 +20,9 @@ from subprocess import CompletedProcess, TimeoutExpired
 _PRELOADED = [
     "slomo_batch.asking",
     "slomo_batch.cli",
-    "slomo_batch.display.answers",
-    "slomo_batch.display.live",
-    "slomo_batch.display.log",
+    "slomo_batch.report.answers",
+    "slomo_batch.report.terminal",
+    "slomo_batch.report.json_log",
     "slomo_batch.interpolators.opening",
     "slomo_batch.interpolators.superslomo.inference",
     "slomo_batch.job",

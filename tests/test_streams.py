@@ -11,7 +11,7 @@ from typing import TextIO
 import pytest
 
 from slomo_batch import cli
-from slomo_batch.display.live import RichDisplay
+from slomo_batch.report.terminal import RichDisplay
 from slomo_batch.streams import for_display
 from tests.clips.catalogue import clip
 from tests.display.events import EVENTS

@@ -10,7 +10,7 @@ and a driver whose work place is on S3 says that it lives and where the job stan
 one request per part. `tests/end_to_end/test_requests.py` holds this to what a real job sent.
 """
 
-from slomo_batch.progress import S3Requests
+from slomo_batch.report.events import S3Requests
 
 PRICED = "list prices of S3 Standard in us-east-1"
 """As they stood on aws.amazon.com/s3/pricing in 2025, for years unchanged; other regions cost up to twice as much."""

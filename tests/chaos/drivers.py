@@ -183,7 +183,7 @@ class _Role:
 def _drive(role: _Role) -> None:
     """One driver, from its first to its last breath."""
     from slomo_batch import cli, wiring  # noqa: PLC0415 in the driver's process alone
-    from slomo_batch.execution import epochs  # noqa: PLC0415 as above
+    from slomo_batch.scheduler import leases as epochs  # noqa: PLC0415 as above
 
     with role.log.open("ab") as output:
         os.dup2(output.fileno(), 1)

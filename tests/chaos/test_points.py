@@ -22,23 +22,23 @@ EXIT_SOME_FAILED = 1
 KILLED = -signal.SIGKILL
 
 FROM_NOTHING = """
-    put probe by execution.preflight
-    create probe by execution.preflight
+    put probe by scheduler.preflight
+    create probe by scheduler.preflight
     create probe by storage.capability
-    delete probe by execution.preflight
+    delete probe by scheduler.preflight
     delete probe by storage.capability
-    create epoch by execution.epochs
-    put heartbeat by execution.epochs
+    create epoch by scheduler.leases
+    put heartbeat by scheduler.leases
     create job by steps.pin
     put weights by steps.pin
     create weights_pin by steps.pin
-    put output_probe by execution.preflight
-    put upload by execution.preflight
-    delete upload by execution.preflight
-    delete output_probe by execution.preflight
+    put output_probe by scheduler.preflight
+    put upload by scheduler.preflight
+    delete upload by scheduler.preflight
+    delete output_probe by scheduler.preflight
     put index by steps.open
     create pin by steps.open
-    put failure by execution.journal
+    put failure by scheduler.event_recorder
     put chunk by steps.split
     put sound_source by steps.split
     put segment by steps.interpolate
@@ -58,7 +58,7 @@ FROM_NOTHING = """
     delete segment by steps.stitch
     delete sound by steps.stitch
     delete sound_source by steps.stitch
-    put progress by execution.journal
+    put progress by scheduler.event_recorder
     put ledger_part by job
     delete ledger_part by job
 """
@@ -86,7 +86,7 @@ SECOND = ("create commit by steps.interpolate", "put chunk by steps.split", "cre
 
 RETRIED = """
     delete failure by steps.triage
-    put failure by execution.journal
+    put failure by scheduler.event_recorder
 """
 """Some writes of a job that tries again what it gave up."""
 OPTIONS = {"retried": ("--retry-failed",)}

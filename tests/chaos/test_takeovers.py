@@ -16,15 +16,15 @@ from typing import Literal
 import pytest
 
 from slomo_batch.documents import from_json
-from slomo_batch.progress import JobStatus
-from slomo_batch.tables.ledger import read_ledger
+from slomo_batch.report.events import JobStatus
+from slomo_batch.report.ledger import read_ledger
 from tests.chaos.drivers import Strike
 from tests.chaos.staging import Made, Stage, of_everything, of_one_clip, quick_folder
 
 pytestmark = [pytest.mark.chaos, pytest.mark.timeout(1200)]
 NUM_RACES = int(os.environ.get("SLOMO_TAKEOVERS", "200"))
 HASTE = 100.0
-UNCLEAR = {"put heartbeat by execution.epochs", "put progress by execution.journal"}
+UNCLEAR = {"put heartbeat by scheduler.leases", "put progress by scheduler.event_recorder"}
 """Writes of which there are as many as the run takes seconds."""
 TAKEN, SOME_FAILED, DONE = 3, 1, 0
 
@@ -87,8 +87,8 @@ def test_a_driver_woken_after_its_expiry_changes_nothing(seed: int, quiet: Quiet
 
 def test_a_video_given_up_by_a_driver_woken_after_its_expiry_does_not_wait(tmp_path: Path) -> None:
     stage = of_everything(tmp_path, haste=HASTE)
-    gives_up = Strike(write="put failure by execution.journal", moment="before", how=signal.SIGSTOP)
-    takes_over = Strike(write="put heartbeat by execution.epochs", moment="before", how=signal.SIGSTOP)
+    gives_up = Strike(write="put failure by scheduler.event_recorder", moment="before", how=signal.SIGSTOP)
+    takes_over = Strike(write="put heartbeat by scheduler.leases", moment="before", how=signal.SIGSTOP)
     with stage.drivers.begin(strikes=[gives_up]) as holder:
         assert holder.wait_until_frozen(), holder.output
         with stage.drivers.begin(strikes=[takes_over]) as heir:  # and is gone before it has begun a video

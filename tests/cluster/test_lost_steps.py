@@ -13,9 +13,9 @@ from ray.cluster_utils import Cluster
 from ray.exceptions import RayError
 
 from slomo_batch.cluster.nodes import alive_nodes, cluster_total, drain_node
-from slomo_batch.execution.calls import Lost
-from slomo_batch.execution.on_ray import _failure
-from slomo_batch.execution.pool import _is_explained
+from slomo_batch.scheduler.calls import Lost
+from slomo_batch.scheduler.ray_engine import _failure
+from slomo_batch.scheduler.worker_pool import _is_explained
 from tests.cluster.jobs import until
 
 pytestmark = [pytest.mark.cluster, pytest.mark.ray, pytest.mark.timeout(600)]

@@ -15,7 +15,7 @@ from pathlib import Path
 
 import pytest
 
-from slomo_batch.execution.metrics import METRICS
+from slomo_batch.report.metrics import METRICS
 from tests.cluster.autoscaling import _end, _free_port, _wait_until_ready
 from tests.end_to_end.running import Job, cli, excerpt
 from tests.tables.traces import check_slots, checked_trace, outermost, threads

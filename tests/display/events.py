@@ -2,7 +2,8 @@
 
 from collections.abc import Sequence
 
-from slomo_batch.progress import (
+from slomo_batch.records import FrameCounts, StageSeconds, Stint
+from slomo_batch.report.events import (
     AttemptFailed,
     ChunkFinished,
     Event,
@@ -17,7 +18,6 @@ from slomo_batch.progress import (
     VideoPublished,
     VideoSkipped,
 )
-from slomo_batch.records import FrameCounts, StageSeconds, Stint
 
 SNAPSHOT = Snapshot(
     videos_done=1,

@@ -4,8 +4,8 @@ import io
 import json
 from dataclasses import replace
 
-from slomo_batch.display.answers import show_plan, show_status
-from slomo_batch.progress import Failure, JobStatus, PlanRow, S3Requests
+from slomo_batch.report.answers import show_plan, show_status
+from slomo_batch.report.events import Failure, JobStatus, PlanRow, S3Requests
 
 ROWS = (
     PlanRow(

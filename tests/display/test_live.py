@@ -5,9 +5,9 @@ from collections.abc import Callable, Sequence
 
 import pytest
 
-from slomo_batch.display.live import PlainDisplay, RichDisplay, display_for
-from slomo_batch.display.log import JsonDisplay
-from slomo_batch.progress import Display, Event, JobEnded, JobStarted, VideoGivenUp
+from slomo_batch.report.events import Display, Event, JobEnded, JobStarted, VideoGivenUp
+from slomo_batch.report.json_log import JsonDisplay
+from slomo_batch.report.terminal import PlainDisplay, RichDisplay, display_for
 from tests.display.events import EVENTS, SNAPSHOT
 
 

@@ -7,8 +7,8 @@ from typing import Any
 
 import pytest
 
-from slomo_batch.display.log import Displays, JsonDisplay
-from slomo_batch.progress import Event, Note
+from slomo_batch.report.events import Event, Note
+from slomo_batch.report.json_log import Displays, JsonDisplay
 from tests.display.events import EVENTS, FINISHED, SNAPSHOT
 
 NOON = datetime(2026, 5, 1, 12, tzinfo=UTC)

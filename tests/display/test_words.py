@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from slomo_batch.display.words import duration, size
+from slomo_batch.report.units import duration, size
 
 
 @pytest.mark.parametrize(

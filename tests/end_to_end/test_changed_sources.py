@@ -9,8 +9,8 @@ from slomo_batch import job, outlook
 from slomo_batch.documents import from_json
 from slomo_batch.manifest.load import load
 from slomo_batch.manifest.schema import Manifest
-from slomo_batch.progress import Note, VideoGivenUp, VideoPublished, VideoSkipped
 from slomo_batch.records import Published
+from slomo_batch.report.events import Note, VideoGivenUp, VideoPublished, VideoSkipped
 from slomo_batch.storage.layout import Layout
 from slomo_batch.storage.location import StoreSpec, open_store
 from slomo_batch.storage.store import ObjectStore

@@ -6,12 +6,12 @@ from collections.abc import Iterable
 from urllib.parse import parse_qs, urlsplit
 
 from slomo_batch import job, outlook
-from slomo_batch.display.log import JsonDisplay
 from slomo_batch.manifest.load import load
 from slomo_batch.manifest.schema import Manifest
 from slomo_batch.media.reader import BLOCK_BYTES
 from slomo_batch.plan import s3_requests as requests
-from slomo_batch.progress import S3Requests
+from slomo_batch.report.events import S3Requests
+from slomo_batch.report.json_log import JsonDisplay
 from slomo_batch.storage import s3 as s3_store
 from slomo_batch.storage import s3_upload
 from slomo_batch.storage.location import StoreSpec, open_store

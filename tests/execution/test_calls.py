@@ -2,8 +2,8 @@
 
 from pathlib import Path
 
-from slomo_batch.execution.calls import ChunkCall, Done, Entered, perform
 from slomo_batch.records import ChunkDone, ChunkTask
+from slomo_batch.scheduler.calls import ChunkCall, Done, Entered, perform
 from slomo_batch.steps.open import open_video
 from slomo_batch.steps.split import split_video
 from slomo_batch.wiring import Places, open_bench

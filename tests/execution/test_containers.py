@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from slomo_batch.errors import JobTaken
-from slomo_batch.execution.epochs import Epoch
+from slomo_batch.scheduler.leases import Epoch
 from slomo_batch.storage.layout import Layout
 from slomo_batch.storage.local import LocalStore
 
@@ -20,7 +20,7 @@ CONTAINER = ["unshare", "--user", "--map-root-user", "--pid", "--fork", "--kill-
 LEADING = f"""
 import sys
 from pathlib import Path
-from slomo_batch.execution import epochs
+from slomo_batch.scheduler import leases as epochs
 from slomo_batch.storage.layout import Layout
 from slomo_batch.storage.local import LocalStore
 epochs.BEAT_S = 0.05

@@ -10,8 +10,8 @@ import pytest
 
 from slomo_batch.documents import from_json, to_json
 from slomo_batch.errors import JobTaken, StoreUnusable
-from slomo_batch.execution import epochs
-from slomo_batch.execution.epochs import BEAT_S, EXPIRY_S, Claim, Epoch, is_led
+from slomo_batch.scheduler import leases as epochs
+from slomo_batch.scheduler.leases import BEAT_S, EXPIRY_S, Claim, Epoch, is_led
 from slomo_batch.storage.layout import Layout
 from slomo_batch.storage.memory import MemoryStore
 

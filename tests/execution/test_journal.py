@@ -7,14 +7,14 @@ import pytest
 
 from slomo_batch.documents import from_json
 from slomo_batch.errors import StorageBusy
-from slomo_batch.execution.journal import WAITING_S, Journal, Tally
 from slomo_batch.job import compact_ledger
-from slomo_batch.planning.census import Census
-from slomo_batch.progress import JobStatus, Note, Snapshot, VideoGivenUp
 from slomo_batch.records import VideoFailed
+from slomo_batch.report.events import JobStatus, Note, Snapshot, VideoGivenUp
+from slomo_batch.report.ledger import LedgerWriter, read_ledger
+from slomo_batch.scheduler.event_recorder import WAITING_S, Journal, Tally
+from slomo_batch.scheduler.state_counts import Census
 from slomo_batch.storage.layout import Layout
 from slomo_batch.storage.memory import MemoryStore
-from slomo_batch.tables.ledger import LedgerWriter, read_ledger
 from tests.heard import Heard
 
 

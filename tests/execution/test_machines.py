@@ -6,8 +6,8 @@ from pathlib import Path
 import pytest
 
 from slomo_batch.errors import ClusterError
-from slomo_batch.execution.machines import ClusterWish, open_machines
 from slomo_batch.manifest.sections import ClusterSection
+from slomo_batch.scheduler.machines import ClusterWish, open_machines
 from slomo_batch.wiring import Places
 
 

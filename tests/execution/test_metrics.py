@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from slomo_batch.execution.metrics import CHUNKS, FAILED, FRAMES, METRICS, PREFIX, SLOTS, VIDEOS, Metric, samples_of
+from slomo_batch.report.metrics import CHUNKS, FAILED, FRAMES, METRICS, PREFIX, SLOTS, VIDEOS, Metric, samples_of
 from tests.display.events import EVENTS, FINISHED, HOPELESS, LOST, SNAPSHOT
 
 OPERATIONS = Path(__file__).parents[2] / "docs/operations.md"

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from slomo_batch.execution.stopping import STOPPING, StopRequests
+from slomo_batch.scheduler.stop_signals import STOPPING, StopRequests
 
 
 def test_a_signal_is_told_to_the_display_from_a_thread_of_its_own() -> None:

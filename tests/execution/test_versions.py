@@ -7,7 +7,7 @@ import pytest
 from ray.exceptions import RayTaskError
 
 from slomo_batch.errors import VersionMismatch
-from slomo_batch.execution.calls import Done, Erred, Lost, TaskCall
+from slomo_batch.scheduler.calls import Done, Erred, Lost, TaskCall
 from slomo_batch.wiring import Code, Places, open_bench
 from tests.execution.virtual_ray import Said, Scenario, VirtualRay, chunk_calls, finished, made, open_call
 

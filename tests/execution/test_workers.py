@@ -4,9 +4,9 @@ from collections.abc import Callable
 
 import pytest
 
-from slomo_batch.execution.on_ray import RayEngine
-from slomo_batch.execution.pool import IDLE_S
-from slomo_batch.planning.policy import COUNT_CPUS_S, MIN_STEPS
+from slomo_batch.scheduler.limits import COUNT_CPUS_S, MIN_STEPS
+from slomo_batch.scheduler.ray_engine import RayEngine
+from slomo_batch.scheduler.worker_pool import IDLE_S
 from tests.execution.virtual_ray import Scenario, VirtualRay, chunk_calls, made
 
 FOREVER_S = 10_000.0

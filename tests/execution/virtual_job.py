@@ -3,14 +3,14 @@
 from dataclasses import dataclass
 from random import Random
 
-from slomo_batch.execution.driver import Driver
-from slomo_batch.execution.journal import Journal, Tally
-from slomo_batch.planning.dispatch import Dispatch
-from slomo_batch.planning.policy import policy_for
-from slomo_batch.progress import AttemptFailed, Event, Note, VideoGivenUp
+from slomo_batch.report.events import AttemptFailed, Event, Note, VideoGivenUp
+from slomo_batch.report.ledger import LedgerWriter
+from slomo_batch.scheduler.dispatch import Dispatch
+from slomo_batch.scheduler.driver import Driver
+from slomo_batch.scheduler.event_recorder import Journal, Tally
+from slomo_batch.scheduler.limits import policy_for
 from slomo_batch.storage.layout import Layout
 from slomo_batch.storage.memory import MemoryStore
-from slomo_batch.tables.ledger import LedgerWriter
 from tests.execution.virtual_ray import VirtualRay
 from tests.heard import Heard
 from tests.scale import products

@@ -14,8 +14,10 @@ from typing import Any
 import pytest
 from ray.exceptions import RayError
 
-from slomo_batch.execution import on_ray, pool
-from slomo_batch.execution.calls import (
+from slomo_batch.records import ChunkTask
+from slomo_batch.scheduler import ray_engine as on_ray
+from slomo_batch.scheduler import worker_pool as pool
+from slomo_batch.scheduler.calls import (
     ChunkCall,
     ChunkStored,
     Done,
@@ -27,9 +29,8 @@ from slomo_batch.execution.calls import (
     StitchCall,
     TaskCall,
 )
-from slomo_batch.execution.on_ray import RayEngine
-from slomo_batch.execution.pool import WorkerNeeds
-from slomo_batch.records import ChunkTask
+from slomo_batch.scheduler.ray_engine import RayEngine
+from slomo_batch.scheduler.worker_pool import WorkerNeeds
 from slomo_batch.wiring import Places
 from tests.scale import products
 

@@ -22,7 +22,8 @@ import pytest
 
 from slomo_batch.cli import main
 from slomo_batch.errors import Interrupted, JobDamaged
-from slomo_batch.execution import calls, epochs
+from slomo_batch.scheduler import calls
+from slomo_batch.scheduler import leases as epochs
 from slomo_batch.steps import stitch
 from tests.clips.film import GOP, Film, Sound, made
 from tests.end_to_end.running import Job, frame_hashes

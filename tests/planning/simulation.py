@@ -6,8 +6,10 @@ from dataclasses import dataclass, field
 from random import Random
 from typing import Any
 
-from slomo_batch.planning.dispatch import Dispatch
-from slomo_batch.planning.events import (
+from slomo_batch.records import Lane
+from slomo_batch.scheduler.dispatch import Dispatch
+from slomo_batch.scheduler.limits import Policy
+from slomo_batch.scheduler.messages import (
     ChunkErred,
     ChunkLost,
     ChunkMade,
@@ -29,9 +31,7 @@ from slomo_batch.planning.events import (
     Stop,
     Task,
 )
-from slomo_batch.planning.placement import Placement
-from slomo_batch.planning.policy import Policy
-from slomo_batch.records import Lane
+from slomo_batch.scheduler.placement import Placement
 
 BUSY: dict[str, Any] = {"error": "StorageBusy", "reason": "slow down", "retryable": True}
 MISSING: dict[str, Any] = {"error": "FrameMissing", "reason": "not all frames came", "retryable": False}

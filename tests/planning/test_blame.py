@@ -5,7 +5,7 @@ from random import Random
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from slomo_batch.planning.blame import MAX_BAD_SHARE, MAX_STARTS, MAX_STRIKES, MachineRecord, to_blame
+from slomo_batch.scheduler.machine_health import MAX_BAD_SHARE, MAX_STARTS, MAX_STRIKES, MachineRecord, to_blame
 
 
 def test_only_chunks_that_were_being_computed_are_to_blame() -> None:

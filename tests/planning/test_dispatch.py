@@ -7,8 +7,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from slomo_batch.planning.dispatch import Dispatch
-from slomo_batch.planning.events import (
+from slomo_batch.records import Lane
+from slomo_batch.scheduler.dispatch import Dispatch
+from slomo_batch.scheduler.limits import Policy
+from slomo_batch.scheduler.messages import (
     ChunkErred,
     ChunkLost,
     ChunkMade,
@@ -31,10 +33,8 @@ from slomo_batch.planning.events import (
     Stitched,
     Stop,
 )
-from slomo_batch.planning.policy import Policy
-from slomo_batch.planning.ranking import SWEEP_FROM, Ranking
-from slomo_batch.planning.retry import MAX_DEATHS
-from slomo_batch.records import Lane
+from slomo_batch.scheduler.ranking import SWEEP_FROM, Ranking
+from slomo_batch.scheduler.retry import MAX_DEATHS
 from tests.planning.simulation import Faults, Simulation, Video
 
 POLICY = Policy(max_open_videos=4, max_attempts=3, max_splits=2, max_stitches=1, max_ready_chunks=20)

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from slomo_batch.planning.patience import FACTOR, Patience
+from slomo_batch.scheduler.hang_timeout import FACTOR, Patience
 
 SECONDS = st.floats(0.01, 1e5)
 WORK = st.floats(1, 1e10)

@@ -1,6 +1,6 @@
 """Placement: chunks go to the quietest workers; a suspect has a machine to itself while all others go on."""
 
-from slomo_batch.planning.placement import Placement
+from slomo_batch.scheduler.placement import Placement
 
 HOMES = {"a1": "a", "a2": "a", "b1": "b", "b2": "b"}
 NOWHERE: frozenset[str] = frozenset()

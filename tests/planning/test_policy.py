@@ -2,7 +2,7 @@
 
 import pytest
 
-from slomo_batch.planning.policy import MIN_STEPS, MOST_STEPS, steps_in_flight
+from slomo_batch.scheduler.limits import MIN_STEPS, MOST_STEPS, steps_in_flight
 
 
 @pytest.mark.parametrize(

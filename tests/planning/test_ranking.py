@@ -3,7 +3,7 @@
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from slomo_batch.planning.ranking import SWEEP_FROM, Key, Ranking
+from slomo_batch.scheduler.ranking import SWEEP_FROM, Key, Ranking
 
 NUMBERS = st.integers(0, 9)
 KEYS = st.tuples(st.booleans(), st.integers(0, 20))

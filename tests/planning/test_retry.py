@@ -3,7 +3,7 @@
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from slomo_batch.planning.retry import (
+from slomo_batch.scheduler.retry import (
     MAX_BACKOFF_S,
     MAX_DEATHS,
     MAX_LOSSES,

@@ -2,7 +2,6 @@
 
 from fractions import Fraction
 
-from slomo_batch.execution.calls import OpenCall
 from slomo_batch.plan.ids import chunk_id
 from slomo_batch.plan.job_pin import JobPin
 from slomo_batch.plan.stored_plan import Pinned
@@ -24,6 +23,7 @@ from slomo_batch.records import (
     VideoPlan,
     VideoRequest,
 )
+from slomo_batch.scheduler.calls import OpenCall
 from slomo_batch.steps.open import Opened
 from slomo_batch.steps.triage import Wanted
 from slomo_batch.timeline.retiming import OutputGrid

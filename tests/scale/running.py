@@ -10,15 +10,15 @@ from random import Random
 from types import TracebackType
 from typing import Self
 
-from slomo_batch.execution.calls import Call, Outcome
-from slomo_batch.execution.driver import Driver
-from slomo_batch.execution.journal import Journal, Tally
-from slomo_batch.planning.dispatch import Dispatch
-from slomo_batch.planning.policy import long_ones_first, policy_for
-from slomo_batch.progress import Event, VideoPublished
+from slomo_batch.report.events import Event, VideoPublished
+from slomo_batch.report.ledger import LedgerWriter
+from slomo_batch.scheduler.calls import Call, Outcome
+from slomo_batch.scheduler.dispatch import Dispatch
+from slomo_batch.scheduler.driver import Driver
+from slomo_batch.scheduler.event_recorder import Journal, Tally
+from slomo_batch.scheduler.limits import long_ones_first, policy_for
 from slomo_batch.storage.layout import Layout
 from slomo_batch.storage.memory import MemoryStore
-from slomo_batch.tables.ledger import LedgerWriter
 from tests.scale import products
 from tests.scale.models import Archive, Models
 from tests.scale.virtual_engine import VirtualEngine

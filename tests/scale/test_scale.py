@@ -13,10 +13,10 @@ from pathlib import Path
 import pytest
 
 from slomo_batch.plan.s3_requests import PRICED, of_driving, of_looking, of_output, of_source, of_work, price_usd
-from slomo_batch.planning.dispatch import Dispatch
-from slomo_batch.planning.open_video import OpenVideo
-from slomo_batch.progress import S3Requests
-from slomo_batch.tables.ledger import compact, read_ledger
+from slomo_batch.report.events import S3Requests
+from slomo_batch.report.ledger import compact, read_ledger
+from slomo_batch.scheduler.dispatch import Dispatch
+from slomo_batch.scheduler.video_state import OpenVideo
 from tests.scale.models import Archive, Models
 from tests.scale.oracle import lower_bound_s
 from tests.scale.running import Ran, simulate

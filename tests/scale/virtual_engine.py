@@ -12,7 +12,7 @@ from math import ceil
 from random import Random
 
 from slomo_batch.errors import FrameMissing, StorageBusy
-from slomo_batch.execution.calls import (
+from slomo_batch.scheduler.calls import (
     Call,
     ChunkCall,
     ChunkStored,
@@ -26,8 +26,8 @@ from slomo_batch.execution.calls import (
     StitchCall,
     TaskCall,
 )
-from slomo_batch.planning.placement import Placement
-from slomo_batch.planning.policy import COUNT_CPUS_S, steps_in_flight
+from slomo_batch.scheduler.limits import COUNT_CPUS_S, steps_in_flight
+from slomo_batch.scheduler.placement import Placement
 from tests.scale import products
 from tests.scale.models import Archive, Life, Models, start_of
 

@@ -10,7 +10,6 @@ import pyarrow.parquet as pq
 import pytest
 
 from slomo_batch.errors import StorageBusy, StoreUnusable
-from slomo_batch.progress import AttemptFailed, StepFinished
 from slomo_batch.records import (
     ChunkDone,
     FrameCounts,
@@ -21,8 +20,9 @@ from slomo_batch.records import (
     Stint,
     VideoFailed,
 )
-from slomo_batch.tables import ledger
-from slomo_batch.tables.ledger import SCHEMA, LedgerWriter, compact, read_ledger
+from slomo_batch.report import ledger
+from slomo_batch.report.events import AttemptFailed, StepFinished
+from slomo_batch.report.ledger import SCHEMA, LedgerWriter, compact, read_ledger
 
 MACHINE = Machine(host="node-1", device="A10G", builds="torch 2")
 DONE = ChunkDone(

@@ -7,10 +7,10 @@ from typing import Any
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from slomo_batch.progress import StepFinished
 from slomo_batch.records import StageSeconds, Stint
-from slomo_batch.tables.ledger import read_ledger
-from slomo_batch.tables.trace import trace
+from slomo_batch.report.events import StepFinished
+from slomo_batch.report.ledger import read_ledger
+from slomo_batch.report.trace import trace
 from tests.tables.test_ledger import DONE, FAILED, LOST, PUBLISHED, Driver
 from tests.tables.traces import Event, check_slots, checked_trace, outermost, threads
 

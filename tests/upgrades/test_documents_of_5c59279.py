@@ -11,13 +11,14 @@ import pytest
 
 from slomo_batch.documents import VERSION, to_json, to_stored
 from slomo_batch.errors import StoreUnusable
-from slomo_batch.execution.epochs import Claim
 from slomo_batch.media.archive import ArchiveReader
 from slomo_batch.plan.ids import receipt_id, video_id
 from slomo_batch.plan.job_pin import JobPin, WeightsPin
 from slomo_batch.plan.stored_plan import MovedTo, Pinned
-from slomo_batch.progress import JobStatus
 from slomo_batch.records import ChunkDone, Published, SoundDone, VideoFailed
+from slomo_batch.report.events import JobStatus
+from slomo_batch.report.ledger import read_ledger
+from slomo_batch.scheduler.leases import Claim
 from slomo_batch.steps.bench import Bench
 from slomo_batch.steps.commit import commit, committed, put_record, read_record
 from slomo_batch.steps.indexing import read_index
@@ -27,7 +28,6 @@ from slomo_batch.steps.stored import Choice
 from slomo_batch.storage.layout import Layout, name_in_job
 from slomo_batch.storage.memory import MemoryStore
 from slomo_batch.storage.store import Upload
-from slomo_batch.tables.ledger import read_ledger
 from tests.upgrades import places
 
 RECORDS = {

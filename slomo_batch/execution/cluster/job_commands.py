@@ -17,8 +17,8 @@ from slomo_batch.legible import json_line, legible_json, one_line
 from slomo_batch.manifest.load import is_file, load, read_text
 from slomo_batch.manifest.schema import Manifest
 from slomo_batch.manifest.spelled_out import local_places, spelled_out
-from slomo_batch.progress import Display
 from slomo_batch.redact import redacted
+from slomo_batch.report.events import Display
 from slomo_batch.streams import for_display
 
 if TYPE_CHECKING:

@@ -4,8 +4,8 @@ import pytest
 
 from slomo_batch.cluster.gpu_choice import Offer, check_gpu_choice
 from slomo_batch.errors import ManifestError
-from slomo_batch.execution.machines import ClusterWish
 from slomo_batch.manifest.sections import ClusterSection
+from slomo_batch.scheduler.machines import ClusterWish
 
 FROM_ZERO = Offer(num_gpus=0, head_has_cpus=False)
 CPU_TYPE, GPU_TYPE = {"CPU": 8}, {"CPU": 8, "GPU": 1}

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from slomo_batch.cluster.log_reader import LogReader
-from slomo_batch.display.log import JsonDisplay
+from slomo_batch.report.json_log import JsonDisplay
 from tests.display.events import EVENTS
 
 ENTRYPOINT = 'exec slomo-batch run - <<\'MANIFEST\'\n{"event": "note", "text": "no event of the run"}\nMANIFEST'

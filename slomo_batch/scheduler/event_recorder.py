@@ -9,9 +9,8 @@ from datetime import UTC, datetime
 from typing import Literal
 
 from slomo_batch.errors import StorageBusy
-from slomo_batch.planning.census import Census
-from slomo_batch.planning.events import StepFailed
-from slomo_batch.progress import (
+from slomo_batch.records import ChunkDone, ChunkFailed, Published, StepName, Stint, VideoFailed
+from slomo_batch.report.events import (
     AttemptFailed,
     ChunkFinished,
     Display,
@@ -25,12 +24,13 @@ from slomo_batch.progress import (
     VideoOpened,
     VideoPublished,
 )
-from slomo_batch.records import ChunkDone, ChunkFailed, Published, StepName, Stint, VideoFailed
+from slomo_batch.report.ledger import LedgerWriter
+from slomo_batch.scheduler.messages import StepFailed
+from slomo_batch.scheduler.state_counts import Census
 from slomo_batch.steps.commit import put_record
 from slomo_batch.steps.open import Opened
 from slomo_batch.storage.layout import Layout
 from slomo_batch.storage.store import ObjectStore
-from slomo_batch.tables.ledger import LedgerWriter
 
 SNAPSHOT_S = 1.0
 PROGRESS_S = 5.0

@@ -12,8 +12,8 @@ from typing import Any, Literal, Self
 
 from ray.util.metrics import Counter, Gauge
 
-from slomo_batch.progress import AttemptFailed, ChunkFinished, Event, Snapshot, StepFinished
 from slomo_batch.records import StepName, Stint
+from slomo_batch.report.events import AttemptFailed, ChunkFinished, Event, Snapshot, StepFinished
 
 PREFIX = "slomo_batch_"
 """Before every name; Ray puts `ray_` before that."""

@@ -9,10 +9,8 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextColumn, TimeElapsedColumn
 from rich.text import Text
 
-from slomo_batch.display.log import JsonDisplay, Streaming
-from slomo_batch.display.words import counted, duration, size
 from slomo_batch.legible import one_line
-from slomo_batch.progress import (
+from slomo_batch.report.events import (
     AttemptFailed,
     Display,
     Event,
@@ -25,6 +23,8 @@ from slomo_batch.progress import (
     VideoPublished,
     VideoSkipped,
 )
+from slomo_batch.report.json_log import JsonDisplay, Streaming
+from slomo_batch.report.units import counted, duration, size
 
 SECONDS_BETWEEN_SNAPSHOTS = 10.0
 """A log gets no more than one line of progress in this time."""

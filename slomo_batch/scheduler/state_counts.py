@@ -4,9 +4,9 @@ from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from slomo_batch.planning.agenda import Agenda
-from slomo_batch.planning.events import Step
-from slomo_batch.planning.open_video import STEPS
+from slomo_batch.scheduler.messages import Step
+from slomo_batch.scheduler.ready_queue import Agenda
+from slomo_batch.scheduler.video_state import STEPS
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -12,16 +12,16 @@ from slomo_batch import ray_address
 from slomo_batch.cluster.demand import Resources, described, floor, refusal
 from slomo_batch.cluster.shared_disk import machines_to_expect
 from slomo_batch.errors import ClusterError, Interrupted, ManifestError
-from slomo_batch.execution.engine import Engine
-from slomo_batch.execution.inline import InlineEngine
-from slomo_batch.execution.stopping import StopRequests
 from slomo_batch.interpolators.opening import supported_precision
 from slomo_batch.manifest.sections import ClusterSection
 from slomo_batch.media.encode import encoder_works
 from slomo_batch.plan.encoders import NVENC
-from slomo_batch.progress import Display
 from slomo_batch.ray_address import LOCAL, Choice
 from slomo_batch.records import Precision
+from slomo_batch.report.events import Display
+from slomo_batch.scheduler.engine import Engine
+from slomo_batch.scheduler.inline_engine import InlineEngine
+from slomo_batch.scheduler.stop_signals import StopRequests
 from slomo_batch.steps.pin import Basis
 from slomo_batch.wiring import Places, open_bench
 
@@ -165,9 +165,9 @@ def _ray(wish: ClusterWish, places: Places, prewarm: int, stop: StopRequests) ->
         cluster_total,
         offer,
     )
-    from slomo_batch.execution.metrics import RayMetrics  # noqa: PLC0415 as above
-    from slomo_batch.execution.on_ray import RayEngine  # noqa: PLC0415 as above
-    from slomo_batch.execution.pool import WorkerNeeds  # noqa: PLC0415 as above
+    from slomo_batch.report.metrics import RayMetrics  # noqa: PLC0415 as above
+    from slomo_batch.scheduler.ray_engine import RayEngine  # noqa: PLC0415 as above
+    from slomo_batch.scheduler.worker_pool import WorkerNeeds  # noqa: PLC0415 as above
 
     connected = _connect(wish)
     own = connected.own

@@ -2,7 +2,7 @@
 
 from typing import Protocol
 
-from slomo_batch.execution.calls import Call, Outcome
+from slomo_batch.scheduler.calls import Call, Outcome
 
 
 class Engine(Protocol):

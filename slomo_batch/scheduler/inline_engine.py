@@ -5,8 +5,8 @@ import traceback
 from concurrent.futures import ThreadPoolExecutor
 
 from slomo_batch.errors import ProgramFault
-from slomo_batch.execution.calls import Call, ChunkCall, ChunkStored, Entered, Erred, Outcome, perform
-from slomo_batch.planning.placement import Placement
+from slomo_batch.scheduler.calls import Call, ChunkCall, ChunkStored, Entered, Erred, Outcome, perform
+from slomo_batch.scheduler.placement import Placement
 from slomo_batch.steps.bench import Bench
 
 _HERE = "this process"

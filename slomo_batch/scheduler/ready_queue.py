@@ -5,9 +5,9 @@
 
 from dataclasses import dataclass
 
-from slomo_batch.planning.events import Step
-from slomo_batch.planning.open_video import STEPS, OpenVideo
-from slomo_batch.planning.ranking import Key, Ranking
+from slomo_batch.scheduler.messages import Step
+from slomo_batch.scheduler.ranking import Key, Ranking
+from slomo_batch.scheduler.video_state import STEPS, OpenVideo
 
 
 @dataclass(frozen=True, slots=True)

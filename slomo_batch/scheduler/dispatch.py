@@ -19,7 +19,7 @@ need the decode lane, little is then made in vain, and one that proves good is s
 After a stop nothing new starts but the stitches of videos of which all else is made.
 
 A suspect chunk needs a machine to itself, and is asked for by itself (`take_suspects`); which machine, and when that is
-quiet, is the engine's to find (planning.placement). All others go on beside it.
+quiet, is the engine's to find (scheduler.placement). All others go on beside it.
 
 An object that a chunk or a step reads may prove damaged. The step deletes it, and what makes it runs again first: a
 split for a chunk or the sound; for a stitch the video is opened again, which finds out what is left of it.
@@ -34,9 +34,9 @@ from heapq import heappop, heappush
 from typing import Literal, assert_never
 
 from slomo_batch.errors import ProgramFault, WorkerLost
-from slomo_batch.planning.agenda import Agenda
-from slomo_batch.planning.census import Census, census_of
-from slomo_batch.planning.events import (
+from slomo_batch.records import Lane
+from slomo_batch.scheduler.limits import Policy
+from slomo_batch.scheduler.messages import (
     ChunkErred,
     ChunkEvent,
     ChunkLost,
@@ -58,9 +58,8 @@ from slomo_batch.planning.events import (
     Stop,
     Task,
 )
-from slomo_batch.planning.open_video import STEPS, OpenVideo, StepState
-from slomo_batch.planning.policy import Policy
-from slomo_batch.planning.retry import (
+from slomo_batch.scheduler.ready_queue import Agenda
+from slomo_batch.scheduler.retry import (
     GiveUp,
     Retry,
     Tries,
@@ -70,7 +69,8 @@ from slomo_batch.planning.retry import (
     after_step_error,
     after_step_loss,
 )
-from slomo_batch.records import Lane
+from slomo_batch.scheduler.state_counts import Census, census_of
+from slomo_batch.scheduler.video_state import STEPS, OpenVideo, StepState
 
 _Slot = tuple[int, Step, Lane | None]
 """A task in flight: video, step, and the lane of a split, of which a left lane's may still be running."""

@@ -18,9 +18,9 @@ from ray.exceptions import (
 
 from slomo_batch.cluster.nodes import cluster_total
 from slomo_batch.errors import ProgramFault, VersionMismatch
-from slomo_batch.execution.calls import Call, ChunkCall, ChunkStored, Entered, Erred, Lost, Outcome, TaskCall, perform
-from slomo_batch.execution.pool import Pool, WorkerNeeds
-from slomo_batch.planning.policy import COUNT_CPUS_S, steps_in_flight
+from slomo_batch.scheduler.calls import Call, ChunkCall, ChunkStored, Entered, Erred, Lost, Outcome, TaskCall, perform
+from slomo_batch.scheduler.limits import COUNT_CPUS_S, steps_in_flight
+from slomo_batch.scheduler.worker_pool import Pool, WorkerNeeds
 from slomo_batch.wiring import Places, open_bench
 
 

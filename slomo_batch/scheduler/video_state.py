@@ -8,9 +8,9 @@ from dataclasses import dataclass
 from heapq import heappop, heappush
 from typing import Literal
 
-from slomo_batch.planning.events import MakeChunk, MakeSound, Open, Opened, Split, Step, Stitch, Task
-from slomo_batch.planning.retry import Tries
 from slomo_batch.records import Lane
+from slomo_batch.scheduler.messages import MakeChunk, MakeSound, Open, Opened, Split, Step, Stitch, Task
+from slomo_batch.scheduler.retry import Tries
 
 STEPS: tuple[Step, ...] = ("stitch", "sound", "split", "open")
 """In the order of urgency: what is nearest to an output goes first."""

@@ -6,11 +6,11 @@ are never restarted nor their calls repeated by Ray, because what follows from a
 Ray hears of a process's death sooner than of its machine's. So where a worker died, its machine is asked for a sign of
 life first: only if there is one is the death unexplained, and then only chunks that were being computed are to blame.
 
-A worker that takes many times as long as any (planning.patience) hangs: it is killed, and what it was computing is
+A worker that takes many times as long as any (scheduler.hang_timeout) hangs: it is killed, and what it was computing is
 suspect.
 
 A machine that is to be taken away gets nothing new, and what it cannot finish in time is taken back from it. One that
-is found bad (planning.blame), or whose disk is full, gets neither chunks nor workers, as long as there are others.
+is found bad (scheduler.machine_health), or whose disk is full, gets neither chunks nor workers, as long as there are others.
 """
 
 import math
@@ -25,11 +25,11 @@ from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
 
 from slomo_batch.cluster.nodes import alive_nodes, draining_nodes, name_of_node, working_nodes
 from slomo_batch.errors import ClusterError, DiskFull, ProgramFault, SlomoError, VersionMismatch, WorkDamaged
-from slomo_batch.execution.calls import ChunkCall, Done, Entered, Erred, Lost, Outcome, perform
-from slomo_batch.planning.blame import MAX_STARTS, MachineRecord, to_blame
-from slomo_batch.planning.patience import Patience
-from slomo_batch.planning.placement import Placement
 from slomo_batch.records import ChunkDone, ChunkTask
+from slomo_batch.scheduler.calls import ChunkCall, Done, Entered, Erred, Lost, Outcome, perform
+from slomo_batch.scheduler.hang_timeout import Patience
+from slomo_batch.scheduler.machine_health import MAX_STARTS, MachineRecord, to_blame
+from slomo_batch.scheduler.placement import Placement
 from slomo_batch.wiring import Places, open_bench
 
 IDLE_S = 30.0

@@ -30,8 +30,8 @@ import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
 from slomo_batch.errors import StoreUnusable
-from slomo_batch.progress import AttemptFailed, StepFinished
 from slomo_batch.records import ChunkDone, FrameCounts, Machine, Published, StageSeconds, Stint, VideoFailed
+from slomo_batch.report.events import AttemptFailed, StepFinished
 
 ROWS_PER_PART = 50_000
 """A part is due when it holds this many rows,"""

@@ -4,10 +4,10 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from slomo_batch.errors import DISK_FULL, OutOfMemory, SlomoError
-from slomo_batch.execution.stints import StintClock
 from slomo_batch.plan.job_pin import JobPin
 from slomo_batch.plan.stored_plan import Pinned
 from slomo_batch.records import ChunkDone, ChunkTask, Exists, Lane, Published, SoundDone, Stint, VideoRequest
+from slomo_batch.scheduler.call_stats import StintClock
 from slomo_batch.steps.bench import Bench
 from slomo_batch.steps.interpolate import Phase, interpolate_chunk
 from slomo_batch.steps.open import Opened, open_video

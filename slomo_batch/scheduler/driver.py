@@ -1,6 +1,6 @@
 """Driver: one loop that feeds what happened to Dispatch, and carries out what Dispatch asks for with an engine.
 
-It decides nothing about order, retries or limits (planning.dispatch does), and runs nothing itself (the engine does).
+It decides nothing about order, retries or limits (scheduler.dispatch does), and runs nothing itself (the engine does).
 """
 
 import itertools
@@ -19,17 +19,17 @@ from slomo_batch.errors import (
     WorkDamaged,
     WorkerLost,
 )
-from slomo_batch.execution import calls
-from slomo_batch.execution.calls import Call, ChunkCall, ChunkStored, Done, Erred, Lost, OpenCall, Outcome
-from slomo_batch.execution.engine import Engine
-from slomo_batch.execution.journal import Journal
 from slomo_batch.plan.ids import chunks_in_lane
 from slomo_batch.plan.job_pin import JobPin
 from slomo_batch.plan.stored_plan import Pinned
-from slomo_batch.planning import events
-from slomo_batch.planning.dispatch import Dispatch
-from slomo_batch.planning.events import Event, MakeChunk, Step, StepFailed, Task
 from slomo_batch.records import ChunkDone, ChunkFailed, ChunkTask, Lane, Published, SoundDone, VideoFailed
+from slomo_batch.scheduler import calls
+from slomo_batch.scheduler import messages as events
+from slomo_batch.scheduler.calls import Call, ChunkCall, ChunkStored, Done, Erred, Lost, OpenCall, Outcome
+from slomo_batch.scheduler.dispatch import Dispatch
+from slomo_batch.scheduler.engine import Engine
+from slomo_batch.scheduler.event_recorder import Journal
+from slomo_batch.scheduler.messages import Event, MakeChunk, Step, StepFailed, Task
 from slomo_batch.steps.open import Opened
 from slomo_batch.steps.triage import Wanted
 

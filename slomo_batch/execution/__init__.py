@@ -1,1 +1,0 @@
-"""On which machine: the driver, and the engines that carry its calls to threads or to Ray. The only importer of Ray."""

@@ -1,1 +1,0 @@
-"""A Ray cluster: its file judged, its nodes asked for, jobs submitted to it and followed."""
