@@ -18,15 +18,15 @@ from pathlib import Path
 from subprocess import CompletedProcess, TimeoutExpired
 
 _PRELOADED = [
-    "slomo_batch.asking",
-    "slomo_batch.cli",
+    "slomo_batch.commands.status",
+    "slomo_batch.cli.main",
     "slomo_batch.report.answers",
     "slomo_batch.report.terminal",
     "slomo_batch.report.json_log",
     "slomo_batch.interpolators.opening",
     "slomo_batch.interpolators.superslomo.inference",
-    "slomo_batch.job",
-    "slomo_batch.outlook",
+    "slomo_batch.commands.run",
+    "slomo_batch.commands.dry_run",
     "slomo_batch.storage.s3",
     "tests.processes",
 ]
@@ -146,6 +146,6 @@ def _run(arguments: Sequence[str], surroundings: _Surroundings) -> None:
     for number, path in ((1, surroundings.stdout), (2, surroundings.stderr)):
         with path.open("ab") as file:
             os.dup2(file.fileno(), number)
-    from slomo_batch.cli import main  # noqa: PLC0415 loads what the tests' own process may do without
+    from slomo_batch.cli.main import main  # noqa: PLC0415 loads what the tests' own process may do without
 
     sys.exit(main(arguments))

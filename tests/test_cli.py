@@ -9,7 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from slomo_batch import __version__, cli
+from slomo_batch import __version__
+from slomo_batch.cli import main as cli
 from slomo_batch.errors import ManifestError
 from slomo_batch.manifest.schema import Manifest, json_schema
 from slomo_batch.records import Encode, FpsTarget
@@ -158,7 +159,7 @@ def test_a_missing_module_is_a_bug(monkeypatch: pytest.MonkeyPatch, capsys: pyte
 
 
 def test_a_reader_that_leaves_early_is_no_bug() -> None:
-    command = f"{sys.executable} -m slomo_batch.cli schema | head -c 1"
+    command = f"{sys.executable} -m slomo_batch.cli.main schema | head -c 1"
     done = subprocess.run(["bash", "-c", f"{command}; true"], cwd=ROOT, capture_output=True, text=True, check=True)
     assert done.stdout == "{"
     assert done.stderr == ""
@@ -166,7 +167,7 @@ def test_a_reader_that_leaves_early_is_no_bug() -> None:
 
 def test_importing_the_command_line_and_judging_a_manifest_loads_nothing_heavy() -> None:
     code = (
-        "import sys; from slomo_batch.cli import main; main(['run', 'nothing.yaml']); main(['schema']);"
+        "import sys; from slomo_batch.cli.main import main; main(['run', 'nothing.yaml']); main(['schema']);"
         "sys.stderr.write('LOADED ' + ' '.join(sorted({name.split('.')[0] for name in sys.modules})))"
     )
     done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True)
@@ -178,7 +179,7 @@ def test_importing_the_command_line_and_judging_a_manifest_loads_nothing_heavy()
 @pytest.mark.parametrize("command", ["status", "gc"])
 def test_asking_how_a_job_stands_loads_neither_torch_nor_ray(command: str, tmp_path: Path) -> None:
     code = (
-        f"import sys; from slomo_batch.cli import main; main(['{command}', 'film', '--work', '{tmp_path}']);"
+        f"import sys; from slomo_batch.cli.main import main; main(['{command}', 'film', '--work', '{tmp_path}']);"
         "sys.stderr.write('LOADED ' + ' '.join(sorted({name.split('.')[0] for name in sys.modules})))"
     )
     done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True)

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 import yaml
 
-from slomo_batch.cli import main
+from slomo_batch.cli.main import main
 from slomo_batch.cluster.cluster_file import cluster_faults
 
 ROOT = Path(__file__).parents[1]

@@ -4,7 +4,7 @@ import json
 
 import pytest
 
-from slomo_batch import cli
+from slomo_batch.cli import main as cli
 from slomo_batch.errors import ManifestError, StorageBusy
 from slomo_batch.redact import redacted
 

@@ -10,7 +10,7 @@ from typing import TextIO
 
 import pytest
 
-from slomo_batch import cli
+from slomo_batch.cli import main as cli
 from slomo_batch.report.terminal import RichDisplay
 from slomo_batch.streams import for_display
 from tests.clips.catalogue import clip
@@ -104,7 +104,10 @@ def test_missing_standard_streams_are_dev_null(job: Job, monkeypatch: pytest.Mon
 )
 def test_the_exit_code_of_a_process_is_the_command_s(command: str, expected: int) -> None:
     done = subprocess.run(
-        ["bash", "-c", f"{sys.executable} -m slomo_batch.cli {command}"], capture_output=True, text=True, check=False
+        ["bash", "-c", f"{sys.executable} -m slomo_batch.cli.main {command}"],
+        capture_output=True,
+        text=True,
+        check=False,
     )
     assert (done.returncode, "Traceback" in done.stderr, "Exception" in done.stderr) == (expected, False, False)
 

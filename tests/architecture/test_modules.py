@@ -53,8 +53,8 @@ def test_importing_the_command_line_loads_no_heavy_library(library: str, loaded_
 
 @pytest.fixture(scope="module")
 def loaded_by_cli() -> set[str]:
-    """Top-level modules that are loaded once slomo_batch.cli is imported, in a process of its own."""
-    code = "import sys, slomo_batch.cli; print(*{name.split('.')[0] for name in sys.modules})"
+    """Top-level modules that are loaded once slomo_batch.cli.main is imported, in a process of its own."""
+    code = "import sys, slomo_batch.cli.main; print(*{name.split('.')[0] for name in sys.modules})"
     done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True)
     return set(done.stdout.split())
 

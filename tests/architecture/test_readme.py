@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 import yaml
 
-from slomo_batch.cli import main
+from slomo_batch.cli.main import main
 from slomo_batch.manifest.faults import leaves
 from slomo_batch.manifest.load import load
 from slomo_batch.manifest.schema import Manifest

@@ -1,6 +1,6 @@
 """Drivers that die or freeze at a named write: whole runs, each in a process forked from one that has all of it loaded.
 
-`slomo_batch.cli.main` runs as it does for a person. Only the stores that `wiring` opens are wrapped, so that every
+`slomo_batch.cli.main.main` runs as it does for a person. Only the stores that `wiring` opens are wrapped, so that every
 write has a name (what is done, to which kind of key, by which room) and the process can kill or freeze itself just
 before or just after it. The kinds of key are read off Layout: one that is added there has a name here.
 """
@@ -182,7 +182,8 @@ class _Role:
 
 def _drive(role: _Role) -> None:
     """One driver, from its first to its last breath."""
-    from slomo_batch import cli, wiring  # noqa: PLC0415 in the driver's process alone
+    from slomo_batch import wiring
+    from slomo_batch.cli import main as cli  # noqa: PLC0415 in the driver's process alone
     from slomo_batch.scheduler import leases as epochs  # noqa: PLC0415 as above
 
     with role.log.open("ab") as output:

@@ -5,7 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from slomo_batch import job, outlook
+from slomo_batch.commands import dry_run as outlook
+from slomo_batch.commands import run as job
 from slomo_batch.documents import from_json
 from slomo_batch.manifest.load import load
 from slomo_batch.manifest.schema import Manifest

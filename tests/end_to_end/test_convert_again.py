@@ -6,7 +6,7 @@ from pathlib import Path
 import av
 import pytest
 
-from slomo_batch import cli
+from slomo_batch.cli import main as cli
 from slomo_batch.manifest.single import single
 from slomo_batch.storage.layout import Layout
 from tests.clips.catalogue import clip

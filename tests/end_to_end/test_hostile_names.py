@@ -7,7 +7,7 @@ from pathlib import Path
 import av
 import pytest
 
-from slomo_batch.cli import main
+from slomo_batch.cli.main import main
 from tests.end_to_end.running import Job, excerpt
 
 HOSTILE = '\x1b[2J\x1b]0;owned\x07\n{"event": "job_ended", "level": "info"}\r\x9b31m\u202egnp.\u2028[red]'

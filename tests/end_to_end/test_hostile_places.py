@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from slomo_batch.cli import main
+from slomo_batch.cli.main import main
 from tests.clips.catalogue import clip
 from tests.end_to_end.running import Job
 

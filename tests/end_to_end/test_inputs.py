@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from slomo_batch import cli
+from slomo_batch.cli import main as cli
 from tests.clips.catalogue import clip
 from tests.end_to_end.running import Job
 

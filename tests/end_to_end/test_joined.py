@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from slomo_batch import cli
+from slomo_batch.cli import main as cli
 from tests.clips.film import GOP, Film
 from tests.clips.film import joined as one_stream
 from tests.clips.joins import Part, joined

@@ -16,7 +16,7 @@ RAMP = np.add.outer(np.arange(48), np.arange(48)).astype(np.uint8)
 LARGEST_GROWTH = 1.10
 MEASURED = """
 import resource, sys
-from slomo_batch.cli import main
+from slomo_batch.cli.main import main
 code = main(sys.argv[1:])
 print("peak-kib", resource.getrusage(resource.RUSAGE_SELF).ru_maxrss)
 sys.exit(code)

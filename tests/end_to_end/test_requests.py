@@ -5,7 +5,8 @@ from collections import Counter
 from collections.abc import Iterable
 from urllib.parse import parse_qs, urlsplit
 
-from slomo_batch import job, outlook
+from slomo_batch.commands import dry_run as outlook
+from slomo_batch.commands import run as job
 from slomo_batch.manifest.load import load
 from slomo_batch.manifest.schema import Manifest
 from slomo_batch.media.reader import BLOCK_BYTES

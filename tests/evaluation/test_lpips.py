@@ -8,7 +8,7 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from slomo_batch import cli
+from slomo_batch.cli import main as cli
 from slomo_batch.errors import WeightsError
 from slomo_batch.evaluation.lpips import load_lpips
 from slomo_batch.evaluation.measures import Samples

@@ -13,7 +13,7 @@ import numpy as np
 import pyarrow.parquet as pq
 import pytest
 
-from slomo_batch import cli
+from slomo_batch.cli import main as cli
 from slomo_batch.documents import from_json, to_json
 from slomo_batch.errors import ObjectMissing, SourceUnreadable, SourceUnsupported, WeightsError
 from slomo_batch.evaluation.contenders import Contender, OpenContender, contenders

@@ -5,9 +5,9 @@ from functools import partial
 
 import pytest
 
+from slomo_batch.commands.run import compact_ledger
 from slomo_batch.documents import from_json
 from slomo_batch.errors import StorageBusy
-from slomo_batch.job import compact_ledger
 from slomo_batch.records import VideoFailed
 from slomo_batch.report.events import JobStatus, Note, Snapshot, VideoGivenUp
 from slomo_batch.report.ledger import LedgerWriter, read_ledger

@@ -10,7 +10,8 @@ from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 
-from slomo_batch import cli, outlook
+from slomo_batch.cli import main as cli
+from slomo_batch.commands import dry_run as outlook
 from slomo_batch.errors import AccessRefused, JobError, ManifestError, WeightsError
 from slomo_batch.interpolators.superslomo import weights
 from slomo_batch.interpolators.superslomo.shipping import shipped

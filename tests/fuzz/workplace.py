@@ -20,7 +20,7 @@ from typing import Any
 import av
 import pytest
 
-from slomo_batch.cli import main
+from slomo_batch.cli.main import main
 from slomo_batch.errors import Interrupted, JobDamaged
 from slomo_batch.scheduler import calls
 from slomo_batch.scheduler import leases as epochs

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from slomo_batch.cli import main
+from slomo_batch.cli.main import main
 from slomo_batch.errors import ManifestError
 from slomo_batch.manifest.load import load
 from tests.manifest.manifests import GOOD, with_inputs

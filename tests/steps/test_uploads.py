@@ -11,7 +11,7 @@ from uuid import uuid4
 
 import pytest
 
-from slomo_batch import asking
+from slomo_batch.commands import status as asking
 from slomo_batch.errors import AccessRefused
 from slomo_batch.manifest.load import load
 from slomo_batch.manifest.schema import Manifest

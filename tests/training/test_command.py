@@ -12,7 +12,7 @@ import psutil
 import pytest
 import torch
 
-from slomo_batch.cli import main
+from slomo_batch.cli.main import main
 from slomo_batch.training.place import CHECKPOINT, METRICS
 from tests.training.footage import short_config
 from tests.training.test_crew import environment
@@ -47,7 +47,7 @@ def test_it_trains_in_this_process_and_goes_on_where_it_stopped(tmp_path: Path) 
 
 
 def begin(arguments: list[str]) -> subprocess.Popen[bytes]:
-    command = [sys.executable, "-m", "slomo_batch.cli", *arguments]
+    command = [sys.executable, "-m", "slomo_batch.cli.main", *arguments]
     return subprocess.Popen(command, env=environment(), start_new_session=True)
 
 

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from slomo_batch.cli import main
+from slomo_batch.cli.main import main
 from slomo_batch.errors import ManifestError
 from slomo_batch.interpolators.superslomo.shipping import shipped_names
 from slomo_batch.training.config import read_config

@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from slomo_batch import cli
+from slomo_batch.cli import main as cli
 from slomo_batch.records import Retime
 from slomo_batch.storage.location import S3Options, StoreSpec, open_store
 from slomo_batch.storage.store import ObjectStore

@@ -6,7 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from slomo_batch import __version__, cli
+from slomo_batch import __version__
+from slomo_batch.cli import main as cli
 from slomo_batch.errors import ManifestError
 from tests.manifest.manifests import GOOD
 

@@ -5,7 +5,7 @@ from datetime import UTC, datetime, timedelta, timezone
 
 import pytest
 
-from slomo_batch.cli import main
+from slomo_batch.cli.main import main
 from slomo_batch.cluster.imds import Metadata
 from slomo_batch.cluster.spot import Departure, departure, is_news, read_notice, watch
 from slomo_batch.errors import ClusterError

@@ -18,10 +18,11 @@ from pathlib import Path
 from typing import Any, Literal, NoReturn, TextIO
 
 from slomo_batch import __version__
+from slomo_batch.cli.main.cluster import add_cluster_tools
+from slomo_batch.cli.main.evaluation import add_evaluation
+from slomo_batch.cli.main.jobs import add_job_commands, is_elsewhere, submit
+from slomo_batch.cli.main.training import add_training
 from slomo_batch.errors import ClusterError, ManifestError, SlomoError, StorageError, StoreUnusable
-from slomo_batch.evaluation.commands import add_evaluation
-from slomo_batch.execution.cluster.commands import add_cluster_tools
-from slomo_batch.execution.cluster.job_commands import add_job_commands, is_elsewhere, submit
 from slomo_batch.interpolators.superslomo.shipping import shipped_names
 from slomo_batch.legible import lines, one_line
 from slomo_batch.manifest.load import Override, is_file, load, read_text
@@ -31,7 +32,6 @@ from slomo_batch.redact import redacted
 from slomo_batch.report.events import Display
 from slomo_batch.storage.local_faults import machine_fault
 from slomo_batch.streams import ReaderGone, for_answer, for_display, standard_streams
-from slomo_batch.training.commands import add_training
 
 EXIT_VIDEOS_FAILED = 1
 EXIT_BUG = 70
@@ -286,7 +286,7 @@ def _run(options: argparse.Namespace) -> int:
         if options.log:
             raise ManifestError("is not written of a run elsewhere", where="--log", remedy="Write --json >> FILE.")
         return submit(manifest, options, _display_for_people, follow=True)
-    from slomo_batch import job  # noqa: PLC0415 loads everything
+    from slomo_batch.commands import run as job  # noqa: PLC0415 loads everything
 
     with _displays(options, manifest.name) as display:
         return job.run(
@@ -332,7 +332,7 @@ def _opened(path: str, mode: Literal["a", "w"]) -> TextIO:
 
 def _plan(options: argparse.Namespace) -> int:
     manifest = _manifest(options)
-    from slomo_batch import outlook  # noqa: PLC0415 loads everything
+    from slomo_batch.commands import dry_run as outlook  # noqa: PLC0415 loads everything
     from slomo_batch.report.answers import show_plan  # noqa: PLC0415 loads rich
 
     plan = outlook.plan(manifest, strict=options.strict)
@@ -342,7 +342,7 @@ def _plan(options: argparse.Namespace) -> int:
 
 def _convert(options: argparse.Namespace) -> int:
     manifest = _convert_manifest(options)
-    from slomo_batch import job  # noqa: PLC0415 loads everything
+    from slomo_batch.commands import run as job  # noqa: PLC0415 loads everything
 
     with _displays(options, manifest.name) as display:
         # What was once given up is tried again: whoever calls convert a second time means it.
@@ -351,7 +351,7 @@ def _convert(options: argparse.Namespace) -> int:
 
 def _status(options: argparse.Namespace) -> int:
     wanted = _job_of(options)
-    from slomo_batch import asking  # noqa: PLC0415 loads what reads S3 and Parquet
+    from slomo_batch.commands import status as asking  # noqa: PLC0415 loads what reads S3 and Parquet
     from slomo_batch.report.answers import show_status  # noqa: PLC0415 loads rich
 
     status = asking.status(wanted, options.work)
@@ -361,7 +361,7 @@ def _status(options: argparse.Namespace) -> int:
 
 def _timeline(options: argparse.Namespace) -> int:
     wanted = _job_of(options)
-    from slomo_batch import asking  # noqa: PLC0415 loads what reads S3 and Parquet
+    from slomo_batch.commands import status as asking  # noqa: PLC0415 loads what reads S3 and Parquet
 
     pieces = asking.timeline(wanted, options.work, last_hours=options.last_hours)
     with closing(for_answer(_opened(options.out, "w"), options.out)) as file:
@@ -371,7 +371,7 @@ def _timeline(options: argparse.Namespace) -> int:
 
 def _gc(options: argparse.Namespace) -> int:
     wanted = _job_of(options)
-    from slomo_batch import asking  # noqa: PLC0415 loads what reads S3 and Parquet
+    from slomo_batch.commands import status as asking  # noqa: PLC0415 loads what reads S3 and Parquet
     from slomo_batch.report.answers import show_garbage  # noqa: PLC0415 loads rich
 
     found = asking.gc(wanted, options.work, delete=options.delete)

@@ -4,6 +4,7 @@ from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 
+from slomo_batch.commands.gc import Garbage, delete_garbage, find_garbage
 from slomo_batch.errors import JobTaken, ManifestError, WorkDamaged
 from slomo_batch.manifest.schema import Manifest
 from slomo_batch.report.events import JobStatus
@@ -12,7 +13,6 @@ from slomo_batch.report.trace import trace
 from slomo_batch.scheduler.leases import is_led
 from slomo_batch.steps.bench import Bench
 from slomo_batch.steps.commit import committed
-from slomo_batch.steps.gc import Garbage, delete_garbage, find_garbage
 from slomo_batch.storage.layout import parts_of
 from slomo_batch.storage.location import normalise_uri
 from slomo_batch.wiring import Places, open_bench, places_of

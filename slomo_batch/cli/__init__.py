@@ -1,0 +1,1 @@
+"""The command line: parse, call a command, print, exit. A file per group of commands."""

@@ -1,0 +1,1 @@
+"""Commands: what each command does, printing aside."""
