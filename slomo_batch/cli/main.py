@@ -27,7 +27,7 @@ from slomo_batch.interpolators.superslomo.shipping import shipped_names
 from slomo_batch.legible import lines, one_line
 from slomo_batch.manifest.load import Override, is_file, load, read_text
 from slomo_batch.manifest.schema import Manifest, json_schema
-from slomo_batch.manifest.single import single
+from slomo_batch.manifest.single_video import single
 from slomo_batch.redact import redacted
 from slomo_batch.report.events import Display
 from slomo_batch.storage.local_faults import machine_fault

@@ -1,6 +1,7 @@
 """Outlook: what a run of a job would do, of which nothing is done."""
 
 from slomo_batch.errors import SlomoError
+from slomo_batch.manifest.inputs import find_videos
 from slomo_batch.manifest.schema import Manifest
 from slomo_batch.plan import s3_requests as requests
 from slomo_batch.plan.job_pin import JobPin
@@ -8,7 +9,6 @@ from slomo_batch.records import VideoFailed, VideoRequest
 from slomo_batch.report.events import Plan, PlanRow, S3Requests
 from slomo_batch.scheduler.machines import ClusterWish, basis_of, probe_abilities
 from slomo_batch.steps.bench import Bench
-from slomo_batch.steps.find import find_videos
 from slomo_batch.steps.open import Opened, foresee
 from slomo_batch.steps.pin import pin_job, pinned_basis
 from slomo_batch.steps.triage import triage

@@ -7,6 +7,7 @@ from contextlib import ExitStack, suppress
 
 from slomo_batch.commands.superseded import delete_superseded, withdraw_receipts
 from slomo_batch.errors import Interrupted, JobTaken, SlomoError, StorageError
+from slomo_batch.manifest.inputs import Found, find_videos
 from slomo_batch.manifest.schema import Manifest
 from slomo_batch.plan.job_pin import JobPin
 from slomo_batch.records import VideoRequest
@@ -21,7 +22,6 @@ from slomo_batch.scheduler.machines import ClusterWish, Machines, basis_of, open
 from slomo_batch.scheduler.preflight import judge_machines, prove_disk, prove_outputs, prove_work_store
 from slomo_batch.scheduler.stop_signals import StopRequests
 from slomo_batch.steps.bench import Bench
-from slomo_batch.steps.find import Found, find_videos
 from slomo_batch.steps.pin import pin_basis, pin_job, pinned_basis
 from slomo_batch.steps.triage import Triage, forget_failures, triage
 from slomo_batch.storage.layout import Layout, parts_of

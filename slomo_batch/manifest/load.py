@@ -16,13 +16,13 @@ from typing import Any
 from pydantic import ValidationError
 
 from slomo_batch.errors import ManifestError
-from slomo_batch.manifest.compose import judge_settings, settings_of
-from slomo_batch.manifest.faults import Fault, Path, dotted, faults_of
-from slomo_batch.manifest.naming import literal_suffix
-from slomo_batch.manifest.places import judge_places
+from slomo_batch.manifest.composition import judge_settings, settings_of
+from slomo_batch.manifest.output_names import literal_suffix
+from slomo_batch.manifest.path_overlap import judge_places
 from slomo_batch.manifest.schema import Manifest
 from slomo_batch.manifest.sections import VideoSections
-from slomo_batch.manifest.tree import Tree, read_tree
+from slomo_batch.manifest.validation_errors import Fault, Path, dotted, faults_of
+from slomo_batch.manifest.yaml_tree import Tree, read_tree
 
 MAX_BYTES = 2**26
 """Size of the largest text that is read as a manifest: far above all that a person or a program writes."""

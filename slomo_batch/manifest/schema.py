@@ -6,8 +6,8 @@ from typing import Any
 from pydantic import Field, model_validator
 
 from slomo_batch.manifest import values
-from slomo_batch.manifest.compose import compose
-from slomo_batch.manifest.naming import default_work
+from slomo_batch.manifest.composition import compose
+from slomo_batch.manifest.output_names import default_work
 from slomo_batch.manifest.sections import (
     ChunksSection,
     ClusterSection,

@@ -13,9 +13,9 @@ import torch
 
 from slomo_batch.documents import digest
 from slomo_batch.errors import ManifestError, StorageError
+from slomo_batch.manifest.inputs import find_sources
 from slomo_batch.manifest.sections import InputSpec
 from slomo_batch.records import Source
-from slomo_batch.steps.find import find_sources
 from slomo_batch.storage.location import S3Options, normalise_uri
 from slomo_batch.training.config import TrainingConfig, Videos
 from slomo_batch.training.crew import Crew

@@ -16,11 +16,11 @@ import numpy as np
 from slomo_batch.documents import digest, from_json, to_json
 from slomo_batch.errors import ManifestError, SlomoError, SourceUnsupported
 from slomo_batch.interpolators.judging import CONTEXT, Verdict, judge
+from slomo_batch.manifest.inputs import Locate
 from slomo_batch.media.reader import RangeReader
 from slomo_batch.media.rgb import rgb_at, timed_pictures
 from slomo_batch.picture import Picture
 from slomo_batch.records import Source
-from slomo_batch.steps.find import Locate
 from slomo_batch.training.preparing import WINDOW, Window
 
 UNEVEN = 1.5

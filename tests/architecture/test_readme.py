@@ -10,10 +10,10 @@ import pytest
 import yaml
 
 from slomo_batch.cli.main import main
-from slomo_batch.manifest.faults import leaves
 from slomo_batch.manifest.load import load
 from slomo_batch.manifest.schema import Manifest
 from slomo_batch.manifest.sections import InputSpec
+from slomo_batch.manifest.validation_errors import leaves
 from slomo_batch.storage.layout import Layout
 from tests.architecture.project import ROOT, name_of, project_files
 

@@ -7,7 +7,7 @@ import av
 import pytest
 
 from slomo_batch.cli import main as cli
-from slomo_batch.manifest.single import single
+from slomo_batch.manifest.single_video import single
 from slomo_batch.storage.layout import Layout
 from tests.clips.catalogue import clip
 

@@ -6,10 +6,10 @@ from pathlib import Path
 import pytest
 
 from slomo_batch.errors import StoreUnusable
+from slomo_batch.manifest.inputs import find_videos
 from slomo_batch.manifest.load import load
 from slomo_batch.records import VideoRequest
 from slomo_batch.scheduler.preflight import prove_outputs
-from slomo_batch.steps.find import find_videos
 from slomo_batch.storage.local import LocalStore
 from slomo_batch.wiring import Places, open_bench
 from tests.manifest.manifests import with_inputs

@@ -17,7 +17,7 @@ from slomo_batch.interpolators.superslomo import weights
 from slomo_batch.interpolators.superslomo.shipping import shipped
 from slomo_batch.manifest.load import load
 from slomo_batch.manifest.schema import Manifest
-from slomo_batch.manifest.single import single
+from slomo_batch.manifest.single_video import single
 from slomo_batch.report.events import PlanRow
 from tests.clips.catalogue import clip
 from tests.fuzz.documents import manifest_text, overrides, table

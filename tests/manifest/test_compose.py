@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from slomo_batch.errors import ManifestError
-from slomo_batch.manifest.compose import compose, judge_output
+from slomo_batch.manifest.composition import compose, judge_output
 from slomo_batch.manifest.load import load
 from slomo_batch.records import AudioMode, Encode, Settings
 from tests.manifest.manifests import with_inputs

@@ -8,10 +8,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from slomo_batch.errors import SourceUnsupported
-from slomo_batch.manifest.compose import output_collisions, relpath_of, render_output
+from slomo_batch.manifest.composition import output_collisions, relpath_of, render_output
 from slomo_batch.manifest.load import load
-from slomo_batch.manifest.naming import PARTIAL_NAME, check_length, default_work, fixed_part, literal_suffix
-from slomo_batch.manifest.places import glob_language, judge_places, template_language, witness
+from slomo_batch.manifest.output_names import PARTIAL_NAME, check_length, default_work, fixed_part, literal_suffix
+from slomo_batch.manifest.path_overlap import glob_language, judge_places, template_language, witness
 from slomo_batch.manifest.sections import InputSpec
 from slomo_batch.storage import local
 from tests.manifest.manifests import with_inputs

@@ -7,9 +7,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from slomo_batch.manifest.canonical import local_places, spelled_out
 from slomo_batch.manifest.load import load
 from slomo_batch.manifest.schema import Manifest
-from slomo_batch.manifest.spelled_out import local_places, spelled_out
 from slomo_batch.storage.location import normalise_uri
 from tests.manifest.manifests import GOOD, good, with_inputs
 

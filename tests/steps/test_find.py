@@ -10,10 +10,10 @@ import pytest
 import yaml
 
 from slomo_batch.errors import AccessRefused, ManifestError, StorageBusy
+from slomo_batch.manifest.inputs import Found, find_videos
 from slomo_batch.manifest.load import load
 from slomo_batch.manifest.schema import Manifest
 from slomo_batch.plan.job_pin import JobPin, WeightsPin
-from slomo_batch.steps.find import Found, find_videos
 from slomo_batch.steps.triage import triage
 from slomo_batch.storage import folders, local_faults
 from slomo_batch.storage.local import LocalStore

@@ -10,13 +10,13 @@ from typing import Any
 import pytest
 
 from slomo_batch.documents import from_json
+from slomo_batch.manifest.inputs import find_videos
 from slomo_batch.manifest.load import load
 from slomo_batch.manifest.schema import Manifest
 from slomo_batch.plan.ids import receipt_id
 from slomo_batch.plan.job_pin import JobPin
 from slomo_batch.records import VideoRequest
 from slomo_batch.steps.bench import Bench
-from slomo_batch.steps.find import find_videos
 from slomo_batch.steps.ownership import Owned, own
 from slomo_batch.steps.triage import Triage, triage
 from slomo_batch.storage.layout import Layout

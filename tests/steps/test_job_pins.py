@@ -8,10 +8,10 @@ import pytest
 from slomo_batch.documents import digest
 from slomo_batch.errors import JobDamaged, WeightsError
 from slomo_batch.interpolators.superslomo.shipping import shipped
+from slomo_batch.manifest.inputs import find_videos
 from slomo_batch.manifest.load import load
 from slomo_batch.plan.job_pin import JobPin
 from slomo_batch.steps.bench import Bench
-from slomo_batch.steps.find import find_videos
 from slomo_batch.steps.pin import Basis, pin_basis, pin_job, pinned_basis
 from slomo_batch.storage.layout import Layout
 from slomo_batch.storage.local import LocalStore

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from slomo_batch.manifest.places import glob_language
+from slomo_batch.manifest.path_overlap import glob_language
 from slomo_batch.storage import folders
 from slomo_batch.storage.glob import Found, _literal_prefix, _may_hold, expand, matches, split_glob
 from slomo_batch.storage.local import LocalStore

@@ -13,7 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from slomo_batch.errors import ManifestError
-from slomo_batch.tables.catalogue import MAX_FAULTS, read_catalogue
+from slomo_batch.manifest.catalog import MAX_FAULTS, read_catalogue
 
 
 def parquet(columns: Mapping[str, Any]) -> bytes:

@@ -18,7 +18,7 @@ from slomo_batch.cluster.submissions import (
     parse_id,
 )
 from slomo_batch.errors import ClusterError, JobTaken, ManifestError
-from slomo_batch.manifest.spelled_out import SpelledOut
+from slomo_batch.manifest.canonical import SpelledOut
 
 
 def asked(text: str = "{}", *, job: str = "derby-2019", prewarm: int = 0, **flags: bool) -> Request:

@@ -5,14 +5,14 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from slomo_batch.errors import AccessRefused, ManifestError, ObjectMissing
-from slomo_batch.manifest.compose import is_for_row
-from slomo_batch.manifest.naming import names_folder
+from slomo_batch.manifest.catalog import CatalogueRow, read_catalogue
+from slomo_batch.manifest.composition import is_for_row
+from slomo_batch.manifest.output_names import names_folder
 from slomo_batch.manifest.sections import InputSpec
 from slomo_batch.manifest.values import place_fault
 from slomo_batch.records import Settings
 from slomo_batch.storage.location import normalise_uri
 from slomo_batch.storage.store import ObjectStore
-from slomo_batch.tables.catalogue import CatalogueRow, read_catalogue
 
 SettingsFor = Callable[[InputSpec, Mapping[str, str]], Settings]
 """The settings of one row of an input.

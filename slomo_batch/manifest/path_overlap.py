@@ -12,9 +12,9 @@ from dataclasses import dataclass, field
 from functools import lru_cache
 from urllib.parse import unquote
 
-from slomo_batch.manifest.faults import Fault
-from slomo_batch.manifest.naming import fixed_part, is_pattern, looks_like_folder, parts_of, render_output
+from slomo_batch.manifest.output_names import fixed_part, is_pattern, looks_like_folder, parts_of, render_output
 from slomo_batch.manifest.sections import InputSpec
+from slomo_batch.manifest.validation_errors import Fault
 
 MAX_STATES = 20_000
 """States looked at before two patterns count as apart; what is then found to collide is found over the real names."""

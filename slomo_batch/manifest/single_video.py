@@ -8,7 +8,7 @@ from pathlib import Path, PurePosixPath
 
 from slomo_batch.manifest.load import Override, build
 from slomo_batch.manifest.schema import Manifest
-from slomo_batch.manifest.tree import Tree
+from slomo_batch.manifest.yaml_tree import Tree
 
 
 def single(source: str, output: str, *, settings: Sequence[str], flags: Sequence[Override]) -> Manifest:

@@ -8,8 +8,8 @@ from pathlib import Path, PurePosixPath
 
 from slomo_batch.errors import ManifestError, SlomoError, SourceUnsupported, StorageError, VideoError
 from slomo_batch.legible import is_text, storable
-from slomo_batch.manifest.compose import judge_output
-from slomo_batch.manifest.naming import (
+from slomo_batch.manifest.composition import judge_output
+from slomo_batch.manifest.output_names import (
     check_length,
     is_pattern,
     looks_like_folder,
@@ -19,8 +19,8 @@ from slomo_batch.manifest.naming import (
 )
 from slomo_batch.manifest.schema import Manifest
 from slomo_batch.manifest.sections import InputSpec
+from slomo_batch.manifest.table_rows import SettingsFor, combined, read_rows
 from slomo_batch.records import Settings, Source, VideoFailed, VideoRequest
-from slomo_batch.steps.rows import SettingsFor, combined, read_rows
 from slomo_batch.storage.folders import Unlisted
 from slomo_batch.storage.glob import expand, split_glob
 from slomo_batch.storage.location import is_s3, normalise_uri, rooted

@@ -11,9 +11,9 @@ from typing import TYPE_CHECKING, Any
 from pydantic import ValidationError
 
 from slomo_batch.errors import ManifestError
-from slomo_batch.manifest.faults import LATER_KEYS, Fault, dotted, faults_of, keys_of, leaves, subsection
-from slomo_batch.manifest.naming import literal_suffix, output_collisions, relpath_of, render_output
+from slomo_batch.manifest.output_names import literal_suffix, output_collisions, relpath_of, render_output
 from slomo_batch.manifest.sections import InputSpec, VideoSections
+from slomo_batch.manifest.validation_errors import LATER_KEYS, Fault, dotted, faults_of, keys_of, leaves, subsection
 from slomo_batch.manifest.values import nearest
 from slomo_batch.plan.encoders import judge_container, judge_encode
 from slomo_batch.records import Settings
