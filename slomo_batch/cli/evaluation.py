@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, get_args
 
 from slomo_batch.errors import ManifestError
-from slomo_batch.evaluation.layouts.known import LAYOUTS, layout_of
+from slomo_batch.evaluation.datasets.known import LAYOUTS, layout_of
 from slomo_batch.legible import legible_json, one_line
 from slomo_batch.records import Method, Precision
 
@@ -252,7 +252,7 @@ def _told(line: str) -> None:
 def _write_report(path: Path, found: "Report") -> None:
     from slomo_batch.documents import to_json  # noqa: PLC0415
     from slomo_batch.evaluation.report import columns  # noqa: PLC0415
-    from slomo_batch.tables.scores import scores_parquet  # noqa: PLC0415 loads pyarrow
+    from slomo_batch.evaluation.scores_table import scores_parquet  # noqa: PLC0415 loads pyarrow
 
     data = to_json(found) if path.suffix == ".json" else scores_parquet(columns(found))
     try:

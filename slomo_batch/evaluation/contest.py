@@ -6,16 +6,16 @@ from statistics import fmean
 from time import perf_counter
 
 from slomo_batch.evaluation.contenders import OpenContender, Setting
+from slomo_batch.evaluation.datasets.dataset import EvaluatorName
 from slomo_batch.evaluation.evaluators import EVALUATORS, judged
 from slomo_batch.evaluation.flicker import Look, flicker, look_of
-from slomo_batch.evaluation.layouts.layout import EvaluatorName
 from slomo_batch.evaluation.lpips import Lpips
 from slomo_batch.evaluation.report import FrameScore, Score, mean_of
+from slomo_batch.evaluation.rgb8 import samples_of, tensor_of
 from slomo_batch.evaluation.trials import Rgb, Trial
 from slomo_batch.evaluation.worst import Worst
 from slomo_batch.interpolators.contract import Frame, Held, make
 from slomo_batch.interpolators.duplicate import held
-from slomo_batch.interpolators.rgb8 import samples_of, tensor_of
 
 
 @dataclass(slots=True)

@@ -7,7 +7,7 @@ from typing import Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from slomo_batch.evaluation.layouts.layout import EvaluatorName
+from slomo_batch.evaluation.datasets.dataset import EvaluatorName
 from slomo_batch.evaluation.measures import Samples, absolute_ie, mean_ie, psnr, rms_ie
 from slomo_batch.evaluation.ssim import RADIUS, ssim, ssim_luma, ssim_sample, ssim_square, ssim_volume
 

@@ -10,7 +10,7 @@ from slomo_batch import __version__
 from slomo_batch.errors import SourceUnreadable, SourceUnsupported
 from slomo_batch.evaluation.contenders import OpenContender
 from slomo_batch.evaluation.contest import Contest
-from slomo_batch.evaluation.layouts.layout import Case, Layout, whole_cases
+from slomo_batch.evaluation.datasets.dataset import Case, Layout, whole_cases
 from slomo_batch.evaluation.lpips import Lpips
 from slomo_batch.evaluation.pictures import trial_of
 from slomo_batch.evaluation.report import ClipProtocol, Report, Score, SetProtocol

@@ -6,9 +6,9 @@ from pathlib import Path
 import numpy as np
 
 from slomo_batch.errors import SourceUnsupported
-from slomo_batch.evaluation.layouts.layout import Case, View
+from slomo_batch.evaluation.datasets.dataset import Case, View
+from slomo_batch.evaluation.image_files import grey_still, rgb_still
 from slomo_batch.evaluation.trials import Rgb, Trial
-from slomo_batch.media.stills import grey_still, rgb_still
 
 
 def trial_of(case: Case) -> Trial:

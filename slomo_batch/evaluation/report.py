@@ -6,8 +6,8 @@ from statistics import fmean
 from typing import Literal
 
 from slomo_batch.evaluation.contenders import Entry, Setting
+from slomo_batch.evaluation.datasets.dataset import EvaluatorName
 from slomo_batch.evaluation.flicker import Look
-from slomo_batch.evaluation.layouts.layout import EvaluatorName
 from slomo_batch.records import Machine
 
 

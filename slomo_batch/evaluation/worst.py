@@ -14,10 +14,10 @@ from pathlib import Path
 import numpy as np
 
 from slomo_batch.errors import ManifestError
+from slomo_batch.evaluation.image_files import png
 from slomo_batch.evaluation.report import FrameScore, place_of
 from slomo_batch.evaluation.trials import Rgb, Trial
 from slomo_batch.legible import one_line
-from slomo_batch.media.stills import png
 
 NUM_WORST = 10
 INDEX = "index.md"

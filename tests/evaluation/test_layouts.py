@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 
 from slomo_batch.errors import ManifestError
-from slomo_batch.evaluation.layouts.known import LAYOUTS, layout_of
-from slomo_batch.evaluation.layouts.layout import Case, whole_cases
+from slomo_batch.evaluation.datasets.dataset import Case, whole_cases
+from slomo_batch.evaluation.datasets.known import LAYOUTS, layout_of
 from tests.evaluation.made_sets import MADE
 
 

@@ -7,8 +7,8 @@ import numpy as np
 import pytest
 
 from slomo_batch.errors import SourceUnreadable
+from slomo_batch.evaluation.image_files import grey_still, rgb_still
 from slomo_batch.evaluation.pictures import halved, viewed
-from slomo_batch.media.stills import grey_still, rgb_still
 from tests.evaluation.made_sets import put
 from tests.evaluation.test_measures import noise, ramp
 

@@ -8,7 +8,7 @@ Of each clip frames 0 and 8 are kept and 1 to 7 predicted; the last three are no
 from fractions import Fraction
 from pathlib import Path
 
-from slomo_batch.evaluation.layouts.layout import Case, Layout, folders_in, incomplete, inside
+from slomo_batch.evaluation.datasets.dataset import Case, Layout, folders_in, incomplete, inside
 
 NAME = "adobe240"
 SPAN = 8

@@ -9,7 +9,7 @@ what comes after that is looked for in the folder.
 
 from pathlib import Path
 
-from slomo_batch.evaluation.layouts.layout import Case, Layout, incomplete, listed
+from slomo_batch.evaluation.datasets.dataset import Case, Layout, incomplete, listed
 
 NAME = "snu-film"
 PARTS = ("easy", "medium", "hard", "extreme")

@@ -6,7 +6,7 @@ other-gt-interp/Beanbags/frame10i11.png
 
 from pathlib import Path
 
-from slomo_batch.evaluation.layouts.layout import Case, Layout
+from slomo_batch.evaluation.datasets.dataset import Case, Layout
 
 NAME = "middlebury"
 SCENES = (

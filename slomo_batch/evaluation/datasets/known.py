@@ -3,14 +3,14 @@
 from pathlib import Path
 
 from slomo_batch.errors import ManifestError
-from slomo_batch.evaluation.layouts.adobe240 import ADOBE240
-from slomo_batch.evaluation.layouts.layout import Layout
-from slomo_batch.evaluation.layouts.middlebury import MIDDLEBURY
-from slomo_batch.evaluation.layouts.snu_film import SNU_FILM
-from slomo_batch.evaluation.layouts.ucf101 import UCF101
-from slomo_batch.evaluation.layouts.vimeo90k import SEPTUPLET, TRIPLET
-from slomo_batch.evaluation.layouts.x4k1000fps import X4K1000FPS
-from slomo_batch.evaluation.layouts.xiph import XIPH
+from slomo_batch.evaluation.datasets.adobe240 import ADOBE240
+from slomo_batch.evaluation.datasets.dataset import Layout
+from slomo_batch.evaluation.datasets.middlebury import MIDDLEBURY
+from slomo_batch.evaluation.datasets.snu_film import SNU_FILM
+from slomo_batch.evaluation.datasets.ucf101 import UCF101
+from slomo_batch.evaluation.datasets.vimeo90k import SEPTUPLET, TRIPLET
+from slomo_batch.evaluation.datasets.x4k1000fps import X4K1000FPS
+from slomo_batch.evaluation.datasets.xiph import XIPH
 
 LAYOUTS = {
     layout.name: layout for layout in (UCF101, MIDDLEBURY, TRIPLET, SEPTUPLET, ADOBE240, SNU_FILM, XIPH, X4K1000FPS)

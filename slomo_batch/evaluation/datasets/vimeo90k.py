@@ -9,7 +9,7 @@ after it): here from im3 and im5, with im1 and im7 for methods that look beyond 
 
 from pathlib import Path
 
-from slomo_batch.evaluation.layouts.layout import Case, Layout, listed
+from slomo_batch.evaluation.datasets.dataset import Case, Layout, listed
 
 
 def _triplets(folder: Path) -> list[Case]:

@@ -8,7 +8,7 @@ The evaluator of Super SloMo (eval_video_interpolation.py) took the mask the wro
 
 from pathlib import Path
 
-from slomo_batch.evaluation.layouts.layout import Case, Layout, folders_in
+from slomo_batch.evaluation.datasets.dataset import Case, Layout, folders_in
 
 NAME = "ucf101"
 FRAMES, MASKS = "ucf101_interp_ours", "motion_masks_ucf101_interp"

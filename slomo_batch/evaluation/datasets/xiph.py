@@ -8,7 +8,7 @@ At 2K pictures are brought to half their size, at "4K" the middle half each way 
 
 from pathlib import Path
 
-from slomo_batch.evaluation.layouts.layout import Case, Layout, View
+from slomo_batch.evaluation.datasets.dataset import Case, Layout, View
 
 NAME = "xiph"
 CLIPS = (

@@ -8,7 +8,7 @@ Of each scene frames 0 and 32 are kept, and 4, 8 to 28 predicted. Frames are tak
 from fractions import Fraction
 from pathlib import Path
 
-from slomo_batch.evaluation.layouts.layout import Case, Layout, incomplete, inside
+from slomo_batch.evaluation.datasets.dataset import Case, Layout, incomplete, inside
 
 NAME = "x4k1000fps"
 NUM_FRAMES = 33
