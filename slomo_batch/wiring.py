@@ -17,9 +17,9 @@ from slomo_batch.interpolators.revision import PIXEL_REVISION
 from slomo_batch.interpolators.superslomo.shipping import shipped, shipped_names
 from slomo_batch.manifest.schema import Manifest
 from slomo_batch.records import Machine, Method, Precision, Resolved, VideoPlan
-from slomo_batch.steps.bench import Bench
+from slomo_batch.steps.context import Bench
 from slomo_batch.steps.scratch import process_scratch
-from slomo_batch.steps.uploads import RecordedUploads
+from slomo_batch.steps.upload_records import RecordedUploads
 from slomo_batch.storage.layout import Layout
 from slomo_batch.storage.location import S3Options, StoreSpec, is_s3, normalise_uri, open_store, split_uri
 from slomo_batch.storage.store import ObjectStore

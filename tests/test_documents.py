@@ -4,8 +4,8 @@ import pytest
 
 from slomo_batch.documents import VERSION, from_stored, to_json, to_stored
 from slomo_batch.errors import StoreUnusable, WorkDamaged
-from slomo_batch.steps.commit import committed
-from slomo_batch.steps.pin import Basis
+from slomo_batch.steps.job_pin import Basis
+from slomo_batch.steps.stored_records import committed
 from slomo_batch.storage.layout import Layout
 from slomo_batch.storage.memory import MemoryStore
 

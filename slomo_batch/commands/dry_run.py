@@ -8,9 +8,9 @@ from slomo_batch.plan.job_pin import JobPin
 from slomo_batch.records import VideoFailed, VideoRequest
 from slomo_batch.report.events import Plan, PlanRow, S3Requests
 from slomo_batch.scheduler.machines import ClusterWish, basis_of, probe_abilities
-from slomo_batch.steps.bench import Bench
+from slomo_batch.steps.context import Bench
+from slomo_batch.steps.job_pin import pin_job, pinned_basis
 from slomo_batch.steps.open import Opened, foresee
-from slomo_batch.steps.pin import pin_job, pinned_basis
 from slomo_batch.steps.triage import triage
 from slomo_batch.storage.location import is_s3
 from slomo_batch.wiring import open_bench, places_of

@@ -14,10 +14,10 @@ from dataclasses import dataclass
 from slomo_batch.errors import WorkDamaged
 from slomo_batch.plan.ids import receipt_id
 from slomo_batch.records import ChunkDone, Published, SoundDone
-from slomo_batch.steps.bench import Bench
-from slomo_batch.steps.commit import committed
-from slomo_batch.steps.stored import VideoRecords
-from slomo_batch.steps.uploads import abort, unfinished
+from slomo_batch.steps.context import Bench
+from slomo_batch.steps.stored_records import committed
+from slomo_batch.steps.upload_records import abort, unfinished
+from slomo_batch.steps.video_records import VideoRecords
 from slomo_batch.storage.layout import Listed, parts_of
 from slomo_batch.storage.store import ObjectInfo, Upload
 

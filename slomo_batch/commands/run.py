@@ -21,8 +21,8 @@ from slomo_batch.scheduler.limits import long_ones_first, policy_for
 from slomo_batch.scheduler.machines import ClusterWish, Machines, basis_of, open_machines
 from slomo_batch.scheduler.preflight import judge_machines, prove_disk, prove_outputs, prove_work_store
 from slomo_batch.scheduler.stop_signals import StopRequests
-from slomo_batch.steps.bench import Bench
-from slomo_batch.steps.pin import pin_basis, pin_job, pinned_basis
+from slomo_batch.steps.context import Bench
+from slomo_batch.steps.job_pin import pin_basis, pin_job, pinned_basis
 from slomo_batch.steps.triage import Triage, forget_failures, triage
 from slomo_batch.storage.layout import Layout, parts_of
 from slomo_batch.storage.store import ObjectStore

@@ -11,8 +11,8 @@ from slomo_batch.report.events import JobStatus
 from slomo_batch.report.ledger import read_ledger
 from slomo_batch.report.trace import trace
 from slomo_batch.scheduler.leases import is_led
-from slomo_batch.steps.bench import Bench
-from slomo_batch.steps.commit import committed
+from slomo_batch.steps.context import Bench
+from slomo_batch.steps.stored_records import committed
 from slomo_batch.storage.layout import parts_of
 from slomo_batch.storage.location import normalise_uri
 from slomo_batch.wiring import Places, open_bench, places_of

@@ -13,10 +13,10 @@ from slomo_batch.errors import WorkDamaged
 from slomo_batch.plan.ids import receipt_id, video_id
 from slomo_batch.plan.job_pin import JobPin
 from slomo_batch.records import Published, VideoFailed, VideoRequest
-from slomo_batch.steps.bench import Bench
-from slomo_batch.steps.commit import committed
-from slomo_batch.steps.stored import VideoRecords
+from slomo_batch.steps.context import Bench
+from slomo_batch.steps.stored_records import committed
 from slomo_batch.steps.triage import Triage, weights_name
+from slomo_batch.steps.video_records import VideoRecords
 from slomo_batch.storage.layout import parts_of
 
 MOST_READ = 1000

@@ -6,7 +6,7 @@ import time
 from dataclasses import replace
 
 from slomo_batch.records import Stint
-from slomo_batch.steps.bench import Bench
+from slomo_batch.steps.context import Bench
 from slomo_batch.storage.metered import MeteredStore, Traffic
 from slomo_batch.storage.store import ObjectStore
 

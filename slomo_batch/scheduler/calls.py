@@ -8,10 +8,10 @@ from slomo_batch.plan.job_pin import JobPin
 from slomo_batch.plan.stored_plan import Pinned
 from slomo_batch.records import ChunkDone, ChunkTask, Exists, Lane, Published, SoundDone, Stint, VideoRequest
 from slomo_batch.scheduler.call_stats import StintClock
-from slomo_batch.steps.bench import Bench
+from slomo_batch.steps.audio import make_video_sound
+from slomo_batch.steps.context import Bench
 from slomo_batch.steps.interpolate import Phase, interpolate_chunk
 from slomo_batch.steps.open import Opened, open_video
-from slomo_batch.steps.sound import make_video_sound
 from slomo_batch.steps.split import split_video
 from slomo_batch.steps.stitch import stitch_video
 from slomo_batch.storage.local_faults import storage_error

@@ -27,8 +27,8 @@ from slomo_batch.report.events import (
 from slomo_batch.report.ledger import LedgerWriter
 from slomo_batch.scheduler.messages import StepFailed
 from slomo_batch.scheduler.state_counts import Census
-from slomo_batch.steps.commit import put_record
 from slomo_batch.steps.open import Opened
+from slomo_batch.steps.stored_records import put_record
 from slomo_batch.storage.layout import Layout
 from slomo_batch.storage.store import ObjectStore
 

@@ -7,7 +7,7 @@ from concurrent.futures import ThreadPoolExecutor
 from slomo_batch.errors import ProgramFault
 from slomo_batch.scheduler.calls import Call, ChunkCall, ChunkStored, Entered, Erred, Outcome, perform
 from slomo_batch.scheduler.placement import Placement
-from slomo_batch.steps.bench import Bench
+from slomo_batch.steps.context import Bench
 
 _HERE = "this process"
 """The one worker and the one machine."""

@@ -18,7 +18,7 @@ from uuid import uuid4
 
 from slomo_batch.documents import to_stored
 from slomo_batch.errors import JobTaken, ObjectMissing, SlomoError, WorkDamaged
-from slomo_batch.steps.commit import put_record, read_record
+from slomo_batch.steps.stored_records import put_record, read_record
 from slomo_batch.storage.layout import Layout, name_in_job, parts_of
 from slomo_batch.storage.store import ObjectStore
 

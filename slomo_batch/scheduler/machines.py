@@ -22,7 +22,7 @@ from slomo_batch.report.events import Display
 from slomo_batch.scheduler.engine import Engine
 from slomo_batch.scheduler.inline_engine import InlineEngine
 from slomo_batch.scheduler.stop_signals import StopRequests
-from slomo_batch.steps.pin import Basis
+from slomo_batch.steps.job_pin import Basis
 from slomo_batch.wiring import Places, open_bench
 
 LOCAL_TASKS = 2

@@ -7,7 +7,7 @@ from uuid import uuid4
 from slomo_batch.cluster.shared_disk import judge_sharing
 from slomo_batch.errors import StoreUnusable
 from slomo_batch.records import VideoRequest
-from slomo_batch.steps.bench import Bench
+from slomo_batch.steps.context import Bench
 from slomo_batch.steps.stitch import DISK_FACTOR
 from slomo_batch.storage.capability import prove_access, prove_put_if_absent
 from slomo_batch.storage.location import is_s3

@@ -15,11 +15,11 @@ from slomo_batch.media.archive import ArchiveReader
 from slomo_batch.media.decode import decode_chunk
 from slomo_batch.media.encode import SegmentEncoder, SegmentFacts, segment_suffix, verify_segment
 from slomo_batch.records import Chunk, ChunkDone, ChunkTask, FrameCounts, VideoPlan
-from slomo_batch.steps.archives import fetch_archive
-from slomo_batch.steps.bench import Bench
-from slomo_batch.steps.making import FrameMaker, SourceWindow, output_color
+from slomo_batch.steps.context import Bench
+from slomo_batch.steps.frame_maker import FrameMaker, SourceWindow, output_color
+from slomo_batch.steps.packet_archives import fetch_archive
 from slomo_batch.steps.stopwatch import Stopwatch
-from slomo_batch.steps.stored import VideoRecords
+from slomo_batch.steps.video_records import VideoRecords
 from slomo_batch.timeline.retiming import FrameTime
 
 Phase = Literal["computing", "storing"]

@@ -17,13 +17,13 @@ from slomo_batch.plan.job_pin import JobPin, resolve
 from slomo_batch.plan.output_rate import check_output_rate
 from slomo_batch.plan.stored_plan import Pinned
 from slomo_batch.records import Lane, VideoPlan, VideoRequest
-from slomo_batch.steps.bench import Bench
-from slomo_batch.steps.commit import as_note, exists
-from slomo_batch.steps.indexing import index_bytes
-from slomo_batch.steps.making import output_color
-from slomo_batch.steps.ownership import begun
-from slomo_batch.steps.stored import VideoRecords, read_receipt, withdraw_receipt
-from slomo_batch.steps.survey import Survey, survey
+from slomo_batch.steps.context import Bench
+from slomo_batch.steps.existing_work import Survey, survey
+from slomo_batch.steps.frame_maker import output_color
+from slomo_batch.steps.output_ownership import begun
+from slomo_batch.steps.stored_index import index_bytes
+from slomo_batch.steps.stored_records import as_note, exists
+from slomo_batch.steps.video_records import VideoRecords, read_receipt, withdraw_receipt
 from slomo_batch.timeline.retiming import MANY_FRAMES_EACH, OutputGrid
 
 RESTARTED = "begun by an earlier version of slomo_batch that makes other pixels: made again from the start"

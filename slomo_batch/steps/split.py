@@ -11,9 +11,9 @@ from slomo_batch.media.split import SourceSlice, SplitPart, split_copy, split_de
 from slomo_batch.plan.ids import chunks_in_lane
 from slomo_batch.plan.stored_plan import MovedTo, Pinned
 from slomo_batch.records import Chunk, Lane
-from slomo_batch.steps.bench import Bench
-from slomo_batch.steps.commit import put_record
-from slomo_batch.steps.indexing import read_index
+from slomo_batch.steps.context import Bench
+from slomo_batch.steps.stored_index import read_index
+from slomo_batch.steps.stored_records import put_record
 from slomo_batch.timeline.index import SourceTimeline, VideoIndex
 
 

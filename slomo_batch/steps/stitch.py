@@ -19,12 +19,12 @@ from slomo_batch.media.inspect import verify_output
 from slomo_batch.plan.ids import chunks_in_lane, receipt_id
 from slomo_batch.plan.stored_plan import Pinned
 from slomo_batch.records import ChunkDone, Exists, FrameCounts, Lane, Published, SoundDone, VideoPlan
-from slomo_batch.steps.bench import Bench
-from slomo_batch.steps.commit import MADE_AGAIN, commit
-from slomo_batch.steps.making import output_color
-from slomo_batch.steps.ownership import Owned, begun, is_earlier_version, look, own, owned
-from slomo_batch.steps.sound import wants_sound
-from slomo_batch.steps.stored import Choice, VideoRecords, read_receipt
+from slomo_batch.steps.audio import wants_sound
+from slomo_batch.steps.context import Bench
+from slomo_batch.steps.frame_maker import output_color
+from slomo_batch.steps.output_ownership import Owned, begun, is_earlier_version, look, own, owned
+from slomo_batch.steps.stored_records import MADE_AGAIN, commit
+from slomo_batch.steps.video_records import Choice, VideoRecords, read_receipt
 from slomo_batch.storage.layout import parts_of
 from slomo_batch.storage.store import ObjectInfo
 

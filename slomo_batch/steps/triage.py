@@ -18,9 +18,9 @@ from slomo_batch.errors import OutputExists, SlomoError, WorkDamaged
 from slomo_batch.plan.ids import earlier_video_ids, receipt_id, video_id
 from slomo_batch.plan.job_pin import JobPin
 from slomo_batch.records import VideoFailed, VideoRequest
-from slomo_batch.steps.bench import Bench
-from slomo_batch.steps.commit import read_record
-from slomo_batch.steps.ownership import begun, is_earlier_version, look, owned
+from slomo_batch.steps.context import Bench
+from slomo_batch.steps.output_ownership import begun, is_earlier_version, look, owned
+from slomo_batch.steps.stored_records import read_record
 from slomo_batch.storage.layout import parts_of
 from slomo_batch.storage.presence import standing
 

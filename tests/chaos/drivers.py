@@ -32,9 +32,9 @@ WITHIN_S = 300
 OUTPUT, OUTPUT_PROBE = "output", "output_probe"
 _PASSED_THROUGH = (
     "slomo_batch.storage.",
-    "slomo_batch.steps.commit",
-    "slomo_batch.steps.stored",
-    "slomo_batch.steps.uploads",
+    "slomo_batch.steps.stored_records",
+    "slomo_batch.steps.video_records",
+    "slomo_batch.steps.upload_records",
     "slomo_batch.tables.",
 )
 """Rooms that write for others."""

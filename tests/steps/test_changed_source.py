@@ -9,10 +9,10 @@ from slomo_batch.interpolators.revision import PIXEL_REVISION
 from slomo_batch.plan.ids import receipt_id
 from slomo_batch.plan.job_pin import JobPin
 from slomo_batch.records import FrameCounts, Interpolate, Published, Settings, Source, VideoRequest
-from slomo_batch.steps.bench import Bench
-from slomo_batch.steps.commit import commit
+from slomo_batch.steps.context import Bench
 from slomo_batch.steps.open import open_video
 from slomo_batch.steps.split import split_video
+from slomo_batch.steps.stored_records import commit
 from slomo_batch.wiring import Places, open_bench
 from tests.clips.catalogue import clip
 

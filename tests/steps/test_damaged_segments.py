@@ -8,12 +8,12 @@ import pytest
 from slomo_batch.errors import WorkDamaged
 from slomo_batch.plan.stored_plan import Pinned
 from slomo_batch.records import ChunkTask, Encode, VideoRequest
-from slomo_batch.steps.bench import Bench
+from slomo_batch.steps.context import Bench
 from slomo_batch.steps.interpolate import interpolate_chunk
 from slomo_batch.steps.open import open_video
 from slomo_batch.steps.split import split_video
 from slomo_batch.steps.stitch import stitch_video
-from slomo_batch.steps.stored import Choice, VideoRecords
+from slomo_batch.steps.video_records import Choice, VideoRecords
 from slomo_batch.wiring import Places, open_bench
 from tests.clips.catalogue import clip
 from tests.steps.test_changed_source import PIN, requested

@@ -16,8 +16,8 @@ from slomo_batch.manifest.schema import Manifest
 from slomo_batch.plan.ids import receipt_id
 from slomo_batch.plan.job_pin import JobPin
 from slomo_batch.records import VideoRequest
-from slomo_batch.steps.bench import Bench
-from slomo_batch.steps.ownership import Owned, own
+from slomo_batch.steps.context import Bench
+from slomo_batch.steps.output_ownership import Owned, own
 from slomo_batch.steps.triage import Triage, triage
 from slomo_batch.storage.layout import Layout
 from slomo_batch.storage.location import StoreSpec, open_store

@@ -11,8 +11,8 @@ from slomo_batch.interpolators.superslomo.shipping import shipped
 from slomo_batch.manifest.inputs import find_videos
 from slomo_batch.manifest.load import load
 from slomo_batch.plan.job_pin import JobPin
-from slomo_batch.steps.bench import Bench
-from slomo_batch.steps.pin import Basis, pin_basis, pin_job, pinned_basis
+from slomo_batch.steps.context import Bench
+from slomo_batch.steps.job_pin import Basis, pin_basis, pin_job, pinned_basis
 from slomo_batch.storage.layout import Layout
 from slomo_batch.storage.local import LocalStore
 

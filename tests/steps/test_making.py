@@ -19,7 +19,7 @@ from slomo_batch.media.probe import probe
 from slomo_batch.picture import PIXEL_FORMATS, Picture
 from slomo_batch.plan.job_pin import JobPin
 from slomo_batch.records import Chunk, Interpolate, Retime, Settings, Source, VideoPlan, VideoRequest
-from slomo_batch.steps.making import FrameMaker, SourceWindow
+from slomo_batch.steps.frame_maker import FrameMaker, SourceWindow
 from slomo_batch.steps.open import plan_video
 from slomo_batch.steps.stopwatch import Stopwatch
 from slomo_batch.timeline.retiming import FrameTime

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from slomo_batch.steps.pin import _fetched
+from slomo_batch.steps.job_pin import _fetched
 from slomo_batch.storage.memory import MemoryStore
 from slomo_batch.wiring import Places, open_bench
 

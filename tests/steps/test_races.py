@@ -7,13 +7,13 @@ import pytest
 
 from slomo_batch.errors import StorageBusy, WeightsError
 from slomo_batch.plan.stored_plan import MovedTo
-from slomo_batch.steps.bench import Bench
-from slomo_batch.steps.commit import commit, committed
+from slomo_batch.steps.audio import make_video_sound
+from slomo_batch.steps.context import Bench
+from slomo_batch.steps.existing_work import survey
 from slomo_batch.steps.open import open_video
-from slomo_batch.steps.sound import make_video_sound
 from slomo_batch.steps.split import split_video
-from slomo_batch.steps.stored import VideoRecords
-from slomo_batch.steps.survey import survey
+from slomo_batch.steps.stored_records import commit, committed
+from slomo_batch.steps.video_records import VideoRecords
 from slomo_batch.storage.layout import Layout
 from slomo_batch.storage.local import LocalStore
 from slomo_batch.wiring import Places, _weights_file, open_bench

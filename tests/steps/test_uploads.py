@@ -15,7 +15,7 @@ from slomo_batch.commands import status as asking
 from slomo_batch.errors import AccessRefused
 from slomo_batch.manifest.load import load
 from slomo_batch.manifest.schema import Manifest
-from slomo_batch.steps.uploads import RecordedUploads
+from slomo_batch.steps.upload_records import RecordedUploads
 from slomo_batch.storage import local, s3, s3_upload
 from slomo_batch.storage.layout import Layout
 from slomo_batch.storage.location import StoreSpec, open_store

@@ -19,12 +19,12 @@ from slomo_batch.records import ChunkDone, Published, SoundDone, VideoFailed
 from slomo_batch.report.events import JobStatus
 from slomo_batch.report.ledger import read_ledger
 from slomo_batch.scheduler.leases import Claim
-from slomo_batch.steps.bench import Bench
-from slomo_batch.steps.commit import commit, committed, put_record, read_record
-from slomo_batch.steps.indexing import read_index
-from slomo_batch.steps.ownership import Owned
-from slomo_batch.steps.pin import Basis
-from slomo_batch.steps.stored import Choice
+from slomo_batch.steps.context import Bench
+from slomo_batch.steps.job_pin import Basis
+from slomo_batch.steps.output_ownership import Owned
+from slomo_batch.steps.stored_index import read_index
+from slomo_batch.steps.stored_records import commit, committed, put_record, read_record
+from slomo_batch.steps.video_records import Choice
 from slomo_batch.storage.layout import Layout, name_in_job
 from slomo_batch.storage.memory import MemoryStore
 from slomo_batch.storage.store import Upload

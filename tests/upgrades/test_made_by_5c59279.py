@@ -110,9 +110,9 @@ def place(
 def pixels(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> str:
     """Whether today's version makes other pixels than 5c59279."""
     if request.param == "other pixels":
-        monkeypatch.setattr("slomo_batch.steps.pin.PIXEL_REVISION", 2)
+        monkeypatch.setattr("slomo_batch.steps.job_pin.PIXEL_REVISION", 2)
     else:
-        monkeypatch.setattr("slomo_batch.steps.pin.PIXEL_REVISION", 1)
+        monkeypatch.setattr("slomo_batch.steps.job_pin.PIXEL_REVISION", 1)
     return str(request.param)
 
 
@@ -143,7 +143,7 @@ def test_a_setting_that_is_added_leaves_what_is_published(place: Place, monkeypa
 
 @pytest.mark.parametrize("place", ["disk"], indirect=True)
 def test_what_is_published_is_made_again_only_when_told(place: Place, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("slomo_batch.steps.pin.PIXEL_REVISION", 2)
+    monkeypatch.setattr("slomo_batch.steps.job_pin.PIXEL_REVISION", 2)
     old, receipts = place.video_ids("finished"), place.contents("finished/receipts/").keys()
     [ended] = _of("job_ended", place.run("finished", "--force"))
     assert (ended["videos_published"], ended["videos_failed"]) == (2, 0)
@@ -156,7 +156,7 @@ def test_what_is_published_is_made_again_only_when_told(place: Place, monkeypatc
 
 @pytest.mark.parametrize("place", ["disk"], indirect=True)
 def test_the_output_of_a_source_that_changed_is_replaced(place: Place, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("slomo_batch.steps.pin.PIXEL_REVISION", 2)
+    monkeypatch.setattr("slomo_batch.steps.job_pin.PIXEL_REVISION", 2)
     place.store.put("archive/moving.mp4", place.store.get("archive/network.mp4"))
     assert {Path(row["uri"]).stem: row["state"] for row in place.plan("finished")} == {
         "moving": "changed",
@@ -167,7 +167,7 @@ def test_the_output_of_a_source_that_changed_is_replaced(place: Place, monkeypat
 
 
 def test_what_is_half_done_is_resumed_with_the_same_pixels(place: Place, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("slomo_batch.steps.pin.PIXEL_REVISION", 1)
+    monkeypatch.setattr("slomo_batch.steps.job_pin.PIXEL_REVISION", 1)
     [video_id] = place.video_ids("half-done")
     committed = place.contents(f"{video_id}/commits/", f"{video_id}/pin.json", f"{video_id}/sound-commit.json")
     assert [row["state"] for row in place.plan("half-done")] == ["resume"]
@@ -183,7 +183,7 @@ def test_what_is_half_done_is_resumed_with_the_same_pixels(place: Place, monkeyp
 
 
 def test_what_is_half_done_starts_over_with_other_pixels(place: Place, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("slomo_batch.steps.pin.PIXEL_REVISION", 2)
+    monkeypatch.setattr("slomo_batch.steps.job_pin.PIXEL_REVISION", 2)
     [old] = place.video_ids("half-done")
     before = place.contents(f"{old}/")
     [row] = place.plan("half-done")
@@ -208,7 +208,7 @@ def test_what_an_earlier_version_began_is_swept_once_the_video_is_published(
     before = place.contents("half-done/videos/")
     place.gc("half-done")
     assert place.contents("half-done/videos/") == before
-    monkeypatch.setattr("slomo_batch.steps.pin.PIXEL_REVISION", 2)
+    monkeypatch.setattr("slomo_batch.steps.job_pin.PIXEL_REVISION", 2)
     place.run("half-done")
     assert old in place.video_ids("half-done")
     place.gc("half-done")
@@ -218,7 +218,7 @@ def test_what_an_earlier_version_began_is_swept_once_the_video_is_published(
 
 @pytest.mark.parametrize("place", ["disk"], indirect=True)
 def test_what_starts_over_says_so_once(place: Place, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("slomo_batch.steps.pin.PIXEL_REVISION", 3)
+    monkeypatch.setattr("slomo_batch.steps.job_pin.PIXEL_REVISION", 3)
     place.run("half-done")
     place.store.delete(list(place.contents("out/half-done/", "half-done/receipts/")))
     assert not _restarts(place.run("half-done"))
@@ -240,7 +240,7 @@ def test_an_output_without_its_receipt_is_finished(place: Place, pixels: str) ->
 def test_an_output_without_its_receipt_is_replaced_although_its_plan_is_gone(
     place: Place, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("slomo_batch.steps.pin.PIXEL_REVISION", 2)
+    monkeypatch.setattr("slomo_batch.steps.job_pin.PIXEL_REVISION", 2)
     place.store.delete(list(place.contents("uploaded/videos/").keys() - place.contents("/publishing.json").keys()))
     events = place.run("uploaded", "--take-over")
     assert not _of("video_given_up", events)

@@ -9,8 +9,8 @@ from dataclasses import dataclass, replace
 from slomo_batch.errors import AccessRefused, ObjectMissing
 from slomo_batch.plan.ids import object_id, receipt_id
 from slomo_batch.records import Source, VideoRequest
-from slomo_batch.steps.bench import Bench
-from slomo_batch.steps.commit import committed, exists, put_record
+from slomo_batch.steps.context import Bench
+from slomo_batch.steps.stored_records import committed, exists, put_record
 from slomo_batch.storage.store import ObjectInfo
 
 

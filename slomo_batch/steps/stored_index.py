@@ -8,8 +8,8 @@ import numpy as np
 from slomo_batch.errors import ObjectMissing, WorkDamaged
 from slomo_batch.plan.stored_plan import Pinned
 from slomo_batch.records import VideoPlan
-from slomo_batch.steps.bench import Bench
-from slomo_batch.steps.commit import MADE_AGAIN
+from slomo_batch.steps.context import Bench
+from slomo_batch.steps.stored_records import MADE_AGAIN
 from slomo_batch.timeline.index import Int64s, SourceTimeline, VideoIndex
 from slomo_batch.timeline.joins import Join
 from slomo_batch.timeline.retiming import OutputGrid

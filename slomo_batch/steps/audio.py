@@ -11,10 +11,10 @@ from slomo_batch.errors import WorkDamaged
 from slomo_batch.media.sound import SoundNotes, make_sound
 from slomo_batch.plan.stored_plan import Pinned
 from slomo_batch.records import SoundDone
-from slomo_batch.steps.archives import fetch_archive
-from slomo_batch.steps.bench import Bench
-from slomo_batch.steps.indexing import read_index
-from slomo_batch.steps.stored import VideoRecords
+from slomo_batch.steps.context import Bench
+from slomo_batch.steps.packet_archives import fetch_archive
+from slomo_batch.steps.stored_index import read_index
+from slomo_batch.steps.video_records import VideoRecords
 
 
 def wants_sound(pinned: Pinned) -> bool:

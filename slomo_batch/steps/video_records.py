@@ -10,8 +10,8 @@ from itertools import pairwise
 
 from slomo_batch.plan.stored_plan import MovedTo, Pinned
 from slomo_batch.records import Chunk, ChunkDone, Published, SoundDone
-from slomo_batch.steps.bench import Bench
-from slomo_batch.steps.commit import commit, committed, withdraw
+from slomo_batch.steps.context import Bench
+from slomo_batch.steps.stored_records import commit, committed, withdraw
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -9,8 +9,8 @@ from dataclasses import dataclass
 
 from slomo_batch.documents import digest
 from slomo_batch.errors import SlomoError, WorkDamaged
-from slomo_batch.steps.bench import Bench
-from slomo_batch.steps.commit import committed, put_record
+from slomo_batch.steps.context import Bench
+from slomo_batch.steps.stored_records import committed, put_record
 from slomo_batch.storage.layout import Layout, parts_of
 from slomo_batch.storage.store import ObjectStore, Upload
 

@@ -7,8 +7,8 @@ from typing import Any
 
 from slomo_batch.errors import ObjectMissing, SegmentInvalid, WorkDamaged
 from slomo_batch.media.archive import ArchiveReader
-from slomo_batch.steps.bench import Bench
-from slomo_batch.steps.commit import MADE_AGAIN
+from slomo_batch.steps.context import Bench
+from slomo_batch.steps.stored_records import MADE_AGAIN
 
 
 def _any_note(_: Mapping[str, Any]) -> bool:

@@ -9,11 +9,11 @@ from slomo_batch.media.probe import probe
 from slomo_batch.plan.ids import chunks_in_lane
 from slomo_batch.plan.stored_plan import MovedTo, Pinned
 from slomo_batch.records import Chunk, ChunkDone, Lane, SoundDone
-from slomo_batch.steps.bench import Bench
-from slomo_batch.steps.commit import as_note, put_record
-from slomo_batch.steps.indexing import index_bytes, read_index
-from slomo_batch.steps.sound import wants_sound
-from slomo_batch.steps.stored import Choice, VideoRecords
+from slomo_batch.steps.audio import wants_sound
+from slomo_batch.steps.context import Bench
+from slomo_batch.steps.stored_index import index_bytes, read_index
+from slomo_batch.steps.stored_records import as_note, put_record
+from slomo_batch.steps.video_records import Choice, VideoRecords
 
 T = TypeVar("T")
 

@@ -13,8 +13,8 @@ from slomo_batch.interpolators.superslomo.shipping import resolve_name, shipped,
 from slomo_batch.manifest.output_names import MAX_NAME_BYTES
 from slomo_batch.plan.job_pin import JobPin, WeightsPin
 from slomo_batch.records import Precision, VideoRequest
-from slomo_batch.steps.bench import Bench
-from slomo_batch.steps.commit import commit, committed
+from slomo_batch.steps.context import Bench
+from slomo_batch.steps.stored_records import commit, committed
 
 _BASIS_REMEDY = (
     "Restore it from a backup, or delete it: the next run decides again and keeps what is published, but begins "
