@@ -121,7 +121,7 @@ $(FETCHED)/complete: | $(VENV)/installed
 	@touch $@
 
 training-data: $(FETCHED)/complete
-	$(BIN)/python -m slomo_batch.training.preparing $(FETCHED) training-data
+	$(BIN)/python -m slomo_batch.training.prepare $(FETCHED) training-data
 
 clean:
 	rm -rf $(VENV) demo-output build dist *.egg-info .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis

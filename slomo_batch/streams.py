@@ -11,7 +11,7 @@ from contextlib import contextmanager, suppress
 from typing import Any, TextIO, cast
 
 from slomo_batch.errors import StoreUnusable
-from slomo_batch.legible import one_line
+from slomo_batch.sanitize import one_line
 
 _FAILURES = (OSError, ValueError)
 """What a write raises. ValueError: the stream is closed, or cannot encode a character."""

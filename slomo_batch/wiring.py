@@ -10,19 +10,19 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from slomo_batch import __version__
-from slomo_batch.documents import file_sha256
 from slomo_batch.errors import VersionMismatch, WeightsError
 from slomo_batch.interpolators.allocator import keep_freed_memory
-from slomo_batch.interpolators.revision import PIXEL_REVISION
-from slomo_batch.interpolators.superslomo.shipping import shipped, shipped_names
+from slomo_batch.interpolators.pixel_revision import PIXEL_REVISION
+from slomo_batch.interpolators.superslomo.shipped_weights import shipped, shipped_names
 from slomo_batch.manifest.schema import Manifest
 from slomo_batch.records import Machine, Method, Precision, Resolved, VideoPlan
+from slomo_batch.serialization import file_sha256
 from slomo_batch.steps.context import Bench
 from slomo_batch.steps.scratch import process_scratch
 from slomo_batch.steps.upload_records import RecordedUploads
-from slomo_batch.storage.layout import Layout
 from slomo_batch.storage.location import S3Options, StoreSpec, is_s3, normalise_uri, open_store, split_uri
 from slomo_batch.storage.store import ObjectStore
+from slomo_batch.storage.work_layout import Layout
 
 if TYPE_CHECKING:
     from slomo_batch.interpolators.contract import AnyInterpolator
@@ -117,7 +117,7 @@ def _store(uri: str, s3: S3Options, uploads: RecordedUploads | None = None) -> O
 
 @cache
 def _machine(resolved: Resolved) -> Machine:
-    from slomo_batch.interpolators.opening import builds, device_name  # noqa: PLC0415 loads torch
+    from slomo_batch.interpolators.factory import builds, device_name  # noqa: PLC0415 loads torch
 
     del resolved
     return Machine(host=socket.gethostname(), device=device_name(), builds=builds())
@@ -158,7 +158,7 @@ def _class_of(method: Method, resolved: Resolved) -> tuple[Method, str, Precisio
 
 
 def _opened(method: Method, resolved: Resolved, weights: Path | None) -> "AnyInterpolator":
-    from slomo_batch.interpolators.opening import InterpolatorSpec, open_interpolator  # noqa: PLC0415 loads torch
+    from slomo_batch.interpolators.factory import InterpolatorSpec, open_interpolator  # noqa: PLC0415 loads torch
 
     spec = InterpolatorSpec(
         method=method,

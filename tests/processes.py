@@ -23,7 +23,7 @@ _PRELOADED = [
     "slomo_batch.report.answers",
     "slomo_batch.report.terminal",
     "slomo_batch.report.json_log",
-    "slomo_batch.interpolators.opening",
+    "slomo_batch.interpolators.factory",
     "slomo_batch.interpolators.superslomo.inference",
     "slomo_batch.commands.run",
     "slomo_batch.commands.dry_run",

@@ -2,12 +2,12 @@
 
 import pytest
 
-from slomo_batch.documents import VERSION, from_stored, to_json, to_stored
 from slomo_batch.errors import StoreUnusable, WorkDamaged
+from slomo_batch.serialization import VERSION, from_stored, to_json, to_stored
 from slomo_batch.steps.job_pin import Basis
 from slomo_batch.steps.stored_records import committed
-from slomo_batch.storage.layout import Layout
 from slomo_batch.storage.memory import MemoryStore
+from slomo_batch.storage.work_layout import Layout
 
 BASIS = Basis(precision="fp32", threads=12, nvenc_works=False)
 NAME = "job.json"
@@ -56,7 +56,7 @@ def test_a_damaged_version_is_damage_and_not_a_newer_version(monkeypatch: pytest
     with pytest.raises(WorkDamaged, match="checksum"):
         committed(store, key, Basis)
     with monkeypatch.context() as newer:
-        newer.setattr("slomo_batch.documents.VERSION", VERSION + 1)
+        newer.setattr("slomo_batch.serialization.VERSION", VERSION + 1)
         store.put(key, to_stored(BASIS, NAME))
     with pytest.raises(StoreUnusable, match="newer version"):
         committed(store, key, Basis)

@@ -12,8 +12,8 @@ from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from slomo_batch.errors import ClusterError, ManifestError
-from slomo_batch.legible import one_line
 from slomo_batch.manifest.load import read_text
+from slomo_batch.sanitize import one_line
 from slomo_batch.streams import for_display
 
 if TYPE_CHECKING:

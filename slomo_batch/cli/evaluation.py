@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Any, get_args
 
 from slomo_batch.errors import ManifestError
 from slomo_batch.evaluation.datasets.known import LAYOUTS, layout_of
-from slomo_batch.legible import legible_json, one_line
 from slomo_batch.records import Method, Precision
+from slomo_batch.sanitize import legible_json, one_line
 
 if TYPE_CHECKING:
     from slomo_batch.evaluation.contenders import OpenContender
@@ -161,9 +161,9 @@ def _pictures_folder(text: str) -> Path:
 
 
 def _evaluate(options: argparse.Namespace) -> int:
-    from slomo_batch.documents import to_json  # noqa: PLC0415
     from slomo_batch.evaluation.tables import tables  # noqa: PLC0415 loads torch
     from slomo_batch.evaluation.worst import Worst  # noqa: PLC0415
+    from slomo_batch.serialization import to_json  # noqa: PLC0415
 
     folder = _folder(options)
     worst = Worst() if options.worst else None
@@ -202,8 +202,8 @@ def _is_folder(place: str) -> bool:
 
 
 def _of_clips(options: argparse.Namespace, worst: "Worst | None") -> "Report":
-    from slomo_batch.evaluation.measuring import evaluate_clips  # noqa: PLC0415
     from slomo_batch.evaluation.report import ClipProtocol  # noqa: PLC0415
+    from slomo_batch.evaluation.runs import evaluate_clips  # noqa: PLC0415
 
     said = {name: getattr(options, name) for name in options.ladder if getattr(options, name) is not None}
     asked = {**options.ladder, **said}
@@ -220,7 +220,7 @@ def _of_clips(options: argparse.Namespace, worst: "Worst | None") -> "Report":
 
 
 def _of_set(options: argparse.Namespace, folder: Path, worst: "Worst | None") -> "Report":
-    from slomo_batch.evaluation.measuring import evaluate_set  # noqa: PLC0415
+    from slomo_batch.evaluation.runs import evaluate_set  # noqa: PLC0415
 
     layout = LAYOUTS[options.layout] if options.layout else layout_of(folder)
     return evaluate_set(
@@ -230,7 +230,7 @@ def _of_set(options: argparse.Namespace, folder: Path, worst: "Worst | None") ->
 
 def _contenders(options: argparse.Namespace) -> "list[OpenContender]":
     from slomo_batch.evaluation.contenders import OpenContender, contenders  # noqa: PLC0415
-    from slomo_batch.interpolators.opening import supported_precision  # noqa: PLC0415
+    from slomo_batch.interpolators.factory import supported_precision  # noqa: PLC0415
 
     precision = supported_precision() if options.precision == "auto" else options.precision
     return [
@@ -250,9 +250,9 @@ def _told(line: str) -> None:
 
 
 def _write_report(path: Path, found: "Report") -> None:
-    from slomo_batch.documents import to_json  # noqa: PLC0415
     from slomo_batch.evaluation.report import columns  # noqa: PLC0415
     from slomo_batch.evaluation.scores_table import scores_parquet  # noqa: PLC0415 loads pyarrow
+    from slomo_batch.serialization import to_json  # noqa: PLC0415
 
     data = to_json(found) if path.suffix == ".json" else scores_parquet(columns(found))
     try:

@@ -13,12 +13,12 @@ from typing import TYPE_CHECKING, Any, TextIO
 
 from slomo_batch import __version__
 from slomo_batch.errors import ClusterError, Interrupted
-from slomo_batch.legible import json_line, legible_json, one_line
 from slomo_batch.manifest.canonical import local_places, spelled_out
 from slomo_batch.manifest.load import is_file, load, read_text
 from slomo_batch.manifest.schema import Manifest
 from slomo_batch.redact import redacted
 from slomo_batch.report.events import Display
+from slomo_batch.sanitize import json_line, legible_json, one_line
 from slomo_batch.streams import for_display
 
 if TYPE_CHECKING:

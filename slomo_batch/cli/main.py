@@ -23,14 +23,14 @@ from slomo_batch.cli.main.evaluation import add_evaluation
 from slomo_batch.cli.main.jobs import add_job_commands, is_elsewhere, submit
 from slomo_batch.cli.main.training import add_training
 from slomo_batch.errors import ClusterError, ManifestError, SlomoError, StorageError, StoreUnusable
-from slomo_batch.interpolators.superslomo.shipping import shipped_names
-from slomo_batch.legible import lines, one_line
+from slomo_batch.interpolators.superslomo.shipped_weights import shipped_names
 from slomo_batch.manifest.load import Override, is_file, load, read_text
 from slomo_batch.manifest.schema import Manifest, json_schema
 from slomo_batch.manifest.single_video import single
 from slomo_batch.redact import redacted
 from slomo_batch.report.events import Display
-from slomo_batch.storage.local_faults import machine_fault
+from slomo_batch.sanitize import lines, one_line
+from slomo_batch.storage.local_errors import machine_fault
 from slomo_batch.streams import ReaderGone, for_answer, for_display, standard_streams
 
 EXIT_VIDEOS_FAILED = 1
@@ -415,7 +415,7 @@ def _import(options: argparse.Namespace) -> int:
 
 
 def _dump(options: argparse.Namespace) -> int:
-    from slomo_batch.media import archive  # noqa: PLC0415 loads FFmpeg's libraries
+    from slomo_batch.media import packet_archive as archive  # noqa: PLC0415 loads FFmpeg's libraries
 
     try:
         with options.file.open("rb") as file:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from slomo_batch.errors import ManifestError
 
 if TYPE_CHECKING:
-    from slomo_batch.training.ordering import Order
+    from slomo_batch.training.order import Order
 
 Add = Callable[[str, str, Callable[[argparse.Namespace], int]], Any]
 """Adds a command by name, help text and what runs it; gives its parser."""
@@ -53,12 +53,12 @@ def _train(options: argparse.Namespace) -> int:
         raise ManifestError(
             f"training needs {' and '.join(missing)}", remedy="Install the extra `train`: pip install '.[train]'."
         )
-    from slomo_batch.training import ordering  # noqa: PLC0415 loads torch
+    from slomo_batch.training import order as ordering  # noqa: PLC0415 loads torch
 
     order = _order(options)
     ordering.prove(order)
     if options.address == "inline":
-        from slomo_batch.training.crew import crew_of_process  # noqa: PLC0415
+        from slomo_batch.training.distributed import crew_of_process  # noqa: PLC0415
 
         ordering.carry_out(order, crew_of_process())
         return 0
@@ -71,7 +71,7 @@ def _train(options: argparse.Namespace) -> int:
 def _order(options: argparse.Namespace) -> "Order":
     from slomo_batch.training.config import read_config  # noqa: PLC0415 loads torch
     from slomo_batch.training.loop import Pace  # noqa: PLC0415
-    from slomo_batch.training.ordering import ordered  # noqa: PLC0415
+    from slomo_batch.training.order import ordered  # noqa: PLC0415
 
     return ordered(
         read_config(options.config),

@@ -5,8 +5,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import get_args
 
-from slomo_batch.documents import from_json
 from slomo_batch.report.events import Event, event_name
+from slomo_batch.serialization import from_json
 
 _KINDS: dict[str, type[Event]] = {event_name(kind): kind for kind in get_args(Event)}
 _ECHO = "Running entrypoint for job "

@@ -10,9 +10,9 @@ import shlex
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from slomo_batch.documents import digest
 from slomo_batch.errors import ClusterError, Interrupted, JobTaken, ManifestError
 from slomo_batch.manifest.canonical import SpelledOut
+from slomo_batch.serialization import digest
 
 MAX_COMMAND_BYTES = 120_000
 """Linux takes 128 KiB for one argument of a process, and a command of Ray's job API is one."""

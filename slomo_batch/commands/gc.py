@@ -18,8 +18,8 @@ from slomo_batch.steps.context import Bench
 from slomo_batch.steps.stored_records import committed
 from slomo_batch.steps.upload_records import abort, unfinished
 from slomo_batch.steps.video_records import VideoRecords
-from slomo_batch.storage.layout import Listed, parts_of
 from slomo_batch.storage.store import ObjectInfo, Upload
+from slomo_batch.storage.work_layout import Listed, parts_of
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -24,8 +24,8 @@ from slomo_batch.scheduler.stop_signals import StopRequests
 from slomo_batch.steps.context import Bench
 from slomo_batch.steps.job_pin import pin_basis, pin_job, pinned_basis
 from slomo_batch.steps.triage import Triage, forget_failures, triage
-from slomo_batch.storage.layout import Layout, parts_of
 from slomo_batch.storage.store import ObjectStore
+from slomo_batch.storage.work_layout import Layout, parts_of
 from slomo_batch.wiring import Places, open_bench, places_of
 
 EXIT_PUBLISHED = 0

@@ -13,8 +13,8 @@ from slomo_batch.report.trace import trace
 from slomo_batch.scheduler.leases import is_led
 from slomo_batch.steps.context import Bench
 from slomo_batch.steps.stored_records import committed
-from slomo_batch.storage.layout import parts_of
 from slomo_batch.storage.location import normalise_uri
+from slomo_batch.storage.work_layout import parts_of
 from slomo_batch.wiring import Places, open_bench, places_of
 
 # ---- status --------------------------------------------------------------------------------------------------------

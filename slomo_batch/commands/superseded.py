@@ -17,7 +17,7 @@ from slomo_batch.steps.context import Bench
 from slomo_batch.steps.stored_records import committed
 from slomo_batch.steps.triage import Triage, weights_name
 from slomo_batch.steps.video_records import VideoRecords
-from slomo_batch.storage.layout import parts_of
+from slomo_batch.storage.work_layout import parts_of
 
 MOST_READ = 1000
 """Receipts that one run reads to find those of outputs that are gone."""

@@ -5,14 +5,14 @@ from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path, PurePosixPath
 
-from slomo_batch.documents import digest, file_sha256
 from slomo_batch.errors import ObjectMissing, StorageError, WeightsError
 from slomo_batch.interpolators.contract import AnyInterpolator
-from slomo_batch.interpolators.opening import InterpolatorSpec, context_of, open_interpolator
-from slomo_batch.interpolators.superslomo.shipping import resolve_name, shipped, shipped_names
+from slomo_batch.interpolators.factory import InterpolatorSpec, context_of, open_interpolator
+from slomo_batch.interpolators.superslomo.shipped_weights import resolve_name, shipped, shipped_names
 from slomo_batch.interpolators.superslomo.weights import load
 from slomo_batch.plan.job_pin import flow_scale, pyramid_levels
 from slomo_batch.records import Method, Precision
+from slomo_batch.serialization import digest, file_sha256
 from slomo_batch.steps.scratch import process_scratch
 from slomo_batch.storage.location import S3Options
 from slomo_batch.wiring import locate

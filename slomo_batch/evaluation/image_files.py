@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from slomo_batch.errors import SourceUnreadable
-from slomo_batch.media.foreign import as_ours
+from slomo_batch.media.av_errors import as_ours
 from slomo_batch.media.rgb import Rgb
 
 

@@ -17,7 +17,7 @@ from slomo_batch.errors import ManifestError
 from slomo_batch.evaluation.image_files import png
 from slomo_batch.evaluation.report import FrameScore, place_of
 from slomo_batch.evaluation.trials import Rgb, Trial
-from slomo_batch.legible import one_line
+from slomo_batch.sanitize import one_line
 
 NUM_WORST = 10
 INDEX = "index.md"

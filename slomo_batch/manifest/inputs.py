@@ -7,7 +7,6 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path, PurePosixPath
 
 from slomo_batch.errors import ManifestError, SlomoError, SourceUnsupported, StorageError, VideoError
-from slomo_batch.legible import is_text, storable
 from slomo_batch.manifest.composition import judge_output
 from slomo_batch.manifest.output_names import (
     check_length,
@@ -21,10 +20,11 @@ from slomo_batch.manifest.schema import Manifest
 from slomo_batch.manifest.sections import InputSpec
 from slomo_batch.manifest.table_rows import SettingsFor, combined, read_rows
 from slomo_batch.records import Settings, Source, VideoFailed, VideoRequest
+from slomo_batch.sanitize import is_text, storable
+from slomo_batch.storage.existence import is_folder, real_file, real_places
 from slomo_batch.storage.folders import Unlisted
 from slomo_batch.storage.glob import expand, split_glob
 from slomo_batch.storage.location import is_s3, normalise_uri, rooted
-from slomo_batch.storage.presence import is_folder, real_file, real_places
 from slomo_batch.storage.store import ObjectStore
 
 Locate = Callable[[str], tuple[ObjectStore, str]]

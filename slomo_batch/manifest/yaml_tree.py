@@ -11,8 +11,8 @@ from typing import Any
 import yaml
 
 from slomo_batch.errors import ManifestError
-from slomo_batch.legible import is_text
 from slomo_batch.manifest.validation_errors import Fault, Path, dotted
+from slomo_batch.sanitize import is_text
 
 MAX_NODES = 200_000
 """Entries of a document, aliases counted each time: a few lines of them can otherwise fill all memory."""

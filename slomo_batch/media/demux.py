@@ -11,7 +11,7 @@ from av.stream import Discard, Disposition, Stream
 from av.video.stream import VideoStream
 
 from slomo_batch.errors import SourceUnreadable, SourceUnsupported
-from slomo_batch.media.boxes import BinaryFile, is_fragmented
+from slomo_batch.media.mp4_boxes import BinaryFile, is_fragmented
 from slomo_batch.media.picture_limits import DECODER_OPTIONS
 
 OPEN_TIMEOUT_S = 1800.0

@@ -18,10 +18,10 @@ from av.container import InputContainer
 from av.video.stream import VideoStream
 
 from slomo_batch.errors import SourceUnreadable
-from slomo_batch.media.boxes import FIRST_BOXES, MAX_TOP_BOXES, top_boxes
 from slomo_batch.media.demux import packets
-from slomo_batch.media.leaps import LEAPING_FORMATS, MIN_LEAP_S, MIN_LEAP_STEPS, SoundLeaps
+from slomo_batch.media.mp4_boxes import FIRST_BOXES, MAX_TOP_BOXES, top_boxes
 from slomo_batch.media.reader import RangeReader
+from slomo_batch.media.time_gaps import LEAPING_FORMATS, MIN_LEAP_S, MIN_LEAP_STEPS, SoundLeaps
 from slomo_batch.timeline.index import FALLBACK_RATE, Bools, Int64s, VideoIndex
 from slomo_batch.timeline.joins import joins_at, leaps, offsets, part_starts, usual_step, with_last_frames_apart
 

@@ -17,8 +17,7 @@ from av.container import InputContainer
 from av.video.stream import VideoStream
 
 from slomo_batch.errors import SourceUnreadable, SourceUnsupported
-from slomo_batch.media.appended import unread_note
-from slomo_batch.media.archive import can_be_archived, has_sound_format, header_of, stream_aspect_ratio
+from slomo_batch.media.av_errors import reading
 from slomo_batch.media.color_names import (
     HDR_TRANSFERS,
     MATRICES,
@@ -26,15 +25,16 @@ from slomo_batch.media.color_names import (
     TRANSFERS,
     UNSPECIFIED,
 )
+from slomo_batch.media.copy_check import FirstPictures
 from slomo_batch.media.demux import main_video, open_source
-from slomo_batch.media.foreign import reading
 from slomo_batch.media.frames import planar_name
 from slomo_batch.media.index import HollowFile, PacketIndex, has_whole_moov, index_by_moov, index_by_packets
+from slomo_batch.media.packet_archive import can_be_archived, has_sound_format, header_of, stream_aspect_ratio
 from slomo_batch.media.packet_notes import packet_notes
 from slomo_batch.media.picture_limits import MAX_PICTURE_PX, check_picture_size
-from slomo_batch.media.proof import FirstPictures
+from slomo_batch.media.picture_properties import is_full_range
 from slomo_batch.media.reader import RangeReader
-from slomo_batch.media.traits import is_full_range
+from slomo_batch.media.unread_tail import unread_note
 from slomo_batch.records import AudioTrack, ColorFacts, VideoFacts
 from slomo_batch.timeline.index import SourceTimeline, VideoIndex, source_timeline
 

@@ -12,8 +12,8 @@ from av.video.stream import VideoStream
 from numpy.typing import NDArray
 
 from slomo_batch.errors import SourceUnreadable
+from slomo_batch.media.av_errors import reading
 from slomo_batch.media.demux import main_video, open_source
-from slomo_batch.media.foreign import reading
 from slomo_batch.media.frames import picture_from_frame
 from slomo_batch.media.reader import RangeReader
 from slomo_batch.picture import Picture

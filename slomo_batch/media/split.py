@@ -21,14 +21,14 @@ from av.stream import Stream
 from av.video.stream import VideoStream
 
 from slomo_batch.errors import SourceChanged, SourceUnreadable
-from slomo_batch.media.archive import JSON, ArchiveWriter, from_av, header_of, record_of
+from slomo_batch.media.av_errors import reading
+from slomo_batch.media.chunk_cutter import ChunkArchive, Cutter, Span
 from slomo_batch.media.coverage import covering_packets
-from slomo_batch.media.cutting import ChunkArchive, Cutter, Span
+from slomo_batch.media.decode_lane import LosslessStore, restored_frames
 from slomo_batch.media.demux import has_decoder, open_source, packets
-from slomo_batch.media.foreign import reading
 from slomo_batch.media.joined_clock import JoinedClock
+from slomo_batch.media.packet_archive import JSON, ArchiveWriter, from_av, header_of, record_of
 from slomo_batch.media.reader import RangeReader
-from slomo_batch.media.restore import LosslessStore, restored_frames
 from slomo_batch.records import AudioTrack, VideoFacts
 from slomo_batch.timeline.index import VideoIndex
 

@@ -8,8 +8,8 @@ from threading import Lock
 from types import TracebackType
 from typing import Self, TextIO
 
-from slomo_batch.legible import json_line
 from slomo_batch.report.events import AttemptFailed, Display, Event, JobFailed, Snapshot, VideoGivenUp, event_name
+from slomo_batch.sanitize import json_line
 
 
 class Streaming:

@@ -9,7 +9,6 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextColumn, TimeElapsedColumn
 from rich.text import Text
 
-from slomo_batch.legible import one_line
 from slomo_batch.report.events import (
     AttemptFailed,
     Display,
@@ -25,6 +24,7 @@ from slomo_batch.report.events import (
 )
 from slomo_batch.report.json_log import JsonDisplay, Streaming
 from slomo_batch.report.units import counted, duration, size
+from slomo_batch.sanitize import one_line
 
 SECONDS_BETWEEN_SNAPSHOTS = 10.0
 """A log gets no more than one line of progress in this time."""

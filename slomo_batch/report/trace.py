@@ -19,8 +19,8 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from slomo_batch.legible import json_line
 from slomo_batch.records import StageSeconds
+from slomo_batch.sanitize import json_line
 
 _STAGES = tuple(f"seconds_{field.name}" for field in fields(StageSeconds) if field.name != "total")
 _ARGS = (

@@ -14,7 +14,7 @@ from slomo_batch.steps.interpolate import Phase, interpolate_chunk
 from slomo_batch.steps.open import Opened, open_video
 from slomo_batch.steps.split import split_video
 from slomo_batch.steps.stitch import stitch_video
-from slomo_batch.storage.local_faults import storage_error
+from slomo_batch.storage.local_errors import storage_error
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -29,8 +29,8 @@ from slomo_batch.scheduler.messages import StepFailed
 from slomo_batch.scheduler.state_counts import Census
 from slomo_batch.steps.open import Opened
 from slomo_batch.steps.stored_records import put_record
-from slomo_batch.storage.layout import Layout
 from slomo_batch.storage.store import ObjectStore
+from slomo_batch.storage.work_layout import Layout
 
 SNAPSHOT_S = 1.0
 PROGRESS_S = 5.0

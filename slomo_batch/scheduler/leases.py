@@ -16,11 +16,11 @@ from types import TracebackType
 from typing import Self
 from uuid import uuid4
 
-from slomo_batch.documents import to_stored
 from slomo_batch.errors import JobTaken, ObjectMissing, SlomoError, WorkDamaged
+from slomo_batch.serialization import to_stored
 from slomo_batch.steps.stored_records import put_record, read_record
-from slomo_batch.storage.layout import Layout, name_in_job, parts_of
 from slomo_batch.storage.store import ObjectStore
+from slomo_batch.storage.work_layout import Layout, name_in_job, parts_of
 
 BEAT_S = 5.0
 EXPIRY_S = 30.0

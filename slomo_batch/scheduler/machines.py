@@ -12,7 +12,7 @@ from slomo_batch import ray_address
 from slomo_batch.cluster.demand import Resources, described, floor, refusal
 from slomo_batch.cluster.shared_disk import machines_to_expect
 from slomo_batch.errors import ClusterError, Interrupted, ManifestError
-from slomo_batch.interpolators.opening import supported_precision
+from slomo_batch.interpolators.factory import supported_precision
 from slomo_batch.manifest.sections import ClusterSection
 from slomo_batch.media.encode import encoder_works
 from slomo_batch.plan.encoders import NVENC

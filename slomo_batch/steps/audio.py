@@ -6,11 +6,11 @@ Sound is made whole, never by chunks: a cut in a compressed track is a gap.
 from pathlib import Path, PurePosixPath
 from uuid import uuid4
 
-from slomo_batch.documents import file_sha256
 from slomo_batch.errors import WorkDamaged
-from slomo_batch.media.sound import SoundNotes, make_sound
+from slomo_batch.media.audio import SoundNotes, make_sound
 from slomo_batch.plan.stored_plan import Pinned
 from slomo_batch.records import SoundDone
+from slomo_batch.serialization import file_sha256
 from slomo_batch.steps.context import Bench
 from slomo_batch.steps.packet_archives import fetch_archive
 from slomo_batch.steps.stored_index import read_index

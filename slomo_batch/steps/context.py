@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING
 from slomo_batch.errors import SlomoError
 from slomo_batch.media.reader import RangeReader
 from slomo_batch.records import Machine, Resolved, Source, VideoPlan
-from slomo_batch.storage.layout import Layout
 from slomo_batch.storage.store import ObjectStore
+from slomo_batch.storage.work_layout import Layout
 
 if TYPE_CHECKING:
     from slomo_batch.interpolators.contract import AnyInterpolator  # loads torch

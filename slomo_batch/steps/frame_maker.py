@@ -16,8 +16,8 @@ from slomo_batch.color.conversion import ColorSpec, color_of_output, from_rgb, t
 from slomo_batch.color.formats import convert
 from slomo_batch.errors import FrameMissing
 from slomo_batch.interpolators.contract import AnyInterpolator, Held, make, reach
+from slomo_batch.interpolators.cut_detection import CONTEXT, Verdict, judge
 from slomo_batch.interpolators.duplicate import held
-from slomo_batch.interpolators.judging import CONTEXT, Verdict, judge
 from slomo_batch.media.frames import planar_name
 from slomo_batch.picture import PIXEL_FORMATS, Picture
 from slomo_batch.records import Chunk, ColorFacts, Interpolate, VideoPlan

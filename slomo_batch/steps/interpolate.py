@@ -9,12 +9,12 @@ from typing import Any, Literal
 
 import numpy as np
 
-from slomo_batch.documents import file_sha256
 from slomo_batch.errors import WorkDamaged
-from slomo_batch.media.archive import ArchiveReader
 from slomo_batch.media.decode import decode_chunk
 from slomo_batch.media.encode import SegmentEncoder, SegmentFacts, segment_suffix, verify_segment
+from slomo_batch.media.packet_archive import ArchiveReader
 from slomo_batch.records import Chunk, ChunkDone, ChunkTask, FrameCounts, VideoPlan
+from slomo_batch.serialization import file_sha256
 from slomo_batch.steps.context import Bench
 from slomo_batch.steps.frame_maker import FrameMaker, SourceWindow, output_color
 from slomo_batch.steps.packet_archives import fetch_archive

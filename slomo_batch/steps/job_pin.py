@@ -6,13 +6,13 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from slomo_batch.documents import digest, file_sha256
 from slomo_batch.errors import JobDamaged, ManifestError, ObjectMissing, StorageError, WeightsError, WorkDamaged
-from slomo_batch.interpolators.revision import PIXEL_REVISION
-from slomo_batch.interpolators.superslomo.shipping import resolve_name, shipped, shipped_names
+from slomo_batch.interpolators.pixel_revision import PIXEL_REVISION
+from slomo_batch.interpolators.superslomo.shipped_weights import resolve_name, shipped, shipped_names
 from slomo_batch.manifest.output_names import MAX_NAME_BYTES
 from slomo_batch.plan.job_pin import JobPin, WeightsPin
 from slomo_batch.records import Precision, VideoRequest
+from slomo_batch.serialization import digest, file_sha256
 from slomo_batch.steps.context import Bench
 from slomo_batch.steps.stored_records import commit, committed
 

@@ -5,8 +5,8 @@ from fractions import Fraction
 from pathlib import PurePosixPath
 
 from slomo_batch.errors import WorkDamaged
-from slomo_batch.interpolators.judging import CONTEXT
-from slomo_batch.interpolators.opening import context_of
+from slomo_batch.interpolators.cut_detection import CONTEXT
+from slomo_batch.interpolators.factory import context_of
 from slomo_batch.media.frames import planar_name
 from slomo_batch.media.probe import Probe, probe
 from slomo_batch.plan.chunk_size import pairs_per_chunk

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from slomo_batch.errors import ObjectMissing, SegmentInvalid, WorkDamaged
-from slomo_batch.media.archive import ArchiveReader
+from slomo_batch.media.packet_archive import ArchiveReader
 from slomo_batch.steps.context import Bench
 from slomo_batch.steps.stored_records import MADE_AGAIN
 

@@ -6,7 +6,7 @@ The copy lane copies packets without decoding; the decode lane decodes the sourc
 from collections.abc import Collection, Iterator, Sequence
 from pathlib import Path
 
-from slomo_batch.media.cutting import ChunkArchive
+from slomo_batch.media.chunk_cutter import ChunkArchive
 from slomo_batch.media.split import SourceSlice, SplitPart, split_copy, split_decode
 from slomo_batch.plan.ids import chunks_in_lane
 from slomo_batch.plan.stored_plan import MovedTo, Pinned

@@ -11,7 +11,6 @@ from dataclasses import fields
 from itertools import accumulate, pairwise
 from pathlib import Path, PurePosixPath
 
-from slomo_batch.documents import file_sha256
 from slomo_batch.errors import BorderMismatch, ObjectMissing, OutputExists, OutputInvalid, WorkDamaged
 from slomo_batch.media.concat import StitchSpec, stitch
 from slomo_batch.media.encode import SegmentFacts, segment_suffix
@@ -19,14 +18,15 @@ from slomo_batch.media.inspect import verify_output
 from slomo_batch.plan.ids import chunks_in_lane, receipt_id
 from slomo_batch.plan.stored_plan import Pinned
 from slomo_batch.records import ChunkDone, Exists, FrameCounts, Lane, Published, SoundDone, VideoPlan
+from slomo_batch.serialization import file_sha256
 from slomo_batch.steps.audio import wants_sound
 from slomo_batch.steps.context import Bench
 from slomo_batch.steps.frame_maker import output_color
 from slomo_batch.steps.output_ownership import Owned, begun, is_earlier_version, look, own, owned
 from slomo_batch.steps.stored_records import MADE_AGAIN, commit
 from slomo_batch.steps.video_records import Choice, VideoRecords, read_receipt
-from slomo_batch.storage.layout import parts_of
 from slomo_batch.storage.store import ObjectInfo
+from slomo_batch.storage.work_layout import parts_of
 
 DISK_FACTOR = 2.2
 """Local disk that a stitch takes, over the size of its output: the file, and its copy with the index in front."""

@@ -21,8 +21,8 @@ from slomo_batch.records import VideoFailed, VideoRequest
 from slomo_batch.steps.context import Bench
 from slomo_batch.steps.output_ownership import begun, is_earlier_version, look, owned
 from slomo_batch.steps.stored_records import read_record
-from slomo_batch.storage.layout import parts_of
-from slomo_batch.storage.presence import standing
+from slomo_batch.storage.existence import standing
+from slomo_batch.storage.work_layout import parts_of
 
 Claim = Literal["ours", "changed", "foreign"]
 """What an output without a receipt is to the video: begun by this job or to be replaced whosever it is; this job's own,

@@ -7,12 +7,12 @@ from collections.abc import Iterator
 from contextlib import suppress
 from dataclasses import dataclass
 
-from slomo_batch.documents import digest
 from slomo_batch.errors import SlomoError, WorkDamaged
+from slomo_batch.serialization import digest
 from slomo_batch.steps.context import Bench
 from slomo_batch.steps.stored_records import committed, put_record
-from slomo_batch.storage.layout import Layout, parts_of
 from slomo_batch.storage.store import ObjectStore, Upload
+from slomo_batch.storage.work_layout import Layout, parts_of
 
 
 class RecordedUploads:

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from slomo_batch.errors import ObjectMissing, SlomoError
-from slomo_batch.storage.local_faults import persistently, storage_error, waits_s
+from slomo_batch.storage.local_errors import persistently, storage_error, waits_s
 from slomo_batch.storage.store import ObjectInfo
 
 _NOTHING = frozenset({errno.ENOENT, errno.ENOTDIR, errno.ELOOP})

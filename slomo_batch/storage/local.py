@@ -21,7 +21,7 @@ from uuid import uuid4
 from slomo_batch.errors import AccessRefused, ObjectChanged, ObjectMissing, StorageBusy
 from slomo_batch.storage.folders import Unlisted, status_of, walk
 from slomo_batch.storage.keys import checked_key
-from slomo_batch.storage.local_faults import persistently
+from slomo_batch.storage.local_errors import persistently
 from slomo_batch.storage.store import ObjectInfo, Unrecorded, Upload, UploadLog
 
 P = ParamSpec("P")

@@ -23,10 +23,10 @@ from botocore.exceptions import ClientError
 
 from slomo_batch.errors import ObjectChanged, ObjectMissing, StorageBusy, StoreUnusable
 from slomo_batch.storage.keys import checked_key
-from slomo_batch.storage.local_faults import storage_error as file_error
+from slomo_batch.storage.local_errors import storage_error as file_error
 from slomo_batch.storage.location import S3_SCHEME, S3Options
 from slomo_batch.storage.s3_client import s3_client
-from slomo_batch.storage.s3_faults import DAMAGE, FOREIGN, reported, storage_error
+from slomo_batch.storage.s3_errors import DAMAGE, FOREIGN, reported, storage_error
 from slomo_batch.storage.s3_upload import (
     MULTIPART_FROM_BYTES,
     checksums,

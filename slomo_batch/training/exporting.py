@@ -16,9 +16,9 @@ from safetensors.torch import save_file
 
 from slomo_batch.interpolators.superslomo.guided import MEAN
 from slomo_batch.interpolators.superslomo.paper import MEAN_RGB
-from slomo_batch.legible import one_line
+from slomo_batch.sanitize import one_line
 from slomo_batch.training.config import BLOCK_PX, TrainingConfig, read_config
-from slomo_batch.training.place import BEST, METRICS
+from slomo_batch.training.run_folder import BEST, METRICS
 
 LICENCE = "MIT"
 INPUT = {

@@ -16,14 +16,14 @@ from torch import Tensor, nn
 from torch.nn.parallel import DistributedDataParallel
 from torch.utils.data import DataLoader
 
+from slomo_batch.training.checkpoint import State, identity, resumed, save
 from slomo_batch.training.config import TrainingConfig
-from slomo_batch.training.crew import Crew, Shares
-from slomo_batch.training.place import Place
-from slomo_batch.training.record import Record, say
+from slomo_batch.training.distributed import Crew, Shares
+from slomo_batch.training.learning_rate import learning_rate
+from slomo_batch.training.metrics_log import Record, say
+from slomo_batch.training.model import Judged, Network, Trainee, follow, perceptual_of
+from slomo_batch.training.run_folder import Place
 from slomo_batch.training.samples import Sample, Samples
-from slomo_batch.training.schedule import learning_rate
-from slomo_batch.training.state import State, identity, resumed, save
-from slomo_batch.training.trainee import Judged, Network, Trainee, follow, perceptual_of
 
 METRICS_EVERY = 10
 PICTURES_EVERY = 100

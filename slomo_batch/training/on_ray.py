@@ -16,8 +16,8 @@ from typing import Any
 from slomo_batch import ray_address
 from slomo_batch.errors import ClusterError, ManifestError, SlomoError
 from slomo_batch.ray_address import LOCAL, Choice
-from slomo_batch.training.crew import crew_of_process
-from slomo_batch.training.ordering import Order, carry_out
+from slomo_batch.training.distributed import crew_of_process
+from slomo_batch.training.order import Order, carry_out
 
 os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
 os.environ.setdefault("RAY_COLOR_PREFIX", "0")

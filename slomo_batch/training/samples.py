@@ -16,7 +16,7 @@ from torch.utils.data import Dataset
 
 from slomo_batch.interpolators.superslomo.guided import prior_flows
 from slomo_batch.training.degrade import DegradeMix, degraded
-from slomo_batch.training.reading import Rgb
+from slomo_batch.training.image_files import Rgb
 from slomo_batch.training.scenes import SceneMix, drawn_layers, flow, rendered
 
 Sample = dict[str, Tensor]

@@ -23,7 +23,7 @@ from slomo_batch.interpolators.superslomo.inference import SuperSlomo
 from slomo_batch.interpolators.superslomo.paper import Paper
 from slomo_batch.records import Precision
 from slomo_batch.training.degrade import DegradeMix
-from slomo_batch.training.preparing import Window, film_windows, photographs
+from slomo_batch.training.prepare import Window, film_windows, photographs
 from slomo_batch.training.samples import SampleMix, Samples
 from slomo_batch.training.scenes import SceneMix
 

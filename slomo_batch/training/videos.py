@@ -13,15 +13,15 @@ from itertools import accumulate, pairwise
 
 import numpy as np
 
-from slomo_batch.documents import digest, from_json, to_json
 from slomo_batch.errors import ManifestError, SlomoError, SourceUnsupported
-from slomo_batch.interpolators.judging import CONTEXT, Verdict, judge
+from slomo_batch.interpolators.cut_detection import CONTEXT, Verdict, judge
 from slomo_batch.manifest.inputs import Locate
 from slomo_batch.media.reader import RangeReader
 from slomo_batch.media.rgb import rgb_at, timed_pictures
 from slomo_batch.picture import Picture
 from slomo_batch.records import Source
-from slomo_batch.training.preparing import WINDOW, Window
+from slomo_batch.serialization import digest, from_json, to_json
+from slomo_batch.training.prepare import WINDOW, Window
 
 UNEVEN = 1.5
 """Neighbouring frames may be so many times further apart than others of their window: containers round times."""

@@ -14,7 +14,7 @@ from slomo_batch.manifest.load import load
 from slomo_batch.manifest.schema import Manifest
 from slomo_batch.manifest.sections import InputSpec
 from slomo_batch.manifest.validation_errors import leaves
-from slomo_batch.storage.layout import Layout
+from slomo_batch.storage.work_layout import Layout
 from tests.architecture.project import ROOT, name_of, project_files
 
 PAGES = [path for path in project_files() if path.suffix == ".md"]

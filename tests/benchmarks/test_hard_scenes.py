@@ -9,11 +9,11 @@ from pathlib import Path
 import pytest
 
 from slomo_batch.evaluation.contenders import OpenContender, contenders
-from slomo_batch.evaluation.measuring import evaluate_clips
 from slomo_batch.evaluation.report import ClipProtocol
+from slomo_batch.evaluation.runs import evaluate_clips
 from slomo_batch.evaluation.tables import tables
 from slomo_batch.evaluation.worst import Worst
-from slomo_batch.interpolators.superslomo.shipping import shipped_names
+from slomo_batch.interpolators.superslomo.shipped_weights import shipped_names
 from tests.benchmarks.hard_scenes import SCENES, write_scene
 
 pytestmark = [pytest.mark.bench, pytest.mark.timeout(1800)]

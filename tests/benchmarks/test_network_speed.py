@@ -18,10 +18,10 @@ from torch import Tensor
 
 from slomo_batch.interpolators.allocator import keep_freed_memory
 from slomo_batch.interpolators.contract import Held, make
-from slomo_batch.interpolators.opening import InterpolatorSpec, open_interpolator, supported_precision
+from slomo_batch.interpolators.factory import InterpolatorSpec, open_interpolator, supported_precision
 from slomo_batch.interpolators.superslomo.inference import SuperSlomo
 from slomo_batch.interpolators.superslomo.paper import Paper
-from slomo_batch.interpolators.superslomo.shipping import shipped, shipped_names
+from slomo_batch.interpolators.superslomo.shipped_weights import shipped, shipped_names
 from slomo_batch.records import Method
 from tests.benchmarks.test_speed import circumstances
 from tests.interpolators.footage import real_clip, rgb_frames

@@ -11,8 +11,8 @@ import pytest
 import ray
 import torch
 
-from slomo_batch.interpolators.opening import device_name, supported_precision
-from slomo_batch.interpolators.superslomo.shipping import shipped_names
+from slomo_batch.interpolators.factory import device_name, supported_precision
+from slomo_batch.interpolators.superslomo.shipped_weights import shipped_names
 from slomo_batch.records import StageSeconds
 from tests.end_to_end.running import Job, excerpt
 

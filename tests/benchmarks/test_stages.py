@@ -12,9 +12,9 @@ import pytest
 import torch
 
 from slomo_batch.color.conversion import ColorSpec, from_rgb, to_rgb
-from slomo_batch.interpolators.judging import judge
+from slomo_batch.interpolators.cut_detection import judge
 from slomo_batch.interpolators.superslomo.guided import Guided
-from slomo_batch.interpolators.superslomo.shipping import shipped
+from slomo_batch.interpolators.superslomo.shipped_weights import shipped
 from slomo_batch.interpolators.superslomo.weights import load
 from slomo_batch.media.frames import picture_from_frame
 from slomo_batch.picture import PIXEL_FORMATS, Picture

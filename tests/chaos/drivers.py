@@ -23,9 +23,9 @@ from typing import Any, Literal
 
 import psutil
 
-from slomo_batch.storage.layout import Layout
 from slomo_batch.storage.location import StoreSpec, open_store
 from slomo_batch.storage.store import ObjectInfo, ObjectStore, UploadLog
+from slomo_batch.storage.work_layout import Layout
 from tests.processes import warm
 
 WITHIN_S = 300

@@ -9,9 +9,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from slomo_batch.documents import file_sha256, from_json
-from slomo_batch.interpolators.superslomo.shipping import shipped
+from slomo_batch.interpolators.superslomo.shipped_weights import shipped
 from slomo_batch.records import Published, VideoFailed
+from slomo_batch.serialization import file_sha256, from_json
 from tests.chaos.drivers import Stable, kind_of
 from tests.clips.catalogue import clip
 from tests.end_to_end.running import Job

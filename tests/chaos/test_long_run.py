@@ -17,11 +17,11 @@ from pathlib import Path
 import psutil
 import pytest
 
-from slomo_batch.documents import file_sha256, from_json
 from slomo_batch.records import Published
-from slomo_batch.storage.layout import Layout
+from slomo_batch.serialization import file_sha256, from_json
 from slomo_batch.storage.location import StoreSpec, open_store
 from slomo_batch.storage.store import ObjectStore
+from slomo_batch.storage.work_layout import Layout
 from tests.chaos.blows import Battlefield, Drivers
 from tests.cluster.autoscaling import autoscaling_cluster
 from tests.end_to_end.running import REAL_CLIPS, Job, excerpt

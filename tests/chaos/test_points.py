@@ -12,7 +12,7 @@ from typing import Literal
 
 import pytest
 
-from slomo_batch.storage.layout import Layout
+from slomo_batch.storage.work_layout import Layout
 from tests.chaos.drivers import OUTPUT, OUTPUT_PROBE, Strike, key_kinds
 from tests.chaos.staging import Made, Stage, of_everything, quick_folder
 from tests.clips.catalogue import clip

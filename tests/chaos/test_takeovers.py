@@ -15,9 +15,9 @@ from typing import Literal
 
 import pytest
 
-from slomo_batch.documents import from_json
 from slomo_batch.report.events import JobStatus
 from slomo_batch.report.ledger import read_ledger
+from slomo_batch.serialization import from_json
 from tests.chaos.drivers import Strike
 from tests.chaos.staging import Made, Stage, of_everything, of_one_clip, quick_folder
 

@@ -11,11 +11,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from slomo_batch.documents import from_json
 from slomo_batch.records import ChunkDone, Published
-from slomo_batch.storage.layout import Layout
+from slomo_batch.serialization import from_json
 from slomo_batch.storage.location import StoreSpec, open_store
 from slomo_batch.storage.store import ObjectStore
+from slomo_batch.storage.work_layout import Layout
 from tests.cluster.autoscaling import AutoscalingCluster, autoscaling_cluster
 from tests.end_to_end.running import Job
 from tests.s3_server import S3Server

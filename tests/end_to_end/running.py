@@ -13,9 +13,9 @@ from typing import Any
 import av
 import yaml
 
-from slomo_batch.documents import from_json
 from slomo_batch.media.frames import picture_from_frame
 from slomo_batch.records import ChunkDone, Published
+from slomo_batch.serialization import from_json
 from tests.processes import Command, run_command
 
 REAL_CLIPS = ("bikes", "bigbuckbunny", "carphone_pristine")

@@ -7,14 +7,14 @@ import pytest
 
 from slomo_batch.commands import dry_run as outlook
 from slomo_batch.commands import run as job
-from slomo_batch.documents import from_json
 from slomo_batch.manifest.load import load
 from slomo_batch.manifest.schema import Manifest
 from slomo_batch.records import Published
 from slomo_batch.report.events import Note, VideoGivenUp, VideoPublished, VideoSkipped
-from slomo_batch.storage.layout import Layout
+from slomo_batch.serialization import from_json
 from slomo_batch.storage.location import StoreSpec, open_store
 from slomo_batch.storage.store import ObjectStore
+from slomo_batch.storage.work_layout import Layout
 from tests.clips.catalogue import clip
 from tests.heard import Heard
 from tests.s3_server import S3Server

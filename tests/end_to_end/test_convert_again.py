@@ -8,7 +8,7 @@ import pytest
 
 from slomo_batch.cli import main as cli
 from slomo_batch.manifest.single_video import single
-from slomo_batch.storage.layout import Layout
+from slomo_batch.storage.work_layout import Layout
 from tests.clips.catalogue import clip
 
 BLEND = ("--method", "blend", "--codec", "ffv1")

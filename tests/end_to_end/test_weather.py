@@ -8,11 +8,11 @@ from typing import Any
 
 import pytest
 
-from slomo_batch.documents import file_sha256, from_json
 from slomo_batch.records import ChunkDone, Published
-from slomo_batch.storage.layout import Layout
+from slomo_batch.serialization import file_sha256, from_json
 from slomo_batch.storage.location import StoreSpec, open_store
 from slomo_batch.storage.store import ObjectStore
+from slomo_batch.storage.work_layout import Layout
 from tests.end_to_end.running import Job, excerpt, frame_hashes
 from tests.s3_server import S3Server
 from tests.s3_weather import PASSING, Fault, Weather, weathered

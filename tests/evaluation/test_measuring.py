@@ -14,15 +14,15 @@ import pyarrow.parquet as pq
 import pytest
 
 from slomo_batch.cli import main as cli
-from slomo_batch.documents import from_json, to_json
 from slomo_batch.errors import ObjectMissing, SourceUnreadable, SourceUnsupported, WeightsError
 from slomo_batch.evaluation.contenders import Contender, OpenContender, contenders
 from slomo_batch.evaluation.image_files import rgb_still
-from slomo_batch.evaluation.measuring import evaluate_clips
 from slomo_batch.evaluation.report import ClipProtocol, Report, columns
+from slomo_batch.evaluation.runs import evaluate_clips
 from slomo_batch.evaluation.scores_table import scores_parquet
 from slomo_batch.evaluation.tables import tables
 from slomo_batch.evaluation.worst import Worst
+from slomo_batch.serialization import from_json, to_json
 from tests.interpolators.footage import real_clip
 
 Cuts = Literal["hold", "ignore"]

@@ -10,15 +10,15 @@ import pyarrow.parquet as pq
 import pytest
 
 from slomo_batch.cli import main as cli
-from slomo_batch.documents import from_json, to_json
 from slomo_batch.errors import SourceUnreadable, SourceUnsupported
 from slomo_batch.evaluation.contenders import Contender, OpenContender
 from slomo_batch.evaluation.datasets.known import LAYOUTS
-from slomo_batch.evaluation.measuring import evaluate_set
 from slomo_batch.evaluation.report import Report, Score, SetProtocol, columns
+from slomo_batch.evaluation.runs import evaluate_set
 from slomo_batch.evaluation.scores_table import scores_parquet
 from slomo_batch.evaluation.tables import tables
 from slomo_batch.records import Method
+from slomo_batch.serialization import from_json, to_json
 from tests.evaluation.made_sets import BOX, HEIGHT, MADE, STEP, WIDTH, frame, put
 
 

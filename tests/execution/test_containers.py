@@ -11,8 +11,8 @@ import pytest
 
 from slomo_batch.errors import JobTaken
 from slomo_batch.scheduler.leases import Epoch
-from slomo_batch.storage.layout import Layout
 from slomo_batch.storage.local import LocalStore
+from slomo_batch.storage.work_layout import Layout
 
 LAYOUT = Layout("job")
 CONTAINER = ["unshare", "--user", "--map-root-user", "--pid", "--fork", "--kill-child", "--mount-proc"]
@@ -21,7 +21,7 @@ LEADING = f"""
 import sys
 from pathlib import Path
 from slomo_batch.scheduler import leases as epochs
-from slomo_batch.storage.layout import Layout
+from slomo_batch.storage.work_layout import Layout
 from slomo_batch.storage.local import LocalStore
 epochs.BEAT_S = 0.05
 with epochs.Epoch(LocalStore(Path(sys.argv[1])), Layout({LAYOUT.name!r})):

@@ -8,12 +8,12 @@ from dataclasses import replace
 
 import pytest
 
-from slomo_batch.documents import from_json, to_json
 from slomo_batch.errors import JobTaken, StoreUnusable
 from slomo_batch.scheduler import leases as epochs
 from slomo_batch.scheduler.leases import BEAT_S, EXPIRY_S, Claim, Epoch, is_led
-from slomo_batch.storage.layout import Layout
+from slomo_batch.serialization import from_json, to_json
 from slomo_batch.storage.memory import MemoryStore
+from slomo_batch.storage.work_layout import Layout
 
 LAYOUT = Layout("job")
 

@@ -6,15 +6,15 @@ from functools import partial
 import pytest
 
 from slomo_batch.commands.run import compact_ledger
-from slomo_batch.documents import from_json
 from slomo_batch.errors import StorageBusy
 from slomo_batch.records import VideoFailed
 from slomo_batch.report.events import JobStatus, Note, Snapshot, VideoGivenUp
 from slomo_batch.report.ledger import LedgerWriter, read_ledger
 from slomo_batch.scheduler.event_recorder import WAITING_S, Journal, Tally
 from slomo_batch.scheduler.state_counts import Census
-from slomo_batch.storage.layout import Layout
+from slomo_batch.serialization import from_json
 from slomo_batch.storage.memory import MemoryStore
+from slomo_batch.storage.work_layout import Layout
 from tests.heard import Heard
 
 

@@ -10,7 +10,7 @@ import pytest
 
 from slomo_batch.errors import SegmentInvalid, StorageBusy, StoreUnusable
 from slomo_batch.scheduler.calls import ChunkCall, Erred, Outcome, TaskCall
-from slomo_batch.storage.s3_faults import storage_error
+from slomo_batch.storage.s3_errors import storage_error
 from tests.execution.virtual_job import VirtualJob
 from tests.execution.virtual_ray import Said, Scenario, VirtualRay, finished, made
 

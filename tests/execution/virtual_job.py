@@ -9,8 +9,8 @@ from slomo_batch.scheduler.dispatch import Dispatch
 from slomo_batch.scheduler.driver import Driver
 from slomo_batch.scheduler.event_recorder import Journal, Tally
 from slomo_batch.scheduler.limits import policy_for
-from slomo_batch.storage.layout import Layout
 from slomo_batch.storage.memory import MemoryStore
+from slomo_batch.storage.work_layout import Layout
 from tests.execution.virtual_ray import VirtualRay
 from tests.heard import Heard
 from tests.scale import products

@@ -14,7 +14,7 @@ from slomo_batch.cli import main as cli
 from slomo_batch.commands import dry_run as outlook
 from slomo_batch.errors import AccessRefused, JobError, ManifestError, WeightsError
 from slomo_batch.interpolators.superslomo import weights
-from slomo_batch.interpolators.superslomo.shipping import shipped
+from slomo_batch.interpolators.superslomo.shipped_weights import shipped
 from slomo_batch.manifest.load import load
 from slomo_batch.manifest.schema import Manifest
 from slomo_batch.manifest.single_video import single

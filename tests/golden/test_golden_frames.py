@@ -10,7 +10,7 @@ from collections.abc import Mapping
 import numpy as np
 import pytest
 
-from slomo_batch.interpolators.revision import PIXEL_REVISION
+from slomo_batch.interpolators.pixel_revision import PIXEL_REVISION
 from slomo_batch.picture import Samples
 from tests.golden.frames import GOLDEN, made_from, stored_pair
 

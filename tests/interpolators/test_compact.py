@@ -7,9 +7,9 @@ import torch
 from safetensors import safe_open
 
 from slomo_batch.interpolators.contract import Held, make
-from slomo_batch.interpolators.opening import InterpolatorSpec, open_interpolator
+from slomo_batch.interpolators.factory import InterpolatorSpec, open_interpolator
 from slomo_batch.interpolators.superslomo.compact import Compact, _shuffled
-from slomo_batch.interpolators.superslomo.shipping import shipped, shipped_names
+from slomo_batch.interpolators.superslomo.shipped_weights import shipped, shipped_names
 from slomo_batch.interpolators.superslomo.warp import exact_warp
 from slomo_batch.interpolators.superslomo.weights import load
 from tests.interpolators.footage import real_clip, rgb_frames, texture, window_on

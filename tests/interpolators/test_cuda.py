@@ -8,9 +8,9 @@ import torch
 from torch import Tensor
 
 from slomo_batch.interpolators.contract import Held
-from slomo_batch.interpolators.opening import InterpolatorSpec, open_interpolator
+from slomo_batch.interpolators.factory import InterpolatorSpec, open_interpolator
 from slomo_batch.interpolators.superslomo.inference import SuperSlomo
-from slomo_batch.interpolators.superslomo.shipping import resolve_name, shipped
+from slomo_batch.interpolators.superslomo.shipped_weights import resolve_name, shipped
 from slomo_batch.records import Precision
 from tests.interpolators.footage import texture
 

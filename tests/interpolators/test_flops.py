@@ -6,7 +6,7 @@ from torch.utils.flop_counter import FlopCounterMode
 
 from slomo_batch.interpolators.superslomo.guided import Guided
 from slomo_batch.interpolators.superslomo.paper import Paper
-from slomo_batch.interpolators.superslomo.shipping import shipped
+from slomo_batch.interpolators.superslomo.shipped_weights import shipped
 from slomo_batch.interpolators.superslomo.weights import load
 
 NUM_FRAMES = 3

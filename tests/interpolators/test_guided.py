@@ -13,7 +13,7 @@ from slomo_batch.errors import WeightsError
 from slomo_batch.interpolators.contract import Held, make
 from slomo_batch.interpolators.superslomo.guided import Guided, Shape, prior_flows, unshuffled
 from slomo_batch.interpolators.superslomo.inference import SuperSlomo
-from slomo_batch.interpolators.superslomo.shipping import shipped
+from slomo_batch.interpolators.superslomo.shipped_weights import shipped
 from slomo_batch.interpolators.superslomo.warp import exact_warp, linear_fit
 from slomo_batch.interpolators.superslomo.weights import load
 from tests.interpolators.footage import real_clip, rgb_frames, texture, window_on

@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from slomo_batch.interpolators.judging import CONTEXT, Verdict, judge
+from slomo_batch.interpolators.cut_detection import CONTEXT, Verdict, judge
 from slomo_batch.picture import PIXEL_FORMATS, Picture
 from tests.interpolators.footage import DEMO_CLIP, grey, pictures, real_clip, texture
 

@@ -10,8 +10,8 @@ import torch
 from torch import Tensor
 
 from slomo_batch.interpolators.contract import AnyInterpolator, Held, make
-from slomo_batch.interpolators.opening import InterpolatorSpec, open_interpolator, supported_precision
-from slomo_batch.interpolators.superslomo.shipping import shipped
+from slomo_batch.interpolators.factory import InterpolatorSpec, open_interpolator, supported_precision
+from slomo_batch.interpolators.superslomo.shipped_weights import shipped
 from tests.interpolators.footage import real_clip, rgb_frames, texture
 
 SKIPPED, NUM_FRAMES = 20, 17

@@ -12,11 +12,11 @@ from torch import Tensor
 from slomo_batch.interpolators.blend import Blend
 from slomo_batch.interpolators.contract import AnyInterpolator, Held, Interpolator, make, reach
 from slomo_batch.interpolators.duplicate import Duplicate, held
+from slomo_batch.interpolators.factory import InterpolatorSpec, open_interpolator
 from slomo_batch.interpolators.flow import Flow
 from slomo_batch.interpolators.mci import Mci
-from slomo_batch.interpolators.opening import InterpolatorSpec, open_interpolator
 from slomo_batch.interpolators.superslomo.inference import SuperSlomo
-from slomo_batch.interpolators.superslomo.shipping import shipped
+from slomo_batch.interpolators.superslomo.shipped_weights import shipped
 from slomo_batch.records import Precision
 from tests.interpolators.footage import texture
 from tests.interpolators.weights_files import paper

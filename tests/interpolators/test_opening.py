@@ -10,9 +10,7 @@ from slomo_batch.errors import WeightsError
 from slomo_batch.interpolators.blend import Blend
 from slomo_batch.interpolators.contract import reach
 from slomo_batch.interpolators.duplicate import Duplicate
-from slomo_batch.interpolators.flow import Flow
-from slomo_batch.interpolators.mci import Mci
-from slomo_batch.interpolators.opening import (
+from slomo_batch.interpolators.factory import (
     InterpolatorSpec,
     builds,
     context_of,
@@ -20,7 +18,9 @@ from slomo_batch.interpolators.opening import (
     open_interpolator,
     supported_precision,
 )
-from slomo_batch.interpolators.revision import PIXEL_REVISION
+from slomo_batch.interpolators.flow import Flow
+from slomo_batch.interpolators.mci import Mci
+from slomo_batch.interpolators.pixel_revision import PIXEL_REVISION
 from slomo_batch.records import Method
 
 

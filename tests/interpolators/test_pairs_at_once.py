@@ -9,8 +9,8 @@ import pytest
 from torch import Tensor
 
 from slomo_batch.interpolators.contract import AnyInterpolator, make
-from slomo_batch.interpolators.opening import InterpolatorSpec, open_interpolator
-from slomo_batch.interpolators.superslomo.shipping import shipped, shipped_names
+from slomo_batch.interpolators.factory import InterpolatorSpec, open_interpolator
+from slomo_batch.interpolators.superslomo.shipped_weights import shipped, shipped_names
 from tests.interpolators.footage import DEMO_CLIP, rgb_frames
 
 NUM_PAIRS = 6

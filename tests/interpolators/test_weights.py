@@ -9,12 +9,12 @@ import torch
 from safetensors import safe_open
 from safetensors.torch import load_file, save_file
 
-from slomo_batch.documents import file_sha256
 from slomo_batch.errors import WeightsError
 from slomo_batch.interpolators.contract import make
-from slomo_batch.interpolators.opening import InterpolatorSpec, open_interpolator
-from slomo_batch.interpolators.superslomo.shipping import resolve_name, shipped, shipped_names
+from slomo_batch.interpolators.factory import InterpolatorSpec, open_interpolator
+from slomo_batch.interpolators.superslomo.shipped_weights import resolve_name, shipped, shipped_names
 from slomo_batch.interpolators.superslomo.weights import import_checkpoint, load
+from slomo_batch.serialization import file_sha256
 from tests.interpolators.footage import texture
 from tests.interpolators.test_inference import TIMES
 from tests.interpolators.weights_files import Dangerous, public_checkpoint

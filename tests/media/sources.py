@@ -11,10 +11,10 @@ import av
 import av.error
 from av.video.stream import VideoStream
 
-from slomo_batch.media.archive import ArchiveReader
-from slomo_batch.media.cutting import ChunkArchive
+from slomo_batch.media.chunk_cutter import ChunkArchive
 from slomo_batch.media.decode import decode_chunk
 from slomo_batch.media.frames import fitted, picture_from_frame, planar_name
+from slomo_batch.media.packet_archive import ArchiveReader
 from slomo_batch.media.probe import Probe, probe
 from slomo_batch.media.reader import RangeReader
 from slomo_batch.media.split import SourceSlice, SplitPart, split_copy, split_decode

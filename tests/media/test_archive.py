@@ -14,7 +14,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from slomo_batch.errors import SegmentInvalid, SourceUnsupported
-from slomo_batch.media.archive import (
+from slomo_batch.media.decode import decoded
+from slomo_batch.media.frames import picture_from_frame
+from slomo_batch.media.packet_archive import (
     JSON,
     MAGIC,
     ArchivedPacket,
@@ -27,8 +29,6 @@ from slomo_batch.media.archive import (
     open_decoder,
     to_av,
 )
-from slomo_batch.media.decode import decoded
-from slomo_batch.media.frames import picture_from_frame
 from tests.clips.catalogue import clip, names
 from tests.clips.film import Film, Sound, made
 

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from slomo_batch.errors import ChunkError, FrameMissing, SlomoError, VideoError
-from slomo_batch.media import restore
+from slomo_batch.media import decode_lane as restore
 from slomo_batch.records import Lane
 from tests.clips.damage import damaged
 from tests.media.sources import Opened

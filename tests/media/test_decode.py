@@ -7,8 +7,8 @@ from fractions import Fraction
 import pytest
 
 from slomo_batch.errors import FrameMissing, SegmentInvalid, SourceUnsupported
-from slomo_batch.media.archive import JSON, ArchivedPacket, ArchiveReader, ArchiveWriter, StreamHeader
 from slomo_batch.media.decode import decode_chunk, held_frames
+from slomo_batch.media.packet_archive import JSON, ArchivedPacket, ArchiveReader, ArchiveWriter, StreamHeader
 
 SIZE = (16, 8)
 RAW = StreamHeader(

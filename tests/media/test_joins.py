@@ -8,9 +8,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from slomo_batch.media.archive import ArchiveReader
+from slomo_batch.media.audio import Mode, _packets, make_sound
+from slomo_batch.media.packet_archive import ArchiveReader
 from slomo_batch.media.pcm import PcmTrack
-from slomo_batch.media.sound import Mode, _packets, make_sound
 from slomo_batch.media.split import SoundArchive
 from slomo_batch.records import Lane
 from tests.clips.joins import RATE, Part, joined, part_bytes

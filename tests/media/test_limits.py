@@ -14,15 +14,17 @@ import pytest
 from av.video.stream import VideoStream
 
 from slomo_batch.errors import FrameMissing, SourceUnsupported
-from slomo_batch.media import archive, demux, proof
-from slomo_batch.media.archive import ArchivedPacket, ArchiveReader, StreamHeader, from_av, header_of
+from slomo_batch.media import copy_check as proof
+from slomo_batch.media import demux
+from slomo_batch.media import packet_archive as archive
+from slomo_batch.media.audio import make_sound
+from slomo_batch.media.copy_check import FirstPictures
 from slomo_batch.media.decode import frames_at
 from slomo_batch.media.demux import main_video, open_source, packets
+from slomo_batch.media.packet_archive import ArchivedPacket, ArchiveReader, StreamHeader, from_av, header_of
 from slomo_batch.media.pcm import PcmTrack
 from slomo_batch.media.probe import Probe, probe
-from slomo_batch.media.proof import FirstPictures
-from slomo_batch.media.sound import make_sound
-from slomo_batch.media.stretch import Block
+from slomo_batch.media.time_stretch import Block
 from tests.clips.catalogue import clip
 from tests.clips.edits import lasting
 from tests.clips.film import FORMATS, Film, Sound, coded, made

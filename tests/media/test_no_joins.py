@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from slomo_batch.media.archive import ArchiveReader
+from slomo_batch.media.packet_archive import ArchiveReader
 from slomo_batch.media.split import SoundArchive
 from tests.clips.catalogue import clip
 from tests.clips.edit_lists import showing

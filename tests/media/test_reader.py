@@ -18,8 +18,8 @@ from slomo_batch.errors import (
     StorageBusy,
     VideoError,
 )
+from slomo_batch.media.av_errors import FOREIGN, as_ours, reading
 from slomo_batch.media.demux import open_source, packets
-from slomo_batch.media.foreign import FOREIGN, as_ours, reading
 from slomo_batch.media.probe import probe
 from slomo_batch.media.reader import RangeReader
 from tests.clips.catalogue import clip

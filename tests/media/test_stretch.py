@@ -9,8 +9,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from slomo_batch.media import stretch as stretching
-from slomo_batch.media.stretch import Block, Onsets, Tape, stretch
+from slomo_batch.media import time_stretch as stretching
+from slomo_batch.media.time_stretch import Block, Onsets, Tape, stretch
 from tests.media.tones import CLICKS_S, DURATION_S, RATE, Tone, clicks, in_blocks, samples
 
 

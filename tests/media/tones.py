@@ -10,8 +10,8 @@ import numpy as np
 from av.audio.frame import AudioFrame
 from av.audio.stream import AudioStream
 
-from slomo_batch.media.archive import ArchiveWriter, from_av, header_of
-from slomo_batch.media.stretch import Block
+from slomo_batch.media.packet_archive import ArchiveWriter, from_av, header_of
+from slomo_batch.media.time_stretch import Block
 
 RATE = 48_000
 CLICKS_S = (0.25, 0.9, 1.5, 1.72, 2.0, 2.33, 2.75)

@@ -17,8 +17,8 @@ from slomo_batch.scheduler.dispatch import Dispatch
 from slomo_batch.scheduler.driver import Driver
 from slomo_batch.scheduler.event_recorder import Journal, Tally
 from slomo_batch.scheduler.limits import long_ones_first, policy_for
-from slomo_batch.storage.layout import Layout
 from slomo_batch.storage.memory import MemoryStore
+from slomo_batch.storage.work_layout import Layout
 from tests.scale import products
 from tests.scale.models import Archive, Models
 from tests.scale.virtual_engine import VirtualEngine

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from slomo_batch.errors import SourceChanged
-from slomo_batch.interpolators.revision import PIXEL_REVISION
+from slomo_batch.interpolators.pixel_revision import PIXEL_REVISION
 from slomo_batch.plan.ids import receipt_id
 from slomo_batch.plan.job_pin import JobPin
 from slomo_batch.records import FrameCounts, Interpolate, Published, Settings, Source, VideoRequest

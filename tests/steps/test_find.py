@@ -15,10 +15,11 @@ from slomo_batch.manifest.load import load
 from slomo_batch.manifest.schema import Manifest
 from slomo_batch.plan.job_pin import JobPin, WeightsPin
 from slomo_batch.steps.triage import triage
-from slomo_batch.storage import folders, local_faults
+from slomo_batch.storage import folders
+from slomo_batch.storage import local_errors as local_faults
+from slomo_batch.storage.existence import standing
 from slomo_batch.storage.local import LocalStore
 from slomo_batch.storage.location import S3Options
-from slomo_batch.storage.presence import standing
 from slomo_batch.wiring import Places, locate, open_bench
 from tests.s3_server import S3Server
 from tests.strangers import as_stranger, open_folder

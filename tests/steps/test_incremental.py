@@ -9,20 +9,20 @@ from typing import Any
 
 import pytest
 
-from slomo_batch.documents import from_json
 from slomo_batch.manifest.inputs import find_videos
 from slomo_batch.manifest.load import load
 from slomo_batch.manifest.schema import Manifest
 from slomo_batch.plan.ids import receipt_id
 from slomo_batch.plan.job_pin import JobPin
 from slomo_batch.records import VideoRequest
+from slomo_batch.serialization import from_json
 from slomo_batch.steps.context import Bench
 from slomo_batch.steps.output_ownership import Owned, own
 from slomo_batch.steps.triage import Triage, triage
-from slomo_batch.storage.layout import Layout
 from slomo_batch.storage.location import StoreSpec, open_store
 from slomo_batch.storage.memory import MemoryStore
 from slomo_batch.storage.store import ObjectStore
+from slomo_batch.storage.work_layout import Layout
 from tests.s3_server import S3Server, recording
 
 LAYOUT = Layout("archive")

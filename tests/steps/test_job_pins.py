@@ -5,16 +5,16 @@ from typing import Any
 
 import pytest
 
-from slomo_batch.documents import digest
 from slomo_batch.errors import JobDamaged, WeightsError
-from slomo_batch.interpolators.superslomo.shipping import shipped
+from slomo_batch.interpolators.superslomo.shipped_weights import shipped
 from slomo_batch.manifest.inputs import find_videos
 from slomo_batch.manifest.load import load
 from slomo_batch.plan.job_pin import JobPin
+from slomo_batch.serialization import digest
 from slomo_batch.steps.context import Bench
 from slomo_batch.steps.job_pin import Basis, pin_basis, pin_job, pinned_basis
-from slomo_batch.storage.layout import Layout
 from slomo_batch.storage.local import LocalStore
+from slomo_batch.storage.work_layout import Layout
 
 BASIS = Basis(precision="fp32", threads=1, nvenc_works=False)
 

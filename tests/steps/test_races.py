@@ -14,8 +14,8 @@ from slomo_batch.steps.open import open_video
 from slomo_batch.steps.split import split_video
 from slomo_batch.steps.stored_records import commit, committed
 from slomo_batch.steps.video_records import VideoRecords
-from slomo_batch.storage.layout import Layout
 from slomo_batch.storage.local import LocalStore
+from slomo_batch.storage.work_layout import Layout
 from slomo_batch.wiring import Places, _weights_file, open_bench
 from tests.clips.catalogue import clip
 from tests.scale.products import RESOLVED

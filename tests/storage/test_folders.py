@@ -9,7 +9,8 @@ from pathlib import Path
 import pytest
 
 from slomo_batch.errors import AccessRefused, ObjectMissing, SlomoError, StorageBusy
-from slomo_batch.storage import folders, local_faults
+from slomo_batch.storage import folders
+from slomo_batch.storage import local_errors as local_faults
 from slomo_batch.storage.folders import Unlisted
 from slomo_batch.storage.local import LocalStore
 from tests.strangers import as_stranger, open_folder

@@ -2,7 +2,7 @@
 
 import pytest
 
-from slomo_batch.storage.layout import Layout, Listed, name_in_job, parts_of
+from slomo_batch.storage.work_layout import Layout, Listed, name_in_job, parts_of
 
 LAYOUT = Layout("derby")
 OF_JOB = [LAYOUT.job, LAYOUT.progress(1), LAYOUT.epoch(1), LAYOUT.heartbeat(1), LAYOUT.ledger_part(1, 2)]

@@ -17,9 +17,10 @@ from slomo_batch.errors import (
     StorageBusy,
     StoreUnusable,
 )
-from slomo_batch.storage import local, local_faults
+from slomo_batch.storage import local
+from slomo_batch.storage import local_errors as local_faults
 from slomo_batch.storage.local import LocalStore
-from slomo_batch.storage.local_faults import storage_error
+from slomo_batch.storage.local_errors import storage_error
 
 
 def files(folder: Path) -> list[str]:

@@ -8,8 +8,8 @@ import pytest
 import torch
 from tensorboard.backend.event_processing.event_accumulator import IMAGES, SCALARS, EventAccumulator
 
-from slomo_batch.training.board import flow_colours
-from slomo_batch.training.place import BOARD
+from slomo_batch.training.run_folder import BOARD
+from slomo_batch.training.tensorboard import flow_colours
 from tests.training.test_loop import PACE, SHORT, lines, nothing, samples, train
 
 

@@ -13,7 +13,7 @@ import pytest
 import torch
 
 from slomo_batch.cli.main import main
-from slomo_batch.training.place import CHECKPOINT, METRICS
+from slomo_batch.training.run_folder import CHECKPOINT, METRICS
 from tests.training.footage import short_config
 from tests.training.test_crew import environment
 

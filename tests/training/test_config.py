@@ -7,9 +7,9 @@ import pytest
 
 from slomo_batch.cli.main import main
 from slomo_batch.errors import ManifestError
-from slomo_batch.interpolators.superslomo.shipping import shipped_names
+from slomo_batch.interpolators.superslomo.shipped_weights import shipped_names
 from slomo_batch.training.config import read_config
-from slomo_batch.training.schedule import learning_rate
+from slomo_batch.training.learning_rate import learning_rate
 from tests.architecture.project import ROOT, name_of
 
 

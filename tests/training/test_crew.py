@@ -9,7 +9,7 @@ import pytest
 import torch
 
 from slomo_batch.errors import ManifestError
-from slomo_batch.training.crew import Crew, Shares
+from slomo_batch.training.distributed import Crew, Shares
 from tests.architecture.project import ROOT
 
 
@@ -38,10 +38,10 @@ def test_one_alone_asks_nobody() -> None:
 STEP = """
 import sys, torch
 from dataclasses import replace
-from slomo_batch.training.crew import crew_of_process
+from slomo_batch.training.distributed import crew_of_process
 from slomo_batch.training.loop import Run
-from slomo_batch.training.place import Place
-from slomo_batch.training.state import resumed
+from slomo_batch.training.run_folder import Place
+from slomo_batch.training.checkpoint import resumed
 from tests.training.test_loop import PACE, SHORT, nothing, samples
 
 torch.set_num_threads(1)

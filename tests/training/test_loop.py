@@ -16,13 +16,13 @@ from slomo_batch.interpolators.superslomo.guided import Shape
 from slomo_batch.interpolators.superslomo.weights import load
 from slomo_batch.training.config import TrainingConfig
 from slomo_batch.training.exporting import export, ladder_of, metadata
+from slomo_batch.training.learning_rate import learning_rate
 from slomo_batch.training.loop import Pace, Validate
 from slomo_batch.training.loop import train as train_at
-from slomo_batch.training.place import BEST, CHECKPOINT, METRICS, Place
+from slomo_batch.training.model import Network, network_of
+from slomo_batch.training.run_folder import BEST, CHECKPOINT, METRICS, Place
 from slomo_batch.training.samples import SampleMix, Samples
 from slomo_batch.training.scenes import SceneMix
-from slomo_batch.training.schedule import learning_rate
-from slomo_batch.training.trainee import Network, network_of
 from tests.training.test_samples import film, photographs
 
 MIX = SampleMix(crop_px=64, film_share=0.3, scenes=SceneMix(max_motion_px=6))

@@ -10,9 +10,9 @@ import torch
 from slomo_batch.errors import ManifestError
 from slomo_batch.storage.location import StoreSpec, open_store
 from slomo_batch.training.config import Sources, TrainingConfig, Videos
-from slomo_batch.training.crew import Crew
+from slomo_batch.training.distributed import Crew
 from slomo_batch.training.loop import Pace
-from slomo_batch.training.ordering import Order, carry_out, found_videos, open_samples, open_validation, ordered
+from slomo_batch.training.order import Order, carry_out, found_videos, open_samples, open_validation, ordered
 from slomo_batch.training.samples import SampleMix
 from tests.s3_server import S3Server
 from tests.training.test_videos import pan, written

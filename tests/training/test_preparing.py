@@ -7,8 +7,8 @@ import numpy as np
 import pytest
 import torch
 
-from slomo_batch.training import preparing
-from slomo_batch.training.preparing import (
+from slomo_batch.training import prepare as preparing
+from slomo_batch.training.prepare import (
     FILMS,
     WINDOW,
     FilmPart,

@@ -5,7 +5,7 @@ import pytest
 import torch
 
 from slomo_batch.training.degrade import DegradeMix
-from slomo_batch.training.preparing import MappedWindows
+from slomo_batch.training.prepare import MappedWindows
 from slomo_batch.training.samples import SampleMix, Samples
 from slomo_batch.training.scenes import SceneMix
 from tests.interpolators.footage import texture

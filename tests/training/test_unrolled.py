@@ -4,7 +4,7 @@ import pytest
 import torch
 
 from slomo_batch.interpolators.superslomo.guided import Guided, prior_flows
-from slomo_batch.interpolators.superslomo.shipping import shipped
+from slomo_batch.interpolators.superslomo.shipped_weights import shipped
 from slomo_batch.interpolators.superslomo.weights import load
 from slomo_batch.training.unrolled import unrolled
 from tests.interpolators.footage import texture, window_on

@@ -10,7 +10,7 @@ import torch
 from slomo_batch.interpolators.blend import Blend
 from slomo_batch.interpolators.duplicate import Duplicate
 from slomo_batch.interpolators.superslomo.guided import Guided
-from slomo_batch.interpolators.superslomo.shipping import shipped
+from slomo_batch.interpolators.superslomo.shipped_weights import shipped
 from slomo_batch.interpolators.superslomo.weights import load
 from slomo_batch.training.validation import NUM_SCENES, Case, cases, judged, psnr, scores
 from tests.interpolators.footage import texture

@@ -12,7 +12,7 @@ from slomo_batch.errors import ManifestError, SourceUnreadable, SourceUnsupporte
 from slomo_batch.media.rgb import rgb_frames
 from slomo_batch.records import Source
 from slomo_batch.storage.location import S3Options
-from slomo_batch.training.preparing import WINDOW
+from slomo_batch.training.prepare import WINDOW
 from slomo_batch.training.videos import (
     Film,
     JoinedWindows,

@@ -20,13 +20,13 @@ from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
 from torch import Tensor
 
-from slomo_batch.documents import file_sha256
 from slomo_batch.errors import WeightsError
 from slomo_batch.interpolators.pickles import read_pickle
 from slomo_batch.interpolators.superslomo.compact import TRAINED_LEVELS, Compact
 from slomo_batch.interpolators.superslomo.guided import Guided, Shape
 from slomo_batch.interpolators.superslomo.paper import Paper
 from slomo_batch.records import NetworkName
+from slomo_batch.serialization import file_sha256
 
 CHECKPOINT_PARTS = {"fc": "state_dictFC", "at": "state_dictAT"}
 """Where the public checkpoint keeps the flow net and the second net (train.py of the reference)."""

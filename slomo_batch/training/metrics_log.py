@@ -8,12 +8,12 @@ from pathlib import Path
 
 import torch
 
-from slomo_batch.legible import one_line
-from slomo_batch.training.board import Board
+from slomo_batch.sanitize import one_line
+from slomo_batch.training.checkpoint import State, replace_file
 from slomo_batch.training.losses import Made
-from slomo_batch.training.place import BEST, BOARD, METRICS
+from slomo_batch.training.run_folder import BEST, BOARD, METRICS
 from slomo_batch.training.samples import Sample
-from slomo_batch.training.state import State, replace_file
+from slomo_batch.training.tensorboard import Board
 
 
 class Record:

@@ -21,7 +21,7 @@ from slomo_batch.interpolators.blend import Blend
 from slomo_batch.interpolators.contract import AnyInterpolator
 from slomo_batch.interpolators.duplicate import Duplicate
 from slomo_batch.interpolators.flow import Flow
-from slomo_batch.interpolators.revision import PIXEL_REVISION
+from slomo_batch.interpolators.pixel_revision import PIXEL_REVISION
 from slomo_batch.interpolators.superslomo.inference import SuperSlomo, use_threads
 from slomo_batch.interpolators.superslomo.weights import load
 from slomo_batch.records import Method, Precision

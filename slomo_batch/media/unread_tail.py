@@ -2,7 +2,7 @@
 
 import re
 
-from slomo_batch.media.boxes import FIRST_BOXES, is_fragmented, top_boxes
+from slomo_batch.media.mp4_boxes import FIRST_BOXES, is_fragmented, top_boxes
 from slomo_batch.media.reader import RangeReader
 
 _HEADS = {

@@ -1,6 +1,6 @@
 """From what `make training-data` fetched to what training reads: arrays in a cache folder.
 
-    python -m slomo_batch.training.preparing FETCHED FOLDER
+    python -m slomo_batch.training.prepare FETCHED FOLDER
 
 writes into FOLDER photographs/*.npy, [H, W, 3], and films/*.npy, [windows, 9, H, W, 3], all uint8. A file that is there
 is not made again. What a film's windows may hold stands in FILMS, frame by frame.
@@ -18,8 +18,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from slomo_batch.errors import ManifestError
-from slomo_batch.legible import one_line
-from slomo_batch.training.reading import Rgb, frames, photograph
+from slomo_batch.sanitize import one_line
+from slomo_batch.training.image_files import Rgb, frames, photograph
 
 LONGEST_PX = 1280
 SMALLEST_BYTES = 150_000

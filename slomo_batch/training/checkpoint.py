@@ -10,11 +10,11 @@ from typing import Any
 
 import torch
 
-from slomo_batch.documents import digest
 from slomo_batch.errors import ManifestError
+from slomo_batch.serialization import digest
 from slomo_batch.training.config import TrainingConfig
-from slomo_batch.training.place import CHECKPOINT
-from slomo_batch.training.trainee import Network, network_of
+from slomo_batch.training.model import Network, network_of
+from slomo_batch.training.run_folder import CHECKPOINT
 
 
 @dataclass(slots=True)

@@ -11,20 +11,20 @@ from pathlib import Path, PurePosixPath
 
 import torch
 
-from slomo_batch.documents import digest
 from slomo_batch.errors import ManifestError, StorageError
 from slomo_batch.manifest.inputs import find_sources
 from slomo_batch.manifest.sections import InputSpec
 from slomo_batch.records import Source
+from slomo_batch.serialization import digest
 from slomo_batch.storage.location import S3Options, normalise_uri
 from slomo_batch.training.config import TrainingConfig, Videos
-from slomo_batch.training.crew import Crew
+from slomo_batch.training.distributed import Crew
 from slomo_batch.training.loop import Pace, train
-from slomo_batch.training.place import Place
-from slomo_batch.training.preparing import Window, film_windows, photographs
-from slomo_batch.training.record import say
+from slomo_batch.training.metrics_log import say
+from slomo_batch.training.model import Network, network_of, perceptual_of
+from slomo_batch.training.prepare import Window, film_windows, photographs
+from slomo_batch.training.run_folder import Place
 from slomo_batch.training.samples import Samples
-from slomo_batch.training.trainee import Network, network_of, perceptual_of
 from slomo_batch.training.validation import Case, cases, judged, video_cases
 from slomo_batch.training.videos import Film, JoinedWindows, VideoWindows, films_of
 from slomo_batch.wiring import locate

@@ -17,9 +17,9 @@ from slomo_batch.evaluation.report import ClipProtocol, Report, Score, SetProtoc
 from slomo_batch.evaluation.ssim import RADIUS
 from slomo_batch.evaluation.trials import Rgb, excerpt, trials
 from slomo_batch.evaluation.worst import Worst
-from slomo_batch.interpolators.judging import CONTEXT, Verdict, judge
-from slomo_batch.interpolators.opening import builds, device_name
-from slomo_batch.interpolators.revision import PIXEL_REVISION
+from slomo_batch.interpolators.cut_detection import CONTEXT, Verdict, judge
+from slomo_batch.interpolators.factory import builds, device_name
+from slomo_batch.interpolators.pixel_revision import PIXEL_REVISION
 from slomo_batch.media.reader import RangeReader
 from slomo_batch.media.rgb import rgb_frames
 from slomo_batch.picture import PIXEL_FORMATS, Picture

@@ -18,10 +18,10 @@ from av.video.codeccontext import VideoCodecContext
 from av.video.stream import VideoStream
 
 from slomo_batch.errors import SourceUnreadable
-from slomo_batch.media.archive import ArchivedPacket, StreamHeader, record_of
 from slomo_batch.media.decode import frames_of
 from slomo_batch.media.frames import fitted, frame_from_picture, picture_from_frame, planar_name
-from slomo_batch.media.traits import ConstantTraits
+from slomo_batch.media.packet_archive import ArchivedPacket, StreamHeader, record_of
+from slomo_batch.media.picture_properties import ConstantTraits
 from slomo_batch.picture import PIXEL_FORMATS
 from slomo_batch.plan.ffv1_slices import ffv1_slices
 from slomo_batch.records import VideoFacts

@@ -11,7 +11,7 @@ from slomo_batch.errors import WeightsError
 from slomo_batch.interpolators.superslomo.guided import Guided, Shape
 from slomo_batch.interpolators.superslomo.inference import DTYPES
 from slomo_batch.interpolators.superslomo.paper import Paper
-from slomo_batch.interpolators.superslomo.shipping import resolve_name, shipped, shipped_names
+from slomo_batch.interpolators.superslomo.shipped_weights import resolve_name, shipped, shipped_names
 from slomo_batch.interpolators.superslomo.weights import load
 from slomo_batch.training.config import TrainingConfig
 from slomo_batch.training.losses import Made, Penalty, Truth, total

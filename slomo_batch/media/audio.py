@@ -25,9 +25,9 @@ from av.audio.codeccontext import AudioCodecContext
 from av.codec.context import Flags
 
 from slomo_batch.errors import SourceUnsupported
-from slomo_batch.media.archive import ArchivedPacket, ArchiveReader, ArchiveWriter, StreamHeader, from_av
+from slomo_batch.media.packet_archive import ArchivedPacket, ArchiveReader, ArchiveWriter, StreamHeader, from_av
 from slomo_batch.media.pcm import PcmFormat, PcmTrack, fitted, frame_of, resampled
-from slomo_batch.media.stretch import Block, stretch
+from slomo_batch.media.time_stretch import Block, stretch
 
 Mode = Literal["keep", "stretch", "resample"]
 
