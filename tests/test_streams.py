@@ -10,12 +10,12 @@ from typing import TextIO
 
 import pytest
 
-from slomo_batch.cli import main as cli
+from slomo_batch.cli.main import main
 from slomo_batch.report.terminal import RichDisplay
 from slomo_batch.streams import for_display
 from tests.clips.catalogue import clip
-from tests.display.events import EVENTS
 from tests.end_to_end.running import Job
+from tests.report.events import EVENTS
 
 QUICK = {"interpolate": {"method": "duplicate"}, "retime": {"slowdown": 1}, "encode": {"preset": "ultrafast"}}
 NO_SPACE = "No space left on device"
@@ -53,15 +53,15 @@ def test_an_answer_that_cannot_be_written_is_a_failure_and_no_bug(
 ) -> None:
     with FULL.open("w") as full:
         monkeypatch.setattr(sys, "stdout", full)
-        assert cli.main([str(job.manifest) if word == "JOB" else word for word in arguments]) == 3
+        assert main([str(job.manifest) if word == "JOB" else word for word in arguments]) == 3
     assert capsys.readouterr().err == f"slomo-batch: standard output: cannot be written, got {NO_SPACE}\n"
 
 
 def test_an_answer_in_a_file_that_cannot_be_written_is_a_failure_and_no_bug(
     job: Job, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    assert cli.main(["run", str(job.manifest), "--force"]) == 0
-    assert cli.main(["timeline", str(job.manifest), "--out", "/dev/full"]) == 3
+    assert main(["run", str(job.manifest), "--force"]) == 0
+    assert main(["timeline", str(job.manifest), "--out", "/dev/full"]) == 3
     assert capsys.readouterr().err == f"slomo-batch: /dev/full: cannot be written, got {NO_SPACE}\n"
 
 
@@ -70,14 +70,14 @@ def test_a_run_goes_on_without_its_display(
     option: list[str], broken: TextIO, job: Job, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.setattr(sys, "stdout", broken)
-    assert cli.main(["run", str(job.manifest), "--force", *option]) == 0
+    assert main(["run", str(job.manifest), "--force", *option]) == 0
     [shown] = capsys.readouterr().err.splitlines()
     assert shown.startswith("slomo-batch: standard output cannot be written (")
     assert len(job.receipts()) == 1
 
 
 def test_a_run_goes_on_without_its_log(job: Job, capsys: pytest.CaptureFixture[str]) -> None:
-    assert cli.main(["run", str(job.manifest), "--force", "--log", "/dev/full"]) == 0
+    assert main(["run", str(job.manifest), "--force", "--log", "/dev/full"]) == 0
     said = capsys.readouterr()
     assert "1 video published" in said.out
     log = f"the log /dev/full cannot be written ({NO_SPACE}): the work goes on without it"
@@ -86,17 +86,17 @@ def test_a_run_goes_on_without_its_log(job: Job, capsys: pytest.CaptureFixture[s
 
 def test_a_command_that_cannot_complain_keeps_its_exit_code(broken: TextIO, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(sys, "stderr", broken)
-    assert cli.main(["plan", "nothing.yaml"]) == 2
-    assert cli.main(["frobnicate"]) == 2
+    assert main(["plan", "nothing.yaml"]) == 2
+    assert main(["frobnicate"]) == 2
 
 
 def test_missing_standard_streams_are_dev_null(job: Job, monkeypatch: pytest.MonkeyPatch) -> None:
     for name in ("stdin", "stdout", "stderr"):
         monkeypatch.setattr(sys, name, None)
-    assert cli.main(["run", str(job.manifest), "--force"]) == 0
-    assert cli.main(["plan", str(job.manifest)]) == 0
-    assert cli.main(["plan", "-"]) == 2
-    assert cli.main(["plan", "nothing.yaml"]) == 2
+    assert main(["run", str(job.manifest), "--force"]) == 0
+    assert main(["plan", str(job.manifest)]) == 0
+    assert main(["plan", "-"]) == 2
+    assert main(["plan", "nothing.yaml"]) == 2
 
 
 @pytest.mark.parametrize(
@@ -115,7 +115,7 @@ def test_the_exit_code_of_a_process_is_the_command_s(command: str, expected: int
 def test_a_name_that_the_terminal_cannot_show_is_spelled_out(job: Job, monkeypatch: pytest.MonkeyPatch) -> None:
     shown = io.BytesIO()
     monkeypatch.setattr(sys, "stdout", io.TextIOWrapper(shown, encoding="latin-1", write_through=True))
-    assert cli.main(["plan", str(job.manifest)]) == 0
+    assert main(["plan", str(job.manifest)]) == 0
     assert r"é\u65e5\u672c.mp4".encode("latin-1") in shown.getvalue()
 
 

@@ -286,10 +286,10 @@ def _run(options: argparse.Namespace) -> int:
         if options.log:
             raise ManifestError("is not written of a run elsewhere", where="--log", remedy="Write --json >> FILE.")
         return submit(manifest, options, _display_for_people, follow=True)
-    from slomo_batch.commands import run as job  # noqa: PLC0415 loads everything
+    from slomo_batch.commands import run  # noqa: PLC0415 loads everything
 
     with _displays(options, manifest.name) as display:
-        return job.run(
+        return run.run(
             manifest,
             display=display,
             retry_failed=options.retry_failed,
@@ -332,38 +332,38 @@ def _opened(path: str, mode: Literal["a", "w"]) -> TextIO:
 
 def _plan(options: argparse.Namespace) -> int:
     manifest = _manifest(options)
-    from slomo_batch.commands import dry_run as outlook  # noqa: PLC0415 loads everything
+    from slomo_batch.commands import dry_run  # noqa: PLC0415 loads everything
     from slomo_batch.report.answers import show_plan  # noqa: PLC0415 loads rich
 
-    plan = outlook.plan(manifest, strict=options.strict)
+    plan = dry_run.plan(manifest, strict=options.strict)
     show_plan(plan.rows, empty=plan.empty, as_json=options.json, stream=sys.stdout)
     return EXIT_VIDEOS_FAILED if any(row.problem for row in plan.rows) else 0
 
 
 def _convert(options: argparse.Namespace) -> int:
     manifest = _convert_manifest(options)
-    from slomo_batch.commands import run as job  # noqa: PLC0415 loads everything
+    from slomo_batch.commands import run  # noqa: PLC0415 loads everything
 
     with _displays(options, manifest.name) as display:
         # What was once given up is tried again: whoever calls convert a second time means it.
-        return job.run(manifest, display=display, retry_failed=True, tidy=True)
+        return run.run(manifest, display=display, retry_failed=True, tidy=True)
 
 
 def _status(options: argparse.Namespace) -> int:
     wanted = _job_of(options)
-    from slomo_batch.commands import status as asking  # noqa: PLC0415 loads what reads S3 and Parquet
+    from slomo_batch.commands import status  # noqa: PLC0415 loads what reads S3 and Parquet
     from slomo_batch.report.answers import show_status  # noqa: PLC0415 loads rich
 
-    status = asking.status(wanted, options.work)
+    status = status.status(wanted, options.work)
     show_status(status, as_json=options.json, stream=sys.stdout)
     return EXIT_VIDEOS_FAILED if status.videos_failed else 0
 
 
 def _timeline(options: argparse.Namespace) -> int:
     wanted = _job_of(options)
-    from slomo_batch.commands import status as asking  # noqa: PLC0415 loads what reads S3 and Parquet
+    from slomo_batch.commands import status  # noqa: PLC0415 loads what reads S3 and Parquet
 
-    pieces = asking.timeline(wanted, options.work, last_hours=options.last_hours)
+    pieces = status.timeline(wanted, options.work, last_hours=options.last_hours)
     with closing(for_answer(_opened(options.out, "w"), options.out)) as file:
         file.writelines(pieces)
     return 0
@@ -371,10 +371,10 @@ def _timeline(options: argparse.Namespace) -> int:
 
 def _gc(options: argparse.Namespace) -> int:
     wanted = _job_of(options)
-    from slomo_batch.commands import status as asking  # noqa: PLC0415 loads what reads S3 and Parquet
+    from slomo_batch.commands import status  # noqa: PLC0415 loads what reads S3 and Parquet
     from slomo_batch.report.answers import show_garbage  # noqa: PLC0415 loads rich
 
-    found = asking.gc(wanted, options.work, delete=options.delete)
+    found = status.gc(wanted, options.work, delete=options.delete)
     kinds = [(garbage.kind, len(garbage.keys), garbage.size_bytes) for garbage in found]
     show_garbage(kinds, deleted=options.delete, as_json=options.json, stream=sys.stdout)
     return 0
@@ -415,11 +415,11 @@ def _import(options: argparse.Namespace) -> int:
 
 
 def _dump(options: argparse.Namespace) -> int:
-    from slomo_batch.media import packet_archive as archive  # noqa: PLC0415 loads FFmpeg's libraries
+    from slomo_batch.media import packet_archive  # noqa: PLC0415 loads FFmpeg's libraries
 
     try:
         with options.file.open("rb") as file:
-            for line in archive.dump(file):
+            for line in packet_archive.dump(file):
                 _say(line)
     except OSError as error:
         raise ManifestError("cannot be read", where=str(options.file), remedy=str(error.strerror)) from error

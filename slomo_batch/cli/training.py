@@ -53,14 +53,14 @@ def _train(options: argparse.Namespace) -> int:
         raise ManifestError(
             f"training needs {' and '.join(missing)}", remedy="Install the extra `train`: pip install '.[train]'."
         )
-    from slomo_batch.training import order as ordering  # noqa: PLC0415 loads torch
+    from slomo_batch.training.order import carry_out, prove  # noqa: PLC0415 loads torch
 
     order = _order(options)
-    ordering.prove(order)
+    prove(order)
     if options.address == "inline":
         from slomo_batch.training.distributed import crew_of_process  # noqa: PLC0415
 
-        ordering.carry_out(order, crew_of_process())
+        carry_out(order, crew_of_process())
         return 0
     from slomo_batch.training.on_ray import WorkerWish, train_on_ray  # noqa: PLC0415 loads Ray
 

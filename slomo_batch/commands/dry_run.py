@@ -3,7 +3,7 @@
 from slomo_batch.errors import SlomoError
 from slomo_batch.manifest.inputs import find_videos
 from slomo_batch.manifest.schema import Manifest
-from slomo_batch.plan import s3_requests as requests
+from slomo_batch.plan import s3_requests
 from slomo_batch.plan.job_pin import JobPin
 from slomo_batch.records import VideoFailed, VideoRequest
 from slomo_batch.report.events import Plan, PlanRow, S3Requests
@@ -103,14 +103,14 @@ def _requests(foreseen: Opened, bench: Bench) -> S3Requests:
     output_bytes = source.size_bytes * pinned.plan.grid.num_frames // max(1, facts.num_frames)
     asked = S3Requests()
     if is_s3(source.uri):
-        asked += requests.of_source(source.size_bytes, has_index=facts.container.startswith(INDEXED))
+        asked += s3_requests.of_source(source.size_bytes, has_index=facts.container.startswith(INDEXED))
     if is_s3(bench.work.root):
-        asked += requests.of_work(
+        asked += s3_requests.of_work(
             num_chunks - len(foreseen.done),
             has_sound=foreseen.needs_sound,
             chunk_bytes=source.size_bytes // num_chunks,
             segment_bytes=output_bytes // num_chunks,
         )
     if is_s3(output_uri):
-        asked += requests.of_output(output_bytes)
+        asked += s3_requests.of_output(output_bytes)
     return asked

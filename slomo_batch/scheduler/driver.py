@@ -23,8 +23,7 @@ from slomo_batch.plan.ids import chunks_in_lane
 from slomo_batch.plan.job_pin import JobPin
 from slomo_batch.plan.stored_plan import Pinned
 from slomo_batch.records import ChunkDone, ChunkFailed, ChunkTask, Lane, Published, SoundDone, VideoFailed
-from slomo_batch.scheduler import calls
-from slomo_batch.scheduler import messages as events
+from slomo_batch.scheduler import calls, messages
 from slomo_batch.scheduler.calls import Call, ChunkCall, ChunkStored, Done, Erred, Lost, OpenCall, Outcome
 from slomo_batch.scheduler.dispatch import Dispatch
 from slomo_batch.scheduler.engine import Engine
@@ -109,17 +108,17 @@ class Driver:
         if self._is_superseded():
             raise JobTaken("another driver took this job over", remedy="Nothing is lost; leave it to that one.")
         if self._should_stop():
-            self._tell(events.Stop())
+            self._tell(messages.Stop())
 
     def _pull(self, wanted: Iterator[Wanted]) -> None:
         while self._dispatch.wants_video:
             found = next(wanted, None)
             if found is None:
-                self._tell(events.NoMoreVideos())
+                self._tell(messages.NoMoreVideos())
                 return
             number = next(self._numbers)
             self._videos[number] = _Video(wanted=found)
-            self._tell(events.Found(video=number))
+            self._tell(messages.Found(video=number))
 
     def _tell(self, event: Event) -> None:
         self._dispatch.handle(event, self._clock())
@@ -141,19 +140,19 @@ class Driver:
     def _task_call(self, task: Task) -> Call:
         video = self._videos[task.video]
         match task:
-            case events.Open():
+            case messages.Open():
                 wanted = video.wanted
                 return OpenCall(video=task.video, request=wanted.request, pin=self._pin, afresh=wanted.afresh)
-            case events.Split():
+            case messages.Split():
                 if task.lane != video.lane:
                     video.lane = task.lane
                     self._journal.begun_anew(_planned(video).plan.video_id, video.wanted.request.source.uri)
                 return calls.SplitCall(
                     video=task.video, pinned=_planned(video), lane=task.lane, wanted=task.wanted, sound=task.sound
                 )
-            case events.MakeSound():
+            case messages.MakeSound():
                 return calls.SoundCall(video=task.video, pinned=_planned(video))
-            case events.Stitch():
+            case messages.Stitch():
                 exists = video.wanted.request.exists
                 return calls.StitchCall(video=task.video, pinned=_planned(video), lane=task.lane, exists=exists)
 
@@ -179,7 +178,7 @@ class Driver:
     def _step_event(self, call: calls.TaskCall, outcome: Outcome) -> Event:
         match outcome:
             case ChunkStored(index=index):
-                return events.ChunkReady(video=call.video, lane=_lane(call) or "copy", chunk=index)
+                return messages.ChunkReady(video=call.video, lane=_lane(call) or "copy", chunk=index)
             case Done(value=value, stint=stint):
                 self._journal.step_done(_step(call), *_about(call), stint)
                 return self._step_done(call, value)
@@ -199,7 +198,7 @@ class Driver:
                 video = self._videos[call.video]
                 video.pinned, video.lane = value.pinned, value.lane
                 self._journal.opened(value)
-                return events.Opened(
+                return messages.Opened(
                     video=call.video,
                     num_chunks=len(value.pinned.chunks),
                     lane=value.lane,
@@ -208,13 +207,13 @@ class Driver:
                     sound=value.needs_sound,
                 )
             case SoundDone():
-                return events.SoundMade(video=call.video)
+                return messages.SoundMade(video=call.video)
             case Published():
                 self._journal.published(value)
                 del self._videos[call.video]
-                return events.Stitched(video=call.video)
+                return messages.Stitched(video=call.video)
             case _:
-                return events.SplitFinished(video=call.video, lane=_lane(call) or "copy")
+                return messages.SplitFinished(video=call.video, lane=_lane(call) or "copy")
 
     def _chunk_event(self, call: ChunkCall, outcome: Outcome) -> Event:
         task, source_uri = call.task, call.task.plan.request.source.uri
@@ -222,11 +221,11 @@ class Driver:
         match outcome:
             case Done(value=ChunkDone() as done, stint=stint):
                 self._journal.chunk_done(done, source_uri, stint if done.attempt == task.attempt else None)
-                return events.ChunkMade(video=video, lane=lane, chunk=chunk)
+                return messages.ChunkMade(video=video, lane=lane, chunk=chunk)
             case Lost(explained=explained, reason=reason, machine=machine):
                 lost = WorkerLost("the worker that held this chunk is lost", got=reason)
                 self._journal.chunk_failed(_chunk_failed(task, lost), source_uri, None)
-                return events.ChunkLost(
+                return messages.ChunkLost(
                     video=video, lane=lane, chunk=chunk, explained=explained, reason=reason, machine=machine
                 )
             case Erred(error=error, stint=stint, machine=machine):
@@ -234,7 +233,7 @@ class Driver:
             case _:
                 failed, stint, machine = _chunk_failed(task, ProgramFault(f"a chunk came to {outcome!r}")), None, ""
         self._journal.chunk_failed(failed, source_uri, stint)
-        return events.ChunkErred(
+        return messages.ChunkErred(
             video=video,
             lane=lane,
             chunk=chunk,

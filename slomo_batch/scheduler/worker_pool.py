@@ -10,7 +10,8 @@ A worker that takes many times as long as any (scheduler.hang_timeout) hangs: it
 suspect.
 
 A machine that is to be taken away gets nothing new, and what it cannot finish in time is taken back from it. One that
-is found bad (scheduler.machine_health), or whose disk is full, gets neither chunks nor workers, as long as there are others.
+is found bad (scheduler.machine_health), or whose disk is full, gets neither chunks nor workers, as long as there are
+others.
 """
 
 import math

@@ -5,7 +5,7 @@ from collections.abc import Callable
 
 import pytest
 
-from tests.execution.virtual_ray import Scenario, VirtualRay, chunk_calls, made
+from tests.scheduler.virtual_ray import Scenario, VirtualRay, chunk_calls, made
 
 pytestmark = pytest.mark.bench
 NUM_WORKERS = 1000

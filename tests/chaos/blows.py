@@ -18,9 +18,9 @@ from typing import Self
 
 import psutil
 
-from tests.cluster.autoscaling import AutoscalingCluster
 from tests.end_to_end.running import Job
 from tests.processes import Command
+from tests.real_cluster.autoscaling import AutoscalingCluster
 from tests.s3_server import MortalServer
 from tests.s3_weather import FAIR, Fault, Storm
 

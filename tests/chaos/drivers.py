@@ -182,21 +182,21 @@ class _Role:
 
 def _drive(role: _Role) -> None:
     """One driver, from its first to its last breath."""
-    from slomo_batch import wiring
-    from slomo_batch.cli import main as cli  # noqa: PLC0415 in the driver's process alone
-    from slomo_batch.scheduler import leases as epochs  # noqa: PLC0415 as above
+    from slomo_batch import wiring  # noqa: PLC0415 in the driver's process alone
+    from slomo_batch.cli.main import main  # noqa: PLC0415 as above
+    from slomo_batch.scheduler import leases  # noqa: PLC0415 as above
 
     with role.log.open("ab") as output:
         os.dup2(output.fileno(), 1)
         os.dup2(output.fileno(), 2)
-    epochs.BEAT_S, epochs.EXPIRY_S = epochs.BEAT_S / role.haste, epochs.EXPIRY_S / role.haste
+    leases.BEAT_S, leases.EXPIRY_S = leases.BEAT_S / role.haste, leases.EXPIRY_S / role.haste
     watch = Watch(Path(f"{role.log}.writes"), role.strikes)
 
     def open_watched(spec: StoreSpec, uploads: UploadLog | None) -> Any:
         return WatchedStore(open_store(spec, uploads), role.job, watch, is_work=spec.uri == role.work)
 
     vars(wiring)["open_store"] = open_watched
-    sys.exit(cli.main(role.arguments))
+    sys.exit(main(role.arguments))
 
 
 # ---- outside ---------------------------------------------------------------------------------------------------------

@@ -23,8 +23,8 @@ from slomo_batch.storage.location import StoreSpec, open_store
 from slomo_batch.storage.store import ObjectStore
 from slomo_batch.storage.work_layout import Layout
 from tests.chaos.blows import Battlefield, Drivers
-from tests.cluster.autoscaling import autoscaling_cluster
 from tests.end_to_end.running import REAL_CLIPS, Job, excerpt
+from tests.real_cluster.autoscaling import autoscaling_cluster
 from tests.s3_server import MortalServer, mortal_server
 from tests.s3_weather import PASSING, Fault, Weather, weathered
 

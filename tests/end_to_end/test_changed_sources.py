@@ -5,8 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from slomo_batch.commands import dry_run as outlook
-from slomo_batch.commands import run as job
+from slomo_batch.commands import dry_run, run
 from slomo_batch.manifest.load import load
 from slomo_batch.manifest.schema import Manifest
 from slomo_batch.records import Published
@@ -35,7 +34,7 @@ class Archive:
     def run(self, *, slowdown: int = 2, exists: str = "skip") -> dict[str, str]:
         """One run; what became of each source that was not passed over, by its name."""
         heard = Heard()
-        job.run(self.manifest(slowdown, exists), display=heard)
+        run.run(self.manifest(slowdown, exists), display=heard)
         became = {}
         for event in heard.events:
             match event:
@@ -68,7 +67,7 @@ class Archive:
 
     def states(self) -> dict[str, str]:
         """What `plan` says of each source, by its name."""
-        return {Path(row.uri).stem: row.state for row in outlook.plan(self.manifest()).rows}
+        return {Path(row.uri).stem: row.state for row in dry_run.plan(self.manifest()).rows}
 
 
 @pytest.fixture(params=["folder", "s3"])

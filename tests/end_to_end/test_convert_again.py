@@ -6,7 +6,7 @@ from pathlib import Path
 import av
 import pytest
 
-from slomo_batch.cli import main as cli
+from slomo_batch.cli.main import main
 from slomo_batch.manifest.single_video import single
 from slomo_batch.storage.work_layout import Layout
 from tests.clips.catalogue import clip
@@ -22,7 +22,7 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 def convert(slowdown: int, output: str = "o.mkv") -> int:
-    return cli.main(["convert", "a.mp4", output, *BLEND, "--slowdown", str(slowdown)])
+    return main(["convert", "a.mp4", output, *BLEND, "--slowdown", str(slowdown)])
 
 
 def work_of(folder: Path, output: str = "o.mkv") -> Path:
@@ -68,13 +68,13 @@ def test_an_output_of_other_settings_is_not_taken_for_one_of_these(folder: Path)
 def test_records_of_another_source_or_output_in_the_same_job_stay(folder: Path) -> None:
     (folder / "b.mp4").write_bytes(clip("one_frame").data)
     name = ("--set", "name=shared")
-    assert cli.main(["convert", "b.mp4", "b.mkv", *BLEND, *name]) == 0
-    assert cli.main(["convert", "a.mp4", "o.mkv", *BLEND, *name]) == 0
+    assert main(["convert", "b.mp4", "b.mkv", *BLEND, *name]) == 0
+    assert main(["convert", "a.mp4", "o.mkv", *BLEND, *name]) == 0
     work = folder / ".slomo-work" / "jobs" / "shared"
     shutil.copy(folder / "o.mkv", folder / "kept.mkv")
     before = stored(work)
     (folder / "o.mkv").unlink()
-    assert cli.main(["convert", "a.mp4", "o.mkv", *BLEND, *name, "--slowdown", "2"]) == 0
+    assert main(["convert", "a.mp4", "o.mkv", *BLEND, *name, "--slowdown", "2"]) == 0
     after = stored(work)
     assert [len(before[kind] & after[kind]) for kind in ("receipts", "videos")] == [1, 1]
     assert [len(after[kind]) for kind in ("receipts", "videos")] == [2, 2]

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from slomo_batch.cli import main as cli
+from slomo_batch.cli.main import main
 from tests.clips.catalogue import clip
 from tests.end_to_end.running import Job
 
@@ -32,7 +32,7 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 def events(capsys: pytest.CaptureFixture[str], command: str, inputs: Sequence[Any]) -> list[dict[str, Any]]:
     job = Job(Path()).write(inputs, **SECTIONS)
     capsys.readouterr()
-    assert cli.main([command, str(job.manifest), "--json"]) == 0
+    assert main([command, str(job.manifest), "--json"]) == 0
     return [json.loads(line) for line in capsys.readouterr().out.splitlines()]
 
 
@@ -79,7 +79,7 @@ def test_an_output_that_was_made_with_other_settings_is_not_taken_for_the_delete
     assert "video_published" in states(3)
     assert states(3) == {"video_skipped"}
     job = Job(Path()).write([{"uri": ARCHIVE, "retime": {"slowdown": 2}}], **SECTIONS)
-    assert cli.main(["run", str(job.manifest)]) == 1
+    assert main(["run", str(job.manifest)]) == 1
     assert "is not what this job made of this source with these settings" in capsys.readouterr().out
     for path in (folder / "out").rglob("*.mkv"):
         path.unlink()
@@ -93,7 +93,7 @@ def test_all_weights_that_cannot_be_used_are_reported_at_once(
     weights = {"in/a.mp4": "compct", "in/x/b.mp4": "no.ckpt"}
     inputs = [{"uri": uri, "interpolate": {"method": "superslomo", "weights": name}} for uri, name in weights.items()]
     job = Job(Path()).write(inputs, **SECTIONS)
-    assert cli.main([command, str(job.manifest)]) == 2
+    assert main([command, str(job.manifest)]) == 2
     first, *faults = capsys.readouterr().err.splitlines()
     assert first == "slomo-batch: weights of several names cannot be used"
     assert faults[0].startswith(f"  {folder}/in/a.mp4: no shipped weights of this name")
@@ -109,7 +109,7 @@ def test_an_input_that_names_no_video_is_a_note_and_a_fault_with_strict(
     empty = [event["uri"] for event in shown if event["event"] == "note" and event["text"] == "no video here"]
     assert empty == ["none/*.mp4", "in/*.mov"]
     (folder / "out" / "a.mkv").unlink(missing_ok=True)
-    assert cli.main([command, "manifest.yaml", "--strict"]) == 2
+    assert main([command, "manifest.yaml", "--strict"]) == 2
     error = capsys.readouterr().err.splitlines()
     assert error == [
         "slomo-batch: these inputs name no video. Correct or remove them; without --strict they are only reported.",

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from slomo_batch.cli import main as cli
+from slomo_batch.cli.main import main
 from tests.clips.film import GOP, Film
 from tests.clips.film import joined as one_stream
 from tests.clips.joins import Part, joined
@@ -18,7 +18,7 @@ def test_a_joined_file_comes_out_whole(tmp_path: Path, capsys: pytest.CaptureFix
     parts = [Part(), Part(first=100, sound_s=0.6, clicks_s=(0.4,)), Part(first=200)]
     source, output = tmp_path / "joined.ts", tmp_path / "out.mp4"
     source.write_bytes(joined(parts, ".ts"))
-    assert cli.main(["convert", str(source), str(output), *BLEND]) == 0
+    assert main(["convert", str(source), str(output), *BLEND]) == 0
     assert "the file's clock jumps 2 times (at 1.00 s, 2.00 s)" in capsys.readouterr().out
     assert len(frame_hashes(output)) == 150
     assert clicks(*heard(output)) == pytest.approx([0.6, 1.4, 2.8, 4.6, 5.4], abs=0.01)
@@ -30,7 +30,7 @@ def test_a_change_that_only_a_worker_sees_fails_the_video_at_once(
     source, output = tmp_path / "grows.ts", tmp_path / "out.mp4"
     before, after = Film(options=GOP, num_frames=60, suffix=".ts"), Film(options=GOP, size=(96, 64), suffix=".ts")
     source.write_bytes(one_stream(before, after))
-    assert cli.main(["convert", str(source), str(output), *BLEND]) == 1
+    assert main(["convert", str(source), str(output), *BLEND]) == 1
     answer = capsys.readouterr().out
     assert "changes midway, expected 64x48" in answer
     assert "retry  " not in answer

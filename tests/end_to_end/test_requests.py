@@ -5,12 +5,11 @@ from collections import Counter
 from collections.abc import Iterable
 from urllib.parse import parse_qs, urlsplit
 
-from slomo_batch.commands import dry_run as outlook
-from slomo_batch.commands import run as job
+from slomo_batch.commands import dry_run, run
 from slomo_batch.manifest.load import load
 from slomo_batch.manifest.schema import Manifest
 from slomo_batch.media.reader import BLOCK_BYTES
-from slomo_batch.plan import s3_requests as requests
+from slomo_batch.plan import s3_requests
 from slomo_batch.report.events import S3Requests
 from slomo_batch.report.json_log import JsonDisplay
 from slomo_batch.storage import s3 as s3_store
@@ -67,17 +66,17 @@ def test_a_job_asks_of_s3_what_its_plan_foretold(s3: S3Server) -> None:
     store = open_store(StoreSpec(uri=f"s3://{bucket}", options=s3.options()))
     for name in ("cfr", "no_audio"):
         store.put(f"in/{name}.mp4", clip(name).data)
-    rows = outlook.plan(_manifest(s3, bucket)).rows
+    rows = dry_run.plan(_manifest(s3, bucket)).rows
     foretold = sum((row.s3_requests for row in rows), S3Requests())
     with recording(s3) as (before, seen):
-        assert job.run(_manifest(before, bucket), display=JsonDisplay(io.StringIO(), job="job")) == job.EXIT_PUBLISHED
+        assert run.run(_manifest(before, bucket), display=JsonDisplay(io.StringIO(), job="job")) == run.EXIT_PUBLISHED
     assert min(row.num_chunks for row in rows) >= 2
     sent = _billed(request for request in seen if _of_a_video(request))
     assert (sent.list, sent.put) == (foretold.list, foretold.put)
     assert sent.get == foretold.get
     # All that is left is the driver's: listings, the tries of the store, and what it says every few seconds.
     whole = _billed(seen)
-    once, per_hour = S3Requests(list=20, put=60, get=90), requests.of_driving(MOST_TAKEN_S / 3600)
+    once, per_hour = S3Requests(list=20, put=60, get=90), s3_requests.of_driving(MOST_TAKEN_S / 3600)
     assert whole.put - sent.put <= once.put + per_hour.put
     assert whole.list - sent.list <= once.list + per_hour.list
     assert whole.get - sent.get <= once.get
@@ -85,6 +84,6 @@ def test_a_job_asks_of_s3_what_its_plan_foretold(s3: S3Server) -> None:
 
 
 def test_sizes_are_those_that_the_stores_go_by() -> None:
-    assert requests.PART_BYTES == s3_store.PART_BYTES == s3_upload.PART_BYTES
-    assert requests.MULTIPART_FROM_BYTES == s3_upload.MULTIPART_FROM_BYTES
-    assert (requests.BLOCK_BYTES, requests.LISTED_AT_ONCE) == (BLOCK_BYTES, OBJECTS_PER_LISTING)
+    assert s3_requests.PART_BYTES == s3_store.PART_BYTES == s3_upload.PART_BYTES
+    assert s3_requests.MULTIPART_FROM_BYTES == s3_upload.MULTIPART_FROM_BYTES
+    assert (s3_requests.BLOCK_BYTES, s3_requests.LISTED_AT_ONCE) == (BLOCK_BYTES, OBJECTS_PER_LISTING)

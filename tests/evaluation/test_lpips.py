@@ -8,7 +8,7 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from slomo_batch.cli import main as cli
+from slomo_batch.cli.main import main
 from slomo_batch.errors import WeightsError
 from slomo_batch.evaluation.lpips import load_lpips
 from slomo_batch.evaluation.measures import Samples
@@ -142,11 +142,11 @@ def test_the_command_measures_it_where_it_is_given(
     for number in (1, 2, 3):
         put(tmp_path / "set" / "sequences" / "00001" / "0001" / f"im{number}.png", noise(number, 64, 64))
     call = ["evaluate", str(tmp_path / "set"), "--method", "blend"]
-    assert cli.main(call) == 0
+    assert main(call) == 0
     assert "LPIPS" not in capsys.readouterr().out
-    assert cli.main([*call, "--lpips", *map(str, made[2])]) == 0
+    assert main([*call, "--lpips", *map(str, made[2])]) == 0
     shown = capsys.readouterr().out
     assert "| LPIPS " in shown
     assert f"SHA-256 of its weights {load_lpips(made[2]).sha256}" in shown
-    assert cli.main([*call, "--lpips", str(made[2][0])]) == 2
+    assert main([*call, "--lpips", str(made[2][0])]) == 2
     assert "lin0 is missing" in capsys.readouterr().err

@@ -9,7 +9,7 @@ import numpy as np
 import pyarrow.parquet as pq
 import pytest
 
-from slomo_batch.cli import main as cli
+from slomo_batch.cli.main import main
 from slomo_batch.errors import SourceUnreadable, SourceUnsupported
 from slomo_batch.evaluation.contenders import Contender, OpenContender
 from slomo_batch.evaluation.datasets.known import LAYOUTS
@@ -144,13 +144,13 @@ def test_pictures_that_do_not_fit_or_cannot_be_read_are_named(tmp_path: Path) ->
 
 def test_the_command_finds_the_layout_and_answers(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     MADE["middlebury"](tmp_path / "set")
-    assert cli.main(["evaluate", str(tmp_path / "set"), "--method", "blend", "flow"]) == 0
+    assert main(["evaluate", str(tmp_path / "set"), "--method", "blend", "flow"]) == 0
     shown = capsys.readouterr()
     assert "| middlebury 2x, IE rms " in shown.out
     assert "12 cases of 12 in the folder, of 12 published." in shown.out
     assert shown.err.startswith("middlebury: case 1 of 12, Beanbags\n")
     one = ["evaluate", str(tmp_path / "set"), "--layout", "middlebury", "--cases", "1", "--method", "blend", "--json"]
-    assert cli.main(one) == 0
+    assert main(one) == 0
     assert json.loads(capsys.readouterr().out)["protocol"]["cases"] == 1
 
 
@@ -168,10 +168,10 @@ def test_wrong_calls_on_a_data_set_are_refused(
     arguments: list[str], reason: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     MADE["middlebury"](tmp_path / "set")
-    assert cli.main(["evaluate", str(tmp_path / "set"), *arguments]) == 2
+    assert main(["evaluate", str(tmp_path / "set"), *arguments]) == 2
     assert reason in capsys.readouterr().err
 
 
 def test_a_layout_without_a_folder_is_refused(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    assert cli.main(["evaluate", str(tmp_path / "no"), "--layout", "ucf101"]) == 2
+    assert main(["evaluate", str(tmp_path / "no"), "--layout", "ucf101"]) == 2
     assert "this is no folder" in capsys.readouterr().err

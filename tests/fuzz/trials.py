@@ -10,8 +10,8 @@ from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 
-from slomo_batch.cli import main as cli
-from slomo_batch.commands import dry_run as outlook
+from slomo_batch.cli.main import main
+from slomo_batch.commands import dry_run
 from slomo_batch.errors import AccessRefused, JobError, ManifestError, WeightsError
 from slomo_batch.interpolators.superslomo import weights
 from slomo_batch.interpolators.superslomo.shipped_weights import shipped
@@ -51,7 +51,7 @@ def plan_mutant(number: int, folder: str) -> Outcome:
 
 def _plan_one(source: Path, output: Path) -> PlanRow:
     settings = ["interpolate.method=blend", "retime.slowdown=2"]
-    (row,) = outlook.plan(single(str(source), str(output), settings=settings, flags=())).rows
+    (row,) = dry_run.plan(single(str(source), str(output), settings=settings, flags=())).rows
     return row
 
 
@@ -113,7 +113,7 @@ def _command(*arguments: str) -> tuple[int, str]:
     said = io.StringIO()
     with contextlib.redirect_stdout(said), contextlib.redirect_stderr(said):
         try:
-            code = cli.main(list(arguments))
+            code = main(list(arguments))
         except SystemExit as error:
             code = int(error.code or 0)
     return code, said.getvalue()
@@ -138,7 +138,7 @@ def load_manifest(number: int, folder: str) -> Outcome:
         manifest = load(manifest_text(number), where="fuzz.yaml", overrides=overrides(number))
         if not _stays_inside(manifest):
             return Outcome(label=label, result="loaded")
-        outlook.plan(manifest)
+        dry_run.plan(manifest)
     except (JobError, AccessRefused) as error:  # refused: a place whose name no file system takes
         return Outcome(label=label, result="refused", wrong=_wrong_refusal(error))
     return Outcome(label=label, result="planned")
@@ -162,7 +162,7 @@ def plan_table(number: int, folder: str) -> Outcome:
     text = f"version: 1\nname: t\ninputs: [{{table: table{suffix}}}]\noutput: {{uri: 'out/{{stem}}.mkv'}}\n"
     text += "interpolate: {method: blend}\ncluster: {address: inline}\n"
     try:
-        rows = outlook.plan(load(text, where="fuzz.yaml")).rows
+        rows = dry_run.plan(load(text, where="fuzz.yaml")).rows
     except JobError as error:
         return Outcome(label=label, result="refused", wrong=_wrong_refusal(error))
     return Outcome(label=label, result="planned" if rows else "refused")

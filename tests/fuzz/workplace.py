@@ -22,8 +22,7 @@ import pytest
 
 from slomo_batch.cli.main import main
 from slomo_batch.errors import Interrupted, JobDamaged
-from slomo_batch.scheduler import calls
-from slomo_batch.scheduler import leases as epochs
+from slomo_batch.scheduler import calls, leases
 from slomo_batch.steps import stitch
 from tests.clips.film import GOP, Film, Sound, made
 from tests.end_to_end.running import Job, frame_hashes
@@ -302,8 +301,8 @@ def quick_folder(purpose: str) -> Iterator[Path]:
 def impatient() -> Iterator[None]:
     """A driver that seems to live is waited for only a moment: the tests' jobs all belong to this living process."""
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(epochs, "EXPIRY_S", 0.02)
-        patch.setattr(epochs, "BEAT_S", 0.01)
+        patch.setattr(leases, "EXPIRY_S", 0.02)
+        patch.setattr(leases, "BEAT_S", 0.01)
         yield
 
 

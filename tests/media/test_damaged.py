@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from slomo_batch.errors import ChunkError, FrameMissing, SlomoError, VideoError
-from slomo_batch.media import decode_lane as restore
+from slomo_batch.media import decode_lane
 from slomo_batch.records import Lane
 from tests.clips.damage import damaged
 from tests.media.sources import Opened
@@ -17,7 +17,7 @@ MAX_HELD_FRAMES = 12
 def _any_share_is_held(monkeypatch: pytest.MonkeyPatch) -> None:
     """One damaged place spoils a group of pictures, which is more than a tenth of these short clips: without this,
     most of them would fail before they show what comes of the rest."""
-    monkeypatch.setattr(restore, "MAX_HELD_SHARE", 1)
+    monkeypatch.setattr(decode_lane, "MAX_HELD_SHARE", 1)
 
 
 def came_of(what: str, data: bytes, lane: Lane | None, folder: Path) -> bool | SlomoError:

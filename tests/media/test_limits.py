@@ -14,9 +14,7 @@ import pytest
 from av.video.stream import VideoStream
 
 from slomo_batch.errors import FrameMissing, SourceUnsupported
-from slomo_batch.media import copy_check as proof
-from slomo_batch.media import demux
-from slomo_batch.media import packet_archive as archive
+from slomo_batch.media import copy_check, demux, packet_archive
 from slomo_batch.media.audio import make_sound
 from slomo_batch.media.copy_check import FirstPictures
 from slomo_batch.media.decode import frames_at
@@ -147,13 +145,13 @@ def test_workers_decode_no_larger_pictures_either(monkeypatch: pytest.MonkeyPatc
     header, chunk = archived("cfr")
     times = sorted(packet.pts or 0 for packet in chunk)
     assert len(list(frames_at(chunk, header, times))) == 40
-    monkeypatch.setattr(archive, "DECODER_OPTIONS", {"max_pixels": "1000"})
+    monkeypatch.setattr(packet_archive, "DECODER_OPTIONS", {"max_pixels": "1000"})
     with pytest.raises(FrameMissing):
         list(frames_at(chunk, header, times))
 
 
 def test_the_proof_stops_after_so_many_decoded_bytes(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(proof, "MAX_DECODED_BYTES", 4 * 64 * 48 * 3 // 2)
+    monkeypatch.setattr(copy_check, "MAX_DECODED_BYTES", 4 * 64 * 48 * 3 // 2)
     with open_source(reader_of(clip("one_gop").data)) as container:
         video = main_video(container, "one_gop")
         pictures = FirstPictures(video)

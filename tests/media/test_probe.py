@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from slomo_batch.errors import SourceUnreadable, SourceUnsupported
-from slomo_batch.media import index as indexing
+from slomo_batch.media import index
 from slomo_batch.media.demux import main_video, open_source
 from slomo_batch.media.probe import Probe, probe
 from slomo_batch.records import AudioTrack, ColorFacts
@@ -172,12 +172,12 @@ MOOV_CODECS = {
 MOOV_CLIPS = ["cfr", "moov_first", "edit_list", "late_start", "no_ctts", "av1", "new_extradata", "one_frame", "ntsc"]
 
 
-def both_ways(data: bytes, name: str) -> tuple[indexing.PacketIndex | None, indexing.PacketIndex]:
-    file = indexing.HollowFile(reader_of(data))
+def both_ways(data: bytes, name: str) -> tuple[index.PacketIndex | None, index.PacketIndex]:
+    file = index.HollowFile(reader_of(data))
     with open_source(file) as container:
-        by_moov = indexing.index_by_moov(container, main_video(container, name), file, lambda _: False, name)
+        by_moov = index.index_by_moov(container, main_video(container, name), file, lambda _: False, name)
     with open_source(reader_of(data)) as container:
-        by_packets = indexing.index_by_packets(container, main_video(container, name), lambda _: False, name)
+        by_packets = index.index_by_packets(container, main_video(container, name), lambda _: False, name)
     return by_moov, by_packets
 
 

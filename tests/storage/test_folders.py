@@ -9,8 +9,7 @@ from pathlib import Path
 import pytest
 
 from slomo_batch.errors import AccessRefused, ObjectMissing, SlomoError, StorageBusy
-from slomo_batch.storage import folders
-from slomo_batch.storage import local_errors as local_faults
+from slomo_batch.storage import folders, local_errors
 from slomo_batch.storage.folders import Unlisted
 from slomo_batch.storage.local import LocalStore
 from tests.strangers import as_stranger, open_folder
@@ -18,7 +17,7 @@ from tests.strangers import as_stranger, open_folder
 
 @pytest.fixture(autouse=True)
 def hurried(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(local_faults, "FIRST_WAIT_S", 0.0)
+    monkeypatch.setattr(local_errors, "FIRST_WAIT_S", 0.0)
 
 
 @pytest.fixture
@@ -104,7 +103,7 @@ def test_an_entry_is_asked_again_where_its_failure_may_pass(
     monkeypatch.setattr(folders, "_content", failing)
     expected = None if failures == 2 else StorageBusy
     assert listed(tmp_path) == {"1.mp4": None, "2.mp4": expected, "3.mp4": None}
-    assert failures - left[0] == min(failures, local_faults.TRIES)
+    assert failures - left[0] == min(failures, local_errors.TRIES)
 
 
 @pytest.fixture

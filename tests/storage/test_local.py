@@ -17,8 +17,7 @@ from slomo_batch.errors import (
     StorageBusy,
     StoreUnusable,
 )
-from slomo_batch.storage import local
-from slomo_batch.storage import local_errors as local_faults
+from slomo_batch.storage import local, local_errors
 from slomo_batch.storage.local import LocalStore
 from slomo_batch.storage.local_errors import storage_error
 
@@ -218,7 +217,7 @@ def test_a_failure_elsewhere_than_the_object_names_the_place(tmp_path: Path) -> 
 
 
 def test_failures_that_may_pass_are_tried_again_a_few_times(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    monkeypatch.setattr(local_faults, "FIRST_WAIT_S", 0.0)
+    monkeypatch.setattr(local_errors, "FIRST_WAIT_S", 0.0)
     tried: list[str] = []
 
     @local._patient
@@ -238,4 +237,4 @@ def test_failures_that_may_pass_are_tried_again_a_few_times(monkeypatch: pytest.
 
     with pytest.raises(StorageBusy):
         always_stale(LocalStore(tmp_path), "a")
-    assert len(tried) == local_faults.TRIES
+    assert len(tried) == local_errors.TRIES

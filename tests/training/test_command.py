@@ -15,7 +15,7 @@ import torch
 from slomo_batch.cli.main import main
 from slomo_batch.training.run_folder import CHECKPOINT, METRICS
 from tests.training.footage import short_config
-from tests.training.test_crew import environment
+from tests.training.test_distributed import environment
 
 pytestmark = pytest.mark.timeout(1800)
 

@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from slomo_batch.cli import main as cli
+from slomo_batch.cli.main import main
 from slomo_batch.records import Retime
 from slomo_batch.storage.location import S3Options, StoreSpec, open_store
 from slomo_batch.storage.store import ObjectStore
@@ -54,7 +54,7 @@ class Place:
         path = self.folder / f"{job}.yaml"
         path.write_text(places.manifest(self.root, job))
         self.capsys.readouterr()
-        got = cli.main([command, str(path), *self.sets, *options])
+        got = main([command, str(path), *self.sets, *options])
         said = self.capsys.readouterr()
         assert got == code, said.out + said.err
         return [json.loads(line) for line in said.out.splitlines()]
@@ -253,7 +253,7 @@ def test_status_and_timeline_of_older_jobs_are_read(place: Place, tmp_path: Path
     assert states == {"finished": "finished", "half-done": "interrupted", "uploaded": "running", "failed": "finished"}
     path = tmp_path / "timeline.yaml"
     path.write_text(places.manifest(place.root, "half-done"))
-    assert cli.main(["timeline", str(path), "--out", str(tmp_path / "trace.json")]) == 0
+    assert main(["timeline", str(path), "--out", str(tmp_path / "trace.json")]) == 0
     trace = json.loads((tmp_path / "trace.json").read_text())
     assert sum(event.get("cat") == "chunk" or "chunk" in event["name"] for event in trace["traceEvents"]) >= 2
 

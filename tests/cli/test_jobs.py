@@ -1,0 +1,67 @@
+"""The commands that speak to a cluster, as far as they go without one; tests/real_cluster has the rest."""
+
+import io
+import socket
+from pathlib import Path
+
+import pytest
+
+from slomo_batch import __version__
+from slomo_batch.cli.main import main
+from slomo_batch.errors import ManifestError
+from tests.manifest.manifests import GOOD
+
+
+@pytest.fixture
+def manifest(tmp_path: Path) -> str:
+    path = tmp_path / "job.yaml"
+    path.write_text(GOOD)
+    return str(path)
+
+
+@pytest.fixture
+def nobody() -> str:
+    """An address at which nothing listens."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return f"http://127.0.0.1:{probe.getsockname()[1]}"
+
+
+def test_a_manifest_comes_in_on_stdin(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    monkeypatch.setattr("sys.stdin", io.TextIOWrapper(io.BytesIO(b"version: 7\n")))
+    assert main(["run", "-"]) == 2
+    assert "'7' is not a version read here" in capsys.readouterr().err
+
+
+def test_a_run_for_another_version_is_refused(manifest: str, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["run", manifest, "--require-version", "999"]) == 3
+    assert f"expected 999, got {__version__}" in capsys.readouterr().err
+
+
+def test_a_log_of_a_run_elsewhere_is_refused(manifest: str, nobody: str, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["run", manifest, "--set", f"cluster.address={nobody}", "--log", "x.log"]) == 2
+    assert "--json >> FILE" in capsys.readouterr().err
+
+
+def test_room_for_workers_is_asked_of_a_cluster_only(tmp_path: Path) -> None:
+    from slomo_batch.manifest.sections import ClusterSection  # noqa: PLC0415 as above
+    from slomo_batch.scheduler.machines import ClusterWish, open_machines  # noqa: PLC0415 loads torch
+    from slomo_batch.wiring import Places  # noqa: PLC0415 as above
+
+    wish = ClusterWish.of(ClusterSection(address="inline"))
+    with (
+        pytest.raises(ManifestError, match="--prewarm asks a cluster"),
+        open_machines(wish, Places(work_uri=str(tmp_path), job="j"), prewarm=2),
+    ):
+        pass
+
+
+@pytest.mark.parametrize("command", ["submit", "cancel", "logs"])
+def test_where_no_cluster_answers_the_exit_code_is_3(
+    command: str, manifest: str, nobody: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("RAY_ADDRESS", "http://192.0.2.1:1")  # what is said goes over it
+    assert main([command, manifest, "--address", nobody]) == 3
+    said = capsys.readouterr().err
+    assert "Ray's job API does not answer" in said
+    assert nobody in said

@@ -1,0 +1,257 @@
+"""The command line up to the job: parsing, exit codes, the commands that need no job, and what it imports."""
+
+import importlib
+import io
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from slomo_batch import __version__
+from slomo_batch.cli import main as cli
+from slomo_batch.errors import ManifestError
+from slomo_batch.manifest.schema import Manifest, json_schema
+from slomo_batch.records import Encode, FpsTarget
+from slomo_batch.timeline.rates import parse_rational
+from tests.strangers import as_stranger, open_folder
+
+ROOT = Path(__file__).parents[2]
+
+
+def convert(*arguments: str) -> Manifest:
+    """The manifest that a `convert` stands for."""
+    return cli._convert_manifest(cli._parser().parse_args(["convert", *arguments]))
+
+
+def test_version_is_told(capsys: pytest.CaptureFixture[str]) -> None:
+    assert cli.main(["--version"]) == 0
+    assert capsys.readouterr().out == f"slomo-batch {__version__}\n"
+
+
+@pytest.mark.parametrize("command", [[], ["run"], ["convert"], ["plan"], ["weights", "import"], ["archive", "dump"]])
+def test_help_names_what_a_command_takes(command: list[str], capsys: pytest.CaptureFixture[str]) -> None:
+    assert cli.main([*command, "--help"]) == 0
+    assert "usage: slomo-batch" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        [],
+        ["frobnicate"],
+        ["run"],
+        ["run", "a.yaml", "b.yaml"],
+        ["run", "a.yaml", "--sett", "a=b"],
+        ["convert", "in.mov"],
+        ["weights"],
+        ["weights", "steal"],
+        ["archive", "dump"],
+        ["status"],
+    ],
+)
+def test_a_wrong_command_exits_with_2(arguments: list[str], capsys: pytest.CaptureFixture[str]) -> None:
+    assert cli.main(arguments) == 2
+    assert "usage: slomo-batch" in capsys.readouterr().err
+
+
+def test_schema_prints_the_json_schema(capsys: pytest.CaptureFixture[str]) -> None:
+    assert cli.main(["schema"]) == 0
+    assert json.loads(capsys.readouterr().out) == json_schema()
+
+
+def test_status_of_a_mere_name_asks_for_the_work_place(capsys: pytest.CaptureFixture[str]) -> None:
+    assert cli.main(["status", "derby-2019"]) == 2
+    assert "give the work place with --work" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("command", ["status", "gc", "timeline"])
+def test_a_manifest_that_cannot_be_looked_at_is_named(command: str, capsys: pytest.CaptureFixture[str]) -> None:
+    options = ["--out", "trace.json"] if command == "timeline" else []
+    with open_folder() as folder:
+        (folder / "closed").mkdir(mode=0)
+        path = f"{folder}/closed/job.yaml"
+        with as_stranger():
+            assert cli.main([command, path, *options]) == 2
+    assert capsys.readouterr().err == f"slomo-batch: {path}: cannot be read: Permission denied\n"
+    assert cli.main([command, "s" * 300, *options]) == 2
+    assert "give the work place with --work" in capsys.readouterr().err
+
+
+def test_a_file_that_is_no_archive_is_refused_in_words(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    path = tmp_path / "chunk"
+    assert cli.main(["archive", "dump", str(path)]) == 2
+    assert "No such file" in capsys.readouterr().err
+    path.write_bytes(b"not an archive")
+    assert cli.main(["archive", "dump", str(path)]) in {1, 2}
+    assert "Traceback" not in capsys.readouterr().err
+
+
+def test_a_bug_is_called_one_and_has_an_exit_code_of_its_own(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    class Broken(io.StringIO):
+        def write(self, _: str) -> int:
+            raise ZeroDivisionError
+
+    monkeypatch.setattr(sys, "stdout", Broken())
+    assert cli.main(["schema"]) == 70
+    told = capsys.readouterr().err
+    assert "Traceback" in told
+    assert "this is a bug of slomo-batch" in told
+
+
+def test_a_file_that_the_machine_refuses_is_no_bug(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    cli.main(["evaluate", "none"])  # imports what a stranger may not read
+    with open_folder() as folder:
+        (folder / "closed").mkdir(mode=0)
+        with as_stranger():
+            assert cli.main(["evaluate", f"{folder}/closed/a.mp4"]) == 2
+            monkeypatch.setattr(cli, "_weights_list", lambda _: len((folder / "closed/a").read_bytes()))
+            assert cli.main(["weights", "list"]) == 3
+    assert "Permission denied" in capsys.readouterr().err
+    monkeypatch.setattr(cli, "_weights_list", lambda _: len((folder / "none").read_bytes()))
+    assert cli.main(["weights", "list"]) == 70
+
+
+def test_a_current_folder_that_was_deleted_is_no_bug(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "gone").mkdir()
+    monkeypatch.chdir(tmp_path / "gone")
+    (tmp_path / "gone").rmdir()
+    for name in ("a.mp4", f"{tmp_path}/a.mp4"):  # also where no path needs the folder: libraries do
+        assert cli.main(["convert", name, f"{tmp_path}/b.mp4"]) == 2
+        told = capsys.readouterr().err
+        assert told == "slomo-batch: the current folder was deleted. Change to a folder that exists.\n"
+    monkeypatch.chdir(tmp_path)
+
+
+@pytest.mark.parametrize(
+    "error",
+    [
+        MemoryError("none left"),
+        RuntimeError("can't start new thread"),
+        ImportError("libarrow.so.2600: failed to map segment from shared object"),
+    ],
+)
+def test_a_limit_of_the_machine_is_no_bug(
+    error: Exception, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def limited(_: object) -> int:
+        raise error
+
+    monkeypatch.setattr(cli, "_weights_list", limited)
+    assert cli.main(["weights", "list"]) == 3
+    told = capsys.readouterr().err
+    assert str(error) in told
+    assert "ulimit" in told
+    assert "Traceback" not in told
+
+
+def test_a_missing_module_is_a_bug(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    monkeypatch.setattr(cli, "_weights_list", lambda _: importlib.import_module("slomo_batch.none"))
+    assert cli.main(["weights", "list"]) == 70
+    assert "this is a bug" in capsys.readouterr().err
+
+
+def test_a_reader_that_leaves_early_is_no_bug() -> None:
+    command = f"{sys.executable} -m slomo_batch.cli.main schema | head -c 1"
+    done = subprocess.run(["bash", "-c", f"{command}; true"], cwd=ROOT, capture_output=True, text=True, check=True)
+    assert done.stdout == "{"
+    assert done.stderr == ""
+
+
+def test_importing_the_command_line_and_judging_a_manifest_loads_nothing_heavy() -> None:
+    code = (
+        "import sys; from slomo_batch.cli.main import main; main(['run', 'nothing.yaml']); main(['schema']);"
+        "sys.stderr.write('LOADED ' + ' '.join(sorted({name.split('.')[0] for name in sys.modules})))"
+    )
+    done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True)
+    loaded = set(done.stderr.partition("LOADED ")[2].split())
+    assert {"yaml", "pydantic"} <= loaded
+    assert loaded & {"torch", "ray", "av", "boto3", "botocore", "pyarrow", "rich", "cv2"} == set()
+
+
+@pytest.mark.parametrize("command", ["status", "gc"])
+def test_asking_how_a_job_stands_loads_neither_torch_nor_ray(command: str, tmp_path: Path) -> None:
+    code = (
+        f"import sys; from slomo_batch.cli.main import main; main(['{command}', 'film', '--work', '{tmp_path}']);"
+        "sys.stderr.write('LOADED ' + ' '.join(sorted({name.split('.')[0] for name in sys.modules})))"
+    )
+    done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True)
+    loaded = set(done.stderr.partition("LOADED ")[2].split())
+    assert "pyarrow" in loaded
+    assert loaded & {"torch", "ray", "av", "cv2", "boto3"} == set()
+
+
+# ---- convert -------------------------------------------------------------------------------------------------------
+
+
+def test_convert_is_a_manifest_of_one_video_made_in_this_process() -> None:
+    manifest = convert("clips/a.mov", "out/b.mp4")
+    assert [spec.uri for spec in manifest.inputs] == ["clips/a.mov"]
+    assert (manifest.output.uri, manifest.cluster.address) == ("out/b.mp4", "inline")
+    assert manifest.work == "out/.slomo-work"
+
+
+def test_convert_takes_the_flag_that_messages_name_as_the_remedy() -> None:
+    assert convert("a.mp4", "b.mp4", "--retry-failed") == convert("a.mp4", "b.mp4")
+
+
+def test_the_flags_of_convert_are_settings_and_set_goes_over_them() -> None:
+    manifest = convert(
+        *("a.mov", "b.mkv", "--slowdown", "5/2", "--fps", "60", "--method", "blend", "--weights", "w.ckpt"),
+        *("--codec", "hevc", "--quality", "20", "--set", "encode.quality=30", "--set", "cluster.address=local"),
+    )
+    settings = manifest.settings_for(manifest.inputs[0])
+    assert settings.retime.slowdown == parse_rational("5/2")
+    assert settings.retime.fps == FpsTarget(kind="rate", value=parse_rational(60))
+    assert (settings.interpolate.method, settings.interpolate.weights) == ("blend", "w.ckpt")
+    assert settings.encode == Encode(codec="hevc", quality=30)
+    assert manifest.cluster.address == "local"
+
+
+def test_convert_takes_names_literally() -> None:
+    manifest = convert("clips/a[1]*?.mov", "out/{a}[1].mp4")
+    assert manifest.inputs[0].uri == "clips/a[[]1][*][?].mov"
+    assert manifest.output.uri == "out/{{a}}[1].mp4"
+
+
+def test_the_same_convert_is_the_same_job_and_another_is_another(tmp_path: Path) -> None:
+    first = convert("s3://b/ä b.mov", "out/b.mp4").name
+    assert first == convert("s3://b/ä b.mov", str(Path.cwd() / "out/b.mp4")).name
+    assert first != convert("s3://b/ä b.mov", f"{tmp_path}/b.mp4").name
+    assert first.startswith("convert-b-")
+
+
+@pytest.mark.parametrize(
+    ("arguments", "expected"),
+    [
+        (["a.mov", "b.mp4", "--slowdown", "0.5"], "--slowdown 0.5: 0.5 is too small: at least 1"),
+        (["a.mov", "b.mp4", "--fps", "fast"], "--fps fast: 'fast' is not a frame rate"),
+        (["a.mov", "b.mp4", "--method", "flo"], "--method flo: 'flo' is not one of duplicate, blend, mci, flow"),
+        (["a.mov", "b.mp4", "--codec", "vp9"], "--codec vp9: 'vp9' is not one of h264, hevc"),
+        (["a.mov", "b.mp4", "--quality", "99"], "--quality 99: quality of h264 is 0 to 51"),
+        (["a.mov", "b.mp4", "--codec", "prores"], "OUT b.mp4: .mp4 does not take prores"),
+        (["a.mov", "b.avi"], "OUT b.avi: output files end in"),
+        (["a.mov", "b/"], "OUT b/: 'b/' names a folder"),
+        (["a.mov", "a.mov"], "is itself an input"),
+        (["a.mp4", "./x/../a.mp4"], "is itself an input"),
+        (["gs://b/a.mov", "b.mp4"], "IN gs://b/a.mov: gs:// is not a kind of store"),
+        (["a.mov", "b.mp4", "--set", "retime.ramp=[]"], "not yet supported: retime.ramp"),
+        (["a.mov", "b.mp4", "--set", "nonsense"], "--set nonsense: write it like encode.codec=ffv1"),
+    ],
+)
+def test_a_wrong_convert_is_told_by_what_was_typed(
+    arguments: list[str], expected: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert cli.main(["convert", *arguments]) == 2
+    told = capsys.readouterr().err
+    assert expected in told
+    assert "Traceback" not in told
+    with pytest.raises(ManifestError):
+        convert(*arguments)

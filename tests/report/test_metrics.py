@@ -1,0 +1,45 @@
+"""What the metrics learn of a job's events: bounded tags, and nothing twice."""
+
+from pathlib import Path
+
+from slomo_batch.report.metrics import CHUNKS, FAILED, FRAMES, METRICS, PREFIX, SLOTS, VIDEOS, Metric, samples_of
+from tests.report.events import EVENTS, FINISHED, HOPELESS, LOST, SNAPSHOT
+
+OPERATIONS = Path(__file__).parents[2] / "docs/operations.md"
+
+
+def by_tag(metric: Metric, tag: str) -> dict[str, float]:
+    return {sample.tags[tag]: sample.value for sample in samples_of(SNAPSHOT) if sample.metric is metric}
+
+
+def test_a_committed_chunk_counts_its_frames_once_by_what_they_are() -> None:
+    frames = {sample.tags["kind"]: sample.value for sample in samples_of(FINISHED) if sample.metric is FRAMES}
+    assert frames == {"source": 62, "made": 180, "held_at_cut": 5, "held_repeat": 3}
+    assert sum(frames.values()) == FINISHED.num_frames
+
+
+def test_a_failed_attempt_counts_by_its_step_and_error_whether_its_process_could_still_tell_or_not() -> None:
+    failed = [sample for event in (LOST, HOPELESS) for sample in samples_of(event) if sample.metric is FAILED]
+    assert [(sample.value, dict(sample.tags)) for sample in failed] == [
+        (1, {"step": "interpolate", "error": "WorkerLost"}),
+        (1, {"step": "open", "error": "SourceUnreadable"}),
+    ]
+
+
+def test_every_video_and_every_chunk_is_in_one_state() -> None:
+    assert by_tag(VIDEOS, "state") == {"waiting": 1195, "open": 3, "done": 1, "failed": 1}
+    assert by_tag(CHUNKS, "state") == {"waiting": 20, "ready": 8, "running": 2, "done": 10, "failed": 4}
+    assert by_tag(SLOTS, "state") == {"busy": 2, "free": 0}
+
+
+def test_tags_are_those_that_are_declared_and_none_can_name_a_video() -> None:
+    for event in EVENTS:
+        for sample in samples_of(event):
+            assert tuple(sample.tags) == sample.metric.tags
+            assert not {"a.mov", "b.mov", "v1", "a1", "node-1"} & set(sample.tags.values())
+
+
+def test_the_documentation_lists_every_metric_with_its_type_and_tags() -> None:
+    lines = [line for line in OPERATIONS.read_text(encoding="utf-8").splitlines() if line.startswith(f"| `{PREFIX}")]
+    rows = [[cell.strip(" `") for cell in line.split("|")[1:4]] for line in lines]
+    assert rows == [[PREFIX + metric.name, metric.kind, "`, `".join(metric.tags)] for metric in METRICS]

@@ -1,0 +1,631 @@
+"""Dispatch, in simulated jobs with faults in random order, and case by case."""
+
+from dataclasses import replace
+from typing import Any
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from slomo_batch.records import Lane
+from slomo_batch.scheduler.dispatch import Dispatch
+from slomo_batch.scheduler.limits import Policy
+from slomo_batch.scheduler.messages import (
+    ChunkErred,
+    ChunkLost,
+    ChunkMade,
+    ChunkReady,
+    Closed,
+    Event,
+    Fail,
+    Found,
+    MakeChunk,
+    MakeSound,
+    NoMoreVideos,
+    Open,
+    Opened,
+    SoundMade,
+    Split,
+    SplitFinished,
+    Step,
+    StepFailed,
+    Stitch,
+    Stitched,
+    Stop,
+)
+from slomo_batch.scheduler.ranking import SWEEP_FROM, Ranking
+from slomo_batch.scheduler.retry import MAX_DEATHS
+from tests.scheduler.simulation import Faults, Simulation, Video
+
+POLICY = Policy(max_open_videos=4, max_attempts=3, max_splits=2, max_stitches=1, max_ready_chunks=20)
+
+
+@st.composite
+def videos(draw: st.DrawFn, *, good: bool = False) -> Video:
+    num_chunks = draw(st.integers(1, 8))
+    some = st.frozensets(st.integers(0, num_chunks - 1))
+    few = st.just(frozenset[int]()) | st.frozensets(st.integers(0, num_chunks - 1), max_size=1)
+    return Video(
+        num_chunks=num_chunks,
+        sound=draw(st.booleans()),
+        done=draw(st.just(frozenset[int]()) | some),
+        ready=draw(st.just(frozenset[int]()) | some),
+        published=draw(st.integers(0, 9)) == 0,
+        unreadable=not good and draw(st.integers(0, 9)) == 0,
+        poison=frozenset() if good else draw(few),
+        lane=draw(st.sampled_from(["copy", "decode"])),
+        undecodable=draw(few) if good else draw(some),
+        mismatch=draw(st.integers(0, 3)) == 0,
+        hopeless=False if good else draw(st.booleans()),
+    )
+
+
+policies = st.builds(
+    Policy,
+    max_open_videos=st.integers(1, 6),
+    max_attempts=st.just(3),
+    max_splits=st.integers(1, 3),
+    max_stitches=st.integers(1, 2),
+    max_ready_chunks=st.integers(1, 12),
+)
+faults = st.builds(
+    Faults,
+    error=st.sampled_from([0.0, 0.1, 0.5]),
+    preemption=st.sampled_from([0.0, 0.3]),
+    damage=st.sampled_from([0.0, 0.4]),
+)
+
+
+def _ends_as(video: Video) -> set[str]:
+    """How a simulated video may end."""
+    if video.unreadable:
+        return {"SourceUnreadable"}
+    if video.published:
+        return {"closed"}
+    ends = set()
+    to_make = set(range(video.num_chunks)) - video.done
+    changes = video.lane == "copy" and bool(video.undecodable & to_make or video.mismatch)
+    if changes:
+        to_make = set(range(video.num_chunks))
+    if video.poison & to_make:
+        ends.add("WorkerLost")
+    if video.hopeless and (changes or video.lane == "decode"):
+        ends |= {"FrameMissing"} if video.undecodable & to_make else set()
+        ends |= {"BorderMismatch"} if video.mismatch else set()
+    return ends or {"stitched"}
+
+
+@settings(max_examples=250, deadline=None)
+@given(
+    archive=st.lists(videos(), max_size=12),
+    policy=policies,
+    faults=faults,
+    machines=st.tuples(st.integers(1, 6), st.integers(1, 4), st.integers(1, 3), st.integers(1, 2)),
+    seed=st.integers(0, 2**32),
+)
+def test_every_video_ends_as_it_must_whatever_goes_wrong_and_in_whatever_order(
+    archive: list[Video], policy: Policy, faults: Faults, machines: tuple[int, int, int, int], seed: int
+) -> None:
+    num_workers, num_cpus, num_machines, slots = machines
+    job = Simulation(
+        videos=archive,
+        policy=policy,
+        num_workers=num_workers,
+        num_cpus=num_cpus,
+        num_machines=num_machines,
+        slots=slots,
+        seed=seed,
+        faults=faults,
+    ).run()
+    for number, video in enumerate(archive):
+        assert job.outcomes[number] in _ends_as(video), job.reasons.get(number)
+    assert all(deaths <= MAX_DEATHS for deaths in job.deaths.values())
+
+
+@settings(max_examples=100, deadline=None)
+@given(archive=st.lists(videos(good=True), min_size=1, max_size=8), policy=policies, seed=st.integers(0, 2**32))
+def test_no_passing_fault_loses_a_good_video(archive: list[Video], policy: Policy, seed: int) -> None:
+    often = Faults(error=0.6, preemption=0.6, damage=0.4)
+    job = Simulation(videos=archive, policy=policy, num_workers=3, num_cpus=2, seed=seed, faults=often).run()
+    assert set(job.outcomes.values()) <= {"stitched", "closed"}
+
+
+@settings(max_examples=100, deadline=None)
+@given(
+    archive=st.lists(videos(), min_size=1, max_size=8),
+    faults=faults,
+    seed=st.integers(0, 2**32),
+    stop_after=st.integers(1, 60),
+)
+def test_stop_lets_what_runs_end_and_starts_nothing_more_but_joins(
+    archive: list[Video], faults: Faults, seed: int, stop_after: int
+) -> None:
+    job = Simulation(
+        videos=archive, policy=POLICY, num_workers=3, num_cpus=3, seed=seed, faults=faults, stop_after=stop_after
+    )
+    assert job.run().dispatch.finished
+
+
+def test_after_a_stop_a_video_of_which_all_is_made_is_joined_and_no_other() -> None:
+    job = Job().tell(Found(video=0), Found(video=1), NoMoreVideos())
+    job.tasks()
+    job.tell(_opened(0, num_chunks=2), _opened(1, num_chunks=2))
+    assert len(job.chunks(slots=3)) == 3
+    job.tell(Stop(), _made(0, video=0))
+    assert (job.tasks(), job.dispatch.finished) == ([], False)
+    job.tell(_made(1, video=0), _made(0, video=1))
+    assert not job.dispatch.finished
+    assert job.tasks() == [Stitch(video=0, lane="copy")]
+    assert not job.dispatch.finished
+    job.tell(Stitched(video=0))
+    assert (job.chunks(), job.tasks(), job.dispatch.finished) == ([], [], True)
+
+
+def test_after_a_stop_a_join_that_fails_is_left_to_the_next_run() -> None:
+    job = _running(num_chunks=1).tell(Stop(), _made(0))
+    assert job.tasks() == [Stitch(video=0, lane="copy")]
+    failed = StepFailed(video=0, step="stitch", lane="copy", error="StorageBusy", reason="busy", retryable=True)
+    assert job.tell(failed).dispatch.finished
+    assert job.dispatch.take_failures() == []
+
+
+def _equal_videos(count: int, *, num_workers: int, policy: Policy) -> Simulation:
+    videos = [Video(num_chunks=10, sound=True)] * count
+    return Simulation(videos=videos, policy=policy, num_workers=num_workers, num_cpus=12)
+
+
+def test_with_a_thousand_videos_open_the_first_output_comes_after_a_few_chunks_and_in_order() -> None:
+    policy = Policy(max_open_videos=1000, max_attempts=3, max_splits=8, max_stitches=4, max_ready_chunks=200)
+    job = _equal_videos(1000, num_workers=16, policy=policy).run()
+    assert len(job.order) == 1000
+    assert job.chunks_before_first_output < 150
+    late = [place - number for place, number in enumerate(job.order)]
+    assert max(late) < 60
+
+
+def test_a_film_before_many_clips_neither_keeps_them_from_appearing_nor_is_starved_by_them() -> None:
+    policy = Policy(max_open_videos=20, max_attempts=3, max_splits=16, max_stitches=4, max_ready_chunks=60)
+    archive = [Video(num_chunks=600, ready=frozenset(range(600)))] + [Video(num_chunks=4)] * 400
+    job = Simulation(videos=archive, policy=policy, num_workers=2, num_cpus=20).run()
+    assert job.chunks_before_first_output < 100
+    assert 100 < job.order.index(0) < 250, "half of the turns are the film's while it is the oldest"
+
+
+def test_memory_is_bounded_by_the_open_videos() -> None:
+    policy = replace(POLICY, max_open_videos=5)
+    job = Simulation(videos=[Video(num_chunks=2)] * 400, policy=policy, num_workers=4, num_cpus=4).run()
+    held = {**vars(job.dispatch), **vars(job.dispatch._agenda)}
+    assert not any(
+        value for value in held.values() if isinstance(value, dict | set | list) and value is not held["_wanting"]
+    )
+    rankings = [*held["_wanting"].values(), *(value for value in held.values() if isinstance(value, Ranking))]
+    assert len(rankings) == 8
+    assert all(not ranking and len(ranking._entries) <= SWEEP_FROM + 1 for ranking in rankings)
+
+
+# ---- case by case --------------------------------------------------------------------------------------------------
+
+
+class Job:
+    """A Dispatch spoken to by hand."""
+
+    def __init__(self, policy: Policy = POLICY) -> None:
+        self.dispatch = Dispatch(policy, jitter=lambda: 0.0)
+
+    def tell(self, *events: Event, now_s: float = 0.0) -> "Job":
+        for event in events:
+            self.dispatch.handle(event, now_s)
+        return self
+
+    def tasks(self, now_s: float = 0.0) -> list[object]:
+        return list(self.dispatch.take_tasks(100, now_s))
+
+    def chunks(self, slots: int = 100, now_s: float = 0.0) -> list[MakeChunk]:
+        return self.dispatch.take_chunks(slots, now_s)
+
+    def suspects(self, machines: int = 100, now_s: float = 0.0) -> list[MakeChunk]:
+        return self.dispatch.take_suspects(machines, now_s)
+
+
+def _opened(video: int = 0, num_chunks: int = 2, *, sound: bool = False, ready: bool = True) -> Opened:
+    stands = frozenset(range(num_chunks)) if ready else frozenset[int]()
+    return Opened(video=video, num_chunks=num_chunks, lane="copy", done=frozenset(), ready=stands, sound=sound)
+
+
+def _running(num_chunks: int = 2) -> Job:
+    """A job of one video with all its chunks running."""
+    job = Job().tell(Found(video=0), NoMoreVideos())
+    job.tasks()
+    job.tell(_opened(num_chunks=num_chunks))
+    job.chunks()
+    return job
+
+
+def _made(chunk: int, video: int = 0) -> ChunkMade:
+    return ChunkMade(video=video, lane="copy", chunk=chunk)
+
+
+def _erred(
+    chunk: int, error: str = "StorageBusy", *, retryable: bool = True, decode: bool = False, machine: str = ""
+) -> ChunkErred:
+    return ChunkErred(
+        video=0,
+        lane="copy",
+        chunk=chunk,
+        error=error,
+        reason="why",
+        retryable=retryable,
+        wants_decode_lane=decode,
+        machine=machine,
+    )
+
+
+def _lost(chunk: int, *, explained: bool = False, machine: str = "") -> ChunkLost:
+    lost = "killed by signal 9"
+    return ChunkLost(video=0, lane="copy", chunk=chunk, explained=explained, reason=lost, machine=machine)
+
+
+def test_a_video_goes_through_its_steps_in_order_and_a_chunk_starts_while_the_split_still_runs() -> None:
+    job = Job().tell(Found(video=0), NoMoreVideos())
+    assert job.tasks() == [Open(video=0)]
+    job.tell(_opened(sound=True, ready=False))
+    assert job.tasks() == [Split(video=0, lane="copy", wanted=frozenset({0, 1}), sound=True)]
+    job.tell(ChunkReady(video=0, lane="copy", chunk=0))
+    assert job.chunks() == [MakeChunk(video=0, lane="copy", chunk=0, attempt_number=1, alone=False)]
+    job.tell(ChunkReady(video=0, lane="copy", chunk=1), SplitFinished(video=0, lane="copy"))
+    assert job.tasks() == [MakeSound(video=0)]
+    job.tell(_made(0), SoundMade(video=0))
+    assert job.tasks() == []
+    job.chunks()
+    job.tell(_made(1))
+    assert job.tasks() == [Stitch(video=0, lane="copy")]
+    assert not job.dispatch.finished
+    assert job.tell(Stitched(video=0)).dispatch.finished
+
+
+def test_a_resumed_video_is_split_for_what_is_missing_only() -> None:
+    job = Job().tell(Found(video=0))
+    job.tasks()
+    done, ready = frozenset({0, 3}), frozenset({1, 3})
+    job.tell(Opened(video=0, num_chunks=5, lane="decode", done=done, ready=ready, sound=False))
+    assert job.tasks() == [Split(video=0, lane="decode", wanted=frozenset({2, 4}), sound=False)]
+    assert [run.chunk for run in job.chunks()] == [1]
+
+
+def test_a_video_with_all_committed_is_stitched_at_once() -> None:
+    job = Job().tell(Found(video=0))
+    job.tasks()
+    job.tell(Opened(video=0, num_chunks=2, lane="copy", done=frozenset({0, 1}), ready=frozenset(), sound=False))
+    assert job.tasks() == [Stitch(video=0, lane="copy")]
+
+
+MANY_STITCHES = replace(POLICY, max_open_videos=40, max_stitches=20, max_splits=20)
+
+
+def _with_stitches_ready(number: int) -> Job:
+    """A job of so many videos whose chunks are all made."""
+    job = Job(MANY_STITCHES).tell(*(Found(video=video) for video in range(number)))
+    job.tasks()
+    none, done = frozenset[int](), frozenset({0})
+    return job.tell(
+        *(Opened(video=video, num_chunks=1, lane="copy", done=done, ready=none, sound=False) for video in range(number))
+    )
+
+
+def test_stitches_leave_half_of_the_room_to_steps_that_feed_the_workers() -> None:
+    job = _with_stitches_ready(10).tell(*(Found(video=video) for video in range(10, 20)))
+    assert [type(task) for task in job.dispatch.take_tasks(8, 0.0)] == [Stitch] * 4 + [Open] * 4
+
+
+def test_stitches_take_all_of_the_room_where_nothing_else_can_start() -> None:
+    job = _with_stitches_ready(10).tell(NoMoreVideos())
+    assert [type(task) for task in job.dispatch.take_tasks(8, 0.0)] == [Stitch] * 8
+
+
+def test_sound_alone_is_reason_enough_to_split() -> None:
+    job = Job().tell(Found(video=0))
+    job.tasks()
+    job.tell(_opened(sound=True))
+    assert job.tasks() == [Split(video=0, lane="copy", wanted=frozenset(), sound=True)]
+
+
+def test_back_off_is_waited_for_and_said() -> None:
+    job = _running().tell(_erred(0), now_s=10.0)
+    assert job.dispatch.next_due_s == 10.5
+    assert job.chunks(now_s=10.4) == []
+    (again,) = job.chunks(now_s=10.5)
+    assert (again.chunk, again.attempt_number, again.alone) == (0, 2, False)
+    assert job.dispatch.next_due_s is None
+
+
+def test_a_chunk_that_used_up_its_attempts_fails_its_video_once_with_the_last_reason() -> None:
+    job = _running()
+    for attempt in range(3):
+        job.tell(_erred(0), now_s=100.0 * attempt)
+        job.chunks(now_s=100.0 * (attempt + 1))
+    assert job.dispatch.take_failures() == [Fail(video=0, error="StorageBusy", reason="chunk 0: why (failed 3 times)")]
+    assert job.dispatch.take_failures() == []
+    assert not job.dispatch.finished, "its other chunk is still running"
+    assert job.tell(_made(1)).dispatch.finished
+
+
+def test_preempted_chunks_run_again_at_once_in_company_however_often() -> None:
+    job = _running()
+    for _ in range(20):
+        job.tell(_lost(0, explained=True))
+        (again,) = job.chunks()
+        assert (again.chunk, again.alone) == (0, False)
+
+
+def test_a_step_whose_process_was_preempted_starts_again_at_once_however_often() -> None:
+    job = Job().tell(Found(video=0))
+    for _ in range(20):
+        assert job.tasks() == [Open(video=0)]
+        lost: dict[str, Any] = {"error": "WorkerLost", "reason": "preempted", "retryable": True}
+        job.tell(StepFailed(video=0, step="open", **lost, explained_loss=True))
+    assert job.dispatch.take_failures() == []
+
+
+def test_a_suspect_is_asked_for_by_itself_names_where_it_died_and_keeps_nothing_else_waiting() -> None:
+    job = _running(num_chunks=3).tell(_lost(0, machine="a"), _erred(2))
+    assert job.suspects(now_s=0.4) == [], "its back-off is not over"
+    assert job.suspects(machines=0, now_s=9.0) == [], "no machine can be kept for it"
+    (suspect,) = job.suspects(now_s=9.0)
+    assert (suspect.chunk, suspect.alone, suspect.avoid) == (0, True, frozenset({"a"}))
+    (beside,) = job.chunks(now_s=9.0)
+    assert (beside.chunk, beside.alone, beside.avoid) == (2, False, frozenset())
+    job.tell(_lost(0, machine="b"), now_s=10.0)
+    assert job.chunks(now_s=99.0) == []
+    (again,) = job.suspects(now_s=99.0)
+    assert again.avoid == frozenset({"a", "b"})
+
+
+def test_what_failed_on_a_machine_is_to_be_tried_on_another() -> None:
+    job = _running(num_chunks=1).tell(_erred(0, machine="a"))
+    (again,) = job.chunks(now_s=9.0)
+    assert (again.alone, again.avoid) == (False, frozenset({"a"}))
+    job.tell(_erred(0, machine="b"), now_s=10.0)
+    (again,) = job.chunks(now_s=99.0)
+    assert again.avoid == frozenset({"a", "b"})
+
+
+def test_the_third_unexplained_death_fails_the_video() -> None:
+    job = _running(num_chunks=1)
+    for death in range(3):
+        assert not job.dispatch.take_failures()
+        job.tell(_lost(0), now_s=100.0 * death)
+        job.suspects(now_s=100.0 * (death + 1))
+    (failure,) = job.dispatch.take_failures()
+    assert failure.error == "WorkerLost"
+    assert "3 workers died" in failure.reason
+    assert job.dispatch.finished
+
+
+@pytest.mark.parametrize("how", ["chunk", "stitch", "split"])
+def test_a_video_that_copying_cannot_serve_is_split_anew_in_the_decode_lane(how: str) -> None:
+    job = Job().tell(Found(video=0))
+    job.tasks()
+    job.tell(_opened(ready=how != "split"))
+    fault: dict[str, Any] = {"error": "BorderMismatch", "reason": "why", "retryable": False, "wants_decode_lane": True}
+    if how == "split":
+        job.tasks()
+        job.tell(StepFailed(video=0, step="split", lane="copy", **fault))
+    else:
+        job.chunks()
+        job.tell(_made(0), _erred(1, "FrameMissing", retryable=False, decode=True) if how == "chunk" else _made(1))
+    if how == "stitch":
+        assert job.tasks() == [Stitch(video=0, lane="copy")]
+        job.tell(StepFailed(video=0, step="stitch", lane="copy", **fault))
+    assert job.tasks() == [Split(video=0, lane="decode", wanted=frozenset({0, 1}), sound=False)]
+    assert job.dispatch.take_failures() == []
+
+
+def test_what_still_runs_of_a_left_lane_is_awaited_and_ignored() -> None:
+    job = _running().tell(_erred(1, "FrameMissing", retryable=False, decode=True))
+    job.tasks()
+    job.tell(ChunkReady(video=0, lane="decode", chunk=0))
+    assert [run.lane for run in job.chunks()] == ["decode"]
+    job.tell(_made(0), ChunkReady(video=0, lane="decode", chunk=1), SplitFinished(video=0, lane="decode"))
+    assert [run.chunk for run in job.chunks()] == [1]
+    job.tell(ChunkMade(video=0, lane="decode", chunk=1))
+    assert job.tasks() == [], "chunk 0 of the decode lane is not made"
+    job.tell(ChunkMade(video=0, lane="decode", chunk=0))
+    assert job.tasks() == [Stitch(video=0, lane="decode")]
+
+
+def test_a_split_of_a_left_lane_counts_as_running_until_it_ends() -> None:
+    job = Job(replace(POLICY, max_splits=1)).tell(Found(video=0))
+    job.tasks()
+    job.tell(_opened(ready=False))
+    job.tasks()
+    job.tell(ChunkReady(video=0, lane="copy", chunk=0))
+    job.chunks()
+    job.tell(_erred(0, "FrameMissing", retryable=False, decode=True))
+    assert job.tasks() == []
+    job.tell(ChunkReady(video=0, lane="copy", chunk=1), SplitFinished(video=0, lane="copy"))
+    assert job.chunks() == []
+    assert job.tasks() == [Split(video=0, lane="decode", wanted=frozenset({0, 1}), sound=False)]
+
+
+def test_the_decode_lane_is_the_last_resort() -> None:
+    job = Job().tell(Found(video=0))
+    job.tasks()
+    everything = frozenset({0})
+    job.tell(Opened(video=0, num_chunks=1, lane="decode", done=everything, ready=frozenset(), sound=False))
+    job.tasks()
+    fault: dict[str, Any] = {"error": "BorderMismatch", "reason": "why", "retryable": True, "wants_decode_lane": True}
+    job.tell(StepFailed(video=0, step="stitch", lane="decode", **fault))
+    assert job.dispatch.take_failures() == [Fail(video=0, error="BorderMismatch", reason="why")]
+
+
+def test_one_bad_video_stops_no_other() -> None:
+    job = Job().tell(Found(video=0), Found(video=1))
+    job.tasks()
+    job.tell(StepFailed(video=0, step="open", error="SourceUnreadable", reason="empty", retryable=False))
+    job.tell(_opened(video=1))
+    assert job.dispatch.take_failures() == [Fail(video=0, error="SourceUnreadable", reason="empty")]
+    assert [run.video for run in job.chunks()] == [1, 1]
+
+
+def test_a_split_that_forgets_a_chunk_is_asked_again_and_then_given_up() -> None:
+    job = Job().tell(Found(video=0))
+    job.tasks()
+    job.tell(_opened(ready=False))
+    for attempt in range(3):
+        (split,) = job.tasks(now_s=100.0 * attempt)
+        assert isinstance(split, Split)
+        assert split.wanted == ({0, 1} if attempt == 0 else {1})
+        job.tell(ChunkReady(video=0, lane="copy", chunk=0), SplitFinished(video=0, lane="copy"), now_s=100.0 * attempt)
+    (failure,) = job.dispatch.take_failures()
+    assert "without storing chunks [1]" in failure.reason
+
+
+def test_videos_are_pulled_only_as_far_as_the_policy_goes() -> None:
+    job = Job(replace(POLICY, max_open_videos=2)).tell(Found(video=0))
+    assert job.dispatch.wants_video
+    job.tell(Found(video=1))
+    assert not job.dispatch.wants_video
+    job.tasks()
+    job.tell(Closed(video=0))
+    assert job.dispatch.wants_video
+    assert not job.tell(NoMoreVideos()).dispatch.wants_video
+
+
+def test_demand_is_what_could_keep_workers_busy() -> None:
+    job = Job().tell(Found(video=0))
+    assert job.dispatch.demand == 0
+    job.tasks()
+    job.tell(_opened(num_chunks=5))
+    assert job.dispatch.demand == 5
+    job.chunks(slots=2)
+    job.tell(_made(0), _erred(1))
+    assert job.dispatch.demand == 4
+    assert job.tell(Stop()).dispatch.demand == 0
+
+
+def _damaged_chunk(chunk: int) -> ChunkErred:
+    place: dict[str, Any] = {"video": 0, "lane": "copy", "chunk": chunk, "wants_decode_lane": False}
+    return ChunkErred(**place, error="WorkDamaged", reason="damaged", retryable=True, lost_input=True)
+
+
+def _damaged_input(step: Step) -> StepFailed:
+    lane: Lane | None = "copy" if step == "stitch" else None
+    return StepFailed(
+        video=0, step=step, lane=lane, error="WorkDamaged", reason="damaged", retryable=True, lost_input=True
+    )
+
+
+def test_a_chunk_whose_object_is_damaged_is_split_again_at_once_and_the_others_go_on() -> None:
+    job = _running(num_chunks=3).tell(_damaged_chunk(1))
+    assert job.tasks() == [Split(video=0, lane="copy", wanted=frozenset({1}), sound=False)]
+    job.tell(ChunkReady(video=0, lane="copy", chunk=1), SplitFinished(video=0, lane="copy"))
+    assert [(run.chunk, run.attempt_number) for run in job.chunks()] == [(1, 2)]
+    job.tell(_damaged_chunk(1)).tasks()
+    job.tell(ChunkReady(video=0, lane="copy", chunk=1)).chunks()
+    job.tell(_damaged_chunk(1))
+    assert job.dispatch.take_failures() == [
+        Fail(video=0, error="WorkDamaged", reason="chunk 1: damaged (failed 3 times)")
+    ]
+
+
+def test_a_chunk_that_is_lost_while_the_rest_is_still_split_is_not_taken_for_one_that_the_split_forgot() -> None:
+    job = Job().tell(Found(video=0), NoMoreVideos())
+    job.tasks()
+    job.tell(_opened(num_chunks=2, ready=False))
+    assert job.tasks() == [Split(video=0, lane="copy", wanted=frozenset({0, 1}), sound=False)]
+    job.tell(ChunkReady(video=0, lane="copy", chunk=0)).chunks()
+    job.tell(_damaged_chunk(0), ChunkReady(video=0, lane="copy", chunk=1), SplitFinished(video=0, lane="copy"))
+    assert job.tasks() == [Split(video=0, lane="copy", wanted=frozenset({0}), sound=False)]
+
+
+def test_sound_whose_packets_are_damaged_is_split_again_before_it_is_made() -> None:
+    job = Job().tell(Found(video=0), NoMoreVideos())
+    job.tasks()
+    job.tell(Opened(video=0, num_chunks=1, lane="copy", done=frozenset({0}), ready=frozenset(), sound=True))
+    job.tasks()
+    job.tell(SplitFinished(video=0, lane="copy"))
+    assert job.tasks() == [MakeSound(video=0)]
+    job.tell(_damaged_input("sound"))
+    assert job.tasks() == [Split(video=0, lane="copy", wanted=frozenset(), sound=True)]
+    job.tell(SplitFinished(video=0, lane="copy"))
+    assert job.tasks(now_s=60.0) == [MakeSound(video=0)]
+
+
+def test_a_video_is_opened_again_when_what_its_stitch_reads_is_damaged() -> None:
+    job = _running(num_chunks=2).tell(_made(0), _made(1))
+    assert job.tasks() == [Stitch(video=0, lane="copy")]
+    job.tell(_damaged_input("stitch"))
+    assert job.tasks() == [Open(video=0)]
+    job.tell(Opened(video=0, num_chunks=2, lane="copy", done=frozenset({0}), ready=frozenset(), sound=False))
+    assert job.tasks() == [Split(video=0, lane="copy", wanted=frozenset({1}), sound=False)]
+    job.tell(ChunkReady(video=0, lane="copy", chunk=1), SplitFinished(video=0, lane="copy"))
+    assert [run.chunk for run in job.chunks()] == [1]
+    assert job.tell(_made(1)).tasks(now_s=60.0) == [Stitch(video=0, lane="copy")]
+
+
+def test_a_video_that_is_opened_again_in_another_lane_is_stitched_all_the_same() -> None:
+    job = _running(num_chunks=1).tell(_made(0))
+    assert job.tasks() == [Stitch(video=0, lane="copy")]
+    job.tell(_damaged_input("stitch"))
+    assert job.tasks() == [Open(video=0)]
+    job.tell(Opened(video=0, num_chunks=1, lane="decode", done=frozenset({0}), ready=frozenset(), sound=False))
+    assert job.tasks(now_s=60.0) == [Stitch(video=0, lane="decode")]
+
+
+def test_a_late_word_of_a_chunk_that_is_not_running_changes_nothing() -> None:
+    job = _running(num_chunks=1).tell(_made(0))
+    job.tell(_lost(0), _made(0))
+    assert job.tasks() == [Stitch(video=0, lane="copy")]
+    assert job.dispatch.next_due_s is None
+
+
+def test_a_policy_that_allows_nothing_is_refused() -> None:
+    with pytest.raises(ValueError, match="at least 1"):
+        replace(POLICY, max_stitches=0)
+
+
+def _ready_videos(job: Job, *chunks: int) -> Job:
+    """Videos of so many chunks, all ready."""
+    job.tell(*(Found(video=number) for number in range(len(chunks))))
+    job.tasks()
+    return job.tell(*(_opened(number, num_chunks) for number, num_chunks in enumerate(chunks)))
+
+
+def test_a_video_has_no_more_chunks_running_than_made_and_one_while_others_have_chunks_too() -> None:
+    job = _ready_videos(Job(), 9, 9)
+    assert sorted(run.video for run in job.chunks(2)) == [0, 1], "the first of each, before the second of any"
+    job.tell(_made(0))
+    assert [run.video for run in job.chunks(2)] == [0, 0], "one is made, so two may run"
+    job.tell(_made(1), _made(2))
+    assert [run.video for run in job.chunks(4)] == [0, 0, 0, 0], "three are made, so four may run"
+
+
+def test_no_worker_is_idle_for_want_of_trust() -> None:
+    assert len(_ready_videos(Job(), 9, 9).chunks(18)) == 18
+
+
+def test_of_a_video_that_needs_the_other_lane_little_is_made_in_vain() -> None:
+    policy = replace(POLICY, max_open_videos=40, max_splits=16, max_ready_chunks=400)
+    archive = [Video(num_chunks=20, undecodable=frozenset({0}))] * 20
+    in_vain = 0
+    for seed in range(5):
+        job = Simulation(videos=archive, policy=policy, num_workers=4, num_cpus=16, slots=2, seed=seed).run()
+        in_vain += sum(times for (_, lane, _), times in job.made.items() if lane == "copy")
+    assert in_vain < 5 * len(archive) / 2, "it is 23 here, and 67 where videos are not trusted by what is made of them"
+
+
+def test_when_no_more_videos_come_the_longest_no_longer_waits_for_the_oldest() -> None:
+    job = _ready_videos(Job(), 3, 2, 9)
+    assert [run.video for run in job.chunks(2)] == [0, 1], "the oldest, and the one with the fewest chunks left"
+    job.tell(NoMoreVideos())
+    assert [run.video for run in job.chunks(1)] == [2]
+
+
+def test_what_is_counted_of_open_videos_is_what_they_come_to() -> None:
+    job = _ready_videos(Job(), 3, 4).tell(_lost(0, explained=True))
+    job.chunks(3)
+    job.tell(_erred(0), _made(1))
+    census, videos = job.dispatch.census, list(job.dispatch._agenda._videos.values())
+    assert census.chunks_waiting == sum(video.num_missing + video.num_delayed for video in videos)
+    assert census.chunks_ready == sum(video.num_ready - video.num_delayed for video in videos) == job.dispatch.num_ready
+    assert census.videos_open == len(videos)

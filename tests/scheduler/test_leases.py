@@ -1,0 +1,168 @@
+"""One driver at a time leads a job; whoever is gone is told by its heartbeat and the watcher's own clock."""
+
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from dataclasses import replace
+
+import pytest
+
+from slomo_batch.errors import JobTaken, StoreUnusable
+from slomo_batch.scheduler import leases
+from slomo_batch.scheduler.leases import BEAT_S, EXPIRY_S, Claim, Epoch, is_led
+from slomo_batch.serialization import from_json, to_json
+from slomo_batch.storage.memory import MemoryStore
+from slomo_batch.storage.work_layout import Layout
+
+LAYOUT = Layout("job")
+
+
+def elsewhere(store: MemoryStore, *, beat: int, ended: bool = False) -> Claim:
+    """The first epoch, held by a driver on another machine."""
+    claim = Claim(driver="other", host="elsewhere", pid=1, process_start="1", beat=beat, ended=ended)
+    store.put_if_absent(LAYOUT.epoch(1), to_json(claim))
+    store.put(LAYOUT.heartbeat(1), to_json(claim))
+    return claim
+
+
+def waiting(waited: list[float], then: Callable[[], object] = lambda: None) -> Callable[[float], object]:
+    def wait(seconds: float) -> None:
+        waited.append(seconds)
+        then()
+
+    return wait
+
+
+def test_epochs_follow_one_another_without_waiting_when_each_is_left_in_order() -> None:
+    store, waited = MemoryStore(), list[float]()
+    for number in (1, 2, 3):
+        with Epoch(store, LAYOUT, wait=waiting(waited)) as epoch:
+            assert epoch.number == number
+            assert is_led(store, LAYOUT)
+        assert not is_led(store, LAYOUT)
+    assert not waited
+
+
+def test_a_driver_elsewhere_whose_heart_beats_keeps_the_job() -> None:
+    store, beats = MemoryStore(), iter(range(1, 100))
+    elsewhere(store, beat=0)
+    with (
+        pytest.raises(JobTaken, match="elsewhere"),
+        Epoch(store, LAYOUT, wait=waiting([], lambda: elsewhere(store, beat=next(beats)))),
+    ):
+        pass
+
+
+def test_a_driver_elsewhere_that_is_silent_for_the_expiry_loses_the_job() -> None:
+    store, waited = MemoryStore(), list[float]()
+    elsewhere(store, beat=7)
+    with Epoch(store, LAYOUT, wait=waiting(waited)) as epoch:
+        assert epoch.number == 2
+    assert sum(waited) >= EXPIRY_S
+    assert set(waited) == {BEAT_S}
+
+
+def test_a_dead_process_of_this_machine_is_not_waited_for() -> None:
+    store, waited = MemoryStore(), list[float]()
+    with Epoch(store, LAYOUT) as first:
+        claim = from_json(Claim, store.get(LAYOUT.heartbeat(first.number)))
+    ended = subprocess.Popen([sys.executable, "-c", ""])
+    ended.wait()
+    dead = Claim(driver="dead", host=claim.host, pid=ended.pid, process_start=claim.process_start, beat=3, ended=False)
+    store.put(LAYOUT.heartbeat(1), to_json(dead))
+    with Epoch(store, LAYOUT, wait=waiting(waited)) as epoch:
+        assert epoch.number == 2
+    assert not waited
+
+
+def test_force_takes_over_and_the_one_before_sees_it() -> None:
+    store = MemoryStore()
+    with Epoch(store, LAYOUT) as first, Epoch(store, LAYOUT, take_over=True) as second:
+        assert (first.number, second.number) == (1, 2)
+        first.look()
+        assert first.is_superseded
+        second.look()
+        assert not second.is_superseded
+    assert from_json(Claim, store.get(LAYOUT.heartbeat(1))).ended is False, "whoever was put out writes nothing more"
+
+
+def test_a_driver_that_was_frozen_looks_before_it_goes_on() -> None:
+    store, now = MemoryStore(), [1000.0]
+    with Epoch(store, LAYOUT, clock=lambda: now[0]) as first, Epoch(store, LAYOUT, take_over=True):
+        assert not first.is_superseded, "it looks with every beat, not whenever it is asked"
+        now[0] += EXPIRY_S
+        assert first.is_superseded
+
+
+class Shut(MemoryStore):
+    """A store that takes nothing any more once it is told so."""
+
+    is_shut = False
+
+    def put(self, key: str, data: bytes) -> None:
+        if self.is_shut:
+            raise StoreUnusable("the store does not accept the credentials", where=self.root)
+        super().put(key, data)
+
+
+def test_last_words_that_are_not_taken_do_not_change_what_a_run_came_to() -> None:
+    store, waited = Shut(), list[float]()
+    with Epoch(store, LAYOUT):
+        store.is_shut = True
+    store.is_shut = False
+    with Epoch(store, LAYOUT, take_over=True, wait=waiting(waited)) as epoch:
+        assert epoch.number == 2
+
+
+def test_a_heart_goes_on_beating_when_the_store_comes_back(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(leases, "BEAT_S", 0.01)
+    store = Shut()
+    with Epoch(store, LAYOUT) as epoch:
+        store.is_shut = True
+        beat = from_json(Claim, store.get(LAYOUT.heartbeat(1))).beat
+        epoch._thread.join(0.2)
+        assert epoch._thread.is_alive()
+        store.is_shut = False
+        deadline = time.monotonic() + 60
+        while from_json(Claim, store.get(LAYOUT.heartbeat(1))).beat == beat:
+            assert time.monotonic() < deadline
+            time.sleep(0.01)
+
+
+def test_a_driver_whose_heartbeat_and_claim_are_damaged_is_watched_like_any_other() -> None:
+    store, waited = MemoryStore(), list[float]()
+    store.put(LAYOUT.epoch(1), b"")
+    store.put(LAYOUT.heartbeat(1), b"\0" * 100)
+    assert is_led(store, LAYOUT)
+    beats = iter(range(1, 100))
+    with (
+        pytest.raises(JobTaken, match="elsewhere"),
+        Epoch(store, LAYOUT, wait=waiting([], lambda: elsewhere(store, beat=next(beats)))),
+    ):
+        pass
+    store.put(LAYOUT.heartbeat(1), b"{}")
+    with Epoch(store, LAYOUT, wait=waiting(waited)) as epoch:
+        assert epoch.number == 2
+    assert sum(waited) >= EXPIRY_S
+
+
+def test_a_damaged_heartbeat_of_a_driver_that_died_here_is_not_waited_for() -> None:
+    store, waited = MemoryStore(), list[float]()
+    ended = subprocess.Popen([sys.executable, "-c", ""])
+    ended.wait()
+    with Epoch(store, LAYOUT) as first:
+        claim = from_json(Claim, store.get(LAYOUT.epoch(first.number)))
+    store.put(LAYOUT.epoch(1), to_json(replace(claim, pid=ended.pid)))
+    store.put(LAYOUT.heartbeat(1), b"{")
+    with Epoch(store, LAYOUT, wait=waiting(waited)) as epoch:
+        assert epoch.number == 2
+    assert not waited
+
+
+def test_names_that_are_no_epochs_are_left_alone() -> None:
+    store = MemoryStore()
+    for stray in (".DS_Store", "000009 (copy).json", "zzz.json", "000008.json.tmp"):
+        store.put(LAYOUT.epochs + stray, b"")
+    with Epoch(store, LAYOUT) as epoch:
+        assert epoch.number == 1

@@ -1,0 +1,154 @@
+"""What a job on a cluster makes of trouble: no video is given up, and no worker lost, for what is not its own fault.
+
+An expected failure names its finding in the review of a cluster of a thousand GPUs; who mends it removes the mark.
+"""
+
+from random import Random
+
+import botocore.exceptions as boto
+import pytest
+
+from slomo_batch.errors import SegmentInvalid, StorageBusy, StoreUnusable
+from slomo_batch.scheduler.calls import ChunkCall, Erred, Outcome, TaskCall
+from slomo_batch.storage.s3_errors import storage_error
+from tests.scheduler.virtual_job import VirtualJob
+from tests.scheduler.virtual_ray import Said, Scenario, VirtualRay, finished, made
+
+
+def machines(kind: str, number: int) -> list[str]:
+    """Names of machines of a kind."""
+    return [f"{kind} {place}" for place in range(number)]
+
+
+# ---- machines that lack an ability ----------------------------------------------------------------------------------
+
+
+def job_on_a_mixture(num_incapable: int, patch: pytest.MonkeyPatch) -> VirtualJob:
+    """18 machines, of which some refuse each chunk within a second; the others take ten. As of cluster.yaml's types,
+    one has an AV1 encoder and the other has none."""
+    chance = Random(1)
+    names = machines("capable", 18 - num_incapable) + machines("incapable", num_incapable)
+    chance.shuffle(names)
+
+    def chunk(machine: str, call: ChunkCall) -> tuple[float, Outcome]:
+        if machine.startswith("incapable"):
+            return 1.0, Erred(error=SegmentInvalid("no capable device for av1_nvenc"))
+        return made(machine, call, seconds=10 * chance.uniform(0.8, 1.2))
+
+    ray = VirtualRay(names, Scenario(chunk=chunk))
+    ray.plug_in(patch)
+    return VirtualJob(ray, num_videos=40, max_workers=18)
+
+
+def test_one_machine_that_lacks_an_ability_costs_no_video(monkeypatch: pytest.MonkeyPatch) -> None:
+    ended = job_on_a_mixture(1, monkeypatch).run()
+    assert ended.given_up == []
+    assert ended.num_published == 40
+
+
+@pytest.mark.xfail(
+    strict=True, reason="cluster finding 1.4: machines that lack an ability are black holes", raises=AssertionError
+)
+@pytest.mark.parametrize("num_incapable", [4, 8])
+def test_machines_that_lack_an_ability_cost_no_video(num_incapable: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    ended = job_on_a_mixture(num_incapable, monkeypatch).run()
+    assert [failed.reason for failed in ended.given_up] == []
+    assert ended.num_published == 40
+
+
+# ---- a store that is away -------------------------------------------------------------------------------------------
+
+
+@pytest.mark.xfail(
+    strict=True, reason="cluster finding 1.3: no circuit breaker for an outage of the store", raises=AssertionError
+)
+@pytest.mark.parametrize("num_cpus", [4, 32], ids=["8 steps", "64 steps"])
+def test_an_outage_of_the_store_for_ten_minutes_costs_no_video(
+    num_cpus: float, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    outage_s = (60.0, 660.0)
+    ray = VirtualRay(machines("machine", 20), Scenario())
+    busy = Erred(error=StorageBusy("the store is busy or failed inside"))
+
+    def task(machine: str, call: TaskCall) -> Said:
+        if outage_s[0] <= ray.now_s < outage_s[1]:
+            return [(8.0, busy)]  # boto3's five tries
+        return finished(machine, call)
+
+    def chunk(machine: str, call: ChunkCall) -> tuple[float, Outcome]:
+        return (8.0, busy) if outage_s[0] <= ray.now_s < outage_s[1] else made(machine, call)
+
+    ray.scenario = Scenario(task=task, chunk=chunk)
+    ray.num_cpus = num_cpus
+    ray.plug_in(monkeypatch)
+    ended = VirtualJob(ray, num_videos=60, max_workers=20).run()
+    assert [failed.reason for failed in ended.given_up] == []
+    assert ended.num_published == 60
+    assert ray.now_s > outage_s[1]
+
+
+# ---- a machine that cannot prove who it is --------------------------------------------------------------------------
+
+
+def answered(code: str, status: int) -> boto.ClientError:
+    """S3's answer with that code."""
+    return boto.ClientError({"Error": {"Code": code}, "ResponseMetadata": {"HTTPStatusCode": status}}, "GetObject")  # type: ignore[typeddict-item] # a part of it is enough
+
+
+PASSING = {
+    "no credentials": boto.NoCredentialsError(),
+    "no answer of the metadata service": boto.MetadataRetrievalError(error_msg="timed out"),
+    "credentials not fetched": boto.CredentialRetrievalError(provider="iam-role", error_msg="timed out"),
+    "a clock before the certificate": boto.SSLError(endpoint_url="https://s3", error=OSError("not yet valid")),
+    "a clock that is late": answered("RequestTimeTooSkewed", 403),
+    "an expired token": answered("ExpiredToken", 400),
+}
+
+
+@pytest.mark.xfail(
+    strict=True, reason="cluster finding 1.2: a JobError from any machine ends the job of all", raises=StoreUnusable
+)
+@pytest.mark.parametrize("stage", ["step", "chunk"])
+@pytest.mark.parametrize("error", PASSING.values(), ids=PASSING)
+def test_credentials_that_one_machine_lacks_do_not_end_the_job_of_all(
+    error: Exception, stage: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    left = [1]
+
+    def strikes(machine: str, at: str) -> bool:
+        hit = machine == "machine 3" and at == stage and left[0] > 0
+        left[0] -= hit
+        return hit
+
+    def chunk(machine: str, call: ChunkCall) -> tuple[float, Outcome]:
+        fault = Erred(error=storage_error(error, "s3://bucket/key"))
+        return (1.0, fault) if strikes(machine, "chunk") else made(machine, call)
+
+    def task(machine: str, call: TaskCall) -> Said:
+        fault = Erred(error=storage_error(error, "s3://bucket/key"))
+        return [(1.0, fault)] if strikes(machine, "step") else finished(machine, call)
+
+    ray = VirtualRay(machines("machine", 8), Scenario(task=task, chunk=chunk))
+    ray.plug_in(monkeypatch)
+    ended = VirtualJob(ray, num_videos=10, max_workers=8).run()
+    assert left == [0]
+    assert ended.given_up == []
+    assert ended.num_published == 10
+
+
+# ---- a driver that was away -----------------------------------------------------------------------------------------
+
+
+@pytest.mark.xfail(
+    strict=True,
+    reason="cluster finding 1.9: a frozen driver kills its workers before it hears them",
+    raises=AssertionError,
+)
+def test_a_driver_that_was_frozen_for_an_hour_hears_its_workers_first(monkeypatch: pytest.MonkeyPatch) -> None:
+    ray = VirtualRay(machines("machine", 8), Scenario())
+    ray.plug_in(monkeypatch)
+    job = VirtualJob(ray, num_videos=20, max_workers=8, hang_s=3600)
+    job.freezes_s, job.frozen_for_s = 40.0, 3700.0
+    ended = job.run()
+    assert [failed.reason for failed in ended.failed_attempts] == []
+    assert ended.num_published == 20

@@ -1,0 +1,101 @@
+"""Driver and workers run the same slomo-batch: a machine with another one is named and gets no work."""
+
+import pickle
+from pathlib import Path
+
+import pytest
+from ray.exceptions import RayTaskError
+
+from slomo_batch.errors import VersionMismatch
+from slomo_batch.scheduler.calls import Done, Erred, Lost, TaskCall
+from slomo_batch.wiring import Code, Places, open_bench
+from tests.scheduler.virtual_ray import Said, Scenario, VirtualRay, chunk_calls, finished, made, open_call
+
+OTHERS = [
+    pytest.param(Code(version="99.0.0"), id="another version"),
+    pytest.param(Code(pixel_revision=99), id="another pixel revision"),
+]
+
+
+@pytest.mark.parametrize("drivers", OTHERS)
+def test_a_worker_refuses_a_driver_with_other_code(drivers: Code, tmp_path: Path) -> None:
+    sent = pickle.dumps(Places(work_uri=str(tmp_path), job="job", code=drivers))
+    with pytest.raises(VersionMismatch) as refused:
+        open_bench(pickle.loads(sent))
+    assert str(drivers) in str(refused.value)
+    assert str(Code()) in str(refused.value)
+
+
+def test_a_worker_refuses_a_driver_from_before_versions_were_compared(tmp_path: Path) -> None:
+    old = object.__new__(Places)
+    for name, value in {"work_uri": str(tmp_path), "job": "job"}.items():
+        object.__setattr__(old, name, value)
+    with pytest.raises(VersionMismatch, match="expected an older slomo-batch"):
+        open_bench(old)
+
+
+def test_a_worker_takes_a_driver_with_the_same_code(tmp_path: Path) -> None:
+    assert open_bench(pickle.loads(pickle.dumps(Places(work_uri=str(tmp_path), job="job")))).layout.name == "job"
+
+
+# ---- what becomes of its machine -----------------------------------------------------------------------------------
+
+MISMATCH = VersionMismatch("another slomo-batch", expected=str(Code()), got=str(Code(version="0.0.1")))
+
+
+def rolling_update(old: set[str], patch: pytest.MonkeyPatch) -> VirtualRay:
+    """Four machines, of which some still run an older version."""
+
+    def opens(machine: str) -> RayTaskError | None:
+        if machine not in old:
+            return None
+        return RayTaskError("open", "traceback", MISMATCH)  # type: ignore[no-untyped-call] # Ray's is untyped
+
+    def task(machine: str, call: TaskCall) -> Said:
+        return [(0.0, Erred(error=MISMATCH))] if machine in old else finished(machine, call)
+
+    ray = VirtualRay(["a", "b", "c", "d"], Scenario(opens=opens, task=task, chunk=made))
+    ray.plug_in(patch)
+    return ray
+
+
+@pytest.mark.parametrize("old", [{"a"}, {"b", "d"}, {"a", "b", "c"}], ids=len)
+def test_its_machine_is_named_with_both_versions_and_set_aside(old: set[str], monkeypatch: pytest.MonkeyPatch) -> None:
+    ray = rolling_update(old, monkeypatch)
+    engine = ray.engine(max_workers=4, num_tasks=8)
+    notes: list[str] = []
+    for _ in range(20):
+        engine.scale(8)
+        engine.outcomes(0.5)
+        notes += engine.take_notes()
+    assert engine.num_workers == 4 - len(old)
+    assert len(notes) == len(old)
+    for note, machine in zip(sorted(notes), sorted(old), strict=True):
+        assert note.startswith(f"{machine} gets no more work: another slomo-batch")
+        assert str(Code()) in note
+        assert "slomo-batch 0.0.1" in note
+    for call in chunk_calls(2):
+        engine.start(call)
+    outcomes = [outcome for _ in range(60) for _, outcome in engine.outcomes(0.5)]
+    assert [type(outcome) for outcome in outcomes] == [Done] * 2
+
+
+def test_a_step_that_came_to_it_is_lost_without_blame_and_done_elsewhere(monkeypatch: pytest.MonkeyPatch) -> None:
+    engine = rolling_update({"a"}, monkeypatch).engine(max_workers=4, num_tasks=8)
+    engine.start(open_call())
+    [(_, lost)] = engine.outcomes(0.5)
+    assert isinstance(lost, Lost)
+    assert lost.explained
+    assert "slomo-batch 0.0.1" in lost.reason
+    for _ in range(4):
+        engine.start(open_call())
+    again = [outcome for _ in range(4) for _, outcome in engine.outcomes(0.5)]
+    assert [type(outcome) for outcome in again] == [Done] * 4
+
+
+def test_where_no_machine_has_the_drivers_version_the_job_ends(monkeypatch: pytest.MonkeyPatch) -> None:
+    engine = rolling_update({"a", "b", "c", "d"}, monkeypatch).engine(max_workers=4)
+    with pytest.raises(VersionMismatch, match=r"0\.0\.1"):  # noqa: PT012 each of the machines refuses in its turn
+        for _ in range(20):
+            engine.scale(8)
+            engine.outcomes(0.5)

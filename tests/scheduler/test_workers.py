@@ -1,0 +1,80 @@
+"""How many workers a job has on a cluster, and how many steps run beside them."""
+
+from collections.abc import Callable
+
+import pytest
+
+from slomo_batch.scheduler.limits import COUNT_CPUS_S, MIN_STEPS
+from slomo_batch.scheduler.ray_engine import RayEngine
+from slomo_batch.scheduler.worker_pool import IDLE_S
+from tests.scheduler.virtual_ray import Scenario, VirtualRay, chunk_calls, made
+
+FOREVER_S = 10_000.0
+Cluster = Callable[[int], VirtualRay]
+
+
+@pytest.fixture
+def cluster(monkeypatch: pytest.MonkeyPatch) -> Cluster:
+    """A cluster of so many machines, on which a chunk takes for ever."""
+
+    def started(num_machines: int) -> VirtualRay:
+        machines = [f"machine {number:03d}" for number in range(num_machines)]
+        ray = VirtualRay(machines, Scenario(chunk=lambda machine, call: made(machine, call, seconds=FOREVER_S)))
+        ray.plug_in(monkeypatch)
+        return ray
+
+    return started
+
+
+def engine_with_workers(ray: VirtualRay, number: int) -> RayEngine:
+    """An engine whose workers are all up."""
+    engine = ray.engine(max_workers=number)
+    engine.scale(2 * number)
+    while engine.num_workers < number:
+        engine.outcomes(0.5)
+    return engine
+
+
+@pytest.mark.parametrize(("num_workers", "num_busy"), [(100, 50), (8, 1)])
+def test_idle_workers_go_however_many_busy_ones_came_before_them(
+    num_workers: int, num_busy: int, cluster: Cluster
+) -> None:
+    ray = cluster(num_workers)
+    engine = engine_with_workers(ray, num_workers)
+    for call in chunk_calls(num_busy):
+        engine.start(call)
+    ray.sleep(IDLE_S + 1)
+    for _ in range(3):
+        engine.scale(num_busy)
+    assert engine.num_workers == num_busy
+    assert len(ray.killed) == num_workers - num_busy
+
+
+def test_workers_that_wait_for_a_machine_go_before_any_that_has_one(cluster: Cluster) -> None:
+    ray = cluster(2)
+    engine = ray.engine(max_workers=5)
+    engine.scale(10)
+    while engine.num_workers < 2:
+        engine.outcomes(0.5)
+    engine.scale(4)
+    assert ray.killed == ["", "", ""]
+    assert engine.num_workers == 2
+
+
+def test_steps_follow_the_cpus_that_no_gpu_worker_holds(cluster: Cluster) -> None:
+    ray = cluster(8)
+    ray.num_cpus = 0
+    engine = ray.engine(max_workers=1000)
+    assert engine.task_room == MIN_STEPS, "steps that wait are what has the first machine started"
+    ray.num_cpus = 40
+    assert engine.task_room == MIN_STEPS
+    ray.sleep(COUNT_CPUS_S)
+    assert engine.task_room == 80
+    engine.scale(16)
+    while engine.num_workers < 8:
+        engine.outcomes(0.5)
+    ray.sleep(COUNT_CPUS_S)
+    assert engine.task_room == 64
+    ray.num_cpus = 8000
+    ray.sleep(COUNT_CPUS_S)
+    assert engine.task_room == 334, "one step for three workers"

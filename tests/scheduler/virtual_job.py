@@ -1,0 +1,95 @@
+"""A whole job on a VirtualRay: the real driver, dispatch, policy, journal, engine and pool."""
+
+from dataclasses import dataclass
+from random import Random
+
+from slomo_batch.report.events import AttemptFailed, Event, Note, VideoGivenUp
+from slomo_batch.report.ledger import LedgerWriter
+from slomo_batch.scheduler.dispatch import Dispatch
+from slomo_batch.scheduler.driver import Driver
+from slomo_batch.scheduler.event_recorder import Journal, Tally
+from slomo_batch.scheduler.limits import policy_for
+from slomo_batch.storage.memory import MemoryStore
+from slomo_batch.storage.work_layout import Layout
+from tests.heard import Heard
+from tests.scale import products
+from tests.scheduler.virtual_ray import VirtualRay
+
+LAYOUT = Layout("job")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Ended:
+    """What became of a job."""
+
+    num_published: int
+    events: list[Event]
+
+    @property
+    def given_up(self) -> list[VideoGivenUp]:
+        """Videos that failed."""
+        return [event for event in self.events if isinstance(event, VideoGivenUp)]
+
+    @property
+    def failed_attempts(self) -> list[AttemptFailed]:
+        """Attempts that made nothing."""
+        return [event for event in self.events if isinstance(event, AttemptFailed)]
+
+    @property
+    def notes(self) -> list[str]:
+        """What a person was told."""
+        return [event.text for event in self.events if isinstance(event, Note)]
+
+
+class VirtualJob:
+    """A job of so many videos; run it once. Each worker takes a GPU and holds two chunks."""
+
+    def __init__(self, ray: VirtualRay, *, num_videos: int, max_workers: int, hang_s: float = 3600.0) -> None:
+        self._ray = ray
+        self._num_videos = num_videos
+        self._max_workers = max_workers
+        self._hang_s = hang_s
+        self.stops_s = float("inf")
+        """When it is asked to stop."""
+        self.freezes_s = float("inf")
+        self.frozen_for_s = 0.0
+        """The driver's process alone is frozen from then on, for so long."""
+
+    def run(self) -> Ended:
+        """Until it ends.
+
+        Raises:
+            JobError: what ended the job.
+        """
+        heard, store, clock = Heard(), MemoryStore(), self._ray.clock
+        tally = Tally(videos_total=self._num_videos, videos_skipped=0)
+        journal = Journal(
+            store=store,
+            layout=LAYOUT,
+            epoch=1,
+            ledger=LedgerWriter(
+                lambda part, data: store.put(LAYOUT.ledger_part(1, part), data), clock, job=LAYOUT.name, epoch=1
+            ),
+            display=heard,
+            tally=tally,
+            is_superseded=lambda: False,
+            clock=clock,
+        )
+        driver = Driver(
+            engine=self._ray.engine(max_workers=self._max_workers, hang_s=self._hang_s),
+            dispatch=Dispatch(policy_for(self._max_workers, max_attempts=4), jitter=Random(1).random),
+            pin=products.PIN,
+            journal=journal,
+            should_stop=self._should_stop,
+            is_superseded=lambda: False,
+            clock=clock,
+        )
+        driver.run(products.wanted(number) for number in range(self._num_videos))
+        journal.close(finished=True)
+        return Ended(num_published=tally.videos_published, events=heard.events)
+
+    def _should_stop(self) -> bool:
+        if self._ray.now_s >= self.freezes_s:
+            self.freezes_s = float("inf")
+            self._ray.sleep(self.frozen_for_s)
+        return self._ray.now_s >= self.stops_s

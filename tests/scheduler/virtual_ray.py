@@ -1,0 +1,252 @@
+"""VirtualRay: as much of Ray as RayEngine and Pool call, in virtual time, on machines that are names.
+
+The engine, the pool, the driver and dispatch that run on it are the real ones. What a call comes to, where, and after
+how many seconds is for the test to say: its `Scenario`.
+"""
+
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from math import inf
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+from ray.exceptions import RayError
+
+from slomo_batch.records import ChunkTask
+from slomo_batch.scheduler import ray_engine, worker_pool
+from slomo_batch.scheduler.calls import (
+    ChunkCall,
+    ChunkStored,
+    Done,
+    Entered,
+    Erred,
+    OpenCall,
+    Outcome,
+    SplitCall,
+    StitchCall,
+    TaskCall,
+)
+from slomo_batch.scheduler.ray_engine import RayEngine
+from slomo_batch.scheduler.worker_pool import WorkerNeeds
+from slomo_batch.wiring import Places
+from tests.scale import products
+
+Said = list[tuple[float, Outcome | Entered]]
+"""What a call says, each with the seconds from its start."""
+PLACES = Places(work_uri="memory", job="job")
+
+
+def made(machine: str, call: ChunkCall, *, seconds: float = 10.0) -> tuple[float, Outcome]:
+    """The chunk, made."""
+    return seconds, Done(value=products.chunk_done(call.task, machine), stint=products.STINT)
+
+
+def finished(machine: str, call: TaskCall, *, num_chunks: int = 8, seconds: float = 1.0) -> Said:
+    """The step, done; a video has so many chunks."""
+    del machine
+    match call:
+        case OpenCall():
+            done = Done(value=products.opened(call, num_chunks, sound=False), stint=products.STINT)
+        case SplitCall():
+            stored: Said = [(seconds, ChunkStored(index=index)) for index in sorted(call.wanted)]
+            return [*stored, (seconds, Done(value=None, stint=products.STINT))]
+        case StitchCall():
+            done = Done(value=products.published(call.pinned), stint=products.STINT)
+        case _:
+            raise AssertionError(f"videos without sound have no {call}")
+    return [(seconds, done)]
+
+
+def succeeds(machine: str) -> RayError | None:
+    """A worker starts."""
+    del machine
+    return None
+
+
+@dataclass(kw_only=True)
+class Scenario:
+    """What calls come to: functions of the machine and the call. By default everything succeeds."""
+
+    chunk: Callable[[str, ChunkCall], tuple[float, Outcome]] = made
+    task: Callable[[str, TaskCall], Said] = finished
+    opens: Callable[[str], RayError | None] = succeeds
+    """The error with which a worker fails to start on a machine."""
+
+
+@dataclass(eq=False)
+class _Answer:
+    """A reference to one value: of an actor's method, or of a sign of life."""
+
+    ready_s: float
+    value: Any = None
+
+
+@dataclass(eq=False)
+class _Stream:
+    """A reference to the values of a generator, as they come."""
+
+    parts: deque[tuple[float, Outcome | Entered]]
+
+    @property
+    def ready_s(self) -> float:
+        return self.parts[0][0] if self.parts else 0.0
+
+    def __next__(self) -> Outcome | Entered:
+        if not self.parts:
+            raise StopIteration
+        return self.parts.popleft()[1]
+
+
+class _Method:
+    """A remote method or function: options and `remote`."""
+
+    def __init__(self, call: Callable[..., Any]) -> None:
+        self._call = call
+
+    def options(self, **options: Any) -> "_Method":
+        return _Method(lambda *args: self._call(*args, **options)) if "label_selector" in options else self
+
+    def remote(self, *args: Any) -> Any:
+        return self._call(*args)
+
+
+class _Actor:
+    def __init__(self, ray: "VirtualRay", avoided: frozenset[str]) -> None:
+        self.machine = ""
+        self.avoided = avoided
+        self.free_s = 0.0
+        self._ray = ray
+        self._node = _Answer(ready_s=inf)
+        self.streams: list[_Stream] = []
+        self.node = _Method(lambda: self._node)
+        self.open = _Method(self._open)
+        self.make = _Method(self._make)
+
+    def placed(self, machine: str) -> None:
+        self.machine = machine
+        self._node.ready_s, self._node.value = self._ray.now_s, machine
+
+    def _open(self) -> _Answer:
+        return _Answer(ready_s=self._ray.now_s, value=self._ray.scenario.opens(self.machine))
+
+    def _make(self, call: ChunkCall) -> _Stream:
+        seconds, outcome = self._ray.scenario.chunk(self.machine, call)
+        began_s = max(self._ray.now_s, self.free_s)
+        self.free_s = began_s + seconds
+        computing = Entered(phase="computing")
+        self.streams.append(_Stream(deque([(began_s, computing), (self.free_s, outcome)])))
+        return self.streams[-1]
+
+
+class VirtualRay:
+    """A cluster of machines with room for one worker each; its clock goes on while somebody waits."""
+
+    def __init__(self, machines: Iterable[str], scenario: Scenario) -> None:
+        self.machines = list(machines)
+        self.scenario = scenario
+        self.now_s = 0.0
+        self.num_cpus = 8.0
+        self.killed: list[str] = []
+        """Machines of workers that were ended from outside."""
+        self.num_tasks = 0
+        self._actors: list[_Actor] = []
+
+    # ---- what stands in for modules of the project -----------------------------------------------------------------
+
+    def plug_in(self, patch: pytest.MonkeyPatch) -> None:
+        """Have RayEngine and Pool speak to this cluster."""
+        names = SimpleNamespace(
+            remote=lambda **_: lambda _: _Method(self._new_actor), kill=self._kill, get=_get, wait=self._wait
+        )
+        sleeping = SimpleNamespace(sleep=self.sleep, monotonic=self.clock, time=self.clock)
+        for module in (worker_pool, ray_engine):
+            patch.setattr(module, "ray", names)
+            patch.setattr(module, "time", sleeping)
+        alive = lambda: frozenset(self.machines)  # noqa: E731
+        patch.setattr(worker_pool, "alive_nodes", alive)
+        patch.setattr(worker_pool, "working_nodes", alive)
+        patch.setattr(worker_pool, "draining_nodes", dict)
+        patch.setattr(worker_pool, "name_of_node", str)
+        patch.setattr(ray_engine, "cluster_total", lambda _: self.num_cpus)
+        patch.setattr(ray_engine, "run_task", _Method(self._run_task))
+
+    def engine(self, *, max_workers: int, num_tasks: int | None = None, hang_s: float = 3600.0) -> RayEngine:
+        """A real engine on this cluster, whose workers take a GPU and hold two chunks."""
+        needs = WorkerNeeds(min_workers=0, max_workers=max_workers, num_gpus=1, num_cpus=1, slots=2, hang_s=hang_s)
+        return RayEngine(PLACES, needs, num_tasks=num_tasks, clock=self.clock)
+
+    def clock(self) -> float:
+        """Seconds since the beginning."""
+        return self.now_s
+
+    def sleep(self, seconds: float) -> None:
+        """Time goes by."""
+        self.now_s += seconds
+
+    def _run_task(self, _: Places, call: TaskCall, **options: Any) -> _Stream:
+        avoided = _avoided(options)
+        machines = [machine for machine in self.machines if machine not in avoided]
+        machine = machines[self.num_tasks % len(machines)]
+        self.num_tasks += 1
+        parts = [(self.now_s + after_s, said) for after_s, said in self.scenario.task(machine, call)]
+        return _Stream(deque((at_s, _told_where(said, machine)) for at_s, said in parts))
+
+    def _new_actor(self, _: Places, **options: Any) -> _Actor:
+        actor = _Actor(self, _avoided(options))
+        self._actors.append(actor)
+        self._place()
+        return actor
+
+    def _place(self) -> None:
+        free = [machine for machine in self.machines if all(actor.machine != machine for actor in self._actors)]
+        for actor in self._actors:
+            fitting = [machine for machine in free if machine not in actor.avoided]
+            if not actor.machine and fitting:
+                actor.placed(fitting[0])
+                free.remove(fitting[0])
+
+    def _kill(self, actor: _Actor) -> None:
+        self._actors.remove(actor)
+        self.killed.append(actor.machine)
+        self._place()
+
+    def _wait(
+        self, refs: Sequence[Any], *, timeout: float, num_returns: int = 1, fetch_local: bool = False
+    ) -> tuple[list[Any], list[Any]]:
+        del fetch_local
+        first_s = min(ref.ready_s for ref in refs)
+        self.now_s = max(self.now_s, min(first_s, self.now_s + timeout))
+        ready = [ref for ref in refs if ref.ready_s <= self.now_s][:num_returns]
+        chosen = set(map(id, ready))
+        return ready, [ref for ref in refs if id(ref) not in chosen]
+
+
+def _avoided(options: dict[str, Any]) -> frozenset[str]:
+    selector = options.get("label_selector", {}).get("ray.io/node-id", "!in()")
+    return frozenset(selector.removeprefix("!in(").removesuffix(")").split(","))
+
+
+def _told_where(said: Outcome | Entered, machine: str) -> Outcome | Entered:
+    return Erred(error=said.error, stint=said.stint, machine=machine) if isinstance(said, Erred) else said
+
+
+def _get(what: Any) -> Any:
+    value = what.value if isinstance(what, _Answer) else what
+    if isinstance(value, RayError):
+        raise value
+    return value
+
+
+def open_call() -> OpenCall:
+    """The call that opens a video."""
+    return OpenCall(video=0, request=products.wanted(0).request, pin=products.PIN, afresh=False)
+
+
+def chunk_calls(number: int) -> Iterator[ChunkCall]:
+    """Calls for so many chunks of one video."""
+    pinned = products.opened(open_call(), number, sound=False).pinned
+    for chunk in pinned.chunks:
+        task = ChunkTask(plan=pinned.plan, chunk=chunk, lane="copy", attempt=f"attempt {chunk.index}")
+        yield ChunkCall(video=0, task=task, alone=False, avoid=frozenset())
