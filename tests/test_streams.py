@@ -104,7 +104,7 @@ def test_missing_standard_streams_are_dev_null(job: Job, monkeypatch: pytest.Mon
 )
 def test_the_exit_code_of_a_process_is_the_command_s(command: str, expected: int) -> None:
     done = subprocess.run(
-        ["bash", "-c", f"{sys.executable} -m slomo_batch.cli.main {command}"],
+        ["bash", "-c", f"{sys.executable} -m slomo_batch {command}"],
         capture_output=True,
         text=True,
         check=False,

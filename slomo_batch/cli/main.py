@@ -18,10 +18,10 @@ from pathlib import Path
 from typing import Any, Literal, NoReturn, TextIO
 
 from slomo_batch import __version__
-from slomo_batch.cli.main.cluster import add_cluster_tools
-from slomo_batch.cli.main.evaluation import add_evaluation
-from slomo_batch.cli.main.jobs import add_job_commands, is_elsewhere, submit
-from slomo_batch.cli.main.training import add_training
+from slomo_batch.cli.cluster import add_cluster_tools
+from slomo_batch.cli.evaluation import add_evaluation
+from slomo_batch.cli.jobs import add_job_commands, is_elsewhere, submit
+from slomo_batch.cli.training import add_training
 from slomo_batch.errors import ClusterError, ManifestError, SlomoError, StorageError, StoreUnusable
 from slomo_batch.interpolators.superslomo.shipped_weights import shipped_names
 from slomo_batch.manifest.load import Override, is_file, load, read_text
@@ -354,9 +354,9 @@ def _status(options: argparse.Namespace) -> int:
     from slomo_batch.commands import status  # noqa: PLC0415 loads what reads S3 and Parquet
     from slomo_batch.report.answers import show_status  # noqa: PLC0415 loads rich
 
-    status = status.status(wanted, options.work)
-    show_status(status, as_json=options.json, stream=sys.stdout)
-    return EXIT_VIDEOS_FAILED if status.videos_failed else 0
+    found = status.status(wanted, options.work)
+    show_status(found, as_json=options.json, stream=sys.stdout)
+    return EXIT_VIDEOS_FAILED if found.videos_failed else 0
 
 
 def _timeline(options: argparse.Namespace) -> int:
@@ -440,7 +440,3 @@ def _convert_manifest(options: argparse.Namespace) -> Manifest:
         if (value := getattr(options, flag.removeprefix("--"))) is not None
     ]
     return single(options.source, options.output, settings=options.settings, flags=flags)
-
-
-if __name__ == "__main__":
-    sys.exit(main())

@@ -5,8 +5,9 @@ from slomo_batch.manifest.inputs import find_videos
 from slomo_batch.manifest.schema import Manifest
 from slomo_batch.plan import s3_requests
 from slomo_batch.plan.job_pin import JobPin
+from slomo_batch.plan.s3_requests import S3Requests
 from slomo_batch.records import VideoFailed, VideoRequest
-from slomo_batch.report.events import Plan, PlanRow, S3Requests
+from slomo_batch.report.events import Plan, PlanRow
 from slomo_batch.scheduler.machines import ClusterWish, basis_of, probe_abilities
 from slomo_batch.steps.context import Bench
 from slomo_batch.steps.job_pin import pin_job, pinned_basis

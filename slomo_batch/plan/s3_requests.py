@@ -10,7 +10,7 @@ and a driver whose work place is on S3 says that it lives and where the job stan
 one request per part. `tests/end_to_end/test_requests.py` holds this to what a real job sent.
 """
 
-from slomo_batch.report.events import S3Requests
+from dataclasses import dataclass
 
 PRICED = "list prices of S3 Standard in us-east-1"
 """As they stood on aws.amazon.com/s3/pricing in 2025, for years unchanged; other regions cost up to twice as much."""
@@ -33,6 +33,32 @@ BEATS_PER_HOUR = 720
 """Signs of life, each with a look for a driver that took over; as many reports for `status`."""
 PARTS_PER_HOUR = 60
 """Of the ledger."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class S3Requests:
+    """How many requests go to S3, by the kinds that are billed."""
+
+    list: int = 0
+    put: int = 0
+    """PUT, COPY and POST, but for deletions."""
+    get: int = 0
+    """GET and HEAD."""
+    delete: int = 0
+    """Of one object or of up to 1,000 at a time."""
+
+    def __add__(self, other: "S3Requests") -> "S3Requests":
+        return S3Requests(
+            list=self.list + other.list,
+            put=self.put + other.put,
+            get=self.get + other.get,
+            delete=self.delete + other.delete,
+        )
+
+    def __mul__(self, times: int) -> "S3Requests":
+        return S3Requests(
+            list=self.list * times, put=self.put * times, get=self.get * times, delete=self.delete * times
+        )
 
 
 def price_usd(requests: S3Requests) -> float:

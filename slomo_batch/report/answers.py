@@ -5,8 +5,8 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import asdict
 from typing import Any, TextIO
 
-from slomo_batch.plan.s3_requests import PRICED, of_driving, price_usd
-from slomo_batch.report.events import JobStatus, PlanRow, S3Requests
+from slomo_batch.plan.s3_requests import PRICED, S3Requests, of_driving, price_usd
+from slomo_batch.report.events import JobStatus, PlanRow
 from slomo_batch.report.units import counted, size
 from slomo_batch.sanitize import json_line, one_line
 from slomo_batch.timeline.retiming import MANY_FRAMES_EACH

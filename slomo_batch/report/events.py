@@ -5,10 +5,11 @@ displays of one stream of events.
 """
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from types import TracebackType
 from typing import Literal, Protocol, Self
 
+from slomo_batch.plan.s3_requests import S3Requests
 from slomo_batch.records import FrameCounts, StageSeconds, StepName, Stint
 
 # ---- events --------------------------------------------------------------------------------------------------------
@@ -236,32 +237,6 @@ class Display(Protocol):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class S3Requests:
-    """How many requests go to S3, by the kinds that are billed."""
-
-    list: int = 0
-    put: int = 0
-    """PUT, COPY and POST, but for deletions."""
-    get: int = 0
-    """GET and HEAD."""
-    delete: int = 0
-    """Of one object or of up to 1,000 at a time."""
-
-    def __add__(self, other: "S3Requests") -> "S3Requests":
-        return S3Requests(
-            list=self.list + other.list,
-            put=self.put + other.put,
-            get=self.get + other.get,
-            delete=self.delete + other.delete,
-        )
-
-    def __mul__(self, times: int) -> "S3Requests":
-        return S3Requests(
-            list=self.list * times, put=self.put * times, get=self.get * times, delete=self.delete * times
-        )
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
 class PlanRow:
     """What a run would do with one video."""
 
@@ -279,7 +254,7 @@ class PlanRow:
     """What is odd about the file, and what the output will not have of it."""
     problem: str
     """Why it cannot be made; empty where it can."""
-    s3_requests: S3Requests = S3Requests()
+    s3_requests: S3Requests = field(default_factory=S3Requests)
     """About how many it would take, where its source, its output or the work place is on S3."""
 
 

@@ -159,7 +159,7 @@ def test_a_missing_module_is_a_bug(monkeypatch: pytest.MonkeyPatch, capsys: pyte
 
 
 def test_a_reader_that_leaves_early_is_no_bug() -> None:
-    command = f"{sys.executable} -m slomo_batch.cli.main schema | head -c 1"
+    command = f"{sys.executable} -m slomo_batch schema | head -c 1"
     done = subprocess.run(["bash", "-c", f"{command}; true"], cwd=ROOT, capture_output=True, text=True, check=True)
     assert done.stdout == "{"
     assert done.stderr == ""

@@ -10,7 +10,7 @@ from slomo_batch.manifest.load import load
 from slomo_batch.manifest.schema import Manifest
 from slomo_batch.media.reader import BLOCK_BYTES
 from slomo_batch.plan import s3_requests
-from slomo_batch.report.events import S3Requests
+from slomo_batch.plan.s3_requests import S3Requests
 from slomo_batch.report.json_log import JsonDisplay
 from slomo_batch.storage import s3 as s3_store
 from slomo_batch.storage import s3_upload

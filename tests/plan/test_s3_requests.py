@@ -6,6 +6,7 @@ from slomo_batch.plan.s3_requests import (
     BLOCK_BYTES,
     MULTIPART_FROM_BYTES,
     PART_BYTES,
+    S3Requests,
     of_driving,
     of_looking,
     of_output,
@@ -13,7 +14,6 @@ from slomo_batch.plan.s3_requests import (
     of_work,
     price_usd,
 )
-from slomo_batch.report.events import S3Requests
 
 
 def test_a_source_is_read_by_the_block_once_to_cut_it_and_a_little_or_all_to_plan_it() -> None:

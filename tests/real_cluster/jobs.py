@@ -107,7 +107,7 @@ def job_on(
     log = folder / "driver.log"
     with log.open("wb") as told:
         driver = subprocess.Popen(
-            [sys.executable, "-m", "slomo_batch.cli.main", "run", str(job.manifest), "--json"],
+            [sys.executable, "-m", "slomo_batch", "run", str(job.manifest), "--json"],
             stdout=told,
             stderr=told,
             env={**os.environ},

@@ -46,7 +46,7 @@ def ask(*arguments: str) -> subprocess.CompletedProcess[str]:
 def begin(*arguments: str, stdout: int = subprocess.PIPE, stderr: int = subprocess.STDOUT) -> subprocess.Popen[str]:
     """The same, not waited for."""
     return subprocess.Popen(
-        [sys.executable, "-m", "slomo_batch.cli.main", *arguments],
+        [sys.executable, "-m", "slomo_batch", *arguments],
         stdout=stdout,
         stderr=stderr,
         text=True,

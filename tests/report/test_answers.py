@@ -4,8 +4,9 @@ import io
 import json
 from dataclasses import replace
 
+from slomo_batch.plan.s3_requests import S3Requests
 from slomo_batch.report.answers import show_plan, show_status
-from slomo_batch.report.events import Failure, JobStatus, PlanRow, S3Requests
+from slomo_batch.report.events import Failure, JobStatus, PlanRow
 
 ROWS = (
     PlanRow(

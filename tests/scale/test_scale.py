@@ -12,8 +12,16 @@ from pathlib import Path
 
 import pytest
 
-from slomo_batch.plan.s3_requests import PRICED, of_driving, of_looking, of_output, of_source, of_work, price_usd
-from slomo_batch.report.events import S3Requests
+from slomo_batch.plan.s3_requests import (
+    PRICED,
+    S3Requests,
+    of_driving,
+    of_looking,
+    of_output,
+    of_source,
+    of_work,
+    price_usd,
+)
 from slomo_batch.report.ledger import compact, read_ledger
 from slomo_batch.scheduler.dispatch import Dispatch
 from slomo_batch.scheduler.video_state import OpenVideo

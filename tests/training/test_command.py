@@ -47,7 +47,7 @@ def test_it_trains_in_this_process_and_goes_on_where_it_stopped(tmp_path: Path) 
 
 
 def begin(arguments: list[str]) -> subprocess.Popen[bytes]:
-    command = [sys.executable, "-m", "slomo_batch.cli.main", *arguments]
+    command = [sys.executable, "-m", "slomo_batch", *arguments]
     return subprocess.Popen(command, env=environment(), start_new_session=True)
 
 
