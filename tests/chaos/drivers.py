@@ -35,7 +35,7 @@ _PASSED_THROUGH = (
     "slomo_batch.steps.stored_records",
     "slomo_batch.steps.video_records",
     "slomo_batch.steps.upload_records",
-    "slomo_batch.tables.",
+    "slomo_batch.report.ledger",
 )
 """Rooms that write for others."""
 
