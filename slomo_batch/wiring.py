@@ -1,4 +1,4 @@
-"""Wiring: picklable Places in, an opened Bench out, in whichever process it runs. The one place that joins adapters."""
+"""Wiring: picklable Places in, an opened StepContext out, in whichever process it runs. The one place that joins adapters."""
 
 import socket
 import threading
@@ -17,7 +17,7 @@ from slomo_batch.interpolators.superslomo.shipped_weights import shipped, shippe
 from slomo_batch.manifest.schema import Manifest
 from slomo_batch.records import Machine, Method, Precision, Resolved, VideoPlan
 from slomo_batch.serialization import file_sha256
-from slomo_batch.steps.context import Bench
+from slomo_batch.steps.context import StepContext
 from slomo_batch.steps.scratch import process_scratch
 from slomo_batch.steps.upload_records import RecordedUploads
 from slomo_batch.storage.location import S3Options, StoreSpec, is_s3, normalise_uri, open_store, split_uri
@@ -65,14 +65,14 @@ def places_of(manifest: Manifest) -> Places:
     return Places(work_uri=normalise_uri(manifest.work, Path.cwd()), job=manifest.name, s3=options)
 
 
-def open_bench(places: Places) -> Bench:
-    """The bench of this process: stores and models are opened once, and shared by its threads.
+def open_context(places: Places) -> StepContext:
+    """The context of this process: stores and models are opened once, and shared by its threads.
 
     Raises:
         VersionMismatch: the driver, which made `places`, runs another version or makes other pixels.
     """
     _check_code(places)
-    return _opened_bench(places)
+    return _opened_context(places)
 
 
 def _check_code(places: Places) -> None:
@@ -87,14 +87,14 @@ def _check_code(places: Places) -> None:
 
 
 @cache
-def _opened_bench(places: Places) -> Bench:
+def _opened_context(places: Places) -> StepContext:
     keep_freed_memory()
     layout = Layout(places.job)
     uploads = RecordedUploads(_store(places.work_uri, places.s3), layout)
     # What a kill leaves in a folder of the job's own is found there: records would only double the writes.
     work = _store(places.work_uri, places.s3, uploads if is_s3(places.work_uri) else None)
     scratch = process_scratch()
-    return Bench(
+    return StepContext(
         work=work,
         layout=layout,
         locate=partial(locate, s3=places.s3, uploads=uploads),

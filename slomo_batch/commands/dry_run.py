@@ -9,12 +9,12 @@ from slomo_batch.plan.s3_requests import S3Requests
 from slomo_batch.records import VideoFailed, VideoRequest
 from slomo_batch.report.events import Plan, PlanRow
 from slomo_batch.scheduler.machines import ClusterWish, basis_of, probe_abilities
-from slomo_batch.steps.context import Bench
+from slomo_batch.steps.context import StepContext
 from slomo_batch.steps.job_pin import pin_job, pinned_basis
 from slomo_batch.steps.open import Opened, foresee
 from slomo_batch.steps.triage import triage
 from slomo_batch.storage.location import is_s3
-from slomo_batch.wiring import open_bench, places_of
+from slomo_batch.wiring import open_context, places_of
 
 INDEXED = "mov,mp4"
 """How FFmpeg's name of a container begins that tells at one place where all its packets are."""
@@ -25,11 +25,11 @@ def plan(manifest: Manifest, *, strict: bool = False) -> Plan:
 
     `strict`: only if every input names a video.
     """
-    bench = open_bench(places_of(manifest))
-    found = find_videos(manifest, bench.locate, strict=strict)
-    basis = pinned_basis(bench) or basis_of(probe_abilities(), ClusterWish.of(manifest.cluster))
-    pin = pin_job(basis, found.requests, bench, dry_run=True)
-    piles = triage(found.requests, pin, bench, retry_failed=False, other_names=found.other_names)
+    context = open_context(places_of(manifest))
+    found = find_videos(manifest, context.locate, strict=strict)
+    basis = pinned_basis(context) or basis_of(probe_abilities(), ClusterWish.of(manifest.cluster))
+    pin = pin_job(basis, found.requests, context, dry_run=True)
+    piles = triage(found.requests, pin, context, retry_failed=False, other_names=found.other_names)
     rows = [_row_of_failure(failed, "fail") for failed in found.missing]
     rows += [_row_of_failure(refused.failed, "fail") for refused in piles.refused]
     rows += [_row_of_failure(failed, "wait") for failed in piles.waiting]
@@ -37,7 +37,7 @@ def plan(manifest: Manifest, *, strict: bool = False) -> Plan:
     rows += [
         _skipped(request, "published before, under the name that another input gives") for request in piles.renamed
     ]
-    rows += [_row(one.request, pin, bench, state="changed" if one.changed else "make") for one in piles.wanted]
+    rows += [_row(one.request, pin, context, state="changed" if one.changed else "make") for one in piles.wanted]
     return Plan(rows=tuple(rows), empty=found.empty)
 
 
@@ -69,9 +69,9 @@ def _skipped(request: VideoRequest, note: str) -> PlanRow:
     )
 
 
-def _row(request: VideoRequest, pin: JobPin, bench: Bench, *, state: str) -> PlanRow:
+def _row(request: VideoRequest, pin: JobPin, context: StepContext, *, state: str) -> PlanRow:
     try:
-        foreseen = foresee(request, pin, bench)
+        foreseen = foresee(request, pin, context)
     except SlomoError as error:
         failed = VideoFailed(
             source_uri=request.source.uri,
@@ -91,11 +91,11 @@ def _row(request: VideoRequest, pin: JobPin, bench: Bench, *, state: str) -> Pla
         size_bytes=request.source.size_bytes,
         notes=(*foreseen.notes, *pinned.notes),
         problem="",
-        s3_requests=_requests(foreseen, bench),
+        s3_requests=_requests(foreseen, context),
     )
 
 
-def _requests(foreseen: Opened, bench: Bench) -> S3Requests:
+def _requests(foreseen: Opened, context: StepContext) -> S3Requests:
     """What the video would ask of S3. How large its output will be is not known: as many bytes per frame as the source
     has are assumed."""
     pinned = foreseen.pinned
@@ -105,7 +105,7 @@ def _requests(foreseen: Opened, bench: Bench) -> S3Requests:
     asked = S3Requests()
     if is_s3(source.uri):
         asked += s3_requests.of_source(source.size_bytes, has_index=facts.container.startswith(INDEXED))
-    if is_s3(bench.work.root):
+    if is_s3(context.work.root):
         asked += s3_requests.of_work(
             num_chunks - len(foreseen.done),
             has_sound=foreseen.needs_sound,

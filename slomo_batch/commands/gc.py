@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from slomo_batch.errors import WorkDamaged
 from slomo_batch.plan.ids import receipt_id
 from slomo_batch.records import ChunkDone, Published, SoundDone
-from slomo_batch.steps.context import Bench
+from slomo_batch.steps.context import StepContext
 from slomo_batch.steps.stored_records import committed
 from slomo_batch.steps.upload_records import abort, unfinished
 from slomo_batch.steps.video_records import VideoRecords
@@ -34,17 +34,17 @@ class Garbage:
     """Uploads that are to be aborted; `keys` are then those of their records."""
 
 
-def find_garbage(bench: Bench) -> list[Garbage]:
+def find_garbage(context: StepContext) -> list[Garbage]:
     """What may go. Only for a job that nobody is running: an attempt under way has no commit yet."""
-    layout, work = bench.layout, bench.work
-    receipts = dict(_receipts(bench))
+    layout, work = context.layout, context.work
+    receipts = dict(_receipts(context))
     videos = set(receipts.values())
     by_video: dict[str, list[ObjectInfo]] = defaultdict(list)
     for found in work.list(layout.videos):
         by_video[found.key.removeprefix(layout.videos).partition("/")[0]].append(found)
-    published = {video for video in by_video if video in videos or _is_superseded(video, receipts, bench)}
+    published = {video for video in by_video if video in videos or _is_superseded(video, receipts, context)}
     finished = [found for video in by_video.keys() & published for found in by_video[video]]
-    orphans = [found for video in by_video.keys() - published for found in _orphans(video, by_video[video], bench)]
+    orphans = [found for video in by_video.keys() - published for found in _orphans(video, by_video[video], context)]
     kinds = (
         ("published videos", finished),
         ("attempts that were not committed", orphans),
@@ -53,36 +53,36 @@ def find_garbage(bench: Bench) -> list[Garbage]:
         (
             "epochs that are over",
             (
-                *_but_the_last("epoch", layout.epochs, bench),
-                *_but_the_last("heartbeat", layout.heartbeats, bench),
-                *_but_the_last("progress", layout.progresses, bench),
+                *_but_the_last("epoch", layout.epochs, context),
+                *_but_the_last("heartbeat", layout.heartbeats, context),
+                *_but_the_last("progress", layout.progresses, context),
             ),
         ),
     )
-    sorted_out = (*(_garbage(kind, objects) for kind, objects in kinds), *_uploads(bench))
+    sorted_out = (*(_garbage(kind, objects) for kind, objects in kinds), *_uploads(context))
     return [garbage for garbage in sorted_out if garbage.keys]
 
 
-def delete_garbage(found: Iterable[Garbage], bench: Bench) -> None:
+def delete_garbage(found: Iterable[Garbage], context: StepContext) -> None:
     """Delete what was found. An upload is aborted before its record goes."""
     for garbage in found:
         for upload in garbage.uploads:
-            abort(upload, bench)
-        bench.work.delete(garbage.keys)
+            abort(upload, context)
+        context.work.delete(garbage.keys)
 
 
-def _orphans(video_id: str, objects: Iterable[ObjectInfo], bench: Bench) -> Iterator[ObjectInfo]:
-    layout = bench.layout
+def _orphans(video_id: str, objects: Iterable[ObjectInfo], context: StepContext) -> Iterator[ObjectInfo]:
+    layout = context.layout
     made = [found for found in objects if found.key.startswith((layout.segments(video_id), layout.sounds(video_id)))]
     if not made:
         return
-    named = _named(video_id, bench)
+    named = _named(video_id, context)
     yield from (found for found in made if not found.key.startswith(named))
 
 
-def _named(video_id: str, bench: Bench) -> tuple[str, ...]:
+def _named(video_id: str, context: StepContext) -> tuple[str, ...]:
     """Keys that commits name; where a commit is damaged, the prefix of all that it can name."""
-    layout, work = bench.layout, bench.work
+    layout, work = context.layout, context.work
     named = []
     for found in work.list(layout.commits(video_id)):
         if parts := parts_of(layout, "commit", found.key):
@@ -99,9 +99,9 @@ def _named(video_id: str, bench: Bench) -> tuple[str, ...]:
     return tuple(named)
 
 
-def _uploads(bench: Bench) -> Iterator[Garbage]:
+def _uploads(context: StepContext) -> Iterator[Garbage]:
     """Of a job that nobody is running no upload is under way."""
-    recorded = list(unfinished(bench))
+    recorded = list(unfinished(context))
     left = [one for one in recorded if one.size_bytes is not None]
     yield Garbage(
         kind="uploads that were not finished",
@@ -115,29 +115,31 @@ def _uploads(bench: Bench) -> Iterator[Garbage]:
     yield Garbage(kind="records of uploads that are damaged", keys=damaged, size_bytes=0)
 
 
-def _is_superseded(video_id: str, receipts: Container[str], bench: Bench) -> bool:
+def _is_superseded(video_id: str, receipts: Container[str], context: StepContext) -> bool:
     """Whether its output is published as another video: by a version that makes other pixels, or in other chunks."""
     with suppress(WorkDamaged):
-        pinned = VideoRecords(video_id, bench).pinned()
+        pinned = VideoRecords(video_id, context).pinned()
         if pinned is not None:
             return receipt_id(pinned.plan.request, pinned.plan.resolved.weights_name) in receipts
     return False
 
 
-def _receipts(bench: Bench) -> Iterator[tuple[str, str]]:
+def _receipts(context: StepContext) -> Iterator[tuple[str, str]]:
     """Receipt id and video id of each receipt that can be read: what a damaged one tells of is kept whole."""
-    for found in bench.work.list(bench.layout.receipts):
-        for receipt in parts_of(bench.layout, "receipt", found.key):
+    for found in context.work.list(context.layout.receipts):
+        for receipt in parts_of(context.layout, "receipt", found.key):
             with suppress(WorkDamaged):
-                published = committed(bench.work, found.key, Published)
+                published = committed(context.work, found.key, Published)
                 if published:
                     yield receipt, published.video_id
 
 
-def _but_the_last(kind: Listed, prefix: str, bench: Bench) -> list[ObjectInfo]:
+def _but_the_last(kind: Listed, prefix: str, context: StepContext) -> list[ObjectInfo]:
     """Objects that are named by the number of an epoch, all but the highest."""
     numbered = [
-        (int(number), found) for found in bench.work.list(prefix) for number in parts_of(bench.layout, kind, found.key)
+        (int(number), found)
+        for found in context.work.list(prefix)
+        for number in parts_of(context.layout, kind, found.key)
     ]
     return [found for _, found in sorted(numbered, key=lambda pair: pair[0])[:-1]]
 

@@ -21,12 +21,12 @@ from slomo_batch.scheduler.limits import long_ones_first, policy_for
 from slomo_batch.scheduler.machines import ClusterWish, Machines, basis_of, open_machines
 from slomo_batch.scheduler.preflight import judge_machines, prove_disk, prove_outputs, prove_work_store
 from slomo_batch.scheduler.stop_signals import StopRequests
-from slomo_batch.steps.context import Bench
+from slomo_batch.steps.context import StepContext
 from slomo_batch.steps.job_pin import pin_basis, pin_job, pinned_basis
 from slomo_batch.steps.triage import Triage, forget_failures, triage
 from slomo_batch.storage.store import ObjectStore
 from slomo_batch.storage.work_layout import Layout, parts_of
-from slomo_batch.wiring import Places, open_bench, places_of
+from slomo_batch.wiring import Places, open_context, places_of
 
 EXIT_PUBLISHED = 0
 EXIT_SOME_FAILED = 1
@@ -72,18 +72,18 @@ def _run(
     tidy: bool,
 ) -> int:
     places = places_of(manifest)
-    bench = open_bench(places)
+    context = open_context(places)
     with ExitStack() as stack:
         stop = stack.enter_context(StopRequests(lambda text: display.show(Note(text=text))))
-        found = find_videos(manifest, bench.locate, strict=strict)
+        found = find_videos(manifest, context.locate, strict=strict)
         if stop.is_asked:
             raise Interrupted("stopped before anything was made", remedy="Run it again.")
-        prove_work_store(bench)
-        epoch = stack.enter_context(Epoch(bench.work, bench.layout, take_over=take_over))
+        prove_work_store(context)
+        epoch = stack.enter_context(Epoch(context.work, context.layout, take_over=take_over))
         making = _Run(
             manifest=manifest,
             places=places,
-            bench=bench,
+            context=context,
             epoch=epoch,
             display=display,
             stack=stack,
@@ -101,14 +101,14 @@ class _Run:
         *,
         manifest: Manifest,
         places: Places,
-        bench: Bench,
+        context: StepContext,
         epoch: Epoch,
         display: Display,
         stack: ExitStack,
         stop: StopRequests,
         prewarm: int,
     ) -> None:
-        self._manifest, self._places, self._bench, self._epoch = manifest, places, bench, epoch
+        self._manifest, self._places, self._bench, self._epoch = manifest, places, context, epoch
         self._display, self._stack, self._stop, self._prewarm = display, stack, stop, prewarm
         self._machines: Machines | None = None
         self._began_s = time.monotonic()

@@ -11,11 +11,11 @@ from slomo_batch.report.events import JobStatus
 from slomo_batch.report.ledger import read_ledger
 from slomo_batch.report.trace import trace
 from slomo_batch.scheduler.leases import is_led
-from slomo_batch.steps.context import Bench
+from slomo_batch.steps.context import StepContext
 from slomo_batch.steps.stored_records import committed
 from slomo_batch.storage.location import normalise_uri
 from slomo_batch.storage.work_layout import parts_of
-from slomo_batch.wiring import Places, open_bench, places_of
+from slomo_batch.wiring import Places, open_context, places_of
 
 # ---- status --------------------------------------------------------------------------------------------------------
 
@@ -23,8 +23,8 @@ from slomo_batch.wiring import Places, open_bench, places_of
 def status(wanted: Manifest | str, work: str = "") -> JobStatus:
     """Where a job stands, from what its driver wrote last."""
     places = _places(wanted, work)
-    bench = open_bench(places)
-    told = _latest_progress(bench)
+    context = open_context(places)
+    told = _latest_progress(context)
     if told is None:
         return JobStatus(
             job=places.job,
@@ -38,18 +38,18 @@ def status(wanted: Manifest | str, work: str = "") -> JobStatus:
             updated="",
             failures=(),
         )
-    if told.state == "running" and not is_led(bench.work, bench.layout):
+    if told.state == "running" and not is_led(context.work, context.layout):
         return replace(told, state="interrupted")
     return told
 
 
-def _latest_progress(bench: Bench) -> JobStatus | None:
+def _latest_progress(context: StepContext) -> JobStatus | None:
     """What the last driver wrote; None where nothing is written, or it is damaged: a driver writes it again."""
-    layout = bench.layout
-    listed = bench.work.list(layout.progresses)
+    layout = context.layout
+    listed = context.work.list(layout.progresses)
     numbers = [int(number) for found in listed for number in parts_of(layout, "progress", found.key)]
     try:
-        return committed(bench.work, layout.progress(max(numbers)), JobStatus) if numbers else None
+        return committed(context.work, layout.progress(max(numbers)), JobStatus) if numbers else None
     except WorkDamaged:
         return None
 
@@ -70,12 +70,12 @@ def timeline(wanted: Manifest | str, work: str = "", *, last_hours: float | None
     Raises:
         ManifestError: the work place holds no ledger of such a job.
     """
-    bench = open_bench(_places(wanted, work))
-    layout = bench.layout
-    keys = [found.key for found in bench.work.list(layout.ledger) if parts_of(layout, "ledger_part", found.key)]
+    context = open_context(_places(wanted, work))
+    layout = context.layout
+    keys = [found.key for found in context.work.list(layout.ledger) if parts_of(layout, "ledger_part", found.key)]
     if not keys:
-        raise ManifestError("there is no ledger: the job has not begun", where=bench.work.uri(bench.layout.ledger))
-    return trace(read_ledger(bench.work.get(key) for key in keys), last_hours=last_hours)
+        raise ManifestError("there is no ledger: the job has not begun", where=context.work.uri(context.layout.ledger))
+    return trace(read_ledger(context.work.get(key) for key in keys), last_hours=last_hours)
 
 
 # ---- gc ------------------------------------------------------------------------------------------------------------
@@ -87,14 +87,14 @@ def gc(wanted: Manifest | str, work: str = "", *, delete: bool) -> list[Garbage]
     Raises:
         JobTaken: somebody is running the job.
     """
-    bench = open_bench(_places(wanted, work))
-    if is_led(bench.work, bench.layout):
+    context = open_context(_places(wanted, work))
+    if is_led(context.work, context.layout):
         raise JobTaken(
             "this job is being run",
-            where=bench.work.uri(bench.layout.root),
+            where=context.work.uri(context.layout.root),
             remedy="Wait for its end. If its driver is gone, run the job: a run takes it over after half a minute.",
         )
-    found = find_garbage(bench)
+    found = find_garbage(context)
     if delete:
-        delete_garbage(found, bench)
+        delete_garbage(found, context)
     return found

@@ -13,7 +13,7 @@ from slomo_batch.errors import WorkDamaged
 from slomo_batch.plan.ids import receipt_id, video_id
 from slomo_batch.plan.job_pin import JobPin
 from slomo_batch.records import Published, VideoFailed, VideoRequest
-from slomo_batch.steps.context import Bench
+from slomo_batch.steps.context import StepContext
 from slomo_batch.steps.stored_records import committed
 from slomo_batch.steps.triage import Triage, weights_name
 from slomo_batch.steps.video_records import VideoRecords
@@ -23,36 +23,36 @@ MOST_READ = 1000
 """Receipts that one run reads to find those of outputs that are gone."""
 
 
-def delete_superseded(request: VideoRequest, pin: JobPin, bench: Bench) -> int:
+def delete_superseded(request: VideoRequest, pin: JobPin, context: StepContext) -> int:
     """Delete what other settings left of this request's output; the number of objects deleted.
 
     Only for the driver that leads the job, when nothing runs and the output is published.
     """
-    keys = [*_records(request, pin, bench), *_work(request, pin, bench)]
-    bench.work.delete(keys)
+    keys = [*_records(request, pin, context), *_work(request, pin, context)]
+    context.work.delete(keys)
     return len(keys)
 
 
-def withdraw_receipts(piles: Triage, bench: Bench) -> None:
+def withdraw_receipts(piles: Triage, context: StepContext) -> None:
     """Delete the receipts of outputs that are gone and that this run makes in another way, with the work behind them.
 
     Otherwise a later run with the earlier settings would take the new output for the one it published. Only the first
     MOST_READ receipts of other requests are read.
     """
-    layout, free = bench.layout, {wanted.request.output_uri for wanted in piles.wanted if wanted.is_free}
+    layout, free = context.layout, {wanted.request.output_uri for wanted in piles.wanted if wanted.is_free}
     if not free:
         return
     for receipt in piles.other_receipts[:MOST_READ]:
         key = layout.receipt(receipt)
         with suppress(WorkDamaged):
-            published = committed(bench.work, key, Published)
+            published = committed(context.work, key, Published)
             if published and published.output_uri in free:
-                made = [found.key for found in bench.work.list(layout.video(published.video_id))]
-                bench.work.delete([key, *made])
+                made = [found.key for found in context.work.list(layout.video(published.video_id))]
+                context.work.delete([key, *made])
 
 
-def _records(request: VideoRequest, pin: JobPin, bench: Bench) -> Iterator[str]:
-    layout, work, current = bench.layout, bench.work, receipt_id(request, weights_name(request, pin))
+def _records(request: VideoRequest, pin: JobPin, context: StepContext) -> Iterator[str]:
+    layout, work, current = context.layout, context.work, receipt_id(request, weights_name(request, pin))
     for found in work.list(layout.receipts):
         for receipt in parts_of(layout, "receipt", found.key):
             with suppress(WorkDamaged):
@@ -67,13 +67,13 @@ def _records(request: VideoRequest, pin: JobPin, bench: Bench) -> Iterator[str]:
                     yield found.key
 
 
-def _work(request: VideoRequest, pin: JobPin, bench: Bench) -> Iterator[str]:
-    layout, current = bench.layout, video_id(request, pin)
-    keys = [found.key for found in bench.work.list(layout.videos)]
+def _work(request: VideoRequest, pin: JobPin, context: StepContext) -> Iterator[str]:
+    layout, current = context.layout, video_id(request, pin)
+    keys = [found.key for found in context.work.list(layout.videos)]
     videos = {PurePosixPath(key.removeprefix(layout.videos)).parts[0] for key in keys}
     for video in videos - {current}:
         with suppress(WorkDamaged):
-            pinned = VideoRecords(video, bench).pinned()
+            pinned = VideoRecords(video, context).pinned()
             if pinned and _is_of(request, pinned.plan.request.source.uri, pinned.plan.request.output_uri):
                 yield from (key for key in keys if key.startswith(layout.video(video)))
 

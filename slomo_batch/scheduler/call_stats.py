@@ -6,23 +6,23 @@ import time
 from dataclasses import replace
 
 from slomo_batch.records import Stint
-from slomo_batch.steps.context import Bench
+from slomo_batch.steps.context import StepContext
 from slomo_batch.storage.metered import MeteredStore, Traffic
 from slomo_batch.storage.store import ObjectStore
 
 
 class StintClock:
-    """Runs from its making; `bench` is the given one with everything counted that the call reads and writes."""
+    """Runs from its making; `context` is the given one with everything counted that the call reads and writes."""
 
-    def __init__(self, bench: Bench) -> None:
+    def __init__(self, context: StepContext) -> None:
         self._traffic = traffic = Traffic()
         self._began_s, self._began_running_s = time.time(), time.perf_counter()
 
         def locate(uri: str) -> tuple[ObjectStore, str]:
-            store, key = bench.locate(uri)
+            store, key = context.locate(uri)
             return MeteredStore(store, traffic), key
 
-        self.bench = replace(bench, work=MeteredStore(bench.work, traffic), locate=locate)
+        self.context = replace(context, work=MeteredStore(context.work, traffic), locate=locate)
 
     def stint(self) -> Stint:
         """The call so far."""

@@ -9,7 +9,7 @@ from slomo_batch.plan.stored_plan import Pinned
 from slomo_batch.records import ChunkDone, ChunkTask, Exists, Lane, Published, SoundDone, Stint, VideoRequest
 from slomo_batch.scheduler.call_stats import StintClock
 from slomo_batch.steps.audio import make_video_sound
-from slomo_batch.steps.context import Bench
+from slomo_batch.steps.context import StepContext
 from slomo_batch.steps.interpolate import Phase, interpolate_chunk
 from slomo_batch.steps.open import Opened, open_video
 from slomo_batch.steps.split import split_video
@@ -126,19 +126,19 @@ class Lost:
 Outcome = ChunkStored | Done | Erred | Lost
 
 
-def perform(call: Call, bench: Bench) -> Iterator[Outcome | Entered]:
+def perform(call: Call, context: StepContext) -> Iterator[Outcome | Entered]:
     """Carry out one call: its parts as they come, then its one end, Done or Erred. Anything raised is a defect."""
-    clock = StintClock(bench)
+    clock = StintClock(context)
     try:
         if isinstance(call, SplitCall):
-            for index in split_video(call.pinned, call.lane, call.wanted, clock.bench, sound=call.sound):
+            for index in split_video(call.pinned, call.lane, call.wanted, clock.context, sound=call.sound):
                 yield ChunkStored(index=index)
             yield Done(value=None, stint=clock.stint())
         elif isinstance(call, ChunkCall):
-            for said in interpolate_chunk(call.task, clock.bench):
+            for said in interpolate_chunk(call.task, clock.context):
                 yield Done(value=said, stint=clock.stint()) if isinstance(said, ChunkDone) else Entered(phase=said)
         else:
-            yield Done(value=_value(call, clock.bench), stint=clock.stint())
+            yield Done(value=_value(call, clock.context), stint=clock.stint())
     except SlomoError as error:
         yield Erred(error=error, stint=clock.stint())
     except MemoryError:
@@ -147,14 +147,14 @@ def perform(call: Call, bench: Bench) -> Iterator[Outcome | Entered]:
     except OSError as error:  # of the local disk, where steps keep what is on the way
         if error.errno not in DISK_FULL:
             raise
-        yield Erred(error=storage_error(error, str(bench.scratch)), stint=clock.stint())
+        yield Erred(error=storage_error(error, str(context.scratch)), stint=clock.stint())
 
 
-def _value(call: OpenCall | SoundCall | StitchCall, bench: Bench) -> Value:
+def _value(call: OpenCall | SoundCall | StitchCall, context: StepContext) -> Value:
     match call:
         case OpenCall():
-            return open_video(call.request, call.pin, bench, afresh=call.afresh)
+            return open_video(call.request, call.pin, context, afresh=call.afresh)
         case SoundCall():
-            return make_video_sound(call.pinned, bench)
+            return make_video_sound(call.pinned, context)
         case StitchCall():
-            return stitch_video(call.pinned, call.lane, bench, exists=call.exists)
+            return stitch_video(call.pinned, call.lane, context, exists=call.exists)

@@ -7,7 +7,7 @@ from concurrent.futures import ThreadPoolExecutor
 from slomo_batch.errors import ProgramFault
 from slomo_batch.scheduler.calls import Call, ChunkCall, ChunkStored, Entered, Erred, Outcome, perform
 from slomo_batch.scheduler.placement import Placement
-from slomo_batch.steps.context import Bench
+from slomo_batch.steps.context import StepContext
 
 _HERE = "this process"
 """The one worker and the one machine."""
@@ -16,8 +16,8 @@ _HERE = "this process"
 class InlineEngine:
     """`num_workers` chunks and `num_tasks` other calls at a time. Calls that run end before `close` returns."""
 
-    def __init__(self, bench: Bench, *, num_workers: int, num_tasks: int) -> None:
-        self._bench = bench
+    def __init__(self, context: StepContext, *, num_workers: int, num_tasks: int) -> None:
+        self._bench = context
         self._num_workers = num_workers
         self._num_tasks = num_tasks
         self._chunks = ThreadPoolExecutor(num_workers, thread_name_prefix="chunk")

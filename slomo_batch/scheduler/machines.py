@@ -23,7 +23,7 @@ from slomo_batch.scheduler.engine import Engine
 from slomo_batch.scheduler.inline_engine import InlineEngine
 from slomo_batch.scheduler.stop_signals import StopRequests
 from slomo_batch.steps.job_pin import Basis
-from slomo_batch.wiring import Places, open_bench
+from slomo_batch.wiring import Places, open_context
 
 LOCAL_TASKS = 2
 """Calls without a model that run beside the workers on one machine."""
@@ -126,7 +126,7 @@ def open_machines(
 @contextmanager
 def _inline(wish: ClusterWish, places: Places) -> Iterator[Machines]:
     workers = _local_workers(wish)
-    engine = InlineEngine(open_bench(places), num_workers=workers, num_tasks=LOCAL_TASKS)
+    engine = InlineEngine(open_context(places), num_workers=workers, num_tasks=LOCAL_TASKS)
     yield Machines(engine=engine, abilities=probe_abilities(), num_machines=1, description="this process")
 
 

@@ -21,7 +21,7 @@ from slomo_batch.errors import ProgramFault, VersionMismatch
 from slomo_batch.scheduler.calls import Call, ChunkCall, ChunkStored, Entered, Erred, Lost, Outcome, TaskCall, perform
 from slomo_batch.scheduler.limits import COUNT_CPUS_S, steps_in_flight
 from slomo_batch.scheduler.worker_pool import Pool, WorkerNeeds
-from slomo_batch.wiring import Places, open_bench
+from slomo_batch.wiring import Places, open_context
 
 
 @ray.remote(num_cpus=1, max_retries=0, num_returns="streaming")
@@ -29,11 +29,11 @@ def run_task(places: Places, call: TaskCall) -> Iterator[Outcome | Entered]:
     """A call without a model; its outcomes as they come. An error says where it happened."""
     machine = ray.get_runtime_context().get_node_id()
     try:
-        bench = open_bench(places)
+        context = open_context(places)
     except VersionMismatch as error:
         yield Erred(error=error, machine=machine)
         return
-    for said in perform(call, bench):
+    for said in perform(call, context):
         yield replace(said, machine=machine) if isinstance(said, Erred) else said
 
 

@@ -31,7 +31,7 @@ from slomo_batch.scheduler.calls import ChunkCall, Done, Entered, Erred, Lost, O
 from slomo_batch.scheduler.hang_timeout import Patience
 from slomo_batch.scheduler.machine_health import MAX_STARTS, MachineRecord, to_blame
 from slomo_batch.scheduler.placement import Placement
-from slomo_batch.wiring import Places, open_bench
+from slomo_batch.wiring import Places, open_context
 
 IDLE_S = 30.0
 """Seconds without work after which a worker gives its device back, so that its machine can go."""
@@ -60,7 +60,7 @@ class WorkerNeeds:
 
 
 class ChunkMaker:
-    """The actor: a bench whose model stays loaded."""
+    """The actor: a context whose model stays loaded."""
 
     def __init__(self, places: Places) -> None:
         self._places = places
@@ -72,11 +72,11 @@ class ChunkMaker:
 
     def open(self) -> None:
         """Open what every chunk needs."""
-        open_bench(self._places)
+        open_context(self._places)
 
     def make(self, call: ChunkCall) -> Iterator[Outcome | Entered]:
         """One attempt at one chunk: its phases as they begin, then its outcome."""
-        yield from perform(call, open_bench(self._places))
+        yield from perform(call, open_context(self._places))
 
 
 @ray.remote(num_cpus=0, max_retries=0)

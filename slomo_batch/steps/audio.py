@@ -11,7 +11,7 @@ from slomo_batch.media.audio import SoundNotes, make_sound
 from slomo_batch.plan.stored_plan import Pinned
 from slomo_batch.records import SoundDone
 from slomo_batch.serialization import file_sha256
-from slomo_batch.steps.context import Bench
+from slomo_batch.steps.context import StepContext
 from slomo_batch.steps.packet_archives import fetch_archive
 from slomo_batch.steps.stored_index import read_index
 from slomo_batch.steps.video_records import VideoRecords
@@ -22,19 +22,19 @@ def wants_sound(pinned: Pinned) -> bool:
     return bool(pinned.plan.facts.audio) and pinned.plan.resolved.audio != "drop"
 
 
-def make_video_sound(pinned: Pinned, bench: Bench) -> SoundDone:
+def make_video_sound(pinned: Pinned, context: StepContext) -> SoundDone:
     """Keep, stretch or resample the sound of one video and commit it, or find it made."""
     video_id = pinned.plan.video_id
-    records = VideoRecords(video_id, bench)
+    records = VideoRecords(video_id, context)
     found = _found_made(records)
     if found is not None:
         return found
-    key = bench.layout.sound(video_id, uuid4().hex)
-    with bench.folder() as folder:
+    key = context.layout.sound(video_id, uuid4().hex)
+    with context.folder() as folder:
         source, tracks = folder / "source.packets", folder / "sound.packets"
-        fetch_archive(bench.layout.sound_source(video_id), source, bench)
-        made = _make(pinned, bench, source, tracks)
-        bench.work.put_file(key, tracks)
+        fetch_archive(context.layout.sound_source(video_id), source, context)
+        made = _make(pinned, context, source, tracks)
+        context.work.put_file(key, tracks)
         done = SoundDone(
             video_id=video_id,
             key=key,
@@ -45,7 +45,7 @@ def make_video_sound(pinned: Pinned, bench: Bench) -> SoundDone:
         )
     winner = records.commit_sound(done)
     if winner.key != key:
-        bench.work.delete([key])
+        context.work.delete([key])
     return winner
 
 
@@ -58,9 +58,9 @@ def _found_made(records: VideoRecords) -> SoundDone | None:
         return None
 
 
-def _make(pinned: Pinned, bench: Bench, source: Path, tracks: Path) -> SoundNotes:
+def _make(pinned: Pinned, context: StepContext, source: Path, tracks: Path) -> SoundNotes:
     plan = pinned.plan
-    index, _ = read_index(pinned, bench)
+    index, _ = read_index(pinned, context)
     if plan.resolved.audio == "drop":
         raise ValueError("a dropped sound is never made")
     return make_sound(

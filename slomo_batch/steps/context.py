@@ -1,4 +1,4 @@
-"""Bench: what a step has at hand, opened in the process it runs in."""
+"""StepContext: what a step has at hand, opened in the process it runs in."""
 
 import shutil
 import tempfile
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Bench:
+class StepContext:
     """Stores, model and a scratch folder for the steps of one job in one process."""
 
     work: ObjectStore

@@ -10,7 +10,7 @@ from slomo_batch.plan.ids import chunks_in_lane
 from slomo_batch.plan.stored_plan import MovedTo, Pinned
 from slomo_batch.records import Chunk, ChunkDone, Lane, SoundDone
 from slomo_batch.steps.audio import wants_sound
-from slomo_batch.steps.context import Bench
+from slomo_batch.steps.context import StepContext
 from slomo_batch.steps.stored_index import index_bytes, read_index
 from slomo_batch.steps.stored_records import as_note, put_record
 from slomo_batch.steps.video_records import Choice, VideoRecords
@@ -37,7 +37,7 @@ class Survey:
     """What was found damaged."""
 
 
-def survey(pinned: Pinned, bench: Bench, *, dry_run: bool, has_index: bool) -> Survey:
+def survey(pinned: Pinned, context: StepContext, *, dry_run: bool, has_index: bool) -> Survey:
     """See what exists of a video and fits together; with `dry_run` nothing is deleted or written.
 
     A commit without its segment is withdrawn, and so is a choice of segments that are not the committed ones.
@@ -46,15 +46,15 @@ def survey(pinned: Pinned, bench: Bench, *, dry_run: bool, has_index: bool) -> S
     Raises:
         WorkDamaged: the packet index does not belong to the plan, also after it was made again.
     """
-    return _Surveyor(pinned, bench, dry_run=dry_run).survey(has_index=has_index)
+    return _Surveyor(pinned, context, dry_run=dry_run).survey(has_index=has_index)
 
 
 class _Surveyor:
-    def __init__(self, pinned: Pinned, bench: Bench, *, dry_run: bool) -> None:
-        self._pinned, self._bench, self._dry_run = pinned, bench, dry_run
+    def __init__(self, pinned: Pinned, context: StepContext, *, dry_run: bool) -> None:
+        self._pinned, self._bench, self._dry_run = pinned, context, dry_run
         self._video_id = pinned.plan.video_id
-        self._records = VideoRecords(self._video_id, bench)
-        self._sizes = {found.key: found.size_bytes for found in bench.work.list(bench.layout.video(self._video_id))}
+        self._records = VideoRecords(self._video_id, context)
+        self._sizes = {found.key: found.size_bytes for found in context.work.list(context.layout.video(self._video_id))}
         self._damaged: list[str] = []
 
     def survey(self, *, has_index: bool) -> Survey:

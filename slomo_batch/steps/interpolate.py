@@ -15,7 +15,7 @@ from slomo_batch.media.encode import SegmentEncoder, SegmentFacts, segment_suffi
 from slomo_batch.media.packet_archive import ArchiveReader
 from slomo_batch.records import Chunk, ChunkDone, ChunkTask, FrameCounts, VideoPlan
 from slomo_batch.serialization import file_sha256
-from slomo_batch.steps.context import Bench
+from slomo_batch.steps.context import StepContext
 from slomo_batch.steps.frame_maker import FrameMaker, SourceWindow, output_color
 from slomo_batch.steps.packet_archives import fetch_archive
 from slomo_batch.steps.stopwatch import Stopwatch
@@ -26,7 +26,7 @@ Phase = Literal["computing", "storing"]
 """computing: decoding, the model and the encoder are at work, what a chunk could kill its process by; storing: over."""
 
 
-def interpolate_chunk(task: ChunkTask, bench: Bench) -> Iterator[Phase | ChunkDone]:
+def interpolate_chunk(task: ChunkTask, context: StepContext) -> Iterator[Phase | ChunkDone]:
     """Make the segment of one chunk, or find it made. Says each phase as it begins; the record is the last word.
 
     Raises:
@@ -36,16 +36,16 @@ def interpolate_chunk(task: ChunkTask, bench: Bench) -> Iterator[Phase | ChunkDo
         OutOfMemory, StorageError: as their classes say.
     """
     plan, chunk = task.plan, task.chunk
-    records = VideoRecords(plan.video_id, bench)
+    records = VideoRecords(plan.video_id, context)
     found = _found_made(records, chunk)
     if found is not None:
         yield found
         return
-    with bench.folder() as folder:
-        done = yield from _make(task, bench, folder)
+    with context.folder() as folder:
+        done = yield from _make(task, context, folder)
     winner = records.commit_chunk(chunk, done)
     if winner.attempt != task.attempt:
-        bench.work.delete([done.segment_key])
+        context.work.delete([done.segment_key])
     yield winner
 
 
@@ -58,23 +58,23 @@ def _found_made(records: VideoRecords, chunk: Chunk) -> ChunkDone | None:
         return None
 
 
-def _make(task: ChunkTask, bench: Bench, folder: Path) -> Generator[Phase, None, ChunkDone]:
+def _make(task: ChunkTask, context: StepContext, folder: Path) -> Generator[Phase, None, ChunkDone]:
     plan, chunk, watch = task.plan, task.chunk, Stopwatch()
     suffix = segment_suffix(plan.resolved.encoder)
     packets, segment = folder / "chunk.packets", folder / f"segment{suffix}"
     with watch.stage("fetch"):
-        _fetch(task, packets, bench)
+        _fetch(task, packets, context)
     yield "computing"
     with packets.open("rb") as file:
-        made = _encode(task, ArchiveReader(file), segment, bench, watch)
+        made = _encode(task, ArchiveReader(file), segment, context, watch)
     with watch.stage("encode"):
         lossless = plan.resolved.encoder == "ffv1"
         verify_segment(segment, facts=made.facts, source_hashes=made.hashes if lossless else None)
     yield "storing"
-    key = bench.layout.segment(plan.video_id, chunk.chunk_id, task.attempt, suffix)
+    key = context.layout.segment(plan.video_id, chunk.chunk_id, task.attempt, suffix)
     with watch.stage("upload"):
         sha256 = file_sha256(segment)
-        bench.work.put_file(key, segment)
+        context.work.put_file(key, segment)
     return ChunkDone(
         video_id=plan.video_id,
         chunk_id=chunk.chunk_id,
@@ -90,12 +90,12 @@ def _make(task: ChunkTask, bench: Bench, folder: Path) -> Generator[Phase, None,
         first_border_hash=made.border_hashes.get(chunk.first_pair, ""),
         last_border_hash=made.border_hashes.get(chunk.end_pair, ""),
         counts=made.counts,
-        machine=bench.machine(plan.resolved),
+        machine=context.machine(plan.resolved),
         seconds=watch.seconds(),
     )
 
 
-def _fetch(task: ChunkTask, path: Path, bench: Bench) -> None:
+def _fetch(task: ChunkTask, path: Path, context: StepContext) -> None:
     """Download the chunk object; its note must be that of this chunk. The first version did not write the id."""
     plan, chunk = task.plan, task.chunk
     frames = chunk.source_frames(context=plan.resolved.context, num_frames=plan.facts.num_frames)
@@ -109,7 +109,7 @@ def _fetch(task: ChunkTask, path: Path, bench: Bench) -> None:
         )
 
     fetch_archive(
-        bench.layout.chunk(plan.video_id, task.lane, chunk.index, chunk.chunk_id), path, bench, belongs=belongs
+        context.layout.chunk(plan.video_id, task.lane, chunk.index, chunk.chunk_id), path, context, belongs=belongs
     )
 
 
@@ -121,7 +121,7 @@ class _Made:
     counts: FrameCounts
 
 
-def _encode(task: ChunkTask, archive: ArchiveReader, segment: Path, bench: Bench, watch: Stopwatch) -> _Made:
+def _encode(task: ChunkTask, archive: ArchiveReader, segment: Path, context: StepContext, watch: Stopwatch) -> _Made:
     """Decode the chunk, make its output frames and encode them, one pair at a time."""
     plan, chunk = task.plan, task.chunk
     pictures = watch.each("decode", decode_chunk(archive))
@@ -131,7 +131,7 @@ def _encode(task: ChunkTask, archive: ArchiveReader, segment: Path, bench: Bench
         context=plan.resolved.context,
         watched=(chunk.first_pair, chunk.end_pair),
     )
-    maker = FrameMaker(plan, bench.interpolator(plan), watch)
+    maker = FrameMaker(plan, context.interpolator(plan), watch)
     hashes: list[str] = []
     kinds: Counter[str] = Counter()
     with _encoder(plan, segment) as encoder:

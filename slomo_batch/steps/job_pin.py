@@ -13,7 +13,7 @@ from slomo_batch.manifest.output_names import MAX_NAME_BYTES
 from slomo_batch.plan.job_pin import JobPin, WeightsPin
 from slomo_batch.records import Precision, VideoRequest
 from slomo_batch.serialization import digest, file_sha256
-from slomo_batch.steps.context import Bench
+from slomo_batch.steps.context import StepContext
 from slomo_batch.steps.stored_records import commit, committed
 
 _BASIS_REMEDY = (
@@ -35,20 +35,20 @@ class Basis:
     nvenc_works: bool
 
 
-def pinned_basis(bench: Bench) -> Basis | None:
+def pinned_basis(context: StepContext) -> Basis | None:
     """The basis that an earlier run pinned, if there was one.
 
     Raises:
         JobDamaged: its record is damaged.
     """
     with _of_the_whole_job(_BASIS_REMEDY):
-        return committed(bench.work, bench.layout.job, Basis)
+        return committed(context.work, context.layout.job, Basis)
 
 
-def pin_basis(basis: Basis, bench: Bench) -> Basis:
+def pin_basis(basis: Basis, context: StepContext) -> Basis:
     """Pin this basis; returns the one that was first."""
     with _of_the_whole_job(_BASIS_REMEDY):
-        return commit(bench.work, bench.layout.job, basis)
+        return commit(context.work, context.layout.job, basis)
 
 
 @contextmanager
@@ -60,7 +60,7 @@ def _of_the_whole_job(remedy: str) -> Iterator[None]:
         raise JobDamaged(damaged.what, where=damaged.where, got=damaged.got, remedy=remedy) from damaged
 
 
-def pin_job(basis: Basis, requests: Iterable[VideoRequest], bench: Bench, *, dry_run: bool = False) -> JobPin:
+def pin_job(basis: Basis, requests: Iterable[VideoRequest], context: StepContext, *, dry_run: bool = False) -> JobPin:
     """The whole pin of a job: its basis, and what each spelling of `weights` in its videos stands for.
 
     A dry run writes nothing.
@@ -80,16 +80,16 @@ def pin_job(basis: Basis, requests: Iterable[VideoRequest], bench: Bench, *, dry
         precision=basis.precision,
         threads=basis.threads,
         nvenc_works=basis.nvenc_works,
-        weights=_pin_all_weights(wanted_by, bench, dry_run=dry_run),
+        weights=_pin_all_weights(wanted_by, context, dry_run=dry_run),
     )
 
 
-def _pin_all_weights(wanted_by: Mapping[str, str], bench: Bench, *, dry_run: bool) -> dict[str, WeightsPin]:
+def _pin_all_weights(wanted_by: Mapping[str, str], context: StepContext, *, dry_run: bool) -> dict[str, WeightsPin]:
     pins: dict[str, WeightsPin] = {}
     errors: dict[str, WeightsError] = {}
     for spelling in sorted(wanted_by):
         try:
-            pins[spelling] = _pin_weights(spelling, bench, dry_run=dry_run)
+            pins[spelling] = _pin_weights(spelling, context, dry_run=dry_run)
         except WeightsError as error:
             errors[spelling] = error
     if len(errors) > 1:
@@ -100,28 +100,28 @@ def _pin_all_weights(wanted_by: Mapping[str, str], bench: Bench, *, dry_run: boo
     return pins
 
 
-def _pin_weights(spelling: str, bench: Bench, *, dry_run: bool) -> WeightsPin:
-    key = bench.layout.weights_pin(digest("weights", spelling))
+def _pin_weights(spelling: str, context: StepContext, *, dry_run: bool) -> WeightsPin:
+    key = context.layout.weights_pin(digest("weights", spelling))
     with _of_the_whole_job(_WEIGHTS_REMEDY):
-        found = committed(bench.work, key, WeightsPin)
+        found = committed(context.work, key, WeightsPin)
         if found is not None:
             if not dry_run:
-                _restore_weights(found, bench)
+                _restore_weights(found, context)
             return found
-        resolved = _resolve_weights(spelling, bench, dry_run=dry_run)
-        return resolved if dry_run else commit(bench.work, key, resolved)
+        resolved = _resolve_weights(spelling, context, dry_run=dry_run)
+        return resolved if dry_run else commit(context.work, key, resolved)
 
 
-def _restore_weights(pin: WeightsPin, bench: Bench) -> None:
+def _restore_weights(pin: WeightsPin, context: StepContext) -> None:
     """Fetch pinned weights again if their copy in the work place is gone."""
-    key = bench.layout.weights(pin.sha256)
+    key = context.layout.weights(pin.sha256)
     if pin.name in shipped_names():
         return
     try:
-        bench.work.head(key)
+        context.work.head(key)
     except ObjectMissing:
-        with bench.folder() as folder:
-            path = _fetched(pin.name, bench, folder)
+        with context.folder() as folder:
+            path = _fetched(pin.name, context, folder)
             got = file_sha256(path)
             if got != pin.sha256:
                 raise WeightsError(
@@ -131,28 +131,28 @@ def _restore_weights(pin: WeightsPin, bench: Bench) -> None:
                     got=got,
                     remedy="Bring the old file back, or name the new one in a job of another name.",
                 ) from None
-            bench.work.put_file(key, path)
+            context.work.put_file(key, path)
 
 
-def _resolve_weights(spelling: str, bench: Bench, *, dry_run: bool) -> WeightsPin:
+def _resolve_weights(spelling: str, context: StepContext, *, dry_run: bool) -> WeightsPin:
     from slomo_batch.interpolators.superslomo.weights import load  # noqa: PLC0415 loads torch
 
     name = resolve_name(spelling)
     if name in shipped_names():
         return WeightsPin(name=name, sha256=file_sha256(shipped(name)), network=load(shipped(name)).network)
-    with bench.folder() as folder:
-        path = _fetched(name, bench, folder)
+    with context.folder() as folder:
+        path = _fetched(name, context, folder)
         network, sha256 = load(path).network, file_sha256(path)
         if not dry_run:
-            bench.work.put_file(bench.layout.weights(sha256), path)
+            context.work.put_file(context.layout.weights(sha256), path)
     return WeightsPin(name=name, sha256=sha256, network=network)
 
 
-def _fetched(uri: str, bench: Bench, folder: Path) -> Path:
+def _fetched(uri: str, context: StepContext, folder: Path) -> Path:
     """The weights of a URI as a local .safetensors file; a public checkpoint is imported on the way."""
     from slomo_batch.interpolators.superslomo.weights import import_checkpoint  # noqa: PLC0415 loads torch
 
-    store, key = bench.locate(uri)
+    store, key = context.locate(uri)
     name = key.rpartition("/")[2]
     # A key may be longer than a file's name. One that fits stays: an imported checkpoint records it.
     original = folder / (name if len(os.fsencode(name)) <= MAX_NAME_BYTES else name[-MAX_NAME_BYTES // 4 :])

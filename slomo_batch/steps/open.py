@@ -17,7 +17,7 @@ from slomo_batch.plan.job_pin import JobPin, resolve
 from slomo_batch.plan.output_rate import check_output_rate
 from slomo_batch.plan.stored_plan import Pinned
 from slomo_batch.records import Lane, VideoPlan, VideoRequest
-from slomo_batch.steps.context import Bench
+from slomo_batch.steps.context import StepContext
 from slomo_batch.steps.existing_work import Survey, survey
 from slomo_batch.steps.frame_maker import output_color
 from slomo_batch.steps.output_ownership import begun
@@ -46,7 +46,7 @@ class Opened:
     """What a person should know of what was found in the work place, a sentence each."""
 
 
-def open_video(request: VideoRequest, pin: JobPin, bench: Bench, *, afresh: bool) -> Opened:
+def open_video(request: VideoRequest, pin: JobPin, context: StepContext, *, afresh: bool) -> Opened:
     """Plan one video and pin the plan, or read the plan that is pinned already; then see what is made of it.
 
     With `afresh` the receipt of an earlier publication is withdrawn first: its output is to be made again, under the
@@ -54,22 +54,22 @@ def open_video(request: VideoRequest, pin: JobPin, bench: Bench, *, afresh: bool
     and what it was made of is gone. What is damaged is withdrawn, and told in the notes.
     """
     notes: list[str] = []
-    pinned, is_new = _read_or_plan(request, pin, bench, notes, dry_run=False)
-    receipt = bench.layout.receipt(receipt_id(request, pinned.plan.resolved.weights_name))
+    pinned, is_new = _read_or_plan(request, pin, context, notes, dry_run=False)
+    receipt = context.layout.receipt(receipt_id(request, pinned.plan.resolved.weights_name))
     if afresh:
-        bench.work.put(bench.layout.publishing(pinned.plan.video_id), b"{}")
-        bench.work.delete([receipt])
-    elif _is_published(receipt, request.output_uri, bench, notes):
+        context.work.put(context.layout.publishing(pinned.plan.video_id), b"{}")
+        context.work.delete([receipt])
+    elif _is_published(receipt, request.output_uri, context, notes):
         done = frozenset(chunk.index for chunk in pinned.chunks)
         return Opened(pinned=pinned, lane=pinned.plan.facts.lane, done=done, ready=frozenset(), needs_sound=False)
-    return _opened(pinned, survey(pinned, bench, dry_run=False, has_index=is_new), notes)
+    return _opened(pinned, survey(pinned, context, dry_run=False, has_index=is_new), notes)
 
 
-def foresee(request: VideoRequest, pin: JobPin, bench: Bench) -> Opened:
+def foresee(request: VideoRequest, pin: JobPin, context: StepContext) -> Opened:
     """What `open_video` would find and plan; nothing is written."""
     notes: list[str] = []
-    pinned, is_new = _read_or_plan(request, pin, bench, notes, dry_run=True)
-    return _opened(pinned, survey(pinned, bench, dry_run=True, has_index=is_new), notes)
+    pinned, is_new = _read_or_plan(request, pin, context, notes, dry_run=True)
+    return _opened(pinned, survey(pinned, context, dry_run=True, has_index=is_new), notes)
 
 
 def _opened(pinned: Pinned, found: Survey, notes: list[str]) -> Opened:
@@ -84,12 +84,12 @@ def _opened(pinned: Pinned, found: Survey, notes: list[str]) -> Opened:
 
 
 def _read_or_plan(
-    request: VideoRequest, pin: JobPin, bench: Bench, notes: list[str], *, dry_run: bool
+    request: VideoRequest, pin: JobPin, context: StepContext, notes: list[str], *, dry_run: bool
 ) -> tuple[Pinned, bool]:
     """The pinned plan, and whether it was made just now. A damaged one is made again: its id names all it follows
     from."""
     identity = video_id(request, pin)
-    records = VideoRecords(identity, bench)
+    records = VideoRecords(identity, context)
     try:
         pinned = records.pinned()
     except WorkDamaged as damaged:
@@ -100,25 +100,25 @@ def _read_or_plan(
     if pinned is not None:
         return pinned, False
     earlier = earlier_video_ids(request, pin)
-    if any(exists(bench.work, bench.layout.pin(one)) for one in earlier):
+    if any(exists(context.work, context.layout.pin(one)) for one in earlier):
         notes.append(RESTARTED)
-    probed = probe(bench.reader(request.source), request.source.uri)
+    probed = probe(context.reader(request.source), request.source.uri)
     planned = plan_video(identity, request, pin, probed)
     if dry_run:
         return planned, True
-    if any(begun(one, bench) for one in earlier):
+    if any(begun(one, context) for one in earlier):
         # An output without a receipt is that version's; it is replaced once this one is verified.
-        bench.work.put(bench.layout.publishing(identity), b"{}")
-    bench.work.put(bench.layout.index(identity), index_bytes(identity, probed.index, probed.timeline))
+        context.work.put(context.layout.publishing(identity), b"{}")
+    context.work.put(context.layout.index(identity), index_bytes(identity, probed.index, probed.timeline))
     return records.pin(planned), True
 
 
-def _is_published(receipt: str, output_uri: str, bench: Bench, notes: list[str]) -> bool:
+def _is_published(receipt: str, output_uri: str, context: StepContext, notes: list[str]) -> bool:
     try:
-        return read_receipt(receipt, output_uri, bench) is not None
+        return read_receipt(receipt, output_uri, context) is not None
     except WorkDamaged as damaged:
         notes.append(as_note(damaged))
-        withdraw_receipt(receipt, output_uri, bench)
+        withdraw_receipt(receipt, output_uri, context)
         return False
 
 

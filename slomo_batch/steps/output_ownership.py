@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 from slomo_batch.errors import AccessRefused, ObjectMissing
 from slomo_batch.plan.ids import object_id, receipt_id
 from slomo_batch.records import Source, VideoRequest
-from slomo_batch.steps.context import Bench
+from slomo_batch.steps.context import StepContext
 from slomo_batch.steps.stored_records import committed, exists, put_record
 from slomo_batch.storage.store import ObjectInfo
 
@@ -24,16 +24,16 @@ class Owned:
     receipt_id: str
 
 
-def look(output_uri: str, bench: Bench) -> ObjectInfo | None:
+def look(output_uri: str, context: StepContext) -> ObjectInfo | None:
     """What stands under an output's name; None where nothing does, or nothing that we may look at."""
-    store, key = bench.locate(output_uri)
+    store, key = context.locate(output_uri)
     try:
         return store.head(key)
     except (ObjectMissing, AccessRefused):
         return None
 
 
-def owned(output_uri: str, standing: ObjectInfo | None, bench: Bench) -> Owned | None:
+def owned(output_uri: str, standing: ObjectInfo | None, context: StepContext) -> Owned | None:
     """The record of the object that stands there; None where this job did not put it, or it was touched since.
 
     Raises:
@@ -41,18 +41,18 @@ def owned(output_uri: str, standing: ObjectInfo | None, bench: Bench) -> Owned |
     """
     if standing is None:
         return None
-    key = _key(output_uri, standing, bench)
-    return committed(bench.work, key, Owned, belongs=lambda record: record.output_uri == output_uri)
+    key = _key(output_uri, standing, context)
+    return committed(context.work, key, Owned, belongs=lambda record: record.output_uri == output_uri)
 
 
-def begun(video_id: str, bench: Bench) -> bool:
+def begun(video_id: str, context: StepContext) -> bool:
     """Whether this job began to put the output of this very video, when nothing else stood in its way."""
-    return exists(bench.work, bench.layout.publishing(video_id))
+    return exists(context.work, context.layout.publishing(video_id))
 
 
-def own(record: Owned, put: ObjectInfo, bench: Bench) -> None:
+def own(record: Owned, put: ObjectInfo, context: StepContext) -> None:
     """Record that this job put the object that stands now."""
-    put_record(bench.work, _key(record.output_uri, put, bench), record)
+    put_record(context.work, _key(record.output_uri, put, context), record)
 
 
 def is_earlier_version(earlier: Owned | None, request: VideoRequest, weights_name: str) -> bool:
@@ -64,5 +64,5 @@ def is_earlier_version(earlier: Owned | None, request: VideoRequest, weights_nam
     )
 
 
-def _key(output_uri: str, standing: ObjectInfo, bench: Bench) -> str:
-    return bench.layout.owned(object_id(output_uri, standing.size_bytes, standing.fingerprint))
+def _key(output_uri: str, standing: ObjectInfo, context: StepContext) -> str:
+    return context.layout.owned(object_id(output_uri, standing.size_bytes, standing.fingerprint))

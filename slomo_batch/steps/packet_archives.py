@@ -7,7 +7,7 @@ from typing import Any
 
 from slomo_batch.errors import ObjectMissing, SegmentInvalid, WorkDamaged
 from slomo_batch.media.packet_archive import ArchiveReader
-from slomo_batch.steps.context import Bench
+from slomo_batch.steps.context import StepContext
 from slomo_batch.steps.stored_records import MADE_AGAIN
 
 
@@ -16,24 +16,24 @@ def _any_note(_: Mapping[str, Any]) -> bool:
 
 
 def fetch_archive(
-    key: str, path: Path, bench: Bench, *, belongs: Callable[[Mapping[str, Any]], bool] = _any_note
+    key: str, path: Path, context: StepContext, *, belongs: Callable[[Mapping[str, Any]], bool] = _any_note
 ) -> None:
     """Download a packet archive to `path`. `belongs` judges its note; what is damaged is deleted.
 
     Raises:
         WorkDamaged: it is missing, damaged, or another one; what stores it has to run again.
     """
-    where = bench.work.uri(key)
+    where = context.work.uri(key)
     try:
-        bench.work.get_file(key, path)
+        context.work.get_file(key, path)
         with path.open("rb") as file:
             archive = ArchiveReader(file, where)
             deque(archive, maxlen=0)
     except ObjectMissing as error:
         raise WorkDamaged("this object is missing", where=where, remedy=MADE_AGAIN) from error
     except SegmentInvalid as error:
-        bench.work.delete([key])
+        context.work.delete([key])
         raise WorkDamaged("this object is damaged", where=where, got=error.what, remedy=MADE_AGAIN) from error
     if not belongs(archive.note):
-        bench.work.delete([key])
+        context.work.delete([key])
         raise WorkDamaged("this object belongs under another key", where=where, remedy=MADE_AGAIN)

@@ -11,54 +11,56 @@ from slomo_batch.media.split import SourceSlice, SplitPart, split_copy, split_de
 from slomo_batch.plan.ids import chunks_in_lane
 from slomo_batch.plan.stored_plan import MovedTo, Pinned
 from slomo_batch.records import Chunk, Lane
-from slomo_batch.steps.context import Bench
+from slomo_batch.steps.context import StepContext
 from slomo_batch.steps.stored_index import read_index
 from slomo_batch.steps.stored_records import put_record
 from slomo_batch.timeline.index import SourceTimeline, VideoIndex
 
 
-def split_video(pinned: Pinned, lane: Lane, wanted: Collection[int], bench: Bench, *, sound: bool) -> Iterator[int]:
+def split_video(
+    pinned: Pinned, lane: Lane, wanted: Collection[int], context: StepContext, *, sound: bool
+) -> Iterator[int]:
     """Store the chunk objects of the `wanted` chunk numbers and, with `sound`, the source's sound packets.
 
     Yields each chunk's number once its object stands in the work store.
     """
     plan = pinned.plan
     if lane != plan.facts.lane:
-        _move(plan.video_id, lane, bench)
+        _move(plan.video_id, lane, context)
     chunks = {chunk.index: chunk for chunk in chunks_in_lane(plan.video_id, pinned.chunks, lane)}
-    index, timeline = read_index(pinned, bench)
+    index, timeline = read_index(pinned, context)
     slices = [_slice(chunks[number], pinned, index, timeline) for number in sorted(wanted)]
-    with bench.folder() as folder:
-        for part in _parts(pinned, slices, index, bench, folder, lane=lane, sound=sound):
+    with context.folder() as folder:
+        for part in _parts(pinned, slices, index, context, folder, lane=lane, sound=sound):
             if isinstance(part, ChunkArchive):
                 chunk = chunks[part.index]
-                key = bench.layout.chunk(plan.video_id, lane, chunk.index, chunk.chunk_id)
+                key = context.layout.chunk(plan.video_id, lane, chunk.index, chunk.chunk_id)
             else:
-                key = bench.layout.sound_source(plan.video_id)
-            bench.work.put_file(key, part.path)
+                key = context.layout.sound_source(plan.video_id)
+            context.work.put_file(key, part.path)
             part.path.unlink()
             if isinstance(part, ChunkArchive):
                 yield part.index
 
 
-def _move(video_id: str, lane: Lane, bench: Bench) -> None:
+def _move(video_id: str, lane: Lane, context: StepContext) -> None:
     """Remember the lane for later runs; a choice among the other lane's segments is void."""
-    put_record(bench.work, bench.layout.lane(video_id), MovedTo(lane=lane))
-    bench.work.delete([bench.layout.choice(video_id)])
+    put_record(context.work, context.layout.lane(video_id), MovedTo(lane=lane))
+    context.work.delete([context.layout.choice(video_id)])
 
 
 def _parts(
     pinned: Pinned,
     slices: Sequence[SourceSlice],
     index: VideoIndex,
-    bench: Bench,
+    context: StepContext,
     folder: Path,
     *,
     lane: Lane,
     sound: bool,
 ) -> Iterator[SplitPart]:
     request, facts = pinned.plan.request, pinned.plan.facts
-    reader = bench.reader(request.source)
+    reader = context.reader(request.source)
     if lane == "copy":
         return split_copy(reader, request.source.uri, facts, index, slices, folder, sound=sound)
     limit = request.settings.max_held_frames

@@ -20,7 +20,7 @@ from slomo_batch.plan.stored_plan import Pinned
 from slomo_batch.records import ChunkDone, Exists, FrameCounts, Lane, Published, SoundDone, VideoPlan
 from slomo_batch.serialization import file_sha256
 from slomo_batch.steps.audio import wants_sound
-from slomo_batch.steps.context import Bench
+from slomo_batch.steps.context import StepContext
 from slomo_batch.steps.frame_maker import output_color
 from slomo_batch.steps.output_ownership import Owned, begun, is_earlier_version, look, own, owned
 from slomo_batch.steps.stored_records import MADE_AGAIN, commit
@@ -32,7 +32,7 @@ DISK_FACTOR = 2.2
 """Local disk that a stitch takes, over the size of its output: the file, and its copy with the index in front."""
 
 
-def stitch_video(pinned: Pinned, lane: Lane, bench: Bench, *, exists: Exists) -> Published:
+def stitch_video(pinned: Pinned, lane: Lane, context: StepContext, *, exists: Exists) -> Published:
     """Join, verify and publish one video whose chunks and sound are all committed, or find it published.
 
     What stands under the output's name gives way where `exists` is replace, and where it is skip to what this job made
@@ -44,45 +44,45 @@ def stitch_video(pinned: Pinned, lane: Lane, bench: Bench, *, exists: Exists) ->
         WorkDamaged: a record, a segment or the sound is missing or damaged. The commit of such a segment or sound is
             withdrawn; opening the video again withdraws the rest, and finds out what is to be made again.
     """
-    published = _published(pinned.plan, bench)
+    published = _published(pinned.plan, context)
     if published is None:
         try:
-            published = _publish(pinned, lane, bench, exists=exists)
+            published = _publish(pinned, lane, context, exists=exists)
         except WorkDamaged:
-            published = _published(pinned.plan, bench)  # another driver did, and tidied up what this one was reading
+            published = _published(pinned.plan, context)  # another driver did, and tidied up what this one was reading
             if published is None:
                 raise
-    tidy(pinned.plan.video_id, bench)
+    tidy(pinned.plan.video_id, context)
     return published
 
 
-def _published(plan: VideoPlan, bench: Bench) -> Published | None:
-    key = bench.layout.receipt(receipt_id(plan.request, plan.resolved.weights_name))
-    return read_receipt(key, plan.request.output_uri, bench)
+def _published(plan: VideoPlan, context: StepContext) -> Published | None:
+    key = context.layout.receipt(receipt_id(plan.request, plan.resolved.weights_name))
+    return read_receipt(key, plan.request.output_uri, context)
 
 
-def _publish(pinned: Pinned, lane: Lane, bench: Bench, *, exists: Exists) -> Published:
+def _publish(pinned: Pinned, lane: Lane, context: StepContext, *, exists: Exists) -> Published:
     plan = pinned.plan
     receipt = receipt_id(plan.request, plan.resolved.weights_name)
-    segments = _committed_segments(pinned, lane, bench)
-    sound = _committed_sound(pinned, bench)
+    segments = _committed_segments(pinned, lane, context)
+    sound = _committed_sound(pinned, context)
     check_borders(segments, plan.request.source.uri)
-    with bench.folder() as folder:
-        out = _join(pinned, segments, sound, bench, folder)
-        _upload(plan, receipt, out, bench, exists=exists)
-        return commit(bench.work, bench.layout.receipt(receipt), _receipt(pinned, segments, sound, out))
+    with context.folder() as folder:
+        out = _join(pinned, segments, sound, context, folder)
+        _upload(plan, receipt, out, context, exists=exists)
+        return commit(context.work, context.layout.receipt(receipt), _receipt(pinned, segments, sound, out))
 
 
-def tidy(video_id: str, bench: Bench) -> None:
+def tidy(video_id: str, context: StepContext) -> None:
     """Delete the chunk objects, the segments and the sound of a published video; its commits stay."""
-    layout = bench.layout
+    layout = context.layout
     prefixes = (layout.chunks(video_id), layout.segments(video_id), layout.sounds(video_id))
-    made = [found.key for found in bench.work.list(layout.video(video_id)) if found.key.startswith(prefixes)]
-    bench.work.delete([*made, layout.sound_source(video_id)])
+    made = [found.key for found in context.work.list(layout.video(video_id)) if found.key.startswith(prefixes)]
+    context.work.delete([*made, layout.sound_source(video_id)])
 
 
-def _committed_segments(pinned: Pinned, lane: Lane, bench: Bench) -> list[ChunkDone]:
-    video_id, records = pinned.plan.video_id, VideoRecords(pinned.plan.video_id, bench)
+def _committed_segments(pinned: Pinned, lane: Lane, context: StepContext) -> list[ChunkDone]:
+    video_id, records = pinned.plan.video_id, VideoRecords(pinned.plan.video_id, context)
     found = []
     for chunk in chunks_in_lane(video_id, pinned.chunks, lane):
         done = records.chunk_done(chunk)
@@ -92,10 +92,10 @@ def _committed_segments(pinned: Pinned, lane: Lane, bench: Bench) -> list[ChunkD
     return found
 
 
-def _committed_sound(pinned: Pinned, bench: Bench) -> SoundDone | None:
+def _committed_sound(pinned: Pinned, context: StepContext) -> SoundDone | None:
     if not wants_sound(pinned):
         return None
-    done = VideoRecords(pinned.plan.video_id, bench).sound_done()
+    done = VideoRecords(pinned.plan.video_id, context).sound_done()
     if done is None:
         raise WorkDamaged("the sound is not committed", where=pinned.plan.video_id, remedy=MADE_AGAIN)
     return done
@@ -135,64 +135,66 @@ def _receipt(pinned: Pinned, segments: Sequence[ChunkDone], sound: SoundDone | N
     )
 
 
-def _upload(plan: VideoPlan, receipt: str, out: Path, bench: Bench, *, exists: Exists) -> None:
+def _upload(plan: VideoPlan, receipt: str, out: Path, context: StepContext, *, exists: Exists) -> None:
     """Put the file under its final name, unless somebody put another there since the job began."""
     request = plan.request
-    standing = look(request.output_uri, bench)
-    earlier, is_unknown = _earlier(request.output_uri, standing, bench)
+    standing = look(request.output_uri, context)
+    earlier, is_unknown = _earlier(request.output_uri, standing, context)
     changed = exists == "skip" and is_earlier_version(earlier, request, plan.resolved.weights_name)
-    if standing and not (exists == "replace" or changed or begun(plan.video_id, bench)):
+    if standing and not (exists == "replace" or changed or begun(plan.video_id, context)):
         raise OutputExists(
             "another file appeared where the output belongs",
             where=request.output_uri,
             remedy="Move it away or set output.exists: replace, then run again with --retry-failed.",
         )
-    bench.work.put(bench.layout.publishing(plan.video_id), b"{}")
+    context.work.put(context.layout.publishing(plan.video_id), b"{}")
     if earlier and earlier.receipt_id != receipt:
-        _withdraw(earlier, bench)
+        _withdraw(earlier, context)
     if is_unknown:
-        _withdraw_receipts(request.output_uri, receipt, bench)
-    store, key = bench.locate(request.output_uri)
+        _withdraw_receipts(request.output_uri, receipt, context)
+    store, key = context.locate(request.output_uri)
     store.put_file(key, out)
     put = store.head(key)
     if put.size_bytes != out.stat().st_size:
         raise OutputInvalid("the published file has another size", where=request.output_uri)
     record = Owned(output_uri=request.output_uri, source=request.source, video_id=plan.video_id, receipt_id=receipt)
-    own(record, put, bench)
+    own(record, put, context)
 
 
-def _earlier(output_uri: str, standing: ObjectInfo | None, bench: Bench) -> tuple[Owned | None, bool]:
+def _earlier(output_uri: str, standing: ObjectInfo | None, context: StepContext) -> tuple[Owned | None, bool]:
     """The record of what is to be replaced, and whether there is one that is damaged."""
     try:
-        return owned(output_uri, standing, bench), False
+        return owned(output_uri, standing, context), False
     except WorkDamaged:
         return None, True
 
 
-def _withdraw_receipts(output_uri: str, own_receipt: str, bench: Bench) -> None:
+def _withdraw_receipts(output_uri: str, own_receipt: str, context: StepContext) -> None:
     """Delete all other receipts of an output: which of them was that of the object to be replaced is not known."""
-    layout = bench.layout
-    for found in list(bench.work.list(layout.receipts)):
+    layout = context.layout
+    for found in list(context.work.list(layout.receipts)):
         if parts_of(layout, "receipt", found.key) not in {(), (own_receipt,)}:
             with suppress(WorkDamaged):
-                if read_receipt(found.key, output_uri, bench):
-                    bench.work.delete([found.key])
+                if read_receipt(found.key, output_uri, context):
+                    context.work.delete([found.key])
 
 
-def _withdraw(earlier: Owned, bench: Bench) -> None:
+def _withdraw(earlier: Owned, context: StepContext) -> None:
     """What says that another output of this job's stands under the name goes before that output does."""
-    layout = bench.layout
-    bench.work.delete([layout.receipt(earlier.receipt_id), layout.publishing(earlier.video_id)])
+    layout = context.layout
+    context.work.delete([layout.receipt(earlier.receipt_id), layout.publishing(earlier.video_id)])
 
 
-def _join(pinned: Pinned, segments: Sequence[ChunkDone], sound: SoundDone | None, bench: Bench, folder: Path) -> Path:
+def _join(
+    pinned: Pinned, segments: Sequence[ChunkDone], sound: SoundDone | None, context: StepContext, folder: Path
+) -> Path:
     """The joined and verified file, in the local folder."""
     plan = pinned.plan
     choice = Choice.of(segments, sound)
-    if VideoRecords(plan.video_id, bench).choose(choice) != choice:
+    if VideoRecords(plan.video_id, context).choose(choice) != choice:
         raise WorkDamaged(
             "another choice of segments was pinned before",
-            where=bench.work.uri(bench.layout.choice(plan.video_id)),
+            where=context.work.uri(context.layout.choice(plan.video_id)),
             remedy=MADE_AGAIN,
         )
     _check_disk(segments, sound, folder)
@@ -213,56 +215,58 @@ def _join(pinned: Pinned, segments: Sequence[ChunkDone], sound: SoundDone | None
             for done in segments
         ),
     )
-    tracks = _fetch_sound(plan, sound, bench, folder) if sound else None
-    stitch(spec, _fetched(plan, segments, bench, folder), tracks, out)
+    tracks = _fetch_sound(plan, sound, context, folder) if sound else None
+    stitch(spec, _fetched(plan, segments, context, folder), tracks, out)
     borders = list(accumulate(done.num_frames for done in segments))[:-1]
     verify_output(out, spec, borders=borders, num_sound_tracks=sound.num_tracks if sound else 0)
     return out
 
 
-def _fetched(plan: VideoPlan, segments: Sequence[ChunkDone], bench: Bench, folder: Path) -> Iterator[Path]:
+def _fetched(plan: VideoPlan, segments: Sequence[ChunkDone], context: StepContext, folder: Path) -> Iterator[Path]:
     """The segments as local files, one at a time, each proven to be the one that was committed."""
     for place, done in enumerate(segments):
         path = folder / f"segment-{done.index}{segment_suffix(plan.resolved.encoder)}"
         try:
-            _fetch_segment(plan, done, path, bench)
+            _fetch_segment(plan, done, path, context)
         except WorkDamaged:
             for later in segments[place + 1 :]:  # all that are damaged are made again before the next stitch
                 with suppress(WorkDamaged):
-                    _fetch_segment(plan, later, path, bench)
+                    _fetch_segment(plan, later, path, context)
             raise
         yield path
         path.unlink()
 
 
-def _fetch_segment(plan: VideoPlan, done: ChunkDone, path: Path, bench: Bench) -> None:
-    commit_key = bench.layout.commit(plan.video_id, done.chunk_id)
-    _fetch_committed(plan, done.segment_key, done.sha256, path, bench, commit_key=commit_key)
+def _fetch_segment(plan: VideoPlan, done: ChunkDone, path: Path, context: StepContext) -> None:
+    commit_key = context.layout.commit(plan.video_id, done.chunk_id)
+    _fetch_committed(plan, done.segment_key, done.sha256, path, context, commit_key=commit_key)
 
 
-def _fetch_sound(plan: VideoPlan, sound: SoundDone, bench: Bench, folder: Path) -> Path:
+def _fetch_sound(plan: VideoPlan, sound: SoundDone, context: StepContext, folder: Path) -> Path:
     path = folder / "sound.packets"
-    commit_key = bench.layout.sound_commit(plan.video_id)
-    _fetch_committed(plan, sound.key, sound.sha256, path, bench, commit_key=commit_key)
+    commit_key = context.layout.sound_commit(plan.video_id)
+    _fetch_committed(plan, sound.key, sound.sha256, path, context, commit_key=commit_key)
     return path
 
 
-def _fetch_committed(plan: VideoPlan, key: str, sha256: str, path: Path, bench: Bench, *, commit_key: str) -> None:
+def _fetch_committed(
+    plan: VideoPlan, key: str, sha256: str, path: Path, context: StepContext, *, commit_key: str
+) -> None:
     """Download an object that a commit names. If it is not the committed one, the commit and the choice are withdrawn.
 
     They stay if the video is published: the driver that published it deleted the object.
     """
     try:
-        bench.work.get_file(key, path)
+        context.work.get_file(key, path)
         got = file_sha256(path)
     except ObjectMissing:
         got = "nothing"
     if got != sha256:
-        if _published(plan, bench) is None:
-            bench.work.delete([commit_key, bench.layout.choice(plan.video_id)])
+        if _published(plan, context) is None:
+            context.work.delete([commit_key, context.layout.choice(plan.video_id)])
         raise WorkDamaged(
             "this committed object is missing or damaged",
-            where=bench.work.uri(key),
+            where=context.work.uri(key),
             expected=f"SHA-256 {sha256}",
             got=got,
             remedy=MADE_AGAIN,

@@ -8,7 +8,7 @@ import numpy as np
 from slomo_batch.errors import ObjectMissing, WorkDamaged
 from slomo_batch.plan.stored_plan import Pinned
 from slomo_batch.records import VideoPlan
-from slomo_batch.steps.context import Bench
+from slomo_batch.steps.context import StepContext
 from slomo_batch.steps.stored_records import MADE_AGAIN
 from slomo_batch.timeline.index import Int64s, SourceTimeline, VideoIndex
 from slomo_batch.timeline.joins import Join
@@ -37,17 +37,17 @@ def index_bytes(video_id: str, index: VideoIndex, timeline: SourceTimeline) -> b
     return data.getvalue()
 
 
-def read_index(pinned: Pinned, bench: Bench) -> tuple[VideoIndex, SourceTimeline]:
+def read_index(pinned: Pinned, context: StepContext) -> tuple[VideoIndex, SourceTimeline]:
     """The packet index and the source timeline that the plan was made from.
 
     Raises:
         WorkDamaged: the index is missing, cannot be read, or is another video's.
     """
     plan = pinned.plan
-    key = bench.layout.index(plan.video_id)
-    where = bench.work.uri(key)
+    key = context.layout.index(plan.video_id)
+    where = context.work.uri(key)
     try:
-        data = bench.work.get(key)
+        data = context.work.get(key)
     except ObjectMissing as error:
         raise WorkDamaged("the packet index is missing", where=where, remedy=MADE_AGAIN) from error
     try:

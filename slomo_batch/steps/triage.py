@@ -18,7 +18,7 @@ from slomo_batch.errors import OutputExists, SlomoError, WorkDamaged
 from slomo_batch.plan.ids import earlier_video_ids, receipt_id, video_id
 from slomo_batch.plan.job_pin import JobPin
 from slomo_batch.records import VideoFailed, VideoRequest
-from slomo_batch.steps.context import Bench
+from slomo_batch.steps.context import StepContext
 from slomo_batch.steps.output_ownership import begun, is_earlier_version, look, owned
 from slomo_batch.steps.stored_records import read_record
 from slomo_batch.storage.existence import standing
@@ -74,7 +74,7 @@ class Triage:
 def triage(
     requests: Sequence[VideoRequest],
     pin: JobPin,
-    bench: Bench,
+    context: StepContext,
     *,
     retry_failed: bool,
     force: bool = False,
@@ -84,9 +84,9 @@ def triage(
     that is done. With `force` none is done and none waits: what this job published it makes again.
 
     `other_names`, by the URI of a source: other outputs of it. One that this job published is not made twice."""
-    receipts, failures = _receipts(bench), _failures(bench)
+    receipts, failures = _receipts(context), _failures(context)
     others = (output_uri for output_uris in other_names.values() for output_uri in output_uris)
-    outputs = standing(chain((request.output_uri for request in requests), others), bench.locate)
+    outputs = standing(chain((request.output_uri for request in requests), others), context.locate)
     wanted, done, renamed, refused, waiting = [], [], [], [], []
     contested: list[tuple[VideoRequest, str]] = []
     asked_for = set()
@@ -100,7 +100,7 @@ def triage(
         elif receipt in receipts and has_output and not force:
             done.append(request)
         elif receipt in failures and not (retry_failed or force):
-            waiting.append(_failure(failures[receipt][-1], request, bench))
+            waiting.append(_failure(failures[receipt][-1], request, context))
         elif has_output and receipt not in receipts:
             contested.append((request, receipt))
         elif not force and (other := _published_as(request, other_names, receipts, outputs.present, pin)):
@@ -108,7 +108,7 @@ def triage(
         else:
             afresh = receipt in receipts
             wanted.append(Wanted(request=request, receipt_id=receipt, afresh=afresh, is_free=not has_output))
-    for (request, receipt), claim in zip(contested, _claims(contested, pin, bench), strict=True):
+    for (request, receipt), claim in zip(contested, _claims(contested, pin, context), strict=True):
         if claim == "foreign":
             refused.append(Refused(failed=_conflict(request), receipt_id=receipt))
         else:
@@ -139,27 +139,29 @@ def _published_as(
     return None
 
 
-def _receipts(bench: Bench) -> set[str]:
-    layout = bench.layout
-    return {receipt for found in bench.work.list(layout.receipts) for receipt in parts_of(layout, "receipt", found.key)}
+def _receipts(context: StepContext) -> set[str]:
+    layout = context.layout
+    return {
+        receipt for found in context.work.list(layout.receipts) for receipt in parts_of(layout, "receipt", found.key)
+    }
 
 
-def _failures(bench: Bench) -> dict[str, list[str]]:
+def _failures(context: StepContext) -> dict[str, list[str]]:
     """Keys of the failures of each receipt id, in the order of their epochs."""
     keys: dict[str, list[str]] = defaultdict(list)
-    for found in bench.work.list(bench.layout.failures):
-        for receipt in parts_of(bench.layout, "failure", found.key)[1:]:
+    for found in context.work.list(context.layout.failures):
+        for receipt in parts_of(context.layout, "failure", found.key)[1:]:
             keys[receipt].append(found.key)
     return keys
 
 
-def _failure(key: str, request: VideoRequest, bench: Bench) -> VideoFailed:
+def _failure(key: str, request: VideoRequest, context: StepContext) -> VideoFailed:
     """Why a video was given up; a damaged record still says that it was."""
     source_uri, output_uri = request.source.uri, request.output_uri
     remedy = "Why the video failed is not known any more: run again with --retry-failed."
     try:
         return read_record(
-            bench.work,
+            context.work,
             key,
             VideoFailed,
             belongs=lambda failed: (failed.source_uri, failed.output_uri) == (source_uri, output_uri),
@@ -177,18 +179,18 @@ def weights_name(request: VideoRequest, pin: JobPin) -> str:
     return pin.weights[interpolate.weights].name if interpolate.method == "superslomo" else ""
 
 
-def _claims(contested: Sequence[tuple[VideoRequest, str]], pin: JobPin, bench: Bench) -> list[Claim]:
+def _claims(contested: Sequence[tuple[VideoRequest, str]], pin: JobPin, context: StepContext) -> list[Claim]:
     with ThreadPoolExecutor(LOOKUPS_AT_A_TIME) as pool:
-        return list(pool.map(partial(_claim, pin=pin, bench=bench), (request for request, _ in contested)))
+        return list(pool.map(partial(_claim, pin=pin, context=context), (request for request, _ in contested)))
 
 
-def _claim(request: VideoRequest, *, pin: JobPin, bench: Bench) -> Claim:
+def _claim(request: VideoRequest, *, pin: JobPin, context: StepContext) -> Claim:
     ids = (video_id(request, pin), *earlier_video_ids(request, pin))
-    if request.exists == "replace" or any(begun(one, bench) for one in ids):
+    if request.exists == "replace" or any(begun(one, context) for one in ids):
         return "ours"
     if request.exists == "skip":
         try:
-            earlier = owned(request.output_uri, look(request.output_uri, bench), bench)
+            earlier = owned(request.output_uri, look(request.output_uri, context), context)
         except WorkDamaged:  # whose the output is cannot be told: it is left alone
             return "foreign"
         if is_earlier_version(earlier, request, weights_name(request, pin)):
@@ -214,6 +216,6 @@ def _failed(request: VideoRequest, error: SlomoError) -> VideoFailed:
     )
 
 
-def forget_failures(piles: Triage, bench: Bench) -> None:
+def forget_failures(piles: Triage, context: StepContext) -> None:
     """The failures of what is wanted are deleted: the videos are tried again."""
-    bench.work.delete(piles.retried)
+    context.work.delete(piles.retried)

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 from slomo_batch.errors import SlomoError, WorkDamaged
 from slomo_batch.serialization import digest
-from slomo_batch.steps.context import Bench
+from slomo_batch.steps.context import StepContext
 from slomo_batch.steps.stored_records import committed, put_record
 from slomo_batch.storage.store import ObjectStore, Upload
 from slomo_batch.storage.work_layout import Layout, parts_of
@@ -46,22 +46,22 @@ class Unfinished:
     """What it holds; None where nothing of it is left, or the record is damaged."""
 
 
-def unfinished(bench: Bench) -> Iterator[Unfinished]:
+def unfinished(context: StepContext) -> Iterator[Unfinished]:
     """The uploads that are recorded."""
-    for found in bench.work.list(bench.layout.uploads):
-        if not parts_of(bench.layout, "upload", found.key):
+    for found in context.work.list(context.layout.uploads):
+        if not parts_of(context.layout, "upload", found.key):
             continue
         try:
-            upload = committed(bench.work, found.key, Upload)
+            upload = committed(context.work, found.key, Upload)
         except WorkDamaged:
             yield Unfinished(key=found.key, upload=None, size_bytes=None)
             continue
         if upload is not None:
-            store, key = bench.locate(upload.uri)
+            store, key = context.locate(upload.uri)
             yield Unfinished(key=found.key, upload=upload, size_bytes=store.upload_size(key, upload.token))
 
 
-def abort(upload: Upload, bench: Bench) -> None:
+def abort(upload: Upload, context: StepContext) -> None:
     """Delete what is left of this very upload."""
-    store, key = bench.locate(upload.uri)
+    store, key = context.locate(upload.uri)
     store.abort(key, upload.token)

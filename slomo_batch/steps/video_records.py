@@ -10,7 +10,7 @@ from itertools import pairwise
 
 from slomo_batch.plan.stored_plan import MovedTo, Pinned
 from slomo_batch.records import Chunk, ChunkDone, Published, SoundDone
-from slomo_batch.steps.context import Bench
+from slomo_batch.steps.context import StepContext
 from slomo_batch.steps.stored_records import commit, committed, withdraw
 
 
@@ -31,8 +31,8 @@ class Choice:
 class VideoRecords:
     """The records of one video."""
 
-    def __init__(self, video_id: str, bench: Bench) -> None:
-        self._video_id, self._work, self._layout = video_id, bench.work, bench.layout
+    def __init__(self, video_id: str, context: StepContext) -> None:
+        self._video_id, self._work, self._layout = video_id, context.work, context.layout
 
     # ---- the plan --------------------------------------------------------------------------------------------------
 
@@ -119,11 +119,11 @@ def _is_whole(pinned: Pinned) -> bool:
     )
 
 
-def read_receipt(key: str, output_uri: str, bench: Bench) -> Published | None:
+def read_receipt(key: str, output_uri: str, context: StepContext) -> Published | None:
     """The receipt under `key`, which is one of this output."""
-    return committed(bench.work, key, Published, belongs=lambda published: published.output_uri == output_uri)
+    return committed(context.work, key, Published, belongs=lambda published: published.output_uri == output_uri)
 
 
-def withdraw_receipt(key: str, output_uri: str, bench: Bench) -> None:
+def withdraw_receipt(key: str, output_uri: str, context: StepContext) -> None:
     """Delete a damaged receipt."""
-    withdraw(bench.work, key, Published, belongs=lambda published: published.output_uri == output_uri)
+    withdraw(context.work, key, Published, belongs=lambda published: published.output_uri == output_uri)

@@ -19,7 +19,7 @@ from slomo_batch.storage import folders, local_errors
 from slomo_batch.storage.existence import standing
 from slomo_batch.storage.local import LocalStore
 from slomo_batch.storage.location import S3Options
-from slomo_batch.wiring import Places, locate, open_bench
+from slomo_batch.wiring import Places, locate, open_context
 from tests.s3_server import S3Server
 from tests.strangers import as_stranger, open_folder
 
@@ -153,12 +153,12 @@ def test_an_output_that_cannot_be_looked_at_fails_its_video_alone(place: Path) -
     (place / "out/a").mkdir(parents=True)
     (place / "out/a").chmod(0)
     asked = manifest("in")
-    bench = open_bench(Places(work_uri=f"{place}/work", job="job"))
-    requests = find_videos(asked, bench.locate).requests
+    context = open_context(Places(work_uri=f"{place}/work", job="job"))
+    requests = find_videos(asked, context.locate).requests
     compact = WeightsPin(name="compact-1", sha256="0", network="superslomo-compact")
     pin = JobPin(pixel_revision=1, precision="fp32", threads=1, nvenc_works=False, weights={"compact": compact})
     with as_stranger():
-        piles = triage(requests, pin, bench, retry_failed=False)
+        piles = triage(requests, pin, context, retry_failed=False)
     assert [os.path.relpath(one.request.output_uri) for one in piles.wanted] == ["out/b/2.mp4"]
     [refused] = piles.refused
     assert (os.path.relpath(refused.failed.output_uri), refused.failed.error) == ("out/a/1.mp4", "AccessRefused")

@@ -8,7 +8,7 @@ from ray.exceptions import RayTaskError
 
 from slomo_batch.errors import VersionMismatch
 from slomo_batch.scheduler.calls import Done, Erred, Lost, TaskCall
-from slomo_batch.wiring import Code, Places, open_bench
+from slomo_batch.wiring import Code, Places, open_context
 from tests.scheduler.virtual_ray import Said, Scenario, VirtualRay, chunk_calls, finished, made, open_call
 
 OTHERS = [
@@ -21,7 +21,7 @@ OTHERS = [
 def test_a_worker_refuses_a_driver_with_other_code(drivers: Code, tmp_path: Path) -> None:
     sent = pickle.dumps(Places(work_uri=str(tmp_path), job="job", code=drivers))
     with pytest.raises(VersionMismatch) as refused:
-        open_bench(pickle.loads(sent))
+        open_context(pickle.loads(sent))
     assert str(drivers) in str(refused.value)
     assert str(Code()) in str(refused.value)
 
@@ -31,11 +31,11 @@ def test_a_worker_refuses_a_driver_from_before_versions_were_compared(tmp_path: 
     for name, value in {"work_uri": str(tmp_path), "job": "job"}.items():
         object.__setattr__(old, name, value)
     with pytest.raises(VersionMismatch, match="expected an older slomo-batch"):
-        open_bench(old)
+        open_context(old)
 
 
 def test_a_worker_takes_a_driver_with_the_same_code(tmp_path: Path) -> None:
-    assert open_bench(pickle.loads(pickle.dumps(Places(work_uri=str(tmp_path), job="job")))).layout.name == "job"
+    assert open_context(pickle.loads(pickle.dumps(Places(work_uri=str(tmp_path), job="job")))).layout.name == "job"
 
 
 # ---- what becomes of its machine -----------------------------------------------------------------------------------

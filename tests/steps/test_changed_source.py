@@ -9,23 +9,23 @@ from slomo_batch.interpolators.pixel_revision import PIXEL_REVISION
 from slomo_batch.plan.ids import receipt_id
 from slomo_batch.plan.job_pin import JobPin
 from slomo_batch.records import FrameCounts, Interpolate, Published, Settings, Source, VideoRequest
-from slomo_batch.steps.context import Bench
+from slomo_batch.steps.context import StepContext
 from slomo_batch.steps.open import open_video
 from slomo_batch.steps.split import split_video
 from slomo_batch.steps.stored_records import commit
-from slomo_batch.wiring import Places, open_bench
+from slomo_batch.wiring import Places, open_context
 from tests.clips.catalogue import clip
 
 PIN = JobPin(pixel_revision=PIXEL_REVISION, precision="fp32", threads=1, nvenc_works=False, weights={})
 
 
 @pytest.fixture
-def bench(tmp_path: Path) -> Bench:
-    return open_bench(Places(work_uri=str(tmp_path / "work"), job="job"))
+def context(tmp_path: Path) -> StepContext:
+    return open_context(Places(work_uri=str(tmp_path / "work"), job="job"))
 
 
-def requested(path: Path, bench: Bench) -> VideoRequest:
-    store, key = bench.locate(str(path))
+def requested(path: Path, context: StepContext) -> VideoRequest:
+    store, key = context.locate(str(path))
     info = store.head(key)
     return VideoRequest(
         source=Source(uri=str(path), size_bytes=info.size_bytes, fingerprint=info.fingerprint),
@@ -35,23 +35,23 @@ def requested(path: Path, bench: Bench) -> VideoRequest:
     )
 
 
-def test_before_it_is_probed(bench: Bench, tmp_path: Path) -> None:
+def test_before_it_is_probed(context: StepContext, tmp_path: Path) -> None:
     source = tmp_path / "clip.mp4"
     source.write_bytes(clip("two_tracks").data)
-    request = requested(source, bench)
+    request = requested(source, context)
     source.write_bytes(clip("full_range").data)
     with pytest.raises(SourceChanged):
-        open_video(request, PIN, bench, afresh=False)
+        open_video(request, PIN, context, afresh=False)
 
 
-def test_what_another_driver_published_meanwhile_is_not_made_again(bench: Bench, tmp_path: Path) -> None:
+def test_what_another_driver_published_meanwhile_is_not_made_again(context: StepContext, tmp_path: Path) -> None:
     source = tmp_path / "clip.mp4"
     source.write_bytes(clip("two_tracks").data)
-    request = requested(source, bench)
-    opened = open_video(request, PIN, bench, afresh=False)
+    request = requested(source, context)
+    opened = open_video(request, PIN, context, afresh=False)
     plan = opened.pinned.plan
-    choice = bench.layout.choice(plan.video_id)
-    bench.work.put(choice, b"the choice of the other driver")
+    choice = context.layout.choice(plan.video_id)
+    context.work.put(choice, b"the choice of the other driver")
     published = Published(
         video_id=plan.video_id,
         source=request.source,
@@ -66,19 +66,19 @@ def test_what_another_driver_published_meanwhile_is_not_made_again(bench: Bench,
         machines=(),
         notes=(),
     )
-    commit(bench.work, bench.layout.receipt(receipt_id(request, "")), published)
-    again = open_video(request, PIN, bench, afresh=False)
+    commit(context.work, context.layout.receipt(receipt_id(request, "")), published)
+    again = open_video(request, PIN, context, afresh=False)
     assert (len(again.done), again.needs_sound) == (len(opened.pinned.chunks), False)
-    assert bench.work.get(choice), "what it was published with is not withdrawn"
-    assert not open_video(request, PIN, bench, afresh=True).done
+    assert context.work.get(choice), "what it was published with is not withdrawn"
+    assert not open_video(request, PIN, context, afresh=True).done
 
 
-def test_between_the_plan_and_the_split(bench: Bench, tmp_path: Path) -> None:
+def test_between_the_plan_and_the_split(context: StepContext, tmp_path: Path) -> None:
     source = tmp_path / "clip.mp4"
     source.write_bytes(clip("two_tracks").data)
-    opened = open_video(requested(source, bench), PIN, bench, afresh=False)
+    opened = open_video(requested(source, context), PIN, context, afresh=False)
     wanted = range(len(opened.pinned.chunks))
-    assert list(split_video(opened.pinned, opened.lane, wanted, bench, sound=True)) == list(wanted)
+    assert list(split_video(opened.pinned, opened.lane, wanted, context, sound=True)) == list(wanted)
     source.write_bytes(clip("two_tracks").data[:-1] + b"!")
     with pytest.raises(SourceChanged, match=r"clip\.mp4"):
-        list(split_video(opened.pinned, opened.lane, wanted, bench, sound=True))
+        list(split_video(opened.pinned, opened.lane, wanted, context, sound=True))

@@ -8,64 +8,66 @@ import pytest
 from slomo_batch.errors import WorkDamaged
 from slomo_batch.plan.stored_plan import Pinned
 from slomo_batch.records import ChunkTask, Encode, VideoRequest
-from slomo_batch.steps.context import Bench
+from slomo_batch.steps.context import StepContext
 from slomo_batch.steps.interpolate import interpolate_chunk
 from slomo_batch.steps.open import open_video
 from slomo_batch.steps.split import split_video
 from slomo_batch.steps.stitch import stitch_video
 from slomo_batch.steps.video_records import Choice, VideoRecords
-from slomo_batch.wiring import Places, open_bench
+from slomo_batch.wiring import Places, open_context
 from tests.clips.catalogue import clip
 from tests.steps.test_changed_source import PIN, requested
 
 
 @pytest.fixture
-def bench(tmp_path: Path) -> Bench:
-    return open_bench(Places(work_uri=str(tmp_path / "work"), job="job"))
+def context(tmp_path: Path) -> StepContext:
+    return open_context(Places(work_uri=str(tmp_path / "work"), job="job"))
 
 
 @pytest.fixture
-def request_(bench: Bench, tmp_path: Path) -> VideoRequest:
+def request_(context: StepContext, tmp_path: Path) -> VideoRequest:
     """A video of three chunks."""
     source = tmp_path / "clip.mp4"
     source.write_bytes(clip("no_audio").data)
-    request = requested(source, bench)
+    request = requested(source, context)
     settings = replace(request.settings, pairs_per_chunk=14, encode=Encode(preset="ultrafast"))
     return replace(request, settings=settings)
 
 
 @pytest.fixture
-def made(request_: VideoRequest, bench: Bench) -> Pinned:
+def made(request_: VideoRequest, context: StepContext) -> Pinned:
     """Its plan, with all chunks committed."""
-    pinned = open_video(request_, PIN, bench, afresh=False).pinned
-    assert set(split_video(pinned, "copy", range(3), bench, sound=False)) == {0, 1, 2}
+    pinned = open_video(request_, PIN, context, afresh=False).pinned
+    assert set(split_video(pinned, "copy", range(3), context, sound=False)) == {0, 1, 2}
     for chunk in pinned.chunks:
-        list(interpolate_chunk(ChunkTask(plan=pinned.plan, chunk=chunk, lane="copy", attempt="first"), bench))
+        list(interpolate_chunk(ChunkTask(plan=pinned.plan, chunk=chunk, lane="copy", attempt="first"), context))
     return pinned
 
 
-def test_all_damaged_segments_are_withdrawn_by_one_stitch(request_: VideoRequest, made: Pinned, bench: Bench) -> None:
+def test_all_damaged_segments_are_withdrawn_by_one_stitch(
+    request_: VideoRequest, made: Pinned, context: StepContext
+) -> None:
     """Each damage costs the video an attempt; a disk that is damaged seldom damages one file."""
-    assert open_video(request_, PIN, bench, afresh=False).done == {0, 1, 2}
-    for found in list(bench.work.list(bench.layout.segments(made.plan.video_id)))[1:]:
-        bench.work.put(found.key, bytes(found.size_bytes))
+    assert open_video(request_, PIN, context, afresh=False).done == {0, 1, 2}
+    for found in list(context.work.list(context.layout.segments(made.plan.video_id)))[1:]:
+        context.work.put(found.key, bytes(found.size_bytes))
     with pytest.raises(WorkDamaged):
-        stitch_video(made, "copy", bench, exists="skip")
-    assert len(open_video(request_, PIN, bench, afresh=False).done) == 1
+        stitch_video(made, "copy", context, exists="skip")
+    assert len(open_video(request_, PIN, context, afresh=False).done) == 1
 
 
 def test_a_driver_that_was_frozen_in_a_stitch_withdraws_nothing_of_a_published_video(
-    made: Pinned, bench: Bench, monkeypatch: pytest.MonkeyPatch
+    made: Pinned, context: StepContext, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     choose, results = VideoRecords.choose, []
 
     def frozen(records: VideoRecords, choice: Choice) -> Choice:  # meanwhile its successor publishes and tidies up
         monkeypatch.setattr(VideoRecords, "choose", choose)
-        results.append(stitch_video(made, "copy", bench, exists="skip"))
+        results.append(stitch_video(made, "copy", context, exists="skip"))
         return choose(records, choice)
 
     monkeypatch.setattr(VideoRecords, "choose", frozen)
-    results.append(stitch_video(made, "copy", bench, exists="skip"))
+    results.append(stitch_video(made, "copy", context, exists="skip"))
     assert results[0] == results[1]
-    assert len(list(bench.work.list(bench.layout.commits(made.plan.video_id)))) == 3
-    assert VideoRecords(made.plan.video_id, bench).choice() is not None
+    assert len(list(context.work.list(context.layout.commits(made.plan.video_id)))) == 3
+    assert VideoRecords(made.plan.video_id, context).choice() is not None

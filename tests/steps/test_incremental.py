@@ -16,7 +16,7 @@ from slomo_batch.plan.ids import receipt_id
 from slomo_batch.plan.job_pin import JobPin
 from slomo_batch.records import VideoRequest
 from slomo_batch.serialization import from_json
-from slomo_batch.steps.context import Bench
+from slomo_batch.steps.context import StepContext
 from slomo_batch.steps.output_ownership import Owned, own
 from slomo_batch.steps.triage import Triage, triage
 from slomo_batch.storage.location import StoreSpec, open_store
@@ -36,7 +36,7 @@ class Archive:
     def __init__(self, store: ObjectStore, work: ObjectStore, bucket: str) -> None:
         self.store, self.work, self.bucket = store, work, bucket
         self.manifest = _manifest(bucket)
-        self.bench = Bench(
+        self.context = StepContext(
             work=work,
             layout=LAYOUT,
             locate=lambda uri: (store, uri.removeprefix(f"s3://{bucket}/")),
@@ -48,24 +48,24 @@ class Archive:
     def fill(self, number: int) -> None:
         """So many sources, all published."""
         _all(lambda n: self.store.put(_source(n), b"video %d" % n), number)
-        requests = find_videos(self.manifest, self.bench.locate).requests
+        requests = find_videos(self.manifest, self.context.locate).requests
         assert len(requests) == number
         receipts = [LAYOUT.receipt(receipt_id(request, "")) for request in requests]
         _all(lambda n: self.work.put(receipts[n], b"{}"), number)
         _all(lambda n: self._own(requests[n]), number)
 
     def _own(self, request: VideoRequest) -> None:
-        store, key = self.bench.locate(request.output_uri)
+        store, key = self.context.locate(request.output_uri)
         store.put(key, b"output")
         record = Owned(
             output_uri=request.output_uri, source=request.source, video_id="v", receipt_id=receipt_id(request, "")
         )
-        own(record, store.head(key), self.bench)
+        own(record, store.head(key), self.context)
 
     def look(self, *, force: bool = False) -> Triage:
         """What a run would do."""
-        found = find_videos(self.manifest, self.bench.locate)
-        return triage(found.requests, PIN, self.bench, retry_failed=False, force=force)
+        found = find_videos(self.manifest, self.context.locate)
+        return triage(found.requests, PIN, self.context, retry_failed=False, force=force)
 
 
 class Bucket(MemoryStore):

@@ -11,7 +11,7 @@ from slomo_batch.manifest.inputs import find_videos
 from slomo_batch.manifest.load import load
 from slomo_batch.plan.job_pin import JobPin
 from slomo_batch.serialization import digest
-from slomo_batch.steps.context import Bench
+from slomo_batch.steps.context import StepContext
 from slomo_batch.steps.job_pin import Basis, pin_basis, pin_job, pinned_basis
 from slomo_batch.storage.local import LocalStore
 from slomo_batch.storage.work_layout import Layout
@@ -24,9 +24,9 @@ def _unused(_: Any) -> Any:
 
 
 @pytest.fixture
-def bench(tmp_path: Path) -> Bench:
+def context(tmp_path: Path) -> StepContext:
     store = LocalStore(tmp_path)
-    return Bench(
+    return StepContext(
         work=LocalStore(tmp_path / "work"),
         layout=Layout("job"),
         locate=lambda uri: (store, Path(uri).name),
@@ -36,57 +36,57 @@ def bench(tmp_path: Path) -> Bench:
     )
 
 
-def _pin(bench: Bench, folder: Path, *, dry_run: bool = False) -> JobPin:
+def _pin(context: StepContext, folder: Path, *, dry_run: bool = False) -> JobPin:
     """The pin of a job of one video with weights of its own."""
     (folder / "a.mp4").write_bytes(b"video")
     text = (
         f"version: 1\nname: job\ninputs: [{{uri: '{folder}/a.mp4'}}]\nwork: {folder}/work\n"
         f"output: {{uri: '{folder}/out/{{stem}}.mkv'}}\ninterpolate: {{weights: '{folder}/own.safetensors'}}\n"
     )
-    requests = find_videos(load(text, where="manifest.yaml"), bench.locate).requests
-    return pin_job(BASIS, requests, bench, dry_run=dry_run)
+    requests = find_videos(load(text, where="manifest.yaml"), context.locate).requests
+    return pin_job(BASIS, requests, context, dry_run=dry_run)
 
 
-def test_a_damaged_basis_stops_the_job_and_deleting_it_helps(bench: Bench) -> None:
-    pin_basis(BASIS, bench)
-    path = Path(bench.work.uri(bench.layout.job))
+def test_a_damaged_basis_stops_the_job_and_deleting_it_helps(context: StepContext) -> None:
+    pin_basis(BASIS, context)
+    path = Path(context.work.uri(context.layout.job))
     path.write_bytes(path.read_bytes().replace(b'"threads":1', b'"threads":2'))
     complaint = r"job\.json: this record is damaged, .* delete it"
     with pytest.raises(JobDamaged, match=complaint):
-        pinned_basis(bench)
+        pinned_basis(context)
     with pytest.raises(JobDamaged, match=complaint):
-        pin_basis(BASIS, bench)
+        pin_basis(BASIS, context)
     path.unlink()
-    assert pin_basis(BASIS, bench) == pinned_basis(bench) == BASIS
+    assert pin_basis(BASIS, context) == pinned_basis(context) == BASIS
 
 
 def test_pinned_weights_that_the_work_place_lost_are_fetched_again_if_they_are_the_same(
-    bench: Bench, tmp_path: Path
+    context: StepContext, tmp_path: Path
 ) -> None:
     own = tmp_path / "own.safetensors"
     own.write_bytes(shipped("compact-3").read_bytes())
-    pin = _pin(bench, tmp_path)
+    pin = _pin(context, tmp_path)
     [weights] = pin.weights.values()
-    kept = Path(bench.work.uri(bench.layout.weights(weights.sha256)))
+    kept = Path(context.work.uri(context.layout.weights(weights.sha256)))
     kept.unlink()
-    assert _pin(bench, tmp_path, dry_run=True) == pin
+    assert _pin(context, tmp_path, dry_run=True) == pin
     assert not kept.exists()
-    assert _pin(bench, tmp_path) == pin
+    assert _pin(context, tmp_path) == pin
     assert kept.read_bytes() == own.read_bytes()
     kept.unlink()
     own.write_bytes(b"others")
     with pytest.raises(WeightsError, match="these weights changed since the job began"):
-        _pin(bench, tmp_path)
+        _pin(context, tmp_path)
 
 
-def test_a_damaged_name_of_weights_stops_the_job_before_it_means_others(bench: Bench, tmp_path: Path) -> None:
+def test_a_damaged_name_of_weights_stops_the_job_before_it_means_others(context: StepContext, tmp_path: Path) -> None:
     (tmp_path / "own.safetensors").write_bytes(shipped("compact-3").read_bytes())
-    pin = _pin(bench, tmp_path)
+    pin = _pin(context, tmp_path)
     [spelling] = pin.weights
-    path = Path(bench.work.uri(bench.layout.weights_pin(digest("weights", spelling))))
+    path = Path(context.work.uri(context.layout.weights_pin(digest("weights", spelling))))
     path.write_bytes(b"{}")
     for dry_run in (False, True):
         with pytest.raises(JobDamaged, match="delete it"):
-            _pin(bench, tmp_path, dry_run=dry_run)
+            _pin(context, tmp_path, dry_run=dry_run)
     path.unlink()
-    assert _pin(bench, tmp_path) == pin
+    assert _pin(context, tmp_path) == pin

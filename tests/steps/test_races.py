@@ -8,7 +8,7 @@ import pytest
 from slomo_batch.errors import StorageBusy, WeightsError
 from slomo_batch.plan.stored_plan import MovedTo
 from slomo_batch.steps.audio import make_video_sound
-from slomo_batch.steps.context import Bench
+from slomo_batch.steps.context import StepContext
 from slomo_batch.steps.existing_work import survey
 from slomo_batch.steps.open import open_video
 from slomo_batch.steps.split import split_video
@@ -16,7 +16,7 @@ from slomo_batch.steps.stored_records import commit, committed
 from slomo_batch.steps.video_records import VideoRecords
 from slomo_batch.storage.local import LocalStore
 from slomo_batch.storage.work_layout import Layout
-from slomo_batch.wiring import Places, _weights_file, open_bench
+from slomo_batch.wiring import Places, _weights_file, open_context
 from tests.clips.catalogue import clip
 from tests.scale.products import RESOLVED
 from tests.steps.test_changed_source import PIN, requested
@@ -54,36 +54,38 @@ def test_a_record_that_is_deleted_while_it_is_put_is_put_again(tmp_path: Path, m
 
 
 @pytest.fixture
-def bench(tmp_path: Path) -> Bench:
-    return open_bench(Places(work_uri=str(tmp_path / "work"), job="job"))
+def context(tmp_path: Path) -> StepContext:
+    return open_context(Places(work_uri=str(tmp_path / "work"), job="job"))
 
 
-def test_a_commit_of_the_sound_that_is_damaged_during_the_run_is_made_again(bench: Bench, tmp_path: Path) -> None:
-    source = tmp_path / "clip.mp4"
-    source.write_bytes(clip("two_tracks").data)
-    pinned = open_video(requested(source, bench), PIN, bench, afresh=False).pinned
-    list(split_video(pinned, "copy", set(), bench, sound=True))
-    bench.work.put(bench.layout.sound_commit(pinned.plan.video_id), b"damaged")
-    done = make_video_sound(pinned, bench)
-    assert VideoRecords(pinned.plan.video_id, bench).sound_done() == done
-
-
-def test_sound_that_another_driver_commits_during_a_survey_is_not_withdrawn(
-    bench: Bench, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+def test_a_commit_of_the_sound_that_is_damaged_during_the_run_is_made_again(
+    context: StepContext, tmp_path: Path
 ) -> None:
     source = tmp_path / "clip.mp4"
     source.write_bytes(clip("two_tracks").data)
-    pinned = open_video(requested(source, bench), PIN, bench, afresh=False).pinned
-    list(split_video(pinned, "copy", set(), bench, sound=True))
+    pinned = open_video(requested(source, context), PIN, context, afresh=False).pinned
+    list(split_video(pinned, "copy", set(), context, sound=True))
+    context.work.put(context.layout.sound_commit(pinned.plan.video_id), b"damaged")
+    done = make_video_sound(pinned, context)
+    assert VideoRecords(pinned.plan.video_id, context).sound_done() == done
+
+
+def test_sound_that_another_driver_commits_during_a_survey_is_not_withdrawn(
+    context: StepContext, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    source = tmp_path / "clip.mp4"
+    source.write_bytes(clip("two_tracks").data)
+    pinned = open_video(requested(source, context), PIN, context, afresh=False).pinned
+    list(split_video(pinned, "copy", set(), context, sound=True))
     moved = VideoRecords.moved
 
     def meanwhile(records: VideoRecords) -> MovedTo | None:  # read right after the listing
-        make_video_sound(pinned, bench)
+        make_video_sound(pinned, context)
         return moved(records)
 
     monkeypatch.setattr(VideoRecords, "moved", meanwhile)
-    survey(pinned, bench, dry_run=False, has_index=True)
-    assert VideoRecords(pinned.plan.video_id, bench).sound_done() is not None
+    survey(pinned, context, dry_run=False, has_index=True)
+    assert VideoRecords(pinned.plan.video_id, context).sound_done() is not None
 
 
 def test_a_damaged_local_copy_of_weights_does_not_cost_the_stored_one(tmp_path: Path) -> None:

@@ -21,7 +21,7 @@ from slomo_batch.storage.location import StoreSpec, open_store
 from slomo_batch.storage.s3_client import s3_client
 from slomo_batch.storage.store import Upload
 from slomo_batch.storage.work_layout import Layout
-from slomo_batch.wiring import open_bench, places_of
+from slomo_batch.wiring import open_context, places_of
 from tests.s3_server import S3Server, refusing
 
 MIB = 1 << 20
@@ -78,7 +78,7 @@ def test_parts_of_a_killed_upload_are_shown_and_deleted_and_nobody_elses(
         monkeypatch.setattr(
             s3_upload, "checksums", lambda data: sums(data) if len(data) == PART else at_the_last_part(data)
         )
-        store, key = open_bench(places_of(job)).locate(f"s3://{bucket}/out/a.mp4")
+        store, key = open_context(places_of(job)).locate(f"s3://{bucket}/out/a.mp4")
         store.put_file(key, tmp_path / "big")
 
     killed(lambda: upload(die))
@@ -117,8 +117,8 @@ def test_files_of_killed_writers_are_shown_and_deleted_and_nobody_elses(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     job = manifest(str(tmp_path))
-    bench = open_bench(places_of(job))
-    segment = bench.layout.segment("v", "c", "a", ".nut")
+    context = open_context(places_of(job))
+    segment = context.layout.segment("v", "c", "a", ".nut")
     (tmp_path / "joined").write_bytes(bytes(1000))
     foreign = tmp_path / "out" / f".slomo-{uuid4().hex}.part"
     foreign.parent.mkdir()
@@ -129,19 +129,19 @@ def test_files_of_killed_writers_are_shown_and_deleted_and_nobody_elses(
         monkeypatch.setattr(
             local, "_settle", lambda part, file, path: die() if str(path) == uri else settle(part, file, path)
         )
-        bench.work.put_file(segment, tmp_path / "joined")
-        store, key = bench.locate(str(tmp_path / "out" / "a.mp4"))
+        context.work.put_file(segment, tmp_path / "joined")
+        store, key = context.locate(str(tmp_path / "out" / "a.mp4"))
         store.put_file(key, tmp_path / "joined")
 
-    for uri in (bench.work.uri(segment), str(tmp_path / "out" / "a.mp4")):
+    for uri in (context.work.uri(segment), str(tmp_path / "out" / "a.mp4")):
         killed(partial(write, uri))
-    bench.work.delete([segment])
+    context.work.delete([segment])
     assert found(job) == {UNFINISHED: (1, 1000), WRITERS: (1, 1000)}
     assert len(list((tmp_path / "out").iterdir())) == 2, "looking deletes nothing"
     found(job, delete=True)
     assert list((tmp_path / "out").iterdir()) == [foreign]
     assert found(job) == {}
-    store, key = bench.locate(str(tmp_path / "out" / "a.mp4"))
+    store, key = context.locate(str(tmp_path / "out" / "a.mp4"))
     store.put_file(key, tmp_path / "joined")
     assert found(job) == {}, "what is finished has no record"
 
@@ -149,8 +149,8 @@ def test_files_of_killed_writers_are_shown_and_deleted_and_nobody_elses(
 def test_a_record_can_name_no_file_but_one_that_a_store_makes(tmp_path: Path) -> None:
     job = manifest(str(tmp_path))
     (tmp_path / "precious").write_bytes(b"mine")
-    bench = open_bench(places_of(job))
-    RecordedUploads(bench.work, bench.layout).begun(Upload(uri=str(tmp_path / "out.mp4"), token="precious"))
+    context = open_context(places_of(job))
+    RecordedUploads(context.work, context.layout).begun(Upload(uri=str(tmp_path / "out.mp4"), token="precious"))
     with pytest.raises(AccessRefused):
         status.gc(job, delete=True)
     assert (tmp_path / "precious").read_bytes() == b"mine"

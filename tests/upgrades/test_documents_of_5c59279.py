@@ -19,7 +19,7 @@ from slomo_batch.report.events import JobStatus
 from slomo_batch.report.ledger import read_ledger
 from slomo_batch.scheduler.leases import Claim
 from slomo_batch.serialization import VERSION, to_json, to_stored
-from slomo_batch.steps.context import Bench
+from slomo_batch.steps.context import StepContext
 from slomo_batch.steps.job_pin import Basis
 from slomo_batch.steps.output_ownership import Owned
 from slomo_batch.steps.stored_index import read_index
@@ -115,7 +115,7 @@ def test_the_index_of_a_video_is_read(store: MemoryStore) -> None:
     for key in _keys(store):
         if _kind(key) is Pinned:
             pinned = read_record(store, key, Pinned)
-            bench = Bench(
+            context = StepContext(
                 work=store,
                 layout=Layout(key.split("/")[1]),
                 locate=_unused,
@@ -123,7 +123,7 @@ def test_the_index_of_a_video_is_read(store: MemoryStore) -> None:
                 machine=_unused,
                 scratch=Path("unused"),
             )
-            index, timeline = read_index(pinned, bench)
+            index, timeline = read_index(pinned, context)
             assert len(index.frame_pts) == timeline.num_frames == pinned.plan.facts.num_frames
 
 
