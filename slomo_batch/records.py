@@ -277,7 +277,7 @@ class Machine:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Stint:
+class CallStats:
     """One call as the process that carried it out saw it. It tells; nothing is decided by it."""
 
     host: str

@@ -10,7 +10,7 @@ from types import TracebackType
 from typing import Literal, Protocol, Self
 
 from slomo_batch.plan.s3_requests import S3Requests
-from slomo_batch.records import FrameCounts, StageSeconds, StepName, Stint
+from slomo_batch.records import CallStats, FrameCounts, StageSeconds, StepName
 
 # ---- events --------------------------------------------------------------------------------------------------------
 
@@ -58,7 +58,7 @@ class ChunkFinished:
     """Of the segment."""
     counts: FrameCounts
     seconds: StageSeconds
-    stint: Stint | None
+    stint: CallStats | None
     """None where an earlier attempt, found committed, made it: counts and seconds are that one's."""
 
 
@@ -69,7 +69,7 @@ class StepFinished:
     uri: str
     video_id: str
     step: StepName
-    stint: Stint
+    stint: CallStats
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -90,7 +90,7 @@ class AttemptFailed:
     reason: str
     retryable: bool
     """False: the same again would fail the same way."""
-    stint: Stint | None
+    stint: CallStats | None
     """None where the process that held it is gone."""
 
 

@@ -30,7 +30,7 @@ import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
 from slomo_batch.errors import StoreUnusable
-from slomo_batch.records import ChunkDone, FrameCounts, Machine, Published, StageSeconds, Stint, VideoFailed
+from slomo_batch.records import CallStats, ChunkDone, FrameCounts, Machine, Published, StageSeconds, VideoFailed
 from slomo_batch.report.events import AttemptFailed, StepFinished
 
 ROWS_PER_PART = 50_000
@@ -111,7 +111,7 @@ class LedgerWriter:
         self._oldest_s = 0.0
         self._is_urgent = False
 
-    def chunk(self, done: ChunkDone, source_uri: str, stint: Stint | None = None) -> None:
+    def chunk(self, done: ChunkDone, source_uri: str, stint: CallStats | None = None) -> None:
         """A segment was committed; `stint` is that of the attempt that made it, where it is known."""
         self._add(
             "chunk",
@@ -227,7 +227,7 @@ def _microseconds(seconds: float) -> int:
     return round(seconds * 1_000_000)
 
 
-def _stint(stint: Stint | None) -> Mapping[str, str | int | float]:
+def _stint(stint: CallStats | None) -> Mapping[str, str | int | float]:
     if stint is None:
         return {}
     return {

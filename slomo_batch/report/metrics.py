@@ -12,7 +12,7 @@ from typing import Any, Literal, Self
 
 from ray.util.metrics import Counter, Gauge
 
-from slomo_batch.records import StepName, Stint
+from slomo_batch.records import CallStats, StepName
 from slomo_batch.report.events import AttemptFailed, ChunkFinished, Event, Snapshot, StepFinished
 
 PREFIX = "slomo_batch_"
@@ -104,7 +104,7 @@ def _chunk(event: ChunkFinished) -> Iterator[Sample]:
     yield from _stint("interpolate", event.stint)
 
 
-def _stint(step: StepName, stint: Stint | None) -> Iterator[Sample]:
+def _stint(step: StepName, stint: CallStats | None) -> Iterator[Sample]:
     if stint is not None:
         yield Sample(metric=STEP_SECONDS, value=stint.took_s, tags={"step": step})
         yield Sample(metric=READ_BYTES, value=stint.read_bytes, tags={"step": step})

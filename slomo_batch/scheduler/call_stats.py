@@ -5,7 +5,7 @@ import socket
 import time
 from dataclasses import replace
 
-from slomo_batch.records import Stint
+from slomo_batch.records import CallStats
 from slomo_batch.steps.context import StepContext
 from slomo_batch.storage.metered import MeteredStore, Traffic
 from slomo_batch.storage.store import ObjectStore
@@ -24,9 +24,9 @@ class StintClock:
 
         self.context = replace(context, work=MeteredStore(context.work, traffic), locate=locate)
 
-    def stint(self) -> Stint:
+    def stint(self) -> CallStats:
         """The call so far."""
-        return Stint(
+        return CallStats(
             host=socket.gethostname(),
             process=os.getpid(),
             began_s=round(self._began_s, 6),

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from slomo_batch.errors import DISK_FULL, OutOfMemory, SlomoError
 from slomo_batch.plan.job_pin import JobPin
 from slomo_batch.plan.stored_plan import Pinned
-from slomo_batch.records import ChunkDone, ChunkTask, Exists, Lane, Published, SoundDone, Stint, VideoRequest
+from slomo_batch.records import CallStats, ChunkDone, ChunkTask, Exists, Lane, Published, SoundDone, VideoRequest
 from slomo_batch.scheduler.call_stats import StintClock
 from slomo_batch.steps.audio import make_video_sound
 from slomo_batch.steps.context import StepContext
@@ -98,7 +98,7 @@ class Done:
     """The call succeeded; its value is what the step returned."""
 
     value: Value | None
-    stint: Stint
+    stint: CallStats
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -106,7 +106,7 @@ class Erred:
     """The call failed in a way that was foreseen."""
 
     error: SlomoError
-    stint: Stint | None = None
+    stint: CallStats | None = None
     """None where the process could not tell any more."""
     machine: str = ""
     """Where it ran, by the engine's name of it; empty where that is not known."""

@@ -9,7 +9,7 @@ from datetime import UTC, datetime
 from typing import Literal
 
 from slomo_batch.errors import StorageBusy
-from slomo_batch.records import ChunkDone, ChunkFailed, Published, StepName, Stint, VideoFailed
+from slomo_batch.records import CallStats, ChunkDone, ChunkFailed, Published, StepName, VideoFailed
 from slomo_batch.report.events import (
     AttemptFailed,
     ChunkFinished,
@@ -141,7 +141,7 @@ class Journal:
         for note in opened.notes:
             self._tell(Note(uri=plan.request.source.uri, text=note))
 
-    def chunk_done(self, done: ChunkDone, source_uri: str, stint: Stint | None) -> None:
+    def chunk_done(self, done: ChunkDone, source_uri: str, stint: CallStats | None) -> None:
         """A segment is committed; `stint` is that of the attempt that made it, where it is known."""
         self._count(done.video_id, 1, done.num_frames)
         self.tally.frames_made += done.num_frames
@@ -178,20 +178,20 @@ class Journal:
         self.tally.chunks_done += chunks
         self.tally.frames_done += frames
 
-    def chunk_failed(self, failed: ChunkFailed, source_uri: str, stint: Stint | None) -> None:
+    def chunk_failed(self, failed: ChunkFailed, source_uri: str, stint: CallStats | None) -> None:
         """An attempt at a chunk made nothing."""
         chunk, chunk_id, attempt = failed.index, failed.chunk_id, failed.attempt
         about = (source_uri, failed.video_id, stint)
         self._attempt_failed(failed, *about, step="interpolate", chunk=chunk, chunk_id=chunk_id, attempt=attempt)
 
-    def step_done(self, step: StepName, source_uri: str, video_id: str, stint: Stint) -> None:
+    def step_done(self, step: StepName, source_uri: str, video_id: str, stint: CallStats) -> None:
         """A step other than a chunk's ended well."""
         finished = StepFinished(uri=source_uri, video_id=video_id, step=step, stint=stint)
         with self._patience():
             self._ledger.step(finished)
         self._tell(finished)
 
-    def step_failed(self, failed: StepFailed, source_uri: str, video_id: str, stint: Stint | None) -> None:
+    def step_failed(self, failed: StepFailed, source_uri: str, video_id: str, stint: CallStats | None) -> None:
         """An attempt at a step other than a chunk's came to nothing."""
         self._attempt_failed(failed, source_uri, video_id, stint, step=failed.step)
 
@@ -200,7 +200,7 @@ class Journal:
         failed: ChunkFailed | StepFailed,
         source_uri: str,
         video_id: str,
-        stint: Stint | None,
+        stint: CallStats | None,
         *,
         step: StepName,
         chunk: int | None = None,

@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 
-from slomo_batch.records import FrameCounts, StageSeconds, Stint
+from slomo_batch.records import CallStats, FrameCounts, StageSeconds
 from slomo_batch.report.events import (
     AttemptFailed,
     ChunkFinished,
@@ -38,7 +38,7 @@ SNAPSHOT = Snapshot(
     chunks_failed=4,
     steps_running=(("stitch", 0), ("sound", 0), ("split", 1), ("open", 0)),
 )
-STINT = Stint(
+STINT = CallStats(
     host="node-1", process=4711, began_s=1_700_000_000.25, took_s=4.5, read_bytes=900_000, written_bytes=300_000
 )
 FINISHED = ChunkFinished(

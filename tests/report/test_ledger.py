@@ -11,13 +11,13 @@ import pytest
 
 from slomo_batch.errors import StorageBusy, StoreUnusable
 from slomo_batch.records import (
+    CallStats,
     ChunkDone,
     FrameCounts,
     Machine,
     Published,
     Source,
     StageSeconds,
-    Stint,
     VideoFailed,
 )
 from slomo_batch.report import ledger
@@ -60,7 +60,7 @@ PUBLISHED = Published(
 FAILED = VideoFailed(
     source_uri="s3://archive/b.mp4", output_uri="s3://slow/b.mp4", error="SourceUnreadable", reason="it is empty"
 )
-STINT = Stint(host="node-1", process=4711, began_s=1_699_999_990.5, took_s=4.5, read_bytes=900, written_bytes=1000)
+STINT = CallStats(host="node-1", process=4711, began_s=1_699_999_990.5, took_s=4.5, read_bytes=900, written_bytes=1000)
 LOST = AttemptFailed(
     uri="s3://archive/a.mp4",
     video_id="v1",

@@ -7,7 +7,7 @@ from typing import Any
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from slomo_batch.records import StageSeconds, Stint
+from slomo_batch.records import CallStats, StageSeconds
 from slomo_batch.report.events import StepFinished
 from slomo_batch.report.ledger import read_ledger
 from slomo_batch.report.trace import trace
@@ -17,8 +17,8 @@ from tests.report.traces import Event, check_slots, checked_trace, outermost, th
 SOURCE = "s3://archive/a.mp4"
 
 
-def stint(host: str, process: int, began_s: float, took_s: float) -> Stint:
-    return Stint(
+def stint(host: str, process: int, began_s: float, took_s: float) -> CallStats:
+    return CallStats(
         host=host, process=process, began_s=1_700_000_000 + began_s, took_s=took_s, read_bytes=9, written_bytes=8
     )
 
@@ -127,7 +127,7 @@ ATTEMPTS = st.tuples(
 
 @settings(deadline=None, max_examples=20)
 @given(st.lists(ATTEMPTS, max_size=10))
-def test_a_trace_is_sound_whatever_ran_when(attempts: list[tuple[str, Stint, list[float]]]) -> None:
+def test_a_trace_is_sound_whatever_ran_when(attempts: list[tuple[str, CallStats, list[float]]]) -> None:
     driver = Driver()
     for kind, ran, stages in attempts:
         if kind == "chunk":

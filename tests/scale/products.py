@@ -6,6 +6,7 @@ from slomo_batch.plan.ids import chunk_id
 from slomo_batch.plan.job_pin import JobPin
 from slomo_batch.plan.stored_plan import Pinned
 from slomo_batch.records import (
+    CallStats,
     Chunk,
     ChunkDone,
     ChunkTask,
@@ -18,7 +19,6 @@ from slomo_batch.records import (
     SoundDone,
     Source,
     StageSeconds,
-    Stint,
     VideoFacts,
     VideoPlan,
     VideoRequest,
@@ -50,7 +50,7 @@ HASHES = tuple(f"{number:032x}" for number in range(FRAMES))
 COUNTS = FrameCounts(source=PAIRS, made=FRAMES - PAIRS)
 SECONDS = StageSeconds(fetch=0.1, decode=0.5, color=0.5, model=18.0, encode=1.0, total=20.1)
 BUILDS = "torch 2, FFmpeg 8"
-STINT = Stint(host="machine", process=1, began_s=0.0, took_s=20.1, read_bytes=4_000_000, written_bytes=8_000_000)
+STINT = CallStats(host="machine", process=1, began_s=0.0, took_s=20.1, read_bytes=4_000_000, written_bytes=8_000_000)
 
 
 def wanted(number: int) -> Wanted:
