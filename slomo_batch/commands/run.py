@@ -16,7 +16,7 @@ from slomo_batch.report.ledger import LedgerWriter, compact
 from slomo_batch.scheduler.dispatch import Dispatch
 from slomo_batch.scheduler.driver import Driver
 from slomo_batch.scheduler.event_recorder import Journal, Tally
-from slomo_batch.scheduler.leases import Epoch
+from slomo_batch.scheduler.leases import DriverLease
 from slomo_batch.scheduler.limits import long_ones_first, policy_for
 from slomo_batch.scheduler.machines import ClusterWish, Machines, basis_of, open_machines
 from slomo_batch.scheduler.preflight import judge_machines, prove_disk, prove_outputs, prove_work_store
@@ -79,7 +79,7 @@ def _run(
         if stop.is_asked:
             raise Interrupted("stopped before anything was made", remedy="Run it again.")
         prove_work_store(context)
-        epoch = stack.enter_context(Epoch(context.work, context.layout, take_over=take_over))
+        epoch = stack.enter_context(DriverLease(context.work, context.layout, take_over=take_over))
         making = _Run(
             manifest=manifest,
             places=places,
@@ -102,7 +102,7 @@ class _Run:
         manifest: Manifest,
         places: Places,
         context: StepContext,
-        epoch: Epoch,
+        epoch: DriverLease,
         display: Display,
         stack: ExitStack,
         stop: StopRequests,

@@ -46,7 +46,7 @@ class Claim:
 _UNREADABLE = Claim(driver="", host="", pid=0, process_start="", beat=-1, ended=False)
 
 
-class Epoch:
+class DriverLease:
     """This driver's lead of a job; a context manager that beats until it is left."""
 
     def __init__(

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from slomo_batch.errors import JobTaken
-from slomo_batch.scheduler.leases import Epoch
+from slomo_batch.scheduler.leases import DriverLease
 from slomo_batch.storage.local import LocalStore
 from slomo_batch.storage.work_layout import Layout
 
@@ -24,7 +24,7 @@ from slomo_batch.scheduler import leases
 from slomo_batch.storage.work_layout import Layout
 from slomo_batch.storage.local import LocalStore
 leases.BEAT_S = 0.05
-with leases.Epoch(LocalStore(Path(sys.argv[1])), Layout({LAYOUT.name!r})):
+with leases.DriverLease(LocalStore(Path(sys.argv[1])), Layout({LAYOUT.name!r})):
     print("leads", flush=True)
     sys.stdin.read()
 """
@@ -55,5 +55,5 @@ def leader(tmp_path: Path) -> Iterator["subprocess.Popen[str]"]:
 def test_a_living_driver_in_another_container_keeps_its_job(leader: "subprocess.Popen[str]", tmp_path: Path) -> None:
     assert leader.poll() is None
     store = LocalStore(tmp_path)
-    with pytest.raises(JobTaken), Epoch(store, LAYOUT, wait=lambda _: time.sleep(0.5)):
+    with pytest.raises(JobTaken), DriverLease(store, LAYOUT, wait=lambda _: time.sleep(0.5)):
         pass

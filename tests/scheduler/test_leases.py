@@ -10,7 +10,7 @@ import pytest
 
 from slomo_batch.errors import JobTaken, StoreUnusable
 from slomo_batch.scheduler import leases
-from slomo_batch.scheduler.leases import BEAT_S, EXPIRY_S, Claim, Epoch, is_led
+from slomo_batch.scheduler.leases import BEAT_S, EXPIRY_S, Claim, DriverLease, is_led
 from slomo_batch.serialization import from_json, to_json
 from slomo_batch.storage.memory import MemoryStore
 from slomo_batch.storage.work_layout import Layout
@@ -37,7 +37,7 @@ def waiting(waited: list[float], then: Callable[[], object] = lambda: None) -> C
 def test_epochs_follow_one_another_without_waiting_when_each_is_left_in_order() -> None:
     store, waited = MemoryStore(), list[float]()
     for number in (1, 2, 3):
-        with Epoch(store, LAYOUT, wait=waiting(waited)) as epoch:
+        with DriverLease(store, LAYOUT, wait=waiting(waited)) as epoch:
             assert epoch.number == number
             assert is_led(store, LAYOUT)
         assert not is_led(store, LAYOUT)
@@ -49,7 +49,7 @@ def test_a_driver_elsewhere_whose_heart_beats_keeps_the_job() -> None:
     elsewhere(store, beat=0)
     with (
         pytest.raises(JobTaken, match="elsewhere"),
-        Epoch(store, LAYOUT, wait=waiting([], lambda: elsewhere(store, beat=next(beats)))),
+        DriverLease(store, LAYOUT, wait=waiting([], lambda: elsewhere(store, beat=next(beats)))),
     ):
         pass
 
@@ -57,7 +57,7 @@ def test_a_driver_elsewhere_whose_heart_beats_keeps_the_job() -> None:
 def test_a_driver_elsewhere_that_is_silent_for_the_expiry_loses_the_job() -> None:
     store, waited = MemoryStore(), list[float]()
     elsewhere(store, beat=7)
-    with Epoch(store, LAYOUT, wait=waiting(waited)) as epoch:
+    with DriverLease(store, LAYOUT, wait=waiting(waited)) as epoch:
         assert epoch.number == 2
     assert sum(waited) >= EXPIRY_S
     assert set(waited) == {BEAT_S}
@@ -65,20 +65,20 @@ def test_a_driver_elsewhere_that_is_silent_for_the_expiry_loses_the_job() -> Non
 
 def test_a_dead_process_of_this_machine_is_not_waited_for() -> None:
     store, waited = MemoryStore(), list[float]()
-    with Epoch(store, LAYOUT) as first:
+    with DriverLease(store, LAYOUT) as first:
         claim = from_json(Claim, store.get(LAYOUT.heartbeat(first.number)))
     ended = subprocess.Popen([sys.executable, "-c", ""])
     ended.wait()
     dead = Claim(driver="dead", host=claim.host, pid=ended.pid, process_start=claim.process_start, beat=3, ended=False)
     store.put(LAYOUT.heartbeat(1), to_json(dead))
-    with Epoch(store, LAYOUT, wait=waiting(waited)) as epoch:
+    with DriverLease(store, LAYOUT, wait=waiting(waited)) as epoch:
         assert epoch.number == 2
     assert not waited
 
 
 def test_force_takes_over_and_the_one_before_sees_it() -> None:
     store = MemoryStore()
-    with Epoch(store, LAYOUT) as first, Epoch(store, LAYOUT, take_over=True) as second:
+    with DriverLease(store, LAYOUT) as first, DriverLease(store, LAYOUT, take_over=True) as second:
         assert (first.number, second.number) == (1, 2)
         first.look()
         assert first.is_superseded
@@ -89,7 +89,7 @@ def test_force_takes_over_and_the_one_before_sees_it() -> None:
 
 def test_a_driver_that_was_frozen_looks_before_it_goes_on() -> None:
     store, now = MemoryStore(), [1000.0]
-    with Epoch(store, LAYOUT, clock=lambda: now[0]) as first, Epoch(store, LAYOUT, take_over=True):
+    with DriverLease(store, LAYOUT, clock=lambda: now[0]) as first, DriverLease(store, LAYOUT, take_over=True):
         assert not first.is_superseded, "it looks with every beat, not whenever it is asked"
         now[0] += EXPIRY_S
         assert first.is_superseded
@@ -108,17 +108,17 @@ class Shut(MemoryStore):
 
 def test_last_words_that_are_not_taken_do_not_change_what_a_run_came_to() -> None:
     store, waited = Shut(), list[float]()
-    with Epoch(store, LAYOUT):
+    with DriverLease(store, LAYOUT):
         store.is_shut = True
     store.is_shut = False
-    with Epoch(store, LAYOUT, take_over=True, wait=waiting(waited)) as epoch:
+    with DriverLease(store, LAYOUT, take_over=True, wait=waiting(waited)) as epoch:
         assert epoch.number == 2
 
 
 def test_a_heart_goes_on_beating_when_the_store_comes_back(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(leases, "BEAT_S", 0.01)
     store = Shut()
-    with Epoch(store, LAYOUT) as epoch:
+    with DriverLease(store, LAYOUT) as epoch:
         store.is_shut = True
         beat = from_json(Claim, store.get(LAYOUT.heartbeat(1))).beat
         epoch._thread.join(0.2)
@@ -138,11 +138,11 @@ def test_a_driver_whose_heartbeat_and_claim_are_damaged_is_watched_like_any_othe
     beats = iter(range(1, 100))
     with (
         pytest.raises(JobTaken, match="elsewhere"),
-        Epoch(store, LAYOUT, wait=waiting([], lambda: elsewhere(store, beat=next(beats)))),
+        DriverLease(store, LAYOUT, wait=waiting([], lambda: elsewhere(store, beat=next(beats)))),
     ):
         pass
     store.put(LAYOUT.heartbeat(1), b"{}")
-    with Epoch(store, LAYOUT, wait=waiting(waited)) as epoch:
+    with DriverLease(store, LAYOUT, wait=waiting(waited)) as epoch:
         assert epoch.number == 2
     assert sum(waited) >= EXPIRY_S
 
@@ -151,11 +151,11 @@ def test_a_damaged_heartbeat_of_a_driver_that_died_here_is_not_waited_for() -> N
     store, waited = MemoryStore(), list[float]()
     ended = subprocess.Popen([sys.executable, "-c", ""])
     ended.wait()
-    with Epoch(store, LAYOUT) as first:
+    with DriverLease(store, LAYOUT) as first:
         claim = from_json(Claim, store.get(LAYOUT.epoch(first.number)))
     store.put(LAYOUT.epoch(1), to_json(replace(claim, pid=ended.pid)))
     store.put(LAYOUT.heartbeat(1), b"{")
-    with Epoch(store, LAYOUT, wait=waiting(waited)) as epoch:
+    with DriverLease(store, LAYOUT, wait=waiting(waited)) as epoch:
         assert epoch.number == 2
     assert not waited
 
@@ -164,5 +164,5 @@ def test_names_that_are_no_epochs_are_left_alone() -> None:
     store = MemoryStore()
     for stray in (".DS_Store", "000009 (copy).json", "zzz.json", "000008.json.tmp"):
         store.put(LAYOUT.epochs + stray, b"")
-    with Epoch(store, LAYOUT) as epoch:
+    with DriverLease(store, LAYOUT) as epoch:
         assert epoch.number == 1
