@@ -15,7 +15,7 @@ from slomo_batch.report.events import Display, JobEnded, JobFailed, JobStarted, 
 from slomo_batch.report.ledger import LedgerWriter, compact
 from slomo_batch.scheduler.dispatch import Dispatch
 from slomo_batch.scheduler.driver import Driver
-from slomo_batch.scheduler.event_recorder import Journal, Tally
+from slomo_batch.scheduler.event_recorder import EventRecorder, Tally
 from slomo_batch.scheduler.leases import DriverLease
 from slomo_batch.scheduler.limits import long_ones_first, policy_for
 from slomo_batch.scheduler.machines import ClusterWish, Machines, basis_of, open_machines
@@ -125,18 +125,18 @@ class _Run:
             other_names=found.other_names,
         )
         forget_failures(piles, self._bench)
-        journal = self._journal(found, piles)
+        recorder = self._journal(found, piles)
         try:
             if piles.wanted:
-                self._drive(piles, pin, journal)
+                self._drive(piles, pin, recorder)
         except BaseException:
             with suppress(SlomoError):  # the first error is the one to tell
-                journal.close(finished=False)
+                recorder.close(finished=False)
             raise
-        tally = journal.tally
+        tally = recorder.tally
         if tidy and tally.videos_done == tally.videos_total:
             self._tidy(found.requests, pin)
-        return self._end(journal)
+        return self._end(recorder)
 
     def _tidy(self, requests: Sequence[VideoRequest], pin: JobPin) -> None:
         self._insist_on_lead()
@@ -163,8 +163,8 @@ class _Run:
             )
         return self._machines
 
-    def _journal(self, found: Found, piles: Triage) -> Journal:
-        """A journal that has told of everything that was decided before the work begins."""
+    def _journal(self, found: Found, piles: Triage) -> EventRecorder:
+        """A recorder that has told of everything that was decided before the work begins."""
         total = len(found.requests) + len(found.missing)
         tally = Tally(videos_total=total, videos_skipped=len(piles.done) + len(piles.renamed))
         layout, work = self._bench.layout, self._bench.work
@@ -174,7 +174,7 @@ class _Run:
             job=layout.name,
             epoch=self._epoch.number,
         )
-        journal = Journal(
+        recorder = EventRecorder(
             store=work,
             layout=layout,
             epoch=self._epoch.number,
@@ -185,13 +185,13 @@ class _Run:
         )
         self._show_start(found, piles, tally)
         for refused in piles.refused:
-            journal.refused(refused.failed)
+            recorder.refused(refused.failed)
         for failed in (*found.missing, *piles.waiting):
-            journal.refused(failed)
+            recorder.refused(failed)
         if piles.waiting:
             number = len(piles.waiting)
             self._display.show(Note(text=f"given up by an earlier run: {number}; --retry-failed tries them again"))
-        return journal
+        return recorder
 
     def _show_start(self, found: Found, piles: Triage, tally: Tally) -> None:
         """Show what was decided before the work begins, but for the videos that fail."""
@@ -219,7 +219,7 @@ class _Run:
                 text = "changed since its output was published: made again, and replaced"
                 self._display.show(Note(text=text, uri=wanted.request.source.uri))
 
-    def _drive(self, piles: Triage, pin: JobPin, journal: Journal) -> None:
+    def _drive(self, piles: Triage, pin: JobPin, recorder: EventRecorder) -> None:
         requests = [wanted.request for wanted in piles.wanted]
         self._insist_on_lead()
         withdraw_receipts(piles, self._bench)
@@ -227,7 +227,7 @@ class _Run:
         prove_disk(requests, self._bench)
         machines = self._open_machines()
         judge_machines(machines.num_machines, requests, self._bench)
-        journal.tell_also(*machines.displays)
+        recorder.tell_also(*machines.displays)
         for note in machines.notes:
             self._display.show(Note(text=note))
         self._display.show(Note(text=f"working on {machines.description}, {pin.precision} arithmetic"))
@@ -237,7 +237,7 @@ class _Run:
             engine=machines.engine,
             dispatch=Dispatch(policy, jitter=random.random),
             pin=pin,
-            journal=journal,
+            recorder=recorder,
             should_stop=lambda: self._stop.is_asked,
             is_superseded=lambda: self._epoch.is_superseded,
         )
@@ -249,10 +249,10 @@ class _Run:
         if self._epoch.look():
             raise JobTaken("another driver took this job over", remedy="Nothing is lost; leave it to that one.")
 
-    def _end(self, journal: Journal) -> int:
-        tally = journal.tally
+    def _end(self, recorder: EventRecorder) -> int:
+        tally = recorder.tally
         interrupted = tally.videos_done + tally.videos_failed < tally.videos_total
-        journal.close(finished=not interrupted)
+        recorder.close(finished=not interrupted)
         self._display.show(
             JobEnded(
                 videos_published=tally.videos_published,

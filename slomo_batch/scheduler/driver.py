@@ -27,7 +27,7 @@ from slomo_batch.scheduler import calls, messages
 from slomo_batch.scheduler.calls import Call, ChunkCall, ChunkStored, Done, Erred, Lost, OpenCall, Outcome
 from slomo_batch.scheduler.dispatch import Dispatch
 from slomo_batch.scheduler.engine import Engine
-from slomo_batch.scheduler.event_recorder import Journal
+from slomo_batch.scheduler.event_recorder import EventRecorder
 from slomo_batch.scheduler.messages import Event, MakeChunk, Step, StepFailed, Task
 from slomo_batch.steps.open import Opened
 from slomo_batch.steps.triage import Wanted
@@ -60,7 +60,7 @@ class Driver:
         engine: Engine,
         dispatch: Dispatch,
         pin: JobPin,
-        journal: Journal,
+        recorder: EventRecorder,
         should_stop: Callable[[], bool],
         is_superseded: Callable[[], bool],
         clock: Callable[[], float] = time.monotonic,
@@ -69,7 +69,7 @@ class Driver:
         self._dispatch = dispatch
         self._clock = clock
         self._pin = pin
-        self._journal = journal
+        self._journal = recorder
         self._should_stop = should_stop
         self._is_superseded = is_superseded
         self._videos: dict[int, _Video] = {}

@@ -1,4 +1,4 @@
-"""Journal: everything a run has to tell, told in one place: to the ledger, to `status`, and to whoever watches."""
+"""EventRecorder: everything a run has to tell, told in one place: to the ledger, to `status`, and to whoever watches."""
 
 import time
 from collections import deque
@@ -76,7 +76,7 @@ class _Done:
     frames: int = 0
 
 
-class Journal:
+class EventRecorder:
     """Where a run writes down what became of chunks and videos."""
 
     def __init__(

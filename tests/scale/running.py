@@ -1,4 +1,4 @@
-"""A whole job in virtual time: the real Driver, Dispatch, Placement, Journal and ledger on a made-up engine."""
+"""A whole job in virtual time: the real Driver, Dispatch, Placement, EventRecorder and ledger on a made-up engine."""
 
 import time
 from collections import Counter
@@ -15,7 +15,7 @@ from slomo_batch.report.ledger import LedgerWriter
 from slomo_batch.scheduler.calls import Call, Outcome
 from slomo_batch.scheduler.dispatch import Dispatch
 from slomo_batch.scheduler.driver import Driver
-from slomo_batch.scheduler.event_recorder import Journal, Tally
+from slomo_batch.scheduler.event_recorder import EventRecorder, Tally
 from slomo_batch.scheduler.limits import long_ones_first, policy_for
 from slomo_batch.storage.memory import MemoryStore
 from slomo_batch.storage.work_layout import Layout
@@ -36,7 +36,7 @@ class Ran:
     """When each output appeared."""
     num_failed: int
     driver_cpu_s: float
-    """Of Driver, Dispatch, Journal and ledger: all but the engine."""
+    """Of Driver, Dispatch, EventRecorder and ledger: all but the engine."""
     engine_cpu_s: float
     writes: Counter[str]
     """Objects that the driver wrote, by the first folder of their key."""
@@ -53,7 +53,7 @@ def simulate(models: Models, archive: Archive, ledger: Path, *, kind: type[Dispa
         lambda part, data: store.put(LAYOUT.ledger_part(1, part), data), clock, job=LAYOUT.name, epoch=1
     )
     tally = Tally(videos_total=models.num_videos, videos_skipped=0)
-    journal = Journal(
+    recorder = EventRecorder(
         store=store,
         layout=LAYOUT,
         epoch=1,
@@ -67,7 +67,7 @@ def simulate(models: Models, archive: Archive, ledger: Path, *, kind: type[Dispa
         engine=engine,
         dispatch=kind(policy, jitter=Random(models.seed).random),
         pin=products.PIN,
-        journal=journal,
+        recorder=recorder,
         should_stop=lambda: False,
         is_superseded=lambda: False,
         clock=clock,
@@ -75,7 +75,7 @@ def simulate(models: Models, archive: Archive, ledger: Path, *, kind: type[Dispa
     began_s = time.thread_time()
     numbers = long_ones_first(range(models.num_videos), archive.num_chunks.tolist(), models.num_workers)
     driver.run(products.wanted(number) for number in numbers)
-    journal.close(finished=True)
+    recorder.close(finished=True)
     return Ran(
         makespan_s=engine.behind.now_s,
         outputs_s=display.outputs_s,

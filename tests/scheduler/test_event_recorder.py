@@ -10,7 +10,7 @@ from slomo_batch.errors import StorageBusy
 from slomo_batch.records import VideoFailed
 from slomo_batch.report.events import JobStatus, Note, Snapshot, VideoGivenUp
 from slomo_batch.report.ledger import LedgerWriter, read_ledger
-from slomo_batch.scheduler.event_recorder import WAITING_S, Journal, Tally
+from slomo_batch.scheduler.event_recorder import WAITING_S, EventRecorder, Tally
 from slomo_batch.scheduler.state_counts import Census
 from slomo_batch.serialization import from_json
 from slomo_batch.storage.memory import MemoryStore
@@ -28,15 +28,15 @@ class Clock:
         return self.now
 
 
-def journal(
+def recorder(
     store: MemoryStore, heard: Heard, clock: Clock, is_superseded: Callable[[], bool] = lambda: False
-) -> Journal:
+) -> EventRecorder:
     layout = Layout("job")
     ledger = LedgerWriter(
         lambda part, data: store.put(layout.ledger_part(1, part), data), clock, job=layout.name, epoch=1
     )
     tally = Tally(videos_total=3, videos_skipped=1)
-    return Journal(
+    return EventRecorder(
         store=store,
         layout=layout,
         epoch=1,
@@ -50,7 +50,7 @@ def journal(
 
 def test_a_person_is_told_when_no_worker_comes_up() -> None:
     heard, clock = Heard(), Clock()
-    told = journal(MemoryStore(), heard, clock)
+    told = recorder(MemoryStore(), heard, clock)
     for seconds in range(int(2.5 * WAITING_S)):
         clock.now = 1000.0 + seconds
         told.tick(workers=0, slots=0, demand=4, census=Census)
@@ -63,7 +63,7 @@ def test_a_person_is_told_when_no_worker_comes_up() -> None:
 
 def test_a_failure_is_in_the_ledger_and_waits_before_anything_else_happens() -> None:
     store, heard, clock = MemoryStore(), Heard(), Clock()
-    told = journal(store, heard, clock)
+    told = recorder(store, heard, clock)
     failed = VideoFailed(source_uri="a.mp4", output_uri="b.mp4", error="SourceUnreadable", reason="no")
     told.failed(failed, "receipt", "")
     assert from_json(VideoFailed, store.get(Layout("job").failure(1, "receipt"))) == failed
@@ -77,7 +77,7 @@ def test_a_failure_is_in_the_ledger_and_waits_before_anything_else_happens() -> 
 @pytest.mark.parametrize("looks", [[True], [False, True]], ids=["before it writes", "while it writes"])
 def test_a_driver_that_was_replaced_has_no_say_in_what_waits(looks: list[bool]) -> None:
     store, layout = MemoryStore(), Layout("job")
-    told = journal(store, Heard(), Clock(), is_superseded=iter([*looks, *[True] * 9]).__next__)
+    told = recorder(store, Heard(), Clock(), is_superseded=iter([*looks, *[True] * 9]).__next__)
     store.put(layout.failure(2, "receipt"), b"what its heir says of that very video")
     told.failed(VideoFailed(source_uri="a.mp4", output_uri="", error="SourceUnreadable", reason="no"), "receipt", "")
     told.close(finished=False)
@@ -86,7 +86,7 @@ def test_a_driver_that_was_replaced_has_no_say_in_what_waits(looks: list[bool]) 
 
 def test_status_is_written_at_the_end_with_what_was_reached() -> None:
     store, heard, clock = MemoryStore(), Heard(), Clock()
-    told = journal(store, heard, clock)
+    told = recorder(store, heard, clock)
     told.refused(VideoFailed(source_uri="a.mp4", output_uri="b.mp4", error="OutputExists", reason="stands"))
     told.close(finished=False)
     status = from_json(JobStatus, store.get(Layout("job").progress(1)))
@@ -108,7 +108,7 @@ class Away(MemoryStore):
 
 def test_a_store_that_is_away_stops_no_work_and_misses_nothing_in_the_end() -> None:
     store, heard, clock = Away(), Heard(), Clock()
-    told = journal(store, heard, clock)
+    told = recorder(store, heard, clock)
     failed = VideoFailed(source_uri="a.mp4", output_uri="b.mp4", error="SourceUnreadable", reason="no")
     told.failed(failed, "receipt", "")
     for _ in range(5):

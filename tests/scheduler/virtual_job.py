@@ -1,4 +1,4 @@
-"""A whole job on a VirtualRay: the real driver, dispatch, policy, journal, engine and pool."""
+"""A whole job on a VirtualRay: the real driver, dispatch, policy, recorder, engine and pool."""
 
 from dataclasses import dataclass
 from random import Random
@@ -7,7 +7,7 @@ from slomo_batch.report.events import AttemptFailed, Event, Note, VideoGivenUp
 from slomo_batch.report.ledger import LedgerWriter
 from slomo_batch.scheduler.dispatch import Dispatch
 from slomo_batch.scheduler.driver import Driver
-from slomo_batch.scheduler.event_recorder import Journal, Tally
+from slomo_batch.scheduler.event_recorder import EventRecorder, Tally
 from slomo_batch.scheduler.limits import policy_for
 from slomo_batch.storage.memory import MemoryStore
 from slomo_batch.storage.work_layout import Layout
@@ -63,7 +63,7 @@ class VirtualJob:
         """
         heard, store, clock = Heard(), MemoryStore(), self._ray.clock
         tally = Tally(videos_total=self._num_videos, videos_skipped=0)
-        journal = Journal(
+        recorder = EventRecorder(
             store=store,
             layout=LAYOUT,
             epoch=1,
@@ -79,13 +79,13 @@ class VirtualJob:
             engine=self._ray.engine(max_workers=self._max_workers, hang_s=self._hang_s),
             dispatch=Dispatch(policy_for(self._max_workers, max_attempts=4), jitter=Random(1).random),
             pin=products.PIN,
-            journal=journal,
+            recorder=recorder,
             should_stop=self._should_stop,
             is_superseded=lambda: False,
             clock=clock,
         )
         driver.run(products.wanted(number) for number in range(self._num_videos))
-        journal.close(finished=True)
+        recorder.close(finished=True)
         return Ended(num_published=tally.videos_published, events=heard.events)
 
     def _should_stop(self) -> bool:
