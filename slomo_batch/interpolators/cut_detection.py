@@ -25,7 +25,7 @@ CONTEXT = 1
 Floats = NDArray[np.float32]
 
 
-class Verdict(Enum):
+class PairKind(Enum):
     """What a pair of source frames is."""
 
     MOVING = "moving"
@@ -36,7 +36,7 @@ class Verdict(Enum):
     """The second shows the first again."""
 
 
-def judge(window: Sequence[Picture | None]) -> Verdict:
+def judge(window: Sequence[Picture | None]) -> PairKind:
     """The verdict on the pair in the middle of the window.
 
     Args:
@@ -49,8 +49,8 @@ def judge(window: Sequence[Picture | None]) -> Verdict:
     beside = [(before, i0)] if before else []
     beside += [(i1, after)] if after else []
     if _is_repeat(i0, i1, beside):
-        return Verdict.REPEAT
-    return Verdict.CUT if _is_cut(i0, i1, beside) else Verdict.MOVING
+        return PairKind.REPEAT
+    return PairKind.CUT if _is_cut(i0, i1, beside) else PairKind.MOVING
 
 
 Pair = tuple[Picture, Picture]

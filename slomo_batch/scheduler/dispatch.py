@@ -61,9 +61,9 @@ from slomo_batch.scheduler.messages import (
 from slomo_batch.scheduler.ready_queue import Agenda
 from slomo_batch.scheduler.retry import (
     GiveUp,
+    PairKind,
     Retry,
     Tries,
-    Verdict,
     after_chunk_error,
     after_loss,
     after_step_error,
@@ -308,7 +308,7 @@ class Dispatch:
     ) -> None:
         heappush(self._delayed, _Delayed(due_s=due_s, video=video.number, lane=video.lane, what=what))
 
-    def _judge(self, tries: Tries, event: ChunkErred | ChunkLost) -> tuple[Tries, Verdict]:
+    def _judge(self, tries: Tries, event: ChunkErred | ChunkLost) -> tuple[Tries, PairKind]:
         jitter = self._jitter()
         if isinstance(event, ChunkLost):
             return after_loss(tries, explained=event.explained, machine=event.machine, jitter=jitter)

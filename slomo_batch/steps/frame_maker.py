@@ -16,7 +16,7 @@ from slomo_batch.color.conversion import ColorSpec, color_of_output, from_rgb, t
 from slomo_batch.color.formats import convert
 from slomo_batch.errors import FrameMissing
 from slomo_batch.interpolators.contract import AnyInterpolator, Held, make, reach
-from slomo_batch.interpolators.cut_detection import CONTEXT, Verdict, judge
+from slomo_batch.interpolators.cut_detection import CONTEXT, PairKind, judge
 from slomo_batch.interpolators.duplicate import held
 from slomo_batch.media.frames import planar_name
 from slomo_batch.picture import PIXEL_FORMATS, Picture
@@ -104,12 +104,12 @@ class FrameMaker:
         self, pair: int, i0_i1: tuple[Picture, Picture], around: Sequence[Picture | None], times: Iterable[Fraction]
     ) -> Iterator[OutputFrame]:
         verdict = self._judge(self._amid(around, CONTEXT))
-        if verdict is Verdict.MOVING:
+        if verdict is PairKind.MOVING:
             frames: Iterable[Tensor | Held] = self._interpolate(pair, around, times)
             kind: Kind = "made"
         else:
             frames = held(times)
-            kind = "held_at_cut" if verdict is Verdict.CUT else "held_repeat"
+            kind = "held_at_cut" if verdict is PairKind.CUT else "held_repeat"
         for frame in frames:
             yield OutputFrame(picture=self._picture(frame, i0_i1), kind=kind)
 
@@ -117,11 +117,11 @@ class FrameMaker:
         """The part of the window that sees so many frames beyond the pair."""
         return around[self._context - context : self._context + 2 + context]
 
-    def _judge(self, around: Sequence[Picture | None]) -> Verdict:
+    def _judge(self, around: Sequence[Picture | None]) -> PairKind:
         with self._watch.stage("judge"):
             verdict = judge(around)
-        ignored = verdict is Verdict.CUT and self._settings.cuts == "ignore"
-        return Verdict.MOVING if ignored else verdict
+        ignored = verdict is PairKind.CUT and self._settings.cuts == "ignore"
+        return PairKind.MOVING if ignored else verdict
 
     def _interpolate(
         self, pair: int, around: Sequence[Picture | None], times: Iterable[Fraction]
