@@ -1,4 +1,4 @@
-"""Survey: what earlier runs made of a planned video, and what of it can be used. What is damaged is withdrawn."""
+"""ExistingWork: what earlier runs made of a planned video, and what of it can be used. What is damaged is withdrawn."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -22,7 +22,7 @@ MAX_NOTES = 5
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Survey:
+class ExistingWork:
     """How far earlier runs came with a video."""
 
     lane: Lane
@@ -37,7 +37,7 @@ class Survey:
     """What was found damaged."""
 
 
-def survey(pinned: Pinned, context: StepContext, *, dry_run: bool, has_index: bool) -> Survey:
+def find_existing_work(pinned: Pinned, context: StepContext, *, dry_run: bool, has_index: bool) -> ExistingWork:
     """See what exists of a video and fits together; with `dry_run` nothing is deleted or written.
 
     A commit without its segment is withdrawn, and so is a choice of segments that are not the committed ones.
@@ -46,10 +46,10 @@ def survey(pinned: Pinned, context: StepContext, *, dry_run: bool, has_index: bo
     Raises:
         WorkDamaged: the packet index does not belong to the plan, also after it was made again.
     """
-    return _Surveyor(pinned, context, dry_run=dry_run).survey(has_index=has_index)
+    return _Finder(pinned, context, dry_run=dry_run).find_existing_work(has_index=has_index)
 
 
-class _Surveyor:
+class _Finder:
     def __init__(self, pinned: Pinned, context: StepContext, *, dry_run: bool) -> None:
         self._pinned, self._bench, self._dry_run = pinned, context, dry_run
         self._video_id = pinned.plan.video_id
@@ -57,7 +57,7 @@ class _Surveyor:
         self._sizes = {found.key: found.size_bytes for found in context.work.list(context.layout.video(self._video_id))}
         self._damaged: list[str] = []
 
-    def survey(self, *, has_index: bool) -> Survey:
+    def find_existing_work(self, *, has_index: bool) -> ExistingWork:
         lane = self._lane()
         chunks = chunks_in_lane(self._video_id, self._pinned.chunks, lane)
         done = {chunk.index: found for chunk in chunks if (found := self._chunk_done(chunk))}
@@ -71,7 +71,7 @@ class _Surveyor:
                 self._check_choice([done[chunk.index] for chunk in chunks], sound)
             if not has_index and (needs_sound or len(done.keys() | ready) < len(chunks)):
                 self._check_index()
-        return Survey(
+        return ExistingWork(
             lane=lane, done=frozenset(done), ready=ready, needs_sound=needs_sound, notes=limited(self._damaged)
         )
 

@@ -18,7 +18,7 @@ from slomo_batch.plan.output_rate import check_output_rate
 from slomo_batch.plan.stored_plan import Pinned
 from slomo_batch.records import Lane, VideoPlan, VideoRequest
 from slomo_batch.steps.context import StepContext
-from slomo_batch.steps.existing_work import Survey, survey
+from slomo_batch.steps.existing_work import ExistingWork, find_existing_work
 from slomo_batch.steps.frame_maker import output_color
 from slomo_batch.steps.output_ownership import begun
 from slomo_batch.steps.stored_index import index_bytes
@@ -62,17 +62,17 @@ def open_video(request: VideoRequest, pin: JobPin, context: StepContext, *, afre
     elif _is_published(receipt, request.output_uri, context, notes):
         done = frozenset(chunk.index for chunk in pinned.chunks)
         return Opened(pinned=pinned, lane=pinned.plan.facts.lane, done=done, ready=frozenset(), needs_sound=False)
-    return _opened(pinned, survey(pinned, context, dry_run=False, has_index=is_new), notes)
+    return _opened(pinned, find_existing_work(pinned, context, dry_run=False, has_index=is_new), notes)
 
 
 def foresee(request: VideoRequest, pin: JobPin, context: StepContext) -> Opened:
     """What `open_video` would find and plan; nothing is written."""
     notes: list[str] = []
     pinned, is_new = _read_or_plan(request, pin, context, notes, dry_run=True)
-    return _opened(pinned, survey(pinned, context, dry_run=True, has_index=is_new), notes)
+    return _opened(pinned, find_existing_work(pinned, context, dry_run=True, has_index=is_new), notes)
 
 
-def _opened(pinned: Pinned, found: Survey, notes: list[str]) -> Opened:
+def _opened(pinned: Pinned, found: ExistingWork, notes: list[str]) -> Opened:
     return Opened(
         pinned=pinned,
         lane=found.lane,

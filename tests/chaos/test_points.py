@@ -65,9 +65,9 @@ FROM_NOTHING = """
 """Writes of a job that begins with nothing."""
 MADE_AGAIN = """
     delete receipt by steps.open
-    delete commit by steps.survey
-    delete choice by steps.survey
-    delete sound_commit by steps.survey
+    delete commit by steps.find_existing_work
+    delete choice by steps.find_existing_work
+    delete sound_commit by steps.find_existing_work
     create receipt by steps.stitch
     put output by steps.stitch
 """

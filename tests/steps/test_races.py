@@ -9,7 +9,7 @@ from slomo_batch.errors import StorageBusy, WeightsError
 from slomo_batch.plan.stored_plan import MovedTo
 from slomo_batch.steps.audio import make_video_sound
 from slomo_batch.steps.context import StepContext
-from slomo_batch.steps.existing_work import survey
+from slomo_batch.steps.existing_work import find_existing_work
 from slomo_batch.steps.open import open_video
 from slomo_batch.steps.split import split_video
 from slomo_batch.steps.stored_records import commit, committed
@@ -84,7 +84,7 @@ def test_sound_that_another_driver_commits_during_a_survey_is_not_withdrawn(
         return moved(records)
 
     monkeypatch.setattr(VideoRecords, "moved", meanwhile)
-    survey(pinned, context, dry_run=False, has_index=True)
+    find_existing_work(pinned, context, dry_run=False, has_index=True)
     assert VideoRecords(pinned.plan.video_id, context).sound_done() is not None
 
 
