@@ -15,7 +15,7 @@ from slomo_batch.storage.store import ObjectInfo
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Owned:
+class OutputOwnership:
     """What an object was made of that this job put under an output's name."""
 
     output_uri: str
@@ -33,7 +33,7 @@ def look(output_uri: str, context: StepContext) -> ObjectInfo | None:
         return None
 
 
-def owned(output_uri: str, standing: ObjectInfo | None, context: StepContext) -> Owned | None:
+def owned(output_uri: str, standing: ObjectInfo | None, context: StepContext) -> OutputOwnership | None:
     """The record of the object that stands there; None where this job did not put it, or it was touched since.
 
     Raises:
@@ -42,7 +42,7 @@ def owned(output_uri: str, standing: ObjectInfo | None, context: StepContext) ->
     if standing is None:
         return None
     key = _key(output_uri, standing, context)
-    return committed(context.work, key, Owned, belongs=lambda record: record.output_uri == output_uri)
+    return committed(context.work, key, OutputOwnership, belongs=lambda record: record.output_uri == output_uri)
 
 
 def begun(video_id: str, context: StepContext) -> bool:
@@ -50,12 +50,12 @@ def begun(video_id: str, context: StepContext) -> bool:
     return exists(context.work, context.layout.publishing(video_id))
 
 
-def own(record: Owned, put: ObjectInfo, context: StepContext) -> None:
+def own(record: OutputOwnership, put: ObjectInfo, context: StepContext) -> None:
     """Record that this job put the object that stands now."""
     put_record(context.work, _key(record.output_uri, put, context), record)
 
 
-def is_earlier_version(earlier: Owned | None, request: VideoRequest, weights_name: str) -> bool:
+def is_earlier_version(earlier: OutputOwnership | None, request: VideoRequest, weights_name: str) -> bool:
     """Whether an object is the same output of the same source, which has changed since; settings and all else alike."""
     return (
         earlier is not None

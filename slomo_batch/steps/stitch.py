@@ -22,7 +22,7 @@ from slomo_batch.serialization import file_sha256
 from slomo_batch.steps.audio import wants_sound
 from slomo_batch.steps.context import StepContext
 from slomo_batch.steps.frame_maker import output_color
-from slomo_batch.steps.output_ownership import Owned, begun, is_earlier_version, look, own, owned
+from slomo_batch.steps.output_ownership import OutputOwnership, begun, is_earlier_version, look, own, owned
 from slomo_batch.steps.stored_records import MADE_AGAIN, commit
 from slomo_batch.steps.video_records import Choice, VideoRecords, read_receipt
 from slomo_batch.storage.store import ObjectInfo
@@ -157,11 +157,13 @@ def _upload(plan: VideoPlan, receipt: str, out: Path, context: StepContext, *, e
     put = store.head(key)
     if put.size_bytes != out.stat().st_size:
         raise OutputInvalid("the published file has another size", where=request.output_uri)
-    record = Owned(output_uri=request.output_uri, source=request.source, video_id=plan.video_id, receipt_id=receipt)
+    record = OutputOwnership(
+        output_uri=request.output_uri, source=request.source, video_id=plan.video_id, receipt_id=receipt
+    )
     own(record, put, context)
 
 
-def _earlier(output_uri: str, standing: ObjectInfo | None, context: StepContext) -> tuple[Owned | None, bool]:
+def _earlier(output_uri: str, standing: ObjectInfo | None, context: StepContext) -> tuple[OutputOwnership | None, bool]:
     """The record of what is to be replaced, and whether there is one that is damaged."""
     try:
         return owned(output_uri, standing, context), False
@@ -179,7 +181,7 @@ def _withdraw_receipts(output_uri: str, own_receipt: str, context: StepContext) 
                     context.work.delete([found.key])
 
 
-def _withdraw(earlier: Owned, context: StepContext) -> None:
+def _withdraw(earlier: OutputOwnership, context: StepContext) -> None:
     """What says that another output of this job's stands under the name goes before that output does."""
     layout = context.layout
     context.work.delete([layout.receipt(earlier.receipt_id), layout.publishing(earlier.video_id)])

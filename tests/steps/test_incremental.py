@@ -17,7 +17,7 @@ from slomo_batch.plan.job_pin import JobPin
 from slomo_batch.records import VideoRequest
 from slomo_batch.serialization import from_json
 from slomo_batch.steps.context import StepContext
-from slomo_batch.steps.output_ownership import Owned, own
+from slomo_batch.steps.output_ownership import OutputOwnership, own
 from slomo_batch.steps.triage import Triage, triage
 from slomo_batch.storage.location import StoreSpec, open_store
 from slomo_batch.storage.memory import MemoryStore
@@ -57,7 +57,7 @@ class Archive:
     def _own(self, request: VideoRequest) -> None:
         store, key = self.context.locate(request.output_uri)
         store.put(key, b"output")
-        record = Owned(
+        record = OutputOwnership(
             output_uri=request.output_uri, source=request.source, video_id="v", receipt_id=receipt_id(request, "")
         )
         own(record, store.head(key), self.context)
@@ -167,7 +167,7 @@ def test_what_is_not_an_earlier_version_of_the_same_output_is_refused() -> None:
 
 def _is_of(number: int, key: str, archive: Archive) -> bool:
     """Whether a key is that of the record of an output, as if the job had ended before there were any."""
-    return "/owned/" in key and from_json(Owned, archive.work.get(key)).source.uri.endswith(_source(number))
+    return "/owned/" in key and from_json(OutputOwnership, archive.work.get(key)).source.uri.endswith(_source(number))
 
 
 def _changed(piles: Triage) -> list[int]:

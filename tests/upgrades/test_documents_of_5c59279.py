@@ -21,7 +21,7 @@ from slomo_batch.scheduler.leases import Claim
 from slomo_batch.serialization import VERSION, to_json, to_stored
 from slomo_batch.steps.context import StepContext
 from slomo_batch.steps.job_pin import Basis
-from slomo_batch.steps.output_ownership import Owned
+from slomo_batch.steps.output_ownership import OutputOwnership
 from slomo_batch.steps.stored_index import read_index
 from slomo_batch.steps.stored_records import commit, committed, put_record, read_record
 from slomo_batch.steps.video_records import Choice
@@ -38,7 +38,7 @@ RECORDS = {
     r"progress/\d+\.json": JobStatus,
     r"receipts/\w+\.json": Published,
     r"failures/\d+-\w+\.json": VideoFailed,
-    r"owned/\w+\.json": Owned,
+    r"owned/\w+\.json": OutputOwnership,
     r"videos/\w+/pin\.json": Pinned,
     r"videos/\w+/choice\.json": Choice,
     r"videos/\w+/sound-commit\.json": SoundDone,
