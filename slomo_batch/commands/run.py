@@ -17,7 +17,7 @@ from slomo_batch.scheduler.dispatch import Dispatch
 from slomo_batch.scheduler.driver import Driver
 from slomo_batch.scheduler.event_recorder import EventRecorder, Tally
 from slomo_batch.scheduler.leases import DriverLease
-from slomo_batch.scheduler.limits import long_ones_first, policy_for
+from slomo_batch.scheduler.limits import limits_for, long_ones_first
 from slomo_batch.scheduler.machines import ClusterWish, Machines, basis_of, open_machines
 from slomo_batch.scheduler.preflight import judge_machines, prove_disk, prove_outputs, prove_work_store
 from slomo_batch.scheduler.stop_signals import StopRequests
@@ -232,10 +232,10 @@ class _Run:
             self._display.show(Note(text=note))
         self._display.show(Note(text=f"working on {machines.description}, {pin.precision} arithmetic"))
         most = ClusterWish.of(self._manifest.cluster).max_workers
-        policy = policy_for(most, max_attempts=self._manifest.retries.chunk + 1)
+        limits = limits_for(most, max_attempts=self._manifest.retries.chunk + 1)
         driver = Driver(
             engine=machines.engine,
-            dispatch=Dispatch(policy, jitter=random.random),
+            dispatch=Dispatch(limits, jitter=random.random),
             pin=pin,
             recorder=recorder,
             should_stop=lambda: self._stop.is_asked,

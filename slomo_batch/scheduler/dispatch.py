@@ -35,7 +35,7 @@ from typing import Literal, assert_never
 
 from slomo_batch.errors import ProgramFault, WorkerLost
 from slomo_batch.records import Lane
-from slomo_batch.scheduler.limits import Policy
+from slomo_batch.scheduler.limits import Limits
 from slomo_batch.scheduler.messages import (
     ChunkErred,
     ChunkEvent,
@@ -58,7 +58,7 @@ from slomo_batch.scheduler.messages import (
     Stop,
     Task,
 )
-from slomo_batch.scheduler.ready_queue import Agenda
+from slomo_batch.scheduler.ready_queue import ReadyQueue
 from slomo_batch.scheduler.retry import (
     GiveUp,
     PairKind,
@@ -89,11 +89,11 @@ class _Delayed:
 class Dispatch:
     """What to do next, of everything that a job has to do."""
 
-    def __init__(self, policy: Policy, *, jitter: Callable[[], float]) -> None:
+    def __init__(self, limits: Limits, *, jitter: Callable[[], float]) -> None:
         """`jitter` draws from [0, 1)."""
-        self._policy = policy
+        self._policy = limits
         self._jitter = jitter
-        self._agenda = Agenda(most_held=max(1, policy.max_ready_chunks // 2))
+        self._agenda = ReadyQueue(most_held=max(1, limits.max_ready_chunks // 2))
         self._chunks_running: dict[tuple[int, Lane, int], MakeChunk] = {}
         self._tasks_running: set[_Slot] = set()
         self._num_stitching = 0

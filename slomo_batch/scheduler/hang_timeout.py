@@ -1,4 +1,4 @@
-"""Patience: how long an attempt at a chunk may take before its worker counts as hanging. Pure, and without a clock.
+"""HangTimeout: how long an attempt at a chunk may take before its worker counts as hanging. Pure, and without a clock.
 
 A process that waits for ever (for a device that stopped, a disk of the network, whoever froze it) dies of nothing, and
 the end of a job would wait for it. What is normal is learned from the chunks that were made: the slowest of them says
@@ -12,7 +12,7 @@ FACTOR = 20
 """How many times as long as the slowest chunk made so far, of the same size, an attempt may take."""
 
 
-class Patience:
+class HangTimeout:
     """What is known of how long chunks take."""
 
     def __init__(self, *, least_s: float) -> None:

@@ -1,4 +1,4 @@
-"""Policy: how much of a job may be going on at once, and which videos go first, by the number of its workers."""
+"""Limits: how much of a job may be going on at once, and which videos go first, by the number of its workers."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -7,7 +7,7 @@ from typing import TypeVar
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Policy:
+class Limits:
     """How much may be going on at once, and how often a thing is tried."""
 
     max_open_videos: int
@@ -22,7 +22,7 @@ class Policy:
     def __post_init__(self) -> None:
         limits = (self.max_open_videos, self.max_attempts, self.max_splits, self.max_stitches, self.max_ready_chunks)
         if min(limits) < 1:
-            raise ValueError(f"every limit of a policy is at least 1, got {self}")
+            raise ValueError(f"every limit of a limits is at least 1, got {self}")
 
 
 MIN_OPEN_VIDEOS = 64
@@ -35,9 +35,9 @@ READY_PER_WORKER = 64
 """Chunk objects that may stand unmade, for each worker: the splits' head start."""
 
 
-def policy_for(max_workers: int, *, max_attempts: int) -> Policy:
-    """The policy of a job that may have so many workers."""
-    return Policy(
+def limits_for(max_workers: int, *, max_attempts: int) -> Limits:
+    """The limits of a job that may have so many workers."""
+    return Limits(
         max_open_videos=max(MIN_OPEN_VIDEOS, OPEN_PER_WORKER * max_workers),
         max_attempts=max_attempts,
         max_splits=max(2, max_workers),

@@ -1,4 +1,4 @@
-"""Agenda: all open videos in the orders in which their work may come next, and what they come to together.
+"""ReadyQueue: all open videos in the orders in which their work may come next, and what they come to together.
 
 `note` a video after every change of it; that costs O(log n) of the open videos, every question O(1).
 """
@@ -20,7 +20,7 @@ class _Counted:
     held: int = 0
 
 
-class Agenda:
+class ReadyQueue:
     """The open videos of a job."""
 
     def __init__(self, *, most_held: int) -> None:

@@ -5,7 +5,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 from slomo_batch.scheduler.messages import Step
-from slomo_batch.scheduler.ready_queue import Agenda
+from slomo_batch.scheduler.ready_queue import ReadyQueue
 from slomo_batch.scheduler.video_state import STEPS
 
 
@@ -25,13 +25,13 @@ class Census:
     """How many of each step are in flight, all steps named."""
 
 
-def census_of(agenda: Agenda, *, chunks_running: int, steps_running: Iterable[Step]) -> Census:
+def census_of(ready_queue: ReadyQueue, *, chunks_running: int, steps_running: Iterable[Step]) -> Census:
     """Of the open videos; what runs is known to whoever started it."""
     running = Counter(steps_running)
     return Census(
-        videos_open=len(agenda),
-        chunks_waiting=agenda.num_missing + agenda.num_delayed,
-        chunks_ready=agenda.num_ready - agenda.num_delayed,
+        videos_open=len(ready_queue),
+        chunks_waiting=ready_queue.num_missing + ready_queue.num_delayed,
+        chunks_ready=ready_queue.num_ready - ready_queue.num_delayed,
         chunks_running=chunks_running,
         steps_running=tuple((step, running[step]) for step in STEPS),
     )

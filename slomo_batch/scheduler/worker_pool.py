@@ -28,7 +28,7 @@ from slomo_batch.cluster.nodes import alive_nodes, draining_nodes, name_of_node,
 from slomo_batch.errors import ClusterError, DiskFull, ProgramFault, SlomoError, VersionMismatch, WorkDamaged
 from slomo_batch.records import ChunkDone, ChunkTask
 from slomo_batch.scheduler.calls import ChunkCall, Done, Entered, Erred, Lost, Outcome, perform
-from slomo_batch.scheduler.hang_timeout import Patience
+from slomo_batch.scheduler.hang_timeout import HangTimeout
 from slomo_batch.scheduler.machine_health import MAX_STARTS, MachineRecord, to_blame
 from slomo_batch.scheduler.placement import Placement
 from slomo_batch.wiring import Places, open_context
@@ -123,7 +123,7 @@ class Pool:
         self._workers: list[_Worker] = []
         self._placement: Placement[_Worker, ChunkCall] = Placement(slots=needs.slots)
         self._record = MachineRecord()
-        self._patience = Patience(least_s=needs.hang_s)
+        self._patience = HangTimeout(least_s=needs.hang_s)
         self._told_bad: frozenset[str] = frozenset()
         self._why_bad: dict[str, str] = {}
         """By machine, where there is more to say than that work fails there."""

@@ -16,7 +16,7 @@ from slomo_batch.scheduler.calls import Call, Outcome
 from slomo_batch.scheduler.dispatch import Dispatch
 from slomo_batch.scheduler.driver import Driver
 from slomo_batch.scheduler.event_recorder import EventRecorder, Tally
-from slomo_batch.scheduler.limits import long_ones_first, policy_for
+from slomo_batch.scheduler.limits import limits_for, long_ones_first
 from slomo_batch.storage.memory import MemoryStore
 from slomo_batch.storage.work_layout import Layout
 from tests.scale import products
@@ -47,7 +47,7 @@ def simulate(models: Models, archive: Archive, ledger: Path, *, kind: type[Dispa
     """Run the job to its end; the ledger's parts are left in a folder."""
     engine = Metered(VirtualEngine(models, archive))
     store, display = Counting(ledger), Outputs(engine.behind)
-    policy = policy_for(models.num_workers, max_attempts=4)
+    limits = limits_for(models.num_workers, max_attempts=4)
     clock = lambda: engine.behind.now_s  # noqa: E731
     writer = LedgerWriter(
         lambda part, data: store.put(LAYOUT.ledger_part(1, part), data), clock, job=LAYOUT.name, epoch=1
@@ -65,7 +65,7 @@ def simulate(models: Models, archive: Archive, ledger: Path, *, kind: type[Dispa
     )
     driver = Driver(
         engine=engine,
-        dispatch=kind(policy, jitter=Random(models.seed).random),
+        dispatch=kind(limits, jitter=Random(models.seed).random),
         pin=products.PIN,
         recorder=recorder,
         should_stop=lambda: False,

@@ -8,7 +8,7 @@ from typing import Any
 
 from slomo_batch.records import Lane
 from slomo_batch.scheduler.dispatch import Dispatch
-from slomo_batch.scheduler.limits import Policy
+from slomo_batch.scheduler.limits import Limits
 from slomo_batch.scheduler.messages import (
     ChunkErred,
     ChunkLost,
@@ -77,7 +77,7 @@ class Simulation:
     """The engine, the store and the judge."""
 
     videos: list[Video]
-    policy: Policy
+    limits: Limits
     num_workers: int
     num_cpus: int
     num_machines: int = 1
@@ -90,7 +90,7 @@ class Simulation:
 
     def __post_init__(self) -> None:
         self.random = Random(self.seed)
-        self.dispatch = Dispatch(self.policy, jitter=self.random.random)
+        self.dispatch = Dispatch(self.limits, jitter=self.random.random)
         self.now_s = 0.0
         self.num_events = 0
         self.next_video = 0
@@ -145,7 +145,7 @@ class Simulation:
                 return
             self._tell(Found(video=self.next_video))
             self.next_video += 1
-        assert self.dispatch.num_open <= self.policy.max_open_videos
+        assert self.dispatch.num_open <= self.limits.max_open_videos
 
     def _start(self) -> None:
         room = self.num_cpus - len(self.tasks)
@@ -354,8 +354,8 @@ class Simulation:
         same = [other for other in self.tasks if other.video == task.video and other.step == task.step]
         assert all(isinstance(other, Split) and isinstance(task, Split) and other.lane != task.lane for other in same)
         stitches = sum(isinstance(other, Stitch) for other in (*self.tasks, task))
-        assert stitches <= self.policy.max_stitches
-        assert len(self.tasks) + 1 - stitches <= self.policy.max_splits
+        assert stitches <= self.limits.max_stitches
+        assert len(self.tasks) + 1 - stitches <= self.limits.max_splits
         if isinstance(task, Split):
             self._judge_split(task)
         if isinstance(task, MakeSound):
@@ -371,9 +371,9 @@ class Simulation:
         standing = self.stored | set(self.made)
         assert {(task.video, task.lane, chunk) for chunk in task.wanted} == everything - standing, "split in vain"
         ready = Counter(video for video, lane, chunk in self._ready())
-        most = max(1, self.policy.max_ready_chunks // 2)
+        most = max(1, self.limits.max_ready_chunks // 2)
         held = sum(min(number, most) for number in ready.values())
-        assert held < self.policy.max_ready_chunks, "a split ran too far ahead"
+        assert held < self.limits.max_ready_chunks, "a split ran too far ahead"
 
     def _ready(self) -> Iterator[tuple[int, Lane, int]]:
         """Chunk objects that stand unmade and are of use."""

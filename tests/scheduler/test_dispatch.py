@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from slomo_batch.records import Lane
 from slomo_batch.scheduler.dispatch import Dispatch
-from slomo_batch.scheduler.limits import Policy
+from slomo_batch.scheduler.limits import Limits
 from slomo_batch.scheduler.messages import (
     ChunkErred,
     ChunkLost,
@@ -37,7 +37,7 @@ from slomo_batch.scheduler.ranking import SWEEP_FROM, Ranking
 from slomo_batch.scheduler.retry import MAX_DEATHS
 from tests.scheduler.simulation import Faults, Simulation, Video
 
-POLICY = Policy(max_open_videos=4, max_attempts=3, max_splits=2, max_stitches=1, max_ready_chunks=20)
+POLICY = Limits(max_open_videos=4, max_attempts=3, max_splits=2, max_stitches=1, max_ready_chunks=20)
 
 
 @st.composite
@@ -61,7 +61,7 @@ def videos(draw: st.DrawFn, *, good: bool = False) -> Video:
 
 
 policies = st.builds(
-    Policy,
+    Limits,
     max_open_videos=st.integers(1, 6),
     max_attempts=st.just(3),
     max_splits=st.integers(1, 3),
@@ -98,18 +98,18 @@ def _ends_as(video: Video) -> set[str]:
 @settings(max_examples=250, deadline=None)
 @given(
     archive=st.lists(videos(), max_size=12),
-    policy=policies,
+    limits=policies,
     faults=faults,
     machines=st.tuples(st.integers(1, 6), st.integers(1, 4), st.integers(1, 3), st.integers(1, 2)),
     seed=st.integers(0, 2**32),
 )
 def test_every_video_ends_as_it_must_whatever_goes_wrong_and_in_whatever_order(
-    archive: list[Video], policy: Policy, faults: Faults, machines: tuple[int, int, int, int], seed: int
+    archive: list[Video], limits: Limits, faults: Faults, machines: tuple[int, int, int, int], seed: int
 ) -> None:
     num_workers, num_cpus, num_machines, slots = machines
     job = Simulation(
         videos=archive,
-        policy=policy,
+        limits=limits,
         num_workers=num_workers,
         num_cpus=num_cpus,
         num_machines=num_machines,
@@ -123,10 +123,10 @@ def test_every_video_ends_as_it_must_whatever_goes_wrong_and_in_whatever_order(
 
 
 @settings(max_examples=100, deadline=None)
-@given(archive=st.lists(videos(good=True), min_size=1, max_size=8), policy=policies, seed=st.integers(0, 2**32))
-def test_no_passing_fault_loses_a_good_video(archive: list[Video], policy: Policy, seed: int) -> None:
+@given(archive=st.lists(videos(good=True), min_size=1, max_size=8), limits=policies, seed=st.integers(0, 2**32))
+def test_no_passing_fault_loses_a_good_video(archive: list[Video], limits: Limits, seed: int) -> None:
     often = Faults(error=0.6, preemption=0.6, damage=0.4)
-    job = Simulation(videos=archive, policy=policy, num_workers=3, num_cpus=2, seed=seed, faults=often).run()
+    job = Simulation(videos=archive, limits=limits, num_workers=3, num_cpus=2, seed=seed, faults=often).run()
     assert set(job.outcomes.values()) <= {"stitched", "closed"}
 
 
@@ -141,7 +141,7 @@ def test_stop_lets_what_runs_end_and_starts_nothing_more_but_joins(
     archive: list[Video], faults: Faults, seed: int, stop_after: int
 ) -> None:
     job = Simulation(
-        videos=archive, policy=POLICY, num_workers=3, num_cpus=3, seed=seed, faults=faults, stop_after=stop_after
+        videos=archive, limits=POLICY, num_workers=3, num_cpus=3, seed=seed, faults=faults, stop_after=stop_after
     )
     assert job.run().dispatch.finished
 
@@ -169,14 +169,14 @@ def test_after_a_stop_a_join_that_fails_is_left_to_the_next_run() -> None:
     assert job.dispatch.take_failures() == []
 
 
-def _equal_videos(count: int, *, num_workers: int, policy: Policy) -> Simulation:
+def _equal_videos(count: int, *, num_workers: int, limits: Limits) -> Simulation:
     videos = [Video(num_chunks=10, sound=True)] * count
-    return Simulation(videos=videos, policy=policy, num_workers=num_workers, num_cpus=12)
+    return Simulation(videos=videos, limits=limits, num_workers=num_workers, num_cpus=12)
 
 
 def test_with_a_thousand_videos_open_the_first_output_comes_after_a_few_chunks_and_in_order() -> None:
-    policy = Policy(max_open_videos=1000, max_attempts=3, max_splits=8, max_stitches=4, max_ready_chunks=200)
-    job = _equal_videos(1000, num_workers=16, policy=policy).run()
+    limits = Limits(max_open_videos=1000, max_attempts=3, max_splits=8, max_stitches=4, max_ready_chunks=200)
+    job = _equal_videos(1000, num_workers=16, limits=limits).run()
     assert len(job.order) == 1000
     assert job.chunks_before_first_output < 150
     late = [place - number for place, number in enumerate(job.order)]
@@ -184,16 +184,16 @@ def test_with_a_thousand_videos_open_the_first_output_comes_after_a_few_chunks_a
 
 
 def test_a_film_before_many_clips_neither_keeps_them_from_appearing_nor_is_starved_by_them() -> None:
-    policy = Policy(max_open_videos=20, max_attempts=3, max_splits=16, max_stitches=4, max_ready_chunks=60)
+    limits = Limits(max_open_videos=20, max_attempts=3, max_splits=16, max_stitches=4, max_ready_chunks=60)
     archive = [Video(num_chunks=600, ready=frozenset(range(600)))] + [Video(num_chunks=4)] * 400
-    job = Simulation(videos=archive, policy=policy, num_workers=2, num_cpus=20).run()
+    job = Simulation(videos=archive, limits=limits, num_workers=2, num_cpus=20).run()
     assert job.chunks_before_first_output < 100
     assert 100 < job.order.index(0) < 250, "half of the turns are the film's while it is the oldest"
 
 
 def test_memory_is_bounded_by_the_open_videos() -> None:
-    policy = replace(POLICY, max_open_videos=5)
-    job = Simulation(videos=[Video(num_chunks=2)] * 400, policy=policy, num_workers=4, num_cpus=4).run()
+    limits = replace(POLICY, max_open_videos=5)
+    job = Simulation(videos=[Video(num_chunks=2)] * 400, limits=limits, num_workers=4, num_cpus=4).run()
     held = {**vars(job.dispatch), **vars(job.dispatch._agenda)}
     assert not any(
         value for value in held.values() if isinstance(value, dict | set | list) and value is not held["_wanting"]
@@ -209,8 +209,8 @@ def test_memory_is_bounded_by_the_open_videos() -> None:
 class Job:
     """A Dispatch spoken to by hand."""
 
-    def __init__(self, policy: Policy = POLICY) -> None:
-        self.dispatch = Dispatch(policy, jitter=lambda: 0.0)
+    def __init__(self, limits: Limits = POLICY) -> None:
+        self.dispatch = Dispatch(limits, jitter=lambda: 0.0)
 
     def tell(self, *events: Event, now_s: float = 0.0) -> "Job":
         for event in events:
@@ -605,11 +605,11 @@ def test_no_worker_is_idle_for_want_of_trust() -> None:
 
 
 def test_of_a_video_that_needs_the_other_lane_little_is_made_in_vain() -> None:
-    policy = replace(POLICY, max_open_videos=40, max_splits=16, max_ready_chunks=400)
+    limits = replace(POLICY, max_open_videos=40, max_splits=16, max_ready_chunks=400)
     archive = [Video(num_chunks=20, undecodable=frozenset({0}))] * 20
     in_vain = 0
     for seed in range(5):
-        job = Simulation(videos=archive, policy=policy, num_workers=4, num_cpus=16, slots=2, seed=seed).run()
+        job = Simulation(videos=archive, limits=limits, num_workers=4, num_cpus=16, slots=2, seed=seed).run()
         in_vain += sum(times for (_, lane, _), times in job.made.items() if lane == "copy")
     assert in_vain < 5 * len(archive) / 2, "it is 23 here, and 67 where videos are not trusted by what is made of them"
 

@@ -6,33 +6,33 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from slomo_batch.scheduler.hang_timeout import FACTOR, Patience
+from slomo_batch.scheduler.hang_timeout import FACTOR, HangTimeout
 
 SECONDS = st.floats(0.01, 1e5)
 WORK = st.floats(1, 1e10)
 
 
 def test_before_the_first_chunk_is_made_nothing_hangs() -> None:
-    assert Patience(least_s=3600).limit_s(1e9) == inf
+    assert HangTimeout(least_s=3600).limit_s(1e9) == inf
 
 
 def test_short_chunks_have_the_least_time() -> None:
-    patience = Patience(least_s=3600)
-    patience.made(work=1e6, took_s=2)
-    assert patience.limit_s(1e6) == 3600
+    hang_timeout = HangTimeout(least_s=3600)
+    hang_timeout.made(work=1e6, took_s=2)
+    assert hang_timeout.limit_s(1e6) == 3600
 
 
 def test_long_chunks_have_many_times_what_the_slowest_took_for_its_size() -> None:
-    patience = Patience(least_s=3600)
-    patience.made(work=1e6, took_s=600)
-    patience.made(work=1e6, took_s=100)
-    assert patience.limit_s(1e6) == pytest.approx(FACTOR * 600)
-    assert patience.limit_s(3e6) == pytest.approx(FACTOR * 1800)
+    hang_timeout = HangTimeout(least_s=3600)
+    hang_timeout.made(work=1e6, took_s=600)
+    hang_timeout.made(work=1e6, took_s=100)
+    assert hang_timeout.limit_s(1e6) == pytest.approx(FACTOR * 600)
+    assert hang_timeout.limit_s(3e6) == pytest.approx(FACTOR * 1800)
 
 
 @given(chunks=st.lists(st.tuples(WORK, SECONDS), min_size=1), least_s=SECONDS)
 def test_no_chunk_that_was_made_would_have_hung(chunks: list[tuple[float, float]], least_s: float) -> None:
-    patience = Patience(least_s=least_s)
+    hang_timeout = HangTimeout(least_s=least_s)
     for work, took_s in chunks:
-        patience.made(work, took_s)
-    assert all(took_s < patience.limit_s(work) for work, took_s in chunks)
+        hang_timeout.made(work, took_s)
+    assert all(took_s < hang_timeout.limit_s(work) for work, took_s in chunks)

@@ -1,4 +1,4 @@
-"""A whole job on a VirtualRay: the real driver, dispatch, policy, recorder, engine and pool."""
+"""A whole job on a VirtualRay: the real driver, dispatch, limits, recorder, engine and pool."""
 
 from dataclasses import dataclass
 from random import Random
@@ -8,7 +8,7 @@ from slomo_batch.report.ledger import LedgerWriter
 from slomo_batch.scheduler.dispatch import Dispatch
 from slomo_batch.scheduler.driver import Driver
 from slomo_batch.scheduler.event_recorder import EventRecorder, Tally
-from slomo_batch.scheduler.limits import policy_for
+from slomo_batch.scheduler.limits import limits_for
 from slomo_batch.storage.memory import MemoryStore
 from slomo_batch.storage.work_layout import Layout
 from tests.heard import Heard
@@ -77,7 +77,7 @@ class VirtualJob:
         )
         driver = Driver(
             engine=self._ray.engine(max_workers=self._max_workers, hang_s=self._hang_s),
-            dispatch=Dispatch(policy_for(self._max_workers, max_attempts=4), jitter=Random(1).random),
+            dispatch=Dispatch(limits_for(self._max_workers, max_attempts=4), jitter=Random(1).random),
             pin=products.PIN,
             recorder=recorder,
             should_stop=self._should_stop,
