@@ -58,9 +58,9 @@ def _train(options: argparse.Namespace) -> int:
     order = _order(options)
     prove(order)
     if options.address == "inline":
-        from slomo_batch.training.distributed import crew_of_process  # noqa: PLC0415
+        from slomo_batch.training.distributed import group_of_process  # noqa: PLC0415
 
-        carry_out(order, crew_of_process())
+        carry_out(order, group_of_process())
         return 0
     from slomo_batch.training.on_ray import WorkerWish, train_on_ray  # noqa: PLC0415 loads Ray
 

@@ -16,7 +16,7 @@ from slomo_batch.errors import ManifestError
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Crew:
+class WorkerGroup:
     """This process among the workers."""
 
     rank: int = 0
@@ -51,28 +51,28 @@ class Crew:
             )
 
 
-def crew_of_process() -> Crew:
-    """The crew that this process was started in, torch's process group; else a crew of one."""
+def group_of_process() -> WorkerGroup:
+    """The group that this process was started in, torch's process group; else a group of one."""
     cuda = torch.cuda.is_available()
     device = torch.device("cuda", torch.cuda.current_device()) if cuda else torch.device("cpu")
     if not torch.distributed.is_initialized():
-        return Crew(device=device)
-    return Crew(rank=torch.distributed.get_rank(), size=torch.distributed.get_world_size(), device=device)
+        return WorkerGroup(device=device)
+    return WorkerGroup(rank=torch.distributed.get_rank(), size=torch.distributed.get_world_size(), device=device)
 
 
 class Shares(Sampler[int]):
     """Numbers of one worker's samples, from a step on."""
 
-    def __init__(self, *, batch: int, first_step: int, steps: int, crew: Crew) -> None:
+    def __init__(self, *, batch: int, first_step: int, steps: int, group: WorkerGroup) -> None:
         """Share out `batch` samples per step.
 
         Raises:
             ManifestError: they cannot be shared equally.
         """
-        if batch % crew.size:
-            raise ManifestError(f"batch: {batch} samples cannot be shared by {crew.size} workers equally")
-        self.each = batch // crew.size
-        self._batch, self._first_step, self._steps, self._crew = batch, first_step, steps, crew
+        if batch % group.size:
+            raise ManifestError(f"batch: {batch} samples cannot be shared by {group.size} workers equally")
+        self.each = batch // group.size
+        self._batch, self._first_step, self._steps, self._crew = batch, first_step, steps, group
 
     def __iter__(self) -> Iterator[int]:
         """The numbers in order."""

@@ -18,7 +18,7 @@ from torch.utils.data import DataLoader
 
 from slomo_batch.training.checkpoint import State, identity, resumed, save
 from slomo_batch.training.config import TrainingConfig
-from slomo_batch.training.distributed import Crew, Shares
+from slomo_batch.training.distributed import Shares, WorkerGroup
 from slomo_batch.training.learning_rate import learning_rate
 from slomo_batch.training.metrics_log import Record, say
 from slomo_batch.training.model import Judged, Network, Trainee, follow, perceptual_of
@@ -29,7 +29,7 @@ METRICS_EVERY = 10
 PICTURES_EVERY = 100
 
 Validate = Callable[[Network], Mapping[str, float]]
-ALONE = Crew()
+ALONE = WorkerGroup()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -53,7 +53,7 @@ def train(
     *,
     pace: Pace,
     validate: Validate,
-    crew: Crew = ALONE,
+    group: WorkerGroup = ALONE,
     data: str = "",
 ) -> Network:
     """Train, going on where the place's checkpoint stands; the moving average of the weights at the end.
@@ -64,7 +64,7 @@ def train(
         place: keeps the checkpoint, the metrics and the best average so far.
         pace: how.
         validate: scores of a network, `mean` among them; the average's at every validation.
-        crew: the workers that share each step, each of whom calls this.
+        group: the workers that share each step, each of whom calls this.
         data: names the data that the config's sources came to.
 
     Raises:
@@ -72,12 +72,12 @@ def train(
         JobTaken: another run goes on at this place.
     """
     torch.set_num_threads(pace.threads)
-    with place.held() if crew.leads else nullcontext():
-        crew.agree(config.steps, "config")
+    with place.held() if group.leads else nullcontext():
+        group.agree(config.steps, "config")
         place.fetch()
-        state = resumed(config, data, place.folder, crew.device)
-        crew.agree(state.step, "checkpoint")
-        run = Run(config, state, place, pace=pace, validate=validate, crew=crew)
+        state = resumed(config, data, place.folder, group.device)
+        group.agree(state.step, "checkpoint")
+        run = Run(config, state, place, pace=pace, validate=validate, group=group)
         run.go(samples, of=identity(config, data))
     return state.average
 
@@ -86,17 +86,17 @@ class Run:
     """One worker's part in a run."""
 
     def __init__(
-        self, config: TrainingConfig, state: State, place: Place, *, pace: Pace, validate: Validate, crew: Crew
+        self, config: TrainingConfig, state: State, place: Place, *, pace: Pace, validate: Validate, group: WorkerGroup
     ) -> None:
-        """Take up the state, as all workers of the crew do."""
+        """Take up the state, as all workers of the group do."""
         self._config, self._state, self._place, self._pace = config, state, place, pace
-        self._validate, self._crew = validate, crew
-        perceptual = perceptual_of(config, crew.device)
+        self._validate, self._crew = validate, group
+        perceptual = perceptual_of(config, group.device)
         self._trainee: nn.Module = Trainee(state.network, config, perceptual)
-        if crew.size > 1:
+        if group.size > 1:
             self._trainee = DistributedDataParallel(self._trainee)
-        self._record = Record(place.folder, step=state.step) if crew.leads else None
-        if crew.leads and config.losses.perceptual and perceptual is None:
+        self._record = Record(place.folder, step=state.step) if group.leads else None
+        if group.leads and config.losses.perceptual and perceptual is None:
             say("perceptual: off, since losses.vgg16 names no weights")
 
     def go(self, samples: Samples, *, of: str) -> None:
@@ -122,7 +122,7 @@ class Run:
 
     def _batches(self, samples: Samples, last: int) -> Iterator[Sample]:
         """This worker's part of every step's samples. Processes are spawned: forked ones deadlock in torch."""
-        shares = Shares(batch=self._config.batch, first_step=self._state.step, steps=last, crew=self._crew)
+        shares = Shares(batch=self._config.batch, first_step=self._state.step, steps=last, group=self._crew)
         workers, device = self._pace.data_workers, self._crew.device
         loader: DataLoader[Sample] = DataLoader(
             samples,

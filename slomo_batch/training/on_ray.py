@@ -16,7 +16,7 @@ from typing import Any
 from slomo_batch import ray_address
 from slomo_batch.errors import ClusterError, ManifestError, SlomoError
 from slomo_batch.ray_address import LOCAL, Choice
-from slomo_batch.training.distributed import crew_of_process
+from slomo_batch.training.distributed import group_of_process
 from slomo_batch.training.order import Order, carry_out
 
 os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
@@ -93,7 +93,7 @@ def _work(given: Mapping[str, Order]) -> None:
     device = get_device()
     if device.type == "cuda":
         torch.cuda.set_device(device)
-    carry_out(given["order"], crew_of_process())
+    carry_out(given["order"], group_of_process())
 
 
 def _as_ours(error: Exception) -> SlomoError:

@@ -18,7 +18,7 @@ from slomo_batch.records import Source
 from slomo_batch.serialization import digest
 from slomo_batch.storage.location import S3Options, normalise_uri
 from slomo_batch.training.config import TrainingConfig, Videos
-from slomo_batch.training.distributed import Crew
+from slomo_batch.training.distributed import WorkerGroup
 from slomo_batch.training.loop import Pace, train
 from slomo_batch.training.metrics_log import say
 from slomo_batch.training.model import Network, network_of, perceptual_of
@@ -122,14 +122,14 @@ def prove(order: Order) -> None:
 # ---- carrying it out -------------------------------------------------------------------------------------------------
 
 
-def carry_out(order: Order, crew: Crew) -> Network:
+def carry_out(order: Order, group: WorkerGroup) -> Network:
     """This worker's part in the run; the weights' average at its end."""
     config = order.config
-    validation = open_validation(order) if crew.leads else {}
-    validate = partial(judged, validation=validation, precision=config.precision, device=crew.device)
+    validation = open_validation(order) if group.leads else {}
+    validate = partial(judged, validation=validation, precision=config.precision, device=group.device)
     with Place(order.place) as place:
         return train(
-            config, open_samples(order), place, pace=order.pace, validate=validate, crew=crew, data=order.data()
+            config, open_samples(order), place, pace=order.pace, validate=validate, group=group, data=order.data()
         )
 
 

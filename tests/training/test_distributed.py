@@ -9,36 +9,36 @@ import pytest
 import torch
 
 from slomo_batch.errors import ManifestError
-from slomo_batch.training.distributed import Crew, Shares
+from slomo_batch.training.distributed import Shares, WorkerGroup
 from tests.architecture.project import ROOT
 
 
 @pytest.mark.parametrize("size", [1, 2, 4])
 def test_workers_have_together_the_samples_of_one(size: int) -> None:
-    crews = [Crew(rank=rank, size=size) for rank in range(size)]
-    shares = [list(Shares(batch=4, first_step=3, steps=7, crew=crew)) for crew in crews]
+    crews = [WorkerGroup(rank=rank, size=size) for rank in range(size)]
+    shares = [list(Shares(batch=4, first_step=3, steps=7, group=group)) for group in crews]
     each = 4 // size
     for step in range(4):
         seen = [number for share in shares for number in share[step * each : step * each + each]]
         assert seen == list(range(4 * (3 + step), 4 * (3 + step) + 4))
     assert {len(share) for share in shares} == {4 * each}
-    assert len(Shares(batch=4, first_step=3, steps=7, crew=crews[0])) == 4 * each
+    assert len(Shares(batch=4, first_step=3, steps=7, group=crews[0])) == 4 * each
 
 
 def test_a_batch_that_cannot_be_shared_is_refused() -> None:
     with pytest.raises(ManifestError, match="5 samples cannot be shared by 2"):
-        Shares(batch=5, first_step=0, steps=1, crew=Crew(size=2))
+        Shares(batch=5, first_step=0, steps=1, group=WorkerGroup(size=2))
 
 
 def test_one_alone_asks_nobody() -> None:
-    assert float(Crew().mean(torch.tensor(3.0))) == 3
-    Crew().agree(5, "checkpoint")
+    assert float(WorkerGroup().mean(torch.tensor(3.0))) == 3
+    WorkerGroup().agree(5, "checkpoint")
 
 
 STEP = """
 import sys, torch
 from dataclasses import replace
-from slomo_batch.training.distributed import crew_of_process
+from slomo_batch.training.distributed import group_of_process
 from slomo_batch.training.loop import Run
 from slomo_batch.training.run_folder import Place
 from slomo_batch.training.checkpoint import resumed
@@ -48,11 +48,11 @@ torch.set_num_threads(1)
 rank, size, folder = int(sys.argv[1]), int(sys.argv[2]), sys.argv[3]
 if size > 1:
     torch.distributed.init_process_group("gloo", f"file://{folder}/meet", world_size=size, rank=rank)
-crew = crew_of_process()
+group = group_of_process()
 config = replace(SHORT, batch=4, steps=2)
-state = resumed(config, "", Place(folder + f"/{size}-{rank}").folder, crew.device)
+state = resumed(config, "", Place(folder + f"/{size}-{rank}").folder, group.device)
 place = Place(folder + f"/{size}-{rank}")
-run = Run(config, state, place, pace=PACE, validate=nothing, crew=crew)
+run = Run(config, state, place, pace=PACE, validate=nothing, group=group)
 run.go(samples(), of="")
 torch.save({
     "gradients": [parameter.grad for parameter in state.network.parameters()],

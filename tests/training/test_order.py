@@ -10,7 +10,7 @@ import torch
 from slomo_batch.errors import ManifestError
 from slomo_batch.storage.location import StoreSpec, open_store
 from slomo_batch.training.config import Sources, TrainingConfig, Videos
-from slomo_batch.training.distributed import Crew
+from slomo_batch.training.distributed import WorkerGroup
 from slomo_batch.training.loop import Pace
 from slomo_batch.training.order import Order, carry_out, found_videos, open_samples, open_validation, ordered
 from slomo_batch.training.samples import SampleMix
@@ -124,7 +124,7 @@ def test_videos_and_the_run_may_stand_on_s3(
     for place, stops in ((f"s3://{bucket}/runs/a", (1, 2)), (str(tmp_path / "run"), (2,))):
         for stop_at in stops:
             pace = Pace(data_workers=0, validate_every=0, stop_at=stop_at)
-            network = carry_out(ordered(replace(CONFIG, sources=sources), place, pace), Crew())
+            network = carry_out(ordered(replace(CONFIG, sources=sources), place, pace), WorkerGroup())
         ends.append(torch.cat([parameter.detach().flatten() for parameter in network.parameters()]))
     assert torch.equal(*ends), "gone on with from S3, as in a folder in one go"
     kept = {found.key.removeprefix("runs/a/").partition("/")[0] for found in store.list("runs/a/")}
