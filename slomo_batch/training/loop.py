@@ -21,7 +21,7 @@ from slomo_batch.training.config import TrainingConfig
 from slomo_batch.training.distributed import Shares, WorkerGroup
 from slomo_batch.training.learning_rate import learning_rate
 from slomo_batch.training.metrics_log import Record, say
-from slomo_batch.training.model import Judged, Network, Trainee, follow, perceptual_of
+from slomo_batch.training.model import Judged, Network, TrainingModel, follow, perceptual_of
 from slomo_batch.training.run_folder import Place
 from slomo_batch.training.samples import Sample, Samples
 
@@ -92,7 +92,7 @@ class Run:
         self._config, self._state, self._place, self._pace = config, state, place, pace
         self._validate, self._crew = validate, group
         perceptual = perceptual_of(config, group.device)
-        self._trainee: nn.Module = Trainee(state.network, config, perceptual)
+        self._trainee: nn.Module = TrainingModel(state.network, config, perceptual)
         if group.size > 1:
             self._trainee = DistributedDataParallel(self._trainee)
         self._record = Record(place.folder, step=state.step) if group.leads else None

@@ -81,7 +81,7 @@ class Judged:
     made: Made
 
 
-class Trainee(nn.Module):
+class TrainingModel(nn.Module):
     """A network, and the loss of what it makes of a batch: what is run, and differentiated, at each step."""
 
     def __init__(self, network: Network, config: TrainingConfig, perceptual: Penalty | None) -> None:
