@@ -29,7 +29,7 @@
     └── StorageError                 scope of whoever asked
         ├── ObjectMissing            no such key
         ├── ObjectChanged            If-Match failed: not the object that was planned
-        ├── AccessRefused            credentials or limits say no
+        ├── AccessRefused            credentials or a policy say no
         └── StorageBusy              throttled, timed out, reset: retryable
 
 A message answers: what happened, to which uri or chunk, what was expected, what was found, what to do. It holds no
@@ -245,7 +245,7 @@ class ObjectChanged(StorageError):
 
 
 class AccessRefused(StorageError):
-    """Credentials or a limits say no."""
+    """Credentials or a policy say no."""
 
 
 class StorageBusy(StorageError):

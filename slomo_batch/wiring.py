@@ -1,4 +1,4 @@
-"""Wiring: picklable Places in, an opened StepContext out, in whichever process it runs. The one place that joins adapters."""
+"""Open what a call needs in its process: a picklable Places in, a StepContext of open stores and models out."""
 
 import socket
 import threading

@@ -18,7 +18,7 @@ ROOT = Path(__file__).parents[1]
 CONFIG: dict[str, Any] = yaml.safe_load((ROOT / "cluster.yaml").read_text())
 TYPES: dict[str, Any] = CONFIG["available_node_types"]
 POLICIES = {path.stem: json.loads(path.read_text()) for path in sorted((ROOT / "docs" / "aws").glob("*.json"))}
-STATEMENTS = [(name, each) for name, limits in POLICIES.items() for each in limits["Statement"]]
+STATEMENTS = [(name, each) for name, policy in POLICIES.items() for each in policy["Statement"]]
 WORK, OUTPUT = "arn:aws:s3:::EXAMPLE-SCRATCH", "arn:aws:s3:::EXAMPLE-OUTPUT"
 
 S3_ACTIONS = {
@@ -52,7 +52,7 @@ def listed(value: str | list[str]) -> list[str]:
 
 
 def granted(name: str, resource: str) -> set[str]:
-    """Actions that a limits allows on this very resource, conditions aside."""
+    """Actions that a policy allows on this very resource, conditions aside."""
     return {
         action
         for each in POLICIES[name]["Statement"]
@@ -70,19 +70,19 @@ def test_the_policies_of_three_purposes_are_there() -> None:
 
 @pytest.mark.parametrize("name", POLICIES)
 def test_a_policy_has_the_form_of_one(name: str) -> None:
-    limits = POLICIES[name]
-    assert set(limits) == {"Version", "Statement"}
-    assert limits["Version"] == "2012-10-17"
-    sids = [each["Sid"] for each in limits["Statement"]]
+    policy = POLICIES[name]
+    assert set(policy) == {"Version", "Statement"}
+    assert policy["Version"] == "2012-10-17"
+    sids = [each["Sid"] for each in policy["Statement"]]
     assert len(set(sids)) == len(sids)
     assert all(re.fullmatch("[A-Za-z0-9]+", sid) for sid in sids)
-    for each in limits["Statement"]:
+    for each in policy["Statement"]:
         about = "Principal" if name == "trust" else "Resource"
         assert set(each) - {"Condition"} == {"Sid", "Effect", "Action", about}
         assert each["Effect"] == "Allow"
         assert listed(each["Action"])
     # What may stand inline in a role, white space aside.
-    assert len(json.dumps(limits, separators=(",", ":"))) <= 10_240
+    assert len(json.dumps(policy, separators=(",", ":"))) <= 10_240
 
 
 @pytest.mark.parametrize(("name", "statement"), STATEMENTS)
@@ -168,7 +168,7 @@ def test_every_ec2_call_of_the_autoscaler_is_granted() -> None:
     source = Path(ray.autoscaler._private.aws.node_provider.__file__).read_text()
     calls = set(re.findall(r"(?:meta\.client|ec2)\.([a-z_]+(?:instances|tags|images|types))\b", source))
     assert calls >= {"create_tags", "terminate_instances"}
-    assert calls <= set(EC2_ACTIONS), "this Ray calls what the limits has not been judged against"
+    assert calls <= set(EC2_ACTIONS), "this Ray calls what the policy has not been judged against"
     actions = {action for each in POLICIES["head"]["Statement"] for action in listed(each["Action"])}
     assert {EC2_ACTIONS[call] for call in calls} - {""} <= actions
     assert {"ec2:RunInstances", "ec2:DescribeInstances"} <= actions

@@ -14,15 +14,15 @@ from threading import get_native_id
 
 @contextmanager
 def ordinary_priority() -> Iterator[None]:
-    """Give this thread, and all threads that begin meanwhile, the scheduling limits that this thread has now."""
-    limits, parameters = os.sched_getscheduler(0), os.sched_getparam(0)
+    """Give this thread, and all threads that begin meanwhile, the scheduling policy that this thread has now."""
+    policy, parameters = os.sched_getscheduler(0), os.sched_getparam(0)
     others = _threads() - {get_native_id()}
     try:
         yield
     finally:
         for thread in _threads() - others:
             with suppress(ProcessLookupError):  # it has ended
-                os.sched_setscheduler(thread, limits, parameters)
+                os.sched_setscheduler(thread, policy, parameters)
 
 
 def _threads() -> set[int]:

@@ -1,4 +1,4 @@
-"""EventRecorder: everything a run has to tell, told in one place: to the ledger, to `status`, and to whoever watches."""
+"""EventRecorder: record what happens in a run, in the ledger, in the status file and on the displays."""
 
 import time
 from collections import deque

@@ -22,7 +22,7 @@ class Limits:
     def __post_init__(self) -> None:
         limits = (self.max_open_videos, self.max_attempts, self.max_splits, self.max_stitches, self.max_ready_chunks)
         if min(limits) < 1:
-            raise ValueError(f"every limit of a limits is at least 1, got {self}")
+            raise ValueError(f"every limit is at least 1, got {self}")
 
 
 MIN_OPEN_VIDEOS = 64

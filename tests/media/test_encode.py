@@ -210,10 +210,10 @@ def test_flipped_bytes_of_a_lossless_segment_are_found(tmp_path: Path) -> None:
 
 def test_no_thread_becomes_a_real_time_one(tmp_path: Path) -> None:
     """SVT-AV1 makes its caller and its own threads real-time where the process may do so, as root may."""
-    film, limits = Film(codec="av1"), os.sched_getscheduler(0)
+    film, policy = Film(codec="av1"), os.sched_getscheduler(0)
     with film.encoder(tmp_path / "film.nut") as encoder:
         threads = [int(thread.name) for thread in Path("/proc/self/task").iterdir()]
-        assert {os.sched_getscheduler(thread) for thread in threads} == {limits}
+        assert {os.sched_getscheduler(thread) for thread in threads} == {policy}
         assert len(threads) > 1
         encoder.add(picture(0, film.choice.pixel_format))
         encoder.finish()

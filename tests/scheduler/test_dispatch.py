@@ -37,7 +37,7 @@ from slomo_batch.scheduler.ranking import SWEEP_FROM, Ranking
 from slomo_batch.scheduler.retry import MAX_DEATHS
 from tests.scheduler.simulation import Faults, Simulation, Video
 
-POLICY = Limits(max_open_videos=4, max_attempts=3, max_splits=2, max_stitches=1, max_ready_chunks=20)
+LIMITS = Limits(max_open_videos=4, max_attempts=3, max_splits=2, max_stitches=1, max_ready_chunks=20)
 
 
 @st.composite
@@ -60,7 +60,7 @@ def videos(draw: st.DrawFn, *, good: bool = False) -> Video:
     )
 
 
-policies = st.builds(
+some_limits = st.builds(
     Limits,
     max_open_videos=st.integers(1, 6),
     max_attempts=st.just(3),
@@ -98,7 +98,7 @@ def _ends_as(video: Video) -> set[str]:
 @settings(max_examples=250, deadline=None)
 @given(
     archive=st.lists(videos(), max_size=12),
-    limits=policies,
+    limits=some_limits,
     faults=faults,
     machines=st.tuples(st.integers(1, 6), st.integers(1, 4), st.integers(1, 3), st.integers(1, 2)),
     seed=st.integers(0, 2**32),
@@ -123,7 +123,7 @@ def test_every_video_ends_as_it_must_whatever_goes_wrong_and_in_whatever_order(
 
 
 @settings(max_examples=100, deadline=None)
-@given(archive=st.lists(videos(good=True), min_size=1, max_size=8), limits=policies, seed=st.integers(0, 2**32))
+@given(archive=st.lists(videos(good=True), min_size=1, max_size=8), limits=some_limits, seed=st.integers(0, 2**32))
 def test_no_passing_fault_loses_a_good_video(archive: list[Video], limits: Limits, seed: int) -> None:
     often = Faults(error=0.6, preemption=0.6, damage=0.4)
     job = Simulation(videos=archive, limits=limits, num_workers=3, num_cpus=2, seed=seed, faults=often).run()
@@ -141,7 +141,7 @@ def test_stop_lets_what_runs_end_and_starts_nothing_more_but_joins(
     archive: list[Video], faults: Faults, seed: int, stop_after: int
 ) -> None:
     job = Simulation(
-        videos=archive, limits=POLICY, num_workers=3, num_cpus=3, seed=seed, faults=faults, stop_after=stop_after
+        videos=archive, limits=LIMITS, num_workers=3, num_cpus=3, seed=seed, faults=faults, stop_after=stop_after
     )
     assert job.run().dispatch.finished
 
@@ -192,7 +192,7 @@ def test_a_film_before_many_clips_neither_keeps_them_from_appearing_nor_is_starv
 
 
 def test_memory_is_bounded_by_the_open_videos() -> None:
-    limits = replace(POLICY, max_open_videos=5)
+    limits = replace(LIMITS, max_open_videos=5)
     job = Simulation(videos=[Video(num_chunks=2)] * 400, limits=limits, num_workers=4, num_cpus=4).run()
     held = {**vars(job.dispatch), **vars(job.dispatch._agenda)}
     assert not any(
@@ -209,7 +209,7 @@ def test_memory_is_bounded_by_the_open_videos() -> None:
 class Job:
     """A Dispatch spoken to by hand."""
 
-    def __init__(self, limits: Limits = POLICY) -> None:
+    def __init__(self, limits: Limits = LIMITS) -> None:
         self.dispatch = Dispatch(limits, jitter=lambda: 0.0)
 
     def tell(self, *events: Event, now_s: float = 0.0) -> "Job":
@@ -299,7 +299,7 @@ def test_a_video_with_all_committed_is_stitched_at_once() -> None:
     assert job.tasks() == [Stitch(video=0, lane="copy")]
 
 
-MANY_STITCHES = replace(POLICY, max_open_videos=40, max_stitches=20, max_splits=20)
+MANY_STITCHES = replace(LIMITS, max_open_videos=40, max_stitches=20, max_splits=20)
 
 
 def _with_stitches_ready(number: int) -> Job:
@@ -434,7 +434,7 @@ def test_what_still_runs_of_a_left_lane_is_awaited_and_ignored() -> None:
 
 
 def test_a_split_of_a_left_lane_counts_as_running_until_it_ends() -> None:
-    job = Job(replace(POLICY, max_splits=1)).tell(Found(video=0))
+    job = Job(replace(LIMITS, max_splits=1)).tell(Found(video=0))
     job.tasks()
     job.tell(_opened(ready=False))
     job.tasks()
@@ -481,7 +481,7 @@ def test_a_split_that_forgets_a_chunk_is_asked_again_and_then_given_up() -> None
 
 
 def test_videos_are_pulled_only_as_far_as_the_policy_goes() -> None:
-    job = Job(replace(POLICY, max_open_videos=2)).tell(Found(video=0))
+    job = Job(replace(LIMITS, max_open_videos=2)).tell(Found(video=0))
     assert job.dispatch.wants_video
     job.tell(Found(video=1))
     assert not job.dispatch.wants_video
@@ -581,7 +581,7 @@ def test_a_late_word_of_a_chunk_that_is_not_running_changes_nothing() -> None:
 
 def test_a_policy_that_allows_nothing_is_refused() -> None:
     with pytest.raises(ValueError, match="at least 1"):
-        replace(POLICY, max_stitches=0)
+        replace(LIMITS, max_stitches=0)
 
 
 def _ready_videos(job: Job, *chunks: int) -> Job:
@@ -605,7 +605,7 @@ def test_no_worker_is_idle_for_want_of_trust() -> None:
 
 
 def test_of_a_video_that_needs_the_other_lane_little_is_made_in_vain() -> None:
-    limits = replace(POLICY, max_open_videos=40, max_splits=16, max_ready_chunks=400)
+    limits = replace(LIMITS, max_open_videos=40, max_splits=16, max_ready_chunks=400)
     archive = [Video(num_chunks=20, undecodable=frozenset({0}))] * 20
     in_vain = 0
     for seed in range(5):
