@@ -1,4 +1,4 @@
-"""Open what a call needs in its process: a picklable Places in, a StepContext of open stores and models out."""
+"""Open what a call needs in its process: a picklable JobEnvironment in, a StepContext of open stores and models out."""
 
 import socket
 import threading
@@ -41,7 +41,7 @@ class Code:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Places:
+class JobEnvironment:
     """Where one job's things are, for every process that works on it."""
 
     work_uri: str
@@ -51,7 +51,7 @@ class Places:
     """What the driver runs, and every worker must."""
 
 
-def places_of(manifest: Manifest) -> Places:
+def environment_of(manifest: Manifest) -> JobEnvironment:
     """Where the job's things are, for every process."""
     storage = manifest.storage
     options = S3Options(
@@ -62,21 +62,21 @@ def places_of(manifest: Manifest) -> Places:
         requester_pays=storage.requester_pays,
         addressing_style=storage.addressing_style,
     )
-    return Places(work_uri=normalise_uri(manifest.work, Path.cwd()), job=manifest.name, s3=options)
+    return JobEnvironment(work_uri=normalise_uri(manifest.work, Path.cwd()), job=manifest.name, s3=options)
 
 
-def open_context(places: Places) -> StepContext:
+def open_context(environment: JobEnvironment) -> StepContext:
     """The context of this process: stores and models are opened once, and shared by its threads.
 
     Raises:
         VersionMismatch: the driver, which made `places`, runs another version or makes other pixels.
     """
-    _check_code(places)
-    return _opened_context(places)
+    _check_code(environment)
+    return _opened_context(environment)
 
 
-def _check_code(places: Places) -> None:
-    drivers = getattr(places, "code", "an older slomo-batch")  # what such a driver pickles lacks the field
+def _check_code(environment: JobEnvironment) -> None:
+    drivers = getattr(environment, "code", "an older slomo-batch")  # what such a driver pickles lacks the field
     if drivers != Code():
         raise VersionMismatch(
             "this machine runs another slomo-batch than the driver",
@@ -87,17 +87,17 @@ def _check_code(places: Places) -> None:
 
 
 @cache
-def _opened_context(places: Places) -> StepContext:
+def _opened_context(environment: JobEnvironment) -> StepContext:
     keep_freed_memory()
-    layout = Layout(places.job)
-    uploads = RecordedUploads(_store(places.work_uri, places.s3), layout)
+    layout = Layout(environment.job)
+    uploads = RecordedUploads(_store(environment.work_uri, environment.s3), layout)
     # What a kill leaves in a folder of the job's own is found there: records would only double the writes.
-    work = _store(places.work_uri, places.s3, uploads if is_s3(places.work_uri) else None)
+    work = _store(environment.work_uri, environment.s3, uploads if is_s3(environment.work_uri) else None)
     scratch = process_scratch()
     return StepContext(
         work=work,
         layout=layout,
-        locate=partial(locate, s3=places.s3, uploads=uploads),
+        locate=partial(locate, s3=environment.s3, uploads=uploads),
         interpolator=_interpolators(work, layout, scratch),
         machine=_machine,
         scratch=scratch,

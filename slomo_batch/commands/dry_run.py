@@ -14,7 +14,7 @@ from slomo_batch.steps.job_pin import pin_job, pinned_basis
 from slomo_batch.steps.open import Opened, foresee
 from slomo_batch.steps.triage import triage
 from slomo_batch.storage.location import is_s3
-from slomo_batch.wiring import open_context, places_of
+from slomo_batch.wiring import environment_of, open_context
 
 INDEXED = "mov,mp4"
 """How FFmpeg's name of a container begins that tells at one place where all its packets are."""
@@ -25,7 +25,7 @@ def plan(manifest: Manifest, *, strict: bool = False) -> Plan:
 
     `strict`: only if every input names a video.
     """
-    context = open_context(places_of(manifest))
+    context = open_context(environment_of(manifest))
     found = find_videos(manifest, context.locate, strict=strict)
     basis = pinned_basis(context) or basis_of(probe_abilities(), ClusterWish.of(manifest.cluster))
     pin = pin_job(basis, found.requests, context, dry_run=True)

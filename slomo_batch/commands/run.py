@@ -26,7 +26,7 @@ from slomo_batch.steps.job_pin import pin_basis, pin_job, pinned_basis
 from slomo_batch.steps.triage import Triage, forget_failures, triage
 from slomo_batch.storage.store import ObjectStore
 from slomo_batch.storage.work_layout import Layout, parts_of
-from slomo_batch.wiring import Places, open_context, places_of
+from slomo_batch.wiring import JobEnvironment, environment_of, open_context
 
 EXIT_PUBLISHED = 0
 EXIT_SOME_FAILED = 1
@@ -71,8 +71,8 @@ def _run(
     strict: bool,
     tidy: bool,
 ) -> int:
-    places = places_of(manifest)
-    context = open_context(places)
+    environment = environment_of(manifest)
+    context = open_context(environment)
     with ExitStack() as stack:
         stop = stack.enter_context(StopRequests(lambda text: display.show(Note(text=text))))
         found = find_videos(manifest, context.locate, strict=strict)
@@ -82,7 +82,7 @@ def _run(
         epoch = stack.enter_context(DriverLease(context.work, context.layout, take_over=take_over))
         making = _Run(
             manifest=manifest,
-            places=places,
+            environment=environment,
             context=context,
             epoch=epoch,
             display=display,
@@ -100,7 +100,7 @@ class _Run:
         self,
         *,
         manifest: Manifest,
-        places: Places,
+        environment: JobEnvironment,
         context: StepContext,
         epoch: DriverLease,
         display: Display,
@@ -108,7 +108,7 @@ class _Run:
         stop: StopRequests,
         prewarm: int,
     ) -> None:
-        self._manifest, self._places, self._bench, self._epoch = manifest, places, context, epoch
+        self._manifest, self._environment, self._context, self._epoch = manifest, environment, context, epoch
         self._display, self._stack, self._stop, self._prewarm = display, stack, stop, prewarm
         self._machines: Machines | None = None
         self._began_s = time.monotonic()
@@ -119,12 +119,12 @@ class _Run:
         piles = triage(
             found.requests,
             pin,
-            self._bench,
+            self._context,
             retry_failed=retry_failed,
             force=force,
             other_names=found.other_names,
         )
-        forget_failures(piles, self._bench)
+        forget_failures(piles, self._context)
         recorder = self._journal(found, piles)
         try:
             if piles.wanted:
@@ -142,23 +142,23 @@ class _Run:
         self._insist_on_lead()
         for request in requests:
             try:
-                delete_superseded(request, pin, self._bench)
+                delete_superseded(request, pin, self._context)
             except StorageError as error:
                 text = f"what earlier settings left in the work place could not be deleted: {error}"
                 self._display.show(Note(text=text, uri=request.source.uri))
 
     def _pin(self, requests: Sequence[VideoRequest]) -> JobPin:
-        basis = pinned_basis(self._bench)
+        basis = pinned_basis(self._context)
         if basis is None:
             abilities = self._open_machines().abilities
-            basis = pin_basis(basis_of(abilities, ClusterWish.of(self._manifest.cluster)), self._bench)
-        return pin_job(basis, requests, self._bench)
+            basis = pin_basis(basis_of(abilities, ClusterWish.of(self._manifest.cluster)), self._context)
+        return pin_job(basis, requests, self._context)
 
     def _open_machines(self) -> Machines:
         if self._machines is None:
             self._machines = self._stack.enter_context(
                 open_machines(
-                    ClusterWish.of(self._manifest.cluster), self._places, prewarm=self._prewarm, stop=self._stop
+                    ClusterWish.of(self._manifest.cluster), self._environment, prewarm=self._prewarm, stop=self._stop
                 )
             )
         return self._machines
@@ -167,7 +167,7 @@ class _Run:
         """A recorder that has told of everything that was decided before the work begins."""
         total = len(found.requests) + len(found.missing)
         tally = Tally(videos_total=total, videos_skipped=len(piles.done) + len(piles.renamed))
-        layout, work = self._bench.layout, self._bench.work
+        layout, work = self._context.layout, self._context.work
         ledger = LedgerWriter(
             lambda part, data: work.put(layout.ledger_part(self._epoch.number, part), data),
             time.time,
@@ -197,9 +197,9 @@ class _Run:
         """Show what was decided before the work begins, but for the videos that fail."""
         self._display.show(
             JobStarted(
-                name=self._bench.layout.name,
+                name=self._context.layout.name,
                 num_videos=len(piles.wanted),
-                work=self._bench.work.root,
+                work=self._context.work.root,
                 videos_done=tally.videos_skipped,
                 videos_failed=len(piles.waiting),
                 videos_refused=len(piles.refused) + len(found.missing),
@@ -222,11 +222,11 @@ class _Run:
     def _drive(self, piles: Triage, pin: JobPin, recorder: EventRecorder) -> None:
         requests = [wanted.request for wanted in piles.wanted]
         self._insist_on_lead()
-        withdraw_receipts(piles, self._bench)
-        prove_outputs(requests, self._bench)
-        prove_disk(requests, self._bench)
+        withdraw_receipts(piles, self._context)
+        prove_outputs(requests, self._context)
+        prove_disk(requests, self._context)
         machines = self._open_machines()
-        judge_machines(machines.num_machines, requests, self._bench)
+        judge_machines(machines.num_machines, requests, self._context)
         recorder.tell_also(*machines.displays)
         for note in machines.notes:
             self._display.show(Note(text=note))
@@ -266,7 +266,7 @@ class _Run:
         if interrupted:
             return Interrupted.exit_code
         try:
-            compact_ledger(self._bench.work, self._bench.layout, self._epoch.number)
+            compact_ledger(self._context.work, self._context.layout, self._epoch.number)
         except SlomoError as error:
             self._display.show(Note(text=f"the ledger was left in parts: {error}"))
         return EXIT_SOME_FAILED if tally.videos_failed else EXIT_PUBLISHED

@@ -15,19 +15,19 @@ from slomo_batch.steps.context import StepContext
 from slomo_batch.steps.stored_records import committed
 from slomo_batch.storage.location import normalise_uri
 from slomo_batch.storage.work_layout import parts_of
-from slomo_batch.wiring import Places, open_context, places_of
+from slomo_batch.wiring import JobEnvironment, environment_of, open_context
 
 # ---- status --------------------------------------------------------------------------------------------------------
 
 
 def status(wanted: Manifest | str, work: str = "") -> JobStatus:
     """Where a job stands, from what its driver wrote last."""
-    places = _places(wanted, work)
-    context = open_context(places)
+    environment = _environment(wanted, work)
+    context = open_context(environment)
     told = _latest_progress(context)
     if told is None:
         return JobStatus(
-            job=places.job,
+            job=environment.job,
             state="unknown",
             videos_done=0,
             videos_failed=0,
@@ -54,11 +54,11 @@ def _latest_progress(context: StepContext) -> JobStatus | None:
         return None
 
 
-def _places(wanted: Manifest | str, work: str) -> Places:
+def _environment(wanted: Manifest | str, work: str) -> JobEnvironment:
     """Of a manifest, or of a job by its name and its work place."""
     if isinstance(wanted, str):
-        return Places(work_uri=normalise_uri(work, Path.cwd()), job=wanted)
-    return places_of(wanted)
+        return JobEnvironment(work_uri=normalise_uri(work, Path.cwd()), job=wanted)
+    return environment_of(wanted)
 
 
 # ---- timeline ------------------------------------------------------------------------------------------------------
@@ -70,7 +70,7 @@ def timeline(wanted: Manifest | str, work: str = "", *, last_hours: float | None
     Raises:
         ManifestError: the work place holds no ledger of such a job.
     """
-    context = open_context(_places(wanted, work))
+    context = open_context(_environment(wanted, work))
     layout = context.layout
     keys = [found.key for found in context.work.list(layout.ledger) if parts_of(layout, "ledger_part", found.key)]
     if not keys:
@@ -87,7 +87,7 @@ def gc(wanted: Manifest | str, work: str = "", *, delete: bool) -> list[Garbage]
     Raises:
         JobTaken: somebody is running the job.
     """
-    context = open_context(_places(wanted, work))
+    context = open_context(_environment(wanted, work))
     if is_led(context.work, context.layout):
         raise JobTaken(
             "this job is being run",

@@ -11,7 +11,7 @@ from slomo_batch.storage.metered import MeteredStore, Traffic
 from slomo_batch.storage.store import ObjectStore
 
 
-class StintClock:
+class CallClock:
     """Runs from its making; `context` is the given one with everything counted that the call reads and writes."""
 
     def __init__(self, context: StepContext) -> None:

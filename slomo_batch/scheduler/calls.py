@@ -7,7 +7,7 @@ from slomo_batch.errors import DISK_FULL, OutOfMemory, SlomoError
 from slomo_batch.plan.job_pin import JobPin
 from slomo_batch.plan.stored_plan import Pinned
 from slomo_batch.records import CallStats, ChunkDone, ChunkTask, Exists, Lane, Published, SoundDone, VideoRequest
-from slomo_batch.scheduler.call_stats import StintClock
+from slomo_batch.scheduler.call_stats import CallClock
 from slomo_batch.steps.audio import make_video_sound
 from slomo_batch.steps.context import StepContext
 from slomo_batch.steps.interpolate import Phase, interpolate_chunk
@@ -128,7 +128,7 @@ Outcome = ChunkStored | Done | Erred | Lost
 
 def perform(call: Call, context: StepContext) -> Iterator[Outcome | Entered]:
     """Carry out one call: its parts as they come, then its one end, Done or Erred. Anything raised is a defect."""
-    clock = StintClock(context)
+    clock = CallClock(context)
     try:
         if isinstance(call, SplitCall):
             for index in split_video(call.pinned, call.lane, call.wanted, clock.context, sound=call.sound):

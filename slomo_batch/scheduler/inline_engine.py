@@ -17,7 +17,7 @@ class InlineEngine:
     """`num_workers` chunks and `num_tasks` other calls at a time. Calls that run end before `close` returns."""
 
     def __init__(self, context: StepContext, *, num_workers: int, num_tasks: int) -> None:
-        self._bench = context
+        self._context = context
         self._num_workers = num_workers
         self._num_tasks = num_tasks
         self._chunks = ThreadPoolExecutor(num_workers, thread_name_prefix="chunk")
@@ -64,7 +64,7 @@ class InlineEngine:
 
     def _perform(self, call: Call) -> None:
         try:
-            for outcome in perform(call, self._bench):
+            for outcome in perform(call, self._context):
                 if not isinstance(outcome, Entered):  # nobody survives this process to make use of it
                     self._came.put((call, outcome))
         except Exception as error:  # noqa: BLE001 the thread's outermost frame: a defect fails its video, not the job

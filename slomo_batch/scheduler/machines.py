@@ -23,7 +23,7 @@ from slomo_batch.scheduler.engine import Engine
 from slomo_batch.scheduler.inline_engine import InlineEngine
 from slomo_batch.scheduler.stop_signals import StopRequests
 from slomo_batch.steps.job_pin import Basis
-from slomo_batch.wiring import Places, open_context
+from slomo_batch.wiring import JobEnvironment, open_context
 
 LOCAL_TASKS = 2
 """Calls without a model that run beside the workers on one machine."""
@@ -99,7 +99,7 @@ class Machines:
 
 @contextmanager
 def open_machines(
-    wish: ClusterWish, places: Places, *, prewarm: int = 0, stop: StopRequests | None = None
+    wish: ClusterWish, environment: JobEnvironment, *, prewarm: int = 0, stop: StopRequests | None = None
 ) -> Iterator[Machines]:
     """The engine that carries out the job's calls; everything it started ends with the context.
 
@@ -114,9 +114,9 @@ def open_machines(
     with ExitStack() as stack:
         if wish.address == "inline":
             _refuse_prewarm(prewarm)
-            machines = stack.enter_context(_inline(wish, places))
+            machines = stack.enter_context(_inline(wish, environment))
         else:
-            machines = stack.enter_context(_ray(wish, places, prewarm, stop or StopRequests()))
+            machines = stack.enter_context(_ray(wish, environment, prewarm, stop or StopRequests()))
         try:
             yield machines
         finally:
@@ -124,9 +124,9 @@ def open_machines(
 
 
 @contextmanager
-def _inline(wish: ClusterWish, places: Places) -> Iterator[Machines]:
+def _inline(wish: ClusterWish, environment: JobEnvironment) -> Iterator[Machines]:
     workers = _local_workers(wish)
-    engine = InlineEngine(open_context(places), num_workers=workers, num_tasks=LOCAL_TASKS)
+    engine = InlineEngine(open_context(environment), num_workers=workers, num_tasks=LOCAL_TASKS)
     yield Machines(engine=engine, abilities=probe_abilities(), num_machines=1, description="this process")
 
 
@@ -153,7 +153,7 @@ def _refuse_prewarm(prewarm: int) -> None:
 
 
 @contextmanager
-def _ray(wish: ClusterWish, places: Places, prewarm: int, stop: StopRequests) -> Iterator[Machines]:
+def _ray(wish: ClusterWish, environment: JobEnvironment, prewarm: int, stop: StopRequests) -> Iterator[Machines]:
     os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
     os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
     import ray  # noqa: PLC0415 an inline job never loads Ray
@@ -190,9 +190,9 @@ def _ray(wish: ClusterWish, places: Places, prewarm: int, stop: StopRequests) ->
         worker = {"CPU": float(needs.num_cpus), "GPU": math.ceil(gpus) if gpus > 1 else gpus}
         if prewarm:
             ask_for_room(floor(worker, prewarm=prewarm, max_workers=wish.max_workers))
-        with RayMetrics(places.job) as metrics:
+        with RayMetrics(environment.job) as metrics:
             yield Machines(
-                engine=RayEngine(places, needs, num_tasks=LOCAL_TASKS if own else None),
+                engine=RayEngine(environment, needs, num_tasks=LOCAL_TASKS if own else None),
                 abilities=_abilities_of_a_worker(worker, stop),
                 num_machines=machines_to_expect(len(alive_nodes()), cluster_total("CPU")),
                 description="a local Ray" if own else f"the Ray cluster at {ray.get_runtime_context().gcs_address}",

@@ -21,15 +21,15 @@ from slomo_batch.errors import ProgramFault, VersionMismatch
 from slomo_batch.scheduler.calls import Call, ChunkCall, ChunkStored, Entered, Erred, Lost, Outcome, TaskCall, perform
 from slomo_batch.scheduler.limits import COUNT_CPUS_S, steps_in_flight
 from slomo_batch.scheduler.worker_pool import Pool, WorkerNeeds
-from slomo_batch.wiring import Places, open_context
+from slomo_batch.wiring import JobEnvironment, open_context
 
 
 @ray.remote(num_cpus=1, max_retries=0, num_returns="streaming")
-def run_task(places: Places, call: TaskCall) -> Iterator[Outcome | Entered]:
+def run_task(environment: JobEnvironment, call: TaskCall) -> Iterator[Outcome | Entered]:
     """A call without a model; its outcomes as they come. An error says where it happened."""
     machine = ray.get_runtime_context().get_node_id()
     try:
-        context = open_context(places)
+        context = open_context(environment)
     except VersionMismatch as error:
         yield Erred(error=error, machine=machine)
         return
@@ -45,20 +45,20 @@ class RayEngine:
 
     def __init__(
         self,
-        places: Places,
+        environment: JobEnvironment,
         needs: WorkerNeeds,
         *,
         num_tasks: int | None = None,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
-        self._places = places
+        self._environment = environment
         self._clock = clock
         self._max_workers = needs.max_workers
         self._follows_cpus = num_tasks is None
         self._num_tasks = num_tasks or 0
         self._count_due_s = 0.0
         self._num_slots = needs.slots
-        self._pool = Pool(places, needs, clock=clock)
+        self._pool = Pool(environment, needs, clock=clock)
         self._tasks: dict[Any, TaskCall] = {}
 
     @property
@@ -94,7 +94,7 @@ class RayEngine:
         if isinstance(call, ChunkCall):
             self._pool.start(call)
         else:
-            self._tasks[run_task.options(**self._pool.elsewhere).remote(self._places, call)] = call
+            self._tasks[run_task.options(**self._pool.elsewhere).remote(self._environment, call)] = call
 
     def scale(self, demand: int) -> None:
         """See Engine."""

@@ -31,7 +31,7 @@ from slomo_batch.scheduler.calls import ChunkCall, Done, Entered, Erred, Lost, O
 from slomo_batch.scheduler.hang_timeout import HangTimeout
 from slomo_batch.scheduler.machine_health import MAX_STARTS, MachineRecord, to_blame
 from slomo_batch.scheduler.placement import Placement
-from slomo_batch.wiring import Places, open_context
+from slomo_batch.wiring import JobEnvironment, open_context
 
 IDLE_S = 30.0
 """Seconds without work after which a worker gives its device back, so that its machine can go."""
@@ -62,8 +62,8 @@ class WorkerNeeds:
 class ChunkMaker:
     """The actor: a context whose model stays loaded."""
 
-    def __init__(self, places: Places) -> None:
-        self._places = places
+    def __init__(self, environment: JobEnvironment) -> None:
+        self._environment = environment
 
     def node(self) -> str:
         """Id of the node it runs on."""
@@ -72,11 +72,11 @@ class ChunkMaker:
 
     def open(self) -> None:
         """Open what every chunk needs."""
-        open_context(self._places)
+        open_context(self._environment)
 
     def make(self, call: ChunkCall) -> Iterator[Outcome | Entered]:
         """One attempt at one chunk: its phases as they begin, then its outcome."""
-        yield from perform(call, open_context(self._places))
+        yield from perform(call, open_context(self._environment))
 
 
 @ray.remote(num_cpus=0, max_retries=0)
@@ -115,9 +115,11 @@ class _Doubt:
 class Pool:
     """The workers, what they hold, and what is known of the machines they run on."""
 
-    def __init__(self, places: Places, needs: WorkerNeeds, *, clock: Callable[[], float] = time.monotonic) -> None:
+    def __init__(
+        self, environment: JobEnvironment, needs: WorkerNeeds, *, clock: Callable[[], float] = time.monotonic
+    ) -> None:
         """`clock` only ever rises."""
-        self._places = places
+        self._environment = environment
         self._needs = needs
         self._clock = clock
         self._workers: list[_Worker] = []
@@ -262,7 +264,7 @@ class Pool:
         needs = self._needs
         maker: Any = ray.remote(max_restarts=0, max_task_retries=0)(ChunkMaker)
         options = {"num_gpus": needs.num_gpus, "num_cpus": needs.num_cpus, "max_concurrency": needs.slots}
-        actor = maker.options(**options, **self.elsewhere).remote(self._places)
+        actor = maker.options(**options, **self.elsewhere).remote(self._environment)
         worker = _Worker(actor=actor, idle_since_s=self._clock())
         self._workers.append(worker)
         self._booting[worker.actor.node.remote()] = worker

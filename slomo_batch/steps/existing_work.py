@@ -51,7 +51,7 @@ def find_existing_work(pinned: Pinned, context: StepContext, *, dry_run: bool, h
 
 class _Finder:
     def __init__(self, pinned: Pinned, context: StepContext, *, dry_run: bool) -> None:
-        self._pinned, self._bench, self._dry_run = pinned, context, dry_run
+        self._pinned, self._context, self._dry_run = pinned, context, dry_run
         self._video_id = pinned.plan.video_id
         self._records = VideoRecords(self._video_id, context)
         self._sizes = {found.key: found.size_bytes for found in context.work.list(context.layout.video(self._video_id))}
@@ -76,7 +76,7 @@ class _Finder:
         )
 
     def _object_key(self, chunk: Chunk, lane: Lane) -> str:
-        return self._bench.layout.chunk(self._video_id, lane, chunk.index, chunk.chunk_id)
+        return self._context.layout.chunk(self._video_id, lane, chunk.index, chunk.chunk_id)
 
     def _lane(self) -> Lane:
         """A video is only ever moved to the decode lane, so that a damaged record says as much as a good one."""
@@ -86,13 +86,13 @@ class _Finder:
             moved = MovedTo(lane="decode")
             self._damaged.append(as_note(damaged))
             if not self._dry_run:
-                put_record(self._bench.work, self._bench.layout.lane(self._video_id), moved)
+                put_record(self._context.work, self._context.layout.lane(self._video_id), moved)
         return moved.lane if moved else self._pinned.plan.facts.lane
 
     # ---- commits ---------------------------------------------------------------------------------------------------
 
     def _chunk_done(self, chunk: Chunk) -> ChunkDone | None:
-        if self._bench.layout.commit(self._video_id, chunk.chunk_id) not in self._sizes:
+        if self._context.layout.commit(self._video_id, chunk.chunk_id) not in self._sizes:
             return None
         done = self._undamaged(lambda: self._records.chunk_done(chunk), lambda: self._records.withdraw_chunk(chunk))
         return done if done and self._is_backed(done.segment_key, done.size_bytes) else None
@@ -114,53 +114,53 @@ class _Finder:
         """Whether the object that a commit names exists in its full size."""
         size = self._sizes.get(key)
         if size not in {None, size_bytes}:
-            where, expected, got = self._bench.work.uri(key), f"{size_bytes} bytes", f"{size}"
+            where, expected, got = self._context.work.uri(key), f"{size_bytes} bytes", f"{size}"
             error = WorkDamaged("this object is damaged", where=where, expected=expected, got=got)
             self._damaged.append(as_note(error))
         return size == size_bytes
 
     def _withdraw_unbacked(self, chunks: list[Chunk], *, needs_sound: bool) -> None:
-        layout, video = self._bench.layout, self._video_id
+        layout, video = self._context.layout, self._video_id
         void = [layout.choice(video), *(layout.commit(video, chunk.chunk_id) for chunk in chunks)]
         void += [layout.sound_commit(video)] if needs_sound else []
         # Not those that another driver made after the listing.
         if seen := [key for key in void if key in self._sizes]:
-            self._bench.work.delete(seen)
+            self._context.work.delete(seen)
 
     def _check_choice(self, segments: list[ChunkDone], sound: SoundDone | None) -> None:
         """Withdraw a choice of other segments: it is left of commits that were withdrawn, or damaged."""
         right = Choice.of(segments, sound)
-        key = self._bench.layout.choice(self._video_id)
+        key = self._context.layout.choice(self._video_id)
         try:
             if key not in self._sizes or self._records.choice() in {None, right}:
                 return
-            text = f"{self._bench.work.uri(key)}: names other segments than the committed ones. A run makes it again."
+            text = f"{self._context.work.uri(key)}: names other segments than the committed ones. A run makes it again."
         except WorkDamaged as damaged:
             text = as_note(damaged)
         self._damaged.append(text)
-        self._bench.work.delete([key])
+        self._context.work.delete([key])
 
     # ---- the index -------------------------------------------------------------------------------------------------
 
     def _check_index(self) -> None:
         """Make a damaged packet index again: it follows from the source."""
         try:
-            read_index(self._pinned, self._bench)
+            read_index(self._pinned, self._context)
         except WorkDamaged as damaged:
             self._damaged.append(as_note(damaged))
             source = self._pinned.plan.request.source
-            probed = probe(self._bench.reader(source), source.uri)
+            probed = probe(self._context.reader(source), source.uri)
             data = index_bytes(self._video_id, probed.index, probed.timeline)
-            self._bench.work.put(self._bench.layout.index(self._video_id), data)
+            self._context.work.put(self._context.layout.index(self._video_id), data)
             self._check_new_index()
 
     def _check_new_index(self) -> None:
         try:
-            read_index(self._pinned, self._bench)
+            read_index(self._pinned, self._context)
         except WorkDamaged as error:
             raise WorkDamaged(
                 "the pinned plan does not fit the source's packets",
-                where=self._bench.work.uri(self._bench.layout.pin(self._video_id)),
+                where=self._context.work.uri(self._context.layout.pin(self._video_id)),
                 remedy="Delete the folder it is in and run again with --retry-failed: the video is planned again.",
             ) from error
 

@@ -19,7 +19,7 @@ from slomo_batch.storage import folders, local_errors
 from slomo_batch.storage.existence import standing
 from slomo_batch.storage.local import LocalStore
 from slomo_batch.storage.location import S3Options
-from slomo_batch.wiring import Places, locate, open_context
+from slomo_batch.wiring import JobEnvironment, locate, open_context
 from tests.s3_server import S3Server
 from tests.strangers import as_stranger, open_folder
 
@@ -153,7 +153,7 @@ def test_an_output_that_cannot_be_looked_at_fails_its_video_alone(place: Path) -
     (place / "out/a").mkdir(parents=True)
     (place / "out/a").chmod(0)
     asked = manifest("in")
-    context = open_context(Places(work_uri=f"{place}/work", job="job"))
+    context = open_context(JobEnvironment(work_uri=f"{place}/work", job="job"))
     requests = find_videos(asked, context.locate).requests
     compact = WeightsPin(name="compact-1", sha256="0", network="superslomo-compact")
     pin = JobPin(pixel_revision=1, precision="fp32", threads=1, nvenc_works=False, weights={"compact": compact})

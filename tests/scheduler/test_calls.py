@@ -6,7 +6,7 @@ from slomo_batch.records import ChunkDone, ChunkTask
 from slomo_batch.scheduler.calls import ChunkCall, Done, Entered, perform
 from slomo_batch.steps.open import open_video
 from slomo_batch.steps.split import split_video
-from slomo_batch.wiring import Places, open_context
+from slomo_batch.wiring import JobEnvironment, open_context
 from tests.clips.catalogue import clip
 from tests.steps.test_changed_source import PIN, requested
 
@@ -14,7 +14,7 @@ from tests.steps.test_changed_source import PIN, requested
 def test_a_chunk_says_when_it_is_computed_and_when_that_is_over(tmp_path: Path) -> None:
     source = tmp_path / "clip.mp4"
     source.write_bytes(clip("two_tracks").data)
-    context = open_context(Places(work_uri=str(tmp_path / "work"), job="job"))
+    context = open_context(JobEnvironment(work_uri=str(tmp_path / "work"), job="job"))
     pinned = open_video(requested(source, context), PIN, context, afresh=False).pinned
     list(split_video(pinned, "copy", {0}, context, sound=False))
     task = ChunkTask(plan=pinned.plan, chunk=pinned.chunks[0], lane="copy", attempt="first")

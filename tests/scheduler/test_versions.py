@@ -8,7 +8,7 @@ from ray.exceptions import RayTaskError
 
 from slomo_batch.errors import VersionMismatch
 from slomo_batch.scheduler.calls import Done, Erred, Lost, TaskCall
-from slomo_batch.wiring import Code, Places, open_context
+from slomo_batch.wiring import Code, JobEnvironment, open_context
 from tests.scheduler.virtual_ray import Said, Scenario, VirtualRay, chunk_calls, finished, made, open_call
 
 OTHERS = [
@@ -19,7 +19,7 @@ OTHERS = [
 
 @pytest.mark.parametrize("drivers", OTHERS)
 def test_a_worker_refuses_a_driver_with_other_code(drivers: Code, tmp_path: Path) -> None:
-    sent = pickle.dumps(Places(work_uri=str(tmp_path), job="job", code=drivers))
+    sent = pickle.dumps(JobEnvironment(work_uri=str(tmp_path), job="job", code=drivers))
     with pytest.raises(VersionMismatch) as refused:
         open_context(pickle.loads(sent))
     assert str(drivers) in str(refused.value)
@@ -27,7 +27,7 @@ def test_a_worker_refuses_a_driver_with_other_code(drivers: Code, tmp_path: Path
 
 
 def test_a_worker_refuses_a_driver_from_before_versions_were_compared(tmp_path: Path) -> None:
-    old = object.__new__(Places)
+    old = object.__new__(JobEnvironment)
     for name, value in {"work_uri": str(tmp_path), "job": "job"}.items():
         object.__setattr__(old, name, value)
     with pytest.raises(VersionMismatch, match="expected an older slomo-batch"):
@@ -35,7 +35,9 @@ def test_a_worker_refuses_a_driver_from_before_versions_were_compared(tmp_path: 
 
 
 def test_a_worker_takes_a_driver_with_the_same_code(tmp_path: Path) -> None:
-    assert open_context(pickle.loads(pickle.dumps(Places(work_uri=str(tmp_path), job="job")))).layout.name == "job"
+    assert (
+        open_context(pickle.loads(pickle.dumps(JobEnvironment(work_uri=str(tmp_path), job="job")))).layout.name == "job"
+    )
 
 
 # ---- what becomes of its machine -----------------------------------------------------------------------------------

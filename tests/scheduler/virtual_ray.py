@@ -30,12 +30,12 @@ from slomo_batch.scheduler.calls import (
 )
 from slomo_batch.scheduler.ray_engine import RayEngine
 from slomo_batch.scheduler.worker_pool import WorkerNeeds
-from slomo_batch.wiring import Places
+from slomo_batch.wiring import JobEnvironment
 from tests.scale import products
 
 Said = list[tuple[float, Outcome | Entered]]
 """What a call says, each with the seconds from its start."""
-PLACES = Places(work_uri="memory", job="job")
+PLACES = JobEnvironment(work_uri="memory", job="job")
 
 
 def made(machine: str, call: ChunkCall, *, seconds: float = 10.0) -> tuple[float, Outcome]:
@@ -185,7 +185,7 @@ class VirtualRay:
         """Time goes by."""
         self.now_s += seconds
 
-    def _run_task(self, _: Places, call: TaskCall, **options: Any) -> _Stream:
+    def _run_task(self, _: JobEnvironment, call: TaskCall, **options: Any) -> _Stream:
         avoided = _avoided(options)
         machines = [machine for machine in self.machines if machine not in avoided]
         machine = machines[self.num_tasks % len(machines)]
@@ -193,7 +193,7 @@ class VirtualRay:
         parts = [(self.now_s + after_s, said) for after_s, said in self.scenario.task(machine, call)]
         return _Stream(deque((at_s, _told_where(said, machine)) for at_s, said in parts))
 
-    def _new_actor(self, _: Places, **options: Any) -> _Actor:
+    def _new_actor(self, _: JobEnvironment, **options: Any) -> _Actor:
         actor = _Actor(self, _avoided(options))
         self._actors.append(actor)
         self._place()

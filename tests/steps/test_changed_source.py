@@ -13,7 +13,7 @@ from slomo_batch.steps.context import StepContext
 from slomo_batch.steps.open import open_video
 from slomo_batch.steps.split import split_video
 from slomo_batch.steps.stored_records import commit
-from slomo_batch.wiring import Places, open_context
+from slomo_batch.wiring import JobEnvironment, open_context
 from tests.clips.catalogue import clip
 
 PIN = JobPin(pixel_revision=PIXEL_REVISION, precision="fp32", threads=1, nvenc_works=False, weights={})
@@ -21,7 +21,7 @@ PIN = JobPin(pixel_revision=PIXEL_REVISION, precision="fp32", threads=1, nvenc_w
 
 @pytest.fixture
 def context(tmp_path: Path) -> StepContext:
-    return open_context(Places(work_uri=str(tmp_path / "work"), job="job"))
+    return open_context(JobEnvironment(work_uri=str(tmp_path / "work"), job="job"))
 
 
 def requested(path: Path, context: StepContext) -> VideoRequest:

@@ -16,7 +16,7 @@ from slomo_batch.steps.stored_records import commit, committed
 from slomo_batch.steps.video_records import VideoRecords
 from slomo_batch.storage.local import LocalStore
 from slomo_batch.storage.work_layout import Layout
-from slomo_batch.wiring import Places, _weights_file, open_context
+from slomo_batch.wiring import JobEnvironment, _weights_file, open_context
 from tests.clips.catalogue import clip
 from tests.scale.products import RESOLVED
 from tests.steps.test_changed_source import PIN, requested
@@ -55,7 +55,7 @@ def test_a_record_that_is_deleted_while_it_is_put_is_put_again(tmp_path: Path, m
 
 @pytest.fixture
 def context(tmp_path: Path) -> StepContext:
-    return open_context(Places(work_uri=str(tmp_path / "work"), job="job"))
+    return open_context(JobEnvironment(work_uri=str(tmp_path / "work"), job="job"))
 
 
 def test_a_commit_of_the_sound_that_is_damaged_during_the_run_is_made_again(

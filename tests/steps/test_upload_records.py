@@ -21,7 +21,7 @@ from slomo_batch.storage.location import StoreSpec, open_store
 from slomo_batch.storage.s3_client import s3_client
 from slomo_batch.storage.store import Upload
 from slomo_batch.storage.work_layout import Layout
-from slomo_batch.wiring import open_context, places_of
+from slomo_batch.wiring import environment_of, open_context
 from tests.s3_server import S3Server, refusing
 
 MIB = 1 << 20
@@ -68,7 +68,7 @@ def test_parts_of_a_killed_upload_are_shown_and_deleted_and_nobody_elses(
 ) -> None:
     bucket = s3.make_bucket()
     job = manifest(f"s3://{bucket}", s3)
-    client: Any = s3_client(places_of(job).s3, bucket)
+    client: Any = s3_client(environment_of(job).s3, bucket)
     foreign = client.create_multipart_upload(Bucket=bucket, Key="out/a.mp4")["UploadId"]
     small_parts(monkeypatch)
     (tmp_path / "big").write_bytes(bytes(2 * PART + 1))
@@ -78,7 +78,7 @@ def test_parts_of_a_killed_upload_are_shown_and_deleted_and_nobody_elses(
         monkeypatch.setattr(
             s3_upload, "checksums", lambda data: sums(data) if len(data) == PART else at_the_last_part(data)
         )
-        store, key = open_context(places_of(job)).locate(f"s3://{bucket}/out/a.mp4")
+        store, key = open_context(environment_of(job)).locate(f"s3://{bucket}/out/a.mp4")
         store.put_file(key, tmp_path / "big")
 
     killed(lambda: upload(die))
@@ -117,7 +117,7 @@ def test_files_of_killed_writers_are_shown_and_deleted_and_nobody_elses(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     job = manifest(str(tmp_path))
-    context = open_context(places_of(job))
+    context = open_context(environment_of(job))
     segment = context.layout.segment("v", "c", "a", ".nut")
     (tmp_path / "joined").write_bytes(bytes(1000))
     foreign = tmp_path / "out" / f".slomo-{uuid4().hex}.part"
@@ -149,7 +149,7 @@ def test_files_of_killed_writers_are_shown_and_deleted_and_nobody_elses(
 def test_a_record_can_name_no_file_but_one_that_a_store_makes(tmp_path: Path) -> None:
     job = manifest(str(tmp_path))
     (tmp_path / "precious").write_bytes(b"mine")
-    context = open_context(places_of(job))
+    context = open_context(environment_of(job))
     RecordedUploads(context.work, context.layout).begun(Upload(uri=str(tmp_path / "out.mp4"), token="precious"))
     with pytest.raises(AccessRefused):
         status.gc(job, delete=True)
