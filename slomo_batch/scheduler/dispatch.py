@@ -61,7 +61,7 @@ from slomo_batch.scheduler.messages import (
 from slomo_batch.scheduler.ready_queue import ReadyQueue
 from slomo_batch.scheduler.retry import (
     GiveUp,
-    PairKind,
+    Decision,
     Retry,
     Tries,
     after_chunk_error,
@@ -308,7 +308,7 @@ class Dispatch:
     ) -> None:
         heappush(self._delayed, _Delayed(due_s=due_s, video=video.number, lane=video.lane, what=what))
 
-    def _judge(self, tries: Tries, event: ChunkErred | ChunkLost) -> tuple[Tries, PairKind]:
+    def _judge(self, tries: Tries, event: ChunkErred | ChunkLost) -> tuple[Tries, Decision]:
         jitter = self._jitter()
         if isinstance(event, ChunkLost):
             return after_loss(tries, explained=event.explained, machine=event.machine, jitter=jitter)

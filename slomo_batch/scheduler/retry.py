@@ -58,7 +58,7 @@ class GiveUp:
     why: str
 
 
-PairKind = Retry | RetryAlone | GiveUp
+Decision = Retry | RetryAlone | GiveUp
 
 
 def backoff_s(attempt: int, *, jitter: float) -> float:
@@ -72,7 +72,7 @@ def backoff_s(attempt: int, *, jitter: float) -> float:
 
 def after_chunk_error(
     tries: Tries, *, error: str, retryable: bool, max_attempts: int, machine: str = "", jitter: float
-) -> tuple[Tries, PairKind]:
+) -> tuple[Tries, Decision]:
     """What follows from an attempt that ended in an error; `tries` is what was before it.
 
     `machine` is where it happened, as far as that is known.
@@ -92,7 +92,7 @@ def after_chunk_error(
     return now, _again(now, after_s=backoff_s(now.errors, jitter=jitter))
 
 
-def after_loss(tries: Tries, *, explained: bool, machine: str = "", jitter: float) -> tuple[Tries, PairKind]:
+def after_loss(tries: Tries, *, explained: bool, machine: str = "", jitter: float) -> tuple[Tries, Decision]:
     """What follows from the loss of the worker that held the chunk; `tries` is what was before it.
 
     `machine` is where it happened, as far as that is known.
