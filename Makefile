@@ -1,62 +1,62 @@
-# A fresh machine needs Python 3.11 or later, with venv and pip, and make; everything else is installed into .venv.
+# Needs make and Python 3.11 or later with venv and pip. Everything else is installed into .venv.
 
 SHELL := /bin/sh
 VENV := .venv
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check install --quiet --constraint constraints.txt
 
-# Threads that spin while they wait take the cores away from those that work.
+# Without this, OpenMP threads spin while they wait and take CPU time from the threads that work.
 export OMP_WAIT_POLICY := PASSIVE
 
 .DEFAULT_GOAL := help
 .PHONY: help demo test test-all lint bench fuzz simulate chaos cluster clean training-data train train-test
 
 help:
-	@echo "make demo    slow down the sample clip four times, into demo-output/"
-	@echo "make test    everything CI checks: format, lint, types, imports, tests"
-	@echo "make test-all  the same, then all other tests but those of make chaos and make train-test"
-	@echo "make lint    the same as make test, without the tests"
-	@echo "make bench   the speed measurements"
-	@echo "make fuzz    thousands of damaged files, manifests, tables and work places, minutes long"
-	@echo "make simulate  a job of a million chunks in virtual time, minutes long"
-	@echo "make chaos   the tests that kill and freeze things; the longest goes on for SLOMO_CHAOS_SECONDS, 1200"
-	@echo "make cluster the tests on a Ray cluster with a real autoscaler, on this machine"
-	@echo "make training-data   fetch and prepare what the shipped weights are trained on, 3 GB in training-data/"
-	@echo "make train   train as jobs/train/compact.yaml says, in training-runs/; called again, it goes on"
-	@echo "make train-test   the tests of training that take longer"
-	@echo "make clean   remove what these made: .venv, caches, demo-output/"
+	@echo "make demo           slow down the sample clip four times, into demo-output/"
+	@echo "make test           run everything that CI checks: format, lint, types, imports, tests"
+	@echo "make test-all       the same, then all other tests except chaos and train-test"
+	@echo "make lint           run make test without the tests"
+	@echo "make bench          measure speed"
+	@echo "make fuzz           try thousands of damaged files, manifests, tables and work places (minutes)"
+	@echo "make simulate       simulate a job of a million chunks in virtual time (minutes)"
+	@echo "make chaos          kill and freeze running jobs; the longest test takes SLOMO_CHAOS_SECONDS (1200)"
+	@echo "make cluster        run the tests on a Ray cluster with a real autoscaler, on this machine"
+	@echo "make training-data  fetch and prepare the data of the shipped weights, 3 GB in training-data/"
+	@echo "make train          train jobs/train/compact.yaml in training-runs/; run it again to resume"
+	@echo "make train-test     run the slow tests of training"
+	@echo "make clean          remove .venv, caches, build output and demo-output/"
 
-# ---- what is installed -----------------------------------------------------------------------------------------------
+# ---- installation ----------------------------------------------------------------------------------------------------
 
 $(BIN)/python:
 	@for python in python3.13 python3.12 python3.11 python3; do \
 	    if command -v $$python >/dev/null 2>&1 && \
 	       $$python -c 'import sys; raise SystemExit(sys.version_info < (3, 11))' 2>/dev/null; then \
-	        echo "Making $(VENV) with $$($$python --version)"; \
+	        echo "Creating $(VENV) with $$($$python --version)"; \
 	        $$python -m venv $(VENV) && exit 0; \
-	        echo "$$python cannot make a virtual environment; on Debian and Ubuntu: apt install python3-venv" >&2; \
+	        echo "$$python cannot create a virtual environment; on Debian and Ubuntu, run: apt install python3-venv" >&2; \
 	        rm -rf $(VENV); exit 1; \
 	    fi; \
 	done; \
-	echo "slomo_batch needs Python 3.11 or later; found none under the names python3.11 to python3.13 and python3" >&2; exit 1
+	echo "slomo_batch needs Python 3.11 or later; tried python3.13, python3.12, python3.11 and python3" >&2; exit 1
 
-# A stamp is as new as the last install; the sources themselves are installed by reference and need no reinstall.
+# A stamp file records each install. The install is editable, so changes to the sources need no reinstall.
 $(VENV)/installed: pyproject.toml constraints.txt | $(BIN)/python
-	@echo "Installing slomo_batch and what it needs (once, some minutes)"
+	@echo "Installing slomo_batch (once, takes some minutes)"
 	@$(PIP) --editable .
 	@touch $@
 
 $(VENV)/installed-train: pyproject.toml constraints.txt | $(BIN)/python
-	@echo "Installing slomo_batch and what training needs (once, some minutes)"
+	@echo "Installing slomo_batch with training (once, takes some minutes)"
 	@$(PIP) --editable '.[train]'
 	@touch $@ $(VENV)/installed
 
 $(VENV)/installed-dev: pyproject.toml constraints.txt | $(BIN)/python
-	@echo "Installing slomo_batch and what its tests need (once, some minutes)"
+	@echo "Installing slomo_batch with its tests (once, takes some minutes)"
 	@$(PIP) --editable '.[dev]'
 	@touch $@ $(VENV)/installed $(VENV)/installed-train
 
-# ---- what a person runs ----------------------------------------------------------------------------------------------
+# ---- targets ---------------------------------------------------------------------------------------------------------
 
 demo: $(VENV)/installed
 	$(BIN)/slomo-batch run jobs/demo.yaml
@@ -75,7 +75,7 @@ test: lint
 test-all: test fuzz simulate cluster bench
 	$(BIN)/pytest -m slow
 
-bench: $(VENV)/installed-dev  # as a person has it, who sets nothing
+bench: $(VENV)/installed-dev  # without OMP_WAIT_POLICY, as a user runs it
 	env -u OMP_WAIT_POLICY $(BIN)/pytest -m bench -s
 
 simulate: $(VENV)/installed-dev
@@ -96,7 +96,7 @@ train: $(VENV)/installed-train
 train-test: $(VENV)/installed-dev
 	$(BIN)/pytest -m training
 
-# ---- training data: what docs/training.md lists, with licences, and nothing else ---------------------------------------
+# ---- training data: docs/training.md lists it, with licenses ---------------------------------------------------------
 
 FETCHED := training-data/fetched
 PHOTOGRAPHS := gnome-backgrounds mate-backgrounds plasma-workspace-wallpapers ukui-wallpapers
