@@ -98,12 +98,12 @@ class JobError(SlomoError):
 
 
 class ManifestError(JobError):
-    """The manifest or the command is wrong; every fault found is in `faults`, a line each."""
+    """The manifest or the command is wrong; `problems` lists each one found, a line each."""
 
     exit_code = 2
 
-    def __init__(self, what: str, *, faults: tuple[str, ...] = (), where: str = "", remedy: str = "") -> None:
-        self.faults = tuple(redacted(fault) for fault in faults)
+    def __init__(self, what: str, *, problems: tuple[str, ...] = (), where: str = "", remedy: str = "") -> None:
+        self.problems = tuple(redacted(problem) for problem in problems)
         super().__init__(what, where=where, remedy=remedy)
 
 

@@ -71,5 +71,5 @@ def test_what_was_typed_is_not_repeated_with_its_credentials(
 
 
 def test_the_faults_of_a_manifest_hold_no_credentials() -> None:
-    error = ManifestError("1 fault", faults=(f"line 3: https://me:{SECRET}@host",))
-    assert SECRET not in json.dumps(error.faults)
+    error = ManifestError("1 fault", problems=(f"line 3: https://me:{SECRET}@host",))
+    assert SECRET not in json.dumps(error.problems)

@@ -47,7 +47,7 @@ def _check(options: argparse.Namespace) -> int:
     faults = cluster_faults(config, **needs)
     if faults:
         number = "1 fault" if len(faults) == 1 else f"{len(faults)} faults"
-        raise ManifestError(number, faults=tuple(faults), where=options.file)
+        raise ManifestError(number, problems=tuple(faults), where=options.file)
     sys.stdout.write(f"{one_line(options.file)}: nothing wrong was found\n")
     return 0
 

@@ -76,8 +76,8 @@ def _command(arguments: Sequence[str] | None) -> int:
 def _tell(error: SlomoError) -> int:
     """Say it; the exit code. A storage error that nobody took for one video's is the whole command's."""
     _complain(f"slomo-batch: {one_line(str(error))}")
-    for fault in error.faults if isinstance(error, ManifestError) else ():
-        _complain(f"  {one_line(fault)}")
+    for problem in error.problems if isinstance(error, ManifestError) else ():
+        _complain(f"  {one_line(problem)}")
     return StoreUnusable.exit_code if isinstance(error, StorageError) else error.exit_code
 
 

@@ -91,7 +91,7 @@ def read_catalogue(
     if reading.faults:
         unit = "row" if _READERS[suffix] is _read_parquet else "line"
         faults = _shortened(reading.faults, unit)
-        raise ManifestError("the catalogue has rows that cannot be used", faults=faults, where=name)
+        raise ManifestError("the catalogue has rows that cannot be used", problems=faults, where=name)
     if not rows:
         raise ManifestError("the catalogue has no rows", where=name)
     return iter(rows)

@@ -158,6 +158,6 @@ def _column_fault(column: str) -> str:
 def _row_error(faults: list[Fault], row: Mapping[str, str]) -> ManifestError:
     return ManifestError(
         "the settings of this row cannot be used",
-        faults=tuple(str(fault) for fault in faults),
+        problems=tuple(str(fault) for fault in faults),
         where=str(row.get(URI_COLUMN, "")),
     )

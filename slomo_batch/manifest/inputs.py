@@ -77,10 +77,10 @@ def find_videos(manifest: Manifest, locate: Locate, *, strict: bool = False) -> 
     """
     entries, empty = _all_entries(manifest.inputs, locate, manifest.settings_for)
     if not entries:
-        raise ManifestError("no input names a video that is there", faults=tuple(empty))
+        raise ManifestError("no input names a video that is there", problems=tuple(empty))
     if strict and empty:
         remedy = "Correct or remove them; without --strict they are only reported."
-        raise ManifestError("these inputs name no video", faults=tuple(empty), remedy=remedy)
+        raise ManifestError("these inputs name no video", problems=tuple(empty), remedy=remedy)
     requests: list[VideoRequest] = []
     missing: list[VideoFailed] = []
     with ThreadPoolExecutor(LOOKUPS_AT_A_TIME) as pool:
@@ -92,7 +92,7 @@ def find_videos(manifest: Manifest, locate: Locate, *, strict: bool = False) -> 
     collisions = _collisions(requests)
     if collisions:
         remedy = "Use {relpath} and {name} in output.uri, or put outputs elsewhere."
-        raise ManifestError("outputs would collide", faults=tuple(collisions), remedy=remedy)
+        raise ManifestError("outputs would collide", problems=tuple(collisions), remedy=remedy)
     named_again = [entry for entry in entries.values() if entry.other_relpaths]
     return Found(
         requests=tuple(requests),
@@ -111,7 +111,7 @@ def find_sources(inputs: Iterable[InputSpec], locate: Locate) -> list[Source]:
     """
     entries, empty = _all_entries(inputs, locate)
     if empty:
-        raise ManifestError("no video here", faults=tuple(empty))
+        raise ManifestError("no video here", problems=tuple(empty))
     for entry in entries.values():
         if entry.fault is not None:
             raise entry.fault

@@ -144,7 +144,7 @@ def _parse_overrides(texts: Sequence[str]) -> tuple[list[Override], list[Fault]]
         try:
             overrides.append(_parse_override(text))
         except ManifestError as error:
-            reason = error.faults[0] if error.faults else error.what
+            reason = error.problems[0] if error.problems else error.what
             faults.append(_on_command_line(f"--set {text}: {reason}"))
     return overrides, faults
 
@@ -225,4 +225,4 @@ def _teller(tree: Tree, overrides: Sequence[Override]) -> Callable[[Fault], tupl
 def _manifest_error(faults: Sequence[Fault], tell: Callable[[Fault], tuple[int, str]], where: str) -> ManifestError:
     told = sorted(dict.fromkeys(tell(fault) for fault in faults), key=lambda line_and_text: line_and_text[0])
     number = "1 fault" if len(told) == 1 else f"{len(told)} faults"
-    return ManifestError(number, faults=tuple(text for _, text in told), where=where)
+    return ManifestError(number, problems=tuple(text for _, text in told), where=where)

@@ -54,7 +54,7 @@ def read_rows(
             try:
                 settings[row.line] = settings_for(spec, {"uri": row.uri, **row.settings})
             except ManifestError as error:
-                yield from error.faults
+                yield from error.problems
 
     return [
         Row(uri=normalise_uri(row.uri, Path.cwd()), written=row.uri, settings=settings.get(row.line))
@@ -75,8 +75,8 @@ def combined(errors: Sequence[ManifestError]) -> ManifestError:
     if len(errors) == 1:
         return errors[0]
     faults = [fault for error in errors for fault in _faults_of(error)]
-    return ManifestError(f"{len(errors)} tables cannot be used", faults=tuple(faults))
+    return ManifestError(f"{len(errors)} tables cannot be used", problems=tuple(faults))
 
 
 def _faults_of(error: ManifestError) -> list[str]:
-    return [f"{error.where}: {fault}" for fault in error.faults] or [str(error)]
+    return [f"{error.where}: {fault}" for fault in error.problems] or [str(error)]

@@ -51,11 +51,11 @@ def read_tree(text: str, *, where: str) -> Tree:
         if node is not None:
             tree.data = _Walk(tree).value(node, ())
     except yaml.YAMLError as error:
-        raise ManifestError("is not YAML", faults=(_syntax_fault(error, text),), where=where) from error
+        raise ManifestError("is not YAML", problems=(_syntax_fault(error, text),), where=where) from error
     except RecursionError as error:
         raise ManifestError("is nested too deeply to be a manifest", where=where) from error
     except _Unreadable as error:
-        raise ManifestError("cannot be read", faults=(str(error),), where=where) from error
+        raise ManifestError("cannot be read", problems=(str(error),), where=where) from error
     return tree
 
 

@@ -94,7 +94,7 @@ def _pin_all_weights(wanted_by: Mapping[str, str], context: StepContext, *, dry_
             errors[spelling] = error
     if len(errors) > 1:
         faults = (f"{wanted_by[spelling]}: {refused}" for spelling, refused in errors.items())
-        raise ManifestError("weights of several names cannot be used", faults=tuple(faults))
+        raise ManifestError("weights of several names cannot be used", problems=tuple(faults))
     for refused in errors.values():
         raise refused
     return pins

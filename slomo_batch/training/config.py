@@ -126,9 +126,9 @@ def read_config(path: Path) -> TrainingConfig:
         raise ManifestError(f"cannot be read: {error.strerror}", where=str(path)) from error
     except (ValueError, TypeError, yaml.YAMLError) as error:
         raise ManifestError(
-            "is not a training config", faults=tuple(str(error).splitlines()), where=str(path)
+            "is not a training config", problems=tuple(str(error).splitlines()), where=str(path)
         ) from error
     faults = tuple(config.faults())
     if faults:
-        raise ManifestError("is not a training config that can be run", faults=faults, where=str(path))
+        raise ManifestError("is not a training config that can be run", problems=faults, where=str(path))
     return config

@@ -67,7 +67,7 @@ def ordered(config: TrainingConfig, place: str, pace: Pace) -> Order:
     )
     both = {source.uri for source in train_on} & {source.uri for source in validate_on}
     if both:
-        raise ManifestError("videos are both trained on and validated on", faults=tuple(sorted(both)))
+        raise ManifestError("videos are both trained on and validated on", problems=tuple(sorted(both)))
     with Place(place) as files:
         threads = len(os.sched_getaffinity(0))
         look = partial(films_of, locate=LOCATE, kept=files.kept, keep=files.keep, tell=say, threads=threads)
@@ -86,14 +86,16 @@ def found_videos(videos: Videos) -> list[Source]:
     try:
         found = find_sources([InputSpec.model_validate(given)], LOCATE)
     except (ValueError, StorageError) as error:
-        raise ManifestError("these videos cannot be found", where=place, faults=(str(error),)) from error
+        raise ManifestError("these videos cannot be found", where=place, problems=(str(error),)) from error
     if not videos.names:
         return found
     by_name = {PurePosixPath(source.uri).name: source for source in found}
     names = list(_listed(videos.names))
     missing = tuple(f"{name} is on the list, but not in {place}" for name in names if name not in by_name)
     if missing or not names:
-        raise ManifestError("a list of videos cannot be used", faults=missing or ("it names none",), where=videos.names)
+        raise ManifestError(
+            "a list of videos cannot be used", problems=missing or ("it names none",), where=videos.names
+        )
     return [by_name[name] for name in names]
 
 
@@ -102,7 +104,7 @@ def _listed(uri: str) -> Iterator[str]:
     try:
         text = store.get(key).decode("utf-8-sig")
     except (StorageError, UnicodeDecodeError) as error:
-        raise ManifestError("a list of videos cannot be read", where=uri, faults=(str(error),)) from error
+        raise ManifestError("a list of videos cannot be read", where=uri, problems=(str(error),)) from error
     return (line.strip() for line in text.splitlines() if line.strip())
 
 
@@ -153,7 +155,7 @@ def open_samples(order: Order) -> Samples:
         raise ManifestError("there is no film", remedy="Name sources.videos, or set film_share to 0.")
     faults = tuple(_too_small(order))
     if faults:
-        raise ManifestError(f"pictures are smaller than samples.crop_px, {mix.crop_px}", faults=faults)
+        raise ManifestError(f"pictures are smaller than samples.crop_px, {mix.crop_px}", problems=faults)
     return Samples(stills, film, mix, seed=config.seed)
 
 

@@ -94,7 +94,7 @@ def films_of(
     faults = tuple(str(answer) for answer in found if isinstance(answer, SlomoError))
     if faults:
         raise ManifestError(
-            "videos cannot be used to train on", faults=faults, remedy="Leave them out with `without`, or mend them."
+            "videos cannot be used to train on", problems=faults, remedy="Leave them out with `without`, or mend them."
         )
     return [film for film in found if isinstance(film, Film)]
 

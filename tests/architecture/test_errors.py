@@ -60,9 +60,9 @@ def test_a_temporary_folder_is_left_out_of_every_part() -> None:
 
 
 def test_the_faults_of_a_manifest_survive_pickling() -> None:
-    error = ManifestError("2 faults", faults=("line 3: a", "line 4: b"), where="m.yaml")
+    error = ManifestError("2 faults", problems=("line 3: a", "line 4: b"), where="m.yaml")
     back: ManifestError = pickle.loads(pickle.dumps(error))
-    assert back.faults == ("line 3: a", "line 4: b")
+    assert back.problems == ("line 3: a", "line 4: b")
 
 
 def test_error_classes_are_defined_in_one_module() -> None:

@@ -156,7 +156,7 @@ def test_what_is_missing_of_a_data_set_is_named(name: str, made: dict[str, Path]
         return
     with pytest.raises(ManifestError, match=f"not a whole {name} data set") as raised:
         whole_cases(LAYOUTS[name], folder)
-    assert raised.value.faults[0] == faults[0]
+    assert raised.value.problems[0] == faults[0]
 
 
 def test_many_missing_files_are_counted(made: dict[str, Path], tmp_path: Path) -> None:
@@ -166,8 +166,8 @@ def test_many_missing_files_are_counted(made: dict[str, Path], tmp_path: Path) -
         file.unlink()
     with pytest.raises(ManifestError) as raised:
         whole_cases(LAYOUTS["xiph"], folder)
-    assert len(raised.value.faults) == 9
-    assert raised.value.faults[-1] == "and 91 more"
+    assert len(raised.value.problems) == 9
+    assert raised.value.problems[-1] == "and 91 more"
 
 
 def test_short_clips_and_odd_lines_are_told(made: dict[str, Path], tmp_path: Path) -> None:
@@ -177,18 +177,18 @@ def test_short_clips_and_odd_lines_are_told(made: dict[str, Path], tmp_path: Pat
         file.unlink()
     with pytest.raises(ManifestError) as raised:
         whole_cases(LAYOUTS["adobe240"], clips)
-    assert raised.value.faults == ("test/0 has 8 frames (.jpg) instead of 12",)
+    assert raised.value.problems == ("test/0 has 8 frames (.jpg) instead of 12",)
     shutil.copytree(made["snu-film"], lists)
     (lists / "test-easy.txt").write_text("a.png b.png\n")
     with pytest.raises(ManifestError) as raised:
         whole_cases(LAYOUTS["snu-film"], lists)
-    assert raised.value.faults == ("line 1 of test-easy.txt has 2 paths instead of 3",)
+    assert raised.value.problems == ("line 1 of test-easy.txt has 2 paths instead of 3",)
 
 
 def test_a_folder_of_no_layout_or_of_two_is_refused(made: dict[str, Path], tmp_path: Path) -> None:
     with pytest.raises(ManifestError, match="no layout that is known") as raised:
         layout_of(tmp_path)
-    assert any(fault.startswith("vimeo-triplet: tri_testlist.txt") for fault in raised.value.faults)
+    assert any(fault.startswith("vimeo-triplet: tri_testlist.txt") for fault in raised.value.problems)
     both = tmp_path / "both"
     shutil.copytree(made["vimeo-triplet"], both)
     shutil.copy(made["vimeo-septuplet"] / "sep_testlist.txt", both)
@@ -197,4 +197,4 @@ def test_a_folder_of_no_layout_or_of_two_is_refused(made: dict[str, Path], tmp_p
     (tmp_path / "empty" / "test").mkdir(parents=True)
     with pytest.raises(ManifestError) as raised:
         whole_cases(LAYOUTS["x4k1000fps"], tmp_path / "empty")
-    assert raised.value.faults == ("there are no cases in it",)
+    assert raised.value.problems == ("there are no cases in it",)

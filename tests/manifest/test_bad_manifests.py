@@ -242,7 +242,7 @@ def test_a_bad_manifest_is_told_in_words_and_starts_nothing(
 def test_every_fault_of_a_manifest_has_its_line(text: str, expected: str) -> None:
     with pytest.raises(ManifestError) as caught:
         load(text, where="job.yaml")
-    assert all(fault.startswith("line ") for fault in caught.value.faults), expected
+    assert all(fault.startswith("line ") for fault in caught.value.problems), expected
 
 
 def test_all_faults_are_told_at_once_in_the_order_of_the_file() -> None:
@@ -251,7 +251,7 @@ def test_all_faults_are_told_at_once_in_the_order_of_the_file() -> None:
     )
     with pytest.raises(ManifestError) as caught:
         load(text, where="job.yaml", overrides=["audio=loud", "nonsense"])
-    told = caught.value.faults
+    told = caught.value.problems
     expected = [
         "inputs[0].uri",
         "inputs[1].table",
@@ -276,7 +276,7 @@ def test_all_faults_are_told_at_once_in_the_order_of_the_file() -> None:
 def test_a_manifest_of_another_version_is_not_judged_by_the_rules_of_this_one() -> None:
     with pytest.raises(ManifestError) as caught:
         load("version: 2\njob: x\nsources: []\n", where="job.yaml")
-    assert caught.value.faults == ("line 1: version: '2' is not a version read here: write 1",)
+    assert caught.value.problems == ("line 1: version: '2' is not a version read here: write 1",)
 
 
 def test_a_fault_that_inputs_share_is_told_once_and_one_of_an_input_in_its_place() -> None:
@@ -285,11 +285,11 @@ def test_a_fault_that_inputs_share_is_told_once_and_one_of_an_input_in_its_place
     )
     with pytest.raises(ManifestError) as caught:
         load(text, where="job.yaml")
-    assert caught.value.faults == ("line 5: encode.quality: quality of h264 is 0 to 51, got 60",)
+    assert caught.value.problems == ("line 5: encode.quality: quality of h264 is 0 to 51, got 60",)
     own = with_inputs("[{uri: a.mov},\n {uri: b.mov, audio: keep}]")
     with pytest.raises(ManifestError) as caught:
         load(own, where="job.yaml")
-    assert [fault.split(": keep")[0] for fault in caught.value.faults] == ["line 4: inputs[1].audio"]
+    assert [fault.split(": keep")[0] for fault in caught.value.problems] == ["line 4: inputs[1].audio"]
 
 
 @pytest.mark.parametrize(

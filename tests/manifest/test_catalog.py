@@ -153,14 +153,14 @@ def test_what_is_no_catalogue_is_refused_with_the_reason(data: bytes, name: str,
 def test_all_bad_rows_are_told_at_once_with_their_lines() -> None:
     with pytest.raises(ManifestError) as caught:
         read_catalogue(b"uri,x\na,1\n,2\nb\nc,1,2\n", "c.csv")
-    assert caught.value.faults == (
+    assert caught.value.problems == (
         "line 3: no uri",
         "line 4: 1 cells under 2 columns",
         "line 5: 3 cells under 2 columns",
     )
     with pytest.raises(ManifestError) as caught:
         read_catalogue(b'{"uri": "a"}\n["a"]\n{"uri": \n{"x": 1}\n', "c.jsonl")
-    assert [fault.split(":")[0] for fault in caught.value.faults] == ["line 2", "line 3", "line 4"]
+    assert [fault.split(":")[0] for fault in caught.value.problems] == ["line 2", "line 3", "line 4"]
 
 
 def test_a_value_that_python_has_no_equal_of_is_reported_with_row_and_column() -> None:
@@ -171,7 +171,7 @@ def test_a_value_that_python_has_no_equal_of_is_reported_with_row_and_column() -
     }
     with pytest.raises(ManifestError) as caught:
         read_catalogue(parquet(columns), "c.parquet")
-    told = [fault.partition(" cannot be read")[0] for fault in caught.value.faults]
+    told = [fault.partition(" cannot be read")[0] for fault in caught.value.problems]
     zoned = "audio: this timestamp[us, tz=Mars/Olympus]"
     assert told == [f"row 1: {zoned}", "row 2: encode.preset: this date32[day]", f"row 2: {zoned}", f"row 3: {zoned}"]
 
@@ -180,7 +180,7 @@ def test_text_of_a_parquet_file_that_is_not_utf8_is_reported_with_its_row() -> N
     damaged = pa.StringArray.from_buffers(2, pa.array([0, 1, 2], pa.int32()).buffers()[1], pa.py_buffer(b"a\xff"))
     with pytest.raises(ManifestError) as caught:
         read_catalogue(parquet({"uri": damaged}), "c.parquet")
-    assert [fault.partition(" cannot")[0] for fault in caught.value.faults] == ["row 2: uri: this string"]
+    assert [fault.partition(" cannot")[0] for fault in caught.value.problems] == ["row 2: uri: this string"]
 
 
 def test_a_column_name_that_is_not_utf8_is_no_bug() -> None:
@@ -208,8 +208,8 @@ def test_only_the_columns_that_are_wanted_are_read() -> None:
 def test_of_very_many_faults_the_first_are_told_and_the_others_counted() -> None:
     with pytest.raises(ManifestError) as caught:
         read_catalogue(b"uri,x\n" + b",1\n" * 30_000, "c.csv")
-    assert len(caught.value.faults) == MAX_FAULTS + 1
-    assert caught.value.faults[-1] == f"and {30_000 - MAX_FAULTS:,} more"
+    assert len(caught.value.problems) == MAX_FAULTS + 1
+    assert caught.value.problems[-1] == f"and {30_000 - MAX_FAULTS:,} more"
 
 
 def test_a_catalogue_of_fifty_thousand_rows_is_read_whole() -> None:

@@ -118,14 +118,14 @@ def test_a_bad_row_is_told_with_its_video(row: dict[str, str], expected: str) ->
     with pytest.raises(ManifestError) as caught:
         compose(manifest, manifest.inputs[0], {"uri": "s3://b/a.mov", **row})
     assert "s3://b/a.mov" in str(caught.value)
-    assert [fault for fault in caught.value.faults if fault.startswith(expected)], caught.value.faults
+    assert [fault for fault in caught.value.problems if fault.startswith(expected)], caught.value.problems
 
 
 def test_all_faults_of_a_row_are_told_at_once() -> None:
     manifest = load(with_inputs("[{table: t.csv}]"), where="job.yaml")
     with pytest.raises(ManifestError) as caught:
         compose(manifest, manifest.inputs[0], {"retime.slowdown": "x", "encode.codec": "y", "encode.speed": "z"})
-    assert len(caught.value.faults) == 3
+    assert len(caught.value.problems) == 3
 
 
 def test_a_suffix_that_comes_from_the_source_is_judged_with_the_output_s_name() -> None:

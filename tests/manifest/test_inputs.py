@@ -173,7 +173,7 @@ def test_an_output_that_is_a_source_through_a_link_is_refused(place: Path, linke
     uri, output = {"output": ("in/a.mp4", "link"), "input": ("link/a.mp4", "in"), "file": ("other/a.mp4", "in")}[linked]
     with pytest.raises(ManifestError, match="outputs would collide") as caught:
         find_videos(manifest(uri, output=f"{output}/{{stem}}.mp4"), LOCATE)
-    assert caught.value.faults == (f"{place}/in/a.mp4: is itself an input",)
+    assert caught.value.problems == (f"{place}/in/a.mp4: is itself an input",)
 
 
 def test_outputs_that_are_one_file_through_a_link_are_refused(place: Path) -> None:

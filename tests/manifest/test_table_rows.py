@@ -47,7 +47,7 @@ def test_every_cell_that_cannot_be_a_place_is_reported_at_once_with_table_and_li
     with pytest.raises(ManifestError) as caught:
         find(manifest_of(tmp_path, f"{{table: '{table}'}}"))
     assert caught.value.where == str(table)
-    told = caught.value.faults
+    told = caught.value.problems
     assert len(told) == len(CELLS) + 2
     for line, (fault, expected) in enumerate(zip(told, CELLS.values(), strict=False), 1):
         assert fault.startswith(f"line {line}: {expected}")
@@ -56,8 +56,8 @@ def test_every_cell_that_cannot_be_a_place_is_reported_at_once_with_table_and_li
     other.write_text("uri\ngs://b/a.mp4\n")
     with pytest.raises(ManifestError, match="2 tables cannot be used") as caught:
         find(manifest_of(tmp_path, f"{{table: '{table}'}}", f"{{table: '{other}'}}"))
-    assert caught.value.faults[0] == f"{table}: {told[0]}"
-    assert caught.value.faults[-1].startswith(f"{other}: line 2: uri: gs:// is not")
+    assert caught.value.problems[0] == f"{table}: {told[0]}"
+    assert caught.value.problems[-1].startswith(f"{other}: line 2: uri: gs:// is not")
 
 
 def test_a_table_that_cannot_be_read_is_reported_with_its_reason_beside_other_tables(tmp_path: Path) -> None:
@@ -67,7 +67,7 @@ def test_a_table_that_cannot_be_read_is_reported_with_its_reason_beside_other_ta
         find(manifest_of(tmp_path, f"{{table: '{missing}'}}"))
     with pytest.raises(ManifestError) as caught:
         find(manifest_of(tmp_path, f"{{table: '{missing}'}}", f"{{table: '{wrong}'}}"))
-    first, second = caught.value.faults
+    first, second = caught.value.problems
     assert first == str(alone.value)
     assert "no such file" in first
     assert second.startswith(f"{wrong}: line 2: uri: 'folder/' names a folder")

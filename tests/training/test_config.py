@@ -72,6 +72,6 @@ def test_a_wrong_key_is_told_by_name(text: str, told: str, tmp_path: Path, capsy
     path.write_text(text)
     with pytest.raises(ManifestError) as caught:
         read_config(path)
-    assert any(told in fault for fault in caught.value.faults)
+    assert any(told in fault for fault in caught.value.problems)
     assert main(["train", str(path), "--out", str(tmp_path / "run")]) == 2
     assert str(path) in capsys.readouterr().err

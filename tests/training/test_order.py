@@ -87,7 +87,7 @@ def test_what_is_wrong_with_sources_is_told(
 
     with pytest.raises(ManifestError) as caught:
         order_of(Sources(prepared="", videos=placed("videos"), validation=placed("validation")), tmp_path / "run")
-    assert told in "\n".join((str(caught.value), *caught.value.faults))
+    assert told in "\n".join((str(caught.value), *caught.value.problems))
 
 
 def test_what_cannot_be_made_of_the_sources_is_told(footage: Path, tmp_path: Path) -> None:
@@ -101,7 +101,7 @@ def test_what_cannot_be_made_of_the_sources_is_told(footage: Path, tmp_path: Pat
     large = replace(order, config=replace(order.config, samples=replace(MIX, crop_px=80)))
     with pytest.raises(ManifestError, match=r"smaller than samples\.crop_px, 80") as caught:
         open_samples(large)
-    assert caught.value.faults == (f"{footage}/videos/IMG_0.mov: 96x64",)
+    assert caught.value.problems == (f"{footage}/videos/IMG_0.mov: 96x64",)
 
 
 def test_other_videos_are_other_data(footage: Path, tmp_path: Path) -> None:

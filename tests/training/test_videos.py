@@ -136,7 +136,7 @@ def test_all_videos_that_cannot_be_used_are_told_by_name(tmp_path: Path) -> None
     sources = [short, source_of(tmp_path / "broken.mp4"), written(tmp_path / "good.mp4", pan(12))]
     with pytest.raises(ManifestError) as caught:
         films_of(sources, LOCATE, kept=lambda _: None, keep=lambda *_: None, tell=lambda _: None, threads=2)
-    short_fault, broken_fault = caught.value.faults
+    short_fault, broken_fault = caught.value.problems
     assert "short.mp4: no frames in a row" in short_fault
     assert "broken.mp4" in broken_fault
     with pytest.raises(SourceUnsupported, match=r"short\.mp4"):

@@ -97,7 +97,7 @@ def incomplete(name: str, folder: Path, faults: Sequence[str]) -> ManifestError:
     return ManifestError(
         f"the folder is not a whole {name} data set",
         where=str(folder),
-        faults=tuple(told),
+        problems=tuple(told),
         remedy="docs/benchmarks/datasets.md says how each lies in its folder.",
     )
 

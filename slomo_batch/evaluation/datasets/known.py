@@ -32,4 +32,4 @@ def layout_of(folder: Path) -> Layout:
             f"the folder looks like several data sets: {names}", where=str(folder), remedy="Name one with --layout."
         )
     marks = tuple(f"{layout.name}: {' or '.join(layout.marks)}" for layout in LAYOUTS.values())
-    raise ManifestError("the folder is of no layout that is known; looked for", where=str(folder), faults=marks)
+    raise ManifestError("the folder is of no layout that is known; looked for", where=str(folder), problems=marks)
