@@ -25,7 +25,8 @@ from av.audio.codeccontext import AudioCodecContext
 from av.codec.context import Flags
 
 from slomo_batch.errors import SourceUnsupported
-from slomo_batch.media.packet_archive import ArchivedPacket, ArchiveReader, ArchiveWriter, StreamHeader, from_av
+from slomo_batch.media.packet_archive import ArchiveReader, ArchiveWriter
+from slomo_batch.media.packets import ArchivedPacket, StreamHeader, from_av
 from slomo_batch.media.pcm import PcmFormat, PcmTrack, fitted, frame_of, resampled
 from slomo_batch.media.time_stretch import Block, stretch
 

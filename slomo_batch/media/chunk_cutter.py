@@ -11,7 +11,8 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from slomo_batch.media.packet_archive import JSON, ArchiveWriter, StreamHeader
+from slomo_batch.media.packet_archive import JSON, ArchiveWriter
+from slomo_batch.media.packets import StreamHeader
 
 SPOOL_FILE_BYTES = 16 << 20
 """The spool is removed in files of this size."""

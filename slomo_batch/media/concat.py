@@ -27,7 +27,8 @@ from av.video.stream import VideoStream
 
 from slomo_batch.errors import DISK_FULL, OutputInvalid
 from slomo_batch.media.encode import ColorNumbers, SegmentFacts, extradata_sha256
-from slomo_batch.media.packet_archive import ArchiveReader, StreamHeader, to_av
+from slomo_batch.media.packet_archive import ArchiveReader
+from slomo_batch.media.packets import StreamHeader, to_av
 from slomo_batch.records import ColorFacts
 
 Packet = Any

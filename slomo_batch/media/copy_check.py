@@ -21,7 +21,7 @@ from slomo_batch.media.coverage import covering_packets, mean_lead_in
 from slomo_batch.media.decode import frames_at, frames_of
 from slomo_batch.media.frames import picture_from_frame
 from slomo_batch.media.index import PacketIndex
-from slomo_batch.media.packet_archive import ArchivedPacket, from_av, header_of, open_decoder, to_av
+from slomo_batch.media.packets import ArchivedPacket, from_av, header_of, open_decoder, to_av
 from slomo_batch.media.picture_properties import ConstantTraits
 from slomo_batch.picture import PIXEL_FORMATS
 from slomo_batch.timeline.index import VideoIndex

@@ -14,7 +14,8 @@ from av.video.codeccontext import VideoCodecContext
 
 from slomo_batch.errors import FrameMissing, SegmentInvalid, SourceUnsupported
 from slomo_batch.media.frames import picture_from_frame, planar_name
-from slomo_batch.media.packet_archive import ArchivedPacket, ArchiveReader, StreamHeader, open_decoder, to_av
+from slomo_batch.media.packet_archive import ArchiveReader
+from slomo_batch.media.packets import ArchivedPacket, StreamHeader, open_decoder, to_av
 from slomo_batch.media.picture_properties import ConstantTraits
 from slomo_batch.picture import PIXEL_FORMATS, Picture
 

@@ -20,7 +20,8 @@ from av.video.stream import VideoStream
 from slomo_batch.errors import SourceUnreadable
 from slomo_batch.media.decode import frames_of
 from slomo_batch.media.frames import fitted, frame_from_picture, picture_from_frame, planar_name
-from slomo_batch.media.packet_archive import ArchivedPacket, StreamHeader, record_of
+from slomo_batch.media.packet_archive import record_of
+from slomo_batch.media.packets import ArchivedPacket, StreamHeader
 from slomo_batch.media.picture_properties import ConstantTraits
 from slomo_batch.picture import PIXEL_FORMATS
 from slomo_batch.plan.ffv1_slices import ffv1_slices

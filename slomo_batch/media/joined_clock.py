@@ -11,7 +11,7 @@ from typing import Any
 
 import av
 
-from slomo_batch.media.packet_archive import ArchivedPacket
+from slomo_batch.media.packets import ArchivedPacket
 from slomo_batch.timeline.index import VideoIndex
 from slomo_batch.timeline.joins import NUM_LAST_PACKETS, first_times
 

@@ -18,7 +18,7 @@ from av.audio.codeccontext import AudioCodecContext
 from av.audio.frame import AudioFrame
 from av.codec.context import CodecContext
 
-from slomo_batch.media.packet_archive import ArchivedPacket, StreamHeader, open_decoder, to_av
+from slomo_batch.media.packets import ArchivedPacket, StreamHeader, open_decoder, to_av
 from slomo_batch.media.time_stretch import Block
 
 SLACK_S = Fraction(1, 200)

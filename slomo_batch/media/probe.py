@@ -29,8 +29,8 @@ from slomo_batch.media.copy_check import FirstPictures
 from slomo_batch.media.demux import main_video, open_source
 from slomo_batch.media.frames import planar_name
 from slomo_batch.media.index import HollowFile, PacketIndex, has_whole_moov, index_by_moov, index_by_packets
-from slomo_batch.media.packet_archive import can_be_archived, has_sound_format, header_of, stream_aspect_ratio
 from slomo_batch.media.packet_notes import packet_notes
+from slomo_batch.media.packets import can_be_archived, has_sound_format, header_of, stream_aspect_ratio
 from slomo_batch.media.picture_limits import MAX_PICTURE_PX, check_picture_size
 from slomo_batch.media.picture_properties import is_full_range
 from slomo_batch.media.reader import RangeReader

@@ -27,7 +27,8 @@ from slomo_batch.media.coverage import covering_packets
 from slomo_batch.media.decode_lane import LosslessStore, restored_frames
 from slomo_batch.media.demux import has_decoder, open_source, packets
 from slomo_batch.media.joined_clock import JoinedClock
-from slomo_batch.media.packet_archive import JSON, ArchiveWriter, from_av, header_of, record_of
+from slomo_batch.media.packet_archive import JSON, ArchiveWriter, record_of
+from slomo_batch.media.packets import from_av, header_of
 from slomo_batch.media.reader import RangeReader
 from slomo_batch.records import AudioTrack, VideoFacts
 from slomo_batch.timeline.index import VideoIndex

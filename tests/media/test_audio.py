@@ -16,7 +16,8 @@ import pytest
 from slomo_batch.errors import SegmentInvalid
 from slomo_batch.media.audio import Mode, SoundNotes, make_sound
 from slomo_batch.media.inspect import verify_output
-from slomo_batch.media.packet_archive import ArchivedPacket, ArchiveReader, ArchiveWriter
+from slomo_batch.media.packet_archive import ArchiveReader, ArchiveWriter
+from slomo_batch.media.packets import ArchivedPacket
 from tests.media.films import Film
 from tests.media.tones import CLICKS_S, DURATION_S, RATE, Tone, archived, clicks, heard, samples, sound_file
 

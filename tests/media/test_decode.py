@@ -8,7 +8,8 @@ import pytest
 
 from slomo_batch.errors import FrameMissing, SegmentInvalid, SourceUnsupported
 from slomo_batch.media.decode import decode_chunk, held_frames
-from slomo_batch.media.packet_archive import JSON, ArchivedPacket, ArchiveReader, ArchiveWriter, StreamHeader
+from slomo_batch.media.packet_archive import JSON, ArchiveReader, ArchiveWriter
+from slomo_batch.media.packets import ArchivedPacket, StreamHeader
 
 SIZE = (16, 8)
 RAW = StreamHeader(

@@ -19,7 +19,8 @@ from slomo_batch.media.audio import make_sound
 from slomo_batch.media.copy_check import FirstPictures
 from slomo_batch.media.decode import frames_at
 from slomo_batch.media.demux import main_video, open_source, packets
-from slomo_batch.media.packet_archive import ArchivedPacket, ArchiveReader, StreamHeader, from_av, header_of
+from slomo_batch.media.packet_archive import ArchiveReader
+from slomo_batch.media.packets import ArchivedPacket, StreamHeader, from_av, header_of
 from slomo_batch.media.pcm import PcmTrack
 from slomo_batch.media.probe import Probe, probe
 from slomo_batch.media.time_stretch import Block

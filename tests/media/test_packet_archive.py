@@ -16,19 +16,8 @@ from hypothesis import strategies as st
 from slomo_batch.errors import SegmentInvalid, SourceUnsupported
 from slomo_batch.media.decode import decoded
 from slomo_batch.media.frames import picture_from_frame
-from slomo_batch.media.packet_archive import (
-    JSON,
-    MAGIC,
-    ArchivedPacket,
-    ArchiveReader,
-    ArchiveWriter,
-    StreamHeader,
-    dump,
-    from_av,
-    header_of,
-    open_decoder,
-    to_av,
-)
+from slomo_batch.media.packet_archive import JSON, MAGIC, ArchiveReader, ArchiveWriter, dump
+from slomo_batch.media.packets import ArchivedPacket, StreamHeader, from_av, header_of, open_decoder, to_av
 from tests.clips.catalogue import clip, names
 from tests.clips.film import Film, Sound, made
 

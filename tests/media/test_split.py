@@ -17,7 +17,8 @@ from hypothesis import strategies as st
 from slomo_batch.errors import FrameMissing, SourceChanged, SourceUnreadable
 from slomo_batch.media.chunk_cutter import ChunkArchive, Cutter, Span
 from slomo_batch.media.coverage import covering_packets
-from slomo_batch.media.packet_archive import ArchivedPacket, ArchiveReader, StreamHeader, from_av, header_of, record_of
+from slomo_batch.media.packet_archive import ArchiveReader, record_of
+from slomo_batch.media.packets import ArchivedPacket, StreamHeader, from_av, header_of
 from slomo_batch.media.split import SoundArchive
 from slomo_batch.records import Lane
 from slomo_batch.timeline.index import VideoIndex

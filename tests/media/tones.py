@@ -10,7 +10,8 @@ import numpy as np
 from av.audio.frame import AudioFrame
 from av.audio.stream import AudioStream
 
-from slomo_batch.media.packet_archive import ArchiveWriter, from_av, header_of
+from slomo_batch.media.packet_archive import ArchiveWriter
+from slomo_batch.media.packets import from_av, header_of
 from slomo_batch.media.time_stretch import Block
 
 RATE = 48_000

@@ -1,0 +1,232 @@
+"""Coded packets and stream headers as plain records, and the same as PyAV has them."""
+
+from dataclasses import dataclass, field
+from fractions import Fraction
+from typing import Any, Literal
+
+import av
+from av.audio.codeccontext import AudioCodecContext
+from av.codec.context import CodecContext
+from av.packet import PacketSideData, packet_sidedata_type_from_literal
+from av.stream import Stream
+from av.video.codeccontext import VideoCodecContext
+from av.video.stream import VideoStream
+
+from slomo_batch.errors import SourceUnsupported
+from slomo_batch.media.picture_limits import DECODER_OPTIONS
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StreamHeader:
+    """All that a decoder must know of a stream before its first packet."""
+
+    kind: Literal["video", "audio"]
+    time_base: Fraction
+    """Seconds per tick of the packets' times."""
+    codec: str
+    """FFmpeg's name of the codec, not of one of its decoders."""
+    decoder: str = ""
+    """FFmpeg's name of the decoder that was found for it; empty: the one of the codec's own name. They can differ: the
+    decoder called av1 needs a graphics device, the one called mp3 rounds to 16 bits."""
+    extradata: bytes = b""
+    codec_tag: str = ""
+    """Four characters; empty where the tag is none or not text."""
+    width: int = 0
+    height: int = 0
+    pix_fmt: str = ""
+    bits_per_coded_sample: int = 0
+    reorder_depth: int = 0
+    """How many frames the decoder holds back to put them in order, as the container's probing found it."""
+    sample_aspect_ratio: Fraction = Fraction(0)
+    """0 where the file says nothing."""
+    color_range: int = 0
+    """This and the next three as numbered by FFmpeg, that is by ITU-T H.273; 0 and 2: unspecified."""
+    color_primaries: int = 2
+    color_transfer: int = 2
+    color_matrix: int = 2
+    sample_rate: int = 0
+    layout: str = ""
+    """FFmpeg's name of the channel layout; like the rate, unknown where the sound begins late in a file that has no
+    headers but those in the sound."""
+    sample_format: str = ""
+    bit_rate: int = 0
+    language: str = ""
+    title: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ArchivedPacket:
+    """One coded packet and everything a demuxer says of it."""
+
+    stream: int
+    """Place of its stream among the archive's headers."""
+    pts: int | None
+    dts: int | None
+    duration: int | None
+    is_keyframe: bool
+    is_discarded: bool
+    """Decoded for its neighbours' sake, never shown (edit lists)."""
+    data: bytes
+    side_data: tuple[tuple[str, bytes], ...] = field(default=())
+    """Type, by PyAV's name, and contents."""
+
+
+_NEEDS_BLOCK_ALIGN = ("wma", "atrac", "cook", "sipr", "ra_", "adpcm_g726", "gsm_ms", "truespeech", "qdm", "metasound")
+"""Codecs, by the start of their names, whose decoders must know the size of a block, which PyAV does not tell."""
+_UNTOLD = {"adpcm_ima_wav": {"bits_per_coded_sample": "4"}}
+"""Decoder options for what PyAV does not tell but which is always the same."""
+
+
+# ---- to and from PyAV ----------------------------------------------------------------------------------------------
+
+
+def header_of(stream: Stream) -> StreamHeader:
+    """The header of a demuxed video or audio stream.
+
+    Raises:
+        SourceUnsupported: the stream is neither video nor audio, or no decoder for it is built in.
+    """
+    context = stream.codec_context
+    if isinstance(context, VideoCodecContext):
+        return StreamHeader(
+            kind="video",
+            **_common(stream),
+            width=context.width,
+            height=context.height,
+            pix_fmt=context.pix_fmt or "",
+            bits_per_coded_sample=context.bits_per_coded_sample,
+            reorder_depth=context.reorder_depth,
+            sample_aspect_ratio=stream_aspect_ratio(stream),
+            color_range=context.color_range,
+            color_primaries=context.color_primaries,
+            color_transfer=context.color_trc,
+            color_matrix=context.colorspace,
+        )
+    if isinstance(context, AudioCodecContext):
+        return StreamHeader(
+            kind="audio",
+            **_common(stream),
+            sample_rate=context.sample_rate,
+            layout=context.layout.name if context.layout.nb_channels else "",
+            sample_format=context.format.name if context.format else "",
+            bit_rate=context.bit_rate or 0,
+        )
+    raise SourceUnsupported(f"stream {stream.index} ({stream.type}) cannot be decoded by this build of FFmpeg")
+
+
+def stream_aspect_ratio(stream: Stream) -> Fraction:
+    """Width of a pixel over its height as the container, else the codec, states it; 0 when neither does."""
+    return (stream.sample_aspect_ratio if isinstance(stream, VideoStream) else None) or Fraction(0)
+
+
+def can_be_archived(stream: Stream) -> bool:
+    """True where a decoder opened from the stream's header can do what the demuxer's own can."""
+    context = stream.codec_context
+    return context is not None and not context.codec.canonical_name.startswith(_NEEDS_BLOCK_ALIGN)
+
+
+_SELF_DESCRIBING = frozenset({"aac", "mp1", "mp2", "mp3", "ac3", "eac3", "dts", "truehd", "mlp"})
+"""Codecs whose every packet can say how many channels there are, and at which sample rate."""
+
+
+def has_sound_format(stream: Stream) -> bool:
+    """True where the header of a sound track states channels and a sample rate, or its packets can."""
+    context = stream.codec_context
+    if not isinstance(context, AudioCodecContext):
+        return False
+    is_stated = context.layout.nb_channels > 0 and context.sample_rate > 0
+    return is_stated or context.codec.canonical_name in _SELF_DESCRIBING
+
+
+def _common(stream: Stream) -> dict[str, Any]:
+    context = stream.codec_context
+    return {
+        "codec": context.codec.canonical_name,
+        "decoder": context.codec.name,
+        "time_base": stream.time_base or Fraction(1, 1000),
+        "extradata": context.extradata or b"",
+        "codec_tag": codec_tag(context),
+        "language": stream.language or "",
+        "title": stream.metadata.get("title", ""),
+    }
+
+
+def codec_tag(context: CodecContext) -> str:
+    """The four characters of the codec tag; empty where PyAV cannot read them as text, or where they are zero."""
+    try:
+        tag = context.codec_tag
+    except UnicodeDecodeError:
+        return ""
+    return tag if tag.strip("\0") else ""
+
+
+def open_decoder(header: StreamHeader, *, thread_count: int = 1) -> CodecContext:
+    """A decoder for the packets of this stream, not yet opened by FFmpeg: the first packet does that."""
+    context: CodecContext = CodecContext.create(header.decoder or header.codec, "r")
+    context.thread_count = thread_count
+    context.extradata = header.extradata or None
+    if header.codec_tag:
+        context.codec_tag = header.codec_tag
+    time_base = f"{header.time_base.numerator}/{header.time_base.denominator}"
+    limits = DECODER_OPTIONS if isinstance(context, VideoCodecContext) else {}
+    context.options = {"pkt_timebase": time_base, **limits, **_UNTOLD.get(header.codec, {})}
+    if isinstance(context, VideoCodecContext):
+        _tell_video(context, header)
+    if isinstance(context, AudioCodecContext):
+        _tell_audio(context, header)
+    return context
+
+
+def _tell_video(context: VideoCodecContext, header: StreamHeader) -> None:
+    context.width, context.height = header.width, header.height
+    if header.pix_fmt:
+        context.pix_fmt = header.pix_fmt
+    context.bits_per_coded_sample = header.bits_per_coded_sample
+    context.reorder_depth = header.reorder_depth
+    context.color_range = header.color_range
+    context.color_primaries = header.color_primaries
+    context.color_trc = header.color_transfer
+    context.colorspace = header.color_matrix
+
+
+def _tell_audio(context: AudioCodecContext, header: StreamHeader) -> None:
+    if header.sample_rate:
+        context.sample_rate = header.sample_rate
+    if header.layout:
+        context.layout = header.layout
+    if header.sample_format:
+        context.format = header.sample_format
+    if header.bit_rate:
+        context.bit_rate = header.bit_rate
+
+
+def from_av(packet: "av.Packet[Any]", stream: int) -> ArchivedPacket:
+    """The packet as it was demuxed; `stream` is its place among the archive's headers."""
+    return ArchivedPacket(
+        stream=stream,
+        pts=packet.pts,
+        dts=packet.dts,
+        duration=packet.duration,
+        is_keyframe=packet.is_keyframe,
+        is_discarded=packet.is_discard,
+        data=bytes(packet),
+        side_data=tuple((side.data_type, bytes(side)) for side in packet.iter_sidedata() if side),
+    )
+
+
+def to_av(packet: ArchivedPacket, header: StreamHeader) -> "av.Packet[Any]":
+    """The packet for a decoder or a muxer. PyAV cannot set the discard flag: look at `is_discarded` instead.
+
+    The data is copied into a buffer of FFmpeg's own: decoders read beyond a packet's end, and only there find zeros.
+    """
+    made: av.Packet[Any] = av.Packet(len(packet.data))
+    if packet.data:
+        made.update(packet.data)
+    made.pts, made.dts, made.duration = packet.pts, packet.dts, packet.duration
+    made.time_base = header.time_base
+    made.is_keyframe = packet.is_keyframe
+    for kind, data in packet.side_data:
+        side = PacketSideData(packet_sidedata_type_from_literal(kind), len(data))  # type: ignore[call-arg,arg-type]
+        memoryview(side)[:] = data
+        made.set_sidedata(side)
+    return made
