@@ -1,9 +1,10 @@
 """Chroma planes to luma resolution and back, at the places where the samples were taken.
 
-`upsample` interpolates linearly between the chroma samples. `restore` is its exact left inverse: restore(upsample(c))
+`upsample` interpolates linearly between the chroma samples. `undo_upsample` is its exact left inverse:
+undo_upsample(upsample(c))
 is c, so a frame that goes to RGB and back keeps its chroma as sharp as the source frames beside it. The filters are
 the duals of linear interpolation, from the wavelets of LeGall and Tabatabai (5/3) where a chroma sample sits on a luma
-sample, and of Cohen, Daubechies and Feauveau (3/1) where it sits between two. `reduce` is the usual low pass, for
+sample, and of Cohen, Daubechies and Feauveau (3/1) where it sits between two. `downsample` is the usual low pass, for
 chroma that was never upsampled here: a dual filter would ring at its sharp edges.
 
 Borders repeat the last sample. Each function works on one axis, one halving or doubling at a time; everything is plain
@@ -52,9 +53,9 @@ def upsample(samples: Tensor, phase: Phase, size: int, dim: int) -> Tensor:
     return fine.narrow(dim, 0, size)
 
 
-def restore(samples: Tensor, phase: Phase, dim: int) -> Tensor:
+def undo_upsample(samples: Tensor, phase: Phase, dim: int) -> Tensor:
     """Half the samples along `dim` (rounded up): the exact inverse of `upsample`."""
-    fine = _completed(samples, phase, dim)
+    fine = _extended_to_even(samples, phase, dim)
     even, odd = _every_second(fine, 0, dim), _every_second(fine, 1, dim)
     if phase == "middle":
         outer = torch.zeros_like(even)
@@ -67,9 +68,9 @@ def restore(samples: Tensor, phase: Phase, dim: int) -> Tensor:
     return (on * 0.75).add_(near.mul_(0.25)).sub_(far.mul_(0.125))
 
 
-def reduce(samples: Tensor, phase: Phase, dim: int) -> Tensor:
+def downsample(samples: Tensor, phase: Phase, dim: int) -> Tensor:
     """Half the samples along `dim` (rounded up), low-passed: 1 2 1 around a sample, 1 1 between two."""
-    fine = _continued(samples, samples.narrow(dim, samples.shape[dim] - 1, 1), dim)
+    fine = _append_if_odd(samples, samples.narrow(dim, samples.shape[dim] - 1, 1), dim)
     even, odd = _every_second(fine, 0, dim), _every_second(fine, 1, dim)
     if phase == "middle":
         return (even + odd).mul_(0.5)
@@ -77,7 +78,7 @@ def reduce(samples: Tensor, phase: Phase, dim: int) -> Tensor:
     return add_near(between.clone(), between, on, dim).mul_(0.25).add_(on * 0.5)
 
 
-def widened(planes_CHW: Tensor, location: str, shifts: tuple[int, int], size: tuple[int, int]) -> Tensor:
+def upsample_chroma(planes_CHW: Tensor, location: str, shifts: tuple[int, int], size: tuple[int, int]) -> Tensor:
     """Chroma planes [C, h, w] doubled `shifts` times across and down, to `size`, which is width and height."""
     (across, down), (width, height) = phases(location), size
     for shift in range(shifts[0] - 1, -1, -1):
@@ -87,11 +88,11 @@ def widened(planes_CHW: Tensor, location: str, shifts: tuple[int, int], size: tu
     return planes_CHW
 
 
-Half = Callable[[Tensor, Phase, int], Tensor]
-"""`restore` or `reduce`."""
+Halving = Callable[[Tensor, Phase, int], Tensor]
+"""`undo_upsample` or `downsample`."""
 
 
-def narrowed(planes_CHW: Tensor, location: str, halves_x: list[Half], halves_y: list[Half]) -> Tensor:
+def downsample_chroma(planes_CHW: Tensor, location: str, halves_x: list[Halving], halves_y: list[Halving]) -> Tensor:
     """Planes with each axis halved once by every function of its list, in order."""
     across, down = phases(location)
     for half in halves_y:
@@ -101,16 +102,16 @@ def narrowed(planes_CHW: Tensor, location: str, halves_x: list[Half], halves_y: 
     return planes_CHW
 
 
-def _completed(samples: Tensor, phase: Phase, dim: int) -> Tensor:
+def _extended_to_even(samples: Tensor, phase: Phase, dim: int) -> Tensor:
     """The samples with the one that an odd size cut off, as `upsample` would have made it."""
     num = samples.shape[dim]
     last = samples.narrow(dim, num - 1, 1)
     slope = last - samples.narrow(dim, max(num - 2, 0), 1)
     beyond = {"first": last, "middle": last + slope * 0.5, "second": last + slope}
-    return _continued(samples, beyond[phase], dim)
+    return _append_if_odd(samples, beyond[phase], dim)
 
 
-def _continued(samples: Tensor, beyond: Tensor, dim: int) -> Tensor:
+def _append_if_odd(samples: Tensor, beyond: Tensor, dim: int) -> Tensor:
     return torch.cat((samples, beyond), dim=dim) if samples.shape[dim] % 2 else samples
 
 

@@ -1,7 +1,8 @@
 """Planes of samples <-> RGB tensors.
 
 RGB is fp32, nominally 0 to 1 and never clipped on the way in, so colours outside of RGB's cube survive the trip: a
-picture that goes to RGB and back has its luma exactly, and its chroma as `chroma.restore` gives it back. The transfer
+picture that goes to RGB and back has its luma exactly, and its chroma as `chroma.undo_upsample` gives it back. The
+transfer
 function stays as it is: RGB here is as non-linear as the video's own.
 """
 
@@ -12,7 +13,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from slomo_batch.color.chroma import Half, narrowed, reduce, restore, widened
+from slomo_batch.color.chroma import Halving, downsample, downsample_chroma, undo_upsample, upsample_chroma
 from slomo_batch.errors import SourceUnsupported
 from slomo_batch.picture import Picture, PixelFormat, Samples
 from slomo_batch.records import ColorFacts
@@ -81,8 +82,8 @@ class ColorSpec:
         unit = 1 << (form.bit_depth - 8)
         middle = 128.0 * unit
         if self.range == "full":
-            return Scaling(black=0.0, white_above_black=form.max_value, neutral=middle, chroma_span=form.max_value)
-        return Scaling(black=16.0 * unit, white_above_black=219.0 * unit, neutral=middle, chroma_span=224.0 * unit)
+            return Scaling(black=0.0, luma_span=form.max_value, neutral=middle, chroma_span=form.max_value)
+        return Scaling(black=16.0 * unit, luma_span=219.0 * unit, neutral=middle, chroma_span=224.0 * unit)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -91,7 +92,7 @@ class Scaling:
 
     black: float
     """Luma or RGB sample of 0."""
-    white_above_black: float
+    luma_span: float
     """Luma or RGB samples from 0 to 1."""
     neutral: float
     """Chroma sample of no colour."""
@@ -113,7 +114,7 @@ def _matrix(named: str, source: PixelFormat, height: int) -> str:
     return named
 
 
-def color_of_output(color: ColorFacts, source: PixelFormat, output: PixelFormat, height: int) -> ColorFacts:
+def output_color_tags(color: ColorFacts, source: PixelFormat, output: PixelFormat, height: int) -> ColorFacts:
     """How an output in format `output` is to be tagged: as the source, but with the matrix that `from_rgb` used where
     the source's cannot be the output's."""
     if output.model == "rgb":
@@ -130,18 +131,18 @@ def to_rgb(picture: Picture, spec: ColorSpec) -> Tensor:
     """The picture as RGB [3, H, W] in fp32, nominally 0 to 1, not clipped."""
     scaling = spec.scaling(picture.format)
     if picture.format.model == "rgb":
-        g, b, r = (_unscaled(plane, scaling.black, scaling.white_above_black) for plane in picture.planes)
+        g, b, r = (_normalized(plane, scaling.black, scaling.luma_span) for plane in picture.planes)
         return torch.stack((r, g, b))
-    luma_HW = _unscaled(picture.luma, scaling.black, scaling.white_above_black)
+    luma_HW = _normalized(picture.luma, scaling.black, scaling.luma_span)
     if picture.format.model == "gray":
         return luma_HW.expand(3, -1, -1).contiguous()
     form, spans = picture.format, (2 * (1 - spec.kb), 2 * (1 - spec.kr))
     differences = [
-        _unscaled(plane, scaling.neutral, scaling.chroma_span / span)
+        _normalized(plane, scaling.neutral, scaling.chroma_span / span)
         for plane, span in zip(picture.planes[1:], spans, strict=True)
     ]
     shifts, size = (form.chroma_shift_x, form.chroma_shift_y), (picture.width, picture.height)
-    blue_red_2HW = widened(torch.stack(differences), spec.chroma_location, shifts, size)
+    blue_red_2HW = upsample_chroma(torch.stack(differences), spec.chroma_location, shifts, size)
     return _from_differences(luma_HW, blue_red_2HW, spec)
 
 
@@ -155,7 +156,7 @@ def _from_differences(luma_HW: Tensor, blue_red_2HW: Tensor, spec: ColorSpec) ->
     return rgb_CHW
 
 
-def _unscaled(plane: Samples, zero: float, one: float) -> Tensor:
+def _normalized(plane: Samples, zero: float, one: float) -> Tensor:
     return torch.from_numpy(plane.astype(np.float32)).sub_(zero).mul_(1.0 / one)
 
 
@@ -167,35 +168,35 @@ def from_rgb(rgb_CHW: Tensor, output: PixelFormat, spec: ColorSpec) -> Picture:
     range keeps its headroom)."""
     scaling = spec.scaling(output)
     if output.model == "rgb":
-        r, g, b = (rounded(plane_HW, scaling.black, scaling.white_above_black, output) for plane_HW in rgb_CHW)
+        r, g, b = (to_samples(plane_HW, scaling.black, scaling.luma_span, output) for plane_HW in rgb_CHW)
         return Picture(format=output, planes=(g, b, r))
     luma_HW = (rgb_CHW[1] * spec.kg).add_(rgb_CHW[0] * spec.kr).add_(rgb_CHW[2] * spec.kb)
-    luma = rounded(luma_HW, scaling.black, scaling.white_above_black, output)
+    luma = to_samples(luma_HW, scaling.black, scaling.luma_span, output)
     if output.model == "gray":
         return Picture(format=output, planes=(luma,))
     blue_red_2HW = rgb_CHW[0:3:2].flip(0).sub_(luma_HW)
-    blue_hw, red_hw = resampled(blue_red_2HW, (0, 0), output, spec)
-    blue = rounded(blue_hw, scaling.neutral, scaling.chroma_span / (2 * (1 - spec.kb)), output)
-    red = rounded(red_hw, scaling.neutral, scaling.chroma_span / (2 * (1 - spec.kr)), output)
+    blue_hw, red_hw = resample_chroma(blue_red_2HW, (0, 0), output, spec)
+    blue = to_samples(blue_hw, scaling.neutral, scaling.chroma_span / (2 * (1 - spec.kb)), output)
+    red = to_samples(red_hw, scaling.neutral, scaling.chroma_span / (2 * (1 - spec.kr)), output)
     return Picture(format=output, planes=(luma, blue, red))
 
 
-def resampled(chroma_Chw: Tensor, shifts: tuple[int, int], output: PixelFormat, spec: ColorSpec) -> Tensor:
+def resample_chroma(chroma_Chw: Tensor, shifts: tuple[int, int], output: PixelFormat, spec: ColorSpec) -> Tensor:
     """Chroma planes of `shifts` halvings, narrowed to the output's subsampling: each doubling that the source's chroma
     went through is undone exactly, a halving beyond that is a low pass."""
     doublings = spec.chroma_shift_x - shifts[0], spec.chroma_shift_y - shifts[1]
     wanted = output.chroma_shift_x - shifts[0], output.chroma_shift_y - shifts[1]
-    return narrowed(
-        chroma_Chw, spec.chroma_location, _halves(doublings[0], wanted[0]), _halves(doublings[1], wanted[1])
+    return downsample_chroma(
+        chroma_Chw, spec.chroma_location, _halvings(doublings[0], wanted[0]), _halvings(doublings[1], wanted[1])
     )
 
 
-def _halves(doublings: int, wanted: int) -> list[Half]:
-    """One function per halving: `restore` as often as the source was doubled, `reduce` for the rest."""
-    return [restore if number < doublings else reduce for number in range(wanted)]
+def _halvings(doublings: int, wanted: int) -> list[Halving]:
+    """One function per halving: `undo_upsample` as often as the source was doubled, `downsample` for the rest."""
+    return [undo_upsample if number < doublings else downsample for number in range(wanted)]
 
 
-def rounded(values_HW: Tensor, zero: float, one: float, form: PixelFormat) -> Samples:
+def to_samples(values_HW: Tensor, zero: float, one: float, form: PixelFormat) -> Samples:
     """Samples in the format's type; `values_HW` stays as it is."""
     codes_HW = (values_HW * one).add_(zero).round_().clamp_(0, form.max_value)
     samples: Samples = codes_HW.to(torch.uint8 if form.bit_depth == 8 else torch.uint16).contiguous().numpy()

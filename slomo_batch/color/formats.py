@@ -8,8 +8,8 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from slomo_batch.color.chroma import widened
-from slomo_batch.color.conversion import ColorSpec, from_rgb, resampled, rounded, to_rgb
+from slomo_batch.color.chroma import upsample_chroma
+from slomo_batch.color.conversion import ColorSpec, from_rgb, resample_chroma, to_rgb, to_samples
 from slomo_batch.picture import Picture, PixelFormat, Samples
 
 
@@ -20,7 +20,7 @@ def convert(picture: Picture, target: PixelFormat, spec: ColorSpec) -> Picture:
         return picture
     if "rgb" in {source.model, target.model} and source.model != target.model:
         return from_rgb(to_rgb(picture, spec), target, spec)
-    luma = with_depth(picture.luma, source, target, spec)
+    luma = convert_depth(picture.luma, source, target, spec)
     if target.model == "gray":
         return Picture(format=target, planes=(luma,))
     return Picture(format=target, planes=(luma, *_other_planes(picture, target, spec)))
@@ -30,15 +30,15 @@ def _other_planes(picture: Picture, target: PixelFormat, spec: ColorSpec) -> lis
     source = picture.format
     if source.model == "gray":
         shape, neutral = target.plane_shape(1, picture.width, picture.height), spec.scaling(target).neutral
-        return [in_type(np.full(shape, int(neutral), np.int64), target) for _ in range(2)]
+        return [as_samples(np.full(shape, int(neutral), np.int64), target) for _ in range(2)]
     if source.model == "rgb":
-        return [with_depth(plane, source, target, spec) for plane in picture.planes[1:]]
+        return [convert_depth(plane, source, target, spec) for plane in picture.planes[1:]]
     if (source.chroma_shift_x, source.chroma_shift_y) == (target.chroma_shift_x, target.chroma_shift_y):
-        return [with_depth(plane, source, target, spec, chroma=True) for plane in picture.planes[1:]]
-    return _resampled_chroma(picture, target, spec)
+        return [convert_depth(plane, source, target, spec, chroma=True) for plane in picture.planes[1:]]
+    return _converted_chroma(picture, target, spec)
 
 
-def with_depth(
+def convert_depth(
     plane: Samples, source: PixelFormat, target: PixelFormat, spec: ColorSpec, *, chroma: bool = False
 ) -> Samples:
     """The plane's samples at the target's depth; the same array where the depth is the same."""
@@ -53,15 +53,15 @@ def with_depth(
     else:
         shift = source.bit_depth - target.bit_depth
         codes = (plane.astype(np.int64) + (1 << (shift - 1))) >> shift
-    return in_type(codes.clip(0, target.max_value), target)
+    return as_samples(codes.clip(0, target.max_value), target)
 
 
-def in_type(codes: NDArray[np.int64], form: PixelFormat) -> Samples:
+def as_samples(codes: NDArray[np.int64], form: PixelFormat) -> Samples:
     """The codes in the number type of the format's samples."""
     return codes.astype(np.uint8) if form.bit_depth == 8 else codes.astype(np.uint16)
 
 
-def _resampled_chroma(picture: Picture, target: PixelFormat, spec: ColorSpec) -> list[Samples]:
+def _converted_chroma(picture: Picture, target: PixelFormat, spec: ColorSpec) -> list[Samples]:
     """The chroma planes at the target's subsampling and depth."""
     source = picture.format
     shifts = source.chroma_shift_x, source.chroma_shift_y
@@ -70,6 +70,6 @@ def _resampled_chroma(picture: Picture, target: PixelFormat, spec: ColorSpec) ->
     old, new = spec.scaling(source), spec.scaling(target)
     planes_2hw = torch.from_numpy(np.stack(picture.planes[1:]).astype(np.float32)).sub_(old.neutral)
     doublings = shifts[0] - fewer[0], shifts[1] - fewer[1]
-    wide_2hw = widened(planes_2hw, spec.chroma_location, doublings, size)
-    narrow_2hw = resampled(wide_2hw, fewer, target, spec)
-    return [rounded(plane_hw, new.neutral, new.chroma_span / old.chroma_span, target) for plane_hw in narrow_2hw]
+    wide_2hw = upsample_chroma(planes_2hw, spec.chroma_location, doublings, size)
+    narrow_2hw = resample_chroma(wide_2hw, fewer, target, spec)
+    return [to_samples(plane_hw, new.neutral, new.chroma_span / old.chroma_span, target) for plane_hw in narrow_2hw]

@@ -23,7 +23,14 @@ from slomo_batch.media.mp4_boxes import FIRST_BOXES, MAX_TOP_BOXES, top_boxes
 from slomo_batch.media.reader import RangeReader
 from slomo_batch.media.time_gaps import LEAPING_FORMATS, MIN_LEAP_S, MIN_LEAP_STEPS, SoundLeaps
 from slomo_batch.timeline.index import FALLBACK_RATE, Bools, Int64s, VideoIndex
-from slomo_batch.timeline.joins import joins_at, leaps, offsets, part_starts, usual_step, with_last_frames_apart
+from slomo_batch.timeline.joins import (
+    find_part_starts,
+    forward_jumps,
+    median_step,
+    packet_offsets,
+    place_joins,
+    separate_last_frames,
+)
 
 INDEXED_BY_HEADER = frozenset(
     {
@@ -246,11 +253,11 @@ def _gathered(
     if pts.max() > MAX_TICKS or pts.min() < -MAX_TICKS:
         raise SourceUnreadable("a timestamp is beyond all reason", where=name, remedy="The file is damaged: repair it.")
     starts = _part_starts(pts, columns, keyframes, video, confirm_leap) if own else []
-    pts = with_last_frames_apart(pts, starts)
+    pts = separate_last_frames(pts, starts)
     is_headless = _is_headless(starts, keyframes)
     is_discarded = columns.has(_DISCARDED) | is_headless
-    joins = joins_at(starts, pts, ~is_discarded, _frame_ticks(video))
-    pts = pts + offsets(joins, len(pts))
+    joins = place_joins(starts, pts, ~is_discarded, _frame_ticks(video))
+    pts = pts + packet_offsets(joins, len(pts))
     index = VideoIndex(
         time_base=video.time_base or Fraction(1, 1000),
         pts=pts,
@@ -286,11 +293,11 @@ def _part_starts(
     is_keyframe = keyframes[shown]
     if is_keyframe.all() and video.codec_context.reorder_depth:
         is_keyframe = np.zeros(len(shown), np.bool_)  # a file without a list of keyframes: all packets are called one
-    starts = shown[part_starts(pts[shown], is_keyframe)].tolist() if len(shown) else []
+    starts = shown[find_part_starts(pts[shown], is_keyframe)].tolist() if len(shown) else []
     if confirm_leap is None:
         return starts
     tick_s = video.time_base or Fraction(1, 1000)
-    found = leaps(pts, starts, max(round(MIN_LEAP_S / tick_s), MIN_LEAP_STEPS * usual_step(pts)))
+    found = forward_jumps(pts, starts, max(round(MIN_LEAP_S / tick_s), MIN_LEAP_STEPS * median_step(pts)))
     return sorted({*starts, *(packet for packet, leap in found if confirm_leap(packet, leap * tick_s))})
 
 

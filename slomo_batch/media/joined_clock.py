@@ -13,7 +13,7 @@ import av
 
 from slomo_batch.media.packets import ArchivedPacket
 from slomo_batch.timeline.index import VideoIndex
-from slomo_batch.timeline.joins import NUM_LAST_PACKETS, first_times
+from slomo_batch.timeline.joins import NUM_LAST_PACKETS, first_frame_times
 
 NEAR_PACKETS = 50
 """Video packets before or after a join within which sound of either part may be stored."""
@@ -57,7 +57,7 @@ class JoinedClock:
         self._index = index
         self._first_packets = [join.first_packet for join in index.joins]
         self._offsets = [0, *(join.offset for join in index.joins)]
-        firsts = first_times(index.joins, index.pts, ~index.is_discarded)
+        firsts = first_frame_times(index.joins, index.pts, ~index.is_discarded)
         self._starts_s = [first * index.time_base for first in firsts]
         self._num_passed = 0
         self._tracks: dict[int, _Track] = {}

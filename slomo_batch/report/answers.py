@@ -9,7 +9,7 @@ from slomo_batch.plan.s3_requests import PRICED, S3Requests, of_driving, price_u
 from slomo_batch.report.events import JobStatus, PlanRow
 from slomo_batch.report.units import counted, size
 from slomo_batch.sanitize import json_line, one_line
-from slomo_batch.timeline.retiming import MANY_FRAMES_EACH
+from slomo_batch.timeline.retiming import NOTABLE_FRAME_RATIO
 
 
 def show_plan(
@@ -37,7 +37,7 @@ def _plan_total(rows: Sequence[PlanRow]) -> dict[str, int]:
         "chunks": sum(row.num_chunks for row in rows),
         "size_bytes": sum(row.size_bytes for row in rows),
         "videos_with_many_frames": sum(
-            row.num_output_frames > MANY_FRAMES_EACH * row.num_source_frames for row in rows if row.num_source_frames
+            row.num_output_frames > NOTABLE_FRAME_RATIO * row.num_source_frames for row in rows if row.num_source_frames
         ),
     }
 
@@ -76,7 +76,7 @@ def _plan_lines(rows: Sequence[PlanRow]) -> Iterator[str]:
         )
     if number := total["videos_with_many_frames"]:
         yield (
-            f"warning: {counted(number, 'video')} with more than {MANY_FRAMES_EACH} output frames for each source "
+            f"warning: {counted(number, 'video')} with more than {NOTABLE_FRAME_RATIO} output frames for each source "
             "frame; see the notes above"
         )
 

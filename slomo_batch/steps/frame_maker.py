@@ -12,7 +12,7 @@ from typing import Literal
 
 from torch import Tensor
 
-from slomo_batch.color.conversion import ColorSpec, color_of_output, from_rgb, to_rgb
+from slomo_batch.color.conversion import ColorSpec, from_rgb, output_color_tags, to_rgb
 from slomo_batch.color.formats import convert
 from slomo_batch.errors import FrameMissing
 from slomo_batch.interpolators.contract import AnyInterpolator, Held, make, reach
@@ -155,4 +155,4 @@ def output_color(plan: VideoPlan) -> ColorFacts:
     """The colour description of the output: the source's, but where its samples were converted to another model."""
     facts = plan.facts
     source = PIXEL_FORMATS[planar_name(facts.pixel_format)]
-    return color_of_output(facts.color, source, PIXEL_FORMATS[plan.resolved.pixel_format], facts.height)
+    return output_color_tags(facts.color, source, PIXEL_FORMATS[plan.resolved.pixel_format], facts.height)

@@ -24,7 +24,7 @@ from slomo_batch.steps.output_ownership import begun
 from slomo_batch.steps.stored_index import index_bytes
 from slomo_batch.steps.stored_records import as_note, exists
 from slomo_batch.steps.video_records import VideoRecords, read_receipt, withdraw_receipt
-from slomo_batch.timeline.retiming import MANY_FRAMES_EACH, OutputGrid
+from slomo_batch.timeline.retiming import NOTABLE_FRAME_RATIO, OutputGrid
 
 RESTARTED = "begun by an earlier version of slomo_batch that makes other pixels: made again from the start"
 
@@ -126,7 +126,7 @@ def plan_video(identity: str, request: VideoRequest, pin: JobPin, probed: Probe)
     """What will be made of a probed video: a pure function of its arguments."""
     facts, settings = probed.facts, request.settings
     rate = settings.retime.fps.of(probed.timeline.nominal_rate)
-    grid = OutputGrid.over(probed.timeline, rate=rate, slowdown=settings.retime.slowdown)
+    grid = OutputGrid.covering(probed.timeline, rate=rate, slowdown=settings.retime.slowdown)
     check_output_rate(rate, PurePosixPath(request.output_uri).suffix, request.source.uri)
     choice = choose_encoder(
         settings.encode,
@@ -163,9 +163,9 @@ def plan_video(identity: str, request: VideoRequest, pin: JobPin, probed: Probe)
 def _length_notes(plan: VideoPlan) -> tuple[str, ...]:
     """A warning where one damaged time may have made the output very long."""
     num_made, num_given = plan.grid.num_frames, plan.facts.num_frames
-    if num_made <= MANY_FRAMES_EACH * num_given:
+    if num_made <= NOTABLE_FRAME_RATIO * num_given:
         return ()
-    return (f"{num_made:,} output frames from {num_given:,}: more than {MANY_FRAMES_EACH} for each source frame",)
+    return (f"{num_made:,} output frames from {num_given:,}: more than {NOTABLE_FRAME_RATIO} for each source frame",)
 
 
 def _container_notes(plan: VideoPlan) -> tuple[str, ...]:

@@ -87,7 +87,7 @@ def _fits(plan: VideoPlan, index: VideoIndex, timeline: SourceTimeline) -> bool:
     return (
         len(index.frame_pts) == len(timeline.ticks) == plan.facts.num_frames
         and (timeline.tick_s, timeline.nominal_rate) == (plan.tick_s, plan.nominal_rate)
-        and OutputGrid.over(timeline, rate=plan.grid.rate, slowdown=plan.grid.slowdown) == plan.grid
+        and OutputGrid.covering(timeline, rate=plan.grid.rate, slowdown=plan.grid.slowdown) == plan.grid
     )
 
 

@@ -7,8 +7,8 @@ from itertools import pairwise
 import numpy as np
 from numpy.typing import NDArray
 
-from slomo_batch.timeline.joins import Join, first_times
-from slomo_batch.timeline.rates import ConstantRate, recognise_rate, snap
+from slomo_batch.timeline.joins import Join, first_frame_times
+from slomo_batch.timeline.rates import ConstantRate, find_constant_rate, snap_to_standard
 
 Int64s = NDArray[np.int64]
 Bools = NDArray[np.bool_]
@@ -102,7 +102,7 @@ def source_timeline(index: VideoIndex, header_rates: tuple[Fraction, ...] = ()) 
     pts = index.frame_pts
     if not len(pts):
         raise ValueError("the index has no presented frame")
-    constant = recognise_rate(pts, index.time_base, header_rates) or _rate_of_parts(index, pts, header_rates)
+    constant = find_constant_rate(pts, index.time_base, header_rates) or _shared_rate_of_parts(index, pts, header_rates)
     if constant is not None:
         own = round(index.last_duration * index.time_base * constant.rate)
         return SourceTimeline(
@@ -112,19 +112,19 @@ def source_timeline(index: VideoIndex, header_rates: tuple[Fraction, ...] = ()) 
             rate=constant.rate,
             nominal_rate=constant.rate,
         )
-    return _variable(pts - pts[0], index, header_rates)
+    return _variable_rate_timeline(pts - pts[0], index, header_rates)
 
 
-def _rate_of_parts(index: VideoIndex, pts: Int64s, header_rates: tuple[Fraction, ...]) -> ConstantRate | None:
+def _shared_rate_of_parts(index: VideoIndex, pts: Int64s, header_rates: tuple[Fraction, ...]) -> ConstantRate | None:
     """The constant rate that all parts of a joined file share, each rounded by the container in its own way."""
     if not index.joins:
         return None
-    firsts = sorted(set(first_times(index.joins, index.pts, ~index.is_discarded)))
+    firsts = sorted(set(first_frame_times(index.joins, index.pts, ~index.is_discarded)))
     places = np.searchsorted(pts, firsts)
     grids: list[Int64s] = []
     rates: set[Fraction] = set()
     for first, stop in pairwise((*places.tolist(), len(pts))):
-        found = recognise_rate(pts[first:stop], index.time_base, header_rates)
+        found = find_constant_rate(pts[first:stop], index.time_base, header_rates)
         if found is None and stop - first > 1:
             return None
         grid = np.zeros(1, np.int64) if found is None else found.grid
@@ -133,7 +133,7 @@ def _rate_of_parts(index: VideoIndex, pts: Int64s, header_rates: tuple[Fraction,
     return ConstantRate(rate=rates.pop(), grid=np.concatenate(grids)) if len(rates) == 1 else None
 
 
-def _variable(ticks: Int64s, index: VideoIndex, header_rates: tuple[Fraction, ...]) -> SourceTimeline:
+def _variable_rate_timeline(ticks: Int64s, index: VideoIndex, header_rates: tuple[Fraction, ...]) -> SourceTimeline:
     if len(ticks) == 1:
         rate = next((rate for rate in header_rates if rate > 0), FALLBACK_RATE)
         if index.last_duration > 0:
@@ -147,5 +147,5 @@ def _variable(ticks: Int64s, index: VideoIndex, header_rates: tuple[Fraction, ..
         ticks=ticks,
         end=int(ticks[-1]) + (index.last_duration or median),
         rate=None,
-        nominal_rate=snap(1 / (median * index.time_base)),
+        nominal_rate=snap_to_standard(1 / (median * index.time_base)),
     )

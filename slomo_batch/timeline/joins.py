@@ -21,7 +21,7 @@ MAX_REORDERED = 20
 """No codec stores more frames than this before one that is shown first. With a variable rate they may be minutes."""
 NUM_LAST_PACKETS = 4
 """Packets before a join whose times FFmpeg may have guessed from what comes after it."""
-MAX_FALLS = 1000
+MAX_BACKWARD_JUMPS = 1000
 """A stream with more falls than this has damaged times, not joins."""
 BLOCK_PACKETS = 1 << 14
 """Packets that are searched at once for the next fall."""
@@ -38,7 +38,7 @@ class Join:
     """What is added to the times of the part's packets, in ticks."""
 
 
-def part_starts(pts: Int64s, is_keyframe: Bools) -> list[int]:
+def find_part_starts(pts: Int64s, is_keyframe: Bools) -> list[int]:
     """First packets of all parts but the first, from the packets' times in decode order.
 
     A keyframe is shown after everything stored before it, and of other frames no more than MAX_REORDERED that were
@@ -47,9 +47,9 @@ def part_starts(pts: Int64s, is_keyframe: Bools) -> list[int]:
     """
     clock, at = pts.copy(), 0
     starts: list[int] = []
-    for _ in range(MAX_FALLS):
+    for _ in range(MAX_BACKWARD_JUMPS):
         begin = starts[-1] if starts else 0
-        fall = _next_fall(clock, is_keyframe, begin, at)
+        fall = _next_backward_jump(clock, is_keyframe, begin, at)
         if fall is None:
             return starts
         top = int(clock[begin:fall].max())
@@ -64,9 +64,9 @@ def part_starts(pts: Int64s, is_keyframe: Bools) -> list[int]:
     return []
 
 
-def _next_fall(clock: Int64s, is_keyframe: Bools, begin: int, at: int) -> int | None:
+def _next_backward_jump(clock: Int64s, is_keyframe: Bools, begin: int, at: int) -> int | None:
     """The first packet from `at` on whose time is impossible after those of the part that begins at `begin`."""
-    step = usual_step(clock[begin:])
+    step = median_step(clock[begin:])
     for start in range(at, len(clock), BLOCK_PACKETS):
         block = slice(start, start + BLOCK_PACKETS)
         reached = clock[begin:start].max(initial=_LOWEST)
@@ -91,18 +91,18 @@ def _num_shown_later(pts: Int64s) -> Int64s:
 def _is_sparse_before(clock: Int64s, begin: int, fall: int, top: int) -> bool:
     """True where only a few of the packets before the fall are above it: their times jumped forward and came back."""
     before = clock[max(begin, fall - NUM_NEIGHBORS) : fall]
-    usual = min(len(before), (top - int(clock[fall])) / usual_step(clock[begin : fall + NUM_NEIGHBORS]))
+    usual = min(len(before), (top - int(clock[fall])) / median_step(clock[begin : fall + NUM_NEIGHBORS]))
     return bool(np.count_nonzero(before > clock[fall]) < usual / 2)
 
 
 def _is_sparse_after(clock: Int64s, begin: int, fall: int, top: int) -> bool:
     """True where only a few packets from the fall on are below what was reached: the clock comes back at once."""
     after = clock[fall : fall + NUM_NEIGHBORS]
-    usual = min(len(after), (top - int(clock[fall])) / usual_step(clock[begin:fall]) + 1)
+    usual = min(len(after), (top - int(clock[fall])) / median_step(clock[begin:fall]) + 1)
     return bool(np.count_nonzero(after <= top) < usual / 2)
 
 
-def leaps(pts: Int64s, starts: Sequence[int], least: int) -> list[tuple[int, int]]:
+def forward_jumps(pts: Int64s, starts: Sequence[int], least: int) -> list[tuple[int, int]]:
     """Packets at which a part's clock jumps forward by more than `least` ticks and goes on there; and by how much."""
     found = []
     for first, stop in pairwise((0, *starts, len(pts))):
@@ -115,13 +115,13 @@ def leaps(pts: Int64s, starts: Sequence[int], least: int) -> list[tuple[int, int
     return found
 
 
-def usual_step(pts: Int64s) -> int:
+def median_step(pts: Int64s) -> int:
     """The median distance of neighboring times, in ticks, at least 1."""
     steps = np.diff(np.unique(pts[: 64 * NUM_NEIGHBORS]))
     return max(1, int(np.median(steps))) if len(steps) else 1
 
 
-def joins_at(starts: Sequence[int], pts: Int64s, is_shown: Bools, lone_step: int) -> tuple[Join, ...]:
+def place_joins(starts: Sequence[int], pts: Int64s, is_shown: Bools, lone_step: int) -> tuple[Join, ...]:
     """The joins at these packets, placed so that each part's first frame follows the last frame of the part before.
 
     `lone_step` is the duration in ticks of a frame that is a part of its own.
@@ -140,7 +140,7 @@ def joins_at(starts: Sequence[int], pts: Int64s, is_shown: Bools, lone_step: int
     return tuple(made)
 
 
-def with_last_frames_apart(pts: Int64s, starts: Sequence[int]) -> Int64s:
+def separate_last_frames(pts: Int64s, starts: Sequence[int]) -> Int64s:
     """The times, without the collision that FFmpeg's guess makes before a join.
 
     Where the last packets of a part have no time of their own, as in a VOB, FFmpeg gives the last frame, stored before
@@ -164,7 +164,7 @@ def _mean_step(pts: Int64s, lone_step: int) -> Fraction:
     return Fraction(int(usual.sum()), len(usual))
 
 
-def offsets(joins: Sequence[Join], num_packets: int) -> Int64s:
+def packet_offsets(joins: Sequence[Join], num_packets: int) -> Int64s:
     """For each packet what its time was moved by, in ticks."""
     moved = np.zeros(num_packets, np.int64)
     for join in joins:
@@ -172,7 +172,7 @@ def offsets(joins: Sequence[Join], num_packets: int) -> Int64s:
     return moved
 
 
-def first_times(joins: Sequence[Join], pts: Int64s, is_shown: Bools) -> list[int]:
+def first_frame_times(joins: Sequence[Join], pts: Int64s, is_shown: Bools) -> list[int]:
     """Time of the first shown frame of each part, in moved ticks; a part without one has that of the part before."""
     times: list[int] = []
     for first, stop in pairwise((0, *(join.first_packet for join in joins), len(pts))):

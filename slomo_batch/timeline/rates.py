@@ -31,7 +31,7 @@ def parse_rational(text: str | int | Fraction) -> Fraction:
         raise ValueError(f"{text!r} has a zero denominator") from None
 
 
-def snap(rate: Fraction) -> Fraction:
+def snap_to_standard(rate: Fraction) -> Fraction:
     """The standard rate within 1 % of `rate` that is nearest to it, else `rate` itself."""
     nearest = min(STANDARD_RATES, key=lambda standard: abs(standard - rate))
     return nearest if abs(nearest - rate) <= rate / 100 else rate
@@ -47,7 +47,7 @@ class ConstantRate:
     """For each frame its grid point n, starting at 0, strictly rising."""
 
 
-def recognise_rate(
+def find_constant_rate(
     pts: NDArray[np.int64], time_base: Fraction, header_rates: Iterable[Fraction] = ()
 ) -> ConstantRate | None:
     """The constant rate behind strictly rising `pts` (ticks of `time_base` seconds), or None when it varies.

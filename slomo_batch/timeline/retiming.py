@@ -14,7 +14,7 @@ import numpy as np
 
 from slomo_batch.timeline.index import Int64s, SourceTimeline
 
-MANY_FRAMES_EACH = 50
+NOTABLE_FRAME_RATIO = 50
 """An output with more frames than this for each source frame is mentioned: one damaged time may be the reason."""
 
 
@@ -42,7 +42,7 @@ class OutputGrid:
     """Number of output frames: ceil(duration * slowdown * rate)."""
 
     @classmethod
-    def over(cls, timeline: SourceTimeline, *, rate: Fraction, slowdown: Fraction) -> "OutputGrid":
+    def covering(cls, timeline: SourceTimeline, *, rate: Fraction, slowdown: Fraction) -> "OutputGrid":
         """The grid that covers the whole timeline."""
         return cls(rate=rate, slowdown=slowdown, num_frames=ceil(timeline.duration_s * slowdown * rate))
 

@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch import Tensor
 
-from slomo_batch.color.chroma import Phase, phases, reduce, restore, upsample
+from slomo_batch.color.chroma import Phase, downsample, phases, undo_upsample, upsample
 
 PHASES: list[Phase] = ["first", "middle", "second"]
 phase_of = st.sampled_from(PHASES)
@@ -32,11 +32,11 @@ def test_what_was_doubled_is_restored_exactly_at_every_size(
     chroma = numbers(num, seed) if dim == -1 else numbers(num, seed).T.contiguous()
     fine = upsample(chroma, phase, 2 * num - cut, dim)
     assert fine.shape[dim] == 2 * num - cut
-    torch.testing.assert_close(restore(fine, phase, dim), chroma, rtol=0, atol=2e-6)
+    torch.testing.assert_close(undo_upsample(fine, phase, dim), chroma, rtol=0, atol=2e-6)
 
 
 @pytest.mark.parametrize("phase", PHASES)
-@pytest.mark.parametrize("half", [restore, reduce])
+@pytest.mark.parametrize("half", [undo_upsample, downsample])
 @pytest.mark.parametrize("size", [1, 2, 7, 8])
 def test_a_flat_plane_stays_flat(phase: Phase, half: Callable[[Tensor, Phase, int], Tensor], size: int) -> None:
     flat = torch.full((2, size), 0.25)
@@ -55,13 +55,13 @@ def test_a_ramp_is_interpolated_at_the_places_where_chroma_was_sampled(phase: Ph
 @pytest.mark.parametrize("phase", PHASES)
 def test_the_low_pass_keeps_a_ramp_in_place(phase: Phase) -> None:
     place = {"first": 0.0, "middle": 0.5, "second": 1.0}[phase]
-    assert torch.equal(reduce(torch.arange(16.0)[None], phase, -1)[0, 1:-1], torch.arange(8.0)[1:-1] * 2 + place)
+    assert torch.equal(downsample(torch.arange(16.0)[None], phase, -1)[0, 1:-1], torch.arange(8.0)[1:-1] * 2 + place)
 
 
 def test_a_sharp_edge_does_not_ring_when_it_is_only_reduced() -> None:
     edge = torch.tensor([[0.0] * 7 + [1.0] * 9])
     for phase in PHASES:
-        reduced = reduce(edge, phase, -1)
+        reduced = downsample(edge, phase, -1)
         assert reduced.min() >= 0
         assert reduced.max() <= 1
 

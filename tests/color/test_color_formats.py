@@ -64,8 +64,8 @@ def test_chroma_that_is_widened_and_narrowed_again_is_the_same() -> None:
     picture = random_picture("yuv420p", 21, 15)
     spec = spec_of("yuv420p")
     deep = convert(picture, PIXEL_FORMATS["yuv444p16le"], spec)
-    narrowed = from_rgb(to_rgb(deep, spec), PIXEL_FORMATS["yuv420p16le"], spec)
-    assert narrowed.hash() == convert(picture, PIXEL_FORMATS["yuv420p16le"], spec).hash()
+    narrow = from_rgb(to_rgb(deep, spec), PIXEL_FORMATS["yuv420p16le"], spec)
+    assert narrow.hash() == convert(picture, PIXEL_FORMATS["yuv420p16le"], spec).hash()
 
 
 def test_grey_takes_luma_and_gives_neutral_chroma() -> None:

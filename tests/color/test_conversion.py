@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 import torch
 
-from slomo_batch.color.conversion import LUMA_WEIGHTS, ColorSpec, color_of_output, from_rgb, to_rgb
+from slomo_batch.color.conversion import LUMA_WEIGHTS, ColorSpec, from_rgb, output_color_tags, to_rgb
 from slomo_batch.errors import SourceUnsupported
 from slomo_batch.picture import PIXEL_FORMATS
 from slomo_batch.records import ColorFacts
@@ -131,7 +131,7 @@ def test_the_output_is_tagged_with_the_matrix_its_samples_have(
     source: str, matrix: str, output: str, tagged: str
 ) -> None:
     facts = ColorFacts(range="full", matrix=matrix, primaries="bt709")
-    found = color_of_output(facts, PIXEL_FORMATS[source], PIXEL_FORMATS[output], 1080)
+    found = output_color_tags(facts, PIXEL_FORMATS[source], PIXEL_FORMATS[output], 1080)
     assert found == replace(facts, matrix=tagged)
 
 

@@ -130,7 +130,7 @@ def test_more_damage_than_is_put_up_with_fails_the_video(tmp_path: Path) -> None
 
 def grid_times(probe: Probe, num_frames: int) -> list[FrameTime]:
     timeline = probe.timeline
-    grid = OutputGrid.over(timeline, rate=timeline.nominal_rate, slowdown=Fraction(2))
+    grid = OutputGrid.covering(timeline, rate=timeline.nominal_rate, slowdown=Fraction(2))
     assert grid.num_frames == num_frames
     return list(grid.frame_times(timeline.ticks, timeline.tick_s, 0, range(num_frames)))
 

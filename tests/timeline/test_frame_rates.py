@@ -11,9 +11,9 @@ from hypothesis import strategies as st
 from slomo_batch.timeline.rates import (
     MAX_ROUNDING_S,
     STANDARD_RATES,
+    find_constant_rate,
     parse_rational,
-    recognise_rate,
-    snap,
+    snap_to_standard,
 )
 from tests.timeline.clocks import FILM, MILLISECOND, NTSC, NTSC_60, RATES, rounded
 
@@ -23,7 +23,7 @@ from tests.timeline.clocks import FILM, MILLISECOND, NTSC, NTSC_60, RATES, round
 def test_milliseconds_hide_no_standard_rate(rate: Fraction, how: str) -> None:
     """Five seconds tell 24 from 24000/1001 without any header."""
     frames = range(int(5 * rate) + 2)
-    found = recognise_rate(rounded(rate, frames, MILLISECOND, how=how), MILLISECOND)
+    found = find_constant_rate(rounded(rate, frames, MILLISECOND, how=how), MILLISECOND)
     assert found is not None
     assert found.rate == rate
     assert found.grid.tolist() == list(frames)
@@ -43,7 +43,7 @@ def test_gaps_and_offsets_leave_every_frame_on_its_own_grid_point(
     assume(np.median(steps) == 1)
     frames = np.cumsum([0, *steps]).tolist()
     pts = rounded(rate, [first + frame for frame in frames], time_base, how=how)
-    found = recognise_rate(pts, time_base, [rate])
+    found = find_constant_rate(pts, time_base, [rate])
     assert found is not None
     assert found.grid.tolist() == frames
     assert found.rate == rate
@@ -56,7 +56,7 @@ def test_gaps_and_offsets_leave_every_frame_on_its_own_grid_point(
 )
 def test_a_rate_is_only_found_where_all_frames_lie_on_its_grid(steps: list[int], time_base: Fraction) -> None:
     pts = np.cumsum([0, *steps])
-    found = recognise_rate(pts, time_base, [NTSC])
+    found = find_constant_rate(pts, time_base, [NTSC])
     if found is None:
         return
     assert (np.diff(found.grid) >= 1).all()
@@ -69,7 +69,7 @@ def test_a_rate_is_only_found_where_all_frames_lie_on_its_grid(steps: list[int],
 @settings(deadline=None)
 @given(step=st.integers(1, 10**6), count=st.integers(2, 50), denominator=st.integers(1, 10**6))
 def test_equal_steps_are_exact_whatever_the_rate(step: int, count: int, denominator: int) -> None:
-    found = recognise_rate(np.arange(count) * step, Fraction(1, denominator))
+    found = find_constant_rate(np.arange(count) * step, Fraction(1, denominator))
     assert found is not None
     assert found.rate == Fraction(denominator, step)
     assert found.grid.tolist() == list(range(count))
@@ -77,13 +77,13 @@ def test_equal_steps_are_exact_whatever_the_rate(step: int, count: int, denomina
 
 def test_the_header_decides_between_rates_that_fit_alike() -> None:
     pts = rounded(NTSC_60, range(20), MILLISECOND)
-    by_header = [recognise_rate(pts, MILLISECOND, [rate]) for rate in (NTSC_60, Fraction(60))]
+    by_header = [find_constant_rate(pts, MILLISECOND, [rate]) for rate in (NTSC_60, Fraction(60))]
     assert [found and found.rate for found in by_header] == [NTSC_60, 60]
 
 
 def test_a_header_that_does_not_fit_is_not_believed() -> None:
     pts = rounded(FILM, range(240), MILLISECOND)
-    found = recognise_rate(pts, MILLISECOND, [Fraction(0), Fraction(25), Fraction(1000)])
+    found = find_constant_rate(pts, MILLISECOND, [Fraction(0), Fraction(25), Fraction(1000)])
     assert found is not None
     assert found.rate == FILM
 
@@ -91,8 +91,8 @@ def test_a_header_that_does_not_fit_is_not_believed() -> None:
 def test_a_rate_of_no_standard_is_recognised_by_the_header_alone() -> None:
     rate = Fraction(1700, 99)
     pts = rounded(rate, range(200), MILLISECOND)
-    assert recognise_rate(pts, MILLISECOND) is None
-    found = recognise_rate(pts, MILLISECOND, [rate])
+    assert find_constant_rate(pts, MILLISECOND) is None
+    found = find_constant_rate(pts, MILLISECOND, [rate])
     assert found is not None
     assert found.rate == rate
 
@@ -109,7 +109,7 @@ def test_a_rate_of_no_standard_is_recognised_by_the_header_alone() -> None:
     ids=["one frame", "jitter", "a step and a half", "two frames at once", "telecine"],
 )
 def test_what_is_not_constant_is_called_variable(pts: list[int]) -> None:
-    assert recognise_rate(np.array(pts), MILLISECOND) is None
+    assert find_constant_rate(np.array(pts), MILLISECOND) is None
 
 
 @pytest.mark.parametrize(
@@ -127,7 +127,7 @@ def test_what_is_not_constant_is_called_variable(pts: list[int]) -> None:
 def test_a_measured_rate_snaps_to_the_nearest_standard_one_within_a_hundredth(
     measured: Fraction, meant: Fraction
 ) -> None:
-    assert snap(measured) == meant
+    assert snap_to_standard(measured) == meant
 
 
 @pytest.mark.parametrize(

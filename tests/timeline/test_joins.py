@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from slomo_batch.timeline.joins import Join, joins_at, part_starts
+from slomo_batch.timeline.joins import Join, find_part_starts, place_joins
 
 
 def stored(num_gops: int, gop: int, bframes: int, step: int = 40, start: int = 0) -> tuple[list[int], list[bool]]:
@@ -23,7 +23,7 @@ def stored(num_gops: int, gop: int, bframes: int, step: int = 40, start: int = 0
 
 def starts(*parts: tuple[list[int], list[bool]]) -> list[int]:
     pts = np.array([time for part, _ in parts for time in part], dtype=np.int64)
-    return part_starts(pts, np.array([flag for _, flags in parts for flag in flags]))
+    return find_part_starts(pts, np.array([flag for _, flags in parts for flag in flags]))
 
 
 SHAPES = st.tuples(st.integers(1, 6), st.integers(1, 20), st.integers(0, 15), st.integers(1, 99))
@@ -93,7 +93,7 @@ def test_second_fields_with_the_time_of_the_first_are_no_join() -> None:
 def test_parts_follow_one_another() -> None:
     pts = np.array([100, 140, 180, 40, 120, 80, 500], dtype=np.int64)
     shown = np.ones(7, np.bool_)
-    assert joins_at([3, 6], pts, shown, lone_step=40) == (
+    assert place_joins([3, 6], pts, shown, lone_step=40) == (
         Join(first_packet=3, offset=180),
         Join(first_packet=6, offset=-160),
     )

@@ -46,7 +46,7 @@ def _all_times(timeline: SourceTimeline, grid: OutputGrid) -> list[FrameTime]:
 def test_an_output_frame_shows_what_the_definition_says(
     timeline: SourceTimeline, rate: Fraction, slowdown: Fraction, data: st.DataObject
 ) -> None:
-    grid = OutputGrid.over(timeline, rate=rate, slowdown=slowdown)
+    grid = OutputGrid.covering(timeline, rate=rate, slowdown=slowdown)
     first = data.draw(st.integers(0, grid.num_frames - 1))
     frames = range(first, min(grid.num_frames, first + 20))
     times = list(grid.frame_times(timeline.ticks, timeline.tick_s, 0, frames))
@@ -59,7 +59,7 @@ def test_an_output_frame_shows_what_the_definition_says(
 def test_the_output_lasts_as_long_as_the_slowed_source_to_within_one_frame(
     timeline: SourceTimeline, rate: Fraction, slowdown: Fraction
 ) -> None:
-    grid = OutputGrid.over(timeline, rate=rate, slowdown=slowdown)
+    grid = OutputGrid.covering(timeline, rate=rate, slowdown=slowdown)
     wanted_s = timeline.duration_s * slowdown
     assert (grid.num_frames - 1) / rate < wanted_s <= grid.num_frames / rate
 
@@ -69,7 +69,7 @@ def test_the_output_lasts_as_long_as_the_slowed_source_to_within_one_frame(
 def test_the_pairs_own_the_very_frames_that_show_them(
     timeline: SourceTimeline, rate: Fraction, slowdown: Fraction
 ) -> None:
-    grid = OutputGrid.over(timeline, rate=min(rate, Fraction(60)), slowdown=min(slowdown, Fraction(4)))
+    grid = OutputGrid.covering(timeline, rate=min(rate, Fraction(60)), slowdown=min(slowdown, Fraction(4)))
     first = grid.first_frames(timeline).tolist()
     assert (first[0], first[-1]) == (0, grid.num_frames)
     owners = [pair for pair, (start, end) in enumerate(pairwise(first)) for _ in range(start, end)]
@@ -90,7 +90,7 @@ def test_chunks_joined_show_what_the_whole_shows(
     timeline: SourceTimeline, rate: Fraction, slowdown: Fraction, pairs_per_chunk: int, context: int
 ) -> None:
     """Each chunk sees the ticks of its own frames and its context only, as a worker does."""
-    grid = OutputGrid.over(timeline, rate=min(rate, Fraction(60)), slowdown=min(slowdown, Fraction(4)))
+    grid = OutputGrid.covering(timeline, rate=min(rate, Fraction(60)), slowdown=min(slowdown, Fraction(4)))
     chunks = partition(grid.first_frames(timeline), pairs_per_chunk=pairs_per_chunk, identify=lambda *place: str(place))
     joined: list[FrameTime] = []
     for chunk in chunks:
@@ -108,7 +108,7 @@ def test_at_a_whole_slowdown_and_the_sources_rate_every_source_frame_of_a_consta
     timeline: SourceTimeline, slowdown: int
 ) -> None:
     assert timeline.rate is not None
-    grid = OutputGrid.over(timeline, rate=timeline.rate, slowdown=Fraction(slowdown))
+    grid = OutputGrid.covering(timeline, rate=timeline.rate, slowdown=Fraction(slowdown))
     assert grid.num_frames == timeline.end * slowdown
     untouched = grid.frame_times(timeline.ticks, timeline.tick_s, 0, range(0, grid.num_frames, slowdown))
     shown = {time.pair for time in untouched if time.t == 0}
@@ -126,7 +126,7 @@ def test_three_hours_do_not_drift(source_rate: Fraction, output_rate: Fraction, 
         per_frame = 1 / source_rate / time_base
         pts = (2 * pts * per_frame.numerator + per_frame.denominator) // (2 * per_frame.denominator)
     timeline = source_timeline(index_of(pts, time_base or 1 / source_rate))
-    grid = OutputGrid.over(timeline, rate=output_rate, slowdown=Fraction(1))
+    grid = OutputGrid.covering(timeline, rate=output_rate, slowdown=Fraction(1))
     assert timeline.rate == source_rate
     ratio = output_rate / source_rate
     assert grid.num_frames == ceil(num_frames * ratio)
@@ -139,7 +139,7 @@ def test_three_hours_do_not_drift(source_rate: Fraction, output_rate: Fraction, 
 
 def test_film_to_sixty_shows_each_frame_twice_or_thrice() -> None:
     timeline = source_timeline(index_of(rounded(FILM, range(240), MILLISECOND), MILLISECOND))
-    grid = OutputGrid.over(timeline, rate=Fraction(60), slowdown=Fraction(1))
+    grid = OutputGrid.covering(timeline, rate=Fraction(60), slowdown=Fraction(1))
     assert set(np.diff(grid.first_frames(timeline)).tolist()) == {2, 3}
     assert grid.num_frames == 601, "240 frames last 10.01 s"
 
@@ -148,7 +148,7 @@ def test_film_to_sixty_shows_each_frame_twice_or_thrice() -> None:
 @given(timeline=variable_timelines(), slowdown=st.sampled_from(["1.0000000000000000001", "3.14159265358979323846"]))
 def test_numbers_beyond_64_bits_are_exact_too(timeline: SourceTimeline, slowdown: str) -> None:
     for rate in (Fraction("0.00000000000000000001"), Fraction("59.94005994005994005994")):
-        grid = OutputGrid.over(timeline, rate=rate, slowdown=Fraction(slowdown))
+        grid = OutputGrid.covering(timeline, rate=rate, slowdown=Fraction(slowdown))
         first = grid.first_frames(timeline)
         step = grid.ticks_per_frame(timeline.tick_s)
         expected = [min(ceil(int(tick) / step), grid.num_frames) for tick in timeline.ticks]
