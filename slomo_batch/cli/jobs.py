@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, TextIO
 
 from slomo_batch import __version__
 from slomo_batch.errors import ClusterError, Interrupted
-from slomo_batch.manifest.canonical import local_places, spelled_out
+from slomo_batch.manifest.canonical import canonical_manifest, local_paths
 from slomo_batch.manifest.load import is_file, load, read_text
 from slomo_batch.manifest.schema import Manifest
 from slomo_batch.redact import redacted
@@ -110,7 +110,7 @@ def _request(manifest: Manifest, options: argparse.Namespace, api: "JobApi") -> 
     from slomo_batch.cluster.submissions import Request  # noqa: PLC0415 as above
     from slomo_batch.storage.location import normalise_uri  # noqa: PLC0415 as above
 
-    places = local_places(manifest)
+    places = local_paths(manifest)
     judge_sharing(api.num_machines(), places)
     if not api.is_this_machine():
         judge_reach(places)
@@ -122,7 +122,7 @@ def _request(manifest: Manifest, options: argparse.Namespace, api: "JobApi") -> 
     )
     return Request(
         job=manifest.name,
-        manifest=spelled_out(manifest, partial(normalise_uri, base=Path.cwd())),
+        manifest=canonical_manifest(manifest, partial(normalise_uri, base=Path.cwd())),
         retry_failed=options.retry_failed,
         force=options.force,
         take_over=options.take_over,

@@ -11,7 +11,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 from slomo_batch.errors import ClusterError, Interrupted, JobTaken, ManifestError
-from slomo_batch.manifest.canonical import SpelledOut
+from slomo_batch.manifest.canonical import CanonicalManifest
 from slomo_batch.serialization import digest
 
 MAX_COMMAND_BYTES = 120_000
@@ -30,7 +30,7 @@ class Request:
 
     job: str
     """Its name."""
-    manifest: SpelledOut
+    manifest: CanonicalManifest
     retry_failed: bool = False
     force: bool = False
     take_over: bool = False

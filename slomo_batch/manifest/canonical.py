@@ -15,7 +15,7 @@ from slomo_batch.manifest.values import names_weights_file
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class SpelledOut:
+class CanonicalManifest:
     """A manifest as it travels."""
 
     text: str
@@ -24,7 +24,7 @@ class SpelledOut:
     """What goes over every input and row, each like encode.codec=ffv1."""
 
 
-def spelled_out(manifest: Manifest, absolute: Callable[[str], str]) -> SpelledOut:
+def canonical_manifest(manifest: Manifest, absolute: Callable[[str], str]) -> CanonicalManifest:
     """Spell a judged manifest out. `absolute` makes a place of this machine absolute, and leaves others as they are."""
     data = manifest.model_dump(mode="json", by_alias=True, exclude={"inputs"})
     if "gpus_per_worker" not in manifest.cluster.model_fields_set:
@@ -39,10 +39,10 @@ def spelled_out(manifest: Manifest, absolute: Callable[[str], str]) -> SpelledOu
     for layer in (data, *data["inputs"], over):
         _make_weights_absolute(layer, absolute)
     settings = tuple(f"{path}={_line(value)}" for path, value in sorted(_leaves(over)))
-    return SpelledOut(text=_line(_without_empty(data)), settings=settings)
+    return CanonicalManifest(text=_line(_without_empty(data)), settings=settings)
 
 
-def local_places(manifest: Manifest) -> list[str]:
+def local_paths(manifest: Manifest) -> list[str]:
     """The places that the manifest names on a disk rather than on S3, as they are written there."""
     layers = [manifest, *manifest.inputs, manifest.overrides]
     weights = [layer.interpolate.weights for layer in layers if "interpolate" in layer.model_fields_set]

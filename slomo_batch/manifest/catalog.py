@@ -25,14 +25,14 @@ from slomo_batch.errors import ManifestError
 URI_COLUMN = "uri"
 ABSENT = frozenset({"", "nan", "null"})
 """Cells that hold nothing, in lower case: how tools spell an empty cell when they write text."""
-MAX_FAULTS = 20
+MAX_PROBLEMS = 20
 """Faults told of one catalogue; the others are counted."""
 EXACT_BELOW = 2**53
 """Whole numbers below this are exact as floats."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class CatalogueRow:
+class CatalogRow:
     """One video of a catalogue."""
 
     uri: str
@@ -64,13 +64,13 @@ class _Reading:
         return column == URI_COLUMN or self.wants(column)
 
 
-def read_catalogue(
+def read_catalog(
     data: bytes,
     name: str,
     *,
     wants: Callable[[str], bool] = lambda _column: True,
-    check: Callable[[CatalogueRow], Iterable[str]] = lambda _row: (),
-) -> Iterator[CatalogueRow]:
+    check: Callable[[CatalogRow], Iterable[str]] = lambda _row: (),
+) -> Iterator[CatalogRow]:
     """The rows of a catalogue; `name` (a file name or uri) says by its suffix what the bytes are.
 
     Only `uri` and the columns that `wants` accepts are read. `check` returns what is wrong with a row that could be
@@ -99,18 +99,18 @@ def read_catalogue(
 
 def _shortened(faults: Sequence[tuple[int, str]], unit: str) -> tuple[str, ...]:
     """The first faults in the order of the lines, and how many more there are."""
-    told = [f"{unit} {line}: {text}" for line, text in sorted(faults, key=lambda fault: fault[0])[:MAX_FAULTS]]
-    if len(faults) > MAX_FAULTS:
-        told.append(f"and {len(faults) - MAX_FAULTS:,} more")
+    told = [f"{unit} {line}: {text}" for line, text in sorted(faults, key=lambda fault: fault[0])[:MAX_PROBLEMS]]
+    if len(faults) > MAX_PROBLEMS:
+        told.append(f"and {len(faults) - MAX_PROBLEMS:,} more")
     return tuple(told)
 
 
-def _with_uri(rows: Iterator[RawRow], reading: _Reading) -> Iterator[CatalogueRow]:
+def _with_uri(rows: Iterator[RawRow], reading: _Reading) -> Iterator[CatalogRow]:
     for line, cells in rows:
         texts = {column: text for column, cell in cells.items() if (text := _text(cell)) is not None}
         uri = texts.pop(URI_COLUMN, None)
         if uri is not None:
-            yield CatalogueRow(uri=uri, settings=texts, line=line)
+            yield CatalogRow(uri=uri, settings=texts, line=line)
         else:
             reading.fault(line, "no uri")
 
@@ -172,7 +172,7 @@ def _read_json_lines(data: bytes, reading: _Reading) -> Iterator[RawRow]:
         if cells is not None:
             yield line, {column: cell for column, cell in cells.items() if reading.reads(column)}
     if columns and URI_COLUMN not in columns:
-        _require_columns(list(islice(columns, MAX_FAULTS)), reading.name)
+        _require_columns(list(islice(columns, MAX_PROBLEMS)), reading.name)
 
 
 def _json_row(line: int, text: str, reading: _Reading) -> Mapping[str, str | None] | None:

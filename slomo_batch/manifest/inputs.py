@@ -7,7 +7,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path, PurePosixPath
 
 from slomo_batch.errors import ManifestError, SlomoError, SourceUnsupported, StorageError, VideoError
-from slomo_batch.manifest.composition import judge_output
+from slomo_batch.manifest.composition import validate_output
 from slomo_batch.manifest.output_names import (
     check_length,
     is_pattern,
@@ -208,7 +208,7 @@ def _request(entry: _Entry, manifest: Manifest, locate: Locate) -> VideoRequest 
         for uri in (entry.uri, output_uri):
             if not is_text(uri):
                 raise SourceUnsupported("the name is not UTF-8", where=uri, remedy="Rename the file or its folder.")
-        faults = judge_output(settings, output_uri)
+        faults = validate_output(settings, output_uri)
         if faults:
             raise SourceUnsupported("the output's container does not take this codec", where=output_uri, got=faults[0])
         return VideoRequest(

@@ -16,12 +16,12 @@ from typing import Any
 from pydantic import ValidationError
 
 from slomo_batch.errors import ManifestError
-from slomo_batch.manifest.composition import judge_settings, settings_of
+from slomo_batch.manifest.composition import validate_settings
 from slomo_batch.manifest.output_names import literal_suffix
-from slomo_batch.manifest.path_overlap import judge_places
+from slomo_batch.manifest.path_overlap import validate_paths
 from slomo_batch.manifest.schema import Manifest
 from slomo_batch.manifest.sections import VideoSections
-from slomo_batch.manifest.validation_errors import Fault, Path, dotted, faults_of
+from slomo_batch.manifest.validation_errors import Path, Problem, dotted, problems_of
 from slomo_batch.manifest.yaml_tree import Tree, read_tree
 
 MAX_BYTES = 2**26
@@ -103,32 +103,31 @@ def build(tree: Tree, *, where: str, settings: Sequence[str], flags: Sequence[Ov
     try:
         manifest = Manifest.model_validate(data)
     except ValidationError as error:
-        faults += _without_doubles(faults_of(error, Manifest), faults)
+        faults += _without_doubles(problems_of(error, Manifest), faults)
     if faults:
         raise _manifest_error(faults, told, where)
     manifest = manifest.completed(_video_sections(overrides))
-    faults = [*_settings_faults(manifest), *judge_places(manifest.inputs, manifest.output.uri, manifest.work)]
+    faults = [*_settings_faults(manifest), *validate_paths(manifest.inputs, manifest.output.uri, manifest.work)]
     if faults:
         raise _manifest_error(faults, told, where)
     return manifest
 
 
-def _without_doubles(faults: Sequence[Fault], known: Sequence[Fault]) -> list[Fault]:
+def _without_doubles(faults: Sequence[Problem], known: Sequence[Problem]) -> list[Problem]:
     """The faults at places of which nothing is known to be wrong yet."""
     places = {fault.path for fault in known}
     return [fault for fault in faults if fault.path not in places]
 
 
-def _settings_faults(manifest: Manifest) -> list[Fault]:
+def _settings_faults(manifest: Manifest) -> list[Problem]:
     """What does not go together in the inputs' settings; told of the manifest where it is so without an input's own."""
     suffix = literal_suffix(manifest.output.uri)
-    layers = [manifest.sections(), manifest.overrides]
-    shared = judge_settings(settings_of(manifest, layers), suffix)
-    faults: dict[Fault, None] = {}
+    shared = validate_settings(manifest.settings_for(None), suffix)
+    faults: dict[Problem, None] = {}
     for number, spec in enumerate(manifest.inputs):
-        own = judge_settings(settings_of(manifest, [layers[0], spec.sections(), layers[1]]), suffix)
+        own = validate_settings(manifest.settings_for(spec), suffix)
         for fault in own:
-            placed = fault if fault in shared else Fault(path=("inputs", number, *fault.path), text=fault.text)
+            placed = fault if fault in shared else Problem(path=("inputs", number, *fault.path), text=fault.text)
             faults[placed] = None
     return list(faults)
 
@@ -136,10 +135,10 @@ def _settings_faults(manifest: Manifest) -> list[Fault]:
 # ---- settings of the command line ----------------------------------------------------------------------------------
 
 
-def _parse_overrides(texts: Sequence[str]) -> tuple[list[Override], list[Fault]]:
+def _parse_overrides(texts: Sequence[str]) -> tuple[list[Override], list[Problem]]:
     """Settings like "encode.codec=ffv1", the value in YAML; and what cannot be read as such."""
     overrides: list[Override] = []
-    faults: list[Fault] = []
+    faults: list[Problem] = []
     for text in texts:
         try:
             overrides.append(_parse_override(text))
@@ -164,7 +163,7 @@ def _parse_override(text: str) -> Override:
     return Override(label=f"--set {text}", path=path, value=tree.data)
 
 
-def _lay(data: dict[str, Any], override: Override) -> Fault | None:
+def _lay(data: dict[str, Any], override: Override) -> Problem | None:
     """Put one setting over the data, or say what stands in its way."""
     inside: Any = data
     for depth, step in enumerate(override.path[:-1], 1):
@@ -179,8 +178,8 @@ def _lay(data: dict[str, Any], override: Override) -> Fault | None:
     return None
 
 
-def _on_command_line(text: str) -> Fault:
-    return Fault(path=(_COMMAND_LINE, text), text=text, whole=True)
+def _on_command_line(text: str) -> Problem:
+    return Problem(path=(_COMMAND_LINE, text), text=text, whole=True)
 
 
 def _merged(below: Mapping[str, Any], above: Mapping[str, Any]) -> dict[str, Any]:
@@ -203,15 +202,15 @@ def _video_sections(overrides: Sequence[Override]) -> VideoSections:
 # ---- telling -------------------------------------------------------------------------------------------------------
 
 
-def _teller(tree: Tree, overrides: Sequence[Override]) -> Callable[[Fault], tuple[int, str]]:
+def _teller(tree: Tree, overrides: Sequence[Override]) -> Callable[[Problem], tuple[int, str]]:
     """How a fault is told: its line (after all lines: of the command line), and its words."""
 
-    def tell(fault: Fault) -> tuple[int, str]:
+    def tell(fault: Problem) -> tuple[int, str]:
         if fault.path[:1] == (_COMMAND_LINE,):
             return _AFTER_ALL_LINES, fault.text
         for override in reversed(overrides):
             if fault.path[: len(override.path)] == override.path:
-                inner = Fault(path=fault.path[len(override.path) :], text=fault.text, whole=fault.whole)
+                inner = Problem(path=fault.path[len(override.path) :], text=fault.text, whole=fault.whole)
                 return _AFTER_ALL_LINES, f"{override.label}: {inner}"
         for path, label in tree.labels.items():
             if fault.path[: len(path)] == path:
@@ -222,7 +221,7 @@ def _teller(tree: Tree, overrides: Sequence[Override]) -> Callable[[Fault], tupl
     return tell
 
 
-def _manifest_error(faults: Sequence[Fault], tell: Callable[[Fault], tuple[int, str]], where: str) -> ManifestError:
+def _manifest_error(faults: Sequence[Problem], tell: Callable[[Problem], tuple[int, str]], where: str) -> ManifestError:
     told = sorted(dict.fromkeys(tell(fault) for fault in faults), key=lambda line_and_text: line_and_text[0])
     number = "1 fault" if len(told) == 1 else f"{len(told)} faults"
     return ManifestError(number, problems=tuple(text for _, text in told), where=where)

@@ -14,7 +14,7 @@ from urllib.parse import unquote
 
 from slomo_batch.manifest.output_names import fixed_part, is_pattern, looks_like_folder, parts_of, render_output
 from slomo_batch.manifest.sections import InputSpec
-from slomo_batch.manifest.validation_errors import Fault
+from slomo_batch.manifest.validation_errors import Problem
 
 MAX_STATES = 20_000
 """States looked at before two patterns count as apart; what is then found to collide is found over the real names."""
@@ -50,31 +50,31 @@ _ANY = _Letters(frozenset(), negated=True)
 
 
 @dataclass(slots=True)
-class Language:
+class NameAutomaton:
     """A set of names, as an automaton: state 0 begins, the last state accepts."""
 
     steps: list[list[tuple[_Letters, int]]] = field(default_factory=lambda: [[]])
     skips: list[list[int]] = field(default_factory=lambda: [[]])
 
-    def literal(self, text: str) -> "Language":
+    def literal(self, text: str) -> "NameAutomaton":
         """Append exactly this text."""
         for letter in text:
             self.one(_Letters(frozenset(letter)))
         return self
 
-    def one(self, letters: _Letters) -> "Language":
+    def one(self, letters: _Letters) -> "NameAutomaton":
         """Append one character of these."""
         self.steps[-1].append((letters, len(self.steps)))
         self._grow()
         return self
 
-    def run(self, letters: _Letters) -> "Language":
+    def run(self, letters: _Letters) -> "NameAutomaton":
         """Append any number of characters of these."""
         last = len(self.steps) - 1
         self.steps[last].append((letters, last))
         return self
 
-    def optional_folders(self) -> "Language":
+    def optional_folders(self) -> "NameAutomaton":
         """Append nothing, or any text that ends in a slash."""
         begin = len(self.steps) - 1
         self._grow()
@@ -118,7 +118,7 @@ class Language:
         return self.accepts(states)
 
 
-def witness(wanted: Sequence[Language], unwanted: Sequence[Language]) -> str | None:
+def shortest_name(wanted: Sequence[NameAutomaton], unwanted: Sequence[NameAutomaton]) -> str | None:
     """The shortest name that all of `wanted` have and none of `unwanted` has; None when there is none."""
     told_apart = set().union(*(language.letters() for language in (*wanted, *unwanted)))
     other = next(
@@ -141,7 +141,7 @@ def witness(wanted: Sequence[Language], unwanted: Sequence[Language]) -> str | N
     return None
 
 
-def _hits(languages: Sequence[Language], states: Sequence[frozenset[int]], num_wanted: int) -> bool:
+def _hits(languages: Sequence[NameAutomaton], states: Sequence[frozenset[int]], num_wanted: int) -> bool:
     ends = [language.accepts(at) for language, at in zip(languages, states, strict=True)]
     return all(ends[:num_wanted]) and not any(ends[num_wanted:])
 
@@ -152,9 +152,9 @@ _TOKEN = re.compile(r"\*\*/|\*\*|\*|\?|\[!?\]?[^\]]*\]|.", re.DOTALL)
 
 
 @lru_cache(maxsize=1024)
-def glob_language(pattern: str) -> Language:
+def glob_automaton(pattern: str) -> NameAutomaton:
     """What a glob matches: `*`, `?` and [...] within a folder, `**/` any folders or none, `**` anything."""
-    language = Language()
+    language = NameAutomaton()
     for token in _TOKEN.findall(pattern):
         match token:
             case "**/":
@@ -187,8 +187,8 @@ def _letters_of(inside: str) -> _Letters:
     return _Letters(frozenset(letters | {"/"} if negated else letters - {"/"}), negated=negated)
 
 
-def _under(folder: str) -> Language:
-    return Language().literal(folder.rstrip("/") + "/").run(_ANY)
+def _under(folder: str) -> NameAutomaton:
+    return NameAutomaton().literal(folder.rstrip("/") + "/").run(_ANY)
 
 
 @dataclass(frozen=True, slots=True)
@@ -196,29 +196,29 @@ class _Found:
     """What one input that stands for several files finds."""
 
     uri: str
-    names: Language
-    excluded: tuple[Language, ...]
+    names: NameAutomaton
+    excluded: tuple[NameAutomaton, ...]
 
     def __contains__(self, name: str) -> bool:
         return name in self.names and not any(name in left_out for left_out in self.excluded)
 
-    def one_of(self, names: Language) -> str | None:
+    def one_of(self, names: NameAutomaton) -> str | None:
         """One of these names that this input finds, None where it finds none."""
-        return witness((names, self.names), self.excluded)
+        return shortest_name((names, self.names), self.excluded)
 
 
 def _found(spec: InputSpec) -> _Found:
     uri = canonical(spec.uri)
-    names = glob_language(uri) if is_pattern(uri) else _under(uri)
+    names = glob_automaton(uri) if is_pattern(uri) else _under(uri)
     if is_pattern(uri) and uri.endswith("/"):
-        names = glob_language(uri + "**")
-    excluded = tuple(glob_language(f"{fixed_part(uri)}/{pattern}") for pattern in spec.excluded)
+        names = glob_automaton(uri + "**")
+    excluded = tuple(glob_automaton(f"{fixed_part(uri)}/{pattern}") for pattern in spec.excluded)
     return _Found(uri=spec.uri, names=names, excluded=excluded)
 
 
-def template_language(template: str, ext: str | None) -> Language:
+def template_automaton(template: str, ext: str | None) -> NameAutomaton:
     """The names a template can give, for sources whose suffix is `ext` (without its dot; None: any)."""
-    language = Language()
+    language = NameAutomaton()
     parts = parts_of(template)
     swallow = False
     for number, (literal, placeholder) in enumerate(parts):
@@ -233,7 +233,7 @@ def template_language(template: str, ext: str | None) -> Language:
     return language
 
 
-def _append(language: Language, placeholder: str, ext: str | None) -> None:
+def _append(language: NameAutomaton, placeholder: str, ext: str | None) -> None:
     if placeholder == "relpath":
         language.run(_ANY)
     elif placeholder == "ext":
@@ -254,7 +254,7 @@ def _ext(spec: InputSpec) -> str | None:
 # ---- the judgement -------------------------------------------------------------------------------------------------
 
 
-def judge_places(inputs: Sequence[InputSpec], output: str, work: str) -> list[Fault]:
+def validate_paths(inputs: Sequence[InputSpec], output: str, work: str) -> list[Problem]:
     """What is wrong with where inputs, outputs and work are, seen together.
 
     `output` is the template. Whether two files of one input are given one name is not seen here, but over the names
@@ -272,16 +272,16 @@ def judge_places(inputs: Sequence[InputSpec], output: str, work: str) -> list[Fa
     return [*faults, *_work_faults(finders, template, canonical(work), outputs_clash=bool(faults))]
 
 
-def _outputs_found(several: Sequence[InputSpec], finders: Sequence[_Found], template: str) -> Iterator[Fault]:
+def _outputs_found(several: Sequence[InputSpec], finders: Sequence[_Found], template: str) -> Iterator[Problem]:
     for ext in dict.fromkeys(_ext(spec) for spec in several):
-        names = template_language(template, ext)
+        names = template_automaton(template, ext)
         for finder in finders:
             name = finder.one_of(names)
             if name is not None:
                 yield _output_fault(f"an output like {name} would be found as an input of {finder.uri}")
 
 
-def _single_outputs(single: dict[str, int], finders: Sequence[_Found], template: str) -> Iterator[Fault]:
+def _single_outputs(single: dict[str, int], finders: Sequence[_Found], template: str) -> Iterator[Problem]:
     for uri in single:
         name = render_output(template, relpath="", name=uri.rpartition("/")[2])
         if name in single:
@@ -291,17 +291,17 @@ def _single_outputs(single: dict[str, int], finders: Sequence[_Found], template:
                 yield _output_fault(f"the output {name} would be found as an input of {finder.uri}")
 
 
-def _output_fault(text: str) -> Fault:
-    return Fault(path=("output", "uri"), text=f"{text}; put outputs elsewhere, or leave them out with `except`")
+def _output_fault(text: str) -> Problem:
+    return Problem(path=("output", "uri"), text=f"{text}; put outputs elsewhere, or leave them out with `except`")
 
 
-def _work_faults(finders: Sequence[_Found], template: str, work: str, *, outputs_clash: bool) -> Iterator[Fault]:
+def _work_faults(finders: Sequence[_Found], template: str, work: str, *, outputs_clash: bool) -> Iterator[Problem]:
     if parts_of(template)[0][0].startswith(work.rstrip("/") + "/jobs/"):
-        yield Fault(path=("output", "uri"), text=f"lies in the work place {work}, whose files are deleted in the end")
+        yield Problem(path=("output", "uri"), text=f"lies in the work place {work}, whose files are deleted in the end")
     if outputs_clash:
         return
     for finder in finders:
         if finder.one_of(_under(work)) is not None:
             text = f"the work place {work} lies in the input {finder.uri}; set `work` to another folder or bucket"
-            yield Fault(path=("work",), text=text)
+            yield Problem(path=("work",), text=text)
             return

@@ -6,8 +6,9 @@ from typing import Any
 from pydantic import Field, model_validator
 
 from slomo_batch.manifest import values
-from slomo_batch.manifest.composition import compose
-from slomo_batch.manifest.output_names import default_work
+from slomo_batch.manifest.composition import compose, validate_settings
+from slomo_batch.manifest.output_names import default_work, literal_suffix
+from slomo_batch.manifest.row_settings import check_row, row_sections
 from slomo_batch.manifest.sections import (
     ChunksSection,
     ClusterSection,
@@ -60,8 +61,20 @@ class Manifest(VideoSections):
         return copy
 
     def settings_for(self, spec: InputSpec | None, row: Mapping[str, str] | None = None) -> Settings:
-        """The settings of one video: of this input, and of this row of its table."""
-        return compose(self, spec, row)
+        """Return the settings of one video: of this input, and of this row of its table.
+
+        Raises:
+            ManifestError: a setting of the row is invalid, or its settings conflict.
+        """
+        layers: list[VideoSections] = [self.sections()]
+        if spec is not None:
+            layers.append(spec.sections())
+        if row is not None:
+            layers.append(row_sections(row))
+        settings = compose([*layers, self.overrides], chunks=self.chunks, limits=self.limits)
+        if row is not None:
+            check_row(validate_settings(settings, literal_suffix(self.output.uri)), row)
+        return settings
 
 
 def json_schema() -> dict[str, Any]:

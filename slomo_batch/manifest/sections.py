@@ -10,7 +10,7 @@ from typing import Literal, Self
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from slomo_batch.manifest import values
-from slomo_batch.manifest.values import refusal
+from slomo_batch.manifest.values import invalid
 from slomo_batch.records import AudioMode, Codec, Encode, FpsTarget, Interpolate, Method, Precision, Retime
 
 
@@ -23,7 +23,7 @@ class Section(BaseModel):
     @classmethod
     def _drop_empty(cls, data: object) -> object:
         if not isinstance(data, Mapping):
-            raise refusal(f"a mapping belongs here (lines of `key: value`), got {_described(data)}")
+            raise invalid(f"a mapping belongs here (lines of `key: value`), got {_described(data)}")
         known = {field.alias or name for name, field in cls.model_fields.items()}
         return {key: value for key, value in data.items() if key not in known or value not in (None, "")}
 
@@ -150,15 +150,15 @@ class InputSpec(VideoSections):
     @classmethod
     def _one_kind(cls, data: object) -> object:
         if isinstance(data, str):
-            raise refusal(f"an input is a mapping; write `- uri: {data}`")
+            raise invalid(f"an input is a mapping; write `- uri: {data}`")
         if not isinstance(data, Mapping):
             return data
         if data.get("uri") and data.get("table"):
-            raise refusal("has both uri and table; make two inputs of it")
+            raise invalid("has both uri and table; make two inputs of it")
         if not data.get("uri") and not data.get("table"):
-            raise refusal("has neither uri nor table")
+            raise invalid("has neither uri nor table")
         if data.get("except") and not data.get("uri"):
-            raise refusal("except goes with uri; a table lists what it means")
+            raise invalid("except goes with uri; a table lists what it means")
         return data
 
 
@@ -190,7 +190,7 @@ class WorkersSection(Section):
     @model_validator(mode="after")
     def _ordered(self) -> Self:
         if self.max != "auto" and self.min > self.max:
-            raise refusal(f"min is {self.min}, more than max, {self.max}")
+            raise invalid(f"min is {self.min}, more than max, {self.max}")
         return self
 
 

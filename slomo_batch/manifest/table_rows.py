@@ -5,11 +5,11 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from slomo_batch.errors import AccessRefused, ManifestError, ObjectMissing
-from slomo_batch.manifest.catalog import CatalogueRow, read_catalogue
-from slomo_batch.manifest.composition import is_for_row
+from slomo_batch.manifest.catalog import CatalogRow, read_catalog
 from slomo_batch.manifest.output_names import names_folder
+from slomo_batch.manifest.row_settings import is_for_row
 from slomo_batch.manifest.sections import InputSpec
-from slomo_batch.manifest.values import place_fault
+from slomo_batch.manifest.values import location_problem
 from slomo_batch.records import Settings
 from slomo_batch.storage.location import normalise_uri
 from slomo_batch.storage.store import ObjectStore
@@ -48,7 +48,7 @@ def read_rows(
         raise ManifestError("the table cannot be read", where=table, remedy=str(error)) from error
     settings: dict[int, Settings] = {}
 
-    def check(row: CatalogueRow) -> Iterator[str]:
+    def check(row: CatalogRow) -> Iterator[str]:
         yield from _uri_faults(row.uri)
         if settings_for:
             try:
@@ -58,12 +58,12 @@ def read_rows(
 
     return [
         Row(uri=normalise_uri(row.uri, Path.cwd()), written=row.uri, settings=settings.get(row.line))
-        for row in read_catalogue(data, table, wants=is_for_row, check=check)
+        for row in read_catalog(data, table, wants=is_for_row, check=check)
     ]
 
 
 def _uri_faults(uri: str) -> Iterator[str]:
-    fault = place_fault(uri)
+    fault = location_problem(uri)
     if fault:
         yield f"uri: {fault}"
     elif names_folder(uri):
@@ -74,9 +74,9 @@ def combined(errors: Sequence[ManifestError]) -> ManifestError:
     """One error for what is wrong with several tables."""
     if len(errors) == 1:
         return errors[0]
-    faults = [fault for error in errors for fault in _faults_of(error)]
+    faults = [fault for error in errors for fault in _problems_of(error)]
     return ManifestError(f"{len(errors)} tables cannot be used", problems=tuple(faults))
 
 
-def _faults_of(error: ManifestError) -> list[str]:
+def _problems_of(error: ManifestError) -> list[str]:
     return [f"{error.where}: {fault}" for fault in error.problems] or [str(error)]

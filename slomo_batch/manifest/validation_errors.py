@@ -22,7 +22,7 @@ _SECRETS = ("access_key", "secret", "password", "token", "credential")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Fault:
+class Problem:
     """One thing that is wrong, and where."""
 
     path: Path
@@ -41,40 +41,40 @@ def dotted(path: Path) -> str:
     return text.removeprefix(".")
 
 
-def faults_of(error: ValidationError, root: type[Section]) -> list[Fault]:
+def problems_of(error: ValidationError, root: type[Section]) -> list[Problem]:
     """Every fault that validating against `root` found."""
     found = [_fault(detail, root) for detail in error.errors(include_url=False)]
     version = [fault for fault, detail in zip(found, error.errors(), strict=True) if detail["type"] == "version"]
     return version or found
 
 
-def _fault(detail: ErrorDetails, root: type[Section]) -> Fault:
+def _fault(detail: ErrorDetails, root: type[Section]) -> Problem:
     path: Path = detail["loc"]
     match detail["type"]:
         case "missing":
-            return Fault(path=path, text="is missing")
+            return Problem(path=path, text="is missing")
         case "extra_forbidden":
             return _unknown(path, root)
         case "not_yet":
-            return Fault(path=path, text=f"not yet supported: {dotted(path)}: {detail['msg']}", whole=True)
+            return Problem(path=path, text=f"not yet supported: {dotted(path)}: {detail['msg']}", whole=True)
         case "tuple_type":
-            return Fault(path=path, text="a list belongs here (lines that begin with `- `)")
+            return Problem(path=path, text="a list belongs here (lines that begin with `- `)")
         case _:
-            return Fault(path=path, text=detail["msg"])
+            return Problem(path=path, text=detail["msg"])
 
 
-def _unknown(path: Path, root: type[Section]) -> Fault:
+def _unknown(path: Path, root: type[Section]) -> Problem:
     key, inside = str(path[-1]), path[:-1]
     if tuple(step for step in path[-2:] if isinstance(step, str)) in LATER_KEYS:
-        return Fault(path=path, text=f"not yet supported: {dotted(path)}", whole=True)
+        return Problem(path=path, text=f"not yet supported: {dotted(path)}", whole=True)
     if any(secret in key.lower() for secret in _SECRETS):
-        return Fault(
+        return Problem(
             path=path,
             text="unknown key; credentials never stand in a manifest: they come from the environment, a profile or the "
             "machine's role, as with every AWS tool",
         )
     here = keys_of(section_at(inside, root))
-    return Fault(path=path, text=f"unknown key{_hint(key, here, root)}")
+    return Problem(path=path, text=f"unknown key{_hint(key, here, root)}")
 
 
 def _hint(key: str, here: Sequence[str], root: type[Section]) -> str:

@@ -40,7 +40,7 @@ _ADDRESS_WORDS = ("auto", "inline", "local")
 # ---- refusing ------------------------------------------------------------------------------------------------------
 
 
-def refusal(message: str) -> PydanticCustomError:
+def invalid(message: str) -> PydanticCustomError:
     """A fault of one value, in words for a person. Pydantic renders only valid Unicode: the rest is escaped."""
     return PydanticCustomError("refused", "{message}", {"message": one_line(message)})
 
@@ -75,17 +75,17 @@ def text_of(value: object) -> str:
     if isinstance(value, int | float | Decimal | Fraction):
         return str(value)
     kind = "a mapping" if isinstance(value, dict) else "a list" if isinstance(value, list) else type(value).__name__
-    raise refusal(f"one value belongs here, got {kind}")
+    raise invalid(f"one value belongs here, got {kind}")
 
 
 def _usable(text: str) -> str:
     """The text, unless no file, network or codec could take it. A byte of a name that is not UTF-8 is usable."""
     if "\0" in text:
-        raise refusal(f"{text!r} holds a NUL character")
+        raise invalid(f"{text!r} holds a NUL character")
     try:
         text.encode("utf-8", "surrogateescape")
     except UnicodeEncodeError:
-        raise refusal(f"{text!r} holds half of a character (a lone surrogate)") from None
+        raise invalid(f"{text!r} holds half of a character (a lone surrogate)") from None
     return text
 
 
@@ -96,7 +96,7 @@ def _choice(*known: str, later: tuple[str, ...] = ()) -> Callable[[object], str]
             return word
         if word in later:
             raise not_yet(word)
-        raise refusal(f"{word!r} is not one of {', '.join(known)}{did_you_mean(word, known)}")
+        raise invalid(f"{word!r} is not one of {', '.join(known)}{did_you_mean(word, known)}")
 
     return read
 
@@ -104,20 +104,20 @@ def _choice(*known: str, later: tuple[str, ...] = ()) -> Callable[[object], str]
 def _number(value: object) -> Fraction:
     word = text_of(value).strip()
     if not _RATIONAL.fullmatch(word):
-        raise refusal(f"{word!r} is not a number; write it like 4, 2.5 or 5/2")
+        raise invalid(f"{word!r} is not a number; write it like 4, 2.5 or 5/2")
     try:
         return parse_rational(word)
     except ValueError as fault:
-        raise refusal(str(fault)) from None
+        raise invalid(str(fault)) from None
 
 
 def _rational(*, least: Fraction | None = None) -> Callable[[object], Fraction]:
     def read(value: object) -> Fraction:
         number = _number(value)
         if least is not None and number < least:
-            raise refusal(f"{text_of(value)} is too small: at least {least}")
+            raise invalid(f"{text_of(value)} is too small: at least {least}")
         if least is None and number <= 0:
-            raise refusal(f"{text_of(value)} is too small: more than 0")
+            raise invalid(f"{text_of(value)} is too small: more than 0")
         return number
 
     return read
@@ -127,11 +127,11 @@ def _whole(*, least: int, most: int = 2**31 - 1) -> Callable[[object], int]:
     def read(value: object) -> int:
         number = _number(value)
         if number.denominator != 1:
-            raise refusal(f"{text_of(value)} is not a whole number")
+            raise invalid(f"{text_of(value)} is not a whole number")
         if number < least:
-            raise refusal(f"{text_of(value)} is too small: at least {least}")
+            raise invalid(f"{text_of(value)} is too small: at least {least}")
         if number > most:
-            raise refusal(f"{text_of(value)} is too large: at most {most}")
+            raise invalid(f"{text_of(value)} is too large: at most {most}")
         return int(number)
 
     return read
@@ -143,7 +143,7 @@ def _auto_or(read_other: Callable[[object], object], *, examples: str) -> Callab
         if word == "auto":
             return word
         if word[:1].isalpha():
-            raise refusal(f"{word!r} is neither auto nor a number; write auto or {examples}")
+            raise invalid(f"{word!r} is neither auto nor a number; write auto or {examples}")
         return read_other(word)
 
     return read
@@ -152,7 +152,7 @@ def _auto_or(read_other: Callable[[object], object], *, examples: str) -> Callab
 def _flow_scale(value: object) -> object:
     number = _number(value)
     if number not in {Fraction(1), Fraction(1, 2), Fraction(1, 4)}:
-        raise refusal(f"{text_of(value)} is not one of auto, 1, 1/2, 1/4")
+        raise invalid(f"{text_of(value)} is not one of auto, 1, 1/2, 1/4")
     return number
 
 
@@ -165,7 +165,7 @@ def _fps(value: object) -> object:
     multiple = word.startswith("x")
     number = word[1:] if multiple else word
     if not _RATIONAL.fullmatch(number):
-        raise refusal(f'{word!r} is not a frame rate; write source, 60, "60000/1001" or x2')
+        raise invalid(f'{word!r} is not a frame rate; write source, 60, "60000/1001" or x2')
     return FpsTarget(kind="multiple" if multiple else "rate", value=_rational()(number))
 
 
@@ -178,7 +178,7 @@ def _flag(value: object) -> bool:
     word = text_of(value).strip()
     known = {"true": True, "yes": True, "on": True, "false": False, "no": False, "off": False}
     if word.lower() not in known:
-        raise refusal(f"{word!r} is neither true nor false")
+        raise invalid(f"{word!r} is neither true nor false")
     return known[word.lower()]
 
 
@@ -192,7 +192,7 @@ def _version(value: object) -> int:
 def _job_name(value: object) -> str:
     word = text_of(value)
     if not _JOB_NAME.fullmatch(word):
-        raise refusal(
+        raise invalid(
             f"{word!r} is not a job name: letters, digits, '.', '_' and '-', beginning with a letter or digit, "
             "at most 100 characters"
         )
@@ -203,7 +203,7 @@ def place(value: object) -> str:
     """A place of files: s3://bucket/key, or a local path (relative ones count from the current directory)."""
     word = text_of(value)
     if any(ord(character) < 32 for character in word):
-        raise refusal(f"{word!r} holds a control character")
+        raise invalid(f"{word!r} holds a control character")
     scheme, separator, rest = word.partition("://")
     if not separator:
         return _local_path(word)
@@ -211,15 +211,15 @@ def place(value: object) -> str:
         return _s3_uri(word, rest)
     if scheme != "file":
         near = did_you_mean(scheme, ("s3", "file"))
-        raise refusal(f"{scheme}:// is not a kind of store; write s3://bucket/key or a local path{near}")
+        raise invalid(f"{scheme}:// is not a kind of store; write s3://bucket/key or a local path{near}")
     if not rest.startswith(("/", "localhost/")):
-        raise refusal(f"{word!r} names another machine; write file:///folder/name or a local path")
+        raise invalid(f"{word!r} names another machine; write file:///folder/name or a local path")
     if "%00" in word:
-        raise refusal(f"{word!r} holds a NUL character")
+        raise invalid(f"{word!r} holds a NUL character")
     return word
 
 
-def place_fault(text: str) -> str:
+def location_problem(text: str) -> str:
     """What is wrong with a place that is not written in a manifest, "" when nothing is."""
     try:
         place(text)
@@ -230,24 +230,24 @@ def place_fault(text: str) -> str:
 
 def _local_path(word: str) -> str:
     if word.startswith("s3:"):
-        raise refusal(f"{word!r} lacks slashes; write s3://bucket/key")
+        raise invalid(f"{word!r} lacks slashes; write s3://bucket/key")
     try:
         Path(word).expanduser()
     except RuntimeError:
-        raise refusal(f"{word!r}: no user of this machine has that name; write ./~name for a file called so") from None
+        raise invalid(f"{word!r}: no user of this machine has that name; write ./~name for a file called so") from None
     return word
 
 
 def _s3_uri(word: str, rest: str) -> str:
     bucket, _, key = rest.partition("/")
     if not bucket:
-        raise refusal(f"{word!r} names no bucket; write s3://bucket/key")
+        raise invalid(f"{word!r} names no bucket; write s3://bucket/key")
     if not _BUCKET.fullmatch(bucket):
-        raise refusal(f"{bucket!r} cannot be a bucket's name; write s3://bucket/key")
+        raise invalid(f"{bucket!r} cannot be a bucket's name; write s3://bucket/key")
     if not is_text(word):
-        raise refusal(f"{word!r} is not UTF-8, as names in a bucket are")
+        raise invalid(f"{word!r} is not UTF-8, as names in a bucket are")
     if any(part in {".", ".."} for part in key.split("/")):
-        raise refusal(f"{word!r}: '.' and '..' mean nothing in a bucket")
+        raise invalid(f"{word!r}: '.' and '..' mean nothing in a bucket")
     return word
 
 
@@ -267,7 +267,7 @@ def _weights(value: object) -> str:
 def _table(value: object) -> str:
     word = place(value)
     if not word.lower().endswith(TABLE_SUFFIXES):
-        raise refusal(f"{word!r} is not a table; its name must end in one of {', '.join(TABLE_SUFFIXES)}")
+        raise invalid(f"{word!r} is not a table; its name must end in one of {', '.join(TABLE_SUFFIXES)}")
     return word
 
 
@@ -276,22 +276,22 @@ def _template(value: object) -> str:
     try:
         fields = list(Formatter().parse(word))
     except ValueError:
-        raise refusal(f"{word!r} has a brace without its partner; write {{{{ and }}}} for braces of the name") from None
+        raise invalid(f"{word!r} has a brace without its partner; write {{{{ and }}}} for braces of the name") from None
     for _, name, form, conversion in fields:
         if name is not None and (name not in PLACEHOLDERS or form or conversion):
             known = ", ".join(f"{{{placeholder}}}" for placeholder in PLACEHOLDERS)
-            raise refusal(f"{{{name}}} is not a placeholder; known are {known}{did_you_mean(name, PLACEHOLDERS)}")
+            raise invalid(f"{{{name}}} is not a placeholder; known are {known}{did_you_mean(name, PLACEHOLDERS)}")
     _judge_literal(word, "".join(literal for literal, *_ in fields), ends_open=not fields or fields[-1][1] is not None)
     return word
 
 
 def _judge_literal(word: str, literal: str, *, ends_open: bool) -> None:
     if any(character in literal for character in "*?"):
-        raise refusal(f"{word!r} holds a wildcard; an output is named by {{stem}} and the like")
+        raise invalid(f"{word!r} holds a wildcard; an output is named by {{stem}} and the like")
     if not ends_open and word.endswith("/"):
-        raise refusal(f"{word!r} names a folder; end it with a file's name, like {{stem}}.mp4")
+        raise invalid(f"{word!r} names a folder; end it with a file's name, like {{stem}}.mp4")
     if word.startswith("s3://") and "/" not in word.removeprefix("s3://"):
-        raise refusal(f"{word!r} names a bucket only; write s3://bucket/{{stem}}.mp4")
+        raise invalid(f"{word!r} names a bucket only; write s3://bucket/{{stem}}.mp4")
 
 
 def _address(value: object) -> str:
@@ -299,7 +299,7 @@ def _address(value: object) -> str:
     if word in _ADDRESS_WORDS or _RAY_ADDRESS.fullmatch(word):
         return word
     near = did_you_mean(word, _ADDRESS_WORDS)
-    raise refusal(
+    raise invalid(
         f"{word!r} is not auto, inline, local or a Ray address (head:6379, http://head:8265, ray://head:10001){near}"
     )
 
@@ -312,16 +312,16 @@ def _endpoint(value: object) -> str:
     except ValueError:
         plain = False
     if not plain:
-        raise refusal(f"{word!r} is not an address of a server; write it like https://minio.example.org:9000")
+        raise invalid(f"{word!r} is not an address of a server; write it like https://minio.example.org:9000")
     if "@" in parts.netloc:
-        raise refusal("holds credentials: these come from the environment or the profile, never from a manifest")
+        raise invalid("holds credentials: these come from the environment or the profile, never from a manifest")
     return word
 
 
 def _owner(value: object) -> str:
     word = text_of(value).strip()
     if not re.fullmatch(r"[0-9]{12}", word):
-        raise refusal(f"{word!r} is not an AWS account: 12 digits, in quotes where it begins with 0")
+        raise invalid(f"{word!r} is not an AWS account: 12 digits, in quotes where it begins with 0")
     return word
 
 

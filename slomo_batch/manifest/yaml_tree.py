@@ -11,7 +11,7 @@ from typing import Any
 import yaml
 
 from slomo_batch.errors import ManifestError
-from slomo_batch.manifest.validation_errors import Fault, Path, dotted
+from slomo_batch.manifest.validation_errors import Path, Problem, dotted
 from slomo_batch.sanitize import is_text
 
 MAX_NODES = 200_000
@@ -28,7 +28,7 @@ class Tree:
     data: Any = None
     lines: dict[Path, int] = field(default_factory=dict)
     """Line, from 1, of everything, by path."""
-    faults: list[Fault] = field(default_factory=list)
+    faults: list[Problem] = field(default_factory=list)
     labels: Mapping[Path, str] = field(default_factory=dict)
     """How a person wrote what stands at a path, where it was not in this text."""
 
@@ -108,7 +108,7 @@ class _Walk:
         if isinstance(node, yaml.ScalarNode) and node.tag in _SCALARS:
             return None if node.tag == _TAG + "null" else str(node.value)
         tag = str(node.tag).replace(_TAG, "!!")
-        self._tree.faults.append(Fault(path=path, text=f"the tag {tag} means nothing here (line {line})"))
+        self._tree.faults.append(Problem(path=path, text=f"the tag {tag} means nothing here (line {line})"))
         return None
 
     def _mapping(self, node: yaml.MappingNode, path: Path) -> dict[str, Any]:
@@ -120,7 +120,7 @@ class _Walk:
             elif isinstance(key_node, yaml.ScalarNode):
                 self._entry(own, key_node, value_node, path)
             else:
-                self._tree.faults.append(Fault(path=path, text="a key is one word, not a list or a mapping"))
+                self._tree.faults.append(Problem(path=path, text="a key is one word, not a list or a mapping"))
         return {**merged, **own}
 
     def _entry(self, own: dict[str, Any], key_node: yaml.ScalarNode, value_node: yaml.Node, path: Path) -> None:
@@ -129,11 +129,11 @@ class _Walk:
         if not is_text(key):
             text = f"the key {key!r} holds half of a character (a lone surrogate)"
             self._tree.lines[inner] = line
-            self._tree.faults.append(Fault(path=inner, text=text, whole=True))
+            self._tree.faults.append(Problem(path=inner, text=text, whole=True))
             return
         if key in own:
             first = self._tree.lines[inner]
-            self._tree.faults.append(Fault(path=inner, text=f"stands twice, on line {first} and on line {line}"))
+            self._tree.faults.append(Problem(path=inner, text=f"stands twice, on line {first} and on line {line}"))
             return
         self._tree.lines[inner] = line
         own[key] = self.value(value_node, inner)
@@ -146,5 +146,5 @@ class _Walk:
             if isinstance(part, dict):
                 merged |= part
             else:
-                self._tree.faults.append(Fault(path=path, text=f"<< at {dotted(path) or 'the top'} takes a mapping"))
+                self._tree.faults.append(Problem(path=path, text=f"<< at {dotted(path) or 'the top'} takes a mapping"))
         return merged

@@ -112,7 +112,7 @@ NVENC: Mapping[Codec, str] = {"h264": "h264_nvenc", "hevc": "hevc_nvenc", "av1":
 # ---- judged at the door --------------------------------------------------------------------------------------------
 
 
-def judge_container(codec: Codec, suffix: str) -> list[str]:
+def validate_container(codec: Codec, suffix: str) -> list[str]:
     """What is wrong with putting this codec into a file of this suffix (".mp4"); empty when nothing is."""
     taken = CONTAINERS.get(suffix.lower())
     if taken is None:
@@ -123,7 +123,7 @@ def judge_container(codec: Codec, suffix: str) -> list[str]:
     return [f"{suffix} does not take {codec}: use {_any_of(fitting)}, or one of {', '.join(sorted(taken))} in {suffix}"]
 
 
-def judge_encode(encode: Encode) -> list[str]:
+def validate_encode(encode: Encode) -> list[str]:
     """What is wrong with these encoder settings, each fault with what is allowed; empty when nothing is."""
     return [fault for judge in (_quality, _preset, _encoder, _pixel_format) for fault in judge(encode)]
 
@@ -190,7 +190,7 @@ class _Pictures:
 def choose_encoder(
     encode: Encode, *, source_format: str, width: int, height: int, rate: Fraction, nvenc_works: bool
 ) -> EncoderChoice:
-    """The configuration of one video. `encode` has no faults by judge_encode; `source_format` is in PIXEL_FORMATS;
+    """The configuration of one video. `encode` has no faults by validate_encode; `source_format` is in PIXEL_FORMATS;
     `rate` is the output's, in frames per second.
 
     Raises:

@@ -18,11 +18,11 @@ from slomo_batch.cluster.submissions import (
     parse_id,
 )
 from slomo_batch.errors import ClusterError, JobTaken, ManifestError
-from slomo_batch.manifest.canonical import SpelledOut
+from slomo_batch.manifest.canonical import CanonicalManifest
 
 
 def asked(text: str = "{}", *, job: str = "derby-2019", prewarm: int = 0, **flags: bool) -> Request:
-    return Request(job=job, manifest=SpelledOut(text=text, settings=()), prewarm=prewarm, **flags)
+    return Request(job=job, manifest=CanonicalManifest(text=text, settings=()), prewarm=prewarm, **flags)
 
 
 def run_of(request: Request, number: int, status: str) -> Submission:
@@ -75,7 +75,7 @@ def test_the_latest_run_is_the_one_that_goes_on_else_the_last() -> None:
 
 def test_the_shell_hands_the_manifest_on_as_it_is() -> None:
     text = """{"name":"it's `me` $HOME \\\\ MANIFEST"}"""
-    request = Request(job="j", manifest=SpelledOut(text=text, settings=("a.b=\"x 'y'\"",)), retry_failed=True)
+    request = Request(job="j", manifest=CanonicalManifest(text=text, settings=("a.b=\"x 'y'\"",)), retry_failed=True)
     command = command_of(request, version="1.2.3")
     words = shlex.split(command.splitlines()[0])
     assert words[:-1] == [

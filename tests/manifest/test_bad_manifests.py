@@ -144,7 +144,7 @@ BAD_VALUES = {
     "flow scale": (GOOD + "interpolate: {flow_scale: 1/3}\n", "1/3 is not one of auto, 1, 1/2, 1/4"),
     # audio and encode
     "audio": (GOOD + "audio: strech\n", "line 7: audio: 'strech' is not one of"),
-    "audio kept but slowed": (GOOD + "audio: keep\n", "line 7: audio: keep goes with slowdown 1, here it is 4"),
+    "audio kept but slowed": (GOOD + "audio: keep\n", "line 7: audio: 'keep' requires slowdown 1, got 4"),
     "codec": (
         GOOD + "encode:\n  codec: h256\n",
         "line 8: encode.codec: 'h256' is not one of h264, hevc, av1, prores, ffv1; did you mean h264?",
@@ -289,7 +289,7 @@ def test_a_fault_that_inputs_share_is_told_once_and_one_of_an_input_in_its_place
     own = with_inputs("[{uri: a.mov},\n {uri: b.mov, audio: keep}]")
     with pytest.raises(ManifestError) as caught:
         load(own, where="job.yaml")
-    assert [fault.split(": keep")[0] for fault in caught.value.problems] == ["line 4: inputs[1].audio"]
+    assert [fault.split(": 'keep'")[0] for fault in caught.value.problems] == ["line 4: inputs[1].audio"]
 
 
 @pytest.mark.parametrize(

@@ -13,7 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from slomo_batch.errors import ManifestError
-from slomo_batch.manifest.catalog import MAX_FAULTS, read_catalogue
+from slomo_batch.manifest.catalog import MAX_PROBLEMS, read_catalog
 
 
 def parquet(columns: Mapping[str, Any]) -> bytes:
@@ -23,7 +23,7 @@ def parquet(columns: Mapping[str, Any]) -> bytes:
 
 
 def settings_of(data: bytes, name: str) -> list[dict[str, str]]:
-    return [{"uri": row.uri, **row.settings} for row in read_catalogue(data, name)]
+    return [{"uri": row.uri, **row.settings} for row in read_catalog(data, name)]
 
 
 ROWS = [
@@ -113,9 +113,9 @@ def test_empty_cells_are_absent_in_every_format() -> None:
 
 def test_rows_know_their_lines() -> None:
     csv = b'\xef\xbb\xbfuri,title\r\n"a","two\r\nlines"\r\n\r\nb,x\r\n'
-    assert [row.line for row in read_catalogue(csv, "c.csv")] == [3, 5]
-    assert [row.line for row in read_catalogue(b'{"uri": "a"}\n\n{"uri": "b"}', "c.jsonl")] == [1, 3]
-    assert [row.line for row in read_catalogue(parquet({"uri": ["a", "b"]}), "c.parquet")] == [1, 2]
+    assert [row.line for row in read_catalog(csv, "c.csv")] == [3, 5]
+    assert [row.line for row in read_catalog(b'{"uri": "a"}\n\n{"uri": "b"}', "c.jsonl")] == [1, 3]
+    assert [row.line for row in read_catalog(parquet({"uri": ["a", "b"]}), "c.parquet")] == [1, 2]
 
 
 def test_blanks_around_names_and_values_do_not_count() -> None:
@@ -145,21 +145,21 @@ def test_blanks_around_names_and_values_do_not_count() -> None:
 )
 def test_what_is_no_catalogue_is_refused_with_the_reason(data: bytes, name: str, says: str) -> None:
     with pytest.raises(ManifestError, match="c\\.") as caught:
-        read_catalogue(data, name)
+        read_catalog(data, name)
     assert says in str(caught.value)
     assert str(caught.value).startswith(name)
 
 
 def test_all_bad_rows_are_told_at_once_with_their_lines() -> None:
     with pytest.raises(ManifestError) as caught:
-        read_catalogue(b"uri,x\na,1\n,2\nb\nc,1,2\n", "c.csv")
+        read_catalog(b"uri,x\na,1\n,2\nb\nc,1,2\n", "c.csv")
     assert caught.value.problems == (
         "line 3: no uri",
         "line 4: 1 cells under 2 columns",
         "line 5: 3 cells under 2 columns",
     )
     with pytest.raises(ManifestError) as caught:
-        read_catalogue(b'{"uri": "a"}\n["a"]\n{"uri": \n{"x": 1}\n', "c.jsonl")
+        read_catalog(b'{"uri": "a"}\n["a"]\n{"uri": \n{"x": 1}\n', "c.jsonl")
     assert [fault.split(":")[0] for fault in caught.value.problems] == ["line 2", "line 3", "line 4"]
 
 
@@ -170,7 +170,7 @@ def test_a_value_that_python_has_no_equal_of_is_reported_with_row_and_column() -
         "audio": pa.array([0, 1, 2], pa.timestamp("us", tz="Mars/Olympus")),
     }
     with pytest.raises(ManifestError) as caught:
-        read_catalogue(parquet(columns), "c.parquet")
+        read_catalog(parquet(columns), "c.parquet")
     told = [fault.partition(" cannot be read")[0] for fault in caught.value.problems]
     zoned = "audio: this timestamp[us, tz=Mars/Olympus]"
     assert told == [f"row 1: {zoned}", "row 2: encode.preset: this date32[day]", f"row 2: {zoned}", f"row 3: {zoned}"]
@@ -179,14 +179,14 @@ def test_a_value_that_python_has_no_equal_of_is_reported_with_row_and_column() -
 def test_text_of_a_parquet_file_that_is_not_utf8_is_reported_with_its_row() -> None:
     damaged = pa.StringArray.from_buffers(2, pa.array([0, 1, 2], pa.int32()).buffers()[1], pa.py_buffer(b"a\xff"))
     with pytest.raises(ManifestError) as caught:
-        read_catalogue(parquet({"uri": damaged}), "c.parquet")
+        read_catalog(parquet({"uri": damaged}), "c.parquet")
     assert [fault.partition(" cannot")[0] for fault in caught.value.problems] == ["row 2: uri: this string"]
 
 
 def test_a_column_name_that_is_not_utf8_is_no_bug() -> None:
     data = parquet({"uri": ["a"], "picked": ["x"]})
     with pytest.raises(ManifestError, match="cannot be read as Parquet"):
-        read_catalogue(data.replace(b"picked", b"pick\xffd"), "c.parquet")
+        read_catalog(data.replace(b"picked", b"pick\xffd"), "c.parquet")
 
 
 def test_only_the_columns_that_are_wanted_are_read() -> None:
@@ -197,23 +197,23 @@ def test_only_the_columns_that_are_wanted_are_read() -> None:
         "retime.fps": ["x2"],
     }
     wanted = {"encode.codec", "retime.fps"}
-    [row] = read_catalogue(parquet(columns), "c.parquet", wants=wanted.__contains__)
+    [row] = read_catalog(parquet(columns), "c.parquet", wants=wanted.__contains__)
     assert row.settings == {"encode.codec": "ffv1", "retime.fps": "x2"}
-    [row] = read_catalogue(b"uri,encode.codec,x\na,ffv1,1\n", "c.csv", wants=wanted.__contains__)
+    [row] = read_catalog(b"uri,encode.codec,x\na,ffv1,1\n", "c.csv", wants=wanted.__contains__)
     assert row.settings == {"encode.codec": "ffv1"}
-    [row] = read_catalogue(b'{"uri": "a", "x": 1, "encode": {"codec": "ffv1"}}', "c.jsonl", wants=wanted.__contains__)
+    [row] = read_catalog(b'{"uri": "a", "x": 1, "encode": {"codec": "ffv1"}}', "c.jsonl", wants=wanted.__contains__)
     assert row.settings == {"encode.codec": "ffv1"}
 
 
 def test_of_very_many_faults_the_first_are_told_and_the_others_counted() -> None:
     with pytest.raises(ManifestError) as caught:
-        read_catalogue(b"uri,x\n" + b",1\n" * 30_000, "c.csv")
-    assert len(caught.value.problems) == MAX_FAULTS + 1
-    assert caught.value.problems[-1] == f"and {30_000 - MAX_FAULTS:,} more"
+        read_catalog(b"uri,x\n" + b",1\n" * 30_000, "c.csv")
+    assert len(caught.value.problems) == MAX_PROBLEMS + 1
+    assert caught.value.problems[-1] == f"and {30_000 - MAX_PROBLEMS:,} more"
 
 
 def test_a_catalogue_of_fifty_thousand_rows_is_read_whole() -> None:
-    rows = list(read_catalogue(parquet({"uri": [f"v{n}" for n in range(50_000)], "x": [1.5] * 50_000}), "c.parquet"))
+    rows = list(read_catalog(parquet({"uri": [f"v{n}" for n in range(50_000)], "x": [1.5] * 50_000}), "c.parquet"))
     assert len(rows) == 50_000
     assert rows[-1].uri == "v49999"
     assert rows[-1].settings == {"x": "1.5"}
@@ -227,13 +227,13 @@ cells = st.text(st.characters(exclude_categories=["C", "Z"]), min_size=1, max_si
 @given(st.lists(st.tuples(cells, cells), min_size=1, max_size=5))
 def test_any_text_comes_out_of_json_lines_as_it_went_in(rows: list[tuple[str, str]]) -> None:
     data = "".join(json.dumps({"uri": uri, "x": x}, ensure_ascii=False) + "\n" for uri, x in rows)
-    assert [(row.uri, row.settings["x"]) for row in read_catalogue(data.encode(), "c.jsonl")] == rows
+    assert [(row.uri, row.settings["x"]) for row in read_catalog(data.encode(), "c.jsonl")] == rows
 
 
 @given(st.binary(max_size=200), st.sampled_from([".csv", ".jsonl", ".parquet"]))
 def test_no_bytes_at_all_cause_anything_but_a_manifest_error(data: bytes, suffix: str) -> None:
     try:
-        rows = list(read_catalogue(data, f"c{suffix}"))
+        rows = list(read_catalog(data, f"c{suffix}"))
     except ManifestError:
         return
     assert all(row.uri for row in rows)

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from slomo_batch.errors import ManifestError
-from slomo_batch.manifest.composition import compose, judge_output
+from slomo_batch.manifest.composition import validate_output
 from slomo_batch.manifest.load import load
 from slomo_batch.records import AudioMode, Encode, Settings
 from tests.manifest.manifests import with_inputs
@@ -45,7 +45,7 @@ def composed(manifest: dict[str, str], spec: dict[str, str], row: dict[str, str]
     entry = f"{{{', '.join(['table: rows.csv', *sections(spec)])}}}"
     text = with_inputs(f"[{entry}]", more="\n".join(sections(manifest)) + "\n")
     loaded = load(text, where="job.yaml", overrides=[f"{path}={value}" for path, value in over.items()])
-    return compose(loaded, loaded.inputs[0], row)
+    return loaded.settings_for(loaded.inputs[0], row)
 
 
 @given(layer, layer, layer, layer)
@@ -77,7 +77,7 @@ def test_a_setting_of_the_command_line_goes_over_inputs_and_rows() -> None:
 
 def test_a_slowdown_of_one_lets_a_row_keep_the_sound() -> None:
     manifest = load(with_inputs("[{table: t.csv}]"), where="job.yaml")
-    kept = compose(manifest, manifest.inputs[0], {"audio": "keep", "retime.slowdown": "1"})
+    kept = manifest.settings_for(manifest.inputs[0], {"audio": "keep", "retime.slowdown": "1"})
     expected: AudioMode = "keep"
     assert (kept.audio, kept.retime.slowdown) == (expected, Fraction(1))
 
@@ -86,7 +86,7 @@ def test_a_row_s_other_columns_are_somebody_else_s() -> None:
     manifest = load(with_inputs("[{table: t.csv}]"), where="job.yaml")
     row = {"uri": "s3://b/a.mov", "name": "Derby", "fps": "25", "codec": "mpeg2", "camera.model": "X"}
     row |= {"storage.class": "GLACIER", "output": "tape", "encoding.date": "2019"}
-    assert compose(manifest, manifest.inputs[0], row) == Settings()
+    assert manifest.settings_for(manifest.inputs[0], row) == Settings()
 
 
 @pytest.mark.parametrize(
@@ -94,29 +94,29 @@ def test_a_row_s_other_columns_are_somebody_else_s() -> None:
     [
         ({"retime.slowdown": "fast"}, "retime.slowdown: 'fast' is not a number"),
         ({"retime.slowdown": "0.5"}, "retime.slowdown: 0.5 is too small"),
-        ({"retime.slow": "2"}, "column 'retime.slow': is not a setting; did you mean retime.slowdown?"),
-        ({"retiming.slowdown": "2"}, "column 'retiming.slowdown': is not a setting; did you mean retime.slowdown?"),
-        ({"Retime.slowdown": "2"}, "column 'Retime.slowdown': is not a setting; did you mean retime.slowdown?"),
-        ({"retime": "2"}, "column 'retime': is a section; name one setting, like retime.slowdown"),
+        ({"retime.slow": "2"}, "column 'retime.slow': unknown setting; did you mean retime.slowdown?"),
+        ({"retiming.slowdown": "2"}, "column 'retiming.slowdown': unknown setting; did you mean retime.slowdown?"),
+        ({"Retime.slowdown": "2"}, "column 'Retime.slowdown': unknown setting; did you mean retime.slowdown?"),
+        ({"retime": "2"}, "column 'retime': is a section; name one of its settings, like retime.slowdown"),
         ({"retime.ramp": "[]"}, "not yet supported: retime.ramp"),
         ({"interpolate.tiles": "4"}, "not yet supported: interpolate.tiles"),
         (
             {"interpolate.method": "flo"},
             "interpolate.method: 'flo' is not one of duplicate, blend, mci, flow, superslomo",
         ),
-        ({"output.uri": "x.mp4"}, "column 'output.uri': is set for the whole job, not for a row"),
-        ({"chunks.pairs": "4"}, "column 'chunks.pairs': is set for the whole job, not for a row"),
+        ({"output.uri": "x.mp4"}, "column 'output.uri': applies to the whole job and cannot be set in a row"),
+        ({"chunks.pairs": "4"}, "column 'chunks.pairs': applies to the whole job and cannot be set in a row"),
         ({"encode.codec": "h265"}, "encode.codec: 'h265' is not one of"),
         ({"encode.quality": "18.5"}, "encode.quality: 18.5 is not a whole number"),
         ({"encode.quality": "60"}, "encode.quality: quality of h264 is 0 to 51, got 60"),
         ({"encode.codec": "prores"}, "output.uri: .mp4 does not take prores"),
-        ({"audio": "keep"}, "audio: keep goes with slowdown 1"),
+        ({"audio": "keep"}, "audio: 'keep' requires slowdown 1"),
     ],
 )
 def test_a_bad_row_is_told_with_its_video(row: dict[str, str], expected: str) -> None:
     manifest = load(with_inputs("[{table: t.csv}]"), where="job.yaml")
     with pytest.raises(ManifestError) as caught:
-        compose(manifest, manifest.inputs[0], {"uri": "s3://b/a.mov", **row})
+        manifest.settings_for(manifest.inputs[0], {"uri": "s3://b/a.mov", **row})
     assert "s3://b/a.mov" in str(caught.value)
     assert [fault for fault in caught.value.problems if fault.startswith(expected)], caught.value.problems
 
@@ -124,17 +124,17 @@ def test_a_bad_row_is_told_with_its_video(row: dict[str, str], expected: str) ->
 def test_all_faults_of_a_row_are_told_at_once() -> None:
     manifest = load(with_inputs("[{table: t.csv}]"), where="job.yaml")
     with pytest.raises(ManifestError) as caught:
-        compose(manifest, manifest.inputs[0], {"retime.slowdown": "x", "encode.codec": "y", "encode.speed": "z"})
+        manifest.settings_for(manifest.inputs[0], {"retime.slowdown": "x", "encode.codec": "y", "encode.speed": "z"})
     assert len(caught.value.problems) == 3
 
 
 def test_a_suffix_that_comes_from_the_source_is_judged_with_the_output_s_name() -> None:
     manifest = load(with_inputs("[{uri: 'clips/*'}]", "out/{name}"), where="job.yaml")
     settings = manifest.settings_for(manifest.inputs[0])
-    assert judge_output(settings, "out/a.mkv") == []
-    assert "output files end in" in judge_output(settings, "out/a.avi")[0]
+    assert validate_output(settings, "out/a.mkv") == []
+    assert "output files end in" in validate_output(settings, "out/a.avi")[0]
 
 
 def test_whole_numbers_that_a_spreadsheet_made_decimal_are_whole() -> None:
     manifest = load(with_inputs("[{table: t.csv}]"), where="job.yaml")
-    assert compose(manifest, manifest.inputs[0], {"encode.quality": "20.0"}).encode.quality == 20
+    assert manifest.settings_for(manifest.inputs[0], {"encode.quality": "20.0"}).encode.quality == 20

@@ -11,13 +11,13 @@ import numpy as np
 from slomo_batch.media.concat import StitchSpec, stitch
 from slomo_batch.media.encode import SegmentEncoder, SegmentFacts, segment_suffix
 from slomo_batch.picture import PIXEL_FORMATS, Picture
-from slomo_batch.plan.encoders import EncoderChoice, choose_encoder, judge_container
+from slomo_batch.plan.encoders import EncoderChoice, choose_encoder, validate_container
 from slomo_batch.records import Codec, ColorFacts, Encode
 
 CODECS: tuple[Codec, ...] = ("h264", "hevc", "av1", "prores", "ffv1")
 SUFFIXES = (".mp4", ".mov", ".mkv")
 KINDS: tuple[tuple[Codec, str], ...] = tuple(
-    (codec, suffix) for codec in CODECS for suffix in SUFFIXES if not judge_container(codec, suffix)
+    (codec, suffix) for codec in CODECS for suffix in SUFFIXES if not validate_container(codec, suffix)
 )
 LENGTHS = (1, 2, 3, 5, 4, 12, 17)
 NTSC60 = Fraction(60000, 1001)

@@ -15,8 +15,8 @@ from slomo_batch.plan.encoders import (
     choose_encoder,
     codec_of,
     container_limits,
-    judge_container,
-    judge_encode,
+    validate_container,
+    validate_encode,
 )
 from slomo_batch.records import Codec, ColorFacts, Encode
 
@@ -210,7 +210,7 @@ def test_what_is_too_large_for_nvenc_goes_to_software(codec: Codec, size: tuple[
 def test_what_is_allowed_is_what_the_encoder_of_this_build_opens(codec: Codec) -> None:
     built = {form.name for form in av.Codec(chosen(codec).encoder, "w").video_formats or ()}
     for name in PIXEL_FORMATS:
-        allowed = not judge_encode(Encode(codec=codec, pixel_format=name))
+        allowed = not validate_encode(Encode(codec=codec, pixel_format=name))
         assert not allowed or name in built
 
 
@@ -230,29 +230,29 @@ def test_what_is_allowed_is_what_the_encoder_of_this_build_opens(codec: Codec) -
     ],
 )
 def test_a_fault_says_what_is_allowed(encode: Encode, words: str) -> None:
-    (fault,) = judge_encode(encode)
+    (fault,) = validate_encode(encode)
     assert words in fault
 
 
 def test_all_faults_are_told_at_once() -> None:
-    assert len(judge_encode(Encode(quality=-1, preset="warp", encoder="mpeg4"))) == 3
+    assert len(validate_encode(Encode(quality=-1, preset="warp", encoder="mpeg4"))) == 3
 
 
 @pytest.mark.parametrize("codec", CODECS)
 def test_the_defaults_have_no_fault_with_any_codec(codec: Codec) -> None:
-    assert judge_encode(Encode(codec=codec)) == []
+    assert validate_encode(Encode(codec=codec)) == []
 
 
 def test_containers_are_judged_by_what_they_take() -> None:
-    taken = {(codec, suffix) for codec in CODECS for suffix in CONTAINERS if not judge_container(codec, suffix)}
+    taken = {(codec, suffix) for codec in CODECS for suffix in CONTAINERS if not validate_container(codec, suffix)}
     refused = {("prores", ".mp4"), ("av1", ".mov"), ("ffv1", ".mov")}
     assert taken == {(codec, suffix) for codec in CODECS for suffix in CONTAINERS} - refused
-    assert judge_container("h264", ".MP4") == []
-    assert judge_container("prores", ".mp4") == [
+    assert validate_container("h264", ".MP4") == []
+    assert validate_container("prores", ".mp4") == [
         ".mp4 does not take prores: use .mov or .mkv, or one of av1, ffv1, h264, hevc in .mp4"
     ]
-    assert "got .webm" in judge_container("av1", ".webm")[0]
-    assert "no suffix" in judge_container("av1", "")[0]
+    assert "got .webm" in validate_container("av1", ".webm")[0]
+    assert "no suffix" in validate_container("av1", "")[0]
 
 
 def test_what_a_container_cannot_carry_is_named() -> None:

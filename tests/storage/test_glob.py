@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from slomo_batch.manifest.path_overlap import glob_language
+from slomo_batch.manifest.path_overlap import glob_automaton
 from slomo_batch.storage import folders
 from slomo_batch.storage.glob import Found, _literal_prefix, _may_hold, expand, matches, split_glob
 from slomo_batch.storage.local import LocalStore
@@ -57,7 +57,7 @@ ALPHABET = "ab/*?[]!-."
 
 @given(st.text(ALPHABET, max_size=8), st.text("ab/[]!-.", max_size=8))
 def test_what_the_manifest_judges_is_what_is_found(pattern: str, key: str) -> None:
-    assert matches(pattern, key) == (key in glob_language(pattern))
+    assert matches(pattern, key) == (key in glob_automaton(pattern))
 
 
 @given(st.text(ALPHABET, max_size=8), st.text("ab/[]!-.", min_size=1, max_size=8))

@@ -8,10 +8,18 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from slomo_batch.errors import SourceUnsupported
-from slomo_batch.manifest.composition import output_collisions, relpath_of, render_output
 from slomo_batch.manifest.load import load
-from slomo_batch.manifest.output_names import PARTIAL_NAME, check_length, default_work, fixed_part, literal_suffix
-from slomo_batch.manifest.path_overlap import glob_language, judge_places, template_language, witness
+from slomo_batch.manifest.output_names import (
+    PARTIAL_NAME,
+    check_length,
+    default_work,
+    fixed_part,
+    literal_suffix,
+    output_collisions,
+    relpath_of,
+    render_output,
+)
+from slomo_batch.manifest.path_overlap import glob_automaton, shortest_name, template_automaton, validate_paths
 from slomo_batch.manifest.sections import InputSpec
 from slomo_batch.storage import local
 from tests.manifest.manifests import with_inputs
@@ -163,7 +171,7 @@ def test_two_videos_with_one_output_and_an_output_that_is_an_input_are_told() ->
     ],
 )
 def test_a_glob_matches_what_it_says(pattern: str, inside: list[str], outside: list[str]) -> None:
-    language = glob_language(pattern)
+    language = glob_automaton(pattern)
     assert [name for name in inside if name not in language] == []
     assert [name for name in outside if name in language] == []
 
@@ -180,12 +188,12 @@ def matches(pattern: str, name: str) -> bool:
 
 @given(SMALL, st.text("ab/", max_size=6))
 def test_languages_agree_with_regular_expressions(pattern: str, name: str) -> None:
-    assert (name in glob_language(pattern)) == matches(pattern, name)
+    assert (name in glob_automaton(pattern)) == matches(pattern, name)
 
 
 @given(SMALL, SMALL, SMALL)
 def test_a_witness_is_in_both_and_not_left_out_and_without_one_there_is_no_name(one: str, two: str, out: str) -> None:
-    found = witness((glob_language(one), glob_language(two)), (glob_language(out),))
+    found = shortest_name((glob_automaton(one), glob_automaton(two)), (glob_automaton(out),))
     names = [found] if found is not None else ["".join(letters) for letters in _short_names()]
     hits = [name for name in names if matches(one, name) and matches(two, name) and not matches(out, name)]
     assert (found is not None) == bool(hits)
@@ -203,8 +211,8 @@ def test_a_template_s_language_holds_every_name_it_gives() -> None:
         for relpath in ("", "a", "a/b"):
             for name in ("x.mov", "x.y.mov"):
                 rendered = render_output(template, relpath=relpath, name=name)
-                assert rendered in template_language(template, None), (template, rendered)
-                assert rendered in template_language(template, "mov"), (template, rendered)
+                assert rendered in template_automaton(template, None), (template, rendered)
+                assert rendered in template_automaton(template, "mov"), (template, rendered)
 
 
 # ---- the judgement -------------------------------------------------------------------------------------------------
@@ -253,7 +261,7 @@ def test_places_that_run_into_each_other_are_told_with_an_example(
     inputs: str, output: str, work: str, example: str
 ) -> None:
     bare = load(with_inputs(inputs, "/elsewhere/{relpath}/{stem}.mp4", "work: /elsewhere-too\n"), where="job.yaml")
-    faults = judge_places(bare.inputs, output, work or default_work(output))
+    faults = validate_paths(bare.inputs, output, work or default_work(output))
     assert len(faults) == 1
     assert example in faults[0].text
 
@@ -261,9 +269,9 @@ def test_places_that_run_into_each_other_are_told_with_an_example(
 def test_relative_and_absolute_spellings_of_a_place_are_one(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
     spec = InputSpec.model_validate({"uri": f"{tmp_path}/clips/*.mp4"})
-    assert judge_places([spec], "clips/{stem}.slow.mp4", "work") != []
-    assert judge_places([spec], f"file://{tmp_path}/clips/{{stem}}.slow.mp4", "work") != []
-    assert judge_places([spec], f"file://{tmp_path}/out/{{stem}}.slow.mp4", "work") == []
+    assert validate_paths([spec], "clips/{stem}.slow.mp4", "work") != []
+    assert validate_paths([spec], f"file://{tmp_path}/clips/{{stem}}.slow.mp4", "work") != []
+    assert validate_paths([spec], f"file://{tmp_path}/out/{{stem}}.slow.mp4", "work") == []
 
 
 @pytest.mark.parametrize(

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from slomo_batch.manifest.canonical import local_places, spelled_out
+from slomo_batch.manifest.canonical import canonical_manifest, local_paths
 from slomo_batch.manifest.load import load
 from slomo_batch.manifest.schema import Manifest
 from slomo_batch.storage.location import normalise_uri
@@ -41,14 +41,14 @@ def unmoved(place: str) -> str:
 
 
 def reread(manifest: Manifest) -> Manifest:
-    told = spelled_out(manifest, unmoved)
+    told = canonical_manifest(manifest, unmoved)
     return load(told.text, where="told", overrides=told.settings)
 
 
 @pytest.mark.parametrize("manifest", MANIFESTS)
 def test_read_again_it_asks_for_the_same(manifest: Manifest) -> None:
     again = reread(manifest)
-    assert spelled_out(again, unmoved) == spelled_out(manifest, unmoved)
+    assert canonical_manifest(again, unmoved) == canonical_manifest(manifest, unmoved)
     for section in ("name", "output", "work", "chunks", "retries", "storage", "limits"):
         assert getattr(again, section) == getattr(manifest, section)
     for row in (None, {"encode.quality": "1"}):
@@ -59,8 +59,8 @@ def test_read_again_it_asks_for_the_same(manifest: Manifest) -> None:
 
 
 def test_what_is_written_and_what_is_default_are_told_alike() -> None:
-    assert spelled_out(good("retime: {slowdown: 4}\n"), unmoved) == spelled_out(good(), unmoved)
-    assert spelled_out(good("retime: {slowdown: 5}\n"), unmoved) != spelled_out(good(), unmoved)
+    assert canonical_manifest(good("retime: {slowdown: 4}\n"), unmoved) == canonical_manifest(good(), unmoved)
+    assert canonical_manifest(good("retime: {slowdown: 5}\n"), unmoved) != canonical_manifest(good(), unmoved)
 
 
 def test_it_runs_on_the_cluster_it_is_sent_to() -> None:
@@ -69,13 +69,13 @@ def test_it_runs_on_the_cluster_it_is_sent_to() -> None:
 
 def test_places_are_absolute_and_s3_stays() -> None:
     manifest = load(with_inputs("[{uri: clips/*.mp4}, {table: s3://a/t.csv}, {uri: /b/c.mp4}]", more=MORE), where="m")
-    told = spelled_out(manifest, partial(normalise_uri, base=Path("/home/ann")))
+    told = canonical_manifest(manifest, partial(normalise_uri, base=Path("/home/ann")))
     again = load(told.text, where="told")
     assert [spec.uri or spec.table for spec in again.inputs] == ["/home/ann/clips/*.mp4", "s3://a/t.csv", "/b/c.mp4"]
     assert again.output.uri == "/home/ann/out/{stem}.mp4"
     assert again.work == "/home/ann/out/.slomo-work"
     assert again.interpolate.weights == "/home/ann/nets/mine.safetensors"
-    assert local_places(manifest) == [
+    assert local_paths(manifest) == [
         "clips/*.mp4",
         "/b/c.mp4",
         "out/{stem}.mp4",
@@ -88,7 +88,7 @@ def test_places_are_absolute_and_s3_stays() -> None:
 def test_any_name_travels_in_one_line(name: str) -> None:
     quoted = "".join(f"\\U{ord(letter):08x}" for letter in name)
     manifest = load(GOOD.replace("clips/final.mov", f'"clips/{quoted}.mov"'), where="m")
-    told = spelled_out(manifest, unmoved)
+    told = canonical_manifest(manifest, unmoved)
     assert told.text.startswith("{")
     assert told.text.splitlines() == [told.text]
     assert reread(manifest).inputs == manifest.inputs

@@ -1,0 +1,88 @@
+"""The settings in a table row: the columns that are named like settings. Other columns are not read."""
+
+from collections.abc import Iterable, Mapping
+from functools import cache
+from typing import Any
+
+from pydantic import ValidationError
+
+from slomo_batch.errors import ManifestError
+from slomo_batch.manifest.sections import VideoSections
+from slomo_batch.manifest.validation_errors import (
+    LATER_KEYS,
+    Problem,
+    dotted,
+    keys_of,
+    leaves,
+    problems_of,
+    subsection,
+)
+from slomo_batch.manifest.values import nearest
+
+URI_COLUMN = "uri"
+
+
+def row_sections(row: Mapping[str, str]) -> VideoSections:
+    """Read the settings of a row.
+
+    Raises:
+        ManifestError: a column resembles a setting but is not one, or a cell has an invalid value.
+    """
+    data: dict[str, Any] = {}
+    problems: list[Problem] = []
+    for column, cell in row.items():
+        if cell is None or not str(cell).strip():
+            continue
+        path = tuple(column.split("."))
+        if path in _ROW_PATHS or path in LATER_KEYS:
+            inside = data
+            for step in path[:-1]:
+                inside = inside.setdefault(step, {})
+            inside[path[-1]] = cell
+        elif text := _column_problem(column):
+            problems.append(Problem(path=(), text=text))
+    try:
+        sections = VideoSections.model_validate(data)
+    except ValidationError as error:
+        problems += problems_of(error, VideoSections)
+    check_row(problems, row)
+    return sections
+
+
+def check_row(problems: Iterable[Problem], row: Mapping[str, str]) -> None:
+    """Raise a ManifestError if a row has problems."""
+    texts = tuple(map(str, problems))
+    if texts:
+        raise ManifestError("invalid settings in this row", problems=texts, where=str(row.get(URI_COLUMN, "")))
+
+
+_ROW_PATHS = frozenset(leaves(VideoSections))
+_JOB_PATHS = frozenset(
+    {"chunks.pairs", "limits.max_held_frames", "output.uri", "output.exists", "retries.chunk", "cluster.address"}
+)
+
+
+def is_for_row(column: str) -> bool:
+    """Return whether a table column is a setting or resembles one."""
+    path = tuple(column.split("."))
+    return path in _ROW_PATHS or path in LATER_KEYS or bool(_column_problem(column))
+
+
+@cache
+def _column_problem(column: str) -> str:
+    """Return what is wrong with a column that resembles a setting; "" if it does not resemble one."""
+    if column in _JOB_PATHS:
+        return f"column {column!r}: applies to the whole job and cannot be set in a row"
+    head, dot, leaf = column.partition(".")
+    settings = [dotted(path) for path in _ROW_PATHS]
+    if not dot:
+        section = subsection(VideoSections, head)
+        if section is None:
+            return ""
+        return f"column {column!r}: is a section; name one of its settings, like {head}.{keys_of(section)[0]}"
+    like = nearest(head, keys_of(VideoSections))
+    is_meant = nearest(head, keys_of(VideoSections), cutoff=0.8) or f"{like}.{leaf}" in settings
+    if not is_meant:
+        return ""
+    near = nearest(column, settings)
+    return f"column {column!r}: unknown setting" + (f"; did you mean {near}?" if near else "")
