@@ -6,12 +6,13 @@ from slomo_batch.manifest.schema import Manifest
 from slomo_batch.plan import s3_requests
 from slomo_batch.plan.job_pin import JobPin
 from slomo_batch.plan.s3_requests import S3Requests
+from slomo_batch.plan.stored_plan import PlannedVideo
 from slomo_batch.records import VideoFailed, VideoRequest
 from slomo_batch.report.events import Plan, PlanRow
 from slomo_batch.scheduler.machines import ClusterWish, basis_of, probe_abilities
 from slomo_batch.steps.context import StepContext
 from slomo_batch.steps.job_pin import pin_job, pinned_basis
-from slomo_batch.steps.open import Opened, foresee
+from slomo_batch.steps.open import foresee
 from slomo_batch.steps.triage import triage
 from slomo_batch.storage.location import is_s3
 from slomo_batch.wiring import environment_of, open_context
@@ -80,28 +81,28 @@ def _row(request: VideoRequest, pin: JobPin, context: StepContext, *, state: str
             reason=str(error),
         )
         return _row_of_failure(failed, "fail")
-    pinned = foreseen.pinned
+    stored = foreseen.stored
     return PlanRow(
         uri=request.source.uri,
         output_uri=request.output_uri,
         state="resume" if foreseen.done else state,
-        num_source_frames=pinned.plan.facts.num_frames,
-        num_output_frames=pinned.plan.grid.num_frames,
-        num_chunks=len(pinned.chunks),
+        num_source_frames=stored.plan.facts.num_frames,
+        num_output_frames=stored.plan.grid.num_frames,
+        num_chunks=len(stored.chunks),
         size_bytes=request.source.size_bytes,
-        notes=(*foreseen.notes, *pinned.notes),
+        notes=(*foreseen.notes, *stored.notes),
         problem="",
         s3_requests=_requests(foreseen, context),
     )
 
 
-def _requests(foreseen: Opened, context: StepContext) -> S3Requests:
+def _requests(foreseen: PlannedVideo, context: StepContext) -> S3Requests:
     """What the video would ask of S3. How large its output will be is not known: as many bytes per frame as the source
     has are assumed."""
-    pinned = foreseen.pinned
-    source, output_uri, facts = pinned.plan.request.source, pinned.plan.request.output_uri, pinned.plan.facts
-    num_chunks = len(pinned.chunks)
-    output_bytes = source.size_bytes * pinned.plan.grid.num_frames // max(1, facts.num_frames)
+    stored = foreseen.stored
+    source, output_uri, facts = stored.plan.request.source, stored.plan.request.output_uri, stored.plan.facts
+    num_chunks = len(stored.chunks)
+    output_bytes = source.size_bytes * stored.plan.grid.num_frames // max(1, facts.num_frames)
     asked = S3Requests()
     if is_s3(source.uri):
         asked += s3_requests.of_source(source.size_bytes, has_index=facts.container.startswith(INDEXED))

@@ -118,9 +118,9 @@ def _uploads(context: StepContext) -> Iterator[Garbage]:
 def _is_superseded(video_id: str, receipts: Container[str], context: StepContext) -> bool:
     """Whether its output is published as another video: by a version that makes other pixels, or in other chunks."""
     with suppress(WorkDamaged):
-        pinned = VideoRecords(video_id, context).pinned()
-        if pinned is not None:
-            return receipt_id(pinned.plan.request, pinned.plan.resolved.weights_name) in receipts
+        stored = VideoRecords(video_id, context).stored_plan()
+        if stored is not None:
+            return receipt_id(stored.plan.request, stored.plan.resolved.weights_name) in receipts
     return False
 
 

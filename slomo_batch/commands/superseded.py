@@ -73,8 +73,8 @@ def _work(request: VideoRequest, pin: JobPin, context: StepContext) -> Iterator[
     videos = {PurePosixPath(key.removeprefix(layout.videos)).parts[0] for key in keys}
     for video in videos - {current}:
         with suppress(WorkDamaged):
-            pinned = VideoRecords(video, context).pinned()
-            if pinned and _is_of(request, pinned.plan.request.source.uri, pinned.plan.request.output_uri):
+            stored = VideoRecords(video, context).stored_plan()
+            if stored and _is_of(request, stored.plan.request.source.uri, stored.plan.request.output_uri):
                 yield from (key for key in keys if key.startswith(layout.video(video)))
 
 

@@ -1,4 +1,4 @@
-"""Pinned: a video's plan and all its chunks, as they stand in the work store; every later step reads them there."""
+"""StoredPlan: the plan of one video and all its chunks, as the work place stores them. Every later step reads it."""
 
 from dataclasses import dataclass
 
@@ -6,17 +6,35 @@ from slomo_batch.records import Chunk, Lane, VideoPlan
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Pinned:
-    """What will be made of one video. Whatever is pinned stands: no later run plans the video again."""
+class StoredPlan:
+    """What will be made of one video. It is stored once: no later run plans the video again."""
 
     plan: VideoPlan
     chunks: tuple[Chunk, ...]
     notes: tuple[str, ...]
-    """What the plan had to decide that a person should know of."""
+    """Decisions of the plan that a person should know of."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class MovedTo:
-    """The lane that a video was moved to after its plan was pinned."""
+    """The lane that a video moved to after its plan was stored."""
 
     lane: Lane
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PlannedVideo:
+    """A planned video, and what exists of it."""
+
+    stored: StoredPlan
+    lane: Lane
+    """The plan's lane, or the one that the video moved to since."""
+    done: frozenset[int]
+    """Numbers of the chunks that are committed and whose segment exists in its committed size; all chunks if the output
+    is published."""
+    ready: frozenset[int]
+    """Numbers of the chunks whose packets are in the work place."""
+    needs_sound: bool
+    """Whether the output has sound that is not committed yet."""
+    notes: tuple[str, ...] = ()
+    """What a person should know of what the work place holds, a sentence each."""

@@ -5,13 +5,13 @@ from dataclasses import dataclass
 
 from slomo_batch.errors import DISK_FULL, OutOfMemory, SlomoError
 from slomo_batch.plan.job_pin import JobPin
-from slomo_batch.plan.stored_plan import Pinned
+from slomo_batch.plan.stored_plan import PlannedVideo, StoredPlan
 from slomo_batch.records import CallStats, ChunkDone, ChunkTask, Exists, Lane, Published, SoundDone, VideoRequest
 from slomo_batch.scheduler.call_stats import CallClock
 from slomo_batch.steps.audio import make_video_sound
 from slomo_batch.steps.context import StepContext
 from slomo_batch.steps.interpolate import Phase, interpolate_chunk
-from slomo_batch.steps.open import Opened, open_video
+from slomo_batch.steps.open import open_video
 from slomo_batch.steps.split import split_video
 from slomo_batch.steps.stitch import stitch_video
 from slomo_batch.storage.local_errors import storage_error
@@ -33,7 +33,7 @@ class SplitCall:
     """Read the source once and store the wanted chunk objects; each is reported as soon as it stands."""
 
     video: int
-    pinned: Pinned
+    stored: StoredPlan
     lane: Lane
     wanted: frozenset[int]
     sound: bool
@@ -56,7 +56,7 @@ class SoundCall:
     """Make a video's sound."""
 
     video: int
-    pinned: Pinned
+    stored: StoredPlan
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -64,7 +64,7 @@ class StitchCall:
     """Join, verify and publish a video."""
 
     video: int
-    pinned: Pinned
+    stored: StoredPlan
     lane: Lane
     exists: Exists
     """What this run is to do where something else stands under the output's name; the plan may be an earlier run's."""
@@ -89,7 +89,7 @@ class Entered:
     phase: Phase
 
 
-Value = Opened | ChunkDone | SoundDone | Published
+Value = PlannedVideo | ChunkDone | SoundDone | Published
 """What a call that succeeded comes to; a split comes to nothing more than its parts."""
 
 
@@ -131,7 +131,7 @@ def perform(call: Call, context: StepContext) -> Iterator[Outcome | Entered]:
     clock = CallClock(context)
     try:
         if isinstance(call, SplitCall):
-            for index in split_video(call.pinned, call.lane, call.wanted, clock.context, sound=call.sound):
+            for index in split_video(call.stored, call.lane, call.wanted, clock.context, sound=call.sound):
                 yield ChunkStored(index=index)
             yield Done(value=None, stint=clock.stint())
         elif isinstance(call, ChunkCall):
@@ -155,6 +155,6 @@ def _value(call: OpenCall | SoundCall | StitchCall, context: StepContext) -> Val
         case OpenCall():
             return open_video(call.request, call.pin, context, afresh=call.afresh)
         case SoundCall():
-            return make_video_sound(call.pinned, context)
+            return make_video_sound(call.stored, context)
         case StitchCall():
-            return stitch_video(call.pinned, call.lane, context, exists=call.exists)
+            return stitch_video(call.stored, call.lane, context, exists=call.exists)

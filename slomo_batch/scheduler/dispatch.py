@@ -60,8 +60,8 @@ from slomo_batch.scheduler.messages import (
 )
 from slomo_batch.scheduler.ready_queue import ReadyQueue
 from slomo_batch.scheduler.retry import (
-    GiveUp,
     Decision,
+    GiveUp,
     Retry,
     Tries,
     after_chunk_error,

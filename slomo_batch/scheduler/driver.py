@@ -21,7 +21,7 @@ from slomo_batch.errors import (
 )
 from slomo_batch.plan.ids import chunks_in_lane
 from slomo_batch.plan.job_pin import JobPin
-from slomo_batch.plan.stored_plan import Pinned
+from slomo_batch.plan.stored_plan import PlannedVideo, StoredPlan
 from slomo_batch.records import ChunkDone, ChunkFailed, ChunkTask, Lane, Published, SoundDone, VideoFailed
 from slomo_batch.scheduler import calls, messages
 from slomo_batch.scheduler.calls import Call, ChunkCall, ChunkStored, Done, Erred, Lost, OpenCall, Outcome
@@ -29,8 +29,7 @@ from slomo_batch.scheduler.dispatch import Dispatch
 from slomo_batch.scheduler.engine import Engine
 from slomo_batch.scheduler.event_recorder import EventRecorder
 from slomo_batch.scheduler.messages import Event, MakeChunk, Step, StepFailed, Task
-from slomo_batch.steps.open import Opened
-from slomo_batch.steps.triage import Wanted
+from slomo_batch.steps.triage import PendingVideo
 
 TICK_S = 0.5
 """How long the loop waits for something to happen before it looks at clocks and signals again."""
@@ -40,8 +39,8 @@ TICK_S = 0.5
 class _Video:
     """What the driver knows of a video that is open."""
 
-    wanted: Wanted
-    pinned: Pinned | None = None
+    wanted: PendingVideo
+    stored: StoredPlan | None = None
     lane: Lane = "copy"
 
 
@@ -75,7 +74,7 @@ class Driver:
         self._videos: dict[int, _Video] = {}
         self._numbers = itertools.count()
 
-    def run(self, wanted: Iterator[Wanted]) -> None:
+    def run(self, wanted: Iterator[PendingVideo]) -> None:
         """Work until all videos have ended, or what runs has ended after a stop.
 
         Raises:
@@ -110,7 +109,7 @@ class Driver:
         if self._should_stop():
             self._tell(messages.Stop())
 
-    def _pull(self, wanted: Iterator[Wanted]) -> None:
+    def _pull(self, wanted: Iterator[PendingVideo]) -> None:
         while self._dispatch.wants_video:
             found = next(wanted, None)
             if found is None:
@@ -148,21 +147,21 @@ class Driver:
                     video.lane = task.lane
                     self._journal.begun_anew(_planned(video).plan.video_id, video.wanted.request.source.uri)
                 return calls.SplitCall(
-                    video=task.video, pinned=_planned(video), lane=task.lane, wanted=task.wanted, sound=task.sound
+                    video=task.video, stored=_planned(video), lane=task.lane, wanted=task.wanted, sound=task.sound
                 )
             case messages.MakeSound():
-                return calls.SoundCall(video=task.video, pinned=_planned(video))
+                return calls.SoundCall(video=task.video, stored=_planned(video))
             case messages.Stitch():
                 exists = video.wanted.request.exists
-                return calls.StitchCall(video=task.video, pinned=_planned(video), lane=task.lane, exists=exists)
+                return calls.StitchCall(video=task.video, stored=_planned(video), lane=task.lane, exists=exists)
 
     def _chunk_call(self, instruction: MakeChunk) -> ChunkCall:
         video = self._videos[instruction.video]
-        pinned = _planned(video)
-        chunk = pinned.chunks[instruction.chunk]
-        if instruction.lane != pinned.plan.facts.lane:
-            [chunk] = chunks_in_lane(pinned.plan.video_id, (chunk,), instruction.lane)
-        task = ChunkTask(plan=pinned.plan, chunk=chunk, lane=instruction.lane, attempt=uuid4().hex)
+        stored = _planned(video)
+        chunk = stored.chunks[instruction.chunk]
+        if instruction.lane != stored.plan.facts.lane:
+            [chunk] = chunks_in_lane(stored.plan.video_id, (chunk,), instruction.lane)
+        task = ChunkTask(plan=stored.plan, chunk=chunk, lane=instruction.lane, attempt=uuid4().hex)
         return ChunkCall(video=instruction.video, task=task, alone=instruction.alone, avoid=instruction.avoid)
 
     # ---- in: outcomes become events --------------------------------------------------------------------------------
@@ -194,13 +193,13 @@ class Driver:
 
     def _step_done(self, call: calls.TaskCall, value: calls.Value | None) -> Event:
         match value:
-            case Opened():
+            case PlannedVideo():
                 video = self._videos[call.video]
-                video.pinned, video.lane = value.pinned, value.lane
+                video.stored, video.lane = value.stored, value.lane
                 self._journal.opened(value)
                 return messages.Opened(
                     video=call.video,
-                    num_chunks=len(value.pinned.chunks),
+                    num_chunks=len(value.stored.chunks),
                     lane=value.lane,
                     done=value.done,
                     ready=value.ready,
@@ -257,14 +256,14 @@ class Driver:
                     reason=fail.reason,
                 ),
                 wanted.receipt_id,
-                video.pinned.plan.video_id if video.pinned else "",
+                video.stored.plan.video_id if video.stored else "",
             )
 
 
-def _planned(video: _Video) -> Pinned:
-    if video.pinned is None:
+def _planned(video: _Video) -> StoredPlan:
+    if video.stored is None:
         raise ValueError("a step was asked for before its video was planned")
-    return video.pinned
+    return video.stored
 
 
 def _lane(call: calls.TaskCall) -> Lane | None:
@@ -275,7 +274,7 @@ def _about(call: calls.TaskCall) -> tuple[str, str]:
     """URI of the call's source, and the video's id, empty before it is planned."""
     if isinstance(call, OpenCall):
         return call.request.source.uri, ""
-    return call.pinned.plan.request.source.uri, call.pinned.plan.video_id
+    return call.stored.plan.request.source.uri, call.stored.plan.video_id
 
 
 def _step(call: calls.TaskCall) -> Step:

@@ -9,6 +9,7 @@ from datetime import UTC, datetime
 from typing import Literal
 
 from slomo_batch.errors import StorageBusy
+from slomo_batch.plan.stored_plan import PlannedVideo
 from slomo_batch.records import CallStats, ChunkDone, ChunkFailed, Published, StepName, VideoFailed
 from slomo_batch.report.events import (
     AttemptFailed,
@@ -27,7 +28,6 @@ from slomo_batch.report.events import (
 from slomo_batch.report.ledger import LedgerWriter
 from slomo_batch.scheduler.messages import StepFailed
 from slomo_batch.scheduler.state_counts import Census
-from slomo_batch.steps.open import Opened
 from slomo_batch.steps.stored_records import put_record
 from slomo_batch.storage.store import ObjectStore
 from slomo_batch.storage.work_layout import Layout
@@ -119,9 +119,9 @@ class EventRecorder:
 
     # ---- what happened ---------------------------------------------------------------------------------------------
 
-    def opened(self, opened: Opened) -> None:
+    def opened(self, opened: PlannedVideo) -> None:
         """A video is planned; part of it may be made already. One that is opened again is counted from the start."""
-        chunks, plan = opened.pinned.chunks, opened.pinned.plan
+        chunks, plan = opened.stored.chunks, opened.stored.plan
         done = [chunk for chunk in chunks if chunk.index in opened.done]
         if (before := self._done.get(plan.video_id)) is None:
             self.tally.chunks_total += len(chunks)

@@ -8,7 +8,7 @@ from uuid import uuid4
 
 from slomo_batch.errors import WorkDamaged
 from slomo_batch.media.audio import SoundNotes, make_sound
-from slomo_batch.plan.stored_plan import Pinned
+from slomo_batch.plan.stored_plan import StoredPlan
 from slomo_batch.records import SoundDone
 from slomo_batch.serialization import file_sha256
 from slomo_batch.steps.context import StepContext
@@ -17,14 +17,14 @@ from slomo_batch.steps.stored_index import read_index
 from slomo_batch.steps.video_records import VideoRecords
 
 
-def wants_sound(pinned: Pinned) -> bool:
+def wants_sound(stored: StoredPlan) -> bool:
     """True where the output has sound."""
-    return bool(pinned.plan.facts.audio) and pinned.plan.resolved.audio != "drop"
+    return bool(stored.plan.facts.audio) and stored.plan.resolved.audio != "drop"
 
 
-def make_video_sound(pinned: Pinned, context: StepContext) -> SoundDone:
+def make_video_sound(stored: StoredPlan, context: StepContext) -> SoundDone:
     """Keep, stretch or resample the sound of one video and commit it, or find it made."""
-    video_id = pinned.plan.video_id
+    video_id = stored.plan.video_id
     records = VideoRecords(video_id, context)
     found = _found_made(records)
     if found is not None:
@@ -33,7 +33,7 @@ def make_video_sound(pinned: Pinned, context: StepContext) -> SoundDone:
     with context.folder() as folder:
         source, tracks = folder / "source.packets", folder / "sound.packets"
         fetch_archive(context.layout.sound_source(video_id), source, context)
-        made = _make(pinned, context, source, tracks)
+        made = _make(stored, context, source, tracks)
         context.work.put_file(key, tracks)
         done = SoundDone(
             video_id=video_id,
@@ -58,9 +58,9 @@ def _found_made(records: VideoRecords) -> SoundDone | None:
         return None
 
 
-def _make(pinned: Pinned, context: StepContext, source: Path, tracks: Path) -> SoundNotes:
-    plan = pinned.plan
-    index, _ = read_index(pinned, context)
+def _make(stored: StoredPlan, context: StepContext, source: Path, tracks: Path) -> SoundNotes:
+    plan = stored.plan
+    index, _ = read_index(stored, context)
     if plan.resolved.audio == "drop":
         raise ValueError("a dropped sound is never made")
     return make_sound(

@@ -1,13 +1,12 @@
-"""ExistingWork: what earlier runs made of a planned video, and what of it can be used. What is damaged is withdrawn."""
+"""Find what earlier runs made of a planned video, check what of it can be used, and delete what is damaged."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
 from typing import TypeVar
 
 from slomo_batch.errors import WorkDamaged
 from slomo_batch.media.probe import probe
 from slomo_batch.plan.ids import chunks_in_lane
-from slomo_batch.plan.stored_plan import MovedTo, Pinned
+from slomo_batch.plan.stored_plan import MovedTo, PlannedVideo, StoredPlan
 from slomo_batch.records import Chunk, ChunkDone, Lane, SoundDone
 from slomo_batch.steps.audio import wants_sound
 from slomo_batch.steps.context import StepContext
@@ -21,49 +20,33 @@ MAX_NOTES = 5
 """Damaged objects of one video that are named; of more only the number is."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ExistingWork:
-    """How far earlier runs came with a video."""
+def find_existing_work(stored: StoredPlan, context: StepContext, *, dry_run: bool, has_index: bool) -> PlannedVideo:
+    """Find the work of a video that exists and fits together.
 
-    lane: Lane
-    """The plan's, or the one the video was moved to since."""
-    done: frozenset[int]
-    """Chunks that are committed, and whose segment exists in the committed size."""
-    ready: frozenset[int]
-    """Chunks whose object exists."""
-    needs_sound: bool
-    """True where sound is wanted and not committed."""
-    notes: tuple[str, ...]
-    """What was found damaged."""
-
-
-def find_existing_work(pinned: Pinned, context: StepContext, *, dry_run: bool, has_index: bool) -> ExistingWork:
-    """See what exists of a video and fits together; with `dry_run` nothing is deleted or written.
-
-    A commit without its segment is withdrawn, and so is a choice of segments that are not the committed ones.
-    `has_index`: the packet index was written just now.
+    A commit without its segment is deleted, and so is a choice of segments that are not the committed ones. With
+    `dry_run`, nothing is deleted or written. `has_index`: the packet index was written just now.
 
     Raises:
-        WorkDamaged: the packet index does not belong to the plan, also after it was made again.
+        WorkDamaged: the packet index does not belong to the plan, even after it was made again.
     """
-    return _Finder(pinned, context, dry_run=dry_run).find_existing_work(has_index=has_index)
+    return _Finder(stored, context, dry_run=dry_run).find_existing_work(has_index=has_index)
 
 
 class _Finder:
-    def __init__(self, pinned: Pinned, context: StepContext, *, dry_run: bool) -> None:
-        self._pinned, self._context, self._dry_run = pinned, context, dry_run
-        self._video_id = pinned.plan.video_id
+    def __init__(self, stored: StoredPlan, context: StepContext, *, dry_run: bool) -> None:
+        self._stored, self._context, self._dry_run = stored, context, dry_run
+        self._video_id = stored.plan.video_id
         self._records = VideoRecords(self._video_id, context)
         self._sizes = {found.key: found.size_bytes for found in context.work.list(context.layout.video(self._video_id))}
         self._damaged: list[str] = []
 
-    def find_existing_work(self, *, has_index: bool) -> ExistingWork:
+    def find_existing_work(self, *, has_index: bool) -> PlannedVideo:
         lane = self._lane()
-        chunks = chunks_in_lane(self._video_id, self._pinned.chunks, lane)
+        chunks = chunks_in_lane(self._video_id, self._stored.chunks, lane)
         done = {chunk.index: found for chunk in chunks if (found := self._chunk_done(chunk))}
-        sound = self._sound_done() if wants_sound(self._pinned) else None
+        sound = self._sound_done() if wants_sound(self._stored) else None
         ready = frozenset(chunk.index for chunk in chunks if self._object_key(chunk, lane) in self._sizes)
-        needs_sound = wants_sound(self._pinned) and sound is None
+        needs_sound = wants_sound(self._stored) and sound is None
         if not self._dry_run:
             if needs_sound or len(done) < len(chunks):
                 self._withdraw_unbacked([chunk for chunk in chunks if chunk.index not in done], needs_sound=needs_sound)
@@ -71,8 +54,13 @@ class _Finder:
                 self._check_choice([done[chunk.index] for chunk in chunks], sound)
             if not has_index and (needs_sound or len(done.keys() | ready) < len(chunks)):
                 self._check_index()
-        return ExistingWork(
-            lane=lane, done=frozenset(done), ready=ready, needs_sound=needs_sound, notes=limited(self._damaged)
+        return PlannedVideo(
+            stored=self._stored,
+            lane=lane,
+            done=frozenset(done),
+            ready=ready,
+            needs_sound=needs_sound,
+            notes=limited(self._damaged),
         )
 
     def _object_key(self, chunk: Chunk, lane: Lane) -> str:
@@ -87,7 +75,7 @@ class _Finder:
             self._damaged.append(as_note(damaged))
             if not self._dry_run:
                 put_record(self._context.work, self._context.layout.lane(self._video_id), moved)
-        return moved.lane if moved else self._pinned.plan.facts.lane
+        return moved.lane if moved else self._stored.plan.facts.lane
 
     # ---- commits ---------------------------------------------------------------------------------------------------
 
@@ -145,10 +133,10 @@ class _Finder:
     def _check_index(self) -> None:
         """Make a damaged packet index again: it follows from the source."""
         try:
-            read_index(self._pinned, self._context)
+            read_index(self._stored, self._context)
         except WorkDamaged as damaged:
             self._damaged.append(as_note(damaged))
-            source = self._pinned.plan.request.source
+            source = self._stored.plan.request.source
             probed = probe(self._context.reader(source), source.uri)
             data = index_bytes(self._video_id, probed.index, probed.timeline)
             self._context.work.put(self._context.layout.index(self._video_id), data)
@@ -156,7 +144,7 @@ class _Finder:
 
     def _check_new_index(self) -> None:
         try:
-            read_index(self._pinned, self._context)
+            read_index(self._stored, self._context)
         except WorkDamaged as error:
             raise WorkDamaged(
                 "the pinned plan does not fit the source's packets",

@@ -1,6 +1,6 @@
 """Open a video: probe it, plan it, pin the plan. What is pinned stands; a video opened again is read, not probed."""
 
-from dataclasses import dataclass
+from dataclasses import replace
 from fractions import Fraction
 from pathlib import PurePosixPath
 
@@ -15,10 +15,10 @@ from slomo_batch.plan.encoders import choose_encoder, container_limits
 from slomo_batch.plan.ids import chunk_id, earlier_video_ids, receipt_id, video_id
 from slomo_batch.plan.job_pin import JobPin, resolve
 from slomo_batch.plan.output_rate import check_output_rate
-from slomo_batch.plan.stored_plan import Pinned
-from slomo_batch.records import Lane, VideoPlan, VideoRequest
+from slomo_batch.plan.stored_plan import PlannedVideo, StoredPlan
+from slomo_batch.records import VideoPlan, VideoRequest
 from slomo_batch.steps.context import StepContext
-from slomo_batch.steps.existing_work import ExistingWork, find_existing_work
+from slomo_batch.steps.existing_work import find_existing_work
 from slomo_batch.steps.frame_maker import output_color
 from slomo_batch.steps.output_ownership import begun
 from slomo_batch.steps.stored_index import index_bytes
@@ -29,24 +29,7 @@ from slomo_batch.timeline.retiming import NOTABLE_FRAME_RATIO, OutputGrid
 RESTARTED = "begun by an earlier version of slomo_batch that makes other pixels: made again from the start"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Opened:
-    """A planned video, and how far an earlier run came with it."""
-
-    pinned: Pinned
-    lane: Lane
-    """The plan's, or the one the video was moved to since."""
-    done: frozenset[int]
-    """Chunks whose committed segment stands; all, where the output is published."""
-    ready: frozenset[int]
-    """Chunks whose object stands in the work store."""
-    needs_sound: bool
-    """True where sound is wanted and not committed."""
-    notes: tuple[str, ...] = ()
-    """What a person should know of what was found in the work place, a sentence each."""
-
-
-def open_video(request: VideoRequest, pin: JobPin, context: StepContext, *, afresh: bool) -> Opened:
+def open_video(request: VideoRequest, pin: JobPin, context: StepContext, *, afresh: bool) -> PlannedVideo:
     """Plan one video and pin the plan, or read the plan that is pinned already; then see what is made of it.
 
     With `afresh` the receipt of an earlier publication is withdrawn first: its output is to be made again, under the
@@ -54,51 +37,44 @@ def open_video(request: VideoRequest, pin: JobPin, context: StepContext, *, afre
     and what it was made of is gone. What is damaged is withdrawn, and told in the notes.
     """
     notes: list[str] = []
-    pinned, is_new = _read_or_plan(request, pin, context, notes, dry_run=False)
-    receipt = context.layout.receipt(receipt_id(request, pinned.plan.resolved.weights_name))
+    stored, is_new = _read_or_plan(request, pin, context, notes, dry_run=False)
+    receipt = context.layout.receipt(receipt_id(request, stored.plan.resolved.weights_name))
     if afresh:
-        context.work.put(context.layout.publishing(pinned.plan.video_id), b"{}")
+        context.work.put(context.layout.publishing(stored.plan.video_id), b"{}")
         context.work.delete([receipt])
     elif _is_published(receipt, request.output_uri, context, notes):
-        done = frozenset(chunk.index for chunk in pinned.chunks)
-        return Opened(pinned=pinned, lane=pinned.plan.facts.lane, done=done, ready=frozenset(), needs_sound=False)
-    return _opened(pinned, find_existing_work(pinned, context, dry_run=False, has_index=is_new), notes)
+        done = frozenset(chunk.index for chunk in stored.chunks)
+        return PlannedVideo(stored=stored, lane=stored.plan.facts.lane, done=done, ready=frozenset(), needs_sound=False)
+    return _with_notes(notes, find_existing_work(stored, context, dry_run=False, has_index=is_new))
 
 
-def foresee(request: VideoRequest, pin: JobPin, context: StepContext) -> Opened:
+def foresee(request: VideoRequest, pin: JobPin, context: StepContext) -> PlannedVideo:
     """What `open_video` would find and plan; nothing is written."""
     notes: list[str] = []
-    pinned, is_new = _read_or_plan(request, pin, context, notes, dry_run=True)
-    return _opened(pinned, find_existing_work(pinned, context, dry_run=True, has_index=is_new), notes)
+    stored, is_new = _read_or_plan(request, pin, context, notes, dry_run=True)
+    return _with_notes(notes, find_existing_work(stored, context, dry_run=True, has_index=is_new))
 
 
-def _opened(pinned: Pinned, found: ExistingWork, notes: list[str]) -> Opened:
-    return Opened(
-        pinned=pinned,
-        lane=found.lane,
-        done=found.done,
-        ready=found.ready,
-        needs_sound=found.needs_sound,
-        notes=(*notes, *found.notes),
-    )
+def _with_notes(notes: list[str], found: PlannedVideo) -> PlannedVideo:
+    return replace(found, notes=(*notes, *found.notes))
 
 
 def _read_or_plan(
     request: VideoRequest, pin: JobPin, context: StepContext, notes: list[str], *, dry_run: bool
-) -> tuple[Pinned, bool]:
+) -> tuple[StoredPlan, bool]:
     """The pinned plan, and whether it was made just now. A damaged one is made again: its id names all it follows
     from."""
     identity = video_id(request, pin)
     records = VideoRecords(identity, context)
     try:
-        pinned = records.pinned()
+        stored = records.stored_plan()
     except WorkDamaged as damaged:
-        pinned = None
+        stored = None
         notes.append(as_note(damaged))
         if not dry_run:
-            records.withdraw_pin()
-    if pinned is not None:
-        return pinned, False
+            records.withdraw_plan()
+    if stored is not None:
+        return stored, False
     earlier = earlier_video_ids(request, pin)
     if any(exists(context.work, context.layout.pin(one)) for one in earlier):
         notes.append(RESTARTED)
@@ -110,7 +86,7 @@ def _read_or_plan(
         # An output without a receipt is that version's; it is replaced once this one is verified.
         context.work.put(context.layout.publishing(identity), b"{}")
     context.work.put(context.layout.index(identity), index_bytes(identity, probed.index, probed.timeline))
-    return records.pin(planned), True
+    return records.store_plan(planned), True
 
 
 def _is_published(receipt: str, output_uri: str, context: StepContext, notes: list[str]) -> bool:
@@ -122,7 +98,7 @@ def _is_published(receipt: str, output_uri: str, context: StepContext, notes: li
         return False
 
 
-def plan_video(identity: str, request: VideoRequest, pin: JobPin, probed: Probe) -> Pinned:
+def plan_video(identity: str, request: VideoRequest, pin: JobPin, probed: Probe) -> StoredPlan:
     """What will be made of a probed video: a pure function of its arguments."""
     facts, settings = probed.facts, request.settings
     rate = settings.retime.fps.of(probed.timeline.nominal_rate)
@@ -157,7 +133,7 @@ def plan_video(identity: str, request: VideoRequest, pin: JobPin, probed: Probe)
         nominal_rate=probed.timeline.nominal_rate,
     )
     notes = *facts.oddities, *_length_notes(plan), *choice.notes, *_container_notes(plan)
-    return Pinned(plan=plan, chunks=chunks, notes=notes)
+    return StoredPlan(plan=plan, chunks=chunks, notes=notes)
 
 
 def _length_notes(plan: VideoPlan) -> tuple[str, ...]:

@@ -9,7 +9,7 @@ from pathlib import Path
 from slomo_batch.media.chunk_cutter import ChunkArchive
 from slomo_batch.media.split import SourceSlice, SplitPart, split_copy, split_decode
 from slomo_batch.plan.ids import chunks_in_lane
-from slomo_batch.plan.stored_plan import MovedTo, Pinned
+from slomo_batch.plan.stored_plan import MovedTo, StoredPlan
 from slomo_batch.records import Chunk, Lane
 from slomo_batch.steps.context import StepContext
 from slomo_batch.steps.stored_index import read_index
@@ -18,20 +18,20 @@ from slomo_batch.timeline.index import SourceTimeline, VideoIndex
 
 
 def split_video(
-    pinned: Pinned, lane: Lane, wanted: Collection[int], context: StepContext, *, sound: bool
+    stored: StoredPlan, lane: Lane, wanted: Collection[int], context: StepContext, *, sound: bool
 ) -> Iterator[int]:
     """Store the chunk objects of the `wanted` chunk numbers and, with `sound`, the source's sound packets.
 
     Yields each chunk's number once its object stands in the work store.
     """
-    plan = pinned.plan
+    plan = stored.plan
     if lane != plan.facts.lane:
         _move(plan.video_id, lane, context)
-    chunks = {chunk.index: chunk for chunk in chunks_in_lane(plan.video_id, pinned.chunks, lane)}
-    index, timeline = read_index(pinned, context)
-    slices = [_slice(chunks[number], pinned, index, timeline) for number in sorted(wanted)]
+    chunks = {chunk.index: chunk for chunk in chunks_in_lane(plan.video_id, stored.chunks, lane)}
+    index, timeline = read_index(stored, context)
+    slices = [_slice(chunks[number], stored, index, timeline) for number in sorted(wanted)]
     with context.folder() as folder:
-        for part in _parts(pinned, slices, index, context, folder, lane=lane, sound=sound):
+        for part in _parts(stored, slices, index, context, folder, lane=lane, sound=sound):
             if isinstance(part, ChunkArchive):
                 chunk = chunks[part.index]
                 key = context.layout.chunk(plan.video_id, lane, chunk.index, chunk.chunk_id)
@@ -50,7 +50,7 @@ def _move(video_id: str, lane: Lane, context: StepContext) -> None:
 
 
 def _parts(
-    pinned: Pinned,
+    stored: StoredPlan,
     slices: Sequence[SourceSlice],
     index: VideoIndex,
     context: StepContext,
@@ -59,7 +59,7 @@ def _parts(
     lane: Lane,
     sound: bool,
 ) -> Iterator[SplitPart]:
-    request, facts = pinned.plan.request, pinned.plan.facts
+    request, facts = stored.plan.request, stored.plan.facts
     reader = context.reader(request.source)
     if lane == "copy":
         return split_copy(reader, request.source.uri, facts, index, slices, folder, sound=sound)
@@ -67,8 +67,8 @@ def _parts(
     return split_decode(reader, request.source.uri, facts, index, slices, folder, sound=sound, max_held_frames=limit)
 
 
-def _slice(chunk: Chunk, pinned: Pinned, index: VideoIndex, timeline: SourceTimeline) -> SourceSlice:
-    frames = chunk.source_frames(context=pinned.plan.resolved.context, num_frames=pinned.plan.facts.num_frames)
+def _slice(chunk: Chunk, stored: StoredPlan, index: VideoIndex, timeline: SourceTimeline) -> SourceSlice:
+    frames = chunk.source_frames(context=stored.plan.resolved.context, num_frames=stored.plan.facts.num_frames)
     return SourceSlice(
         index=chunk.index,
         chunk_id=chunk.chunk_id,

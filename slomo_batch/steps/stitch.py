@@ -16,7 +16,7 @@ from slomo_batch.media.concat import StitchSpec, stitch
 from slomo_batch.media.encode import SegmentFacts, segment_suffix
 from slomo_batch.media.inspect import verify_output
 from slomo_batch.plan.ids import chunks_in_lane, receipt_id
-from slomo_batch.plan.stored_plan import Pinned
+from slomo_batch.plan.stored_plan import StoredPlan
 from slomo_batch.records import ChunkDone, Exists, FrameCounts, Lane, Published, SoundDone, VideoPlan
 from slomo_batch.serialization import file_sha256
 from slomo_batch.steps.audio import wants_sound
@@ -32,7 +32,7 @@ DISK_FACTOR = 2.2
 """Local disk that a stitch takes, over the size of its output: the file, and its copy with the index in front."""
 
 
-def stitch_video(pinned: Pinned, lane: Lane, context: StepContext, *, exists: Exists) -> Published:
+def stitch_video(stored: StoredPlan, lane: Lane, context: StepContext, *, exists: Exists) -> Published:
     """Join, verify and publish one video whose chunks and sound are all committed, or find it published.
 
     What stands under the output's name gives way where `exists` is replace, and where it is skip to what this job made
@@ -44,15 +44,15 @@ def stitch_video(pinned: Pinned, lane: Lane, context: StepContext, *, exists: Ex
         WorkDamaged: a record, a segment or the sound is missing or damaged. The commit of such a segment or sound is
             withdrawn; opening the video again withdraws the rest, and finds out what is to be made again.
     """
-    published = _published(pinned.plan, context)
+    published = _published(stored.plan, context)
     if published is None:
         try:
-            published = _publish(pinned, lane, context, exists=exists)
+            published = _publish(stored, lane, context, exists=exists)
         except WorkDamaged:
-            published = _published(pinned.plan, context)  # another driver did, and tidied up what this one was reading
+            published = _published(stored.plan, context)  # another driver did, and tidied up what this one was reading
             if published is None:
                 raise
-    tidy(pinned.plan.video_id, context)
+    tidy(stored.plan.video_id, context)
     return published
 
 
@@ -61,16 +61,16 @@ def _published(plan: VideoPlan, context: StepContext) -> Published | None:
     return read_receipt(key, plan.request.output_uri, context)
 
 
-def _publish(pinned: Pinned, lane: Lane, context: StepContext, *, exists: Exists) -> Published:
-    plan = pinned.plan
+def _publish(stored: StoredPlan, lane: Lane, context: StepContext, *, exists: Exists) -> Published:
+    plan = stored.plan
     receipt = receipt_id(plan.request, plan.resolved.weights_name)
-    segments = _committed_segments(pinned, lane, context)
-    sound = _committed_sound(pinned, context)
+    segments = _committed_segments(stored, lane, context)
+    sound = _committed_sound(stored, context)
     check_borders(segments, plan.request.source.uri)
     with context.folder() as folder:
-        out = _join(pinned, segments, sound, context, folder)
+        out = _join(stored, segments, sound, context, folder)
         _upload(plan, receipt, out, context, exists=exists)
-        return commit(context.work, context.layout.receipt(receipt), _receipt(pinned, segments, sound, out))
+        return commit(context.work, context.layout.receipt(receipt), _receipt(stored, segments, sound, out))
 
 
 def tidy(video_id: str, context: StepContext) -> None:
@@ -81,10 +81,10 @@ def tidy(video_id: str, context: StepContext) -> None:
     context.work.delete([*made, layout.sound_source(video_id)])
 
 
-def _committed_segments(pinned: Pinned, lane: Lane, context: StepContext) -> list[ChunkDone]:
-    video_id, records = pinned.plan.video_id, VideoRecords(pinned.plan.video_id, context)
+def _committed_segments(stored: StoredPlan, lane: Lane, context: StepContext) -> list[ChunkDone]:
+    video_id, records = stored.plan.video_id, VideoRecords(stored.plan.video_id, context)
     found = []
-    for chunk in chunks_in_lane(video_id, pinned.chunks, lane):
+    for chunk in chunks_in_lane(video_id, stored.chunks, lane):
         done = records.chunk_done(chunk)
         if done is None:
             raise WorkDamaged("a chunk is not committed", where=f"chunk {chunk.index} of {video_id}", remedy=MADE_AGAIN)
@@ -92,12 +92,12 @@ def _committed_segments(pinned: Pinned, lane: Lane, context: StepContext) -> lis
     return found
 
 
-def _committed_sound(pinned: Pinned, context: StepContext) -> SoundDone | None:
-    if not wants_sound(pinned):
+def _committed_sound(stored: StoredPlan, context: StepContext) -> SoundDone | None:
+    if not wants_sound(stored):
         return None
-    done = VideoRecords(pinned.plan.video_id, context).sound_done()
+    done = VideoRecords(stored.plan.video_id, context).sound_done()
     if done is None:
-        raise WorkDamaged("the sound is not committed", where=pinned.plan.video_id, remedy=MADE_AGAIN)
+        raise WorkDamaged("the sound is not committed", where=stored.plan.video_id, remedy=MADE_AGAIN)
     return done
 
 
@@ -117,8 +117,8 @@ def check_borders(segments: Sequence[ChunkDone], source_uri: str) -> None:
             )
 
 
-def _receipt(pinned: Pinned, segments: Sequence[ChunkDone], sound: SoundDone | None, out: Path) -> Published:
-    plan, counts = pinned.plan, _total(segments)
+def _receipt(stored: StoredPlan, segments: Sequence[ChunkDone], sound: SoundDone | None, out: Path) -> Published:
+    plan, counts = stored.plan, _total(segments)
     return Published(
         video_id=plan.video_id,
         source=plan.request.source,
@@ -131,7 +131,7 @@ def _receipt(pinned: Pinned, segments: Sequence[ChunkDone], sound: SoundDone | N
         frames_sha256=_frames_sha256(segments),
         weights_name=plan.resolved.weights_name,
         machines=tuple(dict.fromkeys(done.machine for done in segments)),
-        notes=(*pinned.notes, *(sound.notes if sound else ()), *_held_notes(counts)),
+        notes=(*stored.notes, *(sound.notes if sound else ()), *_held_notes(counts)),
     )
 
 
@@ -188,10 +188,10 @@ def _withdraw(earlier: OutputOwnership, context: StepContext) -> None:
 
 
 def _join(
-    pinned: Pinned, segments: Sequence[ChunkDone], sound: SoundDone | None, context: StepContext, folder: Path
+    stored: StoredPlan, segments: Sequence[ChunkDone], sound: SoundDone | None, context: StepContext, folder: Path
 ) -> Path:
     """The joined and verified file, in the local folder."""
-    plan = pinned.plan
+    plan = stored.plan
     choice = Choice.of(segments, sound)
     if VideoRecords(plan.video_id, context).choose(choice) != choice:
         raise WorkDamaged(

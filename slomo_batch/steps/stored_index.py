@@ -6,7 +6,7 @@ from fractions import Fraction
 import numpy as np
 
 from slomo_batch.errors import ObjectMissing, WorkDamaged
-from slomo_batch.plan.stored_plan import Pinned
+from slomo_batch.plan.stored_plan import StoredPlan
 from slomo_batch.records import VideoPlan
 from slomo_batch.steps.context import StepContext
 from slomo_batch.steps.stored_records import MADE_AGAIN
@@ -37,13 +37,13 @@ def index_bytes(video_id: str, index: VideoIndex, timeline: SourceTimeline) -> b
     return data.getvalue()
 
 
-def read_index(pinned: Pinned, context: StepContext) -> tuple[VideoIndex, SourceTimeline]:
+def read_index(stored: StoredPlan, context: StepContext) -> tuple[VideoIndex, SourceTimeline]:
     """The packet index and the source timeline that the plan was made from.
 
     Raises:
         WorkDamaged: the index is missing, cannot be read, or is another video's.
     """
-    plan = pinned.plan
+    plan = stored.plan
     key = context.layout.index(plan.video_id)
     where = context.work.uri(key)
     try:

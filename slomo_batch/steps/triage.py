@@ -31,7 +31,7 @@ LOOKUPS_AT_A_TIME = 16
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Wanted:
+class PendingVideo:
     """A video that is to be made."""
 
     request: VideoRequest
@@ -56,7 +56,7 @@ class Refused:
 class Triage:
     """Every video asked for, in one of five piles."""
 
-    wanted: tuple[Wanted, ...]
+    wanted: tuple[PendingVideo, ...]
     done: tuple[VideoRequest, ...]
     """Published by an earlier run."""
     renamed: tuple[VideoRequest, ...]
@@ -107,12 +107,12 @@ def triage(
             renamed.append(other)
         else:
             afresh = receipt in receipts
-            wanted.append(Wanted(request=request, receipt_id=receipt, afresh=afresh, is_free=not has_output))
+            wanted.append(PendingVideo(request=request, receipt_id=receipt, afresh=afresh, is_free=not has_output))
     for (request, receipt), claim in zip(contested, _claims(contested, pin, context), strict=True):
         if claim == "foreign":
             refused.append(Refused(failed=_conflict(request), receipt_id=receipt))
         else:
-            wanted.append(Wanted(request=request, receipt_id=receipt, afresh=False, changed=claim == "changed"))
+            wanted.append(PendingVideo(request=request, receipt_id=receipt, afresh=False, changed=claim == "changed"))
     return Triage(
         wanted=tuple(wanted),
         done=tuple(done),

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 
-from slomo_batch.plan.stored_plan import MovedTo, Pinned
+from slomo_batch.plan.stored_plan import MovedTo, StoredPlan
 from slomo_batch.records import Chunk, ChunkDone, Published, SoundDone
 from slomo_batch.steps.context import StepContext
 from slomo_batch.steps.stored_records import commit, committed, withdraw
@@ -36,20 +36,20 @@ class VideoRecords:
 
     # ---- the plan --------------------------------------------------------------------------------------------------
 
-    def pinned(self) -> Pinned | None:
+    def stored_plan(self) -> StoredPlan | None:
         """The plan and its chunks."""
-        return committed(self._work, self._layout.pin(self._video_id), Pinned, belongs=self._is_pin)
+        return committed(self._work, self._layout.pin(self._video_id), StoredPlan, belongs=self._is_plan)
 
-    def pin(self, planned: Pinned) -> Pinned:
+    def store_plan(self, planned: StoredPlan) -> StoredPlan:
         """Pin this plan; returns the one that was first."""
-        return commit(self._work, self._layout.pin(self._video_id), planned, belongs=self._is_pin)
+        return commit(self._work, self._layout.pin(self._video_id), planned, belongs=self._is_plan)
 
-    def withdraw_pin(self) -> None:
+    def withdraw_plan(self) -> None:
         """Delete a damaged plan."""
-        withdraw(self._work, self._layout.pin(self._video_id), Pinned, belongs=self._is_pin)
+        withdraw(self._work, self._layout.pin(self._video_id), StoredPlan, belongs=self._is_plan)
 
-    def _is_pin(self, pinned: Pinned) -> bool:
-        return pinned.plan.video_id == self._video_id and _is_whole(pinned)
+    def _is_plan(self, stored: StoredPlan) -> bool:
+        return stored.plan.video_id == self._video_id and _is_whole(stored)
 
     def moved(self) -> MovedTo | None:
         """The lane that the video was moved to."""
@@ -106,9 +106,9 @@ class VideoRecords:
         return commit(self._work, self._layout.choice(self._video_id), choice)
 
 
-def _is_whole(pinned: Pinned) -> bool:
+def _is_whole(stored: StoredPlan) -> bool:
     """Whether the chunks, one after the other, are all of the plan's pairs and frames."""
-    plan, chunks = pinned.plan, pinned.chunks
+    plan, chunks = stored.plan, stored.chunks
     return (
         bool(chunks)
         and [chunk.index for chunk in chunks] == list(range(len(chunks)))

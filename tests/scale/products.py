@@ -4,7 +4,7 @@ from fractions import Fraction
 
 from slomo_batch.plan.ids import chunk_id
 from slomo_batch.plan.job_pin import JobPin
-from slomo_batch.plan.stored_plan import Pinned
+from slomo_batch.plan.stored_plan import PlannedVideo, StoredPlan
 from slomo_batch.records import (
     CallStats,
     Chunk,
@@ -24,8 +24,7 @@ from slomo_batch.records import (
     VideoRequest,
 )
 from slomo_batch.scheduler.calls import OpenCall
-from slomo_batch.steps.open import Opened
-from slomo_batch.steps.triage import Wanted
+from slomo_batch.steps.triage import PendingVideo
 from slomo_batch.timeline.retiming import OutputGrid
 
 PAIRS = 31
@@ -53,7 +52,7 @@ BUILDS = "torch 2, FFmpeg 8"
 STINT = CallStats(host="machine", process=1, began_s=0.0, took_s=20.1, read_bytes=4_000_000, written_bytes=8_000_000)
 
 
-def wanted(number: int) -> Wanted:
+def wanted(number: int) -> PendingVideo:
     """One video of the archive, as triage would have found it."""
     source = Source(
         uri=f"s3://archive/{number // 1000:03d}/{number:06d}.mp4", size_bytes=100_000_000, fingerprint=f"{number:032x}"
@@ -61,7 +60,7 @@ def wanted(number: int) -> Wanted:
     request = VideoRequest(
         source=source, output_uri=f"s3://slow/{number:06d}.slomo.mp4", exists="skip", settings=SETTINGS
     )
-    return Wanted(request=request, receipt_id=f"{number:032x}", afresh=False)
+    return PendingVideo(request=request, receipt_id=f"{number:032x}", afresh=False)
 
 
 def number_of(request: VideoRequest) -> int:
@@ -69,7 +68,7 @@ def number_of(request: VideoRequest) -> int:
     return int(request.source.fingerprint, 16)
 
 
-def opened(call: OpenCall, num_chunks: int, *, sound: bool) -> Opened:
+def opened(call: OpenCall, num_chunks: int, *, sound: bool) -> PlannedVideo:
     """The plan of a video of so many chunks, of which nothing is made."""
     video_id = f"video-{number_of(call.request):026d}"
     chunks = tuple(
@@ -92,8 +91,8 @@ def opened(call: OpenCall, num_chunks: int, *, sound: bool) -> Opened:
         tick_s=Fraction(1, 25),
         nominal_rate=Fraction(25),
     )
-    pinned = Pinned(plan=plan, chunks=chunks, notes=())
-    return Opened(pinned=pinned, lane="copy", done=frozenset(), ready=frozenset(), needs_sound=sound)
+    stored = StoredPlan(plan=plan, chunks=chunks, notes=())
+    return PlannedVideo(stored=stored, lane="copy", done=frozenset(), ready=frozenset(), needs_sound=sound)
 
 
 def _facts(num_frames: int) -> VideoFacts:
@@ -138,21 +137,21 @@ def chunk_done(task: ChunkTask, host: str) -> ChunkDone:
     )
 
 
-def sound_done(pinned: Pinned) -> SoundDone:
+def sound_done(stored: StoredPlan) -> SoundDone:
     """The sound, made."""
-    video_id = pinned.plan.video_id
+    video_id = stored.plan.video_id
     key = f"sound/{video_id}.pkts"
     return SoundDone(video_id=video_id, key=key, size_bytes=1, sha256="0" * 64, num_tracks=1, notes=())
 
 
-def published(pinned: Pinned) -> Published:
+def published(stored: StoredPlan) -> Published:
     """The output, under its name."""
-    plan = pinned.plan
+    plan = stored.plan
     return Published(
         video_id=plan.video_id,
         source=plan.request.source,
         output_uri=plan.request.output_uri,
-        size_bytes=8_000_000 * len(pinned.chunks),
+        size_bytes=8_000_000 * len(stored.chunks),
         sha256="0" * 64,
         num_frames=plan.grid.num_frames,
         duration_s=plan.grid.num_frames / plan.grid.rate,

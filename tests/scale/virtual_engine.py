@@ -266,8 +266,8 @@ class VirtualEngine:
         match call:
             case SplitCall(wanted=wanted):
                 self._split_on(call, sorted(wanted), 0, now_s)
-            case StitchCall(pinned=pinned):
-                self._at(now_s + models.stitch_s(len(pinned.chunks)), partial(self._end_task, call))
+            case StitchCall(stored=stored):
+                self._at(now_s + models.stitch_s(len(stored.chunks)), partial(self._end_task, call))
             case _:
                 self._at(now_s + models.step_s, partial(self._end_task, call))
 
@@ -298,8 +298,8 @@ class VirtualEngine:
                     value=products.opened(call, int(self._archive.num_chunks[video]), sound=sound), stint=products.STINT
                 )
             case SoundCall():
-                return Done(value=products.sound_done(call.pinned), stint=products.STINT)
+                return Done(value=products.sound_done(call.stored), stint=products.STINT)
             case StitchCall():
-                return Done(value=products.published(call.pinned), stint=products.STINT)
+                return Done(value=products.published(call.stored), stint=products.STINT)
             case SplitCall():
                 return Done(value=None, stint=products.STINT)

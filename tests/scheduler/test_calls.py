@@ -15,9 +15,9 @@ def test_a_chunk_says_when_it_is_computed_and_when_that_is_over(tmp_path: Path) 
     source = tmp_path / "clip.mp4"
     source.write_bytes(clip("two_tracks").data)
     context = open_context(JobEnvironment(work_uri=str(tmp_path / "work"), job="job"))
-    pinned = open_video(requested(source, context), PIN, context, afresh=False).pinned
-    list(split_video(pinned, "copy", {0}, context, sound=False))
-    task = ChunkTask(plan=pinned.plan, chunk=pinned.chunks[0], lane="copy", attempt="first")
+    stored = open_video(requested(source, context), PIN, context, afresh=False).stored
+    list(split_video(stored, "copy", {0}, context, sound=False))
+    task = ChunkTask(plan=stored.plan, chunk=stored.chunks[0], lane="copy", attempt="first")
     call = ChunkCall(video=0, task=task, alone=False, avoid=frozenset())
     *phases, end = perform(call, context)
     assert phases == [Entered(phase="computing"), Entered(phase="storing")]

@@ -53,7 +53,7 @@ def finished(machine: str, call: TaskCall, *, num_chunks: int = 8, seconds: floa
             stored: Said = [(seconds, ChunkStored(index=index)) for index in sorted(call.wanted)]
             return [*stored, (seconds, Done(value=None, stint=products.STINT))]
         case StitchCall():
-            done = Done(value=products.published(call.pinned), stint=products.STINT)
+            done = Done(value=products.published(call.stored), stint=products.STINT)
         case _:
             raise AssertionError(f"videos without sound have no {call}")
     return [(seconds, done)]
@@ -246,7 +246,7 @@ def open_call() -> OpenCall:
 
 def chunk_calls(number: int) -> Iterator[ChunkCall]:
     """Calls for so many chunks of one video."""
-    pinned = products.opened(open_call(), number, sound=False).pinned
-    for chunk in pinned.chunks:
-        task = ChunkTask(plan=pinned.plan, chunk=chunk, lane="copy", attempt=f"attempt {chunk.index}")
+    stored = products.opened(open_call(), number, sound=False).stored
+    for chunk in stored.chunks:
+        task = ChunkTask(plan=stored.plan, chunk=chunk, lane="copy", attempt=f"attempt {chunk.index}")
         yield ChunkCall(video=0, task=task, alone=False, avoid=frozenset())

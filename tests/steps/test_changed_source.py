@@ -49,7 +49,7 @@ def test_what_another_driver_published_meanwhile_is_not_made_again(context: Step
     source.write_bytes(clip("two_tracks").data)
     request = requested(source, context)
     opened = open_video(request, PIN, context, afresh=False)
-    plan = opened.pinned.plan
+    plan = opened.stored.plan
     choice = context.layout.choice(plan.video_id)
     context.work.put(choice, b"the choice of the other driver")
     published = Published(
@@ -68,7 +68,7 @@ def test_what_another_driver_published_meanwhile_is_not_made_again(context: Step
     )
     commit(context.work, context.layout.receipt(receipt_id(request, "")), published)
     again = open_video(request, PIN, context, afresh=False)
-    assert (len(again.done), again.needs_sound) == (len(opened.pinned.chunks), False)
+    assert (len(again.done), again.needs_sound) == (len(opened.stored.chunks), False)
     assert context.work.get(choice), "what it was published with is not withdrawn"
     assert not open_video(request, PIN, context, afresh=True).done
 
@@ -77,8 +77,8 @@ def test_between_the_plan_and_the_split(context: StepContext, tmp_path: Path) ->
     source = tmp_path / "clip.mp4"
     source.write_bytes(clip("two_tracks").data)
     opened = open_video(requested(source, context), PIN, context, afresh=False)
-    wanted = range(len(opened.pinned.chunks))
-    assert list(split_video(opened.pinned, opened.lane, wanted, context, sound=True)) == list(wanted)
+    wanted = range(len(opened.stored.chunks))
+    assert list(split_video(opened.stored, opened.lane, wanted, context, sound=True)) == list(wanted)
     source.write_bytes(clip("two_tracks").data[:-1] + b"!")
     with pytest.raises(SourceChanged, match=r"clip\.mp4"):
-        list(split_video(opened.pinned, opened.lane, wanted, context, sound=True))
+        list(split_video(opened.stored, opened.lane, wanted, context, sound=True))

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from slomo_batch.errors import WorkDamaged
-from slomo_batch.plan.stored_plan import Pinned
+from slomo_batch.plan.stored_plan import StoredPlan
 from slomo_batch.records import ChunkTask, Encode, VideoRequest
 from slomo_batch.steps.context import StepContext
 from slomo_batch.steps.interpolate import interpolate_chunk
@@ -35,17 +35,17 @@ def request_(context: StepContext, tmp_path: Path) -> VideoRequest:
 
 
 @pytest.fixture
-def made(request_: VideoRequest, context: StepContext) -> Pinned:
+def made(request_: VideoRequest, context: StepContext) -> StoredPlan:
     """Its plan, with all chunks committed."""
-    pinned = open_video(request_, PIN, context, afresh=False).pinned
-    assert set(split_video(pinned, "copy", range(3), context, sound=False)) == {0, 1, 2}
-    for chunk in pinned.chunks:
-        list(interpolate_chunk(ChunkTask(plan=pinned.plan, chunk=chunk, lane="copy", attempt="first"), context))
-    return pinned
+    stored = open_video(request_, PIN, context, afresh=False).stored
+    assert set(split_video(stored, "copy", range(3), context, sound=False)) == {0, 1, 2}
+    for chunk in stored.chunks:
+        list(interpolate_chunk(ChunkTask(plan=stored.plan, chunk=chunk, lane="copy", attempt="first"), context))
+    return stored
 
 
 def test_all_damaged_segments_are_withdrawn_by_one_stitch(
-    request_: VideoRequest, made: Pinned, context: StepContext
+    request_: VideoRequest, made: StoredPlan, context: StepContext
 ) -> None:
     """Each damage costs the video an attempt; a disk that is damaged seldom damages one file."""
     assert open_video(request_, PIN, context, afresh=False).done == {0, 1, 2}
@@ -57,7 +57,7 @@ def test_all_damaged_segments_are_withdrawn_by_one_stitch(
 
 
 def test_a_driver_that_was_frozen_in_a_stitch_withdraws_nothing_of_a_published_video(
-    made: Pinned, context: StepContext, monkeypatch: pytest.MonkeyPatch
+    made: StoredPlan, context: StepContext, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     choose, results = VideoRecords.choose, []
 

@@ -7,7 +7,7 @@ import pytest
 from slomo_batch.errors import SourceUnsupported
 from slomo_batch.media.probe import probe
 from slomo_batch.plan.job_pin import JobPin
-from slomo_batch.plan.stored_plan import Pinned
+from slomo_batch.plan.stored_plan import StoredPlan
 from slomo_batch.records import Encode, FpsTarget, Interpolate, Retime, Settings, Source, VideoRequest
 from slomo_batch.steps.open import plan_video
 from tests.clips.edits import lasting
@@ -19,7 +19,7 @@ SOURCE_RATE, TWICE = FpsTarget(kind="source", value=Fraction(1)), FpsTarget(kind
 SIXTY = FpsTarget(kind="rate", value=Fraction(60))
 
 
-def planned(film: Film, output: str, *, fps: FpsTarget = SOURCE_RATE, encode: Encode | None = None) -> Pinned:
+def planned(film: Film, output: str, *, fps: FpsTarget = SOURCE_RATE, encode: Encode | None = None) -> StoredPlan:
     settings = Settings(
         interpolate=Interpolate(method="blend"),
         retime=Retime(slowdown=Fraction(2), fps=fps),

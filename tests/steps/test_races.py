@@ -63,11 +63,11 @@ def test_a_commit_of_the_sound_that_is_damaged_during_the_run_is_made_again(
 ) -> None:
     source = tmp_path / "clip.mp4"
     source.write_bytes(clip("two_tracks").data)
-    pinned = open_video(requested(source, context), PIN, context, afresh=False).pinned
-    list(split_video(pinned, "copy", set(), context, sound=True))
-    context.work.put(context.layout.sound_commit(pinned.plan.video_id), b"damaged")
-    done = make_video_sound(pinned, context)
-    assert VideoRecords(pinned.plan.video_id, context).sound_done() == done
+    stored = open_video(requested(source, context), PIN, context, afresh=False).stored
+    list(split_video(stored, "copy", set(), context, sound=True))
+    context.work.put(context.layout.sound_commit(stored.plan.video_id), b"damaged")
+    done = make_video_sound(stored, context)
+    assert VideoRecords(stored.plan.video_id, context).sound_done() == done
 
 
 def test_sound_that_another_driver_commits_during_a_survey_is_not_withdrawn(
@@ -75,17 +75,17 @@ def test_sound_that_another_driver_commits_during_a_survey_is_not_withdrawn(
 ) -> None:
     source = tmp_path / "clip.mp4"
     source.write_bytes(clip("two_tracks").data)
-    pinned = open_video(requested(source, context), PIN, context, afresh=False).pinned
-    list(split_video(pinned, "copy", set(), context, sound=True))
+    stored = open_video(requested(source, context), PIN, context, afresh=False).stored
+    list(split_video(stored, "copy", set(), context, sound=True))
     moved = VideoRecords.moved
 
     def meanwhile(records: VideoRecords) -> MovedTo | None:  # read right after the listing
-        make_video_sound(pinned, context)
+        make_video_sound(stored, context)
         return moved(records)
 
     monkeypatch.setattr(VideoRecords, "moved", meanwhile)
-    find_existing_work(pinned, context, dry_run=False, has_index=True)
-    assert VideoRecords(pinned.plan.video_id, context).sound_done() is not None
+    find_existing_work(stored, context, dry_run=False, has_index=True)
+    assert VideoRecords(stored.plan.video_id, context).sound_done() is not None
 
 
 def test_a_damaged_local_copy_of_weights_does_not_cost_the_stored_one(tmp_path: Path) -> None:

@@ -13,7 +13,7 @@ from slomo_batch.errors import StoreUnusable
 from slomo_batch.media.packet_archive import ArchiveReader
 from slomo_batch.plan.ids import receipt_id, video_id
 from slomo_batch.plan.job_pin import JobPin, WeightsPin
-from slomo_batch.plan.stored_plan import MovedTo, Pinned
+from slomo_batch.plan.stored_plan import MovedTo, StoredPlan
 from slomo_batch.records import ChunkDone, Published, SoundDone, VideoFailed
 from slomo_batch.report.events import JobStatus
 from slomo_batch.report.ledger import read_ledger
@@ -39,7 +39,7 @@ RECORDS = {
     r"receipts/\w+\.json": Published,
     r"failures/\d+-\w+\.json": VideoFailed,
     r"owned/\w+\.json": OutputOwnership,
-    r"videos/\w+/pin\.json": Pinned,
+    r"videos/\w+/pin\.json": StoredPlan,
     r"videos/\w+/choice\.json": Choice,
     r"videos/\w+/sound-commit\.json": SoundDone,
     r"videos/\w+/commits/\w+\.json": ChunkDone,
@@ -100,7 +100,7 @@ def test_records_that_the_archive_lacks_are_read(kind: type[Any]) -> None:
 
 
 def test_a_stored_plan_gives_the_ids_that_it_is_stored_under(store: MemoryStore) -> None:
-    plans = [read_record(store, key, Pinned).plan for key in _keys(store) if _kind(key) is Pinned]
+    plans = [read_record(store, key, StoredPlan).plan for key in _keys(store) if _kind(key) is StoredPlan]
     receipts = {key.rpartition("/")[2] for key in _keys(store) if "/receipts/" in key}
     [compact] = [read_record(store, key, WeightsPin) for key in _keys(store) if _kind(key) is WeightsPin]
     pin = JobPin(pixel_revision=1, precision="fp32", threads=1, nvenc_works=False, weights={"compact": compact})
@@ -113,8 +113,8 @@ def test_a_stored_plan_gives_the_ids_that_it_is_stored_under(store: MemoryStore)
 
 def test_the_index_of_a_video_is_read(store: MemoryStore) -> None:
     for key in _keys(store):
-        if _kind(key) is Pinned:
-            pinned = read_record(store, key, Pinned)
+        if _kind(key) is StoredPlan:
+            stored = read_record(store, key, StoredPlan)
             context = StepContext(
                 work=store,
                 layout=Layout(key.split("/")[1]),
@@ -123,8 +123,8 @@ def test_the_index_of_a_video_is_read(store: MemoryStore) -> None:
                 machine=_unused,
                 scratch=Path("unused"),
             )
-            index, timeline = read_index(pinned, context)
-            assert len(index.frame_pts) == timeline.num_frames == pinned.plan.facts.num_frames
+            index, timeline = read_index(stored, context)
+            assert len(index.frame_pts) == timeline.num_frames == stored.plan.facts.num_frames
 
 
 def _unused(_: Any) -> Any:
