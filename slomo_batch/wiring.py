@@ -13,7 +13,7 @@ from slomo_batch import __version__
 from slomo_batch.errors import VersionMismatch, WeightsError
 from slomo_batch.interpolators.allocator import keep_freed_memory
 from slomo_batch.interpolators.pixel_revision import PIXEL_REVISION
-from slomo_batch.interpolators.superslomo.shipped_weights import shipped, shipped_names
+from slomo_batch.interpolators.superslomo.shipped_weights import shipped_file, shipped_names
 from slomo_batch.manifest.schema import Manifest
 from slomo_batch.records import Machine, Method, Precision, Resolved, VideoPlan
 from slomo_batch.serialization import file_sha256
@@ -174,7 +174,7 @@ def _opened(method: Method, resolved: Resolved, weights: Path | None) -> "AnyInt
 def _weights_file(resolved: Resolved, work: ObjectStore, layout: Layout, scratch: Path) -> Path:
     """The very weights that the job pinned: from the package where it ships them, else from the work store."""
     if resolved.weights_name in shipped_names():
-        path = shipped(resolved.weights_name)
+        path = shipped_file(resolved.weights_name)
         if file_sha256(path) == resolved.weights_sha256:
             return path
     path, key, got = scratch / f"{resolved.weights_sha256}.safetensors", layout.weights(resolved.weights_sha256), ""

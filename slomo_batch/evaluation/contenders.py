@@ -7,8 +7,8 @@ from pathlib import Path, PurePosixPath
 
 from slomo_batch.errors import ObjectMissing, StorageError, WeightsError
 from slomo_batch.interpolators.contract import AnyInterpolator
-from slomo_batch.interpolators.factory import InterpolatorSpec, context_of, open_interpolator
-from slomo_batch.interpolators.superslomo.shipped_weights import resolve_name, shipped, shipped_names
+from slomo_batch.interpolators.factory import InterpolatorSpec, method_context, open_interpolator
+from slomo_batch.interpolators.superslomo.shipped_weights import resolve_name, shipped_file, shipped_names
 from slomo_batch.interpolators.superslomo.weights import load
 from slomo_batch.plan.job_pin import flow_scale, pyramid_levels
 from slomo_batch.records import Method, Precision
@@ -82,7 +82,7 @@ class OpenContender:
             precision=precision if path else "fp32",
             threads=threads,
         )
-        self.context = context_of(contender.method)
+        self.context = method_context(contender.method)
         self._levels = contender.levels
         self._path = path
         self._has_pyramid = path is not None and load(path).network == "superslomo-compact"
@@ -125,7 +125,7 @@ def _weights(spelling: str) -> tuple[str, Path]:
     """Name and local file of weights."""
     name = resolve_name(spelling)
     if name in shipped_names():
-        return name, shipped(name)
+        return name, shipped_file(name)
     store, key = locate(name, s3=S3Options())
     path = process_scratch() / f"{digest('weights', name)}{PurePosixPath(key).suffix}"
     try:

@@ -14,8 +14,8 @@ from slomo_batch.evaluation.report import FrameScore, Score, mean_of
 from slomo_batch.evaluation.rgb8 import samples_of, tensor_of
 from slomo_batch.evaluation.trials import Rgb, Trial
 from slomo_batch.evaluation.worst import Worst
-from slomo_batch.interpolators.contract import Frame, Held, make
-from slomo_batch.interpolators.duplicate import held
+from slomo_batch.interpolators.contract import Frame, Held, make_frames
+from slomo_batch.interpolators.duplicate import nearest_frames
 
 
 @dataclass(slots=True)
@@ -53,7 +53,7 @@ class Contest:
             self._tallies[name, factor] = [_Tally() for _ in self._contenders]
         for contender, tally in zip(self._contenders, self._tallies[name, factor], strict=True):
             setting = contender.setting(trial.pair[0].shape[1], trial.pair[0].shape[0])
-            made = list(held(trial.times)) if is_held else _made(contender, setting, trial, tally)
+            made = list(nearest_frames(trial.times)) if is_held else _made(contender, setting, trial, tally)
             tally.settings[setting] = tally.settings.get(setting, False) or not is_held
             for step, frame in enumerate(made):
                 predicted = trial.pair[frame is Held.SECOND] if isinstance(frame, Held) else samples_of(frame)
@@ -96,9 +96,9 @@ def _made(contender: OpenContender, setting: Setting, trial: Trial, tally: _Tall
     method = contender.method(setting)
     window = [None if frame is None else tensor_of(frame) for frame in trial.seen_with(contender.context)]
     if not tally.settings.get(setting):
-        list(make(method, window, trial.times))  # the first run at a size prepares memory and code
+        list(make_frames(method, window, trial.times))  # the first run at a size prepares memory and code
     start = perf_counter()
-    made = list(make(method, window, trial.times))
+    made = list(make_frames(method, window, trial.times))
     tally.seconds += perf_counter() - start
     tally.num_made += len(made)
     return made

@@ -111,7 +111,7 @@ def _name(key: str) -> str:
 
 
 def _read(path: Path) -> dict[str, Tensor]:
-    content = read_pickle(path, refusal="not a file of PyTorch weights")
+    content = read_pickle(path, message="not a file of PyTorch weights")
     if not isinstance(content, dict):
         raise WeightsError("not a dict of weights", where=str(path), got=type(content).__name__)
     return {key: value for key, value in content.items() if isinstance(key, str) and isinstance(value, Tensor)}

@@ -17,7 +17,7 @@ from slomo_batch.evaluation.report import ClipProtocol, Report, Score, SetProtoc
 from slomo_batch.evaluation.ssim import RADIUS
 from slomo_batch.evaluation.trials import Rgb, excerpt, trials
 from slomo_batch.evaluation.worst import Worst
-from slomo_batch.interpolators.cut_detection import CONTEXT, PairKind, judge
+from slomo_batch.interpolators.cut_detection import CONTEXT, PairKind, classify_pair
 from slomo_batch.interpolators.factory import builds, device_name
 from slomo_batch.interpolators.pixel_revision import PIXEL_REVISION
 from slomo_batch.media.reader import RangeReader
@@ -82,7 +82,9 @@ def _on_clip(uri: str, name: str, factor: int, contest: Contest, protocol: ClipP
     context = max(CONTEXT if holds else 0, contest.context)
     num = 0
     for trial in trials(chain([first], frames), factor=factor, context=context):
-        is_held = holds and judge([_picture(frame) for frame in trial.seen_with(CONTEXT)]) is not PairKind.MOVING
+        is_held = (
+            holds and classify_pair([_picture(frame) for frame in trial.seen_with(CONTEXT)]) is not PairKind.MOVING
+        )
         contest.take(name, factor, trial, is_held=is_held)
         num += 1
     if not num:

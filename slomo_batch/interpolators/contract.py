@@ -52,7 +52,9 @@ class WindowInterpolator(Protocol):
     context: int
     """Source frames it reads beyond the pair, on either side."""
 
-    def amid(self, window: Sequence[Tensor | None], times: Iterable[Fraction]) -> Iterator[Tensor | Held]:
+    def between_with_context(
+        self, window: Sequence[Tensor | None], times: Iterable[Fraction]
+    ) -> Iterator[Tensor | Held]:
         """The frames at `times` in the window's middle pair; otherwise as `Interpolator.between`.
 
         Args:
@@ -64,23 +66,23 @@ class WindowInterpolator(Protocol):
 AnyInterpolator = Interpolator | WindowInterpolator
 
 
-def reach(method: AnyInterpolator) -> int:
+def context_of(method: AnyInterpolator) -> int:
     """Source frames that the method reads beyond a pair, on either side."""
     return method.context if isinstance(method, WindowInterpolator) else 0
 
 
-def make(
+def make_frames(
     method: AnyInterpolator, window: Sequence[Tensor | None], times: Iterable[Fraction]
 ) -> Iterator[Tensor | Held]:
     """The frames at `times` in the middle pair of a window of `reach(method)` frames on either side of it."""
     if isinstance(method, WindowInterpolator):
-        return method.amid(window, times)
+        return method.between_with_context(window, times)
     i0_CHW, i1_CHW = window
     if i0_CHW is None or i1_CHW is None:
         raise ValueError("the window lacks the pair itself")
     return method.between(i0_CHW, i1_CHW, times)
 
 
-def nearest(time: Fraction) -> Held:
+def nearest_source_frame(time: Fraction) -> Held:
     """The source frame nearest in time; the later one where both are as near."""
     return Held.FIRST if time < Fraction(1, 2) else Held.SECOND

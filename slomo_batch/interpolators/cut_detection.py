@@ -36,7 +36,7 @@ class PairKind(Enum):
     """The second shows the first again."""
 
 
-def judge(window: Sequence[Picture | None]) -> PairKind:
+def classify_pair(window: Sequence[Picture | None]) -> PairKind:
     """The verdict on the pair in the middle of the window.
 
     Args:
@@ -46,11 +46,11 @@ def judge(window: Sequence[Picture | None]) -> PairKind:
     before, i0, i1, after = window
     if i0 is None or i1 is None:
         raise ValueError("the window lacks the pair itself")
-    beside = [(before, i0)] if before else []
-    beside += [(i1, after)] if after else []
-    if _is_repeat(i0, i1, beside):
+    neighbors = [(before, i0)] if before else []
+    neighbors += [(i1, after)] if after else []
+    if _is_repeat(i0, i1, neighbors):
         return PairKind.REPEAT
-    return PairKind.CUT if _is_cut(i0, i1, beside) else PairKind.MOVING
+    return PairKind.CUT if _is_cut(i0, i1, neighbors) else PairKind.MOVING
 
 
 Pair = tuple[Picture, Picture]
@@ -64,22 +64,22 @@ MAX_NOISE = 3.0
 """Mean absolute difference, in levels of 8 bits, that coding may add to any block of a repeated frame."""
 MOVING_TIMES_NOISE = 4.0
 """A pair beside a noisy repeat has a block that differs by so many times more."""
-GLANCE_STEP = 4
-MAX_GLANCE = 1.5
+SUBSAMPLE_STEP = 4
+MAX_SUBSAMPLED = 1.5
 """A glance at every fourth pixel of every fourth row settles pairs whose mean difference is above this, in levels."""
 
 
-def _is_repeat(i0: Picture, i1: Picture, beside: Sequence[Pair]) -> bool:
-    glance = np.s_[::GLANCE_STEP, ::GLANCE_STEP]
-    if _levels(i0, i0.luma[glance], i1.luma[glance]).mean() > MAX_GLANCE:
+def _is_repeat(i0: Picture, i1: Picture, neighbors: Sequence[Pair]) -> bool:
+    subsample = np.s_[::SUBSAMPLE_STEP, ::SUBSAMPLE_STEP]
+    if _levels(i0, i0.luma[subsample], i1.luma[subsample]).mean() > MAX_SUBSAMPLED:
         return False
     if all(np.array_equal(first, second) for first, second in zip(i0.planes, i1.planes, strict=True)):
         return True
     noise = _largest_change(i0, i1)
     return (
         noise <= MAX_NOISE
-        and bool(beside)
-        and all(_largest_change(*pair) >= MOVING_TIMES_NOISE * noise for pair in beside)
+        and bool(neighbors)
+        and all(_largest_change(*pair) >= MOVING_TIMES_NOISE * noise for pair in neighbors)
     )
 
 
@@ -110,58 +110,59 @@ def _block_means(plane: Floats, size: int) -> Floats:
 
 # ---- cuts ------------------------------------------------------------------------------------------------------------
 
-SKETCH_COLUMNS = 64
+THUMBNAIL_COLUMNS = 64
 """Width of the small picture on which cuts are judged."""
 MATCH_SIZE, MATCH_REACH = 8, 8
 """Blocks of the sketch are looked for in the other one, up to so many of its pixels away: an eighth of the width."""
 MIN_DIFFERENCE = 4.0
 """Sketches that differ by less on average, in levels of 8 bits, are no cut."""
-MIN_UNEXPLAINED = 0.4
+MIN_RESIDUAL = 0.4
 """Difference that motion leaves, in standard deviations of the picture, from which a pair may be a cut."""
-CUT_TIMES_BESIDE = 1.8
+CUT_TIMES_NEIGHBORS = 1.8
 """How much more of it a cut has than either pair beside it."""
 MIN_CONTRAST = 4.0
 """Standard deviation in levels below which a picture is flat, and its noise not stretched."""
 
 
-def _is_cut(i0: Picture, i1: Picture, beside: Sequence[Pair]) -> bool:
-    sketch_0, sketch_1 = _sketch(i0), _sketch(i1)
-    if float(np.abs(sketch_0 - sketch_1).mean()) < MIN_DIFFERENCE:
+def _is_cut(i0: Picture, i1: Picture, neighbors: Sequence[Pair]) -> bool:
+    thumbnail_0, thumbnail_1 = _thumbnail(i0), _thumbnail(i1)
+    if float(np.abs(thumbnail_0 - thumbnail_1).mean()) < MIN_DIFFERENCE:
         return False
-    unexplained = _unexplained(sketch_0, sketch_1)
-    return unexplained >= MIN_UNEXPLAINED and all(
-        unexplained >= CUT_TIMES_BESIDE * _unexplained(_sketch(first), _sketch(second)) for first, second in beside
+    residual = _residual(thumbnail_0, thumbnail_1)
+    return residual >= MIN_RESIDUAL and all(
+        residual >= CUT_TIMES_NEIGHBORS * _residual(_thumbnail(first), _thumbnail(second))
+        for first, second in neighbors
     )
 
 
-def _sketch(picture: Picture) -> Floats:
+def _thumbnail(picture: Picture) -> Floats:
     """Luma in levels of 8 bits as means of square blocks, about SKETCH_COLUMNS across."""
-    size = max(1, round(picture.width / SKETCH_COLUMNS))
+    size = max(1, round(picture.width / THUMBNAIL_COLUMNS))
     step = max(1, size // 8)
     levels = picture.luma[::step, ::step].astype(np.float32)
     levels *= np.float32(2.0 ** (8 - picture.format.bit_depth))
     return _block_means(levels, max(1, size // step))
 
 
-def _unexplained(sketch_0: Floats, sketch_1: Floats) -> float:
+def _residual(thumbnail_0: Floats, thumbnail_1: Floats) -> float:
     """The mean difference of blocks to what is most like them near their place in the other sketch, both ways."""
-    even_0, even_1 = _evened(sketch_0), _evened(sketch_1)
-    return (_mismatch(even_0, even_1) + _mismatch(even_1, even_0)) / 2
+    normalized_0, normalized_1 = _normalized(thumbnail_0), _normalized(thumbnail_1)
+    return (_mismatch(normalized_0, normalized_1) + _mismatch(normalized_1, normalized_0)) / 2
 
 
-def _evened(sketch: Floats) -> Floats:
+def _normalized(thumbnail: Floats) -> Floats:
     """The sketch with mean 0 and standard deviation 1."""
-    evened: Floats = (sketch - sketch.mean()) / np.float32(max(float(sketch.std()), MIN_CONTRAST))
-    return evened
+    normalized: Floats = (thumbnail - thumbnail.mean()) / np.float32(max(float(thumbnail.std()), MIN_CONTRAST))
+    return normalized
 
 
-def _mismatch(sketch: Floats, other: Floats) -> float:
+def _mismatch(thumbnail: Floats, other: Floats) -> float:
     """How far blocks of the sketch are from their best match in the other, on average."""
-    height, width = sketch.shape
-    wide = np.pad(other, MATCH_REACH, mode="edge")
-    nearest: list[Floats] = []
+    height, width = thumbnail.shape
+    padded = np.pad(other, MATCH_REACH, mode="edge")
+    best_match: list[Floats] = []
     for dy in range(2 * MATCH_REACH + 1):
-        shifted_SHW = sliding_window_view(wide[dy : dy + height], width, axis=1).swapaxes(0, 1)
-        means = np.stack([_block_means(difference, MATCH_SIZE) for difference in np.abs(shifted_SHW - sketch)])
-        nearest.append(means.min(axis=0))
-    return float(np.min(nearest, axis=0).mean())
+        shifted_SHW = sliding_window_view(padded[dy : dy + height], width, axis=1).swapaxes(0, 1)
+        means = np.stack([_block_means(difference, MATCH_SIZE) for difference in np.abs(shifted_SHW - thumbnail)])
+        best_match.append(means.min(axis=0))
+    return float(np.min(best_match, axis=0).mean())

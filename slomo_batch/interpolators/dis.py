@@ -22,12 +22,12 @@ Levels = NDArray[np.uint8]
 Search = cv2.DISOpticalFlow
 
 
-def thorough() -> Search:
+def medium_preset() -> Search:
     """For frames made of the flow itself."""
     return cv2.DISOpticalFlow.create(cv2.DISOPTICAL_FLOW_PRESET_MEDIUM)
 
 
-def swift() -> Search:
+def fast_preset() -> Search:
     """For small pictures and a flow that is refined afterwards: wide steps, but down to the full resolution."""
     search = cv2.DISOpticalFlow.create(cv2.DISOPTICAL_FLOW_PRESET_FAST)
     search.setFinestScale(0)
@@ -43,13 +43,13 @@ def luma(image_CHW: Tensor) -> Levels:
     return levels
 
 
-def shrunk(levels: Levels, shrink: int) -> Levels:
+def downscale(levels: Levels, shrink: int) -> Levels:
     """1 / `shrink` of the size, averaged."""
     size = levels.shape[1] // shrink, levels.shape[0] // shrink
     return cv2.resize(levels, size, interpolation=cv2.INTER_AREA).astype(np.uint8, copy=False)
 
 
-def flows_both_ways(search: Callable[[], Search], luma_0: Levels, luma_1: Levels) -> Tensor:
+def bidirectional_flow(search: Callable[[], Search], luma_0: Levels, luma_1: Levels) -> Tensor:
     """flow_01 (0:2) and flow_10 (2:4) in pixels, [1, 4, H, W]."""
     cv2.setNumThreads(1)
     height, width = luma_0.shape

@@ -52,7 +52,7 @@ PIXEL_PACKAGES = ("opencv-python-headless", "av")
 """What makes the pixels of flow and of mci."""
 
 
-def context_of(method: Method) -> int:
+def method_context(method: Method) -> int:
     """Source frames beyond a pair, on either side, that the method reads."""
     return mci.CONTEXT if method == "mci" else 0
 
@@ -72,16 +72,16 @@ def open_interpolator(spec: InterpolatorSpec) -> AnyInterpolator:
         return mci.Mci()
     if spec.method == "flow":
         return Flow(spec.flow_scale)
-    _settle_numerics()
+    _set_deterministic_numerics()
     weights = load(Path(spec.weights_path))
-    network = weights.built(pyramid_levels=spec.pyramid_levels)
+    network = weights.build_network(pyramid_levels=spec.pyramid_levels)
     device = torch.device(_device() if spec.device == "auto" else spec.device)
     return SuperSlomo(
         network, device=device, precision=spec.precision, flow_scale=spec.flow_scale, threads=spec.threads
     )
 
 
-def _settle_numerics() -> None:
+def _set_deterministic_numerics() -> None:
     """No algorithm is chosen by trying, and fp32 is fp32: cuDNN would otherwise round it to TF32."""
     torch.backends.cudnn.benchmark = False
     torch.backends.cudnn.deterministic = True

@@ -12,7 +12,7 @@ from torch.nn import functional
 
 from slomo_batch.interpolators import dis
 from slomo_batch.interpolators.contract import Held
-from slomo_batch.interpolators.superslomo.warp import exact_warp, linear_fit
+from slomo_batch.interpolators.superslomo.warp import exact_warp, intermediate_flows
 
 
 class Flow:
@@ -22,36 +22,36 @@ class Flow:
         """Find flow in pictures of 1 / n of the size, for `flow_scale` 1 / n."""
         if flow_scale.numerator != 1:
             raise ValueError(f"flow_scale is 1 / n, got {flow_scale}")
-        self._shrink = flow_scale.denominator
+        self._divisor = flow_scale.denominator
 
     def between(self, i0_CHW: Tensor, i1_CHW: Tensor, times: Iterable[Fraction]) -> Iterator[Tensor | Held]:
         """The frames at `times`; see the contract."""
         height, width = i0_CHW.shape[-2:]
-        i0, i1 = self._padded(i0_CHW), self._padded(i1_CHW)
+        i0, i1 = self._pad(i0_CHW), self._pad(i1_CHW)
         flows_14HW = self._flows(dis.luma(i0[0]), dis.luma(i1[0]))
         for time in times:
-            yield _frame(i0, i1, flows_14HW, float(time))[0, :, :height, :width]
+            yield _warp_and_blend(i0, i1, flows_14HW, float(time))[0, :, :height, :width]
 
-    def _padded(self, image_CHW: Tensor) -> Tensor:
+    def _pad(self, image_CHW: Tensor) -> Tensor:
         """[1, C, H, W], the last column and row repeated up to what the search needs."""
         height, width = image_CHW.shape[-2:]
-        least = dis.MIN_SIDE_PX * self._shrink
+        least = dis.MIN_SIDE_PX * self._divisor
         return functional.pad(
             image_CHW[None],
-            (0, max(least - width, -width % self._shrink), 0, max(least - height, -height % self._shrink)),
+            (0, max(least - width, -width % self._divisor), 0, max(least - height, -height % self._divisor)),
             mode="replicate",
         )
 
     def _flows(self, luma_0: dis.Levels, luma_1: dis.Levels) -> Tensor:
         """flow_01 (0:2) and flow_10 (2:4), in pixels of the picture."""
-        if self._shrink == 1:
-            return dis.flows_both_ways(dis.thorough, luma_0, luma_1)
-        small = (dis.shrunk(luma, self._shrink) for luma in (luma_0, luma_1))
-        flows_14HW = dis.flows_both_ways(dis.thorough, *small)
-        wide = functional.interpolate(flows_14HW, scale_factor=self._shrink, mode="bilinear", align_corners=False)
-        return wide.mul_(self._shrink)
+        if self._divisor == 1:
+            return dis.bidirectional_flow(dis.medium_preset, luma_0, luma_1)
+        small = (dis.downscale(luma, self._divisor) for luma in (luma_0, luma_1))
+        flows_14HW = dis.bidirectional_flow(dis.medium_preset, *small)
+        wide = functional.interpolate(flows_14HW, scale_factor=self._divisor, mode="bilinear", align_corners=False)
+        return wide.mul_(self._divisor)
 
 
-def _frame(i0: Tensor, i1: Tensor, flows_14HW: Tensor, t: float) -> Tensor:
-    flow_t0, flow_t1 = linear_fit(flows_14HW, torch.tensor([t]))
+def _warp_and_blend(i0: Tensor, i1: Tensor, flows_14HW: Tensor, t: float) -> Tensor:
+    flow_t0, flow_t1 = intermediate_flows(flows_14HW, torch.tensor([t]))
     return exact_warp(i0, flow_t0).mul_(1 - t).add_(exact_warp(i1, flow_t1).mul_(t))

@@ -36,14 +36,14 @@ MIN_SIDE_PX = 64
 """Smaller pictures are continued by their border: the filter moves blocks of 16 pixels."""
 TICKS = 1 << 20
 """Ticks of the filter's clock from i0 to i1. Frames beside the pair are one tick away: nothing is made there."""
-FINEST = 1 << 10
+MAX_DENOMINATOR = 1 << 10
 """Largest denominator of a step in time: what the filter resolves."""
 
 Planes = NDArray[np.uint8]
 """The three planes of a frame in the filter's format, [3, H, W]."""
 
 FORMAT = PIXEL_FORMATS["yuv444p"]
-SPEC = ColorSpec.of(ColorFacts(range="limited", matrix="smpte170m", chroma_location="left"), FORMAT, 0)
+COLOR_SPEC = ColorSpec.of(ColorFacts(range="limited", matrix="smpte170m", chroma_location="left"), FORMAT, 0)
 
 
 class Mci:
@@ -51,7 +51,9 @@ class Mci:
 
     context = CONTEXT
 
-    def amid(self, window: Sequence[Tensor | None], times: Iterable[Fraction]) -> Iterator[Tensor | Held]:
+    def between_with_context(
+        self, window: Sequence[Tensor | None], times: Iterable[Fraction]
+    ) -> Iterator[Tensor | Held]:
         """The frames at `times`; see the contract. Where the video ends, the pair's own frame stands in."""
         before, i0, i1, after = window
         if i0 is None or i1 is None:
@@ -60,35 +62,35 @@ class Mci:
         shown = [
             frame if frame is not None else held for frame, held in ((before, i0), (i0, i0), (i1, i1), (after, i1))
         ]
-        planes = [_padded(frame) for frame in shown]
-        for run in _runs(times):
-            for frame in _filtered(planes, *run):
-                yield to_rgb(frame, SPEC)[:, :height, :width]
+        planes = [_to_planes(frame) for frame in shown]
+        for run in _even_runs(times):
+            for frame in _interpolate(planes, *run):
+                yield to_rgb(frame, COLOR_SPEC)[:, :height, :width]
 
 
-def _padded(frame_CHW: Tensor) -> Planes:
+def _to_planes(frame_CHW: Tensor) -> Planes:
     """The frame in the filter's format, at least as large as the filter needs."""
     height, width = frame_CHW.shape[-2:]
     pad = 0, max(0, MIN_SIDE_PX - width), 0, max(0, MIN_SIDE_PX - height)
-    return np.stack(from_rgb(functional.pad(frame_CHW[None], pad, mode="replicate")[0], FORMAT, SPEC).planes)
+    return np.stack(from_rgb(functional.pad(frame_CHW[None], pad, mode="replicate")[0], FORMAT, COLOR_SPEC).planes)
 
 
-def _runs(times: Iterable[Fraction]) -> Iterator[tuple[Fraction, Fraction, int]]:
+def _even_runs(times: Iterable[Fraction]) -> Iterator[tuple[Fraction, Fraction, int]]:
     """First time, step and number of each run of evenly spaced times: the filter's clock ticks evenly.
 
     The times of one pair come from an even clock, so they are one run; any others are runs of one each. So many times
     that the filter cannot resolve their step are not read all at once.
     """
     rest = iter(times)
-    first = list(islice(rest, FINEST + 2))
+    first = list(islice(rest, MAX_DENOMINATOR + 2))
     steps = {later - earlier for earlier, later in pairwise(first)}
-    if len(steps) == 1 and min(steps) > 0 and max(step.denominator for step in steps) <= FINEST:
+    if len(steps) == 1 and min(steps) > 0 and max(step.denominator for step in steps) <= MAX_DENOMINATOR:
         yield first[0], steps.pop(), len(first)
     else:
         yield from ((time, Fraction(1), 1) for time in chain(first, rest))
 
 
-def _filtered(planes: Sequence[Planes], first: Fraction, step: Fraction, num: int) -> Iterator[Picture]:
+def _interpolate(planes: Sequence[Planes], first: Fraction, step: Fraction, num: int) -> Iterator[Picture]:
     """The frames at first, first + step ... by one filter.
 
     The filter makes frames at whole multiples of `step`, from the first frame's own time on; i0 is put where its second
@@ -97,12 +99,12 @@ def _filtered(planes: Sequence[Planes], first: Fraction, step: Fraction, num: in
     pair_starts = round((2 * step - first) * TICKS)
     pts = pair_starts - 1, pair_starts, pair_starts + TICKS, pair_starts + TICKS + 1
     wanted = range(2, 2 + num)
-    made = (frame for frame in _run(planes, pts, rate=1 / step) if frame.pts in wanted)
+    made = (frame for frame in _run_filter(planes, pts, rate=1 / step) if frame.pts in wanted)
     for _, frame in zip(wanted, made, strict=True):
         yield Picture(format=FORMAT, planes=tuple(np.asarray(frame.to_ndarray())))
 
 
-def _run(planes: Sequence[Planes], pts: Sequence[int], *, rate: Fraction) -> Iterator[av.VideoFrame]:
+def _run_filter(planes: Sequence[Planes], pts: Sequence[int], *, rate: Fraction) -> Iterator[av.VideoFrame]:
     """All that a fresh filter makes of the frames at these times."""
     height, width = planes[0].shape[1:]
     clock, layout = Fraction(1, TICKS), av.VideoFormat(FORMAT.name, width, height)
@@ -119,14 +121,14 @@ def _run(planes: Sequence[Planes], pts: Sequence[int], *, rate: Fraction) -> Ite
             frame = av.VideoFrame.from_ndarray(samples, format=FORMAT.name)
             frame.pts, frame.time_base = time, clock
             source.push(frame)
-            yield from _pulled(sink)
+            yield from _pull_frames(sink)
     except (NoMemory, MemoryError) as error:
         raise OutOfMemory(
             "a pair of frames does not fit the memory", where=f"{width}x{height}", got=str(error)
         ) from error
 
 
-def _pulled(sink: FilterContext) -> Iterator[av.VideoFrame]:
+def _pull_frames(sink: FilterContext) -> Iterator[av.VideoFrame]:
     """What the graph has ready."""
     while True:
         try:

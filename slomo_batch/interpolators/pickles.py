@@ -11,27 +11,27 @@ import torch
 
 from slomo_batch.errors import WeightsError
 
-_NOT_A_CHECKPOINT = (
+_READ_ERRORS = (
     AssertionError, AttributeError, EOFError, LookupError, OSError, OverflowError, RuntimeError, TypeError, ValueError,
     struct.error,
 )  # fmt: skip
 """What torch's reader raises on files that are no checkpoint, or a damaged one."""
 
 
-def read_pickle(path: Path, *, refusal: str, also: Sequence[Any] = ()) -> object:
+def read_pickle(path: Path, *, message: str, safe_globals: Sequence[Any] = ()) -> object:
     """What is stored in the file, tensors on the CPU.
 
     Args:
         path: the file.
-        refusal: what is said of a file that is none of PyTorch's.
-        also: what may be called beside tensors, as torch.serialization.safe_globals takes it.
+        message: the error message for a file that is not a PyTorch file.
+        safe_globals: classes and functions allowed beside tensors, as torch.serialization.safe_globals takes them.
 
     Raises:
         WeightsError: unreadable, or it asks for more to be called.
     """
     try:
         # As an open file: of a path torch would look at the suffix, which says nothing of what is in it.
-        with torch.serialization.safe_globals(list(also)), warnings.catch_warnings(), path.open("rb") as file:
+        with torch.serialization.safe_globals(list(safe_globals)), warnings.catch_warnings(), path.open("rb") as file:
             warnings.simplefilter(
                 "ignore"
             )  # torch warns of odd pickles; what comes out of them is judged by the caller
@@ -43,8 +43,8 @@ def read_pickle(path: Path, *, refusal: str, also: Sequence[Any] = ()) -> object
             got=_reason(error),
             remedy="Get the file from its makers as plain tensors.",
         ) from error
-    except _NOT_A_CHECKPOINT as error:
-        raise WeightsError(refusal, where=str(path), got=_reason(error)) from error
+    except _READ_ERRORS as error:
+        raise WeightsError(message, where=str(path), got=_reason(error)) from error
     return content
 
 

@@ -15,9 +15,9 @@ from torch import Tensor
 from slomo_batch.color.conversion import ColorSpec, from_rgb, output_color_tags, to_rgb
 from slomo_batch.color.formats import convert
 from slomo_batch.errors import FrameMissing
-from slomo_batch.interpolators.contract import AnyInterpolator, Held, make, reach
-from slomo_batch.interpolators.cut_detection import CONTEXT, PairKind, judge
-from slomo_batch.interpolators.duplicate import held
+from slomo_batch.interpolators.contract import AnyInterpolator, Held, context_of, make_frames
+from slomo_batch.interpolators.cut_detection import CONTEXT, PairKind, classify_pair
+from slomo_batch.interpolators.duplicate import nearest_frames
 from slomo_batch.media.frames import planar_name
 from slomo_batch.picture import PIXEL_FORMATS, Picture
 from slomo_batch.records import Chunk, ColorFacts, Interpolate, VideoPlan
@@ -108,7 +108,7 @@ class FrameMaker:
             frames: Iterable[Tensor | Held] = self._interpolate(pair, around, times)
             kind: Kind = "made"
         else:
-            frames = held(times)
+            frames = nearest_frames(times)
             kind = "held_at_cut" if verdict is PairKind.CUT else "held_repeat"
         for frame in frames:
             yield OutputFrame(picture=self._picture(frame, i0_i1), kind=kind)
@@ -119,20 +119,20 @@ class FrameMaker:
 
     def _judge(self, around: Sequence[Picture | None]) -> PairKind:
         with self._watch.stage("judge"):
-            verdict = judge(around)
+            verdict = classify_pair(around)
         ignored = verdict is PairKind.CUT and self._settings.cuts == "ignore"
         return PairKind.MOVING if ignored else verdict
 
     def _interpolate(
         self, pair: int, around: Sequence[Picture | None], times: Iterable[Fraction]
     ) -> Iterator[Tensor | Held]:
-        context = reach(self._interpolator)
+        context = context_of(self._interpolator)
         first = pair - context
         with self._watch.stage("color"):
             seen = enumerate(self._amid(around, context), start=first)
             window = {number: self._tensor(number, picture) for number, picture in seen}
             self._rgb = {number: rgb for number, rgb in window.items() if number > first and rgb is not None}
-        return self._watch.each("model", make(self._interpolator, list(window.values()), times))
+        return self._watch.each("model", make_frames(self._interpolator, list(window.values()), times))
 
     def _tensor(self, number: int, picture: Picture | None) -> Tensor | None:
         if picture is None:

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from slomo_batch.errors import JobDamaged, ManifestError, ObjectMissing, StorageError, WeightsError, WorkDamaged
 from slomo_batch.interpolators.pixel_revision import PIXEL_REVISION
-from slomo_batch.interpolators.superslomo.shipped_weights import resolve_name, shipped, shipped_names
+from slomo_batch.interpolators.superslomo.shipped_weights import resolve_name, shipped_file, shipped_names
 from slomo_batch.manifest.output_names import MAX_NAME_BYTES
 from slomo_batch.plan.job_pin import JobPin, WeightsPin
 from slomo_batch.records import Precision, VideoRequest
@@ -139,7 +139,7 @@ def _resolve_weights(spelling: str, context: StepContext, *, dry_run: bool) -> W
 
     name = resolve_name(spelling)
     if name in shipped_names():
-        return WeightsPin(name=name, sha256=file_sha256(shipped(name)), network=load(shipped(name)).network)
+        return WeightsPin(name=name, sha256=file_sha256(shipped_file(name)), network=load(shipped_file(name)).network)
     with context.folder() as folder:
         path = _fetched(name, context, folder)
         network, sha256 = load(path).network, file_sha256(path)

@@ -6,7 +6,7 @@ from pathlib import PurePosixPath
 
 from slomo_batch.errors import WorkDamaged
 from slomo_batch.interpolators.cut_detection import CONTEXT
-from slomo_batch.interpolators.factory import context_of
+from slomo_batch.interpolators.factory import method_context
 from slomo_batch.media.frames import planar_name
 from slomo_batch.media.probe import Probe, probe
 from slomo_batch.plan.chunk_size import pairs_per_chunk
@@ -112,7 +112,7 @@ def plan_video(identity: str, request: VideoRequest, pin: JobPin, probed: Probe)
         rate=rate,
         nvenc_works=pin.nvenc_works,
     )
-    context = max(CONTEXT, context_of(settings.interpolate.method))
+    context = max(CONTEXT, method_context(settings.interpolate.method))
     resolved = resolve(settings, pin, choice, facts.width, facts.height, context=context)
     size = settings.pairs_per_chunk
     if size == "auto":

@@ -9,7 +9,7 @@ from typing import ClassVar, Literal
 import yaml
 
 from slomo_batch.errors import ManifestError
-from slomo_batch.interpolators.superslomo.guided import Shape
+from slomo_batch.interpolators.superslomo.guided import UNetShape
 from slomo_batch.records import Precision
 from slomo_batch.serialization import digest, from_json, to_json
 from slomo_batch.training.losses import LossWeights, has_any
@@ -59,7 +59,7 @@ class TrainingConfig:
 
     network: Literal["guided", "paper"] = "guided"
     """The project's own small network, or the paper's of 39.6 million parameters."""
-    shape: Shape = field(default_factory=Shape)
+    shape: UNetShape = field(default_factory=UNetShape)
     """How wide the nets of `guided` are; the paper's have one shape."""
     start: str = ""
     """Shipped name or path of the weights to begin with; empty: from nothing."""
@@ -93,9 +93,9 @@ class TrainingConfig:
 
     def faults(self) -> Iterator[str]:
         """What does not go together."""
-        if self.network == "paper" and (self.zero_last_layers or self.shape != Shape()):
+        if self.network == "paper" and (self.zero_last_layers or self.shape != UNetShape()):
             yield "zero_last_layers, shape: go with the network `guided`"
-        if not self.shape.possible:
+        if not self.shape.is_valid:
             yield "shape: channels are 1 or more, first_kernel is odd"
         if self.samples.crop_px % BLOCK_PX:
             yield f"samples.crop_px: {self.samples.crop_px} is no multiple of {BLOCK_PX}, which the networks need"

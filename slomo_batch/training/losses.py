@@ -12,7 +12,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-from slomo_batch.interpolators.superslomo.warp import enlarged, exact_warp
+from slomo_batch.interpolators.superslomo.warp import exact_warp, upsample
 
 CHARBONNIER = 1e-3
 """Where that penalty turns from square to straight, of a range of 1: a quarter of a step of 8 bits."""
@@ -185,7 +185,7 @@ def warping(made: Made, truth: Truth, penalty: Penalty = charbonnier) -> Tensor:
     """How far the four warped frames are from what they should show, at the size in whose pixels flow is counted."""
     i0, frame, i1 = (_at_size_of_unit(image, made.unit_px) for image in (truth.i0, truth.frame, truth.i1))
     factor = frame.shape[-1] // made.flows.shape[-1]
-    between, to = (enlarged(flows, factor) if factor > 1 else flows for flows in (made.flows, made.flows_t))
+    between, to = (upsample(flows, factor) if factor > 1 else flows for flows in (made.flows, made.flows_t))
     pieces = (
         penalty(made.warp(i1, between[:, :2]), i0),
         penalty(made.warp(i0, between[:, 2:]), i1),

@@ -8,10 +8,10 @@ import torch
 from torch import Tensor, nn
 
 from slomo_batch.errors import WeightsError
-from slomo_batch.interpolators.superslomo.guided import Guided, Shape
+from slomo_batch.interpolators.superslomo.guided import Guided, UNetShape
 from slomo_batch.interpolators.superslomo.inference import DTYPES
 from slomo_batch.interpolators.superslomo.paper import Paper
-from slomo_batch.interpolators.superslomo.shipped_weights import resolve_name, shipped, shipped_names
+from slomo_batch.interpolators.superslomo.shipped_weights import resolve_name, shipped_file, shipped_names
 from slomo_batch.interpolators.superslomo.weights import load
 from slomo_batch.training.config import TrainingConfig
 from slomo_batch.training.losses import Made, Penalty, Truth, total
@@ -38,7 +38,7 @@ def network_of(config: TrainingConfig) -> Network:
     network: Network = Paper() if config.network == "paper" else Guided(config.shape)
     if config.start:
         name = resolve_name(config.start)
-        weights = load(shipped(name) if name in shipped_names() else Path(config.start))
+        weights = load(shipped_file(name) if name in shipped_names() else Path(config.start))
         if weights.network not in STARTS[config.network]:
             raise WeightsError(
                 "these weights are of another network",
@@ -46,16 +46,16 @@ def network_of(config: TrainingConfig) -> Network:
                 expected=" or ".join(STARTS[config.network]),
                 got=weights.network,
             )
-        if isinstance(network, Guided) and Shape.of(weights.tensors) != config.shape:
+        if isinstance(network, Guided) and UNetShape.of(weights.tensors) != config.shape:
             raise WeightsError(
                 "these weights are of another shape",
                 where=config.start,
                 expected=str(config.shape),
-                got=str(Shape.of(weights.tensors)),
+                got=str(UNetShape.of(weights.tensors)),
             )
         network.load_state_dict(weights.tensors)
     if isinstance(network, Guided) and config.zero_last_layers:
-        network.make_transparent()
+        network.zero_last_layers()
     network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]  # torch's stubs leave it out
     return network
 

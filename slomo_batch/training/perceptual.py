@@ -68,7 +68,7 @@ def vgg_weights(path: Path) -> dict[str, Tensor]:
     Raises:
         WeightsError: unreadable, or not VGG16's.
     """
-    found = _safetensors(path) if path.suffix == ".safetensors" else read_pickle(path, refusal=REFUSAL)
+    found = _safetensors(path) if path.suffix == ".safetensors" else read_pickle(path, message=REFUSAL)
     expected = {
         f"features.{number}.{part}": (outputs, inputs, 3, 3) if part == "weight" else (outputs,)
         for number, (inputs, outputs) in LAYERS.items()

@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 
 from slomo_batch.interpolators.superslomo.paper import MEAN_RGB, Paper, paper_warp
-from slomo_batch.interpolators.superslomo.warp import linear_fit
+from slomo_batch.interpolators.superslomo.warp import intermediate_flows
 from slomo_batch.training.losses import Made
 
 
@@ -19,7 +19,7 @@ def unrolled_paper(network: Paper, i0: Tensor, i1: Tensor, t_B: Tensor, *, dtype
     with torch.autocast(i0.device.type, dtype=dtype, enabled=dtype != torch.float32):
         flows = network.flows(i0, i1)
         i0, i1 = i0 - mean, i1 - mean
-        flow_t0, flow_t1 = linear_fit(flows, t_B)
+        flow_t0, flow_t1 = intermediate_flows(flows, t_B)
         seen = (i0, i1, flows, flow_t1, flow_t0, paper_warp(i1, flow_t1), paper_warp(i0, flow_t0))
         out = network.at(torch.cat(seen, dim=1))
     g0 = paper_warp(i0, flow_t0 + out[:, 0:2])

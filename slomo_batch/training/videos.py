@@ -14,7 +14,7 @@ from itertools import accumulate, pairwise
 import numpy as np
 
 from slomo_batch.errors import ManifestError, SlomoError, SourceUnsupported
-from slomo_batch.interpolators.cut_detection import CONTEXT, PairKind, judge
+from slomo_batch.interpolators.cut_detection import CONTEXT, PairKind, classify_pair
 from slomo_batch.manifest.inputs import Locate
 from slomo_batch.media.reader import RangeReader
 from slomo_batch.media.rgb import rgb_at, timed_pictures
@@ -133,7 +133,7 @@ def joined(pictures: Iterable[Picture]) -> Iterator[bool]:
     for picture in _with_end(pictures):
         window = [*window[-(1 + 2 * CONTEXT) :], picture]
         if len(window) == 2 + 2 * CONTEXT and window[1] is not None and window[2] is not None:
-            yield judge(window) is PairKind.MOVING
+            yield classify_pair(window) is PairKind.MOVING
 
 
 def _with_end(pictures: Iterable[Picture]) -> Iterator[Picture | None]:

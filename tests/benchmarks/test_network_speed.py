@@ -17,11 +17,11 @@ import torch
 from torch import Tensor
 
 from slomo_batch.interpolators.allocator import keep_freed_memory
-from slomo_batch.interpolators.contract import Held, make
+from slomo_batch.interpolators.contract import Held, make_frames
 from slomo_batch.interpolators.factory import InterpolatorSpec, open_interpolator, supported_precision
 from slomo_batch.interpolators.superslomo.inference import SuperSlomo
 from slomo_batch.interpolators.superslomo.paper import Paper
-from slomo_batch.interpolators.superslomo.shipped_weights import shipped, shipped_names
+from slomo_batch.interpolators.superslomo.shipped_weights import shipped_file, shipped_names
 from slomo_batch.records import Method
 from tests.benchmarks.test_speed import circumstances
 from tests.interpolators.footage import real_clip, rgb_frames
@@ -95,14 +95,14 @@ def paper(window: list[Tensor], threads: int) -> Callable[[], list[Tensor]]:
 def product(method: Method, window: list[Tensor], threads: int, weights: str = "") -> Callable[[], list[Tensor]]:
     spec = InterpolatorSpec(
         method=method,
-        weights_path=str(shipped(weights)) if weights else "",
+        weights_path=str(shipped_file(weights)) if weights else "",
         precision=supported_precision(),
         pyramid_levels=3,
         threads=threads,
     )
     model = open_interpolator(spec)
     seen = window if method == "mci" else window[1:3]
-    return lambda: [frame for frame in make(model, seen, TIMES) if not isinstance(frame, Held)]
+    return lambda: [frame for frame in make_frames(model, seen, TIMES) if not isinstance(frame, Held)]
 
 
 def repeated(run: Callable[[], object]) -> None:

@@ -12,9 +12,9 @@ import pytest
 import torch
 
 from slomo_batch.color.conversion import ColorSpec, from_rgb, to_rgb
-from slomo_batch.interpolators.cut_detection import judge
+from slomo_batch.interpolators.cut_detection import classify_pair
 from slomo_batch.interpolators.superslomo.guided import Guided
-from slomo_batch.interpolators.superslomo.shipped_weights import shipped
+from slomo_batch.interpolators.superslomo.shipped_weights import shipped_file
 from slomo_batch.interpolators.superslomo.weights import load
 from slomo_batch.media.frames import picture_from_frame
 from slomo_batch.picture import PIXEL_FORMATS, Picture
@@ -23,7 +23,7 @@ from tests.end_to_end.running import excerpt
 
 pytestmark = [pytest.mark.bench, pytest.mark.timeout(900)]
 NUM_PAIRS = 4
-MOST_HINT_CPU_S = 0.1
+MAX_PRIOR_CPU_S = 0.1
 """For a pair, so that eight CPUs keep up with a GPU that makes several tens of pairs a second."""
 Spent = dict[str, list[float]]
 
@@ -58,7 +58,7 @@ def spent(tmp_path_factory: pytest.TempPathFactory) -> dict[str, float]:
     pictures, form = pictures_of(source, seconds), PIXEL_FORMATS["yuv420p"]
     facts = ColorFacts(matrix="bt709", primaries="bt709", transfer="bt709", range="limited", chroma_location="left")
     spec = ColorSpec.of(facts, form, 1080)
-    network = load(shipped("compact-3")).built()
+    network = load(shipped_file("compact-3")).build_network()
     assert isinstance(network, Guided)
     network.eval().to(memory_format=torch.channels_last)  # type: ignore[call-overload]  # torch's stubs leave it out
     threads = torch.get_num_threads()
@@ -75,15 +75,15 @@ def spent(tmp_path_factory: pytest.TempPathFactory) -> dict[str, float]:
 def measure_a_pair(around: list[Picture], network: Guided, spec: ColorSpec, seconds: Spent) -> None:
     """The pair in the middle of four pictures; one frame is made of it."""
     with stage("judge", seconds):
-        judge(around)
+        classify_pair(around)
     with stage("to RGB", seconds):
         first = to_rgb(around[1], spec)
     second = to_rgb(around[2], spec)
     i0, i1 = (torch.nn.functional.pad(each[None], (0, 0, 0, 8), mode="replicate") for each in (first, second))
     with stage("flow to begin with", seconds):
-        hints = network.hints(i0, i1)
+        flow_inputs = network.flow_inputs(i0, i1)
     with stage("network, flows", seconds):
-        flows = network.flows(i0, i1, *hints)
+        flows = network.flows(i0, i1, *flow_inputs)
     with stage("network, a frame", seconds):
         made = network.frames(i0, i1, flows, torch.tensor([0.5]))
     with stage("from RGB", seconds):
@@ -103,4 +103,4 @@ def test_every_stage_is_measured(spent: dict[str, float]) -> None:
     strict=True, reason="cluster finding 0, rank 1: the CPU's flow keeps every GPU waiting", raises=AssertionError
 )
 def test_the_flow_to_begin_with_leaves_a_gpu_something_to_do(spent: dict[str, float]) -> None:
-    assert spent["flow to begin with"] <= MOST_HINT_CPU_S
+    assert spent["flow to begin with"] <= MAX_PRIOR_CPU_S

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from slomo_batch.interpolators.superslomo.shipped_weights import shipped
+from slomo_batch.interpolators.superslomo.shipped_weights import shipped_file
 from slomo_batch.records import Published, VideoFailed
 from slomo_batch.serialization import file_sha256, from_json
 from tests.chaos.drivers import Stable, kind_of
@@ -108,7 +108,7 @@ def of_everything(folder: Path, *, haste: float = 1.0) -> Stage:
     for name, recipe in names.items():
         (sources / f"{name}.mp4").write_bytes(clip(recipe).data)
     weights = folder / "weights.safetensors"
-    shutil.copy(shipped("compact-1"), weights)
+    shutil.copy(shipped_file("compact-1"), weights)
     return Stage(
         folder,
         [

@@ -14,7 +14,7 @@ from slomo_batch.cli.main import main
 from slomo_batch.commands import dry_run
 from slomo_batch.errors import AccessRefused, JobError, ManifestError, WeightsError
 from slomo_batch.interpolators.superslomo import weights
-from slomo_batch.interpolators.superslomo.shipped_weights import shipped
+from slomo_batch.interpolators.superslomo.shipped_weights import shipped_file
 from slomo_batch.manifest.load import load
 from slomo_batch.manifest.schema import Manifest
 from slomo_batch.manifest.single_video import single
@@ -190,4 +190,4 @@ def load_weights(number: int, folder: str) -> Outcome:
 
 @cache
 def _shipped_weights() -> bytes:
-    return shipped("compact-3").read_bytes()
+    return shipped_file("compact-3").read_bytes()

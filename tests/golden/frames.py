@@ -17,13 +17,13 @@ import torch
 from slomo_batch.color.conversion import ColorSpec, from_rgb, to_rgb
 from slomo_batch.color.formats import convert
 from slomo_batch.interpolators.blend import Blend
-from slomo_batch.interpolators.contract import AnyInterpolator, Held, make, reach
+from slomo_batch.interpolators.contract import AnyInterpolator, Held, context_of, make_frames
 from slomo_batch.interpolators.factory import InterpolatorSpec, open_interpolator
 from slomo_batch.interpolators.flow import Flow
 from slomo_batch.interpolators.mci import Mci
 from slomo_batch.interpolators.pixel_revision import PIXEL_REVISION
 from slomo_batch.interpolators.superslomo.inference import SuperSlomo
-from slomo_batch.interpolators.superslomo.shipped_weights import shipped
+from slomo_batch.interpolators.superslomo.shipped_weights import shipped_file
 from slomo_batch.picture import PIXEL_FORMATS, Picture, Samples
 from slomo_batch.records import ColorFacts
 from tests.interpolators.footage import real_clip, rgb_frames, window_on
@@ -52,7 +52,7 @@ def methods() -> Iterator[tuple[str, AnyInterpolator]]:
     for name, scale, levels in (("compact", 1, 3), ("compact-4-levels", 1, 4), ("compact-half-flow", 2, 2)):
         spec = InterpolatorSpec(
             method="superslomo",
-            weights_path=str(shipped("compact-1")),
+            weights_path=str(shipped_file("compact-1")),
             flow_scale=Fraction(1, scale),
             pyramid_levels=levels,
             device="cpu",
@@ -65,7 +65,7 @@ def methods() -> Iterator[tuple[str, AnyInterpolator]]:
     ):
         spec = InterpolatorSpec(
             method="superslomo",
-            weights_path=str(shipped(weights)),
+            weights_path=str(shipped_file(weights)),
             flow_scale=Fraction(1, scale),
             device="cpu",
         )
@@ -81,8 +81,8 @@ def made_from(pair: list[Picture]) -> dict[str, Samples]:
     planes: dict[str, Samples] = {}
     i0, i1 = (to_rgb(picture, SPEC) for picture in pair)
     for name, method in methods():
-        beside = [None] * reach(method)
-        for time, frame in zip(TIMES, make(method, [*beside, i0, i1, *beside], TIMES), strict=True):
+        beside = [None] * context_of(method)
+        for time, frame in zip(TIMES, make_frames(method, [*beside, i0, i1, *beside], TIMES), strict=True):
             assert not isinstance(frame, Held)
             planes |= named(f"{name} at {time.numerator} of {time.denominator}", from_rgb(frame, SOURCE, SPEC))
     for target in OTHER_FORMATS:

@@ -6,15 +6,15 @@ import pytest
 import torch
 from safetensors import safe_open
 
-from slomo_batch.interpolators.contract import Held, make
+from slomo_batch.interpolators.contract import Held, make_frames
 from slomo_batch.interpolators.factory import InterpolatorSpec, open_interpolator
-from slomo_batch.interpolators.superslomo.compact import Compact, _shuffled
-from slomo_batch.interpolators.superslomo.shipped_weights import shipped, shipped_names
+from slomo_batch.interpolators.superslomo.compact import Compact, _pixel_unshuffle
+from slomo_batch.interpolators.superslomo.shipped_weights import shipped_file, shipped_names
 from slomo_batch.interpolators.superslomo.warp import exact_warp
 from slomo_batch.interpolators.superslomo.weights import load
 from tests.interpolators.footage import real_clip, rgb_frames, texture, window_on
 
-COMPACT = [name for name in shipped_names() if load(shipped(name)).network == "superslomo-compact"]
+COMPACT = [name for name in shipped_names() if load(shipped_file(name)).network == "superslomo-compact"]
 
 
 def test_it_has_1_9_million_parameters_whatever_the_levels() -> None:
@@ -24,13 +24,13 @@ def test_it_has_1_9_million_parameters_whatever_the_levels() -> None:
 
 @pytest.mark.parametrize(("levels", "multiple"), [(1, 16), (3, 64), (4, 128)])
 def test_the_levels_decide_which_sizes_it_takes(levels: int, multiple: int) -> None:
-    assert Compact(levels).multiple() == multiple
+    assert Compact(levels).size_multiple() == multiple
 
 
 @pytest.mark.parametrize("name", shipped_names())
 def test_shipped_weights_say_what_they_are(name: str) -> None:
-    with safe_open(shipped(name), framework="pt") as file:
-        assert file.metadata()["network"] == load(shipped(name)).network
+    with safe_open(shipped_file(name), framework="pt") as file:
+        assert file.metadata()["network"] == load(shipped_file(name)).network
         assert file.metadata()["licence"] == "MIT"
         assert file.metadata()["name"] == name
 
@@ -39,7 +39,7 @@ def test_shipped_weights_say_what_they_are(name: str) -> None:
 def test_its_flow_is_in_full_resolution_pixels_at_half_resolution(name: str) -> None:
     (scene,) = rgb_frames(real_clip("carphone_pristine"), start=3, num=1)
     network = Compact(3)
-    network.load_state_dict(load(shipped(name)).tensors)
+    network.load_state_dict(load(shipped_file(name)).tensors)
     with torch.inference_mode():
         i0, i1 = (window_on(scene / 255, 20, y, 128, 128)[None] for y in (12, 6))
         flows = network.flows(i0, i1)
@@ -53,11 +53,11 @@ def test_its_flow_is_in_full_resolution_pixels_at_half_resolution(name: str) -> 
 def test_what_moves_is_shown_on_its_way(t: Fraction, name: str) -> None:
     scene = texture(160, 200)
     model = open_interpolator(
-        InterpolatorSpec(method="superslomo", weights_path=str(shipped(name)), pyramid_levels=3, device="cpu")
+        InterpolatorSpec(method="superslomo", weights_path=str(shipped_file(name)), pyramid_levels=3, device="cpu")
     )
     i0, i1 = window_on(scene, 20, 16, 128, 128), window_on(scene, 12, 16, 128, 128)
     truth = window_on(scene, 20 - int(8 * t), 16, 128, 128)
-    (made,) = make(model, [i0, i1], [t])
+    (made,) = make_frames(model, [i0, i1], [t])
     assert not isinstance(made, Held)
     error = (made - truth)[:, 16:-16, 16:-16].abs().mean()
     blended = (i0 * float(1 - t) + i1 * float(t) - truth)[:, 16:-16, 16:-16].abs().mean()
@@ -74,4 +74,4 @@ def test_the_exact_warp_fetches_from_where_the_flow_points() -> None:
 
 def test_its_shuffle_is_pixel_unshuffle() -> None:
     image = texture(12, 20)[None]
-    assert torch.equal(_shuffled(image, torch.float32), torch.nn.functional.pixel_unshuffle(image, 2))
+    assert torch.equal(_pixel_unshuffle(image, torch.float32), torch.nn.functional.pixel_unshuffle(image, 2))

@@ -10,7 +10,7 @@ from torch import Tensor
 from slomo_batch.interpolators.contract import Held
 from slomo_batch.interpolators.factory import InterpolatorSpec, open_interpolator
 from slomo_batch.interpolators.superslomo.inference import SuperSlomo
-from slomo_batch.interpolators.superslomo.shipped_weights import resolve_name, shipped
+from slomo_batch.interpolators.superslomo.shipped_weights import resolve_name, shipped_file
 from slomo_batch.records import Precision
 from tests.interpolators.footage import texture
 
@@ -19,7 +19,7 @@ TIMES = (Fraction(1, 4), Fraction(1, 2))
 
 
 def made(device: Literal["cpu", "cuda"], precision: Precision) -> list[Tensor | Held]:
-    weights = str(shipped(resolve_name("compact")))
+    weights = str(shipped_file(resolve_name("compact")))
     spec = InterpolatorSpec(method="superslomo", weights_path=weights, precision=precision, device=device)
     model = open_interpolator(spec)
     assert isinstance(model, SuperSlomo)

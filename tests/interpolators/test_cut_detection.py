@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from slomo_batch.interpolators.cut_detection import CONTEXT, PairKind, judge
+from slomo_batch.interpolators.cut_detection import CONTEXT, PairKind, classify_pair
 from slomo_batch.picture import PIXEL_FORMATS, Picture
 from tests.interpolators.footage import DEMO_CLIP, grey, pictures, real_clip, texture
 
@@ -14,7 +14,7 @@ from tests.interpolators.footage import DEMO_CLIP, grey, pictures, real_clip, te
 def verdicts(clip: Sequence[Picture]) -> list[PairKind]:
     """One per pair of a whole video."""
     wide = [*[None] * CONTEXT, *clip, *[None] * CONTEXT]
-    return [judge(wide[pair : pair + 2 + 2 * CONTEXT]) for pair in range(len(clip) - 1)]
+    return [classify_pair(wide[pair : pair + 2 + 2 * CONTEXT]) for pair in range(len(clip) - 1)]
 
 
 def places(clip: Sequence[Picture], verdict: PairKind) -> list[int]:
@@ -146,4 +146,4 @@ def test_odd_sizes_are_judged(height: int, width: int) -> None:
 
 def test_a_window_without_its_pair_is_a_mistake() -> None:
     with pytest.raises(ValueError, match="lacks the pair"):
-        judge([None, grey(scene(1)), None, None])
+        classify_pair([None, grey(scene(1)), None, None])

@@ -8,13 +8,13 @@ import torch
 from slomo_batch import __version__
 from slomo_batch.errors import WeightsError
 from slomo_batch.interpolators.blend import Blend
-from slomo_batch.interpolators.contract import reach
+from slomo_batch.interpolators.contract import context_of
 from slomo_batch.interpolators.duplicate import Duplicate
 from slomo_batch.interpolators.factory import (
     InterpolatorSpec,
     builds,
-    context_of,
     device_name,
+    method_context,
     open_interpolator,
     supported_precision,
 )
@@ -38,7 +38,7 @@ def test_the_old_ways_need_no_weights() -> None:
 
 @pytest.mark.parametrize("method", ["duplicate", "blend", "mci", "flow"])
 def test_the_plan_knows_how_far_a_method_sees(method: Method) -> None:
-    assert context_of(method) == reach(open_interpolator(InterpolatorSpec(method=method)))
+    assert method_context(method) == context_of(open_interpolator(InterpolatorSpec(method=method)))
 
 
 def test_weights_that_are_not_there_are_named() -> None:

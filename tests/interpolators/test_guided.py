@@ -10,11 +10,11 @@ from safetensors.torch import save_file
 from torch import Tensor
 
 from slomo_batch.errors import WeightsError
-from slomo_batch.interpolators.contract import Held, make
-from slomo_batch.interpolators.superslomo.guided import Guided, Shape, prior_flows, unshuffled
+from slomo_batch.interpolators.contract import Held, make_frames
+from slomo_batch.interpolators.superslomo.guided import Guided, UNetShape, pixel_unshuffle, prior_flows
 from slomo_batch.interpolators.superslomo.inference import SuperSlomo
-from slomo_batch.interpolators.superslomo.shipped_weights import shipped
-from slomo_batch.interpolators.superslomo.warp import exact_warp, linear_fit
+from slomo_batch.interpolators.superslomo.shipped_weights import shipped_file
+from slomo_batch.interpolators.superslomo.warp import exact_warp, intermediate_flows
 from slomo_batch.interpolators.superslomo.weights import load
 from tests.interpolators.footage import real_clip, rgb_frames, texture, window_on
 
@@ -22,8 +22,8 @@ from tests.interpolators.footage import real_clip, rgb_frames, texture, window_o
 def transparent() -> Guided:
     """With features, and last layers that change nothing."""
     network = Guided()
-    network.load_state_dict(load(shipped("compact-1")).tensors)
-    network.make_transparent()
+    network.load_state_dict(load(shipped_file("compact-1")).tensors)
+    network.zero_last_layers()
     return network
 
 
@@ -40,10 +40,10 @@ def panned(width: int = 160, height: int = 128, shift: int = 24) -> tuple[Tensor
 
 def test_it_has_as_many_parameters_as_compact_and_takes_sizes_in_multiples_of_32() -> None:
     assert sum(parameter.numel() for parameter in Guided().parameters()) == 1_899_052
-    assert Guided().multiple() == 32
+    assert Guided().size_multiple() == 32
 
 
-NARROW = Shape((4, 8, 8, 12), first_kernel=3)
+NARROW = UNetShape((4, 8, 8, 12), first_kernel=3)
 
 
 def test_weights_of_any_width_are_built_as_they_are(tmp_path: Path) -> None:
@@ -51,10 +51,10 @@ def test_weights_of_any_width_are_built_as_they_are(tmp_path: Path) -> None:
     narrow = Guided(NARROW)
     path = tmp_path / "narrow.safetensors"
     save_file(narrow.state_dict(), path, {"network": "superslomo-guided"})
-    built = load(path).built()
+    built = load(path).build_network()
     assert isinstance(built, Guided)
     i0, _, i1 = panned(64, 64, shift=6)
-    expected, found = (list(make(model(network), [i0, i1], [Fraction(1, 3)])) for network in (narrow, built))
+    expected, found = (list(make_frames(model(network), [i0, i1], [Fraction(1, 3)])) for network in (narrow, built))
     assert torch.equal(*(cast("Tensor", frames[0]) for frames in (expected, found)))
 
 
@@ -86,7 +86,7 @@ def test_the_flow_to_begin_with_reaches_far_and_is_in_pixels_at_half_size() -> N
 
 def test_unshuffling_is_that_of_torch() -> None:
     image = torch.rand(2, 3, 6, 10, generator=torch.Generator().manual_seed(1))
-    assert torch.equal(unshuffled(image), torch.nn.functional.pixel_unshuffle(image, 2))
+    assert torch.equal(pixel_unshuffle(image), torch.nn.functional.pixel_unshuffle(image, 2))
 
 
 def test_with_its_last_layers_at_zero_it_makes_the_frames_of_the_prior_flow() -> None:
@@ -99,7 +99,8 @@ def test_with_its_last_layers_at_zero_it_makes_the_frames_of_the_prior_flow() ->
         made = network.frames(i0[None], i1[None], flows, t)
     assert torch.equal(flows, prior)
     to_0, to_1 = (
-        torch.nn.functional.interpolate(flow, scale_factor=4, mode="bilinear") * 2 for flow in linear_fit(prior, t)
+        torch.nn.functional.interpolate(flow, scale_factor=4, mode="bilinear") * 2
+        for flow in intermediate_flows(prior, t)
     )
     expected = 0.75 * exact_warp(i0[None], to_0, "bicubic") + 0.25 * exact_warp(i1[None], to_1, "bicubic")
     torch.testing.assert_close(made, expected, rtol=0, atol=1e-4)
@@ -109,7 +110,7 @@ def test_with_its_last_layers_at_zero_it_makes_the_frames_of_the_prior_flow() ->
 @pytest.mark.parametrize("flow_scale", [Fraction(1), Fraction(1, 2)])
 def test_a_fast_pan_is_shown_on_its_way(size: tuple[int, int], flow_scale: Fraction) -> None:
     i0, middle, i1 = panned(*size)
-    (made,) = make(model(transparent(), flow_scale), [i0, i1], [Fraction(1, 2)])
+    (made,) = make_frames(model(transparent(), flow_scale), [i0, i1], [Fraction(1, 2)])
     assert not isinstance(made, Held)
     assert made.shape == i0.shape
     error = (made - middle)[:, 32:-32, 32:-32].abs().mean()
@@ -120,7 +121,7 @@ def test_a_fast_pan_is_shown_on_its_way(size: tuple[int, int], flow_scale: Fract
 @pytest.mark.parametrize("size", [(1, 1), (16, 16), (17, 70)])
 def test_tiny_pictures_pass(size: tuple[int, int]) -> None:
     i0, i1 = texture(*size), texture(*size, seed=2)
-    frames = list(make(model(transparent()), [i0, i1], [Fraction(1, 3), Fraction(2, 3)]))
+    frames = list(make_frames(model(transparent()), [i0, i1], [Fraction(1, 3), Fraction(2, 3)]))
     assert [frame.shape for frame in frames if not isinstance(frame, Held)] == [i0.shape, i0.shape]
 
 

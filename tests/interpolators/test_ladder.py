@@ -9,9 +9,9 @@ import pytest
 import torch
 from torch import Tensor
 
-from slomo_batch.interpolators.contract import AnyInterpolator, Held, make
+from slomo_batch.interpolators.contract import AnyInterpolator, Held, make_frames
 from slomo_batch.interpolators.factory import InterpolatorSpec, open_interpolator, supported_precision
-from slomo_batch.interpolators.superslomo.shipped_weights import shipped
+from slomo_batch.interpolators.superslomo.shipped_weights import shipped_file
 from tests.interpolators.footage import real_clip, rgb_frames, texture
 
 SKIPPED, NUM_FRAMES = 20, 17
@@ -21,7 +21,7 @@ def compact_1(*, levels: int) -> AnyInterpolator:
     return open_interpolator(
         InterpolatorSpec(
             method="superslomo",
-            weights_path=str(shipped("compact-1")),
+            weights_path=str(shipped_file("compact-1")),
             precision=supported_precision(),
             pyramid_levels=levels,
         )
@@ -29,7 +29,7 @@ def compact_1(*, levels: int) -> AnyInterpolator:
 
 
 def predicted(model: AnyInterpolator, i0: Tensor, i1: Tensor, times: list[Fraction]) -> list[Tensor]:
-    frames = list(make(model, [i0 / 255, i1 / 255], times))
+    frames = list(make_frames(model, [i0 / 255, i1 / 255], times))
     return [(frame.clamp(0, 1) * 255).round() for frame in frames if not isinstance(frame, Held)]
 
 
@@ -76,10 +76,10 @@ def test_speed_of_a_frame_at_640x360() -> None:
     seconds = {}
     for num in (1, 3):
         times = [Fraction(k, num + 1) for k in range(1, num + 1)]
-        list(make(model, [i0, i1], times))
+        list(make_frames(model, [i0, i1], times))
         start = time.perf_counter()
         for _ in range(5):
-            list(make(model, [i0, i1], times))
+            list(make_frames(model, [i0, i1], times))
         seconds[num] = (time.perf_counter() - start) / 5
     frame_s = (seconds[3] - seconds[1]) / 2
     sys.stdout.write(

@@ -7,8 +7,8 @@ import pytest
 import torch
 from torch import Tensor
 
-from slomo_batch.interpolators.contract import WindowInterpolator, make, reach
-from slomo_batch.interpolators.mci import Mci, _runs
+from slomo_batch.interpolators.contract import WindowInterpolator, context_of, make_frames
+from slomo_batch.interpolators.mci import Mci, _even_runs
 from tests.interpolators.footage import texture, window_on
 
 SCENE = texture(160, 320)
@@ -19,7 +19,7 @@ def pan(px: int) -> Tensor:
 
 
 def amid(window: Sequence[Tensor | None], *times: Fraction) -> list[Tensor]:
-    frames = list(make(Mci(), window, times))
+    frames = list(make_frames(Mci(), window, times))
     return [frame for frame in frames if isinstance(frame, Tensor)]
 
 
@@ -59,15 +59,15 @@ def test_times_of_an_odd_clock_are_told_apart() -> None:
 
 def test_an_even_clock_is_one_run_of_the_filter_and_others_are_one_each() -> None:
     thirds = [Fraction(1, 3), Fraction(2, 3)]
-    assert list(_runs(thirds)) == [(Fraction(1, 3), Fraction(1, 3), 2)]
-    assert list(_runs([Fraction(1, 6), Fraction(2, 3)])) == [(Fraction(1, 6), Fraction(1, 2), 2)]
+    assert list(_even_runs(thirds)) == [(Fraction(1, 3), Fraction(1, 3), 2)]
+    assert list(_even_runs([Fraction(1, 6), Fraction(2, 3)])) == [(Fraction(1, 6), Fraction(1, 2), 2)]
     uneven = [Fraction(1, 6), Fraction(1, 2), Fraction(2, 3)]
-    assert list(_runs(uneven)) == [(time, Fraction(1), 1) for time in uneven]
-    assert list(_runs([Fraction(2, 3), Fraction(1, 3)])) == [(time, Fraction(1), 1) for time in reversed(thirds)]
+    assert list(_even_runs(uneven)) == [(time, Fraction(1), 1) for time in uneven]
+    assert list(_even_runs([Fraction(2, 3), Fraction(1, 3)])) == [(time, Fraction(1), 1) for time in reversed(thirds)]
 
 
 def test_the_frames_beside_the_pair_are_seen_and_those_missing_are_done_without() -> None:
-    assert reach(Mci()) == 1
+    assert context_of(Mci()) == 1
     assert isinstance(Mci(), WindowInterpolator)
     i0, i1 = texture(96, 128), texture(96, 128, seed=1)
     (seen,) = amid([texture(96, 128, seed=2), i0, i1, texture(96, 128, seed=3)], Fraction(1, 2))
@@ -86,4 +86,4 @@ def test_a_still_picture_stays_what_it_is_in_8_bits_with_its_headroom() -> None:
 
 def test_a_window_without_its_pair_is_refused() -> None:
     with pytest.raises(ValueError, match="lacks the pair"):
-        list(make(Mci(), [None, None, pan(0), None], [Fraction(1, 2)]))
+        list(make_frames(Mci(), [None, None, pan(0), None], [Fraction(1, 2)]))

@@ -10,13 +10,13 @@ import torch
 from torch import Tensor
 
 from slomo_batch.interpolators.blend import Blend
-from slomo_batch.interpolators.contract import AnyInterpolator, Held, Interpolator, make, reach
-from slomo_batch.interpolators.duplicate import Duplicate, held
+from slomo_batch.interpolators.contract import AnyInterpolator, Held, Interpolator, context_of, make_frames
+from slomo_batch.interpolators.duplicate import Duplicate, nearest_frames
 from slomo_batch.interpolators.factory import InterpolatorSpec, open_interpolator
 from slomo_batch.interpolators.flow import Flow
 from slomo_batch.interpolators.mci import Mci
 from slomo_batch.interpolators.superslomo.inference import SuperSlomo
-from slomo_batch.interpolators.superslomo.shipped_weights import shipped
+from slomo_batch.interpolators.superslomo.shipped_weights import shipped_file
 from slomo_batch.records import Precision
 from tests.interpolators.footage import texture
 from tests.interpolators.weights_files import paper
@@ -26,7 +26,7 @@ from tests.interpolators.weights_files import paper
 def compact(precision: Precision = "fp32", scale: int = 1, levels: int = 3) -> AnyInterpolator:
     spec = InterpolatorSpec(
         method="superslomo",
-        weights_path=str(shipped("compact-1")),
+        weights_path=str(shipped_file("compact-1")),
         precision=precision,
         flow_scale=Fraction(1, scale),
         pyramid_levels=levels,
@@ -65,8 +65,8 @@ def method(request: pytest.FixtureRequest) -> AnyInterpolator:
 
 def between(method: AnyInterpolator, i0: Tensor, i1: Tensor, times: list[Fraction]) -> list[Tensor | Held]:
     """What the method makes of a video of two frames."""
-    beside = [None] * reach(method)
-    return list(make(method, [*beside, i0, i1, *beside], times))
+    beside = [None] * context_of(method)
+    return list(make_frames(method, [*beside, i0, i1, *beside], times))
 
 
 def tensors(frames: list[Tensor | Held]) -> list[Tensor]:
@@ -109,8 +109,8 @@ def test_times_together_are_as_each_alone_but_for_rounding(method: AnyInterpolat
 
 def test_duplicate_holds_the_frame_nearest_in_time_and_the_later_of_two() -> None:
     times = [Fraction(1, 3), Fraction(1, 2), Fraction(2, 3)]
-    assert list(held(times)) == [Held.FIRST, Held.SECOND, Held.SECOND]
-    assert list(Duplicate().between(texture(2, 2), texture(2, 2), times)) == list(held(times))
+    assert list(nearest_frames(times)) == [Held.FIRST, Held.SECOND, Held.SECOND]
+    assert list(Duplicate().between(texture(2, 2), texture(2, 2), times)) == list(nearest_frames(times))
 
 
 def test_blend_is_weighted_by_time_and_leaves_equal_samples_as_they_are() -> None:

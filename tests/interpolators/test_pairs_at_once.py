@@ -8,9 +8,9 @@ from itertools import pairwise
 import pytest
 from torch import Tensor
 
-from slomo_batch.interpolators.contract import AnyInterpolator, make
+from slomo_batch.interpolators.contract import AnyInterpolator, make_frames
 from slomo_batch.interpolators.factory import InterpolatorSpec, open_interpolator
-from slomo_batch.interpolators.superslomo.shipped_weights import shipped, shipped_names
+from slomo_batch.interpolators.superslomo.shipped_weights import shipped_file, shipped_names
 from tests.interpolators.footage import DEMO_CLIP, rgb_frames
 
 NUM_PAIRS = 6
@@ -27,7 +27,7 @@ def pairs() -> list[tuple[Tensor, Tensor]]:
 def frames_of(method: AnyInterpolator, pair: tuple[Tensor, Tensor]) -> str:
     """A hash of all frames between a pair."""
     whole = hashlib.sha256()
-    for frame in make(method, pair, TIMES):
+    for frame in make_frames(method, pair, TIMES):
         assert isinstance(frame, Tensor)
         whole.update(frame.numpy().tobytes())
     return whole.hexdigest()
@@ -38,7 +38,7 @@ def test_pairs_made_at_once_are_those_made_one_after_another(name: str, pairs: l
     spec = (
         InterpolatorSpec(method="flow", threads=1)
         if name == "flow"
-        else InterpolatorSpec(method="superslomo", weights_path=str(shipped(name)), threads=1)
+        else InterpolatorSpec(method="superslomo", weights_path=str(shipped_file(name)), threads=1)
     )
     method = open_interpolator(spec)
     one_by_one = [frames_of(method, pair) for pair in pairs]

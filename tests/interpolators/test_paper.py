@@ -8,7 +8,7 @@ from torch import Tensor
 from torch.nn import functional
 
 from slomo_batch.interpolators.superslomo.paper import MEAN_RGB, paper_warp
-from slomo_batch.interpolators.superslomo.warp import linear_fit
+from slomo_batch.interpolators.superslomo.warp import intermediate_flows
 from tests.interpolators.footage import texture
 from tests.interpolators.weights_files import PUBLIC_SHAPES, paper
 
@@ -97,7 +97,7 @@ def test_outside_of_the_picture_it_sees_zero() -> None:
 @pytest.mark.parametrize("t", [0.125, 0.5, 0.7])
 def test_the_linear_fit_is_the_same_seen_from_either_end(t: float) -> None:
     flows = torch.randn(1, 4, 4, 5, generator=torch.Generator().manual_seed(0))
-    flow_t0, flow_t1 = linear_fit(flows, torch.tensor([t]))
-    reversed_t0, reversed_t1 = linear_fit(torch.cat((flows[:, 2:], flows[:, :2]), 1), torch.tensor([1 - t]))
+    flow_t0, flow_t1 = intermediate_flows(flows, torch.tensor([t]))
+    reversed_t0, reversed_t1 = intermediate_flows(torch.cat((flows[:, 2:], flows[:, :2]), 1), torch.tensor([1 - t]))
     torch.testing.assert_close(reversed_t1, flow_t0)
     torch.testing.assert_close(reversed_t0, flow_t1)

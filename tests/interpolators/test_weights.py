@@ -10,9 +10,9 @@ from safetensors import safe_open
 from safetensors.torch import load_file, save_file
 
 from slomo_batch.errors import WeightsError
-from slomo_batch.interpolators.contract import make
+from slomo_batch.interpolators.contract import make_frames
 from slomo_batch.interpolators.factory import InterpolatorSpec, open_interpolator
-from slomo_batch.interpolators.superslomo.shipped_weights import resolve_name, shipped, shipped_names
+from slomo_batch.interpolators.superslomo.shipped_weights import resolve_name, shipped_file, shipped_names
 from slomo_batch.interpolators.superslomo.weights import import_checkpoint, load
 from slomo_batch.serialization import file_sha256
 from tests.interpolators.footage import texture
@@ -41,7 +41,7 @@ def test_a_public_checkpoint_is_imported_and_runs(checkpoint: Path, tmp_path: Pa
         assert file.metadata()["source_sha256"] == file_sha256(checkpoint)
     assert [path.name for path in tmp_path.iterdir()] == ["imported.safetensors"]
     model = open_interpolator(InterpolatorSpec(method="superslomo", weights_path=str(target), device="cpu"))
-    assert len(list(make(model, [texture(30, 40), texture(30, 40, seed=1)], TIMES[:2]))) == 2
+    assert len(list(make_frames(model, [texture(30, 40), texture(30, 40, seed=1)], TIMES[:2]))) == 2
 
 
 def test_a_public_checkpoint_is_read_as_it_is(checkpoint: Path) -> None:
@@ -83,7 +83,7 @@ def test_the_grey_checkpoint_of_v2e_is_refused_by_name(tmp_path: Path) -> None:
 
 
 def test_missing_unexpected_and_misshapen_tensors_are_named(tmp_path: Path) -> None:
-    tensors = load_file(shipped("compact-1"))
+    tensors = load_file(shipped_file("compact-1"))
     del tensors["fc.o.bias"]
     tensors["fc.extra"] = torch.zeros(1)
     tensors["at.o.weight"] = torch.zeros(9, 32, 3, 3)
@@ -150,13 +150,13 @@ def test_a_file_that_is_not_there_and_a_target_that_cannot_be_are_named(tmp_path
     with pytest.raises(WeightsError, match="cannot be read"):
         load(tmp_path / "none.ckpt")
     with pytest.raises(WeightsError, match="cannot be written"):
-        import_checkpoint(shipped("compact-1"), tmp_path / "no-folder" / "out.safetensors")
+        import_checkpoint(shipped_file("compact-1"), tmp_path / "no-folder" / "out.safetensors")
 
 
 def test_compact_means_the_newest_shipped_version() -> None:
     assert resolve_name("compact") == shipped_names()[-1]
     assert resolve_name("compact-1") == "compact-1"
-    assert shipped("compact-1").is_file()
+    assert shipped_file("compact-1").is_file()
 
 
 EVER_SHIPPED = {
@@ -169,7 +169,7 @@ EVER_SHIPPED = {
 
 def test_weights_that_were_ever_shipped_stay_in_the_package_as_they_were() -> None:
     for name, sha256 in EVER_SHIPPED.items():
-        assert file_sha256(shipped(name)) == sha256, name
+        assert file_sha256(shipped_file(name)) == sha256, name
     assert set(shipped_names()) == set(EVER_SHIPPED), "new weights have a new name, and stay from now on: list them"
 
 
@@ -184,4 +184,4 @@ def test_an_unknown_name_is_refused_with_the_known_ones() -> None:
     with pytest.raises(WeightsError, match="compact, compact-1"):
         resolve_name("compcat")
     with pytest.raises(WeightsError, match="compact-1"):
-        shipped("compact-99")
+        shipped_file("compact-99")

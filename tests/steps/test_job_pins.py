@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from slomo_batch.errors import JobDamaged, WeightsError
-from slomo_batch.interpolators.superslomo.shipped_weights import shipped
+from slomo_batch.interpolators.superslomo.shipped_weights import shipped_file
 from slomo_batch.manifest.inputs import find_videos
 from slomo_batch.manifest.load import load
 from slomo_batch.plan.job_pin import JobPin
@@ -64,7 +64,7 @@ def test_pinned_weights_that_the_work_place_lost_are_fetched_again_if_they_are_t
     context: StepContext, tmp_path: Path
 ) -> None:
     own = tmp_path / "own.safetensors"
-    own.write_bytes(shipped("compact-3").read_bytes())
+    own.write_bytes(shipped_file("compact-3").read_bytes())
     pin = _pin(context, tmp_path)
     [weights] = pin.weights.values()
     kept = Path(context.work.uri(context.layout.weights(weights.sha256)))
@@ -80,7 +80,7 @@ def test_pinned_weights_that_the_work_place_lost_are_fetched_again_if_they_are_t
 
 
 def test_a_damaged_name_of_weights_stops_the_job_before_it_means_others(context: StepContext, tmp_path: Path) -> None:
-    (tmp_path / "own.safetensors").write_bytes(shipped("compact-3").read_bytes())
+    (tmp_path / "own.safetensors").write_bytes(shipped_file("compact-3").read_bytes())
     pin = _pin(context, tmp_path)
     [spelling] = pin.weights
     path = Path(context.work.uri(context.layout.weights_pin(digest("weights", spelling))))

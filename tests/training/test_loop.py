@@ -12,7 +12,7 @@ import torch
 from safetensors import safe_open
 
 from slomo_batch.errors import ManifestError, WeightsError
-from slomo_batch.interpolators.superslomo.guided import Shape
+from slomo_batch.interpolators.superslomo.guided import UNetShape
 from slomo_batch.interpolators.superslomo.weights import load
 from slomo_batch.training.config import TrainingConfig
 from slomo_batch.training.exporting import export, ladder_of, metadata
@@ -101,8 +101,8 @@ def test_the_header_of_the_papers_network_tells_its_input() -> None:
 
 
 def test_weights_to_begin_with_are_of_the_shape_asked_for() -> None:
-    narrow = replace(SHORT, shape=Shape((4, 8, 8, 12), first_kernel=3))
-    assert Shape.of(network_of(narrow).state_dict()) == narrow.shape
+    narrow = replace(SHORT, shape=UNetShape((4, 8, 8, 12), first_kernel=3))
+    assert UNetShape.of(network_of(narrow).state_dict()) == narrow.shape
     with pytest.raises(WeightsError, match="another shape"):
         network_of(replace(narrow, start="compact-1"))
 

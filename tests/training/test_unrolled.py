@@ -4,7 +4,7 @@ import pytest
 import torch
 
 from slomo_batch.interpolators.superslomo.guided import Guided, prior_flows
-from slomo_batch.interpolators.superslomo.shipped_weights import shipped
+from slomo_batch.interpolators.superslomo.shipped_weights import shipped_file
 from slomo_batch.interpolators.superslomo.weights import load
 from slomo_batch.training.unrolled import unrolled
 from tests.interpolators.footage import texture, window_on
@@ -12,7 +12,7 @@ from tests.interpolators.footage import texture, window_on
 
 def network() -> Guided:
     made = Guided()
-    made.load_state_dict(load(shipped("compact-1")).tensors)
+    made.load_state_dict(load(shipped_file("compact-1")).tensors)
     return made
 
 

@@ -10,7 +10,7 @@ import torch
 from slomo_batch.interpolators.blend import Blend
 from slomo_batch.interpolators.duplicate import Duplicate
 from slomo_batch.interpolators.superslomo.guided import Guided
-from slomo_batch.interpolators.superslomo.shipped_weights import shipped
+from slomo_batch.interpolators.superslomo.shipped_weights import shipped_file
 from slomo_batch.interpolators.superslomo.weights import load
 from slomo_batch.training.validation import NUM_SCENES, Case, cases, judged, psnr, scores
 from tests.interpolators.footage import texture
@@ -66,8 +66,8 @@ def test_a_method_that_makes_no_frames_is_not_judged() -> None:
 
 def test_a_network_is_judged_as_the_product_runs_it_and_left_as_it_was() -> None:
     network = Guided()
-    network.load_state_dict(load(shipped("compact-1")).tensors)
-    network.make_transparent()
+    network.load_state_dict(load(shipped_file("compact-1")).tensors)
+    network.zero_last_layers()
     scene = texture(128, 140)
     i0, middle, i1 = (scene[:, :, x : x + 128].contiguous() for x in (4, 2, 0))
     found = judged(

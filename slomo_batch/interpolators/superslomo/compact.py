@@ -11,7 +11,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from slomo_batch.interpolators.superslomo.unet import CompactUNet
-from slomo_batch.interpolators.superslomo.warp import exact_warp, linear_fit
+from slomo_batch.interpolators.superslomo.warp import exact_warp, intermediate_flows
 
 CHANNELS = (32, 64, 96, 128)
 MEAN = 0.45
@@ -26,7 +26,7 @@ TRAINED_LEVELS = 3
 EPSILON = 1e-6
 
 
-def doubled(x_BCHW: Tensor) -> Tensor:
+def upsample_2x(x_BCHW: Tensor) -> Tensor:
     """Twice the resolution, bilinear."""
     return functional.interpolate(x_BCHW, scale_factor=2, mode="bilinear", align_corners=False)
 
@@ -40,54 +40,54 @@ class Compact(nn.Module):
         self.fc = CompactUNet(52, 4, CHANNELS)
         self.at = CompactUNet(57, 8, CHANNELS)
 
-    def multiple(self) -> int:
+    def size_multiple(self) -> int:
         """Each level of the pyramid, halved once by the shuffle and three times by the U-Net, comes out whole."""
         return 1 << (self.levels + 3)
 
-    def hints(self, i0_1CHW: Tensor, i1_1CHW: Tensor) -> tuple[Tensor, ...]:  # noqa: ARG002 as its siblings
+    def flow_inputs(self, i0_1CHW: Tensor, i1_1CHW: Tensor) -> tuple[Tensor, ...]:  # noqa: ARG002 as its siblings
         """Flow is found in the pictures alone."""
         return ()
 
     def flows(self, i0_1CHW: Tensor, i1_1CHW: Tensor) -> Tensor:
         """flow_01 and flow_10 at half resolution, in full-resolution pixels."""
-        pyramid = _pyramid(_centred(i0_1CHW, i1_1CHW), self.levels)
-        flows_14HW = self._refined(pyramid[0], None)
+        pyramid = _pyramid(_subtract_mean(i0_1CHW, i1_1CHW), self.levels)
+        flows_14HW = self._refine(pyramid[0], None)
         for pair_16HW in pyramid[1:]:
-            flows_14HW = self._refined(pair_16HW, flows_14HW)
+            flows_14HW = self._refine(pair_16HW, flows_14HW)
         return flows_14HW
 
-    def _refined(self, pair_16HW: Tensor, coarser_14HW: Tensor | None) -> Tensor:
+    def _refine(self, pair_16HW: Tensor, coarser_14HW: Tensor | None) -> Tensor:
         """The flow at one level, from the flow of the next coarser one."""
         height, width = pair_16HW.shape[-2:]
         if coarser_14HW is None:
             prior_14HW = pair_16HW.new_zeros(1, 4, height // 2, width // 2)
             w10, w01 = pair_16HW[:, 3:], pair_16HW[:, :3]
         else:
-            prior_14HW = doubled(coarser_14HW).mul_(2)
-            fine_14HW = doubled(prior_14HW)
+            prior_14HW = upsample_2x(coarser_14HW).mul_(2)
+            fine_14HW = upsample_2x(prior_14HW)
             w10 = exact_warp(pair_16HW[:, 3:], fine_14HW[:, :2])
             w01 = exact_warp(pair_16HW[:, :3], fine_14HW[:, 2:])
         dtype = self.fc.o.weight.dtype
-        seen = [_shuffled(image, dtype) for image in (pair_16HW, w10, w01)]
+        seen = [_pixel_unshuffle(image, dtype) for image in (pair_16HW, w10, w01)]
         change: Tensor = self.fc(torch.cat((*seen, (prior_14HW / FLOW_UNIT_PX).to(dtype)), dim=1))
         return prior_14HW + change.mul_(FLOW_STEP_PX)
 
     def frames(self, i0_1CHW: Tensor, i1_1CHW: Tensor, flows_14HW: Tensor, t_B: Tensor) -> Tensor:
         """The frames at each t, from flows at half resolution in full-resolution pixels."""
-        pair_16HW = _centred(i0_1CHW, i1_1CHW)
+        pair_16HW = _subtract_mean(i0_1CHW, i1_1CHW)
         i0_BCHW, i1_BCHW = (image.expand(len(t_B), -1, -1, -1) for image in torch.split(pair_16HW, 3, dim=1))
-        flow_t0, flow_t1 = linear_fit(flows_14HW, t_B)
-        fine_t0, fine_t1 = doubled(flow_t0), doubled(flow_t1)
+        flow_t0, flow_t1 = intermediate_flows(flows_14HW, t_B)
+        fine_t0, fine_t1 = upsample_2x(flow_t0), upsample_2x(flow_t1)
         warped = exact_warp(i0_BCHW, fine_t0), exact_warp(i1_BCHW, fine_t1)
-        out = self.at(_joined(pair_16HW, warped, (flow_t0, flow_t1, flows_14HW), t_B, self.at.o.weight.dtype))
-        residual = doubled(out[:, :4].mul(RESIDUAL_UNIT_PX))
+        out = self.at(_net_input(pair_16HW, warped, (flow_t0, flow_t1, flows_14HW), t_B, self.at.o.weight.dtype))
+        residual = upsample_2x(out[:, :4].mul(RESIDUAL_UNIT_PX))
         g0 = exact_warp(i0_BCHW, fine_t0.add_(residual[:, :2]))
         g1 = exact_warp(i1_BCHW, fine_t1.add_(residual[:, 2:]))
         visibility_t0 = torch.sigmoid(functional.pixel_shuffle(out[:, 4:], 2))
-        return _blended(g0, g1, visibility_t0, t_B).add_(MEAN)
+        return _blend(g0, g1, visibility_t0, t_B).add_(MEAN)
 
 
-def _centred(i0_1CHW: Tensor, i1_1CHW: Tensor) -> Tensor:
+def _subtract_mean(i0_1CHW: Tensor, i1_1CHW: Tensor) -> Tensor:
     """Both pictures side by side, less the mean. What is warped and averaged later stays less the mean."""
     return torch.cat((i0_1CHW, i1_1CHW), dim=1).sub_(MEAN)
 
@@ -100,7 +100,7 @@ def _pyramid(pair_16HW: Tensor, levels: int) -> Sequence[Tensor]:
     return pyramid[::-1]
 
 
-def _shuffled(image_BCHW: Tensor, dtype: torch.dtype) -> Tensor:
+def _pixel_unshuffle(image_BCHW: Tensor, dtype: torch.dtype) -> Tensor:
     """pixel_unshuffle(2) in the number type asked for: [B, 4 C, H / 2, W / 2]. Torch's own takes five times as long."""
     narrow_BCHW = image_BCHW.to(dtype)
     num, channels, height, width = image_BCHW.shape
@@ -110,18 +110,18 @@ def _shuffled(image_BCHW: Tensor, dtype: torch.dtype) -> Tensor:
     return shuffled
 
 
-def _joined(
+def _net_input(
     pair_16HW: Tensor, warped: tuple[Tensor, Tensor], flows: tuple[Tensor, ...], t_B: Tensor, dtype: torch.dtype
 ) -> Tensor:
     """The second net's input: 48 channels of pictures, 8 of flow, and the time, at half resolution."""
     num, (height, width) = len(t_B), flows[0].shape[-2:]
-    parts = [_shuffled(pair_16HW, dtype), *(_shuffled(image, dtype) for image in warped)]
+    parts = [_pixel_unshuffle(pair_16HW, dtype), *(_pixel_unshuffle(image, dtype) for image in warped)]
     parts += [(flow / FLOW_UNIT_PX).to(dtype) for flow in flows]
     parts.append(t_B.to(dtype)[:, None, None, None].expand(-1, -1, height, width))
     return torch.cat([part.expand(num, -1, -1, -1) for part in parts], dim=1)
 
 
-def _blended(g0: Tensor, g1: Tensor, visibility_t0: Tensor, t_B: Tensor) -> Tensor:
+def _blend(g0: Tensor, g1: Tensor, visibility_t0: Tensor, t_B: Tensor) -> Tensor:
     t_B111 = t_B[:, None, None, None]
     weight_0 = (1 - t_B111) * visibility_t0
     weight_1 = t_B111 * (1 - visibility_t0)

@@ -16,7 +16,7 @@ from torch.nn import functional
 
 from slomo_batch.interpolators import dis
 from slomo_batch.interpolators.superslomo.unet import CompactUNet
-from slomo_batch.interpolators.superslomo.warp import enlarged, exact_warp, linear_fit
+from slomo_batch.interpolators.superslomo.warp import exact_warp, intermediate_flows, upsample
 
 MEAN = 0.45
 """Subtracted from RGB before it enters a net."""
@@ -27,14 +27,14 @@ FLOW_STEP_PX = 1.0
 EPSILON = 1e-6
 
 
-def unshuffled(image_BCHW: Tensor) -> Tensor:
+def pixel_unshuffle(image_BCHW: Tensor) -> Tensor:
     """The pixel_unshuffle of torch, by 2: [B, 4 C, H / 2, W / 2], in half its time on a CPU."""
     corners = [image_BCHW[..., row::2, column::2] for row in (0, 1) for column in (0, 1)]
     return torch.stack(corners, dim=2).flatten(1, 2)
 
 
 @dataclass(frozen=True, slots=True)
-class Shape:
+class UNetShape:
     """How wide both nets are."""
 
     channels: tuple[int, int, int, int] = (32, 64, 96, 128)
@@ -43,20 +43,20 @@ class Shape:
     """Side of the first convolution, odd."""
 
     @property
-    def possible(self) -> bool:
+    def is_valid(self) -> bool:
         """Whether there is such a network."""
         return min(self.channels) > 0 and self.first_kernel > 0 and self.first_kernel % 2 == 1
 
     @classmethod
-    def of(cls, tensors: Mapping[str, Tensor]) -> "Shape":
+    def of(cls, tensors: Mapping[str, Tensor]) -> "UNetShape":
         """The shape of these weights; the usual one if they are no weights of `Guided`."""
         found = [tensors.get(key) for key in ("fc.c0.0.weight", *(f"fc.d.{depth}.0.weight" for depth in range(3)))]
         sizes = [tensor.shape for tensor in found if isinstance(tensor, Tensor) and tensor.ndim == 4]
         if len(sizes) != 4:
             return cls()
         fine, half, quarter, coarse = (size[0] for size in sizes)
-        told = cls((fine, half, quarter, coarse), sizes[0][-1])
-        return told if told.possible else cls()
+        shape = cls((fine, half, quarter, coarse), sizes[0][-1])
+        return shape if shape.is_valid else cls()
 
 
 def prior_flows(i0_1CHW: Tensor, i1_1CHW: Tensor) -> Tensor:
@@ -66,11 +66,11 @@ def prior_flows(i0_1CHW: Tensor, i1_1CHW: Tensor) -> Tensor:
         i0_1CHW: RGB 0 to 1, height and width multiples of 4, on the CPU.
         i1_1CHW: likewise.
     """
-    luma_0, luma_1 = (dis.luma(halved(image)[0]) for image in (i0_1CHW, i1_1CHW))
-    return functional.avg_pool2d(dis.flows_both_ways(dis.swift, luma_0, luma_1), 2)
+    luma_0, luma_1 = (dis.luma(half_size(image)[0]) for image in (i0_1CHW, i1_1CHW))
+    return functional.avg_pool2d(dis.bidirectional_flow(dis.fast_preset, luma_0, luma_1), 2)
 
 
-def halved(image_BCHW: Tensor) -> Tensor:
+def half_size(image_BCHW: Tensor) -> Tensor:
     """Half the resolution, 2 x 2 pixels averaged: what bilinear sampling at half the scale is, and fast in torch."""
     return functional.interpolate(image_BCHW, scale_factor=0.5, mode="bilinear", align_corners=False)
 
@@ -78,23 +78,23 @@ def halved(image_BCHW: Tensor) -> Tensor:
 class Guided(nn.Module):
     """The network. Flows within it are at a quarter of the resolution, in pixels of the picture at half size."""
 
-    def __init__(self, shape: Shape | None = None) -> None:
+    def __init__(self, shape: UNetShape | None = None) -> None:
         super().__init__()
-        shape = shape or Shape()
+        shape = shape or UNetShape()
         self.fc = CompactUNet(52, 4, shape.channels, shape.first_kernel)
         self.at = CompactUNet(57, 8, shape.channels, shape.first_kernel)
 
-    def make_transparent(self) -> None:
+    def zero_last_layers(self) -> None:
         """Put both last layers to zero: frames are then those of the prior flow."""
         for net in (self.fc, self.at):
             nn.init.zeros_(net.o.weight)
             nn.init.zeros_(net.o.bias)  # type: ignore[arg-type]  # there is one
 
-    def multiple(self) -> int:
+    def size_multiple(self) -> int:
         """Halved once for the nets, once by the shuffle and three times by a U-Net, pictures come out whole."""
         return 32
 
-    def hints(self, i0_1CHW: Tensor, i1_1CHW: Tensor) -> tuple[Tensor, ...]:
+    def flow_inputs(self, i0_1CHW: Tensor, i1_1CHW: Tensor) -> tuple[Tensor, ...]:
         """The flow to begin with."""
         return (prior_flows(i0_1CHW, i1_1CHW),)
 
@@ -102,7 +102,7 @@ class Guided(nn.Module):
         """The prior flow corrected, [B, 4, H / 4, W / 4]."""
         i0, i1 = _at_half_size(i0_BCHW), _at_half_size(i1_BCHW)
         w10, w01 = exact_warp(i1, prior_B4HW[:, :2]), exact_warp(i0, prior_B4HW[:, 2:])
-        change: Tensor = self.fc(_joined((i0, i1, w10, w01), (prior_B4HW,)))
+        change: Tensor = self.fc(_net_input((i0, i1, w10, w01), (prior_B4HW,)))
         return prior_B4HW + FLOW_STEP_PX * change
 
     def frames(self, i0_BCHW: Tensor, i1_BCHW: Tensor, flows_B4HW: Tensor, t_B: Tensor) -> Tensor:
@@ -116,32 +116,32 @@ class Guided(nn.Module):
 
         Pictures and flows are one for each t, or one pair for all.
         """
-        flow_t0, flow_t1 = linear_fit(flows_B4HW, t_B)
+        flow_t0, flow_t1 = intermediate_flows(flows_B4HW, t_B)
         with torch.no_grad():
             i0, i1 = _at_half_size(i0_BCHW), _at_half_size(i1_BCHW)
             w0, w1 = exact_warp(i0, flow_t0), exact_warp(i1, flow_t1)
         time_B1HW = t_B[:, None, None, None].expand(-1, 1, *flow_t0.shape[-2:])
-        out: Tensor = self.at(_joined((i0, i1, w0, w1), (flow_t0, flow_t1, flows_B4HW), time_B1HW))
+        out: Tensor = self.at(_net_input((i0, i1, w0, w1), (flow_t0, flow_t1, flows_B4HW), time_B1HW))
         flow_t0 = flow_t0 + FLOW_STEP_PX * out[:, 0:2]
         flow_t1 = flow_t1 + FLOW_STEP_PX * out[:, 2:4]
-        visibility_t0 = torch.sigmoid(enlarged(functional.pixel_shuffle(out[:, 4:], 2), 2))
+        visibility_t0 = torch.sigmoid(upsample(functional.pixel_shuffle(out[:, 4:], 2), 2))
         g0, g1 = exact_warp(i0_BCHW, 2 * flow_t0, "bicubic"), exact_warp(i1_BCHW, 2 * flow_t1, "bicubic")
-        return _blended(g0, g1, visibility_t0, t_B), torch.cat((flow_t0, flow_t1), dim=1), visibility_t0
+        return _blend(g0, g1, visibility_t0, t_B), torch.cat((flow_t0, flow_t1), dim=1), visibility_t0
 
 
 def _at_half_size(image_BCHW: Tensor) -> Tensor:
-    return halved(image_BCHW) - MEAN
+    return half_size(image_BCHW) - MEAN
 
 
-def _joined(images: tuple[Tensor, ...], flows: tuple[Tensor, ...], *more: Tensor) -> Tensor:
+def _net_input(images: tuple[Tensor, ...], flows: tuple[Tensor, ...], *more: Tensor) -> Tensor:
     """A net's input: 48 channels of four pictures, the flows, and what else there is."""
-    parts = [unshuffled(image) for image in images]
+    parts = [pixel_unshuffle(image) for image in images]
     parts += [*(flow / FLOW_UNIT_PX for flow in flows), *more]
     num = max(len(part) for part in parts)
     return torch.cat([part.expand(num, -1, -1, -1) for part in parts], dim=1)
 
 
-def _blended(g0: Tensor, g1: Tensor, visibility_t0: Tensor, t_B: Tensor) -> Tensor:
+def _blend(g0: Tensor, g1: Tensor, visibility_t0: Tensor, t_B: Tensor) -> Tensor:
     """The paper's equation 1."""
     t_B111 = t_B[:, None, None, None]
     weight_0, weight_1 = (1 - t_B111) * visibility_t0, t_B111 * (1 - visibility_t0)

@@ -20,7 +20,7 @@ from slomo_batch.interpolators.contract import Held
 from slomo_batch.interpolators.superslomo.compact import Compact
 from slomo_batch.interpolators.superslomo.guided import Guided
 from slomo_batch.interpolators.superslomo.paper import Paper
-from slomo_batch.interpolators.superslomo.warp import enlarged
+from slomo_batch.interpolators.superslomo.warp import upsample
 from slomo_batch.records import Precision
 
 Network = Paper | Compact | Guided
@@ -59,48 +59,50 @@ class SuperSlomo:
         network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]  # torch's stubs leave it out
         self._network = network
         self._device = device
-        self._shrink = flow_scale.denominator
+        self._divisor = flow_scale.denominator
         self._threads = threads
         # On a GPU one pair at a time: the other slots of a worker fetch, decode and encode meanwhile, and memory is
         # that of one pair. On CPUs each thread brings its own core.
-        self._turn: AbstractContextManager[object] = threading.Lock() if device.type == "cuda" else nullcontext()
+        self._device_lock: AbstractContextManager[object] = threading.Lock() if device.type == "cuda" else nullcontext()
 
     def between(self, i0_CHW: Tensor, i1_CHW: Tensor, times: Iterable[Fraction]) -> Iterator[Tensor | Held]:
         """The frames at `times`; see the contract."""
         use_threads(self._threads)
         height, width = i0_CHW.shape[-2:]
-        with _memory_judged(width, height), torch.inference_mode():
-            seen = self._padded(i0_CHW), self._padded(i1_CHW)
-            hints = self._network.hints(*map(self._shrunk, seen))
-        frames = self._made(*seen, hints, times)
-        while made := self._next_of(frames, width, height):
+        with _out_of_memory_mapped(width, height), torch.inference_mode():
+            seen = self._pad(i0_CHW), self._pad(i1_CHW)
+            flow_inputs = self._network.flow_inputs(*map(self._downscale, seen))
+        frames = self._frames(*seen, flow_inputs, times)
+        while made := self._next_frames(frames, width, height):
             yield from made
 
-    def _next_of(self, frames: Iterator[Tensor], width: int, height: int) -> list[Tensor]:
+    def _next_frames(self, frames: Iterator[Tensor], width: int, height: int) -> list[Tensor]:
         """The next frames, no more than may be made ahead; empty at the end."""
         use_threads(self._threads)
         num = min(max(AHEAD_PX // (width * height), AHEAD_FRAMES.start), AHEAD_FRAMES.stop - 1)
-        with _memory_judged(width, height), torch.inference_mode(), self._turn:
+        with _out_of_memory_mapped(width, height), torch.inference_mode(), self._device_lock:
             return [frame[:, :height, :width] for frame in islice(frames, num)]
 
-    def _padded(self, image_CHW: Tensor) -> Tensor:
+    def _pad(self, image_CHW: Tensor) -> Tensor:
         """[1, C, H, W]; the last column and row repeated up to whole blocks."""
         height, width = image_CHW.shape[-2:]
-        block = self._network.multiple() * self._shrink
+        block = self._network.size_multiple() * self._divisor
         right, below = -width % block, -height % block
         whole = image_CHW[None]
         return functional.pad(whole, (0, right, 0, below), mode="replicate") if right or below else whole
 
-    def _shrunk(self, image_1CHW: Tensor) -> Tensor:
+    def _downscale(self, image_1CHW: Tensor) -> Tensor:
         """The picture that flow is found in."""
-        return functional.avg_pool2d(image_1CHW, self._shrink) if self._shrink > 1 else image_1CHW
+        return functional.avg_pool2d(image_1CHW, self._divisor) if self._divisor > 1 else image_1CHW
 
-    def _made(self, i0: Tensor, i1: Tensor, hints: tuple[Tensor, ...], times: Iterable[Fraction]) -> Iterator[Tensor]:
+    def _frames(
+        self, i0: Tensor, i1: Tensor, flow_inputs: tuple[Tensor, ...], times: Iterable[Fraction]
+    ) -> Iterator[Tensor]:
         """Whole frames, [C, H, W], back on the CPU. Nothing on the way to the device waits for it."""
-        i0, i1, *hints_there = (tensor.to(self._device) for tensor in (i0, i1, *hints))
-        flows = self._network.flows(self._shrunk(i0), self._shrunk(i1), *hints_there)
-        if self._shrink > 1:
-            flows = enlarged(flows, self._shrink).mul_(self._shrink)
+        i0, i1, *flow_inputs_there = (tensor.to(self._device) for tensor in (i0, i1, *flow_inputs))
+        flows = self._network.flows(self._downscale(i0), self._downscale(i1), *flow_inputs_there)
+        if self._divisor > 1:
+            flows = upsample(flows, self._divisor).mul_(self._divisor)
         for t_B in self._batches(times, i0.shape[-2] * i0.shape[-1]):
             yield from self._network.frames(i0, i1, flows, t_B).cpu()
 
@@ -121,7 +123,7 @@ _NO_MEMORY = ("not enough memory", "can't allocate memory", "cannot allocate mem
 
 
 @contextmanager
-def _memory_judged(width: int, height: int) -> Iterator[None]:
+def _out_of_memory_mapped(width: int, height: int) -> Iterator[None]:
     """Raise OutOfMemory for every way of running out of it; other errors are bugs and pass."""
     try:
         yield

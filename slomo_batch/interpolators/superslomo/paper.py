@@ -8,7 +8,7 @@ import torch
 from torch import Tensor, nn
 
 from slomo_batch.interpolators.superslomo.unet import PaperUNet
-from slomo_batch.interpolators.superslomo.warp import linear_fit, warp
+from slomo_batch.interpolators.superslomo.warp import intermediate_flows, warp
 
 MEAN_RGB = (0.429, 0.431, 0.397)
 """Subtracted from RGB before anything else: means of the training set, Adobe240 (video_to_slomo.py)."""
@@ -22,31 +22,31 @@ class Paper(nn.Module):
         self.fc = PaperUNet(6, 4)
         self.at = PaperUNet(20, 5)
 
-    def multiple(self) -> int:
+    def size_multiple(self) -> int:
         """The U-Nets halve five times."""
         return 32
 
-    def hints(self, i0_1CHW: Tensor, i1_1CHW: Tensor) -> tuple[Tensor, ...]:  # noqa: ARG002 as its siblings
+    def flow_inputs(self, i0_1CHW: Tensor, i1_1CHW: Tensor) -> tuple[Tensor, ...]:  # noqa: ARG002 as its siblings
         """Flow is found in the pictures alone."""
         return ()
 
     def flows(self, i0_1CHW: Tensor, i1_1CHW: Tensor) -> Tensor:
         """flow_01 and flow_10 in pixels, at full resolution."""
-        flows_14HW: Tensor = self.fc(_centred(torch.cat((i0_1CHW, i1_1CHW), dim=1)))
+        flows_14HW: Tensor = self.fc(_subtract_mean(torch.cat((i0_1CHW, i1_1CHW), dim=1)))
         return flows_14HW
 
     def frames(self, i0_1CHW: Tensor, i1_1CHW: Tensor, flows_14HW: Tensor, t_B: Tensor) -> Tensor:
         """The frames at each t."""
         num = len(t_B)
-        i0 = _centred(i0_1CHW).expand(num, -1, -1, -1)
-        i1 = _centred(i1_1CHW).expand(num, -1, -1, -1)
-        flow_t0, flow_t1 = linear_fit(flows_14HW, t_B)
+        i0 = _subtract_mean(i0_1CHW).expand(num, -1, -1, -1)
+        i1 = _subtract_mean(i1_1CHW).expand(num, -1, -1, -1)
+        flow_t0, flow_t1 = intermediate_flows(flows_14HW, t_B)
         # The order is the checkpoint's: to i1 before to i0, and g1 before g0.
         shared = (i0, i1, flows_14HW.expand(num, -1, -1, -1))
         out = self.at(torch.cat((*shared, flow_t1, flow_t0, paper_warp(i1, flow_t1), paper_warp(i0, flow_t0)), dim=1))
         g0 = paper_warp(i0, flow_t0.add_(out[:, 0:2]))
         g1 = paper_warp(i1, flow_t1.add_(out[:, 2:4]))
-        return _blended(g0, g1, torch.sigmoid(out[:, 4:5]), t_B).add_(_mean(g0))
+        return _blend(g0, g1, torch.sigmoid(out[:, 4:5]), t_B).add_(_mean(g0))
 
 
 def _mean(image_BCHW: Tensor) -> Tensor:
@@ -55,7 +55,7 @@ def _mean(image_BCHW: Tensor) -> Tensor:
     return mean[None, :, None, None]
 
 
-def _centred(image_BCHW: Tensor) -> Tensor:
+def _subtract_mean(image_BCHW: Tensor) -> Tensor:
     return image_BCHW - _mean(image_BCHW)
 
 
@@ -69,7 +69,7 @@ def paper_warp(image_BCHW: Tensor, flow_B2HW: Tensor) -> Tensor:
     return warp(image_BCHW, flow_B2HW, columns=width, rows=height, outside="zeros")
 
 
-def _blended(g0: Tensor, g1: Tensor, visibility_t0: Tensor, t_B: Tensor) -> Tensor:
+def _blend(g0: Tensor, g1: Tensor, visibility_t0: Tensor, t_B: Tensor) -> Tensor:
     """The paper's equation 1. The two weights never both vanish, since 0 < t < 1."""
     t_B111 = t_B[:, None, None, None]
     weight_0 = (1 - t_B111) * visibility_t0

@@ -32,7 +32,7 @@ def resolve_name(name: str) -> str:
     raise WeightsError("no shipped weights of this name", expected=", ".join(["compact", *names]), got=repr(name))
 
 
-def shipped(name: str) -> Path:
+def shipped_file(name: str) -> Path:
     """The file of a versioned shipped name.
 
     Raises:

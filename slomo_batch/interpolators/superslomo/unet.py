@@ -16,7 +16,7 @@ LEAKY_SLOPE = 0.1
 """Slope of every LeakyReLU in both networks (reference: avinashpaliwal/Super-SloMo 544802b, model.py)."""
 
 
-def _activated(x_BCHW: Tensor) -> Tensor:
+def _leaky_relu(x_BCHW: Tensor) -> Tensor:
     return functional.leaky_relu_(x_BCHW, LEAKY_SLOPE)
 
 
@@ -38,7 +38,7 @@ class PaperDown(nn.Module):
     def forward(self, x_BCHW: Tensor) -> Tensor:
         """Features at half the resolution of x."""
         halved = functional.avg_pool2d(x_BCHW, 2)
-        return _activated(self.conv2(_activated(self.conv1(halved))))
+        return _leaky_relu(self.conv2(_leaky_relu(self.conv1(halved))))
 
 
 class PaperUp(nn.Module):
@@ -52,8 +52,8 @@ class PaperUp(nn.Module):
     def forward(self, x_BCHW: Tensor, skip_BCHW: Tensor) -> Tensor:
         """Features at the resolution of the skip."""
         doubled = functional.interpolate(x_BCHW, scale_factor=2, mode="bilinear", align_corners=False)
-        narrowed = _activated(self.conv1(doubled))
-        return _activated(self.conv2(torch.cat((narrowed, skip_BCHW), dim=1)))
+        narrowed = _leaky_relu(self.conv1(doubled))
+        return _leaky_relu(self.conv2(torch.cat((narrowed, skip_BCHW), dim=1)))
 
 
 class PaperUNet(nn.Module):
@@ -81,7 +81,7 @@ class PaperUNet(nn.Module):
         The reference puts a LeakyReLU on its last layer too, so flows and visibility logits pass through one; the
         checkpoint was trained so (model.py, UNet.forward).
         """
-        s1 = _activated(self.conv2(_activated(self.conv1(_cast(x_BCHW, self.conv1)))))
+        s1 = _leaky_relu(self.conv2(_leaky_relu(self.conv1(_cast(x_BCHW, self.conv1)))))
         s2 = self.down1(s1)
         s3 = self.down2(s2)
         s4 = self.down3(s3)
@@ -89,7 +89,7 @@ class PaperUNet(nn.Module):
         x = self.down5(s5)
         for up, skip in zip((self.up1, self.up2, self.up3, self.up4, self.up5), (s5, s4, s3, s2, s1), strict=True):
             x = up(x, skip)
-        return _activated(self.conv3(x)).float()
+        return _leaky_relu(self.conv3(x)).float()
 
 
 # ---- compact's -------------------------------------------------------------------------------------------------------
@@ -115,8 +115,8 @@ class CompactUp(nn.Module):
     def forward(self, x_BCHW: Tensor, skip_BCHW: Tensor) -> Tensor:
         """Features at the resolution of the skip."""
         doubled = functional.interpolate(x_BCHW, scale_factor=2, mode="nearest")
-        narrowed = _activated(self.c1(doubled))
-        return _activated(self.c2(torch.cat((narrowed, skip_BCHW), dim=1)))
+        narrowed = _leaky_relu(self.c1(doubled))
+        return _leaky_relu(self.c2(torch.cat((narrowed, skip_BCHW), dim=1)))
 
 
 class CompactUNet(nn.Module):

@@ -33,7 +33,7 @@ def warp(
     batch, (height, width) = len(flow_B2HW), image_BCHW.shape[-2:]
     # The grid is scaled while it is small, and stays in planes: both save passes over full-size pictures.
     across_B1HW, down_B1HW = flow_B2HW[:, :1] * (2 / columns), flow_B2HW[:, 1:] * (2 / rows)
-    grid_B2HW = enlarged(torch.cat((across_B1HW, down_B1HW), dim=1), height // flow_B2HW.shape[-2])
+    grid_B2HW = upsample(torch.cat((across_B1HW, down_B1HW), dim=1), height // flow_B2HW.shape[-2])
     x_W = torch.arange(width, dtype=torch.float32, device=flow_B2HW.device)
     y_H = torch.arange(height, dtype=torch.float32, device=flow_B2HW.device)
     grid_B2HW[:, 0] += x_W * (2 / columns) - 1
@@ -47,7 +47,7 @@ def warp(
     )
 
 
-def enlarged(x_BCHW: Tensor, factor: int) -> Tensor:
+def upsample(x_BCHW: Tensor, factor: int) -> Tensor:
     """`factor` times the resolution, bilinear."""
     if factor == 1:
         return x_BCHW
@@ -60,7 +60,7 @@ def exact_warp(image_BCHW: Tensor, flow_B2HW: Tensor, kernel: Kernel = "bilinear
     return warp(image_BCHW, flow_B2HW, columns=width - 1, rows=height - 1, outside="border", kernel=kernel)
 
 
-def linear_fit(flows_14HW: Tensor, t_B: Tensor) -> tuple[Tensor, Tensor]:
+def intermediate_flows(flows_14HW: Tensor, t_B: Tensor) -> tuple[Tensor, Tensor]:
     """Flows from the frames at `t` to i0 and to i1, from flow_01 (0:2) and flow_10 (2:4): the paper's equation 4."""
     t_B111 = t_B[:, None, None, None]
     flow_01, flow_10 = flows_14HW[:, 0:2], flows_14HW[:, 2:4]

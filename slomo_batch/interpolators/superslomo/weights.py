@@ -23,7 +23,7 @@ from torch import Tensor
 from slomo_batch.errors import WeightsError
 from slomo_batch.interpolators.pickles import read_pickle
 from slomo_batch.interpolators.superslomo.compact import TRAINED_LEVELS, Compact
-from slomo_batch.interpolators.superslomo.guided import Guided, Shape
+from slomo_batch.interpolators.superslomo.guided import Guided, UNetShape
 from slomo_batch.interpolators.superslomo.paper import Paper
 from slomo_batch.records import NetworkName
 from slomo_batch.serialization import file_sha256
@@ -51,9 +51,9 @@ class LoadedWeights:
     tensors: Mapping[str, Tensor]
     """By key, those of the flow net under `fc.`, of the second under `at.`."""
 
-    def built(self, *, pyramid_levels: int = TRAINED_LEVELS) -> Paper | Compact | Guided:
+    def build_network(self, *, pyramid_levels: int = TRAINED_LEVELS) -> Paper | Compact | Guided:
         """The network with these weights; `pyramid_levels` matter to `superslomo-compact` alone."""
-        network = _network(self.network, Shape.of(self.tensors), pyramid_levels)
+        network = _empty_network(self.network, UNetShape.of(self.tensors), pyramid_levels)
         network.load_state_dict(self.tensors)
         return network
 
@@ -71,8 +71,8 @@ def load(path: Path) -> LoadedWeights:
         tensors, named = _read_safetensors(path)
     else:
         tensors, named = _read_checkpoint(path), ""
-    network = _network_of(tensors, named, path)
-    _judge(tensors, network, path)
+    network = _identify_network(tensors, named, path)
+    _validate(tensors, network, path)
     return LoadedWeights(network=network, tensors=tensors)
 
 
@@ -113,11 +113,11 @@ def _read_safetensors(path: Path) -> tuple[dict[str, Tensor], str]:
 
 
 def _read_checkpoint(path: Path) -> dict[str, Tensor]:
-    content = read_pickle(path, refusal="neither safetensors nor a PyTorch checkpoint", also=_SAFE_GLOBALS)
-    return _joined_parts(content, path)
+    content = read_pickle(path, message="neither safetensors nor a PyTorch checkpoint", safe_globals=_SAFE_GLOBALS)
+    return _merge_state_dicts(content, path)
 
 
-def _joined_parts(content: object, path: Path) -> dict[str, Tensor]:
+def _merge_state_dicts(content: object, path: Path) -> dict[str, Tensor]:
     """The two state dicts of the public checkpoint as one, keys prefixed."""
     if not isinstance(content, dict) or not all(
         isinstance(content.get(key), dict) for key in CHECKPOINT_PARTS.values()
@@ -134,7 +134,9 @@ def _joined_parts(content: object, path: Path) -> dict[str, Tensor]:
 # ---- judging ---------------------------------------------------------------------------------------------------------
 
 
-def _network(name: NetworkName, shape: Shape, pyramid_levels: int = TRAINED_LEVELS) -> Paper | Compact | Guided:
+def _empty_network(
+    name: NetworkName, shape: UNetShape, pyramid_levels: int = TRAINED_LEVELS
+) -> Paper | Compact | Guided:
     """A network of this name, its weights yet to be loaded; only `superslomo-guided` comes in shapes."""
     match name:
         case "superslomo-paper":
@@ -146,25 +148,25 @@ def _network(name: NetworkName, shape: Shape, pyramid_levels: int = TRAINED_LEVE
 
 
 @cache
-def _expected(network: NetworkName, shape: Shape) -> dict[str, torch.Size]:
+def _expected(network: NetworkName, shape: UNetShape) -> dict[str, torch.Size]:
     """Key and shape of every tensor of a network."""
     with torch.device("meta"):
-        return {key: tensor.shape for key, tensor in _network(network, shape).state_dict().items()}
+        return {key: tensor.shape for key, tensor in _empty_network(network, shape).state_dict().items()}
 
 
-_TELLING_KEYS: dict[str, NetworkName] = {
+_DISTINCTIVE_KEYS: dict[str, NetworkName] = {
     "fc.conv1.weight": "superslomo-paper",
     "fc.c0.0.weight": "superslomo-compact",
 }
 """By which files without a word of their own are told apart."""
 
 
-def _network_of(tensors: Mapping[str, Tensor], named: str, path: Path) -> NetworkName:
+def _identify_network(tensors: Mapping[str, Tensor], named: str, path: Path) -> NetworkName:
     names: tuple[NetworkName, ...] = get_args(NetworkName)
     for known in names:
         if known == named:
             return known
-    for key, network in _TELLING_KEYS.items():
+    for key, network in _DISTINCTIVE_KEYS.items():
         if key in tensors:
             return network
     raise WeightsError(
@@ -175,7 +177,7 @@ def _network_of(tensors: Mapping[str, Tensor], named: str, path: Path) -> Networ
     )
 
 
-def _judge(tensors: Mapping[str, Tensor], network: NetworkName, path: Path) -> None:
+def _validate(tensors: Mapping[str, Tensor], network: NetworkName, path: Path) -> None:
     first = tensors.get("fc.conv1.weight")
     if network == "superslomo-paper" and isinstance(first, Tensor) and first.ndim == 4 and first.shape[1] == 2:
         raise WeightsError(
@@ -185,7 +187,7 @@ def _judge(tensors: Mapping[str, Tensor], network: NetworkName, path: Path) -> N
             got="1",
             remedy="Use the RGB checkpoint of the reference implementation.",
         )
-    faults = _faults(tensors, _expected(network, Shape.of(tensors)))
+    faults = _faults(tensors, _expected(network, UNetShape.of(tensors)))
     if faults:
         more = f" and {len(faults) - MAX_FAULTS} more" if len(faults) > MAX_FAULTS else ""
         raise WeightsError(
