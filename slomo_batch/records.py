@@ -115,8 +115,22 @@ class VideoRequest:
     source: Source
     output_uri: str
     exists: Exists
-    """What is to become of something else that stands under the output's name."""
+    """What to do if another object exists under the output's name."""
     settings: Settings
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PendingVideo:
+    """A requested video that this run is to make."""
+
+    request: VideoRequest
+    receipt_id: str
+    afresh: bool
+    """Whether there is a receipt of an earlier publication: the output is gone, or is to be made again."""
+    changed: bool = False
+    """Whether the output that exists is of an earlier version of the source, to be replaced by the new one."""
+    is_free: bool = False
+    """Whether there is no object under the output's name."""
 
 
 # ---- what the source is --------------------------------------------------------------------------------------------

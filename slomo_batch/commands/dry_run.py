@@ -1,5 +1,6 @@
 """Outlook: what a run of a job would do, of which nothing is done."""
 
+from slomo_batch.commands.triage import triage
 from slomo_batch.errors import SlomoError
 from slomo_batch.manifest.inputs import find_videos
 from slomo_batch.manifest.schema import Manifest
@@ -13,7 +14,6 @@ from slomo_batch.scheduler.machines import ClusterWish, basis_of, probe_abilitie
 from slomo_batch.steps.context import StepContext
 from slomo_batch.steps.job_pin import pin_job, pinned_basis
 from slomo_batch.steps.open import foresee
-from slomo_batch.steps.triage import triage
 from slomo_batch.storage.location import is_s3
 from slomo_batch.wiring import environment_of, open_context
 

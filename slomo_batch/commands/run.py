@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from contextlib import ExitStack, suppress
 
 from slomo_batch.commands.superseded import delete_superseded, withdraw_receipts
+from slomo_batch.commands.triage import Triage, forget_failures, triage
 from slomo_batch.errors import Interrupted, JobTaken, SlomoError, StorageError
 from slomo_batch.manifest.inputs import Found, find_videos
 from slomo_batch.manifest.schema import Manifest
@@ -23,7 +24,6 @@ from slomo_batch.scheduler.preflight import judge_machines, prove_disk, prove_ou
 from slomo_batch.scheduler.stop_signals import StopRequests
 from slomo_batch.steps.context import StepContext
 from slomo_batch.steps.job_pin import pin_basis, pin_job, pinned_basis
-from slomo_batch.steps.triage import Triage, forget_failures, triage
 from slomo_batch.storage.store import ObjectStore
 from slomo_batch.storage.work_layout import Layout, parts_of
 from slomo_batch.wiring import JobEnvironment, environment_of, open_context

@@ -9,13 +9,13 @@ from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import PurePosixPath
 
+from slomo_batch.commands.triage import Triage
 from slomo_batch.errors import WorkDamaged
 from slomo_batch.plan.ids import receipt_id, video_id
 from slomo_batch.plan.job_pin import JobPin
 from slomo_batch.records import Published, VideoFailed, VideoRequest
 from slomo_batch.steps.context import StepContext
 from slomo_batch.steps.stored_records import committed
-from slomo_batch.steps.triage import Triage, weights_name
 from slomo_batch.steps.video_records import VideoRecords
 from slomo_batch.storage.work_layout import parts_of
 
@@ -52,7 +52,7 @@ def withdraw_receipts(piles: Triage, context: StepContext) -> None:
 
 
 def _records(request: VideoRequest, pin: JobPin, context: StepContext) -> Iterator[str]:
-    layout, work, current = context.layout, context.work, receipt_id(request, weights_name(request, pin))
+    layout, work, current = context.layout, context.work, receipt_id(request, pin.weights_name(request.settings))
     for found in work.list(layout.receipts):
         for receipt in parts_of(layout, "receipt", found.key):
             with suppress(WorkDamaged):

@@ -37,6 +37,11 @@ class JobPin:
     weights: Mapping[str, WeightsPin]
     """By the spelling of the manifest."""
 
+    def weights_name(self, settings: Settings) -> str:
+        """What the settings' weights resolve to; empty if their method has none."""
+        interpolate = settings.interpolate
+        return self.weights[interpolate.weights].name if interpolate.method == "superslomo" else ""
+
 
 FLOW_AT_HALF_FROM_PX = 1920 * 1080 * 2
 """Pictures of more pixels than this estimate flow at half resolution; of four times as many at a quarter."""

@@ -22,14 +22,13 @@ from slomo_batch.errors import (
 from slomo_batch.plan.ids import chunks_in_lane
 from slomo_batch.plan.job_pin import JobPin
 from slomo_batch.plan.stored_plan import PlannedVideo, StoredPlan
-from slomo_batch.records import ChunkDone, ChunkFailed, ChunkTask, Lane, Published, SoundDone, VideoFailed
+from slomo_batch.records import ChunkDone, ChunkFailed, ChunkTask, Lane, PendingVideo, Published, SoundDone, VideoFailed
 from slomo_batch.scheduler import calls, messages
 from slomo_batch.scheduler.calls import Call, ChunkCall, ChunkStored, Done, Erred, Lost, OpenCall, Outcome
 from slomo_batch.scheduler.dispatch import Dispatch
 from slomo_batch.scheduler.engine import Engine
 from slomo_batch.scheduler.event_recorder import EventRecorder
 from slomo_batch.scheduler.messages import Event, MakeChunk, Step, StepFailed, Task
-from slomo_batch.steps.triage import PendingVideo
 
 TICK_S = 0.5
 """How long the loop waits for something to happen before it looks at clocks and signals again."""

@@ -45,29 +45,29 @@ FROM_NOTHING = """
     create commit by steps.interpolate
     put lane by steps.split
     delete choice by steps.split
-    put sound by steps.sound
-    create sound_commit by steps.sound
+    put sound by steps.audio
+    create sound_commit by steps.audio
     create choice by steps.stitch
     put publishing by steps.stitch
     put output by steps.stitch
     put upload by steps.stitch
     delete upload by steps.stitch
-    put owned by steps.ownership
+    put owned by steps.output_ownership
     create receipt by steps.stitch
     delete chunk by steps.stitch
     delete segment by steps.stitch
     delete sound by steps.stitch
     delete sound_source by steps.stitch
     put progress by scheduler.event_recorder
-    put ledger_part by job
-    delete ledger_part by job
+    put ledger_part by commands.run
+    delete ledger_part by commands.run
 """
 """Writes of a job that begins with nothing."""
 MADE_AGAIN = """
     delete receipt by steps.open
-    delete commit by steps.find_existing_work
-    delete choice by steps.find_existing_work
-    delete sound_commit by steps.find_existing_work
+    delete commit by steps.existing_work
+    delete choice by steps.existing_work
+    delete sound_commit by steps.existing_work
     create receipt by steps.stitch
     put output by steps.stitch
 """
@@ -77,7 +77,7 @@ CHANGED = """
     delete publishing by steps.stitch
     put publishing by steps.stitch
     put output by steps.stitch
-    put owned by steps.ownership
+    put owned by steps.output_ownership
     create receipt by steps.stitch
 """
 """Some writes of a job of whose sources one changed after it had ended."""
@@ -85,7 +85,7 @@ SECOND = ("create commit by steps.interpolate", "put chunk by steps.split", "cre
 """Writes at whose second occurrence the driver is killed too: something is done already then."""
 
 RETRIED = """
-    delete failure by steps.triage
+    delete failure by commands.triage
     put failure by scheduler.event_recorder
 """
 """Some writes of a job that tries again what it gave up."""

@@ -9,12 +9,12 @@ from pathlib import Path
 import pytest
 import yaml
 
+from slomo_batch.commands.triage import triage
 from slomo_batch.errors import AccessRefused, ManifestError, StorageBusy
 from slomo_batch.manifest.inputs import Found, find_videos
 from slomo_batch.manifest.load import load
 from slomo_batch.manifest.schema import Manifest
 from slomo_batch.plan.job_pin import JobPin, WeightsPin
-from slomo_batch.steps.triage import triage
 from slomo_batch.storage import folders, local_errors
 from slomo_batch.storage.existence import standing
 from slomo_batch.storage.local import LocalStore

@@ -13,6 +13,7 @@ from slomo_batch.records import (
     ColorFacts,
     FrameCounts,
     Machine,
+    PendingVideo,
     Published,
     Resolved,
     Settings,
@@ -24,7 +25,6 @@ from slomo_batch.records import (
     VideoRequest,
 )
 from slomo_batch.scheduler.calls import OpenCall
-from slomo_batch.steps.triage import PendingVideo
 from slomo_batch.timeline.retiming import OutputGrid
 
 PAIRS = 31

@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 
+from slomo_batch.commands.triage import Triage, triage
 from slomo_batch.manifest.inputs import find_videos
 from slomo_batch.manifest.load import load
 from slomo_batch.manifest.schema import Manifest
@@ -18,7 +19,6 @@ from slomo_batch.records import VideoRequest
 from slomo_batch.serialization import from_json
 from slomo_batch.steps.context import StepContext
 from slomo_batch.steps.output_ownership import OutputOwnership, own
-from slomo_batch.steps.triage import Triage, triage
 from slomo_batch.storage.location import StoreSpec, open_store
 from slomo_batch.storage.memory import MemoryStore
 from slomo_batch.storage.store import ObjectStore

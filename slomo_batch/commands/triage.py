@@ -17,7 +17,7 @@ from typing import Literal
 from slomo_batch.errors import OutputExists, SlomoError, WorkDamaged
 from slomo_batch.plan.ids import earlier_video_ids, receipt_id, video_id
 from slomo_batch.plan.job_pin import JobPin
-from slomo_batch.records import VideoFailed, VideoRequest
+from slomo_batch.records import PendingVideo, VideoFailed, VideoRequest
 from slomo_batch.steps.context import StepContext
 from slomo_batch.steps.output_ownership import begun, is_earlier_version, look, owned
 from slomo_batch.steps.stored_records import read_record
@@ -28,20 +28,6 @@ Claim = Literal["ours", "changed", "foreign"]
 """What an output without a receipt is to the video: begun by this job or to be replaced whosever it is; this job's own,
 of an earlier version of the source; somebody else's."""
 LOOKUPS_AT_A_TIME = 16
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class PendingVideo:
-    """A video that is to be made."""
-
-    request: VideoRequest
-    receipt_id: str
-    afresh: bool
-    """True where an earlier publication's receipt stands: its output is gone, or is to be made again."""
-    changed: bool = False
-    """True where the output of an earlier version of its source stands, and gives way to the new one."""
-    is_free: bool = False
-    """True where nothing is under the output's name."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -91,7 +77,7 @@ def triage(
     contested: list[tuple[VideoRequest, str]] = []
     asked_for = set()
     for request in requests:
-        receipt = receipt_id(request, weights_name(request, pin))
+        receipt = receipt_id(request, pin.weights_name(request.settings))
         asked_for.add(receipt)
         has_output = request.output_uri in outputs.present
         if request.output_uri in outputs.unknown:
@@ -134,7 +120,7 @@ def _published_as(
     """The same request under another name, if this job published it there and the output exists."""
     for output_uri in other_names.get(request.source.uri, ()):
         other = replace(request, output_uri=output_uri)
-        if output_uri in outputs and receipt_id(other, weights_name(other, pin)) in receipts:
+        if output_uri in outputs and receipt_id(other, pin.weights_name(other.settings)) in receipts:
             return other
     return None
 
@@ -173,12 +159,6 @@ def _failure(key: str, request: VideoRequest, context: StepContext) -> VideoFail
         )
 
 
-def weights_name(request: VideoRequest, pin: JobPin) -> str:
-    """What the request's weights resolved to; empty where its method has none."""
-    interpolate = request.settings.interpolate
-    return pin.weights[interpolate.weights].name if interpolate.method == "superslomo" else ""
-
-
 def _claims(contested: Sequence[tuple[VideoRequest, str]], pin: JobPin, context: StepContext) -> list[Claim]:
     with ThreadPoolExecutor(LOOKUPS_AT_A_TIME) as pool:
         return list(pool.map(partial(_claim, pin=pin, context=context), (request for request, _ in contested)))
@@ -193,7 +173,7 @@ def _claim(request: VideoRequest, *, pin: JobPin, context: StepContext) -> Claim
             earlier = owned(request.output_uri, look(request.output_uri, context), context)
         except WorkDamaged:  # whose the output is cannot be told: it is left alone
             return "foreign"
-        if is_earlier_version(earlier, request, weights_name(request, pin)):
+        if is_earlier_version(earlier, request, pin.weights_name(request.settings)):
             return "changed"
     return "foreign"
 
