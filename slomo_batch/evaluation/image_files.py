@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from slomo_batch.errors import SourceUnreadable
-from slomo_batch.media.av_errors import as_ours
+from slomo_batch.media.av_errors import to_video_error
 from slomo_batch.media.rgb import Rgb
 
 
@@ -50,7 +50,7 @@ def _samples(path: Path, form: Literal["rgb24", "gray"]) -> NDArray[np.uint8]:
             for frame in container.decode(video=0):
                 return np.asarray(frame.to_ndarray(format=form), dtype=np.uint8)
     except Exception as error:
-        ours = as_ours(error, str(path))
+        ours = to_video_error(error, str(path))
         if ours is not None:
             raise ours from error
         if isinstance(error, OSError):

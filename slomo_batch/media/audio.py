@@ -27,7 +27,7 @@ from av.codec.context import Flags
 from slomo_batch.errors import SourceUnsupported
 from slomo_batch.media.packet_archive import ArchiveReader, ArchiveWriter
 from slomo_batch.media.packets import ArchivedPacket, StreamHeader, from_av
-from slomo_batch.media.pcm import PcmFormat, PcmTrack, fitted, frame_of, resampled
+from slomo_batch.media.pcm import PcmFormat, PcmTrack, fit_length, frame_from_block, resample_audio
 from slomo_batch.media.time_stretch import Block, stretch
 
 Mode = Literal["keep", "stretch", "resample"]
@@ -56,7 +56,7 @@ _LARGEST_RATE = 2**31 - 1
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class SoundNotes:
+class AudioResult:
     """What became of the sound."""
 
     notes: tuple[str, ...]
@@ -65,7 +65,7 @@ class SoundNotes:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class _Order:
+class _AudioSpec:
     """What is asked of every track."""
 
     source: Path
@@ -86,7 +86,7 @@ class _Track:
     """To be called when the packets are made."""
 
 
-def make_sound(
+def make_audio(
     source: Path,
     out: Path,
     *,
@@ -95,7 +95,7 @@ def make_sound(
     duration_s: Fraction,
     container: str,
     zero_s: Fraction,
-) -> SoundNotes:
+) -> AudioResult:
     """Write the packet archive of the output's sound. `source` holds the source's tracks with their own timestamps.
 
     `duration_s` is the output's, `container` the output's suffix, `zero_s` the instant of the first presented video
@@ -105,7 +105,7 @@ def make_sound(
         SegmentInvalid: `source` is no packet archive, or is damaged.
         SourceUnsupported: FFmpeg cannot encode the sound.
     """
-    order = _Order(
+    order = _AudioSpec(
         source=source,
         mode=mode,
         slowdown=slowdown,
@@ -115,12 +115,12 @@ def make_sound(
     )
     with source.open("rb") as file:
         headers = ArchiveReader(file, str(source)).headers
-    with _foreign_errors():
+    with _ffmpeg_errors():
         made = [_track(order, place, header) for place, header in enumerate(headers)]
         tracks = [track for track in made if isinstance(track, _Track)]
         _write(tracks, out)
     notes = [note for track in made for note in ([track] if isinstance(track, str) else track.notes())]
-    return SoundNotes(notes=tuple(notes), num_tracks=len(tracks))
+    return AudioResult(notes=tuple(notes), num_tracks=len(tracks))
 
 
 def _write(tracks: list[_Track], out: Path) -> None:
@@ -135,7 +135,7 @@ def _timed(number: int, track: _Track) -> Iterator[tuple[Fraction, ArchivedPacke
         yield (packet.dts or 0) * track.header.time_base, replace(packet, stream=number)
 
 
-def _track(order: _Order, place: int, header: StreamHeader) -> _Track | str:
+def _track(order: _AudioSpec, place: int, header: StreamHeader) -> _Track | str:
     """The output's track for one of the source's, or why there is none."""
     packets = partial(_packets, order.source, place)
     name = f"sound track {place + 1}" + (f" ({header.language})" if header.language else "")
@@ -160,7 +160,7 @@ def _packets(source: Path, place: int) -> Iterator[ArchivedPacket]:
 
 
 @contextmanager
-def _foreign_errors() -> Iterator[None]:
+def _ffmpeg_errors() -> Iterator[None]:
     try:
         yield
     except (av.FFmpegError, ValueError) as error:
@@ -170,11 +170,11 @@ def _foreign_errors() -> Iterator[None]:
 # ---- copied --------------------------------------------------------------------------------------------------------
 
 
-def _copied(order: _Order, name: str, header: StreamHeader, packets: Iterator[ArchivedPacket]) -> _Track:
+def _copied(order: _AudioSpec, name: str, header: StreamHeader, packets: Iterator[ArchivedPacket]) -> _Track:
     """The packets as they are, their times counted from the video's zero; those wholly before it are left out, but for
     what a decoder needs to get going."""
     time_base = _common_tick(header.time_base, order.zero_s) or Fraction(1, header.sample_rate)
-    shifted = _Shifted(packets, header, time_base, order.zero_s)
+    shifted = _ShiftedPackets(packets, header, time_base, order.zero_s)
 
     def notes() -> list[str]:
         lost = shifted.num_out_of_order
@@ -192,7 +192,7 @@ def _common_tick(time_base: Fraction, zero_s: Fraction) -> Fraction | None:
     return tick if tick.denominator <= _LARGEST_RATE else None
 
 
-class _Shifted:
+class _ShiftedPackets:
     """Packets on the output's clock, with rising times."""
 
     def __init__(
@@ -227,7 +227,7 @@ class _Shifted:
 # ---- decoded, retimed, encoded -------------------------------------------------------------------------------------
 
 
-def _encoded(order: _Order, name: str, header: StreamHeader, pcm: PcmTrack, form: PcmFormat) -> _Track:
+def _encoded(order: _AudioSpec, name: str, header: StreamHeader, pcm: PcmTrack, form: PcmFormat) -> _Track:
     layout = form.layout if form.layout in _NAMED_LAYOUTS else _LAYOUTS.get(form.num_channels, "stereo")
     channels = form.num_channels if form.num_channels in _LAYOUTS else 2
     lossless = order.container == ".mkv" and (header.codec in _LOSSLESS or header.codec.startswith("pcm_"))
@@ -254,7 +254,7 @@ def _encoded(order: _Order, name: str, header: StreamHeader, pcm: PcmTrack, form
     return _Track(header=made, packets=_encode(context, blocks), notes=notes)
 
 
-def _retimed(order: _Order, blocks: Iterator[Block], form: PcmFormat, rate: int) -> Iterator[Block]:
+def _retimed(order: _AudioSpec, blocks: Iterator[Block], form: PcmFormat, rate: int) -> Iterator[Block]:
     """The samples of the output track, at `rate`."""
     num_samples = ceil(order.duration_s * form.sample_rate)
     match order.mode:
@@ -269,17 +269,17 @@ def _retimed(order: _Order, blocks: Iterator[Block], form: PcmFormat, rate: int)
                 num_samples=num_samples,
             )
         case "resample":
-            relabelled, made = _relabelling(order.slowdown, form.sample_rate)
-            retimed = resampled(blocks, form.layout, relabelled, made)
+            relabelled, made = _resample_rates(order.slowdown, form.sample_rate)
+            retimed = resample_audio(blocks, form.layout, relabelled, made)
     if rate != form.sample_rate:
-        retimed = resampled(retimed, form.layout, form.sample_rate, rate)
+        retimed = resample_audio(retimed, form.layout, form.sample_rate, rate)
     if order.mode == "keep":
         return retimed
-    return fitted(retimed, round(order.duration_s * rate), form.num_channels)
+    return fit_length(retimed, round(order.duration_s * rate), form.num_channels)
 
 
-def _relabelling(slowdown: Fraction, sample_rate: int) -> tuple[int, int]:
-    """Rates whose ratio is the slowdown: what has the first is resampled to the second and called the same again."""
+def _resample_rates(slowdown: Fraction, sample_rate: int) -> tuple[int, int]:
+    """Rates whose ratio is the slowdown: what has the first is resampled to the second and called the same."""
     largest = max(1, _LARGEST_RATE // (sample_rate * ceil(slowdown)))
     ratio = slowdown.limit_denominator(largest)
     return sample_rate * ratio.denominator, sample_rate * ratio.numerator
@@ -317,7 +317,7 @@ def _encode(context: AudioCodecContext, blocks: Iterable[Block]) -> Iterator[Arc
     """The packets of the track. Times begin before zero where the encoder has a delay, so that zero stays zero."""
     position = 0
     for block in blocks:
-        frame = frame_of(block, context.layout.name, context.sample_rate)
+        frame = frame_from_block(block, context.layout.name, context.sample_rate)
         frame.pts, frame.time_base = position, Fraction(1, context.sample_rate)
         position += block.shape[1]
         for packet in context.encode(frame):

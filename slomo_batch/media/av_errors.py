@@ -18,7 +18,7 @@ _REFUSED = "FFmpeg cannot read the file"
 _TOO_LARGE = "the file asks for more memory than there is"
 _STUCK = "FFmpeg made no progress with the file"
 
-FOREIGN: Mapping[type[Exception], tuple[type[VideoError], str]] = {
+AV_ERRORS: Mapping[type[Exception], tuple[type[VideoError], str]] = {
     av.error.InvalidDataError: (SourceUnreadable, _DAMAGED),
     av.error.ArgumentError: (SourceUnreadable, _DAMAGED),
     av.error.BugError: (SourceUnreadable, _DAMAGED),
@@ -65,11 +65,11 @@ FOREIGN: Mapping[type[Exception], tuple[type[VideoError], str]] = {
 """By exception class; a class not named is taken for the nearest of its bases that is."""
 
 
-def as_ours(error: Exception, name: str) -> VideoError | None:
+def to_video_error(error: Exception, name: str) -> VideoError | None:
     """The error of ours that `error` stands for in the source `name`; None for what is not PyAV's."""
     for kind in type(error).__mro__:
-        if kind in FOREIGN:
-            made, what = FOREIGN[kind]
+        if kind in AV_ERRORS:
+            made, what = AV_ERRORS[kind]
             told = error.strerror if isinstance(error, av.error.FFmpegError) else str(error)
             return made(what, where=name, got=told or "")
     return None
@@ -89,7 +89,7 @@ def reading(reader: RangeReader, name: str) -> Iterator[None]:
         raise
     except Exception as error:
         reader.check()
-        ours = as_ours(error, name)
+        ours = to_video_error(error, name)
         if ours is None:
             raise
         raise ours from error

@@ -90,7 +90,7 @@ class Spool:
             self._files.popleft().path.unlink()
 
 
-class Cutter:
+class ChunkCutter:
     """Takes the packets of one stream in order and gives the archive of each span as soon as it is complete."""
 
     def __init__(

@@ -82,12 +82,12 @@ def stitch(spec: StitchSpec, segments: Iterable[Path], sound: Path | None, out: 
     first = next(paths, None)
     if first is None:
         raise OutputInvalid("there are no segments to join", where=str(out))
-    with _foreign_errors(out), _sound(sound) as archive, _output(out, spec) as container:
+    with _ffmpeg_errors(out), _sound(sound) as archive, _output(out, spec) as container:
         with av.open(str(first)) as opened:
             video = _video_stream(container, opened.streams.video[0], spec, out.suffix)
-        sound_packets = _sound_packets(archive, container) if archive else iter(())
+        audio_packets = _audio_packets(archive, container) if archive else iter(())
         video_packets = _video_packets(spec, chain([first], paths), video)
-        for packet in merge(video_packets, sound_packets, key=_instant):
+        for packet in merge(video_packets, audio_packets, key=_instant):
             container.mux_one(packet)
 
 
@@ -110,7 +110,7 @@ def _check_headers(spec: StitchSpec, out: Path) -> None:
 
 
 @contextmanager
-def _foreign_errors(out: Path) -> Iterator[None]:
+def _ffmpeg_errors(out: Path) -> Iterator[None]:
     """Every failure of FFmpeg while the output is written is the output's, but for a full disk."""
     try:
         yield
@@ -162,7 +162,7 @@ def _video_stream(container: OutputContainer, template: VideoStream, spec: Stitc
     return stream
 
 
-def _sound_stream(container: OutputContainer, header: StreamHeader, place: int, *, has_delay: bool) -> AudioStream:
+def _audio_stream(container: OutputContainer, header: StreamHeader, place: int, *, has_delay: bool) -> AudioStream:
     """A stream for packets of the sound archive. PyAV makes one after the model of another stream only, so that of an
     encoder stands model, and is then told what the header says."""
     stream = container.add_stream_from_template(_model(container, header, has_delay), opaque=True)
@@ -252,11 +252,11 @@ def _check(path: Path, what: str, expected: object, got: object) -> None:
         )
 
 
-def _sound_packets(archive: ArchiveReader, container: OutputContainer) -> Iterator[Packet]:
+def _audio_packets(archive: ArchiveReader, container: OutputContainer) -> Iterator[Packet]:
     """Adds the tracks of the sound archive at once, and gives its packets."""
     delayed = _delayed(archive)
     tracks = [
-        _sound_stream(container, header, place, has_delay=place in delayed)
+        _audio_stream(container, header, place, has_delay=place in delayed)
         for place, header in enumerate(archive.headers)
     ]
     return _addressed(archive, tracks)

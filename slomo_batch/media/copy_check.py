@@ -18,11 +18,11 @@ from av.video.stream import VideoStream
 
 from slomo_batch.errors import FrameMissing, SourceUnsupported
 from slomo_batch.media.coverage import covering_packets, mean_lead_in
-from slomo_batch.media.decode import frames_at, frames_of
+from slomo_batch.media.decode import decode_packet, frames_at
 from slomo_batch.media.frames import picture_from_frame
 from slomo_batch.media.index import PacketIndex
-from slomo_batch.media.packets import ArchivedPacket, from_av, header_of, open_decoder, to_av
-from slomo_batch.media.picture_properties import ConstantTraits
+from slomo_batch.media.packets import ArchivedPacket, from_av, open_decoder, stream_header, to_av
+from slomo_batch.media.picture_properties import PropertyCheck
 from slomo_batch.picture import PIXEL_FORMATS
 from slomo_batch.timeline.index import VideoIndex
 
@@ -39,13 +39,13 @@ MAX_MEAN_LEAD_IN = 300
 """Packets copied to get one frame, on average, beyond which a source is decoded once instead: keyframes 600 apart."""
 
 
-class FirstPictures:
+class CopyCheck:
     """The first packets of the video and the pictures they decode to, as the demuxer's own decoder gives them."""
 
     def __init__(self, video: VideoStream) -> None:
         video.thread_count = 1
         self._video = video
-        self._header = header_of(video)
+        self._header = stream_header(video)
         self._num_bytes = self._num_decoded_bytes = 0
         self._second_keyframe = 0
         self._is_complete = False
@@ -63,7 +63,7 @@ class FirstPictures:
         """Pixel formats of the pictures."""
         self.change: SourceUnsupported | None = None
         """Why the pictures cannot be taken: the first that is interlaced, or unlike those before it."""
-        self._traits = ConstantTraits(other_formats=PIXEL_FORMATS)
+        self._traits = PropertyCheck(other_formats=PIXEL_FORMATS)
         self.has_undecodable = False
 
     def see(self, packet: "av.Packet[Any]") -> bool:
@@ -90,7 +90,7 @@ class FirstPictures:
             return
         self._num_looks += 1
         for packet in (to_av(from_av(keyframe, 0), self._header), None):
-            for frame in frames_of(decoder, packet):
+            for frame in decode_packet(decoder, packet):
                 self._check(frame, decoder)
 
     def _restart_at_join(self, packet: "av.Packet[Any]") -> None:
@@ -103,7 +103,7 @@ class FirstPictures:
             self._num_pictures_before[len(self.packets)] = len(self.pts)
         self._latest = packet.pts if self._latest is None else max(self._latest, packet.pts)
 
-    def limit_to(self, num_packets: int) -> None:
+    def truncate(self, num_packets: int) -> None:
         """Forget the packets from this one on, which begins another part of a joined file, and their pictures."""
         if num_packets < len(self.packets):
             num_pictures = self._num_pictures_before.get(num_packets, len(self.pts))
@@ -123,7 +123,7 @@ class FirstPictures:
         return self._second_keyframe > 0 and len(self.packets) > self._second_keyframe + PACKETS_BEYOND_KEYFRAME
 
     def _decode(self, packet: "av.Packet[Any] | None") -> None:
-        for frame in frames_of(self._video.codec_context, packet):
+        for frame in decode_packet(self._video.codec_context, packet):
             self.sample = self.sample or frame
             self.pts.append(frame.pts)
             picture = picture_from_frame(frame)
@@ -147,7 +147,7 @@ class FirstPictures:
     def _faults(self, found: PacketIndex) -> Iterator[str]:
         if found.is_cut_off:
             yield "the file ends before its last frames"
-        if not found.has_own_times:
+        if not found.has_timestamps:
             yield "its packets lack timestamps"
         if found.has_new_extradata:
             yield "the decoder's settings change midway"

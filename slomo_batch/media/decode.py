@@ -13,10 +13,10 @@ from av.error import FFmpegError
 from av.video.codeccontext import VideoCodecContext
 
 from slomo_batch.errors import FrameMissing, SegmentInvalid, SourceUnsupported
-from slomo_batch.media.frames import picture_from_frame, planar_name
+from slomo_batch.media.frames import picture_from_frame, planar_format_name
 from slomo_batch.media.packet_archive import ArchiveReader
 from slomo_batch.media.packets import ArchivedPacket, StreamHeader, open_decoder, to_av
-from slomo_batch.media.picture_properties import ConstantTraits
+from slomo_batch.media.picture_properties import PropertyCheck
 from slomo_batch.picture import PIXEL_FORMATS, Picture
 
 
@@ -29,10 +29,10 @@ def decode_chunk(archive: ArchiveReader) -> Iterator[Picture]:
         SegmentInvalid: the archive is damaged.
     """
     note = archive.note
-    planar = PIXEL_FORMATS[planar_name(note["pixel_format"])]
+    planar = PIXEL_FORMATS[planar_format_name(note["pixel_format"])]
     size = note["width"], note["height"]
     for frame in frames_at(archive, archive.headers[0], note["pts"], note.get("joins", ())):
-        if (frame.width, frame.height) != size or planar_name(frame.format.name) != planar.name:
+        if (frame.width, frame.height) != size or planar_format_name(frame.format.name) != planar.name:
             raise SourceUnsupported(
                 "not yet supported: the size or pixel format changes midway",
                 where=f"source frame at pts {frame.pts}",
@@ -60,7 +60,7 @@ def frames_at(
         FrameMissing: one of them does not come, or comes after a later one.
         SourceUnsupported: one is interlaced, or unlike those before it.
     """
-    traits = ConstantTraits()
+    traits = PropertyCheck()
     wanted = iter(pts)
     awaited = next(wanted, None)
     kept: av.VideoFrame | None = None
@@ -103,13 +103,13 @@ def _decoded(
     decoder = _video_decoder(header)
     for place, packet in enumerate(packets):
         if place in joins:
-            yield from ((frame, decoder) for frame in frames_of(decoder, None))
+            yield from ((frame, decoder) for frame in decode_packet(decoder, None))
             decoder = _video_decoder(header)
         made = to_av(packet, header)
         if packet.is_discarded:
             made.pts = None
-        yield from ((frame, decoder) for frame in frames_of(decoder, made))
-    yield from ((frame, decoder) for frame in frames_of(decoder, None))
+        yield from ((frame, decoder) for frame in decode_packet(decoder, made))
+    yield from ((frame, decoder) for frame in decode_packet(decoder, None))
 
 
 def _video_decoder(header: StreamHeader) -> VideoCodecContext:
@@ -119,7 +119,7 @@ def _video_decoder(header: StreamHeader) -> VideoCodecContext:
     return decoder
 
 
-def frames_of(decoder: CodecContext, packet: "av.Packet[Any] | None") -> list[av.VideoFrame]:
+def decode_packet(decoder: CodecContext, packet: "av.Packet[Any] | None") -> list[av.VideoFrame]:
     """What one packet, or the flush at the end, gives; nothing where the decoder refuses it."""
     try:
         frames = decoder.decode(packet)  # type: ignore[attr-defined]

@@ -18,11 +18,11 @@ from av.video.codeccontext import VideoCodecContext
 from av.video.stream import VideoStream
 
 from slomo_batch.errors import SourceUnreadable
-from slomo_batch.media.decode import frames_of
-from slomo_batch.media.frames import fitted, frame_from_picture, picture_from_frame, planar_name
-from slomo_batch.media.packet_archive import record_of
+from slomo_batch.media.decode import decode_packet
+from slomo_batch.media.frames import fit_frame, frame_from_picture, picture_from_frame, planar_format_name
+from slomo_batch.media.packet_archive import packet_record
 from slomo_batch.media.packets import ArchivedPacket, StreamHeader
-from slomo_batch.media.picture_properties import ConstantTraits
+from slomo_batch.media.picture_properties import PropertyCheck
 from slomo_batch.picture import PIXEL_FORMATS
 from slomo_batch.plan.ffv1_slices import ffv1_slices
 from slomo_batch.records import VideoFacts
@@ -37,7 +37,7 @@ TRIAL_BYTES = 256 << 20
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
-class RestoredFrame:
+class SourceFrame:
     """One planned source frame."""
 
     number: int
@@ -46,14 +46,14 @@ class RestoredFrame:
     """True for a copy of a neighbour."""
 
 
-def restored_frames(  # noqa: PLR0917 - one job's nouns in their order
+def all_source_frames(  # noqa: PLR0917 - one job's nouns in their order
     video: VideoStream,
     packets: "Iterable[av.Packet[Any]]",
     index: VideoIndex,
     name: str,
     max_held_frames: int,
     other_formats: Collection[str] = (),
-) -> Iterator[RestoredFrame]:
+) -> Iterator[SourceFrame]:
     """Every presented frame of the index, in order. `packets` are the stream's, from the first.
 
     Frames may have the planar formats of `other_formats` besides that of the first frame.
@@ -63,15 +63,15 @@ def restored_frames(  # noqa: PLR0917 - one job's nouns in their order
         SourceUnreadable: more than `max_held_frames` of them, or than MAX_HELD_SHARE, cannot be decoded; or there are
             more pictures than packets.
     """
-    decoded = _decoded(video, packets, index, ConstantTraits(other_formats))
+    decoded = _decoded(video, packets, index, PropertyCheck(other_formats))
     num_trial = TRIAL_BYTES // (3 * video.width * video.height + 1)
     trial = list(islice(decoded, min(max(num_trial, NUM_TRIAL_FRAMES.start), NUM_TRIAL_FRAMES.stop - 1)))
-    placed = _by_pts if pts_can_be_trusted([frame.pts for frame in trial], index) else _by_order
-    frames = _counted(chain(_emptied(trial), decoded), index, name)
-    yield from _filled(placed(frames, index), len(index.frame_pts), name, max_held_frames)
+    placed = _by_pts if pts_match_index([frame.pts for frame in trial], index) else _by_order
+    frames = _at_most_one_per_packet(chain(_drained(trial), decoded), index, name)
+    yield from _without_holes(placed(frames, index), len(index.frame_pts), name, max_held_frames)
 
 
-def pts_can_be_trusted(pts: list[int | None], index: VideoIndex) -> bool:
+def pts_match_index(pts: list[int | None], index: VideoIndex) -> bool:
     """True where these timestamps of decoded frames do not fall, and are ones that the index has."""
     times = [time for time in pts if time is not None]
     rise = all(a <= b for a, b in pairwise(times))
@@ -79,12 +79,12 @@ def pts_can_be_trusted(pts: list[int | None], index: VideoIndex) -> bool:
 
 
 def _decoded(
-    video: VideoStream, packets: "Iterable[av.Packet[Any]]", index: VideoIndex, traits: ConstantTraits
+    video: VideoStream, packets: "Iterable[av.Packet[Any]]", index: VideoIndex, traits: PropertyCheck
 ) -> Iterator[av.VideoFrame]:
     """Every frame, in the decoder's order; each part of a joined file is decoded as a file of its own."""
 
     def given(packet: "av.Packet[Any] | None") -> Iterator[av.VideoFrame]:
-        for frame in frames_of(video.codec_context, packet):
+        for frame in decode_packet(video.codec_context, packet):
             traits.see(frame, video.codec_context)
             yield frame
 
@@ -100,7 +100,7 @@ def _decoded(
     yield from given(None)
 
 
-def _counted(frames: Iterable[av.VideoFrame], index: VideoIndex, name: str) -> Iterator[av.VideoFrame]:
+def _at_most_one_per_packet(frames: Iterable[av.VideoFrame], index: VideoIndex, name: str) -> Iterator[av.VideoFrame]:
     """The frames, if there are no more than packets: one more would be lost, since it has no time of its own."""
     for number, frame in enumerate(frames):
         if number >= len(index.pts):
@@ -114,7 +114,7 @@ def _counted(frames: Iterable[av.VideoFrame], index: VideoIndex, name: str) -> I
         yield frame
 
 
-def _emptied(frames: list[av.VideoFrame]) -> Iterator[av.VideoFrame]:
+def _drained(frames: list[av.VideoFrame]) -> Iterator[av.VideoFrame]:
     """The frames one by one, each let go as it is given."""
     frames.reverse()
     while frames:
@@ -139,9 +139,9 @@ def _by_order(frames: Iterable[av.VideoFrame], index: VideoIndex) -> Iterator[tu
         pass
 
 
-def _filled(
+def _without_holes(
     placed: Iterator[tuple[int, av.VideoFrame]], num_frames: int, name: str, max_held_frames: int
-) -> Iterator[RestoredFrame]:
+) -> Iterator[SourceFrame]:
     limit = min(max_held_frames, max(1, int(num_frames * MAX_HELD_SHARE)))
     num_held, following, previous = 0, 0, None
     for number, frame in chain(_last_of_each(placed), [(num_frames, None)]):
@@ -152,9 +152,9 @@ def _filled(
         if num_held > limit:
             raise _too_many(num_held, num_frames, max_held_frames, limit, name)
         for hole in range(following, number):
-            yield RestoredFrame(number=hole, frame=copied, is_held=True)
+            yield SourceFrame(number=hole, frame=copied, is_held=True)
         if frame is not None:
-            yield RestoredFrame(number=number, frame=frame, is_held=False)
+            yield SourceFrame(number=number, frame=frame, is_held=False)
         following, previous = number + 1, frame
 
 
@@ -184,14 +184,14 @@ def _too_many(num_held: int, num_frames: int, max_held_frames: int, limit: int, 
     )
 
 
-class LosslessStore:
+class LosslessEncoder:
     """Frames as packets of a lossless codec, each on its own: FFV1 where it keeps every sample, else raw samples.
 
     A frame of another pixel format than the source's is converted to it.
     """
 
     def __init__(self, facts: VideoFacts, index: VideoIndex, source: StreamHeader) -> None:
-        self._format = PIXEL_FORMATS[planar_name(facts.pixel_format)]
+        self._format = PIXEL_FORMATS[planar_format_name(facts.pixel_format)]
         self._size = facts.width, facts.height
         self._pts = index.frame_pts
         self._encoder = _encoder(self._format.name, self._size, index.time_base)
@@ -211,10 +211,10 @@ class LosslessStore:
             color_matrix=source.color_matrix,
         )
 
-    def record(self, restored: RestoredFrame) -> bytes:
+    def record(self, restored: SourceFrame) -> bytes:
         """The archive's record of one frame."""
         pts = int(self._pts[restored.number])
-        return record_of(
+        return packet_record(
             ArchivedPacket(
                 stream=0,
                 pts=pts,
@@ -228,7 +228,7 @@ class LosslessStore:
 
     def _coded(self, frame: av.VideoFrame) -> bytes:
         if self._last is None or self._last[0] is not frame:
-            picture = picture_from_frame(fitted(frame, self._format, *self._size), self._format)
+            picture = picture_from_frame(fit_frame(frame, self._format, *self._size), self._format)
             exact = frame_from_picture(picture)
             self._last = frame, b"".join(bytes(packet) for packet in self._encoder.encode(exact))
         return self._last[1]

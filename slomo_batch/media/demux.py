@@ -18,7 +18,7 @@ OPEN_TIMEOUT_S = 1800.0
 """Longest that opening may take: the index of a film of hours, over a slow line."""
 READ_TIMEOUT_S = 600.0
 """Longest that one packet may take."""
-MAX_STUMBLES = 1000
+MAX_DAMAGED_PLACES = 1000
 """Damaged places in one file after which the rest is given up."""
 
 _OPTIONS = {
@@ -77,7 +77,7 @@ def has_decoder(stream: Stream) -> bool:
     return stream.codec_context is not None
 
 
-def packets(container: InputContainer, streams: Sequence[Stream]) -> "Iterator[av.Packet[Any]]":
+def demux_packets(container: InputContainer, streams: Sequence[Stream]) -> "Iterator[av.Packet[Any]]":
     """The packets of these streams in the order of the file; damaged places are passed over.
 
     Packets of other streams are discarded, so that containers with an index don't even read them.
@@ -85,7 +85,7 @@ def packets(container: InputContainer, streams: Sequence[Stream]) -> "Iterator[a
     for stream in container.streams:
         stream.discard = Discard.default if stream in streams else Discard.all
     stumbles = 0
-    while stumbles <= MAX_STUMBLES:
+    while stumbles <= MAX_DAMAGED_PLACES:
         try:
             for packet in container.demux(*streams):
                 if packet.size:

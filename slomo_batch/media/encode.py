@@ -29,7 +29,7 @@ from av.video.stream import VideoStream
 from slomo_batch.errors import DISK_FULL, SegmentInvalid, SourceUnsupported
 from slomo_batch.media.color_names import FULL, LIMITED, MATRICES, PRIMARIES, TRANSFERS
 from slomo_batch.media.frames import frame_from_picture, picture_from_frame
-from slomo_batch.media.thread_priority import ordinary_priority
+from slomo_batch.media.thread_priority import keep_thread_priority
 from slomo_batch.picture import PIXEL_FORMATS, Picture
 from slomo_batch.records import ColorFacts
 
@@ -156,7 +156,7 @@ class SegmentEncoder:
         self._color = ColorNumbers.of(color)
         self._reorder = ReorderCount()
         self._num_frames = 0
-        with _foreign_errors(path):
+        with _ffmpeg_errors(path):
             self._container = _segment_file(path)
             self._stream = cast("VideoStream", self._container.add_stream(encoder, rate=rate, options=dict(options)))
         context = self._stream.codec_context
@@ -172,7 +172,7 @@ class SegmentEncoder:
     def _open(self, encoder: str) -> None:
         os.environ.setdefault("SVT_LOG", "1")  # SVT-AV1 writes its configuration to stderr otherwise
         try:
-            with ordinary_priority():
+            with keep_thread_priority():
                 self._stream.codec_context.open()
         except (av.FFmpegError, ValueError) as error:
             kind = SegmentInvalid if encoder.endswith("_nvenc") else SourceUnsupported
@@ -182,7 +182,7 @@ class SegmentEncoder:
                 got=f"{width}x{height} {self._layout}: {error}",
                 remedy="Choose another encode.codec or encode.encoder.",
             ) from error
-        with _foreign_errors(self._path):
+        with _ffmpeg_errors(self._path):
             self._container.start_encoding()
 
     def add(self, picture: Picture) -> None:
@@ -210,7 +210,7 @@ class SegmentEncoder:
         """
         self._encode(None)
         digest = extradata_sha256(self._stream.codec_context)
-        with _foreign_errors(self._path):
+        with _ffmpeg_errors(self._path):
             self._container.close()
         if not self._num_frames == self._reorder.num_packets > 0:
             raise SegmentInvalid(
@@ -222,7 +222,7 @@ class SegmentEncoder:
         return SegmentFacts(num_frames=self._num_frames, extradata_sha256=digest, max_reorder=self._reorder.max_reorder)
 
     def _encode(self, frame: av.VideoFrame | None) -> None:
-        with _foreign_errors(self._path):
+        with _ffmpeg_errors(self._path):
             for packet in self._stream.encode(frame):
                 self._stamp(packet)
                 self._container.mux(packet)
@@ -267,7 +267,7 @@ def _frame_number(packet: "av.Packet[Any]", time_base: Fraction) -> int:
 
 
 @contextmanager
-def _foreign_errors(path: Path) -> Iterator[None]:
+def _ffmpeg_errors(path: Path) -> Iterator[None]:
     """Every failure of FFmpeg while a segment is written or read is a fault of the attempt, but for a full disk."""
     try:
         yield
@@ -297,7 +297,7 @@ def verify_segment(path: Path, *, facts: SegmentFacts, source_hashes: Sequence[s
     Raises:
         SegmentInvalid: the file does not hold what `facts` and the hashes say.
     """
-    with _foreign_errors(path), av.open(str(path)) as container:
+    with _ffmpeg_errors(path), av.open(str(path)) as container:
         stream = container.streams.video[0]
         stream.codec_context.thread_count = 1
         _expect(path, "global headers", facts.extradata_sha256, extradata_sha256(stream.codec_context))
@@ -331,10 +331,12 @@ def _read_back(path: Path, stream: VideoStream, facts: SegmentFacts, *, hashing:
 
 def _expect(path: Path, what: str, expected: object, got: object) -> None:
     if expected != got:
-        raise SegmentInvalid(f"{what} of a segment differ", where=str(path), expected=_short(expected), got=_short(got))
+        raise SegmentInvalid(
+            f"{what} of a segment differ", where=str(path), expected=_shortened(expected), got=_shortened(got)
+        )
 
 
-def _short(value: object) -> str:
+def _shortened(value: object) -> str:
     text = str(value)
     return text if len(text) <= 200 else f"{text[:90]} ... {text[-90:]}"
 
@@ -352,7 +354,7 @@ def encoder_works(name: str) -> bool:
         context.time_base, context.framerate = Fraction(1, 25), Fraction(25)
         frame = av.VideoFrame(320, 240, "yuv420p")
         frame.pts = 0
-        with ordinary_priority():
+        with keep_thread_priority():
             packets = [*context.encode(frame), *context.encode(None)]
     except (av.FFmpegError, ValueError):
         return False

@@ -2,7 +2,7 @@
 
 Planar YUV, grey and planar RGB pass sample by sample, without the padding at the end of FFmpeg's lines. Every other
 layout (NV12, P010, packed YUV and RGB, palettes, big-endian words) goes through one swscale call without any change of
-size or range, to the planar format that `planar_name` says: exact for every integer layout whose depth
+size or range, to the planar format that `planar_format_name` says: exact for every integer layout whose depth
 `PIXEL_FORMATS` has. Alpha is dropped.
 """
 
@@ -28,7 +28,7 @@ def _same_planes(pix_fmt: str) -> str:
     return pix_fmt if pix_fmt in PIXEL_FORMATS else ""
 
 
-def planar_name(pix_fmt: str) -> str:
+def planar_format_name(pix_fmt: str) -> str:
     """The planar format, by FFmpeg's name, in which pictures of pixel format `pix_fmt` are held.
 
     Raises:
@@ -73,13 +73,13 @@ def picture_from_frame(frame: av.VideoFrame, target: PixelFormat | None = None) 
     Raises:
         SourceUnsupported: the frame's layout has no planar namesake.
     """
-    form = target or PIXEL_FORMATS[planar_name(frame.format.name)]
+    form = target or PIXEL_FORMATS[planar_format_name(frame.format.name)]
     if _same_planes(frame.format.name) != form.name:
         frame = _rearranged(frame, form.name)
     return Picture(format=form, planes=tuple(_samples(frame, form, number) for number in range(form.num_planes)))
 
 
-def fitted(frame: av.VideoFrame, form: PixelFormat, width: int, height: int) -> av.VideoFrame:
+def fit_frame(frame: av.VideoFrame, form: PixelFormat, width: int, height: int) -> av.VideoFrame:
     """The frame in this format and size: itself where it is so already, else scaled by swscale (bicubic)."""
     if (frame.width, frame.height) == (width, height):
         return frame if _same_planes(frame.format.name) == form.name else _rearranged(frame, form.name)

@@ -18,10 +18,10 @@ from av.container import InputContainer
 from av.video.stream import VideoStream
 
 from slomo_batch.errors import SourceUnreadable
-from slomo_batch.media.demux import packets
+from slomo_batch.media.audio_jumps import DISCONTINUOUS_FORMATS, MIN_JUMP_S, MIN_JUMP_STEPS, AudioJumps
+from slomo_batch.media.demux import demux_packets
 from slomo_batch.media.mp4_boxes import FIRST_BOXES, MAX_TOP_BOXES, top_boxes
 from slomo_batch.media.reader import RangeReader
-from slomo_batch.media.time_gaps import LEAPING_FORMATS, MIN_LEAP_S, MIN_LEAP_STEPS, SoundLeaps
 from slomo_batch.timeline.index import FALLBACK_RATE, Bools, Int64s, VideoIndex
 from slomo_batch.timeline.joins import (
     find_part_starts,
@@ -64,13 +64,13 @@ class PacketIndex:
     """True where the whole file was read."""
     is_cut_off: bool
     """True where packets lie beyond the end of the file."""
-    has_own_times: bool
+    has_timestamps: bool
     """False where packets lack timestamps and theirs were counted out in decode order."""
     has_new_extradata: bool
     """True where the decoder's settings change midway."""
     end_byte: int
     """Where the last of the packets ends in the file; 0 where the demuxer does not say."""
-    num_headless: int
+    num_undecodable: int
     """Packets between a join and the next keyframe, which cannot be decoded: they are marked as discarded."""
 
 
@@ -78,7 +78,7 @@ _NO_TIME = -(1 << 63)
 _KEYFRAME, _DISCARDED, _NEW_EXTRADATA = 1, 2, 4
 
 
-class _Columns:
+class _PacketColumns:
     """What the packets say, packet by packet, in few bytes each: a film of hours has a million."""
 
     def __init__(self) -> None:
@@ -87,7 +87,7 @@ class _Columns:
         self.end_byte = 0
         self._latest = _NO_TIME
 
-    def is_fall(self, packet: "av.Packet[Any]") -> bool:
+    def is_backward_jump(self, packet: "av.Packet[Any]") -> bool:
         """True for a keyframe whose time is before that of an earlier packet: it may begin a part of a joined file."""
         return packet.is_keyframe and packet.pts is not None and packet.pts < self._latest
 
@@ -112,18 +112,18 @@ def _is_theora_header(packet: "av.Packet[Any]") -> bool:
     return context is not None and context.name == "theora" and bytes(memoryview(packet)[:1]) >= b"\x80"
 
 
-Witness = Callable[["av.Packet[Any]"], bool]
+PacketInspector = Callable[["av.Packet[Any]"], bool]
 """Sees the first packets with their payload, and says whether it wants to see more.
 
 After that it sees keyframes that may begin a part of a joined file.
 """
 
 
-class HollowFile:
+class ZeroFilledFile:
     """The file, with zeros where it was cut off and, once it is hollow, in place of everything."""
 
     def __init__(self, reader: RangeReader) -> None:
-        self.is_hollow = False
+        self.is_zero_filled = False
         self.end = reader.size_bytes
         """Where the file ends; beyond the real end, zeros are read."""
         self._reader = reader
@@ -145,7 +145,7 @@ class HollowFile:
         """Up to `size` bytes, real or zero."""
         start = self._reader.tell()
         num_bytes = max((self.end if size < 0 else min(start + size, self.end)) - start, 0)
-        real = b"" if self.is_hollow else self._reader.read(num_bytes)
+        real = b"" if self.is_zero_filled else self._reader.read(num_bytes)
         if self._reader.failure is not None:
             return b""
         self._reader.seek(start + num_bytes)
@@ -173,8 +173,8 @@ def has_whole_moov(reader: RangeReader, name: str) -> bool:
     return b"moov" in kinds and b"moof" not in kinds
 
 
-def index_by_moov(
-    container: InputContainer, video: VideoStream, file: HollowFile, witness: Witness, name: str
+def index_from_moov(
+    container: InputContainer, video: VideoStream, file: ZeroFilledFile, witness: PacketInspector, name: str
 ) -> PacketIndex | None:
     """Index the video by the moov alone, but for the packets that the witness sees; None where the moov does not do.
 
@@ -187,13 +187,13 @@ def index_by_moov(
     if not len(sizes) or max(sizes) > file.size_bytes:
         return None
     file.end = max(end, file.size_bytes)
-    columns = _Columns()
-    for packet in packets(container, [video]):
+    columns = _PacketColumns()
+    for packet in demux_packets(container, [video]):
         columns.add(packet)
-        file.is_hollow = file.is_hollow or not witness(packet)
+        file.is_zero_filled = file.is_zero_filled or not witness(packet)
     if columns.size != sizes:
         return None
-    return _gathered(columns, video, name, keyframes, read_in_full=False, is_cut_off=end > file.size_bytes)
+    return _packet_index(columns, video, name, keyframes, read_in_full=False, is_cut_off=end > file.size_bytes)
 
 
 def _index_entries(video: VideoStream) -> tuple["array[int]", Bools, int]:
@@ -209,50 +209,52 @@ def _index_entries(video: VideoStream) -> tuple["array[int]", Bools, int]:
 # ---- from all packets ----------------------------------------------------------------------------------------------
 
 
-def index_by_packets(container: InputContainer, video: VideoStream, witness: Witness, name: str) -> PacketIndex:
+def index_from_packets(
+    container: InputContainer, video: VideoStream, witness: PacketInspector, name: str
+) -> PacketIndex:
     """Index the video by reading the file to its end.
 
     Raises:
         SourceUnreadable: the video has no packet.
     """
-    columns, wants_more, sound = _Columns(), True, SoundLeaps()
-    may_leap = container.format.name in LEAPING_FORMATS
+    columns, wants_more, sound = _PacketColumns(), True, AudioJumps()
+    may_leap = container.format.name in DISCONTINUOUS_FORMATS
     streams = [video, *(container.streams.audio if may_leap else ())]
-    for packet in packets(container, streams):
+    for packet in demux_packets(container, streams):
         if packet.stream is not video:
             sound.see(packet, packet.stream, len(columns.size))
             continue
-        wants_more = (wants_more or columns.is_fall(packet)) and witness(packet)
+        wants_more = (wants_more or columns.is_backward_jump(packet)) and witness(packet)
         columns.add(packet)
-    return _gathered(
+    return _packet_index(
         columns,
         video,
         name,
         columns.has(_KEYFRAME),
         read_in_full=True,
         is_cut_off=False,
-        confirm_leap=sound.confirm if may_leap else None,
+        confirm_jump=sound.confirm if may_leap else None,
     )
 
 
-def _gathered(
-    columns: _Columns,
+def _packet_index(
+    columns: _PacketColumns,
     video: VideoStream,
     name: str,
     keyframes: Bools,
     *,
     read_in_full: bool,
     is_cut_off: bool,
-    confirm_leap: Callable[[int, Fraction], bool] | None = None,
+    confirm_jump: Callable[[int, Fraction], bool] | None = None,
 ) -> PacketIndex:
     if not columns.size:
         raise SourceUnreadable("the video stream has no frames", where=name)
-    pts, own = _numbers(columns.pts), _NO_TIME not in columns.pts
+    pts, own = _as_int64(columns.pts), _NO_TIME not in columns.pts
     if not own:
-        pts = _counted_out(columns, video)
+        pts = _substitute_times(columns, video)
     if pts.max() > MAX_TICKS or pts.min() < -MAX_TICKS:
         raise SourceUnreadable("a timestamp is beyond all reason", where=name, remedy="The file is damaged: repair it.")
-    starts = _part_starts(pts, columns, keyframes, video, confirm_leap) if own else []
+    starts = _part_starts(pts, columns, keyframes, video, confirm_jump) if own else []
     pts = separate_last_frames(pts, starts)
     is_headless = _is_headless(starts, keyframes)
     is_discarded = columns.has(_DISCARDED) | is_headless
@@ -261,7 +263,7 @@ def _gathered(
     index = VideoIndex(
         time_base=video.time_base or Fraction(1, 1000),
         pts=pts,
-        size_bytes=_numbers(columns.size),
+        size_bytes=_as_int64(columns.size),
         is_keyframe=keyframes,
         is_discarded=is_discarded,
         last_duration=_last_duration(columns, pts, is_discarded),
@@ -271,19 +273,19 @@ def _gathered(
         index=index,
         read_in_full=read_in_full,
         is_cut_off=is_cut_off,
-        has_own_times=own,
+        has_timestamps=own,
         has_new_extradata=bool(columns.has(_NEW_EXTRADATA)[1:].any()),
         end_byte=columns.end_byte,
-        num_headless=int(is_headless.sum()),
+        num_undecodable=int(is_headless.sum()),
     )
 
 
 def _part_starts(
     pts: Int64s,
-    columns: _Columns,
+    columns: _PacketColumns,
     keyframes: Bools,
     video: VideoStream,
-    confirm_leap: Callable[[int, Fraction], bool] | None,
+    confirm_jump: Callable[[int, Fraction], bool] | None,
 ) -> list[int]:
     """First packets of the parts after the first: where the clock falls, and where it leaps and sound confirms it.
 
@@ -294,11 +296,11 @@ def _part_starts(
     if is_keyframe.all() and video.codec_context.reorder_depth:
         is_keyframe = np.zeros(len(shown), np.bool_)  # a file without a list of keyframes: all packets are called one
     starts = shown[find_part_starts(pts[shown], is_keyframe)].tolist() if len(shown) else []
-    if confirm_leap is None:
+    if confirm_jump is None:
         return starts
     tick_s = video.time_base or Fraction(1, 1000)
-    found = forward_jumps(pts, starts, max(round(MIN_LEAP_S / tick_s), MIN_LEAP_STEPS * median_step(pts)))
-    return sorted({*starts, *(packet for packet, leap in found if confirm_leap(packet, leap * tick_s))})
+    found = forward_jumps(pts, starts, max(round(MIN_JUMP_S / tick_s), MIN_JUMP_STEPS * median_step(pts)))
+    return sorted({*starts, *(packet for packet, leap in found if confirm_jump(packet, leap * tick_s))})
 
 
 def _is_headless(starts: Sequence[int], keyframes: Bools) -> Bools:
@@ -310,16 +312,16 @@ def _is_headless(starts: Sequence[int], keyframes: Bools) -> Bools:
     return headless
 
 
-def _numbers(column: "array[int]") -> Int64s:
+def _as_int64(column: "array[int]") -> Int64s:
     return np.frombuffer(column.tobytes(), np.int64)
 
 
-def _counted_out(columns: _Columns, video: VideoStream) -> Int64s:
+def _substitute_times(columns: _PacketColumns, video: VideoStream) -> Int64s:
     """Times for packets that lack them: those of decoding where all are known and rise, else one frame apart.
 
     In decode order: right only for frames given out in the decoder's order, which the decode lane does.
     """
-    dts = _numbers(columns.dts)
+    dts = _as_int64(columns.dts)
     if _NO_TIME not in columns.dts and (np.diff(dts) > 0).all():
         return dts
     return np.arange(len(dts), dtype=np.int64) * _frame_ticks(video)
@@ -331,7 +333,7 @@ def _frame_ticks(video: VideoStream) -> int:
     return max(1, round(1 / (rate * (video.time_base or Fraction(1, 1000)))))
 
 
-def _last_duration(columns: _Columns, pts: Int64s, is_discarded: Bools) -> int:
+def _last_duration(columns: _PacketColumns, pts: Int64s, is_discarded: Bools) -> int:
     shown = np.flatnonzero(~is_discarded)
     if not len(shown):
         return 0

@@ -26,7 +26,7 @@ from slomo_batch.media.concat import EXACT_SUFFIXES, StitchSpec
 from slomo_batch.media.encode import ColorNumbers
 from slomo_batch.plan.encoders import carries_color, carries_range, codec_of
 
-AROUND_BORDER = 2
+FRAMES_AROUND_BORDER = 2
 """Frames decoded before and after a border, at most."""
 _AT_ONCE = 4096
 
@@ -46,7 +46,7 @@ class OutputFacts:
     height: int
     codec: str
     pixel_format: str
-    num_sound_tracks: int
+    num_audio_tracks: int
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -60,7 +60,7 @@ class _PacketTable:
     is_keyframe: NDArray[np.bool_]
     end: int
     """The latest end of a packet."""
-    num_sound_packets: tuple[int, ...]
+    num_audio_packets: tuple[int, ...]
 
 
 def describe(path: Path) -> OutputFacts:
@@ -81,11 +81,11 @@ def describe(path: Path) -> OutputFacts:
             height=context.height,
             codec=context.name,
             pixel_format=context.pix_fmt or "",
-            num_sound_tracks=len(container.streams.audio),
+            num_audio_tracks=len(container.streams.audio),
         )
 
 
-def verify_output(path: Path, spec: StitchSpec, *, borders: Sequence[int], num_sound_tracks: int) -> None:
+def verify_output(path: Path, spec: StitchSpec, *, borders: Sequence[int], num_audio_tracks: int) -> None:
     """Judge the file against the plan. `borders`: numbers of the frames that begin a segment, the first excepted.
 
     Raises:
@@ -97,8 +97,8 @@ def verify_output(path: Path, spec: StitchSpec, *, borders: Sequence[int], num_s
         table = _packet_table(container, stream)
         _check_packets(path, spec, table, borders)
         _check_tags(path, spec, stream)
-        _expect(path, "number of sound tracks", num_sound_tracks, len(table.num_sound_packets))
-        _expect(path, "sound tracks without a packet", 0, table.num_sound_packets.count(0))
+        _expect(path, "number of sound tracks", num_audio_tracks, len(table.num_audio_packets))
+        _expect(path, "sound tracks without a packet", 0, table.num_audio_packets.count(0))
     with _opened(path) as (container, stream):
         _check_borders(path, spec, container, stream, borders)
 
@@ -128,7 +128,7 @@ def _packet_table(container: InputContainer, stream: VideoStream) -> _PacketTabl
         dts=np.frombuffer(dts, dtype=np.int64),
         is_keyframe=np.frombuffer(keyframes, dtype=np.bool_),
         end=end,
-        num_sound_packets=tuple(sounds.values()),
+        num_audio_packets=tuple(sounds.values()),
     )
 
 
@@ -136,7 +136,12 @@ def _check_packets(path: Path, spec: StitchSpec, table: _PacketTable, borders: S
     _expect(path, "number of frames", spec.num_frames, len(table.pts))
     order = np.argsort(table.pts, kind="stable")
     exact = path.suffix.lower() in EXACT_SUFFIXES
-    _expect(path, "first frame whose time is not its number / rate", None, _first_off(spec, table, order, exact=exact))
+    _expect(
+        path,
+        "first frame whose time is not its number / rate",
+        None,
+        _first_misplaced_frame(spec, table, order, exact=exact),
+    )
     rises = int(np.diff(table.dts).min(initial=1)) > 0 or not exact
     _expect(path, "rising decoding times", True, rises)
     late = int((table.pts - table.dts).min(initial=0)) < 0
@@ -147,7 +152,9 @@ def _check_packets(path: Path, spec: StitchSpec, table: _PacketTable, borders: S
     _check_duration(path, spec, table, exact=exact)
 
 
-def _first_off(spec: StitchSpec, table: _PacketTable, order: NDArray[np.int64], *, exact: bool) -> int | None:
+def _first_misplaced_frame(
+    spec: StitchSpec, table: _PacketTable, order: NDArray[np.int64], *, exact: bool
+) -> int | None:
     """The first frame whose presentation time is not its own; in whole numbers of any size, some frames at a time."""
     ticks = 1 / (spec.rate * table.time_base)
     allowed = 0 if exact else Fraction(1, 2) * ticks.denominator
@@ -206,7 +213,7 @@ def _check_borders(
 ) -> None:
     """Decode the first frames of the file, and those around each border, and look for every one of them."""
     for border in [0, *borders]:
-        wanted = range(max(0, border - AROUND_BORDER), min(spec.num_frames, border + AROUND_BORDER))
+        wanted = range(max(0, border - FRAMES_AROUND_BORDER), min(spec.num_frames, border + FRAMES_AROUND_BORDER))
         found = [number for number, _ in _decoded(container, stream, spec, wanted)]
         _expect(path, f"frames decoded around frame {border}", list(wanted), found)
     rotation = next((turned for _, turned in _decoded(container, stream, spec, range(1))), 0)

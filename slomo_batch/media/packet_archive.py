@@ -37,7 +37,7 @@ _KEYFRAME, _DISCARDED, _HAS_PTS, _HAS_DTS, _HAS_DURATION = 1, 2, 4, 8, 16
 # ---- writing -------------------------------------------------------------------------------------------------------
 
 
-def record_of(packet: ArchivedPacket) -> bytes:
+def packet_record(packet: ArchivedPacket) -> bytes:
     """The packet as it stands in an archive, its checksum last; the same in every archive."""
     side = b"".join(_SIDE.pack(len(name), len(data)) + name.encode() + data for name, data in packet.side_data)
     flags = _KEYFRAME * packet.is_keyframe | _DISCARDED * packet.is_discarded
@@ -60,17 +60,17 @@ class ArchiveWriter:
         self._checksum = 0
         self.num_packets = 0
         self.size_bytes = 0
-        text = _json({"streams": [_spelled(header) for header in headers], "note": note})
+        text = _json({"streams": [_header_to_json(header) for header in headers], "note": note})
         self._write(_HEAD.pack(MAGIC, VERSION, len(text), crc32(text)) + text)
 
     def add(self, packet: ArchivedPacket) -> None:
         """Write the next packet in decode order."""
         if not 0 <= packet.stream < self._num_streams:
             raise ValueError(f"the archive has {self._num_streams} streams, got a packet of stream {packet.stream}")
-        self.add_record(record_of(packet))
+        self.add_record(packet_record(packet))
 
     def add_record(self, record: bytes) -> None:
-        """Write the next packet, given as `record_of` spelled it."""
+        """Write the next packet, given as `packet_record` spelled it."""
         self._checksum = crc32(record[-_CHECKSUM.size :], self._checksum)
         self.num_packets += 1
         self._write(record)
@@ -102,7 +102,7 @@ def _json(value: JSON) -> bytes:
 _FRACTIONS = ("time_base", "sample_aspect_ratio")
 
 
-def _spelled(header: StreamHeader) -> dict[str, JSON]:
+def _header_to_json(header: StreamHeader) -> dict[str, JSON]:
     spelled: dict[str, JSON] = {name: getattr(header, name) for name in header.__slots__}
     spelled |= {name: str(spelled[name]) for name in _FRACTIONS}
     return spelled | {"extradata": b64encode(header.extradata).decode()}
@@ -125,7 +125,7 @@ class ArchiveReader:
         self._first_packet = file.tell()
         tail, self._end = self._tail()
         try:
-            self.headers = tuple(_header(spelled) for spelled in head["streams"])
+            self.headers = tuple(_header_from_json(spelled) for spelled in head["streams"])
             self.note: dict[str, Any] = {**head["note"], **tail["note"]}
             self.num_packets: int = tail["num_packets"]
             self._checksum: int = tail["checksum"]
@@ -200,7 +200,7 @@ class ArchiveReader:
         return SegmentInvalid(what, where=where, expected=expected, got=got)
 
 
-def _header(spelled: Mapping[str, Any]) -> StreamHeader:
+def _header_from_json(spelled: Mapping[str, Any]) -> StreamHeader:
     fractions = {name: Fraction(spelled[name]) for name in _FRACTIONS}
     return StreamHeader(**{**spelled, **fractions, "extradata": b64decode(spelled["extradata"])})
 
@@ -223,7 +223,7 @@ def dump(file: IO[bytes]) -> Iterator[str]:
     yield f"packet archive, version {VERSION}, {archive.num_packets} packets"
     yield f"note {json.dumps(archive.note, ensure_ascii=False)}"
     for number, header in enumerate(archive.headers):
-        yield f"stream {number} " + " ".join(f"{name}={value}" for name, value in _told(header))
+        yield f"stream {number} " + " ".join(f"{name}={value}" for name, value in _stated_fields(header))
     for number, packet in enumerate(archive):
         flags = ("K" if packet.is_keyframe else "-") + ("D" if packet.is_discarded else "-")
         sides = "".join(f" {kind}[{len(data)}]" for kind, data in packet.side_data)
@@ -231,7 +231,7 @@ def dump(file: IO[bytes]) -> Iterator[str]:
         yield f"packet {number} stream={packet.stream} {times} {flags} bytes={len(packet.data)}{sides}"
 
 
-def _told(header: StreamHeader) -> Iterator[tuple[str, object]]:
-    for name, value in _spelled(header).items():
+def _stated_fields(header: StreamHeader) -> Iterator[tuple[str, object]]:
+    for name, value in _header_to_json(header).items():
         if value != StreamHeader.__dataclass_fields__[name].default:
             yield name, f"{len(header.extradata)} bytes" if name == "extradata" else value

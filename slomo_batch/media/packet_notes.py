@@ -29,13 +29,13 @@ def _joins(found: PacketIndex) -> Iterator[str]:
         f"the file's clock jumps {count} time{'s' * (count > 1)} (at {instants}{more}): its parts follow one"
         " another, each with its sound"
     )
-    if found.num_headless:
-        yield f"{found.num_headless} frames after a join cannot be decoded without what came before them: left out"
+    if found.num_undecodable:
+        yield f"{found.num_undecodable} frames after a join cannot be decoded without what came before them: left out"
 
 
 def _packets_without_frame(found: PacketIndex) -> Iterator[str]:
     index = found.index
-    num_hidden = int(index.is_discarded.sum()) - found.num_headless
+    num_hidden = int(index.is_discarded.sum()) - found.num_undecodable
     if num_hidden:
         yield f"{num_hidden} frames are not shown: headers, or marked as to be decoded only (edit list)"
     shown = index.pts[~index.is_discarded]

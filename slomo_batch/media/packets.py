@@ -73,14 +73,14 @@ class ArchivedPacket:
 
 _NEEDS_BLOCK_ALIGN = ("wma", "atrac", "cook", "sipr", "ra_", "adpcm_g726", "gsm_ms", "truespeech", "qdm", "metasound")
 """Codecs, by the start of their names, whose decoders must know the size of a block, which PyAV does not tell."""
-_UNTOLD = {"adpcm_ima_wav": {"bits_per_coded_sample": "4"}}
+_FIXED_DECODER_OPTIONS = {"adpcm_ima_wav": {"bits_per_coded_sample": "4"}}
 """Decoder options for what PyAV does not tell but which is always the same."""
 
 
 # ---- to and from PyAV ----------------------------------------------------------------------------------------------
 
 
-def header_of(stream: Stream) -> StreamHeader:
+def stream_header(stream: Stream) -> StreamHeader:
     """The header of a demuxed video or audio stream.
 
     Raises:
@@ -96,7 +96,7 @@ def header_of(stream: Stream) -> StreamHeader:
             pix_fmt=context.pix_fmt or "",
             bits_per_coded_sample=context.bits_per_coded_sample,
             reorder_depth=context.reorder_depth,
-            sample_aspect_ratio=stream_aspect_ratio(stream),
+            sample_aspect_ratio=sample_aspect_ratio_of(stream),
             color_range=context.color_range,
             color_primaries=context.color_primaries,
             color_transfer=context.color_trc,
@@ -114,7 +114,7 @@ def header_of(stream: Stream) -> StreamHeader:
     raise SourceUnsupported(f"stream {stream.index} ({stream.type}) cannot be decoded by this build of FFmpeg")
 
 
-def stream_aspect_ratio(stream: Stream) -> Fraction:
+def sample_aspect_ratio_of(stream: Stream) -> Fraction:
     """Width of a pixel over its height as the container, else the codec, states it; 0 when neither does."""
     return (stream.sample_aspect_ratio if isinstance(stream, VideoStream) else None) or Fraction(0)
 
@@ -129,7 +129,7 @@ _SELF_DESCRIBING = frozenset({"aac", "mp1", "mp2", "mp3", "ac3", "eac3", "dts", 
 """Codecs whose every packet can say how many channels there are, and at which sample rate."""
 
 
-def has_sound_format(stream: Stream) -> bool:
+def has_audio_format(stream: Stream) -> bool:
     """True where the header of a sound track states channels and a sample rate, or its packets can."""
     context = stream.codec_context
     if not isinstance(context, AudioCodecContext):
@@ -169,15 +169,15 @@ def open_decoder(header: StreamHeader, *, thread_count: int = 1) -> CodecContext
         context.codec_tag = header.codec_tag
     time_base = f"{header.time_base.numerator}/{header.time_base.denominator}"
     limits = DECODER_OPTIONS if isinstance(context, VideoCodecContext) else {}
-    context.options = {"pkt_timebase": time_base, **limits, **_UNTOLD.get(header.codec, {})}
+    context.options = {"pkt_timebase": time_base, **limits, **_FIXED_DECODER_OPTIONS.get(header.codec, {})}
     if isinstance(context, VideoCodecContext):
-        _tell_video(context, header)
+        _configure_video(context, header)
     if isinstance(context, AudioCodecContext):
-        _tell_audio(context, header)
+        _configure_audio(context, header)
     return context
 
 
-def _tell_video(context: VideoCodecContext, header: StreamHeader) -> None:
+def _configure_video(context: VideoCodecContext, header: StreamHeader) -> None:
     context.width, context.height = header.width, header.height
     if header.pix_fmt:
         context.pix_fmt = header.pix_fmt
@@ -189,7 +189,7 @@ def _tell_video(context: VideoCodecContext, header: StreamHeader) -> None:
     context.colorspace = header.color_matrix
 
 
-def _tell_audio(context: AudioCodecContext, header: StreamHeader) -> None:
+def _configure_audio(context: AudioCodecContext, header: StreamHeader) -> None:
     if header.sample_rate:
         context.sample_rate = header.sample_rate
     if header.layout:

@@ -127,7 +127,7 @@ def silence(num_samples: int, num_channels: int) -> Iterator[Block]:
         yield np.zeros((num_channels, min(_SILENCE_BLOCK, num_samples - start)), np.float32)
 
 
-def fitted(blocks: Iterable[Block], num_samples: int, num_channels: int) -> Iterator[Block]:
+def fit_length(blocks: Iterable[Block], num_samples: int, num_channels: int) -> Iterator[Block]:
     """The blocks, cut or followed by silence to be `num_samples` long."""
     made = 0
     for block in blocks:
@@ -140,17 +140,17 @@ def fitted(blocks: Iterable[Block], num_samples: int, num_channels: int) -> Iter
     yield from silence(num_samples - made, num_channels)
 
 
-def resampled(blocks: Iterable[Block], layout: str, rate_in: int, rate_out: int) -> Iterator[Block]:
+def resample_audio(blocks: Iterable[Block], layout: str, rate_in: int, rate_out: int) -> Iterator[Block]:
     """The blocks at another sample rate; swresample keeps time to the sample."""
     resampler = av.AudioResampler(format="flt", layout=layout, rate=rate_out)
     for block in blocks:
-        for frame in resampler.resample(frame_of(block, layout, rate_in)):
+        for frame in resampler.resample(frame_from_block(block, layout, rate_in)):
             yield _rows(frame)
     for frame in resampler.resample(None):
         yield _rows(frame)
 
 
-def frame_of(block: Block, layout: str, sample_rate: int) -> AudioFrame:
+def frame_from_block(block: Block, layout: str, sample_rate: int) -> AudioFrame:
     """A frame of FFmpeg with these samples, without a timestamp."""
     packed = np.ascontiguousarray(block.T).reshape(1, -1)
     frame = AudioFrame.from_ndarray(packed, format="flt", layout=layout)

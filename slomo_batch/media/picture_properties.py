@@ -18,10 +18,10 @@ from slomo_batch.media.color_names import (
     PRIMARIES,
     TRANSFERS,
 )
-from slomo_batch.media.frames import planar_name
+from slomo_batch.media.frames import planar_format_name
 from slomo_batch.picture import PIXEL_FORMATS
 
-Traits = dict[str, str]
+Properties = dict[str, str]
 """A picture's properties by name; what the picture does not state is left out."""
 _USUAL_MATRICES = frozenset({"bt709", "smpte170m", "bt470bg"})
 """Matrices that a picture may state after others stated none: players assume one of them."""
@@ -30,13 +30,13 @@ _USUAL_MATRICES = frozenset({"bt709", "smpte170m", "bt470bg"})
 def is_full_range(frame: av.VideoFrame, container_range: int = 0) -> bool:
     """True where samples use their full range: as the frame, else the container, else the pixel format says."""
     full_by_nature = frame.format.name.startswith(("yuvj", "mono")) or (
-        PIXEL_FORMATS[planar_name(frame.format.name)].model == "rgb"
+        PIXEL_FORMATS[planar_format_name(frame.format.name)].model == "rgb"
     )
     stated = frame.color_range or container_range
     return stated == FULL or (stated != LIMITED and full_by_nature)
 
 
-def traits_of(frame: av.VideoFrame, decoder: VideoCodecContext, *, may_be_turned_back: bool = False) -> Traits:
+def properties_of(frame: av.VideoFrame, decoder: VideoCodecContext, *, may_be_turned_back: bool = False) -> Properties:
     """What this picture states of itself; `decoder` is the one it came from, just now.
 
     A rotation of 0 degrees counts as stated only with `may_be_turned_back`. To see it takes a look at the frame's side
@@ -47,7 +47,7 @@ def traits_of(frame: av.VideoFrame, decoder: VideoCodecContext, *, may_be_turned
     stated = {
         "size": f"{frame.width}x{frame.height}",
         "scan": "interlaced" if frame.interlaced_frame else "progressive",
-        "pixel format": planar_name(frame.format.name),
+        "pixel format": planar_format_name(frame.format.name),
         "sample range": "full" if is_full_range(frame) else "limited",
         "color matrix": MATRICES.get(frame.colorspace),
         "color primaries": PRIMARIES.get(frame.color_primaries),
@@ -58,7 +58,7 @@ def traits_of(frame: av.VideoFrame, decoder: VideoCodecContext, *, may_be_turned
     return {name: value for name, value in stated.items() if value is not None}
 
 
-class ConstantTraits:
+class PropertyCheck:
     """Checks that pictures, seen in the order of the decoder, are all like the first.
 
     Pictures in `other_formats` may have these planar pixel formats besides the first one's.
@@ -66,7 +66,7 @@ class ConstantTraits:
 
     def __init__(self, other_formats: Container[str] = ()) -> None:
         self._other_formats = other_formats
-        self._known: Traits = {}
+        self._known: Properties = {}
 
     def see(self, frame: av.VideoFrame, decoder: VideoCodecContext) -> None:
         """Take one more picture.
@@ -74,7 +74,7 @@ class ConstantTraits:
         Raises:
             SourceUnsupported: it is interlaced, or differs from those before it; the message says in what.
         """
-        found = traits_of(frame, decoder, may_be_turned_back="rotation" in self._known)
+        found = properties_of(frame, decoder, may_be_turned_back="rotation" in self._known)
         if found["scan"] == "interlaced":
             raise SourceUnsupported(
                 "not yet supported: interlaced video",

@@ -25,20 +25,20 @@ from slomo_batch.media.color_names import (
     TRANSFERS,
     UNSPECIFIED,
 )
-from slomo_batch.media.copy_check import FirstPictures
+from slomo_batch.media.copy_check import CopyCheck
 from slomo_batch.media.demux import main_video, open_source
-from slomo_batch.media.frames import planar_name
-from slomo_batch.media.index import HollowFile, PacketIndex, has_whole_moov, index_by_moov, index_by_packets
+from slomo_batch.media.frames import planar_format_name
+from slomo_batch.media.index import PacketIndex, ZeroFilledFile, has_whole_moov, index_from_moov, index_from_packets
 from slomo_batch.media.packet_notes import packet_notes
-from slomo_batch.media.packets import can_be_archived, has_sound_format, header_of, stream_aspect_ratio
+from slomo_batch.media.packets import can_be_archived, has_audio_format, sample_aspect_ratio_of, stream_header
 from slomo_batch.media.picture_limits import MAX_PICTURE_PX, check_picture_size
 from slomo_batch.media.picture_properties import is_full_range
 from slomo_batch.media.reader import RangeReader
-from slomo_batch.media.unread_tail import unread_note
+from slomo_batch.media.unread_tail import unread_tail_note
 from slomo_batch.records import AudioTrack, ColorFacts, VideoFacts
 from slomo_batch.timeline.index import SourceTimeline, VideoIndex, source_timeline
 
-MAX_LEAP_S = 3600
+MAX_FRAME_GAP_S = 3600
 """Two neighbouring frames further apart than this have a damaged timestamp."""
 NOTABLE_GAP_S = 10
 """Two neighbouring frames further apart than this are mentioned."""
@@ -72,7 +72,7 @@ def probe(reader: RangeReader, name: str) -> Probe:
 
 def _with_note(found: Probe, end_byte: int, track: int, reader: RangeReader) -> Probe:
     """The probe, with a note where something follows in the file that was not read."""
-    note = unread_note(reader, found.facts.container, end_byte, track)
+    note = unread_tail_note(reader, found.facts.container, end_byte, track)
     facts = replace(found.facts, oddities=(*found.facts.oddities, note)) if note else found.facts
     return replace(found, facts=facts)
 
@@ -81,12 +81,12 @@ def _by_moov(reader: RangeReader, name: str) -> tuple[Probe, int, int] | None:
     """As _by_packets; None where the moov does not do."""
     if not has_whole_moov(reader, name):
         return None
-    file = HollowFile(reader)
+    file = ZeroFilledFile(reader)
     with open_source(file) as container:
         video = main_video(container, name)
         check_picture_size(video.width, video.height, name)
-        pictures = FirstPictures(video)
-        found = index_by_moov(container, video, file, pictures.see, name)
+        pictures = CopyCheck(video)
+        found = index_from_moov(container, video, file, pictures.see, name)
         return None if found is None else (_probed(container, video, found, pictures, name), found.end_byte, video.id)
 
 
@@ -95,44 +95,44 @@ def _by_packets(reader: RangeReader, name: str) -> tuple[Probe, int, int]:
     with open_source(reader) as container:
         video = main_video(container, name)
         check_picture_size(video.width, video.height, name)
-        pictures = FirstPictures(video)
-        found = index_by_packets(container, video, pictures.see, name)
+        pictures = CopyCheck(video)
+        found = index_from_packets(container, video, pictures.see, name)
         return _probed(container, video, found, pictures, name), found.end_byte, video.id
 
 
-def _probed(
-    container: InputContainer, video: VideoStream, found: PacketIndex, pictures: FirstPictures, name: str
-) -> Probe:
+def _probed(container: InputContainer, video: VideoStream, found: PacketIndex, pictures: CopyCheck, name: str) -> Probe:
     pictures.finish()
     if found.index.joins:
-        pictures.limit_to(found.index.joins[0].first_packet)
+        pictures.truncate(found.index.joins[0].first_packet)
     if pictures.sample is None:
         what = f"none of the first {len(pictures.packets)} packets of the video can be decoded"
         remedy = f"The file is damaged, or its pictures have more than {MAX_PICTURE_PX:,} pixels."
-        raise SourceUnreadable(what, where=name, got=header_of(video).codec, remedy=remedy)
+        raise SourceUnreadable(what, where=name, got=stream_header(video).codec, remedy=remedy)
     check_picture_size(pictures.sample.width, pictures.sample.height, name)
     _refuse_unsupported(video, pictures, name)
     index, num_left_out = _without_undecodable_lead(found.index, pictures)
-    index, doubted_s = _without_endless_end(index)
+    index, dropped_duration_s = _without_endless_end(index)
     timeline = _timeline(index, video, name)
     fault = pictures.fault(replace(found, index=index))
     converted = tuple(
-        sorted({planar_name(name) for name in pictures.formats} - {planar_name(pictures.sample.format.name)})
+        sorted(
+            {planar_format_name(name) for name in pictures.formats} - {planar_format_name(pictures.sample.format.name)}
+        )
     )
     oddities = (
         *(f"the pixel format changes midway: {form} is converted" for form in converted),
-        *_oddities(container, video, pictures.sample),
-        *_oddities_of_time(timeline, num_left_out, doubted_s),
+        *_content_notes(container, video, pictures.sample),
+        *_time_notes(timeline, num_left_out, dropped_duration_s),
         *packet_notes(found),
     )
     facts = VideoFacts(
         container=container.format.name,
         stream_index=video.index,
-        codec=header_of(video).codec,
+        codec=stream_header(video).codec,
         width=pictures.sample.width,
         height=pictures.sample.height,
         pixel_format=pictures.sample.format.name,
-        sample_aspect_ratio=stream_aspect_ratio(video) or Fraction(1),
+        sample_aspect_ratio=sample_aspect_ratio_of(video) or Fraction(1),
         rotation_deg=_rotation(pictures.sample),
         color=_color(video, pictures.sample),
         rate_from_header=video.average_rate or Fraction(0),
@@ -149,7 +149,7 @@ def _probed(
 # ---- what is refused -----------------------------------------------------------------------------------------------
 
 
-def _refuse_unsupported(video: VideoStream, pictures: FirstPictures, name: str) -> None:
+def _refuse_unsupported(video: VideoStream, pictures: CopyCheck, name: str) -> None:
     change = pictures.change
     if change is not None:
         raise SourceUnsupported(
@@ -167,7 +167,7 @@ def _refuse_unsupported(video: VideoStream, pictures: FirstPictures, name: str) 
             remedy="Deinterlace it first, for instance with FFmpeg's bwdif.",
         )
     if pictures.sample is not None:
-        planar_name(pictures.sample.format.name)
+        planar_format_name(pictures.sample.format.name)
         transfer = _color(video, pictures.sample).transfer
         if transfer in HDR_TRANSFERS:
             raise SourceUnsupported("not yet supported: HDR", where=name, got=f"transfer {transfer}")
@@ -180,7 +180,7 @@ def _field_order(video: VideoStream) -> str:
 # ---- time ----------------------------------------------------------------------------------------------------------
 
 
-def _without_undecodable_lead(index: VideoIndex, pictures: FirstPictures) -> tuple[VideoIndex, int]:
+def _without_undecodable_lead(index: VideoIndex, pictures: CopyCheck) -> tuple[VideoIndex, int]:
     """The index without the frames at its start that refer to what was before the file began, and their number.
 
     They are the packets before the first keyframe, and those shown before it, that gave no picture.
@@ -196,11 +196,14 @@ def _without_undecodable_lead(index: VideoIndex, pictures: FirstPictures) -> tup
 
 
 def _without_endless_end(index: VideoIndex) -> tuple[VideoIndex, Fraction]:
-    """The index without a duration of the last frame beyond MAX_LEAP_S, and that duration in seconds (0 where there is
-    none). The frame then lasts as long as a frame of the video usually does: all frames are there, only its end is not
-    known."""
+    """Drop a duration of the last frame above MAX_FRAME_GAP_S. Returns the index, and the dropped duration in seconds,
+    0 if none was dropped.
+
+    The frame then lasts as long as a usual frame of the video: all frames are present, only the end of the last one is
+    unknown.
+    """
     last_s = index.last_duration * index.time_base
-    if last_s <= MAX_LEAP_S:
+    if last_s <= MAX_FRAME_GAP_S:
         return index, Fraction(0)
     return replace(index, last_duration=0), last_s
 
@@ -210,7 +213,7 @@ def _timeline(index: VideoIndex, video: VideoStream, name: str) -> SourceTimelin
     if not len(pts):
         raise SourceUnreadable("no frame of the video is ever shown", where=name)
     leap_s = int(np.diff(pts).max(initial=0)) * index.time_base
-    if leap_s > MAX_LEAP_S:
+    if leap_s > MAX_FRAME_GAP_S:
         raise SourceUnreadable(
             "the timestamps leap",
             where=name,
@@ -218,7 +221,7 @@ def _timeline(index: VideoIndex, video: VideoStream, name: str) -> SourceTimelin
             remedy="Repair the file.",
         )
     rates = (video.average_rate, video.guessed_rate, video.base_rate)
-    return source_timeline(index, tuple(rate for rate in rates if rate and 1 / rate <= MAX_LEAP_S))
+    return source_timeline(index, tuple(rate for rate in rates if rate and 1 / rate <= MAX_FRAME_GAP_S))
 
 
 # ---- facts ---------------------------------------------------------------------------------------------------------
@@ -229,13 +232,13 @@ def _color(video: VideoStream, frame: av.VideoFrame) -> ColorFacts:
     context = video.codec_context
     return ColorFacts(
         range="full" if is_full_range(frame, context.color_range) else "limited",
-        matrix=_named(MATRICES, frame.colorspace, context.colorspace),
-        primaries=_named(PRIMARIES, frame.color_primaries, context.color_primaries),
-        transfer=_named(TRANSFERS, frame.color_trc, context.color_trc),
+        matrix=_name_of_first_known(MATRICES, frame.colorspace, context.colorspace),
+        primaries=_name_of_first_known(PRIMARIES, frame.color_primaries, context.color_primaries),
+        transfer=_name_of_first_known(TRANSFERS, frame.color_trc, context.color_trc),
     )
 
 
-def _named(names: dict[int, str], *numbers: int) -> str:
+def _name_of_first_known(names: dict[int, str], *numbers: int) -> str:
     return next((names[number] for number in numbers if number in names), UNSPECIFIED)
 
 
@@ -245,8 +248,8 @@ def _rotation(frame: av.VideoFrame) -> int:
 
 
 def _audio(container: InputContainer) -> tuple[AudioTrack, ...]:
-    carried = (track for track in container.streams.audio if can_be_archived(track) and has_sound_format(track))
-    headers = ((track.index, header_of(track)) for track in carried)
+    carried = (track for track in container.streams.audio if can_be_archived(track) and has_audio_format(track))
+    headers = ((track.index, stream_header(track)) for track in carried)
     return tuple(
         AudioTrack(
             stream_index=number,
@@ -263,7 +266,7 @@ def _audio(container: InputContainer) -> tuple[AudioTrack, ...]:
 # ---- oddities ------------------------------------------------------------------------------------------------------
 
 
-def _oddities(container: InputContainer, video: VideoStream, sample: av.VideoFrame) -> Iterator[str]:
+def _content_notes(container: InputContainer, video: VideoStream, sample: av.VideoFrame) -> Iterator[str]:
     """What a person should know of the file's contents."""
     if _rotation(sample):
         yield f"rotated by {_rotation(sample)} degrees counter-clockwise when played"
@@ -297,13 +300,13 @@ def _not_carried(container: InputContainer, video: VideoStream) -> Iterator[str]
     for what, number in counts.items():
         if number:
             yield f"{number} {what}{'s' * (number > 1)} not carried"
-    damaged = sum(can_be_archived(track) and not has_sound_format(track) for track in streams.audio)
+    damaged = sum(can_be_archived(track) and not has_audio_format(track) for track in streams.audio)
     if damaged:
         whose = "its header is" if damaged == 1 else "their headers are"
         yield f"{damaged} sound track{'s' * (damaged > 1)} not carried: {whose} damaged"
 
 
-def _oddities_of_time(timeline: SourceTimeline, num_left_out: int, doubted_s: Fraction) -> Iterator[str]:
+def _time_notes(timeline: SourceTimeline, num_left_out: int, dropped_duration_s: Fraction) -> Iterator[str]:
     if num_left_out:
         yield f"{num_left_out} frames at the start cannot be decoded without what came before them: left out"
     if timeline.rate is None and timeline.num_frames > 1:
@@ -312,9 +315,9 @@ def _oddities_of_time(timeline: SourceTimeline, num_left_out: int, doubted_s: Fr
     if gap_s > NOTABLE_GAP_S:
         yield f"a gap of {float(gap_s):.1f} s between two frames"
     last_s = int(timeline.end - timeline.ticks[-1]) * timeline.tick_s
-    if doubted_s:
+    if dropped_duration_s:
         instead = f"it is shown for {round(float(last_s), 3):g} s"
-        yield f"the last frame's duration, {float(doubted_s):,.0f} s, looks damaged: {instead}"
+        yield f"the last frame's duration, {float(dropped_duration_s):,.0f} s, looks damaged: {instead}"
     elif last_s > NOTABLE_GAP_S:
         yield f"the last frame is shown for {float(last_s):.1f} s"
     if not USUAL_RATES[0] <= timeline.nominal_rate <= USUAL_RATES[1]:

@@ -33,7 +33,7 @@ def rgb_frames(reader: RangeReader, name: str) -> Iterator[Rgb]:
             yield np.asarray(frame.to_ndarray(format="rgb24"), dtype=np.uint8)
 
 
-def timed_pictures(reader: RangeReader, name: str) -> Iterator[tuple[int, Picture]]:
+def pictures_with_pts(reader: RangeReader, name: str) -> Iterator[tuple[int, Picture]]:
     """The pts and the picture of every frame that is to be shown, in the decoder's order.
 
     Raises:
@@ -49,7 +49,7 @@ LEAD_S = 2
 """How far before the first wanted frame decoding begins where it did not come by beginning right before it."""
 
 
-def rgb_at(reader: RangeReader, name: str, pts: Sequence[int], *, longest_px: int = 0) -> list[Rgb]:
+def rgb_frames_at(reader: RangeReader, name: str, pts: Sequence[int], *, longest_px: int = 0) -> list[Rgb]:
     """The frames at these rising pts, decoded from the keyframe before them.
 
     Args:

@@ -22,13 +22,13 @@ from av.video.stream import VideoStream
 
 from slomo_batch.errors import SourceChanged, SourceUnreadable
 from slomo_batch.media.av_errors import reading
-from slomo_batch.media.chunk_cutter import ChunkArchive, Cutter, Span
+from slomo_batch.media.chunk_cutter import ChunkArchive, ChunkCutter, Span
 from slomo_batch.media.coverage import covering_packets
-from slomo_batch.media.decode_lane import LosslessStore, restored_frames
-from slomo_batch.media.demux import has_decoder, open_source, packets
-from slomo_batch.media.joined_clock import JoinedClock
-from slomo_batch.media.packet_archive import JSON, ArchiveWriter, record_of
-from slomo_batch.media.packets import from_av, header_of
+from slomo_batch.media.decode_lane import LosslessEncoder, all_source_frames
+from slomo_batch.media.demux import demux_packets, has_decoder, open_source
+from slomo_batch.media.joined_timestamps import JoinedTimestamps
+from slomo_batch.media.packet_archive import JSON, ArchiveWriter, packet_record
+from slomo_batch.media.packets import from_av, stream_header
 from slomo_batch.media.reader import RangeReader
 from slomo_batch.records import AudioTrack, VideoFacts
 from slomo_batch.timeline.index import VideoIndex
@@ -58,15 +58,15 @@ class SourceSlice:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class SoundArchive:
+class AudioArchive:
     """All packets of all sound tracks, on the local disk."""
 
     path: Path
 
 
-SplitPart = ChunkArchive | SoundArchive
+SplitPart = ChunkArchive | AudioArchive
 
-__all__ = ["ChunkArchive", "SoundArchive", "SourceSlice", "SplitPart", "split_copy", "split_decode"]
+__all__ = ["AudioArchive", "ChunkArchive", "SourceSlice", "SplitPart", "split_copy", "split_decode"]
 
 
 def split_copy(  # noqa: PLR0917 - one job's nouns in their order
@@ -93,19 +93,19 @@ def split_copy(  # noqa: PLR0917 - one job's nouns in their order
     spans = _packet_spans(index, slices)
     first = 0 if tracks else min((span.start for span in spans), default=0)
     with reading(reader, name):
-        landing = _landing(reader, facts, index, first)
+        landing = _resume_packet(reader, facts, index, first)
         with _opened(reader, name, facts, index, tracks, folder) as source:
             by_chunk = {span.index: span for span in spans}
 
             def note_of(number: int) -> Mapping[str, JSON]:
                 return {**_note(parts[number], facts), "joins": _joins_in(by_chunk[number], index)}
 
-            cutter = Cutter(folder, header_of(source.video), spans, note_of)
+            cutter = ChunkCutter(folder, stream_header(source.video), spans, note_of)
             if landing:
                 source.container.seek(int(index.pts[first]), stream=source.video)
             for number, packet in enumerate(source.video_packets, landing):
                 _check(packet, number, index, name)
-                yield from cutter.add(number, record_of(from_av(packet, 0)))
+                yield from cutter.add(number, packet_record(from_av(packet, 0)))
                 if cutter.is_done:
                     break
             if not cutter.is_done:
@@ -117,7 +117,7 @@ def split_copy(  # noqa: PLR0917 - one job's nouns in their order
                 )
             source.finish()
     if tracks:
-        yield SoundArchive(path=_sound_path(folder))
+        yield AudioArchive(path=_audio_path(folder))
 
 
 def split_decode(  # noqa: PLR0917 - one job's nouns in their order
@@ -150,9 +150,9 @@ def split_decode(  # noqa: PLR0917 - one job's nouns in their order
 
     spans = [Span(index=part.index, start=part.first_frame, end=part.first_frame + len(part.pts)) for part in slices]
     with reading(reader, name), _opened(reader, name, facts, index, tracks, folder) as source:
-        store = LosslessStore(facts, index, header_of(source.video))
-        cutter = Cutter(folder, store.header, spans, note_of)
-        frames = restored_frames(
+        store = LosslessEncoder(facts, index, stream_header(source.video))
+        cutter = ChunkCutter(folder, store.header, spans, note_of)
+        frames = all_source_frames(
             source.video, source.video_packets, index, name, max_held_frames, facts.converted_formats
         )
         for frame in frames if spans else ():
@@ -164,7 +164,7 @@ def split_decode(  # noqa: PLR0917 - one job's nouns in their order
                 break
         source.finish()
     if tracks:
-        yield SoundArchive(path=_sound_path(folder))
+        yield AudioArchive(path=_audio_path(folder))
 
 
 # ---- the source ----------------------------------------------------------------------------------------------------
@@ -200,10 +200,12 @@ def _opened(  # noqa: PLR0917 - one job's nouns in their order
             raise SourceChanged("the video is not where it was when it was planned", where=name)
         video.thread_count = 1
         sounds = [_planned_stream(container, track.stream_index, name) for track in tracks]
-        clock = JoinedClock(index) if index.joins else None
-        sink = _sound_sink(stack, sounds, clock, folder)
-        passing = (packet for packet in packets(container, [video, *sounds]) if packet.stream is video or sink(packet))
-        moved = passing if clock is None else map(clock.moved_video, passing)
+        clock = JoinedTimestamps(index) if index.joins else None
+        sink = _audio_writer(stack, sounds, clock, folder)
+        passing = (
+            packet for packet in demux_packets(container, [video, *sounds]) if packet.stream is video or sink(packet)
+        )
+        moved = passing if clock is None else map(clock.shift_video, passing)
         yield _Source(container=container, video=video, video_packets=moved, has_sound=bool(sounds))
 
 
@@ -213,19 +215,19 @@ def _planned_stream(container: InputContainer, number: int, name: str) -> Stream
     return container.streams[number]
 
 
-def _sound_sink(
-    stack: ExitStack, sounds: Sequence[Stream], clock: JoinedClock | None, folder: Path
+def _audio_writer(
+    stack: ExitStack, sounds: Sequence[Stream], clock: JoinedTimestamps | None, folder: Path
 ) -> Callable[[Packet], bool]:
     """Writes a sound packet into the sound archive, which is complete when the stack is left; always False."""
     if not sounds:
         return lambda _: False
-    file = stack.enter_context(_sound_path(folder).open("wb"))
-    archive = stack.enter_context(ArchiveWriter(file, [header_of(sound) for sound in sounds], {}))
+    file = stack.enter_context(_audio_path(folder).open("wb"))
+    archive = stack.enter_context(ArchiveWriter(file, [stream_header(sound) for sound in sounds], {}))
     places = {sound.index: place for place, sound in enumerate(sounds)}
 
     def write(packet: Packet) -> bool:
         archived = from_av(packet, places[packet.stream.index])
-        moved = archived if clock is None else clock.moved_sound(archived, packet.stream.time_base)
+        moved = archived if clock is None else clock.shift_audio(archived, packet.stream.time_base)
         if moved is not None:
             archive.add(moved)
         return False
@@ -233,11 +235,11 @@ def _sound_sink(
     return write
 
 
-def _sound_path(folder: Path) -> Path:
+def _audio_path(folder: Path) -> Path:
     return folder / "sound.packets"
 
 
-def _landing(reader: RangeReader, facts: VideoFacts, index: VideoIndex, first: int) -> int:
+def _resume_packet(reader: RangeReader, facts: VideoFacts, index: VideoIndex, first: int) -> int:
     """The packet at which the file is read on after jumping to packet `first`; 0 where it is read from its start."""
     if index.joins or not facts.container.startswith(SEEKABLE) or int(index.size_bytes[:first].sum()) < SEEK_FROM_BYTES:
         return 0
@@ -247,7 +249,7 @@ def _landing(reader: RangeReader, facts: VideoFacts, index: VideoIndex, first: i
             container.seek(int(index.pts[first]), stream=video)
         except FFmpegError:
             return 0
-        packet = next(packets(container, [video]), None)
+        packet = next(demux_packets(container, [video]), None)
     if packet is None or packet.pts is None:
         return 0
     places = np.flatnonzero((index.pts == packet.pts) & (index.size_bytes == packet.size))

@@ -13,7 +13,7 @@ from threading import get_native_id
 
 
 @contextmanager
-def ordinary_priority() -> Iterator[None]:
+def keep_thread_priority() -> Iterator[None]:
     """Give this thread, and all threads that begin meanwhile, the scheduling policy that this thread has now."""
     policy, parameters = os.sched_getscheduler(0), os.sched_getparam(0)
     others = _threads() - {get_native_id()}

@@ -14,7 +14,7 @@ SEARCHED_BYTES = 1 << 20
 """Another head is looked for this far after the last packet of the video; sound may come between."""
 
 
-def unread_note(reader: RangeReader, container: str, end_byte: int, track: int) -> str:
+def unread_tail_note(reader: RangeReader, container: str, end_byte: int, track: int) -> str:
     """Says where a damaged fragment, or another MP4, MOV, FLV, Matroska or ASF file begins; empty where none does.
 
     `container` is FFmpeg's name of the demuxer, `end_byte` where the last packet of the video ends, `track` the number

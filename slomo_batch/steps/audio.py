@@ -7,7 +7,7 @@ from pathlib import Path, PurePosixPath
 from uuid import uuid4
 
 from slomo_batch.errors import WorkDamaged
-from slomo_batch.media.audio import SoundNotes, make_sound
+from slomo_batch.media.audio import AudioResult, make_audio
 from slomo_batch.plan.stored_plan import StoredPlan
 from slomo_batch.records import SoundDone
 from slomo_batch.serialization import file_sha256
@@ -58,12 +58,12 @@ def _found_made(records: VideoRecords) -> SoundDone | None:
         return None
 
 
-def _make(stored: StoredPlan, context: StepContext, source: Path, tracks: Path) -> SoundNotes:
+def _make(stored: StoredPlan, context: StepContext, source: Path, tracks: Path) -> AudioResult:
     plan = stored.plan
     index, _ = read_index(stored, context)
     if plan.resolved.audio == "drop":
         raise ValueError("a dropped sound is never made")
-    return make_sound(
+    return make_audio(
         source,
         tracks,
         mode=plan.resolved.audio,

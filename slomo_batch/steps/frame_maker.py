@@ -18,7 +18,7 @@ from slomo_batch.errors import FrameMissing
 from slomo_batch.interpolators.contract import AnyInterpolator, Held, context_of, make_frames
 from slomo_batch.interpolators.cut_detection import CONTEXT, PairKind, classify_pair
 from slomo_batch.interpolators.duplicate import nearest_frames
-from slomo_batch.media.frames import planar_name
+from slomo_batch.media.frames import planar_format_name
 from slomo_batch.picture import PIXEL_FORMATS, Picture
 from slomo_batch.records import Chunk, ColorFacts, Interpolate, VideoPlan
 from slomo_batch.steps.stopwatch import Stopwatch
@@ -69,7 +69,7 @@ class FrameMaker:
     """Makes the output frames of one chunk from its decoded source frames."""
 
     def __init__(self, plan: VideoPlan, interpolator: AnyInterpolator, watch: Stopwatch) -> None:
-        source = PIXEL_FORMATS[planar_name(plan.facts.pixel_format)]
+        source = PIXEL_FORMATS[planar_format_name(plan.facts.pixel_format)]
         self._settings: Interpolate = plan.request.settings.interpolate
         self._context = plan.resolved.context
         self._interpolator = interpolator
@@ -154,5 +154,5 @@ class FrameMaker:
 def output_color(plan: VideoPlan) -> ColorFacts:
     """The colour description of the output: the source's, but where its samples were converted to another model."""
     facts = plan.facts
-    source = PIXEL_FORMATS[planar_name(facts.pixel_format)]
+    source = PIXEL_FORMATS[planar_format_name(facts.pixel_format)]
     return output_color_tags(facts.color, source, PIXEL_FORMATS[plan.resolved.pixel_format], facts.height)

@@ -7,7 +7,7 @@ from pathlib import PurePosixPath
 from slomo_batch.errors import WorkDamaged
 from slomo_batch.interpolators.cut_detection import CONTEXT
 from slomo_batch.interpolators.factory import method_context
-from slomo_batch.media.frames import planar_name
+from slomo_batch.media.frames import planar_format_name
 from slomo_batch.media.probe import Probe, probe
 from slomo_batch.plan.chunk_size import pairs_per_chunk
 from slomo_batch.plan.chunks import partition
@@ -106,7 +106,7 @@ def plan_video(identity: str, request: VideoRequest, pin: JobPin, probed: Probe)
     check_output_rate(rate, PurePosixPath(request.output_uri).suffix, request.source.uri)
     choice = choose_encoder(
         settings.encode,
-        source_format=planar_name(facts.pixel_format),
+        source_format=planar_format_name(facts.pixel_format),
         width=facts.width,
         height=facts.height,
         rate=rate,

@@ -220,7 +220,7 @@ def _join(
     tracks = _fetch_sound(plan, sound, context, folder) if sound else None
     stitch(spec, _fetched(plan, segments, context, folder), tracks, out)
     borders = list(accumulate(done.num_frames for done in segments))[:-1]
-    verify_output(out, spec, borders=borders, num_sound_tracks=sound.num_tracks if sound else 0)
+    verify_output(out, spec, borders=borders, num_audio_tracks=sound.num_tracks if sound else 0)
     return out
 
 

@@ -17,7 +17,7 @@ from slomo_batch.errors import ManifestError, SlomoError, SourceUnsupported
 from slomo_batch.interpolators.cut_detection import CONTEXT, PairKind, classify_pair
 from slomo_batch.manifest.inputs import Locate
 from slomo_batch.media.reader import RangeReader
-from slomo_batch.media.rgb import rgb_at, timed_pictures
+from slomo_batch.media.rgb import pictures_with_pts, rgb_frames_at
 from slomo_batch.picture import Picture
 from slomo_batch.records import Source
 from slomo_batch.serialization import digest, from_json, to_json
@@ -115,7 +115,7 @@ def look_through(source: Source, locate: Locate) -> Film:
             size = picture.width, picture.height
             yield picture
 
-    joins = list(joined(noted(timed_pictures(reader_of(source, locate), source.uri))))
+    joins = list(joined(noted(pictures_with_pts(reader_of(source, locate), source.uri))))
     runs = tuple(runs_of(pts, joins))
     if not runs:
         raise SourceUnsupported(
@@ -186,7 +186,7 @@ class VideoWindows(Sequence[Window]):
         film = self._films[place]
         first = film.first_frame(number - (self._ends[place - 1] if place else 0))
         reader = reader_of(film.source, self._locate)
-        frames = rgb_at(reader, film.source.uri, film.pts[first : first + WINDOW], longest_px=self._longest_px)
+        frames = rgb_frames_at(reader, film.source.uri, film.pts[first : first + WINDOW], longest_px=self._longest_px)
         return np.stack(frames)
 
 

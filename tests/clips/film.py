@@ -15,7 +15,7 @@ from av.packet import PacketSideData, packet_sidedata_type_from_literal
 from av.video.codeccontext import VideoCodecContext
 from av.video.stream import VideoStream
 
-from slomo_batch.media.thread_priority import ordinary_priority
+from slomo_batch.media.thread_priority import keep_thread_priority
 
 Packet = Any
 
@@ -101,7 +101,7 @@ def made(film: Film) -> bytes:
 
 def _mux(film: Film, file: Any) -> None:
     with (
-        ordinary_priority(),
+        keep_thread_priority(),
         av.open(file, "w", format=FORMATS[film.suffix], options=dict(film.muxer)) as container,
     ):
         video = container.add_stream(film.codec, rate=film.rate, options=dict(film.options))

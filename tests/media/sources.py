@@ -13,7 +13,7 @@ from av.video.stream import VideoStream
 
 from slomo_batch.media.chunk_cutter import ChunkArchive
 from slomo_batch.media.decode import decode_chunk
-from slomo_batch.media.frames import fitted, picture_from_frame, planar_name
+from slomo_batch.media.frames import fit_frame, picture_from_frame, planar_format_name
 from slomo_batch.media.packet_archive import ArchiveReader
 from slomo_batch.media.probe import Probe, probe
 from slomo_batch.media.reader import RangeReader
@@ -83,12 +83,12 @@ def pictures_of(path: Path) -> list[Picture]:
 
 def straight(data: bytes, facts: VideoFacts) -> list[str]:
     """Hashes of all frames that a player would show, in order: the demuxer and its own decoder, without any of ours."""
-    form = PIXEL_FORMATS[planar_name(facts.pixel_format)]
+    form = PIXEL_FORMATS[planar_format_name(facts.pixel_format)]
     with av.open(io.BytesIO(data), "r") as container:
         video = container.streams[facts.stream_index]
         assert isinstance(video, VideoStream)
         frames = (frame for packet in container.demux(video) for frame in _decoded(packet))
-        return [picture_from_frame(fitted(frame, form, facts.width, facts.height), form).hash() for frame in frames]
+        return [picture_from_frame(fit_frame(frame, form, facts.width, facts.height), form).hash() for frame in frames]
 
 
 def _decoded(packet: Any) -> list[av.VideoFrame]:

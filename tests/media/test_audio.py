@@ -14,7 +14,7 @@ import numpy as np
 import pytest
 
 from slomo_batch.errors import SegmentInvalid
-from slomo_batch.media.audio import Mode, SoundNotes, make_sound
+from slomo_batch.media.audio import AudioResult, Mode, make_audio
 from slomo_batch.media.inspect import verify_output
 from slomo_batch.media.packet_archive import ArchiveReader, ArchiveWriter
 from slomo_batch.media.packets import ArchivedPacket
@@ -34,11 +34,11 @@ def made(
     suffix: str = ".mp4",
     source_suffix: str = ".mkv",
     zero_s: Fraction = Fraction(0),
-) -> tuple[Path, SoundNotes]:
+) -> tuple[Path, AudioResult]:
     """The sound archive of these tracks."""
     source = archived(sound_file(folder / f"source{source_suffix}", tones), folder / "source.packets")
     out = folder / "sound.packets"
-    notes = make_sound(
+    notes = make_audio(
         source,
         out,
         mode=mode,
@@ -55,7 +55,7 @@ def in_a_film(folder: Path, sound: Path, slowdown: Fraction, suffix: str, num_tr
     num_frames = round(DURATION_S * slowdown * FPS)
     film = Film(rate=FPS, size=(32, 32), encode={"preset": "ultrafast"})
     stitched = film.stitched(folder, suffix, (num_frames // 2, num_frames - num_frames // 2), sound=sound)
-    verify_output(stitched.path, stitched.spec, borders=stitched.borders, num_sound_tracks=num_tracks)
+    verify_output(stitched.path, stitched.spec, borders=stitched.borders, num_audio_tracks=num_tracks)
     return stitched.path
 
 
@@ -71,7 +71,7 @@ def out_of_step_s(path: Path, slowdown: Fraction, track: int = 0) -> float:
 @pytest.mark.parametrize("suffix", [".mp4", ".mov", ".mkv"])
 def test_stretched_sound_is_in_step(tmp_path: Path, slowdown: Fraction, suffix: str) -> None:
     sound, notes = made(tmp_path, [Tone()], mode="stretch", slowdown=slowdown, suffix=suffix)
-    assert notes == SoundNotes(notes=(), num_tracks=1)
+    assert notes == AudioResult(notes=(), num_tracks=1)
     assert out_of_step_s(in_a_film(tmp_path, sound, slowdown, suffix), slowdown) < IN_STEP_S
 
 
@@ -248,7 +248,7 @@ def test_damaged_or_missing_packets_are_silence_and_the_rest_stays_in_step(tmp_p
     source = archived(sound_file(tmp_path / "source.mp4", [Tone()]), tmp_path / "source.packets")
     changed(source, change)
     sound, slowdown = tmp_path / "sound.packets", Fraction(2)
-    notes = make_sound(
+    notes = make_audio(
         source,
         sound,
         mode="stretch",
@@ -269,7 +269,7 @@ def test_a_track_that_cannot_be_decoded_is_left_out_and_noted(tmp_path: Path) ->
     source = archived(sound_file(tmp_path / "source.mp4", [Tone(), Tone(language="fra")]), tmp_path / "source.packets")
     changed(source, lambda _, p: [p if p.stream == 0 else ArchivedPacket(**{**fields(p), "data": b"\xff" * 9})])
     out = tmp_path / "sound.packets"
-    notes = make_sound(
+    notes = make_audio(
         source,
         out,
         mode="stretch",
@@ -286,7 +286,7 @@ def test_a_cut_off_archive_is_refused(tmp_path: Path) -> None:
     source = archived(sound_file(tmp_path / "source.mp4", [Tone()]), tmp_path / "source.packets")
     source.write_bytes(source.read_bytes()[:-9])
     with pytest.raises(SegmentInvalid):
-        make_sound(
+        make_audio(
             source,
             tmp_path / "out",
             mode="keep",
@@ -309,7 +309,7 @@ def test_memory_does_not_grow_with_the_length(tmp_path: Path) -> None:
         tone = Tone(codec="pcm_s16le", layout="mono", sample_rate=8000, duration_s=seconds)
         source = archived(sound_file(tmp_path / "long.mov", [tone]), tmp_path / "long.packets")
         tracemalloc.start()
-        make_sound(
+        make_audio(
             source,
             tmp_path / "out",
             mode="stretch",

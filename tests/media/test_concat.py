@@ -88,7 +88,7 @@ def decoded(path: Path) -> list[str]:
 @pytest.mark.parametrize("suffix", [".mp4", ".mov", ".mkv"])
 def test_times_are_exact_at_any_rate(tmp_path: Path, rate: Fraction, suffix: str) -> None:
     made = Film(rate=rate).stitched(tmp_path, suffix, (1, 4, 2))
-    verify_output(made.path, made.spec, borders=made.borders, num_sound_tracks=0)
+    verify_output(made.path, made.spec, borders=made.borders, num_audio_tracks=0)
 
 
 @pytest.mark.parametrize("codec", CODECS)
@@ -104,13 +104,13 @@ def test_times_are_exact_at_any_rate(tmp_path: Path, rate: Fraction, suffix: str
 def test_any_colour_description_arrives_or_is_a_known_limit(tmp_path: Path, codec: Codec, color: ColorFacts) -> None:
     for suffix in (suffix for kind, suffix in KINDS if kind == codec):
         made = Film(codec=codec, color=color).stitched(tmp_path, suffix, (2, 1))
-        verify_output(made.path, made.spec, borders=made.borders, num_sound_tracks=0)
+        verify_output(made.path, made.spec, borders=made.borders, num_audio_tracks=0)
 
 
 @pytest.mark.parametrize("rotation_deg", [0, 90, 180, 270])
 def test_rotation_arrives(tmp_path: Path, rotation_deg: int) -> None:
     made = Film(rotation_deg=rotation_deg).stitched(tmp_path, ".mov", (2,))
-    verify_output(made.path, made.spec, borders=[], num_sound_tracks=0)
+    verify_output(made.path, made.spec, borders=[], num_audio_tracks=0)
 
 
 def test_the_title_of_the_file_arrives(tmp_path: Path) -> None:
@@ -131,7 +131,7 @@ def test_each_segment_is_let_go_before_the_next_is_taken(tmp_path: Path) -> None
 
     spec, out = Film().spec(segments), tmp_path / "out.mp4"
     stitch(spec, fetched_one_by_one(), None, out)
-    verify_output(out, spec, borders=[3, 4], num_sound_tracks=0)
+    verify_output(out, spec, borders=[3, 4], num_audio_tracks=0)
     assert not any(segment.path.exists() for segment in segments)
 
 

@@ -6,7 +6,7 @@ import pytest
 from av.video.reformatter import Interpolation
 
 from slomo_batch.errors import SourceUnsupported
-from slomo_batch.media.frames import frame_from_picture, picture_from_frame, planar_name
+from slomo_batch.media.frames import frame_from_picture, picture_from_frame, planar_format_name
 from slomo_batch.picture import PIXEL_FORMATS, Picture, Samples
 
 WIDTH, HEIGHT = 50, 38
@@ -68,7 +68,7 @@ def test_other_layouts_are_rearranged_without_changing_a_sample(layout: str, pla
         interpolation=Interpolation.POINT,
         threads=1,
     )
-    assert planar_name(layout) == planar
+    assert planar_format_name(layout) == planar
     assert picture_from_frame(other).hash() == picture.hash()
 
 
@@ -88,12 +88,12 @@ def test_other_layouts_are_rearranged_without_changing_a_sample(layout: str, pla
     ],
 )
 def test_every_layout_has_a_planar_name(pix_fmt: str, planar: str) -> None:
-    assert planar_name(pix_fmt) == planar
+    assert planar_format_name(pix_fmt) == planar
 
 
 def test_every_software_format_of_the_library_has_a_planar_name() -> None:
     decodable = {form.name for name in ("ffv1", "rawvideo") for form in av.Codec(name, "w").video_formats or ()}
-    assert all(planar_name(name) in PIXEL_FORMATS for name in decodable)
+    assert all(planar_format_name(name) in PIXEL_FORMATS for name in decodable)
 
 
 def test_full_range_names_keep_their_samples() -> None:
@@ -124,4 +124,4 @@ def test_a_palette_becomes_its_colours() -> None:
 @pytest.mark.parametrize("pix_fmt", ["vaapi", "no_such_format"])
 def test_formats_without_samples_are_refused(pix_fmt: str) -> None:
     with pytest.raises(SourceUnsupported):
-        planar_name(pix_fmt)
+        planar_format_name(pix_fmt)

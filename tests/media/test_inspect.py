@@ -18,7 +18,7 @@ Packet = Any
 
 
 def verify(made: Stitched, path: Path | None = None, **changes: Any) -> None:
-    verify_output(path or made.path, replace(made.spec, **changes), borders=made.borders, num_sound_tracks=0)
+    verify_output(path or made.path, replace(made.spec, **changes), borders=made.borders, num_audio_tracks=0)
 
 
 @pytest.mark.parametrize(("codec", "suffix"), KINDS)
@@ -48,13 +48,13 @@ def test_a_difference_to_the_plan_is_named(tmp_path: Path, changes: dict[str, An
 def test_a_border_without_a_keyframe_is_found(tmp_path: Path) -> None:
     made = Film().stitched(tmp_path, ".mp4", (4, 6))
     with pytest.raises(OutputInvalid, match="begin with a keyframe"):
-        verify_output(made.path, made.spec, borders=[4, 7], num_sound_tracks=0)
+        verify_output(made.path, made.spec, borders=[4, 7], num_audio_tracks=0)
 
 
 def test_missing_sound_is_found(tmp_path: Path) -> None:
     made = Film().stitched(tmp_path, ".mp4", (4,))
     with pytest.raises(OutputInvalid, match="sound tracks"):
-        verify_output(made.path, made.spec, borders=[], num_sound_tracks=1)
+        verify_output(made.path, made.spec, borders=[], num_audio_tracks=1)
 
 
 def remuxed(made: Stitched, change: Callable[[list[Packet]], list[Packet]], suffix: str = ".mp4") -> Path:
@@ -140,7 +140,7 @@ def test_a_file_is_described(tmp_path: Path, suffix: str) -> None:
     made = Film().stitched(tmp_path, suffix, (4, 6))
     facts = describe(made.path)
     assert (facts.num_frames, facts.width, facts.height) == (10, 96, 64)
-    assert (facts.codec, facts.pixel_format, facts.num_sound_tracks) == ("h264", "yuv420p", 0)
+    assert (facts.codec, facts.pixel_format, facts.num_audio_tracks) == ("h264", "yuv420p", 0)
     assert facts.size_bytes == made.path.stat().st_size
     assert abs(facts.duration_s - 10 / NTSC60) <= (Fraction(1, 500) if suffix == ".mkv" else 0)
     assert abs(facts.rate - NTSC60) < Fraction(1, 1000)

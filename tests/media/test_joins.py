@@ -8,10 +8,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from slomo_batch.media.audio import Mode, _packets, make_sound
+from slomo_batch.media.audio import Mode, _packets, make_audio
 from slomo_batch.media.packet_archive import ArchiveReader
 from slomo_batch.media.pcm import PcmTrack
-from slomo_batch.media.split import SoundArchive
+from slomo_batch.media.split import AudioArchive
 from slomo_batch.records import Lane
 from tests.clips.joins import RATE, Part, joined, part_bytes
 from tests.media.sources import Opened, straight
@@ -100,13 +100,13 @@ def test_the_plan_says_where_the_file_is_joined(name: str) -> None:
 @pytest.mark.parametrize("name", CASES)
 def test_the_sound_of_every_part_is_in_step(name: str, mode: Mode, tmp_path: Path) -> None:
     source, slowdown = opened(name), 2 if mode == "stretch" else 1
-    [sound] = [part for part in source.split([], tmp_path, sound=True) if isinstance(part, SoundArchive)]
+    [sound] = [part for part in source.split([], tmp_path, sound=True) if isinstance(part, AudioArchive)]
     expected = [
         start + click for start, part in zip(shown_s(name), CASES[name][1], strict=True) for click in part.clicks_s
     ]
     length_s = sum(part.num_frames / part.rate for part in CASES[name][1])
     out, zero = tmp_path / "out.packets", int(source.probe.index.frame_pts[0]) * source.probe.index.time_base
-    make_sound(
+    make_audio(
         sound.path,
         out,
         mode=mode,

@@ -14,13 +14,13 @@ import pytest
 from av.video.stream import VideoStream
 
 from slomo_batch.errors import FrameMissing, SourceUnsupported
-from slomo_batch.media import copy_check, demux, packet_archive
-from slomo_batch.media.audio import make_sound
-from slomo_batch.media.copy_check import FirstPictures
+from slomo_batch.media import copy_check, demux, packets
+from slomo_batch.media.audio import make_audio
+from slomo_batch.media.copy_check import CopyCheck
 from slomo_batch.media.decode import frames_at
-from slomo_batch.media.demux import main_video, open_source, packets
+from slomo_batch.media.demux import demux_packets, main_video, open_source
 from slomo_batch.media.packet_archive import ArchiveReader
-from slomo_batch.media.packets import ArchivedPacket, StreamHeader, from_av, header_of
+from slomo_batch.media.packets import ArchivedPacket, StreamHeader, from_av, stream_header
 from slomo_batch.media.pcm import PcmTrack
 from slomo_batch.media.probe import Probe, probe
 from slomo_batch.media.time_stretch import Block
@@ -139,14 +139,14 @@ def test_pictures_that_grow_beyond_the_limit_midway_are_not_decoded(monkeypatch:
 def archived(name: str) -> tuple[StreamHeader, list[ArchivedPacket]]:
     with open_source(reader_of(clip(name).data)) as container:
         video = main_video(container, name)
-        return header_of(video), [from_av(packet, 0) for packet in packets(container, [video])]
+        return stream_header(video), [from_av(packet, 0) for packet in demux_packets(container, [video])]
 
 
 def test_workers_decode_no_larger_pictures_either(monkeypatch: pytest.MonkeyPatch) -> None:
     header, chunk = archived("cfr")
     times = sorted(packet.pts or 0 for packet in chunk)
     assert len(list(frames_at(chunk, header, times))) == 40
-    monkeypatch.setattr(packet_archive, "DECODER_OPTIONS", {"max_pixels": "1000"})
+    monkeypatch.setattr(packets, "DECODER_OPTIONS", {"max_pixels": "1000"})
     with pytest.raises(FrameMissing):
         list(frames_at(chunk, header, times))
 
@@ -155,8 +155,8 @@ def test_the_proof_stops_after_so_many_decoded_bytes(monkeypatch: pytest.MonkeyP
     monkeypatch.setattr(copy_check, "MAX_DECODED_BYTES", 4 * 64 * 48 * 3 // 2)
     with open_source(reader_of(clip("one_gop").data)) as container:
         video = main_video(container, "one_gop")
-        pictures = FirstPictures(video)
-        seen = [pictures.see(packet) for packet in packets(container, [video])]
+        pictures = CopyCheck(video)
+        seen = [pictures.see(packet) for packet in demux_packets(container, [video])]
     assert 4 < seen.count(True) < 20
     assert len(seen) == 40
 
@@ -226,7 +226,7 @@ def test_sound_that_begins_too_late_for_the_header_is_carried(
     *_, source = opened.split(opened.slices([0, 24]), tmp_path, sound=True)
     zero_s = int(opened.probe.index.frame_pts[0]) * opened.probe.index.time_base
     out = tmp_path / "out.packets"
-    found = make_sound(
+    found = make_audio(
         source.path,
         out,
         mode=mode,

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from slomo_batch.media.packet_archive import ArchiveReader
-from slomo_batch.media.split import SoundArchive
+from slomo_batch.media.split import AudioArchive
 from tests.clips.catalogue import clip
 from tests.clips.edit_lists import showing
 from tests.clips.film import Film, made
@@ -48,7 +48,7 @@ def test_an_edit_list_of_several_pieces_keeps_the_sound(begin_ms: int, tmp_path:
 
 
 def num_sound_packets(source: Opened, folder: Path) -> int:
-    [sound] = [part for part in source.split([], folder, sound=True) if isinstance(part, SoundArchive)]
+    [sound] = [part for part in source.split([], folder, sound=True) if isinstance(part, AudioArchive)]
     with sound.path.open("rb") as file:
         return ArchiveReader(file).num_packets
 

@@ -17,7 +17,7 @@ from slomo_batch.errors import SegmentInvalid, SourceUnsupported
 from slomo_batch.media.decode import decoded
 from slomo_batch.media.frames import picture_from_frame
 from slomo_batch.media.packet_archive import JSON, MAGIC, ArchiveReader, ArchiveWriter, dump
-from slomo_batch.media.packets import ArchivedPacket, StreamHeader, from_av, header_of, open_decoder, to_av
+from slomo_batch.media.packets import ArchivedPacket, StreamHeader, from_av, open_decoder, stream_header, to_av
 from tests.clips.catalogue import clip, names
 from tests.clips.film import Film, Sound, made
 
@@ -173,7 +173,7 @@ def archived(data: bytes, kind: type[VideoStream] | type[AudioStream], number: i
     file = io.BytesIO()
     with av.open(io.BytesIO(data), "r") as container:
         stream = [stream for stream in container.streams if isinstance(stream, kind)][number]
-        with ArchiveWriter(file, [header_of(stream)], {}) as writer:
+        with ArchiveWriter(file, [stream_header(stream)], {}) as writer:
             for packet in container.demux(stream):
                 if packet.size:
                     writer.add(from_av(packet, 0))
@@ -238,7 +238,7 @@ def test_streams_that_are_neither_sound_nor_picture_have_no_header() -> None:
         av.open(io.BytesIO(clip("subtitles").data), "r") as container,
         pytest.raises(SourceUnsupported, match="subtitle"),
     ):
-        header_of(container.streams.subtitles[0])
+        stream_header(container.streams.subtitles[0])
 
 
 def test_language_and_title_stay_with_the_track() -> None:

@@ -173,11 +173,11 @@ MOOV_CLIPS = ["cfr", "moov_first", "edit_list", "late_start", "no_ctts", "av1", 
 
 
 def both_ways(data: bytes, name: str) -> tuple[index.PacketIndex | None, index.PacketIndex]:
-    file = index.HollowFile(reader_of(data))
+    file = index.ZeroFilledFile(reader_of(data))
     with open_source(file) as container:
-        by_moov = index.index_by_moov(container, main_video(container, name), file, lambda _: False, name)
+        by_moov = index.index_from_moov(container, main_video(container, name), file, lambda _: False, name)
     with open_source(reader_of(data)) as container:
-        by_packets = index.index_by_packets(container, main_video(container, name), lambda _: False, name)
+        by_packets = index.index_from_packets(container, main_video(container, name), lambda _: False, name)
     return by_moov, by_packets
 
 

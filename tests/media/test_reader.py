@@ -18,8 +18,8 @@ from slomo_batch.errors import (
     StorageBusy,
     VideoError,
 )
-from slomo_batch.media.av_errors import FOREIGN, as_ours, reading
-from slomo_batch.media.demux import open_source, packets
+from slomo_batch.media.av_errors import AV_ERRORS, reading, to_video_error
+from slomo_batch.media.demux import demux_packets, open_source
 from slomo_batch.media.probe import probe
 from slomo_batch.media.reader import RangeReader
 from tests.clips.catalogue import clip
@@ -106,15 +106,15 @@ def test_a_failure_outranks_what_it_made_of_the_file() -> None:
 
 @pytest.mark.parametrize("kind", sorted(LIBRARY_ERRORS, key=str))
 def test_every_exception_of_the_library_has_a_meaning(kind: type[Exception]) -> None:
-    ours = as_ours(kind(1, "what FFmpeg says"), "file.mp4")
+    ours = to_video_error(kind(1, "what FFmpeg says"), "file.mp4")
     assert isinstance(ours, VideoError)
     assert "file.mp4" in str(ours)
     assert "what FFmpeg says" in str(ours)
 
 
 def test_a_bug_of_ours_is_not_taken_for_a_bad_file() -> None:
-    assert as_ours(ZeroDivisionError(), "file.mp4") is None
-    assert not any(issubclass(SlomoError, kind) for kind in FOREIGN)
+    assert to_video_error(ZeroDivisionError(), "file.mp4") is None
+    assert not any(issubclass(SlomoError, kind) for kind in AV_ERRORS)
 
 
 CONTAINERS = {
@@ -132,7 +132,7 @@ def test_a_pass_over_a_file_fetches_little_more_than_its_size(kind: str) -> None
     data = noisy(*CONTAINERS[kind])
     reader = reader_of(data)
     with reading(reader, kind), open_source(reader) as container:
-        num_packets = sum(1 for _ in packets(container, list(container.streams)))
+        num_packets = sum(1 for _ in demux_packets(container, list(container.streams)))
     assert num_packets > 90
     assert reader.bytes_fetched <= 1.1 * len(data)
 

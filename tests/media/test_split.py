@@ -15,11 +15,11 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from slomo_batch.errors import FrameMissing, SourceChanged, SourceUnreadable
-from slomo_batch.media.chunk_cutter import ChunkArchive, Cutter, Span
+from slomo_batch.media.chunk_cutter import ChunkArchive, ChunkCutter, Span
 from slomo_batch.media.coverage import covering_packets
-from slomo_batch.media.packet_archive import ArchiveReader, record_of
-from slomo_batch.media.packets import ArchivedPacket, StreamHeader, from_av, header_of
-from slomo_batch.media.split import SoundArchive
+from slomo_batch.media.packet_archive import ArchiveReader, packet_record
+from slomo_batch.media.packets import ArchivedPacket, StreamHeader, from_av, stream_header
+from slomo_batch.media.split import AudioArchive
 from slomo_batch.records import Lane
 from slomo_batch.timeline.index import VideoIndex
 from tests.clips.catalogue import clip, names
@@ -129,10 +129,10 @@ def test_every_span_gets_its_packets_as_soon_as_they_have_passed(data: st.DataOb
         for number, end in enumerate(data.draw(st.lists(ends, min_size=1, max_size=8)))
     ]
     header = StreamHeader(kind="video", codec="rawvideo", time_base=Fraction(1))
-    cutter = Cutter(tmp_path, header, spans, lambda number: {"number": number}, spool_file_bytes=200)
+    cutter = ChunkCutter(tmp_path, header, spans, lambda number: {"number": number}, spool_file_bytes=200)
     given_at: dict[int, int] = {}
     for number in range(30):
-        for part in cutter.add(number, record_of(numbered(number))):
+        for part in cutter.add(number, packet_record(numbered(number))):
             given_at[part.index] = number
             with part.path.open("rb") as file:
                 archive = ArchiveReader(file)
@@ -153,11 +153,11 @@ def test_the_sound_archive_holds_every_sound_packet(name: str, lane: Lane, tmp_p
     opened = Opened.of(name, clip(name).data)
     num_frames = opened.probe.facts.num_frames
     parts = list(opened.split(opened.slices([0, 10, num_frames]), tmp_path, lane=lane, sound=True))
-    assert [type(part) for part in parts] == [ChunkArchive, ChunkArchive, SoundArchive]
+    assert [type(part) for part in parts] == [ChunkArchive, ChunkArchive, AudioArchive]
     tracks = opened.probe.facts.audio
     with av.open(io.BytesIO(opened.data), "r") as container:
         streams = [container.streams[track.stream_index] for track in tracks]
-        headers = [replace(header_of(stream), bit_rate=0) for stream in streams]
+        headers = [replace(stream_header(stream), bit_rate=0) for stream in streams]
         demuxed = [packet for packet in container.demux(streams) if packet.size]
         packets = [from_av(packet, streams.index(packet.stream)) for packet in demuxed]
     with parts[-1].path.open("rb") as file:
@@ -170,7 +170,7 @@ def test_sound_alone_can_be_had(tmp_path: Path) -> None:
     opened = Opened.of("cfr", clip("cfr").data)
     for lane in LANES:
         (part,) = opened.split([], tmp_path, lane=lane, sound=True)
-        assert isinstance(part, SoundArchive)
+        assert isinstance(part, AudioArchive)
 
 
 def test_a_silent_source_has_no_sound_archive(tmp_path: Path) -> None:

@@ -11,7 +11,7 @@ from av.audio.frame import AudioFrame
 from av.audio.stream import AudioStream
 
 from slomo_batch.media.packet_archive import ArchiveWriter
-from slomo_batch.media.packets import from_av, header_of
+from slomo_batch.media.packets import from_av, stream_header
 from slomo_batch.media.time_stretch import Block
 
 RATE = 48_000
@@ -84,7 +84,7 @@ def archived(source: Path, out: Path) -> Path:
     with av.open(str(source)) as container, out.open("wb") as file:
         streams = container.streams.audio
         places = {stream.index: place for place, stream in enumerate(streams)}
-        with ArchiveWriter(file, [header_of(stream) for stream in streams], {}) as writer:
+        with ArchiveWriter(file, [stream_header(stream) for stream in streams], {}) as writer:
             for packet in container.demux(*streams):
                 if packet.size:
                     writer.add(from_av(packet, places[packet.stream_index]))

@@ -50,7 +50,7 @@ class _Track:
         return unusual_s, is_break, abs(lag_s) if is_break and self.lag_s else break_s
 
 
-class JoinedClock:
+class JoinedTimestamps:
     """Moves packets in the order of the file, from the first on. `index` has at least one join."""
 
     def __init__(self, index: VideoIndex) -> None:
@@ -62,7 +62,7 @@ class JoinedClock:
         self._num_passed = 0
         self._tracks: dict[int, _Track] = {}
 
-    def moved_video(self, packet: "av.Packet[Any]") -> "av.Packet[Any]":
+    def shift_video(self, packet: "av.Packet[Any]") -> "av.Packet[Any]":
         """The next packet of the video, its times moved; just before a join it gets the time that the index has."""
         part = self._part_at(self._num_passed)
         offset = self._offsets[part]
@@ -74,7 +74,7 @@ class JoinedClock:
             packet.dts += offset
         return packet
 
-    def moved_sound(self, packet: ArchivedPacket, time_base: Fraction) -> ArchivedPacket | None:
+    def shift_audio(self, packet: ArchivedPacket, time_base: Fraction) -> ArchivedPacket | None:
         """The next packet of a sound track, its times moved; None where it is heard beyond its part of the video."""
         track = self._tracks.setdefault(packet.stream, _Track(end_s=self._starts_s[0]))
         time = packet.dts if packet.pts is None else packet.pts

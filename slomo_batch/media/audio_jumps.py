@@ -10,11 +10,11 @@ from typing import Any
 import av
 from av.stream import Stream
 
-LEAPING_FORMATS = frozenset({"mpegts", "mpeg"})
+DISCONTINUOUS_FORMATS = frozenset({"mpegts", "mpeg"})
 """Demuxers of formats whose clock may jump by rule."""
-MIN_LEAP_S = 10
+MIN_JUMP_S = 10
 """A smaller jump is a gap in time (FFmpeg's dts_delta_threshold)."""
-MIN_LEAP_STEPS = 100
+MIN_JUMP_STEPS = 100
 """A jump of fewer usual steps between pictures is none either: a time-lapse has long steps."""
 NEAR_PACKETS = 100
 """Video packets before or after the video's leap within which the sound's must be stored."""
@@ -22,7 +22,7 @@ TOLERANCE_S = 2
 """Sound and video end and begin at different instants: their leaps may differ by this."""
 
 
-class SoundLeaps:
+class AudioJumps:
     """Watches the times of sound packets, in the order of the file, for jumps forward."""
 
     def __init__(self) -> None:
@@ -35,7 +35,7 @@ class SoundLeaps:
             return
         time_s = packet.pts * stream.time_base
         leap_s = time_s - self._latest_s.get(stream.index, time_s)
-        if leap_s > MIN_LEAP_S:
+        if leap_s > MIN_JUMP_S:
             self._found.append((num_video_packets, leap_s))
         self._latest_s[stream.index] = time_s
 
