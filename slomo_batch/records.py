@@ -11,91 +11,18 @@
 Records are frozen, say what and never how, name their upstream by id and never point back.
 """
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from fractions import Fraction
 from typing import Literal
 
+from slomo_batch.settings import Exists, Precision, Settings
 from slomo_batch.timeline.retiming import OutputGrid
 
-Method = Literal["duplicate", "blend", "mci", "flow", "superslomo"]
-NetworkName = Literal["superslomo-paper", "superslomo-compact", "superslomo-guided"]
-Codec = Literal["h264", "hevc", "av1", "prores", "ffv1"]
-Precision = Literal["fp32", "bf16", "fp16"]
-AudioMode = Literal["auto", "keep", "stretch", "resample", "drop"]
 Lane = Literal["copy", "decode"]
-Exists = Literal["skip", "replace", "fail"]
 StepName = Literal["open", "split", "interpolate", "sound", "stitch"]
 
 
 # ---- what was asked ------------------------------------------------------------------------------------------------
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class FpsTarget:
-    """The output frame rate as asked for."""
-
-    kind: Literal["source", "rate", "multiple"]
-    """The source's own rate, a fixed one, or a multiple of the source's."""
-    value: Fraction
-    """Frames per second for `rate`, the factor for `multiple`, 1 for `source`."""
-
-    def of(self, source_rate: Fraction) -> Fraction:
-        """Output frames per second for a source of `source_rate` frames per second."""
-        return self.value if self.kind == "rate" else source_rate * self.value
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Retime:
-    """How the source's time maps to the output's."""
-
-    slowdown: Fraction = Fraction(4)
-    """How much longer the output lasts, >= 1."""
-    fps: FpsTarget = FpsTarget(kind="source", value=Fraction(1))
-    """The output frame rate."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Interpolate:
-    """How frames between source frames are made."""
-
-    method: Method = "superslomo"
-    weights: str = "compact"
-    """A shipped name, or the URI of a .safetensors or public .ckpt file."""
-    cuts: Literal["hold", "ignore"] = "hold"
-    """At a scene cut: hold the nearest source frame, or interpolate across it."""
-    duplicates: Literal["keep"] = "keep"
-    """A repeated source frame is copied, no network is run."""
-    precision: Literal["auto"] | Precision = "auto"
-    flow_scale: Literal["auto"] | Fraction = "auto"
-    """Resolution at which flow is estimated: 1, 1/2 or 1/4 of the picture's."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Encode:
-    """How the output is coded."""
-
-    codec: Codec = "h264"
-    quality: int = 18
-    """Constant quality: crf of h264, hevc (0 to 51) and av1 (0 to 63); profile of prores (0 to 5); unused by ffv1."""
-    preset: str = "medium"
-    encoder: str = "auto"
-    """auto, software, nvenc, or FFmpeg's name of an encoder."""
-    pixel_format: str = "auto"
-    """auto, or FFmpeg's name of a planar YUV or grey format."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Settings:
-    """Everything that decides one video's output, as composed: defaults < manifest < input < table row < --set."""
-
-    retime: Retime = field(default_factory=Retime)
-    interpolate: Interpolate = field(default_factory=Interpolate)
-    audio: AudioMode = "auto"
-    encode: Encode = field(default_factory=Encode)
-    pairs_per_chunk: Literal["auto"] | int = "auto"
-    """Source pairs per chunk; auto: from picture size and settings."""
-    max_held_frames: int = 12
-    """Source frames that could not be decoded and were held from a neighbour, beyond which the video fails."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

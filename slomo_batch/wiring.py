@@ -15,8 +15,9 @@ from slomo_batch.interpolators.allocator import keep_freed_memory
 from slomo_batch.interpolators.pixel_revision import PIXEL_REVISION
 from slomo_batch.interpolators.superslomo.shipped_weights import shipped_file, shipped_names
 from slomo_batch.manifest.schema import Manifest
-from slomo_batch.records import Machine, Method, Precision, Resolved, VideoPlan
+from slomo_batch.records import Machine, Resolved, VideoPlan
 from slomo_batch.serialization import file_sha256
+from slomo_batch.settings import Method, Precision
 from slomo_batch.steps.context import StepContext
 from slomo_batch.steps.scratch import process_scratch
 from slomo_batch.steps.upload_records import RecordedUploads

@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Any, get_args
 
 from slomo_batch.errors import ManifestError
 from slomo_batch.evaluation.datasets.known import LAYOUTS, layout_of
-from slomo_batch.records import Method, Precision
 from slomo_batch.sanitize import legible_json, one_line
+from slomo_batch.settings import Method, Precision
 
 if TYPE_CHECKING:
     from slomo_batch.evaluation.contenders import OpenContender

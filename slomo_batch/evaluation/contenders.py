@@ -11,8 +11,8 @@ from slomo_batch.interpolators.factory import InterpolatorSpec, method_context, 
 from slomo_batch.interpolators.superslomo.shipped_weights import resolve_name, shipped_file, shipped_names
 from slomo_batch.interpolators.superslomo.weights import load
 from slomo_batch.plan.job_pin import flow_scale, pyramid_levels
-from slomo_batch.records import Method, Precision
 from slomo_batch.serialization import digest, file_sha256
+from slomo_batch.settings import Method, Precision
 from slomo_batch.steps.scratch import process_scratch
 from slomo_batch.storage.location import S3Options
 from slomo_batch.wiring import locate

@@ -24,7 +24,7 @@ from slomo_batch.interpolators.flow import Flow
 from slomo_batch.interpolators.pixel_revision import PIXEL_REVISION
 from slomo_batch.interpolators.superslomo.inference import SuperSlomo, use_threads
 from slomo_batch.interpolators.superslomo.weights import load
-from slomo_batch.records import Method, Precision
+from slomo_batch.settings import Method, Precision
 
 BF16_CAPABILITY = (8, 0)
 """CUDA compute capability from which bf16 is done in hardware."""

@@ -9,7 +9,7 @@ from pathlib import PurePosixPath
 from slomo_batch.manifest.sections import ChunksSection, LimitsSection, VideoSections
 from slomo_batch.manifest.validation_errors import Problem
 from slomo_batch.plan.encoders import validate_container, validate_encode
-from slomo_batch.records import Settings
+from slomo_batch.settings import Settings
 
 _ENCODE_FIELDS = ("quality", "preset", "encoder", "pixel_format")
 

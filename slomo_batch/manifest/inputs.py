@@ -19,8 +19,9 @@ from slomo_batch.manifest.output_names import (
 from slomo_batch.manifest.schema import Manifest
 from slomo_batch.manifest.sections import InputSpec
 from slomo_batch.manifest.table_rows import SettingsFor, combined, read_rows
-from slomo_batch.records import Settings, Source, VideoFailed, VideoRequest
+from slomo_batch.records import Source, VideoFailed, VideoRequest
 from slomo_batch.sanitize import is_text, storable
+from slomo_batch.settings import Settings
 from slomo_batch.storage.existence import is_folder, real_file, real_places
 from slomo_batch.storage.folders import Unlisted
 from slomo_batch.storage.glob import expand, split_glob

@@ -19,7 +19,7 @@ from slomo_batch.manifest.sections import (
     StorageSection,
     VideoSections,
 )
-from slomo_batch.records import Settings
+from slomo_batch.settings import Settings
 
 
 class Manifest(VideoSections):

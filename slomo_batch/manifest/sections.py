@@ -11,7 +11,7 @@ from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from slomo_batch.manifest import values
 from slomo_batch.manifest.values import invalid
-from slomo_batch.records import AudioMode, Codec, Encode, FpsTarget, Interpolate, Method, Precision, Retime
+from slomo_batch.settings import AudioMode, Codec, Encode, FpsTarget, Interpolate, Method, Precision, Retime
 
 
 class Section(BaseModel):

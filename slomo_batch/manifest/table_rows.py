@@ -10,7 +10,7 @@ from slomo_batch.manifest.output_names import names_folder
 from slomo_batch.manifest.row_settings import is_for_row
 from slomo_batch.manifest.sections import InputSpec
 from slomo_batch.manifest.values import location_problem
-from slomo_batch.records import Settings
+from slomo_batch.settings import Settings
 from slomo_batch.storage.location import normalise_uri
 from slomo_batch.storage.store import ObjectStore
 

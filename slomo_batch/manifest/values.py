@@ -17,8 +17,8 @@ from urllib.parse import urlsplit
 from pydantic import BeforeValidator, PlainSerializer, WithJsonSchema
 from pydantic_core import PydanticCustomError
 
-from slomo_batch.records import AudioMode, Codec, FpsTarget, Method, Precision
 from slomo_batch.sanitize import is_text, one_line
+from slomo_batch.settings import AudioMode, Codec, FpsTarget, Method, Precision
 from slomo_batch.timeline.rates import parse_rational
 
 PLACEHOLDERS = ("relpath", "stem", "name", "ext")

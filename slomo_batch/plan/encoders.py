@@ -16,7 +16,8 @@ from slomo_batch.errors import ManifestError, SourceUnsupported
 from slomo_batch.picture import PIXEL_FORMATS, PixelFormat
 from slomo_batch.plan.ffv1_slices import ffv1_slices
 from slomo_batch.plan.output_rate import MAX_RATE
-from slomo_batch.records import Codec, ColorFacts, Encode
+from slomo_batch.records import ColorFacts
+from slomo_batch.settings import Codec, Encode
 
 THREADS = 4
 """Threads of every encoder, on every machine alike."""

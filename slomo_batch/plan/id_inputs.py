@@ -19,7 +19,8 @@ from types import MappingProxyType
 from typing import Any
 
 from slomo_batch.plan.job_pin import JobPin
-from slomo_batch.records import Settings, Source
+from slomo_batch.records import Source
+from slomo_batch.settings import Settings
 
 Value = str | int | Fraction
 Defaults = Mapping[str, Mapping[Value, Value]]

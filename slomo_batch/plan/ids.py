@@ -14,8 +14,9 @@ from dataclasses import replace
 
 from slomo_batch.plan.id_inputs import pin_inputs, settings_inputs, source_input
 from slomo_batch.plan.job_pin import JobPin
-from slomo_batch.records import Chunk, Interpolate, Lane, Settings, VideoRequest
+from slomo_batch.records import Chunk, Lane, VideoRequest
 from slomo_batch.serialization import digest
+from slomo_batch.settings import Interpolate, Settings
 
 
 def video_id(request: VideoRequest, pin: JobPin) -> str:

@@ -9,7 +9,8 @@ from fractions import Fraction
 from typing import Literal
 
 from slomo_batch.plan.encoders import EncoderChoice
-from slomo_batch.records import NetworkName, Precision, Resolved, Settings
+from slomo_batch.records import Resolved
+from slomo_batch.settings import NetworkName, Precision, Settings
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -6,8 +6,9 @@ from dataclasses import dataclass
 from slomo_batch.errors import DISK_FULL, OutOfMemory, SlomoError
 from slomo_batch.plan.job_pin import JobPin
 from slomo_batch.plan.stored_plan import PlannedVideo, StoredPlan
-from slomo_batch.records import CallStats, ChunkDone, ChunkTask, Exists, Lane, Published, SoundDone, VideoRequest
+from slomo_batch.records import CallStats, ChunkDone, ChunkTask, Lane, Published, SoundDone, VideoRequest
 from slomo_batch.scheduler.call_stats import CallClock
+from slomo_batch.settings import Exists
 from slomo_batch.steps.audio import make_video_sound
 from slomo_batch.steps.context import StepContext
 from slomo_batch.steps.interpolate import Phase, interpolate_chunk

@@ -20,7 +20,8 @@ from slomo_batch.interpolators.cut_detection import CONTEXT, PairKind, classify_
 from slomo_batch.interpolators.duplicate import nearest_frames
 from slomo_batch.media.frames import planar_format_name
 from slomo_batch.picture import PIXEL_FORMATS, Picture
-from slomo_batch.records import Chunk, ColorFacts, Interpolate, VideoPlan
+from slomo_batch.records import Chunk, ColorFacts, VideoPlan
+from slomo_batch.settings import Interpolate
 from slomo_batch.steps.stopwatch import Stopwatch
 from slomo_batch.timeline.retiming import FrameTime
 

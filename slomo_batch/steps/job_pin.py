@@ -11,8 +11,9 @@ from slomo_batch.interpolators.pixel_revision import PIXEL_REVISION
 from slomo_batch.interpolators.superslomo.shipped_weights import resolve_name, shipped_file, shipped_names
 from slomo_batch.manifest.output_names import MAX_NAME_BYTES
 from slomo_batch.plan.job_pin import JobPin, WeightsPin
-from slomo_batch.records import Precision, VideoRequest
+from slomo_batch.records import VideoRequest
 from slomo_batch.serialization import digest, file_sha256
+from slomo_batch.settings import Precision
 from slomo_batch.steps.context import StepContext
 from slomo_batch.steps.stored_records import commit, committed
 

@@ -17,8 +17,9 @@ from slomo_batch.media.encode import SegmentFacts, segment_suffix
 from slomo_batch.media.inspect import verify_output
 from slomo_batch.plan.ids import chunks_in_lane, receipt_id
 from slomo_batch.plan.stored_plan import StoredPlan
-from slomo_batch.records import ChunkDone, Exists, FrameCounts, Lane, Published, SoundDone, VideoPlan
+from slomo_batch.records import ChunkDone, FrameCounts, Lane, Published, SoundDone, VideoPlan
 from slomo_batch.serialization import file_sha256
+from slomo_batch.settings import Exists
 from slomo_batch.steps.audio import wants_sound
 from slomo_batch.steps.context import StepContext
 from slomo_batch.steps.frame_maker import output_color

@@ -10,8 +10,8 @@ import yaml
 
 from slomo_batch.errors import ManifestError
 from slomo_batch.interpolators.superslomo.guided import UNetShape
-from slomo_batch.records import Precision
 from slomo_batch.serialization import digest, from_json, to_json
+from slomo_batch.settings import Precision
 from slomo_batch.training.losses import LossWeights, has_any
 from slomo_batch.training.samples import SampleMix
 

@@ -21,7 +21,7 @@ from slomo_batch.interpolators.contract import Held, Interpolator
 from slomo_batch.interpolators.superslomo.guided import Guided
 from slomo_batch.interpolators.superslomo.inference import SuperSlomo
 from slomo_batch.interpolators.superslomo.paper import Paper
-from slomo_batch.records import Precision
+from slomo_batch.settings import Precision
 from slomo_batch.training.degrade import DegradeMix
 from slomo_batch.training.prepare import Window, film_windows, photographs
 from slomo_batch.training.samples import SampleMix, Samples

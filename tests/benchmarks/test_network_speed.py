@@ -22,7 +22,7 @@ from slomo_batch.interpolators.factory import InterpolatorSpec, open_interpolato
 from slomo_batch.interpolators.superslomo.inference import SuperSlomo
 from slomo_batch.interpolators.superslomo.paper import Paper
 from slomo_batch.interpolators.superslomo.shipped_weights import shipped_file, shipped_names
-from slomo_batch.records import Method
+from slomo_batch.settings import Method
 from tests.benchmarks.test_speed import circumstances
 from tests.interpolators.footage import real_clip, rgb_frames
 from tests.interpolators.weights_files import public_state

@@ -13,7 +13,7 @@ from slomo_batch import __version__
 from slomo_batch.cli import main as cli
 from slomo_batch.errors import ManifestError
 from slomo_batch.manifest.schema import Manifest, json_schema
-from slomo_batch.records import Encode, FpsTarget
+from slomo_batch.settings import Encode, FpsTarget
 from slomo_batch.timeline.rates import parse_rational
 from tests.strangers import as_stranger, open_folder
 

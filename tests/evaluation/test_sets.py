@@ -17,8 +17,8 @@ from slomo_batch.evaluation.report import Report, Score, SetProtocol, columns
 from slomo_batch.evaluation.runs import evaluate_set
 from slomo_batch.evaluation.scores_table import scores_parquet
 from slomo_batch.evaluation.tables import tables
-from slomo_batch.records import Method
 from slomo_batch.serialization import from_json, to_json
+from slomo_batch.settings import Method
 from tests.evaluation.made_sets import BOX, HEIGHT, MADE, STEP, WIDTH, frame, put
 
 

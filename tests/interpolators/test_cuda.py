@@ -11,7 +11,7 @@ from slomo_batch.interpolators.contract import Held
 from slomo_batch.interpolators.factory import InterpolatorSpec, open_interpolator
 from slomo_batch.interpolators.superslomo.inference import SuperSlomo
 from slomo_batch.interpolators.superslomo.shipped_weights import resolve_name, shipped_file
-from slomo_batch.records import Precision
+from slomo_batch.settings import Precision
 from tests.interpolators.footage import texture
 
 pytestmark = [pytest.mark.gpu, pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a CUDA device")]

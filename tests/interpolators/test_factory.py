@@ -21,7 +21,7 @@ from slomo_batch.interpolators.factory import (
 from slomo_batch.interpolators.flow import Flow
 from slomo_batch.interpolators.mci import Mci
 from slomo_batch.interpolators.pixel_revision import PIXEL_REVISION
-from slomo_batch.records import Method
+from slomo_batch.settings import Method
 
 
 def test_a_spec_can_be_pickled() -> None:

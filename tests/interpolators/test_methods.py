@@ -17,7 +17,7 @@ from slomo_batch.interpolators.flow import Flow
 from slomo_batch.interpolators.mci import Mci
 from slomo_batch.interpolators.superslomo.inference import SuperSlomo
 from slomo_batch.interpolators.superslomo.shipped_weights import shipped_file
-from slomo_batch.records import Precision
+from slomo_batch.settings import Precision
 from tests.interpolators.footage import texture
 from tests.interpolators.weights_files import paper
 

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from slomo_batch.errors import ManifestError
 from slomo_batch.manifest.composition import validate_output
 from slomo_batch.manifest.load import load
-from slomo_batch.records import AudioMode, Encode, Settings
+from slomo_batch.settings import AudioMode, Encode, Settings
 from tests.manifest.manifests import with_inputs
 
 LEAVES = {

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from slomo_batch.manifest.load import load
-from slomo_batch.records import Encode, FpsTarget, Interpolate, Retime, Settings
+from slomo_batch.settings import Encode, FpsTarget, Interpolate, Retime, Settings
 from tests.manifest.manifests import GOOD, good, with_inputs
 
 ROOT = Path(__file__).parents[2]

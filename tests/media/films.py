@@ -12,7 +12,8 @@ from slomo_batch.media.concat import StitchSpec, stitch
 from slomo_batch.media.encode import SegmentEncoder, SegmentFacts, segment_suffix
 from slomo_batch.picture import PIXEL_FORMATS, Picture
 from slomo_batch.plan.encoders import EncoderChoice, choose_encoder, validate_container
-from slomo_batch.records import Codec, ColorFacts, Encode
+from slomo_batch.records import ColorFacts
+from slomo_batch.settings import Codec, Encode
 
 CODECS: tuple[Codec, ...] = ("h264", "hevc", "av1", "prores", "ffv1")
 SUFFIXES = (".mp4", ".mov", ".mkv")

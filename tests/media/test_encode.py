@@ -14,7 +14,8 @@ from slomo_batch.errors import SegmentInvalid, SourceUnsupported
 from slomo_batch.media.encode import SegmentEncoder, encoder_works, segment_suffix, verify_segment
 from slomo_batch.media.frames import picture_from_frame
 from slomo_batch.picture import PIXEL_FORMATS
-from slomo_batch.records import Codec, ColorFacts
+from slomo_batch.records import ColorFacts
+from slomo_batch.settings import Codec
 from tests.media.films import BT709, CODECS, NTSC60, Film, picture
 
 

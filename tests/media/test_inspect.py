@@ -11,7 +11,8 @@ import pytest
 
 from slomo_batch.errors import OutputInvalid
 from slomo_batch.media.inspect import describe, verify_output
-from slomo_batch.records import Codec, ColorFacts
+from slomo_batch.records import ColorFacts
+from slomo_batch.settings import Codec
 from tests.media.films import KINDS, NTSC60, Film, Stitched
 
 Packet = Any

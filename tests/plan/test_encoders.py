@@ -18,7 +18,8 @@ from slomo_batch.plan.encoders import (
     validate_container,
     validate_encode,
 )
-from slomo_batch.records import Codec, ColorFacts, Encode
+from slomo_batch.records import ColorFacts
+from slomo_batch.settings import Codec, Encode
 
 CODECS: tuple[Codec, ...] = ("h264", "hevc", "av1", "prores", "ffv1")
 BT709 = ColorFacts(range="limited", matrix="bt709", primaries="bt709", transfer="bt709")

@@ -10,7 +10,8 @@ from slomo_batch.plan import id_inputs
 from slomo_batch.plan.id_inputs import Later
 from slomo_batch.plan.ids import earlier_video_ids, receipt_id, video_id
 from slomo_batch.plan.job_pin import JobPin
-from slomo_batch.records import Encode, Interpolate, Retime, Settings, Source, VideoRequest
+from slomo_batch.records import Source, VideoRequest
+from slomo_batch.settings import Encode, Interpolate, Retime, Settings
 
 SOURCE = Source(uri="s3://archive/a.mp4", size_bytes=1000, fingerprint="etag-1")
 SETTINGS = Settings(interpolate=Interpolate(method="blend"))

@@ -8,7 +8,8 @@ import pytest
 
 from slomo_batch.plan.ids import chunk_id, chunks_in_lane, earlier_video_ids, receipt_id, video_id
 from slomo_batch.plan.job_pin import JobPin, WeightsPin
-from slomo_batch.records import Chunk, Encode, FpsTarget, Interpolate, Retime, Settings, Source, VideoRequest
+from slomo_batch.records import Chunk, Source, VideoRequest
+from slomo_batch.settings import Encode, FpsTarget, Interpolate, Retime, Settings
 
 SOURCE = Source(uri="s3://archive/a.mp4", size_bytes=1000, fingerprint="etag-1")
 REQUEST = VideoRequest(source=SOURCE, output_uri="s3://out/a.mp4", exists="skip", settings=Settings())

@@ -16,7 +16,6 @@ from slomo_batch.records import (
     PendingVideo,
     Published,
     Resolved,
-    Settings,
     SoundDone,
     Source,
     StageSeconds,
@@ -25,6 +24,7 @@ from slomo_batch.records import (
     VideoRequest,
 )
 from slomo_batch.scheduler.calls import OpenCall
+from slomo_batch.settings import Settings
 from slomo_batch.timeline.retiming import OutputGrid
 
 PAIRS = 31

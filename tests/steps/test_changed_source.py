@@ -8,7 +8,8 @@ from slomo_batch.errors import SourceChanged
 from slomo_batch.interpolators.pixel_revision import PIXEL_REVISION
 from slomo_batch.plan.ids import receipt_id
 from slomo_batch.plan.job_pin import JobPin
-from slomo_batch.records import FrameCounts, Interpolate, Published, Settings, Source, VideoRequest
+from slomo_batch.records import FrameCounts, Published, Source, VideoRequest
+from slomo_batch.settings import Interpolate, Settings
 from slomo_batch.steps.context import StepContext
 from slomo_batch.steps.open import open_video
 from slomo_batch.steps.split import split_video

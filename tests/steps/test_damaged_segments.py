@@ -7,7 +7,8 @@ import pytest
 
 from slomo_batch.errors import WorkDamaged
 from slomo_batch.plan.stored_plan import StoredPlan
-from slomo_batch.records import ChunkTask, Encode, VideoRequest
+from slomo_batch.records import ChunkTask, VideoRequest
+from slomo_batch.settings import Encode
 from slomo_batch.steps.context import StepContext
 from slomo_batch.steps.interpolate import interpolate_chunk
 from slomo_batch.steps.open import open_video

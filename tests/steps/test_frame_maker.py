@@ -18,7 +18,8 @@ from slomo_batch.interpolators.superslomo.inference import SuperSlomo
 from slomo_batch.media.probe import probe
 from slomo_batch.picture import PIXEL_FORMATS, Picture
 from slomo_batch.plan.job_pin import JobPin
-from slomo_batch.records import Chunk, Interpolate, Retime, Settings, Source, VideoPlan, VideoRequest
+from slomo_batch.records import Chunk, Source, VideoPlan, VideoRequest
+from slomo_batch.settings import Interpolate, Retime, Settings
 from slomo_batch.steps.frame_maker import FrameMaker, SourceWindow
 from slomo_batch.steps.open import plan_video
 from slomo_batch.steps.stopwatch import Stopwatch

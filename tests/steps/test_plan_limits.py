@@ -8,7 +8,8 @@ from slomo_batch.errors import SourceUnsupported
 from slomo_batch.media.probe import probe
 from slomo_batch.plan.job_pin import JobPin
 from slomo_batch.plan.stored_plan import StoredPlan
-from slomo_batch.records import Encode, FpsTarget, Interpolate, Retime, Settings, Source, VideoRequest
+from slomo_batch.records import Source, VideoRequest
+from slomo_batch.settings import Encode, FpsTarget, Interpolate, Retime, Settings
 from slomo_batch.steps.open import plan_video
 from tests.clips.edits import lasting
 from tests.clips.film import Film, made

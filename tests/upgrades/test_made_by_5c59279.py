@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from slomo_batch.cli.main import main
-from slomo_batch.records import Retime
+from slomo_batch.settings import Retime
 from slomo_batch.storage.location import S3Options, StoreSpec, open_store
 from slomo_batch.storage.store import ObjectStore
 from tests.s3_server import S3Server

@@ -21,7 +21,7 @@ from slomo_batch.interpolators.superslomo.compact import Compact
 from slomo_batch.interpolators.superslomo.guided import Guided
 from slomo_batch.interpolators.superslomo.paper import Paper
 from slomo_batch.interpolators.superslomo.warp import upsample
-from slomo_batch.records import Precision
+from slomo_batch.settings import Precision
 
 Network = Paper | Compact | Guided
 """All tell what flow begins with (`hints`, on the CPU), find flow (`flows`) and make frames of it (`frames`), in

@@ -25,8 +25,8 @@ from slomo_batch.interpolators.pickles import read_pickle
 from slomo_batch.interpolators.superslomo.compact import TRAINED_LEVELS, Compact
 from slomo_batch.interpolators.superslomo.guided import Guided, UNetShape
 from slomo_batch.interpolators.superslomo.paper import Paper
-from slomo_batch.records import NetworkName
 from slomo_batch.serialization import file_sha256
+from slomo_batch.settings import NetworkName
 
 CHECKPOINT_PARTS = {"fc": "state_dictFC", "at": "state_dictAT"}
 """Where the public checkpoint keeps the flow net and the second net (train.py of the reference)."""
