@@ -1,7 +1,7 @@
-"""Picture: one frame as planes of samples, the form in which frames leave media/ and enter color/.
+"""Picture: one frame as planes of samples, the form in which frames pass from media/ to color/.
 
-Planes hold the samples exactly as the codec gave them: no padding, no scaling. The order is FFmpeg's: Y, U, V for YUV;
-one plane for grey; G, B, R for planar RGB.
+Planes hold the codec's samples unchanged, without padding or scaling. They are in FFmpeg's order: Y, U, V for YUV;
+one plane for gray; G, B, R for planar RGB.
 """
 
 import hashlib
@@ -16,25 +16,25 @@ Samples = NDArray[np.uint8] | NDArray[np.uint16]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PixelFormat:
-    """A planar pixel format, named as FFmpeg names it."""
+    """A planar pixel format, under FFmpeg's name."""
 
     name: str
     model: Literal["yuv", "gray", "rgb"]
     bit_depth: int
-    """Bits per sample, 8 to 16; above 8 samples are little-endian 16-bit words."""
+    """Bits per sample, 8 to 16; samples of more than 8 bits are little-endian 16-bit words."""
     chroma_shift_x: int = 0
-    """log2 of how many luma columns share a chroma sample."""
+    """log2 of the number of luma columns per chroma sample."""
     chroma_shift_y: int = 0
-    """log2 of how many luma rows share a chroma sample."""
+    """log2 of the number of luma rows per chroma sample."""
 
     @property
     def num_planes(self) -> int:
-        """1 for grey, else 3."""
+        """1 for gray, else 3."""
         return 1 if self.model == "gray" else 3
 
     @property
     def max_value(self) -> int:
-        """Largest sample."""
+        """Largest sample value."""
         return (1 << self.bit_depth) - 1
 
     def plane_shape(self, plane: int, width: int, height: int) -> tuple[int, int]:
@@ -69,12 +69,13 @@ def _formats() -> dict[str, PixelFormat]:
 
 
 PIXEL_FORMATS: dict[str, PixelFormat] = _formats()
-"""The planar formats that pictures are held in, by FFmpeg's name; the yuvj names are their namesakes at full range."""
+"""The planar formats of pictures, by FFmpeg's name. FFmpeg's yuvj formats are stored under the yuv names, with full
+range."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Picture:
-    """One frame's samples."""
+    """The samples of one frame."""
 
     format: PixelFormat
     planes: tuple[Samples, ...]
@@ -85,25 +86,28 @@ class Picture:
         height, width = self.planes[0].shape
         for number, plane in enumerate(self.planes):
             if plane.dtype != kind or plane.shape != self.format.plane_shape(number, width, height):
-                raise ValueError(f"plane {number} of {self.format.name}: got {plane.dtype} {plane.shape}")
+                expected = f"{np.dtype(kind)} {self.format.plane_shape(number, width, height)}"
+                raise ValueError(
+                    f"plane {number} of {self.format.name}: expected {expected}, got {plane.dtype} {plane.shape}"
+                )
 
     @property
     def width(self) -> int:
-        """Columns of the picture."""
+        """Width in pixels."""
         return int(self.planes[0].shape[1])
 
     @property
     def height(self) -> int:
-        """Rows of the picture."""
+        """Height in pixels."""
         return int(self.planes[0].shape[0])
 
     @property
     def luma(self) -> Samples:
-        """The plane that carries brightness: Y, grey, or green."""
+        """The plane that carries brightness: Y, gray, or green."""
         return self.planes[0]
 
     def hash(self) -> str:
-        """16 hex digits over format, size and samples."""
+        """16 hexadecimal digits: BLAKE2b over format, size and samples."""
         whole = hashlib.blake2b(f"{self.format.name} {self.width}x{self.height}".encode(), digest_size=8)
         for plane in self.planes:
             whole.update(np.ascontiguousarray(plane).data)

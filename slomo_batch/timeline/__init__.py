@@ -1,1 +1,1 @@
-"""When: rational time. Everything here is exact; nothing here knows of files, pictures or machines."""
+"""When each frame is shown: exact rational time, independent of files, pictures and machines."""

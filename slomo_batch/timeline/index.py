@@ -1,4 +1,4 @@
-"""VideoIndex: what the packets of one video stream say, in its units; SourceTimeline: when its frames are shown."""
+"""VideoIndex lists the packets of one video stream in its own units; SourceTimeline says when its frames are shown."""
 
 from dataclasses import dataclass
 from fractions import Fraction
@@ -18,24 +18,24 @@ Bools = NDArray[np.bool_]
 class VideoIndex:
     """The packets of one video stream in decode order, in the stream's own time base.
 
-    All arrays have one entry per packet. Pts may be negative and need not rise; a discarded packet is decoded for
-    its neighbours' sake and never shown (edit lists).
+    All arrays have one entry per packet. Pts may be negative and need not increase. A discarded packet (edit lists)
+    is decoded because other frames refer to it, but is not shown.
     """
 
     time_base: Fraction
     """Seconds per tick."""
     pts: Int64s
-    """Presentation timestamp of each packet, in ticks; where the file has joins, moved by their offsets."""
+    """Presentation timestamp of each packet, in ticks. If the file has joins, their offsets are already added."""
     size_bytes: Int64s
-    """Payload size of each packet."""
+    """Payload size of each packet, in bytes."""
     is_keyframe: Bools
-    """True where decoding can start."""
+    """True if decoding can start at the packet."""
     is_discarded: Bools
-    """True where the packet's frame is not presented."""
+    """True if the packet's frame is not presented."""
     last_duration: int
-    """Duration of the last presented frame as its packet has it, in ticks; 0 when unknown."""
+    """Duration of the last presented frame as stated by its packet, in ticks; 0 if unknown."""
     joins: tuple[Join, ...] = ()
-    """Where the file's own timestamps start again, in rising order."""
+    """Where the timestamps of the file restart, in increasing order."""
 
     def __post_init__(self) -> None:
         lengths = {len(self.pts), len(self.size_bytes), len(self.is_keyframe), len(self.is_discarded)}
@@ -46,8 +46,8 @@ class VideoIndex:
 
     @property
     def frame_pts(self) -> Int64s:
-        """Pts of the presented frames, strictly rising. Of packets with equal pts one frame is shown: the later one."""
-        # Not np.unique: it hashes, which takes a second for a film; a stable sort is quick where most are in order.
+        """Pts of the presented frames, strictly increasing. If packets share a pts, only the later one is shown."""
+        # Not np.unique: it hashes, which takes a second for a feature film. A stable sort is fast on nearly sorted pts.
         pts = np.sort(self.pts[~self.is_discarded], kind="stable")
         is_new = np.ones(len(pts), dtype=np.bool_)
         is_new[1:] = pts[1:] != pts[:-1]
@@ -56,26 +56,27 @@ class VideoIndex:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SourceTimeline:
-    """When each source frame is shown. Zero is the first presented frame; time is counted in ticks of `tick_s`.
+    """When each source frame is shown. Zero is the first presented frame; the unit is a tick of `tick_s` seconds.
 
-    For a recognised constant rate the tick is one frame (1 / rate), so timestamps rounded by the container are exact
-    here; for a variable one it is the stream's time base.
+    If the frame rate is constant, the tick is one frame (1 / rate), which undoes the container's rounding of
+    timestamps. Otherwise it is the stream's time base.
     """
 
     tick_s: Fraction
     """Seconds per tick, exact."""
     ticks: Int64s
-    """Instant of each source frame: 0 first, strictly rising."""
+    """Time of each source frame, in ticks: 0 first, strictly increasing."""
     end: int
-    """Instant at which the last frame's own duration is over; beyond the last tick."""
+    """Time at which the last frame's own duration ends, in ticks; greater than the last tick."""
     rate: Fraction | None
-    """The constant frame rate, or None when it varies."""
+    """The constant frame rate, or None if it varies."""
     nominal_rate: Fraction
-    """What `fps: source` means: the constant rate, else that of the median step snapped to a standard one."""
+    """The rate that `fps: source` means: the constant rate if there is one, else that of the median frame duration,
+    snapped to a standard rate."""
 
     def __post_init__(self) -> None:
         if not len(self.ticks) or self.ticks[0] != 0 or (np.diff(self.ticks) <= 0).any() or self.end <= self.ticks[-1]:
-            raise ValueError("ticks must start at 0, rise strictly and stay below the end")
+            raise ValueError("ticks must start at 0, be strictly increasing and stay below the end")
         self.ticks.flags.writeable = False
 
     @property
@@ -85,16 +86,18 @@ class SourceTimeline:
 
     @property
     def duration_s(self) -> Fraction:
-        """Seconds from the first frame's instant to the end of the last frame's own duration."""
+        """Seconds from the first frame to the end of the last frame's own duration."""
         return self.end * self.tick_s
 
 
 FALLBACK_RATE = Fraction(25)
-"""Frames per second assumed for a single frame whose file states neither rate nor duration."""
+"""Frames per second assumed for a single frame if its file states neither rate nor duration."""
 
 
 def source_timeline(index: VideoIndex, header_rates: tuple[Fraction, ...] = ()) -> SourceTimeline:
-    """Place the frames of `index` in time. `header_rates`: frame rates the container states, the most trusted first.
+    """Build the timeline of the frames in `index`.
+
+    `header_rates` are the frame rates that the container states, the most reliable first.
 
     Raises:
         ValueError: the index has no presented frame.
@@ -104,11 +107,11 @@ def source_timeline(index: VideoIndex, header_rates: tuple[Fraction, ...] = ()) 
         raise ValueError("the index has no presented frame")
     constant = find_constant_rate(pts, index.time_base, header_rates) or _shared_rate_of_parts(index, pts, header_rates)
     if constant is not None:
-        own = round(index.last_duration * index.time_base * constant.rate)
+        last_frame_ticks = round(index.last_duration * index.time_base * constant.rate)
         return SourceTimeline(
             tick_s=1 / constant.rate,
             ticks=constant.grid,
-            end=int(constant.grid[-1]) + max(own, 1),
+            end=int(constant.grid[-1]) + max(last_frame_ticks, 1),
             rate=constant.rate,
             nominal_rate=constant.rate,
         )
@@ -116,7 +119,10 @@ def source_timeline(index: VideoIndex, header_rates: tuple[Fraction, ...] = ()) 
 
 
 def _shared_rate_of_parts(index: VideoIndex, pts: Int64s, header_rates: tuple[Fraction, ...]) -> ConstantRate | None:
-    """The constant rate that all parts of a joined file share, each rounded by the container in its own way."""
+    """The constant rate that all parts of a joined file share, or None.
+
+    The container rounds the timestamps of each part independently, so each part is examined alone.
+    """
     if not index.joins:
         return None
     firsts = sorted(set(first_frame_times(index.joins, index.pts, ~index.is_discarded)))
@@ -124,16 +130,17 @@ def _shared_rate_of_parts(index: VideoIndex, pts: Int64s, header_rates: tuple[Fr
     grids: list[Int64s] = []
     rates: set[Fraction] = set()
     for first, stop in pairwise((*places.tolist(), len(pts))):
-        found = find_constant_rate(pts[first:stop], index.time_base, header_rates)
-        if found is None and stop - first > 1:
+        part_rate = find_constant_rate(pts[first:stop], index.time_base, header_rates)
+        if part_rate is None and stop - first > 1:
             return None
-        grid = np.zeros(1, np.int64) if found is None else found.grid
-        rates |= set() if found is None else {found.rate}
+        grid = np.zeros(1, np.int64) if part_rate is None else part_rate.grid
+        rates |= set() if part_rate is None else {part_rate.rate}
         grids.append(grid + (int(grids[-1][-1]) + 1 if grids else 0))
     return ConstantRate(rate=rates.pop(), grid=np.concatenate(grids)) if len(rates) == 1 else None
 
 
 def _variable_rate_timeline(ticks: Int64s, index: VideoIndex, header_rates: tuple[Fraction, ...]) -> SourceTimeline:
+    """The timeline of frames at these times, which have no constant rate."""
     if len(ticks) == 1:
         rate = next((rate for rate in header_rates if rate > 0), FALLBACK_RATE)
         if index.last_duration > 0:

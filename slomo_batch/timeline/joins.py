@@ -1,7 +1,7 @@
-"""Joins: places in a stream where its clock jumps, because files were joined without correcting their times.
+"""Joins: points where the timestamps of a stream restart because files were concatenated without correcting them.
 
-Each part between two joins keeps its own times; `offset` moves them so that the parts follow one another. A join is
-found in the presentation times alone: decode times are unreliable after one, since FFmpeg guesses them.
+Each part between two joins keeps its own timestamps; `offset` shifts them so that each part follows the one before.
+Joins are found from presentation times alone: FFmpeg guesses decoding times after a join, so they are unreliable.
 """
 
 from collections.abc import Sequence
@@ -16,62 +16,63 @@ Int64s = NDArray[np.int64]
 Bools = NDArray[np.bool_]
 
 NUM_NEIGHBORS = 16
-"""Packets before and after a fall of the clock that show whether it is a join or a few damaged times."""
+"""Packets before and after a backward jump that are examined to tell a join from a few damaged timestamps."""
 MAX_REORDERED = 20
-"""No codec stores more frames than this before one that is shown first. With a variable rate they may be minutes."""
+"""Upper bound on the frames stored before a frame that is shown first, in any codec. At a variable rate they may span
+minutes."""
 NUM_LAST_PACKETS = 4
-"""Packets before a join whose times FFmpeg may have guessed from what comes after it."""
+"""Packets before a join whose times FFmpeg may have guessed from the packets after it."""
 MAX_BACKWARD_JUMPS = 1000
-"""A stream with more falls than this has damaged times, not joins."""
+"""A stream with more backward jumps than this has damaged timestamps, not joins."""
 BLOCK_PACKETS = 1 << 14
-"""Packets that are searched at once for the next fall."""
+"""Packets searched at a time for the next backward jump."""
 _LOWEST = np.iinfo(np.int64).min // 4
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Join:
-    """A part of the stream begins, on a clock of its own."""
+    """The start of a part whose timestamps are independent of those before it."""
 
     first_packet: int
-    """The part's first packet, by its place in decode order."""
+    """The part's first packet, as an index in decode order."""
     offset: int
-    """What is added to the times of the part's packets, in ticks."""
+    """Ticks added to the times of the part's packets."""
 
 
 def find_part_starts(pts: Int64s, is_keyframe: Bools) -> list[int]:
-    """First packets of all parts but the first, from the packets' times in decode order.
+    """First packets of all parts except the first, from the packets' times in decode order.
 
-    A keyframe is shown after everything stored before it, and of other frames no more than MAX_REORDERED that were
-    stored before are shown later: what violates that is a fall of the clock. It starts a part unless only a few packets
-    around it have odd times.
+    Two rules hold within a part: a keyframe is shown after everything stored before it, and at most MAX_REORDERED
+    packets stored before any other frame are shown after it. A packet that breaks a rule is a backward jump. It
+    starts a part unless only a few packets around it have odd times.
     """
     clock, at = pts.copy(), 0
     starts: list[int] = []
     for _ in range(MAX_BACKWARD_JUMPS):
         begin = starts[-1] if starts else 0
-        fall = _next_backward_jump(clock, is_keyframe, begin, at)
-        if fall is None:
+        jump = _next_backward_jump(clock, is_keyframe, begin, at)
+        if jump is None:
             return starts
-        top = int(clock[begin:fall].max())
-        if _is_sparse_before(clock, begin, fall, top):
-            outliers = slice(max(begin, fall - NUM_NEIGHBORS), fall)
-            clock[outliers] = np.minimum(clock[outliers], clock[fall])
-        elif _is_sparse_after(clock, begin, fall, top):
-            clock[fall] = top
+        top = int(clock[begin:jump].max())
+        if _is_sparse_before(clock, begin, jump, top):
+            outliers = slice(max(begin, jump - NUM_NEIGHBORS), jump)
+            clock[outliers] = np.minimum(clock[outliers], clock[jump])
+        elif _is_sparse_after(clock, begin, jump, top):
+            clock[jump] = top
         else:
-            starts.append(fall)
-        at = fall
+            starts.append(jump)
+        at = jump
     return []
 
 
 def _next_backward_jump(clock: Int64s, is_keyframe: Bools, begin: int, at: int) -> int | None:
-    """The first packet from `at` on whose time is impossible after those of the part that begins at `begin`."""
+    """The first packet from `at` on whose time is impossible in the part that starts at `begin`, or None."""
     step = median_step(clock[begin:])
     for start in range(at, len(clock), BLOCK_PACKETS):
         block = slice(start, start + BLOCK_PACKETS)
         reached = clock[begin:start].max(initial=_LOWEST)
         top = np.maximum.accumulate(np.concatenate(([reached], clock[block])))[:-1]
-        is_below = 2 * (top - clock[block]) > step  # less than half a frame is a time badly rounded, not another clock
+        is_below = 2 * (top - clock[block]) > step  # less than half a frame is a rounding error, not a jump
         seen = max(begin, start - 2 * MAX_REORDERED)
         num_shown_later = _num_shown_later(clock[seen : block.stop])[start - seen :]
         places = np.flatnonzero(is_below & (is_keyframe[block] | (num_shown_later > MAX_REORDERED)))
@@ -81,29 +82,32 @@ def _next_backward_jump(clock: Int64s, is_keyframe: Bools, begin: int, at: int) 
 
 
 def _num_shown_later(pts: Int64s) -> Int64s:
-    """For each packet how many of those stored just before it are shown after it; counted up to 2 * MAX_REORDERED."""
+    """For each packet, how many of those stored just before it are shown after it; counts up to 2 * MAX_REORDERED."""
     num = np.zeros(len(pts), np.int64)
     for distance in range(1, min(2 * MAX_REORDERED, len(pts) - 1) + 1):
         num[distance:] += pts[:-distance] > pts[distance:]
     return num
 
 
-def _is_sparse_before(clock: Int64s, begin: int, fall: int, top: int) -> bool:
-    """True where only a few of the packets before the fall are above it: their times jumped forward and came back."""
-    before = clock[max(begin, fall - NUM_NEIGHBORS) : fall]
-    usual = min(len(before), (top - int(clock[fall])) / median_step(clock[begin : fall + NUM_NEIGHBORS]))
-    return bool(np.count_nonzero(before > clock[fall]) < usual / 2)
+def _is_sparse_before(clock: Int64s, begin: int, jump: int, top: int) -> bool:
+    """True if only a few packets before the jump have later times than it: their times jumped forward and came back."""
+    before = clock[max(begin, jump - NUM_NEIGHBORS) : jump]
+    usual = min(len(before), (top - int(clock[jump])) / median_step(clock[begin : jump + NUM_NEIGHBORS]))
+    return bool(np.count_nonzero(before > clock[jump]) < usual / 2)
 
 
-def _is_sparse_after(clock: Int64s, begin: int, fall: int, top: int) -> bool:
-    """True where only a few packets from the fall on are below what was reached: the clock comes back at once."""
-    after = clock[fall : fall + NUM_NEIGHBORS]
-    usual = min(len(after), (top - int(clock[fall])) / median_step(clock[begin:fall]) + 1)
+def _is_sparse_after(clock: Int64s, begin: int, jump: int, top: int) -> bool:
+    """True if only a few packets from the jump on have times below `top`: the timestamps recover at once."""
+    after = clock[jump : jump + NUM_NEIGHBORS]
+    usual = min(len(after), (top - int(clock[jump])) / median_step(clock[begin:jump]) + 1)
     return bool(np.count_nonzero(after <= top) < usual / 2)
 
 
 def forward_jumps(pts: Int64s, starts: Sequence[int], least: int) -> list[tuple[int, int]]:
-    """Packets at which a part's clock jumps forward by more than `least` ticks and goes on there; and by how much."""
+    """Packets at which the times of a part jump forward by more than `least` ticks and continue from there.
+
+    Returns pairs of the packet and the size of the jump in ticks.
+    """
     found = []
     for first, stop in pairwise((0, *starts, len(pts))):
         own = pts[first:stop]
@@ -116,15 +120,16 @@ def forward_jumps(pts: Int64s, starts: Sequence[int], least: int) -> list[tuple[
 
 
 def median_step(pts: Int64s) -> int:
-    """The median distance of neighboring times, in ticks, at least 1."""
+    """Median distance between consecutive times, in ticks, at least 1."""
     steps = np.diff(np.unique(pts[: 64 * NUM_NEIGHBORS]))
     return max(1, int(np.median(steps))) if len(steps) else 1
 
 
 def place_joins(starts: Sequence[int], pts: Int64s, is_shown: Bools, lone_step: int) -> tuple[Join, ...]:
-    """The joins at these packets, placed so that each part's first frame follows the last frame of the part before.
+    """The joins at these packets. Their offsets make the first frame of each part follow the last one of the part
+    before.
 
-    `lone_step` is the duration in ticks of a frame that is a part of its own.
+    `lone_step` is the duration in ticks of a frame that is the only one of its part.
     """
     made: list[Join] = []
     end: Fraction | None = None
@@ -141,22 +146,22 @@ def place_joins(starts: Sequence[int], pts: Int64s, is_shown: Bools, lone_step: 
 
 
 def separate_last_frames(pts: Int64s, starts: Sequence[int]) -> Int64s:
-    """The times, without the collision that FFmpeg's guess makes before a join.
+    """The times, with the duplicate that FFmpeg's guess causes before a join moved to the end of its part.
 
-    Where the last packets of a part have no time of their own, as in a VOB, FFmpeg gives the last frame, stored before
-    its B-frames, the time of one of them. It belongs after all others.
+    If the last packets of a part lack timestamps, as in a VOB, FFmpeg gives the part's last frame, which is stored
+    before its B-frames, the time of one of them. It is shown after all others.
     """
-    mended = pts.copy()
+    repaired = pts.copy()
     for first, stop in pairwise((0, *starts)):
         tail = slice(max(first, stop - NUM_LAST_PACKETS), stop)
         last = np.flatnonzero(pts[tail] == pts[first:stop].max())
         if len(last) > 1:
-            mended[tail.start + last[0]] += round(_mean_step(np.unique(pts[first:stop]), lone_step=1))
-    return mended
+            repaired[tail.start + last[0]] += round(_mean_step(np.unique(pts[first:stop]), lone_step=1))
+    return repaired
 
 
 def _mean_step(pts: Int64s, lone_step: int) -> Fraction:
-    """The usual distance between these rising times: the mean, but for gaps."""
+    """Mean distance between these increasing times, gaps excluded, in ticks."""
     steps = np.diff(pts)
     if not len(steps):
         return Fraction(max(1, lone_step))
@@ -165,7 +170,7 @@ def _mean_step(pts: Int64s, lone_step: int) -> Fraction:
 
 
 def packet_offsets(joins: Sequence[Join], num_packets: int) -> Int64s:
-    """For each packet what its time was moved by, in ticks."""
+    """For each packet, the ticks that were added to its time."""
     moved = np.zeros(num_packets, np.int64)
     for join in joins:
         moved[join.first_packet :] = join.offset
@@ -173,7 +178,8 @@ def packet_offsets(joins: Sequence[Join], num_packets: int) -> Int64s:
 
 
 def first_frame_times(joins: Sequence[Join], pts: Int64s, is_shown: Bools) -> list[int]:
-    """Time of the first shown frame of each part, in moved ticks; a part without one has that of the part before."""
+    """Time of the first shown frame of each part, in ticks with offsets added. A part without shown frames repeats the
+    time of the part before."""
     times: list[int] = []
     for first, stop in pairwise((0, *(join.first_packet for join in joins), len(pts))):
         own = pts[first:stop][is_shown[first:stop]]

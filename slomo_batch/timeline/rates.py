@@ -1,4 +1,4 @@
-"""Frame rates: parsing, the standard ones, and recognising a constant rate behind rounded timestamps."""
+"""Frame rates: parse them, snap them to standard ones, and find the constant rate behind rounded timestamps."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -13,14 +13,14 @@ _WHOLE = tuple(
     Fraction(n) for n in (5, 6, 8, 10, 12, 15, 16, 18, 20, 24, 25, 30, 48, 50, 60, 72, 90, 96, 100, 120, 144, 200, 240)
 )
 STANDARD_RATES: tuple[Fraction, ...] = tuple(sorted((*_NTSC, *_WHOLE, Fraction(25, 2))))
-"""Frame rates in frames per second that film, television and cameras use, rising."""
+"""Frame rates used by film, television and cameras, in frames per second, increasing."""
 
 MAX_ROUNDING_S = Fraction(1, 1000)
-"""Timestamps of a constant rate may be rounded by no more than this in all."""
+"""Largest total spread, in seconds, by which rounded timestamps of a constant rate may deviate from it."""
 
 
 def parse_rational(text: str | int | Fraction) -> Fraction:
-    """Read "5/2", "60000/1001", "2.5" or an integer exactly.
+    """Parse "5/2", "60000/1001", "2.5" or an integer exactly.
 
     Raises:
         ValueError: not a number, or a zero denominator.
@@ -32,29 +32,30 @@ def parse_rational(text: str | int | Fraction) -> Fraction:
 
 
 def snap_to_standard(rate: Fraction) -> Fraction:
-    """The standard rate within 1 % of `rate` that is nearest to it, else `rate` itself."""
+    """The nearest standard rate if it is within 1 % of `rate`, else `rate` itself."""
     nearest = min(STANDARD_RATES, key=lambda standard: abs(standard - rate))
     return nearest if abs(nearest - rate) <= rate / 100 else rate
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ConstantRate:
-    """Timestamps that lie on the grid n / rate; gaps are allowed."""
+    """Timestamps that lie on the grid n / rate. Gaps are allowed."""
 
     rate: Fraction
     """Frames per second."""
     grid: NDArray[np.int64]
-    """For each frame its grid point n, starting at 0, strictly rising."""
+    """For each frame its grid point n, starting at 0, strictly increasing."""
 
 
 def find_constant_rate(
     pts: NDArray[np.int64], time_base: Fraction, header_rates: Iterable[Fraction] = ()
 ) -> ConstantRate | None:
-    """The constant rate behind strictly rising `pts` (ticks of `time_base` seconds), or None when it varies.
+    """The constant rate behind strictly increasing `pts` (ticks of `time_base` seconds), or None if the rate varies.
 
-    All steps equal is exact. Otherwise the smallest standard or header rate for which every pts has a grid point of
-    its own, the median step is one grid point, and all of them lie within min(gcd of the steps, 1 ms) of one another's
-    offset from the grid. Where two rates fit alike, the header's wins. Fewer than two frames have no rate.
+    If all steps are equal, the rate is exact. Otherwise it is the smallest standard or header rate for which every
+    pts has its own grid point, the median step is one grid point, and the distances from the grid spread by at most
+    min(gcd of the steps, 1 ms). If two rates fit equally well, the header's rate wins. Fewer than two frames have no
+    rate.
     """
     if len(pts) < 2:
         return None
@@ -72,7 +73,7 @@ def find_constant_rate(
 
 
 def _fit(offsets: NDArray[np.int64], time_base: Fraction, rate: Fraction, tolerance_s: Fraction) -> ConstantRate | None:
-    """The grid of `rate` under the offsets, or None when they do not lie on it. Integer arithmetic throughout."""
+    """The grid of `rate` for these offsets, or None if they do not lie on it. Uses integer arithmetic throughout."""
     per_tick = time_base * rate
     num, den = per_tick.numerator, per_tick.denominator
     scaled = offsets * num if max(int(offsets[-1]) * num, den) < 2**60 else offsets.astype(object) * num

@@ -1,8 +1,8 @@
-"""Retiming and OutputGrid: which instant of the source each output frame shows, as exact rationals.
+"""FrameTime and OutputGrid: which source time each output frame shows, in exact rationals.
 
-Output frame k stands at k / rate. Slowed by `slowdown` it shows the source instant k / (rate * slowdown). Frames of
-the source are shown from their tick until the next one's: tick_i <= s < tick_(i+1), and
-t = (s - tick_i) / (tick_(i+1) - tick_i).
+Output frame k is presented at k / rate. At a given `slowdown` it shows the source time k / (rate * slowdown). Source
+frame i covers the source times s from its tick up to the next one: tick_i <= s < tick_(i+1), and t = (s - tick_i) /
+(tick_(i+1) - tick_i).
 """
 
 from collections.abc import Iterator
@@ -15,29 +15,29 @@ import numpy as np
 from slomo_batch.timeline.index import Int64s, SourceTimeline
 
 NOTABLE_FRAME_RATIO = 50
-"""An output with more frames than this for each source frame is mentioned: one damaged time may be the reason."""
+"""More output frames per source frame than this are noted in the plan: a damaged timestamp may be the cause."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FrameTime:
-    """What one output frame shows: between source frames `pair` and `pair` + 1, at `t`."""
+    """What one output frame shows: the position `t` between source frames `pair` and `pair` + 1."""
 
     frame: int
     """Number of the output frame, from 0."""
     pair: int
-    """The source frame at or before the instant. The last frame's pair has no second frame: its picture is held."""
+    """The last source frame at or before the time shown. If it is the last of the video, its picture is held."""
     t: Fraction
     """Position within the pair, 0 <= t < 1; 0 is the source frame itself."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class OutputGrid:
-    """The output frames of one video: number, rate and the source instants they show."""
+    """The output frames of one video: how many, at which rate, and which source times they show."""
 
     rate: Fraction
     """Output frames per second."""
     slowdown: Fraction
-    """How much longer the output lasts than the source, >= 1."""
+    """Output duration divided by source duration, >= 1."""
     num_frames: int
     """Number of output frames: ceil(duration * slowdown * rate)."""
 
@@ -51,9 +51,10 @@ class OutputGrid:
         return 1 / (self.rate * self.slowdown * tick_s)
 
     def first_frames(self, timeline: SourceTimeline) -> Int64s:
-        """For every source frame i the first output frame at or after its tick: pair i owns [first[i], first[i + 1]).
+        """For each source frame i, the first output frame at or after its tick.
 
-        One entry more than there are source frames; the last is the number of output frames.
+        Pair i has the output frames [first[i], first[i + 1]). The array has one entry more than there are source
+        frames; the last entry is the number of output frames.
         """
         step = self.ticks_per_frame(timeline.tick_s)
         ticks = timeline.ticks
@@ -63,10 +64,11 @@ class OutputGrid:
         return np.append(np.minimum(first.astype(np.int64), self.num_frames), np.int64(self.num_frames))
 
     def frame_times(self, ticks: Int64s, tick_s: Fraction, first_pair: int, frames: range) -> Iterator[FrameTime]:
-        """What each of `frames` shows. `ticks` holds the ticks of source frames first_pair, first_pair + 1, ... through
-        the frame after the last pair asked for (or the last source frame).
+        """What each of `frames` shows.
 
-        Times are computed one at a time, so memory does not grow with the number of frames.
+        `ticks` holds the ticks of source frames first_pair, first_pair + 1, ... through the frame after the last
+        pair requested, or the last source frame. Times are computed one at a time, so memory does not grow with the
+        number of frames.
 
         Raises:
             ValueError: a frame falls before the first tick given.
@@ -78,6 +80,6 @@ class OutputGrid:
             if place < 0:
                 raise ValueError(f"output frame {frame} falls before source frame {first_pair}")
             start = int(ticks[place])
-            held = place + 1 >= len(ticks)
-            t = Fraction(0) if held else (instant - start) / (int(ticks[place + 1]) - start)
+            is_last = place + 1 >= len(ticks)
+            t = Fraction(0) if is_last else (instant - start) / (int(ticks[place + 1]) - start)
             yield FrameTime(frame=frame, pair=first_pair + place, t=t)

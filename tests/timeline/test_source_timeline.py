@@ -93,5 +93,5 @@ def test_an_index_cannot_be_changed_after_the_fact() -> None:
 @pytest.mark.parametrize(("ticks", "end"), [([1, 2], 3), ([0, 0], 1), ([0, 2, 1], 3), ([0, 5], 5), ([], 1)])
 def test_a_timeline_that_does_not_rise_from_zero_to_its_end_is_refused(ticks: list[int], end: int) -> None:
     array = np.array(ticks, dtype=np.int64)
-    with pytest.raises(ValueError, match="rise strictly"):
+    with pytest.raises(ValueError, match="strictly increasing"):
         SourceTimeline(tick_s=MILLISECOND, ticks=array, end=end, rate=None, nominal_rate=NTSC)
