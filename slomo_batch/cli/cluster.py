@@ -1,16 +1,13 @@
-"""The commands of a cluster's file and its machines: their options, and what becomes of the answer.
-
-Loads nothing heavy itself.
-"""
+"""The commands `cluster check` and `cluster spot-watch`. Importing this module loads nothing heavy."""
 
 import argparse
 import sys
-from collections.abc import Callable
 from contextlib import redirect_stdout
 from datetime import UTC, datetime
 from functools import partial
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
+from slomo_batch.cli.arguments import Commands, add_command, add_group, int_at_least
 from slomo_batch.errors import ClusterError, ManifestError
 from slomo_batch.manifest.load import read_text
 from slomo_batch.sanitize import one_line
@@ -19,24 +16,34 @@ from slomo_batch.streams import for_display
 if TYPE_CHECKING:
     from slomo_batch.cluster.spot import Departure
 
-Add = Callable[[str, str, Callable[[argparse.Namespace], int]], Any]
-"""Adds a command by name, help text and what runs it; gives its parser."""
 
-
-def add_cluster_tools(add: Add) -> None:
-    """Add the commands below `cluster`."""
-    _add_check(add)
-    _add_spot_watch(add)
+def add_cluster_commands(commands: Commands) -> None:
+    """Add the commands."""
+    cluster = add_group(commands, "cluster", "check a cluster file, or watch a spot instance")
+    _add_check(cluster)
+    _add_spot_watch(cluster)
 
 
 # ---- cluster check -------------------------------------------------------------------------------------------------
 
 
-def _add_check(add: Add) -> None:
-    parser = add("check", "judge a cluster.yaml without starting anything", _check)
-    parser.add_argument("file", metavar="FILE")
-    parser.add_argument("--gpus-per-worker", metavar="N", type=float, default=1.0, help="as in the manifest")
-    parser.add_argument("--cpus-per-worker", metavar="N", type=int, default=1, help="as in the manifest")
+def _add_check(commands: Commands) -> None:
+    parser = add_command(commands, "check", "validate a Ray cluster file without starting anything", _check)
+    parser.add_argument("file", metavar="FILE", help="the cluster file, such as cluster.yaml")
+    parser.add_argument(
+        "--gpus-per-worker",
+        metavar="N",
+        type=float,
+        default=1.0,
+        help="cluster.gpus_per_worker of the manifest (default: 1)",
+    )
+    parser.add_argument(
+        "--cpus-per-worker",
+        metavar="N",
+        type=int_at_least(1),
+        default=1,
+        help="cluster.cpus_per_worker of the manifest (default: 1)",
+    )
 
 
 def _check(options: argparse.Namespace) -> int:
@@ -44,23 +51,29 @@ def _check(options: argparse.Namespace) -> int:
 
     config = read_cluster_file(read_text(options.file))
     needs = {"gpus_per_worker": options.gpus_per_worker, "cpus_per_worker": options.cpus_per_worker}
-    faults = cluster_faults(config, **needs)
-    if faults:
-        number = "1 fault" if len(faults) == 1 else f"{len(faults)} faults"
-        raise ManifestError(number, problems=tuple(faults), where=options.file)
-    sys.stdout.write(f"{one_line(options.file)}: nothing wrong was found\n")
+    problems = cluster_faults(config, **needs)
+    if problems:
+        number = "1 problem" if len(problems) == 1 else f"{len(problems)} problems"
+        raise ManifestError(f"invalid cluster file ({number})", problems=tuple(problems), where=options.file)
+    sys.stdout.write(f"{one_line(options.file)}: no problems found\n")
     return 0
 
 
 # ---- cluster spot-watch --------------------------------------------------------------------------------------------
 
 
-def _add_spot_watch(add: Add) -> None:
-    parser = add("spot-watch", "on a spot machine of EC2: wait for its end, and have Ray let go of it", _spot_watch)
-    parser.add_argument("--address", metavar="HOST:PORT", default="", help="the cluster's; by default this machine's")
-    parser.add_argument("--node-id", metavar="ID", default="", help="which node, where the machine has several")
+def _add_spot_watch(commands: Commands) -> None:
+    details = "Run it on each spot instance of the cluster."
+    summary = "drain this Ray node when its EC2 spot instance is about to be interrupted"
+    parser = add_command(commands, "spot-watch", summary, _spot_watch, details=details)
     parser.add_argument(
-        "--ignore-rebalance", action="store_true", help="stay when AWS only recommends to leave, until it says when"
+        "--address", metavar="HOST:PORT", default="", help="the address of the cluster (default: this machine's)"
+    )
+    parser.add_argument("--node-id", metavar="ID", default="", help="the id of the node, if this machine runs several")
+    parser.add_argument(
+        "--ignore-rebalance",
+        action="store_true",
+        help="ignore rebalance recommendations, and drain only at an interruption notice",
     )
 
 
@@ -72,16 +85,19 @@ def _spot_watch(options: argparse.Namespace) -> int:
     address = address_here(options.address)
     node = node_here(address, options.node_id)
     if not node:
-        raise ClusterError("this machine is no node of the cluster", where=address, got=options.node_id)
+        raise ClusterError("this machine is not a node of the cluster", where=address, got=options.node_id)
     leave = partial(_leave, address, options.node_id)
-    with redirect_stdout(for_display(sys.stdout, "standard output")):  # the watch goes on though its log may not
-        _say(f"watching over node {node} of the cluster at {address}")
-        _say(watch(Metadata(), leave, heeds_rebalance=not options.ignore_rebalance, say=_say))
+    with redirect_stdout(for_display(sys.stdout, "standard output")):  # watching continues if its log cannot be written
+        _print(f"watching node {node} of the cluster at {address}")
+        _print(watch(Metadata(), leave, heeds_rebalance=not options.ignore_rebalance, say=_print))
     return 0
 
 
 def _leave(address: str, node_id: str, departure: "Departure") -> bool:
-    """Tell Ray; False where this machine is no node any more. Ray may have been started anew: its id is asked again."""
+    """Drain this node. Returns False if it is no longer a node.
+
+    The node id is looked up again, because Ray may have been restarted since.
+    """
     from slomo_batch.cluster.nodes import drain_node, node_here  # noqa: PLC0415 loads Ray
 
     node = node_here(address, node_id)
@@ -92,6 +108,6 @@ def _leave(address: str, node_id: str, departure: "Departure") -> bool:
     return bool(node)
 
 
-def _say(line: str) -> None:
+def _print(line: str) -> None:
     sys.stdout.write(f"{datetime.now(UTC).isoformat(timespec='seconds')} {one_line(line)}\n")
     sys.stdout.flush()

@@ -1,12 +1,12 @@
-"""The commands `evaluate` and `compare`: their options, and what becomes of the answer. Loads nothing heavy itself."""
+"""The commands `evaluate` and `compare`. Importing this module loads nothing heavy."""
 
 import argparse
 import os
 import sys
-from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, get_args
 
+from slomo_batch.cli.arguments import Commands, add_command, int_at_least
 from slomo_batch.errors import ManifestError
 from slomo_batch.evaluation.datasets.known import LAYOUTS, layout_of
 from slomo_batch.sanitize import legible_json, one_line
@@ -18,46 +18,48 @@ if TYPE_CHECKING:
     from slomo_batch.evaluation.report import Report
     from slomo_batch.evaluation.worst import Worst
 
-Add = Callable[[str, str, Callable[[argparse.Namespace], int]], Any]
-"""Adds a command by name, help text and what runs it; gives its parser."""
 
 LADDER = {"factors": [2], "skip": 20, "frames": 17, "max_width": None, "cuts": "ignore"}
-"""What `evaluate` does with clips if nothing is said."""
+"""The defaults of `evaluate` for clips."""
 COMPARISON = {"factors": [2], "skip": 0, "frames": 121, "max_width": None, "cuts": "hold"}
-"""What `compare` does."""
+"""The defaults of `compare`."""
 
 
-def add_evaluation(add: Add) -> None:
+def add_evaluation_commands(commands: Commands) -> None:
     """Add the commands."""
-    _add_evaluate(add)
-    _add_compare(add)
+    _add_evaluate(commands)
+    _add_compare(commands)
 
 
-def _add_evaluate(add: Add) -> None:
-    about = "measure methods where the frames in between are known: on clips, or on a data set of the field"
-    parser = add("evaluate", about, _evaluate)
+def _add_evaluate(commands: Commands) -> None:
+    summary = "measure interpolation methods against the true frames of clips or of a public data set"
+    parser = add_command(commands, "evaluate", summary, _evaluate)
     parser.add_argument(
         "inputs",
         metavar="INPUT",
         nargs="+",
-        help="videos, on disk or on S3; or one folder that holds a data set as it is published",
+        help="video files or s3:// URIs; or one folder with a data set in its published layout",
     )
     _add_contenders(parser, "--method")
     _add_ladder(parser, LADDER, with_factors=True)
-    sets = parser.add_argument_group("of data sets, whose protocol is fixed")
+    sets = parser.add_argument_group("data sets")
     names = ", ".join(LAYOUTS)
     sets.add_argument(
-        "--layout", metavar="NAME", choices=LAYOUTS, help=f"the data set, where the folder does not tell: {names}"
+        "--layout",
+        metavar="NAME",
+        choices=LAYOUTS,
+        help=f"the data set, if it is not recognized from the folder: {names}",
     )
     sets.add_argument(
-        "--cases", metavar="N", type=_at_least(1), help="at most N cases of each part, evenly over it, for a first look"
+        "--cases", metavar="N", type=int_at_least(1), help="use at most N cases of each part, evenly spaced"
     )
     _add_answer(parser)
 
 
-def _add_compare(add: Add) -> None:
-    parser = add("compare", "drop every second frame of a video, and see who predicts it best", _evaluate)
-    parser.add_argument("inputs", metavar="IN", nargs=1)
+def _add_compare(commands: Commands) -> None:
+    summary = "remove every second frame of a video, and measure how well each method predicts it"
+    parser = add_command(commands, "compare", summary, _evaluate)
+    parser.add_argument("inputs", metavar="IN", nargs=1, help="a video file or an s3:// URI")
     parser.set_defaults(layout=None, cases=None)
     _add_contenders(parser, "--methods")
     _add_ladder(parser, COMPARISON, with_factors=False)
@@ -66,51 +68,79 @@ def _add_compare(add: Add) -> None:
 
 def _add_contenders(parser: argparse.ArgumentParser, flag: str) -> None:
     methods = get_args(Method)
-    group = parser.add_argument_group("who is measured")
+    group = parser.add_argument_group("methods")
     group.add_argument(
-        flag, dest="methods", metavar="METHOD", choices=methods, nargs="+", default=methods, help=", ".join(methods)
+        flag,
+        dest="methods",
+        metavar="METHOD",
+        choices=methods,
+        nargs="+",
+        default=methods,
+        help=f"the methods to measure: {', '.join(methods)} (default: all)",
     )
     group.add_argument(
-        "--weights", metavar="NAME", nargs="+", default=["compact"], help="of superslomo: shipped names, or URIs"
+        "--weights",
+        metavar="NAME",
+        nargs="+",
+        default=["compact"],
+        help="weights of superslomo: shipped names, paths or URIs (default: compact)",
     )
-    group.add_argument("--levels", metavar="N", type=_at_least(1), help="levels of the network's pyramid")
-    group.add_argument("--precision", choices=("auto", *get_args(Precision)), default="auto", help="of the network")
-    group.add_argument("--threads", metavar="N", type=_at_least(1), default=1, help="of the network, on the CPU")
+    group.add_argument("--levels", metavar="N", type=int_at_least(1), help="pyramid levels of the network")
+    group.add_argument(
+        "--precision",
+        choices=("auto", *get_args(Precision)),
+        default="auto",
+        help="precision of the network (default: auto)",
+    )
+    group.add_argument(
+        "--threads", metavar="N", type=int_at_least(1), default=1, help="CPU threads of the network (default: 1)"
+    )
 
 
 def _add_ladder(parser: argparse.ArgumentParser, defaults: dict[str, Any], *, with_factors: bool) -> None:
-    """The options of clips; each is None where it was not given."""
+    """Add the options for clips. Each is None unless it is given."""
     parser.set_defaults(factors=None, ladder=defaults)
-    group = parser.add_argument_group("of clips")
+    group = parser.add_argument_group("clips")
     if with_factors:
         group.add_argument(
-            "--factor", dest="factors", metavar="K", type=_at_least(2), nargs="+", help="keep every K-th frame (2)"
+            "--factor",
+            dest="factors",
+            metavar="K",
+            type=int_at_least(2),
+            nargs="+",
+            help="keep every K-th frame and predict the others (default: 2)",
         )
     group.add_argument(
-        "--skip", metavar="N", type=_at_least(0), help=f"frames left out at the beginning ({defaults['skip']})"
+        "--skip", metavar="N", type=int_at_least(0), help=f"skip the first N frames (default: {defaults['skip']})"
     )
     group.add_argument(
-        "--frames", metavar="N", type=_at_least(0), help=f"frames taken after that ({defaults['frames']}); 0: all"
+        "--frames",
+        metavar="N",
+        type=int_at_least(0),
+        help=f"use N frames after that; 0 uses all (default: {defaults['frames']})",
     )
     group.add_argument(
-        "--max-width", metavar="PX", type=_at_least(16), help="wider pictures are averaged down over whole blocks"
+        "--max-width",
+        metavar="PX",
+        type=int_at_least(16),
+        help="reduce wider pictures by averaging whole blocks of pixels",
     )
     group.add_argument(
         "--cuts",
         choices=("hold", "ignore"),
-        help="at cuts and repeated frames: hold the nearest frame, as a job does, or ask the methods "
-        f"({defaults['cuts']})",
+        help="at scene cuts and repeated frames: hold the nearest frame, as a job does, or ignore them and interpolate "
+        f"(default: {defaults['cuts']})",
     )
 
 
 def _add_answer(parser: argparse.ArgumentParser) -> None:
-    group = parser.add_argument_group("the answer")
+    group = parser.add_argument_group("results")
     group.add_argument(
         "--lpips",
         metavar="FILE",
         nargs="+",
         type=Path,
-        help="measure LPIPS too, with these weights of AlexNet and of the measure, which are not shipped",
+        help="also measure LPIPS, with these weights files of AlexNet and of LPIPS, which are not shipped",
     )
     group.add_argument(
         "--write",
@@ -119,33 +149,25 @@ def _add_answer(parser: argparse.ArgumentParser) -> None:
         type=_report_file,
         action="append",
         default=[],
-        help="store the result, as .json (with every frame) or .parquet; repeatable",
+        help="write the results to a .json file, with every frame, or to a .parquet file; repeatable",
     )
     group.add_argument(
         "--worst",
         metavar="FOLDER",
         type=_pictures_folder,
-        help="store the ten worst frames of each method as pictures, with a page that shows them",
+        help="write the ten worst frames of each method as pictures, with a page index.md that shows them",
     )
-    group.add_argument("--json", action="store_true", help="one JSON object on stdout instead of the table")
-
-
-def _at_least(least: int) -> Callable[[str], int]:
-    def number(text: str) -> int:
-        value = int(text)
-        if value < least:
-            raise argparse.ArgumentTypeError(f"{value} is too small: at least {least}")
-        return value
-
-    return number
+    group.add_argument(
+        "--json", action="store_true", help="print one JSON object to standard output instead of a table"
+    )
 
 
 def _report_file(text: str) -> Path:
     path = Path(text)
     if path.suffix not in {".json", ".parquet"}:
-        raise argparse.ArgumentTypeError(f"{text!r} ends in neither .json nor .parquet")
+        raise argparse.ArgumentTypeError(f"the name must end in .json or .parquet, got {text!r}")
     if not path.absolute().parent.is_dir():
-        raise argparse.ArgumentTypeError(f"there is no folder {path.absolute().parent}")
+        raise argparse.ArgumentTypeError(f"no such folder: {path.absolute().parent}")
     return path
 
 
@@ -153,7 +175,7 @@ def _pictures_folder(text: str) -> Path:
     path = Path(text).absolute()
     there = next(place for place in (path, *path.parents) if place.exists())
     if not there.is_dir() or not os.access(there, os.W_OK | os.X_OK):
-        raise argparse.ArgumentTypeError(f"{there} is no folder that can be written to")
+        raise argparse.ArgumentTypeError(f"not a writable folder: {there}")
     return path
 
 
@@ -178,19 +200,19 @@ def _evaluate(options: argparse.Namespace) -> int:
 
 
 def _folder(options: argparse.Namespace) -> Path | None:
-    """The folder of the data set; None where clips are named."""
+    """Return the folder of the data set; None if the inputs are clips."""
     folders = [Path(place) for place in options.inputs if _is_folder(place)]
     if not folders:
         for flag in ("layout", "cases"):
             if getattr(options, flag) is not None:
-                raise ManifestError(f"--{flag} is of data sets, and this is no folder", where=options.inputs[0])
+                raise ManifestError(f"--{flag} requires a data set folder", where=options.inputs[0])
         return None
     if len(options.inputs) > 1:
-        raise ManifestError("a data set is measured alone", where=str(folders[0]), remedy="Name nothing beside it.")
+        raise ManifestError("a data set folder must be the only input", where=str(folders[0]))
     given = [name for name in options.ladder if getattr(options, name) is not None]
     if given:
         flag = "factor" if given[0] == "factors" else given[0].replace("_", "-")
-        raise ManifestError(f"--{flag} is of clips; the protocol of a data set is fixed", where=str(folders[0]))
+        raise ManifestError(f"--{flag} is not supported for data sets, whose protocol is fixed", where=str(folders[0]))
     return folders[0]
 
 
@@ -198,7 +220,7 @@ def _is_folder(place: str) -> bool:
     try:
         return Path(place).is_dir()
     except OSError as error:
-        raise ManifestError("cannot be read", where=place, remedy=str(error.strerror)) from error
+        raise ManifestError(f"cannot be read: {error.strerror}", where=place) from error
 
 
 def _of_clips(options: argparse.Namespace, worst: "Worst | None") -> "Report":
@@ -258,4 +280,4 @@ def _write_report(path: Path, found: "Report") -> None:
     try:
         path.write_bytes(data)
     except OSError as error:
-        raise ManifestError("cannot be written", where=str(path), remedy=str(error.strerror)) from error
+        raise ManifestError(f"cannot be written: {error.strerror}", where=str(path)) from error

@@ -1,23 +1,24 @@
-"""The commands `submit`, `cancel` and `logs`, and a `run` that goes elsewhere: jobs on a cluster, seen from outside.
+"""The commands `submit`, `cancel` and `logs`, and `run` with the address of a remote cluster.
 
-Loads nothing heavy itself.
+Importing this module loads nothing heavy.
 """
 
 import argparse
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TextIO
+from typing import TYPE_CHECKING, TextIO
 
 from slomo_batch import __version__
+from slomo_batch.cli.arguments import Commands, add_command, add_json, add_run_options, manifest_of
+from slomo_batch.cli.displays import terminal_display
 from slomo_batch.errors import ClusterError, Interrupted
 from slomo_batch.manifest.canonical import canonical_manifest, local_paths
 from slomo_batch.manifest.load import is_file, load, read_text
 from slomo_batch.manifest.schema import Manifest
 from slomo_batch.redact import redacted
-from slomo_batch.report.events import Display
 from slomo_batch.sanitize import json_line, legible_json, one_line
 from slomo_batch.streams import for_display
 
@@ -27,27 +28,29 @@ if TYPE_CHECKING:
     from slomo_batch.cluster.log_reader import LogLine
     from slomo_batch.cluster.submissions import Request
 
-Add = Callable[[str, str, Callable[[argparse.Namespace], int]], Any]
-"""Adds a command by name, help text and what runs it; gives its parser."""
-DisplayOf = Callable[[str, TextIO], Display]
-"""The display of a job by its name, on a stream, for a person."""
 _NO_ADDRESS = ("auto", "inline", "local")
-"""What cluster.address may say besides an address."""
+"""The values of cluster.address that are not addresses."""
 
 
-def add_job_commands(add: Add, add_run_options: Callable[[Any], None], display_of: DisplayOf) -> None:
-    """Add the commands that speak to a cluster; `add_run_options` adds to `submit` what it has in common with `run`."""
-    submitting = add("submit", "have a cluster run what a manifest asks for", partial(_submit, display_of))
+def add_job_commands(commands: Commands) -> None:
+    """Add the commands."""
+    details = "Prints the id of the run and returns. If the job is already running there, prints the id of that run."
+    submitting = add_command(commands, "submit", "run a job on a Ray cluster", _submit, details=details)
     add_run_options(submitting)
     _add_address(submitting)
-    submitting.add_argument("--follow", action="store_true", help="show its progress, and exit with its exit code")
-    canceling = add("cancel", "ask the run of a job on a cluster to finish what it has in hand and stop", _cancel)
+    submitting.add_argument(
+        "--follow", action="store_true", help="show the progress of the run, and exit with its exit code"
+    )
+    details = "The run finishes its work in progress first; published videos and committed chunks are kept."
+    canceling = add_command(commands, "cancel", "stop the run of a job on a Ray cluster", _cancel, details=details)
     _add_job(canceling)
-    canceling.add_argument("--wait", action="store_true", help="return when it has stopped")
-    logging = add("logs", "show what the latest run of a job on a cluster tells", partial(_logs, display_of))
+    canceling.add_argument("--wait", action="store_true", help="wait until the run has stopped")
+    logging = add_command(commands, "logs", "show the output of the latest run of a job on a Ray cluster", _logs)
     _add_job(logging)
-    logging.add_argument("--follow", action="store_true", help="until its end; exit with its exit code")
-    logging.add_argument("--json", action="store_true", help="one JSON object per line on stdout")
+    logging.add_argument(
+        "--follow", action="store_true", help="show new output until the run ends, and exit with its exit code"
+    )
+    add_json(logging)
 
 
 def _add_address(parser: argparse.ArgumentParser) -> None:
@@ -55,13 +58,13 @@ def _add_address(parser: argparse.ArgumentParser) -> None:
         "--address",
         metavar="ADDRESS",
         default="",
-        help="of the cluster's dashboard, like http://head:8265; by default the manifest's, else RAY_ADDRESS, else the "
-        "cluster of this machine",
+        help="the address of the cluster's dashboard, such as http://head:8265 (default: the manifest's address, "
+        "RAY_ADDRESS, or the cluster of this machine)",
     )
 
 
 def _add_job(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("job", metavar="JOB", help="a manifest, or the name of a job")
+    parser.add_argument("job", metavar="JOB", help="a manifest file, or the name of a job")
     _add_address(parser)
 
 
@@ -69,31 +72,30 @@ def _add_job(parser: argparse.ArgumentParser) -> None:
 
 
 def is_elsewhere(manifest: Manifest) -> bool:
-    """Whether the manifest names a cluster that this machine is no part of: what runs there is submitted."""
+    """Return whether the manifest has the address of a remote cluster, to which `run` submits the job."""
     return manifest.cluster.address.startswith(("http://", "https://", "ray://"))
 
 
-def _submit(display_of: DisplayOf, options: argparse.Namespace) -> int:
-    manifest = load(read_text(options.manifest), where=options.manifest, overrides=options.settings)
-    return submit(manifest, options, display_of, follow=options.follow)
+def _submit(options: argparse.Namespace) -> int:
+    return submit(manifest_of(options), options, follow=options.follow)
 
 
-def submit(manifest: Manifest, options: argparse.Namespace, display_of: DisplayOf, *, follow: bool) -> int:
-    """Have a cluster run the manifest, or find that it does; with `follow`, show the run to its end.
+def submit(manifest: Manifest, options: argparse.Namespace, *, follow: bool) -> int:
+    """Submit the manifest to a cluster, unless its job is already running there. With `follow`, show the run.
 
-    The exit code is the run's own where it is followed.
+    Returns the exit code: that of the run if it is followed.
     """
     api = _api(options, manifest)
     request = _request(manifest, options, api)
     submission_id, began = _started(api, request)
     if not began and (request.prewarm or request.take_over):
-        _tell("it was running already: --prewarm and --take-over are for a run that begins")
+        _print("the job is already running: --prewarm and --take-over have no effect")
     if follow:
-        _tell(f"{'submitted' if began else 'attached to'} {submission_id}")
-        return _follow(api, submission_id, _shown(display_of, manifest.name, _followed(), as_json=options.json))
-    told = json_line({"submission": submission_id, "began": began}) if options.json else submission_id
-    sys.stdout.write(f"{told}\n")
-    _tell(f"submitted to {api.address}" if began else f"running already on {api.address}")
+        _print(f"{'submitted' if began else 'attached to'} {submission_id}")
+        return _follow(api, submission_id, _show_lines(manifest.name, _robust_stdout(), as_json=options.json))
+    result = json_line({"submission": submission_id, "began": began}) if options.json else submission_id
+    sys.stdout.write(f"{result}\n")
+    _print(f"submitted to {api.address}" if began else f"already running on {api.address}")
     return 0
 
 
@@ -132,7 +134,10 @@ def _request(manifest: Manifest, options: argparse.Namespace, api: "JobApi") -> 
 
 
 def _started(api: "JobApi", request: "Request") -> tuple[str, bool]:
-    """The id of the run, and whether it was begun now rather than found. Who is beaten to a number looks again."""
+    """Return the id of the run, and whether this call started it.
+
+    Another client can take the same run number first; this one then reads the list of runs again.
+    """
     from slomo_batch.cluster.submissions import Start, command_of, decide  # noqa: PLC0415
 
     command = command_of(request, version=__version__)
@@ -152,29 +157,34 @@ def _follow(api: "JobApi", submission_id: str, shown: "AbstractContextManager[Sh
         with shown as show:
             run = follow(api, submission_id, show)
     except KeyboardInterrupt:
-        _tell(f"left: {submission_id} goes on; `slomo-batch logs` watches it, `slomo-batch cancel` ends it")
+        _print(
+            f"{submission_id} continues to run; use `slomo-batch logs` to follow it or `slomo-batch cancel` to stop it"
+        )
         return Interrupted.exit_code
     except ClusterError as error:
         raise ClusterError(
-            "is out of reach; the run goes on there", where=submission_id, got=str(error), remedy="Submit it again."
+            "lost the connection to the run, which continues",
+            where=submission_id,
+            got=str(error),
+            remedy="Run `slomo-batch submit` again to follow it.",
         ) from error
     return exit_code_of(run)
 
 
-def _followed() -> TextIO:
-    """Where a run is shown that goes on, whether it can be shown or not."""
+def _robust_stdout() -> TextIO:
+    """Return stdout for following a run: output errors do not end the command."""
     return for_display(sys.stdout, "standard output")
 
 
 @contextmanager
-def _shown(display_of: DisplayOf, job: str, stream: TextIO, *, as_json: bool) -> "Iterator[Show]":
-    """What shows the lines of a run: events to a person, or as they were written; all others as they are, on stderr."""
-    display = display_of(job, stream)
+def _show_lines(job: str, stream: TextIO, *, as_json: bool) -> "Iterator[Show]":
+    """Show the lines of a run: events on `stream`, as JSON or for a person; all other lines unchanged on stderr."""
+    display = terminal_display(job, stream)
     with nullcontext() if as_json else display:
 
         def show(line: "LogLine") -> None:
             if line.event is None:
-                _tell(line.text)
+                _print(line.text)
             elif as_json:
                 stream.write(legible_json(line.text) + "\n")
                 stream.flush()
@@ -188,7 +198,7 @@ def _shown(display_of: DisplayOf, job: str, stream: TextIO, *, as_json: bool) ->
 
 
 def _job_and_api(options: argparse.Namespace) -> tuple[str, "JobApi"]:
-    """The job that a command names, by its manifest or by its name, and its cluster."""
+    """Return the name of the job, given by its manifest or its name, and the API of its cluster."""
     if is_file(options.job):
         manifest = load(read_text(options.job), where=options.job)
         return manifest.name, _api(options, manifest)
@@ -202,22 +212,22 @@ def _cancel(options: argparse.Namespace) -> int:
     job, api = _job_and_api(options)
     run = latest_run(job, api.submissions())
     if run.has_ended or not api.stop(run.id):
-        _tell(f"{run.id} ended before: nothing was stopped")
+        _print(f"{run.id} has already ended; nothing was stopped")
         return 0
-    _tell(f"{run.id} finishes what it has in hand, for {DRAIN_S // 60} minutes at most, and stops")
+    _print(f"{run.id} finishes its work in progress, within {DRAIN_S // 60} minutes, and then stops")
     if options.wait:
-        _tell(f"{run.id}: {wait_for_end(api, run.id).status.lower()}")
+        _print(f"{run.id}: {wait_for_end(api, run.id).status.lower()}")
     return 0
 
 
-def _logs(display_of: DisplayOf, options: argparse.Namespace) -> int:
+def _logs(options: argparse.Namespace) -> int:
     from slomo_batch.cluster.log_follower import show_so_far  # noqa: PLC0415 loads Ray
     from slomo_batch.cluster.submissions import latest_run  # noqa: PLC0415
 
     job, api = _job_and_api(options)
     run = latest_run(job, api.submissions())
-    _tell(f"{run.id}: {run.status.lower()}")
-    shown = _shown(display_of, run.job, _followed() if options.follow else sys.stdout, as_json=options.json)
+    _print(f"{run.id}: {run.status.lower()}")
+    shown = _show_lines(run.job, _robust_stdout() if options.follow else sys.stdout, as_json=options.json)
     if options.follow:
         return _follow(api, run.id, shown)
     with shown as show:
@@ -225,5 +235,5 @@ def _logs(display_of: DisplayOf, options: argparse.Namespace) -> int:
     return 0
 
 
-def _tell(line: str) -> None:
+def _print(line: str) -> None:
     sys.stderr.write(one_line(redacted(line)) + "\n")

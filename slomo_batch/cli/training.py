@@ -1,50 +1,75 @@
-"""The command `train`: its options, and what carries it out. Loads nothing heavy itself."""
+"""The command `train`. Importing this module loads nothing heavy."""
 
 import argparse
 import importlib.util
-from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
+from slomo_batch.cli.arguments import Commands, add_command, int_at_least
 from slomo_batch.errors import ManifestError
 
 if TYPE_CHECKING:
     from slomo_batch.training.order import Order
 
-Add = Callable[[str, str, Callable[[argparse.Namespace], int]], Any]
-"""Adds a command by name, help text and what runs it; gives its parser."""
 
 NEEDED = ("pandas", "tensorboard")
-"""What the extra `train` installs and nothing else does: Ray Train imports the first, the record the second."""
+"""Packages that only the extra `train` installs: Ray Train imports the first, the TensorBoard log the second."""
 
 
-def add_training(add: Add) -> None:
+def add_training_command(commands: Commands) -> None:
     """Add the command."""
-    parser = add("train", "train weights as a config says, or go on with it", _train)
-    parser.add_argument("config", metavar="CONFIG", type=Path)
+    parser = add_command(commands, "train", "train weights as a config file describes, or resume the training", _train)
+    parser.add_argument("config", metavar="CONFIG", type=Path, help="the training config, a YAML file")
     parser.add_argument(
-        "--out", metavar="URI", default="", help="the run's folder, or prefix on S3 (training-runs/NAME)"
+        "--out",
+        metavar="URI",
+        default="",
+        help="the folder or s3:// prefix of the training run (default: training-runs/NAME)",
     )
     parser.add_argument(
-        "--address", default="auto", help="auto (the cluster this runs on, else a local Ray), local, inline, or Ray's"
+        "--address",
+        default="auto",
+        help="auto: the Ray cluster of this machine, or a local Ray; local: a local Ray; inline: this process; or the "
+        "address of a Ray cluster (default: auto)",
     )
-    parser.add_argument("--workers", metavar="N", type=_count, default=0, help="0, the default: one per GPU, or one")
     parser.add_argument(
-        "--threads", metavar="N", type=_count, default=1, help="of torch in each worker, on the CPU (1)"
+        "--workers",
+        metavar="N",
+        type=int_at_least(0),
+        default=0,
+        help="training workers; 0: one per GPU, at least one (default: 0)",
     )
     parser.add_argument(
-        "--data-workers", metavar="N", type=_count, default=1, help="processes that make samples, for each worker (1)"
+        "--threads",
+        metavar="N",
+        type=int_at_least(0),
+        default=1,
+        help="CPU threads of torch in each worker (default: 1)",
     )
-    parser.add_argument("--validate-every", metavar="STEPS", type=_count, default=200, help="0: never (200)")
-    parser.add_argument("--checkpoint-every", metavar="S", type=float, default=60.0, help="seconds (60)")
-    parser.add_argument("--stop-at", metavar="STEP", type=_count, default=0, help="to go on another time")
-
-
-def _count(text: str) -> int:
-    value = int(text)
-    if value < 0:
-        raise argparse.ArgumentTypeError(f"{value} is less than nothing")
-    return value
+    parser.add_argument(
+        "--data-workers",
+        metavar="N",
+        type=int_at_least(0),
+        default=1,
+        help="processes that prepare samples, for each worker (default: 1)",
+    )
+    parser.add_argument(
+        "--validate-every",
+        metavar="STEPS",
+        type=int_at_least(0),
+        default=200,
+        help="steps between validations; 0: never (default: 200)",
+    )
+    parser.add_argument(
+        "--checkpoint-every", metavar="S", type=float, default=60.0, help="seconds between checkpoints (default: 60)"
+    )
+    parser.add_argument(
+        "--stop-at",
+        metavar="STEP",
+        type=int_at_least(0),
+        default=0,
+        help="stop after this step; a later run resumes (default: the config's last step)",
+    )
 
 
 def _train(options: argparse.Namespace) -> int:

@@ -10,7 +10,9 @@ from pathlib import Path
 import pytest
 
 from slomo_batch import __version__
+from slomo_batch.cli import files
 from slomo_batch.cli import main as cli
+from slomo_batch.cli.run import convert_manifest
 from slomo_batch.errors import ManifestError
 from slomo_batch.manifest.schema import Manifest, json_schema
 from slomo_batch.settings import Encode, FpsTarget
@@ -22,7 +24,7 @@ ROOT = Path(__file__).parents[2]
 
 def convert(*arguments: str) -> Manifest:
     """The manifest that a `convert` stands for."""
-    return cli._convert_manifest(cli._parser().parse_args(["convert", *arguments]))
+    return convert_manifest(cli.parser().parse_args(["convert", *arguments]))
 
 
 def test_version_is_told(capsys: pytest.CaptureFixture[str]) -> None:
@@ -63,7 +65,7 @@ def test_schema_prints_the_json_schema(capsys: pytest.CaptureFixture[str]) -> No
 
 def test_status_of_a_mere_name_asks_for_the_work_place(capsys: pytest.CaptureFixture[str]) -> None:
     assert cli.main(["status", "derby-2019"]) == 2
-    assert "give the work place with --work" in capsys.readouterr().err
+    assert "pass the work place with --work" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize("command", ["status", "gc", "timeline"])
@@ -76,7 +78,7 @@ def test_a_manifest_that_cannot_be_looked_at_is_named(command: str, capsys: pyte
             assert cli.main([command, path, *options]) == 2
     assert capsys.readouterr().err == f"slomo-batch: {path}: cannot be read: Permission denied\n"
     assert cli.main([command, "s" * 300, *options]) == 2
-    assert "give the work place with --work" in capsys.readouterr().err
+    assert "pass the work place with --work" in capsys.readouterr().err
 
 
 def test_a_file_that_is_no_archive_is_refused_in_words(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -99,7 +101,7 @@ def test_a_bug_is_called_one_and_has_an_exit_code_of_its_own(
     assert cli.main(["schema"]) == 70
     told = capsys.readouterr().err
     assert "Traceback" in told
-    assert "this is a bug of slomo-batch" in told
+    assert "this is a bug in slomo-batch" in told
 
 
 def test_a_file_that_the_machine_refuses_is_no_bug(
@@ -110,10 +112,10 @@ def test_a_file_that_the_machine_refuses_is_no_bug(
         (folder / "closed").mkdir(mode=0)
         with as_stranger():
             assert cli.main(["evaluate", f"{folder}/closed/a.mp4"]) == 2
-            monkeypatch.setattr(cli, "_weights_list", lambda _: len((folder / "closed/a").read_bytes()))
+            monkeypatch.setattr(files, "_weights_list", lambda _: len((folder / "closed/a").read_bytes()))
             assert cli.main(["weights", "list"]) == 3
     assert "Permission denied" in capsys.readouterr().err
-    monkeypatch.setattr(cli, "_weights_list", lambda _: len((folder / "none").read_bytes()))
+    monkeypatch.setattr(files, "_weights_list", lambda _: len((folder / "none").read_bytes()))
     assert cli.main(["weights", "list"]) == 70
 
 
@@ -144,7 +146,7 @@ def test_a_limit_of_the_machine_is_no_bug(
     def limited(_: object) -> int:
         raise error
 
-    monkeypatch.setattr(cli, "_weights_list", limited)
+    monkeypatch.setattr(files, "_weights_list", limited)
     assert cli.main(["weights", "list"]) == 3
     told = capsys.readouterr().err
     assert str(error) in told
@@ -153,7 +155,7 @@ def test_a_limit_of_the_machine_is_no_bug(
 
 
 def test_a_missing_module_is_a_bug(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
-    monkeypatch.setattr(cli, "_weights_list", lambda _: importlib.import_module("slomo_batch.none"))
+    monkeypatch.setattr(files, "_weights_list", lambda _: importlib.import_module("slomo_batch.none"))
     assert cli.main(["weights", "list"]) == 70
     assert "this is a bug" in capsys.readouterr().err
 

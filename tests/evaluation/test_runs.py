@@ -175,11 +175,11 @@ def test_the_commands_answer_with_a_table_or_json_and_store_files(
 @pytest.mark.parametrize(
     ("arguments", "reason"),
     [
-        (["--factor", "1"], "too small: at least 2"),
+        (["--factor", "1"], "expected an integer of at least 2, got '1'"),
         (["--method", "rife"], "invalid choice: 'rife'"),
-        (["--write", "report.txt"], "neither .json nor .parquet"),
-        (["--write", "/nowhere/report.json"], "there is no folder"),
-        (["--max-width", "wide"], "invalid"),
+        (["--write", "report.txt"], "must end in .json or .parquet"),
+        (["--write", "/nowhere/report.json"], "no such folder: /nowhere"),
+        (["--max-width", "wide"], "expected an integer of at least 16, got 'wide'"),
     ],
 )
 def test_wrong_options_are_refused(arguments: list[str], reason: str, capsys: pytest.CaptureFixture[str]) -> None:
@@ -210,6 +210,6 @@ def test_a_folder_for_pictures_that_cannot_be_is_refused_before_any_work(
     taken.write_bytes(b"mine")
     assert main(["evaluate", str(fade), "--method", "blend", "--worst", str(taken / "worst")]) == 2
     said = capsys.readouterr().err
-    assert f"{taken} is no folder" in said
+    assert f"not a writable folder: {taken}" in said
     assert str(fade) not in said, "no clip was begun"
     assert taken.read_bytes() == b"mine"

@@ -157,10 +157,10 @@ def test_the_command_finds_the_layout_and_answers(tmp_path: Path, capsys: pytest
 @pytest.mark.parametrize(
     ("arguments", "reason"),
     [
-        (["--factor", "4"], "--factor is of clips"),
-        (["--max-width", "640"], "--max-width is of clips"),
+        (["--factor", "4"], "--factor is not supported for data sets"),
+        (["--max-width", "640"], "--max-width is not supported for data sets"),
         (["--layout", "vimeo-triplet"], "tri_testlist.txt is missing"),
-        (["beside.mp4"], "measured alone"),
+        (["beside.mp4"], "must be the only input"),
         (["--layout", "imagenet"], "invalid choice"),
     ],
 )
@@ -174,4 +174,4 @@ def test_wrong_calls_on_a_data_set_are_refused(
 
 def test_a_layout_without_a_folder_is_refused(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["evaluate", str(tmp_path / "no"), "--layout", "ucf101"]) == 2
-    assert "this is no folder" in capsys.readouterr().err
+    assert "--layout requires a data set folder" in capsys.readouterr().err

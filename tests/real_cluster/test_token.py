@@ -55,7 +55,7 @@ def test_with_the_token_a_job_is_submitted_and_watched_and_nothing_of_it_is_writ
     assert "published" in done.stdout
     assert list(job.receipts()) == ["bikes"]
     assert "published" in cli("logs", "guarded", "--address", guarded.cluster.client_address, env=shown).stdout
-    assert "ended before" in cli("cancel", "guarded", *here, env=shown).stderr
+    assert "has already ended" in cli("cancel", "guarded", *here, env=shown).stderr
     secret = guarded.token.read_bytes()
     written = {path for place in (guarded.cluster.folder, tmp_path) for path in place.rglob("*") if path.is_file()}
     assert any("job-driver-guarded-" in path.name for path in written)

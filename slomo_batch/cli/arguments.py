@@ -1,0 +1,143 @@
+"""Arguments that several commands share, and the manifests and jobs that they name."""
+
+import argparse
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, Literal, TextIO
+
+from slomo_batch.errors import ManifestError
+from slomo_batch.manifest.load import is_file, load, read_text
+from slomo_batch.manifest.schema import Manifest
+
+Run = Callable[[argparse.Namespace], int]
+"""Runs a command with its parsed options and returns the exit code."""
+Commands = Any
+"""The result of argparse's `add_subparsers`, whose class is private."""
+
+
+def add_command(commands: Commands, name: str, summary: str, run: Run, *, details: str = "") -> argparse.ArgumentParser:
+    """Add a command and return its parser.
+
+    `summary` is a phrase for the list of commands. The command's own help shows it as a sentence, then `details`.
+    """
+    description = f"{summary[0].upper()}{summary[1:]}. {details}".rstrip()
+    parser: argparse.ArgumentParser = commands.add_parser(
+        name, help=summary, description=description, allow_abbrev=False
+    )
+    parser.set_defaults(command=run)
+    return parser
+
+
+def add_group(commands: Commands, name: str, summary: str) -> Commands:
+    """Add a command that only has subcommands, and return where to add them."""
+    parser = commands.add_parser(
+        name, help=summary, description=f"{summary[0].upper()}{summary[1:]}.", allow_abbrev=False
+    )
+    return parser.add_subparsers(required=True, metavar="COMMAND")
+
+
+# ---- options of several commands -------------------------------------------------------------------------------------
+
+
+def add_settings(parser: argparse.ArgumentParser) -> None:
+    """Add --set."""
+    parser.add_argument(
+        "--set",
+        dest="settings",
+        action="append",
+        default=[],
+        metavar="PATH=VALUE",
+        help="override a setting by its dotted path, such as encode.codec=ffv1; takes precedence over the manifest, "
+        "its inputs and its tables; repeatable",
+    )
+
+
+def add_strict(parser: argparse.ArgumentParser) -> None:
+    """Add --strict."""
+    parser.add_argument("--strict", action="store_true", help="fail with exit code 2 if an input matches no video")
+
+
+def add_json(parser: argparse.ArgumentParser) -> None:
+    """Add --json."""
+    parser.add_argument("--json", action="store_true", help="print one JSON object per line to standard output")
+
+
+def add_log(parser: argparse.ArgumentParser) -> None:
+    """Add --log."""
+    parser.add_argument("--log", metavar="FILE", help="append all events of the job to FILE, as JSON lines")
+
+
+def add_run_options(parser: argparse.ArgumentParser) -> None:
+    """Add what `run` and `submit` have in common."""
+    parser.add_argument("manifest", metavar="MANIFEST", help='the manifest file; "-" reads standard input')
+    add_settings(parser)
+    parser.add_argument("--retry-failed", action="store_true", help="retry videos that failed in earlier runs")
+    parser.add_argument("--force", action="store_true", help="process all videos again, including published ones")
+    add_strict(parser)
+    parser.add_argument(
+        "--take-over", action="store_true", help="run even if another driver appears to be running this job"
+    )
+    parser.add_argument(
+        "--prewarm",
+        metavar="N",
+        type=int_at_least(0),
+        default=0,
+        help="ask the cluster to start machines for N workers immediately (default: 0)",
+    )
+    add_json(parser)
+
+
+def add_job(parser: argparse.ArgumentParser) -> None:
+    """Add what names a job and its work place."""
+    parser.add_argument("job", metavar="JOB", help="a manifest file, or the name of a job together with --work")
+    parser.add_argument("--work", metavar="URI", default="", help="the work place (default: the manifest's)")
+
+
+def int_at_least(least: int) -> Callable[[str], int]:
+    """Return a parser of integers that are not below `least`."""
+
+    def read(text: str) -> int:
+        try:
+            number = int(text)
+        except ValueError:
+            number = least - 1
+        if number < least:
+            raise argparse.ArgumentTypeError(f"expected an integer of at least {least}, got {text!r}")
+        return number
+
+    return read
+
+
+# ---- what the options name -------------------------------------------------------------------------------------------
+
+
+def manifest_of(options: argparse.Namespace) -> Manifest:
+    """Read the manifest, with --set applied."""
+    return load(read_text(options.manifest), where=options.manifest, overrides=options.settings)
+
+
+def job_of(options: argparse.Namespace) -> Manifest | str:
+    """Return the job as its manifest, or as its name where --work says where it is."""
+    if is_file(options.job):
+        manifest = load(read_text(options.job), where=options.job)
+        return manifest.model_copy(update={"work": options.work or manifest.work})
+    if not options.work:
+        raise ManifestError(
+            "no such manifest file, and a job name requires --work",
+            where=options.job,
+            remedy="Pass the manifest, or pass the work place with --work.",
+        )
+    name: str = options.job
+    return name
+
+
+def open_text(path: str, mode: Literal["a", "w"]) -> TextIO:
+    """Open a file that an option names.
+
+    Raises:
+        ManifestError: it cannot be opened.
+    """
+    try:
+        return Path(path).open(mode, encoding="utf-8")
+    except OSError as error:
+        raise ManifestError(f"cannot be written: {error.strerror}", where=path) from error

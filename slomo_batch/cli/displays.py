@@ -1,0 +1,38 @@
+"""How the commands show a running job: on the terminal or as JSON lines, and in a log file if requested."""
+
+import argparse
+import sys
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager, redirect_stdout
+from typing import TextIO
+
+from slomo_batch.cli.arguments import open_text
+from slomo_batch.report.events import Display
+from slomo_batch.streams import for_display
+
+SECONDS_BETWEEN_LOGGED = 60.0
+"""Interval of the progress lines in the log file."""
+
+
+@contextmanager
+def displays(options: argparse.Namespace, job: str) -> Iterator[Display]:
+    """Show a job as --json and --log request. A display that fails does not stop the job."""
+    from slomo_batch.report.json_log import Displays, JsonDisplay  # noqa: PLC0415 as below
+    from slomo_batch.report.terminal import display_for  # noqa: PLC0415 loads rich
+
+    with ExitStack() as stack:
+        # Redirected for all output, because Ray prints what its workers print.
+        stdout = stack.enter_context(redirect_stdout(for_display(sys.stdout, "standard output")))
+        shown = [display_for(stdout, as_json=options.json, job=job)]
+        if options.log:
+            log = for_display(open_text(options.log, "a"), f"the log {options.log}")
+            stack.callback(log.close)
+            shown.append(JsonDisplay(log, job=job, seconds_between_snapshots=SECONDS_BETWEEN_LOGGED))
+        yield stack.enter_context(Displays(*shown))
+
+
+def terminal_display(job: str, stream: TextIO) -> Display:
+    """Return the display of a job for a person."""
+    from slomo_batch.report.terminal import display_for  # noqa: PLC0415 loads rich
+
+    return display_for(stream, as_json=False, job=job)
