@@ -8,15 +8,15 @@ from typing import TYPE_CHECKING, Any, get_args
 
 from slomo_batch.cli.arguments import Commands, add_command, int_at_least
 from slomo_batch.errors import ManifestError
-from slomo_batch.evaluation.datasets.known import LAYOUTS, layout_of
+from slomo_batch.evaluation.datasets.known import DATASETS, detect_dataset
 from slomo_batch.sanitize import legible_json, one_line
 from slomo_batch.settings import Method, Precision
 
 if TYPE_CHECKING:
-    from slomo_batch.evaluation.contenders import OpenContender
     from slomo_batch.evaluation.lpips import Lpips
+    from slomo_batch.evaluation.methods import OpenMethod
     from slomo_batch.evaluation.report import Report
-    from slomo_batch.evaluation.worst import Worst
+    from slomo_batch.evaluation.worst_frames import WorstFrames
 
 
 LADDER = {"factors": [2], "skip": 20, "frames": 17, "max_width": None, "cuts": "ignore"}
@@ -40,14 +40,14 @@ def _add_evaluate(commands: Commands) -> None:
         nargs="+",
         help="video files or s3:// URIs; or one folder with a data set in its published layout",
     )
-    _add_contenders(parser, "--method")
+    _add_methods(parser, "--method")
     _add_ladder(parser, LADDER, with_factors=True)
     sets = parser.add_argument_group("data sets")
-    names = ", ".join(LAYOUTS)
+    names = ", ".join(DATASETS)
     sets.add_argument(
         "--layout",
         metavar="NAME",
-        choices=LAYOUTS,
+        choices=DATASETS,
         help=f"the data set, if it is not recognized from the folder: {names}",
     )
     sets.add_argument(
@@ -61,12 +61,12 @@ def _add_compare(commands: Commands) -> None:
     parser = add_command(commands, "compare", summary, _evaluate)
     parser.add_argument("inputs", metavar="IN", nargs=1, help="a video file or an s3:// URI")
     parser.set_defaults(layout=None, cases=None)
-    _add_contenders(parser, "--methods")
+    _add_methods(parser, "--methods")
     _add_ladder(parser, COMPARISON, with_factors=False)
     _add_answer(parser)
 
 
-def _add_contenders(parser: argparse.ArgumentParser, flag: str) -> None:
+def _add_methods(parser: argparse.ArgumentParser, flag: str) -> None:
     methods = get_args(Method)
     group = parser.add_argument_group("methods")
     group.add_argument(
@@ -183,16 +183,16 @@ def _pictures_folder(text: str) -> Path:
 
 
 def _evaluate(options: argparse.Namespace) -> int:
-    from slomo_batch.evaluation.tables import tables  # noqa: PLC0415 loads torch
-    from slomo_batch.evaluation.worst import Worst  # noqa: PLC0415
+    from slomo_batch.evaluation.tables import format_tables  # noqa: PLC0415 loads torch
+    from slomo_batch.evaluation.worst_frames import WorstFrames  # noqa: PLC0415
     from slomo_batch.serialization import to_json  # noqa: PLC0415
 
     folder = _folder(options)
-    worst = Worst() if options.worst else None
+    worst = WorstFrames() if options.worst else None
     report = _of_clips(options, worst) if folder is None else _of_set(options, folder, worst)
     for path in options.files:
         _write_report(path, report)
-    for line in [legible_json(to_json(report).decode())] if options.json else map(one_line, tables(report)):
+    for line in [legible_json(to_json(report).decode())] if options.json else map(one_line, format_tables(report)):
         sys.stdout.write(line + "\n")
     if worst:
         worst.write(options.worst)
@@ -223,9 +223,9 @@ def _is_folder(place: str) -> bool:
         raise ManifestError(f"cannot be read: {error.strerror}", where=place) from error
 
 
-def _of_clips(options: argparse.Namespace, worst: "Worst | None") -> "Report":
+def _of_clips(options: argparse.Namespace, worst: "WorstFrames | None") -> "Report":
+    from slomo_batch.evaluation.evaluate import evaluate_clips  # noqa: PLC0415
     from slomo_batch.evaluation.report import ClipProtocol  # noqa: PLC0415
-    from slomo_batch.evaluation.runs import evaluate_clips  # noqa: PLC0415
 
     said = {name: getattr(options, name) for name in options.ladder if getattr(options, name) is not None}
     asked = {**options.ladder, **said}
@@ -237,27 +237,33 @@ def _of_clips(options: argparse.Namespace, worst: "Worst | None") -> "Report":
         cuts=asked["cuts"],
     )
     return evaluate_clips(
-        options.inputs, _contenders(options), protocol, lpips=_lpips(options), worst=worst, tell=_told
+        options.inputs, _methods(options), protocol, lpips=_lpips(options), worst=worst, on_progress=_told
     )
 
 
-def _of_set(options: argparse.Namespace, folder: Path, worst: "Worst | None") -> "Report":
-    from slomo_batch.evaluation.runs import evaluate_set  # noqa: PLC0415
+def _of_set(options: argparse.Namespace, folder: Path, worst: "WorstFrames | None") -> "Report":
+    from slomo_batch.evaluation.evaluate import evaluate_dataset  # noqa: PLC0415
 
-    layout = LAYOUTS[options.layout] if options.layout else layout_of(folder)
-    return evaluate_set(
-        folder, layout, _contenders(options), num_cases=options.cases, lpips=_lpips(options), worst=worst, tell=_told
+    dataset = DATASETS[options.layout] if options.layout else detect_dataset(folder)
+    return evaluate_dataset(
+        folder,
+        dataset,
+        _methods(options),
+        num_cases=options.cases,
+        lpips=_lpips(options),
+        worst=worst,
+        on_progress=_told,
     )
 
 
-def _contenders(options: argparse.Namespace) -> "list[OpenContender]":
-    from slomo_batch.evaluation.contenders import OpenContender, contenders  # noqa: PLC0415
+def _methods(options: argparse.Namespace) -> "list[OpenMethod]":
+    from slomo_batch.evaluation.methods import OpenMethod, method_choices  # noqa: PLC0415
     from slomo_batch.interpolators.factory import supported_precision  # noqa: PLC0415
 
     precision = supported_precision() if options.precision == "auto" else options.precision
     return [
-        OpenContender(named, precision=precision, threads=options.threads)
-        for named in contenders(options.methods, options.weights, options.levels)
+        OpenMethod(named, precision=precision, threads=options.threads)
+        for named in method_choices(options.methods, options.weights, options.levels)
     ]
 
 
@@ -272,11 +278,11 @@ def _told(line: str) -> None:
 
 
 def _write_report(path: Path, found: "Report") -> None:
-    from slomo_batch.evaluation.report import columns  # noqa: PLC0415
+    from slomo_batch.evaluation.report import score_rows  # noqa: PLC0415
     from slomo_batch.evaluation.scores_table import scores_parquet  # noqa: PLC0415 loads pyarrow
     from slomo_batch.serialization import to_json  # noqa: PLC0415
 
-    data = to_json(found) if path.suffix == ".json" else scores_parquet(columns(found))
+    data = to_json(found) if path.suffix == ".json" else scores_parquet(score_rows(found))
     try:
         path.write_bytes(data)
     except OSError as error:

@@ -1,1 +1,1 @@
-"""How good are the pictures? Frames taken out of real clips, made anew by each method, and measured."""
+"""How good are the pictures? Measure methods on frames dropped from real clips and on published data sets."""

@@ -1,6 +1,6 @@
-"""Pictures in files of their own (PNG, JPEG) as samples of 8 bits: what the field's data sets are made of.
+"""Read and write image files (PNG, JPEG) as 8-bit samples, as published data sets store their frames.
 
-For measuring only, as `rgb`. RGB in 8 bits comes out as it is stored; all else by swscale's usual conversion.
+For evaluation only, as `media.rgb`. 8-bit RGB is read unchanged; other formats go through swscale's default conversion.
 """
 
 from fractions import Fraction
@@ -16,26 +16,26 @@ from slomo_batch.media.av_errors import to_video_error
 from slomo_batch.media.rgb import Rgb
 
 
-def rgb_still(path: Path) -> Rgb:
-    """The picture, [H, W, 3].
+def read_rgb(path: Path) -> Rgb:
+    """Read the picture as RGB, [H, W, 3].
 
     Raises:
-        SourceUnreadable, SourceUnsupported: as the tables of `media.foreign` say.
+        SourceUnreadable, SourceUnsupported: as `media.av_errors` maps the error.
     """
-    return _samples(path, "rgb24")
+    return _read(path, "rgb24")
 
 
-def grey_still(path: Path) -> NDArray[np.uint8]:
-    """The picture's brightness over the full range, [H, W].
+def read_gray(path: Path) -> NDArray[np.uint8]:
+    """Read the picture as full-range gray, [H, W].
 
     Raises:
-        SourceUnreadable, SourceUnsupported: as the tables of `media.foreign` say.
+        SourceUnreadable, SourceUnsupported: as `media.av_errors` maps the error.
     """
-    return _samples(path, "gray")
+    return _read(path, "gray")
 
 
-def png(samples_HWC: Rgb) -> bytes:
-    """The picture as a PNG file."""
+def encode_png(samples_HWC: Rgb) -> bytes:
+    """Encode the picture as a PNG file."""
     encoder = av.CodecContext.create("png", "w")
     encoder.height, encoder.width = samples_HWC.shape[:2]
     encoder.pix_fmt, encoder.time_base = "rgb24", Fraction(1, 25)
@@ -43,8 +43,8 @@ def png(samples_HWC: Rgb) -> bytes:
     return b"".join(bytes(packet) for packet in (*encoder.encode(frame), *encoder.encode(None)))
 
 
-def _samples(path: Path, form: Literal["rgb24", "gray"]) -> NDArray[np.uint8]:
-    # As an open file: of a path FFmpeg would look at the name, and take numbers in it for those of a sequence.
+def _read(path: Path, form: Literal["rgb24", "gray"]) -> NDArray[np.uint8]:
+    # Pass an open file: given a path, FFmpeg may take a number in the name for an image sequence.
     try:
         with path.open("rb") as file, av.open(file, "r") as container:
             for frame in container.decode(video=0):
@@ -54,6 +54,6 @@ def _samples(path: Path, form: Literal["rgb24", "gray"]) -> NDArray[np.uint8]:
         if ours is not None:
             raise ours from error
         if isinstance(error, OSError):
-            raise SourceUnreadable("the picture cannot be read", where=str(path), got=str(error.strerror)) from error
+            raise SourceUnreadable("cannot read the picture", where=str(path), got=str(error.strerror)) from error
         raise
-    raise SourceUnreadable("the file holds no picture", where=str(path))
+    raise SourceUnreadable("the file contains no picture", where=str(path))

@@ -1,8 +1,8 @@
-"""LPIPS (Zhang et al. 2018), the AlexNet variant of version 0.1: the distance of two frames to a network's eye.
+"""LPIPS (Zhang et al. 2018), version 0.1 with AlexNet: the perceptual distance of two frames.
 
-Features after each of AlexNet's five ReLUs are scaled to length 1 at every place; their squared differences are weighed
-by channel, averaged over the places and added up. No weights are shipped: those who measured with it hold them, as
-alexnet-owt-*.pth of torchvision and alex.pth of the lpips package, or as one state dict of its LPIPS class.
+The features after each of AlexNet's five ReLUs are normalized to length 1 at every position; their squared differences
+are weighted by channel, averaged over positions, and summed over layers. No weights are shipped. The user supplies
+torchvision's alexnet-owt-*.pth and the lpips package's alex.pth, or one state dict of its LPIPS class.
 """
 
 import hashlib
@@ -16,33 +16,33 @@ from torch import Tensor
 from torch.nn import functional
 
 from slomo_batch.errors import WeightsError
-from slomo_batch.evaluation.measures import Samples
+from slomo_batch.evaluation.measures import Rgb8
 from slomo_batch.interpolators.pickles import read_pickle
 
 SHIFT, SCALE = (-0.030, -0.088, -0.188), (0.458, 0.448, 0.450)
-"""Of RGB from -1 to 1, before the network."""
+"""Normalization of RGB from -1 to 1, before the network."""
 EPSILON = 1e-10
-"""Added to a feature's length before dividing by it."""
+"""Added to the length of a feature before the division by it."""
 LAYERS = {0: (64, 3, 11), 3: (192, 64, 5), 6: (384, 192, 3), 8: (256, 384, 3), 10: (256, 256, 3)}
-"""AlexNet's convolutions by their number in torchvision's `features`: channels out and in, side of the kernel."""
+"""AlexNet's convolutions by their index in torchvision's `features`: channels out, channels in, kernel size."""
 MIN_SIDE_PX = 63
-"""The least from which something is left after the two poolings."""
+"""Smallest side for which the two poolings leave any feature."""
 
 _LIN = re.compile(r"lin(\d)\.model\.[01]\.weight")
 _CONV = re.compile(r"(?:features|net\.slice\d)\.(\d+)\.(weight|bias)")
 
 
 class Lpips:
-    """The measure, with its weights."""
+    """The LPIPS metric with its weights."""
 
     def __init__(self, weights: Mapping[str, Tensor], sha256: str) -> None:
         self._weights = weights
         self.sha256 = sha256
-        """Of the files' bytes, in the order in which they were named."""
+        """SHA-256 of the bytes of the weights files, in the order given."""
 
     @torch.inference_mode()
-    def distance(self, made: Samples, truth: Samples) -> float | None:
-        """0 for equal frames, around 0.5 for unlike ones; None where they are below MIN_SIDE_PX."""
+    def distance(self, made: Rgb8, truth: Rgb8) -> float | None:
+        """Return 0 for equal frames, around 0.5 for unlike ones; None if a side is below MIN_SIDE_PX."""
         if min(made.shape[:2]) < MIN_SIDE_PX:
             return None
         both = torch.from_numpy(np.stack((made, truth))).permute(0, 3, 1, 2).float() / 127.5 - 1
@@ -68,10 +68,10 @@ class Lpips:
 
 
 def load_lpips(paths: Sequence[Path]) -> Lpips:
-    """The measure with the weights of these files, which together hold all of them.
+    """Load LPIPS from files that together contain all its weights.
 
     Raises:
-        WeightsError: a file cannot be read or could execute code; weights are missing or of other shapes.
+        WeightsError: a file cannot be read or could execute code; weights are missing or have a wrong shape.
     """
     weights: dict[str, Tensor] = {}
     whole = hashlib.sha256()
@@ -80,22 +80,22 @@ def load_lpips(paths: Sequence[Path]) -> Lpips:
             if name := _name(key):
                 weights[name] = tensor.float().squeeze() if name.startswith("lin") else tensor.float()
         whole.update(path.read_bytes())
-    faults = [
+    problems = [
         f"{name} is missing" if name not in weights else f"{name} has shape {tuple(weights[name].shape)}, not {shape}"
         for name, shape in _shapes().items()
         if name not in weights or tuple(weights[name].shape) != shape
     ]
-    if faults:
+    if problems:
         raise WeightsError(
-            f"not the weights of LPIPS with AlexNet: {'; '.join(faults)}",
+            f"not LPIPS weights for AlexNet: {'; '.join(problems)}",
             where=", ".join(map(str, paths)),
-            remedy="Name both files: torchvision's alexnet-owt-*.pth and the lpips package's weights/v0.1/alex.pth.",
+            remedy="Pass both files: torchvision's alexnet-owt-*.pth and the lpips package's weights/v0.1/alex.pth.",
         )
     return Lpips(weights, whole.hexdigest())
 
 
 def _shapes() -> dict[str, tuple[int, ...]]:
-    """Name and shape of every tensor that is used."""
+    """Name and shape of every weight tensor that is used."""
     shapes: dict[str, tuple[int, ...]] = {}
     for place, (number, (wide, deep, side)) in enumerate(LAYERS.items()):
         shapes |= {f"{number}.weight": (wide, deep, side, side), f"{number}.bias": (wide,), f"lin{place}": (wide,)}
@@ -103,7 +103,7 @@ def _shapes() -> dict[str, tuple[int, ...]]:
 
 
 def _name(key: str) -> str:
-    """What a tensor of a file is here; empty for those that are not used (AlexNet's classifier)."""
+    """Our name of a tensor in a file; empty for tensors that are not used (AlexNet's classifier)."""
     if found := _LIN.fullmatch(key):
         return f"lin{found[1]}"
     found = _CONV.fullmatch(key)
@@ -111,7 +111,7 @@ def _name(key: str) -> str:
 
 
 def _read(path: Path) -> dict[str, Tensor]:
-    content = read_pickle(path, message="not a file of PyTorch weights")
+    content = read_pickle(path, message="not a PyTorch weights file")
     if not isinstance(content, dict):
-        raise WeightsError("not a dict of weights", where=str(path), got=type(content).__name__)
+        raise WeightsError("the file does not contain a state dict", where=str(path), got=type(content).__name__)
     return {key: value for key, value in content.items() if isinstance(key, str) and isinstance(value, Tensor)}

@@ -1,119 +1,120 @@
-"""What an evaluation found: records that say all that decides the numbers."""
+"""The report of an evaluation: scores, and everything that decides them."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass
 from statistics import fmean
 from typing import Literal
 
-from slomo_batch.evaluation.contenders import Entry, Setting
 from slomo_batch.evaluation.datasets.dataset import EvaluatorName
-from slomo_batch.evaluation.flicker import Look
+from slomo_batch.evaluation.flicker import LumaStats
+from slomo_batch.evaluation.methods import EvaluatedMethod, SizeSettings
 from slomo_batch.records import Machine
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ClipProtocol:
-    """The ladder: which frames of a clip were used, and how."""
+    """The ladder protocol: which frames of a clip are used, and how."""
 
     skip: int
-    """Frames left out at the beginning."""
+    """Frames skipped at the beginning."""
     frames: int | None
     """Frames taken after that; None for all."""
     max_width: int | None
-    """Wider pictures were averaged down over whole blocks."""
+    """Wider pictures are downscaled to this by averaging whole blocks; None: never."""
     factors: tuple[int, ...]
     cuts: Literal["hold", "ignore"]
-    """hold: at a cut or a repeated frame the nearest frame is shown, by every method alike, as in a job; ignore: every
-    method is asked everywhere."""
+    """hold: at cuts and repeated frames every method gets the nearest source frame, as in a job; ignore: every method
+    interpolates there too."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class SetProtocol:
-    """A data set's benchmark: every method is asked in every case."""
+class DatasetProtocol:
+    """The benchmark of a data set: every method interpolates every case."""
 
     layout: str
+    """Name of the data set."""
     folder: str
     cases: int
-    """Cases that were asked."""
+    """Cases evaluated."""
     cases_there: int
     """Cases in the folder."""
     cases_published: int
-    """Cases of the whole data set; 0 where that is not known."""
+    """Cases of the complete data set; 0 if unknown."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FrameScore:
-    """One predicted frame. None: the evaluator's rules leave it out."""
+    """The scores of one predicted frame; None if the evaluator's rules exclude it."""
 
     case: str
-    """The case of the data set; empty for a clip."""
+    """Name of the case in the data set; empty for a clip."""
     number: int
-    """Place among the frames taken of the clip, from 0; among those to be predicted of a case, from 1."""
+    """In a clip: index among the frames used, from 0. In a case: number among the predicted frames, from 1."""
     psnr_db: float | None
     ssim: float | None
     ie: float | None
-    """Interpolation error in levels of 8 bits, as the evaluator defines it."""
+    """Interpolation error in 8-bit levels, as the evaluator defines it."""
     lpips: float | None
-    """None where it was not asked for, or the frame is too small."""
-    flicker: Look
-    """How far the frame's look is from its neighbours'."""
+    """None if not requested, or if the frame is too small."""
+    flicker: LumaStats
+    """Absolute difference from the luma statistics of the two source frames; see `flicker`."""
     held: bool
-    """The nearest kept frame, since the pair was judged a cut or a repeat."""
+    """Whether the frame is the nearest source frame because the pair is a cut or a repeat."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Score:
-    """One contender on one clip, or one part of a data set, at one factor, by one evaluator.
+    """The score of one method on one clip or one part of a data set, at one factor, by one evaluator.
 
-    Means are over the predicted frames that the evaluator does not leave out; None where it leaves out all.
+    Means are over the predicted frames that the evaluator does not exclude; None if it excludes all.
     """
 
     name: str
-    """Of the clip; or of the data set and its part."""
+    """Name of the clip, or of the data set and its part."""
     factor: int
-    """Every factor-th frame was kept."""
+    """Every factor-th frame is kept."""
     evaluator: EvaluatorName
-    entry: Entry
-    settings: tuple[Setting, ...]
-    """By size of picture."""
+    entry: EvaluatedMethod
+    settings: tuple[SizeSettings, ...]
+    """One per picture size."""
     psnr_db: float | None
     ssim: float | None
     ie: float | None
     lpips: float | None
-    flicker: Look
+    flicker: LumaStats
     seconds_per_frame: float
-    """Of the method alone, per frame it made, without reading and measuring; the first pair of each size is run once
-    unmeasured before. 0 where it was never asked."""
+    """Time of the method per interpolated frame, without reading and measuring. The first pair of each picture size is
+    run once before as a warm-up, which does not count. 0 if the method never ran."""
     frames: tuple[FrameScore, ...]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Report:
-    """All that one command found."""
+    """The result of one `evaluate` or `compare` command."""
 
     version: str
-    """Of slomo-batch."""
+    """Version of slomo-batch."""
     machine: Machine
     pixel_revision: int
-    protocol: ClipProtocol | SetProtocol
+    protocol: ClipProtocol | DatasetProtocol
     lpips_sha256: str
-    """Of the weights of LPIPS; empty where it was not measured."""
+    """SHA-256 of the LPIPS weights; empty if LPIPS was not measured."""
     scores: tuple[Score, ...]
 
 
-def mean_of(values: Iterable[float | None]) -> float | None:
-    """The mean of those that are there."""
-    there = [value for value in values if value is not None]
-    return fmean(there) if there else None
+def mean_or_none(values: Iterable[float | None]) -> float | None:
+    """Return the mean of the values that are not None; None if there are none."""
+    present = [value for value in values if value is not None]
+    return fmean(present) if present else None
 
 
-def place_of(frame: FrameScore) -> str:
-    """Where in its clip or data set the frame is, for a person."""
-    return f"case {frame.case}, frame {frame.number}" if frame.case else f"frame {frame.number} of those taken"
+def frame_label(frame: FrameScore) -> str:
+    """Return a readable position of the frame in its clip or data set."""
+    return f"case {frame.case}, frame {frame.number}" if frame.case else f"frame {frame.number} of those used"
 
 
-def columns(report: Report) -> list[dict[str, str | int | float | None]]:
-    """The scores as flat rows, for a table file."""
+def score_rows(report: Report) -> list[dict[str, str | int | float | None]]:
+    """Return the scores as flat rows for a table file."""
     protocol = report.protocol
     clips = protocol if isinstance(protocol, ClipProtocol) else None
     return [
@@ -127,8 +128,8 @@ def columns(report: Report) -> list[dict[str, str | int | float | None]]:
             "weights_sha256": score.entry.weights_sha256,
             "precision": score.entry.precision,
             "sizes": ", ".join(f"{setting.width}x{setting.height}" for setting in score.settings),
-            "flow_scale": _each(str(setting.flow_scale) for setting in score.settings),
-            "pyramid_levels": _each(str(setting.pyramid_levels) for setting in score.settings),
+            "flow_scale": _distinct(str(setting.flow_scale) for setting in score.settings),
+            "pyramid_levels": _distinct(str(setting.pyramid_levels) for setting in score.settings),
             "threads": score.entry.threads,
             "frames": len(score.frames),
             "frames_judged": sum(frame.psnr_db is not None for frame in score.frames),
@@ -157,6 +158,6 @@ def columns(report: Report) -> list[dict[str, str | int | float | None]]:
     ]
 
 
-def _each(values: Iterable[str]) -> str:
-    """Different values, in their order."""
+def _distinct(values: Iterable[str]) -> str:
+    """Join the distinct values in order."""
     return ", ".join(dict.fromkeys(values))

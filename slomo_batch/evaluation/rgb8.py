@@ -1,4 +1,4 @@
-"""Frames of 8 bits as the tensors that interpolators take, and back."""
+"""Convert 8-bit RGB frames to the tensors that interpolators take, and back."""
 
 import numpy as np
 import torch
@@ -6,13 +6,13 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 
-def tensor_of(samples_HWC: NDArray[np.uint8]) -> Tensor:
-    """RGB of 8 bits as fp32 [3, H, W], 0 to 1."""
+def to_tensor(samples_HWC: NDArray[np.uint8]) -> Tensor:
+    """Convert 8-bit RGB, [H, W, 3], to fp32 [3, H, W], 0 to 1."""
     return torch.from_numpy(samples_HWC).permute(2, 0, 1).contiguous().float().div_(255)
 
 
-def samples_of(rgb_CHW: Tensor) -> NDArray[np.uint8]:
-    """RGB as 8 bits [H, W, 3]: clipped, and rounded to the nearest."""
+def to_uint8(rgb_CHW: Tensor) -> NDArray[np.uint8]:
+    """Convert RGB [3, H, W], 0 to 1, to 8-bit [H, W, 3]: rounded to nearest, and clipped."""
     codes_CHW = (rgb_CHW * 255).round_().clamp_(0, 255).to(torch.uint8)
     samples: NDArray[np.uint8] = codes_CHW.permute(1, 2, 0).contiguous().numpy()
     return samples

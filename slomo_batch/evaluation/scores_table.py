@@ -1,4 +1,4 @@
-"""Scores of an evaluation as a Parquet file: a row per clip or part of a data set, factor, evaluator and contender."""
+"""Write scores as Parquet: one row per clip (or part of a data set), factor, evaluator and method."""
 
 import io
 from collections.abc import Mapping, Sequence
@@ -10,14 +10,14 @@ VERSION = b"2"
 
 
 def scores_parquet(rows: Sequence[Mapping[str, str | int | float | None]]) -> bytes:
-    """The rows, whose columns are named by their keys, as the bytes of a Parquet file; measures may be missing."""
+    """Return the rows as the bytes of a Parquet file, one column per key; values may be None."""
     table = pa.Table.from_pylist([dict(row) for row in rows])
-    table = table.cast(pa.schema([_real_where_empty(field) for field in table.schema]))
+    table = table.cast(pa.schema([_float_if_null(field) for field in table.schema]))
     data = io.BytesIO()
     pq.write_table(table.replace_schema_metadata({b"slomo_batch.scores": VERSION}), data)
     return data.getvalue()
 
 
-def _real_where_empty(field: pa.Field) -> pa.Field:
-    """The field; a column without any number is one of real numbers still."""
+def _float_if_null(field: pa.Field) -> pa.Field:
+    """Return the field, as float64 if the column contains no value."""
     return pa.field(field.name, pa.float64()) if pa.types.is_null(field.type) else field

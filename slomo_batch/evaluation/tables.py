@@ -1,14 +1,14 @@
-"""A report as Markdown tables for a person: one per measure, with what else must be said below."""
+"""Format a report as Markdown tables, one per measure, with notes below."""
 
 from collections.abc import Callable, Sequence
 from statistics import fmean
 
 from slomo_batch.evaluation.evaluators import EVALUATORS
-from slomo_batch.evaluation.report import ClipProtocol, Report, Score, SetProtocol, place_of
+from slomo_batch.evaluation.report import ClipProtocol, DatasetProtocol, Report, Score, frame_label
 
 Cell = tuple[float, ...]
-"""What stands in one place: a number, or several of one measure; empty where there is none."""
-Row = tuple[str, int, str]
+"""The numbers in one table cell; empty if there is no value."""
+RowKey = tuple[str, int, str]
 """Name, factor and evaluator of a score."""
 
 
@@ -27,37 +27,37 @@ _MEASURES: dict[str, tuple[int, Callable[[Score], Cell]]] = {
     ),
     "seconds per frame": (3, lambda score: _single(score.seconds_per_frame)),
 }
-"""By title: digits after the point, and where the numbers are."""
+"""By title: digits after the decimal point, and the function that returns the numbers of a score."""
 
 _CUTS = {
-    "hold": "At cuts and repeated frames the nearest frame is held, by every method alike, as in a job.",
-    "ignore": "Every method is asked at cuts and repeated frames too.",
+    "hold": "At cuts and repeated frames every method holds the nearest frame, as in a job.",
+    "ignore": "Every method interpolates at cuts and repeated frames too.",
 }
 
 
-def tables(report: Report) -> list[str]:
-    """The report, lines."""
+def format_tables(report: Report) -> list[str]:
+    """Return the lines of the report."""
     lines: list[str] = []
     for title, (digits, cell) in _MEASURES.items():
         if title != "LPIPS" or report.lpips_sha256:
             lines += [*_table(report, title, digits, cell), ""]
-    return [*lines, *_worst(report.scores), "", *_footing(report)]
+    return [*lines, *_worst_frames(report.scores), "", *_notes(report)]
 
 
 def _table(report: Report, title: str, digits: int, cell: Callable[[Score], Cell]) -> list[str]:
     labels = list(dict.fromkeys(score.entry.label for score in report.scores))
-    rows: dict[Row, dict[str, Cell]] = {}
+    rows: dict[RowKey, dict[str, Cell]] = {}
     for score in report.scores:
         rows.setdefault((score.name, score.factor, score.evaluator), {})[score.entry.label] = cell(score)
     several = len({evaluator for _, _, evaluator in rows}) > 1
     cells = [
-        [_row_name(*row, several=several), *(_written(found[label], digits) for label in labels)]
+        [_row_name(*row, several=several), *(_format_cell(found[label], digits) for label in labels)]
         for row, found in rows.items()
     ]
     if len(rows) > 1 and isinstance(report.protocol, ClipProtocol):
         means = [_mean([found[label] for found in rows.values()]) for label in labels]
-        cells.append(["mean", *(_written(value, digits) for value in means)])
-    return _aligned([[title, *labels], *cells])
+        cells.append(["mean", *(_format_cell(value, digits) for value in means)])
+    return _markdown_table([[title, *labels], *cells])
 
 
 def _row_name(name: str, factor: int, evaluator: str, *, several: bool) -> str:
@@ -65,17 +65,17 @@ def _row_name(name: str, factor: int, evaluator: str, *, several: bool) -> str:
 
 
 def _mean(cells: Sequence[Cell]) -> Cell:
-    """The mean over rows; of those that have a number."""
-    there = [cell for cell in cells if cell]
-    return tuple(fmean(values) for values in zip(*there, strict=True))
+    """Mean over the rows that have a number."""
+    present = [cell for cell in cells if cell]
+    return tuple(fmean(values) for values in zip(*present, strict=True))
 
 
-def _written(cell: Cell, digits: int) -> str:
+def _format_cell(cell: Cell, digits: int) -> str:
     return " / ".join(f"{value:.{digits}f}" for value in cell) or "-"
 
 
-def _aligned(cells: Sequence[Sequence[str]]) -> list[str]:
-    """A Markdown table: the first row is its head, the first column words, the others numbers."""
+def _markdown_table(cells: Sequence[Sequence[str]]) -> list[str]:
+    """Format a Markdown table: the first row is the header, the first column text, the others numbers."""
     widths = [max(len(row[column]) for row in cells) for column in range(len(cells[0]))]
     lines = [
         "| "
@@ -87,29 +87,29 @@ def _aligned(cells: Sequence[Sequence[str]]) -> list[str]:
     return [lines[0], rule, *lines[1:]]
 
 
-def _worst(scores: Sequence[Score]) -> list[str]:
-    """The frame of least PSNR of each contender."""
+def _worst_frames(scores: Sequence[Score]) -> list[str]:
+    """The frame with the lowest PSNR of each method."""
     lines = ["Worst frames:"]
     for label in dict.fromkeys(score.entry.label for score in scores):
-        judged = [
+        measured = [
             (frame.psnr_db, frame, score)
             for score in scores
             if score.entry.label == label
             for frame in score.frames
             if frame.psnr_db is not None
         ]
-        if judged:
-            psnr_db, frame, score = min(judged, key=lambda found: found[0])
-            lines.append(f"  {label}: {psnr_db:.2f} dB, {score.name} {score.factor}x, {place_of(frame)}")
+        if measured:
+            psnr_db, frame, score = min(measured, key=lambda entry: entry[0])
+            lines.append(f"  {label}: {psnr_db:.2f} dB, {score.name} {score.factor}x, {frame_label(frame)}")
     return lines
 
 
-def _footing(report: Report) -> list[str]:
+def _notes(report: Report) -> list[str]:
     machine, protocol = report.machine, report.protocol
-    asked = _of_clips(protocol) if isinstance(protocol, ClipProtocol) else _of_set(protocol)
+    protocol_notes = _clip_notes(protocol) if isinstance(protocol, ClipProtocol) else _dataset_notes(protocol)
     entries = {score.entry.label: score.entry for score in report.scores if score.entry.weights_sha256}
     return [
-        *asked,
+        *protocol_notes,
         *(f"{name}: {EVALUATORS[name].about}." for name in dict.fromkeys(score.evaluator for score in report.scores)),
         f"Machine: {machine.device}; {machine.builds}.",
         *(
@@ -125,18 +125,18 @@ def _footing(report: Report) -> list[str]:
     ]
 
 
-def _of_clips(protocol: ClipProtocol) -> list[str]:
+def _clip_notes(protocol: ClipProtocol) -> list[str]:
     taken = "all" if protocol.frames is None else str(protocol.frames)
     width = f", at most {protocol.max_width} px wide" if protocol.max_width else ""
     return [
-        f"Frames: {taken} after the first {protocol.skip}{width}; the first and last pair of each clip are left out.",
+        f"Frames: {taken} after the first {protocol.skip}{width}; without the first and last pair of each clip.",
         _CUTS[protocol.cuts],
     ]
 
 
-def _of_set(protocol: SetProtocol) -> list[str]:
+def _dataset_notes(protocol: DatasetProtocol) -> list[str]:
     published = f", of {protocol.cases_published} published" if protocol.cases_published else ""
     lines = [f"Data set: {protocol.layout}, {protocol.cases} cases of {protocol.cases_there} in the folder{published}."]
     if protocol.cases_published and protocol.cases != protocol.cases_published:
-        lines.append("These are not all the published cases: the numbers do not compare with published ones.")
+        lines.append("These are not all the published cases, so the numbers do not compare with published ones.")
     return lines

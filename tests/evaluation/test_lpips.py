@@ -11,8 +11,8 @@ from torch import Tensor, nn
 from slomo_batch.cli.main import main
 from slomo_batch.errors import WeightsError
 from slomo_batch.evaluation.lpips import load_lpips
-from slomo_batch.evaluation.measures import Samples
-from tests.evaluation.made_sets import put
+from slomo_batch.evaluation.measures import Rgb8
+from tests.evaluation.synthetic_datasets import put
 from tests.evaluation.test_measures import beside, noise, ramp
 
 CHANNELS = (64, 192, 384, 256, 256)
@@ -69,7 +69,7 @@ def test_it_is_the_published_formula(made: tuple[nn.Sequential, list[Tensor], li
     features, lins, files = made
     one, other = ramp(96, 128), beside(ramp(96, 128), 3)
 
-    def activations(samples: Samples) -> list[Tensor]:
+    def activations(samples: Rgb8) -> list[Tensor]:
         x = torch.from_numpy(samples).permute(2, 0, 1)[None] / 255 * 2 - 1
         shift, scale = torch.tensor([-0.030, -0.088, -0.188]), torch.tensor([0.458, 0.448, 0.450])
         x = (x - shift.view(1, 3, 1, 1)) / scale.view(1, 3, 1, 1)

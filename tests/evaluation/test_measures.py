@@ -1,25 +1,25 @@
-"""Measures against cases worked out by hand, and against scikit-image."""
+"""PSNR and interpolation error, against values computed by hand and by scikit-image."""
 
 import math
 
 import numpy as np
 import pytest
 
-from slomo_batch.evaluation.measures import MAX_PSNR_DB, Samples, absolute_ie, color_distances, mean_ie, psnr, rms_ie
+from slomo_batch.evaluation.measures import MAX_PSNR_DB, Rgb8, absolute_ie, color_distances, mean_ie, psnr, rms_ie
 
 
-def noise(seed: int, height: int, width: int) -> Samples:
+def noise(seed: int, height: int, width: int) -> Rgb8:
     return np.random.Generator(np.random.PCG64(seed)).integers(0, 256, (height, width, 3), dtype=np.uint8)
 
 
-def ramp(height: int, width: int) -> Samples:
+def ramp(height: int, width: int) -> Rgb8:
     y, x = np.mgrid[:height, :width]
     return np.stack((x * 3 % 256, y * 5 % 256, (x + y) * 2 % 256), axis=2).astype(np.uint8)
 
 
-def beside(samples: Samples, seed: int) -> Samples:
+def beside(samples: Rgb8, seed: int) -> Rgb8:
     off = noise(seed, *samples.shape[:2]).astype(int) % 21 - 10
-    near: Samples = np.clip(samples + off, 0, 255).astype(np.uint8)
+    near: Rgb8 = np.clip(samples + off, 0, 255).astype(np.uint8)
     return near
 
 
@@ -29,7 +29,7 @@ BY_SCIKIT_IMAGE = {
     "a ramp shifted": (ramp(64, 80), np.roll(ramp(64, 80), 3, axis=1), 17.579314709785162),
     "the smallest": (ramp(11, 11), noise(4, 11, 11), 5.876478955357065),
 }
-"""Frames, and what scikit-image 0.26.0 says of them: peak_signal_noise_ratio with data_range 255."""
+"""Two frames, and peak_signal_noise_ratio of scikit-image 0.26.0 with data_range 255."""
 
 
 @pytest.mark.parametrize("name", BY_SCIKIT_IMAGE)
@@ -50,7 +50,7 @@ def test_psnr_by_hand() -> None:
 def test_interpolation_errors_by_hand() -> None:
     truth = np.full((2, 2, 3), 100, np.uint8)
     made = truth.copy()
-    made[0, 0] = 103, 96, 100  # a colour distance of 5
+    made[0, 0] = 103, 96, 100  # a color distance of 5
     made[1, 1] = 100, 100, 88  # of 12
     assert color_distances(made, truth).tolist() == [[5, 0], [0, 12]]
     assert mean_ie(made, truth) == (5 + 12) / 4
@@ -58,7 +58,7 @@ def test_interpolation_errors_by_hand() -> None:
     assert absolute_ie(made, truth) == pytest.approx((3 + 4 + 12) / 12)
 
 
-def test_equal_frames_are_as_like_as_can_be() -> None:
+def test_equal_frames_have_the_largest_psnr_and_no_error() -> None:
     frame = noise(5, 20, 30)
     assert psnr(frame, frame.copy()) == MAX_PSNR_DB
     assert mean_ie(frame, frame.copy()) == 0
@@ -69,6 +69,6 @@ def test_differences_do_not_wrap_around() -> None:
     assert psnr(low, high) == psnr(high, low) == pytest.approx(20 * math.log10(255 / 200))
 
 
-def test_what_cannot_be_compared_is_refused() -> None:
-    with pytest.raises(ValueError, match="two sizes"):
+def test_frames_of_different_shape_are_rejected() -> None:
+    with pytest.raises(ValueError, match="differ in shape"):
         psnr(ramp(12, 12), ramp(12, 13))

@@ -1,4 +1,4 @@
-"""Structural similarity in each of its forms, against scikit-image and against volumes convolved by torch."""
+"""Every SSIM variant, against scikit-image and against torch's 3D convolution."""
 
 import numpy as np
 import pytest
@@ -6,7 +6,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-from slomo_batch.evaluation.measures import Samples
+from slomo_batch.evaluation.measures import Rgb8
 from slomo_batch.evaluation.ssim import ssim, ssim_luma, ssim_sample, ssim_square, ssim_volume
 from tests.evaluation.test_measures import beside, noise, ramp
 
@@ -22,20 +22,20 @@ BY_SCIKIT_IMAGE = {
     "a ramp shifted": (0.9700053319193329, 0.9699797978546743, 0.9590318028450308, 0.9517866233940323),
     "the smallest": (-0.0023551602445401137, -0.0023844641227979513, 0.0007830943827378405, -0.017876421260445516),
 }
-"""What scikit-image 0.26.0's structural_similarity says: with channel_axis 2, data_range 255, gaussian_weights, sigma
-1.5, once without use_sample_covariance, once with it; of its defaults; of its defaults on Y of BT.601 with the made
-frame's range."""
+"""structural_similarity of scikit-image 0.26.0 with channel_axis 2, data_range 255, gaussian_weights and sigma 1.5,
+first without use_sample_covariance, then with it; then with its defaults; then with its defaults on BT.601 luma with
+the range of the interpolated frame."""
 
 
 @pytest.mark.parametrize("name", PAIRS)
-def test_every_form_agrees_with_scikit_image(name: str) -> None:
+def test_every_variant_agrees_with_scikit_image(name: str) -> None:
     made, truth = PAIRS[name]
     found = [measure(made, truth) for measure in (ssim, ssim_sample, ssim_square, ssim_luma)]
     assert found == pytest.approx(BY_SCIKIT_IMAGE[name], abs=1e-12)
 
 
-def by_torch(made: Samples, truth: Samples) -> float:
-    """The volume's similarity as it is published: three-dimensional convolutions of what was continued by 5."""
+def by_torch(made: Rgb8, truth: Rgb8) -> float:
+    """The published volume SSIM: three-dimensional convolutions after replicating 5 border samples."""
     line = torch.exp(-((torch.arange(11.0, dtype=torch.float64) - 5) ** 2) / (2 * 1.5**2))
     line /= line.sum()
     window = torch.einsum("c,y,x->cyx", line, line, line)[None, None]
@@ -67,14 +67,14 @@ def test_flat_pictures_by_hand() -> None:
     assert ssim_luma(dark, ramp(16, 16)) is None
 
 
-def test_equal_frames_are_wholly_alike_in_every_form() -> None:
+def test_equal_frames_have_ssim_1_in_every_variant() -> None:
     frame = noise(5, 20, 30)
     found = [measure(frame, frame.copy()) for measure in (ssim, ssim_sample, ssim_square, ssim_luma, ssim_volume)]
     assert found == pytest.approx([1] * 5)
 
 
-def test_what_cannot_be_compared_is_refused() -> None:
-    with pytest.raises(ValueError, match="two sizes"):
+def test_frames_of_different_shape_or_too_small_are_rejected() -> None:
+    with pytest.raises(ValueError, match="differ in shape"):
         ssim(ramp(12, 12), ramp(12, 13))
     with pytest.raises(ValueError, match="11 pixels"):
         ssim(ramp(10, 40), ramp(10, 40))

@@ -1,1 +1,1 @@
-"""How do the field's data sets lie in their folders? A file per data set; `known` lists them."""
+"""How are published data sets stored? One file per data set; `known` lists them."""

@@ -1,27 +1,27 @@
-"""Adobe240 with seven frames between, as the public Super SloMo code cuts it (data/create_dataset.py).
+"""Adobe240 with seven intermediate frames, cut as in the public Super SloMo code (data/create_dataset.py).
 
     test/0/000000001.jpg ... 000000012.jpg      clips of twelve frames, 640 x 360, of the videos of test_list.txt
 
-Of each clip frames 0 and 8 are kept and 1 to 7 predicted; the last three are not used.
+In each clip, frames 0 and 8 are kept, and 1 to 7 are predicted; the last three are not used.
 """
 
 from fractions import Fraction
 from pathlib import Path
 
-from slomo_batch.evaluation.datasets.dataset import Case, Layout, folders_in, incomplete, inside
+from slomo_batch.evaluation.datasets.dataset import BenchmarkCase, Dataset, incomplete_error, path_within, subfolders
 
 NAME = "adobe240"
 SPAN = 8
 
 
-def _cases(folder: Path) -> list[Case]:
-    clips = {clip: sorted(clip.glob("*.jpg")) for clip in folders_in(NAME, folder, "test")}
+def _cases(folder: Path) -> list[BenchmarkCase]:
+    clips = {clip: sorted(clip.glob("*.jpg")) for clip in subfolders(NAME, folder, "test")}
     short = [clip for clip, frames in clips.items() if len(frames) <= SPAN]
     if short:
-        told = [f"{inside(clip, folder)} has {len(clips[clip])} frames (.jpg) instead of 12" for clip in short]
-        raise incomplete(NAME, folder, told)
+        problems = [f"{path_within(clip, folder)} has {len(clips[clip])} frames (.jpg) instead of 12" for clip in short]
+        raise incomplete_error(NAME, folder, problems)
     return [
-        Case(
+        BenchmarkCase(
             name=clip.name,
             i0=frames[0],
             i1=frames[SPAN],
@@ -32,6 +32,6 @@ def _cases(folder: Path) -> list[Case]:
     ]
 
 
-ADOBE240 = Layout(
-    name=NAME, marks=("test/*/?????????.jpg",), evaluators=("Super SloMo",), num_published=0, cases=_cases
+ADOBE240 = Dataset(
+    name=NAME, markers=("test/*/?????????.jpg",), evaluators=("Super SloMo",), num_published=0, cases=_cases
 )

@@ -1,7 +1,7 @@
-"""What a layout is: how one data set of the field lies in its folder, and which cases its benchmark makes of it.
+"""A published data set: how its files are laid out in a folder, and the cases of its benchmark.
 
-A layout decides over names of files only; no picture is read here. So a data set that is not whole is found out before
-any work, and a new one is one file beside this.
+A data set maps file names to cases; no picture is read here. An incomplete folder is therefore reported before any work
+starts, and a new data set takes one file in this package.
 """
 
 from collections.abc import Callable, Iterable, Sequence
@@ -23,112 +23,113 @@ EvaluatorName = Literal[
     "Niklaus",
     "XVFI",
 ]
-"""`evaluators` says what each is."""
-View = Literal["whole", "half", "centre"]
-"""What of a picture is used: all; all at half its size, by means over 2 x 2 pixels; the middle half each way."""
-MAX_FAULTS = 8
-"""Missing files that are named; the others are counted."""
+"""Described in `evaluators`."""
+View = Literal["whole", "half", "center"]
+"""The part of a picture that is used: all of it; all of it at half size (2x2 means); the central half each way."""
+MAX_LISTED = 8
+"""Missing files that an error names; further ones are counted."""
 
-HALFWAY = (Fraction(1, 2),)
+MIDDLE = (Fraction(1, 2),)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Case:
-    """One question of a benchmark: two pictures, and the true ones between them."""
+class BenchmarkCase:
+    """One test case of a benchmark: two pictures, and the true pictures between them."""
 
     name: str
     """Its name within the data set."""
     part: str = ""
-    """What the benchmark gives a number of its own: easy, 2K; empty where it gives one."""
+    """The part of the benchmark that is reported separately, such as easy or 2K; empty if there is only one."""
     i0: Path
     i1: Path
     truths: tuple[Path, ...]
-    times: tuple[Fraction, ...] = HALFWAY
-    """Of each of the truths, within (0, 1)."""
+    times: tuple[Fraction, ...] = MIDDLE
+    """Time of each true picture, within (0, 1)."""
     before: Path | None = None
-    """The picture one pair's distance before i0, for methods that look beyond the pair; None: the set has none."""
+    """The picture one pair distance before i0, for methods that read context; None if the data set has none."""
     after: Path | None = None
+    """The picture one pair distance after i1, likewise."""
     mask: Path | None = None
-    """Where there is motion, as the data set says."""
+    """The motion mask."""
     view: View = "whole"
 
     def files(self) -> Iterable[Path]:
-        """Every file of it."""
+        """Yield every file of the case."""
         return filter(None, (self.before, self.i0, *self.truths, self.i1, self.after, self.mask))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Layout:
-    """One data set of the field."""
+class Dataset:
+    """A published data set and its benchmark."""
 
     name: str
-    """As `--layout` takes it."""
-    marks: tuple[str, ...]
-    """What tells a folder of it: glob patterns, of which one finds something."""
+    """The value of `--layout`."""
+    markers: tuple[str, ...]
+    """Glob patterns that identify its folder; one match is enough."""
     evaluators: tuple[EvaluatorName, ...]
-    """How its benchmark judges; of several each gives rows of its own."""
+    """The evaluators of its benchmark; each has its own rows in the report."""
     num_published: int
-    """Cases of the whole data set; 0 where that is not known."""
-    cases: Callable[[Path], list[Case]]
-    """The cases of a folder, in their order; raises ManifestError where what lists them is missing."""
+    """Cases of the complete data set; 0 if unknown."""
+    cases: Callable[[Path], list[BenchmarkCase]]
+    """Returns the cases of a folder in order; raises ManifestError if a list or folder of cases is missing."""
 
 
-def whole_cases(layout: Layout, folder: Path) -> list[Case]:
-    """The cases of a folder, every file of them there.
+def load_cases(dataset: Dataset, folder: Path) -> list[BenchmarkCase]:
+    """Return the cases of a folder, and check that every file exists.
 
     Raises:
-        ManifestError: files are missing; it names them.
+        ManifestError: files are missing; the error names them.
     """
-    cases = layout.cases(folder)
+    cases = dataset.cases(folder)
     if not cases:
-        raise incomplete(layout.name, folder, ["there are no cases in it"])
+        raise incomplete_error(dataset.name, folder, ["no cases found"])
     files = dict.fromkeys(path for case in cases for path in case.files())
     missing = [path for path in files if not path.is_file()]
     if missing:
-        raise incomplete(layout.name, folder, [f"{inside(path, folder)} is missing" for path in missing])
+        raise incomplete_error(dataset.name, folder, [f"{path_within(path, folder)} is missing" for path in missing])
     return cases
 
 
-def incomplete(name: str, folder: Path, faults: Sequence[str]) -> ManifestError:
-    """The error of a data set that is not whole; of many faults the first are told."""
-    told = list(faults[:MAX_FAULTS])
-    if len(faults) > MAX_FAULTS:
-        told.append(f"and {len(faults) - MAX_FAULTS} more")
+def incomplete_error(name: str, folder: Path, problems: Sequence[str]) -> ManifestError:
+    """Return the error for an incomplete data set; it lists the first MAX_LISTED problems and counts the others."""
+    listed = list(problems[:MAX_LISTED])
+    if len(problems) > MAX_LISTED:
+        listed.append(f"and {len(problems) - MAX_LISTED} more")
     return ManifestError(
-        f"the folder is not a whole {name} data set",
+        f"incomplete {name} data set",
         where=str(folder),
-        problems=tuple(told),
-        remedy="docs/benchmarks/datasets.md says how each lies in its folder.",
+        problems=tuple(listed),
+        remedy="See docs/benchmarks/datasets.md for the expected files.",
     )
 
 
-def listed(name: str, folder: Path, file: str) -> list[str]:
-    """The lines of a list in the folder, without empty ones.
+def read_list(name: str, folder: Path, file: str) -> list[str]:
+    """Read the lines of a list in the folder, without empty ones.
 
     Raises:
-        ManifestError: there is no such list.
+        ManifestError: the list is missing.
     """
     path = folder / file
     if not path.is_file():
-        raise incomplete(name, folder, [f"{file} is missing"])
+        raise incomplete_error(name, folder, [f"{file} is missing"])
     return [line.strip() for line in path.read_text(encoding="utf-8").splitlines() if line.strip()]
 
 
-def folders_in(name: str, folder: Path, within: str) -> list[Path]:
-    """The folders in a folder of the set, by number where their names are numbers, else by name.
+def subfolders(name: str, folder: Path, within: str) -> list[Path]:
+    """List the subfolders of a folder in the data set: numeric names by number, then others by name.
 
     Raises:
-        ManifestError: there is no such folder.
+        ManifestError: the folder is missing.
     """
-    place = folder / within
-    if not place.is_dir():
-        raise incomplete(name, folder, [f"{within} is missing"])
+    base = folder / within
+    if not base.is_dir():
+        raise incomplete_error(name, folder, [f"{within} is missing"])
     return sorted(
-        (path for path in place.iterdir() if path.is_dir()),
+        (path for path in base.iterdir() if path.is_dir()),
         key=lambda path: (not path.name.isdecimal(), int(path.name) if path.name.isdecimal() else 0, path.name),
     )
 
 
-def inside(path: Path, folder: Path) -> str:
-    """The path within the folder, as a person looks for it."""
+def path_within(path: Path, folder: Path) -> str:
+    """Return the path relative to the folder, for messages."""
     return str(path.relative_to(folder)) if path.is_relative_to(folder) else str(path)

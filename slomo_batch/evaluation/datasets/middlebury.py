@@ -1,12 +1,12 @@
-"""Middlebury's "other" set (Baker et al. 2011): twelve scenes whose middle frame is published.
+"""Middlebury's "other" set (Baker et al. 2011): twelve scenes with a published middle frame.
 
-other-data/Beanbags/frame10.png  frame11.png          two frames of them are enough
+other-data/Beanbags/frame10.png  frame11.png          only these two frames are needed
 other-gt-interp/Beanbags/frame10i11.png
 """
 
 from pathlib import Path
 
-from slomo_batch.evaluation.datasets.dataset import Case, Layout
+from slomo_batch.evaluation.datasets.dataset import BenchmarkCase, Dataset
 
 NAME = "middlebury"
 SCENES = (
@@ -15,9 +15,9 @@ SCENES = (
 )  # fmt: skip
 
 
-def _cases(folder: Path) -> list[Case]:
+def _cases(folder: Path) -> list[BenchmarkCase]:
     return [
-        Case(
+        BenchmarkCase(
             name=scene,
             i0=folder / "other-data" / scene / "frame10.png",
             i1=folder / "other-data" / scene / "frame11.png",
@@ -27,9 +27,9 @@ def _cases(folder: Path) -> list[Case]:
     ]
 
 
-MIDDLEBURY = Layout(
+MIDDLEBURY = Dataset(
     name=NAME,
-    marks=("other-gt-interp", "other-data"),
+    markers=("other-gt-interp", "other-data"),
     evaluators=("IE rms", "IE absolute"),
     num_published=len(SCENES),
     cases=_cases,

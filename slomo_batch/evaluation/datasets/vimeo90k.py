@@ -1,46 +1,50 @@
-"""Vimeo-90K (Xue et al. 2019): test triplets and septuplets of 448 x 256, by their lists.
+"""Vimeo-90K (Xue et al. 2019): test triplets and septuplets of 448 x 256, from its lists.
 
     tri_testlist.txt    00001/0389 ...     sequences/00001/0389/im1.png ... im3.png
     sep_testlist.txt    00001/0266 ...     sequences/00001/0266/im1.png ... im7.png
 
-Of a triplet the middle is predicted. Of a septuplet the field predicts im4 from im1, im3, im5 and im7 (FLAVR and those
-after it): here from im3 and im5, with im1 and im7 for methods that look beyond the pair.
+In a triplet, the middle frame is predicted. In a septuplet, FLAVR and later papers predict im4 from im1, im3, im5 and
+im7; here the pair is im3 and im5, and im1 and im7 are its context for methods that read any.
 """
 
 from pathlib import Path
 
-from slomo_batch.evaluation.datasets.dataset import Case, Layout, listed
+from slomo_batch.evaluation.datasets.dataset import BenchmarkCase, Dataset, read_list
 
 
-def _triplets(folder: Path) -> list[Case]:
+def _triplets(folder: Path) -> list[BenchmarkCase]:
     return [
-        Case(name=name, i0=place / "im1.png", i1=place / "im3.png", truths=(place / "im2.png",))
-        for name in listed("vimeo-triplet", folder, "tri_testlist.txt")
-        for place in [folder / "sequences" / name]
+        BenchmarkCase(name=name, i0=base / "im1.png", i1=base / "im3.png", truths=(base / "im2.png",))
+        for name in read_list("vimeo-triplet", folder, "tri_testlist.txt")
+        for base in [folder / "sequences" / name]
     ]
 
 
-def _septuplets(folder: Path) -> list[Case]:
+def _septuplets(folder: Path) -> list[BenchmarkCase]:
     return [
-        Case(
+        BenchmarkCase(
             name=name,
-            before=place / "im1.png",
-            i0=place / "im3.png",
-            i1=place / "im5.png",
-            after=place / "im7.png",
-            truths=(place / "im4.png",),
+            before=base / "im1.png",
+            i0=base / "im3.png",
+            i1=base / "im5.png",
+            after=base / "im7.png",
+            truths=(base / "im4.png",),
         )
-        for name in listed("vimeo-septuplet", folder, "sep_testlist.txt")
-        for place in [folder / "sequences" / name]
+        for name in read_list("vimeo-septuplet", folder, "sep_testlist.txt")
+        for base in [folder / "sequences" / name]
     ]
 
 
-TRIPLET = Layout(
-    name="vimeo-triplet", marks=("tri_testlist.txt",), evaluators=("whole frames",), num_published=3782, cases=_triplets
+TRIPLET = Dataset(
+    name="vimeo-triplet",
+    markers=("tri_testlist.txt",),
+    evaluators=("whole frames",),
+    num_published=3782,
+    cases=_triplets,
 )
-SEPTUPLET = Layout(
+SEPTUPLET = Dataset(
     name="vimeo-septuplet",
-    marks=("sep_testlist.txt",),
+    markers=("sep_testlist.txt",),
     evaluators=("whole frames",),
     num_published=7824,
     cases=_septuplets,

@@ -125,7 +125,7 @@ def x4k1000fps(folder: Path) -> None:
             (place / f"{number:04}.png").write_bytes(picture)
 
 
-MADE: dict[str, Callable[[Path], None]] = {
+WRITERS: dict[str, Callable[[Path], None]] = {
     "ucf101": ucf101,
     "middlebury": middlebury,
     "vimeo-triplet": vimeo_triplet,

@@ -1,4 +1,4 @@
-"""Contenders: methods, and for the network its weights, opened for each size of picture they meet."""
+"""The methods to evaluate, each opened for every picture size it meets; Super SloMo once per weights file."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -19,33 +19,33 @@ from slomo_batch.wiring import locate
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Contender:
-    """A method as a person names it."""
+class MethodChoice:
+    """A method as the user names it."""
 
     method: Method
     weights: str = ""
-    """A shipped name or a URI; empty where the method has none."""
+    """A shipped name or a URI; empty if the method has no weights."""
     levels: int | None = None
-    """Levels of the network's pyramid; None: by the size of the picture, as a job would."""
+    """Pyramid levels of the network; None: chosen by picture size, as in a job."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Entry:
-    """What a contender turned out to be: all that decides its pixels but the size of the picture and the machine."""
+class EvaluatedMethod:
+    """A method with its weights resolved: everything that decides its pixels except picture size and machine."""
 
     label: str
-    """Names it in a table."""
+    """Its name in tables."""
     method: Method
     weights_name: str
     weights_sha256: str
     precision: Precision
-    """Of the network; other methods take no notice."""
+    """Of the network; fp32 for other methods."""
     threads: int
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Setting:
-    """How a contender was opened for one size of picture."""
+class SizeSettings:
+    """The settings that a method uses for one picture size."""
 
     width: int
     height: int
@@ -53,77 +53,77 @@ class Setting:
     pyramid_levels: int
 
 
-def contenders(methods: Sequence[Method], weights: Sequence[str], levels: int | None) -> list[Contender]:
-    """The methods in their order; the network once with each of the weights."""
-    named: list[Contender] = []
+def method_choices(methods: Sequence[Method], weights: Sequence[str], levels: int | None) -> list[MethodChoice]:
+    """List the methods in order, Super SloMo once for each of the weights; duplicates are dropped."""
+    choices: list[MethodChoice] = []
     for method in dict.fromkeys(methods):
         if method == "superslomo":
-            named += [Contender(method=method, weights=spelling, levels=levels) for spelling in dict.fromkeys(weights)]
+            choices += [MethodChoice(method=method, weights=name, levels=levels) for name in dict.fromkeys(weights)]
         else:
-            named.append(Contender(method=method))
-    return named
+            choices.append(MethodChoice(method=method))
+    return choices
 
 
-class OpenContender:
-    """A contender, opened for each size of picture as a job would open it."""
+class OpenMethod:
+    """A method that is opened for each picture size with the settings that a job would use."""
 
-    def __init__(self, contender: Contender, *, precision: Precision, threads: int) -> None:
-        """Find its weights.
+    def __init__(self, choice: MethodChoice, *, precision: Precision, threads: int) -> None:
+        """Fetch and check the weights.
 
         Raises:
-            WeightsError: they cannot be used.
+            WeightsError: the weights cannot be fetched or used.
         """
-        name, path = _weights(contender.weights) if contender.method == "superslomo" else ("", None)
-        self.entry = Entry(
-            label=_label(contender, name),
-            method=contender.method,
+        name, path = _fetch_weights(choice.weights) if choice.method == "superslomo" else ("", None)
+        self.entry = EvaluatedMethod(
+            label=_label(choice, name),
+            method=choice.method,
             weights_name=name,
             weights_sha256=file_sha256(path) if path else "",
             precision=precision if path else "fp32",
             threads=threads,
         )
-        self.context = method_context(contender.method)
-        self._levels = contender.levels
+        self.context = method_context(choice.method)
+        self._levels = choice.levels
         self._path = path
         self._has_pyramid = path is not None and load(path).network == "superslomo-compact"
         self._opened: dict[tuple[Fraction, int], AnyInterpolator] = {}
 
-    def setting(self, width: int, height: int) -> Setting:
-        """How it is opened for pictures of this size."""
+    def settings_for(self, width: int, height: int) -> SizeSettings:
+        """Return the settings for pictures of this size."""
         levels = self._levels or pyramid_levels(width, height)
-        return Setting(
+        return SizeSettings(
             width=width,
             height=height,
             flow_scale=flow_scale(width, height),
             pyramid_levels=levels if self._has_pyramid else 1,
         )
 
-    def method(self, setting: Setting) -> AnyInterpolator:
-        """It, opened so."""
-        key = setting.flow_scale, setting.pyramid_levels
+    def interpolator(self, settings: SizeSettings) -> AnyInterpolator:
+        """Return the interpolator with these settings, opened on first use."""
+        key = settings.flow_scale, settings.pyramid_levels
         if key not in self._opened:
             spec = InterpolatorSpec(
                 method=self.entry.method,
                 weights_path=str(self._path or ""),
                 precision=self.entry.precision,
-                flow_scale=setting.flow_scale,
-                pyramid_levels=setting.pyramid_levels,
+                flow_scale=settings.flow_scale,
+                pyramid_levels=settings.pyramid_levels,
                 threads=self.entry.threads,
             )
             self._opened[key] = open_interpolator(spec)
         return self._opened[key]
 
 
-def _label(contender: Contender, weights_name: str) -> str:
+def _label(choice: MethodChoice, weights_name: str) -> str:
     if not weights_name:
-        return contender.method
+        return choice.method
     short = weights_name.rpartition("/")[2]
-    return f"{short}, {contender.levels} levels" if contender.levels else short
+    return f"{short}, {choice.levels} levels" if choice.levels else short
 
 
-def _weights(spelling: str) -> tuple[str, Path]:
-    """Name and local file of weights."""
-    name = resolve_name(spelling)
+def _fetch_weights(weights: str) -> tuple[str, Path]:
+    """Return the resolved name and a local file of the weights."""
+    name = resolve_name(weights)
     if name in shipped_names():
         return name, shipped_file(name)
     store, key = locate(name, s3=S3Options())
@@ -132,8 +132,8 @@ def _weights(spelling: str) -> tuple[str, Path]:
         store.get_file(key, path)
     except ObjectMissing as error:
         known = ", ".join(shipped_names())
-        remedy = f"Name a file, or one of the shipped: {known}."
-        raise WeightsError("there are no such weights", where=name, remedy=remedy) from error
+        remedy = f"Name a file, or one of the shipped weights: {known}."
+        raise WeightsError("weights not found", where=name, remedy=remedy) from error
     except StorageError as error:
-        raise WeightsError("the weights cannot be fetched", where=name, got=str(error)) from error
+        raise WeightsError("cannot fetch the weights", where=name, got=str(error)) from error
     return name, path

@@ -1,4 +1,4 @@
-"""Whole evaluations: the published ladder, what the report says, and what is refused."""
+"""evaluate_clips and its commands: the published ladder, the report, and rejected input."""
 
 import io
 import json
@@ -15,35 +15,35 @@ import pytest
 
 from slomo_batch.cli.main import main
 from slomo_batch.errors import ObjectMissing, SourceUnreadable, SourceUnsupported, WeightsError
-from slomo_batch.evaluation.contenders import Contender, OpenContender, contenders
-from slomo_batch.evaluation.image_files import rgb_still
-from slomo_batch.evaluation.report import ClipProtocol, Report, columns
-from slomo_batch.evaluation.runs import evaluate_clips
+from slomo_batch.evaluation.evaluate import evaluate_clips
+from slomo_batch.evaluation.image_files import read_rgb
+from slomo_batch.evaluation.methods import MethodChoice, OpenMethod, method_choices
+from slomo_batch.evaluation.report import ClipProtocol, Report, score_rows
 from slomo_batch.evaluation.scores_table import scores_parquet
-from slomo_batch.evaluation.tables import tables
-from slomo_batch.evaluation.worst import Worst
+from slomo_batch.evaluation.tables import format_tables
+from slomo_batch.evaluation.worst_frames import WorstFrames
 from slomo_batch.serialization import from_json, to_json
 from tests.interpolators.footage import real_clip
 
 Cuts = Literal["hold", "ignore"]
-BLEND, DUPLICATE = Contender(method="blend"), Contender(method="duplicate")
+BLEND, DUPLICATE = MethodChoice(method="blend"), MethodChoice(method="duplicate")
 
 
 def evaluated(
-    *uris: Path, named: list[Contender], factors: tuple[int, ...] = (2,), skip: int = 0, cuts: Cuts = "ignore"
+    *uris: Path, named: list[MethodChoice], factors: tuple[int, ...] = (2,), skip: int = 0, cuts: Cuts = "ignore"
 ) -> Report:
     protocol = ClipProtocol(skip=skip, frames=17, max_width=640, factors=factors, cuts=cuts)
-    told: list[str] = []
+    progress: list[str] = []
     places = [str(uri) for uri in uris]
-    opened = [OpenContender(contender, precision="fp32", threads=1) for contender in named]
-    report = evaluate_clips(places, opened, protocol, tell=told.append)
-    assert told == [f"{place} at {factor}x" for place in places for factor in factors]
+    opened = [OpenMethod(choice, precision="fp32", threads=1) for choice in named]
+    report = evaluate_clips(places, opened, protocol, on_progress=progress.append)
+    assert progress == [f"{place} at {factor}x" for place in places for factor in factors]
     return report
 
 
 @pytest.fixture(scope="module")
 def fade(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Thirteen lossless frames that brighten by 8 levels each."""
+    """Thirteen lossless frames, each 8 levels brighter than the one before."""
     path = tmp_path_factory.mktemp("fade") / "fade.mkv"
     with av.open(str(path), "w") as container:
         stream = container.add_stream("ffv1", rate=25)
@@ -70,19 +70,19 @@ PUBLISHED = {
     ("carphone_pristine", 4, "blend"): 29.38,
     ("carphone_pristine", 4, "flow"): 31.58,
 }
-"""The ladder as it was measured before this project had a measure of its own."""
+"""PSNR in dB, measured before this project had its own PSNR."""
 
 
 @pytest.mark.parametrize("clip", ["carphone_pristine", "bikes", "bigbuckbunny"])
-def test_the_ladder_is_measured_as_it_was_published(clip: str) -> None:
-    named = [BLEND, Contender(method="flow")]
+def test_the_ladder_gives_the_published_psnr(clip: str) -> None:
+    named = [BLEND, MethodChoice(method="flow")]
     report = evaluated(real_clip(clip), named=named, factors=(2, 4), skip=20)
     for score in report.scores:
         assert score.psnr_db == pytest.approx(PUBLISHED[clip, score.factor, score.entry.method], abs=0.05)
         assert len(score.frames) == 6
 
 
-def test_a_fade_is_predicted_exactly_by_blend_and_held_by_duplicate(fade: Path) -> None:
+def test_blend_predicts_a_fade_exactly_and_duplicate_holds_frames(fade: Path) -> None:
     blend, duplicate = evaluated(fade, named=[BLEND, DUPLICATE], factors=(4,)).scores
     assert [frame.number for frame in blend.frames] == [5, 6, 7]
     assert {frame.psnr_db for frame in blend.frames} == {100.0}
@@ -95,8 +95,8 @@ def test_a_fade_is_predicted_exactly_by_blend_and_held_by_duplicate(fade: Path) 
     assert blend.seconds_per_frame > 0
 
 
-def test_at_a_cut_every_method_holds_the_nearest_frame_as_in_a_job_if_that_is_wanted() -> None:
-    """Frames 28 and 29 of bikes are of two scenes."""
+def test_cuts_hold_gives_every_method_the_nearest_frame_at_a_cut() -> None:
+    """Frames 28 and 29 of bikes belong to two scenes."""
     asked, duplicate = evaluated(real_clip("bikes"), named=[BLEND, DUPLICATE], skip=20).scores
     (blend,) = evaluated(real_clip("bikes"), named=[BLEND], skip=20, cuts="hold").scores
     assert [frame.number for frame in blend.frames if frame.held] == [9]
@@ -104,57 +104,57 @@ def test_at_a_cut_every_method_holds_the_nearest_frame_as_in_a_job_if_that_is_wa
         assert frame.psnr_db == (held if frame.held else own).psnr_db
 
 
-def test_a_method_that_sees_beyond_the_pair_does_not_change_what_others_are_asked(fade: Path) -> None:
+def test_a_method_with_context_does_not_change_the_frames_of_others(fade: Path) -> None:
     alone = evaluated(fade, named=[BLEND]).scores[0]
-    beside, wide = evaluated(fade, named=[BLEND, Contender(method="mci")]).scores
+    beside, wide = evaluated(fade, named=[BLEND, MethodChoice(method="mci")]).scores
     assert beside.frames == alone.frames
     assert [frame.number for frame in wide.frames] == [frame.number for frame in alone.frames]
 
 
-def test_the_report_says_all_that_decides_its_numbers(fade: Path) -> None:
-    report = evaluated(fade, named=contenders(["superslomo", "blend"], ["compact-1", "compact"], None))
+def test_the_report_records_everything_that_decides_its_numbers(fade: Path) -> None:
+    report = evaluated(fade, named=method_choices(["superslomo", "blend"], ["compact-1", "compact"], None))
     first, *_, last = report.scores
     assert first.entry.weights_name == "compact-1"
     assert len(first.entry.weights_sha256) == 64
     assert (first.entry.precision, first.entry.threads, first.settings[0].pyramid_levels) == ("fp32", 1, 3)
     assert last.entry.weights_sha256 == ""
     assert from_json(Report, to_json(report)) == report
-    text = "\n".join(tables(report))
+    text = "\n".join(format_tables(report))
     for said in ("| fade.mkv 2x", "compact-1", first.entry.weights_sha256, report.machine.device, "torch"):
         assert said in text
-    rows = pq.read_table(io.BytesIO(scores_parquet(columns(report)))).to_pylist()
+    rows = pq.read_table(io.BytesIO(scores_parquet(score_rows(report)))).to_pylist()
     assert [row["psnr_db"] for row in rows] == [score.psnr_db for score in report.scores]
     assert {row["device"] for row in rows} == {report.machine.device}
 
 
-def test_clips_of_one_name_keep_apart_by_their_places(fade: Path, tmp_path: Path) -> None:
+def test_clips_with_the_same_file_name_are_named_by_uri(fade: Path, tmp_path: Path) -> None:
     shutil.copy(fade, tmp_path / "fade.mkv")
     first, second = evaluated(fade, tmp_path / "fade.mkv", named=[BLEND]).scores
     assert (first.name, second.name) == (str(fade), str(tmp_path / "fade.mkv"))
     assert len(first.frames) == len(second.frames) == 4
 
 
-def test_levels_of_the_pyramid_can_be_set_and_are_told(fade: Path) -> None:
-    (score,) = evaluated(fade, named=contenders(["superslomo"], ["compact-1"], 2)).scores
+def test_pyramid_levels_can_be_set_and_are_reported(fade: Path) -> None:
+    (score,) = evaluated(fade, named=method_choices(["superslomo"], ["compact-1"], 2)).scores
     assert score.settings[0].pyramid_levels == 2
     assert score.entry.label == "compact-1, 2 levels"
 
 
-def test_what_cannot_be_judged_is_refused_with_the_reason(fade: Path, tmp_path: Path) -> None:
-    with pytest.raises(SourceUnsupported, match=r"too short.*at least 16 frames"):
+def test_clips_that_cannot_be_evaluated_are_rejected_with_the_reason(fade: Path, tmp_path: Path) -> None:
+    with pytest.raises(SourceUnsupported, match=r"too short to evaluate.*at least 16 frames"):
         evaluated(fade, named=[BLEND], factors=(5,))
     with pytest.raises(SourceUnreadable, match="30 frames are skipped"):
         evaluated(fade, named=[BLEND], skip=30)
     with pytest.raises(ObjectMissing):
         evaluated(tmp_path / "nowhere.mp4", named=[BLEND])
-    with pytest.raises(WeightsError, match="no such weights"):
-        evaluated(fade, named=contenders(["superslomo"], [str(tmp_path / "no.safetensors")], None))
+    with pytest.raises(WeightsError, match="weights not found"):
+        evaluated(fade, named=method_choices(["superslomo"], [str(tmp_path / "no.safetensors")], None))
     (tmp_path / "text.mp4").write_text("no video")
     with pytest.raises(SourceUnreadable):
         evaluated(tmp_path / "text.mp4", named=[BLEND])
 
 
-def test_the_commands_answer_with_a_table_or_json_and_store_files(
+def test_the_commands_print_a_table_or_json_and_write_files(
     fade: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     stored, table = tmp_path / "r.json", tmp_path / "r.parquet"
@@ -182,28 +182,28 @@ def test_the_commands_answer_with_a_table_or_json_and_store_files(
         (["--max-width", "wide"], "expected an integer of at least 16, got 'wide'"),
     ],
 )
-def test_wrong_options_are_refused(arguments: list[str], reason: str, capsys: pytest.CaptureFixture[str]) -> None:
+def test_invalid_options_are_rejected(arguments: list[str], reason: str, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["evaluate", "clip.mp4", *arguments]) == 2
     assert reason in capsys.readouterr().err
 
 
 def test_the_worst_frames_of_each_method_are_kept_as_pictures(fade: Path, tmp_path: Path) -> None:
-    worst = Worst(num=3)
-    opened = [OpenContender(named, precision="fp32", threads=1) for named in (DUPLICATE, BLEND)]
+    worst = WorstFrames(num=3)
+    opened = [OpenMethod(named, precision="fp32", threads=1) for named in (DUPLICATE, BLEND)]
     protocol = ClipProtocol(skip=0, frames=None, max_width=None, factors=(4,), cuts="ignore")
-    report = evaluate_clips([str(fade)], opened, protocol, worst=worst, tell=lambda _: None)
+    report = evaluate_clips([str(fade)], opened, protocol, worst=worst, on_progress=lambda _: None)
     worst.write(tmp_path / "made" / "worst")
     page = (tmp_path / "made" / "worst" / "index.md").read_text()
-    # Of a pair's three frames the one in the middle is farthest from both that a duplicate can show.
+    # The middle one of the three frames is farthest from both frames that duplicate can show.
     [middle] = [frame for score in report.scores if score.entry.method == "duplicate" for frame in score.frames][1::3]
-    assert page.index(f"1. {middle.psnr_db:.2f} dB, fade.mkv 4x, frame 6 of those taken") < page.index("2. ")
-    before, true, made, after = rgb_still(tmp_path / "made" / "worst" / "01-01.png")[0, ::32, 0].tolist()
+    assert page.index(f"1. {middle.psnr_db:.2f} dB, fade.mkv 4x, frame 6 of those used") < page.index("2. ")
+    before, true, made, after = read_rgb(tmp_path / "made" / "worst" / "01-01.png")[0, ::32, 0].tolist()
     assert (true - before, after - before) == (16, 32)
     assert made in {before, after}
     assert len(list((tmp_path / "made" / "worst").glob("01-*.png"))) == 3
 
 
-def test_a_folder_for_pictures_that_cannot_be_is_refused_before_any_work(
+def test_an_unusable_folder_for_worst_frames_is_rejected_before_any_work(
     fade: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     taken = tmp_path / "file"

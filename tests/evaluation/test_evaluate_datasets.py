@@ -11,25 +11,25 @@ import pytest
 
 from slomo_batch.cli.main import main
 from slomo_batch.errors import SourceUnreadable, SourceUnsupported
-from slomo_batch.evaluation.contenders import Contender, OpenContender
-from slomo_batch.evaluation.datasets.known import LAYOUTS
-from slomo_batch.evaluation.report import Report, Score, SetProtocol, columns
-from slomo_batch.evaluation.runs import evaluate_set
+from slomo_batch.evaluation.datasets.known import DATASETS
+from slomo_batch.evaluation.evaluate import evaluate_dataset
+from slomo_batch.evaluation.methods import MethodChoice, OpenMethod
+from slomo_batch.evaluation.report import DatasetProtocol, Report, Score, score_rows
 from slomo_batch.evaluation.scores_table import scores_parquet
-from slomo_batch.evaluation.tables import tables
+from slomo_batch.evaluation.tables import format_tables
 from slomo_batch.serialization import from_json, to_json
 from slomo_batch.settings import Method
-from tests.evaluation.made_sets import BOX, HEIGHT, MADE, STEP, WIDTH, frame, put
+from tests.evaluation.synthetic_datasets import BOX, HEIGHT, STEP, WIDTH, WRITERS, frame, put
 
 
 def measured(folder: Path, name: str, *methods: Method, num_cases: int | None = None) -> Report:
-    opened = [OpenContender(Contender(method=method), precision="fp32", threads=1) for method in methods]
-    return evaluate_set(folder, LAYOUTS[name], opened, num_cases=num_cases, tell=lambda _: None)
+    opened = [OpenMethod(MethodChoice(method=method), precision="fp32", threads=1) for method in methods]
+    return evaluate_dataset(folder, DATASETS[name], opened, num_cases=num_cases, on_progress=lambda _: None)
 
 
 def made_and_measured(folder: Path, name: str, *, num_cases: int | None = None) -> tuple[list[Score], list[Score]]:
     """What blend and duplicate have, each row."""
-    MADE[name](folder)
+    WRITERS[name](folder)
     scores = measured(folder, name, "blend", "duplicate", num_cases=num_cases).scores
     return list(scores[::2]), list(scores[1::2])
 
@@ -77,13 +77,13 @@ def test_ucf101_is_judged_where_it_moves_by_both_readings_of_the_masks(tmp_path:
 
 
 def test_sequences_that_hardly_move_are_left_out_of_the_mean(tmp_path: Path) -> None:
-    MADE["ucf101"](tmp_path)
+    WRITERS["ucf101"](tmp_path)
     still = np.full((HEIGHT, WIDTH), 255, np.uint8)
     put(tmp_path / "motion_masks_ucf101_interp" / "1" / "motion_mask.png", still)
     (corrected, *_) = measured(tmp_path, "ucf101", "duplicate").scores
     assert [frame.psnr_db is None for frame in corrected.frames] == [True, False, False]
     assert corrected.ie == pytest.approx(2 * STEP * sqrt(3))
-    (row, *_) = columns(measured(tmp_path, "ucf101", "duplicate"))
+    (row, *_) = score_rows(measured(tmp_path, "ucf101", "duplicate"))
     assert (row["frames"], row["frames_judged"]) == (3, 2)
 
 
@@ -112,17 +112,17 @@ def test_xiph_at_2k_and_4k_and_a_first_look(tmp_path: Path) -> None:
 
 
 def test_the_report_says_what_was_asked_and_that_it_is_not_all(tmp_path: Path) -> None:
-    MADE["vimeo-triplet"](tmp_path / "set")
+    WRITERS["vimeo-triplet"](tmp_path / "set")
     report = measured(tmp_path / "set", "vimeo-triplet", "blend", num_cases=1)
-    assert report.protocol == SetProtocol(
+    assert report.protocol == DatasetProtocol(
         layout="vimeo-triplet", folder=str(tmp_path / "set"), cases=1, cases_there=2, cases_published=3782
     )
     assert from_json(Report, to_json(report)) == report
-    text = "\n".join(tables(report))
+    text = "\n".join(format_tables(report))
     assert "vimeo-triplet, 1 cases of 2 in the folder, of 3782 published" in text
     assert "do not compare with published ones" in text
     assert "case 00001/0389, frame 1" in text
-    (row,) = pq.read_table(io.BytesIO(scores_parquet(columns(report)))).to_pylist()
+    (row,) = pq.read_table(io.BytesIO(scores_parquet(score_rows(report)))).to_pylist()
     assert (row["layout"], row["sizes"], row["cases_published"], row["lpips"]) == (
         "vimeo-triplet",
         f"{WIDTH}x{HEIGHT}",
@@ -132,7 +132,7 @@ def test_the_report_says_what_was_asked_and_that_it_is_not_all(tmp_path: Path) -
 
 
 def test_pictures_that_do_not_fit_or_cannot_be_read_are_named(tmp_path: Path) -> None:
-    MADE["vimeo-triplet"](tmp_path)
+    WRITERS["vimeo-triplet"](tmp_path)
     odd = tmp_path / "sequences" / "00002" / "0001" / "im2.png"
     put(odd, frame(1)[:20])
     with pytest.raises(SourceUnsupported, match=r"im2\.png.*expected 48x32, got 48x20"):
@@ -143,7 +143,7 @@ def test_pictures_that_do_not_fit_or_cannot_be_read_are_named(tmp_path: Path) ->
 
 
 def test_the_command_finds_the_layout_and_answers(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    MADE["middlebury"](tmp_path / "set")
+    WRITERS["middlebury"](tmp_path / "set")
     assert main(["evaluate", str(tmp_path / "set"), "--method", "blend", "flow"]) == 0
     shown = capsys.readouterr()
     assert "| middlebury 2x, IE rms " in shown.out
@@ -167,7 +167,7 @@ def test_the_command_finds_the_layout_and_answers(tmp_path: Path, capsys: pytest
 def test_wrong_calls_on_a_data_set_are_refused(
     arguments: list[str], reason: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    MADE["middlebury"](tmp_path / "set")
+    WRITERS["middlebury"](tmp_path / "set")
     assert main(["evaluate", str(tmp_path / "set"), *arguments]) == 2
     assert reason in capsys.readouterr().err
 

@@ -6,7 +6,7 @@ from fractions import Fraction
 import numpy as np
 import pytest
 
-from slomo_batch.evaluation.trials import Rgb, Trial, excerpt, shrunk, trials
+from slomo_batch.evaluation.eval_pairs import EvalPair, Rgb, downscale_to_width, eval_pairs, select_frames
 
 
 def numbered(num: int) -> Iterator[Rgb]:
@@ -19,19 +19,19 @@ def number_of(frame: Rgb | None) -> int | None:
     return None if frame is None else int(frame[0, 0, 0])
 
 
-def told(trial: Trial) -> tuple[list[int | None], list[int | None]]:
-    return [number_of(frame) for frame in trial.window], [number_of(frame) for frame in trial.truths]
+def told(pair: EvalPair) -> tuple[list[int | None], list[int | None]]:
+    return [number_of(frame) for frame in pair.window], [number_of(frame) for frame in pair.truths]
 
 
 def test_at_2x_every_second_frame_is_predicted_but_for_the_ends() -> None:
-    found = list(trials(numbered(17), factor=2, context=0))
-    assert [told(trial) for trial in found] == [([k, k + 2], [k + 1]) for k in (2, 4, 6, 8, 10, 12)]
-    assert {trial.times for trial in found} == {(Fraction(1, 2),)}
-    assert [trial.first for trial in found] == [3, 5, 7, 9, 11, 13]
+    found = list(eval_pairs(numbered(17), factor=2, context=0))
+    assert [told(pair) for pair in found] == [([k, k + 2], [k + 1]) for k in (2, 4, 6, 8, 10, 12)]
+    assert {pair.times for pair in found} == {(Fraction(1, 2),)}
+    assert [pair.first for pair in found] == [3, 5, 7, 9, 11, 13]
 
 
 def test_at_4x_three_of_four_are_predicted() -> None:
-    first, second = trials(numbered(17), factor=4, context=1)
+    first, second = eval_pairs(numbered(17), factor=4, context=1)
     assert told(first) == ([0, 4, 8, 12], [5, 6, 7])
     assert told(second) == ([4, 8, 12, 16], [9, 10, 11])
     assert first.times == (Fraction(1, 4), Fraction(1, 2), Fraction(3, 4))
@@ -42,30 +42,30 @@ def test_at_4x_three_of_four_are_predicted() -> None:
 @pytest.mark.parametrize("num", range(40))
 def test_context_and_length_change_nothing_of_what_is_predicted(num: int, context: int, factor: int) -> None:
     kept = range(factor, num - 2 * factor, factor)
-    found = list(trials(numbered(num), factor=factor, context=context))
-    assert [trial.first for trial in found] == [first + 1 for first in kept]
-    for trial, first in zip(found, kept, strict=True):
-        window, truths = told(trial)
+    found = list(eval_pairs(numbered(num), factor=factor, context=context))
+    assert [pair.first for pair in found] == [first + 1 for first in kept]
+    for pair, first in zip(found, kept, strict=True):
+        window, truths = told(pair)
         numbers = [first + factor * place for place in range(-context, 2 + context)]
         assert window == [number if 0 <= number < num else None for number in numbers]
         assert truths == list(range(first + 1, first + factor))
-        assert [number_of(frame) for frame in trial.pair] == [first, first + factor]
-        assert told(trial)[0][context : context + 2] == [number_of(frame) for frame in trial.seen_with(0)]
-        assert len(trial.seen_with(context)) == 2 + 2 * context
+        assert [number_of(frame) for frame in pair.pair] == [first, first + factor]
+        assert told(pair)[0][context : context + 2] == [number_of(frame) for frame in pair.window_for(0)]
+        assert len(pair.window_for(context)) == 2 + 2 * context
 
 
 def test_a_clip_is_read_no_further_than_wanted_and_not_held_whole() -> None:
     frames = numbered(250)
-    assert [number_of(frame) for frame in excerpt(frames, skip=20, num=3, max_width=None)] == [20, 21, 22]
+    assert [number_of(frame) for frame in select_frames(frames, skip=20, num=3, max_width=None)] == [20, 21, 22]
     assert number_of(next(frames)) == 23
-    last = next(iter(excerpt(numbered(8), skip=7, num=None, max_width=1)))
+    last = next(iter(select_frames(numbered(8), skip=7, num=None, max_width=1)))
     assert number_of(last) == 7
 
 
 def test_wide_pictures_become_means_over_whole_blocks() -> None:
     frame = np.arange(5 * 7 * 3, dtype=np.uint8).reshape(5, 7, 3)
-    assert shrunk(frame, 7) is frame
-    small = shrunk(frame, 4)
+    assert downscale_to_width(frame, 7) is frame
+    small = downscale_to_width(frame, 4)
     assert small.shape == (2, 3, 3)
     assert small[0, 0, 0] == round((0 + 3 + 21 + 24) / 4)
-    assert shrunk(frame, 3).shape == (1, 2, 3)
+    assert downscale_to_width(frame, 3).shape == (1, 2, 3)

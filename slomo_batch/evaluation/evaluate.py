@@ -1,0 +1,199 @@
+"""Evaluate methods on clips with the ladder protocol, or on a published data set."""
+
+import socket
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from itertools import chain
+from pathlib import Path
+
+from slomo_batch import __version__
+from slomo_batch.errors import SourceUnreadable, SourceUnsupported
+from slomo_batch.evaluation.comparison import Comparison
+from slomo_batch.evaluation.datasets.dataset import BenchmarkCase, Dataset, load_cases
+from slomo_batch.evaluation.eval_pairs import Rgb, eval_pairs, select_frames
+from slomo_batch.evaluation.lpips import Lpips
+from slomo_batch.evaluation.methods import OpenMethod
+from slomo_batch.evaluation.pictures import load_case
+from slomo_batch.evaluation.report import ClipProtocol, DatasetProtocol, Report, Score
+from slomo_batch.evaluation.ssim import RADIUS
+from slomo_batch.evaluation.worst_frames import WorstFrames
+from slomo_batch.interpolators.cut_detection import CONTEXT, PairKind, classify_pair
+from slomo_batch.interpolators.factory import builds, device_name
+from slomo_batch.interpolators.pixel_revision import PIXEL_REVISION
+from slomo_batch.media.reader import RangeReader
+from slomo_batch.media.rgb import rgb_frames
+from slomo_batch.picture import PIXEL_FORMATS, Picture
+from slomo_batch.records import Machine
+from slomo_batch.storage.location import S3Options
+from slomo_batch.wiring import locate
+
+MIN_SIDE_PX = 2 * RADIUS + 1
+OnProgress = Callable[[str], None]
+"""Called with a line of text about the clip or case that comes next."""
+
+
+# ---- clips -----------------------------------------------------------------------------------------------------------
+
+
+def evaluate_clips(
+    uris: Sequence[str],
+    methods: Sequence[OpenMethod],
+    protocol: ClipProtocol,
+    *,
+    lpips: Lpips | None = None,
+    worst: WorstFrames | None = None,
+    on_progress: OnProgress,
+) -> Report:
+    """Evaluate every method on every clip at every factor.
+
+    Args:
+        uris: paths or URIs of the clips.
+        methods: the methods to compare.
+        protocol: which frames are used.
+        lpips: measures LPIPS too, if given.
+        worst: collects the worst frames, if given.
+        on_progress: called before each clip and factor.
+
+    Raises:
+        VideoError, StorageError: a clip cannot be read, or is too short or too small.
+    """
+    comparison = Comparison(methods, ("ladder",), lpips, worst)
+    for uri, name in _clip_names(uris).items():
+        for factor in protocol.factors:
+            on_progress(f"{uri} at {factor}x")
+            _evaluate_clip(uri, name, factor, comparison, protocol)
+    return _report(protocol, comparison.scores(), lpips)
+
+
+def _clip_names(uris: Sequence[str]) -> dict[str, str]:
+    """Map each URI to a short name: its file name, or the whole URI if several clips have the same file name."""
+    short = {uri: uri.rpartition("/")[2] for uri in uris}
+    taken = Counter(short.values())
+    return {uri: name if taken[name] == 1 else uri for uri, name in short.items()}
+
+
+def _evaluate_clip(uri: str, name: str, factor: int, comparison: Comparison, protocol: ClipProtocol) -> None:
+    frames = select_frames(_frames(uri), skip=protocol.skip, num=protocol.frames, max_width=protocol.max_width)
+    first = next(frames, None)
+    if first is None:
+        raise SourceUnreadable("no frames left to evaluate", where=uri, got=f"{protocol.skip} frames are skipped")
+    _check_size(first, uri)
+    hold_cuts = protocol.cuts == "hold"
+    context = max(CONTEXT if hold_cuts else 0, comparison.context)
+    num = 0
+    for pair in eval_pairs(chain([first], frames), factor=factor, context=context):
+        is_held = (
+            hold_cuts and classify_pair([_picture(frame) for frame in pair.window_for(CONTEXT)]) is not PairKind.MOVING
+        )
+        comparison.measure_pair(name, factor, pair, is_held=is_held)
+        num += 1
+    if not num:
+        raise SourceUnsupported(
+            f"the clip is too short to evaluate at {factor}x", where=uri, expected=f"at least {3 * factor + 1} frames"
+        )
+
+
+def _frames(uri: str) -> Iterator[Rgb]:
+    store, key = locate(uri, s3=S3Options())
+    info = store.head(key)
+    reader = RangeReader(
+        lambda start, end: store.get_range(key, start, end, fingerprint=info.fingerprint), info.size_bytes
+    )
+    return rgb_frames(reader, uri)
+
+
+def _picture(frame: Rgb | None) -> Picture | None:
+    """Convert the frame for cut detection, with green in place of luma."""
+    if frame is None:
+        return None
+    return Picture(format=PIXEL_FORMATS["gbrp"], planes=tuple(frame[..., channel] for channel in (1, 2, 0)))
+
+
+# ---- data sets -------------------------------------------------------------------------------------------------------
+
+
+def evaluate_dataset(
+    folder: Path,
+    dataset: Dataset,
+    methods: Sequence[OpenMethod],
+    *,
+    num_cases: int | None = None,
+    lpips: Lpips | None = None,
+    worst: WorstFrames | None = None,
+    on_progress: OnProgress,
+) -> Report:
+    """Evaluate every method on the cases of a data set.
+
+    Args:
+        folder: the folder of the data set.
+        dataset: which data set it is.
+        methods: the methods to compare.
+        num_cases: at most this many cases of each part, evenly spaced; None: all.
+        lpips: measures LPIPS too, if given.
+        worst: collects the worst frames, if given.
+        on_progress: called before some of the cases.
+
+    Raises:
+        ManifestError: files of the data set are missing.
+        VideoError: a picture cannot be read, is too small, or has a different size from the first of its case.
+    """
+    there = load_cases(dataset, folder)
+    selected = select_evenly(there, num_cases)
+    comparison = Comparison(methods, dataset.evaluators, lpips, worst)
+    reported = {1, *range(0, len(selected), -(-len(selected) // NUM_PROGRESS_LINES)), len(selected)}
+    for number, case in enumerate(selected, start=1):
+        if number in reported:
+            on_progress(f"{dataset.name}: case {number} of {len(selected)}, {case.part} {case.name}".replace("  ", " "))
+        pair = load_case(case)
+        _check_size(pair.pair[0], str(case.i0))
+        comparison.measure_pair(f"{dataset.name} {case.part}".strip(), len(case.times) + 1, pair)
+    protocol = DatasetProtocol(
+        layout=dataset.name,
+        folder=str(folder),
+        cases=len(selected),
+        cases_there=len(there),
+        cases_published=dataset.num_published,
+    )
+    return _report(protocol, comparison.scores(), lpips)
+
+
+NUM_PROGRESS_LINES = 20
+"""About how many progress lines an evaluation reports."""
+
+
+def select_evenly(cases: Sequence[BenchmarkCase], num: int | None) -> list[BenchmarkCase]:
+    """Select at most `num` cases of each part: the first, and others evenly spaced."""
+    parts: dict[str, list[BenchmarkCase]] = {}
+    for case in cases:
+        parts.setdefault(case.part, []).append(case)
+    return [
+        part[index * len(part) // taken]
+        for part in parts.values()
+        for taken in [min(num or len(part), len(part))]
+        for index in range(taken)
+    ]
+
+
+# ---- both ------------------------------------------------------------------------------------------------------------
+
+
+def _check_size(picture: Rgb, where: str) -> None:
+    height, width = picture.shape[:2]
+    if min(height, width) < MIN_SIDE_PX:
+        raise SourceUnsupported(
+            "the pictures are too small to evaluate",
+            where=where,
+            expected=f"at least {MIN_SIDE_PX}x{MIN_SIDE_PX}",
+            got=f"{width}x{height}",
+        )
+
+
+def _report(protocol: ClipProtocol | DatasetProtocol, scores: Iterable[Score], lpips: Lpips | None) -> Report:
+    return Report(
+        version=__version__,
+        machine=Machine(host=socket.gethostname(), device=device_name(), builds=builds()),
+        pixel_revision=PIXEL_REVISION,
+        protocol=protocol,
+        lpips_sha256=lpips.sha256 if lpips else "",
+        scores=tuple(scores),
+    )
