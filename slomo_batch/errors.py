@@ -37,6 +37,7 @@ credentials.
 """
 
 import errno
+from collections.abc import Iterator
 from enum import StrEnum
 from typing import Any, ClassVar
 
@@ -252,3 +253,15 @@ class StorageBusy(StorageError):
     """Throttled, timed out or cut off; the same request may succeed later."""
 
     retryable = True
+
+
+def error_named(name: str, message: str) -> SlomoError:
+    """Return the error that a log names by its class and its message; a `SlomoError` where no class has the name."""
+    kinds = {kind.__name__: kind for kind in _below(SlomoError)}
+    return kinds.get(name, SlomoError)(message)
+
+
+def _below(kind: type[SlomoError]) -> Iterator[type[SlomoError]]:
+    for child in kind.__subclasses__():
+        yield child
+        yield from _below(child)

@@ -3,8 +3,8 @@
     Settings, VideoRequest   what a person asked for, one video each
     VideoFacts               what the source is
     Resolved, VideoPlan      what will be made, pinned before anything is made
-    Chunk, ChunkTask         a part of the output's frames, and one attempt to make it
-    ChunkDone | ChunkFailed  what became of an attempt
+    Chunk                    a part of the output's frames
+    ChunkDone                its segment, committed
     SoundDone                the sound, made whole
     Published | VideoFailed  what became of the video
 
@@ -192,17 +192,6 @@ class VideoPlan:
     """Source frames per second, as `fps: source` understands it."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ChunkTask:
-    """One attempt at one chunk, complete: a worker needs nothing else but the stores."""
-
-    plan: VideoPlan
-    chunk: Chunk
-    lane: Lane
-    attempt: str
-    """Random id no other attempt has; part of the segment's key."""
-
-
 # ---- what became of it ---------------------------------------------------------------------------------------------
 
 
@@ -292,23 +281,6 @@ class ChunkDone:
     counts: FrameCounts
     machine: Machine
     seconds: StageSeconds
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ChunkFailed:
-    """An attempt that made nothing."""
-
-    video_id: str
-    chunk_id: str
-    index: int
-    attempt: str
-    error: str
-    """Name of the error class."""
-    reason: str
-    """The message, for a person."""
-    retryable: bool
-    wants_decode_lane: bool
-    """True where copying packets proved unable to give the planned frames."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

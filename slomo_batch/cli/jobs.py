@@ -183,12 +183,12 @@ def _show_lines(job: str, stream: TextIO, *, as_json: bool) -> "Iterator[Show]":
     with nullcontext() if as_json else display:
 
         def show(line: "LogLine") -> None:
-            if line.event is None:
+            if not line.is_event:
                 _print(line.text)
             elif as_json:
                 stream.write(legible_json(line.text) + "\n")
                 stream.flush()
-            else:
+            elif line.event:
                 display.show(line.event)
 
         yield show

@@ -1,14 +1,11 @@
 """The log of a submitted run, read back: the events it told, and the lines that are none. Pure."""
 
-import json
 from collections.abc import Iterator
 from dataclasses import dataclass, field
-from typing import get_args
 
-from slomo_batch.report.events import Event, event_name
-from slomo_batch.serialization import from_json
+from slomo_batch.report.event_json import event_of
+from slomo_batch.report.events import Event
 
-_KINDS: dict[str, type[Event]] = {event_name(kind): kind for kind in get_args(Event)}
 _ECHO = "Running entrypoint for job "
 
 
@@ -18,7 +15,9 @@ class LogLine:
 
     text: str
     event: Event | None
-    """What it tells as a line of --json; None for any other."""
+    """The event that a line of --json says; None where displays show nothing of it."""
+    is_event: bool
+    """False for a line that is not one of --json."""
 
 
 @dataclass(slots=True, kw_only=True)
@@ -35,7 +34,7 @@ class LogReader:
         *lines, self._rest = (self._rest + text).split("\n")
         for line in lines:
             if self._is_of_the_run(line) and line:
-                yield LogLine(text=line, event=event_of(line))
+                yield _log_line(line)
 
     def _is_of_the_run(self, line: str) -> bool:
         if self._to_skip is None:
@@ -47,11 +46,8 @@ class LogReader:
         return True
 
 
-def event_of(line: str) -> Event | None:
-    """The event that a line of --json tells; None for any other line."""
+def _log_line(line: str) -> LogLine:
     try:
-        data = json.loads(line)
-        kind = _KINDS.get(data.get("event", "")) if isinstance(data, dict) else None
-        return from_json(kind, line.encode()) if kind else None
+        return LogLine(text=line, event=event_of(line), is_event=True)
     except ValueError:
-        return None
+        return LogLine(text=line, event=None, is_event=False)

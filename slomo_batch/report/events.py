@@ -4,13 +4,13 @@ The job emits, a display shows: neither knows the other. Nothing here decides an
 displays of one stream of events.
 """
 
-import re
 from dataclasses import dataclass, field
 from types import TracebackType
 from typing import Literal, Protocol, Self
 
+from slomo_batch.attempts import Attempt
 from slomo_batch.plan.s3_requests import S3Requests
-from slomo_batch.records import CallStats, FrameCounts, StageSeconds, StepName
+from slomo_batch.records import StepName
 
 # ---- events --------------------------------------------------------------------------------------------------------
 
@@ -42,56 +42,6 @@ class VideoOpened:
     num_chunks: int
     num_frames: int
     """Output frames."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ChunkFinished:
-    """A chunk is committed."""
-
-    uri: str
-    video_id: str
-    chunk: int
-    """Place among the video's chunks, from 0."""
-    attempt: str
-    num_frames: int
-    size_bytes: int
-    """Of the segment."""
-    counts: FrameCounts
-    seconds: StageSeconds
-    stint: CallStats | None
-    """None where an earlier attempt, found committed, made it: counts and seconds are that one's."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class StepFinished:
-    """A step of a video, other than a chunk's, has ended well."""
-
-    uri: str
-    video_id: str
-    step: StepName
-    stint: CallStats
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class AttemptFailed:
-    """An attempt at a chunk, or at another step of a video, came to nothing."""
-
-    uri: str
-    video_id: str
-    """Empty where the video is not planned yet."""
-    step: StepName
-    chunk: int | None
-    """Place among the video's chunks, from 0; None but for interpolate."""
-    chunk_id: str
-    attempt: str
-    """Both empty but for interpolate."""
-    error: str
-    """Name of the error class."""
-    reason: str
-    retryable: bool
-    """False: the same again would fail the same way."""
-    stint: CallStats | None
-    """None where the process that held it is gone."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -200,9 +150,7 @@ class JobFailed:
 Event = (
     JobStarted
     | VideoOpened
-    | ChunkFinished
-    | StepFinished
-    | AttemptFailed
+    | Attempt
     | VideoPublished
     | VideoSkipped
     | VideoGivenUp
@@ -211,11 +159,6 @@ Event = (
     | JobEnded
     | JobFailed
 )
-
-
-def event_name(kind: type) -> str:
-    """What a kind of event is called where events are written down: job_started."""
-    return re.sub(r"(?<!^)(?=[A-Z])", "_", kind.__name__).lower()
 
 
 class Display(Protocol):

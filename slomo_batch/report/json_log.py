@@ -2,13 +2,14 @@
 
 from collections.abc import Callable
 from contextlib import ExitStack
-from dataclasses import asdict
 from datetime import UTC, datetime
 from threading import Lock
 from types import TracebackType
 from typing import Self, TextIO
 
-from slomo_batch.report.events import AttemptFailed, Display, Event, JobFailed, Snapshot, VideoGivenUp, event_name
+from slomo_batch.attempts import Errored, Lost
+from slomo_batch.report.event_json import event_fields, event_name
+from slomo_batch.report.events import Display, Event, JobFailed, Snapshot, VideoGivenUp
 from slomo_batch.sanitize import json_line
 
 
@@ -57,10 +58,10 @@ class JsonDisplay(Streaming):
         head = {
             "time": now.isoformat(timespec="milliseconds"),
             "level": level_of(event),
-            "event": event_name(type(event)),
+            "event": event_name(event),
             "job": self._job,
         }
-        self._write(json_line(head | asdict(event)))
+        self._write(json_line(head | event_fields(event)))
 
 
 def level_of(event: Event) -> str:
@@ -68,7 +69,7 @@ def level_of(event: Event) -> str:
     match event:
         case VideoGivenUp() | JobFailed():
             return "error"
-        case AttemptFailed():
+        case Errored() | Lost():
             return "warning"
         case _:
             return "info"

@@ -29,9 +29,9 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
+from slomo_batch.attempts import Attempt, ChunkHead, Head, Succeeded
 from slomo_batch.errors import StoreUnusable
 from slomo_batch.records import CallStats, ChunkDone, FrameCounts, Machine, Published, StageSeconds, VideoFailed
-from slomo_batch.report.events import AttemptFailed, StepFinished
 
 ROWS_PER_PART = 50_000
 """A part is due when it holds this many rows,"""
@@ -111,32 +111,34 @@ class LedgerWriter:
         self._oldest_s = 0.0
         self._is_urgent = False
 
-    def chunk(self, done: ChunkDone, source_uri: str, stint: CallStats | None = None) -> None:
-        """A segment was committed; `stint` is that of the attempt that made it, where it is known."""
+    def attempt(self, attempt: Attempt) -> None:
+        """Add a row for what became of an attempt at a chunk or another step. A failure is due at once."""
+        if isinstance(attempt, Succeeded):
+            if isinstance(attempt.result, ChunkDone):
+                self._chunk(attempt, attempt.result)
+            else:
+                self._add("step", **_where(attempt.head), **_stats(attempt.stats))
+            return
+        self._add(
+            "failure",
+            **_where(attempt.head),
+            error=attempt.error_name,
+            reason=attempt.reason,
+            retryable=attempt.retryable,
+            **_stats(attempt.stats),
+        )
+        self._is_urgent = True
+
+    def _chunk(self, attempt: Succeeded, done: ChunkDone) -> None:
         self._add(
             "chunk",
-            video_id=done.video_id,
-            source_uri=source_uri,
-            step="interpolate",
-            chunk=done.index,
-            chunk_id=done.chunk_id,
-            attempt=done.attempt,
+            **_where(attempt.head) | {"attempt": done.attempt},
             frames=done.num_frames,
             size_bytes=done.size_bytes,
             sha256=done.sha256,
             **_counts(done.counts),
             **{f"seconds_{name}": getattr(done.seconds, name) for name in _STAGES},
-            **{**_stint(stint), **_machines((done.machine,))},
-        )
-
-    def step(self, finished: StepFinished) -> None:
-        """A step other than a chunk's ended well."""
-        self._add(
-            "step",
-            video_id=finished.video_id,
-            source_uri=finished.uri,
-            step=finished.step,
-            **_stint(finished.stint),
+            **{**_stats(None if attempt.was_found else attempt.stats), **_machines((done.machine,))},
         )
 
     def published(self, video: Published) -> None:
@@ -167,23 +169,6 @@ class LedgerWriter:
             reason=video.reason,
         )
         self.flush()
-
-    def attempt_failed(self, failed: AttemptFailed) -> None:
-        """An attempt at a chunk or another step came to nothing; due at once."""
-        self._add(
-            "failure",
-            video_id=failed.video_id,
-            source_uri=failed.uri,
-            step=failed.step,
-            chunk=failed.chunk,
-            chunk_id=failed.chunk_id or None,
-            attempt=failed.attempt or None,
-            error=failed.error,
-            reason=failed.reason,
-            retryable=failed.retryable,
-            **_stint(failed.stint),
-        )
-        self._is_urgent = True
 
     def due(self) -> bool:
         """Whether the gathered rows should be stored now: one tells of a failure, there are many, or the first has
@@ -227,16 +212,23 @@ def _microseconds(seconds: float) -> int:
     return round(seconds * 1_000_000)
 
 
-def _stint(stint: CallStats | None) -> Mapping[str, str | int | float]:
-    if stint is None:
+def _where(head: Head) -> dict[str, str | int]:
+    cells: dict[str, str | int] = {"video_id": head.video_id, "source_uri": head.uri, "step": head.step}
+    if isinstance(head, ChunkHead):
+        cells |= {"chunk": head.chunk, "chunk_id": head.chunk_id, "attempt": head.attempt}
+    return cells
+
+
+def _stats(stats: CallStats | None) -> Mapping[str, str | int | float]:
+    if stats is None:
         return {}
     return {
-        "host": stint.host,
-        "process": stint.process,
-        "began_utc": _microseconds(stint.began_s),
-        "took_s": stint.took_s,
-        "read_bytes": stint.read_bytes,
-        "written_bytes": stint.written_bytes,
+        "host": stats.host,
+        "process": stats.process,
+        "began_utc": _microseconds(stats.began_s),
+        "took_s": stats.took_s,
+        "read_bytes": stats.read_bytes,
+        "written_bytes": stats.written_bytes,
     }
 
 

@@ -12,8 +12,9 @@ from typing import Any, Literal, Self
 
 from ray.util.metrics import Counter, Gauge
 
-from slomo_batch.records import CallStats, StepName
-from slomo_batch.report.events import AttemptFailed, ChunkFinished, Event, Snapshot, StepFinished
+from slomo_batch.attempts import Errored, Lost, Succeeded
+from slomo_batch.records import CallStats, ChunkDone, StepName
+from slomo_batch.report.events import Event, Snapshot
 
 PREFIX = "slomo_batch_"
 """Before every name; Ray puts `ray_` before that."""
@@ -81,34 +82,33 @@ class Sample:
 def samples_of(event: Event) -> Iterator[Sample]:
     """What the metrics learn of an event."""
     match event:
-        case ChunkFinished():
-            yield from _chunk(event)
-        case StepFinished():
-            yield from _stint(event.step, event.stint)
-        case AttemptFailed():
-            yield Sample(metric=FAILED, value=1, tags={"step": event.step, "error": event.error})
-            yield from _stint(event.step, event.stint)
+        case Succeeded(result=ChunkDone() as done):
+            yield from _chunk(done)
+            yield from _stats("interpolate", None if event.was_found else event.stats)
+        case Succeeded():
+            yield from _stats(event.head.step, event.stats)
+        case Errored() | Lost():
+            yield Sample(metric=FAILED, value=1, tags={"step": event.head.step, "error": event.error_name})
+            yield from _stats(event.head.step, event.stats)
         case Snapshot():
             yield from _snapshot(event)
         case _:
             return
 
 
-def _chunk(event: ChunkFinished) -> Iterator[Sample]:
-    counts = event.counts
+def _chunk(done: ChunkDone) -> Iterator[Sample]:
     for kind in ("source", "made", "held_at_cut", "held_repeat"):
-        yield Sample(metric=FRAMES, value=getattr(counts, kind), tags={"kind": kind})
-    for stage, seconds in asdict(event.seconds).items():
+        yield Sample(metric=FRAMES, value=getattr(done.counts, kind), tags={"kind": kind})
+    for stage, seconds in asdict(done.seconds).items():
         if stage != "total":
             yield Sample(metric=STAGE_SECONDS, value=seconds, tags={"stage": stage})
-    yield from _stint("interpolate", event.stint)
 
 
-def _stint(step: StepName, stint: CallStats | None) -> Iterator[Sample]:
-    if stint is not None:
-        yield Sample(metric=STEP_SECONDS, value=stint.took_s, tags={"step": step})
-        yield Sample(metric=READ_BYTES, value=stint.read_bytes, tags={"step": step})
-        yield Sample(metric=WRITTEN_BYTES, value=stint.written_bytes, tags={"step": step})
+def _stats(step: StepName, stats: CallStats | None) -> Iterator[Sample]:
+    if stats is not None:
+        yield Sample(metric=STEP_SECONDS, value=stats.took_s, tags={"step": step})
+        yield Sample(metric=READ_BYTES, value=stats.read_bytes, tags={"step": step})
+        yield Sample(metric=WRITTEN_BYTES, value=stats.written_bytes, tags={"step": step})
 
 
 def _snapshot(event: Snapshot) -> Iterator[Sample]:

@@ -9,8 +9,8 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextColumn, TimeElapsedColumn
 from rich.text import Text
 
+from slomo_batch.attempts import ChunkHead, Errored, Lost
 from slomo_batch.report.events import (
-    AttemptFailed,
     Display,
     Event,
     JobEnded,
@@ -78,9 +78,9 @@ def lines_of(event: Event) -> Iterator[str]:
         case VideoOpened():
             frames, chunks = counted(event.num_frames, "frame"), counted(event.num_chunks, "chunk")
             yield f"opened     {event.uri}: {frames} in {chunks}"
-        case AttemptFailed(retryable=True):
-            what = event.step if event.chunk is None else f"chunk {event.chunk}"
-            yield f"retry      {event.uri}, {what}: {event.error}: {event.reason}"
+        case Errored(retryable=True, head=head) | Lost(head=head):
+            what = f"chunk {head.chunk}" if isinstance(head, ChunkHead) else head.step
+            yield f"retry      {head.uri}, {what}: {event.error_name}: {event.reason}"
         case VideoPublished():
             yield f"published  {event.output_uri} ({counted(event.num_frames, 'frame')}, {size(event.size_bytes)})"
             yield from (f"           {note}" for note in event.notes)
@@ -176,7 +176,7 @@ def _style(event: Event) -> str:
             return "red"
         case VideoPublished():
             return "green"
-        case AttemptFailed() | Note():
+        case Errored() | Lost() | Note():
             return "yellow"
         case _:
             return ""

@@ -1,4 +1,4 @@
-"""Stints: a call's time on one process is taken where it is spent, and goes back to the driver with the outcome."""
+"""CallClock: measure a call where it runs. The stats go back to the driver with the outcome."""
 
 import os
 import socket
@@ -24,7 +24,7 @@ class CallClock:
 
         self.context = replace(context, work=MeteredStore(context.work, traffic), locate=locate)
 
-    def stint(self) -> CallStats:
+    def stats(self) -> CallStats:
         """The call so far."""
         return CallStats(
             host=socket.gethostname(),

@@ -3,11 +3,13 @@
 from collections.abc import Iterator
 from dataclasses import dataclass
 
+from slomo_batch.attempts import Attempt, ChunkHead, ChunkTask, Errored, StepHead, Succeeded
 from slomo_batch.errors import DISK_FULL, OutOfMemory, SlomoError
 from slomo_batch.plan.job_pin import JobPin
 from slomo_batch.plan.stored_plan import PlannedVideo, StoredPlan
-from slomo_batch.records import CallStats, ChunkDone, ChunkTask, Lane, Published, SoundDone, VideoRequest
+from slomo_batch.records import ChunkDone, Lane, Published, SoundDone, VideoRequest
 from slomo_batch.scheduler.call_stats import CallClock
+from slomo_batch.scheduler.messages import MakeChunk
 from slomo_batch.settings import Exists
 from slomo_batch.steps.audio import make_video_sound
 from slomo_batch.steps.context import StepContext
@@ -22,7 +24,7 @@ from slomo_batch.storage.local_errors import storage_error
 class OpenCall:
     """Probe and plan a video, and see what is made of it already."""
 
-    video: int
+    head: StepHead
     request: VideoRequest
     pin: JobPin
     afresh: bool
@@ -31,9 +33,9 @@ class OpenCall:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SplitCall:
-    """Read the source once and store the wanted chunk objects; each is reported as soon as it stands."""
+    """Read the source once and store the wanted chunk objects; each is reported as soon as it exists."""
 
-    video: int
+    head: StepHead
     stored: StoredPlan
     lane: Lane
     wanted: frozenset[int]
@@ -41,22 +43,10 @@ class SplitCall:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class ChunkCall:
-    """One attempt at one chunk."""
-
-    video: int
-    task: ChunkTask
-    alone: bool
-    """Whether it needs a machine to itself."""
-    avoid: frozenset[str]
-    """Machines to be avoided where there are others."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
 class SoundCall:
-    """Make a video's sound."""
+    """Make a video's audio."""
 
-    video: int
+    head: StepHead
     stored: StoredPlan
 
 
@@ -64,11 +54,24 @@ class SoundCall:
 class StitchCall:
     """Join, verify and publish a video."""
 
-    video: int
+    head: StepHead
     stored: StoredPlan
     lane: Lane
     exists: Exists
-    """What this run is to do where something else stands under the output's name; the plan may be an earlier run's."""
+    """What this run does if something else exists under the output's name; the plan may be an earlier run's."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ChunkCall:
+    """One attempt at one chunk, and what dispatch wants of the worker that gets it."""
+
+    order: MakeChunk
+    task: ChunkTask
+
+    @property
+    def head(self) -> ChunkHead:
+        """Which attempt it is."""
+        return self.task.head
 
 
 TaskCall = OpenCall | SplitCall | SoundCall | StitchCall
@@ -78,80 +81,50 @@ Call = TaskCall | ChunkCall
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ChunkStored:
-    """A part of a split: this chunk's object stands."""
+    """A part of a split: the object of this chunk exists."""
 
     index: int
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Entered:
-    """A part of a chunk's making: the call is in this phase now. Of use to whoever survives its process."""
+    """A part of a chunk's making: the call is in this phase now. It helps to explain the death of its process."""
 
     phase: Phase
 
 
-Value = PlannedVideo | ChunkDone | SoundDone | Published
-"""What a call that succeeded comes to; a split comes to nothing more than its parts."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Done:
-    """The call succeeded; its value is what the step returned."""
-
-    value: Value | None
-    stint: CallStats
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Erred:
-    """The call failed in a way that was foreseen."""
-
-    error: SlomoError
-    stint: CallStats | None = None
-    """None where the process could not tell any more."""
-    machine: str = ""
-    """Where it ran, by the engine's name of it; empty where that is not known."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Lost:
-    """The process that held the call died."""
-
-    explained: bool
-    """Whether the call is not to blame: its machine was taken away, or another call was being computed there."""
-    reason: str
-    machine: str = ""
-    """Where it ran, by the engine's name of it; empty where that is not known."""
-
-
-Outcome = ChunkStored | Done | Erred | Lost
+Outcome = ChunkStored | Attempt
 
 
 def perform(call: Call, context: StepContext) -> Iterator[Outcome | Entered]:
-    """Carry out one call: its parts as they come, then its one end, Done or Erred. Anything raised is a defect."""
+    """Carry out one call: yield its parts as they come, then what became of it. Any exception raised is a defect."""
     clock = CallClock(context)
     try:
         if isinstance(call, SplitCall):
             for index in split_video(call.stored, call.lane, call.wanted, clock.context, sound=call.sound):
                 yield ChunkStored(index=index)
-            yield Done(value=None, stint=clock.stint())
+            yield Succeeded(head=call.head, stats=clock.stats(), result=None)
         elif isinstance(call, ChunkCall):
             for said in interpolate_chunk(call.task, clock.context):
-                yield Done(value=said, stint=clock.stint()) if isinstance(said, ChunkDone) else Entered(phase=said)
+                if isinstance(said, ChunkDone):
+                    yield Succeeded(head=call.head, stats=clock.stats(), result=said)
+                else:
+                    yield Entered(phase=said)
         else:
-            yield Done(value=_value(call, clock.context), stint=clock.stint())
+            result = _result(call, clock.context)
+            yield Succeeded(head=call.head, stats=clock.stats(), result=result)
     except SlomoError as error:
-        yield Erred(error=error, stint=clock.stint())
+        yield Errored(head=call.head, error=error, stats=clock.stats())
     except MemoryError:
         memory = OutOfMemory("this machine ran out of memory", remedy="Use fewer workers per machine.")
-        yield Erred(error=memory, stint=clock.stint())
+        yield Errored(head=call.head, error=memory, stats=clock.stats())
     except OSError as error:  # of the local disk, where steps keep what is on the way
         if error.errno not in DISK_FULL:
             raise
-        yield Erred(error=storage_error(error, str(context.scratch)), stint=clock.stint())
+        yield Errored(head=call.head, error=storage_error(error, str(context.scratch)), stats=clock.stats())
 
 
-def _value(call: OpenCall | SoundCall | StitchCall, context: StepContext) -> Value:
+def _result(call: OpenCall | SoundCall | StitchCall, context: StepContext) -> PlannedVideo | SoundDone | Published:
     match call:
         case OpenCall():
             return open_video(call.request, call.pin, context, afresh=call.afresh)

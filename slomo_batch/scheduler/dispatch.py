@@ -31,30 +31,21 @@ still runs of its copy lane is awaited and ignored.
 from collections.abc import Callable
 from dataclasses import dataclass
 from heapq import heappop, heappush
-from typing import Literal, assert_never
+from typing import Literal
 
-from slomo_batch.errors import ProgramFault, WorkerLost
+from slomo_batch.attempts import Attempt, ChunkHead, Errored, Failed, Lost, StepHead, Succeeded
+from slomo_batch.errors import ProgramFault
 from slomo_batch.records import Lane
 from slomo_batch.scheduler.limits import Limits
 from slomo_batch.scheduler.messages import (
-    ChunkErred,
-    ChunkEvent,
-    ChunkLost,
-    ChunkMade,
     ChunkReady,
-    Closed,
     Event,
     Fail,
     Found,
     MakeChunk,
     NoMoreVideos,
     Opened,
-    SoundMade,
-    SplitFinished,
     Step,
-    StepEvent,
-    StepFailed,
-    Stitched,
     Stop,
     Task,
 )
@@ -142,11 +133,6 @@ class Dispatch:
         return len(self._agenda)
 
     @property
-    def num_chunks_running(self) -> int:
-        """Chunk attempts in flight, those of given-up videos and left lanes included."""
-        return len(self._chunks_running)
-
-    @property
     def census(self) -> Census:
         """How many there are of what, for whoever watches; counted when it is asked for."""
         return census_of(
@@ -202,31 +188,41 @@ class Dispatch:
                 self._is_exhausted = True
             case Stop():
                 self._is_stopped = True
-            case ChunkMade() | ChunkErred() | ChunkLost():
-                self._chunk_ended(event, now_s)
-            case _:
-                self._step_moved(event, now_s)
-
-    def _step_moved(self, event: StepEvent, now_s: float) -> None:
-        self._task_ended(_ended(event))
-        video = self._agenda.get(event.video)
-        if video is None or (isinstance(event, ChunkReady | SplitFinished) and event.lane != video.lane):
-            return
-        match event:
-            case Opened():
-                video.opened(event)
             case ChunkReady():
-                video.chunk_ready(event.chunk)
-            case SplitFinished():
-                self._split_finished(video, now_s)
-            case SoundMade():
-                video.sound_made()
-            case StepFailed():
-                self._step_failed(video, event, now_s)
-            case Closed() | Stitched():
-                self._agenda.forget(video.number)
-            case _:
-                assert_never(event)
+                self._chunk_ready(event)
+            case Opened():
+                self._opened(event)
+            case Succeeded(head=head) | Errored(head=head) | Lost(head=head):
+                if isinstance(head, ChunkHead):
+                    self._chunk_ended(head, event, now_s)
+                else:
+                    self._step_ended(head, event, now_s)
+
+    def _chunk_ready(self, event: ChunkReady) -> None:
+        video = self._agenda.get(event.video)
+        if video is not None and event.lane == video.lane:
+            video.chunk_ready(event.chunk)
+            self._agenda.note(video)
+
+    def _opened(self, event: Opened) -> None:
+        self._task_ended((event.video, "open", None))
+        if video := self._agenda.get(event.video):
+            video.opened(event)
+            self._agenda.note(video)
+
+    def _step_ended(self, head: StepHead, attempt: Attempt, now_s: float) -> None:
+        self._task_ended((head.video, head.step, head.lane if head.step == "split" else None))
+        video = self._agenda.get(head.video)
+        if video is None or (head.step == "split" and head.lane != video.lane):
+            return
+        if not isinstance(attempt, Succeeded):
+            self._step_failed(video, head, attempt, now_s)
+        elif head.step == "split":
+            self._split_ended(video, head, now_s)
+        elif head.step == "sound":
+            video.sound_made()
+        else:
+            self._agenda.forget(video.number)
         self._agenda.note(video)
 
     def _task_ended(self, slot: _Slot | None) -> None:
@@ -234,90 +230,81 @@ class Dispatch:
             self._tasks_running.remove(slot)
             self._num_stitching -= slot[1] == "stitch"
 
-    def _split_finished(self, video: OpenVideo, now_s: float) -> None:
+    def _split_ended(self, video: OpenVideo, head: StepHead, now_s: float) -> None:
         forgotten = video.split_finished()
         if forgotten:
-            reason = f"the split ended without storing chunks {sorted(forgotten)}"
-            failure = StepFailed(
-                video=video.number,
-                step="split",
-                lane=video.lane,
-                error=ProgramFault.__name__,
-                reason=reason,
-                retryable=True,
-            )
-            self._step_failed(video, failure, now_s)
+            fault = ProgramFault(f"the split ended without storing chunks {sorted(forgotten)}")
+            self._step_failed(video, head, Errored(head=head, error=fault), now_s, retryable=True)
 
-    def _step_failed(self, video: OpenVideo, event: StepFailed, now_s: float) -> None:
-        if event.step == "split" and event.lane != video.lane:
-            return
-        state = video.steps[event.step]
+    def _step_failed(
+        self, video: OpenVideo, head: StepHead, attempt: Failed, now_s: float, *, retryable: bool | None = None
+    ) -> None:
+        state = video.steps[head.step]
         state.running = False
-        if event.wants_decode_lane and video.lane == "copy":
+        if attempt.wants_decode_lane and video.lane == "copy":
             video.change_lane()
             return
-        verdict = self._judge_step(state, event)
-        if isinstance(verdict, GiveUp):
-            self._fail(video, event.error, _because(event.reason, verdict))
+        decision = self._after_step(state, attempt, retryable=attempt.retryable if retryable is None else retryable)
+        if isinstance(decision, GiveUp):
+            self._fail(video, attempt.error_name, _because(attempt.reason, decision))
         else:
-            if event.lost_input:
-                video.lose_input(event.step)
+            if attempt.lost_input:
+                video.lose_input(head.step)
             state.is_resting = True
-            self._delay(now_s + verdict.after_s, video, (event.step, 0))
+            self._delay(now_s + decision.after_s, video, (head.step, 0))
 
-    def _judge_step(self, state: StepState, event: StepFailed) -> Retry | GiveUp:
-        if event.explained_loss:
+    def _after_step(self, state: StepState, attempt: Failed, *, retryable: bool) -> Retry | GiveUp:
+        if isinstance(attempt, Lost) and attempt.explained:
             state.losses += 1
             return after_step_loss(state.losses)
         state.failures += 1
         return after_step_error(
             state.failures,
-            retryable=event.retryable and not event.wants_decode_lane,
+            retryable=retryable and not attempt.wants_decode_lane,
             max_attempts=self._policy.max_attempts,
             jitter=self._jitter(),
         )
 
-    def _chunk_ended(self, event: ChunkEvent, now_s: float) -> None:
-        if self._chunks_running.pop((event.video, event.lane, event.chunk), None) is None:
+    def _chunk_ended(self, head: ChunkHead, attempt: Attempt, now_s: float) -> None:
+        if self._chunks_running.pop((head.video, head.lane, head.chunk), None) is None:
             return
-        video = self._agenda.get(event.video)
-        if video is None or event.lane != video.lane:
+        video = self._agenda.get(head.video)
+        if video is None or head.lane != video.lane:
             return
-        if isinstance(event, ChunkMade):
-            video.chunk_made(event.chunk)
-        elif isinstance(event, ChunkErred) and event.wants_decode_lane and video.lane == "copy":
+        if isinstance(attempt, Succeeded):
+            video.chunk_made(head.chunk)
+        elif attempt.wants_decode_lane and video.lane == "copy":
             video.change_lane()
         else:
-            self._chunk_failed(video, event, now_s)
+            self._chunk_failed(video, head.chunk, attempt, now_s)
         self._agenda.note(video)
 
-    def _chunk_failed(self, video: OpenVideo, event: ChunkErred | ChunkLost, now_s: float) -> None:
-        tries, verdict = self._judge(video.tries.get(event.chunk, Tries()), event)
-        if isinstance(verdict, GiveUp):
-            error = event.error if isinstance(event, ChunkErred) else WorkerLost.__name__
-            self._fail(video, error, _because(f"chunk {event.chunk}: {event.reason}", verdict))
-            return
-        if isinstance(event, ChunkErred) and event.lost_input:
-            video.lose_object(event.chunk, tries)
-            return
-        video.delay(event.chunk, tries)
-        self._delay(now_s + verdict.after_s, video, ("chunk", event.chunk))
+    def _chunk_failed(self, video: OpenVideo, chunk: int, attempt: Failed, now_s: float) -> None:
+        tries, decision = self._after_chunk(video.tries.get(chunk, Tries()), attempt)
+        if isinstance(decision, GiveUp):
+            reason = attempt.cause if isinstance(attempt, Lost) else attempt.reason
+            self._fail(video, attempt.error_name, _because(f"chunk {chunk}: {reason}", decision))
+        elif attempt.lost_input:
+            video.lose_object(chunk, tries)
+        else:
+            video.delay(chunk, tries)
+            self._delay(now_s + decision.after_s, video, ("chunk", chunk))
 
     def _delay(
         self, due_s: float, video: OpenVideo, what: tuple[Literal["chunk"], int] | tuple[Step, Literal[0]]
     ) -> None:
         heappush(self._delayed, _Delayed(due_s=due_s, video=video.number, lane=video.lane, what=what))
 
-    def _judge(self, tries: Tries, event: ChunkErred | ChunkLost) -> tuple[Tries, Decision]:
+    def _after_chunk(self, tries: Tries, attempt: Failed) -> tuple[Tries, Decision]:
         jitter = self._jitter()
-        if isinstance(event, ChunkLost):
-            return after_loss(tries, explained=event.explained, machine=event.machine, jitter=jitter)
+        if isinstance(attempt, Lost):
+            return after_loss(tries, explained=attempt.explained, machine=attempt.machine, jitter=jitter)
         return after_chunk_error(
             tries,
-            error=event.error,
-            retryable=event.retryable and not event.wants_decode_lane,
+            error=attempt.error_name,
+            retryable=attempt.retryable and not attempt.wants_decode_lane,
             max_attempts=self._policy.max_attempts,
-            machine=event.machine,
+            machine=attempt.machine,
             jitter=jitter,
         )
 
@@ -377,22 +364,5 @@ class Dispatch:
         self._agenda.forget(video.number)
 
 
-def _because(reason: str, verdict: GiveUp) -> str:
-    return f"{reason} ({verdict.why})" if verdict.why else reason
-
-
-def _ended(event: StepEvent) -> _Slot | None:
-    """The task that is no longer in flight after this event, if it was."""
-    match event:
-        case ChunkReady():
-            return None
-        case SplitFinished():
-            return (event.video, "split", event.lane)
-        case StepFailed():
-            return (event.video, event.step, event.lane if event.step == "split" else None)
-        case Opened() | Closed():
-            return (event.video, "open", None)
-        case SoundMade():
-            return (event.video, "sound", None)
-        case Stitched():
-            return (event.video, "stitch", None)
+def _because(reason: str, decision: GiveUp) -> str:
+    return f"{reason} ({decision.why})" if decision.why else reason

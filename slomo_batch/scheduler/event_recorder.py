@@ -8,25 +8,22 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import Literal
 
+from slomo_batch.attempts import Attempt, Succeeded
 from slomo_batch.errors import StorageBusy
 from slomo_batch.plan.stored_plan import PlannedVideo
-from slomo_batch.records import CallStats, ChunkDone, ChunkFailed, Published, StepName, VideoFailed
+from slomo_batch.records import ChunkDone, Published, VideoFailed
 from slomo_batch.report.events import (
-    AttemptFailed,
-    ChunkFinished,
     Display,
     Event,
     Failure,
     JobStatus,
     Note,
     Snapshot,
-    StepFinished,
     VideoGivenUp,
     VideoOpened,
     VideoPublished,
 )
 from slomo_batch.report.ledger import LedgerWriter
-from slomo_batch.scheduler.messages import StepFailed
 from slomo_batch.scheduler.state_counts import Census
 from slomo_batch.steps.stored_records import put_record
 from slomo_batch.storage.store import ObjectStore
@@ -141,29 +138,19 @@ class EventRecorder:
         for note in opened.notes:
             self._tell(Note(uri=plan.request.source.uri, text=note))
 
-    def chunk_done(self, done: ChunkDone, source_uri: str, stint: CallStats | None) -> None:
-        """A segment is committed; `stint` is that of the attempt that made it, where it is known."""
-        self._count(done.video_id, 1, done.num_frames)
-        self.tally.frames_made += done.num_frames
-        self._made.append((self._clock(), done.num_frames))
-        self._made_lately += done.num_frames
+    def attempt(self, attempt: Attempt) -> None:
+        """Record what became of an attempt at a chunk or another step."""
+        if isinstance(attempt, Succeeded) and isinstance(attempt.result, ChunkDone):
+            num_frames = attempt.result.num_frames
+            self._count(attempt.head.video_id, 1, num_frames)
+            self.tally.frames_made += num_frames
+            self._made.append((self._clock(), num_frames))
+            self._made_lately += num_frames
         with self._patience():
-            self._ledger.chunk(done, source_uri, stint)
-        self._tell(
-            ChunkFinished(
-                uri=source_uri,
-                video_id=done.video_id,
-                chunk=done.index,
-                attempt=done.attempt,
-                num_frames=done.num_frames,
-                size_bytes=done.size_bytes,
-                counts=done.counts,
-                seconds=done.seconds,
-                stint=stint,
-            )
-        )
+            self._ledger.attempt(attempt)
+        self._tell(attempt)
 
-    def begun_anew(self, video_id: str, source_uri: str) -> None:
+    def lane_changed(self, video_id: str, source_uri: str) -> None:
         """A video changed its lane: what was made of it so far is void."""
         void = self._done.get(video_id, _Done(num_chunks=0))
         self._count(video_id, -void.chunks, -void.frames)
@@ -177,51 +164,6 @@ class EventRecorder:
             done.chunks, done.frames = done.chunks + chunks, done.frames + frames
         self.tally.chunks_done += chunks
         self.tally.frames_done += frames
-
-    def chunk_failed(self, failed: ChunkFailed, source_uri: str, stint: CallStats | None) -> None:
-        """An attempt at a chunk made nothing."""
-        chunk, chunk_id, attempt = failed.index, failed.chunk_id, failed.attempt
-        about = (source_uri, failed.video_id, stint)
-        self._attempt_failed(failed, *about, step="interpolate", chunk=chunk, chunk_id=chunk_id, attempt=attempt)
-
-    def step_done(self, step: StepName, source_uri: str, video_id: str, stint: CallStats) -> None:
-        """A step other than a chunk's ended well."""
-        finished = StepFinished(uri=source_uri, video_id=video_id, step=step, stint=stint)
-        with self._patience():
-            self._ledger.step(finished)
-        self._tell(finished)
-
-    def step_failed(self, failed: StepFailed, source_uri: str, video_id: str, stint: CallStats | None) -> None:
-        """An attempt at a step other than a chunk's came to nothing."""
-        self._attempt_failed(failed, source_uri, video_id, stint, step=failed.step)
-
-    def _attempt_failed(
-        self,
-        failed: ChunkFailed | StepFailed,
-        source_uri: str,
-        video_id: str,
-        stint: CallStats | None,
-        *,
-        step: StepName,
-        chunk: int | None = None,
-        chunk_id: str = "",
-        attempt: str = "",
-    ) -> None:
-        event = AttemptFailed(
-            uri=source_uri,
-            video_id=video_id,
-            step=step,
-            chunk=chunk,
-            chunk_id=chunk_id,
-            attempt=attempt,
-            error=failed.error,
-            reason=failed.reason,
-            retryable=failed.retryable,
-            stint=stint,
-        )
-        with self._patience():
-            self._ledger.attempt_failed(event)
-        self._tell(event)
 
     def published(self, published: Published) -> None:
         """An output stands."""

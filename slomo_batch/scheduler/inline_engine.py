@@ -4,8 +4,9 @@ import queue
 import traceback
 from concurrent.futures import ThreadPoolExecutor
 
+from slomo_batch.attempts import Errored
 from slomo_batch.errors import ProgramFault
-from slomo_batch.scheduler.calls import Call, ChunkCall, ChunkStored, Entered, Erred, Outcome, perform
+from slomo_batch.scheduler.calls import Call, ChunkCall, ChunkStored, Entered, Outcome, perform
 from slomo_batch.scheduler.placement import Placement
 from slomo_batch.steps.context import StepContext
 
@@ -56,8 +57,8 @@ class InlineEngine:
         if not isinstance(call, ChunkCall):
             self._tasks_running += 1
             self._tasks.submit(self._perform, call)
-        elif call.alone:
-            self._placement.keep(call, avoid=call.avoid)
+        elif call.order.alone:
+            self._placement.keep(call, avoid=call.order.avoid)
         else:
             self._placement.take()
             self._chunks.submit(self._perform, call)
@@ -69,7 +70,7 @@ class InlineEngine:
                     self._came.put((call, outcome))
         except Exception as error:  # noqa: BLE001 the thread's outermost frame: a defect fails its video, not the job
             trace = "".join(traceback.format_exception(error))
-            self._came.put((call, Erred(error=ProgramFault(repr(error), got=trace))))
+            self._came.put((call, Errored(head=call.head, error=ProgramFault(repr(error), got=trace))))
 
     def outcomes(self, timeout_s: float) -> list[tuple[Call, Outcome]]:
         """See Engine."""

@@ -1,13 +1,14 @@
-"""What the scheduling brain is told, and what it asks for: the vocabulary between `Dispatch` and an engine.
+"""Messages between `Dispatch` and the driver: instructions out, events in.
 
-A video is a number that the engine gave it: rising in the order in which videos were found. Whatever concerns chunk
-objects and segments names the lane, since a video may change from the copy to the decode lane while work of the old
-lane is still running.
+A video is named by a number that the driver gave it, rising in the order in which videos were found. Messages on chunk
+objects and segments name the lane, since a video may change from the copy to the decode lane while work of the old
+lane is still running. What became of an attempt is reported as the `Attempt` itself (slomo_batch.attempts).
 """
 
 from dataclasses import dataclass
 from typing import ClassVar, Literal
 
+from slomo_batch.attempts import Attempt
 from slomo_batch.records import Lane
 
 Step = Literal["open", "split", "sound", "stitch"]
@@ -18,7 +19,7 @@ Step = Literal["open", "split", "sound", "stitch"]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Open:
-    """Probe and plan the video, and see what of it is committed. Ends in Opened, Closed or StepFailed."""
+    """Probe and plan the video, and see what of it is committed. Ends in Opened or a failed attempt."""
 
     step: ClassVar[Step] = "open"
     video: int
@@ -26,7 +27,7 @@ class Open:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Split:
-    """Store the `wanted` chunk objects of `lane`. A ChunkReady for each; ends in SplitFinished or StepFailed."""
+    """Store the `wanted` chunk objects of `lane`. A ChunkReady for each; ends in an attempt."""
 
     step: ClassVar[Step] = "split"
     video: int
@@ -39,7 +40,7 @@ class Split:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class MakeSound:
-    """Make the video's sound. Ends in SoundMade or StepFailed."""
+    """Make the video's sound. Ends in an attempt."""
 
     step: ClassVar[Step] = "sound"
     video: int
@@ -47,7 +48,7 @@ class MakeSound:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Stitch:
-    """Join the segments of `lane`, verify and publish. Ends in Stitched or StepFailed."""
+    """Join the segments of `lane`, verify and publish. Ends in an attempt."""
 
     step: ClassVar[Step] = "stitch"
     video: int
@@ -56,7 +57,7 @@ class Stitch:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class MakeChunk:
-    """Interpolate one chunk. Ends in ChunkMade, ChunkErred or ChunkLost."""
+    """Interpolate one chunk. Ends in an attempt."""
 
     video: int
     lane: Lane
@@ -115,13 +116,6 @@ class Opened:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Closed:
-    """Nothing is to be done for the video (any more): it is published already, or left alone as the settings ask."""
-
-    video: int
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
 class ChunkReady:
     """The chunk's object stands."""
 
@@ -131,96 +125,8 @@ class ChunkReady:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class SplitFinished:
-    """All objects that the split was asked for stand."""
-
-    video: int
-    lane: Lane
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ChunkMade:
-    """The chunk's segment is committed."""
-
-    video: int
-    lane: Lane
-    chunk: int
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ChunkErred:
-    """An attempt at the chunk ended in an error; its worker lives on."""
-
-    video: int
-    lane: Lane
-    chunk: int
-    error: str
-    """Name of the error class."""
-    reason: str
-    retryable: bool
-    wants_decode_lane: bool
-    lost_input: bool = False
-    """True where the chunk's object is missing or was damaged and is deleted: it is to be stored again."""
-    machine: str = ""
-    """Where it happened, by the engine's name of it; empty where that is not known."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ChunkLost:
-    """The worker that held the chunk is gone."""
-
-    video: int
-    lane: Lane
-    chunk: int
-    explained: bool
-    """True where the chunk is not to blame: its machine went or is to go, or another chunk was being computed when the
-    process died."""
-    reason: str
-    """What is known of the death."""
-    machine: str = ""
-    """Where it happened, by the engine's name of it; empty where that is not known."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class SoundMade:
-    """The video's sound is committed."""
-
-    video: int
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Stitched:
-    """The video is published."""
-
-    video: int
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class StepFailed:
-    """A task ended in an error, or its process was lost."""
-
-    video: int
-    step: Step
-    lane: Lane | None = None
-    """The lane of a split or a stitch; an open and a sound have none."""
-    error: str
-    """Name of the error class."""
-    reason: str
-    retryable: bool
-    wants_decode_lane: bool = False
-    """True where copied packets proved unable to give the planned frames (BorderMismatch, FrameMissing)."""
-    lost_input: bool = False
-    """True where what the step reads is missing or was damaged and is deleted. Before a sound is tried again, its
-    packets are stored again; before a stitch, the video is opened again to see what is left of it."""
-    explained_loss: bool = False
-    """True where the process was lost because it was preempted or drained or its machine died: it does not count."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
 class Stop:
     """Start nothing new; what runs may end."""
 
 
-ChunkEvent = ChunkMade | ChunkErred | ChunkLost
-StepEvent = Opened | Closed | ChunkReady | SplitFinished | SoundMade | Stitched | StepFailed
-Event = Found | NoMoreVideos | Stop | ChunkEvent | StepEvent
+Event = Found | NoMoreVideos | Opened | ChunkReady | Stop | Attempt

@@ -16,9 +16,10 @@ from ray.exceptions import (
     WorkerCrashedError,
 )
 
+from slomo_batch.attempts import Errored, Lost
 from slomo_batch.cluster.nodes import cluster_total
 from slomo_batch.errors import ProgramFault, VersionMismatch
-from slomo_batch.scheduler.calls import Call, ChunkCall, ChunkStored, Entered, Erred, Lost, Outcome, TaskCall, perform
+from slomo_batch.scheduler.calls import Call, ChunkCall, ChunkStored, Entered, Outcome, TaskCall, perform
 from slomo_batch.scheduler.limits import COUNT_CPUS_S, steps_in_flight
 from slomo_batch.scheduler.worker_pool import Pool, WorkerNeeds
 from slomo_batch.wiring import JobEnvironment, open_context
@@ -31,10 +32,10 @@ def run_task(environment: JobEnvironment, call: TaskCall) -> Iterator[Outcome | 
     try:
         context = open_context(environment)
     except VersionMismatch as error:
-        yield Erred(error=error, machine=machine)
+        yield Errored(head=call.head, error=error, machine=machine)
         return
     for said in perform(call, context):
-        yield replace(said, machine=machine) if isinstance(said, Erred) else said
+        yield replace(said, machine=machine) if isinstance(said, Errored) else said
 
 
 class RayEngine:
@@ -124,11 +125,11 @@ class RayEngine:
         call = self._tasks[generator]
         try:
             outcome: Outcome = ray.get(next(generator))
-            outcome = self._pool.judged(outcome) if isinstance(outcome, Erred) else outcome
+            outcome = self._pool.judged(outcome) if isinstance(outcome, Errored) else outcome
         except StopIteration:
-            outcome = Lost(explained=False, reason="the task ended without a result")
+            outcome = Lost(head=call.head, explained=False, cause="the task ended without a result")
         except RayError as error:
-            outcome = _failure(error)
+            outcome = _failure(call, error)
         if not isinstance(outcome, ChunkStored):
             del self._tasks[generator]
         return [(call, outcome)]
@@ -144,8 +145,10 @@ class RayEngine:
 _LOSSES = (RayActorError, NodeDiedError, WorkerCrashedError, OutOfMemoryError, ObjectLostError)
 
 
-def _failure(error: RayError) -> Outcome:
+def _failure(call: TaskCall, error: RayError) -> Errored | Lost:
     """What became of a task. Where it ran is not known: its machine's death is explained where Ray says so."""
     if isinstance(error, RayTaskError) and not isinstance(error, _LOSSES):
-        return Erred(error=ProgramFault(f"{type(error.cause).__name__}: {error.cause}", got=str(error)))
-    return Lost(explained=isinstance(error, NodeDiedError), reason=f"{type(error).__name__}: {error}".splitlines()[0])
+        fault = ProgramFault(f"{type(error.cause).__name__}: {error.cause}", got=str(error))
+        return Errored(head=call.head, error=fault)
+    cause = f"{type(error).__name__}: {error}".splitlines()[0]
+    return Lost(head=call.head, explained=isinstance(error, NodeDiedError), cause=cause)

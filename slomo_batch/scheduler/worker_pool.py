@@ -24,10 +24,11 @@ import ray
 from ray.exceptions import NodeDiedError, RayActorError, RayError, RayTaskError
 from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
 
+from slomo_batch.attempts import Attempt, ChunkTask, Errored, Lost, Succeeded
 from slomo_batch.cluster.nodes import alive_nodes, draining_nodes, name_of_node, working_nodes
 from slomo_batch.errors import ClusterError, DiskFull, ProgramFault, SlomoError, VersionMismatch, WorkDamaged
-from slomo_batch.records import ChunkDone, ChunkTask
-from slomo_batch.scheduler.calls import ChunkCall, Done, Entered, Erred, Lost, Outcome, perform
+from slomo_batch.records import ChunkDone
+from slomo_batch.scheduler.calls import ChunkCall, ChunkStored, Entered, perform
 from slomo_batch.scheduler.hang_timeout import HangTimeout
 from slomo_batch.scheduler.machine_health import MAX_STARTS, MachineRecord, to_blame
 from slomo_batch.scheduler.placement import Placement
@@ -42,7 +43,7 @@ LOOK_S = 0.5
 SIGN_OF_LIFE_S = 60.0
 """Seconds after which a machine that gives no sign of life, but that Ray counts as alive, counts as alive."""
 
-Came = list[tuple[ChunkCall, Outcome]]
+Came = list[tuple[ChunkCall, Attempt]]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -74,9 +75,11 @@ class ChunkMaker:
         """Open what every chunk needs."""
         open_context(self._environment)
 
-    def make(self, call: ChunkCall) -> Iterator[Outcome | Entered]:
-        """One attempt at one chunk: its phases as they begin, then its outcome."""
-        yield from perform(call, open_context(self._environment))
+    def make(self, call: ChunkCall) -> Iterator[Attempt | Entered]:
+        """One attempt at one chunk: its phases as they begin, then what became of it."""
+        for said in perform(call, open_context(self._environment)):
+            if not isinstance(said, ChunkStored):
+                yield said
 
 
 @ray.remote(num_cpus=0, max_retries=0)
@@ -171,20 +174,22 @@ class Pool:
         bad = sorted(self._record.bad)
         return {"label_selector": {"ray.io/node-id": f"!in({','.join(bad)})"}} if bad else {}
 
-    def judged(self, erred: Erred) -> Outcome:
-        """What an error comes to: where it is its machine's alone and others can work, a loss for that reason.
+    def judged(self, attempt: Errored) -> Errored | Lost:
+        """What an error comes to: where it is its machine's alone and others can work, a loss for that reason."""
+        if self.is_of_the_machine(attempt.error, attempt.machine):
+            cause = f"its machine cannot work: {attempt.error}"
+            return Lost(head=attempt.head, machine=attempt.machine, cause=cause, explained=True)
+        return replace(attempt, error=_at_machine(attempt.error, attempt.machine))
+
+    def is_of_the_machine(self, error: SlomoError, machine: str) -> bool:
+        """Whether an error is the fault of this machine alone, which gets nothing more while others can work.
 
         That is so of a full disk, and of code that is not the driver's.
         """
-        error, machine = erred.error, erred.machine
         if not isinstance(error, DiskFull | VersionMismatch) or not machine:
-            return erred
+            return False
         others = working_nodes() - self._record.bad - {machine}
-        if others and self._is_set_aside(machine, error):
-            return _lost(machine, f"its machine cannot work: {error}", explained=True)
-        where = f"{error.where} on {name_of_node(machine)}".removeprefix(" on ")
-        at = type(error)(error.what, where=where, expected=error.expected, got=error.got, remedy=error.remedy)
-        return replace(erred, error=at)
+        return bool(others) and self._is_set_aside(machine, error)
 
     def _is_set_aside(self, machine: str, error: DiskFull | VersionMismatch) -> bool:
         if isinstance(error, DiskFull):
@@ -202,9 +207,9 @@ class Pool:
 
     def start(self, call: ChunkCall) -> None:
         """Begin a call; only where there is room for it."""
-        if call.alone:
-            self._placement.keep(call, avoid=call.avoid)
-        elif call.avoid:
+        if call.order.alone:
+            self._placement.keep(call, avoid=call.order.avoid)
+        elif call.order.avoid:
             self._displaced.append(call)
             self._place()
         else:
@@ -214,7 +219,7 @@ class Pool:
         """Start what failed elsewhere, where there is room for it."""
         waiting, self._displaced = self._displaced, []
         for call in waiting:
-            worker = self._placement.take_elsewhere(call.avoid)
+            worker = self._placement.take_elsewhere(call.order.avoid)
             if worker is None:
                 self._displaced.append(call)
             else:
@@ -285,7 +290,7 @@ class Pool:
         came: Came = []
         for worker in [worker for worker in self._workers if is_late(self._leaving.get(worker.node, 0), time.time())]:
             reason = f"taken back: its machine is to go in less than {HAND_BACK_S:g} s"
-            came += [(held.call, _lost(worker.node, reason, explained=True)) for held in self._bury(worker)]
+            came += [_lost(held.call, worker.node, reason, explained=True) for held in self._bury(worker)]
         now = self._clock()
         for worker in {held.worker for held in self._held.values() if self._hangs(held, now)}:
             came += self._give_up_waiting(worker, now)
@@ -304,7 +309,7 @@ class Pool:
             if hung:
                 self._record.failed(worker.node, held.call.task.chunk.chunk_id)
             reason = f"its worker gave no sign for {took_s:.0f} s, and was killed" if hung else "another hung there"
-            came.append((held.call, _lost(worker.node, reason, explained=not hung)))
+            came.append(_lost(held.call, worker.node, reason, explained=not hung))
         return came
 
     def take(self, ref: Any) -> Came:
@@ -337,9 +342,8 @@ class Pool:
             self._booting[worker.actor.open.remote()] = worker
 
     def _refused(self, machine: str, mismatch: VersionMismatch) -> None:
-        outcome = self.judged(Erred(error=mismatch, machine=machine))
-        if isinstance(outcome, Erred):
-            raise outcome.error
+        if not self.is_of_the_machine(mismatch, machine):
+            raise _at_machine(mismatch, machine)
 
     def _failed_to_start(self, machine: str, error: RayError) -> None:
         elsewhere = [worker for worker in self._workers if worker.node not in {"", machine}]
@@ -354,17 +358,18 @@ class Pool:
             ) from error
 
     def _said(self, ref: Any) -> Came:
-        heard = _heard(ref)
+        held = self._held[ref]
+        heard = _heard(ref, held.call)
         if isinstance(heard, RayError):
-            return self._died(self._held[ref].worker, heard)
+            return self._died(held.worker, heard)
         return self._take_in(ref, heard)
 
-    def _take_in(self, ref: Any, said: Outcome | Entered) -> Came:
+    def _take_in(self, ref: Any, said: Attempt | Entered) -> Came:
         held = self._held[ref]
         if isinstance(said, Entered):
             held.is_computing = said.phase == "computing"
             return []
-        if isinstance(said, Erred):
+        if isinstance(said, Errored):
             said = self.judged(replace(said, machine=held.worker.node))
         del self._held[ref]
         held.worker.idle_since_s = self._clock()
@@ -372,14 +377,14 @@ class Pool:
         self._note(held, said)
         return [(held.call, said)]
 
-    def _note(self, held: _Held, outcome: Outcome) -> None:
+    def _note(self, held: _Held, outcome: Attempt) -> None:
         """Enter what became of a chunk into its machine's record."""
         machine, task = held.worker.node, held.call.task
-        if isinstance(outcome, Done) and isinstance(outcome.value, ChunkDone):
-            if outcome.value.attempt == task.attempt:
+        if isinstance(outcome, Succeeded) and isinstance(outcome.result, ChunkDone):
+            if not outcome.was_found:
                 self._record.made(machine, task.chunk.chunk_id)
-                self._patience.made(_work(task), outcome.value.seconds.total)
-        elif isinstance(outcome, Erred) and _may_be_the_machines(outcome.error):
+                self._patience.made(_work(task), outcome.result.seconds.total)
+        elif isinstance(outcome, Errored) and _may_be_the_machines(outcome.error):
             self._record.failed(machine, task.chunk.chunk_id)
 
     def _died(self, worker: _Worker, error: RayError) -> Came:
@@ -387,7 +392,7 @@ class Pool:
         came: Came = []
         for ref in [ref for ref, held in self._held.items() if held.worker is worker]:
             while ref in self._held and ray.wait([ref], timeout=0)[0]:
-                heard = _heard(ref)
+                heard = _heard(ref, self._held[ref].call)
                 if isinstance(heard, RayError):
                     break
                 came += self._take_in(ref, heard)
@@ -397,7 +402,7 @@ class Pool:
         """What becomes of the chunks that a dead worker held; those to blame wait for a sign of life of its machine."""
         reason, machine = _told(error), worker.node
         if _is_explained(error, machine):
-            return [(each.call, _lost(machine, reason, explained=True)) for each in held]
+            return [_lost(each.call, machine, reason, explained=True) for each in held]
         blamed = to_blame({each: each.is_computing for each in held})
         affinity = NodeAffinitySchedulingStrategy(machine, soft=False)
         self._doubts[_sign_of_life.options(scheduling_strategy=affinity).remote()] = _Doubt(
@@ -407,7 +412,7 @@ class Pool:
             until_s=self._clock() + SIGN_OF_LIFE_S,
         )
         innocent = f"{reason}; another chunk was being computed there"
-        return [(each.call, _lost(machine, innocent, explained=True)) for each in held if each not in blamed]
+        return [_lost(each.call, machine, innocent, explained=True) for each in held if each not in blamed]
 
     def _settle(self, ref: Any) -> Came:
         """The machine of a dead worker gave a sign of life, or none."""
@@ -415,7 +420,7 @@ class Pool:
         went = doubt.machine not in alive_nodes() or doubt.machine in draining_nodes()
         for call in () if went else doubt.calls:
             self._record.failed(doubt.machine, call.task.chunk.chunk_id)
-        return [(call, _lost(doubt.machine, doubt.reason, explained=went)) for call in doubt.calls]
+        return [_lost(call, doubt.machine, doubt.reason, explained=went) for call in doubt.calls]
 
     def _bury(self, worker: _Worker) -> list[_Held]:
         """The worker is no more; what it held."""
@@ -449,14 +454,15 @@ def _work(task: ChunkTask) -> float:
     return float(num_pictures * facts.width * facts.height)
 
 
-def _heard(ref: Any) -> Outcome | Entered | RayError:
+def _heard(ref: Any, call: ChunkCall) -> Attempt | Entered | RayError:
     """The next that a call says, or the error that says that its worker is dead."""
     try:
-        said: Outcome | Entered = ray.get(next(ref))
+        said: Attempt | Entered = ray.get(next(ref))
     except StopIteration:
         return RayError("the call ended without a result")
     except RayTaskError as error:
-        return Erred(error=ProgramFault(f"{type(error.cause).__name__}: {error.cause}", got=str(error)))
+        fault = ProgramFault(f"{type(error.cause).__name__}: {error.cause}", got=str(error))
+        return Errored(head=call.head, error=fault)
     except RayError as error:
         return error
     return said
@@ -467,8 +473,16 @@ def _may_be_the_machines(error: SlomoError) -> bool:
     return isinstance(error, ProgramFault) or (error.retryable and not isinstance(error, WorkDamaged))
 
 
-def _lost(machine: str, reason: str, *, explained: bool) -> Lost:
-    return Lost(explained=explained, reason=reason, machine=machine)
+def _lost(call: ChunkCall, machine: str, cause: str, *, explained: bool) -> tuple[ChunkCall, Lost]:
+    return call, Lost(head=call.head, explained=explained, cause=cause, machine=machine)
+
+
+def _at_machine(error: SlomoError, machine: str) -> SlomoError:
+    """The error, saying on which machine it happened where that is its point."""
+    if not isinstance(error, DiskFull | VersionMismatch) or not machine:
+        return error
+    where = f"{error.where} on {name_of_node(machine)}".removeprefix(" on ")
+    return type(error)(error.what, where=where, expected=error.expected, got=error.got, remedy=error.remedy)
 
 
 def _told(error: RayError) -> str:

@@ -9,11 +9,12 @@ from typing import Any, Literal
 
 import numpy as np
 
+from slomo_batch.attempts import ChunkTask
 from slomo_batch.errors import WorkDamaged
 from slomo_batch.media.decode import decode_chunk
 from slomo_batch.media.encode import SegmentEncoder, SegmentFacts, segment_suffix, verify_segment
 from slomo_batch.media.packet_archive import ArchiveReader
-from slomo_batch.records import Chunk, ChunkDone, ChunkTask, FrameCounts, VideoPlan
+from slomo_batch.records import Chunk, ChunkDone, FrameCounts, VideoPlan
 from slomo_batch.serialization import file_sha256
 from slomo_batch.steps.context import StepContext
 from slomo_batch.steps.frame_maker import FrameMaker, SourceWindow, output_color
@@ -44,7 +45,7 @@ def interpolate_chunk(task: ChunkTask, context: StepContext) -> Iterator[Phase |
     with context.folder() as folder:
         done = yield from _make(task, context, folder)
     winner = records.commit_chunk(chunk, done)
-    if winner.attempt != task.attempt:
+    if winner.attempt != task.head.attempt:
         context.work.delete([done.segment_key])
     yield winner
 
@@ -71,7 +72,7 @@ def _make(task: ChunkTask, context: StepContext, folder: Path) -> Generator[Phas
         lossless = plan.resolved.encoder == "ffv1"
         verify_segment(segment, facts=made.facts, source_hashes=made.hashes if lossless else None)
     yield "storing"
-    key = context.layout.segment(plan.video_id, chunk.chunk_id, task.attempt, suffix)
+    key = context.layout.segment(plan.video_id, chunk.chunk_id, task.head.attempt, suffix)
     with watch.stage("upload"):
         sha256 = file_sha256(segment)
         context.work.put_file(key, segment)
@@ -79,7 +80,7 @@ def _make(task: ChunkTask, context: StepContext, folder: Path) -> Generator[Phas
         video_id=plan.video_id,
         chunk_id=chunk.chunk_id,
         index=chunk.index,
-        attempt=task.attempt,
+        attempt=task.head.attempt,
         segment_key=key,
         size_bytes=segment.stat().st_size,
         sha256=sha256,
@@ -109,7 +110,7 @@ def _fetch(task: ChunkTask, path: Path, context: StepContext) -> None:
         )
 
     fetch_archive(
-        context.layout.chunk(plan.video_id, task.lane, chunk.index, chunk.chunk_id), path, context, belongs=belongs
+        context.layout.chunk(plan.video_id, task.head.lane, chunk.index, chunk.chunk_id), path, context, belongs=belongs
     )
 
 

@@ -1,18 +1,18 @@
 """One event of each kind, as the displays' tests show them."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 
-from slomo_batch.records import CallStats, FrameCounts, StageSeconds
+from slomo_batch.attempts import ChunkHead, Errored, Lost, StepHead, Succeeded
+from slomo_batch.errors import SourceUnreadable
+from slomo_batch.records import CallStats, ChunkDone, FrameCounts, Machine, StageSeconds
 from slomo_batch.report.events import (
-    AttemptFailed,
-    ChunkFinished,
     Event,
     JobEnded,
     JobFailed,
     JobStarted,
     Note,
     Snapshot,
-    StepFinished,
     VideoGivenUp,
     VideoOpened,
     VideoPublished,
@@ -41,45 +41,37 @@ SNAPSHOT = Snapshot(
 STINT = CallStats(
     host="node-1", process=4711, began_s=1_700_000_000.25, took_s=4.5, read_bytes=900_000, written_bytes=300_000
 )
-FINISHED = ChunkFinished(
-    uri="a.mov",
+DONE = ChunkDone(
     video_id="v1",
-    chunk=1,
+    chunk_id="c1",
+    index=1,
     attempt="a1",
-    num_frames=250,
+    segment_key="segments/a1.nut",
     size_bytes=300_000,
+    sha256="s1",
+    extradata_sha256="e",
+    num_frames=250,
+    max_reorder=2,
+    frame_hashes=("h",) * 250,
+    first_border_hash="b0",
+    last_border_hash="b1",
     counts=FrameCounts(source=62, made=180, held_at_cut=5, held_repeat=3),
+    machine=Machine(host="node-1", device="A10G", builds="torch 2"),
     seconds=StageSeconds(decode=0.5, model=3.0, total=4.25),
-    stint=STINT,
 )
-LOST = AttemptFailed(
-    uri="a.mov",
-    video_id="v1",
-    step="interpolate",
-    chunk=2,
-    chunk_id="c2",
-    attempt="a2",
-    error="WorkerLost",
-    reason="the worker died",
-    retryable=True,
-    stint=None,
+HEAD = ChunkHead(video=0, uri="a.mov", video_id="v1", lane="copy", chunk=1, chunk_id="c1", attempt="a1")
+FINISHED = Succeeded(head=HEAD, stats=STINT, result=DONE)
+LOST = Lost(head=replace(HEAD, chunk=2, chunk_id="c2", attempt="a2"), explained=False, cause="the worker died")
+HOPELESS = Errored(
+    head=StepHead(step="open", video=1, uri="c [bold]x.mov", video_id=""),
+    error=SourceUnreadable("ends early"),
+    stats=STINT,
 )
-HOPELESS = AttemptFailed(
-    uri="c [bold]x.mov",
-    video_id="",
-    step="open",
-    chunk=None,
-    chunk_id="",
-    attempt="",
-    error="SourceUnreadable",
-    reason="ends early",
-    retryable=False,
-    stint=STINT,
-)
+SPLIT = Succeeded(head=StepHead(step="split", video=0, uri="a.mov", video_id="v1"), stats=STINT, result=None)
 EVENTS: Sequence[Event] = (
     JobStarted(name="derby", num_videos=3, work="s3://scratch/slomo"),
     VideoOpened(uri="a.mov", video_id="v1", num_chunks=4, num_frames=1000),
-    StepFinished(uri="a.mov", video_id="v1", step="split", stint=STINT),
+    SPLIT,
     FINISHED,
     LOST,
     VideoPublished(

@@ -9,6 +9,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
+from slomo_batch.attempts import ChunkHead, Lost, StepHead, Succeeded
 from slomo_batch.errors import StorageBusy, StoreUnusable
 from slomo_batch.records import (
     CallStats,
@@ -21,7 +22,6 @@ from slomo_batch.records import (
     VideoFailed,
 )
 from slomo_batch.report import ledger
-from slomo_batch.report.events import AttemptFailed, StepFinished
 from slomo_batch.report.ledger import SCHEMA, LedgerWriter, compact, read_ledger
 
 MACHINE = Machine(host="node-1", device="A10G", builds="torch 2")
@@ -61,18 +61,14 @@ FAILED = VideoFailed(
     source_uri="s3://archive/b.mp4", output_uri="s3://slow/b.mp4", error="SourceUnreadable", reason="it is empty"
 )
 STINT = CallStats(host="node-1", process=4711, began_s=1_699_999_990.5, took_s=4.5, read_bytes=900, written_bytes=1000)
-LOST = AttemptFailed(
-    uri="s3://archive/a.mp4",
-    video_id="v1",
-    step="interpolate",
-    chunk=3,
-    chunk_id="c1",
-    attempt="a0",
-    error="WorkerLost",
-    reason="the node went away",
-    retryable=True,
-    stint=None,
+HEAD = ChunkHead(video=0, uri="s3://archive/a.mp4", video_id="v1", lane="copy", chunk=3, chunk_id="c1", attempt="a1")
+MADE = Succeeded(head=HEAD, stats=STINT, result=DONE)
+FOUND = replace(MADE, head=replace(HEAD, attempt="a2"))
+"""An attempt that found the chunk committed."""
+SPLIT = Succeeded(
+    head=StepHead(step="split", video=0, uri="s3://archive/a.mp4", video_id="v1"), stats=STINT, result=None
 )
+LOST = Lost(head=replace(HEAD, attempt="a0"), explained=True, cause="the node went away")
 
 
 class Driver:
@@ -96,7 +92,7 @@ class Driver:
 
 def test_a_committed_chunk_is_told_with_its_frames_stages_and_machine() -> None:
     driver = Driver()
-    driver.writer.chunk(DONE, "s3://archive/a.mp4", STINT)
+    driver.writer.attempt(MADE)
     driver.writer.flush()
     (row,) = driver.rows()
     told = {name: value for name, value in row.items() if value is not None}
@@ -129,10 +125,10 @@ def test_a_published_video_tells_when_its_frames_are_of_more_than_one_numeric_cl
 
 def test_failed_attempts_make_all_that_waited_due_and_share_a_part_a_failed_video_is_stored_at_once() -> None:
     driver = Driver()
-    driver.writer.chunk(DONE, "s3://archive/a.mp4")
+    driver.writer.attempt(FOUND)
     assert not driver.writer.due()
     for _ in range(2):
-        driver.writer.attempt_failed(LOST)
+        driver.writer.attempt(LOST)
     assert driver.writer.due()
     assert not driver.parts
     driver.writer.flush()
@@ -147,7 +143,7 @@ def test_failed_attempts_make_all_that_waited_due_and_share_a_part_a_failed_vide
 
 def test_a_step_is_told_with_when_and_where_it_ran() -> None:
     driver = Driver()
-    driver.writer.step(StepFinished(uri="s3://archive/a.mp4", video_id="v1", step="split", stint=STINT))
+    driver.writer.attempt(SPLIT)
     driver.writer.flush()
     (row,) = driver.rows()
     assert (row["kind"], row["step"], row["video_id"], row["chunk"]) == ("step", "split", "v1", None)
@@ -157,7 +153,7 @@ def test_a_step_is_told_with_when_and_where_it_ran() -> None:
 def test_rows_are_due_after_a_minute_and_not_before() -> None:
     driver = Driver()
     assert not driver.writer.due()
-    driver.writer.chunk(DONE, "a")
+    driver.writer.attempt(FOUND)
     driver.now_s += 59
     assert not driver.writer.due()
     driver.now_s += 1
@@ -168,16 +164,16 @@ def test_rows_are_due_after_a_minute_and_not_before() -> None:
 
 def test_a_clock_that_is_set_back_makes_rows_due_rather_than_wait_for_ever() -> None:
     driver = Driver()
-    driver.writer.chunk(DONE, "a")
+    driver.writer.attempt(FOUND)
     driver.now_s -= 3600
     assert driver.writer.due()
 
 
 def test_a_row_that_comes_after_a_minute_stores_those_that_waited() -> None:
     driver = Driver()
-    driver.writer.chunk(DONE, "a")
+    driver.writer.attempt(FOUND)
     driver.now_s += 61
-    driver.writer.chunk(DONE, "a")
+    driver.writer.attempt(FOUND)
     assert len(driver.rows()) == 2
 
 
@@ -185,7 +181,7 @@ def test_a_full_part_is_stored_by_itself(monkeypatch: pytest.MonkeyPatch) -> Non
     monkeypatch.setattr(ledger, "ROWS_PER_PART", 10)
     driver = Driver()
     for _ in range(25):
-        driver.writer.chunk(DONE, "a")
+        driver.writer.attempt(FOUND)
     assert sorted(driver.parts) == [0, 1]
     assert [row["row"] for row in driver.rows()] == list(range(20))
 
@@ -196,7 +192,7 @@ def test_rows_that_could_not_be_stored_are_stored_with_the_next_ones() -> None:
     with pytest.raises(StorageBusy):
         driver.writer.failed(FAILED)
     driver.busy = False
-    driver.writer.chunk(DONE, "a")
+    driver.writer.attempt(FOUND)
     driver.writer.flush()
     assert list(driver.parts) == [0]
     assert [row["kind"] for row in driver.rows()] == ["failure", "chunk"]
@@ -212,7 +208,7 @@ def test_compaction_keeps_every_row_and_reading_counts_each_once() -> None:
     first, second = Driver(epoch=1), Driver(epoch=2)
     for driver in (first, second):
         for _ in range(3):
-            driver.writer.chunk(DONE, "a")
+            driver.writer.attempt(FOUND)
             driver.writer.failed(FAILED)
     parts = [*first.parts.values(), *second.parts.values()]
     whole = compact(parts)

@@ -3,7 +3,7 @@
 from pathlib import Path
 
 from slomo_batch.report.metrics import CHUNKS, FAILED, FRAMES, METRICS, PREFIX, SLOTS, VIDEOS, Metric, samples_of
-from tests.report.events import EVENTS, FINISHED, HOPELESS, LOST, SNAPSHOT
+from tests.report.events import DONE, EVENTS, FINISHED, HOPELESS, LOST, SNAPSHOT
 
 OPERATIONS = Path(__file__).parents[2] / "docs/operations.md"
 
@@ -15,7 +15,7 @@ def by_tag(metric: Metric, tag: str) -> dict[str, float]:
 def test_a_committed_chunk_counts_its_frames_once_by_what_they_are() -> None:
     frames = {sample.tags["kind"]: sample.value for sample in samples_of(FINISHED) if sample.metric is FRAMES}
     assert frames == {"source": 62, "made": 180, "held_at_cut": 5, "held_repeat": 3}
-    assert sum(frames.values()) == FINISHED.num_frames
+    assert sum(frames.values()) == DONE.num_frames
 
 
 def test_a_failed_attempt_counts_by_its_step_and_error_whether_its_process_could_still_tell_or_not() -> None:

@@ -35,7 +35,7 @@ def test_lines_tell_of_every_video_and_of_the_end() -> None:
     assert shown(PlainDisplay, io.StringIO()).splitlines() == [
         "derby: 3 videos, work in s3://scratch/slomo",
         "opened     a.mov: 1,000 frames in 4 chunks",
-        "retry      a.mov, chunk 2: WorkerLost: the worker died",
+        "retry      a.mov, chunk 2: WorkerLost: the worker that held this chunk is lost, got the worker died",
         "published  o/a.mp4 (1,000 frames, 1.5 MB)",
         "           no chapters",
         "skipped    b.mov: made before",

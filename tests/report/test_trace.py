@@ -7,14 +7,13 @@ from typing import Any
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from slomo_batch.attempts import Errored
+from slomo_batch.errors import StorageBusy
 from slomo_batch.records import CallStats, StageSeconds
-from slomo_batch.report.events import StepFinished
 from slomo_batch.report.ledger import read_ledger
 from slomo_batch.report.trace import trace
-from tests.report.test_ledger import DONE, FAILED, LOST, PUBLISHED, Driver
+from tests.report.test_ledger import DONE, FAILED, FOUND, LOST, MADE, PUBLISHED, SPLIT, Driver
 from tests.report.traces import Event, check_slots, checked_trace, outermost, threads
-
-SOURCE = "s3://archive/a.mp4"
 
 
 def stint(host: str, process: int, began_s: float, took_s: float) -> CallStats:
@@ -35,10 +34,10 @@ def test_an_empty_ledger_is_an_empty_trace() -> None:
 def test_a_worker_with_two_slots_has_two_tracks_and_its_machine_one_process() -> None:
     driver = Driver()
     for began_s in (0.0, 1.0, 2.0, 3.0):
-        driver.writer.chunk(DONE, SOURCE, stint("node-1", 7, began_s, 2.0))
-    driver.writer.step(StepFinished(uri=SOURCE, video_id="v1", step="split", stint=stint("node-1", 9, 0.5, 9.0)))
+        driver.writer.attempt(replace(MADE, stats=stint("node-1", 7, began_s, 2.0)))
+    driver.writer.attempt(replace(SPLIT, stats=stint("node-1", 9, 0.5, 9.0)))
     other = replace(DONE, machine=replace(DONE.machine, host="node-2"))
-    driver.writer.chunk(other, SOURCE, stint("node-2", 7, 0.0, 2.0))
+    driver.writer.attempt(replace(MADE, result=other, stats=stint("node-2", 7, 0.0, 2.0)))
     events = drawn(driver)
     check_slots(events)
     assert sorted(threads(events).values()) == [
@@ -62,7 +61,7 @@ def test_a_worker_with_two_slots_has_two_tracks_and_its_machine_one_process() ->
 def test_a_chunk_holds_its_stages_one_after_the_other() -> None:
     driver = Driver()
     seconds = StageSeconds(fetch=0.25, decode=0.5, model=1.0, upload=0.25, total=2.0)
-    driver.writer.chunk(replace(DONE, seconds=seconds), SOURCE, stint("node-1", 7, 0.0, 2.1))
+    driver.writer.attempt(replace(MADE, result=replace(DONE, seconds=seconds), stats=stint("node-1", 7, 0.0, 2.1)))
     slices = [(event["name"], event["ts"], event["dur"]) for event in drawn(driver) if event["ph"] == "X"]
     assert slices == [
         ("chunk 3 of a.mp4", 0, 2_100_000),
@@ -75,9 +74,9 @@ def test_a_chunk_holds_its_stages_one_after_the_other() -> None:
 
 def test_failures_losses_and_ends_are_instants() -> None:
     driver = Driver()
-    driver.writer.chunk(DONE, SOURCE, stint("node-1", 7, 0.0, 2.0))
-    driver.writer.attempt_failed(LOST)
-    driver.writer.attempt_failed(replace(LOST, error="StorageBusy", stint=stint("node-1", 7, 2.0, 1.0)))
+    driver.writer.attempt(replace(MADE, stats=stint("node-1", 7, 0.0, 2.0)))
+    driver.writer.attempt(LOST)
+    driver.writer.attempt(Errored(head=LOST.head, error=StorageBusy("busy"), stats=stint("node-1", 7, 2.0, 1.0)))
     driver.writer.published(PUBLISHED)
     driver.writer.failed(FAILED)
     events = drawn(driver)
@@ -90,26 +89,26 @@ def test_failures_losses_and_ends_are_instants() -> None:
         "given up b.mp4": "videos",
     }
     [lost] = [event for event in events if event["ph"] == "i" and event["name"].startswith("chunk")]
-    assert (lost["args"]["error"], lost["args"]["reason"]) == ("WorkerLost", "the node went away")
+    assert (lost["args"]["error"], lost["args"]["reason"]) == ("WorkerLost", LOST.reason)
 
 
 def test_a_chunk_that_was_found_committed_took_no_time() -> None:
     driver = Driver()
-    driver.writer.chunk(DONE, SOURCE, None)
+    driver.writer.attempt(FOUND)
     assert drawn(driver) == []
 
 
 def test_the_last_hours_are_those_before_the_end() -> None:
     driver = Driver()
     for hour in range(5):
-        driver.writer.chunk(DONE, SOURCE, stint("node-1", 7, 3600.0 * hour, 60.0))
+        driver.writer.attempt(replace(MADE, stats=stint("node-1", 7, 3600.0 * hour, 60.0)))
     assert len(outermost(drawn(driver, last_hours=2.0))) == 3
 
 
 def test_a_hostile_name_stays_within_its_string() -> None:
     driver = Driver()
     name = 'a"}]}\x1b[2J\n\u202e.mp4'
-    driver.writer.chunk(DONE, name, stint("node-1", 7, 0.0, 2.0))
+    driver.writer.attempt(replace(MADE, head=replace(MADE.head, uri=name), stats=stint("node-1", 7, 0.0, 2.0)))
     driver.writer.flush()
     text = "".join(trace(read_ledger(driver.parts.values())))
     assert text.replace("\n", "").isprintable()
@@ -131,15 +130,12 @@ def test_a_trace_is_sound_whatever_ran_when(attempts: list[tuple[str, CallStats,
     driver = Driver()
     for kind, ran, stages in attempts:
         if kind == "chunk":
-            driver.writer.chunk(
-                replace(DONE, seconds=StageSeconds(**dict(zip(STAGES, stages, strict=True)), total=ran.took_s)),
-                SOURCE,
-                ran,
-            )
+            seconds = StageSeconds(**dict(zip(STAGES, stages, strict=True)), total=ran.took_s)
+            driver.writer.attempt(replace(MADE, result=replace(DONE, seconds=seconds), stats=ran))
         elif kind == "split":
-            driver.writer.step(StepFinished(uri=SOURCE, video_id="v1", step="split", stint=ran))
+            driver.writer.attempt(replace(SPLIT, stats=ran))
         else:
-            driver.writer.attempt_failed(replace(LOST, stint=ran))
+            driver.writer.attempt(Errored(head=LOST.head, error=StorageBusy("busy"), stats=ran))
     events = drawn(driver)
     check_slots(events)
     assert len(outermost(events)) == len(attempts)

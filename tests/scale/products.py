@@ -2,6 +2,7 @@
 
 from fractions import Fraction
 
+from slomo_batch.attempts import ChunkTask
 from slomo_batch.plan.ids import chunk_id
 from slomo_batch.plan.job_pin import JobPin
 from slomo_batch.plan.stored_plan import PlannedVideo, StoredPlan
@@ -9,7 +10,6 @@ from slomo_batch.records import (
     CallStats,
     Chunk,
     ChunkDone,
-    ChunkTask,
     ColorFacts,
     FrameCounts,
     Machine,
@@ -121,8 +121,8 @@ def chunk_done(task: ChunkTask, host: str) -> ChunkDone:
         video_id=task.plan.video_id,
         chunk_id=task.chunk.chunk_id,
         index=task.chunk.index,
-        attempt=task.attempt,
-        segment_key=f"segments/{task.chunk.chunk_id}/{task.attempt}.nut",
+        attempt=task.head.attempt,
+        segment_key=f"segments/{task.chunk.chunk_id}/{task.head.attempt}.nut",
         size_bytes=8_000_000,
         sha256="0" * 64,
         extradata_sha256="1" * 64,

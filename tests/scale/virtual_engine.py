@@ -11,14 +11,12 @@ from heapq import heappop, heappush
 from math import ceil
 from random import Random
 
+from slomo_batch.attempts import Errored, Lost, Succeeded
 from slomo_batch.errors import FrameMissing, StorageBusy
 from slomo_batch.scheduler.calls import (
     Call,
     ChunkCall,
     ChunkStored,
-    Done,
-    Erred,
-    Lost,
     OpenCall,
     Outcome,
     SoundCall,
@@ -116,9 +114,9 @@ class VirtualEngine:
         if not isinstance(call, ChunkCall):
             self._waiting_for_a_cpu.append(call)
             self._begin_tasks()
-        elif call.alone:
+        elif call.order.alone:
             self.seen["suspects"] += 1
-            self._placement.keep(call, avoid=call.avoid)
+            self._placement.keep(call, avoid=call.order.avoid)
         else:
             self._make(call, self._placement.take())
 
@@ -215,8 +213,11 @@ class VirtualEngine:
         self.num_workers -= 1
         self._placement.gone(worker)
         self.seen["chunks lost"] += len(worker.held)
-        lost = Lost(explained=explained, reason="preempted" if explained else "died", machine=worker.machine.name)
-        came: Came = [(call, lost) for call in worker.held.values()]
+        cause, machine = "preempted" if explained else "died", worker.machine.name
+        came: Came = [
+            (call, Lost(head=call.head, explained=explained, cause=cause, machine=machine))
+            for call in worker.held.values()
+        ]
         worker.held.clear()
         return came
 
@@ -242,11 +243,16 @@ class VirtualEngine:
         self._placement.freed(worker)
         task = call.task
         video = products.number_of(task.plan.request)
-        if video in self._archive.undecodable and task.lane == "copy" and task.chunk.index == 0:
-            return [(call, Erred(error=FrameMissing("not all frames came")))]
+        if video in self._archive.undecodable and task.head.lane == "copy" and task.chunk.index == 0:
+            return [(call, Errored(head=call.head, error=FrameMissing("not all frames came")))]
         if self._errs():
-            return [(call, Erred(error=StorageBusy("slow down")))]
-        return [(call, Done(value=products.chunk_done(task, worker.machine.name), stint=products.STINT))]
+            return [(call, Errored(head=call.head, error=StorageBusy("slow down")))]
+        return [
+            (
+                call,
+                Succeeded(head=call.head, result=products.chunk_done(task, worker.machine.name), stats=products.STINT),
+            )
+        ]
 
     def _errs(self) -> bool:
         strikes = self._chance.random() < self._models.errors
@@ -286,7 +292,7 @@ class VirtualEngine:
         self._tasks_running -= 1
         self._begin_tasks()
         if self._errs():
-            return [(call, Erred(error=StorageBusy("slow down")))]
+            return [(call, Errored(head=call.head, error=StorageBusy("slow down")))]
         return [(call, self._task_done(call))]
 
     def _task_done(self, call: TaskCall) -> Outcome:
@@ -294,12 +300,11 @@ class VirtualEngine:
             case OpenCall():
                 video = products.number_of(call.request)
                 sound = bool(self._archive.has_sound[video])
-                return Done(
-                    value=products.opened(call, int(self._archive.num_chunks[video]), sound=sound), stint=products.STINT
-                )
+                planned = products.opened(call, int(self._archive.num_chunks[video]), sound=sound)
+                return Succeeded(head=call.head, result=planned, stats=products.STINT)
             case SoundCall():
-                return Done(value=products.sound_done(call.stored), stint=products.STINT)
+                return Succeeded(head=call.head, result=products.sound_done(call.stored), stats=products.STINT)
             case StitchCall():
-                return Done(value=products.published(call.stored), stint=products.STINT)
+                return Succeeded(head=call.head, result=products.published(call.stored), stats=products.STINT)
             case SplitCall():
-                return Done(value=None, stint=products.STINT)
+                return Succeeded(head=call.head, result=None, stats=products.STINT)

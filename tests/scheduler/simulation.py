@@ -10,11 +10,7 @@ from slomo_batch.records import Lane
 from slomo_batch.scheduler.dispatch import Dispatch
 from slomo_batch.scheduler.limits import Limits
 from slomo_batch.scheduler.messages import (
-    ChunkErred,
-    ChunkLost,
-    ChunkMade,
     ChunkReady,
-    Closed,
     Event,
     Found,
     MakeChunk,
@@ -22,22 +18,19 @@ from slomo_batch.scheduler.messages import (
     NoMoreVideos,
     Open,
     Opened,
-    SoundMade,
     Split,
-    SplitFinished,
-    StepFailed,
     Stitch,
-    Stitched,
     Stop,
     Task,
 )
 from slomo_batch.scheduler.placement import Placement
+from tests.attempts import chunk_error, chunk_lost, chunk_made, step_done, step_error
 
-BUSY: dict[str, Any] = {"error": "StorageBusy", "reason": "slow down", "retryable": True}
-MISSING: dict[str, Any] = {"error": "FrameMissing", "reason": "not all frames came", "retryable": False}
-UNREADABLE: dict[str, Any] = {"error": "SourceUnreadable", "reason": "not a video", "retryable": False}
-DAMAGED: dict[str, Any] = {"error": "WorkDamaged", "reason": "damaged", "retryable": True, "lost_input": True}
-MISMATCH: dict[str, Any] = {"error": "BorderMismatch", "reason": "neighbours differ", "retryable": False}
+BUSY = ("StorageBusy", "slow down")
+MISSING = ("FrameMissing", "not all frames came")
+UNREADABLE = ("SourceUnreadable", "not a video")
+DAMAGED = ("WorkDamaged", "damaged")
+MISMATCH = ("BorderMismatch", "neighbours differ")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -48,7 +41,6 @@ class Video:
     sound: bool = False
     done: frozenset[int] = frozenset()
     ready: frozenset[int] = frozenset()
-    published: bool = False
     unreadable: bool = False
     poison: frozenset[int] = frozenset()
     """Chunks that kill the worker that holds them, every time."""
@@ -209,7 +201,7 @@ class Simulation:
 
     def _end_chunk(self, run: MakeChunk) -> None:
         video, key = self.videos[run.video], (run.video, run.lane, run.chunk)
-        place: dict[str, Any] = {"video": run.video, "lane": run.lane, "chunk": run.chunk}
+        place: dict[str, Any] = {"video": run.video, "lane": run.lane}
         if run.chunk in video.poison:
             self._die(self.where[key])
             return
@@ -217,18 +209,18 @@ class Simulation:
         self.placement.freed(self.where.pop(key))
         if run.chunk in video.undecodable and (run.lane == "copy" or video.hopeless):
             self.changed.add(run.video)
-            self._tell(ChunkErred(**place, **MISSING, wants_decode_lane=True))
+            self._tell(chunk_error(run.chunk, *MISSING, **place))
         elif self._strikes(("loss", key), self.faults.preemption):
-            self._tell(ChunkLost(**place, explained=True, reason="preempted"))
+            self._tell(chunk_lost(run.chunk, "preempted", explained=True, **place))
         elif self._strikes(("error", key), self.faults.damage):
             self.stored.discard(key)
-            self._tell(ChunkErred(**place, **DAMAGED, wants_decode_lane=False))
+            self._tell(chunk_error(run.chunk, *DAMAGED, **place))
         elif self._strikes(("error", key), self.faults.error):
-            self._tell(ChunkErred(**place, **BUSY, wants_decode_lane=False))
+            self._tell(chunk_error(run.chunk, *BUSY, **place))
         else:
             self.made[key] += 1
             self.chunks_before_first_output += not self.order
-            self._tell(ChunkMade(**place))
+            self._tell(chunk_made(run.chunk, **place))
 
     def _die(self, worker: int) -> None:
         """The process of a worker dies with all it holds; another one takes its place."""
@@ -240,12 +232,12 @@ class Simulation:
             del self.where[key]
             self.deaths[key] += 1
             self._tell(
-                ChunkLost(
+                chunk_lost(
+                    run.chunk,
+                    "the process died",
+                    explained=False,
                     video=run.video,
                     lane=run.lane,
-                    chunk=run.chunk,
-                    explained=False,
-                    reason="the process died",
                     machine=self._machine(worker),
                 )
             )
@@ -263,9 +255,9 @@ class Simulation:
         strike = ("step", task.step, task.video, lane)
         if isinstance(task, MakeSound | Stitch) and self._strikes(strike, self.faults.damage):
             self._lose_input(task)
-            self._tell(StepFailed(video=task.video, step=task.step, lane=lane, **DAMAGED))
+            self._tell(step_error(task.step, *DAMAGED, video=task.video, lane=lane))
         elif self._strikes(strike, self.faults.error):
-            self._tell(StepFailed(video=task.video, step=task.step, lane=lane, **BUSY))
+            self._tell(step_error(task.step, *BUSY, video=task.video, lane=lane))
         else:
             self._end_task(task)
 
@@ -277,10 +269,10 @@ class Simulation:
             case Split():
                 if task.sound:
                     self.sound_stored.add(task.video)
-                self._tell(SplitFinished(video=task.video, lane=task.lane))
+                self._tell(step_done("split", video=task.video, lane=task.lane))
             case MakeSound():
                 self.sound_made.add(task.video)
-                self._tell(SoundMade(video=task.video))
+                self._tell(step_done("sound", video=task.video))
             case Stitch():
                 self._stitch(task, video)
 
@@ -302,10 +294,7 @@ class Simulation:
 
     def _open(self, number: int, video: Video) -> None:
         if video.unreadable:
-            self._tell(StepFailed(video=number, step="open", **UNREADABLE))
-        elif video.published:
-            self.outcomes[number] = "closed"
-            self._tell(Closed(video=number))
+            self._tell(step_error("open", *UNREADABLE, video=number))
         else:
             if number not in self.known:
                 self.known.add(number)
@@ -328,12 +317,12 @@ class Simulation:
     def _stitch(self, task: Stitch, video: Video) -> None:
         if video.mismatch and (task.lane == "copy" or video.hopeless):
             self.changed.add(task.video)
-            self._tell(StepFailed(video=task.video, step="stitch", lane=task.lane, **MISMATCH, wants_decode_lane=True))
+            self._tell(step_error("stitch", *MISMATCH, video=task.video, lane=task.lane))
             return
         assert task.video not in self.outcomes, "a video ended twice"
         self.outcomes[task.video] = "stitched"
         self.order.append(task.video)
-        self._tell(Stitched(video=task.video))
+        self._tell(step_done("stitch", video=task.video, lane=task.lane))
 
     def _strikes(self, key: object, probability: float) -> bool:
         if self.faults_had[key] >= self.faults.most or self.random.random() >= probability:

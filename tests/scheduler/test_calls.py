@@ -2,8 +2,10 @@
 
 from pathlib import Path
 
-from slomo_batch.records import ChunkDone, ChunkTask
-from slomo_batch.scheduler.calls import ChunkCall, Done, Entered, perform
+from slomo_batch.attempts import ChunkTask, Succeeded
+from slomo_batch.records import ChunkDone
+from slomo_batch.scheduler.calls import ChunkCall, Entered, perform
+from slomo_batch.scheduler.messages import MakeChunk
 from slomo_batch.steps.open import open_video
 from slomo_batch.steps.split import split_video
 from slomo_batch.wiring import JobEnvironment, open_context
@@ -17,12 +19,12 @@ def test_a_chunk_says_when_it_is_computed_and_when_that_is_over(tmp_path: Path) 
     context = open_context(JobEnvironment(work_uri=str(tmp_path / "work"), job="job"))
     stored = open_video(requested(source, context), PIN, context, afresh=False).stored
     list(split_video(stored, "copy", {0}, context, sound=False))
-    task = ChunkTask(plan=stored.plan, chunk=stored.chunks[0], lane="copy", attempt="first")
-    call = ChunkCall(video=0, task=task, alone=False, avoid=frozenset())
+    task = ChunkTask.of(stored.plan, stored.chunks[0], lane="copy", attempt="first")
+    call = ChunkCall(order=MakeChunk(video=0, lane="copy", chunk=0, attempt_number=1, alone=False), task=task)
     *phases, end = perform(call, context)
     assert phases == [Entered(phase="computing"), Entered(phase="storing")]
-    assert isinstance(end, Done)
-    assert isinstance(end.value, ChunkDone)
+    assert isinstance(end, Succeeded)
+    assert isinstance(end.result, ChunkDone)
     [again] = perform(call, context)
-    assert isinstance(again, Done)
-    assert again.value == end.value, "what is committed is found, not computed"
+    assert isinstance(again, Succeeded)
+    assert again.result == end.result, "what is committed is found, not computed"

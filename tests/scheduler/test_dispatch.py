@@ -1,21 +1,16 @@
 """Dispatch, in simulated jobs with faults in random order, and case by case."""
 
 from dataclasses import replace
-from typing import Any
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from slomo_batch.records import Lane
+from slomo_batch.attempts import Lost
 from slomo_batch.scheduler.dispatch import Dispatch
 from slomo_batch.scheduler.limits import Limits
 from slomo_batch.scheduler.messages import (
-    ChunkErred,
-    ChunkLost,
-    ChunkMade,
     ChunkReady,
-    Closed,
     Event,
     Fail,
     Found,
@@ -24,17 +19,13 @@ from slomo_batch.scheduler.messages import (
     NoMoreVideos,
     Open,
     Opened,
-    SoundMade,
     Split,
-    SplitFinished,
-    Step,
-    StepFailed,
     Stitch,
-    Stitched,
     Stop,
 )
 from slomo_batch.scheduler.ranking import SWEEP_FROM, Ranking
 from slomo_batch.scheduler.retry import MAX_DEATHS
+from tests.attempts import chunk_error, chunk_lost, chunk_made, step_done, step_error, step_head
 from tests.scheduler.simulation import Faults, Simulation, Video
 
 LIMITS = Limits(max_open_videos=4, max_attempts=3, max_splits=2, max_stitches=1, max_ready_chunks=20)
@@ -50,7 +41,6 @@ def videos(draw: st.DrawFn, *, good: bool = False) -> Video:
         sound=draw(st.booleans()),
         done=draw(st.just(frozenset[int]()) | some),
         ready=draw(st.just(frozenset[int]()) | some),
-        published=draw(st.integers(0, 9)) == 0,
         unreadable=not good and draw(st.integers(0, 9)) == 0,
         poison=frozenset() if good else draw(few),
         lane=draw(st.sampled_from(["copy", "decode"])),
@@ -80,8 +70,6 @@ def _ends_as(video: Video) -> set[str]:
     """How a simulated video may end."""
     if video.unreadable:
         return {"SourceUnreadable"}
-    if video.published:
-        return {"closed"}
     ends = set()
     to_make = set(range(video.num_chunks)) - video.done
     changes = video.lane == "copy" and bool(video.undecodable & to_make or video.mismatch)
@@ -127,7 +115,7 @@ def test_every_video_ends_as_it_must_whatever_goes_wrong_and_in_whatever_order(
 def test_no_passing_fault_loses_a_good_video(archive: list[Video], limits: Limits, seed: int) -> None:
     often = Faults(error=0.6, preemption=0.6, damage=0.4)
     job = Simulation(videos=archive, limits=limits, num_workers=3, num_cpus=2, seed=seed, faults=often).run()
-    assert set(job.outcomes.values()) <= {"stitched", "closed"}
+    assert set(job.outcomes.values()) <= {"stitched"}
 
 
 @settings(max_examples=100, deadline=None)
@@ -151,20 +139,20 @@ def test_after_a_stop_a_video_of_which_all_is_made_is_joined_and_no_other() -> N
     job.tasks()
     job.tell(_opened(0, num_chunks=2), _opened(1, num_chunks=2))
     assert len(job.chunks(slots=3)) == 3
-    job.tell(Stop(), _made(0, video=0))
+    job.tell(Stop(), chunk_made(0, video=0))
     assert (job.tasks(), job.dispatch.finished) == ([], False)
-    job.tell(_made(1, video=0), _made(0, video=1))
+    job.tell(chunk_made(1, video=0), chunk_made(0, video=1))
     assert not job.dispatch.finished
     assert job.tasks() == [Stitch(video=0, lane="copy")]
     assert not job.dispatch.finished
-    job.tell(Stitched(video=0))
+    job.tell(step_done("stitch", video=0, lane="copy"))
     assert (job.chunks(), job.tasks(), job.dispatch.finished) == ([], [], True)
 
 
 def test_after_a_stop_a_join_that_fails_is_left_to_the_next_run() -> None:
-    job = _running(num_chunks=1).tell(Stop(), _made(0))
+    job = _running(num_chunks=1).tell(Stop(), chunk_made(0))
     assert job.tasks() == [Stitch(video=0, lane="copy")]
-    failed = StepFailed(video=0, step="stitch", lane="copy", error="StorageBusy", reason="busy", retryable=True)
+    failed = step_error("stitch", "StorageBusy", lane="copy")
     assert job.tell(failed).dispatch.finished
     assert job.dispatch.take_failures() == []
 
@@ -241,30 +229,6 @@ def _running(num_chunks: int = 2) -> Job:
     return job
 
 
-def _made(chunk: int, video: int = 0) -> ChunkMade:
-    return ChunkMade(video=video, lane="copy", chunk=chunk)
-
-
-def _erred(
-    chunk: int, error: str = "StorageBusy", *, retryable: bool = True, decode: bool = False, machine: str = ""
-) -> ChunkErred:
-    return ChunkErred(
-        video=0,
-        lane="copy",
-        chunk=chunk,
-        error=error,
-        reason="why",
-        retryable=retryable,
-        wants_decode_lane=decode,
-        machine=machine,
-    )
-
-
-def _lost(chunk: int, *, explained: bool = False, machine: str = "") -> ChunkLost:
-    lost = "killed by signal 9"
-    return ChunkLost(video=0, lane="copy", chunk=chunk, explained=explained, reason=lost, machine=machine)
-
-
 def test_a_video_goes_through_its_steps_in_order_and_a_chunk_starts_while_the_split_still_runs() -> None:
     job = Job().tell(Found(video=0), NoMoreVideos())
     assert job.tasks() == [Open(video=0)]
@@ -272,15 +236,15 @@ def test_a_video_goes_through_its_steps_in_order_and_a_chunk_starts_while_the_sp
     assert job.tasks() == [Split(video=0, lane="copy", wanted=frozenset({0, 1}), sound=True)]
     job.tell(ChunkReady(video=0, lane="copy", chunk=0))
     assert job.chunks() == [MakeChunk(video=0, lane="copy", chunk=0, attempt_number=1, alone=False)]
-    job.tell(ChunkReady(video=0, lane="copy", chunk=1), SplitFinished(video=0, lane="copy"))
+    job.tell(ChunkReady(video=0, lane="copy", chunk=1), step_done("split", video=0, lane="copy"))
     assert job.tasks() == [MakeSound(video=0)]
-    job.tell(_made(0), SoundMade(video=0))
+    job.tell(chunk_made(0), step_done("sound", video=0))
     assert job.tasks() == []
     job.chunks()
-    job.tell(_made(1))
+    job.tell(chunk_made(1))
     assert job.tasks() == [Stitch(video=0, lane="copy")]
     assert not job.dispatch.finished
-    assert job.tell(Stitched(video=0)).dispatch.finished
+    assert job.tell(step_done("stitch", video=0, lane="copy")).dispatch.finished
 
 
 def test_a_resumed_video_is_split_for_what_is_missing_only() -> None:
@@ -330,7 +294,7 @@ def test_sound_alone_is_reason_enough_to_split() -> None:
 
 
 def test_back_off_is_waited_for_and_said() -> None:
-    job = _running().tell(_erred(0), now_s=10.0)
+    job = _running().tell(chunk_error(0, "StorageBusy"), now_s=10.0)
     assert job.dispatch.next_due_s == 10.5
     assert job.chunks(now_s=10.4) == []
     (again,) = job.chunks(now_s=10.5)
@@ -341,18 +305,18 @@ def test_back_off_is_waited_for_and_said() -> None:
 def test_a_chunk_that_used_up_its_attempts_fails_its_video_once_with_the_last_reason() -> None:
     job = _running()
     for attempt in range(3):
-        job.tell(_erred(0), now_s=100.0 * attempt)
+        job.tell(chunk_error(0, "StorageBusy"), now_s=100.0 * attempt)
         job.chunks(now_s=100.0 * (attempt + 1))
     assert job.dispatch.take_failures() == [Fail(video=0, error="StorageBusy", reason="chunk 0: why (failed 3 times)")]
     assert job.dispatch.take_failures() == []
     assert not job.dispatch.finished, "its other chunk is still running"
-    assert job.tell(_made(1)).dispatch.finished
+    assert job.tell(chunk_made(1)).dispatch.finished
 
 
 def test_preempted_chunks_run_again_at_once_in_company_however_often() -> None:
     job = _running()
     for _ in range(20):
-        job.tell(_lost(0, explained=True))
+        job.tell(chunk_lost(0, "preempted", explained=True))
         (again,) = job.chunks()
         assert (again.chunk, again.alone) == (0, False)
 
@@ -361,30 +325,31 @@ def test_a_step_whose_process_was_preempted_starts_again_at_once_however_often()
     job = Job().tell(Found(video=0))
     for _ in range(20):
         assert job.tasks() == [Open(video=0)]
-        lost: dict[str, Any] = {"error": "WorkerLost", "reason": "preempted", "retryable": True}
-        job.tell(StepFailed(video=0, step="open", **lost, explained_loss=True))
+        job.tell(Lost(head=step_head("open"), explained=True, cause="preempted"))
     assert job.dispatch.take_failures() == []
 
 
 def test_a_suspect_is_asked_for_by_itself_names_where_it_died_and_keeps_nothing_else_waiting() -> None:
-    job = _running(num_chunks=3).tell(_lost(0, machine="a"), _erred(2))
+    job = _running(num_chunks=3).tell(
+        chunk_lost(0, "killed by signal 9", explained=False, machine="a"), chunk_error(2, "StorageBusy")
+    )
     assert job.suspects(now_s=0.4) == [], "its back-off is not over"
     assert job.suspects(machines=0, now_s=9.0) == [], "no machine can be kept for it"
     (suspect,) = job.suspects(now_s=9.0)
     assert (suspect.chunk, suspect.alone, suspect.avoid) == (0, True, frozenset({"a"}))
     (beside,) = job.chunks(now_s=9.0)
     assert (beside.chunk, beside.alone, beside.avoid) == (2, False, frozenset())
-    job.tell(_lost(0, machine="b"), now_s=10.0)
+    job.tell(chunk_lost(0, "killed by signal 9", explained=False, machine="b"), now_s=10.0)
     assert job.chunks(now_s=99.0) == []
     (again,) = job.suspects(now_s=99.0)
     assert again.avoid == frozenset({"a", "b"})
 
 
 def test_what_failed_on_a_machine_is_to_be_tried_on_another() -> None:
-    job = _running(num_chunks=1).tell(_erred(0, machine="a"))
+    job = _running(num_chunks=1).tell(chunk_error(0, "StorageBusy", machine="a"))
     (again,) = job.chunks(now_s=9.0)
     assert (again.alone, again.avoid) == (False, frozenset({"a"}))
-    job.tell(_erred(0, machine="b"), now_s=10.0)
+    job.tell(chunk_error(0, "StorageBusy", machine="b"), now_s=10.0)
     (again,) = job.chunks(now_s=99.0)
     assert again.avoid == frozenset({"a", "b"})
 
@@ -393,7 +358,7 @@ def test_the_third_unexplained_death_fails_the_video() -> None:
     job = _running(num_chunks=1)
     for death in range(3):
         assert not job.dispatch.take_failures()
-        job.tell(_lost(0), now_s=100.0 * death)
+        job.tell(chunk_lost(0, "killed by signal 9", explained=False), now_s=100.0 * death)
         job.suspects(now_s=100.0 * (death + 1))
     (failure,) = job.dispatch.take_failures()
     assert failure.error == "WorkerLost"
@@ -406,30 +371,29 @@ def test_a_video_that_copying_cannot_serve_is_split_anew_in_the_decode_lane(how:
     job = Job().tell(Found(video=0))
     job.tasks()
     job.tell(_opened(ready=how != "split"))
-    fault: dict[str, Any] = {"error": "BorderMismatch", "reason": "why", "retryable": False, "wants_decode_lane": True}
     if how == "split":
         job.tasks()
-        job.tell(StepFailed(video=0, step="split", lane="copy", **fault))
+        job.tell(step_error("split", "BorderMismatch", lane="copy"))
     else:
         job.chunks()
-        job.tell(_made(0), _erred(1, "FrameMissing", retryable=False, decode=True) if how == "chunk" else _made(1))
+        job.tell(chunk_made(0), chunk_error(1, "FrameMissing") if how == "chunk" else chunk_made(1))
     if how == "stitch":
         assert job.tasks() == [Stitch(video=0, lane="copy")]
-        job.tell(StepFailed(video=0, step="stitch", lane="copy", **fault))
+        job.tell(step_error("stitch", "BorderMismatch", lane="copy"))
     assert job.tasks() == [Split(video=0, lane="decode", wanted=frozenset({0, 1}), sound=False)]
     assert job.dispatch.take_failures() == []
 
 
 def test_what_still_runs_of_a_left_lane_is_awaited_and_ignored() -> None:
-    job = _running().tell(_erred(1, "FrameMissing", retryable=False, decode=True))
+    job = _running().tell(chunk_error(1, "FrameMissing"))
     job.tasks()
     job.tell(ChunkReady(video=0, lane="decode", chunk=0))
     assert [run.lane for run in job.chunks()] == ["decode"]
-    job.tell(_made(0), ChunkReady(video=0, lane="decode", chunk=1), SplitFinished(video=0, lane="decode"))
+    job.tell(chunk_made(0), ChunkReady(video=0, lane="decode", chunk=1), step_done("split", video=0, lane="decode"))
     assert [run.chunk for run in job.chunks()] == [1]
-    job.tell(ChunkMade(video=0, lane="decode", chunk=1))
+    job.tell(chunk_made(1, lane="decode"))
     assert job.tasks() == [], "chunk 0 of the decode lane is not made"
-    job.tell(ChunkMade(video=0, lane="decode", chunk=0))
+    job.tell(chunk_made(0, lane="decode"))
     assert job.tasks() == [Stitch(video=0, lane="decode")]
 
 
@@ -440,9 +404,9 @@ def test_a_split_of_a_left_lane_counts_as_running_until_it_ends() -> None:
     job.tasks()
     job.tell(ChunkReady(video=0, lane="copy", chunk=0))
     job.chunks()
-    job.tell(_erred(0, "FrameMissing", retryable=False, decode=True))
+    job.tell(chunk_error(0, "FrameMissing"))
     assert job.tasks() == []
-    job.tell(ChunkReady(video=0, lane="copy", chunk=1), SplitFinished(video=0, lane="copy"))
+    job.tell(ChunkReady(video=0, lane="copy", chunk=1), step_done("split", video=0, lane="copy"))
     assert job.chunks() == []
     assert job.tasks() == [Split(video=0, lane="decode", wanted=frozenset({0, 1}), sound=False)]
 
@@ -453,15 +417,14 @@ def test_the_decode_lane_is_the_last_resort() -> None:
     everything = frozenset({0})
     job.tell(Opened(video=0, num_chunks=1, lane="decode", done=everything, ready=frozenset(), sound=False))
     job.tasks()
-    fault: dict[str, Any] = {"error": "BorderMismatch", "reason": "why", "retryable": True, "wants_decode_lane": True}
-    job.tell(StepFailed(video=0, step="stitch", lane="decode", **fault))
+    job.tell(step_error("stitch", "BorderMismatch", lane="decode"))
     assert job.dispatch.take_failures() == [Fail(video=0, error="BorderMismatch", reason="why")]
 
 
 def test_one_bad_video_stops_no_other() -> None:
     job = Job().tell(Found(video=0), Found(video=1))
     job.tasks()
-    job.tell(StepFailed(video=0, step="open", error="SourceUnreadable", reason="empty", retryable=False))
+    job.tell(step_error("open", "SourceUnreadable", "empty"))
     job.tell(_opened(video=1))
     assert job.dispatch.take_failures() == [Fail(video=0, error="SourceUnreadable", reason="empty")]
     assert [run.video for run in job.chunks()] == [1, 1]
@@ -475,7 +438,9 @@ def test_a_split_that_forgets_a_chunk_is_asked_again_and_then_given_up() -> None
         (split,) = job.tasks(now_s=100.0 * attempt)
         assert isinstance(split, Split)
         assert split.wanted == ({0, 1} if attempt == 0 else {1})
-        job.tell(ChunkReady(video=0, lane="copy", chunk=0), SplitFinished(video=0, lane="copy"), now_s=100.0 * attempt)
+        job.tell(
+            ChunkReady(video=0, lane="copy", chunk=0), step_done("split", video=0, lane="copy"), now_s=100.0 * attempt
+        )
     (failure,) = job.dispatch.take_failures()
     assert "without storing chunks [1]" in failure.reason
 
@@ -486,7 +451,7 @@ def test_videos_are_pulled_only_as_far_as_the_policy_goes() -> None:
     job.tell(Found(video=1))
     assert not job.dispatch.wants_video
     job.tasks()
-    job.tell(Closed(video=0))
+    job.tell(step_error("open", "SourceUnreadable"))
     assert job.dispatch.wants_video
     assert not job.tell(NoMoreVideos()).dispatch.wants_video
 
@@ -498,34 +463,20 @@ def test_demand_is_what_could_keep_workers_busy() -> None:
     job.tell(_opened(num_chunks=5))
     assert job.dispatch.demand == 5
     job.chunks(slots=2)
-    job.tell(_made(0), _erred(1))
+    job.tell(chunk_made(0), chunk_error(1, "StorageBusy"))
     assert job.dispatch.demand == 4
     assert job.tell(Stop()).dispatch.demand == 0
 
 
-def _damaged_chunk(chunk: int) -> ChunkErred:
-    place: dict[str, Any] = {"video": 0, "lane": "copy", "chunk": chunk, "wants_decode_lane": False}
-    return ChunkErred(**place, error="WorkDamaged", reason="damaged", retryable=True, lost_input=True)
-
-
-def _damaged_input(step: Step) -> StepFailed:
-    lane: Lane | None = "copy" if step == "stitch" else None
-    return StepFailed(
-        video=0, step=step, lane=lane, error="WorkDamaged", reason="damaged", retryable=True, lost_input=True
-    )
-
-
 def test_a_chunk_whose_object_is_damaged_is_split_again_at_once_and_the_others_go_on() -> None:
-    job = _running(num_chunks=3).tell(_damaged_chunk(1))
+    job = _running(num_chunks=3).tell(chunk_error(1, "WorkDamaged"))
     assert job.tasks() == [Split(video=0, lane="copy", wanted=frozenset({1}), sound=False)]
-    job.tell(ChunkReady(video=0, lane="copy", chunk=1), SplitFinished(video=0, lane="copy"))
+    job.tell(ChunkReady(video=0, lane="copy", chunk=1), step_done("split", video=0, lane="copy"))
     assert [(run.chunk, run.attempt_number) for run in job.chunks()] == [(1, 2)]
-    job.tell(_damaged_chunk(1)).tasks()
+    job.tell(chunk_error(1, "WorkDamaged")).tasks()
     job.tell(ChunkReady(video=0, lane="copy", chunk=1)).chunks()
-    job.tell(_damaged_chunk(1))
-    assert job.dispatch.take_failures() == [
-        Fail(video=0, error="WorkDamaged", reason="chunk 1: damaged (failed 3 times)")
-    ]
+    job.tell(chunk_error(1, "WorkDamaged"))
+    assert job.dispatch.take_failures() == [Fail(video=0, error="WorkDamaged", reason="chunk 1: why (failed 3 times)")]
 
 
 def test_a_chunk_that_is_lost_while_the_rest_is_still_split_is_not_taken_for_one_that_the_split_forgot() -> None:
@@ -534,7 +485,11 @@ def test_a_chunk_that_is_lost_while_the_rest_is_still_split_is_not_taken_for_one
     job.tell(_opened(num_chunks=2, ready=False))
     assert job.tasks() == [Split(video=0, lane="copy", wanted=frozenset({0, 1}), sound=False)]
     job.tell(ChunkReady(video=0, lane="copy", chunk=0)).chunks()
-    job.tell(_damaged_chunk(0), ChunkReady(video=0, lane="copy", chunk=1), SplitFinished(video=0, lane="copy"))
+    job.tell(
+        chunk_error(0, "WorkDamaged"),
+        ChunkReady(video=0, lane="copy", chunk=1),
+        step_done("split", video=0, lane="copy"),
+    )
     assert job.tasks() == [Split(video=0, lane="copy", wanted=frozenset({0}), sound=False)]
 
 
@@ -543,38 +498,38 @@ def test_sound_whose_packets_are_damaged_is_split_again_before_it_is_made() -> N
     job.tasks()
     job.tell(Opened(video=0, num_chunks=1, lane="copy", done=frozenset({0}), ready=frozenset(), sound=True))
     job.tasks()
-    job.tell(SplitFinished(video=0, lane="copy"))
+    job.tell(step_done("split", video=0, lane="copy"))
     assert job.tasks() == [MakeSound(video=0)]
-    job.tell(_damaged_input("sound"))
+    job.tell(step_error("sound", "WorkDamaged"))
     assert job.tasks() == [Split(video=0, lane="copy", wanted=frozenset(), sound=True)]
-    job.tell(SplitFinished(video=0, lane="copy"))
+    job.tell(step_done("split", video=0, lane="copy"))
     assert job.tasks(now_s=60.0) == [MakeSound(video=0)]
 
 
 def test_a_video_is_opened_again_when_what_its_stitch_reads_is_damaged() -> None:
-    job = _running(num_chunks=2).tell(_made(0), _made(1))
+    job = _running(num_chunks=2).tell(chunk_made(0), chunk_made(1))
     assert job.tasks() == [Stitch(video=0, lane="copy")]
-    job.tell(_damaged_input("stitch"))
+    job.tell(step_error("stitch", "WorkDamaged", lane="copy"))
     assert job.tasks() == [Open(video=0)]
     job.tell(Opened(video=0, num_chunks=2, lane="copy", done=frozenset({0}), ready=frozenset(), sound=False))
     assert job.tasks() == [Split(video=0, lane="copy", wanted=frozenset({1}), sound=False)]
-    job.tell(ChunkReady(video=0, lane="copy", chunk=1), SplitFinished(video=0, lane="copy"))
+    job.tell(ChunkReady(video=0, lane="copy", chunk=1), step_done("split", video=0, lane="copy"))
     assert [run.chunk for run in job.chunks()] == [1]
-    assert job.tell(_made(1)).tasks(now_s=60.0) == [Stitch(video=0, lane="copy")]
+    assert job.tell(chunk_made(1)).tasks(now_s=60.0) == [Stitch(video=0, lane="copy")]
 
 
 def test_a_video_that_is_opened_again_in_another_lane_is_stitched_all_the_same() -> None:
-    job = _running(num_chunks=1).tell(_made(0))
+    job = _running(num_chunks=1).tell(chunk_made(0))
     assert job.tasks() == [Stitch(video=0, lane="copy")]
-    job.tell(_damaged_input("stitch"))
+    job.tell(step_error("stitch", "WorkDamaged", lane="copy"))
     assert job.tasks() == [Open(video=0)]
     job.tell(Opened(video=0, num_chunks=1, lane="decode", done=frozenset({0}), ready=frozenset(), sound=False))
     assert job.tasks(now_s=60.0) == [Stitch(video=0, lane="decode")]
 
 
 def test_a_late_word_of_a_chunk_that_is_not_running_changes_nothing() -> None:
-    job = _running(num_chunks=1).tell(_made(0))
-    job.tell(_lost(0), _made(0))
+    job = _running(num_chunks=1).tell(chunk_made(0))
+    job.tell(chunk_lost(0, "killed by signal 9", explained=False), chunk_made(0))
     assert job.tasks() == [Stitch(video=0, lane="copy")]
     assert job.dispatch.next_due_s is None
 
@@ -594,9 +549,9 @@ def _ready_videos(job: Job, *chunks: int) -> Job:
 def test_a_video_has_no_more_chunks_running_than_made_and_one_while_others_have_chunks_too() -> None:
     job = _ready_videos(Job(), 9, 9)
     assert sorted(run.video for run in job.chunks(2)) == [0, 1], "the first of each, before the second of any"
-    job.tell(_made(0))
+    job.tell(chunk_made(0))
     assert [run.video for run in job.chunks(2)] == [0, 0], "one is made, so two may run"
-    job.tell(_made(1), _made(2))
+    job.tell(chunk_made(1), chunk_made(2))
     assert [run.video for run in job.chunks(4)] == [0, 0, 0, 0], "three are made, so four may run"
 
 
@@ -622,9 +577,9 @@ def test_when_no_more_videos_come_the_longest_no_longer_waits_for_the_oldest() -
 
 
 def test_what_is_counted_of_open_videos_is_what_they_come_to() -> None:
-    job = _ready_videos(Job(), 3, 4).tell(_lost(0, explained=True))
+    job = _ready_videos(Job(), 3, 4).tell(chunk_lost(0, "preempted", explained=True))
     job.chunks(3)
-    job.tell(_erred(0), _made(1))
+    job.tell(chunk_error(0, "StorageBusy"), chunk_made(1))
     census, videos = job.dispatch.census, list(job.dispatch._agenda._videos.values())
     assert census.chunks_waiting == sum(video.num_missing + video.num_delayed for video in videos)
     assert census.chunks_ready == sum(video.num_ready - video.num_delayed for video in videos) == job.dispatch.num_ready

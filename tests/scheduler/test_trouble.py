@@ -8,8 +8,9 @@ from random import Random
 import botocore.exceptions as boto
 import pytest
 
+from slomo_batch.attempts import Errored
 from slomo_batch.errors import SegmentInvalid, StorageBusy, StoreUnusable
-from slomo_batch.scheduler.calls import ChunkCall, Erred, Outcome, TaskCall
+from slomo_batch.scheduler.calls import ChunkCall, Outcome, TaskCall
 from slomo_batch.storage.s3_errors import storage_error
 from tests.scheduler.virtual_job import VirtualJob
 from tests.scheduler.virtual_ray import Said, Scenario, VirtualRay, finished, made
@@ -32,7 +33,7 @@ def job_on_a_mixture(num_incapable: int, patch: pytest.MonkeyPatch) -> VirtualJo
 
     def chunk(machine: str, call: ChunkCall) -> tuple[float, Outcome]:
         if machine.startswith("incapable"):
-            return 1.0, Erred(error=SegmentInvalid("no capable device for av1_nvenc"))
+            return 1.0, Errored(head=call.head, error=SegmentInvalid("no capable device for av1_nvenc"))
         return made(machine, call, seconds=10 * chance.uniform(0.8, 1.2))
 
     ray = VirtualRay(names, Scenario(chunk=chunk))
@@ -68,15 +69,16 @@ def test_an_outage_of_the_store_for_ten_minutes_costs_no_video(
 ) -> None:
     outage_s = (60.0, 660.0)
     ray = VirtualRay(machines("machine", 20), Scenario())
-    busy = Erred(error=StorageBusy("the store is busy or failed inside"))
+    busy = StorageBusy("the store is busy or failed inside")
 
     def task(machine: str, call: TaskCall) -> Said:
         if outage_s[0] <= ray.now_s < outage_s[1]:
-            return [(8.0, busy)]  # boto3's five tries
+            return [(8.0, Errored(head=call.head, error=busy))]  # boto3's five tries
         return finished(machine, call)
 
     def chunk(machine: str, call: ChunkCall) -> tuple[float, Outcome]:
-        return (8.0, busy) if outage_s[0] <= ray.now_s < outage_s[1] else made(machine, call)
+        failed = Errored(head=call.head, error=busy)
+        return (8.0, failed) if outage_s[0] <= ray.now_s < outage_s[1] else made(machine, call)
 
     ray.scenario = Scenario(task=task, chunk=chunk)
     ray.num_cpus = num_cpus
@@ -121,11 +123,11 @@ def test_credentials_that_one_machine_lacks_do_not_end_the_job_of_all(
         return hit
 
     def chunk(machine: str, call: ChunkCall) -> tuple[float, Outcome]:
-        fault = Erred(error=storage_error(error, "s3://bucket/key"))
+        fault = Errored(head=call.head, error=storage_error(error, "s3://bucket/key"))
         return (1.0, fault) if strikes(machine, "chunk") else made(machine, call)
 
     def task(machine: str, call: TaskCall) -> Said:
-        fault = Erred(error=storage_error(error, "s3://bucket/key"))
+        fault = Errored(head=call.head, error=storage_error(error, "s3://bucket/key"))
         return [(1.0, fault)] if strikes(machine, "step") else finished(machine, call)
 
     ray = VirtualRay(machines("machine", 8), Scenario(task=task, chunk=chunk))

@@ -6,8 +6,9 @@ from pathlib import Path
 import pytest
 from ray.exceptions import RayTaskError
 
+from slomo_batch.attempts import Errored, Lost, Succeeded
 from slomo_batch.errors import VersionMismatch
-from slomo_batch.scheduler.calls import Done, Erred, Lost, TaskCall
+from slomo_batch.scheduler.calls import TaskCall
 from slomo_batch.wiring import Code, JobEnvironment, open_context
 from tests.scheduler.virtual_ray import Said, Scenario, VirtualRay, chunk_calls, finished, made, open_call
 
@@ -54,7 +55,7 @@ def rolling_update(old: set[str], patch: pytest.MonkeyPatch) -> VirtualRay:
         return RayTaskError("open", "traceback", MISMATCH)  # type: ignore[no-untyped-call] # Ray's is untyped
 
     def task(machine: str, call: TaskCall) -> Said:
-        return [(0.0, Erred(error=MISMATCH))] if machine in old else finished(machine, call)
+        return [(0.0, Errored(head=call.head, error=MISMATCH))] if machine in old else finished(machine, call)
 
     ray = VirtualRay(["a", "b", "c", "d"], Scenario(opens=opens, task=task, chunk=made))
     ray.plug_in(patch)
@@ -79,7 +80,7 @@ def test_its_machine_is_named_with_both_versions_and_set_aside(old: set[str], mo
     for call in chunk_calls(2):
         engine.start(call)
     outcomes = [outcome for _ in range(60) for _, outcome in engine.outcomes(0.5)]
-    assert [type(outcome) for outcome in outcomes] == [Done] * 2
+    assert [type(outcome) for outcome in outcomes] == [Succeeded] * 2
 
 
 def test_a_step_that_came_to_it_is_lost_without_blame_and_done_elsewhere(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -92,7 +93,7 @@ def test_a_step_that_came_to_it_is_lost_without_blame_and_done_elsewhere(monkeyp
     for _ in range(4):
         engine.start(open_call())
     again = [outcome for _ in range(4) for _, outcome in engine.outcomes(0.5)]
-    assert [type(outcome) for outcome in again] == [Done] * 4
+    assert [type(outcome) for outcome in again] == [Succeeded] * 4
 
 
 def test_where_no_machine_has_the_drivers_version_the_job_ends(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -3,7 +3,8 @@
 from dataclasses import dataclass
 from random import Random
 
-from slomo_batch.report.events import AttemptFailed, Event, Note, VideoGivenUp
+from slomo_batch.attempts import Errored, Failed, Lost
+from slomo_batch.report.events import Event, Note, VideoGivenUp
 from slomo_batch.report.ledger import LedgerWriter
 from slomo_batch.scheduler.dispatch import Dispatch
 from slomo_batch.scheduler.driver import Driver
@@ -31,9 +32,9 @@ class Ended:
         return [event for event in self.events if isinstance(event, VideoGivenUp)]
 
     @property
-    def failed_attempts(self) -> list[AttemptFailed]:
+    def failed_attempts(self) -> list[Failed]:
         """Attempts that made nothing."""
-        return [event for event in self.events if isinstance(event, AttemptFailed)]
+        return [event for event in self.events if isinstance(event, Errored | Lost)]
 
     @property
     def notes(self) -> list[str]:

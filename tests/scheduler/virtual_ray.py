@@ -6,7 +6,7 @@ how many seconds is for the test to say: its `Scenario`.
 
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from math import inf
 from types import SimpleNamespace
 from typing import Any
@@ -14,23 +14,23 @@ from typing import Any
 import pytest
 from ray.exceptions import RayError
 
-from slomo_batch.records import ChunkTask
+from slomo_batch.attempts import ChunkTask, Errored, Succeeded
 from slomo_batch.scheduler import ray_engine, worker_pool
 from slomo_batch.scheduler.calls import (
     ChunkCall,
     ChunkStored,
-    Done,
     Entered,
-    Erred,
     OpenCall,
     Outcome,
     SplitCall,
     StitchCall,
     TaskCall,
 )
+from slomo_batch.scheduler.messages import MakeChunk
 from slomo_batch.scheduler.ray_engine import RayEngine
 from slomo_batch.scheduler.worker_pool import WorkerNeeds
 from slomo_batch.wiring import JobEnvironment
+from tests.attempts import step_head
 from tests.scale import products
 
 Said = list[tuple[float, Outcome | Entered]]
@@ -40,7 +40,7 @@ PLACES = JobEnvironment(work_uri="memory", job="job")
 
 def made(machine: str, call: ChunkCall, *, seconds: float = 10.0) -> tuple[float, Outcome]:
     """The chunk, made."""
-    return seconds, Done(value=products.chunk_done(call.task, machine), stint=products.STINT)
+    return seconds, Succeeded(head=call.head, result=products.chunk_done(call.task, machine), stats=products.STINT)
 
 
 def finished(machine: str, call: TaskCall, *, num_chunks: int = 8, seconds: float = 1.0) -> Said:
@@ -48,12 +48,14 @@ def finished(machine: str, call: TaskCall, *, num_chunks: int = 8, seconds: floa
     del machine
     match call:
         case OpenCall():
-            done = Done(value=products.opened(call, num_chunks, sound=False), stint=products.STINT)
+            done = Succeeded(
+                head=call.head, result=products.opened(call, num_chunks, sound=False), stats=products.STINT
+            )
         case SplitCall():
             stored: Said = [(seconds, ChunkStored(index=index)) for index in sorted(call.wanted)]
-            return [*stored, (seconds, Done(value=None, stint=products.STINT))]
+            return [*stored, (seconds, Succeeded(head=call.head, result=None, stats=products.STINT))]
         case StitchCall():
-            done = Done(value=products.published(call.stored), stint=products.STINT)
+            done = Succeeded(head=call.head, result=products.published(call.stored), stats=products.STINT)
         case _:
             raise AssertionError(f"videos without sound have no {call}")
     return [(seconds, done)]
@@ -229,7 +231,7 @@ def _avoided(options: dict[str, Any]) -> frozenset[str]:
 
 
 def _told_where(said: Outcome | Entered, machine: str) -> Outcome | Entered:
-    return Erred(error=said.error, stint=said.stint, machine=machine) if isinstance(said, Erred) else said
+    return replace(said, machine=machine) if isinstance(said, Errored) else said
 
 
 def _get(what: Any) -> Any:
@@ -241,12 +243,13 @@ def _get(what: Any) -> Any:
 
 def open_call() -> OpenCall:
     """The call that opens a video."""
-    return OpenCall(video=0, request=products.wanted(0).request, pin=products.PIN, afresh=False)
+    return OpenCall(head=step_head("open"), request=products.wanted(0).request, pin=products.PIN, afresh=False)
 
 
 def chunk_calls(number: int) -> Iterator[ChunkCall]:
     """Calls for so many chunks of one video."""
     stored = products.opened(open_call(), number, sound=False).stored
     for chunk in stored.chunks:
-        task = ChunkTask(plan=stored.plan, chunk=chunk, lane="copy", attempt=f"attempt {chunk.index}")
-        yield ChunkCall(video=0, task=task, alone=False, avoid=frozenset())
+        task = ChunkTask.of(stored.plan, chunk, lane="copy", attempt=f"attempt {chunk.index}")
+        order = MakeChunk(video=0, lane="copy", chunk=chunk.index, attempt_number=1, alone=False)
+        yield ChunkCall(order=order, task=task)

@@ -5,9 +5,10 @@ from pathlib import Path
 
 import pytest
 
+from slomo_batch.attempts import ChunkTask
 from slomo_batch.errors import WorkDamaged
 from slomo_batch.plan.stored_plan import StoredPlan
-from slomo_batch.records import ChunkTask, VideoRequest
+from slomo_batch.records import VideoRequest
 from slomo_batch.settings import Encode
 from slomo_batch.steps.context import StepContext
 from slomo_batch.steps.interpolate import interpolate_chunk
@@ -41,7 +42,7 @@ def made(request_: VideoRequest, context: StepContext) -> StoredPlan:
     stored = open_video(request_, PIN, context, afresh=False).stored
     assert set(split_video(stored, "copy", range(3), context, sound=False)) == {0, 1, 2}
     for chunk in stored.chunks:
-        list(interpolate_chunk(ChunkTask(plan=stored.plan, chunk=chunk, lane="copy", attempt="first"), context))
+        list(interpolate_chunk(ChunkTask.of(stored.plan, chunk, lane="copy", attempt="first"), context))
     return stored
 
 
