@@ -325,3 +325,32 @@ class VideoFailed:
     output_uri: str
     error: str
     reason: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OutputOwnership:
+    """What an object was made of that this job put under an output's name."""
+
+    output_uri: str
+    source: Source
+    video_id: str
+    receipt_id: str
+
+
+# ---- who leads the job --------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DriverClaim:
+    """Who leads, and that it still does."""
+
+    driver: str
+    """Random name of the driver."""
+    host: str
+    pid: int
+    process_start: str
+    """When the process began, in the kernel's units: a pid is used again, the two together are not."""
+    beat: int
+    """Rises while the driver lives."""
+    ended: bool
+    """True once the driver left in order."""

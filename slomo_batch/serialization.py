@@ -1,7 +1,7 @@
 """Records as JSON documents, and digests of them and of files. Canonical: equal records give equal bytes everywhere."""
 
 import hashlib
-import re
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -20,7 +20,7 @@ def _adapter(kind: type) -> TypeAdapter[Any]:
 
 
 def to_json(record: object) -> bytes:
-    """The record as compact UTF-8 JSON; fractions as "a/b"."""
+    """The record, or the plain value, as compact UTF-8 JSON; fractions of a record as "a/b"."""
     return _adapter(record.__class__).dump_json(record)
 
 
@@ -34,56 +34,35 @@ def from_json(kind: type[T], data: bytes) -> T:
     return record
 
 
-VERSION = 1
-"""Of the documents in a work place; those of the first version do not say it.
-
-Documents of all versions are read. A field that is added has a default: the value that means what the versions without
-it did. The number is raised only when a program that does not know a field would misread the document.
-"""
-_VERSION = re.compile(rb'\{"version":([0-9]+),')
-_CHECKED = re.compile(rb'(\{.*),"checksum":"([0-9a-f]{32})"\}', re.DOTALL)
-
-
-def to_stored(record: object, name: str) -> bytes:
-    """The record as a JSON document for the work place.
-
-    The first entry is the version; the last is a checksum of `name` and all other entries. `name` is the document's key
-    within its job.
-    """
-    data = b'{"version":%d,%s' % (VERSION, to_json(record)[1:])
-    return b'%s,"checksum":"%s"}' % (data[:-1], _checksum(name, data))
-
-
-def version_of(data: bytes) -> int:
-    """The version of a stored document; 1 where it says none."""
-    said = _VERSION.match(data)
-    return int(said[1]) if said else 1
-
-
-def is_intact(data: bytes, name: str) -> bool:
-    """Whether a stored document has a checksum, and it is that of this name and the other entries."""
-    checked = _CHECKED.fullmatch(data)
-    return checked is not None and _checksum(name, checked[1] + b"}") == checked[2]
-
-
-def from_stored(kind: type[T], data: bytes, name: str) -> T:
-    """Read what `to_stored` wrote; or what `to_json` wrote, since the first version stored no checksum.
+def parse_json(data: bytes) -> Any:
+    """The JSON value in `data`.
 
     Raises:
-        ValueError: the document is not of this kind, or its checksum is not that of this name and these entries.
+        ValueError: it is not valid JSON; the message is one line.
     """
-    if _CHECKED.fullmatch(data) and not is_intact(data, name):
-        raise ValueError("a checksum that does not match: the record was altered, or belongs under another key")
+    return _validated(lambda: _ADAPTER_OF_ANYTHING.validate_json(data))
+
+
+def to_record(kind: type[T], values: Any) -> T:
+    """A record of this class from the values of its fields, as JSON has them.
+
+    Raises:
+        ValueError: a value is missing, or is not of the field's type; the message is one line.
+    """
+    record: T = _validated(lambda: _adapter(kind).validate_python(values))
+    return record
+
+
+_ADAPTER_OF_ANYTHING: TypeAdapter[Any] = TypeAdapter(Any)
+
+
+def _validated(validate: Callable[[], T]) -> T:
     try:
-        return from_json(kind, data)
+        return validate()
     except ValidationError as error:
         first = error.errors(include_url=False, include_input=False)[0]
         place = ".".join(map(str, first["loc"]))
         raise ValueError(f"{place}: {first['msg']}" if place else first["msg"]) from error
-
-
-def _checksum(name: str, data: bytes) -> bytes:
-    return hashlib.sha256(b"%s\n%s" % (name.encode(), data)).hexdigest()[:32].encode()
 
 
 def digest(*parts: str | bytes) -> str:

@@ -25,6 +25,15 @@ class WeightsPin:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Basis:
+    """What a job decided of its machines when it first ran."""
+
+    precision: Precision
+    threads: int
+    nvenc_works: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class JobPin:
     """What a job decided when it first ran; later runs and all machines follow it."""
 

@@ -1,8 +1,9 @@
 """StoredPlan: the plan of one video and all its chunks, as the work place stores them. Every later step reads it."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
-from slomo_batch.records import Chunk, Lane, VideoPlan
+from slomo_batch.records import Chunk, ChunkDone, Lane, SoundDone, VideoPlan
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -20,6 +21,20 @@ class MovedTo:
     """The lane that a video moved to after its plan was stored."""
 
     lane: Lane
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SegmentChoice:
+    """The segments and the sound that make the output; pinned before the first stitch, obeyed by every later one."""
+
+    segment_keys: tuple[str, ...]
+    sound_key: str
+    """Empty where the output has no sound."""
+
+    @classmethod
+    def of(cls, segments: Sequence[ChunkDone], sound: SoundDone | None) -> "SegmentChoice":
+        """The choice of these segments, in order, and this sound."""
+        return cls(segment_keys=tuple(done.segment_key for done in segments), sound_key=sound.key if sound else "")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

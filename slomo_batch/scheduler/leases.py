@@ -10,40 +10,24 @@ import threading
 import time
 from collections.abc import Callable
 from contextlib import suppress
-from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
 from typing import Self
 from uuid import uuid4
 
 from slomo_batch.errors import JobTaken, ObjectMissing, SlomoError, WorkDamaged
-from slomo_batch.serialization import to_stored
+from slomo_batch.records import DriverClaim
 from slomo_batch.steps.stored_records import put_record, read_record
 from slomo_batch.storage.store import ObjectStore
 from slomo_batch.storage.work_layout import Layout, name_in_job, parts_of
+from slomo_batch.stored_documents import to_stored
 
 BEAT_S = 5.0
 EXPIRY_S = 30.0
 """A driver whose heartbeat did not change for so long is taken for dead."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Claim:
-    """Who leads, and that it still does."""
-
-    driver: str
-    """Random name of the driver."""
-    host: str
-    pid: int
-    process_start: str
-    """When the process began, in the kernel's units: a pid is used again, the two together are not."""
-    beat: int
-    """Rises while the driver lives."""
-    ended: bool
-    """True once the driver left in order."""
-
-
-_UNREADABLE = Claim(driver="", host="", pid=0, process_start="", beat=-1, ended=False)
+_UNREADABLE = DriverClaim(driver="", host="", pid=0, process_start="", beat=-1, ended=False)
 
 
 class DriverLease:
@@ -61,7 +45,7 @@ class DriverLease:
         """`take_over`: even from a driver that seems to live; it stops as soon as it sees."""
         self._store, self._layout, self._take_over, self._wait = store, layout, take_over, wait
         self._clock, self._looked_s = clock, clock()
-        self._claim = Claim(
+        self._claim = DriverClaim(
             driver=uuid4().hex,
             host=socket.gethostname(),
             pid=os.getpid(),
@@ -134,7 +118,7 @@ class DriverLease:
                 return False
         return True
 
-    def _read(self, number: int) -> Claim | None:
+    def _read(self, number: int) -> DriverClaim | None:
         return _read(self._store, self._layout, number)
 
     # ---- this one --------------------------------------------------------------------------------------------------
@@ -174,7 +158,7 @@ class DriverLease:
         self._write(beat=beat, ended=False)
 
     def _write(self, *, beat: int, ended: bool) -> None:
-        claim = Claim(
+        claim = DriverClaim(
             driver=self._claim.driver,
             host=self._claim.host,
             pid=self._claim.pid,
@@ -197,13 +181,13 @@ def _latest(store: ObjectStore, layout: Layout) -> int:
     return max(map(int, numbers), default=0)
 
 
-def _read(store: ObjectStore, layout: Layout, number: int) -> Claim | None:
+def _read(store: ObjectStore, layout: Layout, number: int) -> DriverClaim | None:
     """The heartbeat of an epoch, else the claim it began with; where both are damaged, or one is all there is, a claim
     of nobody: whether it lives is seen only by watching, since a driver that lives writes its heartbeat again."""
     found = None
     for key in (layout.heartbeat(number), layout.epoch(number)):
         try:
-            return read_record(store, key, Claim)
+            return read_record(store, key, DriverClaim)
         except WorkDamaged:
             found = _UNREADABLE
         except ObjectMissing:
@@ -211,7 +195,7 @@ def _read(store: ObjectStore, layout: Layout, number: int) -> Claim | None:
     return found
 
 
-def _is_surely_over(claim: Claim) -> bool:
+def _is_surely_over(claim: DriverClaim) -> bool:
     """The driver said so, or its process, of this machine, is gone."""
     here = claim.host == socket.gethostname()
     return claim.ended or (here and _process_start(claim.pid) != claim.process_start)

@@ -16,13 +16,13 @@ from slomo_batch.interpolators.factory import supported_precision
 from slomo_batch.manifest.sections import ClusterSection
 from slomo_batch.media.encode import encoder_works
 from slomo_batch.plan.encoders import NVENC
+from slomo_batch.plan.job_pin import Basis
 from slomo_batch.ray_address import LOCAL, Choice
 from slomo_batch.report.events import Display
 from slomo_batch.scheduler.engine import Engine
 from slomo_batch.scheduler.inline_engine import InlineEngine
 from slomo_batch.scheduler.stop_signals import StopRequests
 from slomo_batch.settings import Precision
-from slomo_batch.steps.job_pin import Basis
 from slomo_batch.wiring import JobEnvironment, open_context
 
 LOCAL_TASKS = 2

@@ -6,13 +6,13 @@ from typing import TypeVar
 from slomo_batch.errors import WorkDamaged
 from slomo_batch.media.probe import probe
 from slomo_batch.plan.ids import chunks_in_lane
-from slomo_batch.plan.stored_plan import MovedTo, PlannedVideo, StoredPlan
+from slomo_batch.plan.stored_plan import MovedTo, PlannedVideo, SegmentChoice, StoredPlan
 from slomo_batch.records import Chunk, ChunkDone, Lane, SoundDone
 from slomo_batch.steps.audio import wants_sound
 from slomo_batch.steps.context import StepContext
 from slomo_batch.steps.stored_index import index_bytes, read_index
 from slomo_batch.steps.stored_records import as_note, put_record
-from slomo_batch.steps.video_records import Choice, VideoRecords
+from slomo_batch.steps.video_records import VideoRecords
 
 T = TypeVar("T")
 
@@ -117,7 +117,7 @@ class _Finder:
 
     def _check_choice(self, segments: list[ChunkDone], sound: SoundDone | None) -> None:
         """Withdraw a choice of other segments: it is left of commits that were withdrawn, or damaged."""
-        right = Choice.of(segments, sound)
+        right = SegmentChoice.of(segments, sound)
         key = self._context.layout.choice(self._video_id)
         try:
             if key not in self._sizes or self._records.choice() in {None, right}:

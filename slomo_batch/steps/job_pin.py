@@ -3,17 +3,15 @@
 import os
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
 from pathlib import Path
 
 from slomo_batch.errors import JobDamaged, ManifestError, ObjectMissing, StorageError, WeightsError, WorkDamaged
 from slomo_batch.interpolators.pixel_revision import PIXEL_REVISION
 from slomo_batch.interpolators.superslomo.shipped_weights import resolve_name, shipped_file, shipped_names
 from slomo_batch.manifest.output_names import MAX_NAME_BYTES
-from slomo_batch.plan.job_pin import JobPin, WeightsPin
+from slomo_batch.plan.job_pin import Basis, JobPin, WeightsPin
 from slomo_batch.records import VideoRequest
 from slomo_batch.serialization import digest, file_sha256
-from slomo_batch.settings import Precision
 from slomo_batch.steps.context import StepContext
 from slomo_batch.steps.stored_records import commit, committed
 
@@ -25,15 +23,6 @@ _WEIGHTS_REMEDY = (
     "Restore it from a backup, or delete it: the next run looks up which weights have this name now, and makes all "
     "videos again if they are others."
 )
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Basis:
-    """What a job decided of its machines when it first ran."""
-
-    precision: Precision
-    threads: int
-    nvenc_works: bool
 
 
 def pinned_basis(context: StepContext) -> Basis | None:

@@ -4,24 +4,14 @@ A record per object put, under a key that follows from the output's URI and the 
 touches the object leaves it without one. Read only where something stands in the way.
 """
 
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 from slomo_batch.errors import AccessRefused, ObjectMissing
 from slomo_batch.plan.ids import object_id, receipt_id
-from slomo_batch.records import Source, VideoRequest
+from slomo_batch.records import OutputOwnership, VideoRequest
 from slomo_batch.steps.context import StepContext
 from slomo_batch.steps.stored_records import committed, exists, put_record
 from slomo_batch.storage.store import ObjectInfo
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class OutputOwnership:
-    """What an object was made of that this job put under an output's name."""
-
-    output_uri: str
-    source: Source
-    video_id: str
-    receipt_id: str
 
 
 def look(output_uri: str, context: StepContext) -> ObjectInfo | None:

@@ -16,16 +16,16 @@ from slomo_batch.media.concat import StitchSpec, stitch
 from slomo_batch.media.encode import SegmentFacts, segment_suffix
 from slomo_batch.media.inspect import verify_output
 from slomo_batch.plan.ids import chunks_in_lane, receipt_id
-from slomo_batch.plan.stored_plan import StoredPlan
-from slomo_batch.records import ChunkDone, FrameCounts, Lane, Published, SoundDone, VideoPlan
+from slomo_batch.plan.stored_plan import SegmentChoice, StoredPlan
+from slomo_batch.records import ChunkDone, FrameCounts, Lane, OutputOwnership, Published, SoundDone, VideoPlan
 from slomo_batch.serialization import file_sha256
 from slomo_batch.settings import Exists
 from slomo_batch.steps.audio import wants_sound
 from slomo_batch.steps.context import StepContext
 from slomo_batch.steps.frame_maker import output_color
-from slomo_batch.steps.output_ownership import OutputOwnership, begun, is_earlier_version, look, own, owned
+from slomo_batch.steps.output_ownership import begun, is_earlier_version, look, own, owned
 from slomo_batch.steps.stored_records import MADE_AGAIN, commit
-from slomo_batch.steps.video_records import Choice, VideoRecords, read_receipt
+from slomo_batch.steps.video_records import VideoRecords, read_receipt
 from slomo_batch.storage.store import ObjectInfo
 from slomo_batch.storage.work_layout import parts_of
 
@@ -193,7 +193,7 @@ def _join(
 ) -> Path:
     """The joined and verified file, in the local folder."""
     plan = stored.plan
-    choice = Choice.of(segments, sound)
+    choice = SegmentChoice.of(segments, sound)
     if VideoRecords(plan.video_id, context).choose(choice) != choice:
         raise WorkDamaged(
             "another choice of segments was pinned before",

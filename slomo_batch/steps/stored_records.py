@@ -7,9 +7,9 @@ from collections.abc import Callable
 from typing import TypeVar
 
 from slomo_batch.errors import ObjectMissing, StorageBusy, StoreUnusable, WorkDamaged
-from slomo_batch.serialization import VERSION, from_stored, is_intact, to_stored, version_of
 from slomo_batch.storage.store import ObjectStore
 from slomo_batch.storage.work_layout import name_in_job
+from slomo_batch.stored_documents import VERSION, from_stored, is_intact, to_stored, version_of
 
 T = TypeVar("T")
 

@@ -4,28 +4,12 @@ All return None where there is no such record, and raise WorkDamaged where it is
 carry no checksum; for those these checks are all there is.
 """
 
-from collections.abc import Sequence
-from dataclasses import dataclass
 from itertools import pairwise
 
-from slomo_batch.plan.stored_plan import MovedTo, StoredPlan
+from slomo_batch.plan.stored_plan import MovedTo, SegmentChoice, StoredPlan
 from slomo_batch.records import Chunk, ChunkDone, Published, SoundDone
 from slomo_batch.steps.context import StepContext
 from slomo_batch.steps.stored_records import commit, committed, withdraw
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Choice:
-    """The segments and the sound that make the output; pinned before the first stitch, obeyed by every later one."""
-
-    segment_keys: tuple[str, ...]
-    sound_key: str
-    """Empty where the output has no sound."""
-
-    @classmethod
-    def of(cls, segments: Sequence[ChunkDone], sound: SoundDone | None) -> "Choice":
-        """The choice of these segments, in order, and this sound."""
-        return cls(segment_keys=tuple(done.segment_key for done in segments), sound_key=sound.key if sound else "")
 
 
 class VideoRecords:
@@ -97,11 +81,11 @@ class VideoRecords:
 
     # ---- the output ------------------------------------------------------------------------------------------------
 
-    def choice(self) -> Choice | None:
+    def choice(self) -> SegmentChoice | None:
         """What the output is to be stitched from."""
-        return committed(self._work, self._layout.choice(self._video_id), Choice)
+        return committed(self._work, self._layout.choice(self._video_id), SegmentChoice)
 
-    def choose(self, choice: Choice) -> Choice:
+    def choose(self, choice: SegmentChoice) -> SegmentChoice:
         """Pin this choice; returns the one that was first."""
         return commit(self._work, self._layout.choice(self._video_id), choice)
 

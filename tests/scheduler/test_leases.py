@@ -9,8 +9,9 @@ from dataclasses import replace
 import pytest
 
 from slomo_batch.errors import JobTaken, StoreUnusable
+from slomo_batch.records import DriverClaim
 from slomo_batch.scheduler import leases
-from slomo_batch.scheduler.leases import BEAT_S, EXPIRY_S, Claim, DriverLease, is_led
+from slomo_batch.scheduler.leases import BEAT_S, EXPIRY_S, DriverLease, is_led
 from slomo_batch.serialization import from_json, to_json
 from slomo_batch.storage.memory import MemoryStore
 from slomo_batch.storage.work_layout import Layout
@@ -18,9 +19,9 @@ from slomo_batch.storage.work_layout import Layout
 LAYOUT = Layout("job")
 
 
-def elsewhere(store: MemoryStore, *, beat: int, ended: bool = False) -> Claim:
+def elsewhere(store: MemoryStore, *, beat: int, ended: bool = False) -> DriverClaim:
     """The first epoch, held by a driver on another machine."""
-    claim = Claim(driver="other", host="elsewhere", pid=1, process_start="1", beat=beat, ended=ended)
+    claim = DriverClaim(driver="other", host="elsewhere", pid=1, process_start="1", beat=beat, ended=ended)
     store.put_if_absent(LAYOUT.epoch(1), to_json(claim))
     store.put(LAYOUT.heartbeat(1), to_json(claim))
     return claim
@@ -66,10 +67,12 @@ def test_a_driver_elsewhere_that_is_silent_for_the_expiry_loses_the_job() -> Non
 def test_a_dead_process_of_this_machine_is_not_waited_for() -> None:
     store, waited = MemoryStore(), list[float]()
     with DriverLease(store, LAYOUT) as first:
-        claim = from_json(Claim, store.get(LAYOUT.heartbeat(first.number)))
+        claim = from_json(DriverClaim, store.get(LAYOUT.heartbeat(first.number)))
     ended = subprocess.Popen([sys.executable, "-c", ""])
     ended.wait()
-    dead = Claim(driver="dead", host=claim.host, pid=ended.pid, process_start=claim.process_start, beat=3, ended=False)
+    dead = DriverClaim(
+        driver="dead", host=claim.host, pid=ended.pid, process_start=claim.process_start, beat=3, ended=False
+    )
     store.put(LAYOUT.heartbeat(1), to_json(dead))
     with DriverLease(store, LAYOUT, wait=waiting(waited)) as epoch:
         assert epoch.number == 2
@@ -84,7 +87,9 @@ def test_force_takes_over_and_the_one_before_sees_it() -> None:
         assert first.is_superseded
         second.look()
         assert not second.is_superseded
-    assert from_json(Claim, store.get(LAYOUT.heartbeat(1))).ended is False, "whoever was put out writes nothing more"
+    assert from_json(DriverClaim, store.get(LAYOUT.heartbeat(1))).ended is False, (
+        "whoever was put out writes nothing more"
+    )
 
 
 def test_a_driver_that_was_frozen_looks_before_it_goes_on() -> None:
@@ -120,12 +125,12 @@ def test_a_heart_goes_on_beating_when_the_store_comes_back(monkeypatch: pytest.M
     store = Shut()
     with DriverLease(store, LAYOUT) as epoch:
         store.is_shut = True
-        beat = from_json(Claim, store.get(LAYOUT.heartbeat(1))).beat
+        beat = from_json(DriverClaim, store.get(LAYOUT.heartbeat(1))).beat
         epoch._thread.join(0.2)
         assert epoch._thread.is_alive()
         store.is_shut = False
         deadline = time.monotonic() + 60
-        while from_json(Claim, store.get(LAYOUT.heartbeat(1))).beat == beat:
+        while from_json(DriverClaim, store.get(LAYOUT.heartbeat(1))).beat == beat:
             assert time.monotonic() < deadline
             time.sleep(0.01)
 
@@ -152,7 +157,7 @@ def test_a_damaged_heartbeat_of_a_driver_that_died_here_is_not_waited_for() -> N
     ended = subprocess.Popen([sys.executable, "-c", ""])
     ended.wait()
     with DriverLease(store, LAYOUT) as first:
-        claim = from_json(Claim, store.get(LAYOUT.epoch(first.number)))
+        claim = from_json(DriverClaim, store.get(LAYOUT.epoch(first.number)))
     store.put(LAYOUT.epoch(1), to_json(replace(claim, pid=ended.pid)))
     store.put(LAYOUT.heartbeat(1), b"{")
     with DriverLease(store, LAYOUT, wait=waiting(waited)) as epoch:

@@ -7,7 +7,7 @@ import pytest
 
 from slomo_batch.attempts import ChunkTask
 from slomo_batch.errors import WorkDamaged
-from slomo_batch.plan.stored_plan import StoredPlan
+from slomo_batch.plan.stored_plan import SegmentChoice, StoredPlan
 from slomo_batch.records import VideoRequest
 from slomo_batch.settings import Encode
 from slomo_batch.steps.context import StepContext
@@ -15,7 +15,7 @@ from slomo_batch.steps.interpolate import interpolate_chunk
 from slomo_batch.steps.open import open_video
 from slomo_batch.steps.split import split_video
 from slomo_batch.steps.stitch import stitch_video
-from slomo_batch.steps.video_records import Choice, VideoRecords
+from slomo_batch.steps.video_records import VideoRecords
 from slomo_batch.wiring import JobEnvironment, open_context
 from tests.clips.catalogue import clip
 from tests.steps.test_changed_source import PIN, requested
@@ -63,7 +63,9 @@ def test_a_driver_that_was_frozen_in_a_stitch_withdraws_nothing_of_a_published_v
 ) -> None:
     choose, results = VideoRecords.choose, []
 
-    def frozen(records: VideoRecords, choice: Choice) -> Choice:  # meanwhile its successor publishes and tidies up
+    def frozen(
+        records: VideoRecords, choice: SegmentChoice
+    ) -> SegmentChoice:  # meanwhile its successor publishes and tidies up
         monkeypatch.setattr(VideoRecords, "choose", choose)
         results.append(stitch_video(made, "copy", context, exists="skip"))
         return choose(records, choice)

@@ -15,10 +15,10 @@ from slomo_batch.manifest.load import load
 from slomo_batch.manifest.schema import Manifest
 from slomo_batch.plan.ids import receipt_id
 from slomo_batch.plan.job_pin import JobPin
-from slomo_batch.records import VideoRequest
+from slomo_batch.records import OutputOwnership, VideoRequest
 from slomo_batch.serialization import from_json
 from slomo_batch.steps.context import StepContext
-from slomo_batch.steps.output_ownership import OutputOwnership, own
+from slomo_batch.steps.output_ownership import own
 from slomo_batch.storage.location import StoreSpec, open_store
 from slomo_batch.storage.memory import MemoryStore
 from slomo_batch.storage.store import ObjectStore

@@ -9,10 +9,10 @@ from slomo_batch.errors import JobDamaged, WeightsError
 from slomo_batch.interpolators.superslomo.shipped_weights import shipped_file
 from slomo_batch.manifest.inputs import find_videos
 from slomo_batch.manifest.load import load
-from slomo_batch.plan.job_pin import JobPin
+from slomo_batch.plan.job_pin import Basis, JobPin
 from slomo_batch.serialization import digest
 from slomo_batch.steps.context import StepContext
-from slomo_batch.steps.job_pin import Basis, pin_basis, pin_job, pinned_basis
+from slomo_batch.steps.job_pin import pin_basis, pin_job, pinned_basis
 from slomo_batch.storage.local import LocalStore
 from slomo_batch.storage.work_layout import Layout
 

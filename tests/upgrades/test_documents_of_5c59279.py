@@ -12,35 +12,32 @@ import pytest
 from slomo_batch.errors import StoreUnusable
 from slomo_batch.media.packet_archive import ArchiveReader
 from slomo_batch.plan.ids import receipt_id, video_id
-from slomo_batch.plan.job_pin import JobPin, WeightsPin
-from slomo_batch.plan.stored_plan import MovedTo, StoredPlan
-from slomo_batch.records import ChunkDone, Published, SoundDone, VideoFailed
+from slomo_batch.plan.job_pin import Basis, JobPin, WeightsPin
+from slomo_batch.plan.stored_plan import MovedTo, SegmentChoice, StoredPlan
+from slomo_batch.records import ChunkDone, DriverClaim, OutputOwnership, Published, SoundDone, VideoFailed
 from slomo_batch.report.events import JobStatus
 from slomo_batch.report.ledger import read_ledger
-from slomo_batch.scheduler.leases import Claim
-from slomo_batch.serialization import VERSION, to_json, to_stored
+from slomo_batch.serialization import to_json
 from slomo_batch.steps.context import StepContext
-from slomo_batch.steps.job_pin import Basis
-from slomo_batch.steps.output_ownership import OutputOwnership
 from slomo_batch.steps.stored_index import read_index
 from slomo_batch.steps.stored_records import commit, committed, put_record, read_record
-from slomo_batch.steps.video_records import Choice
 from slomo_batch.storage.memory import MemoryStore
 from slomo_batch.storage.store import Upload
 from slomo_batch.storage.work_layout import Layout, name_in_job
+from slomo_batch.stored_documents import SCHEMAS, VERSION, Schema, to_stored
 from tests.upgrades import places
 
 RECORDS = {
     r"job\.json": Basis,
     r"weights/\w+\.json": WeightsPin,
-    r"epochs/\d+\.json": Claim,
-    r"heartbeats/\d+\.json": Claim,
+    r"epochs/\d+\.json": DriverClaim,
+    r"heartbeats/\d+\.json": DriverClaim,
     r"progress/\d+\.json": JobStatus,
     r"receipts/\w+\.json": Published,
     r"failures/\d+-\w+\.json": VideoFailed,
     r"owned/\w+\.json": OutputOwnership,
     r"videos/\w+/pin\.json": StoredPlan,
-    r"videos/\w+/choice\.json": Choice,
+    r"videos/\w+/choice\.json": SegmentChoice,
     r"videos/\w+/sound-commit\.json": SoundDone,
     r"videos/\w+/commits/\w+\.json": ChunkDone,
 }
@@ -160,8 +157,11 @@ def test_a_record_says_its_version_first() -> None:
     assert read_record(store, KEY, MovedTo) == MovedTo(lane="decode")
 
 
-def test_a_field_that_was_added_later_has_its_default_and_one_that_is_not_known_is_passed_over() -> None:
+def test_a_field_that_was_added_later_has_its_default_and_one_that_is_not_known_is_passed_over(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     store = MemoryStore()
+    monkeypatch.setitem(SCHEMAS, MovedLater, Schema(MovedLater, "lane why"))
     put_record(store, KEY, MovedTo(lane="decode"))
     assert read_record(store, KEY, MovedLater) == MovedLater(lane="decode", why="")
     put_record(store, KEY, MovedLater(lane="decode", why="damage"))
@@ -171,7 +171,7 @@ def test_a_field_that_was_added_later_has_its_default_and_one_that_is_not_known_
 def test_a_record_of_a_newer_version_is_refused_and_kept(monkeypatch: pytest.MonkeyPatch) -> None:
     store = MemoryStore()
     with monkeypatch.context() as later:
-        later.setattr("slomo_batch.serialization.VERSION", VERSION + 1)
+        later.setattr("slomo_batch.stored_documents.VERSION", VERSION + 1)
         newer = to_stored(MovedTo(lane="decode"), name_in_job(KEY))
     store.put(KEY, newer)
     complaint = r"newer version of slomo_batch wrote this record.*Use the newest"
