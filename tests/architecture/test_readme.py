@@ -1,5 +1,6 @@
 """What the README and the docs tell a person to type exists, and the manifests they show are accepted."""
 
+import argparse
 import inspect
 import re
 import shlex
@@ -9,7 +10,7 @@ from pathlib import Path
 import pytest
 import yaml
 
-from slomo_batch.cli.main import main
+from slomo_batch.cli.main import main, parser
 from slomo_batch.manifest.load import load
 from slomo_batch.manifest.schema import Manifest
 from slomo_batch.manifest.sections import InputSpec
@@ -65,6 +66,30 @@ def test_the_readme_tells_the_commands_that_matter() -> None:
     told_in_readme = {call.split()[1] for page, call in CALLS if page == "README.md"}
     assert {"run", "plan", "convert", "status", "schema", "weights"} <= told_in_readme
     assert {call for page, call in told("make ") if page == "README.md"} == {"make demo", "make test"}
+
+
+def options(commands: argparse.ArgumentParser) -> Iterator[tuple[str, str]]:
+    """Every long option of every command, with the command as it is typed. argparse has no public list of them."""
+    for action in commands._actions:
+        if isinstance(action, argparse._SubParsersAction):
+            for command in action.choices.values():
+                yield from options(command)
+        else:
+            yield from ((commands.prog, name) for name in action.option_strings if name.startswith("--"))
+
+
+def test_every_command_and_option_is_explained() -> None:
+    page = (ROOT / "docs" / "cli.md").read_text()
+    pages = {"slomo-batch train": (ROOT / "docs" / "training.md").read_text()}
+    found = sorted(set(options(parser())))
+    assert len({command for command, _ in found}) > 15
+    assert [command for command, _ in found if command not in page and command != "slomo-batch"] == []
+    unexplained = [
+        f"{command} {name}"
+        for command, name in found
+        if name not in {"--help", "--version"} and not re.search(f"`{name}[` ]", pages.get(command, page))
+    ]
+    assert unexplained == []
 
 
 def test_every_make_target_that_is_told_exists() -> None:
