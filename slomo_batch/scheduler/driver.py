@@ -6,15 +6,15 @@ It decides nothing about order, retries or limits (scheduler.dispatch does), and
 import itertools
 import time
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
 from uuid import uuid4
 
 from slomo_batch.attempts import ChunkTask, Errored, StepHead, Succeeded
 from slomo_batch.errors import JobError, JobTaken
 from slomo_batch.plan.ids import chunks_in_lane
 from slomo_batch.plan.job_pin import JobPin
-from slomo_batch.plan.stored_plan import PlannedVideo, StoredPlan
-from slomo_batch.records import Lane, PendingVideo, Published, VideoFailed
+from slomo_batch.plan.stored_plan import PlannedVideo
+from slomo_batch.records import Lane, PendingVideo, Published
+from slomo_batch.scheduler.active_video import ActiveVideo
 from slomo_batch.scheduler.calls import (
     ChunkCall,
     ChunkStored,
@@ -47,15 +47,6 @@ TICK_S = 0.5
 """How long the loop waits for something to happen before it looks at clocks and signals again."""
 
 
-@dataclass(slots=True)
-class _Video:
-    """What the driver knows of a video that is open."""
-
-    wanted: PendingVideo
-    stored: StoredPlan | None = None
-    lane: Lane = "copy"
-
-
 class Driver:
     """Leads one job from its list of videos to its end.
 
@@ -83,7 +74,7 @@ class Driver:
         self._recorder = recorder
         self._should_stop = should_stop
         self._is_superseded = is_superseded
-        self._videos: dict[int, _Video] = {}
+        self._videos: dict[int, ActiveVideo] = {}
         self._numbers = itertools.count()
 
     def run(self, wanted: Iterator[PendingVideo]) -> None:
@@ -128,7 +119,7 @@ class Driver:
                 self._report(NoMoreVideos())
                 return
             number = next(self._numbers)
-            self._videos[number] = _Video(wanted=found)
+            self._videos[number] = ActiveVideo(pending=found)
             self._report(Found(video=number))
 
     def _report(self, event: Event) -> None:
@@ -152,24 +143,22 @@ class Driver:
         video = self._videos[task.video]
         match task:
             case Open():
-                request, head = video.wanted.request, _head(task, video)
-                return OpenCall(head=head, request=request, pin=self._pin, afresh=video.wanted.afresh)
+                request, head = video.pending.request, _head(task, video)
+                return OpenCall(head=head, request=request, pin=self._pin, afresh=video.pending.afresh)
             case Split():
                 if task.lane != video.lane:
                     video.lane = task.lane
-                    self._recorder.lane_changed(_planned(video).plan.video_id, video.wanted.request.source.uri)
+                    self._recorder.lane_changed(video)
                 head = _head(task, video, task.lane)
-                return SplitCall(
-                    head=head, stored=_planned(video), lane=task.lane, wanted=task.wanted, sound=task.sound
-                )
+                return SplitCall(head=head, stored=video.plan, lane=task.lane, wanted=task.wanted, sound=task.sound)
             case MakeSound():
-                return SoundCall(head=_head(task, video), stored=_planned(video))
+                return SoundCall(head=_head(task, video), stored=video.plan)
             case Stitch():
-                head, exists = _head(task, video, task.lane), video.wanted.request.exists
-                return StitchCall(head=head, stored=_planned(video), lane=task.lane, exists=exists)
+                head, exists = _head(task, video, task.lane), video.pending.request.exists
+                return StitchCall(head=head, stored=video.plan, lane=task.lane, exists=exists)
 
     def _chunk_call(self, order: MakeChunk) -> ChunkCall:
-        stored = _planned(self._videos[order.video])
+        stored = self._videos[order.video].plan
         plan, chunk = stored.plan, stored.chunks[order.chunk]
         if order.lane != plan.facts.lane:
             [chunk] = chunks_in_lane(plan.video_id, (chunk,), order.lane)
@@ -185,7 +174,7 @@ class Driver:
             return
         if isinstance(outcome, Errored) and isinstance(outcome.error, JobError):
             raise outcome.error
-        self._recorder.attempt(outcome)
+        self._recorder.attempt(outcome, self._videos.get(call.head.video))
         match outcome:
             case Succeeded(result=PlannedVideo() as opened):
                 self._report(self._opened(call.head.video, opened))
@@ -197,8 +186,8 @@ class Driver:
 
     def _opened(self, number: int, opened: PlannedVideo) -> Opened:
         video = self._videos[number]
+        self._recorder.opened(video, opened)
         video.stored, video.lane = opened.stored, opened.lane
-        self._recorder.opened(opened)
         return Opened(
             video=number,
             num_chunks=len(opened.stored.chunks),
@@ -210,26 +199,9 @@ class Driver:
 
     def _record_failures(self) -> None:
         for fail in self._dispatch.take_failures():
-            video = self._videos.pop(fail.video)
-            wanted = video.wanted
-            self._recorder.failed(
-                VideoFailed(
-                    source_uri=wanted.request.source.uri,
-                    output_uri=wanted.request.output_uri,
-                    error=fail.error,
-                    reason=fail.reason,
-                ),
-                wanted.receipt_id,
-                video.stored.plan.video_id if video.stored else "",
-            )
+            self._recorder.failed(self._videos.pop(fail.video), fail)
 
 
-def _planned(video: _Video) -> StoredPlan:
-    if video.stored is None:
-        raise ValueError("a step was asked for before its video was planned")
-    return video.stored
-
-
-def _head(task: Task, video: _Video, lane: Lane | None = None) -> StepHead:
-    video_id = video.stored.plan.video_id if video.stored and not isinstance(task, Open) else ""
-    return StepHead(step=task.step, video=task.video, uri=video.wanted.request.source.uri, video_id=video_id, lane=lane)
+def _head(task: Task, video: ActiveVideo, lane: Lane | None = None) -> StepHead:
+    video_id = "" if isinstance(task, Open) else video.video_id
+    return StepHead(step=task.step, video=task.video, uri=video.uri, video_id=video_id, lane=lane)

@@ -24,6 +24,8 @@ from slomo_batch.report.events import (
     VideoPublished,
 )
 from slomo_batch.report.ledger import LedgerWriter
+from slomo_batch.scheduler.active_video import ActiveVideo
+from slomo_batch.scheduler.messages import Fail
 from slomo_batch.scheduler.state_counts import Census
 from slomo_batch.steps.stored_records import put_record
 from slomo_batch.storage.store import ObjectStore
@@ -64,15 +66,6 @@ class Tally:
         return self.videos_published + self.videos_skipped
 
 
-@dataclass(slots=True)
-class _Done:
-    """How much of one open video is made."""
-
-    num_chunks: int
-    chunks: int = 0
-    frames: int = 0
-
-
 class EventRecorder:
     """Where a run writes down what became of chunks and videos."""
 
@@ -94,7 +87,6 @@ class EventRecorder:
         self._ledger, self._displays = ledger, [display]
         self.tally = tally
         self._is_superseded, self._clock = is_superseded, clock
-        self._done: dict[str, _Done] = {}
         self._failures: deque[Failure] = deque(maxlen=MAX_FAILURES_SHOWN)
         self._unstored: dict[str, VideoFailed] = {}
         self._made: deque[tuple[float, int]] = deque()
@@ -116,17 +108,15 @@ class EventRecorder:
 
     # ---- what happened ---------------------------------------------------------------------------------------------
 
-    def opened(self, opened: PlannedVideo) -> None:
-        """A video is planned; part of it may be made already. One that is opened again is counted from the start."""
-        chunks, plan = opened.stored.chunks, opened.stored.plan
-        done = [chunk for chunk in chunks if chunk.index in opened.done]
-        if (before := self._done.get(plan.video_id)) is None:
+    def opened(self, video: ActiveVideo, planned: PlannedVideo) -> None:
+        """Record a planned video; part of it may be made already. Opened again, it is counted from the start."""
+        chunks, plan = planned.stored.chunks, planned.stored.plan
+        done = [chunk for chunk in chunks if chunk.index in planned.done]
+        if video.stored is None:
             self.tally.chunks_total += len(chunks)
             self.tally.frames_total += plan.grid.num_frames
-        else:
-            self._count(plan.video_id, -before.chunks, -before.frames)
-        self._done[plan.video_id] = _Done(num_chunks=len(chunks))
-        self._count(plan.video_id, len(done), sum(chunk.end_frame - chunk.first_frame for chunk in done))
+        self._count(video, -video.chunks_done, -video.frames_done)
+        self._count(video, len(done), sum(chunk.end_frame - chunk.first_frame for chunk in done))
         self._tell(
             VideoOpened(
                 uri=plan.request.source.uri,
@@ -135,14 +125,14 @@ class EventRecorder:
                 num_frames=plan.grid.num_frames,
             )
         )
-        for note in opened.notes:
+        for note in planned.notes:
             self._tell(Note(uri=plan.request.source.uri, text=note))
 
-    def attempt(self, attempt: Attempt) -> None:
-        """Record what became of an attempt at a chunk or another step."""
+    def attempt(self, attempt: Attempt, video: ActiveVideo | None) -> None:
+        """Record what became of an attempt at a step of a video; None: the video has ended meanwhile."""
         if isinstance(attempt, Succeeded) and isinstance(attempt.result, ChunkDone):
             num_frames = attempt.result.num_frames
-            self._count(attempt.head.video_id, 1, num_frames)
+            self._count(video, 1, num_frames)
             self.tally.frames_made += num_frames
             self._made.append((self._clock(), num_frames))
             self._made_lately += num_frames
@@ -150,25 +140,23 @@ class EventRecorder:
             self._ledger.attempt(attempt)
         self._tell(attempt)
 
-    def lane_changed(self, video_id: str, source_uri: str) -> None:
-        """A video changed its lane: what was made of it so far is void."""
-        void = self._done.get(video_id, _Done(num_chunks=0))
-        self._count(video_id, -void.chunks, -void.frames)
-        self._tell(Note(uri=source_uri, text="its packets alone do not give the planned frames: it is decoded whole"))
+    def lane_changed(self, video: ActiveVideo) -> None:
+        """Record that a video changed its lane: what was made of it so far does not count."""
+        self._count(video, -video.chunks_done, -video.frames_done)
+        self._tell(Note(uri=video.uri, text="its packets alone do not give the planned frames: it is decoded whole"))
 
-    def _count(self, video_id: str, chunks: int, frames: int) -> None:
-        done = self._done.get(video_id)
-        if done is None:  # a chunk that was in flight when its video was given up
+    def _count(self, video: ActiveVideo | None, chunks: int, frames: int) -> None:
+        if video is None:  # a chunk that was in flight when its video was given up
             self.tally.chunks_failed -= chunks
         else:
-            done.chunks, done.frames = done.chunks + chunks, done.frames + frames
+            video.chunks_done += chunks
+            video.frames_done += frames
         self.tally.chunks_done += chunks
         self.tally.frames_done += frames
 
     def published(self, published: Published) -> None:
         """An output stands."""
         self.tally.videos_published += 1
-        self._done.pop(published.video_id, None)
         with self._patience():
             self._ledger.published(published)
         self._tell(
@@ -182,18 +170,19 @@ class EventRecorder:
             )
         )
 
-    def failed(self, failed: VideoFailed, receipt_id: str, video_id: str) -> None:
-        """A video is given up; it waits for --retry-failed. `video_id` is empty where it was never planned."""
+    def failed(self, video: ActiveVideo, fail: Fail) -> None:
+        """Record that a video is given up; it waits for --retry-failed."""
         self.tally.videos_failed += 1
-        if video_id in self._done:
-            left = self._done.pop(video_id)
-            self.tally.chunks_failed += left.num_chunks - left.chunks
-        self._unstored[receipt_id] = failed
+        if video.stored:
+            self.tally.chunks_failed += len(video.stored.chunks) - video.chunks_done
+        request = video.pending.request
+        failed = VideoFailed(source_uri=video.uri, output_uri=request.output_uri, error=fail.error, reason=fail.reason)
+        self._unstored[video.pending.receipt_id] = failed
         with self._patience():
             self._store_failures()
         with self._patience():
             self._ledger.failed(failed)
-        self._tell_failure(failed, video_id)
+        self._tell_failure(failed, video.video_id)
 
     def refused(self, failed: VideoFailed) -> None:
         """A video is not begun, for a reason that stands outside: it is looked at anew by every run."""

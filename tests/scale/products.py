@@ -52,7 +52,7 @@ BUILDS = "torch 2, FFmpeg 8"
 STINT = CallStats(host="machine", process=1, began_s=0.0, took_s=20.1, read_bytes=4_000_000, written_bytes=8_000_000)
 
 
-def wanted(number: int) -> PendingVideo:
+def pending_video(number: int) -> PendingVideo:
     """One video of the archive, as triage would have found it."""
     source = Source(
         uri=f"s3://archive/{number // 1000:03d}/{number:06d}.mp4", size_bytes=100_000_000, fingerprint=f"{number:032x}"

@@ -74,7 +74,7 @@ def simulate(models: Models, archive: Archive, ledger: Path, *, kind: type[Dispa
     )
     began_s = time.thread_time()
     numbers = long_ones_first(range(models.num_videos), archive.num_chunks.tolist(), models.num_workers)
-    driver.run(products.wanted(number) for number in numbers)
+    driver.run(products.pending_video(number) for number in numbers)
     recorder.close(finished=True)
     return Ran(
         makespan_s=engine.behind.now_s,

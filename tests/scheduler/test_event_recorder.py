@@ -10,12 +10,24 @@ from slomo_batch.errors import StorageBusy
 from slomo_batch.records import VideoFailed
 from slomo_batch.report.events import JobStatus, Note, Snapshot, VideoGivenUp
 from slomo_batch.report.ledger import LedgerWriter, read_ledger
+from slomo_batch.scheduler.active_video import ActiveVideo
 from slomo_batch.scheduler.event_recorder import WAITING_S, EventRecorder, Tally
+from slomo_batch.scheduler.messages import Fail
 from slomo_batch.scheduler.state_counts import Census
 from slomo_batch.serialization import from_json
 from slomo_batch.storage.memory import MemoryStore
 from slomo_batch.storage.work_layout import Layout
 from tests.heard import Heard
+from tests.scale.products import pending_video
+
+PENDING = pending_video(0)
+FAIL = Fail(video=0, error="SourceUnreadable", reason="no")
+FAILED = VideoFailed(
+    source_uri=PENDING.request.source.uri,
+    output_uri=PENDING.request.output_uri,
+    error="SourceUnreadable",
+    reason="no",
+)
 
 
 class Clock:
@@ -64,24 +76,23 @@ def test_a_person_is_told_when_no_worker_comes_up() -> None:
 def test_a_failure_is_in_the_ledger_and_waits_before_anything_else_happens() -> None:
     store, heard, clock = MemoryStore(), Heard(), Clock()
     told = recorder(store, heard, clock)
-    failed = VideoFailed(source_uri="a.mp4", output_uri="b.mp4", error="SourceUnreadable", reason="no")
-    told.failed(failed, "receipt", "")
-    assert from_json(VideoFailed, store.get(Layout("job").failure(1, "receipt"))) == failed
+    told.failed(ActiveVideo(pending=PENDING), FAIL)
+    assert from_json(VideoFailed, store.get(Layout("job").failure(1, PENDING.receipt_id))) == FAILED
     [row] = read_ledger([store.get(Layout("job").ledger_part(1, 0))]).to_pylist()
-    assert (row["kind"], row["source_uri"], row["error"]) == ("failure", "a.mp4", "SourceUnreadable")
+    assert (row["kind"], row["source_uri"], row["error"]) == ("failure", FAILED.source_uri, "SourceUnreadable")
     [event] = heard.events
     assert isinstance(event, VideoGivenUp)
-    assert (event.uri, event.error, event.reason) == ("a.mp4", "SourceUnreadable", "no")
+    assert (event.uri, event.error, event.reason) == (FAILED.source_uri, "SourceUnreadable", "no")
 
 
 @pytest.mark.parametrize("looks", [[True], [False, True]], ids=["before it writes", "while it writes"])
 def test_a_driver_that_was_replaced_has_no_say_in_what_waits(looks: list[bool]) -> None:
     store, layout = MemoryStore(), Layout("job")
     told = recorder(store, Heard(), Clock(), is_superseded=iter([*looks, *[True] * 9]).__next__)
-    store.put(layout.failure(2, "receipt"), b"what its heir says of that very video")
-    told.failed(VideoFailed(source_uri="a.mp4", output_uri="", error="SourceUnreadable", reason="no"), "receipt", "")
+    store.put(layout.failure(2, PENDING.receipt_id), b"what its heir says of that very video")
+    told.failed(ActiveVideo(pending=PENDING), FAIL)
     told.close(finished=False)
-    assert [found.key for found in store.list(layout.failures)] == [layout.failure(2, "receipt")]
+    assert [found.key for found in store.list(layout.failures)] == [layout.failure(2, PENDING.receipt_id)]
 
 
 def test_status_is_written_at_the_end_with_what_was_reached() -> None:
@@ -109,8 +120,7 @@ class Away(MemoryStore):
 def test_a_store_that_is_away_stops_no_work_and_misses_nothing_in_the_end() -> None:
     store, heard, clock = Away(), Heard(), Clock()
     told = recorder(store, heard, clock)
-    failed = VideoFailed(source_uri="a.mp4", output_uri="b.mp4", error="SourceUnreadable", reason="no")
-    told.failed(failed, "receipt", "")
+    told.failed(ActiveVideo(pending=PENDING), FAIL)
     for _ in range(5):
         clock.now += 10
         told.tick(workers=1, slots=1, demand=1, census=Census)
@@ -119,7 +129,7 @@ def test_a_store_that_is_away_stops_no_work_and_misses_nothing_in_the_end() -> N
         told.close(finished=True)
     store.is_away = False
     told.tick(workers=1, slots=1, demand=1, census=Census)
-    assert from_json(VideoFailed, store.get(Layout("job").failure(1, "receipt"))) == failed
+    assert from_json(VideoFailed, store.get(Layout("job").failure(1, PENDING.receipt_id))) == FAILED
     told.close(finished=True)
     [row] = read_ledger([store.get(Layout("job").ledger_part(1, 0))]).to_pylist()
     assert row["error"] == "SourceUnreadable"

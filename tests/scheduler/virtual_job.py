@@ -85,7 +85,7 @@ class VirtualJob:
             is_superseded=lambda: False,
             clock=clock,
         )
-        driver.run(products.wanted(number) for number in range(self._num_videos))
+        driver.run(products.pending_video(number) for number in range(self._num_videos))
         recorder.close(finished=True)
         return Ended(num_published=tally.videos_published, events=heard.events)
 
