@@ -1,1 +1,1 @@
-"""Between planes of samples and RGB tensors, exactly."""
+"""Exact conversion between planes of samples and RGB tensors."""

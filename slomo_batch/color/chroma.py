@@ -1,14 +1,13 @@
-"""Chroma planes to luma resolution and back, at the places where the samples were taken.
+"""Resample chroma planes to luma resolution and back, with the chroma samples at their true positions.
 
 `upsample` interpolates linearly between the chroma samples. `undo_upsample` is its exact left inverse:
-undo_upsample(upsample(c))
-is c, so a frame that goes to RGB and back keeps its chroma as sharp as the source frames beside it. The filters are
-the duals of linear interpolation, from the wavelets of LeGall and Tabatabai (5/3) where a chroma sample sits on a luma
-sample, and of Cohen, Daubechies and Feauveau (3/1) where it sits between two. `downsample` is the usual low pass, for
-chroma that was never upsampled here: a dual filter would ring at its sharp edges.
+undo_upsample(upsample(c)) is c, so a frame that goes to RGB and back keeps its chroma as sharp as the source frames
+beside it. Its filters are the duals of linear interpolation, from the wavelets of LeGall and Tabatabai (5/3) if
+chroma samples sit on luma samples, and of Cohen, Daubechies and Feauveau (3/1) if they sit between two. `downsample`
+is the usual low-pass filter, for chroma that was never upsampled here: a dual filter would ring at its sharp edges.
 
-Borders repeat the last sample. Each function works on one axis, one halving or doubling at a time; everything is plain
-multiplication and addition, so that every CPU gives the same bits.
+Borders repeat the last sample. Each function halves or doubles one axis once. It uses plain multiplication and addition
+only, so that every CPU gives the same bits.
 """
 
 from collections.abc import Callable
@@ -18,11 +17,11 @@ import torch
 from torch import Tensor
 
 Phase = Literal["first", "middle", "second"]
-"""Where a chroma sample sits among its two luma samples: on the first, between them, on the second."""
+"""Position of a chroma sample among its two luma samples: on the first, between them, or on the second."""
 
 
 def phases(chroma_location: str) -> tuple[Phase, Phase]:
-    """Horizontal and vertical phase of FFmpeg's chroma location (ITU-T H.273 figure 1)."""
+    """Horizontal and vertical phase of a chroma location, given by FFmpeg's name (ITU-T H.273 figure 1)."""
     across: Phase = "first" if chroma_location in {"left", "topleft", "bottomleft"} else "middle"
     down: Phase = "middle"
     if chroma_location in {"topleft", "top"}:
@@ -33,7 +32,7 @@ def phases(chroma_location: str) -> tuple[Phase, Phase]:
 
 
 def upsample(samples: Tensor, phase: Phase, size: int, dim: int) -> Tensor:
-    """Twice the samples along `dim`, `size` of them (2n or 2n - 1 for n samples)."""
+    """Double the samples along `dim`; return `size` of them (2n or 2n - 1 for n samples)."""
     num = samples.shape[dim]
     shape = list(samples.shape)
     shape[dim] = 2 * num
@@ -46,15 +45,15 @@ def upsample(samples: Tensor, phase: Phase, size: int, dim: int) -> Tensor:
         _add_before(even, quarter, quarter, dim)
         _add_after(odd, quarter, quarter, dim)
     else:
-        on, between, add_neighbour = (even, odd, _add_after) if phase == "first" else (odd, even, _add_before)
+        on, between, add_neighbor = (even, odd, _add_after) if phase == "first" else (odd, even, _add_before)
         on.copy_(samples)
         between.copy_(samples)
-        add_neighbour(between, samples, samples, dim).mul_(0.5)
+        add_neighbor(between, samples, samples, dim).mul_(0.5)
     return fine.narrow(dim, 0, size)
 
 
 def undo_upsample(samples: Tensor, phase: Phase, dim: int) -> Tensor:
-    """Half the samples along `dim` (rounded up): the exact inverse of `upsample`."""
+    """Halve the samples along `dim` (rounded up): the exact inverse of `upsample`."""
     fine = _extended_to_even(samples, phase, dim)
     even, odd = _every_second(fine, 0, dim), _every_second(fine, 1, dim)
     if phase == "middle":
@@ -69,7 +68,7 @@ def undo_upsample(samples: Tensor, phase: Phase, dim: int) -> Tensor:
 
 
 def downsample(samples: Tensor, phase: Phase, dim: int) -> Tensor:
-    """Half the samples along `dim` (rounded up), low-passed: 1 2 1 around a sample, 1 1 between two."""
+    """Halve the samples along `dim` (rounded up) with a low-pass filter: 1 2 1 on a luma sample, 1 1 between two."""
     fine = _append_if_odd(samples, samples.narrow(dim, samples.shape[dim] - 1, 1), dim)
     even, odd = _every_second(fine, 0, dim), _every_second(fine, 1, dim)
     if phase == "middle":
@@ -79,7 +78,7 @@ def downsample(samples: Tensor, phase: Phase, dim: int) -> Tensor:
 
 
 def upsample_chroma(planes_CHW: Tensor, location: str, shifts: tuple[int, int], size: tuple[int, int]) -> Tensor:
-    """Chroma planes [C, h, w] doubled `shifts` times across and down, to `size`, which is width and height."""
+    """Double chroma planes [C, h, w] `shifts` times (across, down), to `size` (width, height)."""
     (across, down), (width, height) = phases(location), size
     for shift in range(shifts[0] - 1, -1, -1):
         planes_CHW = upsample(planes_CHW, across, -(-width >> shift), -1)
@@ -93,7 +92,7 @@ Halving = Callable[[Tensor, Phase, int], Tensor]
 
 
 def downsample_chroma(planes_CHW: Tensor, location: str, halves_x: list[Halving], halves_y: list[Halving]) -> Tensor:
-    """Planes with each axis halved once by every function of its list, in order."""
+    """Halve each axis of the planes once with each function of its list, in order."""
     across, down = phases(location)
     for half in halves_y:
         planes_CHW = half(planes_CHW, down, -2)
@@ -103,7 +102,7 @@ def downsample_chroma(planes_CHW: Tensor, location: str, halves_x: list[Halving]
 
 
 def _extended_to_even(samples: Tensor, phase: Phase, dim: int) -> Tensor:
-    """The samples with the one that an odd size cut off, as `upsample` would have made it."""
+    """The samples, with the last one that an odd size cut off restored as `upsample` would have made it."""
     num = samples.shape[dim]
     last = samples.narrow(dim, num - 1, 1)
     slope = last - samples.narrow(dim, max(num - 2, 0), 1)
@@ -122,7 +121,7 @@ def _every_second(samples: Tensor, start: int, dim: int) -> Tensor:
 
 
 def _add_before(target: Tensor, samples: Tensor, border: Tensor, dim: int) -> Tensor:
-    """Add to each place the sample before it, in place; before the first stands the first of `border`."""
+    """Add to each sample the one before it, in place; the first sample gets the first of `border`."""
     num = samples.shape[dim]
     target.narrow(dim, 1, num - 1).add_(samples.narrow(dim, 0, num - 1))
     target.narrow(dim, 0, 1).add_(border.narrow(dim, 0, 1))
@@ -130,7 +129,7 @@ def _add_before(target: Tensor, samples: Tensor, border: Tensor, dim: int) -> Te
 
 
 def _add_after(target: Tensor, samples: Tensor, border: Tensor, dim: int) -> Tensor:
-    """Add to each place the sample after it, in place; after the last stands the last of `border`."""
+    """Add to each sample the one after it, in place; the last sample gets the last of `border`."""
     num = samples.shape[dim]
     target.narrow(dim, 0, num - 1).add_(samples.narrow(dim, 1, num - 1))
     target.narrow(dim, num - 1, 1).add_(border.narrow(dim, num - 1, 1))

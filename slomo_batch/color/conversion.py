@@ -1,9 +1,8 @@
-"""Planes of samples <-> RGB tensors.
+"""Convert planes of samples to RGB tensors and back.
 
-RGB is fp32, nominally 0 to 1 and never clipped on the way in, so colours outside of RGB's cube survive the trip: a
-picture that goes to RGB and back has its luma exactly, and its chroma as `chroma.undo_upsample` gives it back. The
-transfer
-function stays as it is: RGB here is as non-linear as the video's own.
+RGB is fp32, nominally 0 to 1. It is not clipped when it is made, so colors outside the RGB cube are preserved: a
+picture that goes to RGB and back keeps its luma exactly, and its chroma as `chroma.undo_upsample` restores it. The
+transfer function is not applied or removed: RGB here is as non-linear as the video.
 """
 
 from dataclasses import dataclass, replace
@@ -29,38 +28,38 @@ LUMA_WEIGHTS: dict[str, tuple[float, float]] = {
 """Weights of red and blue in luma, by FFmpeg's name of the matrix (ITU-T H.273 table 4)."""
 
 HD_FROM_HEIGHT = 720
-"""A picture whose matrix the file leaves unsaid is taken for BT.709 from this height on, for BT.601 below."""
+"""If a file does not state its matrix, BT.709 is assumed for pictures of this height in rows or more, BT.601 below."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ColorSpec:
-    """How the samples of one video stand for RGB, whatever the depth."""
+    """How the samples of one video map to RGB, at any bit depth."""
 
     matrix: str
-    """FFmpeg's name of the matrix used; what an output in YUV is to be tagged with."""
+    """FFmpeg's name of the matrix used, and the tag of an output in YUV."""
     kr: float
     """Weight of red in luma."""
     kb: float
     """Weight of blue in luma."""
     range: Literal["limited", "full"]
     chroma_location: str
-    """FFmpeg's name, never "unspecified"."""
+    """FFmpeg's name of the location; never "unspecified"."""
     chroma_shift_x: int
-    """log2 of the source's luma columns per chroma sample: how often its chroma was doubled across."""
+    """log2 of the source's luma columns per chroma sample: how many times its chroma is doubled horizontally."""
     chroma_shift_y: int
-    """The same of rows."""
+    """log2 of the source's luma rows per chroma sample: how many times its chroma is doubled vertically."""
 
     @classmethod
     def of(cls, color: ColorFacts, source: PixelFormat, height: int) -> "ColorSpec":
-        """The spec of a source in format `source` whose pictures are `height` rows high.
+        """The spec of a source in pixel format `source` whose pictures have `height` rows.
 
         Raises:
-            SourceUnsupported: a matrix that is not a weighted sum of R, G and B, or one this version does not know.
+            SourceUnsupported: the matrix is not a weighted sum of R, G and B, or is unknown.
         """
         matrix = _matrix(color.matrix, source, height)
         location = color.chroma_location
         if location == "unspecified":
-            # What decoders assume: left in the MPEG family, the centre in JPEG's, whose mark is the full range.
+            # Decoders assume left for the MPEG family, and center for JPEG, which is recognized by its full range.
             location = "center" if source.model == "yuv" and color.range == "full" else "left"
         return cls(
             matrix=matrix,
@@ -78,7 +77,7 @@ class ColorSpec:
         return 1.0 - self.kr - self.kb
 
     def scaling(self, form: PixelFormat) -> "Scaling":
-        """What samples of this format stand for."""
+        """The sample values of black, white and neutral chroma in this format."""
         unit = 1 << (form.bit_depth - 8)
         middle = 128.0 * unit
         if self.range == "full":
@@ -88,35 +87,36 @@ class ColorSpec:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Scaling:
-    """Sample values of one format."""
+    """Sample values of one pixel format and range."""
 
     black: float
-    """Luma or RGB sample of 0."""
+    """Luma or RGB sample value of black."""
     luma_span: float
-    """Luma or RGB samples from 0 to 1."""
+    """Difference of luma or RGB sample values between black and white."""
     neutral: float
-    """Chroma sample of no colour."""
+    """Chroma sample value of no color."""
     chroma_span: float
-    """Chroma samples from -1/2 to 1/2."""
+    """Difference of chroma sample values between -1/2 and 1/2."""
 
 
 def _matrix(named: str, source: PixelFormat, height: int) -> str:
+    """The matrix to use for a source that states `named`: `named` itself, or a default that follows from the height."""
     default = "bt709" if height >= HD_FROM_HEIGHT else "smpte170m"
     if source.model != "yuv" or named in {"unspecified", "gbr"}:
         return named if named in LUMA_WEIGHTS else default
     if named not in LUMA_WEIGHTS:
         raise SourceUnsupported(
-            "colour matrix not supported",
+            "color matrix not supported",
             expected=" or ".join(LUMA_WEIGHTS),
             got=named,
-            remedy="Convert the source to one of these first.",
+            remedy="Convert the source to one of these matrices first.",
         )
     return named
 
 
 def output_color_tags(color: ColorFacts, source: PixelFormat, output: PixelFormat, height: int) -> ColorFacts:
-    """How an output in format `output` is to be tagged: as the source, but with the matrix that `from_rgb` used where
-    the source's cannot be the output's."""
+    """The color tags of an output in format `output`: those of the source, with the matrix that `from_rgb` used if the
+    output cannot have the source's."""
     if output.model == "rgb":
         return replace(color, matrix="gbr")
     if source.model == "yuv" and color.matrix != "gbr":
@@ -157,6 +157,7 @@ def _from_differences(luma_HW: Tensor, blue_red_2HW: Tensor, spec: ColorSpec) ->
 
 
 def _normalized(plane: Samples, zero: float, one: float) -> Tensor:
+    """The samples as fp32, with `zero` mapped to 0 and `zero + one` to 1."""
     return torch.from_numpy(plane.astype(np.float32)).sub_(zero).mul_(1.0 / one)
 
 
@@ -164,8 +165,8 @@ def _normalized(plane: Samples, zero: float, one: float) -> Tensor:
 
 
 def from_rgb(rgb_CHW: Tensor, output: PixelFormat, spec: ColorSpec) -> Picture:
-    """RGB [3, H, W] as samples, rounded to the nearest and clipped to what a sample can hold (0 to its maximum; limited
-    range keeps its headroom)."""
+    """RGB [3, H, W] as samples, rounded to the nearest and clipped to 0 and the maximum of a sample; limited range
+    keeps its headroom."""
     scaling = spec.scaling(output)
     if output.model == "rgb":
         r, g, b = (to_samples(plane_HW, scaling.black, scaling.luma_span, output) for plane_HW in rgb_CHW)
@@ -182,8 +183,11 @@ def from_rgb(rgb_CHW: Tensor, output: PixelFormat, spec: ColorSpec) -> Picture:
 
 
 def resample_chroma(chroma_Chw: Tensor, shifts: tuple[int, int], output: PixelFormat, spec: ColorSpec) -> Tensor:
-    """Chroma planes of `shifts` halvings, narrowed to the output's subsampling: each doubling that the source's chroma
-    went through is undone exactly, a halving beyond that is a low pass."""
+    """Downsample chroma planes, already halved `shifts` times, to the output's subsampling.
+
+    Each doubling that the source's chroma went through is undone exactly. Halvings beyond that are low-pass
+    filtered.
+    """
     doublings = spec.chroma_shift_x - shifts[0], spec.chroma_shift_y - shifts[1]
     wanted = output.chroma_shift_x - shifts[0], output.chroma_shift_y - shifts[1]
     return downsample_chroma(
@@ -192,12 +196,12 @@ def resample_chroma(chroma_Chw: Tensor, shifts: tuple[int, int], output: PixelFo
 
 
 def _halvings(doublings: int, wanted: int) -> list[Halving]:
-    """One function per halving: `undo_upsample` as often as the source was doubled, `downsample` for the rest."""
+    """One function per halving: `undo_upsample` as often as the source was doubled, then `downsample`."""
     return [undo_upsample if number < doublings else downsample for number in range(wanted)]
 
 
 def to_samples(values_HW: Tensor, zero: float, one: float, form: PixelFormat) -> Samples:
-    """Samples in the format's type; `values_HW` stays as it is."""
+    """Samples in the format's type, from `values_HW * one + zero` rounded and clipped. `values_HW` is not modified."""
     codes_HW = (values_HW * one).add_(zero).round_().clamp_(0, form.max_value)
     samples: Samples = codes_HW.to(torch.uint8 if form.bit_depth == 8 else torch.uint16).contiguous().numpy()
     return samples

@@ -1,7 +1,8 @@
-"""Source frames in the output's pixel format, without the way over RGB where there is one.
+"""Convert source frames to the output's pixel format, without going through RGB if possible.
 
-In one format nothing is touched: the very object is given back. Depth is changed by integer arithmetic (limited range:
-a shift, rounded; full range: scaled, rounded), chroma is resampled by the same filters as in made frames.
+A picture already in the target format is returned as the same object. Bit depth changes by integer arithmetic
+(limited range: a rounded shift; full range: scaled and rounded). Chroma is resampled with the same filters as in
+interpolated frames.
 """
 
 import numpy as np
@@ -14,7 +15,7 @@ from slomo_batch.picture import Picture, PixelFormat, Samples
 
 
 def convert(picture: Picture, target: PixelFormat, spec: ColorSpec) -> Picture:
-    """The picture in the target's format; the same object where it is in it already."""
+    """The picture in the target format; the same object if it already is."""
     source = picture.format
     if source.name == target.name:
         return picture
@@ -27,6 +28,7 @@ def convert(picture: Picture, target: PixelFormat, spec: ColorSpec) -> Picture:
 
 
 def _other_planes(picture: Picture, target: PixelFormat, spec: ColorSpec) -> list[Samples]:
+    """All planes of the converted picture except the first."""
     source = picture.format
     if source.model == "gray":
         shape, neutral = target.plane_shape(1, picture.width, picture.height), spec.scaling(target).neutral
@@ -41,7 +43,7 @@ def _other_planes(picture: Picture, target: PixelFormat, spec: ColorSpec) -> lis
 def convert_depth(
     plane: Samples, source: PixelFormat, target: PixelFormat, spec: ColorSpec, *, chroma: bool = False
 ) -> Samples:
-    """The plane's samples at the target's depth; the same array where the depth is the same."""
+    """The plane's samples at the target's bit depth; the same array if the depth is the same."""
     if source.bit_depth == target.bit_depth:
         return plane
     if spec.range == "full":
@@ -57,12 +59,12 @@ def convert_depth(
 
 
 def as_samples(codes: NDArray[np.int64], form: PixelFormat) -> Samples:
-    """The codes in the number type of the format's samples."""
+    """The codes in the integer type of the format's samples."""
     return codes.astype(np.uint8) if form.bit_depth == 8 else codes.astype(np.uint16)
 
 
 def _converted_chroma(picture: Picture, target: PixelFormat, spec: ColorSpec) -> list[Samples]:
-    """The chroma planes at the target's subsampling and depth."""
+    """The chroma planes at the target's subsampling and bit depth."""
     source = picture.format
     shifts = source.chroma_shift_x, source.chroma_shift_y
     fewer = min(shifts[0], target.chroma_shift_x), min(shifts[1], target.chroma_shift_y)
