@@ -1,1 +1,1 @@
-"""Which bytes: probing, indexing, splitting, decoding, encoding, joining. The only importer of PyAV."""
+"""Read and write media files: probe, index, split, decode, encode, join."""

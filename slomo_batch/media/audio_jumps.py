@@ -1,7 +1,7 @@
-"""Leaps: places where the clock of a transport or program stream jumps forward, for the sound as well as the video.
+"""Find forward jumps of the audio timestamps in transport and program streams, to confirm jumps of the video.
 
-A recorder was paused, or another broadcast follows: by FFmpeg's rule such a stream goes on without a gap.
-Where only the video jumps, pictures are missing while the sound goes on: that gap stays.
+If audio and video jump together, a recorder was paused or another broadcast follows; like FFmpeg, slomo-batch then
+continues without a gap. If only the video jumps, pictures are missing while the audio continues: that gap stays.
 """
 
 from fractions import Fraction
@@ -11,37 +11,38 @@ import av
 from av.stream import Stream
 
 DISCONTINUOUS_FORMATS = frozenset({"mpegts", "mpeg"})
-"""Demuxers of formats whose clock may jump by rule."""
+"""Demuxers of formats that permit timestamp discontinuities."""
 MIN_JUMP_S = 10
-"""A smaller jump is a gap in time (FFmpeg's dts_delta_threshold)."""
+"""A smaller jump is a gap (FFmpeg's dts_delta_threshold)."""
 MIN_JUMP_STEPS = 100
-"""A jump of fewer usual steps between pictures is none either: a time-lapse has long steps."""
+"""A jump of fewer median picture durations is a gap too: a time-lapse has long durations."""
 NEAR_PACKETS = 100
-"""Video packets before or after the video's leap within which the sound's must be stored."""
+"""The audio must jump within this many video packets of the video's jump."""
 TOLERANCE_S = 2
-"""Sound and video end and begin at different instants: their leaps may differ by this."""
+"""Maximum difference between the jumps of audio and video, which start and end at different times."""
 
 
 class AudioJumps:
-    """Watches the times of sound packets, in the order of the file, for jumps forward."""
+    """Records forward jumps in the timestamps of audio packets, taken in file order."""
 
     def __init__(self) -> None:
         self._latest_s: dict[int, Fraction] = {}
         self._found: list[tuple[int, Fraction]] = []
 
-    def see(self, packet: "av.Packet[Any]", stream: Stream, num_video_packets: int) -> None:
-        """Take the next packet of a sound track; so many packets of the video were stored before it."""
+    def add(self, packet: "av.Packet[Any]", stream: Stream, num_video_packets: int) -> None:
+        """Take the next packet of an audio track. `num_video_packets` is the number of video packets stored
+        before it."""
         if packet.pts is None or stream.time_base is None:
             return
         time_s = packet.pts * stream.time_base
-        leap_s = time_s - self._latest_s.get(stream.index, time_s)
-        if leap_s > MIN_JUMP_S:
-            self._found.append((num_video_packets, leap_s))
+        jump_s = time_s - self._latest_s.get(stream.index, time_s)
+        if jump_s > MIN_JUMP_S:
+            self._found.append((num_video_packets, jump_s))
         self._latest_s[stream.index] = time_s
 
-    def confirm(self, packet: int, leap_s: Fraction) -> bool:
-        """True where the sound leaps as the video does at this packet, or there is no sound."""
+    def confirm(self, packet: int, jump_s: Fraction) -> bool:
+        """True if the audio jumps like the video does at this packet, or if there is no audio."""
         return not self._latest_s or any(
-            abs(place - packet) <= NEAR_PACKETS and abs(found_s - leap_s) <= TOLERANCE_S
+            abs(place - packet) <= NEAR_PACKETS and abs(found_s - jump_s) <= TOLERANCE_S
             for place, found_s in self._found
         )

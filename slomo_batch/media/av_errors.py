@@ -1,4 +1,4 @@
-"""Whatever PyAV raises while a source is read, as an error of ours: one table."""
+"""Map the exceptions that PyAV raises while a source is read to errors of this project, in one table."""
 
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -11,12 +11,12 @@ from slomo_batch.errors import SourceUnreadable, SourceUnsupported, VideoError
 from slomo_batch.media.reader import RangeReader
 
 _DAMAGED = "the file is damaged, or not a video that FFmpeg can read"
-_CUT_OFF = "the file ends before its contents do"
-_NOT_BUILT_IN = "this build of FFmpeg lacks a part that the file needs"
-_REACHES_OUT = "the file points to other files or addresses, which are not followed"
+_TRUNCATED = "the file is truncated"
+_NOT_BUILT_IN = "this build of FFmpeg lacks a component that the file needs"
+_EXTERNAL_REFERENCE = "the file refers to other files or addresses, which are not opened"
 _REFUSED = "FFmpeg cannot read the file"
-_TOO_LARGE = "the file asks for more memory than there is"
-_STUCK = "FFmpeg made no progress with the file"
+_OUT_OF_MEMORY = "reading the file takes more memory than is available"
+_TIMEOUT = "FFmpeg timed out while reading the file"
 
 AV_ERRORS: Mapping[type[Exception], tuple[type[VideoError], str]] = {
     av.error.InvalidDataError: (SourceUnreadable, _DAMAGED),
@@ -24,13 +24,13 @@ AV_ERRORS: Mapping[type[Exception], tuple[type[VideoError], str]] = {
     av.error.BugError: (SourceUnreadable, _DAMAGED),
     av.error.BufferTooSmallError: (SourceUnreadable, _DAMAGED),
     av.error.OverflowError: (SourceUnreadable, _DAMAGED),
-    av.error.EOFError: (SourceUnreadable, _CUT_OFF),
+    av.error.EOFError: (SourceUnreadable, _TRUNCATED),
     av.error.OSError: (SourceUnreadable, _DAMAGED),
-    av.error.MemoryError: (SourceUnreadable, _TOO_LARGE),
-    av.error.TimeoutError: (SourceUnreadable, _STUCK),
-    av.error.ExitError: (SourceUnreadable, _STUCK),
-    av.error.InterruptedError: (SourceUnreadable, _STUCK),
-    av.error.BlockingIOError: (SourceUnreadable, _STUCK),
+    av.error.MemoryError: (SourceUnreadable, _OUT_OF_MEMORY),
+    av.error.TimeoutError: (SourceUnreadable, _TIMEOUT),
+    av.error.ExitError: (SourceUnreadable, _TIMEOUT),
+    av.error.InterruptedError: (SourceUnreadable, _TIMEOUT),
+    av.error.BlockingIOError: (SourceUnreadable, _TIMEOUT),
     av.error.DecoderNotFoundError: (SourceUnsupported, _NOT_BUILT_IN),
     av.error.DemuxerNotFoundError: (SourceUnsupported, _NOT_BUILT_IN),
     av.error.BSFNotFoundError: (SourceUnsupported, _NOT_BUILT_IN),
@@ -38,16 +38,16 @@ AV_ERRORS: Mapping[type[Exception], tuple[type[VideoError], str]] = {
     av.error.NotImplementedError: (SourceUnsupported, _NOT_BUILT_IN),
     av.error.ExperimentalError: (SourceUnsupported, _NOT_BUILT_IN),
     UnknownCodecError: (SourceUnsupported, _NOT_BUILT_IN),
-    av.error.ProtocolNotFoundError: (SourceUnsupported, _REACHES_OUT),
-    av.error.FileNotFoundError: (SourceUnsupported, _REACHES_OUT),
-    av.error.PermissionError: (SourceUnsupported, _REACHES_OUT),
-    av.error.IsADirectoryError: (SourceUnsupported, _REACHES_OUT),
-    av.error.NotADirectoryError: (SourceUnsupported, _REACHES_OUT),
-    av.error.HTTPError: (SourceUnsupported, _REACHES_OUT),
-    av.error.HTTPClientError: (SourceUnsupported, _REACHES_OUT),
-    av.error.ConnectionAbortedError: (SourceUnsupported, _REACHES_OUT),
-    av.error.ConnectionRefusedError: (SourceUnsupported, _REACHES_OUT),
-    av.error.ConnectionResetError: (SourceUnsupported, _REACHES_OUT),
+    av.error.ProtocolNotFoundError: (SourceUnsupported, _EXTERNAL_REFERENCE),
+    av.error.FileNotFoundError: (SourceUnsupported, _EXTERNAL_REFERENCE),
+    av.error.PermissionError: (SourceUnsupported, _EXTERNAL_REFERENCE),
+    av.error.IsADirectoryError: (SourceUnsupported, _EXTERNAL_REFERENCE),
+    av.error.NotADirectoryError: (SourceUnsupported, _EXTERNAL_REFERENCE),
+    av.error.HTTPError: (SourceUnsupported, _EXTERNAL_REFERENCE),
+    av.error.HTTPClientError: (SourceUnsupported, _EXTERNAL_REFERENCE),
+    av.error.ConnectionAbortedError: (SourceUnsupported, _EXTERNAL_REFERENCE),
+    av.error.ConnectionRefusedError: (SourceUnsupported, _EXTERNAL_REFERENCE),
+    av.error.ConnectionResetError: (SourceUnsupported, _EXTERNAL_REFERENCE),
     av.error.BrokenPipeError: (SourceUnreadable, _REFUSED),
     av.error.ChildProcessError: (SourceUnreadable, _REFUSED),
     av.error.FileExistsError: (SourceUnreadable, _REFUSED),
@@ -59,28 +59,29 @@ AV_ERRORS: Mapping[type[Exception], tuple[type[VideoError], str]] = {
     av.error.InputChangedError: (SourceUnreadable, _REFUSED),
     av.error.OutputChangedError: (SourceUnreadable, _REFUSED),
     av.error.PyAVCallbackError: (SourceUnreadable, _REFUSED),
-    MemoryError: (SourceUnreadable, _TOO_LARGE),
-    UnicodeDecodeError: (SourceUnreadable, "a name in the file is not text in any known encoding"),
+    MemoryError: (SourceUnreadable, _OUT_OF_MEMORY),
+    UnicodeDecodeError: (SourceUnreadable, "a name in the file is not valid text"),
 }
-"""By exception class; a class not named is taken for the nearest of its bases that is."""
+"""By exception class. A class that is not listed is treated like its nearest base class that is."""
 
 
 def to_video_error(error: Exception, name: str) -> VideoError | None:
-    """The error of ours that `error` stands for in the source `name`; None for what is not PyAV's."""
+    """The error to report for `error` in the source `name`; None if the exception is not PyAV's."""
     for kind in type(error).__mro__:
         if kind in AV_ERRORS:
-            made, what = AV_ERRORS[kind]
-            told = error.strerror if isinstance(error, av.error.FFmpegError) else str(error)
-            return made(what, where=name, got=told or "")
+            error_class, what = AV_ERRORS[kind]
+            detail = error.strerror if isinstance(error, av.error.FFmpegError) else str(error)
+            return error_class(what, where=name, got=detail or "")
     return None
 
 
 @contextmanager
 def reading(reader: RangeReader, name: str) -> Iterator[None]:
-    """Around FFmpeg's reading of a source: storage errors come out whole, PyAV's become ours.
+    """Run code in which FFmpeg reads a source. Storage errors are raised unchanged, PyAV's are mapped to errors of this
+    project.
 
     Raises:
-        VideoError, StorageError: as the tables here and in `media.reader` say.
+        VideoError, StorageError: as listed in the tables here and in `media.reader`.
     """
     try:
         yield
@@ -89,8 +90,8 @@ def reading(reader: RangeReader, name: str) -> Iterator[None]:
         raise
     except Exception as error:
         reader.check()
-        ours = to_video_error(error, name)
-        if ours is None:
+        video_error = to_video_error(error, name)
+        if video_error is None:
             raise
-        raise ours from error
+        raise video_error from error
     reader.check()

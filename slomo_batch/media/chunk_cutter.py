@@ -1,7 +1,7 @@
-"""Cutting one stream of packets into chunk archives that overlap, in one pass, however many overlap.
+"""Cut one stream of packets into overlapping chunk archives in one pass, however many overlap.
 
-Packets are spooled to disk once. When the last packet of a chunk has passed, its archive is written from the spool;
-what no chunk to come needs is removed. So memory stays flat, and two files at most are open at any time.
+Packets are spooled to disk once. After the last packet of a chunk, its archive is written from the spool; packets
+that no later chunk needs are removed. So memory use is constant, and at most two files are open at any time.
 """
 
 import heapq
@@ -15,7 +15,7 @@ from slomo_batch.media.packet_archive import JSON, ArchiveWriter
 from slomo_batch.media.packets import StreamHeader
 
 SPOOL_FILE_BYTES = 16 << 20
-"""The spool is removed in files of this size."""
+"""Size of the files in which the spool is written and removed."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, order=True)
@@ -29,7 +29,7 @@ class Span:
 
     def __post_init__(self) -> None:
         if not 0 <= self.start < self.end:
-            raise ValueError(f"a span holds at least one packet, got {self}")
+            raise ValueError(f"a span must hold at least one packet, got {self}")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -47,11 +47,11 @@ class _SpoolFile:
     first: int
     """Number of its first packet."""
     ends: "array[int]" = field(default_factory=lambda: array("q"))
-    """Where each record ends."""
+    """End offset of each record, in bytes."""
 
     @property
     def end(self) -> int:
-        """Number of the packet after its last."""
+        """Number of its last packet plus one."""
         return self.first + len(self.ends)
 
 
@@ -64,7 +64,7 @@ class Spool:
         self._files: deque[_SpoolFile] = deque()
 
     def add(self, number: int, record: bytes) -> None:
-        """Append packet `number`, greater than the last added."""
+        """Append packet `number`, which must be greater than the last one added."""
         if not self._files or self._files[-1].ends[-1] >= self._file_bytes or self._files[-1].end != number:
             self._files.append(_SpoolFile(self._folder / f"spool-{number}", number))
         last = self._files[-1]
@@ -73,7 +73,7 @@ class Spool:
         last.ends.append((last.ends[-1] if last.ends else 0) + len(record))
 
     def records(self, start: int, end: int) -> Iterator[bytes]:
-        """The records of packets [start, end), all of which are in the spool."""
+        """The records of packets [start, end), all of which must be in the spool."""
         for spooled in list(self._files):
             first, last = max(start - spooled.first, 0), min(end - spooled.first, len(spooled.ends))
             if first >= last:
@@ -85,13 +85,13 @@ class Spool:
                     at = record_end
 
     def forget_before(self, number: int) -> None:
-        """Remove the files that hold nothing from packet `number` on."""
+        """Remove the files that hold only packets before `number`."""
         while self._files and self._files[0].end <= number:
             self._files.popleft().path.unlink()
 
 
 class ChunkCutter:
-    """Takes the packets of one stream in order and gives the archive of each span as soon as it is complete."""
+    """Takes the packets of one stream in order and yields the archive of each span as soon as it is complete."""
 
     def __init__(
         self,
@@ -113,22 +113,22 @@ class ChunkCutter:
 
     @property
     def is_done(self) -> bool:
-        """True once every archive was given."""
+        """True once all archives have been yielded."""
         return not self._by_end
 
-    def wants(self, number: int) -> bool:
-        """True where packet `number` belongs to a span; numbers asked for rise."""
+    def needs(self, number: int) -> bool:
+        """True if packet `number` belongs to a span. Numbers must increase from call to call."""
         while self._by_start and self._by_start[-1][1] <= number:
             self._by_start.pop()
         return bool(self._by_start) and self._by_start[-1][0] <= number
 
     def add(self, number: int, record: bytes) -> Iterator[ChunkArchive]:
-        """Take packet `number`, if it is wanted, and give the archives that it completes."""
-        if self.wants(number):
+        """Take packet `number`, if a span needs it, and yield the archives that it completes."""
+        if self.needs(number):
             self._spool.add(number, record)
         while self._by_end and self._by_end[0].end <= number + 1:
             yield self._archive(heapq.heappop(self._by_end))
-        self.wants(number + 1)
+        self.needs(number + 1)
         self._spool.forget_before(self._by_start[-1][0] if self._by_start else number + 1)
 
     def _archive(self, span: Span) -> ChunkArchive:

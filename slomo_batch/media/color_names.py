@@ -1,4 +1,5 @@
-"""FFmpeg's names of the colour numbers of ITU-T H.273, as PyAV gives them; "unspecified" for those without a name."""
+"""FFmpeg's names of the color numbers in ITU-T H.273, as PyAV reports them; "unspecified" for numbers without a
+name."""
 
 PRIMARIES = {
     1: "bt709",
@@ -52,4 +53,4 @@ MATRICES = {
 UNSPECIFIED = "unspecified"
 HDR_TRANSFERS = frozenset({"smpte2084", "arib-std-b67"})
 LIMITED, FULL = 1, 2
-"""PyAV's numbers of the sample range; 0: the file says nothing."""
+"""PyAV's numbers of the sample range; 0: the file does not state it."""

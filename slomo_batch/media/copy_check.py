@@ -1,9 +1,9 @@
-"""Whether a source's packets may be copied, proved by decoding its first groups of pictures.
+"""Check whether a source's packets may be copied, by decoding its first groups of pictures twice.
 
-They are decoded as the file has them, by the demuxer's own decoder, and once more as a worker would: from the second
-keyframe, out of an archive's packets. Only where both give the same pictures under the timestamps of the index, in
-rising order, is the source copied. What the first pictures cannot show, the index does: keyframes so rare that most
-copied packets would be lead-in, extradata that changes midway.
+They are decoded once with the demuxer's own decoder, and once as a worker decodes them: from the second keyframe,
+from archived packets. The source is copied only if both give the same pictures with the timestamps of the index, in
+increasing order. The index shows what the first pictures cannot: keyframes so rare that most copied packets would be
+lead-in, and extradata that changes midway.
 """
 
 from collections.abc import Iterator
@@ -27,20 +27,21 @@ from slomo_batch.picture import PIXEL_FORMATS
 from slomo_batch.timeline.index import VideoIndex
 
 PACKETS_BEYOND_KEYFRAME = 24
-"""The proof reads this far beyond the second keyframe, and no less than this in all."""
+"""Packets read beyond the second keyframe."""
 MAX_PACKETS = 600
+"""Maximum number of packets read, wherever the keyframes are."""
 MAX_BYTES = 64 << 20
-"""Whatever the keyframes, the proof reads no more packets and bytes than these."""
+"""Maximum number of packet bytes read, wherever the keyframes are."""
 MAX_DECODED_BYTES = 8 << 30
-"""It stops when the pictures it decoded have this many bytes of samples: 345 pictures of 4K in 10 bits."""
-MAX_LOOKS = 100
-"""Keyframes at which a joined file's later parts are looked at; workers check every picture of the others."""
+"""Maximum number of first_frame bytes decoded: 345 pictures of 4K in 10 bits."""
+MAX_LATER_KEYFRAMES = 100
+"""Maximum number of keyframes decoded in later parts of a joined file; workers check all other pictures."""
 MAX_MEAN_LEAD_IN = 300
-"""Packets copied to get one frame, on average, beyond which a source is decoded once instead: keyframes 600 apart."""
+"""Packets copied per frame, on average, above which a source is decoded instead: keyframes 600 apart."""
 
 
 class CopyCheck:
-    """The first packets of the video and the pictures they decode to, as the demuxer's own decoder gives them."""
+    """The first packets of the video, and the pictures that the demuxer's own decoder makes of them."""
 
     def __init__(self, video: VideoStream) -> None:
         video.thread_count = 1
@@ -50,29 +51,29 @@ class CopyCheck:
         self._second_keyframe = 0
         self._is_complete = False
         self._latest: int | None = None
-        self._num_looks = 0
+        self._num_later_keyframes = 0
         self._num_pictures_before: dict[int, int] = {}
-        """For packets that may begin a part of a joined file, how many pictures came before."""
+        """For packets that may begin a part of a joined file, the number of pictures before them."""
         self.packets: list[ArchivedPacket] = []
-        self.sample: av.VideoFrame | None = None
+        self.first_frame: av.VideoFrame | None = None
         """The first picture."""
         self.pts: list[int | None] = []
-        """Of the pictures, in the decoder's order."""
+        """Pts of the pictures, in the decoder's order."""
         self.hashes: list[str] = []
         self.formats: set[str] = set()
         """Pixel formats of the pictures."""
         self.change: SourceUnsupported | None = None
-        """Why the pictures cannot be taken: the first that is interlaced, or unlike those before it."""
-        self._traits = PropertyCheck(other_formats=PIXEL_FORMATS)
-        self.has_undecodable = False
+        """The error for the first picture that is interlaced or differs from those before it; None if there is none."""
+        self._properties = PropertyCheck(other_formats=PIXEL_FORMATS)
 
-    def see(self, packet: "av.Packet[Any]") -> bool:
-        """Take one more packet, in decode order; False once enough were seen.
+    def add(self, packet: "av.Packet[Any]") -> bool:
+        """Take the next packet in decode order. Returns False once no more are needed.
 
-        Later ones must be keyframes: they are decoded alone, to see whether their pictures are like the first.
+        Later packets must be keyframes. They are decoded alone, to compare the properties of their pictures with the
+        first.
         """
         if self._is_complete:
-            self._look_at(packet)
+            self._check_later_keyframe(packet)
             return False
         self._restart_at_join(packet)
         self.packets.append(from_av(packet, 0))
@@ -84,17 +85,18 @@ class CopyCheck:
             self.finish()
         return not self._is_complete
 
-    def _look_at(self, keyframe: "av.Packet[Any]") -> None:
+    def _check_later_keyframe(self, keyframe: "av.Packet[Any]") -> None:
         decoder = open_decoder(self._header)
-        if self._num_looks >= MAX_LOOKS or not isinstance(decoder, VideoCodecContext):
+        if self._num_later_keyframes >= MAX_LATER_KEYFRAMES or not isinstance(decoder, VideoCodecContext):
             return
-        self._num_looks += 1
+        self._num_later_keyframes += 1
         for packet in (to_av(from_av(keyframe, 0), self._header), None):
             for frame in decode_packet(decoder, packet):
                 self._check(frame, decoder)
 
     def _restart_at_join(self, packet: "av.Packet[Any]") -> None:
-        """Where a keyframe's time is before that of an earlier packet, decode on as if another file began."""
+        """Restart the decoder at a keyframe whose time is before that of an earlier packet, as if another file
+        began."""
         if packet.pts is None:
             return
         if packet.is_keyframe and self._latest is not None and packet.pts < self._latest:
@@ -104,13 +106,13 @@ class CopyCheck:
         self._latest = packet.pts if self._latest is None else max(self._latest, packet.pts)
 
     def truncate(self, num_packets: int) -> None:
-        """Forget the packets from this one on, which begins another part of a joined file, and their pictures."""
+        """Drop the packets from this one on, which begins another part of a joined file, and their pictures."""
         if num_packets < len(self.packets):
             num_pictures = self._num_pictures_before.get(num_packets, len(self.pts))
             del self.packets[num_packets:], self.pts[num_pictures:], self.hashes[num_pictures:]
 
     def finish(self) -> None:
-        """Let the decoder give what it still holds."""
+        """Flush the decoder."""
         if not self._is_complete:
             self._is_complete = True
             self._decode(None)
@@ -124,7 +126,7 @@ class CopyCheck:
 
     def _decode(self, packet: "av.Packet[Any] | None") -> None:
         for frame in decode_packet(self._video.codec_context, packet):
-            self.sample = self.sample or frame
+            self.first_frame = self.first_frame or frame
             self.pts.append(frame.pts)
             picture = picture_from_frame(frame)
             self._num_decoded_bytes += sum(plane.nbytes for plane in picture.planes)
@@ -134,44 +136,42 @@ class CopyCheck:
     def _check(self, frame: av.VideoFrame, decoder: VideoCodecContext) -> None:
         self.formats.add(frame.format.name)
         try:
-            self._traits.see(frame, decoder)
+            self._properties.check(frame, decoder)
         except SourceUnsupported as change:
             self.change = self.change or change
 
-    # ---- the proof
+    def copy_obstacle(self, found: PacketIndex) -> str:
+        """Why this source must be decoded; empty if its packets may be copied."""
+        return next((obstacle for obstacle in self._obstacles(found) if obstacle), "")
 
-    def fault(self, found: PacketIndex) -> str:
-        """Why this source must be decoded once; empty where its packets may be copied."""
-        return next((fault for fault in self._faults(found) if fault), "")
-
-    def _faults(self, found: PacketIndex) -> Iterator[str]:
+    def _obstacles(self, found: PacketIndex) -> Iterator[str]:
         if found.is_cut_off:
-            yield "the file ends before its last frames"
+            yield "the file is truncated"
         if not found.has_timestamps:
-            yield "its packets lack timestamps"
+            yield "packets lack timestamps"
         if found.has_new_extradata:
-            yield "the decoder's settings change midway"
+            yield "the extradata changes midway"
         if len(self.formats) > 1:
-            yield "the picture's pixel format changes midway"
-        yield self._fault_of_times(found.index)
-        yield self._fault_of_restart(found.index)
+            yield "the pixel format changes midway"
+        yield self._obstacle_in_times(found.index)
+        yield self._obstacle_in_restart(found.index)
         if mean_lead_in(found.index) > MAX_MEAN_LEAD_IN:
-            yield "keyframes are so rare that copying would repeat most of the file"
+            yield "keyframes are so rare that each chunk would copy most of the file"
 
-    def _fault_of_times(self, index: VideoIndex) -> str:
+    def _obstacle_in_times(self, index: VideoIndex) -> str:
         here = slice(0, len(self.packets))
         planned = np.unique(index.pts[here][~index.is_discarded[here]])
         times = [time for time in self.pts if time is not None]
         if len(self.pts) > len(self.packets):
-            return "its packets hold more than one picture"
+            return "packets hold more than one picture"
         if len(times) < len(self.pts) or any(a > b for a, b in pairwise(times)):
-            return "the timestamps of its packets are not those of its frames"
+            return "the timestamps of packets and frames differ"
         if not np.array_equal(np.unique(np.array(times, dtype=np.int64)), planned):
-            return "not every packet near its start gives a frame"
+            return "not every packet near the start decodes to a frame"
         return ""
 
-    def _fault_of_restart(self, index: VideoIndex) -> str:
-        """Frames from the second keyframe on, decoded from there, against the same decoded from the start."""
+    def _obstacle_in_restart(self, index: VideoIndex) -> str:
+        """Compare frames decoded from the second keyframe with the same frames decoded from the start."""
         if not 0 < self._second_keyframe < len(self.packets):
             return ""
         first_pts = int(index.pts[self._second_keyframe])
@@ -186,7 +186,7 @@ class CopyCheck:
         try:
             again = [picture_from_frame(frame).hash() for frame in frames_at(packets, self._header, wanted)]
         except FrameMissing:
-            return "decoding from its second keyframe does not give all frames"
+            return "decoding from the second keyframe does not return all frames"
         if again != [known[time] for time in wanted]:
-            return "decoding from its second keyframe gives other pictures"
+            return "decoding from the second keyframe returns different pictures"
         return ""

@@ -1,7 +1,8 @@
-"""Which packets a decoder needs for a run of frames: the coverage rule, on the index alone.
+"""Which packets a decoder needs for a run of frames, computed from the index alone.
 
-For the frames with pts from a to b: from the last keyframe in decode order with pts <= a, through the last packet in
-decode order with pts <= b, and one more. Stopping at the first pts beyond b would miss frames that are stored late.
+The coverage rule, for the frames with pts from a to b: from the last keyframe in decode order with pts <= a, through
+the last packet in decode order with pts <= b, plus one more. Stopping at the first pts above b would miss frames
+that are stored late.
 """
 
 from collections.abc import Sequence
@@ -12,7 +13,7 @@ from slomo_batch.timeline.index import Int64s, VideoIndex
 
 
 def covering_packets(index: VideoIndex, first_pts: Sequence[int], last_pts: Sequence[int]) -> tuple[Int64s, Int64s]:
-    """For each pair of a first and a last pts the packets [start, end) to copy, by their place in decode order."""
+    """For each pair of a first and a last pts, the packets [start, end) to copy, as indices in decode order."""
     keyframes = np.flatnonzero(index.is_keyframe)
     place = _last_at_or_below(index.pts[keyframes], np.asarray(first_pts, dtype=np.int64))
     start = np.where(place >= 0, keyframes[np.maximum(place, 0)], 0) if len(keyframes) else np.zeros_like(place)
@@ -22,13 +23,13 @@ def covering_packets(index: VideoIndex, first_pts: Sequence[int], last_pts: Sequ
 
 
 def _last_at_or_below(pts: Int64s, wanted: Int64s) -> Int64s:
-    """For each wanted pts the last place whose pts is not greater; -1 where there is none."""
+    """For each wanted pts, the index of the last packet whose pts is at or below it; -1 if there is none."""
     lowest_from_here = np.minimum.accumulate(pts[::-1])[::-1]
     return np.searchsorted(lowest_from_here, wanted, side="right").astype(np.int64) - 1
 
 
 def mean_lead_in(index: VideoIndex) -> float:
-    """Packets that must be copied and decoded to get one frame, on average over all presented frames."""
+    """Number of packets to copy and decode for one frame, averaged over all presented frames."""
     pts = index.frame_pts
     start, end = covering_packets(index, pts, pts)  # type: ignore[arg-type]
     return float((end - start).mean())

@@ -1,7 +1,7 @@
-"""Decoding a chunk object: exactly the frames it was cut for, in order, one at a time.
+"""Decode a chunk object: exactly the frames it was cut for, in order, one at a time.
 
-A frame that does not come, or comes out of order, shows that copying this source's packets does not work: FrameMissing,
-which sends the source to the decode lane. A frame unlike the others (`traits`) fails the video.
+If a frame is missing or out of order, copying this source's packets does not work: FrameMissing moves the source to
+the decode lane. A frame that differs from the others in a property of `picture_properties` fails the video.
 """
 
 from collections.abc import Iterable, Iterator, Sequence
@@ -21,11 +21,11 @@ from slomo_batch.picture import PIXEL_FORMATS, Picture
 
 
 def decode_chunk(archive: ArchiveReader) -> Iterator[Picture]:
-    """The source frames that the chunk archive's note lists, in planar form.
+    """The source frames listed in the chunk archive's note, in planar form.
 
     Raises:
-        FrameMissing: a listed frame does not come out of the decoder.
-        SourceUnsupported: a frame is interlaced, or its size, color or shape of pixels is not that of the others.
+        FrameMissing: the decoder does not return a listed frame.
+        SourceUnsupported: a frame is interlaced, or differs from the others in size, color or pixel shape.
         SegmentInvalid: the archive is damaged.
     """
     note = archive.note
@@ -38,59 +38,59 @@ def decode_chunk(archive: ArchiveReader) -> Iterator[Picture]:
                 where=f"source frame at pts {frame.pts}",
                 expected=f"{size[0]}x{size[1]} {planar.name}",
                 got=f"{frame.width}x{frame.height} {frame.format.name}",
-                remedy="Cut the file there, and convert its parts one by one.",
+                remedy="Cut the file there, and convert its parts separately.",
             )
         yield picture_from_frame(frame, planar)
 
 
 def held_frames(archive: ArchiveReader) -> tuple[int, ...]:
-    """Numbers of the chunk's source frames that could not be decoded and are copies of a neighbour."""
+    """Numbers of the chunk's source frames that could not be decoded and are copies of a neighbor."""
     return tuple(archive.note["held"])
 
 
 def frames_at(
     packets: Iterable[ArchivedPacket], header: StreamHeader, pts: Sequence[int], joins: Sequence[int] = ()
 ) -> Iterator[av.VideoFrame]:
-    """The frames at these strictly rising pts; of several with the same pts the later. `joins` are
-    the places among the packets at which a part of a joined file begins.
+    """The frames at these strictly increasing pts; of several with the same pts, the last.
 
-    They must be alike (`traits`).
+    `joins` are the indices of packets at which a part of a joined file begins. All frames must have the same
+    properties (`picture_properties`).
 
     Raises:
-        FrameMissing: one of them does not come, or comes after a later one.
-        SourceUnsupported: one is interlaced, or unlike those before it.
+        FrameMissing: a frame is missing, or comes after a later one.
+        SourceUnsupported: a frame is interlaced, or differs from those before it.
     """
-    traits = PropertyCheck()
+    properties = PropertyCheck()
     wanted = iter(pts)
-    awaited = next(wanted, None)
-    kept: av.VideoFrame | None = None
+    next_pts = next(wanted, None)
+    last_frame: av.VideoFrame | None = None
     planned = frozenset(pts)
     for frame, decoder in _decoded(packets, header, joins):
         if frame.pts is None or frame.pts not in planned:
             continue
-        traits.see(frame, decoder)
-        if kept is not None and frame.pts != kept.pts:
-            yield kept
-            kept = None
-        if kept is None and frame.pts != awaited:
+        properties.check(frame, decoder)
+        if last_frame is not None and frame.pts != last_frame.pts:
+            yield last_frame
+            last_frame = None
+        if last_frame is None and frame.pts != next_pts:
             break
-        if kept is None:
-            awaited = next(wanted, None)
-        kept = frame
-    if kept is not None:
-        yield kept
-    if awaited is not None:
+        if last_frame is None:
+            next_pts = next(wanted, None)
+        last_frame = frame
+    if last_frame is not None:
+        yield last_frame
+    if next_pts is not None:
         raise FrameMissing(
-            "a planned source frame did not come out of the decoder",
-            where=f"source frame at pts {awaited}",
-            remedy="The source has to be decoded in one go.",
+            "the decoder did not return a planned source frame",
+            where=f"source frame at pts {next_pts}",
+            remedy="The source must be decoded from start to end.",
         )
 
 
 def decoded(packets: Iterable[ArchivedPacket], header: StreamHeader) -> Iterator[av.VideoFrame]:
-    """Every frame that the packets decode to, in the decoder's order; what cannot be decoded is passed over.
+    """All frames that the packets decode to, in the decoder's order. What cannot be decoded is skipped.
 
-    Frames that are not to be shown come without a pts.
+    Frames that are not shown have no pts.
     """
     return (frame for frame, _ in _decoded(packets, header, ()))
 
@@ -98,8 +98,8 @@ def decoded(packets: Iterable[ArchivedPacket], header: StreamHeader) -> Iterator
 def _decoded(
     packets: Iterable[ArchivedPacket], header: StreamHeader, joins: Sequence[int]
 ) -> Iterator[tuple[av.VideoFrame, VideoCodecContext]]:
-    """Every frame and its decoder. `joins` are the places among the packets at which a part of a joined file begins:
-    each part is decoded as a file of its own."""
+    """Every frame and its decoder. `joins` are the indices of packets at which a part of a joined file begins; each
+    part is decoded like a separate file."""
     decoder = _video_decoder(header)
     for place, packet in enumerate(packets):
         if place in joins:
@@ -115,12 +115,13 @@ def _decoded(
 def _video_decoder(header: StreamHeader) -> VideoCodecContext:
     decoder = open_decoder(header)
     if not isinstance(decoder, VideoCodecContext):
-        raise SegmentInvalid("the archive's stream is not a video", got=header.codec)
+        raise SegmentInvalid("the stream of the packet archive is not a video", got=header.codec)
     return decoder
 
 
 def decode_packet(decoder: CodecContext, packet: "av.Packet[Any] | None") -> list[av.VideoFrame]:
-    """What one packet, or the flush at the end, gives; nothing where the decoder refuses it."""
+    """The frames that the decoder returns for one packet, or for None, which flushes it; empty if it rejects the
+    packet."""
     try:
         frames = decoder.decode(packet)  # type: ignore[attr-defined]
     except FFmpegError:

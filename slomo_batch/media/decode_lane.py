@@ -79,13 +79,13 @@ def pts_match_index(pts: list[int | None], index: VideoIndex) -> bool:
 
 
 def _decoded(
-    video: VideoStream, packets: "Iterable[av.Packet[Any]]", index: VideoIndex, traits: PropertyCheck
+    video: VideoStream, packets: "Iterable[av.Packet[Any]]", index: VideoIndex, properties: PropertyCheck
 ) -> Iterator[av.VideoFrame]:
     """Every frame, in the decoder's order; each part of a joined file is decoded as a file of its own."""
 
     def given(packet: "av.Packet[Any] | None") -> Iterator[av.VideoFrame]:
         for frame in decode_packet(video.codec_context, packet):
-            traits.see(frame, video.codec_context)
+            properties.check(frame, video.codec_context)
             yield frame
 
     first_packets = {join.first_packet for join in index.joins}

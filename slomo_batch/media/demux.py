@@ -1,4 +1,4 @@
-"""Opening a source and taking its packets, the same way in every pass over it."""
+"""Open a source and demux its packets, the same way in every pass over it."""
 
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -15,25 +15,25 @@ from slomo_batch.media.mp4_boxes import BinaryFile, is_fragmented
 from slomo_batch.media.picture_limits import DECODER_OPTIONS
 
 OPEN_TIMEOUT_S = 1800.0
-"""Longest that opening may take: the index of a film of hours, over a slow line."""
+"""Timeout for opening a file: the index of an hours-long video may arrive over a slow connection."""
 READ_TIMEOUT_S = 600.0
-"""Longest that one packet may take."""
+"""Timeout for reading one packet."""
 MAX_DAMAGED_PLACES = 1000
-"""Damaged places in one file after which the rest is given up."""
+"""Damaged places in one file after which reading stops."""
 
 _OPTIONS = {
-    "protocol_whitelist": "none",  # a playlist or reference movie must not make us read other files or addresses
-    "skip_estimate_duration_from_pts": "1",  # or opening a transport stream reads its end as well
+    "protocol_whitelist": "none",  # a playlist or reference movie must not open other files or addresses
+    "skip_estimate_duration_from_pts": "1",  # without it, opening a transport stream reads its end too
 }
 _NOT_THE_VIDEO = Disposition.attached_pic | Disposition.timed_thumbnails
 
 
 @contextmanager
 def open_source(file: BinaryFile) -> Iterator[InputContainer]:
-    """The container in `file`. Call it, and all that reads, within `media.foreign.reading`.
+    """Open the container in `file`. Call it, and everything that reads from it, within `media.av_errors.reading`.
 
-    The fragments of an MP4 are read as they come: by default FFmpeg looks for all of them when it opens the file, which
-    is a second pass over it.
+    The fragments of an MP4 are read as they come. By default FFmpeg looks for all of them when it opens the file,
+    which is a second pass over it.
     """
     fragments = {"fflags": "+ignidx"} if is_fragmented(file) else {}
     file.seek(0)
@@ -52,7 +52,7 @@ def open_source(file: BinaryFile) -> Iterator[InputContainer]:
 
 
 def main_video(container: InputContainer, name: str) -> VideoStream:
-    """The video among the streams: no cover picture; of several the default one, then the largest, then the first.
+    """The main video stream: no cover picture; among several, the default one, then the largest, then the first.
 
     Raises:
         SourceUnreadable: there is none.
@@ -73,26 +73,26 @@ def _rank(stream: VideoStream) -> tuple[bool, int, int]:
 
 
 def has_decoder(stream: Stream) -> bool:
-    """True where this build of FFmpeg can decode the stream."""
+    """True if this build of FFmpeg can decode the stream."""
     return stream.codec_context is not None
 
 
 def demux_packets(container: InputContainer, streams: Sequence[Stream]) -> "Iterator[av.Packet[Any]]":
-    """The packets of these streams in the order of the file; damaged places are passed over.
+    """The packets of these streams in file order. Damaged places are skipped.
 
-    Packets of other streams are discarded, so that containers with an index don't even read them.
+    Packets of other streams are discarded, so containers with an index do not even read them.
     """
     for stream in container.streams:
         stream.discard = Discard.default if stream in streams else Discard.all
-    stumbles = 0
-    while stumbles <= MAX_DAMAGED_PLACES:
+    num_damaged = 0
+    while num_damaged <= MAX_DAMAGED_PLACES:
         try:
             for packet in container.demux(*streams):
                 if packet.size:
                     yield packet
         except InvalidDataError:
-            stumbles += 1
-        except IndexError:  # at the end PyAV looks up streams that appeared midway, and does not know them
+            num_damaged += 1
+        except IndexError:  # at the end PyAV looks up streams that appeared midway, and does not find them
             return
         else:
             return

@@ -1,8 +1,8 @@
-"""The packet index of a source: from the moov alone where an MP4 or MOV allows it, else by one pass over the file.
+"""The packet index of a source: from the moov alone if an MP4 or MOV allows it, else from one pass over the file.
 
-An MP4 that is not fragmented describes every packet in its moov. It is demuxed with zeros in place of the payload:
-times and sizes are exact, only the keyframe flags are then wrong and come from the container's index. Where any of
-that does not add up, the file is read in full.
+The moov of an unfragmented MP4 describes every packet. The file is demuxed with zeros in place of the payload: times
+and sizes are exact; the keyframe flags are wrong then and come from the container's index instead. If anything is
+inconsistent, the whole file is read.
 """
 
 from array import array
@@ -50,28 +50,29 @@ INDEXED_BY_HEADER = frozenset(
         "dvvideo",
     }
 )
-"""Codecs whose packets FFmpeg takes from an MP4 as the moov has them, without looking into them for where they end."""
+"""Codecs whose packets FFmpeg takes from an MP4 exactly as the moov lists them, without parsing them for their
+boundaries."""
 MAX_TICKS = 1 << 59
-"""A timestamp beyond this is no timestamp; sums and differences of those within stay in 64 bits."""
+"""A larger timestamp is invalid; sums and differences of smaller ones fit in 64 bits."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PacketIndex:
-    """What one look at all packets of the video stream says."""
+    """The index of the video stream, and what was noticed while reading its packets."""
 
     index: VideoIndex
     read_in_full: bool
-    """True where the whole file was read."""
+    """True if the whole file was read."""
     is_cut_off: bool
-    """True where packets lie beyond the end of the file."""
+    """True if packets lie beyond the end of the file."""
     has_timestamps: bool
-    """False where packets lack timestamps and theirs were counted out in decode order."""
+    """False if packets lack timestamps, so that times were assigned in decode order."""
     has_new_extradata: bool
-    """True where the decoder's settings change midway."""
+    """True if the decoder's extradata changes midway."""
     end_byte: int
-    """Where the last of the packets ends in the file; 0 where the demuxer does not say."""
+    """End of the last packet in the file, in bytes; 0 if the demuxer does not report it."""
     num_undecodable: int
-    """Packets between a join and the next keyframe, which cannot be decoded: they are marked as discarded."""
+    """Number of packets between a join and the next keyframe. They cannot be decoded, and are marked as discarded."""
 
 
 _NO_TIME = -(1 << 63)
@@ -79,7 +80,7 @@ _KEYFRAME, _DISCARDED, _NEW_EXTRADATA = 1, 2, 4
 
 
 class _PacketColumns:
-    """What the packets say, packet by packet, in few bytes each: a film of hours has a million."""
+    """The packets' properties, compactly: a film of several hours has a million packets."""
 
     def __init__(self) -> None:
         self.pts, self.dts, self.size, self.duration = (array("q") for _ in range(4))
@@ -107,25 +108,25 @@ class _PacketColumns:
 
 
 def _is_theora_header(packet: "av.Packet[Any]") -> bool:
-    """True for a header of Theora among the packets: where one Ogg file follows another, they come again."""
+    """True for a Theora header among the packets: concatenated Ogg files repeat them."""
     context = packet.stream.codec_context
     return context is not None and context.name == "theora" and bytes(memoryview(packet)[:1]) >= b"\x80"
 
 
 PacketInspector = Callable[["av.Packet[Any]"], bool]
-"""Sees the first packets with their payload, and says whether it wants to see more.
+"""A callback that gets the first packets with their payload and returns True as long as it needs more.
 
-After that it sees keyframes that may begin a part of a joined file.
+After that it gets only keyframes that may begin a part of a joined file.
 """
 
 
 class ZeroFilledFile:
-    """The file, with zeros where it was cut off and, once it is hollow, in place of everything."""
+    """The file, with zeros beyond its real end and, once `is_zero_filled` is set, everywhere."""
 
     def __init__(self, reader: RangeReader) -> None:
         self.is_zero_filled = False
         self.end = reader.size_bytes
-        """Where the file ends; beyond the real end, zeros are read."""
+        """Where reading ends; zeros are read beyond the end of the real file."""
         self._reader = reader
 
     @property
@@ -138,11 +139,11 @@ class ZeroFilledFile:
         return self._reader.seek(offset, whence)
 
     def tell(self) -> int:
-        """The position."""
+        """Return the position."""
         return self._reader.tell()
 
     def read(self, size: int = -1, /) -> bytes:
-        """Up to `size` bytes, real or zero."""
+        """Read up to `size` bytes, real or zero."""
         start = self._reader.tell()
         num_bytes = max((self.end if size < 0 else min(start + size, self.end)) - start, 0)
         real = b"" if self.is_zero_filled else self._reader.read(num_bytes)
@@ -168,15 +169,16 @@ def has_whole_moov(reader: RangeReader, name: str) -> bool:
         raise SourceUnreadable(
             "the file has no index (moov)",
             where=name,
-            remedy="It was cut off, or its recording never finished: fetch it again, or repair it.",
+            remedy="It is truncated, or its recording did not finish: copy it again, or repair it.",
         )
     return b"moov" in kinds and b"moof" not in kinds
 
 
 def index_from_moov(
-    container: InputContainer, video: VideoStream, file: ZeroFilledFile, witness: PacketInspector, name: str
+    container: InputContainer, video: VideoStream, file: ZeroFilledFile, inspect: PacketInspector, name: str
 ) -> PacketIndex | None:
-    """Index the video by the moov alone, but for the packets that the witness sees; None where the moov does not do.
+    """Index the video from the moov alone, except for the packets that `inspect` needs; None if the moov is not
+    sufficient.
 
     Raises:
         SourceUnreadable: the video has no packet.
@@ -190,14 +192,14 @@ def index_from_moov(
     columns = _PacketColumns()
     for packet in demux_packets(container, [video]):
         columns.add(packet)
-        file.is_zero_filled = file.is_zero_filled or not witness(packet)
+        file.is_zero_filled = file.is_zero_filled or not inspect(packet)
     if columns.size != sizes:
         return None
     return _packet_index(columns, video, name, keyframes, read_in_full=False, is_cut_off=end > file.size_bytes)
 
 
 def _index_entries(video: VideoStream) -> tuple["array[int]", Bools, int]:
-    """Sizes and keyframes as the container's index has them, and where the last of the payload ends."""
+    """Sizes and keyframe flags from the container's index, and the end of the payload in bytes."""
     sizes, keyframes, end = array("q"), bytearray(), 0
     for entry in video.index_entries:
         sizes.append(entry.size)
@@ -210,21 +212,21 @@ def _index_entries(video: VideoStream) -> tuple["array[int]", Bools, int]:
 
 
 def index_from_packets(
-    container: InputContainer, video: VideoStream, witness: PacketInspector, name: str
+    container: InputContainer, video: VideoStream, inspect: PacketInspector, name: str
 ) -> PacketIndex:
     """Index the video by reading the file to its end.
 
     Raises:
         SourceUnreadable: the video has no packet.
     """
-    columns, wants_more, sound = _PacketColumns(), True, AudioJumps()
-    may_leap = container.format.name in DISCONTINUOUS_FORMATS
-    streams = [video, *(container.streams.audio if may_leap else ())]
+    columns, needs_more, audio_jumps = _PacketColumns(), True, AudioJumps()
+    may_jump = container.format.name in DISCONTINUOUS_FORMATS
+    streams = [video, *(container.streams.audio if may_jump else ())]
     for packet in demux_packets(container, streams):
         if packet.stream is not video:
-            sound.see(packet, packet.stream, len(columns.size))
+            audio_jumps.add(packet, packet.stream, len(columns.size))
             continue
-        wants_more = (wants_more or columns.is_backward_jump(packet)) and witness(packet)
+        needs_more = (needs_more or columns.is_backward_jump(packet)) and inspect(packet)
         columns.add(packet)
     return _packet_index(
         columns,
@@ -233,7 +235,7 @@ def index_from_packets(
         columns.has(_KEYFRAME),
         read_in_full=True,
         is_cut_off=False,
-        confirm_jump=sound.confirm if may_leap else None,
+        confirm_jump=audio_jumps.confirm if may_jump else None,
     )
 
 
@@ -247,17 +249,25 @@ def _packet_index(
     is_cut_off: bool,
     confirm_jump: Callable[[int, Fraction], bool] | None = None,
 ) -> PacketIndex:
+    """Build the index from the packets' properties.
+
+    `confirm_jump` gets a packet and the size of its forward jump in seconds, and returns whether the audio jumps
+    too; None if the format permits no jumps.
+
+    Raises:
+        SourceUnreadable: there is no packet, or a timestamp is out of range.
+    """
     if not columns.size:
         raise SourceUnreadable("the video stream has no frames", where=name)
-    pts, own = _as_int64(columns.pts), _NO_TIME not in columns.pts
-    if not own:
+    pts, has_timestamps = _as_int64(columns.pts), _NO_TIME not in columns.pts
+    if not has_timestamps:
         pts = _substitute_times(columns, video)
     if pts.max() > MAX_TICKS or pts.min() < -MAX_TICKS:
-        raise SourceUnreadable("a timestamp is beyond all reason", where=name, remedy="The file is damaged: repair it.")
-    starts = _part_starts(pts, columns, keyframes, video, confirm_jump) if own else []
+        raise SourceUnreadable("a timestamp is out of range", where=name, remedy="The file is damaged: repair it.")
+    starts = _part_starts(pts, columns, keyframes, video, confirm_jump) if has_timestamps else []
     pts = separate_last_frames(pts, starts)
-    is_headless = _is_headless(starts, keyframes)
-    is_discarded = columns.has(_DISCARDED) | is_headless
+    is_undecodable = _is_undecodable(starts, keyframes)
+    is_discarded = columns.has(_DISCARDED) | is_undecodable
     joins = place_joins(starts, pts, ~is_discarded, _frame_ticks(video))
     pts = pts + packet_offsets(joins, len(pts))
     index = VideoIndex(
@@ -273,10 +283,10 @@ def _packet_index(
         index=index,
         read_in_full=read_in_full,
         is_cut_off=is_cut_off,
-        has_timestamps=own,
+        has_timestamps=has_timestamps,
         has_new_extradata=bool(columns.has(_NEW_EXTRADATA)[1:].any()),
         end_byte=columns.end_byte,
-        num_undecodable=int(is_headless.sum()),
+        num_undecodable=int(is_undecodable.sum()),
     )
 
 
@@ -287,29 +297,30 @@ def _part_starts(
     video: VideoStream,
     confirm_jump: Callable[[int, Fraction], bool] | None,
 ) -> list[int]:
-    """First packets of the parts after the first: where the clock falls, and where it leaps and sound confirms it.
+    """First packets of all parts except the first: where timestamps jump back, or jump forward and the audio confirms
+    it.
 
-    Packets that are not shown do not count: an edit list may go back to a keyframe for its next piece.
+    Packets that are not shown do not count: an edit list may go back to a keyframe for its next segment.
     """
     shown = np.flatnonzero(~columns.has(_DISCARDED))
     is_keyframe = keyframes[shown]
     if is_keyframe.all() and video.codec_context.reorder_depth:
-        is_keyframe = np.zeros(len(shown), np.bool_)  # a file without a list of keyframes: all packets are called one
+        is_keyframe = np.zeros(len(shown), np.bool_)  # the file lists no keyframes, so FFmpeg marks every packet as one
     starts = shown[find_part_starts(pts[shown], is_keyframe)].tolist() if len(shown) else []
     if confirm_jump is None:
         return starts
     tick_s = video.time_base or Fraction(1, 1000)
     found = forward_jumps(pts, starts, max(round(MIN_JUMP_S / tick_s), MIN_JUMP_STEPS * median_step(pts)))
-    return sorted({*starts, *(packet for packet, leap in found if confirm_jump(packet, leap * tick_s))})
+    return sorted({*starts, *(packet for packet, jump in found if confirm_jump(packet, jump * tick_s))})
 
 
-def _is_headless(starts: Sequence[int], keyframes: Bools) -> Bools:
-    """True for the packets between the start of a part, but for the first, and the part's first keyframe."""
-    headless = np.zeros(len(keyframes), np.bool_)
+def _is_undecodable(starts: Sequence[int], keyframes: Bools) -> Bools:
+    """True for the packets between the start of a part and its first keyframe, except in the first part."""
+    undecodable = np.zeros(len(keyframes), np.bool_)
     for first, stop in pairwise((*starts, len(keyframes))):
         leading = np.flatnonzero(keyframes[first:stop])
-        headless[first : first + (int(leading[0]) if len(leading) else 0)] = True
-    return headless
+        undecodable[first : first + (int(leading[0]) if len(leading) else 0)] = True
+    return undecodable
 
 
 def _as_int64(column: "array[int]") -> Int64s:
@@ -317,9 +328,10 @@ def _as_int64(column: "array[int]") -> Int64s:
 
 
 def _substitute_times(columns: _PacketColumns, video: VideoStream) -> Int64s:
-    """Times for packets that lack them: those of decoding where all are known and rise, else one frame apart.
+    """Times for packets without timestamps: their decoding times if all are known and increasing, else one frame apart.
 
-    In decode order: right only for frames given out in the decoder's order, which the decode lane does.
+    They are in decode order: correct only if frames are assigned times in the decoder's order, as the decode lane
+    does.
     """
     dts = _as_int64(columns.dts)
     if _NO_TIME not in columns.dts and (np.diff(dts) > 0).all():
@@ -334,6 +346,7 @@ def _frame_ticks(video: VideoStream) -> int:
 
 
 def _last_duration(columns: _PacketColumns, pts: Int64s, is_discarded: Bools) -> int:
+    """Duration of the packet shown last, in ticks; 0 if unknown or out of range."""
     shown = np.flatnonzero(~is_discarded)
     if not len(shown):
         return 0

@@ -1,4 +1,4 @@
-"""The top-level boxes of an MP4 or MOV: what must be known of the file before FFmpeg opens it."""
+"""Top-level boxes of an MP4 or MOV file, read before FFmpeg opens it."""
 
 import struct
 from collections.abc import Iterator
@@ -7,26 +7,27 @@ from typing import Protocol
 _BOX = struct.Struct(">I4s")
 _LARGE = struct.Struct(">Q")
 MAX_TOP_BOXES = 64
-"""So many are looked at: a file that is not fragmented has a handful."""
+"""Maximum number of boxes read; a file that is not fragmented has a handful."""
 FIRST_BOXES = frozenset({b"ftyp", b"moov", b"mdat", b"wide", b"free", b"skip"})
-"""What such a file may begin with."""
+"""Box types that an MP4 or MOV file may begin with."""
 
 
 class BinaryFile(Protocol):
-    """What FFmpeg needs of a file to read it."""
+    """The file methods that FFmpeg needs for reading."""
 
     def read(self, size: int = -1, /) -> bytes:
-        """Up to `size` bytes."""
+        """Read up to `size` bytes."""
 
     def seek(self, offset: int, whence: int = 0, /) -> int:
         """Move the position."""
 
     def tell(self) -> int:
-        """The position."""
+        """Return the position."""
 
 
 def top_boxes(file: BinaryFile) -> Iterator[tuple[bytes, int]]:
-    """Kind and position of the first top-level boxes, through the first fragment; of other files, nonsense."""
+    """Yield type and byte offset of the top-level boxes, up to the first fragment. For other formats the result is
+    meaningless."""
     at = 0
     for _ in range(MAX_TOP_BOXES):
         file.seek(at)
@@ -43,5 +44,5 @@ def top_boxes(file: BinaryFile) -> Iterator[tuple[bytes, int]]:
 
 
 def is_fragmented(file: BinaryFile) -> bool:
-    """True for an MP4 in fragments."""
+    """True if the file is a fragmented MP4."""
     return any(kind == b"moof" for kind, _ in top_boxes(file))

@@ -1,9 +1,9 @@
-"""Packet archive: coded packets in a file of our own, exactly as a demuxer gave them. Format in docs/packet-archive.md.
+"""Packet archive: a file of coded packets exactly as demuxed. Its format is described in docs/packet-archive.md.
 
-No container keeps every codec, negative timestamps, discard flags and extradata that changes midway; this does. A file
-holds a head (the streams' headers and a note), the packets in decode order, and a tail (count, checksum, and what of
-the note was known only at the end). Whatever is cut off or altered is found: by the tail when the archive is opened,
-by each packet's own checksum as it is read.
+No container keeps every codec, negative timestamps, discard flags and extradata that changes midway; a packet
+archive does. It consists of a head (the streams' headers and a note), the packets in decode order, and a tail
+(count, checksum, and note entries known only at the end). Truncation is detected from the tail when the archive is
+opened; changed bytes are detected by the checksum of each packet when it is read.
 """
 
 import json
@@ -25,12 +25,12 @@ VERSION = 1
 _HEAD = struct.Struct("<8sIII")
 """Magic, version, size and checksum of the JSON that follows."""
 _PACKET = struct.Struct("<cBHHxxqqqII")
-"""Tag, flags, stream, number of side data, pts, dts, duration, size of the side data, size of the payload."""
+"""Tag, flags, stream, number of side data entries, pts, dts, duration, side data size, payload size."""
 _SIDE = struct.Struct("<BI")
-"""Length of the type's name, size of the data; name and data follow."""
+"""Length of the type's name and size of the data; the name and the data follow."""
 _CHECKSUM = struct.Struct("<I")
 _TAIL = struct.Struct("<II8s")
-"""Size and checksum of the JSON that stands before, magic: the last bytes of the file."""
+"""Size and checksum of the JSON before it, then the magic: the last bytes of the file."""
 _KEYFRAME, _DISCARDED, _HAS_PTS, _HAS_DTS, _HAS_DURATION = 1, 2, 4, 8, 16
 
 
@@ -38,7 +38,7 @@ _KEYFRAME, _DISCARDED, _HAS_PTS, _HAS_DTS, _HAS_DURATION = 1, 2, 4, 8, 16
 
 
 def packet_record(packet: ArchivedPacket) -> bytes:
-    """The packet as it stands in an archive, its checksum last; the same in every archive."""
+    """The packet as bytes of an archive, ending with its checksum; the same in every archive."""
     side = b"".join(_SIDE.pack(len(name), len(data)) + name.encode() + data for name, data in packet.side_data)
     flags = _KEYFRAME * packet.is_keyframe | _DISCARDED * packet.is_discarded
     flags |= _HAS_PTS * (packet.pts is not None) | _HAS_DTS * (packet.dts is not None)
@@ -49,9 +49,10 @@ def packet_record(packet: ArchivedPacket) -> bytes:
 
 
 class ArchiveWriter:
-    """Writes an archive into a binary file, front to back. The file stays the caller's to close.
+    """Write an archive to a binary file sequentially. The caller closes the file.
 
-    As a context manager it closes the archive unless an exception passes: what is left then has no tail: refused.
+    As a context manager it completes the archive, unless an exception is raised: then the tail is missing, so
+    readers refuse the file.
     """
 
     def __init__(self, file: IO[bytes], headers: Sequence[StreamHeader], note: Mapping[str, JSON]) -> None:
@@ -66,11 +67,11 @@ class ArchiveWriter:
     def add(self, packet: ArchivedPacket) -> None:
         """Write the next packet in decode order."""
         if not 0 <= packet.stream < self._num_streams:
-            raise ValueError(f"the archive has {self._num_streams} streams, got a packet of stream {packet.stream}")
+            raise ValueError(f"packet of stream {packet.stream}, but the archive has {self._num_streams} streams")
         self.add_record(packet_record(packet))
 
     def add_record(self, record: bytes) -> None:
-        """Write the next packet, given as `packet_record` spelled it."""
+        """Write the next packet, given as the result of `packet_record`."""
         self._checksum = crc32(record[-_CHECKSUM.size :], self._checksum)
         self.num_packets += 1
         self._write(record)
@@ -103,19 +104,20 @@ _FRACTIONS = ("time_base", "sample_aspect_ratio")
 
 
 def _header_to_json(header: StreamHeader) -> dict[str, JSON]:
-    spelled: dict[str, JSON] = {name: getattr(header, name) for name in header.__slots__}
-    spelled |= {name: str(spelled[name]) for name in _FRACTIONS}
-    return spelled | {"extradata": b64encode(header.extradata).decode()}
+    fields: dict[str, JSON] = {name: getattr(header, name) for name in header.__slots__}
+    fields |= {name: str(fields[name]) for name in _FRACTIONS}
+    return fields | {"extradata": b64encode(header.extradata).decode()}
 
 
 # ---- reading -------------------------------------------------------------------------------------------------------
 
 
 class ArchiveReader:
-    """Reads an archive from a seekable binary file. Iterating gives the packets in decode order, any number of times.
+    """Read an archive from a seekable binary file. Iteration yields the packets in decode order and can be repeated.
 
     Raises:
-        SegmentInvalid: on opening: no archive, another version, cut off; while iterating: altered bytes, with where.
+        SegmentInvalid: on opening, if the file is not a packet archive, has another version or is truncated; during
+            iteration, if bytes have changed. The message gives the position.
     """
 
     def __init__(self, file: IO[bytes], name: str = "") -> None:
@@ -125,12 +127,12 @@ class ArchiveReader:
         self._first_packet = file.tell()
         tail, self._end = self._tail()
         try:
-            self.headers = tuple(_header_from_json(spelled) for spelled in head["streams"])
+            self.headers = tuple(_header_from_json(fields) for fields in head["streams"])
             self.note: dict[str, Any] = {**head["note"], **tail["note"]}
             self.num_packets: int = tail["num_packets"]
             self._checksum: int = tail["checksum"]
         except (KeyError, TypeError, ValueError, ZeroDivisionError) as error:
-            raise self._invalid("head or tail lacks an entry", 0, got=repr(error)) from error
+            raise self._invalid("an entry is missing or invalid in the head or tail", 0, got=repr(error)) from error
 
     def __iter__(self) -> Iterator[ArchivedPacket]:
         self._file.seek(self._first_packet)
@@ -142,7 +144,7 @@ class ArchiveReader:
             yield packet
             self._file.seek(offset)
         if self._file.read(1) != b"E" or offset != self._end or checksum != self._checksum:
-            raise self._invalid("the packets are not those the tail counts", offset)
+            raise self._invalid("the packets do not match the count and checksum in the tail", offset)
 
     def _packet(self, number: int, offset: int) -> tuple[ArchivedPacket, bytes]:
         front = self._file.read(_PACKET.size)
@@ -150,7 +152,7 @@ class ArchiveReader:
             raise self._invalid(f"packet {number} is missing", offset)
         _, flags, stream, num_sides, pts, dts, duration, side_size, data_size = _PACKET.unpack(front)
         if offset + _PACKET.size + side_size + data_size + _CHECKSUM.size > self._end:
-            raise self._invalid(f"packet {number} runs beyond the end", offset)
+            raise self._invalid(f"packet {number} extends past the end of the packets", offset)
         side, data, own = (self._file.read(size) for size in (side_size, data_size, _CHECKSUM.size))
         if own != _CHECKSUM.pack(crc32(data, crc32(front + side))) or stream >= len(self.headers):
             raise self._invalid(f"packet {number} does not match its checksum", offset)
@@ -173,7 +175,7 @@ class ArchiveReader:
             raise self._invalid("not a packet archive", 0, got=repr(front[: len(MAGIC)]))
         _, version, size, checksum = _HEAD.unpack(front)
         if version != VERSION:
-            raise self._invalid("a packet archive of another version", 0, expected=str(VERSION), got=str(version))
+            raise self._invalid("unsupported packet archive version", 0, expected=str(VERSION), got=str(version))
         return self._document(self._file.read(size), checksum, "head", _HEAD.size)
 
     def _tail(self) -> tuple[dict[str, Any], int]:
@@ -181,7 +183,7 @@ class ArchiveReader:
         self._file.seek(max(size - _TAIL.size, 0))
         back = self._file.read(_TAIL.size)
         if len(back) < _TAIL.size or not back.endswith(END_MAGIC):
-            raise self._invalid("the archive is cut off", size)
+            raise self._invalid("the packet archive is truncated", size)
         length, checksum, _ = _TAIL.unpack(back)
         start = size - _TAIL.size - length
         if start <= self._first_packet:
@@ -200,9 +202,9 @@ class ArchiveReader:
         return SegmentInvalid(what, where=where, expected=expected, got=got)
 
 
-def _header_from_json(spelled: Mapping[str, Any]) -> StreamHeader:
-    fractions = {name: Fraction(spelled[name]) for name in _FRACTIONS}
-    return StreamHeader(**{**spelled, **fractions, "extradata": b64decode(spelled["extradata"])})
+def _header_from_json(fields: Mapping[str, Any]) -> StreamHeader:
+    fractions = {name: Fraction(fields[name]) for name in _FRACTIONS}
+    return StreamHeader(**{**fields, **fractions, "extradata": b64decode(fields["extradata"])})
 
 
 def _side_data(side: bytes, num_sides: int) -> tuple[tuple[str, bytes], ...]:
@@ -218,7 +220,7 @@ def _side_data(side: bytes, num_sides: int) -> tuple[tuple[str, bytes], ...]:
 
 
 def dump(file: IO[bytes]) -> Iterator[str]:
-    """An archive in words, a line at a time: note, streams, packets."""
+    """Describe an archive line by line: note, streams, packets."""
     archive = ArchiveReader(file)
     yield f"packet archive, version {VERSION}, {archive.num_packets} packets"
     yield f"note {json.dumps(archive.note, ensure_ascii=False)}"

@@ -1,4 +1,4 @@
-"""What the plan says of packets and frames: where a file was joined, and why it has more packets than frames."""
+"""Notes for the plan about packets and frames: where a file was joined, and why it has more packets than frames."""
 
 from collections.abc import Iterator
 
@@ -7,11 +7,11 @@ import numpy as np
 from slomo_batch.media.index import PacketIndex
 
 MAX_NAMED_JOINS = 5
-"""Joins named with their instant; of more the number is given."""
+"""Number of joins whose times are listed."""
 
 
 def packet_notes(found: PacketIndex) -> Iterator[str]:
-    """Notes for the plan and the report. Every packet of the index is either shown as a frame or counted in one."""
+    """Notes for the plan and the report. Every packet of the index is either shown as a frame or counted in a note."""
     yield from _joins(found)
     yield from _packets_without_frame(found)
 
@@ -22,26 +22,26 @@ def _joins(found: PacketIndex) -> Iterator[str]:
         return
     zero = int(index.frame_pts[0])
     firsts = [join.first_packet for join in index.joins[:MAX_NAMED_JOINS]]
-    instants = ", ".join(f"{float((int(index.pts[first]) - zero) * index.time_base):.2f} s" for first in firsts)
+    times = ", ".join(f"{float((int(index.pts[first]) - zero) * index.time_base):.2f} s" for first in firsts)
     more = " and later" if len(index.joins) > MAX_NAMED_JOINS else ""
     count = len(index.joins)
     yield (
-        f"the file's clock jumps {count} time{'s' * (count > 1)} (at {instants}{more}): its parts follow one"
-        " another, each with its sound"
+        f"the timestamps jump {count} time{'s' * (count > 1)} (at {times}{more}): the output plays the parts one"
+        " after the other, each with its audio"
     )
     if found.num_undecodable:
-        yield f"{found.num_undecodable} frames after a join cannot be decoded without what came before them: left out"
+        yield f"{found.num_undecodable} frames after a join are left out: they need earlier frames that are missing"
 
 
 def _packets_without_frame(found: PacketIndex) -> Iterator[str]:
     index = found.index
     num_hidden = int(index.is_discarded.sum()) - found.num_undecodable
     if num_hidden:
-        yield f"{num_hidden} frames are not shown: headers, or marked as to be decoded only (edit list)"
+        yield f"{num_hidden} packets are not shown: headers, or frames that an edit list marks as decode only"
     shown = index.pts[~index.is_discarded]
     num_same = len(shown) - len(np.unique(shown))
     if num_same:
         yield (
-            f"{num_same} of {len(index.pts)} packets have the time of another packet (second fields, hidden frames, or"
-            " damaged timestamps): one frame is shown for each time"
+            f"{num_same} of {len(index.pts)} packets have the timestamp of another packet (second fields, hidden"
+            " frames, or damaged timestamps): one frame is shown for each timestamp"
         )

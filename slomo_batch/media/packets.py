@@ -1,4 +1,4 @@
-"""Coded packets and stream headers as plain records, and the same as PyAV has them."""
+"""Stream headers and coded packets as plain records, and their conversion to and from PyAV."""
 
 from dataclasses import dataclass, field
 from fractions import Fraction
@@ -18,36 +18,36 @@ from slomo_batch.media.picture_limits import DECODER_OPTIONS
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class StreamHeader:
-    """All that a decoder must know of a stream before its first packet."""
+    """Everything that a decoder must know about a stream before its first packet."""
 
     kind: Literal["video", "audio"]
     time_base: Fraction
-    """Seconds per tick of the packets' times."""
+    """Seconds per tick of the packets' timestamps."""
     codec: str
     """FFmpeg's name of the codec, not of one of its decoders."""
     decoder: str = ""
-    """FFmpeg's name of the decoder that was found for it; empty: the one of the codec's own name. They can differ: the
-    decoder called av1 needs a graphics device, the one called mp3 rounds to 16 bits."""
+    """FFmpeg's name of the decoder found for the codec; empty: the one with the codec's own name. The two can differ:
+    the decoder named av1 needs a graphics device, and the one named mp3 rounds to 16 bits."""
     extradata: bytes = b""
     codec_tag: str = ""
-    """Four characters; empty where the tag is none or not text."""
+    """Four characters; empty if the tag is zero or not text."""
     width: int = 0
     height: int = 0
     pix_fmt: str = ""
     bits_per_coded_sample: int = 0
     reorder_depth: int = 0
-    """How many frames the decoder holds back to put them in order, as the container's probing found it."""
+    """Number of frames that the decoder holds back to put them in order, as found when the container was probed."""
     sample_aspect_ratio: Fraction = Fraction(0)
-    """0 where the file says nothing."""
+    """0 if the file does not state one."""
     color_range: int = 0
-    """This and the next three as numbered by FFmpeg, that is by ITU-T H.273; 0 and 2: unspecified."""
+    """FFmpeg's number. The next three are numbers of ITU-T H.273. 0 (range) and 2 (the others) mean unspecified."""
     color_primaries: int = 2
     color_transfer: int = 2
     color_matrix: int = 2
     sample_rate: int = 0
     layout: str = ""
-    """FFmpeg's name of the channel layout; like the rate, unknown where the sound begins late in a file that has no
-    headers but those in the sound."""
+    """FFmpeg's name of the channel layout. Like the sample rate, it is unknown if the audio starts late in a file whose
+    only headers are those in the audio packets."""
     sample_format: str = ""
     bit_rate: int = 0
     language: str = ""
@@ -56,25 +56,25 @@ class StreamHeader:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ArchivedPacket:
-    """One coded packet and everything a demuxer says of it."""
+    """One coded packet with everything that the demuxer reports about it."""
 
     stream: int
-    """Place of its stream among the archive's headers."""
+    """Index of its stream among the archive's headers."""
     pts: int | None
     dts: int | None
     duration: int | None
     is_keyframe: bool
     is_discarded: bool
-    """Decoded for its neighbours' sake, never shown (edit lists)."""
+    """True if the packet is decoded only because other frames refer to it, and never shown (edit lists)."""
     data: bytes
     side_data: tuple[tuple[str, bytes], ...] = field(default=())
-    """Type, by PyAV's name, and contents."""
+    """Pairs of the type, by PyAV's name, and the data."""
 
 
 _NEEDS_BLOCK_ALIGN = ("wma", "atrac", "cook", "sipr", "ra_", "adpcm_g726", "gsm_ms", "truespeech", "qdm", "metasound")
-"""Codecs, by the start of their names, whose decoders must know the size of a block, which PyAV does not tell."""
+"""Prefixes of codec names whose decoders need the block size (block_align), which PyAV does not expose."""
 _FIXED_DECODER_OPTIONS = {"adpcm_ima_wav": {"bits_per_coded_sample": "4"}}
-"""Decoder options for what PyAV does not tell but which is always the same."""
+"""Decoder options for values that PyAV does not expose but that are always the same."""
 
 
 # ---- to and from PyAV ----------------------------------------------------------------------------------------------
@@ -84,7 +84,7 @@ def stream_header(stream: Stream) -> StreamHeader:
     """The header of a demuxed video or audio stream.
 
     Raises:
-        SourceUnsupported: the stream is neither video nor audio, or no decoder for it is built in.
+        SourceUnsupported: the stream is neither video nor audio, or this build of FFmpeg has no decoder for it.
     """
     context = stream.codec_context
     if isinstance(context, VideoCodecContext):
@@ -111,26 +111,26 @@ def stream_header(stream: Stream) -> StreamHeader:
             sample_format=context.format.name if context.format else "",
             bit_rate=context.bit_rate or 0,
         )
-    raise SourceUnsupported(f"stream {stream.index} ({stream.type}) cannot be decoded by this build of FFmpeg")
+    raise SourceUnsupported(f"this build of FFmpeg has no decoder for stream {stream.index} ({stream.type})")
 
 
 def sample_aspect_ratio_of(stream: Stream) -> Fraction:
-    """Width of a pixel over its height as the container, else the codec, states it; 0 when neither does."""
+    """Pixel width over pixel height, as stated by the container, else by the codec; 0 if neither states it."""
     return (stream.sample_aspect_ratio if isinstance(stream, VideoStream) else None) or Fraction(0)
 
 
 def can_be_archived(stream: Stream) -> bool:
-    """True where a decoder opened from the stream's header can do what the demuxer's own can."""
+    """True if a decoder opened from the stream's header works as well as the demuxer's own."""
     context = stream.codec_context
     return context is not None and not context.codec.canonical_name.startswith(_NEEDS_BLOCK_ALIGN)
 
 
 _SELF_DESCRIBING = frozenset({"aac", "mp1", "mp2", "mp3", "ac3", "eac3", "dts", "truehd", "mlp"})
-"""Codecs whose every packet can say how many channels there are, and at which sample rate."""
+"""Codecs whose packets each state the number of channels and the sample rate."""
 
 
 def has_audio_format(stream: Stream) -> bool:
-    """True where the header of a sound track states channels and a sample rate, or its packets can."""
+    """True if the header of an audio track states channels and sample rate, or its packets can."""
     context = stream.codec_context
     if not isinstance(context, AudioCodecContext):
         return False
@@ -152,7 +152,7 @@ def _common(stream: Stream) -> dict[str, Any]:
 
 
 def codec_tag(context: CodecContext) -> str:
-    """The four characters of the codec tag; empty where PyAV cannot read them as text, or where they are zero."""
+    """The four characters of the codec tag; empty if they are zero or PyAV cannot read them as text."""
     try:
         tag = context.codec_tag
     except UnicodeDecodeError:
@@ -161,7 +161,7 @@ def codec_tag(context: CodecContext) -> str:
 
 
 def open_decoder(header: StreamHeader, *, thread_count: int = 1) -> CodecContext:
-    """A decoder for the packets of this stream, not yet opened by FFmpeg: the first packet does that."""
+    """A decoder for the packets of this stream. FFmpeg opens it at the first packet."""
     context: CodecContext = CodecContext.create(header.decoder or header.codec, "r")
     context.thread_count = thread_count
     context.extradata = header.extradata or None
@@ -201,7 +201,7 @@ def _configure_audio(context: AudioCodecContext, header: StreamHeader) -> None:
 
 
 def from_av(packet: "av.Packet[Any]", stream: int) -> ArchivedPacket:
-    """The packet as it was demuxed; `stream` is its place among the archive's headers."""
+    """The packet as demuxed. `stream` is the index of its stream among the archive's headers."""
     return ArchivedPacket(
         stream=stream,
         pts=packet.pts,
@@ -215,18 +215,19 @@ def from_av(packet: "av.Packet[Any]", stream: int) -> ArchivedPacket:
 
 
 def to_av(packet: ArchivedPacket, header: StreamHeader) -> "av.Packet[Any]":
-    """The packet for a decoder or a muxer. PyAV cannot set the discard flag: look at `is_discarded` instead.
+    """The packet for a decoder or a muxer. PyAV cannot set the discard flag: check `is_discarded` instead.
 
-    The data is copied into a buffer of FFmpeg's own: decoders read beyond a packet's end, and only there find zeros.
+    The data is copied into a buffer that FFmpeg allocates: decoders read past the end of a packet, and only such a
+    buffer has zeros there.
     """
-    made: av.Packet[Any] = av.Packet(len(packet.data))
+    packet_av: av.Packet[Any] = av.Packet(len(packet.data))
     if packet.data:
-        made.update(packet.data)
-    made.pts, made.dts, made.duration = packet.pts, packet.dts, packet.duration
-    made.time_base = header.time_base
-    made.is_keyframe = packet.is_keyframe
+        packet_av.update(packet.data)
+    packet_av.pts, packet_av.dts, packet_av.duration = packet.pts, packet.dts, packet.duration
+    packet_av.time_base = header.time_base
+    packet_av.is_keyframe = packet.is_keyframe
     for kind, data in packet.side_data:
         side = PacketSideData(packet_sidedata_type_from_literal(kind), len(data))  # type: ignore[call-arg,arg-type]
         memoryview(side)[:] = data
-        made.set_sidedata(side)
-    return made
+        packet_av.set_sidedata(side)
+    return packet_av

@@ -1,6 +1,7 @@
-"""What all pictures of a video must share, since the plan takes it from the first: size, scan, color, shape of pixels.
+"""Properties that all pictures of a video must share, since the plan takes them from the first: size, scan type, color,
+pixel shape.
 
-A picture that differs is never scaled, converted or passed on as if it were like the first: the video is refused.
+A picture that differs is never scaled, converted or passed on as if it matched: the video is refused.
 """
 
 from collections.abc import Container
@@ -22,27 +23,30 @@ from slomo_batch.media.frames import planar_format_name
 from slomo_batch.picture import PIXEL_FORMATS
 
 Properties = dict[str, str]
-"""A picture's properties by name; what the picture does not state is left out."""
+"""A picture's properties by name. Properties that the picture does not state are left out."""
 _USUAL_MATRICES = frozenset({"bt709", "smpte170m", "bt470bg"})
 """Matrices that a picture may state after others stated none: players assume one of them."""
 
 
 def is_full_range(frame: av.VideoFrame, container_range: int = 0) -> bool:
-    """True where samples use their full range: as the frame, else the container, else the pixel format says."""
-    full_by_nature = frame.format.name.startswith(("yuvj", "mono")) or (
+    """True if samples use their full range, as stated by the frame, else by the container, else implied by the pixel
+    format."""
+    is_full_by_default = frame.format.name.startswith(("yuvj", "mono")) or (
         PIXEL_FORMATS[planar_format_name(frame.format.name)].model == "rgb"
     )
     stated = frame.color_range or container_range
-    return stated == FULL or (stated != LIMITED and full_by_nature)
+    return stated == FULL or (stated != LIMITED and is_full_by_default)
 
 
-def properties_of(frame: av.VideoFrame, decoder: VideoCodecContext, *, may_be_turned_back: bool = False) -> Properties:
-    """What this picture states of itself; `decoder` is the one it came from, just now.
+def properties_of(
+    frame: av.VideoFrame, decoder: VideoCodecContext, *, accepts_zero_rotation: bool = False
+) -> Properties:
+    """The properties that this picture states. `decoder` is the decoder that has just returned it.
 
-    A rotation of 0 degrees counts as stated only with `may_be_turned_back`. To see it takes a look at the frame's side
+    A rotation of 0 degrees counts as stated only with `accepts_zero_rotation`: reading it accesses the frame's side
     data, after which PyAV keeps the frame in memory until the garbage collector runs.
     """
-    states_rotation = frame.rotation or (may_be_turned_back and frame.side_data.get("DISPLAYMATRIX") is not None)
+    states_rotation = frame.rotation or (accepts_zero_rotation and frame.side_data.get("DISPLAYMATRIX") is not None)
     ratio = decoder.sample_aspect_ratio or Fraction(0)
     stated = {
         "size": f"{frame.width}x{frame.height}",
@@ -59,37 +63,37 @@ def properties_of(frame: av.VideoFrame, decoder: VideoCodecContext, *, may_be_tu
 
 
 class PropertyCheck:
-    """Checks that pictures, seen in the order of the decoder, are all like the first.
+    """Check that pictures, taken in the decoder's order, have the same properties as the first.
 
-    Pictures in `other_formats` may have these planar pixel formats besides the first one's.
+    Pictures may have the planar pixel formats in `other_formats` in addition to the first one's.
     """
 
     def __init__(self, other_formats: Container[str] = ()) -> None:
         self._other_formats = other_formats
         self._known: Properties = {}
 
-    def see(self, frame: av.VideoFrame, decoder: VideoCodecContext) -> None:
-        """Take one more picture.
+    def check(self, frame: av.VideoFrame, decoder: VideoCodecContext) -> None:
+        """Check the next picture.
 
         Raises:
-            SourceUnsupported: it is interlaced, or differs from those before it; the message says in what.
+            SourceUnsupported: it is interlaced, or differs from those before it; the message names the property.
         """
-        found = properties_of(frame, decoder, may_be_turned_back="rotation" in self._known)
+        found = properties_of(frame, decoder, accepts_zero_rotation="rotation" in self._known)
         if found["scan"] == "interlaced":
             raise SourceUnsupported(
                 "not yet supported: interlaced video",
-                where=_place(frame) if self._known else "",
-                got="pictures of two fields",
-                remedy="Deinterlace it first, for instance with FFmpeg's bwdif.",
+                where=_position(frame) if self._known else "",
+                got="an interlaced picture",
+                remedy="Deinterlace it first, for example with FFmpeg's bwdif filter.",
             )
         for name, value in found.items():
             if self._is_change(name, value):
                 raise SourceUnsupported(
                     f"not yet supported: the {name} changes midway",
-                    where=_place(frame),
+                    where=_position(frame),
                     expected=self._known.get(name, "none"),
                     got=value,
-                    remedy="Cut the file there, and convert its parts one by one.",
+                    remedy="Cut the file there, and convert its parts separately.",
                 )
         self._known = found | self._known
 
@@ -108,6 +112,6 @@ class PropertyCheck:
                 return False
 
 
-def _place(frame: av.VideoFrame) -> str:
+def _position(frame: av.VideoFrame) -> str:
     seconds = f" ({frame.time:.2f} s)" if frame.time is not None else ""
     return f"source frame at pts {frame.pts}{seconds}"

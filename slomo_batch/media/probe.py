@@ -1,8 +1,8 @@
-"""Probing a source: what it is, when its frames are shown, and whether its packets may be copied.
+"""Probe a source: its properties, when its frames are shown, and whether its packets may be copied.
 
-One look at the file does it all: the index comes from the moov of an MP4 or MOV, else from all packets; the first
-pictures are decoded on the way (`proof`). Refused with a reason: what is no video or holds no frame that decodes, and
-what this version does not take (interlaced, HDR).
+One pass does it all: the index comes from the moov of an MP4 or MOV, else from all packets, and the first pictures
+are decoded on the way (`copy_check`). Sources are refused, with a reason, if they are not a video, if no frame can
+be decoded, or if this version does not support them (interlaced, HDR).
 """
 
 import struct
@@ -39,17 +39,17 @@ from slomo_batch.records import AudioTrack, ColorFacts, VideoFacts
 from slomo_batch.timeline.index import SourceTimeline, VideoIndex, source_timeline
 
 MAX_FRAME_GAP_S = 3600
-"""Two neighbouring frames further apart than this have a damaged timestamp."""
+"""If two consecutive frames are further apart than this, a timestamp is damaged."""
 NOTABLE_GAP_S = 10
-"""Two neighbouring frames further apart than this are mentioned."""
+"""If two consecutive frames are further apart than this, a note says so."""
 USUAL_RATES = 1, 1000
-"""A frame rate below the first or above the second, in frames per second, is mentioned."""
+"""Frame rates outside this range, in frames per second, get a note."""
 _PROGRESSIVE, _UNKNOWN_ORDER = 1, 0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Probe:
-    """All that is known of a source before anything is made of it."""
+    """Everything that is known about a source before it is processed."""
 
     facts: VideoFacts
     index: VideoIndex
@@ -57,71 +57,74 @@ class Probe:
 
 
 def probe(reader: RangeReader, name: str) -> Probe:
-    """Look at one source; `name` is what messages call it.
+    """Probe one source; messages call it `name`.
 
     Raises:
-        SourceUnreadable: damaged, empty, not a video, without a frame.
-        SourceUnsupported: a kind of video this version does not take.
-        SourceChanged, StorageBusy: from the store.
+        SourceUnreadable: it is empty, damaged, not a video, or has no frame.
+        SourceUnsupported: this version does not support this kind of video.
+        SourceChanged, StorageBusy: raised by the store.
     """
     if reader.size_bytes == 0:
         raise SourceUnreadable("the file is empty", where=name)
     with reading(reader, name):
-        return _with_note(*(_by_moov(reader, name) or _by_packets(reader, name)), reader)
+        return _with_note(*(_probe_from_moov(reader, name) or _probe_from_packets(reader, name)), reader)
 
 
 def _with_note(found: Probe, end_byte: int, track: int, reader: RangeReader) -> Probe:
-    """The probe, with a note where something follows in the file that was not read."""
+    """The probe, with a note if the file continues after what FFmpeg read."""
     note = unread_tail_note(reader, found.facts.container, end_byte, track)
     facts = replace(found.facts, oddities=(*found.facts.oddities, note)) if note else found.facts
     return replace(found, facts=facts)
 
 
-def _by_moov(reader: RangeReader, name: str) -> tuple[Probe, int, int] | None:
-    """As _by_packets; None where the moov does not do."""
+def _probe_from_moov(reader: RangeReader, name: str) -> tuple[Probe, int, int] | None:
+    """Like _probe_from_packets, from the moov; None if the moov is not sufficient."""
     if not has_whole_moov(reader, name):
         return None
     file = ZeroFilledFile(reader)
     with open_source(file) as container:
         video = main_video(container, name)
         check_picture_size(video.width, video.height, name)
-        pictures = CopyCheck(video)
-        found = index_from_moov(container, video, file, pictures.see, name)
-        return None if found is None else (_probed(container, video, found, pictures, name), found.end_byte, video.id)
+        copy_check = CopyCheck(video)
+        found = index_from_moov(container, video, file, copy_check.add, name)
+        return None if found is None else (_probed(container, video, found, copy_check, name), found.end_byte, video.id)
 
 
-def _by_packets(reader: RangeReader, name: str) -> tuple[Probe, int, int]:
-    """The probe, where the last packet of the video ends, and the number of its track."""
+def _probe_from_packets(reader: RangeReader, name: str) -> tuple[Probe, int, int]:
+    """The probe, the end of the last video packet in bytes, and the number of the video track."""
     with open_source(reader) as container:
         video = main_video(container, name)
         check_picture_size(video.width, video.height, name)
-        pictures = CopyCheck(video)
-        found = index_from_packets(container, video, pictures.see, name)
-        return _probed(container, video, found, pictures, name), found.end_byte, video.id
+        copy_check = CopyCheck(video)
+        found = index_from_packets(container, video, copy_check.add, name)
+        return _probed(container, video, found, copy_check, name), found.end_byte, video.id
 
 
-def _probed(container: InputContainer, video: VideoStream, found: PacketIndex, pictures: CopyCheck, name: str) -> Probe:
-    pictures.finish()
+def _probed(
+    container: InputContainer, video: VideoStream, found: PacketIndex, copy_check: CopyCheck, name: str
+) -> Probe:
+    copy_check.finish()
     if found.index.joins:
-        pictures.truncate(found.index.joins[0].first_packet)
-    if pictures.sample is None:
-        what = f"none of the first {len(pictures.packets)} packets of the video can be decoded"
+        copy_check.truncate(found.index.joins[0].first_packet)
+    if copy_check.first_frame is None:
+        what = f"none of the first {len(copy_check.packets)} video packets can be decoded"
         remedy = f"The file is damaged, or its pictures have more than {MAX_PICTURE_PX:,} pixels."
         raise SourceUnreadable(what, where=name, got=stream_header(video).codec, remedy=remedy)
-    check_picture_size(pictures.sample.width, pictures.sample.height, name)
-    _refuse_unsupported(video, pictures, name)
-    index, num_left_out = _without_undecodable_lead(found.index, pictures)
+    check_picture_size(copy_check.first_frame.width, copy_check.first_frame.height, name)
+    _refuse_unsupported(video, copy_check, name)
+    index, num_left_out = _without_undecodable_lead(found.index, copy_check)
     index, dropped_duration_s = _without_endless_end(index)
     timeline = _timeline(index, video, name)
-    fault = pictures.fault(replace(found, index=index))
+    copy_obstacle = copy_check.copy_obstacle(replace(found, index=index))
     converted = tuple(
         sorted(
-            {planar_format_name(name) for name in pictures.formats} - {planar_format_name(pictures.sample.format.name)}
+            {planar_format_name(name) for name in copy_check.formats}
+            - {planar_format_name(copy_check.first_frame.format.name)}
         )
     )
     oddities = (
         *(f"the pixel format changes midway: {form} is converted" for form in converted),
-        *_content_notes(container, video, pictures.sample),
+        *_content_notes(container, video, copy_check.first_frame),
         *_time_notes(timeline, num_left_out, dropped_duration_s),
         *packet_notes(found),
     )
@@ -129,16 +132,16 @@ def _probed(container: InputContainer, video: VideoStream, found: PacketIndex, p
         container=container.format.name,
         stream_index=video.index,
         codec=stream_header(video).codec,
-        width=pictures.sample.width,
-        height=pictures.sample.height,
-        pixel_format=pictures.sample.format.name,
+        width=copy_check.first_frame.width,
+        height=copy_check.first_frame.height,
+        pixel_format=copy_check.first_frame.format.name,
         sample_aspect_ratio=sample_aspect_ratio_of(video) or Fraction(1),
-        rotation_deg=_rotation(pictures.sample),
-        color=_color(video, pictures.sample),
+        rotation_deg=_rotation(copy_check.first_frame),
+        color=_color(video, copy_check.first_frame),
         rate_from_header=video.average_rate or Fraction(0),
         num_frames=timeline.num_frames,
-        lane="decode" if fault else "copy",
-        lane_reason=fault,
+        lane="decode" if copy_obstacle else "copy",
+        lane_reason=copy_obstacle,
         audio=_audio(container),
         converted_formats=converted,
         oddities=oddities,
@@ -149,8 +152,8 @@ def _probed(container: InputContainer, video: VideoStream, found: PacketIndex, p
 # ---- what is refused -----------------------------------------------------------------------------------------------
 
 
-def _refuse_unsupported(video: VideoStream, pictures: CopyCheck, name: str) -> None:
-    change = pictures.change
+def _refuse_unsupported(video: VideoStream, copy_check: CopyCheck, name: str) -> None:
+    change = copy_check.change
     if change is not None:
         raise SourceUnsupported(
             change.what,
@@ -164,11 +167,11 @@ def _refuse_unsupported(video: VideoStream, pictures: CopyCheck, name: str) -> N
             "not yet supported: interlaced video",
             where=name,
             got=f"field order {_field_order(video)}",
-            remedy="Deinterlace it first, for instance with FFmpeg's bwdif.",
+            remedy="Deinterlace it first, for example with FFmpeg's bwdif filter.",
         )
-    if pictures.sample is not None:
-        planar_format_name(pictures.sample.format.name)
-        transfer = _color(video, pictures.sample).transfer
+    if copy_check.first_frame is not None:
+        planar_format_name(copy_check.first_frame.format.name)
+        transfer = _color(video, copy_check.first_frame).transfer
         if transfer in HDR_TRANSFERS:
             raise SourceUnsupported("not yet supported: HDR", where=name, got=f"transfer {transfer}")
 
@@ -180,18 +183,18 @@ def _field_order(video: VideoStream) -> str:
 # ---- time ----------------------------------------------------------------------------------------------------------
 
 
-def _without_undecodable_lead(index: VideoIndex, pictures: CopyCheck) -> tuple[VideoIndex, int]:
-    """The index without the frames at its start that refer to what was before the file began, and their number.
+def _without_undecodable_lead(index: VideoIndex, copy_check: CopyCheck) -> tuple[VideoIndex, int]:
+    """The index without the frames at its start that refer to frames before the start of the file, and their number.
 
-    They are the packets before the first keyframe, and those shown before it, that gave no picture.
+    These are packets before the first keyframe, or shown before it, for which the decoder returned no picture.
     """
     keyframes = np.flatnonzero(index.is_keyframe)
     if not len(keyframes):
         return index, 0
-    first, num_seen = int(keyframes[0]), len(pictures.packets)
-    came = np.isin(index.pts, [time for time in pictures.pts if time is not None])
+    first, num_seen = int(keyframes[0]), len(copy_check.packets)
+    is_decoded = np.isin(index.pts, [time for time in copy_check.pts if time is not None])
     place = np.arange(len(index.pts))
-    lead = ((place < first) | (index.pts < index.pts[first])) & (place < num_seen) & ~came & ~index.is_discarded
+    lead = ((place < first) | (index.pts < index.pts[first])) & (place < num_seen) & ~is_decoded & ~index.is_discarded
     return replace(index, is_discarded=index.is_discarded | lead), int(lead.sum())
 
 
@@ -211,13 +214,13 @@ def _without_endless_end(index: VideoIndex) -> tuple[VideoIndex, Fraction]:
 def _timeline(index: VideoIndex, video: VideoStream, name: str) -> SourceTimeline:
     pts = index.frame_pts
     if not len(pts):
-        raise SourceUnreadable("no frame of the video is ever shown", where=name)
-    leap_s = int(np.diff(pts).max(initial=0)) * index.time_base
-    if leap_s > MAX_FRAME_GAP_S:
+        raise SourceUnreadable("no frame of the video is presented", where=name)
+    gap_s = int(np.diff(pts).max(initial=0)) * index.time_base
+    if gap_s > MAX_FRAME_GAP_S:
         raise SourceUnreadable(
-            "the timestamps leap",
+            "timestamp gap of more than an hour",
             where=name,
-            got=f"{float(leap_s):.0f} s between two frames",
+            got=f"{float(gap_s):.0f} s between two frames",
             remedy="Repair the file.",
         )
     rates = (video.average_rate, video.guessed_rate, video.base_rate)
@@ -228,7 +231,7 @@ def _timeline(index: VideoIndex, video: VideoStream, name: str) -> SourceTimelin
 
 
 def _color(video: VideoStream, frame: av.VideoFrame) -> ColorFacts:
-    """The frame's own description; what it leaves unsaid, the container's."""
+    """The frame's own color description, completed from the container's."""
     context = video.codec_context
     return ColorFacts(
         range="full" if is_full_range(frame, context.color_range) else "limited",
@@ -239,17 +242,18 @@ def _color(video: VideoStream, frame: av.VideoFrame) -> ColorFacts:
 
 
 def _name_of_first_known(names: dict[int, str], *numbers: int) -> str:
+    """The name of the first number that has one."""
     return next((names[number] for number in numbers if number in names), UNSPECIFIED)
 
 
 def _rotation(frame: av.VideoFrame) -> int:
-    """The nearest quarter turn, counter-clockwise."""
+    """Rotation in degrees counterclockwise, rounded to a quarter turn."""
     return round(frame.rotation / 90) * 90 % 360
 
 
 def _audio(container: InputContainer) -> tuple[AudioTrack, ...]:
-    carried = (track for track in container.streams.audio if can_be_archived(track) and has_audio_format(track))
-    headers = ((track.index, stream_header(track)) for track in carried)
+    archived = (track for track in container.streams.audio if can_be_archived(track) and has_audio_format(track))
+    headers = ((track.index, stream_header(track)) for track in archived)
     return tuple(
         AudioTrack(
             stream_index=number,
@@ -266,17 +270,17 @@ def _audio(container: InputContainer) -> tuple[AudioTrack, ...]:
 # ---- oddities ------------------------------------------------------------------------------------------------------
 
 
-def _content_notes(container: InputContainer, video: VideoStream, sample: av.VideoFrame) -> Iterator[str]:
-    """What a person should know of the file's contents."""
-    if _rotation(sample):
-        yield f"rotated by {_rotation(sample)} degrees counter-clockwise when played"
-    if sample.rotation % 90:
-        yield f"rotated by {sample.rotation} degrees, which is not a quarter turn: the nearest one is kept"
-    if _is_mirrored(sample):
-        yield "mirrored when played: the mirroring is not carried"
-    if any(component.is_alpha for component in sample.format.components):
-        yield "transparency is not carried"
-    yield from _not_carried(container, video)
+def _content_notes(container: InputContainer, video: VideoStream, first_frame: av.VideoFrame) -> Iterator[str]:
+    """Notes about the contents of the file."""
+    if _rotation(first_frame):
+        yield f"players rotate the video by {_rotation(first_frame)} degrees counterclockwise"
+    if first_frame.rotation % 90:
+        yield f"the rotation of {first_frame.rotation} degrees is rounded to a quarter turn"
+    if _is_mirrored(first_frame):
+        yield "players mirror the video, which is not kept"
+    if any(component.is_alpha for component in first_frame.format.components):
+        yield "transparency is not kept"
+    yield from _notes_on_lost_streams(container, video)
 
 
 def _is_mirrored(frame: av.VideoFrame) -> bool:
@@ -287,11 +291,11 @@ def _is_mirrored(frame: av.VideoFrame) -> bool:
     return bool(a * d - b * c < 0)
 
 
-def _not_carried(container: InputContainer, video: VideoStream) -> Iterator[str]:
+def _notes_on_lost_streams(container: InputContainer, video: VideoStream) -> Iterator[str]:
     streams = container.streams
     counts = {
         "other video stream": sum(stream is not video for stream in streams.video),
-        "sound track in a codec that is not supported": sum(not can_be_archived(track) for track in streams.audio),
+        "audio track in an unsupported codec": sum(not can_be_archived(track) for track in streams.audio),
         "subtitle track": len(streams.subtitles),
         "data track": len(streams.data),
         "attachment": len(streams.attachments),
@@ -299,27 +303,27 @@ def _not_carried(container: InputContainer, video: VideoStream) -> Iterator[str]
     }
     for what, number in counts.items():
         if number:
-            yield f"{number} {what}{'s' * (number > 1)} not carried"
+            yield f"{number} {what}{'s' * (number > 1)} not kept"
     damaged = sum(can_be_archived(track) and not has_audio_format(track) for track in streams.audio)
     if damaged:
         whose = "its header is" if damaged == 1 else "their headers are"
-        yield f"{damaged} sound track{'s' * (damaged > 1)} not carried: {whose} damaged"
+        yield f"{damaged} audio track{'s' * (damaged > 1)} not kept: {whose} damaged"
 
 
 def _time_notes(timeline: SourceTimeline, num_left_out: int, dropped_duration_s: Fraction) -> Iterator[str]:
     if num_left_out:
-        yield f"{num_left_out} frames at the start cannot be decoded without what came before them: left out"
+        yield f"{num_left_out} frames at the start are left out: they need earlier frames that are missing"
     if timeline.rate is None and timeline.num_frames > 1:
-        yield f"variable frame rate, taken for {timeline.nominal_rate} where the source's rate is asked for"
+        yield f"variable frame rate: `fps: source` uses {timeline.nominal_rate}"
     gap_s = int(np.diff(timeline.ticks).max(initial=0)) * timeline.tick_s
     if gap_s > NOTABLE_GAP_S:
-        yield f"a gap of {float(gap_s):.1f} s between two frames"
+        yield f"gap of {float(gap_s):.1f} s between two frames"
     last_s = int(timeline.end - timeline.ticks[-1]) * timeline.tick_s
     if dropped_duration_s:
         instead = f"it is shown for {round(float(last_s), 3):g} s"
-        yield f"the last frame's duration, {float(dropped_duration_s):,.0f} s, looks damaged: {instead}"
+        yield f"the last frame's duration of {float(dropped_duration_s):,.0f} s is probably damaged: {instead}"
     elif last_s > NOTABLE_GAP_S:
         yield f"the last frame is shown for {float(last_s):.1f} s"
     if not USUAL_RATES[0] <= timeline.nominal_rate <= USUAL_RATES[1]:
         rate = f"{float(timeline.nominal_rate):,.{0 if timeline.nominal_rate > 1 else 6}f}"
-        yield f"an unusual frame rate of {rate} frames/s: its timestamps may be damaged"
+        yield f"unusual frame rate of {rate} frames/s: the timestamps may be damaged"

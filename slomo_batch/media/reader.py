@@ -1,10 +1,10 @@
-"""RangeReader: a source as a file for FFmpeg, over ranged reads of its object.
+"""RangeReader: a source as a file object for FFmpeg, backed by ranged reads of its object.
 
-Reads go through whole blocks, of which the last used few are kept: FFmpeg reads in small pieces and, in fragmented
-files, jumps to and fro between sound and picture. So a pass over a file fetches little more than its size.
+It reads whole blocks and keeps the most recently used ones, because FFmpeg reads in small pieces and, in fragmented
+files, alternates between audio and video. So one pass over a file fetches little more than the file's size.
 
-A storage error must not be lost inside FFmpeg, which would take it for the end of the file: it is remembered, from
-then on every read is empty, and `check` raises it. `media.foreign.reading` calls it wherever FFmpeg has read.
+A storage error must not get lost inside FFmpeg, which would treat it as the end of the file. The reader stores it,
+returns no more bytes, and raises it from `check`, which `media.av_errors.reading` calls after FFmpeg has read.
 """
 
 import io
@@ -21,10 +21,12 @@ from slomo_batch.errors import (
 )
 
 BLOCK_BYTES = 1 << 20
+"""Size of a block."""
 NUM_BLOCKS = 8
+"""Number of blocks kept."""
 
 _AS_VIDEO_ERRORS = {ObjectChanged: SourceChanged, ObjectMissing: SourceUnreadable, AccessRefused: SourceUnreadable}
-"""What a storage error means for the video; the others stay what they are."""
+"""What a storage error becomes for the video; others are raised unchanged."""
 
 
 class RangeReader:
@@ -48,7 +50,7 @@ class RangeReader:
         self._position = 0
 
     def tell(self) -> int:
-        """The position of the next read."""
+        """Return the position of the next read."""
         return self._position
 
     def seek(self, offset: int, whence: int = io.SEEK_SET) -> int:
@@ -58,13 +60,13 @@ class RangeReader:
         return self._position
 
     def read(self, size: int = -1) -> bytes:
-        """Up to `size` bytes; fewer at the end, none after a failure, which `check` raises."""
+        """Read up to `size` bytes: fewer at the end, none after a failure. `check` raises that failure."""
         if self.failure is not None:
             return b""
         end = self.size_bytes if size < 0 else min(self._position + size, self.size_bytes)
         try:
             data = self._bytes_at(self._position, end)
-        except BaseException as error:  # noqa: BLE001 - FFmpeg calls this from C, where Ctrl-C would be lost as well
+        except BaseException as error:  # noqa: BLE001 - FFmpeg calls this from C, where even Ctrl-C would get lost
             self.failure = error
             return b""
         self._position += len(data)
@@ -82,7 +84,7 @@ class RangeReader:
         return b"".join(parts)
 
     def check(self) -> None:
-        """Raise the failure of an earlier read as what it means for the video."""
+        """Raise the failure of an earlier read, mapped to an error of the video; do nothing if there was none."""
         if self.failure is None:
             return
         kind = _AS_VIDEO_ERRORS.get(type(self.failure)) if isinstance(self.failure, StorageError) else None
@@ -101,7 +103,7 @@ class RangeReader:
         data = self._fetch(start, end)
         self.bytes_fetched += len(data)
         if len(data) != end - start:
-            what = f"bytes {start} to {end} of the source came back short"
+            what = f"incomplete read of bytes {start} to {end} of the source"
             raise SourceChanged(what, expected=f"{end - start} bytes", got=f"{len(data)}")
         self._blocks[number] = data
         if len(self._blocks) > self._num_blocks:

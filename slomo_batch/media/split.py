@@ -158,7 +158,7 @@ def split_decode(  # noqa: PLR0917 - one job's nouns in their order
         for frame in frames if spans else ():
             if frame.is_held:
                 held.append(frame.number)
-            record = store.record(frame) if cutter.wants(frame.number) else b""
+            record = store.record(frame) if cutter.needs(frame.number) else b""
             yield from cutter.add(frame.number, record)
             if cutter.is_done:
                 break

@@ -19,7 +19,7 @@ def test_a_joined_file_comes_out_whole(tmp_path: Path, capsys: pytest.CaptureFix
     source, output = tmp_path / "joined.ts", tmp_path / "out.mp4"
     source.write_bytes(joined(parts, ".ts"))
     assert main(["convert", str(source), str(output), *BLEND]) == 0
-    assert "the file's clock jumps 2 times (at 1.00 s, 2.00 s)" in capsys.readouterr().out
+    assert "the timestamps jump 2 times (at 1.00 s, 2.00 s)" in capsys.readouterr().out
     assert len(frame_hashes(output)) == 150
     assert clicks(*heard(output)) == pytest.approx([0.6, 1.4, 2.8, 4.6, 5.4], abs=0.01)
 

@@ -93,7 +93,7 @@ def test_a_rate_that_all_parts_share_is_recognized(name: str) -> None:
 @pytest.mark.parametrize("name", CASES)
 def test_the_plan_says_where_the_file_is_joined(name: str) -> None:
     count = len(CASES[name][1]) - 1
-    assert f"clock jumps {count} time" in " / ".join(opened(name).probe.facts.oddities)
+    assert f"timestamps jump {count} time" in " / ".join(opened(name).probe.facts.oddities)
 
 
 @pytest.mark.parametrize("mode", ["keep", "stretch"])

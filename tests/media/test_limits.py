@@ -60,7 +60,7 @@ def test_a_last_frame_of_hours_is_shown_as_long_as_the_others(name: str) -> None
     found = probed(film)
     assert found.timeline.num_frames == film.num_frames
     assert int(found.timeline.end - found.timeline.ticks[-1]) * found.timeline.tick_s == Fraction(1, 25)
-    assert any("the last frame's duration, 36,000 s, looks damaged" in note for note in found.facts.oddities)
+    assert any("the last frame's duration of 36,000 s is probably damaged" in note for note in found.facts.oddities)
 
 
 GIF = Film(codec="gif", suffix=".gif", pix_fmt="rgb8", num_frames=5, muxer={"final_delay": "65535"})
@@ -78,7 +78,7 @@ def test_a_last_frame_of_minutes_is_kept_and_mentioned(film: Film, seconds: str)
 
 @pytest.mark.parametrize(("rate", "words"), [(Fraction(2000), "2,000 frames/s"), (Fraction(1, 4), "0.250000 frames/s")])
 def test_an_unusual_frame_rate_is_mentioned(rate: Fraction, words: str) -> None:
-    assert f"an unusual frame rate of {words}: its timestamps may be damaged" in probed(Film(rate=rate)).facts.oddities
+    assert f"unusual frame rate of {words}: the timestamps may be damaged" in probed(Film(rate=rate)).facts.oddities
 
 
 @pytest.mark.parametrize("rate", [Fraction(1), Fraction(1000)])
@@ -155,8 +155,8 @@ def test_the_proof_stops_after_so_many_decoded_bytes(monkeypatch: pytest.MonkeyP
     monkeypatch.setattr(copy_check, "MAX_DECODED_BYTES", 4 * 64 * 48 * 3 // 2)
     with open_source(reader_of(clip("one_gop").data)) as container:
         video = main_video(container, "one_gop")
-        pictures = CopyCheck(video)
-        seen = [pictures.see(packet) for packet in demux_packets(container, [video])]
+        checked = CopyCheck(video)
+        seen = [checked.add(packet) for packet in demux_packets(container, [video])]
     assert 4 < seen.count(True) < 20
     assert len(seen) == 40
 
@@ -205,7 +205,7 @@ SILENCED = {
 def test_sound_whose_header_states_no_format_is_named_and_not_carried(name: str) -> None:
     facts = probe(reader_of(without_channels(*SILENCED[name])), name).facts
     assert facts.audio == ()
-    assert "1 sound track not carried: its header is damaged" in facts.oddities
+    assert "1 audio track not kept: its header is damaged" in facts.oddities
 
 
 SLOW = Film(suffix=".ts", rate=Fraction(2), num_frames=24, options={"g": "12", "bf": "0"})

@@ -17,7 +17,7 @@ def notes(data: bytes) -> str:
 
 
 def test_frames_hidden_by_an_edit_list_are_named() -> None:
-    assert "8 frames are not shown" in notes(clip("edit_list").data)
+    assert "8 packets are not shown" in notes(clip("edit_list").data)
 
 
 def test_packets_with_the_time_of_another_are_named() -> None:
@@ -25,7 +25,7 @@ def test_packets_with_the_time_of_another_are_named() -> None:
         packets[6].pts = packets[7].pts
         return packets
 
-    assert "1 of 12 packets have the time of another packet" in notes(
+    assert "1 of 12 packets have the timestamp of another packet" in notes(
         made(Film(suffix=".mkv", codec="mjpeg", pix_fmt="yuvj420p", num_frames=12, edit=doubled))
     )
 
@@ -58,18 +58,18 @@ def test_packets_of_several_pictures_fail_the_video(tmp_path: Path) -> None:
 @pytest.mark.parametrize("muxer", [{}, {"movflags": "faststart"}])
 def test_a_second_movie_in_the_file_is_named(suffix: str, muxer: dict[str, str]) -> None:
     data = made(Film(suffix=suffix, num_frames=12, muxer=muxer))
-    assert f"another film begins at byte {len(data)} of {2 * len(data)}" in notes(data + data)
-    assert "another film" not in notes(data)
+    assert f"a second file begins at byte {len(data)} of {2 * len(data)}" in notes(data + data)
+    assert "a second file" not in notes(data)
 
 
 @pytest.mark.parametrize("suffix", [".mkv", ".webm"])
 def test_what_ffmpeg_does_not_read_of_a_thrice_joined_matroska_is_named(suffix: str) -> None:
     data = part_bytes(Part(), suffix)
-    assert f"another film begins at byte {2 * len(data)} of {4 * len(data)}" in notes(4 * data)
-    assert "another film" not in notes(2 * data)
+    assert f"a second file begins at byte {2 * len(data)} of {4 * len(data)}" in notes(4 * data)
+    assert "a second file" not in notes(2 * data)
 
 
 @pytest.mark.parametrize("data", [part_bytes(Part(), ".flv"), made(Film(suffix=".wmv", codec="wmv2", num_frames=12))])
 def test_a_second_flv_or_wmv_with_its_head_is_named(data: bytes) -> None:
-    assert f"another film begins at byte {len(data)} of {2 * len(data)}" in notes(data + data)
-    assert "another film" not in notes(data)
+    assert f"a second file begins at byte {len(data)} of {2 * len(data)}" in notes(data + data)
+    assert "a second file" not in notes(data)

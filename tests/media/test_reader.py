@@ -93,7 +93,7 @@ def test_a_failure_of_the_store_comes_out_of_ffmpeg_whole(
 
 def test_an_object_shorter_than_it_was_is_a_changed_one() -> None:
     data = clip("cfr").data
-    with pytest.raises(SourceChanged, match="came back short"):
+    with pytest.raises(SourceChanged, match="incomplete read"):
         probe(RangeReader(lambda start, end: data[start : end - 1], len(data)), "short")
 
 

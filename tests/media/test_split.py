@@ -275,7 +275,7 @@ def test_a_file_cut_off_within_its_payload_says_how_much_is_missing(lane: Lane, 
     whole = clip("moov_first").data
     opened = Opened.of("cut", whole[: len(whole) * 2 // 3])
     assert opened.probe.facts.lane == "decode"
-    assert "ends before" in opened.probe.facts.lane_reason
+    assert "the file is truncated" in opened.probe.facts.lane_reason
     assert opened.probe.facts.num_frames == 40
     with pytest.raises((SourceUnreadable, SourceChanged)):
         list(opened.split(opened.slices([0, 40]), tmp_path, lane=lane, max_held_frames=3))
