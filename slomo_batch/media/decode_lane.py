@@ -1,9 +1,9 @@
-"""The decode lane: every planned frame of a source decoded in one go, and stored losslessly.
+"""The decode lane: decode every planned frame of a source in one pass, and store it losslessly.
 
-Presentation times are those of the index. Where the decoder's frames carry trustworthy timestamps (proved on the first
-of them) a frame is known by its own; else the sorted timestamps of the packets are given out in the decoder's order,
-which is the order of presentation. A frame that does not come is held: it is a copy of the frame before it, at the
-start of the one after, and counted.
+Presentation times come from the index. If the timestamps of the decoder's frames are reliable (checked on the first
+of them), they identify each frame. Otherwise the sorted timestamps of the packets are assigned in the decoder's
+order, which is presentation order. A missing frame is held: it becomes a copy of the frame before it (at the start:
+the one after), and is counted.
 """
 
 from collections.abc import Collection, Iterable, Iterator
@@ -29,11 +29,11 @@ from slomo_batch.records import VideoFacts
 from slomo_batch.timeline.index import VideoIndex
 
 NUM_TRIAL_FRAMES = range(8, 49)
-"""Fewest and most frames by which it is judged whether the decoder's timestamps can be trusted."""
+"""Fewest and most frames used to check whether the decoder's timestamps are reliable."""
 MAX_HELD_SHARE = Fraction(1, 10)
-"""Most of the frames that may be held, whatever max_held_frames says; but one may be in any video."""
+"""Largest share of frames that may be held, whatever max_held_frames says; one frame is always allowed."""
 TRIAL_BYTES = 256 << 20
-"""They are held in memory meanwhile: of large pictures fewer."""
+"""Memory limit for the frames of that check; large pictures use fewer frames."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -43,7 +43,7 @@ class SourceFrame:
     number: int
     frame: av.VideoFrame
     is_held: bool
-    """True for a copy of a neighbour."""
+    """True for a copy of a neighbor."""
 
 
 def all_source_frames(  # noqa: PLR0917 - one job's nouns in their order
@@ -54,25 +54,25 @@ def all_source_frames(  # noqa: PLR0917 - one job's nouns in their order
     max_held_frames: int,
     other_formats: Collection[str] = (),
 ) -> Iterator[SourceFrame]:
-    """Every presented frame of the index, in order. `packets` are the stream's, from the first.
+    """Every presented frame of the index, in order. `packets` are those of the stream, from the first.
 
-    Frames may have the planar formats of `other_formats` besides that of the first frame.
+    Frames may have the planar formats in `other_formats` in addition to that of the first frame.
 
     Raises:
-        SourceUnsupported: a frame is interlaced, or unlike those before it.
-        SourceUnreadable: more than `max_held_frames` of them, or than MAX_HELD_SHARE, cannot be decoded; or there are
-            more pictures than packets.
+        SourceUnsupported: a frame is interlaced, or differs from those before it.
+        SourceUnreadable: more than `max_held_frames` of them, or than MAX_HELD_SHARE, cannot be decoded; or there
+            are more pictures than packets.
     """
     decoded = _decoded(video, packets, index, PropertyCheck(other_formats))
     num_trial = TRIAL_BYTES // (3 * video.width * video.height + 1)
-    trial = list(islice(decoded, min(max(num_trial, NUM_TRIAL_FRAMES.start), NUM_TRIAL_FRAMES.stop - 1)))
-    placed = _by_pts if pts_match_index([frame.pts for frame in trial], index) else _by_order
-    frames = _at_most_one_per_packet(chain(_drained(trial), decoded), index, name)
-    yield from _without_holes(placed(frames, index), len(index.frame_pts), name, max_held_frames)
+    trial_frames = list(islice(decoded, min(max(num_trial, NUM_TRIAL_FRAMES.start), NUM_TRIAL_FRAMES.stop - 1)))
+    numbered = _by_pts if pts_match_index([frame.pts for frame in trial_frames], index) else _by_order
+    frames = _at_most_one_per_packet(chain(_drained(trial_frames), decoded), index, name)
+    yield from _without_holes(numbered(frames, index), len(index.frame_pts), name, max_held_frames)
 
 
 def pts_match_index(pts: list[int | None], index: VideoIndex) -> bool:
-    """True where these timestamps of decoded frames do not fall, and are ones that the index has."""
+    """True if these timestamps of decoded frames do not decrease, and all are in the index."""
     times = [time for time in pts if time is not None]
     rise = all(a <= b for a, b in pairwise(times))
     return rise and len(times) == len(pts) and bool(np.isin(times, index.pts).all())
@@ -81,7 +81,7 @@ def pts_match_index(pts: list[int | None], index: VideoIndex) -> bool:
 def _decoded(
     video: VideoStream, packets: "Iterable[av.Packet[Any]]", index: VideoIndex, properties: PropertyCheck
 ) -> Iterator[av.VideoFrame]:
-    """Every frame, in the decoder's order; each part of a joined file is decoded as a file of its own."""
+    """Every frame, in the decoder's order. Each part of a joined file is decoded like a separate file."""
 
     def given(packet: "av.Packet[Any] | None") -> Iterator[av.VideoFrame]:
         for frame in decode_packet(video.codec_context, packet):
@@ -101,27 +101,28 @@ def _decoded(
 
 
 def _at_most_one_per_packet(frames: Iterable[av.VideoFrame], index: VideoIndex, name: str) -> Iterator[av.VideoFrame]:
-    """The frames, if there are no more than packets: one more would be lost, since it has no time of its own."""
+    """The frames. A frame more than there are packets raises SourceUnreadable, because it would have no time."""
     for number, frame in enumerate(frames):
         if number >= len(index.pts):
             raise SourceUnreadable(
                 "packets of the video hold more than one picture",
                 where=name,
-                expected=f"at most {len(index.pts)} pictures, one for each packet and its time",
+                expected=f"at most {len(index.pts)} pictures, one per packet",
                 got="more",
-                remedy="Convert it first, so that each picture has a packet of its own.",
+                remedy="Convert it first, so that each packet holds one picture.",
             )
         yield frame
 
 
 def _drained(frames: list[av.VideoFrame]) -> Iterator[av.VideoFrame]:
-    """The frames one by one, each let go as it is given."""
+    """The frames one by one; each is removed from the list before it is yielded."""
     frames.reverse()
     while frames:
         yield frames.pop()
 
 
 def _by_pts(frames: Iterable[av.VideoFrame], index: VideoIndex) -> Iterator[tuple[int, av.VideoFrame]]:
+    """Each frame with its number, found by its timestamp."""
     planned, last = index.frame_pts, 0
     for frame in frames:
         number = int(np.searchsorted(planned, frame.pts)) if frame.pts is not None else len(planned)
@@ -131,20 +132,22 @@ def _by_pts(frames: Iterable[av.VideoFrame], index: VideoIndex) -> Iterator[tupl
 
 
 def _by_order(frames: Iterable[av.VideoFrame], index: VideoIndex) -> Iterator[tuple[int, av.VideoFrame]]:
+    """Each frame with its number, assigned in the decoder's order."""
     planned = index.frame_pts
     times = np.sort(index.pts[~index.is_discarded])
     remaining = iter(frames)
     yield from zip(np.searchsorted(planned, times).tolist(), remaining, strict=False)
-    for _ in remaining:  # counted, and refused where there are more than packets
+    for _ in remaining:  # reading on raises an error if there are more frames than packets
         pass
 
 
 def _without_holes(
-    placed: Iterator[tuple[int, av.VideoFrame]], num_frames: int, name: str, max_held_frames: int
+    numbered: Iterator[tuple[int, av.VideoFrame]], num_frames: int, name: str, max_held_frames: int
 ) -> Iterator[SourceFrame]:
+    """All planned frames in order, with copies in place of missing ones."""
     limit = min(max_held_frames, max(1, int(num_frames * MAX_HELD_SHARE)))
     num_held, following, previous = 0, 0, None
-    for number, frame in chain(_last_of_each(placed), [(num_frames, None)]):
+    for number, frame in chain(_last_of_each(numbered), [(num_frames, None)]):
         copied = previous if previous is not None else frame
         if copied is None:
             raise SourceUnreadable("no frame of the video can be decoded", where=name, got=f"{num_frames} frames")
@@ -158,12 +161,12 @@ def _without_holes(
         following, previous = number + 1, frame
 
 
-def _last_of_each(placed: Iterator[tuple[int, av.VideoFrame]]) -> Iterator[tuple[int, av.VideoFrame]]:
-    """Of frames with the same number the last."""
-    kept = next(placed, None)
+def _last_of_each(numbered: Iterator[tuple[int, av.VideoFrame]]) -> Iterator[tuple[int, av.VideoFrame]]:
+    """The last of consecutive frames with the same number."""
+    kept = next(numbered, None)
     if kept is None:
         return
-    for item in placed:
+    for item in numbered:
         if item[0] != kept[0]:
             yield kept
         kept = item
@@ -180,14 +183,14 @@ def _too_many(num_held: int, num_frames: int, max_held_frames: int, limit: int, 
         what,
         where=name,
         expected=f"at most {limit} (max_held_frames)",
-        remedy="Raise max_held_frames to accept that each is replaced by a copy of its neighbour, or repair the file.",
+        remedy="Raise max_held_frames to replace each by a copy of its neighbor, or repair the file.",
     )
 
 
 class LosslessEncoder:
-    """Frames as packets of a lossless codec, each on its own: FFV1 where it keeps every sample, else raw samples.
+    """Encodes each frame as one packet of a lossless codec: FFV1 if it keeps every sample, else raw samples.
 
-    A frame of another pixel format than the source's is converted to it.
+    A frame whose pixel format differs from the source's is converted to it.
     """
 
     def __init__(self, facts: VideoFacts, index: VideoIndex, source: StreamHeader) -> None:
@@ -211,9 +214,9 @@ class LosslessEncoder:
             color_matrix=source.color_matrix,
         )
 
-    def record(self, restored: SourceFrame) -> bytes:
+    def record(self, source_frame: SourceFrame) -> bytes:
         """The archive's record of one frame."""
-        pts = int(self._pts[restored.number])
+        pts = int(self._pts[source_frame.number])
         return packet_record(
             ArchivedPacket(
                 stream=0,
@@ -222,7 +225,7 @@ class LosslessEncoder:
                 duration=None,
                 is_keyframe=True,
                 is_discarded=False,
-                data=self._coded(restored.frame),
+                data=self._coded(source_frame.frame),
             )
         )
 

@@ -1,9 +1,10 @@
-"""Frames of FFmpeg <-> Picture. Samples are copied exactly; only a layout that Picture does not have is rearranged.
+"""Convert FFmpeg frames to Picture and back. Samples are copied exactly; they are rearranged only if Picture lacks the
+layout.
 
-Planar YUV, grey and planar RGB pass sample by sample, without the padding at the end of FFmpeg's lines. Every other
-layout (NV12, P010, packed YUV and RGB, palettes, big-endian words) goes through one swscale call without any change of
-size or range, to the planar format that `planar_format_name` says: exact for every integer layout whose depth
-`PIXEL_FORMATS` has. Alpha is dropped.
+Planar YUV, gray and planar RGB are copied sample by sample, without the padding at the end of FFmpeg's lines. Every
+other layout (NV12, P010, packed YUV and RGB, palettes, big-endian words) is converted by one swscale call, without
+change of size or range, to the planar format that `planar_format_name` returns. This is exact for every integer
+layout whose depth `PIXEL_FORMATS` has. Alpha is dropped.
 """
 
 import av
@@ -14,30 +15,31 @@ from slomo_batch.errors import SourceUnsupported
 from slomo_batch.picture import PIXEL_FORMATS, Picture, PixelFormat, Samples
 
 _SAME_PLANES = (("yuvj", "yuv"), ("yuva", "yuv"), ("gbrap", "gbrp"))
-"""Families of formats whose first planes are those of another: full-range names, and alpha as a fourth plane."""
+"""Prefixes of formats whose first planes are those of another format: full-range names, and alpha as a fourth plane."""
 
 _YUV_STEMS = {(0, 0): "yuv444p", (1, 0): "yuv422p", (1, 1): "yuv420p", (0, 1): "yuv440p", (2, 0): "yuv411p"}
 _YUV_STEMS[2, 2] = "yuv410p"
 
 
 def _same_planes(pix_fmt: str) -> str:
-    """The format of PIXEL_FORMATS whose planes are the first planes of `pix_fmt`, else an empty string."""
-    for prefix, namesake in _SAME_PLANES:
+    """The format in PIXEL_FORMATS whose planes are the first planes of `pix_fmt`; empty if there is none."""
+    for prefix, base in _SAME_PLANES:
         if pix_fmt.startswith(prefix):
-            pix_fmt = namesake + pix_fmt.removeprefix(prefix)
+            pix_fmt = base + pix_fmt.removeprefix(prefix)
     return pix_fmt if pix_fmt in PIXEL_FORMATS else ""
 
 
 def planar_format_name(pix_fmt: str) -> str:
-    """The planar format, by FFmpeg's name, in which pictures of pixel format `pix_fmt` are held.
+    """FFmpeg's name of the planar format in which pictures of pixel format `pix_fmt` are held.
 
     Raises:
-        SourceUnsupported: no such format, or one without samples in memory (hardware surfaces).
+        SourceUnsupported: the format is unknown, or its samples are not in memory (hardware surfaces).
     """
     return _same_planes(pix_fmt) or _nearest_planar(pix_fmt)
 
 
 def _nearest_planar(pix_fmt: str) -> str:
+    """The planar format with the same model and subsampling and a sufficient bit depth."""
     size = 64
     try:
         layout = av.VideoFormat(pix_fmt, size, size)
@@ -46,7 +48,7 @@ def _nearest_planar(pix_fmt: str) -> str:
     samples = [component for component in layout.components if not component.is_alpha]
     if not samples:
         raise SourceUnsupported(
-            "pictures in this pixel format stay on a graphics device", got=pix_fmt, remedy="Decode it in software."
+            "hardware pixel formats are not supported", got=pix_fmt, remedy="Decode the video in software first."
         )
     if layout.has_palette or layout.is_bayer:
         return "gbrp"
@@ -60,7 +62,7 @@ def _nearest_planar(pix_fmt: str) -> str:
 
 
 def _with_depth(stem: str, depth: int) -> str:
-    """The format of this family with the least depth that holds `depth` bits, else with its greatest."""
+    """The format of this family with the smallest depth of at least `depth` bits, else with its largest depth."""
     family = [PIXEL_FORMATS[stem]]
     family += [form for name, form in PIXEL_FORMATS.items() if name.startswith(stem) and name.endswith("le")]
     family.sort(key=lambda form: form.bit_depth)
@@ -71,7 +73,7 @@ def picture_from_frame(frame: av.VideoFrame, target: PixelFormat | None = None) 
     """The samples of `frame` as a Picture in `target`, by default in the planar format nearest to the frame's.
 
     Raises:
-        SourceUnsupported: the frame's layout has no planar namesake.
+        SourceUnsupported: the frame's layout cannot be read as planes.
     """
     form = target or PIXEL_FORMATS[planar_format_name(frame.format.name)]
     if _same_planes(frame.format.name) != form.name:
@@ -80,7 +82,7 @@ def picture_from_frame(frame: av.VideoFrame, target: PixelFormat | None = None) 
 
 
 def fit_frame(frame: av.VideoFrame, form: PixelFormat, width: int, height: int) -> av.VideoFrame:
-    """The frame in this format and size: itself where it is so already, else scaled by swscale (bicubic)."""
+    """The frame in this format and size: the same object if it already matches, else scaled by swscale (bicubic)."""
     if (frame.width, frame.height) == (width, height):
         return frame if _same_planes(frame.format.name) == form.name else _rearranged(frame, form.name)
     return frame.reformat(
@@ -89,7 +91,7 @@ def fit_frame(frame: av.VideoFrame, form: PixelFormat, width: int, height: int) 
 
 
 def _rearranged(frame: av.VideoFrame, pix_fmt: str) -> av.VideoFrame:
-    """The one way through swscale: same size, same range, no filter over neighbouring samples."""
+    """The frame converted by swscale: same size, same range, without filtering neighboring samples."""
     return frame.reformat(
         format=pix_fmt,
         src_color_range=frame.color_range,
@@ -102,7 +104,7 @@ def _rearranged(frame: av.VideoFrame, pix_fmt: str) -> av.VideoFrame:
 def _samples(frame: av.VideoFrame, form: PixelFormat, number: int) -> Samples:
     plane = frame.planes[number]
     if plane.line_size < 0:
-        raise SourceUnsupported("pictures are stored bottom line first", got=frame.format.name)
+        raise SourceUnsupported("pictures stored bottom line first are not supported", got=frame.format.name)
     rows, columns = form.plane_shape(number, frame.width, frame.height)
     lines = np.frombuffer(memoryview(plane), np.uint8).reshape(-1, plane.line_size)
     if form.bit_depth == 8:
@@ -111,7 +113,7 @@ def _samples(frame: av.VideoFrame, form: PixelFormat, number: int) -> Samples:
 
 
 def frame_from_picture(picture: Picture) -> av.VideoFrame:
-    """A frame of FFmpeg with the picture's samples, without pts or colour tags."""
+    """An FFmpeg frame with the picture's samples, without pts or color tags."""
     frame = av.VideoFrame(picture.width, picture.height, picture.format.name)
     for plane, samples in zip(frame.planes, picture.planes, strict=True):
         lines = np.frombuffer(memoryview(plane), np.uint8).reshape(-1, plane.line_size)

@@ -1,7 +1,8 @@
-"""Move the times of a joined file's packets so that its parts follow one another, sound and video alike.
+"""Shift the timestamps of a joined file's packets so that its parts follow one another, audio and video alike.
 
-The video decides where parts begin and by how much they move (`timeline.joins`). Near a join, sound may be stored
-before or after the video it belongs to, so a track enters the next part where its own times say so.
+The video determines where parts begin and by how much they are shifted (`timeline.joins`). Near a join, audio may be
+stored before or after the video it belongs to, so an audio track enters the next part where its own timestamps say
+so.
 """
 
 from bisect import bisect_right
@@ -16,42 +17,44 @@ from slomo_batch.timeline.index import VideoIndex
 from slomo_batch.timeline.joins import NUM_LAST_PACKETS, first_frame_times
 
 NEAR_PACKETS = 50
-"""Video packets before or after a join within which sound of either part may be stored."""
+"""Audio of either part may be stored within this many video packets of a join."""
 CONTINUOUS_S = Fraction(6, 100)
-"""A packet this near to the end of the one before it continues it."""
+"""A packet that starts this close to the end of the previous one continues it."""
 EXACT_S = Fraction(1, 1000)
-"""A packet this near to the end of the one before it was cut from the same recording."""
+"""A packet that starts this close to the end of the previous one comes from the same recording."""
 LATE_PACKETS = 3
-"""Video packets of the next part after which the last sound of a part may still come: demuxers hold one back."""
+"""The last audio of a part may come up to this many video packets into the next part: demuxers hold one back."""
 USUAL_S = Fraction(3, 10)
-"""How much more than before a track may lag behind the video stored beside it, or lead it."""
+"""How much the lag of a track behind the video stored beside it, or its lead, may exceed the range seen so far."""
 
 
 @dataclass(slots=True)
 class _Track:
+    """The shifted timestamps of one audio track so far."""
+
     end_s: Fraction
-    """Where its last packet ended, after moving; at first where the video begins."""
+    """End of its last packet, shifted; initially the start of the video."""
     part: int = 0
     lag_s: tuple[Fraction, Fraction] | None = None
-    """Least and most seconds by which its packets were behind the video stored just before them; negative: ahead."""
+    """Smallest and largest lag in seconds of its packets behind the video stored just before them; negative: ahead."""
 
     def take(self, start_s: Fraction, duration_s: Fraction, lag_s: Fraction) -> None:
-        """Remember a packet by its time after moving."""
+        """Record a packet by its shifted time."""
         self.end_s = start_s + duration_s
         least, most = self.lag_s or (lag_s, lag_s)
         self.lag_s = min(least, lag_s), max(most, lag_s)
 
     def misfit(self, start_s: Fraction, lag_s: Fraction) -> tuple[Fraction, bool, Fraction]:
-        """How badly a packet of this time, after moving, would follow: the smallest fits best."""
+        """How poorly a packet with this shifted time continues the track; the smallest value fits best."""
         least, most = self.lag_s or (lag_s, lag_s)
         unusual_s = max(least - USUAL_S - lag_s, lag_s - most - USUAL_S, Fraction(0))
-        break_s = abs(start_s - self.end_s)
-        is_break = break_s > CONTINUOUS_S
-        return unusual_s, is_break, abs(lag_s) if is_break and self.lag_s else break_s
+        gap_s = abs(start_s - self.end_s)
+        is_gap = gap_s > CONTINUOUS_S
+        return unusual_s, is_gap, abs(lag_s) if is_gap and self.lag_s else gap_s
 
 
 class JoinedTimestamps:
-    """Moves packets in the order of the file, from the first on. `index` has at least one join."""
+    """Shifts packets in file order, from the first packet on. `index` must have at least one join."""
 
     def __init__(self, index: VideoIndex) -> None:
         self._index = index
@@ -63,7 +66,7 @@ class JoinedTimestamps:
         self._tracks: dict[int, _Track] = {}
 
     def shift_video(self, packet: "av.Packet[Any]") -> "av.Packet[Any]":
-        """The next packet of the video, its times moved; just before a join it gets the time that the index has."""
+        """Shift the next video packet; just before a join it gets the time in the index."""
         part = self._part_at(self._num_passed)
         offset = self._offsets[part]
         may_be_guessed = self._part_at(self._num_passed + NUM_LAST_PACKETS) > part
@@ -75,13 +78,13 @@ class JoinedTimestamps:
         return packet
 
     def shift_audio(self, packet: ArchivedPacket, time_base: Fraction) -> ArchivedPacket | None:
-        """The next packet of a sound track, its times moved; None where it is heard beyond its part of the video."""
+        """Shift the next packet of an audio track; None if it would be heard outside its part of the video."""
         track = self._tracks.setdefault(packet.stream, _Track(end_s=self._starts_s[0]))
         time = packet.dts if packet.pts is None else packet.pts
         if time is None:
             return packet
         start_s, duration_s = time * time_base, (packet.duration or 0) * time_base
-        track.part = self._part_of_sound(track, start_s)
+        track.part = self._part_of_audio(track, start_s)
         offset_s = self._offset_s(track.part)
         track.take(start_s + offset_s, duration_s, self._video_s - start_s - offset_s)
         if not self._is_within(track.part, start_s + offset_s + duration_s / 2):
@@ -101,12 +104,12 @@ class JoinedTimestamps:
 
     @property
     def _video_s(self) -> Fraction:
-        """The instant of the video packet that passed last, after moving."""
+        """Shifted time of the last video packet."""
         last = min(max(self._num_passed - 1, 0), len(self._index.pts) - 1)
         return int(self._index.pts[last]) * self._index.time_base
 
-    def _part_of_sound(self, track: _Track, start_s: Fraction) -> int:
-        """The part, among those whose video is stored near, in which the packet follows its track best."""
+    def _part_of_audio(self, track: _Track, start_s: Fraction) -> int:
+        """Among the parts whose video is stored nearby, the one in which the packet continues its track best."""
         here = max(self._num_passed - 1, 0)
         lowest = max(track.part, self._part_at(max(here - NEAR_PACKETS, 0)))
         possible = range(lowest, max(lowest, self._part_at(here + NEAR_PACKETS)) + 1)
@@ -122,7 +125,8 @@ class JoinedTimestamps:
 
         return min(possible, key=misfit)
 
-    def _is_within(self, part: int, instant_s: Fraction) -> bool:
-        """True where no other part is shown at this instant; before the first part and after the last none is."""
-        is_late = part + 1 < len(self._starts_s) and instant_s >= self._starts_s[part + 1]
-        return not is_late and (part == 0 or instant_s >= self._starts_s[part])
+    def _is_within(self, part: int, time_s: Fraction) -> bool:
+        """True if no other part is shown at this time. Nothing else is shown before the first part or after the
+        last."""
+        is_late = part + 1 < len(self._starts_s) and time_s >= self._starts_s[part + 1]
+        return not is_late and (part == 0 or time_s >= self._starts_s[part])

@@ -1,10 +1,11 @@
-"""Splitting a source into chunk archives and one sound archive, reading it once, never holding it.
+"""Split a source into chunk archives and one audio archive, reading it once and never holding it in memory.
 
-The copy lane copies the packets that each chunk's frames need (`coverage`). The decode lane decodes the source in one
-go and stores its frames losslessly (`restore`). Either way a chunk archive's note is all that a worker knows of time:
-`first_frame`, and for its frames `pts` (ticks of the stream) and `ticks` (of the source timeline), which of them were
-`held` from a neighbour because they could not be decoded, and the frames' `width`, `height` and `pixel_format`. A
-copied chunk of a joined file has `joins` too: the places of its packets at which another part of the file begins.
+The copy lane copies the packets that each chunk's frames need (`coverage`). The decode lane decodes the source in
+one pass and stores its frames losslessly (`decode_lane`). A worker gets all times from the note of the chunk
+archive: `first_frame`; for its frames `pts` (ticks of the stream) and `ticks` (ticks of the source timeline); which
+of them are `held`, that is, copies of a neighbor because they could not be decoded; and the frames' `width`,
+`height` and `pixel_format`. A copied chunk of a joined file also has `joins`: the indices of its packets at which
+another part of the file begins.
 """
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -34,9 +35,9 @@ from slomo_batch.records import AudioTrack, VideoFacts
 from slomo_batch.timeline.index import VideoIndex
 
 SEEK_FROM_BYTES = 8 << 20
-"""The start of a file is read rather than jumped over when it is no larger than this."""
+"""The start of a file is read instead of skipped if it is smaller than this."""
 SEEKABLE = ("mov", "matroska")
-"""Demuxers that find a keyframe by an index, exactly."""
+"""Demuxers that seek to a keyframe exactly, by an index."""
 
 Packet: TypeAlias = "av.Packet[Any]"
 
@@ -50,16 +51,16 @@ class SourceSlice:
     first_frame: int
     """Number of its first source frame."""
     pts: tuple[int, ...]
-    """Of its frames, in ticks of the stream, strictly rising."""
+    """Pts of its frames, in ticks of the stream, strictly increasing."""
     ticks: tuple[int, ...]
-    """The same instants in ticks of the source timeline."""
+    """The same times in ticks of the source timeline."""
     chunk_id: str = ""
-    """Stored in the archive's note, so that an archive under another chunk's key is found out."""
+    """Stored in the archive's note, so that an archive under another chunk's key is detected."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AudioArchive:
-    """All packets of all sound tracks, on the local disk."""
+    """All packets of all audio tracks, on the local disk."""
 
     path: Path
 
@@ -77,23 +78,23 @@ def split_copy(  # noqa: PLR0917 - one job's nouns in their order
     slices: Sequence[SourceSlice],
     folder: Path,
     *,
-    sound: bool,
+    audio: bool,
 ) -> Iterator[SplitPart]:
-    """Copy the packets of each slice into an archive of its own, and all sound packets into one.
+    """Copy the packets of each slice into its own archive, and all audio packets into one.
 
-    Archives come as soon as they are complete, the sound last; with sound the whole file is read, without only what
-    the slices need.
+    Archives are yielded as soon as they are complete, the audio last. With `audio` the whole file is read, otherwise
+    only what the slices need.
 
     Raises:
         SourceChanged: the packets are not those that were indexed.
         SourceUnreadable: the file cannot be read, or ends early.
     """
-    tracks = facts.audio if sound else ()
+    tracks = facts.audio if audio else ()
     parts = {part.index: part for part in slices}
     spans = _packet_spans(index, slices)
     first = 0 if tracks else min((span.start for span in spans), default=0)
     with reading(reader, name):
-        landing = _resume_packet(reader, facts, index, first)
+        resume_at = _resume_packet(reader, facts, index, first)
         with _opened(reader, name, facts, index, tracks, folder) as source:
             by_chunk = {span.index: span for span in spans}
 
@@ -101,9 +102,9 @@ def split_copy(  # noqa: PLR0917 - one job's nouns in their order
                 return {**_note(parts[number], facts), "joins": _joins_in(by_chunk[number], index)}
 
             cutter = ChunkCutter(folder, stream_header(source.video), spans, note_of)
-            if landing:
+            if resume_at:
                 source.container.seek(int(index.pts[first]), stream=source.video)
-            for number, packet in enumerate(source.video_packets, landing):
+            for number, packet in enumerate(source.video_packets, resume_at):
                 _check(packet, number, index, name)
                 yield from cutter.add(number, packet_record(from_av(packet, 0)))
                 if cutter.is_done:
@@ -128,37 +129,37 @@ def split_decode(  # noqa: PLR0917 - one job's nouns in their order
     slices: Sequence[SourceSlice],
     folder: Path,
     *,
-    sound: bool,
+    audio: bool,
     max_held_frames: int,
 ) -> Iterator[SplitPart]:
-    """Decode the source once and store each slice's frames losslessly; sound as in `split_copy`.
+    """Decode the source once and encoder each slice's frames losslessly; audio as in `split_copy`.
 
     Raises:
-        SourceChanged: the video stream is not where it was.
-        SourceUnreadable: more than `max_held_frames`, or a tenth, of the frames cannot be decoded, or the file cannot
-            be read.
-        SourceUnsupported: a frame is interlaced, or unlike those before it.
+        SourceChanged: the video stream has another index than planned.
+        SourceUnreadable: more than `max_held_frames`, or a tenth, of the frames cannot be decoded, or the file
+            cannot be read.
+        SourceUnsupported: a frame is interlaced, or differs from those before it.
     """
-    tracks = facts.audio if sound else ()
+    tracks = facts.audio if audio else ()
     parts = {part.index: part for part in slices}
     held: list[int] = []
 
     def note_of(number: int) -> Mapping[str, JSON]:
         part = parts[number]
-        own = range(part.first_frame, part.first_frame + len(part.pts))
-        return {**_note(part, facts), "held": [frame for frame in held if frame in own]}
+        frames = range(part.first_frame, part.first_frame + len(part.pts))
+        return {**_note(part, facts), "held": [frame for frame in held if frame in frames]}
 
     spans = [Span(index=part.index, start=part.first_frame, end=part.first_frame + len(part.pts)) for part in slices]
     with reading(reader, name), _opened(reader, name, facts, index, tracks, folder) as source:
-        store = LosslessEncoder(facts, index, stream_header(source.video))
-        cutter = ChunkCutter(folder, store.header, spans, note_of)
+        encoder = LosslessEncoder(facts, index, stream_header(source.video))
+        cutter = ChunkCutter(folder, encoder.header, spans, note_of)
         frames = all_source_frames(
             source.video, source.video_packets, index, name, max_held_frames, facts.converted_formats
         )
         for frame in frames if spans else ():
             if frame.is_held:
                 held.append(frame.number)
-            record = store.record(frame) if cutter.needs(frame.number) else b""
+            record = encoder.record(frame) if cutter.needs(frame.number) else b""
             yield from cutter.add(frame.number, record)
             if cutter.is_done:
                 break
@@ -172,19 +173,19 @@ def split_decode(  # noqa: PLR0917 - one job's nouns in their order
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Source:
-    """An opened source. As the video's packets are taken, the sound's go into their archive.
+    """An opened source. Taking packets of the video writes the audio packets stored before them into their archive.
 
-    Where the file has joins, the packets come with their times moved as the index has them.
+    If the file has joins, the packets have shifted timestamps, as in the index.
     """
 
     container: InputContainer
     video: VideoStream
     video_packets: Iterator[Packet]
-    has_sound: bool
+    has_audio: bool
 
     def finish(self) -> None:
-        """Where there is sound, read on to its end."""
-        if self.has_sound:
+        """If there is audio, read on to its end."""
+        if self.has_audio:
             for _ in self.video_packets:
                 pass
 
@@ -195,52 +196,55 @@ def _opened(  # noqa: PLR0917 - one job's nouns in their order
 ) -> Iterator[_Source]:
     with ExitStack() as stack:
         container = stack.enter_context(open_source(reader))
-        video = _planned_stream(container, facts.stream_index, name)
+        video = _stream_as_planned(container, facts.stream_index, name)
         if not isinstance(video, VideoStream):
-            raise SourceChanged("the video is not where it was when it was planned", where=name)
+            raise SourceChanged(f"stream {facts.stream_index} is no longer the video", where=name)
         video.thread_count = 1
-        sounds = [_planned_stream(container, track.stream_index, name) for track in tracks]
-        clock = JoinedTimestamps(index) if index.joins else None
-        sink = _audio_writer(stack, sounds, clock, folder)
-        passing = (
-            packet for packet in demux_packets(container, [video, *sounds]) if packet.stream is video or sink(packet)
+        audio_streams = [_stream_as_planned(container, track.stream_index, name) for track in tracks]
+        timestamps = JoinedTimestamps(index) if index.joins else None
+        write_audio = _audio_writer(stack, audio_streams, timestamps, folder)
+        video_packets = (
+            packet
+            for packet in demux_packets(container, [video, *audio_streams])
+            if packet.stream is video or write_audio(packet)
         )
-        moved = passing if clock is None else map(clock.shift_video, passing)
-        yield _Source(container=container, video=video, video_packets=moved, has_sound=bool(sounds))
+        shifted = video_packets if timestamps is None else map(timestamps.shift_video, video_packets)
+        yield _Source(container=container, video=video, video_packets=shifted, has_audio=bool(audio_streams))
 
 
-def _planned_stream(container: InputContainer, number: int, name: str) -> Stream:
+def _stream_as_planned(container: InputContainer, number: int, name: str) -> Stream:
     if number >= len(container.streams) or not has_decoder(container.streams[number]):
-        raise SourceChanged(f"stream {number} is not what it was when it was planned", where=name)
+        raise SourceChanged(f"stream {number} has changed since the video was planned", where=name)
     return container.streams[number]
 
 
 def _audio_writer(
-    stack: ExitStack, sounds: Sequence[Stream], clock: JoinedTimestamps | None, folder: Path
+    stack: ExitStack, audio_streams: Sequence[Stream], timestamps: JoinedTimestamps | None, folder: Path
 ) -> Callable[[Packet], bool]:
-    """Writes a sound packet into the sound archive, which is complete when the stack is left; always False."""
-    if not sounds:
+    """A function that writes an audio packet into the audio archive and returns False. The archive is complete when the
+    stack is closed."""
+    if not audio_streams:
         return lambda _: False
     file = stack.enter_context(_audio_path(folder).open("wb"))
-    archive = stack.enter_context(ArchiveWriter(file, [stream_header(sound) for sound in sounds], {}))
-    places = {sound.index: place for place, sound in enumerate(sounds)}
+    archive = stack.enter_context(ArchiveWriter(file, [stream_header(audio) for audio in audio_streams], {}))
+    places = {audio.index: place for place, audio in enumerate(audio_streams)}
 
     def write(packet: Packet) -> bool:
         archived = from_av(packet, places[packet.stream.index])
-        moved = archived if clock is None else clock.shift_audio(archived, packet.stream.time_base)
-        if moved is not None:
-            archive.add(moved)
+        shifted = archived if timestamps is None else timestamps.shift_audio(archived, packet.stream.time_base)
+        if shifted is not None:
+            archive.add(shifted)
         return False
 
     return write
 
 
 def _audio_path(folder: Path) -> Path:
-    return folder / "sound.packets"
+    return folder / "audio.packets"
 
 
 def _resume_packet(reader: RangeReader, facts: VideoFacts, index: VideoIndex, first: int) -> int:
-    """The packet at which the file is read on after jumping to packet `first`; 0 where it is read from its start."""
+    """The packet at which reading resumes after a seek to packet `first`; 0 to read from the start."""
     if index.joins or not facts.container.startswith(SEEKABLE) or int(index.size_bytes[:first].sum()) < SEEK_FROM_BYTES:
         return 0
     with open_source(reader) as container:
@@ -260,7 +264,7 @@ def _check(packet: Packet, number: int, index: VideoIndex, name: str) -> None:
     planned = (int(index.pts[number]), int(index.size_bytes[number])) if number < len(index.pts) else "no packet"
     if (packet.pts, packet.size) != planned:
         raise SourceChanged(
-            f"packet {number} of the video is not the one that was planned",
+            f"packet {number} of the video has changed since the video was planned",
             where=name,
             expected=f"pts and size {planned}",
             got=f"{(packet.pts, packet.size)}",
@@ -279,7 +283,7 @@ def _packet_spans(index: VideoIndex, slices: Sequence[SourceSlice]) -> list[Span
 
 
 def _joins_in(span: Span, index: VideoIndex) -> list[int]:
-    """Places among the packets of the span at which a part of a joined file begins."""
+    """Indices of the span's packets at which a part of a joined file begins."""
     firsts = (join.first_packet for join in index.joins)
     return [first - span.start for first in firsts if span.start < first < span.end]
 

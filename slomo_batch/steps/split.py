@@ -62,9 +62,9 @@ def _parts(
     request, facts = stored.plan.request, stored.plan.facts
     reader = context.reader(request.source)
     if lane == "copy":
-        return split_copy(reader, request.source.uri, facts, index, slices, folder, sound=sound)
+        return split_copy(reader, request.source.uri, facts, index, slices, folder, audio=sound)
     limit = request.settings.max_held_frames
-    return split_decode(reader, request.source.uri, facts, index, slices, folder, sound=sound, max_held_frames=limit)
+    return split_decode(reader, request.source.uri, facts, index, slices, folder, audio=sound, max_held_frames=limit)
 
 
 def _slice(chunk: Chunk, stored: StoredPlan, index: VideoIndex, timeline: SourceTimeline) -> SourceSlice:

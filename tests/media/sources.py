@@ -53,16 +53,16 @@ class Opened:
         folder: Path,
         *,
         lane: Lane = "copy",
-        sound: bool = False,
+        audio: bool = False,
         max_held_frames: int = 0,
         reader: RangeReader | None = None,
     ) -> Iterator[SplitPart]:
         source = reader or reader_of(self.data)
         found, name = self.probe, self.name
         if lane == "copy":
-            return split_copy(source, name, found.facts, found.index, slices, folder, sound=sound)
+            return split_copy(source, name, found.facts, found.index, slices, folder, audio=audio)
         return split_decode(
-            source, name, found.facts, found.index, slices, folder, sound=sound, max_held_frames=max_held_frames
+            source, name, found.facts, found.index, slices, folder, audio=audio, max_held_frames=max_held_frames
         )
 
     def chunk_hashes(self, parts: Iterator[SplitPart]) -> dict[int, list[str]]:

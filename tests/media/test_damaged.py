@@ -28,7 +28,7 @@ def came_of(what: str, data: bytes, lane: Lane | None, folder: Path) -> bool | S
         slices = opened.slices([*range(0, num_frames, 15), num_frames])
         way = lane or opened.probe.facts.lane
         chunks = opened.chunk_hashes(
-            opened.split(slices, folder, lane=way, sound=True, max_held_frames=MAX_HELD_FRAMES)
+            opened.split(slices, folder, lane=way, audio=True, max_held_frames=MAX_HELD_FRAMES)
         )
     except (VideoError, ChunkError) as error:
         return error

@@ -100,7 +100,7 @@ def test_the_plan_says_where_the_file_is_joined(name: str) -> None:
 @pytest.mark.parametrize("name", CASES)
 def test_the_sound_of_every_part_is_in_step(name: str, mode: Mode, tmp_path: Path) -> None:
     source, slowdown = opened(name), 2 if mode == "stretch" else 1
-    [sound] = [part for part in source.split([], tmp_path, sound=True) if isinstance(part, AudioArchive)]
+    [sound] = [part for part in source.split([], tmp_path, audio=True) if isinstance(part, AudioArchive)]
     expected = [
         start + click for start, part in zip(shown_s(name), CASES[name][1], strict=True) for click in part.clicks_s
     ]

@@ -223,7 +223,7 @@ def test_sound_that_begins_too_late_for_the_header_is_carried(
     opened = Opened.of("late", made(replace(SLOW, sounds=(sound,))))
     (track,) = opened.probe.facts.audio
     assert (track.layout, track.sample_rate) == ("", 0)
-    *_, source = opened.split(opened.slices([0, 24]), tmp_path, sound=True)
+    *_, source = opened.split(opened.slices([0, 24]), tmp_path, audio=True)
     zero_s = int(opened.probe.index.frame_pts[0]) * opened.probe.index.time_base
     out = tmp_path / "out.packets"
     found = make_audio(

@@ -48,7 +48,7 @@ def test_an_edit_list_of_several_pieces_keeps_the_sound(begin_ms: int, tmp_path:
 
 
 def num_sound_packets(source: Opened, folder: Path) -> int:
-    [sound] = [part for part in source.split([], folder, sound=True) if isinstance(part, AudioArchive)]
+    [sound] = [part for part in source.split([], folder, audio=True) if isinstance(part, AudioArchive)]
     with sound.path.open("rb") as file:
         return ArchiveReader(file).num_packets
 

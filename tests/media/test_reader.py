@@ -142,7 +142,7 @@ def test_probing_and_splitting_each_fetch_little_more_than_the_size(kind: str, t
     data = noisy(*CONTAINERS[kind])
     prober, splitter = reader_of(data), reader_of(data)
     opened = Opened(kind, data, probe(prober, kind))
-    for part in opened.split(opened.slices([0, 20, 40, NOISY_FRAMES]), tmp_path, sound=True, reader=splitter):
+    for part in opened.split(opened.slices([0, 20, 40, NOISY_FRAMES]), tmp_path, audio=True, reader=splitter):
         part.path.unlink()
     assert prober.bytes_fetched <= 1.1 * len(data)
     assert splitter.bytes_fetched <= 1.1 * len(data)

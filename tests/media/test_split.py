@@ -152,7 +152,7 @@ def test_every_span_gets_its_packets_as_soon_as_they_have_passed(data: st.DataOb
 def test_the_sound_archive_holds_every_sound_packet(name: str, lane: Lane, tmp_path: Path) -> None:
     opened = Opened.of(name, clip(name).data)
     num_frames = opened.probe.facts.num_frames
-    parts = list(opened.split(opened.slices([0, 10, num_frames]), tmp_path, lane=lane, sound=True))
+    parts = list(opened.split(opened.slices([0, 10, num_frames]), tmp_path, lane=lane, audio=True))
     assert [type(part) for part in parts] == [ChunkArchive, ChunkArchive, AudioArchive]
     tracks = opened.probe.facts.audio
     with av.open(io.BytesIO(opened.data), "r") as container:
@@ -169,13 +169,13 @@ def test_the_sound_archive_holds_every_sound_packet(name: str, lane: Lane, tmp_p
 def test_sound_alone_can_be_had(tmp_path: Path) -> None:
     opened = Opened.of("cfr", clip("cfr").data)
     for lane in LANES:
-        (part,) = opened.split([], tmp_path, lane=lane, sound=True)
+        (part,) = opened.split([], tmp_path, lane=lane, audio=True)
         assert isinstance(part, AudioArchive)
 
 
 def test_a_silent_source_has_no_sound_archive(tmp_path: Path) -> None:
     opened = Opened.of("no_audio", clip("no_audio").data)
-    parts = opened.split(opened.slices([0, 40]), tmp_path, sound=True)
+    parts = opened.split(opened.slices([0, 40]), tmp_path, audio=True)
     assert [type(part) for part in parts] == [ChunkArchive]
 
 
@@ -207,7 +207,7 @@ def test_a_chunk_is_given_while_the_source_is_still_being_read(tmp_path: Path) -
     data = noisy(".mkv")
     opened = Opened.of("noisy", data)
     reader = reader_of(data)
-    parts = opened.split(opened.slices([0, 10, 60]), tmp_path, sound=True, reader=reader)
+    parts = opened.split(opened.slices([0, 10, 60]), tmp_path, audio=True, reader=reader)
     assert next(parts).path.exists()
     assert reader.bytes_fetched < 0.4 * len(data)
     list(parts)
