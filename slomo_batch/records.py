@@ -13,8 +13,9 @@ Records are frozen, say what and never how, name their upstream by id and never 
 
 from dataclasses import dataclass
 from fractions import Fraction
-from typing import Literal
+from typing import Literal, Self
 
+from slomo_batch.errors import SlomoError
 from slomo_batch.settings import Exists, Precision, Settings
 from slomo_batch.timeline.retiming import OutputGrid
 
@@ -52,7 +53,7 @@ class PendingVideo:
 
     request: VideoRequest
     receipt_id: str
-    afresh: bool
+    remake: bool
     """Whether there is a receipt of an earlier publication: the output is gone, or is to be made again."""
     changed: bool = False
     """Whether the output that exists is of an earlier version of the source, to be replaced by the new one."""
@@ -319,12 +320,24 @@ class Published:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class VideoFailed:
-    """A video given up, with the reason."""
+    """A video that failed, with the reason."""
 
     source_uri: str
     output_uri: str
     error: str
+    """Name of the error's class."""
     reason: str
+    """Message of the error."""
+
+    @classmethod
+    def of(cls, request: VideoRequest, error: SlomoError) -> Self:
+        """The failure of this request by this error."""
+        return cls(
+            source_uri=request.source.uri,
+            output_uri=request.output_uri,
+            error=type(error).__name__,
+            reason=str(error),
+        )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

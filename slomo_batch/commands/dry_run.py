@@ -1,4 +1,4 @@
-"""Outlook: what a run of a job would do, of which nothing is done."""
+"""Dry run: what a run of a job would do with each video."""
 
 from slomo_batch.commands.triage import triage
 from slomo_batch.errors import SlomoError
@@ -13,18 +13,18 @@ from slomo_batch.report.events import Plan, PlanRow
 from slomo_batch.scheduler.machines import ClusterWish, basis_of, probe_abilities
 from slomo_batch.steps.context import StepContext
 from slomo_batch.steps.job_pin import pin_job, pinned_basis
-from slomo_batch.steps.open import foresee
+from slomo_batch.steps.open import preview_video
 from slomo_batch.storage.location import is_s3
 from slomo_batch.wiring import environment_of, open_context
 
 INDEXED = "mov,mp4"
-"""How FFmpeg's name of a container begins that tells at one place where all its packets are."""
+"""Beginning of FFmpeg's name of the containers that have one index of all packets."""
 
 
 def plan(manifest: Manifest, *, strict: bool = False) -> Plan:
-    """What a run would do with each video. Reads the sources' heads; writes nothing.
+    """Find out what a run would do with each video. Reads the sources' headers; writes nothing.
 
-    `strict`: only if every input names a video.
+    With `strict`, every input must name a video.
     """
     context = open_context(environment_of(manifest))
     found = find_videos(manifest, context.locate, strict=strict)
@@ -72,34 +72,30 @@ def _skipped(request: VideoRequest, note: str) -> PlanRow:
 
 def _row(request: VideoRequest, pin: JobPin, context: StepContext, *, state: str) -> PlanRow:
     try:
-        foreseen = foresee(request, pin, context)
+        planned = preview_video(request, pin, context)
     except SlomoError as error:
-        failed = VideoFailed(
-            source_uri=request.source.uri,
-            output_uri=request.output_uri,
-            error=type(error).__name__,
-            reason=str(error),
-        )
-        return _row_of_failure(failed, "fail")
-    stored = foreseen.stored
+        return _row_of_failure(VideoFailed.of(request, error), "fail")
+    stored = planned.stored
     return PlanRow(
         uri=request.source.uri,
         output_uri=request.output_uri,
-        state="resume" if foreseen.done else state,
+        state="resume" if planned.done else state,
         num_source_frames=stored.plan.facts.num_frames,
         num_output_frames=stored.plan.grid.num_frames,
         num_chunks=len(stored.chunks),
         size_bytes=request.source.size_bytes,
-        notes=(*foreseen.notes, *stored.notes),
+        notes=(*planned.notes, *stored.notes),
         problem="",
-        s3_requests=_requests(foreseen, context),
+        s3_requests=_requests(planned, context),
     )
 
 
-def _requests(foreseen: PlannedVideo, context: StepContext) -> S3Requests:
-    """What the video would ask of S3. How large its output will be is not known: as many bytes per frame as the source
-    has are assumed."""
-    stored = foreseen.stored
+def _requests(planned: PlannedVideo, context: StepContext) -> S3Requests:
+    """Requests that the video would make to S3.
+
+    The size of the output is not known yet: it is taken to have as many bytes per frame as the source.
+    """
+    stored = planned.stored
     source, output_uri, facts = stored.plan.request.source, stored.plan.request.output_uri, stored.plan.facts
     num_chunks = len(stored.chunks)
     output_bytes = source.size_bytes * stored.plan.grid.num_frames // max(1, facts.num_frames)
@@ -108,8 +104,8 @@ def _requests(foreseen: PlannedVideo, context: StepContext) -> S3Requests:
         asked += s3_requests.of_source(source.size_bytes, has_index=facts.container.startswith(INDEXED))
     if is_s3(context.work.root):
         asked += s3_requests.of_work(
-            num_chunks - len(foreseen.done),
-            has_sound=foreseen.needs_sound,
+            num_chunks - len(planned.done),
+            has_sound=planned.needs_sound,
             chunk_bytes=source.size_bytes // num_chunks,
             segment_bytes=output_bytes // num_chunks,
         )

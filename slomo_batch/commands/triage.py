@@ -1,8 +1,8 @@
-"""Triage: what is to be done for each video that was asked for, from what stands in the work store and at the outputs.
+"""Triage: decide for each requested video whether to make it, from the records of the job and the outputs that exist.
 
-A receipt whose output stands is done, whatever the code's version. An output without a receipt is somebody else's,
-unless this job had begun to upload to that very name when it was stopped, or put there what it made of an earlier
-version of the same source.
+A video with a receipt and an output is done, whichever version of the code made it. An output without a receipt belongs
+to somebody else, unless this job had begun to upload it when it stopped, or made it from an earlier version of the same
+source.
 """
 
 from collections import defaultdict
@@ -14,25 +14,25 @@ from itertools import chain
 from types import MappingProxyType
 from typing import Literal
 
-from slomo_batch.errors import OutputExists, SlomoError, WorkDamaged
+from slomo_batch.errors import OutputExists, WorkDamaged
 from slomo_batch.plan.ids import earlier_video_ids, receipt_id, video_id
 from slomo_batch.plan.job_pin import JobPin
 from slomo_batch.records import PendingVideo, VideoFailed, VideoRequest
 from slomo_batch.steps.context import StepContext
-from slomo_batch.steps.output_ownership import begun, is_earlier_version, look, owned
+from slomo_batch.steps.output_ownership import has_begun_upload, is_earlier_version, output_object, read_ownership
 from slomo_batch.steps.stored_records import read_record
 from slomo_batch.storage.existence import standing
 from slomo_batch.storage.work_layout import parts_of
 
-Claim = Literal["ours", "changed", "foreign"]
-"""What an output without a receipt is to the video: begun by this job or to be replaced whosever it is; this job's own,
-of an earlier version of the source; somebody else's."""
+Owner = Literal["ours", "changed", "foreign"]
+"""Whose an output without a receipt is. ours: this job began to upload it, or `exists: replace` allows to replace any;
+changed: this job made it from an earlier version of the source; foreign: somebody else's."""
 LOOKUPS_AT_A_TIME = 16
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Refused:
-    """A video that is not even begun, and why."""
+    """A video that this run does not begin, and why."""
 
     failed: VideoFailed
     receipt_id: str
@@ -40,7 +40,7 @@ class Refused:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Triage:
-    """Every video asked for, in one of five piles."""
+    """The requested videos, sorted by what is to be done."""
 
     wanted: tuple[PendingVideo, ...]
     done: tuple[VideoRequest, ...]
@@ -48,11 +48,11 @@ class Triage:
     renamed: tuple[VideoRequest, ...]
     """Published by an earlier run under the name that another input gives; these carry that name."""
     refused: tuple[Refused, ...]
-    """Something else stands where the output belongs, or it cannot be looked at."""
+    """Another object exists under the output's name, or the output's place cannot be read."""
     waiting: tuple[VideoFailed, ...]
-    """Given up by an earlier run; they wait for --retry-failed."""
+    """Failed in an earlier run; made again only with --retry-failed."""
     retried: tuple[str, ...]
-    """Keys of the failures of those that are wanted all the same."""
+    """Keys of the failure records of the videos that are made again."""
     other_receipts: tuple[str, ...] = ()
     """Ids of the job's receipts that belong to none of these requests: of other settings, sources or manifests."""
 
@@ -81,7 +81,7 @@ def triage(
         asked_for.add(receipt)
         has_output = request.output_uri in outputs.present
         if request.output_uri in outputs.unknown:
-            unknown = _failed(request, outputs.unknown[request.output_uri])
+            unknown = VideoFailed.of(request, outputs.unknown[request.output_uri])
             refused.append(Refused(failed=unknown, receipt_id=receipt))
         elif receipt in receipts and has_output and not force:
             done.append(request)
@@ -92,13 +92,13 @@ def triage(
         elif not force and (other := _published_as(request, other_names, receipts, outputs.present, pin)):
             renamed.append(other)
         else:
-            afresh = receipt in receipts
-            wanted.append(PendingVideo(request=request, receipt_id=receipt, afresh=afresh, is_free=not has_output))
-    for (request, receipt), claim in zip(contested, _claims(contested, pin, context), strict=True):
-        if claim == "foreign":
+            remake = receipt in receipts
+            wanted.append(PendingVideo(request=request, receipt_id=receipt, remake=remake, is_free=not has_output))
+    for (request, receipt), owner in zip(contested, _owners(contested, pin, context), strict=True):
+        if owner == "foreign":
             refused.append(Refused(failed=_conflict(request), receipt_id=receipt))
         else:
-            wanted.append(PendingVideo(request=request, receipt_id=receipt, afresh=False, changed=claim == "changed"))
+            wanted.append(PendingVideo(request=request, receipt_id=receipt, remake=False, changed=owner == "changed"))
     return Triage(
         wanted=tuple(wanted),
         done=tuple(done),
@@ -117,7 +117,7 @@ def _published_as(
     outputs: Collection[str],
     pin: JobPin,
 ) -> VideoRequest | None:
-    """The same request under another name, if this job published it there and the output exists."""
+    """The request with another output name, if this job published it under that name and the output exists."""
     for output_uri in other_names.get(request.source.uri, ()):
         other = replace(request, output_uri=output_uri)
         if output_uri in outputs and receipt_id(other, pin.weights_name(other.settings)) in receipts:
@@ -133,7 +133,7 @@ def _receipts(context: StepContext) -> set[str]:
 
 
 def _failures(context: StepContext) -> dict[str, list[str]]:
-    """Keys of the failures of each receipt id, in the order of their epochs."""
+    """Keys of the failure records by receipt id, in the order of the drivers that wrote them."""
     keys: dict[str, list[str]] = defaultdict(list)
     for found in context.work.list(context.layout.failures):
         for receipt in parts_of(context.layout, "failure", found.key)[1:]:
@@ -142,9 +142,9 @@ def _failures(context: StepContext) -> dict[str, list[str]]:
 
 
 def _failure(key: str, request: VideoRequest, context: StepContext) -> VideoFailed:
-    """Why a video was given up; a damaged record still says that it was."""
+    """The record of why a video failed. A damaged record still says that it failed."""
     source_uri, output_uri = request.source.uri, request.output_uri
-    remedy = "Why the video failed is not known any more: run again with --retry-failed."
+    remedy = "The reason for the video's failure is lost: run again with --retry-failed."
     try:
         return read_record(
             context.work,
@@ -154,24 +154,22 @@ def _failure(key: str, request: VideoRequest, context: StepContext) -> VideoFail
             remedy=remedy,
         )
     except WorkDamaged as damaged:
-        return VideoFailed(
-            source_uri=source_uri, output_uri=output_uri, error=type(damaged).__name__, reason=str(damaged)
-        )
+        return VideoFailed.of(request, damaged)
 
 
-def _claims(contested: Sequence[tuple[VideoRequest, str]], pin: JobPin, context: StepContext) -> list[Claim]:
+def _owners(contested: Sequence[tuple[VideoRequest, str]], pin: JobPin, context: StepContext) -> list[Owner]:
     with ThreadPoolExecutor(LOOKUPS_AT_A_TIME) as pool:
-        return list(pool.map(partial(_claim, pin=pin, context=context), (request for request, _ in contested)))
+        return list(pool.map(partial(_owner, pin=pin, context=context), (request for request, _ in contested)))
 
 
-def _claim(request: VideoRequest, *, pin: JobPin, context: StepContext) -> Claim:
+def _owner(request: VideoRequest, *, pin: JobPin, context: StepContext) -> Owner:
     ids = (video_id(request, pin), *earlier_video_ids(request, pin))
-    if request.exists == "replace" or any(begun(one, context) for one in ids):
+    if request.exists == "replace" or any(has_begun_upload(one, context) for one in ids):
         return "ours"
     if request.exists == "skip":
         try:
-            earlier = owned(request.output_uri, look(request.output_uri, context), context)
-        except WorkDamaged:  # whose the output is cannot be told: it is left alone
+            earlier = read_ownership(request.output_uri, output_object(request.output_uri, context), context)
+        except WorkDamaged:  # it is not known whose the output is: leave it alone
             return "foreign"
         if is_earlier_version(earlier, request, pin.weights_name(request.settings)):
             return "changed"
@@ -180,22 +178,13 @@ def _claim(request: VideoRequest, *, pin: JobPin, context: StepContext) -> Claim
 
 def _conflict(request: VideoRequest) -> VideoFailed:
     error = OutputExists(
-        "stands already, and is not what this job made of this source with these settings, or was touched since",
+        "the output already exists, and this job did not make it from this source with these settings",
         where=request.output_uri,
-        remedy="Move it away, choose another output.uri, or set output.exists: replace.",
+        remedy="Move the file away, choose another output.uri, or set output.exists: replace.",
     )
-    return _failed(request, error)
-
-
-def _failed(request: VideoRequest, error: SlomoError) -> VideoFailed:
-    return VideoFailed(
-        source_uri=request.source.uri,
-        output_uri=request.output_uri,
-        error=type(error).__name__,
-        reason=str(error),
-    )
+    return VideoFailed.of(request, error)
 
 
 def forget_failures(piles: Triage, context: StepContext) -> None:
-    """The failures of what is wanted are deleted: the videos are tried again."""
+    """Delete the failure records of the videos that this run tries again."""
     context.work.delete(piles.retried)

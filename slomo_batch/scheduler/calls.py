@@ -27,7 +27,7 @@ class OpenCall:
     head: StepHead
     request: VideoRequest
     pin: JobPin
-    afresh: bool
+    remake: bool
     """Forget an earlier publication: the output is gone, or is to be replaced."""
 
 
@@ -127,7 +127,7 @@ def perform(call: Call, context: StepContext) -> Iterator[Outcome | Entered]:
 def _result(call: OpenCall | SoundCall | StitchCall, context: StepContext) -> PlannedVideo | SoundDone | Published:
     match call:
         case OpenCall():
-            return open_video(call.request, call.pin, context, afresh=call.afresh)
+            return open_video(call.request, call.pin, context, remake=call.remake)
         case SoundCall():
             return make_video_sound(call.stored, context)
         case StitchCall():

@@ -144,7 +144,7 @@ class Driver:
         match task:
             case Open():
                 request, head = video.pending.request, _head(task, video)
-                return OpenCall(head=head, request=request, pin=self._pin, afresh=video.pending.afresh)
+                return OpenCall(head=head, request=request, pin=self._pin, remake=video.pending.remake)
             case Split():
                 if task.lane != video.lane:
                     video.lane = task.lane

@@ -1,5 +1,5 @@
-"""One verb per file: open (probe and plan), split, interpolate, sound, stitch (verify and publish). No Ray here.
+"""The steps of a video, a file each: open (probe and plan), split, interpolate, audio, stitch (verify and publish).
 
-Every step is a function from records to a record. It may be run again at any time, anywhere, any number of times: it
-reads what is committed first, writes under keys of its own, and commits by one put-if-absent.
+Every step is a function from records to a record, without Ray. It can run again at any time, anywhere, any number of
+times: it first reads what is committed, writes under keys that no other attempt uses, and commits by one put-if-absent.
 """

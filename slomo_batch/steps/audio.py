@@ -1,6 +1,6 @@
-"""Make a video's sound: the source's sound packets in, one committed archive of the output's tracks out.
+"""Make the audio of a video: from the source's audio packets to one committed archive of the output's tracks.
 
-Sound is made whole, never by chunks: a cut in a compressed track is a gap.
+Audio is made in one piece, not by chunks, because a cut in a compressed track is a gap.
 """
 
 from pathlib import Path, PurePosixPath
@@ -18,12 +18,12 @@ from slomo_batch.steps.video_records import VideoRecords
 
 
 def wants_sound(stored: StoredPlan) -> bool:
-    """True where the output has sound."""
+    """Whether the output has audio."""
     return bool(stored.plan.facts.audio) and stored.plan.resolved.audio != "drop"
 
 
 def make_video_sound(stored: StoredPlan, context: StepContext) -> SoundDone:
-    """Keep, stretch or resample the sound of one video and commit it, or find it made."""
+    """Keep, stretch or resample the audio of one video and commit it; return the first commit."""
     video_id = stored.plan.video_id
     records = VideoRecords(video_id, context)
     found = _found_made(records)
@@ -50,7 +50,7 @@ def make_video_sound(stored: StoredPlan, context: StepContext) -> SoundDone:
 
 
 def _found_made(records: VideoRecords) -> SoundDone | None:
-    """The commit of another attempt; a damaged one is withdrawn, and the sound is made again."""
+    """The commit of another attempt. A damaged one is deleted, and the audio is made again."""
     try:
         return records.sound_done()
     except WorkDamaged:
@@ -62,7 +62,7 @@ def _make(stored: StoredPlan, context: StepContext, source: Path, tracks: Path) 
     plan = stored.plan
     index, _ = read_index(stored, context)
     if plan.resolved.audio == "drop":
-        raise ValueError("a dropped sound is never made")
+        raise ValueError("audio that is dropped is never made")
     return make_audio(
         source,
         tracks,

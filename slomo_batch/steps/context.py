@@ -1,4 +1,4 @@
-"""StepContext: what a step has at hand, opened in the process it runs in."""
+"""StepContext: the stores, the model and the folder that a step works with, opened in the process it runs in."""
 
 import shutil
 import tempfile
@@ -20,22 +20,22 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class StepContext:
-    """Stores, model and a scratch folder for the steps of one job in one process."""
+    """The stores, the model and the scratch folder of one job in one process."""
 
     work: ObjectStore
     """The work store; keys come from `layout`."""
     layout: Layout
     locate: Callable[[str], tuple[ObjectStore, str]]
-    """Store and key of any URI of the manifest."""
+    """Returns the store and the key of any URI of the manifest."""
     interpolator: "Callable[[VideoPlan], AnyInterpolator]"
-    """The model a plan asks for; loaded once per process."""
+    """Returns the model that a plan names; loaded once per process."""
     machine: Callable[[Resolved], Machine]
-    """Where this process runs and with what, for the record."""
+    """Returns the machine and library versions of this process, for commits."""
     scratch: Path
-    """Local folder for files that live no longer than a step."""
+    """Local folder for files that a step deletes when it ends."""
 
     def reader(self, source: Source) -> RangeReader:
-        """The source by ranged reads, every one of that very object (If-Match)."""
+        """Open the source for ranged reads, each of which fails if the object has changed (If-Match)."""
         store, key = self.locate(source.uri)
         return RangeReader(
             lambda start, end: store.get_range(key, start, end, fingerprint=source.fingerprint), source.size_bytes
@@ -43,7 +43,7 @@ class StepContext:
 
     @contextmanager
     def folder(self) -> Iterator[Path]:
-        """A temporary folder under the scratch folder, removed with all it holds; errors from within do not name it."""
+        """Create a temporary folder, and remove it at the end. Errors raised within do not name it."""
         self.scratch.mkdir(parents=True, exist_ok=True)
         path = Path(tempfile.mkdtemp(prefix="step-", dir=self.scratch))
         try:

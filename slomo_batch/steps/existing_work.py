@@ -17,7 +17,7 @@ from slomo_batch.steps.video_records import VideoRecords
 T = TypeVar("T")
 
 MAX_NOTES = 5
-"""Damaged objects of one video that are named; of more only the number is."""
+"""Damaged objects of one video that the notes name; of the others they give the number."""
 
 
 def find_existing_work(stored: StoredPlan, context: StepContext, *, dry_run: bool, has_index: bool) -> PlannedVideo:
@@ -67,7 +67,7 @@ class _Finder:
         return self._context.layout.chunk(self._video_id, lane, chunk.index, chunk.chunk_id)
 
     def _lane(self) -> Lane:
-        """A video is only ever moved to the decode lane, so that a damaged record says as much as a good one."""
+        """The lane of the video. A damaged record means the decode lane: a video moves to no other."""
         try:
             moved = self._records.moved()
         except WorkDamaged as damaged:
@@ -99,7 +99,7 @@ class _Finder:
             return None
 
     def _is_backed(self, key: str, size_bytes: int) -> bool:
-        """Whether the object that a commit names exists in its full size."""
+        """Whether the object that a commit names exists with its committed size."""
         size = self._sizes.get(key)
         if size not in {None, size_bytes}:
             where, expected, got = self._context.work.uri(key), f"{size_bytes} bytes", f"{size}"
@@ -111,18 +111,20 @@ class _Finder:
         layout, video = self._context.layout, self._video_id
         void = [layout.choice(video), *(layout.commit(video, chunk.chunk_id) for chunk in chunks)]
         void += [layout.sound_commit(video)] if needs_sound else []
-        # Not those that another driver made after the listing.
+        # Only those that were listed: another driver may have made others since.
         if seen := [key for key in void if key in self._sizes]:
             self._context.work.delete(seen)
 
     def _check_choice(self, segments: list[ChunkDone], sound: SoundDone | None) -> None:
-        """Withdraw a choice of other segments: it is left of commits that were withdrawn, or damaged."""
+        """Delete a choice of other segments. It is damaged, or names segments whose commits are deleted."""
         right = SegmentChoice.of(segments, sound)
         key = self._context.layout.choice(self._video_id)
         try:
             if key not in self._sizes or self._records.choice() in {None, right}:
                 return
-            text = f"{self._context.work.uri(key)}: names other segments than the committed ones. A run makes it again."
+            text = (
+                f"{self._context.work.uri(key)}: names segments that are not the committed ones. A run makes it again."
+            )
         except WorkDamaged as damaged:
             text = as_note(damaged)
         self._damaged.append(text)
@@ -131,7 +133,7 @@ class _Finder:
     # ---- the index -------------------------------------------------------------------------------------------------
 
     def _check_index(self) -> None:
-        """Make a damaged packet index again: it follows from the source."""
+        """Make a damaged packet index again from the source."""
         try:
             read_index(self._stored, self._context)
         except WorkDamaged as damaged:
@@ -147,13 +149,13 @@ class _Finder:
             read_index(self._stored, self._context)
         except WorkDamaged as error:
             raise WorkDamaged(
-                "the pinned plan does not fit the source's packets",
+                "the stored plan does not match the packets of the source",
                 where=self._context.work.uri(self._context.layout.pin(self._video_id)),
-                remedy="Delete the folder it is in and run again with --retry-failed: the video is planned again.",
+                remedy="Delete its folder and run again with --retry-failed: the video is planned again.",
             ) from error
 
 
 def limited(notes: list[str]) -> tuple[str, ...]:
-    """The first few notes, and how many more there are."""
+    """The first few notes, and the number of the others."""
     more = len(notes) - MAX_NOTES
     return (*notes[:MAX_NOTES], f"{more} more objects are damaged") if more > 0 else tuple(notes)

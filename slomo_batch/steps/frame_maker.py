@@ -1,7 +1,7 @@
-"""The output frames of one chunk, in order: source frames passed on untouched, the others held or made.
+"""FrameMaker: make the output frames of one chunk in order: source frames unchanged, the others held or interpolated.
 
-Whatever is decided about a pair is a function of the source frames around it and of the plan alone, so a chunk's border
-changes nothing. Times are read and frames are made one after the other: memory does not grow with their number.
+Every decision about a pair depends only on the plan and the source frames around the pair, so it does not depend on
+where chunks begin. Frames are made one at a time: memory does not grow with their number.
 """
 
 from collections.abc import Iterable, Iterator, Sequence
@@ -30,17 +30,17 @@ Kind = Literal["source", "made", "held_at_cut", "held_repeat"]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class OutputFrame:
-    """One output frame: its picture in the output's pixel format, and how it came to be."""
+    """One output frame: its picture in the output's pixel format, and how it was made."""
 
     picture: Picture
     kind: Kind
 
 
 class SourceWindow:
-    """The decoded source frames around the pair at hand; pictures are taken only as far as a pair needs them.
+    """The decoded source frames around the current pair. Pictures are read only as far as a pair needs them.
 
-    `first` is the number of the source frame that `pictures` yields first, `context` how many frames beyond a pair are
-    seen on either side. Frames in `watched` are hashed as they pass.
+    `first` is the number of the source frame that `pictures` yields first, and `context` the number of frames on either
+    side of a pair. The frames whose numbers are in `watched` are hashed.
     """
 
     def __init__(self, pictures: Iterable[Picture], *, first: int, context: int, watched: Sequence[int]) -> None:
@@ -92,37 +92,37 @@ class FrameMaker:
     def _pair(self, pair: int, around: Sequence[Picture | None], times: Iterator[Fraction]) -> Iterator[OutputFrame]:
         i0, i1 = around[self._context], around[self._context + 1]
         if i0 is None:
-            raise FrameMissing(f"source frame {pair} did not come out of the decoder")
+            raise FrameMissing(f"the decoder did not return source frame {pair}")
         for t in times:
             if t == 0:
                 yield OutputFrame(picture=self._source(i0), kind="source")
             elif i1 is None:
-                raise FrameMissing(f"source frame {pair + 1} did not come out of the decoder")
-            else:  # times rise: this one and all that follow lie between the two source frames
+                raise FrameMissing(f"the decoder did not return source frame {pair + 1}")
+            else:  # times increase: this one and all later ones are between the two source frames
                 yield from self._between(pair, (i0, i1), around, chain((t,), times))
 
     def _between(
         self, pair: int, i0_i1: tuple[Picture, Picture], around: Sequence[Picture | None], times: Iterable[Fraction]
     ) -> Iterator[OutputFrame]:
-        verdict = self._judge(self._amid(around, CONTEXT))
-        if verdict is PairKind.MOVING:
+        pair_kind = self._pair_kind(self._between_with_context(around, CONTEXT))
+        if pair_kind is PairKind.MOVING:
             frames: Iterable[Tensor | Held] = self._interpolate(pair, around, times)
             kind: Kind = "made"
         else:
             frames = nearest_frames(times)
-            kind = "held_at_cut" if verdict is PairKind.CUT else "held_repeat"
+            kind = "held_at_cut" if pair_kind is PairKind.CUT else "held_repeat"
         for frame in frames:
             yield OutputFrame(picture=self._picture(frame, i0_i1), kind=kind)
 
-    def _amid(self, around: Sequence[Picture | None], context: int) -> Sequence[Picture | None]:
-        """The part of the window that sees so many frames beyond the pair."""
+    def _between_with_context(self, around: Sequence[Picture | None], context: int) -> Sequence[Picture | None]:
+        """The part of the window with so many frames on either side of the pair."""
         return around[self._context - context : self._context + 2 + context]
 
-    def _judge(self, around: Sequence[Picture | None]) -> PairKind:
+    def _pair_kind(self, around: Sequence[Picture | None]) -> PairKind:
         with self._watch.stage("judge"):
-            verdict = classify_pair(around)
-        ignored = verdict is PairKind.CUT and self._settings.cuts == "ignore"
-        return PairKind.MOVING if ignored else verdict
+            kind = classify_pair(around)
+        ignored = kind is PairKind.CUT and self._settings.cuts == "ignore"
+        return PairKind.MOVING if ignored else kind
 
     def _interpolate(
         self, pair: int, around: Sequence[Picture | None], times: Iterable[Fraction]
@@ -130,7 +130,7 @@ class FrameMaker:
         context = context_of(self._interpolator)
         first = pair - context
         with self._watch.stage("color"):
-            seen = enumerate(self._amid(around, context), start=first)
+            seen = enumerate(self._between_with_context(around, context), start=first)
             window = {number: self._tensor(number, picture) for number, picture in seen}
             self._rgb = {number: rgb for number, rgb in window.items() if number > first and rgb is not None}
         return self._watch.each("model", make_frames(self._interpolator, list(window.values()), times))
@@ -153,7 +153,7 @@ class FrameMaker:
 
 
 def output_color(plan: VideoPlan) -> ColorFacts:
-    """The colour description of the output: the source's, but where its samples were converted to another model."""
+    """The color description of the output: the source's, unless its samples were converted to another color model."""
     facts = plan.facts
     source = PIXEL_FORMATS[planar_format_name(facts.pixel_format)]
     return output_color_tags(facts.color, source, PIXEL_FORMATS[plan.resolved.pixel_format], facts.height)

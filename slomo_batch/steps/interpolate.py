@@ -1,4 +1,4 @@
-"""Interpolate a chunk: its object in, a verified and committed segment out. The first of several attempts wins."""
+"""Interpolate a chunk: make a verified and committed segment from its packets. The first of several attempts wins."""
 
 from collections import Counter
 from collections.abc import Generator, Iterator, Mapping
@@ -24,17 +24,17 @@ from slomo_batch.steps.video_records import VideoRecords
 from slomo_batch.timeline.retiming import FrameTime
 
 Phase = Literal["computing", "storing"]
-"""computing: decoding, the model and the encoder are at work, what a chunk could kill its process by; storing: over."""
+"""computing: decoding, inference and encoding, which a chunk could crash its process by; storing: the upload."""
 
 
 def interpolate_chunk(task: ChunkTask, context: StepContext) -> Iterator[Phase | ChunkDone]:
-    """Make the segment of one chunk, or find it made. Says each phase as it begins; the record is the last word.
+    """Make the segment of one chunk. Yields each phase as it begins, and the first commit of the chunk at the end.
 
     Raises:
         FrameMissing: a planned source frame is not in the chunk object.
         WorkDamaged: the chunk object is missing or damaged; or another attempt's commit is.
         SegmentInvalid: what was encoded does not decode to what was given.
-        OutOfMemory, StorageError: as their classes say.
+        OutOfMemory, StorageError: see their classes.
     """
     plan, chunk = task.plan, task.chunk
     records = VideoRecords(plan.video_id, context)
@@ -51,7 +51,7 @@ def interpolate_chunk(task: ChunkTask, context: StepContext) -> Iterator[Phase |
 
 
 def _found_made(records: VideoRecords, chunk: Chunk) -> ChunkDone | None:
-    """The commit of another attempt; a damaged one is withdrawn, and the chunk is made again."""
+    """The commit of another attempt. A damaged one is deleted, and the chunk is made again."""
     try:
         return records.chunk_done(chunk)
     except WorkDamaged:
@@ -97,7 +97,7 @@ def _make(task: ChunkTask, context: StepContext, folder: Path) -> Generator[Phas
 
 
 def _fetch(task: ChunkTask, path: Path, context: StepContext) -> None:
-    """Download the chunk object; its note must be that of this chunk. The first version did not write the id."""
+    """Download the chunk object and check that its note is this chunk's. The first version did not write the id."""
     plan, chunk = task.plan, task.chunk
     frames = chunk.source_frames(context=plan.resolved.context, num_frames=plan.facts.num_frames)
 

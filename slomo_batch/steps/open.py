@@ -1,4 +1,4 @@
-"""Open a video: probe it, plan it, pin the plan. What is pinned stands; a video opened again is read, not probed."""
+"""Open a video: probe it, plan it and store the plan; if its plan is stored already, read it instead."""
 
 from dataclasses import replace
 from fractions import Fraction
@@ -20,27 +20,27 @@ from slomo_batch.records import VideoPlan, VideoRequest
 from slomo_batch.steps.context import StepContext
 from slomo_batch.steps.existing_work import find_existing_work
 from slomo_batch.steps.frame_maker import output_color
-from slomo_batch.steps.output_ownership import begun
+from slomo_batch.steps.output_ownership import has_begun_upload, mark_upload_begun
 from slomo_batch.steps.stored_index import index_bytes
 from slomo_batch.steps.stored_records import as_note, exists
 from slomo_batch.steps.video_records import VideoRecords, read_receipt, withdraw_receipt
 from slomo_batch.timeline.retiming import NOTABLE_FRAME_RATIO, OutputGrid
 
-RESTARTED = "begun by an earlier version of slomo_batch that makes other pixels: made again from the start"
+RESTARTED = "begun by an earlier version of slomo_batch, whose frames differ: it is made again from the start"
 
 
-def open_video(request: VideoRequest, pin: JobPin, context: StepContext, *, afresh: bool) -> PlannedVideo:
-    """Plan one video and pin the plan, or read the plan that is pinned already; then see what is made of it.
+def open_video(request: VideoRequest, pin: JobPin, context: StepContext, *, remake: bool) -> PlannedVideo:
+    """Plan one video and store the plan, or read the stored plan; then find what exists of the video.
 
-    With `afresh` the receipt of an earlier publication is withdrawn first: its output is to be made again, under the
-    name that is this job's already. Without it a receipt outranks all: another driver published the video meanwhile,
-    and what it was made of is gone. What is damaged is withdrawn, and told in the notes.
+    With `remake`, the receipt of an earlier publication is deleted first, because this job is to make the output again
+    under the same name. Without it, a receipt decides: another driver has published the video since, and its segments
+    are deleted. Damaged records are deleted, and the notes name them.
     """
     notes: list[str] = []
     stored, is_new = _read_or_plan(request, pin, context, notes, dry_run=False)
     receipt = context.layout.receipt(receipt_id(request, stored.plan.resolved.weights_name))
-    if afresh:
-        context.work.put(context.layout.publishing(stored.plan.video_id), b"{}")
+    if remake:
+        mark_upload_begun(stored.plan.video_id, context)
         context.work.delete([receipt])
     elif _is_published(receipt, request.output_uri, context, notes):
         done = frozenset(chunk.index for chunk in stored.chunks)
@@ -48,8 +48,8 @@ def open_video(request: VideoRequest, pin: JobPin, context: StepContext, *, afre
     return _with_notes(notes, find_existing_work(stored, context, dry_run=False, has_index=is_new))
 
 
-def foresee(request: VideoRequest, pin: JobPin, context: StepContext) -> PlannedVideo:
-    """What `open_video` would find and plan; nothing is written."""
+def preview_video(request: VideoRequest, pin: JobPin, context: StepContext) -> PlannedVideo:
+    """Plan a video and find what exists of it, as `open_video` does; write nothing."""
     notes: list[str] = []
     stored, is_new = _read_or_plan(request, pin, context, notes, dry_run=True)
     return _with_notes(notes, find_existing_work(stored, context, dry_run=True, has_index=is_new))
@@ -62,8 +62,10 @@ def _with_notes(notes: list[str], found: PlannedVideo) -> PlannedVideo:
 def _read_or_plan(
     request: VideoRequest, pin: JobPin, context: StepContext, notes: list[str], *, dry_run: bool
 ) -> tuple[StoredPlan, bool]:
-    """The pinned plan, and whether it was made just now. A damaged one is made again: its id names all it follows
-    from."""
+    """The plan of a video, and whether it was made just now.
+
+    A damaged plan is made again: everything that it follows from is part of its id.
+    """
     identity = video_id(request, pin)
     records = VideoRecords(identity, context)
     try:
@@ -82,9 +84,9 @@ def _read_or_plan(
     planned = plan_video(identity, request, pin, probed)
     if dry_run:
         return planned, True
-    if any(begun(one, context) for one in earlier):
-        # An output without a receipt is that version's; it is replaced once this one is verified.
-        context.work.put(context.layout.publishing(identity), b"{}")
+    if any(has_begun_upload(one, context) for one in earlier):
+        # If the output exists without a receipt, that version uploaded it. It is replaced when the new one is verified.
+        mark_upload_begun(identity, context)
     context.work.put(context.layout.index(identity), index_bytes(identity, probed.index, probed.timeline))
     return records.store_plan(planned), True
 
@@ -99,7 +101,7 @@ def _is_published(receipt: str, output_uri: str, context: StepContext, notes: li
 
 
 def plan_video(identity: str, request: VideoRequest, pin: JobPin, probed: Probe) -> StoredPlan:
-    """What will be made of a probed video: a pure function of its arguments."""
+    """Plan a probed video; a pure function of its arguments."""
     facts, settings = probed.facts, request.settings
     rate = settings.retime.fps.of(probed.timeline.nominal_rate)
     grid = OutputGrid.covering(probed.timeline, rate=rate, slowdown=settings.retime.slowdown)
@@ -137,7 +139,7 @@ def plan_video(identity: str, request: VideoRequest, pin: JobPin, probed: Probe)
 
 
 def _length_notes(plan: VideoPlan) -> tuple[str, ...]:
-    """A warning where one damaged time may have made the output very long."""
+    """A warning if one damaged timestamp may have made the output very long."""
     num_made, num_given = plan.grid.num_frames, plan.facts.num_frames
     if num_made <= NOTABLE_FRAME_RATIO * num_given:
         return ()

@@ -1,7 +1,8 @@
-"""Ownership: what this job itself put under outputs' names, and of which source, told by the very object that stands.
+"""Output ownership: records of the objects that this job put under output names, and of which source each was made.
 
-A record per object put, under a key that follows from the output's URI and the object's size and fingerprint: whoever
-touches the object leaves it without one. Read only where something stands in the way.
+There is one record for each object. Its key follows from the output's URI and the object's size and fingerprint, so an
+object that somebody else changes or replaces has no record. Records are only read if an object exists under the name
+of an output that is about to be made.
 """
 
 from dataclasses import replace
@@ -14,8 +15,8 @@ from slomo_batch.steps.stored_records import committed, exists, put_record
 from slomo_batch.storage.store import ObjectInfo
 
 
-def look(output_uri: str, context: StepContext) -> ObjectInfo | None:
-    """What stands under an output's name; None where nothing does, or nothing that we may look at."""
+def output_object(output_uri: str, context: StepContext) -> ObjectInfo | None:
+    """The object under an output's name; None if there is none, or it cannot be accessed."""
     store, key = context.locate(output_uri)
     try:
         return store.head(key)
@@ -23,30 +24,35 @@ def look(output_uri: str, context: StepContext) -> ObjectInfo | None:
         return None
 
 
-def owned(output_uri: str, standing: ObjectInfo | None, context: StepContext) -> OutputOwnership | None:
-    """The record of the object that stands there; None where this job did not put it, or it was touched since.
+def read_ownership(output_uri: str, found: ObjectInfo | None, context: StepContext) -> OutputOwnership | None:
+    """The record of the object under an output's name; None if this job did not put it, or it was changed since.
 
     Raises:
         WorkDamaged: there is a record, and it is damaged.
     """
-    if standing is None:
+    if found is None:
         return None
-    key = _key(output_uri, standing, context)
+    key = _key(output_uri, found, context)
     return committed(context.work, key, OutputOwnership, belongs=lambda record: record.output_uri == output_uri)
 
 
-def begun(video_id: str, context: StepContext) -> bool:
-    """Whether this job began to put the output of this very video, when nothing else stood in its way."""
-    return exists(context.work, context.layout.publishing(video_id))
-
-
-def own(record: OutputOwnership, put: ObjectInfo, context: StepContext) -> None:
-    """Record that this job put the object that stands now."""
+def record_ownership(record: OutputOwnership, put: ObjectInfo, context: StepContext) -> None:
+    """Record that this job put the object that exists now."""
     put_record(context.work, _key(record.output_uri, put, context), record)
 
 
+def mark_upload_begun(video_id: str, context: StepContext) -> None:
+    """Record that this job may put the output of this video: whatever exists under its name now may be replaced."""
+    context.work.put(context.layout.publishing(video_id), b"{}")
+
+
+def has_begun_upload(video_id: str, context: StepContext) -> bool:
+    """Whether this job began to upload the output of this video."""
+    return exists(context.work, context.layout.publishing(video_id))
+
+
 def is_earlier_version(earlier: OutputOwnership | None, request: VideoRequest, weights_name: str) -> bool:
-    """Whether an object is the same output of the same source, which has changed since; settings and all else alike."""
+    """Whether an object is the output of an earlier version of the same source, with the same settings."""
     return (
         earlier is not None
         and earlier.source.uri == request.source.uri
@@ -54,5 +60,5 @@ def is_earlier_version(earlier: OutputOwnership | None, request: VideoRequest, w
     )
 
 
-def _key(output_uri: str, standing: ObjectInfo, context: StepContext) -> str:
-    return context.layout.owned(object_id(output_uri, standing.size_bytes, standing.fingerprint))
+def _key(output_uri: str, found: ObjectInfo, context: StepContext) -> str:
+    return context.layout.owned(object_id(output_uri, found.size_bytes, found.fingerprint))

@@ -1,6 +1,6 @@
-"""Stitch a video: choose its segments, join them, verify the file, publish it, write the receipt, tidy up.
+"""Stitch a video: choose its segments, join them, verify the file, publish it, write the receipt, delete the segments.
 
-The output is a pure function of the choice, and appears under its final name complete and verified, or not at all.
+The output is a pure function of the choice. It appears under its final name complete and verified, or not at all.
 """
 
 import hashlib
@@ -23,37 +23,46 @@ from slomo_batch.settings import Exists
 from slomo_batch.steps.audio import wants_sound
 from slomo_batch.steps.context import StepContext
 from slomo_batch.steps.frame_maker import output_color
-from slomo_batch.steps.output_ownership import begun, is_earlier_version, look, own, owned
+from slomo_batch.steps.output_ownership import (
+    has_begun_upload,
+    is_earlier_version,
+    mark_upload_begun,
+    output_object,
+    read_ownership,
+    record_ownership,
+)
 from slomo_batch.steps.stored_records import MADE_AGAIN, commit
 from slomo_batch.steps.video_records import VideoRecords, read_receipt
 from slomo_batch.storage.store import ObjectInfo
 from slomo_batch.storage.work_layout import parts_of
 
 DISK_FACTOR = 2.2
-"""Local disk that a stitch takes, over the size of its output: the file, and its copy with the index in front."""
+"""Local disk that a stitch needs, as a multiple of the output's size: for the file, and for its copy with the index in
+front."""
 
 
 def stitch_video(stored: StoredPlan, lane: Lane, context: StepContext, *, exists: Exists) -> Published:
-    """Join, verify and publish one video whose chunks and sound are all committed, or find it published.
+    """Join, verify and publish one video whose chunks and sound are all committed; return the receipt.
 
-    What stands under the output's name gives way where `exists` is replace, and where it is skip to what this job made
-    of an earlier version of the same source.
+    If the video is published already, its receipt is returned. If an object exists under the output's name, it is
+    replaced if `exists` is replace, or if it is skip and this job made it from an earlier version of the same source.
 
     Raises:
         BorderMismatch: two neighbouring chunks decoded their shared frame differently.
+        OutputExists: another object exists under the output's name.
         OutputInvalid: the joined file is not what the plan says.
         WorkDamaged: a record, a segment or the sound is missing or damaged. The commit of such a segment or sound is
-            withdrawn; opening the video again withdraws the rest, and finds out what is to be made again.
+            deleted. Opening the video again deletes the rest, and finds what must be made again.
     """
     published = _published(stored.plan, context)
     if published is None:
         try:
             published = _publish(stored, lane, context, exists=exists)
         except WorkDamaged:
-            published = _published(stored.plan, context)  # another driver did, and tidied up what this one was reading
+            published = _published(stored.plan, context)  # by another driver, which deleted the segments
             if published is None:
                 raise
-    tidy(stored.plan.video_id, context)
+    delete_intermediates(stored.plan.video_id, context)
     return published
 
 
@@ -74,8 +83,8 @@ def _publish(stored: StoredPlan, lane: Lane, context: StepContext, *, exists: Ex
         return commit(context.work, context.layout.receipt(receipt), _receipt(stored, segments, sound, out))
 
 
-def tidy(video_id: str, context: StepContext) -> None:
-    """Delete the chunk objects, the segments and the sound of a published video; its commits stay."""
+def delete_intermediates(video_id: str, context: StepContext) -> None:
+    """Delete the chunk objects, the segments and the sound of a published video, but not its commits."""
     layout = context.layout
     prefixes = (layout.chunks(video_id), layout.segments(video_id), layout.sounds(video_id))
     made = [found.key for found in context.work.list(layout.video(video_id)) if found.key.startswith(prefixes)]
@@ -103,10 +112,10 @@ def _committed_sound(stored: StoredPlan, context: StepContext) -> SoundDone | No
 
 
 def check_borders(segments: Sequence[ChunkDone], source_uri: str) -> None:
-    """Both neighbours of a border must have decoded its frame alike.
+    """Check that neighboring chunks decoded the frame at their border alike.
 
     Raises:
-        BorderMismatch: they have not.
+        BorderMismatch: two did not.
     """
     for left, right in pairwise(segments):
         if left.last_border_hash != right.first_border_hash:
@@ -137,18 +146,21 @@ def _receipt(stored: StoredPlan, segments: Sequence[ChunkDone], sound: SoundDone
 
 
 def _upload(plan: VideoPlan, receipt: str, out: Path, context: StepContext, *, exists: Exists) -> None:
-    """Put the file under its final name, unless somebody put another there since the job began."""
+    """Put the file under its final name, unless somebody else put one there since the job began.
+
+    The records of an output that it replaces are deleted first: they must not outlive that output.
+    """
     request = plan.request
-    standing = look(request.output_uri, context)
-    earlier, is_unknown = _earlier(request.output_uri, standing, context)
+    found = output_object(request.output_uri, context)
+    earlier, is_unknown = _earlier(request.output_uri, found, context)
     changed = exists == "skip" and is_earlier_version(earlier, request, plan.resolved.weights_name)
-    if standing and not (exists == "replace" or changed or begun(plan.video_id, context)):
+    if found and not (exists == "replace" or changed or has_begun_upload(plan.video_id, context)):
         raise OutputExists(
-            "another file appeared where the output belongs",
+            "another file was put under the output's name while the job ran",
             where=request.output_uri,
-            remedy="Move it away or set output.exists: replace, then run again with --retry-failed.",
+            remedy="Move the file away or set output.exists: replace, then run again with --retry-failed.",
         )
-    context.work.put(context.layout.publishing(plan.video_id), b"{}")
+    mark_upload_begun(plan.video_id, context)
     if earlier and earlier.receipt_id != receipt:
         _withdraw(earlier, context)
     if is_unknown:
@@ -161,19 +173,19 @@ def _upload(plan: VideoPlan, receipt: str, out: Path, context: StepContext, *, e
     record = OutputOwnership(
         output_uri=request.output_uri, source=request.source, video_id=plan.video_id, receipt_id=receipt
     )
-    own(record, put, context)
+    record_ownership(record, put, context)
 
 
-def _earlier(output_uri: str, standing: ObjectInfo | None, context: StepContext) -> tuple[OutputOwnership | None, bool]:
-    """The record of what is to be replaced, and whether there is one that is damaged."""
+def _earlier(output_uri: str, found: ObjectInfo | None, context: StepContext) -> tuple[OutputOwnership | None, bool]:
+    """The ownership record of the object to be replaced, and whether that record is damaged."""
     try:
-        return owned(output_uri, standing, context), False
+        return read_ownership(output_uri, found, context), False
     except WorkDamaged:
         return None, True
 
 
 def _withdraw_receipts(output_uri: str, own_receipt: str, context: StepContext) -> None:
-    """Delete all other receipts of an output: which of them was that of the object to be replaced is not known."""
+    """Delete all other receipts of an output; which of them is that of the object to be replaced is not known."""
     layout = context.layout
     for found in list(context.work.list(layout.receipts)):
         if parts_of(layout, "receipt", found.key) not in {(), (own_receipt,)}:
@@ -183,7 +195,7 @@ def _withdraw_receipts(output_uri: str, own_receipt: str, context: StepContext) 
 
 
 def _withdraw(earlier: OutputOwnership, context: StepContext) -> None:
-    """What says that another output of this job's stands under the name goes before that output does."""
+    """Delete the records which say that an earlier output of this job exists."""
     layout = context.layout
     context.work.delete([layout.receipt(earlier.receipt_id), layout.publishing(earlier.video_id)])
 
@@ -196,7 +208,7 @@ def _join(
     choice = SegmentChoice.of(segments, sound)
     if VideoRecords(plan.video_id, context).choose(choice) != choice:
         raise WorkDamaged(
-            "another choice of segments was pinned before",
+            "an earlier choice of segments differs from the committed ones",
             where=context.work.uri(context.layout.choice(plan.video_id)),
             remedy=MADE_AGAIN,
         )
@@ -226,13 +238,13 @@ def _join(
 
 
 def _fetched(plan: VideoPlan, segments: Sequence[ChunkDone], context: StepContext, folder: Path) -> Iterator[Path]:
-    """The segments as local files, one at a time, each proven to be the one that was committed."""
+    """Download the segments one at a time, checking that each is the one that was committed."""
     for place, done in enumerate(segments):
         path = folder / f"segment-{done.index}{segment_suffix(plan.resolved.encoder)}"
         try:
             _fetch_segment(plan, done, path, context)
         except WorkDamaged:
-            for later in segments[place + 1 :]:  # all that are damaged are made again before the next stitch
+            for later in segments[place + 1 :]:  # find all damaged ones now, to make them again at once
                 with suppress(WorkDamaged):
                     _fetch_segment(plan, later, path, context)
             raise
@@ -255,9 +267,9 @@ def _fetch_sound(plan: VideoPlan, sound: SoundDone, context: StepContext, folder
 def _fetch_committed(
     plan: VideoPlan, key: str, sha256: str, path: Path, context: StepContext, *, commit_key: str
 ) -> None:
-    """Download an object that a commit names. If it is not the committed one, the commit and the choice are withdrawn.
+    """Download an object that a commit names. If it is not the committed one, delete the commit and the choice.
 
-    They stay if the video is published: the driver that published it deleted the object.
+    They are kept if the video is published, because the driver that published it deleted the object.
     """
     try:
         context.work.get_file(key, path)
@@ -281,11 +293,11 @@ def _check_disk(segments: Sequence[ChunkDone], sound: SoundDone | None, folder: 
     needed, free = int(DISK_FACTOR * output_bytes), shutil.disk_usage(folder).free
     if free < needed:
         raise OutputInvalid(
-            "too little local disk to join the segments",
+            "too little free disk space to join the segments",
             where=str(folder),
             expected=f"{needed:,} bytes free",
             got=f"{free:,}",
-            remedy="Free some, or set TMPDIR to a larger disk; then run again with --retry-failed.",
+            remedy="Free some space, or set TMPDIR to a larger disk; then run again with --retry-failed.",
         )
 
 

@@ -48,7 +48,7 @@ FROM_NOTHING = """
     put sound by steps.audio
     create sound_commit by steps.audio
     create choice by steps.stitch
-    put publishing by steps.stitch
+    put publishing by steps.output_ownership
     put output by steps.stitch
     put upload by steps.stitch
     delete upload by steps.stitch
@@ -75,7 +75,7 @@ MADE_AGAIN = """
 CHANGED = """
     delete receipt by steps.stitch
     delete publishing by steps.stitch
-    put publishing by steps.stitch
+    put publishing by steps.output_ownership
     put output by steps.stitch
     put owned by steps.output_ownership
     create receipt by steps.stitch

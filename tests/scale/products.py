@@ -60,7 +60,7 @@ def pending_video(number: int) -> PendingVideo:
     request = VideoRequest(
         source=source, output_uri=f"s3://slow/{number:06d}.slomo.mp4", exists="skip", settings=SETTINGS
     )
-    return PendingVideo(request=request, receipt_id=f"{number:032x}", afresh=False)
+    return PendingVideo(request=request, receipt_id=f"{number:032x}", remake=False)
 
 
 def number_of(request: VideoRequest) -> int:

@@ -17,7 +17,7 @@ def test_a_chunk_says_when_it_is_computed_and_when_that_is_over(tmp_path: Path) 
     source = tmp_path / "clip.mp4"
     source.write_bytes(clip("two_tracks").data)
     context = open_context(JobEnvironment(work_uri=str(tmp_path / "work"), job="job"))
-    stored = open_video(requested(source, context), PIN, context, afresh=False).stored
+    stored = open_video(requested(source, context), PIN, context, remake=False).stored
     list(split_video(stored, "copy", {0}, context, sound=False))
     task = ChunkTask.of(stored.plan, stored.chunks[0], lane="copy", attempt="first")
     call = ChunkCall(order=MakeChunk(video=0, lane="copy", chunk=0, attempt_number=1, alone=False), task=task)

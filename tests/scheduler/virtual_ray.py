@@ -243,7 +243,7 @@ def _get(what: Any) -> Any:
 
 def open_call() -> OpenCall:
     """The call that opens a video."""
-    return OpenCall(head=step_head("open"), request=products.pending_video(0).request, pin=products.PIN, afresh=False)
+    return OpenCall(head=step_head("open"), request=products.pending_video(0).request, pin=products.PIN, remake=False)
 
 
 def chunk_calls(number: int) -> Iterator[ChunkCall]:

@@ -42,14 +42,14 @@ def test_before_it_is_probed(context: StepContext, tmp_path: Path) -> None:
     request = requested(source, context)
     source.write_bytes(clip("full_range").data)
     with pytest.raises(SourceChanged):
-        open_video(request, PIN, context, afresh=False)
+        open_video(request, PIN, context, remake=False)
 
 
 def test_what_another_driver_published_meanwhile_is_not_made_again(context: StepContext, tmp_path: Path) -> None:
     source = tmp_path / "clip.mp4"
     source.write_bytes(clip("two_tracks").data)
     request = requested(source, context)
-    opened = open_video(request, PIN, context, afresh=False)
+    opened = open_video(request, PIN, context, remake=False)
     plan = opened.stored.plan
     choice = context.layout.choice(plan.video_id)
     context.work.put(choice, b"the choice of the other driver")
@@ -68,16 +68,16 @@ def test_what_another_driver_published_meanwhile_is_not_made_again(context: Step
         notes=(),
     )
     commit(context.work, context.layout.receipt(receipt_id(request, "")), published)
-    again = open_video(request, PIN, context, afresh=False)
+    again = open_video(request, PIN, context, remake=False)
     assert (len(again.done), again.needs_sound) == (len(opened.stored.chunks), False)
     assert context.work.get(choice), "what it was published with is not withdrawn"
-    assert not open_video(request, PIN, context, afresh=True).done
+    assert not open_video(request, PIN, context, remake=True).done
 
 
 def test_between_the_plan_and_the_split(context: StepContext, tmp_path: Path) -> None:
     source = tmp_path / "clip.mp4"
     source.write_bytes(clip("two_tracks").data)
-    opened = open_video(requested(source, context), PIN, context, afresh=False)
+    opened = open_video(requested(source, context), PIN, context, remake=False)
     wanted = range(len(opened.stored.chunks))
     assert list(split_video(opened.stored, opened.lane, wanted, context, sound=True)) == list(wanted)
     source.write_bytes(clip("two_tracks").data[:-1] + b"!")

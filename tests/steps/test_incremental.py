@@ -18,7 +18,7 @@ from slomo_batch.plan.job_pin import JobPin
 from slomo_batch.records import OutputOwnership, VideoRequest
 from slomo_batch.serialization import from_json
 from slomo_batch.steps.context import StepContext
-from slomo_batch.steps.output_ownership import own
+from slomo_batch.steps.output_ownership import record_ownership
 from slomo_batch.storage.location import StoreSpec, open_store
 from slomo_batch.storage.memory import MemoryStore
 from slomo_batch.storage.store import ObjectStore
@@ -60,9 +60,9 @@ class Archive:
         record = OutputOwnership(
             output_uri=request.output_uri, source=request.source, video_id="v", receipt_id=receipt_id(request, "")
         )
-        own(record, store.head(key), self.context)
+        record_ownership(record, store.head(key), self.context)
 
-    def look(self, *, force: bool = False) -> Triage:
+    def triaged(self, *, force: bool = False) -> Triage:
         """What a run would do."""
         found = find_videos(self.manifest, self.context.locate)
         return triage(found.requests, PIN, self.context, retry_failed=False, force=force)
@@ -121,7 +121,7 @@ def test_a_run_over_a_published_archive_makes_what_is_new_or_changed_for_a_listi
     store.put("archive/000/new.mp4", b"a video that was not there")
     store.put(_source(7), b"another video under an old name")
     with recording(s3) as (before, seen):
-        piles = archive_on(before).look()
+        piles = archive_on(before).triaged()
     wanted = {wanted.request.source.uri.removeprefix(f"s3://{bucket}/"): wanted.changed for wanted in piles.wanted}
     assert wanted == {"archive/000/new.mp4": False, _source(7): True}
     assert not piles.refused
@@ -142,10 +142,10 @@ def test_force_makes_everything_again_and_replaces_only_what_this_job_published(
     archive.fill(20)
     archive.store.put("archive/000/other.mp4", b"another")
     archive.store.put("slow/000/other.slomo.mp4", b"somebody else's")
-    assert (len(archive.look().done), len(archive.look().wanted)) == (20, 0)
-    piles = archive.look(force=True)
+    assert (len(archive.triaged().done), len(archive.triaged().wanted)) == (20, 0)
+    piles = archive.triaged(force=True)
     assert not piles.done
-    assert [wanted.afresh for wanted in piles.wanted] == [True] * 20
+    assert [wanted.remake for wanted in piles.wanted] == [True] * 20
     assert [refused.failed.source_uri for refused in piles.refused] == ["s3://bucket/archive/000/other.mp4"]
 
 
@@ -158,11 +158,11 @@ def test_what_is_not_an_earlier_version_of_the_same_output_is_refused() -> None:
     archive.store.put(_output(3), b"touched, and put back")
     archive.store.put(_output(3), b"output")
     archive.work.delete([found.key for found in archive.work.list(LAYOUT.root) if _is_of(4, found.key, archive)])
-    assert _changed(archive.look()) == _changed(archive.look(force=True)) == [1, 3, 5]
+    assert _changed(archive.triaged()) == _changed(archive.triaged(force=True)) == [1, 3, 5]
     archive.manifest = _manifest("bucket", "retime: {slowdown: 3}\n")
-    assert (_changed(archive.look()), len(archive.look().refused)) == ([], 6)
+    assert (_changed(archive.triaged()), len(archive.triaged().refused)) == ([], 6)
     archive.manifest = _manifest("bucket", exists="fail")
-    assert (_changed(archive.look()), len(archive.look().refused)) == ([], 5)
+    assert (_changed(archive.triaged()), len(archive.triaged().refused)) == ([], 5)
 
 
 def _is_of(number: int, key: str, archive: Archive) -> bool:
@@ -182,7 +182,7 @@ def test_a_hundred_thousand_published_videos_are_told_from_a_new_one_in_little_m
     archive.store.put("archive/000/new.mp4", b"a video that was not there")
     before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     began_s = time.thread_time()
-    piles = archive.look()
+    piles = archive.triaged()
     took_s, more = time.thread_time() - began_s, resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before
     assert (len(piles.done), len(piles.wanted)) == (100_000, 1)
     assert more * 1024 < 1 << 30

@@ -63,7 +63,7 @@ def test_a_commit_of_the_sound_that_is_damaged_during_the_run_is_made_again(
 ) -> None:
     source = tmp_path / "clip.mp4"
     source.write_bytes(clip("two_tracks").data)
-    stored = open_video(requested(source, context), PIN, context, afresh=False).stored
+    stored = open_video(requested(source, context), PIN, context, remake=False).stored
     list(split_video(stored, "copy", set(), context, sound=True))
     context.work.put(context.layout.sound_commit(stored.plan.video_id), b"damaged")
     done = make_video_sound(stored, context)
@@ -75,7 +75,7 @@ def test_sound_that_another_driver_commits_during_a_survey_is_not_withdrawn(
 ) -> None:
     source = tmp_path / "clip.mp4"
     source.write_bytes(clip("two_tracks").data)
-    stored = open_video(requested(source, context), PIN, context, afresh=False).stored
+    stored = open_video(requested(source, context), PIN, context, remake=False).stored
     list(split_video(stored, "copy", set(), context, sound=True))
     moved = VideoRecords.moved
 
