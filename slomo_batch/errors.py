@@ -1,4 +1,4 @@
-"""What can go wrong, as a tree of classes. Scope and retryable are facts of the class, never of the place that catches.
+"""What can go wrong, as a tree of classes. The class says how far an error reaches.
 
     SlomoError
     ├── JobError                     scope job: nothing can go on
@@ -38,18 +38,9 @@ credentials.
 
 import errno
 from collections.abc import Iterator
-from enum import StrEnum
 from typing import Any, ClassVar
 
 from slomo_batch.redact import redacted
-
-
-class Scope(StrEnum):
-    """How much of the work an error stops."""
-
-    JOB = "job"
-    VIDEO = "video"
-    CHUNK = "chunk"
 
 
 class SlomoError(Exception):
@@ -59,7 +50,6 @@ class SlomoError(Exception):
     `remedy`: what a person can do. Instances survive pickling, so they cross process borders whole.
     """
 
-    scope: ClassVar[Scope] = Scope.JOB
     retryable: ClassVar[bool] = False
     exit_code: ClassVar[int] = 1
 
@@ -165,8 +155,6 @@ class Interrupted(JobError):
 class VideoError(SlomoError):
     """This video fails with a reason a person can act on; the others go on."""
 
-    scope = Scope.VIDEO
-
 
 class SourceUnreadable(VideoError):
     """The source is damaged, empty, not a video, or cannot be fetched."""
@@ -199,7 +187,6 @@ class ProgramFault(VideoError):
 class ChunkError(SlomoError):
     """One attempt at one chunk failed; another may succeed."""
 
-    scope = Scope.CHUNK
     retryable = True
 
 
@@ -227,14 +214,11 @@ class WorkDamaged(SlomoError):
     A step that raises it has deleted the object if it can be made again; what makes it is run again.
     """
 
-    scope = Scope.VIDEO
     retryable = True
 
 
 class StorageError(SlomoError):
     """A store answered something other than the object asked for."""
-
-    scope = Scope.VIDEO
 
 
 class ObjectMissing(StorageError):

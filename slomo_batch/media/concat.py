@@ -59,8 +59,6 @@ class StitchSpec:
     """Counter-clockwise rotation a player applies."""
     segments: tuple[SegmentFacts, ...]
     """The segments, in order."""
-    metadata: tuple[tuple[str, str], ...] = ()
-    """Names and values for the file as a whole: title, creation_time."""
 
     @property
     def max_reorder(self) -> int:
@@ -132,7 +130,6 @@ def _output(out: Path, spec: StitchSpec) -> Iterator[OutputContainer]:
     if out.suffix.lower() in EXACT_SUFFIXES:
         options = {"movflags": "+faststart", "movie_timescale": str(_movie_timescale(spec.rate))}
     container = av.open(str(out), "w", format=FORMATS[out.suffix.lower()], container_options=options)
-    container.metadata.update(spec.metadata)
     try:
         yield container
     except BaseException:

@@ -43,11 +43,6 @@ def decode_chunk(archive: ArchiveReader) -> Iterator[Picture]:
         yield picture_from_frame(frame, planar)
 
 
-def held_frames(archive: ArchiveReader) -> tuple[int, ...]:
-    """Numbers of the chunk's source frames that could not be decoded and are copies of a neighbor."""
-    return tuple(archive.note["held"])
-
-
 def frames_at(
     packets: Iterable[ArchivedPacket], header: StreamHeader, pts: Sequence[int], joins: Sequence[int] = ()
 ) -> Iterator[av.VideoFrame]:

@@ -32,24 +32,6 @@ _AT_ONCE = 4096
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class OutputFacts:
-    """What a finished file says of itself and holds."""
-
-    size_bytes: int
-    num_frames: int
-    """Video packets."""
-    duration_s: Fraction
-    """Of the video, from its first frame to the end of its last."""
-    rate: Fraction
-    """Average frame rate the header states."""
-    width: int
-    height: int
-    codec: str
-    pixel_format: str
-    num_audio_tracks: int
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
 class _PacketTable:
     """The video's packets in decode order, in ticks."""
 
@@ -61,28 +43,6 @@ class _PacketTable:
     end: int
     """The latest end of a packet."""
     num_audio_packets: tuple[int, ...]
-
-
-def describe(path: Path) -> OutputFacts:
-    """What is in the file.
-
-    Raises:
-        OutputInvalid: it cannot be read, or holds no video.
-    """
-    with _opened(path) as (container, stream):
-        table = _packet_table(container, stream)
-        context = stream.codec_context
-        return OutputFacts(
-            size_bytes=path.stat().st_size,
-            num_frames=len(table.pts),
-            duration_s=(table.end - int(table.pts.min(initial=table.end))) * table.time_base,
-            rate=stream.average_rate or Fraction(0),
-            width=context.width,
-            height=context.height,
-            codec=context.name,
-            pixel_format=context.pix_fmt or "",
-            num_audio_tracks=len(container.streams.audio),
-        )
 
 
 def verify_output(path: Path, spec: StitchSpec, *, borders: Sequence[int], num_audio_tracks: int) -> None:

@@ -41,7 +41,6 @@ class RangeReader:
         num_blocks: int = NUM_BLOCKS,
     ) -> None:
         self.size_bytes = size_bytes
-        self.bytes_fetched = 0
         self.failure: BaseException | None = None
         self._fetch = fetch
         self._block_bytes = block_bytes
@@ -101,7 +100,6 @@ class RangeReader:
         if start >= end:
             return b""
         data = self._fetch(start, end)
-        self.bytes_fetched += len(data)
         if len(data) != end - start:
             what = f"incomplete read of bytes {start} to {end} of the source"
             raise SourceChanged(what, expected=f"{end - start} bytes", got=f"{len(data)}")

@@ -30,11 +30,6 @@ def partition(first_frames: Int64s, *, pairs_per_chunk: int, identify: Identify)
     return tuple(_chunk(index, *span, first_frames, identify) for index, span in enumerate(pairwise(borders)))
 
 
-def frames_of(chunk: Chunk) -> range:
-    """The output frames that the chunk owns."""
-    return range(chunk.first_frame, chunk.end_frame)
-
-
 def _borders(first_frames: Int64s, pairs_per_chunk: int) -> Iterator[int]:
     """Where chunks begin: the runs that own an output frame."""
     num_pairs = len(first_frames) - 1

@@ -94,11 +94,6 @@ def of_driving(hours: float) -> S3Requests:
     return S3Requests(list=beats, put=2 * beats + round(hours * PARTS_PER_HOUR))
 
 
-def of_looking(num_videos: int) -> S3Requests:
-    """Listing the sources, the outputs and the receipts of so many videos."""
-    return S3Requests(list=3 * _parts(num_videos, LISTED_AT_ONCE))
-
-
 def _of_sound() -> S3Requests:
     """Its packets and its tracks, small; its commit, read by open, sound and stitch; the index once more."""
     return _stored_and_fetched(1) + _stored_and_fetched(1) + _committed(num_reads=3) + S3Requests(get=1)

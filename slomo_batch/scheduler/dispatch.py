@@ -121,13 +121,6 @@ class Dispatch:
         return self._is_exhausted and not self._agenda
 
     @property
-    def next_due_s(self) -> float | None:
-        """When the first back-off is over; None when none is waited for."""
-        while self._delayed and self._is_past(self._delayed[0]):
-            heappop(self._delayed)
-        return None if self._is_stopped or not self._delayed else self._delayed[0].due_s
-
-    @property
     def num_open(self) -> int:
         """Videos between Found and their end."""
         return len(self._agenda)

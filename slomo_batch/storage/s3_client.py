@@ -69,12 +69,6 @@ def s3_client(options: S3Options, where: str) -> "S3Client":
         return _CLIENTS.by_options[options]
 
 
-def close_clients() -> None:
-    """Close this process's connections; the next call opens new ones."""
-    with _CLIENTS.lock:
-        _CLIENTS.close()
-
-
 def _make(options: S3Options, where: str) -> "S3Client":
     try:
         with reported(where):

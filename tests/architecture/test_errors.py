@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from slomo_batch import errors
-from slomo_batch.errors import ManifestError, Scope, SlomoError
+from slomo_batch.errors import JobError, ManifestError, SlomoError
 from tests.architecture.project import modules, name_of, parsed
 
 
@@ -95,4 +95,4 @@ def test_exit_codes_are_the_ones_promised() -> None:
     assert {kind.exit_code for kind in KINDS} == {1, 2, 3, 130}
     assert ManifestError.exit_code == 2
     assert errors.Interrupted.exit_code == 130
-    assert {kind.exit_code for kind in KINDS if kind.scope is not Scope.JOB} == {1}
+    assert {kind.exit_code for kind in KINDS if not issubclass(kind, JobError)} == {1}

@@ -22,8 +22,21 @@ from slomo_batch.picture import PIXEL_FORMATS, Picture
 from slomo_batch.records import Lane, VideoFacts
 
 
-def reader_of(data: bytes) -> RangeReader:
-    return RangeReader(lambda start, end: data[start:end], len(data))
+class CountingReader(RangeReader):
+    """A reader of bytes in memory that counts what it fetches."""
+
+    def __init__(self, data: bytes) -> None:
+        self.bytes_fetched = 0
+        super().__init__(self._counted, len(data))
+        self._data = data
+
+    def _counted(self, start: int, end: int) -> bytes:
+        self.bytes_fetched += min(end, len(self._data)) - start
+        return self._data[start:end]
+
+
+def reader_of(data: bytes) -> CountingReader:
+    return CountingReader(data)
 
 
 @dataclass(frozen=True)

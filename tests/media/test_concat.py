@@ -4,7 +4,6 @@ import json
 import shutil
 import subprocess
 from collections.abc import Iterator, Sequence
-from dataclasses import replace
 from fractions import Fraction
 from pathlib import Path
 from typing import Any
@@ -112,14 +111,6 @@ def test_any_colour_description_arrives_or_is_a_known_limit(tmp_path: Path, code
 def test_rotation_arrives(tmp_path: Path, rotation_deg: int) -> None:
     made = Film(rotation_deg=rotation_deg).stitched(tmp_path, ".mov", (2,))
     verify_output(made.path, made.spec, borders=[], num_audio_tracks=0)
-
-
-def test_the_title_of_the_file_arrives(tmp_path: Path) -> None:
-    segments = Film().segments(tmp_path, (2,))
-    spec = replace(Film().spec(segments), metadata=(("title", "Derby"),))
-    stitch(spec, paths(segments), None, tmp_path / "out.mp4")
-    with av.open(str(tmp_path / "out.mp4")) as container:
-        assert container.metadata["title"] == "Derby"
 
 
 def test_each_segment_is_let_go_before_the_next_is_taken(tmp_path: Path) -> None:

@@ -7,7 +7,7 @@ from fractions import Fraction
 import pytest
 
 from slomo_batch.errors import FrameMissing, SegmentInvalid, SourceUnsupported
-from slomo_batch.media.decode import decode_chunk, held_frames
+from slomo_batch.media.decode import decode_chunk
 from slomo_batch.media.packet_archive import JSON, ArchiveReader, ArchiveWriter
 from slomo_batch.media.packets import ArchivedPacket, StreamHeader
 
@@ -97,7 +97,3 @@ def test_a_damaged_archive_is_the_chunk_s_fault() -> None:
     damaged = file.getvalue().replace(b"\x07" * 60, b"\x08" * 60)
     with pytest.raises(SegmentInvalid):
         values(ArchiveReader(io.BytesIO(damaged)))
-
-
-def test_held_frames_are_those_of_the_note() -> None:
-    assert held_frames(chunk([], [], held=[4, 9])) == (4, 9)

@@ -10,10 +10,10 @@ import av
 import pytest
 
 from slomo_batch.errors import OutputInvalid
-from slomo_batch.media.inspect import describe, verify_output
+from slomo_batch.media.inspect import verify_output
 from slomo_batch.records import ColorFacts
 from slomo_batch.settings import Codec
-from tests.media.films import KINDS, NTSC60, Film, Stitched
+from tests.media.films import KINDS, Film, Stitched
 
 Packet = Any
 
@@ -134,23 +134,6 @@ def test_damage_at_a_border_is_found(tmp_path: Path) -> None:
     made.path.write_bytes(whole)
     with pytest.raises(OutputInvalid, match=r"FFmpeg cannot read|around frame 4"):
         verify(made)
-
-
-@pytest.mark.parametrize("suffix", [".mp4", ".mkv"])
-def test_a_file_is_described(tmp_path: Path, suffix: str) -> None:
-    made = Film().stitched(tmp_path, suffix, (4, 6))
-    facts = describe(made.path)
-    assert (facts.num_frames, facts.width, facts.height) == (10, 96, 64)
-    assert (facts.codec, facts.pixel_format, facts.num_audio_tracks) == ("h264", "yuv420p", 0)
-    assert facts.size_bytes == made.path.stat().st_size
-    assert abs(facts.duration_s - 10 / NTSC60) <= (Fraction(1, 500) if suffix == ".mkv" else 0)
-    assert abs(facts.rate - NTSC60) < Fraction(1, 1000)
-
-
-def test_what_is_no_video_is_not_described(tmp_path: Path) -> None:
-    (tmp_path / "text.mp4").write_text("no video")
-    with pytest.raises(OutputInvalid):
-        describe(tmp_path / "text.mp4")
 
 
 def test_rates_nearer_than_a_float_can_tell_are_told_apart(tmp_path: Path) -> None:

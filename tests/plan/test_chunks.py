@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from slomo_batch.plan.chunk_size import MAX_PAIRS, MIN_PAIRS, pairs_per_chunk
-from slomo_batch.plan.chunks import frames_of, partition
+from slomo_batch.plan.chunks import partition
 
 
 def _named(*place: int) -> str:
@@ -24,7 +24,7 @@ counts_per_pair = st.lists(st.integers(0, 5), max_size=60).map(lambda counts: [1
 def test_every_pair_and_every_frame_belongs_to_exactly_one_chunk(counts: list[int], size: int) -> None:
     chunks = partition(np.cumsum([0, *counts]), pairs_per_chunk=size, identify=_named)
     pairs = [pair for chunk in chunks for pair in range(chunk.first_pair, chunk.end_pair)]
-    frames = [frame for chunk in chunks for frame in frames_of(chunk)]
+    frames = [frame for chunk in chunks for frame in range(chunk.first_frame, chunk.end_frame)]
     assert pairs == list(range(len(counts)))
     assert frames == list(range(sum(counts)))
     assert [chunk.index for chunk in chunks] == list(range(len(chunks)))

@@ -8,7 +8,6 @@ from slomo_batch.plan.s3_requests import (
     PART_BYTES,
     S3Requests,
     of_driving,
-    of_looking,
     of_output,
     of_source,
     of_work,
@@ -48,5 +47,4 @@ def test_writes_and_listings_cost_more_than_reads_and_deletions_nothing() -> Non
     assert price_usd(S3Requests(put=600, list=400)) == pytest.approx(0.005)
     assert price_usd(S3Requests(get=1000)) == pytest.approx(0.0004)
     assert price_usd(S3Requests(delete=1000)) == 0
-    assert of_looking(100_000) == S3Requests(list=300)
     assert price_usd(of_driving(24)) < 0.30

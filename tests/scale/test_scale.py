@@ -16,7 +16,6 @@ from slomo_batch.plan.s3_requests import (
     PRICED,
     S3Requests,
     of_driving,
-    of_looking,
     of_output,
     of_source,
     of_work,
@@ -129,7 +128,7 @@ def test_a_million_chunks_of_forty_thousand_videos_on_a_thousand_workers(tmp_pat
 
 def requests_of(ran: Ran, models: Models, archive: Archive) -> S3Requests:
     """What the job asks of S3 when its sources, its outputs and its work place are all there."""
-    whole = of_looking(models.num_videos) + of_driving(ran.makespan_s / 3600)
+    whole = S3Requests(list=3 * -(-models.num_videos // 1000)) + of_driving(ran.makespan_s / 3600)
     for num_chunks, sound in zip(archive.num_chunks.tolist(), archive.has_sound.tolist(), strict=True):
         whole += of_source(num_chunks * int(models.object_bytes), has_index=True)
         whole += of_output(num_chunks * int(models.segment_bytes))

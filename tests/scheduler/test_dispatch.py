@@ -293,13 +293,11 @@ def test_sound_alone_is_reason_enough_to_split() -> None:
     assert job.tasks() == [Split(video=0, lane="copy", wanted=frozenset(), sound=True)]
 
 
-def test_back_off_is_waited_for_and_said() -> None:
+def test_back_off_is_waited_for() -> None:
     job = _running().tell(chunk_error(0, "StorageBusy"), now_s=10.0)
-    assert job.dispatch.next_due_s == 10.5
     assert job.chunks(now_s=10.4) == []
     (again,) = job.chunks(now_s=10.5)
     assert (again.chunk, again.attempt_number, again.alone) == (0, 2, False)
-    assert job.dispatch.next_due_s is None
 
 
 def test_a_chunk_that_used_up_its_attempts_fails_its_video_once_with_the_last_reason() -> None:
@@ -531,7 +529,7 @@ def test_a_late_word_of_a_chunk_that_is_not_running_changes_nothing() -> None:
     job = _running(num_chunks=1).tell(chunk_made(0))
     job.tell(chunk_lost(0, "killed by signal 9", explained=False), chunk_made(0))
     assert job.tasks() == [Stitch(video=0, lane="copy")]
-    assert job.dispatch.next_due_s is None
+    assert job.chunks(now_s=1e6) == []
 
 
 def test_a_policy_that_allows_nothing_is_refused() -> None:

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from slomo_batch.plan.chunks import frames_of, partition
+from slomo_batch.plan.chunks import partition
 from slomo_batch.timeline.index import SourceTimeline, source_timeline
 from slomo_batch.timeline.retiming import FrameTime, OutputGrid
 from tests.timeline.clocks import (
@@ -96,7 +96,7 @@ def test_chunks_joined_show_what_the_whole_shows(
     for chunk in chunks:
         seen = chunk.source_frames(context=context, num_frames=timeline.num_frames)
         ticks = timeline.ticks[seen.start : seen.stop]
-        times = list(grid.frame_times(ticks, timeline.tick_s, seen.start, frames_of(chunk)))
+        times = list(grid.frame_times(ticks, timeline.tick_s, seen.start, range(chunk.first_frame, chunk.end_frame)))
         assert all(chunk.first_pair <= time.pair < chunk.end_pair for time in times)
         joined += times
     assert joined == _all_times(timeline, grid)
