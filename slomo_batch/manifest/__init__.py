@@ -1,1 +1,1 @@
-"""What a person asked for: the manifest, read, judged at the door and composed into settings of single videos."""
+"""The manifest: read, validated and composed into the settings of single videos."""

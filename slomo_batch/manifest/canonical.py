@@ -1,8 +1,7 @@
-"""A manifest spelled out: the same job as one line of text, for a machine with other defaults, folders and files.
+"""The canonical form of a manifest: one line of text that describes the same job on another machine.
 
-What was left to defaults is written, and places are absolute; only what means something by being absent stays so. Read
-with its `settings` as --set, the text gives a manifest that asks for the same videos, made the same way, on the
-cluster where it is read.
+Defaults are written out and paths are absolute. A key is left out only if its absence has a meaning. Loaded with its
+`settings` as --set, the text gives a manifest with the same videos and settings, for the cluster where it is loaded.
 """
 
 import json
@@ -16,20 +15,20 @@ from slomo_batch.manifest.values import names_weights_file
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CanonicalManifest:
-    """A manifest as it travels."""
+    """A manifest that can be sent to another machine."""
 
     text: str
-    """One line of JSON that is YAML as well."""
+    """One line of JSON that is also YAML."""
     settings: tuple[str, ...]
-    """What goes over every input and row, each like encode.codec=ffv1."""
+    """Settings that override every input and row, such as encode.codec=ffv1."""
 
 
 def canonical_manifest(manifest: Manifest, absolute: Callable[[str], str]) -> CanonicalManifest:
-    """Spell a judged manifest out. `absolute` makes a place of this machine absolute, and leaves others as they are."""
+    """Return the canonical form of a manifest. `absolute` makes local paths absolute and keeps other URIs."""
     data = manifest.model_dump(mode="json", by_alias=True, exclude={"inputs"})
     if "gpus_per_worker" not in manifest.cluster.model_fields_set:
-        del data["cluster"]["gpus_per_worker"]  # absent, it does not insist on GPUs
-    data["cluster"]["address"] = "auto"  # the cluster that it is sent to
+        del data["cluster"]["gpus_per_worker"]  # its absence means that GPUs are optional
+    data["cluster"]["address"] = "auto"  # the cluster that receives it
     data["inputs"] = [spec.model_dump(mode="json", by_alias=True, exclude_unset=True) for spec in manifest.inputs]
     data["work"] = absolute(data["work"])
     data["output"]["uri"] = absolute(data["output"]["uri"])
@@ -43,12 +42,12 @@ def canonical_manifest(manifest: Manifest, absolute: Callable[[str], str]) -> Ca
 
 
 def local_paths(manifest: Manifest) -> list[str]:
-    """The places that the manifest names on a disk rather than on S3, as they are written there."""
+    """Return the local paths in the manifest, as they are written: everything that is not on S3."""
     layers = [manifest, *manifest.inputs, manifest.overrides]
     weights = [layer.interpolate.weights for layer in layers if "interpolate" in layer.model_fields_set]
     named = [uri for spec in manifest.inputs for uri in (spec.uri, spec.table)]
-    places = [*named, manifest.output.uri, manifest.work, *(each for each in weights if names_weights_file(each))]
-    return [place for place in dict.fromkeys(places) if place and not place.startswith("s3://")]
+    paths = [*named, manifest.output.uri, manifest.work, *(each for each in weights if names_weights_file(each))]
+    return [path for path in dict.fromkeys(paths) if path and not path.startswith("s3://")]
 
 
 def _make_weights_absolute(layer: dict[str, Any], absolute: Callable[[str], str]) -> None:
@@ -58,7 +57,7 @@ def _make_weights_absolute(layer: dict[str, Any], absolute: Callable[[str], str]
 
 
 def _without_empty(value: Any) -> Any:
-    """The same without entries that say nothing; an empty one counts as absent anyway."""
+    """Return the same without empty entries, which count as absent."""
     if isinstance(value, Mapping):
         kept = {key: _without_empty(inner) for key, inner in value.items()}
         return {key: inner for key, inner in kept.items() if inner not in ("", None, {}, [])}
@@ -74,8 +73,10 @@ def _leaves(data: Mapping[str, Any], path: str = "") -> Iterator[tuple[str, Any]
 
 
 def _line(value: Any) -> str:
-    """JSON in one line, which YAML reads to the same characters: what YAML takes for a line's end or for no text at
-    all is escaped, letters stay."""
+    """Format a value as one line of JSON that YAML reads to the same text.
+
+    Characters that YAML reads as line ends or does not accept are escaped; printable ones are kept.
+    """
     text = json.dumps(value, ensure_ascii=False, separators=(",", ":"))
     return "".join(character if character.isprintable() else _escaped(ord(character)) for character in text)
 

@@ -1,9 +1,8 @@
-"""Catalogues: tables of videos, as Parquet, CSV or JSON lines, read into rows of text.
+"""Catalogs: tables of videos in Parquet, CSV or JSON lines, read into rows of text.
 
-A row is a `uri` and the text of every other cell that holds something. Numbers keep the spelling they have in the file
-("2.50" stays "2.50"; a Parquet number is spelled as short as it can be, whole ones without a point). Nested fields get
-dotted names. What a column means is not known here: the caller says which columns it wants and what is wrong with a
-row. All faults of a catalogue are reported at once.
+A row has a `uri` and the text of every other cell that is not empty. Numbers keep the text that they have in the file
+("2.50" stays "2.50"); a Parquet number gets its shortest decimal, without a point if it is whole. Nested fields get
+dotted names. The caller selects the columns and validates the rows. All problems of a catalog are reported together.
 """
 
 import csv
@@ -24,23 +23,22 @@ from slomo_batch.errors import ManifestError
 
 URI_COLUMN = "uri"
 ABSENT = frozenset({"", "nan", "null"})
-"""Cells that hold nothing, in lower case: how tools spell an empty cell when they write text."""
+"""Cells that count as empty, in lower case: what tools write for an empty cell."""
 MAX_PROBLEMS = 20
-"""Faults told of one catalogue; the others are counted."""
+"""Problems that are listed for one catalog; the others are counted."""
 EXACT_BELOW = 2**53
-"""Whole numbers below this are exact as floats."""
+"""Integers below this are exact as floats."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CatalogRow:
-    """One video of a catalogue."""
+    """One video of a catalog."""
 
     uri: str
     settings: Mapping[str, str]
-    """Text of the other cells that hold something, by column."""
+    """Text of the other cells that are not empty, by column."""
     line: int
-    """Where the row stands in the file, for messages: the line of text at which it ends; the row's number, from 1, in
-    Parquet."""
+    """Position of the row, for messages: the line at which it ends; in Parquet, its number, from 1."""
 
 
 RawRow = tuple[int, Mapping[str, str | None]]
@@ -49,16 +47,16 @@ RawRow = tuple[int, Mapping[str, str | None]]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Reading:
-    """One catalogue while it is read."""
+    """A catalog that is being read."""
 
     name: str
     wants: Callable[[str], bool]
-    """Whether a column is read; `uri` always is."""
-    faults: list[tuple[int, str]]
-    """Line and text of what is wrong so far."""
+    """Returns whether a column is read; `uri` always is."""
+    problems: list[tuple[int, str]]
+    """Line and text of the problems so far."""
 
-    def fault(self, line: int, text: str) -> None:
-        self.faults.append((line, text))
+    def add_problem(self, line: int, text: str) -> None:
+        self.problems.append((line, text))
 
     def reads(self, column: str) -> bool:
         return column == URI_COLUMN or self.wants(column)
@@ -71,38 +69,38 @@ def read_catalog(
     wants: Callable[[str], bool] = lambda _column: True,
     check: Callable[[CatalogRow], Iterable[str]] = lambda _row: (),
 ) -> Iterator[CatalogRow]:
-    """The rows of a catalogue; `name` (a file name or uri) says by its suffix what the bytes are.
+    """Read the rows of a catalog. The suffix of `name` (a file name or URI) gives the format.
 
-    Only `uri` and the columns that `wants` accepts are read. `check` returns what is wrong with a row that could be
-    read. The whole catalogue is checked before the first row is returned.
+    Only `uri` and the columns that `wants` accepts are read. `check` returns the problems of a row. All rows
+    are checked before the first row is returned.
 
     Raises:
-        ManifestError: not such a file, no column `uri`, no rows, or rows that cannot be read or that `check` refuses.
+        ManifestError: the format is unknown, there is no column `uri` or no row, or a row has a problem.
     """
     suffix = PurePosixPath(name).suffix.lower()
     if suffix not in _READERS:
         known = ", ".join(_READERS)
-        raise ManifestError(f"not a catalogue: its name must end in one of {known}", where=name)
-    reading = _Reading(name=name, wants=wants, faults=[])
+        raise ManifestError(f"unsupported table; its name must end in one of {known}", where=name)
+    reading = _Reading(name=name, wants=wants, problems=[])
     rows = list(_with_uri(_READERS[suffix](data, reading), reading))
     for row in rows:
-        for fault in check(row):
-            reading.fault(row.line, fault)
-    if reading.faults:
+        for problem in check(row):
+            reading.add_problem(row.line, problem)
+    if reading.problems:
         unit = "row" if _READERS[suffix] is _read_parquet else "line"
-        faults = _shortened(reading.faults, unit)
-        raise ManifestError("the catalogue has rows that cannot be used", problems=faults, where=name)
+        raise ManifestError("invalid rows in the table", problems=_first(reading.problems, unit), where=name)
     if not rows:
-        raise ManifestError("the catalogue has no rows", where=name)
+        raise ManifestError("the table has no rows", where=name)
     return iter(rows)
 
 
-def _shortened(faults: Sequence[tuple[int, str]], unit: str) -> tuple[str, ...]:
-    """The first faults in the order of the lines, and how many more there are."""
-    told = [f"{unit} {line}: {text}" for line, text in sorted(faults, key=lambda fault: fault[0])[:MAX_PROBLEMS]]
-    if len(faults) > MAX_PROBLEMS:
-        told.append(f"and {len(faults) - MAX_PROBLEMS:,} more")
-    return tuple(told)
+def _first(problems: Sequence[tuple[int, str]], unit: str) -> tuple[str, ...]:
+    """Return the first problems in the order of the lines, and the number of the others."""
+    by_line = sorted(problems, key=lambda problem: problem[0])
+    first = [f"{unit} {line}: {text}" for line, text in by_line[:MAX_PROBLEMS]]
+    if len(problems) > MAX_PROBLEMS:
+        first.append(f"and {len(problems) - MAX_PROBLEMS:,} more")
+    return tuple(first)
 
 
 def _with_uri(rows: Iterator[RawRow], reading: _Reading) -> Iterator[CatalogRow]:
@@ -112,7 +110,7 @@ def _with_uri(rows: Iterator[RawRow], reading: _Reading) -> Iterator[CatalogRow]
         if uri is not None:
             yield CatalogRow(uri=uri, settings=texts, line=line)
         else:
-            reading.fault(line, "no uri")
+            reading.add_problem(line, "uri is missing")
 
 
 def _text(cell: str | None) -> str | None:
@@ -123,13 +121,13 @@ def _text(cell: str | None) -> str | None:
 def _require_columns(columns: Sequence[str], name: str) -> None:
     twice = [column for column, count in Counter(columns).items() if count > 1]
     if twice:
-        raise ManifestError(f"the catalogue names a column twice: {', '.join(twice)}", where=name)
+        raise ManifestError(f"the table has duplicate columns: {', '.join(twice)}", where=name)
     if URI_COLUMN not in columns:
         found = ", ".join(repr(column) for column in columns) or "none"
         raise ManifestError(
-            f"the catalogue has no column {URI_COLUMN!r}; its columns are {found}",
+            f"the table has no column {URI_COLUMN!r}; its columns are {found}",
             where=name,
-            remedy="CSV columns are separated by commas, the first line names them" if len(columns) == 1 else "",
+            remedy="Separate CSV columns with commas, and name them in the first line." if len(columns) == 1 else "",
         )
 
 
@@ -150,7 +148,7 @@ def _read_csv(data: bytes, reading: _Reading) -> Iterator[RawRow]:
                 named = zip(columns, cells, strict=True)
                 yield lines.line_num, {column: cell for column, cell in named if reading.reads(column)}
             elif cells:
-                reading.fault(lines.line_num, f"{len(cells)} cells under {len(columns)} columns")
+                reading.add_problem(lines.line_num, f"expected {len(columns)} cells, got {len(cells)}")
     except (UnicodeDecodeError, csv.Error) as error:
         _unreadable(reading.name, "CSV in UTF-8", error)
 
@@ -181,9 +179,9 @@ def _json_row(line: int, text: str, reading: _Reading) -> Mapping[str, str | Non
         if isinstance(row, dict):
             return dict(_flat(row, ""))
     except (ValueError, RecursionError) as error:
-        reading.fault(line, f"not JSON: {error}")
+        reading.add_problem(line, f"invalid JSON: {error}")
     else:
-        reading.fault(line, "not an object; each line holds one, such as {'uri': ...}")
+        reading.add_problem(line, 'expected a JSON object, such as {"uri": ...}')
     return None
 
 
@@ -213,22 +211,22 @@ def _read_parquet(data: bytes, reading: _Reading) -> Iterator[RawRow]:
     bad_rows: set[int] = set()
     columns: dict[str, list[str | None]] = {}
     for column in filter(reading.reads, table.column_names):
-        texts, faults = _texts(table[column])
+        texts, problems = _texts(table[column])
         if texts is not None:
             columns[column] = texts
-        for number, text in faults:
-            reading.fault(number, f"{column}: {text}")
+        for number, text in problems:
+            reading.add_problem(number, f"{column}: {text}")
             bad_rows.add(number)
     if URI_COLUMN not in columns:
         kind = table.schema.field(URI_COLUMN).type
-        raise ManifestError(f"the column {URI_COLUMN!r} is {kind}, not text", where=reading.name)
+        raise ManifestError(f"the column {URI_COLUMN!r} has the type {kind}, expected text", where=reading.name)
     for number, cells in enumerate(zip(*columns.values(), strict=True), 1):
         if number not in bad_rows:
             yield number, dict(zip(columns, cells, strict=True))
 
 
 def _names(schema: Any, prefix: str = "") -> list[str]:
-    """The columns of a schema, those in structs by their dotted names."""
+    """Return the columns of a schema. Those in structs have dotted names."""
     names: list[str] = []
     for field in schema:
         inner = list(field.type) if pa.types.is_struct(field.type) else []
@@ -237,15 +235,15 @@ def _names(schema: Any, prefix: str = "") -> list[str]:
 
 
 def _prefixes(path: str) -> list[str]:
-    """Every name that a path in a Parquet file may be part of: a.b.list.element is of a.b.list, a.b and a too."""
+    """Return every column that a Parquet path can belong to: a.b.list.element belongs to a.b.list, a.b and a too."""
     steps = path.split(".")
     return [".".join(steps[:number]) for number in range(1, len(steps) + 1)]
 
 
 def _texts(column: Any) -> tuple[list[str | None] | None, list[tuple[int, str]]]:
-    """The cells of a Parquet column as text, None where they hold nothing, and what is wrong with which rows.
+    """Return the cells of a Parquet column as text, None for empty ones, and the problems by row.
 
-    No list where the bytes are not text.
+    The list of cells is None if the column has bytes that are not text.
     """
     kind = column.type
     if pa.types.is_binary(kind) or pa.types.is_large_binary(kind) or pa.types.is_fixed_size_binary(kind):
@@ -256,36 +254,36 @@ def _texts(column: Any) -> tuple[list[str | None] | None, list[tuple[int, str]]]
     if pa.types.is_floating(kind):
         return [_number(value) for value in column.to_numpy()], []
     try:
-        return [_spelled(value) for value in column.to_pylist()], []
+        return [_as_text(value) for value in column.to_pylist()], []
     except _NOT_FOR_PYTHON:
         return _one_by_one(column)
 
 
 _NOT_FOR_PYTHON = (pa.ArrowException, ValueError, OverflowError, LookupError, TypeError)
-"""Raised for values that Python has no equal of: dates beyond year 9999, unknown time zones, text that is not UTF-8."""
+"""Errors for values that Python cannot represent: dates after year 9999, unknown time zones, text that is not UTF-8."""
 
 
 def _one_by_one(column: Any) -> tuple[list[str | None], list[tuple[int, str]]]:
     texts: list[str | None] = []
-    faults: list[tuple[int, str]] = []
+    problems: list[tuple[int, str]] = []
     for number, value in enumerate(column, 1):
         try:
-            texts.append(_spelled(value.as_py()))
+            texts.append(_as_text(value.as_py()))
         except _NOT_FOR_PYTHON as error:
             texts.append(None)
-            faults.append((number, f"this {column.type} cannot be read ({error})"))
-    return texts, faults
+            problems.append((number, f"this {column.type} cannot be read ({error})"))
+    return texts, problems
 
 
 def _number(value: Any) -> str | None:
-    """A NumPy float: a column of whole numbers with gaps in it is often stored as one of floats."""
+    """Format a NumPy float, without a point if it is whole: integer columns with empty cells are often stored so."""
     number = float(value)
     if math.isnan(number):
         return None
     return str(int(number)) if number.is_integer() and abs(number) < EXACT_BELOW else str(value)
 
 
-def _spelled(value: object) -> str | None:
+def _as_text(value: object) -> str | None:
     if value is None or isinstance(value, str):
         return value
     if isinstance(value, bool | list | dict):

@@ -1,4 +1,4 @@
-"""Find the videos: the manifest's inputs, expanded to one request per source, with its settings and its output."""
+"""Expand the manifest's inputs to one request per source video, with its settings and its output."""
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
@@ -34,54 +34,54 @@ VIDEO_SUFFIXES = frozenset(
     {".mp4", ".m4v", ".mov", ".mkv", ".webm", ".avi", ".mxf", ".ts", ".m2ts", ".mts", ".mpg", ".mpeg", ".vob", ".wmv"}
     | {".asf", ".flv", ".f4v", ".ogv", ".3gp", ".3g2", ".dv", ".nut", ".y4m"}
 )
-"""What counts as a video where an input is a whole folder; a glob or a name takes whatever it names."""
+"""Suffixes of videos in an input that is a folder. A glob or a file name matches any suffix."""
 LOOKUPS_AT_A_TIME = 16
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Found:
-    """Every video that the manifest asks for."""
+    """All videos of a manifest."""
 
     requests: tuple[VideoRequest, ...]
     missing: tuple[VideoFailed, ...]
-    """Those that cannot be begun: not there, closed to us, or with an output that cannot have its name."""
+    """Videos that cannot start: missing, not readable, or with an invalid output name."""
     empty: tuple[str, ...]
-    """Inputs in which there is no video at all."""
+    """Inputs without any video."""
     other_names: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
-    """By the URI of a source that several inputs name: the outputs it would have by the later ones."""
+    """For sources that several inputs name, by URI: the outputs that the later inputs would give them."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Entry:
-    """One source as an input names it."""
+    """One source of an input."""
 
     uri: str
     spec: InputSpec
     relpath: str
     other_relpaths: tuple[str, ...] = ()
-    """Of the later inputs that name this source too."""
+    """Of the later inputs that also name this source."""
     settings: Settings | None = None
-    """Of a row of a table; None: those of the input."""
+    """Settings of a table row; None: those of the input."""
     source: Source | None = None
-    """Where the listing told already."""
-    fault: SlomoError | None = None
-    """Why it cannot be looked into. It may be a video or a folder of them."""
+    """Known if the listing had its size and fingerprint."""
+    error: SlomoError | None = None
+    """Why it cannot be read. It can be a video or a folder."""
 
 
 def find_videos(manifest: Manifest, locate: Locate, *, strict: bool = False) -> Found:
-    """Expand the inputs. Of two entries for one source the settings of the later one count, and the place of the first.
+    """Expand the inputs. If two name the same source, it gets the settings of the later and the position of the first.
 
     Raises:
-        ManifestError: nothing at all was found, rows are wrong, or two sources would have one output; with `strict`,
-            also where a single input names no video.
-        StorageError: a place cannot be listed.
+        ManifestError: no video was found, a table row is invalid, or two sources have the same output; with `strict`,
+            also if any input names no video.
+        StorageError: a location cannot be listed.
     """
     entries, empty = _all_entries(manifest.inputs, locate, manifest.settings_for)
     if not entries:
-        raise ManifestError("no input names a video that is there", problems=tuple(empty))
+        raise ManifestError("no videos found", problems=tuple(empty))
     if strict and empty:
-        remedy = "Correct or remove them; without --strict they are only reported."
-        raise ManifestError("these inputs name no video", problems=tuple(empty), remedy=remedy)
+        remedy = "Correct or remove them, or run without --strict."
+        raise ManifestError("inputs without videos", problems=tuple(empty), remedy=remedy)
     requests: list[VideoRequest] = []
     missing: list[VideoFailed] = []
     with ThreadPoolExecutor(LOOKUPS_AT_A_TIME) as pool:
@@ -92,8 +92,8 @@ def find_videos(manifest: Manifest, locate: Locate, *, strict: bool = False) -> 
                 missing.append(answer)
     collisions = _collisions(requests)
     if collisions:
-        remedy = "Use {relpath} and {name} in output.uri, or put outputs elsewhere."
-        raise ManifestError("outputs would collide", problems=tuple(collisions), remedy=remedy)
+        remedy = "Write the outputs elsewhere, or use {relpath} and {name} in their names."
+        raise ManifestError("conflicting outputs", problems=tuple(collisions), remedy=remedy)
     named_again = [entry for entry in entries.values() if entry.other_relpaths]
     return Found(
         requests=tuple(requests),
@@ -104,18 +104,18 @@ def find_videos(manifest: Manifest, locate: Locate, *, strict: bool = False) -> 
 
 
 def find_sources(inputs: Iterable[InputSpec], locate: Locate) -> list[Source]:
-    """The sources that inputs stand for, each once, whatever is to become of them.
+    """Return the sources of inputs, each once, without settings or outputs.
 
     Raises:
-        ManifestError: an input names no video that is there.
-        StorageError: a place cannot be listed, or a video named one by one is not there.
+        ManifestError: an input has no video.
+        StorageError: a location cannot be listed, or a single file is missing.
     """
     entries, empty = _all_entries(inputs, locate)
     if empty:
-        raise ManifestError("no video here", problems=tuple(empty))
+        raise ManifestError("no videos found", problems=tuple(empty))
     for entry in entries.values():
-        if entry.fault is not None:
-            raise entry.fault
+        if entry.error is not None:
+            raise entry.error
     return [entry.source or _looked_up(entry.uri, locate) for entry in entries.values()]
 
 
@@ -125,32 +125,32 @@ def find_sources(inputs: Iterable[InputSpec], locate: Locate) -> list[Source]:
 def _all_entries(
     inputs: Iterable[InputSpec], locate: Locate, settings_for: SettingsFor | None = None
 ) -> tuple[dict[str, _Entry], list[str]]:
-    """The entries of all inputs by uri, of two for one source the later; and the inputs that have none.
+    """Return the entries of all inputs by URI, the later of two for the same source, and the inputs without entries.
 
     Raises:
-        ManifestError: tables cannot be used; it has the faults of all of them.
+        ManifestError: tables are invalid; it lists the problems of all of them.
     """
     entries: dict[str, _Entry] = {}
     empty = []
-    unusable: list[ManifestError] = []
+    invalid: list[ManifestError] = []
     for spec in inputs:
         try:
             of_spec = list(_entries(spec, locate, settings_for))
         except ManifestError as error:
-            unusable.append(error)
+            invalid.append(error)
             continue
         if not of_spec:
             empty.append(spec.uri or spec.table)
         for entry in of_spec:
             earlier = entries.pop(entry.uri, None)
-            entries[entry.uri] = _named_again(earlier, entry) if earlier and not earlier.fault else entry
-    if unusable:
-        raise combined(unusable)
+            entries[entry.uri] = _named_again(earlier, entry) if earlier and not earlier.error else entry
+    if invalid:
+        raise combined(invalid)
     return entries, empty
 
 
 def _named_again(earlier: _Entry, later: _Entry) -> _Entry:
-    """The later entry for one source, in the earlier one's place: naming a video again moves no output."""
+    """Return the later entry in the position of the earlier: naming a video again does not move its output."""
     others = (*earlier.other_relpaths, later.relpath)
     return replace(later, relpath=earlier.relpath, other_relpaths=others, source=later.source or earlier.source)
 
@@ -175,7 +175,7 @@ def _listed(uri: str, spec: InputSpec, locate: Locate) -> Iterator[_Entry]:
     for match in expand(store, pattern, spec.excluded):
         if isinstance(match, Unlisted):
             closed = store.uri(match.key)
-            yield _Entry(uri=closed, spec=spec, relpath="", fault=_closed(match.error, closed))
+            yield _Entry(uri=closed, spec=spec, relpath="", error=_closed(match.error, closed))
             continue
         info, found_uri = match.info, store.uri(match.info.key)
         by_suffix = whole_folder and not match.is_exact
@@ -186,13 +186,13 @@ def _listed(uri: str, spec: InputSpec, locate: Locate) -> Iterator[_Entry]:
 
 
 def _closed(error: SlomoError, uri: str) -> SlomoError:
-    """The error of a file or folder of an input that cannot be looked into."""
+    """Return the error of a file or folder of an input that cannot be read."""
     remedy = "Run again" if error.retryable else "Make it readable"
     return type(error)(
-        "cannot be looked into",
+        "cannot be read",
         where=uri,
         got=error.got or error.what,
-        remedy=f"{remedy}, or leave it out with `except`.",
+        remedy=f"{remedy}, or exclude it with `except`.",
     )
 
 
@@ -200,8 +200,8 @@ def _closed(error: SlomoError, uri: str) -> SlomoError:
 
 
 def _request(entry: _Entry, manifest: Manifest, locate: Locate) -> VideoRequest | VideoFailed:
-    if entry.fault is not None:
-        return _failed(entry, "", entry.fault)
+    if entry.error is not None:
+        return _failed(entry, "", entry.error)
     settings = entry.settings or manifest.settings_for(entry.spec)
     output_uri = ""
     try:
@@ -209,9 +209,9 @@ def _request(entry: _Entry, manifest: Manifest, locate: Locate) -> VideoRequest 
         for uri in (entry.uri, output_uri):
             if not is_text(uri):
                 raise SourceUnsupported("the name is not UTF-8", where=uri, remedy="Rename the file or its folder.")
-        faults = validate_output(settings, output_uri)
-        if faults:
-            raise SourceUnsupported("the output's container does not take this codec", where=output_uri, got=faults[0])
+        problems = validate_output(settings, output_uri)
+        if problems:
+            raise SourceUnsupported(f"the codec does not fit the output: {problems[0]}", where=output_uri)
         return VideoRequest(
             source=entry.source or _looked_up(entry.uri, locate),
             output_uri=output_uri,
@@ -223,17 +223,17 @@ def _request(entry: _Entry, manifest: Manifest, locate: Locate) -> VideoRequest 
 
 
 def _collisions(requests: Iterable[VideoRequest]) -> list[str]:
-    """What is wrong with the outputs together: by their names, by the folders behind links, by the files behind them.
+    """Return conflicts between outputs: by name, by the real folders behind links, and by the real files.
 
-    An output goes into the folder behind a link, and replaces a link under its own name.
+    An output is written to the real folder behind a link, and replaces a link that has its own name.
     """
     sources = [request.source.uri for request in requests]
     outputs = [request.output_uri for request in requests]
-    places = real_places(outputs)
+    real_outputs = real_places(outputs)
     return (
         output_collisions(zip(sources, outputs, strict=True))
-        or output_collisions(zip(real_places(sources), places, strict=True))
-        or output_collisions(zip(map(real_file, sources), places, strict=True))
+        or output_collisions(zip(real_places(sources), real_outputs, strict=True))
+        or output_collisions(zip(map(real_file, sources), real_outputs, strict=True))
     )
 
 
@@ -254,7 +254,7 @@ def _output_uri(entry: _Entry, manifest: Manifest) -> str:
 
 
 def _other_names(entry: _Entry, manifest: Manifest) -> Iterator[str]:
-    """The outputs that the later inputs would give the source, where they differ."""
+    """Yield the other outputs that the later inputs would give the source."""
     for relpath in set(entry.other_relpaths) - {entry.relpath}:
         with suppress(SourceUnsupported):
             yield _output_uri(replace(entry, relpath=relpath), manifest)

@@ -1,4 +1,4 @@
-"""The names of outputs: the template of `output.uri`, filled in for one source."""
+"""Output names: the template `output.uri`, filled in for one source."""
 
 import re
 from collections.abc import Iterable, Iterator
@@ -9,36 +9,36 @@ from slomo_batch.errors import SourceUnsupported
 from slomo_batch.manifest.sections import InputSpec
 
 WORK_FOLDER = ".slomo-work"
-"""The work place beside the outputs, where the manifest names none."""
+"""Default work place: a folder beside the outputs."""
 
 MAX_NAME_BYTES = 255
-"""Longest name of a file or folder on the disks of Linux."""
+"""Limit of a file or folder name on Linux file systems."""
 MAX_PATH_BYTES = 4095
-"""Longest path that Linux takes."""
+"""Limit of a path on Linux."""
 MAX_KEY_BYTES = 1024
-"""Longest key of S3."""
+"""Limit of an S3 key."""
 PARTIAL_NAME = f".slomo-{32 * '0'}.part"
-"""As long as the name that an output has while it is written, in the folder where it belongs."""
+"""Has the length of the temporary name of an output, which is written in its final folder."""
 
 _WILD = re.compile(r"[*?\[]")
 
 
 def parts_of(template: str) -> list[tuple[str, str]]:
-    """The template as literal text, each followed by the name of a placeholder; the last one's name may be empty."""
+    """Split a template into pairs of literal text and the placeholder after it; "" where none follows."""
     return [(literal, field or "") for literal, field, _, _ in Formatter().parse(template)]
 
 
 def render_output(template: str, *, relpath: str, name: str) -> str:
-    """The URI of the output of the source called `name`, in the folder `relpath` below its input's fixed part.
+    """Return the output URI of the source `name` in the folder `relpath` below its input's fixed part.
 
-    An empty {relpath} takes the slash that follows it with it.
+    If {relpath} is empty, the slash after it is dropped.
 
     Raises:
-        SourceUnsupported: the source's name would lead the output out of its place.
+        SourceUnsupported: the output would be outside its folder, because of "." or "..".
     """
     if name in {"", ".", ".."} or any(part in {".", ".."} for part in relpath.split("/")):
         raise SourceUnsupported(
-            "the source's name has '.' or '..' for a folder, which an output's name cannot take over",
+            "the path of the source contains '.' or '..', which the output name cannot contain",
             where=f"{relpath}/{name}",
         )
     path = PurePosixPath(name)
@@ -49,15 +49,15 @@ def render_output(template: str, *, relpath: str, name: str) -> str:
         rendered += literal.removeprefix("/") if swallow else literal
         swallow = field == "relpath" and not values["relpath"] and rendered[-1:] in {"", "/"}
         rendered += values[field] if field else ""
-    if _num_dots(rendered) != _num_dots(template):  # a stem may be what a name is not: "...mp4"
+    if _num_dots(rendered) != _num_dots(template):  # a stem can be "." or ".." where the name is not: "...mp4"
         raise SourceUnsupported(
-            "the source's name would make a folder '.' or '..' of its output's", where=f"{relpath}/{name}"
+            "the name of the source would add '.' or '..' to the path of the output", where=f"{relpath}/{name}"
         )
     return rendered
 
 
 def check_length(uri: str) -> None:
-    """Check that the URI of an output, s3:// or an absolute path, is not longer than its store takes.
+    """Check that the URI of an output, s3:// or an absolute path, is within the limits of its store.
 
     Raises:
         SourceUnsupported: it is too long.
@@ -74,7 +74,7 @@ def check_length(uri: str) -> None:
 
 
 def _lengths(uri: str) -> Iterator[tuple[str, int, int]]:
-    """What is limited in a URI, its length and the most that it may be, in bytes."""
+    """Yield each limited part of a URI: its name, its length and its limit, in bytes."""
     if uri.startswith("s3://"):
         yield "key", _num_bytes(uri.removeprefix("s3://").partition("/")[2]), MAX_KEY_BYTES
         return
@@ -84,16 +84,16 @@ def _lengths(uri: str) -> Iterator[tuple[str, int, int]]:
 
 
 def _num_bytes(text: str) -> int:
-    return len(text.encode("utf-8", "replace"))  # a byte that is no UTF-8 is one character, and replaced by one byte
+    return len(text.encode("utf-8", "replace"))  # a byte that is not UTF-8 is one character, replaced by one byte
 
 
 def _num_dots(path: str) -> int:
-    """Folders called "." and ".."."""
+    """Count the folders "." and ".."."""
     return sum(part in {".", ".."} for part in path.split("/"))
 
 
 def literal_suffix(template: str) -> str | None:
-    """The suffix that every output will have, with its dot; "" for none; None where it depends on the source."""
+    """Return the suffix of all outputs, with its dot; "" for none; None if it depends on the source."""
     parts = parts_of(template)
     literal, field = parts[-1]
     if field in {"name", "ext"}:
@@ -102,15 +102,14 @@ def literal_suffix(template: str) -> str | None:
 
 
 def is_pattern(uri: str) -> bool:
-    """Whether a URI stands for all files that match it."""
+    """Return whether a URI contains wildcards."""
     return bool(_WILD.search(uri))
 
 
 def fixed_part(uri: str) -> str:
-    """The folder of an input, up to its first wildcard, without a trailing slash; its own folder for a single file.
+    """Return the folder of an input up to its first wildcard, without a trailing slash; for a file, the file's folder.
 
-    Whether a path without wildcards is a file or a folder is not known here: one without a suffix, or with a slash at
-    its end, counts as a folder.
+    A path without wildcards counts as a folder if it has no suffix or ends in a slash. Storage is not accessed.
     """
     if is_pattern(uri):
         return uri[: _WILD.search(uri).start()].rpartition("/")[0]  # type: ignore[union-attr] # a pattern has one
@@ -118,41 +117,41 @@ def fixed_part(uri: str) -> str:
 
 
 def looks_like_folder(uri: str) -> bool:
-    """Whether a path without wildcards says folder: a slash at its end, no suffix, or a bucket alone."""
+    """Return whether a path without wildcards looks like a folder: a slash at its end, no suffix, or a bucket."""
     return names_folder(uri) or not PurePosixPath(uri).suffix
 
 
 def names_folder(uri: str) -> bool:
-    """Whether a path can name nothing but a folder: a slash at its end, or a bucket alone."""
+    """Return whether a path can only be a folder: it ends in a slash or is a bucket."""
     return uri.endswith("/") or (uri.startswith("s3://") and "/" not in uri.removeprefix("s3://"))
 
 
 def default_work(template: str) -> str:
-    """The work place beside the outputs: in the folder that all of them share."""
+    """Return the default work place: in the folder that all outputs share."""
     literal = parts_of(template)[0][0]
     folder = literal.rpartition("/")[0]
     return f"{folder}/{WORK_FOLDER}" if folder or literal.startswith("/") else WORK_FOLDER
 
 
 def output_collisions(pairs: Iterable[tuple[str, str]]) -> list[str]:
-    """What is wrong with these (source, output) URIs together: one name for two outputs, an output that is a source."""
+    """Return conflicts between (source, output) URIs: two sources with one output, or an output that is a source."""
     by_output: dict[str, str] = {}
-    faults: list[str] = []
+    problems: list[str] = []
     known = list(pairs)
     for source, output in known:
         if output in by_output:
-            faults.append(f"{output}: would be made of {by_output[output]} and of {source}")
+            problems.append(f"{output}: is the output of both {by_output[output]} and {source}")
         by_output.setdefault(output, source)
     sources = {source for source, _ in known}
-    faults.extend(f"{output}: is itself an input" for output in by_output if output in sources)
-    return faults
+    problems.extend(f"{output}: is also an input" for output in by_output if output in sources)
+    return problems
 
 
 def relpath_of(spec: InputSpec, source_uri: str, *, fixed: str = "") -> str:
-    """The folder of a source below its input's fixed part: what {relpath} stands for.
+    """Return the value of {relpath}: the folder of a source below its input's fixed part.
 
-    `fixed` where the caller knows better than `fixed_part` what is a folder. The rows of a table have no fixed part:
-    theirs is the folder in the bucket, or the path as it is written.
+    `fixed` overrides `fixed_part`, if the caller knows what is a folder. A table row has no fixed part: its value is
+    the folder in the bucket, or the folder of the path as the table has it.
     """
     folder = source_uri.rpartition("/")[0]
     if spec.table:

@@ -1,8 +1,8 @@
-"""Which places would run into each other: outputs or work that a later run would find among its inputs.
+"""Validation that outputs and the work place are not inside the inputs, where a later run would find them.
 
-Patterns are compared as languages: the question "is there a name that this template can give and that glob matches, and
-that no `except` leaves out" is answered by walking their automata side by side, and by showing such a name. Symbolic
-links are not seen.
+A glob and an output template each become a finite automaton. A breadth-first search over their product finds the
+shortest name that the template can produce, that the glob matches and that no `except` excludes. Symbolic links are not
+resolved.
 """
 
 import os.path
@@ -17,11 +17,11 @@ from slomo_batch.manifest.sections import InputSpec
 from slomo_batch.manifest.validation_errors import Problem
 
 MAX_STATES = 20_000
-"""States looked at before two patterns count as apart; what is then found to collide is found over the real names."""
+"""Limit of states in a search. Beyond it, two patterns count as disjoint; the real names are compared later."""
 
 
 def canonical(uri: str) -> str:
-    """The one spelling of a place: S3 as it is, all others as an absolute path; a trailing slash stays."""
+    """Return the canonical form of a location: an S3 URI unchanged, or an absolute path. A trailing slash is kept."""
     if uri.startswith("s3://"):
         return uri
     path = uri
@@ -31,12 +31,12 @@ def canonical(uri: str) -> str:
     return absolute + "/" if path.endswith("/") and absolute != "/" else absolute
 
 
-# ---- languages: sets of names --------------------------------------------------------------------------------------
+# ---- automata --------------------------------------------------------------------------------------------------------
 
 
 @dataclass(frozen=True, slots=True)
 class _Letters:
-    """A set of characters, or all but them."""
+    """A set of characters, or its complement."""
 
     letters: frozenset[str]
     negated: bool = False
@@ -51,25 +51,25 @@ _ANY = _Letters(frozenset(), negated=True)
 
 @dataclass(slots=True)
 class NameAutomaton:
-    """A set of names, as an automaton: state 0 begins, the last state accepts."""
+    """A set of names, as a nondeterministic automaton: state 0 is the start, the last state accepts."""
 
     steps: list[list[tuple[_Letters, int]]] = field(default_factory=lambda: [[]])
     skips: list[list[int]] = field(default_factory=lambda: [[]])
 
     def literal(self, text: str) -> "NameAutomaton":
-        """Append exactly this text."""
+        """Append this text."""
         for letter in text:
             self.one(_Letters(frozenset(letter)))
         return self
 
     def one(self, letters: _Letters) -> "NameAutomaton":
-        """Append one character of these."""
+        """Append one of these characters."""
         self.steps[-1].append((letters, len(self.steps)))
         self._grow()
         return self
 
     def run(self, letters: _Letters) -> "NameAutomaton":
-        """Append any number of characters of these."""
+        """Append any number of these characters."""
         last = len(self.steps) - 1
         self.steps[last].append((letters, last))
         return self
@@ -88,7 +88,7 @@ class NameAutomaton:
         self.skips.append([])
 
     def closure(self, states: Iterable[int]) -> frozenset[int]:
-        """These states and those reached without a character."""
+        """Return these states and all that are reached without a character."""
         reached, waiting = set(states), list(states)
         while waiting:
             for state in self.skips[waiting.pop()]:
@@ -98,15 +98,15 @@ class NameAutomaton:
         return frozenset(reached)
 
     def after(self, states: frozenset[int], letter: str) -> frozenset[int]:
-        """The states one character later."""
+        """Return the states after one more character."""
         return self.closure([to for state in states for letters, to in self.steps[state] if letter in letters])
 
     def accepts(self, states: frozenset[int]) -> bool:
-        """Whether a name may end here."""
+        """Return whether a name can end in these states."""
         return len(self.steps) - 1 in states
 
     def letters(self) -> set[str]:
-        """The characters that the language tells apart."""
+        """Return the characters that the automaton distinguishes."""
         return {letter for steps in self.steps for letters, _ in steps for letter in letters.letters}
 
     def __contains__(self, name: str) -> bool:
@@ -119,61 +119,61 @@ class NameAutomaton:
 
 
 def shortest_name(wanted: Sequence[NameAutomaton], unwanted: Sequence[NameAutomaton]) -> str | None:
-    """The shortest name that all of `wanted` have and none of `unwanted` has; None when there is none."""
-    told_apart = set().union(*(language.letters() for language in (*wanted, *unwanted)))
+    """Return the shortest name that all of `wanted` accept and none of `unwanted` does; None if there is none."""
+    distinguished = set().union(*(automaton.letters() for automaton in (*wanted, *unwanted)))
     other = next(
-        letter for letter in "xyzabcdefghijklmnopqrstuvw0123456789~" + chr(0x10FFFF) if letter not in told_apart
+        letter for letter in "xyzabcdefghijklmnopqrstuvw0123456789~" + chr(0x10FFFF) if letter not in distinguished
     )
-    alphabet = [other, *sorted(told_apart)]
-    languages = (*wanted, *unwanted)
-    start = tuple(language.closure([0]) for language in languages)
+    alphabet = [other, *sorted(distinguished)]
+    automata = (*wanted, *unwanted)
+    start = tuple(automaton.closure([0]) for automaton in automata)
     waiting, seen = [("", start)], {start}
     for name, states in waiting:
-        if _hits(languages, states, len(wanted)):
+        if _hits(automata, states, len(wanted)):
             return name
         if len(seen) > MAX_STATES:
             return None
         for letter in alphabet:
-            following = tuple(language.after(at, letter) for language, at in zip(languages, states, strict=True))
+            following = tuple(automaton.after(at, letter) for automaton, at in zip(automata, states, strict=True))
             if all(following[: len(wanted)]) and following not in seen:
                 seen.add(following)
                 waiting.append((name + letter, following))
     return None
 
 
-def _hits(languages: Sequence[NameAutomaton], states: Sequence[frozenset[int]], num_wanted: int) -> bool:
-    ends = [language.accepts(at) for language, at in zip(languages, states, strict=True)]
+def _hits(automata: Sequence[NameAutomaton], states: Sequence[frozenset[int]], num_wanted: int) -> bool:
+    ends = [automaton.accepts(at) for automaton, at in zip(automata, states, strict=True)]
     return all(ends[:num_wanted]) and not any(ends[num_wanted:])
 
 
-# ---- the languages of globs, folders and templates -----------------------------------------------------------------
+# ---- automata of globs, folders and templates ----------------------------------------------------------------------
 
 _TOKEN = re.compile(r"\*\*/|\*\*|\*|\?|\[!?\]?[^\]]*\]|.", re.DOTALL)
 
 
 @lru_cache(maxsize=1024)
 def glob_automaton(pattern: str) -> NameAutomaton:
-    """What a glob matches: `*`, `?` and [...] within a folder, `**/` any folders or none, `**` anything."""
-    language = NameAutomaton()
+    """Return the automaton of a glob: `*`, `?`, [...] match within a folder, `**/` any or no folders, `**` anything."""
+    names = NameAutomaton()
     for token in _TOKEN.findall(pattern):
         match token:
             case "**/":
-                language.optional_folders()
+                names.optional_folders()
             case "**":
-                language.run(_ANY)
+                names.run(_ANY)
             case "*":
-                language.run(_NOT_SLASH)
+                names.run(_NOT_SLASH)
             case "?":
-                language.one(_NOT_SLASH)
+                names.one(_NOT_SLASH)
             case _ if len(token) > 1:
-                language.one(_letters_of(token[1:-1]))
+                names.one(_letters_of(token[1:-1]))
             case _:
-                language.literal(token)
-    return language
+                names.literal(token)
+    return names
 
 
 def _letters_of(inside: str) -> _Letters:
-    """What the inside of [...] stands for: letters, ranges, all but them after `!`."""
+    """Parse the inside of [...]: characters and ranges, or their complement after `!`."""
     negated = inside.startswith("!")
     body = inside[1:] if negated else inside
     letters: set[str] = set()
@@ -193,7 +193,7 @@ def _under(folder: str) -> NameAutomaton:
 
 @dataclass(frozen=True, slots=True)
 class _Found:
-    """What one input that stands for several files finds."""
+    """The names that an input with several files matches."""
 
     uri: str
     names: NameAutomaton
@@ -203,7 +203,7 @@ class _Found:
         return name in self.names and not any(name in left_out for left_out in self.excluded)
 
     def one_of(self, names: NameAutomaton) -> str | None:
-        """One of these names that this input finds, None where it finds none."""
+        """Return one of these names that the input matches; None if there is none."""
         return shortest_name((names, self.names), self.excluded)
 
 
@@ -217,91 +217,90 @@ def _found(spec: InputSpec) -> _Found:
 
 
 def template_automaton(template: str, ext: str | None) -> NameAutomaton:
-    """The names a template can give, for sources whose suffix is `ext` (without its dot; None: any)."""
-    language = NameAutomaton()
+    """Return the automaton of the names that a template produces. `ext` is the sources' suffix (no dot; None: any)."""
+    names = NameAutomaton()
     parts = parts_of(template)
     swallow = False
     for number, (literal, placeholder) in enumerate(parts):
-        language.literal(literal.removeprefix("/") if swallow else literal)
+        names.literal(literal.removeprefix("/") if swallow else literal)
         next_literal = parts[number + 1][0] if number + 1 < len(parts) else ""
         begins_folder = literal.endswith("/") or (number == 0 and not literal)
         swallow = placeholder == "relpath" and begins_folder and next_literal.startswith("/")
         if swallow:
-            language.optional_folders()
+            names.optional_folders()
         else:
-            _append(language, placeholder, ext)
-    return language
+            _append(names, placeholder, ext)
+    return names
 
 
-def _append(language: NameAutomaton, placeholder: str, ext: str | None) -> None:
+def _append(names: NameAutomaton, placeholder: str, ext: str | None) -> None:
     if placeholder == "relpath":
-        language.run(_ANY)
+        names.run(_ANY)
     elif placeholder == "ext":
-        language.run(_NOT_SLASH) if ext is None else language.literal(ext)
+        names.run(_NOT_SLASH) if ext is None else names.literal(ext)
     elif placeholder:
-        language.one(_NOT_SLASH).run(_NOT_SLASH)
+        names.one(_NOT_SLASH).run(_NOT_SLASH)
         if placeholder == "name" and ext is not None:
-            language.literal(f".{ext}" if ext else "")
+            names.literal(f".{ext}" if ext else "")
 
 
 def _ext(spec: InputSpec) -> str | None:
-    """The suffix that all files of an input have, without its dot, where its glob says so."""
+    """Return the suffix of all files of an input, without its dot, if its glob ends in one; else None."""
     tail = re.split(r"[*?\]]", spec.uri)[-1]
     known = is_pattern(spec.uri) and "." in tail and "/" not in tail
     return tail.rpartition(".")[2] if known else None
 
 
-# ---- the judgement -------------------------------------------------------------------------------------------------
+# ---- validation ----------------------------------------------------------------------------------------------------
 
 
 def validate_paths(inputs: Sequence[InputSpec], output: str, work: str) -> list[Problem]:
-    """What is wrong with where inputs, outputs and work are, seen together.
+    """Return conflicts between the inputs, the output template and the work place.
 
-    `output` is the template. Whether two files of one input are given one name is not seen here, but over the names
-    that were found (`output_collisions`).
+    Two files of one input with the same output name are found later, by `output_collisions` over the real names.
     """
     several = [spec for spec in inputs if spec.table or is_pattern(spec.uri) or looks_like_folder(spec.uri)]
     single = {canonical(spec.uri): number for number, spec in enumerate(inputs) if spec not in several}
     finders = [_found(spec) for spec in several if spec.uri]
     template = canonical(output)
-    faults = [
-        *_outputs_found(several, finders, template),
+    problems = [
+        *_matching_outputs(several, finders, template),
         *_single_outputs(single, finders, template),
     ]
-    faults = faults[:1]
-    return [*faults, *_work_faults(finders, template, canonical(work), outputs_clash=bool(faults))]
+    problems = problems[:1]
+    return [*problems, *_work_problems(finders, template, canonical(work), overlaps=bool(problems))]
 
 
-def _outputs_found(several: Sequence[InputSpec], finders: Sequence[_Found], template: str) -> Iterator[Problem]:
+def _matching_outputs(several: Sequence[InputSpec], finders: Sequence[_Found], template: str) -> Iterator[Problem]:
     for ext in dict.fromkeys(_ext(spec) for spec in several):
         names = template_automaton(template, ext)
         for finder in finders:
             name = finder.one_of(names)
             if name is not None:
-                yield _output_fault(f"an output like {name} would be found as an input of {finder.uri}")
+                yield _output_problem(f"outputs such as {name} would match the input {finder.uri}")
 
 
 def _single_outputs(single: dict[str, int], finders: Sequence[_Found], template: str) -> Iterator[Problem]:
     for uri in single:
         name = render_output(template, relpath="", name=uri.rpartition("/")[2])
         if name in single:
-            yield _output_fault(f"the output {name} is itself an input")
+            yield _output_problem(f"the output {name} is also an input")
         for finder in finders:
             if name in finder:
-                yield _output_fault(f"the output {name} would be found as an input of {finder.uri}")
+                yield _output_problem(f"the output {name} would match the input {finder.uri}")
 
 
-def _output_fault(text: str) -> Problem:
-    return Problem(path=("output", "uri"), text=f"{text}; put outputs elsewhere, or leave them out with `except`")
+def _output_problem(text: str) -> Problem:
+    return Problem(path=("output", "uri"), text=f"{text}; write outputs elsewhere, or exclude them with `except`")
 
 
-def _work_faults(finders: Sequence[_Found], template: str, work: str, *, outputs_clash: bool) -> Iterator[Problem]:
+def _work_problems(finders: Sequence[_Found], template: str, work: str, *, overlaps: bool) -> Iterator[Problem]:
     if parts_of(template)[0][0].startswith(work.rstrip("/") + "/jobs/"):
-        yield Problem(path=("output", "uri"), text=f"lies in the work place {work}, whose files are deleted in the end")
-    if outputs_clash:
+        yield Problem(path=("output", "uri"), text=f"is inside the work place {work}, whose objects are deleted later")
+    if overlaps:
         return
     for finder in finders:
         if finder.one_of(_under(work)) is not None:
-            text = f"the work place {work} lies in the input {finder.uri}; set `work` to another folder or bucket"
+            text = f"the work place {work} is inside the input {finder.uri}; set `work` to another folder or bucket"
             yield Problem(path=("work",), text=text)
             return

@@ -1,4 +1,4 @@
-"""The manifest: what a person asked for, whole and judged."""
+"""The manifest, and its JSON Schema."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -23,17 +23,18 @@ from slomo_batch.settings import Settings
 
 
 class Manifest(VideoSections):
-    """One job: which videos, made how, to where, on what."""
+    """A job: which videos, how they are converted, and where the results go."""
 
     version: values.Version
-    """Of this format: 1."""
+    """Version of the manifest format."""
     name: values.JobName
-    """The job's identity in the work place: resume and `status` go by it."""
+    """Identifies the job in its work place: a run with the same name and work place resumes the job."""
     inputs: tuple[InputSpec, ...] = Field(json_schema_extra={"minItems": 1})
-    """Any mix of files, globs, folders and tables; a file that several name takes the last one's settings."""
+    """Files, folders, globs and catalogs. If several inputs name a file, the last one's settings apply."""
     output: OutputSpec
-    work: values.Place = ""
-    """Where chunks, segments and the ledger stand; by default a folder .slomo-work beside the outputs."""
+    work: values.Location = ""
+    """The work place: a folder or s3:// prefix for intermediate files and the record of what is done. By default
+    .slomo-work beside the outputs. Every machine of the job must reach it."""
     chunks: ChunksSection = Field(default_factory=ChunksSection)
     cluster: ClusterSection = Field(default_factory=ClusterSection)
     retries: RetriesSection = Field(default_factory=RetriesSection)
@@ -51,11 +52,11 @@ class Manifest(VideoSections):
 
     @property
     def overrides(self) -> VideoSections:
-        """What --set says: it goes over the settings of every input and row."""
+        """The settings of --set, which override those of every input and row."""
         return self._overrides
 
     def completed(self, overrides: VideoSections) -> "Manifest":
-        """The same manifest with these settings over everything, and its work place filled in."""
+        """Return the manifest with these settings over everything, and with its work place."""
         copy = self.model_copy(update={"work": self.work or default_work(self.output.uri)})
         copy._overrides = overrides  # noqa: SLF001 of this very class
         return copy
@@ -78,6 +79,15 @@ class Manifest(VideoSections):
 
 
 def json_schema() -> dict[str, Any]:
-    """The manifest as a JSON Schema, for editors."""
-    schema = Manifest.model_json_schema(by_alias=True)
+    """Return the JSON Schema of the manifest, for editors."""
+    schema: dict[str, Any] = _with_one_line_texts(Manifest.model_json_schema(by_alias=True))
     return {"$schema": "https://json-schema.org/draft/2020-12/schema", **schema, "title": "slomo-batch manifest"}
+
+
+def _with_one_line_texts(schema: Any) -> Any:
+    """Join the lines of descriptions, which come from docstrings."""
+    if isinstance(schema, dict):
+        return {key: _with_one_line_texts(value) for key, value in schema.items()}
+    if isinstance(schema, list):
+        return [_with_one_line_texts(value) for value in schema]
+    return " ".join(schema.split()) if isinstance(schema, str) else schema

@@ -1,6 +1,7 @@
-"""The sections of a manifest. A section knows which of its values were written, so that one can be laid over another.
+"""The sections of a manifest, with their defaults and descriptions.
 
-An empty value is an absent one. Unknown keys are refused; what a later version will take is refused by its name.
+A section records which of its values were set, so that one can be merged over another. An empty value counts as absent.
+Unknown keys are errors.
 """
 
 from collections.abc import Mapping
@@ -15,7 +16,7 @@ from slomo_batch.settings import AudioMode, Codec, Encode, FpsTarget, Interpolat
 
 
 class Section(BaseModel):
-    """A mapping of the manifest."""
+    """A mapping in the manifest."""
 
     model_config = ConfigDict(frozen=True, extra="forbid", use_attribute_docstrings=True)
 
@@ -23,17 +24,17 @@ class Section(BaseModel):
     @classmethod
     def _drop_empty(cls, data: object) -> object:
         if not isinstance(data, Mapping):
-            raise invalid(f"a mapping belongs here (lines of `key: value`), got {_described(data)}")
+            raise invalid(f"expected a mapping (lines of `key: value`), got {_described(data)}")
         known = {field.alias or name for name, field in cls.model_fields.items()}
         return {key: value for key, value in data.items() if key not in known or value not in (None, "")}
 
     def under(self, top: Self) -> Self:
-        """This section with everything that was written in `top` laid over it."""
-        laid: dict[str, object] = {}
+        """Return this section, with the values that are set in `top` replacing its own."""
+        merged: dict[str, object] = {}
         for name in top.model_fields_set:
             value = getattr(top, name)
-            laid[name] = getattr(self, name).under(value) if isinstance(value, Section) else value
-        return self.model_copy(update=laid)
+            merged[name] = getattr(self, name).under(value) if isinstance(value, Section) else value
+        return self.model_copy(update=merged)
 
 
 def _described(data: object) -> str:
@@ -43,40 +44,43 @@ def _described(data: object) -> str:
 
 
 class RetimeSection(Section):
-    """How the source's time maps to the output's."""
+    """Time: duration and frame rate of the output."""
 
     slowdown: values.Slowdown = Fraction(4)
-    """How much longer it lasts: any rational >= 1, like 4, 2.5 or "5/2"; 1 keeps the duration."""
+    """How many times longer the output lasts: a number of 1 or more, such as 4, 2.5 or "5/2". 1 keeps the duration."""
     fps: values.Fps = Field(
         default=FpsTarget(kind="source", value=Fraction(1)), json_schema_extra={"default": "source"}
     )
-    """Output frame rate: source, 60, "60000/1001", or x2 for a multiple of the source's."""
+    """Frame rate of the output, in frames per second: source (the source's), a fixed rate (60, "60000/1001"), or a
+    multiple of the source's (x2)."""
 
     def record(self) -> Retime:
-        """As the plan wants it."""
+        """Return the record of these settings."""
         return Retime(slowdown=self.slowdown, fps=self.fps)
 
 
 class InterpolateSection(Section):
-    """How the frames between source frames are made."""
+    """New frames: how the frames between source frames are made."""
 
     method: values.MethodName = "superslomo"
-    """superslomo is the network; the others need no weights."""
+    """How frames are made: superslomo (the neural network), flow (classical optical flow), mci (motion-compensated
+    blocks), blend (a cross-fade), or duplicate (the nearest source frame)."""
     weights: values.Weights = "compact"
-    """A shipped name (compact is the newest compact-N), or the URI of a .safetensors or a public SuperSloMo.ckpt."""
+    """Weights of the network: a shipped name, or the URI of a .safetensors file or of the public SuperSloMo.ckpt.
+    compact means the newest shipped compact-N; the job's first run decides which one that is."""
     cuts: values.Cuts = "hold"
-    """At a scene cut: hold the nearest source frame, or interpolate across it."""
+    """At a scene cut: hold shows the nearest source frame, ignore interpolates across the cut."""
     duplicates: values.Duplicates = "keep"
-    """A repeated source frame is copied, no model is run."""
+    """What to do with a repeated source frame: keep shows it again, without running the network."""
     doubt: values.Doubt = "trust"
-    """Where the model's own evidence says it failed."""
+    """What to do where the network's own output suggests that it failed: trust uses the frame."""
     precision: values.PrecisionName = "auto"
-    """Of the network's arithmetic; auto is decided once per job from its machines."""
+    """Number format of the network's arithmetic. The job's first run decides what auto means."""
     flow_scale: values.FlowScale = "auto"
-    """Resolution at which flow is estimated: 1, 1/2 or 1/4 of the picture's; auto goes by the picture's size."""
+    """The resolution at which motion is estimated, relative to the picture. auto depends on the size of the picture."""
 
     def record(self) -> Interpolate:
-        """As the plan wants it."""
+        """Return the record of these settings."""
         method: Method = self.method
         precision: Literal["auto"] | Precision = self.precision
         return Interpolate(
@@ -90,20 +94,24 @@ class InterpolateSection(Section):
 
 
 class EncodeSection(Section):
-    """How the output is coded."""
+    """Encoding of the output."""
 
     codec: values.CodecName = "h264"
+    """The video codec."""
     quality: values.Count = 18
-    """Lower is better: crf of h264 and hevc (0 to 51) and av1 (0 to 63). prores: its profile, 0 to 5. ffv1 has none."""
+    """h264 and hevc: CRF, 0 to 51; av1: CRF, 0 to 63; lower means better quality and larger files. prores: the profile,
+    0 (proxy) to 5 (4444 XQ). ffv1 is lossless and ignores it."""
     preset: values.Text = "medium"
-    """The encoder's preset."""
+    """Speed against file size: ultrafast, superfast, veryfast, faster, fast, medium, slow, slower or veryslow. prores
+    and ffv1 ignore it."""
     encoder: values.Text = "auto"
-    """auto, software, nvenc, or FFmpeg's name of an encoder."""
+    """auto, software, nvenc, or FFmpeg's name of an encoder. auto uses NVENC if its encoders work on the machine,
+    otherwise software."""
     pixel_format: values.Text = "auto"
-    """auto, or FFmpeg's name of a pixel format, like yuv420p10le."""
+    """auto, or FFmpeg's name of a pixel format, such as yuv420p10le."""
 
     def record(self) -> Encode:
-        """As the plan wants it."""
+        """Return the record of these settings."""
         codec: Codec = self.codec
         return Encode(
             codec=codec,
@@ -115,120 +123,132 @@ class EncodeSection(Section):
 
 
 class VideoSections(Section):
-    """What can be set for a single video: in the manifest, by an input, by a row of a table, by --set."""
+    """Settings of a video, which the manifest, an input, a row of a catalog and --set can set."""
 
     retime: RetimeSection = Field(default_factory=RetimeSection)
     interpolate: InterpolateSection = Field(default_factory=InterpolateSection)
     audio: values.Audio = "auto"
-    """keep (at slowdown 1), stretch (pitch kept), resample (pitch falls), drop; auto: keep or stretch."""
+    """What happens to the audio tracks: keep (copy, only with slowdown 1), stretch (keeps the pitch), resample (the
+    pitch falls) or drop. auto: keep with slowdown 1, otherwise stretch."""
     encode: EncodeSection = Field(default_factory=EncodeSection)
 
     @property
     def audio_mode(self) -> AudioMode:
-        """What becomes of the sound."""
+        """What happens to the audio tracks."""
         return self.audio
 
     def sections(self) -> "VideoSections":
-        """The four sections alone, with what was written in them."""
+        """Return only the settings of a video, with the values that were set."""
         written = {name: getattr(self, name) for name in VideoSections.model_fields if name in self.model_fields_set}
         return VideoSections.model_construct(_fields_set=set(written), **written)
 
 
 class InputSpec(VideoSections):
-    """Videos to be made: files by `uri`, or the rows of a `table`; its own settings go over the manifest's."""
+    """Videos, by `uri` or by `table`. The settings of an input override the manifest's."""
 
     model_config = ConfigDict(json_schema_extra={"oneOf": [{"required": ["uri"]}, {"required": ["table"]}]})
 
-    uri: values.Place = ""
-    """A glob (s3://bucket/2019/**/*.mp4), one object, or a local file or folder."""
+    uri: values.Location = ""
+    """A file, a folder or a glob (s3://bucket/2019/**/*.mp4); local, file:// or s3://."""
     excluded: tuple[values.Text, ...] = Field(default=(), alias="except")
-    """Globs, relative to the fixed part of `uri`; what matches one is left out."""
-    table: values.TablePlace = ""
-    """A Parquet, CSV or JSON lines file with a column `uri`; columns like `retime.slowdown` are settings of the row."""
+    """Globs to leave out, relative to the fixed part of `uri`: the folder before its first wildcard."""
+    table: values.TableLocation = ""
+    """A catalog: a table in Parquet, CSV or JSON lines with a column `uri`, one video per row. Columns with the names
+    of settings, such as `retime.slowdown`, apply to their row."""
 
     @model_validator(mode="before")
     @classmethod
     def _one_kind(cls, data: object) -> object:
         if isinstance(data, str):
-            raise invalid(f"an input is a mapping; write `- uri: {data}`")
+            raise invalid(f"expected a mapping, got a single value; use `- uri: {data}`")
         if not isinstance(data, Mapping):
             return data
         if data.get("uri") and data.get("table"):
-            raise invalid("has both uri and table; make two inputs of it")
+            raise invalid("has both uri and table; use two inputs")
         if not data.get("uri") and not data.get("table"):
             raise invalid("has neither uri nor table")
         if data.get("except") and not data.get("uri"):
-            raise invalid("except goes with uri; a table lists what it means")
+            raise invalid("except is not supported with table")
         return data
 
 
 class OutputSpec(Section):
-    """Where outputs go."""
+    """Names of the outputs."""
 
     uri: values.Template
-    """One name per video, with {relpath}, {stem}, {name} and {ext} of its source; the suffix decides the container."""
+    """The name of each output: a path or s3:// URI with the placeholders {relpath}, {stem}, {name} and {ext} of the
+    source. Its suffix selects the container."""
     exists: values.Exists = "skip"
-    """When the output is there: skip (if made from this very source and these settings), replace, fail."""
+    """What to do if a file with the output's name exists and this job did not make it from this source with these
+    settings: replace overwrites it; with skip and fail the video fails. If only the source has changed since, skip
+    replaces it too."""
 
 
 class ChunksSection(Section):
-    """How videos are divided."""
+    """Chunks, the units of work."""
 
     pairs: values.AutoCount = "auto"
-    """Source pairs per chunk; auto goes by picture size and settings."""
+    """How many pairs of source frames make a chunk. auto depends only on picture size and settings."""
 
 
 class WorkersSection(Section):
-    """How many workers make frames."""
+    """Number of workers."""
 
     min: values.Count = 0
+    """Workers to keep even if there is no work for them."""
     max: values.AutoCount = "auto"
-    """auto: as many as there is room and work for."""
+    """The most workers. auto: 8, or fewer if there is no room or no work for them."""
     hang_s: values.Count = 3600
-    """Seconds before which no worker counts as hanging, however long it takes."""
+    """A worker hangs if it spends this many seconds on one chunk, or 20 times as long as the slowest chunk of that size
+    so far, whichever is longer. It is then killed, and the chunk is tried elsewhere."""
 
     @model_validator(mode="after")
     def _ordered(self) -> Self:
         if self.max != "auto" and self.min > self.max:
-            raise invalid(f"min is {self.min}, more than max, {self.max}")
+            raise invalid(f"min must not exceed max, got min {self.min} and max {self.max}")
         return self
 
 
 class ClusterSection(Section):
-    """Where the work runs."""
+    """The Ray cluster and its workers."""
 
     address: values.Address = "auto"
-    """auto (the cluster this runs on, else a local Ray), inline (this process, no Ray), local, or a Ray address."""
+    """Where the work runs: auto (the cluster of this machine, or else a local Ray), inline (this process, without Ray),
+    local (a new local Ray), or the address of a Ray cluster."""
     workers: WorkersSection = Field(default_factory=WorkersSection)
     gpus_per_worker: values.Share = Fraction(1)
-    """GPUs, or a share of one, that a worker takes where there are GPUs; 0: never."""
+    """GPUs for each worker, if there are any, also fractions; 0 uses none."""
     cpus_per_worker: values.AutoCount = "auto"
-    """CPUs that a worker takes."""
+    """CPUs for each worker without a GPU, and threads of its network. auto: 1."""
 
 
 class RetriesSection(Section):
-    """How often to try again."""
+    """Retries."""
 
     chunk: values.Count = 3
-    """Attempts after the first at one chunk."""
+    """How often a chunk is tried again after its first attempt failed."""
 
 
 class StorageSection(Section):
-    """How S3 is reached. Credentials come the ordinary ways of boto3, never from here."""
+    """S3 storage. Credentials come from the environment, a profile or the machine's role, never from a manifest."""
 
     endpoint_url: values.Endpoint = ""
-    """Another server than AWS."""
+    """Another S3 server than AWS."""
     region: values.Text = ""
+    """The region of the buckets."""
     sse_kms_key_id: values.Text = ""
-    """Key with which everything written is encrypted."""
+    """The KMS key that encrypts everything the job writes."""
     expected_bucket_owner: values.Owner = ""
-    """AWS account that must own the buckets."""
+    """The AWS account that must own the buckets: 12 digits, in quotes."""
     requester_pays: values.Flag = False
+    """Agree to pay for reading from requester-pays buckets."""
     addressing_style: values.AddressingStyle = "auto"
+    """path puts the bucket into the path of the URL instead of the host name."""
 
 
 class LimitsSection(Section):
-    """What is put up with."""
+    """Tolerances."""
 
     max_held_frames: values.Count = 12
-    """Source frames that cannot be decoded and are held from a neighbour, beyond which the video fails."""
+    """How many source frames may be impossible to decode. Each is replaced by its neighbor; with more of them, the
+    video fails."""

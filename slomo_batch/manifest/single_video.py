@@ -1,4 +1,4 @@
-"""The manifest that stands for one video and no manifest: the names of its places are taken literally."""
+"""The manifest of a single `convert`. Its paths are literal: they have no wildcards and no placeholders."""
 
 import os
 import re
@@ -6,22 +6,22 @@ from collections.abc import Sequence
 from hashlib import sha256
 from pathlib import Path, PurePosixPath
 
-from slomo_batch.manifest.load import Override, build
+from slomo_batch.manifest.load import CONVERT, Override, build
 from slomo_batch.manifest.schema import Manifest
 from slomo_batch.manifest.yaml_tree import Tree
 
 
 def single(source: str, output: str, *, settings: Sequence[str], flags: Sequence[Override]) -> Manifest:
-    """The manifest of a `convert`, judged like any other.
+    """Build and validate the manifest of a `convert`.
 
     Args:
-        source: a path or URI, whatever characters it holds.
-        output: likewise; its suffix decides the container.
-        settings: as `--set` spells them.
-        flags: settings that have an option of their own.
+        source: a path or URI, taken literally.
+        output: likewise; its suffix selects the container.
+        settings: the values of --set, such as "encode.codec=ffv1".
+        flags: the settings that have their own option.
 
     Raises:
-        ManifestError: with every fault, named by what the person wrote.
+        ManifestError: a setting is invalid; `problems` names each argument as typed.
     """
     data = {
         "version": "1",
@@ -31,11 +31,11 @@ def single(source: str, output: str, *, settings: Sequence[str], flags: Sequence
         "cluster": {"address": "inline"},
     }
     labels: dict[tuple[str | int, ...], str] = {("inputs",): f"IN {source}", ("output",): f"OUT {output}"}
-    return build(Tree(data=data, labels=labels), where="convert", settings=settings, flags=flags)
+    return build(Tree(data=data, labels=labels), where=CONVERT, settings=settings, flags=flags)
 
 
 def _name(source: str, output: str) -> str:
-    """One and the same for one pair of places, so that a second call finishes what the first began."""
-    places = "\n".join(place if "://" in place else str(Path(place).absolute()) for place in (source, output))
+    """Return the job name: the same for the same source and output, so that a second call resumes the first."""
+    paths = "\n".join(path if "://" in path else str(Path(path).absolute()) for path in (source, output))
     stem = re.sub(r"[^A-Za-z0-9_-]+", "-", PurePosixPath(source).stem)[:40].strip("-")
-    return f"convert-{stem}-{sha256(os.fsencode(places)).hexdigest()[:10]}"
+    return f"convert-{stem}-{sha256(os.fsencode(paths)).hexdigest()[:10]}"

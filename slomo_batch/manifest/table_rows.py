@@ -1,10 +1,10 @@
-"""Rows of the manifest's tables, checked like the manifest itself: all faults of a table are reported at once."""
+"""Rows of the manifest's tables, validated like the manifest. All problems of a table are reported together."""
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from slomo_batch.errors import AccessRefused, ManifestError, ObjectMissing
+from slomo_batch.errors import AccessRefused, ManifestError, ObjectMissing, SlomoError
 from slomo_batch.manifest.catalog import CatalogRow, read_catalog
 from slomo_batch.manifest.output_names import names_folder
 from slomo_batch.manifest.row_settings import is_for_row
@@ -15,41 +15,41 @@ from slomo_batch.storage.location import normalise_uri
 from slomo_batch.storage.store import ObjectStore
 
 SettingsFor = Callable[[InputSpec, Mapping[str, str]], Settings]
-"""The settings of one row of an input.
+"""Returns the settings of one row of an input.
 
-Raises ManifestError where they cannot be used."""
+Raises ManifestError if they are invalid."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Row:
-    """One video that a table names."""
+    """One row: a video and its settings."""
 
     uri: str
     written: str
-    """The uri as the table spells it."""
+    """The uri as the table has it."""
     settings: Settings | None
-    """None where nobody asked for them."""
+    """None if they were not requested."""
 
 
 def read_rows(
     spec: InputSpec, locate: Callable[[str], tuple[ObjectStore, str]], settings_for: SettingsFor | None
 ) -> list[Row]:
-    """The rows of an input's table.
+    """Read the rows of an input's table.
 
     Raises:
-        ManifestError: the table, or any of its rows, cannot be used.
-        StorageError: the store of the table does not answer.
+        ManifestError: the table cannot be read, or a row is invalid.
+        StorageError: the store of the table does not respond.
     """
     table = normalise_uri(spec.table, Path.cwd())
     store, key = locate(table)
     try:
         data = store.get(key)
     except (ObjectMissing, AccessRefused) as error:
-        raise ManifestError("the table cannot be read", where=table, remedy=str(error)) from error
+        raise ManifestError(f"the table cannot be read: {_reason(error)}", where=table, remedy=error.remedy) from error
     settings: dict[int, Settings] = {}
 
     def check(row: CatalogRow) -> Iterator[str]:
-        yield from _uri_faults(row.uri)
+        yield from _uri_problems(row.uri)
         if settings_for:
             try:
                 settings[row.line] = settings_for(spec, {"uri": row.uri, **row.settings})
@@ -62,21 +62,25 @@ def read_rows(
     ]
 
 
-def _uri_faults(uri: str) -> Iterator[str]:
-    fault = location_problem(uri)
-    if fault:
-        yield f"uri: {fault}"
+def _uri_problems(uri: str) -> Iterator[str]:
+    problem = location_problem(uri)
+    if problem:
+        yield f"uri: {problem}"
     elif names_folder(uri):
-        yield f"uri: {uri!r} names a folder; a row names one video"
+        yield f"uri: {uri!r} is a folder; a row must name one video"
+
+
+def _reason(error: SlomoError) -> str:
+    return f"{error.what}, got {error.got}" if error.got else error.what
 
 
 def combined(errors: Sequence[ManifestError]) -> ManifestError:
-    """One error for what is wrong with several tables."""
+    """Combine the errors of several tables."""
     if len(errors) == 1:
         return errors[0]
-    faults = [fault for error in errors for fault in _problems_of(error)]
-    return ManifestError(f"{len(errors)} tables cannot be used", problems=tuple(faults))
+    problems = [problem for error in errors for problem in _problems_of(error)]
+    return ManifestError(f"{len(errors)} invalid tables", problems=tuple(problems))
 
 
 def _problems_of(error: ManifestError) -> list[str]:
-    return [f"{error.where}: {fault}" for fault in error.problems] or [str(error)]
+    return [f"{error.where}: {problem}" for problem in error.problems] or [str(error)]

@@ -1,7 +1,7 @@
-"""Faults of what a person wrote, as a dotted path and words: from what pydantic found to what helps.
+"""Problems in a manifest, as a dotted path and a message, from the errors that pydantic reports.
 
-An unknown key is told with the known one that it resembles, here or elsewhere in the manifest; one that a later version
-will take is refused by its name.
+The message of an unknown key suggests a similar one from the whole manifest. A key that a later version will support is
+reported as not yet supported.
 """
 
 from collections.abc import Iterable, Iterator, Sequence
@@ -17,38 +17,38 @@ from slomo_batch.manifest.values import nearest
 Path = tuple[str | int, ...]
 
 LATER_KEYS = frozenset({("retime", "ramp"), ("interpolate", "tiles")})
-"""Settings that a later version will take."""
+"""Settings that a later version will support."""
 _SECRETS = ("access_key", "secret", "password", "token", "credential")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Problem:
-    """One thing that is wrong, and where."""
+    """One problem, and where it is."""
 
     path: Path
     text: str
-    """What is wrong with what stands at `path`."""
+    """What is wrong with the value at `path`."""
     whole: bool = False
-    """The text names its path itself."""
+    """Whether the text already names the path."""
 
     def __str__(self) -> str:
         return self.text if self.whole or not self.path else f"{dotted(self.path)}: {self.text}"
 
 
 def dotted(path: Path) -> str:
-    """A path as a person writes it: inputs[0].retime.slowdown."""
+    """Format a path: inputs[0].retime.slowdown."""
     text = "".join(f"[{step}]" if isinstance(step, int) else f".{step}" for step in path)
     return text.removeprefix(".")
 
 
 def problems_of(error: ValidationError, root: type[Section]) -> list[Problem]:
-    """Every fault that validating against `root` found."""
-    found = [_fault(detail, root) for detail in error.errors(include_url=False)]
-    version = [fault for fault, detail in zip(found, error.errors(), strict=True) if detail["type"] == "version"]
+    """Return every problem in a validation against `root`. A wrong version is the only one reported."""
+    found = [_problem(detail, root) for detail in error.errors(include_url=False)]
+    version = [problem for problem, detail in zip(found, error.errors(), strict=True) if detail["type"] == "version"]
     return version or found
 
 
-def _fault(detail: ErrorDetails, root: type[Section]) -> Problem:
+def _problem(detail: ErrorDetails, root: type[Section]) -> Problem:
     path: Path = detail["loc"]
     match detail["type"]:
         case "missing":
@@ -58,7 +58,7 @@ def _fault(detail: ErrorDetails, root: type[Section]) -> Problem:
         case "not_yet":
             return Problem(path=path, text=f"not yet supported: {dotted(path)}: {detail['msg']}", whole=True)
         case "tuple_type":
-            return Problem(path=path, text="a list belongs here (lines that begin with `- `)")
+            return Problem(path=path, text="expected a list (lines that start with `- `)")
         case _:
             return Problem(path=path, text=detail["msg"])
 
@@ -70,8 +70,8 @@ def _unknown(path: Path, root: type[Section]) -> Problem:
     if any(secret in key.lower() for secret in _SECRETS):
         return Problem(
             path=path,
-            text="unknown key; credentials never stand in a manifest: they come from the environment, a profile or the "
-            "machine's role, as with every AWS tool",
+            text="unknown key; credentials do not belong in a manifest: set them in the environment or in an AWS "
+            "profile, or use the machine's role",
         )
     here = keys_of(section_at(inside, root))
     return Problem(path=path, text=f"unknown key{_hint(key, here, root)}")
@@ -81,19 +81,19 @@ def _hint(key: str, here: Sequence[str], root: type[Section]) -> str:
     everywhere = [dotted(path) for path in leaves(root)]
     elsewhere = [name for name in everywhere if name.rpartition(".")[2] == key]
     near = next(iter(elsewhere), "") or nearest(key, here) or nearest(key, everywhere)
-    return f"; did you mean {near}?" if near else f"; known here are {', '.join(here)}"
+    return f"; did you mean {near}?" if near else f"; known keys are {', '.join(here)}"
 
 
 # ---- the shape of the sections -------------------------------------------------------------------------------------
 
 
 def keys_of(section: type[Section]) -> list[str]:
-    """The keys a section takes, as they are written."""
+    """Return the keys of a section."""
     return [field.alias or name for name, field in section.model_fields.items()]
 
 
 def subsection(section: type[Section], key: str) -> type[Section] | None:
-    """The section under a key (or of a list's entries under it), None where there is a single value."""
+    """Return the section under a key, or that of the entries of a list; None for a single value."""
     for name, field in section.model_fields.items():
         if (field.alias or name) == key:
             kinds: Iterable[object] = (field.annotation, *get_args(field.annotation))
@@ -102,7 +102,7 @@ def subsection(section: type[Section], key: str) -> type[Section] | None:
 
 
 def section_at(path: Path, root: type[Section]) -> type[Section]:
-    """The section at a path, numbers of list entries left aside."""
+    """Return the section at a path, ignoring the indices of list entries."""
     section = root
     for step in path:
         inner = subsection(section, step) if isinstance(step, str) else section
@@ -111,7 +111,7 @@ def section_at(path: Path, root: type[Section]) -> type[Section]:
 
 
 def leaves(section: type[Section], prefix: Path = ()) -> Iterator[Path]:
-    """The paths of all single values that are not in lists."""
+    """Yield the paths of all single values that are not in lists."""
     for key in keys_of(section):
         inner = subsection(section, key)
         if inner is None:

@@ -1,7 +1,7 @@
-"""The single values of a manifest, read from text exactly, and refused with what would do instead.
+"""Types of the single values in a manifest, and their validation.
 
-A scalar arrives as the characters that were written (2.5 is "2.5"), so no number passes through a binary float on its
-way to a fraction. Cells of a table may be numbers already; a float there counts as the shortest decimal that names it.
+A scalar arrives as the text that was written ("2.5"), so that a number becomes a fraction without passing through a
+binary float. A table cell may already be a number; a float is then read as its shortest decimal.
 """
 
 import difflib
@@ -22,11 +22,11 @@ from slomo_batch.settings import AudioMode, Codec, FpsTarget, Method, Precision
 from slomo_batch.timeline.rates import parse_rational
 
 PLACEHOLDERS = ("relpath", "stem", "name", "ext")
-"""What an output's name may hold in braces: the folder below the input's fixed part, the file's name without its
-suffix, the whole name, the suffix without its dot."""
+"""Placeholders of an output name: the folder below the input's fixed part, the file name without its suffix, the file
+name, and the suffix without its dot."""
 
 TABLE_SUFFIXES = (".parquet", ".pq", ".csv", ".jsonl", ".ndjson", ".json")
-"""Names that tables of inputs end in."""
+"""File suffixes of input tables."""
 
 _RATIONAL = re.compile(r"-?[0-9]{1,18}(\.[0-9]{1,18})?|-?[0-9]{1,18}/[0-9]{1,18}")
 _BUCKET = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,254}")
@@ -37,28 +37,28 @@ _RAY_ADDRESS = re.compile(
 _ADDRESS_WORDS = ("auto", "inline", "local")
 
 
-# ---- refusing ------------------------------------------------------------------------------------------------------
+# ---- errors --------------------------------------------------------------------------------------------------------
 
 
 def invalid(message: str) -> PydanticCustomError:
-    """A fault of one value, in words for a person. Pydantic renders only valid Unicode: the rest is escaped."""
+    """Return the error of one value. Invalid Unicode is escaped, because pydantic cannot render it."""
     return PydanticCustomError("refused", "{message}", {"message": one_line(message)})
 
 
 def not_yet(value: str) -> PydanticCustomError:
-    """A value that a later version will take."""
+    """Return the error of a value that a later version will support."""
     return PydanticCustomError("not_yet", "{value}", {"value": one_line(value)})
 
 
 def nearest(word: str, known: Iterable[str], *, cutoff: float = 0.6) -> str:
-    """The known word most like this one, or "" when none is as like as `cutoff` (1: equal but for case)."""
+    """Return the most similar known word, ignoring case; "" if no similarity reaches `cutoff` (0 to 1)."""
     by_lower = {name.lower(): name for name in known}
     close = difflib.get_close_matches(word.lower(), by_lower, n=1, cutoff=cutoff)
     return by_lower[close[0]] if close else ""
 
 
 def did_you_mean(word: str, known: Iterable[str]) -> str:
-    """The end of a message: "; did you mean h264?", or nothing."""
+    """Return the end of a message, such as "; did you mean h264?", or "" if nothing is similar."""
     near = nearest(word, known)
     return f"; did you mean {near}?" if near else ""
 
@@ -67,7 +67,7 @@ def did_you_mean(word: str, known: Iterable[str]) -> str:
 
 
 def text_of(value: object) -> str:
-    """The characters of one scalar."""
+    """Return the text of one scalar."""
     if isinstance(value, str):
         return _usable(value)
     if isinstance(value, bool):
@@ -75,17 +75,17 @@ def text_of(value: object) -> str:
     if isinstance(value, int | float | Decimal | Fraction):
         return str(value)
     kind = "a mapping" if isinstance(value, dict) else "a list" if isinstance(value, list) else type(value).__name__
-    raise invalid(f"one value belongs here, got {kind}")
+    raise invalid(f"expected a single value, got {kind}")
 
 
 def _usable(text: str) -> str:
-    """The text, unless no file, network or codec could take it. A byte of a name that is not UTF-8 is usable."""
+    """Return the text if files and networks can use it. A name with bytes that are not UTF-8 is usable."""
     if "\0" in text:
-        raise invalid(f"{text!r} holds a NUL character")
+        raise invalid(f"{text!r} contains a NUL character")
     try:
         text.encode("utf-8", "surrogateescape")
     except UnicodeEncodeError:
-        raise invalid(f"{text!r} holds half of a character (a lone surrogate)") from None
+        raise invalid(f"{text!r} contains a lone surrogate") from None
     return text
 
 
@@ -104,20 +104,20 @@ def _choice(*known: str, later: tuple[str, ...] = ()) -> Callable[[object], str]
 def _number(value: object) -> Fraction:
     word = text_of(value).strip()
     if not _RATIONAL.fullmatch(word):
-        raise invalid(f"{word!r} is not a number; write it like 4, 2.5 or 5/2")
+        raise invalid(f"{word!r} is not a number; use a form such as 4, 2.5 or 5/2")
     try:
         return parse_rational(word)
-    except ValueError as fault:
-        raise invalid(str(fault)) from None
+    except ValueError as error:
+        raise invalid(str(error)) from None
 
 
 def _rational(*, least: Fraction | None = None) -> Callable[[object], Fraction]:
     def read(value: object) -> Fraction:
         number = _number(value)
         if least is not None and number < least:
-            raise invalid(f"{text_of(value)} is too small: at least {least}")
+            raise invalid(f"must be at least {least}, got {text_of(value)}")
         if least is None and number <= 0:
-            raise invalid(f"{text_of(value)} is too small: more than 0")
+            raise invalid(f"must be greater than 0, got {text_of(value)}")
         return number
 
     return read
@@ -127,11 +127,11 @@ def _whole(*, least: int, most: int = 2**31 - 1) -> Callable[[object], int]:
     def read(value: object) -> int:
         number = _number(value)
         if number.denominator != 1:
-            raise invalid(f"{text_of(value)} is not a whole number")
+            raise invalid(f"must be an integer, got {text_of(value)}")
         if number < least:
-            raise invalid(f"{text_of(value)} is too small: at least {least}")
+            raise invalid(f"must be at least {least}, got {text_of(value)}")
         if number > most:
-            raise invalid(f"{text_of(value)} is too large: at most {most}")
+            raise invalid(f"must be at most {most}, got {text_of(value)}")
         return int(number)
 
     return read
@@ -143,7 +143,7 @@ def _auto_or(read_other: Callable[[object], object], *, examples: str) -> Callab
         if word == "auto":
             return word
         if word[:1].isalpha():
-            raise invalid(f"{word!r} is neither auto nor a number; write auto or {examples}")
+            raise invalid(f"expected auto or {examples}, got {word!r}")
         return read_other(word)
 
     return read
@@ -165,12 +165,14 @@ def _fps(value: object) -> object:
     multiple = word.startswith("x")
     number = word[1:] if multiple else word
     if not _RATIONAL.fullmatch(number):
-        raise invalid(f'{word!r} is not a frame rate; write source, 60, "60000/1001" or x2')
+        raise invalid(
+            f'{word!r} is not a frame rate; use source, a rate such as 60 or "60000/1001", or a multiple such as x2'
+        )
     return FpsTarget(kind="multiple" if multiple else "rate", value=_rational()(number))
 
 
 def _fps_text(fps: FpsTarget) -> str:
-    """A frame rate as `_fps` reads it."""
+    """Return a frame rate as text that `_fps` reads."""
     return "source" if fps.kind == "source" else f"{'x' if fps.kind == 'multiple' else ''}{fps.value}"
 
 
@@ -178,14 +180,16 @@ def _flag(value: object) -> bool:
     word = text_of(value).strip()
     known = {"true": True, "yes": True, "on": True, "false": False, "no": False, "off": False}
     if word.lower() not in known:
-        raise invalid(f"{word!r} is neither true nor false")
+        raise invalid(f"expected true or false, got {word!r}")
     return known[word.lower()]
 
 
 def _version(value: object) -> int:
     word = text_of(value).strip()
     if word != "1":
-        raise PydanticCustomError("version", "{message}", {"message": f"{word!r} is not a version read here: write 1"})
+        raise PydanticCustomError(
+            "version", "{message}", {"message": f"unsupported manifest version {word!r} (supported: 1)"}
+        )
     return 1
 
 
@@ -193,17 +197,17 @@ def _job_name(value: object) -> str:
     word = text_of(value)
     if not _JOB_NAME.fullmatch(word):
         raise invalid(
-            f"{word!r} is not a job name: letters, digits, '.', '_' and '-', beginning with a letter or digit, "
-            "at most 100 characters"
+            f"invalid job name {word!r}; use at most 100 letters, digits, '.', '_' and '-', starting with a letter or "
+            "digit"
         )
     return word
 
 
-def place(value: object) -> str:
-    """A place of files: s3://bucket/key, or a local path (relative ones count from the current directory)."""
+def location(value: object) -> str:
+    """Validate a location of files: s3://bucket/key, file:///path, or a path, relative to the current directory."""
     word = text_of(value)
     if any(ord(character) < 32 for character in word):
-        raise invalid(f"{word!r} holds a control character")
+        raise invalid(f"{word!r} contains a control character")
     scheme, separator, rest = word.partition("://")
     if not separator:
         return _local_path(word)
@@ -211,18 +215,18 @@ def place(value: object) -> str:
         return _s3_uri(word, rest)
     if scheme != "file":
         near = did_you_mean(scheme, ("s3", "file"))
-        raise invalid(f"{scheme}:// is not a kind of store; write s3://bucket/key or a local path{near}")
+        raise invalid(f"unsupported URI scheme {scheme}://; use s3://bucket/key or a local path{near}")
     if not rest.startswith(("/", "localhost/")):
-        raise invalid(f"{word!r} names another machine; write file:///folder/name or a local path")
+        raise invalid(f"{word!r} has a host name; use file:///folder/name or a local path")
     if "%00" in word:
-        raise invalid(f"{word!r} holds a NUL character")
+        raise invalid(f"{word!r} contains a NUL character")
     return word
 
 
 def location_problem(text: str) -> str:
-    """What is wrong with a place that is not written in a manifest, "" when nothing is."""
+    """Return what is wrong with a location in a table; "" if it is valid."""
     try:
-        place(text)
+        location(text)
     except PydanticCustomError as error:
         return error.message()
     return ""
@@ -230,24 +234,26 @@ def location_problem(text: str) -> str:
 
 def _local_path(word: str) -> str:
     if word.startswith("s3:"):
-        raise invalid(f"{word!r} lacks slashes; write s3://bucket/key")
+        raise invalid(f"invalid S3 URI {word!r}; use s3://bucket/key")
     try:
         Path(word).expanduser()
     except RuntimeError:
-        raise invalid(f"{word!r}: no user of this machine has that name; write ./~name for a file called so") from None
+        raise invalid(
+            f"{word!r}: no such user on this machine; use ./~name for a file whose name starts with '~'"
+        ) from None
     return word
 
 
 def _s3_uri(word: str, rest: str) -> str:
     bucket, _, key = rest.partition("/")
     if not bucket:
-        raise invalid(f"{word!r} names no bucket; write s3://bucket/key")
+        raise invalid(f"{word!r} has no bucket; use s3://bucket/key")
     if not _BUCKET.fullmatch(bucket):
-        raise invalid(f"{bucket!r} cannot be a bucket's name; write s3://bucket/key")
+        raise invalid(f"invalid bucket name {bucket!r}; use s3://bucket/key")
     if not is_text(word):
-        raise invalid(f"{word!r} is not UTF-8, as names in a bucket are")
+        raise invalid(f"{word!r} is not UTF-8, which S3 keys must be")
     if any(part in {".", ".."} for part in key.split("/")):
-        raise invalid(f"{word!r}: '.' and '..' mean nothing in a bucket")
+        raise invalid(f"{word!r} has a folder '.' or '..', which S3 keys cannot have")
     return word
 
 
@@ -255,43 +261,47 @@ WEIGHTS_SUFFIXES = (".safetensors", ".ckpt")
 
 
 def names_weights_file(weights: str) -> bool:
-    """Whether weights are named by where they are, rather than by a shipped name."""
+    """Return whether weights are given by the location of a file, not by a shipped name."""
     return "/" in weights or weights.endswith(WEIGHTS_SUFFIXES)
 
 
 def _weights(value: object) -> str:
     word = text_of(value)
-    return place(word) if names_weights_file(word) else word
+    return location(word) if names_weights_file(word) else word
 
 
 def _table(value: object) -> str:
-    word = place(value)
+    word = location(value)
     if not word.lower().endswith(TABLE_SUFFIXES):
-        raise invalid(f"{word!r} is not a table; its name must end in one of {', '.join(TABLE_SUFFIXES)}")
+        raise invalid(f"unsupported table {word!r}; its name must end in one of {', '.join(TABLE_SUFFIXES)}")
     return word
 
 
 def _template(value: object) -> str:
-    word = place(value)
+    word = location(value)
     try:
         fields = list(Formatter().parse(word))
     except ValueError:
-        raise invalid(f"{word!r} has a brace without its partner; write {{{{ and }}}} for braces of the name") from None
+        raise invalid(f"unmatched brace in {word!r}; write {{{{ and }}}} for literal braces") from None
     for _, name, form, conversion in fields:
-        if name is not None and (name not in PLACEHOLDERS or form or conversion):
+        if name is not None and name not in PLACEHOLDERS:
             known = ", ".join(f"{{{placeholder}}}" for placeholder in PLACEHOLDERS)
-            raise invalid(f"{{{name}}} is not a placeholder; known are {known}{did_you_mean(name, PLACEHOLDERS)}")
-    _judge_literal(word, "".join(literal for literal, *_ in fields), ends_open=not fields or fields[-1][1] is not None)
+            raise invalid(f"unknown placeholder {{{name}}}; use one of {known}{did_you_mean(name, PLACEHOLDERS)}")
+        if form or conversion:
+            raise invalid(f"placeholder {{{name}}} has a format, which is not supported")
+    _validate_literal(
+        word, "".join(literal for literal, *_ in fields), ends_open=not fields or fields[-1][1] is not None
+    )
     return word
 
 
-def _judge_literal(word: str, literal: str, *, ends_open: bool) -> None:
+def _validate_literal(word: str, literal: str, *, ends_open: bool) -> None:
     if any(character in literal for character in "*?"):
-        raise invalid(f"{word!r} holds a wildcard; an output is named by {{stem}} and the like")
+        raise invalid(f"{word!r} contains a wildcard (* or ?), which output names cannot have")
     if not ends_open and word.endswith("/"):
-        raise invalid(f"{word!r} names a folder; end it with a file's name, like {{stem}}.mp4")
+        raise invalid(f"{word!r} is a folder; add a file name")
     if word.startswith("s3://") and "/" not in word.removeprefix("s3://"):
-        raise invalid(f"{word!r} names a bucket only; write s3://bucket/{{stem}}.mp4")
+        raise invalid(f"{word!r} is a bucket; add a key")
 
 
 def _address(value: object) -> str:
@@ -300,7 +310,8 @@ def _address(value: object) -> str:
         return word
     near = did_you_mean(word, _ADDRESS_WORDS)
     raise invalid(
-        f"{word!r} is not auto, inline, local or a Ray address (head:6379, http://head:8265, ray://head:10001){near}"
+        f"invalid cluster address {word!r}; use auto, inline, local or a Ray address such as head:6379, "
+        f"http://head:8265 or ray://head:10001{near}"
     )
 
 
@@ -312,20 +323,20 @@ def _endpoint(value: object) -> str:
     except ValueError:
         plain = False
     if not plain:
-        raise invalid(f"{word!r} is not an address of a server; write it like https://minio.example.org:9000")
+        raise invalid(f"invalid endpoint URL {word!r}; use a form such as https://minio.example.org:9000")
     if "@" in parts.netloc:
-        raise invalid("holds credentials: these come from the environment or the profile, never from a manifest")
+        raise invalid("contains credentials; set them in the environment or in an AWS profile")
     return word
 
 
 def _owner(value: object) -> str:
     word = text_of(value).strip()
     if not re.fullmatch(r"[0-9]{12}", word):
-        raise invalid(f"{word!r} is not an AWS account: 12 digits, in quotes where it begins with 0")
+        raise invalid(f"invalid AWS account id {word!r}; use 12 digits, in quotes if the first one is 0")
     return word
 
 
-# ---- the kinds of value, with what JSON Schema says of them --------------------------------------------------------
+# ---- types, with their JSON Schema ---------------------------------------------------------------------------------
 
 _NUMBER_TEXT = r"^[0-9]+(\.[0-9]+)?$|^[0-9]+/[0-9]+$"
 
@@ -339,9 +350,9 @@ def _auto_schema(**bounds: int) -> WithJsonSchema:
 
 
 Text = Annotated[str, BeforeValidator(text_of)]
-Place = Annotated[str, BeforeValidator(place)]
+Location = Annotated[str, BeforeValidator(location)]
 Weights = Annotated[str, BeforeValidator(_weights)]
-TablePlace = Annotated[str, BeforeValidator(_table)]
+TableLocation = Annotated[str, BeforeValidator(_table)]
 Template = Annotated[str, BeforeValidator(_template)]
 Flag = Annotated[bool, BeforeValidator(_flag)]
 Version = Annotated[Literal[1], BeforeValidator(_version)]
@@ -355,7 +366,9 @@ Slowdown = Annotated[Fraction, BeforeValidator(_rational(least=Fraction(1))), _n
 Share = Annotated[Fraction, BeforeValidator(_rational(least=Fraction(0))), _number_schema(minimum=0)]
 Count = Annotated[int, BeforeValidator(_whole(least=0)), WithJsonSchema({"type": "integer", "minimum": 0})]
 AutoCount = Annotated[
-    Literal["auto"] | int, BeforeValidator(_auto_or(_whole(least=1), examples="1 or more")), _auto_schema(minimum=1)
+    Literal["auto"] | int,
+    BeforeValidator(_auto_or(_whole(least=1), examples="an integer of at least 1")),
+    _auto_schema(minimum=1),
 ]
 Fps = Annotated[
     FpsTarget,

@@ -1,11 +1,11 @@
-"""Encoders: one configuration for a whole video, chosen once by its plan, and what may be asked for at all.
+"""Encoders: validation of the settings, and the one encoder configuration of a video, which its plan chooses.
 
-Segments of one video are made on many machines and joined without decoding, so everything that shapes the stream is
-fixed here: encoder, thread count (x264's pixels depend on it), closed groups of pictures, quality, pixel format. What
-depends on the frame rate (the longest distance of keyframes) and the colour tags are set where the encoder is opened.
+Segments of a video are made on many machines and joined without decoding, so everything that shapes the stream is fixed
+here: encoder, thread count (x264's pixels depend on it), closed groups of pictures, quality, pixel format. The largest
+distance of keyframes, which depends on the frame rate, and the color tags are set where the encoder is opened.
 
-Input: what a person asked for, and the source's pixel format and size. Output: names and options, and a note for every
-property of the source that the output will not have. Nothing here opens an encoder or knows of a machine.
+The input is the settings and the source's pixel format and size. The output is encoder names and options, and a note
+for every property of the source that the output loses. Nothing here opens an encoder.
 """
 
 from collections.abc import Mapping
@@ -27,10 +27,10 @@ CONTAINERS: Mapping[str, frozenset[Codec]] = {
     ".mov": frozenset({"h264", "hevc", "prores"}),
     ".mkv": frozenset({"h264", "hevc", "av1", "prores", "ffv1"}),
 }
-"""Which codecs each container takes, by file suffix."""
+"""The codecs that each container supports, by file suffix."""
 
 PRESETS = ("ultrafast", "superfast", "veryfast", "faster", "fast", "medium", "slow", "slower", "veryslow")
-"""Speed presets, fastest first, in x264's words for all codecs; without effect on prores and ffv1."""
+"""Speed presets, fastest first. All codecs use x264's names; prores and ffv1 ignore them."""
 _SVT_AV1_PRESETS = dict(zip(PRESETS, (11, 10, 9, 8, 7, 6, 5, 4, 3), strict=True))
 _NVENC_PRESETS = dict(zip(PRESETS, ("p1", "p1", "p2", "p3", "p3", "p4", "p5", "p6", "p7"), strict=True))
 
@@ -44,25 +44,25 @@ _CHROMA_NAMES = {(1, 1): "4:2:0", (1, 0): "4:2:2", (0, 0): "4:4:4", (0, 1): "4:4
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class EncoderChoice:
-    """The one configuration of all segments of a video."""
+    """The encoder configuration of all segments of a video."""
 
     encoder: str
     """FFmpeg's name of the encoder."""
     options: tuple[tuple[str, str], ...]
     """Its options, in order."""
     pixel_format: str
-    """Format of the pictures it is given, a name of PIXEL_FORMATS."""
+    """Format of its input pictures, a name in PIXEL_FORMATS."""
     notes: tuple[str, ...]
-    """What the output will not have of the source, or not as asked, each a sentence for the report."""
+    """What the output loses of the source, and settings that could not be met: a sentence each."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Encoder:
-    """What one encoder of FFmpeg takes."""
+    """What an FFmpeg encoder supports."""
 
     codec: Codec
     formats: frozenset[str] = field(repr=False)
-    """Formats of PIXEL_FORMATS it encodes exactly as they are given."""
+    """Formats in PIXEL_FORMATS that it encodes without conversion."""
     least_px: int = 1
     """Least width and height."""
     most_px: tuple[int, int] = (16_384, 16_384)
@@ -107,26 +107,27 @@ _SOFTWARE: Mapping[Codec, str] = {
     "ffv1": "ffv1",
 }
 NVENC: Mapping[Codec, str] = {"h264": "h264_nvenc", "hevc": "hevc_nvenc", "av1": "av1_nvenc"}
-"""NVIDIA's encoders by codec; their presence in FFmpeg proves nothing, see media.encode.encoder_works."""
+"""NVIDIA's encoders by codec. FFmpeg lists them even if they do not work: see media.encode.encoder_works."""
 
 
-# ---- judged at the door --------------------------------------------------------------------------------------------
+# ---- validation -----------------------------------------------------------------------------------------------------
 
 
 def validate_container(codec: Codec, suffix: str) -> list[str]:
-    """What is wrong with putting this codec into a file of this suffix (".mp4"); empty when nothing is."""
+    """Return why a file with this suffix (".mp4") cannot contain this codec; empty if it can."""
     taken = CONTAINERS.get(suffix.lower())
     if taken is None:
-        return [f"output files end in {_any_of(CONTAINERS)}, got {suffix or 'no suffix'}"]
+        return [f"unsupported output suffix {suffix or '(none)'}; use {_any_of(CONTAINERS)}"]
     if codec in taken:
         return []
     fitting = [name for name, codecs in CONTAINERS.items() if codec in codecs]
-    return [f"{suffix} does not take {codec}: use {_any_of(fitting)}, or one of {', '.join(sorted(taken))} in {suffix}"]
+    return [f"{suffix} does not support {codec}; use {_any_of(fitting)}, or {_any_of(sorted(taken))} in {suffix}"]
 
 
 def validate_encode(encode: Encode) -> list[str]:
-    """What is wrong with these encoder settings, each fault with what is allowed; empty when nothing is."""
-    return [fault for judge in (_quality, _preset, _encoder, _pixel_format) for fault in judge(encode)]
+    """Return the problems of these encoder settings. Each starts with the name of its setting."""
+    checks = (_quality, _preset, _encoder, _pixel_format)
+    return [problem for check in checks for problem in check(encode)]
 
 
 def _quality(encode: Encode) -> list[str]:
@@ -135,11 +136,11 @@ def _quality(encode: Encode) -> list[str]:
     if allowed is None or unset or encode.quality in allowed:
         return []
     meaning = " (the profile: proxy, lt, standard, hq, 4444, 4444xq)" if encode.codec == "prores" else ""
-    return [f"quality of {encode.codec} is 0 to {allowed[-1]}{meaning}, got {encode.quality}"]
+    return [f"quality of {encode.codec} must be 0 to {allowed[-1]}{meaning}, got {encode.quality}"]
 
 
 def _preset(encode: Encode) -> list[str]:
-    return [] if encode.preset in PRESETS else [f"preset is {_any_of(PRESETS)}, got {encode.preset!r}"]
+    return [] if encode.preset in PRESETS else [f"preset must be {_any_of(PRESETS)}, got {encode.preset!r}"]
 
 
 def _encoder(encode: Encode) -> list[str]:
@@ -148,19 +149,21 @@ def _encoder(encode: Encode) -> list[str]:
     return (
         []
         if encode.encoder in allowed
-        else [f"encoder of {encode.codec} is {_any_of(allowed)}, got {encode.encoder!r}"]
+        else [f"encoder of {encode.codec} must be {_any_of(allowed)}, got {encode.encoder!r}"]
     )
 
 
 def _pixel_format(encode: Encode) -> list[str]:
     if encode.pixel_format == "auto" or _encoder(encode):
         return []
-    names = [name for name in _candidates(encode, nvenc_works=True) if _ENCODERS[name].codec == encode.codec]
-    allowed = frozenset[str]().union(*(_ENCODERS[name].formats for name in names))
+    encoders = [name for name in _candidates(encode, nvenc_works=True) if _ENCODERS[name].codec == encode.codec]
+    allowed = frozenset[str]().union(*(_ENCODERS[name].formats for name in encoders))
     allowed = frozenset(name for name in allowed if PIXEL_FORMATS[name].model != "rgb")
     fits = encode.pixel_format in allowed and not _profile_mismatch(encode)
-    listed = sorted(allowed)
-    return [] if fits else [f"pixel_format here is auto, {_any_of(listed)}, got {encode.pixel_format!r}"]
+    if fits:
+        return []
+    names = _any_of(sorted(allowed))
+    return [f"pixel_format must be auto, {names} with this encoder and quality, got {encode.pixel_format!r}"]
 
 
 def _profile_mismatch(encode: Encode) -> bool:
@@ -174,12 +177,12 @@ def _any_of(names: Mapping[str, object] | tuple[str, ...] | list[str]) -> str:
     return f"{', '.join(most)} or {last}" if most else last
 
 
-# ---- chosen by the plan --------------------------------------------------------------------------------------------
+# ---- choice --------------------------------------------------------------------------------------------------------
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Pictures:
-    """What an encoder is given."""
+    """The input of an encoder."""
 
     form: PixelFormat
     width: int
@@ -191,11 +194,11 @@ class _Pictures:
 def choose_encoder(
     encode: Encode, *, source_format: str, width: int, height: int, rate: Fraction, nvenc_works: bool
 ) -> EncoderChoice:
-    """The configuration of one video. `encode` has no faults by validate_encode; `source_format` is in PIXEL_FORMATS;
+    """Choose the configuration of a video. `encode` is valid by validate_encode; `source_format` is in PIXEL_FORMATS;
     `rate` is the output's, in frames per second.
 
     Raises:
-        ManifestError: NVENC was asked for by name, and does not work here.
+        ManifestError: the settings require NVENC, and it does not work here.
         SourceUnsupported: the pictures are too small or too large, or the rate is too high, for every encoder of the
             codec.
     """
@@ -213,7 +216,7 @@ def choose_encoder(
 
 
 def _candidates(encode: Encode, *, nvenc_works: bool) -> list[str]:
-    """Encoders that what was asked for allows, the preferred one first."""
+    """Return the encoders that the settings allow, the preferred one first."""
     nvenc = [NVENC[encode.codec]] if encode.codec in NVENC else []
     by_word = {
         "software": [_SOFTWARE[encode.codec]],
@@ -227,40 +230,41 @@ def _pick(encode: Encode, pictures: _Pictures, *, nvenc_works: bool) -> tuple[st
     candidates = _candidates(encode, nvenc_works=nvenc_works)
     if candidates[0] in NVENC.values() and not nvenc_works:
         raise ManifestError(
-            f"encode.encoder asks for {candidates[0]}, but NVENC does not work on this machine or cluster",
+            f"encode.encoder requires {candidates[0]}, but NVENC does not work on this machine or cluster",
             remedy="Set encode.encoder to auto or software.",
         )
-    fitting = [name for name in candidates if _fault(name, pictures) == ""]
+    fitting = [name for name in candidates if _unsupported(name, pictures) == ""]
     if fitting:
         skipped = candidates[: candidates.index(fitting[0])]
-        return fitting[0], tuple(f"{name} is not used: {_fault(name, pictures)}; {fitting[0]} is" for name in skipped)
+        return fitting[0], tuple(f"{name} {_unsupported(name, pictures)}, so {fitting[0]} is used" for name in skipped)
     raise SourceUnsupported(
-        f"{candidates[-1]} cannot encode these pictures",
-        got=f"{pictures.width}x{pictures.height} {pictures.form.name}: {_fault(candidates[-1], pictures)}",
+        f"{candidates[-1]} {_unsupported(candidates[-1], pictures)}",
+        got=f"{pictures.width}x{pictures.height} {pictures.form.name}",
         remedy="Choose another encode.codec, encode.encoder or encode.pixel_format.",
     )
 
 
-def _fault(name: str, pictures: _Pictures) -> str:
+def _unsupported(name: str, pictures: _Pictures) -> str:
+    """Return why an encoder cannot encode these pictures, as the end of a sentence; "" if it can."""
     encoder, form, width, height = _ENCODERS[name], pictures.form, pictures.width, pictures.height
     if form.name not in encoder.formats:
-        return f"it does not take {form.name}"
+        return f"does not support {form.name}"
     if min(width, height) < encoder.least_px:
-        return f"it takes no picture below {encoder.least_px} pixels in width or height"
+        return f"needs at least {encoder.least_px} pixels in width and height"
     if width > encoder.most_px[0] or height > encoder.most_px[1]:
-        return f"it takes no picture above {encoder.most_px[0]}x{encoder.most_px[1]}"
+        return f"supports at most {encoder.most_px[0]}x{encoder.most_px[1]}"
     if pictures.rate > encoder.most_rate:
-        return f"it takes no more than {encoder.most_rate} frames/s, and the output has {float(pictures.rate):g}"
+        return f"supports at most {encoder.most_rate} frames/s, and the output has {float(pictures.rate):g}"
     if name == "ffv1" and not ffv1_slices(form, width, height):
-        return "its slices would lose chroma at the edges"
-    return "it takes even sizes only" if name in NVENC.values() and (width % 2 or height % 2) else ""
+        return "would lose chroma at the edges of its slices"
+    return "supports only even sizes" if name in NVENC.values() and (width % 2 or height % 2) else ""
 
 
 # ---- pixel format --------------------------------------------------------------------------------------------------
 
 
 def _target_format(encode: Encode, source: PixelFormat) -> PixelFormat:
-    """The pixel format asked for; for `auto` the nearest to the source's that players of the codec open."""
+    """Return the requested pixel format; for `auto`, the nearest to the source's that players of the codec open."""
     if encode.pixel_format != "auto":
         return PIXEL_FORMATS[encode.pixel_format]
     depth = source.bit_depth
@@ -289,22 +293,23 @@ def _prores_profile(encode: Encode, form: PixelFormat) -> int:
 
 
 def _even(codec: Codec, form: PixelFormat, width: int, height: int) -> tuple[PixelFormat, tuple[str, ...]]:
-    """The format itself, or its 4:4:4 sibling where encoders of h264 and hevc refuse shared chroma in an odd size."""
+    """Return the format, or its 4:4:4 variant, because h264 and hevc do not support subsampled chroma in odd sizes."""
     odd = (width % (1 << form.chroma_shift_x)) or (height % (1 << form.chroma_shift_y))
     if codec not in {"h264", "hevc"} or not odd:
         return form, ()
     full = _yuv("yuv444p", form.bit_depth)
-    note = f"{width}x{height} is an odd size, which {codec} holds in 4:4:4 only: {full.name} instead of {form.name}"
-    return full, (f"{note}; some players do not open it",)
+    reason = f"{codec} supports the odd size {width}x{height} only in 4:4:4"
+    note = f"{full.name} is used instead of {form.name}, because {reason}; some players do not open it"
+    return full, (note,)
 
 
 def _losses(source: PixelFormat, target: PixelFormat) -> tuple[str, ...]:
-    """A sentence for every property of the source's samples that the target does not keep."""
+    """Return a sentence for every property of the source's samples that the target loses."""
     losses = []
     if source.model == "rgb" and target.model != "rgb":
-        losses.append(f"RGB becomes {'grey' if target.model == 'gray' else 'YCbCr'}")
+        losses.append(f"RGB is converted to {'gray' if target.model == 'gray' else 'YCbCr'}")
     if source.model != "gray" and target.model == "gray":
-        losses.append("colour is dropped")
+        losses.append("color is dropped")
     if source.bit_depth > target.bit_depth:
         losses.append(f"depth is reduced from {source.bit_depth} to {target.bit_depth} bits")
     coarser = target.chroma_shift_x > source.chroma_shift_x or target.chroma_shift_y > source.chroma_shift_y
@@ -347,34 +352,34 @@ def _options(encoder: str, encode: Encode, form: PixelFormat, width: int, height
             return (("preset", preset), ("tune", "hq"), ("rc", "vbr"), ("cq", quality), ("b", "0"), ("bf", "2"))
 
 
-# ---- what no encoder can help --------------------------------------------------------------------------------------
+# ---- limits of containers ------------------------------------------------------------------------------------------
 
 
 def container_limits(codec: Codec, suffix: str, *, sample_aspect_ratio: Fraction, color: ColorFacts) -> tuple[str, ...]:
-    """What a file of this suffix cannot carry of this video, each a sentence for the report."""
+    """Return what a file with this suffix loses of this video, a sentence each."""
     limits = []
     if suffix.lower() == ".mkv":
-        limits.append("timestamps in .mkv are rounded to 1 ms: each is within 0.5 ms of its exact instant")
+        limits.append("timestamps in .mkv are rounded to 1 ms, so frame times are off by up to 0.5 ms")
         if sample_aspect_ratio != 1 and codec not in {"h264", "hevc"}:
-            limits.append(f"the sample aspect ratio {sample_aspect_ratio} is lost: .mkv does not carry it with {codec}")
+            limits.append(f"the sample aspect ratio {sample_aspect_ratio} is lost: .mkv does not store it with {codec}")
     if not carries_color(codec, suffix, color):
-        limits.append(f"the colour description is lost: {suffix} with {codec} carries it only where all of it is known")
+        limits.append(f"the color description is lost: {suffix} with {codec} stores it only if all of it is known")
     if not carries_range(codec) and color.range == "full":
-        limits.append(f"{codec} cannot say that samples have the full range: players show too much contrast")
+        limits.append(f"{codec} cannot signal full-range samples: players show too much contrast")
     return tuple(limits)
 
 
 def carries_color(codec: Codec, suffix: str, color: ColorFacts) -> bool:
-    """Whether the file says of its colour what the source says: FFV1 says nothing itself, and MP4 nothing by halves."""
+    """Return whether the file stores the color description: FFV1 does not, and MP4 stores only a complete one."""
     named = "unspecified" not in {color.primaries, color.transfer, color.matrix}
     return not (codec == "ffv1" and suffix.lower() == ".mp4") or named
 
 
 def carries_range(codec: Codec) -> bool:
-    """Whether the codec, or the containers that take it, can say that samples have the full range."""
+    """Return whether the codec, or its containers, can signal full-range samples."""
     return codec != "prores"
 
 
 def codec_of(encoder: str) -> Codec:
-    """The codec that an encoder, by FFmpeg's name, makes."""
+    """Return the codec of an encoder, by FFmpeg's name."""
     return _ENCODERS[encoder].codec

@@ -30,7 +30,7 @@ def nobody() -> str:
 def test_a_manifest_comes_in_on_stdin(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
     monkeypatch.setattr("sys.stdin", io.TextIOWrapper(io.BytesIO(b"version: 7\n")))
     assert main(["run", "-"]) == 2
-    assert "'7' is not a version read here" in capsys.readouterr().err
+    assert "unsupported manifest version '7' (supported: 1)" in capsys.readouterr().err
 
 
 def test_a_run_for_another_version_is_refused(manifest: str, capsys: pytest.CaptureFixture[str]) -> None:

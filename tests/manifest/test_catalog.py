@@ -130,8 +130,8 @@ def test_blanks_around_names_and_values_do_not_count() -> None:
         (b"", "c.jsonl", "has no rows"),
         (b"uri,x\n", "c.csv", "has no rows"),
         (b"path,x\na,1\n", "c.csv", "its columns are 'path', 'x'"),
-        (b"uri;x\na;1\n", "c.csv", "separated by commas"),
-        (b"uri,x,x\na,1,2\n", "c.csv", "names a column twice: x"),
+        (b"uri;x\na;1\n", "c.csv", "Separate CSV columns with commas"),
+        (b"uri,x,x\na,1,2\n", "c.csv", "duplicate columns: x"),
         (b'{"path": "a"}\n', "c.jsonl", "no column 'uri'; its columns are 'path'"),
         (b"\xff\xfe\n", "c.csv", "cannot be read as CSV in UTF-8"),
         (b"\xff\xfe\n", "c.jsonl", "cannot be read as JSON lines in UTF-8"),
@@ -140,7 +140,7 @@ def test_blanks_around_names_and_values_do_not_count() -> None:
         (b"", "c.parquet", "cannot be read as Parquet"),
         (parquet({"path": ["a"]}), "c.parquet", "its columns are 'path'"),
         (parquet({"uri": pa.array([], pa.string())}), "c.parquet", "has no rows"),
-        (parquet({"uri": [b"\xff"]}), "c.parquet", "the column 'uri' is binary, not text"),
+        (parquet({"uri": [b"\xff"]}), "c.parquet", "the column 'uri' has the type binary, expected text"),
     ],
 )
 def test_what_is_no_catalogue_is_refused_with_the_reason(data: bytes, name: str, says: str) -> None:
@@ -154,9 +154,9 @@ def test_all_bad_rows_are_told_at_once_with_their_lines() -> None:
     with pytest.raises(ManifestError) as caught:
         read_catalog(b"uri,x\na,1\n,2\nb\nc,1,2\n", "c.csv")
     assert caught.value.problems == (
-        "line 3: no uri",
-        "line 4: 1 cells under 2 columns",
-        "line 5: 3 cells under 2 columns",
+        "line 3: uri is missing",
+        "line 4: expected 2 cells, got 1",
+        "line 5: expected 2 cells, got 3",
     )
     with pytest.raises(ManifestError) as caught:
         read_catalog(b'{"uri": "a"}\n["a"]\n{"uri": \n{"x": 1}\n', "c.jsonl")

@@ -93,7 +93,7 @@ def test_a_row_s_other_columns_are_somebody_else_s() -> None:
     ("row", "expected"),
     [
         ({"retime.slowdown": "fast"}, "retime.slowdown: 'fast' is not a number"),
-        ({"retime.slowdown": "0.5"}, "retime.slowdown: 0.5 is too small"),
+        ({"retime.slowdown": "0.5"}, "retime.slowdown: must be at least 1, got 0.5"),
         ({"retime.slow": "2"}, "column 'retime.slow': unknown setting; did you mean retime.slowdown?"),
         ({"retiming.slowdown": "2"}, "column 'retiming.slowdown': unknown setting; did you mean retime.slowdown?"),
         ({"Retime.slowdown": "2"}, "column 'Retime.slowdown': unknown setting; did you mean retime.slowdown?"),
@@ -107,9 +107,9 @@ def test_a_row_s_other_columns_are_somebody_else_s() -> None:
         ({"output.uri": "x.mp4"}, "column 'output.uri': applies to the whole job and cannot be set in a row"),
         ({"chunks.pairs": "4"}, "column 'chunks.pairs': applies to the whole job and cannot be set in a row"),
         ({"encode.codec": "h265"}, "encode.codec: 'h265' is not one of"),
-        ({"encode.quality": "18.5"}, "encode.quality: 18.5 is not a whole number"),
-        ({"encode.quality": "60"}, "encode.quality: quality of h264 is 0 to 51, got 60"),
-        ({"encode.codec": "prores"}, "output.uri: .mp4 does not take prores"),
+        ({"encode.quality": "18.5"}, "encode.quality: must be an integer, got 18.5"),
+        ({"encode.quality": "60"}, "encode.quality: quality of h264 must be 0 to 51, got 60"),
+        ({"encode.codec": "prores"}, "output.uri: .mp4 does not support prores"),
         ({"audio": "keep"}, "audio: 'keep' requires slowdown 1"),
     ],
 )
@@ -132,7 +132,7 @@ def test_a_suffix_that_comes_from_the_source_is_judged_with_the_output_s_name() 
     manifest = load(with_inputs("[{uri: 'clips/*'}]", "out/{name}"), where="job.yaml")
     settings = manifest.settings_for(manifest.inputs[0])
     assert validate_output(settings, "out/a.mkv") == []
-    assert "output files end in" in validate_output(settings, "out/a.avi")[0]
+    assert "unsupported output suffix .avi; use .mp4, .mov or .mkv" in validate_output(settings, "out/a.avi")[0]
 
 
 def test_whole_numbers_that_a_spreadsheet_made_decimal_are_whole() -> None:

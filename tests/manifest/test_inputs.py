@@ -71,7 +71,7 @@ def test_a_closed_folder_fails_alone_and_can_be_left_out(place: Path, uri: str) 
         assert names(found) == ["in/a/1.mp4", "in/b/3.mp4", "in/link/4.mp4"]
         assert failures(found) == {"in/lost+found": "AccessRefused"}
         reason = found.missing[0].reason
-        assert "cannot be looked into, got Permission denied" in reason
+        assert "cannot be read, got Permission denied" in reason
         assert "`except`" in reason
         for left_out in ("lost+found/", "lost+found"):
             assert find_videos(manifest(uri, excepts=left_out), LOCATE).missing == ()
@@ -171,15 +171,15 @@ def test_an_output_that_is_a_source_through_a_link_is_refused(place: Path, linke
     (place / "link").symlink_to("in")
     (place / "other/a.mp4").symlink_to("../in/a.mp4")
     uri, output = {"output": ("in/a.mp4", "link"), "input": ("link/a.mp4", "in"), "file": ("other/a.mp4", "in")}[linked]
-    with pytest.raises(ManifestError, match="outputs would collide") as caught:
+    with pytest.raises(ManifestError, match="conflicting outputs") as caught:
         find_videos(manifest(uri, output=f"{output}/{{stem}}.mp4"), LOCATE)
-    assert caught.value.problems == (f"{place}/in/a.mp4: is itself an input",)
+    assert caught.value.problems == (f"{place}/in/a.mp4: is also an input",)
 
 
 def test_outputs_that_are_one_file_through_a_link_are_refused(place: Path) -> None:
     fill(place, "in/x/a.mp4", "in/y/a.mp4", "out/x/none")
     (place / "out/y").symlink_to("x")
-    with pytest.raises(ManifestError, match="outputs would collide"):
+    with pytest.raises(ManifestError, match="conflicting outputs"):
         find_videos(manifest("in"), LOCATE)
 
 

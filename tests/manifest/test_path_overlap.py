@@ -147,8 +147,8 @@ def test_the_work_stands_beside_the_outputs_where_nothing_else_is_said(template:
 def test_two_videos_with_one_output_and_an_output_that_is_an_input_are_told() -> None:
     pairs = [("a/x.mov", "o/x.mp4"), ("b/x.mov", "o/x.mp4"), ("o/y.mp4", "o/z.mp4"), ("c/y.mov", "o/y.mp4")]
     assert output_collisions(pairs) == [
-        "o/x.mp4: would be made of a/x.mov and of b/x.mov",
-        "o/y.mp4: is itself an input",
+        "o/x.mp4: is the output of both a/x.mov and b/x.mov",
+        "o/y.mp4: is also an input",
     ]
     assert output_collisions([("a", "b"), ("c", "d")]) == []
 
