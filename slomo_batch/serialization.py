@@ -1,4 +1,4 @@
-"""Records as JSON documents, and digests of them and of files. Canonical: equal records give equal bytes everywhere."""
+"""Convert records to JSON and back, and compute digests. Equal records give equal bytes on every machine."""
 
 import hashlib
 from collections.abc import Callable
@@ -25,7 +25,7 @@ def to_json(record: object) -> bytes:
 
 
 def from_json(kind: type[T], data: bytes) -> T:
-    """Read what `to_json` wrote.
+    """Read a record that `to_json` wrote.
 
     Raises:
         pydantic.ValidationError: the document is not of this kind.
@@ -66,7 +66,7 @@ def _validated(validate: Callable[[], T]) -> T:
 
 
 def digest(*parts: str | bytes) -> str:
-    """32 hex digits that name these parts: equal parts, equal digest. A text counts as its UTF-8 bytes."""
+    """32 hex digits that identify these parts. Text is digested as its UTF-8 bytes."""
     whole = hashlib.sha256()
     for part in parts:
         data = part.encode() if isinstance(part, str) else part

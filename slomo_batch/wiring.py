@@ -1,4 +1,4 @@
-"""Open what a call needs in its process: a picklable JobEnvironment in, a StepContext of open stores and models out."""
+"""Open a StepContext, with its stores and models, from the picklable JobEnvironment that each process of a job gets."""
 
 import socket
 import threading
@@ -31,29 +31,29 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Code:
-    """Which slomo-batch a process runs. By default this one's."""
+    """The version of slomo-batch that a process runs; by default this process's."""
 
     version: str = __version__
     pixel_revision: int = PIXEL_REVISION
 
     def __str__(self) -> str:
-        """For a person."""
+        """For messages."""
         return f"slomo-batch {self.version} (pixel revision {self.pixel_revision})"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class JobEnvironment:
-    """Where one job's things are, for every process that works on it."""
+    """Where a job keeps its objects and what code it runs, for every process that works on it."""
 
     work_uri: str
     job: str
     s3: S3Options = field(default_factory=S3Options)
     code: Code = field(default_factory=Code)
-    """What the driver runs, and every worker must."""
+    """The code of the driver. Every worker must run the same."""
 
 
 def environment_of(manifest: Manifest) -> JobEnvironment:
-    """Where the job's things are, for every process."""
+    """The environment of a manifest's job."""
     storage = manifest.storage
     options = S3Options(
         endpoint_url=storage.endpoint_url,
@@ -67,17 +67,17 @@ def environment_of(manifest: Manifest) -> JobEnvironment:
 
 
 def open_context(environment: JobEnvironment) -> StepContext:
-    """The context of this process: stores and models are opened once, and shared by its threads.
+    """Open the context of this process. Stores and models are opened once, and shared by its threads.
 
     Raises:
-        VersionMismatch: the driver, which made `places`, runs another version or makes other pixels.
+        VersionMismatch: the driver runs another version, or another pixel revision, than this process.
     """
     _check_code(environment)
     return _opened_context(environment)
 
 
 def _check_code(environment: JobEnvironment) -> None:
-    drivers = getattr(environment, "code", "an older slomo-batch")  # what such a driver pickles lacks the field
+    drivers = getattr(environment, "code", "an older slomo-batch")  # such a driver pickles no code
     if drivers != Code():
         raise VersionMismatch(
             "this machine runs another slomo-batch than the driver",
@@ -92,7 +92,7 @@ def _opened_context(environment: JobEnvironment) -> StepContext:
     keep_freed_memory()
     layout = Layout(environment.job)
     uploads = RecordedUploads(_store(environment.work_uri, environment.s3), layout)
-    # What a kill leaves in a folder of the job's own is found there: records would only double the writes.
+    # Unfinished files in a folder of the job are found by listing it: records would only double the writes.
     work = _store(environment.work_uri, environment.s3, uploads if is_s3(environment.work_uri) else None)
     scratch = process_scratch()
     return StepContext(
@@ -106,7 +106,7 @@ def _opened_context(environment: JobEnvironment) -> StepContext:
 
 
 def locate(uri: str, *, s3: S3Options, uploads: RecordedUploads | None = None) -> tuple[ObjectStore, str]:
-    """Store and key of any URI of the manifest; `uploads` hears of what is written there."""
+    """The store and the key of any URI of the manifest. `uploads` records what is written to the store."""
     root, key = split_uri(uri)
     return _store(root, s3, uploads), key
 
@@ -125,7 +125,7 @@ def _machine(resolved: Resolved) -> Machine:
 
 
 def _interpolators(work: ObjectStore, layout: Layout, scratch: Path) -> "Callable[[VideoPlan], AnyInterpolator]":
-    """Opens each model once, by what the plan resolved; models of videos long done are let go of."""
+    """Returns the model that a plan names. Each is opened once; the oldest is closed if there are too many."""
     lock = threading.Lock()
     latest: dict[tuple[object, ...], AnyInterpolator] = {}
 
@@ -144,7 +144,7 @@ def _interpolators(work: ObjectStore, layout: Layout, scratch: Path) -> "Callabl
 
 
 MAX_MODELS = 2
-"""Models one process keeps open; an archive of mixed settings would otherwise fill the device."""
+"""Models that one process keeps open. Otherwise an archive with many settings would fill the device's memory."""
 
 
 def _class_of(method: Method, resolved: Resolved) -> tuple[Method, str, Precision, Fraction, int, int]:
@@ -173,13 +173,13 @@ def _opened(method: Method, resolved: Resolved, weights: Path | None) -> "AnyInt
 
 
 def _weights_file(resolved: Resolved, work: ObjectStore, layout: Layout, scratch: Path) -> Path:
-    """The very weights that the job pinned: from the package where it ships them, else from the work store."""
+    """The weights that the job pinned: from the package if it ships them, else from the work store."""
     if resolved.weights_name in shipped_names():
         path = shipped_file(resolved.weights_name)
         if file_sha256(path) == resolved.weights_sha256:
             return path
     path, key, got = scratch / f"{resolved.weights_sha256}.safetensors", layout.weights(resolved.weights_sha256), ""
-    for _ in range(2):  # the damaged copy may be the local one: the other may be the only one left
+    for _ in range(2):  # only the local copy may be damaged, and the stored one the only other copy
         if not path.exists():
             work.get_file(key, path)
         got = file_sha256(path)
@@ -188,7 +188,7 @@ def _weights_file(resolved: Resolved, work: ObjectStore, layout: Layout, scratch
         path.unlink()
     work.delete([key])
     raise WeightsError(
-        "the weights in the work store are not those the job pinned",
+        "the weights in the work store differ from those the job began with",
         where=work.uri(key),
         expected=resolved.weights_sha256,
         got=got,

@@ -26,7 +26,7 @@ class WeightsPin:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Basis:
-    """What a job decided of its machines when it first ran."""
+    """Decisions that a job made from its machines when it first ran."""
 
     precision: Precision
     threads: int

@@ -25,15 +25,15 @@ class MovedTo:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SegmentChoice:
-    """The segments and the sound that make the output; pinned before the first stitch, obeyed by every later one."""
+    """The segments and the audio that an output is made of; stored before the first stitch, used by all later ones."""
 
     segment_keys: tuple[str, ...]
     sound_key: str
-    """Empty where the output has no sound."""
+    """Empty if the output has no audio."""
 
     @classmethod
     def of(cls, segments: Sequence[ChunkDone], sound: SoundDone | None) -> "SegmentChoice":
-        """The choice of these segments, in order, and this sound."""
+        """The choice of these segments, in order, and this audio."""
         return cls(segment_keys=tuple(done.segment_key for done in segments), sound_key=sound.key if sound else "")
 
 

@@ -1,4 +1,4 @@
-"""Pin the job: what `auto` means for all its videos, decided by its first run and followed by every later one."""
+"""Pin a job: its first run decides what `auto` means for all its videos, and every later run follows it."""
 
 import os
 from collections.abc import Iterable, Iterator, Mapping
@@ -17,33 +17,33 @@ from slomo_batch.steps.stored_records import commit, committed
 
 _BASIS_REMEDY = (
     "Restore it from a backup, or delete it: the next run decides again and keeps what is published, but begins "
-    "unfinished videos again if it decides otherwise."
+    "unfinished videos again if its decision differs."
 )
 _WEIGHTS_REMEDY = (
-    "Restore it from a backup, or delete it: the next run looks up which weights have this name now, and makes all "
-    "videos again if they are others."
+    "Restore it from a backup, or delete it: the next run looks the weights up by name, and makes all videos again if "
+    "they differ."
 )
 
 
 def pinned_basis(context: StepContext) -> Basis | None:
-    """The basis that an earlier run pinned, if there was one.
+    """The basis that an earlier run pinned; None before the first run.
 
     Raises:
         JobDamaged: its record is damaged.
     """
-    with _of_the_whole_job(_BASIS_REMEDY):
+    with _as_damage_of_the_job(_BASIS_REMEDY):
         return committed(context.work, context.layout.job, Basis)
 
 
 def pin_basis(basis: Basis, context: StepContext) -> Basis:
-    """Pin this basis; returns the one that was first."""
-    with _of_the_whole_job(_BASIS_REMEDY):
+    """Pin this basis unless one is pinned already; returns the pinned one."""
+    with _as_damage_of_the_job(_BASIS_REMEDY):
         return commit(context.work, context.layout.job, basis)
 
 
 @contextmanager
-def _of_the_whole_job(remedy: str) -> Iterator[None]:
-    """What all videos rest on is not made again silently: other ids may follow from it."""
+def _as_damage_of_the_job(remedy: str) -> Iterator[None]:
+    """Raise JobDamaged for a damaged record that all videos depend on: made again, it may change their ids."""
     try:
         yield
     except WorkDamaged as damaged:
@@ -51,14 +51,14 @@ def _of_the_whole_job(remedy: str) -> Iterator[None]:
 
 
 def pin_job(basis: Basis, requests: Iterable[VideoRequest], context: StepContext, *, dry_run: bool = False) -> JobPin:
-    """The whole pin of a job: its basis, and what each spelling of `weights` in its videos stands for.
+    """Pin the job: its basis, and the weights that each spelling of `interpolate.weights` in its videos means.
 
     A dry run writes nothing.
 
     Raises:
         JobDamaged: the record of a pinned name is damaged.
-        WeightsError: weights of one name cannot be used.
-        ManifestError: the same of several names; it has the fault of each, with a video that wants it.
+        WeightsError: the weights of one name cannot be used.
+        ManifestError: the weights of several names cannot be used; lists each problem, and a video that has it.
     """
     wanted_by = {
         request.settings.interpolate.weights: request.source.uri
@@ -83,8 +83,8 @@ def _pin_all_weights(wanted_by: Mapping[str, str], context: StepContext, *, dry_
         except WeightsError as error:
             errors[spelling] = error
     if len(errors) > 1:
-        faults = (f"{wanted_by[spelling]}: {refused}" for spelling, refused in errors.items())
-        raise ManifestError("weights of several names cannot be used", problems=tuple(faults))
+        problems = (f"{wanted_by[spelling]}: {refused}" for spelling, refused in errors.items())
+        raise ManifestError("weights of several names cannot be used", problems=tuple(problems))
     for refused in errors.values():
         raise refused
     return pins
@@ -92,7 +92,7 @@ def _pin_all_weights(wanted_by: Mapping[str, str], context: StepContext, *, dry_
 
 def _pin_weights(spelling: str, context: StepContext, *, dry_run: bool) -> WeightsPin:
     key = context.layout.weights_pin(digest("weights", spelling))
-    with _of_the_whole_job(_WEIGHTS_REMEDY):
+    with _as_damage_of_the_job(_WEIGHTS_REMEDY):
         found = committed(context.work, key, WeightsPin)
         if found is not None:
             if not dry_run:
@@ -119,7 +119,7 @@ def _restore_weights(pin: WeightsPin, context: StepContext) -> None:
                     where=pin.name,
                     expected=f"SHA-256 {pin.sha256}",
                     got=got,
-                    remedy="Bring the old file back, or name the new one in a job of another name.",
+                    remedy="Restore the old file, or use the new one in a job of another name.",
                 ) from None
             context.work.put_file(key, path)
 
@@ -139,12 +139,12 @@ def _resolve_weights(spelling: str, context: StepContext, *, dry_run: bool) -> W
 
 
 def _fetched(uri: str, context: StepContext, folder: Path) -> Path:
-    """The weights of a URI as a local .safetensors file; a public checkpoint is imported on the way."""
+    """Download the weights of a URI as a .safetensors file; a public checkpoint is imported."""
     from slomo_batch.interpolators.superslomo.weights import import_checkpoint  # noqa: PLC0415 loads torch
 
     store, key = context.locate(uri)
     name = key.rpartition("/")[2]
-    # A key may be longer than a file's name. One that fits stays: an imported checkpoint records it.
+    # A key may be too long for a file name. A shorter one is kept: an imported checkpoint records it.
     original = folder / (name if len(os.fsencode(name)) <= MAX_NAME_BYTES else name[-MAX_NAME_BYTES // 4 :])
     try:
         store.get_file(key, original)
@@ -152,7 +152,7 @@ def _fetched(uri: str, context: StepContext, folder: Path) -> Path:
         raise WeightsError(
             "there are no such weights",
             where=uri,
-            remedy=f"Name a file, or one of the shipped: {', '.join(shipped_names())}.",
+            remedy=f"Name a file, or shipped weights: {', '.join(shipped_names())}.",
         ) from error
     except StorageError as error:
         raise WeightsError("the weights cannot be fetched", where=uri, got=str(error)) from error

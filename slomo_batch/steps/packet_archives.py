@@ -1,4 +1,4 @@
-"""Packet archives from the work place: fetched, and checked to the last byte before anything is made of them."""
+"""Download packet archives from the work place, and check every byte before they are used."""
 
 from collections import deque
 from collections.abc import Callable, Mapping
@@ -18,10 +18,11 @@ def _any_note(_: Mapping[str, Any]) -> bool:
 def fetch_archive(
     key: str, path: Path, context: StepContext, *, belongs: Callable[[Mapping[str, Any]], bool] = _any_note
 ) -> None:
-    """Download a packet archive to `path`. `belongs` judges its note; what is damaged is deleted.
+    """Download a packet archive to `path`. `belongs` checks that its note is the expected one.
 
     Raises:
-        WorkDamaged: it is missing, damaged, or another one; what stores it has to run again.
+        WorkDamaged: the archive is missing, damaged or not the expected one. It is deleted; the step that
+            stores it must run again.
     """
     where = context.work.uri(key)
     try:

@@ -1,7 +1,7 @@
-"""Scratch: local folders that live no longer than the process that made them, however it ends.
+"""Scratch folders: local folders for temporary files, one for each process, removed even if the process is killed.
 
-Every process holds a lock on its own folder; a folder whose lock can be had was left by one that died, and is removed.
-Only folders made here are ever removed.
+Each process holds a lock on its folder. A folder whose lock is free belongs to a process that died; the next process
+removes it. Only folders that this module made are removed.
 """
 
 import fcntl
@@ -19,20 +19,20 @@ _LOCK = "in-use"
 
 @cache
 def process_scratch() -> Path:
-    """This process's scratch folder, under TMPDIR; what dead processes left there is removed first.
+    """The scratch folder of this process, under TMPDIR. Folders of dead processes are removed first.
 
     Raises:
-        StoreUnusable: no such folder can be made.
+        StoreUnusable: the folder cannot be made.
     """
     try:
         root = Path(tempfile.gettempdir()) / f"slomo_batch-{os.getuid()}"
         root.mkdir(mode=0o700, exist_ok=True)
         _remove_abandoned(root)
         folder = Path(tempfile.mkdtemp(prefix="process-", dir=root))
-        _hold(folder)
+        _lock(folder)
     except OSError as error:
         raise StoreUnusable(
-            "there is no folder for temporary files",
+            "cannot create a folder for temporary files",
             where=error.filename or "",
             got=error.strerror or str(error),
             remedy="Set TMPDIR to a folder that this user can write to.",
@@ -43,7 +43,7 @@ def process_scratch() -> Path:
 _held: list[int] = []
 
 
-def _hold(folder: Path) -> None:
+def _lock(folder: Path) -> None:
     new = folder / "new"
     lock = os.open(new, os.O_CREAT | os.O_RDWR, 0o600)
     fcntl.flock(lock, fcntl.LOCK_EX)

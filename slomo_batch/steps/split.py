@@ -1,6 +1,6 @@
-"""Split a video: its source is read once, its chunks' packets go to the work store, each chunk as soon as it stands.
+"""Split a video: read its source once, and store the packets of each chunk as soon as they are complete.
 
-The copy lane copies packets without decoding; the decode lane decodes the source once and stores frames losslessly.
+The copy lane copies packets without decoding. The decode lane decodes the source once and stores its frames losslessly.
 """
 
 from collections.abc import Collection, Iterator, Sequence
@@ -20,9 +20,9 @@ from slomo_batch.timeline.index import SourceTimeline, VideoIndex
 def split_video(
     stored: StoredPlan, lane: Lane, wanted: Collection[int], context: StepContext, *, sound: bool
 ) -> Iterator[int]:
-    """Store the chunk objects of the `wanted` chunk numbers and, with `sound`, the source's sound packets.
+    """Store the packets of the chunks numbered in `wanted` and, with `sound`, the source's audio packets.
 
-    Yields each chunk's number once its object stands in the work store.
+    Yields the number of each chunk when its object is stored.
     """
     plan = stored.plan
     if lane != plan.facts.lane:
@@ -44,7 +44,7 @@ def split_video(
 
 
 def _move(video_id: str, lane: Lane, context: StepContext) -> None:
-    """Remember the lane for later runs; a choice among the other lane's segments is void."""
+    """Record the lane for later runs, and delete a choice of segments made in the other lane."""
     put_record(context.work, context.layout.lane(video_id), MovedTo(lane=lane))
     context.work.delete([context.layout.choice(video_id)])
 

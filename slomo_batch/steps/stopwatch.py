@@ -1,4 +1,4 @@
-"""Stopwatch: seconds by stage, for the record of a chunk."""
+"""Stopwatch: measure the seconds that a chunk spends in each stage."""
 
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
@@ -12,7 +12,7 @@ T = TypeVar("T")
 
 
 class Stopwatch:
-    """Adds up wall-clock seconds by stage. Stages don't nest."""
+    """Adds up wall-clock seconds for each stage. Stages do not nest."""
 
     def __init__(self) -> None:
         self._began = perf_counter()
@@ -20,7 +20,7 @@ class Stopwatch:
 
     @contextmanager
     def stage(self, name: Stage) -> Iterator[None]:
-        """Count the time spent inside towards `name`."""
+        """Add the time spent inside to the stage `name`."""
         began = perf_counter()
         try:
             yield
@@ -28,7 +28,7 @@ class Stopwatch:
             self._seconds[name] = self._seconds.get(name, 0.0) + perf_counter() - began
 
     def each(self, name: Stage, items: Iterable[T]) -> Iterator[T]:
-        """Pass the items on; the time taken to produce them counts towards `name`."""
+        """Yield the items; the time taken to produce them is added to the stage `name`."""
         iterator = iter(items)
         while True:
             with self.stage(name):
@@ -39,6 +39,6 @@ class Stopwatch:
             yield item
 
     def seconds(self) -> StageSeconds:
-        """What was counted so far, and the total since the watch was made."""
+        """The seconds of each stage so far, and the total since the stopwatch was made."""
         rounded = {name: round(seconds, 4) for name, seconds in self._seconds.items()}
         return StageSeconds(**rounded, total=round(perf_counter() - self._began, 4))

@@ -1,4 +1,4 @@
-"""The packet index and the source timeline of a planned video: one object in the work store, read by later steps."""
+"""The packet index and the source timeline of a planned video, stored as one object that later steps read."""
 
 import io
 from fractions import Fraction
@@ -16,7 +16,7 @@ from slomo_batch.timeline.retiming import OutputGrid
 
 
 def index_bytes(video_id: str, index: VideoIndex, timeline: SourceTimeline) -> bytes:
-    """The packet index and the source timeline as one NumPy archive, which says whose it is."""
+    """The packet index and the source timeline as one NumPy archive, with the id of the video."""
     data = io.BytesIO()
     np.savez_compressed(
         data,
@@ -38,7 +38,7 @@ def index_bytes(video_id: str, index: VideoIndex, timeline: SourceTimeline) -> b
 
 
 def read_index(stored: StoredPlan, context: StepContext) -> tuple[VideoIndex, SourceTimeline]:
-    """The packet index and the source timeline that the plan was made from.
+    """Read the packet index and the source timeline that the plan was made from.
 
     Raises:
         WorkDamaged: the index is missing, cannot be read, or is another video's.
@@ -60,7 +60,7 @@ def read_index(stored: StoredPlan, context: StepContext) -> tuple[VideoIndex, So
 
 
 def _parsed(data: bytes) -> tuple[str, VideoIndex, SourceTimeline]:
-    """The video's id, empty where the first version wrote the index; the index and the timeline."""
+    """The video id, the index and the timeline. The id is empty if the first version wrote the archive."""
     with np.load(io.BytesIO(data)) as stored:
         video_id = bytes(stored["video_id"]).decode() if "video_id" in stored else ""
         index = VideoIndex(
@@ -83,7 +83,7 @@ def _parsed(data: bytes) -> tuple[str, VideoIndex, SourceTimeline]:
 
 
 def _fits(plan: VideoPlan, index: VideoIndex, timeline: SourceTimeline) -> bool:
-    """Whether the plan can have been made from these."""
+    """Whether the plan can have been made from this index and timeline."""
     return (
         len(index.frame_pts) == len(timeline.ticks) == plan.facts.num_frames
         and (timeline.tick_s, timeline.nominal_rate) == (plan.tick_s, plan.nominal_rate)

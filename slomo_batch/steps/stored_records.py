@@ -1,6 +1,6 @@
-"""Stored records: written with a checksum, read and checked by one function, committed by one put-if-absent.
+"""Stored records: write, read, check, commit and delete the JSON documents of a work place.
 
-A commit is decided by reading back: the first of several attempts wins.
+A record is committed by one put-if-absent, and read back if that does not succeed: the first of several attempts wins.
 """
 
 from collections.abc import Callable
@@ -13,15 +13,15 @@ from slomo_batch.stored_documents import VERSION, from_stored, is_intact, to_sto
 
 T = TypeVar("T")
 
-MADE_AGAIN = "It is made again; if this run gives the video up, run again with --retry-failed."
-"""The remedy for a damaged object that follows from others."""
+MADE_AGAIN = "It is made again; if the video fails in this run, run again with --retry-failed."
+"""The remedy for a damaged object that can be made from others."""
 
 COMMIT_TRIES = 5
-"""Times a record is put where another was first, and was withdrawn before it could be read."""
+"""Times that a commit is tried while another process writes the record and deletes it again."""
 
 
 def as_note(damaged: WorkDamaged) -> str:
-    """A sentence for a person who need not do anything: the run makes the object again."""
+    """A note on damage that needs no action, because a run makes the object again."""
     return str(
         WorkDamaged(
             damaged.what,
@@ -45,12 +45,12 @@ def read_record(
     belongs: Callable[[T], bool] = _anything,
     remedy: str = MADE_AGAIN,
 ) -> T:
-    """The record under `key`. `belongs` says whether a record is the one that this key is for.
+    """Read the record under `key`. `belongs` returns whether a record is the one that belongs under this key.
 
     Raises:
         ObjectMissing: there is no object under this key.
         StoreUnusable: a newer version of slomo_batch wrote it.
-        WorkDamaged: it cannot be read, or it is another record.
+        WorkDamaged: the record cannot be read, or belongs under another key.
     """
     data = store.get(key)
     if version_of(data) > VERSION and is_intact(data, name_in_job(key)):
@@ -71,10 +71,10 @@ def read_record(
 
 
 def committed(store: ObjectStore, key: str, kind: type[T], *, belongs: Callable[[T], bool] = _anything) -> T | None:
-    """The record under `key`, or None where there is none.
+    """Read the record under `key`; None if there is none.
 
     Raises:
-        WorkDamaged: as `read_record`.
+        StoreUnusable, WorkDamaged: see `read_record`.
     """
     try:
         return read_record(store, key, kind, belongs=belongs)
@@ -83,7 +83,7 @@ def committed(store: ObjectStore, key: str, kind: type[T], *, belongs: Callable[
 
 
 def exists(store: ObjectStore, key: str) -> bool:
-    """Whether there is an object under `key`; one request, where a head of a missing one costs two on S3."""
+    """Whether there is an object under `key`. Costs one request; on S3, a HEAD of a missing object costs two."""
     try:
         store.get(key)
     except ObjectMissing:
@@ -92,16 +92,16 @@ def exists(store: ObjectStore, key: str) -> bool:
 
 
 def put_record(store: ObjectStore, key: str, record: object) -> None:
-    """Put `record` under `key`, replacing any."""
+    """Write `record` under `key`, replacing any record there."""
     store.put(key, to_stored(record, name_in_job(key)))
 
 
 def commit(store: ObjectStore, key: str, record: T, *, belongs: Callable[[T], bool] = _anything) -> T:
-    """Put `record` under `key` unless there is one already; returns the one that is there now.
+    """Write `record` under `key` unless there is one already; returns the record that is there now.
 
     Raises:
-        WorkDamaged: another one is there, and is damaged.
-        StorageBusy: other processes kept writing and deleting theirs.
+        WorkDamaged: the record that is there is damaged.
+        StorageBusy: other processes keep writing and deleting the record.
     """
     for _ in range(COMMIT_TRIES):
         if store.put_if_absent(key, to_stored(record, name_in_job(key))):
@@ -113,7 +113,7 @@ def commit(store: ObjectStore, key: str, record: T, *, belongs: Callable[[T], bo
 
 
 def withdraw(store: ObjectStore, key: str, kind: type[T], *, belongs: Callable[[T], bool] = _anything) -> None:
-    """Delete a damaged record; it is read once more, for another driver may have replaced it by a good one."""
+    """Delete a damaged record. It is read again first, because another driver may have replaced it by a good one."""
     try:
         committed(store, key, kind, belongs=belongs)
     except WorkDamaged:

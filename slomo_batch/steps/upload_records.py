@@ -1,6 +1,7 @@
-"""Uploads of this job: a record in the work place for as long as one is under way, so that what a kill leaves is found.
+"""Records of the uploads in progress, so that those of a killed process can be found and aborted.
 
-A record names one upload by the store's own name of it: nothing is looked for by a pattern where others write too.
+A record names one upload by the id that the store gave it. Uploads are never searched for by a pattern, because others
+may upload to the same place.
 """
 
 from collections.abc import Iterator
@@ -16,17 +17,17 @@ from slomo_batch.storage.work_layout import Layout, parts_of
 
 
 class RecordedUploads:
-    """Records of the uploads that a job begins, in its work place."""
+    """An UploadLog that keeps records of a job's uploads in its work place."""
 
     def __init__(self, work: ObjectStore, layout: Layout) -> None:
         self._work, self._layout = work, layout
 
     def begun(self, upload: Upload) -> None:
-        """Record an upload that is about to hold something."""
+        """Record an upload before data is sent."""
         put_record(self._work, self._key(upload), upload)
 
     def ended(self, upload: Upload) -> None:
-        """Nothing of it is left. A record that cannot be deleted now is found to be void later."""
+        """Delete the record of an upload that ended. `gc` finds a record that cannot be deleted now."""
         with suppress(SlomoError):
             self._work.delete([self._key(upload)])
 
@@ -36,18 +37,18 @@ class RecordedUploads:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Unfinished:
-    """An upload that is recorded, of a job that nobody is running."""
+    """A recorded upload of a job that no driver is running."""
 
     key: str
-    """Of the record."""
+    """Key of the record."""
     upload: Upload | None
-    """None where the record is damaged."""
+    """None if the record is damaged."""
     size_bytes: int | None
-    """What it holds; None where nothing of it is left, or the record is damaged."""
+    """Size of the data uploaded so far; None if the upload no longer exists, or the record is damaged."""
 
 
 def unfinished(context: StepContext) -> Iterator[Unfinished]:
-    """The uploads that are recorded."""
+    """Yield the recorded uploads."""
     for found in context.work.list(context.layout.uploads):
         if not parts_of(context.layout, "upload", found.key):
             continue
@@ -62,6 +63,6 @@ def unfinished(context: StepContext) -> Iterator[Unfinished]:
 
 
 def abort(upload: Upload, context: StepContext) -> None:
-    """Delete what is left of this very upload."""
+    """Abort this upload, and no other."""
     store, key = context.locate(upload.uri)
     store.abort(key, upload.token)

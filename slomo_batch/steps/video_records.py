@@ -1,7 +1,7 @@
-"""Records of one video in the work place: each is read by one function that checks that it is that video's.
+"""The records of one video in the work place. Each is read by one function, which checks that it is that video's.
 
-All return None where there is no such record, and raise WorkDamaged where it is damaged. Records of the first version
-carry no checksum; for those these checks are all there is.
+The functions return None if there is no record, and raise WorkDamaged if it is damaged. Records of the first version
+have no checksum: damage to those is only found by these checks.
 """
 
 from itertools import pairwise
@@ -21,11 +21,11 @@ class VideoRecords:
     # ---- the plan --------------------------------------------------------------------------------------------------
 
     def stored_plan(self) -> StoredPlan | None:
-        """The plan and its chunks."""
+        """The stored plan."""
         return committed(self._work, self._layout.pin(self._video_id), StoredPlan, belongs=self._is_plan)
 
     def store_plan(self, planned: StoredPlan) -> StoredPlan:
-        """Pin this plan; returns the one that was first."""
+        """Store this plan unless one is stored already; returns the stored one."""
         return commit(self._work, self._layout.pin(self._video_id), planned, belongs=self._is_plan)
 
     def withdraw_plan(self) -> None:
@@ -36,7 +36,7 @@ class VideoRecords:
         return stored.plan.video_id == self._video_id and _is_whole(stored)
 
     def moved(self) -> MovedTo | None:
-        """The lane that the video was moved to."""
+        """The lane that the video moved to."""
         return committed(self._work, self._layout.lane(self._video_id), MovedTo)
 
     # ---- what is made ----------------------------------------------------------------------------------------------
@@ -46,7 +46,7 @@ class VideoRecords:
         return committed(self._work, self._commit_key(chunk), ChunkDone, belongs=lambda done: self._is_of(chunk, done))
 
     def commit_chunk(self, chunk: Chunk, done: ChunkDone) -> ChunkDone:
-        """Commit this segment; returns the one that was first."""
+        """Commit this segment unless another is committed already; returns the committed one."""
         return commit(self._work, self._commit_key(chunk), done, belongs=lambda found: self._is_of(chunk, found))
 
     def withdraw_chunk(self, chunk: Chunk) -> None:
@@ -65,15 +65,15 @@ class VideoRecords:
         )
 
     def sound_done(self) -> SoundDone | None:
-        """The committed sound."""
+        """The committed audio."""
         return committed(self._work, self._layout.sound_commit(self._video_id), SoundDone, belongs=self._is_sound)
 
     def commit_sound(self, done: SoundDone) -> SoundDone:
-        """Commit this sound; returns the one that was first."""
+        """Commit this audio unless another is committed already; returns the committed one."""
         return commit(self._work, self._layout.sound_commit(self._video_id), done, belongs=self._is_sound)
 
     def withdraw_sound(self) -> None:
-        """Delete the damaged commit of the sound."""
+        """Delete the damaged commit of the audio."""
         withdraw(self._work, self._layout.sound_commit(self._video_id), SoundDone, belongs=self._is_sound)
 
     def _is_sound(self, done: SoundDone) -> bool:
@@ -82,16 +82,16 @@ class VideoRecords:
     # ---- the output ------------------------------------------------------------------------------------------------
 
     def choice(self) -> SegmentChoice | None:
-        """What the output is to be stitched from."""
+        """The segments and the audio that the output is made of."""
         return committed(self._work, self._layout.choice(self._video_id), SegmentChoice)
 
     def choose(self, choice: SegmentChoice) -> SegmentChoice:
-        """Pin this choice; returns the one that was first."""
+        """Store this choice unless one is stored already; returns the stored one."""
         return commit(self._work, self._layout.choice(self._video_id), choice)
 
 
 def _is_whole(stored: StoredPlan) -> bool:
-    """Whether the chunks, one after the other, are all of the plan's pairs and frames."""
+    """Whether the chunks, in order, cover all pairs and frames of the plan without gaps."""
     plan, chunks = stored.plan, stored.chunks
     return (
         bool(chunks)
@@ -104,7 +104,7 @@ def _is_whole(stored: StoredPlan) -> bool:
 
 
 def read_receipt(key: str, output_uri: str, context: StepContext) -> Published | None:
-    """The receipt under `key`, which is one of this output."""
+    """Read the receipt under `key`, which must be one of this output."""
     return committed(context.work, key, Published, belongs=lambda published: published.output_uri == output_uri)
 
 

@@ -80,7 +80,7 @@ def test_an_output_that_was_made_with_other_settings_is_not_taken_for_the_delete
     assert states(3) == {"video_skipped"}
     job = Job(Path()).write([{"uri": ARCHIVE, "retime": {"slowdown": 2}}], **SECTIONS)
     assert main(["run", str(job.manifest)]) == 1
-    assert "is not what this job made of this source with these settings" in capsys.readouterr().out
+    assert "this job did not make it from this source with these settings" in capsys.readouterr().out
     for path in (folder / "out").rglob("*.mkv"):
         path.unlink()
     assert "video_published" in states(2)
