@@ -21,8 +21,10 @@ from slomo_batch.settings import Method, Precision
 from slomo_batch.steps.context import StepContext
 from slomo_batch.steps.scratch import process_scratch
 from slomo_batch.steps.upload_records import RecordedUploads
-from slomo_batch.storage.location import S3Options, StoreSpec, is_s3, normalise_uri, open_store, split_uri
+from slomo_batch.storage.opening import StoreSpec, open_store
+from slomo_batch.storage.s3_options import S3Options
 from slomo_batch.storage.store import ObjectStore
+from slomo_batch.storage.uris import is_s3, normalise_uri, split_uri
 from slomo_batch.storage.work_layout import Layout
 
 if TYPE_CHECKING:

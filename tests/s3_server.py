@@ -28,7 +28,7 @@ from botocore.config import Config
 from botocore.credentials import Credentials
 from botocore.exceptions import BotoCoreError, ClientError
 
-from slomo_batch.storage.location import S3Options
+from slomo_batch.storage.s3_options import S3Options
 from tests.relay import Answer, Relay
 
 READY_WITHIN_S = 120

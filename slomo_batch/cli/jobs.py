@@ -110,7 +110,7 @@ def _request(manifest: Manifest, options: argparse.Namespace, api: "JobApi") -> 
     from slomo_batch.cluster.gpu_choice import check_gpu_choice  # noqa: PLC0415 as the next
     from slomo_batch.cluster.shared_disk import judge_reach, judge_sharing  # noqa: PLC0415 loads pydantic
     from slomo_batch.cluster.submissions import Request  # noqa: PLC0415 as above
-    from slomo_batch.storage.location import normalise_uri  # noqa: PLC0415 as above
+    from slomo_batch.storage.uris import normalise_uri  # noqa: PLC0415 as above
 
     places = local_paths(manifest)
     judge_sharing(api.num_machines(), places)

@@ -112,6 +112,6 @@ def _order(options: argparse.Namespace) -> "Order":
 
 
 def _place(uri: str) -> str:
-    from slomo_batch.storage.location import normalise_uri  # noqa: PLC0415
+    from slomo_batch.storage.uris import normalise_uri  # noqa: PLC0415
 
     return normalise_uri(uri, Path.cwd())

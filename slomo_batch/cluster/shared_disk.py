@@ -3,7 +3,7 @@
 from collections.abc import Iterable
 
 from slomo_batch.errors import ManifestError
-from slomo_batch.storage.location import is_s3
+from slomo_batch.storage.uris import is_s3
 
 
 def machines_to_expect(num_alive: int, num_cpus: float) -> int:

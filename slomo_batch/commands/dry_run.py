@@ -14,7 +14,7 @@ from slomo_batch.scheduler.machines import ClusterWish, basis_of, probe_abilitie
 from slomo_batch.steps.context import StepContext
 from slomo_batch.steps.job_pin import pin_job, pinned_basis
 from slomo_batch.steps.open import preview_video
-from slomo_batch.storage.location import is_s3
+from slomo_batch.storage.uris import is_s3
 from slomo_batch.wiring import environment_of, open_context
 
 INDEXED = "mov,mp4"

@@ -13,7 +13,7 @@ from slomo_batch.report.trace import trace
 from slomo_batch.scheduler.leases import is_led
 from slomo_batch.steps.context import StepContext
 from slomo_batch.steps.stored_records import committed
-from slomo_batch.storage.location import normalise_uri
+from slomo_batch.storage.uris import normalise_uri
 from slomo_batch.storage.work_layout import parts_of
 from slomo_batch.wiring import JobEnvironment, environment_of, open_context
 

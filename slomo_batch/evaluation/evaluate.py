@@ -24,7 +24,7 @@ from slomo_batch.media.reader import RangeReader
 from slomo_batch.media.rgb import rgb_frames
 from slomo_batch.picture import PIXEL_FORMATS, Picture
 from slomo_batch.records import Machine
-from slomo_batch.storage.location import S3Options
+from slomo_batch.storage.s3_options import S3Options
 from slomo_batch.wiring import locate
 
 MIN_SIDE_PX = 2 * RADIUS + 1

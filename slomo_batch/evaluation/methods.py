@@ -14,7 +14,7 @@ from slomo_batch.plan.job_pin import flow_scale, pyramid_levels
 from slomo_batch.serialization import digest, file_sha256
 from slomo_batch.settings import Method, Precision
 from slomo_batch.steps.scratch import process_scratch
-from slomo_batch.storage.location import S3Options
+from slomo_batch.storage.s3_options import S3Options
 from slomo_batch.wiring import locate
 
 

@@ -25,8 +25,8 @@ from slomo_batch.settings import Settings
 from slomo_batch.storage.existence import is_folder, real_file, real_places
 from slomo_batch.storage.folders import Unlisted
 from slomo_batch.storage.glob import expand, split_glob
-from slomo_batch.storage.location import is_s3, normalise_uri, rooted
 from slomo_batch.storage.store import ObjectStore
+from slomo_batch.storage.uris import is_s3, normalise_uri, rooted
 
 Locate = Callable[[str], tuple[ObjectStore, str]]
 

@@ -11,8 +11,8 @@ from slomo_batch.manifest.row_settings import is_for_row
 from slomo_batch.manifest.sections import InputSpec
 from slomo_batch.manifest.values import location_problem
 from slomo_batch.settings import Settings
-from slomo_batch.storage.location import normalise_uri
 from slomo_batch.storage.store import ObjectStore
+from slomo_batch.storage.uris import normalise_uri
 
 SettingsFor = Callable[[InputSpec, Mapping[str, str]], Settings]
 """Returns the settings of one row of an input.

@@ -10,7 +10,7 @@ from slomo_batch.records import VideoRequest
 from slomo_batch.steps.context import StepContext
 from slomo_batch.steps.stitch import DISK_FACTOR
 from slomo_batch.storage.capability import prove_access, prove_put_if_absent
-from slomo_batch.storage.location import is_s3
+from slomo_batch.storage.uris import is_s3
 
 
 def prove_work_store(context: StepContext) -> None:

@@ -11,8 +11,8 @@ from pathlib import Path
 
 from slomo_batch.errors import StorageError
 from slomo_batch.storage.local import LocalStore
-from slomo_batch.storage.location import is_s3
 from slomo_batch.storage.store import ObjectStore
+from slomo_batch.storage.uris import is_s3
 
 OBJECTS_PER_LISTING = 1000
 """What one request lists at most."""

@@ -13,8 +13,8 @@ from functools import lru_cache
 from slomo_batch.errors import AccessRefused, ObjectMissing, StorageBusy
 from slomo_batch.storage.folders import Unlisted
 from slomo_batch.storage.local import LocalStore
-from slomo_batch.storage.location import S3_SCHEME, is_s3
 from slomo_batch.storage.store import ObjectInfo, ObjectStore
+from slomo_batch.storage.uris import S3_SCHEME, is_s3
 
 _WILD = re.compile(r"[*?\[]")
 _PIECE = re.compile(r"\*\*/|\*\*|\*|\?|\[!?\]?[^\]]*\]|.", re.DOTALL)

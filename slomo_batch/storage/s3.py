@@ -24,9 +24,9 @@ from botocore.exceptions import ClientError
 from slomo_batch.errors import ObjectChanged, ObjectMissing, StorageBusy, StoreUnusable
 from slomo_batch.storage.keys import checked_key
 from slomo_batch.storage.local_errors import storage_error as file_error
-from slomo_batch.storage.location import S3_SCHEME, S3Options
 from slomo_batch.storage.s3_client import s3_client
 from slomo_batch.storage.s3_errors import DAMAGE, FOREIGN, reported, storage_error
+from slomo_batch.storage.s3_options import S3Options
 from slomo_batch.storage.s3_upload import (
     MULTIPART_FROM_BYTES,
     checksums,
@@ -36,6 +36,7 @@ from slomo_batch.storage.s3_upload import (
     upload_parts,
 )
 from slomo_batch.storage.store import ObjectInfo, Unrecorded, UploadLog
+from slomo_batch.storage.uris import S3_SCHEME
 
 if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client

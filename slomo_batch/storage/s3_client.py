@@ -15,8 +15,8 @@ import botocore.session
 from botocore.config import Config
 
 from slomo_batch.errors import StoreUnusable
-from slomo_batch.storage.location import S3Options
 from slomo_batch.storage.s3_errors import check_credentials, reported, scrubbed
+from slomo_batch.storage.s3_options import S3Options
 
 if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client

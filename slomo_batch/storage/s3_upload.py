@@ -15,8 +15,8 @@ from typing import TYPE_CHECKING, Any
 
 from botocore.exceptions import BotoCoreError, ClientError
 
-from slomo_batch.storage.location import S3_SCHEME
 from slomo_batch.storage.store import Upload, UploadLog
+from slomo_batch.storage.uris import S3_SCHEME
 
 if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client

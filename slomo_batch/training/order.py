@@ -16,7 +16,8 @@ from slomo_batch.manifest.inputs import find_sources
 from slomo_batch.manifest.sections import InputSpec
 from slomo_batch.records import Source
 from slomo_batch.serialization import digest
-from slomo_batch.storage.location import S3Options, normalise_uri
+from slomo_batch.storage.s3_options import S3Options
+from slomo_batch.storage.uris import normalise_uri
 from slomo_batch.training.config import TrainingConfig, Videos
 from slomo_batch.training.distributed import WorkerGroup
 from slomo_batch.training.loop import Pace, train

@@ -14,8 +14,10 @@ from pathlib import Path
 from typing import Self
 
 from slomo_batch.errors import JobTaken, ObjectMissing
-from slomo_batch.storage.location import S3Options, StoreSpec, is_s3, normalise_uri, open_store
+from slomo_batch.storage.opening import StoreSpec, open_store
+from slomo_batch.storage.s3_options import S3Options
 from slomo_batch.storage.store import ObjectStore
+from slomo_batch.storage.uris import is_s3, normalise_uri
 
 CHECKPOINT = "checkpoint.pt"
 """Weights, their average, the optimiser's state and the number of steps: all that goes from one step to the next."""

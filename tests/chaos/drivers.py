@@ -23,7 +23,7 @@ from typing import Any, Literal
 
 import psutil
 
-from slomo_batch.storage.location import StoreSpec, open_store
+from slomo_batch.storage.opening import StoreSpec, open_store
 from slomo_batch.storage.store import ObjectInfo, ObjectStore, UploadLog
 from slomo_batch.storage.work_layout import Layout
 from tests.processes import warm

@@ -19,7 +19,7 @@ import pytest
 
 from slomo_batch.records import Published
 from slomo_batch.serialization import file_sha256, from_json
-from slomo_batch.storage.location import StoreSpec, open_store
+from slomo_batch.storage.opening import StoreSpec, open_store
 from slomo_batch.storage.store import ObjectStore
 from slomo_batch.storage.work_layout import Layout
 from tests.chaos.blows import Battlefield, Drivers

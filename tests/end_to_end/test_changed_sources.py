@@ -11,7 +11,7 @@ from slomo_batch.manifest.schema import Manifest
 from slomo_batch.records import Published
 from slomo_batch.report.events import Note, VideoGivenUp, VideoPublished, VideoSkipped
 from slomo_batch.serialization import from_json
-from slomo_batch.storage.location import StoreSpec, open_store
+from slomo_batch.storage.opening import StoreSpec, open_store
 from slomo_batch.storage.store import ObjectStore
 from slomo_batch.storage.work_layout import Layout
 from tests.clips.catalogue import clip

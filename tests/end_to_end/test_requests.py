@@ -15,7 +15,7 @@ from slomo_batch.report.json_log import JsonDisplay
 from slomo_batch.storage import s3 as s3_store
 from slomo_batch.storage import s3_upload
 from slomo_batch.storage.existence import OBJECTS_PER_LISTING
-from slomo_batch.storage.location import StoreSpec, open_store
+from slomo_batch.storage.opening import StoreSpec, open_store
 from tests.clips.catalogue import clip
 from tests.s3_server import Request, S3Server, recording
 

@@ -10,7 +10,7 @@ import pytest
 from slomo_batch.records import Published
 from slomo_batch.report.ledger import read_ledger
 from slomo_batch.serialization import from_json
-from slomo_batch.storage.location import StoreSpec, open_store
+from slomo_batch.storage.opening import StoreSpec, open_store
 from slomo_batch.storage.store import ObjectStore
 from slomo_batch.storage.work_layout import Layout
 from tests.end_to_end.running import Job, cli, excerpt, frame_hashes

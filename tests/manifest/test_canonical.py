@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from slomo_batch.manifest.canonical import canonical_manifest, local_paths
 from slomo_batch.manifest.load import load
 from slomo_batch.manifest.schema import Manifest
-from slomo_batch.storage.location import normalise_uri
+from slomo_batch.storage.uris import normalise_uri
 from tests.manifest.manifests import GOOD, good, with_inputs
 
 MORE = """\

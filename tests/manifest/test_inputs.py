@@ -18,7 +18,7 @@ from slomo_batch.plan.job_pin import JobPin, WeightsPin
 from slomo_batch.storage import folders, local_errors
 from slomo_batch.storage.existence import standing
 from slomo_batch.storage.local import LocalStore
-from slomo_batch.storage.location import S3Options
+from slomo_batch.storage.s3_options import S3Options
 from slomo_batch.wiring import JobEnvironment, locate, open_context
 from tests.s3_server import S3Server
 from tests.strangers import as_stranger, open_folder

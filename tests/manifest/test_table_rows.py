@@ -11,7 +11,7 @@ from slomo_batch.errors import ManifestError
 from slomo_batch.manifest.inputs import Found, find_videos
 from slomo_batch.manifest.load import load
 from slomo_batch.manifest.schema import Manifest
-from slomo_batch.storage.location import S3Options
+from slomo_batch.storage.s3_options import S3Options
 from slomo_batch.wiring import locate
 
 

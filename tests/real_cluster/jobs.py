@@ -13,7 +13,7 @@ from typing import Any
 
 from slomo_batch.records import ChunkDone, Published
 from slomo_batch.serialization import from_json
-from slomo_batch.storage.location import StoreSpec, open_store
+from slomo_batch.storage.opening import StoreSpec, open_store
 from slomo_batch.storage.store import ObjectStore
 from slomo_batch.storage.work_layout import Layout
 from tests.end_to_end.running import Job

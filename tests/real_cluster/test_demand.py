@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 from ray.autoscaler.v2.sdk import get_cluster_status
 
-from slomo_batch.storage.location import StoreSpec, open_store
+from slomo_batch.storage.opening import StoreSpec, open_store
 from tests.end_to_end.running import Job, excerpt
 from tests.real_cluster.autoscaling import AutoscalingCluster, autoscaling_cluster
 from tests.s3_server import S3Server

@@ -19,8 +19,8 @@ from slomo_batch.records import OutputOwnership, VideoRequest
 from slomo_batch.serialization import from_json
 from slomo_batch.steps.context import StepContext
 from slomo_batch.steps.output_ownership import record_ownership
-from slomo_batch.storage.location import StoreSpec, open_store
 from slomo_batch.storage.memory import MemoryStore
+from slomo_batch.storage.opening import StoreSpec, open_store
 from slomo_batch.storage.store import ObjectStore
 from slomo_batch.storage.work_layout import Layout
 from tests.s3_server import S3Server, recording

@@ -17,7 +17,7 @@ from slomo_batch.manifest.load import load
 from slomo_batch.manifest.schema import Manifest
 from slomo_batch.steps.upload_records import RecordedUploads
 from slomo_batch.storage import local, s3, s3_upload
-from slomo_batch.storage.location import StoreSpec, open_store
+from slomo_batch.storage.opening import StoreSpec, open_store
 from slomo_batch.storage.s3_client import s3_client
 from slomo_batch.storage.store import Upload
 from slomo_batch.storage.work_layout import Layout

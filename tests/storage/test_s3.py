@@ -27,10 +27,11 @@ from slomo_batch.errors import (
 )
 from slomo_batch.storage import s3 as s3_module
 from slomo_batch.storage import s3_client as client_module
-from slomo_batch.storage.location import S3Options, StoreSpec, open_store
+from slomo_batch.storage.opening import StoreSpec, open_store
 from slomo_batch.storage.s3 import S3Store
 from slomo_batch.storage.s3_client import s3_client
 from slomo_batch.storage.s3_errors import FAULTS_BY_CLASS, scrubbed, storage_error
+from slomo_batch.storage.s3_options import S3Options
 from slomo_batch.storage.s3_upload import MAX_PARTS, MULTIPART_FROM_BYTES, PART_BYTES, part_size
 from slomo_batch.storage.store import ObjectStore
 from tests.imds_server import Imds, imds_serving

@@ -10,7 +10,7 @@ import pytest
 
 from slomo_batch.errors import StoreUnusable
 from slomo_batch.storage import s3_client as client_module
-from slomo_batch.storage.location import StoreSpec, open_store
+from slomo_batch.storage.opening import StoreSpec, open_store
 from slomo_batch.storage.s3_upload import MULTIPART_FROM_BYTES
 from slomo_batch.storage.store import ObjectStore
 from tests.s3_clients import close_clients

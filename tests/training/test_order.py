@@ -8,7 +8,7 @@ import pytest
 import torch
 
 from slomo_batch.errors import ManifestError
-from slomo_batch.storage.location import StoreSpec, open_store
+from slomo_batch.storage.opening import StoreSpec, open_store
 from slomo_batch.training.config import Sources, TrainingConfig, Videos
 from slomo_batch.training.distributed import WorkerGroup
 from slomo_batch.training.loop import Pace

@@ -12,7 +12,8 @@ import pytest
 
 from slomo_batch.cli.main import main
 from slomo_batch.settings import Retime
-from slomo_batch.storage.location import S3Options, StoreSpec, open_store
+from slomo_batch.storage.opening import StoreSpec, open_store
+from slomo_batch.storage.s3_options import S3Options
 from slomo_batch.storage.store import ObjectStore
 from tests.s3_server import S3Server
 from tests.upgrades import places

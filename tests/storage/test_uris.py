@@ -9,8 +9,10 @@ import pytest
 
 from slomo_batch.errors import ManifestError
 from slomo_batch.storage.local import LocalStore
-from slomo_batch.storage.location import S3Options, StoreSpec, is_s3, normalise_uri, open_store, split_uri
+from slomo_batch.storage.opening import StoreSpec, open_store
 from slomo_batch.storage.s3 import S3Store
+from slomo_batch.storage.s3_options import S3Options
+from slomo_batch.storage.uris import is_s3, normalise_uri, split_uri
 
 
 @pytest.mark.parametrize(
@@ -82,7 +84,7 @@ def test_a_spec_opens_the_store_it_names_in_whichever_process(tmp_path: Path) ->
 def test_boto3_is_loaded_only_where_s3_is_used(tmp_path: Path) -> None:
     program = f"""
 import sys
-from slomo_batch.storage.location import StoreSpec, open_store
+from slomo_batch.storage.opening import StoreSpec, open_store
 open_store(StoreSpec(uri={str(tmp_path)!r})).put("a", b"")
 assert not {{"boto3", "botocore"}} & set(sys.modules)
 """
