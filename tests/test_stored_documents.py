@@ -12,9 +12,9 @@ from slomo_batch.plan.job_pin import Basis
 from slomo_batch.plan.stored_plan import MovedTo, StoredPlan
 from slomo_batch.serialization import to_json
 from slomo_batch.steps.stored_records import committed
-from slomo_batch.storage.memory import MemoryStore
 from slomo_batch.storage.work_layout import Layout, name_in_job
 from slomo_batch.stored_documents import DOCUMENTS, SCHEMAS, VERSION, Schema, from_stored, to_stored
+from tests.memory_store import MemoryStore
 from tests.stored_examples import EXAMPLES
 
 

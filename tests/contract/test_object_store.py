@@ -11,10 +11,10 @@ import pytest
 
 from slomo_batch.errors import AccessRefused, ObjectChanged, ObjectMissing
 from slomo_batch.storage.local import LocalStore
-from slomo_batch.storage.memory import MemoryStore
 from slomo_batch.storage.metered import MeteredStore, Traffic
 from slomo_batch.storage.opening import StoreSpec, open_store
 from slomo_batch.storage.store import ObjectStore
+from tests.memory_store import MemoryStore
 from tests.s3_server import S3Server
 
 

@@ -17,8 +17,8 @@ from slomo_batch.scheduler.dispatch import Dispatch
 from slomo_batch.scheduler.driver import Driver
 from slomo_batch.scheduler.event_recorder import EventRecorder, Tally
 from slomo_batch.scheduler.limits import limits_for, long_ones_first
-from slomo_batch.storage.memory import MemoryStore
 from slomo_batch.storage.work_layout import Layout
+from tests.memory_store import MemoryStore
 from tests.scale import products
 from tests.scale.models import Archive, Models
 from tests.scale.virtual_engine import VirtualEngine

@@ -15,9 +15,9 @@ from slomo_batch.scheduler.event_recorder import WAITING_S, EventRecorder, Tally
 from slomo_batch.scheduler.messages import Fail
 from slomo_batch.scheduler.state_counts import Census
 from slomo_batch.serialization import from_json
-from slomo_batch.storage.memory import MemoryStore
 from slomo_batch.storage.work_layout import Layout
 from tests.heard import Heard
+from tests.memory_store import MemoryStore
 from tests.scale.products import pending_video
 
 PENDING = pending_video(0)

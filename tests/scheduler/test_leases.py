@@ -13,8 +13,8 @@ from slomo_batch.records import DriverClaim
 from slomo_batch.scheduler import leases
 from slomo_batch.scheduler.leases import BEAT_S, EXPIRY_S, DriverLease, is_led
 from slomo_batch.serialization import from_json, to_json
-from slomo_batch.storage.memory import MemoryStore
 from slomo_batch.storage.work_layout import Layout
+from tests.memory_store import MemoryStore
 
 LAYOUT = Layout("job")
 

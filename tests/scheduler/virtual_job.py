@@ -10,9 +10,9 @@ from slomo_batch.scheduler.dispatch import Dispatch
 from slomo_batch.scheduler.driver import Driver
 from slomo_batch.scheduler.event_recorder import EventRecorder, Tally
 from slomo_batch.scheduler.limits import limits_for
-from slomo_batch.storage.memory import MemoryStore
 from slomo_batch.storage.work_layout import Layout
 from tests.heard import Heard
+from tests.memory_store import MemoryStore
 from tests.scale import products
 from tests.scheduler.virtual_ray import VirtualRay
 

@@ -19,10 +19,10 @@ from slomo_batch.records import OutputOwnership, VideoRequest
 from slomo_batch.serialization import from_json
 from slomo_batch.steps.context import StepContext
 from slomo_batch.steps.output_ownership import record_ownership
-from slomo_batch.storage.memory import MemoryStore
 from slomo_batch.storage.opening import StoreSpec, open_store
 from slomo_batch.storage.store import ObjectStore
 from slomo_batch.storage.work_layout import Layout
+from tests.memory_store import MemoryStore
 from tests.s3_server import S3Server, recording
 
 LAYOUT = Layout("archive")

@@ -6,8 +6,8 @@ from pathlib import Path
 import pytest
 
 from slomo_batch.steps.job_pin import _fetched
-from slomo_batch.storage.memory import MemoryStore
 from slomo_batch.wiring import JobEnvironment, open_context
+from tests.memory_store import MemoryStore
 
 
 @pytest.mark.parametrize("stem", ["w", "w" * 300, "é" * 200])

@@ -11,11 +11,11 @@ import pytest
 from slomo_batch.errors import AccessRefused, StoreUnusable
 from slomo_batch.storage.capability import PATIENCE_S, RACERS, prove_access, prove_put_if_absent
 from slomo_batch.storage.local import LocalStore
-from slomo_batch.storage.memory import MemoryStore
 from slomo_batch.storage.opening import StoreSpec, open_store
 from slomo_batch.storage.s3_options import S3Options
 from slomo_batch.storage.store import ObjectStore
 from slomo_batch.storage.work_layout import Layout
+from tests.memory_store import MemoryStore
 from tests.s3_server import S3Server, refusing, without_put_if_absent
 
 KEY_OF = Layout("job").probe

@@ -11,8 +11,8 @@ from slomo_batch.manifest.path_overlap import glob_automaton
 from slomo_batch.storage import folders
 from slomo_batch.storage.glob import Found, _literal_prefix, _may_hold, expand, matches, split_glob
 from slomo_batch.storage.local import LocalStore
-from slomo_batch.storage.memory import MemoryStore
 from slomo_batch.storage.store import ObjectStore
+from tests.memory_store import MemoryStore
 
 
 @pytest.mark.parametrize(

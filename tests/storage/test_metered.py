@@ -5,8 +5,8 @@ from pathlib import Path
 import pytest
 
 from slomo_batch.errors import ObjectMissing
-from slomo_batch.storage.memory import MemoryStore
 from slomo_batch.storage.metered import MeteredStore, Traffic
+from tests.memory_store import MemoryStore
 
 
 def test_contents_are_counted_each_way_and_nothing_else(tmp_path: Path) -> None:

@@ -21,10 +21,10 @@ from slomo_batch.serialization import to_json
 from slomo_batch.steps.context import StepContext
 from slomo_batch.steps.stored_index import read_index
 from slomo_batch.steps.stored_records import commit, committed, put_record, read_record
-from slomo_batch.storage.memory import MemoryStore
 from slomo_batch.storage.store import Upload
 from slomo_batch.storage.work_layout import Layout, name_in_job
 from slomo_batch.stored_documents import SCHEMAS, VERSION, Schema, to_stored
+from tests.memory_store import MemoryStore
 from tests.upgrades import places
 
 RECORDS = {
