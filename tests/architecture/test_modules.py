@@ -4,6 +4,7 @@ import ast
 import re
 import subprocess
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -72,3 +73,30 @@ def test_the_door_of_the_package_is_sorted_and_honest() -> None:
     assert sorted(slomo_batch.__all__) == list(slomo_batch.__all__)
     assert [name for name in slomo_batch.__all__ if not hasattr(slomo_batch, name)] == []
     assert Path(str(slomo_batch.__file__)).is_relative_to(ROOT)
+
+
+def test_no_class_name_stands_for_two_things() -> None:
+    defined: dict[str, list[str]] = {}
+    for path in modules("slomo_batch"):
+        for node in ast.walk(parsed(path)):
+            if isinstance(node, ast.ClassDef):
+                defined.setdefault(node.name.lstrip("_"), []).append(name_of(path))
+    assert {name: paths for name, paths in defined.items() if len(paths) > 1} == {}
+
+
+def test_no_modules_import_each_other_in_a_circle() -> None:
+    """Imports inside functions and for type checkers count too."""
+    imports = {path: set(_imported(path)) for path in modules("slomo_batch")}
+    while ends := [path for path, needed in imports.items() if not needed & imports.keys()]:
+        for path in ends:
+            del imports[path]
+    assert sorted(map(name_of, imports)) == []
+
+
+def _imported(path: Path) -> Iterator[Path]:
+    for node in ast.walk(parsed(path)):
+        if isinstance(node, ast.ImportFrom) and node.module and node.module.startswith("slomo_batch"):
+            folder = ROOT / node.module.replace(".", "/")
+            for name in node.names:
+                module = folder / f"{name.name}.py"
+                yield module if module.exists() else folder.with_suffix(".py")
