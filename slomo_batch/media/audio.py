@@ -11,7 +11,6 @@ the source archive, so memory does not grow with their length.
 
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from fractions import Fraction
 from functools import partial
@@ -25,6 +24,7 @@ from av.audio.codeccontext import AudioCodecContext
 from av.codec.context import Flags
 
 from slomo_batch.errors import SourceUnsupported
+from slomo_batch.media.av_errors import ffmpeg_errors
 from slomo_batch.media.packet_archive import ArchiveReader, ArchiveWriter
 from slomo_batch.media.packets import ArchivedPacket, StreamHeader, from_av
 from slomo_batch.media.pcm import PcmFormat, PcmTrack, fit_length, frame_from_block, resample_audio
@@ -115,7 +115,7 @@ def make_audio(
     )
     with source.open("rb") as file:
         headers = ArchiveReader(file, str(source)).headers
-    with _ffmpeg_errors():
+    with ffmpeg_errors(SourceUnsupported, "FFmpeg cannot make the sound", remedy="Set audio to drop."):
         made = [_track(order, place, header) for place, header in enumerate(headers)]
         tracks = [track for track in made if isinstance(track, _Track)]
         _write(tracks, out)
@@ -157,14 +157,6 @@ def _packets(source: Path, place: int) -> Iterator[ArchivedPacket]:
         for packet in ArchiveReader(file, str(source)):
             if packet.stream == place:
                 yield packet
-
-
-@contextmanager
-def _ffmpeg_errors() -> Iterator[None]:
-    try:
-        yield
-    except (av.FFmpegError, ValueError) as error:
-        raise SourceUnsupported("FFmpeg cannot make the sound", got=str(error), remedy="Set audio to drop.") from error
 
 
 # ---- copied --------------------------------------------------------------------------------------------------------

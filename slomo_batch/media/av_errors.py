@@ -7,7 +7,7 @@ import av
 import av.error
 from av.codec.codec import UnknownCodecError
 
-from slomo_batch.errors import SourceUnreadable, SourceUnsupported, VideoError
+from slomo_batch.errors import DISK_FULL, SlomoError, SourceUnreadable, SourceUnsupported, VideoError
 from slomo_batch.media.reader import RangeReader
 
 _DAMAGED = "the file is damaged, or not a video that FFmpeg can read"
@@ -95,3 +95,14 @@ def reading(reader: RangeReader, name: str) -> Iterator[None]:
             raise
         raise video_error from error
     reader.check()
+
+
+@contextmanager
+def ffmpeg_errors(kind: type[SlomoError], what: str, *, where: str = "", remedy: str = "") -> Iterator[None]:
+    """Report what FFmpeg raises inside as an error of this class. The error of a full disk passes."""
+    try:
+        yield
+    except (av.FFmpegError, OSError, ValueError) as error:
+        if isinstance(error, OSError) and error.errno in DISK_FULL:
+            raise
+        raise kind(what, where=where, got=str(error), remedy=remedy) from error

@@ -25,7 +25,8 @@ from av.container import OutputContainer
 from av.stream import Disposition
 from av.video.stream import VideoStream
 
-from slomo_batch.errors import DISK_FULL, OutputInvalid
+from slomo_batch.errors import OutputInvalid
+from slomo_batch.media.av_errors import ffmpeg_errors
 from slomo_batch.media.encode import ColorNumbers, SegmentFacts, extradata_sha256
 from slomo_batch.media.packet_archive import ArchiveReader
 from slomo_batch.media.packets import StreamHeader, to_av
@@ -80,7 +81,8 @@ def stitch(spec: StitchSpec, segments: Iterable[Path], sound: Path | None, out: 
     first = next(paths, None)
     if first is None:
         raise OutputInvalid("there are no segments to join", where=str(out))
-    with _ffmpeg_errors(out), _sound(sound) as archive, _output(out, spec) as container:
+    failed = ffmpeg_errors(OutputInvalid, "FFmpeg failed at joining the segments", where=str(out))
+    with failed, _sound(sound) as archive, _output(out, spec) as container:
         with av.open(str(first)) as opened:
             video = _video_stream(container, opened.streams.video[0], spec, out.suffix)
         audio_packets = _audio_packets(archive, container) if archive else iter(())
@@ -105,17 +107,6 @@ def _check_headers(spec: StitchSpec, out: Path) -> None:
                 got=facts.extradata_sha256,
                 remedy="Builds of the encoder differ between machines: use the same version of PyAV everywhere.",
             )
-
-
-@contextmanager
-def _ffmpeg_errors(out: Path) -> Iterator[None]:
-    """Every failure of FFmpeg while the output is written is the output's, but for a full disk."""
-    try:
-        yield
-    except (av.FFmpegError, OSError, ValueError) as error:
-        if isinstance(error, OSError) and error.errno in DISK_FULL:
-            raise
-        raise OutputInvalid("FFmpeg failed at joining the segments", where=str(out), got=str(error)) from error
 
 
 # ---- the file ------------------------------------------------------------------------------------------------------

@@ -12,7 +12,7 @@ there is no reason to sample.
 import hashlib
 import os
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
 from fractions import Fraction
 from math import ceil
@@ -26,7 +26,8 @@ from av.video.codeccontext import VideoCodecContext
 from av.video.frame import PictureType
 from av.video.stream import VideoStream
 
-from slomo_batch.errors import DISK_FULL, SegmentInvalid, SourceUnsupported
+from slomo_batch.errors import SegmentInvalid, SourceUnsupported
+from slomo_batch.media.av_errors import ffmpeg_errors
 from slomo_batch.media.color_names import FULL, LIMITED, MATRICES, PRIMARIES, TRANSFERS
 from slomo_batch.media.frames import frame_from_picture, picture_from_frame
 from slomo_batch.media.thread_priority import keep_thread_priority
@@ -156,7 +157,7 @@ class SegmentEncoder:
         self._color = ColorNumbers.of(color)
         self._reorder = ReorderCount()
         self._num_frames = 0
-        with _ffmpeg_errors(path):
+        with _segment_errors(path):
             self._container = _segment_file(path)
             self._stream = cast("VideoStream", self._container.add_stream(encoder, rate=rate, options=dict(options)))
         context = self._stream.codec_context
@@ -182,7 +183,7 @@ class SegmentEncoder:
                 got=f"{width}x{height} {self._layout}: {error}",
                 remedy="Choose another encode.codec or encode.encoder.",
             ) from error
-        with _ffmpeg_errors(self._path):
+        with _segment_errors(self._path):
             self._container.start_encoding()
 
     def add(self, picture: Picture) -> None:
@@ -210,7 +211,7 @@ class SegmentEncoder:
         """
         self._encode(None)
         digest = extradata_sha256(self._stream.codec_context)
-        with _ffmpeg_errors(self._path):
+        with _segment_errors(self._path):
             self._container.close()
         if not self._num_frames == self._reorder.num_packets > 0:
             raise SegmentInvalid(
@@ -222,7 +223,7 @@ class SegmentEncoder:
         return SegmentFacts(num_frames=self._num_frames, extradata_sha256=digest, max_reorder=self._reorder.max_reorder)
 
     def _encode(self, frame: av.VideoFrame | None) -> None:
-        with _ffmpeg_errors(self._path):
+        with _segment_errors(self._path):
             for packet in self._stream.encode(frame):
                 self._stamp(packet)
                 self._container.mux(packet)
@@ -266,15 +267,8 @@ def _frame_number(packet: "av.Packet[Any]", time_base: Fraction) -> int:
     return number.numerator
 
 
-@contextmanager
-def _ffmpeg_errors(path: Path) -> Iterator[None]:
-    """Every failure of FFmpeg while a segment is written or read is a fault of the attempt, but for a full disk."""
-    try:
-        yield
-    except (av.FFmpegError, OSError) as error:
-        if error.errno in DISK_FULL:
-            raise
-        raise SegmentInvalid("FFmpeg failed at a segment", where=str(path), got=str(error)) from error
+def _segment_errors(path: Path) -> AbstractContextManager[None]:
+    return ffmpeg_errors(SegmentInvalid, "FFmpeg failed at a segment", where=str(path))
 
 
 @contextmanager
@@ -297,7 +291,7 @@ def verify_segment(path: Path, *, facts: SegmentFacts, source_hashes: Sequence[s
     Raises:
         SegmentInvalid: the file does not hold what `facts` and the hashes say.
     """
-    with _ffmpeg_errors(path), av.open(str(path)) as container:
+    with _segment_errors(path), av.open(str(path)) as container:
         stream = container.streams.video[0]
         stream.codec_context.thread_count = 1
         _expect(path, "global headers", facts.extradata_sha256, extradata_sha256(stream.codec_context))
