@@ -34,7 +34,7 @@ _SETTINGS_FRAME = 4
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Choice:
+class RayChoice:
     """What `auto` comes to."""
 
     address: str
@@ -58,11 +58,11 @@ class Choice:
         return {} if folder == temp_folder() else {"_temp_dir": str(folder)}
 
 
-def choose() -> Choice:
+def choose() -> RayChoice:
     """The cluster that RAY_ADDRESS names, else the first one named on this machine that answers, else a local Ray."""
     named = os.environ.get("RAY_ADDRESS", "")
     if named not in {"", "auto"}:
-        return Choice(address=named, named_by="RAY_ADDRESS")
+        return RayChoice(address=named, named_by="RAY_ADDRESS")
     silent = []
     for file in _address_files():
         address = _read(file)
@@ -73,8 +73,8 @@ def choose() -> Choice:
         except OSError as error:
             silent.append(f"{file} names a Ray cluster at {address} that does not answer ({reason_of(error)})")
         else:
-            return Choice(address=address, named_by=str(file))
-    return Choice(address=LOCAL, silent=tuple(silent))
+            return RayChoice(address=address, named_by=str(file))
+    return RayChoice(address=LOCAL, silent=tuple(silent))
 
 
 def check_named(address: str) -> None:
@@ -83,7 +83,7 @@ def check_named(address: str) -> None:
     Raises:
         OSError: it does not.
     """
-    choice = Choice(address=address) if address else choose()
+    choice = RayChoice(address=address) if address else choose()
     if choice.silent:
         raise ConnectionError(f"{choice.silent[0]}. {DELETE_IT}")
     check_answers(choice.address, ANSWER_S)

@@ -13,7 +13,7 @@ import grpc  # type: ignore[import-untyped]
 import pytest
 
 from slomo_batch import ray_address
-from slomo_batch.ray_address import Choice, check_answers, check_named, choose, start_advice, temp_folder
+from slomo_batch.ray_address import RayChoice, check_answers, check_named, choose, start_advice, temp_folder
 from tests.strangers import as_stranger
 
 
@@ -61,15 +61,15 @@ def closed_port() -> str:
 
 
 def test_nothing_named_means_a_local_ray(folder: Path) -> None:
-    assert choose() == Choice(address="local")
+    assert choose() == RayChoice(address="local")
     (folder / "ray_current_cluster").write_bytes(b"\xff")
-    assert choose() == Choice(address="local")
+    assert choose() == RayChoice(address="local")
 
 
 def test_a_cluster_named_in_the_temporary_folder_that_answers_is_joined(folder: Path, head: str) -> None:
     file = folder / "ray_current_cluster"
     file.write_text(head + "\n")
-    assert choose() == Choice(address=head, named_by=str(file))
+    assert choose() == RayChoice(address=head, named_by=str(file))
     assert choose().init_arguments == {}
 
 
@@ -95,7 +95,7 @@ def test_a_cluster_in_another_temporary_folder_is_found_by_its_process(
     words = ["/ray/raylet", "-c", "import sys; sys.stdin.read()", f"--temp_dir={tmp_path}"]
     with subprocess.Popen(words, executable=sys.executable, stdin=subprocess.PIPE) as raylet:
         assert file in list(ray_address._address_files())
-        choice = Choice(address=head, named_by=str(file))
+        choice = RayChoice(address=head, named_by=str(file))
         assert choice.init_arguments == {"_temp_dir": str(tmp_path)}
         assert raylet.stdin is not None
         raylet.stdin.close()
@@ -107,7 +107,7 @@ def test_what_ray_address_names_is_meant_and_nothing_else(
     (folder / "ray_current_cluster").write_text(head)
     address = closed_port()
     monkeypatch.setenv("RAY_ADDRESS", address)
-    assert choose() == Choice(address=address, named_by="RAY_ADDRESS")
+    assert choose() == RayChoice(address=address, named_by="RAY_ADDRESS")
     assert choose().init_arguments == {"address": address}
     for named in ("", address):
         with pytest.raises(ConnectionRefusedError):

@@ -8,7 +8,7 @@ from contextlib import ExitStack, suppress
 from slomo_batch.commands.superseded import delete_superseded, withdraw_receipts
 from slomo_batch.commands.triage import Triage, forget_failures, triage
 from slomo_batch.errors import Interrupted, JobTaken, SlomoError, StorageError
-from slomo_batch.manifest.inputs import Found, find_videos
+from slomo_batch.manifest.inputs import FoundVideos, find_videos
 from slomo_batch.manifest.schema import Manifest
 from slomo_batch.plan.job_pin import JobPin
 from slomo_batch.records import VideoRequest
@@ -80,7 +80,7 @@ def _run(
             raise Interrupted("stopped before anything was made", remedy="Run it again.")
         prove_work_store(context)
         epoch = stack.enter_context(DriverLease(context.work, context.layout, take_over=take_over))
-        making = _Run(
+        making = _JobRun(
             manifest=manifest,
             environment=environment,
             context=context,
@@ -93,7 +93,7 @@ def _run(
         return making.make(found, retry_failed=retry_failed, force=force, tidy=tidy)
 
 
-class _Run:
+class _JobRun:
     """What one run has at hand."""
 
     def __init__(
@@ -113,7 +113,7 @@ class _Run:
         self._machines: Machines | None = None
         self._began_s = time.monotonic()
 
-    def make(self, found: Found, *, retry_failed: bool, force: bool, tidy: bool) -> int:
+    def make(self, found: FoundVideos, *, retry_failed: bool, force: bool, tidy: bool) -> int:
         """Make what is wanted of the videos that were found."""
         pin = self._pin(found.requests)
         piles = triage(
@@ -163,7 +163,7 @@ class _Run:
             )
         return self._machines
 
-    def _journal(self, found: Found, piles: Triage) -> EventRecorder:
+    def _journal(self, found: FoundVideos, piles: Triage) -> EventRecorder:
         """A recorder that has told of everything that was decided before the work begins."""
         total = len(found.requests) + len(found.missing)
         tally = Tally(videos_total=total, videos_skipped=len(piles.done) + len(piles.renamed))
@@ -193,7 +193,7 @@ class _Run:
             self._display.show(Note(text=f"given up by an earlier run: {number}; --retry-failed tries them again"))
         return recorder
 
-    def _show_start(self, found: Found, piles: Triage, tally: Tally) -> None:
+    def _show_start(self, found: FoundVideos, piles: Triage, tally: Tally) -> None:
         """Show what was decided before the work begins, but for the videos that fail."""
         self._display.show(
             JobStarted(

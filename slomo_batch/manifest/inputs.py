@@ -39,7 +39,7 @@ LOOKUPS_AT_A_TIME = 16
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Found:
+class FoundVideos:
     """All videos of a manifest."""
 
     requests: tuple[VideoRequest, ...]
@@ -68,7 +68,7 @@ class _Entry:
     """Why it cannot be read. It can be a video or a folder."""
 
 
-def find_videos(manifest: Manifest, locate: Locate, *, strict: bool = False) -> Found:
+def find_videos(manifest: Manifest, locate: Locate, *, strict: bool = False) -> FoundVideos:
     """Expand the inputs. If two name the same source, it gets the settings of the later and the position of the first.
 
     Raises:
@@ -95,7 +95,7 @@ def find_videos(manifest: Manifest, locate: Locate, *, strict: bool = False) -> 
         remedy = "Write the outputs elsewhere, or use {relpath} and {name} in their names."
         raise ManifestError("conflicting outputs", problems=tuple(collisions), remedy=remedy)
     named_again = [entry for entry in entries.values() if entry.other_relpaths]
-    return Found(
+    return FoundVideos(
         requests=tuple(requests),
         missing=tuple(missing),
         empty=tuple(empty),

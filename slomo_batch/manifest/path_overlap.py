@@ -192,7 +192,7 @@ def _under(folder: str) -> NameAutomaton:
 
 
 @dataclass(frozen=True, slots=True)
-class _Found:
+class _FoundNames:
     """The names that an input with several files matches."""
 
     uri: str
@@ -207,13 +207,13 @@ class _Found:
         return shortest_name((names, self.names), self.excluded)
 
 
-def _found(spec: InputSpec) -> _Found:
+def _found(spec: InputSpec) -> _FoundNames:
     uri = canonical(spec.uri)
     names = glob_automaton(uri) if is_pattern(uri) else _under(uri)
     if is_pattern(uri) and uri.endswith("/"):
         names = glob_automaton(uri + "**")
     excluded = tuple(glob_automaton(f"{fixed_part(uri)}/{pattern}") for pattern in spec.excluded)
-    return _Found(uri=spec.uri, names=names, excluded=excluded)
+    return _FoundNames(uri=spec.uri, names=names, excluded=excluded)
 
 
 def template_automaton(template: str, ext: str | None) -> NameAutomaton:
@@ -271,7 +271,7 @@ def validate_paths(inputs: Sequence[InputSpec], output: str, work: str) -> list[
     return [*problems, *_work_problems(finders, template, canonical(work), overlaps=bool(problems))]
 
 
-def _matching_outputs(several: Sequence[InputSpec], finders: Sequence[_Found], template: str) -> Iterator[Problem]:
+def _matching_outputs(several: Sequence[InputSpec], finders: Sequence[_FoundNames], template: str) -> Iterator[Problem]:
     for ext in dict.fromkeys(_ext(spec) for spec in several):
         names = template_automaton(template, ext)
         for finder in finders:
@@ -280,7 +280,7 @@ def _matching_outputs(several: Sequence[InputSpec], finders: Sequence[_Found], t
                 yield _output_problem(f"outputs such as {name} would match the input {finder.uri}")
 
 
-def _single_outputs(single: dict[str, int], finders: Sequence[_Found], template: str) -> Iterator[Problem]:
+def _single_outputs(single: dict[str, int], finders: Sequence[_FoundNames], template: str) -> Iterator[Problem]:
     for uri in single:
         name = render_output(template, relpath="", name=uri.rpartition("/")[2])
         if name in single:
@@ -294,7 +294,7 @@ def _output_problem(text: str) -> Problem:
     return Problem(path=("output", "uri"), text=f"{text}; write outputs elsewhere, or exclude them with `except`")
 
 
-def _work_problems(finders: Sequence[_Found], template: str, work: str, *, overlaps: bool) -> Iterator[Problem]:
+def _work_problems(finders: Sequence[_FoundNames], template: str, work: str, *, overlaps: bool) -> Iterator[Problem]:
     if parts_of(template)[0][0].startswith(work.rstrip("/") + "/jobs/"):
         yield Problem(path=("output", "uri"), text=f"is inside the work place {work}, whose objects are deleted later")
     if overlaps:

@@ -49,7 +49,7 @@ def read_tree(text: str, *, where: str) -> Tree:
         node = yaml.compose(text.removeprefix("\ufeff"), Loader=yaml.SafeLoader)
         tree = Tree()
         if node is not None:
-            tree.data = _Walk(tree).value(node, ())
+            tree.data = _YamlWalk(tree).value(node, ())
     except yaml.YAMLError as error:
         raise ManifestError("invalid YAML", problems=(_syntax_problem(error, text),), where=where) from error
     except RecursionError as error:
@@ -78,7 +78,7 @@ def _syntax_problem(error: yaml.YAMLError, text: str) -> str:
     return f"line {error.problem_mark.line + 1}, column {error.problem_mark.column + 1}: {context}{problem}"
 
 
-class _Walk:
+class _YamlWalk:
     """Converts YAML nodes to data, and collects their lines and problems in a tree."""
 
     def __init__(self, tree: Tree) -> None:

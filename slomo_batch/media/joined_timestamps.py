@@ -29,7 +29,7 @@ USUAL_S = Fraction(3, 10)
 
 
 @dataclass(slots=True)
-class _Track:
+class _TrackTimes:
     """The shifted timestamps of one audio track so far."""
 
     end_s: Fraction
@@ -63,7 +63,7 @@ class JoinedTimestamps:
         firsts = first_frame_times(index.joins, index.pts, ~index.is_discarded)
         self._starts_s = [first * index.time_base for first in firsts]
         self._num_passed = 0
-        self._tracks: dict[int, _Track] = {}
+        self._tracks: dict[int, _TrackTimes] = {}
 
     def shift_video(self, packet: "av.Packet[Any]") -> "av.Packet[Any]":
         """Shift the next video packet; just before a join it gets the time in the index."""
@@ -79,7 +79,7 @@ class JoinedTimestamps:
 
     def shift_audio(self, packet: ArchivedPacket, time_base: Fraction) -> ArchivedPacket | None:
         """Shift the next packet of an audio track; None if it would be heard outside its part of the video."""
-        track = self._tracks.setdefault(packet.stream, _Track(end_s=self._starts_s[0]))
+        track = self._tracks.setdefault(packet.stream, _TrackTimes(end_s=self._starts_s[0]))
         time = packet.dts if packet.pts is None else packet.pts
         if time is None:
             return packet
@@ -108,7 +108,7 @@ class JoinedTimestamps:
         last = min(max(self._num_passed - 1, 0), len(self._index.pts) - 1)
         return int(self._index.pts[last]) * self._index.time_base
 
-    def _part_of_audio(self, track: _Track, start_s: Fraction) -> int:
+    def _part_of_audio(self, track: _TrackTimes, start_s: Fraction) -> int:
         """Among the parts whose video is stored nearby, the one in which the packet continues its track best."""
         here = max(self._num_passed - 1, 0)
         lowest = max(track.part, self._part_at(max(here - NEAR_PACKETS, 0)))

@@ -172,7 +172,7 @@ def split_decode(  # noqa: PLR0917 - one job's nouns in their order
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class _Source:
+class _OpenSource:
     """An opened source. Taking packets of the video writes the audio packets stored before them into their archive.
 
     If the file has joins, the packets have shifted timestamps, as in the index.
@@ -193,7 +193,7 @@ class _Source:
 @contextmanager
 def _opened(  # noqa: PLR0917 - one job's nouns in their order
     reader: RangeReader, name: str, facts: VideoFacts, index: VideoIndex, tracks: Sequence[AudioTrack], folder: Path
-) -> Iterator[_Source]:
+) -> Iterator[_OpenSource]:
     with ExitStack() as stack:
         container = stack.enter_context(open_source(reader))
         video = _stream_as_planned(container, facts.stream_index, name)
@@ -209,7 +209,7 @@ def _opened(  # noqa: PLR0917 - one job's nouns in their order
             if packet.stream is video or write_audio(packet)
         )
         shifted = video_packets if timestamps is None else map(timestamps.shift_video, video_packets)
-        yield _Source(container=container, video=video, video_packets=shifted, has_audio=bool(audio_streams))
+        yield _OpenSource(container=container, video=video, video_packets=shifted, has_audio=bool(audio_streams))
 
 
 def _stream_as_planned(container: InputContainer, number: int, name: str) -> Stream:

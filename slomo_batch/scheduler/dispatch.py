@@ -41,13 +41,13 @@ from slomo_batch.scheduler.messages import (
     ChunkReady,
     Event,
     Fail,
-    Found,
     MakeChunk,
     NoMoreVideos,
     Opened,
     Step,
     Stop,
     Task,
+    VideoFound,
 )
 from slomo_batch.scheduler.ready_queue import ReadyQueue
 from slomo_batch.scheduler.retry import (
@@ -98,7 +98,7 @@ class Dispatch:
 
     @property
     def wants_video(self) -> bool:
-        """True while another video should be pulled from the job's list and reported as Found, or NoMoreVideos."""
+        """True while another video should be pulled from the job's list and reported as VideoFound, or NoMoreVideos."""
         return not (self._is_stopped or self._is_exhausted) and self.num_open < self._policy.max_open_videos
 
     @property
@@ -122,7 +122,7 @@ class Dispatch:
 
     @property
     def num_open(self) -> int:
-        """Videos between Found and their end."""
+        """Videos between VideoFound and their end."""
         return len(self._agenda)
 
     @property
@@ -175,7 +175,7 @@ class Dispatch:
         What concerns a video that has ended or a lane that was left only frees its slot.
         """
         match event:
-            case Found(video=number):
+            case VideoFound(video=number):
                 self._agenda.take_in(OpenVideo(number))
             case NoMoreVideos():
                 self._is_exhausted = True

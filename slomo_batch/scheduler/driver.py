@@ -31,7 +31,6 @@ from slomo_batch.scheduler.event_recorder import EventRecorder
 from slomo_batch.scheduler.messages import (
     ChunkReady,
     Event,
-    Found,
     MakeChunk,
     MakeSound,
     NoMoreVideos,
@@ -41,6 +40,7 @@ from slomo_batch.scheduler.messages import (
     Stitch,
     Stop,
     Task,
+    VideoFound,
 )
 
 TICK_S = 0.5
@@ -120,7 +120,7 @@ class Driver:
                 return
             number = next(self._numbers)
             self._videos[number] = ActiveVideo(pending=found)
-            self._report(Found(video=number))
+            self._report(VideoFound(video=number))
 
     def _report(self, event: Event) -> None:
         self._dispatch.handle(event, self._clock())

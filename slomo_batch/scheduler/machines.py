@@ -17,7 +17,7 @@ from slomo_batch.manifest.sections import ClusterSection
 from slomo_batch.media.encode import encoder_works
 from slomo_batch.plan.encoders import NVENC
 from slomo_batch.plan.job_pin import Basis
-from slomo_batch.ray_address import LOCAL, Choice
+from slomo_batch.ray_address import LOCAL, RayChoice
 from slomo_batch.report.events import Display
 from slomo_batch.scheduler.engine import Engine
 from slomo_batch.scheduler.inline_engine import InlineEngine
@@ -220,7 +220,7 @@ def _connect(wish: ClusterWish) -> _Connected:
     Raises:
         ClusterError: nothing answers there, or Ray cannot be started here.
     """
-    choice = ray_address.choose() if wish.address == "auto" else Choice(address=wish.address)
+    choice = ray_address.choose() if wish.address == "auto" else RayChoice(address=wish.address)
     if choice.address == LOCAL:
         _start_here(wish)
         return _Connected(own=True, notes=choice.notes)

@@ -88,7 +88,7 @@ Task = Open | Split | MakeSound | Stitch
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Found:
+class VideoFound:
     """A video was pulled from the job's list, as `wants_video` asked for."""
 
     video: int
@@ -129,4 +129,4 @@ class Stop:
     """Start nothing new; what runs may end."""
 
 
-Event = Found | NoMoreVideos | Opened | ChunkReady | Stop | Attempt
+Event = VideoFound | NoMoreVideos | Opened | ChunkReady | Stop | Attempt

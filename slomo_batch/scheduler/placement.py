@@ -18,7 +18,7 @@ Suspect = TypeVar("Suspect")
 
 
 @dataclass(slots=True, kw_only=True)
-class _Machine(Generic[Worker]):
+class _MachineLoad(Generic[Worker]):
     is_left: bool
     """True where nothing new is to start: the machine is about to be taken away."""
     is_kept: bool = False
@@ -44,7 +44,7 @@ class Placement(Generic[Worker, Suspect]):
     def __init__(self, *, slots: int) -> None:
         """`slots`: chunks that one worker holds at a time."""
         self._slots = slots
-        self._machines: dict[str, _Machine[Worker]] = {}
+        self._machines: dict[str, _MachineLoad[Worker]] = {}
         self._machine_of: dict[Worker, str] = {}
         self._free: list[dict[Worker, None]] = [{} for _ in range(slots)]
         """Workers that may take a chunk in company, by how many they hold."""
@@ -116,7 +116,7 @@ class Placement(Generic[Worker, Suspect]):
         """A worker is ready."""
         self._machine_of[worker] = machine
         if machine not in self._machines:
-            self._machines[machine] = _Machine(is_left=machine in self._left)
+            self._machines[machine] = _MachineLoad(is_left=machine in self._left)
             self._num_open += self._machines[machine].is_open
         self._machines[machine].held[worker] = 0
         self._shelve(worker)
@@ -180,7 +180,7 @@ class Placement(Generic[Worker, Suspect]):
 
         return min((name for name, machine in self._machines.items() if machine.is_open), key=cost, default=None)
 
-    def _release(self, name: str, machine: _Machine[Worker]) -> None:
+    def _release(self, name: str, machine: _MachineLoad[Worker]) -> None:
         """The machine is not kept any more once its suspect has ended; one that still waits goes elsewhere."""
         waiting = self._waiting.pop(name, None)
         if waiting is not None:

@@ -98,7 +98,7 @@ class _Worker:
 
 
 @dataclass(slots=True, eq=False)
-class _Held:
+class _RunningCall:
     call: ChunkCall
     worker: _Worker
     since_s: float
@@ -135,7 +135,7 @@ class Pool:
         self._displaced: list[ChunkCall] = []
         """Chunks that failed on machines that are free, and wait for another."""
         self._booting: dict[Any, _Worker] = {}
-        self._held: dict[Any, _Held] = {}
+        self._held: dict[Any, _RunningCall] = {}
         self._doubts: dict[Any, _Doubt] = {}
         self._leaving: Mapping[str, int] = {}
         self._look_due_s = 0.0
@@ -226,7 +226,9 @@ class Pool:
                 self._make(call, worker)
 
     def _make(self, call: ChunkCall, worker: _Worker) -> None:
-        self._held[worker.actor.make.options(num_returns="streaming").remote(call)] = _Held(call, worker, self._clock())
+        self._held[worker.actor.make.options(num_returns="streaming").remote(call)] = _RunningCall(
+            call, worker, self._clock()
+        )
 
     def scale(self, demand: int) -> None:
         """Have as many workers as `demand` chunks could keep busy, within the limits."""
@@ -298,7 +300,7 @@ class Pool:
             came += self._settle(ref)
         return came
 
-    def _hangs(self, held: _Held, now_s: float) -> bool:
+    def _hangs(self, held: _RunningCall, now_s: float) -> bool:
         return now_s - held.since_s > self._patience.limit_s(_work(held.call.task))
 
     def _give_up_waiting(self, worker: _Worker, now_s: float) -> Came:
@@ -377,7 +379,7 @@ class Pool:
         self._note(held, said)
         return [(held.call, said)]
 
-    def _note(self, held: _Held, outcome: Attempt) -> None:
+    def _note(self, held: _RunningCall, outcome: Attempt) -> None:
         """Enter what became of a chunk into its machine's record."""
         machine, task = held.worker.node, held.call.task
         if isinstance(outcome, Succeeded) and isinstance(outcome.result, ChunkDone):
@@ -398,7 +400,7 @@ class Pool:
                 came += self._take_in(ref, heard)
         return came + self._mourn(worker, self._bury(worker), error)
 
-    def _mourn(self, worker: _Worker, held: list[_Held], error: RayError) -> Came:
+    def _mourn(self, worker: _Worker, held: list[_RunningCall], error: RayError) -> Came:
         """What becomes of the chunks that a dead worker held; those to blame wait for a sign of life of its machine."""
         reason, machine = _told(error), worker.node
         if _is_explained(error, machine):
@@ -422,7 +424,7 @@ class Pool:
             self._record.failed(doubt.machine, call.task.chunk.chunk_id)
         return [_lost(call, doubt.machine, doubt.reason, explained=went) for call in doubt.calls]
 
-    def _bury(self, worker: _Worker) -> list[_Held]:
+    def _bury(self, worker: _Worker) -> list[_RunningCall]:
         """The worker is no more; what it held."""
         held = {ref: each for ref, each in self._held.items() if each.worker is worker}
         for ref in held:

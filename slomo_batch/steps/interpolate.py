@@ -115,14 +115,16 @@ def _fetch(task: ChunkTask, path: Path, context: StepContext) -> None:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class _Made:
+class _EncodedFrames:
     facts: SegmentFacts
     hashes: tuple[str, ...]
     border_hashes: dict[int, str]
     counts: FrameCounts
 
 
-def _encode(task: ChunkTask, archive: ArchiveReader, segment: Path, context: StepContext, watch: Stopwatch) -> _Made:
+def _encode(
+    task: ChunkTask, archive: ArchiveReader, segment: Path, context: StepContext, watch: Stopwatch
+) -> _EncodedFrames:
     """Decode the chunk, make its output frames and encode them, one pair at a time."""
     plan, chunk = task.plan, task.chunk
     pictures = watch.each("decode", decode_chunk(archive))
@@ -145,7 +147,7 @@ def _encode(task: ChunkTask, archive: ArchiveReader, segment: Path, context: Ste
         with watch.stage("encode"):
             facts = encoder.finish()
     held = sum(chunk.first_pair <= number < chunk.end_pair for number in archive.note["held"])
-    return _Made(
+    return _EncodedFrames(
         facts=facts,
         hashes=tuple(hashes),
         border_hashes=window.hashes,

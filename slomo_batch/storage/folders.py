@@ -60,10 +60,10 @@ def walk(
         enter: whether to look into a folder; gets the folder's key, without a slash.
         leave_out: whether a file of this name is no object.
     """
-    return _Walk(root, prefix, enter, leave_out).run()
+    return _FolderWalk(root, prefix, enter, leave_out).run()
 
 
-class _Walk:
+class _FolderWalk:
     """One listing. Folders may be nested deeper than Python calls can be, so it keeps its own stack."""
 
     def __init__(self, root: Path, prefix: str, enter: Callable[[str], bool], leave_out: Callable[[str], bool]) -> None:

@@ -21,7 +21,7 @@ _PIECE = re.compile(r"\*\*/|\*\*|\*|\?|\[!?\]?[^\]]*\]|.", re.DOTALL)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Found:
+class GlobMatch:
     """One object that a glob stands for."""
 
     info: ObjectInfo
@@ -55,7 +55,7 @@ def matches(pattern: str, key: str) -> bool:
     return _compiled(pattern).fullmatch(key) is not None
 
 
-def expand(store: ObjectStore, pattern: str, excepts: Sequence[str] = ()) -> Iterator[Found | Unlisted]:
+def expand(store: ObjectStore, pattern: str, excepts: Sequence[str] = ()) -> Iterator[GlobMatch | Unlisted]:
     """What a pattern of keys stands for in a store, in key order.
 
     The object of that very name if there is one; else, for a folder, every object beneath it; else every object that
@@ -76,7 +76,7 @@ def expand(store: ObjectStore, pattern: str, excepts: Sequence[str] = ()) -> Ite
         if isinstance(found, Unlisted):
             yield found
         else:
-            yield Found(info=found, relpath=relative.rpartition("/")[0], is_exact=exact is not None)
+            yield GlobMatch(info=found, relpath=relative.rpartition("/")[0], is_exact=exact is not None)
 
 
 def _exact(store: ObjectStore, pattern: str) -> ObjectInfo | Unlisted | None:

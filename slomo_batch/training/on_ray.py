@@ -15,7 +15,7 @@ from typing import Any
 
 from slomo_batch import ray_address
 from slomo_batch.errors import ClusterError, ManifestError, SlomoError
-from slomo_batch.ray_address import LOCAL, Choice
+from slomo_batch.ray_address import LOCAL, RayChoice
 from slomo_batch.training.distributed import group_of_process
 from slomo_batch.training.order import Order, carry_out
 
@@ -116,7 +116,7 @@ def _as_ours(error: Exception) -> SlomoError:
 @contextmanager
 def _connected(wish: WorkerWish, threads: int) -> Iterator[None]:
     """To the cluster that is asked for, or to a Ray of this machine for the time being."""
-    choice = ray_address.choose() if wish.address == "auto" else Choice(address=wish.address)
+    choice = ray_address.choose() if wish.address == "auto" else RayChoice(address=wish.address)
     for note in choice.notes:
         sys.stderr.write(f"{note}\n")
     own: Mapping[str, Any] = {

@@ -11,7 +11,7 @@ import yaml
 
 from slomo_batch.commands.triage import triage
 from slomo_batch.errors import AccessRefused, ManifestError, StorageBusy
-from slomo_batch.manifest.inputs import Found, find_videos
+from slomo_batch.manifest.inputs import FoundVideos, find_videos
 from slomo_batch.manifest.load import load
 from slomo_batch.manifest.schema import Manifest
 from slomo_batch.plan.job_pin import JobPin, WeightsPin
@@ -44,11 +44,11 @@ def fill(place: Path, *names: str) -> None:
         LocalStore(place).put(name, b"video")
 
 
-def names(found: Found) -> list[str]:
+def names(found: FoundVideos) -> list[str]:
     return [os.path.relpath(request.source.uri) for request in found.requests]
 
 
-def failures(found: Found) -> dict[str, str]:
+def failures(found: FoundVideos) -> dict[str, str]:
     return {os.path.relpath(failed.source_uri): failed.error for failed in found.missing}
 
 

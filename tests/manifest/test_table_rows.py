@@ -8,7 +8,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from slomo_batch.errors import ManifestError
-from slomo_batch.manifest.inputs import Found, find_videos
+from slomo_batch.manifest.inputs import FoundVideos, find_videos
 from slomo_batch.manifest.load import load
 from slomo_batch.manifest.schema import Manifest
 from slomo_batch.storage.s3_options import S3Options
@@ -20,7 +20,7 @@ def manifest_of(folder: Path, *inputs: str) -> Manifest:
     return load(text, where="manifest.yaml")
 
 
-def find(manifest: Manifest) -> Found:
+def find(manifest: Manifest) -> FoundVideos:
     return find_videos(manifest, lambda uri: locate(uri, s3=S3Options()))
 
 

@@ -12,7 +12,6 @@ from slomo_batch.scheduler.limits import Limits
 from slomo_batch.scheduler.messages import (
     ChunkReady,
     Event,
-    Found,
     MakeChunk,
     MakeSound,
     NoMoreVideos,
@@ -22,6 +21,7 @@ from slomo_batch.scheduler.messages import (
     Stitch,
     Stop,
     Task,
+    VideoFound,
 )
 from slomo_batch.scheduler.placement import Placement
 from slomo_batch.scheduler.retry import MAX_BACKOFF_S
@@ -139,7 +139,7 @@ class Simulation:
             if self.next_video == len(self.videos):
                 self._tell(NoMoreVideos())
                 return
-            self._tell(Found(video=self.next_video))
+            self._tell(VideoFound(video=self.next_video))
             self.next_video += 1
         assert self.dispatch.num_open <= self.limits.max_open_videos
 

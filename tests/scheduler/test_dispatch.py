@@ -13,7 +13,6 @@ from slomo_batch.scheduler.messages import (
     ChunkReady,
     Event,
     Fail,
-    Found,
     MakeChunk,
     MakeSound,
     NoMoreVideos,
@@ -22,6 +21,7 @@ from slomo_batch.scheduler.messages import (
     Split,
     Stitch,
     Stop,
+    VideoFound,
 )
 from slomo_batch.scheduler.ranking import SWEEP_FROM, Ranking
 from slomo_batch.scheduler.retry import MAX_DEATHS
@@ -135,7 +135,7 @@ def test_stop_lets_what_runs_end_and_starts_nothing_more_but_joins(
 
 
 def test_after_a_stop_a_video_of_which_all_is_made_is_joined_and_no_other() -> None:
-    job = Job().tell(Found(video=0), Found(video=1), NoMoreVideos())
+    job = Job().tell(VideoFound(video=0), VideoFound(video=1), NoMoreVideos())
     job.tasks()
     job.tell(_opened(0, num_chunks=2), _opened(1, num_chunks=2))
     assert len(job.chunks(slots=3)) == 3
@@ -222,7 +222,7 @@ def _opened(video: int = 0, num_chunks: int = 2, *, sound: bool = False, ready: 
 
 def _running(num_chunks: int = 2) -> Job:
     """A job of one video with all its chunks running."""
-    job = Job().tell(Found(video=0), NoMoreVideos())
+    job = Job().tell(VideoFound(video=0), NoMoreVideos())
     job.tasks()
     job.tell(_opened(num_chunks=num_chunks))
     job.chunks()
@@ -230,7 +230,7 @@ def _running(num_chunks: int = 2) -> Job:
 
 
 def test_a_video_goes_through_its_steps_in_order_and_a_chunk_starts_while_the_split_still_runs() -> None:
-    job = Job().tell(Found(video=0), NoMoreVideos())
+    job = Job().tell(VideoFound(video=0), NoMoreVideos())
     assert job.tasks() == [Open(video=0)]
     job.tell(_opened(sound=True, ready=False))
     assert job.tasks() == [Split(video=0, lane="copy", wanted=frozenset({0, 1}), sound=True)]
@@ -248,7 +248,7 @@ def test_a_video_goes_through_its_steps_in_order_and_a_chunk_starts_while_the_sp
 
 
 def test_a_resumed_video_is_split_for_what_is_missing_only() -> None:
-    job = Job().tell(Found(video=0))
+    job = Job().tell(VideoFound(video=0))
     job.tasks()
     done, ready = frozenset({0, 3}), frozenset({1, 3})
     job.tell(Opened(video=0, num_chunks=5, lane="decode", done=done, ready=ready, sound=False))
@@ -257,7 +257,7 @@ def test_a_resumed_video_is_split_for_what_is_missing_only() -> None:
 
 
 def test_a_video_with_all_committed_is_stitched_at_once() -> None:
-    job = Job().tell(Found(video=0))
+    job = Job().tell(VideoFound(video=0))
     job.tasks()
     job.tell(Opened(video=0, num_chunks=2, lane="copy", done=frozenset({0, 1}), ready=frozenset(), sound=False))
     assert job.tasks() == [Stitch(video=0, lane="copy")]
@@ -268,7 +268,7 @@ MANY_STITCHES = replace(LIMITS, max_open_videos=40, max_stitches=20, max_splits=
 
 def _with_stitches_ready(number: int) -> Job:
     """A job of so many videos whose chunks are all made."""
-    job = Job(MANY_STITCHES).tell(*(Found(video=video) for video in range(number)))
+    job = Job(MANY_STITCHES).tell(*(VideoFound(video=video) for video in range(number)))
     job.tasks()
     none, done = frozenset[int](), frozenset({0})
     return job.tell(
@@ -277,7 +277,7 @@ def _with_stitches_ready(number: int) -> Job:
 
 
 def test_stitches_leave_half_of_the_room_to_steps_that_feed_the_workers() -> None:
-    job = _with_stitches_ready(10).tell(*(Found(video=video) for video in range(10, 20)))
+    job = _with_stitches_ready(10).tell(*(VideoFound(video=video) for video in range(10, 20)))
     assert [type(task) for task in job.dispatch.take_tasks(8, 0.0)] == [Stitch] * 4 + [Open] * 4
 
 
@@ -287,7 +287,7 @@ def test_stitches_take_all_of_the_room_where_nothing_else_can_start() -> None:
 
 
 def test_sound_alone_is_reason_enough_to_split() -> None:
-    job = Job().tell(Found(video=0))
+    job = Job().tell(VideoFound(video=0))
     job.tasks()
     job.tell(_opened(sound=True))
     assert job.tasks() == [Split(video=0, lane="copy", wanted=frozenset(), sound=True)]
@@ -320,7 +320,7 @@ def test_preempted_chunks_run_again_at_once_in_company_however_often() -> None:
 
 
 def test_a_step_whose_process_was_preempted_starts_again_at_once_however_often() -> None:
-    job = Job().tell(Found(video=0))
+    job = Job().tell(VideoFound(video=0))
     for _ in range(20):
         assert job.tasks() == [Open(video=0)]
         job.tell(Lost(head=step_head("open"), explained=True, cause="preempted"))
@@ -366,7 +366,7 @@ def test_the_third_unexplained_death_fails_the_video() -> None:
 
 @pytest.mark.parametrize("how", ["chunk", "stitch", "split"])
 def test_a_video_that_copying_cannot_serve_is_split_anew_in_the_decode_lane(how: str) -> None:
-    job = Job().tell(Found(video=0))
+    job = Job().tell(VideoFound(video=0))
     job.tasks()
     job.tell(_opened(ready=how != "split"))
     if how == "split":
@@ -396,7 +396,7 @@ def test_what_still_runs_of_a_left_lane_is_awaited_and_ignored() -> None:
 
 
 def test_a_split_of_a_left_lane_counts_as_running_until_it_ends() -> None:
-    job = Job(replace(LIMITS, max_splits=1)).tell(Found(video=0))
+    job = Job(replace(LIMITS, max_splits=1)).tell(VideoFound(video=0))
     job.tasks()
     job.tell(_opened(ready=False))
     job.tasks()
@@ -410,7 +410,7 @@ def test_a_split_of_a_left_lane_counts_as_running_until_it_ends() -> None:
 
 
 def test_the_decode_lane_is_the_last_resort() -> None:
-    job = Job().tell(Found(video=0))
+    job = Job().tell(VideoFound(video=0))
     job.tasks()
     everything = frozenset({0})
     job.tell(Opened(video=0, num_chunks=1, lane="decode", done=everything, ready=frozenset(), sound=False))
@@ -420,7 +420,7 @@ def test_the_decode_lane_is_the_last_resort() -> None:
 
 
 def test_one_bad_video_stops_no_other() -> None:
-    job = Job().tell(Found(video=0), Found(video=1))
+    job = Job().tell(VideoFound(video=0), VideoFound(video=1))
     job.tasks()
     job.tell(step_error("open", "SourceUnreadable", "empty"))
     job.tell(_opened(video=1))
@@ -429,7 +429,7 @@ def test_one_bad_video_stops_no_other() -> None:
 
 
 def test_a_split_that_forgets_a_chunk_is_asked_again_and_then_given_up() -> None:
-    job = Job().tell(Found(video=0))
+    job = Job().tell(VideoFound(video=0))
     job.tasks()
     job.tell(_opened(ready=False))
     for attempt in range(3):
@@ -444,9 +444,9 @@ def test_a_split_that_forgets_a_chunk_is_asked_again_and_then_given_up() -> None
 
 
 def test_videos_are_pulled_only_as_far_as_the_policy_goes() -> None:
-    job = Job(replace(LIMITS, max_open_videos=2)).tell(Found(video=0))
+    job = Job(replace(LIMITS, max_open_videos=2)).tell(VideoFound(video=0))
     assert job.dispatch.wants_video
-    job.tell(Found(video=1))
+    job.tell(VideoFound(video=1))
     assert not job.dispatch.wants_video
     job.tasks()
     job.tell(step_error("open", "SourceUnreadable"))
@@ -455,7 +455,7 @@ def test_videos_are_pulled_only_as_far_as_the_policy_goes() -> None:
 
 
 def test_demand_is_what_could_keep_workers_busy() -> None:
-    job = Job().tell(Found(video=0))
+    job = Job().tell(VideoFound(video=0))
     assert job.dispatch.demand == 0
     job.tasks()
     job.tell(_opened(num_chunks=5))
@@ -478,7 +478,7 @@ def test_a_chunk_whose_object_is_damaged_is_split_again_at_once_and_the_others_g
 
 
 def test_a_chunk_that_is_lost_while_the_rest_is_still_split_is_not_taken_for_one_that_the_split_forgot() -> None:
-    job = Job().tell(Found(video=0), NoMoreVideos())
+    job = Job().tell(VideoFound(video=0), NoMoreVideos())
     job.tasks()
     job.tell(_opened(num_chunks=2, ready=False))
     assert job.tasks() == [Split(video=0, lane="copy", wanted=frozenset({0, 1}), sound=False)]
@@ -492,7 +492,7 @@ def test_a_chunk_that_is_lost_while_the_rest_is_still_split_is_not_taken_for_one
 
 
 def test_sound_whose_packets_are_damaged_is_split_again_before_it_is_made() -> None:
-    job = Job().tell(Found(video=0), NoMoreVideos())
+    job = Job().tell(VideoFound(video=0), NoMoreVideos())
     job.tasks()
     job.tell(Opened(video=0, num_chunks=1, lane="copy", done=frozenset({0}), ready=frozenset(), sound=True))
     job.tasks()
@@ -539,7 +539,7 @@ def test_a_policy_that_allows_nothing_is_refused() -> None:
 
 def _ready_videos(job: Job, *chunks: int) -> Job:
     """Videos of so many chunks, all ready."""
-    job.tell(*(Found(video=number) for number in range(len(chunks))))
+    job.tell(*(VideoFound(video=number) for number in range(len(chunks))))
     job.tasks()
     return job.tell(*(_opened(number, num_chunks) for number, num_chunks in enumerate(chunks)))
 

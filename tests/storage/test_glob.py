@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from slomo_batch.manifest.path_overlap import glob_automaton
 from slomo_batch.storage import folders
-from slomo_batch.storage.glob import Found, _literal_prefix, _may_hold, expand, matches, split_glob
+from slomo_batch.storage.glob import GlobMatch, _literal_prefix, _may_hold, expand, matches, split_glob
 from slomo_batch.storage.local import LocalStore
 from slomo_batch.storage.store import ObjectStore
 from tests.memory_store import MemoryStore
@@ -115,7 +115,7 @@ def archive(request: pytest.FixtureRequest, tmp_path: Path) -> ObjectStore:
 
 
 def found(store: ObjectStore, pattern: str, excepts: Sequence[str] = ()) -> dict[str, str]:
-    return {one.info.key: one.relpath for one in expand(store, pattern, excepts) if isinstance(one, Found)}
+    return {one.info.key: one.relpath for one in expand(store, pattern, excepts) if isinstance(one, GlobMatch)}
 
 
 def test_a_glob_finds_its_matches_in_order_with_their_folders(archive: ObjectStore) -> None:
