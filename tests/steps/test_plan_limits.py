@@ -43,7 +43,7 @@ def test_a_rate_beyond_what_matroska_counts_is_refused_and_fits_elsewhere() -> N
 
 
 def test_a_rate_beyond_the_encoder_is_refused() -> None:
-    with pytest.raises(SourceUnsupported, match="no more than 240 frames/s"):
+    with pytest.raises(SourceUnsupported, match="supports at most 240 frames/s"):
         planned(FAST, "out.mp4", encode=Encode(codec="av1"))
 
 
