@@ -206,7 +206,7 @@ class _JobRun:
             )
         )
         for uri in found.empty:
-            self._display.show(Note(text="no video here", uri=uri))
+            self._display.show(Note(text="no videos found", uri=uri))
         for request in piles.done:
             self._display.show(
                 VideoSkipped(uri=request.source.uri, output_uri=request.output_uri, reason="published before")

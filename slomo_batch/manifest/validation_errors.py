@@ -80,6 +80,8 @@ def _unknown(path: Path, root: type[Section]) -> Problem:
 def _hint(key: str, here: Sequence[str], root: type[Section]) -> str:
     everywhere = [dotted(path) for path in leaves(root)]
     elsewhere = [name for name in everywhere if name.rpartition(".")[2] == key]
+    if key in elsewhere:
+        return "; it belongs at the top level"
     near = next(iter(elsewhere), "") or nearest(key, here) or nearest(key, everywhere)
     return f"; did you mean {near}?" if near else f"; known keys are {', '.join(here)}"
 

@@ -117,7 +117,8 @@ def validate_container(codec: Codec, suffix: str) -> list[str]:
     """Return why a file with this suffix (".mp4") cannot contain this codec; empty if it can."""
     taken = CONTAINERS.get(suffix.lower())
     if taken is None:
-        return [f"unsupported output suffix {suffix or '(none)'}; use {_any_of(CONTAINERS)}"]
+        what = f"unsupported output suffix {suffix}" if suffix else "the output has no suffix"
+        return [f"{what}; use {_any_of(CONTAINERS)}"]
     if codec in taken:
         return []
     fitting = [name for name, codecs in CONTAINERS.items() if codec in codecs]

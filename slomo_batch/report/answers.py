@@ -7,7 +7,7 @@ from typing import Any, TextIO
 
 from slomo_batch.plan.s3_requests import PRICED, S3Requests, of_driving, price_usd
 from slomo_batch.report.events import JobStatus, PlanRow
-from slomo_batch.report.units import counted, size
+from slomo_batch.report.units import counted, size, without_uri
 from slomo_batch.sanitize import json_line, one_line
 from slomo_batch.timeline.retiming import NOTABLE_FRAME_RATIO
 
@@ -16,7 +16,7 @@ def show_plan(
     rows: Sequence[PlanRow], *, empty: Sequence[str] = (), as_json: bool, stream: TextIO = sys.stdout
 ) -> None:
     """What a run would do; `empty` are the inputs in which there is no video."""
-    notes = [{"event": "note", "text": "no video here", "uri": uri} for uri in empty]
+    notes = [{"event": "note", "text": "no videos found", "uri": uri} for uri in empty]
     if as_json:
         total = {"event": "total", **_plan_total(rows), **_plan_cost(rows)}
         _print((*_json_lines("video", rows), *map(json_line, notes), json_line(total)), stream)
@@ -54,7 +54,7 @@ def _plan_lines(rows: Sequence[PlanRow]) -> Iterator[str]:
     for row in rows:
         yield f"{row.state:<8} {row.uri}"
         if row.problem:
-            yield f"         problem: {row.problem}"
+            yield f"         problem: {without_uri(row.problem, row.uri)}"
             continue
         yield f"         -> {row.output_uri}"
         frames = f"{row.num_source_frames:,} -> {counted(row.num_output_frames, 'frame')}"
@@ -87,11 +87,14 @@ def show_status(status: JobStatus, *, as_json: bool, stream: TextIO = sys.stdout
 
 
 def _status_lines(status: JobStatus) -> Iterator[str]:
-    yield f"{status.job}: {status.state}, as of {status.updated or 'never'}"
+    if not status.updated:
+        yield f"{status.job}: no progress is recorded in the work place"
+        return
+    yield f"{status.job}: {status.state}, as of {status.updated}"
     yield f"  videos {status.videos_done:,}/{status.videos_total:,}, {status.videos_failed:,} failed"
     yield f"  chunks {status.chunks_done:,}/{status.chunks_total:,}, frames {status.frames_done:,}"
     for failure in status.failures:
-        yield f"  FAILED {failure.uri}: {failure.error}: {failure.reason}"
+        yield f"  FAILED {failure.uri}: {failure.error}: {without_uri(failure.reason, failure.uri)}"
 
 
 def show_garbage(
@@ -103,7 +106,7 @@ def show_garbage(
         _print(map(json_line, records), stream)
         return
     lines = [f"{kind}: {number:,} objects, {size(size_bytes)}" for kind, number, size_bytes in kinds]
-    end = "deleted" if deleted else "nothing was deleted; --delete does it"
+    end = "deleted" if deleted else "nothing was deleted; use --delete to delete these objects"
     _print([*lines, end if kinds else "nothing to delete"], stream)
 
 

@@ -23,7 +23,7 @@ from slomo_batch.report.events import (
     VideoSkipped,
 )
 from slomo_batch.report.json_log import JsonDisplay, Streaming
-from slomo_batch.report.units import counted, duration, size
+from slomo_batch.report.units import counted, duration, size, without_uri
 from slomo_batch.sanitize import one_line
 
 SECONDS_BETWEEN_SNAPSHOTS = 10.0
@@ -80,14 +80,14 @@ def lines_of(event: Event) -> Iterator[str]:
             yield f"opened     {event.uri}: {frames} in {chunks}"
         case Errored(retryable=True, head=head) | Lost(head=head):
             what = f"chunk {head.chunk}" if isinstance(head, ChunkHead) else head.step
-            yield f"retry      {head.uri}, {what}: {event.error_name}: {event.reason}"
+            yield f"retry      {head.uri}, {what}: {event.error_name}: {without_uri(event.reason, head.uri)}"
         case VideoPublished():
             yield f"published  {event.output_uri} ({counted(event.num_frames, 'frame')}, {size(event.size_bytes)})"
             yield from (f"           {note}" for note in event.notes)
         case VideoSkipped():
             yield f"skipped    {event.uri}: {event.reason}"
         case VideoGivenUp():
-            yield f"FAILED     {event.uri}: {event.error}: {event.reason}"
+            yield f"FAILED     {event.uri}: {event.error}: {without_uri(event.reason, event.uri)}"
         case Note():
             yield f"note       {event.uri}: {event.text}" if event.uri else f"note       {event.text}"
         case JobEnded():

@@ -1,4 +1,4 @@
-"""Numbers as people write them."""
+"""Numbers and reasons, formatted for people."""
 
 
 def duration(seconds: float) -> str:
@@ -26,3 +26,8 @@ def size(num_bytes: int) -> str:
 def counted(number: int, noun: str) -> str:
     """A number with its noun: 1 video, 1,200 videos."""
     return f"{number:,} {noun}" if number == 1 else f"{number:,} {noun}s"
+
+
+def without_uri(reason: str, uri: str) -> str:
+    """The reason of a failure without the URI that it starts with, for a line that names the URI already."""
+    return reason.removeprefix(f"{uri}: ")

@@ -103,6 +103,8 @@ def storage_error(error: OSError, where: str) -> SlomoError:
     kind, what, remedy = FAULTS.get(error.errno or 0, unknown)
     got = os.strerror(error.errno) if error.errno else str(error)
     elsewhere = str(error.filename or where) != where
+    if error.errno == errno.ENOENT and not elsewhere:
+        got = ""  # it would say "no such file" again
     return kind(what, where=where, got=f"{got} ({error.filename})" if elsewhere else got, remedy=remedy)
 
 

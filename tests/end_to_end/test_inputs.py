@@ -106,13 +106,13 @@ def test_an_input_that_names_no_video_is_a_note_and_a_fault_with_strict(
 ) -> None:
     inputs = ["in/a.mp4", "none/*.mp4", "in/*.mov"]
     shown = events(capsys, command, inputs)
-    empty = [event["uri"] for event in shown if event["event"] == "note" and event["text"] == "no video here"]
+    empty = [event["uri"] for event in shown if event["event"] == "note" and event["text"] == "no videos found"]
     assert empty == ["none/*.mp4", "in/*.mov"]
     (folder / "out" / "a.mkv").unlink(missing_ok=True)
     assert main([command, "manifest.yaml", "--strict"]) == 2
     error = capsys.readouterr().err.splitlines()
     assert error == [
-        "slomo-batch: these inputs name no video. Correct or remove them; without --strict they are only reported.",
+        "slomo-batch: inputs without videos. Correct or remove them, or run without --strict.",
         "  none/*.mp4",
         "  in/*.mov",
     ]

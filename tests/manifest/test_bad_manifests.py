@@ -109,7 +109,7 @@ BAD_VALUES = {
     "output a folder": (with_inputs("[{uri: a.mov}]", "out/"), "is a folder; add a file name"),
     "output a bucket": (with_inputs("[{uri: a.mov}]", "s3://bucket"), "is a bucket; add a key"),
     "output of no kind": (with_inputs("[{uri: a.mov}]", "out/{stem}.avi"), "output.uri: unsupported output suffix"),
-    "output without suffix": (with_inputs("[{uri: a.mov}]", "out/{stem}"), "unsupported output suffix (none)"),
+    "output without suffix": (with_inputs("[{uri: a.mov}]", "out/{stem}"), "the output has no suffix"),
     "exists": (GOOD + "  exists: overwrite\n", "line 7: output.exists: 'overwrite' is not one of skip, replace, fail"),
     "work elsewhere": (GOOD + "work: gs://b/w\n", "line 7: work: unsupported URI scheme gs://"),
     # retime

@@ -253,7 +253,7 @@ def test_containers_are_judged_by_what_they_take() -> None:
         ".mp4 does not support prores; use .mov or .mkv, or av1, ffv1, h264 or hevc in .mp4"
     ]
     assert "unsupported output suffix .webm" in validate_container("av1", ".webm")[0]
-    assert "unsupported output suffix (none)" in validate_container("av1", "")[0]
+    assert "the output has no suffix" in validate_container("av1", "")[0]
 
 
 def test_what_a_container_cannot_carry_is_named() -> None:

@@ -161,7 +161,7 @@ def test_exit_codes_are_carried_through(cluster: JobCluster, clip: Path, tmp_pat
     nothing = Job(tmp_path / "nothing", name="nothing").write([f"{tmp_path}/none/*.mp4"], **QUICK)
     wrong = ask("submit", str(nothing.manifest), *here)
     assert wrong.returncode == 2
-    assert "no input names a video" in wrong.stderr
+    assert "no videos found" in wrong.stderr
     faulty = ask("submit", str(nothing.manifest), *here, "--set", "encode.codec=h246")
     assert faulty.returncode == 2
     assert "submitted" not in faulty.stderr

@@ -52,10 +52,10 @@ def test_a_plan_names_the_inputs_in_which_there_is_no_video() -> None:
     text, lines = io.StringIO(), io.StringIO()
     show_plan(ROWS, empty=["none/*.mp4"], as_json=False, stream=text)
     show_plan(ROWS, empty=["none/*.mp4"], as_json=True, stream=lines)
-    assert text.getvalue().splitlines()[0] == "note     none/*.mp4: no video here"
+    assert text.getvalue().splitlines()[0] == "note     none/*.mp4: no videos found"
     shown = [json.loads(line) for line in lines.getvalue().splitlines()]
     assert [line["event"] for line in shown] == ["video", "video", "note", "total"]
-    assert shown[2] == {"event": "note", "text": "no video here", "uri": "none/*.mp4"}
+    assert shown[2] == {"event": "note", "text": "no videos found", "uri": "none/*.mp4"}
 
 
 def test_a_plan_in_json_ends_with_the_total() -> None:
