@@ -166,8 +166,8 @@ def _ray(wish: ClusterWish, environment: JobEnvironment, prewarm: int, stop: Sto
         offer,
     )
     from slomo_batch.report.metrics import RayMetrics  # noqa: PLC0415 as above
+    from slomo_batch.scheduler.chunk_worker import WorkerNeeds  # noqa: PLC0415 as above
     from slomo_batch.scheduler.ray_engine import RayEngine  # noqa: PLC0415 as above
-    from slomo_batch.scheduler.worker_pool import WorkerNeeds  # noqa: PLC0415 as above
 
     connected = _connect(wish)
     own = connected.own

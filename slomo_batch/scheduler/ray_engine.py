@@ -1,4 +1,4 @@
-"""RayEngine: model calls go to a pool of workers, all others are tasks. Data moves through the store, never Ray's."""
+"""RayEngine: calls with a model go to a pool of workers, all others are Ray tasks. Ray itself moves no video data."""
 
 import time
 from collections.abc import Callable, Iterator
@@ -20,14 +20,15 @@ from slomo_batch.attempts import Errored, Lost
 from slomo_batch.cluster.nodes import cluster_total
 from slomo_batch.errors import ProgramFault, VersionMismatch
 from slomo_batch.scheduler.calls import Call, ChunkCall, ChunkStored, Entered, Outcome, TaskCall, perform
+from slomo_batch.scheduler.chunk_worker import WorkerNeeds
 from slomo_batch.scheduler.limits import COUNT_CPUS_S, steps_in_flight
-from slomo_batch.scheduler.worker_pool import Pool, WorkerNeeds
+from slomo_batch.scheduler.worker_pool import WorkerPool
 from slomo_batch.wiring import JobEnvironment, open_context
 
 
 @ray.remote(num_cpus=1, max_retries=0, num_returns="streaming")
 def run_task(environment: JobEnvironment, call: TaskCall) -> Iterator[Outcome | Entered]:
-    """A call without a model; its outcomes as they come. An error says where it happened."""
+    """Carry out a call without a model; yield its outcomes as they come. An error says on which machine it happened."""
     machine = ray.get_runtime_context().get_node_id()
     try:
         context = open_context(environment)
@@ -39,9 +40,9 @@ def run_task(environment: JobEnvironment, call: TaskCall) -> Iterator[Outcome | 
 
 
 class RayEngine:
-    """Carries calls to the Ray this process is connected to.
+    """Carries calls out on the Ray that this process is connected to.
 
-    `num_tasks` calls without a model run at a time; None: as many as the cluster's CPUs are for, which come and go.
+    `num_tasks` calls without a model run at a time; None: as many as the CPUs of the cluster allow, which come and go.
     """
 
     def __init__(
@@ -59,7 +60,7 @@ class RayEngine:
         self._num_tasks = num_tasks or 0
         self._count_due_s = 0.0
         self._num_slots = needs.slots
-        self._pool = Pool(environment, needs, clock=clock)
+        self._pool = WorkerPool(environment, needs, clock=clock)
         self._tasks: dict[Any, TaskCall] = {}
 
     @property
@@ -95,7 +96,8 @@ class RayEngine:
         if isinstance(call, ChunkCall):
             self._pool.start(call)
         else:
-            self._tasks[run_task.options(**self._pool.elsewhere).remote(self._environment, call)] = call
+            task = run_task.options(**self._pool.excluded.placement_options)
+            self._tasks[task.remote(self._environment, call)] = call
 
     def scale(self, demand: int) -> None:
         """See Engine."""
@@ -103,7 +105,7 @@ class RayEngine:
 
     def outcomes(self, timeout_s: float) -> list[tuple[Call, Outcome]]:
         """See Engine."""
-        came: list[tuple[Call, Outcome]] = [*self._pool.turn()]
+        came: list[tuple[Call, Outcome]] = [*self._pool.poll()]
         waiting = [*self._pool.refs, *self._tasks]
         if not waiting:
             time.sleep(0 if came else timeout_s)
@@ -113,19 +115,19 @@ class RayEngine:
             more, _ = ray.wait(rest, num_returns=len(rest), timeout=0, fetch_local=False)
             ready += more
         for ref in ready:
-            came += self._task_outcome(ref) if ref in self._tasks else self._pool.take(ref)
+            came += self._task_outcome(ref) if ref in self._tasks else self._pool.collect(ref)
         return came
 
     def take_notes(self) -> list[str]:
         """See Engine."""
-        return self._pool.take_notes()
+        return self._pool.excluded.take_notes()
 
     def _task_outcome(self, generator: Any) -> list[tuple[Call, Outcome]]:
-        """One outcome of a task that has one ready; a generator that ended without an end was lost."""
+        """The next outcome of a task, which is ready. A generator that ends without a result was lost."""
         call = self._tasks[generator]
         try:
             outcome: Outcome = ray.get(next(generator))
-            outcome = self._pool.judged(outcome) if isinstance(outcome, Errored) else outcome
+            outcome = self._pool.excluded.attribute(outcome) if isinstance(outcome, Errored) else outcome
         except StopIteration:
             outcome = Lost(head=call.head, explained=False, cause="the task ended without a result")
         except RayError as error:
@@ -146,7 +148,7 @@ _LOSSES = (RayActorError, NodeDiedError, WorkerCrashedError, OutOfMemoryError, O
 
 
 def _failure(call: TaskCall, error: RayError) -> Errored | Lost:
-    """What became of a task. Where it ran is not known: its machine's death is explained where Ray says so."""
+    """What became of a task. It is unknown where it ran; a loss is explained if Ray says that its machine died."""
     if isinstance(error, RayTaskError) and not isinstance(error, _LOSSES):
         fault = ProgramFault(f"{type(error.cause).__name__}: {error.cause}", got=str(error))
         return Errored(head=call.head, error=fault)

@@ -31,7 +31,7 @@ def test_a_turn_with_a_thousand_workers(monkeypatch: pytest.MonkeyPatch) -> None
         "scale": lambda: engine.scale(2 * NUM_WORKERS),
         "room for chunks": lambda: engine.chunk_room(2 * NUM_WORKERS),
         "number of workers": lambda: engine.num_workers,
-        "turn of the pool": engine._pool.turn,
+        "poll of the pool": engine._pool.poll,
         "references to wait for": lambda: engine._pool.refs,
     }
     for name, turn in turns.items():

@@ -1,4 +1,4 @@
-"""VirtualRay: as much of Ray as RayEngine and Pool call, in virtual time, on machines that are names.
+"""VirtualRay: as much of Ray as RayEngine and WorkerPool call, in virtual time, on machines that are names.
 
 The engine, the pool, the driver and dispatch that run on it are the real ones. What a call comes to, where, and after
 how many seconds is for the test to say: its `Scenario`.
@@ -15,7 +15,7 @@ import pytest
 from ray.exceptions import RayError
 
 from slomo_batch.attempts import ChunkTask, Errored, Succeeded
-from slomo_batch.scheduler import ray_engine, worker_pool
+from slomo_batch.scheduler import chunk_worker, excluded_machines, ray_engine, worker_deaths, worker_pool
 from slomo_batch.scheduler.calls import (
     ChunkCall,
     ChunkStored,
@@ -26,9 +26,9 @@ from slomo_batch.scheduler.calls import (
     StitchCall,
     TaskCall,
 )
+from slomo_batch.scheduler.chunk_worker import WorkerNeeds
 from slomo_batch.scheduler.messages import MakeChunk
 from slomo_batch.scheduler.ray_engine import RayEngine
-from slomo_batch.scheduler.worker_pool import WorkerNeeds
 from slomo_batch.wiring import JobEnvironment
 from tests.attempts import step_head
 from tests.scale import products
@@ -158,19 +158,23 @@ class VirtualRay:
     # ---- what stands in for modules of the project -----------------------------------------------------------------
 
     def plug_in(self, patch: pytest.MonkeyPatch) -> None:
-        """Have RayEngine and Pool speak to this cluster."""
+        """Have RayEngine and WorkerPool speak to this cluster."""
         names = SimpleNamespace(
             remote=lambda **_: lambda _: _Method(self._new_actor), kill=self._kill, get=_get, wait=self._wait
         )
         sleeping = SimpleNamespace(sleep=self.sleep, monotonic=self.clock, time=self.clock)
+        for module in (chunk_worker, worker_deaths):
+            patch.setattr(module, "ray", names)
         for module in (worker_pool, ray_engine):
             patch.setattr(module, "ray", names)
             patch.setattr(module, "time", sleeping)
         alive = lambda: frozenset(self.machines)  # noqa: E731
-        patch.setattr(worker_pool, "alive_nodes", alive)
-        patch.setattr(worker_pool, "working_nodes", alive)
-        patch.setattr(worker_pool, "draining_nodes", dict)
-        patch.setattr(worker_pool, "name_of_node", str)
+        patch.setattr(worker_deaths, "alive_nodes", alive)
+        patch.setattr(excluded_machines, "working_nodes", alive)
+        for module in (worker_pool, worker_deaths):
+            patch.setattr(module, "draining_nodes", dict)
+        for module in (worker_pool, excluded_machines):
+            patch.setattr(module, "name_of_node", str)
         patch.setattr(ray_engine, "cluster_total", lambda _: self.num_cpus)
         patch.setattr(ray_engine, "run_task", _Method(self._run_task))
 

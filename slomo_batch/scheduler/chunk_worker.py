@@ -1,0 +1,93 @@
+"""ChunkWorker: the Ray actor that makes chunks, and what the driver knows of one that it started."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+import ray
+from ray.exceptions import RayError, RayTaskError
+
+from slomo_batch.attempts import Attempt, ChunkTask, Errored
+from slomo_batch.errors import ProgramFault
+from slomo_batch.scheduler.calls import ChunkCall, ChunkStored, Entered, perform
+from slomo_batch.wiring import JobEnvironment, open_context
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class WorkerNeeds:
+    """What one worker takes, and how many there may be."""
+
+    min_workers: int
+    max_workers: int
+    num_gpus: float
+    num_cpus: float
+    slots: int
+    """Chunks one worker holds at a time: one in the model, the others fetching, decoding, encoding, uploading."""
+    hang_s: float
+    """Seconds before which no worker counts as hanging."""
+
+
+class ChunkWorker:
+    """The actor: a context whose model stays loaded."""
+
+    def __init__(self, environment: JobEnvironment) -> None:
+        self._environment = environment
+
+    def node(self) -> str:
+        """Id of the node that it runs on."""
+        node: str = ray.get_runtime_context().get_node_id()
+        return node
+
+    def open(self) -> None:
+        """Open what every chunk needs."""
+        open_context(self._environment)
+
+    def make(self, call: ChunkCall) -> Iterator[Attempt | Entered]:
+        """Make one attempt at one chunk: yield its phases as they begin, then what became of it."""
+        for said in perform(call, open_context(self._environment)):
+            if not isinstance(said, ChunkStored):
+                yield said
+
+
+@dataclass(slots=True, eq=False)
+class StartedWorker:
+    """An actor that the driver started."""
+
+    actor: Any
+    idle_since_s: float
+    node: str = ""
+    """Empty until the actor runs."""
+    is_up: bool = False
+    """Whether it may be given chunks."""
+
+
+@dataclass(slots=True, eq=False)
+class HeldChunk:
+    """A call that a worker holds."""
+
+    call: ChunkCall
+    worker: StartedWorker
+    since_s: float
+    is_computing: bool = False
+    """Whether it decodes, runs the model or encodes: only then can it kill its process."""
+
+
+def next_report(ref: Any, call: ChunkCall) -> Attempt | Entered | RayError:
+    """The next thing that a call reports, or the error that says that its worker is dead."""
+    try:
+        said: Attempt | Entered = ray.get(next(ref))
+    except StopIteration:
+        return RayError("the call ended without a result")
+    except RayTaskError as error:
+        fault = ProgramFault(f"{type(error.cause).__name__}: {error.cause}", got=str(error))
+        return Errored(head=call.head, error=fault)
+    except RayError as error:
+        return error
+    return said
+
+
+def work_of(task: ChunkTask) -> float:
+    """Pixels of all pictures that the chunk reads and makes: the time it takes is proportional to them."""
+    chunk, facts = task.chunk, task.plan.facts
+    num_pictures = chunk.end_pair - chunk.first_pair + chunk.end_frame - chunk.first_frame
+    return float(num_pictures * facts.width * facts.height)
