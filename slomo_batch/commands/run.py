@@ -227,7 +227,7 @@ class _JobRun:
         prove_disk(requests, self._context)
         machines = self._open_machines()
         judge_machines(machines.num_machines, requests, self._context)
-        recorder.tell_also(*machines.displays)
+        recorder.add_displays(*machines.displays)
         for note in machines.notes:
             self._display.show(Note(text=note))
         self._display.show(Note(text=f"working on {machines.description}, {pin.precision} arithmetic"))

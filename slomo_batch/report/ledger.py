@@ -1,21 +1,21 @@
-"""The ledger: what happened, row by row, in Parquet parts that the driver alone writes.
+"""The ledger: what happened, row by row, in Parquet parts that only the driver writes.
 
 A row is one of four kinds:
 
     chunk     a committed segment
     step      an open, split, sound or stitch that ended well
     video     a published output
-    failure   an attempt at a step that came to nothing, or, without a `step`, a video given up
+    failure   a failed attempt at a step, or, without a `step`, a failed video
 
-Rows of chunks, steps and failed attempts tell when, where and for how long, where the process could still say so: what
-a timeline is drawn from.
+Rows of chunks, steps and failed attempts have when, where and for how long, if the process could still send that. A
+timeline is drawn from these.
 
-Rows are gathered and stored as numbered parts of a driver's epoch; a failed attempt makes them due at once: a driver
-that stores at every turn what is due has stored it before the chunk is tried again. A part whose storing failed is
-stored again under its number with whatever came since, so a part is only ever replaced by itself and more. `epoch` and
-`row` name a row: where parts and their compaction stand side by side, reading counts each row once.
+Rows are gathered and stored as numbered parts of a driver's epoch. A failed attempt makes them due at once, so that it
+is stored before the chunk is tried again. A part that could not be stored is stored again under its number with the
+rows that came since, so a part is only ever replaced by itself and more. `epoch` and `row` identify a row: if parts and
+their compaction exist side by side, reading counts each row once.
 
-The ledger tells; commits and receipts decide. Nothing is lost but history when it is gone.
+The ledger is history only: nothing is decided by it, and a job goes on without it.
 """
 
 import io
@@ -142,7 +142,7 @@ class LedgerWriter:
         )
 
     def published(self, video: Published) -> None:
-        """An output stands under its final name."""
+        """Add a row for a published output."""
         self._add(
             "video",
             video_id=video.video_id,
@@ -160,7 +160,7 @@ class LedgerWriter:
         )
 
     def failed(self, video: VideoFailed) -> None:
-        """A video was given up; stored before this returns."""
+        """Add a row for a video that failed; it is stored before this returns."""
         self._add(
             "failure",
             source_uri=video.source_uri,
@@ -171,8 +171,8 @@ class LedgerWriter:
         self.flush()
 
     def due(self) -> bool:
-        """Whether the gathered rows should be stored now: one tells of a failure, there are many, or the first has
-        waited long."""
+        """Whether the gathered rows should be stored now: one is a failure, there are many, or the first has waited
+        long."""
         if not self._rows:
             return False
         if self._is_urgent:
@@ -181,7 +181,7 @@ class LedgerWriter:
         return len(self._rows) >= ROWS_PER_PART or not 0 <= waited_s < SECONDS_PER_PART
 
     def flush(self) -> None:
-        """Store the gathered rows, if there are any, as the next part."""
+        """Store the gathered rows as the next part, if there are any."""
         if not self._rows:
             return
         self._put(self._part, _part(pa.Table.from_pylist(self._rows, schema=SCHEMA)))

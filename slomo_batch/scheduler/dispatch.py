@@ -1,31 +1,31 @@
-"""Dispatch: the scheduling brain of a job. Events in, instructions out; an engine feeds it and does what it asks for.
+"""Dispatch: decides what a job does next. Events in, instructions out; it does nothing itself.
 
-It has no clock (every call brings `now_s`, of any clock that only rises) and no chance (`jitter` is passed in). It
-forgets a video when it ends, so that its memory is bounded by the open videos; an event costs O(log n) of them.
+Every call brings the time `now_s`, and randomness (`jitter`) is passed in, so that runs can be simulated. Dispatch
+forgets a video when it ends: its memory is bounded by the open videos, and an event costs O(log n) of them.
 
-Which task first: what is nearest to an output (stitch, sound, split, open), then the older video. Splits run ahead of
-the workers, but not far: no split starts while `max_ready_chunks` chunk objects stand unmade or are being stored. One
-video counts for half of that at most, so that a film does not keep the clips behind it from starting. Stitches take
-more than half of the room for tasks only where nothing else could start: the stitch of a film takes an hour.
+Order of tasks: first what is nearest to an output (stitch, sound, split, open), then the older video. A split does not
+start while `max_ready_chunks` chunk objects are waiting or being stored. One video counts for half of that at most, so
+that a film does not keep the clips behind it from starting. Stitches take more than half of the room for tasks only
+if nothing else could start: the stitch of a film takes an hour.
 
-Which chunk first: every other turn belongs to the oldest video that has a chunk waiting, so none starves; the turns
-between to the one with the fewest chunks left, so that the first outputs appear early however long the oldest is. Once
-no more videos come, the one with the most chunks left takes the place of the oldest: it would be what is left to wait
-for at the end. Within a video: in order of time.
+Order of chunks: every other turn goes to the oldest video that has a chunk waiting, so that none starves. The turns
+between go to the video with the fewest chunks left, so that the first outputs appear early. When no more videos come,
+the one with the most chunks left takes the place of the oldest, since the job would wait for it in the end. Chunks of
+one video start in order of time.
 
-Videos with more chunks running than made stand back behind all others: of one that turns out to kill workers, or to
-need the decode lane, little is then made in vain, and one that proves good is soon made by as many workers as any.
+A video with more chunks running than made goes after all others. If it turns out to kill workers, or to need the decode
+lane, little work is lost. If it proves good, it soon gets as many workers as any other.
 
-After a stop nothing new starts but the stitches of videos of which all else is made.
+After a stop, dispatch starts nothing but the stitches of videos whose chunks and sound are all made.
 
-A suspect chunk needs a machine to itself, and is asked for by itself (`take_suspects`); which machine, and when that is
-quiet, is the engine's to find (scheduler.placement). All others go on beside it.
+A suspect chunk gets a machine to itself (`take_suspects`). The engine finds which machine, and when that is quiet
+(scheduler.placement). All other chunks go on beside it.
 
-An object that a chunk or a step reads may prove damaged. The step deletes it, and what makes it runs again first: a
-split for a chunk or the sound; for a stitch the video is opened again, which finds out what is left of it.
+An object that a chunk or a step reads may be damaged. The step deletes it, and what makes it runs again first: a split
+for a chunk or the sound. Before a stitch the video is opened again, which finds out what is left of it.
 
-When copied packets prove unable to give the planned frames, the video is split anew in the decode lane, once; what
-still runs of its copy lane is awaited and ignored.
+If copied packets cannot give the planned frames, the video is split again in the decode lane, once. Dispatch ignores
+the outcomes of what still runs in its copy lane.
 """
 
 from collections.abc import Callable
@@ -64,12 +64,12 @@ from slomo_batch.scheduler.state_counts import Census, census_of
 from slomo_batch.scheduler.video_state import STEPS, OpenVideo, StepState
 
 _Slot = tuple[int, Step, Lane | None]
-"""A task in flight: video, step, and the lane of a split, of which a left lane's may still be running."""
+"""A task in flight: video, step, and the lane of a split, which may still be running after the video left it."""
 
 
 @dataclass(frozen=True, slots=True, order=True)
 class _Delayed:
-    """A chunk, or a step, that may go on at `due_s`."""
+    """A chunk or a step that waits for its back-off until `due_s`."""
 
     due_s: float
     video: int
@@ -78,13 +78,13 @@ class _Delayed:
 
 
 class Dispatch:
-    """What to do next, of everything that a job has to do."""
+    """Decides what a job does next."""
 
     def __init__(self, limits: Limits, *, jitter: Callable[[], float]) -> None:
         """`jitter` draws from [0, 1)."""
-        self._policy = limits
+        self._limits = limits
         self._jitter = jitter
-        self._agenda = ReadyQueue(most_held=max(1, limits.max_ready_chunks // 2))
+        self._ready_queue = ReadyQueue(most_held=max(1, limits.max_ready_chunks // 2))
         self._chunks_running: dict[tuple[int, Lane, int], MakeChunk] = {}
         self._tasks_running: set[_Slot] = set()
         self._num_stitching = 0
@@ -99,17 +99,17 @@ class Dispatch:
     @property
     def wants_video(self) -> bool:
         """True while another video should be pulled from the job's list and reported as VideoFound, or NoMoreVideos."""
-        return not (self._is_stopped or self._is_exhausted) and self.num_open < self._policy.max_open_videos
+        return not (self._is_stopped or self._is_exhausted) and self.num_open < self._limits.max_open_videos
 
     @property
     def demand(self) -> int:
         """Chunks that are running or could be, back-off aside: how many workers could be busy."""
-        return len(self._chunks_running) + (0 if self._is_stopped else self._agenda.num_ready)
+        return len(self._chunks_running) + (0 if self._is_stopped else self._ready_queue.num_ready)
 
     @property
     def num_ready(self) -> int:
         """Chunks that could start now."""
-        return 0 if self._is_stopped else self._agenda.num_ready - self._agenda.num_delayed
+        return 0 if self._is_stopped else self._ready_queue.num_ready - self._ready_queue.num_delayed
 
     @property
     def finished(self) -> bool:
@@ -117,19 +117,19 @@ class Dispatch:
         if self._chunks_running or self._tasks_running:
             return False
         if self._is_stopped:
-            return self._agenda.wanting("stitch") is None
-        return self._is_exhausted and not self._agenda
+            return self._ready_queue.wanting("stitch") is None
+        return self._is_exhausted and not self._ready_queue
 
     @property
     def num_open(self) -> int:
         """Videos between VideoFound and their end."""
-        return len(self._agenda)
+        return len(self._ready_queue)
 
     @property
     def census(self) -> Census:
-        """How many there are of what, for whoever watches; counted when it is asked for."""
+        """Counts of videos, chunks and steps by state, made on request."""
         return census_of(
-            self._agenda,
+            self._ready_queue,
             chunks_running=len(self._chunks_running),
             steps_running=[step for _, step, _ in self._tasks_running],
         )
@@ -145,14 +145,18 @@ class Dispatch:
         tasks: list[Task] = []
         half = max(1, (limit + len(self._tasks_running)) // 2)
         steps = STEPS if not self._is_stopped else ()
-        shares: list[tuple[Step, int]] = [*((step, half) for step in steps), ("stitch", self._policy.max_stitches)]
+        shares: list[tuple[Step, int]] = [*((step, half) for step in steps), ("stitch", self._limits.max_stitches)]
         for step, most_stitches in shares:
-            while len(tasks) < limit and self._has_room(step, most_stitches) and (video := self._agenda.wanting(step)):
+            while (
+                len(tasks) < limit
+                and self._has_room(step, most_stitches)
+                and (video := self._ready_queue.wanting(step))
+            ):
                 tasks.append(self._begin(video, step))
         return tasks
 
     def take_suspects(self, num_machines: int, now_s: float) -> list[MakeChunk]:
-        """Up to `num_machines` chunk attempts, each for a machine of its own; they count as running from here on."""
+        """Up to `num_machines` chunk attempts, each for its own machine; they count as running from here on."""
         self._release_due(now_s)
         chunks: list[MakeChunk] = []
         while len(chunks) < num_machines and (video := self._next_suspect()):
@@ -160,7 +164,7 @@ class Dispatch:
         return chunks
 
     def take_chunks(self, free_slots: int, now_s: float) -> list[MakeChunk]:
-        """Up to `free_slots` chunk attempts to start now in company; they count as running from here on."""
+        """Up to `free_slots` chunk attempts to start now on shared machines; they count as running from here on."""
         self._release_due(now_s)
         chunks: list[MakeChunk] = []
         while len(chunks) < free_slots and (video := self._next_video()):
@@ -170,13 +174,13 @@ class Dispatch:
     # ---- what an engine reports ------------------------------------------------------------------------------------
 
     def handle(self, event: Event, now_s: float) -> None:
-        """Take note of what happened.
+        """Handle one event.
 
-        What concerns a video that has ended or a lane that was left only frees its slot.
+        An event of a video that has ended, or of a lane that it left, only frees its slot.
         """
         match event:
             case VideoFound(video=number):
-                self._agenda.take_in(OpenVideo(number))
+                self._ready_queue.take_in(OpenVideo(number))
             case NoMoreVideos():
                 self._is_exhausted = True
             case Stop():
@@ -192,20 +196,20 @@ class Dispatch:
                     self._step_ended(head, event, now_s)
 
     def _chunk_ready(self, event: ChunkReady) -> None:
-        video = self._agenda.get(event.video)
+        video = self._ready_queue.get(event.video)
         if video is not None and event.lane == video.lane:
             video.chunk_ready(event.chunk)
-            self._agenda.note(video)
+            self._ready_queue.note(video)
 
     def _opened(self, event: Opened) -> None:
         self._task_ended((event.video, "open", None))
-        if video := self._agenda.get(event.video):
+        if video := self._ready_queue.get(event.video):
             video.opened(event)
-            self._agenda.note(video)
+            self._ready_queue.note(video)
 
     def _step_ended(self, head: StepHead, attempt: Attempt, now_s: float) -> None:
         self._task_ended((head.video, head.step, head.lane if head.step == "split" else None))
-        video = self._agenda.get(head.video)
+        video = self._ready_queue.get(head.video)
         if video is None or (head.step == "split" and head.lane != video.lane):
             return
         if not isinstance(attempt, Succeeded):
@@ -215,8 +219,8 @@ class Dispatch:
         elif head.step == "sound":
             video.sound_made()
         else:
-            self._agenda.forget(video.number)
-        self._agenda.note(video)
+            self._ready_queue.forget(video.number)
+        self._ready_queue.note(video)
 
     def _task_ended(self, slot: _Slot | None) -> None:
         if slot in self._tasks_running:
@@ -254,14 +258,14 @@ class Dispatch:
         return after_step_error(
             state.failures,
             retryable=retryable and not attempt.wants_decode_lane,
-            max_attempts=self._policy.max_attempts,
+            max_attempts=self._limits.max_attempts,
             jitter=self._jitter(),
         )
 
     def _chunk_ended(self, head: ChunkHead, attempt: Attempt, now_s: float) -> None:
         if self._chunks_running.pop((head.video, head.lane, head.chunk), None) is None:
             return
-        video = self._agenda.get(head.video)
+        video = self._ready_queue.get(head.video)
         if video is None or head.lane != video.lane:
             return
         if isinstance(attempt, Succeeded):
@@ -270,7 +274,7 @@ class Dispatch:
             video.change_lane()
         else:
             self._chunk_failed(video, head.chunk, attempt, now_s)
-        self._agenda.note(video)
+        self._ready_queue.note(video)
 
     def _chunk_failed(self, video: OpenVideo, chunk: int, attempt: Failed, now_s: float) -> None:
         tries, decision = self._after_chunk(video.tries.get(chunk, Tries()), attempt)
@@ -296,7 +300,7 @@ class Dispatch:
             tries,
             error=attempt.error_name,
             retryable=attempt.retryable and not attempt.wants_decode_lane,
-            max_attempts=self._policy.max_attempts,
+            max_attempts=self._limits.max_attempts,
             machine=attempt.machine,
             jitter=jitter,
         )
@@ -307,54 +311,54 @@ class Dispatch:
         task = video.begin(step)
         self._tasks_running.add((video.number, step, video.lane if step == "split" else None))
         self._num_stitching += step == "stitch"
-        self._agenda.note(video)
+        self._ready_queue.note(video)
         return task
 
     def _has_room(self, step: Step, most_stitches: int) -> bool:
         if step == "stitch":
-            return self._num_stitching < min(most_stitches, self._policy.max_stitches)
-        if len(self._tasks_running) - self._num_stitching >= self._policy.max_splits:
+            return self._num_stitching < min(most_stitches, self._limits.max_stitches)
+        if len(self._tasks_running) - self._num_stitching >= self._limits.max_splits:
             return False
-        return step != "split" or self._agenda.num_held < self._policy.max_ready_chunks
+        return step != "split" or self._ready_queue.num_held < self._limits.max_ready_chunks
 
     def _begin_chunk(self, video: OpenVideo, *, alone: bool) -> MakeChunk:
         chunk = video.begin_chunk(alone=alone)
         self._chunks_running[chunk.video, chunk.lane, chunk.chunk] = chunk
-        self._agenda.note(video)
+        self._ready_queue.note(video)
         return chunk
 
     def _next_suspect(self) -> OpenVideo | None:
-        return None if self._is_stopped else self._agenda.oldest_suspect()
+        return None if self._is_stopped else self._ready_queue.oldest_suspect()
 
     def _next_video(self) -> OpenVideo | None:
         if self._is_stopped:
             return None
         oldest, self._turn_of_oldest = self._turn_of_oldest, not self._turn_of_oldest
         if not oldest:
-            return self._agenda.fewest_left()
-        return self._agenda.most_left() if self._is_exhausted else self._agenda.oldest_runnable()
+            return self._ready_queue.fewest_left()
+        return self._ready_queue.most_left() if self._is_exhausted else self._ready_queue.oldest_runnable()
 
     def _release_due(self, now_s: float) -> None:
         while self._delayed and self._delayed[0].due_s <= now_s:
             delayed = heappop(self._delayed)
-            video = self._agenda.get(delayed.video)
+            video = self._ready_queue.get(delayed.video)
             if video is not None and not self._is_past(delayed):
                 match delayed.what:
                     case ("chunk", chunk):
                         video.release(chunk)
                     case (step, _):
                         video.steps[step].is_resting = False
-                self._agenda.note(video)
+                self._ready_queue.note(video)
 
     def _is_past(self, delayed: _Delayed) -> bool:
-        """Whether it is of a video that has ended, or of a lane that was left."""
-        video = self._agenda.get(delayed.video)
+        """Whether its video has ended or left its lane."""
+        video = self._ready_queue.get(delayed.video)
         kind = delayed.what[0]
         return video is None or (kind in {"chunk", "split", "stitch"} and video.lane != delayed.lane)
 
     def _fail(self, video: OpenVideo, error: str, reason: str) -> None:
         self._failures.append(Fail(video=video.number, error=error, reason=reason))
-        self._agenda.forget(video.number)
+        self._ready_queue.forget(video.number)
 
 
 def _because(reason: str, decision: GiveUp) -> str:

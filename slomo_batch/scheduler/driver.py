@@ -1,4 +1,4 @@
-"""Driver: one loop that feeds what happened to Dispatch, and carries out what Dispatch asks for with an engine.
+"""Driver: one loop that reports events to Dispatch and has an engine carry out its instructions.
 
 It decides nothing about order, retries or limits (scheduler.dispatch does), and runs nothing itself (the engine does).
 """
@@ -48,12 +48,11 @@ TICK_S = 0.5
 
 
 class Driver:
-    """Leads one job from its list of videos to its end.
+    """Runs one job from its list of videos to its end.
 
-    `should_stop` is asked at every turn: when it says yes, what runs may end, videos of which all is made are joined,
-    and nothing else starts. `is_superseded`
-    says that another driver took the job over. `clock`
-    only ever rises.
+    `should_stop` is called at every turn. Once it returns True, running calls may end, videos whose chunks and sound
+    are all made are stitched, and nothing else starts. `is_superseded` returns True if another driver took the job
+    over. `clock` never goes back.
     """
 
     def __init__(
@@ -85,8 +84,8 @@ class Driver:
             JobError: something that stops the whole job.
         """
         while not self._dispatch.finished:
-            self._look_around()
-            self._pull(wanted)
+            self._check_signals()
+            self._take_videos(wanted)
             self._start()
             for call, outcome in self._engine.outcomes(TICK_S):
                 self._handle(call, outcome)
@@ -106,13 +105,13 @@ class Driver:
             census=lambda: self._dispatch.census,
         )
 
-    def _look_around(self) -> None:
+    def _check_signals(self) -> None:
         if self._is_superseded():
             raise JobTaken("another driver took this job over", remedy="Nothing is lost; leave it to that one.")
         if self._should_stop():
             self._report(Stop())
 
-    def _pull(self, wanted: Iterator[PendingVideo]) -> None:
+    def _take_videos(self, wanted: Iterator[PendingVideo]) -> None:
         while self._dispatch.wants_video:
             found = next(wanted, None)
             if found is None:

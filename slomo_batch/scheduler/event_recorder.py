@@ -37,15 +37,15 @@ PROGRESS_S = 5.0
 RATE_WINDOW_S = 60.0
 """Frames per second are counted over this long."""
 WAITING_S = 60.0
-"""Seconds with chunks to make and no worker, after which a person is told."""
-_WAITING = "no worker is up yet: the cluster must have, or be able to start, a machine with what one worker takes"
+"""Seconds with chunks to make and no worker, after which a note is shown."""
+_WAITING = "no worker has started yet: the cluster needs a machine with the resources of a worker, or must start one"
 MAX_FAILURES_SHOWN = 100
-"""Failures that `status` names; the failure records name them all."""
+"""Failures that `status` shows; the failure records have them all."""
 
 
 @dataclass(slots=True)
 class Tally:
-    """Numbers of this run, over all its videos."""
+    """Counts over all videos of this run."""
 
     videos_total: int
     videos_skipped: int
@@ -58,7 +58,7 @@ class Tally:
     frames_total: int = 0
     frames_done: int = 0
     frames_made: int = 0
-    """Frames of the chunks that this very run committed."""
+    """Frames of the chunks that this run committed."""
 
     @property
     def videos_done(self) -> int:
@@ -67,7 +67,7 @@ class Tally:
 
 
 class EventRecorder:
-    """Where a run writes down what became of chunks and videos."""
+    """Records what becomes of chunks and videos."""
 
     def __init__(
         self,
@@ -81,8 +81,8 @@ class EventRecorder:
         is_superseded: Callable[[], bool],
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
-        """`epoch` is the number of the driver that writes: what it says of progress and failures stands under keys of
-        its own, so that one who was replaced cannot speak for its heir. `is_superseded` looks whether it was."""
+        """`epoch` is the number of this driver. Its progress and failures have keys with that number, so that a
+        superseded driver cannot overwrite its successor's. `is_superseded` looks whether it was superseded."""
         self._store, self._layout, self._epoch = store, layout, epoch
         self._ledger, self._displays = ledger, [display]
         self.tally = tally
@@ -98,11 +98,11 @@ class EventRecorder:
         self._workers = self._slots = 0
         self._census: Callable[[], Census] = Census
 
-    def tell_also(self, *displays: Display) -> None:
-        """Have these displays too hear what happens from now on."""
+    def add_displays(self, *displays: Display) -> None:
+        """Show events on these displays too from now on."""
         self._displays += displays
 
-    def _tell(self, event: Event) -> None:
+    def _show(self, event: Event) -> None:
         for display in self._displays:
             display.show(event)
 
@@ -117,7 +117,7 @@ class EventRecorder:
             self.tally.frames_total += plan.grid.num_frames
         self._count(video, -video.chunks_done, -video.frames_done)
         self._count(video, len(done), sum(chunk.end_frame - chunk.first_frame for chunk in done))
-        self._tell(
+        self._show(
             VideoOpened(
                 uri=plan.request.source.uri,
                 video_id=plan.video_id,
@@ -126,7 +126,7 @@ class EventRecorder:
             )
         )
         for note in planned.notes:
-            self._tell(Note(uri=plan.request.source.uri, text=note))
+            self._show(Note(uri=plan.request.source.uri, text=note))
 
     def attempt(self, attempt: Attempt, video: ActiveVideo | None) -> None:
         """Record what became of an attempt at a step of a video; None: the video has ended meanwhile."""
@@ -136,14 +136,14 @@ class EventRecorder:
             self.tally.frames_made += num_frames
             self._made.append((self._clock(), num_frames))
             self._made_lately += num_frames
-        with self._patience():
+        with self._tolerant():
             self._ledger.attempt(attempt)
-        self._tell(attempt)
+        self._show(attempt)
 
     def lane_changed(self, video: ActiveVideo) -> None:
         """Record that a video changed its lane: what was made of it so far does not count."""
         self._count(video, -video.chunks_done, -video.frames_done)
-        self._tell(Note(uri=video.uri, text="its packets alone do not give the planned frames: it is decoded whole"))
+        self._show(Note(uri=video.uri, text="its packets alone do not give the planned frames: it is decoded whole"))
 
     def _count(self, video: ActiveVideo | None, chunks: int, frames: int) -> None:
         if video is None:  # a chunk that was in flight when its video was given up
@@ -157,9 +157,9 @@ class EventRecorder:
     def published(self, published: Published) -> None:
         """An output stands."""
         self.tally.videos_published += 1
-        with self._patience():
+        with self._tolerant():
             self._ledger.published(published)
-        self._tell(
+        self._show(
             VideoPublished(
                 uri=published.source.uri,
                 video_id=published.video_id,
@@ -178,24 +178,24 @@ class EventRecorder:
         request = video.pending.request
         failed = VideoFailed(source_uri=video.uri, output_uri=request.output_uri, error=fail.error, reason=fail.reason)
         self._unstored[video.pending.receipt_id] = failed
-        with self._patience():
+        with self._tolerant():
             self._store_failures()
-        with self._patience():
+        with self._tolerant():
             self._ledger.failed(failed)
-        self._tell_failure(failed, video.video_id)
+        self._show_failure(failed, video.video_id)
 
     def refused(self, failed: VideoFailed) -> None:
         """A video is not begun, for a reason that stands outside: it is looked at anew by every run."""
         self.tally.videos_failed += 1
-        self._tell_failure(failed, "")
+        self._show_failure(failed, "")
 
     def note(self, text: str) -> None:
-        """Something a person should know of the machines."""
-        self._tell(Note(text=text))
+        """Show a note about the machines."""
+        self._show(Note(text=text))
 
-    def _tell_failure(self, failed: VideoFailed, video_id: str) -> None:
+    def _show_failure(self, failed: VideoFailed, video_id: str) -> None:
         self._failures.append(Failure(uri=failed.source_uri, error=failed.error, reason=failed.reason))
-        self._tell(
+        self._show(
             VideoGivenUp(
                 uri=failed.source_uri,
                 video_id=video_id,
@@ -205,43 +205,42 @@ class EventRecorder:
             )
         )
 
-    # ---- what stands -----------------------------------------------------------------------------------------------
+    # ---- where the job is --------------------------------------------------------------------------------------------
 
     def tick(self, *, workers: int, slots: int, demand: int, census: Callable[[], Census]) -> None:
-        """Store what is due and show where the job stands; called often.
+        """Store what is due and show the progress of the job; called often.
 
-        `slots`: chunks that the workers can hold; `demand`: chunks that could be running; `census` is asked only where
+        `slots`: chunks that the workers can hold; `demand`: chunks that could be running; `census` is called only if
         it is shown.
         """
         now, self._workers, self._slots, self._census = self._clock(), workers, slots, census
-        self._tell_of_waiting(now, is_waiting=demand > 0 and not workers)
-        with self._patience():
+        self._note_waiting(now, is_waiting=demand > 0 and not workers)
+        with self._tolerant():
             self._store_failures()
             if self._ledger.due():
                 self._ledger.flush()
         if now >= self._snapshot_due:
             self._snapshot_due = now + SNAPSHOT_S
-            self._tell(self._snapshot())
+            self._show(self._snapshot())
         if now >= self._progress_due:
             self._progress_due = now + PROGRESS_S
-            with self._patience():
+            with self._tolerant():
                 self._write_progress("running")
 
     @contextmanager
-    def _patience(self) -> Iterator[None]:
-        """Around what is stored for whoever asks later: a store that is busy stops no work. What it did not take stays
-        for the next time, and `close` insists."""
+    def _tolerant(self) -> Iterator[None]:
+        """Let a busy store stop no work. What it did not take is stored the next time; `close` raises."""
         try:
             yield
         except StorageBusy as busy:
             now = self._clock()
             if now >= self._busy_due:
                 self._busy_due = now + WAITING_S
-                self._tell(Note(text=f"the work place takes no reports for now: {busy}"))
+                self._show(Note(text=f"progress cannot be stored for now: {busy}"))
 
     def _store_failures(self) -> None:
-        """A driver that was replaced has no say in what waits: its heir may be making that very video. So it looks
-        before it writes, and once more after, and takes back what it wrote if it froze in between."""
+        """A superseded driver must not record failures: its successor may be making the same video. So it looks before
+        it writes and once more after, and deletes what it wrote if it was superseded in between."""
         if not self._unstored or self._is_superseded():
             return
         records = {self._layout.failure(self._epoch, receipt): failed for receipt, failed in self._unstored.items()}
@@ -251,25 +250,25 @@ class EventRecorder:
             self._store.delete(records)
         self._unstored.clear()
 
-    def _tell_of_waiting(self, now: float, *, is_waiting: bool) -> None:
+    def _note_waiting(self, now: float, *, is_waiting: bool) -> None:
         if not is_waiting:
             self._waiting_due = now + WAITING_S
         elif now >= self._waiting_due:
             self._waiting_due = now + WAITING_S
-            self._tell(Note(text=_WAITING))
+            self._show(Note(text=_WAITING))
 
     def close(self, *, finished: bool) -> None:
-        """The last words of a run, of which nothing is running any more.
+        """Store and show the end of a run, after all its calls have ended.
 
         Raises:
-            StorageError: the store does not take them.
+            StorageError: the store refuses.
         """
         self._store_failures()
         self._ledger.flush()
         still = self._census()
         none_running = tuple((step, 0) for step, _ in still.steps_running)
         self._census = lambda: replace(still, chunks_running=0, steps_running=none_running)
-        self._tell(self._snapshot())
+        self._show(self._snapshot())
         self._write_progress("finished" if finished else "interrupted")
 
     def _write_progress(self, state: Literal["running", "interrupted", "finished"]) -> None:

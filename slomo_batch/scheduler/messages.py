@@ -65,14 +65,14 @@ class MakeChunk:
     attempt_number: int
     """From 1."""
     alone: bool
-    """True where it needs a machine to itself, because it may be what kills workers."""
+    """True if it needs a machine to itself, because it may be what kills workers."""
     avoid: frozenset[str] = frozenset()
-    """Machines on which workers died while they held it: another one is to be preferred."""
+    """Machines on which an attempt failed or its worker died; another one is preferred."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Fail:
-    """The video is given up: record it. Nothing more is asked for it."""
+    """Record that the video failed. Nothing more is asked for it."""
 
     video: int
     error: str
@@ -89,14 +89,14 @@ Task = Open | Split | MakeSound | Stitch
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class VideoFound:
-    """A video was pulled from the job's list, as `wants_video` asked for."""
+    """A video was taken from the job's list, as `wants_video` asked."""
 
     video: int
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class NoMoreVideos:
-    """The job's list is at its end."""
+    """The job's list has ended."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -106,18 +106,18 @@ class Opened:
     video: int
     num_chunks: int
     lane: Lane
-    """The lane to go on in: the planned one, or decode if an earlier run changed to it."""
+    """The lane to continue in: the planned one, or decode if an earlier run changed to it."""
     done: frozenset[int]
     """Chunks committed in that lane."""
     ready: frozenset[int]
-    """Chunks whose objects stand in that lane."""
+    """Chunks whose objects exist in that lane."""
     sound: bool
-    """The output wants sound, and it is not committed yet."""
+    """The output has sound that is not committed yet."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ChunkReady:
-    """The chunk's object stands."""
+    """The chunk's object exists."""
 
     video: int
     lane: Lane

@@ -1,14 +1,14 @@
-"""Ranking: numbers in the order of keys that change; the first is told in constant time, a change costs O(log n).
+"""Ranking: numbers ordered by keys that change. The first costs O(1), a change O(log n).
 
-A heap whose entries may be out of date: those are skipped when they come to the top, and swept when they are many.
+It is a heap with outdated entries, which are skipped at the top and removed when there are many.
 """
 
 from heapq import heapify, heappop, heappush
 
 Key = tuple[bool, int]
-"""Whether it stands behind all others that do not; then the lower first."""
+"""False goes before True; then the lower number goes first."""
 SWEEP_FROM = 64
-"""Entries up to which nothing is swept."""
+"""Below this many entries outdated ones are kept."""
 
 
 class Ranking:
@@ -22,7 +22,7 @@ class Ranking:
         return len(self._keys)
 
     def put(self, number: int, key: Key) -> None:
-        """Take the number in, or give it another key."""
+        """Add the number, or change its key."""
         if self._keys.get(number) == key:
             return
         self._keys[number] = key
@@ -32,11 +32,11 @@ class Ranking:
             heapify(self._entries)
 
     def discard(self, number: int) -> None:
-        """Forget the number, if it is known."""
+        """Remove the number if it is there."""
         self._keys.pop(number, None)
 
     def first(self) -> int:
-        """The number with the lowest key. Only where there is one."""
+        """The number with the lowest key. The ranking must not be empty."""
         while self._keys.get(self._entries[0][1]) != self._entries[0][0]:
             heappop(self._entries)
         return self._entries[0][1]

@@ -1,6 +1,6 @@
-"""ReadyQueue: all open videos in the orders in which their work may come next, and what they come to together.
+"""ReadyQueue: all open videos, in the orders in which their work may start, and the sums over them.
 
-`note` a video after every change of it; that costs O(log n) of the open videos, every question O(1).
+Call `note` after every change of a video. It costs O(log n) of the open videos; every query is O(1).
 """
 
 from dataclasses import dataclass
@@ -31,13 +31,13 @@ class ReadyQueue:
         self._wanting: dict[Step, Ranking] = {step: Ranking() for step in STEPS}
         self._by_age, self._fewest_left, self._most_left, self._suspect = Ranking(), Ranking(), Ranking(), Ranking()
         self.num_ready = 0
-        """Chunks whose objects stand and that are neither done nor running."""
+        """Chunks whose objects exist and that are neither done nor running."""
         self.num_delayed = 0
         """Of these, those that failed and wait for their back-off."""
         self.num_missing = 0
-        """Chunks whose objects do not stand yet."""
+        """Chunks whose objects do not exist yet."""
         self.num_held = 0
-        """Chunk objects that stand unmade, or will when the running splits end."""
+        """Chunk objects of unmade chunks, those that the running splits will store included."""
 
     def __len__(self) -> int:
         return len(self._videos)
@@ -46,14 +46,14 @@ class ReadyQueue:
         """The video, while it is open."""
         return self._videos.get(number)
 
-    # ---- who is next -----------------------------------------------------------------------------------------------
+    # ---- what comes next ---------------------------------------------------------------------------------------------
 
     def wanting(self, step: Step) -> OpenVideo | None:
         """The oldest video that wants this step now."""
         return self._first(self._wanting[step])
 
     def oldest_runnable(self) -> OpenVideo | None:
-        """The oldest video with a chunk waiting; here and below one that is trusted, where there is any."""
+        """The oldest video with a chunk waiting. Here and below, videos that are trusted go first."""
         return self._first(self._by_age)
 
     def fewest_left(self) -> OpenVideo | None:
@@ -71,15 +71,15 @@ class ReadyQueue:
     def _first(self, ranking: Ranking) -> OpenVideo | None:
         return self._videos[ranking.first()] if ranking else None
 
-    # ---- what changed ----------------------------------------------------------------------------------------------
+    # ---- what changed ------------------------------------------------------------------------------------------------
 
     def take_in(self, video: OpenVideo) -> None:
-        """A video is open from here on."""
+        """Add a video that is open from here on."""
         self._videos[video.number] = video
         self.note(video)
 
     def note(self, video: OpenVideo) -> None:
-        """See what changed of a video; nothing, where it has ended."""
+        """Update the orders and sums after a change of a video. A video that has ended is ignored."""
         number = video.number
         if number not in self._videos:
             return
@@ -94,7 +94,7 @@ class ReadyQueue:
         self._count(number, _Counted(video.num_ready, video.num_delayed, video.num_missing, held))
 
     def forget(self, number: int) -> None:
-        """The video has ended."""
+        """Remove a video that has ended."""
         del self._videos[number]
         for ranking in (*self._wanting.values(), self._by_age, self._fewest_left, self._most_left, self._suspect):
             ranking.discard(number)

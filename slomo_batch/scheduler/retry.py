@@ -2,9 +2,9 @@
 
 An attempt that ends in an error counts, and the next is made on another machine where there is one. A worker lost for a
 known reason (preempted, drained, its machine gone) does not count against the chunk it held. A chunk whose worker died
-unexplained is suspect: from then on it runs alone, that is, with a machine to itself, another one if there is one, so
-that the next death is surely its own; the third gives it up. What did not fit into memory runs alone once: if it does
-not fit then, it never will.
+for no known reason is suspect: from then on it runs alone, with a machine to itself, another one if there is one. Then
+the next death is surely its fault, and the third fails it. A chunk that did not fit into memory runs alone once; if it
+does not fit then, it never will.
 """
 
 from dataclasses import dataclass, replace
@@ -12,18 +12,18 @@ from dataclasses import dataclass, replace
 FIRST_BACKOFF_S = 1.0
 MAX_BACKOFF_S = 60.0
 MAX_DEATHS = 3
-"""Unexplained deaths of workers that held the chunk, at which it is given up."""
+"""Unexplained deaths of its workers after which a chunk fails."""
 MAX_LOSSES = 100
-"""Explained losses at which a chunk is given up all the same: every loop over a cluster is bounded."""
+"""Explained losses after which a chunk fails all the same, so that nothing loops for ever."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Tries:
-    """What became of the attempts at one chunk so far."""
+    """The attempts at one chunk so far."""
 
     errors: int = 0
     deaths: int = 0
-    """Workers that died unexplained while they held the chunk."""
+    """Workers that died for no known reason while they held the chunk."""
     losses: int = 0
     """Workers lost for a known reason while they held the chunk."""
     alone: bool = False

@@ -1,4 +1,4 @@
-"""Census: how many there are of what in the open videos. It is shown; nothing is decided by it."""
+"""StateCounts: how many of the open videos, chunks and steps are in which state. For display only."""
 
 from collections import Counter
 from collections.abc import Iterable
@@ -14,9 +14,9 @@ class Census:
     """Videos, chunks and steps at one instant."""
 
     videos_open: int = 0
-    """Begun and not ended."""
+    """Started and not ended."""
     chunks_waiting: int = 0
-    """Their objects do not stand yet, or they wait for their back-off."""
+    """Their objects do not exist yet, or they wait for their back-off."""
     chunks_ready: int = 0
     """They would run if a worker were free."""
     chunks_running: int = 0
@@ -26,7 +26,7 @@ class Census:
 
 
 def census_of(ready_queue: ReadyQueue, *, chunks_running: int, steps_running: Iterable[Step]) -> Census:
-    """Of the open videos; what runs is known to whoever started it."""
+    """Count the states of the open videos; the caller knows what runs."""
     running = Counter(steps_running)
     return Census(
         videos_open=len(ready_queue),

@@ -1,4 +1,4 @@
-"""OpenVideo: where one open video stands, and which task it wants next. It knows nothing of other videos and of limits.
+"""OpenVideo: the state of one open video, and which task it wants next. It knows no other videos and no limits.
 
 A chunk is in one place at a time: missing (no object), waiting, suspect (waiting for a machine to itself), delayed
 (waiting for its back-off), running, or counted as done.
@@ -13,7 +13,7 @@ from slomo_batch.scheduler.messages import MakeChunk, MakeSound, Open, Opened, S
 from slomo_batch.scheduler.retry import Tries
 
 STEPS: tuple[Step, ...] = ("stitch", "sound", "split", "open")
-"""In the order of urgency: what is nearest to an output goes first."""
+"""By urgency: the step nearest to an output goes first."""
 
 
 @dataclass(slots=True, kw_only=True)
@@ -29,7 +29,7 @@ class StepState:
 
 
 class OpenVideo:
-    """The state of one video between Found and its end."""
+    """The state of one video between VideoFound and its end."""
 
     def __init__(self, number: int) -> None:
         self.number = number
@@ -42,9 +42,9 @@ class OpenVideo:
         self._num_done = 0
         self._missing: set[int] = set()
         self._asked: set[int] = set()
-        """Chunks that the running split is to store and has not reported yet."""
+        """Chunks that the running split will store and has not reported yet."""
         self._asked_sound = False
-        """Whether the running split is to store the sound's packets."""
+        """Whether the running split stores the sound's packets."""
         self._delayed: set[int] = set()
         self._waiting: list[int] = []
         self._suspects: list[int] = []
@@ -56,12 +56,12 @@ class OpenVideo:
 
     @property
     def num_ready(self) -> int:
-        """Chunks whose objects stand and that are neither done nor running."""
+        """Chunks whose objects exist and that are neither done nor running."""
         return len(self._waiting) + len(self._suspects) + len(self._delayed)
 
     @property
     def num_missing(self) -> int:
-        """Chunks whose objects do not stand yet."""
+        """Chunks whose objects do not exist yet."""
         return len(self._missing)
 
     @property
@@ -71,27 +71,28 @@ class OpenVideo:
 
     @property
     def num_held(self) -> int:
-        """Chunk objects that stand unmade, or will when the running split ends."""
+        """Chunk objects of unmade chunks, those that the running split will store included."""
         return self.num_ready + (len(self._missing) if self.steps["split"].running else 0)
 
     @property
     def has_waiting(self) -> bool:
-        """True where a chunk could run now in company."""
+        """True if a chunk could run now on a shared machine."""
         return bool(self._waiting)
 
     @property
     def has_suspects(self) -> bool:
-        """True where a chunk could run now, with a machine to itself."""
+        """True if a suspect chunk could run now."""
         return bool(self._suspects)
 
     @property
     def is_trusted(self) -> bool:
-        """True where no more chunks are running than are made: another one risks little, whatever is wrong with it."""
+        """True if no more chunks are running than are made. Another one then risks little, whatever is wrong with the
+        video."""
         num_running = self.num_unmade - self.num_ready - self.num_missing
         return num_running <= self._num_done
 
     def wants(self, step: Step) -> bool:
-        """True where this task could start now, limits aside."""
+        """True if this task could start now, limits aside."""
         if self.steps[step].running or self.steps[step].is_resting:
             return False
         if step == "open" or not self._is_open:
@@ -103,7 +104,7 @@ class OpenVideo:
         return self.num_unmade == 0 and self._sound in {"none", "made"}
 
     def begin(self, step: Step) -> Task:
-        """The task, which is running from now on."""
+        """Return the task, which counts as running from now on."""
         self.steps[step].running = True
         if step == "open":
             return Open(video=self.number)
@@ -116,7 +117,7 @@ class OpenVideo:
         return Stitch(video=self.number, lane=self.lane)
 
     def opened(self, event: Opened) -> None:
-        """Take over what the plan and the commits say."""
+        """Take over the state that the plan and the commits give."""
         self.steps["open"].running = False
         self._is_open = True
         if event.lane != self.lane:  # the delays of the other lane end without an event
@@ -128,26 +129,26 @@ class OpenVideo:
         self._waiting = sorted(event.ready - event.done)
 
     def chunk_ready(self, chunk: int) -> None:
-        """An object stands that was missing."""
+        """Record that a missing object is stored."""
         self._asked.discard(chunk)
         if chunk in self._missing:
             self._missing.remove(chunk)
             self._may_run(chunk)
 
     def split_finished(self) -> frozenset[int]:
-        """The split is over. Returns the chunks that it was asked for and that it never reported."""
+        """Record that the split ended. Returns the chunks that it should have stored and never reported."""
         self.steps["split"].running = False
         if self._sound == "wanted" and self._asked_sound:
             self._sound = "stored"
         return frozenset(self._missing & self._asked)
 
     def sound_made(self) -> None:
-        """The sound is committed."""
+        """Record that the sound is committed."""
         self.steps["sound"].running = False
         self._sound = "made"
 
     def begin_chunk(self, *, alone: bool) -> MakeChunk:
-        """The lowest of the waiting chunks, or of the suspects; it is running from now on."""
+        """Return the lowest waiting chunk, or suspect; it counts as running from now on."""
         chunk = heappop(self._suspects if alone else self._waiting)
         tries = self.tries.get(chunk, Tries())
         return MakeChunk(
@@ -160,17 +161,17 @@ class OpenVideo:
         )
 
     def chunk_made(self, chunk: int) -> None:
-        """A running chunk is done."""
+        """Record that a running chunk is done."""
         self.tries.pop(chunk, None)
         self._num_done += 1
 
     def delay(self, chunk: int, tries: Tries) -> None:
-        """A running chunk failed and waits for its back-off."""
+        """Record that a running chunk failed and waits for its back-off."""
         self.tries[chunk] = tries
         self._delayed.add(chunk)
 
     def release(self, chunk: int) -> None:
-        """A delayed chunk may run again."""
+        """Let a delayed chunk run again."""
         if chunk in self._delayed:
             self._delayed.remove(chunk)
             self._may_run(chunk)
@@ -179,20 +180,20 @@ class OpenVideo:
         heappush(self._suspects if self.tries.get(chunk, Tries()).alone else self._waiting, chunk)
 
     def lose_object(self, chunk: int, tries: Tries) -> None:
-        """A running chunk failed because its object is gone: the next split stores it again."""
+        """Record that a running chunk failed because its object is gone; the next split stores it again."""
         self.tries[chunk] = tries
         self._missing.add(chunk)
 
     def lose_input(self, step: Step) -> None:
-        """What a sound or a stitch reads is gone. For a sound it is stored again; for a stitch, of which a part may be
-        unmade again, the video is opened again."""
+        """Record that the input of a sound or a stitch is gone. The sound's packets are stored again; before a stitch
+        the video is opened again, since some of it may have to be made again."""
         if step == "sound":
             self._sound = "wanted"
         elif step == "stitch":
             self._is_open = False
 
     def change_lane(self) -> None:
-        """Begin all chunks anew in the decode lane; what runs in the copy lane is no longer this video's."""
+        """Start all chunks again in the decode lane. What still runs in the copy lane no longer counts."""
         self.lane = "decode"
         self.steps["split"] = StepState()
         self.steps["stitch"] = StepState()

@@ -146,7 +146,7 @@ class FirstInFirstOut(Dispatch):
     """The oldest video's chunks before all others."""
 
     def _next_video(self) -> OpenVideo | None:
-        return self._agenda.oldest_runnable()
+        return self._ready_queue.oldest_runnable()
 
 
 @pytest.mark.simulate

@@ -182,7 +182,7 @@ def test_a_film_before_many_clips_neither_keeps_them_from_appearing_nor_is_starv
 def test_memory_is_bounded_by_the_open_videos() -> None:
     limits = replace(LIMITS, max_open_videos=5)
     job = Simulation(videos=[Video(num_chunks=2)] * 400, limits=limits, num_workers=4, num_cpus=4).run()
-    held = {**vars(job.dispatch), **vars(job.dispatch._agenda)}
+    held = {**vars(job.dispatch), **vars(job.dispatch._ready_queue)}
     assert not any(
         value for value in held.values() if isinstance(value, dict | set | list) and value is not held["_wanting"]
     )
@@ -578,7 +578,7 @@ def test_what_is_counted_of_open_videos_is_what_they_come_to() -> None:
     job = _ready_videos(Job(), 3, 4).tell(chunk_lost(0, "preempted", explained=True))
     job.chunks(3)
     job.tell(chunk_error(0, "StorageBusy"), chunk_made(1))
-    census, videos = job.dispatch.census, list(job.dispatch._agenda._videos.values())
+    census, videos = job.dispatch.census, list(job.dispatch._ready_queue._videos.values())
     assert census.chunks_waiting == sum(video.num_missing + video.num_delayed for video in videos)
     assert census.chunks_ready == sum(video.num_ready - video.num_delayed for video in videos) == job.dispatch.num_ready
     assert census.videos_open == len(videos)
