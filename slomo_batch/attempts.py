@@ -1,8 +1,7 @@
-"""Attempts: one chunk as it goes out to a worker, and what became of one attempt at any step of a video.
+"""Attempts: one chunk as a worker gets it, and the outcome of one attempt at any step of a video.
 
-A driver fixes the head of an attempt when the call goes out. The one outcome is made by whoever knows it: by the worker
-(`Succeeded`, `Errored`), or, of a process that died, by the engine (`Lost`). Scheduler, ledger, displays and metrics
-read it as it is.
+The driver sets the head of an attempt when the call goes out. The worker makes the outcome (`Succeeded`, `Errored`), or,
+if its process died, the engine (`Lost`). Scheduler, ledger, displays and metrics read it as it is.
 """
 
 from dataclasses import dataclass

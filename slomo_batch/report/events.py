@@ -1,7 +1,7 @@
-"""What a running job tells whoever watches, as plain events; and what `plan` and `status` answer.
+"""Events that a running job emits, and the answers of `plan` and `status`.
 
-The job emits, a display shows: neither knows the other. Nothing here decides anything. Terminal, log and metrics are
-displays of one stream of events.
+Terminal, log and metrics are displays of one stream of events. Job and displays do not know each other, and nothing is
+decided by events.
 """
 
 from dataclasses import dataclass, field
@@ -17,7 +17,7 @@ from slomo_batch.records import StepName
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class JobStarted:
-    """The inputs are known; work begins."""
+    """The inputs are listed, and work begins."""
 
     name: str
     num_videos: int
@@ -29,7 +29,7 @@ class JobStarted:
     videos_failed: int = 0
     """Failed in earlier runs; they wait for --retry-failed."""
     videos_refused: int = 0
-    """Cannot be started: not there, unsupported, or something else is where the output belongs."""
+    """Not started: missing, unsupported, or another file exists under the output's name."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -46,7 +46,7 @@ class VideoOpened:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class VideoPublished:
-    """An output stands under its final name, verified."""
+    """An output is verified and has its final name."""
 
     uri: str
     video_id: str
@@ -90,7 +90,7 @@ class Note:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Snapshot:
-    """Where the whole job stands."""
+    """The progress of the whole job."""
 
     videos_done: int
     """Published or skipped."""
@@ -103,25 +103,25 @@ class Snapshot:
     frames_total: int
     """Of the videos opened so far."""
     frames_per_s: float
-    """Over the last while."""
+    """Over the last minute."""
     eta_s: float | None
-    """Seconds until the end, None while nobody can say."""
+    """Seconds until the end; None if unknown."""
     workers: int
-    """Workers that live."""
+    """Live workers."""
     slots: int
-    """Chunks that these could hold at a time."""
+    """Chunks that these can hold at a time."""
     videos_open: int
-    """Begun and not ended."""
+    """Started and not ended."""
     chunks_waiting: int
-    """Of the videos opened so far: their objects do not stand yet, or they wait for their back-off."""
+    """Of the videos opened so far: their objects do not exist yet, or they wait for their back-off."""
     chunks_ready: int
     """They would run if a worker were free: the queue."""
     chunks_running: int
     """Attempts in flight: slots that are busy."""
     chunks_failed: int
-    """Unmade chunks of the videos given up."""
+    """Unmade chunks of failed videos."""
     steps_running: tuple[tuple[StepName, int], ...]
-    """How many of each other step are in flight, all named."""
+    """How many of each other step are in flight, with all steps listed."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -140,7 +140,7 @@ class JobEnded:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class JobFailed:
-    """The run broke off with an error that concerns the whole job."""
+    """The run ended with an error of the whole job."""
 
     error: str
     """Name of the error class."""
@@ -165,7 +165,7 @@ class Display(Protocol):
     """Shows events as they come; open while the job runs."""
 
     def __enter__(self) -> Self:
-        """Begin to show."""
+        """Start to show."""
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
@@ -186,19 +186,19 @@ class PlanRow:
     uri: str
     output_uri: str
     state: str
-    """What would become of it, in a word: make, changed (its source did: made again and replaced), resume,
-    skip, wait, fail."""
+    """What a run would do, in a word: make, changed (the source has changed: make again and replace), resume, skip,
+    wait, fail."""
     num_source_frames: int
     num_output_frames: int
     num_chunks: int
     size_bytes: int
     """Of the source."""
     notes: tuple[str, ...]
-    """What is odd about the file, and what the output will not have of it."""
+    """What is unusual about the file, and what of it the output will lack."""
     problem: str
-    """Why it cannot be made; empty where it can."""
+    """Why it cannot be made; empty if it can."""
     s3_requests: S3Requests = field(default_factory=S3Requests)
-    """About how many it would take, where its source, its output or the work place is on S3."""
+    """Estimated requests, if its source, its output or the work place is on S3."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -208,12 +208,12 @@ class Plan:
     rows: tuple[PlanRow, ...]
     """One per video."""
     empty: tuple[str, ...]
-    """Inputs in which there is no video."""
+    """Inputs without any video."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Failure:
-    """One video that was given up."""
+    """One failed video."""
 
     uri: str
     error: str
@@ -223,11 +223,11 @@ class Failure:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class JobStatus:
-    """Where a job stands, from its ledger."""
+    """The progress of a job, as its driver stored it last."""
 
     job: str
     state: Literal["unknown", "running", "interrupted", "finished"]
-    """unknown: the work place knows no such job; interrupted: nobody works on it and it isn't finished."""
+    """unknown: the work place has no such job; interrupted: no driver works on it, and it is not finished."""
     videos_done: int
     videos_failed: int
     videos_total: int
