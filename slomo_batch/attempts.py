@@ -1,7 +1,7 @@
 """Attempts: one chunk as a worker gets it, and the outcome of one attempt at any step of a video.
 
-The driver sets the head of an attempt when the call goes out. The worker makes the outcome (`Succeeded`, `Errored`), or,
-if its process died, the engine (`Lost`). Scheduler, ledger, displays and metrics read it as it is.
+The driver sets the head of an attempt when the call goes out. The worker makes the outcome (`Succeeded`, `Errored`),
+or, if its process died, the engine (`Lost`). Scheduler, ledger, displays and metrics read it as it is.
 """
 
 from dataclasses import dataclass
