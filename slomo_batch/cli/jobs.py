@@ -108,14 +108,14 @@ def _api(options: argparse.Namespace, manifest: Manifest | None) -> "JobApi":
 
 def _request(manifest: Manifest, options: argparse.Namespace, api: "JobApi") -> "Request":
     from slomo_batch.cluster.gpu_choice import check_gpu_choice  # noqa: PLC0415 as the next
-    from slomo_batch.cluster.shared_disk import judge_reach, judge_sharing  # noqa: PLC0415 loads pydantic
+    from slomo_batch.cluster.shared_disk import check_absolute_paths, check_no_local_paths  # noqa: PLC0415 loads pydantic
     from slomo_batch.cluster.submissions import Request  # noqa: PLC0415 as above
     from slomo_batch.storage.uris import normalise_uri  # noqa: PLC0415 as above
 
     places = local_paths(manifest)
-    judge_sharing(api.num_machines(), places)
+    check_no_local_paths(api.num_machines(), places)
     if not api.is_this_machine():
-        judge_reach(places)
+        check_absolute_paths(places)
     cluster = manifest.cluster
     check_gpu_choice(
         api.offer(),

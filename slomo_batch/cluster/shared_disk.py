@@ -11,7 +11,7 @@ def machines_to_expect(num_alive: int, num_cpus: float) -> int:
     return max(num_alive, 1 if num_cpus else 2)
 
 
-def judge_sharing(num_machines: int, places: Iterable[str]) -> None:
+def check_no_local_paths(num_machines: int, places: Iterable[str]) -> None:
     """Nothing that several machines need is on the disk of one.
 
     Raises:
@@ -26,7 +26,7 @@ def judge_sharing(num_machines: int, places: Iterable[str]) -> None:
         )
 
 
-def judge_reach(places: Iterable[str]) -> None:
+def check_absolute_paths(places: Iterable[str]) -> None:
     """Every place on a disk is told as the only machine of a cluster elsewhere finds it: by its whole path.
 
     Raises:

@@ -19,8 +19,13 @@ from slomo_batch.scheduler.driver import Driver
 from slomo_batch.scheduler.event_recorder import EventRecorder, Tally
 from slomo_batch.scheduler.leases import DriverLease
 from slomo_batch.scheduler.limits import limits_for, long_ones_first
-from slomo_batch.scheduler.machines import ClusterWish, Machines, basis_of, open_machines
-from slomo_batch.scheduler.preflight import judge_machines, prove_disk, prove_outputs, prove_work_store
+from slomo_batch.scheduler.machines import ClusterSettings, Machines, basis_of, open_machines
+from slomo_batch.scheduler.preflight import (
+    check_local_disk,
+    check_machines_share_storage,
+    check_outputs_writable,
+    check_work_store,
+)
 from slomo_batch.scheduler.stop_signals import StopRequests
 from slomo_batch.steps.context import StepContext
 from slomo_batch.steps.job_pin import pin_basis, pin_job, pinned_basis
@@ -78,7 +83,7 @@ def _run(
         found = find_videos(manifest, context.locate, strict=strict)
         if stop.is_asked:
             raise Interrupted("stopped before anything was made", remedy="Run it again.")
-        prove_work_store(context)
+        check_work_store(context)
         epoch = stack.enter_context(DriverLease(context.work, context.layout, take_over=take_over))
         making = _JobRun(
             manifest=manifest,
@@ -151,14 +156,17 @@ class _JobRun:
         basis = pinned_basis(self._context)
         if basis is None:
             abilities = self._open_machines().abilities
-            basis = pin_basis(basis_of(abilities, ClusterWish.of(self._manifest.cluster)), self._context)
+            basis = pin_basis(basis_of(abilities, ClusterSettings.of(self._manifest.cluster)), self._context)
         return pin_job(basis, requests, self._context)
 
     def _open_machines(self) -> Machines:
         if self._machines is None:
             self._machines = self._stack.enter_context(
                 open_machines(
-                    ClusterWish.of(self._manifest.cluster), self._environment, prewarm=self._prewarm, stop=self._stop
+                    ClusterSettings.of(self._manifest.cluster),
+                    self._environment,
+                    prewarm=self._prewarm,
+                    stop=self._stop,
                 )
             )
         return self._machines
@@ -181,7 +189,7 @@ class _JobRun:
             ledger=ledger,
             display=self._display,
             tally=tally,
-            is_superseded=self._epoch.look,
+            is_superseded=self._epoch.check_superseded,
         )
         self._show_start(found, piles, tally)
         for refused in piles.refused:
@@ -223,15 +231,15 @@ class _JobRun:
         requests = [wanted.request for wanted in piles.wanted]
         self._insist_on_lead()
         withdraw_receipts(piles, self._context)
-        prove_outputs(requests, self._context)
-        prove_disk(requests, self._context)
+        check_outputs_writable(requests, self._context)
+        check_local_disk(requests, self._context)
         machines = self._open_machines()
-        judge_machines(machines.num_machines, requests, self._context)
+        check_machines_share_storage(machines.num_machines, requests, self._context)
         recorder.add_displays(*machines.displays)
         for note in machines.notes:
             self._display.show(Note(text=note))
         self._display.show(Note(text=f"working on {machines.description}, {pin.precision} arithmetic"))
-        most = ClusterWish.of(self._manifest.cluster).max_workers
+        most = ClusterSettings.of(self._manifest.cluster).max_workers
         limits = limits_for(most, max_attempts=self._manifest.retries.chunk + 1)
         driver = Driver(
             engine=machines.engine,
@@ -246,7 +254,7 @@ class _JobRun:
 
     def _insist_on_lead(self) -> None:
         """Before anything is written under names that an heir writes too."""
-        if self._epoch.look():
+        if self._epoch.check_superseded():
             raise JobTaken("another driver took this job over", remedy="Nothing is lost; leave it to that one.")
 
     def _end(self, recorder: EventRecorder) -> int:

@@ -129,7 +129,7 @@ class DriverLease:
             beat += 1
             try:
                 self._beat(beat)
-                self.look()
+                self.check_superseded()
             except SlomoError:
                 continue  # a store that is away, or credentials that expired, end the job by their own errors
             if self._superseded:
@@ -145,10 +145,10 @@ class DriverLease:
         if not self._superseded and self._clock() - self._looked_s >= EXPIRY_S:
             self._looked_s = self._clock()
             with suppress(SlomoError):  # a store that is away ends the job by its own errors
-                self.look()
+                self.check_superseded()
         return self._superseded
 
-    def look(self) -> bool:
+    def check_superseded(self) -> bool:
         """See now whether another driver took the job over."""
         self._superseded = self._latest() > self.number
         self._looked_s = self._clock()

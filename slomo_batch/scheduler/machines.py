@@ -35,7 +35,7 @@ LOOK_EVERY_S = 2.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class ClusterWish:
+class ClusterSettings:
     """What the manifest says of machines."""
 
     address: str
@@ -50,7 +50,7 @@ class ClusterWish:
     """True where the manifest itself says gpus_per_worker, 0 or more."""
 
     @classmethod
-    def of(cls, cluster: ClusterSection) -> "ClusterWish":
+    def of(cls, cluster: ClusterSection) -> "ClusterSettings":
         """What the manifest's section comes to."""
         most, cpus = cluster.workers.max, cluster.cpus_per_worker
         return cls(
@@ -64,7 +64,7 @@ class ClusterWish:
         )
 
     @property
-    def insists_on_gpus(self) -> bool:
+    def requires_gpus(self) -> bool:
         """Whether a cluster is asked for GPUs that it has yet to start."""
         return self.chooses_gpus and self.gpus_per_worker > 0
 
@@ -77,9 +77,9 @@ class Abilities:
     nvenc_works: bool
 
 
-def basis_of(abilities: Abilities, wish: ClusterWish) -> Basis:
+def basis_of(abilities: Abilities, settings: ClusterSettings) -> Basis:
     """What a job that runs for the first time decides of its machines."""
-    return Basis(precision=abilities.precision, threads=wish.cpus_per_worker, nvenc_works=abilities.nvenc_works)
+    return Basis(precision=abilities.precision, threads=settings.cpus_per_worker, nvenc_works=abilities.nvenc_works)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -99,7 +99,7 @@ class Machines:
 
 @contextmanager
 def open_machines(
-    wish: ClusterWish, environment: JobEnvironment, *, prewarm: int = 0, stop: StopRequests | None = None
+    settings: ClusterSettings, environment: JobEnvironment, *, prewarm: int = 0, stop: StopRequests | None = None
 ) -> Iterator[Machines]:
     """The engine that carries out the job's calls; everything it started ends with the context.
 
@@ -112,11 +112,11 @@ def open_machines(
         Interrupted: `stop` was asked for while no machine was there yet.
     """
     with ExitStack() as stack:
-        if wish.address == "inline":
+        if settings.address == "inline":
             _refuse_prewarm(prewarm)
-            machines = stack.enter_context(_inline(wish, environment))
+            machines = stack.enter_context(_inline(settings, environment))
         else:
-            machines = stack.enter_context(_ray(wish, environment, prewarm, stop or StopRequests()))
+            machines = stack.enter_context(_ray(settings, environment, prewarm, stop or StopRequests()))
         try:
             yield machines
         finally:
@@ -124,8 +124,8 @@ def open_machines(
 
 
 @contextmanager
-def _inline(wish: ClusterWish, environment: JobEnvironment) -> Iterator[Machines]:
-    workers = _local_workers(wish)
+def _inline(settings: ClusterSettings, environment: JobEnvironment) -> Iterator[Machines]:
+    workers = _local_workers(settings)
     engine = InlineEngine(open_context(environment), num_workers=workers, num_tasks=LOCAL_TASKS)
     yield Machines(engine=engine, abilities=probe_abilities(), num_machines=1, description="this process")
 
@@ -138,10 +138,10 @@ def probe_abilities() -> Abilities:
     )
 
 
-def _local_workers(wish: ClusterWish) -> int:
+def _local_workers(settings: ClusterSettings) -> int:
     """As many workers as this machine has cores for, within the manifest's limit."""
     cores = len(os.sched_getaffinity(0))
-    return max(1, wish.min_workers, min(wish.max_workers, cores // wish.cpus_per_worker))
+    return max(1, settings.min_workers, min(settings.max_workers, cores // settings.cpus_per_worker))
 
 
 def _refuse_prewarm(prewarm: int) -> None:
@@ -153,7 +153,9 @@ def _refuse_prewarm(prewarm: int) -> None:
 
 
 @contextmanager
-def _ray(wish: ClusterWish, environment: JobEnvironment, prewarm: int, stop: StopRequests) -> Iterator[Machines]:
+def _ray(
+    settings: ClusterSettings, environment: JobEnvironment, prewarm: int, stop: StopRequests
+) -> Iterator[Machines]:
     os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
     os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
     import ray  # noqa: PLC0415 an inline job never loads Ray
@@ -169,27 +171,27 @@ def _ray(wish: ClusterWish, environment: JobEnvironment, prewarm: int, stop: Sto
     from slomo_batch.scheduler.chunk_worker import WorkerNeeds  # noqa: PLC0415 as above
     from slomo_batch.scheduler.ray_engine import RayEngine  # noqa: PLC0415 as above
 
-    connected = _connect(wish)
+    connected = _connect(settings)
     own = connected.own
     stop.listen()  # Ray took the signals over as it started
     try:
         if own:
             _refuse_prewarm(prewarm)
         else:
-            check_gpu_choice(offer(), gpus_per_worker=wish.gpus_per_worker, is_in_manifest=wish.chooses_gpus)
-        has_gpus = cluster_total("GPU") >= wish.gpus_per_worker > 0
-        gpus = wish.gpus_per_worker if has_gpus or (wish.insists_on_gpus and not own) else 0.0
+            check_gpu_choice(offer(), gpus_per_worker=settings.gpus_per_worker, is_in_manifest=settings.chooses_gpus)
+        has_gpus = cluster_total("GPU") >= settings.gpus_per_worker > 0
+        gpus = settings.gpus_per_worker if has_gpus or (settings.requires_gpus and not own) else 0.0
         needs = WorkerNeeds(
-            min_workers=wish.min_workers,
-            max_workers=wish.max_workers if gpus or not own else _local_workers(wish),
+            min_workers=settings.min_workers,
+            max_workers=settings.max_workers if gpus or not own else _local_workers(settings),
             num_gpus=gpus,
-            num_cpus=1 if gpus else wish.cpus_per_worker,
+            num_cpus=1 if gpus else settings.cpus_per_worker,
             slots=2 if gpus else 1,
-            hang_s=wish.hang_s,
+            hang_s=settings.hang_s,
         )
         worker = {"CPU": float(needs.num_cpus), "GPU": math.ceil(gpus) if gpus > 1 else gpus}
         if prewarm:
-            ask_for_room(floor(worker, prewarm=prewarm, max_workers=wish.max_workers))
+            ask_for_room(floor(worker, prewarm=prewarm, max_workers=settings.max_workers))
         with RayMetrics(environment.job) as metrics:
             yield Machines(
                 engine=RayEngine(environment, needs, num_tasks=LOCAL_TASKS if own else None),
@@ -214,15 +216,15 @@ class _Connected:
     notes: tuple[str, ...] = ()
 
 
-def _connect(wish: ClusterWish) -> _Connected:
+def _connect(settings: ClusterSettings) -> _Connected:
     """Connect to the cluster that is asked for, or start one on this machine.
 
     Raises:
         ClusterError: nothing answers there, or Ray cannot be started here.
     """
-    choice = ray_address.choose() if wish.address == "auto" else RayChoice(address=wish.address)
+    choice = ray_address.choose() if settings.address == "auto" else RayChoice(address=settings.address)
     if choice.address == LOCAL:
-        _start_here(wish)
+        _start_here(settings)
         return _Connected(own=True, notes=choice.notes)
     import ray  # noqa: PLC0415 an inline job never loads Ray
 
@@ -241,12 +243,12 @@ def _connect(wish: ClusterWish) -> _Connected:
     return _Connected(own=False)
 
 
-def _start_here(wish: ClusterWish) -> None:
+def _start_here(settings: ClusterSettings) -> None:
     import ray  # noqa: PLC0415 an inline job never loads Ray
 
     try:
         # Tasks get CPUs of their own, so that a split never waits for the workers that wait for its chunks.
-        num_cpus = _local_workers(wish) * wish.cpus_per_worker + LOCAL_TASKS
+        num_cpus = _local_workers(settings) * settings.cpus_per_worker + LOCAL_TASKS
         ray.init(
             address=LOCAL,
             num_cpus=num_cpus,

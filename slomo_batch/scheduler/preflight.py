@@ -4,7 +4,7 @@ import shutil
 from collections.abc import Sequence
 from uuid import uuid4
 
-from slomo_batch.cluster.shared_disk import judge_sharing
+from slomo_batch.cluster.shared_disk import check_no_local_paths
 from slomo_batch.errors import StoreUnusable
 from slomo_batch.records import VideoRequest
 from slomo_batch.steps.context import StepContext
@@ -13,7 +13,7 @@ from slomo_batch.storage.capability import prove_access, prove_put_if_absent
 from slomo_batch.storage.uris import is_s3
 
 
-def prove_work_store(context: StepContext) -> None:
+def check_work_store(context: StepContext) -> None:
     """The work store is there, may be written, and keeps the promise that commits rest on.
 
     Raises:
@@ -23,7 +23,7 @@ def prove_work_store(context: StepContext) -> None:
     prove_put_if_absent(context.work, context.layout.probe)
 
 
-def prove_outputs(requests: Sequence[VideoRequest], context: StepContext) -> None:
+def check_outputs_writable(requests: Sequence[VideoRequest], context: StepContext) -> None:
     """Every bucket and the disk that outputs go to may be written; a small object is put beside an output, and deleted.
 
     Its name is always the same for a job, so that one which a killed run left behind is deleted by the next. On disk
@@ -53,17 +53,17 @@ def prove_outputs(requests: Sequence[VideoRequest], context: StepContext) -> Non
         raise refused[place]
 
 
-def judge_machines(num_machines: int, requests: Sequence[VideoRequest], context: StepContext) -> None:
+def check_machines_share_storage(num_machines: int, requests: Sequence[VideoRequest], context: StepContext) -> None:
     """Several machines share no disk.
 
     Raises:
         ManifestError: something that all of them need is on the disk of one.
     """
     videos = (uri for request in requests for uri in (request.source.uri, request.output_uri))
-    judge_sharing(num_machines, [context.work.root, *videos])
+    check_no_local_paths(num_machines, [context.work.root, *videos])
 
 
-def prove_disk(requests: Sequence[VideoRequest], context: StepContext) -> None:
+def check_local_disk(requests: Sequence[VideoRequest], context: StepContext) -> None:
     """The local disk has room to join a file as large as the largest source; the stitch itself asks again, exactly.
 
     Raises:

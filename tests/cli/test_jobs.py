@@ -45,13 +45,13 @@ def test_a_log_of_a_run_elsewhere_is_refused(manifest: str, nobody: str, capsys:
 
 def test_room_for_workers_is_asked_of_a_cluster_only(tmp_path: Path) -> None:
     from slomo_batch.manifest.sections import ClusterSection  # noqa: PLC0415 as above
-    from slomo_batch.scheduler.machines import ClusterWish, open_machines  # noqa: PLC0415 loads torch
+    from slomo_batch.scheduler.machines import ClusterSettings, open_machines  # noqa: PLC0415 loads torch
     from slomo_batch.wiring import JobEnvironment  # noqa: PLC0415 as above
 
-    wish = ClusterWish.of(ClusterSection(address="inline"))
+    cluster = ClusterSettings.of(ClusterSection(address="inline"))
     with (
         pytest.raises(ManifestError, match="--prewarm asks a cluster"),
-        open_machines(wish, JobEnvironment(work_uri=str(tmp_path), job="j"), prewarm=2),
+        open_machines(cluster, JobEnvironment(work_uri=str(tmp_path), job="j"), prewarm=2),
     ):
         pass
 

@@ -5,7 +5,7 @@ import pytest
 from slomo_batch.cluster.gpu_choice import Offer, check_gpu_choice
 from slomo_batch.errors import ManifestError
 from slomo_batch.manifest.sections import ClusterSection
-from slomo_batch.scheduler.machines import ClusterWish
+from slomo_batch.scheduler.machines import ClusterSettings
 
 FROM_ZERO = Offer(num_gpus=0, head_has_cpus=False)
 CPU_TYPE, GPU_TYPE = {"CPU": 8}, {"CPU": 8, "GPU": 1}
@@ -48,5 +48,5 @@ def test_a_cluster_whose_machines_are_there_is_taken_as_it_is(offer: Offer) -> N
     ],
 )
 def test_a_choice_is_what_the_manifest_itself_says(section: ClusterSection, *, chooses: bool, insists: bool) -> None:
-    wish = ClusterWish.of(section)
-    assert (wish.chooses_gpus, wish.insists_on_gpus) == (chooses, insists)
+    cluster = ClusterSettings.of(section)
+    assert (cluster.chooses_gpus, cluster.requires_gpus) == (chooses, insists)

@@ -2,7 +2,7 @@
 
 import pytest
 
-from slomo_batch.cluster.shared_disk import judge_reach, judge_sharing, machines_to_expect
+from slomo_batch.cluster.shared_disk import check_absolute_paths, check_no_local_paths, machines_to_expect
 from slomo_batch.errors import ManifestError
 
 
@@ -11,14 +11,14 @@ def test_a_head_without_cpus_counts_on_machines_yet_to_come() -> None:
 
 
 def test_several_machines_take_only_what_is_on_s3() -> None:
-    judge_sharing(1, ["/a/b.mp4", "s3://b/c"])
-    judge_sharing(2, ["s3://b/c"])
+    check_no_local_paths(1, ["/a/b.mp4", "s3://b/c"])
+    check_no_local_paths(2, ["s3://b/c"])
     with pytest.raises(ManifestError, match=r"/a/b\.mp4: the cluster has 2 machines.*S3"):
-        judge_sharing(2, ["s3://b/c", "/a/b.mp4"])
+        check_no_local_paths(2, ["s3://b/c", "/a/b.mp4"])
 
 
 @pytest.mark.parametrize("place", ["clips/*.mp4", "~/a.mp4", "./a"])
 def test_a_cluster_elsewhere_takes_whole_paths_only(place: str) -> None:
-    judge_reach(["/data/a.mp4", "file:///data/b.mp4", "s3://b/c"])
+    check_absolute_paths(["/data/a.mp4", "file:///data/b.mp4", "s3://b/c"])
     with pytest.raises(ManifestError, match="a path on this machine"):
-        judge_reach(["s3://b/c", place])
+        check_absolute_paths(["s3://b/c", place])

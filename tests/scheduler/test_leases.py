@@ -83,9 +83,9 @@ def test_force_takes_over_and_the_one_before_sees_it() -> None:
     store = MemoryStore()
     with DriverLease(store, LAYOUT) as first, DriverLease(store, LAYOUT, take_over=True) as second:
         assert (first.number, second.number) == (1, 2)
-        first.look()
+        first.check_superseded()
         assert first.is_superseded
-        second.look()
+        second.check_superseded()
         assert not second.is_superseded
     assert from_json(DriverClaim, store.get(LAYOUT.heartbeat(1))).ended is False, (
         "whoever was put out writes nothing more"

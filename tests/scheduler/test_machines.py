@@ -7,7 +7,7 @@ import pytest
 
 from slomo_batch.errors import ClusterError
 from slomo_batch.manifest.sections import ClusterSection
-from slomo_batch.scheduler.machines import ClusterWish, open_machines
+from slomo_batch.scheduler.machines import ClusterSettings, open_machines
 from slomo_batch.wiring import JobEnvironment
 
 
@@ -15,7 +15,7 @@ def test_an_address_where_nobody_listens_is_told_at_once(tmp_path: Path) -> None
     with socket.socket() as taken:
         taken.bind(("127.0.0.1", 0))
         address = f"127.0.0.1:{taken.getsockname()[1]}"
-        wish = ClusterWish.of(ClusterSection(address=address))
+        cluster = ClusterSettings.of(ClusterSection(address=address))
         environment = JobEnvironment(work_uri=str(tmp_path), job="job")
-        with pytest.raises(ClusterError, match=r"no Ray cluster answers.*refused"), open_machines(wish, environment):
+        with pytest.raises(ClusterError, match=r"no Ray cluster answers.*refused"), open_machines(cluster, environment):
             pass

@@ -9,7 +9,7 @@ from slomo_batch.errors import StoreUnusable
 from slomo_batch.manifest.inputs import find_videos
 from slomo_batch.manifest.load import load
 from slomo_batch.records import VideoRequest
-from slomo_batch.scheduler.preflight import prove_outputs
+from slomo_batch.scheduler.preflight import check_outputs_writable
 from slomo_batch.storage.local import LocalStore
 from slomo_batch.wiring import JobEnvironment, open_context
 from tests.manifest.manifests import with_inputs
@@ -32,7 +32,7 @@ def prove(*names: str, output: str) -> None:
     requests: tuple[VideoRequest, ...] = find_videos(manifest, context.locate).requests
     assert len(requests) == len(names)
     with as_stranger():
-        prove_outputs(requests, context)
+        check_outputs_writable(requests, context)
 
 
 def test_one_output_folder_that_is_closed_does_not_stop_the_others(place: Path) -> None:
