@@ -1,1 +1,1 @@
-"""Plan: what will be made of one video. Ids, chunks, sizes, encoders, and what a job pins. Pure."""
+"""The plan of one video: ids, chunks, sizes, encoders, and the values that a job pins. Pure."""

@@ -1,7 +1,7 @@
 """Chunks: every source pair and every output frame of a video belongs to exactly one.
 
-A pair is the smallest thing that is made in one place, so a flow is never computed twice; a chunk is a run of pairs
-with the output frames that fall into them.
+A pair of source frames is never divided, so its flow is computed only once. A chunk is a run of pairs, with the output
+frames between them.
 """
 
 from collections.abc import Callable, Iterator
@@ -11,15 +11,15 @@ from slomo_batch.records import Chunk
 from slomo_batch.timeline.index import Int64s
 
 Identify = Callable[[int, int, int, int], str]
-"""The id of a chunk by its first_pair, end_pair, first_frame and end_frame."""
+"""Returns the id of a chunk from its first_pair, end_pair, first_frame and end_frame."""
 
 
 def partition(first_frames: Int64s, *, pairs_per_chunk: int, identify: Identify) -> tuple[Chunk, ...]:
-    """Cut a video every `pairs_per_chunk` source pairs.
+    """Divide a video every `pairs_per_chunk` source pairs.
 
-    `first_frames` is `OutputGrid.first_frames`: pair i owns output frames [first_frames[i], first_frames[i + 1]). Where
-    the output has fewer frames than the source, a run that would own no output frame joins the chunk before it; the
-    first run always owns output frame 0.
+    `first_frames` is `OutputGrid.first_frames`: pair i owns output frames [first_frames[i], first_frames[i + 1]). If
+    the output has fewer frames than the source, a run without an output frame joins the chunk before it. The first run
+    always has output frame 0.
 
     Raises:
         ValueError: the chunk size is less than one pair.
@@ -31,7 +31,7 @@ def partition(first_frames: Int64s, *, pairs_per_chunk: int, identify: Identify)
 
 
 def _borders(first_frames: Int64s, pairs_per_chunk: int) -> Iterator[int]:
-    """Where chunks begin: the runs that own an output frame."""
+    """Yield where chunks start: at the runs that have an output frame."""
     num_pairs = len(first_frames) - 1
     for first_pair in range(0, num_pairs, pairs_per_chunk):
         end_pair = min(first_pair + pairs_per_chunk, num_pairs)

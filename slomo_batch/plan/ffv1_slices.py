@@ -1,14 +1,13 @@
-"""How many slices FFV1 cuts a picture into: enough for its threads, and such that no sample is lost."""
+"""The number of slices of an FFV1 picture: enough for its threads, and without losing samples."""
 
 from slomo_batch.picture import PixelFormat
 
 FFV1_SLICES, FFV1_SLICES_LARGE, FFV1_LARGE_PX = 4, 16, 1280 * 720
-"""Number of slices into which FFV1 cuts a picture, for its threads: more in pictures of at least so many pixels, and
-another one where this would lose samples."""
+"""Preferred numbers of slices, the larger from this many pixels on. If one would lose samples, another is used."""
 
 
 def _ffv1_grids() -> dict[int, tuple[int, int]]:
-    """Rows and columns that FFmpeg makes of a number of slices: the first that fit, columns at most twice the rows."""
+    """Return the rows and columns that FFmpeg uses for each number of slices: the first fit, columns at most twice."""
     grids: dict[int, tuple[int, int]] = {}
     for rows in range(2, 9):
         for columns in range(rows, 2 * rows + 1):
@@ -20,7 +19,7 @@ _FFV1_GRIDS = _ffv1_grids()
 
 
 def ffv1_slices(form: PixelFormat, width: int, height: int) -> int:
-    """Number of slices that keeps every sample; 0 where none does."""
+    """Return a number of slices that keeps every sample; 0 if there is none."""
     wanted = FFV1_SLICES_LARGE if width * height >= FFV1_LARGE_PX else FFV1_SLICES
     fitting = (
         number
@@ -31,7 +30,10 @@ def ffv1_slices(form: PixelFormat, width: int, height: int) -> int:
 
 
 def _covers(size: int, parts: int, shift: int) -> bool:
-    """Whether the last of `parts` slices reaches the last chroma sample. FFmpeg cuts luma evenly and rounds the start
-    of a slice's chroma down: where a slice starts between chroma samples, the last one can be left out."""
+    """Return whether the last of `parts` slices contains the last chroma sample.
+
+    FFmpeg divides luma evenly and rounds the start of a slice's chroma down. If a slice starts between chroma samples,
+    the last sample can be lost.
+    """
     start = size * (parts - 1) // parts
     return start > 0 and (start >> shift) - (-(size - start) >> shift) == -(-size >> shift)

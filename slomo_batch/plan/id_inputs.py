@@ -1,8 +1,8 @@
-"""What ids digest: the frozen inputs of the first version, and the settings and pins that were added later.
+"""The input of ids: the frozen fields of the first version, and the settings and pins that were added later.
 
-Stored work is found by these bytes, so they never change. The first version digested whole records; their fields, in
-its order and spelling, are listed here by name, and the input is written from this list. Renaming or moving a class, or
-adding a field to one, changes no id.
+Stored work is found by these bytes, so they never change. The first version digested whole records. Their field
+names are listed here in its order, and the input is written from this list. Renaming or moving a class, or adding a
+field to one, changes no id.
 
 To add a setting or a pin, add it to `LATER_SETTINGS` or `LATER_PINS` with its neutral value: the one that means what
 the first version did. The record's default must be that value, because older documents do not have the field. An id
@@ -46,7 +46,7 @@ SETTINGS_FIELDS = (
     "max_held_frames",
 )
 PIN_FIELDS = ("pixel_revision", "precision", "threads", "nvenc_works", "weights")
-"""Precision and weights are digested in the settings, in place of what the manifest wrote; the others beside them."""
+"""Precision and weights are digested in the settings, in place of the manifest's values; the others after them."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -63,18 +63,18 @@ LATER_SETTINGS: tuple[Later, ...] = ()
 LATER_PINS: tuple[Later, ...] = ()
 LATER_DEFAULTS: Defaults = {}
 """By setting: each later default of the manifest, and the first version's. Receipts digest the first version's, because
-a manifest that does not name the setting still asks for the output that is published."""
+a manifest without the setting still means the output that is published."""
 _NONE: Defaults = MappingProxyType({})
 _ENCODER = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"))
 
 
 def source_input(source: Source) -> str:
-    """The source as ids digest it."""
+    """Return the source as ids digest it."""
     return _json({name: _value(source, name) for name in SOURCE_FIELDS})
 
 
 def settings_inputs(settings: Settings, *, first_defaults: bool = False) -> tuple[str, ...]:
-    """The settings as ids digest them: the frozen ones, then each later one that is not neutral.
+    """Return the settings as ids digest them: the frozen ones, then each later one that is not neutral.
 
     `first_defaults`: digest the first version's default in place of a later one.
     """
@@ -84,7 +84,7 @@ def settings_inputs(settings: Settings, *, first_defaults: bool = False) -> tupl
 
 
 def pin_inputs(pin: JobPin) -> tuple[str, ...]:
-    """The pins as ids digest them after the settings: the frozen ones, then each later one that is not neutral."""
+    """Return the pins as ids digest them after the settings: the frozen ones, then later ones that are not neutral."""
     return (str(pin.threads), str(pin.nvenc_works), *_later(LATER_PINS, pin))
 
 
@@ -101,7 +101,7 @@ def _value(record: object, name: str, defaults: Defaults = _NONE) -> Value:
 
 
 def _json(values: Mapping[str, Value]) -> str:
-    """Compact JSON, nested as the dotted names say; fractions as "a/b"."""
+    """Write compact JSON, nested by the dotted names; fractions as "a/b"."""
     whole: dict[str, Any] = {}
     for name, value in values.items():
         *sections, leaf = name.split(".")

@@ -1,13 +1,12 @@
-"""Ids from content, never from the machines of the day: equal work has equal ids on every machine and in every run.
+"""Ids from content: equal work has equal ids on every machine and in every run.
 
-    video_id    the source, every setting and every pin that decides what is made of it
+    video_id    the source, and every setting and pin that changes the output
     chunk_id    a part of the video: its lane and its source pairs
-    receipt_id  what a person asked for: the source, the settings, the weights' name, the output
-    object_id   what stood under an output's name: its size and fingerprint
+    receipt_id  the request: the source, the settings, the weights' name, the output
+    object_id   the object under an output's name: its size and fingerprint
 
-What is committed under a video id may be used again whenever the id is equal. A receipt id knows neither the code's
-revision nor the pins, so that an upgrade never makes a published output look unmade. The bytes that are digested are
-frozen (`id_inputs`).
+Work that is committed under a video id is reused if the id is equal. A receipt id includes neither the pixel revision
+nor the pins, so a published output is still recognized after an upgrade. The digested bytes are frozen (`id_inputs`).
 """
 
 from dataclasses import replace
@@ -20,19 +19,19 @@ from slomo_batch.settings import Interpolate, Settings
 
 
 def video_id(request: VideoRequest, pin: JobPin) -> str:
-    """Name everything that is made of one video on its way to one output.
+    """Return the id of all work on one video for one output.
 
-    The chunk size is part of it although it changes no pixel: segments of two partitions cannot be joined. So are the
-    output, whose container decides how the sound is coded, and the limit of held frames: the plan that is pinned under
-    this id carries both. What becomes of an output that stands already (`exists`) is not.
+    The chunk size is included although it changes no pixel: segments of different partitions cannot be joined. The
+    output, whose container decides the audio codec, and the limit of held frames are included because the plan stored
+    under this id contains both. `exists` is not included.
     """
     return _video_id(request, pin)
 
 
 def earlier_video_ids(request: VideoRequest, pin: JobPin) -> tuple[str, ...]:
-    """The video ids of earlier versions: of lower pixel revisions, and of the first version's defaults; newest first.
+    """Return the video ids of earlier versions: of lower pixel revisions, and of the first defaults; newest first.
 
-    What is stored under them is never mixed with what is made under `video_id`.
+    Work stored under them is never mixed with work under `video_id`.
     """
     pins = [replace(pin, pixel_revision=revision) for revision in range(pin.pixel_revision, 0, -1)]
     ids = [_video_id(request, one, first_defaults=first) for one in pins for first in (False, True)]
@@ -51,22 +50,22 @@ def _video_id(request: VideoRequest, pin: JobPin, *, first_defaults: bool = Fals
 
 
 def chunk_id(video_id: str, lane: Lane, first_pair: int, end_pair: int) -> str:
-    """Name source pairs [first_pair, end_pair) of a video, read in `lane`."""
+    """Return the id of the source pairs [first_pair, end_pair) of a video in `lane`."""
     return digest("chunk", video_id, lane, str(first_pair), str(end_pair))
 
 
 def chunks_in_lane(video_id: str, chunks: tuple[Chunk, ...], lane: Lane) -> tuple[Chunk, ...]:
-    """The same chunks, named for `lane`: what was made of copied packets is never taken for what was decoded once."""
+    """Return the same chunks with the ids of `lane`, so that results of two lanes are never mixed."""
     return tuple(
         replace(chunk, chunk_id=chunk_id(video_id, lane, chunk.first_pair, chunk.end_pair)) for chunk in chunks
     )
 
 
 def receipt_id(request: VideoRequest, weights_name: str) -> str:
-    """Name what was asked for; `exists: skip` leaves alone what was published under the same name.
+    """Return the id of a request. `exists: skip` keeps an output that was published with the same id.
 
-    `weights_name` is the shipped versioned name or URI that the settings' weights resolved to. How the work is cut
-    into chunks changes nothing of the output, and is not part of it.
+    `weights_name` is the shipped versioned name or the URI that the settings' weights resolved to. The chunk size is
+    not included, because it does not change the output.
     """
     settings = request.settings
     interpolate = replace(settings.interpolate, weights=_used(weights_name, settings.interpolate))
@@ -77,12 +76,12 @@ def receipt_id(request: VideoRequest, weights_name: str) -> str:
 
 
 def object_id(output_uri: str, size_bytes: int, fingerprint: str) -> str:
-    """Name the very object that stands under an output's name; what replaces it, or is changed in it, has another."""
+    """Return the id of the object under an output's name. An object that replaces or changes it has another id."""
     return digest("object", output_uri, str(size_bytes), fingerprint)
 
 
 def _settings_as_made(settings: Settings, pin: JobPin) -> Settings:
-    """The settings with the pinned precision, and with the weights' name and hash in place of their spelling."""
+    """Return the settings with the pinned precision, and with the weights' name and hash in place of their value."""
     interpolate = settings.interpolate
     weights = ""
     if interpolate.method == "superslomo":

@@ -1,6 +1,6 @@
-"""Every `auto` decided once: by the job for all its videos (JobPin), and by a video's plan for all its workers.
+"""The resolution of every `auto`: by the job for all its videos (JobPin), and by a video's plan for all its workers.
 
-A worker decides nothing: what it finds on its own machine must not change a pixel.
+A worker never resolves an `auto`, so that differences between machines do not change a pixel.
 """
 
 from collections.abc import Mapping
@@ -15,12 +15,12 @@ from slomo_batch.settings import NetworkName, Precision, Settings
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class WeightsPin:
-    """What one `interpolate.weights` of the manifest stands for in this job."""
+    """The weights that a value of `interpolate.weights` means in this job."""
 
     name: str
     """A shipped versioned name, or the URI."""
     sha256: str
-    """Of the weights' bytes."""
+    """SHA-256 of the weights file."""
     network: NetworkName
 
 
@@ -35,17 +35,17 @@ class Basis:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class JobPin:
-    """What a job decided when it first ran; later runs and all machines follow it."""
+    """Values that the first run of a job decides. Later runs and all machines use them."""
 
     pixel_revision: int
-    """Of the code that runs: frames of two revisions are never joined."""
+    """Revision of the code. Frames of two revisions are never joined."""
     precision: Precision
-    """What `precision: auto` means."""
+    """The meaning of `precision: auto`."""
     threads: int
-    """CPU threads of one worker: sums in a convolution depend on it."""
+    """CPU threads of a worker. The rounding of sums in a convolution depends on their number."""
     nvenc_works: bool
     weights: Mapping[str, WeightsPin]
-    """By the spelling of the manifest."""
+    """By the value in the manifest."""
 
     def weights_name(self, settings: Settings) -> str:
         """What the settings' weights resolve to; empty if their method has none."""
@@ -54,16 +54,16 @@ class JobPin:
 
 
 FLOW_AT_HALF_FROM_PX = 1920 * 1080 * 2
-"""Pictures of more pixels than this estimate flow at half resolution; of four times as many at a quarter."""
+"""Flow is estimated at half resolution above this number of pixels, and at a quarter above four times as many."""
 EXTRA_LEVEL_FROM_PX = 1024 * 576
-"""The pyramid gets a fourth level from here on: motion grows with the picture."""
+"""From this number of pixels on the pyramid has a fourth level, because motion grows with the picture."""
 TRAINED_LEVELS = 3
 
 
 def resolve(
     settings: Settings, pin: JobPin, choice: EncoderChoice, width: int, height: int, *, context: int
 ) -> Resolved:
-    """The numeric class and the encoder of one video: a pure function of settings, pin and picture size."""
+    """Resolve the settings of one video, from the pin, the encoder and the picture size."""
     interpolate = settings.interpolate
     weights = pin.weights[interpolate.weights] if interpolate.method == "superslomo" else None
     pyramid = weights is not None and weights.network == "superslomo-compact"
@@ -83,14 +83,14 @@ def resolve(
 
 
 def flow_scale(width: int, height: int) -> Fraction:
-    """Resolution at which flow is estimated when the settings leave it open."""
+    """Return the resolution of flow estimation for `flow_scale: auto`, relative to the picture."""
     if width * height > 4 * FLOW_AT_HALF_FROM_PX:
         return Fraction(1, 4)
     return Fraction(1, 2) if width * height > FLOW_AT_HALF_FROM_PX else Fraction(1)
 
 
 def pyramid_levels(width: int, height: int) -> int:
-    """Levels of a coarse-to-fine flow network for this picture size."""
+    """Return the levels of a coarse-to-fine flow network for this picture size."""
     return TRAINED_LEVELS + (width * height >= EXTRA_LEVEL_FROM_PX)
 
 

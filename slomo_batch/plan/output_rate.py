@@ -1,4 +1,4 @@
-"""Which output frame rates can be written: what the container counts in, and what makes sense at all."""
+"""Limits of the output frame rate, from the container's time base and from what is plausible."""
 
 from collections.abc import Mapping
 from fractions import Fraction
@@ -6,9 +6,9 @@ from fractions import Fraction
 from slomo_batch.errors import SourceUnsupported
 
 MAX_RATE = Fraction(10_000)
-"""Most output frames per second. More come from damaged timestamps."""
+"""Limit of output frames per second. Higher rates come from damaged timestamps."""
 CONTAINER_MAX_RATES: Mapping[str, Fraction] = {".mkv": Fraction(1000)}
-"""Most frames per second by file suffix: Matroska counts milliseconds, so two frames would have the same time."""
+"""Limits by file suffix: Matroska counts milliseconds, so beyond this two frames would have the same time."""
 _LARGEST_TERM = 2**31 - 1
 """FFmpeg's rationals have numerators and denominators of 32 bits."""
 _REMEDY = "Set retime.fps to a lower rate, such as 60."
@@ -18,7 +18,7 @@ def check_output_rate(rate: Fraction, suffix: str, name: str) -> None:
     """Check the output frame rate of the video `name`; `suffix` is the output file's (".mkv").
 
     Raises:
-        SourceUnsupported: the rate is beyond what can be written; the message names the limit.
+        SourceUnsupported: the rate is above the limit; the message names it.
     """
     limit = min(MAX_RATE, CONTAINER_MAX_RATES.get(suffix.lower(), MAX_RATE))
     if rate > limit:
