@@ -1,11 +1,11 @@
-"""The output's sound: kept, stretched with its pitch, or slowed with its pitch falling. Made whole, track by track.
+"""Make the output's audio, track by track: kept, stretched at the same pitch, or slowed with falling pitch.
 
-Zero is the instant of the first presented video frame; what lies before it is not heard. From there on source second s
-is heard at s * slowdown. A track that is kept is copied packet by packet where the container takes its codec. Every
-other track is decoded, retimed and encoded: AAC, or FLAC in Matroska where the source was lossless; its length is exact
-to the sample.
+Zero is the time of the first presented video frame; audio before it is dropped. Source second s is heard at s *
+slowdown. A track that is kept is copied packet by packet if the container supports its codec. Every other track is
+decoded, retimed and encoded: as AAC, or as FLAC in Matroska if the source is lossless. Its length is exact to the
+sample.
 
-Input and output are packet archives. Tracks are read, made and merged by time as streams, each with its own place in
+Input and output are packet archives. Tracks are read, made and merged by time as streams, each at its own position in
 the source archive, so memory does not grow with their length.
 """
 
@@ -39,34 +39,34 @@ COPIED: Mapping[str, frozenset[str]] = {
     ".mov": (_COMPRESSED | _PCM) - {"flac", "opus"},
     ".mkv": _COMPRESSED | _PCM | {"mp2", "vorbis", "dts", "truehd", "pcm_u8"},
 }
-"""Codecs that each container takes as they are."""
+"""Codecs that each container supports, so that tracks can be copied."""
 _LOSSLESS = frozenset({"flac", "alac", "truehd", "mlp", "tta", "wavpack", "ape"})
 _PREROLL = {"opus": 5, "flac": 0, "alac": 0}
-"""Packets before the first one heard that a decoder needs; one for codecs not named, none for PCM."""
+"""Packets that a decoder needs before the first one heard. Codecs not listed need one, PCM none."""
 
 AAC_BITS_PER_CHANNEL = 96_000
-"""Bits per second of a channel: 192 kbit/s in stereo."""
+"""Bits per second and channel: 192 kbit/s in stereo."""
 _AAC_RATES = frozenset({96000, 88200, 64000, 48000, 44100, 32000, 24000, 22050, 16000, 12000, 11025, 8000})
 _OTHER_RATE = 48_000
-"""For sample rates that AAC does not have."""
+"""Sample rate used for rates that AAC does not support."""
 _LAYOUTS = {1: "mono", 2: "stereo", 3: "3.0", 4: "4.0", 5: "5.0", 6: "5.1", 7: "6.1", 8: "7.1"}
 _NAMED_LAYOUTS = frozenset({*_LAYOUTS.values(), "2.1", "3.0(back)", "quad", "7.1(wide)"})
-"""Channel layouts that stay; others get the usual name for their number of channels (5.1(side): 5.1)."""
+"""Channel layouts that are kept; others get the usual name for their number of channels (5.1(side): 5.1)."""
 _LARGEST_RATE = 2**31 - 1
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AudioResult:
-    """What became of the sound."""
+    """The result of making the audio."""
 
     notes: tuple[str, ...]
-    """What differs from the source, each a sentence for the report."""
+    """Differences from the source, one sentence each, for the report."""
     num_tracks: int
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _AudioSpec:
-    """What is asked of every track."""
+    """Settings that apply to every track."""
 
     source: Path
     mode: Mode
@@ -78,12 +78,12 @@ class _AudioSpec:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Track:
-    """One track of the output, its packets yet to be made."""
+    """One track of the output; its packets are made when they are read."""
 
     header: StreamHeader
     packets: Iterator[ArchivedPacket]
     notes: Callable[[], list[str]]
-    """To be called when the packets are made."""
+    """Call it after all packets have been read."""
 
 
 def make_audio(
@@ -96,16 +96,17 @@ def make_audio(
     container: str,
     zero_s: Fraction,
 ) -> AudioResult:
-    """Write the packet archive of the output's sound. `source` holds the source's tracks with their own timestamps.
+    """Write the packet archive of the output's audio to `out`. `source` is the archive of the source's tracks with
+    their own timestamps.
 
-    `duration_s` is the output's, `container` the output's suffix, `zero_s` the instant of the first presented video
-    frame on the source's clock. A track that is kept has its own length, every other one lasts `duration_s`.
+    `duration_s` is the output's duration, `container` the output's suffix, `zero_s` the time of the first presented
+    video frame on the source's clock. A track that is kept has its own length; every other one lasts `duration_s`.
 
     Raises:
-        SegmentInvalid: `source` is no packet archive, or is damaged.
-        SourceUnsupported: FFmpeg cannot encode the sound.
+        SegmentInvalid: `source` is not a packet archive, or is damaged.
+        SourceUnsupported: FFmpeg cannot encode the audio.
     """
-    order = _AudioSpec(
+    spec = _AudioSpec(
         source=source,
         mode=mode,
         slowdown=slowdown,
@@ -115,8 +116,8 @@ def make_audio(
     )
     with source.open("rb") as file:
         headers = ArchiveReader(file, str(source)).headers
-    with ffmpeg_errors(SourceUnsupported, "FFmpeg cannot make the sound", remedy="Set audio to drop."):
-        made = [_track(order, place, header) for place, header in enumerate(headers)]
+    with ffmpeg_errors(SourceUnsupported, "FFmpeg cannot encode the audio", remedy="Set audio: drop."):
+        made = [_track(spec, place, header) for place, header in enumerate(headers)]
         tracks = [track for track in made if isinstance(track, _Track)]
         _write(tracks, out)
     notes = [note for track in made for note in ([track] if isinstance(track, str) else track.notes())]
@@ -135,20 +136,20 @@ def _timed(number: int, track: _Track) -> Iterator[tuple[Fraction, ArchivedPacke
         yield (packet.dts or 0) * track.header.time_base, replace(packet, stream=number)
 
 
-def _track(order: _AudioSpec, place: int, header: StreamHeader) -> _Track | str:
-    """The output's track for one of the source's, or why there is none."""
-    packets = partial(_packets, order.source, place)
-    name = f"sound track {place + 1}" + (f" ({header.language})" if header.language else "")
-    if order.mode == "keep" and _is_stated(header) and header.codec in COPIED[order.container]:
-        return _copied(order, name, header, packets())
-    pcm = PcmTrack(packets, header, zero_s=order.zero_s)
+def _track(spec: _AudioSpec, place: int, header: StreamHeader) -> _Track | str:
+    """The output's track for a track of the source, or a note that says why there is none."""
+    packets = partial(_packets, spec.source, place)
+    name = f"audio track {place + 1}" + (f" ({header.language})" if header.language else "")
+    if spec.mode == "keep" and _is_stated(header) and header.codec in COPIED[spec.container]:
+        return _copied(spec, name, header, packets())
+    pcm = PcmTrack(packets, header, zero_s=spec.zero_s)
     if pcm.format is None:
-        return f"{name} is left out: none of its packets can be decoded"
-    return _encoded(order, name, header, pcm, pcm.format)
+        return f"{name} is dropped: none of its packets can be decoded"
+    return _encoded(spec, name, header, pcm, pcm.format)
 
 
 def _is_stated(header: StreamHeader) -> bool:
-    """Whether the header has what a container must say of a track that is copied."""
+    """True if the header has what a container must state about a copied track."""
     return header.layout != "" and header.sample_rate > 0
 
 
@@ -162,21 +163,23 @@ def _packets(source: Path, place: int) -> Iterator[ArchivedPacket]:
 # ---- copied --------------------------------------------------------------------------------------------------------
 
 
-def _copied(order: _AudioSpec, name: str, header: StreamHeader, packets: Iterator[ArchivedPacket]) -> _Track:
-    """The packets as they are, their times counted from the video's zero; those wholly before it are left out, but for
-    what a decoder needs to get going."""
-    time_base = _common_tick(header.time_base, order.zero_s) or Fraction(1, header.sample_rate)
-    shifted = _ShiftedPackets(packets, header, time_base, order.zero_s)
+def _copied(spec: _AudioSpec, name: str, header: StreamHeader, packets: Iterator[ArchivedPacket]) -> _Track:
+    """The packets unchanged, with timestamps counted from the video's zero.
+
+    Packets that end before zero are dropped, except those that the decoder needs first.
+    """
+    time_base = _common_tick(header.time_base, spec.zero_s) or Fraction(1, header.sample_rate)
+    shifted = _ShiftedPackets(packets, header, time_base, spec.zero_s)
 
     def notes() -> list[str]:
         lost = shifted.num_out_of_order
-        return [f"{name}: {lost} packets whose time does not rise are left out"] if lost else []
+        return [f"{name}: {lost} packets with non-increasing timestamps are dropped"] if lost else []
 
     return _Track(header=replace(header, time_base=time_base), packets=iter(shifted), notes=notes)
 
 
 def _common_tick(time_base: Fraction, zero_s: Fraction) -> Fraction | None:
-    """The largest tick in which both count whole; None where FFmpeg could not hold it."""
+    """The largest tick of which both are multiples; None if FFmpeg cannot represent it."""
     denominator = time_base.denominator * zero_s.denominator
     tick = Fraction(
         gcd(time_base.numerator * zero_s.denominator, zero_s.numerator * time_base.denominator), denominator
@@ -185,7 +188,7 @@ def _common_tick(time_base: Fraction, zero_s: Fraction) -> Fraction | None:
 
 
 class _ShiftedPackets:
-    """Packets on the output's clock, with rising times."""
+    """Packets on the output's clock, with increasing timestamps."""
 
     def __init__(
         self, packets: Iterable[ArchivedPacket], header: StreamHeader, time_base: Fraction, zero_s: Fraction
@@ -219,66 +222,69 @@ class _ShiftedPackets:
 # ---- decoded, retimed, encoded -------------------------------------------------------------------------------------
 
 
-def _encoded(order: _AudioSpec, name: str, header: StreamHeader, pcm: PcmTrack, form: PcmFormat) -> _Track:
+def _encoded(spec: _AudioSpec, name: str, header: StreamHeader, pcm: PcmTrack, form: PcmFormat) -> _Track:
     layout = form.layout if form.layout in _NAMED_LAYOUTS else _LAYOUTS.get(form.num_channels, "stereo")
     channels = form.num_channels if form.num_channels in _LAYOUTS else 2
-    lossless = order.container == ".mkv" and (header.codec in _LOSSLESS or header.codec.startswith("pcm_"))
+    lossless = spec.container == ".mkv" and (header.codec in _LOSSLESS or header.codec.startswith("pcm_"))
     rate = form.sample_rate if lossless or form.sample_rate in _AAC_RATES else _OTHER_RATE
     context = _encoder(lossless=lossless, header=header, rate=rate, layout=layout, num_channels=channels)
     source = (block[:channels] for block in pcm.blocks())
-    blocks = _retimed(order, source, replace(form, layout=layout, num_channels=channels), rate)
+    blocks = _retimed(spec, source, replace(form, layout=layout, num_channels=channels), rate)
 
     def notes() -> list[str]:
         found = []
-        if order.mode == "keep":
-            refused = f"{order.container} does not take {header.codec}"
+        if spec.mode == "keep":
+            refused = f"{spec.container} does not support {header.codec}"
             why = refused if _is_stated(header) else "it begins too late to be copied"
-            found.append(f"{name}: {why}, it is encoded as {context.name}")
+            found.append(f"{name}: {why}, so it is encoded as {context.name}")
         if channels != form.num_channels:
-            found.append(f"{name}: of {form.num_channels} channels the first two are kept")
+            found.append(f"{name}: only the first two of {form.num_channels} channels are kept")
         if rate != form.sample_rate:
-            found.append(f"{name}: resampled from {form.sample_rate} to {rate} Hz, which AAC has")
+            found.append(f"{name}: resampled from {form.sample_rate} to {rate} Hz, which AAC supports")
         if pcm.num_damaged:
-            found.append(f"{name}: {pcm.num_damaged} damaged packets are replaced by silence")
+            found.append(f"{name}: {pcm.num_damaged} damaged packets are replaced with silence")
         return found
 
     made = replace(_header_of_encoder(context), language=header.language, title=header.title)
     return _Track(header=made, packets=_encode(context, blocks), notes=notes)
 
 
-def _retimed(order: _AudioSpec, blocks: Iterator[Block], form: PcmFormat, rate: int) -> Iterator[Block]:
+def _retimed(spec: _AudioSpec, blocks: Iterator[Block], form: PcmFormat, rate: int) -> Iterator[Block]:
     """The samples of the output track, at `rate`."""
-    num_samples = ceil(order.duration_s * form.sample_rate)
-    match order.mode:
+    num_samples = ceil(spec.duration_s * form.sample_rate)
+    match spec.mode:
         case "keep":
             retimed = blocks
         case "stretch":
             retimed = stretch(
                 blocks,
-                slowdown=order.slowdown,
+                slowdown=spec.slowdown,
                 sample_rate=form.sample_rate,
                 num_channels=form.num_channels,
                 num_samples=num_samples,
             )
         case "resample":
-            relabelled, made = _resample_rates(order.slowdown, form.sample_rate)
-            retimed = resample_audio(blocks, form.layout, relabelled, made)
+            rate_in, made = _resample_rates(spec.slowdown, form.sample_rate)
+            retimed = resample_audio(blocks, form.layout, rate_in, made)
     if rate != form.sample_rate:
         retimed = resample_audio(retimed, form.layout, form.sample_rate, rate)
-    if order.mode == "keep":
+    if spec.mode == "keep":
         return retimed
-    return fit_length(retimed, round(order.duration_s * rate), form.num_channels)
+    return fit_length(retimed, round(spec.duration_s * rate), form.num_channels)
 
 
 def _resample_rates(slowdown: Fraction, sample_rate: int) -> tuple[int, int]:
-    """Rates whose ratio is the slowdown: what has the first is resampled to the second and called the same."""
+    """Two sample rates whose ratio is the slowdown.
+
+    Resampling audio from the first to the second, and then playing it at its original rate, slows it down.
+    """
     largest = max(1, _LARGEST_RATE // (sample_rate * ceil(slowdown)))
     ratio = slowdown.limit_denominator(largest)
     return sample_rate * ratio.denominator, sample_rate * ratio.numerator
 
 
 def _encoder(*, lossless: bool, header: StreamHeader, rate: int, layout: str, num_channels: int) -> AudioCodecContext:
-    """An opened encoder: its global header belongs into the archive's head, before the first packet."""
+    """An opened encoder: its global header goes into the head of the archive, before the first packet."""
     context = av.CodecContext.create("flac" if lossless else "aac", "w")
     context.sample_rate, context.layout = rate, layout
     context.time_base = Fraction(1, rate)
@@ -306,7 +312,7 @@ def _header_of_encoder(context: AudioCodecContext) -> StreamHeader:
 
 
 def _encode(context: AudioCodecContext, blocks: Iterable[Block]) -> Iterator[ArchivedPacket]:
-    """The packets of the track. Times begin before zero where the encoder has a delay, so that zero stays zero."""
+    """The packets of the track. If the encoder has a delay, their times start before zero, so that zero stays zero."""
     position = 0
     for block in blocks:
         frame = frame_from_block(block, context.layout.name, context.sample_rate)

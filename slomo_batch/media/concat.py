@@ -1,11 +1,12 @@
-"""Stitching: the segments of a video and its sound become one file, without decoding anything.
+"""Stitch: join the segments of a video and its audio into one file, without decoding.
 
-Times come from the plan alone: output frame k is presented at k / rate. Decoding times are the packet's place in
-decode order less D, the largest reordering of any segment: they rise by one frame at a time, and never pass a
-presentation time. (Adding an offset to the segments' own decoding times is not exact: short segments reorder less.)
-Sound packets are merged in by time. Both are read as streams, so memory does not grow with the video.
+Times come from the plan alone: output frame k is presented at k / rate. The decoding time of a packet is its index
+in decode order minus D, the largest reordering of any segment. So decoding times increase by one frame at a time and
+never exceed presentation times. (Adding an offset to the segments' own decoding times is not exact: short segments
+reorder less.) Audio packets are interleaved by time. Both are read as streams, so memory does not grow with the
+video.
 
-MP4 and MOV get their index in front, and times exact to the tick; Matroska rounds them to the millisecond.
+MP4 and MOV files have their index at the front and exact times; Matroska rounds times to the millisecond.
 """
 
 import io
@@ -38,14 +39,14 @@ Packet = Any
 FORMATS: Mapping[str, str] = {".mp4": "mp4", ".mov": "mov", ".mkv": "matroska"}
 """FFmpeg's muxers by file suffix."""
 EXACT_SUFFIXES = frozenset({".mp4", ".mov"})
-"""Files whose times are exact to the tick, and whose index stands in front."""
+"""Formats with exact times and with the index at the front."""
 _HEVC = frozenset({"libx265", "hevc_nvenc"})
 _LEAST_MOVIE_TIMESCALE, _LARGEST_TIMESCALE = 10_000, 2**31 - 1
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class StitchSpec:
-    """What the segments are and what the file made of them is to say of itself."""
+    """What the segments are, and what the output file is to state."""
 
     rate: Fraction
     """Output frames per second."""
@@ -57,55 +58,56 @@ class StitchSpec:
     color: ColorFacts
     sample_aspect_ratio: Fraction
     rotation_deg: int
-    """Counter-clockwise rotation a player applies."""
+    """Rotation in degrees counterclockwise that a player applies."""
     segments: tuple[SegmentFacts, ...]
     """The segments, in order."""
 
     @property
     def max_reorder(self) -> int:
-        """D: frames by which decoding starts before the first presentation."""
+        """D: number of frames by which decoding starts before the first presentation."""
         return max(facts.max_reorder for facts in self.segments)
 
 
-def stitch(spec: StitchSpec, segments: Iterable[Path], sound: Path | None, out: Path) -> None:
-    """Join the segments and the sound archive into `out`, whose suffix names the container.
+def stitch(spec: StitchSpec, segments: Iterable[Path], audio: Path | None, out: Path) -> None:
+    """Join the segments and the audio archive into `out`, whose suffix determines the container.
 
-    `segments` are taken one at a time, the next only when the one before is done with: they may be fetched and deleted
-    on the way.
+    The next of `segments` is taken only when the one before is finished, so they may be fetched and deleted on the
+    way.
 
     Raises:
-        OutputInvalid: a segment is not what the plan says, or the container refuses a stream.
+        OutputInvalid: a segment does not match the plan, or the container refuses a stream.
     """
     _check_headers(spec, out)
     paths = iter(segments)
     first = next(paths, None)
     if first is None:
-        raise OutputInvalid("there are no segments to join", where=str(out))
-    failed = ffmpeg_errors(OutputInvalid, "FFmpeg failed at joining the segments", where=str(out))
-    with failed, _sound(sound) as archive, _output(out, spec) as container:
+        raise OutputInvalid("no segments to join", where=str(out))
+    failed = ffmpeg_errors(OutputInvalid, "FFmpeg cannot join the segments", where=str(out))
+    with failed, _open_audio(audio) as archive, _output(out, spec) as container:
         with av.open(str(first)) as opened:
             video = _video_stream(container, opened.streams.video[0], spec, out.suffix)
         audio_packets = _audio_packets(archive, container) if archive else iter(())
         video_packets = _video_packets(spec, chain([first], paths), video)
-        for packet in merge(video_packets, audio_packets, key=_instant):
+        for packet in merge(video_packets, audio_packets, key=_decode_time_s):
             container.mux_one(packet)
 
 
-def _instant(packet: Packet) -> Fraction:
+def _decode_time_s(packet: Packet) -> Fraction:
+    """Decode time of a packet in seconds."""
     return Fraction(packet.dts * packet.time_base)
 
 
 def _check_headers(spec: StitchSpec, out: Path) -> None:
-    """Every segment has the global header of the first, or players would decode it by the wrong one."""
+    """Check that all segments have the same global header: players decode them with that of the first."""
     first = spec.segments[0].extradata_sha256 if spec.segments else ""
     for place, facts in enumerate(spec.segments):
         if facts.extradata_sha256 != first:
             raise OutputInvalid(
-                f"segment {place} was encoded with another global header than segment 0, and cannot be joined to it",
+                f"segment {place} has another global header than segment 0, so they cannot be joined",
                 where=str(out),
                 expected=first,
                 got=facts.extradata_sha256,
-                remedy="Builds of the encoder differ between machines: use the same version of PyAV everywhere.",
+                remedy="The encoder's builds differ between machines: install the same version of PyAV on all of them.",
             )
 
 
@@ -114,9 +116,9 @@ def _check_headers(spec: StitchSpec, out: Path) -> None:
 
 @contextmanager
 def _output(out: Path, spec: StitchSpec) -> Iterator[OutputContainer]:
-    """The output file, complete when the block ends without an error."""
-    # Matroska would shift all tracks for a negative time in one, and give every file a random id: the same segments
-    # are to make the same bytes.
+    """The output file, which is complete if the block ends without an error."""
+    # By default Matroska shifts all tracks if one has a negative time, and gives each file a random id. Here the same
+    # segments must make the same bytes.
     options = {"avoid_negative_ts": "disabled", "fflags": "+bitexact"}
     if out.suffix.lower() in EXACT_SUFFIXES:
         options = {"movflags": "+faststart", "movie_timescale": str(_movie_timescale(spec.rate))}
@@ -124,14 +126,14 @@ def _output(out: Path, spec: StitchSpec) -> Iterator[OutputContainer]:
     try:
         yield container
     except BaseException:
-        with suppress(av.FFmpegError, OSError, ValueError):  # the first error is the one to tell
+        with suppress(av.FFmpegError, OSError, ValueError):  # the first error is the one to report
             container.close()
         raise
     container.close()
 
 
 def _movie_timescale(rate: Fraction) -> int:
-    """Ticks per second in which edit lists count: whole frames, not the default's milliseconds."""
+    """Ticks per second of edit lists: a multiple of the frame rate, instead of FFmpeg's default of milliseconds."""
     scale = rate.numerator * ceil(_LEAST_MOVIE_TIMESCALE / rate.numerator)
     return scale if scale <= _LARGEST_TIMESCALE else _LEAST_MOVIE_TIMESCALE
 
@@ -144,16 +146,18 @@ def _video_stream(container: OutputContainer, template: VideoStream, spec: Stitc
     context.sample_aspect_ratio = spec.sample_aspect_ratio
     ColorNumbers.of(spec.color).set_on(context)
     if spec.encoder in _HEVC and suffix.lower() in EXACT_SUFFIXES:
-        context.codec_tag = "hvc1"  # the only HEVC that Apple's players open
+        context.codec_tag = "hvc1"  # Apple's players open HEVC with this tag only
     if spec.rotation_deg:
         stream.set_display_rotation(spec.rotation_deg)
     return stream
 
 
 def _audio_stream(container: OutputContainer, header: StreamHeader, place: int, *, has_delay: bool) -> AudioStream:
-    """A stream for packets of the sound archive. PyAV makes one after the model of another stream only, so that of an
-    encoder stands model, and is then told what the header says."""
-    stream = container.add_stream_from_template(_model(container, header, has_delay), opaque=True)
+    """A stream for packets of the audio archive.
+
+    PyAV makes one only from a template stream, so it is made from an encoder's stream and then set from the header.
+    """
+    stream = container.add_stream_from_template(_template_stream(container, header, has_delay), opaque=True)
     context = stream.codec_context
     context.extradata = header.extradata or None
     context.sample_rate = header.sample_rate
@@ -162,30 +166,31 @@ def _audio_stream(container: OutputContainer, header: StreamHeader, place: int, 
     if header.sample_format:
         context.format = header.sample_format
     stream.time_base = header.time_base
-    # MP4 has no title of a track: the name of its handler is what players show.
+    # MP4 has no track title: players show the handler name.
     named = {"language": header.language, "title": header.title, "handler_name": header.title}
     stream.metadata.update({name: value for name, value in named.items() if value})
     stream.disposition = Disposition.default if place == 0 else Disposition(0)
     return stream
 
 
-def _model(container: OutputContainer, header: StreamHeader, has_delay: bool) -> AudioStream:
-    """A stream of this codec in a file that is never finished.
+def _template_stream(container: OutputContainer, header: StreamHeader, has_delay: bool) -> AudioStream:
+    """A template stream of this codec, in a file that is never finished.
 
-    Matroska says in the header how many samples of a track's beginning are not to be heard, and takes that from the
-    encoder's delay, which only an opened encoder has. MP4 and MOV say it in an edit list, from the packets' times.
+    Matroska states in the header how many samples at the start of a track are not heard. It takes the number from
+    the encoder's delay, which only an opened encoder has. MP4 and MOV state it in an edit list, computed from the
+    packets' times.
     """
     scratch = av.open(io.BytesIO(), "w", format=container.format.name)
-    model: Any = scratch.add_stream(header.codec, rate=header.sample_rate)
+    template_stream: Any = scratch.add_stream(header.codec, rate=header.sample_rate)
     if has_delay and container.format.name == FORMATS[".mkv"]:
-        model.codec_context.layout = header.layout
-        with suppress(av.FFmpegError):  # a codec that is only ever copied: its times alone must do
+        template_stream.codec_context.layout = header.layout
+        with suppress(av.FFmpegError):  # FFmpeg has no encoder for this codec, so only its times state the delay
             scratch.start_encoding()
-    return cast("AudioStream", model)
+    return cast("AudioStream", template_stream)
 
 
-def _delayed(archive: ArchiveReader) -> set[int]:
-    """Tracks that begin before zero: their packets are the first in the archive."""
+def _tracks_before_zero(archive: ArchiveReader) -> set[int]:
+    """Tracks that begin before zero; their packets come first in the archive."""
     early = takewhile(lambda packet: (packet.pts or 0) < 0, archive)
     return {packet.stream for packet in early}
 
@@ -213,7 +218,7 @@ def _video_packets(spec: StitchSpec, segments: Iterable[Path], stream: VideoStre
 
 
 def _segment_packets(path: Path, facts: SegmentFacts, spec: StitchSpec) -> Iterator[tuple[Packet, int]]:
-    """The packets of one segment in decode order, each with the number of its frame within the segment."""
+    """The packets of one segment in decode order, each with its frame number within the segment."""
     numbers: list[int] = []
     with av.open(str(path)) as container:
         stream = container.streams.video[0]
@@ -236,21 +241,24 @@ def _segment_packets(path: Path, facts: SegmentFacts, spec: StitchSpec) -> Itera
 def _check(path: Path, what: str, expected: object, got: object) -> None:
     if expected != got:
         raise OutputInvalid(
-            f"a segment is not as planned: {what}", where=str(path), expected=str(expected)[:200], got=str(got)[:200]
+            f"a segment does not match the plan: {what}",
+            where=str(path),
+            expected=str(expected)[:200],
+            got=str(got)[:200],
         )
 
 
 def _audio_packets(archive: ArchiveReader, container: OutputContainer) -> Iterator[Packet]:
-    """Adds the tracks of the sound archive at once, and gives its packets."""
-    delayed = _delayed(archive)
+    """Add the tracks of the audio archive to the container, and return the packets."""
+    delayed = _tracks_before_zero(archive)
     tracks = [
         _audio_stream(container, header, place, has_delay=place in delayed)
         for place, header in enumerate(archive.headers)
     ]
-    return _addressed(archive, tracks)
+    return _packets_of_tracks(archive, tracks)
 
 
-def _addressed(archive: ArchiveReader, tracks: Sequence[AudioStream]) -> Iterator[Packet]:
+def _packets_of_tracks(archive: ArchiveReader, tracks: Sequence[AudioStream]) -> Iterator[Packet]:
     for archived in archive:
         packet = to_av(archived, archive.headers[archived.stream])
         packet.stream = tracks[archived.stream]
@@ -258,8 +266,8 @@ def _addressed(archive: ArchiveReader, tracks: Sequence[AudioStream]) -> Iterato
 
 
 @contextmanager
-def _sound(path: Path | None) -> Iterator[ArchiveReader | None]:
-    """The opened sound archive; None where the output has no sound."""
+def _open_audio(path: Path | None) -> Iterator[ArchiveReader | None]:
+    """The opened audio archive; None if the output has no audio."""
     if path is None:
         yield None
         return

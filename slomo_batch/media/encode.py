@@ -1,12 +1,12 @@
-"""Segments: the pictures of one chunk, encoded with the video's one configuration, and proof that they arrived.
+"""Encode the pictures of one chunk into a segment, with one configuration per video, and verify the result.
 
-A segment holds its frames numbered from 0 in a time base of 1 / rate, starts with a keyframe, and refers to nothing
-outside itself. Its container (NUT, MOV for ProRes) keeps times exactly; the stitch replaces them by the plan's.
-Pictures are encoded sample by sample as they are: a picture in another format or size than the segment's is refused,
-never scaled. Bytes of a segment are not promised (x264's vary from run to run), its pictures and times are.
+A segment numbers its frames from 0 in a time base of 1 / rate, starts with a keyframe, and is independent of
+everything outside it. Its container (NUT, MOV for ProRes) keeps times exactly; stitching replaces them with the
+plan's. Samples are encoded unchanged: a picture with another format or size than the segment's is refused, never
+scaled. The bytes of a segment are not reproducible (x264's vary from run to run), but its pictures and times are.
 
-Verification decodes every frame of the segment, in one thread: a few hundredths of the time that encoding took, so
-there is no reason to sample.
+Verification decodes every frame of the segment, in one thread. It takes a few hundredths of the encoding time, so
+sampling is not worth it.
 """
 
 import hashlib
@@ -35,11 +35,11 @@ from slomo_batch.picture import PIXEL_FORMATS, Picture
 from slomo_batch.records import ColorFacts
 
 KEYFRAME_EVERY_S = 2
-"""Longest distance of keyframes in the output, for players that seek."""
+"""Maximum keyframe interval of the output in seconds, for seeking in players."""
 
 _RANGES = {"limited": LIMITED, "full": FULL}
 UNSPECIFIED_NUMBER = 2
-"""Of a colour property without a name, in ITU-T H.273."""
+"""Number of an unspecified color property in ITU-T H.273."""
 _CHROMA_LOCATIONS = frozenset({"left", "center", "topleft", "top", "bottomleft", "bottom"})
 
 _OTHER_LAYOUTS = {
@@ -47,32 +47,32 @@ _OTHER_LAYOUTS = {
     ("hevc_nvenc", "yuv420p10le"): "p010le",
     ("av1_nvenc", "yuv420p10le"): "p010le",
 }
-"""Layouts in which an encoder takes the samples of a planar format; rearranged without changing a sample."""
+"""Layouts that an encoder requires instead of a planar format, with the same samples."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SegmentFacts:
-    """What a segment is, for the commit record and the stitch."""
+    """Properties of a segment, for its commit and for stitching."""
 
     num_frames: int
     extradata_sha256: str
-    """Of the encoder's global header: segments with different ones cannot be joined."""
+    """SHA-256 of the encoder's global header: segments with different headers cannot be joined."""
     max_reorder: int
-    """Most places by which a packet's decode order is ahead of its presentation order."""
+    """Maximum number of places by which a packet is earlier in decode order than in presentation order."""
 
 
 _DECODE_LEAD = 16
-"""Ticks by which a packet's decode time is ahead of its place: H.264 and HEVC reorder by at most so many pictures."""
+"""Frames by which a packet's decode time precedes its index: H.264 and HEVC reorder at most this many pictures."""
 
 
 def segment_suffix(encoder: str) -> str:
-    """File suffix of a segment: the container that keeps this encoder's packets exactly."""
+    """File suffix of a segment, for the container that keeps this encoder's packets exactly."""
     return ".mov" if encoder == "prores_ks" else ".nut"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ColorNumbers:
-    """A colour description in the numbers of ITU-T H.273, as FFmpeg has them."""
+    """A color description as numbers of ITU-T H.273, as FFmpeg uses them."""
 
     range: int
     primaries: int
@@ -81,7 +81,7 @@ class ColorNumbers:
 
     @classmethod
     def of(cls, color: ColorFacts) -> "ColorNumbers":
-        """The numbers of these names."""
+        """The numbers for these names."""
         return cls(
             range=_RANGES[color.range],
             primaries=_number(PRIMARIES, color.primaries),
@@ -91,7 +91,7 @@ class ColorNumbers:
 
     @classmethod
     def found(cls, context: VideoCodecContext) -> "ColorNumbers":
-        """The numbers of a demuxed stream; YUV that says nothing of its range has the limited one."""
+        """The numbers of a demuxed stream; a range that is not stated counts as limited."""
         return cls(
             range=context.color_range or LIMITED,
             primaries=context.color_primaries,
@@ -100,7 +100,7 @@ class ColorNumbers:
         )
 
     def set_on(self, tagged: VideoCodecContext | av.VideoFrame) -> None:
-        """Tag an encoder, a stream being muxed or a frame."""
+        """Set the numbers on an encoder, a stream being muxed, or a frame."""
         tagged.color_range, tagged.color_primaries = self.range, self.primaries
         tagged.color_trc, tagged.colorspace = self.transfer, self.matrix
 
@@ -110,19 +110,19 @@ def _number(names: Mapping[int, str], wanted: str) -> int:
 
 
 def extradata_sha256(context: VideoCodecContext) -> str:
-    """Hash of the global header of an encoder or of a demuxed stream."""
+    """SHA-256 of the global header of an encoder or a demuxed stream."""
     return hashlib.sha256(context.extradata or b"").hexdigest()
 
 
 class ReorderCount:
-    """Counts by how many places decode order runs ahead of presentation order."""
+    """Measures by how many places decode order precedes presentation order."""
 
     def __init__(self) -> None:
         self.num_packets = 0
         self.max_reorder = 0
 
     def add(self, pts: int) -> None:
-        """Take the next packet in decode order; `pts` counts frames from the segment's first."""
+        """Take the next packet in decode order. `pts` is its frame number within the segment."""
         self.max_reorder = max(self.max_reorder, self.num_packets - pts)
         self.num_packets += 1
 
@@ -131,11 +131,11 @@ class ReorderCount:
 
 
 class SegmentEncoder:
-    """Encodes pictures into one segment file, in order. Use as a context manager; `finish` completes the file.
+    """Encodes pictures into one segment file, in order. Use it as a context manager; `finish` completes the file.
 
     Raises:
-        SourceUnsupported: the encoder refuses these pictures or options altogether.
-        SegmentInvalid: encoding or writing failed; or a picture is not of the segment's format and size.
+        SourceUnsupported: the encoder does not support these pictures or options.
+        SegmentInvalid: encoding or writing failed, or a picture does not have the segment's format and size.
     """
 
     def __init__(
@@ -179,7 +179,7 @@ class SegmentEncoder:
             kind = SegmentInvalid if encoder.endswith("_nvenc") else SourceUnsupported
             width, height = self._size
             raise kind(
-                f"{encoder} refuses to encode",
+                f"encoder {encoder} cannot be opened",
                 got=f"{width}x{height} {self._layout}: {error}",
                 remedy="Choose another encode.codec or encode.encoder.",
             ) from error
@@ -190,7 +190,7 @@ class SegmentEncoder:
         """Encode the next picture."""
         if picture.format.name != self._format.name or (picture.width, picture.height) != self._size:
             raise SegmentInvalid(
-                f"frame {self._num_frames} is not of the segment's format and size",
+                f"frame {self._num_frames} does not have the segment's format and size",
                 where=str(self._path),
                 expected=f"{self._format.name} {self._size[0]}x{self._size[1]}",
                 got=f"{picture.format.name} {picture.width}x{picture.height}",
@@ -207,7 +207,7 @@ class SegmentEncoder:
         """Complete the file.
 
         Raises:
-            SegmentInvalid: no picture was added, or the encoder did not give a packet for each.
+            SegmentInvalid: no picture was added, or the encoder did not return one packet for each.
         """
         self._encode(None)
         digest = extradata_sha256(self._stream.codec_context)
@@ -215,7 +215,7 @@ class SegmentEncoder:
             self._container.close()
         if not self._num_frames == self._reorder.num_packets > 0:
             raise SegmentInvalid(
-                "the encoder did not give one packet per picture",
+                "the encoder did not return one packet per picture",
                 where=str(self._path),
                 expected=f"{self._num_frames} packets, at least 1",
                 got=str(self._reorder.num_packets),
@@ -229,14 +229,15 @@ class SegmentEncoder:
                 self._container.mux(packet)
 
     def _stamp(self, packet: "av.Packet[Any]") -> None:
-        """Set what encoders do not tell alike: the duration, and the decode time, which NUT needs and does not keep.
+        """Set what encoders set inconsistently: the duration, and the decode time, which NUT requires but does not
+        store.
 
-        x265 leaves the decode time of a stream of one or two pictures unset (its issue 781), and FFmpeg then refuses
-        the packet or not, as it happens.
+        x265 leaves the decode time of a stream of one or two pictures unset (its issue 781), and FFmpeg then
+        sometimes rejects the packet.
         """
         number, ticks = _frame_number(packet, self._time_base), int(self._time_base / packet.time_base)
-        lead = _DECODE_LEAD if self._path.suffix == ".nut" else 0
-        packet.dts = (self._reorder.num_packets - lead) * ticks
+        decode_lead = _DECODE_LEAD if self._path.suffix == ".nut" else 0
+        packet.dts = (self._reorder.num_packets - decode_lead) * ticks
         packet.duration = 0  # every frame lasts one tick
         self._reorder.add(number)
 
@@ -252,7 +253,7 @@ class SegmentEncoder:
 
 
 def _segment_file(path: Path) -> OutputContainer:
-    # NUT shifts all times where it sees a negative dts, unless told not to; ours never have a negative pts.
+    # By default NUT shifts all times if a dts is negative. Here only dts are negative, never a pts.
     return av.open(str(path), "w", container_options={"avoid_negative_ts": "disabled"})
 
 
@@ -263,17 +264,20 @@ def _rearranged(frame: av.VideoFrame, layout: str, color_range: int) -> av.Video
 def _frame_number(packet: "av.Packet[Any]", time_base: Fraction) -> int:
     number = Fraction(packet.pts or 0) * packet.time_base / time_base
     if packet.pts is None or number.denominator != 1:
-        raise SegmentInvalid("a packet stands between frames", got=f"pts {packet.pts} x {packet.time_base}")
+        raise SegmentInvalid(
+            "the time of a packet is not a multiple of the frame duration",
+            got=f"pts {packet.pts} x {packet.time_base}",
+        )
     return number.numerator
 
 
 def _segment_errors(path: Path) -> AbstractContextManager[None]:
-    return ffmpeg_errors(SegmentInvalid, "FFmpeg failed at a segment", where=str(path))
+    return ffmpeg_errors(SegmentInvalid, "FFmpeg cannot write or read a segment", where=str(path))
 
 
 @contextmanager
 def _silent_close() -> Iterator[None]:
-    """Closing what an error has left half written may fail again: the first error is the one to tell."""
+    """Suppress errors of closing a file that an earlier error left incomplete: the first error is the one to report."""
     try:
         yield
     except (av.FFmpegError, OSError, ValueError):
@@ -284,24 +288,24 @@ def _silent_close() -> Iterator[None]:
 
 
 def verify_segment(path: Path, *, facts: SegmentFacts, source_hashes: Sequence[str] | None) -> None:
-    """Read the segment back: packets, times, every frame decoded, and in a lossless codec every sample.
+    """Read the segment back and check packets, times, that every frame decodes, and in a lossless codec every sample.
 
     `source_hashes` are those of the pictures given to a lossless encoder, in order; None for any other encoder.
 
     Raises:
-        SegmentInvalid: the file does not hold what `facts` and the hashes say.
+        SegmentInvalid: the file does not match `facts` and the hashes.
     """
     with _segment_errors(path), av.open(str(path)) as container:
         stream = container.streams.video[0]
         stream.codec_context.thread_count = 1
-        _expect(path, "global headers", facts.extradata_sha256, extradata_sha256(stream.codec_context))
+        _expect(path, "global header", facts.extradata_sha256, extradata_sha256(stream.codec_context))
         hashes = _read_back(path, stream, facts, hashing=source_hashes is not None)
     if source_hashes is not None:
         _expect(path, "decoded pictures", list(source_hashes), hashes)
 
 
 def _read_back(path: Path, stream: VideoStream, facts: SegmentFacts, *, hashing: bool) -> list[str]:
-    """Packets and decoded frames of a whole segment; gives the hashes of the pictures where asked for."""
+    """Check packets and decoded frames of a whole segment. Returns the hashes of its pictures if `hashing` is set."""
     size = stream.codec_context.width, stream.codec_context.height
     packet_pts: list[int | None] = []
     frame_pts: list[int | None] = []
@@ -309,24 +313,32 @@ def _read_back(path: Path, stream: VideoStream, facts: SegmentFacts, *, hashing:
     for packet in cast("InputContainer", stream.container).demux(stream):
         if packet.size:
             if not packet_pts:
-                _expect(path, "first packets", (0, True), (packet.pts, packet.is_keyframe))
+                _expect(path, "pts and keyframe flag of the first packet", (0, True), (packet.pts, packet.is_keyframe))
             packet_pts.append(packet.pts)
         for frame in packet.decode():
-            _expect(path, "pictures", (*size, False), (frame.width, frame.height, frame.is_corrupt))
+            _expect(
+                path,
+                "width, height and damage of a picture",
+                (*size, False),
+                (frame.width, frame.height, frame.is_corrupt),
+            )
             frame_pts.append(frame.pts)
             hashes += [picture_from_frame(frame).hash()] if hashing else []
     step = frame_pts[1] or 0 if len(frame_pts) > 1 else 1
     times = [number * step for number in range(facts.num_frames)] if step > 0 else []
     _expect(path, "frame times", times, frame_pts)
     _expect(path, "packet times", times, sorted(pts for pts in packet_pts if pts is not None))
-    _expect(path, "numbers of packets", facts.num_frames, len(packet_pts))
+    _expect(path, "number of packets", facts.num_frames, len(packet_pts))
     return hashes
 
 
 def _expect(path: Path, what: str, expected: object, got: object) -> None:
     if expected != got:
         raise SegmentInvalid(
-            f"{what} of a segment differ", where=str(path), expected=_shortened(expected), got=_shortened(got)
+            f"the segment does not match what was encoded: {what}",
+            where=str(path),
+            expected=_shortened(expected),
+            got=_shortened(got),
         )
 
 
@@ -339,7 +351,8 @@ def _shortened(value: object) -> str:
 
 
 def encoder_works(name: str) -> bool:
-    """Whether this machine can open the encoder and encode a frame with it; its presence in FFmpeg proves nothing."""
+    """True if this machine can open the encoder and encode a frame with it; being listed by FFmpeg does not
+    prove that."""
     try:
         context = av.CodecContext.create(name, "w")
         if not isinstance(context, VideoCodecContext):

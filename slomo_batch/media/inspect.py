@@ -1,10 +1,11 @@
-"""Inspecting a finished file: it is what the plan says, or it is not published.
+"""Inspect a finished file: it is published only if it matches the plan.
 
-Every packet is looked at, none is trusted: number, presentation times, decoding times, keyframes where segments begin,
-duration, size, colour, rotation, tracks of sound. Frames are decoded around the borders of segments only: each segment
-was decoded whole where it was made, and its packets are copied.
+All packets are checked: their number, presentation times, decoding times, keyframes at the start of segments,
+duration, size, color, rotation, audio tracks. Frames are decoded only around the borders of segments: each segment
+was fully decoded when it was made, and its packets are copied.
 
-Exact means to the tick in MP4 and MOV; Matroska counts milliseconds, so its times may be half a millisecond off.
+In MP4 and MOV times must be exact to the tick. Matroska counts milliseconds, so its times may be off by half a
+millisecond.
 """
 
 from array import array
@@ -27,8 +28,9 @@ from slomo_batch.media.encode import ColorNumbers
 from slomo_batch.plan.encoders import carries_color, carries_range, codec_of
 
 FRAMES_AROUND_BORDER = 2
-"""Frames decoded before and after a border, at most."""
+"""Maximum number of frames decoded before and after a border."""
 _AT_ONCE = 4096
+"""Frames checked at a time."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -38,18 +40,20 @@ class _PacketTable:
     time_base: Fraction
     pts: NDArray[np.int64]
     dts: NDArray[np.int64]
-    """Of no meaning in Matroska, which stores none."""
+    """Meaningless in Matroska, which stores none."""
     is_keyframe: NDArray[np.bool_]
     end: int
-    """The latest end of a packet."""
+    """Largest end time of a packet."""
     num_audio_packets: tuple[int, ...]
 
 
 def verify_output(path: Path, spec: StitchSpec, *, borders: Sequence[int], num_audio_tracks: int) -> None:
-    """Judge the file against the plan. `borders`: numbers of the frames that begin a segment, the first excepted.
+    """Check the file against the plan.
+
+    `borders` are the numbers of the frames that begin a segment, except the first.
 
     Raises:
-        OutputInvalid: with the first thing that differs.
+        OutputInvalid: the file differs from the plan; the message names the first difference.
     """
     if path.suffix.lower() in EXACT_SUFFIXES:
         _check_index_in_front(path)
@@ -57,8 +61,8 @@ def verify_output(path: Path, spec: StitchSpec, *, borders: Sequence[int], num_a
         table = _packet_table(container, stream)
         _check_packets(path, spec, table, borders)
         _check_tags(path, spec, stream)
-        _expect(path, "number of sound tracks", num_audio_tracks, len(table.num_audio_packets))
-        _expect(path, "sound tracks without a packet", 0, table.num_audio_packets.count(0))
+        _expect(path, "number of audio tracks", num_audio_tracks, len(table.num_audio_packets))
+        _expect(path, "audio tracks without packets", 0, table.num_audio_packets.count(0))
     with _opened(path) as (container, stream):
         _check_borders(path, spec, container, stream, borders)
 
@@ -69,15 +73,15 @@ def verify_output(path: Path, spec: StitchSpec, *, borders: Sequence[int], num_a
 def _packet_table(container: InputContainer, stream: VideoStream) -> _PacketTable:
     pts, dts, keyframes = array("q"), array("q"), bytearray()
     end = 0
-    sounds = dict.fromkeys((track.index for track in container.streams.audio), 0)
+    num_audio_packets = dict.fromkeys((track.index for track in container.streams.audio), 0)
     for packet in container.demux(stream, *container.streams.audio):
         if not packet.size:
             continue
         if packet.stream_index != stream.index:
-            sounds[packet.stream_index] += 1
+            num_audio_packets[packet.stream_index] += 1
             continue
         if packet.pts is None:
-            raise OutputInvalid(f"video packet {len(pts)} has no presentation time", where=container.name)
+            raise OutputInvalid(f"video packet {len(pts)} has no pts", where=container.name)
         pts.append(packet.pts)
         dts.append(packet.pts if packet.dts is None else packet.dts)
         keyframes.append(packet.is_keyframe)
@@ -88,7 +92,7 @@ def _packet_table(container: InputContainer, stream: VideoStream) -> _PacketTabl
         dts=np.frombuffer(dts, dtype=np.int64),
         is_keyframe=np.frombuffer(keyframes, dtype=np.bool_),
         end=end,
-        num_audio_packets=tuple(sounds.values()),
+        num_audio_packets=tuple(num_audio_packets.values()),
     )
 
 
@@ -103,7 +107,7 @@ def _check_packets(path: Path, spec: StitchSpec, table: _PacketTable, borders: S
         _first_misplaced_frame(spec, table, order, exact=exact),
     )
     rises = int(np.diff(table.dts).min(initial=1)) > 0 or not exact
-    _expect(path, "rising decoding times", True, rises)
+    _expect(path, "increasing decoding times", True, rises)
     late = int((table.pts - table.dts).min(initial=0)) < 0
     _expect(path, "packets presented before they are decoded", False, late and exact)
     starts = order[[0, *borders]]
@@ -115,7 +119,8 @@ def _check_packets(path: Path, spec: StitchSpec, table: _PacketTable, borders: S
 def _first_misplaced_frame(
     spec: StitchSpec, table: _PacketTable, order: NDArray[np.int64], *, exact: bool
 ) -> int | None:
-    """The first frame whose presentation time is not its own; in whole numbers of any size, some frames at a time."""
+    """The first frame whose presentation time differs from number / rate, or None. Uses exact integers, in batches of
+    frames."""
     ticks = 1 / (spec.rate * table.time_base)
     allowed = 0 if exact else Fraction(1, 2) * ticks.denominator
     for start in range(0, len(order), _AT_ONCE):
@@ -131,7 +136,8 @@ def _check_duration(path: Path, spec: StitchSpec, table: _PacketTable, *, exact:
     planned = spec.num_frames / spec.rate
     allowed = Fraction(0) if exact else 2 * table.time_base
     found = table.end * table.time_base
-    _expect(path, f"duration of {float(found):.6f} s within the planned", True, abs(found - planned) <= allowed)
+    if abs(found - planned) > allowed:
+        _expect(path, "duration in seconds", planned, found)
 
 
 # ---- what the header says ------------------------------------------------------------------------------------------
@@ -145,13 +151,14 @@ def _check_tags(path: Path, spec: StitchSpec, stream: VideoStream) -> None:
     if not carries_range(codec):
         found = replace(found, range=planned.range)
     if carries_color(codec, path.suffix, spec.color):
-        _expect(path, "colour", planned, found)
+        _expect(path, "color", planned, found)
     if path.suffix.lower() in EXACT_SUFFIXES:
         _expect(path, "sample aspect ratio", spec.sample_aspect_ratio, stream.sample_aspect_ratio or Fraction(1))
 
 
 def _check_index_in_front(path: Path) -> None:
-    """In MP4 and MOV the index (moov) stands before the media (mdat), so that players need not fetch the end first."""
+    """Check that in MP4 and MOV the index (moov) is before the media (mdat), so that players need not fetch the end
+    first."""
     boxes = []
     with path.open("rb") as file:
         size, at = path.stat().st_size, 0
@@ -171,7 +178,7 @@ def _check_index_in_front(path: Path) -> None:
 def _check_borders(
     path: Path, spec: StitchSpec, container: InputContainer, stream: VideoStream, borders: Sequence[int]
 ) -> None:
-    """Decode the first frames of the file, and those around each border, and look for every one of them."""
+    """Decode the first frames of the file and those around each border, and check that none is missing."""
     for border in [0, *borders]:
         wanted = range(max(0, border - FRAMES_AROUND_BORDER), min(spec.num_frames, border + FRAMES_AROUND_BORDER))
         found = [number for number, _ in _decoded(container, stream, spec, wanted)]
@@ -183,7 +190,7 @@ def _check_borders(
 def _decoded(
     container: InputContainer, stream: VideoStream, spec: StitchSpec, wanted: range
 ) -> Iterator[tuple[int, int]]:
-    """Number and rotation of each wanted frame that the decoder gives, after a seek to the keyframe before."""
+    """Number and rotation of each wanted frame that the decoder returns after a seek to the keyframe before."""
     time_base = stream.time_base or Fraction(1)
     container.seek(int(wanted.start / spec.rate / time_base), stream=stream)
     for frame in container.decode(stream):
@@ -196,7 +203,7 @@ def _decoded(
 
 @contextmanager
 def _opened(path: Path) -> Iterator[tuple[InputContainer, VideoStream]]:
-    """The file and its video. Every failure of FFmpeg at reading it is the file's."""
+    """The file and its video stream. Every failure of FFmpeg to read it is converted to OutputInvalid."""
     try:
         with av.open(str(path)) as container:
             yield container, _only_video(path, container)
@@ -213,7 +220,7 @@ def _only_video(path: Path, container: InputContainer) -> VideoStream:
 def _expect(path: Path, what: str, expected: object, got: object) -> None:
     if expected != got:
         raise OutputInvalid(
-            f"the output is not as planned: {what}",
+            f"the output does not match the plan: {what}",
             where=str(path),
             expected=str(expected)[:200],
             got=str(got)[:200],

@@ -1,9 +1,8 @@
-"""Decoded sound: one track of a packet archive as a line of samples that begins at the video's zero.
+"""PcmTrack: one audio track of a packet archive, decoded to samples from the video's zero on.
 
-Samples are placed by their timestamps. Where these leave a gap, or a packet cannot be decoded, there is silence; where
-they overlap, the later samples give way; deviations below SLACK_S are the container's rounding and change nothing,
-but for the beginning, which is exact.
-Memory is a packet's worth, whatever the length.
+Samples are placed by their timestamps. Gaps between timestamps and packets that cannot be decoded become silence;
+where timestamps overlap, the later samples are dropped. Deviations below SLACK_S are the container's rounding and
+are ignored, except at the beginning, which is exact. Memory use is that of one packet, whatever the length.
 """
 
 from collections.abc import Callable, Iterable, Iterator
@@ -22,20 +21,20 @@ from slomo_batch.media.packets import ArchivedPacket, StreamHeader, open_decoder
 from slomo_batch.media.time_stretch import Block
 
 SLACK_S = Fraction(1, 200)
+"""Largest deviation of a timestamp that counts as rounding."""
 _OPENING_FRAMES = 64
-"""Frames whose timestamps say together where the track begins, where they are coarser than samples."""
+"""Number of frames used to find where the track begins, if timestamps are coarser than samples."""
 _SILENCE_BLOCK = 48_000
-"""Longest block of silence, in samples."""
+"""Maximum length of a block of silence, in samples."""
 UNSAFE_PLANES = 8
-"""PyAV looks for one plane more in a planar frame of so many channels, and finds no memory of ours: such frames are
-only passed on to be packed."""
+"""From this number of channels on, PyAV fails to convert a planar frame to an array; such frames are packed first."""
 _FULL_SCALE = {"u1": (128.0, 128.0), "i2": (0.0, 32768.0), "i4": (0.0, 2147483648.0)}
-"""Sample of silence and size of the loudest, by NumPy's kind of integer."""
+"""Sample value of silence and of full scale, by NumPy's integer type."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PcmFormat:
-    """What the samples of a decoded track are."""
+    """Format of the samples of a decoded track."""
 
     sample_rate: int
     layout: str
@@ -44,7 +43,7 @@ class PcmFormat:
 
 
 class PcmTrack:
-    """One track, decoded anew each time it is read. `packets` gives the track's packets from the first on."""
+    """One track, decoded again each time it is read. `packets` returns the track's packets from the first on."""
 
     def __init__(
         self, packets: Callable[[], Iterable[ArchivedPacket]], header: StreamHeader, *, zero_s: Fraction
@@ -52,12 +51,12 @@ class PcmTrack:
         self._packets, self._header, self._zero_s = packets, header, zero_s
         self._resamplers: dict[tuple[int, str], av.AudioResampler] = {}
         self.num_damaged = 0
-        """Packets that could not be decoded in the latest reading."""
+        """Number of packets that could not be decoded in the latest pass."""
         self.format = next((_format(frame) for frame in self._frames()), None)
-        """Of the first frame; later ones in another format are converted to it. None where nothing can be decoded."""
+        """Format of the first frame; later frames are converted to it. None if nothing can be decoded."""
 
     def blocks(self) -> Iterator[Block]:
-        """The samples from zero on, without a gap."""
+        """The samples from zero on, without gaps."""
         form = self.format
         if form is None:
             return
@@ -78,8 +77,11 @@ class PcmTrack:
                 yield block
 
     def _rounding(self, opening: list[AudioFrame], form: PcmFormat) -> int:
-        """Samples by which the first timestamp is late of what the first ones say together: in a container that counts
-        milliseconds one alone would put all that follows half of one off, and eightfold slow motion eight halves."""
+        """Number of samples by which the first timestamp is later than the median of the first timestamps says.
+
+        In a container that counts milliseconds, one timestamp alone is off by up to half of one, and so is
+        everything after it: eightfold slow motion multiplies that by eight.
+        """
         length, off = 0, []
         for frame in opening:
             start = self._start(frame, form)
@@ -88,7 +90,7 @@ class PcmTrack:
         return off[0] - round(median(off)) if off else 0
 
     def _start(self, frame: AudioFrame, form: PcmFormat) -> int | None:
-        """The sample at which the frame begins, counted from zero; None where it has no timestamp."""
+        """The sample at which the frame begins, counted from zero; None if it has no timestamp."""
         if frame.pts is None:
             return None
         return round((frame.pts * self._header.time_base - self._zero_s) * form.sample_rate)
@@ -122,13 +124,13 @@ class PcmTrack:
 
 
 def silence(num_samples: int, num_channels: int) -> Iterator[Block]:
-    """So many samples of silence, in blocks."""
+    """`num_samples` samples of silence, in blocks."""
     for start in range(0, num_samples, _SILENCE_BLOCK):
         yield np.zeros((num_channels, min(_SILENCE_BLOCK, num_samples - start)), np.float32)
 
 
 def fit_length(blocks: Iterable[Block], num_samples: int, num_channels: int) -> Iterator[Block]:
-    """The blocks, cut or followed by silence to be `num_samples` long."""
+    """The blocks, cut or padded with silence to `num_samples` samples."""
     made = 0
     for block in blocks:
         piece = block[:, : num_samples - made]
@@ -141,7 +143,7 @@ def fit_length(blocks: Iterable[Block], num_samples: int, num_channels: int) -> 
 
 
 def resample_audio(blocks: Iterable[Block], layout: str, rate_in: int, rate_out: int) -> Iterator[Block]:
-    """The blocks at another sample rate; swresample keeps time to the sample."""
+    """The blocks at another sample rate. swresample keeps time to the sample."""
     resampler = av.AudioResampler(format="flt", layout=layout, rate=rate_out)
     for block in blocks:
         for frame in resampler.resample(frame_from_block(block, layout, rate_in)):
@@ -151,7 +153,7 @@ def resample_audio(blocks: Iterable[Block], layout: str, rate_in: int, rate_out:
 
 
 def frame_from_block(block: Block, layout: str, sample_rate: int) -> AudioFrame:
-    """A frame of FFmpeg with these samples, without a timestamp."""
+    """An FFmpeg frame with these samples, without a timestamp."""
     packed = np.ascontiguousarray(block.T).reshape(1, -1)
     frame = AudioFrame.from_ndarray(packed, format="flt", layout=layout)
     frame.sample_rate = sample_rate

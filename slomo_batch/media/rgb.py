@@ -1,6 +1,7 @@
-"""A source's frames as RGB of 8 bits by swscale's usual conversion: what published measures of quality are taken on.
+"""Read a source's frames as 8-bit RGB through swscale's default conversion, on which published quality measures are
+based.
 
-For measuring and training only. Made videos never pass here: their colours go through `color`, exactly.
+Only evaluation and training use this. Output videos are converted exactly, by `color`.
 """
 
 from collections.abc import Iterator, Sequence
@@ -23,10 +24,10 @@ Rgb = NDArray[np.uint8]
 
 
 def rgb_frames(reader: RangeReader, name: str) -> Iterator[Rgb]:
-    """The frames in the decoder's order; `name` is what messages call the source.
+    """The frames in the decoder's order. Messages call the source `name`.
 
     Raises:
-        SourceUnreadable, SourceUnsupported: as the tables of `media.foreign` say.
+        SourceUnreadable, SourceUnsupported: as listed in the table of `media.av_errors`.
     """
     with reading(reader, name), open_source(reader) as container:
         for frame in container.decode(main_video(container, name)):
@@ -34,10 +35,10 @@ def rgb_frames(reader: RangeReader, name: str) -> Iterator[Rgb]:
 
 
 def pictures_with_pts(reader: RangeReader, name: str) -> Iterator[tuple[int, Picture]]:
-    """The pts and the picture of every frame that is to be shown, in the decoder's order.
+    """Pts and picture of every frame to be shown, in the decoder's order.
 
     Raises:
-        SourceUnreadable, SourceUnsupported: as the tables of `media.foreign` say.
+        SourceUnreadable, SourceUnsupported: as listed in the table of `media.av_errors`.
     """
     with reading(reader, name), open_source(reader) as container:
         for frame in container.decode(main_video(container, name)):
@@ -46,21 +47,21 @@ def pictures_with_pts(reader: RangeReader, name: str) -> Iterator[tuple[int, Pic
 
 
 LEAD_S = 2
-"""How far before the first wanted frame decoding begins where it did not come by beginning right before it."""
+"""Seconds before the first wanted frame at which decoding starts in the second try."""
 
 
 def rgb_frames_at(reader: RangeReader, name: str, pts: Sequence[int], *, longest_px: int = 0) -> list[Rgb]:
-    """The frames at these rising pts, decoded from the keyframe before them.
+    """The frames at these increasing pts, decoded from the keyframe before them.
 
     Args:
         reader: the source.
         name: what messages call it.
         pts: which frames, in ticks of the stream.
-        longest_px: pictures whose longer side is above it are averaged down to it; 0: never.
+        longest_px: pictures with a longer side than this are scaled down to it by averaging; 0: never.
 
     Raises:
-        SourceUnreadable: one of them does not come; and as the tables of `media.foreign` say.
-        SourceUnsupported: as those tables say.
+        SourceUnreadable: a frame is missing; also as listed in the table of `media.av_errors`.
+        SourceUnsupported: as listed in that table.
     """
     with reading(reader, name), open_source(reader) as container:
         video = main_video(container, name)
@@ -71,9 +72,9 @@ def rgb_frames_at(reader: RangeReader, name: str, pts: Sequence[int], *, longest
             if len(found) == len(pts):
                 return [_averaged(frame, longest_px) for frame in found]
     raise SourceUnreadable(
-        "frames that were there do not come any more",
+        "frames that were decoded before are missing now",
         where=name,
-        expected=f"{len(pts)} from pts {pts[0]}",
+        expected=f"{len(pts)} frames from pts {pts[0]}",
         got=str(len(found)),
     )
 
@@ -81,7 +82,7 @@ def rgb_frames_at(reader: RangeReader, name: str, pts: Sequence[int], *, longest
 def _decoded_at(
     container: InputContainer, video: VideoStream, pts: Sequence[int], start: int | None
 ) -> list[av.VideoFrame]:
-    """Those of the wanted frames that come by decoding from the keyframe before `start`; None: from the beginning."""
+    """The wanted frames that the decoder returns from the keyframe before `start` on; None: from the beginning."""
     container.seek(-(1 << 62) if start is None else start, stream=video)
     wanted = set(pts)
     found: list[av.VideoFrame] = []

@@ -1,8 +1,8 @@
 """Keep threads at their ordinary priority.
 
-SVT-AV1, run as root, makes the thread that opens it and all of its own threads real-time ones (SCHED_FIFO, priority
-99), and never takes that back. Such a process keeps a core from everything else on the machine: heartbeats, other
-workers, remote logins. Processes that it forks inherit it.
+If SVT-AV1 runs as root, it gives the thread that opens it and all its own threads real-time priority (SCHED_FIFO
+99), and never resets it. Such a process takes a core away from everything else on the machine: heartbeats, other
+workers, remote logins. Forked processes inherit the priority.
 """
 
 import os
@@ -14,7 +14,8 @@ from threading import get_native_id
 
 @contextmanager
 def keep_thread_priority() -> Iterator[None]:
-    """Give this thread, and all threads that begin meanwhile, the scheduling policy that this thread has now."""
+    """After the block, restore the scheduling policy of this thread, and apply it to all threads started in the
+    block."""
     policy, parameters = os.sched_getscheduler(0), os.sched_getparam(0)
     others = _threads() - {get_native_id()}
     try:
@@ -26,5 +27,5 @@ def keep_thread_priority() -> Iterator[None]:
 
 
 def _threads() -> set[int]:
-    """Numbers of all threads of this process."""
+    """Ids of all threads of this process."""
     return {int(thread.name) for thread in Path("/proc/self/task").iterdir()}

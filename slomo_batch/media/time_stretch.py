@@ -1,18 +1,18 @@
-"""Time stretching of sound with its pitch kept, in step with the picture.
+"""Stretch audio in time without changing its pitch, in sync with the picture.
 
-The output is a chain of grains of the source, each played at its own speed and joined to the next by a short cross-fade
-where the two are most alike (overlap-add after waveform similarity). Where each grain is taken from follows from the
-instant alone: output sample u sounds like source sample u / slowdown, so nothing drifts and the length is exact.
+The output is a sequence of grains of the source. Each is played at its original speed and cross-faded into the next
+where the two are most similar (WSOLA: overlap-add by waveform similarity). The position of each grain depends on its
+time alone: source sample u / slowdown is heard at output sample u, so nothing drifts and the length is exact.
 
-A transient is played once, as it was, at its own instant: an onset at source sample A is locked to output sample
-round(A * slowdown), LOCK_BEFORE_S before and LOCK_AFTER_S after it play at the source's speed, and no other grain has
-it. Without that a click would be repeated for as long as grains contain it. Between locks the rest is stretched a bit
-more to make up for them.
+A transient is played once, unchanged, at its exact time: an onset at source sample A is locked to output sample round(A
+* slowdown), the samples from LOCK_BEFORE_S before to LOCK_AFTER_S after it play at the source's speed, and no other
+grain contains it. Otherwise every grain that contains a click would repeat it. Between locks, the rest is stretched
+slightly more to compensate.
 
-All channels share the same grains and stay in phase. Memory is a second or two of samples, whatever the length.
+All channels use the same grains and stay in phase. Memory use is a second or two of samples, whatever the length.
 
-Own code rather than a kept library: Rubber Band, the good one, is under the GPL; FFmpeg's atempo drifts by up to 230 ms
-at 8x and ends early; others on PyPI do not promise where an onset lands.
+Why not a library: Rubber Band, the best one, is under the GPL; FFmpeg's atempo drifts by up to 230 ms at 8x and ends
+early; others on PyPI do not guarantee where an onset lands.
 """
 
 from collections import deque
@@ -27,26 +27,26 @@ Block = NDArray[np.float32]
 """Samples as (channels, samples), nominally -1 to 1."""
 
 LOCK_BEFORE_S, LOCK_AFTER_S = 0.003, 0.012
-"""How much around an onset plays at the source's speed."""
+"""Seconds around an onset that play at the source's speed."""
 LOCK_FADE_S = 0.002
-"""Cross-fade into a lock; over before the onset."""
+"""Cross-fade into a lock; it ends before the onset."""
 GRAIN_S, FADE_S = 0.016, 0.008
-"""From one grain to the next in the output, and the cross-fade between them; both shrink between near locks."""
+"""Output time from one grain to the next, and the cross-fade between them; both are shorter between close locks."""
 SEARCH_S = 0.008
-"""How far from its place a grain may be taken to fit the one before: half a period of 62 Hz."""
+"""How far a grain may be moved to match the one before: half a period of 62 Hz."""
 REJOIN_S = 0.1
-"""Source seconds before and after a lock in which the speed differs to make up for it."""
+"""Source seconds before and after a lock in which the speed differs to compensate for the lock."""
 
 ONSET_RATIO = 8.0
-"""An onset: so much more energy in 3 ms than in the 20 ms before on average."""
+"""At an onset, the mean energy of the next 3 ms is this many times that of the 20 ms before."""
 ONSET_SPACING_S = 0.03
-"""No second onset within this time."""
+"""Minimum time between onsets."""
 ONSET_FLOOR = 1e-8
 """Mean square that counts as silence: -80 dB."""
 _FRAMES_AHEAD, _FRAMES_BEHIND = 3, 20
-"""Milliseconds compared after and before an instant."""
+"""Milliseconds compared after and before a point in time."""
 _FRAMES_OF_RISE, _FRAMES_OF_ATTACK = 28, 5
-"""Milliseconds in which the steepest rise of an onset is looked for, and from there its attack."""
+"""Milliseconds searched for the steepest rise of an onset, and from there for its attack."""
 _LOOKAHEAD_S = 2 * REJOIN_S + 0.1
 _DETECT_S = 0.5
 _BLOCK_S = 0.5
@@ -55,9 +55,9 @@ _BLOCK_S = 0.5
 def stretch(
     source: Iterable[Block], *, slowdown: Fraction, sample_rate: int, num_channels: int, num_samples: int
 ) -> Iterator[Block]:
-    """The source lasting `slowdown` (>= 1) times as long, in blocks of `num_samples` samples together.
+    """The source stretched by `slowdown` (>= 1), in blocks that total `num_samples` samples.
 
-    A source that ends early is followed by silence, one that goes on is cut.
+    A source that ends early is followed by silence; a longer one is cut.
     """
     tape = Tape(source, num_channels)
     grains = _Grains(tape, slowdown, sample_rate)
@@ -76,7 +76,7 @@ def stretch(
 
 
 class Tape:
-    """A source of blocks as one line of samples, of which only a window is held. Before and after it is silence."""
+    """A source of blocks as one sequence of samples, of which only a window is held. Before and after it is silence."""
 
     def __init__(self, source: Iterable[Block], num_channels: int) -> None:
         self._source = iter(source)
@@ -84,10 +84,10 @@ class Tape:
         self._start = 0
         self.num_channels = num_channels
         self.end: int | None = None
-        """Number of samples of the whole source, once it is known."""
+        """Number of samples of the whole source, once known."""
 
     def read(self, start: int, end: int) -> Block:
-        """Samples [start, end); none of them may have been dropped."""
+        """Samples [start, end), none of which may have been dropped."""
         while self.end is None and self._start + self._held.shape[1] < end:
             block = next(self._source, None)
             if block is None:
@@ -104,7 +104,7 @@ class Tape:
         return np.pad(found, ((0, 0), (before, after)))
 
     def drop(self, before: int) -> None:
-        """Forget the samples before this one, every now and then."""
+        """Release the samples before this one; takes effect only now and then, to avoid copying."""
         if before - self._start > self._held.shape[1] // 2:
             gone = min(before - self._start, self._held.shape[1])
             self._held = self._held[:, gone:].copy()
@@ -115,7 +115,7 @@ class Tape:
 
 
 class Onsets:
-    """Finds onsets along a tape, a stretch at a time: samples where the sound sets in suddenly."""
+    """Finds onsets along a tape, half a second at a time: samples at which the audio suddenly becomes louder."""
 
     def __init__(self, tape: Tape, sample_rate: int) -> None:
         self._tape = tape
@@ -127,7 +127,7 @@ class Onsets:
         self._found: deque[int] = deque()
 
     def between(self, start: int, end: int) -> int | None:
-        """The first onset in [start, end); calls must come with rising `start`."""
+        """The first onset in [start, end), or None. `start` must increase from call to call."""
         while self._done < end:
             self._detect()
         while self._found and self._found[0] < start:
@@ -135,7 +135,7 @@ class Onsets:
         return self._found[0] if self._found and self._found[0] < end else None
 
     def _detect(self) -> None:
-        """Take the next stretch of tape."""
+        """Search the next half second of tape."""
         first, frame = self._done, self._frame
         back = first - _FRAMES_BEHIND * frame
         samples = self._tape.read(back - 1, first + self._stride + _FRAMES_OF_RISE * frame)
@@ -156,7 +156,7 @@ class Onsets:
 
 
 def _strength(energy: NDArray[np.float64]) -> NDArray[np.float64]:
-    """For each millisecond the energy of those from there on over that of those before."""
+    """For each millisecond, the mean energy from there on divided by that before."""
     total = np.concatenate(([0.0], np.cumsum(energy)))
     ahead = (total[_FRAMES_AHEAD:] - total[:-_FRAMES_AHEAD])[_FRAMES_BEHIND:] / _FRAMES_AHEAD
     behind = (total[_FRAMES_BEHIND:] - total[:-_FRAMES_BEHIND])[: len(ahead)] / _FRAMES_BEHIND
@@ -165,17 +165,23 @@ def _strength(energy: NDArray[np.float64]) -> NDArray[np.float64]:
 
 
 def _steepest(energy: NDArray[np.float64]) -> int:
-    """The millisecond at which energy rises most. Lossy codecs announce an onset by up to 21 ms of faint noise, which
-    must not be taken for it: a sample off here is `slowdown` samples off in the output. The first _FRAMES_AHEAD
-    milliseconds are those before the earliest candidate."""
+    """The millisecond at which energy rises most.
+
+    Lossy codecs precede an onset with up to 21 ms of faint noise, which must not be taken for it: an error of one
+    sample here is `slowdown` samples in the output. The first _FRAMES_AHEAD milliseconds are those before the
+    earliest candidate.
+    """
     total = np.concatenate(([0.0], np.cumsum(energy)))
     sums = total[_FRAMES_AHEAD:] - total[:-_FRAMES_AHEAD]
     return int(np.argmax(sums[_FRAMES_AHEAD:] - sums[:-_FRAMES_AHEAD]))
 
 
 def _attack(signal: Block, frame: int) -> int:
-    """The sample at which a sound that sets in within these is there: the first loud one in the millisecond in which
-    its energy gets near its largest. Loudness alone would find the noise that precedes it."""
+    """The sample at which the onset within these samples is fully there.
+
+    It is the first loud sample in the millisecond in which the energy comes close to its maximum. Loudness alone
+    would find the noise before the onset.
+    """
     energy = np.square(signal, dtype=np.float64).sum(axis=0)
     smooth = np.convolve(energy, np.ones(frame), mode="same")
     middle = int(np.argmax(smooth >= 0.7 * smooth.max()))
@@ -189,14 +195,14 @@ def _attack(signal: Block, frame: int) -> int:
 
 @dataclass(frozen=True, slots=True)
 class _Lock:
-    """An onset and where it stands in the output."""
+    """An onset and its place in the output, both as sample numbers."""
 
     source: int
     output: int
 
 
 class _Grains:
-    """Makes the output grain by grain: from one switch of place in the source to the next."""
+    """Makes the output grain by grain."""
 
     def __init__(self, tape: Tape, slowdown: Fraction, sample_rate: int) -> None:
         self._tape = tape
@@ -221,12 +227,12 @@ class _Grains:
         self._at = 0
         """Output sample at which the next grain begins."""
         self._offset = 0
-        """Source sample minus output sample of the grain that is playing."""
+        """Source sample minus output sample of the current grain."""
         self._past: _Lock | None = None
         self._coming = self._next_lock(0)
 
     def next(self) -> Block:
-        """The output from this switch to the next."""
+        """The next grain of the output."""
         if self._is_over():
             self._at += self._silence
             return np.zeros((self._num_channels, self._silence), np.float32)
@@ -246,7 +252,7 @@ class _Grains:
         return self._play(place - self._at, min(fade, until - self._at), until)
 
     def _is_over(self) -> bool:
-        """Whether the source ended so long ago that no grain can reach it: all that follows is silence."""
+        """True if the source ended so long ago that no grain can contain it: only silence follows."""
         return self._tape.end is not None and int(self._at * self._speed) - self._ahead > self._tape.end
 
     def _play_lock(self, lock: _Lock) -> Block:
@@ -255,7 +261,7 @@ class _Grains:
         return self._play(lock.source - lock.output, self._lock_fade, lock.output + self._after)
 
     def _play(self, offset: int, fade: int, until: int) -> Block:
-        """Cross-fade from the grain that is playing to the one at `offset`, and play that one on."""
+        """Cross-fade from the current grain to the one at `offset`, and play that one until output sample `until`."""
         piece = self._tape.read(self._at + offset, until + offset).copy()
         if offset != self._offset:
             old = self._tape.read(self._at + self._offset, self._at + self._offset + fade)
@@ -272,7 +278,8 @@ class _Grains:
         return None if onset is None else _Lock(onset, round(onset * self._slowdown))
 
     def _bounds(self) -> tuple[int, int]:
-        """Source samples between which the next grain must lie, not to repeat an onset nor to fall silent too soon."""
+        """Source samples between which the next grain must lie, so that it neither repeats an onset nor falls silent
+        too soon."""
         here = int(self._at * self._speed)
         lowest = here - self._ahead // 2 if self._past is None else self._past.source + self._after
         highest = here + self._ahead if self._coming is None else self._coming.source - self._before + self._lock_fade
@@ -281,14 +288,15 @@ class _Grains:
         return lowest, highest
 
     def _lengths(self, room: int) -> tuple[int, int]:
-        """Length of a grain and of its fade; less than usual where locks leave little room."""
+        """Length of a grain and of its fade, in samples; shorter than usual if locks leave little room."""
         usual = 5 * self._grain // 4 + self._fade
         if room >= usual:
             return self._grain, self._fade
         return max(1, self._grain * room // usual), max(1, self._fade * room // usual)
 
     def _place(self, span: int, lowest: int, highest: int, fade: int) -> int:
-        """Source sample at which the grain begins: near its instant, where it continues the one playing best."""
+        """Source sample at which the grain begins: near its nominal place, where it best continues the current
+        grain."""
         wanted = round(self._source_of(self._at + span / 2) - span / 2)
         highest = max(lowest, highest - span)
         wanted = min(max(wanted, lowest), highest)
@@ -298,7 +306,7 @@ class _Grains:
         return low + _most_alike(playing, candidates, wanted - low)
 
     def _source_of(self, output: float) -> float:
-        """The source sample that sounds at an output sample: straight lines through the edges of the locks."""
+        """The source sample that is heard at an output sample: linear interpolation between the edges of the locks."""
         knots: list[tuple[float, float]] = []
         if self._past is not None:
             edge = self._past.source + self._after
@@ -320,7 +328,7 @@ class _Grains:
 
 
 def _most_alike(playing: Block, candidates: Block, usual: int) -> int:
-    """Where in `candidates` the samples are most like `playing`; `usual` where nothing is better."""
+    """Where in `candidates` the samples are most similar to `playing`; `usual` if nothing is better."""
     length = playing.shape[1]
     size = 1 << (candidates.shape[1] + length - 1).bit_length()
     spectrum = np.fft.rfft(candidates, size) * np.conj(np.fft.rfft(playing, size))

@@ -196,7 +196,7 @@ def test_channel_layouts_arrive_under_their_usual_names(tmp_path: Path, layout: 
 def test_a_sample_rate_that_aac_lacks_is_converted_and_noted(tmp_path: Path) -> None:
     tone = Tone(codec="pcm_s16le", sample_rate=37_800)
     sound, notes = made(tmp_path, [tone], mode="stretch", slowdown=Fraction(2), source_suffix=".mov")
-    assert notes.notes == ("sound track 1: resampled from 37800 to 48000 Hz, which AAC has",)
+    assert notes.notes == ("audio track 1: resampled from 37800 to 48000 Hz, which AAC supports",)
     assert out_of_step_s(in_a_film(tmp_path, sound, Fraction(2), ".mp4"), Fraction(2)) < IN_STEP_S
 
 
@@ -257,7 +257,7 @@ def test_damaged_or_missing_packets_are_silence_and_the_rest_stays_in_step(tmp_p
         container=".mp4",
         zero_s=Fraction(0),
     )
-    assert any("damaged packets are replaced by silence" in note for note in notes.notes) == (change is damaged)
+    assert any("damaged packets are replaced with silence" in note for note in notes.notes) == (change is damaged)
     path = in_a_film(tmp_path, sound, slowdown, ".mp4")
     assert out_of_step_s(path, slowdown) < IN_STEP_S
     found, rate = heard(path)
@@ -279,7 +279,7 @@ def test_a_track_that_cannot_be_decoded_is_left_out_and_noted(tmp_path: Path) ->
         zero_s=Fraction(0),
     )
     assert notes.num_tracks == 1
-    assert notes.notes == ("sound track 2 (fra) is left out: none of its packets can be decoded",)
+    assert notes.notes == ("audio track 2 (fra) is dropped: none of its packets can be decoded",)
 
 
 def test_a_cut_off_archive_is_refused(tmp_path: Path) -> None:

@@ -36,8 +36,8 @@ def test_what_was_stitched_is_as_planned(tmp_path: Path, codec: Codec, suffix: s
         ({"width": 98}, "picture size"),
         ({"sample_aspect_ratio": Fraction(2)}, "sample aspect ratio"),
         ({"rotation_deg": 90}, "rotation"),
-        ({"color": ColorFacts(range="full", matrix="bt709", primaries="bt709", transfer="bt709")}, "colour"),
-        ({"color": ColorFacts(range="limited", matrix="smpte170m", primaries="bt709", transfer="bt709")}, "colour"),
+        ({"color": ColorFacts(range="full", matrix="bt709", primaries="bt709", transfer="bt709")}, "color"),
+        ({"color": ColorFacts(range="limited", matrix="smpte170m", primaries="bt709", transfer="bt709")}, "color"),
     ],
 )
 def test_a_difference_to_the_plan_is_named(tmp_path: Path, changes: dict[str, Any], what: str) -> None:
@@ -54,7 +54,7 @@ def test_a_border_without_a_keyframe_is_found(tmp_path: Path) -> None:
 
 def test_missing_sound_is_found(tmp_path: Path) -> None:
     made = Film().stitched(tmp_path, ".mp4", (4,))
-    with pytest.raises(OutputInvalid, match="sound tracks"):
+    with pytest.raises(OutputInvalid, match="audio tracks"):
         verify_output(made.path, made.spec, borders=[], num_audio_tracks=1)
 
 

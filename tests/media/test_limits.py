@@ -209,7 +209,7 @@ def test_sound_whose_header_states_no_format_is_named_and_not_carried(name: str)
 
 
 SLOW = Film(suffix=".ts", rate=Fraction(2), num_frames=24, options={"g": "12", "bf": "0"})
-WHY_ENCODED = "sound track 1: it begins too late to be copied, it is encoded as aac"
+WHY_ENCODED = "audio track 1: it begins too late to be copied, so it is encoded as aac"
 
 
 @pytest.mark.parametrize(

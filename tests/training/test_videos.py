@@ -149,7 +149,7 @@ def test_a_video_whose_frames_are_gone_is_told_by_name(tmp_path: Path) -> None:
         source=film.source, width=film.width, height=film.height,
         pts=tuple(time + 1 for time in film.pts), runs=film.runs,
     )  # fmt: skip
-    with pytest.raises(SourceUnreadable, match=r"pan\.mp4.*do not come any more"):
+    with pytest.raises(SourceUnreadable, match=r"pan\.mp4.*are missing now"):
         VideoWindows([other], LOCATE)[0]
 
 
