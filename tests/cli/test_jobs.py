@@ -1,4 +1,4 @@
-"""The commands that speak to a cluster, as far as they go without one; tests/real_cluster has the rest."""
+"""The commands for clusters, as far as they can be tested without one. tests/real_cluster has the rest."""
 
 import io
 import socket
@@ -21,7 +21,7 @@ def manifest(tmp_path: Path) -> str:
 
 @pytest.fixture
 def nobody() -> str:
-    """An address at which nothing listens."""
+    """An address where nothing listens."""
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         return f"http://127.0.0.1:{probe.getsockname()[1]}"
@@ -33,17 +33,17 @@ def test_a_manifest_comes_in_on_stdin(monkeypatch: pytest.MonkeyPatch, capsys: p
     assert "unsupported manifest version '7' (supported: 1)" in capsys.readouterr().err
 
 
-def test_a_run_for_another_version_is_refused(manifest: str, capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_run_for_another_version_is_an_error(manifest: str, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["run", manifest, "--require-version", "999"]) == 3
     assert f"expected 999, got {__version__}" in capsys.readouterr().err
 
 
-def test_a_log_of_a_run_elsewhere_is_refused(manifest: str, nobody: str, capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_log_of_a_submitted_run_is_an_error(manifest: str, nobody: str, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["run", manifest, "--set", f"cluster.address={nobody}", "--log", "x.log"]) == 2
     assert "--json >> FILE" in capsys.readouterr().err
 
 
-def test_room_for_workers_is_asked_of_a_cluster_only(tmp_path: Path) -> None:
+def test_prewarm_requires_a_cluster(tmp_path: Path) -> None:
     from slomo_batch.manifest.sections import ClusterSection  # noqa: PLC0415 as above
     from slomo_batch.scheduler.machines import ClusterSettings, open_machines  # noqa: PLC0415 loads torch
     from slomo_batch.wiring import JobEnvironment  # noqa: PLC0415 as above
@@ -57,7 +57,7 @@ def test_room_for_workers_is_asked_of_a_cluster_only(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("command", ["submit", "cancel", "logs"])
-def test_where_no_cluster_answers_the_exit_code_is_3(
+def test_without_a_cluster_the_exit_code_is_3(
     command: str, manifest: str, nobody: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.setenv("RAY_ADDRESS", "http://192.0.2.1:1")  # what is said goes over it

@@ -1,4 +1,4 @@
-"""The command line up to the job: parsing, exit codes, the commands that need no job, and what it imports."""
+"""The command line: parsing, exit codes, the commands without a job, and imports."""
 
 import importlib
 import io
@@ -23,11 +23,11 @@ ROOT = Path(__file__).parents[2]
 
 
 def convert(*arguments: str) -> Manifest:
-    """The manifest that a `convert` stands for."""
+    """The manifest of a `convert`."""
     return convert_manifest(cli.parser().parse_args(["convert", *arguments]))
 
 
-def test_version_is_told(capsys: pytest.CaptureFixture[str]) -> None:
+def test_the_version_is_printed(capsys: pytest.CaptureFixture[str]) -> None:
     assert cli.main(["--version"]) == 0
     assert capsys.readouterr().out == f"slomo-batch {__version__}\n"
 
@@ -63,13 +63,13 @@ def test_schema_prints_the_json_schema(capsys: pytest.CaptureFixture[str]) -> No
     assert json.loads(capsys.readouterr().out) == json_schema()
 
 
-def test_status_of_a_mere_name_asks_for_the_work_place(capsys: pytest.CaptureFixture[str]) -> None:
+def test_status_of_a_name_requires_the_work_place(capsys: pytest.CaptureFixture[str]) -> None:
     assert cli.main(["status", "derby-2019"]) == 2
     assert "pass the work place with --work" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize("command", ["status", "gc", "timeline"])
-def test_a_manifest_that_cannot_be_looked_at_is_named(command: str, capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_manifest_that_cannot_be_read_is_named(command: str, capsys: pytest.CaptureFixture[str]) -> None:
     options = ["--out", "trace.json"] if command == "timeline" else []
     with open_folder() as folder:
         (folder / "closed").mkdir(mode=0)
@@ -81,7 +81,9 @@ def test_a_manifest_that_cannot_be_looked_at_is_named(command: str, capsys: pyte
     assert "pass the work place with --work" in capsys.readouterr().err
 
 
-def test_a_file_that_is_no_archive_is_refused_in_words(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_file_that_is_not_an_archive_is_an_error_without_traceback(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     path = tmp_path / "chunk"
     assert cli.main(["archive", "dump", str(path)]) == 2
     assert "No such file" in capsys.readouterr().err
@@ -90,7 +92,7 @@ def test_a_file_that_is_no_archive_is_refused_in_words(tmp_path: Path, capsys: p
     assert "Traceback" not in capsys.readouterr().err
 
 
-def test_a_bug_is_called_one_and_has_an_exit_code_of_its_own(
+def test_a_bug_is_reported_as_one_with_its_own_exit_code(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     class Broken(io.StringIO):
@@ -104,7 +106,7 @@ def test_a_bug_is_called_one_and_has_an_exit_code_of_its_own(
     assert "this is a bug in slomo-batch" in told
 
 
-def test_a_file_that_the_machine_refuses_is_no_bug(
+def test_a_permission_error_is_not_reported_as_a_bug(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     cli.main(["evaluate", "none"])  # imports what a stranger may not read
@@ -119,7 +121,7 @@ def test_a_file_that_the_machine_refuses_is_no_bug(
     assert cli.main(["weights", "list"]) == 70
 
 
-def test_a_current_folder_that_was_deleted_is_no_bug(
+def test_a_deleted_current_folder_is_not_reported_as_a_bug(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     (tmp_path / "gone").mkdir()
@@ -140,7 +142,7 @@ def test_a_current_folder_that_was_deleted_is_no_bug(
         ImportError("libarrow.so.2600: failed to map segment from shared object"),
     ],
 )
-def test_a_limit_of_the_machine_is_no_bug(
+def test_a_limit_of_the_machine_is_not_reported_as_a_bug(
     error: Exception, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     def limited(_: object) -> int:
@@ -160,14 +162,14 @@ def test_a_missing_module_is_a_bug(monkeypatch: pytest.MonkeyPatch, capsys: pyte
     assert "this is a bug" in capsys.readouterr().err
 
 
-def test_a_reader_that_leaves_early_is_no_bug() -> None:
+def test_a_closed_pipe_is_not_reported_as_a_bug() -> None:
     command = f"{sys.executable} -m slomo_batch schema | head -c 1"
     done = subprocess.run(["bash", "-c", f"{command}; true"], cwd=ROOT, capture_output=True, text=True, check=True)
     assert done.stdout == "{"
     assert done.stderr == ""
 
 
-def test_importing_the_command_line_and_judging_a_manifest_loads_nothing_heavy() -> None:
+def test_importing_the_command_line_and_validating_a_manifest_loads_nothing_heavy() -> None:
     code = (
         "import sys; from slomo_batch.cli.main import main; main(['run', 'nothing.yaml']); main(['schema']);"
         "sys.stderr.write('LOADED ' + ' '.join(sorted({name.split('.')[0] for name in sys.modules})))"
@@ -179,7 +181,7 @@ def test_importing_the_command_line_and_judging_a_manifest_loads_nothing_heavy()
 
 
 @pytest.mark.parametrize("command", ["status", "gc"])
-def test_asking_how_a_job_stands_loads_neither_torch_nor_ray(command: str, tmp_path: Path) -> None:
+def test_status_and_gc_load_neither_torch_nor_ray(command: str, tmp_path: Path) -> None:
     code = (
         f"import sys; from slomo_batch.cli.main import main; main(['{command}', 'film', '--work', '{tmp_path}']);"
         "sys.stderr.write('LOADED ' + ' '.join(sorted({name.split('.')[0] for name in sys.modules})))"
@@ -248,7 +250,7 @@ def test_the_same_convert_is_the_same_job_and_another_is_another(tmp_path: Path)
         (["a.mov", "b.mp4", "--set", "nonsense"], "--set nonsense: expected PATH=VALUE, such as encode.codec=ffv1"),
     ],
 )
-def test_a_wrong_convert_is_told_by_what_was_typed(
+def test_an_invalid_convert_is_reported_by_its_arguments(
     arguments: list[str], expected: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
     assert cli.main(["convert", *arguments]) == 2

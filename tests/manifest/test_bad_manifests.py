@@ -1,4 +1,4 @@
-"""Bad manifests, each through the real command line: told in words with its line, exit 2, never a traceback."""
+"""Invalid manifests through the command line: a message with the line, exit code 2, never a traceback."""
 
 from pathlib import Path
 
@@ -55,7 +55,7 @@ BAD_TEXTS = {
 }
 
 BAD_VALUES = {
-    # what stands in the manifest
+    # the manifest
     "no version": (GOOD.replace("version: 1\n", ""), "line 1: version: is missing"),
     "half a character": (with_inputs('["\\uD800"]'), r"line 3: inputs[0]: "),
     "version 2": (GOOD.replace("version: 1", "version: 2"), "unsupported manifest version '2' (supported: 1)"),
@@ -224,7 +224,7 @@ BAD = {**NOT_MANIFESTS, **BAD_TEXTS, **BAD_VALUES}
 
 
 @pytest.mark.parametrize(("text", "expected"), BAD.values(), ids=list(BAD))
-def test_a_bad_manifest_is_told_in_words_and_starts_nothing(
+def test_an_invalid_manifest_is_reported_and_starts_nothing(
     text: str, expected: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     path = tmp_path / "job.yaml"
@@ -239,13 +239,13 @@ def test_a_bad_manifest_is_told_in_words_and_starts_nothing(
 
 
 @pytest.mark.parametrize(("text", "expected"), [*BAD_TEXTS.values(), *BAD_VALUES.values()])
-def test_every_fault_of_a_manifest_has_its_line(text: str, expected: str) -> None:
+def test_every_problem_of_a_manifest_has_its_line(text: str, expected: str) -> None:
     with pytest.raises(ManifestError) as caught:
         load(text, where="job.yaml")
     assert all(fault.startswith("line ") for fault in caught.value.problems), expected
 
 
-def test_all_faults_are_told_at_once_in_the_order_of_the_file() -> None:
+def test_all_problems_are_reported_in_the_order_of_the_file() -> None:
     text = with_inputs("[{uri: 'gs://x/y'}, {table: a.doc}]", "out/{stm}.mp4") + (
         "retime:\n  slowdown: 0\n  ramp: []\nencode: {codec: h256, quality: high}\nslowdown: 3\nwork: s3://\n"
     )
@@ -273,13 +273,13 @@ def test_all_faults_are_told_at_once_in_the_order_of_the_file() -> None:
     assert len(lines) == 9
 
 
-def test_a_manifest_of_another_version_is_not_judged_by_the_rules_of_this_one() -> None:
+def test_a_manifest_of_another_version_is_not_validated_by_the_rules_of_this_one() -> None:
     with pytest.raises(ManifestError) as caught:
         load("version: 2\njob: x\nsources: []\n", where="job.yaml")
     assert caught.value.problems == ("line 1: version: unsupported manifest version '2' (supported: 1)",)
 
 
-def test_a_fault_that_inputs_share_is_told_once_and_one_of_an_input_in_its_place() -> None:
+def test_a_problem_that_inputs_share_is_reported_once_and_one_of_an_input_at_its_path() -> None:
     text = with_inputs(
         "[{uri: a.mov}, {uri: b.mov}, {uri: c.mov, encode: {codec: av1}}]", more="encode: {quality: 60}\n"
     )
@@ -296,7 +296,7 @@ def test_a_fault_that_inputs_share_is_told_once_and_one_of_an_input_in_its_place
     ("content", "expected"),
     [(b"version: 1\nname: \xff\xfe\n", "is not UTF-8 text"), (b"\x00\x01\x02", "invalid character")],
 )
-def test_a_file_that_is_no_text_is_refused(
+def test_a_file_that_is_not_text_is_an_error(
     content: bytes, expected: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     path = tmp_path / "job.yaml"
@@ -305,7 +305,7 @@ def test_a_file_that_is_no_text_is_refused(
     assert expected in capsys.readouterr().err
 
 
-def test_a_video_or_a_device_in_the_place_of_a_manifest_is_not_read_whole(
+def test_a_video_or_a_device_instead_of_a_manifest_is_not_read_completely(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     path = tmp_path / "huge.mp4"
@@ -316,9 +316,7 @@ def test_a_video_or_a_device_in_the_place_of_a_manifest_is_not_read_whole(
         assert capsys.readouterr().err == f"slomo-batch: {name}: the file is larger than 64 MiB\n"
 
 
-def test_a_manifest_that_is_not_there_and_one_that_is_a_folder_are_refused(
-    tmp_path: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_a_missing_manifest_and_a_folder_are_errors(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["run", str(tmp_path / "none.yaml")]) == 2
     assert "No such file" in capsys.readouterr().err
     assert main(["run", str(tmp_path)]) == 2
@@ -350,7 +348,7 @@ def test_a_manifest_that_is_not_there_and_one_that_is_a_folder_are_refused(
         ("cluster.workers.max=none", "--set cluster.workers.max=none: expected auto or an integer of at least 1"),
     ],
 )
-def test_a_bad_setting_of_the_command_line_is_told_by_its_own_name(
+def test_an_invalid_setting_of_the_command_line_is_reported_as_typed(
     setting: str, expected: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     path = tmp_path / "job.yaml"

@@ -1,4 +1,4 @@
-"""A manifest spelled out is read to the same job elsewhere, and stands in one line whatever is in it."""
+"""The canonical form of a manifest is one line and describes the same job on another machine."""
 
 from functools import partial
 from pathlib import Path
@@ -58,7 +58,7 @@ def test_read_again_it_asks_for_the_same(manifest: Manifest) -> None:
     assert ("gpus_per_worker" in again.cluster.model_fields_set) == said
 
 
-def test_what_is_written_and_what_is_default_are_told_alike() -> None:
+def test_written_and_default_values_have_the_same_canonical_form() -> None:
     assert canonical_manifest(good("retime: {slowdown: 4}\n"), unmoved) == canonical_manifest(good(), unmoved)
     assert canonical_manifest(good("retime: {slowdown: 5}\n"), unmoved) != canonical_manifest(good(), unmoved)
 
@@ -67,7 +67,7 @@ def test_it_runs_on_the_cluster_it_is_sent_to() -> None:
     assert reread(good("cluster: {address: inline}\n")).cluster.address == "auto"
 
 
-def test_places_are_absolute_and_s3_stays() -> None:
+def test_local_paths_become_absolute_and_s3_uris_stay() -> None:
     manifest = load(with_inputs("[{uri: clips/*.mp4}, {table: s3://a/t.csv}, {uri: /b/c.mp4}]", more=MORE), where="m")
     told = canonical_manifest(manifest, partial(normalise_uri, base=Path("/home/ann")))
     again = load(told.text, where="told")

@@ -1,4 +1,4 @@
-"""Catalogues: Parquet, CSV and JSON lines give the same rows of text, and every fault is told with its place."""
+"""Catalogs: Parquet, CSV and JSON lines give the same rows of text, and every problem is reported with its line."""
 
 import decimal
 import io
@@ -143,14 +143,14 @@ def test_blanks_around_names_and_values_do_not_count() -> None:
         (parquet({"uri": [b"\xff"]}), "c.parquet", "the column 'uri' has the type binary, expected text"),
     ],
 )
-def test_what_is_no_catalogue_is_refused_with_the_reason(data: bytes, name: str, says: str) -> None:
+def test_an_invalid_catalog_is_an_error_with_the_reason(data: bytes, name: str, says: str) -> None:
     with pytest.raises(ManifestError, match="c\\.") as caught:
         read_catalog(data, name)
     assert says in str(caught.value)
     assert str(caught.value).startswith(name)
 
 
-def test_all_bad_rows_are_told_at_once_with_their_lines() -> None:
+def test_all_invalid_rows_are_reported_with_their_lines() -> None:
     with pytest.raises(ManifestError) as caught:
         read_catalog(b"uri,x\na,1\n,2\nb\nc,1,2\n", "c.csv")
     assert caught.value.problems == (
@@ -163,7 +163,7 @@ def test_all_bad_rows_are_told_at_once_with_their_lines() -> None:
     assert [fault.split(":")[0] for fault in caught.value.problems] == ["line 2", "line 3", "line 4"]
 
 
-def test_a_value_that_python_has_no_equal_of_is_reported_with_row_and_column() -> None:
+def test_a_value_that_python_cannot_represent_is_reported_with_row_and_column() -> None:
     columns = {
         "uri": ["a", "b", "c"],
         "encode.preset": pa.array([0, 10_000_000, 1], pa.date32()),
@@ -183,7 +183,7 @@ def test_text_of_a_parquet_file_that_is_not_utf8_is_reported_with_its_row() -> N
     assert [fault.partition(" cannot")[0] for fault in caught.value.problems] == ["row 2: uri: this string"]
 
 
-def test_a_column_name_that_is_not_utf8_is_no_bug() -> None:
+def test_a_column_name_that_is_not_utf8_is_an_error_of_the_file() -> None:
     data = parquet({"uri": ["a"], "picked": ["x"]})
     with pytest.raises(ManifestError, match="cannot be read as Parquet"):
         read_catalog(data.replace(b"picked", b"pick\xffd"), "c.parquet")
@@ -205,7 +205,7 @@ def test_only_the_columns_that_are_wanted_are_read() -> None:
     assert row.settings == {"encode.codec": "ffv1"}
 
 
-def test_of_very_many_faults_the_first_are_told_and_the_others_counted() -> None:
+def test_the_first_of_very_many_problems_are_listed_and_the_others_counted() -> None:
     with pytest.raises(ManifestError) as caught:
         read_catalog(b"uri,x\n" + b",1\n" * 30_000, "c.csv")
     assert len(caught.value.problems) == MAX_PROBLEMS + 1

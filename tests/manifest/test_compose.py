@@ -113,7 +113,7 @@ def test_a_row_s_other_columns_are_somebody_else_s() -> None:
         ({"audio": "keep"}, "audio: 'keep' requires slowdown 1"),
     ],
 )
-def test_a_bad_row_is_told_with_its_video(row: dict[str, str], expected: str) -> None:
+def test_an_invalid_row_is_reported_with_its_video(row: dict[str, str], expected: str) -> None:
     manifest = load(with_inputs("[{table: t.csv}]"), where="job.yaml")
     with pytest.raises(ManifestError) as caught:
         manifest.settings_for(manifest.inputs[0], {"uri": "s3://b/a.mov", **row})
@@ -121,14 +121,14 @@ def test_a_bad_row_is_told_with_its_video(row: dict[str, str], expected: str) ->
     assert [fault for fault in caught.value.problems if fault.startswith(expected)], caught.value.problems
 
 
-def test_all_faults_of_a_row_are_told_at_once() -> None:
+def test_all_problems_of_a_row_are_reported_together() -> None:
     manifest = load(with_inputs("[{table: t.csv}]"), where="job.yaml")
     with pytest.raises(ManifestError) as caught:
         manifest.settings_for(manifest.inputs[0], {"retime.slowdown": "x", "encode.codec": "y", "encode.speed": "z"})
     assert len(caught.value.problems) == 3
 
 
-def test_a_suffix_that_comes_from_the_source_is_judged_with_the_output_s_name() -> None:
+def test_a_suffix_from_the_source_is_validated_with_the_output_name() -> None:
     manifest = load(with_inputs("[{uri: 'clips/*'}]", "out/{name}"), where="job.yaml")
     settings = manifest.settings_for(manifest.inputs[0])
     assert validate_output(settings, "out/a.mkv") == []

@@ -1,4 +1,4 @@
-"""Which videos a manifest's inputs stand for, where some of them cannot be looked at or named."""
+"""The videos of a manifest's inputs, some of which cannot be read or named."""
 
 import errno
 import os
@@ -77,7 +77,7 @@ def test_a_closed_folder_fails_alone_and_can_be_left_out(place: Path, uri: str) 
             assert find_videos(manifest(uri, excepts=left_out), LOCATE).missing == ()
 
 
-def test_what_is_closed_and_cannot_match_is_no_matter(place: Path) -> None:
+def test_an_unreadable_folder_that_cannot_match_is_ignored(place: Path) -> None:
     fill(place, "in/1.mp4", "closed/2.mp4", "in/lost+found/3.mp4")
     (place / "in/link.txt").symlink_to("../closed/2.mp4")
     (place / "in/link.mp4").symlink_to("../closed/2.mp4")
@@ -166,7 +166,7 @@ def test_an_output_that_cannot_be_looked_at_fails_its_video_alone(place: Path) -
 
 
 @pytest.mark.parametrize("linked", ["output", "input", "file"])
-def test_an_output_that_is_a_source_through_a_link_is_refused(place: Path, linked: str) -> None:
+def test_an_output_that_is_a_source_through_a_link_is_an_error(place: Path, linked: str) -> None:
     fill(place, "in/a.mp4", "other/b.mp4")
     (place / "link").symlink_to("in")
     (place / "other/a.mp4").symlink_to("../in/a.mp4")
@@ -176,7 +176,7 @@ def test_an_output_that_is_a_source_through_a_link_is_refused(place: Path, linke
     assert caught.value.problems == (f"{place}/in/a.mp4: is also an input",)
 
 
-def test_outputs_that_are_one_file_through_a_link_are_refused(place: Path) -> None:
+def test_outputs_that_are_one_file_through_a_link_are_an_error(place: Path) -> None:
     fill(place, "in/x/a.mp4", "in/y/a.mp4", "out/x/none")
     (place / "out/y").symlink_to("x")
     with pytest.raises(ManifestError, match="conflicting outputs"):

@@ -159,7 +159,7 @@ def test_addresses_of_a_cluster_are_taken(address: str) -> None:
         "~/clips",
     ],
 )
-def test_places_of_many_spellings_are_taken_as_they_are(uri: str) -> None:
+def test_many_forms_of_locations_are_accepted_unchanged(uri: str) -> None:
     text = with_inputs(f"[{{uri: '{uri}'}}]", "/elsewhere/{relpath}/{stem}.mp4")
     assert load(text, where="job.yaml").inputs[0].uri == uri
 
@@ -214,7 +214,7 @@ def test_a_manifest_survives_pickling_with_its_overrides() -> None:
     assert copy.settings_for(copy.inputs[0]) == manifest.settings_for(manifest.inputs[0])
 
 
-def test_thousands_of_inputs_are_judged_in_a_moment() -> None:
+def test_thousands_of_inputs_are_validated_in_a_moment() -> None:
     inputs = "\n".join(f"  - {{uri: 'clips/{number}.mov'}}" for number in range(2000))
     folders = "\n".join(f"  - {{uri: 's3://bucket/{number}/**/*.mov'}}" for number in range(30))
     text = GOOD.replace("  - uri: clips/final.mov", f"{inputs}\n{folders}")

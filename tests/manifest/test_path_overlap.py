@@ -1,4 +1,4 @@
-"""Names of outputs, and places that would run into each other."""
+"""Output names, and overlapping paths."""
 
 import re
 from pathlib import Path
@@ -140,11 +140,11 @@ def test_the_suffix_is_known_where_the_template_says_it(template: str, suffix: s
         ("/data/{relpath}/{stem}.mp4", "/data/.slomo-work"),
     ],
 )
-def test_the_work_stands_beside_the_outputs_where_nothing_else_is_said(template: str, work: str) -> None:
+def test_the_default_work_place_is_beside_the_outputs(template: str, work: str) -> None:
     assert default_work(template) == work
 
 
-def test_two_videos_with_one_output_and_an_output_that_is_an_input_are_told() -> None:
+def test_conflicts_between_outputs_and_inputs_are_reported() -> None:
     pairs = [("a/x.mov", "o/x.mp4"), ("b/x.mov", "o/x.mp4"), ("o/y.mp4", "o/z.mp4"), ("c/y.mov", "o/y.mp4")]
     assert output_collisions(pairs) == [
         "o/x.mp4: is the output of both a/x.mov and b/x.mov",
@@ -192,7 +192,9 @@ def test_languages_agree_with_regular_expressions(pattern: str, name: str) -> No
 
 
 @given(SMALL, SMALL, SMALL)
-def test_a_witness_is_in_both_and_not_left_out_and_without_one_there_is_no_name(one: str, two: str, out: str) -> None:
+def test_the_shortest_name_is_in_both_and_not_excluded_and_without_one_there_is_no_name(
+    one: str, two: str, out: str
+) -> None:
     found = shortest_name((glob_automaton(one), glob_automaton(two)), (glob_automaton(out),))
     names = [found] if found is not None else ["".join(letters) for letters in _short_names()]
     hits = [name for name in names if matches(one, name) and matches(two, name) and not matches(out, name)]
@@ -237,7 +239,7 @@ def test_a_template_s_language_holds_every_name_it_gives() -> None:
         ("[{uri: '*.mov'}]", "{stem}.{ext}.mkv", ""),
     ],
 )
-def test_places_that_keep_apart_are_taken(inputs: str, output: str, work: str) -> None:
+def test_disjoint_paths_are_accepted(inputs: str, output: str, work: str) -> None:
     assert load(with_inputs(inputs, output, f"work: {work}\n"), where="job.yaml").output.uri == output
 
 
@@ -257,9 +259,7 @@ def test_places_that_keep_apart_are_taken(inputs: str, output: str, work: str) -
         ("[{uri: 's3://b/**/*.mov'}]", "s3://b/out/{stem}.mp4", "", "s3://b/out/.slomo-work"),
     ],
 )
-def test_places_that_run_into_each_other_are_told_with_an_example(
-    inputs: str, output: str, work: str, example: str
-) -> None:
+def test_overlapping_paths_are_reported_with_an_example(inputs: str, output: str, work: str, example: str) -> None:
     bare = load(with_inputs(inputs, "/elsewhere/{relpath}/{stem}.mp4", "work: /elsewhere-too\n"), where="job.yaml")
     faults = validate_paths(bare.inputs, output, work or default_work(output))
     assert len(faults) == 1

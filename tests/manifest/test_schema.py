@@ -1,4 +1,4 @@
-"""The JSON Schema that editors check manifests by agrees with the door."""
+"""The JSON Schema accepts the same manifests as the program."""
 
 from pathlib import Path
 from typing import Any

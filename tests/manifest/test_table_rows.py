@@ -1,4 +1,4 @@
-"""Rows of tables are checked like a manifest: all faults of all tables at once, with their lines, before any work."""
+"""Table rows are validated like a manifest: all problems of all tables are reported together, before any work."""
 
 import io
 from pathlib import Path
@@ -39,7 +39,7 @@ CELLS = {
 }
 
 
-def test_every_cell_that_cannot_be_a_place_is_reported_at_once_with_table_and_line(tmp_path: Path) -> None:
+def test_every_invalid_location_is_reported_with_table_and_line(tmp_path: Path) -> None:
     rows = [f'{{"uri": "{cell}"}}' for cell in CELLS]
     rows.append('{"uri": "good.mp4", "encode": {"codec": "h256"}, "retime": {"slowdown": 0.5}}')
     table, other = tmp_path / "t.jsonl", tmp_path / "other.csv"
@@ -73,7 +73,7 @@ def test_a_table_that_cannot_be_read_is_reported_with_its_reason_beside_other_ta
     assert second.startswith(f"{wrong}: line 2: uri: 'folder/' is a folder")
 
 
-def test_a_column_that_is_no_setting_is_not_read(tmp_path: Path) -> None:
+def test_a_column_that_is_not_a_setting_is_not_read(tmp_path: Path) -> None:
     (tmp_path / "a.mp4").write_bytes(b"video")
     dates = pa.array([10_000_000], pa.date32())
     zones = pa.array([0], pa.timestamp("us", tz="Mars/Olympus"))

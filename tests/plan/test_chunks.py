@@ -44,7 +44,7 @@ def test_a_chunk_is_named_by_its_own_place() -> None:
     assert [chunk.chunk_id for chunk in chunks] == ["0-2-0-8", "2-3-8-12"]
 
 
-def test_a_chunk_of_no_pairs_is_refused() -> None:
+def test_a_chunk_size_of_no_pairs_is_an_error() -> None:
     with pytest.raises(ValueError, match="at least one pair"):
         partition(np.array([0, 4]), pairs_per_chunk=0, identify=_named)
 

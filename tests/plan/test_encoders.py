@@ -1,4 +1,4 @@
-"""Encoders: what may be asked for, and the one configuration a plan chooses."""
+"""Encoders: validation of the settings, and the configuration that a plan chooses."""
 
 from fractions import Fraction
 from typing import Any
@@ -158,12 +158,12 @@ def test_what_nvenc_does_not_take_goes_to_software_and_is_noted(
 
 
 @pytest.mark.parametrize("encoder", ["nvenc", "h264_nvenc"])
-def test_nvenc_by_name_is_refused_where_it_does_not_work(encoder: str) -> None:
+def test_nvenc_by_name_is_an_error_where_it_does_not_work(encoder: str) -> None:
     with pytest.raises(ManifestError, match="NVENC does not work"):
         chosen("h264", encoder=encoder)
 
 
-def test_pictures_too_small_for_the_encoder_are_refused() -> None:
+def test_pictures_too_small_for_the_encoder_are_an_error() -> None:
     with pytest.raises(SourceUnsupported, match="at least 16 pixels"):
         chosen("hevc", size=(8, 8))
 
@@ -177,7 +177,7 @@ def test_pictures_too_small_for_the_encoder_are_refused() -> None:
         ("av1", (64, 64), 241, "at most 240 frames/s, and the output has 241"),
     ],
 )
-def test_what_is_beyond_the_encoder_is_refused_with_its_limit(
+def test_pictures_beyond_the_encoder_are_an_error_with_its_limit(
     codec: Codec, size: tuple[int, int], rate: int, limit: str
 ) -> None:
     with pytest.raises(SourceUnsupported, match=limit):
@@ -244,7 +244,7 @@ def test_the_defaults_have_no_fault_with_any_codec(codec: Codec) -> None:
     assert validate_encode(Encode(codec=codec)) == []
 
 
-def test_containers_are_judged_by_what_they_take() -> None:
+def test_containers_are_validated_by_the_codecs_they_support() -> None:
     taken = {(codec, suffix) for codec in CODECS for suffix in CONTAINERS if not validate_container(codec, suffix)}
     refused = {("prores", ".mp4"), ("av1", ".mov"), ("ffv1", ".mov")}
     assert taken == {(codec, suffix) for codec in CODECS for suffix in CONTAINERS} - refused

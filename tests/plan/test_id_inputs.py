@@ -1,4 +1,4 @@
-"""What ids digest: frozen for what the first version knew, by name for everything that was added later."""
+"""The input of ids: frozen for the fields of the first version, by name for later ones."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass, field, fields, is_dataclass, make_dataclass, replace

@@ -127,7 +127,7 @@ def test_what_the_job_pinned_is_part_of_the_video_id(changed: str) -> None:
     ],
     ids=["exists", "spelling of the weights", "spelling of the precision"],
 )
-def test_what_decides_nothing_is_no_part_of_the_video_id(same: VideoRequest) -> None:
+def test_what_does_not_change_the_output_is_not_in_the_video_id(same: VideoRequest) -> None:
     assert video_id(same, PIN) == video_id(REQUEST, PIN)
 
 

@@ -1,4 +1,4 @@
-"""Output frame rates that cannot be written are refused with the limit; all others pass."""
+"""Output frame rates above the limit are errors that name it; all others pass."""
 
 from fractions import Fraction
 
@@ -32,6 +32,6 @@ def test_a_rate_that_the_container_can_count_passes(rate: Fraction, suffix: str)
         (Fraction("59.94005994005994005994"), ".mp4", "32-bit"),
     ],
 )
-def test_a_rate_beyond_the_limit_is_refused_with_it(rate: Fraction, suffix: str, limit: str) -> None:
+def test_a_rate_above_the_limit_is_an_error_that_names_it(rate: Fraction, suffix: str, limit: str) -> None:
     with pytest.raises(SourceUnsupported, match=f"a.mp4: .*{limit}.* Set retime.fps"):
         check_output_rate(rate, suffix, "a.mp4")

@@ -1,4 +1,4 @@
-"""Requests: what S3 is asked for, worked out by hand; tests/end_to_end/test_requests.py compares with a real job."""
+"""The estimate of S3 requests, calculated by hand. tests/end_to_end/test_requests.py compares with a real job."""
 
 import pytest
 
