@@ -9,7 +9,7 @@ from slomo_batch.cli.arguments import Commands, add_command, int_at_least
 from slomo_batch.errors import ManifestError
 
 if TYPE_CHECKING:
-    from slomo_batch.training.order import Order
+    from slomo_batch.training.training_job import TrainingJob
 
 
 NEEDED = ("pandas", "tensorboard")
@@ -78,30 +78,30 @@ def _train(options: argparse.Namespace) -> int:
         raise ManifestError(
             f"training needs {' and '.join(missing)}", remedy="Install the extra `train`: pip install '.[train]'."
         )
-    from slomo_batch.training.order import carry_out, prove  # noqa: PLC0415 loads torch
+    from slomo_batch.training.training_job import check_job, run_worker  # noqa: PLC0415 loads torch
 
-    order = _order(options)
-    prove(order)
+    job = _training_job(options)
+    check_job(job)
     if options.address == "inline":
-        from slomo_batch.training.distributed import group_of_process  # noqa: PLC0415
+        from slomo_batch.training.distributed import current_group  # noqa: PLC0415
 
-        carry_out(order, group_of_process())
+        run_worker(job, current_group())
         return 0
-    from slomo_batch.training.on_ray import WorkerWish, train_on_ray  # noqa: PLC0415 loads Ray
+    from slomo_batch.training.on_ray import WorkerRequest, train_on_ray  # noqa: PLC0415 loads Ray
 
-    train_on_ray(order, WorkerWish(address=options.address, num=options.workers))
+    train_on_ray(job, WorkerRequest(address=options.address, num=options.workers))
     return 0
 
 
-def _order(options: argparse.Namespace) -> "Order":
+def _training_job(options: argparse.Namespace) -> "TrainingJob":
     from slomo_batch.training.config import read_config  # noqa: PLC0415 loads torch
-    from slomo_batch.training.loop import Pace  # noqa: PLC0415
-    from slomo_batch.training.order import ordered  # noqa: PLC0415
+    from slomo_batch.training.loop import LoopOptions  # noqa: PLC0415
+    from slomo_batch.training.training_job import prepare_job  # noqa: PLC0415
 
-    return ordered(
+    return prepare_job(
         read_config(options.config),
         _place(options.out or f"training-runs/{options.config.stem}"),
-        Pace(
+        LoopOptions(
             threads=max(1, options.threads),
             data_workers=options.data_workers,
             checkpoint_s=options.checkpoint_every,

@@ -1,1 +1,1 @@
-"""Which weights? Data, losses and the loop that make the shipped ones, and the validation that judges them."""
+"""Which weights? The data, losses, training loop and validation behind the shipped weights."""

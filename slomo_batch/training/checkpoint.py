@@ -1,5 +1,4 @@
-"""What goes from one step to the next, and how it is kept: a checkpoint is written beside the old one and put in its
-place, so that a kill at any moment leaves a whole one."""
+"""The training state and its checkpoint, which is replaced atomically, so a kill never leaves a damaged one."""
 
 import os
 from collections.abc import Mapping
@@ -13,65 +12,66 @@ import torch
 from slomo_batch.errors import ManifestError
 from slomo_batch.serialization import digest
 from slomo_batch.training.config import TrainingConfig
-from slomo_batch.training.model import Network, network_of
+from slomo_batch.training.model import TrainableNetwork, build_network
 from slomo_batch.training.run_folder import CHECKPOINT
 
 
 @dataclass(slots=True)
-class State:
-    """What goes from one step to the next."""
+class TrainingState:
+    """All state that a training step passes to the next."""
 
-    network: Network
-    average: Network
-    optimiser: torch.optim.AdamW
+    network: TrainableNetwork
+    average: TrainableNetwork
+    """Exponential moving average of the weights."""
+    optimizer: torch.optim.AdamW
     step: int = 0
-    """Steps done."""
+    """Number of steps done."""
 
 
-def identity(config: TrainingConfig, data: str) -> str:
-    """Names what a checkpoint is of: a config, and the data that were found by it."""
+def checkpoint_id(config: TrainingConfig, data: str) -> str:
+    """Return the id stored in a checkpoint: a digest of the config and of the data it resolved to."""
     return digest(config.digest(), data)
 
 
-def resumed(config: TrainingConfig, data: str, folder: Path, device: torch.device) -> State:
-    """The state at the folder's checkpoint, or at the beginning; `data` names the data that were found.
+def load_or_start(config: TrainingConfig, data: str, folder: Path, device: torch.device) -> TrainingState:
+    """Load the checkpoint in the folder, or return the initial state; `data` is the id of the data found.
 
     Raises:
-        ManifestError: the checkpoint is of another config, or of other data.
-        WeightsError: the weights to begin with cannot be used.
+        ManifestError: the checkpoint belongs to another config or other data.
+        WeightsError: the initial weights cannot be used.
     """
-    network = network_of(config).to(device)
-    optimiser = torch.optim.AdamW(network.parameters(), lr=config.learning_rate, weight_decay=config.weight_decay)
-    state = State(network=network, average=deepcopy(network), optimiser=optimiser)
+    network = build_network(config).to(device)
+    optimizer = torch.optim.AdamW(network.parameters(), lr=config.learning_rate, weight_decay=config.weight_decay)
+    state = TrainingState(network=network, average=deepcopy(network), optimizer=optimizer)
     path = folder / CHECKPOINT
     if not path.exists():
         return state
-    kept: dict[str, Any] = torch.load(path, map_location=device, weights_only=True)
-    if kept["of"] != identity(config, data):
+    saved: dict[str, Any] = torch.load(path, map_location=device, weights_only=True)
+    if saved["of"] != checkpoint_id(config, data):
         raise ManifestError(
-            "is of another config or of other videos", where=str(path), remedy="Train these in a place of their own."
+            "the checkpoint belongs to another config or other videos", where=str(path), remedy="Choose another --out."
         )
-    network.load_state_dict(kept["network"])
-    state.average.load_state_dict(kept["average"])
-    optimiser.load_state_dict(kept["optimiser"])
-    state.step = kept["step"]
+    network.load_state_dict(saved["network"])
+    state.average.load_state_dict(saved["average"])
+    optimizer.load_state_dict(saved["optimiser"])
+    state.step = saved["step"]
     return state
 
 
-def save(state: State, of: str, folder: Path) -> None:
-    """Put a checkpoint of the state in the place of the old one; `of` is its identity."""
+def save(state: TrainingState, checkpoint_id: str, folder: Path) -> None:
+    """Replace the checkpoint in the folder with one of this state."""
     content = {
-        "of": of,
+        "of": checkpoint_id,
         "step": state.step,
         "network": state.network.state_dict(),
         "average": state.average.state_dict(),
-        "optimiser": state.optimiser.state_dict(),
+        "optimiser": state.optimizer.state_dict(),
     }
     replace_file(folder / CHECKPOINT, content)
 
 
 def replace_file(path: Path, content: Mapping[str, object]) -> None:
-    """Write what torch can store under this name, whole or not at all."""
+    """Write `content` with torch.save, atomically."""
     partial = path.with_suffix(".partial")
     with partial.open("wb") as file:
         torch.save(content, file)

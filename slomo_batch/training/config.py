@@ -1,4 +1,4 @@
-"""A training run's config: YAML whose keys are the fields of TrainingConfig; what is left out has the value here."""
+"""The config of a training run: a YAML file whose keys are the fields of TrainingConfig."""
 
 import json
 from collections.abc import Iterator
@@ -10,125 +10,128 @@ import yaml
 
 from slomo_batch.errors import ManifestError
 from slomo_batch.interpolators.superslomo.guided import UNetShape
-from slomo_batch.serialization import digest, from_json, to_json
+from slomo_batch.serialization import from_json
 from slomo_batch.settings import Precision
-from slomo_batch.training.losses import LossWeights, has_any
-from slomo_batch.training.samples import SampleMix
+from slomo_batch.training.config_digest import config_digest
+from slomo_batch.training.losses import LossWeights, has_any_term
+from slomo_batch.training.samples import SampleConfig
 
 BLOCK_PX = 32
-"""Pictures of both networks are multiples of it."""
+"""Both networks need sizes that are multiples of this."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Videos:
-    """Videos that windows are taken from, named as the inputs of a manifest are."""
+class VideoSource:
+    """Videos to take windows from, given as in the inputs of a manifest."""
 
     __pydantic_config__: ClassVar[dict[str, str]] = {"extra": "forbid"}
 
     uri: str = ""
-    """A glob, one file, a folder, or the same on S3."""
+    """A glob, a file or a folder, local or on S3."""
     without: tuple[str, ...] = ()
-    """Globs, relative to the fixed part of `uri`; what matches one is left out."""
+    """Globs relative to the fixed part of `uri`; matching videos are excluded."""
     table: str = ""
-    """In place of `uri`: a Parquet, CSV or JSON lines file with a column `uri`."""
+    """Instead of `uri`: a Parquet, CSV or JSON Lines file with a column `uri`."""
     names: str = ""
-    """A text file of file names, a line each, as Adobe240 has them: of the videos found only these are taken."""
+    """A text file with one file name per line, as in Adobe240; only these of the videos are used."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Sources:
-    """What samples are made of."""
+class DataSources:
+    """The data that samples are made from."""
 
     __pydantic_config__: ClassVar[dict[str, str]] = {"extra": "forbid"}
 
     prepared: str = "training-data"
-    """Folder of what `make training-data` made: photographs for made scenes, and film; empty: none of it."""
-    videos: tuple[Videos, ...] = ()
-    """More film."""
-    validation: tuple[Videos, ...] = ()
-    """More film to validate on; none of it may be among `videos`."""
+    """Folder written by `make training-data`: photographs for synthetic scenes, and film; empty: not used."""
+    videos: tuple[VideoSource, ...] = ()
+    """Further film to train on."""
+    validation: tuple[VideoSource, ...] = ()
+    """Further film to validate on; must not overlap with `videos`."""
     longest_px: int = 0
-    """Videos whose pictures' longer side is above it are averaged down to it; 0: never."""
+    """Pictures whose longer side exceeds this are downscaled to it; 0: never."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TrainingConfig:
-    """Everything that decides the weights that come out, but the machine's arithmetic."""
+    """Everything that decides the resulting weights, except the arithmetic of the machine."""
 
     __pydantic_config__: ClassVar[dict[str, str]] = {"extra": "forbid"}
 
     network: Literal["guided", "paper"] = "guided"
     """The project's own small network, or the paper's of 39.6 million parameters."""
     shape: UNetShape = field(default_factory=UNetShape)
-    """How wide the nets of `guided` are; the paper's have one shape."""
+    """Channels and kernel size of the U-Nets of `guided`; those of `paper` are fixed."""
     start: str = ""
-    """Shipped name or path of the weights to begin with; empty: from nothing."""
+    """Initial weights, a shipped name or a path; empty: random."""
     seed: int = 1
     steps: int
     batch: int = 8
-    """Samples per step, of all workers together."""
+    """Samples per step, over all workers."""
     zero_last_layers: bool = False
-    """Put the last layers of `guided` to zero before the first step: it then makes frames of its prior flow, unchanged,
-    and has the features of `start`, or none."""
+    """Set the last layers of `guided` to zero before the first step: it then starts from the frames of its prior flow,
+    with the other layers of `start`."""
     learning_rate: float = 4e-4
     warm_up_steps: int = 100
+    """Steps of linear warm-up."""
     falls: tuple[float, ...] = ()
-    """Shares of the run at which the learning rate falls to a tenth; none: it falls along a cosine."""
+    """Shares of the run at which the learning rate falls to a tenth; empty: cosine decay."""
     last_share: float = 0.02
-    """Of the learning rate, at the end of the cosine."""
+    """Share of the learning rate that is left at the end of the cosine decay."""
     weight_decay: float = 1e-4
-    """AdamW's; 0 is Adam."""
+    """Weight decay of AdamW; 0 is Adam."""
     max_gradient_norm: float = 5.0
-    """Longer gradients are shortened to it; 0: never."""
+    """Gradients are clipped to this norm; 0: never."""
     ema_decay: float = 0.999
-    """Of the moving average of the weights, which is what is validated and shipped; 0: the weights themselves."""
+    """Decay of the moving average of the weights, which is validated and shipped; 0: the weights themselves."""
     precision: Precision = "bf16"
-    sources: Sources = field(default_factory=Sources)
-    samples: SampleMix = field(default_factory=SampleMix)
+    """Of convolutions; weights stay in fp32."""
+    sources: DataSources = field(default_factory=DataSources)
+    samples: SampleConfig = field(default_factory=SampleConfig)
     losses: LossWeights = field(default_factory=LossWeights)
 
     def digest(self) -> str:
-        """Names this config: equal configs, equal digest."""
-        return digest(to_json(self))
+        """Return the id of this config, which checkpoints and weights files store."""
+        return config_digest(self)
 
-    def faults(self) -> Iterator[str]:
-        """What does not go together."""
+    def problems(self) -> Iterator[str]:
+        """Yield the combinations of values that are not valid."""
         if self.network == "paper" and (self.zero_last_layers or self.shape != UNetShape()):
-            yield "zero_last_layers, shape: go with the network `guided`"
+            yield "zero_last_layers, shape: only valid for the network `guided`"
         if not self.shape.is_valid:
-            yield "shape: channels are 1 or more, first_kernel is odd"
+            yield "shape: channels must be 1 or more, and first_kernel odd"
         if self.samples.crop_px % BLOCK_PX:
-            yield f"samples.crop_px: {self.samples.crop_px} is no multiple of {BLOCK_PX}, which the networks need"
+            yield f"samples.crop_px: must be a multiple of {BLOCK_PX}, got {self.samples.crop_px}"
         spans, shares = self.samples.spans, self.samples.span_shares
         if len(spans) != len(shares) or abs(sum(shares) - 1) > 1e-6 or not all(2 <= span <= 8 for span in spans):
-            yield "samples.spans: from 2 to 8 frames each; samples.span_shares: as many, 1 together"
+            yield "samples.spans: must be from 2 to 8 each; samples.span_shares: as many values, whose sum is 1"
         for videos in (*self.sources.videos, *self.sources.validation):
             if bool(videos.uri) == bool(videos.table):
-                yield "sources: each entry has either uri or table"
+                yield "sources: each entry needs either uri or table"
         if not self.sources.prepared and not self.sources.videos:
-            yield "sources: neither prepared nor videos"
-        if not has_any(self.losses):
-            yield "losses: every piece has weight 0"
+            yield "sources: prepared and videos are both empty"
+        if not has_any_term(self.losses):
+            yield "losses: every term has weight 0"
         if self.precision == "fp16":
-            yield "precision: fp16 overflows in training; write bf16 or fp32"
+            yield "precision: fp16 overflows in training, use bf16 or fp32"
 
 
 def read_config(path: Path) -> TrainingConfig:
-    """The config in a YAML file.
+    """Read a config from a YAML file.
 
     Raises:
-        ManifestError: it is not one; the message names each key that is wrong.
+        ManifestError: the file is unreadable or not a valid config; the error names each wrong key.
     """
     try:
         text = path.read_text(encoding="utf-8")
         config = from_json(TrainingConfig, json.dumps(yaml.safe_load(text)).encode())
     except OSError as error:
-        raise ManifestError(f"cannot be read: {error.strerror}", where=str(path)) from error
+        raise ManifestError(f"cannot read the training config: {error.strerror}", where=str(path)) from error
     except (ValueError, TypeError, yaml.YAMLError) as error:
         raise ManifestError(
-            "is not a training config", problems=tuple(str(error).splitlines()), where=str(path)
+            "invalid training config", problems=tuple(str(error).splitlines()), where=str(path)
         ) from error
-    faults = tuple(config.faults())
-    if faults:
-        raise ManifestError("is not a training config that can be run", problems=faults, where=str(path))
+    problems = tuple(config.problems())
+    if problems:
+        raise ManifestError("invalid training config", problems=problems, where=str(path))
     return config

@@ -1,4 +1,4 @@
-"""Photographs and films as RGB arrays of 8 bits, scaled by area averaging."""
+"""Read photographs and videos as 8-bit RGB arrays, scaled by area averaging."""
 
 from collections.abc import Iterator
 from pathlib import Path
@@ -11,16 +11,16 @@ Rgb = NDArray[np.uint8]
 """[H, W, 3]."""
 
 
-def photograph(path: Path, longest_px: int) -> Rgb:
-    """A picture file, its longer side brought down to `longest_px`."""
+def read_photograph(path: Path, longest_px: int) -> Rgb:
+    """Read an image, [H, W, 3], downscaled so that its longer side is at most `longest_px`."""
     with av.open(str(path)) as container:
         frame = next(container.decode(video=0))
     scale = min(1.0, longest_px / max(frame.width, frame.height))
     return _scaled(frame, round(frame.width * scale), round(frame.height * scale))
 
 
-def frames(path: Path, size: tuple[int, int]) -> Iterator[Rgb]:
-    """Every frame of a film at this width and height."""
+def read_frames(path: Path, size: tuple[int, int]) -> Iterator[Rgb]:
+    """Yield every frame of a video, [H, W, 3], scaled to this (width, height)."""
     with av.open(str(path)) as container:
         for frame in container.decode(video=0):
             yield _scaled(frame, *size)

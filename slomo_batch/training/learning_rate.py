@@ -1,4 +1,4 @@
-"""The learning rate of a step: a pure function of the config and the step's number."""
+"""The learning rate schedule: a pure function of the config and the step number."""
 
 import math
 
@@ -6,7 +6,7 @@ from slomo_batch.training.config import TrainingConfig
 
 
 def learning_rate(config: TrainingConfig, step: int) -> float:
-    """Up in a straight line; then down along a cosine, or to a tenth at each of the config's falls."""
+    """Return the learning rate: linear warm-up, then cosine decay, or a tenth at each of the config's `falls`."""
     if step < config.warm_up_steps:
         return config.learning_rate * (step + 1) / config.warm_up_steps
     if config.falls:

@@ -1,8 +1,8 @@
-"""The training loop: resumable to the step, killed at any moment at the cost of a minute, shared by any number of
-workers.
+"""The training loop: exactly resumable, and shared by any number of workers.
 
-All that goes from one step to the next is in the checkpoint. Samples and learning rate follow from the step's
-number, so a run that goes on is the unbroken run. The leading worker alone validates, writes and tells.
+The checkpoint contains all state that a step passes to the next. Samples and learning rate depend only on the step
+number, so a resumed run gives the same weights as an uninterrupted one. A kill loses at most the steps since the last
+checkpoint, a minute by default. Only the leader validates, writes files and logs.
 """
 
 import math
@@ -16,118 +16,127 @@ from torch import Tensor, nn
 from torch.nn.parallel import DistributedDataParallel
 from torch.utils.data import DataLoader
 
-from slomo_batch.training.checkpoint import State, identity, resumed, save
+from slomo_batch.training.checkpoint import TrainingState, checkpoint_id, load_or_start, save
 from slomo_batch.training.config import TrainingConfig
-from slomo_batch.training.distributed import Shares, WorkerGroup
+from slomo_batch.training.distributed import WorkerGroup, WorkerSampler
 from slomo_batch.training.learning_rate import learning_rate
-from slomo_batch.training.metrics_log import Record, say
-from slomo_batch.training.model import Judged, Network, TrainingModel, follow, perceptual_of
-from slomo_batch.training.run_folder import Place
-from slomo_batch.training.samples import Sample, Samples
+from slomo_batch.training.model import LossOutput, TrainableNetwork, TrainingModel, build_perceptual_loss, update_ema
+from slomo_batch.training.run_folder import RunFolder
+from slomo_batch.training.run_log import RunLog, log
+from slomo_batch.training.samples import Sample, SampleDataset
 
 METRICS_EVERY = 10
 PICTURES_EVERY = 100
 
-Validate = Callable[[Network], Mapping[str, float]]
-ALONE = WorkerGroup()
+Validate = Callable[[TrainableNetwork], Mapping[str, float]]
+SINGLE_WORKER = WorkerGroup()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Pace:
-    """How a run is carried out; none of it changes the weights."""
+class LoopOptions:
+    """Options of a run that do not change the weights."""
 
     threads: int = 1
+    """CPU threads of torch in each worker."""
     data_workers: int = 1
-    """Processes that make samples for each worker; 0: it makes them itself."""
+    """Processes that prepare samples, for each worker; 0: the worker prepares them itself."""
     checkpoint_s: float = 60.0
+    """Seconds between checkpoints."""
     validate_every: int = 200
-    """Steps; 0: never."""
+    """Steps between validations; 0: never."""
     stop_at: int = 0
-    """Step at which to stop, to go on another time; 0: at the end."""
+    """Stop after this step; a later run resumes. 0: run to the end."""
 
 
 def train(
     config: TrainingConfig,
-    samples: Samples,
-    place: Place,
+    samples: SampleDataset,
+    run_folder: RunFolder,
     *,
-    pace: Pace,
+    options: LoopOptions,
     validate: Validate,
-    group: WorkerGroup = ALONE,
+    group: WorkerGroup = SINGLE_WORKER,
     data: str = "",
-) -> Network:
-    """Train, going on where the place's checkpoint stands; the moving average of the weights at the end.
+) -> TrainableNetwork:
+    """Train from the run folder's checkpoint, or from the start; return the moving average of the weights.
 
     Args:
-        config: what to train.
-        samples: by number; step k takes numbers k * batch on.
-        place: keeps the checkpoint, the metrics and the best average so far.
-        pace: how.
-        validate: scores of a network, `mean` among them; the average's at every validation.
-        group: the workers that share each step, each of whom calls this.
-        data: names the data that the config's sources came to.
+        config: the training config.
+        samples: the data set; step k takes samples [k * batch, (k + 1) * batch).
+        run_folder: stores the checkpoint, the metrics and the best average so far.
+        options: options that do not change the weights.
+        validate: returns the scores of a network, including `mean`; called with the moving average.
+        group: the workers that share each step; each of them calls this function.
+        data: id of the data that the config's sources resolved to.
 
     Raises:
-        ManifestError: the checkpoint is of another config or other data, or the workers see different ones.
-        JobTaken: another run goes on at this place.
+        ManifestError: the checkpoint belongs to another config or other data, or differs between workers.
+        JobTaken: another run uses this folder.
     """
-    torch.set_num_threads(pace.threads)
-    with place.held() if group.leads else nullcontext():
-        group.agree(config.steps, "config")
-        place.fetch()
-        state = resumed(config, data, place.folder, group.device)
-        group.agree(state.step, "checkpoint")
-        run = Run(config, state, place, pace=pace, validate=validate, group=group)
-        run.go(samples, of=identity(config, data))
+    torch.set_num_threads(options.threads)
+    with run_folder.locked() if group.is_leader else nullcontext():
+        group.check_equal(config.steps, "config")
+        run_folder.download()
+        state = load_or_start(config, data, run_folder.folder, group.device)
+        group.check_equal(state.step, "checkpoint")
+        loop = TrainingLoop(config, state, run_folder, options=options, validate=validate, group=group)
+        loop.run(samples, checkpoint_id=checkpoint_id(config, data))
     return state.average
 
 
-class Run:
-    """One worker's part in a run."""
+class TrainingLoop:
+    """The part of one worker in a run."""
 
     def __init__(
-        self, config: TrainingConfig, state: State, place: Place, *, pace: Pace, validate: Validate, group: WorkerGroup
+        self,
+        config: TrainingConfig,
+        state: TrainingState,
+        run_folder: RunFolder,
+        *,
+        options: LoopOptions,
+        validate: Validate,
+        group: WorkerGroup,
     ) -> None:
-        """Take up the state, as all workers of the group do."""
-        self._config, self._state, self._place, self._pace = config, state, place, pace
-        self._validate, self._crew = validate, group
-        perceptual = perceptual_of(config, group.device)
-        self._trainee: nn.Module = TrainingModel(state.network, config, perceptual)
+        """Start from `state`, which is the same on all workers of the group."""
+        self._config, self._state, self._run_folder, self._options = config, state, run_folder, options
+        self._validate, self._group = validate, group
+        perceptual = build_perceptual_loss(config, group.device)
+        self._model: nn.Module = TrainingModel(state.network, config, perceptual)
         if group.size > 1:
-            self._trainee = DistributedDataParallel(self._trainee)
-        self._record = Record(place.folder, step=state.step) if group.leads else None
-        if group.leads and config.losses.perceptual and perceptual is None:
-            say("perceptual: off, since losses.vgg16 names no weights")
+            self._model = DistributedDataParallel(self._model)
+        self._run_log = RunLog(run_folder.folder, step=state.step) if group.is_leader else None
+        if group.is_leader and config.losses.perceptual and perceptual is None:
+            log("the perceptual loss is off: losses.vgg16 is not set")
 
-    def go(self, samples: Samples, *, of: str) -> None:
-        """From the state's step to the end, or to where it is to stop; `of` is the checkpoints' identity."""
-        state, last = self._state, self._pace.stop_at or self._config.steps
+    def run(self, samples: SampleDataset, *, checkpoint_id: str) -> None:
+        """Run the remaining steps, up to `stop_at`; checkpoints are saved under `checkpoint_id`."""
+        state, last = self._state, self._options.stop_at or self._config.steps
         if state.step == 0:
-            self._judge()
+            self._run_validation()
         first, began_s = state.step, time.monotonic()
         saved_s = began_s
         for batch in self._batches(samples, min(last, self._config.steps)):
-            told = self._step(batch)
+            metrics = self._step(batch)
             if state.step % METRICS_EVERY == 0:
-                self._tell(told, (state.step - first) / (time.monotonic() - began_s))
-            if state.step % max(1, self._pace.validate_every) == 0:
-                self._judge()
-            if self._crew.leads and time.monotonic() - saved_s >= self._pace.checkpoint_s:
-                self._save(of)
+                self._log(metrics, (state.step - first) / (time.monotonic() - began_s))
+            if state.step % max(1, self._options.validate_every) == 0:
+                self._run_validation()
+            if self._group.is_leader and time.monotonic() - saved_s >= self._options.checkpoint_s:
+                self._save(checkpoint_id)
                 saved_s = time.monotonic()
-        if self._record is not None:
-            self._save(of)
-            self._record.close()
-            self._place.send()
+        if self._run_log is not None:
+            self._save(checkpoint_id)
+            self._run_log.close()
+            self._run_folder.upload()
 
-    def _batches(self, samples: Samples, last: int) -> Iterator[Sample]:
-        """This worker's part of every step's samples. Processes are spawned: forked ones deadlock in torch."""
-        shares = Shares(batch=self._config.batch, first_step=self._state.step, steps=last, group=self._crew)
-        workers, device = self._pace.data_workers, self._crew.device
+    def _batches(self, samples: SampleDataset, last: int) -> Iterator[Sample]:
+        """Yield this worker's batch of each step. Data workers are spawned: forked processes deadlock in torch."""
+        sampler = WorkerSampler(batch=self._config.batch, first_step=self._state.step, steps=last, group=self._group)
+        workers, device = self._options.data_workers, self._group.device
         loader: DataLoader[Sample] = DataLoader(
             samples,
-            batch_size=shares.each,
-            sampler=shares,
+            batch_size=sampler.each,
+            sampler=sampler,
             num_workers=workers,
             multiprocessing_context="spawn" if workers else None,
             prefetch_factor=4 if workers else None,
@@ -138,33 +147,33 @@ class Run:
 
     def _step(self, batch: Sample) -> Mapping[str, Tensor]:
         state, config = self._state, self._config
-        for group in state.optimiser.param_groups:
+        for group in state.optimizer.param_groups:
             group["lr"] = learning_rate(config, state.step)
-        judged: Judged = self._trainee(batch, self._crew.mean(batch["has_flow"].sum()), state.step)
-        state.optimiser.zero_grad(set_to_none=True)
-        judged.loss.backward()  # type: ignore[no-untyped-call]
+        output: LossOutput = self._model(batch, self._group.mean(batch["has_flow"].sum()), state.step)
+        state.optimizer.zero_grad(set_to_none=True)
+        output.loss.backward()  # type: ignore[no-untyped-call]
         norm = nn.utils.clip_grad_norm_(state.network.parameters(), config.max_gradient_norm or math.inf)
-        state.optimiser.step()
-        follow(state.average, state.network, config.ema_decay)
-        if self._record is not None and state.step % PICTURES_EVERY == 0:
-            self._record.pictures(state.step + 1, batch, judged.made)
+        state.optimizer.step()
+        update_ema(state.average, state.network, config.ema_decay)
+        if self._run_log is not None and state.step % PICTURES_EVERY == 0:
+            self._run_log.pictures(state.step + 1, batch, output.prediction)
         state.step += 1
-        return {"loss": judged.loss.detach(), **judged.pieces, "gradient_norm": norm.detach()}
+        return {"loss": output.loss.detach(), **output.terms, "gradient_norm": norm.detach()}
 
-    def _tell(self, told: Mapping[str, Tensor], steps_per_s: float) -> None:
-        """Means over all workers, who therefore all come here."""
-        numbers = {name: float(self._crew.mean(value)) for name, value in told.items()}
-        if self._record is not None:
+    def _log(self, metrics: Mapping[str, Tensor], steps_per_s: float) -> None:
+        """Log the means over all workers; a collective operation that every worker must call."""
+        numbers = {name: float(self._group.mean(value)) for name, value in metrics.items()}
+        if self._run_log is not None:
             numbers["learning_rate"] = learning_rate(self._config, self._state.step - 1)
             numbers["samples_per_s"] = steps_per_s * self._config.batch
-            self._record.step(self._state.step, numbers)
+            self._run_log.step(self._state.step, numbers)
 
-    def _judge(self) -> None:
-        if self._record is not None and self._pace.validate_every:
-            self._record.validation(self._state, self._validate(self._state.average))
+    def _run_validation(self) -> None:
+        if self._run_log is not None and self._options.validate_every:
+            self._run_log.validation(self._state, self._validate(self._state.average))
 
-    def _save(self, of: str) -> None:
-        if self._record is not None:
-            self._record.flush()
-        save(self._state, of, self._place.folder)
-        self._place.send()
+    def _save(self, checkpoint_id: str) -> None:
+        if self._run_log is not None:
+            self._run_log.flush()
+        save(self._state, checkpoint_id, self._run_folder.folder)
+        self._run_folder.upload()

@@ -1,4 +1,4 @@
-"""What is trained: a network by its config, the loss of a batch with gradients, how the weights' average follows."""
+"""The model to train: the network of a config, the loss of a batch, and the moving average of the weights."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -14,41 +14,41 @@ from slomo_batch.interpolators.superslomo.paper import Paper
 from slomo_batch.interpolators.superslomo.shipped_weights import resolve_name, shipped_file, shipped_names
 from slomo_batch.interpolators.superslomo.weights import load
 from slomo_batch.training.config import TrainingConfig
-from slomo_batch.training.losses import Made, Penalty, Truth, total
-from slomo_batch.training.perceptual import Perceptual, vgg_weights
+from slomo_batch.training.guided_forward import guided_forward
+from slomo_batch.training.losses import Penalty, Prediction, Target, total_loss
+from slomo_batch.training.paper_forward import paper_forward
+from slomo_batch.training.perceptual import PerceptualLoss, vgg_weights
 from slomo_batch.training.samples import Sample
-from slomo_batch.training.unrolled import unrolled
-from slomo_batch.training.unrolled_paper import unrolled_paper
 
-Network = Guided | Paper
-"""What can be trained."""
+TrainableNetwork = Guided | Paper
+"""The networks that can be trained."""
 
 
-STARTS = {"guided": ("superslomo-guided", "superslomo-compact"), "paper": ("superslomo-paper",)}
-"""Networks whose weights each can begin with: the tensors of `guided` are those of its forerunner."""
+COMPATIBLE_WEIGHTS = {"guided": ("superslomo-guided", "superslomo-compact"), "paper": ("superslomo-paper",)}
+"""Networks whose weights can initialize each network; `guided` has the same tensors as its predecessor `compact`."""
 
 
-def network_of(config: TrainingConfig) -> Network:
-    """The network with the weights to begin with.
+def build_network(config: TrainingConfig) -> TrainableNetwork:
+    """Build the network with its initial weights.
 
     Raises:
-        WeightsError: `start` cannot be used, or is another network's.
+        WeightsError: `start` cannot be used, or belongs to another network.
     """
     torch.manual_seed(config.seed)
-    network: Network = Paper() if config.network == "paper" else Guided(config.shape)
+    network: TrainableNetwork = Paper() if config.network == "paper" else Guided(config.shape)
     if config.start:
         name = resolve_name(config.start)
         weights = load(shipped_file(name) if name in shipped_names() else Path(config.start))
-        if weights.network not in STARTS[config.network]:
+        if weights.network not in COMPATIBLE_WEIGHTS[config.network]:
             raise WeightsError(
-                "these weights are of another network",
+                "these weights belong to another network",
                 where=config.start,
-                expected=" or ".join(STARTS[config.network]),
+                expected=" or ".join(COMPATIBLE_WEIGHTS[config.network]),
                 got=weights.network,
             )
         if isinstance(network, Guided) and UNetShape.of(weights.tensors) != config.shape:
             raise WeightsError(
-                "these weights are of another shape",
+                "these weights have another shape",
                 where=config.start,
                 expected=str(config.shape),
                 got=str(UNetShape.of(weights.tensors)),
@@ -60,47 +60,47 @@ def network_of(config: TrainingConfig) -> Network:
     return network
 
 
-def perceptual_of(config: TrainingConfig, device: torch.device) -> Penalty | None:
-    """The perceptual loss where it has a weight, and its network weights; None: it is off.
+def build_perceptual_loss(config: TrainingConfig, device: torch.device) -> Penalty | None:
+    """Build the perceptual loss; None if its weight is 0 or no VGG16 weights are given.
 
     Raises:
-        WeightsError: the weights cannot be used.
+        WeightsError: the VGG16 weights cannot be used.
     """
     if not config.losses.perceptual or not config.losses.vgg16:
         return None
     weights = vgg_weights(Path(config.losses.vgg16).expanduser())
-    return Perceptual(weights, device=device, dtype=DTYPES[config.precision])
+    return PerceptualLoss(weights, device=device, dtype=DTYPES[config.precision])
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Judged:
-    """The loss of a batch, and what it is of."""
+class LossOutput:
+    """The loss of a batch, its terms, and the prediction."""
 
     loss: Tensor
-    pieces: Mapping[str, Tensor]
-    made: Made
+    terms: Mapping[str, Tensor]
+    prediction: Prediction
 
 
 class TrainingModel(nn.Module):
-    """A network, and the loss of what it makes of a batch: what is run, and differentiated, at each step."""
+    """A network with its loss: forward returns the loss of a batch, as DistributedDataParallel needs it."""
 
-    def __init__(self, network: Network, config: TrainingConfig, perceptual: Penalty | None) -> None:
+    def __init__(self, network: TrainableNetwork, config: TrainingConfig, perceptual: Penalty | None) -> None:
         super().__init__()
         self.network = network
         self._config = config
         self._perceptual = perceptual
 
-    def forward(self, batch: Sample, num_flows: Tensor, step: int) -> Judged:
-        """The loss at a step.
+    def forward(self, batch: Sample, num_flows: Tensor, step: int) -> LossOutput:
+        """Compute the loss of a batch.
 
         Args:
-            batch: samples, on the network's device.
-            num_flows: those with a known flow, the mean over all workers.
-            step: which decides the share of the flow.
+            batch: samples, on the device of the network.
+            num_flows: number of samples with known flow, averaged over all workers.
+            step: decides the weight of the flow term.
         """
         pictures = {name: batch[name].float() / 255 for name in ("seen0", "seen1", "i0", "frame", "i1")}
-        made = self._made(pictures["seen0"], pictures["seen1"], batch)
-        truth = Truth(
+        prediction = self._made(pictures["seen0"], pictures["seen1"], batch)
+        truth = Target(
             i0=pictures["i0"],
             frame=pictures["frame"],
             i1=pictures["i1"],
@@ -109,18 +109,18 @@ class TrainingModel(nn.Module):
             num_flows=num_flows,
         )
         progress = step / self._config.steps
-        loss, pieces = total(made, truth, self._config.losses, progress=progress, perceptual=self._perceptual)
-        return Judged(loss=loss, pieces=pieces, made=made)
+        loss, terms = total_loss(prediction, truth, self._config.losses, progress=progress, perceptual=self._perceptual)
+        return LossOutput(loss=loss, terms=terms, prediction=prediction)
 
-    def _made(self, i0: Tensor, i1: Tensor, batch: Sample) -> Made:
+    def _made(self, i0: Tensor, i1: Tensor, batch: Sample) -> Prediction:
         dtype = DTYPES[self._config.precision]
         if isinstance(self.network, Paper):
-            return unrolled_paper(self.network, i0, i1, batch["t"], dtype=dtype)
-        return unrolled(self.network, i0, i1, batch["prior"].float(), batch["t"], dtype=dtype)
+            return paper_forward(self.network, i0, i1, batch["t"], dtype=dtype)
+        return guided_forward(self.network, i0, i1, batch["prior"].float(), batch["t"], dtype=dtype)
 
 
 @torch.no_grad()
-def follow(average: nn.Module, network: nn.Module, decay: float) -> None:
-    """Move the average a step towards the network."""
+def update_ema(average: nn.Module, network: nn.Module, decay: float) -> None:
+    """Update the exponential moving average in place: average = decay * average + (1 - decay) * network."""
     for mean, new in zip(average.parameters(), network.parameters(), strict=True):
         mean.lerp_(new, 1 - decay)

@@ -1,8 +1,8 @@
-"""The perceptual loss: VGG16 up to conv4_3, from weights that the user supplies.
+"""The perceptual loss: features of VGG16 up to conv4_3, with weights that the user supplies.
 
 The network of Simonyan and Zisserman, Very Deep Convolutional Networks (2015), in torchvision's numbering: its first 21
-layers, `features[:22]`, that is up to conv4_3 before its ReLU. Pictures go in less the mean of the paper's training
-set, not normalised as ImageNet is: so does the public code of Super SloMo (train.py at 544802b).
+layers, `features[:22]`, up to conv4_3 before its ReLU. Pictures are reduced by the mean of the paper's training set,
+without ImageNet normalization, as in the public code of Super SloMo (train.py at 544802b).
 """
 
 from collections.abc import Mapping
@@ -24,17 +24,17 @@ LAYERS: Mapping[int, tuple[int, int]] = {
     10: (128, 256), 12: (256, 256), 14: (256, 256),
     17: (256, 512), 19: (512, 512), 21: (512, 512),
 }  # fmt: skip
-"""Channels in and out of each convolution, three by three, by its number."""
+"""Input and output channels of each 3x3 convolution, by its index."""
 POOLED_BEFORE = frozenset({5, 10, 17})
 LAST = 21
-REFUSAL = "cannot be read as weights of VGG16"
+UNREADABLE = "cannot read the file as VGG16 weights"
 
 
-class Perceptual:
-    """Mean squared difference of the features of two pictures."""
+class PerceptualLoss:
+    """Mean squared difference of the VGG16 features of two pictures."""
 
     def __init__(self, weights: Mapping[str, Tensor], *, device: torch.device, dtype: torch.dtype) -> None:
-        """Take over the weights, by torchvision's keys, as `vgg_weights` reads them."""
+        """Use these weights, keyed as in torchvision; see `vgg_weights`."""
         self._layers = {
             number: tuple(
                 weights[f"features.{number}.{part}"].detach().to(device=device, dtype=dtype)
@@ -45,13 +45,13 @@ class Perceptual:
         self._dtype = dtype
 
     def __call__(self, made: Tensor, truth: Tensor) -> Tensor:
-        """Of frames made and true, [B, 3, H, W], 0 to 1; gradients pass to the made one."""
+        """Compare predicted and true frames, [B, 3, H, W], 0 to 1; gradients flow to the predicted ones only."""
         with torch.no_grad():
             wanted = self.features(truth)
         return functional.mse_loss(self.features(made), wanted)
 
     def features(self, image_BCHW: Tensor) -> Tensor:
-        """conv4_3 before its ReLU, [B, 512, H / 8, W / 8], fp32."""
+        """Return conv4_3 before its ReLU, [B, 512, H / 8, W / 8], fp32."""
         x = (image_BCHW - image_BCHW.new_tensor(MEAN_RGB)[:, None, None]).to(self._dtype)
         for number, (weight, bias) in self._layers.items():
             if number in POOLED_BEFORE:
@@ -63,12 +63,12 @@ class Perceptual:
 
 
 def vgg_weights(path: Path) -> dict[str, Tensor]:
-    """The weights of VGG16 in a .pth or .safetensors file with torchvision's keys; others than needed are passed over.
+    """Read VGG16 weights from a .pth or .safetensors file with torchvision's keys; unused tensors are ignored.
 
     Raises:
-        WeightsError: unreadable, or not VGG16's.
+        WeightsError: the file is unreadable, or not VGG16.
     """
-    found = _safetensors(path) if path.suffix == ".safetensors" else read_pickle(path, message=REFUSAL)
+    found = _safetensors(path) if path.suffix == ".safetensors" else read_pickle(path, message=UNREADABLE)
     expected = {
         f"features.{number}.{part}": (outputs, inputs, 3, 3) if part == "weight" else (outputs,)
         for number, (inputs, outputs) in LAYERS.items()
@@ -80,11 +80,11 @@ def vgg_weights(path: Path) -> dict[str, Tensor]:
         if not isinstance(tensor, Tensor) or tuple(tensor.shape) != shape:
             got = f"shape {tuple(tensor.shape)}" if isinstance(tensor, Tensor) else "none"
             raise WeightsError(
-                "not the weights of VGG16",
+                "not VGG16 weights",
                 where=str(path),
                 expected=f"{key} of shape {shape}",
                 got=got,
-                remedy="torchvision's vgg16 state dict has them: save that of models.vgg16(weights=...).",
+                remedy="Save the state dict of torchvision's models.vgg16(weights=...).",
             )
         weights[key] = tensor
     return weights
@@ -94,4 +94,4 @@ def _safetensors(path: Path) -> dict[str, Tensor]:
     try:
         return load_file(path)
     except (OSError, SafetensorError) as error:
-        raise WeightsError(REFUSAL, where=str(path), got=str(error)) from error
+        raise WeightsError(UNREADABLE, where=str(path), got=str(error)) from error

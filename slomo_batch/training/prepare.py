@@ -1,9 +1,9 @@
-"""From what `make training-data` fetched to what training reads: arrays in a cache folder.
+"""Convert the files that `make training-data` downloads to arrays that training reads.
 
     python -m slomo_batch.training.prepare FETCHED FOLDER
 
-writes into FOLDER photographs/*.npy, [H, W, 3], and films/*.npy, [windows, 9, H, W, 3], all uint8. A file that is there
-is not made again. What a film's windows may hold stands in FILMS, frame by frame.
+writes FOLDER/photographs/*.npy, [H, W, 3], and FOLDER/films/*.npy, [windows, 9, H, W, 3], all uint8. Existing files are
+kept. FILMS lists the ranges of frames that windows come from.
 """
 
 import os
@@ -19,43 +19,44 @@ from numpy.typing import NDArray
 
 from slomo_batch.errors import ManifestError
 from slomo_batch.sanitize import one_line
-from slomo_batch.training.image_files import Rgb, frames, photograph
+from slomo_batch.training.image_files import Rgb, read_frames, read_photograph
 
 LONGEST_PX = 1280
 SMALLEST_BYTES = 150_000
-"""Smaller files are thumbnails and flat drawings."""
+"""Smaller files are skipped: they are thumbnails or flat drawings."""
 SIZE_IN_NAME = re.compile(r"_?\d+x\d+$")
 MIN_SHORT_SIDE_PX = 600
 MIN_DETAIL = 1.5
-"""Mean step between neighbouring pixels, of 255: less is a gradient that shows no motion."""
+"""Least mean difference of adjacent pixels, of 255: smoother pictures show no motion."""
 Window = NDArray[np.uint8]
 """[frames, H, W, 3]."""
-WINDOW = 9
+WINDOW_FRAMES = 9
 MAX_STEP = 24.0
-"""Mean change between neighbouring frames, of 255: more is a cut."""
+"""Largest mean difference of consecutive frames, of 255: more is a cut."""
 MIN_STEP = 0.4
-"""Less is a still."""
+"""Least mean difference of consecutive frames, of 255: less is a still."""
 
 HELD_OUT_FOLDS = 8
-"""Every eighth photograph is for validation only."""
+"""Every eighth photograph is used for validation only."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FilmPart:
-    """Windows of a film that go into one array."""
+    """The windows of a film that one array contains."""
 
     name: str
     source: str
-    """File name among what was fetched."""
+    """Name of the downloaded file."""
     size: tuple[int, int]
+    """Width and height, in pixels."""
     ranges: tuple[tuple[int, int], ...]
-    """Frames [start, end) that windows are taken from."""
+    """Ranges of frames [start, end) that windows are taken from."""
     stride: int
-    """Frames from one window's start to the next's."""
+    """Frames between the starts of two windows."""
 
 
 FILMS = (
-    # Left out: titles, credits, and frames 550 to 1500, the bunny at his burrow: a clip of the public ladder is there.
+    # Without titles, credits, and frames 550 to 1500 (the bunny at his burrow): a clip of the public ladder is there.
     FilmPart(
         name="film-train",
         source="bbb.mp4",
@@ -66,26 +67,26 @@ FILMS = (
     FilmPart(name="film-validation", source="bbb.mp4", size=(640, 360), ranges=((4250, 5050), (8950, 9650)), stride=30),
     FilmPart(name="world-validation", source="world.mp4", size=(480, 270), ranges=((0, 900),), stride=60),
 )
-"""What is cut from which film. Scenes of validation are in no window of training."""
+"""The parts of each film. No validation scene is in a training window."""
 
 
 def prepare(fetched: Path, folder: Path) -> None:
-    """Make every array that is not there yet."""
+    """Write every array that does not exist yet."""
     (folder / "photographs").mkdir(parents=True, exist_ok=True)
     (folder / "films").mkdir(exist_ok=True)
     for path in largest_of_each(fetched.rglob("*")):
         name = "-".join(path.relative_to(fetched).with_suffix(".npy").parts)
-        _photograph_kept(path, folder / "photographs" / name)
+        _prepare_photograph(path, folder / "photographs" / name)
     for part in FILMS:
         target = folder / "films" / f"{part.name}.npy"
         (source,) = fetched.rglob(part.source)
         if not target.exists():
-            _save(target, np.stack(list(windows(frames(source, part.size), part.ranges, part.stride))))
+            _save(target, np.stack(list(cut_windows(read_frames(source, part.size), part.ranges, part.stride))))
             sys.stdout.write(one_line(target.name) + "\n")
 
 
 def largest_of_each(paths: Iterable[Path]) -> list[Path]:
-    """Picture files, of those that differ only in the size in their names (1280x1024.jpg) the largest."""
+    """List picture files; of files whose names differ only in a size (1280x1024.jpg), the largest."""
     best: dict[str, Path] = {}
     for path in sorted(paths):
         if path.suffix.lower() not in {".jpg", ".jpeg", ".png", ".webp"} or path.stat().st_size < SMALLEST_BYTES:
@@ -96,33 +97,33 @@ def largest_of_each(paths: Iterable[Path]) -> list[Path]:
     return sorted(best.values())
 
 
-def _photograph_kept(path: Path, target: Path) -> None:
+def _prepare_photograph(path: Path, target: Path) -> None:
     if target.exists():
         return
-    image = photograph(path, LONGEST_PX)
+    image = read_photograph(path, LONGEST_PX)
     if min(image.shape[:2]) >= MIN_SHORT_SIDE_PX and detail(image) >= MIN_DETAIL:
         _save(target, image)
         sys.stdout.write(one_line(target.name) + "\n")
 
 
 def detail(image: Rgb) -> float:
-    """Mean step from a pixel to the next, across and down."""
+    """Mean absolute difference of adjacent pixels, vertical plus horizontal."""
     wide = image.astype(np.float32)
     return float(np.abs(np.diff(wide, axis=0)).mean() + np.abs(np.diff(wide, axis=1)).mean())
 
 
 def _save(target: Path, array: NDArray[np.uint8]) -> None:
-    """Write whole or not at all."""
+    """Write the file atomically."""
     partial = target.with_suffix(".partial")
     with partial.open("wb") as file:
         np.save(file, array)
     os.replace(partial, target)  # noqa: PTH105 replaces on every system
 
 
-def windows(film: Iterable[Rgb], ranges: Sequence[tuple[int, int]], stride: int) -> Iterator[NDArray[np.uint8]]:
-    """Windows of 9 frames, `stride` apart within each range, in which something moves and nothing is cut."""
-    starts = {start for first, end in ranges for start in range(first, end - WINDOW + 1, stride)}
-    last = max(starts) + WINDOW
+def cut_windows(film: Iterable[Rgb], ranges: Sequence[tuple[int, int]], stride: int) -> Iterator[NDArray[np.uint8]]:
+    """Yield windows of 9 frames, `stride` apart within each range, that contain motion and no cut."""
+    starts = {start for first, end in ranges for start in range(first, end - WINDOW_FRAMES + 1, stride)}
+    last = max(starts) + WINDOW_FRAMES
     open_windows: list[list[Rgb]] = []
     for number, frame in enumerate(film):
         if number == last:
@@ -131,7 +132,7 @@ def windows(film: Iterable[Rgb], ranges: Sequence[tuple[int, int]], stride: int)
             open_windows.append([])
         for window in open_windows:
             window.append(frame)
-        if open_windows and len(open_windows[0]) == WINDOW:
+        if open_windows and len(open_windows[0]) == WINDOW_FRAMES:
             whole = np.stack(open_windows.pop(0))
             if _moves_without_cut(whole):
                 yield whole
@@ -142,17 +143,17 @@ def _moves_without_cut(window: NDArray[np.uint8]) -> bool:
     return bool(steps.min() >= MIN_STEP and steps.max() <= MAX_STEP and steps.max() <= 6 * np.median(steps))
 
 
-def photographs(folder: Path, *, held_out: bool) -> list[Rgb]:
-    """The prepared photographs for training, or those for validation."""
+def load_photographs(folder: Path, *, held_out: bool) -> list[Rgb]:
+    """Load the prepared photographs for training or, if `held_out`, for validation."""
     paths = sorted((folder / "photographs").glob("*.npy"))
     return [np.load(path) for number, path in enumerate(paths) if (number % HELD_OUT_FOLDS == 0) == held_out]
 
 
 class MappedWindows(Sequence[Window]):
-    """Windows of film in a file, read as they are touched; a process they are sent to opens the file for itself."""
+    """The windows in a memory-mapped file; pickled as a path, which the other process maps again."""
 
     def __init__(self, path: Path) -> None:
-        """Map the file."""
+        """Memory-map the file."""
         self._path = path
         self._windows: Window = np.load(path, mmap_mode="r")
 
@@ -170,15 +171,15 @@ class MappedWindows(Sequence[Window]):
         return list(self._windows[number]) if isinstance(number, slice) else self._windows[number]
 
 
-def film_windows(folder: Path, name: str) -> MappedWindows:
-    """Windows of a part of a film.
+def open_film_windows(folder: Path, name: str) -> MappedWindows:
+    """Open the windows of a film part.
 
     Raises:
-        ManifestError: they are not there.
+        ManifestError: the file does not exist.
     """
     path = folder / "films" / f"{name}.npy"
     if not path.exists():
-        raise ManifestError("is not prepared", where=str(path), remedy="`make training-data` makes it.")
+        raise ManifestError("prepared training data not found", where=str(path), remedy="Run `make training-data`.")
     return MappedWindows(path)
 
 

@@ -1,7 +1,7 @@
-"""Where a run stands: a folder; or a prefix on S3, of which a folder on this machine is the copy that is worked on.
+"""The folder of a run; for a run on S3, a local working copy of the prefix.
 
-What goes to S3 goes after every checkpoint, the checkpoint last: so what stands there is always a whole state, and at
-most the lines of a few more steps, which are dropped on going on.
+Changed files are uploaded to S3 after every checkpoint, the checkpoint last. S3 therefore always has a consistent
+state, with at most some metrics of later steps, which are removed on resume.
 """
 
 import fcntl
@@ -20,26 +20,26 @@ from slomo_batch.storage.store import ObjectStore
 from slomo_batch.storage.uris import is_s3, normalise_uri
 
 CHECKPOINT = "checkpoint.pt"
-"""Weights, their average, the optimiser's state and the number of steps: all that goes from one step to the next."""
+"""Weights, their moving average, the optimizer state and the step number."""
 METRICS = "metrics.jsonl"
 BEST = "best.pt"
-"""The average that validated best."""
-BOARD = "tensorboard"
-"""Folder of TensorBoard's files."""
+"""The moving average with the best validation score."""
+TENSORBOARD = "tensorboard"
+"""Folder of the TensorBoard files."""
 LOCK = "in-use"
-PATIENCE_S = 60.0
-"""How long the worker of a killed run may take to be gone."""
+LOCK_TIMEOUT_S = 60.0
+"""How long to wait for the worker of a killed run to exit."""
 
 
-class Place:
-    """A run's files, of which only the leading worker writes. A context, at whose end the copy on this machine goes."""
+class RunFolder:
+    """The files of a run, which only the leader writes. As a context manager, it deletes the local copy on exit."""
 
     def __init__(self, uri: str) -> None:
-        """The place at a URI of a folder or a prefix."""
+        """Open the run folder at a path or S3 prefix."""
         self.uri = normalise_uri(uri, Path.cwd()).rstrip("/")
         self._documents = open_store(StoreSpec(uri=self.uri, options=S3Options()))
         self._store: ObjectStore | None = None
-        self._sent: dict[str, tuple[int, int]] = {}
+        self._uploaded: dict[str, tuple[int, int]] = {}
         if is_s3(self.uri):
             self._store = self._documents
             self.folder = Path(tempfile.mkdtemp(prefix="slomo-train-"))
@@ -54,19 +54,19 @@ class Place:
         if self._store is not None:
             shutil.rmtree(self.folder, ignore_errors=True)
 
-    def kept(self, name: str) -> bytes | None:
-        """A document that was kept under this name; None where there is none."""
+    def read_document(self, name: str) -> bytes | None:
+        """Read the document with this name; None if there is none."""
         try:
             return self._documents.get(name)
         except ObjectMissing:
             return None
 
-    def keep(self, name: str, data: bytes) -> None:
-        """Keep a document, whole or not at all; on S3 at once."""
+    def write_document(self, name: str, data: bytes) -> None:
+        """Write a document atomically; on S3 at once."""
         self._documents.put(name, data)
 
-    def fetch(self) -> None:
-        """Bring here what an earlier run left on S3, but for TensorBoard's files, which are only added to."""
+    def download(self) -> None:
+        """Download the files of an earlier run from S3, except TensorBoard's, which are only added to."""
         if self._store is None:
             return
         for name in (CHECKPOINT, METRICS, BEST):
@@ -74,38 +74,38 @@ class Place:
                 self._store.get_file(name, self.folder / name)
             except ObjectMissing:
                 continue
-            self._sent[name] = _state(self.folder / name)
+            self._uploaded[name] = _file_state(self.folder / name)
 
-    def send(self) -> None:
-        """Bring to S3 what has changed here."""
+    def upload(self) -> None:
+        """Upload changed files to S3."""
         if self._store is None:
             return
         files = [path for path in self.folder.rglob("*") if path.is_file() and path.name != LOCK]
         for path in sorted(files, key=lambda path: (path.name == CHECKPOINT, path)):
-            key, state = path.relative_to(self.folder).as_posix(), _state(path)
-            if self._sent.get(key) != state:
+            key, state = path.relative_to(self.folder).as_posix(), _file_state(path)
+            if self._uploaded.get(key) != state:
                 self._store.put_file(key, path)
-                self._sent[key] = state
+                self._uploaded[key] = state
 
     @contextmanager
-    def held(self) -> Iterator[None]:
-        """Keep other runs of this machine out of the folder; one that was killed is waited for.
+    def locked(self) -> Iterator[None]:
+        """Lock the folder against other runs on this machine; wait up to LOCK_TIMEOUT_S for a killed one to exit.
 
         Raises:
-            JobTaken: another run goes on here.
+            JobTaken: another run uses the folder.
         """
         with (self.folder / LOCK).open("w") as file:
-            deadline = time.monotonic() + PATIENCE_S
-            while not _locked(file.fileno()):
+            deadline = time.monotonic() + LOCK_TIMEOUT_S
+            while not _try_lock(file.fileno()):
                 if time.monotonic() > deadline:
                     raise JobTaken(
-                        "another run is training here", where=self.uri, remedy="Stop it, or name another --out."
+                        "another run is using this folder", where=self.uri, remedy="Stop it, or choose another --out."
                     )
                 time.sleep(0.2)
             yield
 
 
-def _locked(descriptor: int) -> bool:
+def _try_lock(descriptor: int) -> bool:
     try:
         fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except BlockingIOError:
@@ -113,6 +113,6 @@ def _locked(descriptor: int) -> bool:
     return True
 
 
-def _state(path: Path) -> tuple[int, int]:
+def _file_state(path: Path) -> tuple[int, int]:
     found = path.stat()
     return found.st_mtime_ns, found.st_size

@@ -1,6 +1,6 @@
-"""TensorBoard's view of a run: its numbers, and what the network makes of the samples of now and then.
+"""Write a run's metrics and example predictions for TensorBoard.
 
-A run that goes on after a kill writes a file more; TensorBoard then passes over what the kill undid (`purge_step`).
+A resumed run adds a file; `purge_step` makes TensorBoard ignore the steps that were lost in a kill.
 """
 
 import math
@@ -11,59 +11,59 @@ import torch
 from torch import Tensor
 from torch.utils.tensorboard import SummaryWriter
 
-from slomo_batch.training.losses import Made
+from slomo_batch.training.losses import Prediction
 from slomo_batch.training.samples import Sample
 
 MAX_SHOWN = 4
-"""Samples of a batch that are shown, one beneath the other."""
+"""Samples of a batch that are shown, stacked vertically."""
 
 
-class Board:
+class TensorBoardWriter:
     """Writes TensorBoard's files into a folder."""
 
     def __init__(self, folder: Path, *, step: int) -> None:
-        """Begin after `step` steps; what a file has of later ones was undone."""
+        """Continue after `step`; later steps in existing files are ignored."""
         self._writer = SummaryWriter(str(folder), purge_step=step + 1)
 
     def numbers(self, step: int, numbers: Mapping[str, float], *, group: str) -> None:
-        """Show these numbers of a step."""
+        """Write numbers of a step."""
         for name, value in numbers.items():
             self._writer.add_scalar(f"{group}/{name}", value, step)
 
-    def pictures(self, step: int, batch: Sample, made: Made) -> None:
-        """Show the first samples of a step: frames, flows and which side is seen."""
+    def pictures(self, step: int, batch: Sample, prediction: Prediction) -> None:
+        """Write the frames, flows and visibility of the first samples of a step."""
         strips = {
-            "i0, made, true, i1": torch.cat([_shown(image) for image in _strip(batch, made)], dim=2),
+            "i0, made, true, i1": torch.cat([_shown(image) for image in _strip(batch, prediction)], dim=2),
             "flow to i0, flow to i1": torch.cat(
-                [_shown(flow_colours(flow)) for flow in torch.split(made.flows_t, 2, dim=1)], dim=2
+                [_shown(flow_to_rgb(flow)) for flow in torch.split(prediction.flows_t, 2, dim=1)], dim=2
             ),
-            "visibility of i0": _shown(made.visibility_t0.expand(-1, 3, -1, -1)),
+            "visibility of i0": _shown(prediction.visibility_t0.expand(-1, 3, -1, -1)),
         }
         for name, picture_3HW in strips.items():
             self._writer.add_image(name, picture_3HW, step)
 
     def flush(self) -> None:
-        """Bring everything to the disk."""
+        """Flush everything to disk."""
         self._writer.flush()
 
     def close(self) -> None:
-        """Bring everything to the disk, and end."""
+        """Flush everything to disk, and close."""
         self._writer.close()
 
 
-def _strip(batch: Sample, made: Made) -> list[Tensor]:
+def _strip(batch: Sample, prediction: Prediction) -> list[Tensor]:
     seen0, frame, seen1 = (batch[name].float() / 255 for name in ("seen0", "frame", "seen1"))
-    return [seen0, made.frame, frame, seen1]
+    return [seen0, prediction.frame, frame, seen1]
 
 
 def _shown(image_B3HW: Tensor) -> Tensor:
-    """The first pictures, one beneath the other, [3, n H, W], 0 to 1."""
+    """Stack the first pictures vertically, [3, n H, W], 0 to 1."""
     return torch.cat(list(image_B3HW[:MAX_SHOWN].detach().float().clamp(0, 1)), dim=1).cpu()
 
 
-def flow_colours(flow_B2HW: Tensor) -> Tensor:
-    """Flow as colours, [B, 3, H, W]: the hue is the direction (right red, down yellow green, left cyan, up violet), the
-    strength of the colour the length, of the longest in the batch; white stands still."""
+def flow_to_rgb(flow_B2HW: Tensor) -> Tensor:
+    """Color-code flow, [B, 3, H, W]: hue is the direction (right red, down yellow-green, left cyan, up violet),
+    saturation the length relative to the longest in the batch; white is no motion."""
     across, down = flow_B2HW.detach().float().unbind(dim=1)
     length = torch.hypot(across, down)
     strength = length / length.max().clamp(min=1e-6)

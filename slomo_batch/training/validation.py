@@ -1,9 +1,9 @@
-"""The judge of a run: PSNR at 2x and 4x on footage that training never sees.
+"""Validation of a run: PSNR at 2x, 4x and 8x on footage that training never sees, and on synthetic scenes.
 
-Windows of 9 frames: at 2x frames 3 and 5 are kept and 4 predicted; at 4x frames 2 and 6 are kept and 3, 4, 5 predicted;
-at 8x the first and the last are kept and all between them predicted, which is the large motion of real footage.
-Held-out photographs give made scenes with fast motion, by number always the same. Networks run as the product runs
-them, in bf16.
+In each window of 9 frames, at 2x frames 3 and 5 are kept and 4 is predicted; at 4x frames 2 and 6 are kept and 3, 4, 5
+are predicted; at 8x the first and last are kept and all between are predicted, which tests large real motion. Synthetic
+scenes with fast motion come from held-out photographs, with fixed sample numbers. Networks run as in a job, in the
+precision of the config.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
@@ -22,37 +22,37 @@ from slomo_batch.interpolators.superslomo.guided import Guided
 from slomo_batch.interpolators.superslomo.inference import SuperSlomo
 from slomo_batch.interpolators.superslomo.paper import Paper
 from slomo_batch.settings import Precision
-from slomo_batch.training.degrade import DegradeMix
-from slomo_batch.training.prepare import Window, film_windows, photographs
-from slomo_batch.training.samples import SampleMix, Samples
-from slomo_batch.training.scenes import SceneMix
+from slomo_batch.training.degrade import DegradationConfig
+from slomo_batch.training.prepare import Window, load_photographs, open_film_windows
+from slomo_batch.training.samples import SampleConfig, SampleDataset
+from slomo_batch.training.scenes import SceneConfig
 
 SCENES = {
-    "scenes to 15 px": SampleMix(
+    "scenes to 15 px": SampleConfig(
         film_share=0,
-        scenes=SceneMix(max_motion_px=15),
-        degrade=DegradeMix(noise_share=0, compression_share=0),
+        scenes=SceneConfig(max_motion_px=15),
+        degrade=DegradationConfig(noise_share=0, compression_share=0),
     ),
-    "scenes to 60 px": SampleMix(
+    "scenes to 60 px": SampleConfig(
         film_share=0,
-        scenes=SceneMix(max_motion_px=60, still_share=0, small_share=0, medium_share=0.3),
-        degrade=DegradeMix(noise_share=0, compression_share=0),
+        scenes=SceneConfig(max_motion_px=60, still_share=0, small_share=0, medium_share=0.3),
+        degrade=DegradationConfig(noise_share=0, compression_share=0),
     ),
-    "noisy scenes": SampleMix(
+    "noisy scenes": SampleConfig(
         film_share=0,
-        scenes=SceneMix(max_motion_px=15),
-        degrade=DegradeMix(noise_share=1, compression_share=0.5),
+        scenes=SceneConfig(max_motion_px=15),
+        degrade=DegradationConfig(noise_share=1, compression_share=0.5),
     ),
 }
-ENDS = {2: (3, 5), 4: (2, 6), 8: (0, 8)}
-"""By factor, the frames of a window that are kept."""
+KEPT_FRAMES = {2: (3, 5), 4: (2, 6), 8: (0, 8)}
+"""The two frames of a window that are kept, by factor."""
 NUM_SCENES = 16
 SEED = 1_000_003
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Case:
-    """Two frames and what stands between them, [3, H, W], 0 to 1."""
+class ValidationPair:
+    """Two frames and the true frames between them by time, RGB [3, H, W], 0 to 1."""
 
     i0: Tensor
     i1: Tensor
@@ -62,64 +62,66 @@ class Case:
 MAX_VIDEO_WINDOWS = 24
 
 
-def video_cases(windows: Sequence[Window]) -> dict[str, list[Case]]:
-    """Cases of a user's own footage: windows spread evenly over all of it."""
+def video_pairs(windows: Sequence[Window]) -> dict[str, list[ValidationPair]]:
+    """Return pairs of the user's own footage by name, from evenly spaced windows."""
     num = min(len(windows), MAX_VIDEO_WINDOWS)
     shown = [windows[number * len(windows) // num] for number in range(num)]
-    return {f"videos {factor}x": [_of_window(window, *ends) for window in shown] for factor, ends in ENDS.items()}
+    return {
+        f"videos {factor}x": [_of_window(window, *ends) for window in shown] for factor, ends in KEPT_FRAMES.items()
+    }
 
 
-def cases(folder: Path) -> dict[str, list[Case]]:
-    """The validation set, by name, from a prepared folder."""
+def prepared_pairs(folder: Path) -> dict[str, list[ValidationPair]]:
+    """Return the pairs of the prepared validation set, by name."""
     found = {}
     for part in ("film", "world"):
-        windows = film_windows(folder, f"{part}-validation")
-        for factor, (first, last) in ENDS.items():
+        windows = open_film_windows(folder, f"{part}-validation")
+        for factor, (first, last) in KEPT_FRAMES.items():
             found[f"{part} {factor}x"] = [_of_window(window, first, last) for window in windows]
-    held_out = photographs(folder, held_out=True)
+    held_out = load_photographs(folder, held_out=True)
     for name, mix in SCENES.items():
-        samples = Samples(held_out, (), mix, seed=SEED)
+        samples = SampleDataset(held_out, (), mix, seed=SEED)
         found[name] = [_of_sample(samples, number) for number in range(NUM_SCENES)]
     return found
 
 
-def _of_window(window: np.ndarray[tuple[int, ...], np.dtype[np.uint8]], first: int, last: int) -> Case:
+def _of_window(window: np.ndarray[tuple[int, ...], np.dtype[np.uint8]], first: int, last: int) -> ValidationPair:
     pictures = [torch.from_numpy(frame.copy()).permute(2, 0, 1).float() / 255 for frame in window[first : last + 1]]
     span = last - first
     between = {Fraction(number, span): pictures[number] for number in range(1, span)}
-    return Case(i0=pictures[0], i1=pictures[-1], between=between)
+    return ValidationPair(i0=pictures[0], i1=pictures[-1], between=between)
 
 
-def _of_sample(samples: Samples, number: int) -> Case:
+def _of_sample(samples: SampleDataset, number: int) -> ValidationPair:
     sample = samples[number]
     i0, frame, i1 = (sample[name].float() / 255 for name in ("seen0", "frame", "seen1"))
-    return Case(i0=i0, i1=i1, between={Fraction(float(sample["t"])): frame})
+    return ValidationPair(i0=i0, i1=i1, between={Fraction(float(sample["t"])): frame})
 
 
 def psnr(made: Tensor, truth: Tensor) -> float:
-    """In dB over RGB in 8 bits, of frames 0 to 1."""
+    """PSNR in dB of frames 0 to 1, rounded to 8 bits."""
     off = (made.clamp(0, 1) * 255).round() - (truth * 255).round()
     return float(10 * torch.log10(255**2 / off.square().mean().clamp(min=1e-6)))
 
 
-def scores(model: Interpolator, validation: Mapping[str, list[Case]]) -> dict[str, float]:
-    """Mean PSNR by name."""
+def mean_psnr(model: Interpolator, validation: Mapping[str, list[ValidationPair]]) -> dict[str, float]:
+    """Return the mean PSNR in dB by name."""
     return {
-        name: mean(score for case in those for score in _of_case(model, case)) for name, those in validation.items()
+        name: mean(score for pair in those for score in _of_case(model, pair)) for name, those in validation.items()
     }
 
 
-def _of_case(model: Interpolator, case: Case) -> Iterator[float]:
-    for made, truth in zip(model.between(case.i0, case.i1, list(case.between)), case.between.values(), strict=True):
+def _of_case(model: Interpolator, pair: ValidationPair) -> Iterator[float]:
+    for made, truth in zip(model.between(pair.i0, pair.i1, list(pair.between)), pair.between.values(), strict=True):
         if isinstance(made, Held):
-            raise TypeError("a method that holds frames makes none to be judged")
+            raise TypeError("a method that holds source frames cannot be validated")
         yield psnr(made, truth)
 
 
-def judged(
-    network: Guided | Paper, validation: Mapping[str, list[Case]], precision: Precision, device: torch.device
+def validate_network(
+    network: Guided | Paper, validation: Mapping[str, list[ValidationPair]], precision: Precision, device: torch.device
 ) -> dict[str, float]:
-    """Scores of a network, and their mean as `mean`."""
+    """Return the mean PSNR of a network by name in dB, and the mean of these as `mean`."""
     model = SuperSlomo(
         deepcopy(network),
         device=device,
@@ -127,5 +129,5 @@ def judged(
         flow_scale=Fraction(1),
         threads=torch.get_num_threads(),
     )
-    found = scores(model, validation)
+    found = mean_psnr(model, validation)
     return {**found, "mean": mean(found.values())}

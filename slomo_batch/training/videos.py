@@ -1,8 +1,8 @@
-"""Windows of videos: where they stand, found by one pass over each video; and their frames, decoded when asked for.
+"""Windows of videos for training: found in one pass over each video, decoded on access.
 
-A window is so many frames in a row, evenly timed, none of them cut off from the one before or a repeat of it, as the
-product itself judges pairs. What is known of a video is kept as a document named for the file's fingerprint: the next
-run does not look again. No frame is ever written to a disk.
+A window is WINDOW_FRAMES consecutive, evenly timed frames without a scene cut or a repeated frame (by the same cut
+detection as in jobs). The index of a video is stored in the run folder under the file's fingerprint, so later runs skip
+the pass. Decoded frames are never written to disk.
 """
 
 from bisect import bisect_right
@@ -21,72 +21,82 @@ from slomo_batch.media.rgb import pictures_with_pts, rgb_frames_at
 from slomo_batch.picture import Picture
 from slomo_batch.records import Source
 from slomo_batch.serialization import digest, from_json, to_json
-from slomo_batch.training.prepare import WINDOW, Window
+from slomo_batch.training.prepare import WINDOW_FRAMES, Window
 
-UNEVEN = 1.5
-"""Neighbouring frames may be so many times further apart than others of their window: containers round times."""
+MAX_STEP_RATIO = 1.5
+"""Largest ratio of two frame intervals in a window; above 1, since containers round times."""
 Windows = Sequence[Window]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Film:
-    """What is known of one video."""
+class IndexedVideo:
+    """The index of one video. Stored as JSON in the run folder, so its fields keep their names."""
 
     source: Source
     width: int
-    """Of its pictures as they are stored."""
+    """Size of the stored pictures, in pixels."""
     height: int
     pts: tuple[int, ...]
-    """Of every frame that decodes, rising."""
+    """Timestamps of all frames that decode, increasing."""
     runs: tuple[tuple[int, int], ...]
-    """Frames [start, end) in which every window may be taken."""
+    """Ranges of frames [start, end) in which every window is usable."""
 
     @property
     def num_windows(self) -> int:
-        """Windows of all runs; they overlap."""
-        return sum(end - start - WINDOW + 1 for start, end in self.runs)
+        """Number of windows, which overlap."""
+        return sum(end - start - WINDOW_FRAMES + 1 for start, end in self.runs)
 
     def first_frame(self, window: int) -> int:
-        """The frame that a window begins with, by its number among the video's."""
+        """Return the index of the first frame of a window.
+
+        Raises:
+            IndexError: there is no such window.
+        """
         for start, end in self.runs:
-            if window < end - start - WINDOW + 1:
+            if window < end - start - WINDOW_FRAMES + 1:
                 return start + window
-            window -= end - start - WINDOW + 1
+            window -= end - start - WINDOW_FRAMES + 1
         raise IndexError(window)
 
 
-Kept = Callable[[str], bytes | None]
-Keep = Callable[[str, bytes], None]
+ReadDocument = Callable[[str], bytes | None]
+WriteDocument = Callable[[str, bytes], None]
 
 
-def films_of(
-    sources: Iterable[Source], locate: Locate, *, kept: Kept, keep: Keep, tell: Callable[[str], None], threads: int
-) -> list[Film]:
-    """What is known of each video: kept from an earlier run, or found by decoding it once.
+def index_videos(
+    sources: Iterable[Source],
+    locate: Locate,
+    *,
+    read_document: ReadDocument,
+    write_document: WriteDocument,
+    log: Callable[[str], None],
+    threads: int,
+) -> list[IndexedVideo]:
+    """Return the index of each video, stored by an earlier run or built by decoding the video once.
 
     Args:
         sources: the videos.
-        locate: their store and key.
-        kept: what was kept under a name, None where there is nothing.
-        keep: keeps it.
-        tell: is told of each video that is looked through.
-        threads: videos looked through at a time.
+        locate: returns the store and key of a URI.
+        read_document: returns the document with a name, or None.
+        write_document: stores a document under a name.
+        log: called with a line for each video that is indexed.
+        threads: number of videos indexed in parallel.
 
     Raises:
-        ManifestError: videos that cannot be used, all of them, each with the reason.
+        ManifestError: some videos cannot be used; the error lists each with its reason.
     """
 
-    def known(source: Source) -> Film | SlomoError:
-        name = f"windows/{digest(source.uri, source.fingerprint, str(WINDOW))}.json"
-        data = kept(name)
+    def known(source: Source) -> IndexedVideo | SlomoError:
+        name = f"windows/{digest(source.uri, source.fingerprint, str(WINDOW_FRAMES))}.json"
+        data = read_document(name)
         if data is not None:
-            return from_json(Film, data)
+            return from_json(IndexedVideo, data)
         try:
-            film = look_through(source, locate)
+            film = index_video(source, locate)
         except SlomoError as error:
             return error
-        tell(f"{source.uri}: {film.num_windows} windows in {len(film.pts)} frames")
-        keep(name, to_json(film))
+        log(f"{source.uri}: {film.num_windows} windows in {len(film.pts)} frames")
+        write_document(name, to_json(film))
         return film
 
     with ThreadPoolExecutor(threads) as pool:
@@ -94,41 +104,43 @@ def films_of(
     faults = tuple(str(answer) for answer in found if isinstance(answer, SlomoError))
     if faults:
         raise ManifestError(
-            "videos cannot be used to train on", problems=faults, remedy="Leave them out with `without`, or mend them."
+            "some videos cannot be used for training",
+            problems=faults,
+            remedy="Exclude them with `without`, or repair them.",
         )
-    return [film for film in found if isinstance(film, Film)]
+    return [film for film in found if isinstance(film, IndexedVideo)]
 
 
-def look_through(source: Source, locate: Locate) -> Film:
-    """Decode a video once, and find where its windows stand.
+def index_video(source: Source, locate: Locate) -> IndexedVideo:
+    """Decode a video once, and find its usable windows.
 
     Raises:
-        VideoError, StorageError: it cannot be read, or holds no window.
+        VideoError, StorageError: the video cannot be read, or has no usable window.
     """
     pts: list[int] = []
     size = (0, 0)
 
-    def noted(frames: Iterable[tuple[int, Picture]]) -> Iterator[Picture]:
+    def collect(frames: Iterable[tuple[int, Picture]]) -> Iterator[Picture]:
         nonlocal size
         for time, picture in frames:
             pts.append(time)
             size = picture.width, picture.height
             yield picture
 
-    joins = list(joined(noted(pictures_with_pts(reader_of(source, locate), source.uri))))
-    runs = tuple(runs_of(pts, joins))
+    joins = list(continues_motion(collect(pictures_with_pts(open_reader(source, locate), source.uri))))
+    runs = tuple(usable_runs(pts, joins))
     if not runs:
         raise SourceUnsupported(
-            "no frames in a row that move, without a cut and evenly timed",
+            "no usable window: too few consecutive, evenly timed frames without cuts and repeats",
             where=source.uri,
-            expected=f"at least {WINDOW}",
+            expected=f"at least {WINDOW_FRAMES} frames",
             got=f"a video of {len(pts)} frames",
         )
-    return Film(source=source, width=size[0], height=size[1], pts=tuple(pts), runs=runs)
+    return IndexedVideo(source=source, width=size[0], height=size[1], pts=tuple(pts), runs=runs)
 
 
-def joined(pictures: Iterable[Picture]) -> Iterator[bool]:
-    """Whether each picture but the first moves on from the one before: neither a cut nor a repeat."""
+def continues_motion(pictures: Iterable[Picture]) -> Iterator[bool]:
+    """Yield for each pair of consecutive pictures whether it is neither a cut nor a repeat."""
     window: list[Picture | None] = [None] * (1 + 2 * CONTEXT)
     for picture in _with_end(pictures):
         window = [*window[-(1 + 2 * CONTEXT) :], picture]
@@ -141,24 +153,24 @@ def _with_end(pictures: Iterable[Picture]) -> Iterator[Picture | None]:
     yield from [None] * CONTEXT
 
 
-def runs_of(pts: Sequence[int], joins: Sequence[bool]) -> Iterator[tuple[int, int]]:
-    """Frames [start, end) that are joined and evenly timed, where a window fits in."""
+def usable_runs(pts: Sequence[int], joins: Sequence[bool]) -> Iterator[tuple[int, int]]:
+    """Yield the longest ranges [start, end) of continuous, evenly timed frames that a window fits in."""
     start = 0
     steps = [after - before for before, after in pairwise(pts)]
     for number in range(1, len(pts) + 1):
-        if number < len(pts) and joins[number - 1] and _even(steps[start:number]):
+        if number < len(pts) and joins[number - 1] and _is_even(steps[start:number]):
             continue
-        if number - start >= WINDOW:
+        if number - start >= WINDOW_FRAMES:
             yield start, number
         start = number
 
 
-def _even(steps: Sequence[int]) -> bool:
-    return max(steps[-WINDOW:]) <= UNEVEN * min(steps[-WINDOW:])
+def _is_even(steps: Sequence[int]) -> bool:
+    return max(steps[-WINDOW_FRAMES:]) <= MAX_STEP_RATIO * min(steps[-WINDOW_FRAMES:])
 
 
-def reader_of(source: Source, locate: Locate) -> RangeReader:
-    """The source by ranged reads, every one of that very file."""
+def open_reader(source: Source, locate: Locate) -> RangeReader:
+    """Open the source for ranged reads, each of which checks the fingerprint of the file."""
     store, key = locate(source.uri)
     return RangeReader(
         lambda start, end: store.get_range(key, start, end, fingerprint=source.fingerprint), source.size_bytes
@@ -166,32 +178,34 @@ def reader_of(source: Source, locate: Locate) -> RangeReader:
 
 
 class VideoWindows(Sequence[Window]):
-    """The windows of films, by number, [frames, H, W, 3]; each is decoded as it is asked for."""
+    """The windows of several videos, uint8 [frames, H, W, 3]; each is decoded on access."""
 
-    def __init__(self, films: Sequence[Film], locate: Locate, *, longest_px: int = 0) -> None:
-        """Of these films; pictures whose longer side is above `longest_px` are averaged down to it (0: never)."""
-        self._films, self._locate, self._longest_px = films, locate, longest_px
-        self._ends = list(accumulate(film.num_windows for film in films))
+    def __init__(self, videos: Sequence[IndexedVideo], locate: Locate, *, longest_px: int = 0) -> None:
+        """Use these videos; a picture whose longer side exceeds `longest_px` is downscaled to it (0: never)."""
+        self._videos, self._locate, self._longest_px = videos, locate, longest_px
+        self._ends = list(accumulate(video.num_windows for video in videos))
 
     def __len__(self) -> int:
         return self._ends[-1] if self._ends else 0
 
-    def __getitem__(self, number: int) -> Window:  # type: ignore[override]  # none is asked for by slices
-        """The frames of window `number`.
+    def __getitem__(self, number: int) -> Window:  # type: ignore[override]  # no caller slices
+        """Decode window `number`.
 
         Raises:
-            VideoError, StorageError: the video cannot be read any more as it was when it was looked through.
+            VideoError, StorageError: the video has changed since it was indexed, or cannot be read.
         """
         place = bisect_right(self._ends, number)
-        film = self._films[place]
+        film = self._videos[place]
         first = film.first_frame(number - (self._ends[place - 1] if place else 0))
-        reader = reader_of(film.source, self._locate)
-        frames = rgb_frames_at(reader, film.source.uri, film.pts[first : first + WINDOW], longest_px=self._longest_px)
+        reader = open_reader(film.source, self._locate)
+        frames = rgb_frames_at(
+            reader, film.source.uri, film.pts[first : first + WINDOW_FRAMES], longest_px=self._longest_px
+        )
         return np.stack(frames)
 
 
-class JoinedWindows(Sequence[Window]):
-    """Windows of one kind after those of another."""
+class ConcatWindows(Sequence[Window]):
+    """The concatenation of several sequences of windows."""
 
     def __init__(self, *parts: Sequence[Window]) -> None:
         self._parts = parts
@@ -200,7 +214,7 @@ class JoinedWindows(Sequence[Window]):
     def __len__(self) -> int:
         return self._ends[-1] if self._ends else 0
 
-    def __getitem__(self, number: int) -> Window:  # type: ignore[override]  # none is asked for by slices
-        """Window `number`."""
+    def __getitem__(self, number: int) -> Window:  # type: ignore[override]  # no caller slices
+        """Return window `number`."""
         part = bisect_right(self._ends, number)
         return self._parts[part][number - (self._ends[part - 1] if part else 0)]

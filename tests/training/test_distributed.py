@@ -1,4 +1,4 @@
-"""Workers that share a step: which samples each has, and that together they take the step of one."""
+"""Workers that share a step: the samples of each, and gradients equal to those of one worker."""
 
 import os
 import subprocess
@@ -9,51 +9,51 @@ import pytest
 import torch
 
 from slomo_batch.errors import ManifestError
-from slomo_batch.training.distributed import Shares, WorkerGroup
+from slomo_batch.training.distributed import WorkerGroup, WorkerSampler
 from tests.architecture.project import ROOT
 
 
 @pytest.mark.parametrize("size", [1, 2, 4])
-def test_workers_have_together_the_samples_of_one(size: int) -> None:
-    crews = [WorkerGroup(rank=rank, size=size) for rank in range(size)]
-    shares = [list(Shares(batch=4, first_step=3, steps=7, group=group)) for group in crews]
+def test_workers_together_have_the_samples_of_one(size: int) -> None:
+    groups = [WorkerGroup(rank=rank, size=size) for rank in range(size)]
+    shares = [list(WorkerSampler(batch=4, first_step=3, steps=7, group=group)) for group in groups]
     each = 4 // size
     for step in range(4):
         seen = [number for share in shares for number in share[step * each : step * each + each]]
         assert seen == list(range(4 * (3 + step), 4 * (3 + step) + 4))
     assert {len(share) for share in shares} == {4 * each}
-    assert len(Shares(batch=4, first_step=3, steps=7, group=crews[0])) == 4 * each
+    assert len(WorkerSampler(batch=4, first_step=3, steps=7, group=groups[0])) == 4 * each
 
 
-def test_a_batch_that_cannot_be_shared_is_refused() -> None:
-    with pytest.raises(ManifestError, match="5 samples cannot be shared by 2"):
-        Shares(batch=5, first_step=0, steps=1, group=WorkerGroup(size=2))
+def test_a_batch_that_is_not_divisible_by_the_workers_is_rejected() -> None:
+    with pytest.raises(ManifestError, match="5 samples cannot be divided equally among 2"):
+        WorkerSampler(batch=5, first_step=0, steps=1, group=WorkerGroup(size=2))
 
 
-def test_one_alone_asks_nobody() -> None:
+def test_a_single_worker_needs_no_process_group() -> None:
     assert float(WorkerGroup().mean(torch.tensor(3.0))) == 3
-    WorkerGroup().agree(5, "checkpoint")
+    WorkerGroup().check_equal(5, "checkpoint")
 
 
 STEP = """
 import sys, torch
 from dataclasses import replace
-from slomo_batch.training.distributed import group_of_process
-from slomo_batch.training.loop import Run
-from slomo_batch.training.run_folder import Place
-from slomo_batch.training.checkpoint import resumed
-from tests.training.test_loop import PACE, SHORT, nothing, samples
+from slomo_batch.training.distributed import current_group
+from slomo_batch.training.loop import TrainingLoop
+from slomo_batch.training.run_folder import RunFolder
+from slomo_batch.training.checkpoint import load_or_start
+from tests.training.test_loop import OPTIONS, SHORT, nothing, samples
 
 torch.set_num_threads(1)
 rank, size, folder = int(sys.argv[1]), int(sys.argv[2]), sys.argv[3]
 if size > 1:
     torch.distributed.init_process_group("gloo", f"file://{folder}/meet", world_size=size, rank=rank)
-group = group_of_process()
+group = current_group()
 config = replace(SHORT, batch=4, steps=2)
-state = resumed(config, "", Place(folder + f"/{size}-{rank}").folder, group.device)
-place = Place(folder + f"/{size}-{rank}")
-run = Run(config, state, place, pace=PACE, validate=nothing, group=group)
-run.go(samples(), of="")
+state = load_or_start(config, "", RunFolder(folder + f"/{size}-{rank}").folder, group.device)
+run_folder = RunFolder(folder + f"/{size}-{rank}")
+loop = TrainingLoop(config, state, run_folder, options=OPTIONS, validate=nothing, group=group)
+loop.run(samples(), checkpoint_id="")
 torch.save({
     "gradients": [parameter.grad for parameter in state.network.parameters()],
     "average": [parameter.detach() for parameter in state.average.parameters()],

@@ -15,28 +15,28 @@ from slomo_batch.errors import ManifestError, WeightsError
 from slomo_batch.interpolators.superslomo.guided import UNetShape
 from slomo_batch.interpolators.superslomo.weights import load
 from slomo_batch.training.config import TrainingConfig
-from slomo_batch.training.exporting import export, ladder_of, metadata
+from slomo_batch.training.exporting import export, metadata, read_ladder
 from slomo_batch.training.learning_rate import learning_rate
-from slomo_batch.training.loop import Pace, Validate
+from slomo_batch.training.loop import LoopOptions, Validate
 from slomo_batch.training.loop import train as train_at
-from slomo_batch.training.model import Network, network_of
-from slomo_batch.training.run_folder import BEST, CHECKPOINT, METRICS, Place
-from slomo_batch.training.samples import SampleMix, Samples
-from slomo_batch.training.scenes import SceneMix
+from slomo_batch.training.model import TrainableNetwork, build_network
+from slomo_batch.training.run_folder import BEST, CHECKPOINT, METRICS, RunFolder
+from slomo_batch.training.samples import SampleConfig, SampleDataset
+from slomo_batch.training.scenes import SceneConfig
 from tests.training.test_samples import film, photographs
 
-MIX = SampleMix(crop_px=64, film_share=0.3, scenes=SceneMix(max_motion_px=6))
+MIX = SampleConfig(crop_px=64, film_share=0.3, scenes=SceneConfig(max_motion_px=6))
 SHORT = TrainingConfig(
     steps=6, batch=1, learning_rate=1e-3, warm_up_steps=2, ema_decay=0.5, precision="fp32", samples=MIX
 )
-PACE = Pace(data_workers=0, validate_every=0)
+OPTIONS = LoopOptions(data_workers=0, validate_every=0)
 
 
-def samples(seed: int = 1) -> Samples:
-    return Samples(photographs(), film(), MIX, seed=seed)
+def samples(seed: int = 1) -> SampleDataset:
+    return SampleDataset(photographs(), film(), MIX, seed=seed)
 
 
-def nothing(_: Network) -> Mapping[str, float]:
+def nothing(_: TrainableNetwork) -> Mapping[str, float]:
     return {"mean": 0.0}
 
 
@@ -44,38 +44,40 @@ def lines(folder: Path) -> list[dict[str, Any]]:
     return [json.loads(line) for line in (folder / METRICS).read_text().splitlines()]
 
 
-def train(config: TrainingConfig, drawn: Samples, folder: Path, pace: Pace, validate: Validate) -> Network:
+def train(
+    config: TrainingConfig, drawn: SampleDataset, folder: Path, options: LoopOptions, validate: Validate
+) -> TrainableNetwork:
     """Train in a folder."""
-    return train_at(config, drawn, Place(str(folder)), pace=pace, validate=validate)
+    return train_at(config, drawn, RunFolder(str(folder)), options=options, validate=validate)
 
 
-def weights(network: Network) -> torch.Tensor:
+def weights(network: TrainableNetwork) -> torch.Tensor:
     return torch.cat([parameter.detach().flatten() for parameter in network.parameters()])
 
 
 @pytest.fixture(scope="module")
 def unbroken(tmp_path_factory: pytest.TempPathFactory) -> torch.Tensor:
-    return weights(train(SHORT, samples(), tmp_path_factory.mktemp("unbroken"), PACE, nothing))
+    return weights(train(SHORT, samples(), tmp_path_factory.mktemp("unbroken"), OPTIONS, nothing))
 
 
 def test_a_run_stopped_and_gone_on_with_is_the_unbroken_run_bit_for_bit(tmp_path: Path, unbroken: torch.Tensor) -> None:
     for step in range(1, SHORT.steps + 1):
-        made = train(SHORT, samples(), tmp_path, replace(PACE, stop_at=step), nothing)
+        made = train(SHORT, samples(), tmp_path, replace(OPTIONS, stop_at=step), nothing)
     assert torch.load(tmp_path / CHECKPOINT, weights_only=True)["step"] == SHORT.steps
     assert torch.equal(weights(made), unbroken)
-    assert torch.equal(weights(train(SHORT, samples(), tmp_path, PACE, nothing)), unbroken)
+    assert torch.equal(weights(train(SHORT, samples(), tmp_path, OPTIONS, nothing)), unbroken)
 
 
 def test_a_checkpoint_of_another_config_is_refused(tmp_path: Path) -> None:
-    train(replace(SHORT, steps=1), samples(), tmp_path, PACE, nothing)
+    train(replace(SHORT, steps=1), samples(), tmp_path, OPTIONS, nothing)
     with pytest.raises(ManifestError, match="another config"):
-        train(SHORT, samples(), tmp_path, PACE, nothing)
+        train(SHORT, samples(), tmp_path, OPTIONS, nothing)
 
 
 def test_the_best_average_is_kept_and_exported(tmp_path: Path) -> None:
     marks = iter([30.0, 32.0, 31.0])
     config = replace(SHORT, steps=4)
-    train(config, samples(), tmp_path, replace(PACE, validate_every=2), lambda _: {"mean": next(marks)})
+    train(config, samples(), tmp_path, replace(OPTIONS, validate_every=2), lambda _: {"mean": next(marks)})
     assert [line["validation"]["mean"] for line in lines(tmp_path) if "validation" in line] == [30, 32, 31]
     assert torch.load(tmp_path / BEST, weights_only=True)["step"] == 2
     file = export(config, tmp_path, "compact-9")
@@ -87,7 +89,7 @@ def test_the_best_average_is_kept_and_exported(tmp_path: Path) -> None:
     assert json.loads(header["validation_psnr_db"]) == {"mean": 32.0}
     report = tmp_path / "report.json"
     report.write_text(json.dumps({"scores": [{"name": "bikes.mp4", "factor": 2, "psnr_db": 33.064}]}))
-    with safe_open(export(config, tmp_path, "compact-9", ladder_of(report)), framework="pt") as opened:
+    with safe_open(export(config, tmp_path, "compact-9", read_ladder(report)), framework="pt") as opened:
         assert json.loads(opened.metadata()["ladder_psnr_db"]) == {"bikes 2x": 33.06}
     loaded = load(file)
     assert loaded.network == "superslomo-guided"
@@ -102,15 +104,15 @@ def test_the_header_of_the_papers_network_tells_its_input() -> None:
 
 def test_weights_to_begin_with_are_of_the_shape_asked_for() -> None:
     narrow = replace(SHORT, shape=UNetShape((4, 8, 8, 12), first_kernel=3))
-    assert UNetShape.of(network_of(narrow).state_dict()) == narrow.shape
+    assert UNetShape.of(build_network(narrow).state_dict()) == narrow.shape
     with pytest.raises(WeightsError, match="another shape"):
-        network_of(replace(narrow, start="compact-1"))
+        build_network(replace(narrow, start="compact-1"))
 
 
 def test_metrics_of_steps_that_a_kill_undid_are_dropped(tmp_path: Path) -> None:
     metrics = tmp_path / METRICS
     metrics.write_text('{"step": 0, "loss": 2}\n{"step": 10, "loss": 1}\n{"step": 20, "lo')
-    train(replace(SHORT, steps=1), samples(), tmp_path, PACE, nothing)
+    train(replace(SHORT, steps=1), samples(), tmp_path, OPTIONS, nothing)
     assert [line["step"] for line in lines(tmp_path)] == [0]
 
 
@@ -131,12 +133,12 @@ def test_the_learning_rate_falls_to_a_tenth_at_each_fall() -> None:
 
 
 def test_it_learns_a_batch_by_heart(tmp_path: Path) -> None:
-    class Same(Samples):
+    class Same(SampleDataset):
         def __getitem__(self, number: int) -> dict[str, torch.Tensor]:
             return super().__getitem__(0)
 
     config = replace(SHORT, start="compact-1", zero_last_layers=True, steps=20, samples=replace(MIX, film_share=0))
-    train(config, Same(photographs(), film(), config.samples, seed=4), tmp_path, PACE, nothing)
+    train(config, Same(photographs(), film(), config.samples, seed=4), tmp_path, OPTIONS, nothing)
     told = lines(tmp_path)
     assert [line["step"] for line in told] == [10, 20]
     assert told[1]["reconstruction"] < told[0]["reconstruction"]

@@ -10,8 +10,8 @@ from torch.nn import functional
 from slomo_batch.training.losses import (
     CHARBONNIER,
     LossWeights,
-    Made,
-    Truth,
+    Prediction,
+    Target,
     census,
     charbonnier,
     decibels,
@@ -19,23 +19,25 @@ from slomo_batch.training.losses import (
     l1,
     laplacian,
     smoothness,
-    total,
+    total_loss,
     warping,
 )
 from tests.interpolators.footage import texture, window_on
 
 
-def panned(flows: Tensor | None = None) -> tuple[Made, Truth]:
+def panned(flows: Tensor | None = None) -> tuple[Prediction, Target]:
     """A pan by 8 pixels in one pair, seen at its middle; what was made is right unless told otherwise."""
     scene = texture(100, 120)
     i0, frame, i1 = (window_on(scene, x, 10, 64, 64)[None] for x in (30, 26, 22))
     true_flows = torch.tensor([4.0, 0, -4, 0])[None, :, None, None].expand(1, 4, 16, 16)
     found = true_flows if flows is None else flows
     fit = -0.25 * found[:, :2] + 0.25 * found[:, 2:]
-    made = Made(
+    made = Prediction(
         frame=frame, flows=found, flows_t=torch.cat((fit, -fit), dim=1), visibility_t0=torch.full((1, 1, 64, 64), 0.5)
     )
-    return made, Truth(i0=i0, frame=frame, i1=i1, flows=true_flows, has_flow=torch.ones(1), num_flows=torch.tensor(1.0))
+    return made, Target(
+        i0=i0, frame=frame, i1=i1, flows=true_flows, has_flow=torch.ones(1), num_flows=torch.tensor(1.0)
+    )
 
 
 def test_charbonnier_is_the_absolute_difference_but_for_its_corner() -> None:
@@ -128,7 +130,7 @@ def test_the_whole_is_the_weighted_sum_and_the_share_of_flow_falls() -> None:
     made = replace(made, frame=made.frame + 0.1, flows=made.flows + 1)
     weights = LossWeights(reconstruction=10, decibels=0.1, flow=0.2, flow_at_end=0.5, warping=0, smoothness=0)
     for progress, flow_weight in ((0, 0.2), (0.5, 0.15), (1, 0.1)):
-        loss, pieces = total(made, truth, weights, progress=progress)
+        loss, pieces = total_loss(made, truth, weights, progress=progress)
         assert float(loss) == pytest.approx(10 * 0.1 - 0.1 * 20 + flow_weight, abs=3e-3)
         assert float(pieces["flow"]) == pytest.approx(1)
         assert float(pieces["reconstruction"]) == pytest.approx(0.1, abs=1e-4)
@@ -149,10 +151,10 @@ def test_the_scale_of_the_paper_is_that_of_its_public_code() -> None:
         decibels=0,
     )
     public = replace(paper, pixel_range=1, reconstruction=204, warping=102)
-    ours, theirs = (total(made, truth, weights, progress=0)[0] for weights in (paper, public))
+    ours, theirs = (total_loss(made, truth, weights, progress=0)[0] for weights in (paper, public))
     assert float(ours) == pytest.approx(float(theirs))
     alone = replace(paper, warping=0, smoothness=0)
-    assert float(total(made, truth, alone, progress=0)[0]) == pytest.approx(20.4, abs=1e-3)
+    assert float(total_loss(made, truth, alone, progress=0)[0]) == pytest.approx(20.4, abs=1e-3)
 
 
 def test_the_pixel_losses_are_zero_where_nothing_differs() -> None:

@@ -10,13 +10,13 @@ import torch
 from slomo_batch.training.config import read_config
 from slomo_batch.training.loop import METRICS_EVERY
 from slomo_batch.training.perceptual import LAYERS
-from slomo_batch.training.samples import Sample, SampleMix, Samples
+from slomo_batch.training.samples import Sample, SampleConfig, SampleDataset
 from tests.architecture.project import ROOT
-from tests.training.test_loop import PACE, lines, nothing, train
+from tests.training.test_loop import OPTIONS, lines, nothing, train
 from tests.training.test_videos import pan
 
 
-class Same(Samples):
+class Same(SampleDataset):
     """One sample, over and over."""
 
     def __getitem__(self, number: int) -> Sample:
@@ -34,13 +34,13 @@ def test_the_loss_of_the_papers_network_falls(tmp_path: Path) -> None:
         vgg[f"features.{number}.bias"] = torch.zeros(outputs)
     torch.save(vgg, tmp_path / "vgg16.pth")
     shipped = read_config(ROOT / "jobs" / "train" / "paper.yaml")
-    mix: SampleMix = replace(shipped.samples, crop_px=64)
+    mix: SampleConfig = replace(shipped.samples, crop_px=64)
     config = replace(
         shipped, steps=6 * METRICS_EVERY, batch=1,
         learning_rate=3e-4, falls=(), last_share=1.0, samples=mix,
         losses=replace(shipped.losses, vgg16=str(tmp_path / "vgg16.pth")),
     )  # fmt: skip
-    train(config, Same([], [np.stack(pan(9))], mix, seed=1), tmp_path / "run", PACE, nothing)
+    train(config, Same([], [np.stack(pan(9))], mix, seed=1), tmp_path / "run", OPTIONS, nothing)
     told = lines(tmp_path / "run")
     assert [set(line) for line in told] == [
         {"step", "loss", "reconstruction", "warping", "smoothness", "perceptual"}

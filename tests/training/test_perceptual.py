@@ -1,4 +1,4 @@
-"""The perceptual loss: of weights that pass one channel through, by hand; and which files are taken."""
+"""The perceptual loss by hand, with weights that pass one channel through; and the weights files that are accepted."""
 
 from pathlib import Path
 
@@ -9,7 +9,7 @@ from torch import Tensor
 
 from slomo_batch.errors import WeightsError
 from slomo_batch.interpolators.superslomo.paper import MEAN_RGB
-from slomo_batch.training.perceptual import LAYERS, Perceptual, vgg_weights
+from slomo_batch.training.perceptual import LAYERS, PerceptualLoss, vgg_weights
 
 CPU = torch.device("cpu")
 
@@ -35,12 +35,12 @@ def red(level: float) -> Tensor:
 )
 def test_of_one_channel_as_worked_out_by_hand(made: float, true: float, difference: float) -> None:
     # Less the mean, ReLU passes what is above it; one of the 512 channels differs, and it is squared.
-    looked_at = Perceptual(passing_on(), device=CPU, dtype=torch.float32)
+    looked_at = PerceptualLoss(passing_on(), device=CPU, dtype=torch.float32)
     assert float(looked_at(red(made), red(true))) == pytest.approx(difference**2 / 512, abs=1e-7)
 
 
 def test_features_are_those_before_the_last_relu_at_an_eighth_of_the_size() -> None:
-    features = Perceptual(passing_on(-2.0), device=CPU, dtype=torch.float32).features(red(0.929))
+    features = PerceptualLoss(passing_on(-2.0), device=CPU, dtype=torch.float32).features(red(0.929))
     assert features.shape == (1, 512, 4, 4)
     assert torch.allclose(features[:, 0], torch.tensor(-1.0))
     assert not features[:, 1:].any()
@@ -48,7 +48,7 @@ def test_features_are_those_before_the_last_relu_at_an_eighth_of_the_size() -> N
 
 def test_gradients_pass_to_the_made_frame_alone() -> None:
     made, true = red(0.9).requires_grad_(), red(0.6).requires_grad_()
-    Perceptual(passing_on(), device=CPU, dtype=torch.float32)(made, true).backward()  # type: ignore[no-untyped-call]
+    PerceptualLoss(passing_on(), device=CPU, dtype=torch.float32)(made, true).backward()  # type: ignore[no-untyped-call]
     assert made.grad is not None
     assert made.grad[:, 0].abs().max() > 0
     assert true.grad is None
@@ -73,7 +73,7 @@ def test_files_that_are_not_vgg16_are_refused_by_name(tmp_path: Path) -> None:
     with pytest.raises(WeightsError, match=r"vgg11\.pth.*features\.0\.bias"):
         vgg_weights(path)
     path.write_bytes(b"")
-    with pytest.raises(WeightsError, match=r"vgg11\.pth.*cannot be read as weights of VGG16"):
+    with pytest.raises(WeightsError, match=r"vgg11\.pth.*cannot read the file as VGG16 weights"):
         vgg_weights(path)
     path.write_bytes(b"no weights")
     with pytest.raises(WeightsError, match=r"vgg11\.pth.*refused"):

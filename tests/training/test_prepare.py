@@ -7,17 +7,18 @@ import numpy as np
 import pytest
 import torch
 
+from slomo_batch.training import prepare as prepare_module
 from slomo_batch.training.prepare import (
     FILMS,
     MIN_DETAIL,
-    WINDOW,
+    WINDOW_FRAMES,
     FilmPart,
+    cut_windows,
     detail,
-    film_windows,
     largest_of_each,
-    photographs,
+    load_photographs,
+    open_film_windows,
     prepare,
-    windows,
 )
 from tests.interpolators.footage import texture
 
@@ -34,22 +35,22 @@ def moving(num: int, *, speed_px: int = 2, size: tuple[int, int] = (90, 160)) ->
 
 
 def test_windows_are_taken_where_something_moves() -> None:
-    found = list(windows(moving(40), ((0, 40),), 10))
-    assert [window.shape for window in found] == [(WINDOW, 90, 160, 3)] * 4
+    found = list(cut_windows(moving(40), ((0, 40),), 10))
+    assert [window.shape for window in found] == [(WINDOW_FRAMES, 90, 160, 3)] * 4
 
 
 def test_stills_and_cuts_are_left_out() -> None:
     still = [picture(90, 160)] * 20
     cut = moving(14, speed_px=1) + [255 - frame for frame in moving(16, speed_px=1)]
-    assert list(windows(still, ((0, 20),), 5)) == []
-    after_the_cut = list(windows(cut, ((6, 30),), 6))
+    assert list(cut_windows(still, ((0, 20),), 5)) == []
+    after_the_cut = list(cut_windows(cut, ((6, 30),), 6))
     assert len(after_the_cut) == 1  # from 18; those from 6 and 12 hold the cut
-    assert len(list(windows(cut, ((0, 13),), 13))) == 1
+    assert len(list(cut_windows(cut, ((0, 13),), 13))) == 1
 
 
 def test_overlapping_windows_and_ranges_are_kept_apart() -> None:
     film = moving(60)
-    found = list(windows(film, ((0, 20), (40, 60)), 5))
+    found = list(cut_windows(film, ((0, 20), (40, 60)), 5))
     starts = [0, 5, 10, 40, 45, 50]
     assert len(found) == len(starts)
     assert all(np.array_equal(window[0], film[start]) for window, start in zip(found, starts, strict=True))
@@ -58,7 +59,7 @@ def test_overlapping_windows_and_ranges_are_kept_apart() -> None:
 def test_of_one_photograph_in_many_sizes_only_the_largest_is_taken(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(prepare, "SMALLEST_BYTES", 10)
+    monkeypatch.setattr(prepare_module, "SMALLEST_BYTES", 10)
     sizes = {"a/640x480.jpg": 20, "a/5120x2880.jpg": 50, "b/Sea.png": 30, "b/Sea_3840x2160.png": 40, "b/tiny.png": 5}
     sizes |= {"b/Hill.webp": 11, "b/notes.txt": 99}
     for name, size in sizes.items():
@@ -87,9 +88,9 @@ def fetched(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
         for frame_HW3 in moving(30, speed_px=1):
             container.mux(stream.encode(av.VideoFrame.from_ndarray(np.ascontiguousarray(frame_HW3), "rgb24")))
         container.mux(stream.encode())
-    monkeypatch.setattr(prepare, "SMALLEST_BYTES", 1000)
+    monkeypatch.setattr(prepare_module, "SMALLEST_BYTES", 1000)
     part = FilmPart(name="some", source="film.mp4", size=(80, 44), ranges=((0, 30),), stride=10)
-    monkeypatch.setattr(prepare, "FILMS", (part,))
+    monkeypatch.setattr(prepare_module, "FILMS", (part,))
     return folder
 
 
@@ -98,8 +99,8 @@ def test_arrays_are_made_once_and_whole(fetched: Path, tmp_path: Path) -> None:
     prepare(fetched, folder)
     kept = {path.name: np.load(path).shape for path in (folder / "photographs").iterdir()}
     assert kept == {"package-tall.npy": (900, 800, 3)}, "wide is 448 high once it is 1280 wide"
-    assert len(film_windows(folder, "some")) == 3
-    assert film_windows(folder, "some")[0].shape == (WINDOW, 44, 80, 3)
+    assert len(open_film_windows(folder, "some")) == 3
+    assert open_film_windows(folder, "some")[0].shape == (WINDOW_FRAMES, 44, 80, 3)
     before = {path: path.stat().st_mtime_ns for path in folder.rglob("*.npy")}
     prepare(fetched, folder)
     assert {path: path.stat().st_mtime_ns for path in folder.rglob("*.npy")} == before
@@ -111,7 +112,7 @@ def test_photographs_of_validation_are_not_those_of_training(tmp_path: Path) -> 
     for number in range(17):
         np.save(tmp_path / "photographs" / f"{number:02}.npy", np.full((2, 2, 3), number, np.uint8))
     training, held_out = (
-        {int(image[0, 0, 0]) for image in photographs(tmp_path, held_out=held)} for held in (False, True)
+        {int(image[0, 0, 0]) for image in load_photographs(tmp_path, held_out=held)} for held in (False, True)
     )
     assert held_out == {0, 8, 16}
     assert training == set(range(17)) - held_out

@@ -4,13 +4,13 @@ import numpy as np
 import pytest
 import torch
 
-from slomo_batch.training.degrade import DegradeMix
+from slomo_batch.training.degrade import DegradationConfig
 from slomo_batch.training.prepare import MappedWindows
-from slomo_batch.training.samples import SampleMix, Samples
-from slomo_batch.training.scenes import SceneMix
+from slomo_batch.training.samples import SampleConfig, SampleDataset
+from slomo_batch.training.scenes import SceneConfig
 from tests.interpolators.footage import texture
 
-CLEAN = DegradeMix(noise_share=0, compression_share=0)
+CLEAN = DegradationConfig(noise_share=0, compression_share=0)
 
 
 def photographs() -> list[np.ndarray[tuple[int, ...], np.dtype[np.uint8]]]:
@@ -22,12 +22,12 @@ def film() -> list[np.ndarray[tuple[int, ...], np.dtype[np.uint8]]]:
     return [np.stack([np.full((80, 90, 3), 20 * number, np.uint8) for number in range(9)])]
 
 
-def mix(film_share: float, degrade: DegradeMix = CLEAN) -> SampleMix:
-    return SampleMix(crop_px=64, film_share=film_share, scenes=SceneMix(max_motion_px=10), degrade=degrade)
+def mix(film_share: float, degrade: DegradationConfig = CLEAN) -> SampleConfig:
+    return SampleConfig(crop_px=64, film_share=film_share, scenes=SceneConfig(max_motion_px=10), degrade=degrade)
 
 
 def test_a_number_gives_the_same_sample_whatever_was_drawn_before() -> None:
-    first, second = (Samples(photographs(), film(), mix(0.5, DegradeMix()), seed=7) for _ in range(2))
+    first, second = (SampleDataset(photographs(), film(), mix(0.5, DegradationConfig()), seed=7) for _ in range(2))
     for number in range(6):
         second[number + 50]
         ours, theirs = first[number], second[number]
@@ -35,13 +35,13 @@ def test_a_number_gives_the_same_sample_whatever_was_drawn_before() -> None:
 
 
 def test_other_numbers_and_other_seeds_give_other_samples() -> None:
-    samples, others = (Samples(photographs(), film(), mix(0), seed=seed) for seed in (1, 2))
+    samples, others = (SampleDataset(photographs(), film(), mix(0), seed=seed) for seed in (1, 2))
     assert not torch.equal(samples[0]["frame"], samples[1]["frame"])
     assert not torch.equal(samples[0]["frame"], others[0]["frame"])
 
 
 def test_a_made_scene_has_its_flow_and_film_has_none() -> None:
-    scene, real = (Samples(photographs(), film(), mix(share), seed=1)[0] for share in (0, 1))
+    scene, real = (SampleDataset(photographs(), film(), mix(share), seed=1)[0] for share in (0, 1))
     assert scene["flows"].shape == real["flows"].shape == scene["prior"].shape == (4, 16, 16)
     assert float(scene["has_flow"]) == 1
     assert float(real["has_flow"]) == 0
@@ -51,7 +51,7 @@ def test_a_made_scene_has_its_flow_and_film_has_none() -> None:
 
 
 def test_the_time_of_a_frame_of_film_is_where_it_stands_between_the_two() -> None:
-    samples = Samples(photographs(), film(), mix(1), seed=3)
+    samples = SampleDataset(photographs(), film(), mix(1), seed=3)
     times = set()
     for number in range(60):
         sample = samples[number]
@@ -62,8 +62,8 @@ def test_the_time_of_a_frame_of_film_is_where_it_stands_between_the_two() -> Non
 
 
 def test_sources_are_degraded_and_what_is_to_be_made_is_not() -> None:
-    noisy = DegradeMix(noise_share=1, max_noise=0.05, compression_share=0)
-    sample = Samples(photographs(), film(), mix(1, noisy), seed=1)[0]
+    noisy = DegradationConfig(noise_share=1, max_noise=0.05, compression_share=0)
+    sample = SampleDataset(photographs(), film(), mix(1, noisy), seed=1)[0]
     assert sample["frame"].float().std() == 0
     assert sample["seen0"].float().std() > 0
     assert not torch.equal(sample["seen0"], sample["i0"])
@@ -82,9 +82,9 @@ def test_windows_on_disk_travel_to_another_process_as_a_path(tmp_path_factory: p
     assert len(there[::2]) == 2
 
 
-def test_the_flow_to_begin_with_is_close_to_the_true_one() -> None:
-    samples = Samples(photographs(), film(), SampleMix(crop_px=96, film_share=0, scenes=SceneMix(max_motion_px=10),
-                      degrade=CLEAN), seed=5)  # fmt: skip
+def test_the_prior_flow_is_close_to_the_true_one() -> None:
+    config = SampleConfig(crop_px=96, film_share=0, scenes=SceneConfig(max_motion_px=10), degrade=CLEAN)
+    samples = SampleDataset(photographs(), film(), config, seed=5)
     off = torch.stack([(samples[n]["prior"] - samples[n]["flows"]).float().abs().median() for n in range(8)])
     moved = torch.stack([samples[n]["flows"].float().abs().median() for n in range(8)])
     assert off.mean() < moved.mean() / 3

@@ -11,14 +11,14 @@ from slomo_batch.interpolators.superslomo.warp import exact_warp
 from slomo_batch.training.scenes import (
     Layer,
     Outline,
-    SceneMix,
-    about,
-    composed,
-    drawn_layers,
+    SceneConfig,
+    affine_around,
+    compose,
     flow,
     identity,
     inverse,
-    rendered,
+    random_layers,
+    render,
 )
 from tests.interpolators.footage import texture
 
@@ -35,17 +35,17 @@ PHOTOGRAPHS = [smooth_photograph(seed) for seed in range(3)]
 
 
 def background(motion: np.ndarray[tuple[int, ...], np.dtype[np.float64]]) -> Layer:
-    placement = about(MIDDLE, np.eye(2), np.full(2, 70.3))
+    placement = affine_around(MIDDLE, np.eye(2), np.full(2, 70.3))
     return Layer(texture=texture(240, 240), placement=placement, motion=motion)
 
 
 def disc(x: float, y: float, radius_px: float, motion: np.ndarray[tuple[int, ...], np.dtype[np.float64]]) -> Layer:
-    outline = Outline(centre=np.array([x, y]), radius_px=radius_px)
+    outline = Outline(center=np.array([x, y]), radius_px=radius_px)
     return Layer(texture=texture(240, 240, seed=1), placement=identity(), motion=motion, outline=outline)
 
 
 def shift(x: float, y: float) -> np.ndarray[tuple[int, ...], np.dtype[np.float64]]:
-    return about(np.zeros(2), np.eye(2), np.array([x, y]))
+    return affine_around(np.zeros(2), np.eye(2), np.array([x, y]))
 
 
 def visible(flow_there: Tensor, flow_back: Tensor) -> Tensor:
@@ -60,8 +60,8 @@ def visible(flow_there: Tensor, flow_back: Tensor) -> Tensor:
 
 @pytest.mark.parametrize("seed", SEEDS)
 def test_the_flow_of_a_drawn_scene_warps_one_frame_onto_the_other(seed: int) -> None:
-    layers = drawn_layers(PHOTOGRAPHS, SceneMix(max_motion_px=20), np.random.default_rng(seed), SIZE)
-    (i0, seen_0), (i1, seen_1) = (rendered(layers, t, SIZE, SIZE) for t in (0, 1))
+    layers = random_layers(PHOTOGRAPHS, SceneConfig(max_motion_px=20), np.random.default_rng(seed), SIZE)
+    (i0, seen_0), (i1, seen_1) = (render(layers, t, SIZE, SIZE) for t in (0, 1))
     flow_01, flow_10 = flow(layers, seen_0, 0, 1), flow(layers, seen_1, 1, 0)
     where = visible(flow_01, flow_10)
     assert where.float().mean() > 0.2
@@ -75,9 +75,9 @@ def test_the_flow_of_a_drawn_scene_warps_one_frame_onto_the_other(seed: int) -> 
 
 @pytest.mark.parametrize("seed", SEEDS)
 def test_the_frame_at_t_is_where_the_linear_fit_looks_for_it(seed: int) -> None:
-    layers = drawn_layers(PHOTOGRAPHS, SceneMix(max_motion_px=20), np.random.default_rng(seed), SIZE)
-    i0, seen_0 = rendered(layers, 0, SIZE, SIZE)
-    middle, seen_t = rendered(layers, 0.375, SIZE, SIZE)
+    layers = random_layers(PHOTOGRAPHS, SceneConfig(max_motion_px=20), np.random.default_rng(seed), SIZE)
+    i0, seen_0 = render(layers, 0, SIZE, SIZE)
+    middle, seen_t = render(layers, 0.375, SIZE, SIZE)
     flow_t0 = flow(layers, seen_t, 0.375, 0)
     where = visible(flow_t0, flow(layers, seen_0, 0, 0.375))
     off = (exact_warp(i0[None], flow_t0[None])[0] - middle).abs().mean(dim=0)
@@ -85,7 +85,7 @@ def test_the_frame_at_t_is_where_the_linear_fit_looks_for_it(seed: int) -> None:
 
 
 def test_points_move_in_a_straight_line_at_constant_speed() -> None:
-    turning = about(np.array([10.0, 20.0]), np.array([[0.9, -0.3], [0.2, 1.1]]), np.array([7.0, -3.0]))
+    turning = affine_around(np.array([10.0, 20.0]), np.array([[0.9, -0.3], [0.2, 1.1]]), np.array([7.0, -3.0]))
     layers = [background(turning)]
     seen = torch.zeros(SIZE, SIZE, dtype=torch.int64)
     whole = flow(layers, seen, 0, 1)
@@ -104,14 +104,14 @@ def test_a_pan_is_the_same_flow_everywhere_and_its_opposite_backwards() -> None:
 
 def test_a_whole_pixel_pan_moves_the_picture_bit_for_bit_nearly() -> None:
     layers = [background(shift(8, 0))]
-    i0, _ = rendered(layers, 0, SIZE, SIZE)
-    i1, _ = rendered(layers, 1, SIZE, SIZE)
+    i0, _ = render(layers, 0, SIZE, SIZE)
+    i1, _ = render(layers, 1, SIZE, SIZE)
     torch.testing.assert_close(i1[..., 8:], i0[..., :-8], rtol=0, atol=1e-4)
 
 
 def test_what_is_in_front_hides_what_is_behind_and_carries_its_own_flow() -> None:
     layers = [background(shift(2, 0)), disc(40, 48, 20, shift(-10, 0)), disc(48, 48, 8, shift(0, 6))]
-    _, seen = rendered(layers, 0, SIZE, SIZE)
+    _, seen = render(layers, 0, SIZE, SIZE)
     there = flow(layers, seen, 0, 1)
     for (x, y), number, expected in (((48, 48), 2, (0, 6)), ((30, 48), 1, (-10, 0)), ((90, 10), 0, (2, 0))):
         assert seen[y, x] == number
@@ -119,9 +119,9 @@ def test_what_is_in_front_hides_what_is_behind_and_carries_its_own_flow() -> Non
 
 
 def test_a_cut_out_covers_its_area() -> None:
-    _, seen = rendered([background(identity()), disc(48, 48, 30, identity())], 0, SIZE, SIZE)
+    _, seen = render([background(identity()), disc(48, 48, 30, identity())], 0, SIZE, SIZE)
     assert float((seen == 1).sum()) == pytest.approx(np.pi * 30**2, rel=0.02)
-    _, moved = rendered([background(identity()), disc(48, 48, 30, shift(9, 0))], 1, SIZE, SIZE)
+    _, moved = render([background(identity()), disc(48, 48, 30, shift(9, 0))], 1, SIZE, SIZE)
     assert torch.equal(moved[:, 9:], seen[:, :-9])
 
 
@@ -131,8 +131,8 @@ def test_all_times_are_as_sharp_as_one_another() -> None:
     sharp = rng.integers(0, 256, (220, 240, 3), dtype=np.uint8)
     rates = []
     for seed in range(8):
-        layers = drawn_layers([sharp], SceneMix(max_cut_outs=0), np.random.default_rng(seed), SIZE)
-        details = [float(rendered(layers, t, SIZE, SIZE)[0].diff(dim=2).abs().mean()) for t in (0, 0.5)]
+        layers = random_layers([sharp], SceneConfig(max_cut_outs=0), np.random.default_rng(seed), SIZE)
+        details = [float(render(layers, t, SIZE, SIZE)[0].diff(dim=2).abs().mean()) for t in (0, 0.5)]
         rates.append(details[1] / details[0])
     assert np.mean(rates) == pytest.approx(1, abs=0.05)
 
@@ -142,14 +142,14 @@ def test_all_times_are_as_sharp_as_one_another() -> None:
 def test_an_affine_map_and_its_inverse_lead_back(numbers: list[float]) -> None:
     affine = np.array(numbers).reshape(2, 3) + 4 * identity()
     if abs(np.linalg.det(affine[:, :2])) > 0.1:
-        np.testing.assert_allclose(composed(inverse(affine), affine), identity(), atol=1e-6)
+        np.testing.assert_allclose(compose(inverse(affine), affine), identity(), atol=1e-6)
 
 
 def test_motions_are_as_long_as_asked_and_some_are_still() -> None:
     lengths = []
     for seed in range(300):
-        mix = SceneMix(max_motion_px=60, max_cut_outs=0, affine_share=0)
-        (layer,) = drawn_layers(PHOTOGRAPHS, mix, np.random.default_rng(seed), SIZE)
+        mix = SceneConfig(max_motion_px=60, max_cut_outs=0, affine_share=0)
+        (layer,) = random_layers(PHOTOGRAPHS, mix, np.random.default_rng(seed), SIZE)
         lengths.append(float(np.hypot(*layer.motion[:, 2])))
     assert max(lengths) <= 60
     assert 0.01 < np.mean(np.array(lengths) <= 1) < 0.25

@@ -12,7 +12,14 @@ from slomo_batch.interpolators.duplicate import Duplicate
 from slomo_batch.interpolators.superslomo.guided import Guided
 from slomo_batch.interpolators.superslomo.shipped_weights import shipped_file
 from slomo_batch.interpolators.superslomo.weights import load
-from slomo_batch.training.validation import NUM_SCENES, Case, cases, judged, psnr, scores
+from slomo_batch.training.validation import (
+    NUM_SCENES,
+    ValidationPair,
+    mean_psnr,
+    prepared_pairs,
+    psnr,
+    validate_network,
+)
 from tests.interpolators.footage import texture
 
 
@@ -38,9 +45,9 @@ def test_psnr_of_a_known_error() -> None:
 
 
 def test_footage_is_predicted_from_neighbours_near_and_far(prepared: Path) -> None:
-    found = cases(prepared)
-    levels = {name: [round(float(x.mean() * 255)) for x in (case.i0, *case.between.values(), case.i1)]
-              for name, (case, *_) in found.items() if "x" in name.split()[1]}  # fmt: skip
+    found = prepared_pairs(prepared)
+    levels = {name: [round(float(x.mean() * 255)) for x in (pair.i0, *pair.between.values(), pair.i1)]
+              for name, (pair, *_) in found.items() if "x" in name.split()[1]}  # fmt: skip
     assert levels["film 2x"] == [60, 80, 100]
     assert levels["world 4x"] == [40, 60, 80, 100, 120]
     assert levels["film 8x"] == [0, 20, 40, 60, 80, 100, 120, 140, 160]
@@ -49,19 +56,21 @@ def test_footage_is_predicted_from_neighbours_near_and_far(prepared: Path) -> No
 
 
 def test_scenes_are_the_same_every_time(prepared: Path) -> None:
-    first, second = (cases(prepared)["noisy scenes"][3] for _ in range(2))
+    first, second = (prepared_pairs(prepared)["noisy scenes"][3] for _ in range(2))
     assert torch.equal(first.i0, second.i0)
 
 
 def test_blending_predicts_a_fade_without_error(prepared: Path) -> None:
-    found = {name: those for name, those in cases(prepared).items() if name.startswith("film")}
-    assert min(scores(Blend(), found).values()) > 100
+    found = {name: those for name, those in prepared_pairs(prepared).items() if name.startswith("film")}
+    assert min(mean_psnr(Blend(), found).values()) > 100
 
 
-def test_a_method_that_makes_no_frames_is_not_judged() -> None:
-    case = Case(i0=torch.zeros(3, 8, 8), i1=torch.zeros(3, 8, 8), between={Fraction(1, 2): torch.zeros(3, 8, 8)})
-    with pytest.raises(TypeError, match="holds frames"):
-        scores(Duplicate(), {"all": [case]})
+def test_a_method_that_holds_source_frames_is_rejected() -> None:
+    pair = ValidationPair(
+        i0=torch.zeros(3, 8, 8), i1=torch.zeros(3, 8, 8), between={Fraction(1, 2): torch.zeros(3, 8, 8)}
+    )
+    with pytest.raises(TypeError, match="holds source frames"):
+        mean_psnr(Duplicate(), {"all": [pair]})
 
 
 def test_a_network_is_judged_as_the_product_runs_it_and_left_as_it_was() -> None:
@@ -70,8 +79,8 @@ def test_a_network_is_judged_as_the_product_runs_it_and_left_as_it_was() -> None
     network.zero_last_layers()
     scene = texture(128, 140)
     i0, middle, i1 = (scene[:, :, x : x + 128].contiguous() for x in (4, 2, 0))
-    found = judged(
-        network, {"pan": [Case(i0=i0, i1=i1, between={Fraction(1, 2): middle})]}, "fp32", torch.device("cpu")
+    found = validate_network(
+        network, {"pan": [ValidationPair(i0=i0, i1=i1, between={Fraction(1, 2): middle})]}, "fp32", torch.device("cpu")
     )
     assert set(found) == {"pan", "mean"}
     assert found["mean"] == found["pan"]

@@ -1,4 +1,4 @@
-"""Windows of videos: where they may be taken, and that the frames asked for are the frames that come."""
+"""Windows of videos: which are usable, and that decoding returns the right frames."""
 
 from collections.abc import Sequence
 from functools import partial
@@ -12,15 +12,15 @@ from slomo_batch.errors import ManifestError, SourceUnreadable, SourceUnsupporte
 from slomo_batch.media.rgb import rgb_frames
 from slomo_batch.records import Source
 from slomo_batch.storage.s3_options import S3Options
-from slomo_batch.training.prepare import WINDOW
+from slomo_batch.training.prepare import WINDOW_FRAMES
 from slomo_batch.training.videos import (
-    Film,
-    JoinedWindows,
+    ConcatWindows,
+    IndexedVideo,
     VideoWindows,
-    films_of,
-    look_through,
-    reader_of,
-    runs_of,
+    index_video,
+    index_videos,
+    open_reader,
+    usable_runs,
 )
 from slomo_batch.wiring import locate
 from tests.interpolators.footage import DEMO_CLIP, texture, window_on
@@ -54,38 +54,38 @@ def source_of(path: Path) -> Source:
 
 
 def whole(source: Source) -> list[Rgb]:
-    return list(rgb_frames(reader_of(source, LOCATE), source.uri))
+    return list(rgb_frames(open_reader(source, LOCATE), source.uri))
 
 
 def test_every_window_holds_the_frames_that_a_pass_over_the_video_gives(tmp_path: Path) -> None:
     source = written(tmp_path / "pan.mp4", pan(40))
-    film = look_through(source, LOCATE)
+    film = index_video(source, LOCATE)
     assert film.runs == ((0, 40),)
     windows, frames = VideoWindows([film], LOCATE), whole(source)
-    assert len(windows) == 40 - WINDOW + 1
+    assert len(windows) == 40 - WINDOW_FRAMES + 1
     for number in (0, 1, 11, 12, 20, 31):
-        assert np.array_equal(windows[number], np.stack(frames[number : number + WINDOW]))
+        assert np.array_equal(windows[number], np.stack(frames[number : number + WINDOW_FRAMES]))
 
 
 def test_cuts_and_repeats_are_in_no_window(tmp_path: Path) -> None:
     first, second = pan(14), pan(15, seed=5)
     repeated = [*second[:12], second[11], *pan(12, seed=6)]
     source = written(tmp_path / "cut.mp4", [*first, *repeated])
-    assert look_through(source, LOCATE).runs == ((0, 14), (14, 26), (27, 39))
+    assert index_video(source, LOCATE).runs == ((0, 14), (14, 26), (27, 39))
 
 
 def test_frames_that_are_not_evenly_timed_are_in_no_window() -> None:
     even = [10 * number for number in range(12)]
     gap = [*even, *(time + 150 for time in even)]
-    assert list(runs_of(even, [True] * 11)) == [(0, 12)]
-    assert list(runs_of(gap, [True] * 23)) == [(0, 12), (12, 24)]
+    assert list(usable_runs(even, [True] * 11)) == [(0, 12)]
+    assert list(usable_runs(gap, [True] * 23)) == [(0, 12), (12, 24)]
     rounded = [round(number * 1000 / 240) for number in range(20)]
-    assert list(runs_of(rounded, [True] * 19)) == [(0, 20)], "a container that counts milliseconds"
-    assert list(runs_of(even, [True] * 5 + [False] + [True] * 5)) == []
+    assert list(usable_runs(rounded, [True] * 19)) == [(0, 20)], "a container that counts milliseconds"
+    assert list(usable_runs(even, [True] * 5 + [False] + [True] * 5)) == []
 
 
 def test_the_last_and_the_first_window_of_each_run_lie_within_it() -> None:
-    film = Film(
+    film = IndexedVideo(
         source=Source(uri="a", size_bytes=1, fingerprint="b"),
         width=64, height=64, pts=tuple(range(60)), runs=((0, 10), (20, 40)),
     )  # fmt: skip
@@ -95,10 +95,10 @@ def test_the_last_and_the_first_window_of_each_run_lie_within_it() -> None:
 
 def test_windows_are_counted_through_all_videos_and_kinds(tmp_path: Path) -> None:
     sources = [written(tmp_path / f"{seed}.mp4", pan(12 + seed, seed=seed)) for seed in range(2)]
-    films = [look_through(source, LOCATE) for source in sources]
+    films = [index_video(source, LOCATE) for source in sources]
     windows = VideoWindows(films, LOCATE)
-    made = np.zeros((2, WINDOW, 8, 8, 3), np.uint8)
-    joined = JoinedWindows(list(made), windows)
+    made = np.zeros((2, WINDOW_FRAMES, 8, 8, 3), np.uint8)
+    joined = ConcatWindows(list(made), windows)
     assert len(joined) == 2 + 4 + 5
     assert np.array_equal(joined[1], made[1])
     assert np.array_equal(joined[10], np.stack(whole(sources[1])[4:13]))
@@ -106,46 +106,55 @@ def test_windows_are_counted_through_all_videos_and_kinds(tmp_path: Path) -> Non
 
 def test_large_pictures_are_averaged_down(tmp_path: Path) -> None:
     grey = [np.repeat(frame[..., :1], 3, axis=2) for frame in pan(12)]
-    film = look_through(written(tmp_path / "pan.mp4", grey), LOCATE)
+    film = index_video(written(tmp_path / "pan.mp4", grey), LOCATE)
     small = VideoWindows([film], LOCATE, longest_px=48)[0]
-    assert small.shape == (WINDOW, 32, 48, 3)
+    assert small.shape == (WINDOW_FRAMES, 32, 48, 3)
     large = VideoWindows([film], LOCATE)[0].astype(float)
-    means = large.reshape(WINDOW, 32, 2, 48, 2, 3).mean(axis=(2, 4))
+    means = large.reshape(WINDOW_FRAMES, 32, 2, 48, 2, 3).mean(axis=(2, 4))
     assert np.abs(means - small).mean() < 2
 
 
-def test_what_was_found_is_kept_and_a_changed_video_is_looked_through_anew(tmp_path: Path) -> None:
+def test_an_index_is_stored_and_a_changed_video_is_indexed_again(tmp_path: Path) -> None:
     path = tmp_path / "pan.mp4"
-    kept: dict[str, bytes] = {}
+    read_document: dict[str, bytes] = {}
     told: list[str] = []
 
-    def found(source: Source) -> list[Film]:
-        return films_of([source], LOCATE, kept=kept.get, keep=kept.__setitem__, tell=told.append, threads=1)
+    def found(source: Source) -> list[IndexedVideo]:
+        return index_videos(
+            [source],
+            LOCATE,
+            read_document=read_document.get,
+            write_document=read_document.__setitem__,
+            log=told.append,
+            threads=1,
+        )
 
     source = written(path, pan(12))
     assert found(source) == found(source)
-    assert len(told) == len(kept) == 1
+    assert len(told) == len(read_document) == 1
     assert f"{path}: 4 windows in 12 frames" in told[0]
     assert found(written(path, pan(14)))[0].runs == ((0, 14),)
     assert len(told) == 2
 
 
-def test_all_videos_that_cannot_be_used_are_told_by_name(tmp_path: Path) -> None:
+def test_all_unusable_videos_are_reported_by_name(tmp_path: Path) -> None:
     short = written(tmp_path / "short.mp4", pan(6))
     (tmp_path / "broken.mp4").write_bytes(b"no video" * 50)
     sources = [short, source_of(tmp_path / "broken.mp4"), written(tmp_path / "good.mp4", pan(12))]
     with pytest.raises(ManifestError) as caught:
-        films_of(sources, LOCATE, kept=lambda _: None, keep=lambda *_: None, tell=lambda _: None, threads=2)
+        index_videos(
+            sources, LOCATE, read_document=lambda _: None, write_document=lambda *_: None, log=lambda _: None, threads=2
+        )
     short_fault, broken_fault = caught.value.problems
-    assert "short.mp4: no frames in a row" in short_fault
+    assert "short.mp4: no usable window" in short_fault
     assert "broken.mp4" in broken_fault
     with pytest.raises(SourceUnsupported, match=r"short\.mp4"):
-        look_through(short, LOCATE)
+        index_video(short, LOCATE)
 
 
-def test_a_video_whose_frames_are_gone_is_told_by_name(tmp_path: Path) -> None:
-    film = look_through(written(tmp_path / "pan.mp4", pan(12)), LOCATE)
-    other = Film(
+def test_a_video_whose_frames_are_gone_is_reported_by_name(tmp_path: Path) -> None:
+    film = index_video(written(tmp_path / "pan.mp4", pan(12)), LOCATE)
+    other = IndexedVideo(
         source=film.source, width=film.width, height=film.height,
         pts=tuple(time + 1 for time in film.pts), runs=film.runs,
     )  # fmt: skip
@@ -154,10 +163,10 @@ def test_a_video_whose_frames_are_gone_is_told_by_name(tmp_path: Path) -> None:
 
 
 @pytest.mark.training
-def test_real_film_is_looked_through() -> None:
+def test_a_real_clip_is_indexed() -> None:
     source = source_of(DEMO_CLIP)
-    film = look_through(source, LOCATE)
+    film = index_video(source, LOCATE)
     windows = VideoWindows([film], LOCATE)
     number = len(windows) // 2
     first = film.first_frame(number)
-    assert np.array_equal(windows[number], np.stack(whole(source)[first : first + WINDOW]))
+    assert np.array_equal(windows[number], np.stack(whole(source)[first : first + WINDOW_FRAMES]))

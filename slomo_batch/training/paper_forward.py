@@ -1,7 +1,7 @@
-"""The paper's network as training sees it: the same answers as at inference, for batches, with gradients.
+"""The forward pass of the paper's network for training: the results of inference, on batches, with gradients.
 
-Weights stay in fp32; convolutions run in the precision asked for. Gradients pass through the pictures that are warped
-for the second net too, as in the public code (train.py at avinashpaliwal/Super-SloMo 544802b).
+Weights stay in fp32; convolutions run in the configured precision (autocast). Gradients also flow through the warped
+input pictures of the second net, as in the public code (train.py at avinashpaliwal/Super-SloMo 544802b).
 """
 
 import torch
@@ -9,12 +9,14 @@ from torch import Tensor
 
 from slomo_batch.interpolators.superslomo.paper import MEAN_RGB, Paper, paper_warp
 from slomo_batch.interpolators.superslomo.warp import intermediate_flows
-from slomo_batch.training.losses import Made
+from slomo_batch.training.losses import Prediction
 
 
-def unrolled_paper(network: Paper, i0: Tensor, i1: Tensor, t_B: Tensor, *, dtype: torch.dtype) -> Made:
-    """The frames at t_B between the batches i0 and i1, [B, 3, H, W]; t is each sample's own. Flows are at full
-    resolution, in its pixels, those from t before the second net corrects them."""
+def paper_forward(network: Paper, i0: Tensor, i1: Tensor, t_B: Tensor, *, dtype: torch.dtype) -> Prediction:
+    """Predict the frames at t_B between i0 and i1, [B, 3, H, W], with one t per sample.
+
+    Flows are at full resolution, in its pixels; `flows_t` are those before the correction by the second net.
+    """
     mean = i0.new_tensor(MEAN_RGB)[:, None, None]
     with torch.autocast(i0.device.type, dtype=dtype, enabled=dtype != torch.float32):
         flows = network.flows(i0, i1)
@@ -28,7 +30,7 @@ def unrolled_paper(network: Paper, i0: Tensor, i1: Tensor, t_B: Tensor, *, dtype
     t_B111 = t_B[:, None, None, None]
     weight_0, weight_1 = (1 - t_B111) * visibility_t0, t_B111 * (1 - visibility_t0)
     frame = (weight_0 * g0 + weight_1 * g1) / (weight_0 + weight_1) + mean
-    return Made(
+    return Prediction(
         frame=frame,
         flows=flows,
         flows_t=torch.cat((flow_t0, flow_t1), dim=1),

@@ -6,7 +6,7 @@ import torch
 from slomo_batch.interpolators.superslomo.guided import Guided, prior_flows
 from slomo_batch.interpolators.superslomo.shipped_weights import shipped_file
 from slomo_batch.interpolators.superslomo.weights import load
-from slomo_batch.training.unrolled import unrolled
+from slomo_batch.training.guided_forward import guided_forward
 from tests.interpolators.footage import texture, window_on
 
 
@@ -22,7 +22,7 @@ def test_it_answers_as_at_inference() -> None:
     prior = torch.cat([prior_flows(i0[number : number + 1], i1[number : number + 1]) for number in range(2)])
     t_B = torch.tensor([0.25, 0.6])
     model = network()
-    made = unrolled(model, i0, i1, prior, t_B, dtype=torch.float32)
+    made = guided_forward(model, i0, i1, prior, t_B, dtype=torch.float32)
     with torch.inference_mode():
         for number in range(2):
             one = slice(number, number + 1)
@@ -36,7 +36,7 @@ def test_it_answers_as_at_inference() -> None:
 def test_every_weight_gets_a_gradient_whatever_the_precision(dtype: torch.dtype) -> None:
     model = network()
     i0, i1 = texture(64, 64)[None], texture(64, 64).roll(3, dims=2)[None]
-    made = unrolled(model, i0, i1, prior_flows(i0, i1), torch.tensor([0.5]), dtype=dtype)
+    made = guided_forward(model, i0, i1, prior_flows(i0, i1), torch.tensor([0.5]), dtype=dtype)
     (made.frame.mean() + made.flows.mean()).backward()  # type: ignore[no-untyped-call]
     assert made.frame.dtype == torch.float32
     gradients = [parameter.grad for parameter in model.parameters()]

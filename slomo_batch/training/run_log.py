@@ -1,0 +1,81 @@
+"""The log of a run: metrics.jsonl, TensorBoard and stderr. Only the leader writes it."""
+
+import json
+import math
+import sys
+from collections.abc import Mapping
+from pathlib import Path
+
+import torch
+
+from slomo_batch.sanitize import one_line
+from slomo_batch.training.checkpoint import TrainingState, replace_file
+from slomo_batch.training.losses import Prediction
+from slomo_batch.training.run_folder import BEST, METRICS, TENSORBOARD
+from slomo_batch.training.samples import Sample
+from slomo_batch.training.tensorboard import TensorBoardWriter
+
+
+class RunLog:
+    """The log of a run in its folder, continued after `step`; lines of later steps, lost in a kill, are removed."""
+
+    def __init__(self, folder: Path, *, step: int) -> None:
+        self._folder = folder
+        self._metrics = folder / METRICS
+        drop_lines_after(self._metrics, step)
+        self._tensorboard = TensorBoardWriter(folder / TENSORBOARD, step=step)
+
+    def step(self, step: int, numbers: Mapping[str, float]) -> None:
+        """Log the loss, its terms and the speed of a step."""
+        self._line({"step": step, **numbers})
+        self._tensorboard.numbers(step, numbers, group="training")
+        log(f"step {step}: loss {numbers['loss']:.4f}, {numbers['samples_per_s']:.1f} samples/s")
+
+    def pictures(self, step: int, batch: Sample, prediction: Prediction) -> None:
+        """Log the predictions for a batch."""
+        self._tensorboard.pictures(step, batch, prediction)
+
+    def validation(self, state: TrainingState, scores: Mapping[str, float]) -> None:
+        """Log the scores of the moving average, and save it if it is the best so far."""
+        if scores["mean"] > self._best_mean():
+            content = {"step": state.step, "mean": scores["mean"], "average": state.average.state_dict()}
+            replace_file(self._folder / BEST, content)
+        self._line({"step": state.step, "validation": dict(scores)})
+        self._tensorboard.numbers(state.step, scores, group="validation")
+        log(f"step {state.step}: validation {scores['mean']:.3f} dB")
+
+    def flush(self) -> None:
+        """Flush everything to disk."""
+        self._tensorboard.flush()
+
+    def close(self) -> None:
+        """Flush everything to disk, and close."""
+        self._tensorboard.close()
+
+    def _best_mean(self) -> float:
+        path = self._folder / BEST
+        return float(torch.load(path, map_location="cpu", weights_only=True)["mean"]) if path.exists() else -math.inf
+
+    def _line(self, line: Mapping[str, object]) -> None:
+        with self._metrics.open("a", encoding="utf-8") as file:
+            file.write(json.dumps(line) + "\n")
+
+
+def log(line: str) -> None:
+    """Write a line to stderr."""
+    sys.stderr.write(one_line(line) + "\n")
+    sys.stderr.flush()
+
+
+def drop_lines_after(path: Path, step: int) -> None:
+    """Remove the lines of steps after `step`, and an incomplete last line."""
+    if not path.exists():
+        return
+    kept = []
+    for line in path.read_text(encoding="utf-8").splitlines():
+        try:
+            if json.loads(line)["step"] <= step:
+                kept.append(line + "\n")
+        except json.JSONDecodeError:
+            continue
+    path.write_text("".join(kept), encoding="utf-8")
