@@ -99,7 +99,7 @@ def reading(reader: RangeReader, name: str) -> Iterator[None]:
 
 @contextmanager
 def ffmpeg_errors(kind: type[SlomoError], what: str, *, where: str = "", remedy: str = "") -> Iterator[None]:
-    """Report what FFmpeg raises inside as an error of this class. The error of a full disk passes."""
+    """Convert every failure of FFmpeg in the block to an error of class `kind`, except for a full disk."""
     try:
         yield
     except (av.FFmpegError, OSError, ValueError) as error:

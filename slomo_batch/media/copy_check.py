@@ -33,7 +33,7 @@ MAX_PACKETS = 600
 MAX_BYTES = 64 << 20
 """Maximum number of packet bytes read, wherever the keyframes are."""
 MAX_DECODED_BYTES = 8 << 30
-"""Maximum number of first_frame bytes decoded: 345 pictures of 4K in 10 bits."""
+"""Maximum number of sample bytes decoded: 345 pictures of 4K in 10 bits."""
 MAX_LATER_KEYFRAMES = 100
 """Maximum number of keyframes decoded in later parts of a joined file; workers check all other pictures."""
 MAX_MEAN_LEAD_IN = 300

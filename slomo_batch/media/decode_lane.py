@@ -83,25 +83,26 @@ def _decoded(
 ) -> Iterator[av.VideoFrame]:
     """Every frame, in the decoder's order. Each part of a joined file is decoded like a separate file."""
 
-    def given(packet: "av.Packet[Any] | None") -> Iterator[av.VideoFrame]:
+    def frames_from(packet: "av.Packet[Any] | None") -> Iterator[av.VideoFrame]:
         for frame in decode_packet(video.codec_context, packet):
             properties.check(frame, video.codec_context)
             yield frame
 
     first_packets = {join.first_packet for join in index.joins}
-    may_be_headless = min(first_packets, default=len(index.pts))
+    first_join = min(first_packets, default=len(index.pts))
     for place, packet in enumerate(packets):
         if place in first_packets:
-            yield from given(None)
+            yield from frames_from(None)
             video.codec_context.flush_buffers()
-        if may_be_headless <= place < len(index.pts) and index.is_discarded[place] and not packet.is_discard:
+        if first_join <= place < len(index.pts) and index.is_discarded[place] and not packet.is_discard:
             continue
-        yield from given(packet)
-    yield from given(None)
+        yield from frames_from(packet)
+    yield from frames_from(None)
 
 
 def _at_most_one_per_packet(frames: Iterable[av.VideoFrame], index: VideoIndex, name: str) -> Iterator[av.VideoFrame]:
-    """The frames. A frame more than there are packets raises SourceUnreadable, because it would have no time."""
+    """The frames; raises SourceUnreadable if there are more frames than packets, because the extra ones have no
+    time."""
     for number, frame in enumerate(frames):
         if number >= len(index.pts):
             raise SourceUnreadable(
@@ -144,7 +145,7 @@ def _by_order(frames: Iterable[av.VideoFrame], index: VideoIndex) -> Iterator[tu
 def _without_holes(
     numbered: Iterator[tuple[int, av.VideoFrame]], num_frames: int, name: str, max_held_frames: int
 ) -> Iterator[SourceFrame]:
-    """All planned frames in order, with copies in place of missing ones."""
+    """All planned frames in order; missing ones are copies of a neighbor."""
     limit = min(max_held_frames, max(1, int(num_frames * MAX_HELD_SHARE)))
     num_held, following, previous = 0, 0, None
     for number, frame in chain(_last_of_each(numbered), [(num_frames, None)]):

@@ -77,9 +77,9 @@ class PcmTrack:
                 yield block
 
     def _rounding(self, opening: list[AudioFrame], form: PcmFormat) -> int:
-        """Number of samples by which the first timestamp is later than the median of the first timestamps says.
+        """Rounding error of the first timestamp in samples, estimated from the first timestamps together.
 
-        In a container that counts milliseconds, one timestamp alone is off by up to half of one, and so is
+        In a container that counts milliseconds, one timestamp alone is off by up to half a millisecond, and so is
         everything after it: eightfold slow motion multiplies that by eight.
         """
         length, off = 0, []

@@ -132,7 +132,7 @@ def split_decode(  # noqa: PLR0917 - one job's nouns in their order
     audio: bool,
     max_held_frames: int,
 ) -> Iterator[SplitPart]:
-    """Decode the source once and encoder each slice's frames losslessly; audio as in `split_copy`.
+    """Decode the source once and store each slice's frames losslessly; audio as in `split_copy`.
 
     Raises:
         SourceChanged: the video stream has another index than planned.

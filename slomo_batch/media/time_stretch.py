@@ -38,7 +38,7 @@ REJOIN_S = 0.1
 """Source seconds before and after a lock in which the speed differs to compensate for the lock."""
 
 ONSET_RATIO = 8.0
-"""At an onset, the mean energy of the next 3 ms is this many times that of the 20 ms before."""
+"""At an onset, the mean energy of the next 3 ms is more than this many times that of the 20 ms before."""
 ONSET_SPACING_S = 0.03
 """Minimum time between onsets."""
 ONSET_FLOOR = 1e-8
