@@ -1,4 +1,4 @@
-"""Engine: what carries calls out. The driver decides what is called and when; an engine only where it runs."""
+"""Engine: carries calls out. The driver decides what runs and when; an engine only decides where."""
 
 from typing import Protocol
 
@@ -6,18 +6,18 @@ from slomo_batch.scheduler.calls import Call, Outcome
 
 
 class Engine(Protocol):
-    """Carries out calls at the same time, on threads or on Ray, and says how much more it could take."""
+    """Carries out calls in parallel, on threads or on Ray, and reports how many more it could take."""
 
     @property
     def task_room(self) -> int:
         """Calls without a model that could start now."""
 
     def chunk_room(self, num_ready: int) -> int:
-        """How many of the chunk calls in company that are ready could start now."""
+        """How many of the chunk calls that are ready could start now on shared machines."""
 
     @property
     def suspect_room(self) -> int:
-        """Chunk calls for which a machine could be kept now."""
+        """Chunk calls for which a machine could be reserved now."""
 
     @property
     def num_workers(self) -> int:
@@ -25,19 +25,19 @@ class Engine(Protocol):
 
     @property
     def num_slots(self) -> int:
-        """Chunks that the workers that are up could hold at a time, for the display."""
+        """Chunks that these workers could hold at a time, for the display."""
 
     def start(self, call: Call) -> None:
-        """Begin a call; only where there is room for it. One that needs a machine to itself waits until it is quiet."""
+        """Begin a call, for which there must be room. One that needs a machine to itself waits until it is idle."""
 
     def outcomes(self, timeout_s: float) -> list[tuple[Call, Outcome]]:
-        """What came in, waiting for the first no longer than `timeout_s`."""
+        """The outcomes that came in. Waits up to `timeout_s` for the first."""
 
     def scale(self, demand: int) -> None:
-        """Have as many workers as `demand` chunks could keep busy, within the limits of the manifest."""
+        """Start and stop workers: as many as `demand` chunks could keep busy, within the limits of the manifest."""
 
     def take_notes(self) -> list[str]:
-        """What a person should know of the machines, since the last call."""
+        """What a person should know about the machines, since the last call."""
 
     def close(self) -> None:
-        """Let go of everything; calls still running are abandoned."""
+        """Release everything and abandon the calls that still run."""

@@ -1,9 +1,8 @@
 """HangTimeout: how long an attempt at a chunk may take before its worker counts as hanging. Pure, and without a clock.
 
-A process that waits for ever (for a device that stopped, a disk of the network, whoever froze it) dies of nothing, and
-the end of a job would wait for it. What is normal is learned from the chunks that were made: the slowest of them says
-what another of its size may take, many times over, since machines differ. Before the first is made nothing is known,
-and nothing hangs.
+A process may wait forever, for a device that stopped or for a network disk, or because it is frozen; without a limit
+the job would never end. The limit follows from the chunks made so far: many times as long as the slowest of them took
+for a chunk of that size, since machines differ. Before the first chunk is made there is no limit.
 """
 
 from math import inf
@@ -13,7 +12,7 @@ FACTOR = 20
 
 
 class HangTimeout:
-    """What is known of how long chunks take."""
+    """The limit, learned from how long chunks take."""
 
     def __init__(self, *, least_s: float) -> None:
         """No attempt counts as hanging before `least_s` seconds."""
@@ -22,9 +21,9 @@ class HangTimeout:
         """Seconds per unit of work."""
 
     def made(self, work: float, took_s: float) -> None:
-        """A chunk of so much work was made; any unit will do, the same for all of a job."""
+        """Record how long a chunk of this much work took. The unit is the same for all chunks of a job."""
         self._slowest_s = max(self._slowest_s, took_s / work)
 
     def limit_s(self, work: float) -> float:
-        """Seconds after which an attempt at so much work hangs."""
+        """Seconds after which an attempt at this much work counts as hanging."""
         return max(self._least_s, FACTOR * self._slowest_s * work) if self._slowest_s else inf

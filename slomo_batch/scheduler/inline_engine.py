@@ -1,4 +1,4 @@
-"""inline: the calls run on threads of this process, without Ray. For a laptop, one file, and tests."""
+"""InlineEngine: carry calls out on threads of this process, without Ray. For a laptop, one file, and tests."""
 
 import queue
 import traceback
@@ -58,7 +58,7 @@ class InlineEngine:
             self._tasks_running += 1
             self._tasks.submit(self._perform, call)
         elif call.order.alone:
-            self._placement.keep(call, avoid=call.order.avoid)
+            self._placement.reserve(call, avoid=call.order.avoid)
         else:
             self._placement.take()
             self._chunks.submit(self._perform, call)
@@ -89,10 +89,10 @@ class InlineEngine:
             came.append((call, outcome))
 
     def scale(self, demand: int) -> None:
-        """See Engine. Threads cost nothing while they wait."""
+        """See Engine. Does nothing: threads cost nothing while they wait."""
 
     def take_notes(self) -> list[str]:
-        """See Engine. Nothing is to be told of this machine."""
+        """See Engine. There is nothing to report about this machine."""
         return []
 
     def close(self) -> None:

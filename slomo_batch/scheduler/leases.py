@@ -1,7 +1,8 @@
-"""Epochs: one driver leads a job at a time. Taken by put-if-absent, kept by a heartbeat, ended or left to expire.
+"""DriverLease: one driver runs a job at a time. It takes the lease by put-if-absent and renews it by a heartbeat.
 
-Whether a driver is gone is judged by the watcher's own clock alone: its heartbeat did not change while the watcher
-looked. An epoch only spares work done twice; what is safe is so because every commit is written once.
+A driver is gone if its heartbeat does not change while another one watches it, by the watcher's clock alone. The lease
+only avoids work done twice; a job is safe without it, because every commit is written once. Leases are numbered: the
+work place calls them epochs.
 """
 
 import os
@@ -24,14 +25,14 @@ from slomo_batch.stored_documents import to_stored
 
 BEAT_S = 5.0
 EXPIRY_S = 30.0
-"""A driver whose heartbeat did not change for so long is taken for dead."""
+"""A driver whose heartbeat does not change for this long counts as dead."""
 
 
 _UNREADABLE = DriverClaim(driver="", host="", pid=0, process_start="", beat=-1, ended=False)
 
 
 class DriverLease:
-    """This driver's lead of a job; a context manager that beats until it is left."""
+    """This driver's lease of a job; a context manager that writes heartbeats until it exits."""
 
     def __init__(
         self,
@@ -42,9 +43,9 @@ class DriverLease:
         wait: Callable[[float], object] = time.sleep,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
-        """`take_over`: even from a driver that seems to live; it stops as soon as it sees."""
+        """`take_over`: take the lease even if another driver seems alive; that driver stops once it notices."""
         self._store, self._layout, self._take_over, self._wait = store, layout, take_over, wait
-        self._clock, self._looked_s = clock, clock()
+        self._clock, self._checked_s = clock, clock()
         self._claim = DriverClaim(
             driver=uuid4().hex,
             host=socket.gethostname(),
@@ -59,10 +60,10 @@ class DriverLease:
         self.number = 0
 
     def __enter__(self) -> Self:
-        """Take the next epoch.
+        """Take the lease with the next number.
 
         Raises:
-            JobTaken: another driver lives, or was first.
+            JobTaken: another driver is alive, or took that number first.
         """
         number = self._latest()
         if number and not self._take_over and not self._is_over(number):
@@ -78,10 +79,9 @@ class DriverLease:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        """Stop beating and say that the epoch is over, unless another driver's has begun.
+        """Stop the heartbeat and end the lease, unless another driver took the job over.
 
-        A store that does not take these last words changes nothing of what the job came to: the next driver then waits
-        until the epoch has expired.
+        A store that fails here does not change the result of the job: the next driver waits until the lease expires.
         """
         self._left.set()
         self._thread.join()
@@ -98,7 +98,7 @@ class DriverLease:
             remedy="Wait for it or stop it; what it committed is kept either way.",
         )
 
-    # ---- others ----------------------------------------------------------------------------------------------------
+    # ---- other drivers -----------------------------------------------------------------------------------------------
 
     def _latest(self) -> int:
         return _latest(self._store, self._layout)
@@ -121,7 +121,7 @@ class DriverLease:
     def _read(self, number: int) -> DriverClaim | None:
         return _read(self._store, self._layout, number)
 
-    # ---- this one --------------------------------------------------------------------------------------------------
+    # ---- this driver -------------------------------------------------------------------------------------------------
 
     def _beat_on(self) -> None:
         beat = 0
@@ -131,27 +131,27 @@ class DriverLease:
                 self._beat(beat)
                 self.check_superseded()
             except SlomoError:
-                continue  # a store that is away, or credentials that expired, end the job by their own errors
+                continue  # an unreachable store or expired credentials end the job by their own errors
             if self._superseded:
                 return
 
     @property
     def is_superseded(self) -> bool:
-        """True once another driver took the job over; this one must stop.
+        """Whether another driver took the job over; this one must stop.
 
-        The heartbeat looks. Where it did not for as long as others wait for it, the process was frozen: then it is seen
-        here, before whoever asks goes on with anything.
+        The heartbeat checks it. If it did not for as long as other drivers wait, the process was frozen: then this
+        property checks, before the caller goes on.
         """
-        if not self._superseded and self._clock() - self._looked_s >= EXPIRY_S:
-            self._looked_s = self._clock()
-            with suppress(SlomoError):  # a store that is away ends the job by its own errors
+        if not self._superseded and self._clock() - self._checked_s >= EXPIRY_S:
+            self._checked_s = self._clock()
+            with suppress(SlomoError):  # an unreachable store ends the job by its own errors
                 self.check_superseded()
         return self._superseded
 
     def check_superseded(self) -> bool:
-        """See now whether another driver took the job over."""
+        """Check now whether another driver took the job over."""
         self._superseded = self._latest() > self.number
-        self._looked_s = self._clock()
+        self._checked_s = self._clock()
         return self._superseded
 
     def _beat(self, beat: int) -> None:
@@ -170,7 +170,7 @@ class DriverLease:
 
 
 def is_led(store: ObjectStore, layout: Layout) -> bool:
-    """Whether a driver leads the job, as far as one look can tell."""
+    """Whether a driver runs the job, as far as one check can tell."""
     number = _latest(store, layout)
     claim = _read(store, layout, number) if number else None
     return claim is not None and not _is_surely_over(claim)
@@ -182,8 +182,9 @@ def _latest(store: ObjectStore, layout: Layout) -> int:
 
 
 def _read(store: ObjectStore, layout: Layout, number: int) -> DriverClaim | None:
-    """The heartbeat of an epoch, else the claim it began with; where both are damaged, or one is all there is, a claim
-    of nobody: whether it lives is seen only by watching, since a driver that lives writes its heartbeat again."""
+    """The heartbeat of a lease, else the claim that it began with. If one is damaged and the other damaged or missing,
+    a claim without a driver: only watching it shows whether it is alive, since a live driver writes its heartbeat
+    again."""
     found = None
     for key in (layout.heartbeat(number), layout.epoch(number)):
         try:
@@ -196,13 +197,13 @@ def _read(store: ObjectStore, layout: Layout, number: int) -> DriverClaim | None
 
 
 def _is_surely_over(claim: DriverClaim) -> bool:
-    """The driver said so, or its process, of this machine, is gone."""
+    """Whether the driver ended its lease, or ran on this machine and its process is gone."""
     here = claim.host == socket.gethostname()
     return claim.ended or (here and _process_start(claim.pid) != claim.process_start)
 
 
 def _process_start(pid: int) -> str:
-    """Field 22 of /proc/PID/stat (proc(5)): when the process began; empty where there is no such process."""
+    """Field 22 of /proc/PID/stat (proc(5)): when the process began; empty if there is no such process."""
     try:
         stat = Path(f"/proc/{pid}/stat").read_text()
     except OSError:

@@ -1,4 +1,4 @@
-"""Machines: which engine the manifest's cluster section asks for, opened and closed; and what its workers can do."""
+"""Machines: open the engine that the manifest's cluster section asks for, and find out what its workers can do."""
 
 import logging
 import math
@@ -31,12 +31,12 @@ DEFAULT_MAX_WORKERS = 8
 REACH_S = 20.0
 """How long a cluster's head may take to accept a connection."""
 LOOK_EVERY_S = 2.0
-"""Between looks at whether a machine may still come, while there is none."""
+"""Between two checks of whether a machine can still start, while there is none."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ClusterSettings:
-    """What the manifest says of machines."""
+    """What the manifest's cluster section says, with its defaults resolved."""
 
     address: str
     """auto, inline, local, or a Ray address."""
@@ -47,11 +47,11 @@ class ClusterSettings:
     hang_s: int
     """Seconds before which no worker counts as hanging."""
     chooses_gpus: bool
-    """True where the manifest itself says gpus_per_worker, 0 or more."""
+    """Whether the manifest itself sets gpus_per_worker, to 0 or more."""
 
     @classmethod
     def of(cls, cluster: ClusterSection) -> "ClusterSettings":
-        """What the manifest's section comes to."""
+        """Resolve the manifest's section."""
         most, cpus = cluster.workers.max, cluster.cpus_per_worker
         return cls(
             address=cluster.address,
@@ -65,26 +65,26 @@ class ClusterSettings:
 
     @property
     def requires_gpus(self) -> bool:
-        """Whether a cluster is asked for GPUs that it has yet to start."""
+        """Whether workers need GPUs even if the cluster has to start a machine with one first."""
         return self.chooses_gpus and self.gpus_per_worker > 0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Abilities:
-    """What a worker of this job can do; decided once, pinned with the job."""
+    """What a worker of this job can do; found once, stored with the job."""
 
     precision: Precision
     nvenc_works: bool
 
 
 def basis_of(abilities: Abilities, settings: ClusterSettings) -> Basis:
-    """What a job that runs for the first time decides of its machines."""
+    """What the first run of a job stores about its machines."""
     return Basis(precision=abilities.precision, threads=settings.cpus_per_worker, nvenc_works=abilities.nvenc_works)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Machines:
-    """An engine, and what is known of where it runs."""
+    """An engine, and where it runs."""
 
     engine: Engine
     abilities: Abilities
@@ -92,24 +92,24 @@ class Machines:
     description: str
     """For a person: "this process", "a local Ray", or the cluster's address."""
     displays: tuple[Display, ...] = ()
-    """Where they show what happens, by themselves: the metrics of a cluster."""
+    """Displays that come with these machines: the metrics of a cluster."""
     notes: tuple[str, ...] = ()
-    """What a person should know of how they were found."""
+    """What a person should know about how they were found."""
 
 
 @contextmanager
 def open_machines(
     settings: ClusterSettings, environment: JobEnvironment, *, prewarm: int = 0, stop: StopRequests | None = None
 ) -> Iterator[Machines]:
-    """The engine that carries out the job's calls; everything it started ends with the context.
+    """Open the engine that carries out the job's calls; everything it started ends with the context.
 
-    A cluster is asked at once for machines on which `prewarm` workers have room, as long as the context lasts.
+    As long as the context is open, the cluster is asked for machines with room for `prewarm` workers.
 
     Raises:
-        ManifestError: there is no cluster that could be asked for machines; it may start machines with GPUs, and the
-            manifest does not say whether workers take them.
+        ManifestError: `prewarm` is set and the job runs on this machine; or the cluster may start machines with GPUs,
+            and the manifest does not say whether workers take them.
         ClusterError: Ray cannot be reached or started, or has nothing that could run a worker.
-        Interrupted: `stop` was asked for while no machine was there yet.
+        Interrupted: `stop` was requested before the first machine was up.
     """
     with ExitStack() as stack:
         if settings.address == "inline":
@@ -131,15 +131,15 @@ def _inline(settings: ClusterSettings, environment: JobEnvironment) -> Iterator[
 
 
 def probe_abilities() -> Abilities:
-    """What the process that asks can do. NVENC counts only where each of its encoders was tried and works: older GPUs
-    lack AV1, and the plan chooses by this one word for all codecs."""
+    """What this process can do. NVENC counts only if each of its encoders was tried and works: older GPUs lack AV1, and
+    the plan chooses by this one flag for all codecs."""
     return Abilities(
         precision=supported_precision(), nvenc_works=all(encoder_works(encoder) for encoder in NVENC.values())
     )
 
 
 def _local_workers(settings: ClusterSettings) -> int:
-    """As many workers as this machine has cores for, within the manifest's limit."""
+    """The number of workers that this machine has cores for, within the manifest's limit."""
     cores = len(os.sched_getaffinity(0))
     return max(1, settings.min_workers, min(settings.max_workers, cores // settings.cpus_per_worker))
 
@@ -147,7 +147,7 @@ def _local_workers(settings: ClusterSettings) -> int:
 def _refuse_prewarm(prewarm: int) -> None:
     if prewarm:
         raise ManifestError(
-            "--prewarm asks a cluster for machines, and the job runs on this one",
+            "--prewarm asks a cluster for machines, but the job runs on this one",
             remedy="Leave it out, or name a cluster in cluster.address.",
         )
 
@@ -173,7 +173,7 @@ def _ray(
 
     connected = _connect(settings)
     own = connected.own
-    stop.listen()  # Ray took the signals over as it started
+    stop.listen()  # Ray replaces the signal handlers when it starts
     try:
         if own:
             _refuse_prewarm(prewarm)
@@ -209,18 +209,18 @@ def _ray(
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Connected:
-    """A Ray that this process is connected to."""
+    """The Ray that this process is connected to."""
 
     own: bool
-    """True where it was started here."""
+    """Whether this process started it."""
     notes: tuple[str, ...] = ()
 
 
 def _connect(settings: ClusterSettings) -> _Connected:
-    """Connect to the cluster that is asked for, or start one on this machine.
+    """Connect to the cluster of the settings, or start one on this machine.
 
     Raises:
-        ClusterError: nothing answers there, or Ray cannot be started here.
+        ClusterError: no cluster answers, or Ray cannot be started here.
     """
     choice = ray_address.choose() if settings.address == "auto" else RayChoice(address=settings.address)
     if choice.address == LOCAL:
@@ -247,7 +247,7 @@ def _start_here(settings: ClusterSettings) -> None:
     import ray  # noqa: PLC0415 an inline job never loads Ray
 
     try:
-        # Tasks get CPUs of their own, so that a split never waits for the workers that wait for its chunks.
+        # Tasks get separate CPUs, so that a split never waits for the workers that wait for its chunks.
         num_cpus = _local_workers(settings) * settings.cpus_per_worker + LOCAL_TASKS
         ray.init(
             address=LOCAL,
@@ -268,7 +268,7 @@ def _start_here(settings: ClusterSettings) -> None:
 
 
 def _abilities_of_a_worker(needs: Resources, stop: StopRequests) -> Abilities:
-    """What a place for one worker can do, once there is one: a machine for it may have to be started first."""
+    """What a worker can do. Waits until there is room for one: a machine for it may have to start first."""
     import ray  # noqa: PLC0415 an inline job never loads Ray
 
     from slomo_batch.cluster.nodes import supply  # noqa: PLC0415 as above
@@ -277,7 +277,7 @@ def _abilities_of_a_worker(needs: Resources, stop: StopRequests) -> Abilities:
     began_s = time.monotonic()
     while not ray.wait([probe], timeout=LOOK_EVERY_S)[0]:
         if stop.is_asked:
-            raise Interrupted("stopped before a machine was there", remedy="Run it again.")
+            raise Interrupted("stopped before a machine was up", remedy="Run it again.")
         reason = refusal(needs, supply(), time.monotonic() - began_s)
         if reason:
             raise ClusterError(
@@ -290,7 +290,7 @@ def _abilities_of_a_worker(needs: Resources, stop: StopRequests) -> Abilities:
         abilities: Abilities = ray.get(probe)
     except ray.exceptions.RayError as error:
         raise ClusterError(
-            "slomo-batch does not run on the machine that was to hold the first worker",
+            "slomo-batch could not start on the machine chosen for the first worker",
             got=str(error).strip().splitlines()[-1].strip(),
             remedy="Install the same versions on all machines, as cluster.yaml does.",
         ) from error

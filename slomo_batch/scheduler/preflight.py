@@ -1,4 +1,4 @@
-"""Preflight: what would stop the job later is found before anything starts."""
+"""Preflight: find what would stop the job later, before anything starts."""
 
 import shutil
 from collections.abc import Sequence
@@ -14,23 +14,23 @@ from slomo_batch.storage.uris import is_s3
 
 
 def check_work_store(context: StepContext) -> None:
-    """The work store is there, may be written, and keeps the promise that commits rest on.
+    """Check that the work store exists, is writable and supports put-if-absent, which commits rely on.
 
     Raises:
-        StoreUnusable: it is not so.
+        StoreUnusable: it does not.
     """
     prove_access(context.work, context.layout.probe(uuid4().hex), write=True)
     prove_put_if_absent(context.work, context.layout.probe)
 
 
 def check_outputs_writable(requests: Sequence[VideoRequest], context: StepContext) -> None:
-    """Every bucket and the disk that outputs go to may be written; a small object is put beside an output, and deleted.
+    """Check that outputs can be written: put a small object into each bucket, and on the disk, and delete it.
 
-    Its name is always the same for a job, so that one which a killed run left behind is deleted by the next. On disk
-    one folder that takes it is enough: an output whose own folder refuses it fails its video.
+    Its name is always the same for a job, so that the next run deletes what a killed run left. On disk one writable
+    folder is enough: an output whose folder is not writable fails its video.
 
     Raises:
-        StoreUnusable: it is not so.
+        StoreUnusable: one is not writable.
     """
     tried: set[str] = set()
     proven: set[str] = set()
@@ -54,17 +54,17 @@ def check_outputs_writable(requests: Sequence[VideoRequest], context: StepContex
 
 
 def check_machines_share_storage(num_machines: int, requests: Sequence[VideoRequest], context: StepContext) -> None:
-    """Several machines share no disk.
+    """Check that several machines find everything on S3, since they share no disk.
 
     Raises:
-        ManifestError: something that all of them need is on the disk of one.
+        ManifestError: a source, an output or the work place is on the disk of one.
     """
     videos = (uri for request in requests for uri in (request.source.uri, request.output_uri))
     check_no_local_paths(num_machines, [context.work.root, *videos])
 
 
 def check_local_disk(requests: Sequence[VideoRequest], context: StepContext) -> None:
-    """The local disk has room to join a file as large as the largest source; the stitch itself asks again, exactly.
+    """Check that the local disk has room to join a file as large as the largest source; a stitch checks again, exactly.
 
     Raises:
         StoreUnusable: it has not.
@@ -77,5 +77,5 @@ def check_local_disk(requests: Sequence[VideoRequest], context: StepContext) -> 
             where=str(context.scratch),
             expected=f"{int(DISK_FACTOR * largest):,} bytes free",
             got=f"{free:,}",
-            remedy="Free some, or set TMPDIR to a larger disk.",
+            remedy="Free some space, or set TMPDIR to a larger disk.",
         )

@@ -1,7 +1,7 @@
-"""Stopping: the first Ctrl-C or SIGTERM asks the job to drain, the second ends the process at once.
+"""StopRequests: the first Ctrl-C or SIGTERM asks the job to drain, the second ends the process at once.
 
-Both are safe: what is committed stays, and the next run goes on from there. Each is answered at once, also on a
-terminal whose bars are redrawn all the time: there the display says it, for they would cover any other text.
+Both are safe: what is committed stays, and the next run continues from there. Each is acknowledged at once. On a
+terminal with progress bars the display shows the message, since the bars would cover any other text.
 """
 
 import os
@@ -22,10 +22,10 @@ _SHOW_CURSOR = "\x1b[?25h"
 
 
 class StopRequests:
-    """Listens for stop signals; a context manager that puts the handlers of before back."""
+    """Listens for stop signals; a context manager that restores the previous handlers."""
 
     def __init__(self, tell: Callable[[str], None] | None = None) -> None:
-        """`tell` is called with a line to show, from a thread of its own."""
+        """`tell` is called with a line to show, from a separate thread."""
         self._asked = 0
         self._before: dict[int, Any] = {}
         self._tell = tell
@@ -34,7 +34,7 @@ class StopRequests:
 
     @property
     def is_asked(self) -> bool:
-        """Whether somebody asked the job to stop."""
+        """Whether the job was asked to stop."""
         return self._asked > 0
 
     def __enter__(self) -> Self:
@@ -45,7 +45,7 @@ class StopRequests:
         return self
 
     def _answer(self, tell: Callable[[str], None]) -> None:
-        """A signal's handler may interrupt the display in the midst of a line, so it is another thread that tells."""
+        """Show the message from a thread: a signal handler may interrupt the display in the middle of a line."""
         self._is_answered.wait()
         if not self._is_over:
             tell(STOPPING)
@@ -59,7 +59,7 @@ class StopRequests:
         self._is_answered.set()
 
     def listen(self) -> None:
-        """Take the signals over, again where another library took them meanwhile: Ray does as it starts."""
+        """Install the handlers, again if another library replaced them: Ray does when it starts."""
         for number in _SIGNALS:
             signal.signal(number, self._on_signal)
 
@@ -83,6 +83,6 @@ def _is_terminal(descriptor: int) -> bool:
 
 
 def _write(descriptor: int, text: str) -> None:
-    """Write past Python's streams, which a signal may have interrupted."""
+    """Write without Python's streams, which the signal may have interrupted."""
     with suppress(OSError):
         os.write(descriptor, text.encode())

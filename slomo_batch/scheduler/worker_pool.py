@@ -66,7 +66,7 @@ class WorkerPool:
         self._leaving: Mapping[str, int] = {}
         self._draining_check_due_s = 0.0
 
-    # ---- what is known ---------------------------------------------------------------------------------------------
+    # ---- what is known -----------------------------------------------------------------------------------------------
 
     def room_for(self, num_ready: int) -> int:
         """How many of the chunk calls that are ready could start now on shared machines."""
@@ -93,12 +93,12 @@ class WorkerPool:
         """What to wait for; `collect` it when it is ready."""
         return [*self._starting, *self._held, *self._deaths.refs]
 
-    # ---- out -------------------------------------------------------------------------------------------------------
+    # ---- out ---------------------------------------------------------------------------------------------------------
 
     def start(self, call: ChunkCall) -> None:
         """Begin a call, for which there must be room."""
         if call.order.alone:
-            self._placement.keep(call, avoid=call.order.avoid)
+            self._placement.reserve(call, avoid=call.order.avoid)
         elif call.order.avoid:
             self._displaced.append(call)
             self._start_displaced()
@@ -167,7 +167,7 @@ class WorkerPool:
         self._starting = {ref: starting for ref, starting in self._starting.items() if starting is not worker}
         ray.kill(worker.actor)
 
-    # ---- in --------------------------------------------------------------------------------------------------------
+    # ---- in ----------------------------------------------------------------------------------------------------------
 
     def poll(self) -> Ended:
         """Do what is due: start chunks that waited for a machine, and take back those that cannot end in time."""

@@ -116,7 +116,7 @@ class VirtualEngine:
             self._begin_tasks()
         elif call.order.alone:
             self.seen["suspects"] += 1
-            self._placement.keep(call, avoid=call.order.avoid)
+            self._placement.reserve(call, avoid=call.order.avoid)
         else:
             self._make(call, self._placement.take())
 

@@ -154,7 +154,7 @@ class Simulation:
         for chunk in suspects:
             assert chunk.alone
             self.kept.append(chunk)
-            self.placement.keep(chunk, avoid=chunk.avoid)
+            self.placement.reserve(chunk, avoid=chunk.avoid)
         chunks = self.dispatch.take_chunks(self.placement.room_for(self.dispatch.num_ready), self.now_s)
         for chunk in chunks:
             assert not chunk.alone

@@ -30,7 +30,7 @@ def test_chunks_go_to_the_workers_that_hold_the_fewest_until_all_are_full() -> N
 def test_a_suspect_gets_the_quietest_machine_at_once_where_nothing_runs_there() -> None:
     placement = workers()
     assert placement.take() == "a1"
-    placement.keep("suspect", avoid=NOWHERE)
+    placement.reserve("suspect", avoid=NOWHERE)
     [(suspect, worker)] = placement.cleared()
     assert (suspect, HOMES[worker]) == ("suspect", "b")
     assert placement.room == 3, "only machine a takes more"
@@ -40,7 +40,7 @@ def test_a_suspect_gets_the_quietest_machine_at_once_where_nothing_runs_there() 
 def test_a_suspect_waits_for_what_runs_on_its_machine_while_the_other_machine_goes_on() -> None:
     placement = workers()
     taken(placement, 8)
-    placement.keep("suspect", avoid={"a"})
+    placement.reserve("suspect", avoid={"a"})
     for worker in ("b1", "b1", "b2", "a1"):
         placement.freed(worker)
         assert placement.cleared() == []
@@ -56,19 +56,19 @@ def test_a_suspect_waits_for_what_runs_on_its_machine_while_the_other_machine_go
 
 def test_it_runs_where_it_died_only_where_there_is_no_other_machine() -> None:
     placement = workers()
-    placement.keep("one", avoid={"a"})
-    placement.keep("other", avoid={"b"})
+    placement.reserve("one", avoid={"a"})
+    placement.reserve("other", avoid={"b"})
     assert {(suspect, HOMES[worker]) for suspect, worker in placement.cleared()} == {("one", "b"), ("other", "a")}
     assert (placement.room, placement.suspect_room) == (0, 0)
     single = workers({"a1": "a"})
-    single.keep("suspect", avoid={"a"})
+    single.reserve("suspect", avoid={"a"})
     assert single.cleared() == [("suspect", "a1")]
 
 
 def test_a_suspect_whose_machine_goes_gets_another() -> None:
     placement = workers(slots=1)
     taken(placement, 4)
-    placement.keep("suspect", avoid={"a"})
+    placement.reserve("suspect", avoid={"a"})
     placement.leave({"b"})
     for worker in ("b1", "b2", "a1", "a2"):
         placement.freed(worker)
@@ -76,7 +76,7 @@ def test_a_suspect_whose_machine_goes_gets_another() -> None:
     assert HOMES[worker] == "a"
     placement.gone(worker)
     assert placement.room == 1, "its worker died with it: the other one of machine a takes chunks again"
-    placement.keep("suspect", avoid={"a"})
+    placement.reserve("suspect", avoid={"a"})
     placement.gone({"a1": "a2", "a2": "a1"}[worker])
     assert placement.cleared() == []
     placement.up("c1", "c")
@@ -85,7 +85,7 @@ def test_a_suspect_whose_machine_goes_gets_another() -> None:
 
 def test_an_idle_neighbour_that_goes_does_not_open_the_machine_of_a_suspect() -> None:
     placement = workers({"a1": "a", "a2": "a"})
-    placement.keep("suspect", avoid=NOWHERE)
+    placement.reserve("suspect", avoid=NOWHERE)
     [(_, worker)] = placement.cleared()
     placement.gone({"a1": "a2", "a2": "a1"}[worker])
     assert placement.room == 0
@@ -107,7 +107,7 @@ def test_a_worker_is_idle_where_it_neither_holds_a_chunk_nor_is_kept_for_a_suspe
     placement = workers()
     assert placement.take() == "a1"
     assert [worker for worker in HOMES if placement.is_idle(worker)] == ["a2", "b1", "b2"]
-    placement.keep("suspect", avoid=NOWHERE)
+    placement.reserve("suspect", avoid=NOWHERE)
     assert [worker for worker in HOMES if placement.is_idle(worker)] == ["a2"]
 
 
