@@ -1,4 +1,4 @@
-"""The nouns, in the order in which a job makes them: read this first.
+"""The main types of a job, in the order in which it makes them. Read this first.
 
     Settings, VideoRequest   what a person asked for, one video each
     VideoFacts               what the source is
@@ -38,7 +38,7 @@ class Source:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class VideoRequest:
-    """One video asked for: what, with which settings, to where."""
+    """One requested video: its source, its settings, and where its output goes."""
 
     source: Source
     output_uri: str
@@ -66,10 +66,10 @@ class PendingVideo:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ColorFacts:
-    """Colour description in FFmpeg's names; "unspecified" where the file says nothing."""
+    """Color description in FFmpeg's names; "unspecified" if the file has none."""
 
     range: Literal["limited", "full"]
-    """Sample range; limited when the file says nothing of a YUV picture, full for RGB and yuvj."""
+    """Sample range. If the file has none: limited for YUV, full for RGB and yuvj."""
     matrix: str = "unspecified"
     primaries: str = "unspecified"
     transfer: str = "unspecified"
@@ -78,7 +78,7 @@ class ColorFacts:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AudioTrack:
-    """One sound track of the source."""
+    """One audio track of the source."""
 
     stream_index: int
     codec: str
@@ -92,12 +92,12 @@ class AudioTrack:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class VideoFacts:
-    """What probing found in one source. The packet index itself is an object of its own."""
+    """What probing found in one source, without the packet index, which is stored separately."""
 
     container: str
     """FFmpeg's name of the demuxer."""
     stream_index: int
-    """Which stream of the file is the video."""
+    """Index of the video stream in the file."""
     codec: str
     width: int
     """Picture width in pixels, as coded, before any rotation."""
@@ -105,12 +105,12 @@ class VideoFacts:
     pixel_format: str
     """Pixel format as decoded."""
     sample_aspect_ratio: Fraction
-    """Width of a pixel over its height; 1 when unknown."""
+    """Width of a pixel over its height; 1 if unknown."""
     rotation_deg: int
-    """Counter-clockwise rotation a player applies: 0, 90, 180 or 270."""
+    """Counterclockwise rotation that a player applies: 0, 90, 180 or 270."""
     color: ColorFacts
     rate_from_header: Fraction
-    """Average frame rate the container states; 0 when it states none."""
+    """Average frame rate that the container states; 0 if it states none."""
     num_frames: int
     """Presented frames, from the index."""
     lane: Lane
@@ -119,9 +119,9 @@ class VideoFacts:
     """Why a source goes to the decode lane; empty in the copy lane."""
     audio: tuple[AudioTrack, ...]
     converted_formats: tuple[str, ...] = ()
-    """Planar pixel formats that later pictures have and that the decode lane converts to the first picture's."""
+    """Planar pixel formats of later pictures, which the decode lane converts to that of the first picture."""
     oddities: tuple[str, ...]
-    """What a person should know of this file: variable rate, rotation, tracks that will not be carried."""
+    """What a person should know of this file: variable rate, rotation, tracks that will not be in the output."""
 
 
 # ---- what will be made ---------------------------------------------------------------------------------------------
@@ -129,26 +129,26 @@ class VideoFacts:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Resolved:
-    """Every `auto` decided once, by the plan, for all workers alike: the numeric class of the made frames."""
+    """The value of every `auto`, as the plan decided it for all workers: the numeric class of interpolated frames."""
 
     precision: Precision
     flow_scale: Fraction
     weights_name: str
-    """What the settings' weights resolved to: a shipped versioned name such as compact-1, or a URI; empty where the
-    method has none."""
+    """What the settings' weights resolved to: a shipped versioned name such as compact-1, or a URI; empty if the method
+    has none."""
     weights_sha256: str
     threads: int
-    """Threads that torch uses per worker on the CPU."""
+    """CPU threads that torch uses in each worker."""
     pyramid_levels: int
     """Levels of the coarse-to-fine flow; 1 for networks without a pyramid."""
     encoder: str
     """FFmpeg's name of the encoder."""
     encoder_options: tuple[tuple[str, str], ...]
-    """Options of the encoder, in order, thread count and closed GOP among them."""
+    """Options of the encoder, in order, including thread count and closed GOP."""
     pixel_format: str
     """Pixel format of the output."""
     context: int
-    """Source frames beyond a pair, on either side, that decisions about it may read."""
+    """Source frames on either side of a pair that decisions about the pair may read."""
     audio: Literal["keep", "stretch", "resample", "drop"]
 
 
@@ -162,7 +162,7 @@ class Chunk:
 
     chunk_id: str
     index: int
-    """Place among the video's chunks, from 0."""
+    """Position among the video's chunks, from 0."""
     first_pair: int
     end_pair: int
     first_frame: int
@@ -173,16 +173,16 @@ class Chunk:
             raise ValueError(f"a chunk owns at least one pair and one output frame, got {self}")
 
     def source_frames(self, *, context: int, num_frames: int) -> range:
-        """Source frames the chunk reads: its pairs' own, and `context` more on either side where there are any."""
+        """Source frames that the chunk reads: those of its pairs, and up to `context` more on either side."""
         return range(max(0, self.first_pair - context), min(num_frames, self.end_pair + 1 + context))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class VideoPlan:
-    """What will be made of one video: pinned in the work store before anything is made, and judged against after."""
+    """What will be made of one video. It is stored before anything is made, and the output is verified against it."""
 
     video_id: str
-    """Digest of everything that decides the output's pixels and sound."""
+    """Digest of everything that determines the output's pixels and audio."""
     request: VideoRequest
     facts: VideoFacts
     resolved: Resolved
@@ -198,7 +198,7 @@ class VideoPlan:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Machine:
-    """Where and with what a chunk was made: pixels are only promised alike within one class."""
+    """Where and with what a chunk was made. Pixels are only guaranteed to be identical within one class."""
 
     host: str
     device: str
@@ -245,20 +245,20 @@ class FrameCounts:
     """What the output frames of a chunk are."""
 
     source: int = 0
-    """Source frames passed on untouched (t = 0)."""
+    """Source frames passed on unchanged (t = 0)."""
     made: int = 0
     """Interpolated frames."""
     held_at_cut: int = 0
-    """Copies of a source frame because a scene cut lies in the pair."""
+    """Copies of a source frame because there is a scene cut in the pair."""
     held_repeat: int = 0
-    """Copies because the source repeats its own frame."""
+    """Copies of a source frame because the source repeats it."""
     held_damaged: int = 0
-    """Source frames of the chunk that could not be decoded and were held from a neighbour."""
+    """Source frames of the chunk that could not be decoded and were replaced by a neighbor."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ChunkDone:
-    """A committed segment; stands as JSON in the commit record."""
+    """A committed segment."""
 
     video_id: str
     chunk_id: str
@@ -269,7 +269,7 @@ class ChunkDone:
     sha256: str
     """Of the segment object."""
     extradata_sha256: str
-    """Of the encoder's global header: segments with different ones cannot be joined."""
+    """Of the encoder's global header. Segments with different headers cannot be joined."""
     num_frames: int
     max_reorder: int
     """Most places by which a packet's decode order is ahead of its presentation order."""
@@ -286,7 +286,7 @@ class ChunkDone:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SoundDone:
-    """The committed sound of one video: a packet archive with one stream per track."""
+    """The committed audio of one video: a packet archive with one stream per track."""
 
     video_id: str
     key: str
@@ -294,12 +294,12 @@ class SoundDone:
     sha256: str
     num_tracks: int
     notes: tuple[str, ...]
-    """What could not be carried, for the report."""
+    """What is missing from the output, for the report."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Published:
-    """A verified output under its final name; stands as JSON in the receipt."""
+    """The receipt of a published video: a verified output under its final name."""
 
     video_id: str
     source: Source
@@ -315,7 +315,7 @@ class Published:
     machines: tuple[Machine, ...]
     """The distinct machines that made the frames."""
     notes: tuple[str, ...]
-    """What the output could not carry or what differs from the source, for the report."""
+    """What is missing from the output or differs from the source, for the report."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -342,7 +342,7 @@ class VideoFailed:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class OutputOwnership:
-    """What an object was made of that this job put under an output's name."""
+    """What an object was made from that this job put under an output's name."""
 
     output_uri: str
     source: Source
@@ -355,15 +355,15 @@ class OutputOwnership:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DriverClaim:
-    """Who leads, and that it still does."""
+    """A driver's claim to lead the job, and its heartbeat."""
 
     driver: str
     """Random name of the driver."""
     host: str
     pid: int
     process_start: str
-    """When the process began, in the kernel's units: a pid is used again, the two together are not."""
+    """When the process began, in the kernel's units. A pid is reused, but not with the same start."""
     beat: int
-    """Rises while the driver lives."""
+    """Increases while the driver runs."""
     ended: bool
-    """True once the driver left in order."""
+    """True once the driver has ended normally."""

@@ -17,7 +17,7 @@ Exists = Literal["skip", "replace", "fail"]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FpsTarget:
-    """The output frame rate as asked for."""
+    """The output frame rate of the manifest."""
 
     kind: Literal["source", "rate", "multiple"]
     """The source's own rate, a fixed one, or a multiple of the source's."""
@@ -41,7 +41,7 @@ class Retime:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Interpolate:
-    """How frames between source frames are made."""
+    """How frames between source frames are interpolated."""
 
     method: Method = "superslomo"
     weights: str = "compact"
@@ -49,7 +49,7 @@ class Interpolate:
     cuts: Literal["hold", "ignore"] = "hold"
     """At a scene cut: hold the nearest source frame, or interpolate across it."""
     duplicates: Literal["keep"] = "keep"
-    """A repeated source frame is copied, no network is run."""
+    """A repeated source frame is copied, without running the model."""
     precision: Literal["auto"] | Precision = "auto"
     flow_scale: Literal["auto"] | Fraction = "auto"
     """Resolution at which flow is estimated: 1, 1/2 or 1/4 of the picture's."""
@@ -57,7 +57,7 @@ class Interpolate:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Encode:
-    """How the output is coded."""
+    """How the output is encoded."""
 
     codec: Codec = "h264"
     quality: int = 18
@@ -66,12 +66,12 @@ class Encode:
     encoder: str = "auto"
     """auto, software, nvenc, or FFmpeg's name of an encoder."""
     pixel_format: str = "auto"
-    """auto, or FFmpeg's name of a planar YUV or grey format."""
+    """auto, or FFmpeg's name of a planar YUV or gray format."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Settings:
-    """Everything that decides one video's output, as composed: defaults < manifest < input < table row < --set."""
+    """All settings of one video, as composed: defaults < manifest < input < table row < --set."""
 
     retime: Retime = field(default_factory=Retime)
     interpolate: Interpolate = field(default_factory=Interpolate)
@@ -80,4 +80,4 @@ class Settings:
     pairs_per_chunk: Literal["auto"] | int = "auto"
     """Source pairs per chunk; auto: from picture size and settings."""
     max_held_frames: int = 12
-    """Source frames that could not be decoded and were held from a neighbour, beyond which the video fails."""
+    """The video fails if more source frames than this cannot be decoded and are replaced by a neighbor."""

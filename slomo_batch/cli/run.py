@@ -130,7 +130,7 @@ def _convert(options: argparse.Namespace) -> int:
 
     with displays(options, manifest.name) as display:
         # A second `convert` of the same video is a request to try again.
-        return run.run(manifest, display=display, retry_failed=True, tidy=True)
+        return run.run(manifest, display=display, retry_failed=True, clean_up=True)
 
 
 def convert_manifest(options: argparse.Namespace) -> Manifest:

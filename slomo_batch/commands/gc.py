@@ -1,9 +1,9 @@
-"""Garbage: what a job leaves in its work place and no longer needs. Found first, deleted only when told to.
+"""Garbage: find, and delete on request, what a job leaves in its work place and no longer needs.
 
-Of a published video everything goes but its receipt, also what an earlier version of slomo_batch began of it. Of any
-other, only segments and sounds that no commit names: what attempts left that lost, or whose worker died. Probes and the
-epochs before the last go too. Receipts, failures, the ledger and the job's pins stay: they are its memory. Outside the
-job's own prefix only those very uploads are looked at that the job recorded as its own when it began them.
+Of a published video, everything is garbage but the receipt, including what an earlier version of slomo_batch began. Of
+any other video, only segments and audio that no commit names: those of attempts that another preceded, or whose worker
+died. Probes, and the records of all drivers but the last, are garbage too. Receipts, failures, the ledger and the job's
+pins are kept. Outside the job's prefix, only the uploads that the job recorded when it began them are looked up.
 """
 
 from collections import defaultdict
@@ -24,18 +24,18 @@ from slomo_batch.storage.work_layout import Listed, parts_of
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Garbage:
-    """Objects of one kind that may go."""
+    """Objects of one kind that can be deleted."""
 
     kind: str
-    """For a person."""
+    """Description of the kind, for display."""
     keys: tuple[str, ...]
     size_bytes: int
     uploads: tuple[Upload, ...] = ()
-    """Uploads that are to be aborted; `keys` are then those of their records."""
+    """Uploads to abort; `keys` are then the keys of their records."""
 
 
 def find_garbage(context: StepContext) -> list[Garbage]:
-    """What may go. Only for a job that nobody is running: an attempt under way has no commit yet."""
+    """Find what can be deleted. No driver may be running the job: an attempt in progress has no commit yet."""
     layout, work = context.layout, context.work
     receipts = dict(_receipts(context))
     videos = set(receipts.values())
@@ -53,9 +53,9 @@ def find_garbage(context: StepContext) -> list[Garbage]:
         (
             "epochs that are over",
             (
-                *_but_the_last("epoch", layout.epochs, context),
-                *_but_the_last("heartbeat", layout.heartbeats, context),
-                *_but_the_last("progress", layout.progresses, context),
+                *_all_but_the_last("epoch", layout.epochs, context),
+                *_all_but_the_last("heartbeat", layout.heartbeats, context),
+                *_all_but_the_last("progress", layout.progresses, context),
             ),
         ),
     )
@@ -64,7 +64,7 @@ def find_garbage(context: StepContext) -> list[Garbage]:
 
 
 def delete_garbage(found: Iterable[Garbage], context: StepContext) -> None:
-    """Delete what was found. An upload is aborted before its record goes."""
+    """Delete what was found. An upload is aborted before its record is deleted."""
     for garbage in found:
         for upload in garbage.uploads:
             abort(upload, context)
@@ -81,7 +81,7 @@ def _orphans(video_id: str, objects: Iterable[ObjectInfo], context: StepContext)
 
 
 def _named(video_id: str, context: StepContext) -> tuple[str, ...]:
-    """Keys that commits name; where a commit is damaged, the prefix of all that it can name."""
+    """Keys that commits name; for a damaged commit, the prefix of all keys that it can name."""
     layout, work = context.layout, context.work
     named = []
     for found in work.list(layout.commits(video_id)):
@@ -100,7 +100,7 @@ def _named(video_id: str, context: StepContext) -> tuple[str, ...]:
 
 
 def _uploads(context: StepContext) -> Iterator[Garbage]:
-    """Of a job that nobody is running no upload is under way."""
+    """The recorded uploads: no driver is running the job, so none of them is in progress."""
     recorded = list(unfinished(context))
     left = [one for one in recorded if one.size_bytes is not None]
     yield Garbage(
@@ -116,7 +116,7 @@ def _uploads(context: StepContext) -> Iterator[Garbage]:
 
 
 def _is_superseded(video_id: str, receipts: Container[str], context: StepContext) -> bool:
-    """Whether its output is published as another video: by a version that makes other pixels, or in other chunks."""
+    """Whether the output is published under another video id: of another pixel revision, or of other chunk sizes."""
     with suppress(WorkDamaged):
         stored = VideoRecords(video_id, context).stored_plan()
         if stored is not None:
@@ -125,7 +125,7 @@ def _is_superseded(video_id: str, receipts: Container[str], context: StepContext
 
 
 def _receipts(context: StepContext) -> Iterator[tuple[str, str]]:
-    """Receipt id and video id of each receipt that can be read: what a damaged one tells of is kept whole."""
+    """Receipt id and video id of each readable receipt. Everything of a video whose receipt is damaged is kept."""
     for found in context.work.list(context.layout.receipts):
         for receipt in parts_of(context.layout, "receipt", found.key):
             with suppress(WorkDamaged):
@@ -134,8 +134,8 @@ def _receipts(context: StepContext) -> Iterator[tuple[str, str]]:
                     yield receipt, published.video_id
 
 
-def _but_the_last(kind: Listed, prefix: str, context: StepContext) -> list[ObjectInfo]:
-    """Objects that are named by the number of an epoch, all but the highest."""
+def _all_but_the_last(kind: Listed, prefix: str, context: StepContext) -> list[ObjectInfo]:
+    """Objects whose key has a driver's number, all but the highest."""
     numbered = [
         (int(number), found)
         for found in context.work.list(prefix)

@@ -1,4 +1,4 @@
-"""One job, start to end: a judged manifest in, an exit status out."""
+"""Run a job from start to end: from a valid manifest to an exit status."""
 
 import random
 import time
@@ -46,20 +46,21 @@ def run(
     take_over: bool = False,
     prewarm: int = 0,
     strict: bool = False,
-    tidy: bool = False,
+    clean_up: bool = False,
 ) -> int:
-    """Make what the manifest asks for, or finish it; the exit code.
+    """Make the videos of a manifest, or finish what an earlier run began; return the exit code.
 
-    `retry_failed`: also what earlier runs gave up. `force`: everything, also what is published. `take_over`: although
-    another driver seems to lead the job. `prewarm`: workers for which a cluster is asked to start machines at once.
-    `strict`: only if every input names a video. `tidy`: delete what other settings left of the published outputs.
+    `retry_failed`: also make the videos that failed in earlier runs. `force`: make all videos, also published ones.
+    `take_over`: run even if another driver seems to lead the job. `prewarm`: number of workers for which a cluster is
+    asked to start machines at once. `strict`: every input must name a video. `clean_up`: delete what other settings
+    left of the published outputs.
 
     Raises:
-        JobError: the whole job cannot be done: the manifest, the cluster or the storage is at fault.
+        JobError: the job cannot be done, because of the manifest, the cluster or the storage.
     """
     try:
         flags = {"retry_failed": retry_failed, "force": force, "take_over": take_over}
-        return _run(manifest, display, prewarm=prewarm, strict=strict, tidy=tidy, **flags)
+        return _run(manifest, display, prewarm=prewarm, strict=strict, clean_up=clean_up, **flags)
     except Exception as error:
         display.show(JobFailed(error=type(error).__name__, reason=str(error)))
         raise
@@ -74,7 +75,7 @@ def _run(
     take_over: bool,
     prewarm: int,
     strict: bool,
-    tidy: bool,
+    clean_up: bool,
 ) -> int:
     environment = environment_of(manifest)
     context = open_context(environment)
@@ -85,7 +86,7 @@ def _run(
             raise Interrupted("stopped before anything was made", remedy="Run it again.")
         check_work_store(context)
         epoch = stack.enter_context(DriverLease(context.work, context.layout, take_over=take_over))
-        making = _JobRun(
+        job_run = _JobRun(
             manifest=manifest,
             environment=environment,
             context=context,
@@ -95,11 +96,11 @@ def _run(
             stop=stop,
             prewarm=prewarm,
         )
-        return making.make(found, retry_failed=retry_failed, force=force, tidy=tidy)
+        return job_run.make(found, retry_failed=retry_failed, force=force, clean_up=clean_up)
 
 
 class _JobRun:
-    """What one run has at hand."""
+    """One run: its manifest, its stores, its lease, and the displays it reports to."""
 
     def __init__(
         self,
@@ -118,8 +119,8 @@ class _JobRun:
         self._machines: Machines | None = None
         self._began_s = time.monotonic()
 
-    def make(self, found: FoundVideos, *, retry_failed: bool, force: bool, tidy: bool) -> int:
-        """Make what is wanted of the videos that were found."""
+    def make(self, found: FoundVideos, *, retry_failed: bool, force: bool, clean_up: bool) -> int:
+        """Make those of the videos found that are to be made; return the exit code."""
         pin = self._pin(found.requests)
         piles = triage(
             found.requests,
@@ -130,26 +131,26 @@ class _JobRun:
             other_names=found.other_names,
         )
         forget_failures(piles, self._context)
-        recorder = self._journal(found, piles)
+        recorder = self._recorder(found, piles)
         try:
             if piles.wanted:
                 self._drive(piles, pin, recorder)
         except BaseException:
-            with suppress(SlomoError):  # the first error is the one to tell
+            with suppress(SlomoError):  # report the first error, not this one
                 recorder.close(finished=False)
             raise
         tally = recorder.tally
-        if tidy and tally.videos_done == tally.videos_total:
-            self._tidy(found.requests, pin)
+        if clean_up and tally.videos_done == tally.videos_total:
+            self._clean_up(found.requests, pin)
         return self._end(recorder)
 
-    def _tidy(self, requests: Sequence[VideoRequest], pin: JobPin) -> None:
-        self._insist_on_lead()
+    def _clean_up(self, requests: Sequence[VideoRequest], pin: JobPin) -> None:
+        self._check_lead()
         for request in requests:
             try:
                 delete_superseded(request, pin, self._context)
             except StorageError as error:
-                text = f"what earlier settings left in the work place could not be deleted: {error}"
+                text = f"what earlier settings left in the work place cannot be deleted: {error}"
                 self._display.show(Note(text=text, uri=request.source.uri))
 
     def _pin(self, requests: Sequence[VideoRequest]) -> JobPin:
@@ -171,8 +172,8 @@ class _JobRun:
             )
         return self._machines
 
-    def _journal(self, found: FoundVideos, piles: Triage) -> EventRecorder:
-        """A recorder that has told of everything that was decided before the work begins."""
+    def _recorder(self, found: FoundVideos, piles: Triage) -> EventRecorder:
+        """Open a recorder, and record what was decided before the work begins."""
         total = len(found.requests) + len(found.missing)
         tally = Tally(videos_total=total, videos_skipped=len(piles.done) + len(piles.renamed))
         layout, work = self._context.layout, self._context.work
@@ -198,11 +199,11 @@ class _JobRun:
             recorder.refused(failed)
         if piles.waiting:
             number = len(piles.waiting)
-            self._display.show(Note(text=f"given up by an earlier run: {number}; --retry-failed tries them again"))
+            self._display.show(Note(text=f"failed in an earlier run: {number}; --retry-failed tries them again"))
         return recorder
 
     def _show_start(self, found: FoundVideos, piles: Triage, tally: Tally) -> None:
-        """Show what was decided before the work begins, but for the videos that fail."""
+        """Show what was decided before the work begins, apart from the videos that fail."""
         self._display.show(
             JobStarted(
                 name=self._context.layout.name,
@@ -224,12 +225,12 @@ class _JobRun:
             self._display.show(VideoSkipped(uri=request.source.uri, output_uri=request.output_uri, reason=reason))
         for wanted in piles.wanted:
             if wanted.changed:
-                text = "changed since its output was published: made again, and replaced"
+                text = "the source changed since its output was published: the output is made again and replaced"
                 self._display.show(Note(text=text, uri=wanted.request.source.uri))
 
     def _drive(self, piles: Triage, pin: JobPin, recorder: EventRecorder) -> None:
         requests = [wanted.request for wanted in piles.wanted]
-        self._insist_on_lead()
+        self._check_lead()
         withdraw_receipts(piles, self._context)
         check_outputs_writable(requests, self._context)
         check_local_disk(requests, self._context)
@@ -252,10 +253,10 @@ class _JobRun:
         sizes = [request.source.size_bytes for request in requests]
         driver.run(iter(long_ones_first(piles.wanted, sizes, most)))
 
-    def _insist_on_lead(self) -> None:
-        """Before anything is written under names that an heir writes too."""
+    def _check_lead(self) -> None:
+        """Raise JobTaken if another driver leads the job. Called before writing under keys that it writes too."""
         if self._epoch.check_superseded():
-            raise JobTaken("another driver took this job over", remedy="Nothing is lost; leave it to that one.")
+            raise JobTaken("another driver took this job over", remedy="Nothing is lost: the other driver goes on.")
 
     def _end(self, recorder: EventRecorder) -> int:
         tally = recorder.tally
@@ -281,9 +282,9 @@ class _JobRun:
 
 
 def compact_ledger(store: ObjectStore, layout: Layout, epoch: int) -> None:
-    """Replace the parts of the ledger by one; a part goes only when the whole that holds it stands.
+    """Replace the parts of the ledger by one. The parts are deleted after the whole is written.
 
-    The whole gets a name of this driver's: a driver of before that wakes up may write its own parts again, and no more.
+    The whole gets a key of this driver: an earlier driver that wakes up can only write its own parts again.
     """
     keys = [found.key for found in store.list(layout.ledger) if parts_of(layout, "ledger_part", found.key)]
     if len(keys) > 1:

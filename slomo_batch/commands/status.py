@@ -1,4 +1,4 @@
-"""What may be asked of a job without running it: where it stands, what ran, what it can spare. Loads no torch."""
+"""Queries about a job that do not run it: its status, its timeline, and its garbage. Loads no torch."""
 
 from collections.abc import Iterator
 from dataclasses import replace
@@ -21,11 +21,11 @@ from slomo_batch.wiring import JobEnvironment, environment_of, open_context
 
 
 def status(wanted: Manifest | str, work: str = "") -> JobStatus:
-    """Where a job stands, from what its driver wrote last."""
+    """The status of a job, from what its last driver wrote."""
     environment = _environment(wanted, work)
     context = open_context(environment)
-    told = _latest_progress(context)
-    if told is None:
+    progress = _latest_progress(context)
+    if progress is None:
         return JobStatus(
             job=environment.job,
             state="unknown",
@@ -38,13 +38,13 @@ def status(wanted: Manifest | str, work: str = "") -> JobStatus:
             updated="",
             failures=(),
         )
-    if told.state == "running" and not is_led(context.work, context.layout):
-        return replace(told, state="interrupted")
-    return told
+    if progress.state == "running" and not is_led(context.work, context.layout):
+        return replace(progress, state="interrupted")
+    return progress
 
 
 def _latest_progress(context: StepContext) -> JobStatus | None:
-    """What the last driver wrote; None where nothing is written, or it is damaged: a driver writes it again."""
+    """What the last driver wrote; None if there is nothing, or it is damaged. A driver writes it again."""
     layout = context.layout
     listed = context.work.list(layout.progresses)
     numbers = [int(number) for found in listed for number in parts_of(layout, "progress", found.key)]
@@ -55,7 +55,7 @@ def _latest_progress(context: StepContext) -> JobStatus | None:
 
 
 def _environment(wanted: Manifest | str, work: str) -> JobEnvironment:
-    """Of a manifest, or of a job by its name and its work place."""
+    """The environment of a manifest's job, or of a job given by its name and work place."""
     if isinstance(wanted, str):
         return JobEnvironment(work_uri=normalise_uri(work, Path.cwd()), job=wanted)
     return environment_of(wanted)
@@ -65,7 +65,7 @@ def _environment(wanted: Manifest | str, work: str) -> JobEnvironment:
 
 
 def timeline(wanted: Manifest | str, work: str = "", *, last_hours: float | None = None) -> Iterator[str]:
-    """What ran where and when, as the text of a trace, in pieces; all of the job, or its last hours.
+    """Yield the text of a trace of what ran where and when, in all of the job or in its last hours.
 
     Raises:
         ManifestError: the work place holds no ledger of such a job.
@@ -74,7 +74,9 @@ def timeline(wanted: Manifest | str, work: str = "", *, last_hours: float | None
     layout = context.layout
     keys = [found.key for found in context.work.list(layout.ledger) if parts_of(layout, "ledger_part", found.key)]
     if not keys:
-        raise ManifestError("there is no ledger: the job has not begun", where=context.work.uri(context.layout.ledger))
+        raise ManifestError(
+            "there is no ledger: the job has not started", where=context.work.uri(context.layout.ledger)
+        )
     return trace(read_ledger(context.work.get(key) for key in keys), last_hours=last_hours)
 
 
@@ -82,17 +84,17 @@ def timeline(wanted: Manifest | str, work: str = "", *, last_hours: float | None
 
 
 def gc(wanted: Manifest | str, work: str = "", *, delete: bool) -> list[Garbage]:
-    """What the job no longer needs in its work place; with `delete` it is gone afterwards.
+    """Find what the job no longer needs in its work place, and with `delete` delete it.
 
     Raises:
-        JobTaken: somebody is running the job.
+        JobTaken: a driver is running the job.
     """
     context = open_context(_environment(wanted, work))
     if is_led(context.work, context.layout):
         raise JobTaken(
-            "this job is being run",
+            "a driver is running this job",
             where=context.work.uri(context.layout.root),
-            remedy="Wait for its end. If its driver is gone, run the job: a run takes it over after half a minute.",
+            remedy="Wait until it ends. If the driver is dead, run the job: the run takes over after half a minute.",
         )
     found = find_garbage(context)
     if delete:

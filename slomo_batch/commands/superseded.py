@@ -1,8 +1,8 @@
-"""What earlier settings left of one output: other receipts, failures and half-made work of the same source and output.
+"""Superseded work: receipts, failures and unfinished work of one output that earlier settings left.
 
-`convert` deletes it once the output with the present settings exists; `run` withdraws only receipts whose output is
-gone and is about to be made with other settings. Only records that name this very source and
-output are deleted, with the work that belongs to them, and only within the job.
+`convert` deletes it once the output with the current settings exists. `run` deletes only the receipts of outputs that
+are gone and that it is about to make with other settings. Only records that name this source and output are deleted,
+with the work that belongs to them, and only within the job.
 """
 
 from collections.abc import Iterator
@@ -20,13 +20,13 @@ from slomo_batch.steps.video_records import VideoRecords
 from slomo_batch.storage.work_layout import parts_of
 
 MOST_READ = 1000
-"""Receipts that one run reads to find those of outputs that are gone."""
+"""Receipts that one run reads to find those whose outputs are gone."""
 
 
 def delete_superseded(request: VideoRequest, pin: JobPin, context: StepContext) -> int:
-    """Delete what other settings left of this request's output; the number of objects deleted.
+    """Delete what other settings left of this request's output; return the number of deleted objects.
 
-    Only for the driver that leads the job, when nothing runs and the output is published.
+    Only the driver that leads the job may call this, when nothing runs and the output is published.
     """
     keys = [*_records(request, pin, context), *_work(request, pin, context)]
     context.work.delete(keys)
@@ -34,7 +34,7 @@ def delete_superseded(request: VideoRequest, pin: JobPin, context: StepContext) 
 
 
 def withdraw_receipts(piles: Triage, context: StepContext) -> None:
-    """Delete the receipts of outputs that are gone and that this run makes in another way, with the work behind them.
+    """Delete the receipts, and the work, of outputs that are gone and that this run makes with other settings.
 
     Otherwise a later run with the earlier settings would take the new output for the one it published. Only the first
     MOST_READ receipts of other requests are read.

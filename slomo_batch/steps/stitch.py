@@ -310,7 +310,7 @@ def _total(segments: Sequence[ChunkDone]) -> FrameCounts:
 def _held_notes(counts: FrameCounts) -> tuple[str, ...]:
     if not counts.held_damaged:
         return ()
-    return (f"{counts.held_damaged} source frames could not be decoded and were held from a neighbour",)
+    return (f"{counts.held_damaged} source frames could not be decoded and were replaced by a neighbor",)
 
 
 def _frames_sha256(segments: Sequence[ChunkDone]) -> str:

@@ -98,7 +98,7 @@ def test_a_video_given_up_by_a_driver_woken_after_its_expiry_does_not_wait(tmp_p
     assert not list((stage.job.work / "failures").glob("*.json"))
     code, last = stage.drivers.run()
     assert code == SOME_FAILED, last.output
-    assert "given up by an earlier run" not in last.output
+    assert "failed in an earlier run" not in last.output
 
 
 def expect_memory_of_the_whole(stage: Stage, words: str) -> None:

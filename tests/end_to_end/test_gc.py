@@ -47,7 +47,7 @@ def test_an_interrupted_job_keeps_what_it_needs(tmp_path: Path) -> None:
     job.wait_for_commits(1)
     running = cli("gc", str(job.manifest), "--delete")
     assert running.returncode == 3
-    assert "being run" in running.stderr
+    assert "is running this job" in running.stderr
     kill(driver)
     committed = {done.chunk_id: done.attempt for done in job.commits()}
     orphan = next((job.work / "videos").glob("*")) / "segments" / "lost" / "attempt.nut"
