@@ -14,7 +14,7 @@ from tests.architecture.project import ROOT, modules, name_of, parsed, project_f
 HOMELESS = {"utils", "util", "common", "helpers", "helper", "core", "base", "misc"}
 """Names of modules whose content is not understood yet."""
 OUTSIDE = [re.compile(pattern) for pattern in (r"\.\./" + "shared", r"(?<![\w.}-])/" + "work/")]
-"""JobEnvironment that exist on one machine only."""
+"""Places that exist on one machine only."""
 
 
 def test_every_module_says_in_its_docstring_what_it_is() -> None:

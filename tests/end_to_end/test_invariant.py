@@ -122,5 +122,5 @@ def test_a_stop_drains_and_the_next_run_resumes(address: str, tmp_path: Path) ->
 def workers_of(pid: int) -> Iterator[int]:
     """The actors that make chunks, among the descendants of a driver."""
     for process in psutil.Process(pid).children(recursive=True):
-        if "ChunkMaker" in " ".join(process.cmdline()):
+        if "ChunkWorker" in " ".join(process.cmdline()):
             yield process.pid

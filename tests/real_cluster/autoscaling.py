@@ -46,7 +46,7 @@ class Node:
 
     def workers(self) -> list[psutil.Process]:
         """Processes that make chunks."""
-        return [process for process in self.processes() if "ChunkMaker" in _title(process)]
+        return [process for process in self.processes() if "ChunkWorker" in _title(process)]
 
     def signal(self, number: signal.Signals) -> None:
         """What happens to a whole machine: the raylet first, lest it sees the others go."""
@@ -81,7 +81,7 @@ class AutoscalingCluster:
         heads = [self._node(raylet) for raylet in self._raylets() if "--head" in _words(raylet)]
         assert len(heads) == 1
         titles = [_title(process) for process in heads[0].processes()]
-        return [title for title in titles if "ChunkMaker" in title or "run_task" in title]
+        return [title for title in titles if "ChunkWorker" in title or "run_task" in title]
 
     def _node(self, raylet: psutil.Process) -> Node:
         ids = [word.split("=")[1] for word in _words(raylet) if word.startswith("--node_id=")]

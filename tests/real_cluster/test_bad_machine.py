@@ -114,7 +114,7 @@ def test_a_machine_on_which_every_chunk_dies_is_set_aside(s3: S3Server, slow: Qu
             """Whether it is, by now; its workers die under their chunks, as where memory fails."""
             for worker in bad.workers():
                 with suppress(psutil.NoSuchProcess):
-                    if "ChunkMaker.make" in " ".join(worker.cmdline()):
+                    if "ChunkWorker.make" in " ".join(worker.cmdline()):
                         worker.send_signal(signal.SIGKILL)
             return is_shunned(job, bad) or job.driver.poll() is not None
 

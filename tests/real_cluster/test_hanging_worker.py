@@ -20,7 +20,7 @@ def busy_worker(driver: int) -> int:
     deadline = time.monotonic() + 120
     while time.monotonic() < deadline:
         for process in psutil.Process(driver).children(recursive=True):
-            if "ChunkMaker.make" in " ".join(process.cmdline()):
+            if "ChunkWorker.make" in " ".join(process.cmdline()):
                 return process.pid
         time.sleep(0.01)
     raise AssertionError("no worker is ever at a chunk")
