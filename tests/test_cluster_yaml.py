@@ -8,7 +8,7 @@ import pytest
 import yaml
 
 from slomo_batch.cli.main import main
-from slomo_batch.cluster.cluster_file import cluster_faults
+from slomo_batch.cluster.cluster_file import cluster_problems
 
 ROOT = Path(__file__).parents[1]
 CONFIG: dict[str, Any] = yaml.safe_load((ROOT / "cluster.yaml").read_text())
@@ -17,7 +17,7 @@ WORKERS = {name: kind for name, kind in TYPES.items() if name != CONFIG["head_no
 
 
 def test_the_file_is_found_without_fault() -> None:
-    assert cluster_faults(CONFIG, gpus_per_worker=1, cpus_per_worker=1) == []
+    assert cluster_problems(CONFIG, gpus_per_worker=1, cpus_per_worker=1) == []
 
 
 def broken(path: str, value: object) -> dict[str, Any]:
@@ -48,29 +48,29 @@ GPU = "available_node_types/gpu_spot_g6"
         (f"{GPU}/min_workers", 9, "min_workers is 9, more than max_workers, 8"),
         (f"{GPU}/max_workers", 99, "more than the cluster's, 20"),
         ("head_node_type", "heda", "head"),
-        ("available_node_types/head/resources", {"CPU": 4}, "chunks would land on the head"),
+        ("available_node_types/head/resources", {"CPU": 4}, "chunks would run on the head"),
         ("head_start_ray_commands", ["RAY_AUTH_MODE=token ray start --head"], "--num-cpus=0"),
         ("worker_start_ray_commands", ["ray start --address=$RAY_HEAD_IP:6379"], "RAY_AUTH_MODE=token"),
         ("provider/type", "awss", "Ray refuses it"),
-        ("available_node_types/head/node_config/IamInstanceProfile", None, "may do anything on EC2 and S3"),
-        ("worker_start_ray_commands/2", "true", "nobody watches for the end of gpu_spot_g6, gpu_spot_g5, cpu_spot"),
-        ("available_node_types/gpu_on_demand/priority", 20, "machines at full price come first"),
+        ("available_node_types/head/node_config/IamInstanceProfile", None, "full access to EC2 and S3"),
+        ("worker_start_ray_commands/2", "true", "nothing watches for the end of gpu_spot_g6, gpu_spot_g5, cpu_spot"),
+        ("available_node_types/gpu_on_demand/priority", 20, "machines at full price start first"),
         (f"{GPU}/priority", None, "gpu_on_demand: its priority is not below that of gpu_spot_g6, gpu_spot_g5"),
     ],
 )
 def test_a_slip_of_the_pen_is_told(path: str, value: object, told: str) -> None:
-    faults = cluster_faults(broken(path, value), gpus_per_worker=1, cpus_per_worker=1)
+    faults = cluster_problems(broken(path, value), gpus_per_worker=1, cpus_per_worker=1)
     assert any(told in fault for fault in faults), faults
 
 
 def test_a_worker_that_fits_no_machine_is_told() -> None:
-    assert any("takes 4 GPU" in fault for fault in cluster_faults(CONFIG, gpus_per_worker=4, cpus_per_worker=1))
-    assert any("takes 64 CPU" in fault for fault in cluster_faults(CONFIG, gpus_per_worker=0, cpus_per_worker=64))
+    assert any("takes 4 GPU" in fault for fault in cluster_problems(CONFIG, gpus_per_worker=4, cpus_per_worker=1))
+    assert any("takes 64 CPU" in fault for fault in cluster_problems(CONFIG, gpus_per_worker=0, cpus_per_worker=64))
 
 
 @pytest.mark.parametrize("config", [None, [], "text", {}, {"cluster_name": "x"}])
 def test_what_is_no_cluster_file_is_told_so(config: object) -> None:
-    assert cluster_faults(config, gpus_per_worker=1, cpus_per_worker=1)
+    assert cluster_problems(config, gpus_per_worker=1, cpus_per_worker=1)
 
 
 def test_the_command_says_what_it_found(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

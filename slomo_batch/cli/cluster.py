@@ -47,11 +47,11 @@ def _add_check(commands: Commands) -> None:
 
 
 def _check(options: argparse.Namespace) -> int:
-    from slomo_batch.cluster.cluster_file import cluster_faults, read_cluster_file  # noqa: PLC0415 loads Ray
+    from slomo_batch.cluster.cluster_file import cluster_problems, read_cluster_file  # noqa: PLC0415 loads Ray
 
     config = read_cluster_file(read_text(options.file))
     needs = {"gpus_per_worker": options.gpus_per_worker, "cpus_per_worker": options.cpus_per_worker}
-    problems = cluster_faults(config, **needs)
+    problems = cluster_problems(config, **needs)
     if problems:
         number = "1 problem" if len(problems) == 1 else f"{len(problems)} problems"
         raise ManifestError(f"invalid cluster file ({number})", problems=tuple(problems), where=options.file)

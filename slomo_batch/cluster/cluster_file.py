@@ -1,8 +1,8 @@
-"""Judging a file of Ray's cluster launcher (cluster.yaml) before it costs money: without a cloud, without a cluster.
+"""Check a file of Ray's cluster launcher (cluster.yaml) before it costs money, without a cloud or a cluster.
 
-Ray's own schema, EC2's model of a node, and what this project needs: a head that does no work and has a role of its
-own, types that may start and are large enough for every step, spot machines that are watched over and tried first, and
-a Ray that asks for its token.
+The checks are Ray's own schema, EC2's model of a node, and what this project needs: a head without chunks and with its
+own role, node types that may start and are large enough for every step, spot machines that are watched and tried first,
+and a Ray that requires a token.
 """
 
 import copy
@@ -17,7 +17,7 @@ from slomo_batch.storage.ec2 import node_faults
 
 
 def read_cluster_file(text: str) -> object:
-    """What a cluster file says.
+    """Parse a cluster file.
 
     Raises:
         ManifestError: it is not YAML.
@@ -28,25 +28,25 @@ def read_cluster_file(text: str) -> object:
         raise ManifestError("is not YAML", remedy=str(error)) from error
 
 
-def cluster_faults(config: object, *, gpus_per_worker: float, cpus_per_worker: int) -> list[str]:
-    """Everything that is wrong with a parsed cluster file, each with what would do."""
+def cluster_problems(config: object, *, gpus_per_worker: float, cpus_per_worker: int) -> list[str]:
+    """All problems of a parsed cluster file, each with its remedy."""
     if not isinstance(config, Mapping):
-        return ["is not a cluster file: a mapping belongs at its top"]
-    schema = _schema_faults(config)
+        return ["is not a cluster file: expected a mapping at the top level"]
+    schema = _schema_problems(config)
     if schema:
         return schema
     needs = {"GPU": gpus_per_worker, "CPU": 1.0 if gpus_per_worker else float(cpus_per_worker)}
-    own = (_type_faults(config), _head_faults(config), _fit_faults(config, needs), _spot_faults(config))
-    return [*chain(*own), *_token_faults(config)]
+    own = (_type_problems(config), _head_problems(config), _fit_problems(config, needs), _spot_problems(config))
+    return [*chain(*own), *_token_problems(config)]
 
 
-def _schema_faults(config: Mapping[str, Any]) -> list[str]:
-    """What Ray itself refuses, and the names that every later rule reads."""
+def _schema_problems(config: Mapping[str, Any]) -> list[str]:
+    """Problems that Ray itself reports, and names that the later checks need."""
     from ray.autoscaler._private.util import prepare_config, validate_config  # noqa: PLC0415 Ray is heavy
 
     try:
         validate_config(prepare_config(copy.deepcopy(dict(config))))
-    except Exception as error:  # noqa: BLE001 Ray raises whatever its schema library and its own code do
+    except Exception as error:  # noqa: BLE001 Ray raises the errors of its schema library and its own
         return [f"Ray refuses it: {_first_line(error)}"]
     if not config.get("cluster_name"):
         return ["cluster_name: is missing"]
@@ -67,7 +67,7 @@ def _workers(config: Mapping[str, Any]) -> Iterator[tuple[str, Mapping[str, Any]
             yield name, kind
 
 
-def _type_faults(config: Mapping[str, Any]) -> Iterator[str]:
+def _type_problems(config: Mapping[str, Any]) -> Iterator[str]:
     most = config.get("max_workers", 0)
     for name, kind in _workers(config):
         low, high = kind.get("min_workers", 0), kind.get("max_workers", most)
@@ -76,21 +76,21 @@ def _type_faults(config: Mapping[str, Any]) -> Iterator[str]:
         if high > most:
             yield f"{name}: max_workers is {high}, more than the cluster's, {most}"
         if not kind.get("resources"):
-            yield f"{name}: has no resources, so nothing is ever placed on it"
+            yield f"{name}: has no resources, so Ray never places anything on it"
     if config["provider"].get("type") == "aws":
         for name, kind in config["available_node_types"].items():
             yield from (f"{name}: {fault}" for fault in node_faults(kind.get("node_config", {})))
 
 
-def _head_faults(config: Mapping[str, Any]) -> Iterator[str]:
+def _head_problems(config: Mapping[str, Any]) -> Iterator[str]:
     name = config["head_node_type"]
     if config["available_node_types"][name].get("resources", {}).get("CPU", 1):
-        yield f"{name}: offers CPUs, so chunks would land on the head; write resources: {{CPU: 0}}"
+        yield f"{name}: offers CPUs, so chunks would run on the head; write resources: {{CPU: 0}}"
     if config["provider"].get("type") == "aws" and "IamInstanceProfile" not in _node_config(config, name):
-        yield f"{name}: has no IamInstanceProfile, so Ray would make a role that may do anything on EC2 and S3"
+        yield f"{name}: has no IamInstanceProfile, so Ray would create a role with full access to EC2 and S3"
     starts = [command for command in config.get("head_start_ray_commands", ()) if "ray start" in command]
     if starts and not any("--num-cpus=0" in command for command in starts):
-        yield "head_start_ray_commands: `ray start` lacks --num-cpus=0, so chunks would land on the head"
+        yield "head_start_ray_commands: `ray start` lacks --num-cpus=0, so chunks would run on the head"
 
 
 def _node_config(config: Mapping[str, Any], name: str) -> Mapping[str, Any]:
@@ -98,7 +98,7 @@ def _node_config(config: Mapping[str, Any], name: str) -> Mapping[str, Any]:
     return node_config
 
 
-def _fit_faults(config: Mapping[str, Any], worker: Mapping[str, float]) -> Iterator[str]:
+def _fit_problems(config: Mapping[str, Any], worker: Mapping[str, float]) -> Iterator[str]:
     stages = {"a worker that makes chunks": worker, "a task that splits or stitches": {"CPU": 1.0}}
     startable = [
         kind["resources"] for _, kind in _workers(config) if kind.get("resources") and kind.get("max_workers", 1)
@@ -109,23 +109,23 @@ def _fit_faults(config: Mapping[str, Any], worker: Mapping[str, float]) -> Itera
             yield f"no node type is large enough for {stage}: it takes {wanted}"
 
 
-def _spot_faults(config: Mapping[str, Any]) -> Iterator[str]:
-    """What makes spot machines a bargain rather than a gamble: their end is heard of, and they are tried first."""
+def _spot_problems(config: Mapping[str, Any]) -> Iterator[str]:
+    """Spot machines must be watched for their end, and come before machines at full price."""
     spot = {name: kind for name, kind in _workers(config) if "InstanceMarketOptions" in kind.get("node_config", {})}
     watches = any("cluster spot-watch" in command for command in config.get("worker_start_ray_commands", ()))
     if spot and not watches:
         yield (
-            f"worker_start_ray_commands: nobody watches for the end of {', '.join(spot)}; "
+            f"worker_start_ray_commands: nothing watches for the end of {', '.join(spot)}; "
             "start `slomo-batch cluster spot-watch` there"
         )
     for name, kind in _workers(config):
         rivals = [other for other, each in spot.items() if each["resources"] == kind.get("resources")]
         least = min((spot[other].get("priority", 0) for other in rivals), default=None)
         if name not in spot and least is not None and kind.get("priority", 0) >= least:
-            yield f"{name}: its priority is not below that of {', '.join(rivals)}: machines at full price come first"
+            yield f"{name}: its priority is not below that of {', '.join(rivals)}: machines at full price start first"
 
 
-def _token_faults(config: Mapping[str, Any]) -> Iterator[str]:
+def _token_problems(config: Mapping[str, Any]) -> Iterator[str]:
     for place in ("head_start_ray_commands", "worker_start_ray_commands"):
         for command in config.get(place, ()):
             if "ray start" in command and "RAY_AUTH_MODE=token" not in command:

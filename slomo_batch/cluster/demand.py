@@ -1,12 +1,12 @@
-"""Demand that can never be met, told from demand that waits for a machine. Pure."""
+"""Tell demand that can never be met from demand that waits for a machine. Pure."""
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 SURE_AFTER_S = 10.0
-"""An autoscaler that says no for so long has looked more than once."""
+"""An autoscaler that reports the demand as infeasible for this long has checked more than once."""
 JOINED_WITHIN_S = 900.0
-"""Where no autoscaler speaks, machines may still join by hand, or by one that does not report: for so long."""
+"""How long to wait without a report of an autoscaler: machines may join by hand, or by one that does not report."""
 
 Resources = Mapping[str, float]
 """Amounts by Ray's names: CPU, GPU."""
@@ -17,21 +17,21 @@ class Supply:
     """What a cluster offers."""
 
     machines: tuple[Resources, ...]
-    """All that each machine that lives has, in use or not."""
+    """Resources of each live machine, in use or not."""
     has_autoscaler: bool
-    """Whether one reports what it cannot start machines for."""
+    """Whether an autoscaler reports the demand for which it cannot start machines."""
     infeasible: tuple[Resources, ...] = ()
-    """What it cannot: no type of machine is large enough, or as many run as there may be."""
+    """That demand: no type of machine is large enough, or the maximum of machines runs already."""
 
 
 def refusal(needs: Resources, supply: Supply, waited_s: float) -> str:
-    """Why it is no use to wait any longer for a place for `needs`; empty while it may be."""
+    """Why no machine will ever have room for `needs`; empty while one may."""
     if any(_fits(needs, machine) for machine in supply.machines):
         return ""
     if supply.has_autoscaler and any(_same(needs, refused) for refused in supply.infeasible):
         return "no type of machine that the autoscaler may start is large enough" if waited_s >= SURE_AFTER_S else ""
     if not supply.has_autoscaler and waited_s >= JOINED_WITHIN_S:
-        return "no machine is large enough, and none came that is"
+        return "no machine is large enough, and no larger one joined"
     return ""
 
 
@@ -41,7 +41,7 @@ def described(needs: Resources) -> str:
 
 
 def floor(needs: Resources, *, prewarm: int, max_workers: int) -> list[dict[str, float]]:
-    """What an autoscaler is asked to have room for at once. Never more than the job may use: it would start nothing."""
+    """The room to request from an autoscaler. Never more than the job may use: then it would start nothing."""
     bundle = {name: amount for name, amount in needs.items() if amount}
     return [bundle] * min(prewarm, max_workers)
 

@@ -1,7 +1,7 @@
-"""Whether workers take GPUs on a cluster that starts machines on demand: the manifest says so, or the job is refused.
+"""Whether workers take GPUs on a cluster that starts machines on demand: the manifest must say it.
 
-Such a cluster has no GPU at first. A job that does not ask for one would run on CPUs, at many times the cost, and would
-keep to CPUs in every later run.
+Such a cluster has no GPU at first. A job that does not set the number would run on CPUs, at many times the cost, and
+would stay on CPUs in every later run.
 """
 
 from collections.abc import Iterable
@@ -13,21 +13,21 @@ from slomo_batch.errors import ManifestError
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Offer:
-    """What a cluster has, as far as GPUs are concerned."""
+    """What a cluster offers, regarding GPUs."""
 
     num_gpus: float
-    """Of all living machines."""
+    """Of all live machines."""
     head_has_cpus: bool
-    """False for a head that leaves all work to machines that an autoscaler starts."""
+    """False if the head leaves all work to machines that an autoscaler starts."""
     types: tuple[Resources, ...] = ()
-    """What each type of machine has that an autoscaler may start; empty where none reports its types."""
+    """Resources of each type of machine that an autoscaler may start; empty if none reports its types."""
 
 
 def check_gpu_choice(offer: Offer, *, gpus_per_worker: float, is_in_manifest: bool) -> None:
-    """Accept a job whose workers take what its manifest says, or GPUs that are there.
+    """Accept a job if its manifest sets the GPUs of a worker, or the cluster has enough GPUs now.
 
     Raises:
-        ManifestError: the manifest says nothing, and the cluster may start machines with GPUs.
+        ManifestError: the manifest does not set them, and the cluster may start machines with GPUs.
     """
     if is_in_manifest or offer.num_gpus >= gpus_per_worker > 0:
         return

@@ -1,7 +1,7 @@
-"""The instance metadata service of EC2, version 2: what a machine may ask about itself.
+"""The instance metadata service of EC2, version 2 (IMDSv2): what a machine can query about itself.
 
-A session token is fetched first and renewed when it is refused; an item that does not exist is None. The address is
-that of every EC2 machine, unless the variable says another that all AWS tools read: AWS_EC2_METADATA_SERVICE_ENDPOINT.
+A session token is fetched first and renewed when it is refused. The address is the same on every EC2 machine, unless
+AWS_EC2_METADATA_SERVICE_ENDPOINT, which all AWS tools read, sets another.
 """
 
 import os
@@ -14,13 +14,13 @@ from slomo_batch.errors import ClusterError
 
 DEFAULT_ENDPOINT = "http://169.254.169.254"
 TOKEN_S = 21600
-"""How long a token is asked to live: the longest that there is."""
+"""Lifetime to request for a token: the maximum."""
 TIMEOUT_S = 2.0
-"""The service is on the machine itself: it answers at once or not at all."""
+"""The service runs on the machine itself: it answers at once or not at all."""
 
 
 class Metadata:
-    """Asks the metadata service. Proxies are never asked: the address is link-local."""
+    """A client of the metadata service. It never uses a proxy: the address is link-local."""
 
     def __init__(self, endpoint: str = "") -> None:
         chosen = endpoint or os.environ.get("AWS_EC2_METADATA_SERVICE_ENDPOINT") or DEFAULT_ENDPOINT
@@ -31,10 +31,10 @@ class Metadata:
             raise ClusterError("this is not the address of a metadata service", expected="http://...", got=chosen)
 
     def get(self, item: str) -> str | None:
-        """An item below latest/meta-data/, None where there is none.
+        """An item below latest/meta-data/; None if it does not exist.
 
         Raises:
-            ClusterError: no answer, or one that makes no sense.
+            ClusterError: there is no answer, or an invalid one.
         """
         try:
             return self._get(item)
@@ -58,7 +58,7 @@ class Metadata:
             raise
 
     def _ask(self, method: str, path: str, headers: dict[str, str]) -> str:
-        request = urllib.request.Request(  # noqa: S310 the constructor saw to the scheme
+        request = urllib.request.Request(  # noqa: S310 the constructor checked the scheme
             f"{self._endpoint}/latest/{path}", method=method, headers=headers
         )
         try:
@@ -74,5 +74,5 @@ class Metadata:
             "the instance metadata service does not answer",
             where=self._endpoint,
             got=str(error) or type(error).__name__,
-            remedy="It exists on EC2 alone; inside a container it needs HttpPutResponseHopLimit: 2.",
+            remedy="It exists on EC2 only; in a container it needs HttpPutResponseHopLimit: 2.",
         )

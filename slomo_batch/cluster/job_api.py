@@ -1,7 +1,7 @@
-"""Ray's job API, as submissions: asked over HTTP, so the machine that asks is no part of the cluster.
+"""Ray's job API over HTTP, so this machine need not be part of the cluster. Jobs are read as submissions.
 
-Every failure of the client is told as ClusterError. What the client sends is what it is given: never the environment of
-this process, in which credentials may stand.
+Every failure of the client is raised as ClusterError. The client sends only what it is given, never the environment of
+this process, which may contain credentials.
 """
 
 import asyncio
@@ -26,11 +26,11 @@ from slomo_batch.errors import ClusterError
 from slomo_batch.ray_address import check_named
 
 AGENT_WITHIN_S = 60
-"""A cluster that just started has no agent yet that could start a job."""
+"""How long to wait for the agent that starts jobs: a cluster that just started has none yet."""
 CLIENT_TRIES = 5
-"""How often a server for Ray clients is asked that fails to start a process for this one."""
+"""Attempts to connect to a Ray client server that fails to start a process for this client."""
 SILENCE_S = 120.0
-"""A log that says nothing for so long may hang on a connection that is gone."""
+"""A log that is silent for this long may hang on a lost connection."""
 _MAX_NODES = 10_000
 
 T = TypeVar("T")
@@ -39,16 +39,16 @@ T = TypeVar("T")
 class JobApi:
     """The jobs of one cluster.
 
-    `address` is its dashboard (http://head:8265), a Ray address, or empty: what RAY_API_SERVER_ADDRESS or RAY_ADDRESS
-    names, else the cluster of this machine. One that is given goes over the environment.
+    `address` is its dashboard (http://head:8265), a Ray address, or empty: then RAY_API_SERVER_ADDRESS or RAY_ADDRESS,
+    else the cluster of this machine. An address that is given takes precedence over the environment.
 
     Raises:
-        ClusterError: nothing answers there.
+        ClusterError: no cluster answers there.
     """
 
     def __init__(self, address: str) -> None:
         if address:
-            # Ray prefers these to what it is told.
+            # Ray prefers these to its argument.
             for name in ("RAY_API_SERVER_ADDRESS", "RAY_ADDRESS"):
                 os.environ.pop(name, None)
         for name in ("ray", "ray.client_builder", "ray.util.client.logsclient", JobSubmissionClient.__module__):
@@ -69,11 +69,11 @@ class JobApi:
         """One run."""
         found = _submission(self._asked(lambda: self._client.get_job_info(submission_id)))
         if found is None:
-            raise ClusterError("is no run of slomo-batch", where=submission_id)
+            raise ClusterError("not a run of slomo-batch", where=submission_id)
         return found
 
     def start(self, submission_id: str, command: str, metadata: Mapping[str, str]) -> bool:
-        """Submit; False where the id is taken: somebody was faster."""
+        """Submit a run. Returns False if the id is taken: another client was faster."""
         deadline = time.monotonic() + AGENT_WITHIN_S
         while True:
             try:
@@ -93,15 +93,15 @@ class JobApi:
                 return True
 
     def stop(self, submission_id: str) -> bool:
-        """Have Ray send the run SIGTERM, and SIGKILL after DRAIN_S; False where it was not running."""
+        """Let Ray send the run SIGTERM, and SIGKILL after DRAIN_S. Returns False if it was not running."""
         stopped: bool = self._asked(lambda: self._client.stop_job(submission_id))
         return stopped
 
     def log(self, submission_id: str) -> Iterator[str]:
-        """The log from its beginning, in pieces, as it grows; it ends with the run.
+        """The log from its beginning, in pieces, as it grows, until the run ends.
 
         Raises:
-            ClusterError: the connection is lost, or silent for so long that it may be.
+            ClusterError: the connection is lost, or silent for so long that it may be lost.
         """
         with asyncio.Runner() as runner:
             tail = self._client.tail_job_logs(submission_id)
@@ -113,7 +113,7 @@ class JobApi:
                     runner.run(_close(tail))
 
     def whole_log(self, submission_id: str) -> str:
-        """The log as far as it goes."""
+        """The log so far."""
         text: str = self._asked(lambda: self._client.get_job_logs(submission_id))
         return text
 
@@ -125,7 +125,7 @@ class JobApi:
         return machines_to_expect(len(nodes), sum(node.resources_total.get("CPU", 0) for node in nodes))
 
     def offer(self) -> Offer:
-        """What the machines that live have."""
+        """What the live machines offer."""
         nodes = self._nodes()
         return Offer(
             num_gpus=sum(node.resources_total.get("GPU", 0) for node in nodes),
@@ -152,7 +152,7 @@ class JobApi:
     def _error(self, error: Exception) -> ClusterError:
         lines = [line for line in str(error).strip().splitlines() if line.strip(" .")]
         return ClusterError(
-            "Ray's job API does not answer, or refuses",
+            "Ray's job API does not answer or refuses the request",
             where=self._where,
             got=lines[-1].strip(" .") if lines else type(error).__name__,
             remedy="Check --address (the dashboard, http://HEAD:8265), RAY_AUTH_MODE and RAY_AUTH_TOKEN.",
@@ -160,14 +160,14 @@ class JobApi:
 
 
 _FAILURES = (RayError, RayStateApiException, ClientError, RuntimeError, ValueError, OSError)
-"""What Ray's client raises; the errors of its library requests are OSErrors, and so is a time-out."""
+"""Errors that Ray's client raises; the errors of its library `requests` are OSErrors, and so is a timeout."""
 
 
 def _client_of(address: str) -> JobSubmissionClient:
     """A client of the cluster's dashboard.
 
-    The server behind a ray:// address starts a process per client, which now and then dies in its fork (grpc crashes
-    there where GRPC_ENABLE_FORK_SUPPORT is not 0): the server says so, and is asked again.
+    The server behind a ray:// address starts a process per client, which sometimes dies in its fork (grpc crashes
+    there unless GRPC_ENABLE_FORK_SUPPORT is 0). The server reports that, and the client connects again.
     """
     for _ in range(CLIENT_TRIES - 1):
         with suppress(ConnectionAbortedError):
@@ -201,7 +201,7 @@ def _submission(details: JobDetails) -> Submission | None:
 
 
 def _is_own_address(ip: str) -> bool:
-    """Only an address of this very machine can be bound."""
+    """Whether the address is this machine's: only such an address can be bound."""
     family = socket.AF_INET6 if ":" in ip else socket.AF_INET
     with socket.socket(family, socket.SOCK_DGRAM) as probe:
         try:

@@ -1,4 +1,4 @@
-"""Following a submitted run: the lines of its log, each once, wherever the connection breaks in between."""
+"""Follow a submitted run: show each line of its log once, even if the connection breaks."""
 
 import time
 from collections.abc import Callable
@@ -8,18 +8,18 @@ from slomo_batch.cluster.log_reader import LogLine, LogReader
 from slomo_batch.cluster.submissions import Submission
 from slomo_batch.errors import ClusterError
 
-PATIENCE_S = 600.0
-"""How long the cluster may be out of reach before the run is no longer watched."""
+MAX_UNREACHABLE_S = 600.0
+"""How long the cluster may be unreachable before following ends."""
 BETWEEN_TRIES_S = 2.0
 
 Show = Callable[[LogLine], None]
 
 
 def follow(api: JobApi, submission_id: str, show: Show) -> Submission:
-    """Show a run from its beginning until its end; the run as it ended.
+    """Show a run from its beginning to its end. Returns the run as it ended.
 
     Raises:
-        ClusterError: the cluster is out of reach for good. The run goes on without being watched.
+        ClusterError: the cluster stays unreachable. The run itself continues.
     """
     run = api.submission(submission_id)
     reader = LogReader(entrypoint=run.entrypoint)
@@ -39,19 +39,19 @@ def follow(api: JobApi, submission_id: str, show: Show) -> Submission:
             if run.has_ended:
                 return run
         except ClusterError:
-            if time.monotonic() - reached_s > PATIENCE_S:
+            if time.monotonic() - reached_s > MAX_UNREACHABLE_S:
                 raise
         time.sleep(BETWEEN_TRIES_S)
 
 
 def show_so_far(api: JobApi, run: Submission, show: Show) -> None:
-    """Show what a run has told so far."""
+    """Show the log of a run so far."""
     for line in LogReader(entrypoint=run.entrypoint).feed(api.whole_log(run.id)):
         show(line)
 
 
 def wait_for_end(api: JobApi, submission_id: str) -> Submission:
-    """The run as it ended."""
+    """Wait until a run has ended. Returns it as it ended."""
     while not (run := api.submission(submission_id)).has_ended:
         time.sleep(BETWEEN_TRIES_S)
     return run

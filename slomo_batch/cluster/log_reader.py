@@ -1,4 +1,4 @@
-"""The log of a submitted run, read back: the events it told, and the lines that are none. Pure."""
+"""Read the log of a submitted run: its events, and lines that are no events. Pure."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass, field
@@ -22,7 +22,7 @@ class LogLine:
 
 @dataclass(slots=True, kw_only=True)
 class LogReader:
-    """Takes a log in pieces of any size; what Ray itself writes before the run begins is left out."""
+    """Takes a log in pieces of any size and omits what Ray writes before the run begins."""
 
     entrypoint: str
     """The run's command, which Ray repeats in the log before it starts it."""

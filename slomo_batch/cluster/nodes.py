@@ -1,4 +1,4 @@
-"""Asking Ray about its cluster. The private calls that there is no public way around are here and nowhere else."""
+"""Queries to Ray about its cluster. Private calls of Ray that have no public equivalent are in this module only."""
 
 from collections.abc import Callable
 from typing import Any
@@ -20,15 +20,15 @@ _services: Any = ray._private.services  # noqa: SLF001
 _raylet: Any = ray._raylet  # noqa: SLF001
 _protocol: Any = autoscaler_pb2
 HEAD_RESOURCE = "node:__internal_head__"
-"""Ray gives it to the head alone."""
+"""Only the head has it."""
 ANSWER_S = 10.0
 """How long the cluster's head may take to answer."""
 
 
 def draining_nodes() -> dict[str, int]:
-    """Ids of nodes that are about to be taken away, and when in ms of Unix time; 0 where nobody knows.
+    """Ids of nodes that are about to be taken away, and when, in ms of Unix time; 0 if that is unknown.
 
-    Ray's own Train and Data libraries ask the same way.
+    Ray's Train and Data libraries use the same call.
     """
     state = getattr(ray._private.state, "state", None)  # noqa: SLF001 see above
     ask = getattr(state, "get_draining_nodes", None)
@@ -36,7 +36,7 @@ def draining_nodes() -> dict[str, int]:
 
 
 def address_here(address: str) -> str:
-    """Host and port of the cluster at `address`; where that is empty, of the one this machine belongs to.
+    """Host and port of the cluster at `address`; if that is empty, of the cluster this machine belongs to.
 
     Raises:
         ClusterError: this machine belongs to none.
@@ -51,12 +51,12 @@ def address_here(address: str) -> str:
 
 
 def node_here(address: str, node_id: str = "") -> str:
-    """Id of the live node that the cluster at `address` has on this machine, empty where there is none (any more).
+    """Id of the live node that the cluster at `address` has on this machine; empty if there is none, or none any more.
 
-    `node_id` says which is meant where there are several.
+    `node_id` selects one of several.
 
     Raises:
-        ClusterError: the cluster does not answer; there are several and nobody says which.
+        ClusterError: the cluster does not answer; or there are several nodes and `node_id` is empty.
     """
     here = _services.get_node_ip_address(address)
     nodes = _ask(address, lambda gcs: gcs.get_all_node_info(timeout=ANSWER_S))
@@ -68,15 +68,16 @@ def node_here(address: str, node_id: str = "") -> str:
             "several nodes run on this machine",
             where=here,
             got=", ".join(sorted(found)),
-            remedy="Say which: --node-id.",
+            remedy="Choose one with --node-id.",
         )
     return next(iter(found), "")
 
 
 def drain_node(address: str, node: str, *, why: str, deadline_ms: int) -> None:
-    """Have the cluster give a node nothing new; it leaves once it is idle. A later call moves the deadline.
+    """Drain a node: it gets nothing new and leaves the cluster once it is idle. A later call moves the deadline.
 
-    `deadline_ms`: when the machine goes, in Unix time; 0 where nobody knows. A node that is not there is no error.
+    `deadline_ms`: when the machine goes, in ms of Unix time; 0 if that is unknown. A node that does not exist is no
+    error.
 
     Raises:
         ClusterError: the cluster does not answer, or refuses.
@@ -84,7 +85,7 @@ def drain_node(address: str, node: str, *, why: str, deadline_ms: int) -> None:
     reason = _protocol.DrainNodeReason.Value("DRAIN_NODE_REASON_PREEMPTION")
     accepted, refusal = _ask(address, lambda gcs: gcs.drain_node(node, reason, why, deadline_ms))
     if not accepted:
-        raise ClusterError("Ray refuses to let go of a node", where=node, got=str(refusal))
+        raise ClusterError("Ray refuses to drain a node", where=node, got=str(refusal))
 
 
 def _ask(address: str, question: Callable[[Any], Any]) -> Any:
@@ -95,48 +96,48 @@ def _ask(address: str, question: Callable[[Any], Any]) -> Any:
 
 
 def alive_nodes() -> frozenset[str]:
-    """Ids of the nodes that live."""
+    """Ids of the live nodes."""
     ask: Any = ray.nodes
     return frozenset(node["NodeID"] for node in ask() if node["Alive"])
 
 
 def working_nodes() -> frozenset[str]:
-    """Ids of the nodes that live and offer CPUs, so that something can run there."""
+    """Ids of the live nodes with CPUs, on which steps and workers can run."""
     ask: Any = ray.nodes
     return frozenset(node["NodeID"] for node in ask() if node["Alive"] and node["Resources"].get("CPU", 0) > 0)
 
 
 def name_of_node(node_id: str) -> str:
-    """What a person calls a node: its address and the start of its id."""
+    """A node for a person: its address and the start of its id."""
     ask: Any = ray.nodes
     address = next((node["NodeManagerAddress"] for node in ask() if node["NodeID"] == node_id), "unknown address")
     return f"{address} (node {node_id[:12]})"
 
 
 def cluster_total(resource: str) -> float:
-    """How much of a resource ("CPU", "GPU") all nodes have together."""
+    """The total of a resource ("CPU", "GPU") over all nodes."""
     ask: Any = ray.cluster_resources
     return float(ask().get(resource, 0))
 
 
 def offer() -> Offer:
-    """What the cluster has, and what its autoscaler may start where it reports that."""
+    """What the cluster has, and what its autoscaler may start, if it reports that."""
     ask: Any = ray.nodes
     nodes = [node["Resources"] for node in ask() if node["Alive"]]
     return Offer(
         num_gpus=cluster_total("GPU"),
         head_has_cpus=any(HEAD_RESOURCE in node and node.get("CPU", 0) > 0 for node in nodes),
-        types=_types_of_the_autoscaler(),
+        types=_autoscaler_types(),
     )
 
 
-def _types_of_the_autoscaler() -> tuple[Resources, ...]:
+def _autoscaler_types() -> tuple[Resources, ...]:
     config = ray._private.state.state.get_cluster_config()  # noqa: SLF001 see above
     return tuple(dict(kind.resources) for kind in config.node_group_configs if kind.max_count) if config else ()
 
 
 def supply() -> Supply:
-    """What the cluster offers, and what its autoscaler says it can never offer."""
+    """What the cluster has, and what its autoscaler reports as infeasible."""
     ask: Any = ray.nodes
     scaling = _autoscaling_state()
     return Supply(
@@ -149,15 +150,15 @@ def supply() -> Supply:
 
 
 def _autoscaling_state() -> Any:
-    """What the autoscaler reported last; None where there is none, or one that reports nothing."""
+    """The last report of the autoscaler; None if there is none, or if it does not report."""
     try:
         status = _ask(ray.get_runtime_context().gcs_address, lambda gcs: gcs.get_cluster_status(timeout_s=ANSWER_S))
-    except ClusterError:  # the head is busy: whoever waits asks again
+    except ClusterError:  # the head is busy: the caller asks again later
         return None
     state = _protocol.GetClusterStatusReply.FromString(status).autoscaling_state
     return state if state.autoscaler_state_version > 0 else None
 
 
 def ask_for_room(bundles: list[dict[str, float]]) -> None:
-    """Have the autoscaler keep machines on which all of these fit at once, used or not; an empty list ends that."""
+    """Let the autoscaler keep machines on which all of these fit at once, used or not; an empty list ends that."""
     request_resources(bundles=bundles)

@@ -1,4 +1,4 @@
-"""Several machines share no disk: what all of them need is on S3, or is refused."""
+"""Several machines share no disk: what all of them need must be on S3."""
 
 from collections.abc import Iterable
 
@@ -7,12 +7,12 @@ from slomo_batch.storage.uris import is_s3
 
 
 def machines_to_expect(num_alive: int, num_cpus: float) -> int:
-    """How many machines will work on a job: a head without CPUs does none, so machines yet to be started will."""
+    """How many machines will work on a job. A head without CPUs does not, so machines that start later will."""
     return max(num_alive, 1 if num_cpus else 2)
 
 
 def check_no_local_paths(num_machines: int, places: Iterable[str]) -> None:
-    """Nothing that several machines need is on the disk of one.
+    """Check that nothing that several machines need is on the disk of one.
 
     Raises:
         ManifestError: something is.
@@ -27,15 +27,15 @@ def check_no_local_paths(num_machines: int, places: Iterable[str]) -> None:
 
 
 def check_absolute_paths(places: Iterable[str]) -> None:
-    """Every place on a disk is told as the only machine of a cluster elsewhere finds it: by its whole path.
+    """Check that all local paths are absolute: the only machine of another cluster resolves them, not this one.
 
     Raises:
-        ManifestError: one is told as this machine finds it.
+        ManifestError: one is relative to this machine's folders.
     """
     here = sorted({place for place in places if not is_s3(place) and not place.startswith(("/", "file:"))})
     if here:
         raise ManifestError(
-            "is a path on this machine, and the cluster is another",
+            "is a path on this machine, but the job runs on a cluster elsewhere",
             where=here[0],
-            remedy="Put it on S3, or write the whole path that it has there, beginning with /.",
+            remedy="Put it on S3, or write its absolute path there, beginning with /.",
         )

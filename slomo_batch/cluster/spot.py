@@ -1,10 +1,10 @@
-"""The spot watcher: hears that EC2 takes this machine back, and tells Ray, which then gives it nothing new.
+"""The spot watcher: poll whether EC2 takes this machine back, and drain it, so that Ray gives it nothing new.
 
-Two things are heard. A notice says when the machine goes, some two minutes ahead: Ray learns the time, and the driver
-takes back what cannot be done by then. A rebalance recommendation says only that a notice has become likely: the node
-leaves Ray once it has finished what it holds. A notice outranks a recommendation, and nothing is told twice.
+EC2 announces two things. An interruption notice gives the time, some two minutes ahead: Ray gets it as the deadline,
+and the driver takes back what cannot end by then. A rebalance recommendation says that a notice has become likely: the
+node leaves Ray once it has finished what it holds. A notice takes precedence; neither is reported to Ray twice.
 
-What is heard and what follows are pure functions; `watch` is the loop around them.
+Reading the documents and deciding are pure functions; `watch` is the loop around them.
 """
 
 import json
@@ -17,24 +17,24 @@ from slomo_batch.cluster.imds import Metadata
 from slomo_batch.errors import ClusterError
 
 POLL_S = 5.0
-"""Seconds between two questions, as AWS recommends."""
+"""Seconds between two polls, as AWS recommends."""
 LIFE_CYCLE, NOTICE, REBALANCE = "instance-life-cycle", "spot/instance-action", "events/recommendations/rebalance"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Departure:
-    """That this machine goes, or is likely to."""
+    """This machine goes, or is likely to go."""
 
     why: str
     """For the log, and for the reason that Ray keeps."""
     deadline: datetime | None = None
-    """When it goes, in UTC; None where it is only likely to."""
+    """When it goes, in UTC; None if it is only likely to."""
 
 
 def read_notice(document: str) -> Departure:
-    """What spot/instance-action says: {"action": "terminate", "time": "2027-01-31T08:22:00Z"}.
+    """Read spot/instance-action: {"action": "terminate", "time": "2027-01-31T08:22:00Z"}.
 
-    One that cannot be read is believed all the same, without its time: something is about to happen.
+    A notice that cannot be read still counts, without its time.
     """
     try:
         fields = json.loads(document)
@@ -45,14 +45,14 @@ def read_notice(document: str) -> Departure:
 
 
 def departure(notice: str | None, rebalance: str | None) -> Departure | None:
-    """What there is to tell, by the two documents; the notice outranks the recommendation."""
+    """The departure that the two documents announce, if any; the notice takes precedence."""
     if notice is not None:
         return read_notice(notice)
     return None if rebalance is None else Departure(why="spot rebalance recommendation")
 
 
 def is_news(heard: Departure, told: Departure | None) -> bool:
-    """Whether Ray is to be told: of the first departure, and again once it has a time."""
+    """Whether to report it to Ray: the first departure, and again once it has a time."""
     return told is None or (told.deadline is None and heard.deadline is not None)
 
 
@@ -64,12 +64,12 @@ def watch(
     say: Callable[[str], None],
     poll_s: float = POLL_S,
 ) -> str:
-    """Ask again and again until the end is known; why the watch is over.
+    """Poll until the time of the machine's end is known. Returns why watching ended.
 
-    `leave` tells Ray, and says whether this machine still is one of its nodes; where it fails it is called again.
+    `leave` drains the node and returns whether this machine is still one; if it fails, it is called again.
 
     Raises:
-        ClusterError: nobody answers the very first question: this is not EC2.
+        ClusterError: the first poll gets no answer: this is not EC2.
     """
     if (life_cycle := metadata.get(LIFE_CYCLE)) != "spot":
         return f"nothing to watch for: this machine's life cycle is {life_cycle or 'not known'}, not spot"
@@ -86,4 +86,4 @@ def watch(
         except ClusterError as error:
             say(f"{error}; asking again")
         time.sleep(poll_s)
-    return "the end of this machine is known, and Ray was told"
+    return "the end of this machine is known and reported to Ray"

@@ -1,8 +1,8 @@
-"""Submissions: what a cluster is asked to run, under which id, and what its end means. Decides; speaks to nobody.
+"""Submissions: what to run on a cluster, under which id, and what its end means. Pure.
 
-An id is the job's name, a digest of what is asked for, and a number that counts the runs of that name on the cluster:
-derby-2019-3f9a1c20b7d4-2. The same asked for again while it runs is that run; after its end it is the next number; and
-another digest of a name that runs is refused, because two runs of one job would only take it from each other.
+An id is the job's name, a digest of the request, and a number that counts the runs of that name on the cluster:
+derby-2019-3f9a1c20b7d4-2. Submitting the same request while it runs attaches to that run; after its end it gets the
+next number. Another digest for a name that runs is refused, because the two runs would take the job from each other.
 """
 
 import re
@@ -15,18 +15,18 @@ from slomo_batch.manifest.canonical import CanonicalManifest
 from slomo_batch.serialization import digest
 
 MAX_COMMAND_BYTES = 120_000
-"""Linux takes 128 KiB for one argument of a process, and a command of Ray's job API is one."""
+"""Linux limits one argument of a process to 128 KiB, and a command of Ray's job API is one."""
 DRAIN_S = 600
-"""How long a run that is asked to stop may finish what it has in hand, before Ray kills it."""
+"""Seconds that a run has to finish what it holds after it is asked to stop, before Ray kills it."""
 NOT_FOUND = 127
-"""The shell's exit code where there is no such command."""
+"""The shell's exit code if a command does not exist."""
 _ID = re.compile(r"(?P<job>.+)-(?P<digest>[0-9a-f]{12})-(?P<number>[1-9][0-9]*)")
 _END_OF_MANIFEST = "MANIFEST"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Request:
-    """A run of one job, as it is sent to a cluster."""
+    """A request to run one job on a cluster."""
 
     job: str
     """Its name."""
@@ -35,12 +35,12 @@ class Request:
     force: bool = False
     take_over: bool = False
     prewarm: int = 0
-    """Workers to have machines for from the start."""
+    """Workers for which machines start at once."""
     strict: bool = False
 
     @property
     def digest(self) -> str:
-        """Names what comes of the run: equal for two requests where the one may stand for the other."""
+        """Digest of what the run makes: two requests with the same digest are interchangeable."""
         flags = f"{self.retry_failed} {self.force}" + (" strict" if self.strict else "")
         return digest("submission", self.manifest.text, *self.manifest.settings, flags)[:12]
 
@@ -54,13 +54,13 @@ class Submission:
     digest: str
     number: int
     status: str
-    """In Ray's words: PENDING, RUNNING, STOPPED, SUCCEEDED, FAILED."""
+    """Ray's status: PENDING, RUNNING, STOPPED, SUCCEEDED, FAILED."""
     entrypoint: str = ""
-    """The command that Ray was given."""
+    """The command that Ray runs."""
     exit_code: int | None = None
-    """Of the process; negative: the signal that ended it. None where there was none, or it was stopped."""
+    """Of the process; negative: the signal that ended it. None if it never ran, or was stopped."""
     message: str = ""
-    """What Ray says of it."""
+    """Ray's message about it."""
 
     @property
     def id(self) -> str:
@@ -74,30 +74,30 @@ class Submission:
 
 
 def parse_id(submission_id: str) -> tuple[str, str, int] | None:
-    """Job, digest and number of an id; None for one that slomo-batch did not give."""
+    """Job, digest and number of an id; None if the id is not one of slomo-batch."""
     found = _ID.fullmatch(submission_id)
     return (found["job"], found["digest"], int(found["number"])) if found else None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Attach:
-    """The run is there: nothing is submitted."""
+    """The run exists: submit nothing."""
 
     id: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Start:
-    """A run is to be submitted under this id."""
+    """Submit a run under this id."""
 
     id: str
 
 
 def decide(request: Request, known: Iterable[Submission]) -> Attach | Start:
-    """What is to be done for a request on a cluster that knows these submissions.
+    """Decide what to do for a request on a cluster with these submissions.
 
     Raises:
-        JobTaken: the job is being run with other settings.
+        JobTaken: the job runs with other settings.
     """
     runs = runs_of(request.job, known)
     for run in runs:
@@ -109,7 +109,7 @@ def decide(request: Request, known: Iterable[Submission]) -> Attach | Start:
             "this job is being run with other settings or options",
             where=run.id,
             remedy=f"`slomo-batch logs {request.job}` watches that run, `slomo-batch cancel {request.job}` ends it; "
-            "another name is another job.",
+            "to run both, give one another name.",
         )
     number = 1 + max((run.number for run in runs), default=0)
     return Start(id=f"{request.job}-{request.digest}-{number}")
@@ -151,12 +151,12 @@ def command_of(request: Request, *, version: str) -> str:
     words += ["--strict"] if request.strict else []
     words += ["--take-over"] if request.take_over else []
     words += ["--prewarm", str(request.prewarm)] if request.prewarm else []
-    # The manifest is one line that begins with a brace, so it cannot end the document that it stands in.
+    # The manifest is one line that begins with a brace, so it cannot end the here-document.
     command = f"{shlex.join(words)} <<'{_END_OF_MANIFEST}'\n{request.manifest.text}\n{_END_OF_MANIFEST}"
     size = len(command.encode())
     if size > MAX_COMMAND_BYTES:
         raise ManifestError(
-            f"is too long to be submitted: {size:,} bytes spelled out, at most {MAX_COMMAND_BYTES:,}",
+            f"is too long to submit: the command has {size:,} bytes, the limit is {MAX_COMMAND_BYTES:,}",
             where=request.job,
             remedy="List the inputs in a table (`- table: s3://...`), or use globs.",
         )
@@ -167,10 +167,10 @@ def command_of(request: Request, *, version: str) -> str:
 
 
 def exit_code_of(run: Submission) -> int:
-    """The exit code that an ended run stands for here.
+    """The exit code of this command for a run that has ended.
 
     Raises:
-        ClusterError: slomo-batch did not run, or did not come to its own end.
+        ClusterError: slomo-batch did not run, or was ended from outside.
     """
     if run.status == "SUCCEEDED":
         return 0

@@ -15,7 +15,7 @@ from slomo_batch.timeline.retiming import NOTABLE_FRAME_RATIO
 def show_plan(
     rows: Sequence[PlanRow], *, empty: Sequence[str] = (), as_json: bool, stream: TextIO = sys.stdout
 ) -> None:
-    """What a run would do; `empty` are the inputs in which there is no video."""
+    """Show what a run would do; `empty` lists the inputs without a video."""
     notes = [{"event": "note", "text": "no videos found", "uri": uri} for uri in empty]
     if as_json:
         total = {"event": "total", **_plan_total(rows), **_plan_cost(rows)}
@@ -43,7 +43,7 @@ def _plan_total(rows: Sequence[PlanRow]) -> dict[str, int]:
 
 
 def _plan_cost(rows: Sequence[PlanRow]) -> dict[str, Any]:
-    """What is asked of S3, if anything is."""
+    """The number and cost of requests to S3, if there are any."""
     asked = sum((row.s3_requests for row in rows), S3Requests())
     if asked == S3Requests():
         return {}
@@ -82,7 +82,7 @@ def _plan_lines(rows: Sequence[PlanRow]) -> Iterator[str]:
 
 
 def show_status(status: JobStatus, *, as_json: bool, stream: TextIO = sys.stdout) -> None:
-    """Where a job stands."""
+    """Show the state of a job."""
     _print([json_line(asdict(status))] if as_json else _status_lines(status), stream)
 
 
@@ -100,7 +100,7 @@ def _status_lines(status: JobStatus) -> Iterator[str]:
 def show_garbage(
     kinds: Sequence[tuple[str, int, int]], *, deleted: bool, as_json: bool, stream: TextIO = sys.stdout
 ) -> None:
-    """What `gc` found: kind, number of objects, bytes."""
+    """Show what `gc` found: kind, number of objects, bytes."""
     if as_json:
         records = [{"kind": kind, "objects": number, "size_bytes": size_bytes} for kind, number, size_bytes in kinds]
         _print(map(json_line, records), stream)

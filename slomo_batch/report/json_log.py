@@ -76,7 +76,7 @@ def level_of(event: Event) -> str:
 
 
 class Displays:
-    """Several displays of one stream of events; all open, all closed. Any thread may show an event."""
+    """Several displays of one stream of events, opened and closed together. Any thread may show an event."""
 
     def __init__(self, *displays: Display) -> None:
         self._displays = displays
@@ -96,7 +96,7 @@ class Displays:
         self._stack.__exit__(kind, error, trace)
 
     def show(self, event: Event) -> None:
-        """Show it on each."""
+        """Show the event on each display."""
         with self._lock:
             for display in self._displays:
                 display.show(event)

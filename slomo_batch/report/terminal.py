@@ -1,4 +1,4 @@
-"""What a person watches of a running job: bars on a terminal, plain lines elsewhere. The only importer of rich."""
+"""Show a running job to a person: bars on a terminal, plain lines elsewhere. The only importer of rich."""
 
 from collections.abc import Callable, Iterator
 from time import monotonic
@@ -27,11 +27,11 @@ from slomo_batch.report.units import counted, duration, size, without_uri
 from slomo_batch.sanitize import one_line
 
 SECONDS_BETWEEN_SNAPSHOTS = 10.0
-"""A log gets no more than one line of progress in this time."""
+"""A log gets at most one line of progress in this many seconds."""
 
 
 def display_for(stream: TextIO, *, as_json: bool, job: str) -> Display:
-    """The display that suits a stream."""
+    """The display for a stream: JSON, bars on a terminal, else plain lines."""
     if as_json:
         return JsonDisplay(stream, job=job)
     return RichDisplay(stream) if stream.isatty() else PlainDisplay(stream)
@@ -71,7 +71,7 @@ def _ended(event: JobEnded) -> str:
 
 
 def lines_of(event: Event) -> Iterator[str]:
-    """The lines that a person gets to read of an event, other than progress."""
+    """The lines to show for an event, other than progress."""
     match event:
         case JobStarted():
             yield f"{event.name}: {_started(event)}, work in {event.work}"
@@ -100,7 +100,7 @@ def lines_of(event: Event) -> Iterator[str]:
 
 
 class PlainDisplay(Streaming):
-    """A line per event, and of progress now and then."""
+    """Shows a line per event, and one of progress every `SECONDS_BETWEEN_SNAPSHOTS`."""
 
     def __init__(self, stream: TextIO, *, clock: Callable[[], float] = monotonic) -> None:
         super().__init__(stream)
@@ -122,7 +122,7 @@ class PlainDisplay(Streaming):
 
 
 class RichDisplay:
-    """Three live bars (videos, chunks, frames) under the lines of what happened."""
+    """Shows three live bars (videos, chunks, frames) under the lines of events."""
 
     def __init__(self, stream: TextIO) -> None:
         self._console = Console(file=stream, highlight=False)
@@ -151,7 +151,7 @@ class RichDisplay:
         self._progress.stop()
 
     def show(self, event: Event) -> None:
-        """Move the bars, or write the event's lines above them."""
+        """Update the bars, or write the event's lines above them."""
         if isinstance(event, Snapshot):
             self._move(event)
         elif not isinstance(event, VideoOpened):

@@ -1,12 +1,12 @@
 """The ledger as a trace: Chrome's trace event format, which Perfetto (ui.perfetto.dev) opens.
 
-    process   a machine; and one for the job, with what no machine could tell any more
+    process   a machine; and one for the job, for processes that were lost
     thread    a slot: of a worker for chunks, of its machine for steps without a model; it holds one thing at a time
     slice     an attempt at a step; within that of a chunk its stages
     instant   an attempt that failed, at its end; a lost process; a video published or given up
 
-The stages of a chunk alternate from picture to picture; here they stand one after the other, each as long as it took in
-all. Times are microseconds since the first thing shown.
+The stages of a chunk alternate from picture to picture; here they follow one another, each as long as its total.
+Times are microseconds since the first event shown.
 """
 
 from collections.abc import Iterator, Mapping
@@ -35,7 +35,7 @@ _Event = Mapping[str, Any]
 
 
 def trace(ledger: pa.Table, *, last_hours: float | None = None) -> Iterator[str]:
-    """The trace's JSON in pieces. `last_hours`: only what began in so many hours before the last thing did."""
+    """The trace's JSON in pieces. `last_hours`: only rows that began within so many hours before the last one."""
     rows = _rows(ledger, last_hours)
     zero_us = rows["at_us"][0].as_py() if rows.num_rows else 0
     tracks = _Tracks()
@@ -51,7 +51,7 @@ def trace(ledger: pa.Table, *, last_hours: float | None = None) -> Iterator[str]
 
 
 def _rows(ledger: pa.Table, last_hours: float | None) -> pa.Table:
-    """What can be shown, in the order in which it began; a chunk that was found committed ran at no time of ours."""
+    """The rows to show, in the order in which they began; not chunks that were found committed, which have no time."""
     at_us = pc.coalesce(ledger["began_utc"], ledger["time_utc"]).cast(pa.int64())
     rows = ledger.select(_COLUMNS).append_column("at_us", at_us)
     rows = rows.filter(pc.or_(ledger["began_utc"].is_valid(), pc.not_equal(ledger["kind"], "chunk")))
@@ -117,7 +117,7 @@ def _instant(name: str, at_us: int, slot: "_Slot", args: Mapping[str, Any]) -> _
 
 @dataclass(slots=True)
 class _Slot:
-    """One track, and until when it is taken."""
+    """One track, and when it is free again."""
 
     pid: int
     tid: int
@@ -125,7 +125,7 @@ class _Slot:
 
 
 class _Tracks:
-    """Machines and their slots, numbered as they appear. No number is used twice, of whichever sort."""
+    """Machines and their slots, numbered as they appear. Processes and threads share one sequence of numbers."""
 
     def __init__(self) -> None:
         self._numbers = count(1)
@@ -133,12 +133,12 @@ class _Tracks:
         self._slots: dict[tuple[str, str], list[_Slot]] = {}
 
     def point(self, name: str) -> tuple[_Slot, list[_Event]]:
-        """The job's track of this name, for what takes no time."""
+        """The job's track of this name, for events without duration."""
         return self.stretch(_JOB, name, 0, 0)
 
     def stretch(self, machine: str, group: str, begin_us: int, end_us: int) -> tuple[_Slot, list[_Event]]:
-        """A slot of the machine's group that is free from `begin_us` on, taken until `end_us`; and what names it if it
-        is new. To be asked in the order of `begin_us`."""
+        """Take a slot of the machine's group from `begin_us` to `end_us`. Returns it, with the events that name it if
+        it is new. Call this in the order of `begin_us`."""
         slots = self._slots.setdefault((machine, group), [])
         slot = next((slot for slot in slots if slot.taken_until_us <= begin_us), None)
         begun: list[_Event] = []

@@ -93,7 +93,7 @@ def test_the_address_is_taken_from_the_variable_and_no_proxy_is_asked(
 
 
 def test_a_service_that_is_not_there_is_told(imds: Imds) -> None:
-    with pytest.raises(ClusterError, match="exists on EC2 alone"):
+    with pytest.raises(ClusterError, match="exists on EC2 only"):
         Metadata("http://127.0.0.1:9").get("instance-life-cycle")
     imds.failures = 1
     with pytest.raises(ClusterError, match="500"):
@@ -127,7 +127,7 @@ def test_a_notice_is_passed_on_with_its_time_and_ends_the_watch(imds: Imds) -> N
     cluster = Cluster()
     why, _ = watched(imds, cluster)
     assert [departure.deadline for departure in cluster.told] == [AT]
-    assert "Ray was told" in why
+    assert "reported to Ray" in why
 
 
 def test_a_recommendation_is_passed_on_and_the_watch_goes_on_for_the_notice(imds: Imds) -> None:
