@@ -1,1 +1,1 @@
-"""Which pixels: frames between two frames, one contract and a file per method."""
+"""Which pixels? Methods that make frames between two frames: one contract, one file per method."""

@@ -1,19 +1,19 @@
-"""Memory that tensors give back stays with the process, so that the next tensors need not fault it in again.
+"""Keep freed memory in the process, so that the next tensors do not cause page faults again.
 
-A network frees and takes the same large tensors for every pair. The C library by default hands them to the kernel each
-time, and faulting them in again costs a tenth of a worker's time (docs/benchmarks). The peak stays the same.
+A network frees and allocates the same large tensors for every pair. By default the C library returns them to the kernel
+each time, and the page faults cost a tenth of a worker's time (docs/benchmarks). Peak memory stays the same.
 """
 
 import ctypes
 
 _M_TRIM_THRESHOLD, _M_TOP_PAD, _M_MMAP_MAX = -1, -2, -4
-"""Of mallopt(3) in glibc's malloc.h."""
+"""Parameters of mallopt(3), from glibc's malloc.h."""
 _NEVER = 2**31 - 1
 _GROWTH_BYTES = 256 << 20
 
 
 def keep_freed_memory() -> bool:
-    """Set the allocator of this process; False where the C library is not glibc and knows no such settings."""
+    """Configure malloc in this process; return False if the C library is not glibc or rejects a setting."""
     mallopt = getattr(ctypes.CDLL(None), "mallopt", None)
     if mallopt is None:
         return False

@@ -9,10 +9,10 @@ from slomo_batch.interpolators.contract import Held
 
 
 class Blend:
-    """i0 + t (i1 - i0), written so that equal samples stay exactly what they are."""
+    """Cross-fades two frames: i0 + t (i1 - i0), which leaves equal samples exactly unchanged."""
 
     def between(self, i0_CHW: Tensor, i1_CHW: Tensor, times: Iterable[Fraction]) -> Iterator[Tensor | Held]:
-        """The cross-fade at each time; see the contract."""
+        """Yield the cross-fade at each time; see the contract."""
         change_CHW = i1_CHW - i0_CHW
         for time in times:
             yield (change_CHW * float(time)).add_(i0_CHW)

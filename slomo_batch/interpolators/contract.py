@@ -1,10 +1,10 @@
-"""The one contract of every method: two frames, and the times wanted between them, give the frames.
+"""The contract of every interpolation method: from two frames and times between them, make the frames.
 
-An interpolator sees one pair at a time and keeps nothing of it: what it answers is a function of its arguments alone,
-so the border of a chunk changes nothing. A method that must see more than the pair says how many frames on either side,
-and is given that fixed window every time.
+An interpolator processes one pair at a time and keeps no state: its output depends on its arguments alone, so chunk
+borders change nothing. A method that reads more than the pair declares how many frames on either side as its `context`,
+and always gets a window of that size.
 
-Times are read and frames are made as the caller asks for them: a pair may hold very many of them.
+Times are read and frames are made lazily, since a pair may have very many of them.
 """
 
 from collections.abc import Iterable, Iterator, Sequence
@@ -16,50 +16,50 @@ from torch import Tensor
 
 
 class Held(Enum):
-    """A wanted frame that is one of the pair's own source frames, to be passed on untouched."""
+    """Marks an output frame that is one of the two source frames of the pair, unchanged."""
 
     FIRST = "first"
     SECOND = "second"
 
 
 Frame = Tensor | Held
-"""A frame made, or one to be passed on."""
+"""An interpolated frame, or a source frame to hold."""
 
 
 class Interpolator(Protocol):
     """Makes frames between two source frames."""
 
     def between(self, i0_CHW: Tensor, i1_CHW: Tensor, times: Iterable[Fraction]) -> Iterator[Tensor | Held]:
-        """The frames at `times` between i0 (at 0) and i1 (at 1), one per time, in their order.
+        """Yield the frames at `times` between i0 (time 0) and i1 (time 1), one per time, in the same order.
 
         Args:
             i0_CHW: RGB, fp32, [3, H, W], nominally 0 to 1, on the CPU.
-            i1_CHW: the same of the next source frame.
-            times: each strictly within (0, 1), at least one.
+            i1_CHW: the next source frame, likewise.
+            times: at least one, each strictly within (0, 1).
 
         Yields:
-            For each time RGB like the input's, on the CPU; or which of the two source frames to show as it is.
+            For each time an RGB frame like the input, on the CPU, or which of the two source frames to hold.
 
         Raises:
-            OutOfMemory: the pair does not fit the device.
+            OutOfMemory: the pair does not fit into the memory of the device.
         """
 
 
 @runtime_checkable
 class WindowInterpolator(Protocol):
-    """A method that reads source frames beyond the pair."""
+    """An interpolator that also reads source frames beyond the pair."""
 
     context: int
-    """Source frames it reads beyond the pair, on either side."""
+    """Number of source frames that it reads beyond the pair, on either side."""
 
     def between_with_context(
         self, window: Sequence[Tensor | None], times: Iterable[Fraction]
     ) -> Iterator[Tensor | Held]:
-        """The frames at `times` in the window's middle pair; otherwise as `Interpolator.between`.
+        """Yield the frames at `times` between the middle pair of the window; otherwise as `Interpolator.between`.
 
         Args:
-            window: `context` frames, the pair's two, `context` frames; None where the video has none.
-            times: each strictly within (0, 1), at least one.
+            window: `context` frames, the pair, `context` frames; None beyond the ends of the video.
+            times: at least one, each strictly within (0, 1).
         """
 
 
@@ -67,22 +67,31 @@ AnyInterpolator = Interpolator | WindowInterpolator
 
 
 def context_of(method: AnyInterpolator) -> int:
-    """Source frames that the method reads beyond a pair, on either side."""
+    """Return the number of source frames that the method reads beyond a pair, on either side."""
     return method.context if isinstance(method, WindowInterpolator) else 0
 
 
 def make_frames(
     method: AnyInterpolator, window: Sequence[Tensor | None], times: Iterable[Fraction]
 ) -> Iterator[Tensor | Held]:
-    """The frames at `times` in the middle pair of a window of `reach(method)` frames on either side of it."""
+    """Make the frames at `times` between the middle pair of a window.
+
+    Args:
+        method: the method to use.
+        window: the pair with `context_of(method)` frames on either side; None beyond the ends of the video.
+        times: at least one, each strictly within (0, 1).
+
+    Raises:
+        ValueError: a frame of the pair is None.
+    """
     if isinstance(method, WindowInterpolator):
         return method.between_with_context(window, times)
     i0_CHW, i1_CHW = window
     if i0_CHW is None or i1_CHW is None:
-        raise ValueError("the window lacks the pair itself")
+        raise ValueError("the window does not contain the pair")
     return method.between(i0_CHW, i1_CHW, times)
 
 
 def nearest_source_frame(time: Fraction) -> Held:
-    """The source frame nearest in time; the later one where both are as near."""
+    """Return the source frame nearest in time; the later one in a tie."""
     return Held.FIRST if time < Fraction(1, 2) else Held.SECOND

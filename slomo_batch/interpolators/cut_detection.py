@@ -1,13 +1,12 @@
-"""Scene cuts and repeated frames: one verdict per pair, a pure function of a fixed window of source pictures.
+"""Detect scene cuts and repeated frames: classify each pair from a fixed window of source pictures.
 
-A pair is a repeat when its pictures are equal; or nearly so (what coding adds to a repeated frame) while the pairs
-before and after it move, which tells it from a slow pan. It is a cut when its pictures differ, motion does not explain
-the difference, and the pairs beside it are nothing like that: a pan, a zoom and a fade go on for longer than a pair,
-and a flash has two sides. Both look at brightness on a small scale of their own; a cut's pictures are compared after
-their brightness and contrast were made alike.
+A pair is a repeat if its pictures are equal, or if they are nearly equal (a repeated frame with coding noise) and the
+pairs before and after it move, which excludes slow pans. A pair is a cut if its pictures differ, motion does not
+explain the difference, and the neighboring pairs differ much less: pans, zooms and fades last longer than one pair, and
+a flash has two sides. Cuts are detected on small luma thumbnails with normalized brightness and contrast.
 
-Numbers come from real clips: on 13 cuts and 1,900 other pairs of film and animation the unexplained difference was at
-least 0.49 at cuts and at most 0.33 elsewhere, the ratio to the pairs beside it at least 2.7 and at most 1.5.
+The thresholds come from real clips. On 13 cuts and 1,900 other pairs of film and animation, the residual was at least
+0.49 at cuts and at most 0.33 elsewhere, and its ratio to the neighboring pairs at least 2.7 and at most 1.5.
 """
 
 from collections.abc import Sequence
@@ -20,32 +19,35 @@ from numpy.typing import NDArray
 from slomo_batch.picture import Picture, Samples
 
 CONTEXT = 1
-"""Source frames beyond a pair, on either side, that a verdict reads."""
+"""Source frames beyond a pair, on either side, that its classification reads."""
 
 Floats = NDArray[np.float32]
 
 
 class PairKind(Enum):
-    """What a pair of source frames is."""
+    """The kind of a pair of source frames."""
 
     MOVING = "moving"
-    """Frames between the two can be made."""
+    """Frames between the two can be interpolated."""
     CUT = "cut"
-    """One scene ends with the first and another begins with the second."""
+    """A scene ends with the first frame, and another begins with the second."""
     REPEAT = "repeat"
-    """The second shows the first again."""
+    """The second frame repeats the first."""
 
 
 def classify_pair(window: Sequence[Picture | None]) -> PairKind:
-    """The verdict on the pair in the middle of the window.
+    """Classify the pair in the middle of the window.
 
     Args:
-        window: source frames pair - CONTEXT .. pair + 1 + CONTEXT; None where the video has none. The two in the middle
-            are there, and all are of one format and size.
+        window: source frames pair - CONTEXT to pair + 1 + CONTEXT, all of one format and size; None beyond the ends of
+            the video.
+
+    Raises:
+        ValueError: a frame of the pair is None.
     """
     before, i0, i1, after = window
     if i0 is None or i1 is None:
-        raise ValueError("the window lacks the pair itself")
+        raise ValueError("the window does not contain the pair")
     neighbors = [(before, i0)] if before else []
     neighbors += [(i1, after)] if after else []
     if _is_repeat(i0, i1, neighbors):
@@ -59,14 +61,14 @@ Pair = tuple[Picture, Picture]
 # ---- repeats ---------------------------------------------------------------------------------------------------------
 
 BLOCK_PX = 8
-"""Side of the blocks in which coding noise is measured."""
+"""Side of the blocks in which coding noise is measured, in pixels."""
 MAX_NOISE = 3.0
-"""Mean absolute difference, in levels of 8 bits, that coding may add to any block of a repeated frame."""
+"""Largest mean absolute difference of a block, in 8-bit levels, that counts as coding noise of a repeat."""
 MOVING_TIMES_NOISE = 4.0
-"""A pair beside a noisy repeat has a block that differs by so many times more."""
+"""The largest block difference of the pairs next to a noisy repeat is at least this many times larger."""
 SUBSAMPLE_STEP = 4
 MAX_SUBSAMPLED = 1.5
-"""A glance at every fourth pixel of every fourth row settles pairs whose mean difference is above this, in levels."""
+"""A pair with a larger mean difference, in 8-bit levels on every fourth pixel of every fourth row, is no repeat."""
 
 
 def _is_repeat(i0: Picture, i1: Picture, neighbors: Sequence[Pair]) -> bool:
@@ -84,7 +86,7 @@ def _is_repeat(i0: Picture, i1: Picture, neighbors: Sequence[Pair]) -> bool:
 
 
 def _largest_change(i0: Picture, i1: Picture) -> float:
-    """The mean absolute difference of the block that differs most, in any plane."""
+    """Return the largest mean absolute difference of a block in any plane, in 8-bit levels."""
     return max(
         float(_block_means(_levels(i0, first, second), BLOCK_PX).max())
         for first, second in zip(i0.planes, i1.planes, strict=True)
@@ -92,14 +94,14 @@ def _largest_change(i0: Picture, i1: Picture) -> float:
 
 
 def _levels(form: Picture, first: Samples, second: Samples) -> Floats:
-    """Absolute differences in levels of 8 bits."""
+    """Return absolute differences in 8-bit levels."""
     levels: Floats = np.abs(np.subtract(first, second, dtype=np.float32))
     levels *= np.float32(2.0 ** (8 - form.format.bit_depth))
     return levels
 
 
 def _block_means(plane: Floats, size: int) -> Floats:
-    """Means of whole blocks; a rest at the right and bottom is left out, unless it is all there is."""
+    """Return the means of complete blocks; a plane smaller than a block counts as one."""
     rows, columns = min(size, plane.shape[0]), min(size, plane.shape[1])
     height, width = plane.shape[0] // rows, plane.shape[1] // columns
     blocks = plane[: height * rows, : width * columns].reshape(height, rows, width * columns)
@@ -111,17 +113,17 @@ def _block_means(plane: Floats, size: int) -> Floats:
 # ---- cuts ------------------------------------------------------------------------------------------------------------
 
 THUMBNAIL_COLUMNS = 64
-"""Width of the small picture on which cuts are judged."""
-MATCH_SIZE, MATCH_REACH = 8, 8
-"""Blocks of the sketch are looked for in the other one, up to so many of its pixels away: an eighth of the width."""
+"""Width of the thumbnail on which cuts are detected."""
+MATCH_SIZE, MATCH_RANGE = 8, 8
+"""Block matching on thumbnails: block side and search range in thumbnail pixels (an eighth of the width)."""
 MIN_DIFFERENCE = 4.0
-"""Sketches that differ by less on average, in levels of 8 bits, are no cut."""
+"""Thumbnails with a smaller mean absolute difference, in 8-bit levels, are no cut."""
 MIN_RESIDUAL = 0.4
-"""Difference that motion leaves, in standard deviations of the picture, from which a pair may be a cut."""
+"""Smallest residual of a cut: the difference after block matching, in standard deviations of the picture."""
 CUT_TIMES_NEIGHBORS = 1.8
-"""How much more of it a cut has than either pair beside it."""
+"""Smallest ratio of the residual of a cut to those of the neighboring pairs."""
 MIN_CONTRAST = 4.0
-"""Standard deviation in levels below which a picture is flat, and its noise not stretched."""
+"""Lower limit of the standard deviation in normalization, in 8-bit levels, so that noise is not amplified."""
 
 
 def _is_cut(i0: Picture, i1: Picture, neighbors: Sequence[Pair]) -> bool:
@@ -136,7 +138,7 @@ def _is_cut(i0: Picture, i1: Picture, neighbors: Sequence[Pair]) -> bool:
 
 
 def _thumbnail(picture: Picture) -> Floats:
-    """Luma in levels of 8 bits as means of square blocks, about SKETCH_COLUMNS across."""
+    """Return luma in 8-bit levels, averaged over square blocks to about THUMBNAIL_COLUMNS columns."""
     size = max(1, round(picture.width / THUMBNAIL_COLUMNS))
     step = max(1, size // 8)
     levels = picture.luma[::step, ::step].astype(np.float32)
@@ -145,23 +147,23 @@ def _thumbnail(picture: Picture) -> Floats:
 
 
 def _residual(thumbnail_0: Floats, thumbnail_1: Floats) -> float:
-    """The mean difference of blocks to what is most like them near their place in the other sketch, both ways."""
+    """Return the mean difference of blocks to their best match in the other thumbnail, over both directions."""
     normalized_0, normalized_1 = _normalized(thumbnail_0), _normalized(thumbnail_1)
     return (_mismatch(normalized_0, normalized_1) + _mismatch(normalized_1, normalized_0)) / 2
 
 
 def _normalized(thumbnail: Floats) -> Floats:
-    """The sketch with mean 0 and standard deviation 1."""
+    """Normalize the thumbnail to mean 0 and standard deviation 1."""
     normalized: Floats = (thumbnail - thumbnail.mean()) / np.float32(max(float(thumbnail.std()), MIN_CONTRAST))
     return normalized
 
 
 def _mismatch(thumbnail: Floats, other: Floats) -> float:
-    """How far blocks of the sketch are from their best match in the other, on average."""
+    """Return the mean difference of the thumbnail's blocks to their best match in the other."""
     height, width = thumbnail.shape
-    padded = np.pad(other, MATCH_REACH, mode="edge")
+    padded = np.pad(other, MATCH_RANGE, mode="edge")
     best_match: list[Floats] = []
-    for dy in range(2 * MATCH_REACH + 1):
+    for dy in range(2 * MATCH_RANGE + 1):
         shifted_SHW = sliding_window_view(padded[dy : dy + height], width, axis=1).swapaxes(0, 1)
         means = np.stack([_block_means(difference, MATCH_SIZE) for difference in np.abs(shifted_SHW - thumbnail)])
         best_match.append(means.min(axis=0))

@@ -1,7 +1,7 @@
-"""Dense inverse search: OpenCV's optical flow, both ways, on luma of 8 bits, which is all that it takes.
+"""Dense inverse search (DIS): OpenCV's optical flow in both directions, on 8-bit luma.
 
-A search runs on one thread, always: it cuts its work into as many stripes as there are threads, and its flow depends on
-the cut. The two ways are searched side by side where torch may use more than one.
+Each search runs on one thread: OpenCV splits the work into one stripe per thread, and the result depends on the split.
+The two directions run in parallel if torch may use more than one thread.
 Kroeger et al., "Fast Optical Flow using Dense Inverse Search", ECCV 2016.
 """
 
@@ -16,19 +16,19 @@ from torch import Tensor
 
 LUMA_RGB = (0.299, 0.587, 0.114)
 MIN_SIDE_PX = 32
-"""The search needs so many pixels each way for its coarsest level; smaller pictures are continued by their border."""
+"""Smallest height and width of the coarsest level; smaller pictures are padded by replicating the border."""
 
 Levels = NDArray[np.uint8]
 Search = cv2.DISOpticalFlow
 
 
 def medium_preset() -> Search:
-    """For frames made of the flow itself."""
+    """Return a search for frames that are warped with the flow itself."""
     return cv2.DISOpticalFlow.create(cv2.DISOPTICAL_FLOW_PRESET_MEDIUM)
 
 
 def fast_preset() -> Search:
-    """For small pictures and a flow that is refined afterwards: wide steps, but down to the full resolution."""
+    """Return a search for small pictures whose flow is refined later: large steps, but up to full resolution."""
     search = cv2.DISOpticalFlow.create(cv2.DISOPTICAL_FLOW_PRESET_FAST)
     search.setFinestScale(0)
     search.setVariationalRefinementIterations(3)
@@ -36,33 +36,33 @@ def fast_preset() -> Search:
 
 
 def luma(image_CHW: Tensor) -> Levels:
-    """Brightness in 8 bits, [H, W], of RGB 0 to 1."""
+    """Convert RGB, [3, H, W], 0 to 1, to 8-bit luma, [H, W]."""
     r, g, b = image_CHW
     luma_HW = r * LUMA_RGB[0] + g * LUMA_RGB[1] + b * LUMA_RGB[2]
     levels: Levels = luma_HW.mul_(255).round_().clamp_(0, 255).to(torch.uint8).contiguous().numpy()
     return levels
 
 
-def downscale(levels: Levels, shrink: int) -> Levels:
-    """1 / `shrink` of the size, averaged."""
-    size = levels.shape[1] // shrink, levels.shape[0] // shrink
+def downscale(levels: Levels, divisor: int) -> Levels:
+    """Downscale to 1 / `divisor` by area averaging."""
+    size = levels.shape[1] // divisor, levels.shape[0] // divisor
     return cv2.resize(levels, size, interpolation=cv2.INTER_AREA).astype(np.uint8, copy=False)
 
 
 def bidirectional_flow(search: Callable[[], Search], luma_0: Levels, luma_1: Levels) -> Tensor:
-    """flow_01 (0:2) and flow_10 (2:4) in pixels, [1, 4, H, W]."""
+    """Return flow_01 (channels 0:2) and flow_10 (2:4) in pixels, [1, 4, H, W]."""
     cv2.setNumThreads(1)
     height, width = luma_0.shape
     below, right = max(0, MIN_SIDE_PX - height), max(0, MIN_SIDE_PX - width)
     if below or right:
         luma_0, luma_1 = (np.pad(levels, ((0, below), (0, right)), mode="edge") for levels in (luma_0, luma_1))
     with ThreadPoolExecutor(min(2, torch.get_num_threads())) as pool:
-        ways = pool.map(_flow, (search(), search()), (luma_0, luma_1), (luma_1, luma_0))
-        both = np.concatenate(list(ways), axis=2)
+        directions = pool.map(_flow, (search(), search()), (luma_0, luma_1), (luma_1, luma_0))
+        both = np.concatenate(list(directions), axis=2)
     return torch.from_numpy(both[:height, :width]).permute(2, 0, 1)[None].contiguous()
 
 
 def _flow(search: Search, luma_0: Levels, luma_1: Levels) -> NDArray[np.float32]:
-    """The flow from the first to the second, [H, W, 2]: x, then y."""
-    found = search.calc(luma_0, luma_1, None)  # type: ignore[call-overload]  # no flow to begin with
+    """Return the flow from the first to the second, [H, W, 2]: x, then y."""
+    found = search.calc(luma_0, luma_1, None)  # type: ignore[call-overload]  # no initial flow
     return np.asarray(found, dtype=np.float32)

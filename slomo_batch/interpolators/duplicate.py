@@ -1,4 +1,4 @@
-"""duplicate: every wanted frame is the nearest source frame, untouched."""
+"""duplicate: every output frame is the nearest source frame, unchanged."""
 
 from collections.abc import Iterable, Iterator
 from fractions import Fraction
@@ -9,7 +9,7 @@ from slomo_batch.interpolators.contract import Held, nearest_source_frame
 
 
 def nearest_frames(times: Iterable[Fraction]) -> Iterator[Held]:
-    """Which of the pair's source frames to show at each time."""
+    """Yield the nearest source frame of the pair at each time."""
     return map(nearest_source_frame, times)
 
 
@@ -17,6 +17,6 @@ class Duplicate:
     """Holds the nearest source frame."""
 
     def between(self, i0_CHW: Tensor, i1_CHW: Tensor, times: Iterable[Fraction]) -> Iterator[Tensor | Held]:
-        """Which source frame to show at each time; see the contract. Pixels are not looked at."""
+        """Yield the source frame to hold at each time; see the contract. Does not read pixels."""
         del i0_CHW, i1_CHW
         return nearest_frames(times)

@@ -1,7 +1,6 @@
-"""Opening an interpolator from a picklable spec, in the process that will run it; and what this machine can do.
+"""Open an interpolator from a picklable spec in the process that runs it; and describe this machine.
 
-What is opened is decided by the spec alone. Nothing here tunes itself: the same spec on the same device gives the same
-bits.
+The spec alone decides the interpolator, and nothing is autotuned: the same spec on the same device gives the same bits.
 """
 
 import platform
@@ -27,7 +26,7 @@ from slomo_batch.interpolators.superslomo.weights import load
 from slomo_batch.settings import Method, Precision
 
 BF16_CAPABILITY = (8, 0)
-"""CUDA compute capability from which bf16 is done in hardware."""
+"""First CUDA compute capability with bf16 in hardware."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -36,32 +35,34 @@ class InterpolatorSpec:
 
     method: Method
     weights_path: str = ""
-    """A local weights file; empty where the method has none."""
+    """A local weights file; empty if the method has no weights."""
     precision: Precision = "fp32"
+    """Of the convolutions of a network."""
     flow_scale: Fraction = Fraction(1)
-    """Resolution at which flow is found: 1 / n of the picture's."""
+    """Resolution of flow estimation, 1 / n of the picture."""
     pyramid_levels: int = 1
-    """Levels of the coarse-to-fine flow; networks without a pyramid take no notice."""
+    """Levels of the coarse-to-fine flow pyramid; ignored by networks without one."""
     threads: int = 1
     """Threads that torch uses on the CPU."""
     device: Literal["auto", "cpu", "cuda"] = "auto"
-    """auto: a CUDA device where there is one."""
+    """auto: a CUDA device if there is one."""
 
 
 PIXEL_PACKAGES = ("opencv-python-headless", "av")
-"""What makes the pixels of flow and of mci."""
+"""The packages that compute the pixels of `flow` and `mci`."""
 
 
 def method_context(method: Method) -> int:
-    """Source frames beyond a pair, on either side, that the method reads."""
+    """Return the number of source frames that the method reads beyond a pair, on either side."""
     return mci.CONTEXT if method == "mci" else 0
 
 
 def open_interpolator(spec: InterpolatorSpec) -> AnyInterpolator:
-    """The interpolator the spec describes, ready to run.
+    """Open the interpolator that the spec describes.
 
     Raises:
         WeightsError: the weights file cannot be used.
+        ValueError: flow_scale is not 1 / n.
     """
     use_threads(spec.threads)
     if spec.method == "duplicate":
@@ -82,7 +83,7 @@ def open_interpolator(spec: InterpolatorSpec) -> AnyInterpolator:
 
 
 def _set_deterministic_numerics() -> None:
-    """No algorithm is chosen by trying, and fp32 is fp32: cuDNN would otherwise round it to TF32."""
+    """Disable cuDNN's autotuning, and TF32, to which cuDNN would otherwise round fp32."""
     torch.backends.cudnn.benchmark = False
     torch.backends.cudnn.deterministic = True
     torch.backends.cudnn.allow_tf32 = False
@@ -93,18 +94,18 @@ def _device() -> Literal["cpu", "cuda"]:
 
 
 def supported_precision() -> Precision:
-    """What `precision: auto` means on this machine: the number type its device convolves fastest.
+    """Return the precision that `auto` means on this machine: the fastest one for convolutions on its device.
 
-    On CPUs that is bf16 only where there are tiles for it (AMX); by AVX-512 alone it takes twice as long as fp32.
+    On CPUs this is bf16 only with AMX tiles; with AVX-512 alone bf16 takes twice as long as fp32.
     """
     if _device() == "cuda":
         return "bf16" if torch.cuda.get_device_capability() >= BF16_CAPABILITY else "fp16"
-    return "bf16" if torch.cpu._is_amx_tile_supported() else "fp32"  # noqa: SLF001 no public name
+    return "bf16" if torch.cpu._is_amx_tile_supported() else "fp32"  # noqa: SLF001 not public
 
 
 @cache
 def device_name() -> str:
-    """The model of the device that `auto` runs on."""
+    """Return the model name of the device that `auto` selects."""
     if _device() == "cuda":
         return torch.cuda.get_device_name()
     cpuinfo = Path("/proc/cpuinfo")
@@ -115,7 +116,7 @@ def device_name() -> str:
 
 @cache
 def builds() -> str:
-    """Versions of slomo-batch and of the libraries that make pixels, and the instructions they choose."""
+    """Return the versions of slomo-batch and of the libraries that compute pixels, and the CPU instruction set."""
     parts = [f"slomo-batch {__version__}", f"pixel revision {PIXEL_REVISION}"]
     parts += [f"torch {torch.__version__}", f"numpy {np.__version__}"]
     parts += [f"{name} {version(name)}" for name in PIXEL_PACKAGES]

@@ -1,6 +1,6 @@
-"""flow: classical optical flow, the paper's linear fit at t, backward warps, and no network.
+"""flow: classical optical flow, the paper's intermediate flows at t and backward warps, without a network.
 
-The flow is found on luma of 8 bits; frames are fetched and weighed in fp32.
+Flow is estimated on 8-bit luma; frames are warped and blended in fp32.
 """
 
 from collections.abc import Iterable, Iterator
@@ -16,16 +16,20 @@ from slomo_batch.interpolators.superslomo.warp import exact_warp, intermediate_f
 
 
 class Flow:
-    """Makes frames with classical optical flow."""
+    """Interpolates with classical optical flow."""
 
     def __init__(self, flow_scale: Fraction = Fraction(1)) -> None:
-        """Find flow in pictures of 1 / n of the size, for `flow_scale` 1 / n."""
+        """Estimate flow on pictures downscaled to `flow_scale`, which is 1 / n.
+
+        Raises:
+            ValueError: flow_scale is not 1 / n.
+        """
         if flow_scale.numerator != 1:
-            raise ValueError(f"flow_scale is 1 / n, got {flow_scale}")
+            raise ValueError(f"flow_scale must be 1 / n, got {flow_scale}")
         self._divisor = flow_scale.denominator
 
     def between(self, i0_CHW: Tensor, i1_CHW: Tensor, times: Iterable[Fraction]) -> Iterator[Tensor | Held]:
-        """The frames at `times`; see the contract."""
+        """Yield the frames at `times`; see the contract."""
         height, width = i0_CHW.shape[-2:]
         i0, i1 = self._pad(i0_CHW), self._pad(i1_CHW)
         flows_14HW = self._flows(dis.luma(i0[0]), dis.luma(i1[0]))
@@ -33,7 +37,7 @@ class Flow:
             yield _warp_and_blend(i0, i1, flows_14HW, float(time))[0, :, :height, :width]
 
     def _pad(self, image_CHW: Tensor) -> Tensor:
-        """[1, C, H, W], the last column and row repeated up to what the search needs."""
+        """Pad by replicating the last column and row to the size that the search needs, [1, C, H, W]."""
         height, width = image_CHW.shape[-2:]
         least = dis.MIN_SIDE_PX * self._divisor
         return functional.pad(
@@ -43,7 +47,7 @@ class Flow:
         )
 
     def _flows(self, luma_0: dis.Levels, luma_1: dis.Levels) -> Tensor:
-        """flow_01 (0:2) and flow_10 (2:4), in pixels of the picture."""
+        """Return flow_01 (channels 0:2) and flow_10 (2:4), in pixels of the picture."""
         if self._divisor == 1:
             return dis.bidirectional_flow(dis.medium_preset, luma_0, luma_1)
         small = (dis.downscale(luma, self._divisor) for luma in (luma_0, luma_1))

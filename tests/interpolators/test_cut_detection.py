@@ -1,4 +1,4 @@
-"""Cuts and repeats, on real clips whose cuts were looked at, and on made ones that show one thing each."""
+"""Cuts and repeats, on real clips with cuts checked by eye, and on synthetic ones that show one effect each."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -8,17 +8,17 @@ import pytest
 
 from slomo_batch.interpolators.cut_detection import CONTEXT, PairKind, classify_pair
 from slomo_batch.picture import PIXEL_FORMATS, Picture
-from tests.interpolators.footage import DEMO_CLIP, grey, pictures, real_clip, texture
+from tests.interpolators.footage import DEMO_CLIP, gray, pictures, real_clip, texture
 
 
-def verdicts(clip: Sequence[Picture]) -> list[PairKind]:
-    """One per pair of a whole video."""
+def kinds(clip: Sequence[Picture]) -> list[PairKind]:
+    """Return the kind of each pair of a video."""
     wide = [*[None] * CONTEXT, *clip, *[None] * CONTEXT]
     return [classify_pair(wide[pair : pair + 2 + 2 * CONTEXT]) for pair in range(len(clip) - 1)]
 
 
-def places(clip: Sequence[Picture], verdict: PairKind) -> list[int]:
-    return [pair for pair, found in enumerate(verdicts(clip)) if found is verdict]
+def pairs_of(clip: Sequence[Picture], kind: PairKind) -> list[int]:
+    return [pair for pair, found in enumerate(kinds(clip)) if found is kind]
 
 
 @pytest.mark.parametrize(
@@ -32,7 +32,7 @@ def places(clip: Sequence[Picture], verdict: PairKind) -> list[int]:
     ids=lambda value: value.stem if isinstance(value, Path) else None,
 )
 def test_the_cuts_of_real_clips_are_found_and_nothing_else(path: Path, cuts: list[int]) -> None:
-    assert places(pictures(path), PairKind.CUT) == cuts
+    assert pairs_of(pictures(path), PairKind.CUT) == cuts
 
 
 def scene(seed: int, height: int = 120, width: int = 300) -> np.ndarray[tuple[int, ...], np.dtype[np.float64]]:
@@ -41,92 +41,92 @@ def scene(seed: int, height: int = 120, width: int = 300) -> np.ndarray[tuple[in
 
 
 def pan(seed: int, *, num: int, step: int) -> list[Picture]:
-    return [grey(scene(seed)[:, number * step : number * step + 160]) for number in range(num)]
+    return [gray(scene(seed)[:, number * step : number * step + 160]) for number in range(num)]
 
 
 def test_a_cut_between_two_pans_is_a_cut() -> None:
-    assert places([*pan(1, num=5, step=4), *pan(2, num=5, step=4)], PairKind.CUT) == [4]
+    assert pairs_of([*pan(1, num=5, step=4), *pan(2, num=5, step=4)], PairKind.CUT) == [4]
 
 
 def test_a_cut_is_seen_with_no_frame_beside_it() -> None:
-    assert verdicts([grey(scene(1)), grey(scene(2))]) == [PairKind.CUT]
+    assert kinds([gray(scene(1)), gray(scene(2))]) == [PairKind.CUT]
 
 
 @pytest.mark.parametrize("step", [1, 3, 8, 14])
 def test_a_pan_is_neither_cut_nor_repeat(step: int) -> None:
-    assert set(verdicts(pan(1, num=9, step=step))) == {PairKind.MOVING}
+    assert set(kinds(pan(1, num=9, step=step))) == {PairKind.MOVING}
 
 
 def test_a_slow_pan_of_a_tenth_of_a_pixel_is_no_repeat() -> None:
     wide = scene(1)
-    clip = [grey(wide[:, :160] * (1 - n / 10) + wide[:, 1:161] * (n / 10)) for n in range(8)]
-    assert set(verdicts(clip)) == {PairKind.MOVING}
+    clip = [gray(wide[:, :160] * (1 - n / 10) + wide[:, 1:161] * (n / 10)) for n in range(8)]
+    assert set(kinds(clip)) == {PairKind.MOVING}
 
 
 def test_a_fade_from_black_is_neither_cut_nor_repeat() -> None:
-    clip = [grey(scene(1)[:, :160] * n / 12) for n in range(1, 13)]
-    assert set(verdicts(clip)) == {PairKind.MOVING}
+    clip = [gray(scene(1)[:, :160] * n / 12) for n in range(1, 13)]
+    assert set(kinds(clip)) == {PairKind.MOVING}
 
 
 def test_a_dissolve_is_no_cut() -> None:
-    clip = [grey(scene(1) * (1 - n / 8) + scene(2) * n / 8) for n in range(9)]
-    assert places(clip, PairKind.CUT) == []
+    clip = [gray(scene(1) * (1 - n / 8) + scene(2) * n / 8) for n in range(9)]
+    assert pairs_of(clip, PairKind.CUT) == []
 
 
 def test_a_flash_is_no_cut() -> None:
     clip = pan(1, num=9, step=3)
-    clip[4] = grey(clip[4].luma.astype(float) * 0.5 + 140)
-    assert places(clip, PairKind.CUT) == []
+    clip[4] = gray(clip[4].luma.astype(float) * 0.5 + 140)
+    assert pairs_of(clip, PairKind.CUT) == []
 
 
 def test_a_flash_to_white_is_no_cut() -> None:
     clip = pan(1, num=9, step=3)
-    clip[4] = grey(np.full((120, 160), 250.0))
-    assert places(clip, PairKind.CUT) == []
+    clip[4] = gray(np.full((120, 160), 250.0))
+    assert pairs_of(clip, PairKind.CUT) == []
 
 
 def test_a_hard_cut_from_black_is_a_cut() -> None:
-    assert places([*[grey(np.full((120, 160), 16.0))] * 3, *pan(1, num=4, step=3)], PairKind.CUT) == [2]
+    assert pairs_of([*[gray(np.full((120, 160), 16.0))] * 3, *pan(1, num=4, step=3)], PairKind.CUT) == [2]
 
 
 def test_equal_pictures_are_a_repeat_whatever_is_beside_them() -> None:
-    still = grey(scene(1))
-    assert verdicts([still, grey(scene(1)), still]) == [PairKind.REPEAT] * 2
+    still = gray(scene(1))
+    assert kinds([still, gray(scene(1)), still]) == [PairKind.REPEAT] * 2
 
 
-def test_a_change_of_colour_alone_is_no_repeat() -> None:
+def test_a_change_of_color_alone_is_no_repeat() -> None:
     form, luma = PIXEL_FORMATS["yuv420p"], np.full((8, 8), 90, np.uint8)
     chroma = np.full((4, 4), 128, np.uint8)
     one = Picture(format=form, planes=(luma, chroma, chroma))
     other = Picture(format=form, planes=(luma, chroma, chroma + np.uint8(4)))
-    assert verdicts([one, other]) == [PairKind.MOVING]
+    assert kinds([one, other]) == [PairKind.MOVING]
 
 
 def test_a_small_thing_that_moves_is_no_repeat() -> None:
     def at(x: int) -> Picture:
         levels = scene(1)[:, :160].copy()
         levels[50:54, x : x + 4] = 255
-        return grey(levels)
+        return gray(levels)
 
-    assert set(verdicts([at(20 + 3 * n) for n in range(6)])) == {PairKind.MOVING}
+    assert set(kinds([at(20 + 3 * n) for n in range(6)])) == {PairKind.MOVING}
 
 
 def test_repeats_with_the_noise_of_coding_are_found_between_frames_that_move() -> None:
     numbers = np.random.default_rng(0)
     clip = [
-        grey(picture.luma + numbers.normal(0, 0.8, picture.luma.shape))
+        gray(picture.luma + numbers.normal(0, 0.8, picture.luma.shape))
         for picture in pan(1, num=6, step=4)
         for _ in range(2)
     ]
-    assert places(clip, PairKind.REPEAT) == [0, 2, 4, 6, 8, 10]
+    assert pairs_of(clip, PairKind.REPEAT) == [0, 2, 4, 6, 8, 10]
 
 
 @pytest.mark.parametrize("name", ["gray10le", "yuv420p16le", "gbrp"])
-def test_verdicts_do_not_depend_on_the_format(name: str) -> None:
+def test_kinds_do_not_depend_on_the_format(name: str) -> None:
     clip = [*pan(1, num=3, step=4), *pan(2, num=1, step=4), *pan(2, num=3, step=4)]
     deep = [_in_format(picture, name) for picture in clip]
-    assert verdicts(deep) == verdicts(clip)
-    assert verdicts(clip)[2:4] == [PairKind.CUT, PairKind.REPEAT]
+    assert kinds(deep) == kinds(clip)
+    assert kinds(clip)[2:4] == [PairKind.CUT, PairKind.REPEAT]
 
 
 def _in_format(picture: Picture, name: str) -> Picture:
@@ -138,12 +138,12 @@ def _in_format(picture: Picture, name: str) -> Picture:
 
 
 @pytest.mark.parametrize(("height", "width"), [(1, 1), (3, 70), (90, 2), (2161, 31)])
-def test_odd_sizes_are_judged(height: int, width: int) -> None:
-    dark, light = grey(np.full((height, width), 20.0)), grey(np.full((height, width), 220.0))
-    assert verdicts([dark, dark])[0] is PairKind.REPEAT
-    assert verdicts([dark, light])[0] is not PairKind.REPEAT
+def test_odd_sizes_are_classified(height: int, width: int) -> None:
+    dark, light = gray(np.full((height, width), 20.0)), gray(np.full((height, width), 220.0))
+    assert kinds([dark, dark])[0] is PairKind.REPEAT
+    assert kinds([dark, light])[0] is not PairKind.REPEAT
 
 
-def test_a_window_without_its_pair_is_a_mistake() -> None:
-    with pytest.raises(ValueError, match="lacks the pair"):
-        classify_pair([None, grey(scene(1)), None, None])
+def test_a_window_without_its_pair_is_an_error() -> None:
+    with pytest.raises(ValueError, match="does not contain the pair"):
+        classify_pair([None, gray(scene(1)), None, None])

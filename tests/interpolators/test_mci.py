@@ -85,5 +85,5 @@ def test_a_still_picture_stays_what_it_is_in_8_bits_with_its_headroom() -> None:
 
 
 def test_a_window_without_its_pair_is_refused() -> None:
-    with pytest.raises(ValueError, match="lacks the pair"):
+    with pytest.raises(ValueError, match="does not contain the pair"):
         list(make_frames(Mci(), [None, None, pan(0), None], [Fraction(1, 2)]))

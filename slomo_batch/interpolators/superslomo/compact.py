@@ -1,7 +1,7 @@
-"""`compact`: the project's own Super SloMo, small and coarse to fine.
+"""`compact`: a small coarse-to-fine variant of Super SloMo.
 
-The paper's two U-Nets and its synthesis, at half resolution. The flow net is one small network used over a pyramid,
-its weights shared by all levels; a level more at inference reaches larger motion with the same weights.
+It has the paper's two U-Nets and its synthesis, at half resolution. The flow computation net runs at every level of an
+image pyramid with shared weights; more levels at inference cover larger motion with the same weights.
 """
 
 from collections.abc import Sequence
@@ -15,24 +15,27 @@ from slomo_batch.interpolators.superslomo.warp import exact_warp, intermediate_f
 
 CHANNELS = (32, 64, 96, 128)
 MEAN = 0.45
-"""Subtracted from RGB before it enters a net."""
+"""Subtracted from RGB at the input of the nets."""
 FLOW_UNIT_PX = 8.0
-"""Flow enters the nets in units of this."""
+"""Unit of flow at the input of the nets, in pixels."""
 FLOW_STEP_PX = 4.0
-"""Unit of the flow net's output, a correction to the flow it was given."""
+"""Unit of the flow net's output, a correction to its input flow, in pixels."""
 RESIDUAL_UNIT_PX = 2.0
-"""Unit of the second net's correction to its two flows."""
+"""Unit of the second net's corrections to the two intermediate flows, in pixels."""
 TRAINED_LEVELS = 3
 EPSILON = 1e-6
 
 
 def upsample_2x(x_BCHW: Tensor) -> Tensor:
-    """Twice the resolution, bilinear."""
+    """Upsample to twice the resolution, bilinear."""
     return functional.interpolate(x_BCHW, scale_factor=2, mode="bilinear", align_corners=False)
 
 
 class Compact(nn.Module):
-    """The network; `levels` of its pyramid are a choice of inference and not of the weights."""
+    """The network: `fc` computes the flow of a pair, `at` the frame at t.
+
+    The number of pyramid levels is chosen at inference, and does not depend on the weights.
+    """
 
     def __init__(self, levels: int = TRAINED_LEVELS) -> None:
         super().__init__()
@@ -41,15 +44,18 @@ class Compact(nn.Module):
         self.at = CompactUNet(57, 8, CHANNELS)
 
     def size_multiple(self) -> int:
-        """Each level of the pyramid, halved once by the shuffle and three times by the U-Net, comes out whole."""
+        """Return the number that height and width must be multiples of.
+
+        The unshuffle halves each pyramid level once, the U-Net three times.
+        """
         return 1 << (self.levels + 3)
 
-    def flow_inputs(self, i0_1CHW: Tensor, i1_1CHW: Tensor) -> tuple[Tensor, ...]:  # noqa: ARG002 as its siblings
-        """Flow is found in the pictures alone."""
+    def flow_inputs(self, i0_1CHW: Tensor, i1_1CHW: Tensor) -> tuple[Tensor, ...]:  # noqa: ARG002 the interface of all networks
+        """Return no further inputs: flow is estimated from the pictures alone."""
         return ()
 
     def flows(self, i0_1CHW: Tensor, i1_1CHW: Tensor) -> Tensor:
-        """flow_01 and flow_10 at half resolution, in full-resolution pixels."""
+        """Return flow_01 and flow_10, [1, 4, H / 2, W / 2], in full-resolution pixels."""
         pyramid = _pyramid(_subtract_mean(i0_1CHW, i1_1CHW), self.levels)
         flows_14HW = self._refine(pyramid[0], None)
         for pair_16HW in pyramid[1:]:
@@ -57,7 +63,7 @@ class Compact(nn.Module):
         return flows_14HW
 
     def _refine(self, pair_16HW: Tensor, coarser_14HW: Tensor | None) -> Tensor:
-        """The flow at one level, from the flow of the next coarser one."""
+        """Return the flow at one level, given the flow of the next coarser level."""
         height, width = pair_16HW.shape[-2:]
         if coarser_14HW is None:
             prior_14HW = pair_16HW.new_zeros(1, 4, height // 2, width // 2)
@@ -73,7 +79,7 @@ class Compact(nn.Module):
         return prior_14HW + change.mul_(FLOW_STEP_PX)
 
     def frames(self, i0_1CHW: Tensor, i1_1CHW: Tensor, flows_14HW: Tensor, t_B: Tensor) -> Tensor:
-        """The frames at each t, from flows at half resolution in full-resolution pixels."""
+        """Return the frame at each t, [B, 3, H, W], from flows at half resolution in full-resolution pixels."""
         pair_16HW = _subtract_mean(i0_1CHW, i1_1CHW)
         i0_BCHW, i1_BCHW = (image.expand(len(t_B), -1, -1, -1) for image in torch.split(pair_16HW, 3, dim=1))
         flow_t0, flow_t1 = intermediate_flows(flows_14HW, t_B)
@@ -88,12 +94,12 @@ class Compact(nn.Module):
 
 
 def _subtract_mean(i0_1CHW: Tensor, i1_1CHW: Tensor) -> Tensor:
-    """Both pictures side by side, less the mean. What is warped and averaged later stays less the mean."""
+    """Concatenate the pictures along the channels, and subtract the mean; warping and averaging preserve this."""
     return torch.cat((i0_1CHW, i1_1CHW), dim=1).sub_(MEAN)
 
 
 def _pyramid(pair_16HW: Tensor, levels: int) -> Sequence[Tensor]:
-    """The pair at each level, the coarsest first."""
+    """Return the pair at each pyramid level, coarsest first."""
     pyramid = [pair_16HW]
     while len(pyramid) < levels:
         pyramid.append(functional.avg_pool2d(pyramid[-1], 2))
@@ -101,19 +107,19 @@ def _pyramid(pair_16HW: Tensor, levels: int) -> Sequence[Tensor]:
 
 
 def _pixel_unshuffle(image_BCHW: Tensor, dtype: torch.dtype) -> Tensor:
-    """pixel_unshuffle(2) in the number type asked for: [B, 4 C, H / 2, W / 2]. Torch's own takes five times as long."""
+    """Apply pixel_unshuffle(2) in this dtype, [B, 4 C, H / 2, W / 2]; torch's own takes five times as long."""
     narrow_BCHW = image_BCHW.to(dtype)
     num, channels, height, width = image_BCHW.shape
     shuffled = narrow_BCHW.new_empty(num, 4 * channels, height // 2, width // 2)
-    for place in range(4):
-        shuffled[:, place::4].copy_(narrow_BCHW[:, :, place // 2 :: 2, place % 2 :: 2])
+    for corner in range(4):
+        shuffled[:, corner::4].copy_(narrow_BCHW[:, :, corner // 2 :: 2, corner % 2 :: 2])
     return shuffled
 
 
 def _net_input(
     pair_16HW: Tensor, warped: tuple[Tensor, Tensor], flows: tuple[Tensor, ...], t_B: Tensor, dtype: torch.dtype
 ) -> Tensor:
-    """The second net's input: 48 channels of pictures, 8 of flow, and the time, at half resolution."""
+    """Return the input of the second net: 48 channels of pictures, 8 of flow, and the time, at half resolution."""
     num, (height, width) = len(t_B), flows[0].shape[-2:]
     parts = [_pixel_unshuffle(pair_16HW, dtype), *(_pixel_unshuffle(image, dtype) for image in warped)]
     parts += [(flow / FLOW_UNIT_PX).to(dtype) for flow in flows]
@@ -122,6 +128,7 @@ def _net_input(
 
 
 def _blend(g0: Tensor, g1: Tensor, visibility_t0: Tensor, t_B: Tensor) -> Tensor:
+    """Blend the warped frames by time and visibility, equation 1 of the paper."""
     t_B111 = t_B[:, None, None, None]
     weight_0 = (1 - t_B111) * visibility_t0
     weight_1 = t_B111 * (1 - visibility_t0)

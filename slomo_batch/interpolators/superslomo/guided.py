@@ -1,10 +1,9 @@
-"""`guided`: the project's own Super SloMo, which begins with a classical flow.
+"""`guided`: a variant of Super SloMo that starts from a classical optical flow (the prior flow).
 
-The paper's two U-Nets, its linear fit and its synthesis. What differs: the flow net is given a flow found by dense
-inverse search and answers with a correction to it, so that large motion is not for the network to find; and both nets
-see pictures of half the size, through a pixel_unshuffle that halves them again. Frames are fetched at full resolution,
-by bicubic sampling, which keeps detail that bilinear sampling blurs. With both last layers at zero it makes the frames
-of that classical flow and of equal visibility.
+It has the paper's two U-Nets, intermediate flows and synthesis, with two differences. The flow net corrects a flow from
+dense inverse search, so it need not find large motion itself. Both nets see half-size pictures, which a pixel_unshuffle
+halves again. Frames are warped at full resolution with bicubic sampling, which keeps detail that bilinear sampling
+blurs. With both last layers at zero, the frames are those of the prior flow with equal visibility.
 """
 
 from collections.abc import Mapping
@@ -19,37 +18,37 @@ from slomo_batch.interpolators.superslomo.unet import CompactUNet
 from slomo_batch.interpolators.superslomo.warp import exact_warp, intermediate_flows, upsample
 
 MEAN = 0.45
-"""Subtracted from RGB before it enters a net."""
+"""Subtracted from RGB at the input of the nets."""
 FLOW_UNIT_PX = 8.0
-"""Flow enters the nets in units of this."""
+"""Unit of flow at the input of the nets, in pixels of the half-size picture."""
 FLOW_STEP_PX = 1.0
-"""Unit of both nets' corrections to flow."""
+"""Unit of both nets' corrections to flow, in pixels of the half-size picture."""
 EPSILON = 1e-6
 
 
 def pixel_unshuffle(image_BCHW: Tensor) -> Tensor:
-    """The pixel_unshuffle of torch, by 2: [B, 4 C, H / 2, W / 2], in half its time on a CPU."""
+    """Do what torch's function does by 2, [B, 4 C, H / 2, W / 2], twice as fast on a CPU."""
     corners = [image_BCHW[..., row::2, column::2] for row in (0, 1) for column in (0, 1)]
     return torch.stack(corners, dim=2).flatten(1, 2)
 
 
 @dataclass(frozen=True, slots=True)
 class UNetShape:
-    """How wide both nets are."""
+    """The widths and the first kernel of both U-Nets."""
 
     channels: tuple[int, int, int, int] = (32, 64, 96, 128)
-    """At each resolution, the finest first: a quarter of the picture's to a 32nd."""
+    """Channels at each resolution, finest first: from 1/4 to 1/32 of the picture."""
     first_kernel: int = 5
-    """Side of the first convolution, odd."""
+    """Kernel size of the first convolution, odd."""
 
     @property
     def is_valid(self) -> bool:
-        """Whether there is such a network."""
+        """Whether a network of this shape can exist."""
         return min(self.channels) > 0 and self.first_kernel > 0 and self.first_kernel % 2 == 1
 
     @classmethod
     def of(cls, tensors: Mapping[str, Tensor]) -> "UNetShape":
-        """The shape of these weights; the usual one if they are no weights of `Guided`."""
+        """Return the shape of these weights; the default one if they are not weights of `Guided`."""
         found = [tensors.get(key) for key in ("fc.c0.0.weight", *(f"fc.d.{depth}.0.weight" for depth in range(3)))]
         sizes = [tensor.shape for tensor in found if isinstance(tensor, Tensor) and tensor.ndim == 4]
         if len(sizes) != 4:
@@ -60,23 +59,26 @@ class UNetShape:
 
 
 def prior_flows(i0_1CHW: Tensor, i1_1CHW: Tensor) -> Tensor:
-    """flow_01 and flow_10 to begin with, found on the CPU: [1, 4, H / 4, W / 4], in pixels of the picture at half size.
+    """Estimate flow_01 and flow_10 by dense inverse search, [1, 4, H / 4, W / 4], in pixels of the half-size picture.
 
     Args:
         i0_1CHW: RGB 0 to 1, height and width multiples of 4, on the CPU.
-        i1_1CHW: likewise.
+        i1_1CHW: the next source frame, likewise.
     """
     luma_0, luma_1 = (dis.luma(half_size(image)[0]) for image in (i0_1CHW, i1_1CHW))
     return functional.avg_pool2d(dis.bidirectional_flow(dis.fast_preset, luma_0, luma_1), 2)
 
 
 def half_size(image_BCHW: Tensor) -> Tensor:
-    """Half the resolution, 2 x 2 pixels averaged: what bilinear sampling at half the scale is, and fast in torch."""
+    """Downscale to half size by averaging 2x2 pixels, which bilinear sampling at scale 1/2 does, and fast."""
     return functional.interpolate(image_BCHW, scale_factor=0.5, mode="bilinear", align_corners=False)
 
 
 class Guided(nn.Module):
-    """The network. Flows within it are at a quarter of the resolution, in pixels of the picture at half size."""
+    """The network: `fc` corrects the prior flow, `at` computes the frame at t.
+
+    Flows are at a quarter of the resolution, in pixels of the half-size picture.
+    """
 
     def __init__(self, shape: UNetShape | None = None) -> None:
         super().__init__()
@@ -85,36 +87,39 @@ class Guided(nn.Module):
         self.at = CompactUNet(57, 8, shape.channels, shape.first_kernel)
 
     def zero_last_layers(self) -> None:
-        """Put both last layers to zero: frames are then those of the prior flow."""
+        """Set both last layers to zero, so that frames are those of the prior flow."""
         for net in (self.fc, self.at):
             nn.init.zeros_(net.o.weight)
-            nn.init.zeros_(net.o.bias)  # type: ignore[arg-type]  # there is one
+            nn.init.zeros_(net.o.bias)  # type: ignore[arg-type]  # CompactUNet has a bias
 
     def size_multiple(self) -> int:
-        """Halved once for the nets, once by the shuffle and three times by a U-Net, pictures come out whole."""
+        """Return the number that height and width must be multiples of.
+
+        Pictures are halved once for the nets, once by the unshuffle, and three times by a U-Net.
+        """
         return 32
 
     def flow_inputs(self, i0_1CHW: Tensor, i1_1CHW: Tensor) -> tuple[Tensor, ...]:
-        """The flow to begin with."""
+        """Return the further input of `flows`: the prior flow."""
         return (prior_flows(i0_1CHW, i1_1CHW),)
 
     def flows(self, i0_BCHW: Tensor, i1_BCHW: Tensor, prior_B4HW: Tensor) -> Tensor:
-        """The prior flow corrected, [B, 4, H / 4, W / 4]."""
+        """Return the corrected prior flow, [B, 4, H / 4, W / 4]."""
         i0, i1 = _at_half_size(i0_BCHW), _at_half_size(i1_BCHW)
         w10, w01 = exact_warp(i1, prior_B4HW[:, :2]), exact_warp(i0, prior_B4HW[:, 2:])
         change: Tensor = self.fc(_net_input((i0, i1, w10, w01), (prior_B4HW,)))
         return prior_B4HW + FLOW_STEP_PX * change
 
     def frames(self, i0_BCHW: Tensor, i1_BCHW: Tensor, flows_B4HW: Tensor, t_B: Tensor) -> Tensor:
-        """The frames at each t, [B, 3, H, W]."""
+        """Return the frame at each t, [B, 3, H, W]."""
         return self.synthesis(i0_BCHW, i1_BCHW, flows_B4HW, t_B)[0]
 
     def synthesis(
         self, i0_BCHW: Tensor, i1_BCHW: Tensor, flows_B4HW: Tensor, t_B: Tensor
     ) -> tuple[Tensor, Tensor, Tensor]:
-        """The frames; the flows from t to i0 and i1, as `flows_B4HW`; and the visibility of i0, [B, 1, H, W].
+        """Return the frames, the flows from t to i0 and i1 (as `flows_B4HW`), and the visibility of i0, [B, 1, H, W].
 
-        Pictures and flows are one for each t, or one pair for all.
+        Pictures and flows have one entry per t, or one for all.
         """
         flow_t0, flow_t1 = intermediate_flows(flows_B4HW, t_B)
         with torch.no_grad():
@@ -134,7 +139,7 @@ def _at_half_size(image_BCHW: Tensor) -> Tensor:
 
 
 def _net_input(images: tuple[Tensor, ...], flows: tuple[Tensor, ...], *more: Tensor) -> Tensor:
-    """A net's input: 48 channels of four pictures, the flows, and what else there is."""
+    """Return the input of a net: 48 channels of four pictures, the flows, and further channels."""
     parts = [pixel_unshuffle(image) for image in images]
     parts += [*(flow / FLOW_UNIT_PX for flow in flows), *more]
     num = max(len(part) for part in parts)
@@ -142,7 +147,7 @@ def _net_input(images: tuple[Tensor, ...], flows: tuple[Tensor, ...], *more: Ten
 
 
 def _blend(g0: Tensor, g1: Tensor, visibility_t0: Tensor, t_B: Tensor) -> Tensor:
-    """The paper's equation 1."""
+    """Blend the warped frames by time and visibility, equation 1 of the paper."""
     t_B111 = t_B[:, None, None, None]
     weight_0, weight_1 = (1 - t_B111) * visibility_t0, t_B111 * (1 - visibility_t0)
     return torch.lerp(g1, g0, weight_0 / (weight_0 + weight_1 + EPSILON))

@@ -1,7 +1,7 @@
-"""The paper's network in the shape of the public checkpoint, with its every convention.
+"""The paper's network, with all conventions of the public checkpoint.
 
-Source of all of them: avinashpaliwal/Super-SloMo at 544802b (model.py, video_to_slomo.py), trained with PyTorch 0.4.1,
-whose grid_sample aligned corners. The weights have learnt around these quirks, so they are kept and not put right.
+They come from avinashpaliwal/Super-SloMo at 544802b (model.py, video_to_slomo.py), trained with PyTorch 0.4.1, whose
+grid_sample aligned corners. The weights were trained with these quirks, so they are kept.
 """
 
 import torch
@@ -11,11 +11,11 @@ from slomo_batch.interpolators.superslomo.unet import PaperUNet
 from slomo_batch.interpolators.superslomo.warp import intermediate_flows, warp
 
 MEAN_RGB = (0.429, 0.431, 0.397)
-"""Subtracted from RGB before anything else: means of the training set, Adobe240 (video_to_slomo.py)."""
+"""Mean of the training set, Adobe240, which is subtracted from RGB inputs (video_to_slomo.py)."""
 
 
 class Paper(nn.Module):
-    """`fc` computes the flows of a pair; `at` corrects them at each t, and says which side sees what."""
+    """The network: `fc` computes the flows of a pair, `at` their corrections and the visibility at each t."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -23,25 +23,25 @@ class Paper(nn.Module):
         self.at = PaperUNet(20, 5)
 
     def size_multiple(self) -> int:
-        """The U-Nets halve five times."""
+        """Return the number that height and width must be multiples of: the U-Nets halve five times."""
         return 32
 
-    def flow_inputs(self, i0_1CHW: Tensor, i1_1CHW: Tensor) -> tuple[Tensor, ...]:  # noqa: ARG002 as its siblings
-        """Flow is found in the pictures alone."""
+    def flow_inputs(self, i0_1CHW: Tensor, i1_1CHW: Tensor) -> tuple[Tensor, ...]:  # noqa: ARG002 the interface of all networks
+        """Return no further inputs: flow is estimated from the pictures alone."""
         return ()
 
     def flows(self, i0_1CHW: Tensor, i1_1CHW: Tensor) -> Tensor:
-        """flow_01 and flow_10 in pixels, at full resolution."""
+        """Return flow_01 and flow_10, [B, 4, H, W], in pixels."""
         flows_14HW: Tensor = self.fc(_subtract_mean(torch.cat((i0_1CHW, i1_1CHW), dim=1)))
         return flows_14HW
 
     def frames(self, i0_1CHW: Tensor, i1_1CHW: Tensor, flows_14HW: Tensor, t_B: Tensor) -> Tensor:
-        """The frames at each t."""
+        """Return the frame at each t, [B, 3, H, W]."""
         num = len(t_B)
         i0 = _subtract_mean(i0_1CHW).expand(num, -1, -1, -1)
         i1 = _subtract_mean(i1_1CHW).expand(num, -1, -1, -1)
         flow_t0, flow_t1 = intermediate_flows(flows_14HW, t_B)
-        # The order is the checkpoint's: to i1 before to i0, and g1 before g0.
+        # The channel order of the checkpoint: flow_t1 before flow_t0, and g1 before g0.
         shared = (i0, i1, flows_14HW.expand(num, -1, -1, -1))
         out = self.at(torch.cat((*shared, flow_t1, flow_t0, paper_warp(i1, flow_t1), paper_warp(i0, flow_t0)), dim=1))
         g0 = paper_warp(i0, flow_t0.add_(out[:, 0:2]))
@@ -50,7 +50,7 @@ class Paper(nn.Module):
 
 
 def _mean(image_BCHW: Tensor) -> Tensor:
-    """The mean as [1, C, 1, 1], for one picture or two joined along the channels."""
+    """Return the mean as [1, C, 1, 1], for one picture or two concatenated along the channels."""
     mean = image_BCHW.new_tensor(MEAN_RGB).repeat(image_BCHW.shape[1] // 3)
     return mean[None, :, None, None]
 
@@ -60,17 +60,17 @@ def _subtract_mean(image_BCHW: Tensor) -> Tensor:
 
 
 def paper_warp(image_BCHW: Tensor, flow_B2HW: Tensor) -> Tensor:
-    """The reference's backWarp as it was trained (model.py, with PyTorch 0.4.1's grid_sample).
+    """Apply backWarp of the reference, as used in its training (model.py, with PyTorch 0.4.1's grid_sample).
 
-    Columns are divided by W where corner-aligned sampling counts W - 1, so it fetches up to a pixel short of where the
-    flow points. Beyond the border stands zero, which is the mean colour.
+    Columns are normalized by W, but corner-aligned sampling expects W - 1, so it samples up to a pixel short of where
+    the flow points. Outside the picture it samples zero, which is the mean color.
     """
     height, width = image_BCHW.shape[-2:]
     return warp(image_BCHW, flow_B2HW, columns=width, rows=height, outside="zeros")
 
 
 def _blend(g0: Tensor, g1: Tensor, visibility_t0: Tensor, t_B: Tensor) -> Tensor:
-    """The paper's equation 1. The two weights never both vanish, since 0 < t < 1."""
+    """Blend the warped frames, equation 1 of the paper. The weights are never both zero, since 0 < t < 1."""
     t_B111 = t_B[:, None, None, None]
     weight_0 = (1 - t_B111) * visibility_t0
     weight_1 = t_B111 * (1 - visibility_t0)

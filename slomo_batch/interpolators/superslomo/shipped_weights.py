@@ -1,4 +1,4 @@
-"""The weights that the package brings, by name. Knows files and names; opens none."""
+"""The weights in the package, by name. This module handles names and paths, and opens no file."""
 
 from pathlib import Path
 
@@ -8,7 +8,7 @@ _SHIPPED = Path(__file__).parent / "shipped"
 
 
 def shipped_names() -> list[str]:
-    """Versioned names of the weights in the package, the oldest first."""
+    """Return the versioned names of the weights in the package, oldest first."""
     return sorted((path.stem for path in _SHIPPED.glob("*.safetensors")), key=_version)
 
 
@@ -18,10 +18,10 @@ def _version(name: str) -> tuple[str, int]:
 
 
 def resolve_name(name: str) -> str:
-    """What `interpolate.weights` stands for: the newest version of a shipped name, a versioned name, or the URI itself.
+    """Resolve `interpolate.weights`: a shipped name to its newest version; versioned names and URIs to themselves.
 
     Raises:
-        WeightsError: a bare name that is not shipped.
+        WeightsError: the name is neither shipped nor a path or URI.
     """
     names = shipped_names()
     versions = [known for known in names if known.rpartition("-")[0] == name]
@@ -33,10 +33,10 @@ def resolve_name(name: str) -> str:
 
 
 def shipped_file(name: str) -> Path:
-    """The file of a versioned shipped name.
+    """Return the file of a versioned shipped name.
 
     Raises:
-        WeightsError: there is none.
+        WeightsError: no weights of this name are shipped.
     """
     if name not in shipped_names():
         raise WeightsError("no shipped weights of this name", expected=", ".join(shipped_names()), got=repr(name))

@@ -1,8 +1,8 @@
-"""The two U-Nets: the paper's in the shape of the public checkpoint, and the small one of `compact`.
+"""The two U-Nets: the paper's, as in the public checkpoint, and the small one of `compact` and `guided`.
 
-Both run in the number type of their own weights and answer in fp32: a network cast to bf16 convolves in bf16, and what
-stands around it stays in fp32. Inputs are brought to channels-last, the layout in which convolutions are fast. Names
-of modules are the keys of the weights files.
+Both compute in the dtype of their weights and return fp32: a network cast to bf16 convolves in bf16, and everything
+around it stays in fp32. Inputs are converted to channels-last, in which convolutions are fast. Module names are the
+keys of the weights files.
 """
 
 from collections.abc import Sequence
@@ -28,7 +28,7 @@ def _cast(x_BCHW: Tensor, convolution: nn.Conv2d) -> Tensor:
 
 
 class PaperDown(nn.Module):
-    """Half the resolution by averaging, then two convolutions."""
+    """Average pooling to half the resolution, then two convolutions."""
 
     def __init__(self, inputs: int, outputs: int, kernel: int) -> None:
         super().__init__()
@@ -36,13 +36,13 @@ class PaperDown(nn.Module):
         self.conv2 = nn.Conv2d(outputs, outputs, kernel, padding=kernel // 2)
 
     def forward(self, x_BCHW: Tensor) -> Tensor:
-        """Features at half the resolution of x."""
+        """Return features at half the resolution of x."""
         halved = functional.avg_pool2d(x_BCHW, 2)
         return _leaky_relu(self.conv2(_leaky_relu(self.conv1(halved))))
 
 
 class PaperUp(nn.Module):
-    """Twice the resolution, bilinear, then a convolution, the skip joined on behind, and another convolution."""
+    """Bilinear upsampling, a convolution, concatenation of the skip connection, and another convolution."""
 
     def __init__(self, inputs: int, outputs: int) -> None:
         super().__init__()
@@ -50,14 +50,14 @@ class PaperUp(nn.Module):
         self.conv2 = nn.Conv2d(2 * outputs, outputs, 3, padding=1)
 
     def forward(self, x_BCHW: Tensor, skip_BCHW: Tensor) -> Tensor:
-        """Features at the resolution of the skip."""
+        """Return features at the resolution of the skip connection."""
         doubled = functional.interpolate(x_BCHW, scale_factor=2, mode="bilinear", align_corners=False)
         narrowed = _leaky_relu(self.conv1(doubled))
         return _leaky_relu(self.conv2(torch.cat((narrowed, skip_BCHW), dim=1)))
 
 
 class PaperUNet(nn.Module):
-    """The U-Net of the public checkpoint: 46 tensors; height and width of its input are multiples of 32."""
+    """The U-Net of the public checkpoint, with 46 tensors; input height and width must be multiples of 32."""
 
     def __init__(self, inputs: int, outputs: int) -> None:
         super().__init__()
@@ -76,10 +76,10 @@ class PaperUNet(nn.Module):
         self.conv3 = nn.Conv2d(32, outputs, 3, padding=1)
 
     def forward(self, x_BCHW: Tensor) -> Tensor:
-        """Outputs in fp32 at the resolution of x.
+        """Return outputs in fp32 at the resolution of x.
 
-        The reference puts a LeakyReLU on its last layer too, so flows and visibility logits pass through one; the
-        checkpoint was trained so (model.py, UNet.forward).
+        As in the reference, a LeakyReLU follows the last layer too, even for flows and visibility logits; the
+        checkpoint was trained with it (model.py, UNet.forward).
         """
         s1 = _leaky_relu(self.conv2(_leaky_relu(self.conv1(_cast(x_BCHW, self.conv1)))))
         s2 = self.down1(s1)
@@ -105,7 +105,7 @@ def _conv_pair(inputs: int, outputs: int, kernel: int = 3) -> nn.Sequential:
 
 
 class CompactUp(nn.Module):
-    """Twice the resolution by repetition, a convolution, the skip joined on behind, and another convolution."""
+    """Nearest upsampling, a convolution, concatenation of the skip connection, and another convolution."""
 
     def __init__(self, inputs: int, outputs: int) -> None:
         super().__init__()
@@ -113,14 +113,14 @@ class CompactUp(nn.Module):
         self.c2 = nn.Conv2d(2 * outputs, outputs, 3, padding=1)
 
     def forward(self, x_BCHW: Tensor, skip_BCHW: Tensor) -> Tensor:
-        """Features at the resolution of the skip."""
+        """Return features at the resolution of the skip connection."""
         doubled = functional.interpolate(x_BCHW, scale_factor=2, mode="nearest")
         narrowed = _leaky_relu(self.c1(doubled))
         return _leaky_relu(self.c2(torch.cat((narrowed, skip_BCHW), dim=1)))
 
 
 class CompactUNet(nn.Module):
-    """A U-Net of `len(channels)` resolutions; its last layer has no activation."""
+    """A U-Net with `len(channels)` resolutions and no activation after its last layer."""
 
     def __init__(self, inputs: int, outputs: int, channels: Sequence[int], first_kernel: int = 5) -> None:
         super().__init__()
@@ -131,7 +131,7 @@ class CompactUNet(nn.Module):
         self.o = nn.Conv2d(channels[0], outputs, 3, padding=1)
 
     def forward(self, x_BCHW: Tensor) -> Tensor:
-        """Outputs in fp32 at the resolution of x, whose height and width are multiples of 2^(len(channels) - 1)."""
+        """Return fp32 outputs at the resolution of x; its sides must be multiples of 2^(len(channels) - 1)."""
         x = self.c0(_cast(x_BCHW, self.o))
         skips = []
         for down in self.d:

@@ -1,8 +1,8 @@
-"""Weights files: read, judged, and the public checkpoint made safe.
+"""Read and validate weights files, and convert the public checkpoint to safetensors.
 
-A file is judged whole before any of it is used: every tensor the network has, with its shape, and nothing else. Files
-are told apart by their content (the network that the header names, else their keys), not their name. A pickle is
-opened with torch's weights-only reader; one that asks for anything else to be called is refused.
+A file is validated completely before use: it must contain every tensor of the network, with the right shape, and
+nothing else. The network is identified by the content (the name in the header, else the keys), not by the file name.
+Pickles are read with torch's weights-only loader, which refuses any other function call.
 """
 
 import datetime as dt
@@ -29,7 +29,7 @@ from slomo_batch.serialization import file_sha256
 from slomo_batch.settings import NetworkName
 
 CHECKPOINT_PARTS = {"fc": "state_dictFC", "at": "state_dictAT"}
-"""Where the public checkpoint keeps the flow net and the second net (train.py of the reference)."""
+"""Keys of the two nets in the public checkpoint (train.py of the reference)."""
 
 _numpy_scalar: Any = np.float64(0).__reduce__()[0]
 _SAFE_GLOBALS: list[Any] = [
@@ -40,19 +40,19 @@ _SAFE_GLOBALS: list[Any] = [
     np.dtypes.Float64DType,
     np.dtypes.Float32DType,
 ]
-"""What the public checkpoint holds beside tensors: when it was written, and its losses."""
+"""Types in the public checkpoint beside tensors: its date and its losses."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LoadedWeights:
-    """The weights of one network, judged."""
+    """The validated weights of one network."""
 
     network: NetworkName
     tensors: Mapping[str, Tensor]
-    """By key, those of the flow net under `fc.`, of the second under `at.`."""
+    """By key; `fc.` is the flow computation net, `at.` the second net."""
 
     def build_network(self, *, pyramid_levels: int = TRAINED_LEVELS) -> Paper | Compact | Guided:
-        """The network with these weights; `pyramid_levels` matter to `superslomo-compact` alone."""
+        """Build the network with these weights; only `superslomo-compact` uses `pyramid_levels`."""
         network = _empty_network(self.network, UNetShape.of(self.tensors), pyramid_levels)
         network.load_state_dict(self.tensors)
         return network
@@ -62,10 +62,10 @@ class LoadedWeights:
 
 
 def load(path: Path) -> LoadedWeights:
-    """The weights in a .safetensors file or a public .ckpt.
+    """Load the weights in a .safetensors file or a public .ckpt.
 
     Raises:
-        WeightsError: unreadable, unsafe, or not exactly the weights of a network known here.
+        WeightsError: the file is unreadable, unsafe, or not exactly the weights of a supported network.
     """
     if _is_safetensors(path):
         tensors, named = _read_safetensors(path)
@@ -77,7 +77,7 @@ def load(path: Path) -> LoadedWeights:
 
 
 def import_checkpoint(source: Path, target: Path) -> None:
-    """Write the weights of a public checkpoint as a .safetensors file, complete or not at all.
+    """Convert a public checkpoint to a .safetensors file, written atomically.
 
     Raises:
         WeightsError: as `load`, or the target cannot be written.
@@ -90,26 +90,26 @@ def import_checkpoint(source: Path, target: Path) -> None:
             save_file(tensors, Path(folder) / target.name, metadata)
             os.replace(Path(folder) / target.name, target)  # noqa: PTH105 replaces on every system
     except (OSError, SafetensorError) as error:
-        raise WeightsError("cannot be written", where=str(target), got=str(error)) from error
+        raise WeightsError("cannot write the weights", where=str(target), got=str(error)) from error
 
 
 def _is_safetensors(path: Path) -> bool:
-    """A safetensors file begins with the length of its header, and that with a brace."""
+    """Return whether the file starts like safetensors: 8 bytes of header length, then a brace."""
     try:
         with path.open("rb") as file:
             return file.read(9)[8:] == b"{"
     except OSError as error:
-        raise WeightsError("cannot be read", where=str(path), got=error.strerror or str(error)) from error
+        raise WeightsError("cannot read the weights", where=str(path), got=error.strerror or str(error)) from error
 
 
 def _read_safetensors(path: Path) -> tuple[dict[str, Tensor], str]:
-    """The tensors, and the network that the header names, if it does."""
+    """Return the tensors, and the network named in the header, or an empty string."""
     try:
         with safe_open(path, framework="pt") as file:
             named = (file.metadata() or {}).get("network", "")
             return {key: file.get_tensor(key) for key in file.keys()}, named  # noqa: SIM118 not a mapping
     except (OSError, SafetensorError) as error:
-        raise WeightsError("not a whole safetensors file", where=str(path), got=str(error)) from error
+        raise WeightsError("incomplete or damaged safetensors file", where=str(path), got=str(error)) from error
 
 
 def _read_checkpoint(path: Path) -> dict[str, Tensor]:
@@ -118,7 +118,7 @@ def _read_checkpoint(path: Path) -> dict[str, Tensor]:
 
 
 def _merge_state_dicts(content: object, path: Path) -> dict[str, Tensor]:
-    """The two state dicts of the public checkpoint as one, keys prefixed."""
+    """Merge the two state dicts of the public checkpoint, with prefixed keys."""
     if not isinstance(content, dict) or not all(
         isinstance(content.get(key), dict) for key in CHECKPOINT_PARTS.values()
     ):
@@ -131,13 +131,13 @@ def _merge_state_dicts(content: object, path: Path) -> dict[str, Tensor]:
     }
 
 
-# ---- judging ---------------------------------------------------------------------------------------------------------
+# ---- validating ------------------------------------------------------------------------------------------------------
 
 
 def _empty_network(
     name: NetworkName, shape: UNetShape, pyramid_levels: int = TRAINED_LEVELS
 ) -> Paper | Compact | Guided:
-    """A network of this name, its weights yet to be loaded; only `superslomo-guided` comes in shapes."""
+    """Build a network of this name without weights; only `superslomo-guided` uses `shape`."""
     match name:
         case "superslomo-paper":
             return Paper()
@@ -149,7 +149,7 @@ def _empty_network(
 
 @cache
 def _expected(network: NetworkName, shape: UNetShape) -> dict[str, torch.Size]:
-    """Key and shape of every tensor of a network."""
+    """Return the key and shape of every tensor of a network."""
     with torch.device("meta"):
         return {key: tensor.shape for key, tensor in _empty_network(network, shape).state_dict().items()}
 
@@ -158,7 +158,7 @@ _DISTINCTIVE_KEYS: dict[str, NetworkName] = {
     "fc.conv1.weight": "superslomo-paper",
     "fc.c0.0.weight": "superslomo-compact",
 }
-"""By which files without a word of their own are told apart."""
+"""Keys that identify the network of files without a name in the header."""
 
 
 def _identify_network(tensors: Mapping[str, Tensor], named: str, path: Path) -> NetworkName:
@@ -170,7 +170,7 @@ def _identify_network(tensors: Mapping[str, Tensor], named: str, path: Path) -> 
         if key in tensors:
             return network
     raise WeightsError(
-        "weights of a network not known here",
+        "the weights belong to no supported network",
         where=str(path),
         expected=" or ".join(names),
         got=f"keys {', '.join(sorted(tensors)[:3])}, ..." if tensors else "no tensors",
@@ -181,35 +181,35 @@ def _validate(tensors: Mapping[str, Tensor], network: NetworkName, path: Path) -
     first = tensors.get("fc.conv1.weight")
     if network == "superslomo-paper" and isinstance(first, Tensor) and first.ndim == 4 and first.shape[1] == 2:
         raise WeightsError(
-            "a Super SloMo checkpoint for grey pictures (one channel, as v2e ships it)",
+            "a Super SloMo checkpoint for gray pictures (one channel, as in v2e)",
             where=str(path),
             expected="3 channels per picture",
             got="1",
             remedy="Use the RGB checkpoint of the reference implementation.",
         )
-    faults = _faults(tensors, _expected(network, UNetShape.of(tensors)))
-    if faults:
-        more = f" and {len(faults) - MAX_FAULTS} more" if len(faults) > MAX_FAULTS else ""
+    differences = _differences(tensors, _expected(network, UNetShape.of(tensors)))
+    if differences:
+        more = f" and {len(differences) - MAX_LISTED} more" if len(differences) > MAX_LISTED else ""
         raise WeightsError(
-            f"not the weights of {network}: {'; '.join(faults[:MAX_FAULTS])}{more}",
+            f"not the weights of {network}: {'; '.join(differences[:MAX_LISTED])}{more}",
             where=str(path),
             remedy="Use a file made for this network.",
         )
 
 
-MAX_FAULTS = 8
+MAX_LISTED = 8
 
 
-def _faults(tensors: Mapping[str, Tensor], expected: Mapping[str, torch.Size]) -> list[str]:
-    """Every way in which the tensors are not those expected."""
-    faults = [f"{key} is missing" for key in expected if key not in tensors]
-    faults += [f"{key} is unexpected" for key in tensors if key not in expected]
+def _differences(tensors: Mapping[str, Tensor], expected: Mapping[str, torch.Size]) -> list[str]:
+    """Return every difference of the tensors from those expected."""
+    differences = [f"{key} is missing" for key in expected if key not in tensors]
+    differences += [f"{key} is unexpected" for key in tensors if key not in expected]
     for key in expected.keys() & tensors.keys():
         tensor, shape = tensors[key], expected[key]
         if not isinstance(tensor, Tensor) or not tensor.is_floating_point():
-            faults.append(f"{key} is not a tensor of real numbers")
+            differences.append(f"{key} is not a tensor of real numbers")
         elif tensor.shape != shape:
-            faults.append(f"{key} has shape {tuple(tensor.shape)} instead of {tuple(shape)}")
+            differences.append(f"{key} has shape {tuple(tensor.shape)} instead of {tuple(shape)}")
         elif not bool(torch.isfinite(tensor).all()):
-            faults.append(f"{key} holds values that are not finite")
-    return sorted(faults)
+            differences.append(f"{key} holds values that are not finite")
+    return sorted(differences)
