@@ -40,7 +40,7 @@ import errno
 from collections.abc import Iterator
 from typing import Any, ClassVar
 
-from slomo_batch.redact import redacted
+from slomo_batch.redact import redact_credentials
 
 
 class SlomoError(Exception):
@@ -64,9 +64,9 @@ class SlomoError(Exception):
         if self.got:
             parts.append(f"got {self.got}")
         text = ", ".join(parts)
-        return redacted(f"{text}. {self.remedy}" if self.remedy else text)
+        return redact_credentials(f"{text}. {self.remedy}" if self.remedy else text)
 
-    def forget_folder(self, folder: str) -> None:
+    def remove_folder(self, folder: str) -> None:
         """Leave out the path of a temporary `folder`, which nobody can look into, wherever the message names a file in
         it: the file's own name stays."""
         for name in ("what", "where", "expected", "got", "remedy"):
@@ -94,7 +94,7 @@ class ManifestError(JobError):
     exit_code = 2
 
     def __init__(self, what: str, *, problems: tuple[str, ...] = (), where: str = "", remedy: str = "") -> None:
-        self.problems = tuple(redacted(problem) for problem in problems)
+        self.problems = tuple(redact_credentials(problem) for problem in problems)
         super().__init__(what, where=where, remedy=remedy)
 
 
@@ -239,7 +239,7 @@ class StorageBusy(StorageError):
     retryable = True
 
 
-def error_named(name: str, message: str) -> SlomoError:
+def error_from_name(name: str, message: str) -> SlomoError:
     """Return the error that a log names by its class and its message; a `SlomoError` where no class has the name."""
     kinds = {kind.__name__: kind for kind in _below(SlomoError)}
     return kinds.get(name, SlomoError)(message)

@@ -71,13 +71,13 @@ def choose() -> RayChoice:
         try:
             check_answers(address, ANSWER_S)
         except OSError as error:
-            silent.append(f"{file} names a Ray cluster at {address} that does not answer ({reason_of(error)})")
+            silent.append(f"{file} names a Ray cluster at {address} that does not answer ({first_line(error)})")
         else:
             return RayChoice(address=address, named_by=str(file))
     return RayChoice(address=LOCAL, silent=tuple(silent))
 
 
-def check_named(address: str) -> None:
+def check_cluster(address: str) -> None:
     """Try whether the cluster at `address` answers, or, where that is empty, the one that is named on this machine.
 
     Raises:
@@ -107,7 +107,7 @@ def check_answers(address: str, within_s: float) -> None:
         raise ConnectionError("another kind of server answers there")
 
 
-def reason_of(error: Exception) -> str:
+def first_line(error: Exception) -> str:
     """The first line of an error, for a person."""
     return str(error).splitlines()[0].rstrip(".") if str(error) else type(error).__name__
 

@@ -24,7 +24,7 @@ _FORMS: tuple[tuple[re.Pattern[str], str], ...] = (
 )
 
 
-def redacted(text: str) -> str:
+def redact_credentials(text: str) -> str:
     """The text with every credential in it replaced by `***`."""
     for form, replacement in _FORMS:
         text = form.sub(replacement, text)

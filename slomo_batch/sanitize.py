@@ -8,7 +8,7 @@ import json
 import unicodedata
 from typing import Any
 
-_OBEYED = frozenset({"Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp"})
+_CONTROL_CATEGORIES = frozenset({"Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp"})
 """Unicode's categories of controls, formats, surrogates, private and unassigned characters, and line separators."""
 
 
@@ -16,15 +16,15 @@ def one_line(text: str) -> str:
     """The text as one line that does nothing but be read."""
     if text.isprintable():
         return text
-    return "".join(_spelled(character) if _is_obeyed(character) else character for character in text)
+    return "".join(_escaped(character) if _is_control(character) else character for character in text)
 
 
-def is_text(text: str) -> bool:
+def is_utf8(text: str) -> bool:
     """Whether every character can be stored: False where a name of a file is not UTF-8, or half of a character is."""
-    return storable(text) == text
+    return escape_non_utf8(text) == text
 
 
-def storable(text: str) -> str:
+def escape_non_utf8(text: str) -> str:
     r"""The text with what cannot be stored as UTF-8 spelled out, as in a\udcff.mp4."""
     return text.encode("utf-8", "backslashreplace").decode("utf-8")
 
@@ -36,19 +36,19 @@ def lines(text: str) -> str:
 
 def json_line(record: Any) -> str:
     """The record as JSON on one line, readable in any script; parsed, it holds the very characters."""
-    return legible_json(json.dumps(record, ensure_ascii=False))
+    return sanitize_json(json.dumps(record, ensure_ascii=False))
 
 
-def legible_json(text: str) -> str:
+def sanitize_json(text: str) -> str:
     """The same for JSON that is text already, of one line."""
     if text.isprintable():
         return text
-    return "".join(json.dumps(character)[1:-1] if _is_obeyed(character) else character for character in text)
+    return "".join(json.dumps(character)[1:-1] if _is_control(character) else character for character in text)
 
 
-def _is_obeyed(character: str) -> bool:
-    return unicodedata.category(character) in _OBEYED
+def _is_control(character: str) -> bool:
+    return unicodedata.category(character) in _CONTROL_CATEGORIES
 
 
-def _spelled(character: str) -> str:
+def _escaped(character: str) -> str:
     return character.encode("unicode_escape").decode("ascii")

@@ -31,14 +31,14 @@ def standard_streams() -> Iterator[None]:
     _open_missing()
     out, err = sys.stdout, sys.stderr
     for stream in (out, err):
-        _spell_out(stream)
+        _escape_unencodable(stream)
     sys.stdout, sys.stderr = for_answer(out, "standard output"), _guarded(err, lambda _: None)
     try:
         yield
     finally:
         sys.stdout, sys.stderr = out, err
         for stream in (out, err):
-            _settle(stream)
+            _flush_or_discard(stream)
 
 
 def for_display(stream: TextIO, name: str) -> TextIO:
@@ -111,7 +111,7 @@ def _guarded(stream: TextIO, fail: Callable[[Exception], None]) -> TextIO:
     return cast(TextIO, _Guarded(stream, fail))
 
 
-def _settle(stream: TextIO) -> None:
+def _flush_or_discard(stream: TextIO) -> None:
     """Write out what the stream still holds, or drop it: Python's own flush at its end would change the exit code."""
     try:
         stream.flush()
@@ -146,7 +146,7 @@ def _open_missing() -> None:
             setattr(sys, name, os.fdopen(descriptor, mode, encoding="utf-8", closefd=False))
 
 
-def _spell_out(stream: TextIO) -> None:
+def _escape_unencodable(stream: TextIO) -> None:
     """Have a stream spell out what its encoding lacks: names of files are in any script."""
     if getattr(stream, "errors", None) == "strict" and hasattr(stream, "reconfigure"):
         with suppress(*_FAILURES):

@@ -24,7 +24,7 @@ from slomo_batch.steps.upload_records import RecordedUploads
 from slomo_batch.storage.opening import StoreSpec, open_store
 from slomo_batch.storage.s3_options import S3Options
 from slomo_batch.storage.store import ObjectStore
-from slomo_batch.storage.uris import is_s3, normalise_uri, split_uri
+from slomo_batch.storage.uris import is_s3, normalize_uri, split_uri
 from slomo_batch.storage.work_layout import Layout
 
 if TYPE_CHECKING:
@@ -65,7 +65,7 @@ def environment_of(manifest: Manifest) -> JobEnvironment:
         requester_pays=storage.requester_pays,
         addressing_style=storage.addressing_style,
     )
-    return JobEnvironment(work_uri=normalise_uri(manifest.work, Path.cwd()), job=manifest.name, s3=options)
+    return JobEnvironment(work_uri=normalize_uri(manifest.work, Path.cwd()), job=manifest.name, s3=options)
 
 
 def open_context(environment: JobEnvironment) -> StepContext:

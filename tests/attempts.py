@@ -1,7 +1,7 @@
 """Attempts as a driver gets them, of a video with a number and no files."""
 
 from slomo_batch.attempts import ChunkHead, Errored, Lost, StepHead, Succeeded
-from slomo_batch.errors import error_named
+from slomo_batch.errors import error_from_name
 from slomo_batch.records import CallStats, Lane
 from slomo_batch.scheduler.messages import Step
 
@@ -30,7 +30,7 @@ def chunk_error(
 ) -> Errored:
     """An attempt at a chunk that ended in an error of this class."""
     head = chunk_head(chunk, video=video, lane=lane)
-    return Errored(head=head, error=error_named(error, reason), stats=STATS, machine=machine)
+    return Errored(head=head, error=error_from_name(error, reason), stats=STATS, machine=machine)
 
 
 def chunk_lost(
@@ -47,4 +47,4 @@ def step_done(step: Step, *, video: int = 0, lane: Lane | None = None) -> Succee
 
 def step_error(step: Step, error: str, reason: str = "why", *, video: int = 0, lane: Lane | None = None) -> Errored:
     """A step that ended in an error of this class."""
-    return Errored(head=step_head(step, video=video, lane=lane), error=error_named(error, reason), stats=STATS)
+    return Errored(head=step_head(step, video=video, lane=lane), error=error_from_name(error, reason), stats=STATS)

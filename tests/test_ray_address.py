@@ -13,7 +13,7 @@ import grpc  # type: ignore[import-untyped]
 import pytest
 
 from slomo_batch import ray_address
-from slomo_batch.ray_address import RayChoice, check_answers, check_named, choose, start_advice, temp_folder
+from slomo_batch.ray_address import RayChoice, check_answers, check_cluster, choose, start_advice, temp_folder
 from tests.strangers import as_stranger
 
 
@@ -82,7 +82,7 @@ def test_a_stale_address_means_a_local_ray_and_a_note(folder: Path) -> None:
     assert note.startswith(f"{file} names a Ray cluster at {address} that does not answer")
     assert "a local Ray is used. If that cluster is gone, delete the file" in note
     with pytest.raises(ConnectionError, match=f"{address} that does not answer .*delete the file"):
-        check_named("")
+        check_cluster("")
 
 
 def test_a_cluster_in_another_temporary_folder_is_found_by_its_process(
@@ -111,9 +111,9 @@ def test_what_ray_address_names_is_meant_and_nothing_else(
     assert choose().init_arguments == {"address": address}
     for named in ("", address):
         with pytest.raises(ConnectionRefusedError):
-            check_named(named)
+            check_cluster(named)
     monkeypatch.setenv("RAY_ADDRESS", "auto")
-    check_named("")
+    check_cluster("")
     assert choose().address == head
 
 

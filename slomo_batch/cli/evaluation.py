@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, get_args
 from slomo_batch.cli.arguments import Commands, add_command, int_at_least
 from slomo_batch.errors import ManifestError
 from slomo_batch.evaluation.datasets.known import DATASETS, detect_dataset
-from slomo_batch.sanitize import legible_json, one_line
+from slomo_batch.sanitize import one_line, sanitize_json
 from slomo_batch.settings import Method, Precision
 
 if TYPE_CHECKING:
@@ -192,7 +192,7 @@ def _evaluate(options: argparse.Namespace) -> int:
     report = _of_clips(options, worst) if folder is None else _of_set(options, folder, worst)
     for path in options.files:
         _write_report(path, report)
-    for line in [legible_json(to_json(report).decode())] if options.json else map(one_line, format_tables(report)):
+    for line in [sanitize_json(to_json(report).decode())] if options.json else map(one_line, format_tables(report)):
         sys.stdout.write(line + "\n")
     if worst:
         worst.write(options.worst)

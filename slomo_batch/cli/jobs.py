@@ -18,8 +18,8 @@ from slomo_batch.errors import ClusterError, Interrupted
 from slomo_batch.manifest.canonical import canonical_manifest, local_paths
 from slomo_batch.manifest.load import is_file, load, read_text
 from slomo_batch.manifest.schema import Manifest
-from slomo_batch.redact import redacted
-from slomo_batch.sanitize import json_line, legible_json, one_line
+from slomo_batch.redact import redact_credentials
+from slomo_batch.sanitize import json_line, one_line, sanitize_json
 from slomo_batch.streams import for_display
 
 if TYPE_CHECKING:
@@ -110,7 +110,7 @@ def _request(manifest: Manifest, options: argparse.Namespace, api: "JobApi") -> 
     from slomo_batch.cluster.gpu_choice import check_gpu_choice  # noqa: PLC0415 as the next
     from slomo_batch.cluster.shared_disk import check_absolute_paths, check_no_local_paths  # noqa: PLC0415 loads pydantic
     from slomo_batch.cluster.submissions import Request  # noqa: PLC0415 as above
-    from slomo_batch.storage.uris import normalise_uri  # noqa: PLC0415 as above
+    from slomo_batch.storage.uris import normalize_uri  # noqa: PLC0415 as above
 
     places = local_paths(manifest)
     check_no_local_paths(api.num_machines(), places)
@@ -124,7 +124,7 @@ def _request(manifest: Manifest, options: argparse.Namespace, api: "JobApi") -> 
     )
     return Request(
         job=manifest.name,
-        manifest=canonical_manifest(manifest, partial(normalise_uri, base=Path.cwd())),
+        manifest=canonical_manifest(manifest, partial(normalize_uri, base=Path.cwd())),
         retry_failed=options.retry_failed,
         force=options.force,
         take_over=options.take_over,
@@ -186,7 +186,7 @@ def _show_lines(job: str, stream: TextIO, *, as_json: bool) -> "Iterator[Show]":
             if not line.is_event:
                 _print(line.text)
             elif as_json:
-                stream.write(legible_json(line.text) + "\n")
+                stream.write(sanitize_json(line.text) + "\n")
                 stream.flush()
             elif line.event:
                 display.show(line.event)
@@ -236,4 +236,4 @@ def _logs(options: argparse.Namespace) -> int:
 
 
 def _print(line: str) -> None:
-    sys.stderr.write(one_line(redacted(line)) + "\n")
+    sys.stderr.write(one_line(redact_credentials(line)) + "\n")

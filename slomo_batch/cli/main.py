@@ -24,7 +24,7 @@ from slomo_batch.cli.run import add_run_commands
 from slomo_batch.cli.status import add_status_commands
 from slomo_batch.cli.training import add_training_command
 from slomo_batch.errors import ManifestError, SlomoError, StorageError, StoreUnusable
-from slomo_batch.redact import redacted
+from slomo_batch.redact import redact_credentials
 from slomo_batch.sanitize import lines, one_line
 from slomo_batch.storage.local_errors import machine_fault
 from slomo_batch.streams import ReaderGone, standard_streams
@@ -75,14 +75,14 @@ def _print_error(error: SlomoError) -> int:
 
 
 def _print(text: str) -> None:
-    sys.stderr.write(lines(redacted(text)) + "\n")
+    sys.stderr.write(lines(redact_credentials(text)) + "\n")
 
 
 class _Parser(argparse.ArgumentParser):
     """argparse's parser, with control characters and secrets removed from its error messages."""
 
     def error(self, message: str) -> NoReturn:
-        super().error(one_line(redacted(message)))
+        super().error(one_line(redact_credentials(message)))
 
 
 def parser() -> argparse.ArgumentParser:

@@ -112,6 +112,6 @@ def _training_job(options: argparse.Namespace) -> "TrainingJob":
 
 
 def _place(uri: str) -> str:
-    from slomo_batch.storage.uris import normalise_uri  # noqa: PLC0415
+    from slomo_batch.storage.uris import normalize_uri  # noqa: PLC0415
 
-    return normalise_uri(uri, Path.cwd())
+    return normalize_uri(uri, Path.cwd())

@@ -13,7 +13,7 @@ from typing import Any
 import yaml
 
 from slomo_batch.errors import ManifestError
-from slomo_batch.storage.ec2 import node_faults
+from slomo_batch.storage.ec2 import node_config_problems
 
 
 def read_cluster_file(text: str) -> object:
@@ -79,7 +79,7 @@ def _type_problems(config: Mapping[str, Any]) -> Iterator[str]:
             yield f"{name}: has no resources, so Ray never places anything on it"
     if config["provider"].get("type") == "aws":
         for name, kind in config["available_node_types"].items():
-            yield from (f"{name}: {fault}" for fault in node_faults(kind.get("node_config", {})))
+            yield from (f"{name}: {fault}" for fault in node_config_problems(kind.get("node_config", {})))
 
 
 def _head_problems(config: Mapping[str, Any]) -> Iterator[str]:

@@ -23,7 +23,7 @@ from slomo_batch.cluster.gpu_choice import Offer
 from slomo_batch.cluster.shared_disk import machines_to_expect
 from slomo_batch.cluster.submissions import DRAIN_S, Submission, parse_id
 from slomo_batch.errors import ClusterError
-from slomo_batch.ray_address import check_named
+from slomo_batch.ray_address import check_cluster
 
 AGENT_WITHIN_S = 60
 """How long to wait for the agent that starts jobs: a cluster that just started has none yet."""
@@ -55,7 +55,7 @@ class JobApi:
             logging.getLogger(name).setLevel(logging.ERROR)
         self._where = address or "the cluster of this machine"
         if address or "RAY_API_SERVER_ADDRESS" not in os.environ:
-            self._asked(lambda: check_named(address))
+            self._asked(lambda: check_cluster(address))
         self._client = self._asked(lambda: _client_of(address))
         self.address: str = self._client.get_address()
         """Of the dashboard."""

@@ -21,7 +21,7 @@ from slomo_batch.records import PendingVideo, VideoFailed, VideoRequest
 from slomo_batch.steps.context import StepContext
 from slomo_batch.steps.output_ownership import has_begun_upload, is_earlier_version, output_object, read_ownership
 from slomo_batch.steps.stored_records import read_record
-from slomo_batch.storage.existence import standing
+from slomo_batch.storage.existence import find_existing
 from slomo_batch.storage.work_layout import parts_of
 
 Owner = Literal["ours", "changed", "foreign"]
@@ -72,7 +72,7 @@ def triage(
     `other_names`, by the URI of a source: other outputs of it. One that this job published is not made twice."""
     receipts, failures = _receipts(context), _failures(context)
     others = (output_uri for output_uris in other_names.values() for output_uri in output_uris)
-    outputs = standing(chain((request.output_uri for request in requests), others), context.locate)
+    outputs = find_existing(chain((request.output_uri for request in requests), others), context.locate)
     wanted, done, renamed, refused, waiting = [], [], [], [], []
     contested: list[tuple[VideoRequest, str]] = []
     asked_for = set()

@@ -20,13 +20,13 @@ from slomo_batch.manifest.schema import Manifest
 from slomo_batch.manifest.sections import InputSpec
 from slomo_batch.manifest.table_rows import SettingsFor, combined, read_rows
 from slomo_batch.records import Source, VideoFailed, VideoRequest
-from slomo_batch.sanitize import is_text, storable
+from slomo_batch.sanitize import escape_non_utf8, is_utf8
 from slomo_batch.settings import Settings
-from slomo_batch.storage.existence import is_folder, real_file, real_places
+from slomo_batch.storage.existence import is_folder, resolve_folders, resolve_link
 from slomo_batch.storage.folders import Unlisted
 from slomo_batch.storage.glob import expand, split_glob
 from slomo_batch.storage.store import ObjectStore
-from slomo_batch.storage.uris import is_s3, normalise_uri, rooted
+from slomo_batch.storage.uris import absolute_template, is_s3, normalize_uri
 
 Locate = Callable[[str], tuple[ObjectStore, str]]
 
@@ -161,7 +161,7 @@ def _entries(spec: InputSpec, locate: Locate, settings_for: SettingsFor | None) 
             relpath = relpath_of(spec, row.written)
             yield _Entry(uri=row.uri, spec=spec, relpath=relpath, settings=row.settings)
         return
-    uri = normalise_uri(spec.uri, Path.cwd())
+    uri = normalize_uri(spec.uri, Path.cwd())
     if is_pattern(uri) or looks_like_folder(uri) or (not is_s3(uri) and is_folder(uri, locate)):
         yield from _listed(uri, spec, locate)
     else:
@@ -207,7 +207,7 @@ def _request(entry: _Entry, manifest: Manifest, locate: Locate) -> VideoRequest 
     try:
         output_uri = _output_uri(entry, manifest)
         for uri in (entry.uri, output_uri):
-            if not is_text(uri):
+            if not is_utf8(uri):
                 raise SourceUnsupported("the name is not UTF-8", where=uri, remedy="Rename the file or its folder.")
         problems = validate_output(settings, output_uri)
         if problems:
@@ -229,26 +229,26 @@ def _collisions(requests: Iterable[VideoRequest]) -> list[str]:
     """
     sources = [request.source.uri for request in requests]
     outputs = [request.output_uri for request in requests]
-    real_outputs = real_places(outputs)
+    real_outputs = resolve_folders(outputs)
     return (
         output_collisions(zip(sources, outputs, strict=True))
-        or output_collisions(zip(real_places(sources), real_outputs, strict=True))
-        or output_collisions(zip(map(real_file, sources), real_outputs, strict=True))
+        or output_collisions(zip(resolve_folders(sources), real_outputs, strict=True))
+        or output_collisions(zip(map(resolve_link, sources), real_outputs, strict=True))
     )
 
 
 def _failed(entry: _Entry, output_uri: str, error: SlomoError) -> VideoFailed:
     return VideoFailed(
-        source_uri=storable(entry.uri),
-        output_uri=storable(output_uri),
+        source_uri=escape_non_utf8(entry.uri),
+        output_uri=escape_non_utf8(output_uri),
         error=type(error).__name__,
-        reason=storable(str(error)),
+        reason=escape_non_utf8(str(error)),
     )
 
 
 def _output_uri(entry: _Entry, manifest: Manifest) -> str:
-    name, template = entry.uri.rpartition("/")[2], rooted(manifest.output.uri, Path.cwd())
-    uri = normalise_uri(render_output(template, relpath=entry.relpath, name=name), Path.cwd())
+    name, template = entry.uri.rpartition("/")[2], absolute_template(manifest.output.uri, Path.cwd())
+    uri = normalize_uri(render_output(template, relpath=entry.relpath, name=name), Path.cwd())
     check_length(uri)
     return uri
 

@@ -12,7 +12,7 @@ from slomo_batch.manifest.sections import InputSpec
 from slomo_batch.manifest.values import location_problem
 from slomo_batch.settings import Settings
 from slomo_batch.storage.store import ObjectStore
-from slomo_batch.storage.uris import normalise_uri
+from slomo_batch.storage.uris import normalize_uri
 
 SettingsFor = Callable[[InputSpec, Mapping[str, str]], Settings]
 """Returns the settings of one row of an input.
@@ -40,7 +40,7 @@ def read_rows(
         ManifestError: the table cannot be read, or a row is invalid.
         StorageError: the store of the table does not respond.
     """
-    table = normalise_uri(spec.table, Path.cwd())
+    table = normalize_uri(spec.table, Path.cwd())
     store, key = locate(table)
     try:
         data = store.get(key)
@@ -57,7 +57,7 @@ def read_rows(
                 yield from error.problems
 
     return [
-        Row(uri=normalise_uri(row.uri, Path.cwd()), written=row.uri, settings=settings.get(row.line))
+        Row(uri=normalize_uri(row.uri, Path.cwd()), written=row.uri, settings=settings.get(row.line))
         for row in read_catalog(data, table, wants=is_for_row, check=check)
     ]
 

@@ -17,7 +17,7 @@ from urllib.parse import urlsplit
 from pydantic import BeforeValidator, PlainSerializer, WithJsonSchema
 from pydantic_core import PydanticCustomError
 
-from slomo_batch.sanitize import is_text, one_line
+from slomo_batch.sanitize import is_utf8, one_line
 from slomo_batch.settings import AudioMode, Codec, FpsTarget, Method, Precision
 from slomo_batch.timeline.rates import parse_rational
 
@@ -250,7 +250,7 @@ def _s3_uri(word: str, rest: str) -> str:
         raise invalid(f"{word!r} has no bucket; use s3://bucket/key")
     if not _BUCKET.fullmatch(bucket):
         raise invalid(f"invalid bucket name {bucket!r}; use s3://bucket/key")
-    if not is_text(word):
+    if not is_utf8(word):
         raise invalid(f"{word!r} is not UTF-8, which S3 keys must be")
     if any(part in {".", ".."} for part in key.split("/")):
         raise invalid(f"{word!r} has a folder '.' or '..', which S3 keys cannot have")

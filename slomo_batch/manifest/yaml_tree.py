@@ -12,7 +12,7 @@ import yaml
 
 from slomo_batch.errors import ManifestError
 from slomo_batch.manifest.validation_errors import Path, Problem
-from slomo_batch.sanitize import is_text
+from slomo_batch.sanitize import is_utf8
 
 MAX_NODES = 200_000
 """Limit of entries in a document. Each use of an alias counts, because a few lines of them can fill all memory."""
@@ -128,7 +128,7 @@ class _YamlWalk:
     def _entry(self, own: dict[str, Any], key_node: yaml.ScalarNode, value_node: yaml.Node, path: Path) -> None:
         key, line = str(key_node.value), key_node.start_mark.line + 1
         inner = (*path, key)
-        if not is_text(key):
+        if not is_utf8(key):
             text = f"key {key!r} contains a lone surrogate"
             self._tree.lines[inner] = line
             self._tree.problems.append(Problem(path=inner, text=text, whole=True))

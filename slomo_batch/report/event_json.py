@@ -9,7 +9,7 @@ from dataclasses import asdict
 from typing import Any, get_args
 
 from slomo_batch.attempts import Attempt, ChunkHead, Errored, Head, Lost, StepHead, Succeeded
-from slomo_batch.errors import error_named
+from slomo_batch.errors import error_from_name
 from slomo_batch.records import CallStats, ChunkDone
 from slomo_batch.report.events import Event
 from slomo_batch.serialization import from_json
@@ -91,7 +91,7 @@ def _failed(data: dict[str, Any]) -> Errored:
             head = ChunkHead(
                 video=0, uri=uri, video_id=video_id, lane="copy", chunk=int(chunk), chunk_id=chunk_id, attempt=attempt
             )
-        return Errored(head=head, error=error_named(str(data["error"]), str(data["reason"])))
+        return Errored(head=head, error=error_from_name(str(data["error"]), str(data["reason"])))
     except (KeyError, TypeError) as error:
         raise ValueError(f"not an event: {error}") from error
 

@@ -236,7 +236,7 @@ def _connect(settings: ClusterSettings) -> _Connected:
         raise ClusterError(
             "no Ray cluster answers",
             where=choice.address,
-            got=ray_address.reason_of(error),
+            got=ray_address.first_line(error),
             remedy=f"{by}Check cluster.address, RAY_ADDRESS, RAY_AUTH_MODE and RAY_AUTH_TOKEN; cluster.address: local "
             "runs on this machine.",
         ) from error
@@ -262,7 +262,7 @@ def _start_here(settings: ClusterSettings) -> None:
         raise ClusterError(
             "Ray cannot be started",
             where=LOCAL,
-            got=ray_address.reason_of(error),
+            got=ray_address.first_line(error),
             remedy=f"{advice} Or run without Ray: cluster.address: inline.".lstrip(),
         ) from error
 

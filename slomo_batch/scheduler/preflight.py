@@ -9,7 +9,7 @@ from slomo_batch.errors import StoreUnusable
 from slomo_batch.records import VideoRequest
 from slomo_batch.steps.context import StepContext
 from slomo_batch.steps.stitch import DISK_FACTOR
-from slomo_batch.storage.capability import prove_access, prove_put_if_absent
+from slomo_batch.storage.capability import check_access, check_put_if_absent
 from slomo_batch.storage.uris import is_s3
 
 
@@ -19,8 +19,8 @@ def check_work_store(context: StepContext) -> None:
     Raises:
         StoreUnusable: it does not.
     """
-    prove_access(context.work, context.layout.probe(uuid4().hex), write=True)
-    prove_put_if_absent(context.work, context.layout.probe)
+    check_access(context.work, context.layout.probe(uuid4().hex), write=True)
+    check_put_if_absent(context.work, context.layout.probe)
 
 
 def check_outputs_writable(requests: Sequence[VideoRequest], context: StepContext) -> None:
@@ -43,7 +43,7 @@ def check_outputs_writable(requests: Sequence[VideoRequest], context: StepContex
             continue
         tried.add(store.uri(probe))
         try:
-            prove_access(store, probe, write=True)
+            check_access(store, probe, write=True)
             proven.add(place)
         except StoreUnusable as error:
             if is_s3(place):

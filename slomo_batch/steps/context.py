@@ -49,7 +49,7 @@ class StepContext:
         try:
             yield path
         except SlomoError as error:
-            error.forget_folder(str(path))
+            error.remove_folder(str(path))
             raise
         finally:
             shutil.rmtree(path, ignore_errors=True)

@@ -15,7 +15,7 @@ from slomo_batch.storage.store import ObjectStore
 RACERS = 6
 RACES = 3
 """Run side by side: some servers make the losers of a race wait for seconds."""
-PATIENCE_S = 60
+BARRIER_TIMEOUT_S = 60
 """How long racers wait for one another."""
 _UNSAFE = (
     "Commits would not be safe there. Use AWS S3, a server that honours If-None-Match on PUT atomically (SeaweedFS, "
@@ -23,7 +23,7 @@ _UNSAFE = (
 )
 
 
-def prove_access(store: ObjectStore, key: str, *, write: bool) -> None:
+def check_access(store: ObjectStore, key: str, *, write: bool) -> None:
     """Show that the store is there and lets us read, or with `write` also write and delete.
 
     Reading asks for `key`, which need not exist. Writing makes, reads and deletes an object under `key`, which must
@@ -32,14 +32,14 @@ def prove_access(store: ObjectStore, key: str, *, write: bool) -> None:
     Raises:
         StoreUnusable: no such place, refused, or not what was written.
     """
-    with _judged(store, "write to" if write else "read"):
+    with _probing(store, "write to" if write else "read"):
         if write:
             _write_and_read(store, key)
         else:
             _read(store, key)
 
 
-def prove_put_if_absent(store: ObjectStore, key_of: Callable[[str], str]) -> None:
+def check_put_if_absent(store: ObjectStore, key_of: Callable[[str], str]) -> None:
     """Try to disprove that put_if_absent creates at most once, one writer after the other and many at a time.
 
     `key_of` makes a key of a random text; what is written there is deleted again.
@@ -47,10 +47,10 @@ def prove_put_if_absent(store: ObjectStore, key_of: Callable[[str], str]) -> Non
     Raises:
         StoreUnusable: a second writer won, or the first one lost.
     """
-    with _judged(store, "write to"):
-        _one_after_the_other(store, key_of(uuid4().hex))
+    with _probing(store, "write to"):
+        _check_sequential_writers(store, key_of(uuid4().hex))
         with ThreadPoolExecutor(RACES) as pool:
-            for race in [pool.submit(_all_at_once, store, key_of(uuid4().hex)) for _ in range(RACES)]:
+            for race in [pool.submit(_check_simultaneous_writers, store, key_of(uuid4().hex)) for _ in range(RACES)]:
                 race.result()
 
 
@@ -77,7 +77,7 @@ def _write_and_read(store: ObjectStore, key: str) -> None:
     raise StoreUnusable("an object stands although it was deleted", where=store.uri(key))
 
 
-def _one_after_the_other(store: ObjectStore, key: str) -> None:
+def _check_sequential_writers(store: ObjectStore, key: str) -> None:
     first, second = (uuid4().bytes for _ in range(2))
     with _deleting(store, [key]):
         won = (store.put_if_absent(key, first), store.put_if_absent(key, second))
@@ -86,17 +86,17 @@ def _one_after_the_other(store: ObjectStore, key: str) -> None:
                 "put-if-absent overwrites what stands",
                 where=store.root,
                 expected="the first of two writers to win",
-                got=f"{_said(won)}",
+                got=f"{_outcome(won)}",
                 remedy=_UNSAFE,
             )
 
 
-def _all_at_once(store: ObjectStore, key: str) -> None:
+def _check_simultaneous_writers(store: ObjectStore, key: str) -> None:
     bodies = [uuid4().bytes for _ in range(RACERS)]
     start = Barrier(RACERS)
 
     def race(body: bytes) -> bool:
-        start.wait(PATIENCE_S)
+        start.wait(BARRIER_TIMEOUT_S)
         return store.put_if_absent(key, body)
 
     with _deleting(store, [key]):
@@ -111,12 +111,12 @@ def _all_at_once(store: ObjectStore, key: str) -> None:
                 "put-if-absent is not atomic",
                 where=store.root,
                 expected=f"one of {RACERS} simultaneous writers to win",
-                got=_said(won),
+                got=_outcome(won),
                 remedy=_UNSAFE,
             )
 
 
-def _said(won: Iterable[bool]) -> str:
+def _outcome(won: Iterable[bool]) -> str:
     return f"{sum(won)} winners" if sum(won) != 1 else "another one's data than the winner's"
 
 
@@ -129,7 +129,7 @@ def _deleting(store: ObjectStore, keys: list[str]) -> Iterator[None]:
 
 
 @contextmanager
-def _judged(store: ObjectStore, purpose: str) -> Iterator[None]:
+def _probing(store: ObjectStore, purpose: str) -> Iterator[None]:
     """Whatever a store answers to a probe other than what it should makes it unusable."""
     try:
         yield

@@ -8,7 +8,7 @@ import botocore.session
 from botocore.validate import ParamValidator
 
 
-def node_faults(node_config: Mapping[str, Any]) -> list[str]:
+def node_config_problems(node_config: Mapping[str, Any]) -> list[str]:
     """Unknown keys, wrong kinds and unknown values in the parameters of RunInstances (the EC2 API reference)."""
     request = {**node_config, "MinCount": 1, "MaxCount": 1}
     report = ParamValidator().validate(request, _run_instances())

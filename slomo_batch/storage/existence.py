@@ -31,7 +31,7 @@ class Presence:
     """Those that cannot be looked at, each with why."""
 
 
-def standing(uris: Iterable[str], locate: Locate) -> Presence:
+def find_existing(uris: Iterable[str], locate: Locate) -> Presence:
     """At which of `uris` there is an object. On disk a look at each name; on S3 a request per 1,000 objects of the
     folder that all of a bucket have in common, or, where much else stands there, of the folders they are in.
 
@@ -85,7 +85,7 @@ def _listed(folder: str, locate: Locate) -> Iterator[str]:
     return (store.uri(info.key) for info in store.list(prefix))
 
 
-def real_places(uris: Iterable[str]) -> list[str]:
+def resolve_folders(uris: Iterable[str]) -> list[str]:
     """The URIs, those of local files with the links in their folders resolved, but not one under a file's own name."""
     real_folder = cache(os.path.realpath)  # many files lie in few folders
     places = []
@@ -95,6 +95,6 @@ def real_places(uris: Iterable[str]) -> list[str]:
     return places
 
 
-def real_file(uri: str) -> str:
+def resolve_link(uri: str) -> str:
     """The URI, for a link to a local file that of the file itself."""
     return os.path.realpath(uri) if not is_s3(uri) and Path(uri).is_symlink() else uri

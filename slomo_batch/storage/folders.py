@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from slomo_batch.errors import ObjectMissing, SlomoError
-from slomo_batch.storage.local_errors import persistently, storage_error, waits_s
+from slomo_batch.storage.local_errors import retry_delays_s, storage_error, with_retries
 from slomo_batch.storage.store import ObjectInfo
 
 _NOTHING = frozenset({errno.ENOENT, errno.ENOTDIR, errno.ELOOP})
@@ -119,7 +119,7 @@ def open_folder(root: Path, folder: str) -> _Folder:
         SlomoError: the folder cannot be read.
     """
     path = root / folder
-    status, entries = persistently(lambda: _read(path), str(path))
+    status, entries = with_retries(lambda: _read(path), str(path))
     contents = sorted(_contents(entries), key=lambda item: os.fsencode(item[0]))
     prefix = f"{folder}/" if folder else ""
     return _Folder((status.st_dev, status.st_ino), ((prefix + name, content) for name, content in contents))
@@ -137,7 +137,7 @@ def _read(path: Path) -> "tuple[os.stat_result, list[os.DirEntry[str]]]":
 
 def _contents(entries: "Iterable[os.DirEntry[str]]") -> Iterator[tuple[str, Content]]:
     """Names and contents of entries. Those whose failure may pass are asked again, all together after each wait."""
-    for wait_s in (*waits_s(), None):
+    for wait_s in (*retry_delays_s(), None):
         again = []
         for entry in entries:
             try:

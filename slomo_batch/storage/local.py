@@ -21,8 +21,8 @@ from uuid import uuid4
 from slomo_batch.errors import AccessRefused, ObjectChanged, ObjectMissing, StorageBusy
 from slomo_batch.storage.folders import Unlisted, status_of, walk
 from slomo_batch.storage.keys import checked_key
-from slomo_batch.storage.local_errors import persistently
-from slomo_batch.storage.store import ObjectInfo, Unrecorded, Upload, UploadLog
+from slomo_batch.storage.local_errors import with_retries
+from slomo_batch.storage.store import NullUploadLog, ObjectInfo, Upload, UploadLog
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -40,14 +40,14 @@ REMEMBERED = 256
 _TEMPORARY = re.compile(r"\.slomo-[0-9a-f]{32}\.part")
 
 
-def _patient(
+def _retried(
     operation: Callable[Concatenate["LocalStore", str, P], T],
 ) -> Callable[Concatenate["LocalStore", str, P], T]:
     """Report the file system's failures as ours, after a few tries where they may pass. Operations are idempotent."""
 
     @wraps(operation)
     def attempt(store: "LocalStore", key: str, /, *args: P.args, **kwargs: P.kwargs) -> T:
-        return persistently(lambda: operation(store, key, *args, **kwargs), store.uri(key))
+        return with_retries(lambda: operation(store, key, *args, **kwargs), store.uri(key))
 
     return attempt
 
@@ -57,8 +57,8 @@ class LocalStore:
 
     def __init__(self, root: Path, uploads: UploadLog | None = None) -> None:
         self._root = root.absolute()
-        self._uploads = uploads or Unrecorded()
-        self._known: dict[str, tuple[str, tuple[int, ...]]] = {}
+        self._uploads = uploads or NullUploadLog()
+        self._fingerprints: dict[str, tuple[str, tuple[int, ...]]] = {}
 
     @property
     def root(self) -> str:
@@ -71,31 +71,31 @@ class LocalStore:
 
     # ---- reading ---------------------------------------------------------------------------------------------------
 
-    @_patient
+    @_retried
     def head(self, key: str) -> ObjectInfo:
         """Describe one object."""
         with self._open(key) as file:
             fingerprint = self._fingerprint(key, file)
             return ObjectInfo(key=key, size_bytes=os.fstat(file.fileno()).st_size, fingerprint=fingerprint)
 
-    @_patient
+    @_retried
     def get(self, key: str) -> bytes:
         """Read one object whole."""
         with self._open(key) as file:
             return file.read()
 
-    @_patient
+    @_retried
     def get_range(self, key: str, start: int, end: int, *, fingerprint: str = "") -> bytes:
         """Read bytes [start, end), fewer only where the object ends; with a fingerprint, only of that very object."""
         with self._open(key) as file:
             if fingerprint:
-                self._demand(key, file, fingerprint)
+                self._check_fingerprint(key, file, fingerprint)
             data = _read(file, start, end)
             if fingerprint:
-                self._demand(key, file, fingerprint)
+                self._check_fingerprint(key, file, fingerprint)
             return data
 
-    @_patient
+    @_retried
     def get_file(self, key: str, path: Path) -> None:
         """Download an object into a file."""
         with self._open(key) as file, _temporary(_beside(path)) as (part, temporary):
@@ -126,22 +126,22 @@ class LocalStore:
             checked_key(folder, self.root)
         return walk(self._root, prefix, enter, _is_temporary)
 
-    @_patient
+    @_retried
     def status(self, key: str) -> os.stat_result | None:
         """Status of the file or folder under a key, links followed; None if there is none."""
         return status_of(self._path(key))
 
     # ---- writing ---------------------------------------------------------------------------------------------------
 
-    @_patient
+    @_retried
     def put(self, key: str, data: bytes) -> None:
         """Write one object, replacing any; readers see the old or the new one, never a part."""
         path = self._path(key)
         with self._uploading(path) as (part, temporary):
             temporary.write(data)
-            _settle(part, temporary, path)
+            _finish(part, temporary, path)
 
-    @_patient
+    @_retried
     def put_if_absent(self, key: str, data: bytes) -> bool:
         """Write only where nothing stands, and say whether `data` stands there now."""
         path = self._path(key)
@@ -158,7 +158,7 @@ class LocalStore:
         except FileNotFoundError:  # deleted again by another process
             return False
 
-    @_patient
+    @_retried
     def put_file(self, key: str, path: Path) -> None:
         """Copy a file in, replacing any object; what arrived is read again and compared before it gets its name."""
         target = self._path(key)
@@ -174,14 +174,14 @@ class LocalStore:
                     expected=f"{sent[0]} bytes with CRC-32 {sent[1]:08x}",
                     got=f"{arrived[0]} bytes with CRC-32 {arrived[1]:08x}",
                 )
-            _settle(part, temporary, target)
+            _finish(part, temporary, target)
 
     def delete(self, keys: Iterable[str]) -> None:
         """Delete these objects, and the folders they leave empty; missing ones are no error."""
         for key in keys:
             self._delete(key)
 
-    @_patient
+    @_retried
     def _delete(self, key: str) -> None:
         path = self._path(key)
         with suppress(FileNotFoundError, NotADirectoryError):
@@ -209,7 +209,7 @@ class LocalStore:
 
     # ---- what killed writers leave ---------------------------------------------------------------------------------
 
-    @_patient
+    @_retried
     def upload_size(self, key: str, token: str) -> int | None:
         """Bytes of the temporary file that an upload was killed with; None where it is gone."""
         try:
@@ -217,7 +217,7 @@ class LocalStore:
         except (FileNotFoundError, NotADirectoryError):
             return None
 
-    @_patient
+    @_retried
     def abort(self, key: str, token: str) -> None:
         """Delete this temporary file; none is no error."""
         with suppress(NotADirectoryError):
@@ -232,7 +232,7 @@ class LocalStore:
         """Temporary files below a folder."""
         return iter(self._abandoned(prefix.rstrip("/")))
 
-    @_patient
+    @_retried
     def _abandoned(self, folder: str) -> Sequence[ObjectInfo]:
         found = []
         for path in sorted((self._root / checked_key(folder, self.root)).rglob(".slomo-*.part")):
@@ -261,7 +261,7 @@ class LocalStore:
             raise ObjectMissing("not a file", where=str(path))
         return file
 
-    def _demand(self, key: str, file: BinaryIO, fingerprint: str) -> None:
+    def _check_fingerprint(self, key: str, file: BinaryIO, fingerprint: str) -> None:
         """Raise unless the open file is the one of this fingerprint."""
         got = self._fingerprint(key, file)
         if got != fingerprint:
@@ -276,7 +276,7 @@ class LocalStore:
         """
         status = os.fstat(file.fileno())
         identity = (status.st_dev, status.st_ino, status.st_size, status.st_mtime_ns, status.st_ctime_ns)
-        known, known_identity = self._known.get(key, ("", ()))
+        known, known_identity = self._fingerprints.get(key, ("", ()))
         if identity == known_identity:
             return known
         hashed = hashlib.sha256(_read(file, 0, HASHED_BYTES))
@@ -287,9 +287,9 @@ class LocalStore:
         return fingerprint
 
     def _remember(self, key: str, fingerprint: str, identity: tuple[int, ...]) -> None:
-        self._known[key] = (fingerprint, identity)
-        for oldest in list(self._known)[:-REMEMBERED]:
-            self._known.pop(oldest, None)
+        self._fingerprints[key] = (fingerprint, identity)
+        for oldest in list(self._fingerprints)[:-REMEMBERED]:
+            self._fingerprints.pop(oldest, None)
 
 
 def _open_without_waiting(path: str, flags: int) -> int:
@@ -352,7 +352,7 @@ def _create(part: Path) -> BinaryIO:
     raise AssertionError("the last try returns or raises")
 
 
-def _settle(part: Path, file: BinaryIO, path: Path) -> None:
+def _finish(part: Path, file: BinaryIO, path: Path) -> None:
     file.flush()
     os.fsync(file.fileno())
     part.replace(path)

@@ -150,13 +150,13 @@ def _is_current_folder_gone() -> bool:
     return False
 
 
-def persistently(ask: Callable[[], T], where: str) -> T:
+def with_retries(ask: Callable[[], T], where: str) -> T:
     """The answer to a question about `where`, asked a few times where its failure may pass.
 
     Raises:
         SlomoError: the last failure, as the table says.
     """
-    for wait_s in (*waits_s(), None):
+    for wait_s in (*retry_delays_s(), None):
         try:
             return ask()
         except OSError as error:
@@ -167,6 +167,6 @@ def persistently(ask: Callable[[], T], where: str) -> T:
     raise AssertionError("the last try returns or raises")
 
 
-def waits_s() -> list[float]:
+def retry_delays_s() -> list[float]:
     """Seconds to wait between the tries."""
     return [FIRST_WAIT_S * 2**number for number in range(TRIES - 1)]

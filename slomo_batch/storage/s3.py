@@ -1,10 +1,10 @@
-"""S3Store: objects in a bucket, under a prefix, on AWS or any server that speaks its language.
+"""S3Store: objects in a bucket, under a prefix, on AWS or another server with the S3 interface.
 
-Reads are of one object from the first byte to the last: a connection cut midway is resumed by a ranged request with
-If-Match, an answer that is not of the range asked for is asked for again, and so is a body that its checksum belies. A
-write is complete or does not exist; every body goes out with its MD5 and CRC-32, for servers check either.
-What put_if_absent did is told by what stands there afterwards, never by the status code. Fingerprints are ETags,
-without their quotes, in `head`, `list` and ranged reads alike.
+A read returns bytes of a single version of the object. It resumes a cut connection by a ranged request with If-Match,
+and repeats a request whose answer covers another range or fails its checksum. A write is complete or does not exist.
+Every body is sent with its MD5 and CRC-32, since some servers check only one of them. put_if_absent reads the object
+back to learn what it did; it does not rely on the status code. Fingerprints are ETags without quotes, in `head`, `list`
+and ranged reads.
 """
 
 import os
@@ -23,9 +23,9 @@ from botocore.exceptions import ClientError
 
 from slomo_batch.errors import ObjectChanged, ObjectMissing, StorageBusy, StoreUnusable
 from slomo_batch.storage.keys import checked_key
-from slomo_batch.storage.local_errors import storage_error as file_error
+from slomo_batch.storage.local_errors import storage_error as local_error
 from slomo_batch.storage.s3_client import s3_client
-from slomo_batch.storage.s3_errors import DAMAGE, FOREIGN, reported, storage_error
+from slomo_batch.storage.s3_errors import BOTO_ERRORS, CHECKSUM_ERRORS, storage_error, translate_errors
 from slomo_batch.storage.s3_options import S3Options
 from slomo_batch.storage.s3_upload import (
     MULTIPART_FROM_BYTES,
@@ -35,7 +35,7 @@ from slomo_batch.storage.s3_upload import (
     upload_file,
     upload_parts,
 )
-from slomo_batch.storage.store import ObjectInfo, Unrecorded, UploadLog
+from slomo_batch.storage.store import NullUploadLog, ObjectInfo, UploadLog
 from slomo_batch.storage.uris import S3_SCHEME
 
 if TYPE_CHECKING:
@@ -63,7 +63,7 @@ class S3Store:
         self._bucket = bucket
         self._prefix = f"{prefix}/" if prefix else ""
         self._options = options
-        self._uploads = uploads or Unrecorded()
+        self._uploads = uploads or NullUploadLog()
         self._common: dict[str, Any] = {"Bucket": bucket}
         if options.expected_bucket_owner:
             self._common["ExpectedBucketOwner"] = options.expected_bucket_owner
@@ -86,21 +86,21 @@ class S3Store:
 
     def head(self, key: str) -> ObjectInfo:
         """Describe one object."""
-        with reported(self.uri(key)):
+        with translate_errors(self.uri(key)):
             try:
                 answer = self._client.head_object(**self._object(key))
             except ClientError as error:
-                self._explain(key)
+                self._raise_get_error(key)
                 raise storage_error(error, self.uri(key)) from error
         return ObjectInfo(key=key, size_bytes=answer["ContentLength"], fingerprint=_fingerprint(answer))
 
     def get(self, key: str) -> bytes:
         """Read one object whole."""
-        return self._whole(key, 0, None, "")
+        return self._read(key, 0, None, "")
 
     def get_range(self, key: str, start: int, end: int, *, fingerprint: str = "") -> bytes:
         """Read bytes [start, end), fewer only where the object ends; with a fingerprint, only of that very object."""
-        return self._whole(key, start, end, fingerprint) if start < end else b""
+        return self._read(key, start, end, fingerprint) if start < end else b""
 
     def get_file(self, key: str, path: Path) -> None:
         """Download an object into a file, several ranges at once; complete or not at all."""
@@ -111,7 +111,7 @@ class S3Store:
                 self._download(info, file.fileno())
             part.replace(path)
         except OSError as error:
-            raise file_error(error, str(path)) from error
+            raise local_error(error, str(path)) from error
         finally:
             part.unlink(missing_ok=True)
 
@@ -123,7 +123,7 @@ class S3Store:
         pages = self._client.get_paginator("list_objects_v2").paginate(**self._common, Prefix=self._prefix + prefix)
         iterator = iter(pages)
         while True:
-            with reported(self.uri(prefix)):
+            with translate_errors(self.uri(prefix)):
                 page = next(iterator, None)
             if page is None:
                 return
@@ -132,7 +132,7 @@ class S3Store:
                 if key and not key.endswith("/"):
                     yield ObjectInfo(key=key, size_bytes=found["Size"], fingerprint=_fingerprint(found))
 
-    def _explain(self, key: str) -> None:
+    def _raise_get_error(self, key: str) -> None:
         """Raise what a GET says: a refused HEAD has no words, a missing key and a missing bucket look alike."""
         try:
             self._client.get_object(**self._object(key), Range="bytes=0-0")["Body"].close()
@@ -153,13 +153,13 @@ class S3Store:
 
         _in_parallel(part, range(0, info.size_bytes, PART_BYTES))
 
-    def _whole(self, key: str, start: int, end: int | None, fingerprint: str) -> bytes:
+    def _read(self, key: str, start: int, end: int | None, fingerprint: str) -> bytes:
         """Bytes [start, end) of one object, read again from the start where a checksum belies them."""
         for attempt in range(1, TRIES):
             try:
                 return b"".join(self._stream(key, start, end, fingerprint))
             except StorageBusy as busy:
-                if not isinstance(busy.__cause__, DAMAGE):
+                if not isinstance(busy.__cause__, CHECKSUM_ERRORS):
                     raise
             _wait(attempt)
         return b"".join(self._stream(key, start, end, fingerprint))
@@ -173,7 +173,7 @@ class S3Store:
                 return
             fingerprint, complete = _fingerprint(answer), position + int(answer["ContentLength"])
             try:
-                self._demand_range(key, answer, position, end)
+                self._check_range(key, answer, position, end)
                 for data in self._body(key, answer):
                     position, misses = position + len(data), 0
                     yield data
@@ -188,7 +188,7 @@ class S3Store:
     def _body(self, key: str, answer: Mapping[str, Any]) -> Iterator[bytes]:
         with closing(answer["Body"]) as body:
             while True:
-                with reported(self.uri(key)):
+                with translate_errors(self.uri(key)):
                     data = body.read(READ_BYTES)
                 if not data:
                     return
@@ -201,18 +201,18 @@ class S3Store:
         condition: dict[str, Any] = {"IfMatch": f'"{fingerprint}"'} if fingerprint else {}
         try:
             answer = self._client.get_object(**self._object(key), **wanted, **condition)
-        except FOREIGN as error:
+        except BOTO_ERRORS as error:
             if isinstance(error, ClientError) and _status(error.response) == HTTP_RANGE_NOT_SATISFIABLE:
-                self._demand(key, fingerprint)
+                self._check_fingerprint(key, fingerprint)
                 return None
             failure = storage_error(error, self.uri(key))
             if isinstance(failure, ObjectChanged):
-                self._demand(key, fingerprint)
+                self._check_fingerprint(key, fingerprint)
             raise failure from error
-        self._judge(key, answer, start, end, fingerprint)
+        self._check_answer(key, answer, start, end, fingerprint)
         return answer
 
-    def _judge(self, key: str, answer: Any, start: int, end: int | None, fingerprint: str) -> None:
+    def _check_answer(self, key: str, answer: Any, start: int, end: int | None, fingerprint: str) -> None:
         """Raise unless the answer is of the very object and range that was asked for: not all servers keep to it."""
         got = _fingerprint(answer)
         fault: Exception | None = None
@@ -227,16 +227,16 @@ class S3Store:
             answer["Body"].close()
             raise fault
 
-    def _demand_range(self, key: str, answer: Mapping[str, Any], start: int, end: int | None) -> None:
+    def _check_range(self, key: str, answer: Mapping[str, Any], start: int, end: int | None) -> None:
         """Raise unless a partial answer is as long as what was asked for, up to the object's end.
 
         Raises:
             StorageBusy: something on the way made it shorter; the same request may be answered whole.
         """
-        told = _CONTENT_RANGE.fullmatch(str(answer.get("ContentRange", "")))
-        if told is None:
+        content_range = _CONTENT_RANGE.fullmatch(str(answer.get("ContentRange", "")))
+        if content_range is None:
             return
-        first, size = int(told["first"]), int(told["size"])
+        first, size = int(content_range["first"]), int(content_range["size"])
         expected = (start, size if end is None else min(end, size))
         got = (first, first + int(answer["ContentLength"]))
         if got != expected:
@@ -248,7 +248,7 @@ class S3Store:
                 got="{} to {}".format(*got),
             )
 
-    def _demand(self, key: str, fingerprint: str) -> None:
+    def _check_fingerprint(self, key: str, fingerprint: str) -> None:
         """Raise unless the object that stands there has this fingerprint."""
         got = self.head(key).fingerprint
         if fingerprint not in {"", got}:
@@ -258,7 +258,7 @@ class S3Store:
 
     def put(self, key: str, data: bytes) -> None:
         """Write one object, replacing any; readers see the old or the new one, never a part."""
-        with reported(self.uri(key)):
+        with translate_errors(self.uri(key)):
             self._client.put_object(**self._new(key), **checksums(data), Body=data)
 
     def put_if_absent(self, key: str, data: bytes) -> bool:
@@ -282,7 +282,7 @@ class S3Store:
         """
         try:
             self._client.put_object(**self._new(key), **checksums(data), Body=data, IfNoneMatch="*")
-        except FOREIGN as error:
+        except BOTO_ERRORS as error:
             failure = storage_error(error, self.uri(key))
             if isinstance(failure, (StorageBusy, ObjectChanged)):
                 return failure.got
@@ -294,13 +294,13 @@ class S3Store:
         target = self._new(key)
         try:
             size_bytes = path.stat().st_size
-            with reported(self.uri(key)):
+            with translate_errors(self.uri(key)):
                 if size_bytes > MULTIPART_FROM_BYTES:
                     upload_parts(self._client, self._object(key), target, path, self._uploads)
                 else:
                     upload_file(self._client, target, path)
         except OSError as error:
-            raise file_error(error, str(path)) from error
+            raise local_error(error, str(path)) from error
         arrived = self.head(key).size_bytes
         if arrived != size_bytes:
             raise StorageBusy(
@@ -317,7 +317,7 @@ class S3Store:
             self._delete(group)
 
     def _delete(self, full_keys: Iterable[str]) -> None:
-        with reported(self.root):
+        with translate_errors(self.root):
             answer = self._client.delete_objects(
                 **self._common, Delete={"Objects": [{"Key": key} for key in full_keys], "Quiet": True}
             )
@@ -333,7 +333,7 @@ class S3Store:
     def upload_size(self, key: str, token: str) -> int | None:
         """Bytes of the parts that this multipart upload holds; None where it is over."""
         pages = self._client.get_paginator("list_parts").paginate(**self._object(key), UploadId=token)
-        with reported(self.uri(key)):
+        with translate_errors(self.uri(key)):
             try:
                 return sum(part["Size"] for page in pages for part in page.get("Parts", ()))
             except ClientError as error:
@@ -343,7 +343,7 @@ class S3Store:
 
     def abort(self, key: str, token: str) -> None:
         """Abort this multipart upload; one that is over is no error."""
-        with reported(self.uri(key)):
+        with translate_errors(self.uri(key)):
             try:
                 self._client.abort_multipart_upload(**self._object(key), UploadId=token)
             except ClientError as error:

@@ -15,7 +15,7 @@ import botocore.session
 from botocore.config import Config
 
 from slomo_batch.errors import StoreUnusable
-from slomo_batch.storage.s3_errors import check_credentials, reported, scrubbed
+from slomo_batch.storage.s3_errors import check_credentials, redact_secrets, translate_errors
 from slomo_batch.storage.s3_options import S3Options
 
 if TYPE_CHECKING:
@@ -71,7 +71,7 @@ def s3_client(options: S3Options, where: str) -> "S3Client":
 
 def _make(options: S3Options, where: str) -> "S3Client":
     try:
-        with reported(where):
+        with translate_errors(where):
             session = boto3.session.Session(botocore_session=_core_session())
             endpoint = options.endpoint_url or _endpoint_from_environment()
             client = session.client(
@@ -89,7 +89,7 @@ def _make(options: S3Options, where: str) -> "S3Client":
             "this endpoint cannot be used",
             where=where,
             expected="a URL such as https://host:port",
-            got=scrubbed(str(error)),
+            got=redact_secrets(str(error)),
         ) from error
 
 

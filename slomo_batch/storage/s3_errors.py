@@ -21,7 +21,7 @@ from slomo_batch.errors import (
     StorageBusy,
     StoreUnusable,
 )
-from slomo_batch.redact import redacted
+from slomo_batch.redact import redact_credentials
 
 Fault = tuple[type[SlomoError], str, str]
 """Class, what happened, and what to do."""
@@ -266,16 +266,16 @@ def storage_error(error: Exception, where: str) -> SlomoError:
         kind, what, remedy = _HEADER if _is_of_header(error) else _of_class(type(error))
         got = "" if (kind, what, remedy) == _CREDENTIALS else str(error)
         got = f"{type(error).__name__}: {got}".removesuffix(": ")
-    return kind(what, where=where, got=scrubbed(got).rstrip(". "), remedy=remedy)
+    return kind(what, where=where, got=redact_secrets(got).rstrip(". "), remedy=remedy)
 
 
-def scrubbed(text: str) -> str:
+def redact_secrets(text: str) -> str:
     """The text without what is, or looks like, a credential."""
     for secret in filter(None, map(os.environ.get, _SECRET_VARIABLES)):
         if len(secret) >= _SHORTEST_SECRET:
-            for spelled in {secret, secret.strip(), repr(secret)[1:-1], quote(secret, safe="")}:
-                text = text.replace(spelled, "***")
-    return redacted(text)
+            for form in {secret, secret.strip(), repr(secret)[1:-1], quote(secret, safe="")}:
+                text = text.replace(form, "***")
+    return redact_credentials(text)
 
 
 def check_credentials(credentials: Credentials | None, where: str) -> None:
@@ -336,7 +336,7 @@ def _of_answer(error: boto.ClientError) -> Fault:
     return _BUSY if status >= 500 else (AccessRefused, "the store refused the request", "")
 
 
-FOREIGN = (
+BOTO_ERRORS = (
     boto.BotoCoreError,
     boto.ClientError,
     boto.UndefinedModelAttributeError,
@@ -346,14 +346,14 @@ FOREIGN = (
 )
 """Everything that a request may raise."""
 
-DAMAGE = (boto.ChecksumError, boto.FlexibleChecksumError)
+CHECKSUM_ERRORS = (boto.ChecksumError, boto.FlexibleChecksumError)
 """What is raised where a body came whole and is not what was stored."""
 
 
 @contextmanager
-def reported(where: str) -> Iterator[None]:
+def translate_errors(where: str) -> Iterator[None]:
     """Report what boto3 raises inside as the project's errors."""
     try:
         yield
-    except FOREIGN as error:
+    except BOTO_ERRORS as error:
         raise storage_error(error, where) from error

@@ -37,7 +37,7 @@ class UploadLog(Protocol):
         """Nothing of it is left, whether its object stands or not."""
 
 
-class Unrecorded:
+class NullUploadLog:
     """An UploadLog that keeps nothing."""
 
     def begun(self, upload: Upload) -> None:

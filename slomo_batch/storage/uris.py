@@ -27,7 +27,7 @@ def split_uri(uri: str) -> tuple[str, str]:
     return str(path.parent), path.name
 
 
-def normalise_uri(uri: str, base: Path) -> str:
+def normalize_uri(uri: str, base: Path) -> str:
     """The one spelling of a URI: s3:// as it is, all others as the absolute path seen from `base`.
 
     A trailing slash stays: it says "folder". `~` is the home folder.
@@ -39,7 +39,7 @@ def normalise_uri(uri: str, base: Path) -> str:
     return absolute + "/" if uri.endswith("/") and absolute != "/" else absolute
 
 
-def rooted(template: str, base: Path) -> str:
+def absolute_template(template: str, base: Path) -> str:
     """The template of a URI as one that begins with its place, for names to be filled in: s3:// or an absolute path.
 
     What is a "~", a "%2e" or a scheme in a name that is filled in afterwards is then no more than letters of it.

@@ -138,7 +138,7 @@ def _connected(request: WorkerRequest, threads: int) -> Iterator[None]:
         raise ClusterError(
             "cannot start Ray" if choice.address == LOCAL else "the Ray cluster does not answer",
             where=choice.address,
-            got=ray_address.reason_of(error),
+            got=ray_address.first_line(error),
             remedy=f"{advice} --address inline trains in this process, without Ray.".lstrip(),
         ) from error
     try:

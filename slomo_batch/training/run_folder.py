@@ -17,7 +17,7 @@ from slomo_batch.errors import JobTaken, ObjectMissing
 from slomo_batch.storage.opening import StoreSpec, open_store
 from slomo_batch.storage.s3_options import S3Options
 from slomo_batch.storage.store import ObjectStore
-from slomo_batch.storage.uris import is_s3, normalise_uri
+from slomo_batch.storage.uris import is_s3, normalize_uri
 
 CHECKPOINT = "checkpoint.pt"
 """Weights, their moving average, the optimizer state and the step number."""
@@ -36,7 +36,7 @@ class RunFolder:
 
     def __init__(self, uri: str) -> None:
         """Open the run folder at a path or S3 prefix."""
-        self.uri = normalise_uri(uri, Path.cwd()).rstrip("/")
+        self.uri = normalize_uri(uri, Path.cwd()).rstrip("/")
         self._documents = open_store(StoreSpec(uri=self.uri, options=S3Options()))
         self._store: ObjectStore | None = None
         self._uploaded: dict[str, tuple[int, int]] = {}

@@ -17,7 +17,7 @@ from slomo_batch.manifest.sections import InputSpec
 from slomo_batch.records import Source
 from slomo_batch.serialization import digest
 from slomo_batch.storage.s3_options import S3Options
-from slomo_batch.storage.uris import normalise_uri
+from slomo_batch.storage.uris import normalize_uri
 from slomo_batch.training.config import TrainingConfig, VideoSource
 from slomo_batch.training.distributed import WorkerGroup
 from slomo_batch.training.loop import LoopOptions, train
@@ -108,7 +108,7 @@ def find_videos(videos: VideoSource) -> list[Source]:
 
 
 def _read_list(uri: str) -> Iterator[str]:
-    store, key = LOCATE(normalise_uri(uri, Path.cwd()))
+    store, key = LOCATE(normalize_uri(uri, Path.cwd()))
     try:
         text = store.get(key).decode("utf-8-sig")
     except (StorageError, UnicodeDecodeError) as error:

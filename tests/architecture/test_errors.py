@@ -54,7 +54,7 @@ def test_a_message_says_where_what_expected_got_and_what_to_do() -> None:
 
 def test_a_temporary_folder_is_left_out_of_every_part() -> None:
     error = errors.SegmentInvalid("no /tmp/x/a", where="/tmp/x/b, byte 3", got="errno 2: '/tmp/x/c'", remedy="Retry")
-    error.forget_folder("/tmp/x")
+    error.remove_folder("/tmp/x")
     assert str(error) == "b, byte 3: no a, got errno 2: 'c'. Retry"
     assert pickle.loads(pickle.dumps(error)).where == "b, byte 3"
 

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from slomo_batch.manifest.canonical import canonical_manifest, local_paths
 from slomo_batch.manifest.load import load
 from slomo_batch.manifest.schema import Manifest
-from slomo_batch.storage.uris import normalise_uri
+from slomo_batch.storage.uris import normalize_uri
 from tests.manifest.manifests import GOOD, good, with_inputs
 
 MORE = """\
@@ -69,7 +69,7 @@ def test_it_runs_on_the_cluster_it_is_sent_to() -> None:
 
 def test_local_paths_become_absolute_and_s3_uris_stay() -> None:
     manifest = load(with_inputs("[{uri: clips/*.mp4}, {table: s3://a/t.csv}, {uri: /b/c.mp4}]", more=MORE), where="m")
-    told = canonical_manifest(manifest, partial(normalise_uri, base=Path("/home/ann")))
+    told = canonical_manifest(manifest, partial(normalize_uri, base=Path("/home/ann")))
     again = load(told.text, where="told")
     assert [spec.uri or spec.table for spec in again.inputs] == ["/home/ann/clips/*.mp4", "s3://a/t.csv", "/b/c.mp4"]
     assert again.output.uri == "/home/ann/out/{stem}.mp4"

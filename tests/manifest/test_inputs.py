@@ -16,7 +16,7 @@ from slomo_batch.manifest.load import load
 from slomo_batch.manifest.schema import Manifest
 from slomo_batch.plan.job_pin import JobPin, WeightsPin
 from slomo_batch.storage import folders, local_errors
-from slomo_batch.storage.existence import standing
+from slomo_batch.storage.existence import find_existing
 from slomo_batch.storage.local import LocalStore
 from slomo_batch.storage.s3_options import S3Options
 from slomo_batch.wiring import JobEnvironment, locate, open_context
@@ -142,7 +142,7 @@ def test_outputs_that_cannot_be_looked_at_are_known_as_such(place: Path, monkeyp
     absent = ["out/b.mp4", "none/b.mp4", "out/file/b.mp4", "out/dead.mp4"]
     unknown = ["closed/a.mp4", "closed/b.mp4", f"out/{'s' * 300}.mp4", "out/stale.mp4"]
     with as_stranger():
-        found = standing([str(place / name) for name in (*present, *absent, *unknown)], LOCATE)
+        found = find_existing([str(place / name) for name in (*present, *absent, *unknown)], LOCATE)
     assert found.present == {str(place / name) for name in present}
     assert set(found.unknown) == {str(place / name) for name in unknown}
     assert {type(error) for error in found.unknown.values()} == {AccessRefused, StorageBusy}

@@ -125,9 +125,9 @@ def test_files_of_killed_writers_are_shown_and_deleted_and_nobody_elses(
     foreign.write_bytes(b"another job's")
 
     def write(uri: str) -> None:
-        settle = local._settle
+        finish = local._finish
         monkeypatch.setattr(
-            local, "_settle", lambda part, file, path: die() if str(path) == uri else settle(part, file, path)
+            local, "_finish", lambda part, file, path: die() if str(path) == uri else finish(part, file, path)
         )
         context.work.put_file(segment, tmp_path / "joined")
         store, key = context.locate(str(tmp_path / "out" / "a.mp4"))

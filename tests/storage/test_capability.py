@@ -9,7 +9,7 @@ from threading import Barrier, Condition, Lock, Thread, current_thread, main_thr
 import pytest
 
 from slomo_batch.errors import AccessRefused, StoreUnusable
-from slomo_batch.storage.capability import PATIENCE_S, RACERS, prove_access, prove_put_if_absent
+from slomo_batch.storage.capability import BARRIER_TIMEOUT_S, RACERS, check_access, check_put_if_absent
 from slomo_batch.storage.local import LocalStore
 from slomo_batch.storage.opening import StoreSpec, open_store
 from slomo_batch.storage.s3_options import S3Options
@@ -82,9 +82,9 @@ def store(request: pytest.FixtureRequest, tmp_path: Path) -> ObjectStore:
 
 
 def test_a_good_store_passes_and_is_left_as_it_was(store: ObjectStore) -> None:
-    prove_access(store, KEY_OF("x"), write=True)
-    prove_access(store, KEY_OF("x"), write=False)
-    prove_put_if_absent(store, KEY_OF)
+    check_access(store, KEY_OF("x"), write=True)
+    check_access(store, KEY_OF("x"), write=False)
+    check_put_if_absent(store, KEY_OF)
     assert list(store.list()) == []
 
 
@@ -92,7 +92,7 @@ def test_a_good_store_passes_and_is_left_as_it_was(store: ObjectStore) -> None:
 def test_a_store_without_put_if_absent_is_refused(kind: type[MemoryStore]) -> None:
     store = kind("careless")
     with pytest.raises(StoreUnusable, match="put-if-absent") as caught:
-        prove_put_if_absent(store, KEY_OF)
+        check_put_if_absent(store, KEY_OF)
     assert "memory://careless" in str(caught.value)
     assert "Use AWS S3" in caught.value.remedy
     assert list(store.list()) == []
@@ -102,22 +102,22 @@ def test_a_server_deaf_to_if_none_match_is_refused(s3: S3Server) -> None:
     bucket = s3.make_bucket()
     with without_put_if_absent(s3) as deaf:
         store = open_store(StoreSpec(uri=f"s3://{bucket}/work", options=deaf.options()))
-        prove_access(store, KEY_OF("x"), write=True)
+        check_access(store, KEY_OF("x"), write=True)
         with pytest.raises(StoreUnusable, match=f"s3://{bucket}/work: put-if-absent overwrites"):
-            prove_put_if_absent(store, KEY_OF)
+            check_put_if_absent(store, KEY_OF)
 
 
 @pytest.mark.parametrize(("kind", "fault"), [(Forgetful, "not what is read"), (Clinging, "although it was deleted")])
 def test_a_store_that_does_not_do_as_told_is_refused(kind: type[MemoryStore], fault: str) -> None:
     with pytest.raises(StoreUnusable, match=fault):
-        prove_access(kind(), "probe", write=True)
+        check_access(kind(), "probe", write=True)
 
 
 @pytest.mark.parametrize("write", [True, False])
 def test_a_missing_bucket_is_refused(s3: S3Server, write: bool) -> None:
     store = open_store(StoreSpec(uri="s3://no-such-bucket-here/work", options=s3.options()))
     with pytest.raises(StoreUnusable, match="no such bucket"):
-        prove_access(store, "probe", write=write)
+        check_access(store, "probe", write=write)
 
 
 @pytest.mark.parametrize("write", [True, False])
@@ -129,7 +129,7 @@ def test_wrong_credentials_are_refused_and_not_repeated(
     monkeypatch.setenv(wrong, f"wrong-{write}-hunter2")
     options = S3Options(endpoint_url=s3.endpoint, region=f"nowhere-{wrong}-{write}".lower().replace("_", "-"))
     with pytest.raises(StoreUnusable, match="does not accept the credentials") as caught:
-        prove_access(open_store(StoreSpec(uri=f"s3://{bucket}", options=options)), "probe", write=write)
+        check_access(open_store(StoreSpec(uri=f"s3://{bucket}", options=options)), "probe", write=write)
     for secret in ("hunter2", s3.access_key, s3.secret_key):
         assert secret not in str(caught.value)
 
@@ -140,7 +140,7 @@ def test_access_denied_is_refused_with_the_leave_that_is_missing(s3: S3Server, w
     with refusing(s3, f"/{bucket}") as closed:
         store = open_store(StoreSpec(uri=f"s3://{bucket}", options=closed.options()))
         with pytest.raises(StoreUnusable, match=f"cannot {'write to' if write else 'read'} this place: access denied"):
-            prove_access(store, "probe", write=write)
+            check_access(store, "probe", write=write)
 
 
 def test_reading_needs_no_leave_to_get_a_key_that_is_not_there(s3: S3Server) -> None:
@@ -149,13 +149,13 @@ def test_reading_needs_no_leave_to_get_a_key_that_is_not_there(s3: S3Server) -> 
         store = open_store(StoreSpec(uri=f"s3://{bucket}", options=closed.options()))
         with pytest.raises(AccessRefused):
             store.get("probe")
-        prove_access(store, "probe", write=False)
+        check_access(store, "probe", write=False)
 
 
 def test_a_folder_that_cannot_be_made_is_refused(tmp_path: Path) -> None:
     (tmp_path / "file").write_bytes(b"")
     with pytest.raises(StoreUnusable, match="cannot write to this place: a file stands where a folder is needed"):
-        prove_access(LocalStore(tmp_path / "file" / "work"), "probe", write=True)
+        check_access(LocalStore(tmp_path / "file" / "work"), "probe", write=True)
 
 
 def test_the_race_is_run_by_all_at_once() -> None:
@@ -169,7 +169,7 @@ def test_the_race_is_run_by_all_at_once() -> None:
                 barrier.wait(WITHIN_S)  # fails unless all of them are here at the same time
             return super().put_if_absent(key, data)
 
-    prove_put_if_absent(Meeting(), KEY_OF)
+    check_put_if_absent(Meeting(), KEY_OF)
 
 
 def test_racers_do_not_wait_for_one_that_the_machine_cannot_start(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -183,5 +183,5 @@ def test_racers_do_not_wait_for_one_that_the_machine_cannot_start(monkeypatch: p
     monkeypatch.setattr(Thread, "start", limited)
     began_s = time.monotonic()
     with pytest.raises(RuntimeError, match="can't start new thread"):
-        prove_put_if_absent(MemoryStore(), KEY_OF)
-    assert time.monotonic() - began_s < PATIENCE_S / 2
+        check_put_if_absent(MemoryStore(), KEY_OF)
+    assert time.monotonic() - began_s < BARRIER_TIMEOUT_S / 2

@@ -221,7 +221,7 @@ def test_failures_that_may_pass_are_tried_again_a_few_times(monkeypatch: pytest.
     monkeypatch.setattr(local_errors, "FIRST_WAIT_S", 0.0)
     tried: list[str] = []
 
-    @local._patient
+    @local._retried
     def stale_twice(store: LocalStore, key: str) -> str:
         tried.append(key)
         if len(tried) <= 2:
@@ -231,7 +231,7 @@ def test_failures_that_may_pass_are_tried_again_a_few_times(monkeypatch: pytest.
     assert stale_twice(LocalStore(tmp_path), "a") == "done"
     tried[:] = []
 
-    @local._patient
+    @local._retried
     def always_stale(store: LocalStore, key: str) -> str:
         tried.append(key)
         raise OSError(errno.ESTALE, "stale")

@@ -30,7 +30,7 @@ from slomo_batch.storage import s3_client as client_module
 from slomo_batch.storage.opening import StoreSpec, open_store
 from slomo_batch.storage.s3 import S3Store
 from slomo_batch.storage.s3_client import s3_client
-from slomo_batch.storage.s3_errors import FAULTS_BY_CLASS, scrubbed, storage_error
+from slomo_batch.storage.s3_errors import FAULTS_BY_CLASS, redact_secrets, storage_error
 from slomo_batch.storage.s3_options import S3Options
 from slomo_batch.storage.s3_upload import MAX_PARTS, MULTIPART_FROM_BYTES, PART_BYTES, part_size
 from slomo_batch.storage.store import ObjectStore
@@ -131,7 +131,7 @@ def test_cold_storage_says_restore_first() -> None:
     ],
 )
 def test_messages_hold_no_credentials(text: str) -> None:
-    assert "HUNTER2" not in scrubbed(text).upper()
+    assert "HUNTER2" not in redact_secrets(text).upper()
     assert "hunter2" not in str(storage_error(answer("Odd", 400, text.lower()), "s3://b"))[:40]
 
 
@@ -186,7 +186,7 @@ def test_a_header_that_cannot_be_sent_is_no_passing_fault_and_is_not_shown(s3: S
 def test_the_environment_s_own_secrets_are_cut_out_however_they_are_spelled(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("AWS_SESSION_TOKEN", "hunter2/+=\nhunter2")
     for spelled in ("hunter2/+=\nhunter2", "hunter2/+=\\nhunter2", "hunter2%2F%2B%3D%0Ahunter2"):
-        assert scrubbed(f"the token {spelled} is odd") == "the token *** is odd"
+        assert redact_secrets(f"the token {spelled} is odd") == "the token *** is odd"
 
 
 def test_an_endpoint_that_is_no_url_is_refused() -> None:

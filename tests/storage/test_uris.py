@@ -12,7 +12,7 @@ from slomo_batch.storage.local import LocalStore
 from slomo_batch.storage.opening import StoreSpec, open_store
 from slomo_batch.storage.s3 import S3Store
 from slomo_batch.storage.s3_options import S3Options
-from slomo_batch.storage.uris import is_s3, normalise_uri, split_uri
+from slomo_batch.storage.uris import is_s3, normalize_uri, split_uri
 
 
 @pytest.mark.parametrize(
@@ -33,13 +33,13 @@ from slomo_batch.storage.uris import is_s3, normalise_uri, split_uri
     ],
 )
 def test_a_uri_has_one_spelling(uri: str, expected: str) -> None:
-    assert normalise_uri(uri, Path("/base")) == expected
-    assert normalise_uri(expected, Path("/elsewhere")) == expected
+    assert normalize_uri(uri, Path("/base")) == expected
+    assert normalize_uri(expected, Path("/elsewhere")) == expected
 
 
 def test_the_home_folder_is_found(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("HOME", "/home/me")
-    assert normalise_uri("~/clips", Path("/base")) == "/home/me/clips"
+    assert normalize_uri("~/clips", Path("/base")) == "/home/me/clips"
 
 
 @pytest.mark.parametrize(
@@ -47,7 +47,7 @@ def test_the_home_folder_is_found(monkeypatch: pytest.MonkeyPatch) -> None:
 )
 def test_what_no_store_speaks_is_refused(uri: str) -> None:
     with pytest.raises(ManifestError) as caught:
-        normalise_uri(uri, Path("/base"))
+        normalize_uri(uri, Path("/base"))
     assert uri in str(caught.value)
 
 
