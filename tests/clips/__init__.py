@@ -1,1 +1,1 @@
-"""Tiny clips, made by PyAV in memory: which there are and why (`catalogue`), and how they are made."""
+"""Tiny clips made by PyAV in memory: `catalogue` lists them with the reason for each; the other modules make them."""

@@ -22,7 +22,7 @@ Lane = Literal["copy", "decode", "refused"]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Clip:
-    """One tiny file and what is to be found in it."""
+    """One tiny file, and what probing should find in it."""
 
     name: str
     why: str
@@ -37,7 +37,7 @@ class Clip:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Recipe:
-    """How a clip is made; the bytes come only when asked for."""
+    """How a clip is made; its bytes are made on first use."""
 
     why: str
     suffix: str
@@ -64,7 +64,7 @@ def clip(name: str) -> Clip:
 
 
 def names(*lanes: Lane) -> list[str]:
-    """Names of the clips that go these ways, all by default."""
+    """Names of the clips that use these lanes; by default all."""
     return [name for name, recipe in CLIPS.items() if recipe.lane in (lanes or ("copy", "decode", "refused"))]
 
 
@@ -86,7 +86,7 @@ _add("no_audio", "an ordinary picture without any sound", Film(options=GOP))
 _add("ntsc", "a rate that is no whole number, exact in the file", Film(options=GOP, rate=NTSC, suffix=".mov"))
 _add(
     "mkv_23976",
-    "23.976 in Matroska: timestamps rounded to milliseconds, rate recognised",
+    "23.976 in Matroska: timestamps rounded to milliseconds, rate recognized",
     Film(options=GOP, rate=NTSC_FILM, suffix=".mkv"),
 )
 _add(

@@ -1,4 +1,4 @@
-"""Clips of the catalogue, damaged."""
+"""Damaged clips of the catalog."""
 
 import numpy as np
 
@@ -18,7 +18,8 @@ DAMAGED_KINDS = (
 
 
 def damaged(number: int) -> tuple[str, bytes]:
-    """One of any number of damaged files: cut off, with flipped bits, zeroed or repeated stretches; the same ever."""
+    """The damaged file with this number: truncated, or with flipped bits, zeroed or repeated ranges. Always the same
+    bytes."""
     rng = np.random.default_rng(number)
     name = DAMAGED_KINDS[number % len(DAMAGED_KINDS)]
     data = bytearray(clip(name).data)

@@ -1,4 +1,4 @@
-"""MP4 films that show pieces of what they hold, one after another, by an edit list."""
+"""MP4 files that show segments of their video one after another, by an edit list."""
 
 import struct
 from collections.abc import Iterator, Sequence
@@ -21,7 +21,7 @@ def showing(data: bytes, pieces_ms: Sequence[tuple[int, int]], ticks_per_s: int 
 
 
 def _replaced(data: bytes, at: int, made: bytes) -> bytes:
-    """The boxes, with that at byte `at` replaced, and the sizes of those it lies in corrected."""
+    """The boxes with the one at byte `at` replaced, and the sizes of its parent boxes corrected."""
     out = b""
     for start, end, kind in _boxes(data):
         if start == at:

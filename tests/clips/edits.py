@@ -9,7 +9,7 @@ from tests.clips.film import Packet
 
 
 def shifted(num_ticks: int) -> Callable[[list[Packet]], list[Packet]]:
-    """All times moved by `num_ticks`."""
+    """All timestamps shifted by `num_ticks`."""
 
     def edit(packets: list[Packet]) -> list[Packet]:
         for packet in packets:
@@ -21,7 +21,7 @@ def shifted(num_ticks: int) -> Callable[[list[Packet]], list[Packet]]:
 
 
 def lasting(num_ticks: int) -> Callable[[list[Packet]], list[Packet]]:
-    """The last frame shown for `num_ticks`."""
+    """The last frame lasts `num_ticks`."""
 
     def edit(packets: list[Packet]) -> list[Packet]:
         max(packets, key=lambda packet: packet.pts).duration = num_ticks
@@ -31,14 +31,14 @@ def lasting(num_ticks: int) -> Callable[[list[Packet]], list[Packet]]:
 
 
 def without_ctts(packets: list[Packet]) -> list[Packet]:
-    """Presentation times replaced by those of decoding, from zero on."""
+    """Presentation times replaced by decoding times, starting at zero."""
     for number, packet in enumerate(packets):
         packet.pts = packet.dts = number
     return packets
 
 
 def packed(packets: list[Packet]) -> list[Packet]:
-    """As DivX packs them: each B-frame in one packet with the frame before it, and an empty frame in its own place."""
+    """As DivX packs them: each B-frame in one packet with the frame before it, and an empty frame in its place."""
     signature = b"\x00\x00\x01\xb2DivX503b1393p"
     empty = b"\x00\x00\x01\xb6\x51\x00"  # a P-frame's start code and a type that says: not coded
     out: list[Packet] = []
@@ -58,7 +58,7 @@ def packed(packets: list[Packet]) -> list[Packet]:
 
 
 def paired(packets: list[Packet]) -> list[Packet]:
-    """Each two VP9 packets as one superframe, whose pictures are both shown."""
+    """Every two VP9 packets as one superframe whose pictures are both shown."""
     out: list[Packet] = []
     for first, second in zip(packets[::2], packets[1::2], strict=True):
         parts = bytes(first), bytes(second)
@@ -78,7 +78,7 @@ def from_packet(number: int) -> Callable[[list[Packet]], list[Packet]]:
 
 
 def blanked(number: int) -> Callable[[list[Packet]], list[Packet]]:
-    """With nonsense for the payload of one H.264 packet."""
+    """With meaningless bytes as the payload of one H.264 packet."""
 
     def edit(packets: list[Packet]) -> list[Packet]:
         packets[number].update((b"\0\0\0\1\x41" + b"\xff" * packets[number].size)[: packets[number].size])
@@ -88,7 +88,7 @@ def blanked(number: int) -> Callable[[list[Packet]], list[Packet]]:
 
 
 def spoiled(*numbers: int) -> Callable[[list[Packet]], list[Packet]]:
-    """With nonsense for the payload of packets of any codec."""
+    """With meaningless bytes as the payload of packets of any codec."""
 
     def edit(packets: list[Packet]) -> list[Packet]:
         for number in numbers:
@@ -99,7 +99,7 @@ def spoiled(*numbers: int) -> Callable[[list[Packet]], list[Packet]]:
 
 
 def tagged(**tags: int) -> Callable[[VideoStream], None]:
-    """Sets attributes of the codec context: colour tags."""
+    """Sets attributes of the codec context: color tags."""
 
     def tune(video: VideoStream) -> None:
         for name, value in tags.items():

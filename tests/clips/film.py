@@ -1,4 +1,4 @@
-"""A moving picture with sound, coded and muxed as a test asks for it."""
+"""A moving picture with audio, encoded and muxed to order."""
 
 import io
 import tempfile
@@ -22,7 +22,7 @@ Packet = Any
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Sound:
-    """A tone as a track of its own."""
+    """A tone as a separate track."""
 
     codec: str = "aac"
     sample_rate: int = 44100
@@ -35,7 +35,7 @@ class Sound:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Film:
-    """A moving picture to be coded."""
+    """A moving picture to encode."""
 
     suffix: str = ".mp4"
     codec: str = "libx264"
@@ -62,7 +62,7 @@ GOP = {"g": "12", "bf": "2", "x264-params": "scenecut=0:b-adapt=0:threads=1"}
 
 
 def picture(number: int, size: tuple[int, int], pix_fmt: str) -> av.VideoFrame:
-    """A gradient with a square that moves, some noise, all of it a function of the number."""
+    """A gradient with a moving square and some noise, a function of the frame number."""
     width, height = size
     rng = np.random.default_rng(number)
     x, y = np.meshgrid(np.arange(width), np.arange(height))
@@ -73,7 +73,7 @@ def picture(number: int, size: tuple[int, int], pix_fmt: str) -> av.VideoFrame:
 
 
 def coded(film: Film, first: int = 0) -> tuple[VideoCodecContext, list[Packet]]:
-    """Packets of the film by an encoder of its own, in ticks of 1 / rate."""
+    """Packets of the film from a new encoder, in ticks of 1 / rate."""
     context = av.Codec(film.codec, "w").create("video")
     context.width, context.height = film.size
     context.pix_fmt, context.time_base, context.framerate = film.pix_fmt, 1 / film.rate, film.rate
@@ -161,7 +161,7 @@ def sound_packets(track: AudioStream, sound: Sound, duration_s: float) -> Iterat
 
 
 def joined(first: Film, second: Film, *, announce: bool = False) -> bytes:
-    """Two films coded apart, in one stream; with `announce` the second's extradata goes along as side data."""
+    """Two films encoded separately, in one stream. With `announce` the second's extradata is attached as side data."""
     flags = {"flags": "+global_header"} if announce else {}
     a, before = coded(_with(first, flags))
     b, after = coded(_with(second, flags), first=first.num_frames)
@@ -188,7 +188,7 @@ def joined(first: Film, second: Film, *, announce: bool = False) -> bytes:
 
 
 def repeated(film: Film, num_times: int) -> bytes:
-    """The film over and over, coded only once: many packets for little time."""
+    """The film repeated, but encoded only once: many packets in little time."""
     _, packets = coded(film)
     datas = [(bytes(packet), packet.is_keyframe) for packet in packets]
     file = io.BytesIO()

@@ -1,4 +1,4 @@
-"""Files whose clock starts again: parts with pictures and clicks of their own, coded apart and joined byte by byte."""
+"""Files whose timestamps restart: parts with their own pictures and clicks, encoded separately and concatenated."""
 
 import io
 from collections.abc import Sequence
@@ -23,7 +23,7 @@ _SOUND = {".vob": "mp2", ".avi": "libmp3lame", ".flv": "libmp3lame", ".webm": "l
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Part:
-    """One recording. Picture n of it shows what picture `first + n` of a film shows."""
+    """One recording. Its picture n shows what picture `first + n` of a film shows."""
 
     first: int = 0
     num_frames: int = 25
@@ -41,7 +41,7 @@ class Part:
 
 @cache
 def part_bytes(part: Part, suffix: str) -> bytes:
-    """The part as a file of its own, made once per process: an encoder may make other bytes of the same pictures."""
+    """The part as a file, made once per process: an encoder may produce different bytes for the same pictures."""
     file = io.BytesIO()
     codec = part.codec or _VIDEO.get(suffix, "libx264")
     options = {"g": "12", **_options(codec, part.bframes)}

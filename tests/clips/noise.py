@@ -1,4 +1,4 @@
-"""A file too large to be kept by a reader, for counting what is fetched."""
+"""A file too large for a reader to keep, to count what is fetched."""
 
 import io
 import tempfile
@@ -19,7 +19,7 @@ NOISY_FRAMES = 60
 
 @cache
 def noisy(suffix: str, movflags: str = "") -> bytes:
-    """About 17 MB of noise with sound, more than a reader keeps: for counting what is fetched."""
+    """About 17 MB of noise with audio, more than a reader keeps."""
     if movflags != "faststart":
         file = io.BytesIO()
         _mux_noise(file, suffix, movflags)

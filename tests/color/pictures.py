@@ -12,7 +12,7 @@ def typed(samples: np.ndarray[tuple[int, ...], np.dtype[np.int64]], form: PixelF
 
 
 def random_picture(name: str, width: int, height: int, *, seed: int = 0) -> Picture:
-    """Every sample from 0 to the format's largest, so colours that no RGB has among them."""
+    """Samples from 0 to the format's largest, so some colors lie outside the RGB cube."""
     form, numbers = PIXEL_FORMATS[name], np.random.default_rng(seed)
     shapes = [form.plane_shape(plane, width, height) for plane in range(form.num_planes)]
     planes = tuple(typed(numbers.integers(0, form.max_value + 1, shape), form) for shape in shapes)
@@ -20,7 +20,7 @@ def random_picture(name: str, width: int, height: int, *, seed: int = 0) -> Pict
 
 
 def flat_picture(name: str, samples: tuple[int, ...], width: int = 6, height: int = 4) -> Picture:
-    """A picture of one colour; one sample per plane."""
+    """A picture of one color; one sample value per plane."""
     form = PIXEL_FORMATS[name]
     shapes = [form.plane_shape(plane, width, height) for plane in range(form.num_planes)]
     planes = tuple(typed(np.full(shape, sample, np.int64), form) for shape, sample in zip(shapes, samples, strict=True))

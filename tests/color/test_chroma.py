@@ -1,4 +1,4 @@
-"""Chroma is doubled at the right places, and what was doubled is restored."""
+"""Chroma is upsampled at the right positions, and upsampling is undone exactly."""
 
 from collections.abc import Callable
 
@@ -26,9 +26,7 @@ def numbers(num: int, seed: int) -> Tensor:
     seed=st.integers(0, 99),
     dim=st.sampled_from([-1, -2]),
 )
-def test_what_was_doubled_is_restored_exactly_at_every_size(
-    phase: Phase, num: int, cut: int, seed: int, dim: int
-) -> None:
+def test_undo_upsample_is_exact_at_every_size(phase: Phase, num: int, cut: int, seed: int, dim: int) -> None:
     chroma = numbers(num, seed) if dim == -1 else numbers(num, seed).T.contiguous()
     fine = upsample(chroma, phase, 2 * num - cut, dim)
     assert fine.shape[dim] == 2 * num - cut
@@ -45,20 +43,20 @@ def test_a_flat_plane_stays_flat(phase: Phase, half: Callable[[Tensor, Phase, in
 
 
 @pytest.mark.parametrize(("phase", "places"), [("first", 0.0), ("middle", 0.5), ("second", 1.0)])
-def test_a_ramp_is_interpolated_at_the_places_where_chroma_was_sampled(phase: Phase, places: float) -> None:
-    """Chroma sample n sits at luma column 2 n + place: the value of a ramp there is the column's own number."""
+def test_a_ramp_is_interpolated_at_the_chroma_sample_positions(phase: Phase, places: float) -> None:
+    """Chroma sample n sits at luma column 2n + place. On a ramp, its value is the number of that column."""
     chroma = torch.arange(8.0)[None] * 2 + places
     fine = upsample(chroma, phase, 16, -1)
     assert torch.equal(fine[0, 2:-2], torch.arange(16.0)[2:-2])
 
 
 @pytest.mark.parametrize("phase", PHASES)
-def test_the_low_pass_keeps_a_ramp_in_place(phase: Phase) -> None:
+def test_downsampling_keeps_a_ramp_in_place(phase: Phase) -> None:
     place = {"first": 0.0, "middle": 0.5, "second": 1.0}[phase]
     assert torch.equal(downsample(torch.arange(16.0)[None], phase, -1)[0, 1:-1], torch.arange(8.0)[1:-1] * 2 + place)
 
 
-def test_a_sharp_edge_does_not_ring_when_it_is_only_reduced() -> None:
+def test_downsampling_a_sharp_edge_does_not_ring() -> None:
     edge = torch.tensor([[0.0] * 7 + [1.0] * 9])
     for phase in PHASES:
         reduced = downsample(edge, phase, -1)

@@ -1,4 +1,4 @@
-"""Source frames change their pixel format as little as can be, and as made frames do."""
+"""Source frames change their pixel format with as little loss as possible, and like interpolated frames."""
 
 import numpy as np
 import pytest
@@ -12,7 +12,7 @@ from tests.color.pictures import flat_picture, random_picture, spec_of
 FULL = ColorFacts(range="full")
 
 
-def test_a_picture_in_the_target_format_is_the_very_object() -> None:
+def test_a_picture_already_in_the_target_format_is_returned_as_the_same_object() -> None:
     picture = random_picture("yuv420p", 8, 6)
     assert convert(picture, PIXEL_FORMATS["yuv420p"], spec_of("yuv420p")) is picture
 
@@ -21,14 +21,14 @@ def test_a_picture_in_the_target_format_is_the_very_object() -> None:
 @pytest.mark.parametrize(
     ("shallow", "deep"), [("yuv420p", "yuv420p10le"), ("yuv422p10le", "yuv422p16le"), ("gbrp", "gbrp12le")]
 )
-def test_more_depth_and_back_is_exact(shallow: str, deep: str, facts: ColorFacts) -> None:
+def test_a_higher_depth_and_back_is_exact(shallow: str, deep: str, facts: ColorFacts) -> None:
     picture, spec = random_picture(shallow, 31, 9), spec_of(shallow, facts)
     deeper = convert(picture, PIXEL_FORMATS[deep], spec)
     assert deeper.format.name == deep
     assert convert(deeper, PIXEL_FORMATS[shallow], spec).hash() == picture.hash()
 
 
-def test_depth_of_limited_range_changes_by_a_rounded_shift() -> None:
+def test_limited_range_changes_depth_by_a_rounded_shift() -> None:
     picture = flat_picture("yuv420p10le", (1023, 513, 514))
     made = convert(picture, PIXEL_FORMATS["yuv420p"], spec_of("yuv420p10le"))
     assert [int(plane[0, 0]) for plane in made.planes] == [255, 128, 129]
@@ -36,7 +36,7 @@ def test_depth_of_limited_range_changes_by_a_rounded_shift() -> None:
     assert [int(plane[0, 0]) for plane in back.planes] == [1020, 512, 516]
 
 
-def test_depth_of_full_range_keeps_white_white_and_neutral_neutral() -> None:
+def test_full_range_keeps_white_and_neutral_when_depth_changes() -> None:
     picture = flat_picture("yuv444p", (255, 128, 128))
     made = convert(picture, PIXEL_FORMATS["yuv444p10le"], spec_of("yuv444p", FULL))
     assert [int(plane[0, 0]) for plane in made.planes] == [1023, 512, 512]
@@ -51,8 +51,8 @@ def test_depth_of_full_range_keeps_white_white_and_neutral_neutral() -> None:
     "target", ["yuv444p", "yuv422p", "yuv420p", "yuv440p", "yuv411p", "yuv410p", "yuv422p10le", "gbrp", "gray"]
 )
 @pytest.mark.parametrize("facts", [ColorFacts(range="limited"), FULL])
-def test_source_frames_are_converted_as_made_frames_are(source: str, target: str, facts: ColorFacts) -> None:
-    """Else a converted video would flicker between the two."""
+def test_source_frames_are_converted_like_interpolated_frames(source: str, target: str, facts: ColorFacts) -> None:
+    """Otherwise a converted video would flicker between the two."""
     picture, spec = random_picture(source, 21, 15), spec_of(source, facts)
     direct = convert(picture, PIXEL_FORMATS[target], spec)
     over_rgb = from_rgb(to_rgb(picture, spec), PIXEL_FORMATS[target], spec)
@@ -60,7 +60,7 @@ def test_source_frames_are_converted_as_made_frames_are(source: str, target: str
         assert np.abs(one.astype(int) - other.astype(int)).max() <= 1
 
 
-def test_chroma_that_is_widened_and_narrowed_again_is_the_same() -> None:
+def test_chroma_survives_upsampling_and_downsampling() -> None:
     picture = random_picture("yuv420p", 21, 15)
     spec = spec_of("yuv420p")
     deep = convert(picture, PIXEL_FORMATS["yuv444p16le"], spec)
@@ -68,11 +68,11 @@ def test_chroma_that_is_widened_and_narrowed_again_is_the_same() -> None:
     assert narrow.hash() == convert(picture, PIXEL_FORMATS["yuv420p16le"], spec).hash()
 
 
-def test_grey_takes_luma_and_gives_neutral_chroma() -> None:
+def test_gray_keeps_luma_and_gets_neutral_chroma() -> None:
     picture, spec = random_picture("yuv420p", 10, 6), spec_of("yuv420p")
-    grey = convert(picture, PIXEL_FORMATS["gray"], spec)
-    assert np.array_equal(grey.luma, picture.luma)
-    coloured = convert(grey, PIXEL_FORMATS["yuv422p10le"], spec_of("gray"))
-    assert np.array_equal(coloured.luma, picture.luma.astype(np.uint16) << 2)
-    assert (coloured.planes[1] == 512).all()
-    assert coloured.planes[2].shape == (6, 5)
+    gray = convert(picture, PIXEL_FORMATS["gray"], spec)
+    assert np.array_equal(gray.luma, picture.luma)
+    colored = convert(gray, PIXEL_FORMATS["yuv422p10le"], spec_of("gray"))
+    assert np.array_equal(colored.luma, picture.luma.astype(np.uint16) << 2)
+    assert (colored.planes[1] == 512).all()
+    assert colored.planes[2].shape == (6, 5)

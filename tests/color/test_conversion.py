@@ -1,4 +1,4 @@
-"""Pictures go to RGB and back without loss, and RGB means what the standards say."""
+"""Pictures convert to RGB and back without loss, and RGB is as the standards define it."""
 
 import sys
 import time
@@ -50,7 +50,7 @@ def test_every_matrix_is_undone_exactly(matrix: str) -> None:
         ("bt709", (0, 0, 0), (16, 128, 128)),
     ],
 )
-def test_colour_bars_have_their_published_samples(
+def test_color_bars_have_their_published_samples(
     matrix: str, rgb: tuple[int, int, int], samples: tuple[int, int, int]
 ) -> None:
     spec = spec_of("yuv444p", ColorFacts(range="limited", matrix=matrix))
@@ -68,7 +68,7 @@ def test_colour_bars_have_their_published_samples(
 
 @pytest.mark.parametrize("name", YUV)
 @pytest.mark.parametrize("facts", [LIMITED, FULL])
-def test_grey_has_no_tint(name: str, facts: ColorFacts) -> None:
+def test_gray_has_no_tint(name: str, facts: ColorFacts) -> None:
     spec = spec_of(name, facts)
     ramp_HW = torch.linspace(-0.1, 1.1, 48 * 8).reshape(8, 48)
     made = from_rgb(ramp_HW.expand(3, -1, -1), PIXEL_FORMATS[name], spec)
@@ -81,7 +81,7 @@ def test_grey_has_no_tint(name: str, facts: ColorFacts) -> None:
 
 
 @pytest.mark.parametrize("depth", [8, 10, 12, 14, 16])
-def test_black_and_white_stand_where_the_range_has_them(depth: int) -> None:
+def test_black_and_white_have_the_sample_values_of_their_range(depth: int) -> None:
     name = "yuv420p" if depth == 8 else f"yuv420p{depth}le"
     unit = 1 << (depth - 8)
     limited = spec_of(name)
@@ -93,13 +93,13 @@ def test_black_and_white_stand_where_the_range_has_them(depth: int) -> None:
     torch.testing.assert_close(white, torch.ones_like(white), rtol=0, atol=1e-6)
 
 
-def test_headroom_of_limited_range_is_kept_and_only_the_sample_itself_is_a_limit() -> None:
+def test_limited_range_keeps_its_headroom_up_to_the_largest_sample() -> None:
     spec = spec_of("gray")
     rgb = torch.tensor([-1.0, -0.05, 1.05, 2.0]).reshape(1, 1, 4).expand(3, 2, 4)
     assert from_rgb(rgb, PIXEL_FORMATS["gray"], spec).luma[0].tolist() == [0, 5, 246, 255]
 
 
-def test_grey_is_equal_red_green_and_blue() -> None:
+def test_gray_is_equal_red_green_and_blue() -> None:
     rgb = to_rgb(random_picture("gray10le", 9, 5), spec_of("gray10le"))
     assert torch.equal(rgb[0], rgb[1])
     assert torch.equal(rgb[1], rgb[2])
@@ -110,7 +110,7 @@ def test_planar_rgb_is_green_blue_red() -> None:
     torch.testing.assert_close(rgb[:, 0, 0], torch.tensor([0.2, 1.0, 0.0]))
 
 
-def test_an_unsaid_matrix_is_that_of_the_picture_size() -> None:
+def test_an_unspecified_matrix_follows_from_the_picture_height() -> None:
     assert spec_of("yuv420p", height=719).matrix == "smpte170m"
     assert spec_of("yuv420p", height=720).matrix == "bt709"
     assert spec_of("gbrp", ColorFacts(range="full", matrix="gbr"), height=1080).matrix == "bt709"
@@ -127,7 +127,7 @@ def test_an_unsaid_matrix_is_that_of_the_picture_size() -> None:
         ("yuv420p", "gbr", "yuv420p", "bt709"),
     ],
 )
-def test_the_output_is_tagged_with_the_matrix_its_samples_have(
+def test_the_output_is_tagged_with_the_matrix_of_its_samples(
     source: str, matrix: str, output: str, tagged: str
 ) -> None:
     facts = ColorFacts(range="full", matrix=matrix, primaries="bt709")
@@ -136,12 +136,12 @@ def test_the_output_is_tagged_with_the_matrix_its_samples_have(
 
 
 @pytest.mark.parametrize("matrix", ["ycgco", "bt2020c", "ictcp", "chroma-derived-nc", "smpte2085"])
-def test_a_matrix_that_is_not_known_is_refused_by_name(matrix: str) -> None:
+def test_an_unknown_matrix_is_refused_and_named(matrix: str) -> None:
     with pytest.raises(SourceUnsupported, match=matrix):
         ColorSpec.of(ColorFacts(range="limited", matrix=matrix), PIXEL_FORMATS["yuv420p"], 1080)
 
 
-def test_a_read_only_picture_is_read_and_rgb_is_left_as_it_was() -> None:
+def test_read_only_pictures_convert_and_rgb_is_not_modified() -> None:
     picture = random_picture("yuv420p", 8, 6)
     for plane in picture.planes:
         plane.flags.writeable = False
@@ -153,7 +153,7 @@ def test_a_read_only_picture_is_read_and_rgb_is_left_as_it_was() -> None:
 
 
 @pytest.mark.parametrize("output", ["yuv444p", "yuv422p10le", "yuv420p", "yuv410p", "gbrp12le", "gray16le"])
-def test_made_frames_can_leave_in_another_format(output: str) -> None:
+def test_interpolated_frames_can_have_another_format(output: str) -> None:
     spec = spec_of("yuv420p")
     picture = flat_picture("yuv420p", (120, 100, 150), 23, 11)
     made = from_rgb(to_rgb(picture, spec), PIXEL_FORMATS[output], spec)

@@ -45,7 +45,7 @@ def test_the_golden_file_holds_what_is_made_and_nothing_else(
 
 
 def change_of(name: str, plane: Samples, stored: Samples) -> str:
-    """What differs beyond what another machine may do, for a person; empty where nothing does."""
+    """Differences larger than those between machines, as text; empty if there are none."""
     if plane.shape != stored.shape or plane.dtype != stored.dtype:
         return f"{name}: {plane.dtype} {plane.shape} instead of {stored.dtype} {stored.shape}"
     off = np.abs(plane.astype(int) - stored.astype(int))
@@ -58,7 +58,7 @@ def change_of(name: str, plane: Samples, stored: Samples) -> str:
     )
 
 
-def test_a_change_is_told_with_its_place() -> None:
+def test_a_difference_is_reported_with_its_position() -> None:
     stored = np.zeros((10, 20), np.uint8)
     changed = stored.copy()
     changed[3, 7] = 2

@@ -1,4 +1,4 @@
-"""Pictures, segments and stitched files for the tests of the writing side."""
+"""Pictures, segments and stitched files for tests of encoding and stitching."""
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
@@ -26,7 +26,7 @@ BT709 = ColorFacts(range="limited", matrix="bt709", primaries="bt709", transfer=
 
 
 def picture(number: int, pixel_format: str = "yuv420p", size: tuple[int, int] = (96, 64)) -> Picture:
-    """A pattern that moves with the number."""
+    """A pattern that moves with the frame number."""
     form = PIXEL_FORMATS[pixel_format]
     planes = []
     for plane in range(form.num_planes):
@@ -39,7 +39,7 @@ def picture(number: int, pixel_format: str = "yuv420p", size: tuple[int, int] = 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Film:
-    """What the segments of a test have in common."""
+    """Settings that the segments of a test have in common."""
 
     codec: Codec = "h264"
     rate: Fraction = NTSC60
@@ -122,7 +122,7 @@ class Film:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Segment:
-    """A segment that was made, and the hashes of the pictures given to it."""
+    """A segment, and the hashes of the pictures given to it."""
 
     path: Path
     facts: SegmentFacts
@@ -131,7 +131,7 @@ class Segment:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Stitched:
-    """A stitched file and what it was made of."""
+    """A stitched file, and what it was made from."""
 
     path: Path
     spec: StitchSpec

@@ -1,4 +1,4 @@
-"""What the tests of the reading side share: a source over bytes, straight decoding as the judge, slices."""
+"""Helpers for tests of probing and splitting: a source over bytes, direct decoding as the reference, slices."""
 
 import io
 from collections.abc import Iterator, Sequence
@@ -41,7 +41,7 @@ def reader_of(data: bytes) -> CountingReader:
 
 @dataclass(frozen=True)
 class Opened:
-    """A probed source, its bytes at hand."""
+    """A probed source together with its bytes."""
 
     name: str
     data: bytes
@@ -52,7 +52,7 @@ class Opened:
         return cls(name, data, probe(reader_of(data), name))
 
     def slices(self, borders: Sequence[int], overlap: int = 2) -> list[SourceSlice]:
-        """One slice from each border to the next, and `overlap` frames more on either side."""
+        """One slice from each border to the next, extended by `overlap` frames on either side."""
         pts, ticks = self.probe.index.frame_pts.tolist(), self.probe.timeline.ticks.tolist()
         made = []
         for number, (first, end) in enumerate(pairwise(borders)):
@@ -79,7 +79,7 @@ class Opened:
         )
 
     def chunk_hashes(self, parts: Iterator[SplitPart]) -> dict[int, list[str]]:
-        """Of every chunk archive the hashes of its frames, in order; archives are removed as they come."""
+        """For every chunk archive, the hashes of its frames in order. Archives are removed as they are read."""
         hashes = {}
         for part in parts:
             if isinstance(part, ChunkArchive):
@@ -95,7 +95,7 @@ def pictures_of(path: Path) -> list[Picture]:
 
 
 def straight(data: bytes, facts: VideoFacts) -> list[str]:
-    """Hashes of all frames that a player would show, in order: the demuxer and its own decoder, without any of ours."""
+    """Hashes of all frames that a player would show, in order, from the demuxer's own decoder, without slomo_batch."""
     form = PIXEL_FORMATS[planar_format_name(facts.pixel_format)]
     with av.open(io.BytesIO(data), "r") as container:
         video = container.streams[facts.stream_index]

@@ -1,4 +1,4 @@
-"""Sound in step with the picture, measured in the stitched file, decoded again."""
+"""Audio in sync with the picture, measured in the stitched and decoded file."""
 
 import json
 import shutil
@@ -35,7 +35,7 @@ def made(
     source_suffix: str = ".mkv",
     zero_s: Fraction = Fraction(0),
 ) -> tuple[Path, AudioResult]:
-    """The sound archive of these tracks."""
+    """The audio archive of these tracks."""
     source = archived(sound_file(folder / f"source{source_suffix}", tones), folder / "source.packets")
     out = folder / "sound.packets"
     notes = make_audio(
@@ -51,7 +51,7 @@ def made(
 
 
 def in_a_film(folder: Path, sound: Path, slowdown: Fraction, suffix: str, num_tracks: int = 1) -> Path:
-    """A stitched file with this sound, judged against its plan."""
+    """A stitched file with this audio, verified against its plan."""
     num_frames = round(DURATION_S * slowdown * FPS)
     film = Film(rate=FPS, size=(32, 32), encode={"preset": "ultrafast"})
     stitched = film.stitched(folder, suffix, (num_frames // 2, num_frames - num_frames // 2), sound=sound)
@@ -59,8 +59,8 @@ def in_a_film(folder: Path, sound: Path, slowdown: Fraction, suffix: str, num_tr
     return stitched.path
 
 
-def out_of_step_s(path: Path, slowdown: Fraction, track: int = 0) -> float:
-    """Largest distance of a click from its instant; every click must be there, and no other."""
+def max_click_offset_s(path: Path, slowdown: Fraction, track: int = 0) -> float:
+    """Largest distance of a click from its expected time, in seconds; fails if a click is missing or extra."""
     found = clicks(*heard(path, track))
     wanted = [second * float(slowdown) for second in CLICKS_S]
     assert len(found) == len(wanted)
@@ -69,10 +69,10 @@ def out_of_step_s(path: Path, slowdown: Fraction, track: int = 0) -> float:
 
 @pytest.mark.parametrize("slowdown", [Fraction(3, 2), Fraction(4), Fraction(8)])
 @pytest.mark.parametrize("suffix", [".mp4", ".mov", ".mkv"])
-def test_stretched_sound_is_in_step(tmp_path: Path, slowdown: Fraction, suffix: str) -> None:
+def test_stretched_audio_is_in_sync(tmp_path: Path, slowdown: Fraction, suffix: str) -> None:
     sound, notes = made(tmp_path, [Tone()], mode="stretch", slowdown=slowdown, suffix=suffix)
     assert notes == AudioResult(notes=(), num_tracks=1)
-    assert out_of_step_s(in_a_film(tmp_path, sound, slowdown, suffix), slowdown) < IN_STEP_S
+    assert max_click_offset_s(in_a_film(tmp_path, sound, slowdown, suffix), slowdown) < IN_STEP_S
 
 
 @pytest.mark.parametrize(
@@ -94,19 +94,19 @@ def test_stretched_sound_is_in_step(tmp_path: Path, slowdown: Fraction, suffix: 
         ("pcm_s16le", ".mov", ".mp4", False),
     ],
 )
-def test_kept_sound_is_in_step_in_every_container(
+def test_kept_audio_is_in_sync_in_every_container(
     tmp_path: Path, codec: str, source_suffix: str, suffix: str, copied: bool
 ) -> None:
-    zero_s = first_instant(tmp_path, codec, source_suffix)
+    zero_s = first_sample_time_s(tmp_path, codec, source_suffix)
     sound, notes = made(
         tmp_path, [Tone(codec=codec)], mode="keep", suffix=suffix, source_suffix=source_suffix, zero_s=zero_s
     )
-    assert out_of_step_s(in_a_film(tmp_path, sound, Fraction(1), suffix), Fraction(1)) < 0.003
+    assert max_click_offset_s(in_a_film(tmp_path, sound, Fraction(1), suffix), Fraction(1)) < 0.003
     assert notes.notes == () if copied else "is encoded as" in notes.notes[0]
 
 
-def first_instant(folder: Path, codec: str, suffix: str) -> Fraction:
-    """Where the first sample of a test's sound stands in its file: transport streams don't begin at zero."""
+def first_sample_time_s(folder: Path, codec: str, suffix: str) -> Fraction:
+    """Time of the first audio sample in its file: transport streams do not begin at zero."""
     if suffix != ".ts":
         return Fraction(0)
     path = sound_file(folder / f"probe{suffix}", [Tone(codec=codec)])
@@ -116,17 +116,17 @@ def first_instant(folder: Path, codec: str, suffix: str) -> Fraction:
 
 
 @pytest.mark.parametrize("slowdown", [Fraction(3, 2), Fraction(4), Fraction(1001, 1000)])
-def test_resampled_sound_is_in_step_and_its_pitch_falls(tmp_path: Path, slowdown: Fraction) -> None:
+def test_resampled_audio_is_in_sync_and_its_pitch_falls(tmp_path: Path, slowdown: Fraction) -> None:
     sound, _ = made(tmp_path, [Tone(under="chord")], mode="resample", slowdown=slowdown)
     path = in_a_film(tmp_path, sound, slowdown, ".mp4")
-    assert out_of_step_s(path, slowdown) < IN_STEP_S
+    assert max_click_offset_s(path, slowdown) < IN_STEP_S
     second = np.abs(np.fft.rfft(heard(path)[0][0, RATE : 2 * RATE] * np.hanning(RATE)))
     assert abs(int(second[50:300].argmax()) + 50 - 220 / float(slowdown)) < 120
 
 
 @pytest.mark.parametrize("suffix", [".mp4", ".mov"])
 @pytest.mark.parametrize("mode", ["stretch", "resample"])
-def test_the_length_is_the_pictures_to_the_sample(tmp_path: Path, suffix: str, mode: Mode) -> None:
+def test_the_audio_is_exactly_as_long_as_the_video(tmp_path: Path, suffix: str, mode: Mode) -> None:
     slowdown = Fraction(7, 5)
     sound, _ = made(tmp_path, [Tone(duration_s=2.7)], mode=mode, slowdown=slowdown, suffix=suffix)
     with sound.open("rb") as file:
@@ -146,7 +146,7 @@ def probed(path: Path) -> list[dict[str, Any]]:
     return streams
 
 
-def test_lossless_sound_stays_lossless_in_matroska(tmp_path: Path) -> None:
+def test_lossless_audio_stays_lossless_in_matroska(tmp_path: Path) -> None:
     tone = Tone(codec="flac")
     sound, _ = made(tmp_path, [tone], mode="stretch", slowdown=Fraction(2), suffix=".mkv")
     with sound.open("rb") as file:
@@ -156,7 +156,7 @@ def test_lossless_sound_stays_lossless_in_matroska(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("suffix", [".mp4", ".mkv"])
-def test_tracks_arrive_in_order_with_languages_and_titles(tmp_path: Path, suffix: str) -> None:
+def test_tracks_keep_their_order_languages_and_titles(tmp_path: Path, suffix: str) -> None:
     tones = [
         Tone(language="eng", title="Stadium"),
         Tone(language="fra", title="Commentaire", layout="mono", sample_rate=44_100),
@@ -171,7 +171,7 @@ def test_tracks_arrive_in_order_with_languages_and_titles(tmp_path: Path, suffix
         assert titles == ["Stadium", "Commentaire"]
         assert [bool(track.disposition & av.stream.Disposition.default) for track in tracks] == [True, False]
         assert [track.codec_context.layout.name for track in tracks] == ["stereo", "mono"]
-    assert max(out_of_step_s(path, Fraction(2), track) for track in (0, 1)) < IN_STEP_S
+    assert max(max_click_offset_s(path, Fraction(2), track) for track in (0, 1)) < IN_STEP_S
 
 
 def test_packets_of_all_tracks_are_merged_by_time(tmp_path: Path) -> None:
@@ -184,7 +184,7 @@ def test_packets_of_all_tracks_are_merged_by_time(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("layout", ["mono", "stereo", "5.1", "5.1(side)", "7.1"])
-def test_channel_layouts_arrive_under_their_usual_names(tmp_path: Path, layout: str) -> None:
+def test_channel_layouts_get_their_usual_names(tmp_path: Path, layout: str) -> None:
     tone = Tone(codec="pcm_s16le", layout=layout, duration_s=1, clicks_s=(0.5,))
     sound, _ = made(tmp_path, [tone], mode="stretch", slowdown=Fraction(2), source_suffix=".mov")
     with sound.open("rb") as file:
@@ -197,7 +197,7 @@ def test_a_sample_rate_that_aac_lacks_is_converted_and_noted(tmp_path: Path) -> 
     tone = Tone(codec="pcm_s16le", sample_rate=37_800)
     sound, notes = made(tmp_path, [tone], mode="stretch", slowdown=Fraction(2), source_suffix=".mov")
     assert notes.notes == ("audio track 1: resampled from 37800 to 48000 Hz, which AAC supports",)
-    assert out_of_step_s(in_a_film(tmp_path, sound, Fraction(2), ".mp4"), Fraction(2)) < IN_STEP_S
+    assert max_click_offset_s(in_a_film(tmp_path, sound, Fraction(2), ".mp4"), Fraction(2)) < IN_STEP_S
 
 
 # ---- zero, gaps, damage --------------------------------------------------------------------------------------------
@@ -206,7 +206,7 @@ def test_a_sample_rate_that_aac_lacks_is_converted_and_noted(tmp_path: Path) -> 
 @pytest.mark.parametrize("mode", ["keep", "stretch"])
 @pytest.mark.parametrize("suffix", [".mp4", ".mkv"])
 @pytest.mark.parametrize("zero_s", [Fraction(3, 10), Fraction(1001, 30000), Fraction(-1, 5)])
-def test_the_first_picture_is_zero(tmp_path: Path, mode: Mode, suffix: str, zero_s: Fraction) -> None:
+def test_audio_starts_at_the_first_presented_frame(tmp_path: Path, mode: Mode, suffix: str, zero_s: Fraction) -> None:
     slowdown = Fraction(1 if mode == "keep" else 2)
     sound, _ = made(tmp_path, [Tone()], mode=mode, slowdown=slowdown, suffix=suffix, zero_s=zero_s)
     found = clicks(*heard(in_a_film(tmp_path, sound, slowdown, suffix)))
@@ -228,14 +228,14 @@ def changed(source: Path, change: Any) -> None:
 
 
 def damaged(number: int, packet: ArchivedPacket) -> list[ArchivedPacket]:
-    """Three packets of noise, half a second in."""
+    """With three packets of noise, half a second from the start."""
     if 24 <= number < 27:
         return [ArchivedPacket(**{**fields(packet), "data": b"\xff" * len(packet.data)})]
     return [packet]
 
 
 def missing(number: int, packet: ArchivedPacket) -> list[ArchivedPacket]:
-    """Without three packets, half a second in."""
+    """Without three packets, half a second from the start."""
     return [] if 24 <= number < 27 else [packet]
 
 
@@ -244,7 +244,7 @@ def fields(packet: ArchivedPacket) -> dict[str, Any]:
 
 
 @pytest.mark.parametrize("change", [damaged, missing])
-def test_damaged_or_missing_packets_are_silence_and_the_rest_stays_in_step(tmp_path: Path, change: Any) -> None:
+def test_damaged_or_missing_packets_become_silence_and_the_rest_stays_in_sync(tmp_path: Path, change: Any) -> None:
     source = archived(sound_file(tmp_path / "source.mp4", [Tone()]), tmp_path / "source.packets")
     changed(source, change)
     sound, slowdown = tmp_path / "sound.packets", Fraction(2)
@@ -259,13 +259,13 @@ def test_damaged_or_missing_packets_are_silence_and_the_rest_stays_in_step(tmp_p
     )
     assert any("damaged packets are replaced with silence" in note for note in notes.notes) == (change is damaged)
     path = in_a_film(tmp_path, sound, slowdown, ".mp4")
-    assert out_of_step_s(path, slowdown) < IN_STEP_S
+    assert max_click_offset_s(path, slowdown) < IN_STEP_S
     found, rate = heard(path)
     quiet = found[0, round(2 * 0.52 * rate) : round(2 * 0.54 * rate)]
     assert np.sqrt(np.square(quiet).mean()) < 0.005
 
 
-def test_a_track_that_cannot_be_decoded_is_left_out_and_noted(tmp_path: Path) -> None:
+def test_a_track_that_cannot_be_decoded_is_dropped_and_noted(tmp_path: Path) -> None:
     source = archived(sound_file(tmp_path / "source.mp4", [Tone(), Tone(language="fra")]), tmp_path / "source.packets")
     changed(source, lambda _, p: [p if p.stream == 0 else ArchivedPacket(**{**fields(p), "data": b"\xff" * 9})])
     out = tmp_path / "sound.packets"
@@ -282,7 +282,7 @@ def test_a_track_that_cannot_be_decoded_is_left_out_and_noted(tmp_path: Path) ->
     assert notes.notes == ("audio track 2 (fra) is dropped: none of its packets can be decoded",)
 
 
-def test_a_cut_off_archive_is_refused(tmp_path: Path) -> None:
+def test_a_truncated_archive_is_refused(tmp_path: Path) -> None:
     source = archived(sound_file(tmp_path / "source.mp4", [Tone()]), tmp_path / "source.packets")
     source.write_bytes(source.read_bytes()[:-9])
     with pytest.raises(SegmentInvalid):
@@ -297,7 +297,7 @@ def test_a_cut_off_archive_is_refused(tmp_path: Path) -> None:
         )
 
 
-def test_the_same_sound_is_made_again_and_again(tmp_path: Path) -> None:
+def test_the_same_input_gives_the_same_audio(tmp_path: Path) -> None:
     first, _ = made(tmp_path, [Tone()], mode="stretch", slowdown=Fraction(3))
     whole = first.read_bytes()
     again, _ = made(tmp_path, [Tone()], mode="stretch", slowdown=Fraction(3))
@@ -326,5 +326,5 @@ def test_memory_does_not_grow_with_the_length(tmp_path: Path) -> None:
     assert peak(60) < 1.1 * peak(15)
 
 
-def test_the_clicks_of_these_tests_are_found_in_their_source() -> None:
+def test_the_click_detector_finds_the_clicks_of_the_source() -> None:
     assert clicks(samples(Tone()), RATE) == pytest.approx(CLICKS_S, abs=0.0005)

@@ -1,4 +1,4 @@
-"""Stitching: exact times, nothing decoded, nothing lost; ffprobe is asked as a second judge."""
+"""Stitching: times are exact and nothing is decoded or lost; ffprobe checks independently."""
 
 import json
 import shutil
@@ -26,7 +26,7 @@ needs_ffprobe = pytest.mark.skipif(FFPROBE is None, reason="ffprobe is not insta
 
 
 def probed(path: Path, *what: str) -> dict[str, Any]:
-    """What ffprobe says of a file."""
+    """What ffprobe reports about a file."""
     command = [str(FFPROBE), "-v", "error", "-of", "json", *what, str(path)]
     answer = subprocess.run(command, capture_output=True, text=True, check=True)
     assert answer.stderr == ""
@@ -35,7 +35,7 @@ def probed(path: Path, *what: str) -> dict[str, Any]:
 
 
 def times(path: Path) -> list[Fraction]:
-    """Instants of the frames as ffprobe decodes them."""
+    """Times of the frames as ffprobe decodes them."""
     found = probed(path, "-select_streams", "v:0", "-show_frames", "-show_entries", "frame=pts:stream=time_base")
     time_base = Fraction(found["streams"][0]["time_base"])
     return [int(frame["pts"]) * time_base for frame in found["frames"]]
@@ -43,7 +43,7 @@ def times(path: Path) -> list[Fraction]:
 
 @needs_ffprobe
 @pytest.mark.parametrize(("codec", "suffix"), KINDS)
-def test_ffprobe_counts_every_frame_at_its_instant(tmp_path: Path, codec: Codec, suffix: str) -> None:
+def test_ffprobe_finds_every_frame_at_its_time(tmp_path: Path, codec: Codec, suffix: str) -> None:
     made = Film(codec=codec).stitched(tmp_path, suffix)
     allowed = Fraction(1, 2000) if suffix == ".mkv" else 0
     found = times(made.path)
@@ -55,7 +55,7 @@ def test_ffprobe_counts_every_frame_at_its_instant(tmp_path: Path, codec: Codec,
 
 @needs_ffprobe
 @pytest.mark.parametrize(("codec", "suffix"), KINDS)
-def test_ffprobe_sees_colour_shape_and_rotation(tmp_path: Path, codec: Codec, suffix: str) -> None:
+def test_ffprobe_reports_color_aspect_ratio_and_rotation(tmp_path: Path, codec: Codec, suffix: str) -> None:
     film = Film(codec=codec, sample_aspect_ratio=Fraction(4, 3), rotation_deg=90)
     stream = probed(film.stitched(tmp_path, suffix, (2, 3)).path, "-show_streams")["streams"][0]
     assert [stream[f"color_{name}"] for name in ("range", "space", "transfer", "primaries")] == ["tv", *3 * ["bt709"]]
@@ -70,7 +70,7 @@ def test_ffprobe_sees_colour_shape_and_rotation(tmp_path: Path, codec: Codec, su
 
 
 @pytest.mark.parametrize(("codec", "suffix"), KINDS)
-def test_the_pictures_are_those_of_the_segments(tmp_path: Path, codec: Codec, suffix: str) -> None:
+def test_the_output_has_the_pictures_of_the_segments(tmp_path: Path, codec: Codec, suffix: str) -> None:
     made = Film(codec=codec).stitched(tmp_path, suffix)
     whole = decoded(made.path)
     parts = [shown for segment in made.segments for shown in decoded(segment.path)]
@@ -101,19 +101,21 @@ def test_times_are_exact_at_any_rate(tmp_path: Path, rate: Fraction, suffix: str
         ColorFacts(range="limited", matrix="bt2020nc", primaries="bt2020", transfer="smpte2084"),
     ],
 )
-def test_any_colour_description_arrives_or_is_a_known_limit(tmp_path: Path, codec: Codec, color: ColorFacts) -> None:
+def test_every_color_description_is_kept_or_is_a_known_limitation(
+    tmp_path: Path, codec: Codec, color: ColorFacts
+) -> None:
     for suffix in (suffix for kind, suffix in KINDS if kind == codec):
         made = Film(codec=codec, color=color).stitched(tmp_path, suffix, (2, 1))
         verify_output(made.path, made.spec, borders=made.borders, num_audio_tracks=0)
 
 
 @pytest.mark.parametrize("rotation_deg", [0, 90, 180, 270])
-def test_rotation_arrives(tmp_path: Path, rotation_deg: int) -> None:
+def test_rotation_is_kept(tmp_path: Path, rotation_deg: int) -> None:
     made = Film(rotation_deg=rotation_deg).stitched(tmp_path, ".mov", (2,))
     verify_output(made.path, made.spec, borders=[], num_audio_tracks=0)
 
 
-def test_each_segment_is_let_go_before_the_next_is_taken(tmp_path: Path) -> None:
+def test_each_segment_is_closed_before_the_next_is_opened(tmp_path: Path) -> None:
     segments = Film().segments(tmp_path, (3, 1, 5))
 
     def fetched_one_by_one() -> Iterator[Path]:
@@ -130,7 +132,7 @@ def test_each_segment_is_let_go_before_the_next_is_taken(tmp_path: Path) -> None
 # ---- what is refused -----------------------------------------------------------------------------------------------
 
 
-def test_segments_with_another_global_header_are_refused_by_number(tmp_path: Path) -> None:
+def test_segments_with_another_global_header_are_refused_and_named(tmp_path: Path) -> None:
     ours = Film().segments(tmp_path, (2, 2))
     other = Film(encode={"preset": "ultrafast"}).segment(tmp_path, range(9, 12))
     segments = [*ours, other]
@@ -138,7 +140,7 @@ def test_segments_with_another_global_header_are_refused_by_number(tmp_path: Pat
         stitch(Film().spec(segments), paths(segments), None, tmp_path / "out.mp4")
 
 
-def test_a_segment_that_is_not_the_one_in_the_record_is_refused(tmp_path: Path) -> None:
+def test_a_segment_that_differs_from_its_record_is_refused(tmp_path: Path) -> None:
     segments = Film().segments(tmp_path, (2, 3))
     other = Film(encode={"preset": "ultrafast"}).segment(tmp_path, range(9, 12))
     with pytest.raises(OutputInvalid, match=r"h264-9\.nut.*global header"):
@@ -146,7 +148,7 @@ def test_a_segment_that_is_not_the_one_in_the_record_is_refused(tmp_path: Path) 
 
 
 @pytest.mark.parametrize("given", [(0,), (0, 1, 1), (1, 0), ()])
-def test_missing_surplus_or_swapped_segments_are_refused(tmp_path: Path, given: Sequence[int]) -> None:
+def test_missing_extra_or_swapped_segments_are_refused(tmp_path: Path, given: Sequence[int]) -> None:
     segments = Film().segments(tmp_path, (2, 3))
     with pytest.raises(OutputInvalid):
         stitch(Film().spec(segments), paths([segments[place] for place in given]), None, tmp_path / "out.mp4")
@@ -159,7 +161,7 @@ def test_a_damaged_segment_is_an_invalid_output(tmp_path: Path) -> None:
         stitch(Film().spec(segments), paths(segments), None, tmp_path / "out.mp4")
 
 
-def test_sound_that_the_container_refuses_is_an_invalid_output(tmp_path: Path) -> None:
+def test_audio_that_the_container_refuses_is_an_invalid_output(tmp_path: Path) -> None:
     sound = tmp_path / "sound.packets"
     header = StreamHeader(kind="audio", codec="vorbis", time_base=Fraction(1, 8000), sample_rate=8000, layout="mono")
     packet = ArchivedPacket(stream=0, pts=0, dts=0, duration=9, is_keyframe=True, is_discarded=False, data=b"x")

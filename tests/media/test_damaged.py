@@ -1,4 +1,4 @@
-"""A hundred damaged files: each gives its planned frames or a clear reason, and nothing else ever."""
+"""A hundred damaged files: each decodes to its planned frames or fails with a clear reason."""
 
 from pathlib import Path
 
@@ -14,14 +14,14 @@ MAX_HELD_FRAMES = 12
 
 
 @pytest.fixture(autouse=True)
-def _any_share_is_held(monkeypatch: pytest.MonkeyPatch) -> None:
-    """One damaged place spoils a group of pictures, which is more than a tenth of these short clips: without this,
-    most of them would fail before they show what comes of the rest."""
+def allow_any_share_of_held_frames(monkeypatch: pytest.MonkeyPatch) -> None:
+    """One damaged place spoils a group of pictures, which is more than a tenth of these short clips. Without this, most
+    of them would fail early and test nothing else."""
     monkeypatch.setattr(decode_lane, "MAX_HELD_SHARE", 1)
 
 
-def came_of(what: str, data: bytes, lane: Lane | None, folder: Path) -> bool | SlomoError:
-    """True where all planned frames came by this lane (by default the one that probing chose), else the reason."""
+def outcome_of(what: str, data: bytes, lane: Lane | None, folder: Path) -> bool | SlomoError:
+    """True if all planned frames were decoded in this lane (by default the one that probing chose), else the error."""
     try:
         opened = Opened.of(what, data)
         num_frames = opened.probe.facts.num_frames
@@ -42,14 +42,14 @@ STREAMS_APPEAR_MIDWAY = (930, 966)
 @pytest.mark.parametrize("number", [*range(100), *STREAMS_APPEAR_MIDWAY])
 def test_a_damaged_file_gives_its_frames_or_a_reason(number: int, tmp_path: Path) -> None:
     what, data = damaged(number)
-    outcome = came_of(what, data, None, tmp_path)
+    outcome = outcome_of(what, data, None, tmp_path)
     if isinstance(outcome, FrameMissing):
-        outcome = came_of(what, data, "decode", tmp_path)
+        outcome = outcome_of(what, data, "decode", tmp_path)
     assert outcome is True or (isinstance(outcome, VideoError) and what in str(outcome))
 
 
-def test_the_damaged_files_are_of_all_kinds(tmp_path: Path) -> None:
-    outcomes = [came_of(*damaged(number), None, tmp_path) for number in range(100)]
+def test_the_damaged_files_cover_all_kinds_of_outcomes(tmp_path: Path) -> None:
+    outcomes = [outcome_of(*damaged(number), None, tmp_path) for number in range(100)]
     assert sum(outcome is True for outcome in outcomes) > 20
     assert sum(isinstance(outcome, VideoError) for outcome in outcomes) > 20
     assert any(isinstance(outcome, FrameMissing) for outcome in outcomes)

@@ -1,4 +1,4 @@
-"""A chunk's decoder gives exactly the frames of its note, or says which is missing."""
+"""Decoding a chunk returns exactly the frames listed in its note, or names the missing one."""
 
 import io
 from collections.abc import Sequence
@@ -18,7 +18,7 @@ RAW = StreamHeader(
 
 
 def packet(pts: int | None, value: int, *, is_discarded: bool = False, size: int = SIZE[0] * SIZE[1]) -> ArchivedPacket:
-    """One grey picture."""
+    """One gray picture."""
     return ArchivedPacket(
         stream=0,
         pts=pts,
@@ -43,17 +43,17 @@ def values(archive: ArchiveReader) -> list[int]:
     return [int(picture.luma[0, 0]) for picture in decode_chunk(archive)]
 
 
-def test_only_the_listed_frames_come() -> None:
+def test_only_the_listed_frames_are_returned() -> None:
     packets = [packet(number * 10, number) for number in range(6)]
     assert values(chunk(packets, [10, 30, 40])) == [1, 3, 4]
 
 
-def test_of_equal_timestamps_the_later_frame_wins() -> None:
+def test_the_later_of_two_frames_with_equal_timestamps_is_used() -> None:
     assert values(chunk([packet(0, 1), packet(10, 2), packet(10, 3), packet(20, 4)], [0, 10, 20])) == [1, 3, 4]
     assert values(chunk([packet(0, 1), packet(10, 2), packet(10, 3)], [0, 10])) == [1, 3]
 
 
-def test_a_discarded_frame_is_not_taken_for_one_that_is_shown() -> None:
+def test_a_discarded_frame_is_not_returned_as_a_shown_one() -> None:
     assert values(chunk([packet(0, 1), packet(10, 9, is_discarded=True), packet(10, 2)], [0, 10])) == [1, 2]
     with pytest.raises(FrameMissing, match="pts 10"):
         values(chunk([packet(0, 1), packet(10, 9, is_discarded=True)], [0, 10]))
@@ -70,12 +70,12 @@ def test_a_discarded_frame_is_not_taken_for_one_that_is_shown() -> None:
         ([], 0),
     ],
 )
-def test_a_frame_that_does_not_come_in_its_place_is_named(packets: list[ArchivedPacket], missing: int) -> None:
+def test_a_missing_or_misplaced_frame_is_named(packets: list[ArchivedPacket], missing: int) -> None:
     with pytest.raises(FrameMissing, match=f"pts {missing}:"):
         values(chunk(packets, [0, 10, 20]))
 
 
-def test_frames_come_while_the_archive_is_still_being_read() -> None:
+def test_frames_are_returned_while_the_archive_is_being_read() -> None:
     packets = [packet(number, number) for number in range(50)]
     pictures = decode_chunk(chunk([*packets[:30], *packets[31:]], range(50)))
     assert [int(next(pictures).luma[0, 0]) for _ in range(29)] == list(range(29))
@@ -89,7 +89,7 @@ def test_a_frame_of_another_size_or_format_fails_the_video(note: dict[str, JSON]
         values(chunk([packet(0, 1)], [0], **note))
 
 
-def test_a_damaged_archive_is_the_chunk_s_fault() -> None:
+def test_a_damaged_archive_fails_the_chunk() -> None:
     file = io.BytesIO()
     note: dict[str, JSON] = {"width": 16, "height": 8, "pixel_format": "gray", "held": [], "pts": [0]}
     with ArchiveWriter(file, [RAW], note) as writer:

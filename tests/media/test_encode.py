@@ -1,4 +1,4 @@
-"""Segments hold the pictures they were given, in every codec and at every length."""
+"""Segments contain the pictures given to the encoder, for every codec and length."""
 
 import hashlib
 import os
@@ -28,7 +28,7 @@ def test_a_segment_of_any_length_verifies(tmp_path: Path, codec: Codec, length: 
 
 
 class UnsetDecodeTimes:
-    """A stream whose encoder leaves what was in memory as decode times, as x265 does with one or two pictures."""
+    """A stream whose encoder leaves decode times uninitialized, as x265 does for one or two pictures."""
 
     def __init__(self, stream: VideoStream) -> None:
         self.codec_context, self._stream = stream.codec_context, stream
@@ -42,7 +42,7 @@ class UnsetDecodeTimes:
 
 @pytest.mark.parametrize("codec", CODECS)
 @pytest.mark.parametrize("length", [1, 2, 17])
-def test_decode_times_that_the_encoder_left_unset_do_no_harm(tmp_path: Path, codec: Codec, length: int) -> None:
+def test_decode_times_left_unset_by_the_encoder_are_replaced(tmp_path: Path, codec: Codec, length: int) -> None:
     film = Film(codec=codec)
     with film.encoder(tmp_path / f"short{segment_suffix(film.choice.encoder)}") as encoder:
         encoder._stream = UnsetDecodeTimes(encoder._stream)  # type: ignore[assignment]
@@ -53,7 +53,7 @@ def test_decode_times_that_the_encoder_left_unset_do_no_harm(tmp_path: Path, cod
 
 
 @pytest.mark.parametrize("codec", CODECS)
-def test_frames_are_numbered_from_zero_in_a_tick_of_one_frame(tmp_path: Path, codec: Codec) -> None:
+def test_pts_are_frame_numbers_from_zero(tmp_path: Path, codec: Codec) -> None:
     made = Film(codec=codec).segment(tmp_path, range(40, 52))
     with av.open(str(made.path)) as container:
         stream = container.streams.video[0]
@@ -91,7 +91,7 @@ def test_every_group_of_pictures_is_closed(tmp_path: Path, codec: Codec) -> None
 
 
 @pytest.mark.parametrize("pixel_format", sorted(PIXEL_FORMATS))
-def test_ffv1_gives_back_every_sample_of_every_format(tmp_path: Path, pixel_format: str) -> None:
+def test_ffv1_keeps_every_sample_of_every_format(tmp_path: Path, pixel_format: str) -> None:
     film = Film(codec="ffv1", source_format=pixel_format, size=(50, 38))
     made = film.segment(tmp_path, range(2))
     verify_segment(made.path, facts=made.facts, source_hashes=made.hashes)
@@ -99,13 +99,13 @@ def test_ffv1_gives_back_every_sample_of_every_format(tmp_path: Path, pixel_form
 
 @pytest.mark.parametrize("pixel_format", ["yuv420p", "yuv422p10le", "yuv410p", "yuv411p", "yuv440p"])
 @pytest.mark.parametrize("size", [(51, 39), (83, 67), (167, 205), (310, 119), (321, 53), (9, 11)])
-def test_ffv1_gives_back_every_sample_of_odd_sizes(tmp_path: Path, pixel_format: str, size: tuple[int, int]) -> None:
+def test_ffv1_keeps_every_sample_of_odd_sizes(tmp_path: Path, pixel_format: str, size: tuple[int, int]) -> None:
     made = Film(codec="ffv1", source_format=pixel_format, size=size).segment(tmp_path, range(1))
     verify_segment(made.path, facts=made.facts, source_hashes=made.hashes)
 
 
 @pytest.mark.parametrize("codec", CODECS)
-def test_odd_sizes_arrive(tmp_path: Path, codec: Codec) -> None:
+def test_odd_sizes_are_encoded(tmp_path: Path, codec: Codec) -> None:
     made = Film(codec=codec, size=(51, 39)).segment(tmp_path, range(3))
     with av.open(str(made.path)) as container:
         frame = next(container.decode(video=0))
@@ -113,7 +113,7 @@ def test_odd_sizes_arrive(tmp_path: Path, codec: Codec) -> None:
 
 
 @pytest.mark.parametrize("codec", CODECS)
-def test_lossy_pictures_look_like_the_ones_given(tmp_path: Path, codec: Codec) -> None:
+def test_lossy_pictures_resemble_the_input(tmp_path: Path, codec: Codec) -> None:
     film = Film(codec=codec)
     made = film.segment(tmp_path, range(6))
     with av.open(str(made.path)) as container:
@@ -125,7 +125,7 @@ def test_lossy_pictures_look_like_the_ones_given(tmp_path: Path, codec: Codec) -
 
 
 @pytest.mark.parametrize("codec", ["h264", "hevc", "av1", "prores"])
-def test_colour_is_in_the_stream_itself(tmp_path: Path, codec: Codec) -> None:
+def test_color_is_stored_in_the_stream_itself(tmp_path: Path, codec: Codec) -> None:
     color = ColorFacts(range="limited", matrix="bt2020nc", primaries="bt2020", transfer="smpte2084")
     made = Film(codec=codec, color=color).segment(tmp_path, range(2))
     with av.open(str(made.path)) as container:
@@ -134,7 +134,7 @@ def test_colour_is_in_the_stream_itself(tmp_path: Path, codec: Codec) -> None:
 
 
 @pytest.mark.parametrize("other", [("yuv420p", (94, 64)), ("yuv420p", (96, 62)), ("yuv422p", (96, 64))])
-def test_a_picture_of_another_kind_is_refused_and_never_scaled(
+def test_a_picture_of_another_format_or_size_is_refused_and_never_scaled(
     tmp_path: Path, other: tuple[str, tuple[int, int]]
 ) -> None:
     pixel_format, size = other
@@ -145,12 +145,12 @@ def test_a_picture_of_another_kind_is_refused_and_never_scaled(
         encoder.finish()
 
 
-def test_a_segment_of_no_pictures_is_refused(tmp_path: Path) -> None:
+def test_a_segment_without_pictures_is_refused(tmp_path: Path) -> None:
     with pytest.raises(SegmentInvalid, match="one packet per picture"), Film().encoder(tmp_path / "s.nut") as encoder:
         encoder.finish()
 
 
-def test_an_encoder_that_refuses_the_pictures_is_no_fault_of_the_attempt(tmp_path: Path) -> None:
+def test_pictures_that_the_encoder_refuses_fail_the_video_not_the_attempt(tmp_path: Path) -> None:
     with pytest.raises(SourceUnsupported, match="encoder libx265 cannot be opened"):
         SegmentEncoder(
             tmp_path / "s.nut",
@@ -165,7 +165,7 @@ def test_an_encoder_that_refuses_the_pictures_is_no_fault_of_the_attempt(tmp_pat
         )
 
 
-def test_a_disk_that_cannot_be_written_is_a_fault_of_the_attempt(tmp_path: Path) -> None:
+def test_a_disk_that_cannot_be_written_fails_the_attempt(tmp_path: Path) -> None:
     with pytest.raises(SegmentInvalid):
         Film().encoder(tmp_path / "missing" / "s.nut")
 
@@ -192,7 +192,7 @@ def test_one_wrong_sample_is_found(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("codec", CODECS)
-def test_a_segment_cut_short_is_found(tmp_path: Path, codec: Codec) -> None:
+def test_a_truncated_segment_is_found(tmp_path: Path, codec: Codec) -> None:
     made = Film(codec=codec).segment(tmp_path, range(12))
     whole = made.path.read_bytes()
     made.path.write_bytes(whole[: len(whole) * 2 // 3])
@@ -209,8 +209,8 @@ def test_flipped_bytes_of_a_lossless_segment_are_found(tmp_path: Path) -> None:
         verify_segment(made.path, facts=made.facts, source_hashes=made.hashes)
 
 
-def test_no_thread_becomes_a_real_time_one(tmp_path: Path) -> None:
-    """SVT-AV1 makes its caller and its own threads real-time where the process may do so, as root may."""
+def test_no_thread_gets_real_time_priority(tmp_path: Path) -> None:
+    """If run as root, SVT-AV1 gives its caller and its own threads real-time priority."""
     film, policy = Film(codec="av1"), os.sched_getscheduler(0)
     with film.encoder(tmp_path / "film.nut") as encoder:
         threads = [int(thread.name) for thread in Path("/proc/self/task").iterdir()]
@@ -223,17 +223,17 @@ def test_no_thread_becomes_a_real_time_one(tmp_path: Path) -> None:
 # ---- what works here -----------------------------------------------------------------------------------------------
 
 
-def test_an_encoder_works_when_it_encodes_a_frame() -> None:
+def test_encoder_works_is_true_if_a_frame_can_be_encoded() -> None:
     assert encoder_works("libx264")
     assert not encoder_works("no_such_encoder")
     assert not encoder_works("aac")
 
 
 @pytest.mark.skipif(Path("/dev/nvidiactl").exists(), reason="this machine has an NVIDIA device")
-def test_nvenc_does_not_work_without_a_device_though_ffmpeg_has_it() -> None:
+def test_nvenc_does_not_work_without_a_device() -> None:
     assert av.Codec("h264_nvenc", "w")
     assert not encoder_works("h264_nvenc")
 
 
-def test_segments_are_nut_but_for_prores() -> None:
+def test_segments_are_nut_except_prores() -> None:
     assert [segment_suffix(name) for name in ("libx264", "prores_ks", "h264_nvenc")] == [".nut", ".mov", ".nut"]

@@ -1,4 +1,4 @@
-"""Frames of FFmpeg and Picture hold the same samples."""
+"""FFmpeg frames and Picture hold the same samples."""
 
 import av
 import numpy as np
@@ -27,7 +27,7 @@ def noise(name: str, width: int = WIDTH, height: int = HEIGHT) -> Picture:
 
 @pytest.mark.parametrize("name", sorted(PIXEL_FORMATS))
 @pytest.mark.parametrize("size", [(50, 38), (33, 17), (1, 1)])
-def test_a_picture_survives_the_way_to_a_frame_and_back(name: str, size: tuple[int, int]) -> None:
+def test_a_picture_survives_conversion_to_a_frame_and_back(name: str, size: tuple[int, int]) -> None:
     picture = noise(name, *size)
     assert picture_from_frame(frame_from_picture(picture)).hash() == picture.hash()
 
@@ -104,12 +104,12 @@ def test_full_range_names_keep_their_samples() -> None:
     assert picture_from_frame(frame).hash() == picture.hash()
 
 
-def test_a_target_format_is_obeyed() -> None:
+def test_a_picture_has_the_requested_format() -> None:
     frame = frame_from_picture(noise("yuv420p"))
     assert picture_from_frame(frame, PIXEL_FORMATS["yuv420p10le"]).format.name == "yuv420p10le"
 
 
-def test_a_palette_becomes_its_colours() -> None:
+def test_a_palette_is_converted_to_its_colors() -> None:
     frame = av.VideoFrame(8, 8, "pal8")
     frame.planes[0].update(bytes(range(len(bytes(frame.planes[0])))))
     palette = np.zeros((256, 4), np.uint8)

@@ -1,4 +1,4 @@
-"""A finished file that differs from the plan in anything is found out."""
+"""Every difference of a finished file from the plan is found."""
 
 from collections.abc import Callable
 from dataclasses import replace
@@ -23,7 +23,7 @@ def verify(made: Stitched, path: Path | None = None, **changes: Any) -> None:
 
 
 @pytest.mark.parametrize(("codec", "suffix"), KINDS)
-def test_what_was_stitched_is_as_planned(tmp_path: Path, codec: Codec, suffix: str) -> None:
+def test_a_stitched_file_matches_its_plan(tmp_path: Path, codec: Codec, suffix: str) -> None:
     verify(Film(codec=codec, sample_aspect_ratio=Fraction(8, 9)).stitched(tmp_path, suffix))
 
 
@@ -40,7 +40,7 @@ def test_what_was_stitched_is_as_planned(tmp_path: Path, codec: Codec, suffix: s
         ({"color": ColorFacts(range="limited", matrix="smpte170m", primaries="bt709", transfer="bt709")}, "color"),
     ],
 )
-def test_a_difference_to_the_plan_is_named(tmp_path: Path, changes: dict[str, Any], what: str) -> None:
+def test_a_difference_from_the_plan_is_named(tmp_path: Path, changes: dict[str, Any], what: str) -> None:
     made = Film().stitched(tmp_path, ".mp4", (4, 1, 6))
     with pytest.raises(OutputInvalid, match=what):
         verify(made, **changes)
@@ -52,14 +52,14 @@ def test_a_border_without_a_keyframe_is_found(tmp_path: Path) -> None:
         verify_output(made.path, made.spec, borders=[4, 7], num_audio_tracks=0)
 
 
-def test_missing_sound_is_found(tmp_path: Path) -> None:
+def test_missing_audio_is_found(tmp_path: Path) -> None:
     made = Film().stitched(tmp_path, ".mp4", (4,))
     with pytest.raises(OutputInvalid, match="audio tracks"):
         verify_output(made.path, made.spec, borders=[], num_audio_tracks=1)
 
 
 def remuxed(made: Stitched, change: Callable[[list[Packet]], list[Packet]], suffix: str = ".mp4") -> Path:
-    """The file with its packets changed, written by the library's own rules."""
+    """The file with its packets changed, muxed by FFmpeg with its default options."""
     out = made.path.with_name(f"changed{suffix}")
     with av.open(str(made.path)) as given, av.open(str(out), "w", options={"movflags": "+faststart"}) as container:
         template = given.streams.video[0]
@@ -101,7 +101,7 @@ def test_a_time_off_by_a_tick_is_found(tmp_path: Path, ticks: int) -> None:
         verify(made, remuxed(made, shifted(9, ticks)))
 
 
-def test_an_index_behind_the_media_is_found(tmp_path: Path) -> None:
+def test_an_index_after_the_media_data_is_found(tmp_path: Path) -> None:
     made = Film().stitched(tmp_path, ".mp4", (4, 6))
     out = made.path.with_name("behind.mp4")
     with av.open(str(made.path)) as given, av.open(str(out), "w") as container:
@@ -116,7 +116,7 @@ def test_an_index_behind_the_media_is_found(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("suffix", [".mp4", ".mkv"])
 @pytest.mark.parametrize("keep", [0.0, 0.4, 0.95])
-def test_a_file_cut_short_is_found(tmp_path: Path, suffix: str, keep: float) -> None:
+def test_a_truncated_file_is_found(tmp_path: Path, suffix: str, keep: float) -> None:
     made = Film().stitched(tmp_path, suffix, (4, 6))
     whole = made.path.read_bytes()
     made.path.write_bytes(whole[: int(len(whole) * keep)])
@@ -136,7 +136,7 @@ def test_damage_at_a_border_is_found(tmp_path: Path) -> None:
         verify(made)
 
 
-def test_rates_nearer_than_a_float_can_tell_are_told_apart(tmp_path: Path) -> None:
+def test_rates_that_differ_by_less_than_a_float_resolves_are_distinguished(tmp_path: Path) -> None:
     made = Film(rate=Fraction(24000, 1001)).stitched(tmp_path, ".mp4", (3,))
     verify(made)
     with pytest.raises(OutputInvalid, match="time is not its number"):

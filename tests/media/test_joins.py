@@ -1,4 +1,4 @@
-"""Joined files: all frames of all parts, one part after the other, each in step with its own sound."""
+"""Joined files: all frames of all parts, one part after the other, each in sync with its own audio."""
 
 from collections.abc import Sequence
 from fractions import Fraction
@@ -51,7 +51,7 @@ def opened(name: str) -> Opened:
 
 
 def starts_s(name: str) -> list[float]:
-    """When each part's first picture is shown."""
+    """Time at which the first picture of each part is shown, in seconds."""
     _, parts = CASES[name]
     lengths = [float(part.num_frames / part.rate) for part in parts]
     return [sum(lengths[:number]) for number in range(len(parts))]
@@ -59,7 +59,7 @@ def starts_s(name: str) -> list[float]:
 
 @pytest.mark.parametrize("lane", ["copy", "decode"])
 @pytest.mark.parametrize("name", CASES)
-def test_the_frames_are_those_of_the_parts_in_order(name: str, lane: Lane, tmp_path: Path) -> None:
+def test_the_output_has_the_frames_of_all_parts_in_order(name: str, lane: Lane, tmp_path: Path) -> None:
     source, (suffix, parts) = opened(name), CASES[name]
     expected = [digest for part in parts for digest in straight(part_bytes(part, suffix), source.probe.facts)]
     slices = source.slices([*range(0, len(expected), 9), len(expected)])
@@ -70,7 +70,7 @@ def test_the_frames_are_those_of_the_parts_in_order(name: str, lane: Lane, tmp_p
 
 
 def shown_s(name: str) -> list[float]:
-    """When each part's first picture is shown by the plan."""
+    """Planned time at which the first picture of each part is shown, in seconds."""
     found = opened(name).probe.timeline
     firsts = [0, *np.cumsum([part.num_frames for part in CASES[name][1]]).tolist()][:-1]
     return [float(int(found.ticks[first]) * found.tick_s) for first in firsts]
@@ -98,7 +98,7 @@ def test_the_plan_says_where_the_file_is_joined(name: str) -> None:
 
 @pytest.mark.parametrize("mode", ["keep", "stretch"])
 @pytest.mark.parametrize("name", CASES)
-def test_the_sound_of_every_part_is_in_step(name: str, mode: Mode, tmp_path: Path) -> None:
+def test_the_audio_of_every_part_is_in_sync(name: str, mode: Mode, tmp_path: Path) -> None:
     source, slowdown = opened(name), 2 if mode == "stretch" else 1
     [sound] = [part for part in source.split([], tmp_path, audio=True) if isinstance(part, AudioArchive)]
     expected = [
@@ -125,20 +125,20 @@ def heard_clicks(path: Path) -> list[float]:
     return clicks(np.concatenate(list(pcm.blocks()), axis=1), RATE)
 
 
-def test_a_gap_in_the_pictures_alone_stays_a_gap() -> None:
-    """The sound goes on for 15 s while no picture comes."""
+def test_a_gap_in_the_video_alone_is_kept() -> None:
+    """The audio continues for 15 s without pictures."""
     data = part_bytes(Part(sound_s=20), ".ts") + part_bytes(Part(first=100, from_frame=500, sound_s=4), ".ts")
     found = Opened.of("gap", data).probe
     assert found.index.joins == ()
     assert found.timeline.duration_s > 20
 
 
-def test_a_gap_below_ten_seconds_stays_a_gap() -> None:
+def test_a_gap_below_ten_seconds_is_kept() -> None:
     data = part_bytes(Part(), ".ts") + part_bytes(Part(first=100, from_frame=225), ".ts")
     assert float(Opened.of("gap", data).probe.timeline.duration_s) == pytest.approx(10, abs=0.1)
 
 
-def test_parts_of_an_avi_are_counted_on(tmp_path: Path) -> None:
+def test_the_frames_of_joined_avi_parts_are_numbered_consecutively(tmp_path: Path) -> None:
     source = Opened.of("avi", joined(TWO, ".avi"))
     expected = [digest for part in TWO for digest in straight(part_bytes(part, ".avi"), source.probe.facts)]
     assert source.chunk_hashes(source.split(source.slices([0, 50]), tmp_path))[0] == expected

@@ -1,4 +1,4 @@
-"""Sources that ask for endless films, gigabytes of memory or absurd rates: each is refused, or bounded and reported."""
+"""Sources that imply endless videos, gigabytes of memory or absurd frame rates are refused, or limited and noted."""
 
 import gc
 import io
@@ -67,7 +67,7 @@ GIF = Film(codec="gif", suffix=".gif", pix_fmt="rgb8", num_frames=5, muxer={"fin
 
 
 @pytest.mark.parametrize(("film", "seconds"), [(Film(edit=lasting(2500)), "100.0"), (GIF, "655.4")], ids=["mp4", "gif"])
-def test_a_last_frame_of_minutes_is_kept_and_mentioned(film: Film, seconds: str) -> None:
+def test_a_last_frame_of_minutes_is_kept_and_noted(film: Film, seconds: str) -> None:
     found = probed(film)
     assert f"{float(found.timeline.duration_s - (film.num_frames - 1) / film.rate):.1f}" == seconds
     assert f"the last frame is shown for {seconds} s" in found.facts.oddities
@@ -77,12 +77,12 @@ def test_a_last_frame_of_minutes_is_kept_and_mentioned(film: Film, seconds: str)
 
 
 @pytest.mark.parametrize(("rate", "words"), [(Fraction(2000), "2,000 frames/s"), (Fraction(1, 4), "0.250000 frames/s")])
-def test_an_unusual_frame_rate_is_mentioned(rate: Fraction, words: str) -> None:
+def test_an_unusual_frame_rate_is_noted(rate: Fraction, words: str) -> None:
     assert f"unusual frame rate of {words}: the timestamps may be damaged" in probed(Film(rate=rate)).facts.oddities
 
 
 @pytest.mark.parametrize("rate", [Fraction(1), Fraction(1000)])
-def test_other_frame_rates_are_not_mentioned(rate: Fraction) -> None:
+def test_usual_frame_rates_are_not_noted(rate: Fraction) -> None:
     assert probed(Film(rate=rate, options={"bf": "0"})).facts.oddities == ()
 
 
@@ -90,14 +90,14 @@ def test_other_frame_rates_are_not_mentioned(rate: Fraction) -> None:
 
 
 def with_screen_of(width: int, height: int) -> bytes:
-    """A GIF whose header announces a picture of this size."""
+    """A GIF whose header states this picture size."""
     data = bytearray(clip("gif").data)
     data[6:10] = width.to_bytes(2, "little") + height.to_bytes(2, "little")
     return bytes(data)
 
 
 def with_large_pictures_inside() -> bytes:
-    """An AVI whose header announces 64x48, and whose pictures are 16400 pixels wide."""
+    """An AVI whose header states 64x48, but whose pictures are 16400 pixels wide."""
     _, large = coded(Film(codec="mjpeg", size=(16_400, 16), pix_fmt="yuvj420p", num_frames=3))
     file = io.BytesIO()
     with av.open(file, "w", format=FORMATS[".avi"]) as container:
@@ -142,7 +142,7 @@ def archived(name: str) -> tuple[StreamHeader, list[ArchivedPacket]]:
         return stream_header(video), [from_av(packet, 0) for packet in demux_packets(container, [video])]
 
 
-def test_workers_decode_no_larger_pictures_either(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_workers_refuse_large_pictures_too(monkeypatch: pytest.MonkeyPatch) -> None:
     header, chunk = archived("cfr")
     times = sorted(packet.pts or 0 for packet in chunk)
     assert len(list(frames_at(chunk, header, times))) == 40
@@ -151,7 +151,7 @@ def test_workers_decode_no_larger_pictures_either(monkeypatch: pytest.MonkeyPatc
         list(frames_at(chunk, header, times))
 
 
-def test_the_proof_stops_after_so_many_decoded_bytes(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_copy_check_stops_at_its_limit_of_decoded_bytes(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(copy_check, "MAX_DECODED_BYTES", 4 * 64 * 48 * 3 // 2)
     with open_source(reader_of(clip("one_gop").data)) as container:
         video = main_video(container, "one_gop")
@@ -161,8 +161,8 @@ def test_the_proof_stops_after_so_many_decoded_bytes(monkeypatch: pytest.MonkeyP
     assert len(seen) == 40
 
 
-def test_no_picture_stays_until_the_garbage_collector_runs() -> None:
-    """Frames of PyAV form a cycle with their side data; hundreds of 4K pictures would wait in memory."""
+def test_pictures_are_freed_without_the_garbage_collector() -> None:
+    """PyAV's frames form a reference cycle with their side data; hundreds of 4K pictures would stay in memory."""
     gc.collect()
     gc.disable()
     try:
@@ -202,7 +202,7 @@ SILENCED = {
 
 
 @pytest.mark.parametrize("name", SILENCED)
-def test_sound_whose_header_states_no_format_is_named_and_not_carried(name: str) -> None:
+def test_audio_without_a_stated_format_is_dropped_and_noted(name: str) -> None:
     facts = probe(reader_of(without_channels(*SILENCED[name])), name).facts
     assert facts.audio == ()
     assert "1 audio track not kept: its header is damaged" in facts.oddities
@@ -216,7 +216,7 @@ WHY_ENCODED = "audio track 1: it begins too late to be copied, so it is encoded 
     ("codec", "mode", "slowdown", "notes"),
     [("aac", "stretch", 2, ()), ("mp2", "keep", 1, (WHY_ENCODED,)), ("ac3", "keep", 1, (WHY_ENCODED,))],
 )
-def test_sound_that_begins_too_late_for_the_header_is_carried(
+def test_audio_that_begins_too_late_for_the_header_is_kept(
     codec: str, mode: Literal["stretch", "keep"], slowdown: int, notes: tuple[str, ...], tmp_path: Path
 ) -> None:
     sound = Sound(codec=codec, sample_rate=48_000, delay_s=10)
@@ -241,7 +241,7 @@ def test_sound_that_begins_too_late_for_the_header_is_carried(
 
 
 def heard(path: Path) -> list[Block]:
-    """The track of a sound archive in tenths of a second."""
+    """The track of an audio archive in tenths of a second."""
     with path.open("rb") as file:
         archived_sound = ArchiveReader(file)
         whole = np.concatenate(

@@ -1,4 +1,4 @@
-"""A packet archive gives back what was put in, or says where it is damaged."""
+"""A packet archive returns what was written, or says where it is damaged."""
 
 import io
 from contextlib import suppress
@@ -85,7 +85,7 @@ def some_packets() -> list[ArchivedPacket]:
 
 
 @given(packets=PACKETS)
-def test_what_was_written_is_read(packets: list[ArchivedPacket]) -> None:
+def test_packets_are_read_as_written(packets: list[ArchivedPacket]) -> None:
     archive = ArchiveReader(archive_of(packets))
     assert archive.headers == (VIDEO, SOUND)
     assert archive.note == NOTE
@@ -94,12 +94,12 @@ def test_what_was_written_is_read(packets: list[ArchivedPacket]) -> None:
     assert list(archive) == packets
 
 
-def test_what_is_known_only_at_the_end_joins_the_note() -> None:
+def test_late_note_entries_are_merged_into_the_note() -> None:
     archive = ArchiveReader(archive_of([], {"first_frame": 4, "extra": 1}))
     assert archive.note == {**NOTE, "first_frame": 4, "extra": 1}
 
 
-def test_an_archive_can_be_read_between_its_packets() -> None:
+def test_two_iterations_may_run_at_the_same_time() -> None:
     archive, packets = ArchiveReader(archive_of(some_packets())), some_packets()
     pairs = zip(archive, archive, strict=True)
     assert list(pairs) == list(zip(packets, packets, strict=True))
@@ -116,7 +116,7 @@ def test_every_flipped_bit_is_found() -> None:
             list(ArchiveReader(io.BytesIO(bytes(altered))))
 
 
-def test_every_cut_is_found_on_opening() -> None:
+def test_every_truncation_is_found_on_opening() -> None:
     whole = archive_of(some_packets()).getvalue()
     for size in range(0, len(whole), 7):
         with pytest.raises(SegmentInvalid):
@@ -140,25 +140,25 @@ def test_an_archive_left_by_an_exception_is_refused() -> None:
         ArchiveReader(file)
 
 
-def test_another_version_is_refused_by_name() -> None:
+def test_another_archive_version_is_refused() -> None:
     whole = bytearray(archive_of([]).getvalue())
     whole[len(MAGIC)] += 1
     with pytest.raises(SegmentInvalid, match="unsupported packet archive version"):
         ArchiveReader(io.BytesIO(bytes(whole)))
 
 
-def test_the_reason_names_the_file_and_the_place() -> None:
+def test_the_error_names_the_file_and_the_position() -> None:
     with pytest.raises(SegmentInvalid, match=r"chunk 7, byte 0: not a packet archive"):
         ArchiveReader(io.BytesIO(b"something else entirely"), "chunk 7")
 
 
-def test_a_packet_of_no_stream_is_a_bug() -> None:
+def test_a_packet_of_an_unknown_stream_raises_value_error() -> None:
     packet = ArchivedPacket(stream=2, pts=0, dts=0, duration=1, is_keyframe=True, is_discarded=False, data=b"x")
     with pytest.raises(ValueError, match="2 streams"):
         ArchiveWriter(io.BytesIO(), [VIDEO, SOUND], {}).add(packet)
 
 
-def test_an_archive_is_told_in_words() -> None:
+def test_dump_describes_an_archive() -> None:
     lines = list(dump(archive_of(some_packets())))
     assert lines[0] == "packet archive, version 1, 10 packets"
     assert "first_frame" in lines[1]
@@ -169,7 +169,7 @@ def test_an_archive_is_told_in_words() -> None:
 
 
 def archived(data: bytes, kind: type[VideoStream] | type[AudioStream], number: int = 0) -> ArchiveReader:
-    """One stream of a file, by way of an archive."""
+    """One stream of a file, written to an archive and read back."""
     file = io.BytesIO()
     with av.open(io.BytesIO(data), "r") as container:
         stream = [stream for stream in container.streams if isinstance(stream, kind)][number]
@@ -181,7 +181,7 @@ def archived(data: bytes, kind: type[VideoStream] | type[AudioStream], number: i
 
 
 def video_hashes(data: bytes) -> list[tuple[int | None, str]]:
-    """Of the frames that the demuxer's own decoder gives; what it refuses is passed over, the end is flushed."""
+    """Hashes of the frames from the demuxer's own decoder. What it rejects is skipped; at the end it is flushed."""
     hashes = []
     with av.open(io.BytesIO(data), "r") as container:
         for packet in container.demux(container.streams.video[0]):
@@ -193,7 +193,7 @@ def video_hashes(data: bytes) -> list[tuple[int | None, str]]:
 
 
 @pytest.mark.parametrize("name", names("copy", "decode"))
-def test_video_decodes_from_an_archive_as_from_its_file(name: str) -> None:
+def test_video_from_an_archive_decodes_like_the_file(name: str) -> None:
     archive = archived(clip(name).data, VideoStream)
     hashes = [(frame.pts, picture_from_frame(frame).hash()) for frame in decoded(archive, archive.headers[0])]
     is_shown = [digest for digest in hashes if digest[0] is not None or name in {"elementary", "missing_pts"}]
@@ -201,7 +201,7 @@ def test_video_decodes_from_an_archive_as_from_its_file(name: str) -> None:
 
 
 @pytest.mark.parametrize(("name", "number"), [("cfr", 0), ("mpegts", 0), ("two_tracks", 1), ("avi_bframes", 0)])
-def test_sound_decodes_from_an_archive_as_from_its_file(name: str, number: int) -> None:
+def test_audio_from_an_archive_decodes_like_the_file(name: str, number: int) -> None:
     data = clip(name).data
     assert sound_of(archived(data, AudioStream, number)) == straight_sound(data, number)
 
@@ -228,12 +228,12 @@ def straight_sound(data: bytes, number: int) -> list[tuple[int | None, bytes]]:
         ("alac", ".mov"),
     ],
 )
-def test_other_codecs_of_sound_decode_as_well(codec: str, suffix: str) -> None:
+def test_other_audio_codecs_decode_too(codec: str, suffix: str) -> None:
     data = made(Film(codec="mpeg4", num_frames=5, suffix=suffix, sounds=(Sound(codec=codec, sample_rate=48000),)))
     assert sound_of(archived(data, AudioStream)) == straight_sound(data, 0)
 
 
-def test_streams_that_are_neither_sound_nor_picture_have_no_header() -> None:
+def test_streams_that_are_neither_audio_nor_video_have_no_header() -> None:
     with (
         av.open(io.BytesIO(clip("subtitles").data), "r") as container,
         pytest.raises(SourceUnsupported, match="subtitle"),
@@ -241,5 +241,5 @@ def test_streams_that_are_neither_sound_nor_picture_have_no_header() -> None:
         stream_header(container.streams.subtitles[0])
 
 
-def test_language_and_title_stay_with_the_track() -> None:
+def test_language_and_title_are_kept() -> None:
     assert archived(clip("two_tracks").data, AudioStream, 1).headers[0].language == "deu"

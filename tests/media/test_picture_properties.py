@@ -1,4 +1,4 @@
-"""What the plan takes from the first pictures is checked on every later one: nothing is combed or stretched unseen."""
+"""Properties that the plan takes from the first pictures are checked on all later ones."""
 
 from dataclasses import replace
 from functools import cache
@@ -58,7 +58,7 @@ def test_an_early_change_is_refused_at_once(kind: str) -> None:
 
 @pytest.mark.parametrize("lane", ["copy", "decode"])
 @pytest.mark.parametrize("kind", CHANGES)
-def test_a_late_change_fails_the_video_for_good(kind: str, lane: Lane, tmp_path: Path) -> None:
+def test_a_late_change_fails_the_video(kind: str, lane: Lane, tmp_path: Path) -> None:
     source = Opened.of("film", changing(kind, LATE))
     slices = source.slices([0, LATE // 2, LATE, LATE + 24], overlap=1)
     with pytest.raises(SourceUnsupported, match=CHANGES[kind][2]) as caught:
@@ -75,7 +75,7 @@ def test_a_joined_part_that_differs_is_refused_at_once(kind: str) -> None:
 
 
 @pytest.mark.parametrize("kind", CHANGED_FORMATS)
-def test_an_early_change_of_format_is_converted_and_named(kind: str, tmp_path: Path) -> None:
+def test_an_early_change_of_pixel_format_is_converted_and_noted(kind: str, tmp_path: Path) -> None:
     source = Opened.of("film", changing(kind, EARLY))
     form = CHANGES[kind][1].pix_fmt
     assert source.probe.facts.lane == "decode"
@@ -84,7 +84,7 @@ def test_an_early_change_of_format_is_converted_and_named(kind: str, tmp_path: P
     assert len(chunks[0]) == EARLY + 24
 
 
-def test_tags_that_say_what_players_assume_are_no_change(tmp_path: Path) -> None:
+def test_tags_that_state_what_players_assume_are_not_a_change(tmp_path: Path) -> None:
     data = joined(replace(PLAIN, num_frames=24), replace(TAGGED, num_frames=24))
     source = Opened.of("film", data)
     assert len(source.chunk_hashes(source.split(source.slices([0, 48]), tmp_path))[0]) == 48

@@ -1,4 +1,4 @@
-"""Probing finds what the catalogue says, proves that packets may be copied, and refuses with a reason."""
+"""Probing finds what the catalog states, checks that packets may be copied, and refuses sources with a reason."""
 
 from fractions import Fraction
 
@@ -22,7 +22,7 @@ def probed(name: str) -> Probe:
 
 
 @pytest.mark.parametrize("name", names("copy", "decode"))
-def test_every_clip_goes_its_lane_with_all_its_frames(name: str) -> None:
+def test_every_clip_gets_its_lane_and_all_its_frames(name: str) -> None:
     facts = probed(name).facts
     assert (facts.lane, facts.num_frames) == (clip(name).lane, clip(name).num_frames)
     assert bool(facts.lane_reason) == (facts.lane == "decode")
@@ -43,7 +43,7 @@ REFUSED = {
 
 
 @pytest.mark.parametrize("name", names("refused"))
-def test_what_cannot_be_taken_is_refused_by_name_and_with_a_reason(name: str) -> None:
+def test_an_unsupported_clip_is_refused_with_a_reason(name: str) -> None:
     kind, reason = REFUSED[name]
     with pytest.raises(kind, match=f"{name}(: |, source frame at pts .*: ).*({reason})"):
         probed(name)
@@ -66,13 +66,13 @@ def test_odd_sizes_are_kept(name: str, size: tuple[int, int]) -> None:
     assert (facts.width, facts.height) == size
 
 
-def test_full_range_and_colour_tags_are_found() -> None:
+def test_full_range_and_color_tags_are_found() -> None:
     facts = probed("full_range").facts
     assert facts.color == ColorFacts(range="full", matrix="smpte170m", primaries="smpte170m", transfer="smpte170m")
 
 
 @pytest.mark.parametrize("name", ["mjpeg", "rgb", "gif"])
-def test_formats_that_are_full_range_by_nature_are(name: str) -> None:
+def test_formats_that_imply_full_range_have_it(name: str) -> None:
     assert probed(name).facts.color.range == "full"
 
 
@@ -80,7 +80,7 @@ def test_depth_is_that_of_the_decoded_frames() -> None:
     assert probed("ten_bit").facts.pixel_format == "yuv420p10le"
 
 
-def test_rotation_is_a_fact_and_an_oddity() -> None:
+def test_rotation_is_a_fact_and_is_noted() -> None:
     facts = probed("rotated").facts
     assert facts.rotation_deg == 90
     assert "rotate the video by 90 degrees" in facts.oddities[0]
@@ -94,20 +94,20 @@ def test_the_sample_aspect_ratio_is_found() -> None:
     assert probe(reader_of(data), "anamorphic").facts.sample_aspect_ratio == Fraction(4, 3)
 
 
-def test_sound_tracks_are_listed_with_their_languages() -> None:
+def test_audio_tracks_are_listed_with_their_languages() -> None:
     first, second = probed("two_tracks").facts.audio
     assert first == AudioTrack(stream_index=1, codec="aac", sample_rate=44100, layout="mono", language="eng")
     assert (second.layout, second.language) == ("stereo", "deu")
 
 
-def test_what_is_not_carried_is_named() -> None:
+def test_dropped_streams_are_noted() -> None:
     oddities = " / ".join(probed("subtitles").facts.oddities)
     assert "1 other video stream" in oddities
     assert "1 subtitle track" in oddities
     assert "1 chapter" in oddities
 
 
-def test_frames_before_the_first_keyframe_are_left_out_and_named() -> None:
+def test_undecodable_frames_before_the_first_keyframe_are_left_out_and_noted() -> None:
     found = probed("cut_start")
     assert "7 frames at the start" in found.facts.oddities[0]
     assert found.index.is_discarded.sum() == 7
@@ -127,25 +127,25 @@ def test_constant_rates_are_exact(name: str) -> None:
     assert found.timeline.duration_s == found.facts.num_frames / RATES[name]
 
 
-def test_a_variable_rate_keeps_its_instants_and_is_named() -> None:
+def test_a_variable_rate_keeps_its_timestamps_and_is_noted() -> None:
     found = probed("vfr")
     assert found.timeline.rate is None
     assert int(found.timeline.ticks[4]) * found.timeline.tick_s == Fraction(137, 1000)
     assert "variable frame rate" in found.facts.oddities[0]
 
 
-def test_timestamps_below_zero_are_kept() -> None:
+def test_negative_timestamps_are_kept() -> None:
     assert probed("negative_pts").index.pts.min() < 0
 
 
-def test_a_leap_of_hours_is_a_damaged_timestamp() -> None:
+def test_a_gap_of_hours_is_a_damaged_timestamp() -> None:
     pts = [0, 40, 80, 30_000_000]
     film = Film(num_frames=4, pts=pts, time_base=Fraction(1, 1000), suffix=".mkv", options={"bf": "0"})
     with pytest.raises(SourceUnreadable, match="timestamp gap of more than an hour"):
         probe(reader_of(made(film)), "leap")
 
 
-def test_a_gap_of_seconds_is_mentioned() -> None:
+def test_a_gap_of_seconds_is_noted() -> None:
     film = Film(num_frames=4, pts=[0, 40, 80, 30_000], time_base=Fraction(1, 1000), suffix=".mkv", options={"bf": "0"})
     assert any("gap of 29.9 s" in oddity for oddity in probe(reader_of(made(film)), "gap").facts.oddities)
 
@@ -202,7 +202,7 @@ def test_the_moov_of_every_clip_gives_the_index_of_a_full_pass(name: str) -> Non
     assert by_moov.has_new_extradata == by_packets.has_new_extradata == (name == "new_extradata")
 
 
-def test_codecs_whose_packets_ffmpeg_parses_are_indexed_in_a_full_pass() -> None:
+def test_codecs_that_ffmpeg_parses_are_indexed_by_a_full_pass() -> None:
     by_moov, _ = both_ways(clip("mpeg2").data, "mpeg2")
     assert by_moov is None
 

@@ -1,4 +1,4 @@
-"""RangeReader reads like a file, fetches little more than the file, and loses no failure inside FFmpeg."""
+"""RangeReader reads like a file, fetches little more than the file's size, and loses no error inside FFmpeg."""
 
 import io
 from pathlib import Path
@@ -48,7 +48,7 @@ def test_it_reads_like_a_file_over_the_same_bytes(moves: list[tuple[str | int, i
         assert reader.tell() == file.tell()
 
 
-def test_blocks_are_kept_and_the_oldest_let_go() -> None:
+def test_the_least_recently_used_block_is_dropped() -> None:
     asked: list[tuple[int, int]] = []
 
     def fetch(start: int, end: int) -> bytes:
@@ -74,7 +74,7 @@ def test_blocks_are_kept_and_the_oldest_let_go() -> None:
 )
 @pytest.mark.parametrize("good_reads", [0, 1, 3, 6])
 @pytest.mark.parametrize("name", ["cfr", "mkv_23976", "mpegts"])
-def test_a_failure_of_the_store_comes_out_of_ffmpeg_whole(
+def test_a_storage_error_passes_through_ffmpeg_unchanged(
     failure: BaseException, outcome: type[BaseException], good_reads: int, name: str
 ) -> None:
     data, num_reads = clip(name).data, 0
@@ -90,13 +90,13 @@ def test_a_failure_of_the_store_comes_out_of_ffmpeg_whole(
         probe(RangeReader(fetch, len(data), block_bytes=600), name)
 
 
-def test_an_object_shorter_than_it_was_is_a_changed_one() -> None:
+def test_an_object_that_became_shorter_is_a_changed_source() -> None:
     data = clip("cfr").data
     with pytest.raises(SourceChanged, match="incomplete read"):
         probe(RangeReader(lambda start, end: data[start : end - 1], len(data)), "short")
 
 
-def test_a_failure_outranks_what_it_made_of_the_file() -> None:
+def test_a_storage_error_wins_over_the_ffmpeg_error_it_causes() -> None:
     reader = reader_of(b"x" * 100)
     reader.failure = StorageBusy("later")
     with pytest.raises(StorageBusy), reading(reader, "file"):
@@ -104,14 +104,14 @@ def test_a_failure_outranks_what_it_made_of_the_file() -> None:
 
 
 @pytest.mark.parametrize("kind", sorted(LIBRARY_ERRORS, key=str))
-def test_every_exception_of_the_library_has_a_meaning(kind: type[Exception]) -> None:
+def test_every_pyav_exception_is_mapped(kind: type[Exception]) -> None:
     ours = to_video_error(kind(1, "what FFmpeg says"), "file.mp4")
     assert isinstance(ours, VideoError)
     assert "file.mp4" in str(ours)
     assert "what FFmpeg says" in str(ours)
 
 
-def test_a_bug_of_ours_is_not_taken_for_a_bad_file() -> None:
+def test_a_bug_is_not_reported_as_a_bad_file() -> None:
     assert to_video_error(ZeroDivisionError(), "file.mp4") is None
     assert not any(issubclass(SlomoError, kind) for kind in AV_ERRORS)
 
@@ -148,7 +148,7 @@ def test_probing_and_splitting_each_fetch_little_more_than_the_size(kind: str, t
 
 
 @pytest.mark.parametrize("kind", ["mp4", "moov first"])
-def test_the_index_of_an_mp4_costs_no_payload(kind: str) -> None:
+def test_indexing_an_mp4_reads_no_payload(kind: str) -> None:
     data = noisy(*CONTAINERS[kind])
     reader = reader_of(data)
     probe(reader, kind)

@@ -1,4 +1,4 @@
-"""Whatever the borders, the chunks' frames are the source's frames, in both lanes; the source is read once."""
+"""With any borders and in both lanes, the frames of the chunks are those of the source, which is read once."""
 
 import io
 import itertools
@@ -101,7 +101,7 @@ def test_random_slices_of_a_random_film(data: st.DataObject, tmp_path: Path) -> 
 
 
 @given(data=st.data())
-def test_coverage_is_the_rule_word_by_word(data: st.DataObject) -> None:
+def test_covering_packets_follow_the_coverage_rule(data: st.DataObject) -> None:
     pts = data.draw(st.lists(st.integers(-20, 20), min_size=1, max_size=30))
     keyframes = data.draw(st.lists(st.booleans(), min_size=len(pts), max_size=len(pts)))
     index = VideoIndex(
@@ -122,7 +122,7 @@ def test_coverage_is_the_rule_word_by_word(data: st.DataObject) -> None:
 
 @given(data=st.data())
 @settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
-def test_every_span_gets_its_packets_as_soon_as_they_have_passed(data: st.DataObject, tmp_path: Path) -> None:
+def test_every_span_is_complete_as_soon_as_its_packets_have_passed(data: st.DataObject, tmp_path: Path) -> None:
     ends = st.integers(1, 30)
     spans = [
         Span(index=number, start=data.draw(st.integers(0, end - 1)), end=end)
@@ -149,7 +149,7 @@ def test_every_span_gets_its_packets_as_soon_as_they_have_passed(data: st.DataOb
 
 @pytest.mark.parametrize("lane", LANES)
 @pytest.mark.parametrize("name", ["cfr", "fragmented", "mpegts", "two_tracks", "avi_bframes", "late_start"])
-def test_the_sound_archive_holds_every_sound_packet(name: str, lane: Lane, tmp_path: Path) -> None:
+def test_the_audio_archive_holds_every_audio_packet(name: str, lane: Lane, tmp_path: Path) -> None:
     opened = Opened.of(name, clip(name).data)
     num_frames = opened.probe.facts.num_frames
     parts = list(opened.split(opened.slices([0, 10, num_frames]), tmp_path, lane=lane, audio=True))
@@ -166,14 +166,14 @@ def test_the_sound_archive_holds_every_sound_packet(name: str, lane: Lane, tmp_p
         assert list(archive) == packets
 
 
-def test_sound_alone_can_be_had(tmp_path: Path) -> None:
+def test_audio_alone_can_be_split_off(tmp_path: Path) -> None:
     opened = Opened.of("cfr", clip("cfr").data)
     for lane in LANES:
         (part,) = opened.split([], tmp_path, lane=lane, audio=True)
         assert isinstance(part, AudioArchive)
 
 
-def test_a_silent_source_has_no_sound_archive(tmp_path: Path) -> None:
+def test_a_source_without_audio_has_no_audio_archive(tmp_path: Path) -> None:
     opened = Opened.of("no_audio", clip("no_audio").data)
     parts = opened.split(opened.slices([0, 40]), tmp_path, audio=True)
     assert [type(part) for part in parts] == [ChunkArchive]
@@ -203,7 +203,7 @@ def test_reading_stops_after_the_last_wanted_chunk(tmp_path: Path) -> None:
     assert reader.bytes_fetched < 0.4 * len(data)
 
 
-def test_a_chunk_is_given_while_the_source_is_still_being_read(tmp_path: Path) -> None:
+def test_a_chunk_is_complete_while_the_source_is_still_being_read(tmp_path: Path) -> None:
     data = noisy(".mkv")
     opened = Opened.of("noisy", data)
     reader = reader_of(data)
@@ -217,7 +217,7 @@ def test_a_chunk_is_given_while_the_source_is_still_being_read(tmp_path: Path) -
 
 
 @pytest.mark.parametrize("name", ["mkv_23976", "mpegts", "no_audio"])
-def test_a_source_that_is_another_one_by_now_is_refused(name: str, tmp_path: Path) -> None:
+def test_a_source_that_has_changed_is_refused(name: str, tmp_path: Path) -> None:
     opened = Opened.of(name, clip(name).data)
     others = [clip("ten_bit").data, clip("only_sound").data, clip("prores").data]
     for number, other in enumerate(others):
@@ -228,7 +228,7 @@ def test_a_source_that_is_another_one_by_now_is_refused(name: str, tmp_path: Pat
             list(parts)
 
 
-def test_a_frame_that_cannot_be_decoded_sends_its_chunk_to_the_other_lane(tmp_path: Path) -> None:
+def test_a_frame_that_cannot_be_decoded_is_missing_in_the_copy_lane(tmp_path: Path) -> None:
     opened = Opened.of("corrupt_late", clip("corrupt_late").data)
     slices = opened.slices([0, 12, 40, 60], overlap=0)
     with pytest.raises(FrameMissing, match="pts"):
@@ -256,7 +256,7 @@ def test_more_held_frames_than_allowed_fail_the_video(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("num_frames", "spoilt", "limit"), [(10, (3,), 0), (2, (1,), 0), (10, (3, 4), 1), (29, (3, 9, 12), 2)]
 )
-def test_no_more_than_a_tenth_of_the_frames_is_held(
+def test_at_most_a_tenth_of_the_frames_is_held(
     num_frames: int, spoilt: tuple[int, ...], limit: int, tmp_path: Path
 ) -> None:
     film = Film(codec="png", suffix=".mov", pix_fmt="rgb24", num_frames=num_frames, edit=spoiled(*spoilt))
@@ -271,7 +271,7 @@ def test_no_more_than_a_tenth_of_the_frames_is_held(
 
 
 @pytest.mark.parametrize("lane", LANES)
-def test_a_file_cut_off_within_its_payload_says_how_much_is_missing(lane: Lane, tmp_path: Path) -> None:
+def test_the_error_for_a_truncated_payload_says_how_much_is_missing(lane: Lane, tmp_path: Path) -> None:
     whole = clip("moov_first").data
     opened = Opened.of("cut", whole[: len(whole) * 2 // 3])
     assert opened.probe.facts.lane == "decode"
@@ -309,7 +309,7 @@ print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss)
 
 
 @pytest.mark.parametrize("lane", LANES)
-def test_memory_stays_flat_over_ten_times_the_packets(lane: Lane, tmp_path: Path) -> None:
+def test_memory_does_not_grow_with_ten_times_the_packets(lane: Lane, tmp_path: Path) -> None:
     peaks = []
     for num_frames in (1200, 12000):
         path = tmp_path / f"{num_frames}.mkv"

@@ -1,4 +1,4 @@
-"""Stretched sound: every click once and at its instant, the length exact, the pitch kept, no holes."""
+"""Stretched audio: every click once and on time, the exact length, the same pitch, no gaps."""
 
 import tracemalloc
 from collections.abc import Iterator
@@ -24,7 +24,7 @@ def stretched(sound: Block, slowdown: Fraction, num_samples: int | None = None) 
 
 @pytest.mark.parametrize("under", ["nothing", "noise", "chord"])
 @pytest.mark.parametrize("slowdown", [Fraction(5, 4), Fraction(3, 2), Fraction(4), Fraction(8), Fraction(16)])
-def test_every_click_sounds_once_within_a_millisecond(under: str, slowdown: Fraction) -> None:
+def test_every_click_is_heard_once_within_a_millisecond_of_its_time(under: str, slowdown: Fraction) -> None:
     found = clicks(stretched(samples(Tone(under=under)), slowdown), RATE)
     wanted = [second * float(slowdown) for second in CLICKS_S]
     assert len(found) == len(wanted)
@@ -36,7 +36,7 @@ def test_every_click_sounds_once_within_a_millisecond(under: str, slowdown: Frac
     slowdown=st.fractions(1, 16, max_denominator=50),
     places=st.lists(st.integers(0, 40), min_size=1, max_size=12, unique=True),
 )
-def test_clicks_at_any_places_stay_in_step(slowdown: Fraction, places: list[int]) -> None:
+def test_clicks_at_any_time_stay_in_sync(slowdown: Fraction, places: list[int]) -> None:
     instants = tuple(sorted(0.02 + place * 0.045 for place in places))
     sound = samples(Tone(under="nothing", clicks_s=instants, duration_s=2, layout="mono"))
     found = clicks(stretched(sound, slowdown), RATE)
@@ -63,7 +63,7 @@ def test_a_tone_keeps_its_pitch_and_its_level(slowdown: Fraction) -> None:
 
 
 def spectrum_peaks(sound: Block) -> list[int]:
-    """The two strongest frequencies of the second second, in hertz."""
+    """The two strongest frequencies in the second second of the audio, in hertz."""
     strength = np.abs(np.fft.rfft(sound[0, RATE : 2 * RATE] * np.hanning(RATE)))
     first = int(strength.argmax())
     strength[first - 20 : first + 21] = 0
@@ -85,7 +85,7 @@ def test_a_slowdown_of_one_changes_nothing() -> None:
     np.testing.assert_allclose(made[:, :-last], sound[:, :-last], atol=1e-6)
 
 
-def test_silence_stays_silent_and_what_is_missing_is_silence() -> None:
+def test_silence_stays_silent_and_a_short_source_is_padded_with_silence() -> None:
     assert not stretched(np.zeros((2, RATE), np.float32), Fraction(4)).any()
     short = stretched(samples(Tone(duration_s=1)), Fraction(2), 4 * RATE)
     assert not short[:, round(2.05 * RATE) :].any()
@@ -94,7 +94,7 @@ def test_silence_stays_silent_and_what_is_missing_is_silence() -> None:
     assert not np.concatenate(list(nothing), axis=1).any()
 
 
-def test_blocks_of_any_size_give_the_same_sound() -> None:
+def test_the_block_size_does_not_change_the_output() -> None:
     sound = samples(Tone(duration_s=1))
 
     def made(length: int) -> Block:
@@ -126,8 +126,8 @@ def test_memory_does_not_grow_with_the_length() -> None:
     assert peak(16) < 1.1 * peak(4)
 
 
-def test_no_work_goes_into_the_silence_after_the_end(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A video whose last frame is shown for an hour has an hour of it."""
+def test_silence_after_the_end_takes_no_time(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A video whose last frame is shown for an hour has an hour of silence."""
     searched: list[int] = []
     search = time_stretch._most_alike
 
@@ -143,7 +143,7 @@ def test_no_work_goes_into_the_silence_after_the_end(monkeypatch: pytest.MonkeyP
     assert len(searched) < 400
 
 
-def test_onsets_are_found_where_sound_sets_in() -> None:
+def test_onsets_are_found_at_their_samples() -> None:
     sound = samples(Tone(layout="mono"))
     onsets = Onsets(Tape(in_blocks(sound), 1), RATE)
     found, start = [], 0
@@ -154,7 +154,7 @@ def test_onsets_are_found_where_sound_sets_in() -> None:
     assert found[1:] == pytest.approx(CLICKS_S, abs=0.001)
 
 
-def test_a_tape_is_silent_beyond_its_ends() -> None:
+def test_a_tape_is_silent_before_its_start_and_after_its_end() -> None:
     tape = Tape(in_blocks(np.ones((1, 10), np.float32), 3), 1)
     assert tape.read(-2, 2).tolist() == [[0, 0, 1, 1]]
     assert tape.read(8, 12).tolist() == [[1, 1, 0, 0]]
@@ -164,7 +164,7 @@ def test_a_tape_is_silent_beyond_its_ends() -> None:
     assert tape.read(7, 11).tolist() == [[1, 1, 1, 0]]
 
 
-def test_a_tone_is_not_full_of_onsets() -> None:
+def test_a_steady_tone_has_no_further_onsets() -> None:
     for hertz in (50, 90, 150, 440):
         wave: Block = np.sin(2 * np.pi * hertz * np.arange(2 * RATE)[None] / RATE).astype(np.float32)
         onsets = Onsets(Tape(in_blocks(wave), 1), RATE)

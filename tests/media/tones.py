@@ -1,4 +1,4 @@
-"""Sound with clicks at known instants, as files and packet archives, and where clicks are found again."""
+"""Audio with clicks at known times, as files and packet archives, and a detector for the clicks."""
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -21,7 +21,7 @@ DURATION_S = 3
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Tone:
-    """One track of a test."""
+    """One audio track of a test."""
 
     codec: str = "aac"
     sample_rate: int = RATE
@@ -35,7 +35,7 @@ class Tone:
 
 
 def samples(tone: Tone) -> Block:
-    """The samples of a track: decaying clicks over what lies under them."""
+    """The samples of a track: decaying clicks on top of a background."""
     num = round(tone.duration_s * tone.sample_rate)
     instants = np.arange(num) / tone.sample_rate
     mono = np.zeros(num)
@@ -80,7 +80,7 @@ def _stream(container: av.container.OutputContainer, tone: Tone) -> AudioStream:
 
 
 def archived(source: Path, out: Path) -> Path:
-    """The sound packets of a file as splitting stores them."""
+    """The audio packets of a file, as splitting stores them."""
     with av.open(str(source)) as container, out.open("wb") as file:
         streams = container.streams.audio
         places = {stream.index: place for place, stream in enumerate(streams)}
@@ -92,7 +92,7 @@ def archived(source: Path, out: Path) -> Path:
 
 
 def heard(path: Path, track: int = 0) -> tuple[Block, int]:
-    """The samples a player gives out from zero on, and their rate."""
+    """The samples that a player outputs from zero on, and their rate."""
     blocks: list[Block] = []
     with av.open(str(path)) as container:
         stream = container.streams.audio[track]
@@ -114,7 +114,7 @@ def _planar(frame: AudioFrame) -> Block:
 
 
 def clicks(sound: Block, rate: int) -> list[float]:
-    """Seconds at which clicks set in: steep enough, and 8 ms from the one before."""
+    """Times of the clicks in seconds: steep onsets at least 8 ms after the previous one."""
     steep = np.abs(np.diff(sound[0]))
     found: list[int] = []
     last = -rate
@@ -126,6 +126,6 @@ def clicks(sound: Block, rate: int) -> list[float]:
 
 
 def in_blocks(sound: Block, length: int = 1000) -> Iterator[Block]:
-    """The samples a piece at a time."""
+    """The samples in blocks."""
     for start in range(0, sound.shape[1], length):
         yield sound[:, start : start + length]

@@ -1,4 +1,4 @@
-"""Timestamps as containers write them, for the tests of time."""
+"""Timestamps as containers store them."""
 
 from collections.abc import Sequence
 from fractions import Fraction
@@ -21,7 +21,7 @@ output_rates = st.sampled_from([*RATES, Fraction(24), Fraction(60), Fraction(1, 
 
 
 def rounded(rate: Fraction, frames: Sequence[int], time_base: Fraction, *, how: str = "nearest") -> Int64s:
-    """Pts of frames on the grid of `rate`, as a container of this time base keeps them."""
+    """Pts of frames on the grid of `rate`, as stored by a container with this time base."""
     shift = {"down": Fraction(0), "nearest": Fraction(1, 2), "up": 1 - Fraction(1, 10**12)}[how]
     return np.array([(frame / rate / time_base + shift).__floor__() for frame in frames], dtype=np.int64)
 
@@ -41,7 +41,7 @@ def index_of(pts: Sequence[int] | Int64s, time_base: Fraction, *, last_duration:
 
 @st.composite
 def variable_timelines(draw: st.DrawFn) -> SourceTimeline:
-    """Frames at any rising instants."""
+    """Frames at any increasing times."""
     steps = draw(st.lists(st.integers(1, 10_000), max_size=40))
     ticks = np.cumsum([0, *steps], dtype=np.int64)
     tick_s = Fraction(1, draw(st.sampled_from([600, 1000, 12800, 90000, 10**6])))

@@ -1,4 +1,4 @@
-"""Recognising a constant rate behind timestamps that a container rounded."""
+"""Find a constant rate behind timestamps that a container rounded."""
 
 from fractions import Fraction
 from math import gcd
@@ -20,8 +20,8 @@ from tests.timeline.clocks import FILM, MILLISECOND, NTSC, NTSC_60, RATES, round
 
 @pytest.mark.parametrize("rate", STANDARD_RATES)
 @pytest.mark.parametrize("how", ["nearest", "down", "up"])
-def test_milliseconds_hide_no_standard_rate(rate: Fraction, how: str) -> None:
-    """Five seconds tell 24 from 24000/1001 without any header."""
+def test_standard_rates_are_found_behind_millisecond_timestamps(rate: Fraction, how: str) -> None:
+    """Five seconds suffice to distinguish 24 from 24000/1001 without a header."""
     frames = range(int(5 * rate) + 2)
     found = find_constant_rate(rounded(rate, frames, MILLISECOND, how=how), MILLISECOND)
     assert found is not None
@@ -37,7 +37,7 @@ def test_milliseconds_hide_no_standard_rate(rate: Fraction, how: str) -> None:
     steps=st.lists(st.sampled_from([1, 1, 1, 1, 1, 2, 7]), min_size=20, max_size=200),
     first=st.integers(-1000, 1000),
 )
-def test_gaps_and_offsets_leave_every_frame_on_its_own_grid_point(
+def test_with_gaps_and_offsets_every_frame_keeps_its_own_grid_point(
     rate: Fraction, time_base: Fraction, how: str, steps: list[int], first: int
 ) -> None:
     assume(np.median(steps) == 1)
@@ -54,7 +54,7 @@ def test_gaps_and_offsets_leave_every_frame_on_its_own_grid_point(
     steps=st.lists(st.integers(1, 60), min_size=1, max_size=30),
     time_base=st.sampled_from([MILLISECOND, Fraction(1, 90000), Fraction(1, 240)]),
 )
-def test_a_rate_is_only_found_where_all_frames_lie_on_its_grid(steps: list[int], time_base: Fraction) -> None:
+def test_a_rate_is_found_only_if_all_frames_lie_on_its_grid(steps: list[int], time_base: Fraction) -> None:
     pts = np.cumsum([0, *steps])
     found = find_constant_rate(pts, time_base, [NTSC])
     if found is None:
@@ -75,20 +75,20 @@ def test_equal_steps_are_exact_whatever_the_rate(step: int, count: int, denomina
     assert found.grid.tolist() == list(range(count))
 
 
-def test_the_header_decides_between_rates_that_fit_alike() -> None:
+def test_the_header_decides_between_rates_that_fit_equally_well() -> None:
     pts = rounded(NTSC_60, range(20), MILLISECOND)
     by_header = [find_constant_rate(pts, MILLISECOND, [rate]) for rate in (NTSC_60, Fraction(60))]
     assert [found and found.rate for found in by_header] == [NTSC_60, 60]
 
 
-def test_a_header_that_does_not_fit_is_not_believed() -> None:
+def test_a_header_rate_that_does_not_fit_is_ignored() -> None:
     pts = rounded(FILM, range(240), MILLISECOND)
     found = find_constant_rate(pts, MILLISECOND, [Fraction(0), Fraction(25), Fraction(1000)])
     assert found is not None
     assert found.rate == FILM
 
 
-def test_a_rate_of_no_standard_is_recognised_by_the_header_alone() -> None:
+def test_a_non_standard_rate_is_found_only_through_the_header() -> None:
     rate = Fraction(1700, 99)
     pts = rounded(rate, range(200), MILLISECOND)
     assert find_constant_rate(pts, MILLISECOND) is None
@@ -108,7 +108,7 @@ def test_a_rate_of_no_standard_is_recognised_by_the_header_alone() -> None:
     ],
     ids=["one frame", "jitter", "a step and a half", "two frames at once", "telecine"],
 )
-def test_what_is_not_constant_is_called_variable(pts: list[int]) -> None:
+def test_timestamps_without_a_constant_rate_have_none(pts: list[int]) -> None:
     assert find_constant_rate(np.array(pts), MILLISECOND) is None
 
 
@@ -124,9 +124,7 @@ def test_what_is_not_constant_is_called_variable(pts: list[int]) -> None:
         (Fraction(17), Fraction(17)),
     ],
 )
-def test_a_measured_rate_snaps_to_the_nearest_standard_one_within_a_hundredth(
-    measured: Fraction, meant: Fraction
-) -> None:
+def test_a_rate_snaps_to_the_nearest_standard_rate_within_one_percent(measured: Fraction, meant: Fraction) -> None:
     assert snap_to_standard(measured) == meant
 
 
@@ -134,11 +132,11 @@ def test_a_measured_rate_snaps_to_the_nearest_standard_one_within_a_hundredth(
     ("text", "value"),
     [("5/2", Fraction(5, 2)), ("60000/1001", NTSC_60), ("2.5", Fraction(5, 2)), (4, Fraction(4)), (NTSC, NTSC)],
 )
-def test_rationals_are_read_exactly(text: str | int | Fraction, value: Fraction) -> None:
+def test_rationals_are_parsed_exactly(text: str | int | Fraction, value: Fraction) -> None:
     assert parse_rational(text) == value
 
 
 @pytest.mark.parametrize("text", ["", "4x", "1/0", "1/2/3", "nan"])
-def test_what_is_no_rational_is_refused(text: str) -> None:
+def test_other_text_is_not_a_rational(text: str) -> None:
     with pytest.raises(ValueError):  # noqa: PT011 any words will do
         parse_rational(text)

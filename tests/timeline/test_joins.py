@@ -1,4 +1,4 @@
-"""Where a stream's clock starts again, and where it only looks like it."""
+"""Where the timestamps of a stream restart, and where they only seem to."""
 
 import numpy as np
 import pytest
@@ -39,7 +39,8 @@ def test_an_ordinary_stream_has_no_join(shape: tuple[int, int, int, int]) -> Non
 def test_every_part_of_a_joined_stream_is_found(
     shape: tuple[int, int, int, int], num_parts: int, data: st.DataObject
 ) -> None:
-    """Each part's clock starts so many frames before the end of the part before; one frame alone could be a field."""
+    """Each part's timestamps start this many frames before the end of the previous part; a single frame could be a
+    field."""
     num_gops, gop, _, step = shape
     length = num_gops * gop
     fall = data.draw(st.integers(1, length))
@@ -51,7 +52,7 @@ def test_every_part_of_a_joined_stream_is_found(
 @pytest.mark.parametrize("odd", [-5000, 5000, 100_000])
 @pytest.mark.parametrize("place", [30, 36, 47])
 @pytest.mark.parametrize("num", [1, 3])
-def test_a_few_damaged_times_are_no_join(bframes: int, odd: int, place: int, num: int) -> None:
+def test_a_few_damaged_timestamps_are_no_join(bframes: int, odd: int, place: int, num: int) -> None:
     pts, flags = stored(8, 12, bframes, start=10_000)
     pts[place : place + num] = [time + odd for time in pts[place : place + num]]
     assert starts((pts, flags)) == []
@@ -59,14 +60,14 @@ def test_a_few_damaged_times_are_no_join(bframes: int, odd: int, place: int, num
 
 @given(SHAPES, st.data())
 def test_a_variable_rate_is_no_join(shape: tuple[int, int, int, int], data: st.DataObject) -> None:
-    """However long single frames last: B-frames are stored after one that is shown minutes later."""
+    """However long frames last: B-frames are stored after a frame that is shown minutes later."""
     pts, flags = stored(*shape)
     steps = data.draw(st.lists(st.sampled_from([1, 2, 100, 5000]), min_size=len(pts), max_size=len(pts)))
     times = dict(zip(sorted(pts), np.cumsum(steps).tolist(), strict=True))
     assert starts(([times[time] for time in pts], flags)) == []
 
 
-def test_a_keyframe_whose_time_is_badly_rounded_is_no_join() -> None:
+def test_a_keyframe_with_a_rounding_error_is_no_join() -> None:
     pts, flags = stored(8, 12, 0)
     pts[48] = pts[47] - 1
     assert starts((pts, flags)) == []
@@ -77,7 +78,7 @@ def test_a_part_may_begin_between_two_keyframes() -> None:
     assert starts((pts, flags), (pts[5:], flags[5:])) == [96]
 
 
-def test_a_join_is_found_however_many_packets_are_searched_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_join_is_found_at_any_block_size(monkeypatch: pytest.MonkeyPatch) -> None:
     pts, flags = stored(8, 12, 2)
     parts = (pts, flags), (pts[5:], flags[5:]), (pts, flags)
     whole = starts(*parts)

@@ -1,4 +1,5 @@
-"""Which output frames exist and what they show, against plain fractions; and that chunks change nothing of it."""
+"""Which output frames exist and what they show, compared with plain fractions; splitting into chunks changes
+nothing."""
 
 from fractions import Fraction
 from itertools import pairwise
@@ -27,7 +28,7 @@ from tests.timeline.clocks import (
 
 
 def _expected(timeline: SourceTimeline, grid: OutputGrid, frame: int) -> FrameTime:
-    """The definition, by searching: pts_i <= s < pts_(i+1), t = (s - pts_i) / (pts_(i+1) - pts_i)."""
+    """The definition, by search: pts_i <= s < pts_(i+1), t = (s - pts_i) / (pts_(i+1) - pts_i)."""
     instant_s = frame / grid.rate / grid.slowdown
     shown_s = [int(tick) * timeline.tick_s for tick in timeline.ticks]
     pair = max(number for number, start_s in enumerate(shown_s) if start_s <= instant_s)
@@ -66,9 +67,7 @@ def test_the_output_lasts_as_long_as_the_slowed_source_to_within_one_frame(
 
 @settings(max_examples=60, deadline=None)
 @given(timeline=timelines, rate=output_rates, slowdown=slowdowns)
-def test_the_pairs_own_the_very_frames_that_show_them(
-    timeline: SourceTimeline, rate: Fraction, slowdown: Fraction
-) -> None:
+def test_first_frames_agrees_with_the_definition(timeline: SourceTimeline, rate: Fraction, slowdown: Fraction) -> None:
     grid = OutputGrid.covering(timeline, rate=min(rate, Fraction(60)), slowdown=min(slowdown, Fraction(4)))
     first = grid.first_frames(timeline).tolist()
     assert (first[0], first[-1]) == (0, grid.num_frames)
@@ -86,10 +85,10 @@ def test_the_pairs_own_the_very_frames_that_show_them(
     pairs_per_chunk=st.integers(1, 50),
     context=st.integers(0, 3),
 )
-def test_chunks_joined_show_what_the_whole_shows(
+def test_chunks_together_show_what_the_whole_video_shows(
     timeline: SourceTimeline, rate: Fraction, slowdown: Fraction, pairs_per_chunk: int, context: int
 ) -> None:
-    """Each chunk sees the ticks of its own frames and its context only, as a worker does."""
+    """Each chunk gets only the ticks of its own frames and its context, as a worker does."""
     grid = OutputGrid.covering(timeline, rate=min(rate, Fraction(60)), slowdown=min(slowdown, Fraction(4)))
     chunks = partition(grid.first_frames(timeline), pairs_per_chunk=pairs_per_chunk, identify=lambda *place: str(place))
     joined: list[FrameTime] = []
@@ -104,7 +103,7 @@ def test_chunks_joined_show_what_the_whole_shows(
 
 @settings(deadline=None)
 @given(timeline=constant_timelines(), slowdown=st.integers(1, 8))
-def test_at_a_whole_slowdown_and_the_sources_rate_every_source_frame_of_a_constant_rate_appears_untouched(
+def test_an_integer_slowdown_at_the_source_rate_shows_every_source_frame_at_t_zero(
     timeline: SourceTimeline, slowdown: int
 ) -> None:
     assert timeline.rate is not None
@@ -119,7 +118,7 @@ def test_at_a_whole_slowdown_and_the_sources_rate_every_source_frame_of_a_consta
 @pytest.mark.parametrize("output_rate", [Fraction(60), Fraction(60000, 1001)])
 @pytest.mark.parametrize("time_base", [None, MILLISECOND, Fraction(1, 90000)])
 def test_three_hours_do_not_drift(source_rate: Fraction, output_rate: Fraction, time_base: Fraction | None) -> None:
-    """Every one of the output frames of three hours, in integers; the last seconds in fractions too."""
+    """Checks all output frames of three hours in integers, and the last seconds in fractions too."""
     num_frames = int(3 * 3600 * source_rate)
     pts = np.arange(num_frames, dtype=np.int64)
     if time_base is not None:
@@ -137,7 +136,7 @@ def test_three_hours_do_not_drift(source_rate: Fraction, output_rate: Fraction, 
         assert time.pair + time.t in {time.frame / ratio, num_frames - 1}
 
 
-def test_film_to_sixty_shows_each_frame_twice_or_thrice() -> None:
+def test_24_to_60_frames_per_second_shows_each_frame_two_or_three_times() -> None:
     timeline = source_timeline(index_of(rounded(FILM, range(240), MILLISECOND), MILLISECOND))
     grid = OutputGrid.covering(timeline, rate=Fraction(60), slowdown=Fraction(1))
     assert set(np.diff(grid.first_frames(timeline)).tolist()) == {2, 3}
@@ -155,13 +154,13 @@ def test_numbers_beyond_64_bits_are_exact_too(timeline: SourceTimeline, slowdown
         assert first.tolist() == [*expected, grid.num_frames]
 
 
-def test_a_frame_before_the_ticks_at_hand_is_refused() -> None:
+def test_a_frame_before_the_given_ticks_is_refused() -> None:
     grid = OutputGrid(rate=Fraction(25), slowdown=Fraction(4), num_frames=40)
     with pytest.raises(ValueError, match="before source frame 5"):
         list(grid.frame_times(np.array([5, 6]), Fraction(1, 25), 5, range(19, 21)))
 
 
-def test_times_are_computed_only_as_they_are_asked_for() -> None:
+def test_frame_times_are_computed_lazily() -> None:
     """One damaged duration can make a pair of 10^12 frames: a list of all its times would fill the memory."""
     grid = OutputGrid(rate=Fraction(25), slowdown=Fraction(4), num_frames=10**12)
     times = grid.frame_times(np.array([0, 10**12]), Fraction(1, 25), 0, range(10**12))

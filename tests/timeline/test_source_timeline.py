@@ -1,4 +1,4 @@
-"""Zero, end and rate of a source, from what its packets say."""
+"""Zero, end and rate of a source, from its packets."""
 
 from dataclasses import replace
 from fractions import Fraction
@@ -32,14 +32,14 @@ def test_discarded_packets_are_not_presented() -> None:
     assert timeline.duration_s == Fraction(3, 25)
 
 
-def test_of_equal_pts_one_frame_is_shown() -> None:
+def test_of_packets_with_equal_pts_one_is_shown() -> None:
     assert source_timeline(index_of([0, 40, 40, 80], MILLISECOND)).num_frames == 3
 
 
 @pytest.mark.parametrize(
     ("last_duration", "end_ms"), [(0, 240 + 33), (100, 340)], ids=["the median step", "what its packet says"]
 )
-def test_the_last_frame_of_a_variable_rate_lasts(last_duration: int, end_ms: int) -> None:
+def test_the_last_frame_of_a_variable_rate_has_a_duration(last_duration: int, end_ms: int) -> None:
     timeline = source_timeline(index_of(WEBCAM, MILLISECOND, last_duration=last_duration))
     assert timeline.rate is None
     assert timeline.ticks.tolist() == WEBCAM
@@ -53,7 +53,7 @@ def test_the_last_frame_of_a_constant_rate_lasts_whole_frames(last_duration: int
     assert timeline.duration_s == (99 + frames) / FILM
 
 
-def test_the_nominal_rate_of_a_variable_one_is_the_standard_rate_nearest_to_the_median_step() -> None:
+def test_the_nominal_rate_of_a_variable_rate_is_that_of_the_median_step_snapped_to_a_standard() -> None:
     assert source_timeline(index_of(WEBCAM, MILLISECOND)).nominal_rate == 30
 
 
@@ -66,7 +66,7 @@ def test_the_nominal_rate_of_a_variable_one_is_the_standard_rate_nearest_to_the_
     ],
     ids=["nothing known", "a rate in the header", "a duration"],
 )
-def test_a_single_frame_lasts(rates: tuple[Fraction, ...], last_duration: int, duration_s: Fraction) -> None:
+def test_a_single_frame_has_a_duration(rates: tuple[Fraction, ...], last_duration: int, duration_s: Fraction) -> None:
     timeline = source_timeline(index_of([700], MILLISECOND, last_duration=last_duration), rates)
     assert timeline.num_frames == 1
     assert timeline.duration_s == duration_s
@@ -78,20 +78,20 @@ def test_an_index_without_a_presented_frame_is_refused() -> None:
         source_timeline(index_of([], MILLISECOND))
 
 
-def test_an_index_whose_arrays_disagree_is_refused() -> None:
+def test_an_index_whose_arrays_differ_in_length_is_refused() -> None:
     index = index_of([0, 40], MILLISECOND)
     with pytest.raises(ValueError, match="differ in length"):
         replace(index, pts=np.array([0], dtype=np.int64))
 
 
-def test_an_index_cannot_be_changed_after_the_fact() -> None:
+def test_an_index_is_immutable() -> None:
     index: VideoIndex = index_of([0, 40], MILLISECOND)
     with pytest.raises(ValueError, match="read-only"):
         index.pts[0] = 1
 
 
 @pytest.mark.parametrize(("ticks", "end"), [([1, 2], 3), ([0, 0], 1), ([0, 2, 1], 3), ([0, 5], 5), ([], 1)])
-def test_a_timeline_that_does_not_rise_from_zero_to_its_end_is_refused(ticks: list[int], end: int) -> None:
+def test_a_timeline_whose_ticks_do_not_increase_from_zero_is_refused(ticks: list[int], end: int) -> None:
     array = np.array(ticks, dtype=np.int64)
     with pytest.raises(ValueError, match="strictly increasing"):
         SourceTimeline(tick_s=MILLISECOND, ticks=array, end=end, rate=None, nominal_rate=NTSC)
