@@ -51,9 +51,9 @@ def departure(notice: str | None, rebalance: str | None) -> Departure | None:
     return None if rebalance is None else Departure(why="spot rebalance recommendation")
 
 
-def is_news(heard: Departure, told: Departure | None) -> bool:
+def is_news(announced: Departure, reported: Departure | None) -> bool:
     """Whether to report it to Ray: the first departure, and again once it has a time."""
-    return told is None or (told.deadline is None and heard.deadline is not None)
+    return reported is None or (reported.deadline is None and announced.deadline is not None)
 
 
 def watch(
@@ -73,15 +73,15 @@ def watch(
     """
     if (life_cycle := metadata.get(LIFE_CYCLE)) != "spot":
         return f"nothing to watch for: this machine's life cycle is {life_cycle or 'not known'}, not spot"
-    told: Departure | None = None
-    while told is None or told.deadline is None:
+    reported: Departure | None = None
+    while reported is None or reported.deadline is None:
         try:
-            heard = departure(metadata.get(NOTICE), metadata.get(REBALANCE) if heeds_rebalance else None)
-            if heard is not None and is_news(heard, told):
-                if not leave(heard):
-                    return f"this machine is no longer a node of the cluster ({heard.why})"
-                told = heard
-                say(f"Ray gives this machine nothing new: {heard.why}")
+            announced = departure(metadata.get(NOTICE), metadata.get(REBALANCE) if heeds_rebalance else None)
+            if announced is not None and is_news(announced, reported):
+                if not leave(announced):
+                    return f"this machine is no longer a node of the cluster ({announced.why})"
+                reported = announced
+                say(f"Ray gives this machine nothing new: {announced.why}")
                 continue
         except ClusterError as error:
             say(f"{error}; asking again")

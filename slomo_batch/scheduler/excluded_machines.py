@@ -1,4 +1,4 @@
-"""ExcludedMachines: machines that get no more chunks, steps or workers, and what a person is told about them."""
+"""ExcludedMachines: machines that get no more chunks, steps or workers, and the notes on them."""
 
 from typing import Any
 

@@ -66,7 +66,7 @@ class InlineEngine:
     def _perform(self, call: Call) -> None:
         try:
             for outcome in perform(call, self._context):
-                if not isinstance(outcome, Entered):  # nobody survives this process to make use of it
+                if not isinstance(outcome, Entered):  # of use only to an engine that outlives the process of the call
                     self._came.put((call, outcome))
         except Exception as error:  # noqa: BLE001 the thread's outermost frame: a defect fails its video, not the job
             trace = "".join(traceback.format_exception(error))

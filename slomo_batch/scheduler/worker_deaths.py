@@ -86,7 +86,7 @@ class WorkerDeaths:
         return [lost(call, death.machine, death.reason, explained=is_gone) for call in death.calls]
 
     def clear(self) -> None:
-        """Forget all deaths; nobody asks for these chunks any more."""
+        """Forget all deaths: the job has ended."""
         self._unexplained.clear()
 
 
