@@ -1,4 +1,4 @@
-"""Made clips of what interpolation finds hard, over real pictures: each frame is drawn, so the truth is known.
+"""Synthetic clips of scenes that are hard to interpolate, over real pictures, so the true frames are known.
 
 Whole pixels per frame, edges softened over a pixel. At factor 2 the kept frames are two steps apart.
 """

@@ -1,4 +1,4 @@
-"""What interpolation finds hard, measured and shown for every method: make bench.
+"""PSNR and example strips of every method on scenes that are hard to interpolate (make bench).
 
 The strips go where SLOMO_STRIPS says.
 """

@@ -1,4 +1,4 @@
-"""Seconds per pair at 640x384 and 4x, of every network and rival, in one process: make bench.
+"""Seconds per pair at 640x384 and 4x, of every network and classical method, in one process (make bench).
 
 The paper's network is run twice: as the public scripts do it (fp32, contiguous, each t alone), and as the product does.
 Memory is kept as a worker keeps it, for all of them. Medians of rounds in which all take turns, each with some pairs in

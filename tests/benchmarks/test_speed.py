@@ -1,4 +1,4 @@
-"""How fast a whole job is, and where its time goes. Prints what docs/benchmarks/ quotes: make bench."""
+"""Throughput of a whole job, and the share of each stage; prints the figures of docs/benchmarks/ (make bench)."""
 
 import json
 import platform

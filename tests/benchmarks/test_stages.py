@@ -1,4 +1,4 @@
-"""CPU seconds of each stage of a pair of 1080p, on one thread: what a worker's CPUs do while its GPU computes."""
+"""CPU seconds of each stage of a 1080p pair on one thread: the work of the CPUs beside a GPU (make bench)."""
 
 import time
 from collections.abc import Iterator

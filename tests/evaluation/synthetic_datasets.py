@@ -1,4 +1,4 @@
-"""Small data sets in the layouts in which the field's are published.
+"""Write small synthetic data sets in the layouts of the published ones.
 
 Frames brighten by the same step from one to the next, so that the mean of two is the frame halfway exactly, and the
 nearest is off by a known number of levels.

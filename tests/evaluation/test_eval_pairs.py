@@ -1,4 +1,4 @@
-"""Which frames are kept, which are predicted, and from what."""
+"""The ladder protocol: which frames are kept, which are predicted, and their context."""
 
 from collections.abc import Iterator
 from fractions import Fraction

@@ -1,4 +1,4 @@
-"""Whole evaluations of data sets, against numbers worked out by hand: what blend and duplicate are off by is known."""
+"""Evaluations of data sets, where the errors of blend and duplicate are known."""
 
 import io
 import json

@@ -1,4 +1,4 @@
-"""What flicker measures, by hand, and that it notices what an eye would."""
+"""Flicker by hand, and its response to blur and brightness."""
 
 from math import pi, sqrt
 
@@ -10,19 +10,19 @@ from slomo_batch.evaluation.measures import Rgb8
 from tests.evaluation.test_measures import noise
 
 
-def grey(levels: np.ndarray[tuple[int, ...], np.dtype[np.int64]]) -> Rgb8:
+def gray(levels: np.ndarray[tuple[int, ...], np.dtype[np.int64]]) -> Rgb8:
     return np.repeat(levels[..., None], 3, axis=2).astype(np.uint8)
 
 
 def test_a_look_by_hand() -> None:
-    ramp = grey(np.tile(np.arange(10) * 4, (6, 1)))
+    ramp = gray(np.tile(np.arange(10) * 4, (6, 1)))
     look = luma_stats(ramp)
     assert look.mean == pytest.approx(18, abs=1e-4)
     assert look.sharpness == pytest.approx((4 + 0) / 2, abs=1e-4)
     assert look.noise == pytest.approx(0, abs=1e-4)
     dot = np.zeros((5, 5), np.int64)
     dot[2, 2] = 90  # the 3 x 3 places around it see 1, 2 and 4 times 90
-    assert luma_stats(grey(dot)).noise == pytest.approx(sqrt(pi / 2) / 6 * 90 * 16 / 9, rel=1e-5)
+    assert luma_stats(gray(dot)).noise == pytest.approx(sqrt(pi / 2) / 6 * 90 * 16 / 9, rel=1e-5)
     red = np.zeros((5, 5, 3), np.uint8)
     red[..., 0] = 100
     assert luma_stats(red).mean == pytest.approx(29.9, abs=1e-3)
@@ -31,10 +31,10 @@ def test_a_look_by_hand() -> None:
 def test_noise_is_about_its_standard_deviation() -> None:
     rng = np.random.Generator(np.random.PCG64(0))
     noisy = np.rint(128 + rng.normal(0, 6, (200, 200))).astype(np.int64)
-    assert luma_stats(grey(noisy)).noise == pytest.approx(6, rel=0.05)
+    assert luma_stats(gray(noisy)).noise == pytest.approx(6, rel=0.05)
 
 
-def test_neighbours_are_weighed_by_time() -> None:
+def test_neighbors_are_weighed_by_time() -> None:
     i0, i1 = LumaStats(mean=10, sharpness=1, noise=4), LumaStats(mean=20, sharpness=3, noise=0)
     assert flicker(LumaStats(mean=12.5, sharpness=1.5, noise=3), i0, i1, 0.25) == LumaStats(
         mean=0, sharpness=0, noise=0

@@ -1,4 +1,4 @@
-"""LPIPS with made weights: against a case by hand, against AlexNet layer by layer, and what is refused."""
+"""LPIPS with random weights: by hand, against AlexNet layer by layer, and rejected files."""
 
 from math import hypot
 from pathlib import Path

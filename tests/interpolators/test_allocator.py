@@ -1,4 +1,4 @@
-"""Freed memory stays with the process."""
+"""keep_freed_memory avoids page faults."""
 
 import subprocess
 import sys

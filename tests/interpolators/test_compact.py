@@ -1,4 +1,4 @@
-"""compact: its shape, and that its shipped weights follow motion."""
+"""compact: its size, and that its shipped weights follow motion."""
 
 from fractions import Fraction
 

@@ -1,4 +1,4 @@
-"""The networks on a GPU make what they make on the CPU. Runs only where there is one."""
+"""The networks make the same frames on a GPU as on the CPU. Skipped without a GPU."""
 
 from fractions import Fraction
 from typing import Literal

@@ -1,4 +1,4 @@
-"""Opening from a spec, and what this machine says of itself."""
+"""Opening interpolators from a spec, and the description of the machine."""
 
 import pickle
 

@@ -1,4 +1,4 @@
-"""What a network computes for a pair of 1080p, four times slower: it bounds from below how long a device needs."""
+"""Operations of each network for a 1080p pair at 4x, a lower bound of its time on a device."""
 
 import pytest
 import torch

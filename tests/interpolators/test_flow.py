@@ -1,4 +1,4 @@
-"""flow: what is known to move by so much arrives where it should."""
+"""flow: known motion is interpolated correctly."""
 
 from fractions import Fraction
 

@@ -1,4 +1,4 @@
-"""guided: it begins with a classical flow, and its nets correct that."""
+"""guided: it starts from a classical flow, and its nets correct that flow."""
 
 from fractions import Fraction
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""Super SloMo as an interpolator: what it does around its networks."""
+"""Super SloMo as an interpolator: padding, batches, threads and out-of-memory errors."""
 
 from collections.abc import Iterator
 from fractions import Fraction

@@ -1,4 +1,4 @@
-"""mci: exact times out of a filter with a clock of its own, and nothing carried from pair to pair."""
+"""mci: frames at exact times, and no state between pairs."""
 
 from collections.abc import Sequence
 from fractions import Fraction
@@ -18,7 +18,7 @@ def pan(px: int) -> Tensor:
     return window_on(SCENE, 60 + px, 20, 192, 112)
 
 
-def amid(window: Sequence[Tensor | None], *times: Fraction) -> list[Tensor]:
+def interpolated(window: Sequence[Tensor | None], *times: Fraction) -> list[Tensor]:
     frames = list(make_frames(Mci(), window, times))
     return [frame for frame in frames if isinstance(frame, Tensor)]
 
@@ -47,13 +47,13 @@ WINDOW = [pan(-8), pan(0), pan(8), pan(16)]
     ids=str,
 )
 def test_frames_show_the_very_times_asked_for(times: list[Fraction]) -> None:
-    shown = [pan_at(frame, range(-3, 12)) for frame in amid(WINDOW, *times)]
+    shown = [pan_at(frame, range(-3, 12)) for frame in interpolated(WINDOW, *times)]
     assert shown == [8 * time for time in times]
 
 
 def test_times_of_an_odd_clock_are_told_apart() -> None:
     times = [Fraction(1001 * k, 24000) for k in range(1, 24)]
-    shown = [pan_at(frame, range(-3, 12)) for frame in amid(WINDOW, *times)]
+    shown = [pan_at(frame, range(-3, 12)) for frame in interpolated(WINDOW, *times)]
     assert shown == pytest.approx([float(8 * time) for time in times], abs=1)
 
 
@@ -70,18 +70,18 @@ def test_the_frames_beside_the_pair_are_seen_and_those_missing_are_done_without(
     assert context_of(Mci()) == 1
     assert isinstance(Mci(), WindowInterpolator)
     i0, i1 = texture(96, 128), texture(96, 128, seed=1)
-    (seen,) = amid([texture(96, 128, seed=2), i0, i1, texture(96, 128, seed=3)], Fraction(1, 2))
-    (unseen,) = amid([None, i0, i1, None], Fraction(1, 2))
-    (repeated,) = amid([i0, i0, i1, i1], Fraction(1, 2))
+    (seen,) = interpolated([texture(96, 128, seed=2), i0, i1, texture(96, 128, seed=3)], Fraction(1, 2))
+    (unseen,) = interpolated([None, i0, i1, None], Fraction(1, 2))
+    (repeated,) = interpolated([i0, i0, i1, i1], Fraction(1, 2))
     assert not torch.equal(seen, unseen)
     assert torch.equal(unseen, repeated)
 
 
 def test_a_still_picture_stays_what_it_is_in_8_bits_with_its_headroom() -> None:
     image = texture(80, 96) * 1.3 - 0.15
-    grey = image[:1].expand(3, -1, -1).contiguous()
-    for frame in amid([grey] * 4, Fraction(1, 3), Fraction(2, 3)):
-        assert (frame - grey.clamp(-16 / 219, 239 / 219)).abs().max() <= 0.51 / 219
+    gray = image[:1].expand(3, -1, -1).contiguous()
+    for frame in interpolated([gray] * 4, Fraction(1, 3), Fraction(2, 3)):
+        assert (frame - gray.clamp(-16 / 219, 239 / 219)).abs().max() <= 0.51 / 219
 
 
 def test_a_window_without_its_pair_is_refused() -> None:

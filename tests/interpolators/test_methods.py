@@ -1,4 +1,4 @@
-"""The contract, on every method: one suite."""
+"""The contract suite, which runs on every method."""
 
 from collections.abc import Callable
 from copy import deepcopy

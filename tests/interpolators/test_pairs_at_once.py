@@ -1,4 +1,4 @@
-"""Several pairs of a chunk may be made at the same time, each on a thread: the frames are the same, bit for bit."""
+"""Pairs that are interpolated on several threads at once give the same bits."""
 
 import hashlib
 from concurrent.futures import ThreadPoolExecutor

@@ -1,4 +1,4 @@
-"""The paper's network is the public one: the same parameters, and the same numbers as its formulas give."""
+"""The paper's network: the parameters and conventions of the public code."""
 
 from collections.abc import Mapping
 

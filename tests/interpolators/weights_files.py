@@ -1,4 +1,4 @@
-"""Weights files made for tests, the public checkpoint's shape among them."""
+"""Weights files for tests, some with the shapes of the public checkpoint."""
 
 import datetime as dt
 from functools import cache

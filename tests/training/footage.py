@@ -1,4 +1,4 @@
-"""A prepared folder small enough to train on in a test, and short configs for it."""
+"""A small prepared folder for training in tests, and short configs for it."""
 
 from pathlib import Path
 

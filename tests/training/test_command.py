@@ -1,4 +1,4 @@
-"""The command itself, on Ray: killed without warning, a run ends as one that was not."""
+"""The train command on Ray: a killed run resumes, and ends like an uninterrupted one."""
 
 import json
 import os

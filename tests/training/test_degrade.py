@@ -1,4 +1,4 @@
-"""What is done to the source frames: independent of one another, and as much as asked."""
+"""Degradation of the input frames: independent noise, of the configured strength."""
 
 import numpy as np
 import pytest

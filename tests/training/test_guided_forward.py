@@ -1,4 +1,4 @@
-"""The network as training sees it is the network that is shipped."""
+"""The forward pass of guided in training equals that of inference."""
 
 import pytest
 import torch

@@ -1,4 +1,4 @@
-"""The loop: what it learns, and that a kill costs nothing but time."""
+"""The training loop: exact resuming, checkpoints, exports and learning rates."""
 
 import json
 import math

@@ -1,4 +1,4 @@
-"""The pieces of the loss, on cases worked out by hand."""
+"""The terms of the loss, on cases computed by hand."""
 
 from dataclasses import replace
 
@@ -117,7 +117,7 @@ def test_the_right_flow_warps_better_than_none_and_the_opposite_worse() -> None:
     assert none < opposite
 
 
-def test_smoothness_is_the_step_to_the_neighbours() -> None:
+def test_smoothness_is_the_step_to_the_neighbors() -> None:
     flows = torch.zeros(1, 4, 4, 4)
     assert float(smoothness(flows)) == 0
     ramp = torch.arange(4.0).expand(1, 4, 4, 4)
@@ -171,7 +171,7 @@ def test_the_laplacian_counts_an_offset_at_its_last_level_and_a_chequerboard_at_
 
 
 def test_the_census_of_one_patch_as_worked_out_by_hand() -> None:
-    # One neighbour of eight is a level brighter than its centre: its sign is 1 / sqrt(0.81 + 1) = 0.7433 instead of 0,
+    # One neighbor of eight is a level brighter than its center: its sign is 1 / sqrt(0.81 + 1) = 0.7433 instead of 0,
     # its distance 0.7433^2 / (0.1 + 0.7433^2) = 0.8467, and the mean of eight 0.1058.
     flat = torch.full((1, 3, 3, 3), 0.5)
     marked = flat.clone()

@@ -1,4 +1,4 @@
-"""The paper's network trains with the losses of its config: a sample is learnt by heart."""
+"""The paper's network trains with the losses of its config: it overfits one sample."""
 
 from dataclasses import replace
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""The paper's network as training sees it is the paper's network."""
+"""The forward pass of the paper's network in training equals that of inference."""
 
 import torch
 

@@ -1,4 +1,4 @@
-"""From fetched files to arrays: what is kept, what is left out, and that films of validation are none of training's."""
+"""Preparing downloaded files: what is selected, and that validation and training do not overlap."""
 
 from pathlib import Path
 

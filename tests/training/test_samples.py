@@ -1,4 +1,4 @@
-"""Samples by number: always the same, of the right shape, and drawn from where they should be."""
+"""Samples by number: deterministic, of the right shape, and from the configured sources."""
 
 import numpy as np
 import pytest

@@ -1,4 +1,4 @@
-"""Made scenes: the flow that is told is the flow that is seen."""
+"""Synthetic scenes: the returned flow matches the rendered motion."""
 
 import numpy as np
 import pytest

@@ -1,4 +1,4 @@
-"""TensorBoard's files, read back as TensorBoard reads them."""
+"""TensorBoard files, read back with its own reader."""
 
 from dataclasses import replace
 from pathlib import Path

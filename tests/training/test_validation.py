@@ -1,4 +1,4 @@
-"""The judge: what PSNR it tells, and what it predicts from what."""
+"""Validation: PSNR, and the frames of each pair."""
 
 from fractions import Fraction
 from pathlib import Path
@@ -44,7 +44,7 @@ def test_psnr_of_a_known_error() -> None:
     assert psnr(torch.full((3, 8, 8), 1.7), torch.ones(3, 8, 8)) > 100, "and clipped"
 
 
-def test_footage_is_predicted_from_neighbours_near_and_far(prepared: Path) -> None:
+def test_footage_is_predicted_from_neighbors_near_and_far(prepared: Path) -> None:
     found = prepared_pairs(prepared)
     levels = {name: [round(float(x.mean() * 255)) for x in (pair.i0, *pair.between.values(), pair.i1)]
               for name, (pair, *_) in found.items() if "x" in name.split()[1]}  # fmt: skip
