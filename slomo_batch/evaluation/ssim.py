@@ -12,8 +12,8 @@ from numpy.typing import NDArray
 
 from slomo_batch.evaluation.measures import MAX_VALUE, Rgb8
 
-Floats = NDArray[np.float64]
-Smooth = Callable[[Floats], Floats]
+Float64s = NDArray[np.float64]
+Smooth = Callable[[Float64s], Float64s]
 """Computes local means under a window, at every position of the window."""
 
 K1, K2 = 0.01, 0.03
@@ -87,7 +87,7 @@ def _by_channel(made: Rgb8, truth: Rgb8, smooth: Smooth, unbias: float = 1.0) ->
     return float(np.mean([_mean_ssim(x.astype(np.float64), y.astype(np.float64), smooth, unbias) for x, y in planes]))
 
 
-def _mean_ssim(x: Floats, y: Floats, smooth: Smooth, unbias: float = 1.0, value_range: float = MAX_VALUE) -> float:
+def _mean_ssim(x: Float64s, y: Float64s, smooth: Smooth, unbias: float = 1.0, value_range: float = MAX_VALUE) -> float:
     """Mean SSIM over positions; variances and the covariance are multiplied by `unbias`."""
     mean_x, mean_y = smooth(x), smooth(y)
     variances = unbias * (smooth(x * x) - mean_x * mean_x + smooth(y * y) - mean_y * mean_y)
@@ -101,9 +101,9 @@ def _mean_ssim(x: Floats, y: Floats, smooth: Smooth, unbias: float = 1.0, value_
 # ---- windows ---------------------------------------------------------------------------------------------------------
 
 
-def _gaussian() -> Floats:
+def _gaussian() -> Float64s:
     weights = np.exp(-0.5 * (np.arange(-RADIUS, RADIUS + 1) / SIGMA) ** 2)
-    normed: Floats = weights / weights.sum()
+    normed: Float64s = weights / weights.sum()
     return normed
 
 
@@ -111,7 +111,7 @@ def _square() -> Smooth:
     return partial(_window_means, weights=np.full(SQUARE, 1 / SQUARE))
 
 
-def _window_means(plane_HW: Floats, weights: Floats) -> Floats:
+def _window_means(plane_HW: Float64s, weights: Float64s) -> Float64s:
     """Local means at every position with the window inside the picture."""
     if min(plane_HW.shape) < len(weights):
         raise ValueError(f"SSIM needs pictures of at least {len(weights)} pixels each way, got {plane_HW.shape}")
@@ -120,17 +120,17 @@ def _window_means(plane_HW: Floats, weights: Floats) -> Floats:
     return _weighted((down_HW[:, start : start + width] for start in range(len(weights))), weights)
 
 
-def _weighted(shifted: Iterable[Floats], weights: Floats) -> Floats:
+def _weighted(shifted: Iterable[Float64s], weights: Float64s) -> Float64s:
     """Weighted sum of planes."""
     first, *rest = zip(shifted, weights, strict=True)
-    summed: Floats = first[0] * first[1]
+    summed: Float64s = first[0] * first[1]
     term = np.empty_like(summed)
     for plane_HW, weight in rest:
         summed += np.multiply(plane_HW, weight, out=term)
     return summed
 
 
-def _volume_means(volume_CHW: Floats) -> Floats:
+def _volume_means(volume_CHW: Float64s) -> Float64s:
     """Local means at every position; replicated borders count the first and last channel several times."""
     weights = _gaussian()
     depth = len(volume_CHW)
@@ -140,5 +140,5 @@ def _volume_means(volume_CHW: Floats) -> Floats:
             mixing_CC[channel, min(max(channel + offset, 0), depth - 1)] += weight
     wide_CHW = np.pad(volume_CHW, ((0, 0), (RADIUS, RADIUS), (RADIUS, RADIUS)), mode="edge")
     smooth_CHW = np.stack([_window_means(plane_HW, weights) for plane_HW in wide_CHW])
-    mixed: Floats = np.einsum("oc,chw->ohw", mixing_CC, smooth_CHW)
+    mixed: Float64s = np.einsum("oc,chw->ohw", mixing_CC, smooth_CHW)
     return mixed

@@ -21,7 +21,7 @@ from slomo_batch.picture import Picture, Samples
 CONTEXT = 1
 """Source frames beyond a pair, on either side, that its classification reads."""
 
-Floats = NDArray[np.float32]
+Float32s = NDArray[np.float32]
 
 
 class PairKind(Enum):
@@ -93,19 +93,19 @@ def _largest_change(i0: Picture, i1: Picture) -> float:
     )
 
 
-def _levels(form: Picture, first: Samples, second: Samples) -> Floats:
+def _levels(form: Picture, first: Samples, second: Samples) -> Float32s:
     """Return absolute differences in 8-bit levels."""
-    levels: Floats = np.abs(np.subtract(first, second, dtype=np.float32))
+    levels: Float32s = np.abs(np.subtract(first, second, dtype=np.float32))
     levels *= np.float32(2.0 ** (8 - form.format.bit_depth))
     return levels
 
 
-def _block_means(plane: Floats, size: int) -> Floats:
+def _block_means(plane: Float32s, size: int) -> Float32s:
     """Return the means of complete blocks; a plane smaller than a block counts as one."""
     rows, columns = min(size, plane.shape[0]), min(size, plane.shape[1])
     height, width = plane.shape[0] // rows, plane.shape[1] // columns
     blocks = plane[: height * rows, : width * columns].reshape(height, rows, width * columns)
-    summed: Floats = blocks.sum(axis=1).reshape(height, width, columns).sum(axis=2)
+    summed: Float32s = blocks.sum(axis=1).reshape(height, width, columns).sum(axis=2)
     summed /= np.float32(rows * columns)
     return summed
 
@@ -137,7 +137,7 @@ def _is_cut(i0: Picture, i1: Picture, neighbors: Sequence[Pair]) -> bool:
     )
 
 
-def _thumbnail(picture: Picture) -> Floats:
+def _thumbnail(picture: Picture) -> Float32s:
     """Return luma in 8-bit levels, averaged over square blocks to about THUMBNAIL_COLUMNS columns."""
     size = max(1, round(picture.width / THUMBNAIL_COLUMNS))
     step = max(1, size // 8)
@@ -146,23 +146,23 @@ def _thumbnail(picture: Picture) -> Floats:
     return _block_means(levels, max(1, size // step))
 
 
-def _residual(thumbnail_0: Floats, thumbnail_1: Floats) -> float:
+def _residual(thumbnail_0: Float32s, thumbnail_1: Float32s) -> float:
     """Return the mean difference of blocks to their best match in the other thumbnail, over both directions."""
     normalized_0, normalized_1 = _normalized(thumbnail_0), _normalized(thumbnail_1)
     return (_mismatch(normalized_0, normalized_1) + _mismatch(normalized_1, normalized_0)) / 2
 
 
-def _normalized(thumbnail: Floats) -> Floats:
+def _normalized(thumbnail: Float32s) -> Float32s:
     """Normalize the thumbnail to mean 0 and standard deviation 1."""
-    normalized: Floats = (thumbnail - thumbnail.mean()) / np.float32(max(float(thumbnail.std()), MIN_CONTRAST))
+    normalized: Float32s = (thumbnail - thumbnail.mean()) / np.float32(max(float(thumbnail.std()), MIN_CONTRAST))
     return normalized
 
 
-def _mismatch(thumbnail: Floats, other: Floats) -> float:
+def _mismatch(thumbnail: Float32s, other: Float32s) -> float:
     """Return the mean difference of the thumbnail's blocks to their best match in the other."""
     height, width = thumbnail.shape
     padded = np.pad(other, MATCH_RANGE, mode="edge")
-    best_match: list[Floats] = []
+    best_match: list[Float32s] = []
     for dy in range(2 * MATCH_RANGE + 1):
         shifted_SHW = sliding_window_view(padded[dy : dy + height], width, axis=1).swapaxes(0, 1)
         means = np.stack([_block_means(difference, MATCH_SIZE) for difference in np.abs(shifted_SHW - thumbnail)])

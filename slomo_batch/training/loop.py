@@ -23,7 +23,7 @@ from slomo_batch.training.learning_rate import learning_rate
 from slomo_batch.training.model import LossOutput, TrainableNetwork, TrainingModel, build_perceptual_loss, update_ema
 from slomo_batch.training.run_folder import RunFolder
 from slomo_batch.training.run_log import RunLog, log
-from slomo_batch.training.samples import Sample, SampleDataset
+from slomo_batch.training.samples import SampleDataset, TrainingSample
 
 METRICS_EVERY = 10
 PICTURES_EVERY = 100
@@ -129,11 +129,11 @@ class TrainingLoop:
             self._run_log.close()
             self._run_folder.upload()
 
-    def _batches(self, samples: SampleDataset, last: int) -> Iterator[Sample]:
+    def _batches(self, samples: SampleDataset, last: int) -> Iterator[TrainingSample]:
         """Yield this worker's batch of each step. Data workers are spawned: forked processes deadlock in torch."""
         sampler = WorkerSampler(batch=self._config.batch, first_step=self._state.step, steps=last, group=self._group)
         workers, device = self._options.data_workers, self._group.device
-        loader: DataLoader[Sample] = DataLoader(
+        loader: DataLoader[TrainingSample] = DataLoader(
             samples,
             batch_size=sampler.each,
             sampler=sampler,
@@ -145,7 +145,7 @@ class TrainingLoop:
         for batch in loader:
             yield {name: value.to(device, non_blocking=True) for name, value in batch.items()}
 
-    def _step(self, batch: Sample) -> Mapping[str, Tensor]:
+    def _step(self, batch: TrainingSample) -> Mapping[str, Tensor]:
         state, config = self._state, self._config
         for group in state.optimizer.param_groups:
             group["lr"] = learning_rate(config, state.step)

@@ -18,7 +18,7 @@ from slomo_batch.training.guided_forward import guided_forward
 from slomo_batch.training.losses import Penalty, Prediction, Target, total_loss
 from slomo_batch.training.paper_forward import paper_forward
 from slomo_batch.training.perceptual import PerceptualLoss, vgg_weights
-from slomo_batch.training.samples import Sample
+from slomo_batch.training.samples import TrainingSample
 
 TrainableNetwork = Guided | Paper
 """The networks that can be trained."""
@@ -90,7 +90,7 @@ class TrainingModel(nn.Module):
         self._config = config
         self._perceptual = perceptual
 
-    def forward(self, batch: Sample, num_flows: Tensor, step: int) -> LossOutput:
+    def forward(self, batch: TrainingSample, num_flows: Tensor, step: int) -> LossOutput:
         """Compute the loss of a batch.
 
         Args:
@@ -112,7 +112,7 @@ class TrainingModel(nn.Module):
         loss, terms = total_loss(prediction, truth, self._config.losses, progress=progress, perceptual=self._perceptual)
         return LossOutput(loss=loss, terms=terms, prediction=prediction)
 
-    def _made(self, i0: Tensor, i1: Tensor, batch: Sample) -> Prediction:
+    def _made(self, i0: Tensor, i1: Tensor, batch: TrainingSample) -> Prediction:
         dtype = DTYPES[self._config.precision]
         if isinstance(self.network, Paper):
             return paper_forward(self.network, i0, i1, batch["t"], dtype=dtype)

@@ -12,7 +12,7 @@ from slomo_batch.sanitize import one_line
 from slomo_batch.training.checkpoint import TrainingState, replace_file
 from slomo_batch.training.losses import Prediction
 from slomo_batch.training.run_folder import BEST, METRICS, TENSORBOARD
-from slomo_batch.training.samples import Sample
+from slomo_batch.training.samples import TrainingSample
 from slomo_batch.training.tensorboard import TensorBoardWriter
 
 
@@ -31,7 +31,7 @@ class RunLog:
         self._tensorboard.numbers(step, numbers, group="training")
         log(f"step {step}: loss {numbers['loss']:.4f}, {numbers['samples_per_s']:.1f} samples/s")
 
-    def pictures(self, step: int, batch: Sample, prediction: Prediction) -> None:
+    def pictures(self, step: int, batch: TrainingSample, prediction: Prediction) -> None:
         """Log the predictions for a batch."""
         self._tensorboard.pictures(step, batch, prediction)
 

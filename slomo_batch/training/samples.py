@@ -19,7 +19,7 @@ from slomo_batch.training.degrade import DegradationConfig, degrade_pair
 from slomo_batch.training.image_files import Rgb
 from slomo_batch.training.scenes import SceneConfig, flow, random_layers, render
 
-Sample = dict[str, Tensor]
+TrainingSample = dict[str, Tensor]
 """A training sample, or a batch of them:
 
 seen0, seen1: the degraded inputs of the network, uint8 [3, H, W].
@@ -47,7 +47,7 @@ class SampleConfig:
     degrade: DegradationConfig = field(default_factory=DegradationConfig)
 
 
-class SampleDataset(Dataset[Sample]):
+class SampleDataset(Dataset[TrainingSample]):
     """A map-style data set of generated samples."""
 
     def __init__(
@@ -59,7 +59,7 @@ class SampleDataset(Dataset[Sample]):
         self._config = config
         self._seed = seed
 
-    def __getitem__(self, number: int) -> Sample:
+    def __getitem__(self, number: int) -> TrainingSample:
         """Generate sample `number`."""
         rng = np.random.default_rng((self._seed, number))
         made = self._from_film(rng) if rng.random() < self._config.film_share else self._synthetic(rng)

@@ -12,7 +12,7 @@ from torch import Tensor
 from torch.utils.tensorboard import SummaryWriter
 
 from slomo_batch.training.losses import Prediction
-from slomo_batch.training.samples import Sample
+from slomo_batch.training.samples import TrainingSample
 
 MAX_SHOWN = 4
 """Samples of a batch that are shown, stacked vertically."""
@@ -30,7 +30,7 @@ class TensorBoardWriter:
         for name, value in numbers.items():
             self._writer.add_scalar(f"{group}/{name}", value, step)
 
-    def pictures(self, step: int, batch: Sample, prediction: Prediction) -> None:
+    def pictures(self, step: int, batch: TrainingSample, prediction: Prediction) -> None:
         """Write the frames, flows and visibility of the first samples of a step."""
         strips = {
             "i0, made, true, i1": torch.cat([_shown(image) for image in _strip(batch, prediction)], dim=2),
@@ -51,7 +51,7 @@ class TensorBoardWriter:
         self._writer.close()
 
 
-def _strip(batch: Sample, prediction: Prediction) -> list[Tensor]:
+def _strip(batch: TrainingSample, prediction: Prediction) -> list[Tensor]:
     seen0, frame, seen1 = (batch[name].float() / 255 for name in ("seen0", "frame", "seen1"))
     return [seen0, prediction.frame, frame, seen1]
 

@@ -10,7 +10,7 @@ import torch
 from slomo_batch.training.config import read_config
 from slomo_batch.training.loop import METRICS_EVERY
 from slomo_batch.training.perceptual import LAYERS
-from slomo_batch.training.samples import Sample, SampleConfig, SampleDataset
+from slomo_batch.training.samples import SampleConfig, SampleDataset, TrainingSample
 from tests.architecture.project import ROOT
 from tests.training.test_loop import OPTIONS, lines, nothing, train
 from tests.training.test_videos import pan
@@ -19,7 +19,7 @@ from tests.training.test_videos import pan
 class Same(SampleDataset):
     """One sample, over and over."""
 
-    def __getitem__(self, number: int) -> Sample:
+    def __getitem__(self, number: int) -> TrainingSample:
         return super().__getitem__(0)
 
 
