@@ -1,39 +1,40 @@
-"""What can go wrong, as a tree of classes. The class says how far an error reaches.
+"""The tree of error classes. The class of an error says how much of a job it stops.
 
     SlomoError
-    ├── JobError                     scope job: nothing can go on
+    ├── JobError                     scope job: the job stops
     │   ├── ManifestError            the manifest or the command is wrong            exit 2
     │   ├── WeightsError             a weights file cannot be used                   exit 2
     │   ├── ClusterError             Ray cannot be reached or cannot run the job     exit 3
-    │   │   └── VersionMismatch      a worker's code; where others work: its machine's exit 3
+    │   │   └── VersionMismatch      a worker has another version                     exit 3
     │   ├── StoreUnusable            no such bucket, access denied, unsafe store     exit 3
-    │   │   └── DiskFull             a local disk; where others work: its machine's  exit 3
+    │   │   └── DiskFull             a local disk is full                             exit 3
     │   ├── JobDamaged               a record of the whole job is damaged            exit 3
     │   ├── MachineUnusable          too few threads, or too little memory to start  exit 3
     │   ├── JobTaken                 another driver holds the job                    exit 3
     │   └── Interrupted              Ctrl-C or SIGTERM                               exit 130
-    ├── VideoError                   scope video: this video fails, the others go on
+    ├── VideoError                   scope video: this video fails, the others continue
     │   ├── SourceUnreadable         damaged, empty, not a video, cold storage
-    │   ├── SourceChanged            the source changed under the run
-    │   ├── SourceUnsupported        a kind of video this version does not take
-    │   ├── OutputExists             something else stands where the output belongs
+    │   ├── SourceChanged            the source changed during the run
+    │   ├── SourceUnsupported        a kind of video that is not supported
+    │   ├── OutputExists             another object exists at the output
     │   ├── BorderMismatch           two chunks decoded their shared frame differently
-    │   ├── OutputInvalid            the stitched file is not what the plan says
-    │   └── ProgramFault             an error nobody foresaw: a defect of this program
-    ├── ChunkError                   scope chunk: tried again, elsewhere if it can be
-    │   ├── FrameMissing             a planned frame did not come out of the decoder
-    │   ├── SegmentInvalid           an encoded segment is not what the plan says
+    │   ├── OutputInvalid            the stitched file does not match the plan
+    │   └── ProgramFault             an unexpected error: a defect of this program
+    ├── ChunkError                   scope chunk: retried, on another machine if possible
+    │   ├── FrameMissing             the decoder did not return a planned frame
+    │   ├── SegmentInvalid           an encoded segment does not match the plan
     │   ├── WorkerLost               the process or machine that held the chunk died
     │   └── OutOfMemory              one pair did not fit the device
-    ├── WorkDamaged                  an object in the work place is not what its key says
-    └── StorageError                 scope of whoever asked
+    ├── WorkDamaged                  an object in the work place is damaged or missing
+    └── StorageError                 scope of the caller
         ├── ObjectMissing            no such key
         ├── ObjectChanged            If-Match failed: not the object that was planned
-        ├── AccessRefused            credentials or a policy say no
+        ├── AccessRefused            credentials or a policy deny access
         └── StorageBusy              throttled, timed out, reset: retryable
 
-A message answers: what happened, to which uri or chunk, what was expected, what was found, what to do. It holds no
-credentials.
+A message says what happened, to which URI or chunk, what was expected, what was found, and what to do. It contains no
+credentials. VersionMismatch and DiskFull do not stop the job while other machines work: only their machine is set
+aside.
 """
 
 import errno
@@ -44,10 +45,10 @@ from slomo_batch.redact import redact_credentials
 
 
 class SlomoError(Exception):
-    """Root of every expected failure.
+    """Base class of all expected errors.
 
-    `what` states the fact; the keywords say where (a uri, key or chunk), what was `expected`, what was `got`, and the
-    `remedy`: what a person can do. Instances survive pickling, so they cross process borders whole.
+    `what` states what happened; the keywords say `where` (a URI, key or chunk), what was `expected`, what was `got`,
+    and the `remedy` (what you can do). Instances can be pickled, so they can be sent between processes.
     """
 
     retryable: ClassVar[bool] = False
@@ -67,8 +68,8 @@ class SlomoError(Exception):
         return redact_credentials(f"{text}. {self.remedy}" if self.remedy else text)
 
     def remove_folder(self, folder: str) -> None:
-        """Leave out the path of a temporary `folder`, which nobody can look into, wherever the message names a file in
-        it: the file's own name stays."""
+        """Remove the path of a temporary `folder` from the message and keep the names of files in it: the folder is
+        deleted by the time the message is read."""
         for name in ("what", "where", "expected", "got", "remedy"):
             setattr(self, name, getattr(self, name).replace(f"{folder.rstrip('/')}/", ""))
         self.args = (self._message(),)
@@ -85,11 +86,11 @@ def _rebuild(kind: type[SlomoError], state: dict[str, Any], args: tuple[Any, ...
 
 
 class JobError(SlomoError):
-    """Nothing of the job can go on."""
+    """The job cannot continue."""
 
 
 class ManifestError(JobError):
-    """The manifest or the command is wrong; `problems` lists each one found, a line each."""
+    """The manifest or the command is wrong; `problems` lists all problems found, one per line."""
 
     exit_code = 2
 
@@ -99,7 +100,7 @@ class ManifestError(JobError):
 
 
 class WeightsError(JobError):
-    """A weights file cannot be used: unreadable, another network's, or unsafe to open."""
+    """A weights file cannot be used: unreadable, of another network, or unsafe to open."""
 
     exit_code = 2
 
@@ -111,31 +112,31 @@ class ClusterError(JobError):
 
 
 class VersionMismatch(ClusterError):
-    """A worker runs another slomo-batch than the driver. Its machine is set aside instead, as long as others work."""
+    """A worker runs another slomo-batch than the driver. While other machines work, only its machine is set aside."""
 
 
 class StoreUnusable(JobError):
-    """A store the job needs does not exist, refuses us, or breaks a promise the commits rest on."""
+    """A required store does not exist, denies access, or lacks a guarantee that commits need."""
 
     exit_code = 3
 
 
 class DiskFull(StoreUnusable):
-    """A local disk has no room left. On a cluster its machine is set aside instead, as long as others work."""
+    """A local disk is full. While other machines of a cluster work, only its machine is set aside."""
 
 
 DISK_FULL = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG})
-"""The operating system's numbers for that."""
+"""The operating system's error numbers for a full disk."""
 
 
 class JobDamaged(JobError):
-    """A record that decides something for the whole job cannot be read, or is not what its key says."""
+    """A record that the whole job depends on cannot be read, or does not belong to its key."""
 
     exit_code = 3
 
 
 class MachineUnusable(JobError):
-    """This machine gives the program less than it needs to start: threads, memory, libraries."""
+    """This machine lacks what the program needs to start: threads, memory, libraries."""
 
     exit_code = 3
 
@@ -147,13 +148,13 @@ class JobTaken(JobError):
 
 
 class Interrupted(JobError):
-    """A person or the system asked the job to stop; what is committed stays, the next run resumes."""
+    """A person or the system asked the job to stop; committed work is kept, and the next run resumes."""
 
     exit_code = 130
 
 
 class VideoError(SlomoError):
-    """This video fails with a reason a person can act on; the others go on."""
+    """This video fails, for a reason that you can act on; the others continue."""
 
 
 class SourceUnreadable(VideoError):
@@ -161,27 +162,27 @@ class SourceUnreadable(VideoError):
 
 
 class SourceChanged(VideoError):
-    """The source is no longer the one that was planned."""
+    """The source changed since the video was planned."""
 
 
 class SourceUnsupported(VideoError):
-    """A kind of video this version does not take; the message names the feature."""
+    """A kind of video that this version does not support; the message names the feature."""
 
 
 class OutputExists(VideoError):
-    """Something stands under the output's name that this source and these settings did not make."""
+    """An object that was not made from this source with these settings exists at the output URI."""
 
 
 class BorderMismatch(VideoError):
-    """Two neighbouring chunks decoded their shared source frame differently: the source must be decoded once."""
+    """Two adjacent chunks decoded their shared source frame differently: the source must be decoded once."""
 
 
 class OutputInvalid(VideoError):
-    """The stitched file does not hold what the plan promises."""
+    """The stitched file does not match the plan."""
 
 
 class ProgramFault(VideoError):
-    """An error nobody foresaw: a defect of this program. The video fails, the others go on; `got` has the traceback."""
+    """An unexpected error: a defect of this program. The video fails, the others continue; `got` has the traceback."""
 
 
 class ChunkError(SlomoError):
@@ -191,13 +192,13 @@ class ChunkError(SlomoError):
 
 
 class FrameMissing(ChunkError):
-    """A planned source frame did not come out of the decoder: the source must be decoded once."""
+    """The decoder did not return a planned source frame: the source must be decoded once."""
 
     retryable = False
 
 
 class SegmentInvalid(ChunkError):
-    """An encoded segment does not hold the frames it was given."""
+    """An encoded segment does not contain the frames that were encoded."""
 
 
 class WorkerLost(ChunkError):
@@ -205,32 +206,32 @@ class WorkerLost(ChunkError):
 
 
 class OutOfMemory(ChunkError):
-    """One pair of frames did not fit the device's memory."""
+    """One pair of frames did not fit in the device's memory."""
 
 
 class WorkDamaged(SlomoError):
-    """An object in the work place is missing, cannot be read, or is not what its key says.
+    """An object in the work place is missing, cannot be read, or does not belong to its key.
 
-    A step that raises it has deleted the object if it can be made again; what makes it is run again.
+    A step that raises it has deleted the object if it can be made again; the step that makes it is run again.
     """
 
     retryable = True
 
 
 class StorageError(SlomoError):
-    """A store answered something other than the object asked for."""
+    """A store did not return the requested object."""
 
 
 class ObjectMissing(StorageError):
-    """There is no object under this key."""
+    """No object exists at this key."""
 
 
 class ObjectChanged(StorageError):
-    """The object under this key is not the one asked for (If-Match failed)."""
+    """The object at this key is not the expected one (If-Match failed)."""
 
 
 class AccessRefused(StorageError):
-    """Credentials or a policy say no."""
+    """Credentials or a policy deny access."""
 
 
 class StorageBusy(StorageError):
@@ -240,7 +241,7 @@ class StorageBusy(StorageError):
 
 
 def error_from_name(name: str, message: str) -> SlomoError:
-    """Return the error that a log names by its class and its message; a `SlomoError` where no class has the name."""
+    """Create an error from the class name and message in a log; a `SlomoError` if no class has this name."""
     kinds = {kind.__name__: kind for kind in _below(SlomoError)}
     return kinds.get(name, SlomoError)(message)
 

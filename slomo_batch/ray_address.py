@@ -1,7 +1,7 @@
-"""Ray on this machine: which cluster `auto` means, whether anything answers there, and why a local Ray may not start.
+"""Find the Ray cluster that `auto` refers to, check that it answers, and advise if a local Ray cannot start.
 
-Ray itself asks an address for many minutes before it gives up, and `ray start` leaves the address behind when a machine
-goes down. So an address is tried here first. Ray is not imported.
+Ray retries an address for many minutes before it gives up, and a machine that goes down leaves the address file of
+`ray start` behind, so an address is checked here first. This module does not import Ray.
 """
 
 import os
@@ -16,42 +16,43 @@ from typing import Any
 
 LOCAL = "local"
 ANSWER_S = 5.0
-"""How long the head of a cluster that nobody asked for by name may take to answer."""
+"""Time-out for the head of a cluster that was found automatically."""
 LONGEST_SOCKET = 107
-"""Bytes that the path of a Unix socket may have on Linux."""
+"""Maximum length of the path of a Unix socket on Linux, in bytes."""
 LEAST_FREE_BYTES = 50_000_000
-"""Room on the disk below which a local Ray may not start."""
+"""Free disk space below which a local Ray may not start."""
 
 DELETE_IT = "If that cluster is gone, delete the file; `ray stop` does it too."
 
 _ADDRESS_FILE = "ray_current_cluster"
-"""What `ray start` calls the file with the address, in its temporary folder."""
+"""Name of the file in which `ray start` stores the address, in its temporary folder."""
 _SOCKET_BELOW_TEMP = "/session_2026-01-01_00-00-00_000000_1234567/sockets/plasma_store"
 _HOST_AND_PORT = re.compile(r"\[?(?P<host>[^/\[\]]+)\]?:(?P<port>[0-9]+)")
 _HTTP2_PREFACE = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n" + bytes((0, 0, 0, 4, 0, 0, 0, 0, 0))
-"""How a client of gRPC begins, with empty settings."""
+"""First bytes of a gRPC client, with empty settings."""
 _SETTINGS_FRAME = 4
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RayChoice:
-    """What `auto` comes to."""
+    """The address that `auto` resolves to."""
 
     address: str
     """host:port of a cluster, or `local`."""
     named_by: str = ""
-    """RAY_ADDRESS, or the file that names the cluster; empty for `local`."""
+    """RAY_ADDRESS, or the path of the file with the address; empty for `local`."""
     silent: tuple[str, ...] = ()
-    """Of each cluster that is named here and does not answer: the file that names it, its address and the reason."""
+    """A message for each cluster that does not answer: the file with its address, the address and the reason."""
 
     @property
     def notes(self) -> tuple[str, ...]:
-        """What a person should know where a local Ray is used instead of a cluster."""
+        """Messages for the user if a local Ray is used instead of a cluster."""
         return tuple(f"{silent}: a local Ray is used. {DELETE_IT}" for silent in self.silent)
 
     @property
     def init_arguments(self) -> dict[str, Any]:
-        """What ray.init takes. A cluster that a file names is joined as Ray finds it: it then reads the token."""
+        """Arguments of ray.init. For a cluster from a file, Ray finds the address itself, since it then also reads the
+        token."""
         if not self.named_by.startswith("/"):
             return {"address": self.address}
         folder = Path(self.named_by).parent
@@ -59,7 +60,7 @@ class RayChoice:
 
 
 def choose() -> RayChoice:
-    """The cluster that RAY_ADDRESS names, else the first one named on this machine that answers, else a local Ray."""
+    """Choose the cluster in RAY_ADDRESS, else the first one started on this machine that answers, else a local Ray."""
     named = os.environ.get("RAY_ADDRESS", "")
     if named not in {"", "auto"}:
         return RayChoice(address=named, named_by="RAY_ADDRESS")
@@ -78,10 +79,10 @@ def choose() -> RayChoice:
 
 
 def check_cluster(address: str) -> None:
-    """Try whether the cluster at `address` answers, or, where that is empty, the one that is named on this machine.
+    """Check that the cluster at `address` answers; if empty, the one started on this machine.
 
     Raises:
-        OSError: it does not.
+        OSError: it does not answer.
     """
     choice = RayChoice(address=address) if address else choose()
     if choice.silent:
@@ -90,10 +91,11 @@ def check_cluster(address: str) -> None:
 
 
 def check_answers(address: str, within_s: float) -> None:
-    """Try whether Ray, or at least a server of its protocol, answers at host:port. Other addresses are not tried.
+    """Check that a gRPC server, such as Ray, answers at host:port. Other forms of address are not checked.
 
     Raises:
-        OSError: nobody listens, nobody answers within `within_s` seconds, or it is another kind of server.
+        OSError: the connection is refused, there is no answer within `within_s` seconds, or it is another kind of
+        server.
     """
     found = _HOST_AND_PORT.fullmatch(address)
     if not found:
@@ -108,17 +110,17 @@ def check_answers(address: str, within_s: float) -> None:
 
 
 def first_line(error: Exception) -> str:
-    """The first line of an error, for a person."""
+    """The first line of an error, without its period."""
     return str(error).splitlines()[0].rstrip(".") if str(error) else type(error).__name__
 
 
 def temp_folder() -> Path:
-    """Where a Ray that is started here keeps its files: below RAY_TMPDIR, TMPDIR or /tmp, as Ray itself decides."""
+    """The folder of a Ray started here: below RAY_TMPDIR, TMPDIR or /tmp, like Ray itself."""
     return Path(os.environ.get("RAY_TMPDIR") or os.environ.get("TMPDIR") or "/tmp") / "ray"  # noqa: S108 Ray's own
 
 
 def start_advice() -> str:
-    """What to set when a local Ray cannot start, "" when its folder is not the reason."""
+    """Advice if a local Ray cannot start; "" if its folder is not the reason."""
     folder = temp_folder()
     length = len(os.fsencode(str(folder) + _SOCKET_BELOW_TEMP))
     if length > LONGEST_SOCKET:
@@ -128,15 +130,15 @@ def start_advice() -> str:
         )
     existing = next(path for path in (folder, *folder.parents) if path.exists())
     if not os.access(existing, os.W_OK | os.X_OK, effective_ids=True):
-        return f"Set RAY_TMPDIR to a short folder of your own: {existing} belongs to another user or is read-only."
+        return f"Set RAY_TMPDIR to a short folder that you own: {existing} belongs to another user or is read-only."
     free = shutil.disk_usage(existing).free
     if free < LEAST_FREE_BYTES:
-        return f"Free some room, or set RAY_TMPDIR to a folder on another disk: {existing} has {free:,} bytes free."
+        return f"Free disk space, or set RAY_TMPDIR to a folder on another disk: {existing} has {free:,} bytes free."
     return ""
 
 
 def _address_files() -> Iterator[Path]:
-    """Where `ray start` may have left an address: in Ray's default folders, and in those of the Rays that run here."""
+    """Files in which `ray start` may have stored an address: in Ray's default folders, and in those of running Rays."""
     folders = [temp_folder(), Path("/tmp/ray"), *_folders_in_use()]  # noqa: S108 Ray's own default
     yield from dict.fromkeys(folder / _ADDRESS_FILE for folder in folders)
 

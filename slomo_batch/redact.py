@@ -1,7 +1,7 @@
-"""Cut credentials out of text before anybody sees it: messages of libraries and servers, and what a person typed.
+"""Redact credentials in text before it is shown or stored: messages of libraries and servers, and user input.
 
-Recognized by the form around them: the user part of a URL, the query of a signed URL, a setting or header of that name,
-and the ids of AWS's keys.
+Credentials are recognized by their context: the user part of a URL, the query of a signed URL, a setting or header of
+that name, and AWS access key ids.
 """
 
 import re
@@ -12,9 +12,9 @@ _NAMES = (
     r"|password|sig"
 )
 _FORMS: tuple[tuple[re.Pattern[str], str], ...] = (
-    # What Python's HTTP client says of a header that it cannot send: all of the header.
+    # Python's HTTP client puts the whole value of an invalid header into its message.
     (re.compile(r"""(Invalid header value )b?(['"]).*\2""", re.DOTALL), rf"\1{_CUT}"),
-    # //user:password@host; a password may hold "/" and "@", a port is no password.
+    # //user:password@host; a password may contain "/" and "@"; a port is not a password.
     (re.compile(r"""(?<=//)[^/\s:@]*:(?!\d+(?:[/\s"'?]|$))[^\s"']*(?=@)"""), _CUT),
     (re.compile(r"(?<=//)[^/\s@]+(?=@)"), _CUT),
     # X-Amz-Signature=..., "Credential=...", secret_access_key=...
@@ -25,7 +25,7 @@ _FORMS: tuple[tuple[re.Pattern[str], str], ...] = (
 
 
 def redact_credentials(text: str) -> str:
-    """The text with every credential in it replaced by `***`."""
+    """Replace every credential in the text by `***`."""
     for form, replacement in _FORMS:
         text = form.sub(replacement, text)
     return text

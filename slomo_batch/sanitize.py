@@ -1,7 +1,7 @@
-r"""Text from outside made safe to show: names of files, their metadata and libraries' messages are anybody's to write.
+r"""Escape control characters in untrusted text: names of files, metadata and messages of libraries.
 
-What a terminal or a reader of logs would obey (line breaks, escape sequences, marks that turn the direction of writing,
-halves of characters) is spelled out as Python spells it: \n, \x1b, \u202e. Everything else stays as it is.
+Characters that control a terminal or a log viewer (line breaks, escape sequences, marks of the writing direction,
+surrogates) are replaced by Python's escapes: \n, \x1b, \u202e. All other characters stay.
 """
 
 import json
@@ -13,34 +13,35 @@ _CONTROL_CATEGORIES = frozenset({"Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp"})
 
 
 def one_line(text: str) -> str:
-    """The text as one line that does nothing but be read."""
+    """Escape control characters, including line breaks."""
     if text.isprintable():
         return text
     return "".join(_escaped(character) if _is_control(character) else character for character in text)
 
 
 def is_utf8(text: str) -> bool:
-    """Whether every character can be stored: False where a name of a file is not UTF-8, or half of a character is."""
+    """Whether the text can be encoded as UTF-8: False if it contains a surrogate, such as in a non-UTF-8 file name."""
     return escape_non_utf8(text) == text
 
 
 def escape_non_utf8(text: str) -> str:
-    r"""The text with what cannot be stored as UTF-8 spelled out, as in a\udcff.mp4."""
+    r"""Escape what cannot be encoded as UTF-8, as in a\udcff.mp4."""
     return text.encode("utf-8", "backslashreplace").decode("utf-8")
 
 
 def lines(text: str) -> str:
-    """The same for text of several lines: the line feeds stay."""
+    """Escape control characters, but keep line feeds."""
     return "\n".join(one_line(line) for line in text.split("\n"))
 
 
 def json_line(record: Any) -> str:
-    """The record as JSON on one line, readable in any script; parsed, it holds the very characters."""
+    """The record as JSON on one line, with control characters escaped and others unescaped. Parsing restores them
+    all."""
     return sanitize_json(json.dumps(record, ensure_ascii=False))
 
 
 def sanitize_json(text: str) -> str:
-    """The same for JSON that is text already, of one line."""
+    """Escape control characters in one line of JSON."""
     if text.isprintable():
         return text
     return "".join(json.dumps(character)[1:-1] if _is_control(character) else character for character in text)

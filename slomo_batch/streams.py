@@ -1,7 +1,7 @@
-"""Streams of text that may fail to take it: their disk is full, their reader has left, or they were never opened.
+"""Text streams that handle failed writes: the disk is full, the reader exited, or the stream was never opened.
 
-A display or a log is no part of the work: when its stream fails, that is reported once, and the rest of it is dropped.
-An answer is what a command is for: when it cannot be written, the command fails.
+If the stream of a display or a log fails, the failure is reported once and later output is dropped. If the answer of a
+command cannot be written, the command fails.
 """
 
 import os
@@ -14,19 +14,19 @@ from slomo_batch.errors import StoreUnusable
 from slomo_batch.sanitize import one_line
 
 _FAILURES = (OSError, ValueError)
-"""What a write raises. ValueError: the stream is closed, or cannot encode a character."""
+"""Exceptions of a write. ValueError: the stream is closed, or cannot encode a character."""
 
 
 class ReaderGone(Exception):
-    """The program that read an answer, such as `head`, has ended: there is nobody to tell."""
+    """The program that reads an answer, such as `head`, has exited."""
 
 
 @contextmanager
 def standard_streams() -> Iterator[None]:
-    """Standard streams that are safe to write to, while a command runs.
+    """Make the standard streams safe to write to while a command runs.
 
-    A missing one is /dev/null. On stdout belong answers: a write raises StoreUnusable or ReaderGone. What stderr cannot
-    take is dropped.
+    A missing stream becomes /dev/null. A failed write to stdout, which has the answers, raises StoreUnusable or
+    ReaderGone. Text that cannot be written to stderr is dropped.
     """
     _open_missing()
     out, err = sys.stdout, sys.stderr
@@ -42,23 +42,23 @@ def standard_streams() -> Iterator[None]:
 
 
 def for_display(stream: TextIO, name: str) -> TextIO:
-    """The stream for a display or a log: its first failure is reported on stderr, and then it takes everything.
+    """Wrap the stream of a display or a log: its first failure is reported on stderr, and later output is dropped.
 
     Args:
-        stream: the stream, or what `for_answer` made of it.
-        name: what to call it in the report.
+        stream: the stream, possibly wrapped by `for_answer`.
+        name: its name in the report.
     """
-    stderr = sys.stderr  # rich puts another in its place, which writes to stdout
+    stderr = sys.stderr  # rich replaces it by one that writes to stdout
 
     def report(error: Exception) -> None:
         reason = one_line(_reason(error))
-        stderr.write(f"slomo-batch: {name} cannot be written ({reason}): the work goes on without it\n")
+        stderr.write(f"slomo-batch: {name} cannot be written ({reason}): the work continues without it\n")
 
     return _guarded(stream.inner if isinstance(stream, _Guarded) else stream, report)
 
 
 def for_answer(stream: TextIO, name: str) -> TextIO:
-    """The stream for an answer: a failure is raised as StoreUnusable, or as ReaderGone."""
+    """Wrap the stream of an answer: a failure raises StoreUnusable, or ReaderGone for a broken pipe."""
 
     def fail(error: Exception) -> None:
         if isinstance(error, BrokenPipeError):
@@ -69,7 +69,7 @@ def for_answer(stream: TextIO, name: str) -> TextIO:
 
 
 class _Guarded:
-    """A stream that passes its first failure to a function, and drops what is written later."""
+    """A stream that passes its first failure to a function and drops later output."""
 
     def __init__(self, stream: TextIO, fail: Callable[[Exception], None]) -> None:
         self.inner, self._fail, self._is_broken = stream, fail, False
@@ -112,7 +112,7 @@ def _guarded(stream: TextIO, fail: Callable[[Exception], None]) -> TextIO:
 
 
 def _flush_or_discard(stream: TextIO) -> None:
-    """Write out what the stream still holds, or drop it: Python's own flush at its end would change the exit code."""
+    """Flush the stream, or drop its buffer: a failed flush by Python at exit would change the exit code."""
     try:
         stream.flush()
     except _FAILURES:
@@ -120,7 +120,7 @@ def _flush_or_discard(stream: TextIO) -> None:
 
 
 def _discard(stream: TextIO) -> None:
-    """Send what the stream still holds, and all that is written later, to /dev/null."""
+    """Redirect the stream, including its buffer, to /dev/null."""
     with suppress(*_FAILURES):
         descriptor = stream.fileno()
         null = os.open(os.devnull, os.O_WRONLY)
@@ -137,7 +137,7 @@ def _reason(error: Exception) -> str:
 def _open_missing() -> None:
     """Open /dev/null for each standard stream that this process was started without.
 
-    In the order of their numbers: each gets its own, so that no other file is taken for it.
+    In the order of their numbers: each gets its own descriptor, so that no other file gets it.
     """
     for name, mode in (("stdin", "r"), ("stdout", "w"), ("stderr", "w")):
         if getattr(sys, name) is None:
@@ -147,7 +147,7 @@ def _open_missing() -> None:
 
 
 def _escape_unencodable(stream: TextIO) -> None:
-    """Have a stream spell out what its encoding lacks: names of files are in any script."""
+    """Escape characters that the encoding of a stream lacks: file names may be in any script."""
     if getattr(stream, "errors", None) == "strict" and hasattr(stream, "reconfigure"):
         with suppress(*_FAILURES):
             stream.reconfigure(errors="backslashreplace")

@@ -1,4 +1,4 @@
-"""What every test runs under: no spinning threads, no deadlines, no cloud metadata, nobody's credentials.
+"""Settings of all tests: no spinning threads, deadlines, cloud metadata or credentials of the user.
 
 Tests run in two processes at once. A file's tests stay together, for their fixtures. Files with tests that start a Ray
 (marker `ray`) go first, since they take longest.
@@ -6,7 +6,7 @@ Tests run in two processes at once. A file's tests stay together, for their fixt
 
 import os
 
-# Before anything is imported that reads them: hence the late imports below.
+# Set before the imports below, which read them.
 os.environ.update(
     RAY_AUTH_MODE="disabled",
     RAY_USAGE_STATS_ENABLED="0",
@@ -42,7 +42,7 @@ settings.load_profile("unhurried")
 
 @pytest.fixture(scope="session")
 def s3() -> Iterator[S3Server]:
-    """A running S3 server; the process's own AWS credentials are good for it."""
+    """A running S3 server, whose credentials are in this process's environment."""
     with serving() as server, pytest.MonkeyPatch.context() as patch:
         patch.setenv("AWS_ACCESS_KEY_ID", server.access_key)
         patch.setenv("AWS_SECRET_ACCESS_KEY", server.secret_key)

@@ -1,4 +1,4 @@
-"""A display that remembers what it was shown."""
+"""A display that records the events it shows."""
 
 from types import TracebackType
 from typing import Self

@@ -1,6 +1,6 @@
-"""An instance metadata service for tests, on the loopback: version 2 alone, as the EC2 user guide has it.
+"""An EC2 instance metadata service for tests, on the loopback: version 2 only, as in the EC2 user guide.
 
-A token is had by PUT with a time to live, every GET must show one, what does not exist is a 404.
+PUT with a time to live returns a token, every GET requires one, and missing items return 404.
 """
 
 import threading
@@ -13,7 +13,7 @@ MAX_TOKEN_S = 21600
 
 
 class Imds:
-    """What the service knows; change `items` as AWS would."""
+    """State of the service; change `items` as AWS would."""
 
     def __init__(self) -> None:
         self.endpoint = ""
@@ -21,9 +21,9 @@ class Imds:
         """By path below latest/meta-data/."""
         self.tokens: set[str] = set()
         self.asked: list[str] = []
-        """Paths that were asked for, in order."""
+        """Requested paths, in order."""
         self.failures = 0
-        """How many of the next questions are answered by a 500."""
+        """How many of the next requests are answered by a 500."""
 
     def env(self) -> dict[str, str]:
         """Environment variables with which a process finds this service."""

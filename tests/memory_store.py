@@ -1,4 +1,4 @@
-"""MemoryStore: objects in this process's memory, under the same contract as the others. For tests."""
+"""MemoryStore: objects in this process's memory, with the interface of ObjectStore."""
 
 import hashlib
 from collections.abc import Iterable, Iterator
@@ -39,7 +39,7 @@ class MemoryStore:
             raise ObjectMissing("no such object", where=self.uri(key)) from None
 
     def get_range(self, key: str, start: int, end: int, *, fingerprint: str = "") -> bytes:
-        """Read bytes [start, end), fewer only where the object ends; with a fingerprint, only of that very object."""
+        """Read bytes [start, end), fewer only where the object ends; with a fingerprint, fail if the object changed."""
         data = self.get(key)
         got = _describe(key, data).fingerprint
         if fingerprint not in {"", got}:
@@ -47,17 +47,17 @@ class MemoryStore:
         return data[start : max(start, end)]
 
     def put(self, key: str, data: bytes) -> None:
-        """Write one object, replacing any."""
+        """Write one object, replacing an existing one."""
         with self._lock:
             self._objects[checked_key(key, self._root)] = bytes(data)
 
     def put_if_absent(self, key: str, data: bytes) -> bool:
-        """Write only where nothing stands, and say whether `data` stands there now."""
+        """Write only if no object exists; return whether the object now holds `data`."""
         with self._lock:
             return self._objects.setdefault(checked_key(key, self._root), bytes(data)) == data
 
     def put_file(self, key: str, path: Path) -> None:
-        """Read a file in, replacing any object."""
+        """Copy a file into the store, replacing an existing object."""
         self.put(key, path.read_bytes())
 
     def get_file(self, key: str, path: Path) -> None:

@@ -1,8 +1,8 @@
-"""Bad weather before a real S3 server: a proxy that deals faults by a seed, and counts those it dealt.
+"""A proxy before a real S3 server that injects storage faults by a seed, and counts them.
 
-Faults lie in a deck, shuffled by the seed. Each request draws with the weather's `share` of chance, and gets the first
-card that can befall it. A deck that is dealt out is the end of the weather, so what a run has to survive is known
-beforehand, however many requests it makes.
+The faults are a list shuffled by the seed. Each request draws, with the probability `share`, the first fault that
+applies to it. When the list is empty no more faults come, so the faults of a run are known beforehand, however many
+requests it makes.
 """
 
 import http.client
@@ -30,7 +30,7 @@ REFUSED_WITH = "<Error><Code>{code}</Code><Message>The weather is bad.</Message>
 
 
 class Fault(StrEnum):
-    """What may befall a request."""
+    """A fault to inject into a request."""
 
     THROTTLED = "503 SlowDown"
     FAILED = "500 InternalError"
@@ -45,7 +45,7 @@ class Fault(StrEnum):
 
 
 PASSING: tuple[Fault, ...] = tuple(fault for fault in Fault if fault is not Fault.EXPIRED)
-"""Those that the same request, sent again, may survive."""
+"""Faults that a retry of the request may survive."""
 _IN_THE_BODY = {Fault.CUT, Fault.SHORT, Fault.SLOW}
 _ANSWERS = {
     Fault.THROTTLED: (503, "SlowDown"),
@@ -56,12 +56,12 @@ _ANSWERS = {
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Weather:
-    """Which faults are still to come, and how thick."""
+    """Which faults to inject, and how often."""
 
     faults: Mapping[Fault, int]
     """How many of each."""
     share: float = 1.0
-    """Chance of a request to draw one."""
+    """Probability that a request draws a fault."""
     seed: int = 0
     silent_s: float = 90.0
     """How long a request is left without an answer before its connection is closed."""
@@ -87,7 +87,7 @@ class Storm(ThreadingHTTPServer):
     def __init__(self, behind: S3Server, weather: Weather) -> None:
         super().__init__(("127.0.0.1", 0), _Forward)
         self.behind = behind
-        self.dealt: Counter[Fault] = Counter()
+        self.injected: Counter[Fault] = Counter()
         self.num_requests = 0
         self.over = threading.Event()
         self._lock = threading.Lock()
@@ -99,42 +99,42 @@ class Storm(ThreadingHTTPServer):
         return replace(self.behind, endpoint=f"http://127.0.0.1:{self.server_address[1]}")
 
     def change(self, weather: Weather) -> None:
-        """From now on, this weather."""
+        """Replace the faults to inject."""
         with self._lock:
             self.weather, self._chance = weather, random.Random(weather.seed)
             self._deck = weather.deck(self._chance)
 
     @property
     def is_dealt_out(self) -> bool:
-        """Whether no fault is left to come."""
+        """Whether all faults were injected."""
         return not self._deck
 
     def draw(self, method: str, size_sent: int) -> Fault | None:
-        """What befalls a request with a body of this size; faults of an answer's body are for GET."""
+        """Draw the fault for a request with a body of this size; faults of an answer's body are for GET."""
         with self._lock:
             self.num_requests += 1
             if self._chance.random() >= self.weather.share:
                 return None
-            fault = next((fault for fault in self._deck if _befalls(fault, method, size_sent)), None)
+            fault = next((fault for fault in self._deck if _applies(fault, method, size_sent)), None)
             if fault is not None:
                 self._deck.remove(fault)
             return fault
 
-    def tell(self, fault: Fault) -> None:
-        """This fault came to pass."""
+    def count(self, fault: Fault) -> None:
+        """Count an injected fault."""
         with self._lock:
-            self.dealt[fault] += 1
+            self.injected[fault] += 1
 
     def put_back(self, fault: Fault) -> None:
-        """This fault could not come to pass: the answer had no body to speak of."""
+        """Return a fault that could not be injected, since the answer had too small a body."""
         with self._lock:
             self._deck.append(fault)
 
     def handle_error(self, request: Any, client_address: Any) -> None:
-        """A client that left is no news."""
+        """Ignore clients that closed the connection."""
 
 
-def _befalls(fault: Fault, method: str, size_sent: int) -> bool:
+def _applies(fault: Fault, method: str, size_sent: int) -> bool:
     if fault in _IN_THE_BODY:
         return method == "GET"
     return fault is not Fault.RESET or method == "GET" or size_sent > BODY_FROM_BYTES
@@ -160,7 +160,7 @@ def _page(status: int, content_type: str, text: str) -> Answer:
 
 
 class _Forward(Relay):
-    """Passes one request on, as far as the weather lets it."""
+    """Passes one request on, unless a fault is injected."""
 
     def _forward(self) -> None:
         self.close_connection = True
@@ -169,19 +169,19 @@ class _Forward(Relay):
         fault = storm.draw(self.command, size)
         if fault is Fault.RESET and self.command != "GET":
             self.rfile.read(size // 2)
-            storm.tell(fault)
+            storm.count(fault)
             self._reset()
             return
         body = self.rfile.read(size)
         if fault in _ANSWERS:
             status, code = _ANSWERS[fault]
-            storm.tell(fault)
+            storm.count(fault)
             self._answer(_page(status, "application/xml", REFUSED_WITH.format(code=code)))
         elif fault is Fault.GATEWAY:
-            storm.tell(fault)
+            storm.count(fault)
             self._answer(_page(502, "text/html", "<html><body><h1>502 Bad Gateway</h1></body>"))
         elif fault is Fault.SILENT:
-            storm.tell(fault)
+            storm.count(fault)
             storm.over.wait(storm.weather.silent_s)
         else:
             self._carry_out(storm, body, fault)
@@ -194,20 +194,20 @@ class _Forward(Relay):
             self._reset()
             return
         if fault is Fault.LOST:
-            storm.tell(fault)
+            storm.count(fault)
             return
         if fault is not None and len(answer.data) < BODY_FROM_BYTES:
             storm.put_back(fault)
             fault = None
         elif fault is not None:
-            storm.tell(fault)
+            storm.count(fault)
         self._answer(answer, fault)
 
     def _answer(self, answer: Answer, fault: Fault | None = None) -> None:
-        told = answer.data[: len(answer.data) // 2] if fault is Fault.SHORT else answer.data
-        self.say(answer, length=len(told))
+        sent = answer.data[: len(answer.data) // 2] if fault is Fault.SHORT else answer.data
+        self.say(answer, length=len(sent))
         if self.command != "HEAD":
-            self._send(told, fault)
+            self._send(sent, fault)
 
     def _send(self, data: bytes, fault: Fault | None) -> None:
         storm = cast("Storm", self.server)

@@ -1,4 +1,4 @@
-"""Looking at files as a user whom they are closed to, also where the tests run as root."""
+"""Access files as a user without permission, even if the tests run as root."""
 
 import os
 import tempfile
@@ -11,7 +11,7 @@ NOBODY = 65534
 
 @contextmanager
 def as_stranger() -> Iterator[None]:
-    """Do what is inside as somebody whom modes concern: root becomes another user, all others stay who they are."""
+    """Run the block as a user whom file modes restrict: root becomes another user, other users stay themselves."""
     if os.geteuid() != 0:
         yield
         return
@@ -24,7 +24,7 @@ def as_stranger() -> Iterator[None]:
 
 @contextmanager
 def open_folder() -> Iterator[Path]:
-    """A folder that everybody may enter and write to; pytest's own are the user's alone."""
+    """A folder that every user may enter and write to; pytest's folders are private."""
     with tempfile.TemporaryDirectory(dir="/tmp") as name:
         folder = Path(name)
         folder.chmod(0o777)

@@ -141,7 +141,7 @@ def test_a_temporary_folder_too_long_for_sockets_is_named(tmp_path: Path, monkey
 def test_a_temporary_folder_of_another_user_or_without_room_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("RAY_TMPDIR", "/proc/1")
     with as_stranger():
-        assert start_advice().startswith("Set RAY_TMPDIR to a short folder of your own: /proc/1 belongs to another")
+        assert start_advice().startswith("Set RAY_TMPDIR to a short folder that you own: /proc/1 belongs to another")
     monkeypatch.setenv("RAY_TMPDIR", "/dev")
     monkeypatch.setattr(ray_address, "LEAST_FREE_BYTES", 1 << 60)
-    assert start_advice().startswith("Free some room, or set RAY_TMPDIR to a folder on another disk: /dev has ")
+    assert start_advice().startswith("Free disk space, or set RAY_TMPDIR to a folder on another disk: /dev has ")

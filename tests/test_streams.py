@@ -80,7 +80,7 @@ def test_a_run_goes_on_without_its_log(job: Job, capsys: pytest.CaptureFixture[s
     assert main(["run", str(job.manifest), "--force", "--log", "/dev/full"]) == 0
     said = capsys.readouterr()
     assert "1 video published" in said.out
-    log = f"the log /dev/full cannot be written ({NO_SPACE}): the work goes on without it"
+    log = f"the log /dev/full cannot be written ({NO_SPACE}): the work continues without it"
     assert said.err == f"slomo-batch: {log}\n"
 
 

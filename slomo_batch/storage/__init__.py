@@ -1,1 +1,1 @@
-"""Where: object stores behind one contract, and the spelling of every key."""
+"""Object stores (folders and S3) behind one interface, URIs, and the keys of the work store."""

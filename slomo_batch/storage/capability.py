@@ -1,6 +1,6 @@
-"""What a store must be able to do, tried before any work starts; every doubt is a StoreUnusable with a remedy.
+"""Check before a job starts that a store permits access and that its put_if_absent is atomic.
 
-A probe can find a fault, not rule one out: a store that passes has kept its promise this time.
+A failed check raises StoreUnusable with a remedy. A check can find a fault, but cannot rule one out.
 """
 
 from collections.abc import Callable, Iterable, Iterator
@@ -16,21 +16,21 @@ RACERS = 6
 RACES = 3
 """Run side by side: some servers make the losers of a race wait for seconds."""
 BARRIER_TIMEOUT_S = 60
-"""How long racers wait for one another."""
+"""How long simultaneous writers wait for each other to start."""
 _UNSAFE = (
-    "Commits would not be safe there. Use AWS S3, a server that honours If-None-Match on PUT atomically (SeaweedFS, "
+    "Commits are not safe on this store. Use AWS S3, a server that honors If-None-Match on PUT atomically (SeaweedFS, "
     "Ceph), or a folder as the work place."
 )
 
 
 def check_access(store: ObjectStore, key: str, *, write: bool) -> None:
-    """Show that the store is there and lets us read, or with `write` also write and delete.
+    """Check that the store exists and permits reading; with `write`, also writing and deleting.
 
-    Reading asks for `key`, which need not exist. Writing makes, reads and deletes an object under `key`, which must
-    not be anyone's.
+    The read check requests `key`, which need not exist. The write check creates, reads and deletes an object at `key`,
+    so nothing else may use that key.
 
     Raises:
-        StoreUnusable: no such place, refused, or not what was written.
+        StoreUnusable: the store does not exist, refuses access, or returns other data than was written.
     """
     with _probing(store, "write to" if write else "read"):
         if write:
@@ -40,12 +40,12 @@ def check_access(store: ObjectStore, key: str, *, write: bool) -> None:
 
 
 def check_put_if_absent(store: ObjectStore, key_of: Callable[[str], str]) -> None:
-    """Try to disprove that put_if_absent creates at most once, one writer after the other and many at a time.
+    """Check that put_if_absent creates an object at most once, with sequential and with simultaneous writers.
 
-    `key_of` makes a key of a random text; what is written there is deleted again.
+    `key_of` makes a key from random text. The objects written there are deleted afterwards.
 
     Raises:
-        StoreUnusable: a second writer won, or the first one lost.
+        StoreUnusable: a later writer succeeded, or the first one failed.
     """
     with _probing(store, "write to"):
         _check_sequential_writers(store, key_of(uuid4().hex))
@@ -60,7 +60,8 @@ def _read(store: ObjectStore, key: str) -> None:
     except ObjectMissing:
         return
     except AccessRefused:
-        # Without leave to list, a missing key looks forbidden; with leave to list, it may be this key alone.
+        # Without permission to list, S3 answers 403 for a missing key. If listing works, only this key may be
+        # forbidden.
         next(store.list(key), None)
 
 
@@ -69,12 +70,12 @@ def _write_and_read(store: ObjectStore, key: str) -> None:
     with _deleting(store, [key]):
         store.put(key, data)
         if store.get(key) != data:
-            raise StoreUnusable("what was written is not what is read", where=store.uri(key))
+            raise StoreUnusable("a read returned other data than was just written", where=store.uri(key))
     try:
         store.get(key)
     except ObjectMissing:
         return
-    raise StoreUnusable("an object stands although it was deleted", where=store.uri(key))
+    raise StoreUnusable("a deleted object can still be read", where=store.uri(key))
 
 
 def _check_sequential_writers(store: ObjectStore, key: str) -> None:
@@ -83,7 +84,7 @@ def _check_sequential_writers(store: ObjectStore, key: str) -> None:
         won = (store.put_if_absent(key, first), store.put_if_absent(key, second))
         if won != (True, False) or store.get(key) != first:
             raise StoreUnusable(
-                "put-if-absent overwrites what stands",
+                "put-if-absent overwrites an existing object",
                 where=store.root,
                 expected="the first of two writers to win",
                 got=f"{_outcome(won)}",
@@ -104,7 +105,7 @@ def _check_simultaneous_writers(store: ObjectStore, key: str) -> None:
             try:
                 won = tuple(pool.map(race, bodies))
             except BaseException:
-                start.abort()  # one that cannot be started is waited for by the others
+                start.abort()  # else the others wait for the one that could not start
                 raise
         if sum(won) != 1 or store.get(key) != bodies[won.index(True)]:
             raise StoreUnusable(
@@ -117,7 +118,7 @@ def _check_simultaneous_writers(store: ObjectStore, key: str) -> None:
 
 
 def _outcome(won: Iterable[bool]) -> str:
-    return f"{sum(won)} winners" if sum(won) != 1 else "another one's data than the winner's"
+    return f"{sum(won)} winners" if sum(won) != 1 else "the data of a writer that did not win"
 
 
 @contextmanager
@@ -130,12 +131,12 @@ def _deleting(store: ObjectStore, keys: list[str]) -> Iterator[None]:
 
 @contextmanager
 def _probing(store: ObjectStore, purpose: str) -> Iterator[None]:
-    """Whatever a store answers to a probe other than what it should makes it unusable."""
+    """Raise StoreUnusable for any storage error of a check."""
     try:
         yield
     except StorageError as error:
         raise StoreUnusable(
-            f"cannot {purpose} this place: {error.what}",
+            f"cannot {purpose} this store: {error.what}",
             where=error.where or store.root,
             got=error.got,
             remedy=error.remedy,

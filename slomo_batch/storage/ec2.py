@@ -1,4 +1,4 @@
-"""What EC2 would say of a node's configuration, by the model of it that botocore carries; nobody is asked."""
+"""Validate a node's configuration by botocore's model of EC2, without a request."""
 
 from collections.abc import Mapping
 from functools import cache
@@ -9,7 +9,7 @@ from botocore.validate import ParamValidator
 
 
 def node_config_problems(node_config: Mapping[str, Any]) -> list[str]:
-    """Unknown keys, wrong kinds and unknown values in the parameters of RunInstances (the EC2 API reference)."""
+    """List unknown keys, wrong types and unknown values in the parameters of RunInstances (the EC2 API reference)."""
     request = {**node_config, "MinCount": 1, "MaxCount": 1}
     report = ParamValidator().validate(request, _run_instances())
     if report.has_errors():
@@ -23,7 +23,7 @@ def _run_instances() -> Any:
 
 
 def _unknown_values(value: object, shape: Any, where: str) -> list[str]:
-    """Strings that the model does not list where it lists all that there are."""
+    """List strings that are not among the values that the model enumerates."""
     if shape.type_name == "structure" and isinstance(value, Mapping):
         members = [(item, shape.members[key], f"{where}.{key}") for key, item in value.items()]
         return [fault for member in members for fault in _unknown_values(*member)]

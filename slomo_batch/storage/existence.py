@@ -1,4 +1,4 @@
-"""Presence: at which of many URIs something stands, without a request for each; whether a path is a folder."""
+"""Find which of many URIs exist, without a request for each, and resolve links of local paths."""
 
 import os
 import stat
@@ -15,7 +15,7 @@ from slomo_batch.storage.store import ObjectStore
 from slomo_batch.storage.uris import is_s3
 
 OBJECTS_PER_LISTING = 1000
-"""What one request lists at most."""
+"""Maximum number of objects in one answer to a listing request."""
 
 
 Locate = Callable[[str], tuple[ObjectStore, str]]
@@ -23,17 +23,17 @@ Locate = Callable[[str], tuple[ObjectStore, str]]
 
 @dataclass(frozen=True, slots=True)
 class Presence:
-    """What is known of many URIs."""
+    """Which of many URIs exist."""
 
     present: set[str] = field(default_factory=set)
     """Those at which there is an object."""
     unknown: dict[str, StorageError] = field(default_factory=dict)
-    """Those that cannot be looked at, each with why."""
+    """Those that cannot be checked, each with its error."""
 
 
 def find_existing(uris: Iterable[str], locate: Locate) -> Presence:
-    """At which of `uris` there is an object. On disk a look at each name; on S3 a request per 1,000 objects of the
-    folder that all of a bucket have in common, or, where much else stands there, of the folders they are in.
+    """Find which of `uris` exist. Local paths are checked one by one. On S3 one request lists 1,000 objects of the
+    common parent prefix of a bucket's URIs; if that holds many other objects, the parent of each URI is listed.
 
     Raises:
         StorageError: a bucket cannot be listed.
@@ -61,7 +61,7 @@ def find_existing(uris: Iterable[str], locate: Locate) -> Presence:
 
 
 def is_folder(path: str, locate: Locate) -> bool:
-    """Whether a path of this machine is known to be a folder; False if it cannot be looked at."""
+    """Whether a local path is a folder; False if it cannot be checked."""
     try:
         status = _status(path, locate)
     except StorageError:
@@ -86,7 +86,8 @@ def _listed(folder: str, locate: Locate) -> Iterator[str]:
 
 
 def resolve_folders(uris: Iterable[str]) -> list[str]:
-    """The URIs, those of local files with the links in their folders resolved, but not one under a file's own name."""
+    """Resolve the links in the folders of local URIs, but not a link at the file's own name. S3 URIs stay as they
+    are."""
     real_folder = cache(os.path.realpath)  # many files lie in few folders
     places = []
     for uri in uris:
@@ -96,5 +97,5 @@ def resolve_folders(uris: Iterable[str]) -> list[str]:
 
 
 def resolve_link(uri: str) -> str:
-    """The URI, for a link to a local file that of the file itself."""
+    """Resolve a local URI that is a link to a file; other URIs stay as they are."""
     return os.path.realpath(uri) if not is_s3(uri) and Path(uri).is_symlink() else uri

@@ -1,7 +1,7 @@
-"""List what folders hold: every file below one, a folder at a time, in key order.
+"""List every file below a folder, one folder at a time, in key order.
 
-An error belongs to the entry it happened to. What cannot be looked into is listed as `Unlisted`, all else as it is. A
-link that leads nowhere is no file: its target is missing, below a file, a ring of links, or has a name too long.
+An error concerns only its own entry: an entry that cannot be read is listed as `Unlisted`, all others normally. A
+broken link is not a file: its target is missing, below a file, a loop of links, or has a name that is too long.
 """
 
 import errno
@@ -17,17 +17,17 @@ from slomo_batch.storage.local_errors import retry_delays_s, storage_error, with
 from slomo_batch.storage.store import ObjectInfo
 
 _NOTHING = frozenset({errno.ENOENT, errno.ENOTDIR, errno.ELOOP})
-"""What the system says of a path at which there is nothing."""
+"""Error numbers for a path that does not exist."""
 _LEADS_NOWHERE = _NOTHING | {errno.ENAMETOOLONG}
-"""What it says of a link that leads nowhere. Of a real file, a path too long is an error: the file is there."""
+"""Error numbers for a broken link. For a file, a path that is too long is an error, since the file exists."""
 
 Content = int | SlomoError | None
-"""What an entry is: a file, by its size in bytes; a folder (None); or why that cannot be found out."""
+"""The size of a file in bytes, None for a folder, or the error if the type cannot be determined."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Unlisted:
-    """A file or folder that cannot be looked into."""
+    """A file or folder that cannot be read."""
 
     key: str
     """Below the root of the listing; "" for the root itself."""
@@ -36,10 +36,10 @@ class Unlisted:
 
 
 def status_of(path: Path) -> os.stat_result | None:
-    """Status of a file or folder, links followed; None if there is none.
+    """Return the status of a file or folder, following links; None if it does not exist.
 
     Raises:
-        OSError: that cannot be found out.
+        OSError: the status cannot be read.
     """
     try:
         return path.stat()
@@ -52,24 +52,24 @@ def status_of(path: Path) -> os.stat_result | None:
 def walk(
     root: Path, prefix: str, enter: Callable[[str], bool], leave_out: Callable[[str], bool]
 ) -> Iterator[ObjectInfo | Unlisted]:
-    """List the files whose key, their path below `root`, starts with `prefix`. Links to a folder above are left out.
+    """List the files whose key, their path below `root`, starts with `prefix`. Links to a parent folder are skipped.
 
     Args:
         root: the folder that keys are relative to; it need not exist.
-        prefix: the listing starts in the folder that it names, up to its last slash.
-        enter: whether to look into a folder; gets the folder's key, without a slash.
-        leave_out: whether a file of this name is no object.
+        prefix: the listing starts in the folder before its last slash.
+        enter: whether to list a folder; takes the folder's key, without a trailing slash.
+        leave_out: whether to skip a file with this name.
     """
     return _FolderWalk(root, prefix, enter, leave_out).run()
 
 
 class _FolderWalk:
-    """One listing. Folders may be nested deeper than Python calls can be, so it keeps its own stack."""
+    """One listing. It keeps its own stack, since folders may be nested deeper than Python's recursion limit."""
 
     def __init__(self, root: Path, prefix: str, enter: Callable[[str], bool], leave_out: Callable[[str], bool]) -> None:
         self._root, self._prefix, self._enter, self._leave_out = root, prefix, enter, leave_out
         self._open: list[_Folder] = []
-        """The folder that is being listed, last, and those it lies in."""
+        """The folder that is being listed, last, after its parents."""
 
     def run(self) -> Iterator[ObjectInfo | Unlisted]:
         yield from self._descend(self._prefix.rpartition("/")[0])
@@ -106,13 +106,13 @@ class _Folder:
     """A folder that is being listed."""
 
     identity: tuple[int, int]
-    """Device and inode: however it is reached, the same folder has the same."""
+    """Device and inode, which are the same for every path to a folder."""
     rest: Iterator[tuple[str, Content]]
-    """Keys and contents of what is still to be listed, in key order; the key of a folder ends in a slash."""
+    """Keys and contents of the entries not yet listed, in key order. The key of a folder ends in a slash."""
 
 
 def open_folder(root: Path, folder: str) -> _Folder:
-    """Read what is in one folder.
+    """Read the entries of one folder.
 
     Raises:
         ObjectMissing: there is no such folder.
@@ -136,7 +136,7 @@ def _read(path: Path) -> "tuple[os.stat_result, list[os.DirEntry[str]]]":
 
 
 def _contents(entries: "Iterable[os.DirEntry[str]]") -> Iterator[tuple[str, Content]]:
-    """Names and contents of entries. Those whose failure may pass are asked again, all together after each wait."""
+    """Names and contents of entries. Entries with a temporary error are retried together after each wait."""
     for wait_s in (*retry_delays_s(), None):
         again = []
         for entry in entries:
@@ -155,13 +155,13 @@ def _contents(entries: "Iterable[os.DirEntry[str]]") -> Iterator[tuple[str, Cont
 
 
 def _content(entry: "os.DirEntry[str]") -> Iterator[tuple[str, Content]]:
-    """Name and content of one entry; nothing if it is neither a file nor a folder, or leads nowhere."""
+    """Name and content of one entry; nothing if it is neither a file nor a folder, or is a broken link."""
     try:
         if entry.is_dir(follow_symlinks=False):
             yield f"{entry.name}/", None
             return
         status = entry.stat()
-    except FileNotFoundError:  # a link to nothing, or deleted meanwhile
+    except FileNotFoundError:  # a broken link, or deleted meanwhile
         return
     except OSError as error:
         if error.errno in _LEADS_NOWHERE and entry.is_symlink():

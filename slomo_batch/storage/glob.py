@@ -1,8 +1,8 @@
-"""Globs over a store: what a URI with wildcards, of a folder or of one object stands for.
+"""Expand a URI of one object, of a folder, or with wildcards to the objects in a store.
 
-`*` and `?` match within a folder, `[ab]`, `[a-z]`, `[!a]` one character of it; `**/` any folders or none, `**`
-anything. Case counts, names with a leading dot are like any other. An object or folder whose very name holds `*`, `?`
-or `[` goes before what that name would match; elsewhere `[[]` spells a `[`.
+`*` and `?` match within a folder, `[ab]`, `[a-z]`, `[!a]` match one character, `**/` matches any number of folders, and
+`**` matches anything. Patterns are case-sensitive and match names with a leading dot. If an object or folder is
+literally named like the pattern, it is used and nothing is matched. `[[]` matches a literal `[`.
 """
 
 import re
@@ -22,19 +22,19 @@ _PIECE = re.compile(r"\*\*/|\*\*|\*|\?|\[!?\]?[^\]]*\]|.", re.DOTALL)
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class GlobMatch:
-    """One object that a glob stands for."""
+    """One object that a glob expands to."""
 
     info: ObjectInfo
     relpath: str
-    """Its folder below the glob's literal folder (the part before the first wildcard), "" where it lies right in it."""
+    """Its folder relative to the glob's literal folder (the part before the first wildcard); "" if directly in it."""
     is_exact: bool
-    """Whether it is the object of that very name, rather than one of those that a folder or a pattern stands for."""
+    """Whether the pattern is the literal name of the object, rather than of a folder or a pattern that matches it."""
 
 
 def split_glob(uri: str) -> tuple[str, str, str]:
     """Root URI of the store to look in, the literal folder in it ("" or with a slash), and the pattern of whole keys.
 
-    On disk the root is the literal folder itself; on S3 it is the bucket. `uri` is normalised.
+    On disk the root is the literal folder itself; on S3 it is the bucket. `uri` is normalized.
     """
     if is_s3(uri):
         bucket, _, pattern = uri.removeprefix(S3_SCHEME).partition("/")
@@ -56,12 +56,12 @@ def matches(pattern: str, key: str) -> bool:
 
 
 def expand(store: ObjectStore, pattern: str, excepts: Sequence[str] = ()) -> Iterator[GlobMatch | Unlisted]:
-    """What a pattern of keys stands for in a store, in key order.
+    """Expand a pattern of keys to the objects in a store, in key order.
 
-    The object of that very name if there is one; else, for a folder, every object beneath it; else every object that
-    matches. `excepts` are patterns relative to the literal folder; what matches one is left out, and a folder that is
-    left out whole is not looked into. A local file or folder that cannot be looked into, and may be or hold something
-    that matches, is given as Unlisted.
+    Returns the object with that literal name if it exists; else, for a folder, every object below it; else every
+    object that matches. `excepts` are patterns relative to the literal folder: matching objects are excluded, and a
+    folder that is excluded as a whole is not listed. A local file or folder that cannot be read, and may match or
+    contain a match, is returned as Unlisted.
     """
     exact = _exact(store, pattern)
     if exact is not None:
@@ -84,7 +84,7 @@ def _exact(store: ObjectStore, pattern: str) -> ObjectInfo | Unlisted | None:
         return None
     try:
         return store.head(pattern)
-    except (ObjectMissing, AccessRefused):  # why access is refused, a listing says
+    except (ObjectMissing, AccessRefused):  # the listing that follows reports why access is refused
         return None
     except StorageBusy as busy:
         if isinstance(store, LocalStore):
@@ -93,7 +93,7 @@ def _exact(store: ObjectStore, pattern: str) -> ObjectInfo | Unlisted | None:
 
 
 def _folder_or_pattern(store: ObjectStore, pattern: str) -> tuple[str, str]:
-    """Literal folder, and the pattern of everything meant, of what is not one object."""
+    """Return the literal folder and the pattern of all objects, for a pattern that is not one object."""
     folder = f"{pattern.rstrip('/')}/" if pattern else ""
     if not _WILD.search(pattern) or next(_listed(store, folder), None) is not None:
         return folder, _quoted(folder) + "**"
@@ -101,12 +101,12 @@ def _folder_or_pattern(store: ObjectStore, pattern: str) -> tuple[str, str]:
 
 
 def _beneath(pattern: str) -> str:
-    """The pattern; of a folder, of everything beneath it."""
+    """The pattern; for a folder, the pattern of everything below it."""
     return pattern + "**" if pattern.endswith("/") else pattern
 
 
 def _quoted(text: str) -> str:
-    """A pattern that matches just this text."""
+    """A pattern that matches only this text."""
     return _WILD.sub(lambda wild: f"[{wild[0]}]", text)
 
 
@@ -118,7 +118,7 @@ def _select(store: ObjectStore, pattern: str, left_out: Callable[[str], bool]) -
         return _may_hold(pattern, folder) and not left_out(folder)
 
     for found in _listed(store, prefix, enter):
-        # What cannot be looked into may be a file or a folder.
+        # An entry that cannot be read may be a file or a folder.
         may_hold = isinstance(found, Unlisted) and (found.key == top or enter(found.key))
         if may_hold or matches(pattern, found.key):
             yield found
@@ -127,14 +127,15 @@ def _select(store: ObjectStore, pattern: str, left_out: Callable[[str], bool]) -
 def _listed(
     store: ObjectStore, prefix: str, enter: Callable[[str], bool] = lambda _folder: True
 ) -> Iterator[ObjectInfo | Unlisted]:
-    """The objects of a prefix. On disk the folders that `enter` refuses are skipped: they may be huge, or closed."""
+    """The objects of a prefix. On disk, folders for which `enter` returns False are skipped, since they may be huge or
+    unreadable."""
     if isinstance(store, LocalStore):
         return store.list_entering(prefix, enter)
     return iter(store.list(prefix))
 
 
 def _literal_prefix(pattern: str) -> str:
-    """The text that every match begins with."""
+    """The text that every match starts with."""
     text = ""
     for piece in _PIECE.findall(pattern):
         if len(piece) == 1 and piece not in "*?":
@@ -176,7 +177,7 @@ def _expression(piece: str) -> str:
 
 
 def _letters(inside: str) -> str:
-    """The regular expression of the inside of [...]: letters, ranges, all but them after `!`; never a slash."""
+    """The regular expression for the inside of [...]: characters and ranges, negated after `!`; never a slash."""
     body, alternatives = inside.removeprefix("!"), []
     while body:
         size = 3 if len(body) > 2 and body[1] == "-" else 1

@@ -1,7 +1,7 @@
 """LocalStore: objects as files under a folder, local or on a network file system.
 
-A reader sees a whole object or none: every write goes to a temporary file beside its final name, is flushed to the
-disk, and takes the name in one step: by rename where it replaces, by hard link where nothing may be replaced.
+Writes are atomic: data go to a temporary file in the same folder, are flushed to the disk, and then get the final name
+by a rename, or by a hard link if no existing file may be replaced.
 """
 
 import errno
@@ -31,11 +31,11 @@ HASHED_BYTES = 65536
 """How much of a file's head and of its tail is part of its fingerprint."""
 COPY_BYTES = 1 << 20
 MKDIR_TRIES = 100
-"""Times a folder is made again that another process removes before a file stands in it."""
+"""Tries to create a folder that another process removes before a file is created in it."""
 SETTLED_NS = 2_000_000_000
-"""Age from which a file's status would show another change."""
+"""Age of the last change from which the clock of the file system shows another one."""
 REMEMBERED = 256
-"""Files whose fingerprint a store knows to be good; beyond it the oldest is forgotten and would be hashed again."""
+"""Number of files whose fingerprint a store caches. The oldest is dropped first."""
 
 _TEMPORARY = re.compile(r"\.slomo-[0-9a-f]{32}\.part")
 
@@ -43,7 +43,7 @@ _TEMPORARY = re.compile(r"\.slomo-[0-9a-f]{32}\.part")
 def _retried(
     operation: Callable[Concatenate["LocalStore", str, P], T],
 ) -> Callable[Concatenate["LocalStore", str, P], T]:
-    """Report the file system's failures as ours, after a few tries where they may pass. Operations are idempotent."""
+    """Retry temporary errors of the file system, and raise the others as SlomoError. Operations are idempotent."""
 
     @wraps(operation)
     def attempt(store: "LocalStore", key: str, /, *args: P.args, **kwargs: P.kwargs) -> T:
@@ -86,7 +86,7 @@ class LocalStore:
 
     @_retried
     def get_range(self, key: str, start: int, end: int, *, fingerprint: str = "") -> bytes:
-        """Read bytes [start, end), fewer only where the object ends; with a fingerprint, only of that very object."""
+        """Read bytes [start, end), fewer only where the object ends; with a fingerprint, fail if the object changed."""
         with self._open(key) as file:
             if fingerprint:
                 self._check_fingerprint(key, file, fingerprint)
@@ -103,12 +103,13 @@ class LocalStore:
             part.replace(path)
 
     def list(self, prefix: str = "") -> Iterator[ObjectInfo]:
-        """Objects whose key starts with prefix, in key order, a folder at a time; links to a folder above are left out.
+        """Objects whose key starts with prefix, in key order, one folder at a time. Links to a parent folder are
+        skipped.
 
-        Fingerprints are empty: `head` tells them.
+        Fingerprints are empty; `head` returns them.
 
         Raises:
-            StorageError: a file or folder on the way cannot be looked into. A folder deleted meanwhile is no error.
+            StorageError: a file or folder cannot be read. A folder deleted meanwhile is no error.
         """
         for found in self.list_entering(prefix, lambda _folder: True):
             if isinstance(found, ObjectInfo):
@@ -117,9 +118,9 @@ class LocalStore:
                 raise found.error
 
     def list_entering(self, prefix: str, enter: Callable[[str], bool]) -> Iterator[ObjectInfo | Unlisted]:
-        """As `list`, but look only into folders for which `enter` returns True; it gets their keys, without a slash.
+        """Like `list`, but list only folders for which `enter` returns True; it takes their keys, without a slash.
 
-        What cannot be looked into is listed as such, and all else is listed.
+        A file or folder that cannot be read is returned as Unlisted.
         """
         folder = prefix.rpartition("/")[0]
         if folder:
@@ -128,14 +129,14 @@ class LocalStore:
 
     @_retried
     def status(self, key: str) -> os.stat_result | None:
-        """Status of the file or folder under a key, links followed; None if there is none."""
+        """Return the status of the file or folder at a key, following links; None if it does not exist."""
         return status_of(self._path(key))
 
     # ---- writing ---------------------------------------------------------------------------------------------------
 
     @_retried
     def put(self, key: str, data: bytes) -> None:
-        """Write one object, replacing any; readers see the old or the new one, never a part."""
+        """Write one object atomically, replacing an existing one."""
         path = self._path(key)
         with self._uploading(path) as (part, temporary):
             temporary.write(data)
@@ -143,13 +144,13 @@ class LocalStore:
 
     @_retried
     def put_if_absent(self, key: str, data: bytes) -> bool:
-        """Write only where nothing stands, and say whether `data` stands there now."""
+        """Write only if no object exists; return whether the object now holds `data`."""
         path = self._path(key)
         with self._uploading(path) as (part, temporary):
             temporary.write(data)
             temporary.flush()
             os.fsync(temporary.fileno())
-            # A network file system may report a failure for a link that was made: the content decides, not the answer.
+            # A network file system may report an error for a link that it created, so the content decides.
             with suppress(FileExistsError):
                 _link(part, path)
             _flush_folder(path.parent)
@@ -160,7 +161,8 @@ class LocalStore:
 
     @_retried
     def put_file(self, key: str, path: Path) -> None:
-        """Copy a file in, replacing any object; what arrived is read again and compared before it gets its name."""
+        """Copy a file into the store, replacing an existing object. The copy is read back and compared before the
+        rename."""
         target = self._path(key)
         with path.open("rb") as source, self._uploading(target) as (part, temporary):
             sent = _copy(source, temporary)
@@ -169,7 +171,7 @@ class LocalStore:
             arrived = _checksum(part)
             if arrived != sent:
                 raise StorageBusy(
-                    "a copy does not equal its source",
+                    "the copy differs from its source",
                     where=str(target),
                     expected=f"{sent[0]} bytes with CRC-32 {sent[1]:08x}",
                     got=f"{arrived[0]} bytes with CRC-32 {arrived[1]:08x}",
@@ -177,7 +179,7 @@ class LocalStore:
             _finish(part, temporary, target)
 
     def delete(self, keys: Iterable[str]) -> None:
-        """Delete these objects, and the folders they leave empty; missing ones are no error."""
+        """Delete objects and the folders that become empty. Missing objects are no error."""
         for key in keys:
             self._delete(key)
 
@@ -191,12 +193,12 @@ class LocalStore:
                 return
             try:
                 folder.rmdir()
-            except OSError:  # not empty, gone already, or not ours to remove: it may stay
+            except OSError:  # not empty, deleted meanwhile, or no permission: keep it
                 return
 
     @contextmanager
     def _uploading(self, path: Path) -> Iterator[tuple[Path, BinaryIO]]:
-        """A new file beside `path`, recorded for as long as it stands."""
+        """A new file in the folder of `path`, recorded while it exists."""
         part = _beside(path)
         upload = Upload(uri=str(path), token=part.name)
         self._uploads.begun(upload)
@@ -207,11 +209,11 @@ class LocalStore:
             if not part.exists():
                 self._uploads.ended(upload)
 
-    # ---- what killed writers leave ---------------------------------------------------------------------------------
+    # ---- unfinished uploads ------------------------------------------------------------------------------------------
 
     @_retried
     def upload_size(self, key: str, token: str) -> int | None:
-        """Bytes of the temporary file that an upload was killed with; None where it is gone."""
+        """Bytes of the temporary file of an unfinished upload; None if it does not exist."""
         try:
             return self._part(key, token).stat().st_size
         except (FileNotFoundError, NotADirectoryError):
@@ -219,24 +221,24 @@ class LocalStore:
 
     @_retried
     def abort(self, key: str, token: str) -> None:
-        """Delete this temporary file; none is no error."""
+        """Delete this temporary file. A missing one is no error."""
         with suppress(NotADirectoryError):
             self._part(key, token).unlink(missing_ok=True)
 
     def _part(self, key: str, token: str) -> Path:
         if not _TEMPORARY.fullmatch(token):
-            raise AccessRefused("no upload can have this name", where=self.uri(key), got=repr(token))
+            raise AccessRefused("invalid name of a temporary file", where=self.uri(key), got=repr(token))
         return self._path(key).with_name(token)
 
     def abandoned(self, prefix: str) -> Iterator[ObjectInfo]:
-        """Temporary files below a folder."""
+        """List temporary files below a folder."""
         return iter(self._abandoned(prefix.rstrip("/")))
 
     @_retried
     def _abandoned(self, folder: str) -> Sequence[ObjectInfo]:
         found = []
         for path in sorted((self._root / checked_key(folder, self.root)).rglob(".slomo-*.part")):
-            with suppress(FileNotFoundError):  # its writer is alive, and has finished
+            with suppress(FileNotFoundError):  # its writer is still running and has just finished
                 if _is_temporary(path.name) and path.is_file():
                     key = path.relative_to(self._root).as_posix()
                     found.append(ObjectInfo(key=key, size_bytes=path.stat().st_size, fingerprint=""))
@@ -247,7 +249,7 @@ class LocalStore:
     def _path(self, key: str) -> Path:
         checked_key(key, self.root)
         if "//" in key:
-            raise AccessRefused("no file can have this key", where=self.root, got=repr(key))
+            raise AccessRefused("invalid object key for a file", where=self.root, got=repr(key))
         return self._root / key
 
     def _open(self, key: str) -> BinaryIO:
@@ -255,24 +257,24 @@ class LocalStore:
         try:
             file = open(path, "rb", opener=_open_without_waiting)  # noqa: SIM115 Path.open has no opener
         except (IsADirectoryError, NotADirectoryError) as error:
-            raise ObjectMissing("no such file", where=str(path), got="a folder, or nothing") from error
+            raise ObjectMissing("no such file", where=str(path), got="a folder, or a path below a file") from error
         if not stat.S_ISREG(os.fstat(file.fileno()).st_mode):
             file.close()
-            raise ObjectMissing("not a file", where=str(path))
+            raise ObjectMissing("not a regular file", where=str(path))
         return file
 
     def _check_fingerprint(self, key: str, file: BinaryIO, fingerprint: str) -> None:
-        """Raise unless the open file is the one of this fingerprint."""
+        """Raise ObjectChanged if the open file has another fingerprint."""
         got = self._fingerprint(key, file)
         if got != fingerprint:
             raise ObjectChanged("the file changed", where=self.uri(key), expected=fingerprint, got=got)
 
     def _fingerprint(self, key: str, file: BinaryIO) -> str:
-        """Size, mtime and hash of head and tail; hashed once per file, and again when the file's status changed at all.
+        """Return size, mtime and hash of head and tail. A file is hashed again only if its status changed.
 
-        A status holds the inode and its change time, which no program can set back: two of them being equal, the file
-        was not written to in between, so a ranged read costs two fstat and no hash. A file changed a moment ago is not
-        remembered: the clock of a file system may be too coarse to tell its next change.
+        The status includes the inode and its change time, which no program can set back. If two are equal, the file was
+        not written in between, so a ranged read costs two fstat calls and no hash. A file that changed a moment ago is
+        not cached, since the clock of a file system may be too coarse to show its next change.
         """
         status = os.fstat(file.fileno())
         identity = (status.st_dev, status.st_ino, status.st_size, status.st_mtime_ns, status.st_ctime_ns)
@@ -293,12 +295,12 @@ class LocalStore:
 
 
 def _open_without_waiting(path: str, flags: int) -> int:
-    """Open a path; a pipe without a writer would make us wait for one."""
+    """Open a path without waiting for the writer of a named pipe."""
     return os.open(path, flags | os.O_NONBLOCK)
 
 
 def _is_temporary(name: str) -> bool:
-    """Whether a file of this name is a write under way, or what a killed one left."""
+    """Whether a file of this name is a temporary file, of a running write or of a killed one."""
     return _TEMPORARY.fullmatch(name) is not None
 
 
@@ -308,7 +310,7 @@ def _read(file: BinaryIO, start: int, end: int) -> bytes:
 
 
 def _copy(source: BinaryIO, target: BinaryIO) -> tuple[int, int]:
-    """Copy all of it; its size and CRC-32."""
+    """Copy all data; return its size and CRC-32."""
     size, checksum = 0, 0
     while data := source.read(COPY_BYTES):
         target.write(data)
@@ -325,13 +327,13 @@ def _checksum(path: Path) -> tuple[int, int]:
 
 
 def _beside(path: Path) -> Path:
-    """Where what is to become `path` is written first; a name that nobody else has."""
+    """A unique temporary path in the folder of `path`."""
     return path.with_name(f".slomo-{uuid4().hex}.part")
 
 
 @contextmanager
 def _temporary(part: Path) -> Iterator[tuple[Path, BinaryIO]]:
-    """A new file, gone afterwards unless it was renamed; folders on the way are made."""
+    """Create a file and its folders. Afterwards the file is deleted unless it was renamed."""
     file = _create(part)
     try:
         with file:
@@ -341,7 +343,7 @@ def _temporary(part: Path) -> Iterator[tuple[Path, BinaryIO]]:
 
 
 def _create(part: Path) -> BinaryIO:
-    """Create a file and its folders, also while others remove folders that look empty."""
+    """Create a file and its folders, even if other processes remove empty folders meanwhile."""
     for remaining in reversed(range(MKDIR_TRIES)):
         try:
             part.parent.mkdir(parents=True, exist_ok=True)
@@ -363,14 +365,15 @@ def _link(part: Path, path: Path) -> None:
     try:
         path.hardlink_to(part)
     except PermissionError as error:
-        # What link(2) says where a file system has no hard links; the folder was just written to.
+        # link(2) raises EPERM if the file system has no hard links. The folder is writable: the file was just created
+        # in it.
         if error.errno == errno.EPERM:
             raise OSError(errno.EOPNOTSUPP, os.strerror(errno.EOPNOTSUPP)) from error
         raise
 
 
 def _flush_folder(folder: Path) -> None:
-    """Make a new name survive a power cut; file systems that cannot flush a folder say EINVAL."""
+    """Flush a folder, so that a new name survives a power cut. File systems that cannot do it raise EINVAL."""
     descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
     try:
         os.fsync(descriptor)

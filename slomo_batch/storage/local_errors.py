@@ -1,4 +1,4 @@
-"""What every failure of a file system means here, in one table; and how often a question that failed is asked again."""
+"""Map errors of the file system to errors of this project, in one table, and retry the temporary ones."""
 
 import errno
 import os
@@ -21,27 +21,27 @@ from slomo_batch.errors import (
 T = TypeVar("T")
 
 TRIES = 4
-"""Times a failure that may pass (stale handle, time-out) is tried before it is reported."""
+"""Number of tries of an operation that fails with a temporary error (stale handle, time-out)."""
 FIRST_WAIT_S = 0.05
-"""Seconds before the second try; doubled before each further one."""
+"""Seconds before the second try; doubled before each later one."""
 
 Fault = tuple[type[SlomoError], str, str]
 """Class, what happened, and what to do."""
 
-_FULL: Fault = (DiskFull, "no space left", "Make room and run again: what is committed stays.")
+_FULL: Fault = (DiskFull, "no space left", "Free disk space and run again; finished work is kept.")
 _REFUSED: Fault = (
     AccessRefused,
     "the file system refuses access",
     "Check the owner and mode of the file and folders.",
 )
 _MISSING: Fault = (ObjectMissing, "no such file", "")
-_BLOCKED: Fault = (AccessRefused, "a file stands where a folder is needed, or a folder where a file is", "")
-_NAME: Fault = (AccessRefused, "the file system does not take this name", "Use a shorter, plainer name.")
-_DAMAGED: Fault = (AccessRefused, "the file system is damaged here", "Check it (fsck), or leave this file out.")
-_PASSING: Fault = (StorageBusy, "the file system did not answer", "Check the mount; the same may succeed later.")
+_BLOCKED: Fault = (AccessRefused, "a file is in the place of a folder, or a folder in the place of a file", "")
+_NAME: Fault = (AccessRefused, "the file system does not accept this name", "Use a shorter name with plain characters.")
+_DAMAGED: Fault = (AccessRefused, "the file system is damaged", "Check it with fsck, or exclude this file.")
+_PASSING: Fault = (StorageBusy, "the file system did not answer", "Check the mount, and try again later.")
 _INCAPABLE: Fault = (
     StoreUnusable,
-    "the file system lacks an operation that is needed (hard links make commits safe)",
+    "the file system does not support a required operation, such as hard links",
     "Use a folder on a file system with hard links: ext4, XFS, Btrfs, ZFS, NFS.",
 )
 
@@ -94,11 +94,11 @@ FAULTS: dict[int, Fault] = {
     errno.EMLINK: _INCAPABLE,
     errno.EXDEV: _INCAPABLE,
 }
-"""What every error of the file system means here."""
+"""By the number of the operating system."""
 
 
 def storage_error(error: OSError, where: str) -> SlomoError:
-    """The project's error for one of the file system's."""
+    """The SlomoError to raise for an OSError at `where`."""
     unknown: Fault = (StoreUnusable, "the file system failed", "")
     kind, what, remedy = FAULTS.get(error.errno or 0, unknown)
     got = os.strerror(error.errno) if error.errno else str(error)
@@ -109,13 +109,13 @@ def storage_error(error: OSError, where: str) -> SlomoError:
 
 
 def machine_fault(error: Exception) -> SlomoError | None:
-    """The project's error for one that nobody expected, if the machine is at fault; None if the program may be.
+    """The SlomoError for an unexpected exception that the machine causes; None if it may be a defect of the program.
 
-    A file that is refused, damaged or on a full disk is the machine's. One that is missing may be looked for wrongly.
+    The machine causes refused access, damage and a full disk. A missing file may be a wrong path of the program.
     """
     if _is_limit(error):
         return MachineUnusable(
-            "this machine gives the program too little",
+            "the program reached a limit of this machine",
             got=str(error) or type(error).__name__,
             remedy="Raise the limits of memory and processes (ulimit -v, ulimit -u, those of the container).",
         )
@@ -130,7 +130,7 @@ def machine_fault(error: Exception) -> SlomoError | None:
 
 
 def _is_limit(error: Exception) -> bool:
-    """Whether memory is short, or threads, or a library that is there cannot be loaded."""
+    """Whether memory or threads are exhausted, or an installed library cannot be loaded."""
     match error:
         case MemoryError():
             return True
@@ -151,10 +151,10 @@ def _is_current_folder_gone() -> bool:
 
 
 def with_retries(ask: Callable[[], T], where: str) -> T:
-    """The answer to a question about `where`, asked a few times where its failure may pass.
+    """Call `ask`, and retry it after temporary errors.
 
     Raises:
-        SlomoError: the last failure, as the table says.
+        SlomoError: the last error, mapped by the table.
     """
     for wait_s in (*retry_delays_s(), None):
         try:

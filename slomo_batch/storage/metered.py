@@ -1,4 +1,4 @@
-"""MeteredStore: any store, with the bytes counted that pass through it. For one call in one thread."""
+"""MeteredStore: wrap a store and count the bytes read and written, for one call in one thread."""
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
@@ -9,14 +9,14 @@ from slomo_batch.storage.store import ObjectInfo, ObjectStore
 
 @dataclass(slots=True)
 class Traffic:
-    """What passed between one call and the stores: contents of objects, without listings, headers and retries."""
+    """Bytes of object contents that one call read and wrote, without listings, headers and retries."""
 
     read_bytes: int = 0
     written_bytes: int = 0
 
 
 class MeteredStore:
-    """Hands everything on to `store`, and counts into `traffic`."""
+    """Passes each call to `store` and adds its bytes to `traffic`."""
 
     def __init__(self, store: ObjectStore, traffic: Traffic) -> None:
         self._store = store

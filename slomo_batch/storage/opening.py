@@ -1,4 +1,4 @@
-"""Open a store from its root URI, in whichever process needs it."""
+"""Open a store from its root URI."""
 
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -10,19 +10,19 @@ from slomo_batch.storage.uris import is_s3, normalize_uri, split_s3
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class StoreSpec:
-    """A store by its root URI; picklable, opened in whichever process needs it."""
+    """Root URI and options of a store; picklable, to open it in any process."""
 
     uri: str
     options: S3Options = field(default_factory=S3Options)
 
 
 def open_store(spec: StoreSpec, uploads: UploadLog | None = None) -> ObjectStore:
-    """The store of a root URI; `uploads` hears of every write that a kill could cut off and leave traces of.
+    """Open the store at a root URI. `uploads` records each write that leaves a partial upload if the process is killed.
 
-    Nothing is asked of it yet: `capability.check_access` does that.
+    This sends no request; `capability.check_access` does.
     """
     if is_s3(spec.uri):
-        from slomo_batch.storage.s3 import S3Store  # noqa: PLC0415 a process that has no use for S3 never loads boto3
+        from slomo_batch.storage.s3 import S3Store  # noqa: PLC0415 a process that does not use S3 does not load boto3
 
         bucket, key = split_s3(spec.uri)
         return S3Store(bucket, key.strip("/"), spec.options, uploads)

@@ -43,14 +43,14 @@ if TYPE_CHECKING:
 
 READ_BYTES = 1 << 20
 PART_BYTES = 16 << 20
-"""Size of the ranges in which a file is downloaded."""
+"""Size of the ranges of a download."""
 PARALLEL = 4
 """Ranges downloaded at once."""
 DELETED_AT_ONCE = 1000
 TRIES = 6
-"""Resumptions of one download without a byte gained, and rounds of one put_if_absent that nothing decides."""
+"""Consecutive tries of a download that return no byte, and tries of a put_if_absent with an undecided result."""
 FIRST_WAIT_S = 0.1
-"""Doubled at each further try."""
+"""Doubled at each later try."""
 HTTP_PARTIAL_CONTENT = 206
 HTTP_RANGE_NOT_SATISFIABLE = 416
 _CONTENT_RANGE = re.compile(r"bytes (?P<first>\d+)-\d+/(?P<size>\d+)")
@@ -99,11 +99,11 @@ class S3Store:
         return self._read(key, 0, None, "")
 
     def get_range(self, key: str, start: int, end: int, *, fingerprint: str = "") -> bytes:
-        """Read bytes [start, end), fewer only where the object ends; with a fingerprint, only of that very object."""
+        """Read bytes [start, end), fewer only where the object ends; with a fingerprint, fail if the object changed."""
         return self._read(key, start, end, fingerprint) if start < end else b""
 
     def get_file(self, key: str, path: Path) -> None:
-        """Download an object into a file, several ranges at once; complete or not at all."""
+        """Download an object into a file, several ranges at once. A failed download leaves no file."""
         info = self.head(key)
         part = path.with_name(f".{uuid4().hex}.part")
         try:
@@ -116,9 +116,9 @@ class S3Store:
             part.unlink(missing_ok=True)
 
     def list(self, prefix: str = "") -> Iterator[ObjectInfo]:
-        """Objects whose key starts with prefix; a request per 1,000. Folder markers are left out.
+        """Objects whose key starts with prefix; one request per 1,000. Folder markers are skipped.
 
-        In key order on AWS; some servers order the keys of one folder, and folders among themselves by their names.
+        In key order on AWS. Some servers order only within each folder, and the folders by their names.
         """
         pages = self._client.get_paginator("list_objects_v2").paginate(**self._common, Prefix=self._prefix + prefix)
         iterator = iter(pages)
@@ -133,7 +133,7 @@ class S3Store:
                     yield ObjectInfo(key=key, size_bytes=found["Size"], fingerprint=_fingerprint(found))
 
     def _raise_get_error(self, key: str) -> None:
-        """Raise what a GET says: a refused HEAD has no words, a missing key and a missing bucket look alike."""
+        """Raise the error of a GET: an error of HEAD has no body, so a missing key and a missing bucket look alike."""
         try:
             self._client.get_object(**self._object(key), Range="bytes=0-0")["Body"].close()
         except ClientError as error:
@@ -148,13 +148,13 @@ class S3Store:
                 position += len(data)
             if position != end:
                 raise StorageBusy(
-                    "the download is short", where=self.uri(info.key), expected=f"{end} bytes", got=f"{position}"
+                    "the download is incomplete", where=self.uri(info.key), expected=f"{end} bytes", got=f"{position}"
                 )
 
         _in_parallel(part, range(0, info.size_bytes, PART_BYTES))
 
     def _read(self, key: str, start: int, end: int | None, fingerprint: str) -> bytes:
-        """Bytes [start, end) of one object, read again from the start where a checksum belies them."""
+        """Return bytes [start, end) of one object, and read them again if the checksum does not match."""
         for attempt in range(1, TRIES):
             try:
                 return b"".join(self._stream(key, start, end, fingerprint))
@@ -165,7 +165,7 @@ class S3Store:
         return b"".join(self._stream(key, start, end, fingerprint))
 
     def _stream(self, key: str, start: int, end: int | None, fingerprint: str) -> Iterator[bytes]:
-        """Bytes [start, end) of one object as they come, resumed where the connection is cut."""
+        """Yield bytes [start, end) of one object as they arrive, and resume after a cut connection."""
         position, misses = start, 0
         while True:
             answer = self._open(key, position, end, fingerprint)
@@ -179,7 +179,7 @@ class S3Store:
                     yield data
             except StorageBusy:
                 misses += 1
-                if misses == TRIES or position == complete:  # all there and still wrong: damaged, not cut off
+                if misses == TRIES or position == complete:  # a complete body that fails is damaged, not cut off
                     raise
                 _wait(misses)
             else:
@@ -195,7 +195,7 @@ class S3Store:
                 yield data
 
     def _open(self, key: str, start: int, end: int | None, fingerprint: str) -> Mapping[str, Any] | None:
-        """The answer to a GET whose body begins at `start`; None where the object ends before that."""
+        """Send a GET whose body starts at `start`; None if the object ends before that."""
         whole = start == 0 and end is None
         wanted: dict[str, Any] = {} if whole else {"Range": f"bytes={start}-{'' if end is None else end - 1}"}
         condition: dict[str, Any] = {"IfMatch": f'"{fingerprint}"'} if fingerprint else {}
@@ -213,7 +213,7 @@ class S3Store:
         return answer
 
     def _check_answer(self, key: str, answer: Any, start: int, end: int | None, fingerprint: str) -> None:
-        """Raise unless the answer is of the very object and range that was asked for: not all servers keep to it."""
+        """Raise if the answer is of another object or range than requested: some servers ignore If-Match or Range."""
         got = _fingerprint(answer)
         fault: Exception | None = None
         if fingerprint and got != fingerprint:
@@ -221,17 +221,19 @@ class S3Store:
         excess = start > 0 or (end is not None and answer["ContentLength"] > end)
         if _status(answer) != HTTP_PARTIAL_CONTENT and excess:
             fault = StoreUnusable(
-                "the store ignores ranged reads", where=self.root, remedy="Use a store that answers them as AWS does."
+                "the store ignores ranged reads",
+                where=self.root,
+                remedy="Use a store that supports Range as AWS S3 does.",
             )
         if fault is not None:
             answer["Body"].close()
             raise fault
 
     def _check_range(self, key: str, answer: Mapping[str, Any], start: int, end: int | None) -> None:
-        """Raise unless a partial answer is as long as what was asked for, up to the object's end.
+        """Raise if a partial answer does not cover the requested range, up to the object's end.
 
         Raises:
-            StorageBusy: something on the way made it shorter; the same request may be answered whole.
+            StorageBusy: a proxy shortened the answer; the same request may succeed.
         """
         content_range = _CONTENT_RANGE.fullmatch(str(answer.get("ContentRange", "")))
         if content_range is None:
@@ -242,14 +244,14 @@ class S3Store:
         if got != expected:
             answer["Body"].close()
             raise StorageBusy(
-                "the answer is not of the range asked for",
+                "the store returned another range than requested",
                 where=self.uri(key),
                 expected="bytes {} to {}".format(*expected),
                 got="{} to {}".format(*got),
             )
 
     def _check_fingerprint(self, key: str, fingerprint: str) -> None:
-        """Raise unless the object that stands there has this fingerprint."""
+        """Raise ObjectChanged if the object has another fingerprint."""
         got = self.head(key).fingerprint
         if fingerprint not in {"", got}:
             raise ObjectChanged("the object changed", where=self.uri(key), expected=fingerprint, got=got)
@@ -257,28 +259,28 @@ class S3Store:
     # ---- writing ---------------------------------------------------------------------------------------------------
 
     def put(self, key: str, data: bytes) -> None:
-        """Write one object, replacing any; readers see the old or the new one, never a part."""
+        """Write one object atomically, replacing an existing one."""
         with translate_errors(self.uri(key)):
             self._client.put_object(**self._new(key), **checksums(data), Body=data)
 
     def put_if_absent(self, key: str, data: bytes) -> bool:
-        """Write only where nothing stands, and say whether `data` stands there now, by reading it."""
+        """Write only if no object exists; read it back to return whether the object now holds `data`."""
         for attempt in range(1, TRIES + 1):
             undecided = self._put_where_absent(key, data)
             with suppress(ObjectMissing):
                 return self.get(key) == data
             _wait(attempt)
         raise StorageBusy(
-            "whether an object could be created stays undecided",
+            "cannot determine whether the object was created",
             where=self.uri(key),
             got=undecided,
-            remedy="The same may succeed later.",
+            remedy="Try again later.",
         )
 
     def _put_where_absent(self, key: str, data: bytes) -> str:
-        """Send one conditional PUT; what was answered.
+        """Send one conditional PUT; return what the store answered.
 
-        "Exists already", a conflict and a lost connection settle nothing: what was first may be our own, sent twice.
+        "Exists already", a conflict and a lost connection decide nothing: the object may be from our own first try.
         """
         try:
             self._client.put_object(**self._new(key), **checksums(data), Body=data, IfNoneMatch="*")
@@ -287,10 +289,10 @@ class S3Store:
             if isinstance(failure, (StorageBusy, ObjectChanged)):
                 return failure.got
             raise failure from error
-        return "success, but nothing there"
+        return "success, but no object"
 
     def put_file(self, key: str, path: Path) -> None:
-        """Upload a file, replacing any object; complete or not at all; size and checksum checked."""
+        """Upload a file atomically, replacing an existing object. Size and checksum are checked."""
         target = self._new(key)
         try:
             size_bytes = path.stat().st_size
@@ -304,14 +306,14 @@ class S3Store:
         arrived = self.head(key).size_bytes
         if arrived != size_bytes:
             raise StorageBusy(
-                "an upload has not the size of its file",
+                "the uploaded object differs in size from its file",
                 where=self.uri(key),
                 expected=f"{size_bytes} bytes",
                 got=f"{arrived}",
             )
 
     def delete(self, keys: Iterable[str]) -> None:
-        """Delete these objects, 1,000 with a request; missing ones are no error."""
+        """Delete objects, 1,000 per request. Missing objects are no error."""
         remaining = (self._object(key)["Key"] for key in keys)
         while group := tuple(islice(remaining, DELETED_AT_ONCE)):
             self._delete(group)
@@ -328,10 +330,10 @@ class S3Store:
             if not isinstance(failure, ObjectMissing):
                 raise failure
 
-    # ---- what killed writers leave ---------------------------------------------------------------------------------
+    # ---- unfinished uploads ------------------------------------------------------------------------------------------
 
     def upload_size(self, key: str, token: str) -> int | None:
-        """Bytes of the parts that this multipart upload holds; None where it is over."""
+        """Bytes of the uploaded parts of a multipart upload; None if it was completed or aborted."""
         pages = self._client.get_paginator("list_parts").paginate(**self._object(key), UploadId=token)
         with translate_errors(self.uri(key)):
             try:
@@ -342,7 +344,7 @@ class S3Store:
                 raise
 
     def abort(self, key: str, token: str) -> None:
-        """Abort this multipart upload; one that is over is no error."""
+        """Abort a multipart upload. One that was completed or aborted is no error."""
         with translate_errors(self.uri(key)):
             try:
                 self._client.abort_multipart_upload(**self._object(key), UploadId=token)
@@ -351,7 +353,7 @@ class S3Store:
                     raise
 
     def abandoned(self, prefix: str) -> Iterator[ObjectInfo]:
-        """There are no files on S3."""
+        """Yield nothing: there are no temporary files on S3."""
         del prefix
         return iter(())
 
@@ -377,12 +379,12 @@ def _status(answer: Mapping[str, Any]) -> int:
 
 
 def _wait(attempt: int) -> None:
-    """Wait before trying again, longer each time, and not in step with others."""
+    """Wait before a retry: exponential back-off with jitter."""
     time.sleep(FIRST_WAIT_S * 2 ** (attempt - 1) * random.uniform(0.5, 1.5))  # noqa: S311 not a secret
 
 
 def _in_parallel(work: Callable[[int], None], starts: Iterable[int]) -> None:
-    """Do this for every start, a few at a time; the first failure stops those not begun."""
+    """Call `work` for every start, a few at a time. The first error cancels those not started."""
     with ThreadPoolExecutor(PARALLEL) as pool:
         running = [pool.submit(work, start) for start in starts]
         try:

@@ -1,7 +1,7 @@
-"""One boto3 client per process and set of options: clients are safe to share between threads, not between processes.
+"""One boto3 client per process and options: threads can share a client, processes cannot.
 
-Sessions are not safe to share at all, so making a client is done under a lock. A forked child makes clients of its own
-and leaves the sockets it inherited alone.
+Threads cannot share a session, so a lock guards the creation of a client. A forked child creates its own clients and
+does not use the sockets of its parent.
 """
 
 import atexit
@@ -24,16 +24,16 @@ if TYPE_CHECKING:
 CONNECTIONS = 32
 """Open connections kept for reuse."""
 TRIES = 5
-"""Requests sent for one call that meets passing failures, with growing waits in between (boto3's standard mode)."""
+"""Maximum requests of one call that meets temporary errors, with back-off (boto3's standard mode)."""
 CONNECT_TIMEOUT_S = 10
 READ_TIMEOUT_S = 60
 METADATA_TRIES = 5
-"""Times an EC2 instance asks its metadata service for credentials; boto3 asks once, which fails daily on many nodes."""
+"""Tries to get credentials from the EC2 metadata service; boto3 tries once, which fails daily on many nodes."""
 METADATA_TIMEOUT_S = 5
 VENDOR_FILE = Path("/sys/class/dmi/id/sys_vendor")
-"""Linux: who made this machine."""
+"""Linux: the vendor of this machine."""
 DEFAULT_REGION = "us-east-1"
-"""Used with an endpoint of one's own where nothing names a region: such servers ignore it, signatures need one."""
+"""Used with a custom endpoint if no region is set: such servers ignore it, but signatures need one."""
 
 
 class _Clients:
@@ -42,12 +42,13 @@ class _Clients:
     def __init__(self) -> None:
         self.lock = Lock()
         self.by_options: dict[S3Options, S3Client] = {}
-        self.inherited: list[dict[S3Options, S3Client]] = []
+        self.from_parent: list[dict[S3Options, S3Client]] = []
 
     def after_fork(self) -> None:
-        """Start anew in a child; what was inherited is kept unused, for closing it would disturb the parent."""
+        """Drop the clients of the parent in a forked child, but keep them open: closing them would disturb the
+        parent."""
         self.lock = Lock()
-        self.inherited.append(self.by_options)
+        self.from_parent.append(self.by_options)
         self.by_options = {}
 
     def close(self) -> None:
@@ -62,7 +63,7 @@ atexit.register(_CLIENTS.close)
 
 
 def s3_client(options: S3Options, where: str) -> "S3Client":
-    """This process's client for these options; made at the first call."""
+    """This process's client for these options; created at the first call."""
     with _CLIENTS.lock:
         if options not in _CLIENTS.by_options:
             _CLIENTS.by_options[options] = _make(options, where)
@@ -80,13 +81,13 @@ def _make(options: S3Options, where: str) -> "S3Client":
                 region_name=options.region or session.region_name or (DEFAULT_REGION if endpoint else None),
                 config=_config(options, endpoint),
             )
-            # Not session.get_credentials(): where there are none, it would look for them a second time.
+            # Not session.get_credentials(): if there are none, it would search for them a second time.
             signer: Any = vars(client)["_request_signer"]
             check_credentials(vars(signer)["_credentials"], where)
             return client
     except ValueError as error:
         raise StoreUnusable(
-            "this endpoint cannot be used",
+            "invalid endpoint",
             where=where,
             expected="a URL such as https://host:port",
             got=redact_secrets(str(error)),
@@ -94,9 +95,10 @@ def _make(options: S3Options, where: str) -> "S3Client":
 
 
 def _core_session() -> botocore.session.Session:
-    """A session that is patient with the metadata service of an EC2 instance; the environment and ~/.aws/config win.
+    """A session that retries the metadata service on an EC2 instance. The environment and ~/.aws/config take
+    precedence.
 
-    Elsewhere boto3's own short wait stays: no such service answers there, and missing credentials are reported at once.
+    Elsewhere boto3's short timeout applies: there is no such service, and missing credentials are reported at once.
     """
     session = botocore.session.get_session()
     if _is_ec2_instance():

@@ -1,6 +1,6 @@
-"""What every failure of boto3 and of an S3 server means here: one table by exception class, one by S3's error code.
+"""Map errors of boto3 and of S3 servers to errors of this project: one table by exception class, one by S3 error code.
 
-Messages pass on the server's own words, with anything that looks like a credential cut out.
+Messages include the server's message, with credentials redacted.
 """
 
 import os
@@ -29,7 +29,7 @@ Fault = tuple[type[SlomoError], str, str]
 _CONNECTION: Fault = (
     StorageBusy,
     "the connection to the store failed",
-    "Check the endpoint and the network; the same may succeed later.",
+    "Check the endpoint and the network, and try again later.",
 )
 _CREDENTIALS: Fault = (
     StoreUnusable,
@@ -43,18 +43,18 @@ _CONFIGURATION: Fault = (
 )
 _HEADER: Fault = (
     StoreUnusable,
-    "a request cannot be sent: a credential or setting holds a character that no HTTP header can",
-    "Check for line breaks and odd characters in the credentials, the AWS_* variables and the storage settings.",
+    "a request cannot be sent: a credential or setting contains a character that is invalid in HTTP headers",
+    "Check for line breaks and unusual characters in the credentials, the AWS_* variables and the storage settings.",
 )
 _PROGRAM: Fault = (
     StoreUnusable,
     "boto3 refused the request",
-    "This is a fault of the program or of the installed boto3: please report it.",
+    "This is a defect of slomo-batch or of the installed boto3: please report it.",
 )
 _DAMAGED: Fault = (
     StorageBusy,
-    "data were damaged on the way",
-    "The same may succeed later; if not, check the network.",
+    "data were corrupted in transit",
+    "Try again; if it happens again, check the network.",
 )
 
 FAULTS_BY_CLASS: dict[type[Exception], Fault] = {
@@ -67,16 +67,16 @@ FAULTS_BY_CLASS: dict[type[Exception], Fault] = {
     boto.FlexibleChecksumError: _DAMAGED,
     ResponseParserError: (
         StorageBusy,
-        "the answer is not in S3's language",
-        "Check the endpoint, and what stands between; the same may succeed later.",
+        "the answer is not a valid S3 response",
+        "Check the endpoint and any proxy, and try again later.",
     ),
     boto.SSLError: (
         StoreUnusable,
-        "the store's TLS certificate is not trusted, or it speaks no TLS",
+        "the store's TLS certificate is not trusted, or the store does not use TLS",
         "Check http:// or https:// in the endpoint; AWS_CA_BUNDLE names a private certificate authority.",
     ),
     boto.CapacityNotAvailableError: _CONNECTION,
-    # who we are
+    # credentials
     boto.NoCredentialsError: _CREDENTIALS,
     boto.NoAuthTokenError: _CREDENTIALS,
     boto.TokenRetrievalError: _CREDENTIALS,
@@ -88,7 +88,7 @@ FAULTS_BY_CLASS: dict[type[Exception], Fault] = {
     boto.MetadataRetrievalError: _CREDENTIALS,
     boto.SSOError: _CREDENTIALS,
     boto.LoginError: _CREDENTIALS,
-    # what is configured
+    # configuration
     boto.UnknownRegionError: _CONFIGURATION,
     boto.InvalidIMDSEndpointError: _CONFIGURATION,
     boto.InvalidIMDSEndpointModeError: _CONFIGURATION,
@@ -123,7 +123,7 @@ FAULTS_BY_CLASS: dict[type[Exception], Fault] = {
     boto.MD5UnavailableError: _CONFIGURATION,
     boto.MissingDependencyException: _CONFIGURATION,
     boto.UnsupportedServiceProtocolsError: _CONFIGURATION,
-    # what only a wrong program meets
+    # defects of a program
     boto.DataNotFoundError: _PROGRAM,
     boto.ApiVersionNotFoundError: _PROGRAM,
     boto.MissingParametersError: _PROGRAM,
@@ -142,13 +142,14 @@ FAULTS_BY_CLASS: dict[type[Exception], Fault] = {
     # the store
     boto.PaginationError: (
         StoreUnusable,
-        "the store's listings do not come to an end",
-        "Use a store that pages ListObjectsV2 as AWS does.",
+        "the store's listing does not end",
+        "Use a store that paginates ListObjectsV2 as AWS S3 does.",
     ),
 }
-"""By the nearest class of the exception's line of descent. ClientError is not here: its code decides."""
+"""By exception class; a subclass that is not listed is treated like its nearest base class. ClientError is mapped by
+its code."""
 
-_BUSY: Fault = (StorageBusy, "the store is busy or failed inside", "The same may succeed later.")
+_BUSY: Fault = (StorageBusy, "the store is busy or had an internal error", "Try again later.")
 _REFUSED: Fault = (
     AccessRefused,
     "access denied",
@@ -159,18 +160,26 @@ _BAD_CREDENTIALS: Fault = (
     "the store does not accept the credentials",
     "Check or renew the credentials that boto3 finds (environment, profile, role), and this machine's clock.",
 )
-_WRONG_PLACE: Fault = (StoreUnusable, "the bucket is elsewhere", "Set the bucket's own region or endpoint.")
+_WRONG_PLACE: Fault = (
+    StoreUnusable,
+    "the bucket is in another region or at another endpoint",
+    "Set the region or endpoint of the bucket.",
+)
 _NO_KEY: Fault = (ObjectMissing, "no such object", "")
 _CHANGED: Fault = (ObjectChanged, "the object changed", "")
-_BAD_BUCKET: Fault = (StoreUnusable, "no such bucket", "Create it, or correct its name.")
-_INCAPABLE: Fault = (StoreUnusable, "the store cannot do what is needed", "Use a store with AWS's S3 interface.")
+_BAD_BUCKET: Fault = (StoreUnusable, "no such bucket", "Create the bucket, or correct its name.")
+_INCAPABLE: Fault = (
+    StoreUnusable,
+    "the store does not support a required operation",
+    "Use a store with the interface of AWS S3.",
+)
 _KMS: Fault = (StoreUnusable, "the encryption key cannot be used", "Check the KMS key, its state and its limits.")
-_FULL: Fault = (StoreUnusable, "no space left", "Make room and run again: what is committed stays.")
-_BAD_KEY: Fault = (AccessRefused, "the store does not take this key", "Use a shorter, plainer name.")
+_FULL: Fault = (StoreUnusable, "no space left", "Free space and run again; finished work is kept.")
+_BAD_KEY: Fault = (AccessRefused, "the store does not accept this key", "Use a shorter name with plain characters.")
 _COLD: Fault = (
     AccessRefused,
     "the object is in cold storage",
-    "Restore it first (aws s3api restore-object), wait until that is done, then run again.",
+    "Restore it first (aws s3api restore-object), wait for the restore to finish, then run again.",
 )
 
 FAULTS_BY_CODE: dict[str, Fault] = {
@@ -179,7 +188,7 @@ FAULTS_BY_CODE: dict[str, Fault] = {
     "NotFound": _NO_KEY,
     "NoSuchBucket": _BAD_BUCKET,
     "InvalidBucketName": _BAD_BUCKET,
-    "NoSuchUpload": (StorageBusy, "the upload was aborted or is finished already", "The same may succeed later."),
+    "NoSuchUpload": (StorageBusy, "the upload was already aborted or completed", "Try again later."),
     "PreconditionFailed": _CHANGED,
     "InvalidObjectState": _COLD,
     "AccessDenied": _REFUSED,
@@ -235,7 +244,7 @@ FAULTS_BY_CODE: dict[str, Fault] = {
     "XAmzContentChecksumMismatch": _DAMAGED,
     "XAmzContentSHA256Mismatch": _DAMAGED,
 }
-"""By the code in the server's answer."""
+"""By the error code in the server's answer."""
 
 FAULTS_BY_STATUS: dict[int, Fault] = {
     301: _WRONG_PLACE,
@@ -249,15 +258,15 @@ FAULTS_BY_STATUS: dict[int, Fault] = {
     429: _BUSY,
     501: _INCAPABLE,
 }
-"""By HTTP status where the code is unknown, or there is none: answers to HEAD have no body."""
+"""By HTTP status, if the code is unknown or missing: answers to HEAD have no body."""
 
 _SECRET_VARIABLES = ("AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN", "AWS_SECURITY_TOKEN")
 _SHORTEST_SECRET = 8
-"""Characters. A shorter one is nobody's secret, and may be part of any word."""
+"""Characters. A shorter value is not a real secret, and may be part of any word."""
 
 
 def storage_error(error: Exception, where: str) -> SlomoError:
-    """The project's error for one of boto3's or of the server's."""
+    """The SlomoError to raise for an error of boto3 or of the server at `where`."""
     if isinstance(error, boto.ClientError):
         kind, what, remedy = _of_answer(error)
         answer = error.response.get("Error", {})
@@ -270,7 +279,7 @@ def storage_error(error: Exception, where: str) -> SlomoError:
 
 
 def redact_secrets(text: str) -> str:
-    """The text without what is, or looks like, a credential."""
+    """Replace credentials in the text, and text that looks like one, by `***`."""
     for secret in filter(None, map(os.environ.get, _SECRET_VARIABLES)):
         if len(secret) >= _SHORTEST_SECRET:
             for form in {secret, secret.strip(), repr(secret)[1:-1], quote(secret, safe="")}:
@@ -279,10 +288,10 @@ def redact_secrets(text: str) -> str:
 
 
 def check_credentials(credentials: Credentials | None, where: str) -> None:
-    """Check that the credentials of a client, if it has any, can be sent.
+    """Check that a client's credentials, if it has any, can be sent.
 
     Raises:
-        StoreUnusable: one of them holds a character that no request can carry.
+        StoreUnusable: one of them contains a character that cannot be sent in a request.
     """
     if credentials is None:
         return
@@ -301,7 +310,7 @@ def check_credentials(credentials: Credentials | None, where: str) -> None:
 
 
 def _unsendable(value: str, *, in_header: bool) -> str:
-    """What in a credential cannot be sent; "" if all can. The secret key only signs, so it may be in any script."""
+    """Name the invalid character in a credential; "" if none. The secret key is not sent, so it may be non-ASCII."""
     if any(character in value for character in "\r\n"):
         return "a line break"
     if any(character < " " or character == "\x7f" for character in value):
@@ -312,13 +321,13 @@ def _unsendable(value: str, *, in_header: bool) -> str:
 
 
 def _is_of_header(error: Exception) -> bool:
-    """Whether Python's HTTP client refused a header: it raises plain ValueErrors and UnicodeEncodeErrors."""
+    """Whether Python's HTTP client refused a header, which it reports by a ValueError or UnicodeEncodeError."""
     cause = error.kwargs.get("error") if isinstance(error, boto.HTTPClientError) else None
     return type(cause) in {ValueError, UnicodeEncodeError}
 
 
 def _of_class(kind: type[BaseException]) -> Fault:
-    unknown: Fault = (StoreUnusable, "boto3 failed in a way not known here", "")
+    unknown: Fault = (StoreUnusable, "unexpected error from boto3", "")
     return next((FAULTS_BY_CLASS[ancestor] for ancestor in kind.__mro__ if ancestor in FAULTS_BY_CLASS), unknown)
 
 
@@ -344,15 +353,15 @@ BOTO_ERRORS = (
     HTTPError,
     ProxySchemeUnsupported,
 )
-"""Everything that a request may raise."""
+"""Exceptions that a request may raise."""
 
 CHECKSUM_ERRORS = (boto.ChecksumError, boto.FlexibleChecksumError)
-"""What is raised where a body came whole and is not what was stored."""
+"""Exceptions for a complete body whose checksum does not match."""
 
 
 @contextmanager
 def translate_errors(where: str) -> Iterator[None]:
-    """Report what boto3 raises inside as the project's errors."""
+    """Raise errors of boto3 in the block as errors of this project."""
     try:
         yield
     except BOTO_ERRORS as error:

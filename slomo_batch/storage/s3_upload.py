@@ -1,8 +1,8 @@
-"""Uploads of files: one request for a small file, parts of a multipart upload for a large one.
+"""Upload files to S3: a small file in one request, a large one as a multipart upload.
 
-Every body goes out with its MD5 and its CRC-32: servers that know only one of them still check what arrived. An upload
-that fails is aborted, by its own id and no other. One in parts is recorded before its first part goes out, so that what
-a killed process leaves can be aborted later.
+Every body is sent with its MD5 and CRC-32, since some servers check only one of them. A failed upload is aborted by its
+own id. A multipart upload is recorded before its first part is sent, so that it can be aborted after the process is
+killed.
 """
 
 import base64
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 MULTIPART_FROM_BYTES = 64 << 20
 """Files above this are uploaded in parts."""
 PART_BYTES = 16 << 20
-"""Size of a part, and what one thread holds in memory; more where a file would need too many parts."""
+"""Size of a part, which one thread holds in memory; more if a file would need too many parts."""
 MAX_PARTS = 10_000
 PARALLEL = 4
 READ_BYTES = 1 << 20
@@ -40,12 +40,12 @@ CONTENT_TYPES = {
 
 
 def content_type(key: str) -> str:
-    """What a browser is told the object is."""
+    """The Content-Type of an object, by its suffix."""
     return CONTENT_TYPES.get(PurePosixPath(key).suffix.lower(), "application/octet-stream")
 
 
 def checksums(data: bytes) -> dict[str, Any]:
-    """The request's fields that let a server check a body."""
+    """Request parameters that let the server verify a body."""
     return _checksums(hashlib.md5(data, usedforsecurity=False).digest(), zlib.crc32(data))
 
 
@@ -63,7 +63,7 @@ def upload_file(client: "S3Client", target: dict[str, Any], path: Path) -> None:
 def upload_parts(
     client: "S3Client", place: dict[str, Any], target: dict[str, Any], path: Path, uploads: UploadLog
 ) -> None:
-    """Upload a file in parts; `place` says bucket and key, `target` also how the object is to be stored."""
+    """Upload a file in parts; `place` has bucket and key, `target` also the storage options."""
     created = client.create_multipart_upload(**target, ChecksumAlgorithm="CRC32")
     upload = {**place, "UploadId": created["UploadId"]}
     record = Upload(uri=f"{S3_SCHEME}{place['Bucket']}/{place['Key']}", token=created["UploadId"])
@@ -83,7 +83,7 @@ def upload_parts(
 
 
 def is_over(error: ClientError) -> bool:
-    """Whether an answer says that there is no such upload: it was completed or aborted."""
+    """Whether the error means that the upload was completed or aborted."""
     return error.response.get("Error", {}).get("Code") == "NoSuchUpload"
 
 
@@ -108,7 +108,7 @@ def _send(client: "S3Client", upload: dict[str, Any], path: Path, size_bytes: in
 
 
 def _all(work: Callable[[int, int], dict[str, Any]], items: Sequence[tuple[int, int]]) -> Sequence[dict[str, Any]]:
-    """The results for all items, a few at a time; the first failure stops those not begun."""
+    """Call `work` for all items, a few at a time. The first error cancels those not started."""
     with ThreadPoolExecutor(PARALLEL) as pool:
         running: list[Future[dict[str, Any]]] = [pool.submit(work, *item) for item in items]
         try:

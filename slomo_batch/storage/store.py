@@ -1,4 +1,4 @@
-"""ObjectStore: the contract that folders, S3 and memory keep alike."""
+"""ObjectStore: the interface of folders and S3."""
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
@@ -8,7 +8,7 @@ from typing import Protocol
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ObjectInfo:
-    """One stored object as the store describes it."""
+    """Key, size and fingerprint of a stored object."""
 
     key: str
     size_bytes: int
@@ -19,26 +19,26 @@ class ObjectInfo:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Upload:
-    """A write under way. A process that is killed amid it leaves something behind that is no object."""
+    """A write in progress. If the process is killed, it leaves data that are not an object."""
 
     uri: str
-    """Of the object that is to stand there."""
+    """Of the object that it writes."""
     token: str
-    """What the store knows it by: the id of a multipart upload on S3, the name of a temporary file in a folder."""
+    """Id of the multipart upload on S3; name of the temporary file in a folder."""
 
 
 class UploadLog(Protocol):
-    """Hears of a store's uploads, so that those which a kill cut off can be found. It decides where that is kept."""
+    """Records a store's uploads, so that those of killed processes can be found and aborted."""
 
     def begun(self, upload: Upload) -> None:
-        """It is about to hold something. What is raised here stops it."""
+        """Record an upload before it stores data. An exception raised here stops the upload."""
 
     def ended(self, upload: Upload) -> None:
-        """Nothing of it is left, whether its object stands or not."""
+        """Record that no data of the upload remain, whether or not its object exists."""
 
 
 class NullUploadLog:
-    """An UploadLog that keeps nothing."""
+    """An UploadLog that records nothing."""
 
     def begun(self, upload: Upload) -> None:
         """See UploadLog."""
@@ -50,7 +50,7 @@ class NullUploadLog:
 class ObjectStore(Protocol):
     """Objects under a root (a folder, or a bucket and prefix). Keys are relative, "/"-separated, without "." and "..".
 
-    Failures are the StorageError family: ObjectMissing, ObjectChanged, AccessRefused, StorageBusy after bounded retries
+    Raises StorageErrors: ObjectMissing, ObjectChanged, AccessRefused, StorageBusy after bounded retries
     with back-off; StoreUnusable when the root itself cannot be used.
     """
 
@@ -68,17 +68,17 @@ class ObjectStore(Protocol):
         """Read one object whole."""
 
     def get_range(self, key: str, start: int, end: int, *, fingerprint: str = "") -> bytes:
-        """Read bytes [start, end), fewer only where the object ends; with a fingerprint, only of that very object."""
+        """Read bytes [start, end), fewer only where the object ends; with a fingerprint, fail if the object changed."""
 
     def put(self, key: str, data: bytes) -> None:
-        """Write one object, replacing any; readers see the old or the new one, never a part."""
+        """Write one object atomically, replacing an existing one."""
 
     def put_if_absent(self, key: str, data: bytes) -> bool:
-        """Write only where nothing stands. True when `data` stands there now and this call put it there, decided by
-        reading back; False when another's data was first. `data` must be unlike any other writer's."""
+        """Write only if no object exists. Return True if the object now holds `data`, found by reading it back; False
+        if another writer was first. `data` must differ from any other writer's."""
 
     def put_file(self, key: str, path: Path) -> None:
-        """Upload a file, replacing any object; complete or not at all; size and checksum checked."""
+        """Upload a file atomically, replacing an existing object. Size and checksum are checked."""
 
     def get_file(self, key: str, path: Path) -> None:
         """Download an object into a file."""
@@ -87,15 +87,15 @@ class ObjectStore(Protocol):
         """Objects whose key starts with prefix, in key order. On S3 one request per 1,000."""
 
     def delete(self, keys: Iterable[str]) -> None:
-        """Delete these objects; missing ones are no error."""
+        """Delete objects. Missing objects are no error."""
 
-    # What killed writers leave. It is no object and in no listing.
+    # Unfinished uploads of killed processes. They are not objects and not listed.
 
     def upload_size(self, key: str, token: str) -> int | None:
-        """Bytes held by an upload to `key` that was not finished; None where nothing of it is left."""
+        """Bytes held by an unfinished upload to `key`; None if no data remain."""
 
     def abort(self, key: str, token: str) -> None:
-        """Delete what is left of this very upload; nothing left is no error."""
+        """Delete the data of this upload. An upload without data is no error."""
 
     def abandoned(self, prefix: str) -> Iterator[ObjectInfo]:
-        """Files below a folder that were to become objects; `delete` takes their keys. On S3 there is no such thing."""
+        """List temporary files below a folder; `delete` accepts their keys. There are none on S3."""

@@ -1,4 +1,4 @@
-"""URIs: where things are, on S3 or on this machine.
+"""Parse and normalize URIs of S3 objects and local files.
 
 A URI is `s3://bucket/key`, `file:///path` or a path of this machine; nothing else. Credentials are never part of one.
 """
@@ -28,9 +28,9 @@ def split_uri(uri: str) -> tuple[str, str]:
 
 
 def normalize_uri(uri: str, base: Path) -> str:
-    """The one spelling of a URI: s3:// as it is, all others as the absolute path seen from `base`.
+    """Normalize a URI: s3:// stays as it is, all others become an absolute path, relative paths seen from `base`.
 
-    A trailing slash stays: it says "folder". `~` is the home folder.
+    A trailing slash is kept, since it marks a folder. `~` is the home folder.
     """
     if is_s3(uri):
         split_s3(uri)
@@ -40,9 +40,9 @@ def normalize_uri(uri: str, base: Path) -> str:
 
 
 def absolute_template(template: str, base: Path) -> str:
-    """The template of a URI as one that begins with its place, for names to be filled in: s3:// or an absolute path.
+    """Make the template of a URI absolute, before names are filled in: s3:// or an absolute path.
 
-    What is a "~", a "%2e" or a scheme in a name that is filled in afterwards is then no more than letters of it.
+    A "~", a "%2e" or a scheme in a name that is filled in later is then taken literally.
     """
     return template if is_s3(template) else str(_absolute(template, base))
 
@@ -51,7 +51,7 @@ def _absolute(uri: str, base: Path) -> Path:
     try:
         return base.absolute() / Path(_local_path(uri)).expanduser()
     except RuntimeError as error:
-        raise ManifestError("whose home folder this is cannot be told", where=uri) from error
+        raise ManifestError("cannot determine the home folder", where=uri) from error
 
 
 def split_s3(uri: str) -> tuple[str, str]:
@@ -62,7 +62,7 @@ def split_s3(uri: str) -> tuple[str, str]:
     """
     bucket, _, key = uri.removeprefix(S3_SCHEME).partition("/")
     if not bucket:
-        raise ManifestError("no bucket in this URI", where=uri, remedy="Write s3://bucket/key.")
+        raise ManifestError("the URI has no bucket", where=uri, remedy="Write s3://bucket/key.")
     return bucket, key
 
 
@@ -70,12 +70,14 @@ def _local_path(uri: str) -> str:
     if uri.startswith(FILE_SCHEME):
         host, _, _ = uri.removeprefix(FILE_SCHEME).partition("/")
         if host not in {"", "localhost"}:
-            raise ManifestError("a file: URI of another machine", where=uri, remedy="Write file:///absolute/path.")
-        # Bytes that are not UTF-8 become what Python has for them in names of files.
+            raise ManifestError("the file: URI names another machine", where=uri, remedy="Write file:///absolute/path.")
+        # Bytes that are not UTF-8 become surrogates, as in Python's file names.
         return unquote(uri.removeprefix(FILE_SCHEME).removeprefix(host), errors="surrogateescape")
     scheme, separator, _ = uri.partition("://")
     if separator and scheme.isalnum():
         raise ManifestError(
-            f"no store speaks {scheme}://", where=uri, remedy="Use s3://bucket/key, file:///path, or a plain path."
+            f"unsupported URI scheme {scheme}://",
+            where=uri,
+            remedy="Use s3://bucket/key, file:///path, or a plain path.",
         )
     return uri

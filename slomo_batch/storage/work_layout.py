@@ -1,8 +1,8 @@
-"""Layout: every key of the work store is spelled here and nowhere else.
+"""Layout: the keys of the work store. No other module builds a key.
 
     jobs/<job>/job.json                                        pinned once
                progress/000001.json
-               weights/<spelling>.json     weights/<sha256>.safetensors
+               weights/<digest>  .json     weights/<sha256>.safetensors
                epochs/000001.json          heartbeats/000001.json
                ledger/000001-000001.parquet
                receipts/<receipt>.json     failures/000001-<receipt>.json
@@ -13,7 +13,7 @@
                               segments/<chunk>/<attempt>.<suffix>       sound/<attempt>.pkts
                               commits/<chunk>.json
 
-One listing of `receipts` tells all that is published, one of a video's prefix all that is made of it.
+One listing of `receipts` shows all published videos, one of a video's prefix everything made for it.
 Prefixes end in a slash. Nothing outside `root` is ever written or deleted.
 """
 
@@ -27,9 +27,9 @@ JOBS = "jobs/"
 """Prefix of all jobs of a work store."""
 
 Listed = Literal["progress", "epoch", "heartbeat", "ledger_part", "receipt", "failure", "upload", "commit"]
-"""Kinds of objects that are found by listing a prefix."""
+"""Kinds of objects found by listing a prefix."""
 _NUMBER, _ID = r"([0-9]{6}|[1-9][0-9]{6,7})", r"([0-9a-f]{32})"
-"""A number of more than eight digits is none that a job reaches: a date in a file's name, for one."""
+"""No job reaches a number of more than eight digits; a date in a file name has more."""
 _NAMES: dict[Listed, str] = {
     "progress": rf"progress/{_NUMBER}\.json",
     "epoch": rf"epochs/{_NUMBER}\.json",
@@ -63,24 +63,24 @@ class Layout:
 
     @property
     def job(self) -> str:
-        """What the job decided when it first ran."""
+        """Settings that the first run of the job fixed."""
         return f"{self.root}job.json"
 
-    def weights_pin(self, spelling_digest: str) -> str:
-        """What one spelling of `interpolate.weights` stands for in this job."""
-        return f"{self.root}weights/{spelling_digest}.json"
+    def weights_pin(self, spec_digest: str) -> str:
+        """The weights that one value of `interpolate.weights` refers to in this job."""
+        return f"{self.root}weights/{spec_digest}.json"
 
     def weights(self, sha256: str) -> str:
-        """The weights themselves, by their hash, for workers that cannot reach where they came from."""
+        """The weights themselves, by their hash, for workers that cannot read the original."""
         return f"{self.root}weights/{sha256}.safetensors"
 
     @property
     def progresses(self) -> str:
-        """Prefix of what `status` shows, of which the latest counts."""
+        """Prefix of the progress records; `status` shows the latest."""
         return f"{self.root}progress/"
 
     def progress(self, epoch: int) -> str:
-        """Where the job stands, as the driver of one epoch sees it."""
+        """Progress of the job, written by the driver of one epoch."""
         return f"{self.progresses}{epoch:06d}.json"
 
     @property
@@ -125,29 +125,29 @@ class Layout:
         return f"{self.root}failures/"
 
     def failure(self, epoch: int, receipt_id: str) -> str:
-        """Why one video was given up by the driver of one epoch."""
+        """Why one video failed under the driver of one epoch."""
         return f"{self.failures}{epoch:06d}-{receipt_id}.json"
 
     def owned(self, object_id: str) -> str:
-        """Says of what this job made an object that it put under an output's name."""
+        """What this job made an output object from."""
         return f"{self.root}owned/{object_id}.json"
 
     @property
     def uploads(self) -> str:
-        """Prefix of the uploads under way."""
+        """Prefix of the uploads in progress."""
         return f"{self.root}uploads/"
 
     def upload(self, upload_id: str) -> str:
-        """An upload that this job began, to whatever place; deleted when it is over."""
+        """An upload that this job started, to any store; deleted when the upload ends."""
         return f"{self.uploads}{upload_id}.json"
 
     @property
     def probes(self) -> str:
-        """Prefix of the keys that a store is tried with."""
+        """Prefix of the keys for checks of a store."""
         return f"{self.root}probes/"
 
     def probe(self, random: str) -> str:
-        """A key to try the store with; deleted after."""
+        """A key for a check of the store; deleted afterwards."""
         return f"{self.probes}{random}"
 
     # ---- one video -------------------------------------------------------------------------------------------------
@@ -214,7 +214,7 @@ class Layout:
         return f"{self.video(video_id)}sound-commit.json"
 
     def publishing(self, video_id: str) -> str:
-        """Says that the output's name was free, free to replace, or this job's, when it began to upload to it."""
+        """Records that the output did not exist, was replaceable, or was this job's, when the upload started."""
         return f"{self.video(video_id)}publishing.json"
 
     def choice(self, video_id: str) -> str:
@@ -223,9 +223,9 @@ class Layout:
 
 
 def parts_of(layout: Layout, kind: Listed, key: str) -> tuple[str, ...]:
-    """The numbers and ids in a listed key, in order; empty where the key is not one of this kind.
+    """The numbers and ids in a listed key, in order; empty where the key is not of this kind.
 
-    A folder also holds what file managers, editors and programs that synchronize put there; it is left alone.
+    A folder may also hold files of file managers, editors and sync programs; they are ignored.
     """
     match = re.fullmatch(_NAMES[kind], key.removeprefix(layout.root))
     return match.groups() if match else ()

@@ -155,7 +155,9 @@ def fight(day: Day, field: Battlefield, env: dict[str, str], folder: Path) -> li
 
 def report(field: Battlefield, jobs: list[Job], where: str) -> None:
     """What was survived, as a table for docs/benchmarks/chaos.md."""
-    survived: Counter[str] = field.struck + Counter({str(fault): number for fault, number in field.storm.dealt.items()})
+    survived: Counter[str] = field.struck + Counter(
+        {str(fault): number for fault, number in field.storm.injected.items()}
+    )
     lines = [f"| {kind} | {number} |" for kind, number in sorted(survived.items())]
     print(f"\n{where}: {len(jobs)} rounds, {field.storm.num_requests} requests, seed {SEED}, {SECONDS:.0f} s")  # noqa: T201
     print("\n".join(["| what happened | times |", "| --- | --- |", *lines]))  # noqa: T201

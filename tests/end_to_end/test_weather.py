@@ -89,7 +89,7 @@ def test_a_job_survives_a_fault_of_every_kind(archive: Archive, s3: S3Server, tm
     with weathered(s3, Weather(faults=faults, share=0.12, seed=7)) as storm:
         run = job.job.run(env=storm.server.env())
         assert run.returncode == 0, run.stdout + run.stderr
-        assert storm.dealt.keys() == faults.keys()
+        assert storm.injected.keys() == faults.keys()
     job.expect_what_a_quiet_day_makes(tmp_path)
 
 

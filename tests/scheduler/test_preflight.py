@@ -46,7 +46,7 @@ def test_one_output_folder_that_is_closed_does_not_stop_the_others(place: Path) 
 def test_where_no_output_folder_can_be_written_nothing_starts(place: Path) -> None:
     (place / "out").mkdir()
     (place / "out").chmod(0o555)
-    with pytest.raises(StoreUnusable, match="cannot write to this place"):
+    with pytest.raises(StoreUnusable, match="cannot write to this store"):
         prove("in/a/1.mp4", "in/b/2.mp4", output="out/{relpath}/{stem}.mp4")
 
 

@@ -107,8 +107,8 @@ def test_a_server_deaf_to_if_none_match_is_refused(s3: S3Server) -> None:
             check_put_if_absent(store, KEY_OF)
 
 
-@pytest.mark.parametrize(("kind", "fault"), [(Forgetful, "not what is read"), (Clinging, "although it was deleted")])
-def test_a_store_that_does_not_do_as_told_is_refused(kind: type[MemoryStore], fault: str) -> None:
+@pytest.mark.parametrize(("kind", "fault"), [(Forgetful, "other data than"), (Clinging, "a deleted object can")])
+def test_a_store_that_loses_or_keeps_data_is_refused(kind: type[MemoryStore], fault: str) -> None:
     with pytest.raises(StoreUnusable, match=fault):
         check_access(kind(), "probe", write=True)
 
@@ -139,7 +139,7 @@ def test_access_denied_is_refused_with_the_leave_that_is_missing(s3: S3Server, w
     bucket = s3.make_bucket()
     with refusing(s3, f"/{bucket}") as closed:
         store = open_store(StoreSpec(uri=f"s3://{bucket}", options=closed.options()))
-        with pytest.raises(StoreUnusable, match=f"cannot {'write to' if write else 'read'} this place: access denied"):
+        with pytest.raises(StoreUnusable, match=f"cannot {'write to' if write else 'read'} this store: access denied"):
             check_access(store, "probe", write=write)
 
 
@@ -154,7 +154,7 @@ def test_reading_needs_no_leave_to_get_a_key_that_is_not_there(s3: S3Server) -> 
 
 def test_a_folder_that_cannot_be_made_is_refused(tmp_path: Path) -> None:
     (tmp_path / "file").write_bytes(b"")
-    with pytest.raises(StoreUnusable, match="cannot write to this place: a file stands where a folder is needed"):
+    with pytest.raises(StoreUnusable, match="cannot write to this store: a file is in the place of a folder"):
         check_access(LocalStore(tmp_path / "file" / "work"), "probe", write=True)
 
 

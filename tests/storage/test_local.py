@@ -176,7 +176,7 @@ def test_a_file_where_a_folder_is_needed_is_named(tmp_path: Path) -> None:
     store = LocalStore(tmp_path)
     store.put("a", b"")
     for key in ("a/b", "a/b/c"):
-        with pytest.raises(AccessRefused, match="a file stands where a folder is needed"):
+        with pytest.raises(AccessRefused, match="a file is in the place of a folder"):
             store.put(key, b"")
     (tmp_path / "folder").mkdir()
     with pytest.raises(AccessRefused):

@@ -25,7 +25,7 @@ NUM_FAULTS = 3
 class Survived:
     """What became of a store's operations under one kind of fault."""
 
-    dealt: int
+    injected: int
     wrong: list[str]
 
 
@@ -73,7 +73,7 @@ def survived(s3: S3Server, tmp_path_factory: pytest.TempPathFactory) -> Iterator
         with weathered(s3, Weather(faults={fault: number}, share=0.6, silent_s=30)) as storm:
             store = open_store(StoreSpec(uri=f"s3://{bucket}/{fault.name}", options=storm.server.options()))
             wrong = wrong_of(store, f"s3://{bucket}", tmp_path_factory.mktemp(fault.name))
-            return Survived(dealt=storm.dealt[fault], wrong=wrong)
+            return Survived(injected=storm.injected[fault], wrong=wrong)
 
     with pytest.MonkeyPatch.context() as patch, ThreadPoolExecutor(len(PASSING)) as pool:
         patch.setattr(client_module, "READ_TIMEOUT_S", 3)
@@ -83,7 +83,7 @@ def survived(s3: S3Server, tmp_path_factory: pytest.TempPathFactory) -> Iterator
 
 @pytest.mark.parametrize("fault", PASSING)
 def test_what_passes_is_survived(fault: Fault, survived: dict[Fault, Survived]) -> None:
-    assert survived[fault].dealt > 0
+    assert survived[fault].injected > 0
     assert survived[fault].wrong == []
 
 
@@ -111,5 +111,5 @@ def test_large_files_go_and_come_whole_through_all_of_it(
         store = open_store(StoreSpec(uri=f"s3://{bucket}", options=storm.server.options()))
         store.put_file("big", path)
         store.get_file("big", back)
-        assert sum(storm.dealt.values()) >= 5
+        assert sum(storm.injected.values()) >= 5
     assert back.read_bytes() == path.read_bytes()
