@@ -1,7 +1,7 @@
-"""A real S3 server for tests: SeaweedFS on the loopback, in a folder of its own, gone afterwards.
+"""A real S3 server for tests: SeaweedFS on the loopback, in a temporary folder.
 
-`serving()` starts one, `mortal_server()` one that can be killed and started again. The proxies stand before a server
-and give it a fault: deaf to If-None-Match, connections that break, requests refused.
+`serving()` starts one, `mortal_server()` one that can be killed and started again. Each proxy adds a fault to a
+server: it ignores If-None-Match, cuts connections, or refuses requests.
 """
 
 import os
@@ -46,14 +46,14 @@ class S3Server:
     secret_key: str
 
     def make_bucket(self, name: str = "") -> str:
-        """A new bucket of a random name, or the one of this name; its name."""
+        """Create a bucket, with a random name if none is given, and return its name."""
         name = name or f"slomo-{uuid4().hex[:12]}"
         with closing(self._client()) as client, suppress(client.exceptions.BucketAlreadyOwnedByYou):
             client.create_bucket(Bucket=name)
         return name
 
     def env(self) -> dict[str, str]:
-        """Environment variables with which a process finds this server the ordinary way."""
+        """Environment variables with which a process finds this server."""
         return {
             "AWS_ACCESS_KEY_ID": self.access_key,
             "AWS_SECRET_ACCESS_KEY": self.secret_key,
@@ -63,7 +63,7 @@ class S3Server:
         }
 
     def options(self) -> S3Options:
-        """How this server is spoken to."""
+        """The options of a store on this server."""
         return S3Options(endpoint_url=self.endpoint, region="us-east-1", addressing_style="path")
 
     def _client(self) -> Any:
@@ -79,14 +79,14 @@ class S3Server:
 
 @contextmanager
 def serving() -> Iterator[S3Server]:
-    """A server of its own, ready: it has taken a write."""
+    """Start a server that is ready: it has accepted a write."""
     with mortal_server() as mortal:
         yield mortal.server
 
 
 @contextmanager
 def mortal_server() -> Iterator["MortalServer"]:
-    """The same, with a hand on its process."""
+    """Start a server that can be killed and restarted."""
     folder = Path(tempfile.mkdtemp(prefix="slomo-s3-"))
     (folder / "data").mkdir()
     mortal = MortalServer(folder, _free_ports(5))
@@ -110,7 +110,7 @@ class MortalServer:
         self._watcher: subprocess.Popen[bytes] | None = None
 
     def start(self) -> None:
-        """Start it and wait until it has taken a write. It ends with the test process too, whatever happens to that."""
+        """Start it and wait until it has accepted a write. It also ends if the test process is killed."""
         log = self._folder / "log"
         with log.open("ab") as output:
             self._process = subprocess.Popen(
@@ -126,21 +126,21 @@ class MortalServer:
         _wait_until_ready(self.server, self._process, log)
 
     def kill(self) -> None:
-        """SIGKILL: its data are on disk as far as they are."""
+        """Send SIGKILL; data not yet on disk are lost."""
         if self._process is None or self._watcher is None:
             return
-        self._watcher.kill()  # before the server's process id can become another's
+        self._watcher.kill()  # before another process can get the server's process id
         self._watcher.communicate()
         self._process.kill()
         self._process.wait(STOPPED_WITHIN_S)
 
     def freeze(self) -> None:
-        """SIGSTOP: connections stay open, nothing is answered."""
+        """Send SIGSTOP: connections stay open without answers."""
         if self._process is not None:
             self._process.send_signal(signal.SIGSTOP)
 
     def thaw(self) -> None:
-        """Go on."""
+        """Send SIGCONT."""
         if self._process is not None:
             self._process.send_signal(signal.SIGCONT)
 
@@ -216,7 +216,7 @@ def _wait_until_ready(server: S3Server, process: subprocess.Popen[bytes], log: P
     fault: Exception | None = None
     with closing(server._client()) as client:
         while time.monotonic() < deadline and process.poll() is None:
-            with suppress(BotoCoreError, ClientError):  # it may be there, from before a restart
+            with suppress(BotoCoreError, ClientError):  # the object may exist from before a restart
                 client.create_bucket(Bucket="ready")
             try:
                 client.put_object(Bucket="ready", Key="ready", Body=b"ready")
@@ -233,7 +233,7 @@ def _wait_until_ready(server: S3Server, process: subprocess.Popen[bytes], log: P
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Request:
-    """A request that a proxy saw."""
+    """A request to a proxy."""
 
     method: str
     path: str
@@ -244,21 +244,21 @@ class Request:
 
 @contextmanager
 def without_put_if_absent(server: S3Server) -> Iterator[S3Server]:
-    """The same server, but deaf to If-None-Match, so that every conditional write overwrites."""
+    """A proxy that removes If-None-Match, so that every conditional write overwrites."""
     with _proxy(_Front(server, dropped={"if-none-match"})) as front:
         yield front
 
 
 @contextmanager
 def cutting(server: S3Server, num_cut: int) -> Iterator[S3Server]:
-    """The same server, but the connection breaks midway through the bodies of its first `num_cut` large answers."""
+    """A proxy that cuts the connection midway through the bodies of the first `num_cut` large answers."""
     with _proxy(_Front(server, num_cut=num_cut)) as front:
         yield front
 
 
 @contextmanager
 def losing(server: S3Server, num_lost: int) -> Iterator[S3Server]:
-    """The same server, but its answers to the first `num_lost` writes are lost, though the writes are done."""
+    """A proxy that carries out the first `num_lost` writes but loses their answers."""
     with _proxy(_Front(server, num_lost=num_lost)) as front:
         yield front
 
@@ -267,14 +267,14 @@ def losing(server: S3Server, num_lost: int) -> Iterator[S3Server]:
 def refusing(
     server: S3Server, fragment: str, code: str = "AccessDenied", status: int = 403, *, method: str = ""
 ) -> Iterator[S3Server]:
-    """The same server, but requests whose path or query holds `fragment` are answered with an error."""
+    """A proxy that answers requests whose path or query contains `fragment` with an error."""
     with _proxy(_Front(server, refused=Refusal(fragment=fragment, code=code, status=status, method=method))) as front:
         yield front
 
 
 @contextmanager
 def recording(server: S3Server, *, dropped: Collection[str] = ()) -> Iterator[tuple[S3Server, list[Request]]]:
-    """The same server, and the requests it gets as they come; headers in `dropped` are kept from it."""
+    """A proxy that records the requests, and removes the headers in `dropped`."""
     front = _Front(server, dropped=dropped)
     with _proxy(front) as before:
         yield before, front.seen
@@ -296,7 +296,7 @@ class Refusal:
 
 
 class _Front(ThreadingHTTPServer):
-    """What the handlers of one proxy share."""
+    """State shared by the handlers of one proxy."""
 
     daemon_threads = False
 
@@ -331,7 +331,7 @@ CUT_FROM_BYTES = 10_000
 
 
 class _Forward(Relay):
-    """Passes one request on, signed anew where a header is dropped that its signature covers."""
+    """Passes one request on, signed again if a header that the signature covers is removed."""
 
     def _forward(self) -> None:
         front = cast("_Front", self.server)

@@ -1,4 +1,4 @@
-"""The contract of ObjectStore, kept alike by folders, memory and a real S3 server."""
+"""The contract of ObjectStore, tested on folders, memory and a real S3 server."""
 
 import random
 from collections.abc import Iterator
@@ -41,7 +41,7 @@ def keys(store: ObjectStore, prefix: str = "") -> list[str]:
     return [info.key for info in store.list(prefix)]
 
 
-def test_what_was_put_is_what_is_read(store: ObjectStore) -> None:
+def test_get_returns_the_data_of_put(store: ObjectStore) -> None:
     data = random.Random(1).randbytes(300_000)
     store.put("a/b.bin", data)
     assert store.get("a/b.bin") == data
@@ -65,7 +65,7 @@ def test_an_empty_object_is_an_object(store: ObjectStore, tmp_path: Path) -> Non
     assert keys(store) == ["empty"]
 
 
-def test_a_missing_object_is_said_to_be_missing(store: ObjectStore, tmp_path: Path) -> None:
+def test_a_missing_object_raises_object_missing(store: ObjectStore, tmp_path: Path) -> None:
     store.put("there/x", b"")
     for key in ("nowhere", "there", "there/y", "there/x/y"):
         with pytest.raises(ObjectMissing):
@@ -91,7 +91,7 @@ def test_a_range_is_cut_at_the_end_of_the_object(store: ObjectStore, start: int,
     assert store.get_range("ten", start, end, fingerprint=store.head("ten").fingerprint) == expected
 
 
-def test_a_fingerprint_stays_while_the_object_does_and_goes_with_it(store: ObjectStore) -> None:
+def test_a_fingerprint_changes_only_with_the_object(store: ObjectStore) -> None:
     store.put("a", b"first")
     before = store.head("a").fingerprint
     assert before
@@ -106,13 +106,13 @@ def test_a_fingerprint_stays_while_the_object_does_and_goes_with_it(store: Objec
             store.get_range("a", start, end, fingerprint=before)
 
 
-def test_put_if_absent_lets_the_first_one_stand(store: ObjectStore) -> None:
+def test_put_if_absent_keeps_the_first_object(store: ObjectStore) -> None:
     assert store.put_if_absent("commit/a.json", b"first")
     assert not store.put_if_absent("commit/a.json", b"second")
     assert store.get("commit/a.json") == b"first"
 
 
-def test_put_if_absent_knows_its_own_data_again(store: ObjectStore) -> None:
+def test_put_if_absent_recognizes_its_own_data(store: ObjectStore) -> None:
     assert store.put_if_absent("commit", b"mine")
     assert store.put_if_absent("commit", b"mine")
     store.delete(["commit"])
@@ -155,7 +155,7 @@ def test_a_reader_sees_the_old_object_or_the_new_one(store: ObjectStore) -> None
         writing.result()
 
 
-def test_a_listing_tells_every_object_and_its_size(store: ObjectStore) -> None:
+def test_a_listing_has_every_object_and_its_size(store: ObjectStore) -> None:
     names = ["a-b", "a.txt", "a/x-y", "a/x/z", "a0", "b/c/d/e", "Z", "é", "b/c.d"]
     for name in names:
         store.put(name, name.encode())
@@ -179,11 +179,11 @@ def test_a_listing_can_begin_anywhere_in_a_name(store: ObjectStore) -> None:
     assert keys(store, "nothing/") == keys(store, "jobs/a/1/x") == []
 
 
-def test_nothing_was_ever_put_means_an_empty_listing(store: ObjectStore) -> None:
+def test_an_unused_store_has_an_empty_listing(store: ObjectStore) -> None:
     assert keys(store) == []
 
 
-def test_deleting_takes_what_it_is_told_and_no_more(store: ObjectStore) -> None:
+def test_delete_removes_only_the_given_keys(store: ObjectStore) -> None:
     for name in ("a/b/1", "a/b/2", "a/3", "c"):
         store.put(name, b"")
     store.delete(["a/b/1", "a/b/2", "a/nothing", "nowhere/at/all"])
@@ -204,7 +204,7 @@ def test_a_file_goes_in_and_comes_out_the_same(store: ObjectStore, tmp_path: Pat
     assert sorted(path.name for path in tmp_path.glob("*.*")) == ["source.mp4", "target.mp4"]
 
 
-def test_what_was_written_to_its_end_leaves_nothing_but_the_object(store: ObjectStore, tmp_path: Path) -> None:
+def test_a_finished_write_leaves_only_the_object(store: ObjectStore, tmp_path: Path) -> None:
     (tmp_path / "file").write_bytes(b"data")
     store.put_file("folder/a", tmp_path / "file")
     nothing = f".slomo-{uuid4().hex}.part"
@@ -236,7 +236,7 @@ def test_a_key_that_could_leave_its_root_is_refused(store: ObjectStore, key: str
 @pytest.mark.parametrize(
     "key", ["with space.mp4", "100%25+plus&and=?.mp4", "clip [1] #2.mov", "Größe/日本.mkv", "...dots", 'quo"te', "a*b"]
 )
-def test_names_that_people_give_files_are_kept_letter_by_letter(store: ObjectStore, key: str) -> None:
+def test_unusual_file_names_are_kept(store: ObjectStore, key: str) -> None:
     store.put(key, b"data")
     assert store.get(key) == b"data"
     assert keys(store) == [key]
@@ -245,6 +245,6 @@ def test_names_that_people_give_files_are_kept_letter_by_letter(store: ObjectSto
     assert keys(store) == []
 
 
-def test_uris_say_where_things_are(store: ObjectStore) -> None:
+def test_the_uri_of_a_key_is_below_the_root(store: ObjectStore) -> None:
     assert not store.root.endswith("/")
     assert store.uri("a/b") == f"{store.root}/a/b"

@@ -1,4 +1,4 @@
-"""Stores that would lose work are refused before there is any."""
+"""Stores that would lose work are refused before a job starts."""
 
 import time
 from collections import Counter, defaultdict
@@ -23,7 +23,7 @@ WITHIN_S = 120
 
 
 class Overwriting(MemoryStore):
-    """Knows nothing of put-if-absent, and reads its own writes."""
+    """Ignores the condition of put-if-absent, and reads its own writes back."""
 
     def put_if_absent(self, key: str, data: bytes) -> bool:
         self.put(key, data)
@@ -31,7 +31,7 @@ class Overwriting(MemoryStore):
 
 
 class LookingFirst(MemoryStore):
-    """Looks before it writes, but not in one step: in a race nobody writes before a second one has looked."""
+    """Checks, then writes, not atomically: in a race each writer waits until a second one has checked."""
 
     def __init__(self, name: str) -> None:
         super().__init__(name)
@@ -50,7 +50,7 @@ class LookingFirst(MemoryStore):
 
 
 class NeverSure(MemoryStore):
-    """Creates once, but tells nobody that they did."""
+    """Creates once, but returns False to every writer."""
 
     def put_if_absent(self, key: str, data: bytes) -> bool:
         super().put_if_absent(key, data)
@@ -58,7 +58,7 @@ class NeverSure(MemoryStore):
 
 
 class Forgetful(MemoryStore):
-    """Takes a write and shows something else."""
+    """Accepts a write and returns other data."""
 
     def get(self, key: str) -> bytes:
         return super().get(key)[:-1]

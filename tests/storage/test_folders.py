@@ -1,4 +1,4 @@
-"""Listings of folders in which some entries cannot be looked into: they alone are missing, and said to be."""
+"""List folders in which some entries cannot be read: only they are missing, and each is reported."""
 
 import errno
 import os
@@ -27,7 +27,7 @@ def place() -> Iterator[Path]:
 
 
 def listed(root: Path) -> dict[str, type[SlomoError] | None]:
-    """What is listed, by key: files with None, all else with the class of its error."""
+    """The listing by key: None for a file, else the class of its error."""
     found = LocalStore(root).list_entering("", lambda _folder: True)
     return {one.key: type(one.error) if isinstance(one, Unlisted) else None for one in found}
 

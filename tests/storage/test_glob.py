@@ -1,4 +1,4 @@
-"""What globs stand for."""
+"""Expansion of globs."""
 
 from collections.abc import Sequence
 from pathlib import Path

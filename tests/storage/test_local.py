@@ -1,4 +1,4 @@
-"""What is true of folders and of no other store."""
+"""Behavior that only LocalStore has."""
 
 import errno
 import os
@@ -119,7 +119,7 @@ def test_what_is_not_a_file_is_not_an_object(tmp_path: Path) -> None:
         store.get("pipe.mp4")
 
 
-@pytest.mark.parametrize("settled_ns", [-1, 10**18], ids=["remembered", "hashed at every read"])
+@pytest.mark.parametrize("settled_ns", [-1, 10**18], ids=["cached", "hashed at every read"])
 def test_a_file_written_again_with_its_size_and_time_kept_is_noticed(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, settled_ns: int
 ) -> None:

@@ -1,4 +1,4 @@
-"""What passes through a metered store is counted, once."""
+"""A metered store counts each byte once."""
 
 from pathlib import Path
 

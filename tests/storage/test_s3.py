@@ -1,4 +1,4 @@
-"""What is true of S3 and of no other store."""
+"""Behavior that only S3Store has."""
 
 import inspect
 import json
@@ -431,7 +431,7 @@ def test_videos_are_stored_as_videos(s3: S3Server, prefix: str, tmp_path: Path) 
     ]
 
 
-@pytest.mark.parametrize("tries", [1, 3], ids=["told of the loss", "boto3 sends it again and is told that it is there"])
+@pytest.mark.parametrize("tries", [1, 3], ids=["boto3 reports the loss", "boto3 sends it again and gets 412"])
 def test_an_answer_lost_on_the_way_does_not_make_a_winner_a_loser(
     s3: S3Server, prefix: str, monkeypatch: pytest.MonkeyPatch, tries: int
 ) -> None:

@@ -1,4 +1,4 @@
-"""S3 in bad weather: what passes is survived, what does not has a reason, and no byte is ever wrong."""
+"""Injected S3 faults: temporary ones are survived, others are reported, and no byte is ever wrong."""
 
 import random
 from collections.abc import Callable, Iterator
@@ -23,14 +23,14 @@ NUM_FAULTS = 3
 
 @dataclass(frozen=True)
 class Survived:
-    """What became of a store's operations under one kind of fault."""
+    """Results of a store's operations under one kind of fault."""
 
     injected: int
     wrong: list[str]
 
 
 def wrong_of(store: ObjectStore, uri: str, folder: Path) -> list[str]:
-    """Do everything a store can do; the names of what did not come out as in fair weather."""
+    """Call every operation of a store; return the names of those whose result is wrong."""
     path = folder / "file"
     path.write_bytes(DATA)
     info = store.head("a")
@@ -64,7 +64,7 @@ def wrong_of(store: ObjectStore, uri: str, folder: Path) -> list[str]:
 
 @pytest.fixture(scope="module")
 def survived(s3: S3Server, tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[Fault, Survived]]:
-    """All kinds of fault at the same time, each on a proxy and a prefix of its own: most of it is waiting."""
+    """All kinds of fault at the same time, each with its own proxy and prefix, since most of the time is waiting."""
     bucket = s3.make_bucket()
 
     def under(fault: Fault) -> Survived:

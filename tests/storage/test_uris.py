@@ -1,4 +1,4 @@
-"""What URIs mean."""
+"""Parsing and normalization of URIs."""
 
 import pickle
 import subprocess

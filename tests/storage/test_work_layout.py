@@ -1,4 +1,4 @@
-"""The spelling of keys."""
+"""The keys of the work store."""
 
 import pytest
 
