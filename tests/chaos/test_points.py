@@ -29,9 +29,9 @@ FROM_NOTHING = """
     delete probe by storage.capability
     create epoch by scheduler.leases
     put heartbeat by scheduler.leases
-    create job by steps.pin
-    put weights by steps.pin
-    create weights_pin by steps.pin
+    create job by steps.job_pin
+    put weights by steps.job_pin
+    create weights_pin by steps.job_pin
     put output_probe by scheduler.preflight
     put upload by scheduler.preflight
     delete upload by scheduler.preflight
