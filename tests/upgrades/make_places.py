@@ -23,7 +23,7 @@ from pathlib import Path
 from typing import Any
 
 import slomo_batch
-from slomo_batch.cli import main as cli
+from slomo_batch import cli
 from tests.clips.film import GOP, Film, Sound, made
 from tests.s3_server import S3Server, serving
 from tests.upgrades import places
