@@ -23,13 +23,12 @@ from pathlib import Path
 from typing import Any
 
 import slomo_batch
-from slomo_batch import cli
 from tests.clips.film import GOP, Film, Sound, made
 from tests.s3_server import S3Server, serving
 from tests.upgrades import places
 
-interpolate, stitch, location = (
-    import_module(f"slomo_batch.{name}") for name in ("steps.interpolate", "steps.stitch", "storage.location")
+cli, interpolate, stitch, location = (
+    import_module(f"slomo_batch.{name}") for name in ("cli", "steps.interpolate", "steps.stitch", "storage.location")
 )
 """By the first version's names: today they may be elsewhere."""
 MTIME_NS = 1_700_000_000_123_456_789
@@ -86,7 +85,8 @@ def run_job(job: str, manifest: str) -> int:
         vars(interpolate)["commit"] = _stopping(interpolate.commit)
     elif job == "uploaded":
         vars(stitch)["own"] = lambda *_: os.kill(os.getpid(), signal.SIGKILL)
-    return cli.main(["run", manifest])
+    code: int = cli.main(["run", manifest])
+    return code
 
 
 def _stopping(commit: Any) -> Any:
