@@ -41,7 +41,7 @@ import errno
 from collections.abc import Iterator
 from typing import Any, ClassVar
 
-from slomo_batch.redact import redact_credentials
+from slomo_batch.sanitize import redact_credentials
 
 
 class SlomoError(Exception):

@@ -8,10 +8,10 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 from slomo_batch.cli.arguments import Commands, add_command, add_group, int_at_least
+from slomo_batch.cli.streams import for_display
 from slomo_batch.errors import ClusterError, ManifestError
 from slomo_batch.manifest.load import read_text
 from slomo_batch.sanitize import one_line
-from slomo_batch.streams import for_display
 
 if TYPE_CHECKING:
     from slomo_batch.cluster.spot import Departure

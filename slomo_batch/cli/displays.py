@@ -7,8 +7,8 @@ from contextlib import ExitStack, contextmanager, redirect_stdout
 from typing import TextIO
 
 from slomo_batch.cli.arguments import open_text
+from slomo_batch.cli.streams import for_display
 from slomo_batch.report.events import Display
-from slomo_batch.streams import for_display
 
 SECONDS_BETWEEN_LOGGED = 60.0
 """Interval of the progress lines in the log file."""

@@ -14,13 +14,12 @@ from typing import TYPE_CHECKING, TextIO
 from slomo_batch import __version__
 from slomo_batch.cli.arguments import Commands, add_command, add_json, add_run_options, manifest_of
 from slomo_batch.cli.displays import terminal_display
+from slomo_batch.cli.streams import for_display
 from slomo_batch.errors import ClusterError, Interrupted
 from slomo_batch.manifest.canonical import canonical_manifest, local_paths
 from slomo_batch.manifest.load import is_file, load, read_text
 from slomo_batch.manifest.schema import Manifest
-from slomo_batch.redact import redact_credentials
-from slomo_batch.sanitize import json_line, one_line, sanitize_json
-from slomo_batch.streams import for_display
+from slomo_batch.sanitize import json_line, one_line, redact_credentials, sanitize_json
 
 if TYPE_CHECKING:
     from slomo_batch.cluster.job_api import JobApi

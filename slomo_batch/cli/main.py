@@ -22,12 +22,11 @@ from slomo_batch.cli.files import add_file_commands
 from slomo_batch.cli.jobs import add_job_commands
 from slomo_batch.cli.run import add_run_commands
 from slomo_batch.cli.status import add_status_commands
+from slomo_batch.cli.streams import ReaderGone, standard_streams
 from slomo_batch.cli.training import add_training_command
 from slomo_batch.errors import ManifestError, SlomoError, StorageError, StoreUnusable
-from slomo_batch.redact import redact_credentials
-from slomo_batch.sanitize import lines, one_line
+from slomo_batch.sanitize import lines, one_line, redact_credentials
 from slomo_batch.storage.local_errors import machine_fault
-from slomo_batch.streams import ReaderGone, standard_streams
 
 EXIT_BUG = 70
 EXIT_INTERRUPTED = 130

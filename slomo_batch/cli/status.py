@@ -5,7 +5,7 @@ import sys
 from contextlib import closing
 
 from slomo_batch.cli.arguments import Commands, add_command, add_job, add_json, job_of, open_text
-from slomo_batch.streams import for_answer
+from slomo_batch.cli.streams import for_answer
 
 EXIT_VIDEOS_FAILED = 1
 

@@ -20,10 +20,10 @@ from ray.util.state import list_nodes
 from ray.util.state.exception import RayStateApiException
 
 from slomo_batch.cluster.gpu_choice import Offer
+from slomo_batch.cluster.ray_address import check_cluster
 from slomo_batch.cluster.shared_disk import machines_to_expect
 from slomo_batch.cluster.submissions import DRAIN_S, Submission, parse_id
 from slomo_batch.errors import ClusterError
-from slomo_batch.ray_address import check_cluster
 
 AGENT_WITHIN_S = 60
 """How long to wait for the agent that starts jobs: a cluster that just started has none yet."""

@@ -8,8 +8,9 @@ from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 
-from slomo_batch import ray_address
+from slomo_batch.cluster import ray_address
 from slomo_batch.cluster.demand import Resources, described, floor, refusal
+from slomo_batch.cluster.ray_address import LOCAL, RayChoice
 from slomo_batch.cluster.shared_disk import machines_to_expect
 from slomo_batch.errors import ClusterError, Interrupted, ManifestError
 from slomo_batch.interpolators.factory import supported_precision
@@ -17,7 +18,6 @@ from slomo_batch.manifest.sections import ClusterSection
 from slomo_batch.media.encode import encoder_works
 from slomo_batch.plan.encoders import NVENC
 from slomo_batch.plan.job_pin import Basis
-from slomo_batch.ray_address import LOCAL, RayChoice
 from slomo_batch.report.events import Display
 from slomo_batch.scheduler.engine import Engine
 from slomo_batch.scheduler.inline_engine import InlineEngine

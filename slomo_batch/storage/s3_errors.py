@@ -21,7 +21,7 @@ from slomo_batch.errors import (
     StorageBusy,
     StoreUnusable,
 )
-from slomo_batch.redact import redact_credentials
+from slomo_batch.sanitize import redact_credentials
 
 Fault = tuple[type[SlomoError], str, str]
 """Class, what happened, and what to do."""

@@ -13,9 +13,9 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
-from slomo_batch import ray_address
+from slomo_batch.cluster import ray_address
+from slomo_batch.cluster.ray_address import LOCAL, RayChoice
 from slomo_batch.errors import ClusterError, ManifestError, SlomoError
-from slomo_batch.ray_address import LOCAL, RayChoice
 from slomo_batch.training.distributed import current_group
 from slomo_batch.training.training_job import TrainingJob, run_worker
 

@@ -11,8 +11,8 @@ from typing import TextIO
 import pytest
 
 from slomo_batch.cli.main import main
+from slomo_batch.cli.streams import for_display
 from slomo_batch.report.terminal import RichDisplay
-from slomo_batch.streams import for_display
 from tests.clips.catalogue import clip
 from tests.end_to_end.running import Job
 from tests.report.events import EVENTS

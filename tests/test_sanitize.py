@@ -6,7 +6,7 @@ import pytest
 
 from slomo_batch.cli.main import main
 from slomo_batch.errors import ManifestError, StorageBusy
-from slomo_batch.redact import redact_credentials
+from slomo_batch.sanitize import redact_credentials
 
 SECRET = "hunter2"
 

@@ -12,8 +12,8 @@ from pathlib import Path
 import grpc  # type: ignore[import-untyped]
 import pytest
 
-from slomo_batch import ray_address
-from slomo_batch.ray_address import RayChoice, check_answers, check_cluster, choose, start_advice, temp_folder
+from slomo_batch.cluster import ray_address
+from slomo_batch.cluster.ray_address import RayChoice, check_answers, check_cluster, choose, start_advice, temp_folder
 from tests.strangers import as_stranger
 
 
