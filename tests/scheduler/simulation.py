@@ -1,4 +1,4 @@
-"""A simulated engine: does what Dispatch asks for in a random order, with faults, and holds it to its promises."""
+"""A simulated engine: run the tasks of Dispatch in a random order, with faults, and check its guarantees."""
 
 from collections import Counter
 from collections.abc import Iterator
@@ -32,12 +32,12 @@ BUSY = ("StorageBusy", "slow down")
 MISSING = ("FrameMissing", "not all frames came")
 UNREADABLE = ("SourceUnreadable", "not a video")
 DAMAGED = ("WorkDamaged", "damaged")
-MISMATCH = ("BorderMismatch", "neighbours differ")
+MISMATCH = ("BorderMismatch", "neighbors differ")
 
 
 @dataclass(frozen=True, kw_only=True)
 class Video:
-    """What a simulated video is like."""
+    """A simulated video and its faults."""
 
     num_chunks: int
     sound: bool = False
@@ -50,7 +50,7 @@ class Video:
     undecodable: frozenset[int] = frozenset()
     """Chunks that cannot be made in the copy lane."""
     mismatch: bool = False
-    """The stitch of the copy lane finds that neighbours decoded their shared frame differently."""
+    """The stitch of the copy lane finds that neighbors decoded their shared frame differently."""
     hopeless: bool = False
     """The decode lane cannot give the planned frames either."""
 
@@ -62,13 +62,13 @@ class Faults:
     error: float = 0.0
     preemption: float = 0.0
     damage: float = 0.0
-    """Of an object that a chunk, a sound or a stitch reads; an error as well."""
+    """Damage to an object that a chunk, a sound or a stitch reads; it counts as an error too."""
     most: int = 2
 
 
 @dataclass(kw_only=True)
 class Simulation:
-    """The engine, the store and the judge."""
+    """The engine and the store, with checks of what Dispatch does."""
 
     videos: list[Video]
     limits: Limits
@@ -87,7 +87,7 @@ class Simulation:
         self.dispatch = Dispatch(self.limits, jitter=self.random.random)
         self.now_s = 0.0
         self.idle_s = 0.0
-        """Since when nothing runs and a back-off is waited for."""
+        """When the wait for a back-off began, with nothing running."""
         self.num_events = 0
         self.next_video = 0
         self.stopped = False
@@ -96,7 +96,7 @@ class Simulation:
         self.where: dict[tuple[int, Lane, int], int] = {}
         """The worker of each of them."""
         self.kept: list[MakeChunk] = []
-        """Suspects that wait for their machine."""
+        """Suspects waiting for their machine."""
         self.placement: Placement[int, MakeChunk] = Placement(slots=self.slots)
         for worker in range(self.num_workers):
             self.placement.up(worker, self._machine(worker))
@@ -108,7 +108,7 @@ class Simulation:
         self.known: set[int] = set()
         """Videos that were opened at least once."""
         self.opened: set[int] = set()
-        """Videos of which Dispatch knows what is made."""
+        """Videos whose finished chunks Dispatch knows."""
         self.sound_stored: set[int] = set()
         self.sound_made: set[int] = set()
         self.changed: set[int] = set()
@@ -122,11 +122,11 @@ class Simulation:
     # ---- the loop --------------------------------------------------------------------------------------------------
 
     def run(self, max_rounds: int = 200_000) -> "Simulation":
-        """Until Dispatch says that all is done."""
+        """Run until Dispatch is finished."""
         for _ in range(max_rounds):
             if self.dispatch.finished:
                 self._take_failures()
-                self._judge_end()
+                self._check_end()
                 return self
             self._take_failures()
             self._pull()
@@ -148,7 +148,7 @@ class Simulation:
         tasks = self.dispatch.take_tasks(room, self.now_s)
         assert len(tasks) <= room
         for task in tasks:
-            self._judge_task(task)
+            self._check_task(task)
             self.tasks.append(task)
         suspects = self.dispatch.take_suspects(self.placement.suspect_room, self.now_s)
         for chunk in suspects:
@@ -167,7 +167,7 @@ class Simulation:
         assert self.dispatch.demand >= len(self.chunks) + len(self.kept)
 
     def _hold(self, chunk: MakeChunk, worker: int) -> None:
-        self._judge_chunk(chunk, worker)
+        self._check_chunk(chunk, worker)
         self.chunks.append(chunk)
         self.where[chunk.video, chunk.lane, chunk.chunk] = worker
 
@@ -199,7 +199,7 @@ class Simulation:
         self.num_events += 1
         self.dispatch.handle(event, self.now_s)
 
-    # ---- carrying out ----------------------------------------------------------------------------------------------
+    # ---- running tasks ---------------------------------------------------------------------------------------------
 
     def _end_chunk(self, run: MakeChunk) -> None:
         video, key = self.videos[run.video], (run.video, run.lane, run.chunk)
@@ -225,7 +225,7 @@ class Simulation:
             self._tell(chunk_made(run.chunk, **place))
 
     def _die(self, worker: int) -> None:
-        """The process of a worker dies with all it holds; another one takes its place."""
+        """Kill the process of a worker with all it holds; another one replaces it."""
         self.placement.gone(worker)
         self.placement.up(worker, self._machine(worker))
         for run in [run for run in self.chunks if self.where[run.video, run.lane, run.chunk] == worker]:
@@ -279,7 +279,7 @@ class Simulation:
                 self._stitch(task, video)
 
     def _lose_input(self, task: MakeSound | Stitch) -> None:
-        """A sound's packets are damaged; or, before a stitch, the sound or what was made of some chunks."""
+        """Damage a sound's packets; or, before a stitch, the sound or the segments of some chunks."""
         if isinstance(task, MakeSound):
             self.sound_stored.discard(task.video)
             return
@@ -338,9 +338,9 @@ class Simulation:
             self.outcomes[failure.video] = failure.error
             self.reasons[failure.video] = failure.reason
 
-    # ---- judging ---------------------------------------------------------------------------------------------------
+    # ---- checks ----------------------------------------------------------------------------------------------------
 
-    def _judge_task(self, task: Task) -> None:
+    def _check_task(self, task: Task) -> None:
         assert task.video not in self.outcomes, f"{task} for a video that has ended"
         same = [other for other in self.tasks if other.video == task.video and other.step == task.step]
         assert all(isinstance(other, Split) and isinstance(task, Split) and other.lane != task.lane for other in same)
@@ -348,7 +348,7 @@ class Simulation:
         assert stitches <= self.limits.max_stitches
         assert len(self.tasks) + 1 - stitches <= self.limits.max_splits
         if isinstance(task, Split):
-            self._judge_split(task)
+            self._check_split(task)
         if isinstance(task, MakeSound):
             assert task.video in self.sound_stored
             assert task.video not in self.sound_made
@@ -357,26 +357,26 @@ class Simulation:
             assert all((task.video, task.lane, chunk) in self.made for chunk in chunks), "stitched too early"
             assert not self.videos[task.video].sound or task.video in self.sound_made
 
-    def _judge_split(self, task: Split) -> None:
+    def _check_split(self, task: Split) -> None:
         everything = {(task.video, task.lane, chunk) for chunk in range(self.videos[task.video].num_chunks)}
-        standing = self.stored | set(self.made)
-        assert {(task.video, task.lane, chunk) for chunk in task.wanted} == everything - standing, "split in vain"
+        existing = self.stored | set(self.made)
+        assert {(task.video, task.lane, chunk) for chunk in task.wanted} == everything - existing, "split in vain"
         ready = Counter(video for video, lane, chunk in self._ready())
         most = max(1, self.limits.max_ready_chunks // 2)
         held = sum(min(number, most) for number in ready.values())
         assert held < self.limits.max_ready_chunks, "a split ran too far ahead"
 
     def _ready(self) -> Iterator[tuple[int, Lane, int]]:
-        """Chunk objects that stand unmade and are of use."""
+        """Chunk objects that exist, are needed and have no finished chunk yet."""
         running = {(run.video, run.lane, run.chunk) for run in (*self.chunks, *self.kept)}
         for video, lane, chunk in self.stored - running - set(self.made):
             if video not in self.outcomes and video in self.opened and (lane == "decode" or video not in self.changed):
                 yield video, lane, chunk
 
-    def _judge_chunk(self, run: MakeChunk, worker: int) -> None:
+    def _check_chunk(self, run: MakeChunk, worker: int) -> None:
         key, machine = (run.video, run.lane, run.chunk), self._machine(worker)
         assert run.alone or run.video not in self.outcomes, f"{run} for a video that has ended"
-        assert key in self.stored, "a chunk was started before its object stood"
+        assert key in self.stored, "a chunk was started before its object existed"
         assert key not in self.made, "a chunk was made twice"
         assert all((other.video, other.lane, other.chunk) != key for other in self.chunks), "a chunk runs twice"
         held = [self.where[other.video, other.lane, other.chunk] for other in self.chunks]
@@ -385,7 +385,7 @@ class Simulation:
         assert not (run.alone and beside), "a suspect has company"
         assert not any(other.alone for other in beside), "a suspect got company"
 
-    def _judge_end(self) -> None:
+    def _check_end(self) -> None:
         assert not self.chunks
         assert not self.kept
         assert not self.tasks

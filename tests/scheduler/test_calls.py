@@ -1,4 +1,4 @@
-"""A call says what it is at, so that whoever survives its process knows what that process died of."""
+"""A call reports what it is doing, so that a crash of its process can be attributed."""
 
 from pathlib import Path
 
@@ -13,7 +13,7 @@ from tests.clips.catalogue import clip
 from tests.steps.test_changed_source import PIN, requested
 
 
-def test_a_chunk_says_when_it_is_computed_and_when_that_is_over(tmp_path: Path) -> None:
+def test_a_chunk_reports_the_start_and_end_of_its_computation(tmp_path: Path) -> None:
     source = tmp_path / "clip.mp4"
     source.write_bytes(clip("two_tracks").data)
     context = open_context(JobEnvironment(work_uri=str(tmp_path / "work"), job="job"))
@@ -27,4 +27,4 @@ def test_a_chunk_says_when_it_is_computed_and_when_that_is_over(tmp_path: Path) 
     assert isinstance(end.result, ChunkDone)
     [again] = perform(call, context)
     assert isinstance(again, Succeeded)
-    assert again.result == end.result, "what is committed is found, not computed"
+    assert again.result == end.result, "a committed chunk is found, not computed"

@@ -1,4 +1,4 @@
-"""Two containers with the same host name are two machines: the process of one cannot be looked for in the other."""
+"""Two containers with the same host name are two machines: a process of one is not visible in the other."""
 
 import subprocess
 import sys
@@ -16,7 +16,7 @@ from slomo_batch.storage.work_layout import Layout
 
 LAYOUT = Layout("job")
 CONTAINER = ["unshare", "--user", "--map-root-user", "--pid", "--fork", "--kill-child", "--mount-proc"]
-"""A process under it sees its own processes only, as in a container, and has the host name of all."""
+"""A command prefix: its process sees only its own processes, as in a container, and shares the host name."""
 LEADING = f"""
 import sys
 from pathlib import Path
@@ -32,9 +32,9 @@ with leases.DriverLease(LocalStore(Path(sys.argv[1])), Layout({LAYOUT.name!r})):
 
 @pytest.fixture
 def leader(tmp_path: Path) -> Iterator["subprocess.Popen[str]"]:
-    """A driver that leads the job, in a container of its own."""
+    """A driver that leads the job, in its own container."""
     if subprocess.run([*CONTAINER, "true"], check=False, capture_output=True).returncode:
-        pytest.skip("this system lets nobody make a PID namespace")
+        pytest.skip("this system does not allow new PID namespaces")
     command = [*CONTAINER, sys.executable, "-c", LEADING, str(tmp_path)]
     process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
     assert process.stdin is not None
@@ -52,7 +52,7 @@ def leader(tmp_path: Path) -> Iterator["subprocess.Popen[str]"]:
 @pytest.mark.xfail(
     strict=True, reason="cluster finding 1.10: equal host names of containers have a living driver taken over"
 )
-def test_a_living_driver_in_another_container_keeps_its_job(leader: "subprocess.Popen[str]", tmp_path: Path) -> None:
+def test_a_live_driver_in_another_container_keeps_its_job(leader: "subprocess.Popen[str]", tmp_path: Path) -> None:
     assert leader.poll() is None
     store = LocalStore(tmp_path)
     with pytest.raises(JobTaken), DriverLease(store, LAYOUT, wait=lambda _: time.sleep(0.5)):

@@ -1,4 +1,4 @@
-"""Dispatch, in simulated jobs with faults in random order, and case by case."""
+"""Dispatch: simulated jobs with faults in random order, and single cases."""
 
 from dataclasses import replace
 
@@ -91,7 +91,7 @@ def _ends_as(video: Video) -> set[str]:
     machines=st.tuples(st.integers(1, 6), st.integers(1, 4), st.integers(1, 3), st.integers(1, 2)),
     seed=st.integers(0, 2**32),
 )
-def test_every_video_ends_as_it_must_whatever_goes_wrong_and_in_whatever_order(
+def test_every_video_ends_as_expected_under_any_faults_in_any_order(
     archive: list[Video], limits: Limits, faults: Faults, machines: tuple[int, int, int, int], seed: int
 ) -> None:
     num_workers, num_cpus, num_machines, slots = machines
@@ -112,7 +112,7 @@ def test_every_video_ends_as_it_must_whatever_goes_wrong_and_in_whatever_order(
 
 @settings(max_examples=100, deadline=None)
 @given(archive=st.lists(videos(good=True), min_size=1, max_size=8), limits=some_limits, seed=st.integers(0, 2**32))
-def test_no_passing_fault_loses_a_good_video(archive: list[Video], limits: Limits, seed: int) -> None:
+def test_transient_faults_lose_no_good_video(archive: list[Video], limits: Limits, seed: int) -> None:
     often = Faults(error=0.6, preemption=0.6, damage=0.4)
     job = Simulation(videos=archive, limits=limits, num_workers=3, num_cpus=2, seed=seed, faults=often).run()
     assert set(job.outcomes.values()) <= {"stitched"}
@@ -125,7 +125,7 @@ def test_no_passing_fault_loses_a_good_video(archive: list[Video], limits: Limit
     seed=st.integers(0, 2**32),
     stop_after=st.integers(1, 60),
 )
-def test_stop_lets_what_runs_end_and_starts_nothing_more_but_joins(
+def test_stop_finishes_running_calls_and_starts_only_stitches(
     archive: list[Video], faults: Faults, seed: int, stop_after: int
 ) -> None:
     job = Simulation(
@@ -134,26 +134,26 @@ def test_stop_lets_what_runs_end_and_starts_nothing_more_but_joins(
     assert job.run().dispatch.finished
 
 
-def test_after_a_stop_a_video_of_which_all_is_made_is_joined_and_no_other() -> None:
-    job = Job().tell(VideoFound(video=0), VideoFound(video=1), NoMoreVideos())
+def test_after_a_stop_only_complete_videos_are_stitched() -> None:
+    job = Job().handle(VideoFound(video=0), VideoFound(video=1), NoMoreVideos())
     job.tasks()
-    job.tell(_opened(0, num_chunks=2), _opened(1, num_chunks=2))
+    job.handle(_opened(0, num_chunks=2), _opened(1, num_chunks=2))
     assert len(job.chunks(slots=3)) == 3
-    job.tell(Stop(), chunk_made(0, video=0))
+    job.handle(Stop(), chunk_made(0, video=0))
     assert (job.tasks(), job.dispatch.finished) == ([], False)
-    job.tell(chunk_made(1, video=0), chunk_made(0, video=1))
+    job.handle(chunk_made(1, video=0), chunk_made(0, video=1))
     assert not job.dispatch.finished
     assert job.tasks() == [Stitch(video=0, lane="copy")]
     assert not job.dispatch.finished
-    job.tell(step_done("stitch", video=0, lane="copy"))
+    job.handle(step_done("stitch", video=0, lane="copy"))
     assert (job.chunks(), job.tasks(), job.dispatch.finished) == ([], [], True)
 
 
-def test_after_a_stop_a_join_that_fails_is_left_to_the_next_run() -> None:
-    job = _running(num_chunks=1).tell(Stop(), chunk_made(0))
+def test_after_a_stop_a_failed_stitch_is_left_to_the_next_run() -> None:
+    job = _running(num_chunks=1).handle(Stop(), chunk_made(0))
     assert job.tasks() == [Stitch(video=0, lane="copy")]
     failed = step_error("stitch", "StorageBusy", lane="copy")
-    assert job.tell(failed).dispatch.finished
+    assert job.handle(failed).dispatch.finished
     assert job.dispatch.take_failures() == []
 
 
@@ -171,7 +171,7 @@ def test_with_a_thousand_videos_open_the_first_output_comes_after_a_few_chunks_a
     assert max(late) < 60
 
 
-def test_a_film_before_many_clips_neither_keeps_them_from_appearing_nor_is_starved_by_them() -> None:
+def test_a_film_before_many_clips_neither_blocks_them_nor_starves() -> None:
     limits = Limits(max_open_videos=20, max_attempts=3, max_splits=16, max_stitches=4, max_ready_chunks=60)
     archive = [Video(num_chunks=600, ready=frozenset(range(600)))] + [Video(num_chunks=4)] * 400
     job = Simulation(videos=archive, limits=limits, num_workers=2, num_cpus=20).run()
@@ -191,16 +191,16 @@ def test_memory_is_bounded_by_the_open_videos() -> None:
     assert all(not ranking and len(ranking._entries) <= SWEEP_FROM + 1 for ranking in rankings)
 
 
-# ---- case by case --------------------------------------------------------------------------------------------------
+# ---- single cases --------------------------------------------------------------------------------------------------
 
 
 class Job:
-    """A Dispatch spoken to by hand."""
+    """A Dispatch that receives its events from the test."""
 
     def __init__(self, limits: Limits = LIMITS) -> None:
         self.dispatch = Dispatch(limits, jitter=lambda: 0.0)
 
-    def tell(self, *events: Event, now_s: float = 0.0) -> "Job":
+    def handle(self, *events: Event, now_s: float = 0.0) -> "Job":
         for event in events:
             self.dispatch.handle(event, now_s)
         return self
@@ -216,50 +216,50 @@ class Job:
 
 
 def _opened(video: int = 0, num_chunks: int = 2, *, sound: bool = False, ready: bool = True) -> Opened:
-    stands = frozenset(range(num_chunks)) if ready else frozenset[int]()
-    return Opened(video=video, num_chunks=num_chunks, lane="copy", done=frozenset(), ready=stands, sound=sound)
+    objects = frozenset(range(num_chunks)) if ready else frozenset[int]()
+    return Opened(video=video, num_chunks=num_chunks, lane="copy", done=frozenset(), ready=objects, sound=sound)
 
 
 def _running(num_chunks: int = 2) -> Job:
     """A job of one video with all its chunks running."""
-    job = Job().tell(VideoFound(video=0), NoMoreVideos())
+    job = Job().handle(VideoFound(video=0), NoMoreVideos())
     job.tasks()
-    job.tell(_opened(num_chunks=num_chunks))
+    job.handle(_opened(num_chunks=num_chunks))
     job.chunks()
     return job
 
 
 def test_a_video_goes_through_its_steps_in_order_and_a_chunk_starts_while_the_split_still_runs() -> None:
-    job = Job().tell(VideoFound(video=0), NoMoreVideos())
+    job = Job().handle(VideoFound(video=0), NoMoreVideos())
     assert job.tasks() == [Open(video=0)]
-    job.tell(_opened(sound=True, ready=False))
+    job.handle(_opened(sound=True, ready=False))
     assert job.tasks() == [Split(video=0, lane="copy", wanted=frozenset({0, 1}), sound=True)]
-    job.tell(ChunkReady(video=0, lane="copy", chunk=0))
+    job.handle(ChunkReady(video=0, lane="copy", chunk=0))
     assert job.chunks() == [MakeChunk(video=0, lane="copy", chunk=0, attempt_number=1, alone=False)]
-    job.tell(ChunkReady(video=0, lane="copy", chunk=1), step_done("split", video=0, lane="copy"))
+    job.handle(ChunkReady(video=0, lane="copy", chunk=1), step_done("split", video=0, lane="copy"))
     assert job.tasks() == [MakeSound(video=0)]
-    job.tell(chunk_made(0), step_done("sound", video=0))
+    job.handle(chunk_made(0), step_done("sound", video=0))
     assert job.tasks() == []
     job.chunks()
-    job.tell(chunk_made(1))
+    job.handle(chunk_made(1))
     assert job.tasks() == [Stitch(video=0, lane="copy")]
     assert not job.dispatch.finished
-    assert job.tell(step_done("stitch", video=0, lane="copy")).dispatch.finished
+    assert job.handle(step_done("stitch", video=0, lane="copy")).dispatch.finished
 
 
-def test_a_resumed_video_is_split_for_what_is_missing_only() -> None:
-    job = Job().tell(VideoFound(video=0))
+def test_a_resumed_video_is_split_for_its_missing_chunks_only() -> None:
+    job = Job().handle(VideoFound(video=0))
     job.tasks()
     done, ready = frozenset({0, 3}), frozenset({1, 3})
-    job.tell(Opened(video=0, num_chunks=5, lane="decode", done=done, ready=ready, sound=False))
+    job.handle(Opened(video=0, num_chunks=5, lane="decode", done=done, ready=ready, sound=False))
     assert job.tasks() == [Split(video=0, lane="decode", wanted=frozenset({2, 4}), sound=False)]
     assert [run.chunk for run in job.chunks()] == [1]
 
 
-def test_a_video_with_all_committed_is_stitched_at_once() -> None:
-    job = Job().tell(VideoFound(video=0))
+def test_a_video_with_all_chunks_committed_is_stitched_at_once() -> None:
+    job = Job().handle(VideoFound(video=0))
     job.tasks()
-    job.tell(Opened(video=0, num_chunks=2, lane="copy", done=frozenset({0, 1}), ready=frozenset(), sound=False))
+    job.handle(Opened(video=0, num_chunks=2, lane="copy", done=frozenset({0, 1}), ready=frozenset(), sound=False))
     assert job.tasks() == [Stitch(video=0, lane="copy")]
 
 
@@ -268,33 +268,33 @@ MANY_STITCHES = replace(LIMITS, max_open_videos=40, max_stitches=20, max_splits=
 
 def _with_stitches_ready(number: int) -> Job:
     """A job of so many videos whose chunks are all made."""
-    job = Job(MANY_STITCHES).tell(*(VideoFound(video=video) for video in range(number)))
+    job = Job(MANY_STITCHES).handle(*(VideoFound(video=video) for video in range(number)))
     job.tasks()
     none, done = frozenset[int](), frozenset({0})
-    return job.tell(
+    return job.handle(
         *(Opened(video=video, num_chunks=1, lane="copy", done=done, ready=none, sound=False) for video in range(number))
     )
 
 
-def test_stitches_leave_half_of_the_room_to_steps_that_feed_the_workers() -> None:
-    job = _with_stitches_ready(10).tell(*(VideoFound(video=video) for video in range(10, 20)))
+def test_stitches_leave_half_of_the_slots_to_steps_that_feed_the_workers() -> None:
+    job = _with_stitches_ready(10).handle(*(VideoFound(video=video) for video in range(10, 20)))
     assert [type(task) for task in job.dispatch.take_tasks(8, 0.0)] == [Stitch] * 4 + [Open] * 4
 
 
-def test_stitches_take_all_of_the_room_where_nothing_else_can_start() -> None:
-    job = _with_stitches_ready(10).tell(NoMoreVideos())
+def test_stitches_take_all_slots_if_nothing_else_can_start() -> None:
+    job = _with_stitches_ready(10).handle(NoMoreVideos())
     assert [type(task) for task in job.dispatch.take_tasks(8, 0.0)] == [Stitch] * 8
 
 
-def test_sound_alone_is_reason_enough_to_split() -> None:
-    job = Job().tell(VideoFound(video=0))
+def test_a_video_is_split_for_its_sound_alone() -> None:
+    job = Job().handle(VideoFound(video=0))
     job.tasks()
-    job.tell(_opened(sound=True))
+    job.handle(_opened(sound=True))
     assert job.tasks() == [Split(video=0, lane="copy", wanted=frozenset(), sound=True)]
 
 
-def test_back_off_is_waited_for() -> None:
-    job = _running().tell(chunk_error(0, "StorageBusy"), now_s=10.0)
+def test_a_retry_waits_for_its_back_off() -> None:
+    job = _running().handle(chunk_error(0, "StorageBusy"), now_s=10.0)
     assert job.chunks(now_s=10.4) == []
     (again,) = job.chunks(now_s=10.5)
     assert (again.chunk, again.attempt_number, again.alone) == (0, 2, False)
@@ -303,32 +303,32 @@ def test_back_off_is_waited_for() -> None:
 def test_a_chunk_that_used_up_its_attempts_fails_its_video_once_with_the_last_reason() -> None:
     job = _running()
     for attempt in range(3):
-        job.tell(chunk_error(0, "StorageBusy"), now_s=100.0 * attempt)
+        job.handle(chunk_error(0, "StorageBusy"), now_s=100.0 * attempt)
         job.chunks(now_s=100.0 * (attempt + 1))
     assert job.dispatch.take_failures() == [Fail(video=0, error="StorageBusy", reason="chunk 0: why (failed 3 times)")]
     assert job.dispatch.take_failures() == []
     assert not job.dispatch.finished, "its other chunk is still running"
-    assert job.tell(chunk_made(1)).dispatch.finished
+    assert job.handle(chunk_made(1)).dispatch.finished
 
 
-def test_preempted_chunks_run_again_at_once_in_company_however_often() -> None:
+def test_preempted_chunks_run_again_at_once_with_others_however_often() -> None:
     job = _running()
     for _ in range(20):
-        job.tell(chunk_lost(0, "preempted", explained=True))
+        job.handle(chunk_lost(0, "preempted", explained=True))
         (again,) = job.chunks()
         assert (again.chunk, again.alone) == (0, False)
 
 
 def test_a_step_whose_process_was_preempted_starts_again_at_once_however_often() -> None:
-    job = Job().tell(VideoFound(video=0))
+    job = Job().handle(VideoFound(video=0))
     for _ in range(20):
         assert job.tasks() == [Open(video=0)]
-        job.tell(Lost(head=step_head("open"), explained=True, cause="preempted"))
+        job.handle(Lost(head=step_head("open"), explained=True, cause="preempted"))
     assert job.dispatch.take_failures() == []
 
 
-def test_a_suspect_is_asked_for_by_itself_names_where_it_died_and_keeps_nothing_else_waiting() -> None:
-    job = _running(num_chunks=3).tell(
+def test_a_suspect_runs_alone_names_its_failed_machine_and_blocks_nothing_else() -> None:
+    job = _running(num_chunks=3).handle(
         chunk_lost(0, "killed by signal 9", explained=False, machine="a"), chunk_error(2, "StorageBusy")
     )
     assert job.suspects(now_s=0.4) == [], "its back-off is not over"
@@ -337,17 +337,17 @@ def test_a_suspect_is_asked_for_by_itself_names_where_it_died_and_keeps_nothing_
     assert (suspect.chunk, suspect.alone, suspect.avoid) == (0, True, frozenset({"a"}))
     (beside,) = job.chunks(now_s=9.0)
     assert (beside.chunk, beside.alone, beside.avoid) == (2, False, frozenset())
-    job.tell(chunk_lost(0, "killed by signal 9", explained=False, machine="b"), now_s=10.0)
+    job.handle(chunk_lost(0, "killed by signal 9", explained=False, machine="b"), now_s=10.0)
     assert job.chunks(now_s=99.0) == []
     (again,) = job.suspects(now_s=99.0)
     assert again.avoid == frozenset({"a", "b"})
 
 
-def test_what_failed_on_a_machine_is_to_be_tried_on_another() -> None:
-    job = _running(num_chunks=1).tell(chunk_error(0, "StorageBusy", machine="a"))
+def test_a_chunk_that_failed_on_a_machine_avoids_that_machine() -> None:
+    job = _running(num_chunks=1).handle(chunk_error(0, "StorageBusy", machine="a"))
     (again,) = job.chunks(now_s=9.0)
     assert (again.alone, again.avoid) == (False, frozenset({"a"}))
-    job.tell(chunk_error(0, "StorageBusy", machine="b"), now_s=10.0)
+    job.handle(chunk_error(0, "StorageBusy", machine="b"), now_s=10.0)
     (again,) = job.chunks(now_s=99.0)
     assert again.avoid == frozenset({"a", "b"})
 
@@ -356,7 +356,7 @@ def test_the_third_unexplained_death_fails_the_video() -> None:
     job = _running(num_chunks=1)
     for death in range(3):
         assert not job.dispatch.take_failures()
-        job.tell(chunk_lost(0, "killed by signal 9", explained=False), now_s=100.0 * death)
+        job.handle(chunk_lost(0, "killed by signal 9", explained=False), now_s=100.0 * death)
         job.suspects(now_s=100.0 * (death + 1))
     (failure,) = job.dispatch.take_failures()
     assert failure.error == "WorkerLost"
@@ -365,125 +365,125 @@ def test_the_third_unexplained_death_fails_the_video() -> None:
 
 
 @pytest.mark.parametrize("how", ["chunk", "stitch", "split"])
-def test_a_video_that_copying_cannot_serve_is_split_anew_in_the_decode_lane(how: str) -> None:
-    job = Job().tell(VideoFound(video=0))
+def test_a_video_that_fails_in_the_copy_lane_is_split_again_in_the_decode_lane(how: str) -> None:
+    job = Job().handle(VideoFound(video=0))
     job.tasks()
-    job.tell(_opened(ready=how != "split"))
+    job.handle(_opened(ready=how != "split"))
     if how == "split":
         job.tasks()
-        job.tell(step_error("split", "BorderMismatch", lane="copy"))
+        job.handle(step_error("split", "BorderMismatch", lane="copy"))
     else:
         job.chunks()
-        job.tell(chunk_made(0), chunk_error(1, "FrameMissing") if how == "chunk" else chunk_made(1))
+        job.handle(chunk_made(0), chunk_error(1, "FrameMissing") if how == "chunk" else chunk_made(1))
     if how == "stitch":
         assert job.tasks() == [Stitch(video=0, lane="copy")]
-        job.tell(step_error("stitch", "BorderMismatch", lane="copy"))
+        job.handle(step_error("stitch", "BorderMismatch", lane="copy"))
     assert job.tasks() == [Split(video=0, lane="decode", wanted=frozenset({0, 1}), sound=False)]
     assert job.dispatch.take_failures() == []
 
 
-def test_what_still_runs_of_a_left_lane_is_awaited_and_ignored() -> None:
-    job = _running().tell(chunk_error(1, "FrameMissing"))
+def test_calls_still_running_in_an_abandoned_lane_are_awaited_and_ignored() -> None:
+    job = _running().handle(chunk_error(1, "FrameMissing"))
     job.tasks()
-    job.tell(ChunkReady(video=0, lane="decode", chunk=0))
+    job.handle(ChunkReady(video=0, lane="decode", chunk=0))
     assert [run.lane for run in job.chunks()] == ["decode"]
-    job.tell(chunk_made(0), ChunkReady(video=0, lane="decode", chunk=1), step_done("split", video=0, lane="decode"))
+    job.handle(chunk_made(0), ChunkReady(video=0, lane="decode", chunk=1), step_done("split", video=0, lane="decode"))
     assert [run.chunk for run in job.chunks()] == [1]
-    job.tell(chunk_made(1, lane="decode"))
+    job.handle(chunk_made(1, lane="decode"))
     assert job.tasks() == [], "chunk 0 of the decode lane is not made"
-    job.tell(chunk_made(0, lane="decode"))
+    job.handle(chunk_made(0, lane="decode"))
     assert job.tasks() == [Stitch(video=0, lane="decode")]
 
 
-def test_a_split_of_a_left_lane_counts_as_running_until_it_ends() -> None:
-    job = Job(replace(LIMITS, max_splits=1)).tell(VideoFound(video=0))
+def test_a_split_of_an_abandoned_lane_counts_as_running_until_it_ends() -> None:
+    job = Job(replace(LIMITS, max_splits=1)).handle(VideoFound(video=0))
     job.tasks()
-    job.tell(_opened(ready=False))
+    job.handle(_opened(ready=False))
     job.tasks()
-    job.tell(ChunkReady(video=0, lane="copy", chunk=0))
+    job.handle(ChunkReady(video=0, lane="copy", chunk=0))
     job.chunks()
-    job.tell(chunk_error(0, "FrameMissing"))
+    job.handle(chunk_error(0, "FrameMissing"))
     assert job.tasks() == []
-    job.tell(ChunkReady(video=0, lane="copy", chunk=1), step_done("split", video=0, lane="copy"))
+    job.handle(ChunkReady(video=0, lane="copy", chunk=1), step_done("split", video=0, lane="copy"))
     assert job.chunks() == []
     assert job.tasks() == [Split(video=0, lane="decode", wanted=frozenset({0, 1}), sound=False)]
 
 
 def test_the_decode_lane_is_the_last_resort() -> None:
-    job = Job().tell(VideoFound(video=0))
+    job = Job().handle(VideoFound(video=0))
     job.tasks()
     everything = frozenset({0})
-    job.tell(Opened(video=0, num_chunks=1, lane="decode", done=everything, ready=frozenset(), sound=False))
+    job.handle(Opened(video=0, num_chunks=1, lane="decode", done=everything, ready=frozenset(), sound=False))
     job.tasks()
-    job.tell(step_error("stitch", "BorderMismatch", lane="decode"))
+    job.handle(step_error("stitch", "BorderMismatch", lane="decode"))
     assert job.dispatch.take_failures() == [Fail(video=0, error="BorderMismatch", reason="why")]
 
 
-def test_one_bad_video_stops_no_other() -> None:
-    job = Job().tell(VideoFound(video=0), VideoFound(video=1))
+def test_a_bad_video_stops_no_other() -> None:
+    job = Job().handle(VideoFound(video=0), VideoFound(video=1))
     job.tasks()
-    job.tell(step_error("open", "SourceUnreadable", "empty"))
-    job.tell(_opened(video=1))
+    job.handle(step_error("open", "SourceUnreadable", "empty"))
+    job.handle(_opened(video=1))
     assert job.dispatch.take_failures() == [Fail(video=0, error="SourceUnreadable", reason="empty")]
     assert [run.video for run in job.chunks()] == [1, 1]
 
 
-def test_a_split_that_forgets_a_chunk_is_asked_again_and_then_given_up() -> None:
-    job = Job().tell(VideoFound(video=0))
+def test_a_split_that_omits_a_chunk_is_retried_and_then_given_up() -> None:
+    job = Job().handle(VideoFound(video=0))
     job.tasks()
-    job.tell(_opened(ready=False))
+    job.handle(_opened(ready=False))
     for attempt in range(3):
         (split,) = job.tasks(now_s=100.0 * attempt)
         assert isinstance(split, Split)
         assert split.wanted == ({0, 1} if attempt == 0 else {1})
-        job.tell(
+        job.handle(
             ChunkReady(video=0, lane="copy", chunk=0), step_done("split", video=0, lane="copy"), now_s=100.0 * attempt
         )
     (failure,) = job.dispatch.take_failures()
     assert "without storing chunks [1]" in failure.reason
 
 
-def test_videos_are_pulled_only_as_far_as_the_policy_goes() -> None:
-    job = Job(replace(LIMITS, max_open_videos=2)).tell(VideoFound(video=0))
+def test_videos_are_requested_only_up_to_the_limit() -> None:
+    job = Job(replace(LIMITS, max_open_videos=2)).handle(VideoFound(video=0))
     assert job.dispatch.wants_video
-    job.tell(VideoFound(video=1))
+    job.handle(VideoFound(video=1))
     assert not job.dispatch.wants_video
     job.tasks()
-    job.tell(step_error("open", "SourceUnreadable"))
+    job.handle(step_error("open", "SourceUnreadable"))
     assert job.dispatch.wants_video
-    assert not job.tell(NoMoreVideos()).dispatch.wants_video
+    assert not job.handle(NoMoreVideos()).dispatch.wants_video
 
 
-def test_demand_is_what_could_keep_workers_busy() -> None:
-    job = Job().tell(VideoFound(video=0))
+def test_demand_counts_the_chunks_that_could_run() -> None:
+    job = Job().handle(VideoFound(video=0))
     assert job.dispatch.demand == 0
     job.tasks()
-    job.tell(_opened(num_chunks=5))
+    job.handle(_opened(num_chunks=5))
     assert job.dispatch.demand == 5
     job.chunks(slots=2)
-    job.tell(chunk_made(0), chunk_error(1, "StorageBusy"))
+    job.handle(chunk_made(0), chunk_error(1, "StorageBusy"))
     assert job.dispatch.demand == 4
-    assert job.tell(Stop()).dispatch.demand == 0
+    assert job.handle(Stop()).dispatch.demand == 0
 
 
 def test_a_chunk_whose_object_is_damaged_is_split_again_at_once_and_the_others_go_on() -> None:
-    job = _running(num_chunks=3).tell(chunk_error(1, "WorkDamaged"))
+    job = _running(num_chunks=3).handle(chunk_error(1, "WorkDamaged"))
     assert job.tasks() == [Split(video=0, lane="copy", wanted=frozenset({1}), sound=False)]
-    job.tell(ChunkReady(video=0, lane="copy", chunk=1), step_done("split", video=0, lane="copy"))
+    job.handle(ChunkReady(video=0, lane="copy", chunk=1), step_done("split", video=0, lane="copy"))
     assert [(run.chunk, run.attempt_number) for run in job.chunks()] == [(1, 2)]
-    job.tell(chunk_error(1, "WorkDamaged")).tasks()
-    job.tell(ChunkReady(video=0, lane="copy", chunk=1)).chunks()
-    job.tell(chunk_error(1, "WorkDamaged"))
+    job.handle(chunk_error(1, "WorkDamaged")).tasks()
+    job.handle(ChunkReady(video=0, lane="copy", chunk=1)).chunks()
+    job.handle(chunk_error(1, "WorkDamaged"))
     assert job.dispatch.take_failures() == [Fail(video=0, error="WorkDamaged", reason="chunk 1: why (failed 3 times)")]
 
 
-def test_a_chunk_that_is_lost_while_the_rest_is_still_split_is_not_taken_for_one_that_the_split_forgot() -> None:
-    job = Job().tell(VideoFound(video=0), NoMoreVideos())
+def test_a_chunk_lost_during_the_split_does_not_count_as_omitted() -> None:
+    job = Job().handle(VideoFound(video=0), NoMoreVideos())
     job.tasks()
-    job.tell(_opened(num_chunks=2, ready=False))
+    job.handle(_opened(num_chunks=2, ready=False))
     assert job.tasks() == [Split(video=0, lane="copy", wanted=frozenset({0, 1}), sound=False)]
-    job.tell(ChunkReady(video=0, lane="copy", chunk=0)).chunks()
-    job.tell(
+    job.handle(ChunkReady(video=0, lane="copy", chunk=0)).chunks()
+    job.handle(
         chunk_error(0, "WorkDamaged"),
         ChunkReady(video=0, lane="copy", chunk=1),
         step_done("split", video=0, lane="copy"),
@@ -492,92 +492,92 @@ def test_a_chunk_that_is_lost_while_the_rest_is_still_split_is_not_taken_for_one
 
 
 def test_sound_whose_packets_are_damaged_is_split_again_before_it_is_made() -> None:
-    job = Job().tell(VideoFound(video=0), NoMoreVideos())
+    job = Job().handle(VideoFound(video=0), NoMoreVideos())
     job.tasks()
-    job.tell(Opened(video=0, num_chunks=1, lane="copy", done=frozenset({0}), ready=frozenset(), sound=True))
+    job.handle(Opened(video=0, num_chunks=1, lane="copy", done=frozenset({0}), ready=frozenset(), sound=True))
     job.tasks()
-    job.tell(step_done("split", video=0, lane="copy"))
+    job.handle(step_done("split", video=0, lane="copy"))
     assert job.tasks() == [MakeSound(video=0)]
-    job.tell(step_error("sound", "WorkDamaged"))
+    job.handle(step_error("sound", "WorkDamaged"))
     assert job.tasks() == [Split(video=0, lane="copy", wanted=frozenset(), sound=True)]
-    job.tell(step_done("split", video=0, lane="copy"))
+    job.handle(step_done("split", video=0, lane="copy"))
     assert job.tasks(now_s=60.0) == [MakeSound(video=0)]
 
 
-def test_a_video_is_opened_again_when_what_its_stitch_reads_is_damaged() -> None:
-    job = _running(num_chunks=2).tell(chunk_made(0), chunk_made(1))
+def test_a_video_is_opened_again_if_an_input_of_its_stitch_is_damaged() -> None:
+    job = _running(num_chunks=2).handle(chunk_made(0), chunk_made(1))
     assert job.tasks() == [Stitch(video=0, lane="copy")]
-    job.tell(step_error("stitch", "WorkDamaged", lane="copy"))
+    job.handle(step_error("stitch", "WorkDamaged", lane="copy"))
     assert job.tasks() == [Open(video=0)]
-    job.tell(Opened(video=0, num_chunks=2, lane="copy", done=frozenset({0}), ready=frozenset(), sound=False))
+    job.handle(Opened(video=0, num_chunks=2, lane="copy", done=frozenset({0}), ready=frozenset(), sound=False))
     assert job.tasks() == [Split(video=0, lane="copy", wanted=frozenset({1}), sound=False)]
-    job.tell(ChunkReady(video=0, lane="copy", chunk=1), step_done("split", video=0, lane="copy"))
+    job.handle(ChunkReady(video=0, lane="copy", chunk=1), step_done("split", video=0, lane="copy"))
     assert [run.chunk for run in job.chunks()] == [1]
-    assert job.tell(chunk_made(1)).tasks(now_s=60.0) == [Stitch(video=0, lane="copy")]
+    assert job.handle(chunk_made(1)).tasks(now_s=60.0) == [Stitch(video=0, lane="copy")]
 
 
-def test_a_video_that_is_opened_again_in_another_lane_is_stitched_all_the_same() -> None:
-    job = _running(num_chunks=1).tell(chunk_made(0))
+def test_a_video_that_is_opened_again_in_another_lane_is_still_stitched() -> None:
+    job = _running(num_chunks=1).handle(chunk_made(0))
     assert job.tasks() == [Stitch(video=0, lane="copy")]
-    job.tell(step_error("stitch", "WorkDamaged", lane="copy"))
+    job.handle(step_error("stitch", "WorkDamaged", lane="copy"))
     assert job.tasks() == [Open(video=0)]
-    job.tell(Opened(video=0, num_chunks=1, lane="decode", done=frozenset({0}), ready=frozenset(), sound=False))
+    job.handle(Opened(video=0, num_chunks=1, lane="decode", done=frozenset({0}), ready=frozenset(), sound=False))
     assert job.tasks(now_s=60.0) == [Stitch(video=0, lane="decode")]
 
 
-def test_a_late_word_of_a_chunk_that_is_not_running_changes_nothing() -> None:
-    job = _running(num_chunks=1).tell(chunk_made(0))
-    job.tell(chunk_lost(0, "killed by signal 9", explained=False), chunk_made(0))
+def test_a_late_event_of_a_chunk_that_is_not_running_changes_nothing() -> None:
+    job = _running(num_chunks=1).handle(chunk_made(0))
+    job.handle(chunk_lost(0, "killed by signal 9", explained=False), chunk_made(0))
     assert job.tasks() == [Stitch(video=0, lane="copy")]
     assert job.chunks(now_s=1e6) == []
 
 
-def test_a_policy_that_allows_nothing_is_refused() -> None:
+def test_limits_that_allow_nothing_are_refused() -> None:
     with pytest.raises(ValueError, match="at least 1"):
         replace(LIMITS, max_stitches=0)
 
 
 def _ready_videos(job: Job, *chunks: int) -> Job:
     """Videos of so many chunks, all ready."""
-    job.tell(*(VideoFound(video=number) for number in range(len(chunks))))
+    job.handle(*(VideoFound(video=number) for number in range(len(chunks))))
     job.tasks()
-    return job.tell(*(_opened(number, num_chunks) for number, num_chunks in enumerate(chunks)))
+    return job.handle(*(_opened(number, num_chunks) for number, num_chunks in enumerate(chunks)))
 
 
-def test_a_video_has_no_more_chunks_running_than_made_and_one_while_others_have_chunks_too() -> None:
+def test_a_video_runs_at_most_one_chunk_more_than_it_has_finished_while_others_wait() -> None:
     job = _ready_videos(Job(), 9, 9)
     assert sorted(run.video for run in job.chunks(2)) == [0, 1], "the first of each, before the second of any"
-    job.tell(chunk_made(0))
+    job.handle(chunk_made(0))
     assert [run.video for run in job.chunks(2)] == [0, 0], "one is made, so two may run"
-    job.tell(chunk_made(1), chunk_made(2))
+    job.handle(chunk_made(1), chunk_made(2))
     assert [run.video for run in job.chunks(4)] == [0, 0, 0, 0], "three are made, so four may run"
 
 
-def test_no_worker_is_idle_for_want_of_trust() -> None:
+def test_no_worker_is_idle_because_of_the_limit_per_video() -> None:
     assert len(_ready_videos(Job(), 9, 9).chunks(18)) == 18
 
 
-def test_of_a_video_that_needs_the_other_lane_little_is_made_in_vain() -> None:
+def test_few_chunks_are_wasted_on_videos_that_need_the_other_lane() -> None:
     limits = replace(LIMITS, max_open_videos=40, max_splits=16, max_ready_chunks=400)
     archive = [Video(num_chunks=20, undecodable=frozenset({0}))] * 20
     in_vain = 0
     for seed in range(5):
         job = Simulation(videos=archive, limits=limits, num_workers=4, num_cpus=16, slots=2, seed=seed).run()
         in_vain += sum(times for (_, lane, _), times in job.made.items() if lane == "copy")
-    assert in_vain < 5 * len(archive) / 2, "it is 23 here, and 67 where videos are not trusted by what is made of them"
+    assert in_vain < 5 * len(archive) / 2, "it is 23 here, and 67 without the limit by each video's finished chunks"
 
 
-def test_when_no_more_videos_come_the_longest_no_longer_waits_for_the_oldest() -> None:
+def test_after_the_last_video_the_longest_goes_before_the_oldest() -> None:
     job = _ready_videos(Job(), 3, 2, 9)
     assert [run.video for run in job.chunks(2)] == [0, 1], "the oldest, and the one with the fewest chunks left"
-    job.tell(NoMoreVideos())
+    job.handle(NoMoreVideos())
     assert [run.video for run in job.chunks(1)] == [2]
 
 
-def test_what_is_counted_of_open_videos_is_what_they_come_to() -> None:
-    job = _ready_videos(Job(), 3, 4).tell(chunk_lost(0, "preempted", explained=True))
+def test_counters_of_open_videos_match_their_states() -> None:
+    job = _ready_videos(Job(), 3, 4).handle(chunk_lost(0, "preempted", explained=True))
     job.chunks(3)
-    job.tell(chunk_error(0, "StorageBusy"), chunk_made(1))
+    job.handle(chunk_error(0, "StorageBusy"), chunk_made(1))
     census, videos = job.dispatch.census, list(job.dispatch._ready_queue._videos.values())
     assert census.chunks_waiting == sum(video.num_missing + video.num_delayed for video in videos)
     assert census.chunks_ready == sum(video.num_ready - video.num_delayed for video in videos) == job.dispatch.num_ready

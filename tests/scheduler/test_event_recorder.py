@@ -1,4 +1,4 @@
-"""What a run tells while it goes."""
+"""Events, ledger rows and status that a run records."""
 
 from collections.abc import Callable
 from functools import partial
@@ -31,7 +31,7 @@ FAILED = VideoFailed(
 
 
 class Clock:
-    """A clock that goes when told."""
+    """A clock that the test moves."""
 
     def __init__(self) -> None:
         self.now = 1000.0
@@ -60,23 +60,23 @@ def recorder(
     )
 
 
-def test_a_person_is_told_when_no_worker_comes_up() -> None:
+def test_a_note_reports_that_no_worker_comes_up() -> None:
     heard, clock = Heard(), Clock()
-    told = recorder(MemoryStore(), heard, clock)
+    event_recorder = recorder(MemoryStore(), heard, clock)
     for seconds in range(int(2.5 * WAITING_S)):
         clock.now = 1000.0 + seconds
-        told.tick(workers=0, slots=0, demand=4, census=Census)
+        event_recorder.tick(workers=0, slots=0, demand=4, census=Census)
     assert sum(isinstance(event, Note) for event in heard.events) == 2
     for seconds in range(int(2.5 * WAITING_S)):
         clock.now += seconds
-        told.tick(workers=1, slots=1, demand=4, census=Census)
+        event_recorder.tick(workers=1, slots=1, demand=4, census=Census)
     assert sum(isinstance(event, Note) for event in heard.events) == 2
 
 
-def test_a_failure_is_in_the_ledger_and_waits_before_anything_else_happens() -> None:
+def test_a_failure_is_stored_and_in_the_ledger_before_it_is_shown() -> None:
     store, heard, clock = MemoryStore(), Heard(), Clock()
-    told = recorder(store, heard, clock)
-    told.failed(ActiveVideo(pending=PENDING), FAIL)
+    event_recorder = recorder(store, heard, clock)
+    event_recorder.failed(ActiveVideo(pending=PENDING), FAIL)
     assert from_json(VideoFailed, store.get(Layout("job").failure(1, PENDING.receipt_id))) == FAILED
     [row] = read_ledger([store.get(Layout("job").ledger_part(1, 0))]).to_pylist()
     assert (row["kind"], row["source_uri"], row["error"]) == ("failure", FAILED.source_uri, "SourceUnreadable")
@@ -86,20 +86,20 @@ def test_a_failure_is_in_the_ledger_and_waits_before_anything_else_happens() -> 
 
 
 @pytest.mark.parametrize("looks", [[True], [False, True]], ids=["before it writes", "while it writes"])
-def test_a_driver_that_was_replaced_has_no_say_in_what_waits(looks: list[bool]) -> None:
+def test_a_superseded_driver_does_not_change_stored_failures(looks: list[bool]) -> None:
     store, layout = MemoryStore(), Layout("job")
-    told = recorder(store, Heard(), Clock(), is_superseded=iter([*looks, *[True] * 9]).__next__)
-    store.put(layout.failure(2, PENDING.receipt_id), b"what its heir says of that very video")
-    told.failed(ActiveVideo(pending=PENDING), FAIL)
-    told.close(finished=False)
+    event_recorder = recorder(store, Heard(), Clock(), is_superseded=iter([*looks, *[True] * 9]).__next__)
+    store.put(layout.failure(2, PENDING.receipt_id), b"what its successor recorded for the same video")
+    event_recorder.failed(ActiveVideo(pending=PENDING), FAIL)
+    event_recorder.close(finished=False)
     assert [found.key for found in store.list(layout.failures)] == [layout.failure(2, PENDING.receipt_id)]
 
 
-def test_status_is_written_at_the_end_with_what_was_reached() -> None:
+def test_the_status_at_the_end_has_the_final_counts() -> None:
     store, heard, clock = MemoryStore(), Heard(), Clock()
-    told = recorder(store, heard, clock)
-    told.refused(VideoFailed(source_uri="a.mp4", output_uri="b.mp4", error="OutputExists", reason="stands"))
-    told.close(finished=False)
+    event_recorder = recorder(store, heard, clock)
+    event_recorder.refused(VideoFailed(source_uri="a.mp4", output_uri="b.mp4", error="OutputExists", reason="stands"))
+    event_recorder.close(finished=False)
     status = from_json(JobStatus, store.get(Layout("job").progress(1)))
     assert (status.state, status.videos_done, status.videos_failed, status.videos_total) == ("interrupted", 1, 1, 3)
     assert [failure.error for failure in status.failures] == ["OutputExists"]
@@ -107,7 +107,7 @@ def test_status_is_written_at_the_end_with_what_was_reached() -> None:
 
 
 class Away(MemoryStore):
-    """A store that is away for as long as it is told."""
+    """A store that is unavailable while `is_away` is set."""
 
     is_away = True
 
@@ -117,20 +117,20 @@ class Away(MemoryStore):
         super().put(key, data)
 
 
-def test_a_store_that_is_away_stops_no_work_and_misses_nothing_in_the_end() -> None:
+def test_an_unavailable_store_stops_no_work_and_gets_every_record_later() -> None:
     store, heard, clock = Away(), Heard(), Clock()
-    told = recorder(store, heard, clock)
-    told.failed(ActiveVideo(pending=PENDING), FAIL)
+    event_recorder = recorder(store, heard, clock)
+    event_recorder.failed(ActiveVideo(pending=PENDING), FAIL)
     for _ in range(5):
         clock.now += 10
-        told.tick(workers=1, slots=1, demand=1, census=Census)
+        event_recorder.tick(workers=1, slots=1, demand=1, census=Census)
     assert sum(isinstance(event, Note) for event in heard.events) == 1, "said, and not again and again"
     with pytest.raises(StorageBusy):
-        told.close(finished=True)
+        event_recorder.close(finished=True)
     store.is_away = False
-    told.tick(workers=1, slots=1, demand=1, census=Census)
+    event_recorder.tick(workers=1, slots=1, demand=1, census=Census)
     assert from_json(VideoFailed, store.get(Layout("job").failure(1, PENDING.receipt_id))) == FAILED
-    told.close(finished=True)
+    event_recorder.close(finished=True)
     [row] = read_ledger([store.get(Layout("job").ledger_part(1, 0))]).to_pylist()
     assert row["error"] == "SourceUnreadable"
     assert from_json(JobStatus, store.get(Layout("job").progress(1))).state == "finished"
@@ -140,7 +140,7 @@ def put_part(store: MemoryStore, epoch: int, part: int, data: bytes) -> None:
     store.put(Layout("job").ledger_part(epoch, part), data)
 
 
-def test_a_driver_of_before_that_wakes_up_takes_nothing_from_the_ledger() -> None:
+def test_a_superseded_driver_that_wakes_up_removes_nothing_from_the_ledger() -> None:
     store, layout = MemoryStore(), Layout("job")
     for epoch in (1, 2):
         put = partial(put_part, store, epoch)

@@ -12,17 +12,17 @@ SECONDS = st.floats(0.01, 1e5)
 WORK = st.floats(1, 1e10)
 
 
-def test_before_the_first_chunk_is_made_nothing_hangs() -> None:
+def test_nothing_hangs_before_the_first_chunk_is_finished() -> None:
     assert HangTimeout(least_s=3600).limit_s(1e9) == inf
 
 
-def test_short_chunks_have_the_least_time() -> None:
+def test_short_chunks_get_the_minimum_timeout() -> None:
     hang_timeout = HangTimeout(least_s=3600)
     hang_timeout.made(work=1e6, took_s=2)
     assert hang_timeout.limit_s(1e6) == 3600
 
 
-def test_long_chunks_have_many_times_what_the_slowest_took_for_its_size() -> None:
+def test_long_chunks_get_a_multiple_of_the_slowest_time_per_size() -> None:
     hang_timeout = HangTimeout(least_s=3600)
     hang_timeout.made(work=1e6, took_s=600)
     hang_timeout.made(work=1e6, took_s=100)
@@ -31,7 +31,7 @@ def test_long_chunks_have_many_times_what_the_slowest_took_for_its_size() -> Non
 
 
 @given(chunks=st.lists(st.tuples(WORK, SECONDS), min_size=1), least_s=SECONDS)
-def test_no_chunk_that_was_made_would_have_hung(chunks: list[tuple[float, float]], least_s: float) -> None:
+def test_no_finished_chunk_would_have_timed_out(chunks: list[tuple[float, float]], least_s: float) -> None:
     hang_timeout = HangTimeout(least_s=least_s)
     for work, took_s in chunks:
         hang_timeout.made(work, took_s)

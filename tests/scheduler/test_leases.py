@@ -1,4 +1,4 @@
-"""One driver at a time leads a job; whoever is gone is told by its heartbeat and the watcher's own clock."""
+"""One driver at a time leads a job; a dead one is detected by its heartbeat and the watcher's own clock."""
 
 import subprocess
 import sys
@@ -35,7 +35,7 @@ def waiting(waited: list[float], then: Callable[[], object] = lambda: None) -> C
     return wait
 
 
-def test_epochs_follow_one_another_without_waiting_when_each_is_left_in_order() -> None:
+def test_a_lease_that_ended_in_order_is_not_waited_for() -> None:
     store, waited = MemoryStore(), list[float]()
     for number in (1, 2, 3):
         with DriverLease(store, LAYOUT, wait=waiting(waited)) as epoch:
@@ -45,7 +45,7 @@ def test_epochs_follow_one_another_without_waiting_when_each_is_left_in_order() 
     assert not waited
 
 
-def test_a_driver_elsewhere_whose_heart_beats_keeps_the_job() -> None:
+def test_a_driver_on_another_machine_with_heartbeats_keeps_the_job() -> None:
     store, beats = MemoryStore(), iter(range(1, 100))
     elsewhere(store, beat=0)
     with (
@@ -55,7 +55,7 @@ def test_a_driver_elsewhere_whose_heart_beats_keeps_the_job() -> None:
         pass
 
 
-def test_a_driver_elsewhere_that_is_silent_for_the_expiry_loses_the_job() -> None:
+def test_a_driver_on_another_machine_without_heartbeats_loses_the_job_at_expiry() -> None:
     store, waited = MemoryStore(), list[float]()
     elsewhere(store, beat=7)
     with DriverLease(store, LAYOUT, wait=waiting(waited)) as epoch:
@@ -79,7 +79,7 @@ def test_a_dead_process_of_this_machine_is_not_waited_for() -> None:
     assert not waited
 
 
-def test_force_takes_over_and_the_one_before_sees_it() -> None:
+def test_a_forced_takeover_is_seen_by_the_superseded_driver() -> None:
     store = MemoryStore()
     with DriverLease(store, LAYOUT) as first, DriverLease(store, LAYOUT, take_over=True) as second:
         assert (first.number, second.number) == (1, 2)
@@ -88,20 +88,20 @@ def test_force_takes_over_and_the_one_before_sees_it() -> None:
         second.check_superseded()
         assert not second.is_superseded
     assert from_json(DriverClaim, store.get(LAYOUT.heartbeat(1))).ended is False, (
-        "whoever was put out writes nothing more"
+        "a superseded driver writes nothing more"
     )
 
 
-def test_a_driver_that_was_frozen_looks_before_it_goes_on() -> None:
+def test_a_driver_that_was_frozen_checks_its_lease_before_it_continues() -> None:
     store, now = MemoryStore(), [1000.0]
     with DriverLease(store, LAYOUT, clock=lambda: now[0]) as first, DriverLease(store, LAYOUT, take_over=True):
-        assert not first.is_superseded, "it looks with every beat, not whenever it is asked"
+        assert not first.is_superseded, "it checks with every heartbeat, not with every call"
         now[0] += EXPIRY_S
         assert first.is_superseded
 
 
 class Shut(MemoryStore):
-    """A store that takes nothing any more once it is told so."""
+    """A store that refuses writes while `is_shut` is set."""
 
     is_shut = False
 
@@ -111,7 +111,7 @@ class Shut(MemoryStore):
         super().put(key, data)
 
 
-def test_last_words_that_are_not_taken_do_not_change_what_a_run_came_to() -> None:
+def test_a_failed_last_heartbeat_does_not_change_the_result_of_a_run() -> None:
     store, waited = Shut(), list[float]()
     with DriverLease(store, LAYOUT):
         store.is_shut = True
@@ -120,7 +120,7 @@ def test_last_words_that_are_not_taken_do_not_change_what_a_run_came_to() -> Non
         assert epoch.number == 2
 
 
-def test_a_heart_goes_on_beating_when_the_store_comes_back(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_heartbeats_continue_when_the_store_comes_back(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(leases, "BEAT_S", 0.01)
     store = Shut()
     with DriverLease(store, LAYOUT) as epoch:
@@ -165,7 +165,7 @@ def test_a_damaged_heartbeat_of_a_driver_that_died_here_is_not_waited_for() -> N
     assert not waited
 
 
-def test_names_that_are_no_epochs_are_left_alone() -> None:
+def test_keys_that_are_no_leases_are_left_alone() -> None:
     store = MemoryStore()
     for stray in (".DS_Store", "000009 (copy).json", "zzz.json", "000008.json.tmp"):
         store.put(LAYOUT.epochs + stray, b"")

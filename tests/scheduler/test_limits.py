@@ -1,4 +1,4 @@
-"""How much of a job may be going on at once."""
+"""Limits on the concurrent work of a job."""
 
 import pytest
 
@@ -21,9 +21,9 @@ def test_steps_follow_the_cpus_within_what_the_workers_need(num_cpus: float, max
     assert steps_in_flight(num_cpus, max_workers) == steps
 
 
-def test_more_steps_than_cpus_are_in_flight_so_that_an_autoscaler_sees_some_wait() -> None:
+def test_more_steps_than_cpus_are_submitted_so_that_an_autoscaler_sees_demand() -> None:
     num_cpus = 4
     while (steps := steps_in_flight(num_cpus, 1000)) < 334:
         assert steps > num_cpus
-        num_cpus = steps  # an autoscaler starts CPUs for those that wait
+        num_cpus = steps  # an autoscaler adds CPUs for the waiting steps
     assert num_cpus >= 167

@@ -1,4 +1,4 @@
-"""Bad machines are told from bad chunks, and outages from both."""
+"""Tell bad machines from bad chunks, and outages from both."""
 
 from random import Random
 
@@ -8,12 +8,12 @@ from hypothesis import strategies as st
 from slomo_batch.scheduler.machine_health import MAX_BAD_SHARE, MAX_STARTS, MAX_STRIKES, MachineRecord, to_blame
 
 
-def test_only_chunks_that_were_being_computed_are_to_blame() -> None:
+def test_only_chunks_being_computed_are_suspects() -> None:
     assert to_blame({"a": True, "b": False}) == {"a"}
     assert to_blame({"a": True, "b": True}) == {"a", "b"}
 
 
-def test_where_none_was_being_computed_all_are_to_blame() -> None:
+def test_all_chunks_are_suspects_if_none_was_being_computed() -> None:
     assert to_blame({"a": False, "b": False}) == {"a", "b"}
     assert to_blame({}) == frozenset()
 
@@ -26,7 +26,7 @@ def fail_there_and_make_elsewhere(record: MachineRecord, machine: str, chunk: st
     record.made("good", chunk)
 
 
-def test_a_machine_on_which_several_chunks_fail_that_are_made_elsewhere_is_bad() -> None:
+def test_a_machine_is_bad_if_several_of_its_failed_chunks_succeed_elsewhere() -> None:
     record = MachineRecord()
     record.made("good", "first")
     for number in range(MAX_STRIKES):
@@ -35,7 +35,7 @@ def test_a_machine_on_which_several_chunks_fail_that_are_made_elsewhere_is_bad()
     assert record.bad == {"sick"}
 
 
-def test_one_chunk_that_fails_again_and_again_says_nothing_of_the_machine() -> None:
+def test_one_chunk_that_fails_repeatedly_does_not_make_a_machine_bad() -> None:
     record = MachineRecord()
     for _ in range(20):
         record.made("good", "another")
@@ -44,7 +44,7 @@ def test_one_chunk_that_fails_again_and_again_says_nothing_of_the_machine() -> N
     assert record.bad == frozenset()
 
 
-def test_chunks_that_are_made_nowhere_blame_no_machine() -> None:
+def test_chunks_that_succeed_nowhere_make_no_machine_bad() -> None:
     record = MachineRecord()
     for number in range(20):
         record.made("good", f"good chunk {number}")
@@ -53,7 +53,7 @@ def test_chunks_that_are_made_nowhere_blame_no_machine() -> None:
     assert record.bad == frozenset()
 
 
-def test_an_outage_that_all_suffer_blames_none() -> None:
+def test_an_outage_of_all_machines_makes_none_bad() -> None:
     record = MachineRecord()
     machines = [f"m{number}" for number in range(5)]
     for number, machine in enumerate(machines):
@@ -65,7 +65,7 @@ def test_an_outage_that_all_suffer_blames_none() -> None:
     assert record.bad == frozenset()
 
 
-def test_a_machine_that_makes_more_than_it_fails_is_kept() -> None:
+def test_a_machine_with_more_successes_than_failures_is_kept() -> None:
     record = MachineRecord()
     for number in range(50):
         record.made("flaky", f"fine {number}")
@@ -91,7 +91,7 @@ def test_workers_that_do_not_start_on_one_machine_make_it_bad_if_others_run() ->
     assert record.bad == frozenset()
 
 
-def test_a_machine_that_says_that_it_cannot_work_is_bad_at_once_unless_many_say_so() -> None:
+def test_a_machine_that_reports_a_defect_is_bad_at_once_unless_many_do() -> None:
     record = MachineRecord()
     for number in range(2 * MAX_BAD_SHARE):
         record.started(f"machine {number}")
@@ -99,7 +99,7 @@ def test_a_machine_that_says_that_it_cannot_work_is_bad_at_once_unless_many_say_
     assert record.bad == {"machine 0", "machine 1"}
 
 
-def test_a_worker_that_starts_ends_the_row() -> None:
+def test_a_worker_that_starts_resets_the_count() -> None:
     record = MachineRecord()
     for _ in range(10):
         assert not record.failed_to_start("slow", others_run=True)
@@ -108,7 +108,7 @@ def test_a_worker_that_starts_ends_the_row() -> None:
 
 @settings(deadline=None, max_examples=50)
 @given(st.integers(0, 2**32), st.integers(2, 20), st.floats(0, 0.05), st.sampled_from([0.0, 0.02]))
-def test_in_clusters_of_many_sizes_the_sick_machine_is_found_and_no_sound_one(
+def test_in_clusters_of_many_sizes_only_the_bad_machine_is_found(
     seed: int, num_machines: int, errors: float, poison: float
 ) -> None:
     """A cluster of sound machines, on which chunks fail by chance, and a sick one, on which every chunk fails.

@@ -1,4 +1,4 @@
-"""Which machines a job gets, where no cluster needs to run for it."""
+"""The choice of a job's machines, as far as it needs no running cluster."""
 
 import socket
 from pathlib import Path
@@ -11,7 +11,7 @@ from slomo_batch.scheduler.machines import ClusterSettings, open_machines
 from slomo_batch.wiring import JobEnvironment
 
 
-def test_an_address_where_nobody_listens_is_told_at_once(tmp_path: Path) -> None:
+def test_an_address_where_nothing_listens_is_reported_at_once(tmp_path: Path) -> None:
     with socket.socket() as taken:
         taken.bind(("127.0.0.1", 0))
         address = f"127.0.0.1:{taken.getsockname()[1]}"

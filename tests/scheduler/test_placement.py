@@ -1,4 +1,4 @@
-"""Placement: chunks go to the quietest workers; a suspect has a machine to itself while all others go on."""
+"""Placement: chunks go to the least busy workers; a suspect gets a machine to itself while the others continue."""
 
 from slomo_batch.scheduler.placement import Placement
 
@@ -27,7 +27,7 @@ def test_chunks_go_to_the_workers_that_hold_the_fewest_until_all_are_full() -> N
     assert placement.take() == "b1"
 
 
-def test_a_suspect_gets_the_quietest_machine_at_once_where_nothing_runs_there() -> None:
+def test_a_suspect_gets_an_idle_machine_at_once() -> None:
     placement = workers()
     assert placement.take() == "a1"
     placement.reserve("suspect", avoid=NOWHERE)
@@ -37,7 +37,7 @@ def test_a_suspect_gets_the_quietest_machine_at_once_where_nothing_runs_there() 
     assert placement.cleared() == []
 
 
-def test_a_suspect_waits_for_what_runs_on_its_machine_while_the_other_machine_goes_on() -> None:
+def test_a_suspect_waits_for_the_chunks_on_its_machine_while_the_other_continues() -> None:
     placement = workers()
     taken(placement, 8)
     placement.reserve("suspect", avoid={"a"})
@@ -54,7 +54,7 @@ def test_a_suspect_waits_for_what_runs_on_its_machine_while_the_other_machine_go
     assert placement.room == 4, "machine b is open again"
 
 
-def test_it_runs_where_it_died_only_where_there_is_no_other_machine() -> None:
+def test_a_suspect_returns_to_its_failed_machine_only_if_there_is_no_other() -> None:
     placement = workers()
     placement.reserve("one", avoid={"a"})
     placement.reserve("other", avoid={"b"})
@@ -83,7 +83,7 @@ def test_a_suspect_whose_machine_goes_gets_another() -> None:
     assert placement.cleared() == [("suspect", "c1")]
 
 
-def test_an_idle_neighbour_that_goes_does_not_open_the_machine_of_a_suspect() -> None:
+def test_an_idle_worker_that_leaves_does_not_release_the_machine_of_a_suspect() -> None:
     placement = workers({"a1": "a", "a2": "a"})
     placement.reserve("suspect", avoid=NOWHERE)
     [(_, worker)] = placement.cleared()
@@ -93,7 +93,7 @@ def test_an_idle_neighbour_that_goes_does_not_open_the_machine_of_a_suspect() ->
     assert placement.room == 2
 
 
-def test_a_machine_that_is_about_to_go_takes_nothing_new_and_one_that_stays_after_all_does() -> None:
+def test_a_machine_about_to_leave_gets_no_new_chunks_until_it_stays_after_all() -> None:
     placement = workers()
     placement.leave({"a"})
     assert (placement.room, placement.suspect_room) == (4, 1)
@@ -103,7 +103,7 @@ def test_a_machine_that_is_about_to_go_takes_nothing_new_and_one_that_stays_afte
     assert placement.room == 10
 
 
-def test_a_worker_is_idle_where_it_neither_holds_a_chunk_nor_is_kept_for_a_suspect() -> None:
+def test_a_worker_is_idle_if_it_holds_no_chunk_and_is_not_reserved_for_a_suspect() -> None:
     placement = workers()
     assert placement.take() == "a1"
     assert [worker for worker in HOMES if placement.is_idle(worker)] == ["a2", "b1", "b2"]
@@ -111,7 +111,7 @@ def test_a_worker_is_idle_where_it_neither_holds_a_chunk_nor_is_kept_for_a_suspe
     assert [worker for worker in HOMES if placement.is_idle(worker)] == ["a2"]
 
 
-def test_a_chunk_that_failed_on_a_machine_waits_for_another_where_there_is_one() -> None:
+def test_a_chunk_that_failed_on_a_machine_waits_for_another_if_there_is_one() -> None:
     placement = workers({"a1": "a", "b1": "b"}, slots=1)
     assert placement.take_elsewhere({"a"}) == "b1"
     assert placement.take_elsewhere({"a"}) is None
@@ -122,7 +122,7 @@ def test_a_chunk_that_failed_on_a_machine_waits_for_another_where_there_is_one()
     assert placement.take_elsewhere({"a"}) is None, "nothing is free"
 
 
-def test_late_words_of_a_worker_that_is_gone_change_nothing() -> None:
+def test_late_events_of_a_lost_worker_change_nothing() -> None:
     placement = workers()
     placement.take()
     placement.gone("a1")
@@ -131,10 +131,10 @@ def test_late_words_of_a_worker_that_is_gone_change_nothing() -> None:
     assert placement.room == 6
 
 
-def test_a_chunk_is_put_behind_another_only_while_there_is_one_more_for_each_other_worker() -> None:
+def test_a_chunk_queues_behind_another_only_while_every_other_worker_can_get_one() -> None:
     placement = workers()
     assert placement.room_for(100) == 8
-    assert placement.room_for(9) == 6, "two behind others; three stay for whoever is free first"
+    assert placement.room_for(9) == 6, "two behind others; three stay for the first free worker"
     assert placement.room_for(4) == 4
     taken(placement, 4)
     assert placement.room_for(3) == 0, "one for each other worker, who may be free long before this one"
@@ -144,7 +144,7 @@ def test_a_chunk_is_put_behind_another_only_while_there_is_one_more_for_each_oth
     assert placement.take() == "b1"
 
 
-def test_a_worker_without_others_is_given_all_that_it_can_hold() -> None:
+def test_a_single_worker_gets_all_that_it_can_hold() -> None:
     placement = workers({"a1": "a"}, slots=3)
     assert placement.room_for(1) == 1
     placement.take()

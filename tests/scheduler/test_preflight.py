@@ -1,4 +1,4 @@
-"""What is tried before a job starts."""
+"""Checks before a job starts."""
 
 from collections.abc import Iterator
 from pathlib import Path
@@ -23,8 +23,8 @@ def place(monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
         yield folder
 
 
-def prove(*names: str, output: str) -> None:
-    """Prove the outputs of these sources, as a stranger to the folders that are closed."""
+def check_as_stranger(*names: str, output: str) -> None:
+    """Check the outputs of these sources as a user without access to the closed folders."""
     for name in names:
         LocalStore(Path.cwd()).put(name, b"video")
     manifest = load(with_inputs("[{uri: in}]", output=output, more="work: work"), where="job.yaml")
@@ -35,21 +35,21 @@ def prove(*names: str, output: str) -> None:
         check_outputs_writable(requests, context)
 
 
-def test_one_output_folder_that_is_closed_does_not_stop_the_others(place: Path) -> None:
+def test_one_closed_output_folder_does_not_stop_the_others(place: Path) -> None:
     (place / "out/a").mkdir(parents=True, mode=0o777)
     (place / "out").chmod(0o777)
     (place / "out/a").chmod(0o555)
-    prove("in/a/1.mp4", "in/b/2.mp4", output="out/{relpath}/{stem}.mp4")
+    check_as_stranger("in/a/1.mp4", "in/b/2.mp4", output="out/{relpath}/{stem}.mp4")
     assert sorted(path.name for path in place.glob("out/*/*")) == []
 
 
-def test_where_no_output_folder_can_be_written_nothing_starts(place: Path) -> None:
+def test_nothing_starts_if_no_output_folder_is_writable(place: Path) -> None:
     (place / "out").mkdir()
     (place / "out").chmod(0o555)
     with pytest.raises(StoreUnusable, match="cannot write to this store"):
-        prove("in/a/1.mp4", "in/b/2.mp4", output="out/{relpath}/{stem}.mp4")
+        check_as_stranger("in/a/1.mp4", "in/b/2.mp4", output="out/{relpath}/{stem}.mp4")
 
 
-def test_an_output_of_the_longest_name_is_proven(place: Path) -> None:
+def test_an_output_with_the_longest_name_is_checked(place: Path) -> None:
     place.chmod(0o777)
-    prove(f"in/{'s' * 251}.mp4", output="out/{stem}.mp4")
+    check_as_stranger(f"in/{'s' * 251}.mp4", output="out/{stem}.mp4")

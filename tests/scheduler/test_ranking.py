@@ -1,4 +1,4 @@
-"""Ranking: always the number with the lowest key, whatever was put, changed and forgotten before."""
+"""Ranking: always the number with the lowest key, after any sequence of changes and removals."""
 
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -11,7 +11,9 @@ KEYS = st.tuples(st.booleans(), st.integers(0, 20))
 
 @settings(deadline=None)
 @given(changes=st.lists(st.tuples(NUMBERS, st.none() | KEYS), max_size=300))
-def test_it_tells_the_lowest_key_and_of_equal_ones_the_lowest_number(changes: list[tuple[int, Key | None]]) -> None:
+def test_it_returns_the_lowest_key_and_of_equal_keys_the_lowest_number(
+    changes: list[tuple[int, Key | None]],
+) -> None:
     ranking, keys = Ranking(), dict[int, Key]()
     for number, key in changes:
         if key is None:
@@ -25,7 +27,7 @@ def test_it_tells_the_lowest_key_and_of_equal_ones_the_lowest_number(changes: li
             assert ranking.first() == min(keys, key=lambda number: (keys[number], number))
 
 
-def test_what_is_out_of_date_is_swept() -> None:
+def test_outdated_entries_are_removed() -> None:
     ranking = Ranking()
     for key in range(10_000, 0, -1):
         ranking.put(1, (False, key))

@@ -1,4 +1,4 @@
-"""What a job on a cluster makes of trouble: no video is given up, and no worker lost, for what is not its own fault.
+"""Trouble on a cluster: no video is given up, and no worker lost, for a fault that is not its own.
 
 An expected failure names its finding in the review of a cluster of a thousand GPUs; who mends it removes the mark.
 """
@@ -21,7 +21,7 @@ def machines(kind: str, number: int) -> list[str]:
     return [f"{kind} {place}" for place in range(number)]
 
 
-# ---- machines that lack an ability ----------------------------------------------------------------------------------
+# ---- machines without a capability ----------------------------------------------------------------------------------
 
 
 def job_on_a_mixture(num_incapable: int, patch: pytest.MonkeyPatch) -> VirtualJob:
@@ -41,7 +41,7 @@ def job_on_a_mixture(num_incapable: int, patch: pytest.MonkeyPatch) -> VirtualJo
     return VirtualJob(ray, num_videos=40, max_workers=18)
 
 
-def test_one_machine_that_lacks_an_ability_costs_no_video(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_one_machine_without_a_capability_costs_no_video(monkeypatch: pytest.MonkeyPatch) -> None:
     ended = job_on_a_mixture(1, monkeypatch).run()
     assert ended.given_up == []
     assert ended.num_published == 40
@@ -51,13 +51,13 @@ def test_one_machine_that_lacks_an_ability_costs_no_video(monkeypatch: pytest.Mo
     strict=True, reason="cluster finding 1.4: machines that lack an ability are black holes", raises=AssertionError
 )
 @pytest.mark.parametrize("num_incapable", [4, 8])
-def test_machines_that_lack_an_ability_cost_no_video(num_incapable: int, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_machines_without_a_capability_cost_no_video(num_incapable: int, monkeypatch: pytest.MonkeyPatch) -> None:
     ended = job_on_a_mixture(num_incapable, monkeypatch).run()
     assert [failed.reason for failed in ended.given_up] == []
     assert ended.num_published == 40
 
 
-# ---- a store that is away -------------------------------------------------------------------------------------------
+# ---- an unavailable store -------------------------------------------------------------------------------------------
 
 
 @pytest.mark.xfail(
@@ -73,7 +73,7 @@ def test_an_outage_of_the_store_for_ten_minutes_costs_no_video(
 
     def task(machine: str, call: TaskCall) -> Said:
         if outage_s[0] <= ray.now_s < outage_s[1]:
-            return [(8.0, Errored(head=call.head, error=busy))]  # boto3's five tries
+            return [(8.0, Errored(head=call.head, error=busy))]  # boto3's five attempts
         return finished(machine, call)
 
     def chunk(machine: str, call: ChunkCall) -> tuple[float, Outcome]:
@@ -89,11 +89,11 @@ def test_an_outage_of_the_store_for_ten_minutes_costs_no_video(
     assert ray.now_s > outage_s[1]
 
 
-# ---- a machine that cannot prove who it is --------------------------------------------------------------------------
+# ---- a machine without credentials ----------------------------------------------------------------------------------
 
 
 def answered(code: str, status: int) -> boto.ClientError:
-    """S3's answer with that code."""
+    """S3's response with that code."""
     return boto.ClientError({"Error": {"Code": code}, "ResponseMetadata": {"HTTPStatusCode": status}}, "GetObject")  # type: ignore[typeddict-item] # a part of it is enough
 
 
@@ -112,7 +112,7 @@ PASSING = {
 )
 @pytest.mark.parametrize("stage", ["step", "chunk"])
 @pytest.mark.parametrize("error", PASSING.values(), ids=PASSING)
-def test_credentials_that_one_machine_lacks_do_not_end_the_job_of_all(
+def test_missing_credentials_on_one_machine_do_not_end_the_job(
     error: Exception, stage: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     left = [1]
@@ -138,7 +138,7 @@ def test_credentials_that_one_machine_lacks_do_not_end_the_job_of_all(
     assert ended.num_published == 10
 
 
-# ---- a driver that was away -----------------------------------------------------------------------------------------
+# ---- a frozen driver ------------------------------------------------------------------------------------------------
 
 
 @pytest.mark.xfail(
@@ -146,7 +146,7 @@ def test_credentials_that_one_machine_lacks_do_not_end_the_job_of_all(
     reason="cluster finding 1.9: a frozen driver kills its workers before it hears them",
     raises=AssertionError,
 )
-def test_a_driver_that_was_frozen_for_an_hour_hears_its_workers_first(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_driver_that_was_frozen_for_an_hour_reads_its_workers_results_first(monkeypatch: pytest.MonkeyPatch) -> None:
     ray = VirtualRay(machines("machine", 8), Scenario())
     ray.plug_in(monkeypatch)
     job = VirtualJob(ray, num_videos=20, max_workers=8, hang_s=3600)

@@ -1,4 +1,4 @@
-"""Driver and workers run the same slomo-batch: a machine with another one is named and gets no work."""
+"""Driver and workers run the same slomo-batch: a machine with another version is reported and gets no work."""
 
 import pickle
 from pathlib import Path
@@ -35,13 +35,13 @@ def test_a_worker_refuses_a_driver_from_before_versions_were_compared(tmp_path: 
         open_context(old)
 
 
-def test_a_worker_takes_a_driver_with_the_same_code(tmp_path: Path) -> None:
+def test_a_worker_accepts_a_driver_with_the_same_code(tmp_path: Path) -> None:
     assert (
         open_context(pickle.loads(pickle.dumps(JobEnvironment(work_uri=str(tmp_path), job="job")))).layout.name == "job"
     )
 
 
-# ---- what becomes of its machine -----------------------------------------------------------------------------------
+# ---- the machine of such a worker -----------------------------------------------------------------------------------
 
 MISMATCH = VersionMismatch("another slomo-batch", expected=str(Code()), got=str(Code(version="0.0.1")))
 
@@ -63,7 +63,7 @@ def rolling_update(old: set[str], patch: pytest.MonkeyPatch) -> VirtualRay:
 
 
 @pytest.mark.parametrize("old", [{"a"}, {"b", "d"}, {"a", "b", "c"}], ids=len)
-def test_its_machine_is_named_with_both_versions_and_set_aside(old: set[str], monkeypatch: pytest.MonkeyPatch) -> None:
+def test_its_machine_is_named_with_both_versions_and_excluded(old: set[str], monkeypatch: pytest.MonkeyPatch) -> None:
     ray = rolling_update(old, monkeypatch)
     engine = ray.engine(max_workers=4, num_tasks=8)
     notes: list[str] = []
@@ -83,7 +83,7 @@ def test_its_machine_is_named_with_both_versions_and_set_aside(old: set[str], mo
     assert [type(outcome) for outcome in outcomes] == [Succeeded] * 2
 
 
-def test_a_step_that_came_to_it_is_lost_without_blame_and_done_elsewhere(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_step_sent_to_it_is_lost_without_blame_and_runs_elsewhere(monkeypatch: pytest.MonkeyPatch) -> None:
     engine = rolling_update({"a"}, monkeypatch).engine(max_workers=4, num_tasks=8)
     engine.start(open_call())
     [(_, lost)] = engine.outcomes(0.5)
@@ -96,9 +96,9 @@ def test_a_step_that_came_to_it_is_lost_without_blame_and_done_elsewhere(monkeyp
     assert [type(outcome) for outcome in again] == [Succeeded] * 4
 
 
-def test_where_no_machine_has_the_drivers_version_the_job_ends(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_job_ends_if_no_machine_has_the_drivers_version(monkeypatch: pytest.MonkeyPatch) -> None:
     engine = rolling_update({"a", "b", "c", "d"}, monkeypatch).engine(max_workers=4)
-    with pytest.raises(VersionMismatch, match=r"0\.0\.1"):  # noqa: PT012 each of the machines refuses in its turn
+    with pytest.raises(VersionMismatch, match=r"0\.0\.1"):  # noqa: PT012 each machine refuses once
         for _ in range(20):
             engine.scale(8)
             engine.outcomes(0.5)

@@ -1,4 +1,4 @@
-"""How many workers a job has on a cluster, and how many steps run beside them."""
+"""The number of workers of a job on a cluster, and of steps beside them."""
 
 from collections.abc import Callable
 
@@ -15,7 +15,7 @@ Cluster = Callable[[int], VirtualRay]
 
 @pytest.fixture
 def cluster(monkeypatch: pytest.MonkeyPatch) -> Cluster:
-    """A cluster of so many machines, on which a chunk takes for ever."""
+    """A cluster of so many machines, on which a chunk never ends."""
 
     def started(num_machines: int) -> VirtualRay:
         machines = [f"machine {number:03d}" for number in range(num_machines)]
@@ -36,7 +36,7 @@ def engine_with_workers(ray: VirtualRay, number: int) -> RayEngine:
 
 
 @pytest.mark.parametrize(("num_workers", "num_busy"), [(100, 50), (8, 1)])
-def test_idle_workers_go_however_many_busy_ones_came_before_them(
+def test_idle_workers_are_removed_however_many_busy_ones_are_older(
     num_workers: int, num_busy: int, cluster: Cluster
 ) -> None:
     ray = cluster(num_workers)
@@ -50,7 +50,7 @@ def test_idle_workers_go_however_many_busy_ones_came_before_them(
     assert len(ray.killed) == num_workers - num_busy
 
 
-def test_workers_that_wait_for_a_machine_go_before_any_that_has_one(cluster: Cluster) -> None:
+def test_workers_waiting_for_a_machine_are_removed_before_any_that_has_one(cluster: Cluster) -> None:
     ray = cluster(2)
     engine = ray.engine(max_workers=5)
     engine.scale(10)
@@ -61,7 +61,7 @@ def test_workers_that_wait_for_a_machine_go_before_any_that_has_one(cluster: Clu
     assert engine.num_workers == 2
 
 
-def test_steps_follow_the_cpus_that_no_gpu_worker_holds(cluster: Cluster) -> None:
+def test_steps_use_the_cpus_that_no_gpu_worker_holds(cluster: Cluster) -> None:
     ray = cluster(8)
     ray.num_cpus = 0
     engine = ray.engine(max_workers=1000)

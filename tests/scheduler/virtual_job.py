@@ -21,7 +21,7 @@ LAYOUT = Layout("job")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Ended:
-    """What became of a job."""
+    """The result of a job."""
 
     num_published: int
     events: list[Event]
@@ -33,12 +33,12 @@ class Ended:
 
     @property
     def failed_attempts(self) -> list[Failed]:
-        """Attempts that made nothing."""
+        """Attempts without a result."""
         return [event for event in self.events if isinstance(event, Errored | Lost)]
 
     @property
     def notes(self) -> list[str]:
-        """What a person was told."""
+        """The notes that were shown."""
         return [event.text for event in self.events if isinstance(event, Note)]
 
 
@@ -51,7 +51,7 @@ class VirtualJob:
         self._max_workers = max_workers
         self._hang_s = hang_s
         self.stops_s = float("inf")
-        """When it is asked to stop."""
+        """When the job gets a request to stop."""
         self.freezes_s = float("inf")
         self.frozen_for_s = 0.0
         """The driver's process alone is frozen from then on, for so long."""

@@ -34,7 +34,7 @@ from tests.attempts import step_head
 from tests.scale import products
 
 Said = list[tuple[float, Outcome | Entered]]
-"""What a call says, each with the seconds from its start."""
+"""Messages of a call, each with the seconds from its start."""
 PLACES = JobEnvironment(work_uri="memory", job="job")
 
 
@@ -69,7 +69,7 @@ def succeeds(machine: str) -> RayError | None:
 
 @dataclass(kw_only=True)
 class Scenario:
-    """What calls come to: functions of the machine and the call. By default everything succeeds."""
+    """The outcomes of calls: functions of the machine and the call. By default everything succeeds."""
 
     chunk: Callable[[str, ChunkCall], tuple[float, Outcome]] = made
     task: Callable[[str, TaskCall], Said] = finished
@@ -143,7 +143,7 @@ class _Actor:
 
 
 class VirtualRay:
-    """A cluster of machines with room for one worker each; its clock goes on while somebody waits."""
+    """A cluster of machines with room for one worker each; its clock advances during waits."""
 
     def __init__(self, machines: Iterable[str], scenario: Scenario) -> None:
         self.machines = list(machines)
@@ -155,10 +155,10 @@ class VirtualRay:
         self.num_tasks = 0
         self._actors: list[_Actor] = []
 
-    # ---- what stands in for modules of the project -----------------------------------------------------------------
+    # ---- replacements for modules of the project -------------------------------------------------------------------
 
     def plug_in(self, patch: pytest.MonkeyPatch) -> None:
-        """Have RayEngine and WorkerPool speak to this cluster."""
+        """Make RayEngine and WorkerPool use this cluster."""
         names = SimpleNamespace(
             remote=lambda **_: lambda _: _Method(self._new_actor), kill=self._kill, get=_get, wait=self._wait
         )
@@ -188,7 +188,7 @@ class VirtualRay:
         return self.now_s
 
     def sleep(self, seconds: float) -> None:
-        """Time goes by."""
+        """Advance the clock."""
         self.now_s += seconds
 
     def _run_task(self, _: JobEnvironment, call: TaskCall, **options: Any) -> _Stream:
