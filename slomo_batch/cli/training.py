@@ -39,6 +39,10 @@ def add_training_command(commands: Commands) -> None:
         default=0,
         help="training workers; 0: one per GPU, at least one (default: 0)",
     )
+    _add_loop_options(parser)
+
+
+def _add_loop_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--threads",
         metavar="N",

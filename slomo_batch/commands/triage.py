@@ -6,7 +6,7 @@ source.
 """
 
 from collections import defaultdict
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from functools import partial
@@ -94,11 +94,9 @@ def triage(
         else:
             remake = receipt in receipts
             wanted.append(PendingVideo(request=request, receipt_id=receipt, remake=remake, is_free=not has_output))
-    for (request, receipt), owner in zip(contested, _owners(contested, pin, context), strict=True):
-        if owner == "foreign":
-            refused.append(Refused(failed=_conflict(request), receipt_id=receipt))
-        else:
-            wanted.append(PendingVideo(request=request, receipt_id=receipt, remake=False, changed=owner == "changed"))
+    settled = list(_settled(contested, pin, context))
+    wanted += [video for video in settled if isinstance(video, PendingVideo)]
+    refused += [video for video in settled if isinstance(video, Refused)]
     return Triage(
         wanted=tuple(wanted),
         done=tuple(done),
@@ -108,6 +106,17 @@ def triage(
         retried=tuple(key for one in wanted for key in failures.get(one.receipt_id, ())),
         other_receipts=tuple(sorted(receipts - asked_for)),
     )
+
+
+def _settled(
+    contested: Sequence[tuple[VideoRequest, str]], pin: JobPin, context: StepContext
+) -> Iterator[PendingVideo | Refused]:
+    """Decide on videos under whose output's name something exists: it is replaced only if this job made it."""
+    for (request, receipt), owner in zip(contested, _owners(contested, pin, context), strict=True):
+        if owner == "foreign":
+            yield Refused(failed=_conflict(request), receipt_id=receipt)
+        else:
+            yield PendingVideo(request=request, receipt_id=receipt, remake=False, changed=owner == "changed")
 
 
 def _published_as(

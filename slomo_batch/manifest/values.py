@@ -384,10 +384,7 @@ Fps = Annotated[
         }
     ),
 ]
-MethodName = Annotated[
-    Method,
-    BeforeValidator(_choice(*get_args(Method))),
-]
+MethodName = Annotated[Method, BeforeValidator(_choice(*get_args(Method)))]
 Cuts = Annotated[Literal["hold", "ignore"], BeforeValidator(_choice("hold", "ignore"))]
 Duplicates = Annotated[Literal["keep"], BeforeValidator(_choice("keep", later=("retime",)))]
 Doubt = Annotated[Literal["trust"], BeforeValidator(_choice("trust", later=("blend", "hold")))]

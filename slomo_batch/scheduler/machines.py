@@ -7,6 +7,7 @@ import time
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from slomo_batch.cluster import ray_address
 from slomo_batch.cluster.demand import Resources, described, floor, refusal
@@ -24,6 +25,9 @@ from slomo_batch.scheduler.inline_engine import InlineEngine
 from slomo_batch.scheduler.stop_signals import StopRequests
 from slomo_batch.settings import Precision
 from slomo_batch.wiring import JobEnvironment, open_context
+
+if TYPE_CHECKING:
+    from slomo_batch.scheduler.chunk_worker import WorkerNeeds
 
 LOCAL_TASKS = 2
 """Calls without a model that run beside the workers on one machine."""
@@ -168,7 +172,6 @@ def _ray(
         offer,
     )
     from slomo_batch.report.metrics import RayMetrics  # noqa: PLC0415 as above
-    from slomo_batch.scheduler.chunk_worker import WorkerNeeds  # noqa: PLC0415 as above
     from slomo_batch.scheduler.ray_engine import RayEngine  # noqa: PLC0415 as above
 
     connected = _connect(settings)
@@ -179,16 +182,8 @@ def _ray(
             _refuse_prewarm(prewarm)
         else:
             check_gpu_choice(offer(), gpus_per_worker=settings.gpus_per_worker, is_in_manifest=settings.chooses_gpus)
-        has_gpus = cluster_total("GPU") >= settings.gpus_per_worker > 0
-        gpus = settings.gpus_per_worker if has_gpus or (settings.requires_gpus and not own) else 0.0
-        needs = WorkerNeeds(
-            min_workers=settings.min_workers,
-            max_workers=settings.max_workers if gpus or not own else _local_workers(settings),
-            num_gpus=gpus,
-            num_cpus=1 if gpus else settings.cpus_per_worker,
-            slots=2 if gpus else 1,
-            hang_s=settings.hang_s,
-        )
+        needs = _worker_needs(settings, is_local=own, num_gpus=cluster_total("GPU"))
+        gpus = needs.num_gpus
         worker = {"CPU": float(needs.num_cpus), "GPU": math.ceil(gpus) if gpus > 1 else gpus}
         if prewarm:
             ask_for_room(floor(worker, prewarm=prewarm, max_workers=settings.max_workers))
@@ -205,6 +200,22 @@ def _ray(
         if prewarm and not own:
             ask_for_room([])
         ray.shutdown()
+
+
+def _worker_needs(settings: ClusterSettings, *, is_local: bool, num_gpus: float) -> "WorkerNeeds":
+    """What one worker takes, on a Ray that has this many GPUs now."""
+    from slomo_batch.scheduler.chunk_worker import WorkerNeeds  # noqa: PLC0415 an inline job never loads Ray
+
+    has_gpus = num_gpus >= settings.gpus_per_worker > 0
+    gpus = settings.gpus_per_worker if has_gpus or (settings.requires_gpus and not is_local) else 0.0
+    return WorkerNeeds(
+        min_workers=settings.min_workers,
+        max_workers=settings.max_workers if gpus or not is_local else _local_workers(settings),
+        num_gpus=gpus,
+        num_cpus=1 if gpus else settings.cpus_per_worker,
+        slots=2 if gpus else 1,
+        hang_s=settings.hang_s,
+    )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
