@@ -54,7 +54,7 @@ class PendingVideo:
     request: VideoRequest
     receipt_id: str
     remake: bool
-    """Whether there is a receipt of an earlier publication: the output is gone, or is to be made again."""
+    """Whether there is a receipt of an earlier publication: the output is gone, or will be made again."""
     changed: bool = False
     """Whether the output that exists is of an earlier version of the source, to be replaced by the new one."""
     is_free: bool = False
@@ -209,7 +209,7 @@ class Machine:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CallStats:
-    """One call as the process that carried it out saw it. It tells; nothing is decided by it."""
+    """One call as its process measured it. For reports only; nothing is decided by it."""
 
     host: str
     process: int

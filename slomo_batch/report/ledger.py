@@ -96,7 +96,7 @@ SCHEMA: pa.Schema = pa.schema(
 class LedgerWriter:
     """Gathers the rows of one driver and stores them in parts.
 
-    `put` stores the bytes of a part under its number, from 0, replacing what stands there; `clock` tells seconds since
+    `put` stores the bytes of a part under its number, from 0, replacing any; `clock` returns seconds since
     1970. Whatever `put` raises is raised on; the rows stay for the next try.
     """
 

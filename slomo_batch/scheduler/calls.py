@@ -28,7 +28,7 @@ class OpenCall:
     request: VideoRequest
     pin: JobPin
     remake: bool
-    """Forget an earlier publication: the output is gone, or is to be replaced."""
+    """Forget an earlier publication: the output is gone, or will be replaced."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

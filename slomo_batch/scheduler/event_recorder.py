@@ -155,7 +155,7 @@ class EventRecorder:
         self.tally.frames_done += frames
 
     def published(self, published: Published) -> None:
-        """An output stands."""
+        """Record a published output."""
         self.tally.videos_published += 1
         with self._tolerant():
             self._ledger.published(published)
@@ -185,7 +185,7 @@ class EventRecorder:
         self._show_failure(failed, video.video_id)
 
     def refused(self, failed: VideoFailed) -> None:
-        """A video is not begun, for a reason that stands outside: it is looked at anew by every run."""
+        """Record a video that is not started, for a reason outside the job; every run looks at it again."""
         self.tally.videos_failed += 1
         self._show_failure(failed, "")
 

@@ -51,7 +51,7 @@ def _as_damage_of_the_job(remedy: str) -> Iterator[None]:
 
 
 def pin_job(basis: Basis, requests: Iterable[VideoRequest], context: StepContext, *, dry_run: bool = False) -> JobPin:
-    """Pin the job: its basis, and the weights that each spelling of `interpolate.weights` in its videos means.
+    """Pin the job: its basis, and the weights that each value of `interpolate.weights` in its videos means.
 
     A dry run writes nothing.
 

@@ -48,7 +48,7 @@ def stitch_video(stored: StoredPlan, lane: Lane, context: StepContext, *, exists
     replaced if `exists` is replace, or if it is skip and this job made it from an earlier version of the same source.
 
     Raises:
-        BorderMismatch: two neighbouring chunks decoded their shared frame differently.
+        BorderMismatch: two neighboring chunks decoded their shared frame differently.
         OutputExists: another object exists under the output's name.
         OutputInvalid: the joined file is not what the plan says.
         WorkDamaged: a record, a segment or the sound is missing or damaged. The commit of such a segment or sound is
