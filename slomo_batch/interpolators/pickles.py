@@ -1,6 +1,7 @@
 """Read PyTorch files with the weights-only loader, which cannot execute code."""
 
 import pickle
+import re
 import struct
 import warnings
 from collections.abc import Sequence
@@ -16,6 +17,8 @@ _READ_ERRORS = (
     struct.error,
 )  # fmt: skip
 """The exceptions that torch.load raises for damaged files and files that are no checkpoints."""
+
+_REMEDY = "Check the path, or download the file again."
 
 
 def read_pickle(path: Path, *, message: str, safe_globals: Sequence[Any] = ()) -> object:
@@ -35,18 +38,22 @@ def read_pickle(path: Path, *, message: str, safe_globals: Sequence[Any] = ()) -
             warnings.simplefilter("ignore")  # torch warns about unusual pickles; callers validate the content
             content: object = torch.load(file, map_location="cpu", weights_only=True)
     except pickle.UnpicklingError as error:
+        rejected = re.search(r"GLOBAL ([\w.]+)", str(error))
+        if not rejected:
+            raise WeightsError(message, where=str(path), remedy=_REMEDY) from error
         raise WeightsError(
-            "refused a pickle with more than weights, which could execute code",
+            "the file contains more than weights and could execute code when loaded",
             where=str(path),
-            got=_reason(error),
+            got=rejected[1],
             remedy="Ask its authors for a file with tensors only.",
         ) from error
     except _READ_ERRORS as error:
-        raise WeightsError(message, where=str(path), got=_reason(error)) from error
+        raise WeightsError(message, where=str(path), got=_reason(error), remedy=_REMEDY) from error
     return content
 
 
 def _reason(error: Exception) -> str:
-    """Return the line of torch's long message that names the rejected object."""
-    lines = [line.strip() for line in str(error).splitlines() if line.strip()]
-    return next((line for line in lines if "GLOBAL" in line), lines[0] if lines else type(error).__name__)
+    """Return the first line of torch's message. That of a LookupError is only a key, so it is left out."""
+    if isinstance(error, LookupError):
+        return ""
+    return next((line.strip() for line in str(error).splitlines() if line.strip()), type(error).__name__)

@@ -29,7 +29,12 @@ def resolve_name(name: str) -> str:
         return versions[-1]
     if name in names or "/" in name or Path(name).suffix:
         return name
-    raise WeightsError("no shipped weights of this name", expected=", ".join(["compact", *names]), got=repr(name))
+    raise WeightsError(
+        "no shipped weights of this name",
+        expected=f"one of {', '.join(['compact', *names])}",
+        got=repr(name),
+        remedy="To use a file, give its path with its suffix.",
+    )
 
 
 def shipped_file(name: str) -> Path:
@@ -39,5 +44,7 @@ def shipped_file(name: str) -> Path:
         WeightsError: no weights of this name are shipped.
     """
     if name not in shipped_names():
-        raise WeightsError("no shipped weights of this name", expected=", ".join(shipped_names()), got=repr(name))
+        raise WeightsError(
+            "no shipped weights of this name", expected=f"one of {', '.join(shipped_names())}", got=repr(name)
+        )
     return _SHIPPED / f"{name}.safetensors"
