@@ -65,6 +65,17 @@ def _validated(validate: Callable[[], T]) -> T:
         raise ValueError(f"{place}: {first['msg']}" if place else first["msg"]) from error
 
 
+def problem_lines(error: Exception) -> tuple[str, ...]:
+    """One line for each wrong key of a failed `from_json`; for other errors, the lines of their message."""
+    if not isinstance(error, ValidationError):
+        return tuple(str(error).splitlines())
+    texts = {"missing": "is missing", "unexpected_keyword_argument": "unknown key"}
+    return tuple(
+        f"{'.'.join(map(str, detail['loc'])) or 'document'}: {texts.get(detail['type'], detail['msg'])}"
+        for detail in error.errors(include_url=False, include_input=False)
+    )
+
+
 def digest(*parts: str | bytes) -> str:
     """32 hex digits that identify these parts. Text is digested as its UTF-8 bytes."""
     whole = hashlib.sha256()

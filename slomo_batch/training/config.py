@@ -10,7 +10,7 @@ import yaml
 
 from slomo_batch.errors import ManifestError
 from slomo_batch.interpolators.superslomo.guided import UNetShape
-from slomo_batch.serialization import from_json
+from slomo_batch.serialization import from_json, problem_lines
 from slomo_batch.settings import Precision
 from slomo_batch.training.config_digest import config_digest
 from slomo_batch.training.losses import LossWeights, has_any_term
@@ -128,9 +128,7 @@ def read_config(path: Path) -> TrainingConfig:
     except OSError as error:
         raise ManifestError(f"cannot read the training config: {error.strerror}", where=str(path)) from error
     except (ValueError, TypeError, yaml.YAMLError) as error:
-        raise ManifestError(
-            "invalid training config", problems=tuple(str(error).splitlines()), where=str(path)
-        ) from error
+        raise ManifestError("invalid training config", problems=problem_lines(error), where=str(path)) from error
     problems = tuple(config.problems())
     if problems:
         raise ManifestError("invalid training config", problems=problems, where=str(path))
