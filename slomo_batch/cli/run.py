@@ -47,10 +47,10 @@ def _add_run(commands: Commands) -> None:
 def _run(options: argparse.Namespace) -> int:
     if options.require_version not in {"", __version__}:
         raise ClusterError(
-            "the cluster has another version of slomo-batch than the machine that submitted the job",
+            "another version of slomo-batch is installed here than required",
             expected=options.require_version,
             got=__version__,
-            remedy="Install the same version on both: versions can read a manifest differently.",
+            remedy="Install the required version. For a submitted run, install the same version on both machines.",
         )
     manifest = manifest_of(options)
     if is_elsewhere(manifest):

@@ -46,6 +46,8 @@ def _schema_problems(config: Mapping[str, Any]) -> list[str]:
 
     try:
         validate_config(prepare_config(copy.deepcopy(dict(config))))
+    except KeyError as error:
+        return [f"Ray refuses it: the key {error} is missing"]
     except Exception as error:  # noqa: BLE001 Ray raises the errors of its schema library and its own
         return [f"Ray refuses it: {_first_line(error)}"]
     if not config.get("cluster_name"):

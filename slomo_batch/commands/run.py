@@ -239,7 +239,7 @@ class _JobRun:
         recorder.add_displays(*machines.displays)
         for note in machines.notes:
             self._display.show(Note(text=note))
-        self._display.show(Note(text=f"working on {machines.description}, {pin.precision} arithmetic"))
+        self._display.show(Note(text=f"working in {machines.description}, {pin.precision} arithmetic"))
         most = ClusterSettings.of(self._manifest.cluster).max_workers
         limits = limits_for(most, max_attempts=self._manifest.retries.chunk + 1)
         driver = Driver(

@@ -75,7 +75,9 @@ def timeline(wanted: Manifest | str, work: str = "", *, last_hours: float | None
     keys = [found.key for found in context.work.list(layout.ledger) if parts_of(layout, "ledger_part", found.key)]
     if not keys:
         raise ManifestError(
-            "there is no ledger: the job has not started", where=context.work.uri(context.layout.ledger)
+            "no attempts of this job are recorded",
+            where=context.work.uri(context.layout.ledger),
+            remedy="Start the job, or correct its name or --work.",
         )
     return trace(read_ledger(context.work.get(key) for key in keys), last_hours=last_hours)
 

@@ -76,7 +76,9 @@ def _evaluate_clip(uri: str, name: str, factor: int, comparison: Comparison, pro
     frames = select_frames(_frames(uri), skip=protocol.skip, num=protocol.frames, max_width=protocol.max_width)
     first = next(frames, None)
     if first is None:
-        raise SourceUnreadable("no frames left to evaluate", where=uri, got=f"{protocol.skip} frames are skipped")
+        raise SourceUnreadable(
+            f"no frames left after skipping {protocol.skip}", where=uri, remedy="Set a smaller --skip."
+        )
     _check_size(first, uri)
     hold_cuts = protocol.cuts == "hold"
     context = max(CONTEXT if hold_cuts else 0, comparison.context)

@@ -71,7 +71,7 @@ def _plan_lines(rows: Sequence[PlanRow]) -> Iterator[str]:
         asked = S3Requests(**cost["s3_requests"])
         yield (
             f"about {asked.put:,} PUT, {asked.list:,} LIST and {asked.get:,} GET requests to S3, "
-            f"{price_usd(asked):,.4f} USD ({PRICED}); with the work place there, the driver's own are "
+            f"{price_usd(asked):,.4f} USD ({PRICED}); if the work place is on S3, the driver adds "
             f"{price_usd(of_driving(1)):.2f} USD an hour"
         )
     if number := total["videos_with_many_frames"]:
@@ -88,7 +88,10 @@ def show_status(status: JobStatus, *, as_json: bool, stream: TextIO = sys.stdout
 
 def _status_lines(status: JobStatus) -> Iterator[str]:
     if not status.updated:
-        yield f"{status.job}: no progress is recorded in the work place"
+        yield (
+            f"{status.job}: no progress is recorded in the work place; the job has not started, or has another name or "
+            "work place"
+        )
         return
     yield f"{status.job}: {status.state}, as of {status.updated}"
     yield f"  videos {status.videos_done:,}/{status.videos_total:,}, {status.videos_failed:,} failed"

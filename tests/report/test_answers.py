@@ -92,7 +92,7 @@ def test_a_plan_on_s3_tells_the_requests_and_their_price() -> None:
     show_plan([asked, asked], as_json=False, stream=text)
     assert text.getvalue().splitlines()[-1] == (
         "about 3,992 PUT, 8 LIST and 20,000 GET requests to S3, 0.0280 USD (list prices of S3 Standard in us-east-1); "
-        "with the work place there, the driver's own are 0.01 USD an hour"
+        "if the work place is on S3, the driver adds 0.01 USD an hour"
     )
     show_plan([asked, asked], as_json=True, stream=lines)
     total = json.loads(lines.getvalue().splitlines()[-1])
