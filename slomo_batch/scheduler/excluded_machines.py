@@ -54,7 +54,7 @@ class ExcludedMachines:
     def take_notes(self) -> list[str]:
         """A note for a person on each machine that is excluded since the last call."""
         new, self._noted = self.names - self._noted, self.names
-        default = "what fails there is made elsewhere"
+        default = "work fails there but not on other machines"
         return [f"{name_of_node(name)} gets no more work: {self._reasons.get(name, default)}" for name in new]
 
 

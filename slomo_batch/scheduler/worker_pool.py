@@ -176,7 +176,7 @@ class WorkerPool:
         self._start_displaced()
         ended: Ended = []
         for worker in [worker for worker in self._workers if is_late(self._leaving.get(worker.node, 0), time.time())]:
-            reason = f"taken back: its machine is to go in less than {HAND_BACK_S:g} s"
+            reason = f"taken back: its machine goes away in less than {HAND_BACK_S:g} s"
             ended += [lost(held.call, worker.node, reason, explained=True) for held in self._remove_worker(worker)]
         now = self._clock()
         for worker in {held.worker for held in self._held.values() if self._hangs(held, now)}:
@@ -195,7 +195,11 @@ class WorkerPool:
             took_s, hung = now_s - held.since_s, self._hangs(held, now_s)
             if hung:
                 self._record.failed(worker.node, held.call.task.chunk.chunk_id)
-            reason = f"its worker gave no sign for {took_s:.0f} s, and was killed" if hung else "another hung there"
+            reason = (
+                f"its worker did not respond for {took_s:.0f} s and was killed"
+                if hung
+                else "its worker was killed because another chunk hung there"
+            )
             ended.append(lost(held.call, worker.node, reason, explained=not hung))
         return ended
 
