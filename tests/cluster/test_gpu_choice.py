@@ -1,4 +1,4 @@
-"""Nobody's job runs on CPUs by accident where GPU machines could be started."""
+"""No job runs on CPUs by accident on a cluster that could start GPU machines."""
 
 import pytest
 
@@ -19,7 +19,7 @@ CPU_TYPE, GPU_TYPE = {"CPU": 8}, {"CPU": 8, "GPU": 1}
         Offer(num_gpus=0, head_has_cpus=True, types=(CPU_TYPE, GPU_TYPE)),
     ],
 )
-def test_a_cluster_that_starts_machines_on_demand_needs_the_choice(offer: Offer) -> None:
+def test_a_cluster_that_starts_machines_on_demand_requires_the_choice(offer: Offer) -> None:
     with pytest.raises(ManifestError, match=r"gpus_per_worker is not set.*Set it to 1 .* or to 0"):
         check_gpu_choice(offer, gpus_per_worker=1, is_in_manifest=False)
     for chosen in (0, 0.5, 1):
@@ -35,7 +35,7 @@ def test_a_cluster_that_starts_machines_on_demand_needs_the_choice(offer: Offer)
         Offer(num_gpus=0, head_has_cpus=True, types=(CPU_TYPE,)),
     ],
 )
-def test_a_cluster_whose_machines_are_there_is_taken_as_it_is(offer: Offer) -> None:
+def test_a_cluster_with_fixed_machines_requires_no_choice(offer: Offer) -> None:
     check_gpu_choice(offer, gpus_per_worker=1, is_in_manifest=False)
 
 
@@ -47,6 +47,6 @@ def test_a_cluster_whose_machines_are_there_is_taken_as_it_is(offer: Offer) -> N
         (ClusterSection.model_validate({"gpus_per_worker": 1}), True, True),
     ],
 )
-def test_a_choice_is_what_the_manifest_itself_says(section: ClusterSection, *, chooses: bool, insists: bool) -> None:
+def test_the_choice_is_the_setting_in_the_manifest(section: ClusterSection, *, chooses: bool, insists: bool) -> None:
     cluster = ClusterSettings.of(section)
     assert (cluster.chooses_gpus, cluster.requires_gpus) == (chooses, insists)

@@ -1,4 +1,4 @@
-"""A run's log, cut anywhere, gives back the events that were told and the lines beside them."""
+"""A run's log, cut anywhere, gives back its events and the other lines."""
 
 import io
 from itertools import pairwise
@@ -19,12 +19,12 @@ BESIDE = ["slomo-batch: 2 faults", '{"event": "of a later version"}', "[1, 2]", 
 
 
 def log() -> str:
-    told = io.StringIO()
-    with JsonDisplay(told, job="derby") as display:
+    written = io.StringIO()
+    with JsonDisplay(written, job="derby") as display:
         for event in EVENTS:
             display.show(event)
     preface = f"2026-11-25 INFO -- Runtime env is setting up.\nRunning entrypoint for job j-1: {ENTRYPOINT}\n"
-    return preface + told.getvalue() + "".join(f"{line}\n" for line in BESIDE)
+    return preface + written.getvalue() + "".join(f"{line}\n" for line in BESIDE)
 
 
 def shown(event: Event | None) -> list[str]:

@@ -1,4 +1,4 @@
-"""Which Ray `auto` means: what is named is tried first, for seconds; what to set where a local Ray cannot start."""
+"""The Ray that `auto` means: a named one is tried first, for seconds; advice if a local Ray cannot start."""
 
 import socket
 import subprocess
@@ -60,7 +60,7 @@ def closed_port() -> str:
         return f"127.0.0.1:{server.getsockname()[1]}"
 
 
-def test_nothing_named_means_a_local_ray(folder: Path) -> None:
+def test_no_named_cluster_means_a_local_ray(folder: Path) -> None:
     assert choose() == RayChoice(address="local")
     (folder / "ray_current_cluster").write_bytes(b"\xff")
     assert choose() == RayChoice(address="local")
@@ -101,7 +101,7 @@ def test_a_cluster_in_another_temporary_folder_is_found_by_its_process(
         raylet.stdin.close()
 
 
-def test_what_ray_address_names_is_meant_and_nothing_else(
+def test_only_the_cluster_named_by_ray_address_is_used(
     folder: Path, head: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     (folder / "ray_current_cluster").write_text(head)
@@ -117,7 +117,7 @@ def test_what_ray_address_names_is_meant_and_nothing_else(
     assert choose().address == head
 
 
-def test_another_kind_of_server_is_not_taken_for_ray() -> None:
+def test_another_kind_of_server_is_not_mistaken_for_ray() -> None:
     with (
         listening(b"-ERR unknown command 'PRI'\r\n") as address,
         pytest.raises(OSError, match="another kind of server"),

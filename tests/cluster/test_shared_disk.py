@@ -1,4 +1,4 @@
-"""What stands on one machine's disk is refused where others need it."""
+"""A path on one machine's disk is refused if other machines need it."""
 
 import pytest
 
@@ -6,11 +6,11 @@ from slomo_batch.cluster.shared_disk import check_absolute_paths, check_no_local
 from slomo_batch.errors import ManifestError
 
 
-def test_a_head_without_cpus_counts_on_machines_yet_to_come() -> None:
+def test_a_head_without_cpus_expects_further_machines() -> None:
     assert [machines_to_expect(1, 0), machines_to_expect(1, 8), machines_to_expect(5, 0)] == [2, 1, 5]
 
 
-def test_several_machines_take_only_what_is_on_s3() -> None:
+def test_several_machines_accept_only_paths_on_s3() -> None:
     check_no_local_paths(1, ["/a/b.mp4", "s3://b/c"])
     check_no_local_paths(2, ["s3://b/c"])
     with pytest.raises(ManifestError, match=r"/a/b\.mp4: the cluster has 2 machines.*S3"):
@@ -18,7 +18,7 @@ def test_several_machines_take_only_what_is_on_s3() -> None:
 
 
 @pytest.mark.parametrize("place", ["clips/*.mp4", "~/a.mp4", "./a"])
-def test_a_cluster_elsewhere_takes_whole_paths_only(place: str) -> None:
+def test_a_remote_cluster_accepts_absolute_paths_only(place: str) -> None:
     check_absolute_paths(["/data/a.mp4", "file:///data/b.mp4", "s3://b/c"])
     with pytest.raises(ManifestError, match="a path on this machine"):
         check_absolute_paths(["s3://b/c", place])

@@ -1,4 +1,4 @@
-"""What plan and status answer."""
+"""Answers of plan and status."""
 
 import io
 import json
@@ -34,7 +34,7 @@ ROWS = (
 )
 
 
-def test_a_plan_is_told_video_by_video_and_in_all() -> None:
+def test_a_plan_is_shown_by_video_and_in_total() -> None:
     stream = io.StringIO()
     show_plan(ROWS, as_json=False, stream=stream)
     assert stream.getvalue().splitlines() == [
@@ -48,7 +48,7 @@ def test_a_plan_is_told_video_by_video_and_in_all() -> None:
     ]
 
 
-def test_a_plan_names_the_inputs_in_which_there_is_no_video() -> None:
+def test_a_plan_names_the_inputs_without_a_video() -> None:
     text, lines = io.StringIO(), io.StringIO()
     show_plan(ROWS, empty=["none/*.mp4"], as_json=False, stream=text)
     show_plan(ROWS, empty=["none/*.mp4"], as_json=True, stream=lines)
@@ -75,7 +75,7 @@ def test_a_plan_in_json_ends_with_the_total() -> None:
     }
 
 
-def test_a_plan_ends_with_a_warning_where_outputs_are_very_long() -> None:
+def test_a_plan_ends_with_a_warning_if_outputs_are_very_long() -> None:
     long = replace(ROWS[0], num_output_frames=51 * 72)
     text, lines = io.StringIO(), io.StringIO()
     show_plan([long, *ROWS], as_json=False, stream=text)
@@ -86,7 +86,7 @@ def test_a_plan_ends_with_a_warning_where_outputs_are_very_long() -> None:
     assert json.loads(lines.getvalue().splitlines()[-1])["videos_with_many_frames"] == 1
 
 
-def test_a_plan_on_s3_tells_the_requests_and_their_price() -> None:
+def test_a_plan_on_s3_shows_the_requests_and_their_price() -> None:
     asked = replace(ROWS[0], s3_requests=S3Requests(list=4, put=1996, get=10_000, delete=2))
     text, lines = io.StringIO(), io.StringIO()
     show_plan([asked, asked], as_json=False, stream=text)
@@ -100,7 +100,7 @@ def test_a_plan_on_s3_tells_the_requests_and_their_price() -> None:
     assert total["s3_requests_usd"] == 0.028
 
 
-def test_a_status_is_told_with_its_failures() -> None:
+def test_a_status_is_shown_with_its_failures() -> None:
     status = JobStatus(
         job="derby",
         state="interrupted",

@@ -1,4 +1,4 @@
-"""The log: an object per line, with when, how bad, what, and whose."""
+"""The log: an object per line, with its time, level, event and job."""
 
 import io
 import json
@@ -23,9 +23,9 @@ def logged(*events: Event) -> list[dict[str, Any]]:
 
 
 def test_every_event_is_an_object_with_its_time_level_name_and_job() -> None:
-    told = logged(*EVENTS)
-    assert {(entry["time"], entry["job"]) for entry in told} == {("2026-05-01T12:00:00.000+00:00", "derby")}
-    assert [(entry["level"], entry["event"]) for entry in told] == [
+    recorded = logged(*EVENTS)
+    assert {(entry["time"], entry["job"]) for entry in recorded} == {("2026-05-01T12:00:00.000+00:00", "derby")}
+    assert [(entry["level"], entry["event"]) for entry in recorded] == [
         ("info", "job_started"),
         ("info", "video_opened"),
         ("info", "step_finished"),
@@ -43,21 +43,25 @@ def test_every_event_is_an_object_with_its_time_level_name_and_job() -> None:
     ]
 
 
-def test_a_chunk_is_told_with_its_video_attempt_machine_and_seconds() -> None:
-    [told] = logged(FINISHED)
-    assert (told["uri"], told["video_id"], told["chunk"], told["attempt"]) == ("a.mov", "v1", 1, "a1")
-    assert (told["stint"]["host"], told["stint"]["process"], told["seconds"]["model"]) == ("node-1", 4711, 3.0)
+def test_a_chunk_is_logged_with_its_video_attempt_machine_and_seconds() -> None:
+    [entry] = logged(FINISHED)
+    assert (entry["uri"], entry["video_id"], entry["chunk"], entry["attempt"]) == ("a.mov", "v1", 1, "a1")
+    assert (entry["stint"]["host"], entry["stint"]["process"], entry["seconds"]["model"]) == (
+        "node-1",
+        4711,
+        3.0,
+    )
 
 
-def test_snapshots_are_logged_now_and_then_and_everything_else_always() -> None:
+def test_snapshots_are_logged_at_intervals_and_everything_else_always() -> None:
     stream, now = io.StringIO(), [NOON]
     with JsonDisplay(stream, job="derby", seconds_between_snapshots=60.0, clock=lambda: now[0]) as display:
         for second in range(150):
             now[0] = NOON + timedelta(seconds=second)
             display.show(SNAPSHOT)
             display.show(Note(text="x"))
-    told = [json.loads(line)["event"] for line in stream.getvalue().splitlines()]
-    assert (told.count("snapshot"), told.count("note")) == (3, 150)
+    recorded = [json.loads(line)["event"] for line in stream.getvalue().splitlines()]
+    assert (recorded.count("snapshot"), recorded.count("note")) == (3, 150)
 
 
 @pytest.mark.parametrize(
@@ -74,7 +78,7 @@ def test_a_name_stays_one_printable_line_and_comes_back_whole(name: str) -> None
     assert json.loads(line)["uri"] == name
 
 
-def test_several_displays_hear_the_same() -> None:
+def test_several_displays_show_the_same() -> None:
     one, other = io.StringIO(), io.StringIO()
     with Displays(JsonDisplay(one, job="a"), JsonDisplay(other, job="b")) as display:
         display.show(Note(text="x"))

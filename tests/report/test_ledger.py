@@ -1,4 +1,4 @@
-"""The ledger: rows arrive once and in order, failures at once, and a store that fails loses nothing."""
+"""The ledger: rows are stored once and in order, failures at once, and an unavailable store loses no row."""
 
 import io
 from dataclasses import replace
@@ -72,7 +72,7 @@ LOST = Lost(head=replace(HEAD, attempt="a0"), explained=True, cause="the node we
 
 
 class Driver:
-    """A ledger writer with a clock that stands still and a folder of parts that can be out of order."""
+    """A ledger writer with a clock that does not advance and a folder of parts that can be out of order."""
 
     def __init__(self, epoch: int = 1) -> None:
         self.parts: dict[int, bytes] = {}
@@ -90,15 +90,15 @@ class Driver:
         return rows
 
 
-def test_a_committed_chunk_is_told_with_its_frames_stages_and_machine() -> None:
+def test_a_committed_chunk_is_recorded_with_its_frames_stages_and_machine() -> None:
     driver = Driver()
     driver.writer.attempt(MADE)
     driver.writer.flush()
     (row,) = driver.rows()
-    told = {name: value for name, value in row.items() if value is not None}
-    assert told.pop("time_utc").isoformat() == "2023-11-14T22:13:20.250000+00:00"
-    assert told.pop("began_utc").isoformat() == "2023-11-14T22:13:10.500000+00:00"
-    assert told == {
+    recorded = {name: value for name, value in row.items() if value is not None}
+    assert recorded.pop("time_utc").isoformat() == "2023-11-14T22:13:20.250000+00:00"
+    assert recorded.pop("began_utc").isoformat() == "2023-11-14T22:13:10.500000+00:00"
+    assert recorded == {
         "kind": "chunk", "epoch": 1, "row": 0, "job": "derby", "video_id": "v1", "source_uri": "s3://archive/a.mp4",
         "step": "interpolate", "took_s": 4.5, "process": 4711, "read_bytes": 900, "written_bytes": 1000,
         "chunk": 3, "chunk_id": "c1", "attempt": "a1", "frames": 8, "frames_source": 2, "frames_made": 5,
@@ -109,7 +109,7 @@ def test_a_committed_chunk_is_told_with_its_frames_stages_and_machine() -> None:
     }  # fmt: skip
 
 
-def test_a_published_video_tells_when_its_frames_are_of_more_than_one_numeric_class() -> None:
+def test_a_published_video_records_whether_its_frames_have_several_numeric_classes() -> None:
     driver = Driver()
     driver.writer.published(PUBLISHED)
     driver.writer.published(replace(PUBLISHED, machines=PUBLISHED.machines[:2]))
@@ -123,7 +123,7 @@ def test_a_published_video_tells_when_its_frames_are_of_more_than_one_numeric_cl
     assert mixed["chunk"] is None
 
 
-def test_failed_attempts_make_all_that_waited_due_and_share_a_part_a_failed_video_is_stored_at_once() -> None:
+def test_failed_attempts_make_waiting_rows_due_and_a_failed_video_is_stored_at_once() -> None:
     driver = Driver()
     driver.writer.attempt(FOUND)
     assert not driver.writer.due()
@@ -141,7 +141,7 @@ def test_failed_attempts_make_all_that_waited_due_and_share_a_part_a_failed_vide
     assert (video["kind"], video["chunk"], video["reason"]) == ("failure", None, "it is empty")
 
 
-def test_a_step_is_told_with_when_and_where_it_ran() -> None:
+def test_a_step_is_recorded_with_its_time_and_machine() -> None:
     driver = Driver()
     driver.writer.attempt(SPLIT)
     driver.writer.flush()
@@ -162,14 +162,14 @@ def test_rows_are_due_after_a_minute_and_not_before() -> None:
     assert not driver.writer.due()
 
 
-def test_a_clock_that_is_set_back_makes_rows_due_rather_than_wait_for_ever() -> None:
+def test_a_clock_that_is_set_back_makes_rows_due() -> None:
     driver = Driver()
     driver.writer.attempt(FOUND)
     driver.now_s -= 3600
     assert driver.writer.due()
 
 
-def test_a_row_that_comes_after_a_minute_stores_those_that_waited() -> None:
+def test_a_row_after_a_minute_stores_the_waiting_rows() -> None:
     driver = Driver()
     driver.writer.attempt(FOUND)
     driver.now_s += 61
@@ -186,7 +186,7 @@ def test_a_full_part_is_stored_by_itself(monkeypatch: pytest.MonkeyPatch) -> Non
     assert [row["row"] for row in driver.rows()] == list(range(20))
 
 
-def test_rows_that_could_not_be_stored_are_stored_with_the_next_ones() -> None:
+def test_rows_that_failed_to_be_stored_are_stored_with_the_next_ones() -> None:
     driver = Driver()
     driver.busy = True
     with pytest.raises(StorageBusy):
@@ -226,11 +226,11 @@ def test_an_empty_ledger_has_the_columns_and_no_rows() -> None:
     assert read_ledger([compact([])]).num_rows == 0
 
 
-def test_every_column_says_what_it_means() -> None:
+def test_every_column_has_a_description() -> None:
     assert all(field.metadata[b"meaning"] for field in SCHEMA)
 
 
-def test_a_damaged_part_and_one_of_another_version_are_refused() -> None:
+def test_damaged_parts_and_parts_of_another_version_are_refused() -> None:
     driver = Driver()
     driver.writer.failed(FAILED)
     with pytest.raises(StoreUnusable, match="cannot be read"):
@@ -277,14 +277,14 @@ def test_parts_with_fewer_columns_are_read_and_compacted(version: str) -> None:
     ],
     ids=["newer", "without a column that every version has"],
 )
-def test_parts_that_cannot_be_this_versions_are_refused(columns: list[str], version: str, complaint: str) -> None:
+def test_parts_that_do_not_match_their_version_are_refused(columns: list[str], version: str, complaint: str) -> None:
     driver = Driver()
     driver.writer.failed(FAILED)
     with pytest.raises(StoreUnusable, match=complaint):
         read_ledger([_rewritten(driver.parts[0], columns, version)])
 
 
-def test_a_column_that_no_version_has_is_refused() -> None:
+def test_a_column_of_no_known_version_is_refused() -> None:
     driver = Driver()
     driver.writer.failed(FAILED)
     more = pq.read_table(io.BytesIO(driver.parts[0])).append_column("mood", pa.array(["good"]))

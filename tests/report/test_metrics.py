@@ -1,4 +1,4 @@
-"""What the metrics learn of a job's events: bounded tags, and nothing twice."""
+"""Metrics of a job's events: bounded tags, and no event counted twice."""
 
 from pathlib import Path
 
@@ -12,13 +12,13 @@ def by_tag(metric: Metric, tag: str) -> dict[str, float]:
     return {sample.tags[tag]: sample.value for sample in samples_of(SNAPSHOT) if sample.metric is metric}
 
 
-def test_a_committed_chunk_counts_its_frames_once_by_what_they_are() -> None:
+def test_a_committed_chunk_counts_its_frames_once_by_kind() -> None:
     frames = {sample.tags["kind"]: sample.value for sample in samples_of(FINISHED) if sample.metric is FRAMES}
     assert frames == {"source": 62, "made": 180, "held_at_cut": 5, "held_repeat": 3}
     assert sum(frames.values()) == DONE.num_frames
 
 
-def test_a_failed_attempt_counts_by_its_step_and_error_whether_its_process_could_still_tell_or_not() -> None:
+def test_a_failed_attempt_counts_by_step_and_error_even_if_its_process_died() -> None:
     failed = [sample for event in (LOST, HOPELESS) for sample in samples_of(event) if sample.metric is FAILED]
     assert [(sample.value, dict(sample.tags)) for sample in failed] == [
         (1, {"step": "interpolate", "error": "WorkerLost"}),
@@ -32,7 +32,7 @@ def test_every_video_and_every_chunk_is_in_one_state() -> None:
     assert by_tag(SLOTS, "state") == {"busy": 2, "free": 0}
 
 
-def test_tags_are_those_that_are_declared_and_none_can_name_a_video() -> None:
+def test_all_tags_are_declared_and_none_can_name_a_video() -> None:
     for event in EVENTS:
         for sample in samples_of(event):
             assert tuple(sample.tags) == sample.metric.tags

@@ -1,4 +1,4 @@
-"""What a person watches of a running job: live, and in lines."""
+"""Displays of a running job: live, and in lines."""
 
 import io
 from collections.abc import Callable, Sequence
@@ -12,7 +12,7 @@ from tests.report.events import EVENTS, SNAPSHOT
 
 
 class Terminal(io.StringIO):
-    """A stream that says it is a terminal."""
+    """A stream whose `isatty` is true."""
 
     def isatty(self) -> bool:
         return True
@@ -25,13 +25,13 @@ def shown(make: Callable[[io.StringIO], Display], stream: io.StringIO, events: S
     return stream.getvalue()
 
 
-def test_a_terminal_gets_the_live_display_a_pipe_lines_and_a_machine_json() -> None:
+def test_a_terminal_gets_the_live_display_a_pipe_lines_and_json_on_request() -> None:
     assert isinstance(display_for(Terminal(), as_json=False, job="derby"), RichDisplay)
     assert isinstance(display_for(io.StringIO(), as_json=False, job="derby"), PlainDisplay)
     assert isinstance(display_for(Terminal(), as_json=True, job="derby"), JsonDisplay)
 
 
-def test_lines_tell_of_every_video_and_of_the_end() -> None:
+def test_lines_report_every_video_and_the_end() -> None:
     assert shown(PlainDisplay, io.StringIO()).splitlines() == [
         "derby: 3 videos, work in s3://scratch/slomo",
         "opened     a.mov: 1,000 frames in 4 chunks",
@@ -55,7 +55,7 @@ def test_the_header_counts_all_videos_of_the_job() -> None:
     assert shown(PlainDisplay, io.StringIO(), [done]) == "j: 3 videos (3 done before), work in w\n"
 
 
-def test_a_log_gets_a_line_of_progress_now_and_then_however_often_the_job_tells() -> None:
+def test_a_log_gets_lines_of_progress_at_intervals_however_frequent_the_events() -> None:
     now = [0.0]
     stream = io.StringIO()
     with PlainDisplay(stream, clock=lambda: now[0]) as display:
@@ -70,22 +70,22 @@ def test_a_log_gets_a_line_of_progress_now_and_then_however_often_the_job_tells(
 
 
 def test_the_live_display_shows_bars_and_the_lines_above_them() -> None:
-    told = shown(RichDisplay, Terminal())
+    output = shown(RichDisplay, Terminal())
     for expected in ("videos", "chunks", "frames", "published", "FAILED", "c [bold]x.mov", "1 video published"):
-        assert expected in told
-    assert "12.3 frames/s" in told
+        assert expected in output
+    assert "12.3 frames/s" in output
 
 
 def test_an_interrupted_job_says_that_the_next_run_resumes() -> None:
     ended = JobEnded(videos_published=0, videos_skipped=0, videos_failed=0, num_frames=1, seconds=2.0, interrupted=True)
-    told = shown(PlainDisplay, io.StringIO(), [ended])
-    assert told == "interrupted: 0 videos published; 1 frame in 2 s; the next run resumes\n"
+    output = shown(PlainDisplay, io.StringIO(), [ended])
+    assert output == "interrupted: 0 videos published; 1 frame in 2 s; the next run resumes\n"
 
 
 @pytest.mark.parametrize("make", [PlainDisplay, RichDisplay])
-def test_a_name_is_shown_and_not_obeyed(make: Callable[[io.StringIO], Display]) -> None:
+def test_control_characters_in_a_name_are_shown_escaped(make: Callable[[io.StringIO], Display]) -> None:
     name = "a\n\x1b[31m[red] :smile: \u202e\x9b.mov"
     event = VideoGivenUp(uri=name, video_id="", output_uri="o", error="E", reason="r\r\nr")
-    told = shown(make, io.StringIO(), [event])
-    assert r"FAILED     a\n\x1b[31m[red] :smile: \u202e\x9b.mov: E: r\r\nr" in told
-    assert told.replace("\n", "").isprintable()
+    output = shown(make, io.StringIO(), [event])
+    assert r"FAILED     a\n\x1b[31m[red] :smile: \u202e\x9b.mov: E: r\r\nr" in output
+    assert output.replace("\n", "").isprintable()

@@ -1,4 +1,4 @@
-"""The ledger as a trace: sound whatever happened, each attempt in a slot of its own, each loss and retry to be seen."""
+"""The ledger as a trace: always valid, each attempt in its own slot, each loss and retry visible."""
 
 import json
 from dataclasses import fields, replace
@@ -92,20 +92,20 @@ def test_failures_losses_and_ends_are_instants() -> None:
     assert (lost["args"]["error"], lost["args"]["reason"]) == ("WorkerLost", LOST.reason)
 
 
-def test_a_chunk_that_was_found_committed_took_no_time() -> None:
+def test_a_chunk_found_committed_has_no_duration() -> None:
     driver = Driver()
     driver.writer.attempt(FOUND)
     assert drawn(driver) == []
 
 
-def test_the_last_hours_are_those_before_the_end() -> None:
+def test_the_last_hours_count_back_from_the_end() -> None:
     driver = Driver()
     for hour in range(5):
         driver.writer.attempt(replace(MADE, stats=stint("node-1", 7, 3600.0 * hour, 60.0)))
     assert len(outermost(drawn(driver, last_hours=2.0))) == 3
 
 
-def test_a_hostile_name_stays_within_its_string() -> None:
+def test_a_hostile_name_stays_inside_its_string() -> None:
     driver = Driver()
     name = 'a"}]}\x1b[2J\n\u202e.mp4'
     driver.writer.attempt(replace(MADE, head=replace(MADE.head, uri=name), stats=stint("node-1", 7, 0.0, 2.0)))
@@ -126,7 +126,7 @@ ATTEMPTS = st.tuples(
 
 @settings(deadline=None, max_examples=20)
 @given(st.lists(ATTEMPTS, max_size=10))
-def test_a_trace_is_sound_whatever_ran_when(attempts: list[tuple[str, CallStats, list[float]]]) -> None:
+def test_a_trace_is_valid_for_any_attempts(attempts: list[tuple[str, CallStats, list[float]]]) -> None:
     driver = Driver()
     for kind, ran, stages in attempts:
         if kind == "chunk":

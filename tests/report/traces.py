@@ -1,4 +1,4 @@
-"""What Chrome's trace event format asks of a trace, as a check.
+"""Check a trace against Chrome's trace event format.
 
 https://docs.google.com/document/d/1CvAClvFfyA5R-PhYUmn5OOQtYMH4h6I0nSsKchNAySU
 """
@@ -11,7 +11,7 @@ Event = dict[str, Any]
 
 
 def checked_trace(text: str) -> list[Event]:
-    """The events of a sound trace: its slices nest within their track, and every track and process has its one name."""
+    """Return the events of a valid trace: slices nest within their track; every track and process has one name."""
     whole = json.loads(text)
     events: list[Event] = whole["traceEvents"]
     names = Counter((event["name"], event["pid"], event.get("tid")) for event in events if event["ph"] == "M")
@@ -25,15 +25,15 @@ def checked_trace(text: str) -> list[Event]:
             assert event["ts"] >= 0
             assert event["ph"] == "X" or event["s"] in {"g", "p", "t"}
             tracks[event["pid"], event["tid"]].append(event)
-    for (pid, tid), told in tracks.items():
+    for (pid, tid), track in tracks.items():
         assert names["process_name", pid, None] == 1
         assert names["thread_name", pid, tid] == 1
-        check_track(told)
+        check_track(track)
     return events
 
 
 def check_track(events: list[Event]) -> None:
-    """In the order of time; a slice begins after those before it have ended, or lies within one that lasts."""
+    """Check the order of time; a slice begins after the earlier ones end, or lies within an open one."""
     assert [event["ts"] for event in events] == sorted(event["ts"] for event in events)
     open_until: list[int] = []
     for event in events:
@@ -49,18 +49,18 @@ def check_track(events: list[Event]) -> None:
 
 
 def outermost(events: list[Event]) -> list[Event]:
-    """The slices of attempts: those that no other slice holds."""
+    """Return the slices of attempts: those inside no other slice."""
     return [event for event in events if event["ph"] == "X" and "source_uri" in event["args"]]
 
 
 def threads(events: list[Event]) -> dict[tuple[int, int], str]:
-    """What each track is called."""
+    """Return the name of each track."""
     named = [event for event in events if event["name"] == "thread_name"]
     return {(event["pid"], event["tid"]): event["args"]["name"] for event in named}
 
 
 def check_slots(events: list[Event]) -> None:
-    """In one slot attempts follow each other."""
+    """Check that attempts in one slot do not overlap."""
     free_at: dict[tuple[int, int], int] = defaultdict(int)
     for event in outermost(events):
         track = event["pid"], event["tid"]

@@ -1,4 +1,4 @@
-"""The stated models of a large job: what its videos are like, how long things take, how machines come and go.
+"""Models of a large job: its videos, the durations of its work, the lives of its machines.
 
 A machine's lives are drawn from `seed` and its name, never from a shared stream: what it does in its third life is the
 same whatever a scheduler did before, so that an oracle can know it.
@@ -26,7 +26,7 @@ class Models:
     """Chunks a worker holds: it works on one, the other's transfers are hidden behind it."""
     # Work, in seconds of a worker of speed 1.
     chunk_s: float = 20.0
-    """Median over videos; lognormal, sigma 0.4 between videos, 0.1 within one."""
+    """Median over videos: lognormal, sigma 0.4 between videos, 0.1 within one."""
     straggling: float = 0.001
     """Share of attempts that take `straggling_factor` times as long, wherever they run."""
     straggling_factor: float = 5.0
@@ -57,15 +57,15 @@ class Models:
     num_poison: int = 3
     """Videos one chunk of which kills its worker, every time."""
     num_undecodable: int = 20
-    """Videos that turn out to need the decode lane once one of their chunks is tried."""
+    """Videos that need the decode lane, which shows when one of their chunks runs."""
 
     @property
     def num_machines(self) -> int:
-        """As many as give the workers."""
+        """The machines needed for the workers."""
         return -(-self.num_workers // self.workers_per_machine)
 
     def split_s(self, num_objects: int) -> float:
-        """Until that many of a video's chunk objects are stored."""
+        """Seconds until that many of a video's chunk objects are stored."""
         return self.step_s + num_objects * self.object_bytes / self.bytes_per_s
 
     def stitch_s(self, num_chunks: int) -> float:
@@ -117,7 +117,7 @@ class Life:
 
     up_s: float
     notice_s: float
-    """When the notice comes; infinity without one."""
+    """Time of the notice; infinity without one."""
     end_s: float
     speeds: Sequence[float]
     """Of its workers."""
@@ -131,10 +131,10 @@ class Life:
         is_of_the_probe = machine == number == 0
         up_s = 0.0 if is_of_the_probe else start_of(models, chance)
         end_s = up_s + chance.expovariate(1 / models.life_s)
-        told = number % 2 == 1
+        is_announced = number % 2 == 1
         return cls(
             up_s=up_s,
-            notice_s=max(up_s, end_s - models.notice_s) if told else math.inf,
+            notice_s=max(up_s, end_s - models.notice_s) if is_announced else math.inf,
             end_s=end_s,
             speeds=[_speed(models, chance) for _ in range(models.workers_per_machine)],
             deaths_s=[_deaths(models, chance, up_s, end_s) for _ in range(models.workers_per_machine)],

@@ -1,4 +1,4 @@
-"""An oracle that knows the future: a time before which no scheduler whatever could have ended the job.
+"""An oracle that knows the future: a time before which no scheduler could have ended the job.
 
 It knows every chunk's work, every machine's lives, and when each process dies; it never holds a chunk where it would be
 lost, meets no straggler, no error and no suspect, and has asked for all machines at time 0. Two bounds hold for it, and

@@ -1,4 +1,4 @@
-"""What the steps of a simulated job come to: real records, of made-up videos that differ in their numbers only."""
+"""Results of the steps of a simulated job: real records of synthetic videos that differ in their numbers only."""
 
 from fractions import Fraction
 
@@ -64,12 +64,12 @@ def pending_video(number: int) -> PendingVideo:
 
 
 def number_of(request: VideoRequest) -> int:
-    """Which video of the archive it is for."""
+    """The number of the video in the archive."""
     return int(request.source.fingerprint, 16)
 
 
 def opened(call: OpenCall, num_chunks: int, *, sound: bool) -> PlannedVideo:
-    """The plan of a video of so many chunks, of which nothing is made."""
+    """The plan of a video of so many chunks, none of them finished."""
     video_id = f"video-{number_of(call.request):026d}"
     chunks = tuple(
         Chunk(
@@ -116,7 +116,7 @@ def _facts(num_frames: int) -> VideoFacts:
 
 
 def chunk_done(task: ChunkTask, host: str) -> ChunkDone:
-    """The chunk, committed."""
+    """The record of the committed chunk."""
     return ChunkDone(
         video_id=task.plan.video_id,
         chunk_id=task.chunk.chunk_id,
@@ -138,14 +138,14 @@ def chunk_done(task: ChunkTask, host: str) -> ChunkDone:
 
 
 def sound_done(stored: StoredPlan) -> SoundDone:
-    """The sound, made."""
+    """The record of the finished sound."""
     video_id = stored.plan.video_id
     key = f"sound/{video_id}.pkts"
     return SoundDone(video_id=video_id, key=key, size_bytes=1, sha256="0" * 64, num_tracks=1, notes=())
 
 
 def published(stored: StoredPlan) -> Published:
-    """The output, under its name."""
+    """The record of the published output."""
     plan = stored.plan
     return Published(
         video_id=plan.video_id,

@@ -1,4 +1,4 @@
-"""A whole job in virtual time: the real Driver, Dispatch, Placement, EventRecorder and ledger on a made-up engine."""
+"""A whole job in virtual time: the real Driver, Dispatch, Placement, EventRecorder and ledger on a simulated engine."""
 
 import time
 from collections import Counter
@@ -29,14 +29,14 @@ EVERY = 17
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Ran:
-    """What a simulated job came to."""
+    """The result of a simulated job."""
 
     makespan_s: float
     outputs_s: list[float]
-    """When each output appeared."""
+    """The time of each output."""
     num_failed: int
     driver_cpu_s: float
-    """Of Driver, Dispatch, EventRecorder and ledger: all but the engine."""
+    """CPU time of Driver, Dispatch, EventRecorder and ledger, without the engine."""
     engine_cpu_s: float
     writes: Counter[str]
     """Objects that the driver wrote, by the first folder of their key."""
@@ -137,14 +137,14 @@ class Metered:
         self.behind.scale(demand)
 
     def take_notes(self) -> list[str]:
-        return []  # nothing is to be told of machines that are not there
+        return []  # the simulated machines have nothing to report
 
     def close(self) -> None:
         self.behind.close()
 
 
 class Counting(MemoryStore):
-    """Counts what is written, and keeps the ledger's parts only, on disk."""
+    """Count the writes, and keep only the ledger's parts, on disk."""
 
     def __init__(self, ledger: Path) -> None:
         super().__init__()

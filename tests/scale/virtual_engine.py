@@ -1,6 +1,6 @@
-"""VirtualEngine: an engine whose calls take no time but its own clock's. What calls come to follows from the models.
+"""VirtualEngine: an engine whose calls take only simulated time. The outcomes of calls follow from the models.
 
-The real Driver, Dispatch and Placement run on it; nothing here decides what is made where or when.
+The real Driver, Dispatch and Placement run on it; nothing here decides where or when work runs.
 """
 
 from collections import Counter, deque
@@ -36,12 +36,12 @@ Came = list[tuple[Call, Outcome]]
 class _Worker:
     machine: "_Machine"
     place: int
-    """Among the workers of its machine."""
+    """Its number on its machine."""
     speed: float
     free_s: float = 0.0
-    """When it will have made all that it holds."""
+    """The time at which it finishes all its chunks."""
     held: dict[int, ChunkCall] = field(default_factory=dict)
-    """By the call's identity."""
+    """Calls by identity."""
 
 
 @dataclass(slots=True, eq=False)
@@ -50,7 +50,7 @@ class _Machine:
     life: Life
     requested_s: float
     workers: dict[int, _Worker] = field(default_factory=dict)
-    """Those that are up, by their place."""
+    """Workers that are up, by place."""
     has_ended: bool = False
 
     @property
@@ -59,7 +59,7 @@ class _Machine:
 
 
 class VirtualEngine:
-    """See Engine; and `now_s`, its clock."""
+    """See Engine; `now_s` is its clock."""
 
     def __init__(self, models: Models, archive: Archive) -> None:
         self._models, self._archive = models, archive
@@ -76,13 +76,13 @@ class VirtualEngine:
         self._max_tasks = 0
         self._count_due_s = 0.0
         self._num_cpus = 0
-        """Of all machines that are up."""
+        """CPUs of all machines that are up."""
         self._num_step_machines = 0
-        """Those that were asked for."""
+        """Machines for steps that were requested."""
         self.now_s = 0.0
         self.num_workers = 0
         self.seen: Counter[str] = Counter()
-        """What happened, for the report."""
+        """Counts of events, for the report."""
         self._request(self._resting.pop())
         self.outcomes(0.0)  # the machine of the probe comes up
 
@@ -137,7 +137,7 @@ class VirtualEngine:
         self._request_step_machines()
 
     def close(self) -> None:
-        """Nothing to let go of."""
+        """Nothing to release."""
 
     def _at(self, time_s: float, happens: Callable[[], Came]) -> None:
         self._num_happenings += 1
@@ -262,7 +262,7 @@ class VirtualEngine:
     # ---- steps without a model -------------------------------------------------------------------------------------
 
     def _begin_tasks(self) -> None:
-        """Those that wait, as far as there are CPUs. A step whose machine goes is not modeled: it runs to its end."""
+        """Start waiting steps, as far as there are CPUs. The loss of a step's machine is not modeled."""
         while self._waiting_for_a_cpu and self._tasks_running < self._cpus_for_tasks:
             self._tasks_running += 1
             self._begin_task(self._waiting_for_a_cpu.popleft())
