@@ -1,7 +1,7 @@
-"""What is done to a job that is under way: by a seed, to processes that this test started, counted by kind.
+"""Faults injected into a running job: by a seed, into processes that this test started, counted by kind.
 
-After each blow the job is given time to get on, told by the requests its store gets, so that blows do not fall faster
-on a slow machine than it can get up.
+After each fault the job gets time to make progress, measured by the requests to its store, so that faults do not come
+faster on a slow machine than the job can recover.
 """
 
 import os
@@ -27,7 +27,7 @@ from tests.s3_weather import FAIR, Fault, Storm
 PAUSE_S = (4.0, 12.0)
 FROZEN_S = (3.0, 20.0)
 FROZEN_DRIVER_S = 45.0
-"""Longer than an epoch takes to expire."""
+"""Longer than the expiry of a lease."""
 SERVER_AWAY_S = (0.5, 4.0)
 EXPIRED_REQUESTS = 3
 GOOD_ENDS = {0, 1, 3, -signal.SIGKILL}
@@ -35,7 +35,7 @@ GOOD_ENDS = {0, 1, 3, -signal.SIGKILL}
 
 
 class Drivers:
-    """The drivers of one job: one leads, another is begun where it was killed; some are frozen and come back."""
+    """The drivers of one job: one leads, another starts if it was killed; some are frozen and woken later."""
 
     def __init__(self, job: Job, env: Mapping[str, str], battlefield: "Battlefield") -> None:
         self._job, self._env, self._field = job, env, battlefield
@@ -55,18 +55,18 @@ class Drivers:
             driver.communicate()
 
     def begin(self) -> None:
-        """One more driver."""
+        """Start another driver."""
         self._num_begun += 1
         log = self._job.folder / f"driver-{self._num_begun:03d}.log"
         self._running.append(self._job.begin("--retry-failed", env=self._env, log=log))
 
     @property
     def leader(self) -> Command:
-        """The driver begun last."""
+        """The driver that was started last."""
         return self._running[-1]
 
     def look(self) -> None:
-        """Judge those that ended; begin another where nobody is left."""
+        """Check the exit codes of drivers that ended; start another if none is left."""
         for driver in [driver for driver in self._running if driver.poll() is not None]:
             self._running.remove(driver)
             self._field.struck["a driver ended with exit code " + str(driver.returncode)] += 1
@@ -76,23 +76,23 @@ class Drivers:
             self.begin()
 
     def words(self) -> str:
-        """What all drivers said."""
+        """The output of all drivers."""
         return "\n".join(path.read_text()[-4000:] for path in sorted(self._job.folder.glob("driver-*.log")))
 
 
 @dataclass
 class Battlefield:
-    """Everything that may be struck."""
+    """All targets of faults."""
 
     chance: random.Random
     cluster: AutoscalingCluster | None
-    """None where the drivers do all the work themselves."""
+    """None if the drivers do all the work themselves."""
     s3: MortalServer
     storm: Storm
     struck: Counter[str] = field(default_factory=Counter)
 
     def strike(self, drivers: Drivers) -> None:
-        """One blow, and a pause for the job to get on."""
+        """Inject one fault, then pause until the job makes progress."""
         blows = self._blows(drivers)
         kind = self.chance.choice(list(blows))
         if blows[kind]():
@@ -101,7 +101,7 @@ class Battlefield:
         self._pause(drivers)
 
     def _blows(self, drivers: Drivers) -> dict[str, Callable[[], bool]]:
-        """What may happen, each as likely as another; every one says whether it did."""
+        """The faults, equally likely; each returns whether it happened."""
         on_the_cluster: dict[str, Callable[[], bool]] = {
             "a worker or task killed": lambda: self._kill(self._workers()),
             "a worker or task frozen": lambda: self._freeze(self._workers()),
@@ -118,7 +118,7 @@ class Battlefield:
         }
 
     def leave_in_peace(self) -> None:
-        """No more blows."""
+        """Stop injecting faults."""
         if self.storm.weather is not FAIR:
             self.storm.change(FAIR)
         time.sleep(0.5)

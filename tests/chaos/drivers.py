@@ -1,7 +1,7 @@
 """Drivers that die or freeze at a named write: whole runs, each in a process forked from one that has all of it loaded.
 
 `slomo_batch.cli.main.main` runs as it does for a person. Only the stores that `wiring` opens are wrapped, so that every
-write has a name (what is done, to which kind of key, by which room) and the process can kill or freeze itself just
+write has a name (the operation, the kind of key, the package) and the process can kill or freeze itself just
 before or just after it. The kinds of key are read off Layout: one that is added there has a name here.
 """
 
@@ -37,7 +37,7 @@ _PASSED_THROUGH = (
     "slomo_batch.steps.upload_records",
     "slomo_batch.report.ledger",
 )
-"""Rooms that write for others."""
+"""Packages that write on behalf of others."""
 
 
 # ---- names of writes -------------------------------------------------------------------------------------------------
@@ -71,7 +71,7 @@ def kind_of(job: str, key: str) -> str:
 
 
 def _room() -> str:
-    """The module that wants to write; on a thread of storage's own the one that began it."""
+    """The module that writes; on a thread of the storage package, the module that started it."""
     frame: Any = sys._getframe(2)
     room = ""
     while frame is not None:
@@ -81,7 +81,7 @@ def _room() -> str:
             if not module.startswith(_PASSED_THROUGH):
                 break
         frame = frame.f_back
-    assert room, "a write that nobody of slomo_batch asked for"
+    assert room, "a write that no module of slomo_batch asked for"
     return room
 
 
@@ -90,7 +90,7 @@ def _room() -> str:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Strike:
-    """Where a driver is struck, and how."""
+    """The write at which a driver is killed or frozen, and the signal."""
 
     write: str
     """Name of the write."""
@@ -104,10 +104,10 @@ class Strike:
 
 
 class Watch:
-    """Counts the writes of one process, tells them to a file, and strikes."""
+    """Counts the writes of one process, records them in a file, and injects the strikes."""
 
-    def __init__(self, told: Path, strikes: Sequence[Strike]) -> None:
-        self._told = told.open("a", buffering=1)
+    def __init__(self, record: Path, strikes: Sequence[Strike]) -> None:
+        self._record = record.open("a", buffering=1)
         self._strikes = strikes
         self._counts: Counter[str] = Counter()
         self._lock = threading.Lock()
@@ -118,7 +118,7 @@ class Watch:
         with self._lock:
             self._counts[name] += 1
             number = self._counts[name]
-            self._told.write(name + "\n")
+            self._record.write(name + "\n")
         self._strike(name, number, "before")
         yield
         self._strike(name, number, "after")
@@ -130,14 +130,14 @@ class Watch:
 
 
 class WatchedStore:
-    """A store whose writes are watched; the keys of one delete are deleted one by one."""
+    """A store whose writes are watched; it deletes the keys of one delete one by one."""
 
     def __init__(self, inner: ObjectStore, job: str, watch: Watch, *, is_work: bool) -> None:
         self._inner, self._job, self._watch, self._is_work = inner, job, watch, is_work
 
     @property  # type: ignore[misc]
     def __class__(self) -> Any:
-        """The kind of the store inside, for isinstance: a folder is asked more than the protocol has."""
+        """The kind of the store inside, for isinstance: a folder has more methods than the protocol."""
         return type(self._inner)
 
     def __getattr__(self, name: str) -> Any:
@@ -170,7 +170,7 @@ class WatchedStore:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Role:
-    """What one driver is to do, and what is to happen to it."""
+    """The orders of one driver, and the strikes on it."""
 
     arguments: tuple[str, ...]
     job: str
@@ -181,7 +181,7 @@ class _Role:
 
 
 def _drive(role: _Role) -> None:
-    """One driver, from its first to its last breath."""
+    """Run one driver, from its start to its end."""
     from slomo_batch import wiring  # noqa: PLC0415 in the driver's process alone
     from slomo_batch.cli.main import main  # noqa: PLC0415 as above
     from slomo_batch.scheduler import leases  # noqa: PLC0415 as above
@@ -204,20 +204,20 @@ def _drive(role: _Role) -> None:
 
 @dataclass(frozen=True)
 class Driver:
-    """A driver at work in a process of its own."""
+    """A driver running in its own process."""
 
     process: BaseProcess
     log: Path
 
     def wait(self) -> int:
-        """Its exit code, once it has ended."""
+        """Wait for its end and return its exit code."""
         self.process.join(WITHIN_S)
         code = self.process.exitcode
         assert code is not None, f"still at it\n{self.output}"
         return code
 
     def wait_until_frozen(self) -> bool:
-        """True once it is frozen, False where it ended instead."""
+        """Return True once it is frozen, False if it ended instead."""
         assert self.process.pid is not None
         deadline = time.monotonic() + WITHIN_S
         while self.process.is_alive():
@@ -252,7 +252,7 @@ class Stable:
 
     @contextmanager
     def begin(self, *options: str, strikes: Sequence[Strike] = ()) -> Iterator[Driver]:
-        """A driver under way; gone afterwards."""
+        """A running driver; killed afterwards."""
         self._number += 1
         log = self._logs / f"{self._number:04d}.log"
         role = _Role(

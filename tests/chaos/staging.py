@@ -1,4 +1,4 @@
-"""The stage on which drivers are struck: tiny videos, a job, what a quiet run makes of it, how to set it up again."""
+"""The job on which drivers are killed: tiny videos, the results of an undisturbed run, saved and restored states."""
 
 import shutil
 import tempfile
@@ -17,14 +17,14 @@ from tests.clips.catalogue import clip
 from tests.end_to_end.running import Job
 
 HISTORY = {"epoch", "heartbeat", "ledger_part", "owned", "progress", "probe"}
-"""Kinds of key that tell of runs, not of what they made: how many there are depends on how often a run was struck."""
+"""Kinds of key about runs, not about results: their number depends on how often a run was killed."""
 LEFT_TO_GC = {"chunk", "segment", "sound", "sound_source", "upload"}
 """Kinds that go when a video is published or an upload over; a driver killed just before that leaves them to `gc`."""
 
 
 @contextmanager
 def quick_folder(purpose: str) -> Iterator[Path]:
-    """A folder in memory where there is such a thing, gone afterwards: on disk every write of a driver waits for it."""
+    """A temporary folder, in memory if the system has one: on disk every write of a driver waits for it."""
     memory = "/dev/shm" if Path("/dev/shm").is_dir() else None
     folder = Path(tempfile.mkdtemp(prefix=f"slomo-{purpose}-", dir=memory))
     try:
@@ -35,7 +35,7 @@ def quick_folder(purpose: str) -> Iterator[Path]:
 
 @dataclass(frozen=True)
 class Made:
-    """What stands after a run, as far as it may not depend on what the run went through."""
+    """The results of a run that must not depend on the faults during it."""
 
     outputs: dict[str, str]
     """Hash of every file in the folder of the outputs, by its name."""
@@ -46,7 +46,7 @@ class Made:
     frames: dict[str, tuple[str, ...]]
     """Hashes of the frames of every committed chunk, by its id."""
     keys: Counter[str]
-    """How many keys of each kind stand in the work place."""
+    """The number of keys of each kind in the work place."""
 
 
 @dataclass
@@ -66,15 +66,15 @@ class Stage:
         self.drivers = Stable(self.job.manifest, self.job.name, work, self.folder / "logs", haste=self.haste)
 
     def source(self, name: str) -> Path:
-        """A source that is set back with the job."""
+        """Path of a source that is restored with the job."""
         return self.job.folder / "in" / f"{name}.mp4"
 
     def keep(self, name: str) -> None:
-        """Remember what stands now."""
+        """Save the current state of the job."""
         shutil.copytree(self.job.folder, self.folder / name)
 
     def set_back(self, name: str) -> None:
-        """Let stand what stood then, and nothing else."""
+        """Restore the saved state of the job, and remove everything else."""
         shutil.rmtree(self.job.folder)
         shutil.copytree(self.folder / name, self.job.folder)
 

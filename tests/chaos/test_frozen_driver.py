@@ -1,4 +1,4 @@
-"""A driver that freezes past its expiry loses the job; woken, it stops and has done no harm. A minute and a half."""
+"""A driver that freezes past its expiry loses the job; after waking it stops without damage. A minute and a half."""
 
 import signal
 from pathlib import Path
@@ -12,7 +12,7 @@ SECTIONS = {"encode": {"codec": "ffv1"}, "retime": {"slowdown": 16}, "chunks": {
 
 
 @pytest.mark.parametrize("address", ["inline", "local"])
-def test_a_frozen_driver_is_replaced_and_woken_up_stops(address: str, tmp_path: Path) -> None:
+def test_a_frozen_driver_is_superseded_and_stops_after_waking(address: str, tmp_path: Path) -> None:
     clip = excerpt("bikes", tmp_path / "clip.mp4", num_frames=24, width=320, height=192)
     reference = Job(tmp_path / "reference").write([str(clip)], **SECTIONS)
     assert reference.run().returncode == 0
@@ -21,8 +21,8 @@ def test_a_frozen_driver_is_replaced_and_woken_up_stops(address: str, tmp_path: 
     job.wait_for_commits(1)
     frozen.send_signal(signal.SIGSTOP)
     committed = {done.chunk_id: done.attempt for done in job.commits()}
-    heir = job.run()
-    assert heir.returncode == 0, heir.stdout + heir.stderr
+    successor = job.run()
+    assert successor.returncode == 0, successor.stdout + successor.stderr
     published = job.receipts()
     frozen.send_signal(signal.SIGCONT)
     output, _ = frozen.communicate(timeout=120)

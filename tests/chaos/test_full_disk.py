@@ -1,4 +1,4 @@
-"""A disk that fills up: a reason, nothing half under an output's name, and all is made once there is room."""
+"""A full disk: an error with the reason, no partial output under its name, and a complete job once there is space."""
 
 import os
 import subprocess
@@ -25,7 +25,7 @@ SECTIONS = {
 
 @contextmanager
 def small_disk(folder: Path) -> Iterator[Path]:
-    """A disk of 20 MB of its own, where this process may mount one."""
+    """A separate disk of 20 MB, if this process may mount one."""
     folder.mkdir()
     command = ["mount", "-t", "tmpfs", "-o", f"size={DISK_BYTES}", "tmpfs", str(folder)]
     if os.geteuid() != 0 or subprocess.run(command, check=False, capture_output=True).returncode:
@@ -53,7 +53,7 @@ def quiet(source: Path, tmp_path_factory: pytest.TempPathFactory) -> Published:
 
 @pytest.mark.parametrize("full", ["scratch", "work", "output"])
 @pytest.mark.parametrize("room", [100_000, 400_000])
-def test_a_full_disk_is_a_reason_and_the_job_goes_on_once_there_is_room(
+def test_a_full_disk_is_reported_and_the_job_continues_once_there_is_space(
     full: str, room: int, source: Path, quiet: Published, tmp_path: Path
 ) -> None:
     with small_disk(tmp_path / "disk") as disk:

@@ -1,4 +1,4 @@
-"""Whoever is killed, and however often: the job ends, with the frames it would have had. Minutes long: make chaos."""
+"""Drivers and workers are killed at random; the job still ends with the same frames. Minutes long: make chaos."""
 
 import os
 import random
@@ -43,7 +43,7 @@ def test_drivers_and_workers_are_killed_at_random_until_the_job_is_done(seed: in
 
 
 def harassed(driver: Command, chance: random.Random) -> int | None:
-    """Kill workers, tasks or in the end the driver while it runs; its exit code where it got to its own end."""
+    """Kill workers, tasks or in the end the driver while it runs; return its exit code if it ended by itself."""
     killed_at = time.monotonic() + chance.uniform(8, 40)
     while driver.poll() is None and time.monotonic() < killed_at:
         time.sleep(chance.uniform(1, 6))
@@ -59,7 +59,7 @@ def harassed(driver: Command, chance: random.Random) -> int | None:
 
 
 def ray_workers_of(driver: int) -> list[int]:
-    """The actors and tasks among a driver's descendants; those that end while we look are left out."""
+    """The actors and tasks among a driver's descendants; those that end meanwhile are left out."""
     found = []
     with suppress(psutil.NoSuchProcess):
         for process in psutil.Process(driver).children(recursive=True):

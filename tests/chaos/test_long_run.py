@@ -1,8 +1,8 @@
-"""A real job and a real S3 server, for twenty minutes of blows: make chaos. What stands in the end is a quiet day's.
+"""A real job and a real S3 server, with faults for twenty minutes: make chaos. The results equal an undisturbed run's.
 
-SLOMO_CHAOS_SECONDS says how long blows fall (1200), SLOMO_CHAOS_SEED which. The same videos are made round after round,
-each round a job of its own, until the time is over; then the last one is left in peace to end. Once in one process,
-once on a cluster.
+SLOMO_CHAOS_SECONDS sets the duration of the faults (1200), SLOMO_CHAOS_SEED their choice. The same videos are made round
+after round, each round as a separate job, until the time is over; then the last one ends without faults. Once in one
+process, once on a cluster.
 """
 
 import os
@@ -43,21 +43,21 @@ NODES = {
 }
 SECTIONS = {"retime": {"slowdown": 4}, "chunks": {"pairs": 2}, "encode": {"codec": "ffv1"}}
 ROUGH = {**dict.fromkeys(PASSING, 40), Fault.SILENT: 4}
-"""What the weather holds, dealt anew when it is used up."""
+"""Storage faults by kind, refilled when they are used up."""
 SHARE = 0.05
 
 
 @dataclass(frozen=True)
 class Day:
-    """The bucket, its clips, and what a quiet day makes of them."""
+    """The bucket, its clips, and the results of an undisturbed run."""
 
     store: ObjectStore
     quiet: dict[str, Published]
     before: frozenset[tuple[str, str]]
-    """Keys and fingerprints of all that stood there before."""
+    """Keys and fingerprints of all objects before the test."""
 
     def job(self, number: int, folder: Path, field: Battlefield) -> Job:
-        """One round: the same videos under another name."""
+        """The job of one round: the same videos under another name."""
         name, bucket = f"round-{number}", self.store.root
         address = field.cluster.address if field.cluster else "inline"
         return Job(folder / name, name).write(
@@ -74,7 +74,7 @@ class Day:
         return [from_json(Published, self.store.get(key)) for key in keys]
 
     def expect_of(self, job: Job, folder: Path) -> None:
-        """Every output of a round is published once, and is what a quiet day makes."""
+        """Check that every output of a round is published once and equals the undisturbed run's."""
         published = {Path(one.source.uri).stem: one for one in self.receipts(job)}
         assert len(self.receipts(job)) == len(published) == len(self.quiet)
         for name, expected in self.quiet.items():
@@ -83,7 +83,7 @@ class Day:
             assert published[name].sha256 == file_sha256(folder / "fetched.mkv") == expected.sha256
 
     def expect_nothing_else(self, jobs: list[Job]) -> None:
-        """Besides the outputs and what lies under the jobs' own prefixes, all is as before."""
+        """Check that nothing changed besides the outputs and the prefixes of the jobs."""
         own = tuple(f"work/{Layout(job.name).root}" for job in jobs)
         outputs = {f"out/{job.name}/{name}.mkv" for job in jobs for name in self.quiet}
         after = {(found.key, found.fingerprint) for found in self.store.list() if not found.key.startswith(own)}
@@ -101,7 +101,7 @@ def s3_server() -> Iterator[MortalServer]:
 
 
 @pytest.mark.parametrize("where", ["in one process", "on a cluster"])
-def test_a_job_that_everything_happens_to(where: str, s3_server: MortalServer, tmp_path: Path) -> None:
+def test_a_job_under_all_kinds_of_faults(where: str, s3_server: MortalServer, tmp_path: Path) -> None:
     children = {process.pid for process in psutil.Process().children(recursive=True)}
     with ExitStack() as stack:
         day = quiet_day(s3_server, tmp_path)
@@ -115,13 +115,13 @@ def test_a_job_that_everything_happens_to(where: str, s3_server: MortalServer, t
             day.expect_of(job, tmp_path)
         day.expect_nothing_else(jobs)
         report(field, jobs, where)
-    s3_server.kill()  # it was started anew now and then: none of its processes is what was there in the beginning
+    s3_server.kill()  # it was restarted during the test: the fixture does not know its process
     left = {process.pid for process in psutil.Process().children(recursive=True)} - children
     assert not left, "processes are left over"
 
 
 def quiet_day(server: MortalServer, folder: Path) -> Day:
-    """Clips in a bucket, beside something of somebody else's; and the same job where nothing happens."""
+    """Clips in a bucket beside an unrelated object; and the same job without faults."""
     store = open_store(StoreSpec(uri=f"s3://{server.server.make_bucket()}", options=server.server.options()))
     clips = [
         excerpt(name, folder / f"{name}.mp4", num_frames=NUM_FRAMES, width=WIDTH, height=HEIGHT) for name in REAL_CLIPS
@@ -138,7 +138,7 @@ def quiet_day(server: MortalServer, folder: Path) -> Day:
 
 
 def fight(day: Day, field: Battlefield, env: dict[str, str], folder: Path) -> list[Job]:
-    """Round after round until the time is over; the jobs, all of them ended."""
+    """Run round after round until the time is over; return the jobs, all of them ended."""
     until, jobs = time.monotonic() + SECONDS, list[Job]()
     while not jobs or time.monotonic() < until:
         job = day.job(len(jobs), folder, field)
@@ -154,7 +154,7 @@ def fight(day: Day, field: Battlefield, env: dict[str, str], folder: Path) -> li
 
 
 def report(field: Battlefield, jobs: list[Job], where: str) -> None:
-    """What was survived, as a table for docs/benchmarks/chaos.md."""
+    """Print the survived faults as a table for docs/benchmarks/chaos.md."""
     survived: Counter[str] = field.struck + Counter(
         {str(fault): number for fault, number in field.storm.injected.items()}
     )

@@ -1,7 +1,7 @@
-"""The driver killed before and after every write: the next run finishes the job, and all is as if nothing had happened.
+"""The driver killed before and after every write: the next run finishes the job as if nothing had happened.
 
-POINTS names every write of a whole job: what is done, to which kind of key, by which room. A quiet run must make just
-these, and they must touch every kind of key that Layout spells: what is added there without a name here fails.
+POINTS names every write of a whole job: the operation, the kind of key, the package. An undisturbed run must make
+exactly these, and they must touch every kind of key that Layout has: a kind added there without a name here fails.
 """
 
 import shutil
@@ -62,7 +62,7 @@ FROM_NOTHING = """
     put ledger_part by commands.run
     delete ledger_part by commands.run
 """
-"""Writes of a job that begins with nothing."""
+"""Writes of a job that starts from nothing."""
 MADE_AGAIN = """
     delete receipt by steps.open
     delete commit by steps.existing_work
@@ -71,7 +71,7 @@ MADE_AGAIN = """
     create receipt by steps.stitch
     put output by steps.stitch
 """
-"""Some writes of a job whose outputs were taken away after it had ended."""
+"""Some writes of a job whose outputs were deleted after its end."""
 CHANGED = """
     delete receipt by steps.stitch
     delete publishing by steps.stitch
@@ -80,17 +80,17 @@ CHANGED = """
     put owned by steps.output_ownership
     create receipt by steps.stitch
 """
-"""Some writes of a job of whose sources one changed after it had ended."""
+"""Some writes of a job with a source that changed after its end."""
 SECOND = ("create commit by steps.interpolate", "put chunk by steps.split", "create receipt by steps.stitch")
-"""Writes at whose second occurrence the driver is killed too: something is done already then."""
+"""Writes at whose second occurrence the driver is killed too: some work is done by then."""
 
 RETRIED = """
     delete failure by commands.triage
     put failure by scheduler.event_recorder
 """
-"""Some writes of a job that tries again what it gave up."""
+"""Some writes of a job that retries its failed videos."""
 OPTIONS = {"retried": ("--retry-failed",)}
-"""Of the driver that is killed, by situation."""
+"""Arguments of the driver that is killed, by situation."""
 
 Situation = Literal["from nothing", "made again", "source changed", "retried"]
 
@@ -101,7 +101,7 @@ def names(text: str) -> list[str]:
 
 @dataclass(frozen=True)
 class Point:
-    """Where a driver is killed."""
+    """The write at which a driver is killed."""
 
     situation: Situation
     strike: Strike
@@ -125,7 +125,7 @@ def _points() -> list[Point]:
 
 @dataclass(frozen=True)
 class Quiet:
-    """The stage, and what a run makes that nobody disturbs."""
+    """The stage, and the results of an undisturbed run."""
 
     stage: Stage
     made: dict[Situation, Made]
@@ -164,23 +164,23 @@ def test_every_write_of_a_job_has_a_name_here(quiet: Quiet) -> None:
     assert quiet.writes == set(names(FROM_NOTHING))
 
 
-def test_every_kind_of_key_is_written_by_the_job_that_is_struck(quiet: Quiet) -> None:
+def test_the_job_writes_every_kind_of_key(quiet: Quiet) -> None:
     assert Layout.__doc__
     touched = {name.split()[1] for name in names(FROM_NOTHING)}
     assert touched == {*key_kinds(quiet.stage.job.name), OUTPUT, OUTPUT_PROBE}
 
 
 @pytest.mark.parametrize("point", _points(), ids=str)
-def test_a_driver_killed_at_any_write_leaves_a_job_that_ends_as_if_nothing_had_been(point: Point, quiet: Quiet) -> None:
+def test_a_job_whose_driver_is_killed_at_any_write_ends_with_the_same_results(point: Point, quiet: Quiet) -> None:
     stage = quiet.stage
     stage.set_back(point.situation)
     before = stage.commits()
     code, driver = stage.drivers.run(*OPTIONS.get(point.situation, ()), strikes=[point.strike])
     assert code == KILLED, driver.output
     committed = stage.commits()
-    resumed, heir = stage.drivers.run()
-    assert resumed == EXIT_SOME_FAILED, heir.output
-    assert "Traceback" not in heir.output
+    resumed, successor = stage.drivers.run()
+    assert resumed == EXIT_SOME_FAILED, successor.output
+    assert "Traceback" not in successor.output
     assert stage.made() == quiet.made[point.situation]
     new = {chunk: attempt for chunk, attempt in committed.items() if before.get(chunk) != attempt}
     assert new.items() <= stage.commits().items(), "what was committed is not made again"

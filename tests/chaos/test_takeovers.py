@@ -1,7 +1,7 @@
-"""Two hundred take-overs: a driver freezes past its expiry at some write, another takes the job, the first one wakes.
+"""Two hundred takeovers: a driver freezes past its expiry at some write, another takes the job, the first one wakes.
 
-It wakes when the heir has ended, or amid its work, the heir standing still meanwhile. Whatever it does then, the job
-must stand as one undisturbed run would have left it. Real processes; only beats and expiry are a hundred times faster.
+It wakes after the successor has ended, or while the successor is frozen during its work. In both cases the job
+must end as after an undisturbed run. The processes are real; only heartbeats and expiry are a hundred times faster.
 """
 
 import os
@@ -25,7 +25,7 @@ pytestmark = [pytest.mark.chaos, pytest.mark.timeout(1200)]
 NUM_RACES = int(os.environ.get("SLOMO_TAKEOVERS", "200"))
 HASTE = 100.0
 UNCLEAR = {"put heartbeat by scheduler.leases", "put progress by scheduler.event_recorder"}
-"""Writes of which there are as many as the run takes seconds."""
+"""Writes whose number depends on the duration of the run."""
 TAKEN, SOME_FAILED, DONE = 3, 1, 0
 
 
@@ -49,7 +49,7 @@ def quiet() -> Iterator[Quiet]:
 
 
 def freeze(chance: random.Random, writes: list[str]) -> Strike:
-    """A moment before or after one of the writes of a run, each as likely as another."""
+    """A freeze before or after one of the writes of a run, all equally likely."""
     number = chance.randrange(len(writes))
     name = writes[number]
     occurrence = 1 if name in UNCLEAR else Counter(writes[: number + 1])[name]
@@ -61,22 +61,22 @@ def freeze(chance: random.Random, writes: list[str]) -> Strike:
 def test_a_driver_woken_after_its_expiry_changes_nothing(seed: int, quiet: Quiet) -> None:
     chance, stage = random.Random(seed), quiet.stage
     stage.set_back("nothing")
-    holder_freezes, heir_freezes = freeze(chance, quiet.writes), freeze(chance, quiet.writes)
-    amid = chance.random() < 0.5
+    holder_freezes, successor_freezes = freeze(chance, quiet.writes), freeze(chance, quiet.writes)
+    is_during_work = chance.random() < 0.5
     with stage.drivers.begin(strikes=[holder_freezes]) as holder:
         frozen = holder.wait_until_frozen()
-        with stage.drivers.begin(strikes=[heir_freezes] if amid else []) as heir:
-            if amid and heir.wait_until_frozen():
+        with stage.drivers.begin(strikes=[successor_freezes] if is_during_work else []) as successor:
+            if is_during_work and successor.wait_until_frozen():
                 holder.wake()
                 codes = [holder.wait()]
-                heir.wake()
-                codes.append(heir.wait())
+                successor.wake()
+                codes.append(successor.wait())
             else:
-                codes = [heir.wait()]
+                codes = [successor.wait()]
                 holder.wake()
                 codes.append(holder.wait())
-        told = f"{holder_freezes}; {heir_freezes if amid else 'woken at the end'}; {frozen}, {codes}"
-        words = f"{told}\n--- holder\n{holder.output}\n--- heir\n{heir.output}"
+        events = f"{holder_freezes}; {successor_freezes if is_during_work else 'woken at the end'}; {frozen}, {codes}"
+        words = f"{events}\n--- holder\n{holder.output}\n--- successor\n{successor.output}"
     assert set(codes) <= {DONE, TAKEN}, words
     assert DONE in codes, words
     assert "Traceback" not in words
@@ -91,8 +91,8 @@ def test_a_video_given_up_by_a_driver_woken_after_its_expiry_does_not_wait(tmp_p
     takes_over = Strike(write="put heartbeat by scheduler.leases", moment="before", how=signal.SIGSTOP)
     with stage.drivers.begin(strikes=[gives_up]) as holder:
         assert holder.wait_until_frozen(), holder.output
-        with stage.drivers.begin(strikes=[takes_over]) as heir:  # and is gone before it has begun a video
-            assert heir.wait_until_frozen(), heir.output
+        with stage.drivers.begin(strikes=[takes_over]) as successor:  # it is killed before it starts a video
+            assert successor.wait_until_frozen(), successor.output
             holder.wake()
             assert holder.wait() == TAKEN, holder.output
     assert not list((stage.job.work / "failures").glob("*.json"))
@@ -102,7 +102,7 @@ def test_a_video_given_up_by_a_driver_woken_after_its_expiry_does_not_wait(tmp_p
 
 
 def expect_memory_of_the_whole(stage: Stage, words: str) -> None:
-    """The ledger holds every chunk and the video; the latest word on progress is the one of a job that is finished."""
+    """Check that the ledger holds every chunk and the video, and that the latest status is finished."""
     parts = [path.read_bytes() for path in sorted((stage.job.work / "ledger").glob("*.parquet"))]
     rows = read_ledger(parts).to_pylist()
     attempts = {row["attempt"] for row in rows if row["kind"] == "chunk"}

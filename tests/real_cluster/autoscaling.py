@@ -32,13 +32,13 @@ class Node:
     """A machine that the autoscaler started: a raylet and its children."""
 
     raylet: int
-    """Its process id."""
+    """Process id of the raylet."""
     node_id: str
     kind: str
-    """Which of the node types it is of."""
+    """The name of its node type."""
 
     def processes(self) -> list[psutil.Process]:
-        """The raylet and what it started."""
+        """The raylet and its descendants."""
         with suppress(psutil.NoSuchProcess):
             raylet = psutil.Process(self.raylet)
             return [raylet, *raylet.children(recursive=True)]
@@ -49,13 +49,13 @@ class Node:
         return [process for process in self.processes() if "ChunkWorker" in _title(process)]
 
     def signal(self, number: signal.Signals) -> None:
-        """What happens to a whole machine: the raylet first, lest it sees the others go."""
+        """Kill the whole machine: the raylet first, before it notices the loss of the others."""
         for process in self.processes():
             with suppress(psutil.NoSuchProcess):
                 process.send_signal(number)
 
     def kill_worker(self) -> None:
-        """The process that makes chunks dies, its machine lives on."""
+        """Kill the process that makes chunks; its machine stays."""
         for process in self.workers():
             with suppress(psutil.NoSuchProcess):
                 process.kill()
@@ -69,15 +69,15 @@ class AutoscalingCluster:
     folder: Path
 
     def nodes(self) -> list[Node]:
-        """The nodes that the autoscaler started, the head left out."""
+        """The nodes that the autoscaler started, without the head."""
         return [self._node(raylet) for raylet in self._raylets() if "--head" not in _words(raylet)]
 
     def nodes_with_a_worker(self) -> list[Node]:
-        """Those on which chunks are made."""
+        """The nodes on which workers make chunks."""
         return [node for node in self.nodes() if node.workers()]
 
     def workers_on_the_head(self) -> list[str]:
-        """Titles of what works on the head; idle processes that Ray keeps ready are none."""
+        """Titles of the busy processes on the head; idle ones that Ray keeps ready do not count."""
         heads = [self._node(raylet) for raylet in self._raylets() if "--head" in _words(raylet)]
         assert len(heads) == 1
         titles = [_title(process) for process in heads[0].processes()]
@@ -111,7 +111,7 @@ def _title(process: psutil.Process) -> str:
 def autoscaling_cluster(
     node_types: Mapping[str, Mapping[str, Any]], env: Mapping[str, str]
 ) -> Iterator[AutoscalingCluster]:
-    """A head that runs no work, and an autoscaler that may start these types of node; all gone afterwards.
+    """A head that runs no work, and an autoscaler that may start these types of node; all removed afterwards.
 
     What runs on the nodes sees `env`.
     """
@@ -216,7 +216,7 @@ def _wait_until_ready(head: "subprocess.Popen[bytes]", log: Path) -> None:
 
 
 def processes_of(folder: Path) -> list[psutil.Process]:
-    """The processes of this cluster and their children, told by its folder."""
+    """The processes of this cluster and their children, found by its folder."""
     found: dict[int, psutil.Process] = {}
     for process in psutil.process_iter(["pid", "cmdline"]):
         with suppress(psutil.NoSuchProcess):

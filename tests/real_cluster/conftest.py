@@ -1,4 +1,4 @@
-"""One clip, and what comes of it in quiet, for all tests on a cluster."""
+"""One clip and its undisturbed output, for all tests on a cluster."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,7 +13,7 @@ NUM_FRAMES = 96
 
 @dataclass(frozen=True, kw_only=True)
 class Quiet:
-    """A clip, and the hash of its output's frames where nothing is lost."""
+    """A clip, and the hash of its output's frames from an undisturbed run."""
 
     clip: Path
     frames_sha256: str

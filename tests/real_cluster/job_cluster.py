@@ -20,24 +20,24 @@ class JobCluster:
     """A running cluster."""
 
     address: str
-    """Of its dashboard."""
+    """Address of its dashboard."""
     client_address: str
-    """Of its server for Ray clients: ray://..."""
+    """Address of its server for Ray clients: ray://..."""
     gcs_address: str
     folder: Path
-    """Everything that it writes."""
+    """The folder of its files."""
 
 
 @contextmanager
 def job_cluster(env: Mapping[str, str], *, num_cpus: int = NUM_CPUS) -> Iterator[JobCluster]:
-    """A head that takes jobs, and works itself where it has CPUs; gone afterwards.
+    """A head that takes jobs, and runs work itself if it has CPUs; removed afterwards.
 
-    What it runs sees `env`, and nobody's credentials.
+    Its processes get `env`, and no credentials.
     """
     folder = Path(tempfile.mkdtemp(prefix="sb"))
     ports = {name: _free_port() for name in ("gcs", "dashboard", "client", "agent")}
     bin_folder = Path(sys.executable).parent
-    inherited = {name: value for name, value in os.environ.items() if not name.startswith(("AWS_", "RAY_"))}
+    kept_env = {name: value for name, value in os.environ.items() if not name.startswith(("AWS_", "RAY_"))}
     command = [
         *(str(bin_folder / "ray"), "start", "--head", "--block", "--node-ip-address=127.0.0.1"),
         *(f"--port={ports['gcs']}", f"--ray-client-server-port={ports['client']}", f"--temp-dir={folder}"),
@@ -53,7 +53,7 @@ def job_cluster(env: Mapping[str, str], *, num_cpus: int = NUM_CPUS) -> Iterator
         "RAY_DASHBOARD_STARTUP_TIMEOUT_S": str(READY_WITHIN_S),
     }
     try:
-        head = _started(command, {**inherited, **head_env, **env}, folder)
+        head = _started(command, {**kept_env, **head_env, **env}, folder)
         yield JobCluster(
             address=f"http://127.0.0.1:{ports['dashboard']}",
             client_address=f"ray://127.0.0.1:{ports['client']}",

@@ -1,4 +1,4 @@
-"""A job on a cluster that starts from nothing: its inputs, outputs and work place on a real S3 server."""
+"""A job on a cluster that starts without machines: its inputs, outputs and work place on a real S3 server."""
 
 import json
 import os
@@ -21,7 +21,7 @@ from tests.real_cluster.autoscaling import AutoscalingCluster, autoscaling_clust
 from tests.s3_server import S3Server
 
 WAIT_S = 400
-"""How long a test waits for what must happen; machines that run tests are slow."""
+"""Seconds that a test waits for an expected event; machines that run tests are slow."""
 STORE = 100 << 20
 GPU_NODE = {"resources": {"CPU": 1, "GPU": 1, "object_store_memory": STORE}, "node_config": {}, "min_workers": 0}
 NODE_TYPES: dict[str, Mapping[str, Any]] = {
@@ -38,7 +38,7 @@ SECTIONS = {"retime": {"slowdown": 4}, "chunks": {"pairs": 2}, "encode": {"codec
 
 
 def until(is_so: Callable[[], Any], what: str) -> None:
-    """Wait until it is so."""
+    """Wait until the condition holds."""
     deadline = time.monotonic() + WAIT_S
     while not is_so():
         assert time.monotonic() < deadline, what
@@ -47,7 +47,7 @@ def until(is_so: Callable[[], Any], what: str) -> None:
 
 @dataclass(frozen=True, kw_only=True)
 class RunningJob:
-    """A job that a driver of its own process runs on a cluster."""
+    """A job on a cluster, with its driver in a separate process."""
 
     job: Job
     driver: subprocess.Popen[bytes]
@@ -55,25 +55,25 @@ class RunningJob:
     store: ObjectStore
 
     def events(self, kind: str) -> list[dict[str, Any]]:
-        """What the driver told so far, of one kind."""
-        told = (json.loads(line) for line in self.log.read_text().splitlines() if line.startswith("{"))
-        return [event for event in told if event["event"] == kind]
+        """The driver's events of one kind so far."""
+        events = (json.loads(line) for line in self.log.read_text().splitlines() if line.startswith("{"))
+        return [event for event in events if event["event"] == kind]
 
     def lost(self) -> list[str]:
-        """Why chunks lost their workers so far."""
+        """The reasons for lost workers so far."""
         return [event["reason"] for event in self.events("attempt_failed") if event["error"] == "WorkerLost"]
 
     def commits(self) -> list[ChunkDone]:
-        """What is made so far."""
+        """The chunks that are finished so far."""
         keys = [found.key for found in self.store.list(f"work/{Layout(self.job.name).videos}")]
         return [from_json(ChunkDone, self.store.get(key)) for key in keys if "/commits/" in key]
 
     def wait_for_commits(self, number: int) -> None:
-        """Until so many chunks are made."""
+        """Wait until so many chunks are finished."""
         until(lambda: len(self.commits()) >= number, f"{number} chunks are made\n{self.tail()}")
 
     def finish(self) -> Published:
-        """The one output, once the driver has ended well."""
+        """The one output, after the driver has ended with exit code 0."""
         try:
             code = self.driver.wait(2 * WAIT_S)
         finally:
@@ -83,7 +83,7 @@ class RunningJob:
         return from_json(Published, self.store.get(receipt.key))
 
     def tail(self) -> str:
-        """The last that the driver told."""
+        """The last output of the driver."""
         return self.log.read_text()[-3000:]
 
 
@@ -91,7 +91,7 @@ class RunningJob:
 def job_on(
     address: str, s3: S3Server, clip: Path, folder: Path, sections: Mapping[str, Any] = SECTIONS
 ) -> Iterator[RunningJob]:
-    """A job of these sections on two GPU workers, begun."""
+    """A running job with these sections on two GPU workers."""
     bucket = s3.make_bucket()
     store = open_store(StoreSpec(uri=f"s3://{bucket}", options=s3.options()))
     store.put_file("in/bikes.mp4", clip)
@@ -101,15 +101,15 @@ def job_on(
         output={"uri": f"s3://{bucket}/out/{{stem}}.mkv"},
         work=f"s3://{bucket}/work",
         storage={"endpoint_url": s3.endpoint, "region": "us-east-1", "addressing_style": "path"},
-        # The nodes' GPUs are told to Ray only: arithmetic is that of a CPU.
+        # The nodes' GPUs are declared to Ray only: the arithmetic runs on CPUs.
         cluster={"address": address, "workers": {"max": 2}, "gpus_per_worker": 1},
     )
     log = folder / "driver.log"
-    with log.open("wb") as told:
+    with log.open("wb") as output:
         driver = subprocess.Popen(
             [sys.executable, "-m", "slomo_batch", "run", str(job.manifest), "--json"],
-            stdout=told,
-            stderr=told,
+            stdout=output,
+            stderr=output,
             env={**os.environ},
             start_new_session=True,
         )
@@ -122,7 +122,7 @@ def job_on(
 
 @contextmanager
 def cluster_and_job(s3: S3Server, clip: Path, folder: Path) -> Iterator[tuple[AutoscalingCluster, RunningJob]]:
-    """A cluster without a machine, and a job begun on it."""
+    """A cluster without a machine, and a job running on it."""
     with autoscaling_cluster(NODE_TYPES, {**s3.env(), "OMP_NUM_THREADS": "1"}) as cluster:
         assert not cluster.nodes()
         with job_on(cluster.address, s3, clip, folder) as running:

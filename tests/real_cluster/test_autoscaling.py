@@ -1,4 +1,4 @@
-"""A job on a cluster that has no machine yet: it grows as there is work, and shrinks to nothing."""
+"""A job on a cluster without machines: the cluster grows with the work, and shrinks to nothing."""
 
 from pathlib import Path
 

@@ -1,4 +1,4 @@
-"""Two machines, of which one is bad: it is found, named and given no more work; the output is a quiet run's."""
+"""One of two machines is bad: it is found, named and gets no more work; the output equals an undisturbed run's."""
 
 import os
 import signal
@@ -20,13 +20,13 @@ from tests.s3_server import S3Server
 
 pytestmark = [pytest.mark.cluster, pytest.mark.timeout(1200)]
 SLOW = {"retime": {"slowdown": 16}, "chunks": {"pairs": 1}, "encode": {"codec": "ffv1"}}
-"""As many chunks as there are pairs: a bad machine is found long before they are made."""
+"""As many chunks as there are pairs: a bad machine is found long before they are finished."""
 SMALL_DISK = 'mount -t tmpfs -o size=64k small "$0" && exec "$@"'
 
 
 @pytest.fixture(scope="module")
 def slow(quiet: Quiet, tmp_path_factory: pytest.TempPathFactory) -> Quiet:
-    """The clip, and what comes of it where both machines are sound."""
+    """The clip, and its output from two good machines."""
     job = Job(tmp_path_factory.mktemp("slow")).write([str(quiet.clip)], **SLOW)
     assert job.run(env={"OMP_NUM_THREADS": "1"}).returncode == 0
     return Quiet(clip=quiet.clip, frames_sha256=job.receipts()["bikes"].frames_sha256)
@@ -34,19 +34,19 @@ def slow(quiet: Quiet, tmp_path_factory: pytest.TempPathFactory) -> Quiet:
 
 @contextmanager
 def joined(cluster: JobCluster, env: Mapping[str, str], *, within: Sequence[str] = ()) -> Iterator[Node]:
-    """A machine with a GPU joins the cluster, as `ray start` joins one by hand; it goes with the cluster."""
+    """A machine with a GPU joins the cluster, as `ray start` joins one by hand; it is removed with the cluster."""
     command = [
         *within,
         *(str(Path(sys.executable).parent / "ray"), "start", f"--address={cluster.gcs_address}", "--block"),
         *("--node-ip-address=127.0.0.1", "--num-cpus=2", "--num-gpus=1", f"--object-store-memory={100 << 20}"),
         *(f"--dashboard-agent-listen-port={_free_port()}", "--disable-usage-stats"),
     ]
-    inherited = {name: value for name, value in os.environ.items() if not name.startswith(("AWS_", "RAY_"))}
+    kept_env = {name: value for name, value in os.environ.items() if not name.startswith(("AWS_", "RAY_"))}
     own = {"OMP_NUM_THREADS": "1", "RAY_AUTH_MODE": "disabled", "RAY_GRACEFUL_SHUTDOWN_DRAIN_TIMEOUT_S": "0"}
     log = cluster.folder / f"node-{_free_port()}.log"
-    with log.open("wb") as told:
+    with log.open("wb") as output:
         process = subprocess.Popen(
-            command, env={**inherited, **own, **env}, stdout=told, stderr=told, start_new_session=True
+            command, env={**kept_env, **own, **env}, stdout=output, stderr=output, start_new_session=True
         )
     try:
         _wait_until_ready(process, log)
@@ -60,7 +60,7 @@ def joined(cluster: JobCluster, env: Mapping[str, str], *, within: Sequence[str]
 
 @contextmanager
 def small_disk(folder: Path) -> Iterator[Sequence[str]]:
-    """Words before a command that has it see a disk of 64 KiB there, in a mount namespace of its own."""
+    """A command prefix that mounts a disk of 64 KiB there, in a separate mount namespace."""
     folder.mkdir()
     words = ["unshare", "--mount", "sh", "-c", SMALL_DISK, str(folder)]
     if os.geteuid() != 0 or subprocess.run([*words, "true"], check=False, capture_output=True).returncode:
@@ -68,15 +68,15 @@ def small_disk(folder: Path) -> Iterator[Sequence[str]]:
     yield words
 
 
-def is_shunned(job: RunningJob, bad: Node) -> bool:
-    """Whether the driver said that this very machine gets no more work."""
+def is_excluded(job: RunningJob, bad: Node) -> bool:
+    """Whether the driver reported that this machine gets no more work."""
     notes = [event["text"] for event in job.events("note")]
     return any(f"(node {bad.node_id[:12]}) gets no more work" in note for note in notes)
 
 
-def judge(job: RunningJob, slow: Quiet, bad: Node, good: Node) -> None:
-    """The machine is named, rid of its worker while the job goes on, and given nothing any more."""
-    until(lambda: is_shunned(job, bad) or job.driver.poll() is not None, "the bad machine is found")
+def check_excluded(job: RunningJob, slow: Quiet, bad: Node, good: Node) -> None:
+    """Check that the machine is named, loses its worker while the job continues, and gets no more work."""
+    until(lambda: is_excluded(job, bad) or job.driver.poll() is not None, "the bad machine is found")
     until(lambda: not bad.workers() or job.driver.poll() is not None, "the bad machine is rid of its worker")
     assert job.driver.poll() is None, f"the job was to be running still\n{job.tail()}"
     num_lost = len(job.lost())
@@ -84,11 +84,11 @@ def judge(job: RunningJob, slow: Quiet, bad: Node, good: Node) -> None:
     assert not bad.workers()
     assert good.workers()
     assert len(job.lost()) == num_lost
-    assert not is_shunned(job, good)
+    assert not is_excluded(job, good)
     assert job.finish().frames_sha256 == slow.frames_sha256
 
 
-def test_a_machine_whose_disk_is_full_is_set_aside(s3: S3Server, slow: Quiet, tmp_path: Path) -> None:
+def test_a_machine_with_a_full_disk_is_excluded(s3: S3Server, slow: Quiet, tmp_path: Path) -> None:
     env = s3.env()
     with small_disk(tmp_path / "disk") as within, job_cluster(env, num_cpus=0) as cluster:
         full = {**env, "TMPDIR": str(tmp_path / "disk")}
@@ -97,11 +97,11 @@ def test_a_machine_whose_disk_is_full_is_set_aside(s3: S3Server, slow: Quiet, tm
             joined(cluster, env) as good,
             job_on(cluster.gcs_address, s3, slow.clip, tmp_path / "job", SLOW) as job,
         ):
-            judge(job, slow, bad, good)
+            check_excluded(job, slow, bad, good)
             assert any("no space left" in reason for reason in job.lost())
 
 
-def test_a_machine_on_which_every_chunk_dies_is_set_aside(s3: S3Server, slow: Quiet, tmp_path: Path) -> None:
+def test_a_machine_on_which_every_chunk_dies_is_excluded(s3: S3Server, slow: Quiet, tmp_path: Path) -> None:
     env = s3.env()
     with (
         job_cluster(env, num_cpus=0) as cluster,
@@ -111,12 +111,12 @@ def test_a_machine_on_which_every_chunk_dies_is_set_aside(s3: S3Server, slow: Qu
     ):
 
         def is_found() -> bool:
-            """Whether it is, by now; its workers die under their chunks, as where memory fails."""
+            """Kill workers while they compute, as bad memory does; return whether the machine is excluded by now."""
             for worker in bad.workers():
                 with suppress(psutil.NoSuchProcess):
                     if "ChunkWorker.make" in " ".join(worker.cmdline()):
                         worker.send_signal(signal.SIGKILL)
-            return is_shunned(job, bad) or job.driver.poll() is not None
+            return is_excluded(job, bad) or job.driver.poll() is not None
 
         until(is_found, "the bad machine is found")
-        judge(job, slow, bad, good)
+        check_excluded(job, slow, bad, good)

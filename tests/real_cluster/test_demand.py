@@ -1,4 +1,4 @@
-"""An autoscaler is asked for machines at once, and a demand that it can never meet ends the run with the reason."""
+"""Machines are requested from an autoscaler at once; a demand that it can never meet ends the run with the reason."""
 
 import time
 from collections.abc import Callable, Iterator
@@ -83,7 +83,7 @@ def test_a_worker_that_no_type_of_machine_can_hold_ends_the_run(job: Job) -> Non
     assert "2 GPU" in refused.stderr
 
 
-def test_machines_are_there_at_once_and_given_back(job: Job, cluster: AutoscalingCluster) -> None:
+def test_prewarmed_machines_are_ready_and_released(job: Job, cluster: AutoscalingCluster) -> None:
     driver = job.begin("--prewarm", "7")
     try:
         until(lambda: room_asked_for(cluster) != [], "room is asked for")

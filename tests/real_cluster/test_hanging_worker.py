@@ -1,4 +1,4 @@
-"""A worker that hangs: its process lives, its machine answers, and nothing ever comes of it."""
+"""A worker that hangs: its process and its machine are alive, and its chunk never ends."""
 
 import os
 import signal
@@ -16,7 +16,7 @@ NUM_FRAMES = 40
 
 
 def busy_worker(driver: int) -> int:
-    """A worker that is at a chunk."""
+    """A worker that is computing a chunk."""
     deadline = time.monotonic() + 120
     while time.monotonic() < deadline:
         for process in psutil.Process(driver).children(recursive=True):
@@ -27,7 +27,7 @@ def busy_worker(driver: int) -> int:
 
 
 @pytest.mark.parametrize("workers", [1, 2])
-def test_a_worker_that_hangs_is_killed_and_its_chunk_made_elsewhere(workers: int, tmp_path: Path) -> None:
+def test_a_worker_that_hangs_is_killed_and_its_chunk_runs_elsewhere(workers: int, tmp_path: Path) -> None:
     clip = excerpt("bikes", tmp_path / "clip.mp4", num_frames=NUM_FRAMES, width=320, height=192)
     cluster = {"address": "local", "workers": {"max": workers, "hang_s": HANG_S}}
     job = Job(tmp_path / "job").write(
@@ -42,9 +42,9 @@ def test_a_worker_that_hangs_is_killed_and_its_chunk_made_elsewhere(workers: int
     job.wait_for_commits(2)
     frozen = busy_worker(driver.pid)
     os.kill(frozen, signal.SIGSTOP)
-    told, _ = driver.communicate(timeout=400)
-    assert driver.returncode == 0, told
+    output, _ = driver.communicate(timeout=400)
+    assert driver.returncode == 0, output
     assert not psutil.pid_exists(frozen)
-    assert "was killed" in told
+    assert "was killed" in output
     assert job.receipts()["clip"].num_frames == NUM_FRAMES * 16
     assert max(done.seconds.total for done in job.commits()) < HANG_S

@@ -1,4 +1,4 @@
-"""Machines are killed, freeze and are announced to go in the middle of chunks: the output is the same."""
+"""Machines are killed, frozen or announced to leave during chunks: the output is the same."""
 
 import os
 import shlex
@@ -30,7 +30,7 @@ def no_watch_is_left(tmp_path: Path) -> Iterator[None]:
 
 
 def end(processes: Iterable[psutil.Process]) -> None:
-    """Some of a frozen machine's processes no longer bear the name of their cluster's folder."""
+    """Some processes of a frozen machine no longer have the cluster's folder in their name."""
     for process in processes:
         with suppress(psutil.NoSuchProcess):
             process.kill()
@@ -49,16 +49,14 @@ def in_mid_chunk(cluster: AutoscalingCluster, job: RunningJob) -> Node:
     return cluster.nodes_with_a_worker()[0]
 
 
-def test_a_machine_that_is_killed_costs_what_it_held(s3: S3Server, quiet: Quiet, tmp_path: Path) -> None:
+def test_a_killed_machine_costs_only_its_chunks(s3: S3Server, quiet: Quiet, tmp_path: Path) -> None:
     with cluster_and_job(s3, quiet.clip, tmp_path) as (cluster, job):
         in_mid_chunk(cluster, job).signal(signal.SIGKILL)
         assert job.finish().frames_sha256 == quiet.frames_sha256
         assert job.lost()
 
 
-def test_a_machine_that_freezes_is_missed_and_its_chunks_are_made_elsewhere(
-    s3: S3Server, quiet: Quiet, tmp_path: Path
-) -> None:
+def test_a_frozen_machine_is_detected_and_its_chunks_run_elsewhere(s3: S3Server, quiet: Quiet, tmp_path: Path) -> None:
     with cluster_and_job(s3, quiet.clip, tmp_path) as (cluster, job):
         node = in_mid_chunk(cluster, job)
         frozen = node.processes()
@@ -68,7 +66,7 @@ def test_a_machine_that_freezes_is_missed_and_its_chunks_are_made_elsewhere(
         end(frozen)
 
 
-def test_a_worker_that_dies_on_a_sound_machine_makes_its_chunk_a_suspect(
+def test_a_worker_that_dies_on_a_good_machine_makes_its_chunk_a_suspect(
     s3: S3Server, quiet: Quiet, tmp_path: Path
 ) -> None:
     with cluster_and_job(s3, quiet.clip, tmp_path) as (cluster, job):
@@ -81,7 +79,7 @@ def test_a_worker_that_dies_on_a_sound_machine_makes_its_chunk_a_suspect(
 
 
 def spot_watch(cluster: AutoscalingCluster, node: Node, imds: Imds, home: Path) -> None:
-    """Run cluster.yaml's own command on that machine; it goes on by itself."""
+    """Run the command of cluster.yaml on that machine; it keeps running."""
     commands = yaml.safe_load((ROOT / "cluster.yaml").read_text())["worker_start_ray_commands"]
     [command] = [command for command in commands if "spot-watch" in command]
     host, port = cluster.address.split(":")
@@ -93,7 +91,7 @@ def spot_watch(cluster: AutoscalingCluster, node: Node, imds: Imds, home: Path) 
     until(lambda: "spot/instance-action" in imds.asked, f"the watch is kept: {shlex.quote(command)}")
 
 
-def test_a_machine_that_aws_takes_back_gives_back_what_it_cannot_finish(
+def test_a_machine_with_an_interruption_notice_returns_what_it_cannot_finish(
     s3: S3Server, quiet: Quiet, tmp_path: Path
 ) -> None:
     with imds_serving() as imds, cluster_and_job(s3, quiet.clip, tmp_path) as (cluster, job):
@@ -110,7 +108,7 @@ def test_a_machine_that_aws_takes_back_gives_back_what_it_cannot_finish(
         assert all("taken back" in reason for reason in job.lost())
 
 
-def test_a_machine_that_is_only_likely_to_go_finishes_what_it_holds(s3: S3Server, quiet: Quiet, tmp_path: Path) -> None:
+def test_a_machine_with_a_rebalance_notice_finishes_its_chunks(s3: S3Server, quiet: Quiet, tmp_path: Path) -> None:
     with imds_serving() as imds, cluster_and_job(s3, quiet.clip, tmp_path) as (cluster, job):
         node = in_mid_chunk(cluster, job)
         spot_watch(cluster, node, imds, tmp_path / "home")

@@ -1,4 +1,4 @@
-"""A step or a worker whose machine goes is lost for a known reason, however the machine goes: nobody is to blame."""
+"""A step or a worker on a lost machine is lost for a known reason, and counts against no chunk or step."""
 
 import logging
 import time
@@ -26,7 +26,7 @@ NOTICE_S = 3
 
 @pytest.fixture(scope="module")
 def cluster() -> Iterator[Any]:
-    """A head without CPUs that misses a machine within seconds."""
+    """A head without CPUs that detects a lost machine within seconds."""
     settings = {
         "RAY_health_check_initial_delay_ms": "0",
         "RAY_health_check_period_ms": "500",
@@ -47,7 +47,7 @@ def cluster() -> Iterator[Any]:
 
 @pytest.fixture
 def machine(cluster: Any) -> Iterator[Any]:
-    """The only machine that works."""
+    """The only machine with CPUs."""
     node = cluster.add_node(num_cpus=1, object_store_memory=MEMORY)
     until(lambda: cluster_total("CPU") == 1, "the machine is up")
     yield node
@@ -74,7 +74,7 @@ class Worker:
 
 
 def begun(call: Any) -> Any:
-    """The call, once it says that it runs."""
+    """The call, once it reports that it runs."""
     assert ray.get(next(call)) == 0
     return call
 

@@ -37,14 +37,14 @@ def clip(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def ask(*arguments: str) -> subprocess.CompletedProcess[str]:
-    """The command line of a person who has AWS credentials in the environment, to its end."""
+    """Run the command line with AWS credentials in the environment, and wait for its end."""
     with begin(*arguments, stderr=subprocess.PIPE) as process:
         output, errors = process.communicate(timeout=WITHIN_S)
     return subprocess.CompletedProcess(process.args, process.returncode, output, errors)
 
 
 def begin(*arguments: str, stdout: int = subprocess.PIPE, stderr: int = subprocess.STDOUT) -> subprocess.Popen[str]:
-    """The same, not waited for."""
+    """Start the same without waiting."""
     return subprocess.Popen(
         [sys.executable, "-m", "slomo_batch", *arguments],
         stdout=stdout,
@@ -63,7 +63,7 @@ def until(is_so: Callable[[], bool], what: str) -> None:
 
 @contextmanager
 def no_room(cluster: JobCluster, folder: Path) -> Iterator[None]:
-    """All CPUs are taken meanwhile, so that a run goes on and makes nothing."""
+    """Hold all CPUs, so that a run continues without results."""
     held, free = folder / "held", folder / "free"
     code = f"""
 import pathlib, time, ray
@@ -104,17 +104,17 @@ def test_a_submitted_job_is_shown_as_a_local_one_and_published(cluster: JobClust
     assert events[-1]["videos_skipped"] == 1
 
 
-def test_a_run_is_joined_by_the_same_refused_to_others_and_cancelled(
+def test_a_run_is_joined_by_the_same_job_refused_to_others_and_cancelled(
     cluster: JobCluster, clip: Path, tmp_path: Path
 ) -> None:
     job = Job(tmp_path, name="held").write([str(clip)], **QUICK)
     here = ("--address", cluster.address)
     with no_room(cluster, tmp_path):
         racing = [begin("submit", str(job.manifest), *here) for _ in range(2)]
-        told = [process.communicate(timeout=WITHIN_S)[0] for process in racing]
-        ids = {line for lines in told for line in lines.splitlines() if line.startswith("held-")}
-        assert len(ids) == 1, told
-        assert sorted("submitted to" in lines for lines in told) == [False, True]
+        outputs = [process.communicate(timeout=WITHIN_S)[0] for process in racing]
+        ids = {line for lines in outputs for line in lines.splitlines() if line.startswith("held-")}
+        assert len(ids) == 1, outputs
+        assert sorted("submitted to" in lines for lines in outputs) == [False, True]
         watching = begin("submit", str(job.manifest), *here, "--follow")
         other = ask("submit", str(job.manifest), *here, "--set", "encode.quality=20")
         assert other.returncode == 3
@@ -133,7 +133,7 @@ def test_a_run_is_joined_by_the_same_refused_to_others_and_cancelled(
     assert "published" in ask("logs", "held", *here).stdout
 
 
-def test_a_cancelled_run_finishes_what_it_has_in_hand_and_the_next_one_makes_only_the_rest(
+def test_a_cancelled_run_finishes_its_running_chunks_and_the_next_makes_the_rest(
     cluster: JobCluster, clip: Path, tmp_path: Path
 ) -> None:
     job = Job(tmp_path, name="long").write([str(clip)], chunks={"pairs": 1}, cluster={"address": cluster.address})
@@ -150,7 +150,7 @@ def test_a_cancelled_run_finishes_what_it_has_in_hand_and_the_next_one_makes_onl
     assert len(before) < len(after)
 
 
-def test_exit_codes_are_carried_through(cluster: JobCluster, clip: Path, tmp_path: Path) -> None:
+def test_exit_codes_are_passed_on(cluster: JobCluster, clip: Path, tmp_path: Path) -> None:
     here = ("--address", cluster.address, "--follow")
     damaged = tmp_path / "damaged.mp4"
     damaged.write_bytes(clip.read_bytes()[:2000])
@@ -167,7 +167,7 @@ def test_exit_codes_are_carried_through(cluster: JobCluster, clip: Path, tmp_pat
     assert "submitted" not in faulty.stderr
 
 
-def test_a_killed_run_is_told_and_resumed(cluster: JobCluster, clip: Path, tmp_path: Path) -> None:
+def test_a_killed_run_is_reported_and_resumed(cluster: JobCluster, clip: Path, tmp_path: Path) -> None:
     job = Job(tmp_path, name="killed").write([str(clip)], **QUICK)
     here = ("--address", cluster.address, "--follow")
     with no_room(cluster, tmp_path):
@@ -183,7 +183,7 @@ def test_a_killed_run_is_told_and_resumed(cluster: JobCluster, clip: Path, tmp_p
 
 
 def driver_of(cluster: JobCluster, job: str) -> psutil.Process | None:
-    """The process of a run; it took the job's epoch already, and is found by the folder it works in."""
+    """The process of a run that has taken the job's lease, found by its current folder."""
     for process in processes_of(cluster.folder):
         try:
             if "--require-version" in process.cmdline() and f"{job}-" in process.environ().get(
@@ -195,7 +195,7 @@ def driver_of(cluster: JobCluster, job: str) -> psutil.Process | None:
     return None
 
 
-def test_credentials_of_the_submitter_are_nowhere(cluster: JobCluster, clip: Path, tmp_path: Path) -> None:
+def test_credentials_of_the_submitter_are_stored_nowhere(cluster: JobCluster, clip: Path, tmp_path: Path) -> None:
     job = Job(tmp_path, name="secrets").write([str(clip)], **QUICK)
     assert ask("submit", str(job.manifest), "--address", cluster.address, "--follow").returncode == 0
     known = JobSubmissionClient(cluster.address).list_jobs()

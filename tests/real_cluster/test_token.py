@@ -1,4 +1,4 @@
-"""A cluster that asks for a token takes jobs from those who show it, and from nobody else."""
+"""A cluster that requires a token accepts jobs only with that token."""
 
 import secrets
 from collections.abc import Iterator

@@ -1,4 +1,4 @@
-"""A job on a real cluster is watched: Prometheus's page while it runs and after, and the timeline of what ran where."""
+"""Observing a job on a real cluster: Prometheus's page during and after the run, and the timeline of the run."""
 
 import os
 import re
@@ -27,7 +27,7 @@ pytestmark = [pytest.mark.cluster, pytest.mark.timeout(600)]
 class Cluster:
     address: str
     page: str
-    """Address of what Prometheus would read."""
+    """Address of the page that Prometheus reads."""
 
 
 @contextmanager
@@ -94,9 +94,9 @@ def test_a_job_is_seen_by_prometheus_and_leaves_its_timeline(tmp_path: Path) -> 
         finally:
             driver.kill()
         assert driver.returncode == 1, output
-        # The gauges of a driver that is gone are taken from the page after a while: the last of each is kept.
+        # The gauges of a driver that has ended disappear from the page after a while: keep the last of each.
         after = dict(during)
-        until(lambda: after.update(scraped(ray.page)) or after["workers"] == 0, "the end is told")
+        until(lambda: after.update(scraped(ray.page)) or after["workers"] == 0, "the end is reported")
     judge_metrics(job, during, after)
     judge_timeline(job, tmp_path)
 
