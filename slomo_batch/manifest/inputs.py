@@ -36,6 +36,7 @@ VIDEO_SUFFIXES = frozenset(
 )
 """Suffixes of videos in an input that is a folder. A glob or a file name matches any suffix."""
 LOOKUPS_AT_A_TIME = 16
+_CHECK_PATHS = "Check the paths: relative ones start from the current directory."
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -78,7 +79,7 @@ def find_videos(manifest: Manifest, locate: Locate, *, strict: bool = False) -> 
     """
     entries, empty = _all_entries(manifest.inputs, locate, manifest.settings_for)
     if not entries:
-        raise ManifestError("no videos found", problems=tuple(empty))
+        raise ManifestError("no videos found", problems=tuple(empty), remedy=_CHECK_PATHS)
     if strict and empty:
         remedy = "Correct or remove them, or run without --strict."
         raise ManifestError("inputs without videos", problems=tuple(empty), remedy=remedy)
@@ -112,7 +113,7 @@ def find_sources(inputs: Iterable[InputSpec], locate: Locate) -> list[Source]:
     """
     entries, empty = _all_entries(inputs, locate)
     if empty:
-        raise ManifestError("no videos found", problems=tuple(empty))
+        raise ManifestError("no videos found", problems=tuple(empty), remedy=_CHECK_PATHS)
     for entry in entries.values():
         if entry.error is not None:
             raise entry.error

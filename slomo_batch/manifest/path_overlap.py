@@ -284,7 +284,8 @@ def _single_outputs(single: dict[str, int], finders: Sequence[_FoundNames], temp
     for uri in single:
         name = render_output(template, relpath="", name=uri.rpartition("/")[2])
         if name in single:
-            yield _output_problem(f"the output {name} is also an input")
+            text = f"the output {name} is also an input; choose another output name"
+            yield Problem(path=("output", "uri"), text=text)
         for finder in finders:
             if name in finder:
                 yield _output_problem(f"the output {name} would match the input {finder.uri}")

@@ -57,9 +57,13 @@ def nearest(word: str, known: Iterable[str], *, cutoff: float = 0.6) -> str:
     return by_lower[close[0]] if close else ""
 
 
+_SYNONYMS = {"h265": "hevc", "h.265": "hevc", "x265": "hevc", "x264": "h264", "avc": "h264"}
+"""Other names of codecs, which are not similar to the known one, or similar to a wrong one."""
+
+
 def did_you_mean(word: str, known: Iterable[str]) -> str:
     """Return the end of a message, such as "; did you mean h264?", or "" if nothing is similar."""
-    near = nearest(word, known)
+    near = nearest(_SYNONYMS.get(word.lower(), word), known)
     return f"; did you mean {near}?" if near else ""
 
 

@@ -106,7 +106,10 @@ def test_a_row_s_other_columns_are_somebody_else_s() -> None:
         ),
         ({"output.uri": "x.mp4"}, "column 'output.uri': applies to the whole job and cannot be set in a row"),
         ({"chunks.pairs": "4"}, "column 'chunks.pairs': applies to the whole job and cannot be set in a row"),
-        ({"encode.codec": "h265"}, "encode.codec: 'h265' is not one of"),
+        (
+            {"encode.codec": "h265"},
+            "encode.codec: 'h265' is not one of h264, hevc, av1, prores, ffv1; did you mean hevc?",
+        ),
         ({"encode.quality": "18.5"}, "encode.quality: must be an integer, got 18.5"),
         ({"encode.quality": "60"}, "encode.quality: quality of h264 must be 0 to 51, got 60"),
         ({"encode.codec": "prores"}, "output.uri: .mp4 does not support prores"),
