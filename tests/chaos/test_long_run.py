@@ -1,8 +1,8 @@
 """A real job and a real S3 server, with faults for twenty minutes: make chaos. The results equal an undisturbed run's.
 
-SLOMO_CHAOS_SECONDS sets the duration of the faults (1200), SLOMO_CHAOS_SEED their choice. The same videos are made round
-after round, each round as a separate job, until the time is over; then the last one ends without faults. Once in one
-process, once on a cluster.
+SLOMO_CHAOS_SECONDS sets the duration of the faults (1200), SLOMO_CHAOS_SEED their choice. The same videos are made
+round after round, each round as a separate job, until the time is over; then the last one ends without faults. Once in
+one process, once on a cluster.
 """
 
 import os
