@@ -20,7 +20,7 @@ def manifest(tmp_path: Path) -> str:
 
 
 @pytest.fixture
-def nobody() -> str:
+def silent_address() -> str:
     """An address where nothing listens."""
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
@@ -38,8 +38,10 @@ def test_a_run_for_another_version_is_an_error(manifest: str, capsys: pytest.Cap
     assert f"expected 999, got {__version__}" in capsys.readouterr().err
 
 
-def test_a_log_of_a_submitted_run_is_an_error(manifest: str, nobody: str, capsys: pytest.CaptureFixture[str]) -> None:
-    assert main(["run", manifest, "--set", f"cluster.address={nobody}", "--log", "x.log"]) == 2
+def test_a_log_of_a_submitted_run_is_an_error(
+    manifest: str, silent_address: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["run", manifest, "--set", f"cluster.address={silent_address}", "--log", "x.log"]) == 2
     assert "--json >> FILE" in capsys.readouterr().err
 
 
@@ -58,10 +60,14 @@ def test_prewarm_requires_a_cluster(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("command", ["submit", "cancel", "logs"])
 def test_without_a_cluster_the_exit_code_is_3(
-    command: str, manifest: str, nobody: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+    command: str,
+    manifest: str,
+    silent_address: str,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
 ) -> None:
-    monkeypatch.setenv("RAY_ADDRESS", "http://192.0.2.1:1")  # what is said goes over it
-    assert main([command, manifest, "--address", nobody]) == 3
+    monkeypatch.setenv("RAY_ADDRESS", "http://192.0.2.1:1")  # the option takes precedence over it
+    assert main([command, manifest, "--address", silent_address]) == 3
     said = capsys.readouterr().err
     assert "Ray's job API does not answer" in said
-    assert nobody in said
+    assert silent_address in said

@@ -23,7 +23,7 @@ ROOT = Path(__file__).parents[2]
 
 
 def convert(*arguments: str) -> Manifest:
-    """The manifest of a `convert`."""
+    """The manifest of a `convert` command."""
     return convert_manifest(cli.parser().parse_args(["convert", *arguments]))
 
 
@@ -33,7 +33,7 @@ def test_the_version_is_printed(capsys: pytest.CaptureFixture[str]) -> None:
 
 
 @pytest.mark.parametrize("command", [[], ["run"], ["convert"], ["plan"], ["weights", "import"], ["archive", "dump"]])
-def test_help_names_what_a_command_takes(command: list[str], capsys: pytest.CaptureFixture[str]) -> None:
+def test_help_names_the_arguments_of_a_command(command: list[str], capsys: pytest.CaptureFixture[str]) -> None:
     assert cli.main([*command, "--help"]) == 0
     assert "usage: slomo-batch" in capsys.readouterr().out
 
@@ -101,15 +101,15 @@ def test_a_bug_is_reported_as_one_with_its_own_exit_code(
 
     monkeypatch.setattr(sys, "stdout", Broken())
     assert cli.main(["schema"]) == 70
-    told = capsys.readouterr().err
-    assert "Traceback" in told
-    assert "this is a bug in slomo-batch" in told
+    shown = capsys.readouterr().err
+    assert "Traceback" in shown
+    assert "this is a bug in slomo-batch" in shown
 
 
 def test_a_permission_error_is_not_reported_as_a_bug(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    cli.main(["evaluate", "none"])  # imports what a stranger may not read
+    cli.main(["evaluate", "none"])  # imports modules that another user may not read
     with open_folder() as folder:
         (folder / "closed").mkdir(mode=0)
         with as_stranger():
@@ -129,8 +129,8 @@ def test_a_deleted_current_folder_is_not_reported_as_a_bug(
     (tmp_path / "gone").rmdir()
     for name in ("a.mp4", f"{tmp_path}/a.mp4"):  # also where no path needs the folder: libraries do
         assert cli.main(["convert", name, f"{tmp_path}/b.mp4"]) == 2
-        told = capsys.readouterr().err
-        assert told == "slomo-batch: the current folder was deleted. Change to a folder that exists.\n"
+        shown = capsys.readouterr().err
+        assert shown == "slomo-batch: the current folder was deleted. Change to a folder that exists.\n"
     monkeypatch.chdir(tmp_path)
 
 
@@ -150,10 +150,10 @@ def test_a_limit_of_the_machine_is_not_reported_as_a_bug(
 
     monkeypatch.setattr(files, "_weights_list", limited)
     assert cli.main(["weights", "list"]) == 3
-    told = capsys.readouterr().err
-    assert str(error) in told
-    assert "ulimit" in told
-    assert "Traceback" not in told
+    shown = capsys.readouterr().err
+    assert str(error) in shown
+    assert "ulimit" in shown
+    assert "Traceback" not in shown
 
 
 def test_a_missing_module_is_a_bug(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
@@ -202,11 +202,11 @@ def test_convert_is_a_manifest_of_one_video_made_in_this_process() -> None:
     assert manifest.work == "out/.slomo-work"
 
 
-def test_convert_takes_the_flag_that_messages_name_as_the_remedy() -> None:
+def test_convert_accepts_the_flag_that_messages_recommend() -> None:
     assert convert("a.mp4", "b.mp4", "--retry-failed") == convert("a.mp4", "b.mp4")
 
 
-def test_the_flags_of_convert_are_settings_and_set_goes_over_them() -> None:
+def test_the_flags_of_convert_are_settings_and_set_overrides_them() -> None:
     manifest = convert(
         *("a.mov", "b.mkv", "--slowdown", "5/2", "--fps", "60", "--method", "blend", "--weights", "w.ckpt"),
         *("--codec", "hevc", "--quality", "20", "--set", "encode.quality=30", "--set", "cluster.address=local"),
@@ -254,8 +254,8 @@ def test_an_invalid_convert_is_reported_by_its_arguments(
     arguments: list[str], expected: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
     assert cli.main(["convert", *arguments]) == 2
-    told = capsys.readouterr().err
-    assert expected in told
-    assert "Traceback" not in told
+    shown = capsys.readouterr().err
+    assert expected in shown
+    assert "Traceback" not in shown
     with pytest.raises(ManifestError):
         convert(*arguments)

@@ -26,7 +26,7 @@ FULL = Path("/dev/full")
 
 @pytest.fixture(params=["full", "a pipe without a reader", "read only"])
 def broken(request: pytest.FixtureRequest) -> Iterator[TextIO]:
-    """A stream that takes nothing."""
+    """A stream that refuses every write."""
     if request.param == "full":
         descriptor = os.open(FULL, os.O_WRONLY)
     elif request.param == "a pipe without a reader":
@@ -48,7 +48,7 @@ def job(tmp_path_factory: pytest.TempPathFactory) -> Job:
 @pytest.mark.parametrize(
     "arguments", [["schema"], ["--help"], ["--version"], ["weights", "list"], ["plan", "JOB"], ["status", "JOB"]]
 )
-def test_an_answer_that_cannot_be_written_is_a_failure_and_no_bug(
+def test_an_answer_that_cannot_be_written_is_a_failure_and_not_a_bug(
     arguments: list[str], job: Job, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     with FULL.open("w") as full:
@@ -57,7 +57,7 @@ def test_an_answer_that_cannot_be_written_is_a_failure_and_no_bug(
     assert capsys.readouterr().err == f"slomo-batch: standard output: cannot be written, got {NO_SPACE}\n"
 
 
-def test_an_answer_in_a_file_that_cannot_be_written_is_a_failure_and_no_bug(
+def test_an_answer_in_a_file_that_cannot_be_written_is_a_failure_and_not_a_bug(
     job: Job, capsys: pytest.CaptureFixture[str]
 ) -> None:
     assert main(["run", str(job.manifest), "--force"]) == 0
@@ -66,7 +66,7 @@ def test_an_answer_in_a_file_that_cannot_be_written_is_a_failure_and_no_bug(
 
 
 @pytest.mark.parametrize("option", [[], ["--json"]])
-def test_a_run_goes_on_without_its_display(
+def test_a_run_continues_without_its_display(
     option: list[str], broken: TextIO, job: Job, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.setattr(sys, "stdout", broken)
@@ -76,7 +76,7 @@ def test_a_run_goes_on_without_its_display(
     assert len(job.receipts()) == 1
 
 
-def test_a_run_goes_on_without_its_log(job: Job, capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_run_continues_without_its_log(job: Job, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["run", str(job.manifest), "--force", "--log", "/dev/full"]) == 0
     said = capsys.readouterr()
     assert "1 video published" in said.out
@@ -112,14 +112,14 @@ def test_the_exit_code_of_a_process_is_the_command_s(command: str, expected: int
     assert (done.returncode, "Traceback" in done.stderr, "Exception" in done.stderr) == (expected, False, False)
 
 
-def test_a_name_that_the_terminal_cannot_show_is_spelled_out(job: Job, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_name_that_the_terminal_cannot_show_is_escaped(job: Job, monkeypatch: pytest.MonkeyPatch) -> None:
     shown = io.BytesIO()
     monkeypatch.setattr(sys, "stdout", io.TextIOWrapper(shown, encoding="latin-1", write_through=True))
     assert main(["plan", str(job.manifest)]) == 0
     assert r"é\u65e5\u672c.mp4".encode("latin-1") in shown.getvalue()
 
 
-def test_bars_on_a_terminal_that_is_gone_are_dropped(capsys: pytest.CaptureFixture[str]) -> None:
+def test_bars_on_a_closed_terminal_are_dropped(capsys: pytest.CaptureFixture[str]) -> None:
     master, slave = os.openpty()
     with os.fdopen(slave, "w") as terminal, RichDisplay(for_display(terminal, "standard output")) as display:
         os.close(master)
@@ -128,7 +128,7 @@ def test_bars_on_a_terminal_that_is_gone_are_dropped(capsys: pytest.CaptureFixtu
     assert capsys.readouterr().err.count("standard output cannot be written (Input/output error)") == 1
 
 
-def test_what_a_dropped_log_still_holds_does_not_fail_at_its_end() -> None:
+def test_the_buffer_of_a_dropped_log_does_not_fail_at_its_end() -> None:
     with FULL.open("w") as full:
         log = for_display(full, "the log")
         log.write("held back")

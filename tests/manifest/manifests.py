@@ -1,4 +1,4 @@
-"""Manifests of the tests: the smallest good one, and texts made from it."""
+"""Manifests for tests: the smallest valid one, and texts made from it."""
 
 from slomo_batch.manifest.load import load
 from slomo_batch.manifest.schema import Manifest
@@ -11,11 +11,11 @@ inputs:
 output:
   uri: out/{stem}.mp4
 """
-"""The least that a manifest says; what tests append begins on line 7."""
+"""The smallest manifest; lines that tests append begin on line 7."""
 
 
 def good(more: str = "", *overrides: str) -> Manifest:
-    """The good manifest with more lines, and settings of the command line."""
+    """Load the valid manifest with more lines, and settings of the command line."""
     return load(GOOD + more, where="job.yaml", overrides=overrides)
 
 

@@ -230,12 +230,12 @@ def test_an_invalid_manifest_is_reported_and_starts_nothing(
     path = tmp_path / "job.yaml"
     path.write_text(text)
     assert main(["run", str(path)]) == 2
-    told = capsys.readouterr()
-    assert told.out == ""
-    assert expected in told.err
-    assert str(path) in told.err
-    assert "Traceback" not in told.err
-    assert "pydantic" not in told.err
+    shown = capsys.readouterr()
+    assert shown.out == ""
+    assert expected in shown.err
+    assert str(path) in shown.err
+    assert "Traceback" not in shown.err
+    assert "pydantic" not in shown.err
 
 
 @pytest.mark.parametrize(("text", "expected"), [*BAD_TEXTS.values(), *BAD_VALUES.values()])
@@ -251,7 +251,7 @@ def test_all_problems_are_reported_in_the_order_of_the_file() -> None:
     )
     with pytest.raises(ManifestError) as caught:
         load(text, where="job.yaml", overrides=["audio=loud", "nonsense"])
-    told = caught.value.problems
+    problems = caught.value.problems
     expected = [
         "inputs[0].uri",
         "inputs[1].table",
@@ -265,10 +265,10 @@ def test_all_problems_are_reported_in_the_order_of_the_file() -> None:
         "--set audio=loud",
         "--set nonsense",
     ]
-    assert len(told) == len(expected)
-    places = {word: number for number, fault in enumerate(told) for word in expected if word in fault}
+    assert len(problems) == len(expected)
+    places = {word: number for number, fault in enumerate(problems) for word in expected if word in fault}
     assert set(places) == set(expected)
-    lines = [int(fault.split(":")[0].removeprefix("line ")) for fault in told if fault.startswith("line ")]
+    lines = [int(fault.split(":")[0].removeprefix("line ")) for fault in problems if fault.startswith("line ")]
     assert lines == sorted(lines)
     assert len(lines) == 9
 
@@ -354,6 +354,6 @@ def test_an_invalid_setting_of_the_command_line_is_reported_as_typed(
     path = tmp_path / "job.yaml"
     path.write_text(GOOD)
     assert main(["run", str(path), "--set", setting]) == 2
-    told = capsys.readouterr().err
-    assert expected in told
-    assert "Traceback" not in told
+    shown = capsys.readouterr().err
+    assert expected in shown
+    assert "Traceback" not in shown

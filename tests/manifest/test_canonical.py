@@ -41,12 +41,12 @@ def unmoved(place: str) -> str:
 
 
 def reread(manifest: Manifest) -> Manifest:
-    told = canonical_manifest(manifest, unmoved)
-    return load(told.text, where="told", overrides=told.settings)
+    canonical = canonical_manifest(manifest, unmoved)
+    return load(canonical.text, where="canonical", overrides=canonical.settings)
 
 
 @pytest.mark.parametrize("manifest", MANIFESTS)
-def test_read_again_it_asks_for_the_same(manifest: Manifest) -> None:
+def test_the_canonical_form_loads_as_the_same_job(manifest: Manifest) -> None:
     again = reread(manifest)
     assert canonical_manifest(again, unmoved) == canonical_manifest(manifest, unmoved)
     for section in ("name", "output", "work", "chunks", "retries", "storage", "limits"):
@@ -63,14 +63,14 @@ def test_written_and_default_values_have_the_same_canonical_form() -> None:
     assert canonical_manifest(good("retime: {slowdown: 5}\n"), unmoved) != canonical_manifest(good(), unmoved)
 
 
-def test_it_runs_on_the_cluster_it_is_sent_to() -> None:
+def test_the_canonical_form_runs_on_the_cluster_that_receives_it() -> None:
     assert reread(good("cluster: {address: inline}\n")).cluster.address == "auto"
 
 
 def test_local_paths_become_absolute_and_s3_uris_stay() -> None:
     manifest = load(with_inputs("[{uri: clips/*.mp4}, {table: s3://a/t.csv}, {uri: /b/c.mp4}]", more=MORE), where="m")
-    told = canonical_manifest(manifest, partial(normalize_uri, base=Path("/home/ann")))
-    again = load(told.text, where="told")
+    canonical = canonical_manifest(manifest, partial(normalize_uri, base=Path("/home/ann")))
+    again = load(canonical.text, where="canonical")
     assert [spec.uri or spec.table for spec in again.inputs] == ["/home/ann/clips/*.mp4", "s3://a/t.csv", "/b/c.mp4"]
     assert again.output.uri == "/home/ann/out/{stem}.mp4"
     assert again.work == "/home/ann/out/.slomo-work"
@@ -85,10 +85,10 @@ def test_local_paths_become_absolute_and_s3_uris_stay() -> None:
 
 
 @given(st.text(st.characters(min_codepoint=32, exclude_categories=["Cs"]), min_size=1, max_size=30))
-def test_any_name_travels_in_one_line(name: str) -> None:
+def test_any_name_fits_on_one_line(name: str) -> None:
     quoted = "".join(f"\\U{ord(letter):08x}" for letter in name)
     manifest = load(GOOD.replace("clips/final.mov", f'"clips/{quoted}.mov"'), where="m")
-    told = canonical_manifest(manifest, unmoved)
-    assert told.text.startswith("{")
-    assert told.text.splitlines() == [told.text]
+    canonical = canonical_manifest(manifest, unmoved)
+    assert canonical.text.startswith("{")
+    assert canonical.text.splitlines() == [canonical.text]
     assert reread(manifest).inputs == manifest.inputs

@@ -56,10 +56,10 @@ def test_the_three_formats_give_the_same_rows() -> None:
     assert settings_of(table, "/archive/c.PARQUET") == ROWS
 
 
-@pytest.mark.parametrize("spelling", ["2.5", "2.50", "1e1", "0.1", "12345678901234567890.10"])
-def test_a_number_in_text_keeps_its_spelling(spelling: str) -> None:
-    assert settings_of(f"uri,x\na,{spelling}\n".encode(), "c.csv") == [{"uri": "a", "x": spelling}]
-    assert settings_of(f'{{"uri": "a", "x": {spelling}}}'.encode(), "c.jsonl") == [{"uri": "a", "x": spelling}]
+@pytest.mark.parametrize("written", ["2.5", "2.50", "1e1", "0.1", "12345678901234567890.10"])
+def test_a_number_in_text_is_kept_as_written(written: str) -> None:
+    assert settings_of(f"uri,x\na,{written}\n".encode(), "c.csv") == [{"uri": "a", "x": written}]
+    assert settings_of(f'{{"uri": "a", "x": {written}}}'.encode(), "c.jsonl") == [{"uri": "a", "x": written}]
 
 
 def test_parquet_values_of_every_type_become_short_text() -> None:
@@ -111,14 +111,14 @@ def test_empty_cells_are_absent_in_every_format() -> None:
     assert settings_of(parquet(columns), "c.parquet") == only_uri
 
 
-def test_rows_know_their_lines() -> None:
+def test_rows_have_their_line_numbers() -> None:
     csv = b'\xef\xbb\xbfuri,title\r\n"a","two\r\nlines"\r\n\r\nb,x\r\n'
     assert [row.line for row in read_catalog(csv, "c.csv")] == [3, 5]
     assert [row.line for row in read_catalog(b'{"uri": "a"}\n\n{"uri": "b"}', "c.jsonl")] == [1, 3]
     assert [row.line for row in read_catalog(parquet({"uri": ["a", "b"]}), "c.parquet")] == [1, 2]
 
 
-def test_blanks_around_names_and_values_do_not_count() -> None:
+def test_blanks_around_names_and_values_are_ignored() -> None:
     assert settings_of(b"uri , x\n a , 2 \n", "c.csv") == [{"uri": "a", "x": "2"}]
 
 
@@ -171,9 +171,14 @@ def test_a_value_that_python_cannot_represent_is_reported_with_row_and_column() 
     }
     with pytest.raises(ManifestError) as caught:
         read_catalog(parquet(columns), "c.parquet")
-    told = [fault.partition(" cannot be read")[0] for fault in caught.value.problems]
+    problems = [fault.partition(" cannot be read")[0] for fault in caught.value.problems]
     zoned = "audio: this timestamp[us, tz=Mars/Olympus]"
-    assert told == [f"row 1: {zoned}", "row 2: encode.preset: this date32[day]", f"row 2: {zoned}", f"row 3: {zoned}"]
+    assert problems == [
+        f"row 1: {zoned}",
+        "row 2: encode.preset: this date32[day]",
+        f"row 2: {zoned}",
+        f"row 3: {zoned}",
+    ]
 
 
 def test_text_of_a_parquet_file_that_is_not_utf8_is_reported_with_its_row() -> None:
@@ -189,7 +194,7 @@ def test_a_column_name_that_is_not_utf8_is_an_error_of_the_file() -> None:
         read_catalog(data.replace(b"picked", b"pick\xffd"), "c.parquet")
 
 
-def test_only_the_columns_that_are_wanted_are_read() -> None:
+def test_only_the_requested_columns_are_read() -> None:
     columns = {
         "uri": ["a"],
         "other": pa.array([10_000_000], pa.date32()),
@@ -212,7 +217,7 @@ def test_the_first_of_very_many_problems_are_listed_and_the_others_counted() -> 
     assert caught.value.problems[-1] == f"and {30_000 - MAX_PROBLEMS:,} more"
 
 
-def test_a_catalogue_of_fifty_thousand_rows_is_read_whole() -> None:
+def test_a_catalog_of_fifty_thousand_rows_is_read_completely() -> None:
     rows = list(read_catalog(parquet({"uri": [f"v{n}" for n in range(50_000)], "x": [1.5] * 50_000}), "c.parquet"))
     assert len(rows) == 50_000
     assert rows[-1].uri == "v49999"
@@ -225,13 +230,13 @@ cells = st.text(st.characters(exclude_categories=["C", "Z"]), min_size=1, max_si
 
 
 @given(st.lists(st.tuples(cells, cells), min_size=1, max_size=5))
-def test_any_text_comes_out_of_json_lines_as_it_went_in(rows: list[tuple[str, str]]) -> None:
+def test_any_text_survives_json_lines(rows: list[tuple[str, str]]) -> None:
     data = "".join(json.dumps({"uri": uri, "x": x}, ensure_ascii=False) + "\n" for uri, x in rows)
     assert [(row.uri, row.settings["x"]) for row in read_catalog(data.encode(), "c.jsonl")] == rows
 
 
 @given(st.binary(max_size=200), st.sampled_from([".csv", ".jsonl", ".parquet"]))
-def test_no_bytes_at_all_cause_anything_but_a_manifest_error(data: bytes, suffix: str) -> None:
+def test_any_bytes_cause_rows_or_a_manifest_error(data: bytes, suffix: str) -> None:
     try:
         rows = list(read_catalog(data, f"c{suffix}"))
     except ManifestError:

@@ -24,13 +24,13 @@ LEAVES = {
     "encode.quality": ["10", "30"],
     "encode.preset": ["fast", "slow"],
 }
-"""Values of settings, as text, any mix of which goes together."""
+"""Values of settings, as text; any mix of them is valid."""
 
 layer = st.fixed_dictionaries({}, optional={path: st.sampled_from(values) for path, values in LEAVES.items()})
 
 
 def sections(flat: dict[str, str]) -> list[str]:
-    """Dotted settings as YAML, a section each."""
+    """Return dotted settings as YAML, a section each."""
     grouped: dict[str, list[str]] = {}
     for path, value in flat.items():
         head, _, leaf = path.partition(".")
@@ -62,13 +62,13 @@ def test_an_empty_cell_is_absent(row: dict[str, str]) -> None:
     assert composed({"encode.codec": "hevc"}, {}, blank, {}) == composed({"encode.codec": "hevc"}, {}, row, {})
 
 
-def test_what_an_input_says_does_not_reach_the_others() -> None:
+def test_settings_of_an_input_do_not_apply_to_others() -> None:
     manifest = load(with_inputs("[{uri: a.mov, retime: {slowdown: 8}}, {uri: b.mov}]"), where="job.yaml")
     first, second = (manifest.settings_for(spec) for spec in manifest.inputs)
     assert (first.retime.slowdown, second.retime.slowdown) == (Fraction(8), Fraction(4))
 
 
-def test_a_setting_of_the_command_line_goes_over_inputs_and_rows() -> None:
+def test_a_setting_of_the_command_line_overrides_inputs_and_rows() -> None:
     text = with_inputs("[{table: t.csv, encode: {codec: hevc, quality: 30}}]")
     manifest = load(text, where="job.yaml", overrides=["encode.codec=av1"])
     row = {"encode.codec": "h264", "encode.quality": "20"}
@@ -82,7 +82,7 @@ def test_a_slowdown_of_one_lets_a_row_keep_the_sound() -> None:
     assert (kept.audio, kept.retime.slowdown) == (expected, Fraction(1))
 
 
-def test_a_row_s_other_columns_are_somebody_else_s() -> None:
+def test_other_columns_of_a_row_are_ignored() -> None:
     manifest = load(with_inputs("[{table: t.csv}]"), where="job.yaml")
     row = {"uri": "s3://b/a.mov", "name": "Derby", "fps": "25", "codec": "mpeg2", "camera.model": "X"}
     row |= {"storage.class": "GLACIER", "output": "tape", "encoding.date": "2019"}
@@ -138,6 +138,6 @@ def test_a_suffix_from_the_source_is_validated_with_the_output_name() -> None:
     assert "unsupported output suffix .avi; use .mp4, .mov or .mkv" in validate_output(settings, "out/a.avi")[0]
 
 
-def test_whole_numbers_that_a_spreadsheet_made_decimal_are_whole() -> None:
+def test_whole_numbers_with_a_decimal_point_from_a_spreadsheet_are_whole() -> None:
     manifest = load(with_inputs("[{table: t.csv}]"), where="job.yaml")
     assert manifest.settings_for(manifest.inputs[0], {"encode.quality": "20.0"}).encode.quality == 20

@@ -53,7 +53,7 @@ def failures(found: FoundVideos) -> dict[str, str]:
 
 
 @pytest.mark.parametrize("uri", ["in", "in/", "in/**/*.mp4", "in/*/*.mp4"])
-def test_a_dead_link_hides_none_of_its_folder(place: Path, uri: str) -> None:
+def test_a_dead_link_hides_no_other_file_of_its_folder(place: Path, uri: str) -> None:
     fill(place, "in/x/1.mp4", "in/y/1.mp4")
     (place / "in/x/bad").symlink_to("1.mp4/old")
     (place / "in/self").symlink_to("self")
@@ -98,7 +98,7 @@ def test_an_input_that_is_closed_fails_alone(place: Path, uri: str) -> None:
     assert list(failures(found).values()) == ["AccessRefused"]
 
 
-def test_a_file_without_a_suffix_is_found_by_its_name_and_by_no_folder(place: Path) -> None:
+def test_a_file_without_a_suffix_is_found_by_its_name_only(place: Path) -> None:
     fill(place, "in/clip", "in/notes.txt", "in/1.mp4")
     assert names(find_videos(manifest("in/clip", output="out/{stem}.mp4"), LOCATE)) == ["in/clip"]
     assert names(find_videos(manifest("in/notes.txt"), LOCATE)) == ["in/notes.txt"]
@@ -115,7 +115,7 @@ def test_an_object_without_a_suffix_is_found_by_its_name(s3: S3Server) -> None:
         assert [one.source.uri for one in find_videos(manifest(uri), at).requests] == [f"{bucket}/{expected}"]
 
 
-def test_an_output_whose_name_is_too_long_fails_its_video_alone(place: Path) -> None:
+def test_an_output_with_a_name_that_is_too_long_fails_its_video_alone(place: Path) -> None:
     fits, long = "s" * (255 - len(".slomo.mp4")), "s" * 251
     fill(place, f"in/{fits}.mp4", f"in/{long}.mp4")
     found = find_videos(manifest("in", output="out/{stem}.slomo.mp4"), LOCATE)
@@ -124,7 +124,7 @@ def test_an_output_whose_name_is_too_long_fails_its_video_alone(place: Path) -> 
     assert "the name of the output is too long, expected at most 255 bytes, got 261" in found.missing[0].reason
 
 
-def test_outputs_that_cannot_be_looked_at_are_known_as_such(place: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_outputs_that_cannot_be_checked_are_marked(place: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     fill(place, "out/a.mp4", "out/file", "closed/a.mp4")
     (place / "closed").chmod(0)
     (place / "out/dead.mp4").symlink_to("nothing")
@@ -148,7 +148,7 @@ def test_outputs_that_cannot_be_looked_at_are_known_as_such(place: Path, monkeyp
     assert {type(error) for error in found.unknown.values()} == {AccessRefused, StorageBusy}
 
 
-def test_an_output_that_cannot_be_looked_at_fails_its_video_alone(place: Path) -> None:
+def test_an_output_that_cannot_be_checked_fails_its_video_alone(place: Path) -> None:
     fill(place, "in/a/1.mp4", "in/b/2.mp4")
     (place / "out/a").mkdir(parents=True)
     (place / "out/a").chmod(0)

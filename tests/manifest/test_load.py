@@ -1,4 +1,4 @@
-"""Good manifests of many shapes: what was written is what comes out, exactly."""
+"""Valid manifests of many forms are loaded exactly as written."""
 
 import pickle
 from fractions import Fraction
@@ -20,11 +20,11 @@ def settings(more: str = "", *overrides: str) -> Settings:
     return manifest.settings_for(manifest.inputs[0])
 
 
-def test_the_least_manifest_means_the_defaults_of_the_records() -> None:
+def test_the_smallest_manifest_has_the_defaults_of_the_records() -> None:
     assert settings() == Settings()
 
 
-def test_the_least_manifest_has_defaults_for_the_whole_job() -> None:
+def test_the_smallest_manifest_has_defaults_for_the_whole_job() -> None:
     manifest = good()
     assert manifest.name == "derby-2019"
     assert manifest.output.exists == "skip"
@@ -36,12 +36,12 @@ def test_the_least_manifest_has_defaults_for_the_whole_job() -> None:
 
 
 @pytest.mark.parametrize("path", ["jobs/demo.yaml", "jobs/archive-s3.yaml"])
-def test_the_manifests_that_are_shipped_are_good(path: str) -> None:
+def test_the_shipped_manifests_are_valid(path: str) -> None:
     manifest = load((ROOT / path).read_text(), where=path)
     assert all(manifest.settings_for(spec) for spec in manifest.inputs)
 
 
-def test_the_shipped_archive_manifest_comes_out_as_it_is_written() -> None:
+def test_the_shipped_archive_manifest_is_loaded_as_written() -> None:
     manifest = load((ROOT / "jobs/archive-s3.yaml").read_text(), where="archive")
     globbed, single, table = manifest.inputs
     assert (globbed.uri, globbed.excluded, globbed.table) == ("s3://archive/2019/**/*.mp4", ("**/proxy/**",), "")
@@ -65,7 +65,7 @@ def test_the_shipped_archive_manifest_comes_out_as_it_is_written() -> None:
         ("100000", Fraction(100000)),
     ],
 )
-def test_slowdown_is_exactly_what_is_written(written: str, slowdown: Fraction) -> None:
+def test_slowdown_is_exactly_the_written_value(written: str, slowdown: Fraction) -> None:
     assert settings(f"retime: {{slowdown: {written}}}\n").retime.slowdown == slowdown
 
 
@@ -89,11 +89,11 @@ def test_no_decimal_passes_through_a_binary_float(digits: int, places: int) -> N
         ('"x5/2"', FpsTarget(kind="multiple", value=Fraction(5, 2))),
     ],
 )
-def test_frame_rates_are_taken_in_all_their_spellings(written: str, target: FpsTarget) -> None:
+def test_frame_rates_are_accepted_in_all_notations(written: str, target: FpsTarget) -> None:
     assert settings(f"retime: {{fps: {written}}}\n").retime.fps == target
 
 
-def test_every_setting_of_a_video_arrives() -> None:
+def test_every_setting_of_a_video_is_loaded() -> None:
     text = (
         "retime: {slowdown: 2, fps: 50}\n"
         "interpolate: {method: blend, weights: s3://w/a.ckpt, cuts: ignore, duplicates: keep, doubt: trust,"
@@ -115,7 +115,7 @@ def test_every_setting_of_a_video_arrives() -> None:
     )
 
 
-def test_every_setting_of_the_job_arrives() -> None:
+def test_every_setting_of_the_job_is_loaded() -> None:
     manifest = good(
         "work: /scratch/w\n"
         "cluster: {address: 'ray://head:10001', workers: {min: 1, max: 40}, gpus_per_worker: 0.5, cpus_per_worker: 4}\n"
@@ -140,7 +140,7 @@ def test_every_setting_of_the_job_arrives() -> None:
 
 
 @pytest.mark.parametrize("address", ["auto", "inline", "local", "head:6379", "ray://10.0.0.1:10001", "[::1]:6379"])
-def test_addresses_of_a_cluster_are_taken(address: str) -> None:
+def test_addresses_of_a_cluster_are_accepted(address: str) -> None:
     assert good(f"cluster: {{address: '{address}'}}\n").cluster.address == address
 
 
@@ -174,7 +174,7 @@ def test_a_name_of_digits_is_a_name() -> None:
     assert load(GOOD.replace("derby-2019", "2019-05-01"), where="job.yaml").name == "2019-05-01"
 
 
-def test_anchors_and_merges_are_yaml_as_ever() -> None:
+def test_anchors_and_merges_work_as_in_yaml() -> None:
     text = with_inputs(
         "[{uri: a.mov, retime: &slow {slowdown: 8, fps: 60}}, {uri: b.mov, retime: {<<: *slow, fps: 50}}]",
     )
@@ -184,11 +184,11 @@ def test_anchors_and_merges_are_yaml_as_ever() -> None:
     assert (second.slowdown, second.fps.value) == (Fraction(8), Fraction(50))
 
 
-def test_a_byte_order_mark_and_windows_line_ends_are_no_fault() -> None:
+def test_a_byte_order_mark_and_windows_line_ends_are_accepted() -> None:
     assert load("\ufeff" + GOOD.replace("\n", "\r\n"), where="job.yaml") == good()
 
 
-def test_a_setting_of_the_command_line_goes_over_the_manifest() -> None:
+def test_a_setting_of_the_command_line_overrides_the_manifest() -> None:
     manifest = good("encode: {codec: hevc}\n", "encode.codec=av1", "cluster.workers.max=2", "work=s3://w/x")
     assert manifest.settings_for(manifest.inputs[0]).encode.codec == "av1"
     assert (manifest.cluster.workers.max, manifest.work) == (2, "s3://w/x")
@@ -203,7 +203,7 @@ def test_inputs_can_be_set_as_a_whole() -> None:
     assert [spec.uri for spec in good("", "inputs=[{uri: x.mov}, {uri: y.mov}]").inputs] == ["x.mov", "y.mov"]
 
 
-def test_a_setting_mends_what_the_manifest_has_wrong() -> None:
+def test_a_setting_replaces_an_invalid_value_of_the_manifest() -> None:
     assert settings("encode: {codec: h256}\n", "encode.codec=h264") == Settings()
 
 
@@ -214,7 +214,7 @@ def test_a_manifest_survives_pickling_with_its_overrides() -> None:
     assert copy.settings_for(copy.inputs[0]) == manifest.settings_for(manifest.inputs[0])
 
 
-def test_thousands_of_inputs_are_validated_in_a_moment() -> None:
+def test_thousands_of_inputs_are_validated_quickly() -> None:
     inputs = "\n".join(f"  - {{uri: 'clips/{number}.mov'}}" for number in range(2000))
     folders = "\n".join(f"  - {{uri: 's3://bucket/{number}/**/*.mov'}}" for number in range(30))
     text = GOOD.replace("  - uri: clips/final.mov", f"{inputs}\n{folders}")

@@ -49,7 +49,7 @@ def test_an_output_is_named_by_its_source(template: str, relpath: str, name: str
 
 
 @pytest.mark.parametrize(("relpath", "name"), [("..", "a.mov"), ("a/../..", "a.mov"), ("a/.", "a.mov"), ("a", "..")])
-def test_no_source_s_name_leads_an_output_out_of_its_place(relpath: str, name: str) -> None:
+def test_no_name_of_a_source_moves_an_output_out_of_its_folder(relpath: str, name: str) -> None:
     with pytest.raises(SourceUnsupported):
         render_output("out/{relpath}/{stem}.mp4", relpath=relpath, name=name)
 
@@ -63,12 +63,12 @@ def test_no_source_s_name_leads_an_output_out_of_its_place(relpath: str, name: s
         ("s3://b/slow/{stem}/a.mp4", "...mp4"),
     ],
 )
-def test_no_stem_makes_a_folder_that_leads_out(template: str, name: str) -> None:
+def test_no_stem_makes_a_folder_outside(template: str, name: str) -> None:
     with pytest.raises(SourceUnsupported):
         render_output(template, relpath="", name=name)
 
 
-def test_a_template_may_itself_lead_elsewhere() -> None:
+def test_a_template_itself_may_leave_the_folder() -> None:
     assert render_output("../out/./{stem}.mp4", relpath="", name="a.mov") == "../out/./a.mp4"
 
 
@@ -125,7 +125,7 @@ def test_relpath_is_the_folder_below_the_fixed_part(spec: dict[str, str], source
         ("o.d/out", ""),
     ],
 )
-def test_the_suffix_is_known_where_the_template_says_it(template: str, suffix: str | None) -> None:
+def test_the_suffix_is_known_if_the_template_has_it(template: str, suffix: str | None) -> None:
     assert literal_suffix(template) == suffix
 
 
@@ -153,7 +153,7 @@ def test_conflicts_between_outputs_and_inputs_are_reported() -> None:
     assert output_collisions([("a", "b"), ("c", "d")]) == []
 
 
-# ---- globs as languages --------------------------------------------------------------------------------------------
+# ---- globs as automata ---------------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize(
@@ -170,7 +170,7 @@ def test_conflicts_between_outputs_and_inputs_are_reported() -> None:
         ("[*]", ["*"], ["a"]),
     ],
 )
-def test_a_glob_matches_what_it_says(pattern: str, inside: list[str], outside: list[str]) -> None:
+def test_a_glob_matches_the_expected_names(pattern: str, inside: list[str], outside: list[str]) -> None:
     language = glob_automaton(pattern)
     assert [name for name in inside if name not in language] == []
     assert [name for name in outside if name in language] == []
@@ -180,14 +180,14 @@ SMALL = st.text("ab/*?", min_size=1, max_size=6)
 
 
 def matches(pattern: str, name: str) -> bool:
-    """A second judge: the glob as a regular expression."""
+    """The reference: the glob as a regular expression."""
     parts = re.findall(r"\*\*/|\*\*|\*|\?|.", pattern)
-    spelled = {"**/": "(?:.*/)?", "**": ".*", "*": "[^/]*", "?": "[^/]"}
-    return re.fullmatch("".join(spelled.get(part, re.escape(part)) for part in parts), name) is not None
+    expressions = {"**/": "(?:.*/)?", "**": ".*", "*": "[^/]*", "?": "[^/]"}
+    return re.fullmatch("".join(expressions.get(part, re.escape(part)) for part in parts), name) is not None
 
 
 @given(SMALL, st.text("ab/", max_size=6))
-def test_languages_agree_with_regular_expressions(pattern: str, name: str) -> None:
+def test_automata_agree_with_regular_expressions(pattern: str, name: str) -> None:
     assert (name in glob_automaton(pattern)) == matches(pattern, name)
 
 
@@ -217,7 +217,7 @@ def test_a_template_s_language_holds_every_name_it_gives() -> None:
                 assert rendered in template_automaton(template, "mov"), (template, rendered)
 
 
-# ---- the judgement -------------------------------------------------------------------------------------------------
+# ---- the check -----------------------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize(
@@ -266,7 +266,7 @@ def test_overlapping_paths_are_reported_with_an_example(inputs: str, output: str
     assert example in faults[0].text
 
 
-def test_relative_and_absolute_spellings_of_a_place_are_one(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_relative_and_absolute_forms_of_a_path_are_the_same(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
     spec = InputSpec.model_validate({"uri": f"{tmp_path}/clips/*.mp4"})
     assert validate_paths([spec], "clips/{stem}.slow.mp4", "work") != []
@@ -291,7 +291,7 @@ def test_relative_and_absolute_spellings_of_a_place_are_one(tmp_path: Path, monk
         (f"s3://bucket/{'s' * 300}/a.mp4", ""),
     ],
 )
-def test_an_output_may_be_as_long_as_its_store_takes_while_it_is_written(uri: str, too_long: str) -> None:
+def test_an_output_name_may_be_as_long_as_its_partial_name_allows(uri: str, too_long: str) -> None:
     if not too_long:
         check_length(uri)
         return

@@ -18,12 +18,12 @@ def faults(text: str) -> list[str]:
     return [error.message for error in VALIDATOR.iter_errors(yaml.safe_load(text))]
 
 
-def test_the_schema_is_a_schema() -> None:
+def test_the_schema_is_valid() -> None:
     jsonschema.Draft202012Validator.check_schema(json_schema())
 
 
 @pytest.mark.parametrize("path", ["jobs/demo.yaml", "jobs/archive-s3.yaml"])
-def test_the_schema_takes_the_manifests_that_are_shipped(path: str) -> None:
+def test_the_schema_accepts_the_shipped_manifests(path: str) -> None:
     assert faults((ROOT / path).read_text()) == []
 
 
@@ -42,7 +42,7 @@ def test_the_schema_takes_the_manifests_that_are_shipped(path: str) -> None:
         "storage: {requester_pays: yes, expected_bucket_owner: '012345678901'}\n",
     ],
 )
-def test_the_schema_takes_what_the_door_takes(more: str) -> None:
+def test_the_schema_accepts_what_load_accepts(more: str) -> None:
     assert faults(GOOD + more) == []
 
 
@@ -66,11 +66,11 @@ def test_the_schema_takes_what_the_door_takes(more: str) -> None:
         GOOD.replace("output:\n  uri: out/{stem}.mp4\n", ""),
     ],
 )
-def test_the_schema_refuses_what_the_door_refuses(text: str) -> None:
+def test_the_schema_refuses_what_load_refuses(text: str) -> None:
     assert faults(text) != []
 
 
-def test_every_setting_has_a_default_that_the_schema_takes_itself() -> None:
+def test_every_setting_has_a_default_that_the_schema_accepts() -> None:
     def walk(node: Any) -> None:
         for part in node.get("properties", {}).values():
             if "default" in part:

@@ -47,16 +47,16 @@ def test_every_invalid_location_is_reported_with_table_and_line(tmp_path: Path) 
     with pytest.raises(ManifestError) as caught:
         find(manifest_of(tmp_path, f"{{table: '{table}'}}"))
     assert caught.value.where == str(table)
-    told = caught.value.problems
-    assert len(told) == len(CELLS) + 2
-    for line, (fault, expected) in enumerate(zip(told, CELLS.values(), strict=False), 1):
+    problems = caught.value.problems
+    assert len(problems) == len(CELLS) + 2
+    for line, (fault, expected) in enumerate(zip(problems, CELLS.values(), strict=False), 1):
         assert fault.startswith(f"line {line}: {expected}")
-    assert told[-2].startswith("line 12: retime.slowdown: must be at least 1, got 0.5")
-    assert told[-1].startswith("line 12: encode.codec: 'h256' is not one of")
+    assert problems[-2].startswith("line 12: retime.slowdown: must be at least 1, got 0.5")
+    assert problems[-1].startswith("line 12: encode.codec: 'h256' is not one of")
     other.write_text("uri\ngs://b/a.mp4\n")
     with pytest.raises(ManifestError, match="2 invalid tables") as caught:
         find(manifest_of(tmp_path, f"{{table: '{table}'}}", f"{{table: '{other}'}}"))
-    assert caught.value.problems[0] == f"{table}: {told[0]}"
+    assert caught.value.problems[0] == f"{table}: {problems[0]}"
     assert caught.value.problems[-1].startswith(f"{other}: line 2: uri: unsupported URI scheme gs://")
 
 
