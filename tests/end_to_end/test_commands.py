@@ -19,7 +19,7 @@ def source(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return excerpt("bikes", tmp_path_factory.mktemp("source") / "clip.mp4", num_frames=12, width=128, height=96)
 
 
-def test_plan_says_what_a_run_then_does_and_writes_nothing(source: Path, tmp_path: Path) -> None:
+def test_plan_predicts_the_run_and_writes_nothing(source: Path, tmp_path: Path) -> None:
     (tmp_path / "text.mp4").write_bytes(b"not a video")
     job = Job(tmp_path / "job").write([str(source), str(tmp_path / "text.mp4")], **QUICK, chunks={"pairs": 5})
     before = sorted(tmp_path.rglob("*"))
@@ -38,7 +38,7 @@ def test_plan_says_what_a_run_then_does_and_writes_nothing(source: Path, tmp_pat
     assert states == {"clip.mp4": "skip", "text.mp4": "wait"}
 
 
-def test_status_tells_of_a_finished_job_and_of_an_unknown_one(source: Path, tmp_path: Path) -> None:
+def test_status_reports_a_finished_job_and_an_unknown_one(source: Path, tmp_path: Path) -> None:
     job = Job(tmp_path / "job").write([str(source)], **QUICK)
     unknown = cli("status", str(job.manifest), "--json")
     assert json.loads(unknown.stdout)["state"] == "unknown"
@@ -58,12 +58,12 @@ def test_an_imported_public_checkpoint_makes_a_video(source: Path, tmp_path: Pat
     made = cli("convert", str(short), str(output), "--slowdown", "2", "--weights", str(imported))
     assert made.returncode == 0, made.stdout + made.stderr
     [receipt] = (tmp_path / ".slomo-work/jobs").glob("*/receipts/*.json")
-    told = json.loads(receipt.read_bytes())
-    assert told["weights_name"] == str(imported)
-    assert (told["num_frames"], told["counts"]["made"]) == (6, 2)
+    receipt_fields = json.loads(receipt.read_bytes())
+    assert receipt_fields["weights_name"] == str(imported)
+    assert (receipt_fields["num_frames"], receipt_fields["counts"]["made"]) == (6, 2)
 
 
-def test_weights_that_are_none_are_refused_before_any_work(source: Path, tmp_path: Path) -> None:
+def test_invalid_weights_are_refused_before_any_work(source: Path, tmp_path: Path) -> None:
     (tmp_path / "bad.safetensors").write_bytes(b"nonsense")
     run = cli("convert", str(source), str(tmp_path / "out.mp4"), "--weights", str(tmp_path / "bad.safetensors"))
     assert run.returncode == 2, run.stdout + run.stderr
@@ -73,7 +73,7 @@ def test_weights_that_are_none_are_refused_before_any_work(source: Path, tmp_pat
     assert "compact" in missing.stderr
 
 
-def test_a_table_sets_what_its_rows_say(source: Path, tmp_path: Path) -> None:
+def test_the_rows_of_a_table_set_their_videos_settings(source: Path, tmp_path: Path) -> None:
     other = excerpt("carphone_pristine", tmp_path / "other.mp4", num_frames=12, width=128, height=96)
     table = tmp_path / "videos.csv"
     table.write_text(f"uri,retime.slowdown,comment\n{source},5,fast\n{other},,\n")

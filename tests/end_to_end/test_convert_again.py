@@ -1,4 +1,4 @@
-"""`convert` with other settings onto the same output: nothing of the earlier ones is left, nothing of others goes."""
+"""`convert` with other settings onto the same output: the earlier work is removed, other work is not."""
 
 import shutil
 from pathlib import Path
@@ -39,7 +39,7 @@ def stored(work: Path) -> dict[str, set[str]]:
     return {kind: {path.name for path in (work / kind).glob("*")} for kind in ("receipts", "failures", "videos")}
 
 
-def test_work_of_other_settings_goes_once_the_output_is_published(folder: Path) -> None:
+def test_work_of_other_settings_is_removed_once_the_output_is_published(folder: Path) -> None:
     assert convert(2) == 0
     assert convert(2, "other.mkv") == 0
     other = stored(work_of(folder, "other.mkv"))
@@ -56,7 +56,7 @@ def test_work_of_other_settings_goes_once_the_output_is_published(folder: Path) 
     assert stored(work_of(folder, "other.mkv")) == other
 
 
-def test_an_output_of_other_settings_is_not_taken_for_one_of_these(folder: Path) -> None:
+def test_an_output_of_other_settings_is_not_mistaken_for_one_of_these(folder: Path) -> None:
     assert convert(2) == 0
     (folder / "o.mkv").unlink()
     assert convert(3) == 0

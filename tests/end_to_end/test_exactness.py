@@ -1,4 +1,4 @@
-"""Outputs are what the plan says, to the tick; where ffprobe is installed, by the word of another program too."""
+"""Outputs match the plan to the tick; ffprobe, if installed, confirms it."""
 
 import json
 import shutil
@@ -49,7 +49,7 @@ def source(tmp_path_factory: pytest.TempPathFactory) -> Path:
         ({"slowdown": 1, "fps": "x2"}, Fraction(50), 50),
     ],
 )
-def test_ffprobe_finds_every_frame_at_its_instant(
+def test_ffprobe_finds_every_frame_at_its_time(
     retime: dict[str, Any], rate: Fraction, num_frames: int, source: Path, tmp_path: Path
 ) -> None:
     job = Job(tmp_path).write(
@@ -68,9 +68,9 @@ def test_ffprobe_finds_every_frame_at_its_instant(
 
 
 @pytest.fixture(scope="module")
-def catalogue(tmp_path_factory: pytest.TempPathFactory) -> Job:
-    """One job over every clip of the catalogue, in small chunks, without loss; those it must refuse among them."""
-    folder = tmp_path_factory.mktemp("catalogue")
+def all_clips(tmp_path_factory: pytest.TempPathFactory) -> Job:
+    """One job over every test clip, in small chunks, without loss; those it must refuse among them."""
+    folder = tmp_path_factory.mktemp("all_clips")
     for name in names():
         made = clip(name)
         (folder / f"{name}{made.suffix}").write_bytes(made.data)
@@ -87,14 +87,14 @@ def catalogue(tmp_path_factory: pytest.TempPathFactory) -> Job:
     return job
 
 
-def test_all_but_the_refused_kinds_of_source_are_published(catalogue: Job) -> None:
-    assert set(catalogue.receipts()) == set(names("copy", "decode"))
-    assert len(list((catalogue.work / "failures").glob("*.json"))) == len(names("refused"))
+def test_all_sources_except_the_refused_kinds_are_published(all_clips: Job) -> None:
+    assert set(all_clips.receipts()) == set(names("copy", "decode"))
+    assert len(list((all_clips.work / "failures").glob("*.json"))) == len(names("refused"))
 
 
 @pytest.mark.parametrize("name", names("copy", "decode"))
-def test_every_source_frame_arrives_untouched_and_in_its_place(name: str, catalogue: Job) -> None:
-    made, published = clip(name), catalogue.receipts()[name]
+def test_every_source_frame_is_unchanged_and_at_its_time(name: str, all_clips: Job) -> None:
+    made, published = clip(name), all_clips.receipts()[name]
     probe = Opened.of(name, made.data).probe
     hashes = frame_hashes(Path(published.output_uri))
     assert len(hashes) == published.num_frames
@@ -109,16 +109,16 @@ def test_every_source_frame_arrives_untouched_and_in_its_place(name: str, catalo
         assert [arrived[pair] for pair in sorted(arrived)] == [own[pair] for pair in sorted(arrived)]
 
 
-def test_a_frame_that_copied_packets_do_not_give_moves_its_video_to_the_other_lane(catalogue: Job) -> None:
-    published = catalogue.receipts()["corrupt_late"]
+def test_a_frame_missing_from_copied_packets_moves_its_video_to_the_other_lane(all_clips: Job) -> None:
+    published = all_clips.receipts()["corrupt_late"]
     assert Opened.of("corrupt_late", clip("corrupt_late").data).probe.facts.lane == "copy"
-    lane = json.loads((catalogue.work / "videos" / published.video_id / "lane.json").read_text())
+    lane = json.loads((all_clips.work / "videos" / published.video_id / "lane.json").read_text())
     assert lane["lane"] == "decode"
     assert published.counts.held_damaged == 1
     assert any("could not be decoded" in note for note in published.notes)
 
 
-def test_more_damage_than_is_put_up_with_fails_the_video(tmp_path: Path) -> None:
+def test_more_damage_than_the_tolerance_fails_the_video(tmp_path: Path) -> None:
     source = tmp_path / "damaged.mp4"
     source.write_bytes(clip("corrupt_late").data)
     job = Job(tmp_path / "job").write([str(source)], **QUICK, limits={"max_held_frames": 0})

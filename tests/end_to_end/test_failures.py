@@ -1,4 +1,4 @@
-"""What goes wrong on an ordinary day: each a clear word, an exit code, and nothing good lost."""
+"""Common failures: each has a clear message and an exit code, and loses no good work."""
 
 import json
 from pathlib import Path
@@ -51,7 +51,7 @@ def test_a_failed_video_waits_for_retry_failed(good: Path, tmp_path: Path) -> No
     assert repaired.returncode == 0, "a source that changed is another source: " + repaired.stdout + repaired.stderr
 
 
-def test_a_job_whose_videos_all_wait_starts_nothing(tmp_path: Path) -> None:
+def test_a_job_with_only_failed_videos_starts_nothing(tmp_path: Path) -> None:
     (tmp_path / "clip.mp4").write_bytes(b"not a video")
     job = Job(tmp_path / "job").write([str(tmp_path / "clip.mp4")], **QUICK)
     assert job.run().returncode == 1
@@ -70,7 +70,7 @@ def test_a_bad_manifest_starts_nothing(good: Path, tmp_path: Path) -> None:
     assert not (tmp_path / "job" / "work").exists()
 
 
-def test_an_output_of_somebody_else_is_not_touched_unless_replace_says_so(good: Path, tmp_path: Path) -> None:
+def test_an_unowned_output_is_replaced_only_with_replace(good: Path, tmp_path: Path) -> None:
     job = Job(tmp_path / "job").write([str(good)], **QUICK)
     job.outputs.mkdir()
     (job.outputs / "good.mkv").write_bytes(b"precious")
@@ -92,7 +92,7 @@ def test_an_output_that_was_deleted_is_made_again(good: Path, tmp_path: Path) ->
     assert (job.outputs / "good.mkv").stat().st_size > 0
 
 
-def test_force_makes_what_is_published_again_and_a_run_without_it_finds_all_done(good: Path, tmp_path: Path) -> None:
+def test_force_makes_published_videos_again_and_a_later_run_finds_all_done(good: Path, tmp_path: Path) -> None:
     job = Job(tmp_path / "job").write([str(good)], **QUICK)
     assert job.run().returncode == 0
     before, attempts = job.receipts()["good"], {done.attempt for done in job.commits()}
@@ -105,7 +105,7 @@ def test_force_makes_what_is_published_again_and_a_run_without_it_finds_all_done
     assert not job.run("--take-over").returncode
 
 
-def test_a_second_driver_is_refused_while_the_first_one_lives(tmp_path: Path) -> None:
+def test_a_second_driver_is_refused_while_the_first_one_is_alive(tmp_path: Path) -> None:
     job = endless(tmp_path)
     first = job.begin()
     job.wait_for_commits(1)
@@ -117,7 +117,7 @@ def test_a_second_driver_is_refused_while_the_first_one_lives(tmp_path: Path) ->
     assert not job.receipts()
 
 
-def test_a_segment_that_rots_in_the_work_place_never_reaches_an_output(tmp_path: Path) -> None:
+def test_a_damaged_segment_in_the_work_place_never_reaches_an_output(tmp_path: Path) -> None:
     clip = excerpt("bikes", tmp_path / "good.mp4", num_frames=24, width=320, height=192)
     sections = {**QUICK, "interpolate": {"method": "superslomo"}, "retries": {"chunk": 1}, "retime": {"slowdown": 8}}
     job = Job(tmp_path / "job").write([str(clip)], **sections, chunks={"pairs": 1})

@@ -1,4 +1,4 @@
-"""What a job no longer needs is found, and deleted only when told to; what it still needs stays."""
+"""gc finds the objects that a job no longer needs, and deletes them only with --delete; it keeps the others."""
 
 import json
 from pathlib import Path
@@ -19,7 +19,7 @@ def files(folder: Path) -> set[Path]:
     return {path for path in folder.rglob("*") if path.is_file()}
 
 
-def test_a_finished_job_is_swept_to_its_memory_and_stays_finished(source: Path, tmp_path: Path) -> None:
+def test_gc_of_a_finished_job_keeps_its_records_and_the_job_stays_finished(source: Path, tmp_path: Path) -> None:
     job = Job(tmp_path / "job").write([str(source)], **QUICK, chunks={"pairs": 5})
     assert job.run().returncode == 0
     output, before = job.outputs / "clip.mkv", files(tmp_path)
@@ -41,7 +41,7 @@ def test_a_finished_job_is_swept_to_its_memory_and_stays_finished(source: Path, 
     assert output.stat().st_size > 0
 
 
-def test_an_interrupted_job_keeps_what_it_needs(tmp_path: Path) -> None:
+def test_an_interrupted_job_keeps_the_objects_it_needs(tmp_path: Path) -> None:
     job = endless(tmp_path)
     driver = job.begin()
     job.wait_for_commits(1)

@@ -1,4 +1,4 @@
-"""Whoever names a file, or writes its metadata, writes no line of a log and nothing that a terminal obeys."""
+"""Names and metadata of files cannot inject lines into a log or control sequences into a terminal."""
 
 import json
 from fractions import Fraction
@@ -16,7 +16,7 @@ QUICK = {"interpolate": {"method": "duplicate"}, "encode": {"preset": "ultrafast
 
 @pytest.fixture(scope="module")
 def job(tmp_path_factory: pytest.TempPathFactory) -> Job:
-    """Two videos of hostile names: one is good, with hostile metadata; the other is none."""
+    """Two files with hostile names: one is a good video with hostile metadata, the other is no video."""
     folder = tmp_path_factory.mktemp("hostile")
     source, inputs = folder / "source.mp4", folder / "in"
     inputs.mkdir()
@@ -45,7 +45,7 @@ def remux(source: Path, target: Path) -> None:
         made.mux(sound.encode(None))
 
 
-def test_a_whole_run_says_hostile_names_without_obeying_them(job: Job, capfd: pytest.CaptureFixture[str]) -> None:
+def test_a_whole_run_shows_hostile_names_escaped(job: Job, capfd: pytest.CaptureFixture[str]) -> None:
     log, manifest = job.folder / "run.log", str(job.manifest)
     first = job.run("--log", str(log))
     assert first.returncode == 1, first.stdout + first.stderr
@@ -63,6 +63,6 @@ def test_a_whole_run_says_hostile_names_without_obeying_them(job: Job, capfd: py
     assert len(job.receipts()) == 1
     assert [line for text in said for line in text.split("\n") if not line.isprintable()] == []
     assert not any('\n{"event": "job_ended", "level": "info"}' in text for text in said)
-    told = [json.loads(line) for line in log.read_text().splitlines()]
+    entries = [json.loads(line) for line in log.read_text().splitlines()]
     [bad] = job.folder.parent.glob("in/bad*")
-    assert {entry["uri"] for entry in told if entry["event"] == "video_given_up"} == {str(bad)}
+    assert {entry["uri"] for entry in entries if entry["event"] == "video_given_up"} == {str(bad)}

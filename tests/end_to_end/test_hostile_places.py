@@ -1,4 +1,4 @@
-"""No name that a source or a row of a table may have leads an output out of its place: whole runs, what is left."""
+"""No name of a source or row of a table moves an output out of its folder: whole runs and the files they leave."""
 
 import os
 from pathlib import Path
@@ -31,7 +31,7 @@ OUTPUTS, WORK = "a/b/c/out/", f"{Path('a/b/c/job', 'work')}/"
 
 @pytest.fixture
 def place(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """A folder that holds everything, deep enough for names to climb; nothing in it but what a test puts there."""
+    """A folder for all files of a test, deep enough for names that climb; empty at the start."""
     deep = tmp_path / "a" / "b" / "c"
     deep.mkdir(parents=True)
     monkeypatch.chdir(deep)
@@ -52,7 +52,7 @@ def hostile_sources(place: Path) -> None:
             (place / "in" / folder / name).write_bytes(data)
 
 
-def test_sources_of_hostile_names_are_made_within_the_outputs_or_refused(place: Path) -> None:
+def test_sources_with_hostile_names_stay_within_the_outputs_or_are_refused(place: Path) -> None:
     hostile_sources(place)
     before = files_of(place.parents[2])
     job = Job(place / "job").write(
@@ -66,7 +66,7 @@ def test_sources_of_hostile_names_are_made_within_the_outputs_or_refused(place: 
     assert len([name for name in made if name.startswith("a/b/c/out/")]) == len(NAMES) + len(FOLDERS)
 
 
-def test_a_stem_that_is_the_folder_above_leads_nowhere(place: Path) -> None:
+def test_a_stem_that_is_the_parent_folder_is_refused(place: Path) -> None:
     (place / "in").mkdir()
     (place / "in" / "...mp4").write_bytes(clip("one_frame").data)
     job = Job(place / "job").write([f"{place}/in/*.mp4"], **QUICK, output={"uri": "out/x/{stem}/video.mkv"})
@@ -77,7 +77,7 @@ def test_a_stem_that_is_the_folder_above_leads_nowhere(place: Path) -> None:
 
 
 @pytest.mark.parametrize("uri", ["../../in/one.mp4", "in/../in/one.mp4", "file:///%2e%2e/{place}/in/one.mp4"])
-def test_the_rows_of_a_table_lead_nowhere_else(uri: str, place: Path) -> None:
+def test_the_rows_of_a_table_stay_within_the_outputs(uri: str, place: Path) -> None:
     (place / "in").mkdir()
     (place / "in" / "one.mp4").write_bytes(clip("one_frame").data)
     (place.parent.parent / "in").mkdir()
@@ -99,7 +99,7 @@ def test_a_link_under_an_output_s_name_is_replaced_and_not_written_through(place
     (place / "out").mkdir()
     (place / "out" / "one.mkv").symlink_to(place / "precious")
     job = Job(place / "job").write([f"{place}/in/*.mp4"], **QUICK, output={"uri": "out/{stem}.mkv"})
-    assert main(["run", str(job.manifest)]) == 1, "something stands there"
+    assert main(["run", str(job.manifest)]) == 1, "a file exists there"
     assert main(["run", str(job.manifest), "--set", "output.exists=replace"]) == 0
     assert (place / "precious").read_bytes() == b"precious"
     assert not (place / "out" / "one.mkv").is_symlink()

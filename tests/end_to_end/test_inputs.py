@@ -1,4 +1,4 @@
-"""Several inputs that name one video, and inputs that name none: nothing is moved, made twice or ignored in silence."""
+"""Several inputs that name one video, and inputs that name none: nothing is moved, made twice or silently ignored."""
 
 import json
 from collections.abc import Sequence
@@ -50,7 +50,7 @@ def test_naming_a_video_again_gives_it_settings_and_moves_no_output(
     assert frames == {"a": 2, "b": 3}
 
 
-def test_what_was_published_under_the_name_of_another_input_is_not_made_twice(
+def test_a_video_published_under_the_name_of_another_input_is_not_made_twice(
     folder: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     events(capsys, "run", [AGAIN])
@@ -66,7 +66,7 @@ def test_what_was_published_under_the_name_of_another_input_is_not_made_twice(
     assert (started["num_videos"], started["videos_done"]) == (1, 1)
 
 
-def test_an_output_that_was_made_with_other_settings_is_not_taken_for_the_deleted_one(
+def test_an_output_made_with_other_settings_is_not_mistaken_for_the_deleted_one(
     folder: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     def states(slowdown: int, command: str = "run") -> set[str]:
@@ -87,7 +87,7 @@ def test_an_output_that_was_made_with_other_settings_is_not_taken_for_the_delete
 
 
 @pytest.mark.parametrize("command", ["run", "plan"])
-def test_all_weights_that_cannot_be_used_are_reported_at_once(
+def test_all_unusable_weights_are_reported_together(
     command: str, folder: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     weights = {"in/a.mp4": "compct", "in/x/b.mp4": "no.ckpt"}

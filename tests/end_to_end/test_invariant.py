@@ -1,4 +1,4 @@
-"""The same frames, whatever the chunks, the engine, the number of workers, and whoever was killed on the way.
+"""The same frames, whatever the chunks, the engine, the number of workers, and the killed processes.
 
 All tests of `make test` that start a Ray are in this file: they run one after another.
 """
@@ -27,7 +27,7 @@ def clips(tmp_path_factory: pytest.TempPathFactory) -> list[str]:
 
 @pytest.fixture(scope="module")
 def reference(clips: list[str], tmp_path_factory: pytest.TempPathFactory) -> Job:
-    """One chunk per video, in one process."""
+    """The reference job: one chunk per video, in one process."""
     job = Job(tmp_path_factory.mktemp("one-chunk")).write(clips, **LOSSLESS, chunks={"pairs": 1000})
     run = job.run()
     assert run.returncode == 0, run.stdout + run.stderr
@@ -45,7 +45,7 @@ def assert_same_frames(job: Job, reference: Job) -> None:
         assert len(hashes) == published.num_frames == NUM_FRAMES * 3
 
 
-def test_source_frames_arrive_with_their_own_values(reference: Job, clips: list[str]) -> None:
+def test_source_frames_keep_their_values(reference: Job, clips: list[str]) -> None:
     for clip in clips:
         output = reference.receipts()[Path(clip).stem].output_uri
         assert frame_hashes(Path(output))[::3] == frame_hashes(Path(clip))
@@ -59,7 +59,7 @@ def test_many_chunks_make_the_same_frames(pairs: int, clips: list[str], referenc
     assert_same_frames(job, reference)
 
 
-def test_chunks_of_a_method_that_sees_beyond_the_pair_make_the_same_frames(clips: list[str], tmp_path: Path) -> None:
+def test_chunks_of_a_method_that_reads_beyond_the_pair_make_the_same_frames(clips: list[str], tmp_path: Path) -> None:
     sections = {**LOSSLESS, "interpolate": {"method": "mci"}}
     whole = Job(tmp_path / "whole").write(clips[:1], **sections, chunks={"pairs": 1000})
     cut = Job(tmp_path / "cut").write(clips[:1], **sections, chunks={"pairs": 3})

@@ -1,4 +1,4 @@
-"""Whole jobs on files that change midway: joined ones come out whole and in step, others fail with the reason."""
+"""Whole jobs on files that change midway: joined ones are published complete and in sync, others fail with a reason."""
 
 from pathlib import Path
 
@@ -14,7 +14,7 @@ from tests.media.tones import clicks, heard
 BLEND = ("--method", "blend", "--slowdown", "2")
 
 
-def test_a_joined_file_comes_out_whole(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_joined_file_is_published_complete(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     parts = [Part(), Part(first=100, sound_s=0.6, clicks_s=(0.4,)), Part(first=200)]
     source, output = tmp_path / "joined.ts", tmp_path / "out.mp4"
     source.write_bytes(joined(parts, ".ts"))

@@ -1,4 +1,4 @@
-"""Memory is flat: ten times the packets take no more of it, in any role. One inline process plays them all."""
+"""Memory is constant: ten times the packets take no more, in driver, steps and worker. One inline process runs all."""
 
 import os
 import subprocess

@@ -1,4 +1,4 @@
-"""What a job asks of S3 is what `plan` said it would: a real job, its requests counted by a proxy before the server."""
+"""A job sends the requests to S3 that `plan` predicts: a real job, its requests counted by a proxy."""
 
 import io
 from collections import Counter
@@ -34,7 +34,7 @@ def _manifest(server: S3Server, bucket: str) -> Manifest:
 
 
 def _of_a_video(request: Request) -> bool:
-    """Whether it is for one video: its source, what stands of it in the work place, its output. Not so the deletions,
+    """Whether it is for one video: its source, its objects in the work place, its output. Not so the deletions,
     which do not name what they are for, nor the look for a file that is called like the pattern."""
     asked = urlsplit(request.path)
     [name] = parse_qs(asked.query).get("prefix", [asked.path])
@@ -61,26 +61,26 @@ def _billed(seen: Iterable[Request]) -> S3Requests:
     return S3Requests(**kinds)
 
 
-def test_a_job_asks_of_s3_what_its_plan_foretold(s3: S3Server) -> None:
+def test_a_job_sends_the_requests_that_its_plan_predicts(s3: S3Server) -> None:
     bucket = s3.make_bucket()
     store = open_store(StoreSpec(uri=f"s3://{bucket}", options=s3.options()))
     for name in ("cfr", "no_audio"):
         store.put(f"in/{name}.mp4", clip(name).data)
     rows = dry_run.plan(_manifest(s3, bucket)).rows
-    foretold = sum((row.s3_requests for row in rows), S3Requests())
+    predicted = sum((row.s3_requests for row in rows), S3Requests())
     with recording(s3) as (before, seen):
         assert run.run(_manifest(before, bucket), display=JsonDisplay(io.StringIO(), job="job")) == run.EXIT_PUBLISHED
     assert min(row.num_chunks for row in rows) >= 2
     sent = _billed(request for request in seen if _of_a_video(request))
-    assert (sent.list, sent.put) == (foretold.list, foretold.put)
-    assert sent.get == foretold.get
-    # All that is left is the driver's: listings, the tries of the store, and what it says every few seconds.
+    assert (sent.list, sent.put) == (predicted.list, predicted.put)
+    assert sent.get == predicted.get
+    # The others are the driver's: listings, checks of the store, and its heartbeats and status every few seconds.
     whole = _billed(seen)
     once, per_hour = S3Requests(list=20, put=60, get=90), s3_requests.of_driving(MOST_TAKEN_S / 3600)
     assert whole.put - sent.put <= once.put + per_hour.put
     assert whole.list - sent.list <= once.list + per_hour.list
     assert whole.get - sent.get <= once.get
-    assert foretold.delete <= whole.delete <= foretold.delete + 20
+    assert predicted.delete <= whole.delete <= predicted.delete + 20
 
 
 def test_sizes_are_those_that_the_stores_go_by() -> None:

@@ -61,7 +61,7 @@ def test_a_job_on_s3_makes_the_frames_that_it_makes_on_disk(archive: Archive, tm
     assert frame_hashes(tmp_path / "fetched.mkv") == frame_hashes(tmp_path / "local/out/clip.mkv")
 
 
-def test_a_finished_job_asks_nothing_of_its_sources(archive: Archive) -> None:
+def test_a_finished_job_does_not_read_its_sources(archive: Archive) -> None:
     assert archive.job.run(env=archive.env).returncode == 0
     again = archive.job.run("--json", env=archive.env)
     assert again.returncode == 0, again.stdout + again.stderr
@@ -69,7 +69,7 @@ def test_a_finished_job_asks_nothing_of_its_sources(archive: Archive) -> None:
     assert (ended["videos_published"], ended["videos_skipped"]) == (0, 1)
 
 
-def test_chunks_and_segments_are_gone_when_the_output_stands(archive: Archive) -> None:
+def test_chunks_and_segments_are_deleted_once_the_output_exists(archive: Archive) -> None:
     assert archive.job.run(env=archive.env).returncode == 0
     kept = [found.key for found in archive.store.list("work/")]
     assert not [key for key in kept if "/chunks/" in key or "/segments/" in key or "probes" in key]
@@ -99,20 +99,18 @@ def test_a_store_that_ignores_put_if_absent_is_refused_before_any_work(archive: 
     assert not [found for found in archive.store.list("work/") if "/videos/" in found.key]
 
 
-def test_the_output_of_a_source_that_changed_since_is_not_overwritten_where_that_is_to_fail(
-    archive: Archive, tmp_path: Path
-) -> None:
+def test_exists_fail_keeps_the_output_of_a_changed_source(archive: Archive, tmp_path: Path) -> None:
     planned = archive.job.run("--set", "interpolate.method=duplicate", env=archive.env)
     assert planned.returncode == 0
     other = excerpt("bikes", tmp_path / "other.mp4", num_frames=20, width=176, height=144)
     archive.store.put_file("archive/1992/clip.mp4", other)
     sets = ("--set", "interpolate.method=duplicate", "--set", "output.exists=fail")
     again = archive.job.run(*sets, env=archive.env)
-    assert again.returncode == 1, "the output stands, and was made of another source"
+    assert again.returncode == 1, "the output exists, and was made from another source"
     assert "OutputExists" in again.stdout or "already exists" in again.stdout + again.stderr
 
 
-def test_answers_that_are_lost_or_cut_short_change_nothing(archive: Archive, s3: S3Server, tmp_path: Path) -> None:
+def test_lost_or_truncated_responses_change_nothing(archive: Archive, s3: S3Server, tmp_path: Path) -> None:
     with losing(s3, 3) as lossy:
         interrupted = archive.job.run(env=lossy.env())
     assert interrupted.returncode == 0, interrupted.stdout + interrupted.stderr
@@ -124,14 +122,14 @@ def test_answers_that_are_lost_or_cut_short_change_nothing(archive: Archive, s3:
     assert again.returncode == 0, again.stdout + again.stderr
 
 
-def test_sources_whose_bodies_break_off_are_read_on(s3: S3Server, archive: Archive) -> None:
+def test_reads_of_sources_continue_after_truncated_bodies(s3: S3Server, archive: Archive) -> None:
     with cutting(s3, 4) as breaking:
         run = archive.job.run(env=breaking.env())
     assert run.returncode == 0, run.stdout + run.stderr
     assert len(archive.receipts()) == 1
 
 
-def test_a_finished_archive_costs_listings_and_nothing_per_video(archive: Archive, s3: S3Server) -> None:
+def test_a_finished_archive_costs_listings_and_no_request_per_video(archive: Archive, s3: S3Server) -> None:
     clip = archive.store.get("archive/1992/clip.mp4")
     for number in range(6):
         archive.store.put(f"archive/1993/{number}.mp4", clip)
@@ -144,7 +142,7 @@ def test_a_finished_archive_costs_listings_and_nothing_per_video(archive: Archiv
     assert not [path for path in asked if "/receipts/" in path or (".mp4" in path and "%2A" not in path)]
 
 
-def test_credentials_stand_in_nothing_that_a_job_leaves_or_says(archive: Archive, s3: S3Server, tmp_path: Path) -> None:
+def test_credentials_are_in_no_object_and_no_output_of_a_job(archive: Archive, s3: S3Server, tmp_path: Path) -> None:
     log, trace = tmp_path / "run.log", tmp_path / "trace.json"
     archive.store.put("archive/1992/bad.mp4", b"not a video")
     said = [archive.job.run("--log", str(log), env=archive.env), archive.job.run("--json", env=archive.env)]

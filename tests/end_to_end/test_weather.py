@@ -1,4 +1,4 @@
-"""Whole jobs on S3 in bad weather: the frames of a quiet day, or a reason."""
+"""Whole jobs on a faulty S3: the frames of an undisturbed run, or an error with the reason."""
 
 import time
 from collections.abc import Callable, Mapping
@@ -28,7 +28,7 @@ SECTIONS: Mapping[str, Any] = {
 
 @dataclass(frozen=True)
 class Archive:
-    """A bucket with a clip in it, the job that slows it down, and what a quiet day makes of it."""
+    """A bucket with a clip in it, the job that slows it down, and its undisturbed output."""
 
     store: ObjectStore
     job: Job
@@ -36,7 +36,7 @@ class Archive:
     quiet_frames: list[str]
 
     def named(self, name: str) -> "Archive":
-        """The same archive and job under another name: work and output of its own."""
+        """The same archive and job under another name: separate work place and output."""
         bucket = self.store.root
         job = Job(self.job.folder / name, name).write(
             [f"{bucket}/archive/*.mp4"],
@@ -95,7 +95,7 @@ def test_a_job_survives_a_fault_of_every_kind(archive: Archive, s3: S3Server, tm
 
 @pytest.mark.chaos
 @pytest.mark.parametrize("seed", range(3))
-def test_a_job_ends_right_or_with_a_reason_however_thick_the_faults(
+def test_a_job_ends_correctly_or_with_a_reason_at_any_rate_of_faults(
     seed: int, archive: Archive, s3: S3Server, tmp_path: Path
 ) -> None:
     job = archive.named(f"thick-{seed}")
@@ -112,7 +112,7 @@ def test_a_job_ends_right_or_with_a_reason_however_thick_the_faults(
 
 
 @pytest.mark.chaos
-def test_credentials_that_expire_in_mid_job_stop_it_with_a_reason_and_lose_nothing(
+def test_credentials_that_expire_during_a_job_stop_it_with_a_reason_and_lose_nothing(
     archive: Archive, s3: S3Server, tmp_path: Path
 ) -> None:
     job = archive.named("expired")

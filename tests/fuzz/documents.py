@@ -1,4 +1,4 @@
-"""Bad manifests and tables, any number of them, the same on every machine."""
+"""Generate any number of bad manifests and tables, the same on every machine."""
 
 import io
 import json
@@ -141,7 +141,7 @@ def _change_text(text: str, rng: Random) -> str:
 
 
 def _bomb(rng: Random) -> str:
-    """Few bytes that stand for many: nesting, anchors, long lists and lines."""
+    """Few bytes that expand to many: nesting, anchors, long lists and lines."""
     size = int(rng.integers(1000, 20000))
     anchors = "a0: &a0 [x,x,x,x,x,x,x,x,x]\n" + "".join(
         f"a{level}: &a{level} [{','.join([f'*a{level - 1}'] * 9)}]\n" for level in range(1, 12)

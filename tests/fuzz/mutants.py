@@ -1,4 +1,4 @@
-"""Damaged media, any number of them: a clip of the catalogue, changed in one of some thirty ways.
+"""Damaged media, any number of them: a test clip, changed in one of some thirty ways.
 
     mutant(7).data      the bytes of the seventh; the same on every machine
 
@@ -219,7 +219,7 @@ def _move_part_to_end(data: bytearray, suffix: str, rng: Random) -> None:
 
 
 def _drop_many_parts(data: bytearray, suffix: str, rng: Random) -> None:
-    """As a bad tape or network does."""
+    """Damage as a bad tape or network causes it."""
     for span in reversed([span for span in spans_of(bytes(data), suffix) if not span.size_bytes]):
         if rng.random() < 0.05:
             del data[span.start : span.end]

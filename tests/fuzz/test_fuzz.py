@@ -25,7 +25,7 @@ TRIALS: dict[str, Callable[[int, str], Outcome]] = {
 }
 SHORT = {"media, planned": 40, "media, converted": 3, "manifests": 40, "tables": 40, "weights": 5}
 LONG = {"media, planned": 3000, "media, converted": 400, "manifests": 3000, "tables": 1500, "weights": 200}
-needs_ffprobe = pytest.mark.skipif(shutil.which("ffprobe") is None, reason="needs Debian's ffmpeg as the judge")
+needs_ffprobe = pytest.mark.skipif(shutil.which("ffprobe") is None, reason="needs Debian's ffmpeg as the reference")
 
 
 @pytest.fixture(scope="module")

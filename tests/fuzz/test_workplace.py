@@ -1,4 +1,4 @@
-"""Damage in the work place: made good by the next run, or reported with the key and a remedy that works.
+"""Damage in the work place: repaired by the next run, or reported with the key and a remedy that works.
 
 Some of the product of states, kinds of object and ways of damage go with every `make test`; `make fuzz` tries it all.
 """
@@ -8,7 +8,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from tests.fuzz.workplace import ALL_STATES, Case, Workshop, impatient, judge, quick_folder
+from tests.fuzz.workplace import ALL_STATES, Case, Workshop, check, impatient, quick_folder
 
 COMMIT, CHUNK = "videos/ID/commits/ID.json", "videos/ID/chunks/copy/N-ID.pkts"
 SOME = (
@@ -43,21 +43,21 @@ def workshop() -> Iterator[Workshop]:
 
 
 @pytest.mark.parametrize("case", SOME, ids=str)
-def test_damage_is_made_good_or_reported(case: Case, workshop: Workshop) -> None:
+def test_damage_is_repaired_or_reported(case: Case, workshop: Workshop) -> None:
     assert case.kind in {one.kind for one in workshop.cases(case.state)}
-    assert judge(case, workshop) == ""
+    assert check(case, workshop) == ""
 
 
 @pytest.mark.parametrize("case", WITHOUT_CHECKSUMS, ids=str)
-def test_records_of_the_first_version_are_asked_whose_they_are(case: Case, workshop: Workshop) -> None:
-    assert judge(case, workshop, checksums=False) == ""
+def test_records_of_the_first_version_are_checked_for_their_owner(case: Case, workshop: Workshop) -> None:
+    assert check(case, workshop, checksums=False) == ""
 
 
 @pytest.mark.fuzz
 @pytest.mark.timeout(7200)
 @pytest.mark.parametrize("state", ALL_STATES)
-def test_every_damage_is_made_good_or_reported(state: str, workshop: Workshop) -> None:
+def test_every_damage_is_repaired_or_reported(state: str, workshop: Workshop) -> None:
     cases = workshop.cases(state)
-    wrong = {str(case): fault for case in cases if (fault := judge(case, workshop))}
+    wrong = {str(case): fault for case in cases if (fault := check(case, workshop))}
     sys.stdout.write(f"\n| work place, {state} | {len(cases)} | {len(wrong)} |\n")
     assert not wrong, "\n\n".join(f"{case}: {fault}" for case, fault in wrong.items())

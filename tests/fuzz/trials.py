@@ -1,4 +1,4 @@
-"""One trial each: what the product makes of one bad file, manifest or table. Called in a guarded child process."""
+"""Trials of the product with one bad file, manifest or table each. Called in a guarded child process."""
 
 import contextlib
 import io
@@ -29,13 +29,13 @@ MANY_TIMES = 50
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Outcome:
-    """What became of one trial."""
+    """The result of one trial."""
 
     label: str
     result: str
-    """What the product did, in a word: planned, refused, published, failed, loaded."""
+    """The outcome, in a word: planned, refused, published, failed, loaded."""
     wrong: str = ""
-    """What was wrong about it; empty where nothing was."""
+    """The fault; empty if there was none."""
 
 
 def plan_mutant(number: int, folder: str) -> Outcome:
@@ -94,7 +94,7 @@ def _ffprobe(path: Path, *options: str, stream: str = "v:0") -> list[dict[str, s
 
 
 def convert_mutant(number: int, folder: str) -> Outcome:
-    """Convert one damaged file at half its speed; ffprobe judges the output."""
+    """Convert one damaged file at half its speed; ffprobe checks the output."""
     made = mutant(number)
     source, output = Path(folder) / f"film{number}{made.suffix}", Path(folder) / f"out{number}.mkv"
     source.write_bytes(made.data)

@@ -34,7 +34,7 @@ SECTIONS = {
     "chunks": {"pairs": 4},
     "retries": {"chunk": 1},
 }
-LOST = "this is all that is left\n"
+LOST = "this is a leftover\n"
 
 
 # ---- ways of damage --------------------------------------------------------------------------------------------------
@@ -74,7 +74,7 @@ STRAYS = (
     "000001.sync-conflict-20250101-101010-ABCDEFG.json",
     "000001-000001 (conflicted copy 2025-01-01).parquet",
 )
-"""What file managers, rsync, Syncthing and Dropbox leave in a folder."""
+"""Files that file managers, rsync, Syncthing and Dropbox leave in a folder."""
 
 
 def kind_of(path: str) -> str:
@@ -117,7 +117,7 @@ def command(*arguments: str) -> Answer:
 
 @dataclass(frozen=True, slots=True)
 class Made:
-    """The outputs, as a person sees and hears them."""
+    """Hashes of the decoded frames and of the sound packets of the outputs."""
 
     frames: Mapping[str, tuple[str, ...]]
     sound: Mapping[str, str]
@@ -236,7 +236,7 @@ class Workshop:
         return chosen
 
     def commands(self) -> Iterator[tuple[str, Answer]]:
-        """What a person does: looks, runs, tries again what failed, tidies up."""
+        """The commands of a user: status, run, retry of failed videos, cleanup."""
         manifest = str(self.job.manifest)
         for arguments in (("status",), ("plan",), ("run",), ("run", "--retry-failed"), ("gc", "--delete"), ("status",)):
             yield " ".join(arguments), command(arguments[0], manifest, *arguments[1:])
@@ -291,7 +291,7 @@ class Workshop:
 
 @contextmanager
 def quick_folder(purpose: str) -> Iterator[Path]:
-    """A folder in memory where there is such a thing: on disk every write waits for it."""
+    """A folder in memory, if the system has one: on disk every write waits for it."""
     memory = "/dev/shm" if Path("/dev/shm").is_dir() else None
     with tempfile.TemporaryDirectory(prefix=f"slomo-{purpose}-", dir=memory) as folder:
         yield Path(folder)
@@ -299,15 +299,15 @@ def quick_folder(purpose: str) -> Iterator[Path]:
 
 @contextmanager
 def impatient() -> Iterator[None]:
-    """A driver that seems to live is waited for only a moment: the tests' jobs all belong to this living process."""
+    """Wait only a moment for a driver that seems alive: the tests' jobs all belong to this live process."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(leases, "EXPIRY_S", 0.02)
         patch.setattr(leases, "BEAT_S", 0.01)
         yield
 
 
-def judge(case: Case, workshop: Workshop, *, checksums: bool = True) -> str:
-    """Try one damage; what is wrong with what came of it, empty where nothing is."""
+def check(case: Case, workshop: Workshop, *, checksums: bool = True) -> str:
+    """Try one damage; return the fault of its result, empty if there is none."""
     chosen = workshop.set_up(case, checksums=checksums)
     if chosen is None:
         return ""
@@ -320,8 +320,8 @@ def judge(case: Case, workshop: Workshop, *, checksums: bool = True) -> str:
     if first.code != wanted and str(chosen) not in first.text:
         return f"a failure without the key:\n{shown}"
     if last.code == JobDamaged.exit_code:
-        chosen.unlink()  # the remedy that is named
+        chosen.unlink()  # the remedy in the message
         last = command("run", str(workshop.job.manifest))
     if last.code != wanted:
-        return f"never made good, exit {last.code} at last:\n{shown}\n{last.text}"
+        return f"never repaired, exit {last.code} at last:\n{shown}\n{last.text}"
     return "" if workshop.made() == workshop.quiet else f"other outputs than the quiet run's:\n{shown}"
