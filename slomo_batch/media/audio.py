@@ -116,7 +116,9 @@ def make_audio(
     )
     with source.open("rb") as file:
         headers = ArchiveReader(file, str(source)).headers
-    with ffmpeg_errors(SourceUnsupported, "FFmpeg cannot encode the audio", remedy="Set audio: drop."):
+    with ffmpeg_errors(
+        SourceUnsupported, "FFmpeg cannot encode the audio", remedy="Set audio: drop.", also=(ValueError,)
+    ):
         made = [_track(spec, place, header) for place, header in enumerate(headers)]
         tracks = [track for track in made if isinstance(track, _Track)]
         _write(tracks, out)

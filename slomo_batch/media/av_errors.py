@@ -98,11 +98,15 @@ def reading(reader: RangeReader, name: str) -> Iterator[None]:
 
 
 @contextmanager
-def ffmpeg_errors(kind: type[SlomoError], what: str, *, where: str = "", remedy: str = "") -> Iterator[None]:
-    """Convert every failure of FFmpeg in the block to an error of class `kind`, except for a full disk."""
+def ffmpeg_errors(
+    kind: type[SlomoError], what: str, *, where: str = "", remedy: str = "", also: tuple[type[Exception], ...] = ()
+) -> Iterator[None]:
+    """Report what FFmpeg raises inside, and the exceptions in `also`, as an error of this class. The error of a full
+    disk passes."""
+    reported: tuple[type[Exception], ...] = (av.FFmpegError, OSError, *also)
     try:
         yield
-    except (av.FFmpegError, OSError, ValueError) as error:
+    except reported as error:
         if isinstance(error, OSError) and error.errno in DISK_FULL:
             raise
         raise kind(what, where=where, got=str(error), remedy=remedy) from error

@@ -82,7 +82,7 @@ def stitch(spec: StitchSpec, segments: Iterable[Path], audio: Path | None, out: 
     first = next(paths, None)
     if first is None:
         raise OutputInvalid("no segments to join", where=str(out))
-    failed = ffmpeg_errors(OutputInvalid, "FFmpeg cannot join the segments", where=str(out))
+    failed = ffmpeg_errors(OutputInvalid, "FFmpeg cannot join the segments", where=str(out), also=(ValueError,))
     with failed, _open_audio(audio) as archive, _output(out, spec) as container:
         with av.open(str(first)) as opened:
             video = _video_stream(container, opened.streams.video[0], spec, out.suffix)

@@ -24,11 +24,11 @@ _SHOW_CURSOR = "\x1b[?25h"
 class StopRequests:
     """Listens for stop signals; a context manager that restores the previous handlers."""
 
-    def __init__(self, tell: Callable[[str], None] | None = None) -> None:
-        """`tell` is called with a line to show, from a separate thread."""
+    def __init__(self, show: Callable[[str], None] | None = None) -> None:
+        """`show` is called with a line to show, from a separate thread."""
         self._asked = 0
         self._before: dict[int, Any] = {}
-        self._tell = tell
+        self._show = show
         self._is_answered = Event()
         self._is_over = False
 
@@ -39,16 +39,16 @@ class StopRequests:
 
     def __enter__(self) -> Self:
         self._before = {number: signal.getsignal(number) for number in _SIGNALS}
-        if self._tell is not None:
-            Thread(target=self._answer, args=(self._tell,), name="stop", daemon=True).start()
+        if self._show is not None:
+            Thread(target=self._answer, args=(self._show,), name="stop", daemon=True).start()
         self.listen()
         return self
 
-    def _answer(self, tell: Callable[[str], None]) -> None:
+    def _answer(self, show: Callable[[str], None]) -> None:
         """Show the message from a thread: a signal handler may interrupt the display in the middle of a line."""
         self._is_answered.wait()
         if not self._is_over:
-            tell(STOPPING)
+            show(STOPPING)
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
@@ -70,7 +70,7 @@ class StopRequests:
                 _write(1, _SHOW_CURSOR)
             _write(2, "\nstopped; run again to continue\n")
             os._exit(Interrupted.exit_code)
-        if self._tell is None or not _is_terminal(1):
+        if self._show is None or not _is_terminal(1):
             _write(2, f"\n{STOPPING}\n")
         self._is_answered.set()
 

@@ -19,21 +19,21 @@ def number_of(frame: Rgb | None) -> int | None:
     return None if frame is None else int(frame[0, 0, 0])
 
 
-def told(pair: EvalPair) -> tuple[list[int | None], list[int | None]]:
+def frame_numbers(pair: EvalPair) -> tuple[list[int | None], list[int | None]]:
     return [number_of(frame) for frame in pair.window], [number_of(frame) for frame in pair.truths]
 
 
 def test_at_2x_every_second_frame_is_predicted_but_for_the_ends() -> None:
     found = list(eval_pairs(numbered(17), factor=2, context=0))
-    assert [told(pair) for pair in found] == [([k, k + 2], [k + 1]) for k in (2, 4, 6, 8, 10, 12)]
+    assert [frame_numbers(pair) for pair in found] == [([k, k + 2], [k + 1]) for k in (2, 4, 6, 8, 10, 12)]
     assert {pair.times for pair in found} == {(Fraction(1, 2),)}
     assert [pair.first for pair in found] == [3, 5, 7, 9, 11, 13]
 
 
 def test_at_4x_three_of_four_are_predicted() -> None:
     first, second = eval_pairs(numbered(17), factor=4, context=1)
-    assert told(first) == ([0, 4, 8, 12], [5, 6, 7])
-    assert told(second) == ([4, 8, 12, 16], [9, 10, 11])
+    assert frame_numbers(first) == ([0, 4, 8, 12], [5, 6, 7])
+    assert frame_numbers(second) == ([4, 8, 12, 16], [9, 10, 11])
     assert first.times == (Fraction(1, 4), Fraction(1, 2), Fraction(3, 4))
 
 
@@ -45,12 +45,12 @@ def test_context_and_length_change_nothing_of_what_is_predicted(num: int, contex
     found = list(eval_pairs(numbered(num), factor=factor, context=context))
     assert [pair.first for pair in found] == [first + 1 for first in kept]
     for pair, first in zip(found, kept, strict=True):
-        window, truths = told(pair)
+        window, truths = frame_numbers(pair)
         numbers = [first + factor * place for place in range(-context, 2 + context)]
         assert window == [number if 0 <= number < num else None for number in numbers]
         assert truths == list(range(first + 1, first + factor))
         assert [number_of(frame) for frame in pair.pair] == [first, first + factor]
-        assert told(pair)[0][context : context + 2] == [number_of(frame) for frame in pair.window_for(0)]
+        assert frame_numbers(pair)[0][context : context + 2] == [number_of(frame) for frame in pair.window_for(0)]
         assert len(pair.window_for(context)) == 2 + 2 * context
 
 
