@@ -2,7 +2,8 @@
 
 The tables of this module name every field that is stored. Renaming or moving a record, or renaming a field of one,
 changes no document, because nothing is stored or read under the name that a record gives it. A field that is added to
-a document has a default in its record: the value that means what the versions without the field did.
+a document has a default in its record, the value that means what the versions without the field did, and is listed as
+a later field: it is stored only if it has another value.
 
 `publishing.json` is not listed: it is empty, and only its existence counts.
 """
@@ -10,7 +11,7 @@ a document has a default in its record: the value that means what the versions w
 import hashlib
 import re
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field, is_dataclass
+from dataclasses import dataclass, field, fields, is_dataclass
 from fractions import Fraction
 from types import MappingProxyType
 from typing import Any, TypeVar
@@ -57,6 +58,13 @@ class Schema:
     """By JSON name: the schema of each field that holds a record or a tuple of records."""
     attributes: Mapping[str, str] = field(default_factory=dict)
     """By JSON name: the attribute of the record, where it has another name."""
+    later: str = ""
+    """JSON names of fields that were added later, likewise. Each is stored if its value is not the record's default."""
+
+    @property
+    def all_names(self) -> list[str]:
+        """The JSON names of all fields."""
+        return [*self.names.split(), *self.later.split()]
 
     def attribute(self, name: str) -> str:
         """The attribute of the record that holds the field of this JSON name."""
@@ -166,9 +174,15 @@ def to_stored(record: object, name: str) -> bytes:
 
 
 def _to_plain(record: object, schema: Schema) -> dict[str, Any]:
-    return {
-        name: _value(getattr(record, schema.attribute(name)), schema.parts.get(name)) for name in schema.names.split()
-    }
+    names = [*schema.names.split(), *(name for name in schema.later.split() if _is_set(record, schema, name))]
+    return {name: _value(getattr(record, schema.attribute(name)), schema.parts.get(name)) for name in names}
+
+
+def _is_set(record: object, schema: Schema, name: str) -> bool:
+    """Whether a later field has another value than its default."""
+    attribute = schema.attribute(name)
+    default = next(field.default for field in fields(schema.record) if field.name == attribute)
+    return bool(getattr(record, attribute) != default)
 
 
 def _value(value: Any, part: Schema | None) -> Any:
@@ -216,7 +230,7 @@ def _read_version_1(document: Any, schema: Schema) -> Any:
         return document
     return {
         schema.attribute(name): _read_part(document[name], schema.parts.get(name))
-        for name in schema.names.split()
+        for name in schema.all_names
         if name in document
     }
 

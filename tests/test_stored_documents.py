@@ -116,7 +116,7 @@ def test_every_json_file_of_a_work_place_has_a_schema_or_is_empty() -> None:
 
 @pytest.mark.parametrize("schema", all_schemas(), ids=lambda schema: schema.record.__name__)
 def test_a_schema_names_every_field_of_its_record(schema: Schema) -> None:
-    names = schema.names.split()
+    names = schema.all_names
     assert sorted(map(schema.attribute, names)) == sorted(field.name for field in fields(schema.record))
     assert set(schema.parts) | set(schema.attributes) <= set(names)
 
@@ -133,6 +133,24 @@ def test_what_a_record_and_its_fields_are_called_changes_no_document(monkeypatch
     data = to_stored(MovedTo(lane="decode"), "lane.json")
     assert to_stored(Renamed(where_to="decode"), "lane.json") == data
     assert from_stored(Renamed, data, "lane.json") == Renamed(where_to="decode")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LaterLane:
+    """MovedTo with a field that a later version added."""
+
+    lane: str
+    reason: str = ""
+
+
+def test_a_later_field_is_stored_only_if_it_is_not_its_default(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(SCHEMAS, LaterLane, Schema(LaterLane, "lane", later="reason"))
+    without = to_stored(MovedTo(lane="decode"), "lane.json")
+    assert to_stored(LaterLane(lane="decode"), "lane.json") == without
+    assert from_stored(LaterLane, without, "lane.json") == LaterLane(lane="decode")
+    moved = LaterLane(lane="decode", reason="a keyframe is missing")
+    assert b'"lane":"decode","reason":"a keyframe is missing"' in to_stored(moved, "lane.json")
+    assert from_stored(LaterLane, to_stored(moved, "lane.json"), "lane.json") == moved
 
 
 def test_a_record_within_a_document_needs_a_schema(monkeypatch: pytest.MonkeyPatch) -> None:
