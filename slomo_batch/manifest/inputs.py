@@ -163,7 +163,9 @@ def _entries(spec: InputSpec, locate: Locate, settings_for: SettingsFor | None) 
             yield _Entry(uri=row.uri, spec=spec, relpath=relpath, settings=row.settings)
         return
     uri = normalize_uri(spec.uri, Path.cwd())
-    if is_pattern(uri) or looks_like_folder(uri) or (not is_s3(uri) and is_folder(uri, locate)):
+    if spec.is_literal and is_pattern(uri):
+        yield _Entry(uri=uri, spec=spec, relpath="")
+    elif is_pattern(uri) or looks_like_folder(uri) or (not is_s3(uri) and is_folder(uri, locate)):
         yield from _listed(uri, spec, locate)
     else:
         yield _Entry(uri=uri, spec=spec, relpath="")

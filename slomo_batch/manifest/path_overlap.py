@@ -259,7 +259,7 @@ def validate_paths(inputs: Sequence[InputSpec], output: str, work: str) -> list[
 
     Two files of one input with the same output name are found later, by `output_collisions` over the real names.
     """
-    several = [spec for spec in inputs if spec.table or is_pattern(spec.uri) or looks_like_folder(spec.uri)]
+    several = [spec for spec in inputs if _names_several(spec)]
     single = {canonical(spec.uri): number for number, spec in enumerate(inputs) if spec not in several}
     finders = [_found(spec) for spec in several if spec.uri]
     template = canonical(output)
@@ -269,6 +269,12 @@ def validate_paths(inputs: Sequence[InputSpec], output: str, work: str) -> list[
     ]
     problems = problems[:1]
     return [*problems, *_work_problems(finders, template, canonical(work), overlaps=bool(problems))]
+
+
+def _names_several(spec: InputSpec) -> bool:
+    if is_pattern(spec.uri):
+        return not spec.is_literal
+    return bool(spec.table) or looks_like_folder(spec.uri)
 
 
 def _matching_outputs(several: Sequence[InputSpec], finders: Sequence[_FoundNames], template: str) -> Iterator[Problem]:

@@ -8,9 +8,10 @@ from collections.abc import Mapping
 from fractions import Fraction
 from typing import Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import BaseModel, ConfigDict, Field, ModelWrapValidatorHandler, model_validator
 
 from slomo_batch.manifest import values
+from slomo_batch.manifest.literal import LiteralUri
 from slomo_batch.manifest.values import invalid
 from slomo_batch.settings import AudioMode, Codec, Encode, FpsTarget, Interpolate, Method, Precision, Retime
 
@@ -170,6 +171,20 @@ class InputSpec(VideoSections):
         if data.get("except") and not data.get("uri"):
             raise invalid("except is not supported with table")
         return data
+
+    _is_literal: bool = False
+
+    @model_validator(mode="wrap")
+    @classmethod
+    def _mark_literal(cls, data: object, handler: ModelWrapValidatorHandler[Self]) -> Self:
+        spec = handler(data)
+        spec._is_literal = isinstance(data, Mapping) and isinstance(data.get("uri"), LiteralUri)  # noqa: SLF001 of this very class
+        return spec
+
+    @property
+    def is_literal(self) -> bool:
+        """Whether `uri` is the literal name of one file: a `*` in it is not a wildcard."""
+        return self._is_literal
 
 
 class OutputSpec(Section):

@@ -17,6 +17,7 @@ from urllib.parse import urlsplit
 from pydantic import BeforeValidator, PlainSerializer, WithJsonSchema
 from pydantic_core import PydanticCustomError
 
+from slomo_batch.manifest.literal import LiteralUri
 from slomo_batch.sanitize import is_utf8, one_line
 from slomo_batch.settings import AudioMode, Codec, FpsTarget, Method, Precision
 from slomo_batch.timeline.rates import parse_rational
@@ -283,6 +284,9 @@ def _table(value: object) -> str:
 
 def _template(value: object) -> str:
     word = location(value)
+    if isinstance(value, LiteralUri):
+        _validate_literal(word, word, ends_open=False)
+        return word.replace("{", "{{").replace("}", "}}")
     try:
         fields = list(Formatter().parse(word))
     except ValueError:

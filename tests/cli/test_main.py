@@ -221,7 +221,8 @@ def test_the_flags_of_convert_are_settings_and_set_overrides_them() -> None:
 
 def test_convert_takes_names_literally() -> None:
     manifest = convert("clips/a[1]*?.mov", "out/{a}[1].mp4")
-    assert manifest.inputs[0].uri == "clips/a[[]1][*][?].mov"
+    assert manifest.inputs[0].uri == "clips/a[1]*?.mov"
+    assert manifest.inputs[0].is_literal
     assert manifest.output.uri == "out/{{a}}[1].mp4"
 
 
@@ -243,6 +244,8 @@ def test_the_same_convert_is_the_same_job_and_another_is_another(tmp_path: Path)
         (["a.mov", "b.mp4", "--codec", "prores"], "OUT b.mp4: .mp4 does not support prores"),
         (["a.mov", "b.avi"], "OUT b.avi: unsupported output suffix .avi; use .mp4, .mov or .mkv"),
         (["a.mov", "b/"], "OUT b/: 'b/' is a folder"),
+        (["a.mov", "{b}*.mp4"], "OUT {b}*.mp4: '{b}*.mp4' contains a wildcard"),
+        (["[a].mp4", "./[a].mp4"], "[a].mp4 is also an input"),
         (["a.mov", "a.mov"], "is also an input"),
         (["a.mp4", "./x/../a.mp4"], "is also an input"),
         (["gs://b/a.mov", "b.mp4"], "IN gs://b/a.mov: unsupported URI scheme gs://"),

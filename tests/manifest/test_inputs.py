@@ -14,6 +14,7 @@ from slomo_batch.errors import AccessRefused, ManifestError, StorageBusy
 from slomo_batch.manifest.inputs import FoundVideos, find_videos
 from slomo_batch.manifest.load import load
 from slomo_batch.manifest.schema import Manifest
+from slomo_batch.manifest.single_video import single
 from slomo_batch.plan.job_pin import JobPin, WeightsPin
 from slomo_batch.storage import folders, local_errors
 from slomo_batch.storage.existence import find_existing
@@ -103,6 +104,14 @@ def test_a_file_without_a_suffix_is_found_by_its_name_only(place: Path) -> None:
     assert names(find_videos(manifest("in/clip", output="out/{stem}.mp4"), LOCATE)) == ["in/clip"]
     assert names(find_videos(manifest("in/notes.txt"), LOCATE)) == ["in/notes.txt"]
     assert names(find_videos(manifest("in"), LOCATE)) == ["in/1.mp4"]
+
+
+def test_a_literal_name_with_wildcards_names_one_file_and_is_reported_as_typed(place: Path) -> None:
+    fill(place, "in/a[1].mp4", "in/a1.mp4", "in/a[[]1].mp4")
+    found = find_videos(single("in/a[1].mp4", "out.mp4", settings=(), flags=()), LOCATE)
+    assert (names(found), found.empty) == (["in/a[1].mp4"], ())
+    found = find_videos(single("in/*.mp4", "out.mp4", settings=(), flags=()), LOCATE)
+    assert (names(found), failures(found)) == ([], {"in/*.mp4": "ObjectMissing"})
 
 
 def test_an_object_without_a_suffix_is_found_by_its_name(s3: S3Server) -> None:
