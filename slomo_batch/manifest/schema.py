@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from typing import Any
 
-from pydantic import Field, model_validator
+from pydantic import Field, field_validator
 
 from slomo_batch.manifest import values
 from slomo_batch.manifest.composition import compose, validate_settings
@@ -19,6 +19,7 @@ from slomo_batch.manifest.sections import (
     StorageSection,
     VideoSections,
 )
+from slomo_batch.manifest.values import invalid
 from slomo_batch.settings import Settings
 
 
@@ -43,12 +44,12 @@ class Manifest(VideoSections):
 
     _overrides: VideoSections = VideoSections()
 
-    @model_validator(mode="before")
+    @field_validator("inputs", mode="before")
     @classmethod
-    def _some_inputs(cls, data: object) -> object:
-        if isinstance(data, Mapping) and data.get("inputs") == []:
-            return {key: value for key, value in data.items() if key != "inputs"}
-        return data
+    def _some_inputs(cls, inputs: object) -> object:
+        if inputs == []:
+            raise invalid("the list is empty; name at least one input")
+        return inputs
 
     @property
     def overrides(self) -> VideoSections:

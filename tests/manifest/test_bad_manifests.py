@@ -78,7 +78,7 @@ BAD_VALUES = {
     "value is a list": (GOOD + "retime: {slowdown: [2, 4]}\n", "retime.slowdown: expected a single value, got a list"),
     # inputs
     "no inputs": (GOOD.replace("inputs:\n  - uri: clips/final.mov\n", ""), "inputs: is missing"),
-    "empty inputs": (with_inputs("[]"), "inputs: is missing"),
+    "empty inputs": (with_inputs("[]"), "line 3: inputs: the list is empty; name at least one input"),
     "inputs a word": (with_inputs("clips/"), "line 3: inputs: expected a list"),
     "input a word": (with_inputs("[clips/a.mov]"), "expected a mapping, got a single value; use `- uri: cl"),
     "input null": (with_inputs("[{uri: a.mov}, ~]"), "inputs[1]: expected a mapping"),
@@ -337,6 +337,7 @@ def test_a_missing_manifest_and_a_folder_are_errors(tmp_path: Path, capsys: pyte
         ("name.x=1", "--set name.x=1: name is a single value"),
         ("retime.ramp=[]", "--set retime.ramp=[]: not yet supported: retime.ramp"),
         ("inputs.0.uri=a", "--set inputs.0.uri=a: a single input cannot be set"),
+        ("inputs=[]", "--set inputs=[]: the list is empty; name at least one input"),
         ("retime.fps=[", "--set retime.fps=[: line 1"),
         ("retime.fps=!!x y", "unsupported tag !!x"),
         ("encode.quality=99", "--set encode.quality=99: quality of h264 must be 0 to 51"),
