@@ -77,7 +77,7 @@ class _AudioSpec:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class _Track:
+class _MadeTrack:
     """One track of the output; its packets are made when they are read."""
 
     header: StreamHeader
@@ -120,25 +120,25 @@ def make_audio(
         SourceUnsupported, "FFmpeg cannot encode the audio", remedy="Set audio: drop.", also=(ValueError,)
     ):
         made = [_track(spec, place, header) for place, header in enumerate(headers)]
-        tracks = [track for track in made if isinstance(track, _Track)]
+        tracks = [track for track in made if isinstance(track, _MadeTrack)]
         _write(tracks, out)
     notes = [note for track in made for note in ([track] if isinstance(track, str) else track.notes())]
     return AudioResult(notes=tuple(notes), num_tracks=len(tracks))
 
 
-def _write(tracks: list[_Track], out: Path) -> None:
+def _write(tracks: list[_MadeTrack], out: Path) -> None:
     with out.open("wb") as file, ArchiveWriter(file, [track.header for track in tracks], {}) as writer:
         timed = [_timed(number, track) for number, track in enumerate(tracks)]
         for _, packet in merge(*timed, key=lambda pair: pair[0]):
             writer.add(packet)
 
 
-def _timed(number: int, track: _Track) -> Iterator[tuple[Fraction, ArchivedPacket]]:
+def _timed(number: int, track: _MadeTrack) -> Iterator[tuple[Fraction, ArchivedPacket]]:
     for packet in track.packets:
         yield (packet.dts or 0) * track.header.time_base, replace(packet, stream=number)
 
 
-def _track(spec: _AudioSpec, place: int, header: StreamHeader) -> _Track | str:
+def _track(spec: _AudioSpec, place: int, header: StreamHeader) -> _MadeTrack | str:
     """The output's track for a track of the source, or a note that says why there is none."""
     packets = partial(_packets, spec.source, place)
     name = f"audio track {place + 1}" + (f" ({header.language})" if header.language else "")
@@ -165,7 +165,7 @@ def _packets(source: Path, place: int) -> Iterator[ArchivedPacket]:
 # ---- copied --------------------------------------------------------------------------------------------------------
 
 
-def _copied(spec: _AudioSpec, name: str, header: StreamHeader, packets: Iterator[ArchivedPacket]) -> _Track:
+def _copied(spec: _AudioSpec, name: str, header: StreamHeader, packets: Iterator[ArchivedPacket]) -> _MadeTrack:
     """The packets unchanged, with timestamps counted from the video's zero.
 
     Packets that end before zero are dropped, except those that the decoder needs first.
@@ -177,7 +177,7 @@ def _copied(spec: _AudioSpec, name: str, header: StreamHeader, packets: Iterator
         lost = shifted.num_out_of_order
         return [f"{name}: {lost} packets with non-increasing timestamps are dropped"] if lost else []
 
-    return _Track(header=replace(header, time_base=time_base), packets=iter(shifted), notes=notes)
+    return _MadeTrack(header=replace(header, time_base=time_base), packets=iter(shifted), notes=notes)
 
 
 def _common_tick(time_base: Fraction, zero_s: Fraction) -> Fraction | None:
@@ -224,7 +224,7 @@ class _ShiftedPackets:
 # ---- decoded, retimed, encoded -------------------------------------------------------------------------------------
 
 
-def _encoded(spec: _AudioSpec, name: str, header: StreamHeader, pcm: PcmTrack, form: PcmFormat) -> _Track:
+def _encoded(spec: _AudioSpec, name: str, header: StreamHeader, pcm: PcmTrack, form: PcmFormat) -> _MadeTrack:
     layout = form.layout if form.layout in _NAMED_LAYOUTS else _LAYOUTS.get(form.num_channels, "stereo")
     channels = form.num_channels if form.num_channels in _LAYOUTS else 2
     lossless = spec.container == ".mkv" and (header.codec in _LOSSLESS or header.codec.startswith("pcm_"))
@@ -248,7 +248,7 @@ def _encoded(spec: _AudioSpec, name: str, header: StreamHeader, pcm: PcmTrack, f
         return found
 
     made = replace(_header_of_encoder(context), language=header.language, title=header.title)
-    return _Track(header=made, packets=_encode(context, blocks), notes=notes)
+    return _MadeTrack(header=made, packets=_encode(context, blocks), notes=notes)
 
 
 def _retimed(spec: _AudioSpec, blocks: Iterator[Block], form: PcmFormat, rate: int) -> Iterator[Block]:
