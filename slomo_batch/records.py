@@ -19,6 +19,7 @@ from slomo_batch.errors import SlomoError
 from slomo_batch.settings import Exists, Precision, Settings
 from slomo_batch.timeline.retiming import OutputGrid
 
+TrackKind = Literal["video", "audio", "subtitle", "data", "attachment", "unknown"]
 Lane = Literal["copy", "decode"]
 StepName = Literal["open", "split", "interpolate", "sound", "stitch"]
 
@@ -77,17 +78,31 @@ class ColorFacts:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class AudioTrack:
-    """One audio track of the source."""
+class Track:
+    """A stream of the source beside the main video."""
 
     stream_index: int
+    """Index of the stream in the file."""
+    kind: TrackKind
     codec: str
+    """FFmpeg's name of the codec; empty if it is unknown, as for most attachments."""
+    language: str = ""
+    title: str = ""
+    disposition: tuple[str, ...] = ()
+    """FFmpeg's names of what the track is for, such as default, forced, hearing_impaired or attached_pic."""
+    obstacle: str = ""
+    """Why the output cannot get the track; empty if it can."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AudioTrack(Track):
+    """An audio track that the output can get."""
+
+    kind: Literal["audio"] = "audio"
     sample_rate: int
     """Samples per second."""
     layout: str
     """FFmpeg's name of the channel layout: mono, stereo, 5.1."""
-    language: str = ""
-    title: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -118,10 +133,18 @@ class VideoFacts:
     lane_reason: str
     """Why a source goes to the decode lane; empty in the copy lane."""
     audio: tuple[AudioTrack, ...]
+    """The audio tracks that the output can get, in file order."""
+    other_tracks: tuple[Track, ...] = ()
+    """All other tracks, in file order. Empty if an earlier version stored the plan, since it did not list them."""
     converted_formats: tuple[str, ...] = ()
     """Planar pixel formats of later pictures, which the decode lane converts to that of the first picture."""
     oddities: tuple[str, ...]
     """What a person should know of this file: variable rate, rotation, tracks that will not be in the output."""
+
+    @property
+    def tracks(self) -> tuple[Track, ...]:
+        """All streams of the source but the main video, in file order."""
+        return tuple(sorted((*self.audio, *self.other_tracks), key=lambda track: track.stream_index))
 
 
 # ---- what will be made ---------------------------------------------------------------------------------------------

@@ -32,6 +32,7 @@ from slomo_batch.records import (
     SoundDone,
     Source,
     StageSeconds,
+    Track,
     VideoFacts,
     VideoFailed,
     VideoPlan,
@@ -94,8 +95,12 @@ _FACTS = Schema(
     "num_frames lane lane_reason audio converted_formats oddities",
     parts={
         "color": Schema(ColorFacts, "range matrix primaries transfer chroma_location"),
-        "audio": Schema(AudioTrack, "stream_index codec sample_rate layout language title"),
+        "audio": Schema(
+            AudioTrack, "stream_index codec sample_rate layout language title", later="kind disposition obstacle"
+        ),
+        "other_tracks": Schema(Track, "stream_index kind codec language title disposition obstacle"),
     },
+    later="other_tracks",
 )
 _RESOLVED = Schema(
     Resolved,

@@ -1,19 +1,23 @@
 """Stored documents: their exact bytes, and that altered or misplaced ones are found."""
 
 from collections.abc import Collection
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 from fnmatch import fnmatchcase
 from pathlib import Path
 
 import pytest
 
 from slomo_batch.errors import StoreUnusable, WorkDamaged
+from slomo_batch.media.probe import probe
 from slomo_batch.plan.job_pin import Basis
 from slomo_batch.plan.stored_plan import MovedTo, StoredPlan
-from slomo_batch.serialization import to_json
+from slomo_batch.records import AudioTrack, VideoFacts
+from slomo_batch.serialization import parse_json, to_json
 from slomo_batch.steps.stored_records import committed
 from slomo_batch.storage.work_layout import Layout, name_in_job
 from slomo_batch.stored_documents import DOCUMENTS, SCHEMAS, VERSION, Schema, from_stored, to_stored
+from tests.clips.catalogue import clip
+from tests.media.sources import reader_of
 from tests.memory_store import MemoryStore
 from tests.stored_examples import EXAMPLES
 
@@ -157,3 +161,49 @@ def test_a_record_within_a_document_needs_a_schema(monkeypatch: pytest.MonkeyPat
     monkeypatch.setitem(SCHEMAS, StoredPlan, Schema(StoredPlan, "plan chunks notes"))
     with pytest.raises(TypeError, match="VideoPlan needs a schema"):
         to_stored(next(one for one in EXAMPLES.values() if isinstance(one, StoredPlan)), "pin.json")
+
+
+# ---- tracks ----------------------------------------------------------------------------------------------------------
+
+
+def stored_plan(facts: VideoFacts) -> StoredPlan:
+    plan = next(one for one in EXAMPLES.values() if isinstance(one, StoredPlan))
+    return replace(plan, plan=replace(plan.plan, facts=facts))
+
+
+def test_a_plan_stored_before_tracks_were_listed_has_its_audio_tracks_alone() -> None:
+    key = next(key for key in EXAMPLES if key.endswith("pin.json"))
+    facts = from_stored(StoredPlan, golden_documents()[key], key).plan.facts
+    assert (
+        facts.tracks
+        == facts.audio
+        == (AudioTrack(stream_index=2, codec="aac", sample_rate=48000, layout="5.1", language="deu", title="Ton"),)
+    )
+    assert facts.audio[0].disposition == ()
+
+
+def test_tracks_are_stored_and_read_again_in_file_order() -> None:
+    facts = probe(reader_of(clip("tracks").data), "tracks").facts
+    stored = to_stored(stored_plan(facts), "pin.json")
+    read = from_stored(StoredPlan, stored, "pin.json").plan.facts
+    assert read == facts
+    assert [track.kind for track in read.tracks] == ["audio", "audio", "subtitle", "attachment", "video"]
+    written = parse_json(stored)["plan"]["facts"]
+    assert written["audio"][0] == {
+        "stream_index": 1,
+        "codec": "aac",
+        "sample_rate": 44100,
+        "layout": "mono",
+        "language": "eng",
+        "title": "Film",
+        "disposition": ["default"],
+    }
+    assert written["other_tracks"][0] == {
+        "stream_index": 3,
+        "kind": "subtitle",
+        "codec": "subrip",
+        "language": "fra",
+        "title": "Sous-titres",
+        "disposition": ["forced"],
+        "obstacle": "unsupported kind of track",
+    }

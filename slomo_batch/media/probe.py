@@ -30,10 +30,11 @@ from slomo_batch.media.demux import main_video, open_source
 from slomo_batch.media.frames import planar_format_name
 from slomo_batch.media.index import PacketIndex, ZeroFilledFile, has_whole_moov, index_from_moov, index_from_packets
 from slomo_batch.media.packet_notes import packet_notes
-from slomo_batch.media.packets import can_be_archived, has_audio_format, sample_aspect_ratio_of, stream_header
+from slomo_batch.media.packets import sample_aspect_ratio_of, stream_header
 from slomo_batch.media.picture_limits import MAX_PICTURE_PX, check_picture_size
 from slomo_batch.media.picture_properties import is_full_range
 from slomo_batch.media.reader import RangeReader
+from slomo_batch.media.tracks import notes_on_lost_tracks, tracks_of
 from slomo_batch.media.unread_tail import unread_tail_note
 from slomo_batch.records import AudioTrack, ColorFacts, VideoFacts
 from slomo_batch.timeline.index import SourceTimeline, VideoIndex, source_timeline
@@ -122,9 +123,11 @@ def _probed(
             - {planar_format_name(copy_check.first_frame.format.name)}
         )
     )
+    tracks = tracks_of(container, video)
     oddities = (
         *(f"the pixel format changes midway: {form} is converted" for form in converted),
-        *_content_notes(container, video, copy_check.first_frame),
+        *_picture_notes(copy_check.first_frame),
+        *notes_on_lost_tracks(tracks, len(container.chapters())),
         *_time_notes(timeline, num_left_out, dropped_duration_s),
         *packet_notes(found),
     )
@@ -142,7 +145,8 @@ def _probed(
         num_frames=timeline.num_frames,
         lane="decode" if copy_obstacle else "copy",
         lane_reason=copy_obstacle,
-        audio=_audio(container),
+        audio=tuple(track for track in tracks if isinstance(track, AudioTrack)),
+        other_tracks=tuple(track for track in tracks if not isinstance(track, AudioTrack)),
         converted_formats=converted,
         oddities=oddities,
     )
@@ -251,27 +255,11 @@ def _rotation(frame: av.VideoFrame) -> int:
     return round(frame.rotation / 90) * 90 % 360
 
 
-def _audio(container: InputContainer) -> tuple[AudioTrack, ...]:
-    archived = (track for track in container.streams.audio if can_be_archived(track) and has_audio_format(track))
-    headers = ((track.index, stream_header(track)) for track in archived)
-    return tuple(
-        AudioTrack(
-            stream_index=number,
-            codec=header.codec,
-            sample_rate=header.sample_rate,
-            layout=header.layout,
-            language=header.language,
-            title=header.title,
-        )
-        for number, header in headers
-    )
-
-
 # ---- oddities ------------------------------------------------------------------------------------------------------
 
 
-def _content_notes(container: InputContainer, video: VideoStream, first_frame: av.VideoFrame) -> Iterator[str]:
-    """Notes about the contents of the file."""
+def _picture_notes(first_frame: av.VideoFrame) -> Iterator[str]:
+    """Notes about what is done to the pictures, or lost of them."""
     if _rotation(first_frame):
         yield f"players rotate the video by {_rotation(first_frame)} degrees counterclockwise"
     if first_frame.rotation % 90:
@@ -280,7 +268,6 @@ def _content_notes(container: InputContainer, video: VideoStream, first_frame: a
         yield "players mirror the video, which is not kept"
     if any(component.is_alpha for component in first_frame.format.components):
         yield "transparency is not kept"
-    yield from _notes_on_lost_streams(container, video)
 
 
 def _is_mirrored(frame: av.VideoFrame) -> bool:
@@ -289,25 +276,6 @@ def _is_mirrored(frame: av.VideoFrame) -> bool:
         return False
     a, b, _, c, d = struct.unpack_from("<5i", bytes(matrix))
     return bool(a * d - b * c < 0)
-
-
-def _notes_on_lost_streams(container: InputContainer, video: VideoStream) -> Iterator[str]:
-    streams = container.streams
-    counts = {
-        "other video stream": sum(stream is not video for stream in streams.video),
-        "audio track in an unsupported codec": sum(not can_be_archived(track) for track in streams.audio),
-        "subtitle track": len(streams.subtitles),
-        "data track": len(streams.data),
-        "attachment": len(streams.attachments),
-        "chapter": len(container.chapters()),
-    }
-    for what, number in counts.items():
-        if number:
-            yield f"{number} {what}{'s' * (number > 1)} not kept"
-    damaged = sum(can_be_archived(track) and not has_audio_format(track) for track in streams.audio)
-    if damaged:
-        whose = "its header is" if damaged == 1 else "their headers are"
-        yield f"{damaged} audio track{'s' * (damaged > 1)} not kept: {whose} damaged"
 
 
 def _time_notes(timeline: SourceTimeline, num_left_out: int, dropped_duration_s: Fraction) -> Iterator[str]:

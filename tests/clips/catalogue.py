@@ -12,6 +12,7 @@ from functools import cache
 from typing import Literal
 
 import av
+from av.stream import Disposition
 from av.video.stream import VideoStream
 
 from tests.clips.edits import blanked, from_packet, packed, shifted, tagged, without_ctts
@@ -306,6 +307,71 @@ CLIPS["subtitles"] = Recipe(
     make=_with_company,
     lane="copy",
     num_frames=40,
+)
+
+
+def _with_every_kind_of_track() -> bytes:
+    file = io.BytesIO()
+    srt = io.BytesIO(b"1\n00:00:00,000 --> 00:00:00,300\nBonjour\n\n")
+    sounds = Sound(language="eng"), Sound(language="deu", layout="stereo")
+    with av.open(srt, "r", format="srt") as text, av.open(file, "w", format="matroska") as container:
+        video = container.add_stream("mpeg4", rate=25)
+        assert isinstance(video, VideoStream)
+        video.width, video.height, video.pix_fmt = 64, 48, "yuv420p"
+        main, comments = (add_sound(container, sound) for sound in sounds)
+        subtitles = container.add_stream_from_template(text.streams[0], opaque=True)
+        font = container.add_attachment("letters.ttf", "font/ttf", b"not really a font")
+        container.add_attachment("cover.jpg", "image/jpeg", _jpeg())
+        main.disposition = Disposition.default
+        comments.disposition = Disposition.comment | Disposition.hearing_impaired
+        subtitles.disposition = Disposition.forced
+        subtitles.metadata["language"] = "fra"
+        titles = {main: "Film", comments: "Kommentar", subtitles: "Sous-titres", font: "Letters"}
+        for track, title in titles.items():
+            track.metadata["title"] = title
+        packets = [packet for number in range(12) for packet in video.encode(picture(number, (64, 48), "yuv420p"))]
+        packets += video.encode(None)
+        for track, sound in zip((main, comments), sounds, strict=True):
+            packets += sound_packets(track, sound, 0.48)
+        for packet in text.demux():
+            if packet.size:
+                packet.stream = subtitles
+                packets.append(packet)
+        container.mux(packets)
+    return file.getvalue()
+
+
+def _jpeg() -> bytes:
+    context = av.Codec("mjpeg", "w").create("video")
+    context.width, context.height, context.pix_fmt, context.time_base = 16, 16, "yuvj420p", Fraction(1, 25)
+    frame = picture(0, (16, 16), "yuvj420p")
+    frame.pts = 0
+    return b"".join(bytes(packet) for packet in (*context.encode(frame), *context.encode(None)))
+
+
+CLIPS["tracks"] = Recipe(
+    why="two audio tracks, subtitles, a font and a cover picture, with languages, titles and dispositions",
+    suffix=".mkv",
+    make=_with_every_kind_of_track,
+    num_frames=12,
+)
+
+
+def _with_timecode() -> bytes:
+    file = io.BytesIO()
+    with av.open(file, "w", format="mov") as container:
+        container.metadata["timecode"] = "01:00:00:00"
+        video = container.add_stream("mpeg4", rate=25)
+        assert isinstance(video, VideoStream)
+        video.width, video.height, video.pix_fmt = 64, 48, "yuv420p"
+        for number in range(12):
+            container.mux(video.encode(picture(number, (64, 48), "yuv420p")))
+        container.mux(video.encode(None))
+    return file.getvalue()
+
+
+CLIPS["timecode"] = Recipe(
+    why="a timecode track, as cameras write it", suffix=".mov", make=_with_timecode, num_frames=12
 )
 
 

@@ -24,6 +24,7 @@ from slomo_batch.media.packets import ArchivedPacket, StreamHeader, from_av, str
 from slomo_batch.media.pcm import PcmTrack
 from slomo_batch.media.probe import Probe, probe
 from slomo_batch.media.time_stretch import Block
+from slomo_batch.media.tracks import DAMAGED_HEADER
 from tests.clips.catalogue import clip
 from tests.clips.edits import lasting
 from tests.clips.film import FORMATS, Film, Sound, coded, made
@@ -205,6 +206,7 @@ SILENCED = {
 def test_audio_without_a_stated_format_is_dropped_and_noted(name: str) -> None:
     facts = probe(reader_of(without_channels(*SILENCED[name])), name).facts
     assert facts.audio == ()
+    assert [(track.kind, track.obstacle) for track in facts.tracks] == [("audio", DAMAGED_HEADER)]
     assert "1 audio track not kept: its header is damaged" in facts.oddities
 
 

@@ -1,0 +1,89 @@
+"""List the tracks of a source, and say which of them the output cannot get."""
+
+from collections import Counter
+from collections.abc import Iterator, Sequence
+
+from av.container import InputContainer
+from av.stream import DataStream, Stream
+from av.video.stream import VideoStream
+
+from slomo_batch.media.demux import has_decoder
+from slomo_batch.media.packets import can_be_archived, has_audio_format, stream_header
+from slomo_batch.records import AudioTrack, Track
+
+NOT_THE_MAIN_VIDEO = "not the main video"
+UNSUPPORTED_KIND = "unsupported kind of track"
+UNSUPPORTED_CODEC = "unsupported codec"
+DAMAGED_HEADER = "damaged header"
+
+
+def tracks_of(container: InputContainer, main_video: VideoStream) -> tuple[Track, ...]:
+    """All streams but the main video, in file order."""
+    return tuple(_track(stream) for stream in container.streams if stream is not main_video)
+
+
+def _track(stream: Stream) -> Track:
+    obstacle = _obstacle(stream)
+    language, title = stream.language or "", stream.metadata.get("title", "")
+    disposition = tuple(str(flag.name) for flag in stream.disposition)
+    if stream.type == "audio" and not obstacle:
+        header = stream_header(stream)
+        return AudioTrack(
+            stream_index=stream.index,
+            codec=header.codec,
+            language=language,
+            title=title,
+            disposition=disposition,
+            sample_rate=header.sample_rate,
+            layout=header.layout,
+        )
+    return Track(
+        stream_index=stream.index,
+        kind=stream.type,
+        codec=_codec(stream),
+        language=language,
+        title=title,
+        disposition=disposition,
+        obstacle=obstacle,
+    )
+
+
+def _obstacle(stream: Stream) -> str:
+    """Why the output cannot get this stream; empty if it can."""
+    if stream.type == "video":
+        return NOT_THE_MAIN_VIDEO
+    if stream.type != "audio":
+        return UNSUPPORTED_KIND
+    if not can_be_archived(stream):
+        return UNSUPPORTED_CODEC
+    return "" if has_audio_format(stream) else DAMAGED_HEADER
+
+
+def _codec(stream: Stream) -> str:
+    """FFmpeg's name of the codec; empty if PyAV knows none."""
+    if has_decoder(stream):
+        return stream.codec_context.codec.canonical_name
+    return (stream.name or "") if isinstance(stream, DataStream) else ""
+
+
+# ---- notes ---------------------------------------------------------------------------------------------------------
+
+
+def notes_on_lost_tracks(tracks: Sequence[Track], num_chapters: int) -> Iterator[str]:
+    """Notes that count the tracks and chapters that the output does not get, by kind and reason."""
+    lost = Counter((track.kind, track.obstacle) for track in tracks if track.obstacle)
+    counts = {
+        "other video stream": lost["video", NOT_THE_MAIN_VIDEO],
+        "audio track in an unsupported codec": lost["audio", UNSUPPORTED_CODEC],
+        "subtitle track": lost["subtitle", UNSUPPORTED_KIND],
+        "data track": lost["data", UNSUPPORTED_KIND],
+        "attachment": lost["attachment", UNSUPPORTED_KIND],
+        "chapter": num_chapters,
+    }
+    for what, number in counts.items():
+        if number:
+            yield f"{number} {what}{'s' * (number > 1)} not kept"
+    damaged = lost["audio", DAMAGED_HEADER]
+    if damaged:
+        whose = "its header is" if damaged == 1 else "their headers are"
+        yield f"{damaged} audio track{'s' * (damaged > 1)} not kept: {whose} damaged"
