@@ -18,6 +18,7 @@ from typing import Literal, Self
 from slomo_batch.errors import SlomoError
 from slomo_batch.settings import Exists, Precision, Settings
 from slomo_batch.timeline.retiming import OutputGrid
+from slomo_batch.uri import Uri
 
 TrackKind = Literal["video", "audio", "subtitle", "data", "attachment", "unknown"]
 Lane = Literal["copy", "decode"]
@@ -31,7 +32,7 @@ StepName = Literal["open", "split", "interpolate", "sound", "stitch"]
 class Source:
     """One video file as it was found."""
 
-    uri: str
+    uri: Uri
     size_bytes: int
     fingerprint: str
     """Changes when the file does: version id or ETag on S3; size, mtime and hash of head and tail on disk."""
@@ -42,7 +43,7 @@ class VideoRequest:
     """One requested video: its source, its settings, and where its output goes."""
 
     source: Source
-    output_uri: str
+    output_uri: Uri
     exists: Exists
     """What to do if another object exists under the output's name."""
     settings: Settings
@@ -326,7 +327,7 @@ class Published:
 
     video_id: str
     source: Source
-    output_uri: str
+    output_uri: Uri
     size_bytes: int
     sha256: str
     num_frames: int
@@ -367,7 +368,7 @@ class VideoFailed:
 class OutputOwnership:
     """What an object was made from that this job put under an output's name."""
 
-    output_uri: str
+    output_uri: Uri
     source: Source
     video_id: str
     receipt_id: str

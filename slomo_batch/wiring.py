@@ -24,8 +24,8 @@ from slomo_batch.steps.upload_records import RecordedUploads
 from slomo_batch.storage.opening import StoreSpec, open_store
 from slomo_batch.storage.s3_options import S3Options
 from slomo_batch.storage.store import ObjectStore
-from slomo_batch.storage.uris import is_s3, normalize_uri, split_uri
 from slomo_batch.storage.work_layout import Layout
+from slomo_batch.uri import Uri
 
 if TYPE_CHECKING:
     from slomo_batch.interpolators.contract import AnyInterpolator
@@ -47,7 +47,7 @@ class Code:
 class JobEnvironment:
     """Where a job keeps its objects and what code it runs, for every process that works on it."""
 
-    work_uri: str
+    work_uri: Uri
     job: str
     s3: S3Options = field(default_factory=S3Options)
     code: Code = field(default_factory=Code)
@@ -65,7 +65,7 @@ def environment_of(manifest: Manifest) -> JobEnvironment:
         requester_pays=storage.requester_pays,
         addressing_style=storage.addressing_style,
     )
-    return JobEnvironment(work_uri=normalize_uri(manifest.work, Path.cwd()), job=manifest.name, s3=options)
+    return JobEnvironment(work_uri=Uri.parse(manifest.work), job=manifest.name, s3=options)
 
 
 def open_context(environment: JobEnvironment) -> StepContext:
@@ -94,8 +94,9 @@ def _opened_context(environment: JobEnvironment) -> StepContext:
     keep_freed_memory()
     layout = Layout(environment.job)
     uploads = RecordedUploads(_store(environment.work_uri, environment.s3), layout)
-    # Unfinished files in a folder of the job are found by listing it: records would only double the writes.
-    work = _store(environment.work_uri, environment.s3, uploads if is_s3(environment.work_uri) else None)
+    # Where gc lists unfinished uploads, records of them would only double the writes.
+    hidden = environment.work_uri.hides_unfinished_uploads
+    work = _store(environment.work_uri, environment.s3, uploads if hidden else None)
     scratch = process_scratch()
     return StepContext(
         work=work,
@@ -107,14 +108,13 @@ def _opened_context(environment: JobEnvironment) -> StepContext:
     )
 
 
-def locate(uri: str, *, s3: S3Options, uploads: RecordedUploads | None = None) -> tuple[ObjectStore, str]:
+def locate(uri: Uri, *, s3: S3Options, uploads: RecordedUploads | None = None) -> tuple[ObjectStore, str]:
     """The store and the key of any URI of the manifest. `uploads` records what is written to the store."""
-    root, key = split_uri(uri)
-    return _store(root, s3, uploads), key
+    return _store(uri.root, s3, uploads), uri.key
 
 
 @cache
-def _store(uri: str, s3: S3Options, uploads: RecordedUploads | None = None) -> ObjectStore:
+def _store(uri: Uri, s3: S3Options, uploads: RecordedUploads | None = None) -> ObjectStore:
     return open_store(StoreSpec(uri=uri, options=s3), uploads)
 
 

@@ -8,24 +8,25 @@ from threading import Lock
 from slomo_batch.errors import ObjectChanged, ObjectMissing
 from slomo_batch.storage.keys import checked_key
 from slomo_batch.storage.store import ObjectInfo
+from slomo_batch.uri import Uri
 
 
 class MemoryStore:
     """Objects in a dictionary."""
 
     def __init__(self, name: str = "memory") -> None:
-        self._root = f"memory://{name}"
+        self._root = Uri(f"memory://{name}")
         self._objects: dict[str, bytes] = {}
         self._lock = Lock()
 
     @property
-    def root(self) -> str:
+    def root(self) -> Uri:
         """URI of the root."""
         return self._root
 
-    def uri(self, key: str) -> str:
+    def uri(self, key: str) -> Uri:
         """URI of an object."""
-        return f"{self._root}/{key}"
+        return Uri(f"{self._root}/{key}")
 
     def head(self, key: str) -> ObjectInfo:
         """Describe one object."""

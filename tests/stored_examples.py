@@ -27,10 +27,11 @@ from slomo_batch.report.events import Failure, JobStatus
 from slomo_batch.settings import Encode, FpsTarget, Interpolate, Retime, Settings
 from slomo_batch.storage.store import Upload
 from slomo_batch.timeline.retiming import OutputGrid
+from slomo_batch.uri import Uri
 
 _ID, _OTHER = "0123456789abcdef" * 2, "fedcba9876543210" * 2
 _SHA256 = "5" * 64
-_SOURCE = Source(uri='s3://archive/Übersee "2".mov', size_bytes=123_456_789_012, fingerprint="etag-7")
+_SOURCE = Source(uri=Uri('s3://archive/Übersee "2".mov'), size_bytes=123_456_789_012, fingerprint="etag-7")
 _COUNTS = FrameCounts(source=3, made=9, held_at_cut=1, held_repeat=2, held_damaged=1)
 _MACHINE = Machine(host="gpu-1", device="NVIDIA H200", builds="torch 2.9, FFmpeg 8.0")
 _SETTINGS = Settings(
@@ -74,7 +75,7 @@ _RESOLVED = Resolved(
 )
 _PLAN = VideoPlan(
     video_id=_ID,
-    request=VideoRequest(source=_SOURCE, output_uri="s3://out/a.mp4", exists="replace", settings=_SETTINGS),
+    request=VideoRequest(source=_SOURCE, output_uri=Uri("s3://out/a.mp4"), exists="replace", settings=_SETTINGS),
     facts=_FACTS,
     resolved=_RESOLVED,
     grid=OutputGrid(rate=Fraction(60000, 1001), slowdown=Fraction(5, 2), num_frames=16),
@@ -116,7 +117,7 @@ _SOUND_DONE = SoundDone(
 _PUBLISHED = Published(
     video_id=_ID,
     source=_SOURCE,
-    output_uri="s3://out/a.mp4",
+    output_uri=Uri("s3://out/a.mp4"),
     size_bytes=9_876_543,
     sha256=_SHA256,
     num_frames=16,
@@ -151,8 +152,10 @@ EXAMPLES: dict[str, object] = {
     f"failures/000001-{_ID}.json": VideoFailed(
         source_uri="s3://archive/b.mov", output_uri="s3://out/b.mp4", error="SourceUnsupported", reason="no video"
     ),
-    f"owned/{_ID}.json": OutputOwnership(output_uri="s3://out/a.mp4", source=_SOURCE, video_id=_ID, receipt_id=_OTHER),
-    f"uploads/{_ID}.json": Upload(uri="s3://out/a.mp4", token="2~abc"),
+    f"owned/{_ID}.json": OutputOwnership(
+        output_uri=Uri("s3://out/a.mp4"), source=_SOURCE, video_id=_ID, receipt_id=_OTHER
+    ),
+    f"uploads/{_ID}.json": Upload(uri=Uri("s3://out/a.mp4"), token="2~abc"),
     f"videos/{_ID}/pin.json": StoredPlan(plan=_PLAN, chunks=_CHUNKS, notes=("held at cuts",)),
     f"videos/{_ID}/lane.json": MovedTo(lane="decode"),
     f"videos/{_ID}/choice.json": SegmentChoice(segment_keys=(_CHUNK_DONE.segment_key,), sound_key=_SOUND_DONE.key),

@@ -7,8 +7,6 @@ import argparse
 import sys
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, contextmanager, nullcontext
-from functools import partial
-from pathlib import Path
 from typing import TYPE_CHECKING, TextIO
 
 from slomo_batch import __version__
@@ -20,6 +18,7 @@ from slomo_batch.manifest.canonical import canonical_manifest, local_paths
 from slomo_batch.manifest.load import is_file, load, read_text
 from slomo_batch.manifest.schema import Manifest
 from slomo_batch.sanitize import json_line, one_line, redact_credentials, sanitize_json
+from slomo_batch.uri import normalize
 
 if TYPE_CHECKING:
     from slomo_batch.cluster.job_api import JobApi
@@ -109,12 +108,11 @@ def _request(manifest: Manifest, options: argparse.Namespace, api: "JobApi") -> 
     from slomo_batch.cluster.gpu_choice import check_gpu_choice  # noqa: PLC0415 as the next
     from slomo_batch.cluster.shared_disk import check_absolute_paths, check_no_local_paths  # noqa: PLC0415 loads pydantic
     from slomo_batch.cluster.submissions import Request  # noqa: PLC0415 as above
-    from slomo_batch.storage.uris import normalize_uri  # noqa: PLC0415 as above
 
-    places = local_paths(manifest)
-    check_no_local_paths(api.num_machines(), places)
+    local = local_paths(manifest)
+    check_no_local_paths(api.num_machines(), local)
     if not api.is_this_machine():
-        check_absolute_paths(places)
+        check_absolute_paths(local)
     cluster = manifest.cluster
     check_gpu_choice(
         api.offer(),
@@ -123,7 +121,7 @@ def _request(manifest: Manifest, options: argparse.Namespace, api: "JobApi") -> 
     )
     return Request(
         job=manifest.name,
-        manifest=canonical_manifest(manifest, partial(normalize_uri, base=Path.cwd())),
+        manifest=canonical_manifest(manifest, normalize),
         retry_failed=options.retry_failed,
         force=options.force,
         take_over=options.take_over,

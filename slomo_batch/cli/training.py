@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from slomo_batch.cli.arguments import Commands, add_command, int_at_least
 from slomo_batch.errors import ManifestError
+from slomo_batch.uri import Uri
 
 if TYPE_CHECKING:
     from slomo_batch.training.training_job import TrainingJob
@@ -104,7 +105,7 @@ def _training_job(options: argparse.Namespace) -> "TrainingJob":
 
     return prepare_job(
         read_config(options.config),
-        _place(options.out or f"training-runs/{options.config.stem}"),
+        Uri.parse(options.out or f"training-runs/{options.config.stem}"),
         LoopOptions(
             threads=max(1, options.threads),
             data_workers=options.data_workers,
@@ -113,9 +114,3 @@ def _training_job(options: argparse.Namespace) -> "TrainingJob":
             stop_at=options.stop_at,
         ),
     )
-
-
-def _place(uri: str) -> str:
-    from slomo_batch.storage.uris import normalize_uri  # noqa: PLC0415
-
-    return normalize_uri(uri, Path.cwd())

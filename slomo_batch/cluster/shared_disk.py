@@ -3,7 +3,6 @@
 from collections.abc import Iterable
 
 from slomo_batch.errors import ManifestError
-from slomo_batch.storage.uris import is_s3
 
 
 def machines_to_expect(num_alive: int, num_cpus: float) -> int:
@@ -11,31 +10,31 @@ def machines_to_expect(num_alive: int, num_cpus: float) -> int:
     return max(num_alive, 1 if num_cpus else 2)
 
 
-def check_no_local_paths(num_machines: int, places: Iterable[str]) -> None:
-    """Check that nothing that several machines need is on the disk of one.
+def check_no_local_paths(num_machines: int, local_paths: Iterable[str]) -> None:
+    """Check that nothing that several machines need is on the disk of one. `local_paths` are all that are.
 
     Raises:
         ManifestError: something is.
     """
-    local = sorted({place for place in places if not is_s3(place)})
-    if local and num_machines > 1:
+    first = min(local_paths, default="")
+    if first and num_machines > 1:
         raise ManifestError(
             f"the cluster has {num_machines} machines, which cannot share a local disk",
-            where=local[0],
+            where=first,
             remedy="Put inputs, work and outputs on S3, or set cluster.address: local.",
         )
 
 
-def check_absolute_paths(places: Iterable[str]) -> None:
+def check_absolute_paths(local_paths: Iterable[str]) -> None:
     """Check that all local paths are absolute: the only machine of another cluster resolves them, not this one.
 
     Raises:
         ManifestError: one is relative to this machine's folders.
     """
-    here = sorted({place for place in places if not is_s3(place) and not place.startswith(("/", "file:"))})
-    if here:
+    first = min((path for path in local_paths if not path.startswith(("/", "file:"))), default="")
+    if first:
         raise ManifestError(
             "is a path on this machine, but the job runs on a cluster elsewhere",
-            where=here[0],
+            where=first,
             remedy="Put it on S3, or write its absolute path there, beginning with /.",
         )

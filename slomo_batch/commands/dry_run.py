@@ -14,7 +14,6 @@ from slomo_batch.scheduler.machines import ClusterSettings, basis_of, probe_abil
 from slomo_batch.steps.context import StepContext
 from slomo_batch.steps.job_pin import pin_job, pinned_basis
 from slomo_batch.steps.open import preview_video
-from slomo_batch.storage.uris import is_s3
 from slomo_batch.wiring import environment_of, open_context
 
 INDEXED = "mov,mp4"
@@ -100,15 +99,15 @@ def _requests(planned: PlannedVideo, context: StepContext) -> S3Requests:
     num_chunks = len(stored.chunks)
     output_bytes = source.size_bytes * stored.plan.grid.num_frames // max(1, facts.num_frames)
     asked = S3Requests()
-    if is_s3(source.uri):
+    if source.uri.is_billed:
         asked += s3_requests.of_source(source.size_bytes, has_index=facts.container.startswith(INDEXED))
-    if is_s3(context.work.root):
+    if context.work.root.is_billed:
         asked += s3_requests.of_work(
             num_chunks - len(planned.done),
             has_sound=planned.needs_sound,
             chunk_bytes=source.size_bytes // num_chunks,
             segment_bytes=output_bytes // num_chunks,
         )
-    if is_s3(output_uri):
+    if output_uri.is_billed:
         asked += s3_requests.of_output(output_bytes)
     return asked

@@ -2,7 +2,6 @@
 
 from collections.abc import Iterator
 from dataclasses import replace
-from pathlib import Path
 
 from slomo_batch.commands.gc import Garbage, delete_garbage, find_garbage
 from slomo_batch.errors import JobTaken, ManifestError, WorkDamaged
@@ -13,8 +12,8 @@ from slomo_batch.report.trace import trace
 from slomo_batch.scheduler.leases import is_led
 from slomo_batch.steps.context import StepContext
 from slomo_batch.steps.stored_records import committed
-from slomo_batch.storage.uris import normalize_uri
 from slomo_batch.storage.work_layout import parts_of
+from slomo_batch.uri import Uri
 from slomo_batch.wiring import JobEnvironment, environment_of, open_context
 
 # ---- status --------------------------------------------------------------------------------------------------------
@@ -57,7 +56,7 @@ def _latest_progress(context: StepContext) -> JobStatus | None:
 def _environment(wanted: Manifest | str, work: str) -> JobEnvironment:
     """The environment of a manifest's job, or of a job given by its name and work place."""
     if isinstance(wanted, str):
-        return JobEnvironment(work_uri=normalize_uri(work, Path.cwd()), job=wanted)
+        return JobEnvironment(work_uri=Uri.parse(work), job=wanted)
     return environment_of(wanted)
 
 

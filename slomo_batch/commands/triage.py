@@ -23,6 +23,7 @@ from slomo_batch.steps.output_ownership import has_begun_upload, is_earlier_vers
 from slomo_batch.steps.stored_records import read_record
 from slomo_batch.storage.existence import find_existing
 from slomo_batch.storage.work_layout import parts_of
+from slomo_batch.uri import Uri
 
 Owner = Literal["ours", "changed", "foreign"]
 """Whose an output without a receipt is. ours: this job began to upload it, or `exists: replace` allows to replace any;
@@ -64,7 +65,7 @@ def triage(
     *,
     retry_failed: bool,
     force: bool = False,
-    other_names: Mapping[str, Sequence[str]] = MappingProxyType({}),
+    other_names: Mapping[Uri, Sequence[Uri]] = MappingProxyType({}),
 ) -> Triage:
     """Sort the videos. One listing of the receipts and the failures, and of the outputs' folders; no request per video
     that is done. With `force` none is done and none waits: what this job published it makes again.
@@ -121,7 +122,7 @@ def _settled(
 
 def _published_as(
     request: VideoRequest,
-    other_names: Mapping[str, Sequence[str]],
+    other_names: Mapping[Uri, Sequence[Uri]],
     receipts: Collection[str],
     outputs: Collection[str],
     pin: JobPin,

@@ -25,6 +25,7 @@ from slomo_batch.media.rgb import rgb_frames
 from slomo_batch.picture import PIXEL_FORMATS, Picture
 from slomo_batch.records import Machine
 from slomo_batch.storage.s3_options import S3Options
+from slomo_batch.uri import Uri
 from slomo_batch.wiring import locate
 
 MIN_SIDE_PX = 2 * RADIUS + 1
@@ -96,7 +97,7 @@ def _evaluate_clip(uri: str, name: str, factor: int, comparison: Comparison, pro
 
 
 def _frames(uri: str) -> Iterator[Rgb]:
-    store, key = locate(uri, s3=S3Options())
+    store, key = locate(Uri.parse(uri), s3=S3Options())
     info = store.head(key)
     reader = RangeReader(
         lambda start, end: store.get_range(key, start, end, fingerprint=info.fingerprint), info.size_bytes

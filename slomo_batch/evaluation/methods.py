@@ -15,6 +15,7 @@ from slomo_batch.serialization import digest, file_sha256
 from slomo_batch.settings import Method, Precision
 from slomo_batch.steps.scratch import process_scratch
 from slomo_batch.storage.s3_options import S3Options
+from slomo_batch.uri import Uri
 from slomo_batch.wiring import locate
 
 
@@ -126,7 +127,7 @@ def _fetch_weights(weights: str) -> tuple[str, Path]:
     name = resolve_name(weights)
     if name in shipped_names():
         return name, shipped_file(name)
-    store, key = locate(name, s3=S3Options())
+    store, key = locate(Uri.parse(name), s3=S3Options())
     path = process_scratch() / f"{digest('weights', name)}{PurePosixPath(key).suffix}"
     try:
         store.get_file(key, path)

@@ -11,6 +11,7 @@ from typing import Any
 
 from slomo_batch.manifest.schema import Manifest
 from slomo_batch.manifest.values import names_weights_file
+from slomo_batch.uri import S3_SCHEME
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -47,7 +48,7 @@ def local_paths(manifest: Manifest) -> list[str]:
     weights = [layer.interpolate.weights for layer in layers if "interpolate" in layer.model_fields_set]
     named = [uri for spec in manifest.inputs for uri in (spec.uri, spec.table)]
     paths = [*named, manifest.output.uri, manifest.work, *(each for each in weights if names_weights_file(each))]
-    return [path for path in dict.fromkeys(paths) if path and not path.startswith("s3://")]
+    return [path for path in dict.fromkeys(paths) if path and not path.startswith(S3_SCHEME)]
 
 
 def _make_weights_absolute(layer: dict[str, Any], absolute: Callable[[str], str]) -> None:

@@ -1,10 +1,9 @@
 """Expand the manifest's inputs to one request per source video, with its settings and its output."""
 
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
-from pathlib import Path, PurePosixPath
 
 from slomo_batch.errors import ManifestError, SlomoError, SourceUnsupported, StorageError, VideoError
 from slomo_batch.manifest.composition import validate_output
@@ -24,11 +23,9 @@ from slomo_batch.sanitize import escape_non_utf8, is_utf8
 from slomo_batch.settings import Settings
 from slomo_batch.storage.existence import is_folder, resolve_folders, resolve_link
 from slomo_batch.storage.folders import Unlisted
-from slomo_batch.storage.glob import expand, split_glob
-from slomo_batch.storage.store import ObjectStore
-from slomo_batch.storage.uris import absolute_template, is_s3, normalize_uri
-
-Locate = Callable[[str], tuple[ObjectStore, str]]
+from slomo_batch.storage.glob import Glob, expand
+from slomo_batch.storage.store import Locate
+from slomo_batch.uri import Uri, absolute_template, normalize
 
 VIDEO_SUFFIXES = frozenset(
     {".mp4", ".m4v", ".mov", ".mkv", ".webm", ".avi", ".mxf", ".ts", ".m2ts", ".mts", ".mpg", ".mpeg", ".vob", ".wmv"}
@@ -48,7 +45,7 @@ class FoundVideos:
     """Videos that cannot start: missing, not readable, or with an invalid output name."""
     empty: tuple[str, ...]
     """Inputs without any video."""
-    other_names: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    other_names: Mapping[Uri, tuple[Uri, ...]] = field(default_factory=dict)
     """For sources that several inputs name, by URI: the outputs that the later inputs would give them."""
 
 
@@ -56,7 +53,7 @@ class FoundVideos:
 class _Entry:
     """One source of an input."""
 
-    uri: str
+    uri: Uri
     spec: InputSpec
     relpath: str
     other_relpaths: tuple[str, ...] = ()
@@ -125,13 +122,13 @@ def find_sources(inputs: Iterable[InputSpec], locate: Locate) -> list[Source]:
 
 def _all_entries(
     inputs: Iterable[InputSpec], locate: Locate, settings_for: SettingsFor | None = None
-) -> tuple[dict[str, _Entry], list[str]]:
+) -> tuple[dict[Uri, _Entry], list[str]]:
     """Return the entries of all inputs by URI, the later of two for the same source, and the inputs without entries.
 
     Raises:
         ManifestError: tables are invalid; it lists the problems of all of them.
     """
-    entries: dict[str, _Entry] = {}
+    entries: dict[Uri, _Entry] = {}
     empty = []
     invalid: list[ManifestError] = []
     for spec in inputs:
@@ -162,27 +159,27 @@ def _entries(spec: InputSpec, locate: Locate, settings_for: SettingsFor | None) 
             relpath = relpath_of(spec, row.written)
             yield _Entry(uri=row.uri, spec=spec, relpath=relpath, settings=row.settings)
         return
-    uri = normalize_uri(spec.uri, Path.cwd())
-    if spec.is_literal and is_pattern(uri):
-        yield _Entry(uri=uri, spec=spec, relpath="")
-    elif is_pattern(uri) or looks_like_folder(uri) or (not is_s3(uri) and is_folder(uri, locate)):
-        yield from _listed(uri, spec, locate)
+    text = normalize(spec.uri)
+    if spec.is_literal and is_pattern(text):
+        yield _Entry(uri=Uri(text), spec=spec, relpath="")
+    elif is_pattern(text) or looks_like_folder(text) or (Uri(text).is_local and is_folder(Uri(text), locate)):
+        yield from _listed(text, spec, locate)
     else:
-        yield _Entry(uri=uri, spec=spec, relpath="")
+        yield _Entry(uri=Uri(text), spec=spec, relpath="")
 
 
-def _listed(uri: str, spec: InputSpec, locate: Locate) -> Iterator[_Entry]:
-    whole_folder = not is_pattern(uri)
-    root, _, pattern = split_glob(uri)
-    store, _ = locate(f"{root.rstrip('/')}/any")
-    for match in expand(store, pattern, spec.excluded):
+def _listed(text: str, spec: InputSpec, locate: Locate) -> Iterator[_Entry]:
+    whole_folder = not is_pattern(text)
+    glob = Glob.of(text)
+    store, _ = locate(Uri(f"{glob.root.rstrip('/')}/any"))
+    for match in expand(store, glob.pattern, spec.excluded):
         if isinstance(match, Unlisted):
             closed = store.uri(match.key)
             yield _Entry(uri=closed, spec=spec, relpath="", error=_closed(match.error, closed))
             continue
         info, found_uri = match.info, store.uri(match.info.key)
         by_suffix = whole_folder and not match.is_exact
-        if by_suffix and PurePosixPath(found_uri).suffix.lower() not in VIDEO_SUFFIXES:
+        if by_suffix and found_uri.suffix.lower() not in VIDEO_SUFFIXES:
             continue
         source = Source(uri=found_uri, size_bytes=info.size_bytes, fingerprint=info.fingerprint)
         yield _Entry(uri=found_uri, spec=spec, relpath=match.relpath, source=source if info.fingerprint else None)
@@ -206,7 +203,7 @@ def _request(entry: _Entry, manifest: Manifest, locate: Locate) -> VideoRequest 
     if entry.error is not None:
         return _failed(entry, "", entry.error)
     settings = entry.settings or manifest.settings_for(entry.spec)
-    output_uri = ""
+    output_uri: Uri | None = None
     try:
         output_uri = _output_uri(entry, manifest)
         for uri in (entry.uri, output_uri):
@@ -222,7 +219,7 @@ def _request(entry: _Entry, manifest: Manifest, locate: Locate) -> VideoRequest 
             settings=settings,
         )
     except (VideoError, StorageError) as error:
-        return _failed(entry, output_uri, error)
+        return _failed(entry, output_uri or "", error)
 
 
 def _collisions(requests: Iterable[VideoRequest]) -> list[str]:
@@ -249,21 +246,21 @@ def _failed(entry: _Entry, output_uri: str, error: SlomoError) -> VideoFailed:
     )
 
 
-def _output_uri(entry: _Entry, manifest: Manifest) -> str:
-    name, template = entry.uri.rpartition("/")[2], absolute_template(manifest.output.uri, Path.cwd())
-    uri = normalize_uri(render_output(template, relpath=entry.relpath, name=name), Path.cwd())
+def _output_uri(entry: _Entry, manifest: Manifest) -> Uri:
+    template = absolute_template(manifest.output.uri)
+    uri = Uri.parse(render_output(template, relpath=entry.relpath, name=entry.uri.name))
     check_length(uri)
     return uri
 
 
-def _other_names(entry: _Entry, manifest: Manifest) -> Iterator[str]:
+def _other_names(entry: _Entry, manifest: Manifest) -> Iterator[Uri]:
     """Yield the other outputs that the later inputs would give the source."""
     for relpath in set(entry.other_relpaths) - {entry.relpath}:
         with suppress(SourceUnsupported):
             yield _output_uri(replace(entry, relpath=relpath), manifest)
 
 
-def _looked_up(uri: str, locate: Locate) -> Source:
+def _looked_up(uri: Uri, locate: Locate) -> Source:
     store, key = locate(uri)
     info = store.head(key)
     return Source(uri=uri, size_bytes=info.size_bytes, fingerprint=info.fingerprint)

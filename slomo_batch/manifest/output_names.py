@@ -7,6 +7,7 @@ from string import Formatter
 
 from slomo_batch.errors import SourceUnsupported
 from slomo_batch.manifest.sections import InputSpec
+from slomo_batch.uri import Uri, split_s3
 
 WORK_FOLDER = ".slomo-work"
 """Default work place: a folder beside the outputs."""
@@ -56,8 +57,8 @@ def render_output(template: str, *, relpath: str, name: str) -> str:
     return rendered
 
 
-def check_length(uri: str) -> None:
-    """Check that the URI of an output, s3:// or an absolute path, is within the limits of its store.
+def check_length(uri: Uri) -> None:
+    """Check that the URI of an output is within the limits of its store.
 
     Raises:
         SourceUnsupported: it is too long.
@@ -73,10 +74,10 @@ def check_length(uri: str) -> None:
             )
 
 
-def _lengths(uri: str) -> Iterator[tuple[str, int, int]]:
+def _lengths(uri: Uri) -> Iterator[tuple[str, int, int]]:
     """Yield each limited part of a URI: its name, its length and its limit, in bytes."""
-    if uri.startswith("s3://"):
-        yield "key", _num_bytes(uri.removeprefix("s3://").partition("/")[2]), MAX_KEY_BYTES
+    if not uri.is_local:
+        yield "key", _num_bytes(uri.key), MAX_KEY_BYTES
         return
     yield "name", max(map(_num_bytes, uri.split("/"))), MAX_NAME_BYTES
     partial = f"{uri.rpartition('/')[0]}/{PARTIAL_NAME}"
@@ -123,7 +124,8 @@ def looks_like_folder(uri: str) -> bool:
 
 def names_folder(uri: str) -> bool:
     """Return whether a path can only be a folder: it ends in a slash or is a bucket."""
-    return uri.endswith("/") or (uri.startswith("s3://") and "/" not in uri.removeprefix("s3://"))
+    bucket, key = split_s3(uri)
+    return uri.endswith("/") or bool(bucket and not key)
 
 
 def default_work(template: str) -> str:
@@ -155,6 +157,7 @@ def relpath_of(spec: InputSpec, source_uri: str, *, fixed: str = "") -> str:
     """
     folder = source_uri.rpartition("/")[0]
     if spec.table:
-        _, _, key = folder.partition("://")
-        return (key.partition("/")[2] if folder.startswith("s3://") else key or folder).strip("/")
+        bucket, key = split_s3(folder)
+        _, _, path = folder.partition("://")
+        return (key if bucket else path or folder).strip("/")
     return folder.removeprefix(fixed or fixed_part(spec.uri)).strip("/")

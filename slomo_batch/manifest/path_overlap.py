@@ -5,30 +5,18 @@ shortest name that the template can produce, that the glob matches and that no `
 resolved.
 """
 
-import os.path
 import re
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from functools import lru_cache
-from urllib.parse import unquote
 
 from slomo_batch.manifest.output_names import fixed_part, is_pattern, looks_like_folder, parts_of, render_output
 from slomo_batch.manifest.sections import InputSpec
 from slomo_batch.manifest.validation_errors import Problem
+from slomo_batch.uri import normalize
 
 MAX_STATES = 20_000
 """Limit of states in a search. Beyond it, two patterns count as disjoint; the real names are compared later."""
-
-
-def canonical(uri: str) -> str:
-    """Return the canonical form of a location: an S3 URI unchanged, or an absolute path. A trailing slash is kept."""
-    if uri.startswith("s3://"):
-        return uri
-    path = uri
-    if uri.startswith("file://"):
-        path = unquote(uri.removeprefix("file://").removeprefix("localhost"), errors="surrogateescape")
-    absolute = os.path.abspath(os.path.expanduser(path))  # noqa: PTH100, PTH111 a glob is not a path
-    return absolute + "/" if path.endswith("/") and absolute != "/" else absolute
 
 
 # ---- automata --------------------------------------------------------------------------------------------------------
@@ -208,7 +196,7 @@ class _FoundNames:
 
 
 def _found(spec: InputSpec) -> _FoundNames:
-    uri = canonical(spec.uri)
+    uri = normalize(spec.uri)
     names = glob_automaton(uri) if is_pattern(uri) else _under(uri)
     if is_pattern(uri) and uri.endswith("/"):
         names = glob_automaton(uri + "**")
@@ -260,15 +248,15 @@ def validate_paths(inputs: Sequence[InputSpec], output: str, work: str) -> list[
     Two files of one input with the same output name are found later, by `output_collisions` over the real names.
     """
     several = [spec for spec in inputs if _names_several(spec)]
-    single = {canonical(spec.uri): number for number, spec in enumerate(inputs) if spec not in several}
+    single = {normalize(spec.uri): number for number, spec in enumerate(inputs) if spec not in several}
     finders = [_found(spec) for spec in several if spec.uri]
-    template = canonical(output)
+    template = normalize(output)
     problems = [
         *_matching_outputs(several, finders, template),
         *_single_outputs(single, finders, template),
     ]
     problems = problems[:1]
-    return [*problems, *_work_problems(finders, template, canonical(work), overlaps=bool(problems))]
+    return [*problems, *_work_problems(finders, template, normalize(work), overlaps=bool(problems))]
 
 
 def _names_several(spec: InputSpec) -> bool:

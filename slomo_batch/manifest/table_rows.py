@@ -2,7 +2,6 @@
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 
 from slomo_batch.errors import AccessRefused, ManifestError, ObjectMissing, SlomoError
 from slomo_batch.manifest.catalog import CatalogRow, read_catalog
@@ -11,8 +10,8 @@ from slomo_batch.manifest.row_settings import is_for_row
 from slomo_batch.manifest.sections import InputSpec
 from slomo_batch.manifest.values import location_problem
 from slomo_batch.settings import Settings
-from slomo_batch.storage.store import ObjectStore
-from slomo_batch.storage.uris import normalize_uri
+from slomo_batch.storage.store import Locate
+from slomo_batch.uri import Uri
 
 SettingsFor = Callable[[InputSpec, Mapping[str, str]], Settings]
 """Returns the settings of one row of an input.
@@ -24,23 +23,21 @@ Raises ManifestError if they are invalid."""
 class Row:
     """One row: a video and its settings."""
 
-    uri: str
+    uri: Uri
     written: str
     """The uri as the table has it."""
     settings: Settings | None
     """None if they were not requested."""
 
 
-def read_rows(
-    spec: InputSpec, locate: Callable[[str], tuple[ObjectStore, str]], settings_for: SettingsFor | None
-) -> list[Row]:
+def read_rows(spec: InputSpec, locate: Locate, settings_for: SettingsFor | None) -> list[Row]:
     """Read the rows of an input's table.
 
     Raises:
         ManifestError: the table cannot be read, or a row is invalid.
         StorageError: the store of the table does not respond.
     """
-    table = normalize_uri(spec.table, Path.cwd())
+    table = Uri.parse(spec.table)
     store, key = locate(table)
     try:
         data = store.get(key)
@@ -57,7 +54,7 @@ def read_rows(
                 yield from error.problems
 
     return [
-        Row(uri=normalize_uri(row.uri, Path.cwd()), written=row.uri, settings=settings.get(row.line))
+        Row(uri=Uri.parse(row.uri), written=row.uri, settings=settings.get(row.line))
         for row in read_catalog(data, table, wants=is_for_row, check=check)
     ]
 

@@ -9,6 +9,7 @@ from slomo_batch.records import CallStats
 from slomo_batch.steps.context import StepContext
 from slomo_batch.storage.metered import MeteredStore, Traffic
 from slomo_batch.storage.store import ObjectStore
+from slomo_batch.uri import Uri
 
 
 class CallClock:
@@ -18,7 +19,7 @@ class CallClock:
         self._traffic = traffic = Traffic()
         self._began_s, self._began_running_s = time.time(), time.perf_counter()
 
-        def locate(uri: str) -> tuple[ObjectStore, str]:
+        def locate(uri: Uri) -> tuple[ObjectStore, str]:
             store, key = context.locate(uri)
             return MeteredStore(store, traffic), key
 

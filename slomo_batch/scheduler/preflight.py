@@ -10,7 +10,6 @@ from slomo_batch.records import VideoRequest
 from slomo_batch.steps.context import StepContext
 from slomo_batch.steps.stitch import DISK_FACTOR
 from slomo_batch.storage.capability import check_access, check_put_if_absent
-from slomo_batch.storage.uris import is_s3
 
 
 def check_work_store(context: StepContext) -> None:
@@ -38,7 +37,7 @@ def check_outputs_writable(requests: Sequence[VideoRequest], context: StepContex
     for request in requests:
         store, key = context.locate(request.output_uri)
         probe = f"{key[: key.rfind('/') + 1]}.slomo-batch-{context.layout.name}.probe"
-        place = store.root if is_s3(store.root) else "disk"
+        place = "disk" if store.root.is_local else store.root
         if place in proven or store.uri(probe) in tried:
             continue
         tried.add(store.uri(probe))
@@ -46,7 +45,7 @@ def check_outputs_writable(requests: Sequence[VideoRequest], context: StepContex
             check_access(store, probe, write=True)
             proven.add(place)
         except StoreUnusable as error:
-            if is_s3(place):
+            if not store.root.is_local:
                 raise
             refused.setdefault(place, error)
     for place in refused.keys() - proven:
@@ -60,7 +59,7 @@ def check_machines_share_storage(num_machines: int, requests: Sequence[VideoRequ
         ManifestError: a source, an output or the work place is on the disk of one.
     """
     videos = (uri for request in requests for uri in (request.source.uri, request.output_uri))
-    check_no_local_paths(num_machines, [context.work.root, *videos])
+    check_no_local_paths(num_machines, [uri for uri in (context.work.root, *videos) if not uri.is_shared])
 
 
 def check_local_disk(requests: Sequence[VideoRequest], context: StepContext) -> None:

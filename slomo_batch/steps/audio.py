@@ -3,7 +3,7 @@
 Audio is made in one piece, not by chunks, because a cut in a compressed track is a gap.
 """
 
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 from uuid import uuid4
 
 from slomo_batch.errors import WorkDamaged
@@ -69,6 +69,6 @@ def _make(stored: StoredPlan, context: StepContext, source: Path, tracks: Path) 
         mode=plan.resolved.audio,
         slowdown=plan.grid.slowdown,
         duration_s=plan.grid.num_frames / plan.grid.rate,
-        container=PurePosixPath(plan.request.output_uri).suffix,
+        container=plan.request.output_uri.suffix,
         zero_s=int(index.frame_pts[0]) * index.time_base,
     )

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 from slomo_batch.errors import SlomoError
 from slomo_batch.media.reader import RangeReader
 from slomo_batch.records import Machine, Resolved, Source, VideoPlan
-from slomo_batch.storage.store import ObjectStore
+from slomo_batch.storage.store import Locate, ObjectStore
 from slomo_batch.storage.work_layout import Layout
 
 if TYPE_CHECKING:
@@ -25,8 +25,7 @@ class StepContext:
     work: ObjectStore
     """The work store; keys come from `layout`."""
     layout: Layout
-    locate: Callable[[str], tuple[ObjectStore, str]]
-    """Returns the store and the key of any URI of the manifest."""
+    locate: Locate
     interpolator: "Callable[[VideoPlan], AnyInterpolator]"
     """Returns the model that a plan names; loaded once per process."""
     machine: Callable[[Resolved], Machine]

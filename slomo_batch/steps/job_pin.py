@@ -14,6 +14,7 @@ from slomo_batch.records import VideoRequest
 from slomo_batch.serialization import digest, file_sha256
 from slomo_batch.steps.context import StepContext
 from slomo_batch.steps.stored_records import commit, committed
+from slomo_batch.uri import Uri
 
 _BASIS_REMEDY = (
     "Restore it from a backup, or delete it: the next run decides again and keeps what is published, but begins "
@@ -142,7 +143,7 @@ def _fetched(uri: str, context: StepContext, folder: Path) -> Path:
     """Download the weights of a URI as a .safetensors file; a public checkpoint is imported."""
     from slomo_batch.interpolators.superslomo.weights import import_checkpoint  # noqa: PLC0415 loads torch
 
-    store, key = context.locate(uri)
+    store, key = context.locate(Uri.parse(uri))
     name = key.rpartition("/")[2]
     # A key may be too long for a file name. A shorter one is kept: an imported checkpoint records it.
     original = folder / (name if len(os.fsencode(name)) <= MAX_NAME_BYTES else name[-MAX_NAME_BYTES // 4 :])

@@ -2,7 +2,6 @@
 
 from dataclasses import replace
 from fractions import Fraction
-from pathlib import PurePosixPath
 
 from slomo_batch.errors import WorkDamaged
 from slomo_batch.interpolators.cut_detection import CONTEXT
@@ -105,7 +104,7 @@ def plan_video(identity: str, request: VideoRequest, pin: JobPin, probed: Probe)
     facts, settings = probed.facts, request.settings
     rate = settings.retime.fps.of(probed.timeline.nominal_rate)
     grid = OutputGrid.covering(probed.timeline, rate=rate, slowdown=settings.retime.slowdown)
-    check_output_rate(rate, PurePosixPath(request.output_uri).suffix, request.source.uri)
+    check_output_rate(rate, request.output_uri.suffix, request.source.uri)
     choice = choose_encoder(
         settings.encode,
         source_format=planar_format_name(facts.pixel_format),
@@ -149,7 +148,7 @@ def _length_notes(plan: VideoPlan) -> tuple[str, ...]:
 def _container_notes(plan: VideoPlan) -> tuple[str, ...]:
     return container_limits(
         plan.request.settings.encode.codec,
-        PurePosixPath(plan.request.output_uri).suffix,
+        plan.request.output_uri.suffix,
         sample_aspect_ratio=plan.facts.sample_aspect_ratio,
         color=output_color(plan),
     )

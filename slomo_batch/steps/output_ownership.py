@@ -13,9 +13,10 @@ from slomo_batch.records import OutputOwnership, VideoRequest
 from slomo_batch.steps.context import StepContext
 from slomo_batch.steps.stored_records import committed, exists, put_record
 from slomo_batch.storage.store import ObjectInfo
+from slomo_batch.uri import Uri
 
 
-def output_object(output_uri: str, context: StepContext) -> ObjectInfo | None:
+def output_object(output_uri: Uri, context: StepContext) -> ObjectInfo | None:
     """The object under an output's name; None if there is none, or it cannot be accessed."""
     store, key = context.locate(output_uri)
     try:
@@ -24,7 +25,7 @@ def output_object(output_uri: str, context: StepContext) -> ObjectInfo | None:
         return None
 
 
-def read_ownership(output_uri: str, found: ObjectInfo | None, context: StepContext) -> OutputOwnership | None:
+def read_ownership(output_uri: Uri, found: ObjectInfo | None, context: StepContext) -> OutputOwnership | None:
     """The record of the object under an output's name; None if this job did not put it, or it was changed since.
 
     Raises:
@@ -60,5 +61,5 @@ def is_earlier_version(earlier: OutputOwnership | None, request: VideoRequest, w
     )
 
 
-def _key(output_uri: str, found: ObjectInfo, context: StepContext) -> str:
+def _key(output_uri: Uri, found: ObjectInfo, context: StepContext) -> str:
     return context.layout.owned(object_id(output_uri, found.size_bytes, found.fingerprint))

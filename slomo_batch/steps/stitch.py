@@ -9,7 +9,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from dataclasses import fields
 from itertools import accumulate, pairwise
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 
 from slomo_batch.errors import BorderMismatch, ObjectMissing, OutputExists, OutputInvalid, WorkDamaged
 from slomo_batch.media.concat import StitchSpec, stitch
@@ -35,6 +35,7 @@ from slomo_batch.steps.stored_records import MADE_AGAIN, commit
 from slomo_batch.steps.video_records import VideoRecords, read_receipt
 from slomo_batch.storage.store import ObjectInfo
 from slomo_batch.storage.work_layout import parts_of
+from slomo_batch.uri import Uri
 
 DISK_FACTOR = 2.2
 """Local disk that a stitch needs, as a multiple of the output's size: for the file, and for its copy with the index in
@@ -176,7 +177,7 @@ def _upload(plan: VideoPlan, receipt: str, out: Path, context: StepContext, *, e
     record_ownership(record, put, context)
 
 
-def _earlier(output_uri: str, found: ObjectInfo | None, context: StepContext) -> tuple[OutputOwnership | None, bool]:
+def _earlier(output_uri: Uri, found: ObjectInfo | None, context: StepContext) -> tuple[OutputOwnership | None, bool]:
     """The ownership record of the object to be replaced, and whether that record is damaged."""
     try:
         return read_ownership(output_uri, found, context), False
@@ -184,7 +185,7 @@ def _earlier(output_uri: str, found: ObjectInfo | None, context: StepContext) ->
         return None, True
 
 
-def _withdraw_receipts(output_uri: str, own_receipt: str, context: StepContext) -> None:
+def _withdraw_receipts(output_uri: Uri, own_receipt: str, context: StepContext) -> None:
     """Delete all other receipts of an output; which of them is that of the object to be replaced is not known."""
     layout = context.layout
     for found in list(context.work.list(layout.receipts)):
@@ -213,7 +214,7 @@ def _join(
             remedy=MADE_AGAIN,
         )
     _check_disk(segments, sound, folder)
-    out = folder / f"output{PurePosixPath(plan.request.output_uri).suffix}"
+    out = folder / f"output{plan.request.output_uri.suffix}"
     spec = StitchSpec(
         rate=plan.grid.rate,
         num_frames=plan.grid.num_frames,

@@ -3,7 +3,7 @@
 import os
 import stat
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from functools import cache
 from itertools import islice, takewhile
@@ -11,38 +11,35 @@ from pathlib import Path
 
 from slomo_batch.errors import StorageError
 from slomo_batch.storage.local import LocalStore
-from slomo_batch.storage.store import ObjectStore
-from slomo_batch.storage.uris import is_s3
+from slomo_batch.storage.store import Locate
+from slomo_batch.uri import Uri
 
 OBJECTS_PER_LISTING = 1000
 """Maximum number of objects in one answer to a listing request."""
-
-
-Locate = Callable[[str], tuple[ObjectStore, str]]
 
 
 @dataclass(frozen=True, slots=True)
 class Presence:
     """Which of many URIs exist."""
 
-    present: set[str] = field(default_factory=set)
+    present: set[Uri] = field(default_factory=set)
     """Those at which there is an object."""
-    unknown: dict[str, StorageError] = field(default_factory=dict)
+    unknown: dict[Uri, StorageError] = field(default_factory=dict)
     """Those that cannot be checked, each with its error."""
 
 
-def find_existing(uris: Iterable[str], locate: Locate) -> Presence:
+def find_existing(uris: Iterable[Uri], locate: Locate) -> Presence:
     """Find which of `uris` exist. Local paths are checked one by one. On S3 one request lists 1,000 objects of the
     common parent prefix of a bucket's URIs; if that holds many other objects, the parent of each URI is listed.
 
     Raises:
         StorageError: a bucket cannot be listed.
     """
-    by_bucket: dict[str, set[str]] = defaultdict(set)
+    by_bucket: dict[str, set[Uri]] = defaultdict(set)
     found = Presence()
     for uri in uris:
-        if is_s3(uri):
-            by_bucket[uri.split("/", 3)[2]].add(uri)
+        if uri.bucket:
+            by_bucket[uri.bucket].add(uri)
             continue
         try:
             if _status(uri, locate) is not None:
@@ -60,7 +57,7 @@ def find_existing(uris: Iterable[str], locate: Locate) -> Presence:
     return found
 
 
-def is_folder(path: str, locate: Locate) -> bool:
+def is_folder(path: Uri, locate: Locate) -> bool:
     """Whether a local path is a folder; False if it cannot be checked."""
     try:
         status = _status(path, locate)
@@ -69,7 +66,7 @@ def is_folder(path: str, locate: Locate) -> bool:
     return status is not None and stat.S_ISDIR(status.st_mode)
 
 
-def _status(path: str, locate: Locate) -> os.stat_result | None:
+def _status(path: Uri, locate: Locate) -> os.stat_result | None:
     store, key = locate(path)
     if not isinstance(store, LocalStore):
         raise TypeError(f"{path} is not on this machine")
@@ -80,22 +77,22 @@ def _alike(names: tuple[str, str]) -> bool:
     return bool(names[0] == names[1])
 
 
-def _listed(folder: str, locate: Locate) -> Iterator[str]:
-    store, prefix = locate(folder)
+def _listed(folder: str, locate: Locate) -> Iterator[Uri]:
+    store, prefix = locate(Uri(folder))
     return (store.uri(info.key) for info in store.list(prefix))
 
 
-def resolve_folders(uris: Iterable[str]) -> list[str]:
+def resolve_folders(uris: Iterable[Uri]) -> list[str]:
     """Resolve the links in the folders of local URIs, but not a link at the file's own name. S3 URIs stay as they
     are."""
     real_folder = cache(os.path.realpath)  # many files lie in few folders
     places = []
     for uri in uris:
         folder, _, name = uri.rpartition("/")
-        places.append(uri if is_s3(uri) else f"{real_folder(f'{folder}/').rstrip('/')}/{name}")
+        places.append(f"{real_folder(f'{folder}/').rstrip('/')}/{name}" if uri.is_local else uri)
     return places
 
 
-def resolve_link(uri: str) -> str:
+def resolve_link(uri: Uri) -> str:
     """Resolve a local URI that is a link to a file; other URIs stay as they are."""
-    return os.path.realpath(uri) if not is_s3(uri) and Path(uri).is_symlink() else uri
+    return os.path.realpath(uri) if uri.is_local and Path(uri).is_symlink() else uri

@@ -14,10 +14,29 @@ from slomo_batch.errors import AccessRefused, ObjectMissing, StorageBusy
 from slomo_batch.storage.folders import Unlisted
 from slomo_batch.storage.local import LocalStore
 from slomo_batch.storage.store import ObjectInfo, ObjectStore
-from slomo_batch.storage.uris import S3_SCHEME, is_s3
+from slomo_batch.uri import S3_SCHEME, Uri, split_s3
 
 _WILD = re.compile(r"[*?\[]")
 _PIECE = re.compile(r"\*\*/|\*\*|\*|\?|\[!?\]?[^\]]*\]|.", re.DOTALL)
+
+
+@dataclass(frozen=True, slots=True)
+class Glob:
+    """A location that names any number of objects: a folder, or a pattern with wildcards."""
+
+    root: Uri
+    """The store to look in: the bucket; on disk the literal folder (the part before the first wildcard)."""
+    pattern: str
+    """Pattern of whole keys in that store."""
+
+    @classmethod
+    def of(cls, text: str) -> "Glob":
+        """The glob that this normalized text is."""
+        bucket, pattern = split_s3(text)
+        if bucket:
+            return cls(Uri(S3_SCHEME + bucket), pattern)
+        folder = literal_folder(text.rstrip("/") or "/")
+        return cls(Uri(folder.rstrip("/") or "/"), text[len(folder) :])
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -29,18 +48,6 @@ class GlobMatch:
     """Its folder relative to the glob's literal folder (the part before the first wildcard); "" if directly in it."""
     is_exact: bool
     """Whether the pattern is the literal name of the object, rather than of a folder or a pattern that matches it."""
-
-
-def split_glob(uri: str) -> tuple[str, str, str]:
-    """Root URI of the store to look in, the literal folder in it ("" or with a slash), and the pattern of whole keys.
-
-    On disk the root is the literal folder itself; on S3 it is the bucket. `uri` is normalized.
-    """
-    if is_s3(uri):
-        bucket, _, pattern = uri.removeprefix(S3_SCHEME).partition("/")
-        return S3_SCHEME + bucket, literal_folder(pattern), pattern
-    folder = literal_folder(uri.rstrip("/") or "/")
-    return folder.rstrip("/") or "/", "", uri[len(folder) :]
 
 
 def literal_folder(pattern: str) -> str:

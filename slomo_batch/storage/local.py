@@ -23,6 +23,7 @@ from slomo_batch.storage.folders import Unlisted, status_of, walk
 from slomo_batch.storage.keys import checked_key
 from slomo_batch.storage.local_errors import with_retries
 from slomo_batch.storage.store import NullUploadLog, ObjectInfo, Upload, UploadLog
+from slomo_batch.uri import Uri
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -61,13 +62,13 @@ class LocalStore:
         self._fingerprints: dict[str, tuple[str, tuple[int, ...]]] = {}
 
     @property
-    def root(self) -> str:
+    def root(self) -> Uri:
         """Absolute path of the folder."""
-        return str(self._root)
+        return Uri(self._root)
 
-    def uri(self, key: str) -> str:
+    def uri(self, key: str) -> Uri:
         """Absolute path of an object."""
-        return str(self._root / key)
+        return Uri(self._root / key)
 
     # ---- reading ---------------------------------------------------------------------------------------------------
 
@@ -200,7 +201,7 @@ class LocalStore:
     def _uploading(self, path: Path) -> Iterator[tuple[Path, BinaryIO]]:
         """A new file in the folder of `path`, recorded while it exists."""
         part = _beside(path)
-        upload = Upload(uri=str(path), token=part.name)
+        upload = Upload(uri=Uri(path), token=part.name)
         self._uploads.begun(upload)
         try:
             with _temporary(part) as opened:

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from slomo_batch.storage.store import ObjectInfo, ObjectStore
+from slomo_batch.uri import Uri
 
 
 @dataclass(slots=True)
@@ -23,11 +24,11 @@ class MeteredStore:
         self._traffic = traffic
 
     @property
-    def root(self) -> str:
+    def root(self) -> Uri:
         """See ObjectStore."""
         return self._store.root
 
-    def uri(self, key: str) -> str:
+    def uri(self, key: str) -> Uri:
         """See ObjectStore."""
         return self._store.uri(key)
 

@@ -5,14 +5,14 @@ from pathlib import Path
 
 from slomo_batch.storage.s3_options import S3Options
 from slomo_batch.storage.store import ObjectStore, UploadLog
-from slomo_batch.storage.uris import is_s3, normalize_uri, split_s3
+from slomo_batch.uri import Uri
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class StoreSpec:
     """Root URI and options of a store; picklable, to open it in any process."""
 
-    uri: str
+    uri: Uri
     options: S3Options = field(default_factory=S3Options)
 
 
@@ -21,11 +21,10 @@ def open_store(spec: StoreSpec, uploads: UploadLog | None = None) -> ObjectStore
 
     This sends no request; `capability.check_access` does.
     """
-    if is_s3(spec.uri):
-        from slomo_batch.storage.s3 import S3Store  # noqa: PLC0415 a process that does not use S3 does not load boto3
+    if spec.uri.is_local:
+        from slomo_batch.storage.local import LocalStore  # noqa: PLC0415 as below
 
-        bucket, key = split_s3(spec.uri)
-        return S3Store(bucket, key.strip("/"), spec.options, uploads)
-    from slomo_batch.storage.local import LocalStore  # noqa: PLC0415 as above
+        return LocalStore(Path(spec.uri), uploads)
+    from slomo_batch.storage.s3 import S3Store  # noqa: PLC0415 a process that does not use S3 does not load boto3
 
-    return LocalStore(Path(normalize_uri(spec.uri, Path.cwd())), uploads)
+    return S3Store(spec.uri.bucket, spec.uri.key.strip("/"), spec.options, uploads)

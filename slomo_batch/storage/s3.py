@@ -36,7 +36,7 @@ from slomo_batch.storage.s3_upload import (
     upload_parts,
 )
 from slomo_batch.storage.store import NullUploadLog, ObjectInfo, UploadLog
-from slomo_batch.storage.uris import S3_SCHEME
+from slomo_batch.uri import Uri
 
 if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
@@ -74,13 +74,13 @@ class S3Store:
             self._encryption = {"ServerSideEncryption": "aws:kms", "SSEKMSKeyId": options.sse_kms_key_id}
 
     @property
-    def root(self) -> str:
+    def root(self) -> Uri:
         """s3://bucket/prefix."""
-        return f"{S3_SCHEME}{self._bucket}/{self._prefix}".rstrip("/")
+        return Uri(Uri.on_s3(self._bucket, self._prefix).rstrip("/"))
 
-    def uri(self, key: str) -> str:
+    def uri(self, key: str) -> Uri:
         """URI of an object."""
-        return f"{S3_SCHEME}{self._bucket}/{self._prefix}{key}"
+        return Uri.on_s3(self._bucket, self._prefix + key)
 
     # ---- reading ---------------------------------------------------------------------------------------------------
 
@@ -325,7 +325,7 @@ class S3Store:
             )
         for error in answer.get("Errors", ()):
             response: Any = {"Error": error}
-            where = f"{S3_SCHEME}{self._bucket}/{error.get('Key', '')}"
+            where = Uri.on_s3(self._bucket, error.get("Key", ""))
             failure = storage_error(ClientError(response, "DeleteObjects"), where)
             if not isinstance(failure, ObjectMissing):
                 raise failure

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 from botocore.exceptions import BotoCoreError, ClientError
 
 from slomo_batch.storage.store import Upload, UploadLog
-from slomo_batch.storage.uris import S3_SCHEME
+from slomo_batch.uri import Uri
 
 if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
@@ -66,7 +66,7 @@ def upload_parts(
     """Upload a file in parts; `place` has bucket and key, `target` also the storage options."""
     created = client.create_multipart_upload(**target, ChecksumAlgorithm="CRC32")
     upload = {**place, "UploadId": created["UploadId"]}
-    record = Upload(uri=f"{S3_SCHEME}{place['Bucket']}/{place['Key']}", token=created["UploadId"])
+    record = Upload(uri=Uri.on_s3(place["Bucket"], place["Key"]), token=created["UploadId"])
     try:
         uploads.begun(record)
         parts = _send(client, upload, path, path.stat().st_size)

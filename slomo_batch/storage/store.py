@@ -1,9 +1,11 @@
 """ObjectStore: the interface of folders and S3."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
+
+from slomo_batch.uri import Uri
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -21,7 +23,7 @@ class ObjectInfo:
 class Upload:
     """A write in progress. If the process is killed, it leaves data that are not an object."""
 
-    uri: str
+    uri: Uri
     """Of the object that it writes."""
     token: str
     """Id of the multipart upload on S3; name of the temporary file in a folder."""
@@ -55,10 +57,10 @@ class ObjectStore(Protocol):
     """
 
     @property
-    def root(self) -> str:
+    def root(self) -> Uri:
         """URI of the root, without a trailing slash."""
 
-    def uri(self, key: str) -> str:
+    def uri(self, key: str) -> Uri:
         """URI of an object, for messages and reports."""
 
     def head(self, key: str) -> ObjectInfo:
@@ -99,3 +101,7 @@ class ObjectStore(Protocol):
 
     def abandoned(self, prefix: str) -> Iterator[ObjectInfo]:
         """List temporary files below a folder; `delete` accepts their keys. There are none on S3."""
+
+
+Locate = Callable[[Uri], tuple[ObjectStore, str]]
+"""Returns the store of a URI, and the key in it."""

@@ -17,7 +17,7 @@ from slomo_batch.errors import JobTaken, ObjectMissing
 from slomo_batch.storage.opening import StoreSpec, open_store
 from slomo_batch.storage.s3_options import S3Options
 from slomo_batch.storage.store import ObjectStore
-from slomo_batch.storage.uris import is_s3, normalize_uri
+from slomo_batch.uri import Uri
 
 CHECKPOINT = "checkpoint.pt"
 """Weights, their moving average, the optimizer state and the step number."""
@@ -34,18 +34,18 @@ LOCK_TIMEOUT_S = 60.0
 class RunFolder:
     """The files of a run, which only the leader writes. As a context manager, it deletes the local copy on exit."""
 
-    def __init__(self, uri: str) -> None:
+    def __init__(self, uri: Uri) -> None:
         """Open the run folder at a path or S3 prefix."""
-        self.uri = normalize_uri(uri, Path.cwd()).rstrip("/")
-        self._documents = open_store(StoreSpec(uri=self.uri, options=S3Options()))
+        self._documents = open_store(StoreSpec(uri=uri, options=S3Options()))
+        self.uri = self._documents.root
         self._store: ObjectStore | None = None
         self._uploaded: dict[str, tuple[int, int]] = {}
-        if is_s3(self.uri):
-            self._store = self._documents
-            self.folder = Path(tempfile.mkdtemp(prefix="slomo-train-"))
-        else:
+        if self.uri.is_local:
             self.folder = Path(self.uri)
             self.folder.mkdir(parents=True, exist_ok=True)
+        else:
+            self._store = self._documents
+            self.folder = Path(tempfile.mkdtemp(prefix="slomo-train-"))
 
     def __enter__(self) -> Self:
         return self

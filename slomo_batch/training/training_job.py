@@ -7,7 +7,7 @@ import os
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 
 import torch
 
@@ -17,7 +17,6 @@ from slomo_batch.manifest.sections import InputSpec
 from slomo_batch.records import Source
 from slomo_batch.serialization import digest
 from slomo_batch.storage.s3_options import S3Options
-from slomo_batch.storage.uris import normalize_uri
 from slomo_batch.training.config import TrainingConfig, VideoSource
 from slomo_batch.training.distributed import WorkerGroup
 from slomo_batch.training.loop import LoopOptions, train
@@ -28,6 +27,7 @@ from slomo_batch.training.run_log import log
 from slomo_batch.training.samples import SampleDataset
 from slomo_batch.training.validation import ValidationPair, prepared_pairs, validate_network, video_pairs
 from slomo_batch.training.videos import ConcatWindows, IndexedVideo, VideoWindows, index_videos
+from slomo_batch.uri import Uri
 from slomo_batch.wiring import locate
 
 FILM_STILLS_STEP = 2
@@ -40,7 +40,7 @@ class TrainingJob:
     """One run: its config, its folder and its indexed videos."""
 
     config: TrainingConfig
-    run_uri: str
+    run_uri: Uri
     """Run folder: a path, or an S3 prefix."""
     options: LoopOptions
     films: tuple[IndexedVideo, ...] = ()
@@ -56,7 +56,7 @@ class TrainingJob:
 # ---- preparing ------------------------------------------------------------------------------------------------------
 
 
-def prepare_job(config: TrainingConfig, run_uri: str, options: LoopOptions) -> TrainingJob:
+def prepare_job(config: TrainingConfig, run_uri: Uri, options: LoopOptions) -> TrainingJob:
     """Find and index the videos of a config.
 
     Raises:
@@ -99,7 +99,7 @@ def find_videos(videos: VideoSource) -> list[Source]:
         raise ManifestError("cannot find these videos", where=location, problems=(str(error),)) from error
     if not videos.names:
         return found
-    by_name = {PurePosixPath(source.uri).name: source for source in found}
+    by_name = {source.uri.name: source for source in found}
     names = list(_read_list(videos.names))
     missing = tuple(f"{name} is in the list, but not in {location}" for name in names if name not in by_name)
     if missing or not names:
@@ -108,7 +108,7 @@ def find_videos(videos: VideoSource) -> list[Source]:
 
 
 def _read_list(uri: str) -> Iterator[str]:
-    store, key = LOCATE(normalize_uri(uri, Path.cwd()))
+    store, key = LOCATE(Uri.parse(uri))
     try:
         text = store.get(key).decode("utf-8-sig")
     except (StorageError, UnicodeDecodeError) as error:

@@ -15,12 +15,12 @@ import numpy as np
 
 from slomo_batch.errors import ManifestError, SlomoError, SourceUnsupported
 from slomo_batch.interpolators.cut_detection import CONTEXT, PairKind, classify_pair
-from slomo_batch.manifest.inputs import Locate
 from slomo_batch.media.reader import RangeReader
 from slomo_batch.media.rgb import pictures_with_pts, rgb_frames_at
 from slomo_batch.picture import Picture
 from slomo_batch.records import Source
 from slomo_batch.serialization import digest, from_json, to_json
+from slomo_batch.storage.store import Locate
 from slomo_batch.training.prepare import WINDOW_FRAMES, Window
 
 MAX_STEP_RATIO = 1.5
@@ -76,7 +76,7 @@ def index_videos(
 
     Args:
         sources: the videos.
-        locate: returns the store and key of a URI.
+        locate: returns the store of a URI, and the key in it.
         read_document: returns the document with a name, or None.
         write_document: stores a document under a name.
         log: called with a line for each video that is indexed.

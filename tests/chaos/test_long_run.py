@@ -22,6 +22,7 @@ from slomo_batch.serialization import file_sha256, from_json
 from slomo_batch.storage.opening import StoreSpec, open_store
 from slomo_batch.storage.store import ObjectStore
 from slomo_batch.storage.work_layout import Layout
+from slomo_batch.uri import Uri
 from tests.chaos.blows import Battlefield, Drivers
 from tests.end_to_end.running import REAL_CLIPS, Job, excerpt
 from tests.real_cluster.autoscaling import autoscaling_cluster
@@ -122,7 +123,7 @@ def test_a_job_under_all_kinds_of_faults(where: str, s3_server: MortalServer, tm
 
 def quiet_day(server: MortalServer, folder: Path) -> Day:
     """Clips in a bucket beside an unrelated object; and the same job without faults."""
-    store = open_store(StoreSpec(uri=f"s3://{server.server.make_bucket()}", options=server.server.options()))
+    store = open_store(StoreSpec(uri=Uri(f"s3://{server.server.make_bucket()}"), options=server.server.options()))
     clips = [
         excerpt(name, folder / f"{name}.mp4", num_frames=NUM_FRAMES, width=WIDTH, height=HEIGHT) for name in REAL_CLIPS
     ]

@@ -9,6 +9,7 @@ import pytest
 from slomo_batch import __version__
 from slomo_batch.cli.main import main
 from slomo_batch.errors import ManifestError
+from slomo_batch.uri import Uri
 from tests.manifest.manifests import GOOD
 
 
@@ -53,7 +54,7 @@ def test_prewarm_requires_a_cluster(tmp_path: Path) -> None:
     cluster = ClusterSettings.of(ClusterSection(address="inline"))
     with (
         pytest.raises(ManifestError, match="--prewarm asks a cluster"),
-        open_machines(cluster, JobEnvironment(work_uri=str(tmp_path), job="j"), prewarm=2),
+        open_machines(cluster, JobEnvironment(work_uri=Uri(tmp_path), job="j"), prewarm=2),
     ):
         pass
 

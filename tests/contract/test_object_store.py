@@ -14,6 +14,7 @@ from slomo_batch.storage.local import LocalStore
 from slomo_batch.storage.metered import MeteredStore, Traffic
 from slomo_batch.storage.opening import StoreSpec, open_store
 from slomo_batch.storage.store import ObjectStore
+from slomo_batch.uri import Uri
 from tests.memory_store import MemoryStore
 from tests.s3_server import S3Server
 
@@ -34,7 +35,7 @@ def store(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[ObjectStor
     else:
         server: S3Server = request.getfixturevalue("s3")
         uri = f"s3://{request.getfixturevalue('bucket')}/{uuid4().hex}"
-        yield open_store(StoreSpec(uri=uri, options=server.options()))
+        yield open_store(StoreSpec(uri=Uri(uri), options=server.options()))
 
 
 def keys(store: ObjectStore, prefix: str = "") -> list[str]:

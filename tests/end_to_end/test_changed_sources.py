@@ -14,6 +14,7 @@ from slomo_batch.serialization import from_json
 from slomo_batch.storage.opening import StoreSpec, open_store
 from slomo_batch.storage.store import ObjectStore
 from slomo_batch.storage.work_layout import Layout
+from slomo_batch.uri import Uri
 from tests.clips.catalogue import clip
 from tests.heard import Heard
 from tests.s3_server import S3Server
@@ -73,10 +74,10 @@ class Archive:
 @pytest.fixture(params=["folder", "s3"])
 def archive(request: pytest.FixtureRequest, tmp_path: Path) -> Archive:
     if request.param == "folder":
-        made = Archive(open_store(StoreSpec(uri=str(tmp_path))), "")
+        made = Archive(open_store(StoreSpec(uri=Uri(tmp_path))), "")
     else:
         s3: S3Server = request.getfixturevalue("s3")
-        store = open_store(StoreSpec(uri=f"s3://{s3.make_bucket()}", options=s3.options()))
+        store = open_store(StoreSpec(uri=Uri(f"s3://{s3.make_bucket()}"), options=s3.options()))
         made = Archive(store, f"storage: {{endpoint_url: '{s3.endpoint}', addressing_style: path}}\n")
     made.put("a", "one_frame")
     made.put("b", "one_frame")

@@ -16,6 +16,7 @@ from slomo_batch.storage import s3 as s3_store
 from slomo_batch.storage import s3_upload
 from slomo_batch.storage.existence import OBJECTS_PER_LISTING
 from slomo_batch.storage.opening import StoreSpec, open_store
+from slomo_batch.uri import Uri
 from tests.clips.catalogue import clip
 from tests.s3_server import Request, S3Server, recording
 
@@ -63,7 +64,7 @@ def _billed(seen: Iterable[Request]) -> S3Requests:
 
 def test_a_job_sends_the_requests_that_its_plan_predicts(s3: S3Server) -> None:
     bucket = s3.make_bucket()
-    store = open_store(StoreSpec(uri=f"s3://{bucket}", options=s3.options()))
+    store = open_store(StoreSpec(uri=Uri(f"s3://{bucket}"), options=s3.options()))
     for name in ("cfr", "no_audio"):
         store.put(f"in/{name}.mp4", clip(name).data)
     rows = dry_run.plan(_manifest(s3, bucket)).rows

@@ -13,6 +13,7 @@ from slomo_batch.serialization import from_json
 from slomo_batch.storage.opening import StoreSpec, open_store
 from slomo_batch.storage.store import ObjectStore
 from slomo_batch.storage.work_layout import Layout
+from slomo_batch.uri import Uri
 from tests.end_to_end.running import Job, cli, excerpt, frame_hashes
 from tests.s3_server import S3Server, cutting, losing, recording, refusing, without_put_if_absent
 
@@ -35,7 +36,7 @@ class Archive:
 @pytest.fixture
 def archive(s3: S3Server, tmp_path: Path) -> Archive:
     bucket = s3.make_bucket()
-    store = open_store(StoreSpec(uri=f"s3://{bucket}", options=s3.options()))
+    store = open_store(StoreSpec(uri=Uri(f"s3://{bucket}"), options=s3.options()))
     clip = excerpt("carphone_pristine", tmp_path / "clip.mp4", num_frames=20, width=176, height=144)
     store.put_file("archive/1992/clip.mp4", clip)
     store.put("archive/1992/notes.txt", b"not a video")

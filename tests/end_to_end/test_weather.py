@@ -13,6 +13,7 @@ from slomo_batch.serialization import file_sha256, from_json
 from slomo_batch.storage.opening import StoreSpec, open_store
 from slomo_batch.storage.store import ObjectStore
 from slomo_batch.storage.work_layout import Layout
+from slomo_batch.uri import Uri
 from tests.end_to_end.running import Job, excerpt, frame_hashes
 from tests.s3_server import S3Server
 from tests.s3_weather import PASSING, Fault, Weather, weathered
@@ -73,7 +74,7 @@ def archive(s3: S3Server, tmp_path_factory: pytest.TempPathFactory) -> Archive:
     local = Job(folder / "quiet").write([str(clip)], **SECTIONS, chunks={"pairs": 2})
     quiet = local.run()
     assert quiet.returncode == 0, quiet.stdout + quiet.stderr
-    store = open_store(StoreSpec(uri=f"s3://{s3.make_bucket()}", options=s3.options()))
+    store = open_store(StoreSpec(uri=Uri(f"s3://{s3.make_bucket()}"), options=s3.options()))
     store.put_file("archive/clip.mp4", clip)
     return Archive(
         store=store,

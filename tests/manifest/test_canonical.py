@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from slomo_batch.manifest.canonical import canonical_manifest, local_paths
 from slomo_batch.manifest.load import load
 from slomo_batch.manifest.schema import Manifest
-from slomo_batch.storage.uris import normalize_uri
+from slomo_batch.uri import normalize
 from tests.manifest.manifests import GOOD, good, with_inputs
 
 MORE = """\
@@ -69,7 +69,7 @@ def test_the_canonical_form_runs_on_the_cluster_that_receives_it() -> None:
 
 def test_local_paths_become_absolute_and_s3_uris_stay() -> None:
     manifest = load(with_inputs("[{uri: clips/*.mp4}, {table: s3://a/t.csv}, {uri: /b/c.mp4}]", more=MORE), where="m")
-    canonical = canonical_manifest(manifest, partial(normalize_uri, base=Path("/home/ann")))
+    canonical = canonical_manifest(manifest, partial(normalize, base=Path("/home/ann")))
     again = load(canonical.text, where="canonical")
     assert [spec.uri or spec.table for spec in again.inputs] == ["/home/ann/clips/*.mp4", "s3://a/t.csv", "/b/c.mp4"]
     assert again.output.uri == "/home/ann/out/{stem}.mp4"

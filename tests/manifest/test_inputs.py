@@ -20,6 +20,7 @@ from slomo_batch.storage import folders, local_errors
 from slomo_batch.storage.existence import find_existing
 from slomo_batch.storage.local import LocalStore
 from slomo_batch.storage.s3_options import S3Options
+from slomo_batch.uri import Uri
 from slomo_batch.wiring import JobEnvironment, locate, open_context
 from tests.s3_server import S3Server
 from tests.strangers import as_stranger, open_folder
@@ -117,7 +118,7 @@ def test_a_literal_name_with_wildcards_names_one_file_and_is_reported_as_typed(p
 def test_an_object_without_a_suffix_is_found_by_its_name(s3: S3Server) -> None:
     bucket = f"s3://{s3.make_bucket()}"
     at = partial(locate, s3=s3.options())
-    store, _ = at(f"{bucket}/any")
+    store, _ = at(Uri(f"{bucket}/any"))
     for key in ("obj/3f2a77c0-11", "obj/readme", "obj/1.mp4"):
         store.put(key, b"video")
     for uri, expected in ((f"{bucket}/obj/3f2a77c0-11", "obj/3f2a77c0-11"), (f"{bucket}/obj", "obj/1.mp4")):
@@ -151,7 +152,7 @@ def test_outputs_that_cannot_be_checked_are_marked(place: Path, monkeypatch: pyt
     absent = ["out/b.mp4", "none/b.mp4", "out/file/b.mp4", "out/dead.mp4"]
     unknown = ["closed/a.mp4", "closed/b.mp4", f"out/{'s' * 300}.mp4", "out/stale.mp4"]
     with as_stranger():
-        found = find_existing([str(place / name) for name in (*present, *absent, *unknown)], LOCATE)
+        found = find_existing([Uri(place / name) for name in (*present, *absent, *unknown)], LOCATE)
     assert found.present == {str(place / name) for name in present}
     assert set(found.unknown) == {str(place / name) for name in unknown}
     assert {type(error) for error in found.unknown.values()} == {AccessRefused, StorageBusy}
@@ -162,7 +163,7 @@ def test_an_output_that_cannot_be_checked_fails_its_video_alone(place: Path) -> 
     (place / "out/a").mkdir(parents=True)
     (place / "out/a").chmod(0)
     asked = manifest("in")
-    context = open_context(JobEnvironment(work_uri=f"{place}/work", job="job"))
+    context = open_context(JobEnvironment(work_uri=Uri(f"{place}/work"), job="job"))
     requests = find_videos(asked, context.locate).requests
     compact = WeightsPin(name="compact-1", sha256="0", network="superslomo-compact")
     pin = JobPin(pixel_revision=1, precision="fp32", threads=1, nvenc_works=False, weights={"compact": compact})

@@ -12,10 +12,11 @@ from slomo_batch.plan.ids import earlier_video_ids, receipt_id, video_id
 from slomo_batch.plan.job_pin import JobPin
 from slomo_batch.records import Source, VideoRequest
 from slomo_batch.settings import Encode, Interpolate, Retime, Settings
+from slomo_batch.uri import Uri
 
-SOURCE = Source(uri="s3://archive/a.mp4", size_bytes=1000, fingerprint="etag-1")
+SOURCE = Source(uri=Uri("s3://archive/a.mp4"), size_bytes=1000, fingerprint="etag-1")
 SETTINGS = Settings(interpolate=Interpolate(method="blend"))
-REQUEST = VideoRequest(source=SOURCE, output_uri="s3://out/a.mp4", exists="skip", settings=SETTINGS)
+REQUEST = VideoRequest(source=SOURCE, output_uri=Uri("s3://out/a.mp4"), exists="skip", settings=SETTINGS)
 PIN = JobPin(pixel_revision=1, precision="fp32", threads=1, nvenc_works=False, weights={})
 IDS = ("2c19ced296fd80a4b38cf7d6d493f19c", "42a1743374c413f0618fb93395b439ca")
 """Of the video and of the receipt, as commit 5c59279 made them."""

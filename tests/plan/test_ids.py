@@ -10,9 +10,10 @@ from slomo_batch.plan.ids import chunk_id, chunks_in_lane, earlier_video_ids, re
 from slomo_batch.plan.job_pin import JobPin, WeightsPin
 from slomo_batch.records import Chunk, Source, VideoRequest
 from slomo_batch.settings import Encode, FpsTarget, Interpolate, Retime, Settings
+from slomo_batch.uri import Uri
 
-SOURCE = Source(uri="s3://archive/a.mp4", size_bytes=1000, fingerprint="etag-1")
-REQUEST = VideoRequest(source=SOURCE, output_uri="s3://out/a.mp4", exists="skip", settings=Settings())
+SOURCE = Source(uri=Uri("s3://archive/a.mp4"), size_bytes=1000, fingerprint="etag-1")
+REQUEST = VideoRequest(source=SOURCE, output_uri=Uri("s3://out/a.mp4"), exists="skip", settings=Settings())
 COMPACT = WeightsPin(name="compact-1", sha256="aa", network="superslomo-compact")
 PIN = JobPin(
     pixel_revision=1,
@@ -34,8 +35,8 @@ def _interpolating(**changes: Any) -> VideoRequest:
 OTHER_VIDEOS = {
     "size": replace(REQUEST, source=replace(SOURCE, size_bytes=1001)),
     "fingerprint": replace(REQUEST, source=replace(SOURCE, fingerprint="etag-2")),
-    "uri": replace(REQUEST, source=replace(SOURCE, uri="s3://archive/b.mp4")),
-    "output": replace(REQUEST, output_uri="s3://out/a.mkv"),
+    "uri": replace(REQUEST, source=replace(SOURCE, uri=Uri("s3://archive/b.mp4"))),
+    "output": replace(REQUEST, output_uri=Uri("s3://out/a.mkv")),
     "slowdown": _with(retime=Retime(slowdown=Fraction(8))),
     "fps": _with(retime=Retime(fps=FpsTarget(kind="rate", value=Fraction(60)))),
     "method": _interpolating(method="blend"),
@@ -80,7 +81,7 @@ PINNED_IDS_OF_OTHERS = {
     "every setting": (
         replace(
             REQUEST,
-            source=replace(SOURCE, uri='/data/\u00fc"\\\n\x7f\u2028.mp4'),
+            source=replace(SOURCE, uri=Uri('/data/\u00fc"\\\n\x7f\u2028.mp4')),
             settings=Settings(
                 retime=Retime(slowdown=Fraction(5, 2), fps=FpsTarget(kind="rate", value=Fraction(60000, 1001))),
                 interpolate=Interpolate(method="flow", cuts="ignore", precision="bf16", flow_scale=Fraction(1, 2)),

@@ -16,6 +16,7 @@ from slomo_batch.serialization import from_json
 from slomo_batch.storage.opening import StoreSpec, open_store
 from slomo_batch.storage.store import ObjectStore
 from slomo_batch.storage.work_layout import Layout
+from slomo_batch.uri import Uri
 from tests.end_to_end.running import Job
 from tests.real_cluster.autoscaling import AutoscalingCluster, autoscaling_cluster
 from tests.s3_server import S3Server
@@ -93,7 +94,7 @@ def job_on(
 ) -> Iterator[RunningJob]:
     """A running job with these sections on two GPU workers."""
     bucket = s3.make_bucket()
-    store = open_store(StoreSpec(uri=f"s3://{bucket}", options=s3.options()))
+    store = open_store(StoreSpec(uri=Uri(f"s3://{bucket}"), options=s3.options()))
     store.put_file("in/bikes.mp4", clip)
     job = Job(folder).write(
         [f"s3://{bucket}/in/*.mp4"],

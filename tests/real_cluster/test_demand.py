@@ -8,6 +8,7 @@ import pytest
 from ray.autoscaler.v2.sdk import get_cluster_status
 
 from slomo_batch.storage.opening import StoreSpec, open_store
+from slomo_batch.uri import Uri
 from tests.end_to_end.running import Job, excerpt
 from tests.real_cluster.autoscaling import AutoscalingCluster, autoscaling_cluster
 from tests.s3_server import S3Server
@@ -44,7 +45,7 @@ def job_on(cluster: AutoscalingCluster, s3: S3Server, tmp_path: Path, **section:
     """A small job for two workers; `section` goes into the manifest's `cluster`."""
     bucket = s3.make_bucket()
     clip = excerpt("bikes", tmp_path / "bikes.mp4", num_frames=12, width=320, height=192)
-    open_store(StoreSpec(uri=f"s3://{bucket}", options=s3.options())).put_file("in/bikes.mp4", clip)
+    open_store(StoreSpec(uri=Uri(f"s3://{bucket}"), options=s3.options())).put_file("in/bikes.mp4", clip)
     return Job(tmp_path / "job").write(
         [f"s3://{bucket}/in/*.mp4"],
         interpolate={"method": "blend"},

@@ -23,6 +23,7 @@ from slomo_batch.records import (
 )
 from slomo_batch.report import ledger
 from slomo_batch.report.ledger import SCHEMA, LedgerWriter, compact, read_ledger
+from slomo_batch.uri import Uri
 
 MACHINE = Machine(host="node-1", device="A10G", builds="torch 2")
 DONE = ChunkDone(
@@ -45,8 +46,8 @@ DONE = ChunkDone(
 )
 PUBLISHED = Published(
     video_id="v1",
-    source=Source(uri="s3://archive/a.mp4", size_bytes=1, fingerprint="f"),
-    output_uri="s3://slow/a.mp4",
+    source=Source(uri=Uri("s3://archive/a.mp4"), size_bytes=1, fingerprint="f"),
+    output_uri=Uri("s3://slow/a.mp4"),
     size_bytes=5000,
     sha256="s2",
     num_frames=80,

@@ -26,6 +26,7 @@ from slomo_batch.records import (
 from slomo_batch.scheduler.calls import OpenCall
 from slomo_batch.settings import Settings
 from slomo_batch.timeline.retiming import OutputGrid
+from slomo_batch.uri import Uri
 
 PAIRS = 31
 """Of a chunk at 1920x1080 and four times slower."""
@@ -55,10 +56,12 @@ STINT = CallStats(host="machine", process=1, began_s=0.0, took_s=20.1, read_byte
 def pending_video(number: int) -> PendingVideo:
     """One video of the archive, as triage would have found it."""
     source = Source(
-        uri=f"s3://archive/{number // 1000:03d}/{number:06d}.mp4", size_bytes=100_000_000, fingerprint=f"{number:032x}"
+        uri=Uri(f"s3://archive/{number // 1000:03d}/{number:06d}.mp4"),
+        size_bytes=100_000_000,
+        fingerprint=f"{number:032x}",
     )
     request = VideoRequest(
-        source=source, output_uri=f"s3://slow/{number:06d}.slomo.mp4", exists="skip", settings=SETTINGS
+        source=source, output_uri=Uri(f"s3://slow/{number:06d}.slomo.mp4"), exists="skip", settings=SETTINGS
     )
     return PendingVideo(request=request, receipt_id=f"{number:032x}", remake=False)
 

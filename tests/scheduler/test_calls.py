@@ -8,6 +8,7 @@ from slomo_batch.scheduler.calls import ChunkCall, Entered, perform
 from slomo_batch.scheduler.messages import MakeChunk
 from slomo_batch.steps.open import open_video
 from slomo_batch.steps.split import split_video
+from slomo_batch.uri import Uri
 from slomo_batch.wiring import JobEnvironment, open_context
 from tests.clips.catalogue import clip
 from tests.steps.test_changed_source import PIN, requested
@@ -16,7 +17,7 @@ from tests.steps.test_changed_source import PIN, requested
 def test_a_chunk_reports_the_start_and_end_of_its_computation(tmp_path: Path) -> None:
     source = tmp_path / "clip.mp4"
     source.write_bytes(clip("two_tracks").data)
-    context = open_context(JobEnvironment(work_uri=str(tmp_path / "work"), job="job"))
+    context = open_context(JobEnvironment(work_uri=Uri(tmp_path / "work"), job="job"))
     stored = open_video(requested(source, context), PIN, context, remake=False).stored
     list(split_video(stored, "copy", {0}, context, sound=False))
     task = ChunkTask.of(stored.plan, stored.chunks[0], lane="copy", attempt="first")

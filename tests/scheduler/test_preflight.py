@@ -11,6 +11,7 @@ from slomo_batch.manifest.load import load
 from slomo_batch.records import VideoRequest
 from slomo_batch.scheduler.preflight import check_outputs_writable
 from slomo_batch.storage.local import LocalStore
+from slomo_batch.uri import Uri
 from slomo_batch.wiring import JobEnvironment, open_context
 from tests.manifest.manifests import with_inputs
 from tests.strangers import as_stranger, open_folder
@@ -28,7 +29,7 @@ def check_as_stranger(*names: str, output: str) -> None:
     for name in names:
         LocalStore(Path.cwd()).put(name, b"video")
     manifest = load(with_inputs("[{uri: in}]", output=output, more="work: work"), where="job.yaml")
-    context = open_context(JobEnvironment(work_uri=f"{Path.cwd()}/work", job="job"))
+    context = open_context(JobEnvironment(work_uri=Uri(f"{Path.cwd()}/work"), job="job"))
     requests: tuple[VideoRequest, ...] = find_videos(manifest, context.locate).requests
     assert len(requests) == len(names)
     with as_stranger():

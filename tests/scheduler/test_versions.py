@@ -9,6 +9,7 @@ from ray.exceptions import RayTaskError
 from slomo_batch.attempts import Errored, Lost, Succeeded
 from slomo_batch.errors import VersionMismatch
 from slomo_batch.scheduler.calls import TaskCall
+from slomo_batch.uri import Uri
 from slomo_batch.wiring import Code, JobEnvironment, open_context
 from tests.scheduler.virtual_ray import Said, Scenario, VirtualRay, chunk_calls, finished, made, open_call
 
@@ -20,7 +21,7 @@ OTHERS = [
 
 @pytest.mark.parametrize("drivers", OTHERS)
 def test_a_worker_refuses_a_driver_with_other_code(drivers: Code, tmp_path: Path) -> None:
-    sent = pickle.dumps(JobEnvironment(work_uri=str(tmp_path), job="job", code=drivers))
+    sent = pickle.dumps(JobEnvironment(work_uri=Uri(tmp_path), job="job", code=drivers))
     with pytest.raises(VersionMismatch) as refused:
         open_context(pickle.loads(sent))
     assert str(drivers) in str(refused.value)
@@ -37,7 +38,7 @@ def test_a_worker_refuses_a_driver_from_before_versions_were_compared(tmp_path: 
 
 def test_a_worker_accepts_a_driver_with_the_same_code(tmp_path: Path) -> None:
     assert (
-        open_context(pickle.loads(pickle.dumps(JobEnvironment(work_uri=str(tmp_path), job="job")))).layout.name == "job"
+        open_context(pickle.loads(pickle.dumps(JobEnvironment(work_uri=Uri(tmp_path), job="job")))).layout.name == "job"
     )
 
 

@@ -29,13 +29,14 @@ from slomo_batch.scheduler.calls import (
 from slomo_batch.scheduler.chunk_worker import WorkerNeeds
 from slomo_batch.scheduler.messages import MakeChunk
 from slomo_batch.scheduler.ray_engine import RayEngine
+from slomo_batch.uri import Uri
 from slomo_batch.wiring import JobEnvironment
 from tests.attempts import step_head
 from tests.scale import products
 
 Said = list[tuple[float, Outcome | Entered]]
 """Messages of a call, each with the seconds from its start."""
-PLACES = JobEnvironment(work_uri="memory", job="job")
+PLACES = JobEnvironment(work_uri=Uri("memory"), job="job")
 
 
 def made(machine: str, call: ChunkCall, *, seconds: float = 10.0) -> tuple[float, Outcome]:

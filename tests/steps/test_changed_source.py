@@ -14,6 +14,7 @@ from slomo_batch.steps.context import StepContext
 from slomo_batch.steps.open import open_video
 from slomo_batch.steps.split import split_video
 from slomo_batch.steps.stored_records import commit
+from slomo_batch.uri import Uri
 from slomo_batch.wiring import JobEnvironment, open_context
 from tests.clips.catalogue import clip
 
@@ -22,15 +23,15 @@ PIN = JobPin(pixel_revision=PIXEL_REVISION, precision="fp32", threads=1, nvenc_w
 
 @pytest.fixture
 def context(tmp_path: Path) -> StepContext:
-    return open_context(JobEnvironment(work_uri=str(tmp_path / "work"), job="job"))
+    return open_context(JobEnvironment(work_uri=Uri(tmp_path / "work"), job="job"))
 
 
 def requested(path: Path, context: StepContext) -> VideoRequest:
-    store, key = context.locate(str(path))
+    store, key = context.locate(Uri(path))
     info = store.head(key)
     return VideoRequest(
-        source=Source(uri=str(path), size_bytes=info.size_bytes, fingerprint=info.fingerprint),
-        output_uri=str(path.with_suffix(".slow.mp4")),
+        source=Source(uri=Uri(path), size_bytes=info.size_bytes, fingerprint=info.fingerprint),
+        output_uri=Uri(path.with_suffix(".slow.mp4")),
         exists="skip",
         settings=Settings(interpolate=Interpolate(method="blend"), pairs_per_chunk=4),
     )

@@ -16,6 +16,7 @@ from slomo_batch.steps.open import open_video
 from slomo_batch.steps.split import split_video
 from slomo_batch.steps.stitch import stitch_video
 from slomo_batch.steps.video_records import VideoRecords
+from slomo_batch.uri import Uri
 from slomo_batch.wiring import JobEnvironment, open_context
 from tests.clips.catalogue import clip
 from tests.steps.test_changed_source import PIN, requested
@@ -23,7 +24,7 @@ from tests.steps.test_changed_source import PIN, requested
 
 @pytest.fixture
 def context(tmp_path: Path) -> StepContext:
-    return open_context(JobEnvironment(work_uri=str(tmp_path / "work"), job="job"))
+    return open_context(JobEnvironment(work_uri=Uri(tmp_path / "work"), job="job"))
 
 
 @pytest.fixture

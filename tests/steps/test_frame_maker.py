@@ -24,6 +24,7 @@ from slomo_batch.steps.frame_maker import FrameMaker, SourceWindow
 from slomo_batch.steps.open import plan_video
 from slomo_batch.steps.stopwatch import Stopwatch
 from slomo_batch.timeline.retiming import FrameTime
+from slomo_batch.uri import Uri
 from tests.clips.catalogue import clip
 from tests.media.sources import reader_of
 
@@ -32,8 +33,8 @@ PIN = JobPin(pixel_revision=1, precision="fp32", threads=1, nvenc_works=False, w
 
 def plan_of(name: str) -> VideoPlan:
     settings = Settings(interpolate=Interpolate(method="blend"), retime=Retime(slowdown=Fraction(2)))
-    source = Source(uri=f"/{name}", size_bytes=1, fingerprint="1")
-    request = VideoRequest(source=source, output_uri="/out.mp4", exists="skip", settings=settings)
+    source = Source(uri=Uri(f"/{name}"), size_bytes=1, fingerprint="1")
+    request = VideoRequest(source=source, output_uri=Uri("/out.mp4"), exists="skip", settings=settings)
     return plan_video("id", request, PIN, probe(reader_of(clip(name).data), name)).plan
 
 

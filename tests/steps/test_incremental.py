@@ -22,6 +22,7 @@ from slomo_batch.steps.output_ownership import record_ownership
 from slomo_batch.storage.opening import StoreSpec, open_store
 from slomo_batch.storage.store import ObjectStore
 from slomo_batch.storage.work_layout import Layout
+from slomo_batch.uri import Uri
 from tests.memory_store import MemoryStore
 from tests.s3_server import S3Server, recording
 
@@ -71,8 +72,8 @@ class Archive:
 class Bucket(MemoryStore):
     """In memory, under the URI of a bucket."""
 
-    def uri(self, key: str) -> str:
-        return f"s3://bucket/{key}"
+    def uri(self, key: str) -> Uri:
+        return Uri.on_s3("bucket", key)
 
 
 def _source(number: int) -> str:
@@ -110,7 +111,7 @@ def test_a_run_over_a_published_archive_makes_what_is_new_or_changed_for_a_listi
 
     def archive_on(server: S3Server) -> Archive:
         store, work = (
-            open_store(StoreSpec(uri=uri, options=server.options()))
+            open_store(StoreSpec(uri=Uri(uri), options=server.options()))
             for uri in (f"s3://{bucket}", f"s3://{bucket}/work")
         )
         return Archive(store, work, bucket)

@@ -11,6 +11,7 @@ from slomo_batch.plan.stored_plan import StoredPlan
 from slomo_batch.records import Source, VideoRequest
 from slomo_batch.settings import Encode, FpsTarget, Interpolate, Retime, Settings
 from slomo_batch.steps.open import plan_video
+from slomo_batch.uri import Uri
 from tests.clips.edits import lasting
 from tests.clips.film import Film, made
 from tests.media.sources import reader_of
@@ -26,8 +27,8 @@ def planned(film: Film, output: str, *, fps: FpsTarget = SOURCE_RATE, encode: En
         retime=Retime(slowdown=Fraction(2), fps=fps),
         encode=encode or Encode(),
     )
-    source = Source(uri="/in.mp4", size_bytes=1, fingerprint="1")
-    request = VideoRequest(source=source, output_uri=f"/{output}", exists="skip", settings=settings)
+    source = Source(uri=Uri("/in.mp4"), size_bytes=1, fingerprint="1")
+    request = VideoRequest(source=source, output_uri=Uri(f"/{output}"), exists="skip", settings=settings)
     return plan_video("id", request, PIN, probe(reader_of(made(film)), "/in.mp4"))
 
 

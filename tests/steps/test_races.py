@@ -16,6 +16,7 @@ from slomo_batch.steps.stored_records import commit, committed
 from slomo_batch.steps.video_records import VideoRecords
 from slomo_batch.storage.local import LocalStore
 from slomo_batch.storage.work_layout import Layout
+from slomo_batch.uri import Uri
 from slomo_batch.wiring import JobEnvironment, _weights_file, open_context
 from tests.clips.catalogue import clip
 from tests.scale.products import RESOLVED
@@ -55,7 +56,7 @@ def test_a_record_that_is_deleted_while_it_is_put_is_put_again(tmp_path: Path, m
 
 @pytest.fixture
 def context(tmp_path: Path) -> StepContext:
-    return open_context(JobEnvironment(work_uri=str(tmp_path / "work"), job="job"))
+    return open_context(JobEnvironment(work_uri=Uri(tmp_path / "work"), job="job"))
 
 
 def test_a_commit_of_the_sound_that_is_damaged_during_the_run_is_made_again(

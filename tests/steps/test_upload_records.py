@@ -21,6 +21,7 @@ from slomo_batch.storage.opening import StoreSpec, open_store
 from slomo_batch.storage.s3_client import s3_client
 from slomo_batch.storage.store import Upload
 from slomo_batch.storage.work_layout import Layout
+from slomo_batch.uri import Uri
 from slomo_batch.wiring import environment_of, open_context
 from tests.s3_server import S3Server, refusing
 
@@ -78,7 +79,7 @@ def test_parts_of_a_killed_upload_are_shown_and_deleted_and_nobody_elses(
         monkeypatch.setattr(
             s3_upload, "checksums", lambda data: sums(data) if len(data) == PART else at_the_last_part(data)
         )
-        store, key = open_context(environment_of(job)).locate(f"s3://{bucket}/out/a.mp4")
+        store, key = open_context(environment_of(job)).locate(Uri.on_s3(bucket, "out/a.mp4"))
         store.put_file(key, tmp_path / "big")
 
     killed(lambda: upload(die))
@@ -101,13 +102,13 @@ def test_a_record_outlives_its_upload_only_where_that_could_not_be_aborted(
     s3: S3Server, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     bucket = s3.make_bucket()
-    work = open_store(StoreSpec(uri=str(tmp_path / "work")))
+    work = open_store(StoreSpec(uri=Uri(tmp_path / "work")))
     records, layout = RecordedUploads(work, Layout("job")), Layout("job")
     small_parts(monkeypatch)
     (tmp_path / "big").write_bytes(bytes(2 * PART + 1))
     for refused, left in (("partNumber=2", 0), ("uploadId=", 1)):
         with refusing(s3, refused) as closed, pytest.raises(AccessRefused):
-            open_store(StoreSpec(uri=f"s3://{bucket}", options=closed.options()), records).put_file(
+            open_store(StoreSpec(uri=Uri(f"s3://{bucket}"), options=closed.options()), records).put_file(
                 "a", tmp_path / "big"
             )
         assert len(list(work.list(layout.uploads))) == left
@@ -130,7 +131,7 @@ def test_files_of_killed_writers_are_shown_and_deleted_and_nobody_elses(
             local, "_finish", lambda part, file, path: die() if str(path) == uri else finish(part, file, path)
         )
         context.work.put_file(segment, tmp_path / "joined")
-        store, key = context.locate(str(tmp_path / "out" / "a.mp4"))
+        store, key = context.locate(Uri(tmp_path / "out" / "a.mp4"))
         store.put_file(key, tmp_path / "joined")
 
     for uri in (context.work.uri(segment), str(tmp_path / "out" / "a.mp4")):
@@ -141,7 +142,7 @@ def test_files_of_killed_writers_are_shown_and_deleted_and_nobody_elses(
     found(job, delete=True)
     assert list((tmp_path / "out").iterdir()) == [foreign]
     assert found(job) == {}
-    store, key = context.locate(str(tmp_path / "out" / "a.mp4"))
+    store, key = context.locate(Uri(tmp_path / "out" / "a.mp4"))
     store.put_file(key, tmp_path / "joined")
     assert found(job) == {}, "what is finished has no record"
 
@@ -150,7 +151,7 @@ def test_a_record_can_name_no_file_but_one_that_a_store_makes(tmp_path: Path) ->
     job = manifest(str(tmp_path))
     (tmp_path / "precious").write_bytes(b"mine")
     context = open_context(environment_of(job))
-    RecordedUploads(context.work, context.layout).begun(Upload(uri=str(tmp_path / "out.mp4"), token="precious"))
+    RecordedUploads(context.work, context.layout).begun(Upload(uri=Uri(tmp_path / "out.mp4"), token="precious"))
     with pytest.raises(AccessRefused):
         status.gc(job, delete=True)
     assert (tmp_path / "precious").read_bytes() == b"mine"

@@ -15,6 +15,7 @@ from slomo_batch.storage.opening import StoreSpec, open_store
 from slomo_batch.storage.s3_options import S3Options
 from slomo_batch.storage.store import ObjectStore
 from slomo_batch.storage.work_layout import Layout
+from slomo_batch.uri import Uri
 from tests.memory_store import MemoryStore
 from tests.s3_server import S3Server, refusing, without_put_if_absent
 
@@ -78,7 +79,7 @@ def store(request: pytest.FixtureRequest, tmp_path: Path) -> ObjectStore:
     if request.param == "memory":
         return MemoryStore()
     server: S3Server = request.getfixturevalue("s3")
-    return open_store(StoreSpec(uri=f"s3://{server.make_bucket()}/work", options=server.options()))
+    return open_store(StoreSpec(uri=Uri(f"s3://{server.make_bucket()}/work"), options=server.options()))
 
 
 def test_a_good_store_passes_and_is_left_as_it_was(store: ObjectStore) -> None:
@@ -101,7 +102,7 @@ def test_a_store_without_put_if_absent_is_refused(kind: type[MemoryStore]) -> No
 def test_a_server_deaf_to_if_none_match_is_refused(s3: S3Server) -> None:
     bucket = s3.make_bucket()
     with without_put_if_absent(s3) as deaf:
-        store = open_store(StoreSpec(uri=f"s3://{bucket}/work", options=deaf.options()))
+        store = open_store(StoreSpec(uri=Uri(f"s3://{bucket}/work"), options=deaf.options()))
         check_access(store, KEY_OF("x"), write=True)
         with pytest.raises(StoreUnusable, match=f"s3://{bucket}/work: put-if-absent overwrites"):
             check_put_if_absent(store, KEY_OF)
@@ -115,7 +116,7 @@ def test_a_store_that_loses_or_keeps_data_is_refused(kind: type[MemoryStore], fa
 
 @pytest.mark.parametrize("write", [True, False])
 def test_a_missing_bucket_is_refused(s3: S3Server, write: bool) -> None:
-    store = open_store(StoreSpec(uri="s3://no-such-bucket-here/work", options=s3.options()))
+    store = open_store(StoreSpec(uri=Uri("s3://no-such-bucket-here/work"), options=s3.options()))
     with pytest.raises(StoreUnusable, match="no such bucket"):
         check_access(store, "probe", write=write)
 
@@ -129,7 +130,7 @@ def test_wrong_credentials_are_refused_and_not_repeated(
     monkeypatch.setenv(wrong, f"wrong-{write}-hunter2")
     options = S3Options(endpoint_url=s3.endpoint, region=f"nowhere-{wrong}-{write}".lower().replace("_", "-"))
     with pytest.raises(StoreUnusable, match="does not accept the credentials") as caught:
-        check_access(open_store(StoreSpec(uri=f"s3://{bucket}", options=options)), "probe", write=write)
+        check_access(open_store(StoreSpec(uri=Uri(f"s3://{bucket}"), options=options)), "probe", write=write)
     for secret in ("hunter2", s3.access_key, s3.secret_key):
         assert secret not in str(caught.value)
 
@@ -138,7 +139,7 @@ def test_wrong_credentials_are_refused_and_not_repeated(
 def test_access_denied_is_refused_with_the_leave_that_is_missing(s3: S3Server, write: bool) -> None:
     bucket = s3.make_bucket()
     with refusing(s3, f"/{bucket}") as closed:
-        store = open_store(StoreSpec(uri=f"s3://{bucket}", options=closed.options()))
+        store = open_store(StoreSpec(uri=Uri(f"s3://{bucket}"), options=closed.options()))
         with pytest.raises(StoreUnusable, match=f"cannot {'write to' if write else 'read'} this store: access denied"):
             check_access(store, "probe", write=write)
 
@@ -146,7 +147,7 @@ def test_access_denied_is_refused_with_the_leave_that_is_missing(s3: S3Server, w
 def test_reading_needs_no_leave_to_get_a_key_that_is_not_there(s3: S3Server) -> None:
     bucket = s3.make_bucket()
     with refusing(s3, f"{bucket}/probe") as closed:
-        store = open_store(StoreSpec(uri=f"s3://{bucket}", options=closed.options()))
+        store = open_store(StoreSpec(uri=Uri(f"s3://{bucket}"), options=closed.options()))
         with pytest.raises(AccessRefused):
             store.get("probe")
         check_access(store, "probe", write=False)

@@ -9,9 +9,10 @@ from hypothesis import strategies as st
 
 from slomo_batch.manifest.path_overlap import glob_automaton
 from slomo_batch.storage import folders
-from slomo_batch.storage.glob import GlobMatch, _literal_prefix, _may_hold, expand, matches, split_glob
+from slomo_batch.storage.glob import Glob, GlobMatch, _literal_prefix, _may_hold, expand, matches
 from slomo_batch.storage.local import LocalStore
 from slomo_batch.storage.store import ObjectStore
+from slomo_batch.uri import Uri
 from tests.memory_store import MemoryStore
 
 
@@ -73,23 +74,23 @@ def test_no_folder_that_holds_a_match_is_passed_over(pattern: str, names: list[s
 
 
 @pytest.mark.parametrize(
-    ("uri", "expected"),
+    ("text", "root", "pattern"),
     [
-        ("s3://b/2019/**/*.mp4", ("s3://b", "2019/", "2019/**/*.mp4")),
-        ("s3://b/2019/derby-*.mp4", ("s3://b", "2019/", "2019/derby-*.mp4")),
-        ("s3://b/a.mp4", ("s3://b", "", "a.mp4")),
-        ("s3://b/2019/", ("s3://b", "2019/", "2019/")),
-        ("s3://b", ("s3://b", "", "")),
-        ("/clips/**/*.mp4", ("/clips", "", "**/*.mp4")),
-        ("/clips/a.mp4", ("/clips", "", "a.mp4")),
-        ("/clips/", ("/", "", "clips/")),
-        ("/clips/[1]/a.mp4", ("/clips", "", "[1]/a.mp4")),
-        ("/*.mp4", ("/", "", "*.mp4")),
-        ("/", ("/", "", "")),
+        ("s3://b/2019/**/*.mp4", "s3://b", "2019/**/*.mp4"),
+        ("s3://b/2019/derby-*.mp4", "s3://b", "2019/derby-*.mp4"),
+        ("s3://b/a.mp4", "s3://b", "a.mp4"),
+        ("s3://b/2019/", "s3://b", "2019/"),
+        ("s3://b", "s3://b", ""),
+        ("/clips/**/*.mp4", "/clips", "**/*.mp4"),
+        ("/clips/a.mp4", "/clips", "a.mp4"),
+        ("/clips/", "/", "clips/"),
+        ("/clips/[1]/a.mp4", "/clips", "[1]/a.mp4"),
+        ("/*.mp4", "/", "*.mp4"),
+        ("/", "/", ""),
     ],
 )
-def test_a_glob_splits_where_its_wildcards_begin(uri: str, expected: tuple[str, str, str]) -> None:
-    assert split_glob(uri) == expected
+def test_a_glob_splits_where_its_wildcards_begin(text: str, root: str, pattern: str) -> None:
+    assert Glob.of(text) == Glob(Uri(root), pattern)
 
 
 ARCHIVE = (

@@ -34,6 +34,7 @@ from slomo_batch.storage.s3_errors import FAULTS_BY_CLASS, redact_secrets, stora
 from slomo_batch.storage.s3_options import S3Options
 from slomo_batch.storage.s3_upload import MAX_PARTS, MULTIPART_FROM_BYTES, PART_BYTES, part_size
 from slomo_batch.storage.store import ObjectStore
+from slomo_batch.uri import Uri
 from tests.imds_server import Imds, imds_serving
 from tests.s3_clients import close_clients
 from tests.s3_server import S3Server, cutting, losing, recording, refusing
@@ -53,7 +54,7 @@ def prefix(bucket: str) -> str:
 
 def open_s3(uri: str, server: S3Server, **changes: Any) -> ObjectStore:
     options = {"endpoint_url": server.endpoint, "region": "us-east-1", **changes}
-    return open_store(StoreSpec(uri=uri, options=S3Options(**options)))
+    return open_store(StoreSpec(uri=Uri(uri), options=S3Options(**options)))
 
 
 # ---- errors --------------------------------------------------------------------------------------------------------
@@ -190,7 +191,7 @@ def test_the_environment_s_own_secrets_are_cut_out_however_they_are_spelled(monk
 
 
 def test_an_endpoint_that_is_no_url_is_refused() -> None:
-    store = open_store(StoreSpec(uri="s3://bucket", options=S3Options(endpoint_url="not a url")))
+    store = open_store(StoreSpec(uri=Uri("s3://bucket"), options=S3Options(endpoint_url="not a url")))
     with pytest.raises(StoreUnusable, match="expected a URL"):
         store.get("a")
 
@@ -203,7 +204,7 @@ def test_nobody_listening_is_a_busy_store(monkeypatch: pytest.MonkeyPatch) -> No
         taken.bind(("127.0.0.1", 0))
         options = S3Options(endpoint_url=f"http://127.0.0.1:{taken.getsockname()[1]}")
         with pytest.raises(StorageBusy, match="connection"):
-            open_store(StoreSpec(uri="s3://bucket", options=options)).get("a")
+            open_store(StoreSpec(uri=Uri("s3://bucket"), options=options)).get("a")
 
 
 def test_no_credentials_at_all_says_how_to_give_them(
@@ -249,7 +250,7 @@ def test_an_instance_survives_a_metadata_service_that_fails_a_few_times(
     imds, options, vendor = role_of_an_instance
     vendor.write_text("Amazon EC2\n")
     imds.failures = client_module.METADATA_TRIES - 1
-    store = open_store(StoreSpec(uri=f"s3://{s3.make_bucket()}", options=options))
+    store = open_store(StoreSpec(uri=Uri(f"s3://{s3.make_bucket()}"), options=options))
     store.put("a", b"data")
     assert store.get("a") == b"data"
 
@@ -261,7 +262,7 @@ def test_a_machine_that_is_no_instance_reports_missing_credentials_at_once(
     vendor.write_text("Example Computers\n")
     imds.failures = 1
     with pytest.raises(StoreUnusable, match="no usable credentials"):
-        open_store(StoreSpec(uri="s3://bucket", options=options)).get("a")
+        open_store(StoreSpec(uri=Uri("s3://bucket"), options=options)).get("a")
 
 
 def test_the_environment_says_how_patient_an_instance_is(
@@ -272,7 +273,7 @@ def test_the_environment_says_how_patient_an_instance_is(
     monkeypatch.setenv("AWS_METADATA_SERVICE_NUM_ATTEMPTS", "1")
     imds.failures = 1
     with pytest.raises(StoreUnusable, match="no usable credentials"):
-        open_store(StoreSpec(uri="s3://bucket", options=options)).get("a")
+        open_store(StoreSpec(uri=Uri("s3://bucket"), options=options)).get("a")
 
 
 def test_a_missing_bucket_is_told_from_a_missing_key(s3: S3Server) -> None:
@@ -489,7 +490,7 @@ def test_every_request_says_whose_bucket_it_must_be_and_who_pays(
 
 def test_the_endpoint_of_the_environment_is_used(s3: S3Server, prefix: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("AWS_ENDPOINT_URL", s3.endpoint)
-    store = open_store(StoreSpec(uri=prefix, options=S3Options(region="from-environment")))
+    store = open_store(StoreSpec(uri=Uri(prefix), options=S3Options(region="from-environment")))
     store.put("a", b"data")
     assert open_s3(prefix, s3).get("a") == b"data"
 

@@ -13,6 +13,7 @@ from slomo_batch.storage import s3_client as client_module
 from slomo_batch.storage.opening import StoreSpec, open_store
 from slomo_batch.storage.s3_upload import MULTIPART_FROM_BYTES
 from slomo_batch.storage.store import ObjectStore
+from slomo_batch.uri import Uri
 from tests.s3_clients import close_clients
 from tests.s3_server import S3Server
 from tests.s3_weather import PASSING, Fault, Weather, weathered
@@ -68,10 +69,10 @@ def survived(s3: S3Server, tmp_path_factory: pytest.TempPathFactory) -> Iterator
     bucket = s3.make_bucket()
 
     def under(fault: Fault) -> Survived:
-        open_store(StoreSpec(uri=f"s3://{bucket}/{fault.name}", options=s3.options())).put("a", DATA)
+        open_store(StoreSpec(uri=Uri(f"s3://{bucket}/{fault.name}"), options=s3.options())).put("a", DATA)
         number = 1 if fault is Fault.SILENT else NUM_FAULTS
         with weathered(s3, Weather(faults={fault: number}, share=0.6, silent_s=30)) as storm:
-            store = open_store(StoreSpec(uri=f"s3://{bucket}/{fault.name}", options=storm.server.options()))
+            store = open_store(StoreSpec(uri=Uri(f"s3://{bucket}/{fault.name}"), options=storm.server.options()))
             wrong = wrong_of(store, f"s3://{bucket}", tmp_path_factory.mktemp(fault.name))
             return Survived(injected=storm.injected[fault], wrong=wrong)
 
@@ -89,7 +90,7 @@ def test_what_passes_is_survived(fault: Fault, survived: dict[Fault, Survived]) 
 
 def test_expired_credentials_are_a_reason_and_not_a_retry(s3: S3Server) -> None:
     with weathered(s3, Weather(faults={Fault.EXPIRED: 100})) as storm:
-        store = open_store(StoreSpec(uri=f"s3://{s3.make_bucket()}", options=storm.server.options()))
+        store = open_store(StoreSpec(uri=Uri(f"s3://{s3.make_bucket()}"), options=storm.server.options()))
         with pytest.raises(StoreUnusable, match="does not accept the credentials") as expired:
             store.get("a")
         assert "renew" in expired.value.remedy
@@ -108,7 +109,7 @@ def test_large_files_go_and_come_whole_through_all_of_it(
     bucket = s3.make_bucket()
     faults = dict.fromkeys(PASSING, 1)
     with weathered(s3, Weather(faults=faults, share=0.5, seed=seed, silent_s=30)) as storm:
-        store = open_store(StoreSpec(uri=f"s3://{bucket}", options=storm.server.options()))
+        store = open_store(StoreSpec(uri=Uri(f"s3://{bucket}"), options=storm.server.options()))
         store.put_file("big", path)
         store.get_file("big", back)
         assert sum(storm.injected.values()) >= 5

@@ -42,6 +42,7 @@ from slomo_batch.training.distributed import current_group
 from slomo_batch.training.loop import TrainingLoop
 from slomo_batch.training.run_folder import RunFolder
 from slomo_batch.training.checkpoint import load_or_start
+from slomo_batch.uri import Uri
 from tests.training.test_loop import OPTIONS, SHORT, nothing, samples
 
 torch.set_num_threads(1)
@@ -50,8 +51,8 @@ if size > 1:
     torch.distributed.init_process_group("gloo", f"file://{folder}/meet", world_size=size, rank=rank)
 group = current_group()
 config = replace(SHORT, batch=4, steps=2)
-state = load_or_start(config, "", RunFolder(folder + f"/{size}-{rank}").folder, group.device)
-run_folder = RunFolder(folder + f"/{size}-{rank}")
+run_folder = RunFolder(Uri(f"{folder}/{size}-{rank}"))
+state = load_or_start(config, "", run_folder.folder, group.device)
 loop = TrainingLoop(config, state, run_folder, options=OPTIONS, validate=nothing, group=group)
 loop.run(samples(), checkpoint_id="")
 torch.save({

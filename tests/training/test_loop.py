@@ -23,6 +23,7 @@ from slomo_batch.training.model import TrainableNetwork, build_network
 from slomo_batch.training.run_folder import BEST, CHECKPOINT, METRICS, RunFolder
 from slomo_batch.training.samples import SampleConfig, SampleDataset
 from slomo_batch.training.scenes import SceneConfig
+from slomo_batch.uri import Uri
 from tests.training.test_samples import film, photographs
 
 MIX = SampleConfig(crop_px=64, film_share=0.3, scenes=SceneConfig(max_motion_px=6))
@@ -48,7 +49,7 @@ def train(
     config: TrainingConfig, drawn: SampleDataset, folder: Path, options: LoopOptions, validate: Validate
 ) -> TrainableNetwork:
     """Train in a folder."""
-    return train_at(config, drawn, RunFolder(str(folder)), options=options, validate=validate)
+    return train_at(config, drawn, RunFolder(Uri(folder)), options=options, validate=validate)
 
 
 def weights(network: TrainableNetwork) -> torch.Tensor:

@@ -21,6 +21,7 @@ from slomo_batch.training.training_job import (
     prepare_job,
     run_worker,
 )
+from slomo_batch.uri import Uri
 from tests.s3_server import S3Server
 from tests.training.test_videos import pan, written
 
@@ -41,7 +42,7 @@ def footage(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def order_of(sources: DataSources, out: Path) -> TrainingJob:
-    return prepare_job(replace(CONFIG, sources=sources), str(out), LoopOptions())
+    return prepare_job(replace(CONFIG, sources=sources), Uri(out), LoopOptions())
 
 
 def names(videos: VideoSource) -> list[str]:
@@ -127,11 +128,11 @@ def test_videos_and_the_run_folder_may_be_on_s3(
 ) -> None:
     monkeypatch.setenv("AWS_ENDPOINT_URL", s3.endpoint)
     bucket = s3.make_bucket()
-    store = open_store(StoreSpec(uri=f"s3://{bucket}", options=s3.options()))
+    store = open_store(StoreSpec(uri=Uri(f"s3://{bucket}"), options=s3.options()))
     store.put_file("videos/a.mov", footage / "videos" / "IMG_0.mov")
     sources = DataSources(prepared="", videos=(VideoSource(uri=f"s3://{bucket}/videos/"),))
     ends = []
-    for place, stops in ((f"s3://{bucket}/runs/a", (1, 2)), (str(tmp_path / "run"), (2,))):
+    for place, stops in ((Uri.on_s3(bucket, "runs/a"), (1, 2)), (Uri(tmp_path / "run"), (2,))):
         for stop_at in stops:
             options = LoopOptions(data_workers=0, validate_every=0, stop_at=stop_at)
             network = run_worker(prepare_job(replace(CONFIG, sources=sources), place, options), WorkerGroup())

@@ -22,6 +22,7 @@ from slomo_batch.training.videos import (
     open_reader,
     usable_runs,
 )
+from slomo_batch.uri import Uri
 from slomo_batch.wiring import locate
 from tests.interpolators.footage import DEMO_CLIP, texture, window_on
 from tests.training.footage import eight_bits
@@ -48,9 +49,9 @@ def written(path: Path, frames: Sequence[Rgb], *, gop: int = 12) -> Source:
 
 
 def source_of(path: Path) -> Source:
-    store, key = LOCATE(str(path))
+    store, key = LOCATE(Uri(path))
     info = store.head(key)
-    return Source(uri=str(path), size_bytes=info.size_bytes, fingerprint=info.fingerprint)
+    return Source(uri=Uri(path), size_bytes=info.size_bytes, fingerprint=info.fingerprint)
 
 
 def whole(source: Source) -> list[Rgb]:
@@ -86,7 +87,7 @@ def test_frames_that_are_not_evenly_timed_are_in_no_window() -> None:
 
 def test_the_last_and_the_first_window_of_each_run_lie_within_it() -> None:
     film = IndexedVideo(
-        source=Source(uri="a", size_bytes=1, fingerprint="b"),
+        source=Source(uri=Uri("/a"), size_bytes=1, fingerprint="b"),
         width=64, height=64, pts=tuple(range(60)), runs=((0, 10), (20, 40)),
     )  # fmt: skip
     assert film.num_windows == 2 + 12

@@ -15,6 +15,7 @@ from slomo_batch.settings import Retime
 from slomo_batch.storage.opening import StoreSpec, open_store
 from slomo_batch.storage.s3_options import S3Options
 from slomo_batch.storage.store import ObjectStore
+from slomo_batch.uri import Uri
 from tests.s3_server import S3Server
 from tests.upgrades import places
 
@@ -80,7 +81,7 @@ class Place:
 @contextmanager
 def _bucket_restored(s3: S3Server) -> Iterator[ObjectStore]:
     s3.make_bucket(places.BUCKET)
-    store = open_store(StoreSpec(uri=places.ON_S3, options=s3.options()))
+    store = open_store(StoreSpec(uri=Uri(places.ON_S3), options=s3.options()))
     wanted = places.objects()
     intact = {found.key for found in store.list("") if found.fingerprint == _etag(wanted.get(found.key, b""))}
     store.delete([found.key for found in store.list("") if found.key not in intact])
@@ -104,7 +105,7 @@ def place(
             yield Place(root, store, tmp_path, capsys, sets)
     else:
         with places.folder_at_its_path():
-            yield Place(root, open_store(StoreSpec(uri=root, options=S3Options())), tmp_path, capsys, ())
+            yield Place(root, open_store(StoreSpec(uri=Uri(root), options=S3Options())), tmp_path, capsys, ())
 
 
 @pytest.fixture(params=["same pixels", "other pixels"])

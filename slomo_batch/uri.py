@@ -1,0 +1,155 @@
+"""Uri: a parsed location, `s3://bucket/key` or an absolute path of this machine; nothing else.
+
+`Uri.parse` reads what a person typed. A glob or a template of output names is text, and not a Uri until it is expanded:
+`normalize` and `absolute_template` make its folders absolute. Credentials are never part of one.
+"""
+
+import os.path
+from collections.abc import Callable
+from pathlib import Path, PurePosixPath
+from typing import Any, Self
+from urllib.parse import unquote
+
+from slomo_batch.errors import ManifestError
+
+S3_SCHEME = "s3://"
+FILE_SCHEME = "file://"
+
+
+class Uri(str):
+    """A location in its only spelling, as `parse` returns it. The constructor takes such text without a check.
+
+    A Uri is its text: it compares, sorts, and is digested, stored and shown like it. A trailing slash marks a folder.
+    """
+
+    __slots__ = ()
+
+    @classmethod
+    def parse(cls, text: str, base: Path | None = None) -> Self:
+        """Parse s3://bucket/key, file:///path or a path. See `normalize`.
+
+        Raises:
+            ManifestError: it is none of these.
+        """
+        return cls(normalize(text, base))
+
+    @classmethod
+    def on_s3(cls, bucket: str, key: str) -> Self:
+        """The URI of a key in a bucket, or of a prefix."""
+        return cls(f"{S3_SCHEME}{bucket}/{key}")
+
+    # ---- what it names ---------------------------------------------------------------------------------------------
+
+    @property
+    def root(self) -> "Uri":
+        """The store that holds the object: its bucket, or its folder on disk."""
+        return Uri(str(Path(self).parent) if self.is_local else S3_SCHEME + self.bucket)
+
+    @property
+    def key(self) -> str:
+        """The object's key in the store at `root`: all after the bucket, or the name of the file."""
+        return Path(self).name if self.is_local else split_s3(self)[1]
+
+    @property
+    def bucket(self) -> str:
+        """The bucket; "" for a path."""
+        return split_s3(self)[0]
+
+    @property
+    def name(self) -> str:
+        """The text after the last slash: the name of a file; "" for a folder that ends in a slash."""
+        return self.rpartition("/")[2]
+
+    @property
+    def suffix(self) -> str:
+        """Suffix of the name, with its dot."""
+        return PurePosixPath(self).suffix
+
+    # ---- what its store is like ------------------------------------------------------------------------------------
+
+    @property
+    def is_local(self) -> bool:
+        """Whether it is a path: it may be a link or a folder, and each folder has its own permissions."""
+        return not self.startswith(S3_SCHEME)
+
+    @property
+    def is_shared(self) -> bool:
+        """Whether every machine of a cluster reaches it. A path counts as on the disk of one machine."""
+        return not self.is_local
+
+    @property
+    def is_billed(self) -> bool:
+        """Whether each request to it is billed."""
+        return not self.is_local
+
+    @property
+    def hides_unfinished_uploads(self) -> bool:
+        """Whether a killed upload leaves data that no listing shows. In a folder it leaves a file."""
+        return not self.is_local
+
+    @classmethod
+    def __get_pydantic_core_schema__(cls, _source: object, handler: Callable[[type], dict[str, Any]]) -> dict[str, Any]:
+        """Stored documents have a text, which is already normalized. See pydantic's "custom types"."""
+        return {"type": "function-after", "function": {"type": "no-info", "function": cls}, "schema": handler(str)}
+
+
+def normalize(text: str, base: Path | None = None) -> str:
+    """Normalize the text of a URI or a glob: s3:// stays as it is, all others become an absolute path.
+
+    Relative paths start from `base`, by default the current directory. `~` is the home folder. A trailing slash is
+    kept, since it marks a folder.
+
+    Raises:
+        ManifestError: it is not s3://bucket/key, file:///path or a path.
+    """
+    if text.startswith(S3_SCHEME):
+        if not split_s3(text)[0]:
+            raise ManifestError("the URI has no bucket", where=text, remedy="Write s3://bucket/key.")
+        return text
+    absolute = os.path.normpath(_absolute(text, base))
+    return absolute + "/" if text.endswith("/") and absolute != "/" else absolute
+
+
+def absolute_template(template: str, base: Path | None = None) -> str:
+    """Make the template of a URI absolute, before names are filled in: s3:// or an absolute path.
+
+    A "~", a "%2e" or a scheme in a name that is filled in later is then taken literally.
+
+    Raises:
+        ManifestError: as `normalize` does.
+    """
+    return template if template.startswith(S3_SCHEME) else str(_absolute(template, base))
+
+
+def split_s3(text: str) -> tuple[str, str]:
+    """Split the text of a URI, a glob or a template into bucket and key; both are "" if it is not on S3."""
+    if not text.startswith(S3_SCHEME):
+        return "", ""
+    bucket, _, key = text.removeprefix(S3_SCHEME).partition("/")
+    return bucket, key
+
+
+def _absolute(text: str, base: Path | None) -> Path:
+    try:
+        return (base or Path.cwd()).absolute() / Path(_local_path(text)).expanduser()
+    except RuntimeError as error:
+        raise ManifestError("cannot determine the home folder", where=text) from error
+
+
+def _local_path(text: str) -> str:
+    if text.startswith(FILE_SCHEME):
+        host, _, _ = text.removeprefix(FILE_SCHEME).partition("/")
+        if host not in {"", "localhost"}:
+            raise ManifestError(
+                "the file: URI names another machine", where=text, remedy="Write file:///absolute/path."
+            )
+        # Bytes that are not UTF-8 become surrogates, as in Python's file names.
+        return unquote(text.removeprefix(FILE_SCHEME).removeprefix(host), errors="surrogateescape")
+    scheme, separator, _ = text.partition("://")
+    if separator and scheme.isalnum():
+        raise ManifestError(
+            f"unsupported URI scheme {scheme}://",
+            where=text,
+            remedy="Use s3://bucket/key, file:///path, or a plain path.",
+        )
+    return text
