@@ -1,11 +1,13 @@
 """Convert records to JSON and back, and compute digests. Equal records give equal bytes on every machine."""
 
 import hashlib
-from collections.abc import Callable
+import re
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any, TypeVar
 
 from pydantic import TypeAdapter, ValidationError
+from pydantic_core import ErrorDetails
 
 T = TypeVar("T")
 
@@ -47,7 +49,7 @@ def to_record(kind: type[T], values: Any) -> T:
     """A record of this class from the values of its fields, as JSON has them.
 
     Raises:
-        ValueError: a value is missing, or is not of the field's type; the message is one line.
+        InvalidRecord: a value is missing, or is not of the field's type.
     """
     record: T = _validated(lambda: _adapter(kind).validate_python(values))
     return record
@@ -56,24 +58,65 @@ def to_record(kind: type[T], values: Any) -> T:
 _ADAPTER_OF_ANYTHING: TypeAdapter[Any] = TypeAdapter(Any)
 
 
+class InvalidRecord(ValueError):
+    """Values that are not those of a record. The message is one line, of the first problem."""
+
+    def __init__(self, problems: tuple[tuple[tuple[str | int, ...], str], ...]) -> None:
+        self.problems = problems
+        """The path of each wrong value, and what is wrong with it."""
+        path, text = problems[0]
+        super().__init__(f"{'.'.join(map(str, path))}: {text}" if path else text)
+
+
 def _validated(validate: Callable[[], T]) -> T:
     try:
         return validate()
     except ValidationError as error:
-        first = error.errors(include_url=False, include_input=False)[0]
-        place = ".".join(map(str, first["loc"]))
-        raise ValueError(f"{place}: {first['msg']}" if place else first["msg"]) from error
+        details = error.errors(include_url=False)
+        raise InvalidRecord(tuple((detail["loc"], _plain_text(detail)) for detail in details)) from error
 
 
-def problem_lines(error: Exception) -> tuple[str, ...]:
-    """One line for each wrong key of a failed `from_json`; for other errors, the lines of their message."""
-    if not isinstance(error, ValidationError):
-        return tuple(str(error).splitlines())
-    texts = {"missing": "is missing", "unexpected_keyword_argument": "unknown key"}
-    return tuple(
-        f"{'.'.join(map(str, detail['loc'])) or 'document'}: {texts.get(detail['type'], detail['msg'])}"
-        for detail in error.errors(include_url=False, include_input=False)
-    )
+_EXPECTED: Mapping[str, str] = {
+    **dict.fromkeys(("int_type", "int_parsing", "int_from_float"), "an integer"),
+    "int_parsing_size": "a shorter integer",
+    **dict.fromkeys(("float_type", "float_parsing"), "a number"),
+    **dict.fromkeys(("bool_type", "bool_parsing"), "true or false"),
+    "string_type": "text",
+    **dict.fromkeys(("tuple_type", "list_type"), "a list"),
+    **dict.fromkeys(("dataclass_type", "dict_type"), "a mapping"),
+}
+"""What was expected, by pydantic's type of the error."""
+MAX_SHOWN = 60
+"""Characters of a wrong value that a message shows."""
+
+
+def _plain_text(detail: ErrorDetails) -> str:
+    """What is wrong with a value, in plain words."""
+    kind, value = detail["type"], detail["input"]
+    if kind in _EXPECTED:
+        return f"expected {_EXPECTED[kind]}, got {_shown(value)}"
+    match kind:
+        case "missing":
+            return "is missing"
+        case "unexpected_keyword_argument":
+            return "unknown key"
+        case "literal_error":
+            known = re.findall(r"'([^']*)'", detail["ctx"]["expected"])
+            return f"{_shown(value)} is not one of {', '.join(known)}"
+        case "too_long":
+            return f"expected at most {detail['ctx']['max_length']} values, got {detail['ctx']['actual_length']}"
+    return detail["msg"]
+
+
+def _shown(value: object) -> str:
+    if value is None:
+        return "nothing"
+    if isinstance(value, dict):
+        return "a mapping"
+    if isinstance(value, list | tuple):
+        return "a list"
+    text = repr(value)
+    return text if len(text) <= MAX_SHOWN else f"{text[:MAX_SHOWN]}..."
 
 
 def digest(*parts: str | bytes) -> str:

@@ -58,7 +58,7 @@ def test_a_document_that_is_cut_off_is_refused(length: int) -> None:
         from_stored(Basis, to_stored(BASIS, NAME)[:length], NAME)
 
 
-@pytest.mark.parametrize(("data", "says"), [(b"", "Invalid JSON"), (b"{}", "precision: Field required")])
+@pytest.mark.parametrize(("data", "says"), [(b"", "Invalid JSON"), (b"{}", "precision: is missing")])
 def test_a_document_that_cannot_be_read_is_explained_in_a_few_words(data: bytes, says: str) -> None:
     with pytest.raises(ValueError, match=says) as caught:
         from_stored(Basis, data, NAME)

@@ -5,6 +5,8 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
 
+from pydantic import ValidationError
+
 from slomo_batch.errors import ManifestError, SlomoError, SourceUnsupported, StorageError, VideoError
 from slomo_batch.manifest.composition import validate_output
 from slomo_batch.manifest.output_names import (
@@ -18,6 +20,7 @@ from slomo_batch.manifest.output_names import (
 from slomo_batch.manifest.schema import Manifest
 from slomo_batch.manifest.sections import InputSpec
 from slomo_batch.manifest.table_rows import SettingsFor, combined, read_rows
+from slomo_batch.manifest.validation_errors import problems_of
 from slomo_batch.records import Source, VideoFailed, VideoRequest
 from slomo_batch.sanitize import escape_non_utf8, is_utf8
 from slomo_batch.settings import Settings
@@ -99,6 +102,23 @@ def find_videos(manifest: Manifest, locate: Locate, *, strict: bool = False) -> 
         empty=tuple(empty),
         other_names={entry.uri: tuple(_other_names(entry, manifest)) for entry in named_again},
     )
+
+
+def input_of(values: Mapping[str, object]) -> InputSpec:
+    """Return the input of these keys.
+
+    Raises:
+        ManifestError: a value is invalid.
+    """
+    try:
+        return InputSpec.model_validate(values)
+    except ValidationError as error:
+        problems = tuple(map(str, problems_of(error, InputSpec)))
+        raise ManifestError("invalid input", problems=problems, where=_place_of(values)) from error
+
+
+def _place_of(values: Mapping[str, object]) -> str:
+    return str(values.get("uri") or values.get("table") or "")
 
 
 def find_sources(inputs: Iterable[InputSpec], locate: Locate) -> list[Source]:

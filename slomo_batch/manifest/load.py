@@ -223,8 +223,7 @@ def _describer(tree: Tree, overrides: Sequence[Override]) -> Callable[[Problem],
         for path, label in tree.labels.items():
             if problem.path[: len(path)] == path:
                 return 0, f"{label}: {problem.text}"
-        line = tree.line(problem.path)
-        return line, f"line {line}: {problem}" if line else str(problem)
+        return tree.line(problem.path), tree.located(problem)
 
     return describe
 

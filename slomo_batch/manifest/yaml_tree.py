@@ -38,6 +38,11 @@ class Tree:
             path = path[:-1]
         return self.lines.get(path, 0)
 
+    def located(self, problem: Problem) -> str:
+        """Return a problem as text, with its line if it has one."""
+        line = self.line(problem.path)
+        return f"line {line}: {problem}" if line else str(problem)
+
 
 def read_tree(text: str, *, where: str) -> Tree:
     """Read one YAML document.
@@ -71,7 +76,7 @@ def _syntax_problem(error: yaml.YAMLError, text: str) -> str:
         return str(error)
     problem = str(error.problem)
     if "another document" in problem:
-        problem = "second YAML document; a manifest has only one"
+        problem = "second YAML document; the file must have only one"
     if "'\\t'" in problem:
         problem = "tab character; indent YAML with spaces"
     context = f"{error.context}: " if error.context and "single document" not in error.context else ""

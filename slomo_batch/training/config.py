@@ -1,18 +1,20 @@
 """The config of a training run: a YAML file whose keys are the fields of TrainingConfig."""
 
-import json
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import ClassVar, Literal
 
-import yaml
-
 from slomo_batch.errors import ManifestError
 from slomo_batch.interpolators.superslomo.guided import UNetShape
-from slomo_batch.serialization import from_json, problem_lines
+from slomo_batch.manifest.load import read_text
+from slomo_batch.manifest.validation_errors import Problem
+from slomo_batch.manifest.values import did_you_mean
+from slomo_batch.manifest.yaml_tree import Tree, read_tree
+from slomo_batch.serialization import InvalidRecord, to_record
 from slomo_batch.settings import Precision
-from slomo_batch.training.config_digest import config_digest
+from slomo_batch.training.config_digest import DIGEST_FIELDS, config_digest
+from slomo_batch.training.config_values import value_problems
 from slomo_batch.training.losses import LossWeights, has_any_term
 from slomo_batch.training.samples import SampleConfig
 
@@ -94,42 +96,70 @@ class TrainingConfig:
         """Return the id of this config, which checkpoints and weights files store."""
         return config_digest(self)
 
-    def problems(self) -> Iterator[str]:
-        """Yield the combinations of values that are not valid."""
+    def problems(self) -> Iterator[Problem]:
+        """Yield the values, and combinations of values, that are not valid."""
+        yield from value_problems(self)
         if self.network == "paper" and (self.zero_last_layers or self.shape != UNetShape()):
-            yield "zero_last_layers, shape: only valid for the network `guided`"
+            yield _problem("network", "zero_last_layers and shape are only valid for the network `guided`")
         if not self.shape.is_valid:
-            yield "shape: channels must be 1 or more, and first_kernel odd"
+            yield _problem("shape", "channels must be 1 or more, and first_kernel odd")
         if self.samples.crop_px % BLOCK_PX:
-            yield f"samples.crop_px: must be a multiple of {BLOCK_PX}, got {self.samples.crop_px}"
+            yield _problem("samples.crop_px", f"must be a multiple of {BLOCK_PX}, got {self.samples.crop_px}")
         spans, shares = self.samples.spans, self.samples.span_shares
         if len(spans) != len(shares) or abs(sum(shares) - 1) > 1e-6 or not all(2 <= span <= 8 for span in spans):
-            yield "samples.spans: must be from 2 to 8 each; samples.span_shares: as many values, whose sum is 1"
-        for videos in (*self.sources.videos, *self.sources.validation):
-            if bool(videos.uri) == bool(videos.table):
-                yield "sources: each entry needs either uri or table"
-        if not self.sources.prepared and not self.sources.videos:
-            yield "sources: prepared and videos are both empty"
+            text = "spans must be from 2 to 8 each; span_shares must be as many values, whose sum is 1"
+            yield _problem("samples.spans", text)
+        yield from self._source_problems()
         if not has_any_term(self.losses):
-            yield "losses: every term has weight 0"
+            yield _problem("losses", "every term has weight 0")
         if self.precision == "fp16":
-            yield "precision: fp16 overflows in training, use bf16 or fp32"
+            yield _problem("precision", "fp16 overflows in training; use bf16 or fp32")
+
+    def _source_problems(self) -> Iterator[Problem]:
+        for key, entries in (("videos", self.sources.videos), ("validation", self.sources.validation)):
+            for number, videos in enumerate(entries):
+                if bool(videos.uri) == bool(videos.table):
+                    yield Problem(path=("sources", key, number), text="requires either uri or table")
+        if not self.sources.prepared and not self.sources.videos:
+            yield _problem("sources", "prepared and videos are both empty")
+
+
+def _problem(path: str, text: str) -> Problem:
+    return Problem(path=tuple(path.split(".")), text=text)
 
 
 def read_config(path: Path) -> TrainingConfig:
     """Read a config from a YAML file.
 
     Raises:
-        ManifestError: the file is unreadable or not a valid config; the error names each wrong key.
+        ManifestError: the file is unreadable or not a valid config; the error names each wrong key and its line.
     """
+    where = str(path)
+    tree = read_tree(read_text(where), where=where)
+    if tree.data is None and not tree.problems:
+        raise ManifestError("the training config is empty", where=where)
+    problems = list(tree.problems)
     try:
-        text = path.read_text(encoding="utf-8")
-        config = from_json(TrainingConfig, json.dumps(yaml.safe_load(text)).encode())
-    except OSError as error:
-        raise ManifestError(f"cannot read the training config: {error.strerror}", where=str(path)) from error
-    except (ValueError, TypeError, yaml.YAMLError) as error:
-        raise ManifestError("invalid training config", problems=problem_lines(error), where=str(path)) from error
-    problems = tuple(config.problems())
+        config = to_record(TrainingConfig, tree.data)
+        problems += config.problems()
+    except InvalidRecord as invalid:
+        known = {problem.path for problem in problems}
+        problems += [_described(inner, text) for inner, text in invalid.problems if inner not in known]
     if problems:
-        raise ManifestError("invalid training config", problems=problems, where=str(path))
+        raise _config_error(problems, tree, where)
     return config
+
+
+def _described(path: tuple[str | int, ...], text: str) -> Problem:
+    if not path:
+        text = "expected a mapping at the top level (lines of `key: value`)"
+    if text == "unknown key":
+        section = "".join(f".{step}" for step in path[:-1] if isinstance(step, str))
+        text += did_you_mean(str(path[-1]), DIGEST_FIELDS[section])
+    return Problem(path=path, text=text)
+
+
+def _config_error(problems: list[Problem], tree: Tree, where: str) -> ManifestError:
+    located = tuple(tree.located(problem) for problem in sorted(problems, key=lambda problem: tree.line(problem.path)))
+    number = "1 problem" if len(located) == 1 else f"{len(located)} problems"
+    return ManifestError(f"invalid training config ({number})", problems=located, where=where)

@@ -12,8 +12,7 @@ from pathlib import Path
 import torch
 
 from slomo_batch.errors import ManifestError, StorageError
-from slomo_batch.manifest.inputs import find_sources
-from slomo_batch.manifest.sections import InputSpec
+from slomo_batch.manifest.inputs import find_sources, input_of
 from slomo_batch.records import Source
 from slomo_batch.serialization import digest
 from slomo_batch.storage.s3_options import S3Options
@@ -94,8 +93,8 @@ def find_videos(videos: VideoSource) -> list[Source]:
     given = {"table": videos.table} if videos.table else {"uri": videos.uri, "except": list(videos.without)}
     location = videos.uri or videos.table
     try:
-        found = find_sources([InputSpec.model_validate(given)], LOCATE)
-    except (ValueError, StorageError) as error:
+        found = find_sources([input_of(given)], LOCATE)
+    except StorageError as error:
         raise ManifestError("cannot find these videos", where=location, problems=(str(error),)) from error
     if not videos.names:
         return found

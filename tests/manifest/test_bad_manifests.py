@@ -27,7 +27,7 @@ NOT_MANIFESTS = {
     "open bracket": ("version: 1\ninputs: [a, b\n", "line 3, column 1: "),
     "open quote": ('version: 1\nname: "abc\n', "invalid YAML"),
     "bad indent": ("version: 1\n name: x\n", "line 2, column 6: mapping values are not allowed here"),
-    "two documents": (GOOD + "---\n" + GOOD, "line 7, column 1: second YAML document; a manifest has only one"),
+    "two documents": (GOOD + "---\n" + GOOD, "line 7, column 1: second YAML document; the file must have only one"),
     "unknown alias": ("version: *one\n", "line 1, column 10: found undefined alias"),
     "control character": ("version: 1\nname: \x07\n", "line 2: invalid character #x0007"),
     "self reference": ("version: &v [*v]\n", "line 1: an alias refers to a value that contains it"),

@@ -1,5 +1,6 @@
 """Configs: the shipped ones are valid, and their digests pinned; wrong ones are rejected with the name of the key."""
 
+import re
 from dataclasses import replace
 from pathlib import Path
 
@@ -10,7 +11,7 @@ from slomo_batch.errors import ManifestError
 from slomo_batch.interpolators.superslomo.shipped_weights import shipped_names
 from slomo_batch.serialization import to_json
 from slomo_batch.training.config import read_config
-from slomo_batch.training.config_digest import digest_input
+from slomo_batch.training.config_digest import DIGEST_FIELDS, digest_input
 from slomo_batch.training.learning_rate import learning_rate
 from tests.architecture.project import ROOT, name_of
 
@@ -65,36 +66,99 @@ def test_missing_data_are_reported_with_the_command_that_fetches_them(
     assert "make training-data" in capsys.readouterr().err
 
 
-@pytest.mark.parametrize(
-    ("text", "problem"),
-    [
-        ("steps: many", "steps"),
-        ("steps: 5\nlearning_rat: 1", "learning_rat"),
-        ("steps: 5\nsamples: {scenes: {max_motion: 3}}", "max_motion"),
-        ("batch: 3", "steps"),
-        ("steps: [", "line"),
-        ("", ""),
-        ("steps: 5\nnetwork: paper\nzero_last_layers: true", "`guided`"),
-        ("steps: 5\nnetwork: paper\nshape: {channels: [16, 32, 48, 64]}", "`guided`"),
-        ("steps: 5\nshape: {channels: [16, 32, 48, 0]}", "1 or more"),
-        ("steps: 5\nshape: {channels: [16, 32, 48]}", "shape"),
-        ("steps: 5\nshape: {first_kernel: 4}", "odd"),
-        ("steps: 5\nsamples: {crop_px: 200}", "must be a multiple of 32"),
-        ("steps: 5\nlosses: {reconstruction: 0, decibels: 0, warping: 0, flow: 0}", "every term"),
-        ("steps: 5\nprecision: fp16", "overflows"),
-        ("steps: 5\nsources: {videos: [{names: list.txt}]}", "either uri or table"),
-        ("steps: 5\nsources: {prepared: ''}", "both empty"),
-        ("steps: 5\nsamples: {spans: [9], span_shares: [1]}", "from 2 to 8"),
-        ("steps: 5\nsamples: {spans: [8]}", "sum is 1"),
-    ],
-)
-def test_a_wrong_key_is_reported_by_name(
+PROBLEMS = {
+    "steps: many": "line 1: steps: expected an integer, got 'many'",
+    "steps: 5.5": "line 1: steps: expected an integer, got '5.5'",
+    "steps:": "line 1: steps: expected an integer, got nothing",
+    f"steps: {'9' * 5000}": "line 1: steps: expected a shorter integer, got '999",
+    "batch: 3": "line 1: steps: is missing",
+    "- steps": "line 1: expected a mapping at the top level",
+    "steps: 5\nlearning_rat: 1": "line 2: learning_rat: unknown key; did you mean learning_rate?",
+    "steps: 5\nsamples: {scenes: {max_motion: 3}}": "unknown key; did you mean max_motion_px?",
+    "steps: 5\nlearning_rate: [1]": "line 2: learning_rate: expected a number, got a list",
+    "steps: 5\nlearning_rate: fast": "line 2: learning_rate: expected a number, got 'fast'",
+    "steps: 5\nzero_last_layers: maybe": "line 2: zero_last_layers: expected true or false, got 'maybe'",
+    "steps: 5\nzero_last_layers: {}": "line 2: zero_last_layers: expected true or false, got a mapping",
+    "steps: 5\nstart:": "line 2: start: expected text, got nothing",
+    "steps: 5\nfalls: 0.5": "line 2: falls: expected a list, got '0.5'",
+    "steps: 5\nfalls: [0.5, x]": "line 2: falls[1]: expected a number, got 'x'",
+    "steps: 5\nsamples: 3": "line 2: samples: expected a mapping, got '3'",
+    "steps: 5\nsources:\n  videos:\n  - a.mp4": "line 4: sources.videos[0]: expected a mapping, got 'a.mp4'",
+    "steps: 5\nnetwork: gided": "line 2: network: 'gided' is not one of guided, paper",
+    "steps: 5\nshape: {channels: [16, 32, 48]}": "line 2: shape.channels[3]: is missing",
+    "steps: 5\nshape: {channels: [1, 2, 3, 4, 5]}": "line 2: shape.channels: expected at most 4 values, got 5",
+    "steps: 0": "line 1: steps: must be from 1 to 2147483647, got 0",
+    "steps: 5\nseed: -1": "line 2: seed: must be from 0 to ",
+    "steps: 5\nlearning_rate: 0": "line 2: learning_rate: must be greater than 0, got 0.0",
+    "steps: 5\nlearning_rate: nan": "line 2: learning_rate: must be finite, got nan",
+    "steps: 5\nlosses: {flow: 1e999}": "line 2: losses.flow: must be finite, got inf",
+    "steps: 5\nlosses: {flow: -1}": "line 2: losses.flow: must be at least 0, got -1.0",
+    "steps: 5\nfalls: [0.5, 1.5]": "line 2: falls[1]: must be from 0 to 1, got 1.5",
+    'steps: 5\nstart: "\\ud800"': "line 2: start: '\\ud800' contains a NUL character or a lone surrogate",
+    "steps: 5\nsteps: 6": "line 1: steps: duplicate key, on line 1 and line 2",
+    "steps: !!binary aGk=": "line 1: steps: unsupported tag !!binary",
+    "steps: [": "line 1, column 9: ",
+    "steps: 5\nnetwork: paper\nzero_last_layers: true": "line 2: network: zero_last_layers and shape are only",
+    "steps: 5\nnetwork: paper\nshape: {channels: [16, 32, 48, 64]}": "only valid for the network `guided`",
+    "steps: 5\nshape: {channels: [16, 32, 48, 0]}": "1 or more",
+    "steps: 5\nshape: {first_kernel: 4}": "odd",
+    "steps: 5\nsamples: {crop_px: 200}": "line 2: samples.crop_px: must be a multiple of 32, got 200",
+    "steps: 5\nlosses: {reconstruction: 0, decibels: 0, warping: 0, flow: 0}": "every term",
+    "steps: 5\nprecision: fp16": "line 2: precision: fp16 overflows in training; use bf16 or fp32",
+    "steps: 5\nsources: {videos: [{names: list.txt}]}": "line 2: sources.videos[0]: requires either uri or table",
+    "steps: 5\nsources: {prepared: ''}": "both empty",
+    "steps: 5\nsamples: {spans: [9], span_shares: [1]}": "from 2 to 8",
+    "steps: 5\nsamples: {spans: [8]}": "sum is 1",
+}
+
+
+@pytest.mark.parametrize(("text", "problem"), PROBLEMS.items())
+def test_a_wrong_value_is_reported_with_its_key_and_line(
     text: str, problem: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     path = tmp_path / "config.yaml"
     path.write_text(text)
     with pytest.raises(ManifestError) as caught:
         read_config(path)
-    assert any(problem in fault for fault in caught.value.problems)
+    assert [fault for fault in caught.value.problems if problem in fault]
     assert main(["train", str(path), "--out", str(tmp_path / "run")]) == 2
     assert str(path) in capsys.readouterr().err
+
+
+ODD_VALUES = ("", "x", "5", "-5", "1.5", "true", "nan", "1e999", "[]", "[x]", "[[1]]", "{}", "{x: 1}", "2020-01-01")
+PLACES = tuple(
+    (path.removeprefix("."), name)
+    for path, names in DIGEST_FIELDS.items()
+    for name in (*names, "unknown")
+    if not path.endswith(("videos", "validation"))
+)
+
+
+@pytest.mark.parametrize("value", ODD_VALUES)
+def test_no_problem_has_the_words_of_the_library_that_validates(value: str, tmp_path: Path) -> None:
+    path = tmp_path / "config.yaml"
+    problems: list[str] = []
+    for section, name in PLACES:
+        inner = f"{name}: {value}"
+        for key in reversed(section.split(".") if section else []):
+            inner = f"{key}: {{{inner}}}"
+        for text in (inner, f"sources: {{videos: [{{{inner}}}]}}"):
+            path.write_text(text if text.startswith("steps") else f"steps: 5\n{text}")
+            try:
+                read_config(path)
+            except ManifestError as error:
+                problems += error.problems
+    assert len(problems) > len(PLACES)
+    assert not [
+        text for text in problems if re.search(r"[Ii]nput should|valid |[Uu]nable|Field|Tuple|[Kk]eyword", text)
+    ]
+
+
+def test_a_file_without_a_config_is_an_error(tmp_path: Path) -> None:
+    path = tmp_path / "config.yaml"
+    for data, message in ((b"", "the training config is empty"), (b"a: \xff", "the file is not UTF-8 text")):
+        path.write_bytes(data)
+        with pytest.raises(ManifestError, match=message):
+            read_config(path)
+    with pytest.raises(ManifestError, match="cannot be read: No such file"):
+        read_config(tmp_path / "none.yaml")

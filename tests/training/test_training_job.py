@@ -70,6 +70,20 @@ def test_a_list_selects_videos(footage: Path, tmp_path: Path) -> None:
     assert not torch.equal(cases["videos 8x"][0].i0, cases["videos 8x"][0].i1)
 
 
+@pytest.mark.parametrize(
+    ("videos", "problem"),
+    [
+        (VideoSource(uri="gs://b/a.mov"), "uri: unsupported URI scheme gs://; use s3://bucket/key or a local path"),
+        (VideoSource(table="videos.txt"), "table: unsupported table 'videos.txt'; its name must end in one of "),
+    ],
+)
+def test_an_invalid_location_is_reported_in_plain_words(videos: VideoSource, problem: str) -> None:
+    with pytest.raises(ManifestError, match="invalid input") as caught:
+        find_videos(videos)
+    [told] = caught.value.problems
+    assert told.startswith(problem)
+
+
 def test_a_table_names_videos(footage: Path, tmp_path: Path) -> None:
     (tmp_path / "videos.csv").write_text(f"uri\n{footage}/videos/IMG_1.mov\n")
     assert names(VideoSource(table=str(tmp_path / "videos.csv"))) == ["IMG_1.mov"]
