@@ -35,6 +35,7 @@ class CatalogRow:
     """One video of a catalog."""
 
     uri: str
+    """Empty if it is missing, which is a problem of the row."""
     settings: Mapping[str, str]
     """Text of the other cells that are not empty, by column."""
     line: int
@@ -106,11 +107,10 @@ def _first(problems: Sequence[tuple[int, str]], unit: str) -> tuple[str, ...]:
 def _with_uri(rows: Iterator[RawRow], reading: _Reading) -> Iterator[CatalogRow]:
     for line, cells in rows:
         texts = {column: text for column, cell in cells.items() if (text := _text(cell)) is not None}
-        uri = texts.pop(URI_COLUMN, None)
-        if uri is not None:
-            yield CatalogRow(uri=uri, settings=texts, line=line)
-        else:
+        uri = texts.pop(URI_COLUMN, "")
+        if not uri:
             reading.add_problem(line, "uri is missing")
+        yield CatalogRow(uri=uri, settings=texts, line=line)
 
 
 def _text(cell: str | None) -> str | None:

@@ -1,6 +1,6 @@
 """The settings in a table row: the columns that are named like settings. Other columns are not read."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from functools import cache
 from typing import Any
 
@@ -10,6 +10,7 @@ from slomo_batch.errors import ManifestError
 from slomo_batch.manifest.sections import VideoSections
 from slomo_batch.manifest.validation_errors import (
     LATER_KEYS,
+    Path,
     Problem,
     dotted,
     keys_of,
@@ -22,11 +23,10 @@ from slomo_batch.manifest.values import nearest
 URI_COLUMN = "uri"
 
 
-def row_sections(row: Mapping[str, str]) -> VideoSections:
-    """Read the settings of a row.
+def row_sections(row: Mapping[str, str]) -> tuple[VideoSections, list[Problem]]:
+    """Return the valid settings of a row, and the problems of the others.
 
-    Raises:
-        ManifestError: a column resembles a setting but is not one, or a cell has an invalid value.
+    A column that resembles a setting but is not one is a problem, as is a cell with an invalid value.
     """
     data: dict[str, Any] = {}
     problems: list[Problem] = []
@@ -40,13 +40,38 @@ def row_sections(row: Mapping[str, str]) -> VideoSections:
                 inside = inside.setdefault(step, {})
             inside[path[-1]] = cell
         elif text := _column_problem(column):
-            problems.append(Problem(path=(), text=text))
+            problems.append(Problem(path=path, text=text, whole=True))
     try:
-        sections = VideoSections.model_validate(data)
+        return VideoSections.model_validate(data), problems
     except ValidationError as error:
-        problems += problems_of(error, VideoSections)
-    check_row(problems, row)
-    return sections
+        invalid = problems_of(error, VideoSections)
+    for problem in invalid:
+        _remove(data, problem.path)
+    return VideoSections.model_validate(data), [*problems, *invalid]
+
+
+def _remove(data: dict[str, Any], path: Path) -> None:
+    for step in path[:-1]:
+        data = data[str(step)]
+    del data[str(path[-1])]
+
+
+_DECIDED_BY: Mapping[str, tuple[Path, ...]] = {
+    "encode": (("encode",),),
+    "output": (("encode",),),
+    "audio": (("audio",), ("retime", "slowdown")),
+}
+"""The settings that decide whether there is a conflict, by its first key."""
+
+
+def independent_of(problems: Sequence[Problem], conflicts: Iterable[Problem]) -> list[Problem]:
+    """Return the conflicts that exist whatever the values with problems were meant to be."""
+
+    def is_open(conflict: Problem) -> bool:
+        paths = _DECIDED_BY[str(conflict.path[0])]
+        return any(problem.path[: len(path)] == path for problem in problems for path in paths)
+
+    return [conflict for conflict in conflicts if not is_open(conflict)]
 
 
 def check_row(problems: Iterable[Problem], row: Mapping[str, str]) -> None:

@@ -8,7 +8,7 @@ from pydantic import Field, field_validator
 from slomo_batch.manifest import values
 from slomo_batch.manifest.composition import compose, validate_settings
 from slomo_batch.manifest.output_names import default_work, literal_suffix
-from slomo_batch.manifest.row_settings import check_row, row_sections
+from slomo_batch.manifest.row_settings import check_row, independent_of, row_sections
 from slomo_batch.manifest.sections import (
     ChunksSection,
     ClusterSection,
@@ -72,10 +72,12 @@ class Manifest(VideoSections):
         if spec is not None:
             layers.append(spec.sections())
         if row is not None:
-            layers.append(row_sections(row))
+            sections, problems = row_sections(row)
+            layers.append(sections)
         settings = compose([*layers, self.overrides], chunks=self.chunks, limits=self.limits)
         if row is not None:
-            check_row(validate_settings(settings, literal_suffix(self.output.uri)), row)
+            conflicts = validate_settings(settings, literal_suffix(self.output.uri))
+            check_row([*problems, *independent_of(problems, conflicts)], row)
         return settings
 
 

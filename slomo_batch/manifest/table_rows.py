@@ -46,7 +46,8 @@ def read_rows(spec: InputSpec, locate: Locate, settings_for: SettingsFor | None)
     settings: dict[int, Settings] = {}
 
     def check(row: CatalogRow) -> Iterator[str]:
-        yield from _uri_problems(row.uri)
+        if row.uri:
+            yield from _uri_problems(row.uri)
         if settings_for:
             try:
                 settings[row.line] = settings_for(spec, {"uri": row.uri, **row.settings})

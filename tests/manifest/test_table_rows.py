@@ -60,6 +60,30 @@ def test_every_invalid_location_is_reported_with_table_and_line(tmp_path: Path) 
     assert caught.value.problems[-1].startswith(f"{other}: line 2: uri: unsupported URI scheme gs://")
 
 
+def test_all_kinds_of_errors_of_a_row_are_reported_together(tmp_path: Path) -> None:
+    table = tmp_path / "t.csv"
+    table.write_text(
+        "uri,encode.codc,encode.codec,encode.quality,audio,retime.slowdown,retime.fps\n"
+        "a.mp4,x,,,keep,2,fast\n"
+        "b.mp4,,h256,60,keep,2,\n"
+        "c.mp4,,,60,loud,2,\n"
+        ",,,60,,,\n"
+    )
+    with pytest.raises(ManifestError) as caught:
+        find(manifest_of(tmp_path, f"{{table: '{table}'}}"))
+    assert [problem.split(";")[0] for problem in caught.value.problems] == [
+        "line 2: column 'encode.codc': unknown setting",
+        "line 2: retime.fps: 'fast' is not a frame rate",
+        "line 2: audio: 'keep' requires slowdown 1, got 2",
+        "line 3: encode.codec: 'h256' is not one of h264, hevc, av1, prores, ffv1",
+        "line 3: audio: 'keep' requires slowdown 1, got 2",
+        "line 4: audio: 'loud' is not one of auto, keep, stretch, resample, drop",
+        "line 4: encode.quality: quality of h264 must be 0 to 51, got 60",
+        "line 5: uri is missing",
+        "line 5: encode.quality: quality of h264 must be 0 to 51, got 60",
+    ]
+
+
 def test_a_table_that_cannot_be_read_is_reported_with_its_reason_beside_other_tables(tmp_path: Path) -> None:
     missing, wrong = tmp_path / "missing.csv", tmp_path / "wrong.csv"
     wrong.write_text("uri\nfolder/\n")
