@@ -5,7 +5,7 @@
     Resolved, VideoPlan      what will be made, pinned before anything is made
     Chunk                    a part of the output's frames
     ChunkDone                its segment, committed
-    SoundDone                the sound, made whole
+    AudioDone                the audio, made whole
     Published | VideoFailed  what became of the video
 
 Records are frozen, say what and never how, name their upstream by id and never point back.
@@ -23,6 +23,7 @@ from slomo_batch.uri import Uri
 TrackKind = Literal["video", "audio", "subtitle", "data", "attachment", "unknown"]
 Lane = Literal["copy", "decode"]
 StepName = Literal["open", "split", "interpolate", "sound", "stitch"]
+"""A step's name in what is stored and shown. The step that makes the audio is called sound there."""
 
 
 # ---- what was asked ------------------------------------------------------------------------------------------------
@@ -309,7 +310,7 @@ class ChunkDone:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class SoundDone:
+class AudioDone:
     """The committed audio of one video: a packet archive with one stream per track."""
 
     video_id: str

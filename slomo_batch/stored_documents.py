@@ -19,6 +19,7 @@ from typing import Any, TypeVar
 from slomo_batch.plan.job_pin import Basis, WeightsPin
 from slomo_batch.plan.stored_plan import MovedTo, SegmentChoice, StoredPlan
 from slomo_batch.records import (
+    AudioDone,
     AudioTrack,
     Chunk,
     ChunkDone,
@@ -29,7 +30,6 @@ from slomo_batch.records import (
     OutputOwnership,
     Published,
     Resolved,
-    SoundDone,
     Source,
     StageSeconds,
     Track,
@@ -145,7 +145,7 @@ DOCUMENTS: Mapping[str, Schema] = MappingProxyType(
         "videos/*/pin.json": Schema(StoredPlan, "plan chunks notes", parts={"plan": _PLAN, "chunks": _CHUNK}),
         "videos/*/lane.json": Schema(MovedTo, "lane"),
         "videos/*/choice.json": Schema(SegmentChoice, "segment_keys sound_key"),
-        "videos/*/sound-commit.json": Schema(SoundDone, "video_id key size_bytes sha256 num_tracks notes"),
+        "videos/*/sound-commit.json": Schema(AudioDone, "video_id key size_bytes sha256 num_tracks notes"),
         "videos/*/commits/*.json": Schema(
             ChunkDone,
             "video_id chunk_id index attempt segment_key size_bytes sha256 extradata_sha256 num_frames max_reorder "

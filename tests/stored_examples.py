@@ -5,6 +5,7 @@ from fractions import Fraction
 from slomo_batch.plan.job_pin import Basis, WeightsPin
 from slomo_batch.plan.stored_plan import MovedTo, SegmentChoice, StoredPlan
 from slomo_batch.records import (
+    AudioDone,
     AudioTrack,
     Chunk,
     ChunkDone,
@@ -15,7 +16,6 @@ from slomo_batch.records import (
     OutputOwnership,
     Published,
     Resolved,
-    SoundDone,
     Source,
     StageSeconds,
     VideoFacts,
@@ -106,7 +106,7 @@ _CHUNK_DONE = ChunkDone(
         fetch=0.0001, decode=0.5, judge=1.25, color=0.0, model=18.0, hash=0.01, encode=1.5, upload=2.0, total=23.2601
     ),
 )
-_SOUND_DONE = SoundDone(
+_AUDIO_DONE = AudioDone(
     video_id=_ID,
     key=f"jobs/job/videos/{_ID}/sound/{'4' * 32}.pkts",
     size_bytes=4096,
@@ -158,7 +158,7 @@ EXAMPLES: dict[str, object] = {
     f"uploads/{_ID}.json": Upload(uri=Uri("s3://out/a.mp4"), token="2~abc"),
     f"videos/{_ID}/pin.json": StoredPlan(plan=_PLAN, chunks=_CHUNKS, notes=("held at cuts",)),
     f"videos/{_ID}/lane.json": MovedTo(lane="decode"),
-    f"videos/{_ID}/choice.json": SegmentChoice(segment_keys=(_CHUNK_DONE.segment_key,), sound_key=_SOUND_DONE.key),
-    f"videos/{_ID}/sound-commit.json": _SOUND_DONE,
+    f"videos/{_ID}/choice.json": SegmentChoice(segment_keys=(_CHUNK_DONE.segment_key,), sound_key=_AUDIO_DONE.key),
+    f"videos/{_ID}/sound-commit.json": _AUDIO_DONE,
     f"videos/{_ID}/commits/{_OTHER}.json": _CHUNK_DONE,
 }

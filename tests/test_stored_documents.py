@@ -113,7 +113,7 @@ def test_every_json_file_of_a_work_place_has_a_schema_or_is_empty() -> None:
     layout = Layout("job")
     keys = [layout.job, layout.weights_pin("a"), layout.progress(1), layout.epoch(1), layout.heartbeat(1)]
     keys += [layout.receipt("a"), layout.failure(1, "a"), layout.owned("a"), layout.upload("a"), layout.pin("a")]
-    keys += [layout.lane("a"), layout.choice("a"), layout.sound_commit("a"), layout.commit("a", "b")]
+    keys += [layout.lane("a"), layout.choice("a"), layout.audio_commit("a"), layout.commit("a", "b")]
     found = {kind for key in keys for kind in DOCUMENTS if fnmatchcase(name_in_job(key), kind)}
     assert found == set(DOCUMENTS)
 

@@ -104,7 +104,7 @@ def _requests(planned: PlannedVideo, context: StepContext) -> S3Requests:
     if context.work.root.is_billed:
         asked += s3_requests.of_work(
             num_chunks - len(planned.done),
-            has_sound=planned.needs_sound,
+            has_audio=planned.needs_audio,
             chunk_bytes=source.size_bytes // num_chunks,
             segment_bytes=output_bytes // num_chunks,
         )

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 
 from slomo_batch.errors import WorkDamaged
 from slomo_batch.plan.ids import receipt_id
-from slomo_batch.records import ChunkDone, Published, SoundDone
+from slomo_batch.records import AudioDone, ChunkDone, Published
 from slomo_batch.steps.context import StepContext
 from slomo_batch.steps.stored_records import committed
 from slomo_batch.steps.upload_records import abort, unfinished
@@ -73,7 +73,9 @@ def delete_garbage(found: Iterable[Garbage], context: StepContext) -> None:
 
 def _orphans(video_id: str, objects: Iterable[ObjectInfo], context: StepContext) -> Iterator[ObjectInfo]:
     layout = context.layout
-    made = [found for found in objects if found.key.startswith((layout.segments(video_id), layout.sounds(video_id)))]
+    made = [
+        found for found in objects if found.key.startswith((layout.segments(video_id), layout.audio_attempts(video_id)))
+    ]
     if not made:
         return
     named = _named(video_id, context)
@@ -92,10 +94,10 @@ def _named(video_id: str, context: StepContext) -> tuple[str, ...]:
             except WorkDamaged:
                 named.append(f"{layout.segments(video_id)}{parts[1]}/")
     try:
-        sound = committed(work, layout.sound_commit(video_id), SoundDone)
-        named += [sound.key] if sound else []
+        audio = committed(work, layout.audio_commit(video_id), AudioDone)
+        named += [audio.key] if audio else []
     except WorkDamaged:
-        named.append(layout.sounds(video_id))
+        named.append(layout.audio_attempts(video_id))
     return tuple(named)
 
 

@@ -73,14 +73,14 @@ def of_source(size_bytes: int, *, has_index: bool) -> S3Requests:
     return S3Requests(get=blocks + (min(blocks, HEADER_BLOCKS) if has_index else blocks))
 
 
-def of_work(num_chunks: int, *, has_sound: bool, chunk_bytes: int, segment_bytes: int) -> S3Requests:
+def of_work(num_chunks: int, *, has_audio: bool, chunk_bytes: int, segment_bytes: int) -> S3Requests:
     """Count the requests of one video to a work place on S3. Bytes are those of one chunk's packets and segment."""
     per_chunk = _stored_and_fetched(chunk_bytes) + _stored_and_fetched(segment_bytes) + _committed(num_reads=2)
     # Put: index, publishing, ownership. Committed: plan, choice, receipt. Read: lane, and the index for the split.
     records = S3Requests(put=3, get=2) + _committed(num_reads=1) + _committed(num_reads=0) + _committed(num_reads=2)
-    objects_at_end = 3 * num_chunks + (10 if has_sound else 6)
+    objects_at_end = 3 * num_chunks + (10 if has_audio else 6)
     around = S3Requests(list=1 + _parts(objects_at_end, LISTED_AT_ONCE), delete=1)
-    return per_chunk * num_chunks + records + around + (_of_sound() if has_sound else S3Requests())
+    return per_chunk * num_chunks + records + around + (_of_audio() if has_audio else S3Requests())
 
 
 def of_output(size_bytes: int) -> S3Requests:
@@ -94,7 +94,7 @@ def of_driving(hours: float) -> S3Requests:
     return S3Requests(list=beats, put=2 * beats + round(hours * PARTS_PER_HOUR))
 
 
-def _of_sound() -> S3Requests:
+def _of_audio() -> S3Requests:
     """Count the requests for audio: packets and tracks, which are small; the commit, read by three steps; the index."""
     return _stored_and_fetched(1) + _stored_and_fetched(1) + _committed(num_reads=3) + S3Requests(get=1)
 

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from slomo_batch.records import Chunk, ChunkDone, Lane, SoundDone, VideoPlan
+from slomo_batch.records import AudioDone, Chunk, ChunkDone, Lane, VideoPlan
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -32,9 +32,9 @@ class SegmentChoice:
     """Empty if the output has no audio."""
 
     @classmethod
-    def of(cls, segments: Sequence[ChunkDone], sound: SoundDone | None) -> "SegmentChoice":
+    def of(cls, segments: Sequence[ChunkDone], audio: AudioDone | None) -> "SegmentChoice":
         """The choice of these segments, in order, and this audio."""
-        return cls(segment_keys=tuple(done.segment_key for done in segments), sound_key=sound.key if sound else "")
+        return cls(segment_keys=tuple(done.segment_key for done in segments), sound_key=audio.key if audio else "")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -49,7 +49,7 @@ class PlannedVideo:
     is published."""
     ready: frozenset[int]
     """Numbers of the chunks whose packets are in the work place."""
-    needs_sound: bool
-    """Whether the output has sound that is not committed yet."""
+    needs_audio: bool
+    """Whether the output has audio that is not committed yet."""
     notes: tuple[str, ...] = ()
     """What a person should know of what the work place holds, a sentence each."""

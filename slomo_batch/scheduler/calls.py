@@ -7,11 +7,11 @@ from slomo_batch.attempts import Attempt, ChunkHead, ChunkTask, Errored, StepHea
 from slomo_batch.errors import DISK_FULL, OutOfMemory, SlomoError
 from slomo_batch.plan.job_pin import JobPin
 from slomo_batch.plan.stored_plan import PlannedVideo, StoredPlan
-from slomo_batch.records import ChunkDone, Lane, Published, SoundDone, VideoRequest
+from slomo_batch.records import AudioDone, ChunkDone, Lane, Published, VideoRequest
 from slomo_batch.scheduler.call_stats import CallClock
 from slomo_batch.scheduler.messages import MakeChunk
 from slomo_batch.settings import Exists
-from slomo_batch.steps.audio import make_video_sound
+from slomo_batch.steps.audio import make_video_audio
 from slomo_batch.steps.context import StepContext
 from slomo_batch.steps.interpolate import Phase, interpolate_chunk
 from slomo_batch.steps.open import open_video
@@ -39,11 +39,11 @@ class SplitCall:
     stored: StoredPlan
     lane: Lane
     wanted: frozenset[int]
-    sound: bool
+    audio: bool
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class SoundCall:
+class AudioCall:
     """Make a video's audio."""
 
     head: StepHead
@@ -74,7 +74,7 @@ class ChunkCall:
         return self.task.head
 
 
-TaskCall = OpenCall | SplitCall | SoundCall | StitchCall
+TaskCall = OpenCall | SplitCall | AudioCall | StitchCall
 """Calls that need no model."""
 Call = TaskCall | ChunkCall
 
@@ -101,7 +101,7 @@ def perform(call: Call, context: StepContext) -> Iterator[Outcome | Entered]:
     clock = CallClock(context)
     try:
         if isinstance(call, SplitCall):
-            for index in split_video(call.stored, call.lane, call.wanted, clock.context, sound=call.sound):
+            for index in split_video(call.stored, call.lane, call.wanted, clock.context, audio=call.audio):
                 yield ChunkStored(index=index)
             yield Succeeded(head=call.head, stats=clock.stats(), result=None)
         elif isinstance(call, ChunkCall):
@@ -124,11 +124,11 @@ def perform(call: Call, context: StepContext) -> Iterator[Outcome | Entered]:
         yield Errored(head=call.head, error=storage_error(error, str(context.scratch)), stats=clock.stats())
 
 
-def _result(call: OpenCall | SoundCall | StitchCall, context: StepContext) -> PlannedVideo | SoundDone | Published:
+def _result(call: OpenCall | AudioCall | StitchCall, context: StepContext) -> PlannedVideo | AudioDone | Published:
     match call:
         case OpenCall():
             return open_video(call.request, call.pin, context, remake=call.remake)
-        case SoundCall():
-            return make_video_sound(call.stored, context)
+        case AudioCall():
+            return make_video_audio(call.stored, context)
         case StitchCall():
             return stitch_video(call.stored, call.lane, context, exists=call.exists)

@@ -16,13 +16,13 @@ one video start in order of time.
 A video with more chunks running than made goes after all others. If it turns out to kill workers, or to need the decode
 lane, little work is lost. If it proves good, it soon gets as many workers as any other.
 
-After a stop, dispatch starts nothing but the stitches of videos whose chunks and sound are all made.
+After a stop, dispatch starts nothing but the stitches of videos whose chunks and audio are all made.
 
 A suspect chunk gets a machine to itself (`take_suspects`). The engine finds which machine, and when that is quiet
 (scheduler.placement). All other chunks go on beside it.
 
 An object that a chunk or a step reads may be damaged. The step deletes it, and what makes it runs again first: a split
-for a chunk or the sound. Before a stitch the video is opened again, which finds out what is left of it.
+for a chunk or the audio. Before a stitch the video is opened again, which finds out what is left of it.
 
 If copied packets cannot give the planned frames, the video is split again in the decode lane, once. Dispatch ignores
 the outcomes of what still runs in its copy lane.
@@ -217,7 +217,7 @@ class Dispatch:
         elif head.step == "split":
             self._split_ended(video, head, now_s)
         elif head.step == "sound":
-            video.sound_made()
+            video.audio_made()
         else:
             self._ready_queue.forget(video.number)
         self._ready_queue.note(video)

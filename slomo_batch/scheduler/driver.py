@@ -16,11 +16,11 @@ from slomo_batch.plan.stored_plan import PlannedVideo
 from slomo_batch.records import Lane, PendingVideo, Published
 from slomo_batch.scheduler.active_video import ActiveVideo
 from slomo_batch.scheduler.calls import (
+    AudioCall,
     ChunkCall,
     ChunkStored,
     OpenCall,
     Outcome,
-    SoundCall,
     SplitCall,
     StitchCall,
     TaskCall,
@@ -31,8 +31,8 @@ from slomo_batch.scheduler.event_recorder import EventRecorder
 from slomo_batch.scheduler.messages import (
     ChunkReady,
     Event,
+    MakeAudio,
     MakeChunk,
-    MakeSound,
     NoMoreVideos,
     Open,
     Opened,
@@ -50,7 +50,7 @@ TICK_S = 0.5
 class Driver:
     """Runs one job from its list of videos to its end.
 
-    `should_stop` is called at every turn. Once it returns True, running calls may end, videos whose chunks and sound
+    `should_stop` is called at every turn. Once it returns True, running calls may end, videos whose chunks and audio
     are all made are stitched, and nothing else starts. `is_superseded` returns True if another driver took the job
     over. `clock` never goes back.
     """
@@ -149,9 +149,9 @@ class Driver:
                     video.lane = task.lane
                     self._recorder.lane_changed(video)
                 head = _head(task, video, task.lane)
-                return SplitCall(head=head, stored=video.plan, lane=task.lane, wanted=task.wanted, sound=task.sound)
-            case MakeSound():
-                return SoundCall(head=_head(task, video), stored=video.plan)
+                return SplitCall(head=head, stored=video.plan, lane=task.lane, wanted=task.wanted, audio=task.audio)
+            case MakeAudio():
+                return AudioCall(head=_head(task, video), stored=video.plan)
             case Stitch():
                 head, exists = _head(task, video, task.lane), video.pending.request.exists
                 return StitchCall(head=head, stored=video.plan, lane=task.lane, exists=exists)
@@ -193,7 +193,7 @@ class Driver:
             lane=opened.lane,
             done=opened.done,
             ready=opened.ready,
-            sound=opened.needs_sound,
+            audio=opened.needs_audio,
         )
 
     def _record_failures(self) -> None:

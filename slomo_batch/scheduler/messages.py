@@ -34,13 +34,13 @@ class Split:
     lane: Lane
     wanted: frozenset[int]
     """Numbers of the chunks whose objects are missing."""
-    sound: bool
-    """Store the source's sound packets too."""
+    audio: bool
+    """Store the source's audio packets too."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class MakeSound:
-    """Make the video's sound. Ends in an attempt."""
+class MakeAudio:
+    """Make the video's audio. Ends in an attempt."""
 
     step: ClassVar[Step] = "sound"
     video: int
@@ -81,7 +81,7 @@ class Fail:
     """For a person."""
 
 
-Task = Open | Split | MakeSound | Stitch
+Task = Open | Split | MakeAudio | Stitch
 
 
 # ---- events: what an engine reports --------------------------------------------------------------------------------
@@ -111,8 +111,8 @@ class Opened:
     """Chunks committed in that lane."""
     ready: frozenset[int]
     """Chunks whose objects exist in that lane."""
-    sound: bool
-    """The output has sound that is not committed yet."""
+    audio: bool
+    """The output has audio that is not committed yet."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

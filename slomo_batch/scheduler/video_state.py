@@ -9,7 +9,7 @@ from heapq import heappop, heappush
 from typing import Literal
 
 from slomo_batch.records import Lane
-from slomo_batch.scheduler.messages import MakeChunk, MakeSound, Open, Opened, Split, Step, Stitch, Task
+from slomo_batch.scheduler.messages import MakeAudio, MakeChunk, Open, Opened, Split, Step, Stitch, Task
 from slomo_batch.scheduler.retry import Tries
 
 STEPS: tuple[Step, ...] = ("stitch", "sound", "split", "open")
@@ -37,14 +37,14 @@ class OpenVideo:
         self.steps: dict[Step, StepState] = {step: StepState() for step in STEPS}
         self.tries: dict[int, Tries] = {}
         self._is_open = False
-        self._sound: Literal["none", "wanted", "stored", "made"] = "none"
+        self._audio: Literal["none", "wanted", "stored", "made"] = "none"
         self._num_chunks = 0
         self._num_done = 0
         self._missing: set[int] = set()
         self._asked: set[int] = set()
         """Chunks that the running split will store and has not reported yet."""
-        self._asked_sound = False
-        """Whether the running split stores the sound's packets."""
+        self._asked_audio = False
+        """Whether the running split stores the audio packets."""
         self._delayed: set[int] = set()
         self._waiting: list[int] = []
         self._suspects: list[int] = []
@@ -98,10 +98,10 @@ class OpenVideo:
         if step == "open" or not self._is_open:
             return step == "open" and not self._is_open
         if step == "split":
-            return bool(self._missing) or self._sound == "wanted"
+            return bool(self._missing) or self._audio == "wanted"
         if step == "sound":
-            return self._sound == "stored"
-        return self.num_unmade == 0 and self._sound in {"none", "made"}
+            return self._audio == "stored"
+        return self.num_unmade == 0 and self._audio in {"none", "made"}
 
     def begin(self, step: Step) -> Task:
         """Return the task, which counts as running from now on."""
@@ -109,11 +109,11 @@ class OpenVideo:
         if step == "open":
             return Open(video=self.number)
         if step == "split":
-            sound = self._sound == "wanted"
-            self._asked, self._asked_sound = set(self._missing), sound
-            return Split(video=self.number, lane=self.lane, wanted=frozenset(self._missing), sound=sound)
+            audio = self._audio == "wanted"
+            self._asked, self._asked_audio = set(self._missing), audio
+            return Split(video=self.number, lane=self.lane, wanted=frozenset(self._missing), audio=audio)
         if step == "sound":
-            return MakeSound(video=self.number)
+            return MakeAudio(video=self.number)
         return Stitch(video=self.number, lane=self.lane)
 
     def opened(self, event: Opened) -> None:
@@ -123,7 +123,7 @@ class OpenVideo:
         if event.lane != self.lane:  # the delays of the other lane end without an event
             self.steps["split"].is_resting = self.steps["stitch"].is_resting = False
         self.lane = event.lane
-        self._sound = "wanted" if event.sound else "none"
+        self._audio = "wanted" if event.audio else "none"
         self._num_chunks, self._num_done = event.num_chunks, len(event.done)
         self._missing = set(range(event.num_chunks)) - event.done - event.ready
         self._waiting = sorted(event.ready - event.done)
@@ -138,14 +138,14 @@ class OpenVideo:
     def split_finished(self) -> frozenset[int]:
         """Record that the split ended. Returns the chunks that it should have stored and never reported."""
         self.steps["split"].running = False
-        if self._sound == "wanted" and self._asked_sound:
-            self._sound = "stored"
+        if self._audio == "wanted" and self._asked_audio:
+            self._audio = "stored"
         return frozenset(self._missing & self._asked)
 
-    def sound_made(self) -> None:
-        """Record that the sound is committed."""
+    def audio_made(self) -> None:
+        """Record that the audio is committed."""
         self.steps["sound"].running = False
-        self._sound = "made"
+        self._audio = "made"
 
     def begin_chunk(self, *, alone: bool) -> MakeChunk:
         """Return the lowest waiting chunk, or suspect; it counts as running from now on."""
@@ -185,10 +185,10 @@ class OpenVideo:
         self._missing.add(chunk)
 
     def lose_input(self, step: Step) -> None:
-        """Record that the input of a sound or a stitch is gone. The sound's packets are stored again; before a stitch
+        """Record that the input of a sound or a stitch is gone. The audio packets are stored again; before a stitch
         the video is opened again, since some of it may have to be made again."""
         if step == "sound":
-            self._sound = "wanted"
+            self._audio = "wanted"
         elif step == "stitch":
             self._is_open = False
 

@@ -9,7 +9,7 @@ from uuid import uuid4
 from slomo_batch.errors import WorkDamaged
 from slomo_batch.media.audio import AudioResult, make_audio
 from slomo_batch.plan.stored_plan import StoredPlan
-from slomo_batch.records import SoundDone
+from slomo_batch.records import AudioDone
 from slomo_batch.serialization import file_sha256
 from slomo_batch.steps.context import StepContext
 from slomo_batch.steps.packet_archives import fetch_archive
@@ -17,25 +17,25 @@ from slomo_batch.steps.stored_index import read_index
 from slomo_batch.steps.video_records import VideoRecords
 
 
-def wants_sound(stored: StoredPlan) -> bool:
+def has_audio(stored: StoredPlan) -> bool:
     """Whether the output has audio."""
     return bool(stored.plan.facts.audio) and stored.plan.resolved.audio != "drop"
 
 
-def make_video_sound(stored: StoredPlan, context: StepContext) -> SoundDone:
+def make_video_audio(stored: StoredPlan, context: StepContext) -> AudioDone:
     """Keep, stretch or resample the audio of one video and commit it; return the first commit."""
     video_id = stored.plan.video_id
     records = VideoRecords(video_id, context)
     found = _found_made(records)
     if found is not None:
         return found
-    key = context.layout.sound(video_id, uuid4().hex)
+    key = context.layout.audio_attempt(video_id, uuid4().hex)
     with context.folder() as folder:
-        source, tracks = folder / "source.packets", folder / "sound.packets"
-        fetch_archive(context.layout.sound_source(video_id), source, context)
+        source, tracks = folder / "source.packets", folder / "audio.packets"
+        fetch_archive(context.layout.audio_source(video_id), source, context)
         made = _make(stored, context, source, tracks)
         context.work.put_file(key, tracks)
-        done = SoundDone(
+        done = AudioDone(
             video_id=video_id,
             key=key,
             size_bytes=tracks.stat().st_size,
@@ -43,18 +43,18 @@ def make_video_sound(stored: StoredPlan, context: StepContext) -> SoundDone:
             num_tracks=made.num_tracks,
             notes=made.notes,
         )
-    winner = records.commit_sound(done)
+    winner = records.commit_audio(done)
     if winner.key != key:
         context.work.delete([key])
     return winner
 
 
-def _found_made(records: VideoRecords) -> SoundDone | None:
+def _found_made(records: VideoRecords) -> AudioDone | None:
     """The commit of another attempt. A damaged one is deleted, and the audio is made again."""
     try:
-        return records.sound_done()
+        return records.audio_done()
     except WorkDamaged:
-        records.withdraw_sound()
+        records.withdraw_audio()
         return None
 
 

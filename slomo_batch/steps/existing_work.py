@@ -7,8 +7,8 @@ from slomo_batch.errors import WorkDamaged
 from slomo_batch.media.probe import probe
 from slomo_batch.plan.ids import chunks_in_lane
 from slomo_batch.plan.stored_plan import MovedTo, PlannedVideo, SegmentChoice, StoredPlan
-from slomo_batch.records import Chunk, ChunkDone, Lane, SoundDone
-from slomo_batch.steps.audio import wants_sound
+from slomo_batch.records import AudioDone, Chunk, ChunkDone, Lane
+from slomo_batch.steps.audio import has_audio
 from slomo_batch.steps.context import StepContext
 from slomo_batch.steps.stored_index import index_bytes, read_index
 from slomo_batch.steps.stored_records import as_note, put_record
@@ -44,22 +44,22 @@ class _Finder:
         lane = self._lane()
         chunks = chunks_in_lane(self._video_id, self._stored.chunks, lane)
         done = {chunk.index: found for chunk in chunks if (found := self._chunk_done(chunk))}
-        sound = self._sound_done() if wants_sound(self._stored) else None
+        audio = self._audio_done() if has_audio(self._stored) else None
         ready = frozenset(chunk.index for chunk in chunks if self._object_key(chunk, lane) in self._sizes)
-        needs_sound = wants_sound(self._stored) and sound is None
+        needs_audio = has_audio(self._stored) and audio is None
         if not self._dry_run:
-            if needs_sound or len(done) < len(chunks):
-                self._withdraw_unbacked([chunk for chunk in chunks if chunk.index not in done], needs_sound=needs_sound)
+            if needs_audio or len(done) < len(chunks):
+                self._withdraw_unbacked([chunk for chunk in chunks if chunk.index not in done], needs_audio=needs_audio)
             else:
-                self._check_choice([done[chunk.index] for chunk in chunks], sound)
-            if not has_index and (needs_sound or len(done.keys() | ready) < len(chunks)):
+                self._check_choice([done[chunk.index] for chunk in chunks], audio)
+            if not has_index and (needs_audio or len(done.keys() | ready) < len(chunks)):
                 self._check_index()
         return PlannedVideo(
             stored=self._stored,
             lane=lane,
             done=frozenset(done),
             ready=ready,
-            needs_sound=needs_sound,
+            needs_audio=needs_audio,
             notes=limited(self._damaged),
         )
 
@@ -85,8 +85,8 @@ class _Finder:
         done = self._undamaged(lambda: self._records.chunk_done(chunk), lambda: self._records.withdraw_chunk(chunk))
         return done if done and self._is_backed(done.segment_key, done.size_bytes) else None
 
-    def _sound_done(self) -> SoundDone | None:
-        done = self._undamaged(self._records.sound_done, self._records.withdraw_sound)
+    def _audio_done(self) -> AudioDone | None:
+        done = self._undamaged(self._records.audio_done, self._records.withdraw_audio)
         return done if done and self._is_backed(done.key, done.size_bytes) else None
 
     def _undamaged(self, read: Callable[[], T | None], withdraw: Callable[[], None]) -> T | None:
@@ -107,17 +107,17 @@ class _Finder:
             self._damaged.append(as_note(error))
         return size == size_bytes
 
-    def _withdraw_unbacked(self, chunks: list[Chunk], *, needs_sound: bool) -> None:
+    def _withdraw_unbacked(self, chunks: list[Chunk], *, needs_audio: bool) -> None:
         layout, video = self._context.layout, self._video_id
         void = [layout.choice(video), *(layout.commit(video, chunk.chunk_id) for chunk in chunks)]
-        void += [layout.sound_commit(video)] if needs_sound else []
+        void += [layout.audio_commit(video)] if needs_audio else []
         # Only those that were listed: another driver may have made others since.
         if seen := [key for key in void if key in self._sizes]:
             self._context.work.delete(seen)
 
-    def _check_choice(self, segments: list[ChunkDone], sound: SoundDone | None) -> None:
+    def _check_choice(self, segments: list[ChunkDone], audio: AudioDone | None) -> None:
         """Delete a choice of other segments. It is damaged, or names segments whose commits are deleted."""
-        right = SegmentChoice.of(segments, sound)
+        right = SegmentChoice.of(segments, audio)
         key = self._context.layout.choice(self._video_id)
         try:
             if key not in self._sizes or self._records.choice() in {None, right}:

@@ -43,7 +43,7 @@ def open_video(request: VideoRequest, pin: JobPin, context: StepContext, *, rema
         context.work.delete([receipt])
     elif _is_published(receipt, request.output_uri, context, notes):
         done = frozenset(chunk.index for chunk in stored.chunks)
-        return PlannedVideo(stored=stored, lane=stored.plan.facts.lane, done=done, ready=frozenset(), needs_sound=False)
+        return PlannedVideo(stored=stored, lane=stored.plan.facts.lane, done=done, ready=frozenset(), needs_audio=False)
     return _with_notes(notes, find_existing_work(stored, context, dry_run=False, has_index=is_new))
 
 

@@ -18,9 +18,9 @@ from slomo_batch.timeline.index import SourceTimeline, VideoIndex
 
 
 def split_video(
-    stored: StoredPlan, lane: Lane, wanted: Collection[int], context: StepContext, *, sound: bool
+    stored: StoredPlan, lane: Lane, wanted: Collection[int], context: StepContext, *, audio: bool
 ) -> Iterator[int]:
-    """Store the packets of the chunks numbered in `wanted` and, with `sound`, the source's audio packets.
+    """Store the packets of the chunks numbered in `wanted` and, with `audio`, the source's audio packets.
 
     Yields the number of each chunk when its object is stored.
     """
@@ -31,12 +31,12 @@ def split_video(
     index, timeline = read_index(stored, context)
     slices = [_slice(chunks[number], stored, index, timeline) for number in sorted(wanted)]
     with context.folder() as folder:
-        for part in _parts(stored, slices, index, context, folder, lane=lane, sound=sound):
+        for part in _parts(stored, slices, index, context, folder, lane=lane, audio=audio):
             if isinstance(part, ChunkArchive):
                 chunk = chunks[part.index]
                 key = context.layout.chunk(plan.video_id, lane, chunk.index, chunk.chunk_id)
             else:
-                key = context.layout.sound_source(plan.video_id)
+                key = context.layout.audio_source(plan.video_id)
             context.work.put_file(key, part.path)
             part.path.unlink()
             if isinstance(part, ChunkArchive):
@@ -57,14 +57,14 @@ def _parts(
     folder: Path,
     *,
     lane: Lane,
-    sound: bool,
+    audio: bool,
 ) -> Iterator[SplitPart]:
     request, facts = stored.plan.request, stored.plan.facts
     reader = context.reader(request.source)
     if lane == "copy":
-        return split_copy(reader, request.source.uri, facts, index, slices, folder, audio=sound)
+        return split_copy(reader, request.source.uri, facts, index, slices, folder, audio=audio)
     limit = request.settings.max_held_frames
-    return split_decode(reader, request.source.uri, facts, index, slices, folder, audio=sound, max_held_frames=limit)
+    return split_decode(reader, request.source.uri, facts, index, slices, folder, audio=audio, max_held_frames=limit)
 
 
 def _slice(chunk: Chunk, stored: StoredPlan, index: VideoIndex, timeline: SourceTimeline) -> SourceSlice:

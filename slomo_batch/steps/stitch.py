@@ -17,10 +17,10 @@ from slomo_batch.media.encode import SegmentFacts, segment_suffix
 from slomo_batch.media.inspect import verify_output
 from slomo_batch.plan.ids import chunks_in_lane, receipt_id
 from slomo_batch.plan.stored_plan import SegmentChoice, StoredPlan
-from slomo_batch.records import ChunkDone, FrameCounts, Lane, OutputOwnership, Published, SoundDone, VideoPlan
+from slomo_batch.records import AudioDone, ChunkDone, FrameCounts, Lane, OutputOwnership, Published, VideoPlan
 from slomo_batch.serialization import file_sha256
 from slomo_batch.settings import Exists
-from slomo_batch.steps.audio import wants_sound
+from slomo_batch.steps.audio import has_audio
 from slomo_batch.steps.context import StepContext
 from slomo_batch.steps.frame_maker import output_color
 from slomo_batch.steps.output_ownership import (
@@ -43,7 +43,7 @@ front."""
 
 
 def stitch_video(stored: StoredPlan, lane: Lane, context: StepContext, *, exists: Exists) -> Published:
-    """Join, verify and publish one video whose chunks and sound are all committed; return the receipt.
+    """Join, verify and publish one video whose chunks and audio are all committed; return the receipt.
 
     If the video is published already, its receipt is returned. If an object exists under the output's name, it is
     replaced if `exists` is replace, or if it is skip and this job made it from an earlier version of the same source.
@@ -52,7 +52,7 @@ def stitch_video(stored: StoredPlan, lane: Lane, context: StepContext, *, exists
         BorderMismatch: two neighboring chunks decoded their shared frame differently.
         OutputExists: another object exists under the output's name.
         OutputInvalid: the joined file is not what the plan says.
-        WorkDamaged: a record, a segment or the sound is missing or damaged. The commit of such a segment or sound is
+        WorkDamaged: a record, a segment or the audio is missing or damaged. The commit of such a segment or audio is
             deleted. Opening the video again deletes the rest, and finds what must be made again.
     """
     published = _published(stored.plan, context)
@@ -76,20 +76,20 @@ def _publish(stored: StoredPlan, lane: Lane, context: StepContext, *, exists: Ex
     plan = stored.plan
     receipt = receipt_id(plan.request, plan.resolved.weights_name)
     segments = _committed_segments(stored, lane, context)
-    sound = _committed_sound(stored, context)
+    audio = _committed_audio(stored, context)
     check_borders(segments, plan.request.source.uri)
     with context.folder() as folder:
-        out = _join(stored, segments, sound, context, folder)
+        out = _join(stored, segments, audio, context, folder)
         _upload(plan, receipt, out, context, exists=exists)
-        return commit(context.work, context.layout.receipt(receipt), _receipt(stored, segments, sound, out))
+        return commit(context.work, context.layout.receipt(receipt), _receipt(stored, segments, audio, out))
 
 
 def delete_intermediates(video_id: str, context: StepContext) -> None:
-    """Delete the chunk objects, the segments and the sound of a published video, but not its commits."""
+    """Delete the chunk objects, the segments and the audio of a published video, but not its commits."""
     layout = context.layout
-    prefixes = (layout.chunks(video_id), layout.segments(video_id), layout.sounds(video_id))
+    prefixes = (layout.chunks(video_id), layout.segments(video_id), layout.audio_attempts(video_id))
     made = [found.key for found in context.work.list(layout.video(video_id)) if found.key.startswith(prefixes)]
-    context.work.delete([*made, layout.sound_source(video_id)])
+    context.work.delete([*made, layout.audio_source(video_id)])
 
 
 def _committed_segments(stored: StoredPlan, lane: Lane, context: StepContext) -> list[ChunkDone]:
@@ -103,12 +103,12 @@ def _committed_segments(stored: StoredPlan, lane: Lane, context: StepContext) ->
     return found
 
 
-def _committed_sound(stored: StoredPlan, context: StepContext) -> SoundDone | None:
-    if not wants_sound(stored):
+def _committed_audio(stored: StoredPlan, context: StepContext) -> AudioDone | None:
+    if not has_audio(stored):
         return None
-    done = VideoRecords(stored.plan.video_id, context).sound_done()
+    done = VideoRecords(stored.plan.video_id, context).audio_done()
     if done is None:
-        raise WorkDamaged("the sound is not committed", where=stored.plan.video_id, remedy=MADE_AGAIN)
+        raise WorkDamaged("the audio is not committed", where=stored.plan.video_id, remedy=MADE_AGAIN)
     return done
 
 
@@ -128,7 +128,7 @@ def check_borders(segments: Sequence[ChunkDone], source_uri: str) -> None:
             )
 
 
-def _receipt(stored: StoredPlan, segments: Sequence[ChunkDone], sound: SoundDone | None, out: Path) -> Published:
+def _receipt(stored: StoredPlan, segments: Sequence[ChunkDone], audio: AudioDone | None, out: Path) -> Published:
     plan, counts = stored.plan, _total(segments)
     return Published(
         video_id=plan.video_id,
@@ -142,7 +142,7 @@ def _receipt(stored: StoredPlan, segments: Sequence[ChunkDone], sound: SoundDone
         frames_sha256=_frames_sha256(segments),
         weights_name=plan.resolved.weights_name,
         machines=tuple(dict.fromkeys(done.machine for done in segments)),
-        notes=(*stored.notes, *(sound.notes if sound else ()), *_held_notes(counts)),
+        notes=(*stored.notes, *(audio.notes if audio else ()), *_held_notes(counts)),
     )
 
 
@@ -202,18 +202,18 @@ def _withdraw(earlier: OutputOwnership, context: StepContext) -> None:
 
 
 def _join(
-    stored: StoredPlan, segments: Sequence[ChunkDone], sound: SoundDone | None, context: StepContext, folder: Path
+    stored: StoredPlan, segments: Sequence[ChunkDone], audio: AudioDone | None, context: StepContext, folder: Path
 ) -> Path:
     """The joined and verified file, in the local folder."""
     plan = stored.plan
-    choice = SegmentChoice.of(segments, sound)
+    choice = SegmentChoice.of(segments, audio)
     if VideoRecords(plan.video_id, context).choose(choice) != choice:
         raise WorkDamaged(
             "an earlier choice of segments differs from the committed ones",
             where=context.work.uri(context.layout.choice(plan.video_id)),
             remedy=MADE_AGAIN,
         )
-    _check_disk(segments, sound, folder)
+    _check_disk(segments, audio, folder)
     out = folder / f"output{plan.request.output_uri.suffix}"
     spec = StitchSpec(
         rate=plan.grid.rate,
@@ -231,10 +231,10 @@ def _join(
             for done in segments
         ),
     )
-    tracks = _fetch_sound(plan, sound, context, folder) if sound else None
+    tracks = _fetch_audio(plan, audio, context, folder) if audio else None
     stitch(spec, _fetched(plan, segments, context, folder), tracks, out)
     borders = list(accumulate(done.num_frames for done in segments))[:-1]
-    verify_output(out, spec, borders=borders, num_audio_tracks=sound.num_tracks if sound else 0)
+    verify_output(out, spec, borders=borders, num_audio_tracks=audio.num_tracks if audio else 0)
     return out
 
 
@@ -258,10 +258,10 @@ def _fetch_segment(plan: VideoPlan, done: ChunkDone, path: Path, context: StepCo
     _fetch_committed(plan, done.segment_key, done.sha256, path, context, commit_key=commit_key)
 
 
-def _fetch_sound(plan: VideoPlan, sound: SoundDone, context: StepContext, folder: Path) -> Path:
-    path = folder / "sound.packets"
-    commit_key = context.layout.sound_commit(plan.video_id)
-    _fetch_committed(plan, sound.key, sound.sha256, path, context, commit_key=commit_key)
+def _fetch_audio(plan: VideoPlan, audio: AudioDone, context: StepContext, folder: Path) -> Path:
+    path = folder / "audio.packets"
+    commit_key = context.layout.audio_commit(plan.video_id)
+    _fetch_committed(plan, audio.key, audio.sha256, path, context, commit_key=commit_key)
     return path
 
 
@@ -289,8 +289,8 @@ def _fetch_committed(
         )
 
 
-def _check_disk(segments: Sequence[ChunkDone], sound: SoundDone | None, folder: Path) -> None:
-    output_bytes = sum(done.size_bytes for done in segments) + (sound.size_bytes if sound else 0)
+def _check_disk(segments: Sequence[ChunkDone], audio: AudioDone | None, folder: Path) -> None:
+    output_bytes = sum(done.size_bytes for done in segments) + (audio.size_bytes if audio else 0)
     needed, free = int(DISK_FACTOR * output_bytes), shutil.disk_usage(folder).free
     if free < needed:
         raise OutputInvalid(

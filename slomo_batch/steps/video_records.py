@@ -7,7 +7,7 @@ have no checksum: damage to those is only found by these checks.
 from itertools import pairwise
 
 from slomo_batch.plan.stored_plan import MovedTo, SegmentChoice, StoredPlan
-from slomo_batch.records import Chunk, ChunkDone, Published, SoundDone
+from slomo_batch.records import AudioDone, Chunk, ChunkDone, Published
 from slomo_batch.steps.context import StepContext
 from slomo_batch.steps.stored_records import commit, committed, withdraw
 
@@ -64,20 +64,20 @@ class VideoRecords:
             and done.segment_key.startswith(f"{self._layout.segments(self._video_id)}{chunk.chunk_id}/")
         )
 
-    def sound_done(self) -> SoundDone | None:
+    def audio_done(self) -> AudioDone | None:
         """The committed audio."""
-        return committed(self._work, self._layout.sound_commit(self._video_id), SoundDone, belongs=self._is_sound)
+        return committed(self._work, self._layout.audio_commit(self._video_id), AudioDone, belongs=self._is_audio)
 
-    def commit_sound(self, done: SoundDone) -> SoundDone:
+    def commit_audio(self, done: AudioDone) -> AudioDone:
         """Commit this audio unless another is committed already; returns the committed one."""
-        return commit(self._work, self._layout.sound_commit(self._video_id), done, belongs=self._is_sound)
+        return commit(self._work, self._layout.audio_commit(self._video_id), done, belongs=self._is_audio)
 
-    def withdraw_sound(self) -> None:
+    def withdraw_audio(self) -> None:
         """Delete the damaged commit of the audio."""
-        withdraw(self._work, self._layout.sound_commit(self._video_id), SoundDone, belongs=self._is_sound)
+        withdraw(self._work, self._layout.audio_commit(self._video_id), AudioDone, belongs=self._is_audio)
 
-    def _is_sound(self, done: SoundDone) -> bool:
-        return done.video_id == self._video_id and done.key.startswith(self._layout.sounds(self._video_id))
+    def _is_audio(self, done: AudioDone) -> bool:
+        return done.video_id == self._video_id and done.key.startswith(self._layout.audio_attempts(self._video_id))
 
     # ---- the output ------------------------------------------------------------------------------------------------
 

@@ -181,8 +181,8 @@ class Layout:
         """Source packets of one chunk."""
         return f"{self.chunks(video_id)}{lane}/{index:08d}-{chunk_id}.pkts"
 
-    def sound_source(self, video_id: str) -> str:
-        """The source's sound packets."""
+    def audio_source(self, video_id: str) -> str:
+        """The source's audio packets."""
         return f"{self.video(video_id)}sound-source.pkts"
 
     def segments(self, video_id: str) -> str:
@@ -201,16 +201,16 @@ class Layout:
         """The record that makes one attempt's segment the chunk's."""
         return f"{self.commits(video_id)}{chunk_id}.json"
 
-    def sounds(self, video_id: str) -> str:
-        """Prefix of the output's sound, of all attempts."""
+    def audio_attempts(self, video_id: str) -> str:
+        """Prefix of the output's audio, of all attempts."""
         return f"{self.video(video_id)}sound/"
 
-    def sound(self, video_id: str, attempt: str) -> str:
-        """One attempt at the output's sound. No other attempt writes here."""
-        return f"{self.sounds(video_id)}{attempt}.pkts"
+    def audio_attempt(self, video_id: str, attempt: str) -> str:
+        """One attempt at the output's audio. No other attempt writes here."""
+        return f"{self.audio_attempts(video_id)}{attempt}.pkts"
 
-    def sound_commit(self, video_id: str) -> str:
-        """The record that makes one attempt's sound the video's."""
+    def audio_commit(self, video_id: str) -> str:
+        """The record that makes one attempt's audio the video's."""
         return f"{self.video(video_id)}sound-commit.json"
 
     def publishing(self, video_id: str) -> str:

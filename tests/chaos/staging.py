@@ -18,7 +18,7 @@ from tests.end_to_end.running import Job
 
 HISTORY = {"epoch", "heartbeat", "ledger_part", "owned", "progress", "probe"}
 """Kinds of key about runs, not about results: their number depends on how often a run was killed."""
-LEFT_TO_GC = {"chunk", "segment", "sound", "sound_source", "upload"}
+LEFT_TO_GC = {"chunk", "segment", "audio_attempt", "audio_source", "upload"}
 """Kinds that go when a video is published or an upload over; a driver killed just before that leaves them to `gc`."""
 
 
@@ -101,7 +101,7 @@ class Stage:
 
 
 def of_everything(folder: Path, *, haste: float = 1.0) -> Stage:
-    """A job that writes every kind of key: sound, a video that changes its lane, one that fails, weights of a file."""
+    """A job that writes every kind of key: audio, a video that changes its lane, one that fails, weights of a file."""
     sources = folder / "job" / "in"
     sources.mkdir(parents=True)
     names = {"sound": "cfr", "moved": "corrupt_late", "bad": "text", "one": "one_frame"}
@@ -127,7 +127,7 @@ def of_everything(folder: Path, *, haste: float = 1.0) -> Stage:
 
 
 def of_one_clip(folder: Path, *, haste: float) -> Stage:
-    """A job of one clip with sound, made without a network: as cheap as a whole job can be."""
+    """A job of one clip with audio, made without a network: as cheap as a whole job can be."""
     folder.mkdir(parents=True, exist_ok=True)
     (folder / "clip.mp4").write_bytes(clip("cfr").data)
     return Stage(

@@ -40,13 +40,13 @@ FROM_NOTHING = """
     create pin by steps.open
     put failure by scheduler.event_recorder
     put chunk by steps.split
-    put sound_source by steps.split
+    put audio_source by steps.split
     put segment by steps.interpolate
     create commit by steps.interpolate
     put lane by steps.split
     delete choice by steps.split
-    put sound by steps.audio
-    create sound_commit by steps.audio
+    put audio_attempt by steps.audio
+    create audio_commit by steps.audio
     create choice by steps.stitch
     put publishing by steps.output_ownership
     put output by steps.stitch
@@ -56,8 +56,8 @@ FROM_NOTHING = """
     create receipt by steps.stitch
     delete chunk by steps.stitch
     delete segment by steps.stitch
-    delete sound by steps.stitch
-    delete sound_source by steps.stitch
+    delete audio_attempt by steps.stitch
+    delete audio_source by steps.stitch
     put progress by scheduler.event_recorder
     put ledger_part by commands.run
     delete ledger_part by commands.run
@@ -67,7 +67,7 @@ MADE_AGAIN = """
     delete receipt by steps.open
     delete commit by steps.existing_work
     delete choice by steps.existing_work
-    delete sound_commit by steps.existing_work
+    delete audio_commit by steps.existing_work
     create receipt by steps.stitch
     put output by steps.stitch
 """

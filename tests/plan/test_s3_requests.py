@@ -27,20 +27,20 @@ def test_an_output_is_one_request_or_its_parts_and_three_more() -> None:
 
 
 def test_a_chunk_takes_three_writes_and_nine_reads() -> None:
-    fewer, more, many = (of_work(chunks, has_sound=False, chunk_bytes=1, segment_bytes=1) for chunks in (7, 8, 1000))
+    fewer, more, many = (of_work(chunks, has_audio=False, chunk_bytes=1, segment_bytes=1) for chunks in (7, 8, 1000))
     assert (more.put - fewer.put, more.get - fewer.get, more.list - fewer.list) == (3, 9, 0)
     assert many.list - more.list == 3, "3,000 objects are listed by the thousand at the end"
 
 
 def test_large_segments_go_up_and_come_down_in_parts() -> None:
-    small = of_work(1, has_sound=False, chunk_bytes=1, segment_bytes=1)
-    large = of_work(1, has_sound=False, chunk_bytes=1, segment_bytes=5 * PART_BYTES)
+    small = of_work(1, has_audio=False, chunk_bytes=1, segment_bytes=1)
+    large = of_work(1, has_audio=False, chunk_bytes=1, segment_bytes=5 * PART_BYTES)
     assert (large.put - small.put, large.get - small.get) == (7, 4)
 
 
-def test_sound_takes_three_writes_and_eleven_reads() -> None:
-    silent, sounding = (of_work(1, has_sound=sound, chunk_bytes=1, segment_bytes=1) for sound in (False, True))
-    assert (sounding.put - silent.put, sounding.get - silent.get) == (3, 11)
+def test_audio_takes_three_writes_and_eleven_reads() -> None:
+    silent, audible = (of_work(1, has_audio=audio, chunk_bytes=1, segment_bytes=1) for audio in (False, True))
+    assert (audible.put - silent.put, audible.get - silent.get) == (3, 11)
 
 
 def test_writes_and_listings_cost_more_than_reads_and_deletions_nothing() -> None:

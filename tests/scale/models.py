@@ -85,7 +85,7 @@ class Archive:
     """By chunk of the archive, in seconds of a worker of speed 1."""
     poison: frozenset[int]
     undecodable: frozenset[int]
-    has_sound: NDArray[np.bool_]
+    has_audio: NDArray[np.bool_]
 
     @classmethod
     def of(cls, models: Models) -> "Archive":
@@ -103,7 +103,7 @@ class Archive:
             work_s=work.astype(np.float32),
             poison=frozenset(int(video) for video in odd[: models.num_poison]),
             undecodable=frozenset(int(video) for video in odd[models.num_poison :]),
-            has_sound=draw.random(models.num_videos) < 0.6,
+            has_audio=draw.random(models.num_videos) < 0.6,
         )
 
     def work_of(self, video: int, chunk: int) -> float:

@@ -7,6 +7,7 @@ from slomo_batch.plan.ids import chunk_id
 from slomo_batch.plan.job_pin import JobPin
 from slomo_batch.plan.stored_plan import PlannedVideo, StoredPlan
 from slomo_batch.records import (
+    AudioDone,
     CallStats,
     Chunk,
     ChunkDone,
@@ -16,7 +17,6 @@ from slomo_batch.records import (
     PendingVideo,
     Published,
     Resolved,
-    SoundDone,
     Source,
     StageSeconds,
     VideoFacts,
@@ -71,7 +71,7 @@ def number_of(request: VideoRequest) -> int:
     return int(request.source.fingerprint, 16)
 
 
-def opened(call: OpenCall, num_chunks: int, *, sound: bool) -> PlannedVideo:
+def opened(call: OpenCall, num_chunks: int, *, audio: bool) -> PlannedVideo:
     """The plan of a video of so many chunks, none of them finished."""
     video_id = f"video-{number_of(call.request):026d}"
     chunks = tuple(
@@ -95,7 +95,7 @@ def opened(call: OpenCall, num_chunks: int, *, sound: bool) -> PlannedVideo:
         nominal_rate=Fraction(25),
     )
     stored = StoredPlan(plan=plan, chunks=chunks, notes=())
-    return PlannedVideo(stored=stored, lane="copy", done=frozenset(), ready=frozenset(), needs_sound=sound)
+    return PlannedVideo(stored=stored, lane="copy", done=frozenset(), ready=frozenset(), needs_audio=audio)
 
 
 def _facts(num_frames: int) -> VideoFacts:
@@ -140,11 +140,11 @@ def chunk_done(task: ChunkTask, host: str) -> ChunkDone:
     )
 
 
-def sound_done(stored: StoredPlan) -> SoundDone:
-    """The record of the finished sound."""
+def audio_done(stored: StoredPlan) -> AudioDone:
+    """The record of the finished audio."""
     video_id = stored.plan.video_id
     key = f"sound/{video_id}.pkts"
-    return SoundDone(video_id=video_id, key=key, size_bytes=1, sha256="0" * 64, num_tracks=1, notes=())
+    return AudioDone(video_id=video_id, key=key, size_bytes=1, sha256="0" * 64, num_tracks=1, notes=())
 
 
 def published(stored: StoredPlan) -> Published:

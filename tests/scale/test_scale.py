@@ -129,11 +129,11 @@ def test_a_million_chunks_of_forty_thousand_videos_on_a_thousand_workers(tmp_pat
 def requests_of(ran: Ran, models: Models, archive: Archive) -> S3Requests:
     """The requests of the job to S3 if its sources, outputs and work place are all on S3."""
     whole = S3Requests(list=3 * -(-models.num_videos // 1000)) + of_driving(ran.makespan_s / 3600)
-    for num_chunks, sound in zip(archive.num_chunks.tolist(), archive.has_sound.tolist(), strict=True):
+    for num_chunks, audio in zip(archive.num_chunks.tolist(), archive.has_audio.tolist(), strict=True):
         whole += of_source(num_chunks * int(models.object_bytes), has_index=True)
         whole += of_output(num_chunks * int(models.segment_bytes))
         whole += of_work(
-            num_chunks, has_sound=sound, chunk_bytes=int(models.object_bytes), segment_bytes=int(models.segment_bytes)
+            num_chunks, has_audio=audio, chunk_bytes=int(models.object_bytes), segment_bytes=int(models.segment_bytes)
         )
     return whole
 

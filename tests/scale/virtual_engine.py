@@ -14,12 +14,12 @@ from random import Random
 from slomo_batch.attempts import Errored, Lost, Succeeded
 from slomo_batch.errors import FrameMissing, StorageBusy
 from slomo_batch.scheduler.calls import (
+    AudioCall,
     Call,
     ChunkCall,
     ChunkStored,
     OpenCall,
     Outcome,
-    SoundCall,
     SplitCall,
     StitchCall,
     TaskCall,
@@ -299,11 +299,11 @@ class VirtualEngine:
         match call:
             case OpenCall():
                 video = products.number_of(call.request)
-                sound = bool(self._archive.has_sound[video])
-                planned = products.opened(call, int(self._archive.num_chunks[video]), sound=sound)
+                audio = bool(self._archive.has_audio[video])
+                planned = products.opened(call, int(self._archive.num_chunks[video]), audio=audio)
                 return Succeeded(head=call.head, result=planned, stats=products.STINT)
-            case SoundCall():
-                return Succeeded(head=call.head, result=products.sound_done(call.stored), stats=products.STINT)
+            case AudioCall():
+                return Succeeded(head=call.head, result=products.audio_done(call.stored), stats=products.STINT)
             case StitchCall():
                 return Succeeded(head=call.head, result=products.published(call.stored), stats=products.STINT)
             case SplitCall():

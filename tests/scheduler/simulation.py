@@ -12,8 +12,8 @@ from slomo_batch.scheduler.limits import Limits
 from slomo_batch.scheduler.messages import (
     ChunkReady,
     Event,
+    MakeAudio,
     MakeChunk,
-    MakeSound,
     NoMoreVideos,
     Open,
     Opened,
@@ -40,7 +40,7 @@ class Video:
     """A simulated video and its faults."""
 
     num_chunks: int
-    sound: bool = False
+    audio: bool = False
     done: frozenset[int] = frozenset()
     ready: frozenset[int] = frozenset()
     unreadable: bool = False
@@ -109,8 +109,8 @@ class Simulation:
         """Videos that were opened at least once."""
         self.opened: set[int] = set()
         """Videos whose finished chunks Dispatch knows."""
-        self.sound_stored: set[int] = set()
-        self.sound_made: set[int] = set()
+        self.audio_stored: set[int] = set()
+        self.audio_made: set[int] = set()
         self.changed: set[int] = set()
         """Videos that went on from the copy lane to the decode lane."""
         self.outcomes: dict[int, str] = {}
@@ -255,7 +255,7 @@ class Simulation:
         self.tasks.pop(place)
         lane = task.lane if isinstance(task, Split | Stitch) else None
         strike = ("step", task.step, task.video, lane)
-        if isinstance(task, MakeSound | Stitch) and self._strikes(strike, self.faults.damage):
+        if isinstance(task, MakeAudio | Stitch) and self._strikes(strike, self.faults.damage):
             self._lose_input(task)
             self._tell(step_error(task.step, *DAMAGED, video=task.video, lane=lane))
         elif self._strikes(strike, self.faults.error):
@@ -269,19 +269,19 @@ class Simulation:
             case Open():
                 self._open(task.video, video)
             case Split():
-                if task.sound:
-                    self.sound_stored.add(task.video)
+                if task.audio:
+                    self.audio_stored.add(task.video)
                 self._tell(step_done("split", video=task.video, lane=task.lane))
-            case MakeSound():
-                self.sound_made.add(task.video)
+            case MakeAudio():
+                self.audio_made.add(task.video)
                 self._tell(step_done("sound", video=task.video))
             case Stitch():
                 self._stitch(task, video)
 
-    def _lose_input(self, task: MakeSound | Stitch) -> None:
-        """Damage a sound's packets; or, before a stitch, the sound or the segments of some chunks."""
-        if isinstance(task, MakeSound):
-            self.sound_stored.discard(task.video)
+    def _lose_input(self, task: MakeAudio | Stitch) -> None:
+        """Damage the audio packets; or, before a stitch, the audio or the segments of some chunks."""
+        if isinstance(task, MakeAudio):
+            self.audio_stored.discard(task.video)
             return
         self.opened.discard(task.video)
         made = set(range(self.videos[task.video].num_chunks)) - self.videos[task.video].done
@@ -291,8 +291,8 @@ class Simulation:
                 if self.random.random() < 0.5:
                     self.stored.discard((task.video, task.lane, chunk))
         if self.random.random() < 0.5:
-            self.sound_made.discard(task.video)
-            self.sound_stored.discard(task.video)
+            self.audio_made.discard(task.video)
+            self.audio_stored.discard(task.video)
 
     def _open(self, number: int, video: Video) -> None:
         if video.unreadable:
@@ -312,7 +312,7 @@ class Simulation:
                     lane=lane,
                     done=frozenset(chunk for chunk in chunks if (number, lane, chunk) in self.made),
                     ready=frozenset(chunk for chunk in chunks if (number, lane, chunk) in self.stored),
-                    sound=video.sound and number not in self.sound_made,
+                    audio=video.audio and number not in self.audio_made,
                 )
             )
 
@@ -349,13 +349,13 @@ class Simulation:
         assert len(self.tasks) + 1 - stitches <= self.limits.max_splits
         if isinstance(task, Split):
             self._check_split(task)
-        if isinstance(task, MakeSound):
-            assert task.video in self.sound_stored
-            assert task.video not in self.sound_made
+        if isinstance(task, MakeAudio):
+            assert task.video in self.audio_stored
+            assert task.video not in self.audio_made
         if isinstance(task, Stitch):
             chunks = range(self.videos[task.video].num_chunks)
             assert all((task.video, task.lane, chunk) in self.made for chunk in chunks), "stitched too early"
-            assert not self.videos[task.video].sound or task.video in self.sound_made
+            assert not self.videos[task.video].audio or task.video in self.audio_made
 
     def _check_split(self, task: Split) -> None:
         everything = {(task.video, task.lane, chunk) for chunk in range(self.videos[task.video].num_chunks)}

@@ -19,7 +19,7 @@ def test_a_chunk_reports_the_start_and_end_of_its_computation(tmp_path: Path) ->
     source.write_bytes(clip("two_tracks").data)
     context = open_context(JobEnvironment(work_uri=Uri(tmp_path / "work"), job="job"))
     stored = open_video(requested(source, context), PIN, context, remake=False).stored
-    list(split_video(stored, "copy", {0}, context, sound=False))
+    list(split_video(stored, "copy", {0}, context, audio=False))
     task = ChunkTask.of(stored.plan, stored.chunks[0], lane="copy", attempt="first")
     call = ChunkCall(order=MakeChunk(video=0, lane="copy", chunk=0, attempt_number=1, alone=False), task=task)
     *phases, end = perform(call, context)

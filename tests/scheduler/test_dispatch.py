@@ -13,8 +13,8 @@ from slomo_batch.scheduler.messages import (
     ChunkReady,
     Event,
     Fail,
+    MakeAudio,
     MakeChunk,
-    MakeSound,
     NoMoreVideos,
     Open,
     Opened,
@@ -38,7 +38,7 @@ def videos(draw: st.DrawFn, *, good: bool = False) -> Video:
     few = st.just(frozenset[int]()) | st.frozensets(st.integers(0, num_chunks - 1), max_size=1)
     return Video(
         num_chunks=num_chunks,
-        sound=draw(st.booleans()),
+        audio=draw(st.booleans()),
         done=draw(st.just(frozenset[int]()) | some),
         ready=draw(st.just(frozenset[int]()) | some),
         unreadable=not good and draw(st.integers(0, 9)) == 0,
@@ -158,7 +158,7 @@ def test_after_a_stop_a_failed_stitch_is_left_to_the_next_run() -> None:
 
 
 def _equal_videos(count: int, *, num_workers: int, limits: Limits) -> Simulation:
-    videos = [Video(num_chunks=10, sound=True)] * count
+    videos = [Video(num_chunks=10, audio=True)] * count
     return Simulation(videos=videos, limits=limits, num_workers=num_workers, num_cpus=12)
 
 
@@ -215,9 +215,9 @@ class Job:
         return self.dispatch.take_suspects(machines, now_s)
 
 
-def _opened(video: int = 0, num_chunks: int = 2, *, sound: bool = False, ready: bool = True) -> Opened:
+def _opened(video: int = 0, num_chunks: int = 2, *, audio: bool = False, ready: bool = True) -> Opened:
     objects = frozenset(range(num_chunks)) if ready else frozenset[int]()
-    return Opened(video=video, num_chunks=num_chunks, lane="copy", done=frozenset(), ready=objects, sound=sound)
+    return Opened(video=video, num_chunks=num_chunks, lane="copy", done=frozenset(), ready=objects, audio=audio)
 
 
 def _running(num_chunks: int = 2) -> Job:
@@ -232,12 +232,12 @@ def _running(num_chunks: int = 2) -> Job:
 def test_a_video_goes_through_its_steps_in_order_and_a_chunk_starts_while_the_split_still_runs() -> None:
     job = Job().handle(VideoFound(video=0), NoMoreVideos())
     assert job.tasks() == [Open(video=0)]
-    job.handle(_opened(sound=True, ready=False))
-    assert job.tasks() == [Split(video=0, lane="copy", wanted=frozenset({0, 1}), sound=True)]
+    job.handle(_opened(audio=True, ready=False))
+    assert job.tasks() == [Split(video=0, lane="copy", wanted=frozenset({0, 1}), audio=True)]
     job.handle(ChunkReady(video=0, lane="copy", chunk=0))
     assert job.chunks() == [MakeChunk(video=0, lane="copy", chunk=0, attempt_number=1, alone=False)]
     job.handle(ChunkReady(video=0, lane="copy", chunk=1), step_done("split", video=0, lane="copy"))
-    assert job.tasks() == [MakeSound(video=0)]
+    assert job.tasks() == [MakeAudio(video=0)]
     job.handle(chunk_made(0), step_done("sound", video=0))
     assert job.tasks() == []
     job.chunks()
@@ -251,15 +251,15 @@ def test_a_resumed_video_is_split_for_its_missing_chunks_only() -> None:
     job = Job().handle(VideoFound(video=0))
     job.tasks()
     done, ready = frozenset({0, 3}), frozenset({1, 3})
-    job.handle(Opened(video=0, num_chunks=5, lane="decode", done=done, ready=ready, sound=False))
-    assert job.tasks() == [Split(video=0, lane="decode", wanted=frozenset({2, 4}), sound=False)]
+    job.handle(Opened(video=0, num_chunks=5, lane="decode", done=done, ready=ready, audio=False))
+    assert job.tasks() == [Split(video=0, lane="decode", wanted=frozenset({2, 4}), audio=False)]
     assert [run.chunk for run in job.chunks()] == [1]
 
 
 def test_a_video_with_all_chunks_committed_is_stitched_at_once() -> None:
     job = Job().handle(VideoFound(video=0))
     job.tasks()
-    job.handle(Opened(video=0, num_chunks=2, lane="copy", done=frozenset({0, 1}), ready=frozenset(), sound=False))
+    job.handle(Opened(video=0, num_chunks=2, lane="copy", done=frozenset({0, 1}), ready=frozenset(), audio=False))
     assert job.tasks() == [Stitch(video=0, lane="copy")]
 
 
@@ -272,7 +272,7 @@ def _with_stitches_ready(number: int) -> Job:
     job.tasks()
     none, done = frozenset[int](), frozenset({0})
     return job.handle(
-        *(Opened(video=video, num_chunks=1, lane="copy", done=done, ready=none, sound=False) for video in range(number))
+        *(Opened(video=video, num_chunks=1, lane="copy", done=done, ready=none, audio=False) for video in range(number))
     )
 
 
@@ -286,11 +286,11 @@ def test_stitches_take_all_slots_if_nothing_else_can_start() -> None:
     assert [type(task) for task in job.dispatch.take_tasks(8, 0.0)] == [Stitch] * 8
 
 
-def test_a_video_is_split_for_its_sound_alone() -> None:
+def test_a_video_is_split_for_its_audio_alone() -> None:
     job = Job().handle(VideoFound(video=0))
     job.tasks()
-    job.handle(_opened(sound=True))
-    assert job.tasks() == [Split(video=0, lane="copy", wanted=frozenset(), sound=True)]
+    job.handle(_opened(audio=True))
+    assert job.tasks() == [Split(video=0, lane="copy", wanted=frozenset(), audio=True)]
 
 
 def test_a_retry_waits_for_its_back_off() -> None:
@@ -378,7 +378,7 @@ def test_a_video_that_fails_in_the_copy_lane_is_split_again_in_the_decode_lane(h
     if how == "stitch":
         assert job.tasks() == [Stitch(video=0, lane="copy")]
         job.handle(step_error("stitch", "BorderMismatch", lane="copy"))
-    assert job.tasks() == [Split(video=0, lane="decode", wanted=frozenset({0, 1}), sound=False)]
+    assert job.tasks() == [Split(video=0, lane="decode", wanted=frozenset({0, 1}), audio=False)]
     assert job.dispatch.take_failures() == []
 
 
@@ -406,14 +406,14 @@ def test_a_split_of_an_abandoned_lane_counts_as_running_until_it_ends() -> None:
     assert job.tasks() == []
     job.handle(ChunkReady(video=0, lane="copy", chunk=1), step_done("split", video=0, lane="copy"))
     assert job.chunks() == []
-    assert job.tasks() == [Split(video=0, lane="decode", wanted=frozenset({0, 1}), sound=False)]
+    assert job.tasks() == [Split(video=0, lane="decode", wanted=frozenset({0, 1}), audio=False)]
 
 
 def test_the_decode_lane_is_the_last_resort() -> None:
     job = Job().handle(VideoFound(video=0))
     job.tasks()
     everything = frozenset({0})
-    job.handle(Opened(video=0, num_chunks=1, lane="decode", done=everything, ready=frozenset(), sound=False))
+    job.handle(Opened(video=0, num_chunks=1, lane="decode", done=everything, ready=frozenset(), audio=False))
     job.tasks()
     job.handle(step_error("stitch", "BorderMismatch", lane="decode"))
     assert job.dispatch.take_failures() == [Fail(video=0, error="BorderMismatch", reason="why")]
@@ -468,7 +468,7 @@ def test_demand_counts_the_chunks_that_could_run() -> None:
 
 def test_a_chunk_whose_object_is_damaged_is_split_again_at_once_and_the_others_go_on() -> None:
     job = _running(num_chunks=3).handle(chunk_error(1, "WorkDamaged"))
-    assert job.tasks() == [Split(video=0, lane="copy", wanted=frozenset({1}), sound=False)]
+    assert job.tasks() == [Split(video=0, lane="copy", wanted=frozenset({1}), audio=False)]
     job.handle(ChunkReady(video=0, lane="copy", chunk=1), step_done("split", video=0, lane="copy"))
     assert [(run.chunk, run.attempt_number) for run in job.chunks()] == [(1, 2)]
     job.handle(chunk_error(1, "WorkDamaged")).tasks()
@@ -481,27 +481,27 @@ def test_a_chunk_lost_during_the_split_does_not_count_as_omitted() -> None:
     job = Job().handle(VideoFound(video=0), NoMoreVideos())
     job.tasks()
     job.handle(_opened(num_chunks=2, ready=False))
-    assert job.tasks() == [Split(video=0, lane="copy", wanted=frozenset({0, 1}), sound=False)]
+    assert job.tasks() == [Split(video=0, lane="copy", wanted=frozenset({0, 1}), audio=False)]
     job.handle(ChunkReady(video=0, lane="copy", chunk=0)).chunks()
     job.handle(
         chunk_error(0, "WorkDamaged"),
         ChunkReady(video=0, lane="copy", chunk=1),
         step_done("split", video=0, lane="copy"),
     )
-    assert job.tasks() == [Split(video=0, lane="copy", wanted=frozenset({0}), sound=False)]
+    assert job.tasks() == [Split(video=0, lane="copy", wanted=frozenset({0}), audio=False)]
 
 
-def test_sound_whose_packets_are_damaged_is_split_again_before_it_is_made() -> None:
+def test_audio_whose_packets_are_damaged_is_split_again_before_it_is_made() -> None:
     job = Job().handle(VideoFound(video=0), NoMoreVideos())
     job.tasks()
-    job.handle(Opened(video=0, num_chunks=1, lane="copy", done=frozenset({0}), ready=frozenset(), sound=True))
+    job.handle(Opened(video=0, num_chunks=1, lane="copy", done=frozenset({0}), ready=frozenset(), audio=True))
     job.tasks()
     job.handle(step_done("split", video=0, lane="copy"))
-    assert job.tasks() == [MakeSound(video=0)]
+    assert job.tasks() == [MakeAudio(video=0)]
     job.handle(step_error("sound", "WorkDamaged"))
-    assert job.tasks() == [Split(video=0, lane="copy", wanted=frozenset(), sound=True)]
+    assert job.tasks() == [Split(video=0, lane="copy", wanted=frozenset(), audio=True)]
     job.handle(step_done("split", video=0, lane="copy"))
-    assert job.tasks(now_s=60.0) == [MakeSound(video=0)]
+    assert job.tasks(now_s=60.0) == [MakeAudio(video=0)]
 
 
 def test_a_video_is_opened_again_if_an_input_of_its_stitch_is_damaged() -> None:
@@ -509,8 +509,8 @@ def test_a_video_is_opened_again_if_an_input_of_its_stitch_is_damaged() -> None:
     assert job.tasks() == [Stitch(video=0, lane="copy")]
     job.handle(step_error("stitch", "WorkDamaged", lane="copy"))
     assert job.tasks() == [Open(video=0)]
-    job.handle(Opened(video=0, num_chunks=2, lane="copy", done=frozenset({0}), ready=frozenset(), sound=False))
-    assert job.tasks() == [Split(video=0, lane="copy", wanted=frozenset({1}), sound=False)]
+    job.handle(Opened(video=0, num_chunks=2, lane="copy", done=frozenset({0}), ready=frozenset(), audio=False))
+    assert job.tasks() == [Split(video=0, lane="copy", wanted=frozenset({1}), audio=False)]
     job.handle(ChunkReady(video=0, lane="copy", chunk=1), step_done("split", video=0, lane="copy"))
     assert [run.chunk for run in job.chunks()] == [1]
     assert job.handle(chunk_made(1)).tasks(now_s=60.0) == [Stitch(video=0, lane="copy")]
@@ -521,7 +521,7 @@ def test_a_video_that_is_opened_again_in_another_lane_is_still_stitched() -> Non
     assert job.tasks() == [Stitch(video=0, lane="copy")]
     job.handle(step_error("stitch", "WorkDamaged", lane="copy"))
     assert job.tasks() == [Open(video=0)]
-    job.handle(Opened(video=0, num_chunks=1, lane="decode", done=frozenset({0}), ready=frozenset(), sound=False))
+    job.handle(Opened(video=0, num_chunks=1, lane="decode", done=frozenset({0}), ready=frozenset(), audio=False))
     assert job.tasks(now_s=60.0) == [Stitch(video=0, lane="decode")]
 
 

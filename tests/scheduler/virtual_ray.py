@@ -50,7 +50,7 @@ def finished(machine: str, call: TaskCall, *, num_chunks: int = 8, seconds: floa
     match call:
         case OpenCall():
             done = Succeeded(
-                head=call.head, result=products.opened(call, num_chunks, sound=False), stats=products.STINT
+                head=call.head, result=products.opened(call, num_chunks, audio=False), stats=products.STINT
             )
         case SplitCall():
             stored: Said = [(seconds, ChunkStored(index=index)) for index in sorted(call.wanted)]
@@ -58,7 +58,7 @@ def finished(machine: str, call: TaskCall, *, num_chunks: int = 8, seconds: floa
         case StitchCall():
             done = Succeeded(head=call.head, result=products.published(call.stored), stats=products.STINT)
         case _:
-            raise AssertionError(f"videos without sound have no {call}")
+            raise AssertionError(f"videos without audio have no {call}")
     return [(seconds, done)]
 
 
@@ -253,7 +253,7 @@ def open_call() -> OpenCall:
 
 def chunk_calls(number: int) -> Iterator[ChunkCall]:
     """Calls for so many chunks of one video."""
-    stored = products.opened(open_call(), number, sound=False).stored
+    stored = products.opened(open_call(), number, audio=False).stored
     for chunk in stored.chunks:
         task = ChunkTask.of(stored.plan, chunk, lane="copy", attempt=f"attempt {chunk.index}")
         order = MakeChunk(video=0, lane="copy", chunk=chunk.index, attempt_number=1, alone=False)

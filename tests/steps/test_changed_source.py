@@ -70,7 +70,7 @@ def test_what_another_driver_published_meanwhile_is_not_made_again(context: Step
     )
     commit(context.work, context.layout.receipt(receipt_id(request, "")), published)
     again = open_video(request, PIN, context, remake=False)
-    assert (len(again.done), again.needs_sound) == (len(opened.stored.chunks), False)
+    assert (len(again.done), again.needs_audio) == (len(opened.stored.chunks), False)
     assert context.work.get(choice), "what it was published with is not withdrawn"
     assert not open_video(request, PIN, context, remake=True).done
 
@@ -80,7 +80,7 @@ def test_between_the_plan_and_the_split(context: StepContext, tmp_path: Path) ->
     source.write_bytes(clip("two_tracks").data)
     opened = open_video(requested(source, context), PIN, context, remake=False)
     wanted = range(len(opened.stored.chunks))
-    assert list(split_video(opened.stored, opened.lane, wanted, context, sound=True)) == list(wanted)
+    assert list(split_video(opened.stored, opened.lane, wanted, context, audio=True)) == list(wanted)
     source.write_bytes(clip("two_tracks").data[:-1] + b"!")
     with pytest.raises(SourceChanged, match=r"clip\.mp4"):
-        list(split_video(opened.stored, opened.lane, wanted, context, sound=True))
+        list(split_video(opened.stored, opened.lane, wanted, context, audio=True))

@@ -41,7 +41,7 @@ def request_(context: StepContext, tmp_path: Path) -> VideoRequest:
 def made(request_: VideoRequest, context: StepContext) -> StoredPlan:
     """Its plan, with all chunks committed."""
     stored = open_video(request_, PIN, context, remake=False).stored
-    assert set(split_video(stored, "copy", range(3), context, sound=False)) == {0, 1, 2}
+    assert set(split_video(stored, "copy", range(3), context, audio=False)) == {0, 1, 2}
     for chunk in stored.chunks:
         list(interpolate_chunk(ChunkTask.of(stored.plan, chunk, lane="copy", attempt="first"), context))
     return stored

@@ -7,7 +7,7 @@ import pytest
 
 from slomo_batch.errors import StorageBusy, WeightsError
 from slomo_batch.plan.stored_plan import MovedTo
-from slomo_batch.steps.audio import make_video_sound
+from slomo_batch.steps.audio import make_video_audio
 from slomo_batch.steps.context import StepContext
 from slomo_batch.steps.existing_work import find_existing_work
 from slomo_batch.steps.open import open_video
@@ -59,34 +59,34 @@ def context(tmp_path: Path) -> StepContext:
     return open_context(JobEnvironment(work_uri=Uri(tmp_path / "work"), job="job"))
 
 
-def test_a_commit_of_the_sound_that_is_damaged_during_the_run_is_made_again(
+def test_a_commit_of_the_audio_that_is_damaged_during_the_run_is_made_again(
     context: StepContext, tmp_path: Path
 ) -> None:
     source = tmp_path / "clip.mp4"
     source.write_bytes(clip("two_tracks").data)
     stored = open_video(requested(source, context), PIN, context, remake=False).stored
-    list(split_video(stored, "copy", set(), context, sound=True))
-    context.work.put(context.layout.sound_commit(stored.plan.video_id), b"damaged")
-    done = make_video_sound(stored, context)
-    assert VideoRecords(stored.plan.video_id, context).sound_done() == done
+    list(split_video(stored, "copy", set(), context, audio=True))
+    context.work.put(context.layout.audio_commit(stored.plan.video_id), b"damaged")
+    done = make_video_audio(stored, context)
+    assert VideoRecords(stored.plan.video_id, context).audio_done() == done
 
 
-def test_sound_that_another_driver_commits_during_a_survey_is_not_withdrawn(
+def test_audio_that_another_driver_commits_during_a_survey_is_not_withdrawn(
     context: StepContext, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     source = tmp_path / "clip.mp4"
     source.write_bytes(clip("two_tracks").data)
     stored = open_video(requested(source, context), PIN, context, remake=False).stored
-    list(split_video(stored, "copy", set(), context, sound=True))
+    list(split_video(stored, "copy", set(), context, audio=True))
     moved = VideoRecords.moved
 
     def meanwhile(records: VideoRecords) -> MovedTo | None:  # read right after the listing
-        make_video_sound(stored, context)
+        make_video_audio(stored, context)
         return moved(records)
 
     monkeypatch.setattr(VideoRecords, "moved", meanwhile)
     find_existing_work(stored, context, dry_run=False, has_index=True)
-    assert VideoRecords(stored.plan.video_id, context).sound_done() is not None
+    assert VideoRecords(stored.plan.video_id, context).audio_done() is not None
 
 
 def test_a_damaged_local_copy_of_weights_does_not_cost_the_stored_one(tmp_path: Path) -> None:

@@ -7,9 +7,9 @@ from slomo_batch.storage.work_layout import Layout, Listed, name_in_job, parts_o
 LAYOUT = Layout("derby")
 OF_JOB = [LAYOUT.job, LAYOUT.progress(1), LAYOUT.epoch(1), LAYOUT.heartbeat(1), LAYOUT.ledger_part(1, 2)]
 OF_JOB += [LAYOUT.receipt("r"), LAYOUT.failure(1, "r"), LAYOUT.owned("o"), LAYOUT.upload("u"), LAYOUT.probe("p")]
-OF_VIDEO = [LAYOUT.pin("v"), LAYOUT.index("v"), LAYOUT.lane("v"), LAYOUT.choice("v"), LAYOUT.sound_source("v")]
+OF_VIDEO = [LAYOUT.pin("v"), LAYOUT.index("v"), LAYOUT.lane("v"), LAYOUT.choice("v"), LAYOUT.audio_source("v")]
 OF_VIDEO += [LAYOUT.chunk("v", "copy", 0, "c"), LAYOUT.chunk("v", "decode", 0, "c"), LAYOUT.commit("v", "c")]
-OF_VIDEO += [LAYOUT.segment("v", "c", "a", ".nut"), LAYOUT.sound("v", "a"), LAYOUT.sound_commit("v")]
+OF_VIDEO += [LAYOUT.segment("v", "c", "a", ".nut"), LAYOUT.audio_attempt("v", "a"), LAYOUT.audio_commit("v")]
 
 
 def test_every_key_of_a_job_is_its_own_and_under_its_root() -> None:

@@ -4,7 +4,7 @@
 were: in a bucket of that name, where a fingerprint is an ETag, and in a folder of that path with the same mtimes.
 
     finished    two videos, published: one by blend, one by shipped weights
-    half-done   one video with sound; stopped after two of its six chunks
+    half-done   one video with audio; stopped after two of its six chunks
     uploaded    one video, killed between its upload and its receipt
     failed      a source that is no video
 """

@@ -14,7 +14,7 @@ from slomo_batch.media.packet_archive import ArchiveReader
 from slomo_batch.plan.ids import receipt_id, video_id
 from slomo_batch.plan.job_pin import Basis, JobPin, WeightsPin
 from slomo_batch.plan.stored_plan import MovedTo, SegmentChoice, StoredPlan
-from slomo_batch.records import ChunkDone, DriverClaim, OutputOwnership, Published, SoundDone, VideoFailed
+from slomo_batch.records import AudioDone, ChunkDone, DriverClaim, OutputOwnership, Published, VideoFailed
 from slomo_batch.report.events import JobStatus
 from slomo_batch.report.ledger import read_ledger
 from slomo_batch.serialization import to_json
@@ -38,7 +38,7 @@ RECORDS = {
     r"owned/\w+\.json": OutputOwnership,
     r"videos/\w+/pin\.json": StoredPlan,
     r"videos/\w+/choice\.json": SegmentChoice,
-    r"videos/\w+/sound-commit\.json": SoundDone,
+    r"videos/\w+/sound-commit\.json": AudioDone,
     r"videos/\w+/commits/\w+\.json": ChunkDone,
 }
 OTHERS = (r"videos/\w+/publishing\.json", r".*\.parquet", r".*\.npz", r".*\.pkts", r".*\.nut")
