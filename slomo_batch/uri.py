@@ -43,7 +43,7 @@ class Uri(str):
     @property
     def root(self) -> "Uri":
         """The store that holds the object: its bucket, or its folder on disk."""
-        return Uri(str(Path(self).parent) if self.is_local else S3_SCHEME + self.bucket)
+        return Uri(Path(self).parent if self.is_local else S3_SCHEME + self.bucket)
 
     @property
     def key(self) -> str:

@@ -4,12 +4,12 @@ A later layer replaces only the values that it sets. An empty cell counts as abs
 """
 
 from collections.abc import Iterable
-from pathlib import PurePosixPath
 
 from slomo_batch.manifest.sections import ChunksSection, LimitsSection, VideoSections
 from slomo_batch.manifest.validation_errors import Problem
 from slomo_batch.plan.encoders import validate_container, validate_encode
 from slomo_batch.settings import Settings
+from slomo_batch.uri import Uri
 
 _ENCODE_FIELDS = ("quality", "preset", "encoder", "pixel_format")
 
@@ -48,9 +48,9 @@ def validate_settings(settings: Settings, suffix: str | None) -> list[Problem]:
     return problems
 
 
-def validate_output(settings: Settings, output_uri: str) -> list[str]:
+def validate_output(settings: Settings, output_uri: Uri) -> list[str]:
     """Return why these settings cannot produce this output file.
 
     This repeats the container check of `validate_settings` for templates whose suffix depends on the source.
     """
-    return validate_container(settings.encode.codec, PurePosixPath(output_uri).suffix)
+    return validate_container(settings.encode.codec, output_uri.suffix)

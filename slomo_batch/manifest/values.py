@@ -21,6 +21,7 @@ from slomo_batch.manifest.literal import LiteralUri
 from slomo_batch.sanitize import is_utf8, one_line
 from slomo_batch.settings import AudioMode, Codec, FpsTarget, Method, Precision
 from slomo_batch.timeline.rates import parse_rational
+from slomo_batch.uri import split_s3
 
 PLACEHOLDERS = ("relpath", "stem", "name", "ext")
 """Placeholders of an output name: the folder below the input's fixed part, the file name without its suffix, the file
@@ -217,7 +218,7 @@ def location(value: object) -> str:
     if not separator:
         return _local_path(word)
     if scheme == "s3":
-        return _s3_uri(word, rest)
+        return _s3_uri(word)
     if scheme != "file":
         near = did_you_mean(scheme, ("s3", "file"))
         raise invalid(f"unsupported URI scheme {scheme}://; use s3://bucket/key or a local path{near}")
@@ -249,8 +250,8 @@ def _local_path(word: str) -> str:
     return word
 
 
-def _s3_uri(word: str, rest: str) -> str:
-    bucket, _, key = rest.partition("/")
+def _s3_uri(word: str) -> str:
+    bucket, key = split_s3(word)
     if not bucket:
         raise invalid(f"{word!r} has no bucket; use s3://bucket/key")
     if not _BUCKET.fullmatch(bucket):
@@ -308,7 +309,8 @@ def _validate_literal(word: str, literal: str, *, ends_open: bool) -> None:
         raise invalid(f"{word!r} contains a wildcard (* or ?), which output names cannot have")
     if not ends_open and word.endswith("/"):
         raise invalid(f"{word!r} is a folder; add a file name")
-    if word.startswith("s3://") and "/" not in word.removeprefix("s3://"):
+    bucket, key = split_s3(word)
+    if bucket and not key:
         raise invalid(f"{word!r} is a bucket; add a key")
 
 

@@ -10,6 +10,7 @@ from slomo_batch.errors import ManifestError
 from slomo_batch.manifest.composition import validate_output
 from slomo_batch.manifest.load import load
 from slomo_batch.settings import AudioMode, Encode, Settings
+from slomo_batch.uri import Uri
 from tests.manifest.manifests import with_inputs
 
 LEAVES = {
@@ -134,8 +135,8 @@ def test_all_problems_of_a_row_are_reported_together() -> None:
 def test_a_suffix_from_the_source_is_validated_with_the_output_name() -> None:
     manifest = load(with_inputs("[{uri: 'clips/*'}]", "out/{name}"), where="job.yaml")
     settings = manifest.settings_for(manifest.inputs[0])
-    assert validate_output(settings, "out/a.mkv") == []
-    assert "unsupported output suffix .avi; use .mp4, .mov or .mkv" in validate_output(settings, "out/a.avi")[0]
+    assert validate_output(settings, Uri("/out/a.mkv")) == []
+    assert "unsupported output suffix .avi; use .mp4, .mov or .mkv" in validate_output(settings, Uri("/out/a.avi"))[0]
 
 
 def test_whole_numbers_with_a_decimal_point_from_a_spreadsheet_are_whole() -> None:
