@@ -175,6 +175,8 @@ class Resolved:
     context: int
     """Source frames on either side of a pair that decisions about the pair may read."""
     audio: Literal["keep", "stretch", "resample", "drop"]
+    method_version: str = ""
+    """Version of the package that adds the method, and of its pixels; empty for a method of slomo_batch."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

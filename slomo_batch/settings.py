@@ -1,18 +1,23 @@
-"""Settings: everything that a person decides about the output of one video.
+"""Settings: everything that a manifest can set but the files themselves. Each is declared here, once.
 
-A default here is the value that the first version had: ids are made of it (see `plan.id_inputs`).
+A record is a section of the manifest, and its fields are the keys. Defaults are those of the first version: ids are
+made of them (see `plan.id_inputs`).
 """
 
 from dataclasses import dataclass, field
 from fractions import Fraction
 from typing import Literal
 
-Method = Literal["duplicate", "blend", "mci", "flow", "superslomo"]
+from slomo_batch.declarations import setting
+
 NetworkName = Literal["superslomo-paper", "superslomo-compact", "superslomo-guided"]
 Codec = Literal["h264", "hevc", "av1", "prores", "ffv1"]
 Precision = Literal["fp32", "bf16", "fp16"]
 AudioMode = Literal["auto", "keep", "stretch", "resample", "drop"]
 Exists = Literal["skip", "replace", "fail"]
+
+
+# ---- of a video ----------------------------------------------------------------------------------------------------
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -28,56 +33,193 @@ class FpsTarget:
         """Output frames per second for a source of `source_rate` frames per second."""
         return self.value if self.kind == "rate" else source_rate * self.value
 
+    def __str__(self) -> str:
+        """As the manifest writes it: source, 60, x2."""
+        return "source" if self.kind == "source" else f"{'x' if self.kind == 'multiple' else ''}{self.value}"
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Retime:
-    """How the source's time maps to the output's."""
+    """Time: duration and frame rate of the output."""
 
-    slowdown: Fraction = Fraction(4)
-    """How much longer the output lasts, >= 1."""
-    fps: FpsTarget = FpsTarget(kind="source", value=Fraction(1))
-    """The output frame rate."""
+    slowdown: Fraction = setting(
+        Fraction(4),
+        "how many times longer the output lasts; `1` keeps the duration",
+        values='a number, 1 or more: `4`, `2.5`, `"5/2"`',
+        least=1,
+    )
+    fps: FpsTarget = setting(
+        FpsTarget(kind="source", value=Fraction(1)),
+        """frame rate of the output, in frames per second: the source's, a fixed one (`60`, `"60000/1001"`), or a
+        multiple of the source's (`x2`)""",
+        values="`source`, a rate, a multiple",
+    )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Interpolate:
-    """How frames between source frames are interpolated."""
+    """New frames: how the frames between source frames are made."""
 
-    method: Method = "superslomo"
-    weights: str = "compact"
-    """A shipped name, or the URI of a .safetensors or public .ckpt file."""
-    cuts: Literal["hold", "ignore"] = "hold"
-    """At a scene cut: hold the nearest source frame, or interpolate across it."""
-    duplicates: Literal["keep"] = "keep"
-    """A repeated source frame is copied, without running the model."""
-    precision: Literal["auto"] | Precision = "auto"
-    flow_scale: Literal["auto"] | Fraction = "auto"
-    """Resolution at which flow is estimated: 1, 1/2 or 1/4 of the picture's."""
+    method: str = setting("superslomo", "how frames are made: see [Methods](#methods)", form="method")
+    weights: str = setting(
+        "compact",
+        """weights of the network. `compact` means the newest shipped `compact-N`; the job's first run decides which one
+        that is, and later runs keep it""",
+        values="a shipped name, or the URI of a `.safetensors` file or of the public `.ckpt` file",
+        form="weights",
+    )
+    cuts: Literal["hold", "ignore"] = setting(
+        "hold", "at a scene cut: `hold` shows the nearest source frame, `ignore` interpolates across the cut"
+    )
+    duplicates: Literal["keep"] = setting(
+        "keep",
+        "what to do with a repeated source frame: `keep` shows it again, without running the network",
+        planned=("retime",),
+    )
+    doubt: Literal["trust"] = setting(
+        "trust",
+        "what to do where the network's own output suggests that it failed: `trust` uses the frame",
+        planned=("blend", "hold"),
+        is_later=True,
+    )
+    precision: Literal["auto"] | Precision = setting(
+        "auto",
+        """number format of the network's arithmetic; flow and sampling positions always use fp32. The job's first run
+        decides what `auto` means ([why](decisions/0002-precision-and-threads-are-pinned-with-the-job.md))""",
+    )
+    flow_scale: Literal["auto"] | Fraction = setting(
+        "auto",
+        """the resolution at which motion is estimated, relative to the picture. A smaller one needs less time and
+        memory. `auto`: `1` up to twice the pixels of 1920x1080, `1/2` up to eight times, then `1/4`""",
+        choices=(Fraction(1), Fraction(1, 2), Fraction(1, 4)),
+    )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Encode:
-    """How the output is encoded."""
+    """Encoding of the output."""
 
-    codec: Codec = "h264"
-    quality: int = 18
-    """Constant quality: crf of h264, hevc (0 to 51) and av1 (0 to 63); profile of prores (0 to 5); unused by ffv1."""
-    preset: str = "medium"
-    encoder: str = "auto"
-    """auto, software, nvenc, or FFmpeg's name of an encoder."""
-    pixel_format: str = "auto"
-    """auto, or FFmpeg's name of a planar YUV or gray format."""
+    codec: Codec = setting("h264", "the [video codec](#codecs-and-containers)")
+    quality: int = setting(
+        18,
+        """h264 and hevc: CRF, 0 to 51; av1: CRF, 0 to 63; lower means better quality and larger files. prores: the
+        profile, 0 (proxy) to 5 (4444 XQ); if you leave it out, HQ, or 4444 for 4:4:4 sources. ffv1 is lossless and
+        ignores it""",
+        values="a whole number",
+        least=0,
+    )
+    preset: str = setting(
+        "medium",
+        "a slower preset makes smaller files. All encoders take these names; prores and ffv1 ignore them",
+        values="`ultrafast`, `superfast`, `veryfast`, `faster`, `fast`, `medium`, `slow`, `slower`, `veryslow`",
+    )
+    encoder: str = setting(
+        "auto",
+        "`auto` uses NVENC if its H.264, HEVC and AV1 encoders all work on the machine, otherwise software",
+        values="`auto`, `software`, `nvenc`, or FFmpeg's name",
+    )
+    pixel_format: str = setting(
+        "auto",
+        "`auto`: see [Codecs and containers](#codecs-and-containers)",
+        values="`auto`, or FFmpeg's name, such as `yuv420p10le`",
+    )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Settings:
-    """All settings of one video, as composed: defaults < manifest < input < table row < --set."""
+class VideoSettings:
+    """Settings that the manifest, an input, a row of a catalog and --set can set."""
 
     retime: Retime = field(default_factory=Retime)
     interpolate: Interpolate = field(default_factory=Interpolate)
-    audio: AudioMode = "auto"
+    audio: AudioMode = setting("auto", "what happens to the audio tracks")
     encode: Encode = field(default_factory=Encode)
-    pairs_per_chunk: Literal["auto"] | int = "auto"
-    """Source pairs per chunk; auto: from picture size and settings."""
-    max_held_frames: int = 12
-    """The video fails if more source frames than this cannot be decoded and are replaced by a neighbor."""
+
+
+# ---- of a job ------------------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Chunks:
+    """Chunks, the units of work."""
+
+    pairs: Literal["auto"] | int = setting(
+        "auto",
+        """how many pairs of source frames make a chunk, the unit of work. `auto` depends only on picture size and
+        settings: for example 31 at 1920x1080 and 4x. Larger chunks need fewer S3 requests, but an interruption loses
+        more work""",
+        least=1,
+        changes_output=False,
+    )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class VideoLimits:
+    """Tolerances."""
+
+    max_held_frames: int = setting(
+        12,
+        """the largest allowed number of source frames that cannot be decoded. Each is shown as a copy of its neighbor.
+        With more, the video fails. It always fails if more than one frame and more than a tenth of all frames cannot be
+        decoded""",
+        least=0,
+    )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Settings(VideoSettings):
+    """All settings of one video, as composed: defaults < manifest < input < table row < --set."""
+
+    chunks: Chunks = field(default_factory=Chunks)
+    limits: VideoLimits = field(default_factory=VideoLimits)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Workers:
+    """Number of workers."""
+
+    min: int = setting(0, "workers to keep even if there is no work for them", least=0)
+    max: Literal["auto"] | int = setting(
+        "auto", "the most workers. `auto`: 8, or fewer if there is no room or no work for them", least=1
+    )
+    hang_s: int = setting(
+        3600,
+        """a worker hangs if it spends this long on one chunk, or 20 times as long as the slowest chunk of that size so
+        far, whichever is longer. It is then [killed](operations.md#runs-workers-and-machines), and the chunk is tried
+        elsewhere. Not checked with `inline`, nor before the run has made its first chunk""",
+        values="seconds, 0 and more",
+        least=0,
+    )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Cluster:
+    """The Ray cluster and its workers."""
+
+    address: str = setting(
+        "auto",
+        "where the work runs: see below",
+        values="`auto`, `inline`, `local`, `host:port`, `http://host:port`, `ray://host:port`",
+        form="address",
+    )
+    workers: Workers = field(default_factory=Workers)
+    gpus_per_worker: Literal["auto"] | Fraction = setting(
+        "auto",
+        """GPUs for each worker; `0` uses none. `auto`: 1 if there are any. A number also requests machines with GPUs
+        that the cluster has not started yet. Set one if the cluster's head offers no CPU or its autoscaler reports GPU
+        types: otherwise the job is refused (exit code 2), unless such GPUs are already running""",
+        values="`auto`, or 0 and more, also fractions",
+        least=0,
+    )
+    cpus_per_worker: Literal["auto"] | int = setting(
+        "auto",
+        """CPUs for each worker without a GPU, and threads of its network. The first run of a job decides it; `auto`:
+        1""",
+        least=1,
+    )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Retries:
+    """Retries."""
+
+    chunk: int = setting(3, "how often a chunk is tried again after its first attempt failed", least=0)

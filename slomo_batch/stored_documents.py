@@ -13,6 +13,7 @@ import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, fields, is_dataclass
 from fractions import Fraction
+from operator import attrgetter
 from types import MappingProxyType
 from typing import Any, TypeVar
 
@@ -58,7 +59,7 @@ class Schema:
     parts: Mapping[str, "Schema"] = field(default_factory=dict)
     """By JSON name: the schema of each field that holds a record or a tuple of records."""
     attributes: Mapping[str, str] = field(default_factory=dict)
-    """By JSON name: the attribute of the record, where it has another name."""
+    """By JSON name: the attribute of the record, where it has another name; dotted if it is that of a record in it."""
     later: str = ""
     """JSON names of fields that were added later, likewise. Each is stored if its value is not the record's default."""
 
@@ -84,9 +85,10 @@ _SETTINGS = Schema(
     "retime interpolate audio encode pairs_per_chunk max_held_frames",
     parts={
         "retime": Schema(Retime, "slowdown fps", parts={"fps": Schema(FpsTarget, "kind value")}),
-        "interpolate": Schema(Interpolate, "method weights cuts duplicates precision flow_scale"),
+        "interpolate": Schema(Interpolate, "method weights cuts duplicates precision flow_scale", later="doubt"),
         "encode": Schema(Encode, "codec quality preset encoder pixel_format"),
     },
+    attributes={"pairs_per_chunk": "chunks.pairs", "max_held_frames": "limits.max_held_frames"},
 )
 _REQUEST = Schema(VideoRequest, "source output_uri exists settings", parts={"source": _SOURCE, "settings": _SETTINGS})
 _FACTS = Schema(
@@ -106,6 +108,7 @@ _RESOLVED = Schema(
     Resolved,
     "precision flow_scale weights_name weights_sha256 threads pyramid_levels encoder encoder_options pixel_format "
     "context audio",
+    later="method_version",
 )
 _PLAN = Schema(
     VideoPlan,
@@ -180,7 +183,7 @@ def to_stored(record: object, name: str) -> bytes:
 
 def _to_plain(record: object, schema: Schema) -> dict[str, Any]:
     names = [*schema.names.split(), *(name for name in schema.later.split() if _is_set(record, schema, name))]
-    return {name: _value(getattr(record, schema.attribute(name)), schema.parts.get(name)) for name in names}
+    return {name: _value(attrgetter(schema.attribute(name))(record), schema.parts.get(name)) for name in names}
 
 
 def _is_set(record: object, schema: Schema, name: str) -> bool:
@@ -233,11 +236,15 @@ def _read_version_1(document: Any, schema: Schema) -> Any:
     """
     if not isinstance(document, dict):
         return document
-    return {
-        schema.attribute(name): _read_part(document[name], schema.parts.get(name))
-        for name in schema.all_names
-        if name in document
-    }
+    values: dict[str, Any] = {}
+    for name in schema.all_names:
+        if name in document:
+            *records, attribute = schema.attribute(name).split(".")
+            inside = values
+            for record in records:
+                inside = inside.setdefault(record, {})
+            inside[attribute] = _read_part(document[name], schema.parts.get(name))
+    return values
 
 
 def _read_part(value: Any, part: Schema | None) -> Any:

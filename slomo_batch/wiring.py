@@ -10,14 +10,15 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from slomo_batch import __version__
-from slomo_batch.errors import VersionMismatch, WeightsError
+from slomo_batch.errors import ManifestError, VersionMismatch, WeightsError
 from slomo_batch.interpolators.allocator import keep_freed_memory
+from slomo_batch.interpolators.method import InterpolatorSpec, Method
 from slomo_batch.interpolators.pixel_revision import PIXEL_REVISION
-from slomo_batch.interpolators.superslomo.shipped_weights import shipped_file, shipped_names
+from slomo_batch.interpolators.registry import find_method, open_interpolator
 from slomo_batch.manifest.schema import Manifest
 from slomo_batch.records import Machine, Resolved, VideoPlan
 from slomo_batch.serialization import file_sha256
-from slomo_batch.settings import Method, Precision
+from slomo_batch.settings import Precision
 from slomo_batch.steps.context import StepContext
 from slomo_batch.steps.scratch import process_scratch
 from slomo_batch.steps.upload_records import RecordedUploads
@@ -56,16 +57,7 @@ class JobEnvironment:
 
 def environment_of(manifest: Manifest) -> JobEnvironment:
     """The environment of a manifest's job."""
-    storage = manifest.storage
-    options = S3Options(
-        endpoint_url=storage.endpoint_url,
-        region=storage.region,
-        sse_kms_key_id=storage.sse_kms_key_id,
-        expected_bucket_owner=storage.expected_bucket_owner,
-        requester_pays=storage.requester_pays,
-        addressing_style=storage.addressing_style,
-    )
-    return JobEnvironment(work_uri=Uri.parse(manifest.work), job=manifest.name, s3=options)
+    return JobEnvironment(work_uri=Uri.parse(manifest.work), job=manifest.name, s3=manifest.job.storage)
 
 
 def open_context(environment: JobEnvironment) -> StepContext:
@@ -120,10 +112,9 @@ def _store(uri: Uri, s3: S3Options, uploads: RecordedUploads | None = None) -> O
 
 @cache
 def _machine(resolved: Resolved) -> Machine:
-    from slomo_batch.interpolators.factory import builds, device_name  # noqa: PLC0415 loads torch
+    from slomo_batch.interpolators.device import builds, device_name  # noqa: PLC0415 loads torch
 
-    del resolved
-    return Machine(host=socket.gethostname(), device=device_name(), builds=builds())
+    return Machine(host=socket.gethostname(), device=device_name(), builds=builds(resolved.method_version))
 
 
 def _interpolators(work: ObjectStore, layout: Layout, scratch: Path) -> "Callable[[VideoPlan], AnyInterpolator]":
@@ -132,14 +123,15 @@ def _interpolators(work: ObjectStore, layout: Layout, scratch: Path) -> "Callabl
     latest: dict[tuple[object, ...], AnyInterpolator] = {}
 
     def interpolator(plan: VideoPlan) -> "AnyInterpolator":
-        resolved, method = plan.resolved, plan.request.settings.interpolate.method
-        key = _class_of(method, resolved)
+        resolved, name = plan.resolved, plan.request.settings.interpolate.method
+        key = _class_of(name, resolved)
         with lock:
             if key not in latest:
-                weights = _weights_file(resolved, work, layout, scratch) if resolved.weights_sha256 else None
+                method = _planned_method(name, resolved)
+                weights = _weights_file(method, resolved, work, layout, scratch) if resolved.weights_sha256 else None
                 while len(latest) >= MAX_MODELS:
                     latest.pop(next(iter(latest)))
-                latest[key] = _opened(method, resolved, weights)
+                latest[key] = open_interpolator(_spec(name, resolved, weights))
             return latest[key]
 
     return interpolator
@@ -149,7 +141,7 @@ MAX_MODELS = 2
 """Models that one process keeps open. Otherwise an archive with many settings would fill the device's memory."""
 
 
-def _class_of(method: Method, resolved: Resolved) -> tuple[Method, str, Precision, Fraction, int, int]:
+def _class_of(method: str, resolved: Resolved) -> tuple[str, str, Precision, Fraction, int, int]:
     return (
         method,
         resolved.weights_sha256,
@@ -160,10 +152,26 @@ def _class_of(method: Method, resolved: Resolved) -> tuple[Method, str, Precisio
     )
 
 
-def _opened(method: Method, resolved: Resolved, weights: Path | None) -> "AnyInterpolator":
-    from slomo_batch.interpolators.factory import InterpolatorSpec, open_interpolator  # noqa: PLC0415 loads torch
+def _planned_method(name: str, resolved: Resolved) -> Method:
+    """The method that a plan names, if this machine has the version that the video was planned with."""
+    try:
+        found = find_method(name)
+    except ManifestError as error:
+        raise VersionMismatch(
+            error.what, remedy=f"Install {resolved.method_version or 'its package'} on every machine."
+        ) from error
+    if found.version != resolved.method_version:
+        raise VersionMismatch(
+            f"this machine has another version of the interpolation method {name!r} than the video was planned with",
+            expected=resolved.method_version,
+            got=found.version,
+            remedy="Install the same version of its package on every machine.",
+        )
+    return found.method
 
-    spec = InterpolatorSpec(
+
+def _spec(method: str, resolved: Resolved, weights: Path | None) -> InterpolatorSpec:
+    return InterpolatorSpec(
         method=method,
         weights_path=str(weights or ""),
         precision=resolved.precision,
@@ -171,15 +179,13 @@ def _opened(method: Method, resolved: Resolved, weights: Path | None) -> "AnyInt
         pyramid_levels=resolved.pyramid_levels,
         threads=resolved.threads,
     )
-    return open_interpolator(spec)
 
 
-def _weights_file(resolved: Resolved, work: ObjectStore, layout: Layout, scratch: Path) -> Path:
-    """The weights that the job pinned: from the package if it ships them, else from the work store."""
-    if resolved.weights_name in shipped_names():
-        path = shipped_file(resolved.weights_name)
-        if file_sha256(path) == resolved.weights_sha256:
-            return path
+def _weights_file(method: Method, resolved: Resolved, work: ObjectStore, layout: Layout, scratch: Path) -> Path:
+    """The weights that the job pinned: from the method's package if it ships them, else from the work store."""
+    shipped = method.weights.shipped_file(resolved.weights_name) if method.weights else None
+    if shipped is not None and file_sha256(shipped) == resolved.weights_sha256:
+        return shipped
     path, key, got = scratch / f"{resolved.weights_sha256}.safetensors", layout.weights(resolved.weights_sha256), ""
     for _ in range(2):  # only the local copy may be damaged, and the stored one the only other copy
         if not path.exists():

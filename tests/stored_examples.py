@@ -24,7 +24,7 @@ from slomo_batch.records import (
     VideoRequest,
 )
 from slomo_batch.report.events import Failure, JobStatus
-from slomo_batch.settings import Encode, FpsTarget, Interpolate, Retime, Settings
+from slomo_batch.settings import Chunks, Encode, FpsTarget, Interpolate, Retime, Settings, VideoLimits
 from slomo_batch.storage.store import Upload
 from slomo_batch.timeline.retiming import OutputGrid
 from slomo_batch.uri import Uri
@@ -39,8 +39,8 @@ _SETTINGS = Settings(
     interpolate=Interpolate(weights="compact-3", cuts="ignore", precision="bf16", flow_scale=Fraction(1, 2)),
     audio="resample",
     encode=Encode(codec="hevc", quality=20, preset="slow", encoder="nvenc", pixel_format="yuv420p10le"),
-    pairs_per_chunk=31,
-    max_held_frames=0,
+    chunks=Chunks(pairs=31),
+    limits=VideoLimits(max_held_frames=0),
 )
 _FACTS = VideoFacts(
     container="mov,mp4,m4a,3gp,3g2,mj2",

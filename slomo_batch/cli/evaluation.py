@@ -9,8 +9,9 @@ from typing import TYPE_CHECKING, Any, get_args
 from slomo_batch.cli.arguments import Commands, add_command, int_at_least
 from slomo_batch.errors import ManifestError
 from slomo_batch.evaluation.datasets.known import DATASETS, detect_dataset
+from slomo_batch.interpolators.registry import method_names
 from slomo_batch.sanitize import one_line, sanitize_json
-from slomo_batch.settings import Method, Precision
+from slomo_batch.settings import Precision
 
 if TYPE_CHECKING:
     from slomo_batch.evaluation.lpips import Lpips
@@ -67,7 +68,7 @@ def _add_compare(commands: Commands) -> None:
 
 
 def _add_methods(parser: argparse.ArgumentParser, flag: str) -> None:
-    methods = get_args(Method)
+    methods = method_names()
     group = parser.add_argument_group("methods")
     group.add_argument(
         flag,
@@ -83,7 +84,7 @@ def _add_methods(parser: argparse.ArgumentParser, flag: str) -> None:
         metavar="NAME",
         nargs="+",
         default=["compact"],
-        help="weights of superslomo: shipped names, paths or URIs (default: compact)",
+        help="weights of each method that has some: shipped names, paths or URIs (default: compact)",
     )
     group.add_argument("--levels", metavar="N", type=int_at_least(1), help="pyramid levels of the network")
     group.add_argument(
@@ -258,7 +259,7 @@ def _of_set(options: argparse.Namespace, folder: Path, worst: "WorstFrames | Non
 
 def _methods(options: argparse.Namespace) -> "list[OpenMethod]":
     from slomo_batch.evaluation.methods import OpenMethod, method_choices  # noqa: PLC0415
-    from slomo_batch.interpolators.factory import supported_precision  # noqa: PLC0415
+    from slomo_batch.interpolators.device import supported_precision  # noqa: PLC0415
 
     precision = supported_precision() if options.precision == "auto" else options.precision
     return [

@@ -71,7 +71,7 @@ def _add_job(parser: argparse.ArgumentParser) -> None:
 
 def is_elsewhere(manifest: Manifest) -> bool:
     """Return whether the manifest has the address of a remote cluster, to which `run` submits the job."""
-    return manifest.cluster.address.startswith(("http://", "https://", "ray://"))
+    return manifest.job.cluster.address.startswith(("http://", "https://", "ray://"))
 
 
 def _submit(options: argparse.Namespace) -> int:
@@ -100,7 +100,7 @@ def submit(manifest: Manifest, options: argparse.Namespace, *, follow: bool) -> 
 def _api(options: argparse.Namespace, manifest: Manifest | None) -> "JobApi":
     from slomo_batch.cluster.job_api import JobApi  # noqa: PLC0415 loads Ray
 
-    named = manifest.cluster.address if manifest is not None else ""
+    named = manifest.job.cluster.address if manifest is not None else ""
     return JobApi(getattr(options, "address", "") or ("" if named in _NO_ADDRESS else named))
 
 
@@ -113,12 +113,8 @@ def _request(manifest: Manifest, options: argparse.Namespace, api: "JobApi") -> 
     check_no_local_paths(api.num_machines(), local)
     if not api.is_this_machine():
         check_absolute_paths(local)
-    cluster = manifest.cluster
-    check_gpu_choice(
-        api.offer(),
-        gpus_per_worker=float(cluster.gpus_per_worker),
-        is_in_manifest="gpus_per_worker" in cluster.model_fields_set,
-    )
+    gpus = manifest.job.cluster.gpus_per_worker
+    check_gpu_choice(api.offer(), gpus_per_worker=1.0 if gpus == "auto" else float(gpus), is_in_manifest=gpus != "auto")
     return Request(
         job=manifest.name,
         manifest=canonical_manifest(manifest, normalize),

@@ -27,7 +27,7 @@ def plan(manifest: Manifest, *, strict: bool = False) -> Plan:
     """
     context = open_context(environment_of(manifest))
     found = find_videos(manifest, context.locate, strict=strict)
-    basis = pinned_basis(context) or basis_of(probe_abilities(), ClusterSettings.of(manifest.cluster))
+    basis = pinned_basis(context) or basis_of(probe_abilities(), ClusterSettings.of(manifest.job.cluster))
     pin = pin_job(basis, found.requests, context, dry_run=True)
     piles = triage(found.requests, pin, context, retry_failed=False, other_names=found.other_names)
     rows = [_row_of_failure(failed, "fail") for failed in found.missing]

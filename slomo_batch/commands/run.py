@@ -157,14 +157,14 @@ class _JobRun:
         basis = pinned_basis(self._context)
         if basis is None:
             abilities = self._open_machines().abilities
-            basis = pin_basis(basis_of(abilities, ClusterSettings.of(self._manifest.cluster)), self._context)
+            basis = pin_basis(basis_of(abilities, ClusterSettings.of(self._manifest.job.cluster)), self._context)
         return pin_job(basis, requests, self._context)
 
     def _open_machines(self) -> Machines:
         if self._machines is None:
             self._machines = self._stack.enter_context(
                 open_machines(
-                    ClusterSettings.of(self._manifest.cluster),
+                    ClusterSettings.of(self._manifest.job.cluster),
                     self._environment,
                     prewarm=self._prewarm,
                     stop=self._stop,
@@ -240,8 +240,8 @@ class _JobRun:
         for note in machines.notes:
             self._display.show(Note(text=note))
         self._display.show(Note(text=f"working in {machines.description}, {pin.precision} arithmetic"))
-        most = ClusterSettings.of(self._manifest.cluster).max_workers
-        limits = limits_for(most, max_attempts=self._manifest.retries.chunk + 1)
+        most = ClusterSettings.of(self._manifest.job.cluster).max_workers
+        limits = limits_for(most, max_attempts=self._manifest.job.retries.chunk + 1)
         driver = Driver(
             engine=machines.engine,
             dispatch=Dispatch(limits, jitter=random.random),

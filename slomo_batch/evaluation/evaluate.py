@@ -18,7 +18,7 @@ from slomo_batch.evaluation.report import ClipProtocol, DatasetProtocol, Report,
 from slomo_batch.evaluation.ssim import RADIUS
 from slomo_batch.evaluation.worst_frames import WorstFrames
 from slomo_batch.interpolators.cut_detection import CONTEXT, PairKind, classify_pair
-from slomo_batch.interpolators.factory import builds, device_name
+from slomo_batch.interpolators.device import builds, device_name
 from slomo_batch.interpolators.pixel_revision import PIXEL_REVISION
 from slomo_batch.media.reader import RangeReader
 from slomo_batch.media.rgb import rgb_frames

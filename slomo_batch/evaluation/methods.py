@@ -1,18 +1,17 @@
-"""The methods to evaluate, each opened for every picture size it meets; Super SloMo once per weights file."""
+"""The methods to evaluate, each opened for every picture size it meets; one with weights once per weights file."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path, PurePosixPath
 
-from slomo_batch.errors import ObjectMissing, StorageError, WeightsError
+from slomo_batch.errors import ObjectMissing, StorageError
 from slomo_batch.interpolators.contract import AnyInterpolator
-from slomo_batch.interpolators.factory import InterpolatorSpec, method_context, open_interpolator
-from slomo_batch.interpolators.superslomo.shipped_weights import resolve_name, shipped_file, shipped_names
-from slomo_batch.interpolators.superslomo.weights import load
-from slomo_batch.plan.job_pin import flow_scale, pyramid_levels
+from slomo_batch.interpolators.method import InterpolatorSpec, MethodWeights, weights_not_fetched, weights_not_found
+from slomo_batch.interpolators.registry import find_method, open_interpolator
+from slomo_batch.plan.job_pin import flow_scale, has_pyramid, pyramid_levels
 from slomo_batch.serialization import digest, file_sha256
-from slomo_batch.settings import Method, Precision
+from slomo_batch.settings import Precision
 from slomo_batch.steps.scratch import process_scratch
 from slomo_batch.storage.s3_options import S3Options
 from slomo_batch.uri import Uri
@@ -23,7 +22,7 @@ from slomo_batch.wiring import locate
 class MethodChoice:
     """A method as the user names it."""
 
-    method: Method
+    method: str
     weights: str = ""
     """A shipped name or a URI; empty if the method has no weights."""
     levels: int | None = None
@@ -36,12 +35,14 @@ class EvaluatedMethod:
 
     label: str
     """Its name in tables."""
-    method: Method
+    method: str
     weights_name: str
     weights_sha256: str
     precision: Precision
     """Of the network; fp32 for other methods."""
     threads: int
+    method_version: str = ""
+    """Version of the package that adds the method, and of its pixels; empty for a method of slomo_batch."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -54,14 +55,18 @@ class SizeSettings:
     pyramid_levels: int
 
 
-def method_choices(methods: Sequence[Method], weights: Sequence[str], levels: int | None) -> list[MethodChoice]:
-    """List the methods in order, Super SloMo once for each of the weights; duplicates are dropped."""
+def method_choices(methods: Sequence[str], weights: Sequence[str], levels: int | None) -> list[MethodChoice]:
+    """List the methods in order, each that has weights once for each of the weights; duplicates are dropped.
+
+    Raises:
+        ManifestError: a method cannot be used.
+    """
     choices: list[MethodChoice] = []
     for method in dict.fromkeys(methods):
-        if method == "superslomo":
-            choices += [MethodChoice(method=method, weights=name, levels=levels) for name in dict.fromkeys(weights)]
-        else:
+        if find_method(method).method.weights is None:
             choices.append(MethodChoice(method=method))
+        else:
+            choices += [MethodChoice(method=method, weights=name, levels=levels) for name in dict.fromkeys(weights)]
     return choices
 
 
@@ -74,19 +79,23 @@ class OpenMethod:
         Raises:
             WeightsError: the weights cannot be fetched or used.
         """
-        name, path = _fetch_weights(choice.weights) if choice.method == "superslomo" else ("", None)
+        found = find_method(choice.method)
+        weights = found.method.weights
+        name, original = _fetch_weights(weights, choice.weights) if weights else ("", None)
+        path = weights.prepare(original, _folder_of(original)) if weights and original else None
         self.entry = EvaluatedMethod(
             label=_label(choice, name),
             method=choice.method,
             weights_name=name,
-            weights_sha256=file_sha256(path) if path else "",
+            weights_sha256=file_sha256(original) if original else "",
             precision=precision if path else "fp32",
             threads=threads,
+            method_version=found.version,
         )
-        self.context = method_context(choice.method)
+        self.context = found.method.context
         self._levels = choice.levels
         self._path = path
-        self._has_pyramid = path is not None and load(path).network == "superslomo-compact"
+        self._has_pyramid = weights is not None and path is not None and has_pyramid(weights.network(path))
         self._opened: dict[tuple[Fraction, int], AnyInterpolator] = {}
 
     def settings_for(self, width: int, height: int) -> SizeSettings:
@@ -122,19 +131,25 @@ def _label(choice: MethodChoice, weights_name: str) -> str:
     return f"{short}, {choice.levels} levels" if choice.levels else short
 
 
-def _fetch_weights(weights: str) -> tuple[str, Path]:
+def _fetch_weights(weights: MethodWeights, spelling: str) -> tuple[str, Path]:
     """Return the resolved name and a local file of the weights."""
-    name = resolve_name(weights)
-    if name in shipped_names():
-        return name, shipped_file(name)
+    name = weights.resolve(spelling)
+    shipped = weights.shipped_file(name)
+    if shipped is not None:
+        return name, shipped
     store, key = locate(Uri.parse(name), s3=S3Options())
     path = process_scratch() / f"{digest('weights', name)}{PurePosixPath(key).suffix}"
     try:
         store.get_file(key, path)
     except ObjectMissing as error:
-        known = ", ".join(shipped_names())
-        remedy = f"Name a file, or one of the shipped weights: {known}."
-        raise WeightsError("weights not found", where=name, remedy=remedy) from error
+        raise weights_not_found(name, weights) from error
     except StorageError as error:
-        raise WeightsError("cannot fetch the weights", where=name, got=str(error)) from error
+        raise weights_not_fetched(name, error) from error
     return name, path
+
+
+def _folder_of(weights: Path) -> Path:
+    """Return a folder for what is made of a weights file."""
+    folder = process_scratch() / f"{weights.name}.prepared"
+    folder.mkdir(exist_ok=True)
+    return folder

@@ -124,6 +124,7 @@ def score_rows(report: Report) -> list[dict[str, str | int | float | None]]:
             "evaluator": score.evaluator,
             "label": score.entry.label,
             "method": score.entry.method,
+            "method_version": score.entry.method_version,
             "weights_name": score.entry.weights_name,
             "weights_sha256": score.entry.weights_sha256,
             "precision": score.entry.precision,

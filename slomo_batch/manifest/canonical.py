@@ -9,8 +9,9 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from slomo_batch.interpolators.method import names_weights_file
 from slomo_batch.manifest.schema import Manifest
-from slomo_batch.manifest.values import names_weights_file
+from slomo_batch.settings import VideoSettings
 from slomo_batch.uri import S3_SCHEME
 
 
@@ -27,8 +28,6 @@ class CanonicalManifest:
 def canonical_manifest(manifest: Manifest, absolute: Callable[[str], str]) -> CanonicalManifest:
     """Return the canonical form of a manifest. `absolute` makes local paths absolute and keeps other URIs."""
     data = manifest.model_dump(mode="json", by_alias=True, exclude={"inputs"})
-    if "gpus_per_worker" not in manifest.cluster.model_fields_set:
-        del data["cluster"]["gpus_per_worker"]  # its absence means that GPUs are optional
     data["cluster"]["address"] = "auto"  # the cluster that receives it
     data["inputs"] = [spec.model_dump(mode="json", by_alias=True, exclude_unset=True) for spec in manifest.inputs]
     data["work"] = absolute(data["work"])
@@ -45,7 +44,7 @@ def canonical_manifest(manifest: Manifest, absolute: Callable[[str], str]) -> Ca
 def local_paths(manifest: Manifest) -> list[str]:
     """Return the local paths in the manifest, as they are written: everything that is not on S3."""
     layers = [manifest, *manifest.inputs, manifest.overrides]
-    weights = [layer.interpolate.weights for layer in layers if "interpolate" in layer.model_fields_set]
+    weights = [layer.record(VideoSettings).interpolate.weights for layer in layers]
     named = [uri for spec in manifest.inputs for uri in (spec.uri, spec.table)]
     paths = [*named, manifest.output.uri, manifest.work, *(each for each in weights if names_weights_file(each))]
     return [path for path in dict.fromkeys(paths) if path and not path.startswith(S3_SCHEME)]

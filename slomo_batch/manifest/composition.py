@@ -5,28 +5,38 @@ A later layer replaces only the values that it sets. An empty cell counts as abs
 
 from collections.abc import Iterable
 
-from slomo_batch.manifest.sections import ChunksSection, LimitsSection, VideoSections
+from slomo_batch.manifest.sections import JobSettings, VideoSections
 from slomo_batch.manifest.validation_errors import Problem
 from slomo_batch.plan.encoders import validate_container, validate_encode
-from slomo_batch.settings import Settings
+from slomo_batch.settings import Settings, VideoSettings
 from slomo_batch.uri import Uri
 
 _ENCODE_FIELDS = ("quality", "preset", "encoder", "pixel_format")
 
 
-def compose(layers: Iterable[VideoSections], *, chunks: ChunksSection, limits: LimitsSection) -> Settings:
+def compose(layers: Iterable[VideoSections], job: JobSettings) -> Settings:
     """Merge the layers, later over earlier, and add the settings that apply to the whole job."""
     merged = VideoSections()
     for layer in layers:
         merged = merged.under(layer)
+    video = merged.record(VideoSettings)
     return Settings(
-        retime=merged.retime.record(),
-        interpolate=merged.interpolate.record(),
-        audio=merged.audio_mode,
-        encode=merged.encode.record(),
-        pairs_per_chunk=chunks.pairs,
-        max_held_frames=limits.max_held_frames,
+        retime=video.retime,
+        interpolate=video.interpolate,
+        audio=video.audio,
+        encode=video.encode,
+        chunks=job.chunks,
+        limits=job.limits,
     )
+
+
+def validate_job(job: JobSettings) -> list[Problem]:
+    """Return the settings of a job that conflict."""
+    workers = job.cluster.workers
+    if workers.max == "auto" or workers.min <= workers.max:
+        return []
+    text = f"min must not exceed max, got min {workers.min} and max {workers.max}"
+    return [Problem(path=("cluster", "workers"), text=text)]
 
 
 def validate_settings(settings: Settings, suffix: str | None) -> list[Problem]:

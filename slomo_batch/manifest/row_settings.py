@@ -7,6 +7,7 @@ from typing import Any
 from pydantic import ValidationError
 
 from slomo_batch.errors import ManifestError
+from slomo_batch.manifest.scalars import nearest
 from slomo_batch.manifest.sections import VideoSections
 from slomo_batch.manifest.validation_errors import (
     LATER_KEYS,
@@ -18,7 +19,6 @@ from slomo_batch.manifest.validation_errors import (
     problems_of,
     subsection,
 )
-from slomo_batch.manifest.values import nearest
 
 URI_COLUMN = "uri"
 

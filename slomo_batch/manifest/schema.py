@@ -5,42 +5,29 @@ from typing import Any
 
 from pydantic import Field, field_validator
 
-from slomo_batch.manifest import values
+from slomo_batch.manifest import value_types
 from slomo_batch.manifest.composition import compose, validate_settings
 from slomo_batch.manifest.output_names import default_work, literal_suffix
 from slomo_batch.manifest.row_settings import check_row, independent_of, row_sections
-from slomo_batch.manifest.sections import (
-    ChunksSection,
-    ClusterSection,
-    InputSpec,
-    LimitsSection,
-    OutputSpec,
-    RetriesSection,
-    StorageSection,
-    VideoSections,
-)
-from slomo_batch.manifest.values import invalid
+from slomo_batch.manifest.scalars import invalid
+from slomo_batch.manifest.sections import InputSpec, JobSettings, OutputSpec, VideoSections, with_settings
 from slomo_batch.settings import Settings
 
 
+@with_settings(JobSettings)
 class Manifest(VideoSections):
     """A job: which videos, how they are converted, and where the results go."""
 
-    version: values.Version
+    version: value_types.Version
     """Version of the manifest format."""
-    name: values.JobName
+    name: value_types.JobName
     """Identifies the job in its work place: a run with the same name and work place resumes the job."""
     inputs: tuple[InputSpec, ...] = Field(json_schema_extra={"minItems": 1})
     """Files, folders, globs and catalogs. If several inputs name a file, the last one's settings apply."""
     output: OutputSpec
-    work: values.Location = ""
+    work: value_types.Location = ""
     """The work place: a folder or s3:// prefix for intermediate files and the record of what is done. By default
     .slomo-work beside the outputs. Every machine of the job must reach it."""
-    chunks: ChunksSection = Field(default_factory=ChunksSection)
-    cluster: ClusterSection = Field(default_factory=ClusterSection)
-    retries: RetriesSection = Field(default_factory=RetriesSection)
-    storage: StorageSection = Field(default_factory=StorageSection)
-    limits: LimitsSection = Field(default_factory=LimitsSection)
 
     _overrides: VideoSections = VideoSections()
 
@@ -50,6 +37,11 @@ class Manifest(VideoSections):
         if inputs == []:
             raise invalid("the list is empty; name at least one input")
         return inputs
+
+    @property
+    def job(self) -> JobSettings:
+        """The settings of the job."""
+        return self.record(JobSettings)
 
     @property
     def overrides(self) -> VideoSections:
@@ -74,7 +66,7 @@ class Manifest(VideoSections):
         if row is not None:
             sections, problems = row_sections(row)
             layers.append(sections)
-        settings = compose([*layers, self.overrides], chunks=self.chunks, limits=self.limits)
+        settings = compose([*layers, self.overrides], self.job)
         if row is not None:
             conflicts = validate_settings(settings, literal_suffix(self.output.uri))
             check_row([*problems, *independent_of(problems, conflicts)], row)

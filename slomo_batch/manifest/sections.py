@@ -1,25 +1,36 @@
-"""The sections of a manifest, with their defaults and descriptions.
+"""The sections of a manifest. Those that hold settings follow from the records that declare them.
 
 A section records which of its values were set, so that one can be merged over another. An empty value counts as absent.
 Unknown keys are errors.
 """
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, fields, is_dataclass
 from fractions import Fraction
-from typing import Literal, Self
+from functools import cache
+from typing import Any, ClassVar, Self, TypeVar, get_type_hints
 
-from pydantic import BaseModel, ConfigDict, Field, ModelWrapValidatorHandler, model_validator
+from pydantic import BaseModel, ConfigDict, Field, ModelWrapValidatorHandler, create_model, model_validator
+from pydantic.fields import FieldInfo
 
-from slomo_batch.manifest import values
+from slomo_batch.declarations import DeclaredSetting, declaration_of
+from slomo_batch.manifest import value_types
 from slomo_batch.manifest.literal import LiteralUri
-from slomo_batch.manifest.values import invalid
-from slomo_batch.settings import AudioMode, Codec, Encode, FpsTarget, Interpolate, Method, Precision, Retime
+from slomo_batch.manifest.scalars import invalid
+from slomo_batch.manifest.value_types import value_type
+from slomo_batch.settings import Chunks, Cluster, FpsTarget, Retries, VideoLimits, VideoSettings
+from slomo_batch.storage.s3_options import S3Options
+
+R = TypeVar("R")
+S = TypeVar("S", bound="Section")
 
 
 class Section(BaseModel):
     """A mapping in the manifest."""
 
     model_config = ConfigDict(frozen=True, extra="forbid", use_attribute_docstrings=True)
+    declared: ClassVar[type | None] = None
+    """The record that the whole section was made from, by `section_of`."""
 
     @model_validator(mode="before")
     @classmethod
@@ -37,6 +48,21 @@ class Section(BaseModel):
             merged[name] = getattr(self, name).under(value) if isinstance(value, Section) else value
         return self.model_copy(update=merged)
 
+    def __reduce__(self) -> str | tuple[Any, ...]:
+        """Pickle a section that was made from a record by that record: its class has no name in a module."""
+        if self.declared is None:
+            return super().__reduce__()
+        return _unpickled, (self.declared, self.__getstate__())
+
+    def record(self, kind: type[R]) -> R:
+        """Return the record whose declarations are keys of this section, with the section's values."""
+        kinds = get_type_hints(kind)
+        values = {}
+        for one in fields(kind):  # type: ignore[arg-type]  # R is a dataclass
+            value = getattr(self, one.name)
+            values[one.name] = value.record(kinds[one.name]) if isinstance(value, Section) else value
+        return kind(**values)
+
 
 def _described(data: object) -> str:
     if data is None:
@@ -44,99 +70,64 @@ def _described(data: object) -> str:
     return "a list" if isinstance(data, list) else repr(data)
 
 
-class RetimeSection(Section):
-    """Time: duration and frame rate of the output."""
-
-    slowdown: values.Slowdown = Fraction(4)
-    """How many times longer the output lasts: a number of 1 or more, such as 4, 2.5 or "5/2". 1 keeps the duration."""
-    fps: values.Fps = Field(
-        default=FpsTarget(kind="source", value=Fraction(1)), json_schema_extra={"default": "source"}
-    )
-    """Frame rate of the output, in frames per second: source (the source's), a fixed rate (60, "60000/1001"), or a
-    multiple of the source's (x2)."""
-
-    def record(self) -> Retime:
-        """Return the record of these settings."""
-        return Retime(slowdown=self.slowdown, fps=self.fps)
+# ---- sections from declarations ------------------------------------------------------------------------------------
 
 
-class InterpolateSection(Section):
-    """New frames: how the frames between source frames are made."""
+def with_settings(record: type) -> Callable[[type[S]], type[S]]:
+    """Return a class decorator that adds the settings of a record, and the sections in it, to a section."""
 
-    method: values.MethodName = "superslomo"
-    """How frames are made: superslomo (the neural network), flow (classical optical flow), mci (motion-compensated
-    blocks), blend (a cross-fade), or duplicate (the nearest source frame)."""
-    weights: values.Weights = "compact"
-    """Weights of the network: a shipped name, or the URI of a .safetensors file or of the public SuperSloMo.ckpt.
-    compact means the newest shipped compact-N; the job's first run decides which one that is."""
-    cuts: values.Cuts = "hold"
-    """At a scene cut: hold shows the nearest source frame, ignore interpolates across the cut."""
-    duplicates: values.Duplicates = "keep"
-    """What to do with a repeated source frame: keep shows it again, without running the network."""
-    doubt: values.Doubt = "trust"
-    """What to do where the network's own output suggests that it failed: trust uses the frame."""
-    precision: values.PrecisionName = "auto"
-    """Number format of the network's arithmetic. The job's first run decides what auto means."""
-    flow_scale: values.FlowScale = "auto"
-    """The resolution at which motion is estimated, relative to the picture. auto depends on the size of the picture."""
+    def decorate(section: type[S]) -> type[S]:
+        name, module = section.__name__, section.__module__
+        return create_model(name, __base__=section, __module__=module, __doc__=section.__doc__, **_keys(record))
 
-    def record(self) -> Interpolate:
-        """Return the record of these settings."""
-        method: Method = self.method
-        precision: Literal["auto"] | Precision = self.precision
-        return Interpolate(
-            method=method,
-            weights=self.weights,
-            cuts=self.cuts,
-            duplicates=self.duplicates,
-            precision=precision,
-            flow_scale=self.flow_scale,
-        )
+    return decorate
 
 
-class EncodeSection(Section):
-    """Encoding of the output."""
-
-    codec: values.CodecName = "h264"
-    """The video codec."""
-    quality: values.Count = 18
-    """h264 and hevc: CRF, 0 to 51; av1: CRF, 0 to 63; lower means better quality and larger files. prores: the profile,
-    0 (proxy) to 5 (4444 XQ). ffv1 is lossless and ignores it."""
-    preset: values.Text = "medium"
-    """Speed against file size: ultrafast, superfast, veryfast, faster, fast, medium, slow, slower or veryslow. prores
-    and ffv1 ignore it."""
-    encoder: values.Text = "auto"
-    """auto, software, nvenc, or FFmpeg's name of an encoder. auto uses NVENC if its encoders work on the machine,
-    otherwise software."""
-    pixel_format: values.Text = "auto"
-    """auto, or FFmpeg's name of a pixel format, such as yuv420p10le."""
-
-    def record(self) -> Encode:
-        """Return the record of these settings."""
-        codec: Codec = self.codec
-        return Encode(
-            codec=codec,
-            quality=self.quality,
-            preset=self.preset,
-            encoder=self.encoder,
-            pixel_format=self.pixel_format,
-        )
+@cache
+def section_of(record: type) -> type[Section]:
+    """Return the section whose keys are the settings of a record."""
+    section = create_model(f"{record.__name__}Section", __base__=Section, __doc__=record.__doc__, **_keys(record))
+    section.declared = record
+    return section
 
 
+def _unpickled(record: type, state: dict[str, Any]) -> Section:
+    kind = section_of(record)
+    section = kind.__new__(kind)
+    section.__setstate__(state)
+    return section
+
+
+def _keys(record: type) -> dict[str, Any]:
+    """The type of each key, and its field for pydantic."""
+    kinds = get_type_hints(record)
+    keys: dict[str, Any] = {}
+    for one in fields(record):
+        kind, declaration = kinds[one.name], declaration_of(one)
+        if declaration is not None:
+            declared = DeclaredSetting(path=one.name, kind=kind, default=one.default, declaration=declaration)
+            keys[one.name] = (value_type(declared), _field(declared))
+        elif is_dataclass(kind):
+            section = section_of(kind)  # type: ignore[arg-type]  # a dataclass in an annotation is its class
+            keys[one.name] = (section, Field(default_factory=section))
+    return keys
+
+
+def _field(declared: DeclaredSetting) -> FieldInfo:
+    default = declared.default
+    written = str(default) if isinstance(default, FpsTarget) else default
+    written = int(default) if isinstance(default, Fraction) and default.denominator == 1 else written
+    doc = declared.declaration.doc
+    field: FieldInfo = Field(default=default, description=doc, json_schema_extra={"default": written})
+    return field
+
+
+# ---- the sections --------------------------------------------------------------------------------------------------
+
+
+@with_settings(VideoSettings)
 class VideoSections(Section):
     """Settings of a video, which the manifest, an input, a row of a catalog and --set can set."""
-
-    retime: RetimeSection = Field(default_factory=RetimeSection)
-    interpolate: InterpolateSection = Field(default_factory=InterpolateSection)
-    audio: values.Audio = "auto"
-    """What happens to the audio tracks: keep (copy, only with slowdown 1), stretch (keeps the pitch), resample (the
-    pitch falls) or drop. auto: keep with slowdown 1, otherwise stretch."""
-    encode: EncodeSection = Field(default_factory=EncodeSection)
-
-    @property
-    def audio_mode(self) -> AudioMode:
-        """What happens to the audio tracks."""
-        return self.audio
 
     def sections(self) -> "VideoSections":
         """Return only the settings of a video, with the values that were set."""
@@ -144,16 +135,27 @@ class VideoSections(Section):
         return VideoSections.model_construct(_fields_set=set(written), **written)
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class JobSettings:
+    """Settings of a job that are not those of a video, or that all its videos share."""
+
+    chunks: Chunks = field(default_factory=Chunks)
+    cluster: Cluster = field(default_factory=Cluster)
+    retries: Retries = field(default_factory=Retries)
+    storage: S3Options = field(default_factory=S3Options)
+    limits: VideoLimits = field(default_factory=VideoLimits)
+
+
 class InputSpec(VideoSections):
     """Videos, by `uri` or by `table`. The settings of an input override the manifest's."""
 
     model_config = ConfigDict(json_schema_extra={"oneOf": [{"required": ["uri"]}, {"required": ["table"]}]})
 
-    uri: values.Location = ""
+    uri: value_types.Location = ""
     """A file, a folder or a glob (s3://bucket/2019/**/*.mp4); local, file:// or s3://."""
-    excluded: tuple[values.Text, ...] = Field(default=(), alias="except")
+    excluded: tuple[value_types.Text, ...] = Field(default=(), alias="except")
     """Globs to leave out, relative to the fixed part of `uri`: the folder before its first wildcard."""
-    table: values.TableLocation = ""
+    table: value_types.TableLocation = ""
     """A catalog: a table in Parquet, CSV or JSON lines with a column `uri`, one video per row. Columns with the names
     of settings, such as `retime.slowdown`, apply to their row."""
 
@@ -190,80 +192,10 @@ class InputSpec(VideoSections):
 class OutputSpec(Section):
     """Names of the outputs."""
 
-    uri: values.Template
+    uri: value_types.Template
     """The name of each output: a path or s3:// URI with the placeholders {relpath}, {stem}, {name} and {ext} of the
     source. Its suffix selects the container."""
-    exists: values.Exists = "skip"
+    exists: value_types.ExistsChoice = "skip"
     """What to do if a file with the output's name exists and this job did not make it from this source with these
     settings: replace overwrites it; with skip and fail the video fails. If only the source has changed since, skip
     replaces it too."""
-
-
-class ChunksSection(Section):
-    """Chunks, the units of work."""
-
-    pairs: values.AutoCount = "auto"
-    """How many pairs of source frames make a chunk. auto depends only on picture size and settings."""
-
-
-class WorkersSection(Section):
-    """Number of workers."""
-
-    min: values.Count = 0
-    """Workers to keep even if there is no work for them."""
-    max: values.AutoCount = "auto"
-    """The most workers. auto: 8, or fewer if there is no room or no work for them."""
-    hang_s: values.Count = 3600
-    """A worker hangs if it spends this many seconds on one chunk, or 20 times as long as the slowest chunk of that size
-    so far, whichever is longer. It is then killed, and the chunk is tried elsewhere."""
-
-    @model_validator(mode="after")
-    def _ordered(self) -> Self:
-        if self.max != "auto" and self.min > self.max:
-            raise invalid(f"min must not exceed max, got min {self.min} and max {self.max}")
-        return self
-
-
-class ClusterSection(Section):
-    """The Ray cluster and its workers."""
-
-    address: values.Address = "auto"
-    """Where the work runs: auto (the cluster of this machine, or else a local Ray), inline (this process, without Ray),
-    local (a new local Ray), or the address of a Ray cluster."""
-    workers: WorkersSection = Field(default_factory=WorkersSection)
-    gpus_per_worker: values.Share = Fraction(1)
-    """GPUs for each worker, if there are any, also fractions; 0 uses none."""
-    cpus_per_worker: values.AutoCount = "auto"
-    """CPUs for each worker without a GPU, and threads of its network. auto: 1."""
-
-
-class RetriesSection(Section):
-    """Retries."""
-
-    chunk: values.Count = 3
-    """How often a chunk is tried again after its first attempt failed."""
-
-
-class StorageSection(Section):
-    """S3 storage. Credentials come from the environment, a profile or the machine's role, never from a manifest."""
-
-    endpoint_url: values.Endpoint = ""
-    """Another S3 server than AWS."""
-    region: values.Text = ""
-    """The region of the buckets."""
-    sse_kms_key_id: values.Text = ""
-    """The KMS key that encrypts everything the job writes."""
-    expected_bucket_owner: values.Owner = ""
-    """The AWS account that must own the buckets: 12 digits, in quotes."""
-    requester_pays: values.Flag = False
-    """Agree to pay for reading from requester-pays buckets."""
-    addressing_style: values.AddressingStyle = "auto"
-    """path puts the bucket into the path of the URL instead of the host name."""
-
-
-class LimitsSection(Section):
-    """Tolerances."""
-
-    max_held_frames: values.Count = 12
-    """How many source frames may be impossible to decode. Each is replaced by its neighbor; with more of them, the
-    video fails."""

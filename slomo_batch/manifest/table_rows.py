@@ -5,10 +5,10 @@ from dataclasses import dataclass
 
 from slomo_batch.errors import AccessRefused, ManifestError, ObjectMissing, SlomoError
 from slomo_batch.manifest.catalog import CatalogRow, read_catalog
+from slomo_batch.manifest.locations import location_problem
 from slomo_batch.manifest.output_names import names_folder
 from slomo_batch.manifest.row_settings import is_for_row
 from slomo_batch.manifest.sections import InputSpec
-from slomo_batch.manifest.values import location_problem
 from slomo_batch.settings import Settings
 from slomo_batch.storage.store import Locate
 from slomo_batch.uri import Uri

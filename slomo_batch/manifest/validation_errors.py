@@ -11,8 +11,8 @@ from typing import get_args
 from pydantic import ValidationError
 from pydantic_core import ErrorDetails
 
+from slomo_batch.manifest.scalars import nearest
 from slomo_batch.manifest.sections import Section
-from slomo_batch.manifest.values import nearest
 
 Path = tuple[str | int, ...]
 

@@ -11,11 +11,11 @@ nor the pins, so a published output is still recognized after an upgrade. The di
 
 from dataclasses import replace
 
-from slomo_batch.plan.id_inputs import pin_inputs, settings_inputs, source_input
+from slomo_batch.plan.id_inputs import method_inputs, pin_inputs, settings_inputs, source_input
 from slomo_batch.plan.job_pin import JobPin
 from slomo_batch.records import Chunk, Lane, VideoRequest
 from slomo_batch.serialization import digest
-from slomo_batch.settings import Interpolate, Settings
+from slomo_batch.settings import Settings
 
 
 def video_id(request: VideoRequest, pin: JobPin) -> str:
@@ -46,6 +46,7 @@ def _video_id(request: VideoRequest, pin: JobPin, *, first_defaults: bool = Fals
         request.output_uri,
         *settings_inputs(_settings_as_made(request.settings, pin), first_defaults=first_defaults),
         *pin_inputs(pin),
+        *method_inputs(pin.methods[request.settings.interpolate.method].version),
     )
 
 
@@ -64,14 +65,16 @@ def chunks_in_lane(video_id: str, chunks: tuple[Chunk, ...], lane: Lane) -> tupl
 def receipt_id(request: VideoRequest, weights_name: str) -> str:
     """Return the id of a request. `exists: skip` keeps an output that was published with the same id.
 
-    `weights_name` is the shipped versioned name or the URI that the settings' weights resolved to. The chunk size is
-    not included, because it does not change the output.
+    `weights_name` is the shipped versioned name or the URI that the settings' weights resolved to; empty if the method
+    has none. Settings that do not change the output, such as the chunk size, are not included.
     """
     settings = request.settings
-    interpolate = replace(settings.interpolate, weights=_used(weights_name, settings.interpolate))
-    asked = replace(settings, interpolate=interpolate, pairs_per_chunk="auto")
+    asked = replace(settings, interpolate=replace(settings.interpolate, weights=weights_name))
     return digest(
-        "receipt", source_input(request.source), request.output_uri, *settings_inputs(asked, first_defaults=True)
+        "receipt",
+        source_input(request.source),
+        request.output_uri,
+        *settings_inputs(asked, first_defaults=True, output_only=True),
     )
 
 
@@ -83,13 +86,7 @@ def object_id(output_uri: str, size_bytes: int, fingerprint: str) -> str:
 def _settings_as_made(settings: Settings, pin: JobPin) -> Settings:
     """Return the settings with the pinned precision, and with the weights' name and hash in place of their value."""
     interpolate = settings.interpolate
-    weights = ""
-    if interpolate.method == "superslomo":
-        pinned = pin.weights[interpolate.weights]
-        weights = f"{pinned.name} {pinned.sha256}"
+    pinned = pin.weights_of(interpolate)
+    weights = f"{pinned.name} {pinned.sha256}" if pinned else ""
     precision = pin.precision if interpolate.precision == "auto" else interpolate.precision
     return replace(settings, interpolate=replace(interpolate, weights=weights, precision=precision))
-
-
-def _used(weights_name: str, interpolate: Interpolate) -> str:
-    return weights_name if interpolate.method == "superslomo" else ""

@@ -10,7 +10,7 @@ from typing import Literal
 
 from slomo_batch.plan.encoders import EncoderChoice
 from slomo_batch.records import Resolved
-from slomo_batch.settings import NetworkName, Precision, Settings
+from slomo_batch.settings import Interpolate, Precision, Settings
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -21,7 +21,20 @@ class WeightsPin:
     """A shipped versioned name, or the URI."""
     sha256: str
     """SHA-256 of the weights file."""
-    network: NetworkName
+    network: str
+    """The network that the file is for; empty if the method has only one."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MethodPin:
+    """An interpolation method as this job uses it."""
+
+    version: str = ""
+    """Version of the package that adds the method, and of its pixels; empty for a method of slomo_batch."""
+    context: int = 0
+    """Source frames that the method reads beyond a pair, on either side."""
+    weights: Mapping[str, WeightsPin] | None = None
+    """By the value in the manifest; None if the method has no weights."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -44,13 +57,18 @@ class JobPin:
     threads: int
     """CPU threads of a worker. The rounding of sums in a convolution depends on their number."""
     nvenc_works: bool
-    weights: Mapping[str, WeightsPin]
-    """By the value in the manifest."""
+    methods: Mapping[str, MethodPin]
+    """The methods that the job's videos use, by name."""
+
+    def weights_of(self, interpolate: Interpolate) -> WeightsPin | None:
+        """What the settings' weights resolve to; None if their method has none."""
+        weights = self.methods[interpolate.method].weights
+        return None if weights is None else weights[interpolate.weights]
 
     def weights_name(self, settings: Settings) -> str:
-        """What the settings' weights resolve to; empty if their method has none."""
-        interpolate = settings.interpolate
-        return self.weights[interpolate.weights].name if interpolate.method == "superslomo" else ""
+        """The name of what the settings' weights resolve to; empty if their method has none."""
+        weights = self.weights_of(settings.interpolate)
+        return weights.name if weights else ""
 
 
 FLOW_AT_HALF_FROM_PX = 1920 * 1080 * 2
@@ -61,12 +79,15 @@ TRAINED_LEVELS = 3
 
 
 def resolve(
-    settings: Settings, pin: JobPin, choice: EncoderChoice, width: int, height: int, *, context: int
+    settings: Settings, pin: JobPin, choice: EncoderChoice, width: int, height: int, *, least_context: int
 ) -> Resolved:
-    """Resolve the settings of one video, from the pin, the encoder and the picture size."""
+    """Resolve the settings of one video, from the pin, the encoder and the picture size.
+
+    `least_context` is the number of source frames on either side of a pair that are always read.
+    """
     interpolate = settings.interpolate
-    weights = pin.weights[interpolate.weights] if interpolate.method == "superslomo" else None
-    pyramid = weights is not None and weights.network == "superslomo-compact"
+    method, weights = pin.methods[interpolate.method], pin.weights_of(interpolate)
+    pyramid = weights is not None and has_pyramid(weights.network)
     return Resolved(
         precision=pin.precision if interpolate.precision == "auto" else interpolate.precision,
         flow_scale=flow_scale(width, height) if interpolate.flow_scale == "auto" else interpolate.flow_scale,
@@ -77,9 +98,15 @@ def resolve(
         encoder=choice.encoder,
         encoder_options=choice.options,
         pixel_format=choice.pixel_format,
-        context=context,
+        context=max(least_context, method.context),
         audio=_audio(settings),
+        method_version=method.version,
     )
+
+
+def has_pyramid(network: str) -> bool:
+    """Return whether a network estimates flow on a pyramid whose levels depend on the picture size."""
+    return network == "superslomo-compact"
 
 
 def flow_scale(width: int, height: int) -> Fraction:

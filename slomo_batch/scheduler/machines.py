@@ -14,8 +14,7 @@ from slomo_batch.cluster.demand import Resources, described, floor, refusal
 from slomo_batch.cluster.ray_address import LOCAL, RayChoice
 from slomo_batch.cluster.shared_disk import machines_to_expect
 from slomo_batch.errors import ClusterError, Interrupted, ManifestError
-from slomo_batch.interpolators.factory import supported_precision
-from slomo_batch.manifest.sections import ClusterSection
+from slomo_batch.interpolators.device import supported_precision
 from slomo_batch.media.encode import encoder_works
 from slomo_batch.plan.encoders import NVENC
 from slomo_batch.plan.job_pin import Basis
@@ -23,7 +22,7 @@ from slomo_batch.report.events import Display
 from slomo_batch.scheduler.engine import Engine
 from slomo_batch.scheduler.inline_engine import InlineEngine
 from slomo_batch.scheduler.stop_signals import StopRequests
-from slomo_batch.settings import Precision
+from slomo_batch.settings import Cluster, Precision
 from slomo_batch.wiring import JobEnvironment, open_context
 
 if TYPE_CHECKING:
@@ -54,17 +53,17 @@ class ClusterSettings:
     """Whether the manifest itself sets gpus_per_worker, to 0 or more."""
 
     @classmethod
-    def of(cls, cluster: ClusterSection) -> "ClusterSettings":
+    def of(cls, cluster: Cluster) -> "ClusterSettings":
         """Resolve the manifest's section."""
-        most, cpus = cluster.workers.max, cluster.cpus_per_worker
+        most, cpus, gpus = cluster.workers.max, cluster.cpus_per_worker, cluster.gpus_per_worker
         return cls(
             address=cluster.address,
             min_workers=cluster.workers.min,
             max_workers=DEFAULT_MAX_WORKERS if most == "auto" else most,
-            gpus_per_worker=float(cluster.gpus_per_worker),
+            gpus_per_worker=1.0 if gpus == "auto" else float(gpus),
             cpus_per_worker=1 if cpus == "auto" else cpus,
             hang_s=cluster.workers.hang_s,
-            chooses_gpus="gpus_per_worker" in cluster.model_fields_set,
+            chooses_gpus=gpus != "auto",
         )
 
     @property

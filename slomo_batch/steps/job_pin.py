@@ -6,10 +6,11 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from slomo_batch.errors import JobDamaged, ManifestError, ObjectMissing, StorageError, WeightsError, WorkDamaged
+from slomo_batch.interpolators.method import MethodWeights, weights_not_fetched, weights_not_found
 from slomo_batch.interpolators.pixel_revision import PIXEL_REVISION
-from slomo_batch.interpolators.superslomo.shipped_weights import resolve_name, shipped_file, shipped_names
+from slomo_batch.interpolators.registry import FoundMethod, find_method
 from slomo_batch.manifest.output_names import MAX_NAME_BYTES
-from slomo_batch.plan.job_pin import Basis, JobPin, WeightsPin
+from slomo_batch.plan.job_pin import Basis, JobPin, MethodPin, WeightsPin
 from slomo_batch.records import VideoRequest
 from slomo_batch.serialization import digest, file_sha256
 from slomo_batch.steps.context import StepContext
@@ -52,67 +53,85 @@ def _as_damage_of_the_job(remedy: str) -> Iterator[None]:
 
 
 def pin_job(basis: Basis, requests: Iterable[VideoRequest], context: StepContext, *, dry_run: bool = False) -> JobPin:
-    """Pin the job: its basis, and the weights that each value of `interpolate.weights` in its videos means.
+    """Pin the job: its basis, the methods of its videos, and what each value of `interpolate.weights` means.
 
     A dry run writes nothing.
 
     Raises:
         JobDamaged: the record of a pinned name is damaged.
         WeightsError: the weights of one name cannot be used.
-        ManifestError: the weights of several names cannot be used; lists each problem, and a video that has it.
+        ManifestError: a method cannot be used; or the weights of several names, and each is listed with a video that
+            has it.
     """
-    wanted_by = {
-        request.settings.interpolate.weights: request.source.uri
-        for request in requests
-        if request.settings.interpolate.method == "superslomo"
-    }
+    videos = {_weights_wanted(request): request.source.uri for request in requests}
+    pinned: dict[str, MethodPin] = {}
+    errors: dict[str, WeightsError] = {}
+    for name in sorted({method for method, _ in videos}):
+        found = find_method(name)
+        spellings = sorted(spelling for method, spelling in videos if method == name)
+        weights = None
+        if found.method.weights is not None:
+            weights = {}
+            for spelling in spellings:
+                try:
+                    weights[spelling] = _pin_weights(found, spelling, context, dry_run=dry_run)
+                except WeightsError as error:
+                    errors[videos[name, spelling]] = error
+        pinned[name] = MethodPin(version=found.version, context=found.method.context, weights=weights)
+    _raise_all(errors)
     return JobPin(
         pixel_revision=PIXEL_REVISION,
         precision=basis.precision,
         threads=basis.threads,
         nvenc_works=basis.nvenc_works,
-        weights=_pin_all_weights(wanted_by, context, dry_run=dry_run),
+        methods=pinned,
     )
 
 
-def _pin_all_weights(wanted_by: Mapping[str, str], context: StepContext, *, dry_run: bool) -> dict[str, WeightsPin]:
-    pins: dict[str, WeightsPin] = {}
-    errors: dict[str, WeightsError] = {}
-    for spelling in sorted(wanted_by):
-        try:
-            pins[spelling] = _pin_weights(spelling, context, dry_run=dry_run)
-        except WeightsError as error:
-            errors[spelling] = error
+def _weights_wanted(request: VideoRequest) -> tuple[str, str]:
+    """The method of a video, and the value of its weights."""
+    return request.settings.interpolate.method, request.settings.interpolate.weights
+
+
+def _raise_all(errors: Mapping[str, WeightsError]) -> None:
+    """Raise the errors of weights, by a video that has them, if there are any."""
     if len(errors) > 1:
-        problems = (f"{wanted_by[spelling]}: {refused}" for spelling, refused in errors.items())
-        raise ManifestError("weights of several names cannot be used", problems=tuple(problems))
-    for refused in errors.values():
-        raise refused
-    return pins
+        problems = tuple(f"{video}: {error}" for video, error in errors.items())
+        raise ManifestError("weights of several names cannot be used", problems=problems)
+    for error in errors.values():
+        raise error
 
 
-def _pin_weights(spelling: str, context: StepContext, *, dry_run: bool) -> WeightsPin:
-    key = context.layout.weights_pin(digest("weights", spelling))
+def _pin_weights(found: FoundMethod, spelling: str, context: StepContext, *, dry_run: bool) -> WeightsPin:
+    # The first version had one method with weights, so its records are found by the spelling alone.
+    method = [found.method.name] if found.version else []
+    key = context.layout.weights_pin(digest("weights", *method, spelling))
     with _as_damage_of_the_job(_WEIGHTS_REMEDY):
-        found = committed(context.work, key, WeightsPin)
-        if found is not None:
+        pinned = committed(context.work, key, WeightsPin)
+        if pinned is not None:
             if not dry_run:
-                _restore_weights(found, context)
-            return found
-        resolved = _resolve_weights(spelling, context, dry_run=dry_run)
+                _restore_weights(found, pinned, context)
+            return pinned
+        resolved = _resolve_weights(found, spelling, context, dry_run=dry_run)
         return resolved if dry_run else commit(context.work, key, resolved)
 
 
-def _restore_weights(pin: WeightsPin, context: StepContext) -> None:
+def _weights_of(found: FoundMethod) -> MethodWeights:
+    if found.method.weights is None:
+        raise ValueError(f"the method {found.method.name!r} has no weights")
+    return found.method.weights
+
+
+def _restore_weights(found: FoundMethod, pin: WeightsPin, context: StepContext) -> None:
     """Fetch pinned weights again if their copy in the work place is gone."""
     key = context.layout.weights(pin.sha256)
-    if pin.name in shipped_names():
+    if _weights_of(found).shipped_file(pin.name) is not None:
         return
     try:
         context.work.head(key)
     except ObjectMissing:
         with context.folder() as folder:
-            path = _fetched(pin.name, context, folder)
+            path = _fetched(_weights_of(found), pin.name, context, folder)
             got = file_sha256(path)
             if got != pin.sha256:
                 raise WeightsError(
@@ -125,24 +144,22 @@ def _restore_weights(pin: WeightsPin, context: StepContext) -> None:
             context.work.put_file(key, path)
 
 
-def _resolve_weights(spelling: str, context: StepContext, *, dry_run: bool) -> WeightsPin:
-    from slomo_batch.interpolators.superslomo.weights import load  # noqa: PLC0415 loads torch
-
-    name = resolve_name(spelling)
-    if name in shipped_names():
-        return WeightsPin(name=name, sha256=file_sha256(shipped_file(name)), network=load(shipped_file(name)).network)
+def _resolve_weights(found: FoundMethod, spelling: str, context: StepContext, *, dry_run: bool) -> WeightsPin:
+    weights = _weights_of(found)
+    name = weights.resolve(spelling)
+    shipped = weights.shipped_file(name)
+    if shipped is not None:
+        return WeightsPin(name=name, sha256=file_sha256(shipped), network=weights.network(shipped))
     with context.folder() as folder:
-        path = _fetched(name, context, folder)
-        network, sha256 = load(path).network, file_sha256(path)
+        path = _fetched(weights, name, context, folder)
+        network, sha256 = weights.network(path), file_sha256(path)
         if not dry_run:
             context.work.put_file(context.layout.weights(sha256), path)
     return WeightsPin(name=name, sha256=sha256, network=network)
 
 
-def _fetched(uri: str, context: StepContext, folder: Path) -> Path:
-    """Download the weights of a URI as a .safetensors file; a public checkpoint is imported."""
-    from slomo_batch.interpolators.superslomo.weights import import_checkpoint  # noqa: PLC0415 loads torch
-
+def _fetched(weights: MethodWeights, uri: str, context: StepContext, folder: Path) -> Path:
+    """Download the weights of a URI in the form in which they are kept."""
     store, key = context.locate(Uri.parse(uri))
     name = key.rpartition("/")[2]
     # A key may be too long for a file name. A shorter one is kept: an imported checkpoint records it.
@@ -150,15 +167,7 @@ def _fetched(uri: str, context: StepContext, folder: Path) -> Path:
     try:
         store.get_file(key, original)
     except ObjectMissing as error:
-        raise WeightsError(
-            "there are no such weights",
-            where=uri,
-            remedy=f"Name a file, or shipped weights: {', '.join(shipped_names())}.",
-        ) from error
+        raise weights_not_found(uri, weights) from error
     except StorageError as error:
-        raise WeightsError("the weights cannot be fetched", where=uri, got=str(error)) from error
-    if original.suffix == ".safetensors":
-        return original
-    imported = folder / "imported.safetensors"
-    import_checkpoint(original, imported)
-    return imported
+        raise weights_not_fetched(uri, error) from error
+    return weights.prepare(original, folder)

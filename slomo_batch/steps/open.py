@@ -5,7 +5,6 @@ from fractions import Fraction
 
 from slomo_batch.errors import WorkDamaged
 from slomo_batch.interpolators.cut_detection import CONTEXT
-from slomo_batch.interpolators.factory import method_context
 from slomo_batch.media.frames import planar_format_name
 from slomo_batch.media.probe import Probe, probe
 from slomo_batch.plan.chunk_size import pairs_per_chunk
@@ -113,9 +112,8 @@ def plan_video(identity: str, request: VideoRequest, pin: JobPin, probed: Probe)
         rate=rate,
         nvenc_works=pin.nvenc_works,
     )
-    context = max(CONTEXT, method_context(settings.interpolate.method))
-    resolved = resolve(settings, pin, choice, facts.width, facts.height, context=context)
-    size = settings.pairs_per_chunk
+    resolved = resolve(settings, pin, choice, facts.width, facts.height, least_context=CONTEXT)
+    size = settings.chunks.pairs
     if size == "auto":
         times_per_pair = Fraction(grid.num_frames, facts.num_frames)
         size = pairs_per_chunk(facts.width, facts.height, times_per_pair)

@@ -63,7 +63,7 @@ def _parts(
     reader = context.reader(request.source)
     if lane == "copy":
         return split_copy(reader, request.source.uri, facts, index, slices, folder, audio=audio)
-    limit = request.settings.max_held_frames
+    limit = request.settings.limits.max_held_frames
     return split_decode(reader, request.source.uri, facts, index, slices, folder, audio=audio, max_held_frames=limit)
 
 

@@ -8,8 +8,8 @@ from typing import ClassVar, Literal
 from slomo_batch.errors import ManifestError
 from slomo_batch.interpolators.superslomo.guided import UNetShape
 from slomo_batch.manifest.load import read_text
+from slomo_batch.manifest.scalars import did_you_mean
 from slomo_batch.manifest.validation_errors import Problem
-from slomo_batch.manifest.values import did_you_mean
 from slomo_batch.manifest.yaml_tree import Tree, read_tree
 from slomo_batch.serialization import InvalidRecord, to_record
 from slomo_batch.settings import Precision

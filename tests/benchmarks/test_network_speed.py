@@ -18,11 +18,12 @@ from torch import Tensor
 
 from slomo_batch.interpolators.allocator import keep_freed_memory
 from slomo_batch.interpolators.contract import Held, make_frames
-from slomo_batch.interpolators.factory import InterpolatorSpec, open_interpolator, supported_precision
+from slomo_batch.interpolators.device import supported_precision
+from slomo_batch.interpolators.method import InterpolatorSpec
+from slomo_batch.interpolators.registry import open_interpolator
 from slomo_batch.interpolators.superslomo.inference import SuperSlomo
 from slomo_batch.interpolators.superslomo.paper import Paper
 from slomo_batch.interpolators.superslomo.shipped_weights import shipped_file, shipped_names
-from slomo_batch.settings import Method
 from tests.benchmarks.test_speed import circumstances
 from tests.interpolators.footage import real_clip, rgb_frames
 from tests.interpolators.weights_files import public_state
@@ -92,7 +93,7 @@ def paper(window: list[Tensor], threads: int) -> Callable[[], list[Tensor]]:
     return lambda: [frame for frame in model.between(window[1], window[2], TIMES) if not isinstance(frame, Held)]
 
 
-def product(method: Method, window: list[Tensor], threads: int, weights: str = "") -> Callable[[], list[Tensor]]:
+def product(method: str, window: list[Tensor], threads: int, weights: str = "") -> Callable[[], list[Tensor]]:
     spec = InterpolatorSpec(
         method=method,
         weights_path=str(shipped_file(weights)) if weights else "",

@@ -11,7 +11,7 @@ import pytest
 import ray
 import torch
 
-from slomo_batch.interpolators.factory import device_name, supported_precision
+from slomo_batch.interpolators.device import device_name, supported_precision
 from slomo_batch.interpolators.superslomo.shipped_weights import shipped_names
 from slomo_batch.records import StageSeconds
 from tests.end_to_end.running import Job, excerpt

@@ -47,11 +47,11 @@ def test_a_log_of_a_submitted_run_is_an_error(
 
 
 def test_prewarm_requires_a_cluster(tmp_path: Path) -> None:
-    from slomo_batch.manifest.sections import ClusterSection  # noqa: PLC0415 as above
     from slomo_batch.scheduler.machines import ClusterSettings, open_machines  # noqa: PLC0415 loads torch
+    from slomo_batch.settings import Cluster  # noqa: PLC0415 as above
     from slomo_batch.wiring import JobEnvironment  # noqa: PLC0415 as above
 
-    cluster = ClusterSettings.of(ClusterSection(address="inline"))
+    cluster = ClusterSettings.of(Cluster(address="inline"))
     with (
         pytest.raises(ManifestError, match="--prewarm asks a cluster"),
         open_machines(cluster, JobEnvironment(work_uri=Uri(tmp_path), job="j"), prewarm=2),

@@ -198,7 +198,7 @@ def test_status_and_gc_load_neither_torch_nor_ray(command: str, tmp_path: Path) 
 def test_convert_is_a_manifest_of_one_video_made_in_this_process() -> None:
     manifest = convert("clips/a.mov", "out/b.mp4")
     assert [spec.uri for spec in manifest.inputs] == ["clips/a.mov"]
-    assert (manifest.output.uri, manifest.cluster.address) == ("out/b.mp4", "inline")
+    assert (manifest.output.uri, manifest.job.cluster.address) == ("out/b.mp4", "inline")
     assert manifest.work == "out/.slomo-work"
 
 
@@ -216,7 +216,7 @@ def test_the_flags_of_convert_are_settings_and_set_overrides_them() -> None:
     assert settings.retime.fps == FpsTarget(kind="rate", value=parse_rational(60))
     assert (settings.interpolate.method, settings.interpolate.weights) == ("blend", "w.ckpt")
     assert settings.encode == Encode(codec="hevc", quality=30)
-    assert manifest.cluster.address == "local"
+    assert manifest.job.cluster.address == "local"
 
 
 def test_convert_takes_names_literally() -> None:

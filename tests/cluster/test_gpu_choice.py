@@ -1,11 +1,13 @@
 """No job runs on CPUs by accident on a cluster that could start GPU machines."""
 
+from fractions import Fraction
+
 import pytest
 
 from slomo_batch.cluster.gpu_choice import Offer, check_gpu_choice
 from slomo_batch.errors import ManifestError
-from slomo_batch.manifest.sections import ClusterSection
 from slomo_batch.scheduler.machines import ClusterSettings
+from slomo_batch.settings import Cluster
 
 FROM_ZERO = Offer(num_gpus=0, head_has_cpus=False)
 CPU_TYPE, GPU_TYPE = {"CPU": 8}, {"CPU": 8, "GPU": 1}
@@ -42,11 +44,11 @@ def test_a_cluster_with_fixed_machines_requires_no_choice(offer: Offer) -> None:
 @pytest.mark.parametrize(
     ("section", "chooses", "insists"),
     [
-        (ClusterSection(), False, False),
-        (ClusterSection.model_validate({"gpus_per_worker": 0}), True, False),
-        (ClusterSection.model_validate({"gpus_per_worker": 1}), True, True),
+        (Cluster(), False, False),
+        (Cluster(gpus_per_worker=Fraction(0)), True, False),
+        (Cluster(gpus_per_worker=Fraction(1)), True, True),
     ],
 )
-def test_the_choice_is_the_setting_in_the_manifest(section: ClusterSection, *, chooses: bool, insists: bool) -> None:
+def test_the_choice_is_the_setting_in_the_manifest(section: Cluster, *, chooses: bool, insists: bool) -> None:
     cluster = ClusterSettings.of(section)
     assert (cluster.chooses_gpus, cluster.requires_gpus) == (chooses, insists)

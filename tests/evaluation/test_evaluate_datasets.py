@@ -18,11 +18,10 @@ from slomo_batch.evaluation.report import DatasetProtocol, Report, Score, score_
 from slomo_batch.evaluation.scores_table import scores_parquet
 from slomo_batch.evaluation.tables import format_tables
 from slomo_batch.serialization import from_json, to_json
-from slomo_batch.settings import Method
 from tests.evaluation.synthetic_datasets import BOX, HEIGHT, STEP, WIDTH, WRITERS, frame, put
 
 
-def measured(folder: Path, name: str, *methods: Method, num_cases: int | None = None) -> Report:
+def measured(folder: Path, name: str, *methods: str, num_cases: int | None = None) -> Report:
     opened = [OpenMethod(MethodChoice(method=method), precision="fp32", threads=1) for method in methods]
     return evaluate_dataset(folder, DATASETS[name], opened, num_cases=num_cases, on_progress=lambda _: None)
 

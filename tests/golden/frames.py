@@ -18,10 +18,11 @@ from slomo_batch.color.conversion import ColorSpec, from_rgb, to_rgb
 from slomo_batch.color.formats import convert
 from slomo_batch.interpolators.blend import Blend
 from slomo_batch.interpolators.contract import AnyInterpolator, Held, context_of, make_frames
-from slomo_batch.interpolators.factory import InterpolatorSpec, open_interpolator
 from slomo_batch.interpolators.flow import Flow
 from slomo_batch.interpolators.mci import Mci
+from slomo_batch.interpolators.method import InterpolatorSpec
 from slomo_batch.interpolators.pixel_revision import PIXEL_REVISION
+from slomo_batch.interpolators.registry import open_interpolator
 from slomo_batch.interpolators.superslomo.inference import SuperSlomo
 from slomo_batch.interpolators.superslomo.shipped_weights import shipped_file
 from slomo_batch.picture import PIXEL_FORMATS, Picture, Samples

@@ -7,7 +7,8 @@ import torch
 from safetensors import safe_open
 
 from slomo_batch.interpolators.contract import Held, make_frames
-from slomo_batch.interpolators.factory import InterpolatorSpec, open_interpolator
+from slomo_batch.interpolators.method import InterpolatorSpec
+from slomo_batch.interpolators.registry import open_interpolator
 from slomo_batch.interpolators.superslomo.compact import Compact, _pixel_unshuffle
 from slomo_batch.interpolators.superslomo.shipped_weights import shipped_file, shipped_names
 from slomo_batch.interpolators.superslomo.warp import exact_warp

@@ -8,7 +8,8 @@ import torch
 from torch import Tensor
 
 from slomo_batch.interpolators.contract import Held
-from slomo_batch.interpolators.factory import InterpolatorSpec, open_interpolator
+from slomo_batch.interpolators.method import InterpolatorSpec
+from slomo_batch.interpolators.registry import open_interpolator
 from slomo_batch.interpolators.superslomo.inference import SuperSlomo
 from slomo_batch.interpolators.superslomo.shipped_weights import resolve_name, shipped_file
 from slomo_batch.settings import Precision

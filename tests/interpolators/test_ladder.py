@@ -10,7 +10,9 @@ import torch
 from torch import Tensor
 
 from slomo_batch.interpolators.contract import AnyInterpolator, Held, make_frames
-from slomo_batch.interpolators.factory import InterpolatorSpec, open_interpolator, supported_precision
+from slomo_batch.interpolators.device import supported_precision
+from slomo_batch.interpolators.method import InterpolatorSpec
+from slomo_batch.interpolators.registry import open_interpolator
 from slomo_batch.interpolators.superslomo.shipped_weights import shipped_file
 from tests.interpolators.footage import real_clip, rgb_frames, texture
 

@@ -12,9 +12,10 @@ from torch import Tensor
 from slomo_batch.interpolators.blend import Blend
 from slomo_batch.interpolators.contract import AnyInterpolator, Held, Interpolator, context_of, make_frames
 from slomo_batch.interpolators.duplicate import Duplicate, nearest_frames
-from slomo_batch.interpolators.factory import InterpolatorSpec, open_interpolator
 from slomo_batch.interpolators.flow import Flow
 from slomo_batch.interpolators.mci import Mci
+from slomo_batch.interpolators.method import InterpolatorSpec
+from slomo_batch.interpolators.registry import open_interpolator
 from slomo_batch.interpolators.superslomo.inference import SuperSlomo
 from slomo_batch.interpolators.superslomo.shipped_weights import shipped_file
 from slomo_batch.settings import Precision

@@ -9,7 +9,8 @@ import pytest
 from torch import Tensor
 
 from slomo_batch.interpolators.contract import AnyInterpolator, make_frames
-from slomo_batch.interpolators.factory import InterpolatorSpec, open_interpolator
+from slomo_batch.interpolators.method import InterpolatorSpec
+from slomo_batch.interpolators.registry import open_interpolator
 from slomo_batch.interpolators.superslomo.shipped_weights import shipped_file, shipped_names
 from tests.interpolators.footage import DEMO_CLIP, rgb_frames
 

@@ -11,7 +11,8 @@ from safetensors.torch import load_file, save_file
 
 from slomo_batch.errors import WeightsError
 from slomo_batch.interpolators.contract import make_frames
-from slomo_batch.interpolators.factory import InterpolatorSpec, open_interpolator
+from slomo_batch.interpolators.method import InterpolatorSpec
+from slomo_batch.interpolators.registry import open_interpolator
 from slomo_batch.interpolators.superslomo.shipped_weights import resolve_name, shipped_file, shipped_names
 from slomo_batch.interpolators.superslomo.weights import import_checkpoint, load
 from slomo_batch.serialization import file_sha256

@@ -15,7 +15,7 @@ from slomo_batch.manifest.inputs import FoundVideos, find_videos
 from slomo_batch.manifest.load import load
 from slomo_batch.manifest.schema import Manifest
 from slomo_batch.manifest.single_video import single
-from slomo_batch.plan.job_pin import JobPin, WeightsPin
+from slomo_batch.plan.job_pin import JobPin, MethodPin, WeightsPin
 from slomo_batch.storage import folders, local_errors
 from slomo_batch.storage.existence import find_existing
 from slomo_batch.storage.local import LocalStore
@@ -166,7 +166,13 @@ def test_an_output_that_cannot_be_checked_fails_its_video_alone(place: Path) -> 
     context = open_context(JobEnvironment(work_uri=Uri(f"{place}/work"), job="job"))
     requests = find_videos(asked, context.locate).requests
     compact = WeightsPin(name="compact-1", sha256="0", network="superslomo-compact")
-    pin = JobPin(pixel_revision=1, precision="fp32", threads=1, nvenc_works=False, weights={"compact": compact})
+    pin = JobPin(
+        pixel_revision=1,
+        precision="fp32",
+        threads=1,
+        nvenc_works=False,
+        methods={"superslomo": MethodPin(weights={"compact": compact})},
+    )
     with as_stranger():
         piles = triage(requests, pin, context, retry_failed=False)
     assert [os.path.relpath(one.request.output_uri) for one in piles.wanted] == ["out/b/2.mp4"]

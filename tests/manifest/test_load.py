@@ -9,7 +9,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from slomo_batch.manifest.load import load
-from slomo_batch.settings import Encode, FpsTarget, Interpolate, Retime, Settings
+from slomo_batch.settings import Chunks, Encode, FpsTarget, Interpolate, Retime, Settings, VideoLimits
+from slomo_batch.storage.s3_options import S3Options
 from tests.manifest.manifests import GOOD, good, with_inputs
 
 ROOT = Path(__file__).parents[2]
@@ -29,10 +30,14 @@ def test_the_smallest_manifest_has_defaults_for_the_whole_job() -> None:
     assert manifest.name == "derby-2019"
     assert manifest.output.exists == "skip"
     assert manifest.work == "out/.slomo-work"
-    assert (manifest.cluster.address, manifest.cluster.workers.min, manifest.cluster.workers.max) == ("auto", 0, "auto")
-    assert (manifest.cluster.gpus_per_worker, manifest.cluster.cpus_per_worker) == (Fraction(1), "auto")
-    assert manifest.retries.chunk == 3
-    assert (manifest.storage.endpoint_url, manifest.storage.requester_pays) == ("", False)
+    assert (manifest.job.cluster.address, manifest.job.cluster.workers.min, manifest.job.cluster.workers.max) == (
+        "auto",
+        0,
+        "auto",
+    )
+    assert (manifest.job.cluster.gpus_per_worker, manifest.job.cluster.cpus_per_worker) == ("auto", "auto")
+    assert manifest.job.retries.chunk == 3
+    assert (manifest.job.storage.endpoint_url, manifest.job.storage.requester_pays) == ("", False)
 
 
 @pytest.mark.parametrize("path", ["jobs/demo.yaml", "jobs/archive-s3.yaml"])
@@ -49,7 +54,7 @@ def test_the_shipped_archive_manifest_is_loaded_as_written() -> None:
     assert manifest.settings_for(globbed).retime.slowdown == 4
     assert manifest.settings_for(single).retime == Retime(slowdown=Fraction(8))
     assert manifest.work == "s3://scratch/slomo"
-    assert manifest.cluster.workers.max == 8
+    assert manifest.job.cluster.workers.max == 8
 
 
 @pytest.mark.parametrize(
@@ -110,8 +115,8 @@ def test_every_setting_of_a_video_is_loaded() -> None:
         ),
         audio="resample",
         encode=Encode(codec="hevc", quality=22, preset="slow", encoder="libx265", pixel_format="yuv420p10le"),
-        pairs_per_chunk=12,
-        max_held_frames=0,
+        chunks=Chunks(pairs=12),
+        limits=VideoLimits(max_held_frames=0),
     )
 
 
@@ -125,23 +130,23 @@ def test_every_setting_of_the_job_is_loaded() -> None:
         '  expected_bucket_owner: "012345678901"\n  requester_pays: yes\n  addressing_style: path\n'
     )
     assert manifest.work == "/scratch/w"
-    assert manifest.cluster.address == "ray://head:10001"
-    assert (manifest.cluster.workers.min, manifest.cluster.workers.max) == (1, 40)
-    assert (manifest.cluster.gpus_per_worker, manifest.cluster.cpus_per_worker) == (Fraction(1, 2), 4)
-    assert manifest.retries.chunk == 0
-    assert manifest.storage.model_dump() == {
-        "endpoint_url": "http://localhost:9000",
-        "region": "eu-west-1",
-        "sse_kms_key_id": "alias/k",
-        "expected_bucket_owner": "012345678901",
-        "requester_pays": True,
-        "addressing_style": "path",
-    }
+    assert manifest.job.cluster.address == "ray://head:10001"
+    assert (manifest.job.cluster.workers.min, manifest.job.cluster.workers.max) == (1, 40)
+    assert (manifest.job.cluster.gpus_per_worker, manifest.job.cluster.cpus_per_worker) == (Fraction(1, 2), 4)
+    assert manifest.job.retries.chunk == 0
+    assert manifest.job.storage == S3Options(
+        endpoint_url="http://localhost:9000",
+        region="eu-west-1",
+        sse_kms_key_id="alias/k",
+        expected_bucket_owner="012345678901",
+        requester_pays=True,
+        addressing_style="path",
+    )
 
 
 @pytest.mark.parametrize("address", ["auto", "inline", "local", "head:6379", "ray://10.0.0.1:10001", "[::1]:6379"])
 def test_addresses_of_a_cluster_are_accepted(address: str) -> None:
-    assert good(f"cluster: {{address: '{address}'}}\n").cluster.address == address
+    assert good(f"cluster: {{address: '{address}'}}\n").job.cluster.address == address
 
 
 @pytest.mark.parametrize(
@@ -191,7 +196,7 @@ def test_a_byte_order_mark_and_windows_line_ends_are_accepted() -> None:
 def test_a_setting_of_the_command_line_overrides_the_manifest() -> None:
     manifest = good("encode: {codec: hevc}\n", "encode.codec=av1", "cluster.workers.max=2", "work=s3://w/x")
     assert manifest.settings_for(manifest.inputs[0]).encode.codec == "av1"
-    assert (manifest.cluster.workers.max, manifest.work) == (2, "s3://w/x")
+    assert (manifest.job.cluster.workers.max, manifest.work) == (2, "s3://w/x")
 
 
 def test_a_setting_may_be_a_whole_section_and_the_later_one_wins() -> None:

@@ -9,7 +9,7 @@ import pytest
 from slomo_batch.plan import id_inputs
 from slomo_batch.plan.id_inputs import Later
 from slomo_batch.plan.ids import earlier_video_ids, receipt_id, video_id
-from slomo_batch.plan.job_pin import JobPin
+from slomo_batch.plan.job_pin import JobPin, MethodPin
 from slomo_batch.records import Source, VideoRequest
 from slomo_batch.settings import Encode, Interpolate, Retime, Settings
 from slomo_batch.uri import Uri
@@ -17,7 +17,7 @@ from slomo_batch.uri import Uri
 SOURCE = Source(uri=Uri("s3://archive/a.mp4"), size_bytes=1000, fingerprint="etag-1")
 SETTINGS = Settings(interpolate=Interpolate(method="blend"))
 REQUEST = VideoRequest(source=SOURCE, output_uri=Uri("s3://out/a.mp4"), exists="skip", settings=SETTINGS)
-PIN = JobPin(pixel_revision=1, precision="fp32", threads=1, nvenc_works=False, weights={})
+PIN = JobPin(pixel_revision=1, precision="fp32", threads=1, nvenc_works=False, methods={"blend": MethodPin()})
 IDS = ("2c19ced296fd80a4b38cf7d6d493f19c", "42a1743374c413f0618fb93395b439ca")
 """Of the video and of the receipt, as commit 5c59279 made them."""
 
@@ -61,10 +61,9 @@ def _leaves(kind: type, prefix: str = "") -> Iterator[str]:
 
 
 def test_every_setting_is_in_the_ids() -> None:
-    """A new setting belongs in LATER_SETTINGS, with the value that means what the first version did."""
-    assert sorted(_leaves(Settings)) == sorted(
-        [*id_inputs.SETTINGS_FIELDS, *(later.name for later in id_inputs.LATER_SETTINGS)]
-    )
+    """A new setting is declared as later, and its default means what the first version did."""
+    paths = [*id_inputs.SETTINGS_FIELDS.values(), *(later.name for later in id_inputs.LATER_SETTINGS)]
+    assert sorted(_leaves(Settings)) == sorted(paths)
 
 
 def test_every_pin_is_in_the_ids() -> None:
@@ -137,7 +136,7 @@ def test_a_later_setting_is_in_the_ids_only_where_it_is_not_neutral(monkeypatch:
     monkeypatch.setattr(
         id_inputs,
         "LATER_SETTINGS",
-        (Later(name="pairs_per_chunk", neutral="auto"), Later(name="retime.ramp", neutral="")),
+        (Later(name="chunks.pairs", neutral="auto"), Later(name="retime.ramp", neutral="")),
     )
     assert _ids(_with_ramp("0:4")) == ramped, "what is added after it changes nothing"
 

@@ -7,9 +7,9 @@ from typing import Any
 import pytest
 
 from slomo_batch.plan.ids import chunk_id, chunks_in_lane, earlier_video_ids, receipt_id, video_id
-from slomo_batch.plan.job_pin import JobPin, WeightsPin
+from slomo_batch.plan.job_pin import JobPin, MethodPin, WeightsPin
 from slomo_batch.records import Chunk, Source, VideoRequest
-from slomo_batch.settings import Encode, FpsTarget, Interpolate, Retime, Settings
+from slomo_batch.settings import Chunks, Encode, FpsTarget, Interpolate, Retime, Settings, VideoLimits
 from slomo_batch.uri import Uri
 
 SOURCE = Source(uri=Uri("s3://archive/a.mp4"), size_bytes=1000, fingerprint="etag-1")
@@ -20,8 +20,18 @@ PIN = JobPin(
     precision="fp32",
     threads=1,
     nvenc_works=False,
-    weights={"compact": COMPACT, "compact-1": COMPACT, "other": replace(COMPACT, name="other", sha256="bb")},
+    methods={
+        "superslomo": MethodPin(
+            weights={"compact": COMPACT, "compact-1": COMPACT, "other": replace(COMPACT, name="other", sha256="bb")}
+        ),
+        "blend": MethodPin(),
+        "flow": MethodPin(),
+    },
 )
+
+
+def _with_weights(weights: dict[str, WeightsPin]) -> JobPin:
+    return replace(PIN, methods={**PIN.methods, "superslomo": MethodPin(weights=weights)})
 
 
 def _with(**changes: Any) -> VideoRequest:
@@ -46,7 +56,7 @@ OTHER_VIDEOS = {
     "flow scale": _interpolating(flow_scale=Fraction(1, 2)),
     "audio": _with(audio="drop"),
     "quality": _with(encode=Encode(quality=20)),
-    "held frames": _with(max_held_frames=0),
+    "held frames": _with(limits=VideoLimits(max_held_frames=0)),
 }
 PINNED_IDS = (
     "e18f681167016d601a7fd71e3eae4474",
@@ -59,14 +69,14 @@ OF_URI = WeightsPin(name=URI, sha256="dd", network="superslomo-paper")
 PINNED_IDS_OF_OTHERS = {
     "blend": (
         _interpolating(method="blend"),
-        replace(PIN, weights={}),
+        _with_weights({}),
         "2c19ced296fd80a4b38cf7d6d493f19c",
         "882c31e80b065bb493287659e6700695",
         "42a1743374c413f0618fb93395b439ca",
     ),
     "weights by URI": (
         _interpolating(weights=URI),
-        replace(PIN, weights={URI: OF_URI}),
+        _with_weights({URI: OF_URI}),
         "844e6a0251a0126f69c474550f618895",
         "e6e1c831c048db859107191ff0d6051b",
         "2e85adbdd9308acde88ae174ef43a82a",
@@ -87,8 +97,8 @@ PINNED_IDS_OF_OTHERS = {
                 interpolate=Interpolate(method="flow", cuts="ignore", precision="bf16", flow_scale=Fraction(1, 2)),
                 audio="resample",
                 encode=Encode(codec="ffv1", quality=3, preset="slow", encoder="software", pixel_format="yuv422p"),
-                pairs_per_chunk=7,
-                max_held_frames=0,
+                chunks=Chunks(pairs=7),
+                limits=VideoLimits(max_held_frames=0),
             ),
         ),
         replace(PIN, nvenc_works=True),
@@ -98,13 +108,13 @@ PINNED_IDS_OF_OTHERS = {
     ),
 }
 """Request, pin, and what commit 5c59279 made of them: the ids of the video, of a chunk, and of the receipt."""
-CHUNK_SIZED = _with(pairs_per_chunk=10)
+CHUNK_SIZED = _with(chunks=Chunks(pairs=10))
 OTHER_PINS = {
     "revision": replace(PIN, pixel_revision=2),
     "precision": replace(PIN, precision="fp16"),
     "threads": replace(PIN, threads=2),
     "nvenc": replace(PIN, nvenc_works=True),
-    "weights": replace(PIN, weights={"compact": replace(COMPACT, sha256="cc")}),
+    "weights": _with_weights({"compact": replace(COMPACT, sha256="cc")}),
 }
 
 
@@ -133,7 +143,7 @@ def test_what_does_not_change_the_output_is_not_in_the_video_id(same: VideoReque
 
 
 def test_a_method_without_weights_needs_none_pinned() -> None:
-    without = replace(PIN, weights={})
+    without = _with_weights({})
     assert video_id(_interpolating(method="blend"), without) == video_id(_interpolating(method="blend"), PIN)
 
 
@@ -154,8 +164,7 @@ def test_earlier_versions_are_those_of_lower_pixel_revisions() -> None:
 @pytest.mark.parametrize("kind", PINNED_IDS_OF_OTHERS)
 def test_the_ids_of_other_settings_are_those_of_commit_5c59279(kind: str) -> None:
     request, pin, of_video, of_chunk, of_receipt = PINNED_IDS_OF_OTHERS[kind]
-    interpolate = request.settings.interpolate
-    name = pin.weights[interpolate.weights].name if interpolate.method == "superslomo" else ""
+    name = pin.weights_name(request.settings)
     identity = video_id(request, pin)
     assert (identity, chunk_id(identity, "copy", 0, 93), receipt_id(request, name)) == (of_video, of_chunk, of_receipt)
 
@@ -176,8 +185,16 @@ def test_the_chunk_size_and_what_becomes_of_a_standing_output_are_no_part_of_the
 
 
 def test_weights_are_no_part_of_the_receipt_of_a_method_that_has_none() -> None:
-    blend = _interpolating(method="blend")
-    assert receipt_id(blend, "") == receipt_id(blend, "compact-1")
+    blend, other = _interpolating(method="blend"), _interpolating(method="blend", weights="other")
+    assert PIN.weights_name(blend.settings) == PIN.weights_name(other.settings) == ""
+    assert receipt_id(blend, "") == receipt_id(other, "")
+
+
+def test_the_version_of_a_method_of_another_package_is_part_of_the_video_id_and_not_of_the_receipt() -> None:
+    video = _interpolating(method="nearest")
+    pins = [replace(PIN, methods={"nearest": MethodPin(version=version)}) for version in ("", "a 1.0", "a 1.1")]
+    assert len({video_id(video, pin) for pin in pins}) == 3
+    assert len({receipt_id(video, pin.weights_name(video.settings)) for pin in pins}) == 1
 
 
 def test_lanes_and_pairs_give_chunks_ids_of_their_own() -> None:

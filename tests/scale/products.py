@@ -4,7 +4,7 @@ from fractions import Fraction
 
 from slomo_batch.attempts import ChunkTask
 from slomo_batch.plan.ids import chunk_id
-from slomo_batch.plan.job_pin import JobPin
+from slomo_batch.plan.job_pin import JobPin, MethodPin
 from slomo_batch.plan.stored_plan import PlannedVideo, StoredPlan
 from slomo_batch.records import (
     AudioDone,
@@ -31,7 +31,7 @@ from slomo_batch.uri import Uri
 PAIRS = 31
 """Of a chunk at 1920x1080 and four times slower."""
 FRAMES = 4 * PAIRS
-PIN = JobPin(pixel_revision=1, precision="fp32", threads=1, nvenc_works=False, weights={})
+PIN = JobPin(pixel_revision=1, precision="fp32", threads=1, nvenc_works=False, methods={"superslomo": MethodPin()})
 SETTINGS = Settings()
 RESOLVED = Resolved(
     precision="fp32",

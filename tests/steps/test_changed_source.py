@@ -7,9 +7,9 @@ import pytest
 from slomo_batch.errors import SourceChanged
 from slomo_batch.interpolators.pixel_revision import PIXEL_REVISION
 from slomo_batch.plan.ids import receipt_id
-from slomo_batch.plan.job_pin import JobPin
+from slomo_batch.plan.job_pin import JobPin, MethodPin
 from slomo_batch.records import FrameCounts, Published, Source, VideoRequest
-from slomo_batch.settings import Interpolate, Settings
+from slomo_batch.settings import Chunks, Interpolate, Settings
 from slomo_batch.steps.context import StepContext
 from slomo_batch.steps.open import open_video
 from slomo_batch.steps.split import split_video
@@ -18,7 +18,9 @@ from slomo_batch.uri import Uri
 from slomo_batch.wiring import JobEnvironment, open_context
 from tests.clips.catalogue import clip
 
-PIN = JobPin(pixel_revision=PIXEL_REVISION, precision="fp32", threads=1, nvenc_works=False, weights={})
+PIN = JobPin(
+    pixel_revision=PIXEL_REVISION, precision="fp32", threads=1, nvenc_works=False, methods={"blend": MethodPin()}
+)
 
 
 @pytest.fixture
@@ -33,7 +35,7 @@ def requested(path: Path, context: StepContext) -> VideoRequest:
         source=Source(uri=Uri(path), size_bytes=info.size_bytes, fingerprint=info.fingerprint),
         output_uri=Uri(path.with_suffix(".slow.mp4")),
         exists="skip",
-        settings=Settings(interpolate=Interpolate(method="blend"), pairs_per_chunk=4),
+        settings=Settings(interpolate=Interpolate(method="blend"), chunks=Chunks(pairs=4)),
     )
 
 

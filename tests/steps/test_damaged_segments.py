@@ -9,7 +9,7 @@ from slomo_batch.attempts import ChunkTask
 from slomo_batch.errors import WorkDamaged
 from slomo_batch.plan.stored_plan import SegmentChoice, StoredPlan
 from slomo_batch.records import VideoRequest
-from slomo_batch.settings import Encode
+from slomo_batch.settings import Chunks, Encode
 from slomo_batch.steps.context import StepContext
 from slomo_batch.steps.interpolate import interpolate_chunk
 from slomo_batch.steps.open import open_video
@@ -33,7 +33,7 @@ def request_(context: StepContext, tmp_path: Path) -> VideoRequest:
     source = tmp_path / "clip.mp4"
     source.write_bytes(clip("no_audio").data)
     request = requested(source, context)
-    settings = replace(request.settings, pairs_per_chunk=14, encode=Encode(preset="ultrafast"))
+    settings = replace(request.settings, chunks=Chunks(pairs=14), encode=Encode(preset="ultrafast"))
     return replace(request, settings=settings)
 
 

@@ -17,7 +17,7 @@ from slomo_batch.interpolators.superslomo.guided import Guided
 from slomo_batch.interpolators.superslomo.inference import SuperSlomo
 from slomo_batch.media.probe import probe
 from slomo_batch.picture import PIXEL_FORMATS, Picture
-from slomo_batch.plan.job_pin import JobPin
+from slomo_batch.plan.job_pin import JobPin, MethodPin
 from slomo_batch.records import Chunk, Source, VideoPlan, VideoRequest
 from slomo_batch.settings import Interpolate, Retime, Settings
 from slomo_batch.steps.frame_maker import FrameMaker, SourceWindow
@@ -28,7 +28,7 @@ from slomo_batch.uri import Uri
 from tests.clips.catalogue import clip
 from tests.media.sources import reader_of
 
-PIN = JobPin(pixel_revision=1, precision="fp32", threads=1, nvenc_works=False, weights={})
+PIN = JobPin(pixel_revision=1, precision="fp32", threads=1, nvenc_works=False, methods={"blend": MethodPin()})
 
 
 def plan_of(name: str) -> VideoPlan:

@@ -14,7 +14,7 @@ from slomo_batch.manifest.inputs import find_videos
 from slomo_batch.manifest.load import load
 from slomo_batch.manifest.schema import Manifest
 from slomo_batch.plan.ids import receipt_id
-from slomo_batch.plan.job_pin import JobPin
+from slomo_batch.plan.job_pin import JobPin, MethodPin
 from slomo_batch.records import OutputOwnership, VideoRequest
 from slomo_batch.serialization import from_json
 from slomo_batch.steps.context import StepContext
@@ -27,7 +27,7 @@ from tests.memory_store import MemoryStore
 from tests.s3_server import S3Server, recording
 
 LAYOUT = Layout("archive")
-PIN = JobPin(pixel_revision=1, precision="fp32", threads=1, nvenc_works=False, weights={})
+PIN = JobPin(pixel_revision=1, precision="fp32", threads=1, nvenc_works=False, methods={"blend": MethodPin()})
 PER_LISTING = 1000
 
 

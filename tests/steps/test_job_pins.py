@@ -66,7 +66,7 @@ def test_pinned_weights_that_the_work_place_lost_are_fetched_again_if_they_are_t
     own = tmp_path / "own.safetensors"
     own.write_bytes(shipped_file("compact-3").read_bytes())
     pin = _pin(context, tmp_path)
-    [weights] = pin.weights.values()
+    [weights] = (pin.methods["superslomo"].weights or {}).values()
     kept = Path(context.work.uri(context.layout.weights(weights.sha256)))
     kept.unlink()
     assert _pin(context, tmp_path, dry_run=True) == pin
@@ -82,7 +82,7 @@ def test_pinned_weights_that_the_work_place_lost_are_fetched_again_if_they_are_t
 def test_a_damaged_name_of_weights_stops_the_job_before_it_means_others(context: StepContext, tmp_path: Path) -> None:
     (tmp_path / "own.safetensors").write_bytes(shipped_file("compact-3").read_bytes())
     pin = _pin(context, tmp_path)
-    [spelling] = pin.weights
+    [spelling] = pin.methods["superslomo"].weights or {}
     path = Path(context.work.uri(context.layout.weights_pin(digest("weights", spelling))))
     path.write_bytes(b"{}")
     for dry_run in (False, True):

@@ -6,7 +6,7 @@ import pytest
 
 from slomo_batch.errors import SourceUnsupported
 from slomo_batch.media.probe import probe
-from slomo_batch.plan.job_pin import JobPin
+from slomo_batch.plan.job_pin import JobPin, MethodPin
 from slomo_batch.plan.stored_plan import StoredPlan
 from slomo_batch.records import Source, VideoRequest
 from slomo_batch.settings import Encode, FpsTarget, Interpolate, Retime, Settings
@@ -16,7 +16,7 @@ from tests.clips.edits import lasting
 from tests.clips.film import Film, made
 from tests.media.sources import reader_of
 
-PIN = JobPin(pixel_revision=1, precision="fp32", threads=1, nvenc_works=False, weights={})
+PIN = JobPin(pixel_revision=1, precision="fp32", threads=1, nvenc_works=False, methods={"blend": MethodPin()})
 SOURCE_RATE, TWICE = FpsTarget(kind="source", value=Fraction(1)), FpsTarget(kind="multiple", value=Fraction(2))
 SIXTY = FpsTarget(kind="rate", value=Fraction(60))
 

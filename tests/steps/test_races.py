@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 
 from slomo_batch.errors import StorageBusy, WeightsError
+from slomo_batch.interpolators.registry import BUILT_IN
 from slomo_batch.plan.stored_plan import MovedTo
 from slomo_batch.steps.audio import make_video_audio
 from slomo_batch.steps.context import StepContext
@@ -96,9 +97,9 @@ def test_a_damaged_local_copy_of_weights_does_not_cost_the_stored_one(tmp_path: 
     scratch.mkdir()
     store.put(layout.weights(sha256), b"foo")
     (scratch / f"{sha256}.safetensors").write_bytes(b"damaged")
-    assert _weights_file(resolved, store, layout, scratch).read_bytes() == b"foo"
+    assert _weights_file(BUILT_IN["superslomo"], resolved, store, layout, scratch).read_bytes() == b"foo"
     store.put(layout.weights(sha256), b"damaged")
     (scratch / f"{sha256}.safetensors").unlink()
     with pytest.raises(WeightsError):
-        _weights_file(resolved, store, layout, scratch)
+        _weights_file(BUILT_IN["superslomo"], resolved, store, layout, scratch)
     assert not list(store.list(layout.root)), "it is fetched again from where it came from"

@@ -10,9 +10,10 @@ from typing import Any
 import pytest
 
 from slomo_batch.errors import StoreUnusable
+from slomo_batch.interpolators.registry import method_names
 from slomo_batch.media.packet_archive import ArchiveReader
 from slomo_batch.plan.ids import receipt_id, video_id
-from slomo_batch.plan.job_pin import Basis, JobPin, WeightsPin
+from slomo_batch.plan.job_pin import Basis, JobPin, MethodPin, WeightsPin
 from slomo_batch.plan.stored_plan import MovedTo, SegmentChoice, StoredPlan
 from slomo_batch.records import AudioDone, ChunkDone, DriverClaim, OutputOwnership, Published, VideoFailed
 from slomo_batch.report.events import JobStatus
@@ -72,7 +73,7 @@ def test_every_record_is_read(store: MemoryStore) -> None:
     for key in _keys(store):
         if (kind := _kind(key)) is not None:
             record = read_record(store, key, kind)
-            assert _says(json.loads(to_json(record)), json.loads(store.get(key))), key
+            assert _says(json.loads(to_stored(record, key)), json.loads(store.get(key))), key
             read.add(kind.__name__)
         else:
             assert any(re.fullmatch(pattern, key.split("/", 2)[2]) for pattern in OTHERS), f"{key} is of no known kind"
@@ -100,7 +101,8 @@ def test_a_stored_plan_gives_the_ids_that_it_is_stored_under(store: MemoryStore)
     plans = [read_record(store, key, StoredPlan).plan for key in _keys(store) if _kind(key) is StoredPlan]
     receipts = {key.rpartition("/")[2] for key in _keys(store) if "/receipts/" in key}
     [compact] = [read_record(store, key, WeightsPin) for key in _keys(store) if _kind(key) is WeightsPin]
-    pin = JobPin(pixel_revision=1, precision="fp32", threads=1, nvenc_works=False, weights={"compact": compact})
+    methods = {name: MethodPin() for name in method_names()} | {"superslomo": MethodPin(weights={"compact": compact})}
+    pin = JobPin(pixel_revision=1, precision="fp32", threads=1, nvenc_works=False, methods=methods)
     for plan in plans:
         assert video_id(plan.request, pin) == plan.video_id
     named = {f"{receipt_id(plan.request, plan.resolved.weights_name)}.json" for plan in plans}

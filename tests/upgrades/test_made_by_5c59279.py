@@ -2,16 +2,18 @@
 
 import hashlib
 import json
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field, make_dataclass
+from dataclasses import dataclass, field, make_dataclass, replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from slomo_batch.cli.main import main
-from slomo_batch.settings import Retime
+from slomo_batch.manifest.composition import compose
+from slomo_batch.manifest.sections import JobSettings, VideoSections
+from slomo_batch.settings import Retime, Settings
 from slomo_batch.storage.opening import StoreSpec, open_store
 from slomo_batch.storage.s3_options import S3Options
 from slomo_batch.storage.store import ObjectStore
@@ -138,7 +140,13 @@ def test_what_is_published_is_skipped_with_no_chunk_made(place: Place) -> None:
 
 def test_a_setting_that_is_added_leaves_what_is_published(place: Place, monkeypatch: pytest.MonkeyPatch) -> None:
     ramped = make_dataclass("Retime", [("ramp", str, field(default=""))], bases=(Retime,), frozen=True, kw_only=True)
-    monkeypatch.setattr("slomo_batch.manifest.sections.Retime", ramped)
+
+    def with_ramp(layers: Iterable[VideoSections], job: JobSettings) -> Settings:
+        settings = compose(layers, job)
+        retime: Retime = ramped(slowdown=settings.retime.slowdown, fps=settings.retime.fps)
+        return replace(settings, retime=retime)
+
+    monkeypatch.setattr("slomo_batch.manifest.schema.compose", with_ramp)
     [ended] = _of("job_ended", place.run("finished"))
     assert (ended["videos_skipped"], ended["videos_published"], ended["videos_failed"]) == (2, 0, 0)
 

@@ -16,6 +16,7 @@ from torch.nn import functional
 
 from slomo_batch.errors import OutOfMemory
 from slomo_batch.interpolators.contract import Held
+from slomo_batch.interpolators.device import use_threads
 from slomo_batch.interpolators.superslomo.compact import Compact
 from slomo_batch.interpolators.superslomo.guided import Guided
 from slomo_batch.interpolators.superslomo.paper import Paper
@@ -112,12 +113,6 @@ class SuperSlomo:
         waiting = map(float, times)
         while batch := list(islice(waiting, max(1, MAX_BATCH_PX // frame_px))):
             yield torch.tensor(batch, dtype=torch.float32, device=self._device)
-
-
-def use_threads(threads: int) -> None:
-    """Set the number of CPU threads that torch uses in the calling thread."""
-    if torch.get_num_threads() != threads:
-        torch.set_num_threads(threads)
 
 
 _NO_MEMORY = ("not enough memory", "can't allocate memory", "cannot allocate memory", "bad_alloc", "out of memory")

@@ -1,40 +1,31 @@
-"""The weights in the package, by name. This module handles names and paths, and opens no file."""
+"""The weights of Super SloMo. This module handles names and paths; it loads torch only to read a file."""
 
 from pathlib import Path
 
 from slomo_batch.errors import WeightsError
-
-_SHIPPED = Path(__file__).parent / "shipped"
-
-
-def shipped_names() -> list[str]:
-    """Return the versioned names of the weights in the package, oldest first."""
-    return sorted((path.stem for path in _SHIPPED.glob("*.safetensors")), key=_version)
+from slomo_batch.interpolators.method import MethodWeights
 
 
-def _version(name: str) -> tuple[str, int]:
-    stem, _, number = name.rpartition("-")
-    return stem, int(number)
+def _network(path: Path) -> str:
+    from slomo_batch.interpolators.superslomo.weights import load  # noqa: PLC0415 loads torch
+
+    return load(path).network
 
 
-def resolve_name(name: str) -> str:
-    """Resolve `interpolate.weights`: a shipped name to its newest version; versioned names and URIs to themselves.
+def _as_safetensors(original: Path, folder: Path) -> Path:
+    """Convert a public checkpoint; other files are kept."""
+    from slomo_batch.interpolators.superslomo.weights import import_checkpoint  # noqa: PLC0415 loads torch
 
-    Raises:
-        WeightsError: the name is neither shipped nor a path or URI.
-    """
-    names = shipped_names()
-    versions = [known for known in names if known.rpartition("-")[0] == name]
-    if versions:
-        return versions[-1]
-    if name in names or "/" in name or Path(name).suffix:
-        return name
-    raise WeightsError(
-        "no shipped weights of this name",
-        expected=f"one of {', '.join(['compact', *names])}",
-        got=repr(name),
-        remedy="To use a file, give its path with its suffix.",
-    )
+    if original.suffix == ".safetensors":
+        return original
+    imported = folder / "imported.safetensors"
+    import_checkpoint(original, imported)
+    return imported
+
+
+WEIGHTS = MethodWeights(folder=Path(__file__).parent / "shipped", network=_network, prepare=_as_safetensors)
+shipped_names = WEIGHTS.names
+resolve_name = WEIGHTS.resolve
 
 
 def shipped_file(name: str) -> Path:
@@ -43,8 +34,9 @@ def shipped_file(name: str) -> Path:
     Raises:
         WeightsError: no weights of this name are shipped.
     """
-    if name not in shipped_names():
+    path = WEIGHTS.shipped_file(name)
+    if path is None:
         raise WeightsError(
             "no shipped weights of this name", expected=f"one of {', '.join(shipped_names())}", got=repr(name)
         )
-    return _SHIPPED / f"{name}.safetensors"
+    return path

@@ -1,4 +1,4 @@
-"""Opening interpolators from a spec, and the description of the machine."""
+"""The registry of methods, opening interpolators from a spec, and the description of the machine."""
 
 import pickle
 
@@ -9,19 +9,13 @@ from slomo_batch import __version__
 from slomo_batch.errors import WeightsError
 from slomo_batch.interpolators.blend import Blend
 from slomo_batch.interpolators.contract import context_of
+from slomo_batch.interpolators.device import builds, device_name, supported_precision
 from slomo_batch.interpolators.duplicate import Duplicate
-from slomo_batch.interpolators.factory import (
-    InterpolatorSpec,
-    builds,
-    device_name,
-    method_context,
-    open_interpolator,
-    supported_precision,
-)
 from slomo_batch.interpolators.flow import Flow
 from slomo_batch.interpolators.mci import Mci
+from slomo_batch.interpolators.method import InterpolatorSpec
 from slomo_batch.interpolators.pixel_revision import PIXEL_REVISION
-from slomo_batch.settings import Method
+from slomo_batch.interpolators.registry import find_method, open_interpolator
 
 
 def test_a_spec_can_be_pickled() -> None:
@@ -36,9 +30,9 @@ def test_the_old_ways_need_no_weights() -> None:
     assert isinstance(open_interpolator(InterpolatorSpec(method="mci")), Mci)
 
 
-@pytest.mark.parametrize("method", ["duplicate", "blend", "mci", "flow"])
-def test_the_plan_knows_how_far_a_method_sees(method: Method) -> None:
-    assert method_context(method) == context_of(open_interpolator(InterpolatorSpec(method=method)))
+@pytest.mark.parametrize("name", ["duplicate", "blend", "mci", "flow"])
+def test_a_descriptor_states_the_context_of_its_method(name: str) -> None:
+    assert find_method(name).method.context == context_of(open_interpolator(InterpolatorSpec(method=name)))
 
 
 def test_weights_that_are_not_there_are_named() -> None:

@@ -1,0 +1,67 @@
+"""The device that interpolates on this machine: its name, its best precision, and the builds that compute pixels."""
+
+import platform
+from functools import cache
+from importlib.metadata import version
+from pathlib import Path
+from typing import Literal
+
+import numpy as np
+import torch
+
+from slomo_batch import __version__
+from slomo_batch.interpolators.pixel_revision import PIXEL_REVISION
+from slomo_batch.settings import Precision
+
+BF16_CAPABILITY = (8, 0)
+"""First CUDA compute capability with bf16 in hardware."""
+PIXEL_PACKAGES = ("opencv-python-headless", "av")
+"""The packages that compute the pixels of `flow` and `mci`."""
+
+
+def device_kind() -> Literal["cpu", "cuda"]:
+    """Return the kind of device that `auto` selects."""
+    return "cuda" if torch.cuda.is_available() else "cpu"
+
+
+def use_threads(threads: int) -> None:
+    """Set the number of CPU threads that torch uses in the calling thread."""
+    if torch.get_num_threads() != threads:
+        torch.set_num_threads(threads)
+
+
+def supported_precision() -> Precision:
+    """Return the precision that `auto` means on this machine: the fastest one for convolutions on its device.
+
+    On CPUs this is bf16 only with AMX tiles; with AVX-512 alone bf16 takes twice as long as fp32.
+    """
+    if device_kind() == "cuda":
+        return "bf16" if torch.cuda.get_device_capability() >= BF16_CAPABILITY else "fp16"
+    return "bf16" if torch.cpu._is_amx_tile_supported() else "fp32"  # noqa: SLF001 not public
+
+
+@cache
+def device_name() -> str:
+    """Return the model name of the device that `auto` selects."""
+    if device_kind() == "cuda":
+        return torch.cuda.get_device_name()
+    cpuinfo = Path("/proc/cpuinfo")
+    lines = cpuinfo.read_text().splitlines() if cpuinfo.exists() else []
+    models = [line.partition(":")[2].strip() for line in lines if line.startswith("model name")]
+    return models[0] if models else platform.processor() or platform.machine()
+
+
+@cache
+def builds(method_version: str = "") -> str:
+    """Return the versions of slomo-batch and of the libraries that compute pixels, and the CPU instruction set.
+
+    `method_version`: that of a method of another package.
+    """
+    parts = [f"slomo-batch {__version__}", f"pixel revision {PIXEL_REVISION}"]
+    parts += [f"torch {torch.__version__}", f"numpy {np.__version__}"]
+    parts += [f"{name} {version(name)}" for name in PIXEL_PACKAGES]
+    if device_kind() == "cuda":
+        cudnn = torch.backends.cudnn.version()  # type: ignore[no-untyped-call]
+        parts += [f"cuda {torch.version.cuda}", f"cudnn {cudnn}"]
+    parts += [method_version] if method_version else []
+    return "; ".join([*parts, torch.backends.cpu.get_cpu_capability()])
