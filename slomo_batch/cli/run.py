@@ -2,6 +2,7 @@
 
 import argparse
 import sys
+from typing import get_args
 
 from slomo_batch import __version__
 from slomo_batch.cli.arguments import (
@@ -20,6 +21,7 @@ from slomo_batch.errors import ClusterError, ManifestError
 from slomo_batch.manifest.load import Override
 from slomo_batch.manifest.schema import Manifest
 from slomo_batch.manifest.single_video import single
+from slomo_batch.settings import Codec
 
 EXIT_VIDEOS_FAILED = 1
 
@@ -97,12 +99,13 @@ def _plan(options: argparse.Namespace) -> int:
 
 # ---- convert ---------------------------------------------------------------------------------------------------------
 
+*_CODECS, _LAST_CODEC = get_args(Codec)
 _CONVERT_FLAGS = {
     "--slowdown": ("retime.slowdown", "how many times longer the output lasts, such as 4, 2.5 or 5/2"),
     "--fps": ("retime.fps", "output frame rate: source, a rate such as 60, or a multiple of the source's such as x2"),
     "--method": ("interpolate.method", "interpolation method: superslomo, flow, mci, blend or duplicate"),
     "--weights": ("interpolate.weights", "shipped weights, or the path or URI of a weights file"),
-    "--codec": ("encode.codec", "h264, hevc, av1, prores or ffv1"),
+    "--codec": ("encode.codec", f"{', '.join(_CODECS)} or {_LAST_CODEC}"),
     "--quality": ("encode.quality", "quality of the codec; lower is better"),
 }
 """Options of `convert`: the setting that each one sets, and its help."""

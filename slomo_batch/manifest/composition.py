@@ -7,7 +7,8 @@ from collections.abc import Iterable
 
 from slomo_batch.manifest.sections import JobSettings, VideoSections
 from slomo_batch.manifest.validation_errors import Problem
-from slomo_batch.plan.encoders import validate_container, validate_encode
+from slomo_batch.plan.containers import validate_container
+from slomo_batch.plan.encoders import validate_encode
 from slomo_batch.settings import Settings, VideoSettings
 from slomo_batch.uri import Uri
 

@@ -2,7 +2,7 @@
 
 Zero is the time of the first presented video frame; audio before it is dropped. Source second s is heard at s *
 slowdown. A track that is kept is copied packet by packet if the container supports its codec. Every other track is
-decoded, retimed and encoded: as AAC, or as FLAC in Matroska if the source is lossless. Its length is exact to the
+decoded, retimed and encoded with the container's encoder for lossy or for lossless sources. Its length is exact to the
 sample.
 
 Input and output are packet archives. Tracks are read, made and merged by time as streams, each at its own position in
@@ -10,7 +10,7 @@ the source archive, so memory does not grow with their length.
 """
 
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, replace
 from fractions import Fraction
 from functools import partial
@@ -29,29 +29,13 @@ from slomo_batch.media.packet_archive import ArchiveReader, ArchiveWriter
 from slomo_batch.media.packets import ArchivedPacket, StreamHeader, from_av
 from slomo_batch.media.pcm import PcmFormat, PcmTrack, fit_length, frame_from_block, resample_audio
 from slomo_batch.media.time_stretch import Block, stretch
+from slomo_batch.plan.containers import AudioEncoder, Container
 
 Mode = Literal["keep", "stretch", "resample"]
 
-_COMPRESSED = frozenset({"aac", "mp3", "ac3", "eac3", "alac", "flac", "opus"})
-_PCM = frozenset({"pcm_s16le", "pcm_s16be", "pcm_s24le", "pcm_s24be", "pcm_s32le", "pcm_f32le"})
-COPIED: Mapping[str, frozenset[str]] = {
-    ".mp4": _COMPRESSED,
-    ".mov": (_COMPRESSED | _PCM) - {"flac", "opus"},
-    ".mkv": _COMPRESSED | _PCM | {"mp2", "vorbis", "dts", "truehd", "pcm_u8"},
-}
-"""Codecs that each container supports, so that tracks can be copied."""
 _LOSSLESS = frozenset({"flac", "alac", "truehd", "mlp", "tta", "wavpack", "ape"})
 _PREROLL = {"opus": 5, "flac": 0, "alac": 0}
 """Packets that a decoder needs before the first one heard. Codecs not listed need one, PCM none."""
-
-AAC_BITS_PER_CHANNEL = 96_000
-"""Bits per second and channel: 192 kbit/s in stereo."""
-_AAC_RATES = frozenset({96000, 88200, 64000, 48000, 44100, 32000, 24000, 22050, 16000, 12000, 11025, 8000})
-_OTHER_RATE = 48_000
-"""Sample rate used for rates that AAC does not support."""
-_LAYOUTS = {1: "mono", 2: "stereo", 3: "3.0", 4: "4.0", 5: "5.0", 6: "5.1", 7: "6.1", 8: "7.1"}
-_NAMED_LAYOUTS = frozenset({*_LAYOUTS.values(), "2.1", "3.0(back)", "quad", "7.1(wide)"})
-"""Channel layouts that are kept; others get the usual name for their number of channels (5.1(side): 5.1)."""
 _LARGEST_RATE = 2**31 - 1
 
 
@@ -72,7 +56,7 @@ class _AudioSpec:
     mode: Mode
     slowdown: Fraction
     duration_s: Fraction
-    container: str
+    container: Container
     zero_s: Fraction
 
 
@@ -93,14 +77,14 @@ def make_audio(
     mode: Mode,
     slowdown: Fraction,
     duration_s: Fraction,
-    container: str,
+    container: Container,
     zero_s: Fraction,
 ) -> AudioResult:
     """Write the packet archive of the output's audio to `out`. `source` is the archive of the source's tracks with
     their own timestamps.
 
-    `duration_s` is the output's duration, `container` the output's suffix, `zero_s` the time of the first presented
-    video frame on the source's clock. A track that is kept has its own length; every other one lasts `duration_s`.
+    `duration_s` and `container` are the output's, `zero_s` is the time of the first presented video frame on the
+    source's clock. A track that is kept has its own length; every other one lasts `duration_s`.
 
     Raises:
         SegmentInvalid: `source` is not a packet archive, or is damaged.
@@ -111,7 +95,7 @@ def make_audio(
         mode=mode,
         slowdown=slowdown,
         duration_s=duration_s,
-        container=container.lower(),
+        container=container,
         zero_s=zero_s,
     )
     with source.open("rb") as file:
@@ -142,7 +126,7 @@ def _track(spec: _AudioSpec, place: int, header: StreamHeader) -> _MadeTrack | s
     """The output's track for a track of the source, or a note that says why there is none."""
     packets = partial(_packets, spec.source, place)
     name = f"audio track {place + 1}" + (f" ({header.language})" if header.language else "")
-    if spec.mode == "keep" and _is_stated(header) and header.codec in COPIED[spec.container]:
+    if spec.mode == "keep" and _is_stated(header) and header.codec in spec.container.copied_audio:
         return _copied(spec, name, header, packets())
     pcm = PcmTrack(packets, header, zero_s=spec.zero_s)
     if pcm.format is None:
@@ -225,29 +209,31 @@ class _ShiftedPackets:
 
 
 def _encoded(spec: _AudioSpec, name: str, header: StreamHeader, pcm: PcmTrack, form: PcmFormat) -> _MadeTrack:
-    layout = form.layout if form.layout in _NAMED_LAYOUTS else _LAYOUTS.get(form.num_channels, "stereo")
-    channels = form.num_channels if form.num_channels in _LAYOUTS else 2
-    lossless = spec.container == ".mkv" and (header.codec in _LOSSLESS or header.codec.startswith("pcm_"))
-    rate = form.sample_rate if lossless or form.sample_rate in _AAC_RATES else _OTHER_RATE
-    context = _encoder(lossless=lossless, header=header, rate=rate, layout=layout, num_channels=channels)
+    is_lossless = header.codec in _LOSSLESS or header.codec.startswith("pcm_")
+    encoder = spec.container.lossless_audio if is_lossless else spec.container.lossy_audio
+    usual = encoder.usual_layouts
+    layout = form.layout if form.layout in encoder.layouts else usual.get(form.num_channels, "stereo")
+    channels = form.num_channels if form.num_channels in usual else 2
+    rate = encoder.rate_for(form.sample_rate)
+    context = _opened(encoder, header=header, rate=rate, layout=layout, num_channels=channels)
+    made = replace(_header_of_encoder(context), language=header.language, title=header.title)
     source = (block[:channels] for block in pcm.blocks())
     blocks = _retimed(spec, source, replace(form, layout=layout, num_channels=channels), rate)
 
     def notes() -> list[str]:
         found = []
         if spec.mode == "keep":
-            refused = f"{spec.container} does not support {header.codec}"
+            refused = f"{spec.container.suffix} does not support {header.codec}"
             why = refused if _is_stated(header) else "it begins too late to be copied"
-            found.append(f"{name}: {why}, so it is encoded as {context.name}")
+            found.append(f"{name}: {why}, so it is encoded as {made.codec}")
         if channels != form.num_channels:
             found.append(f"{name}: only the first two of {form.num_channels} channels are kept")
         if rate != form.sample_rate:
-            found.append(f"{name}: resampled from {form.sample_rate} to {rate} Hz, which AAC supports")
+            found.append(f"{name}: resampled from {form.sample_rate} to {rate} Hz, which {encoder.title} supports")
         if pcm.num_damaged:
             found.append(f"{name}: {pcm.num_damaged} damaged packets are replaced with silence")
         return found
 
-    made = replace(_header_of_encoder(context), language=header.language, title=header.title)
     return _MadeTrack(header=made, packets=_encode(context, blocks), notes=notes)
 
 
@@ -285,16 +271,16 @@ def _resample_rates(slowdown: Fraction, sample_rate: int) -> tuple[int, int]:
     return sample_rate * ratio.denominator, sample_rate * ratio.numerator
 
 
-def _encoder(*, lossless: bool, header: StreamHeader, rate: int, layout: str, num_channels: int) -> AudioCodecContext:
+def _opened(
+    encoder: AudioEncoder, *, header: StreamHeader, rate: int, layout: str, num_channels: int
+) -> AudioCodecContext:
     """An opened encoder: its global header goes into the head of the archive, before the first packet."""
-    context = av.CodecContext.create("flac" if lossless else "aac", "w")
+    context = av.Codec(encoder.name, "w").create("audio")
     context.sample_rate, context.layout = rate, layout
     context.time_base = Fraction(1, rate)
-    if lossless:
-        context.format = "s16" if header.sample_format.startswith(("s16", "u8")) else "s32"
-    else:
-        context.format = "fltp"
-        context.bit_rate = AAC_BITS_PER_CHANNEL * num_channels
+    context.format = encoder.sample_format_for(header.sample_format)
+    if encoder.bits_per_channel is not None:
+        context.bit_rate = encoder.bits_per_channel * num_channels
     context.flags = Flags(context.flags | Flags.global_header)
     context.open()
     return context

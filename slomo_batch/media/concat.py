@@ -10,7 +10,7 @@ MP4 and MOV files have their index at the front and exact times; Matroska rounds
 """
 
 import io
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from fractions import Fraction
@@ -31,16 +31,13 @@ from slomo_batch.media.av_errors import ffmpeg_errors
 from slomo_batch.media.encode import ColorNumbers, SegmentFacts, extradata_sha256
 from slomo_batch.media.packet_archive import ArchiveReader
 from slomo_batch.media.packets import StreamHeader, to_av
+from slomo_batch.plan.codecs import ENCODERS
+from slomo_batch.plan.containers import Container, container_of
 from slomo_batch.records import ColorFacts
 
 Packet = Any
 """A packet of PyAV, whose class is generic in its stubs only."""
 
-FORMATS: Mapping[str, str] = {".mp4": "mp4", ".mov": "mov", ".mkv": "matroska"}
-"""FFmpeg's muxers by file suffix."""
-EXACT_SUFFIXES = frozenset({".mp4", ".mov"})
-"""Formats with exact times and with the index at the front."""
-_HEVC = frozenset({"libx265", "hevc_nvenc"})
 _LEAST_MOVIE_TIMESCALE, _LARGEST_TIMESCALE = 10_000, 2**31 - 1
 
 
@@ -78,15 +75,16 @@ def stitch(spec: StitchSpec, segments: Iterable[Path], audio: Path | None, out: 
         OutputInvalid: a segment does not match the plan, or the container refuses a stream.
     """
     _check_headers(spec, out)
+    kind = container_of(out.suffix)
     paths = iter(segments)
     first = next(paths, None)
     if first is None:
         raise OutputInvalid("no segments to join", where=str(out))
     failed = ffmpeg_errors(OutputInvalid, "FFmpeg cannot join the segments", where=str(out), also=(ValueError,))
-    with failed, _open_audio(audio) as archive, _output(out, spec) as container:
+    with failed, _open_audio(audio) as archive, _output(out, spec, kind) as container:
         with av.open(str(first)) as opened:
-            video = _video_stream(container, opened.streams.video[0], spec, out.suffix)
-        audio_packets = _audio_packets(archive, container) if archive else iter(())
+            video = _video_stream(container, opened.streams.video[0], spec, kind)
+        audio_packets = _audio_packets(archive, container, kind) if archive else iter(())
         video_packets = _video_packets(spec, chain([first], paths), video)
         for packet in merge(video_packets, audio_packets, key=_decode_time_s):
             container.mux_one(packet)
@@ -115,14 +113,14 @@ def _check_headers(spec: StitchSpec, out: Path) -> None:
 
 
 @contextmanager
-def _output(out: Path, spec: StitchSpec) -> Iterator[OutputContainer]:
+def _output(out: Path, spec: StitchSpec, kind: Container) -> Iterator[OutputContainer]:
     """The output file, which is complete if the block ends without an error."""
     # By default Matroska shifts all tracks if one has a negative time, and gives each file a random id. Here the same
     # segments must make the same bytes.
     options = {"avoid_negative_ts": "disabled", "fflags": "+bitexact"}
-    if out.suffix.lower() in EXACT_SUFFIXES:
+    if kind.has_exact_times:
         options = {"movflags": "+faststart", "movie_timescale": str(_movie_timescale(spec.rate))}
-    container = av.open(str(out), "w", format=FORMATS[out.suffix.lower()], container_options=options)
+    container = av.open(str(out), "w", format=kind.muxer, container_options=options)
     try:
         yield container
     except BaseException:
@@ -138,26 +136,27 @@ def _movie_timescale(rate: Fraction) -> int:
     return scale if scale <= _LARGEST_TIMESCALE else _LEAST_MOVIE_TIMESCALE
 
 
-def _video_stream(container: OutputContainer, template: VideoStream, spec: StitchSpec, suffix: str) -> VideoStream:
+def _video_stream(container: OutputContainer, template: VideoStream, spec: StitchSpec, kind: Container) -> VideoStream:
     stream = container.add_stream_from_template(template, opaque=True)
     context = stream.codec_context
     stream.time_base = 1 / spec.rate
     context.framerate = spec.rate
     context.sample_aspect_ratio = spec.sample_aspect_ratio
     ColorNumbers.of(spec.color).set_on(context)
-    if spec.encoder in _HEVC and suffix.lower() in EXACT_SUFFIXES:
-        context.codec_tag = "hvc1"  # Apple's players open HEVC with this tag only
+    tag = kind.tags.get(ENCODERS[spec.encoder].codec)
+    if tag:
+        context.codec_tag = tag
     if spec.rotation_deg:
         stream.set_display_rotation(spec.rotation_deg)
     return stream
 
 
-def _audio_stream(container: OutputContainer, header: StreamHeader, place: int, *, has_delay: bool) -> AudioStream:
+def _audio_stream(container: OutputContainer, header: StreamHeader, place: int, *, states_delay: bool) -> AudioStream:
     """A stream for packets of the audio archive.
 
     PyAV makes one only from a template stream, so it is made from an encoder's stream and then set from the header.
     """
-    stream = container.add_stream_from_template(_template_stream(container, header, has_delay), opaque=True)
+    stream = container.add_stream_from_template(_template_stream(container, header, states_delay), opaque=True)
     context = stream.codec_context
     context.extradata = header.extradata or None
     context.sample_rate = header.sample_rate
@@ -173,7 +172,7 @@ def _audio_stream(container: OutputContainer, header: StreamHeader, place: int, 
     return stream
 
 
-def _template_stream(container: OutputContainer, header: StreamHeader, has_delay: bool) -> AudioStream:
+def _template_stream(container: OutputContainer, header: StreamHeader, states_delay: bool) -> AudioStream:
     """A template stream of this codec, in a file that is never finished.
 
     Matroska states in the header how many samples at the start of a track are not heard. It takes the number from
@@ -182,7 +181,7 @@ def _template_stream(container: OutputContainer, header: StreamHeader, has_delay
     """
     scratch = av.open(io.BytesIO(), "w", format=container.format.name)
     template_stream: Any = scratch.add_stream(header.codec, rate=header.sample_rate)
-    if has_delay and container.format.name == FORMATS[".mkv"]:
+    if states_delay:
         template_stream.codec_context.layout = header.layout
         with suppress(av.FFmpegError):  # FFmpeg has no encoder for this codec, so only its times state the delay
             scratch.start_encoding()
@@ -248,11 +247,11 @@ def _check(path: Path, what: str, expected: object, got: object) -> None:
         )
 
 
-def _audio_packets(archive: ArchiveReader, container: OutputContainer) -> Iterator[Packet]:
+def _audio_packets(archive: ArchiveReader, container: OutputContainer, kind: Container) -> Iterator[Packet]:
     """Add the tracks of the audio archive to the container, and return the packets."""
-    delayed = _tracks_before_zero(archive)
+    stating_delay = set() if kind.has_exact_times else _tracks_before_zero(archive)
     tracks = [
-        _audio_stream(container, header, place, has_delay=place in delayed)
+        _audio_stream(container, header, place, states_delay=place in stating_delay)
         for place, header in enumerate(archive.headers)
     ]
     return _packets_of_tracks(archive, tracks)

@@ -32,6 +32,7 @@ from slomo_batch.media.color_names import FULL, LIMITED, MATRICES, PRIMARIES, TR
 from slomo_batch.media.frames import frame_from_picture, picture_from_frame
 from slomo_batch.media.thread_priority import keep_thread_priority
 from slomo_batch.picture import PIXEL_FORMATS, Picture
+from slomo_batch.plan.codecs import ENCODERS, codec_of
 from slomo_batch.records import ColorFacts
 
 KEYFRAME_EVERY_S = 2
@@ -41,13 +42,6 @@ _RANGES = {"limited": LIMITED, "full": FULL}
 UNSPECIFIED_NUMBER = 2
 """Number of an unspecified color property in ITU-T H.273."""
 _CHROMA_LOCATIONS = frozenset({"left", "center", "topleft", "top", "bottomleft", "bottom"})
-
-_OTHER_LAYOUTS = {
-    ("ffv1", "gbrp"): "bgr0",
-    ("hevc_nvenc", "yuv420p10le"): "p010le",
-    ("av1_nvenc", "yuv420p10le"): "p010le",
-}
-"""Layouts that an encoder requires instead of a planar format, with the same samples."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -59,15 +53,6 @@ class SegmentFacts:
     """SHA-256 of the encoder's global header: segments with different headers cannot be joined."""
     max_reorder: int
     """Maximum number of places by which a packet is earlier in decode order than in presentation order."""
-
-
-_DECODE_LEAD = 16
-"""Frames by which a packet's decode time precedes its index: H.264 and HEVC reorder at most this many pictures."""
-
-
-def segment_suffix(encoder: str) -> str:
-    """File suffix of a segment, for the container that keeps this encoder's packets exactly."""
-    return ".mov" if encoder == "prores_ks" else ".nut"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -153,7 +138,8 @@ class SegmentEncoder:
     ) -> None:
         self._path, self._time_base = path, 1 / rate
         self._format, self._size = PIXEL_FORMATS[pixel_format], (width, height)
-        self._layout = _OTHER_LAYOUTS.get((encoder, pixel_format), pixel_format)
+        self._layout = ENCODERS[encoder].other_layouts.get(pixel_format, pixel_format)
+        self._decode_lead = codec_of(encoder).segment.decode_lead
         self._color = ColorNumbers.of(color)
         self._reorder = ReorderCount()
         self._num_frames = 0
@@ -176,7 +162,7 @@ class SegmentEncoder:
             with keep_thread_priority():
                 self._stream.codec_context.open()
         except (av.FFmpegError, ValueError) as error:
-            kind = SegmentInvalid if encoder.endswith("_nvenc") else SourceUnsupported
+            kind = SegmentInvalid if ENCODERS[encoder].is_nvenc else SourceUnsupported
             width, height = self._size
             raise kind(
                 f"encoder {encoder} cannot be opened",
@@ -236,8 +222,7 @@ class SegmentEncoder:
         sometimes rejects the packet.
         """
         number, ticks = _frame_number(packet, self._time_base), int(self._time_base / packet.time_base)
-        decode_lead = _DECODE_LEAD if self._path.suffix == ".nut" else 0
-        packet.dts = (self._reorder.num_packets - decode_lead) * ticks
+        packet.dts = (self._reorder.num_packets - self._decode_lead) * ticks
         packet.duration = 0  # every frame lasts one tick
         self._reorder.add(number)
 

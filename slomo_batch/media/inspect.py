@@ -23,9 +23,10 @@ from av.video.stream import VideoStream
 from numpy.typing import NDArray
 
 from slomo_batch.errors import OutputInvalid
-from slomo_batch.media.concat import EXACT_SUFFIXES, StitchSpec
+from slomo_batch.media.concat import StitchSpec
 from slomo_batch.media.encode import ColorNumbers
-from slomo_batch.plan.encoders import carries_color, carries_range, codec_of
+from slomo_batch.plan.codecs import CODECS, ENCODERS
+from slomo_batch.plan.containers import container_of
 
 FRAMES_AROUND_BORDER = 2
 """Maximum number of frames decoded before and after a border."""
@@ -55,7 +56,7 @@ def verify_output(path: Path, spec: StitchSpec, *, borders: Sequence[int], num_a
     Raises:
         OutputInvalid: the file differs from the plan; the message names the first difference.
     """
-    if path.suffix.lower() in EXACT_SUFFIXES:
+    if container_of(path.suffix).has_exact_times:
         _check_index_in_front(path)
     with _opened(path) as (container, stream):
         table = _packet_table(container, stream)
@@ -99,7 +100,7 @@ def _packet_table(container: InputContainer, stream: VideoStream) -> _PacketTabl
 def _check_packets(path: Path, spec: StitchSpec, table: _PacketTable, borders: Sequence[int]) -> None:
     _expect(path, "number of frames", spec.num_frames, len(table.pts))
     order = np.argsort(table.pts, kind="stable")
-    exact = path.suffix.lower() in EXACT_SUFFIXES
+    exact = container_of(path.suffix).has_exact_times
     _expect(
         path,
         "first frame whose time is not its number / rate",
@@ -146,13 +147,13 @@ def _check_duration(path: Path, spec: StitchSpec, table: _PacketTable, *, exact:
 def _check_tags(path: Path, spec: StitchSpec, stream: VideoStream) -> None:
     context = stream.codec_context
     _expect(path, "picture size", (spec.width, spec.height), (context.width, context.height))
-    codec = codec_of(spec.encoder)
+    codec, kind = ENCODERS[spec.encoder].codec, container_of(path.suffix)
     planned, found = ColorNumbers.of(spec.color), ColorNumbers.found(context)
-    if not carries_range(codec):
+    if not CODECS[codec].states_range:
         found = replace(found, range=planned.range)
-    if carries_color(codec, path.suffix, spec.color):
+    if kind.keeps_color(codec, spec.color):
         _expect(path, "color", planned, found)
-    if path.suffix.lower() in EXACT_SUFFIXES:
+    if kind.states_aspect_ratio:
         _expect(path, "sample aspect ratio", spec.sample_aspect_ratio, stream.sample_aspect_ratio or Fraction(1))
 
 

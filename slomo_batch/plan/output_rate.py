@@ -1,28 +1,27 @@
 """Limits of the output frame rate, from the container's time base and from what is plausible."""
 
-from collections.abc import Mapping
 from fractions import Fraction
 
 from slomo_batch.errors import SourceUnsupported
+from slomo_batch.plan.containers import Container
 
 MAX_RATE = Fraction(10_000)
 """Limit of output frames per second. Higher rates come from damaged timestamps."""
-CONTAINER_MAX_RATES: Mapping[str, Fraction] = {".mkv": Fraction(1000)}
-"""Limits by file suffix: Matroska counts milliseconds, so beyond this two frames would have the same time."""
 _LARGEST_TERM = 2**31 - 1
 """FFmpeg's rationals have numerators and denominators of 32 bits."""
 _REMEDY = "Set retime.fps to a lower rate, such as 60."
 
 
-def check_output_rate(rate: Fraction, suffix: str, name: str) -> None:
-    """Check the output frame rate of the video `name`; `suffix` is the output file's (".mkv").
+def check_output_rate(rate: Fraction, container: Container, name: str) -> None:
+    """Check the output frame rate of the video `name`.
 
     Raises:
         SourceUnsupported: the rate is above the limit; the message names it.
     """
-    limit = min(MAX_RATE, CONTAINER_MAX_RATES.get(suffix.lower(), MAX_RATE))
+    limit = MAX_RATE if container.max_rate is None else min(MAX_RATE, container.max_rate)
     if rate > limit:
-        why = f"{suffix} counts milliseconds" if limit < MAX_RATE else "more is usually due to damaged timestamps"
+        counts = f"{container.suffix} counts milliseconds"
+        why = counts if limit < MAX_RATE else "more is usually due to damaged timestamps"
         raise SourceUnsupported(
             "the output frame rate is too high",
             where=name,

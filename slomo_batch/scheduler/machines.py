@@ -16,7 +16,7 @@ from slomo_batch.cluster.shared_disk import machines_to_expect
 from slomo_batch.errors import ClusterError, Interrupted, ManifestError
 from slomo_batch.interpolators.device import supported_precision
 from slomo_batch.media.encode import encoder_works
-from slomo_batch.plan.encoders import NVENC
+from slomo_batch.plan.codecs import NVENC
 from slomo_batch.plan.job_pin import Basis
 from slomo_batch.report.events import Display
 from slomo_batch.scheduler.engine import Engine
@@ -136,9 +136,7 @@ def _inline(settings: ClusterSettings, environment: JobEnvironment) -> Iterator[
 def probe_abilities() -> Abilities:
     """What this process can do. NVENC counts only if each of its encoders was tried and works: older GPUs lack AV1, and
     the plan chooses by this one flag for all codecs."""
-    return Abilities(
-        precision=supported_precision(), nvenc_works=all(encoder_works(encoder) for encoder in NVENC.values())
-    )
+    return Abilities(precision=supported_precision(), nvenc_works=all(encoder_works(encoder) for encoder in NVENC))
 
 
 def _local_workers(settings: ClusterSettings) -> int:

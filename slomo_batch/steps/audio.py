@@ -8,6 +8,7 @@ from uuid import uuid4
 
 from slomo_batch.errors import WorkDamaged
 from slomo_batch.media.audio import AudioResult, make_audio
+from slomo_batch.plan.containers import container_of
 from slomo_batch.plan.stored_plan import StoredPlan
 from slomo_batch.records import AudioDone
 from slomo_batch.serialization import file_sha256
@@ -69,6 +70,6 @@ def _make(stored: StoredPlan, context: StepContext, source: Path, tracks: Path) 
         mode=plan.resolved.audio,
         slowdown=plan.grid.slowdown,
         duration_s=plan.grid.num_frames / plan.grid.rate,
-        container=plan.request.output_uri.suffix,
+        container=container_of(plan.request.output_uri.suffix),
         zero_s=int(index.frame_pts[0]) * index.time_base,
     )

@@ -12,8 +12,9 @@ import numpy as np
 from slomo_batch.attempts import ChunkTask
 from slomo_batch.errors import WorkDamaged
 from slomo_batch.media.decode import decode_chunk
-from slomo_batch.media.encode import SegmentEncoder, SegmentFacts, segment_suffix, verify_segment
+from slomo_batch.media.encode import SegmentEncoder, SegmentFacts, verify_segment
 from slomo_batch.media.packet_archive import ArchiveReader
+from slomo_batch.plan.codecs import codec_of
 from slomo_batch.records import Chunk, ChunkDone, FrameCounts, VideoPlan
 from slomo_batch.serialization import file_sha256
 from slomo_batch.steps.context import StepContext
@@ -61,7 +62,8 @@ def _found_made(records: VideoRecords, chunk: Chunk) -> ChunkDone | None:
 
 def _make(task: ChunkTask, context: StepContext, folder: Path) -> Generator[Phase, None, ChunkDone]:
     plan, chunk, watch = task.plan, task.chunk, Stopwatch()
-    suffix = segment_suffix(plan.resolved.encoder)
+    codec = codec_of(plan.resolved.encoder)
+    suffix = codec.segment.suffix
     packets, segment = folder / "chunk.packets", folder / f"segment{suffix}"
     with watch.stage("fetch"):
         _fetch(task, packets, context)
@@ -69,8 +71,7 @@ def _make(task: ChunkTask, context: StepContext, folder: Path) -> Generator[Phas
     with packets.open("rb") as file:
         made = _encode(task, ArchiveReader(file), segment, context, watch)
     with watch.stage("encode"):
-        lossless = plan.resolved.encoder == "ffv1"
-        verify_segment(segment, facts=made.facts, source_hashes=made.hashes if lossless else None)
+        verify_segment(segment, facts=made.facts, source_hashes=made.hashes if codec.is_lossless else None)
     yield "storing"
     key = context.layout.segment(plan.video_id, chunk.chunk_id, task.head.attempt, suffix)
     with watch.stage("upload"):

@@ -9,7 +9,8 @@ from slomo_batch.media.frames import planar_format_name
 from slomo_batch.media.probe import Probe, probe
 from slomo_batch.plan.chunk_size import pairs_per_chunk
 from slomo_batch.plan.chunks import partition
-from slomo_batch.plan.encoders import choose_encoder, container_limits
+from slomo_batch.plan.containers import container_of
+from slomo_batch.plan.encoders import choose_encoder
 from slomo_batch.plan.ids import chunk_id, earlier_video_ids, receipt_id, video_id
 from slomo_batch.plan.job_pin import JobPin, resolve
 from slomo_batch.plan.output_rate import check_output_rate
@@ -103,7 +104,7 @@ def plan_video(identity: str, request: VideoRequest, pin: JobPin, probed: Probe)
     facts, settings = probed.facts, request.settings
     rate = settings.retime.fps.of(probed.timeline.nominal_rate)
     grid = OutputGrid.covering(probed.timeline, rate=rate, slowdown=settings.retime.slowdown)
-    check_output_rate(rate, request.output_uri.suffix, request.source.uri)
+    check_output_rate(rate, container_of(request.output_uri.suffix), request.source.uri)
     choice = choose_encoder(
         settings.encode,
         source_format=planar_format_name(facts.pixel_format),
@@ -144,9 +145,8 @@ def _length_notes(plan: VideoPlan) -> tuple[str, ...]:
 
 
 def _container_notes(plan: VideoPlan) -> tuple[str, ...]:
-    return container_limits(
+    return container_of(plan.request.output_uri.suffix).losses(
         plan.request.settings.encode.codec,
-        plan.request.output_uri.suffix,
         sample_aspect_ratio=plan.facts.sample_aspect_ratio,
         color=output_color(plan),
     )

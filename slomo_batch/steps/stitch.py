@@ -13,8 +13,10 @@ from pathlib import Path
 
 from slomo_batch.errors import BorderMismatch, ObjectMissing, OutputExists, OutputInvalid, WorkDamaged
 from slomo_batch.media.concat import StitchSpec, stitch
-from slomo_batch.media.encode import SegmentFacts, segment_suffix
+from slomo_batch.media.encode import SegmentFacts
 from slomo_batch.media.inspect import verify_output
+from slomo_batch.plan.codecs import codec_of
+from slomo_batch.plan.containers import container_of
 from slomo_batch.plan.ids import chunks_in_lane, receipt_id
 from slomo_batch.plan.stored_plan import SegmentChoice, StoredPlan
 from slomo_batch.records import AudioDone, ChunkDone, FrameCounts, Lane, OutputOwnership, Published, VideoPlan
@@ -214,7 +216,7 @@ def _join(
             remedy=MADE_AGAIN,
         )
     _check_disk(segments, audio, folder)
-    out = folder / f"output{plan.request.output_uri.suffix}"
+    out = folder / f"output{container_of(plan.request.output_uri.suffix).suffix}"
     spec = StitchSpec(
         rate=plan.grid.rate,
         num_frames=plan.grid.num_frames,
@@ -241,7 +243,7 @@ def _join(
 def _fetched(plan: VideoPlan, segments: Sequence[ChunkDone], context: StepContext, folder: Path) -> Iterator[Path]:
     """Download the segments one at a time, checking that each is the one that was committed."""
     for place, done in enumerate(segments):
-        path = folder / f"segment-{done.index}{segment_suffix(plan.resolved.encoder)}"
+        path = folder / f"segment-{done.index}{codec_of(plan.resolved.encoder).segment.suffix}"
         try:
             _fetch_segment(plan, done, path, context)
         except WorkDamaged:

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 from botocore.exceptions import BotoCoreError, ClientError
 
+from slomo_batch.plan.containers import CONTAINERS
 from slomo_batch.storage.store import Upload, UploadLog
 from slomo_batch.uri import Uri
 
@@ -30,10 +31,8 @@ PARALLEL = 4
 READ_BYTES = 1 << 20
 
 CONTENT_TYPES = {
-    ".mp4": "video/mp4",
+    **{container.suffix: container.content_type for container in CONTAINERS.values()},
     ".m4v": "video/mp4",
-    ".mov": "video/quicktime",
-    ".mkv": "video/x-matroska",
     ".json": "application/json",
     ".html": "text/html; charset=utf-8",
 }

@@ -9,16 +9,18 @@ from pathlib import Path
 import numpy as np
 
 from slomo_batch.media.concat import StitchSpec, stitch
-from slomo_batch.media.encode import SegmentEncoder, SegmentFacts, segment_suffix
+from slomo_batch.media.encode import SegmentEncoder, SegmentFacts
 from slomo_batch.picture import PIXEL_FORMATS, Picture
-from slomo_batch.plan.encoders import EncoderChoice, choose_encoder, validate_container
+from slomo_batch.plan.codecs import CODECS as CODEC_FACTS
+from slomo_batch.plan.codecs import codec_of
+from slomo_batch.plan.containers import CONTAINERS
+from slomo_batch.plan.encoders import EncoderChoice, choose_encoder
 from slomo_batch.records import ColorFacts
 from slomo_batch.settings import Codec, Encode
 
-CODECS: tuple[Codec, ...] = ("h264", "hevc", "av1", "prores", "ffv1")
-SUFFIXES = (".mp4", ".mov", ".mkv")
+CODECS: tuple[Codec, ...] = tuple(CODEC_FACTS)
 KINDS: tuple[tuple[Codec, str], ...] = tuple(
-    (codec, suffix) for codec in CODECS for suffix in SUFFIXES if not validate_container(codec, suffix)
+    (codec, suffix) for codec in CODECS for suffix, container in CONTAINERS.items() if codec in container.codecs
 )
 LENGTHS = (1, 2, 3, 5, 4, 12, 17)
 NTSC60 = Fraction(60000, 1001)
@@ -81,7 +83,7 @@ class Film:
 
     def segment(self, folder: Path, frames: range) -> "Segment":
         """A segment of these frames."""
-        path = folder / f"{self.codec}-{frames.start}{segment_suffix(self.choice.encoder)}"
+        path = folder / f"{self.codec}-{frames.start}{codec_of(self.choice.encoder).segment.suffix}"
         hashes = []
         with self.encoder(path) as encoder:
             for number in frames:

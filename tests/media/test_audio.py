@@ -18,6 +18,7 @@ from slomo_batch.media.audio import AudioResult, Mode, make_audio
 from slomo_batch.media.inspect import verify_output
 from slomo_batch.media.packet_archive import ArchiveReader, ArchiveWriter
 from slomo_batch.media.packets import ArchivedPacket
+from slomo_batch.plan.containers import CONTAINERS
 from tests.media.films import Film
 from tests.media.tones import CLICKS_S, DURATION_S, RATE, Tone, archived, clicks, heard, samples, sound_file
 
@@ -44,7 +45,7 @@ def made(
         mode=mode,
         slowdown=slowdown,
         duration_s=DURATION_S * slowdown,
-        container=suffix,
+        container=CONTAINERS[suffix],
         zero_s=zero_s,
     )
     return out, notes
@@ -254,7 +255,7 @@ def test_damaged_or_missing_packets_become_silence_and_the_rest_stays_in_sync(tm
         mode="stretch",
         slowdown=slowdown,
         duration_s=DURATION_S * slowdown,
-        container=".mp4",
+        container=CONTAINERS[".mp4"],
         zero_s=Fraction(0),
     )
     assert any("damaged packets are replaced with silence" in note for note in notes.notes) == (change is damaged)
@@ -275,7 +276,7 @@ def test_a_track_that_cannot_be_decoded_is_dropped_and_noted(tmp_path: Path) -> 
         mode="stretch",
         slowdown=Fraction(2),
         duration_s=Fraction(6),
-        container=".mp4",
+        container=CONTAINERS[".mp4"],
         zero_s=Fraction(0),
     )
     assert notes.num_tracks == 1
@@ -292,7 +293,7 @@ def test_a_truncated_archive_is_refused(tmp_path: Path) -> None:
             mode="keep",
             slowdown=Fraction(1),
             duration_s=Fraction(3),
-            container=".mp4",
+            container=CONTAINERS[".mp4"],
             zero_s=Fraction(0),
         )
 
@@ -315,7 +316,7 @@ def test_memory_does_not_grow_with_the_length(tmp_path: Path) -> None:
             mode="stretch",
             slowdown=Fraction(2),
             duration_s=Fraction(2 * seconds),
-            container=".mp4",
+            container=CONTAINERS[".mp4"],
             zero_s=Fraction(0),
         )
         _, most = tracemalloc.get_traced_memory()

@@ -11,9 +11,10 @@ import pytest
 from av.video.stream import VideoStream
 
 from slomo_batch.errors import SegmentInvalid, SourceUnsupported
-from slomo_batch.media.encode import SegmentEncoder, encoder_works, segment_suffix, verify_segment
+from slomo_batch.media.encode import SegmentEncoder, encoder_works, verify_segment
 from slomo_batch.media.frames import picture_from_frame
 from slomo_batch.picture import PIXEL_FORMATS
+from slomo_batch.plan.codecs import codec_of
 from slomo_batch.records import ColorFacts
 from slomo_batch.settings import Codec
 from tests.media.films import BT709, CODECS, NTSC60, Film, picture
@@ -44,7 +45,7 @@ class UnsetDecodeTimes:
 @pytest.mark.parametrize("length", [1, 2, 17])
 def test_decode_times_left_unset_by_the_encoder_are_replaced(tmp_path: Path, codec: Codec, length: int) -> None:
     film = Film(codec=codec)
-    with film.encoder(tmp_path / f"short{segment_suffix(film.choice.encoder)}") as encoder:
+    with film.encoder(tmp_path / f"short{codec_of(film.choice.encoder).segment.suffix}") as encoder:
         encoder._stream = UnsetDecodeTimes(encoder._stream)  # type: ignore[assignment]
         for number in range(length):
             encoder.add(picture(number, film.choice.pixel_format))
@@ -236,4 +237,8 @@ def test_nvenc_does_not_work_without_a_device() -> None:
 
 
 def test_segments_are_nut_except_prores() -> None:
-    assert [segment_suffix(name) for name in ("libx264", "prores_ks", "h264_nvenc")] == [".nut", ".mov", ".nut"]
+    assert [codec_of(name).segment.suffix for name in ("libx264", "prores_ks", "h264_nvenc")] == [
+        ".nut",
+        ".mov",
+        ".nut",
+    ]

@@ -12,6 +12,7 @@ from slomo_batch.media.audio import Mode, _packets, make_audio
 from slomo_batch.media.packet_archive import ArchiveReader
 from slomo_batch.media.pcm import PcmTrack
 from slomo_batch.media.split import AudioArchive
+from slomo_batch.plan.containers import CONTAINERS
 from slomo_batch.records import Lane
 from tests.clips.joins import RATE, Part, joined, part_bytes
 from tests.media.sources import Opened, straight
@@ -112,7 +113,7 @@ def test_the_audio_of_every_part_is_in_sync(name: str, mode: Mode, tmp_path: Pat
         mode=mode,
         slowdown=Fraction(slowdown),
         duration_s=Fraction(length_s * slowdown),
-        container=".mkv",
+        container=CONTAINERS[".mkv"],
         zero_s=zero,
     )
     assert heard_clicks(out) == pytest.approx([slowdown * second for second in expected], abs=IN_STEP_S)

@@ -25,6 +25,7 @@ from slomo_batch.media.pcm import PcmTrack
 from slomo_batch.media.probe import Probe, probe
 from slomo_batch.media.time_stretch import Block
 from slomo_batch.media.tracks import DAMAGED_HEADER
+from slomo_batch.plan.containers import CONTAINERS
 from tests.clips.catalogue import clip
 from tests.clips.edits import lasting
 from tests.clips.film import FORMATS, Film, Sound, coded, made
@@ -234,7 +235,7 @@ def test_audio_that_begins_too_late_for_the_header_is_kept(
         mode=mode,
         slowdown=Fraction(slowdown),
         duration_s=Fraction(12 * slowdown),
-        container=".mp4",
+        container=CONTAINERS[".mp4"],
         zero_s=zero_s,
     )
     assert (found.num_tracks, found.notes) == (1, notes)

@@ -9,20 +9,9 @@ from av.video.codeccontext import VideoCodecContext
 
 from slomo_batch.errors import ManifestError, SourceUnsupported
 from slomo_batch.picture import PIXEL_FORMATS
-from slomo_batch.plan.encoders import (
-    CONTAINERS,
-    EncoderChoice,
-    choose_encoder,
-    codec_of,
-    container_limits,
-    validate_container,
-    validate_encode,
-)
-from slomo_batch.records import ColorFacts
+from slomo_batch.plan.codecs import CODECS, ENCODERS
+from slomo_batch.plan.encoders import EncoderChoice, choose_encoder, validate_encode
 from slomo_batch.settings import Codec, Encode
-
-CODECS: tuple[Codec, ...] = ("h264", "hevc", "av1", "prores", "ffv1")
-BT709 = ColorFacts(range="limited", matrix="bt709", primaries="bt709", transfer="bt709")
 
 
 def chosen(
@@ -47,7 +36,7 @@ def chosen(
 )
 def test_each_codec_has_its_software_encoder(codec: Codec, encoder: str) -> None:
     assert chosen(codec).encoder == encoder
-    assert codec_of(encoder) == codec
+    assert ENCODERS[encoder].codec == codec
 
 
 @pytest.mark.parametrize(
@@ -242,25 +231,3 @@ def test_all_faults_are_told_at_once() -> None:
 @pytest.mark.parametrize("codec", CODECS)
 def test_the_defaults_have_no_fault_with_any_codec(codec: Codec) -> None:
     assert validate_encode(Encode(codec=codec)) == []
-
-
-def test_containers_are_validated_by_the_codecs_they_support() -> None:
-    taken = {(codec, suffix) for codec in CODECS for suffix in CONTAINERS if not validate_container(codec, suffix)}
-    refused = {("prores", ".mp4"), ("av1", ".mov"), ("ffv1", ".mov")}
-    assert taken == {(codec, suffix) for codec in CODECS for suffix in CONTAINERS} - refused
-    assert validate_container("h264", ".MP4") == []
-    assert validate_container("prores", ".mp4") == [
-        ".mp4 does not support prores; use .mov or .mkv, or av1, ffv1, h264 or hevc in .mp4"
-    ]
-    assert "unsupported output suffix .webm" in validate_container("av1", ".webm")[0]
-    assert "the output has no suffix" in validate_container("av1", "")[0]
-
-
-def test_what_a_container_cannot_carry_is_named() -> None:
-    square, wide = Fraction(1), Fraction(4, 3)
-    assert container_limits("h264", ".mp4", sample_aspect_ratio=wide, color=BT709) == ()
-    assert len(container_limits("h264", ".mkv", sample_aspect_ratio=wide, color=BT709)) == 1
-    assert "4/3 is lost" in container_limits("av1", ".mkv", sample_aspect_ratio=wide, color=BT709)[1]
-    half = ColorFacts(range="full", matrix="smpte170m")
-    assert "color description" in container_limits("ffv1", ".mp4", sample_aspect_ratio=square, color=half)[0]
-    assert "full-range samples" in container_limits("prores", ".mov", sample_aspect_ratio=square, color=half)[0]

@@ -5,6 +5,7 @@ from fractions import Fraction
 import pytest
 
 from slomo_batch.errors import SourceUnsupported
+from slomo_batch.plan.containers import container_of
 from slomo_batch.plan.output_rate import check_output_rate
 
 
@@ -19,7 +20,7 @@ from slomo_batch.plan.output_rate import check_output_rate
     ],
 )
 def test_a_rate_that_the_container_can_count_passes(rate: Fraction, suffix: str) -> None:
-    check_output_rate(rate, suffix, "a.mp4")
+    check_output_rate(rate, container_of(suffix), "a.mp4")
 
 
 @pytest.mark.parametrize(
@@ -34,4 +35,4 @@ def test_a_rate_that_the_container_can_count_passes(rate: Fraction, suffix: str)
 )
 def test_a_rate_above_the_limit_is_an_error_that_names_it(rate: Fraction, suffix: str, limit: str) -> None:
     with pytest.raises(SourceUnsupported, match=f"a.mp4: .*{limit}.* Set retime.fps"):
-        check_output_rate(rate, suffix, "a.mp4")
+        check_output_rate(rate, container_of(suffix), "a.mp4")

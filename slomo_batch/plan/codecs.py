@@ -1,0 +1,297 @@
+"""Codecs and encoders of the output: two tables that hold every fact about one, and the options of each encoder.
+
+Segments of a video are made on many machines and joined without decoding, so everything that shapes the stream is fixed
+in the options: thread count (x264's pixels depend on it), closed groups of pictures, quality. The largest distance of
+keyframes, which depends on the frame rate, and the color tags are set where the encoder is opened.
+"""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from fractions import Fraction
+
+from slomo_batch.picture import PIXEL_FORMATS, PixelFormat
+from slomo_batch.plan.ffv1_slices import ffv1_slices
+from slomo_batch.settings import Codec, Encode
+
+THREADS = 4
+"""Threads of every encoder, on every machine alike."""
+
+PRESETS = ("ultrafast", "superfast", "veryfast", "faster", "fast", "medium", "slow", "slower", "veryslow")
+"""Speed presets, fastest first. All codecs use x264's names; prores and ffv1 ignore them."""
+_SVT_AV1_PRESETS = dict(zip(PRESETS, (11, 10, 9, 8, 7, 6, 5, 4, 3), strict=True))
+_NVENC_PRESETS = dict(zip(PRESETS, ("p1", "p1", "p2", "p3", "p3", "p4", "p5", "p6", "p7"), strict=True))
+
+QUALITY_UNSET = Encode().quality
+"""The default quality: for prores, whose profiles end at 5, it means the profile that suits the source's chroma."""
+PRORES_HQ, PRORES_4444 = 3, 4
+
+Options = tuple[tuple[str, str], ...]
+"""Names and values of an encoder's options, in order."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Pictures:
+    """The input of an encoder."""
+
+    form: PixelFormat
+    width: int
+    height: int
+    rate: Fraction
+    """Frames per second."""
+
+
+# ---- codecs --------------------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SegmentFormat:
+    """The file format of a segment. It keeps the packets and times of a codec exactly."""
+
+    suffix: str
+    decode_lead: int
+    """Frames by which a packet's decode time precedes its index."""
+
+
+_NUT = SegmentFormat(suffix=".nut", decode_lead=16)
+"""H.264 and HEVC reorder at most 16 pictures."""
+_MOV = SegmentFormat(suffix=".mov", decode_lead=0)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CodecFacts:
+    """What a video codec stores, and what its settings mean."""
+
+    auto_format: Callable[[Encode, PixelFormat], PixelFormat]
+    """The pixel format nearest to the source's that players of the codec open."""
+    qualities: range | None
+    """Allowed values of the quality setting; None if it is ignored."""
+    quality_is_profile: bool = False
+    """True if quality selects a profile. QUALITY_UNSET is then allowed, and each profile has its own chroma format."""
+    quality_meaning: str = ""
+    """What its values mean, for messages."""
+    is_lossless: bool = False
+    odd_size_subsampled: bool = True
+    """False if odd sizes are supported only in 4:4:4."""
+    states_color: bool = True
+    """True if files of all its containers keep any color description."""
+    states_range: bool = True
+    """True if the codec, or its containers, can signal full-range samples."""
+    states_aspect_ratio: bool = False
+    """True if the stream itself states the sample aspect ratio."""
+    segment: SegmentFormat = _NUT
+    note: str = ""
+    """A warning about every output; empty if there is none."""
+
+
+def _yuv(stem: str, depth: int) -> PixelFormat:
+    return PIXEL_FORMATS[stem if depth == 8 else f"{stem}{depth}le"]
+
+
+def _yuv420p(*depths: int) -> Callable[[Encode, PixelFormat], PixelFormat]:
+    """4:2:0 in the least of these depths, in ascending order, that is not below the source's; else in the greatest."""
+
+    def nearest(_: Encode, source: PixelFormat) -> PixelFormat:
+        return _yuv("yuv420p", next((depth for depth in depths if depth >= source.bit_depth), depths[-1]))
+
+    return nearest
+
+
+def _prores_format(encode: Encode, source: PixelFormat) -> PixelFormat:
+    return _yuv("yuv444p" if _prores_profile(encode, source) >= PRORES_4444 else "yuv422p", 10)
+
+
+def _prores_profile(encode: Encode, form: PixelFormat) -> int:
+    if encode.quality != QUALITY_UNSET:
+        return encode.quality
+    full_chroma = form.model == "rgb" or (form.model == "yuv" and form.chroma_shift_x == form.chroma_shift_y == 0)
+    return PRORES_4444 if full_chroma else PRORES_HQ
+
+
+def _same_format(_: Encode, source: PixelFormat) -> PixelFormat:
+    return source
+
+
+CODECS: Mapping[Codec, CodecFacts] = {
+    "h264": CodecFacts(
+        auto_format=_yuv420p(8), qualities=range(52), odd_size_subsampled=False, states_aspect_ratio=True
+    ),
+    "hevc": CodecFacts(
+        auto_format=_yuv420p(8, 10, 12), qualities=range(52), odd_size_subsampled=False, states_aspect_ratio=True
+    ),
+    "av1": CodecFacts(auto_format=_yuv420p(8, 10), qualities=range(64)),
+    "prores": CodecFacts(
+        auto_format=_prores_format,
+        qualities=range(6),
+        quality_is_profile=True,
+        quality_meaning="the profile: proxy, lt, standard, hq, 4444, 4444xq",
+        states_range=False,
+        segment=_MOV,
+    ),
+    "ffv1": CodecFacts(
+        auto_format=_same_format,
+        qualities=None,
+        is_lossless=True,
+        states_color=False,
+        note="ffv1 is an archive format: few players open it",
+    ),
+}
+"""The video codecs, by name."""
+
+
+# ---- options of encoders -------------------------------------------------------------------------------------------
+
+
+def _x264_options(encode: Encode, _: Pictures) -> Options:
+    closed = ("x264-params", "open-gop=0")
+    return (("preset", encode.preset), ("crf", str(encode.quality)), ("threads", str(THREADS)), closed)
+
+
+def _x265_options(encode: Encode, _: Pictures) -> Options:
+    fixed = f"open-gop=0:info=0:pools={THREADS}:frame-threads=2:log-level=error"
+    return (("preset", encode.preset), ("crf", str(encode.quality)), ("x265-params", fixed))
+
+
+def _svt_av1_options(encode: Encode, _: Pictures) -> Options:
+    preset = str(_SVT_AV1_PRESETS[encode.preset])
+    return (("preset", preset), ("crf", str(encode.quality)), ("svtav1-params", "lp=2"))
+
+
+def _prores_options(encode: Encode, pictures: Pictures) -> Options:
+    profile = str(_prores_profile(encode, pictures.form))
+    return (("profile", profile), ("vendor", "apl0"), ("threads", str(THREADS)))
+
+
+def _ffv1_options(_: Encode, pictures: Pictures) -> Options:
+    slices = str(ffv1_slices(pictures.form, pictures.width, pictures.height))
+    return (("level", "3"), ("g", "1"), ("slices", slices), ("slicecrc", "1"), ("threads", str(THREADS)))
+
+
+def _nvenc_options(encode: Encode, _: Pictures) -> Options:
+    preset, quality = _NVENC_PRESETS[encode.preset], str(encode.quality)
+    return (("preset", preset), ("tune", "hq"), ("rc", "vbr"), ("cq", quality), ("b", "0"), ("bf", "2"))
+
+
+# ---- encoders ------------------------------------------------------------------------------------------------------
+
+
+def _any_pictures(_: Pictures) -> str:
+    return ""
+
+
+def _ffv1_refusal(pictures: Pictures) -> str:
+    fits = ffv1_slices(pictures.form, pictures.width, pictures.height)
+    return "" if fits else "would lose chroma at the edges of its slices"
+
+
+def _nvenc_refusal(pictures: Pictures) -> str:
+    return "supports only even sizes" if pictures.width % 2 or pictures.height % 2 else ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Encoder:
+    """What an FFmpeg encoder supports."""
+
+    name: str
+    """FFmpeg's name."""
+    codec: Codec
+    formats: frozenset[str] = field(repr=False)
+    """Formats in PIXEL_FORMATS that it encodes without conversion."""
+    other_layouts: Mapping[str, str] = field(default_factory=dict)
+    """Layouts that it requires instead of some of these planar formats, with the same samples."""
+    options: Callable[[Encode, Pictures], Options]
+    least_px: int = 1
+    """Least width and height."""
+    most_px: tuple[int, int] = (16_384, 16_384)
+    """Greatest width and height. No source has more."""
+    most_rate: Fraction | None = None
+    """Most frames per second, if it has a limit."""
+    refusal: Callable[[Pictures], str] = _any_pictures
+    """Why it cannot encode these pictures for any other reason, as the end of a sentence; "" if it can."""
+    is_nvenc: bool = False
+    """True for NVIDIA's encoders. FFmpeg lists them even if they do not work: see media.encode.encoder_works."""
+
+    def unsupported(self, pictures: Pictures) -> str:
+        """Return why it cannot encode these pictures, as the end of a sentence; "" if it can."""
+        width, height = pictures.width, pictures.height
+        if pictures.form.name not in self.formats:
+            return f"does not support {pictures.form.name}"
+        if min(width, height) < self.least_px:
+            return f"needs at least {self.least_px} pixels in width and height"
+        if width > self.most_px[0] or height > self.most_px[1]:
+            return f"supports at most {self.most_px[0]}x{self.most_px[1]}"
+        if self.most_rate is not None and pictures.rate > self.most_rate:
+            return f"supports at most {self.most_rate} frames/s, and the output has {float(pictures.rate):g}"
+        return self.refusal(pictures)
+
+
+def _names(*stems: str, depths: tuple[int, ...]) -> frozenset[str]:
+    return frozenset(stem if depth == 8 else f"{stem}{depth}le" for stem in stems for depth in depths)
+
+
+def _nvenc(codec: Codec, formats: frozenset[str], most_px: int, *, other_layouts: Mapping[str, str]) -> Encoder:
+    return Encoder(
+        name=f"{codec}_nvenc",
+        codec=codec,
+        formats=formats,
+        other_layouts=other_layouts,
+        options=_nvenc_options,
+        least_px=160,
+        most_px=(most_px, most_px),
+        refusal=_nvenc_refusal,
+        is_nvenc=True,
+    )
+
+
+_ALL_CHROMA = ("yuv420p", "yuv422p", "yuv444p", "gray")
+_P010 = {"yuv420p10le": "p010le"}
+_TABLE = (
+    Encoder(name="libx264", codec="h264", formats=_names(*_ALL_CHROMA, depths=(8, 10)), options=_x264_options),
+    Encoder(
+        name="libx265",
+        codec="hevc",
+        formats=_names(*_ALL_CHROMA, depths=(8, 10, 12)),
+        options=_x265_options,
+        least_px=16,
+    ),
+    Encoder(
+        name="libsvtav1",
+        codec="av1",
+        formats=_names("yuv420p", depths=(8, 10)),
+        options=_svt_av1_options,
+        least_px=4,
+        most_px=(16_384, 8_704),
+        most_rate=Fraction(240),
+    ),
+    Encoder(
+        name="prores_ks",
+        codec="prores",
+        formats=_names("yuv422p", "yuv444p", depths=(10,)),
+        options=_prores_options,
+    ),
+    Encoder(
+        name="ffv1",
+        codec="ffv1",
+        formats=frozenset(PIXEL_FORMATS),
+        other_layouts={"gbrp": "bgr0"},
+        options=_ffv1_options,
+        least_px=8,
+        refusal=_ffv1_refusal,
+    ),
+    _nvenc("h264", _names("yuv420p", "yuv444p", depths=(8,)), 4_096, other_layouts={}),
+    _nvenc("hevc", _names("yuv420p", depths=(8, 10)) | {"yuv444p"}, 8_192, other_layouts=_P010),
+    _nvenc("av1", _names("yuv420p", depths=(8, 10)), 8_192, other_layouts=_P010),
+)
+ENCODERS: Mapping[str, Encoder] = {encoder.name: encoder for encoder in _TABLE}
+"""The encoders, by FFmpeg's name. A codec has one in software and at most one of NVIDIA's."""
+NVENC = tuple(encoder.name for encoder in _TABLE if encoder.is_nvenc)
+"""Names of NVIDIA's encoders."""
+
+
+def encoders_of(codec: Codec, *, is_nvenc: bool) -> list[str]:
+    """Return the names of the codec's encoders in software, or of NVIDIA's."""
+    return [name for name, encoder in ENCODERS.items() if encoder.codec == codec and encoder.is_nvenc == is_nvenc]
+
+
+def codec_of(encoder: str) -> CodecFacts:
+    """Return the facts of an encoder's codec; `encoder` is FFmpeg's name."""
+    return CODECS[ENCODERS[encoder].codec]

@@ -1,0 +1,189 @@
+"""Containers of the output: one table that holds every fact about one, with the audio encoders that they name.
+
+Whatever depends on the output's file suffix asks the record of its container: validation, notes of the plan, audio,
+stitching, the check of the finished file, its content type.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from fractions import Fraction
+
+from slomo_batch.plan.codecs import CODECS
+from slomo_batch.plan.encoders import any_of
+from slomo_batch.records import ColorFacts
+from slomo_batch.settings import Codec
+
+# ---- audio encoders ------------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AudioEncoder:
+    """How audio that cannot be copied is encoded."""
+
+    name: str
+    """FFmpeg's name."""
+    title: str
+    """Its name in notes."""
+    sample_format: str
+    """FFmpeg's name of the sample format that it takes."""
+    sample_format_16_bit: str
+    """The same, for sources of at most 16 bits per sample."""
+    bits_per_channel: int | None
+    """Bits per second and channel; None if it is lossless."""
+    rates: frozenset[int] | None
+    """Sample rates that it supports; None for all."""
+    other_rate: int = 48_000
+    """Sample rate used for rates that it does not support."""
+    layouts: frozenset[str]
+    """Channel layouts that are kept, by FFmpeg's names; others get the usual name for their number of channels."""
+    usual_layouts: Mapping[int, str]
+    """The usual name by number of channels (6: "5.1", also for 5.1(side)). All are in `layouts`."""
+
+    def rate_for(self, sample_rate: int) -> int:
+        """Return the sample rate of the encoded track."""
+        return sample_rate if self.rates is None or sample_rate in self.rates else self.other_rate
+
+    def sample_format_for(self, source_format: str) -> str:
+        """Return the sample format of the encoded track; `source_format` is FFmpeg's name of the source's."""
+        return self.sample_format_16_bit if source_format.startswith(("s16", "u8")) else self.sample_format
+
+
+_USUAL_LAYOUTS = {1: "mono", 2: "stereo", 3: "3.0", 4: "4.0", 5: "5.0", 6: "5.1", 7: "6.1", 8: "7.1"}
+_LAYOUTS = frozenset({*_USUAL_LAYOUTS.values(), "2.1", "3.0(back)", "quad", "7.1(wide)"})
+
+AAC = AudioEncoder(
+    name="aac",
+    title="AAC",
+    sample_format="fltp",
+    sample_format_16_bit="fltp",
+    bits_per_channel=96_000,
+    rates=frozenset({96000, 88200, 64000, 48000, 44100, 32000, 24000, 22050, 16000, 12000, 11025, 8000}),
+    layouts=_LAYOUTS,
+    usual_layouts=_USUAL_LAYOUTS,
+)
+"""192 kbit/s in stereo."""
+FLAC = AudioEncoder(
+    name="flac",
+    title="FLAC",
+    sample_format="s32",
+    sample_format_16_bit="s16",
+    bits_per_channel=None,
+    rates=None,
+    layouts=_LAYOUTS,
+    usual_layouts=_USUAL_LAYOUTS,
+)
+
+# ---- containers ----------------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Container:
+    """What a kind of file stores, and how FFmpeg writes it."""
+
+    suffix: str
+    """File suffix, in lower case."""
+    muxer: str
+    """FFmpeg's name of the muxer."""
+    content_type: str
+    """Media type, for object stores."""
+    codecs: frozenset[Codec]
+    """Video codecs."""
+    tags: Mapping[Codec, str] = field(default_factory=dict)
+    """Codec tags that differ from FFmpeg's choice."""
+    copied_audio: frozenset[str]
+    """Audio codecs of tracks that can be copied, by FFmpeg's names."""
+    lossy_audio: AudioEncoder = AAC
+    """Encoder of other tracks."""
+    lossless_audio: AudioEncoder = AAC
+    """Encoder of other tracks whose source is lossless."""
+    has_exact_times: bool
+    """True for the family of MP4: times are exact to the tick, the index is at the front, and an edit list states the
+    delay of audio. False for that of Matroska: times are rounded to milliseconds, and each audio track's header states
+    its delay."""
+    max_rate: Fraction | None = None
+    """Largest frame rate, if the time base limits it."""
+    states_aspect_ratio: bool
+    """True if the file states the sample aspect ratio for every codec."""
+    states_partial_color: bool
+    """True if the file states a color description of which only a part is known."""
+
+    def keeps_color(self, codec: Codec, color: ColorFacts) -> bool:
+        """Return whether the file keeps this color description."""
+        is_whole = "unspecified" not in {color.primaries, color.transfer, color.matrix}
+        return CODECS[codec].states_color or self.states_partial_color or is_whole
+
+    def losses(self, codec: Codec, *, sample_aspect_ratio: Fraction, color: ColorFacts) -> tuple[str, ...]:
+        """Return what the file loses of a video with this codec, a sentence each."""
+        losses, facts, suffix = [], CODECS[codec], self.suffix
+        if not self.has_exact_times:
+            losses.append(f"timestamps in {suffix} are rounded to 1 ms, so frame times are off by up to 0.5 ms")
+        if sample_aspect_ratio != 1 and not (self.states_aspect_ratio or facts.states_aspect_ratio):
+            ratio = f"the sample aspect ratio {sample_aspect_ratio}"
+            losses.append(f"{ratio} is lost: {suffix} does not store it with {codec}")
+        if not self.keeps_color(codec, color):
+            losses.append(f"the color description is lost: {suffix} with {codec} stores it only if all of it is known")
+        if not facts.states_range and color.range == "full":
+            losses.append(f"{codec} cannot signal full-range samples: players show too much contrast")
+        return tuple(losses)
+
+
+_COMPRESSED = frozenset({"aac", "mp3", "ac3", "eac3", "alac", "flac", "opus"})
+_PCM = frozenset({"pcm_s16le", "pcm_s16be", "pcm_s24le", "pcm_s24be", "pcm_s32le", "pcm_f32le"})
+_HEVC_TAG: Mapping[Codec, str] = {"hevc": "hvc1"}
+"""Apple's players open HEVC with this tag only."""
+
+_TABLE = (
+    Container(
+        suffix=".mp4",
+        muxer="mp4",
+        content_type="video/mp4",
+        codecs=frozenset({"h264", "hevc", "av1", "ffv1"}),
+        tags=_HEVC_TAG,
+        copied_audio=_COMPRESSED,
+        has_exact_times=True,
+        states_aspect_ratio=True,
+        states_partial_color=False,
+    ),
+    Container(
+        suffix=".mov",
+        muxer="mov",
+        content_type="video/quicktime",
+        codecs=frozenset({"h264", "hevc", "prores"}),
+        tags=_HEVC_TAG,
+        copied_audio=(_COMPRESSED | _PCM) - {"flac", "opus"},
+        has_exact_times=True,
+        states_aspect_ratio=True,
+        states_partial_color=False,
+    ),
+    Container(
+        suffix=".mkv",
+        muxer="matroska",
+        content_type="video/x-matroska",
+        codecs=frozenset({"h264", "hevc", "av1", "prores", "ffv1"}),
+        copied_audio=_COMPRESSED | _PCM | {"mp2", "vorbis", "dts", "truehd", "pcm_u8"},
+        lossless_audio=FLAC,
+        has_exact_times=False,
+        max_rate=Fraction(1000),  # beyond it, two frames would have the same time
+        states_aspect_ratio=False,
+        states_partial_color=True,
+    ),
+)
+CONTAINERS: Mapping[str, Container] = {container.suffix: container for container in _TABLE}
+"""The containers, by file suffix."""
+
+
+def container_of(suffix: str) -> Container:
+    """Return the container of files with this suffix (".mp4"), in any case. It is valid by validate_container."""
+    return CONTAINERS[suffix.lower()]
+
+
+def validate_container(codec: Codec, suffix: str) -> list[str]:
+    """Return why a file with this suffix (".mp4") cannot contain this codec; empty if it can."""
+    container = CONTAINERS.get(suffix.lower())
+    if container is None:
+        what = f"unsupported output suffix {suffix}" if suffix else "the output has no suffix"
+        return [f"{what}; use {any_of(CONTAINERS)}"]
+    if codec in container.codecs:
+        return []
+    fitting = any_of(other.suffix for other in CONTAINERS.values() if codec in other.codecs)
+    return [f"{suffix} does not support {codec}; use {fitting}, or {any_of(sorted(container.codecs))} in {suffix}"]
