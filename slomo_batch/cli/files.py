@@ -6,7 +6,7 @@ import sys
 from pathlib import Path
 
 from slomo_batch.cli.arguments import Commands, add_command, add_group
-from slomo_batch.errors import ManifestError
+from slomo_batch.errors import ManifestError, SegmentInvalid
 from slomo_batch.interpolators.superslomo.shipped_weights import shipped_names
 from slomo_batch.manifest.schema import json_schema
 from slomo_batch.sanitize import one_line
@@ -57,6 +57,8 @@ def _archive_dump(options: argparse.Namespace) -> int:
         with options.file.open("rb") as file:
             for line in packet_archive.dump(file):
                 _print(line)
+    except SegmentInvalid as error:
+        raise ManifestError(str(error)) from error
     except OSError as error:
         raise ManifestError(f"cannot be read: {error.strerror}", where=str(options.file)) from error
     return 0

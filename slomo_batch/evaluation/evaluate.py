@@ -7,7 +7,7 @@ from itertools import chain
 from pathlib import Path
 
 from slomo_batch import __version__
-from slomo_batch.errors import SourceUnreadable, SourceUnsupported
+from slomo_batch.errors import AccessRefused, ManifestError, ObjectMissing, SourceUnreadable, SourceUnsupported
 from slomo_batch.evaluation.comparison import Comparison
 from slomo_batch.evaluation.datasets.dataset import BenchmarkCase, Dataset, load_cases
 from slomo_batch.evaluation.eval_pairs import Rgb, eval_pairs, select_frames
@@ -56,14 +56,29 @@ def evaluate_clips(
         on_progress: called before each clip and factor.
 
     Raises:
-        VideoError, StorageError: a clip cannot be read, or is too short or too small.
+        ManifestError: a clip does not exist or must not be read; the error names all of them.
+        VideoError: a clip cannot be decoded, or is too short or too small.
+        StorageError: a store does not respond.
     """
+    _check_clips(uris)
     comparison = Comparison(methods, ("ladder",), lpips, worst)
     for uri, name in _clip_names(uris).items():
         for factor in protocol.factors:
             on_progress(f"{uri} at {factor}x")
             _evaluate_clip(uri, name, factor, comparison, protocol)
     return _report(protocol, comparison.scores(), lpips)
+
+
+def _check_clips(uris: Iterable[str]) -> None:
+    problems = []
+    for uri in uris:
+        store, key = locate(Uri.parse(uri), s3=S3Options())
+        try:
+            store.head(key)
+        except (ObjectMissing, AccessRefused) as error:
+            problems.append(str(error))
+    if problems:
+        raise ManifestError("cannot read the input", problems=tuple(problems))
 
 
 def _clip_names(uris: Sequence[str]) -> dict[str, str]:

@@ -6,9 +6,10 @@ writes NAME.safetensors into the folder RUN. To ship it, move it to interpolator
 ladder to the header, measure the exported file with `slomo-batch evaluate --write REPORT`, and pass REPORT.
 """
 
+import argparse
 import json
 import sys
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import torch
@@ -18,6 +19,7 @@ from slomo_batch.interpolators.superslomo.guided import MEAN
 from slomo_batch.interpolators.superslomo.paper import MEAN_RGB
 from slomo_batch.sanitize import one_line
 from slomo_batch.training.config import BLOCK_PX, TrainingConfig, read_config
+from slomo_batch.training.programs import run_program
 from slomo_batch.training.run_folder import BEST, METRICS
 
 LICENSE = "MIT"
@@ -79,8 +81,23 @@ def read_ladder(report: Path) -> dict[str, float]:
     return {f"{Path(score['name']).stem} {score['factor']}x": score["psnr_db"] for score in scores}
 
 
-if __name__ == "__main__":
-    config_file, run_folder, weights_name, *reports = sys.argv[1:]
-    ladder_psnr_db = read_ladder(Path(reports[0])) if reports else None
-    written = export(read_config(Path(config_file)), Path(run_folder), weights_name, ladder_psnr_db)
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run this module as a program and return its exit code."""
+    parser = argparse.ArgumentParser(prog="python -m slomo_batch.training.exporting", allow_abbrev=False)
+    parser.add_argument("config", metavar="CONFIG", type=Path, help="the config of the run")
+    parser.add_argument("run", metavar="RUN", type=Path, help="the folder of the run")
+    parser.add_argument("name", metavar="NAME", help="the name of the weights")
+    parser.add_argument(
+        "report", metavar="REPORT", type=Path, nargs="?", help="a JSON report of `slomo-batch evaluate`"
+    )
+    return run_program(_export, parser.parse_args(arguments))
+
+
+def _export(options: argparse.Namespace) -> None:
+    ladder = read_ladder(options.report) if options.report else None
+    written = export(read_config(options.config), options.run, options.name, ladder)
     sys.stdout.write(one_line(str(written)) + "\n")
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -6,6 +6,7 @@ writes FOLDER/photographs/*.npy, [H, W, 3], and FOLDER/films/*.npy, [windows, 9,
 kept. FILMS lists the ranges of frames that windows come from.
 """
 
+import argparse
 import os
 import re
 import sys
@@ -20,6 +21,7 @@ from numpy.typing import NDArray
 from slomo_batch.errors import ManifestError
 from slomo_batch.sanitize import one_line
 from slomo_batch.training.image_files import Rgb, read_frames, read_photograph
+from slomo_batch.training.programs import run_program
 
 LONGEST_PX = 1280
 SMALLEST_BYTES = 150_000
@@ -71,7 +73,15 @@ FILMS = (
 
 
 def prepare(fetched: Path, folder: Path) -> None:
-    """Write every array that does not exist yet."""
+    """Write every array that does not exist yet.
+
+    Raises:
+        ManifestError: a downloaded film does not exist.
+    """
+    sources = {part.source: next(fetched.rglob(part.source), None) for part in FILMS}
+    missing = tuple(f"{fetched / name} does not exist" for name, source in sources.items() if source is None)
+    if missing:
+        raise ManifestError("downloads are missing", problems=missing, remedy="Run `make training-data`.")
     (folder / "photographs").mkdir(parents=True, exist_ok=True)
     (folder / "films").mkdir(exist_ok=True)
     for path in largest_of_each(fetched.rglob("*")):
@@ -79,8 +89,8 @@ def prepare(fetched: Path, folder: Path) -> None:
         _prepare_photograph(path, folder / "photographs" / name)
     for part in FILMS:
         target = folder / "films" / f"{part.name}.npy"
-        (source,) = fetched.rglob(part.source)
-        if not target.exists():
+        source = sources[part.source]
+        if source is not None and not target.exists():
             _save(target, np.stack(list(cut_windows(read_frames(source, part.size), part.ranges, part.stride))))
             sys.stdout.write(one_line(target.name) + "\n")
 
@@ -183,5 +193,13 @@ def open_film_windows(folder: Path, name: str) -> MappedWindows:
     return MappedWindows(path)
 
 
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run this module as a program and return its exit code."""
+    parser = argparse.ArgumentParser(prog="python -m slomo_batch.training.prepare", allow_abbrev=False)
+    parser.add_argument("fetched", metavar="FETCHED", type=Path, help="the folder of the downloaded files")
+    parser.add_argument("folder", metavar="FOLDER", type=Path, help="the folder to write the arrays to")
+    return run_program(lambda options: prepare(options.fetched, options.folder), parser.parse_args(arguments))
+
+
 if __name__ == "__main__":
-    prepare(Path(sys.argv[1]), Path(sys.argv[2]))
+    sys.exit(main())

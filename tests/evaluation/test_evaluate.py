@@ -14,7 +14,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from slomo_batch.cli.main import main
-from slomo_batch.errors import ObjectMissing, SourceUnreadable, SourceUnsupported, WeightsError
+from slomo_batch.errors import ManifestError, SourceUnreadable, SourceUnsupported, WeightsError
 from slomo_batch.evaluation.evaluate import evaluate_clips
 from slomo_batch.evaluation.image_files import read_rgb
 from slomo_batch.evaluation.methods import MethodChoice, OpenMethod, method_choices
@@ -145,7 +145,7 @@ def test_clips_that_cannot_be_evaluated_are_rejected_with_the_reason(fade: Path,
         evaluated(fade, named=[BLEND], factors=(5,))
     with pytest.raises(SourceUnreadable, match="no frames left after skipping 30"):
         evaluated(fade, named=[BLEND], skip=30)
-    with pytest.raises(ObjectMissing):
+    with pytest.raises(ManifestError, match="cannot read the input"):
         evaluated(tmp_path / "nowhere.mp4", named=[BLEND])
     with pytest.raises(WeightsError, match="weights not found"):
         evaluated(fade, named=method_choices(["superslomo"], [str(tmp_path / "no.safetensors")], None))

@@ -1,5 +1,6 @@
 """Preparing downloaded files: what is selected, and that validation and training do not overlap."""
 
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import av
@@ -7,6 +8,7 @@ import numpy as np
 import pytest
 import torch
 
+from slomo_batch.training import exporting
 from slomo_batch.training import prepare as prepare_module
 from slomo_batch.training.prepare import (
     FILMS,
@@ -20,9 +22,26 @@ from slomo_batch.training.prepare import (
     open_film_windows,
     prepare,
 )
+from tests.architecture.project import ROOT
 from tests.interpolators.footage import texture
 
+CONFIG = ROOT / "jobs" / "train" / "compact.yaml"
 Rgb = np.ndarray[tuple[int, ...], np.dtype[np.uint8]]
+
+
+@pytest.mark.parametrize(
+    ("program", "arguments", "says"),
+    [
+        (prepare_module.main, ["none", "out"], "none/world.mp4 does not exist"),
+        (exporting.main, ["none.yaml", "run", "best"], "none.yaml: cannot be read: No such file or directory"),
+        (exporting.main, [str(CONFIG), "run", "best"], "run/best.pt: No such file or directory"),
+    ],
+)
+def test_a_missing_input_of_a_program_is_an_error_without_traceback(
+    program: Callable[[Sequence[str]], int], arguments: list[str], says: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert program(arguments) == 2
+    assert says in capsys.readouterr().err
 
 
 def picture(height: int, width: int, *, seed: int = 0) -> Rgb:
