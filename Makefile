@@ -9,12 +9,13 @@ PIP := $(BIN)/python -m pip --disable-pip-version-check install --quiet --constr
 export OMP_WAIT_POLICY := PASSIVE
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-all lint bench fuzz simulate chaos cluster clean training-data train train-test
+.PHONY: help demo test test-all docs lint bench fuzz simulate chaos cluster clean training-data train train-test
 
 help:
 	@echo "make demo           slow down the sample clip four times, into demo-output/"
 	@echo "make test           run everything that CI checks: format, lint, types, imports, tests"
 	@echo "make test-all       the same, then all other tests except chaos and train-test"
+	@echo "make docs           write the tables of docs/manifest.md from the declarations of the settings"
 	@echo "make lint           run make test without the tests"
 	@echo "make bench          measure speed"
 	@echo "make fuzz           try thousands of damaged files, manifests, tables and work places (minutes)"
@@ -62,6 +63,9 @@ demo: $(VENV)/installed
 	$(BIN)/slomo-batch run jobs/demo.yaml
 	@echo "Slow motion of jobs/clips/big-buck-bunny.mp4:"
 	@find demo-output -name '*.mp4'
+
+docs: $(VENV)/installed-dev
+	$(BIN)/python -m tests.architecture.manifest_page
 
 lint: $(VENV)/installed-dev
 	$(BIN)/ruff check .

@@ -60,7 +60,13 @@ class Retime:
 class Interpolate:
     """New frames: how the frames between source frames are made."""
 
-    method: str = setting("superslomo", "how frames are made: see [Methods](#methods)", form="method")
+    method: str = setting(
+        "superslomo",
+        """how frames are made: `superslomo` (the neural network), `flow` (classical optical flow), `mci`
+        (motion-compensated blocks), `blend` (a cross-fade) or `duplicate` (the nearest source frame); see
+        [Methods](#methods)""",
+        form="method",
+    )
     weights: str = setting(
         "compact",
         """weights of the network. `compact` means the newest shipped `compact-N`; the job's first run decides which one
@@ -99,12 +105,12 @@ class Interpolate:
 class Encode:
     """Encoding of the output."""
 
-    codec: Codec = setting("h264", "the [video codec](#codecs-and-containers)")
+    codec: Codec = setting("h264", "the video codec; see [Codecs and containers](#codecs-and-containers)")
     quality: int = setting(
         18,
-        """h264 and hevc: CRF, 0 to 51; av1: CRF, 0 to 63; lower means better quality and larger files. prores: the
-        profile, 0 (proxy) to 5 (4444 XQ); if you leave it out, HQ, or 4444 for 4:4:4 sources. ffv1 is lossless and
-        ignores it""",
+        """constant quality. h264 and hevc: CRF, 0 to 51; av1: CRF, 0 to 63; lower means better quality and larger
+        files. prores: the profile, 0 (proxy) to 5 (4444 XQ); if you leave it out, HQ, or 4444 for 4:4:4 sources. ffv1
+        is lossless and ignores it""",
         values="a whole number",
         least=0,
     )
@@ -120,7 +126,8 @@ class Encode:
     )
     pixel_format: str = setting(
         "auto",
-        "`auto`: see [Codecs and containers](#codecs-and-containers)",
+        """the pixel format of the output. `auto`: the nearest to the source's that most players of the codec open; see
+        [Codecs and containers](#codecs-and-containers)""",
         values="`auto`, or FFmpeg's name, such as `yuv420p10le`",
     )
 
@@ -131,7 +138,12 @@ class VideoSettings:
 
     retime: Retime = field(default_factory=Retime)
     interpolate: Interpolate = field(default_factory=Interpolate)
-    audio: AudioMode = setting("auto", "what happens to the audio tracks")
+    audio: AudioMode = setting(
+        "auto",
+        """what happens to the audio tracks: `keep` copies them, only with `slowdown: 1`; `stretch` slows them down at
+        the same pitch; `resample` lets the pitch fall; `drop` removes them. `auto`: `keep` with `slowdown: 1`,
+        otherwise `stretch`""",
+    )
     encode: Encode = field(default_factory=Encode)
 
 
@@ -197,7 +209,8 @@ class Cluster:
 
     address: str = setting(
         "auto",
-        "where the work runs: see below",
+        """where the work runs: `auto` (the cluster of this machine, or else a local Ray), `inline` (this process,
+        without Ray), `local` (a new local Ray), or the address of a Ray cluster""",
         values="`auto`, `inline`, `local`, `host:port`, `http://host:port`, `ray://host:port`",
         form="address",
     )

@@ -1,5 +1,6 @@
 """The manifest, and its JSON Schema."""
 
+import re
 from collections.abc import Mapping
 from typing import Any
 
@@ -75,14 +76,28 @@ class Manifest(VideoSections):
 
 def json_schema() -> dict[str, Any]:
     """Return the JSON Schema of the manifest, for editors."""
-    schema: dict[str, Any] = _with_one_line_texts(Manifest.model_json_schema(by_alias=True))
+    schema: dict[str, Any] = _with_sentences(Manifest.model_json_schema(by_alias=True))
     return {"$schema": "https://json-schema.org/draft/2020-12/schema", **schema, "title": "slomo-batch manifest"}
 
 
-def _with_one_line_texts(schema: Any) -> Any:
-    """Join the lines of descriptions, which come from docstrings."""
-    if isinstance(schema, dict):
-        return {key: _with_one_line_texts(value) for key, value in schema.items()}
+def _with_sentences(schema: Any) -> Any:
+    """Make every description a sentence on one line, without links."""
     if isinstance(schema, list):
-        return [_with_one_line_texts(value) for value in schema]
-    return " ".join(schema.split()) if isinstance(schema, str) else schema
+        return [_with_sentences(value) for value in schema]
+    if not isinstance(schema, dict):
+        return schema
+    return {
+        key: _sentence(value) if key == "description" and isinstance(value, str) else _with_sentences(value)
+        for key, value in schema.items()
+    }
+
+
+_SEE = re.compile(r"; see \[[^]]*\]\(#[^)]*\)| \(\[why\]\([^)]*\)\)")
+"""References to other parts of the documentation."""
+_LINK = re.compile(r"\[([^]]*)\]\([^)]*\)")
+
+
+def _sentence(text: str) -> str:
+    line = " ".join(_LINK.sub(r"\1", _SEE.sub("", text)).split())
+    line = line[:1].upper() + line[1:]
+    return line if line.endswith(".") else f"{line}."

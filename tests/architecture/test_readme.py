@@ -16,6 +16,7 @@ from slomo_batch.manifest.schema import Manifest
 from slomo_batch.manifest.sections import InputSpec
 from slomo_batch.manifest.validation_errors import leaves
 from slomo_batch.storage.work_layout import Layout
+from tests.architecture import manifest_page
 from tests.architecture.project import ROOT, name_of, project_files
 
 PAGES = [path for path in project_files() if path.suffix == ".md"]
@@ -120,6 +121,19 @@ def test_every_key_of_the_manifest_is_explained() -> None:
     keys |= {str(path[0]) for path in leaves(InputSpec) if len(path) == 1}
     assert len(keys) > 30
     assert sorted(key for key in keys if f"`{key}`" not in page) == []
+
+
+def test_the_tables_of_settings_are_those_of_the_declarations() -> None:
+    page = manifest_page.PAGE.read_text()
+    assert manifest_page.with_tables(page) == page, "run `make docs`"
+    assert sorted(manifest_page.listed_keys(page)) == sorted(one.path for one in manifest_page.all_settings())
+
+
+def test_every_value_that_is_planned_is_listed_as_not_yet_supported() -> None:
+    [_, listed] = manifest_page.PAGE.read_text().split("## Not yet supported")
+    planned = [f"`{one.path}: {value}`" for one in manifest_page.all_settings() for value in one.declaration.planned]
+    assert len(planned) == 3
+    assert [value for value in planned if value not in listed] == []
 
 
 def work_keys() -> set[str]:
