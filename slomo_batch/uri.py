@@ -62,7 +62,7 @@ class Uri(str):
 
     @property
     def suffix(self) -> str:
-        """Suffix of the name, with its dot."""
+        """Suffix of the last name, with its dot; "" if it has none."""
         return PurePosixPath(self).suffix
 
     # ---- what its store is like ------------------------------------------------------------------------------------
@@ -89,7 +89,10 @@ class Uri(str):
 
     @classmethod
     def __get_pydantic_core_schema__(cls, _source: object, handler: Callable[[type], dict[str, Any]]) -> dict[str, Any]:
-        """Stored documents have a text, which is already normalized. See pydantic's "custom types"."""
+        """Let pydantic read a Uri from a stored document, where its text is already normalized.
+
+        The schema is a plain dictionary, as pydantic_core defines it, so that this module does not import pydantic.
+        """
         return {"type": "function-after", "function": {"type": "no-info", "function": cls}, "schema": handler(str)}
 
 

@@ -11,7 +11,7 @@ def machines_to_expect(num_alive: int, num_cpus: float) -> int:
 
 
 def check_no_local_paths(num_machines: int, local_paths: Iterable[str]) -> None:
-    """Check that nothing that several machines need is on the disk of one. `local_paths` are all that are.
+    """Check that nothing that several machines need is on the disk of one. `local_paths` is everything that is.
 
     Raises:
         ManifestError: something is.

@@ -180,18 +180,22 @@ def _entries(spec: InputSpec, locate: Locate, settings_for: SettingsFor | None) 
             yield _Entry(uri=row.uri, spec=spec, relpath=relpath, settings=row.settings)
         return
     text = normalize(spec.uri)
-    if spec.is_literal and is_pattern(text):
-        yield _Entry(uri=Uri(text), spec=spec, relpath="")
-    elif is_pattern(text) or looks_like_folder(text) or (Uri(text).is_local and is_folder(Uri(text), locate)):
+    if _names_several(text, spec, locate):
         yield from _listed(text, spec, locate)
     else:
         yield _Entry(uri=Uri(text), spec=spec, relpath="")
 
 
+def _names_several(text: str, spec: InputSpec, locate: Locate) -> bool:
+    if is_pattern(text):
+        return not spec.is_literal
+    return looks_like_folder(text) or is_folder(Uri(text), locate)
+
+
 def _listed(text: str, spec: InputSpec, locate: Locate) -> Iterator[_Entry]:
     whole_folder = not is_pattern(text)
     glob = Glob.of(text)
-    store, _ = locate(Uri(f"{glob.root.rstrip('/')}/any"))
+    store, _ = locate(Uri(f"{glob.root.rstrip('/')}/any"))  # the store that holds any object of the root
     for match in expand(store, glob.pattern, spec.excluded):
         if isinstance(match, Unlisted):
             closed = store.uri(match.key)

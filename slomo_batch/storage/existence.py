@@ -57,10 +57,10 @@ def find_existing(uris: Iterable[Uri], locate: Locate) -> Presence:
     return found
 
 
-def is_folder(path: Uri, locate: Locate) -> bool:
-    """Whether a local path is a folder; False if it cannot be checked."""
+def is_folder(uri: Uri, locate: Locate) -> bool:
+    """Whether it is the path of a folder; False if it is on S3, or cannot be checked."""
     try:
-        status = _status(path, locate)
+        status = _status(uri, locate) if uri.is_local else None
     except StorageError:
         return False
     return status is not None and stat.S_ISDIR(status.st_mode)
