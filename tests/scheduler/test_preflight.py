@@ -5,11 +5,12 @@ from pathlib import Path
 
 import pytest
 
-from slomo_batch.errors import StoreUnusable
+from slomo_batch.errors import ManifestError, StoreUnusable
 from slomo_batch.manifest.inputs import find_videos
 from slomo_batch.manifest.load import load
-from slomo_batch.records import VideoRequest
-from slomo_batch.scheduler.preflight import check_outputs_writable
+from slomo_batch.records import Source, VideoRequest
+from slomo_batch.scheduler.preflight import check_machines_share_storage, check_outputs_writable
+from slomo_batch.settings import Settings
 from slomo_batch.storage.local import LocalStore
 from slomo_batch.uri import Uri
 from slomo_batch.wiring import JobEnvironment, open_context
@@ -54,3 +55,19 @@ def test_nothing_starts_if_no_output_folder_is_writable(place: Path) -> None:
 def test_an_output_with_the_longest_name_is_checked(place: Path) -> None:
     place.chmod(0o777)
     check_as_stranger(f"in/{'s' * 251}.mp4", output="out/{stem}.mp4")
+
+
+@pytest.mark.parametrize("local", ["source", "output", "work"])
+def test_several_machines_share_nothing_on_a_local_disk(local: str) -> None:
+    def check(num_machines: int, where: dict[str, Uri]) -> None:
+        source = Source(uri=where["source"], size_bytes=1, fingerprint="1")
+        request = VideoRequest(source=source, output_uri=where["output"], exists="skip", settings=Settings())
+        context = open_context(JobEnvironment(work_uri=where["work"], job="job"))
+        check_machines_share_storage(num_machines, [request], context)
+
+    on_s3 = {name: Uri.on_s3("bucket", name) for name in ("source", "output", "work")}
+    check(2, on_s3)
+    mixed = {**on_s3, local: Uri(f"/data/{local}")}
+    check(1, mixed)
+    with pytest.raises(ManifestError, match=f"^/data/{local}: the cluster has 2 machines"):
+        check(2, mixed)
