@@ -16,7 +16,7 @@ from av.stream import Disposition
 from av.video.stream import VideoStream
 
 from tests.clips.edits import blanked, from_packet, packed, shifted, tagged, without_ctts
-from tests.clips.film import GOP, Film, Sound, add_sound, joined, made, picture, sound_packets
+from tests.clips.film import GOP, AudioTone, Film, add_audio, audio_packets, joined, made, picture
 
 Lane = Literal["copy", "decode", "refused"]
 
@@ -80,10 +80,10 @@ def _add(name: str, why: str, film: Film, lane: Lane = "copy", num_frames: int |
 
 NTSC_FILM, NTSC = Fraction(24000, 1001), Fraction(30000, 1001)
 VFR_PTS = [0, 40, 80, 120, 137, 200, 240, 300, 333, 400, 440, 480, 523, 560, 600, 680, 720, 750, 800, 840]
-AAC, MP3 = Sound(), Sound(codec="libmp3lame")
+AAC, MP3 = AudioTone(), AudioTone(codec="libmp3lame")
 
-_add("cfr", "the ordinary case: constant rate, B-frames, several GOPs, sound", Film(options=GOP, sounds=(AAC,)))
-_add("no_audio", "an ordinary picture without any sound", Film(options=GOP))
+_add("cfr", "the ordinary case: constant rate, B-frames, several GOPs, audio", Film(options=GOP, audio=(AAC,)))
+_add("no_audio", "an ordinary picture without any audio", Film(options=GOP))
 _add("ntsc", "a rate that is no whole number, exact in the file", Film(options=GOP, rate=NTSC, suffix=".mov"))
 _add(
     "mkv_23976",
@@ -96,14 +96,14 @@ _add(
     Film(options=GOP, pts=VFR_PTS, num_frames=len(VFR_PTS), time_base=Fraction(1, 1000), suffix=".mkv"),
 )
 _add(
-    "moov_first", "the index in front of the payload", Film(options=GOP, muxer={"movflags": "faststart"}, sounds=(AAC,))
+    "moov_first", "the index in front of the payload", Film(options=GOP, muxer={"movflags": "faststart"}, audio=(AAC,))
 )
 _add(
     "fragmented",
-    "fragmented MP4: no index for the whole, sound and picture far apart",
-    Film(options=GOP, muxer={"movflags": "frag_keyframe+empty_moov"}, sounds=(AAC,)),
+    "fragmented MP4: no index for the whole, audio and picture far apart",
+    Film(options=GOP, muxer={"movflags": "frag_keyframe+empty_moov"}, audio=(AAC,)),
 )
-_add("mpegts", "a transport stream: no index, times start at 1.4 s", Film(options=GOP, suffix=".ts", sounds=(AAC,)))
+_add("mpegts", "a transport stream: no index, times start at 1.4 s", Film(options=GOP, suffix=".ts", audio=(AAC,)))
 _add(
     "edit_list",
     "an edit list that hides the first frames: they must be decoded, not shown",
@@ -111,7 +111,7 @@ _add(
     num_frames=32,
 )
 _add(
-    "late_start", "an edit list with a delay before the first frame", Film(options=GOP, edit=shifted(10), sounds=(AAC,))
+    "late_start", "an edit list with a delay before the first frame", Film(options=GOP, edit=shifted(10), audio=(AAC,))
 )
 _add(
     "negative_pts",
@@ -160,8 +160,12 @@ _add(
 )
 _add(
     "two_tracks",
-    "two sound tracks with languages",
-    Film(options=GOP, sounds=(Sound(language="eng"), Sound(layout="stereo", language="deu", hertz=880)), suffix=".mkv"),
+    "two audio tracks with languages",
+    Film(
+        options=GOP,
+        audio=(AudioTone(language="eng"), AudioTone(layout="stereo", language="deu", hertz=880)),
+        suffix=".mkv",
+    ),
 )
 _add("one_gop", "a single keyframe, but a short film: copied", Film(options={"g": "9999", "bf": "2"}))
 _add(
@@ -188,7 +192,7 @@ _add("no_ctts", "B-frames whose presentation times are missing", Film(options=GO
 _add(
     "avi_bframes",
     "AVI has no timestamps: with B-frames FFmpeg works them out, which the proof must confirm",
-    Film(codec="mpeg4", options={"bf": "2", "g": "12"}, suffix=".avi", sounds=(MP3,)),
+    Film(codec="mpeg4", options={"bf": "2", "g": "12"}, suffix=".avi", audio=(MP3,)),
 )
 _add(
     "packed_bframes",
@@ -313,12 +317,12 @@ CLIPS["subtitles"] = Recipe(
 def _with_every_kind_of_track() -> bytes:
     file = io.BytesIO()
     srt = io.BytesIO(b"1\n00:00:00,000 --> 00:00:00,300\nBonjour\n\n")
-    sounds = Sound(language="eng"), Sound(language="deu", layout="stereo")
+    tones = AudioTone(language="eng"), AudioTone(language="deu", layout="stereo")
     with av.open(srt, "r", format="srt") as text, av.open(file, "w", format="matroska") as container:
         video = container.add_stream("mpeg4", rate=25)
         assert isinstance(video, VideoStream)
         video.width, video.height, video.pix_fmt = 64, 48, "yuv420p"
-        main, comments = (add_sound(container, sound) for sound in sounds)
+        main, comments = (add_audio(container, tone) for tone in tones)
         subtitles = container.add_stream_from_template(text.streams[0], opaque=True)
         font = container.add_attachment("letters.ttf", "font/ttf", b"not really a font")
         container.add_attachment("cover.jpg", "image/jpeg", _jpeg())
@@ -331,8 +335,8 @@ def _with_every_kind_of_track() -> bytes:
             track.metadata["title"] = title
         packets = [packet for number in range(12) for packet in video.encode(picture(number, (64, 48), "yuv420p"))]
         packets += video.encode(None)
-        for track, sound in zip((main, comments), sounds, strict=True):
-            packets += sound_packets(track, sound, 0.48)
+        for track, tone in zip((main, comments), tones, strict=True):
+            packets += audio_packets(track, tone, 0.48)
         for packet in text.demux():
             if packet.size:
                 packet.stream = subtitles
@@ -385,11 +389,11 @@ def _without_packets() -> bytes:
     return file.getvalue()
 
 
-def _only_sound() -> bytes:
+def _only_audio() -> bytes:
     file = io.BytesIO()
     with av.open(file, "w", format="mp4") as container:
-        track = add_sound(container, AAC)
-        container.mux(list(sound_packets(track, AAC, 1.0)))
+        track = add_audio(container, AAC)
+        container.mux(list(audio_packets(track, AAC, 1.0)))
     return file.getvalue()
 
 
@@ -405,6 +409,6 @@ _refuse(
     ".mp4",
     lambda: b"#EXTM3U\n#EXT-X-TARGETDURATION:5\n#EXTINF:5,\nfile:///etc/hostname\n#EXT-X-ENDLIST\n",
 )
-_refuse("only_sound", "no video stream", ".mp4", _only_sound)
+_refuse("only_audio", "no video stream", ".mp4", _only_audio)
 _refuse("zero_frames", "a video stream without a packet", ".mp4", _without_packets)
 _refuse("no_moov", "an MP4 cut off before its index", ".mp4", lambda: clip("cfr").data[:-3000])

@@ -21,7 +21,7 @@ Packet = Any
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Sound:
+class AudioTone:
     """A tone as a separate track."""
 
     codec: str = "aac"
@@ -51,7 +51,7 @@ class Film:
     muxer: Mapping[str, str] = field(default_factory=dict)
     tune: Callable[[VideoStream], None] = lambda _: None
     """Last changes to the stream before it is opened."""
-    sounds: tuple[Sound, ...] = ()
+    audio: tuple[AudioTone, ...] = ()
     edit: Callable[[list[Packet]], list[Packet]] = lambda packets: packets
     """Changes the video's packets before they are muxed."""
 
@@ -111,11 +111,11 @@ def _mux(film: Film, file: Any) -> None:
         video.time_base = video.codec_context.time_base = time_base
         video.codec_context.thread_count = 1
         film.tune(video)
-        tracks = [add_sound(container, sound) for sound in film.sounds]
+        tracks = [add_audio(container, tone) for tone in film.audio]
         packets = film.edit(list(_video_packets(film, video)))
         duration_s = float(film.num_frames / film.rate)
-        for track, sound in zip(tracks, film.sounds, strict=True):
-            packets += list(sound_packets(track, sound, duration_s))
+        for track, tone in zip(tracks, film.audio, strict=True):
+            packets += list(audio_packets(track, tone, duration_s))
         container.mux(sorted(packets, key=decode_time))
 
 
@@ -133,26 +133,26 @@ def _video_packets(film: Film, video: VideoStream) -> Iterator[Packet]:
     yield from video.encode(None)
 
 
-def add_sound(container: Any, sound: Sound) -> AudioStream:
-    track: AudioStream = container.add_stream(sound.codec, rate=sound.sample_rate, layout=sound.layout)
-    if sound.language:
-        track.metadata["language"] = sound.language
+def add_audio(container: Any, tone: AudioTone) -> AudioStream:
+    track: AudioStream = container.add_stream(tone.codec, rate=tone.sample_rate, layout=tone.layout)
+    if tone.language:
+        track.metadata["language"] = tone.language
     return track
 
 
-def sound_packets(track: AudioStream, sound: Sound, duration_s: float) -> Iterator[Packet]:
+def audio_packets(track: AudioStream, tone: AudioTone, duration_s: float) -> Iterator[Packet]:
     context = track.codec_context
     context.open(strict=False)
     size = context.frame_size or 1024
-    num_channels = 1 if sound.layout == "mono" else 2
-    for start in range(0, int((duration_s - sound.delay_s) * sound.sample_rate), size):
-        times = np.arange(start, start + size) / sound.sample_rate
-        wave = (np.sin(2 * np.pi * sound.hertz * times) * 0.5).astype(np.float32)
-        frame = av.AudioFrame.from_ndarray(np.tile(wave, (num_channels, 1)), format="fltp", layout=sound.layout)
-        frame.sample_rate, frame.time_base = sound.sample_rate, Fraction(1, sound.sample_rate)
-        frame.pts = start + sound.delay_s * sound.sample_rate
+    num_channels = 1 if tone.layout == "mono" else 2
+    for start in range(0, int((duration_s - tone.delay_s) * tone.sample_rate), size):
+        times = np.arange(start, start + size) / tone.sample_rate
+        wave = (np.sin(2 * np.pi * tone.hertz * times) * 0.5).astype(np.float32)
+        frame = av.AudioFrame.from_ndarray(np.tile(wave, (num_channels, 1)), format="fltp", layout=tone.layout)
+        frame.sample_rate, frame.time_base = tone.sample_rate, Fraction(1, tone.sample_rate)
+        frame.pts = start + tone.delay_s * tone.sample_rate
         if context.format.name != "fltp":
-            frames = av.AudioResampler(context.format, sound.layout, sound.sample_rate).resample(frame)
+            frames = av.AudioResampler(context.format, tone.layout, tone.sample_rate).resample(frame)
         else:
             frames = [frame]
         for one in frames:

@@ -10,15 +10,14 @@ import av
 import numpy as np
 from av.video.stream import VideoStream
 
-from tests.clips.film import FORMATS, Packet, add_sound, decode_time, picture
-from tests.clips.film import Sound as Track
+from tests.clips.film import FORMATS, AudioTone, Packet, add_audio, decode_time, picture
 
 RATE = 48_000
 FLV_HEAD = 13
 """Bytes before the first tag of an FLV; joined without them, its tags simply go on."""
 _FORMATS = FORMATS | {".vob": "vob", ".flv": "flv"}
 _VIDEO = {".vob": "mpeg2video", ".avi": "mpeg4", ".flv": "flv1", ".webm": "libvpx-vp9"}
-_SOUND = {".vob": "mp2", ".avi": "libmp3lame", ".flv": "libmp3lame", ".webm": "libopus"}
+_AUDIO = {".vob": "mp2", ".avi": "libmp3lame", ".flv": "libmp3lame", ".webm": "libopus"}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -30,8 +29,8 @@ class Part:
     rate: Fraction = Fraction(25)
     clicks_s: tuple[float, ...] = (0.3, 0.7)
     """When clicks are heard, from the part's first picture on."""
-    sound_s: float | None = None
-    """Length of the sound: that of the pictures where None; 0 for none in a file that has a track."""
+    audio_s: float | None = None
+    """Length of the audio: that of the pictures where None; 0 for none in a file that has a track."""
     from_frame: int = 0
     """Where the part's clock starts, in frames."""
     codec: str = ""
@@ -50,14 +49,14 @@ def part_bytes(part: Part, suffix: str) -> bytes:
         assert isinstance(video, VideoStream)
         video.width, video.height, video.pix_fmt = *part.size, "yuv420p"
         video.codec_context.thread_count = 1
-        track = add_sound(container, Track(codec=_SOUND.get(suffix, "aac"), sample_rate=RATE, layout="mono"))
+        track = add_audio(container, AudioTone(codec=_AUDIO.get(suffix, "aac"), sample_rate=RATE, layout="mono"))
         packets: list[Packet] = []
         for number in range(part.num_frames):
             frame = picture(part.first + number, part.size, "yuv420p")
             frame.pts, frame.time_base = part.from_frame + number, 1 / part.rate
             packets += video.encode(frame)
         packets += video.encode(None)
-        packets += _sound(part, track)
+        packets += _audio(part, track)
         container.mux(sorted(packets, key=decode_time))
     return file.getvalue()
 
@@ -74,8 +73,8 @@ def _options(codec: str, bframes: int) -> dict[str, str]:
             return {"bf": str(bframes)}
 
 
-def _sound(part: Part, track: av.AudioStream) -> list[Packet]:
-    length_s = float(part.num_frames / part.rate) if part.sound_s is None else part.sound_s
+def _audio(part: Part, track: av.AudioStream) -> list[Packet]:
+    length_s = float(part.num_frames / part.rate) if part.audio_s is None else part.audio_s
     wave = np.zeros(round(length_s * RATE), np.float32)
     decay = np.arange(144)
     for second in part.clicks_s:

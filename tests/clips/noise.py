@@ -11,9 +11,9 @@ import av
 import numpy as np
 from av.video.stream import VideoStream
 
-from tests.clips.film import FORMATS, Packet, Sound, add_sound, decode_time, sound_packets
+from tests.clips.film import FORMATS, AudioTone, Packet, add_audio, audio_packets, decode_time
 
-MP3 = Sound(codec="libmp3lame")
+MP3 = AudioTone(codec="libmp3lame")
 NOISY_FRAMES = 60
 
 
@@ -36,8 +36,8 @@ def _mux_noise(file: Any, suffix: str, movflags: str) -> None:
         video = container.add_stream("mpeg4", rate=25)
         assert isinstance(video, VideoStream)
         video.width, video.height, video.pix_fmt = 360, 288, "yuv420p"
-        track = add_sound(container, MP3)
-        made: list[Packet] = list(sound_packets(track, MP3, NOISY_FRAMES / 25))
+        track = add_audio(container, MP3)
+        made: list[Packet] = list(audio_packets(track, MP3, NOISY_FRAMES / 25))
         for number, data in enumerate(_noise()):
             packet: Packet = av.Packet(len(data))
             packet.update(data)

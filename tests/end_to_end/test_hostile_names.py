@@ -28,12 +28,12 @@ def job(tmp_path_factory: pytest.TempPathFactory) -> Job:
 
 
 def remux(source: Path, target: Path) -> None:
-    """The same packets, with metadata that would clear the screen, and a sound track of a hostile title."""
+    """The same packets, with metadata that would clear the screen, and a audio track of a hostile title."""
     with av.open(str(source)) as given, av.open(str(target), "w") as made:
         made.metadata["title"] = made.metadata["comment"] = HOSTILE
         video = made.add_stream_from_template(given.streams.video[0])
-        sound = made.add_stream("pcm_s16le", rate=8000, layout="mono")
-        video.metadata["title"] = sound.metadata["title"] = sound.metadata["language"] = HOSTILE
+        audio = made.add_stream("pcm_s16le", rate=8000, layout="mono")
+        video.metadata["title"] = audio.metadata["title"] = audio.metadata["language"] = HOSTILE
         for packet in given.demux(video=0):
             if packet.dts is not None:
                 packet.stream = video
@@ -41,8 +41,8 @@ def remux(source: Path, target: Path) -> None:
         frame = av.AudioFrame(format="s16", layout="mono", samples=2560)
         frame.planes[0].update(bytes(frame.planes[0].buffer_size))
         frame.rate, frame.pts, frame.time_base = 8000, 0, Fraction(1, 8000)
-        made.mux(sound.encode(frame))
-        made.mux(sound.encode(None))
+        made.mux(audio.encode(frame))
+        made.mux(audio.encode(None))
 
 
 def test_a_whole_run_shows_hostile_names_escaped(job: Job, capfd: pytest.CaptureFixture[str]) -> None:

@@ -15,7 +15,7 @@ BLEND = ("--method", "blend", "--slowdown", "2")
 
 
 def test_a_joined_file_is_published_complete(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    parts = [Part(), Part(first=100, sound_s=0.6, clicks_s=(0.4,)), Part(first=200)]
+    parts = [Part(), Part(first=100, audio_s=0.6, clicks_s=(0.4,)), Part(first=200)]
     source, output = tmp_path / "joined.ts", tmp_path / "out.mp4"
     source.write_bytes(joined(parts, ".ts"))
     assert main(["convert", str(source), str(output), *BLEND]) == 0

@@ -24,12 +24,12 @@ sys.exit(code)
 
 
 def tiny_clip(path: Path, num_frames: int) -> Path:
-    """A ramp of 48x32 that drifts, a keyframe each second, with noise for sound, as long."""
+    """A ramp of 48x32 that drifts, a keyframe each second, with noise as audio, as long."""
     rng = np.random.default_rng(1)
     with av.open(str(path), "w") as target:
         video = target.add_stream("mpeg4", rate=Fraction(25), options={"g": "25"})
         video.width, video.height, video.pix_fmt = 48, 32, "yuv420p"
-        sound = target.add_stream("aac", rate=16000, layout="mono")
+        audio = target.add_stream("aac", rate=16000, layout="mono")
         for number in range(num_frames):
             frame = av.VideoFrame.from_ndarray(RAMP + np.uint8(number % 50), "yuv420p")
             frame.pts = number
@@ -37,9 +37,9 @@ def tiny_clip(path: Path, num_frames: int) -> Path:
             samples = (rng.standard_normal((1, 640)) * 3000).astype(np.int16)
             heard = av.AudioFrame.from_ndarray(samples, "s16", "mono")
             heard.sample_rate, heard.pts = 16000, number * 640
-            target.mux(sound.encode(heard))
+            target.mux(audio.encode(heard))
         target.mux(video.encode(None))
-        target.mux(sound.encode(None))
+        target.mux(audio.encode(None))
     return path
 
 

@@ -24,7 +24,7 @@ from slomo_batch.cli.main import main
 from slomo_batch.errors import Interrupted, JobDamaged
 from slomo_batch.scheduler import calls, leases
 from slomo_batch.steps import stitch
-from tests.clips.film import GOP, Film, Sound, made
+from tests.clips.film import GOP, AudioTone, Film, made
 from tests.end_to_end.running import Job, frame_hashes
 
 SECTIONS = {
@@ -117,13 +117,13 @@ def command(*arguments: str) -> Answer:
 
 @dataclass(frozen=True, slots=True)
 class Made:
-    """Hashes of the decoded frames and of the sound packets of the outputs."""
+    """Hashes of the decoded frames and of the audio packets of the outputs."""
 
     frames: Mapping[str, tuple[str, ...]]
-    sound: Mapping[str, str]
+    audio: Mapping[str, str]
 
 
-def _sound_of(path: Path) -> str:
+def _audio_of(path: Path) -> str:
     whole = hashlib.sha256()
     with av.open(str(path)) as container:
         for packet in container.demux(audio=0):
@@ -182,15 +182,15 @@ class Workshop:
     def __post_init__(self) -> None:
         films = [self.folder / name for name in ("a.mp4", "b.mp4")]
         for number, path in enumerate(films):
-            sound = Sound(hertz=330.0 * (number + 1))
-            film = Film(num_frames=12, options=GOP, rate=Fraction(25), sounds=(sound,), size=(64 + 16 * number, 48))
+            audio = AudioTone(hertz=330.0 * (number + 1))
+            film = Film(num_frames=12, options=GOP, rate=Fraction(25), audio=(audio,), size=(64 + 16 * number, 48))
             path.write_bytes(made(film))
         (self.folder / "c.mp4").write_bytes(b"not a video")
         self._films = [str(path) for path in films]
         self.job = Job(self.folder / "job").write(self._films, **SECTIONS)
         assert command("run", str(self.job.manifest)).code == 0
         self.quiet = self.made()
-        assert len(self.quiet.sound) == 2
+        assert len(self.quiet.audio) == 2
         self._keep("finished")
 
     def made(self) -> Made:
@@ -198,7 +198,7 @@ class Workshop:
         outputs = sorted(self.job.outputs.glob("*.mkv"))
         return Made(
             frames={path.stem: tuple(frame_hashes(path)) for path in outputs},
-            sound={path.stem: _sound_of(path) for path in outputs},
+            audio={path.stem: _audio_of(path) for path in outputs},
         )
 
     def cases(self, state: str) -> list[Case]:

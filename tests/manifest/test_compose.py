@@ -76,7 +76,7 @@ def test_a_setting_of_the_command_line_overrides_inputs_and_rows() -> None:
     assert manifest.settings_for(manifest.inputs[0], row).encode == Encode(codec="av1", quality=20)
 
 
-def test_a_slowdown_of_one_lets_a_row_keep_the_sound() -> None:
+def test_a_slowdown_of_one_lets_a_row_keep_the_audio() -> None:
     manifest = load(with_inputs("[{table: t.csv}]"), where="job.yaml")
     kept = manifest.settings_for(manifest.inputs[0], {"audio": "keep", "retime.slowdown": "1"})
     expected: AudioMode = "keep"

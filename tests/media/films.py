@@ -113,12 +113,12 @@ class Film:
         )
 
     def stitched(
-        self, folder: Path, suffix: str, lengths: Sequence[int] = LENGTHS, sound: Path | None = None
+        self, folder: Path, suffix: str, lengths: Sequence[int] = LENGTHS, audio: Path | None = None
     ) -> "Stitched":
         """A file of segments of these lengths."""
         segments = self.segments(folder, lengths)
         spec, out = self.spec(segments), folder / f"out-{self.codec}{suffix}"
-        stitch(spec, paths(segments), sound, out)
+        stitch(spec, paths(segments), audio, out)
         return Stitched(path=out, spec=spec, segments=segments, borders=np.cumsum(lengths)[:-1].tolist())
 
 

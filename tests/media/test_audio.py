@@ -20,7 +20,7 @@ from slomo_batch.media.packet_archive import ArchiveReader, ArchiveWriter
 from slomo_batch.media.packets import ArchivedPacket
 from slomo_batch.plan.containers import CONTAINERS
 from tests.media.films import Film
-from tests.media.tones import CLICKS_S, DURATION_S, RATE, Tone, archived, clicks, heard, samples, sound_file
+from tests.media.tones import CLICKS_S, DURATION_S, RATE, Tone, archived, audio_file, clicks, heard, samples
 
 FPS = Fraction(25)
 IN_STEP_S = 0.010
@@ -37,8 +37,8 @@ def made(
     zero_s: Fraction = Fraction(0),
 ) -> tuple[Path, AudioResult]:
     """The audio archive of these tracks."""
-    source = archived(sound_file(folder / f"source{source_suffix}", tones), folder / "source.packets")
-    out = folder / "sound.packets"
+    source = archived(audio_file(folder / f"source{source_suffix}", tones), folder / "source.packets")
+    out = folder / "audio.packets"
     notes = make_audio(
         source,
         out,
@@ -51,11 +51,11 @@ def made(
     return out, notes
 
 
-def in_a_film(folder: Path, sound: Path, slowdown: Fraction, suffix: str, num_tracks: int = 1) -> Path:
+def in_a_film(folder: Path, audio: Path, slowdown: Fraction, suffix: str, num_tracks: int = 1) -> Path:
     """A stitched file with this audio, verified against its plan."""
     num_frames = round(DURATION_S * slowdown * FPS)
     film = Film(rate=FPS, size=(32, 32), encode={"preset": "ultrafast"})
-    stitched = film.stitched(folder, suffix, (num_frames // 2, num_frames - num_frames // 2), sound=sound)
+    stitched = film.stitched(folder, suffix, (num_frames // 2, num_frames - num_frames // 2), audio=audio)
     verify_output(stitched.path, stitched.spec, borders=stitched.borders, num_audio_tracks=num_tracks)
     return stitched.path
 
@@ -71,9 +71,9 @@ def max_click_offset_s(path: Path, slowdown: Fraction, track: int = 0) -> float:
 @pytest.mark.parametrize("slowdown", [Fraction(3, 2), Fraction(4), Fraction(8)])
 @pytest.mark.parametrize("suffix", [".mp4", ".mov", ".mkv"])
 def test_stretched_audio_is_in_sync(tmp_path: Path, slowdown: Fraction, suffix: str) -> None:
-    sound, notes = made(tmp_path, [Tone()], mode="stretch", slowdown=slowdown, suffix=suffix)
+    audio, notes = made(tmp_path, [Tone()], mode="stretch", slowdown=slowdown, suffix=suffix)
     assert notes == AudioResult(notes=(), num_tracks=1)
-    assert max_click_offset_s(in_a_film(tmp_path, sound, slowdown, suffix), slowdown) < IN_STEP_S
+    assert max_click_offset_s(in_a_film(tmp_path, audio, slowdown, suffix), slowdown) < IN_STEP_S
 
 
 @pytest.mark.parametrize(
@@ -99,10 +99,10 @@ def test_kept_audio_is_in_sync_in_every_container(
     tmp_path: Path, codec: str, source_suffix: str, suffix: str, copied: bool
 ) -> None:
     zero_s = first_sample_time_s(tmp_path, codec, source_suffix)
-    sound, notes = made(
+    audio, notes = made(
         tmp_path, [Tone(codec=codec)], mode="keep", suffix=suffix, source_suffix=source_suffix, zero_s=zero_s
     )
-    assert max_click_offset_s(in_a_film(tmp_path, sound, Fraction(1), suffix), Fraction(1)) < 0.003
+    assert max_click_offset_s(in_a_film(tmp_path, audio, Fraction(1), suffix), Fraction(1)) < 0.003
     assert notes.notes == () if copied else "is encoded as" in notes.notes[0]
 
 
@@ -110,7 +110,7 @@ def first_sample_time_s(folder: Path, codec: str, suffix: str) -> Fraction:
     """Time of the first audio sample in its file: transport streams do not begin at zero."""
     if suffix != ".ts":
         return Fraction(0)
-    path = sound_file(folder / f"probe{suffix}", [Tone(codec=codec)])
+    path = audio_file(folder / f"probe{suffix}", [Tone(codec=codec)])
     with av.open(str(path)) as container:
         packet = next(container.demux(audio=0))
         return (packet.pts or 0) * packet.time_base + Fraction(1024, RATE)
@@ -118,8 +118,8 @@ def first_sample_time_s(folder: Path, codec: str, suffix: str) -> Fraction:
 
 @pytest.mark.parametrize("slowdown", [Fraction(3, 2), Fraction(4), Fraction(1001, 1000)])
 def test_resampled_audio_is_in_sync_and_its_pitch_falls(tmp_path: Path, slowdown: Fraction) -> None:
-    sound, _ = made(tmp_path, [Tone(under="chord")], mode="resample", slowdown=slowdown)
-    path = in_a_film(tmp_path, sound, slowdown, ".mp4")
+    audio, _ = made(tmp_path, [Tone(under="chord")], mode="resample", slowdown=slowdown)
+    path = in_a_film(tmp_path, audio, slowdown, ".mp4")
     assert max_click_offset_s(path, slowdown) < IN_STEP_S
     second = np.abs(np.fft.rfft(heard(path)[0][0, RATE : 2 * RATE] * np.hanning(RATE)))
     assert abs(int(second[50:300].argmax()) + 50 - 220 / float(slowdown)) < 120
@@ -129,13 +129,13 @@ def test_resampled_audio_is_in_sync_and_its_pitch_falls(tmp_path: Path, slowdown
 @pytest.mark.parametrize("mode", ["stretch", "resample"])
 def test_the_audio_is_exactly_as_long_as_the_video(tmp_path: Path, suffix: str, mode: Mode) -> None:
     slowdown = Fraction(7, 5)
-    sound, _ = made(tmp_path, [Tone(duration_s=2.7)], mode=mode, slowdown=slowdown, suffix=suffix)
-    with sound.open("rb") as file:
+    audio, _ = made(tmp_path, [Tone(duration_s=2.7)], mode=mode, slowdown=slowdown, suffix=suffix)
+    with audio.open("rb") as file:
         end = max((packet.pts or 0) + (packet.duration or 0) for packet in ArchiveReader(file))
     assert end == DURATION_S * slowdown * RATE
     if shutil.which("ffprobe") is None:
         pytest.skip("ffprobe is not installed")
-    found = probed(in_a_film(tmp_path, sound, slowdown, suffix))
+    found = probed(in_a_film(tmp_path, audio, slowdown, suffix))
     assert [Fraction(stream["duration"]) for stream in found] == 2 * [DURATION_S * slowdown]
 
 
@@ -149,10 +149,10 @@ def probed(path: Path) -> list[dict[str, Any]]:
 
 def test_lossless_audio_stays_lossless_in_matroska(tmp_path: Path) -> None:
     tone = Tone(codec="flac")
-    sound, _ = made(tmp_path, [tone], mode="stretch", slowdown=Fraction(2), suffix=".mkv")
-    with sound.open("rb") as file:
+    audio, _ = made(tmp_path, [tone], mode="stretch", slowdown=Fraction(2), suffix=".mkv")
+    with audio.open("rb") as file:
         assert [header.codec for header in ArchiveReader(file).headers] == ["flac"]
-    found, _ = heard(in_a_film(tmp_path, sound, Fraction(2), ".mkv"))
+    found, _ = heard(in_a_film(tmp_path, audio, Fraction(2), ".mkv"))
     assert found.shape[1] == 2 * DURATION_S * RATE
 
 
@@ -162,9 +162,9 @@ def test_tracks_keep_their_order_languages_and_titles(tmp_path: Path, suffix: st
         Tone(language="eng", title="Stadium"),
         Tone(language="fra", title="Commentaire", layout="mono", sample_rate=44_100),
     ]
-    sound, notes = made(tmp_path, tones, mode="stretch", slowdown=Fraction(2), suffix=suffix)
+    audio, notes = made(tmp_path, tones, mode="stretch", slowdown=Fraction(2), suffix=suffix)
     assert notes.num_tracks == 2
-    path = in_a_film(tmp_path, sound, Fraction(2), suffix, num_tracks=2)
+    path = in_a_film(tmp_path, audio, Fraction(2), suffix, num_tracks=2)
     with av.open(str(path)) as container:
         tracks = container.streams.audio
         assert [track.language for track in tracks] == ["eng", "fra"]
@@ -177,8 +177,8 @@ def test_tracks_keep_their_order_languages_and_titles(tmp_path: Path, suffix: st
 
 def test_packets_of_all_tracks_are_merged_by_time(tmp_path: Path) -> None:
     tones = [Tone(), Tone(sample_rate=44_100, duration_s=1, clicks_s=(0.5,))]
-    sound, _ = made(tmp_path, tones, mode="stretch", slowdown=Fraction(2))
-    with sound.open("rb") as file:
+    audio, _ = made(tmp_path, tones, mode="stretch", slowdown=Fraction(2))
+    with audio.open("rb") as file:
         archive = ArchiveReader(file)
         instants = [(packet.dts or 0) * archive.headers[packet.stream].time_base for packet in archive]
     assert instants == sorted(instants)
@@ -187,8 +187,8 @@ def test_packets_of_all_tracks_are_merged_by_time(tmp_path: Path) -> None:
 @pytest.mark.parametrize("layout", ["mono", "stereo", "5.1", "5.1(side)", "7.1"])
 def test_channel_layouts_get_their_usual_names(tmp_path: Path, layout: str) -> None:
     tone = Tone(codec="pcm_s16le", layout=layout, duration_s=1, clicks_s=(0.5,))
-    sound, _ = made(tmp_path, [tone], mode="stretch", slowdown=Fraction(2), source_suffix=".mov")
-    with sound.open("rb") as file:
+    audio, _ = made(tmp_path, [tone], mode="stretch", slowdown=Fraction(2), source_suffix=".mov")
+    with audio.open("rb") as file:
         header = ArchiveReader(file).headers[0]
     assert header.layout == layout.removesuffix("(side)")
     assert header.bit_rate == 96_000 * av.AudioLayout(layout).nb_channels
@@ -196,9 +196,9 @@ def test_channel_layouts_get_their_usual_names(tmp_path: Path, layout: str) -> N
 
 def test_a_sample_rate_that_aac_lacks_is_converted_and_noted(tmp_path: Path) -> None:
     tone = Tone(codec="pcm_s16le", sample_rate=37_800)
-    sound, notes = made(tmp_path, [tone], mode="stretch", slowdown=Fraction(2), source_suffix=".mov")
+    audio, notes = made(tmp_path, [tone], mode="stretch", slowdown=Fraction(2), source_suffix=".mov")
     assert notes.notes == ("audio track 1: resampled from 37800 to 48000 Hz, which AAC supports",)
-    assert max_click_offset_s(in_a_film(tmp_path, sound, Fraction(2), ".mp4"), Fraction(2)) < IN_STEP_S
+    assert max_click_offset_s(in_a_film(tmp_path, audio, Fraction(2), ".mp4"), Fraction(2)) < IN_STEP_S
 
 
 # ---- zero, gaps, damage --------------------------------------------------------------------------------------------
@@ -209,8 +209,8 @@ def test_a_sample_rate_that_aac_lacks_is_converted_and_noted(tmp_path: Path) -> 
 @pytest.mark.parametrize("zero_s", [Fraction(3, 10), Fraction(1001, 30000), Fraction(-1, 5)])
 def test_audio_starts_at_the_first_presented_frame(tmp_path: Path, mode: Mode, suffix: str, zero_s: Fraction) -> None:
     slowdown = Fraction(1 if mode == "keep" else 2)
-    sound, _ = made(tmp_path, [Tone()], mode=mode, slowdown=slowdown, suffix=suffix, zero_s=zero_s)
-    found = clicks(*heard(in_a_film(tmp_path, sound, slowdown, suffix)))
+    audio, _ = made(tmp_path, [Tone()], mode=mode, slowdown=slowdown, suffix=suffix, zero_s=zero_s)
+    found = clicks(*heard(in_a_film(tmp_path, audio, slowdown, suffix)))
     wanted = [float((Fraction(second) - zero_s) * slowdown) for second in CLICKS_S]
     wanted = [second for second in wanted if 0 <= second < DURATION_S * slowdown]
     assert len(found) == len(wanted)
@@ -246,12 +246,12 @@ def fields(packet: ArchivedPacket) -> dict[str, Any]:
 
 @pytest.mark.parametrize("change", [damaged, missing])
 def test_damaged_or_missing_packets_become_silence_and_the_rest_stays_in_sync(tmp_path: Path, change: Any) -> None:
-    source = archived(sound_file(tmp_path / "source.mp4", [Tone()]), tmp_path / "source.packets")
+    source = archived(audio_file(tmp_path / "source.mp4", [Tone()]), tmp_path / "source.packets")
     changed(source, change)
-    sound, slowdown = tmp_path / "sound.packets", Fraction(2)
+    audio, slowdown = tmp_path / "audio.packets", Fraction(2)
     notes = make_audio(
         source,
-        sound,
+        audio,
         mode="stretch",
         slowdown=slowdown,
         duration_s=DURATION_S * slowdown,
@@ -259,7 +259,7 @@ def test_damaged_or_missing_packets_become_silence_and_the_rest_stays_in_sync(tm
         zero_s=Fraction(0),
     )
     assert any("damaged packets are replaced with silence" in note for note in notes.notes) == (change is damaged)
-    path = in_a_film(tmp_path, sound, slowdown, ".mp4")
+    path = in_a_film(tmp_path, audio, slowdown, ".mp4")
     assert max_click_offset_s(path, slowdown) < IN_STEP_S
     found, rate = heard(path)
     quiet = found[0, round(2 * 0.52 * rate) : round(2 * 0.54 * rate)]
@@ -267,9 +267,9 @@ def test_damaged_or_missing_packets_become_silence_and_the_rest_stays_in_sync(tm
 
 
 def test_a_track_that_cannot_be_decoded_is_dropped_and_noted(tmp_path: Path) -> None:
-    source = archived(sound_file(tmp_path / "source.mp4", [Tone(), Tone(language="fra")]), tmp_path / "source.packets")
+    source = archived(audio_file(tmp_path / "source.mp4", [Tone(), Tone(language="fra")]), tmp_path / "source.packets")
     changed(source, lambda _, p: [p if p.stream == 0 else ArchivedPacket(**{**fields(p), "data": b"\xff" * 9})])
-    out = tmp_path / "sound.packets"
+    out = tmp_path / "audio.packets"
     notes = make_audio(
         source,
         out,
@@ -284,7 +284,7 @@ def test_a_track_that_cannot_be_decoded_is_dropped_and_noted(tmp_path: Path) -> 
 
 
 def test_a_truncated_archive_is_refused(tmp_path: Path) -> None:
-    source = archived(sound_file(tmp_path / "source.mp4", [Tone()]), tmp_path / "source.packets")
+    source = archived(audio_file(tmp_path / "source.mp4", [Tone()]), tmp_path / "source.packets")
     source.write_bytes(source.read_bytes()[:-9])
     with pytest.raises(SegmentInvalid):
         make_audio(
@@ -308,7 +308,7 @@ def test_the_same_input_gives_the_same_audio(tmp_path: Path) -> None:
 def test_memory_does_not_grow_with_the_length(tmp_path: Path) -> None:
     def peak(seconds: int) -> int:
         tone = Tone(codec="pcm_s16le", layout="mono", sample_rate=8000, duration_s=seconds)
-        source = archived(sound_file(tmp_path / "long.mov", [tone]), tmp_path / "long.packets")
+        source = archived(audio_file(tmp_path / "long.mov", [tone]), tmp_path / "long.packets")
         tracemalloc.start()
         make_audio(
             source,

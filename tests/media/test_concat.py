@@ -164,10 +164,10 @@ def test_a_damaged_segment_is_an_invalid_output(tmp_path: Path) -> None:
 
 
 def test_audio_that_the_container_refuses_is_an_invalid_output(tmp_path: Path) -> None:
-    sound = tmp_path / "sound.packets"
+    audio = tmp_path / "audio.packets"
     header = StreamHeader(kind="audio", codec="vorbis", time_base=Fraction(1, 8000), sample_rate=8000, layout="mono")
     packet = ArchivedPacket(stream=0, pts=0, dts=0, duration=9, is_keyframe=True, is_discarded=False, data=b"x")
-    with sound.open("wb") as file, ArchiveWriter(file, [header], {}) as writer:
+    with audio.open("wb") as file, ArchiveWriter(file, [header], {}) as writer:
         writer.add(packet)
     with pytest.raises(OutputInvalid, match="FFmpeg cannot join the segments"):
-        Film(color=BT709).stitched(tmp_path, ".mov", (2,), sound=sound)
+        Film(color=BT709).stitched(tmp_path, ".mov", (2,), audio=audio)

@@ -30,9 +30,9 @@ CASES: dict[str, tuple[str, Sequence[Part]]] = {
     "clock goes back a little": (".ts", [Part(), Part(first=100, from_frame=15)]),
     "clock goes back to between frames": (".mkv", [Part(), Part(first=100, from_frame=21, rate=Fraction(25))]),
     "later part first": (".ts", [Part(from_frame=900), Part(first=100, from_frame=300), Part(first=200)]),
-    "sound longer than pictures": (".ts", [Part(sound_s=1.4), Part(first=100)]),
-    "sound shorter than pictures": (".ts", [Part(sound_s=0.4, clicks_s=(0.3,)), Part(first=100)]),
-    "one part without sound": (".ts", [Part(), Part(first=100, sound_s=0, clicks_s=()), Part(first=200)]),
+    "audio longer than pictures": (".ts", [Part(audio_s=1.4), Part(first=100)]),
+    "audio shorter than pictures": (".ts", [Part(audio_s=0.4, clicks_s=(0.3,)), Part(first=100)]),
+    "one part without audio": (".ts", [Part(), Part(first=100, audio_s=0, clicks_s=()), Part(first=200)]),
     "one part with and one without B-frames": (".ts", [Part(), Part(first=100, bframes=0), Part(first=200)]),
     "recorder paused": (".ts", [Part(), Part(first=100, from_frame=900)]),
     "recorder paused, another day": (".ts", [Part(), Part(first=100, from_frame=200_000), Part(first=200)]),
@@ -101,14 +101,14 @@ def test_the_plan_says_where_the_file_is_joined(name: str) -> None:
 @pytest.mark.parametrize("name", CASES)
 def test_the_audio_of_every_part_is_in_sync(name: str, mode: Mode, tmp_path: Path) -> None:
     source, slowdown = opened(name), 2 if mode == "stretch" else 1
-    [sound] = [part for part in source.split([], tmp_path, audio=True) if isinstance(part, AudioArchive)]
+    [audio] = [part for part in source.split([], tmp_path, audio=True) if isinstance(part, AudioArchive)]
     expected = [
         start + click for start, part in zip(shown_s(name), CASES[name][1], strict=True) for click in part.clicks_s
     ]
     length_s = sum(part.num_frames / part.rate for part in CASES[name][1])
     out, zero = tmp_path / "out.packets", int(source.probe.index.frame_pts[0]) * source.probe.index.time_base
     make_audio(
-        sound.path,
+        audio.path,
         out,
         mode=mode,
         slowdown=Fraction(slowdown),
@@ -128,7 +128,7 @@ def heard_clicks(path: Path) -> list[float]:
 
 def test_a_gap_in_the_video_alone_is_kept() -> None:
     """The audio continues for 15 s without pictures."""
-    data = part_bytes(Part(sound_s=20), ".ts") + part_bytes(Part(first=100, from_frame=500, sound_s=4), ".ts")
+    data = part_bytes(Part(audio_s=20), ".ts") + part_bytes(Part(first=100, from_frame=500, audio_s=4), ".ts")
     found = Opened.of("gap", data).probe
     assert found.index.joins == ()
     assert found.timeline.duration_s > 20

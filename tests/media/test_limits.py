@@ -28,7 +28,7 @@ from slomo_batch.media.tracks import DAMAGED_HEADER
 from slomo_batch.plan.containers import CONTAINERS
 from tests.clips.catalogue import clip
 from tests.clips.edits import lasting
-from tests.clips.film import FORMATS, Film, Sound, coded, made
+from tests.clips.film import FORMATS, AudioTone, Film, coded, made
 from tests.media.sources import Opened, reader_of
 
 
@@ -175,7 +175,7 @@ def test_pictures_are_freed_without_the_garbage_collector() -> None:
     assert num_unreachable < 40, "the clip has 40 frames"
 
 
-# ---- sound without a format ----------------------------------------------------------------------------------------
+# ---- audio without a format ----------------------------------------------------------------------------------------
 
 
 def without_channels(film: Film, found: bytes, replaced: bytes) -> bytes:
@@ -186,17 +186,17 @@ def without_channels(film: Film, found: bytes, replaced: bytes) -> bytes:
 
 SILENCED = {
     "matroska, no channels": (
-        Film(suffix=".mkv", sounds=(Sound(codec="pcm_s16le"),)),
+        Film(suffix=".mkv", audio=(AudioTone(codec="pcm_s16le"),)),
         b"\x9f\x81\x01",
         b"\x9f\x81\x00",
     ),
     "avi, no channels": (
-        Film(suffix=".avi", codec="mpeg4", sounds=(Sound(codec="pcm_s16le"),)),
+        Film(suffix=".avi", codec="mpeg4", audio=(AudioTone(codec="pcm_s16le"),)),
         b"\x01\x00\x01\x00\x44\xac\x00\x00",
         b"\x01\x00\x00\x00\x44\xac\x00\x00",
     ),
     "webm, Opus of no channels": (
-        Film(suffix=".webm", codec="libvpx-vp9", num_frames=3, sounds=(Sound(codec="libopus", sample_rate=48_000),)),
+        Film(suffix=".webm", codec="libvpx-vp9", num_frames=3, audio=(AudioTone(codec="libopus", sample_rate=48_000),)),
         b"OpusHead\x01\x01",
         b"OpusHead\x01\x00",
     ),
@@ -222,8 +222,8 @@ WHY_ENCODED = "audio track 1: it begins too late to be copied, so it is encoded 
 def test_audio_that_begins_too_late_for_the_header_is_kept(
     codec: str, mode: Literal["stretch", "keep"], slowdown: int, notes: tuple[str, ...], tmp_path: Path
 ) -> None:
-    sound = Sound(codec=codec, sample_rate=48_000, delay_s=10)
-    opened = Opened.of("late", made(replace(SLOW, sounds=(sound,))))
+    audio = AudioTone(codec=codec, sample_rate=48_000, delay_s=10)
+    opened = Opened.of("late", made(replace(SLOW, audio=(audio,))))
     (track,) = opened.probe.facts.audio
     assert (track.layout, track.sample_rate) == ("", 0)
     *_, source = opened.split(opened.slices([0, 24]), tmp_path, audio=True)
@@ -246,8 +246,8 @@ def test_audio_that_begins_too_late_for_the_header_is_kept(
 def heard(path: Path) -> list[Block]:
     """The track of an audio archive in tenths of a second."""
     with path.open("rb") as file:
-        archived_sound = ArchiveReader(file)
+        archived_audio = ArchiveReader(file)
         whole = np.concatenate(
-            list(PcmTrack(lambda: archived_sound, archived_sound.headers[0], zero_s=Fraction(0)).blocks()), axis=1
+            list(PcmTrack(lambda: archived_audio, archived_audio.headers[0], zero_s=Fraction(0)).blocks()), axis=1
         )
     return np.array_split(whole, whole.shape[1] // 4800, axis=1)

@@ -49,8 +49,8 @@ def test_an_edit_list_with_several_entries_keeps_the_audio(begin_ms: int, tmp_pa
 
 
 def num_audio_packets(source: Opened, folder: Path) -> int:
-    [sound] = [part for part in source.split([], folder, audio=True) if isinstance(part, AudioArchive)]
-    with sound.path.open("rb") as file:
+    [audio] = [part for part in source.split([], folder, audio=True) if isinstance(part, AudioArchive)]
+    with audio.path.open("rb") as file:
         return ArchiveReader(file).num_packets
 
 

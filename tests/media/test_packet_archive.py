@@ -19,7 +19,7 @@ from slomo_batch.media.frames import picture_from_frame
 from slomo_batch.media.packet_archive import JSON, MAGIC, ArchiveReader, ArchiveWriter, dump
 from slomo_batch.media.packets import ArchivedPacket, StreamHeader, from_av, open_decoder, stream_header, to_av
 from tests.clips.catalogue import clip, names
-from tests.clips.film import Film, Sound, made
+from tests.clips.film import AudioTone, Film, made
 
 TICKS = st.none() | st.integers(-(2**62), 2**62)
 PACKETS = st.lists(
@@ -51,7 +51,7 @@ VIDEO = StreamHeader(
     sample_aspect_ratio=Fraction(4, 3),
     color_matrix=9,
 )
-SOUND = StreamHeader(
+AUDIO = StreamHeader(
     kind="audio", codec="aac", time_base=Fraction(1, 44100), sample_rate=44100, layout="5.1", title="Ton, 音"
 )
 NOTE: dict[str, JSON] = {"first_frame": 3, "pts": [2**61, -5], "held": []}
@@ -59,7 +59,7 @@ NOTE: dict[str, JSON] = {"first_frame": 3, "pts": [2**61, -5], "held": []}
 
 def archive_of(packets: list[ArchivedPacket], late_note: dict[str, JSON] | None = None) -> io.BytesIO:
     file = io.BytesIO()
-    writer = ArchiveWriter(file, [VIDEO, SOUND], NOTE)
+    writer = ArchiveWriter(file, [VIDEO, AUDIO], NOTE)
     for packet in packets:
         writer.add(packet)
     writer.close(late_note)
@@ -87,7 +87,7 @@ def some_packets() -> list[ArchivedPacket]:
 @given(packets=PACKETS)
 def test_packets_are_read_as_written(packets: list[ArchivedPacket]) -> None:
     archive = ArchiveReader(archive_of(packets))
-    assert archive.headers == (VIDEO, SOUND)
+    assert archive.headers == (VIDEO, AUDIO)
     assert archive.note == NOTE
     assert archive.num_packets == len(packets)
     assert list(archive) == packets
@@ -155,7 +155,7 @@ def test_the_error_names_the_file_and_the_position() -> None:
 def test_a_packet_of_an_unknown_stream_raises_value_error() -> None:
     packet = ArchivedPacket(stream=2, pts=0, dts=0, duration=1, is_keyframe=True, is_discarded=False, data=b"x")
     with pytest.raises(ValueError, match="2 streams"):
-        ArchiveWriter(io.BytesIO(), [VIDEO, SOUND], {}).add(packet)
+        ArchiveWriter(io.BytesIO(), [VIDEO, AUDIO], {}).add(packet)
 
 
 def test_dump_describes_an_archive() -> None:
@@ -203,16 +203,16 @@ def test_video_from_an_archive_decodes_like_the_file(name: str) -> None:
 @pytest.mark.parametrize(("name", "number"), [("cfr", 0), ("mpegts", 0), ("two_tracks", 1), ("avi_bframes", 0)])
 def test_audio_from_an_archive_decodes_like_the_file(name: str, number: int) -> None:
     data = clip(name).data
-    assert sound_of(archived(data, AudioStream, number)) == straight_sound(data, number)
+    assert audio_of(archived(data, AudioStream, number)) == straight_audio(data, number)
 
 
-def sound_of(archive: ArchiveReader) -> list[tuple[int | None, bytes]]:
+def audio_of(archive: ArchiveReader) -> list[tuple[int | None, bytes]]:
     decoder: Any = open_decoder(archive.headers[0])
     frames = [frame for packet in archive for frame in decoder.decode(to_av(packet, archive.headers[0]))]
     return [(frame.pts, frame.to_ndarray().tobytes()) for frame in frames + decoder.decode(None)]
 
 
-def straight_sound(data: bytes, number: int) -> list[tuple[int | None, bytes]]:
+def straight_audio(data: bytes, number: int) -> list[tuple[int | None, bytes]]:
     with av.open(io.BytesIO(data), "r") as container:
         return [(frame.pts, frame.to_ndarray().tobytes()) for frame in container.decode(audio=number)]
 
@@ -229,8 +229,8 @@ def straight_sound(data: bytes, number: int) -> list[tuple[int | None, bytes]]:
     ],
 )
 def test_other_audio_codecs_decode_too(codec: str, suffix: str) -> None:
-    data = made(Film(codec="mpeg4", num_frames=5, suffix=suffix, sounds=(Sound(codec=codec, sample_rate=48000),)))
-    assert sound_of(archived(data, AudioStream)) == straight_sound(data, 0)
+    data = made(Film(codec="mpeg4", num_frames=5, suffix=suffix, audio=(AudioTone(codec=codec, sample_rate=48000),)))
+    assert audio_of(archived(data, AudioStream)) == straight_audio(data, 0)
 
 
 def test_streams_that_are_neither_audio_nor_video_have_no_header() -> None:

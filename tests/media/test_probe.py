@@ -36,7 +36,7 @@ REFUSED = {
     "empty": (SourceUnreadable, "empty"),
     "text": (SourceUnreadable, "not a video"),
     "playlist": (SourceUnreadable, "not a video"),
-    "only_sound": (SourceUnreadable, "no video stream"),
+    "only_audio": (SourceUnreadable, "no video stream"),
     "zero_frames": (SourceUnreadable, "no video stream|no frames"),
     "no_moov": (SourceUnreadable, "no index"),
 }

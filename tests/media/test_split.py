@@ -144,7 +144,7 @@ def test_every_span_is_complete_as_soon_as_its_packets_have_passed(data: st.Data
     assert list(tmp_path.iterdir()) == []
 
 
-# ---- sound ---------------------------------------------------------------------------------------------------------
+# ---- audio ---------------------------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("lane", LANES)
@@ -219,7 +219,7 @@ def test_a_chunk_is_complete_while_the_source_is_still_being_read(tmp_path: Path
 @pytest.mark.parametrize("name", ["mkv_23976", "mpegts", "no_audio"])
 def test_a_source_that_has_changed_is_refused(name: str, tmp_path: Path) -> None:
     opened = Opened.of(name, clip(name).data)
-    others = [clip("ten_bit").data, clip("only_sound").data, clip("prores").data]
+    others = [clip("ten_bit").data, clip("only_audio").data, clip("prores").data]
     for number, other in enumerate(others):
         folder = tmp_path / str(number)
         folder.mkdir()

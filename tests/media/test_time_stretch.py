@@ -14,10 +14,10 @@ from slomo_batch.media.time_stretch import Block, Onsets, Tape, stretch
 from tests.media.tones import CLICKS_S, DURATION_S, RATE, Tone, clicks, in_blocks, samples
 
 
-def stretched(sound: Block, slowdown: Fraction, num_samples: int | None = None) -> Block:
-    num_samples = round(sound.shape[1] * slowdown) if num_samples is None else num_samples
+def stretched(audio: Block, slowdown: Fraction, num_samples: int | None = None) -> Block:
+    num_samples = round(audio.shape[1] * slowdown) if num_samples is None else num_samples
     blocks = stretch(
-        in_blocks(sound), slowdown=slowdown, sample_rate=RATE, num_channels=sound.shape[0], num_samples=num_samples
+        in_blocks(audio), slowdown=slowdown, sample_rate=RATE, num_channels=audio.shape[0], num_samples=num_samples
     )
     return np.concatenate(list(blocks), axis=1)
 
@@ -38,8 +38,8 @@ def test_every_click_is_heard_once_within_a_millisecond_of_its_time(under: str, 
 )
 def test_clicks_at_any_time_stay_in_sync(slowdown: Fraction, places: list[int]) -> None:
     instants = tuple(sorted(0.02 + place * 0.045 for place in places))
-    sound = samples(Tone(under="nothing", clicks_s=instants, duration_s=2, layout="mono"))
-    found = clicks(stretched(sound, slowdown), RATE)
+    audio = samples(Tone(under="nothing", clicks_s=instants, duration_s=2, layout="mono"))
+    found = clicks(stretched(audio, slowdown), RATE)
     wanted = [second * float(slowdown) for second in instants]
     assert len(found) == len(wanted)
     assert max(abs(a - b) for a, b in zip(found, wanted, strict=True)) < 0.001
@@ -53,18 +53,18 @@ def test_the_length_is_exact_to_the_sample(slowdown: Fraction, num_samples: int)
 
 @pytest.mark.parametrize("slowdown", [Fraction(3, 2), Fraction(4), Fraction(8)])
 def test_a_tone_keeps_its_pitch_and_its_level(slowdown: Fraction) -> None:
-    sound = samples(Tone(under="chord", clicks_s=(), layout="mono"))
-    made = stretched(sound, slowdown)
-    assert spectrum_peaks(made) == spectrum_peaks(sound) == [220, 331]
+    audio = samples(Tone(under="chord", clicks_s=(), layout="mono"))
+    made = stretched(audio, slowdown)
+    assert spectrum_peaks(made) == spectrum_peaks(audio) == [220, 331]
     levels = np.sqrt(np.square(made[0, : made.shape[1] // 2400 * 2400].reshape(-1, 2400)).mean(axis=1))
-    level = np.sqrt(np.square(sound).mean())
+    level = np.sqrt(np.square(audio).mean())
     assert levels.min() > 0.7 * level
     assert levels.max() < 1.3 * level
 
 
-def spectrum_peaks(sound: Block) -> list[int]:
+def spectrum_peaks(audio: Block) -> list[int]:
     """The two strongest frequencies in the second second of the audio, in hertz."""
-    strength = np.abs(np.fft.rfft(sound[0, RATE : 2 * RATE] * np.hanning(RATE)))
+    strength = np.abs(np.fft.rfft(audio[0, RATE : 2 * RATE] * np.hanning(RATE)))
     first = int(strength.argmax())
     strength[first - 20 : first + 21] = 0
     return sorted((first, int(strength.argmax())))
@@ -79,10 +79,10 @@ def test_channels_stay_in_phase(slowdown: Fraction) -> None:
 
 
 def test_a_slowdown_of_one_changes_nothing() -> None:
-    sound = samples(Tone())
-    made = stretched(sound, Fraction(1))
+    audio = samples(Tone())
+    made = stretched(audio, Fraction(1))
     last = RATE // 25  # where grains must not reach beyond the end
-    np.testing.assert_allclose(made[:, :-last], sound[:, :-last], atol=1e-6)
+    np.testing.assert_allclose(made[:, :-last], audio[:, :-last], atol=1e-6)
 
 
 def test_silence_stays_silent_and_a_short_source_is_padded_with_silence() -> None:
@@ -95,10 +95,10 @@ def test_silence_stays_silent_and_a_short_source_is_padded_with_silence() -> Non
 
 
 def test_the_block_size_does_not_change_the_output() -> None:
-    sound = samples(Tone(duration_s=1))
+    audio = samples(Tone(duration_s=1))
 
     def made(length: int) -> Block:
-        blocks = in_blocks(sound, length)
+        blocks = in_blocks(audio, length)
         pieces = stretch(blocks, slowdown=Fraction(3), sample_rate=RATE, num_channels=2, num_samples=3 * RATE)
         return np.concatenate(list(pieces), axis=1)
 
@@ -144,8 +144,8 @@ def test_silence_after_the_end_takes_no_time(monkeypatch: pytest.MonkeyPatch) ->
 
 
 def test_onsets_are_found_at_their_samples() -> None:
-    sound = samples(Tone(layout="mono"))
-    onsets = Onsets(Tape(in_blocks(sound), 1), RATE)
+    audio = samples(Tone(layout="mono"))
+    onsets = Onsets(Tape(in_blocks(audio), 1), RATE)
     found, start = [], 0
     while (onset := onsets.between(start, DURATION_S * RATE)) is not None:
         found.append(onset / RATE)

@@ -7,7 +7,7 @@ from slomo_batch.media.tracks import DAMAGED_HEADER, NOT_THE_MAIN_VIDEO, UNSUPPO
 from slomo_batch.media.tracks import notes_on_lost_tracks as notes
 from slomo_batch.records import AudioTrack, Track, TrackKind, VideoFacts
 from tests.clips.catalogue import clip
-from tests.clips.film import Film, Sound, made
+from tests.clips.film import AudioTone, Film, made
 from tests.media.sources import reader_of
 
 
@@ -69,8 +69,8 @@ def test_a_timecode_track_is_a_data_track() -> None:
 
 
 def test_audio_in_an_unsupported_codec_is_a_track_with_an_obstacle() -> None:
-    sound = Sound(codec="g726", sample_rate=8000)
-    facts = probe(reader_of(made(Film(codec="mpeg4", num_frames=12, suffix=".avi", sounds=(sound,)))), "g726").facts
+    audio = AudioTone(codec="g726", sample_rate=8000)
+    facts = probe(reader_of(made(Film(codec="mpeg4", num_frames=12, suffix=".avi", audio=(audio,)))), "g726").facts
     assert facts.audio == ()
     assert [(track.kind, track.codec, track.obstacle) for track in facts.tracks] == [
         ("audio", "adpcm_g726", UNSUPPORTED_CODEC)

@@ -51,13 +51,13 @@ def samples(tone: Tone) -> Block:
     return np.repeat(mono[None].astype(np.float32), av.AudioLayout(tone.layout).nb_channels, axis=0)
 
 
-def sound_file(path: Path, tones: Sequence[Tone], *, from_s: float = 0.0) -> Path:
+def audio_file(path: Path, tones: Sequence[Tone], *, from_s: float = 0.0) -> Path:
     """A file of these tracks, the first sample at `from_s`."""
     with av.open(str(path), "w") as container:
         tracks = [(_stream(container, tone), samples(tone)) for tone in tones]
-        for start in range(0, max(sound.shape[1] for _, sound in tracks), 4096):
-            for stream, sound in tracks:
-                piece = sound[:, start : start + 4096]
+        for start in range(0, max(audio.shape[1] for _, audio in tracks), 4096):
+            for stream, audio in tracks:
+                piece = audio[:, start : start + 4096]
                 if piece.shape[1]:
                     packed = np.ascontiguousarray(piece.T).reshape(1, -1)  # PyAV is wrong about 8 planes
                     frame = AudioFrame.from_ndarray(packed, "flt", stream.layout.name)
@@ -101,8 +101,8 @@ def heard(path: Path, track: int = 0) -> tuple[Block, int]:
             assert isinstance(frame, AudioFrame)
             start = start if blocks else round((frame.pts or 0) * (frame.time_base or 0) * rate)
             blocks.append(_planar(frame))
-    sound = np.concatenate(blocks, axis=1)
-    return (np.pad(sound, ((0, 0), (start, 0))) if start > 0 else sound[:, -start:]), rate
+    audio = np.concatenate(blocks, axis=1)
+    return (np.pad(audio, ((0, 0), (start, 0))) if start > 0 else audio[:, -start:]), rate
 
 
 def _planar(frame: AudioFrame) -> Block:
@@ -113,9 +113,9 @@ def _planar(frame: AudioFrame) -> Block:
     return (found / scale).astype(np.float32)
 
 
-def clicks(sound: Block, rate: int) -> list[float]:
+def clicks(audio: Block, rate: int) -> list[float]:
     """Times of the clicks in seconds: steep onsets at least 8 ms after the previous one."""
-    steep = np.abs(np.diff(sound[0]))
+    steep = np.abs(np.diff(audio[0]))
     found: list[int] = []
     last = -rate
     for place in np.flatnonzero(steep > 0.35 * steep.max()).tolist():
@@ -125,7 +125,7 @@ def clicks(sound: Block, rate: int) -> list[float]:
     return [place / rate for place in found]
 
 
-def in_blocks(sound: Block, length: int = 1000) -> Iterator[Block]:
+def in_blocks(audio: Block, length: int = 1000) -> Iterator[Block]:
     """The samples in blocks."""
-    for start in range(0, sound.shape[1], length):
-        yield sound[:, start : start + length]
+    for start in range(0, audio.shape[1], length):
+        yield audio[:, start : start + length]

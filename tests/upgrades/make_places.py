@@ -23,19 +23,19 @@ from pathlib import Path
 from typing import Any
 
 import slomo_batch
-from tests.clips.film import GOP, Film, Sound, made
 from tests.s3_server import S3Server, serving
 from tests.upgrades import places
 
 cli, interpolate, stitch, location = (
     import_module(f"slomo_batch.{name}") for name in ("cli", "steps.interpolate", "steps.stitch", "storage.location")
 )
+film = import_module("tests.clips.film")
 """By the first version's names: today they may be elsewhere."""
 MTIME_NS = 1_700_000_000_123_456_789
 """Of the sources on disk."""
 SOURCES = {
-    "moving.mp4": made(Film(num_frames=12, options=GOP | {"g": "4"}, sounds=(Sound(),))),
-    "network.mp4": made(Film(num_frames=3, options=GOP)),
+    "moving.mp4": film.made(film.Film(num_frames=12, options=film.GOP | {"g": "4"}, sounds=(film.Sound(),))),
+    "network.mp4": film.made(film.Film(num_frames=3, options=film.GOP)),
     "broken.mp4": b"not a video\n" * 100,
 }
 EXIT_CODES = {"finished": 0, "half-done": 130, "uploaded": -signal.SIGKILL, "failed": 1}
