@@ -1,12 +1,15 @@
 """The registry of methods, opening interpolators from a spec, and the description of the machine."""
 
 import pickle
+import sys
+from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 import torch
 
 from slomo_batch import __version__
-from slomo_batch.errors import WeightsError
+from slomo_batch.errors import ManifestError, WeightsError
 from slomo_batch.interpolators.blend import Blend
 from slomo_batch.interpolators.contract import context_of
 from slomo_batch.interpolators.device import builds, device_name, supported_precision
@@ -15,7 +18,8 @@ from slomo_batch.interpolators.flow import Flow
 from slomo_batch.interpolators.mci import Mci
 from slomo_batch.interpolators.method import InterpolatorSpec
 from slomo_batch.interpolators.pixel_revision import PIXEL_REVISION
-from slomo_batch.interpolators.registry import find_method, open_interpolator
+from slomo_batch.interpolators.registry import BUILT_IN, find_method, method_names, open_interpolator
+from tests.interpolators.other_packages import install
 
 
 def test_a_spec_can_be_pickled() -> None:
@@ -33,6 +37,61 @@ def test_the_old_ways_need_no_weights() -> None:
 @pytest.mark.parametrize("name", ["duplicate", "blend", "mci", "flow"])
 def test_a_descriptor_states_the_context_of_its_method(name: str) -> None:
     assert find_method(name).method.context == context_of(open_interpolator(InterpolatorSpec(method=name)))
+
+
+@pytest.fixture
+def site(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
+    """A folder for packages, which this process imports from."""
+    monkeypatch.syspath_prepend(str(tmp_path / "site"))
+    find_method.cache_clear()
+    yield tmp_path / "site"
+    find_method.cache_clear()
+    sys.modules.pop("slomo_tint", None)
+
+
+def test_a_method_of_another_package_has_the_version_of_the_package_and_of_its_pixels(site: Path) -> None:
+    assert "tint" not in method_names()
+    install(site, version="1.2")
+    assert method_names() == [*BUILT_IN, "echo", "tint"]
+    assert find_method("tint").version == "slomo-tint 1.2, pixel version 1"
+    assert {find_method(name).version for name in BUILT_IN} == {""}
+
+
+def test_a_method_that_is_not_installed_is_refused_with_the_names_of_those_that_are(site: Path) -> None:
+    install(site)
+    with pytest.raises(ManifestError, match=r"no interpolation method 'rife' is installed.*superslomo, echo, tint"):
+        find_method("rife")
+
+
+@pytest.mark.parametrize(
+    ("value", "source", "complaint"),
+    [
+        ("slomo_tint:ECHO", None, "'tint' of slomo-tint 1.0 is not a Method of that name"),
+        ("slomo_tint:NO_METHOD", None, "'tint' of slomo-tint 1.0 is not a Method of that name"),
+        ("slomo_tint:ABSENT", None, "'tint' of slomo-tint 1.0 cannot be imported: AttributeError: .*ABSENT"),
+        ("slomo_tint:TINT", "import no_such_module", "cannot be imported: ModuleNotFoundError: .*no_such_module"),
+        ("slomo_tint:TINT", "raise SystemError('no GPU')", "cannot be imported: SystemError: no GPU"),
+    ],
+)
+def test_a_package_that_cannot_be_used_is_named(site: Path, value: str, source: str | None, complaint: str) -> None:
+    install(site, methods={"tint": value}, source=source)
+    with pytest.raises(ManifestError, match=complaint):
+        find_method("tint")
+
+
+def test_a_name_that_two_packages_use_is_refused(site: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    install(site)
+    other = site.with_name("other")
+    install(other, name="slomo-paint", version="3.1")
+    monkeypatch.syspath_prepend(str(other))
+    with pytest.raises(ManifestError, match=r"several packages .*'tint': slomo-paint 3\.1 and slomo-tint 1\.0"):
+        find_method("tint")
+
+
+def test_a_package_cannot_replace_a_method_of_slomo_batch(site: Path) -> None:
+    install(site, methods={"blend": "slomo_tint:TINT"})
+    assert find_method("blend").method is BUILT_IN["blend"]
+    assert method_names() == [*BUILT_IN]
 
 
 def test_weights_that_are_not_there_are_named() -> None:

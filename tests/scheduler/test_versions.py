@@ -1,6 +1,7 @@
 """Driver and workers run the same slomo-batch: a machine with another version is reported and gets no work."""
 
 import pickle
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -10,7 +11,8 @@ from slomo_batch.attempts import Errored, Lost, Succeeded
 from slomo_batch.errors import VersionMismatch
 from slomo_batch.scheduler.calls import TaskCall
 from slomo_batch.uri import Uri
-from slomo_batch.wiring import Code, JobEnvironment, open_context
+from slomo_batch.wiring import Code, JobEnvironment, _planned_method, open_context
+from tests.scale.products import RESOLVED
 from tests.scheduler.virtual_ray import Said, Scenario, VirtualRay, chunk_calls, finished, made, open_call
 
 OTHERS = [
@@ -103,3 +105,32 @@ def test_the_job_ends_if_no_machine_has_the_drivers_version(monkeypatch: pytest.
         for _ in range(20):
             engine.scale(8)
             engine.outcomes(0.5)
+
+
+# ---- the version of a method of another package -----------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("name", "planned_with", "complaint"),
+    [
+        (
+            "blend",
+            "slomo-blend 2.0, pixel version 1",
+            "another version of the interpolation method 'blend' than the video",
+        ),
+        (
+            "rife",
+            "slomo-rife 2.0, pixel version 1",
+            "no interpolation method 'rife'.*Install slomo-rife 2.0, pixel version 1 on",
+        ),
+    ],
+)
+def test_a_worker_with_another_version_of_a_method_than_the_plan_refuses_it(
+    name: str, planned_with: str, complaint: str
+) -> None:
+    with pytest.raises(VersionMismatch, match=complaint):
+        _planned_method(name, replace(RESOLVED, method_version=planned_with))
+
+
+def test_a_worker_accepts_the_method_that_a_video_was_planned_with() -> None:
+    assert _planned_method("blend", RESOLVED).name == "blend"
