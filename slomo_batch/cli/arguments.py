@@ -2,6 +2,7 @@
 
 import argparse
 from collections.abc import Callable
+from math import nan
 from pathlib import Path
 from typing import Any, Literal, TextIO
 
@@ -80,7 +81,7 @@ def add_run_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--prewarm",
         metavar="N",
-        type=int_at_least(0),
+        type=integer(0),
         default=0,
         help="ask the cluster to start machines for N workers immediately (default: 0)",
     )
@@ -93,19 +94,44 @@ def add_job(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--work", metavar="URI", default="", help="the work place (default: the manifest's)")
 
 
-def int_at_least(least: int) -> Callable[[str], int]:
-    """Return a parser of integers that are not below `least`."""
+MAX_NUMBER = 2**31 - 1
+MAX_THREADS = 1024
+
+
+def integer(least: int, most: int = MAX_NUMBER) -> Callable[[str], int]:
+    """Return a parser of integers in a range."""
 
     def read(text: str) -> int:
         try:
             number = int(text)
         except ValueError:
             number = least - 1
-        if number < least:
-            raise argparse.ArgumentTypeError(f"expected an integer of at least {least}, got {text!r}")
+        if not least <= number <= most:
+            raise argparse.ArgumentTypeError(f"expected an integer from {least} to {most}, got {_excerpt(text)}")
         return number
 
     return read
+
+
+def number(least: float, most: float = MAX_NUMBER, *, above: bool = False) -> Callable[[str], float]:
+    """Return a parser of numbers in a range, also as fractions such as 1/2. With `above`, `least` is not in it."""
+
+    def read(text: str) -> float:
+        try:
+            numerator, _, denominator = text.partition("/")
+            found = float(numerator) / float(denominator or 1)
+        except (ValueError, ZeroDivisionError):
+            found = nan
+        if not least <= found <= most or (above and found == least):
+            low = f"above {least}, up to" if above else f"from {least} to"
+            raise argparse.ArgumentTypeError(f"expected a number {low} {most}, got {_excerpt(text)}")
+        return found
+
+    return read
+
+
+def _excerpt(text: str) -> str:
+    return repr(text if len(text) <= 40 else f"{text[:40]}...")
 
 
 # ---- what the options name -------------------------------------------------------------------------------------------

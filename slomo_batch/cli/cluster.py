@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 from functools import partial
 from typing import TYPE_CHECKING
 
-from slomo_batch.cli.arguments import Commands, add_command, add_group, int_at_least
+from slomo_batch.cli.arguments import Commands, add_command, add_group, integer, number
 from slomo_batch.cli.streams import for_display
 from slomo_batch.errors import ClusterError, ManifestError
 from slomo_batch.manifest.load import read_text
@@ -33,14 +33,14 @@ def _add_check(commands: Commands) -> None:
     parser.add_argument(
         "--gpus-per-worker",
         metavar="N",
-        type=float,
+        type=number(0),
         default=1.0,
         help="cluster.gpus_per_worker of the manifest (default: 1)",
     )
     parser.add_argument(
         "--cpus-per-worker",
         metavar="N",
-        type=int_at_least(1),
+        type=integer(1),
         default=1,
         help="cluster.cpus_per_worker of the manifest (default: 1)",
     )

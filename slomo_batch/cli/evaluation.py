@@ -6,7 +6,7 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, get_args
 
-from slomo_batch.cli.arguments import Commands, add_command, int_at_least
+from slomo_batch.cli.arguments import MAX_THREADS, Commands, add_command, integer
 from slomo_batch.errors import ManifestError
 from slomo_batch.evaluation.datasets.known import DATASETS, detect_dataset
 from slomo_batch.interpolators.registry import method_names
@@ -20,6 +20,8 @@ if TYPE_CHECKING:
     from slomo_batch.evaluation.worst_frames import WorstFrames
 
 
+MAX_LEVELS = 8
+"""Largest value of --levels: each level halves the picture."""
 LADDER = {"factors": [2], "skip": 20, "frames": 17, "max_width": None, "cuts": "ignore"}
 """The defaults of `evaluate` for clips."""
 COMPARISON = {"factors": [2], "skip": 0, "frames": 121, "max_width": None, "cuts": "hold"}
@@ -51,9 +53,7 @@ def _add_evaluate(commands: Commands) -> None:
         choices=DATASETS,
         help=f"the data set, if it is not recognized from the folder: {names}",
     )
-    sets.add_argument(
-        "--cases", metavar="N", type=int_at_least(1), help="use at most N cases of each part, evenly spaced"
-    )
+    sets.add_argument("--cases", metavar="N", type=integer(1), help="use at most N cases of each part, evenly spaced")
     _add_answer(parser)
 
 
@@ -86,7 +86,7 @@ def _add_methods(parser: argparse.ArgumentParser, flag: str) -> None:
         default=["compact"],
         help="weights of each method that has some: shipped names, paths or URIs (default: compact)",
     )
-    group.add_argument("--levels", metavar="N", type=int_at_least(1), help="pyramid levels of the network")
+    group.add_argument("--levels", metavar="N", type=integer(1, MAX_LEVELS), help="pyramid levels of the network")
     group.add_argument(
         "--precision",
         choices=("auto", *get_args(Precision)),
@@ -94,7 +94,11 @@ def _add_methods(parser: argparse.ArgumentParser, flag: str) -> None:
         help="precision of the network (default: auto)",
     )
     group.add_argument(
-        "--threads", metavar="N", type=int_at_least(1), default=1, help="CPU threads of the network (default: 1)"
+        "--threads",
+        metavar="N",
+        type=integer(1, MAX_THREADS),
+        default=1,
+        help="CPU threads of the network (default: 1)",
     )
 
 
@@ -107,23 +111,23 @@ def _add_ladder(parser: argparse.ArgumentParser, defaults: dict[str, Any], *, wi
             "--factor",
             dest="factors",
             metavar="K",
-            type=int_at_least(2),
+            type=integer(2),
             nargs="+",
             help="keep every K-th frame and predict the others (default: 2)",
         )
     group.add_argument(
-        "--skip", metavar="N", type=int_at_least(0), help=f"skip the first N frames (default: {defaults['skip']})"
+        "--skip", metavar="N", type=integer(0), help=f"skip the first N frames (default: {defaults['skip']})"
     )
     group.add_argument(
         "--frames",
         metavar="N",
-        type=int_at_least(0),
+        type=integer(0),
         help=f"use N frames after that; 0 uses all (default: {defaults['frames']})",
     )
     group.add_argument(
         "--max-width",
         metavar="PX",
-        type=int_at_least(16),
+        type=integer(16),
         help="reduce wider pictures by averaging whole blocks of pixels",
     )
     group.add_argument(

@@ -5,7 +5,7 @@ import importlib.util
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from slomo_batch.cli.arguments import Commands, add_command, int_at_least
+from slomo_batch.cli.arguments import MAX_THREADS, Commands, add_command, integer, number
 from slomo_batch.errors import ManifestError
 from slomo_batch.uri import Uri
 
@@ -36,7 +36,7 @@ def add_training_command(commands: Commands) -> None:
     parser.add_argument(
         "--workers",
         metavar="N",
-        type=int_at_least(0),
+        type=integer(0),
         default=0,
         help="training workers; 0: one per GPU, at least one (default: 0)",
     )
@@ -47,31 +47,35 @@ def _add_loop_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--threads",
         metavar="N",
-        type=int_at_least(0),
+        type=integer(1, MAX_THREADS),
         default=1,
         help="CPU threads of torch in each worker (default: 1)",
     )
     parser.add_argument(
         "--data-workers",
         metavar="N",
-        type=int_at_least(0),
+        type=integer(0, MAX_THREADS),
         default=1,
         help="processes that prepare samples, for each worker (default: 1)",
     )
     parser.add_argument(
         "--validate-every",
         metavar="STEPS",
-        type=int_at_least(0),
+        type=integer(0),
         default=200,
         help="steps between validations; 0: never (default: 200)",
     )
     parser.add_argument(
-        "--checkpoint-every", metavar="S", type=float, default=60.0, help="seconds between checkpoints (default: 60)"
+        "--checkpoint-every",
+        metavar="S",
+        type=number(0),
+        default=60.0,
+        help="seconds between checkpoints (default: 60)",
     )
     parser.add_argument(
         "--stop-at",
         metavar="STEP",
-        type=int_at_least(0),
+        type=integer(0),
         default=0,
         help="stop after this step; a later run resumes (default: the config's last step)",
     )
@@ -107,7 +111,7 @@ def _training_job(options: argparse.Namespace) -> "TrainingJob":
         read_config(options.config),
         Uri.parse(options.out or f"training-runs/{options.config.stem}"),
         LoopOptions(
-            threads=max(1, options.threads),
+            threads=options.threads,
             data_workers=options.data_workers,
             checkpoint_s=options.checkpoint_every,
             validate_every=options.validate_every,

@@ -102,8 +102,12 @@ def _number(value: object) -> Fraction:
         raise invalid(str(error)) from None
 
 
+MAX_RATIONAL = 10**6
+"""Largest slowdown, frame rate or share: far more than any real one."""
+
+
 def rational(least: int | None = None) -> Callable[[object], Fraction]:
-    """Return a reader of numbers of at least `least`, or above 0."""
+    """Return a reader of numbers of at least `least`, or above 0, up to MAX_RATIONAL."""
 
     def read(value: object) -> Fraction:
         number = _number(value)
@@ -111,6 +115,8 @@ def rational(least: int | None = None) -> Callable[[object], Fraction]:
             raise invalid(f"must be at least {least}, got {text_of(value)}")
         if least is None and number <= 0:
             raise invalid(f"must be greater than 0, got {text_of(value)}")
+        if number > MAX_RATIONAL:
+            raise invalid(f"must be at most {MAX_RATIONAL}, got {text_of(value)}")
         return number
 
     return read

@@ -1,15 +1,19 @@
 """The command line: parsing, exit codes, the commands without a job, and imports."""
 
+import argparse
 import importlib
 import io
 import json
+import re
 import subprocess
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 from slomo_batch import __version__
+from slomo_batch.cli import arguments as shared_arguments
 from slomo_batch.cli import files
 from slomo_batch.cli import main as cli
 from slomo_batch.cli.run import convert_manifest
@@ -56,6 +60,55 @@ def test_help_names_the_arguments_of_a_command(command: list[str], capsys: pytes
 def test_a_wrong_command_exits_with_2(arguments: list[str], capsys: pytest.CaptureFixture[str]) -> None:
     assert cli.main(arguments) == 2
     assert "usage: slomo-batch" in capsys.readouterr().err
+
+
+NUMERIC_OPTIONS = [
+    (["run", "job.yaml"], "--prewarm"),
+    (["submit", "job.yaml"], "--prewarm"),
+    (["timeline", "job.yaml", "--out", "trace.json"], "--last-hours"),
+    (["cluster", "check", "cluster.yaml"], "--gpus-per-worker"),
+    (["cluster", "check", "cluster.yaml"], "--cpus-per-worker"),
+    *((["evaluate", "a.mp4"], option) for option in ("--factor", "--cases")),
+    *(
+        ([command, "a.mp4"], option)
+        for command in ("compare", "evaluate")
+        for option in ("--levels", "--threads", "--skip", "--frames", "--max-width")
+    ),
+    *(
+        (["train", "config.yaml"], option)
+        for option in (
+            *("--workers", "--threads", "--data-workers", "--validate-every", "--checkpoint-every", "--stop-at"),
+        )
+    ),
+]
+
+
+@pytest.mark.parametrize(("command", "option"), NUMERIC_OPTIONS, ids=lambda each: " ".join([each[0], each[-1]]))
+def test_a_number_out_of_range_is_refused_with_the_range(
+    command: list[str], option: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    for value in ("-1", "nan", "inf", "-inf", "99999999999999999999", "9" * 5000, "1e400", "x", "1/0", ""):
+        assert cli.main([*command, f"{option}={value}"]) == 2
+        said = capsys.readouterr().err.splitlines()[-1]
+        assert re.search(rf"{option}: expected an? (integer|number) (from|above) \d+,? (up )?to \d+, got '", said)
+        assert len(said) < 200
+
+
+def test_every_numeric_option_is_tested(capsys: pytest.CaptureFixture[str]) -> None:
+    tested = {
+        (*(word for word in command if "." not in word and word != "--out"), option)
+        for command, option in NUMERIC_OPTIONS
+    }
+    assert set(_numeric_options(cli.parser())) == tested
+
+
+def _numeric_options(parser: argparse.ArgumentParser, path: tuple[str, ...] = ()) -> Iterator[tuple[str, ...]]:
+    for action in parser._actions:
+        if isinstance(action, argparse._SubParsersAction):
+            for name, inner in action.choices.items():
+                yield from _numeric_options(inner, (*path, name))
+        elif getattr(action.type, "__module__", "") == shared_arguments.__name__:
+            yield (*path, action.option_strings[0])
 
 
 def test_schema_prints_the_json_schema(capsys: pytest.CaptureFixture[str]) -> None:
@@ -247,6 +300,9 @@ def test_the_same_convert_is_the_same_job_and_another_is_another(tmp_path: Path)
     ("arguments", "expected"),
     [
         (["a.mov", "b.mp4", "--slowdown", "0.5"], "--slowdown 0.5: must be at least 1, got 0.5"),
+        (["a.mov", "b.mp4", "--slowdown", "nan"], "--slowdown nan: 'nan' is not a number"),
+        (["a.mov", "b.mp4", "--slowdown", "9999999"], "--slowdown 9999999: must be at most 1000000, got 9999999"),
+        (["a.mov", "b.mp4", "--fps", "x0"], "--fps x0: must be greater than 0"),
         (["a.mov", "b.mp4", "--fps", "fast"], "--fps fast: 'fast' is not a frame rate"),
         (["a.mov", "b.mp4", "--method", "flo"], "--method flo: 'flo' is not one of duplicate, blend, mci, flow"),
         (["a.mov", "b.mp4", "--codec", "vp9"], "--codec vp9: 'vp9' is not one of h264, hevc"),

@@ -175,11 +175,11 @@ def test_the_commands_print_a_table_or_json_and_write_files(
 @pytest.mark.parametrize(
     ("arguments", "reason"),
     [
-        (["--factor", "1"], "expected an integer of at least 2, got '1'"),
+        (["--factor", "1"], "expected an integer from 2 to 2147483647, got '1'"),
         (["--method", "rife"], "invalid choice: 'rife'"),
         (["--write", "report.txt"], "must end in .json or .parquet"),
         (["--write", "/nowhere/report.json"], "no such folder: /nowhere"),
-        (["--max-width", "wide"], "expected an integer of at least 16, got 'wide'"),
+        (["--max-width", "wide"], "expected an integer from 16 to 2147483647, got 'wide'"),
     ],
 )
 def test_invalid_options_are_rejected(arguments: list[str], reason: str, capsys: pytest.CaptureFixture[str]) -> None:
