@@ -4,13 +4,19 @@ import argparse
 import inspect
 import re
 import shlex
+import tomllib
 from collections.abc import Iterator
+from fractions import Fraction
 from pathlib import Path
 
 import pytest
+import torch
 import yaml
 
 from slomo_batch.cli.main import main, parser
+from slomo_batch.interpolators.contract import make_frames
+from slomo_batch.interpolators.method import InterpolatorSpec
+from slomo_batch.interpolators.registry import find_method, open_interpolator
 from slomo_batch.manifest.load import load
 from slomo_batch.manifest.schema import Manifest
 from slomo_batch.manifest.sections import InputSpec
@@ -18,6 +24,7 @@ from slomo_batch.manifest.validation_errors import leaves
 from slomo_batch.storage.work_layout import Layout
 from tests.architecture import manifest_page
 from tests.architecture.project import ROOT, name_of, project_files
+from tests.interpolators.other_packages import install
 
 PAGES = [path for path in project_files() if path.suffix == ".md"]
 INDENTED = re.compile(r"^    (?:\$ )?((?:slomo-batch|make) [^#\n]*)", re.MULTILINE)
@@ -153,3 +160,20 @@ def test_everything_in_the_work_place_is_explained() -> None:
     names = {key.split("/")[0] + ("/" if "/" in key else "") for key in work_keys() if key}
     assert len(names) > 15
     assert sorted(name for name in names if f"{name}`" not in page) == []
+
+
+def test_the_method_of_the_documentation_can_be_installed_and_used(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    page = (ROOT / "docs" / "methods.md").read_text()
+    [source] = re.findall(r"^```python\n(.*?)^```", page, re.MULTILINE | re.DOTALL)
+    [project] = re.findall(r"^```toml\n(.*?)^```", page, re.MULTILINE | re.DOTALL)
+    entry_points = tomllib.loads(project)["project"]["entry-points"]["slomo_batch.interpolators"]
+    monkeypatch.syspath_prepend(str(tmp_path / "site"))
+    install(tmp_path / "site", module="slomo_nearest", source=source, methods=entry_points)
+    find_method.cache_clear()
+    method = open_interpolator(InterpolatorSpec(method="nearest"))
+    [frame] = make_frames(method, [torch.ones(3, 4, 4), torch.zeros(3, 4, 4)], [Fraction(1, 4)])
+    find_method.cache_clear()
+    assert isinstance(frame, torch.Tensor)
+    assert torch.equal(frame, torch.full((3, 4, 4), 0.9))

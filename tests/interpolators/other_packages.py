@@ -18,6 +18,7 @@ def install(
     name: str = "slomo-tint",
     version: str = "1.0",
     methods: Mapping[str, str] = METHODS,
+    module: str = "slomo_tint",
     source: str | None = None,
 ) -> None:
     """Build a wheel of the package and install it into the folder `site`, which it replaces."""
@@ -26,7 +27,7 @@ def install(
     info = f"{name.replace('-', '_')}-{version}.dist-info"
     entries = "".join(f"{method} = {value}\n" for method, value in methods.items())
     files = {
-        "slomo_tint.py": SOURCE.read_text() if source is None else source,
+        f"{module}.py": SOURCE.read_text() if source is None else source,
         "slomo_tint_levels/warm-1.safetensors": "0.75",
         f"{info}/METADATA": f"Metadata-Version: 2.1\nName: {name}\nVersion: {version}\n",
         f"{info}/WHEEL": "Wheel-Version: 1.0\nGenerator: tests\nRoot-Is-Purelib: true\nTag: py3-none-any\n",
