@@ -112,7 +112,7 @@ class ClusterError(JobError):
 
 
 class VersionMismatch(ClusterError):
-    """A worker runs another slomo-batch than the driver. While other machines work, only its machine is set aside."""
+    """A worker runs another slomo_batch than the driver. While other machines work, only its machine is set aside."""
 
 
 class StoreUnusable(JobError):

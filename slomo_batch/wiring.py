@@ -34,7 +34,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Code:
-    """The version of slomo-batch that a process runs; by default this process's."""
+    """The version of slomo_batch that a process runs; by default this process's."""
 
     version: str = __version__
     pixel_revision: int = PIXEL_REVISION
@@ -74,7 +74,7 @@ def _check_code(environment: JobEnvironment) -> None:
     drivers = getattr(environment, "code", "an older slomo-batch")  # such a driver pickles no code
     if drivers != Code():
         raise VersionMismatch(
-            "this machine runs another slomo-batch than the driver",
+            "this machine runs another slomo_batch than the driver",
             expected=str(drivers),
             got=str(Code()),
             remedy="Install the driver's version on every machine.",

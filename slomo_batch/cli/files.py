@@ -16,7 +16,7 @@ def add_file_commands(commands: Commands) -> None:
     """Add the commands."""
     add_command(commands, "schema", "print the JSON Schema of the manifest", _schema)
     weights = add_group(commands, "weights", "list the shipped weights, or import a checkpoint")
-    add_command(weights, "list", "list the weights that are shipped with slomo-batch", _weights_list)
+    add_command(weights, "list", "list the weights that are shipped with slomo_batch", _weights_list)
     importing = add_command(
         weights,
         "import",

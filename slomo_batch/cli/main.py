@@ -1,7 +1,7 @@
 """The command line: parse the arguments, run the command, print its errors, return the exit code.
 
     0 all videos published           1 some videos failed     2 invalid manifest or command
-    3 cluster or storage unusable   70 a bug in slomo-batch   130 interrupted
+    3 cluster or storage unusable   70 a bug in slomo_batch   130 interrupted
 
 Expected errors are printed to stderr without a traceback. Results are printed to stdout. torch, Ray and the media
 libraries are loaded only by the commands that use them.
@@ -50,7 +50,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
             if fault is not None:
                 return _print_error(fault)
             _print(traceback.format_exc().rstrip())
-            _print("slomo-batch: this is a bug in slomo-batch; please report it with the lines above")
+            _print("slomo-batch: this is a bug in slomo_batch; please report it with the lines above")
             return EXIT_BUG
         return code
 
@@ -90,7 +90,7 @@ def parser() -> argparse.ArgumentParser:
         prog="slomo-batch",
         description="Make slow motion and higher frame rates from whole video archives.",
         epilog="Exit codes: 0 all videos published, 1 some videos failed, 2 invalid manifest or command, "
-        "3 cluster or storage unusable, 70 a bug in slomo-batch, 130 interrupted.",
+        "3 cluster or storage unusable, 70 a bug in slomo_batch, 130 interrupted.",
         allow_abbrev=False,
     )
     top.add_argument("--version", action="version", version=f"slomo-batch {__version__}")

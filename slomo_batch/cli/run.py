@@ -42,14 +42,14 @@ def _add_run(commands: Commands) -> None:
     add_run_options(parser)
     add_log(parser)
     parser.add_argument(
-        "--require-version", metavar="VERSION", default="", help="fail if another version of slomo-batch is installed"
+        "--require-version", metavar="VERSION", default="", help="fail if another version of slomo_batch is installed"
     )
 
 
 def _run(options: argparse.Namespace) -> int:
     if options.require_version not in {"", __version__}:
         raise ClusterError(
-            "another version of slomo-batch is installed here than required",
+            "another version of slomo_batch is installed here than required",
             expected=options.require_version,
             got=__version__,
             remedy="Install the required version. For a submitted run, install the same version on both machines.",

@@ -1,1 +1,1 @@
-"""Ray clusters from outside: cluster files, nodes, submitted jobs, spot machines."""
+"""Ray clusters from outside: cluster files, nodes, submitted jobs, spot instances."""

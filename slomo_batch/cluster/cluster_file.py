@@ -1,8 +1,8 @@
 """Check a file of Ray's cluster launcher (cluster.yaml) before it costs money, without a cloud or a cluster.
 
 The checks are Ray's own schema, EC2's model of a node, and what this project needs: a head without chunks and with its
-own role, node types that may start and are large enough for every step, spot machines that are watched and tried first,
-and a Ray that requires a token.
+own role, node types that may start and are large enough for every step, spot instances that are watched and tried
+first, and a Ray that requires a token.
 """
 
 import copy
@@ -112,7 +112,7 @@ def _fit_problems(config: Mapping[str, Any], worker: Mapping[str, float]) -> Ite
 
 
 def _spot_problems(config: Mapping[str, Any]) -> Iterator[str]:
-    """Spot machines must be watched for their end, and come before machines at full price."""
+    """Spot instances must be watched for their end, and come before machines at full price."""
     spot = {name: kind for name, kind in _workers(config) if "InstanceMarketOptions" in kind.get("node_config", {})}
     watches = any("cluster spot-watch" in command for command in config.get("worker_start_ray_commands", ()))
     if spot and not watches:

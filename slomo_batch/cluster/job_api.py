@@ -61,7 +61,7 @@ class JobApi:
         """Of the dashboard."""
 
     def submissions(self) -> list[Submission]:
-        """Every run of slomo-batch that the cluster remembers."""
+        """Every run of slomo_batch that the cluster remembers."""
         found = (_submission(details) for details in self._asked(self._client.list_jobs))
         return [submission for submission in found if submission is not None]
 
@@ -69,7 +69,7 @@ class JobApi:
         """One run."""
         found = _submission(self._asked(lambda: self._client.get_job_info(submission_id)))
         if found is None:
-            raise ClusterError("not a run of slomo-batch", where=submission_id)
+            raise ClusterError("not a run of slomo_batch", where=submission_id)
         return found
 
     def start(self, submission_id: str, command: str, metadata: Mapping[str, str]) -> bool:

@@ -74,7 +74,7 @@ class Submission:
 
 
 def parse_id(submission_id: str) -> tuple[str, str, int] | None:
-    """Job, digest and number of an id; None if the id is not one of slomo-batch."""
+    """Job, digest and number of an id; None if the id is not one of slomo_batch."""
     found = _ID.fullmatch(submission_id)
     return (found["job"], found["digest"], int(found["number"])) if found else None
 
@@ -170,7 +170,7 @@ def exit_code_of(run: Submission) -> int:
     """The exit code of this command for a run that has ended.
 
     Raises:
-        ClusterError: slomo-batch did not run, or was ended from outside.
+        ClusterError: slomo_batch did not run, or was ended from outside.
     """
     if run.status == "SUCCEEDED":
         return 0
@@ -178,7 +178,7 @@ def exit_code_of(run: Submission) -> int:
         return Interrupted.exit_code
     if run.exit_code == NOT_FOUND:
         raise ClusterError(
-            "slomo-batch is not installed on the cluster's head, or not on the PATH of its `ray start`",
+            "slomo_batch is not installed on the cluster's head, or not on the PATH of its `ray start`",
             where=run.id,
             remedy="cluster.yaml shows how every node gets it.",
         )

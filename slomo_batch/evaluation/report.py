@@ -93,7 +93,7 @@ class Report:
     """The result of one `evaluate` or `compare` command."""
 
     version: str
-    """Version of slomo-batch."""
+    """Version of slomo_batch."""
     machine: Machine
     pixel_revision: int
     protocol: ClipProtocol | DatasetProtocol

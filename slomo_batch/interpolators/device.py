@@ -53,7 +53,7 @@ def device_name() -> str:
 
 @cache
 def builds(method_version: str = "") -> str:
-    """Return the versions of slomo-batch and of the libraries that compute pixels, and the CPU instruction set.
+    """Return the versions of slomo_batch and of the libraries that compute pixels, and the CPU instruction set.
 
     `method_version`: that of a method of another package.
     """

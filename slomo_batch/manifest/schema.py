@@ -77,7 +77,7 @@ class Manifest(VideoSections):
 def json_schema() -> dict[str, Any]:
     """Return the JSON Schema of the manifest, for editors."""
     schema: dict[str, Any] = _with_sentences(Manifest.model_json_schema(by_alias=True))
-    return {"$schema": "https://json-schema.org/draft/2020-12/schema", **schema, "title": "slomo-batch manifest"}
+    return {"$schema": "https://json-schema.org/draft/2020-12/schema", **schema, "title": "slomo_batch manifest"}
 
 
 def _with_sentences(schema: Any) -> Any:

@@ -1,6 +1,6 @@
 """Find forward jumps of the audio timestamps in transport and program streams, to confirm jumps of the video.
 
-If audio and video jump together, a recorder was paused or another broadcast follows; like FFmpeg, slomo-batch then
+If audio and video jump together, a recorder was paused or another broadcast follows; like FFmpeg, slomo_batch then
 continues without a gap. If only the video jumps, pictures are missing while the audio continues: that gap stays.
 """
 

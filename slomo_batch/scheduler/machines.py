@@ -298,7 +298,7 @@ def _abilities_of_a_worker(needs: Resources, stop: StopRequests) -> Abilities:
         abilities: Abilities = ray.get(probe)
     except ray.exceptions.RayError as error:
         raise ClusterError(
-            "slomo-batch could not start on the machine chosen for the first worker",
+            "slomo_batch could not start on the machine chosen for the first worker",
             got=str(error).strip().splitlines()[-1].strip(),
             remedy="Install the same versions on all machines, as cluster.yaml does.",
         ) from error

@@ -49,7 +49,7 @@ _HEADER: Fault = (
 _PROGRAM: Fault = (
     StoreUnusable,
     "boto3 refused the request",
-    "This is a defect of slomo-batch or of the installed boto3: please report it.",
+    "This is a defect of slomo_batch or of the installed boto3: please report it.",
 )
 _DAMAGED: Fault = (
     StorageBusy,

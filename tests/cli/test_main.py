@@ -166,7 +166,7 @@ def test_a_bug_is_reported_as_one_with_its_own_exit_code(
     assert cli.main(["schema"]) == 70
     shown = capsys.readouterr().err
     assert "Traceback" in shown
-    assert "this is a bug in slomo-batch" in shown
+    assert "this is a bug in slomo_batch" in shown
 
 
 def test_a_permission_error_is_not_reported_as_a_bug(

@@ -46,7 +46,7 @@ def test_a_worker_accepts_a_driver_with_the_same_code(tmp_path: Path) -> None:
 
 # ---- the machine of such a worker -----------------------------------------------------------------------------------
 
-MISMATCH = VersionMismatch("another slomo-batch", expected=str(Code()), got=str(Code(version="0.0.1")))
+MISMATCH = VersionMismatch("another slomo_batch", expected=str(Code()), got=str(Code(version="0.0.1")))
 
 
 def rolling_update(old: set[str], patch: pytest.MonkeyPatch) -> VirtualRay:
@@ -77,7 +77,7 @@ def test_its_machine_is_named_with_both_versions_and_excluded(old: set[str], mon
     assert engine.num_workers == 4 - len(old)
     assert len(notes) == len(old)
     for note, machine in zip(sorted(notes), sorted(old), strict=True):
-        assert note.startswith(f"{machine} gets no more work: another slomo-batch")
+        assert note.startswith(f"{machine} gets no more work: another slomo_batch")
         assert str(Code()) in note
         assert "slomo-batch 0.0.1" in note
     for call in chunk_calls(2):
