@@ -97,7 +97,7 @@ def test_all_unusable_weights_are_reported_together(
     first, *faults = capsys.readouterr().err.splitlines()
     assert first == "slomo-batch: weights of several names cannot be used"
     assert faults[0].startswith(f"  {folder}/in/a.mp4: no shipped weights of this name")
-    assert faults[1].startswith(f"  {folder}/in/x/b.mp4: no.ckpt: there are no such weights")
+    assert faults[1].startswith(f"  {folder}/in/x/b.mp4: no.ckpt: weights not found")
 
 
 @pytest.mark.parametrize("command", ["run", "plan"])
