@@ -18,7 +18,7 @@ lane, little work is lost. If it proves good, it soon gets as many workers as an
 
 After a stop, dispatch starts nothing but the stitches of videos whose chunks and audio are all made.
 
-A suspect chunk gets a machine to itself (`take_suspects`). The engine finds which machine, and when that is quiet
+An isolated chunk gets a machine to itself (`take_isolated`). The engine finds which machine, and when that is quiet
 (scheduler.placement). All other chunks go on beside it.
 
 An object that a chunk or a step reads may be damaged. The step deletes it, and what makes it runs again first: a split
@@ -155,12 +155,12 @@ class Dispatch:
                 tasks.append(self._begin(video, step))
         return tasks
 
-    def take_suspects(self, num_machines: int, now_s: float) -> list[MakeChunk]:
+    def take_isolated(self, num_machines: int, now_s: float) -> list[MakeChunk]:
         """Up to `num_machines` chunk attempts, each for its own machine; they count as running from here on."""
         self._release_due(now_s)
         chunks: list[MakeChunk] = []
-        while len(chunks) < num_machines and (video := self._next_suspect()):
-            chunks.append(self._begin_chunk(video, alone=True))
+        while len(chunks) < num_machines and (video := self._next_isolated()):
+            chunks.append(self._begin_chunk(video, isolated=True))
         return chunks
 
     def take_chunks(self, free_slots: int, now_s: float) -> list[MakeChunk]:
@@ -168,7 +168,7 @@ class Dispatch:
         self._release_due(now_s)
         chunks: list[MakeChunk] = []
         while len(chunks) < free_slots and (video := self._next_video()):
-            chunks.append(self._begin_chunk(video, alone=False))
+            chunks.append(self._begin_chunk(video, isolated=False))
         return chunks
 
     # ---- what an engine reports ------------------------------------------------------------------------------------
@@ -321,14 +321,14 @@ class Dispatch:
             return False
         return step != "split" or self._ready_queue.num_held < self._limits.max_ready_chunks
 
-    def _begin_chunk(self, video: OpenVideo, *, alone: bool) -> MakeChunk:
-        chunk = video.begin_chunk(alone=alone)
+    def _begin_chunk(self, video: OpenVideo, *, isolated: bool) -> MakeChunk:
+        chunk = video.begin_chunk(isolated=isolated)
         self._chunks_running[chunk.video, chunk.lane, chunk.chunk] = chunk
         self._ready_queue.note(video)
         return chunk
 
-    def _next_suspect(self) -> OpenVideo | None:
-        return None if self._is_stopped else self._ready_queue.oldest_suspect()
+    def _next_isolated(self) -> OpenVideo | None:
+        return None if self._is_stopped else self._ready_queue.oldest_isolated()
 
     def _next_video(self) -> OpenVideo | None:
         if self._is_stopped:

@@ -130,7 +130,7 @@ class Driver:
         for task in self._dispatch.take_tasks(self._engine.task_room, self._clock()):
             self._engine.start(self._task_call(task))
         self._engine.scale(self._dispatch.demand)
-        for chunk in self._dispatch.take_suspects(self._engine.suspect_room, self._clock()):
+        for chunk in self._dispatch.take_isolated(self._engine.isolated_room, self._clock()):
             self._engine.start(self._chunk_call(chunk))
         for chunk in self._dispatch.take_chunks(self._room(), self._clock()):
             self._engine.start(self._chunk_call(chunk))

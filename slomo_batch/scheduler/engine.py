@@ -16,7 +16,7 @@ class Engine(Protocol):
         """How many of the chunk calls that are ready could start now on shared machines."""
 
     @property
-    def suspect_room(self) -> int:
+    def isolated_room(self) -> int:
         """Chunk calls for which a machine could be reserved now."""
 
     @property

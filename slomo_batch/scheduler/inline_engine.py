@@ -38,9 +38,9 @@ class InlineEngine:
         return self._placement.room
 
     @property
-    def suspect_room(self) -> int:
+    def isolated_room(self) -> int:
         """See Engine."""
-        return self._placement.suspect_room
+        return self._placement.isolated_room
 
     @property
     def num_workers(self) -> int:
@@ -57,7 +57,7 @@ class InlineEngine:
         if not isinstance(call, ChunkCall):
             self._tasks_running += 1
             self._tasks.submit(self._perform, call)
-        elif call.order.alone:
+        elif call.order.isolated:
             self._placement.reserve(call, avoid=call.order.avoid)
         else:
             self._placement.take()
@@ -74,8 +74,8 @@ class InlineEngine:
 
     def outcomes(self, timeout_s: float) -> list[tuple[Call, Outcome]]:
         """See Engine."""
-        for suspect, _ in self._placement.cleared():
-            self._chunks.submit(self._perform, suspect)
+        for chunk, _ in self._placement.cleared():
+            self._chunks.submit(self._perform, chunk)
         came: list[tuple[Call, Outcome]] = []
         while True:
             try:

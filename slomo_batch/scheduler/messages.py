@@ -64,7 +64,7 @@ class MakeChunk:
     chunk: int
     attempt_number: int
     """From 1."""
-    alone: bool
+    isolated: bool
     """True if it needs a machine to itself, because it may be what kills workers."""
     avoid: frozenset[str] = frozenset()
     """Machines on which an attempt failed or its worker died; another one is preferred."""

@@ -3,10 +3,10 @@
 A chunk that shares its machine goes to the worker that holds the fewest. A worker gets a second chunk only while there
 is one more for each other worker: a chunk that waits behind another stays there, even if other workers are idle.
 
-A suspect chunk is isolated: it runs on a machine where nothing else runs, so that it alone is to blame for the next
-death there. A machine is reserved for it: one on which it did not fail, if there is one; of these the least busy.
-Nothing new starts on a reserved machine. The suspect starts when the chunks there have ended; all other machines go on.
-If there is only one machine, all chunks wait for the suspect.
+An isolated chunk runs on a machine where nothing else runs, so that it alone is to blame for the next death there. A
+machine is reserved for it: one on which it did not fail, if there is one; of these the least busy. Nothing new starts
+on a reserved machine. The isolated chunk starts when the chunks there have ended; all other machines go on. If there is
+only one machine, all chunks wait for the isolated one.
 """
 
 from collections.abc import Collection, Hashable
@@ -14,7 +14,7 @@ from dataclasses import dataclass, field
 from typing import Generic, TypeVar
 
 Worker = TypeVar("Worker", bound=Hashable)
-Suspect = TypeVar("Suspect")
+Chunk = TypeVar("Chunk")
 
 
 @dataclass(slots=True, kw_only=True)
@@ -22,7 +22,7 @@ class _MachineLoad(Generic[Worker]):
     is_leaving: bool
     """Whether the machine is about to be taken away, so that nothing new starts there."""
     is_reserved: bool = False
-    """Whether a suspect waits for this machine, or runs on it."""
+    """Whether an isolated chunk waits for this machine, or runs on it."""
     held: dict[Worker, int] = field(default_factory=dict)
     """Number of chunks by worker."""
 
@@ -32,14 +32,14 @@ class _MachineLoad(Generic[Worker]):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class _Waiting(Generic[Suspect]):
-    suspect: Suspect
+class _Waiting(Generic[Chunk]):
+    chunk: Chunk
     avoid: Collection[str]
     """Machines on which it failed."""
 
 
-class Placement(Generic[Worker, Suspect]):
-    """The workers that are up, what they hold, and which machines are reserved for suspects."""
+class Placement(Generic[Worker, Chunk]):
+    """The workers that are up, what they hold, and which machines are reserved for isolated chunks."""
 
     def __init__(self, *, slots: int) -> None:
         """`slots`: chunks that one worker holds at a time."""
@@ -48,9 +48,9 @@ class Placement(Generic[Worker, Suspect]):
         self._machine_of: dict[Worker, str] = {}
         self._free: list[dict[Worker, None]] = [{} for _ in range(slots)]
         """Workers that may take a chunk on a shared machine, by how many they hold."""
-        self._waiting: dict[str, _Waiting[Suspect]] = {}
+        self._waiting: dict[str, _Waiting[Chunk]] = {}
         """By the machine that is reserved for it."""
-        self._unplaced: list[_Waiting[Suspect]] = []
+        self._unplaced: list[_Waiting[Chunk]] = []
         self._leaving: Collection[str] = ()
         self._num_open = 0
         """Machines that are shared: neither reserved nor leaving."""
@@ -63,8 +63,8 @@ class Placement(Generic[Worker, Suspect]):
         return sum(len(workers) * (self._slots - held) for held, workers in enumerate(self._free))
 
     @property
-    def suspect_room(self) -> int:
-        """Suspects for which a machine could be reserved."""
+    def isolated_room(self) -> int:
+        """Isolated chunks for which a machine could be reserved."""
         return max(0, self._num_open - len(self._unplaced))
 
     def room_for(self, num_ready: int) -> int:
@@ -73,7 +73,7 @@ class Placement(Generic[Worker, Suspect]):
         return min(self.room, max(idle, num_ready - others))
 
     def is_idle(self, worker: Worker) -> bool:
-        """Whether the worker holds nothing and is not reserved for a suspect."""
+        """Whether the worker holds nothing and is not reserved for an isolated chunk."""
         machine = self._machines[self._machine_of[worker]]
         return machine.held[worker] == 0 and not machine.is_reserved
 
@@ -93,13 +93,13 @@ class Placement(Generic[Worker, Suspect]):
             self._hold(found, 1)
         return found
 
-    def reserve(self, suspect: Suspect, *, avoid: Collection[str]) -> None:
-        """Reserve a machine for this suspect; `cleared` returns it when it may start."""
-        self._unplaced.append(_Waiting(suspect=suspect, avoid=avoid))
+    def reserve(self, chunk: Chunk, *, avoid: Collection[str]) -> None:
+        """Reserve a machine for this chunk; `cleared` returns it when it may start."""
+        self._unplaced.append(_Waiting(chunk=chunk, avoid=avoid))
         self._reserve_for_unplaced()
 
-    def cleared(self) -> list[tuple[Suspect, Worker]]:
-        """Assign the suspects that may start now. Returns each with its worker."""
+    def cleared(self) -> list[tuple[Chunk, Worker]]:
+        """Assign the isolated chunks that may start now. Returns each with its worker."""
         starting = []
         for name, waiting in list(self._waiting.items()):
             held = self._machines[name].held
@@ -107,7 +107,7 @@ class Placement(Generic[Worker, Suspect]):
                 worker = next(iter(held))
                 del self._waiting[name]
                 self._hold(worker, 1)
-                starting.append((waiting.suspect, worker))
+                starting.append((waiting.chunk, worker))
         return starting
 
     # ---- what an engine reports --------------------------------------------------------------------------------------
@@ -163,7 +163,7 @@ class Placement(Generic[Worker, Suspect]):
     # ---- reservations and free workers -------------------------------------------------------------------------------
 
     def _reserve_for_unplaced(self) -> None:
-        """Reserve a machine for each suspect that has none, as long as there are any."""
+        """Reserve a machine for each isolated chunk that has none, as long as there are any."""
         while self._unplaced:
             name = self._machine_for(self._unplaced[0].avoid)
             if name is None:
@@ -181,7 +181,7 @@ class Placement(Generic[Worker, Suspect]):
         return min((name for name, machine in self._machines.items() if machine.is_open), key=cost, default=None)
 
     def _release(self, name: str, machine: _MachineLoad[Worker]) -> None:
-        """End the reservation of a machine. If its suspect still waits, it waits for another machine."""
+        """End the reservation of a machine. If its isolated chunk still waits, it waits for another machine."""
         waiting = self._waiting.pop(name, None)
         if waiting is not None:
             self._unplaced.append(waiting)

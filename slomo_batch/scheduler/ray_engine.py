@@ -77,9 +77,9 @@ class RayEngine:
         return self._pool.room_for(num_ready)
 
     @property
-    def suspect_room(self) -> int:
+    def isolated_room(self) -> int:
         """See Engine."""
-        return self._pool.suspect_room
+        return self._pool.isolated_room
 
     @property
     def num_workers(self) -> int:

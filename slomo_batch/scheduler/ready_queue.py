@@ -29,7 +29,7 @@ class ReadyQueue:
         self._videos: dict[int, OpenVideo] = {}
         self._counted: dict[int, _Counted] = {}
         self._wanting: dict[Step, Ranking] = {step: Ranking() for step in STEPS}
-        self._by_age, self._fewest_left, self._most_left, self._suspect = Ranking(), Ranking(), Ranking(), Ranking()
+        self._by_age, self._fewest_left, self._most_left, self._isolated = Ranking(), Ranking(), Ranking(), Ranking()
         self.num_ready = 0
         """Chunks whose objects exist and that are neither done nor running."""
         self.num_delayed = 0
@@ -64,9 +64,9 @@ class ReadyQueue:
         """Of the videos with a chunk waiting the one with the most chunks left."""
         return self._first(self._most_left)
 
-    def oldest_suspect(self) -> OpenVideo | None:
-        """The oldest video with a suspect waiting."""
-        return self._first(self._suspect)
+    def oldest_isolated(self) -> OpenVideo | None:
+        """The oldest video with an isolated chunk waiting."""
+        return self._first(self._isolated)
 
     def _first(self, ranking: Ranking) -> OpenVideo | None:
         return self._videos[ranking.first()] if ranking else None
@@ -89,14 +89,14 @@ class ReadyQueue:
         _rank(self._by_age, number, (later, number), present=has_waiting)
         _rank(self._fewest_left, number, (later, num_left), present=has_waiting)
         _rank(self._most_left, number, (later, -num_left), present=has_waiting)
-        _rank(self._suspect, number, (False, number), present=video.has_suspects)
+        _rank(self._isolated, number, (False, number), present=video.has_isolated)
         held = min(video.num_held, self._most_held)
         self._count(number, _Counted(video.num_ready, video.num_delayed, video.num_missing, held))
 
     def forget(self, number: int) -> None:
         """Remove a video that has ended."""
         del self._videos[number]
-        for ranking in (*self._wanting.values(), self._by_age, self._fewest_left, self._most_left, self._suspect):
+        for ranking in (*self._wanting.values(), self._by_age, self._fewest_left, self._most_left, self._isolated):
             ranking.discard(number)
         self._count(number, _Counted())
         del self._counted[number]

@@ -2,9 +2,9 @@
 
 An attempt that ends in an error counts, and the next is made on another machine where there is one. A worker lost for a
 known reason (preempted, drained, its machine gone) does not count against the chunk it held. A chunk whose worker died
-for no known reason is suspect: from then on it runs alone, with a machine to itself, another one if there is one. Then
-the next death is surely its fault, and the third fails it. A chunk that did not fit into memory runs alone once; if it
-does not fit then, it never will.
+for no known reason is isolated from then on: it runs alone on a machine, another one if there is one. Then the next
+death is surely its fault, and the third fails it. A chunk that did not fit into memory runs isolated once; if it does
+not fit then, it never will.
 """
 
 from dataclasses import dataclass, replace
@@ -26,7 +26,7 @@ class Tries:
     """Workers that died for no known reason while they held the chunk."""
     losses: int = 0
     """Workers lost for a known reason while they held the chunk."""
-    alone: bool = False
+    isolated: bool = False
     """True once the chunk may only run with a machine to itself."""
     failed_on: frozenset[str] = frozenset()
     """Machines on which an attempt ended in an error, or its worker died unexplained."""
@@ -45,7 +45,7 @@ class Retry:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class RetryAlone:
+class RetryIsolated:
     """Try again, not before `after_s` seconds from now, with a machine to itself."""
 
     after_s: float
@@ -58,7 +58,7 @@ class GiveUp:
     why: str
 
 
-Decision = Retry | RetryAlone | GiveUp
+Decision = Retry | RetryIsolated | GiveUp
 
 
 def backoff_s(attempt: int, *, jitter: float) -> float:
@@ -80,10 +80,10 @@ def after_chunk_error(
     now = replace(
         tries,
         errors=tries.errors + 1,
-        alone=tries.alone or error == "OutOfMemory",
+        isolated=tries.isolated or error == "OutOfMemory",
         failed_on=_with(tries.failed_on, machine),
     )
-    if error == "OutOfMemory" and tries.alone:
+    if error == "OutOfMemory" and tries.isolated:
         return now, GiveUp(why="it did not fit into memory even with a machine to itself")
     if not retryable:
         return now, GiveUp(why="")
@@ -102,7 +102,7 @@ def after_loss(tries: Tries, *, explained: bool, machine: str = "", jitter: floa
         if now.losses >= MAX_LOSSES:
             return now, GiveUp(why=f"{now.losses} workers were taken away while they held it")
         return now, _again(now, after_s=0.0)
-    now = replace(tries, deaths=tries.deaths + 1, alone=True, failed_on=_with(tries.failed_on, machine))
+    now = replace(tries, deaths=tries.deaths + 1, isolated=True, failed_on=_with(tries.failed_on, machine))
     if now.deaths >= MAX_DEATHS:
         return now, GiveUp(why=f"{now.deaths} workers died unexplained while they held it")
     return now, _again(now, after_s=backoff_s(now.deaths, jitter=jitter))
@@ -128,5 +128,5 @@ def _with(machines: frozenset[str], machine: str) -> frozenset[str]:
     return machines | {machine} if machine else machines
 
 
-def _again(tries: Tries, *, after_s: float) -> Retry | RetryAlone:
-    return RetryAlone(after_s=after_s) if tries.alone else Retry(after_s=after_s)
+def _again(tries: Tries, *, after_s: float) -> Retry | RetryIsolated:
+    return RetryIsolated(after_s=after_s) if tries.isolated else Retry(after_s=after_s)

@@ -1,6 +1,6 @@
 """OpenVideo: the state of one open video, and which task it wants next. It knows no other videos and no limits.
 
-A chunk is in one place at a time: missing (no object), waiting, suspect (waiting for a machine to itself), delayed
+A chunk is in one place at a time: missing (no object), waiting, isolated (waiting for a machine to itself), delayed
 (waiting for its back-off), running, or counted as done.
 """
 
@@ -47,7 +47,7 @@ class OpenVideo:
         """Whether the running split stores the audio packets."""
         self._delayed: set[int] = set()
         self._waiting: list[int] = []
-        self._suspects: list[int] = []
+        self._isolated: list[int] = []
 
     @property
     def num_unmade(self) -> int:
@@ -57,7 +57,7 @@ class OpenVideo:
     @property
     def num_ready(self) -> int:
         """Chunks whose objects exist and that are neither done nor running."""
-        return len(self._waiting) + len(self._suspects) + len(self._delayed)
+        return len(self._waiting) + len(self._isolated) + len(self._delayed)
 
     @property
     def num_missing(self) -> int:
@@ -80,9 +80,9 @@ class OpenVideo:
         return bool(self._waiting)
 
     @property
-    def has_suspects(self) -> bool:
-        """True if a suspect chunk could run now."""
-        return bool(self._suspects)
+    def has_isolated(self) -> bool:
+        """True if an isolated chunk could run now."""
+        return bool(self._isolated)
 
     @property
     def is_trusted(self) -> bool:
@@ -147,16 +147,16 @@ class OpenVideo:
         self.steps["sound"].running = False
         self._audio = "made"
 
-    def begin_chunk(self, *, alone: bool) -> MakeChunk:
-        """Return the lowest waiting chunk, or suspect; it counts as running from now on."""
-        chunk = heappop(self._suspects if alone else self._waiting)
+    def begin_chunk(self, *, isolated: bool) -> MakeChunk:
+        """Return the lowest chunk that waits, or that waits isolated; it counts as running from now on."""
+        chunk = heappop(self._isolated if isolated else self._waiting)
         tries = self.tries.get(chunk, Tries())
         return MakeChunk(
             video=self.number,
             lane=self.lane,
             chunk=chunk,
             attempt_number=tries.next_attempt,
-            alone=alone,
+            isolated=isolated,
             avoid=tries.failed_on,
         )
 
@@ -177,7 +177,7 @@ class OpenVideo:
             self._may_run(chunk)
 
     def _may_run(self, chunk: int) -> None:
-        heappush(self._suspects if self.tries.get(chunk, Tries()).alone else self._waiting, chunk)
+        heappush(self._isolated if self.tries.get(chunk, Tries()).isolated else self._waiting, chunk)
 
     def lose_object(self, chunk: int, tries: Tries) -> None:
         """Record that a running chunk failed because its object is gone; the next split stores it again."""
@@ -200,4 +200,4 @@ class OpenVideo:
         self.tries.clear()
         self._missing = set(range(self._num_chunks))
         self._num_done = 0
-        self._waiting, self._suspects, self._delayed = [], [], set()
+        self._waiting, self._isolated, self._delayed = [], [], set()

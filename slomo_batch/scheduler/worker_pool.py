@@ -73,9 +73,9 @@ class WorkerPool:
         return max(0, self._placement.room_for(num_ready) - len(self._displaced))
 
     @property
-    def suspect_room(self) -> int:
+    def isolated_room(self) -> int:
         """Chunk calls for which a machine could be reserved now."""
-        return self._placement.suspect_room
+        return self._placement.isolated_room
 
     @property
     def num_up(self) -> int:
@@ -97,7 +97,7 @@ class WorkerPool:
 
     def start(self, call: ChunkCall) -> None:
         """Begin a call, for which there must be room."""
-        if call.order.alone:
+        if call.order.isolated:
             self._placement.reserve(call, avoid=call.order.avoid)
         elif call.order.avoid:
             self._displaced.append(call)
@@ -171,8 +171,8 @@ class WorkerPool:
 
     def poll(self) -> Ended:
         """Do what is due: start chunks that waited for a machine, and take back those that cannot end in time."""
-        for suspect, worker in self._placement.cleared():
-            self._make(suspect, worker)
+        for chunk, worker in self._placement.cleared():
+            self._make(chunk, worker)
         self._start_displaced()
         ended: Ended = []
         for worker in [worker for worker in self._workers if is_late(self._leaving.get(worker.node, 0), time.time())]:

@@ -66,9 +66,7 @@ def test_a_frozen_machine_is_detected_and_its_chunks_run_elsewhere(s3: S3Server,
         end(frozen)
 
 
-def test_a_worker_that_dies_on_a_good_machine_makes_its_chunk_a_suspect(
-    s3: S3Server, quiet: Quiet, tmp_path: Path
-) -> None:
+def test_a_worker_that_dies_on_a_good_machine_isolates_its_chunk(s3: S3Server, quiet: Quiet, tmp_path: Path) -> None:
     with cluster_and_job(s3, quiet.clip, tmp_path) as (cluster, job):
         in_mid_chunk(cluster, job).kill_worker()
         assert job.finish().frames_sha256 == quiet.frames_sha256

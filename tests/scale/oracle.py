@@ -1,8 +1,8 @@
 """An oracle that knows the future: a time before which no scheduler could have ended the job.
 
 It knows every chunk's work, every machine's lives, and when each process dies; it never holds a chunk where it would be
-lost, meets no straggler, no error and no suspect, and has asked for all machines at time 0. Two bounds hold for it, and
-with it for all:
+lost, meets no straggler, no error and no isolated chunk, and has asked for all machines at time 0. Two bounds hold for
+it, and with it for all:
 
     capacity   Every chunk of every published video must be made once, W seconds of work. A worker of speed v does v
                seconds of work per second while it is up, and no more. So with C(t) the sum over workers of speed times

@@ -104,8 +104,8 @@ class Metered:
         return self.behind.chunk_room(num_ready)
 
     @property
-    def suspect_room(self) -> int:
-        return self.behind.suspect_room
+    def isolated_room(self) -> int:
+        return self.behind.isolated_room
 
     @property
     def num_workers(self) -> int:

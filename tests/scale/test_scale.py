@@ -66,7 +66,7 @@ def test_a_small_job_ends_within_three_percent_of_the_oracle(tmp_path: Path) -> 
     check(ran, SMALL, archive, tmp_path)
     assert ran.seen["machines preempted"] > 0
     assert ran.seen["processes died"] >= SMALL.num_poison
-    assert ran.seen["suspects"] > 0
+    assert ran.seen["isolated"] > 0
     assert ran.writes["ledger"] < ran.makespan_s / 60 + ran.seen["chunks lost"] + ran.seen["errors"] + 100
 
 

@@ -103,8 +103,8 @@ class VirtualEngine:
         return self._placement.room_for(num_ready)
 
     @property
-    def suspect_room(self) -> int:
-        return self._placement.suspect_room
+    def isolated_room(self) -> int:
+        return self._placement.isolated_room
 
     @property
     def num_slots(self) -> int:
@@ -114,15 +114,15 @@ class VirtualEngine:
         if not isinstance(call, ChunkCall):
             self._waiting_for_a_cpu.append(call)
             self._begin_tasks()
-        elif call.order.alone:
-            self.seen["suspects"] += 1
+        elif call.order.isolated:
+            self.seen["isolated"] += 1
             self._placement.reserve(call, avoid=call.order.avoid)
         else:
             self._make(call, self._placement.take())
 
     def outcomes(self, timeout_s: float) -> Came:
-        for suspect, worker in self._placement.cleared():
-            self._make(suspect, worker)
+        for chunk, worker in self._placement.cleared():
+            self._make(chunk, worker)
         if not self._happenings or self._happenings[0][0] > self.now_s + timeout_s:
             self.now_s += timeout_s
             return []

@@ -96,7 +96,7 @@ class Simulation:
         self.where: dict[tuple[int, Lane, int], int] = {}
         """The worker of each of them."""
         self.kept: list[MakeChunk] = []
-        """Suspects waiting for their machine."""
+        """Isolated chunks waiting for their machine."""
         self.placement: Placement[int, MakeChunk] = Placement(slots=self.slots)
         for worker in range(self.num_workers):
             self.placement.up(worker, self._machine(worker))
@@ -150,20 +150,20 @@ class Simulation:
         for task in tasks:
             self._check_task(task)
             self.tasks.append(task)
-        suspects = self.dispatch.take_suspects(self.placement.suspect_room, self.now_s)
-        for chunk in suspects:
-            assert chunk.alone
+        isolated = self.dispatch.take_isolated(self.placement.isolated_room, self.now_s)
+        for chunk in isolated:
+            assert chunk.isolated
             self.kept.append(chunk)
             self.placement.reserve(chunk, avoid=chunk.avoid)
         chunks = self.dispatch.take_chunks(self.placement.room_for(self.dispatch.num_ready), self.now_s)
         for chunk in chunks:
-            assert not chunk.alone
+            assert not chunk.isolated
             self._hold(chunk, self.placement.take())
         not_joins = [task for task in tasks if not isinstance(task, Stitch)]
-        assert not (self.stopped and (not_joins or suspects or chunks)), "something but a join started after Stop"
-        for suspect, worker in self.placement.cleared():
-            self.kept.remove(suspect)
-            self._hold(suspect, worker)
+        assert not (self.stopped and (not_joins or isolated or chunks)), "something but a join started after Stop"
+        for chunk, worker in self.placement.cleared():
+            self.kept.remove(chunk)
+            self._hold(chunk, worker)
         assert self.dispatch.demand >= len(self.chunks) + len(self.kept)
 
     def _hold(self, chunk: MakeChunk, worker: int) -> None:
@@ -177,7 +177,7 @@ class Simulation:
     def _let_something_happen(self) -> None:
         happenings = len(self.chunks) + len(self.tasks)
         if not happenings:
-            assert not self.kept, "a suspect waits although all machines are quiet"
+            assert not self.kept, "an isolated chunk waits although all machines are quiet"
             if self.dispatch.finished:
                 return
             self.idle_s += IDLE_STEP_S
@@ -375,15 +375,15 @@ class Simulation:
 
     def _check_chunk(self, run: MakeChunk, worker: int) -> None:
         key, machine = (run.video, run.lane, run.chunk), self._machine(worker)
-        assert run.alone or run.video not in self.outcomes, f"{run} for a video that has ended"
+        assert run.isolated or run.video not in self.outcomes, f"{run} for a video that has ended"
         assert key in self.stored, "a chunk was started before its object existed"
         assert key not in self.made, "a chunk was made twice"
         assert all((other.video, other.lane, other.chunk) != key for other in self.chunks), "a chunk runs twice"
         held = [self.where[other.video, other.lane, other.chunk] for other in self.chunks]
         beside = [other for other, where in zip(self.chunks, held, strict=True) if self._machine(where) == machine]
         assert held.count(worker) < self.slots, "a worker holds more than it can"
-        assert not (run.alone and beside), "a suspect has company"
-        assert not any(other.alone for other in beside), "a suspect got company"
+        assert not (run.isolated and beside), "an isolated chunk has company"
+        assert not any(other.isolated for other in beside), "an isolated chunk got company"
 
     def _check_end(self) -> None:
         assert not self.chunks

@@ -21,7 +21,7 @@ def test_a_chunk_reports_the_start_and_end_of_its_computation(tmp_path: Path) ->
     stored = open_video(requested(source, context), PIN, context, remake=False).stored
     list(split_video(stored, "copy", {0}, context, audio=False))
     task = ChunkTask.of(stored.plan, stored.chunks[0], lane="copy", attempt="first")
-    call = ChunkCall(order=MakeChunk(video=0, lane="copy", chunk=0, attempt_number=1, alone=False), task=task)
+    call = ChunkCall(order=MakeChunk(video=0, lane="copy", chunk=0, attempt_number=1, isolated=False), task=task)
     *phases, end = perform(call, context)
     assert phases == [Entered(phase="computing"), Entered(phase="storing")]
     assert isinstance(end, Succeeded)

@@ -211,8 +211,8 @@ class Job:
     def chunks(self, slots: int = 100, now_s: float = 0.0) -> list[MakeChunk]:
         return self.dispatch.take_chunks(slots, now_s)
 
-    def suspects(self, machines: int = 100, now_s: float = 0.0) -> list[MakeChunk]:
-        return self.dispatch.take_suspects(machines, now_s)
+    def isolated(self, machines: int = 100, now_s: float = 0.0) -> list[MakeChunk]:
+        return self.dispatch.take_isolated(machines, now_s)
 
 
 def _opened(video: int = 0, num_chunks: int = 2, *, audio: bool = False, ready: bool = True) -> Opened:
@@ -235,7 +235,7 @@ def test_a_video_goes_through_its_steps_in_order_and_a_chunk_starts_while_the_sp
     job.handle(_opened(audio=True, ready=False))
     assert job.tasks() == [Split(video=0, lane="copy", wanted=frozenset({0, 1}), audio=True)]
     job.handle(ChunkReady(video=0, lane="copy", chunk=0))
-    assert job.chunks() == [MakeChunk(video=0, lane="copy", chunk=0, attempt_number=1, alone=False)]
+    assert job.chunks() == [MakeChunk(video=0, lane="copy", chunk=0, attempt_number=1, isolated=False)]
     job.handle(ChunkReady(video=0, lane="copy", chunk=1), step_done("split", video=0, lane="copy"))
     assert job.tasks() == [MakeAudio(video=0)]
     job.handle(chunk_made(0), step_done("sound", video=0))
@@ -297,7 +297,7 @@ def test_a_retry_waits_for_its_back_off() -> None:
     job = _running().handle(chunk_error(0, "StorageBusy"), now_s=10.0)
     assert job.chunks(now_s=10.4) == []
     (again,) = job.chunks(now_s=10.5)
-    assert (again.chunk, again.attempt_number, again.alone) == (0, 2, False)
+    assert (again.chunk, again.attempt_number, again.isolated) == (0, 2, False)
 
 
 def test_a_chunk_that_used_up_its_attempts_fails_its_video_once_with_the_last_reason() -> None:
@@ -316,7 +316,7 @@ def test_preempted_chunks_run_again_at_once_with_others_however_often() -> None:
     for _ in range(20):
         job.handle(chunk_lost(0, "preempted", explained=True))
         (again,) = job.chunks()
-        assert (again.chunk, again.alone) == (0, False)
+        assert (again.chunk, again.isolated) == (0, False)
 
 
 def test_a_step_whose_process_was_preempted_starts_again_at_once_however_often() -> None:
@@ -327,26 +327,26 @@ def test_a_step_whose_process_was_preempted_starts_again_at_once_however_often()
     assert job.dispatch.take_failures() == []
 
 
-def test_a_suspect_runs_alone_names_its_failed_machine_and_blocks_nothing_else() -> None:
+def test_an_isolated_chunk_runs_alone_names_its_failed_machine_and_blocks_nothing_else() -> None:
     job = _running(num_chunks=3).handle(
         chunk_lost(0, "killed by signal 9", explained=False, machine="a"), chunk_error(2, "StorageBusy")
     )
-    assert job.suspects(now_s=0.4) == [], "its back-off is not over"
-    assert job.suspects(machines=0, now_s=9.0) == [], "no machine can be kept for it"
-    (suspect,) = job.suspects(now_s=9.0)
-    assert (suspect.chunk, suspect.alone, suspect.avoid) == (0, True, frozenset({"a"}))
+    assert job.isolated(now_s=0.4) == [], "its back-off is not over"
+    assert job.isolated(machines=0, now_s=9.0) == [], "no machine can be kept for it"
+    (retried,) = job.isolated(now_s=9.0)
+    assert (retried.chunk, retried.isolated, retried.avoid) == (0, True, frozenset({"a"}))
     (beside,) = job.chunks(now_s=9.0)
-    assert (beside.chunk, beside.alone, beside.avoid) == (2, False, frozenset())
+    assert (beside.chunk, beside.isolated, beside.avoid) == (2, False, frozenset())
     job.handle(chunk_lost(0, "killed by signal 9", explained=False, machine="b"), now_s=10.0)
     assert job.chunks(now_s=99.0) == []
-    (again,) = job.suspects(now_s=99.0)
+    (again,) = job.isolated(now_s=99.0)
     assert again.avoid == frozenset({"a", "b"})
 
 
 def test_a_chunk_that_failed_on_a_machine_avoids_that_machine() -> None:
     job = _running(num_chunks=1).handle(chunk_error(0, "StorageBusy", machine="a"))
     (again,) = job.chunks(now_s=9.0)
-    assert (again.alone, again.avoid) == (False, frozenset({"a"}))
+    assert (again.isolated, again.avoid) == (False, frozenset({"a"}))
     job.handle(chunk_error(0, "StorageBusy", machine="b"), now_s=10.0)
     (again,) = job.chunks(now_s=99.0)
     assert again.avoid == frozenset({"a", "b"})
@@ -357,7 +357,7 @@ def test_the_third_unexplained_death_fails_the_video() -> None:
     for death in range(3):
         assert not job.dispatch.take_failures()
         job.handle(chunk_lost(0, "killed by signal 9", explained=False), now_s=100.0 * death)
-        job.suspects(now_s=100.0 * (death + 1))
+        job.isolated(now_s=100.0 * (death + 1))
     (failure,) = job.dispatch.take_failures()
     assert failure.error == "WorkerLost"
     assert "3 workers died" in failure.reason

@@ -8,12 +8,12 @@ from hypothesis import strategies as st
 from slomo_batch.scheduler.machine_health import MAX_BAD_SHARE, MAX_STARTS, MAX_STRIKES, MachineRecord, to_blame
 
 
-def test_only_chunks_being_computed_are_suspects() -> None:
+def test_only_chunks_being_computed_are_blamed() -> None:
     assert to_blame({"a": True, "b": False}) == {"a"}
     assert to_blame({"a": True, "b": True}) == {"a", "b"}
 
 
-def test_all_chunks_are_suspects_if_none_was_being_computed() -> None:
+def test_all_chunks_are_blamed_if_none_was_being_computed() -> None:
     assert to_blame({"a": False, "b": False}) == {"a", "b"}
     assert to_blame({}) == frozenset()
 

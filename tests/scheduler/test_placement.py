@@ -1,4 +1,4 @@
-"""Placement: chunks go to the least busy workers; a suspect gets a machine to itself while the others continue."""
+"""Placement: chunks go to the least busy workers; an isolated one gets a machine to itself while others go on."""
 
 from slomo_batch.scheduler.placement import Placement
 
@@ -27,20 +27,20 @@ def test_chunks_go_to_the_workers_that_hold_the_fewest_until_all_are_full() -> N
     assert placement.take() == "b1"
 
 
-def test_a_suspect_gets_an_idle_machine_at_once() -> None:
+def test_an_isolated_chunk_gets_an_idle_machine_at_once() -> None:
     placement = workers()
     assert placement.take() == "a1"
-    placement.reserve("suspect", avoid=NOWHERE)
-    [(suspect, worker)] = placement.cleared()
-    assert (suspect, HOMES[worker]) == ("suspect", "b")
+    placement.reserve("chunk", avoid=NOWHERE)
+    [(chunk, worker)] = placement.cleared()
+    assert (chunk, HOMES[worker]) == ("chunk", "b")
     assert placement.room == 3, "only machine a takes more"
     assert placement.cleared() == []
 
 
-def test_a_suspect_waits_for_the_chunks_on_its_machine_while_the_other_continues() -> None:
+def test_an_isolated_chunk_waits_for_the_chunks_on_its_machine_while_the_other_continues() -> None:
     placement = workers()
     taken(placement, 8)
-    placement.reserve("suspect", avoid={"a"})
+    placement.reserve("chunk", avoid={"a"})
     for worker in ("b1", "b1", "b2", "a1"):
         placement.freed(worker)
         assert placement.cleared() == []
@@ -54,21 +54,21 @@ def test_a_suspect_waits_for_the_chunks_on_its_machine_while_the_other_continues
     assert placement.room == 4, "machine b is open again"
 
 
-def test_a_suspect_returns_to_its_failed_machine_only_if_there_is_no_other() -> None:
+def test_an_isolated_chunk_returns_to_its_failed_machine_only_if_there_is_no_other() -> None:
     placement = workers()
     placement.reserve("one", avoid={"a"})
     placement.reserve("other", avoid={"b"})
-    assert {(suspect, HOMES[worker]) for suspect, worker in placement.cleared()} == {("one", "b"), ("other", "a")}
-    assert (placement.room, placement.suspect_room) == (0, 0)
+    assert {(chunk, HOMES[worker]) for chunk, worker in placement.cleared()} == {("one", "b"), ("other", "a")}
+    assert (placement.room, placement.isolated_room) == (0, 0)
     single = workers({"a1": "a"})
-    single.reserve("suspect", avoid={"a"})
-    assert single.cleared() == [("suspect", "a1")]
+    single.reserve("chunk", avoid={"a"})
+    assert single.cleared() == [("chunk", "a1")]
 
 
-def test_a_suspect_whose_machine_goes_gets_another() -> None:
+def test_an_isolated_chunk_whose_machine_goes_gets_another() -> None:
     placement = workers(slots=1)
     taken(placement, 4)
-    placement.reserve("suspect", avoid={"a"})
+    placement.reserve("chunk", avoid={"a"})
     placement.leave({"b"})
     for worker in ("b1", "b2", "a1", "a2"):
         placement.freed(worker)
@@ -76,16 +76,16 @@ def test_a_suspect_whose_machine_goes_gets_another() -> None:
     assert HOMES[worker] == "a"
     placement.gone(worker)
     assert placement.room == 1, "its worker died with it: the other one of machine a takes chunks again"
-    placement.reserve("suspect", avoid={"a"})
+    placement.reserve("chunk", avoid={"a"})
     placement.gone({"a1": "a2", "a2": "a1"}[worker])
     assert placement.cleared() == []
     placement.up("c1", "c")
-    assert placement.cleared() == [("suspect", "c1")]
+    assert placement.cleared() == [("chunk", "c1")]
 
 
-def test_an_idle_worker_that_leaves_does_not_release_the_machine_of_a_suspect() -> None:
+def test_an_idle_worker_that_leaves_does_not_release_the_machine_of_an_isolated_chunk() -> None:
     placement = workers({"a1": "a", "a2": "a"})
-    placement.reserve("suspect", avoid=NOWHERE)
+    placement.reserve("chunk", avoid=NOWHERE)
     [(_, worker)] = placement.cleared()
     placement.gone({"a1": "a2", "a2": "a1"}[worker])
     assert placement.room == 0
@@ -96,18 +96,18 @@ def test_an_idle_worker_that_leaves_does_not_release_the_machine_of_a_suspect() 
 def test_a_machine_about_to_leave_gets_no_new_chunks_until_it_stays_after_all() -> None:
     placement = workers()
     placement.leave({"a"})
-    assert (placement.room, placement.suspect_room) == (4, 1)
+    assert (placement.room, placement.isolated_room) == (4, 1)
     placement.up("a3", "a")
     assert placement.room == 4
     placement.leave(NOWHERE)
     assert placement.room == 10
 
 
-def test_a_worker_is_idle_if_it_holds_no_chunk_and_is_not_reserved_for_a_suspect() -> None:
+def test_a_worker_is_idle_if_it_holds_no_chunk_and_is_not_reserved_for_an_isolated_chunk() -> None:
     placement = workers()
     assert placement.take() == "a1"
     assert [worker for worker in HOMES if placement.is_idle(worker)] == ["a2", "b1", "b2"]
-    placement.reserve("suspect", avoid=NOWHERE)
+    placement.reserve("chunk", avoid=NOWHERE)
     assert [worker for worker in HOMES if placement.is_idle(worker)] == ["a2"]
 
 

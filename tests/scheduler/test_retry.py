@@ -9,7 +9,7 @@ from slomo_batch.scheduler.retry import (
     MAX_LOSSES,
     GiveUp,
     Retry,
-    RetryAlone,
+    RetryIsolated,
     Tries,
     after_chunk_error,
     after_loss,
@@ -56,20 +56,20 @@ def test_a_chunk_whose_worker_died_unexplained_runs_alone_and_the_third_death_gi
     tries = Tries()
     for _ in range(MAX_DEATHS - 1):
         tries, verdict = after_loss(tries, explained=False, jitter=0.0)
-        assert isinstance(verdict, RetryAlone)
+        assert isinstance(verdict, RetryIsolated)
     assert isinstance(after_loss(tries, explained=False, jitter=0.0)[1], GiveUp)
 
 
-def test_a_suspect_stays_alone_whatever_happens_next() -> None:
-    suspect, _ = after_loss(Tries(), explained=False, jitter=0.0)
-    _, verdict = after_chunk_error(suspect, error="StorageBusy", retryable=True, max_attempts=3, jitter=0.0)
-    assert isinstance(verdict, RetryAlone)
-    assert isinstance(after_loss(suspect, explained=True, jitter=0.0)[1], RetryAlone)
+def test_an_isolated_chunk_stays_alone_whatever_happens_next() -> None:
+    tries, _ = after_loss(Tries(), explained=False, jitter=0.0)
+    _, verdict = after_chunk_error(tries, error="StorageBusy", retryable=True, max_attempts=3, jitter=0.0)
+    assert isinstance(verdict, RetryIsolated)
+    assert isinstance(after_loss(tries, explained=True, jitter=0.0)[1], RetryIsolated)
 
 
 def test_a_chunk_out_of_memory_runs_alone_once_and_is_then_given_up() -> None:
     tries, verdict = after_chunk_error(Tries(), error="OutOfMemory", retryable=True, max_attempts=9, jitter=0.0)
-    assert isinstance(verdict, RetryAlone)
+    assert isinstance(verdict, RetryIsolated)
     _, verdict = after_chunk_error(tries, error="OutOfMemory", retryable=True, max_attempts=9, jitter=0.0)
     assert isinstance(verdict, GiveUp)
 

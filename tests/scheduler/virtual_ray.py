@@ -256,5 +256,5 @@ def chunk_calls(number: int) -> Iterator[ChunkCall]:
     stored = products.opened(open_call(), number, audio=False).stored
     for chunk in stored.chunks:
         task = ChunkTask.of(stored.plan, chunk, lane="copy", attempt=f"attempt {chunk.index}")
-        order = MakeChunk(video=0, lane="copy", chunk=chunk.index, attempt_number=1, alone=False)
+        order = MakeChunk(video=0, lane="copy", chunk=chunk.index, attempt_number=1, isolated=False)
         yield ChunkCall(order=order, task=task)
