@@ -72,18 +72,16 @@ def _codec(stream: Stream) -> str:
 def notes_on_lost_tracks(tracks: Sequence[Track], num_chapters: int) -> Iterator[str]:
     """Notes that count the tracks and chapters that the output does not get, by kind and reason."""
     lost = Counter((track.kind, track.obstacle) for track in tracks if track.obstacle)
-    counts = {
-        "other video stream": lost["video", NOT_THE_MAIN_VIDEO],
-        "audio track in an unsupported codec": lost["audio", UNSUPPORTED_CODEC],
-        "subtitle track": lost["subtitle", UNSUPPORTED_KIND],
-        "data track": lost["data", UNSUPPORTED_KIND],
-        "attachment": lost["attachment", UNSUPPORTED_KIND],
-        "chapter": num_chapters,
-    }
-    for what, number in counts.items():
-        if number:
-            yield f"{number} {what}{'s' * (number > 1)} not kept"
     damaged = lost["audio", DAMAGED_HEADER]
-    if damaged:
-        whose = "its header is" if damaged == 1 else "their headers are"
-        yield f"{damaged} audio track{'s' * (damaged > 1)} not kept: {whose} damaged"
+    counts = (
+        (lost["video", NOT_THE_MAIN_VIDEO], "other video stream", " not kept"),
+        (lost["audio", UNSUPPORTED_CODEC], "audio track", " in an unsupported codec not kept"),
+        (lost["subtitle", UNSUPPORTED_KIND], "subtitle track", " not kept"),
+        (lost["data", UNSUPPORTED_KIND], "data track", " not kept"),
+        (lost["attachment", UNSUPPORTED_KIND], "attachment", " not kept"),
+        (num_chapters, "chapter", " not kept"),
+        (damaged, "audio track", f" not kept: {'its header is' if damaged == 1 else 'their headers are'} damaged"),
+    )
+    for number, what, becomes in counts:
+        if number:
+            yield f"{number} {what}{'s' * (number > 1)}{becomes}"

@@ -103,6 +103,8 @@ def test_notes_come_in_a_fixed_order_with_chapters_before_damaged_headers() -> N
 
 def test_a_note_counts_the_tracks_of_one_kind_and_obstacle() -> None:
     assert list(notes(lost(*2 * [LOST["1 subtitle track not kept"]]), 0)) == ["2 subtitle tracks not kept"]
+    unsupported = lost(*2 * [LOST["1 audio track in an unsupported codec not kept"]])
+    assert list(notes(unsupported, 0)) == ["2 audio tracks in an unsupported codec not kept"]
     damaged = lost(*3 * [LOST["1 audio track not kept: its header is damaged"]])
     assert list(notes(damaged, 1)) == ["1 chapter not kept", "3 audio tracks not kept: their headers are damaged"]
 
