@@ -99,8 +99,8 @@ class Uri(str):
 def normalize(text: str, base: Path | None = None) -> str:
     """Normalize the text of a URI or a glob: s3:// stays as it is, all others become an absolute path.
 
-    Relative paths start from `base`, by default the current directory. `~` is the home folder. A trailing slash is
-    kept, since it marks a folder.
+    Relative paths start from `base`, by default the current directory. `~` at the start is the home folder. A
+    trailing slash is kept, since it marks a folder.
 
     Raises:
         ManifestError: it is not s3://bucket/key, file:///path or a path.
@@ -132,9 +132,18 @@ def split_s3(text: str) -> tuple[str, str]:
     return bucket, key
 
 
+def expanded(path: str) -> Path:
+    """Return a path with the home folder for "~" or "~user" at its start. In `./~name`, the "~" is part of the name.
+
+    Raises:
+        RuntimeError: there is no such user.
+    """
+    return Path(path).expanduser() if path.startswith("~") else Path(path)  # pathlib reads ./~name as ~name
+
+
 def _absolute(text: str, base: Path | None) -> Path:
     try:
-        return (base or Path.cwd()).absolute() / Path(_local_path(text)).expanduser()
+        return (base or Path.cwd()).absolute() / expanded(_local_path(text))
     except RuntimeError as error:
         raise ManifestError("cannot determine the home folder", where=text) from error
 

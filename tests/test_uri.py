@@ -45,6 +45,12 @@ def test_the_home_folder_is_found(monkeypatch: pytest.MonkeyPatch) -> None:
     assert Uri.parse("~/clips") == "/home/me/clips"
 
 
+@pytest.mark.parametrize("name", ["~", "~/a.mp4", "~nobody-at-all", "~nobody-at-all/a.mp4"])
+def test_a_tilde_after_a_dot_is_part_of_the_name(name: str) -> None:
+    assert Uri.parse(f"./{name}", Path("/base")) == f"/base/{name}"
+    assert absolute_template(f"./{name}/{{stem}}.mp4", Path("/base")) == f"/base/{name}/{{stem}}.mp4"
+
+
 @pytest.mark.parametrize(
     ("text", "what"),
     [

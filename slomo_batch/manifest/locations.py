@@ -1,7 +1,6 @@
 """Locations in a manifest: files, folders, tables, weights, and the template of output names."""
 
 import re
-from pathlib import Path
 from string import Formatter
 
 from pydantic_core import PydanticCustomError
@@ -10,7 +9,7 @@ from slomo_batch.interpolators.method import names_weights_file
 from slomo_batch.manifest.literal import LiteralUri
 from slomo_batch.manifest.scalars import did_you_mean, invalid, text_of
 from slomo_batch.sanitize import is_utf8
-from slomo_batch.uri import split_s3
+from slomo_batch.uri import expanded, split_s3
 
 PLACEHOLDERS = ("relpath", "stem", "name", "ext")
 """Placeholders of an output name: the folder below the input's fixed part, the file name without its suffix, the file
@@ -55,7 +54,7 @@ def _local_path(word: str) -> str:
     if word.startswith("s3:"):
         raise invalid(f"invalid S3 URI {word!r}; use s3://bucket/key")
     try:
-        Path(word).expanduser()
+        expanded(word)
     except RuntimeError:
         raise invalid(
             f"{word!r}: no such user on this machine; use ./~name for a file whose name starts with '~'"

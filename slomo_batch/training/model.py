@@ -19,6 +19,7 @@ from slomo_batch.training.losses import Penalty, Prediction, Target, total_loss
 from slomo_batch.training.paper_forward import paper_forward
 from slomo_batch.training.perceptual import PerceptualLoss, vgg_weights
 from slomo_batch.training.samples import TrainingSample
+from slomo_batch.uri import expanded
 
 TrainableNetwork = Guided | Paper
 """The networks that can be trained."""
@@ -68,7 +69,7 @@ def build_perceptual_loss(config: TrainingConfig, device: torch.device) -> Penal
     """
     if not config.losses.perceptual or not config.losses.vgg16:
         return None
-    weights = vgg_weights(Path(config.losses.vgg16).expanduser())
+    weights = vgg_weights(expanded(config.losses.vgg16))
     return PerceptualLoss(weights, device=device, dtype=DTYPES[config.precision])
 
 

@@ -162,6 +162,7 @@ def test_addresses_of_a_cluster_are_accepted(address: str) -> None:
         "s3://bucket/a//b/*.mp4",
         "s3://my.bucket-1/**/*.[mM][pP]4",
         "~/clips",
+        "./~nosuchuser/a.mov",
     ],
 )
 def test_many_forms_of_locations_are_accepted_unchanged(uri: str) -> None:

@@ -1,5 +1,6 @@
 """The perceptual loss by hand, with weights that pass one channel through; and the weights files that are accepted."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -9,7 +10,10 @@ from torch import Tensor
 
 from slomo_batch.errors import WeightsError
 from slomo_batch.interpolators.superslomo.paper import MEAN_RGB
+from slomo_batch.training.config import read_config
+from slomo_batch.training.model import build_perceptual_loss
 from slomo_batch.training.perceptual import LAYERS, PerceptualLoss, vgg_weights
+from tests.architecture.project import ROOT
 
 CPU = torch.device("cpu")
 
@@ -80,3 +84,10 @@ def test_files_that_are_not_vgg16_are_refused_by_name(tmp_path: Path) -> None:
         vgg_weights(path)
     with pytest.raises(WeightsError, match=r"none\.pth"):
         vgg_weights(tmp_path / "none.pth")
+
+
+def test_a_tilde_after_a_dot_is_part_of_the_name_of_the_weights() -> None:
+    shipped = read_config(ROOT / "jobs" / "train" / "paper.yaml")
+    config = replace(shipped, losses=replace(shipped.losses, vgg16="./~nosuchuser.pth"))
+    with pytest.raises(WeightsError, match=r"~nosuchuser\.pth"):
+        build_perceptual_loss(config, CPU)
