@@ -6,7 +6,7 @@ from string import Formatter
 from pydantic_core import PydanticCustomError
 
 from slomo_batch.interpolators.method import names_weights_file
-from slomo_batch.manifest.literal import LiteralUri
+from slomo_batch.manifest.literal import LiteralLocation
 from slomo_batch.manifest.scalars import did_you_mean, invalid, text_of
 from slomo_batch.sanitize import is_utf8
 from slomo_batch.uri import expanded, split_s3
@@ -92,7 +92,7 @@ def table(value: object) -> str:
 def template(value: object) -> str:
     """Read the template of output names."""
     word = location(value)
-    if isinstance(value, LiteralUri):
+    if isinstance(value, LiteralLocation):
         _validate_literal(word, word, ends_open=False)
         return word.replace("{", "{{").replace("}", "}}")
     try:

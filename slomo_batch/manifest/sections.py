@@ -15,7 +15,7 @@ from pydantic.fields import FieldInfo
 
 from slomo_batch.declarations import DeclaredSetting, declaration_of
 from slomo_batch.manifest import value_types
-from slomo_batch.manifest.literal import LiteralUri
+from slomo_batch.manifest.literal import LiteralLocation
 from slomo_batch.manifest.scalars import invalid
 from slomo_batch.manifest.value_types import value_type
 from slomo_batch.settings import Chunks, Cluster, FpsTarget, Retries, VideoLimits, VideoSettings
@@ -180,7 +180,7 @@ class InputSpec(VideoSections):
     @classmethod
     def _mark_literal(cls, data: object, handler: ModelWrapValidatorHandler[Self]) -> Self:
         spec = handler(data)
-        spec._is_literal = isinstance(data, Mapping) and isinstance(data.get("uri"), LiteralUri)  # noqa: SLF001 of this very class
+        spec._is_literal = isinstance(data, Mapping) and isinstance(data.get("uri"), LiteralLocation)  # noqa: SLF001 of this very class
         return spec
 
     @property

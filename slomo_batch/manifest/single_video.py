@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from hashlib import sha256
 from pathlib import Path, PurePosixPath
 
-from slomo_batch.manifest.literal import LiteralUri
+from slomo_batch.manifest.literal import LiteralLocation
 from slomo_batch.manifest.load import CONVERT, Override, build
 from slomo_batch.manifest.schema import Manifest
 from slomo_batch.manifest.yaml_tree import Tree
@@ -27,8 +27,8 @@ def single(source: str, output: str, *, settings: Sequence[str], flags: Sequence
     data = {
         "version": "1",
         "name": _name(source, output),
-        "inputs": [{"uri": LiteralUri(source)}],
-        "output": {"uri": LiteralUri(output)},
+        "inputs": [{"uri": LiteralLocation(source)}],
+        "output": {"uri": LiteralLocation(output)},
         "cluster": {"address": "inline"},
     }
     labels: dict[tuple[str | int, ...], str] = {("inputs",): f"IN {source}", ("output",): f"OUT {output}"}
