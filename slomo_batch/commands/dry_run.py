@@ -78,7 +78,7 @@ def _row(request: VideoRequest, pin: JobPin, context: StepContext, *, state: str
     return PlanRow(
         uri=request.source.uri,
         output_uri=request.output_uri,
-        state="resume" if planned.done else state,
+        state="resume" if planned.existing.done else state,
         num_source_frames=stored.plan.facts.num_frames,
         num_output_frames=stored.plan.grid.num_frames,
         num_chunks=len(stored.chunks),
@@ -103,8 +103,8 @@ def _requests(planned: PlannedVideo, context: StepContext) -> S3Requests:
         asked += s3_requests.of_source(source.size_bytes, has_index=facts.container.startswith(INDEXED))
     if context.work.root.is_billed:
         asked += s3_requests.of_work(
-            num_chunks - len(planned.done),
-            has_audio=planned.needs_audio,
+            num_chunks - len(planned.existing.done),
+            has_audio=planned.existing.needs_audio,
             chunk_bytes=source.size_bytes // num_chunks,
             segment_bytes=output_bytes // num_chunks,
         )

@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from slomo_batch.plan.existing_work import ExistingWork
 from slomo_batch.records import AudioDone, Chunk, ChunkDone, Lane, VideoPlan
 
 
@@ -42,14 +43,6 @@ class PlannedVideo:
     """A planned video, and what exists of it."""
 
     stored: StoredPlan
-    lane: Lane
-    """The plan's lane, or the one that the video moved to since."""
-    done: frozenset[int]
-    """Numbers of the chunks that are committed and whose segment exists in its committed size; all chunks if the output
-    is published."""
-    ready: frozenset[int]
-    """Numbers of the chunks whose packets are in the work place."""
-    needs_audio: bool
-    """Whether the output has audio that is not committed yet."""
+    existing: ExistingWork
     notes: tuple[str, ...] = ()
     """What a person should know of what the work place holds, a sentence each."""

@@ -204,7 +204,7 @@ class Dispatch:
     def _opened(self, event: Opened) -> None:
         self._task_ended((event.video, "open", None))
         if video := self._ready_queue.get(event.video):
-            video.opened(event)
+            video.opened(event.existing)
             self._ready_queue.note(video)
 
     def _step_ended(self, head: StepHead, attempt: Attempt, now_s: float) -> None:

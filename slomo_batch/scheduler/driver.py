@@ -176,25 +176,17 @@ class Driver:
         self._recorder.attempt(outcome, self._videos.get(call.head.video))
         match outcome:
             case Succeeded(result=PlannedVideo() as opened):
-                self._report(self._opened(call.head.video, opened))
+                self._open(self._videos[call.head.video], opened)
+                self._report(Opened(video=call.head.video, existing=opened.existing))
                 return
             case Succeeded(result=Published() as published):
                 self._recorder.published(published)
                 del self._videos[call.head.video]
         self._report(outcome)
 
-    def _opened(self, number: int, opened: PlannedVideo) -> Opened:
-        video = self._videos[number]
+    def _open(self, video: ActiveVideo, opened: PlannedVideo) -> None:
         self._recorder.opened(video, opened)
-        video.stored, video.lane = opened.stored, opened.lane
-        return Opened(
-            video=number,
-            num_chunks=len(opened.stored.chunks),
-            lane=opened.lane,
-            done=opened.done,
-            ready=opened.ready,
-            audio=opened.needs_audio,
-        )
+        video.stored, video.lane = opened.stored, opened.existing.lane
 
     def _record_failures(self) -> None:
         for fail in self._dispatch.take_failures():

@@ -111,7 +111,7 @@ class EventRecorder:
     def opened(self, video: ActiveVideo, planned: PlannedVideo) -> None:
         """Record a planned video; part of it may be made already. Opened again, it is counted from the start."""
         chunks, plan = planned.stored.chunks, planned.stored.plan
-        done = [chunk for chunk in chunks if chunk.index in planned.done]
+        done = [chunk for chunk in chunks if chunk.index in planned.existing.done]
         if video.stored is None:
             self.tally.chunks_total += len(chunks)
             self.tally.frames_total += plan.grid.num_frames

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from typing import ClassVar, Literal
 
 from slomo_batch.attempts import Attempt
+from slomo_batch.plan.existing_work import ExistingWork
 from slomo_batch.records import Lane
 
 Step = Literal["open", "split", "sound", "stitch"]
@@ -104,15 +105,7 @@ class Opened:
     """The video is planned."""
 
     video: int
-    num_chunks: int
-    lane: Lane
-    """The lane to continue in: the planned one, or decode if an earlier run changed to it."""
-    done: frozenset[int]
-    """Chunks committed in that lane."""
-    ready: frozenset[int]
-    """Chunks whose objects exist in that lane."""
-    audio: bool
-    """The output has audio that is not committed yet."""
+    existing: ExistingWork
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

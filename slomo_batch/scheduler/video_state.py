@@ -8,8 +8,9 @@ from dataclasses import dataclass
 from heapq import heappop, heappush
 from typing import Literal
 
+from slomo_batch.plan.existing_work import ExistingWork
 from slomo_batch.records import Lane
-from slomo_batch.scheduler.messages import MakeAudio, MakeChunk, Open, Opened, Split, Step, Stitch, Task
+from slomo_batch.scheduler.messages import MakeAudio, MakeChunk, Open, Split, Step, Stitch, Task
 from slomo_batch.scheduler.retry import Tries
 
 STEPS: tuple[Step, ...] = ("stitch", "sound", "split", "open")
@@ -116,17 +117,17 @@ class OpenVideo:
             return MakeAudio(video=self.number)
         return Stitch(video=self.number, lane=self.lane)
 
-    def opened(self, event: Opened) -> None:
-        """Take over the state that the plan and the commits give."""
+    def opened(self, existing: ExistingWork) -> None:
+        """Start from what exists of the planned video."""
         self.steps["open"].running = False
         self._is_open = True
-        if event.lane != self.lane:  # the delays of the other lane end without an event
+        if existing.lane != self.lane:  # the delays of the other lane end without an event
             self.steps["split"].is_resting = self.steps["stitch"].is_resting = False
-        self.lane = event.lane
-        self._audio = "wanted" if event.audio else "none"
-        self._num_chunks, self._num_done = event.num_chunks, len(event.done)
-        self._missing = set(range(event.num_chunks)) - event.done - event.ready
-        self._waiting = sorted(event.ready - event.done)
+        self.lane = existing.lane
+        self._audio = "wanted" if existing.needs_audio else "none"
+        self._num_chunks, self._num_done = existing.num_chunks, len(existing.done)
+        self._missing = set(range(existing.num_chunks)) - existing.done - existing.ready
+        self._waiting = sorted(existing.ready - existing.done)
 
     def chunk_ready(self, chunk: int) -> None:
         """Record that a missing object is stored."""

@@ -5,6 +5,7 @@ from typing import TypeVar
 
 from slomo_batch.errors import WorkDamaged
 from slomo_batch.media.probe import probe
+from slomo_batch.plan.existing_work import ExistingWork
 from slomo_batch.plan.ids import chunks_in_lane
 from slomo_batch.plan.stored_plan import MovedTo, PlannedVideo, SegmentChoice, StoredPlan
 from slomo_batch.records import AudioDone, Chunk, ChunkDone, Lane
@@ -54,14 +55,10 @@ class _Finder:
                 self._check_choice([done[chunk.index] for chunk in chunks], audio)
             if not has_index and (needs_audio or len(done.keys() | ready) < len(chunks)):
                 self._check_index()
-        return PlannedVideo(
-            stored=self._stored,
-            lane=lane,
-            done=frozenset(done),
-            ready=ready,
-            needs_audio=needs_audio,
-            notes=limited(self._damaged),
+        existing = ExistingWork(
+            num_chunks=len(chunks), lane=lane, done=frozenset(done), ready=ready, needs_audio=needs_audio
         )
+        return PlannedVideo(stored=self._stored, existing=existing, notes=limited(self._damaged))
 
     def _object_key(self, chunk: Chunk, lane: Lane) -> str:
         return self._context.layout.chunk(self._video_id, lane, chunk.index, chunk.chunk_id)

@@ -11,6 +11,7 @@ from slomo_batch.plan.chunk_size import pairs_per_chunk
 from slomo_batch.plan.chunks import partition
 from slomo_batch.plan.containers import container_of
 from slomo_batch.plan.encoders import choose_encoder
+from slomo_batch.plan.existing_work import ExistingWork
 from slomo_batch.plan.ids import chunk_id, earlier_video_ids, receipt_id, video_id
 from slomo_batch.plan.job_pin import JobPin, resolve
 from slomo_batch.plan.output_rate import check_output_rate
@@ -42,8 +43,7 @@ def open_video(request: VideoRequest, pin: JobPin, context: StepContext, *, rema
         mark_upload_begun(stored.plan.video_id, context)
         context.work.delete([receipt])
     elif _is_published(receipt, request.output_uri, context, notes):
-        done = frozenset(chunk.index for chunk in stored.chunks)
-        return PlannedVideo(stored=stored, lane=stored.plan.facts.lane, done=done, ready=frozenset(), needs_audio=False)
+        return PlannedVideo(stored=stored, existing=_all_done(stored))
     return _with_notes(notes, find_existing_work(stored, context, dry_run=False, has_index=is_new))
 
 
@@ -52,6 +52,12 @@ def preview_video(request: VideoRequest, pin: JobPin, context: StepContext) -> P
     notes: list[str] = []
     stored, is_new = _read_or_plan(request, pin, context, notes, dry_run=True)
     return _with_notes(notes, find_existing_work(stored, context, dry_run=True, has_index=is_new))
+
+
+def _all_done(stored: StoredPlan) -> ExistingWork:
+    done = frozenset(chunk.index for chunk in stored.chunks)
+    lane = stored.plan.facts.lane
+    return ExistingWork(num_chunks=len(done), lane=lane, done=done, ready=frozenset(), needs_audio=False)
 
 
 def _with_notes(notes: list[str], found: PlannedVideo) -> PlannedVideo:

@@ -3,6 +3,7 @@
 from fractions import Fraction
 
 from slomo_batch.attempts import ChunkTask
+from slomo_batch.plan.existing_work import ExistingWork
 from slomo_batch.plan.ids import chunk_id
 from slomo_batch.plan.job_pin import JobPin, MethodPin
 from slomo_batch.plan.stored_plan import PlannedVideo, StoredPlan
@@ -95,7 +96,9 @@ def opened(call: OpenCall, num_chunks: int, *, audio: bool) -> PlannedVideo:
         nominal_rate=Fraction(25),
     )
     stored = StoredPlan(plan=plan, chunks=chunks, notes=())
-    return PlannedVideo(stored=stored, lane="copy", done=frozenset(), ready=frozenset(), needs_audio=audio)
+    none = frozenset[int]()
+    existing = ExistingWork(num_chunks=num_chunks, lane="copy", done=none, ready=none, needs_audio=audio)
+    return PlannedVideo(stored=stored, existing=existing)
 
 
 def _facts(num_frames: int) -> VideoFacts:

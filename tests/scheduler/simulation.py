@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from random import Random
 from typing import Any
 
+from slomo_batch.plan.existing_work import ExistingWork
 from slomo_batch.records import Lane
 from slomo_batch.scheduler.dispatch import Dispatch
 from slomo_batch.scheduler.limits import Limits
@@ -308,11 +309,13 @@ class Simulation:
             self._tell(
                 Opened(
                     video=number,
-                    num_chunks=video.num_chunks,
-                    lane=lane,
-                    done=frozenset(chunk for chunk in chunks if (number, lane, chunk) in self.made),
-                    ready=frozenset(chunk for chunk in chunks if (number, lane, chunk) in self.stored),
-                    audio=video.audio and number not in self.audio_made,
+                    existing=ExistingWork(
+                        num_chunks=video.num_chunks,
+                        lane=lane,
+                        done=frozenset(chunk for chunk in chunks if (number, lane, chunk) in self.made),
+                        ready=frozenset(chunk for chunk in chunks if (number, lane, chunk) in self.stored),
+                        needs_audio=video.audio and number not in self.audio_made,
+                    ),
                 )
             )
 

@@ -7,6 +7,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from slomo_batch.attempts import Lost
+from slomo_batch.plan.existing_work import ExistingWork
+from slomo_batch.records import Lane
 from slomo_batch.scheduler.dispatch import Dispatch
 from slomo_batch.scheduler.limits import Limits
 from slomo_batch.scheduler.messages import (
@@ -217,7 +219,20 @@ class Job:
 
 def _opened(video: int = 0, num_chunks: int = 2, *, audio: bool = False, ready: bool = True) -> Opened:
     objects = frozenset(range(num_chunks)) if ready else frozenset[int]()
-    return Opened(video=video, num_chunks=num_chunks, lane="copy", done=frozenset(), ready=objects, audio=audio)
+    return _opened_with(video, num_chunks=num_chunks, ready=objects, audio=audio)
+
+
+def _opened_with(
+    video: int = 0,
+    *,
+    num_chunks: int,
+    lane: Lane = "copy",
+    done: frozenset[int] = frozenset(),
+    ready: frozenset[int] = frozenset(),
+    audio: bool = False,
+) -> Opened:
+    existing = ExistingWork(num_chunks=num_chunks, lane=lane, done=done, ready=ready, needs_audio=audio)
+    return Opened(video=video, existing=existing)
 
 
 def _running(num_chunks: int = 2) -> Job:
@@ -251,7 +266,7 @@ def test_a_resumed_video_is_split_for_its_missing_chunks_only() -> None:
     job = Job().handle(VideoFound(video=0))
     job.tasks()
     done, ready = frozenset({0, 3}), frozenset({1, 3})
-    job.handle(Opened(video=0, num_chunks=5, lane="decode", done=done, ready=ready, audio=False))
+    job.handle(_opened_with(num_chunks=5, lane="decode", done=done, ready=ready))
     assert job.tasks() == [Split(video=0, lane="decode", wanted=frozenset({2, 4}), audio=False)]
     assert [run.chunk for run in job.chunks()] == [1]
 
@@ -259,7 +274,7 @@ def test_a_resumed_video_is_split_for_its_missing_chunks_only() -> None:
 def test_a_video_with_all_chunks_committed_is_stitched_at_once() -> None:
     job = Job().handle(VideoFound(video=0))
     job.tasks()
-    job.handle(Opened(video=0, num_chunks=2, lane="copy", done=frozenset({0, 1}), ready=frozenset(), audio=False))
+    job.handle(_opened_with(num_chunks=2, done=frozenset({0, 1})))
     assert job.tasks() == [Stitch(video=0, lane="copy")]
 
 
@@ -270,10 +285,7 @@ def _with_stitches_ready(number: int) -> Job:
     """A job of so many videos whose chunks are all made."""
     job = Job(MANY_STITCHES).handle(*(VideoFound(video=video) for video in range(number)))
     job.tasks()
-    none, done = frozenset[int](), frozenset({0})
-    return job.handle(
-        *(Opened(video=video, num_chunks=1, lane="copy", done=done, ready=none, audio=False) for video in range(number))
-    )
+    return job.handle(*(_opened_with(video, num_chunks=1, done=frozenset({0})) for video in range(number)))
 
 
 def test_stitches_leave_half_of_the_slots_to_steps_that_feed_the_workers() -> None:
@@ -413,7 +425,7 @@ def test_the_decode_lane_is_the_last_resort() -> None:
     job = Job().handle(VideoFound(video=0))
     job.tasks()
     everything = frozenset({0})
-    job.handle(Opened(video=0, num_chunks=1, lane="decode", done=everything, ready=frozenset(), audio=False))
+    job.handle(_opened_with(num_chunks=1, lane="decode", done=everything))
     job.tasks()
     job.handle(step_error("stitch", "BorderMismatch", lane="decode"))
     assert job.dispatch.take_failures() == [Fail(video=0, error="BorderMismatch", reason="why")]
@@ -494,7 +506,7 @@ def test_a_chunk_lost_during_the_split_does_not_count_as_omitted() -> None:
 def test_audio_whose_packets_are_damaged_is_split_again_before_it_is_made() -> None:
     job = Job().handle(VideoFound(video=0), NoMoreVideos())
     job.tasks()
-    job.handle(Opened(video=0, num_chunks=1, lane="copy", done=frozenset({0}), ready=frozenset(), audio=True))
+    job.handle(_opened_with(num_chunks=1, done=frozenset({0}), audio=True))
     job.tasks()
     job.handle(step_done("split", video=0, lane="copy"))
     assert job.tasks() == [MakeAudio(video=0)]
@@ -509,7 +521,7 @@ def test_a_video_is_opened_again_if_an_input_of_its_stitch_is_damaged() -> None:
     assert job.tasks() == [Stitch(video=0, lane="copy")]
     job.handle(step_error("stitch", "WorkDamaged", lane="copy"))
     assert job.tasks() == [Open(video=0)]
-    job.handle(Opened(video=0, num_chunks=2, lane="copy", done=frozenset({0}), ready=frozenset(), audio=False))
+    job.handle(_opened_with(num_chunks=2, done=frozenset({0})))
     assert job.tasks() == [Split(video=0, lane="copy", wanted=frozenset({1}), audio=False)]
     job.handle(ChunkReady(video=0, lane="copy", chunk=1), step_done("split", video=0, lane="copy"))
     assert [run.chunk for run in job.chunks()] == [1]
@@ -521,7 +533,7 @@ def test_a_video_that_is_opened_again_in_another_lane_is_still_stitched() -> Non
     assert job.tasks() == [Stitch(video=0, lane="copy")]
     job.handle(step_error("stitch", "WorkDamaged", lane="copy"))
     assert job.tasks() == [Open(video=0)]
-    job.handle(Opened(video=0, num_chunks=1, lane="decode", done=frozenset({0}), ready=frozenset(), audio=False))
+    job.handle(_opened_with(num_chunks=1, lane="decode", done=frozenset({0})))
     assert job.tasks(now_s=60.0) == [Stitch(video=0, lane="decode")]
 
 

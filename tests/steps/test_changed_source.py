@@ -72,9 +72,9 @@ def test_what_another_driver_published_meanwhile_is_not_made_again(context: Step
     )
     commit(context.work, context.layout.receipt(receipt_id(request, "")), published)
     again = open_video(request, PIN, context, remake=False)
-    assert (len(again.done), again.needs_audio) == (len(opened.stored.chunks), False)
+    assert (len(again.existing.done), again.existing.needs_audio) == (len(opened.stored.chunks), False)
     assert context.work.get(choice), "what it was published with is not withdrawn"
-    assert not open_video(request, PIN, context, remake=True).done
+    assert not open_video(request, PIN, context, remake=True).existing.done
 
 
 def test_between_the_plan_and_the_split(context: StepContext, tmp_path: Path) -> None:
@@ -82,7 +82,7 @@ def test_between_the_plan_and_the_split(context: StepContext, tmp_path: Path) ->
     source.write_bytes(clip("two_tracks").data)
     opened = open_video(requested(source, context), PIN, context, remake=False)
     wanted = range(len(opened.stored.chunks))
-    assert list(split_video(opened.stored, opened.lane, wanted, context, audio=True)) == list(wanted)
+    assert list(split_video(opened.stored, opened.existing.lane, wanted, context, audio=True)) == list(wanted)
     source.write_bytes(clip("two_tracks").data[:-1] + b"!")
     with pytest.raises(SourceChanged, match=r"clip\.mp4"):
-        list(split_video(opened.stored, opened.lane, wanted, context, audio=True))
+        list(split_video(opened.stored, opened.existing.lane, wanted, context, audio=True))

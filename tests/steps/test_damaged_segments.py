@@ -51,12 +51,12 @@ def test_all_damaged_segments_are_withdrawn_by_one_stitch(
     request_: VideoRequest, made: StoredPlan, context: StepContext
 ) -> None:
     """Each damage costs the video an attempt; a disk that is damaged seldom damages one file."""
-    assert open_video(request_, PIN, context, remake=False).done == {0, 1, 2}
+    assert open_video(request_, PIN, context, remake=False).existing.done == {0, 1, 2}
     for found in list(context.work.list(context.layout.segments(made.plan.video_id)))[1:]:
         context.work.put(found.key, bytes(found.size_bytes))
     with pytest.raises(WorkDamaged):
         stitch_video(made, "copy", context, exists="skip")
-    assert len(open_video(request_, PIN, context, remake=False).done) == 1
+    assert len(open_video(request_, PIN, context, remake=False).existing.done) == 1
 
 
 def test_a_driver_that_was_frozen_in_a_stitch_withdraws_nothing_of_a_published_video(
