@@ -3,6 +3,7 @@
 from collections.abc import Iterable
 
 from slomo_batch.errors import ManifestError
+from slomo_batch.uri import FILE_SCHEME
 
 
 def machines_to_expect(num_alive: int, num_cpus: float) -> int:
@@ -31,7 +32,7 @@ def check_absolute_paths(local_paths: Iterable[str]) -> None:
     Raises:
         ManifestError: one is relative to this machine's folders.
     """
-    first = min((path for path in local_paths if not path.startswith(("/", "file:"))), default="")
+    first = min((path for path in local_paths if not path.startswith(("/", FILE_SCHEME))), default="")
     if first:
         raise ManifestError(
             "is a path on this machine, but the job runs on a cluster elsewhere",

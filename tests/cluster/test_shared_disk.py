@@ -17,7 +17,7 @@ def test_several_machines_accept_no_local_paths() -> None:
         check_no_local_paths(2, ["/b.mp4", "/a/b.mp4"])
 
 
-@pytest.mark.parametrize("place", ["clips/*.mp4", "~/a.mp4", "./a"])
+@pytest.mark.parametrize("place", ["clips/*.mp4", "~/a.mp4", "./a", "file:a.mp4"])
 def test_a_remote_cluster_accepts_absolute_paths_only(place: str) -> None:
     check_absolute_paths(["/data/a.mp4", "file:///data/b.mp4"])
     with pytest.raises(ManifestError, match="a path on this machine"):
