@@ -14,7 +14,7 @@ from slomo_batch.manifest.output_names import (
     is_pattern,
     looks_like_folder,
     output_collisions,
-    relpath_of,
+    relpath_of_row,
     render_output,
 )
 from slomo_batch.manifest.schema import Manifest
@@ -176,8 +176,7 @@ def _named_again(earlier: _Entry, later: _Entry) -> _Entry:
 def _entries(spec: InputSpec, locate: Locate, settings_for: SettingsFor | None) -> Iterator[_Entry]:
     if spec.table:
         for row in read_rows(spec, locate, settings_for):
-            relpath = relpath_of(spec, row.written)
-            yield _Entry(uri=row.uri, spec=spec, relpath=relpath, settings=row.settings)
+            yield _Entry(uri=row.uri, spec=spec, relpath=relpath_of_row(row.written), settings=row.settings)
         return
     text = normalize(spec.uri)
     if _names_several(text, spec, locate):

@@ -6,7 +6,6 @@ from pathlib import PurePosixPath
 from string import Formatter
 
 from slomo_batch.errors import SourceUnsupported
-from slomo_batch.manifest.sections import InputSpec
 from slomo_batch.uri import Uri, split_s3
 
 WORK_FOLDER = ".slomo-work"
@@ -149,15 +148,9 @@ def output_collisions(pairs: Iterable[tuple[str, str]]) -> list[str]:
     return problems
 
 
-def relpath_of(spec: InputSpec, source_uri: str, *, fixed: str = "") -> str:
-    """Return the value of {relpath}: the folder of a source below its input's fixed part.
-
-    `fixed` overrides `fixed_part`, if the caller knows what is a folder. A table row has no fixed part: its value is
-    the folder in the bucket, or the folder of the path as the table has it.
-    """
-    folder = source_uri.rpartition("/")[0]
-    if spec.table:
-        bucket, key = split_s3(folder)
-        _, _, path = folder.partition("://")
-        return (key if bucket else path or folder).strip("/")
-    return folder.removeprefix(fixed or fixed_part(spec.uri)).strip("/")
+def relpath_of_row(written: str) -> str:
+    """Return the value of {relpath} for a table row: the folder in the bucket, or of the path as the table has it."""
+    folder = written.rpartition("/")[0]
+    bucket, key = split_s3(folder)
+    _, _, path = folder.partition("://")
+    return (key if bucket else path or folder).strip("/")
