@@ -143,12 +143,17 @@ def expanded(path: str) -> Path:
 
 def _absolute(text: str, base: Path | None) -> Path:
     try:
-        return (base or Path.cwd()).absolute() / expanded(_local_path(text))
+        return (base or Path.cwd()).absolute() / expanded(local_path(text))
     except RuntimeError as error:
         raise ManifestError("cannot determine the home folder", where=text) from error
 
 
-def _local_path(text: str) -> str:
+def local_path(text: str) -> str:
+    """Return the path that a file: URI names, percent-decoded, or the text itself, which is a path.
+
+    Raises:
+        ManifestError: it has a host or another scheme.
+    """
     if text.startswith(FILE_SCHEME):
         host, _, _ = text.removeprefix(FILE_SCHEME).partition("/")
         if host not in {"", "localhost"}:

@@ -6,7 +6,7 @@ from pathlib import PurePosixPath
 from string import Formatter
 
 from slomo_batch.errors import SourceUnsupported
-from slomo_batch.uri import Uri, split_s3
+from slomo_batch.uri import Uri, local_path, split_s3
 
 WORK_FOLDER = ".slomo-work"
 """Default work place: a folder beside the outputs."""
@@ -149,8 +149,10 @@ def output_collisions(pairs: Iterable[tuple[str, str]]) -> list[str]:
 
 
 def relpath_of_row(written: str) -> str:
-    """Return the value of {relpath} for a table row: the folder in the bucket, or of the path as the table has it."""
-    folder = written.rpartition("/")[0]
-    bucket, key = split_s3(folder)
-    _, _, path = folder.partition("://")
-    return (key if bucket else path or folder).strip("/")
+    """Return the value of {relpath} for a table row: the folder in the bucket, or of the path as the table has it.
+
+    The folder "." is left out. The path of a file: URI is decoded, as it is for {name}.
+    """
+    bucket, key = split_s3(written)
+    folder = (key if bucket else local_path(written)).rpartition("/")[0]
+    return "/".join(name for name in folder.split("/") if name != ".").strip("/")

@@ -103,6 +103,15 @@ def test_the_fixed_part_of_an_input_ends_before_its_wildcards(uri: str, fixed: s
         ("/data/x/a.mov", "data/x"),
         ("file:///data/x/a.mov", "data/x"),
         ("a.mov", ""),
+        ("s3://b//x/a.mov", "x"),
+        ("s3://b/100%25/a.mov", "100%25"),
+        ("file:///a.mov", ""),
+        ("file://localhost/a.mov", ""),
+        ("file://localhost/data/x/a.mov", "data/x"),
+        ("file:///data%20x/y%2Fz/a.mov", "data x/y/z"),
+        ("./a.mov", ""),
+        ("./~x/./y/a.mov", "~x/y"),
+        ("../x/a.mov", "../x"),
     ],
 )
 def test_relpath_of_a_row_is_the_folder_that_it_writes(written: str, relpath: str) -> None:

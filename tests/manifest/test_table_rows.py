@@ -117,3 +117,19 @@ def test_a_file_whose_name_is_not_utf8_fails_alone(tmp_path: Path) -> None:
     [failed] = found.missing
     assert (failed.source_uri, failed.error) == (rf"{tmp_path}/in/b\udcff.mp4", "SourceUnsupported")
     assert "the name is not UTF-8" in failed.reason
+
+
+def test_output_names_follow_the_folders_of_rows(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "~a b").mkdir()
+    for name in ("1.mp4", "2.mp4", "~a b/3.mp4"):
+        (tmp_path / name).write_bytes(b"video")
+    (tmp_path / "t.csv").write_text(f"uri\n./1.mp4\n./~a b/3.mp4\nfile://localhost{tmp_path}/%32.mp4\n")
+    text = "version: 1\nname: job\ninputs: [{table: t.csv}]\noutput: {uri: 'out/{relpath}/{name}'}\n"
+    found = find(load(text, where="manifest.yaml"))
+    assert [request.output_uri.removeprefix(f"{tmp_path}/out/") for request in found.requests] == [
+        "1.mp4",
+        "~a b/3.mp4",
+        f"{tmp_path}/2.mp4".removeprefix("/"),
+    ]
+    assert found.missing == ()
