@@ -5,6 +5,7 @@
 """
 
 import os.path
+import re
 from collections.abc import Callable
 from pathlib import Path, PurePosixPath
 from typing import Any, Self
@@ -14,6 +15,11 @@ from slomo_batch.errors import ManifestError
 
 S3_SCHEME = "s3://"
 FILE_SCHEME = "file://"
+
+Escape = Callable[[str], str]
+"""Escapes literal text in a glob or a template: the current folder, the home folder, and percent-encoded characters."""
+
+_ENCODED = re.compile("(?:%[0-9A-Fa-f]{2})+|%")
 
 
 class Uri(str):
@@ -96,7 +102,7 @@ class Uri(str):
         return {"type": "function-after", "function": {"type": "no-info", "function": cls}, "schema": handler(str)}
 
 
-def normalize(text: str, base: Path | None = None) -> str:
+def normalize(text: str, base: Path | None = None, escape: Escape = str) -> str:
     """Normalize the text of a URI or a glob: s3:// stays as it is, all others become an absolute path.
 
     Relative paths start from `base`, by default the current directory. `~` at the start is the home folder. A
@@ -109,19 +115,20 @@ def normalize(text: str, base: Path | None = None) -> str:
         if not split_s3(text)[0]:
             raise ManifestError("the URI has no bucket", where=text, remedy="Write s3://bucket/key.")
         return text
-    absolute = os.path.normpath(_absolute(text, base))
+    absolute = os.path.normpath(_absolute(text, base, escape))
     return absolute + "/" if text.endswith("/") and absolute != "/" else absolute
 
 
 def absolute_template(template: str, base: Path | None = None) -> str:
     """Make the template of a URI absolute, before names are filled in: s3:// or an absolute path.
 
-    A "~", a "%2e" or a scheme in a name that is filled in later is then taken literally.
+    A "~", a "%2e" or a scheme in a name that is filled in later is then taken literally. So are braces in `base` and in
+    the home folder, and percent-encoded ones: they are doubled.
 
     Raises:
         ManifestError: as `normalize` does.
     """
-    return template if template.startswith(S3_SCHEME) else str(_absolute(template, base))
+    return template if template.startswith(S3_SCHEME) else str(_absolute(template, base, double_braces))
 
 
 def split_s3(text: str) -> tuple[str, str]:
@@ -130,6 +137,11 @@ def split_s3(text: str) -> tuple[str, str]:
         return "", ""
     bucket, _, key = text.removeprefix(S3_SCHEME).partition("/")
     return bucket, key
+
+
+def double_braces(text: str) -> str:
+    """Escape braces of literal text in a template."""
+    return text.replace("{", "{{").replace("}", "}}")
 
 
 def expanded(path: str) -> Path:
@@ -141,14 +153,7 @@ def expanded(path: str) -> Path:
     return Path(path).expanduser() if path.startswith("~") else Path(path)  # pathlib reads ./~name as ~name
 
 
-def _absolute(text: str, base: Path | None) -> Path:
-    try:
-        return (base or Path.cwd()).absolute() / expanded(local_path(text))
-    except RuntimeError as error:
-        raise ManifestError("cannot determine the home folder", where=text) from error
-
-
-def local_path(text: str) -> str:
+def local_path(text: str, escape: Escape = str) -> str:
     """Return the path that a file: URI names, percent-decoded, or the text itself, which is a path.
 
     Raises:
@@ -160,8 +165,9 @@ def local_path(text: str) -> str:
             raise ManifestError(
                 "the file: URI names another machine", where=text, remedy="Write file:///absolute/path."
             )
+        path = text.removeprefix(FILE_SCHEME).removeprefix(host)
         # Bytes that are not UTF-8 become surrogates, as in Python's file names.
-        return unquote(text.removeprefix(FILE_SCHEME).removeprefix(host), errors="surrogateescape")
+        return _ENCODED.sub(lambda encoded: escape(unquote(encoded[0], errors="surrogateescape")), path)
     scheme, separator, _ = text.partition("://")
     if separator and scheme.isalnum():
         raise ManifestError(
@@ -170,3 +176,14 @@ def local_path(text: str) -> str:
             remedy="Use s3://bucket/key, file:///path, or a plain path.",
         )
     return text
+
+
+def _absolute(text: str, base: Path | None, escape: Escape) -> Path:
+    folder = Path(escape(str((base or Path.cwd()).absolute())))
+    if not text.startswith("~"):
+        return folder / local_path(text, escape)
+    home, slash, below = text.partition("/")
+    try:
+        return folder / (escape(str(expanded(home))) + slash + below)
+    except RuntimeError as error:
+        raise ManifestError("cannot determine the home folder", where=text) from error

@@ -79,6 +79,13 @@ def test_a_template_keeps_the_folders_that_names_may_change() -> None:
     assert absolute_template("s3://bucket/%2e/{stem}.mp4", Path("/base")) == "s3://bucket/%2e/{stem}.mp4"
 
 
+def test_braces_that_are_not_typed_are_literal_in_a_template(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("HOME", "/home/{me}")
+    assert absolute_template("{{x}}/{stem}.mp4", Path("/{base}")) == "/{{base}}/{{x}}/{stem}.mp4"
+    assert absolute_template("~/{stem}.mp4", Path("/{base}")) == "/home/{{me}}/{stem}.mp4"
+    assert absolute_template("file:///%7Bname%7D/%C3%BC%/{stem}.mp4") == "/{{name}}/\u00fc%/{stem}.mp4"
+
+
 @pytest.mark.parametrize(
     ("text", "root", "key"),
     [

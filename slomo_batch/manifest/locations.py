@@ -9,7 +9,7 @@ from slomo_batch.interpolators.method import names_weights_file
 from slomo_batch.manifest.literal import LiteralLocation
 from slomo_batch.manifest.scalars import did_you_mean, invalid, text_of
 from slomo_batch.sanitize import is_utf8
-from slomo_batch.uri import expanded, split_s3
+from slomo_batch.uri import double_braces, expanded, split_s3
 
 PLACEHOLDERS = ("relpath", "stem", "name", "ext")
 """Placeholders of an output name: the folder below the input's fixed part, the file name without its suffix, the file
@@ -94,7 +94,7 @@ def template(value: object) -> str:
     word = location(value)
     if isinstance(value, LiteralLocation):
         _validate_literal(word, word, ends_open=False)
-        return word.replace("{", "{{").replace("}", "}}")
+        return double_braces(word)
     try:
         fields = list(Formatter().parse(word))
     except ValueError:

@@ -9,11 +9,12 @@ import re
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from functools import lru_cache
+from itertools import product
 
 from slomo_batch.manifest.output_names import fixed_part, is_pattern, looks_like_folder, parts_of, render_output
 from slomo_batch.manifest.sections import InputSpec
 from slomo_batch.manifest.validation_errors import Problem
-from slomo_batch.uri import normalize
+from slomo_batch.uri import absolute_template, double_braces, normalize, split_s3
 
 MAX_STATES = 20_000
 """Limit of states in a search. Beyond it, two patterns count as disjoint; the real names are compared later."""
@@ -232,6 +233,32 @@ def _append(names: NameAutomaton, placeholder: str, ext: str | None) -> None:
             names.literal(f".{ext}" if ext else "")
 
 
+def _without_dots(template: str) -> list[str]:
+    """Return templates without ".." that together give all outputs of an absolute template, and few others."""
+    if split_s3(template)[0]:
+        return [template]
+    found: dict[tuple[str, ...], None] = {("",): None}
+    for part in template.split("/")[1:]:
+        each = (_parents(above) if part == ".." else [(*above, part)] for above in found)
+        found = dict.fromkeys(parts for several in each for parts in several)
+    return ["/".join(parts) for parts in found]
+
+
+def _parents(parts: tuple[str, ...]) -> list[tuple[str, ...]]:
+    """Return the folder above these parts of a template. There are several if {relpath} can be one folder or more."""
+    *above, last = parts
+    if not above:
+        return [parts]  # the root is its own parent
+    pieces = [f"{double_braces(literal)}{{{field}}}" for literal, field in parts_of(last) if field]
+    while pieces and not pieces[-1].endswith("{relpath}"):
+        pieces.pop()
+    if not pieces:
+        return [tuple(above)]
+    several_folders = (*above, "".join(pieces))
+    no_folder = _parents(tuple(above)) if last == "{relpath}" else []
+    return [several_folders, tuple(above), *no_folder]
+
+
 def _ext(spec: InputSpec) -> str | None:
     """Return the suffix of all files of an input, without its dot, if its glob ends in one; else None."""
     tail = re.split(r"[*?\]]", spec.uri)[-1]
@@ -250,13 +277,14 @@ def validate_paths(inputs: Sequence[InputSpec], output: str, work: str) -> list[
     several = [spec for spec in inputs if _names_several(spec)]
     single = {normalize(spec.uri): number for number, spec in enumerate(inputs) if spec not in several}
     finders = [_found(spec) for spec in several if spec.uri]
-    template = normalize(output)
+    template = absolute_template(output)
+    without_dots = _without_dots(template)
     problems = [
-        *_matching_outputs(several, finders, template),
+        *_matching_outputs(several, finders, without_dots),
         *_single_outputs(single, finders, template),
     ]
     problems = problems[:1]
-    return [*problems, *_work_problems(finders, template, normalize(work), overlaps=bool(problems))]
+    return [*problems, *_work_problems(finders, without_dots, normalize(work), overlaps=bool(problems))]
 
 
 def _names_several(spec: InputSpec) -> bool:
@@ -265,8 +293,10 @@ def _names_several(spec: InputSpec) -> bool:
     return bool(spec.table) or looks_like_folder(spec.uri)
 
 
-def _matching_outputs(several: Sequence[InputSpec], finders: Sequence[_FoundNames], template: str) -> Iterator[Problem]:
-    for ext in dict.fromkeys(_ext(spec) for spec in several):
+def _matching_outputs(
+    several: Sequence[InputSpec], finders: Sequence[_FoundNames], templates: Sequence[str]
+) -> Iterator[Problem]:
+    for ext, template in product(dict.fromkeys(_ext(spec) for spec in several), templates):
         names = template_automaton(template, ext)
         for finder in finders:
             name = finder.one_of(names)
@@ -276,7 +306,7 @@ def _matching_outputs(several: Sequence[InputSpec], finders: Sequence[_FoundName
 
 def _single_outputs(single: dict[str, int], finders: Sequence[_FoundNames], template: str) -> Iterator[Problem]:
     for uri in single:
-        name = render_output(template, relpath="", name=uri.rpartition("/")[2])
+        name = normalize(render_output(template, relpath="", name=uri.rpartition("/")[2]))
         if name in single:
             text = f"the output {name} is also an input; choose another output name"
             yield Problem(path=("output", "uri"), text=text)
@@ -289,8 +319,10 @@ def _output_problem(text: str) -> Problem:
     return Problem(path=("output", "uri"), text=f"{text}; write outputs elsewhere, or exclude them with `except`")
 
 
-def _work_problems(finders: Sequence[_FoundNames], template: str, work: str, *, overlaps: bool) -> Iterator[Problem]:
-    if parts_of(template)[0][0].startswith(work.rstrip("/") + "/jobs/"):
+def _work_problems(
+    finders: Sequence[_FoundNames], templates: Sequence[str], work: str, *, overlaps: bool
+) -> Iterator[Problem]:
+    if any(parts_of(template)[0][0].startswith(work.rstrip("/") + "/jobs/") for template in templates):
         yield Problem(path=("output", "uri"), text=f"is inside the work place {work}, whose objects are deleted later")
     if overlaps:
         return

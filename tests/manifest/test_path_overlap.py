@@ -19,10 +19,16 @@ from slomo_batch.manifest.output_names import (
     relpath_of_row,
     render_output,
 )
-from slomo_batch.manifest.path_overlap import glob_automaton, shortest_name, template_automaton, validate_paths
+from slomo_batch.manifest.path_overlap import (
+    _without_dots,
+    glob_automaton,
+    shortest_name,
+    template_automaton,
+    validate_paths,
+)
 from slomo_batch.manifest.sections import InputSpec
 from slomo_batch.storage import local
-from slomo_batch.uri import Uri
+from slomo_batch.uri import Uri, normalize
 from tests.manifest.manifests import with_inputs
 
 
@@ -223,6 +229,27 @@ def test_a_template_s_language_holds_every_name_it_gives() -> None:
                 assert rendered in template_automaton(template, "mov"), (template, rendered)
 
 
+@pytest.mark.parametrize("relpath", ["", "a", "a/b", "a/b/c"])
+@pytest.mark.parametrize(
+    "template",
+    [
+        "/o/{relpath}/../{stem}.mp4",
+        "/o/p/{relpath}/../../{stem}.mp4",
+        "/o/{relpath}/../{relpath}/../{stem}.mp4",
+        "/o/x{relpath}-{{{stem}}}/../{stem}.mp4",
+        "/o/{relpath}/{stem}/../{stem}.mp4",
+        "/{relpath}/../../{stem}.mp4",
+        "/o/{{relpath}}/../{stem}.mp4",
+        "/../o/p/../{stem}.mp4",
+    ],
+)
+def test_a_template_with_dots_is_the_sum_of_some_without(template: str, relpath: str) -> None:
+    name = normalize(render_output(template, relpath=relpath, name="x.mov"))
+    templates = _without_dots(template)
+    assert any(name in template_automaton(one, "mov") for one in templates), templates
+    assert not any(".." in one for one in templates)
+
+
 # ---- the check -----------------------------------------------------------------------------------------------------
 
 
@@ -243,6 +270,9 @@ def test_a_template_s_language_holds_every_name_it_gives() -> None:
         ("[{uri: '**/*.mov'}]", "{relpath}/{stem}.mp4", "/tmp/w"),
         ("[{table: t.csv}]", "out/{relpath}/{stem}.mp4", ""),
         ("[{uri: '*.mov'}]", "{stem}.{ext}.mkv", ""),
+        ("[{uri: 'in/out/*.mp4'}]", "in/out/{stem}/../../{stem}.mp4", "/tmp/w"),
+        ("[{uri: out/clips/a.mp4}]", "out/{relpath}/../clips/{stem}.mp4", "/tmp/w"),
+        ("[{uri: a.mp4}]", "file:///out%7Bx%7D/{stem}.mp4", ""),
     ],
 )
 def test_disjoint_paths_are_accepted(inputs: str, output: str, work: str) -> None:
@@ -263,6 +293,9 @@ def test_disjoint_paths_are_accepted(inputs: str, output: str, work: str) -> Non
         ("[{uri: 'in/**'}]", "out/{stem}.mp4", "in", "in"),
         ("[{uri: 'in/**'}]", "out/{stem}.mp4", "in/deep/w", "in/deep/w"),
         ("[{uri: 's3://b/**/*.mov'}]", "s3://b/out/{stem}.mp4", "", "s3://b/out/.slomo-work"),
+        ("[{uri: 'in/a/*.mp4'}]", "in/{relpath}/../{stem}.mp4", "/tmp/w", "in/a/x.mp4"),
+        ("[{uri: clips/a.mp4}]", "out/{relpath}/../clips/{stem}.mp4", "/tmp/w", "clips/a.mp4"),
+        ("[{uri: 'clips/*.mp4'}]", "x/{stem}/../../clips/{stem}.mp4", "/tmp/w", "clips/x.mp4"),
     ],
 )
 def test_overlapping_paths_are_reported_with_an_example(inputs: str, output: str, work: str, example: str) -> None:
@@ -278,6 +311,14 @@ def test_relative_and_absolute_forms_of_a_path_are_the_same(tmp_path: Path, monk
     assert validate_paths([spec], "clips/{stem}.slow.mp4", "work") != []
     assert validate_paths([spec], f"file://{tmp_path}/clips/{{stem}}.slow.mp4", "work") != []
     assert validate_paths([spec], f"file://{tmp_path}/out/{{stem}}.slow.mp4", "work") == []
+
+
+def test_braces_of_the_current_folder_are_literal(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    folder = tmp_path / "{stem}{x}"
+    folder.mkdir()
+    monkeypatch.chdir(folder)
+    for output, is_refused in (("a.mp4", True), ("{stem}.mp4", True), ("out/{stem}.mp4", False)):
+        assert bool(validate_paths([InputSpec.model_validate({"uri": "a.mp4"})], output, "work")) == is_refused
 
 
 @pytest.mark.parametrize(
