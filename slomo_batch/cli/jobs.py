@@ -18,7 +18,6 @@ from slomo_batch.manifest.canonical import canonical_manifest, local_paths
 from slomo_batch.manifest.load import is_file, load, read_text
 from slomo_batch.manifest.schema import Manifest
 from slomo_batch.sanitize import json_line, one_line, redact_credentials, sanitize_json
-from slomo_batch.uri import normalize
 
 if TYPE_CHECKING:
     from slomo_batch.cluster.job_api import JobApi
@@ -117,7 +116,7 @@ def _request(manifest: Manifest, options: argparse.Namespace, api: "JobApi") -> 
     check_gpu_choice(api.offer(), gpus_per_worker=1.0 if gpus == "auto" else float(gpus), is_in_manifest=gpus != "auto")
     return Request(
         job=manifest.name,
-        manifest=canonical_manifest(manifest, normalize),
+        manifest=canonical_manifest(manifest),
         retry_failed=options.retry_failed,
         force=options.force,
         take_over=options.take_over,

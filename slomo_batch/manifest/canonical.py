@@ -5,14 +5,15 @@ Defaults are written out and paths are absolute. A key is left out only if its a
 """
 
 import json
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 from slomo_batch.interpolators.method import names_weights_file
 from slomo_batch.manifest.schema import Manifest
 from slomo_batch.settings import VideoSettings
-from slomo_batch.uri import S3_SCHEME
+from slomo_batch.uri import S3_SCHEME, absolute_template, normalize
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -25,18 +26,18 @@ class CanonicalManifest:
     """Settings that override every input and row, such as encode.codec=ffv1."""
 
 
-def canonical_manifest(manifest: Manifest, absolute: Callable[[str], str]) -> CanonicalManifest:
-    """Return the canonical form of a manifest. `absolute` makes local paths absolute and keeps other URIs."""
+def canonical_manifest(manifest: Manifest, base: Path | None = None) -> CanonicalManifest:
+    """Return the canonical form of a manifest. Relative paths start from `base`, by default the current directory."""
     data = manifest.model_dump(mode="json", by_alias=True, exclude={"inputs"})
     data["cluster"]["address"] = "auto"  # the cluster that receives it
     data["inputs"] = [spec.model_dump(mode="json", by_alias=True, exclude_unset=True) for spec in manifest.inputs]
-    data["work"] = absolute(data["work"])
-    data["output"]["uri"] = absolute(data["output"]["uri"])
+    data["work"] = normalize(data["work"], base)
+    data["output"]["uri"] = absolute_template(data["output"]["uri"], base)
     for spec in data["inputs"]:
-        spec |= {key: absolute(spec[key]) for key in ("uri", "table") if spec.get(key)}
+        spec |= {key: normalize(spec[key], base) for key in ("uri", "table") if spec.get(key)}
     over = manifest.overrides.model_dump(mode="json", exclude_unset=True)
     for layer in (data, *data["inputs"], over):
-        _make_weights_absolute(layer, absolute)
+        _make_weights_absolute(layer, base)
     settings = tuple(f"{path}={_line(value)}" for path, value in sorted(_leaves(over)))
     return CanonicalManifest(text=_line(_without_empty(data)), settings=settings)
 
@@ -50,10 +51,10 @@ def local_paths(manifest: Manifest) -> list[str]:
     return [path for path in dict.fromkeys(paths) if path and not path.startswith(S3_SCHEME)]
 
 
-def _make_weights_absolute(layer: dict[str, Any], absolute: Callable[[str], str]) -> None:
+def _make_weights_absolute(layer: dict[str, Any], base: Path | None) -> None:
     section = layer.get("interpolate", {})
     if names_weights_file(section.get("weights", "")):
-        section["weights"] = absolute(section["weights"])
+        section["weights"] = normalize(section["weights"], base)
 
 
 def _without_empty(value: Any) -> Any:
