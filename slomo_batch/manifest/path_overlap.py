@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from functools import lru_cache
 from itertools import product
 
+from slomo_batch.errors import SourceUnsupported
 from slomo_batch.manifest.output_names import fixed_part, is_pattern, looks_like_folder, parts_of, render_output
 from slomo_batch.manifest.sections import InputSpec
 from slomo_batch.manifest.validation_errors import Problem
@@ -306,7 +307,10 @@ def _matching_outputs(
 
 def _single_outputs(single: dict[str, int], finders: Sequence[_FoundNames], template: str) -> Iterator[Problem]:
     for uri in single:
-        name = normalize(render_output(template, relpath="", name=uri.rpartition("/")[2]))
+        try:
+            name = normalize(render_output(template, relpath="", name=uri.rpartition("/")[2]))
+        except SourceUnsupported:  # this video fails alone, later
+            continue
         if name in single:
             text = f"the output {name} is also an input; choose another output name"
             yield Problem(path=("output", "uri"), text=text)

@@ -273,6 +273,7 @@ def test_a_template_with_dots_is_the_sum_of_some_without(template: str, relpath:
         ("[{uri: 'in/out/*.mp4'}]", "in/out/{stem}/../../{stem}.mp4", "/tmp/w"),
         ("[{uri: out/clips/a.mp4}]", "out/{relpath}/../clips/{stem}.mp4", "/tmp/w"),
         ("[{uri: a.mp4}]", "file:///out%7Bx%7D/{stem}.mp4", ""),
+        ("[{uri: in/...mp4}]", "out/{stem}/{name}", ""),
     ],
 )
 def test_disjoint_paths_are_accepted(inputs: str, output: str, work: str) -> None:
