@@ -1,11 +1,14 @@
-"""Links in the documentation lead somewhere."""
+"""Links in the documentation lead somewhere, and every option of the command line is explained."""
 
+import argparse
 import re
+from collections.abc import Iterator
 from functools import cache
 from pathlib import Path
 
 import pytest
 
+from slomo_batch.cli.main import parser
 from tests.architecture.project import ROOT, name_of, project_files
 
 PAGES = [path for path in project_files() if path.suffix == ".md"]
@@ -47,3 +50,25 @@ def test_every_page_of_the_documentation_is_linked_from_another() -> None:
     }
     lonely = [name_of(page) for page in PAGES if page.is_relative_to(ROOT / "docs") and page not in linked]
     assert lonely == []
+
+
+def options(command: argparse.ArgumentParser, name: str = "") -> Iterator[tuple[str, str]]:
+    """Every option of a command and its subcommands, with the name of its command."""
+    for action in command._actions:
+        if isinstance(action, argparse._SubParsersAction):
+            for word, inner in action.choices.items():
+                yield from options(inner, f"{name} {word}".strip())
+        else:
+            yield from ((name, option) for option in action.option_strings if option not in {"-h", "--help"})
+
+
+def test_every_command_and_option_is_explained() -> None:
+    explained = {"": (ROOT / "docs" / "cli.md").read_text(encoding="utf-8")}
+    explained["train"] = (ROOT / "docs" / "training.md").read_text(encoding="utf-8")
+    missing = [
+        f"{command} {option}".strip()
+        for command, option in options(parser())
+        if not re.search(rf"{option}\b", explained.get(command, explained[""]))
+        or command.rpartition(" ")[2] not in explained[""]
+    ]
+    assert missing == []
