@@ -11,7 +11,7 @@ from typing import Literal
 from slomo_batch.declarations import setting
 
 NetworkName = Literal["superslomo-paper", "superslomo-compact", "superslomo-guided"]
-Codec = Literal["h264", "hevc", "av1", "prores", "ffv1"]
+Codec = Literal["h264", "hevc", "av1", "vp9", "prores", "ffv1"]
 Precision = Literal["fp32", "bf16", "fp16"]
 AudioMode = Literal["auto", "keep", "stretch", "resample", "drop"]
 Exists = Literal["skip", "replace", "fail"]
@@ -108,9 +108,9 @@ class Encode:
     codec: Codec = setting("h264", "the video codec; see [Codecs and containers](#codecs-and-containers)")
     quality: int = setting(
         18,
-        """constant quality. h264 and hevc: CRF, 0 to 51; av1: CRF, 0 to 63; lower means better quality and larger
-        files. prores: the profile, 0 (proxy) to 5 (4444 XQ); if you leave it out, HQ, or 4444 for 4:4:4 sources. ffv1
-        is lossless and ignores it""",
+        """constant quality. h264 and hevc: CRF, 0 to 51; av1 and vp9: CRF, 0 to 63; lower means better quality and
+        larger files. prores: the profile, 0 (proxy) to 5 (4444 XQ); if you leave it out, HQ, or 4444 for 4:4:4 sources.
+        ffv1 is lossless and ignores it""",
         values="a whole number",
         least=0,
     )

@@ -19,6 +19,11 @@ THREADS = 4
 PRESETS = ("ultrafast", "superfast", "veryfast", "faster", "fast", "medium", "slow", "slower", "veryslow")
 """Speed presets, fastest first. All codecs use x264's names; prores and ffv1 ignore them."""
 _SVT_AV1_PRESETS = dict(zip(PRESETS, (11, 10, 9, 8, 7, 6, 5, 4, 3), strict=True))
+_VP9_DEADLINES = dict(zip(PRESETS, (*["realtime"] * 3, *["good"] * 6), strict=True))
+_VP9_SPEEDS = dict(zip(PRESETS, (8, 6, 5, 4, 4, 3, 2, 1, 0), strict=True))
+"""Values of cpu-used. 5 with the good deadline is slower than 4, with worse pictures."""
+_VP9_LARGEST_NUMERATOR = 10**9
+"""libvpx's time bases have denominators up to this."""
 _NVENC_PRESETS = dict(zip(PRESETS, ("p1", "p1", "p2", "p3", "p3", "p4", "p5", "p6", "p7"), strict=True))
 
 QUALITY_UNSET = Encode().quality
@@ -119,6 +124,7 @@ CODECS: Mapping[Codec, CodecFacts] = {
         auto_format=_yuv420p(8, 10, 12), qualities=range(52), odd_size_subsampled=False, states_aspect_ratio=True
     ),
     "av1": CodecFacts(auto_format=_yuv420p(8, 10), qualities=range(64)),
+    "vp9": CodecFacts(auto_format=_yuv420p(8), qualities=range(64)),
     "prores": CodecFacts(
         auto_format=_prores_format,
         qualities=range(6),
@@ -156,6 +162,13 @@ def _svt_av1_options(encode: Encode, _: Pictures) -> Options:
     return (("preset", preset), ("crf", str(encode.quality)), ("svtav1-params", "lp=2"))
 
 
+def _vp9_options(encode: Encode, _: Pictures) -> Options:
+    speed = ("deadline", _VP9_DEADLINES[encode.preset]), ("cpu-used", str(_VP9_SPEEDS[encode.preset]))
+    quality = ("crf", str(encode.quality)), ("b", "0")
+    parallel = ("row-mt", "1"), ("tile-columns", "2"), ("threads", str(THREADS))
+    return (*speed, *quality, *parallel)
+
+
 def _prores_options(encode: Encode, pictures: Pictures) -> Options:
     profile = str(_prores_profile(encode, pictures.form))
     return (("profile", profile), ("vendor", "apl0"), ("threads", str(THREADS)))
@@ -176,6 +189,11 @@ def _nvenc_options(encode: Encode, _: Pictures) -> Options:
 
 def _any_pictures(_: Pictures) -> str:
     return ""
+
+
+def _vp9_refusal(pictures: Pictures) -> str:
+    supported = pictures.rate.numerator <= _VP9_LARGEST_NUMERATOR
+    return "" if supported else f"supports only frame rates with numerators up to {_VP9_LARGEST_NUMERATOR:,}"
 
 
 def _ffv1_refusal(pictures: Pictures) -> str:
@@ -261,6 +279,13 @@ _TABLE = (
         least_px=4,
         most_px=(16_384, 8_704),
         most_rate=Fraction(240),
+    ),
+    Encoder(
+        name="libvpx-vp9",
+        codec="vp9",
+        formats=_names("yuv420p", "yuv422p", "yuv440p", "yuv444p", depths=(8,)),
+        options=_vp9_options,
+        refusal=_vp9_refusal,
     ),
     Encoder(
         name="prores_ks",

@@ -72,6 +72,17 @@ FLAC = AudioEncoder(
     layouts=_LAYOUTS,
     usual_layouts=_USUAL_LAYOUTS,
 )
+OPUS = AudioEncoder(
+    name="libopus",
+    title="Opus",
+    sample_format="flt",
+    sample_format_16_bit="flt",
+    bits_per_channel=96_000,
+    rates=frozenset({48_000}),
+    layouts=frozenset({"mono", "stereo", "3.0", "quad", "5.0", "5.1", "6.1", "7.1"}),
+    usual_layouts={1: "mono", 2: "stereo", 3: "3.0", 4: "quad", 5: "5.0", 6: "5.1", 7: "6.1", 8: "7.1"},
+)
+"""Decoders return 48,000 Hz whatever the encoder was given. The layouts are the only ones that libopus accepts."""
 
 # ---- containers ----------------------------------------------------------------------------------------------------
 
@@ -137,7 +148,7 @@ _TABLE = (
         suffix=".mp4",
         muxer="mp4",
         content_type="video/mp4",
-        codecs=frozenset({"h264", "hevc", "av1", "ffv1"}),
+        codecs=frozenset({"h264", "hevc", "av1", "vp9", "ffv1"}),
         tags=_HEVC_TAG,
         copied_audio=_COMPRESSED,
         has_exact_times=True,
@@ -159,11 +170,24 @@ _TABLE = (
         suffix=".mkv",
         muxer="matroska",
         content_type="video/x-matroska",
-        codecs=frozenset({"h264", "hevc", "av1", "prores", "ffv1"}),
+        codecs=frozenset({"h264", "hevc", "av1", "vp9", "prores", "ffv1"}),
         copied_audio=_COMPRESSED | _PCM | {"mp2", "vorbis", "dts", "truehd", "pcm_u8"},
         lossless_audio=FLAC,
         has_exact_times=False,
         max_rate=Fraction(1000),  # beyond it, two frames would have the same time
+        states_aspect_ratio=False,
+        states_partial_color=True,
+    ),
+    Container(
+        suffix=".webm",
+        muxer="webm",
+        content_type="video/webm",
+        codecs=frozenset({"av1", "vp9"}),
+        copied_audio=frozenset({"opus", "vorbis"}),
+        lossy_audio=OPUS,
+        lossless_audio=OPUS,
+        has_exact_times=False,
+        max_rate=Fraction(1000),
         states_aspect_ratio=False,
         states_partial_color=True,
     ),

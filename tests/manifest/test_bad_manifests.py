@@ -147,7 +147,7 @@ BAD_VALUES = {
     "audio kept but slowed": (GOOD + "audio: keep\n", "line 7: audio: 'keep' requires slowdown 1, got 4"),
     "codec": (
         GOOD + "encode:\n  codec: h256\n",
-        "line 8: encode.codec: 'h256' is not one of h264, hevc, av1, prores, ffv1; did you mean h264?",
+        "line 8: encode.codec: 'h256' is not one of h264, hevc, av1, vp9, prores, ffv1; did you mean h264?",
     ),
     "codec for a container": (GOOD + "encode: {codec: prores}\n", "line 6: output.uri: .mp4 does not support prores"),
     "quality a fraction": (GOOD + "encode: {quality: 18.5}\n", "encode.quality: must be an integer, got 18.5"),
@@ -342,8 +342,8 @@ def test_a_missing_manifest_and_a_folder_are_errors(tmp_path: Path, capsys: pyte
         ("retime.fps=!!x y", "unsupported tag !!x"),
         ("encode.quality=99", "--set encode.quality=99: quality of h264 must be 0 to 51"),
         (
-            "output.uri=out/x.webm",
-            "--set output.uri=out/x.webm: unsupported output suffix .webm",
+            "output.uri=out/x.avi",
+            "--set output.uri=out/x.avi: unsupported output suffix .avi",
         ),
         ("output.uri=clips/final.mov", "--set output.uri=clips/final.mov: the output"),
         ("cluster.workers.max=none", "--set cluster.workers.max=none: expected auto or an integer of at least 1"),

@@ -55,7 +55,11 @@ class Film:
     @property
     def choice(self) -> EncoderChoice:
         """The configuration of all its segments."""
-        encode = Encode(codec=self.codec, preset=self.encode.get("preset", "medium"))
+        encode = Encode(
+            codec=self.codec,
+            preset=self.encode.get("preset", "medium"),
+            pixel_format=self.encode.get("pixel_format", "auto"),
+        )
         width, height = self.size
         return choose_encoder(
             encode,

@@ -19,6 +19,7 @@ from slomo_batch.media.inspect import verify_output
 from slomo_batch.media.packet_archive import ArchiveReader, ArchiveWriter
 from slomo_batch.media.packets import ArchivedPacket
 from slomo_batch.plan.containers import CONTAINERS
+from slomo_batch.settings import Codec
 from tests.media.films import Film
 from tests.media.tones import CLICKS_S, DURATION_S, RATE, Tone, archived, audio_file, clicks, heard, samples
 
@@ -54,7 +55,8 @@ def made(
 def in_a_film(folder: Path, audio: Path, slowdown: Fraction, suffix: str, num_tracks: int = 1) -> Path:
     """A stitched file with this audio, verified against its plan."""
     num_frames = round(DURATION_S * slowdown * FPS)
-    film = Film(rate=FPS, size=(32, 32), encode={"preset": "ultrafast"})
+    codec: Codec = "h264" if "h264" in CONTAINERS[suffix].codecs else "vp9"
+    film = Film(codec=codec, rate=FPS, size=(32, 32), encode={"preset": "ultrafast"})
     stitched = film.stitched(folder, suffix, (num_frames // 2, num_frames - num_frames // 2), audio=audio)
     verify_output(stitched.path, stitched.spec, borders=stitched.borders, num_audio_tracks=num_tracks)
     return stitched.path
@@ -69,7 +71,7 @@ def max_click_offset_s(path: Path, slowdown: Fraction, track: int = 0) -> float:
 
 
 @pytest.mark.parametrize("slowdown", [Fraction(3, 2), Fraction(4), Fraction(8)])
-@pytest.mark.parametrize("suffix", [".mp4", ".mov", ".mkv"])
+@pytest.mark.parametrize("suffix", CONTAINERS)
 def test_stretched_audio_is_in_sync(tmp_path: Path, slowdown: Fraction, suffix: str) -> None:
     audio, notes = made(tmp_path, [Tone()], mode="stretch", slowdown=slowdown, suffix=suffix)
     assert notes == AudioResult(notes=(), num_tracks=1)
@@ -90,6 +92,10 @@ def test_stretched_audio_is_in_sync(tmp_path: Path, slowdown: Fraction, suffix: 
         ("flac", ".mkv", ".mov", False),
         ("libopus", ".mkv", ".mp4", True),
         ("libopus", ".mkv", ".mov", False),
+        ("libopus", ".mkv", ".webm", True),
+        ("libopus", ".webm", ".webm", True),
+        ("aac", ".mp4", ".webm", False),
+        ("flac", ".mkv", ".webm", False),
         ("pcm_s16le", ".mov", ".mov", True),
         ("pcm_s24le", ".mkv", ".mkv", True),
         ("pcm_s16le", ".mov", ".mp4", False),
@@ -156,7 +162,7 @@ def test_lossless_audio_stays_lossless_in_matroska(tmp_path: Path) -> None:
     assert found.shape[1] == 2 * DURATION_S * RATE
 
 
-@pytest.mark.parametrize("suffix", [".mp4", ".mkv"])
+@pytest.mark.parametrize("suffix", [".mp4", ".mkv", ".webm"])
 def test_tracks_keep_their_order_languages_and_titles(tmp_path: Path, suffix: str) -> None:
     tones = [
         Tone(language="eng", title="Stadium"),
@@ -184,10 +190,11 @@ def test_packets_of_all_tracks_are_merged_by_time(tmp_path: Path) -> None:
     assert instants == sorted(instants)
 
 
+@pytest.mark.parametrize("suffix", [".mp4", ".webm"])
 @pytest.mark.parametrize("layout", ["mono", "stereo", "5.1", "5.1(side)", "7.1"])
-def test_channel_layouts_get_their_usual_names(tmp_path: Path, layout: str) -> None:
+def test_channel_layouts_get_their_usual_names(tmp_path: Path, layout: str, suffix: str) -> None:
     tone = Tone(codec="pcm_s16le", layout=layout, duration_s=1, clicks_s=(0.5,))
-    audio, _ = made(tmp_path, [tone], mode="stretch", slowdown=Fraction(2), source_suffix=".mov")
+    audio, _ = made(tmp_path, [tone], mode="stretch", slowdown=Fraction(2), suffix=suffix, source_suffix=".mov")
     with audio.open("rb") as file:
         header = ArchiveReader(file).headers[0]
     assert header.layout == layout.removesuffix("(side)")
@@ -201,11 +208,20 @@ def test_a_sample_rate_that_aac_lacks_is_converted_and_noted(tmp_path: Path) -> 
     assert max_click_offset_s(in_a_film(tmp_path, audio, Fraction(2), ".mp4"), Fraction(2)) < IN_STEP_S
 
 
+def test_opus_has_one_sample_rate_and_ends_with_the_video(tmp_path: Path) -> None:
+    tone, slowdown = Tone(sample_rate=44_100), Fraction(3, 2)
+    audio, notes = made(tmp_path, [tone], mode="stretch", slowdown=slowdown, suffix=".webm")
+    assert notes.notes == ("audio track 1: resampled from 44100 to 48000 Hz, which Opus supports",)
+    found, rate = heard(in_a_film(tmp_path, audio, slowdown, ".webm"))
+    assert rate == RATE
+    assert 0 <= found.shape[1] - DURATION_S * slowdown * RATE < 960, "at most the rest of a packet of 20 ms"
+
+
 # ---- zero, gaps, damage --------------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("mode", ["keep", "stretch"])
-@pytest.mark.parametrize("suffix", [".mp4", ".mkv"])
+@pytest.mark.parametrize("suffix", [".mp4", ".mkv", ".webm"])
 @pytest.mark.parametrize("zero_s", [Fraction(3, 10), Fraction(1001, 30000), Fraction(-1, 5)])
 def test_audio_starts_at_the_first_presented_frame(tmp_path: Path, mode: Mode, suffix: str, zero_s: Fraction) -> None:
     slowdown = Fraction(1 if mode == "keep" else 2)

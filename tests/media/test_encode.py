@@ -77,6 +77,34 @@ def test_the_header_hash_is_that_of_the_file(tmp_path: Path) -> None:
     assert b"pools" not in found
 
 
+@pytest.mark.parametrize("codec", CODECS)
+def test_decoding_from_any_keyframe_gives_the_same_pictures(tmp_path: Path, codec: Codec) -> None:
+    made = Film(codec=codec, rate=Fraction(5)).segment(tmp_path, range(25))
+    whole = decoded_from(made.path, 0)
+    for start in (0, 10, 20):
+        assert decoded_from(made.path, start) == whole[start:]
+
+
+def decoded_from(path: Path, start: int) -> list[str]:
+    """Hashes of the pictures that a decoder returns if it gets packets only from this keyframe on."""
+    with av.open(str(path)) as container:
+        packets = [packet for packet in container.demux(video=0) if packet.size]
+        assert packets[start].is_keyframe
+        frames = [frame for packet in packets[start:] for frame in packet.decode()]
+        frames += container.streams.video[0].codec_context.decode(None)
+    return [picture_from_frame(frame).hash() for frame in frames]
+
+
+@pytest.mark.parametrize("preset", ["ultrafast", "veryslow"])
+@pytest.mark.parametrize("pixel_format", ["yuv420p", "yuv422p", "yuv440p", "yuv444p"])
+def test_vp9_encodes_every_chroma_format(tmp_path: Path, pixel_format: str, preset: str) -> None:
+    film = Film(codec="vp9", size=(51, 39), encode={"preset": preset, "pixel_format": pixel_format})
+    made = film.segment(tmp_path, range(30))
+    verify_segment(made.path, facts=made.facts, source_hashes=None)
+    with av.open(str(made.path)) as container:
+        assert {frame.format.name for frame in container.decode(video=0)} == {pixel_format}
+
+
 @pytest.mark.parametrize("codec", ["h264", "hevc"])
 def test_every_group_of_pictures_is_closed(tmp_path: Path, codec: Codec) -> None:
     film = Film(codec=codec, rate=Fraction(5))

@@ -1,11 +1,18 @@
 """Containers: which codecs they support, and what they lose of a video."""
 
+import re
 from fractions import Fraction
+from pathlib import Path
+from typing import get_args
 
-from slomo_batch.plan.codecs import CODECS
+import pytest
+
+from slomo_batch.plan.codecs import CODECS, ENCODERS
 from slomo_batch.plan.containers import CONTAINERS, container_of, validate_container
 from slomo_batch.records import ColorFacts
+from slomo_batch.settings import Codec
 
+MANUAL = Path(__file__).parents[2] / "docs" / "manifest.md"
 BT709 = ColorFacts(range="limited", matrix="bt709", primaries="bt709", transfer="bt709")
 
 
@@ -14,14 +21,23 @@ def test_a_container_is_found_by_a_suffix_in_any_case() -> None:
 
 
 def test_containers_are_validated_by_the_codecs_they_support() -> None:
-    taken = {(codec, suffix) for codec in CODECS for suffix in CONTAINERS if not validate_container(codec, suffix)}
-    refused = {("prores", ".mp4"), ("av1", ".mov"), ("ffv1", ".mov")}
-    assert taken == {(codec, suffix) for codec in CODECS for suffix in CONTAINERS} - refused
+    taken = {codec: [suffix for suffix in CONTAINERS if not validate_container(codec, suffix)] for codec in CODECS}
+    assert taken == {
+        "h264": [".mp4", ".mov", ".mkv"],
+        "hevc": [".mp4", ".mov", ".mkv"],
+        "av1": [".mp4", ".mkv", ".webm"],
+        "vp9": [".mp4", ".mkv", ".webm"],
+        "prores": [".mov", ".mkv"],
+        "ffv1": [".mp4", ".mkv"],
+    }
     assert validate_container("h264", ".MP4") == []
     assert validate_container("prores", ".mp4") == [
-        ".mp4 does not support prores; use .mov or .mkv, or av1, ffv1, h264 or hevc in .mp4"
+        ".mp4 does not support prores; use .mov or .mkv, or av1, ffv1, h264, hevc or vp9 in .mp4"
     ]
-    assert "unsupported output suffix .webm" in validate_container("av1", ".webm")[0]
+    assert validate_container("h264", ".webm") == [
+        ".webm does not support h264; use .mp4, .mov or .mkv, or av1 or vp9 in .webm"
+    ]
+    assert validate_container("av1", ".avi") == ["unsupported output suffix .avi; use .mp4, .mov, .mkv or .webm"]
     assert "the output has no suffix" in validate_container("av1", "")[0]
 
 
@@ -30,6 +46,34 @@ def test_what_a_container_cannot_carry_is_named() -> None:
     assert CONTAINERS[".mp4"].losses("h264", sample_aspect_ratio=wide, color=BT709) == ()
     assert len(CONTAINERS[".mkv"].losses("h264", sample_aspect_ratio=wide, color=BT709)) == 1
     assert "4/3 is lost" in CONTAINERS[".mkv"].losses("av1", sample_aspect_ratio=wide, color=BT709)[1]
+    assert "4/3 is lost" in CONTAINERS[".webm"].losses("vp9", sample_aspect_ratio=wide, color=BT709)[1]
     half = ColorFacts(range="full", matrix="smpte170m")
     assert "color description" in CONTAINERS[".mp4"].losses("ffv1", sample_aspect_ratio=square, color=half)[0]
+    assert CONTAINERS[".mp4"].losses("vp9", sample_aspect_ratio=square, color=half) == ()
     assert "full-range samples" in CONTAINERS[".mov"].losses("prores", sample_aspect_ratio=square, color=half)[0]
+
+
+def test_every_codec_has_a_record_an_encoder_in_software_and_a_container() -> None:
+    assert list(CODECS) == list(get_args(Codec))
+    for codec in CODECS:
+        assert [encoder.is_nvenc for encoder in ENCODERS.values() if encoder.codec == codec] in ([False], [False, True])
+        assert any(codec in container.codecs for container in CONTAINERS.values())
+
+
+@pytest.mark.parametrize("suffix", CONTAINERS)
+def test_audio_encoders_keep_the_layouts_and_rates_that_they_convert_to(suffix: str) -> None:
+    for encoder in (CONTAINERS[suffix].lossy_audio, CONTAINERS[suffix].lossless_audio):
+        assert encoder.layouts.issuperset(encoder.usual_layouts.values())
+        assert encoder.rate_for(encoder.other_rate) == encoder.other_rate
+
+
+def test_the_manual_lists_the_containers_and_encoders_of_each_codec() -> None:
+    listed = re.findall(r"^\| `(\w+)` \| (`\..*?) \| (`.*?) \|", MANUAL.read_text(), re.MULTILINE)
+    assert listed == [
+        (
+            codec,
+            ", ".join(f"`{suffix}`" for suffix, container in CONTAINERS.items() if codec in container.codecs),
+            ", ".join(f"`{name}`" for name, encoder in ENCODERS.items() if encoder.codec == codec),
+        )
+        for codec in CODECS
+    ]

@@ -32,7 +32,14 @@ def chosen(
 
 @pytest.mark.parametrize(
     ("codec", "encoder"),
-    [("h264", "libx264"), ("hevc", "libx265"), ("av1", "libsvtav1"), ("prores", "prores_ks"), ("ffv1", "ffv1")],
+    [
+        ("h264", "libx264"),
+        ("hevc", "libx265"),
+        ("av1", "libsvtav1"),
+        ("vp9", "libvpx-vp9"),
+        ("prores", "prores_ks"),
+        ("ffv1", "ffv1"),
+    ],
 )
 def test_each_codec_has_its_software_encoder(codec: Codec, encoder: str) -> None:
     assert chosen(codec).encoder == encoder
@@ -51,6 +58,7 @@ def test_each_codec_has_its_software_encoder(codec: Codec, encoder: str) -> None
         ("hevc", "yuv420p16le", "yuv420p12le"),
         ("av1", "yuv420p", "yuv420p"),
         ("av1", "yuv422p12le", "yuv420p10le"),
+        ("vp9", "yuv444p10le", "yuv420p"),
         ("prores", "yuv420p", "yuv422p10le"),
         ("prores", "gray", "yuv422p10le"),
         ("prores", "yuv444p", "yuv444p10le"),
@@ -96,7 +104,7 @@ def test_an_odd_size_goes_to_full_chroma_and_is_noted(codec: Codec, size: tuple[
     assert f"the odd size {size[0]}x{size[1]}" in choice.notes[0]
 
 
-@pytest.mark.parametrize("codec", ["av1", "prores", "ffv1"])
+@pytest.mark.parametrize("codec", ["av1", "vp9", "prores", "ffv1"])
 def test_other_codecs_take_odd_sizes_as_they_are(codec: Codec) -> None:
     assert chosen(codec, size=(641, 361)).pixel_format == chosen(codec).pixel_format
 
@@ -108,6 +116,7 @@ def test_the_configuration_fixes_threads_and_closed_groups(codec: Codec) -> None
         "h264": ("threads", "x264-params"),
         "hevc": ("x265-params",),
         "av1": ("svtav1-params",),
+        "vp9": ("threads", "tile-columns"),
         "prores": ("threads", "profile"),
         "ffv1": ("threads", "slices", "g"),
     }
@@ -118,6 +127,8 @@ def test_the_configuration_fixes_threads_and_closed_groups(codec: Codec) -> None
 
 def test_the_preset_is_translated_for_encoders_with_other_words() -> None:
     assert dict(chosen("av1", preset="veryslow").options)["preset"] == "3"
+    assert dict(chosen("vp9", preset="ultrafast").options)["deadline"] == "realtime"
+    assert dict(chosen("vp9", preset="veryslow").options)["cpu-used"] == "0"
     assert dict(chosen("h264", preset="veryslow").options)["preset"] == "veryslow"
     assert dict(chosen("h264", preset="medium", nvenc_works=True).options)["preset"] == "p4"
 
@@ -164,6 +175,7 @@ def test_pictures_too_small_for_the_encoder_are_an_error() -> None:
         ("hevc", (48, 16_386), 25, "at most 16384x16384"),
         ("av1", (64, 8_706), 25, "at most 16384x8704"),
         ("av1", (64, 64), 241, "at most 240 frames/s, and the output has 241"),
+        ("vp9", (64, 64), 1_000_000_001, "frame rates with numerators up to 1,000,000,000"),
     ],
 )
 def test_pictures_beyond_the_encoder_are_an_error_with_its_limit(
@@ -175,7 +187,13 @@ def test_pictures_beyond_the_encoder_are_an_error_with_its_limit(
 
 @pytest.mark.parametrize(
     ("codec", "size", "rate"),
-    [("h264", (16_384, 64), 10_000), ("av1", (16_384, 64), 240), ("av1", (64, 8_704), 240), ("hevc", (64, 64), 10_000)],
+    [
+        ("h264", (16_384, 64), 10_000),
+        ("av1", (16_384, 64), 240),
+        ("av1", (64, 8_704), 240),
+        ("hevc", (64, 64), 10_000),
+        ("vp9", (16_384, 64), 10_000),
+    ],
 )
 def test_the_limits_of_software_encoders_are_those_of_this_build(
     codec: Codec, size: tuple[int, int], rate: int
@@ -209,6 +227,9 @@ def test_what_is_allowed_is_what_the_encoder_of_this_build_opens(codec: Codec) -
     [
         (Encode(quality=52), "quality of h264 must be 0 to 51, got 52"),
         (Encode(codec="av1", quality=64), "0 to 63"),
+        (Encode(codec="vp9", quality=64), "0 to 63"),
+        (Encode(codec="vp9", encoder="nvenc"), "auto, software or libvpx-vp9"),
+        (Encode(codec="vp9", pixel_format="yuv420p10le"), "auto, yuv420p, yuv422p, yuv440p or yuv444p"),
         (Encode(codec="prores", quality=6), "proxy, lt, standard, hq, 4444, 4444xq"),
         (Encode(preset="warp"), "ultrafast"),
         (Encode(codec="prores", encoder="nvenc"), "auto, software or prores_ks"),

@@ -28,6 +28,7 @@ def test_a_rate_that_the_container_can_count_passes(rate: Fraction, suffix: str)
     [
         (Fraction(1001), ".mkv", "at most 1,000 frames/s .*milliseconds.*got 1,001"),
         (Fraction(2000), ".MKV", "at most 1,000"),
+        (Fraction(1001), ".webm", "at most 1,000 frames/s .*.webm counts milliseconds"),
         (Fraction(10_001), ".mp4", "at most 10,000 frames/s"),
         (Fraction(1, 2**31), ".mp4", "32-bit"),
         (Fraction("59.94005994005994005994"), ".mp4", "32-bit"),
