@@ -65,12 +65,16 @@ def add_json(parser: argparse.ArgumentParser) -> None:
 
 def add_log(parser: argparse.ArgumentParser) -> None:
     """Add --log."""
-    parser.add_argument("--log", metavar="FILE", help="append all events of the job to FILE, as JSON lines")
+    parser.add_argument(
+        "--log", metavar="FILE", type=not_empty, help="append all events of the job to FILE, as JSON lines"
+    )
 
 
 def add_run_options(parser: argparse.ArgumentParser) -> None:
     """Add what `run` and `submit` have in common."""
-    parser.add_argument("manifest", metavar="MANIFEST", help='the manifest file; "-" reads standard input')
+    parser.add_argument(
+        "manifest", metavar="MANIFEST", type=not_empty, help='the manifest file; "-" reads standard input'
+    )
     add_settings(parser)
     parser.add_argument("--retry-failed", action="store_true", help="retry videos that failed in earlier runs")
     parser.add_argument("--force", action="store_true", help="process all videos again, including published ones")
@@ -90,8 +94,30 @@ def add_run_options(parser: argparse.ArgumentParser) -> None:
 
 def add_job(parser: argparse.ArgumentParser) -> None:
     """Add what names a job and its work place."""
-    parser.add_argument("job", metavar="JOB", help="a manifest file, or the name of a job together with --work")
+    parser.add_argument(
+        "job", metavar="JOB", type=not_empty, help="a manifest file, or the name of a job together with --work"
+    )
     parser.add_argument("--work", metavar="URI", default="", help="the work place (default: the manifest's)")
+
+
+def not_empty(text: str) -> str:
+    """Return an argument that names something.
+
+    Raises:
+        argparse.ArgumentTypeError: it is empty.
+    """
+    if not text:
+        raise argparse.ArgumentTypeError("must not be empty")
+    return text
+
+
+def file_path(text: str) -> Path:
+    """Return the path of a file.
+
+    Raises:
+        argparse.ArgumentTypeError: it is empty.
+    """
+    return Path(not_empty(text))
 
 
 MAX_NUMBER = 2**31 - 1

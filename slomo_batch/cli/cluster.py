@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 from functools import partial
 from typing import TYPE_CHECKING
 
-from slomo_batch.cli.arguments import Commands, add_command, add_group, integer, number
+from slomo_batch.cli.arguments import Commands, add_command, add_group, integer, not_empty, number
 from slomo_batch.cli.streams import for_display
 from slomo_batch.errors import ClusterError, ManifestError
 from slomo_batch.manifest.load import read_text
@@ -29,7 +29,7 @@ def add_cluster_commands(commands: Commands) -> None:
 
 def _add_check(commands: Commands) -> None:
     parser = add_command(commands, "check", "validate a Ray cluster file without starting anything", _check)
-    parser.add_argument("file", metavar="FILE", help="the cluster file, such as cluster.yaml")
+    parser.add_argument("file", metavar="FILE", type=not_empty, help="the cluster file, such as cluster.yaml")
     parser.add_argument(
         "--gpus-per-worker",
         metavar="N",

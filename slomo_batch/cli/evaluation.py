@@ -6,7 +6,7 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, get_args
 
-from slomo_batch.cli.arguments import MAX_THREADS, Commands, add_command, integer
+from slomo_batch.cli.arguments import MAX_THREADS, Commands, add_command, file_path, integer, not_empty
 from slomo_batch.errors import ManifestError
 from slomo_batch.evaluation.datasets.known import DATASETS, detect_dataset
 from slomo_batch.interpolators.registry import method_names
@@ -40,6 +40,7 @@ def _add_evaluate(commands: Commands) -> None:
     parser.add_argument(
         "inputs",
         metavar="INPUT",
+        type=not_empty,
         nargs="+",
         help="video files or s3:// URIs; or one folder with a data set in its published layout",
     )
@@ -60,7 +61,7 @@ def _add_evaluate(commands: Commands) -> None:
 def _add_compare(commands: Commands) -> None:
     summary = "remove every second frame of a video, and measure how well each method predicts it"
     parser = add_command(commands, "compare", summary, _evaluate)
-    parser.add_argument("inputs", metavar="IN", nargs=1, help="a video file or an s3:// URI")
+    parser.add_argument("inputs", metavar="IN", type=not_empty, nargs=1, help="a video file or an s3:// URI")
     parser.set_defaults(layout=None, cases=None)
     _add_methods(parser, "--methods")
     _add_ladder(parser, COMPARISON, with_factors=False)
@@ -144,7 +145,7 @@ def _add_answer(parser: argparse.ArgumentParser) -> None:
         "--lpips",
         metavar="FILE",
         nargs="+",
-        type=Path,
+        type=file_path,
         help="also measure LPIPS, with these weights files of AlexNet and of LPIPS, which are not shipped",
     )
     group.add_argument(
@@ -177,7 +178,7 @@ def _report_file(text: str) -> Path:
 
 
 def _pictures_folder(text: str) -> Path:
-    path = Path(text).absolute()
+    path = file_path(text).absolute()
     there = next(place for place in (path, *path.parents) if place.exists())
     if not there.is_dir() or not os.access(there, os.W_OK | os.X_OK):
         raise argparse.ArgumentTypeError(f"not a writable folder: {there}")

@@ -3,9 +3,8 @@
 import argparse
 import json
 import sys
-from pathlib import Path
 
-from slomo_batch.cli.arguments import Commands, add_command, add_group
+from slomo_batch.cli.arguments import Commands, add_command, add_group, file_path
 from slomo_batch.errors import ManifestError, SegmentInvalid
 from slomo_batch.interpolators.superslomo.shipped_weights import shipped_names
 from slomo_batch.manifest.schema import json_schema
@@ -24,11 +23,11 @@ def add_file_commands(commands: Commands) -> None:
         _weights_import,
         details="No code in the checkpoint is executed.",
     )
-    importing.add_argument("source", metavar="SRC", type=Path, help="the checkpoint")
-    importing.add_argument("target", metavar="OUT", type=Path, help="the safetensors file to write")
+    importing.add_argument("source", metavar="SRC", type=file_path, help="the checkpoint")
+    importing.add_argument("target", metavar="OUT", type=file_path, help="the safetensors file to write")
     archive = add_group(commands, "archive", "inspect the chunk files of a work place")
     dumping = add_command(archive, "dump", "print the contents of a packet archive", _archive_dump)
-    dumping.add_argument("file", metavar="FILE", type=Path, help="a packet archive on disk")
+    dumping.add_argument("file", metavar="FILE", type=file_path, help="a packet archive on disk")
 
 
 def _schema(_: argparse.Namespace) -> int:

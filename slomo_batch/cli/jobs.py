@@ -10,7 +10,7 @@ from contextlib import AbstractContextManager, contextmanager, nullcontext
 from typing import TYPE_CHECKING, TextIO
 
 from slomo_batch import __version__
-from slomo_batch.cli.arguments import Commands, add_command, add_json, add_run_options, manifest_of
+from slomo_batch.cli.arguments import Commands, add_command, add_json, add_run_options, manifest_of, not_empty
 from slomo_batch.cli.displays import terminal_display
 from slomo_batch.cli.streams import for_display
 from slomo_batch.errors import ClusterError, Interrupted
@@ -61,7 +61,7 @@ def _add_address(parser: argparse.ArgumentParser) -> None:
 
 
 def _add_job(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("job", metavar="JOB", help="a manifest file, or the name of a job")
+    parser.add_argument("job", metavar="JOB", type=not_empty, help="a manifest file, or the name of a job")
     _add_address(parser)
 
 

@@ -14,6 +14,7 @@ from slomo_batch.cli.arguments import (
     add_settings,
     add_strict,
     manifest_of,
+    not_empty,
 )
 from slomo_batch.cli.displays import displays
 from slomo_batch.cli.jobs import is_elsewhere, submit
@@ -81,7 +82,9 @@ def _run(options: argparse.Namespace) -> int:
 def _add_plan(commands: Commands) -> None:
     details = "Reads the headers of the sources and writes nothing."
     parser = add_command(commands, "plan", "show what a run would do, without doing it", _plan, details=details)
-    parser.add_argument("manifest", metavar="MANIFEST", help='the manifest file; "-" reads standard input')
+    parser.add_argument(
+        "manifest", metavar="MANIFEST", type=not_empty, help='the manifest file; "-" reads standard input'
+    )
     add_settings(parser)
     add_strict(parser)
     add_json(parser)
@@ -114,9 +117,12 @@ _CONVERT_FLAGS = {
 def _add_convert(commands: Commands) -> None:
     details = "Runs in this process, without Ray."
     parser = add_command(commands, "convert", "convert one video, without a manifest", _convert, details=details)
-    parser.add_argument("source", metavar="IN", help="the source video: a path or an s3:// URI")
+    parser.add_argument("source", metavar="IN", type=not_empty, help="the source video: a path or an s3:// URI")
     parser.add_argument(
-        "output", metavar="OUT", help="the output file: a path or an s3:// URI; its suffix selects the container"
+        "output",
+        metavar="OUT",
+        type=not_empty,
+        help="the output file: a path or an s3:// URI; its suffix selects the container",
     )
     for flag, (path, about) in _CONVERT_FLAGS.items():
         parser.add_argument(flag, metavar="VALUE", help=f"{about} ({path})")

@@ -4,7 +4,7 @@ import argparse
 import sys
 from contextlib import closing
 
-from slomo_batch.cli.arguments import Commands, add_command, add_job, add_json, job_of, number, open_text
+from slomo_batch.cli.arguments import Commands, add_command, add_job, add_json, job_of, not_empty, number, open_text
 from slomo_batch.cli.streams import for_answer
 
 EXIT_VIDEOS_FAILED = 1
@@ -23,7 +23,7 @@ def _add_timeline(commands: Commands) -> None:
     summary = "export what ran where and when, for Perfetto (https://ui.perfetto.dev)"
     parser = add_command(commands, "timeline", summary, _timeline)
     add_job(parser)
-    parser.add_argument("--out", metavar="FILE", required=True, help="write the trace to FILE, as JSON")
+    parser.add_argument("--out", metavar="FILE", type=not_empty, required=True, help="write the trace to FILE, as JSON")
     parser.add_argument(
         "--last-hours", metavar="H", type=number(0, above=True), help="include only the last H hours that are recorded"
     )

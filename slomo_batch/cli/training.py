@@ -2,10 +2,9 @@
 
 import argparse
 import importlib.util
-from pathlib import Path
 from typing import TYPE_CHECKING
 
-from slomo_batch.cli.arguments import MAX_THREADS, Commands, add_command, integer, number
+from slomo_batch.cli.arguments import MAX_THREADS, Commands, add_command, file_path, integer, number
 from slomo_batch.errors import ManifestError
 from slomo_batch.uri import Uri
 
@@ -20,7 +19,7 @@ NEEDED = ("pandas", "tensorboard")
 def add_training_command(commands: Commands) -> None:
     """Add the command."""
     parser = add_command(commands, "train", "train weights as a config file describes, or resume the training", _train)
-    parser.add_argument("config", metavar="CONFIG", type=Path, help="the training config, a YAML file")
+    parser.add_argument("config", metavar="CONFIG", type=file_path, help="the training config, a YAML file")
     parser.add_argument(
         "--out",
         metavar="URI",

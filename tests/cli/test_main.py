@@ -13,9 +13,9 @@ from pathlib import Path
 import pytest
 
 from slomo_batch import __version__
-from slomo_batch.cli import arguments as shared_arguments
 from slomo_batch.cli import files
 from slomo_batch.cli import main as cli
+from slomo_batch.cli.arguments import integer, number
 from slomo_batch.cli.run import convert_manifest
 from slomo_batch.errors import ManifestError
 from slomo_batch.manifest.schema import Manifest, json_schema
@@ -60,6 +60,34 @@ def test_help_names_the_arguments_of_a_command(command: list[str], capsys: pytes
 def test_a_wrong_command_exits_with_2(arguments: list[str], capsys: pytest.CaptureFixture[str]) -> None:
     assert cli.main(arguments) == 2
     assert "usage: slomo-batch" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("arguments", "name"),
+    [
+        (["run", ""], "MANIFEST"),
+        (["run", "job.yaml", "--log", ""], "--log"),
+        (["plan", ""], "MANIFEST"),
+        (["convert", "", "out.mp4"], "IN"),
+        (["convert", "in.mp4", ""], "OUT"),
+        (["status", ""], "JOB"),
+        (["timeline", "job.yaml", "--out", ""], "--out"),
+        (["logs", ""], "JOB"),
+        (["cluster", "check", ""], "FILE"),
+        (["compare", ""], "IN"),
+        (["evaluate", "a.mp4", ""], "INPUT"),
+        (["evaluate", "a.mp4", "--lpips", ""], "--lpips"),
+        (["evaluate", "a.mp4", "--worst", ""], "--worst"),
+        (["train", ""], "CONFIG"),
+        (["weights", "import", "", "out.safetensors"], "SRC"),
+        (["archive", "dump", ""], "FILE"),
+    ],
+)
+def test_an_empty_argument_is_refused_by_its_name(
+    arguments: list[str], name: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert cli.main(arguments) == 2
+    assert f"argument {name}: must not be empty" in capsys.readouterr().err
 
 
 NUMERIC_OPTIONS = [
@@ -107,7 +135,7 @@ def _numeric_options(parser: argparse.ArgumentParser, path: tuple[str, ...] = ()
         if isinstance(action, argparse._SubParsersAction):
             for name, inner in action.choices.items():
                 yield from _numeric_options(inner, (*path, name))
-        elif getattr(action.type, "__module__", "") == shared_arguments.__name__:
+        elif getattr(action.type, "__qualname__", "").startswith((integer.__name__, number.__name__)):
             yield (*path, action.option_strings[0])
 
 
