@@ -10,7 +10,7 @@ from slomo_batch.plan.s3_requests import S3Requests
 from slomo_batch.plan.stored_plan import PlannedVideo
 from slomo_batch.records import VideoFailed, VideoRequest
 from slomo_batch.report.events import Plan, PlanRow
-from slomo_batch.scheduler.machines import ClusterSettings, basis_of, probe_abilities
+from slomo_batch.scheduler.machines import basis_of, probe_abilities
 from slomo_batch.steps.context import StepContext
 from slomo_batch.steps.job_pin import pin_job, pinned_basis
 from slomo_batch.steps.open import preview_video
@@ -27,7 +27,7 @@ def plan(manifest: Manifest, *, strict: bool = False) -> Plan:
     """
     context = open_context(environment_of(manifest))
     found = find_videos(manifest, context.locate, strict=strict)
-    basis = pinned_basis(context) or basis_of(probe_abilities(), ClusterSettings.of(manifest.job.cluster))
+    basis = pinned_basis(context) or basis_of(probe_abilities())
     pin = pin_job(basis, found.requests, context, dry_run=True)
     piles = triage(found.requests, pin, context, retry_failed=False, other_names=found.other_names)
     rows = [_row_of_failure(failed, "fail") for failed in found.missing]

@@ -157,7 +157,7 @@ class _JobRun:
         basis = pinned_basis(self._context)
         if basis is None:
             abilities = self._open_machines().abilities
-            basis = pin_basis(basis_of(abilities, ClusterSettings.of(self._manifest.job.cluster)), self._context)
+            basis = pin_basis(basis_of(abilities), self._context)
         return pin_job(basis, requests, self._context)
 
     def _open_machines(self) -> Machines:

@@ -1,8 +1,8 @@
 """The contract of every interpolation method: from two frames and times between them, make the frames.
 
-An interpolator processes one pair at a time and keeps no state: its output depends on its arguments alone, so chunk
-borders change nothing. A method that reads more than the pair declares how many frames on either side as its `context`,
-and always gets a window of that size.
+An interpolator keeps no state between pairs: its output depends on its arguments alone, so chunk borders change
+nothing, and several threads may call it at once, for a pair each. A method that reads more than the pair declares how
+many frames on either side as its `context`, and always gets a window of that size.
 
 Times are read and frames are made lazily, since a pair may have very many of them.
 """
@@ -64,6 +64,13 @@ class WindowInterpolator(Protocol):
 
 
 AnyInterpolator = Interpolator | WindowInterpolator
+DEFAULT_BYTES_PER_PX = 200
+"""Memory that one pair takes, for each pixel of a picture, if the method does not state it as `bytes_per_px`."""
+
+
+def memory_of(method: AnyInterpolator) -> int:
+    """Return the bytes of memory that one pair takes at a time, for each pixel of a picture; an estimate."""
+    return int(getattr(method, "bytes_per_px", DEFAULT_BYTES_PER_PX))
 
 
 def context_of(method: AnyInterpolator) -> int:

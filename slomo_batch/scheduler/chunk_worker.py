@@ -1,7 +1,7 @@
 """ChunkWorker: the Ray actor that makes chunks, and what the driver knows of one that it started."""
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import ray
@@ -10,6 +10,7 @@ from ray.exceptions import RayError, RayTaskError
 from slomo_batch.attempts import Attempt, ChunkTask, Errored
 from slomo_batch.errors import ProgramFault
 from slomo_batch.scheduler.calls import ChunkCall, ChunkStored, Entered, perform
+from slomo_batch.steps.pair_pool import PairPool
 from slomo_batch.wiring import JobEnvironment, open_context
 
 
@@ -23,6 +24,8 @@ class WorkerNeeds:
     num_cpus: float
     slots: int
     """Chunks one worker holds at a time: one in the model, the others fetching, decoding, encoding, uploading."""
+    cores: int
+    """Pairs that one worker makes at once."""
     hang_s: float
     """Seconds before which no worker counts as hanging."""
 
@@ -30,8 +33,10 @@ class WorkerNeeds:
 class ChunkWorker:
     """The actor: a context whose model stays loaded."""
 
-    def __init__(self, environment: JobEnvironment) -> None:
+    def __init__(self, environment: JobEnvironment, cores: int) -> None:
+        """`cores`: how many pairs it makes at once."""
         self._environment = environment
+        self._pairs = PairPool(cores)
 
     def node(self) -> str:
         """Id of the node that it runs on."""
@@ -44,7 +49,7 @@ class ChunkWorker:
 
     def make(self, call: ChunkCall) -> Iterator[Attempt | Entered]:
         """Make one attempt at one chunk: yield its phases as they begin, then what became of it."""
-        for said in perform(call, open_context(self._environment)):
+        for said in perform(call, replace(open_context(self._environment), pairs=self._pairs)):
             if not isinstance(said, ChunkStored):
                 yield said
 

@@ -15,15 +15,15 @@ _HERE = "this process"
 
 
 class InlineEngine:
-    """`num_workers` chunks and `num_tasks` other calls at a time. Calls that run end before `close` returns."""
+    """`num_slots` chunks and `num_tasks` other calls at a time. Calls that run end before `close` returns."""
 
-    def __init__(self, context: StepContext, *, num_workers: int, num_tasks: int) -> None:
+    def __init__(self, context: StepContext, *, num_slots: int, num_tasks: int) -> None:
         self._context = context
-        self._num_workers = num_workers
+        self._num_slots = num_slots
         self._num_tasks = num_tasks
-        self._chunks = ThreadPoolExecutor(num_workers, thread_name_prefix="chunk")
+        self._chunks = ThreadPoolExecutor(num_slots, thread_name_prefix="chunk")
         self._tasks = ThreadPoolExecutor(num_tasks, thread_name_prefix="task")
-        self._placement: Placement[str, ChunkCall] = Placement(slots=num_workers)
+        self._placement: Placement[str, ChunkCall] = Placement(slots=num_slots)
         self._placement.up(_HERE, _HERE)
         self._tasks_running = 0
         self._came: queue.SimpleQueue[tuple[Call, Outcome]] = queue.SimpleQueue()
@@ -45,12 +45,12 @@ class InlineEngine:
     @property
     def num_workers(self) -> int:
         """See Engine."""
-        return self._num_workers
+        return self._num_slots
 
     @property
     def num_slots(self) -> int:
         """See Engine."""
-        return self._num_workers
+        return self._num_slots
 
     def start(self, call: Call) -> None:
         """See Engine."""

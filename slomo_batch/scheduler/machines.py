@@ -6,7 +6,7 @@ import os
 import time
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from slomo_batch.cluster import ray_address
@@ -21,13 +21,19 @@ from slomo_batch.plan.job_pin import Basis
 from slomo_batch.report.events import Display
 from slomo_batch.scheduler.engine import Engine
 from slomo_batch.scheduler.inline_engine import InlineEngine
+from slomo_batch.scheduler.local_workers import CoreShares, chunks_at_once, share_cores
 from slomo_batch.scheduler.stop_signals import StopRequests
 from slomo_batch.settings import Cluster, Precision
+from slomo_batch.steps.pair_pool import PairPool
 from slomo_batch.wiring import JobEnvironment, open_context
 
 if TYPE_CHECKING:
     from slomo_batch.scheduler.chunk_worker import WorkerNeeds
 
+THREADS = 1
+"""Threads of torch for one pair. They are part of the numeric class; more cores make more pairs at once."""
+GPU_SLOTS = 2
+"""Chunks of a worker with a GPU: one is in the model, the other is fetched, decoded, encoded or stored."""
 LOCAL_TASKS = 2
 """Calls without a model that run beside the workers on one machine."""
 DEFAULT_MAX_WORKERS = 8
@@ -49,6 +55,8 @@ class ClusterSettings:
     cpus_per_worker: int
     hang_s: int
     """Seconds before which no worker counts as hanging."""
+    chooses_cpus: bool
+    """Whether the manifest itself sets cpus_per_worker."""
     chooses_gpus: bool
     """Whether the manifest itself sets gpus_per_worker, to 0 or more."""
 
@@ -63,6 +71,7 @@ class ClusterSettings:
             gpus_per_worker=1.0 if gpus == "auto" else float(gpus),
             cpus_per_worker=1 if cpus == "auto" else cpus,
             hang_s=cluster.workers.hang_s,
+            chooses_cpus=cpus != "auto",
             chooses_gpus=gpus != "auto",
         )
 
@@ -80,9 +89,9 @@ class Abilities:
     nvenc_works: bool
 
 
-def basis_of(abilities: Abilities, settings: ClusterSettings) -> Basis:
+def basis_of(abilities: Abilities) -> Basis:
     """What the first run of a job stores about its machines."""
-    return Basis(precision=abilities.precision, threads=settings.cpus_per_worker, nvenc_works=abilities.nvenc_works)
+    return Basis(precision=abilities.precision, threads=THREADS, nvenc_works=abilities.nvenc_works)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -128,8 +137,9 @@ def open_machines(
 
 @contextmanager
 def _inline(settings: ClusterSettings, environment: JobEnvironment) -> Iterator[Machines]:
-    workers = _local_workers(settings)
-    engine = InlineEngine(open_context(environment), num_workers=workers, num_tasks=LOCAL_TASKS)
+    shares = _shares(settings)
+    context = replace(open_context(environment), pairs=PairPool(shares.workers * shares.cores))
+    engine = InlineEngine(context, num_slots=shares.workers * shares.slots, num_tasks=LOCAL_TASKS)
     yield Machines(engine=engine, abilities=probe_abilities(), num_machines=1, description="this process")
 
 
@@ -139,10 +149,14 @@ def probe_abilities() -> Abilities:
     return Abilities(precision=supported_precision(), nvenc_works=all(encoder_works(encoder) for encoder in NVENC))
 
 
-def _local_workers(settings: ClusterSettings) -> int:
-    """The number of workers that this machine has cores for, within the manifest's limit."""
-    cores = len(os.sched_getaffinity(0))
-    return max(1, settings.min_workers, min(settings.max_workers, cores // settings.cpus_per_worker))
+def _shares(settings: ClusterSettings) -> CoreShares:
+    """The workers that this machine has cores for, within the manifest's limits."""
+    return share_cores(
+        len(os.sched_getaffinity(0)),
+        min_workers=settings.min_workers,
+        max_workers=settings.max_workers,
+        cpus_per_worker=settings.cpus_per_worker if settings.chooses_cpus else None,
+    )
 
 
 def _refuse_prewarm(prewarm: int) -> None:
@@ -205,12 +219,15 @@ def _worker_needs(settings: ClusterSettings, *, is_local: bool, num_gpus: float)
 
     has_gpus = num_gpus >= settings.gpus_per_worker > 0
     gpus = settings.gpus_per_worker if has_gpus or (settings.requires_gpus and not is_local) else 0.0
+    shares = _shares(settings) if is_local and not gpus else None
+    cores = shares.cores if shares else settings.cpus_per_worker
     return WorkerNeeds(
         min_workers=settings.min_workers,
-        max_workers=settings.max_workers if gpus or not is_local else _local_workers(settings),
+        max_workers=shares.workers if shares else settings.max_workers,
         num_gpus=gpus,
-        num_cpus=1 if gpus else settings.cpus_per_worker,
-        slots=2 if gpus else 1,
+        num_cpus=1 if gpus else cores,
+        slots=GPU_SLOTS if gpus else chunks_at_once(cores),
+        cores=GPU_SLOTS if gpus else cores,
         hang_s=settings.hang_s,
     )
 
@@ -256,7 +273,8 @@ def _start_here(settings: ClusterSettings) -> None:
 
     try:
         # Tasks get separate CPUs, so that a split never waits for the workers that wait for its chunks.
-        num_cpus = _local_workers(settings) * settings.cpus_per_worker + LOCAL_TASKS
+        shares = _shares(settings)
+        num_cpus = shares.workers * shares.cores + LOCAL_TASKS
         ray.init(
             address=LOCAL,
             num_cpus=num_cpus,

@@ -156,7 +156,7 @@ class WorkerPool:
         needs = self._needs
         actor_class: Any = ray.remote(max_restarts=0, max_task_retries=0)(ChunkWorker)
         options = {"num_gpus": needs.num_gpus, "num_cpus": needs.num_cpus, "max_concurrency": needs.slots}
-        actor = actor_class.options(**options, **self.excluded.placement_options).remote(self._environment)
+        actor = actor_class.options(**options, **self.excluded.placement_options).remote(self._environment, needs.cores)
         worker = StartedWorker(actor=actor, idle_since_s=self._clock())
         self._workers.append(worker)
         self._starting[worker.actor.node.remote()] = worker

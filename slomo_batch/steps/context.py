@@ -4,13 +4,15 @@ import shutil
 import tempfile
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from slomo_batch.errors import SlomoError
 from slomo_batch.media.reader import RangeReader
 from slomo_batch.records import Machine, Resolved, Source, VideoPlan
+from slomo_batch.steps.pair_pool import PairPool
 from slomo_batch.storage.store import Locate, ObjectStore
 from slomo_batch.storage.work_layout import Layout
 
@@ -32,6 +34,8 @@ class StepContext:
     """Returns the machine and library versions of this process, for commits."""
     scratch: Path
     """Local folder for files that a step deletes when it ends."""
+    pairs: PairPool = field(default_factory=partial(PairPool, 1))
+    """The threads that make the frames of chunks."""
 
     def reader(self, source: Source) -> RangeReader:
         """Open the source for ranged reads, each of which fails if the object has changed (If-Match)."""

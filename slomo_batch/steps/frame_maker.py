@@ -1,30 +1,38 @@
 """FrameMaker: make the output frames of one chunk in order: source frames unchanged, the others held or interpolated.
 
 Every decision about a pair depends only on the plan and the source frames around the pair, so it does not depend on
-where chunks begin. Frames are made one at a time: memory does not grow with their number.
+where chunks begin, and pairs can be made at once. If a pair has very many frames, they are made one at a time: memory
+does not grow with their number.
 """
 
+import threading
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
-from itertools import chain, groupby
-from typing import Literal
+from functools import partial
+from itertools import chain, groupby, islice
+from typing import Literal, TypeVar
 
 from torch import Tensor
 
 from slomo_batch.color.conversion import ColorSpec, from_rgb, output_color_tags, to_rgb
 from slomo_batch.color.formats import convert
 from slomo_batch.errors import FrameMissing
-from slomo_batch.interpolators.contract import AnyInterpolator, Held, context_of, make_frames
+from slomo_batch.interpolators.contract import AnyInterpolator, Held, context_of, make_frames, memory_of
 from slomo_batch.interpolators.cut_detection import CONTEXT, PairKind, classify_pair
 from slomo_batch.interpolators.duplicate import nearest_frames
 from slomo_batch.media.frames import planar_format_name
 from slomo_batch.picture import PIXEL_FORMATS, Picture
 from slomo_batch.records import Chunk, ColorFacts, VideoPlan
 from slomo_batch.settings import Interpolate
+from slomo_batch.steps.pair_pool import Job
 from slomo_batch.steps.stopwatch import Stopwatch
 from slomo_batch.timeline.retiming import FrameTime
 
+T = TypeVar("T")
+AT_ONCE_PX, AT_ONCE_FRAMES = 1 << 26, range(8, 257)
+"""Pixels of a pair's frames that are made before the first is returned (32 frames of 1080p), and the limits on their
+number."""
 Kind = Literal["source", "made", "held_at_cut", "held_repeat"]
 
 
@@ -34,6 +42,8 @@ class OutputFrame:
 
     picture: Picture
     kind: Kind
+    hash: str
+    """Of the picture."""
 
 
 class SourceWindow:
@@ -76,70 +86,91 @@ class FrameMaker:
         self._interpolator = interpolator
         self._output = PIXEL_FORMATS[plan.resolved.pixel_format]
         self._spec = ColorSpec.of(plan.facts.color, source, plan.facts.height)
+        self._threads = plan.resolved.threads
         self._watch = watch
-        self._rgb: dict[int, Tensor] = {}
+        self._frame_px = plan.facts.width * plan.facts.height
+        self._rgb: dict[int, _SharedRgb] = {}
 
-    def frames(self, window: SourceWindow, chunk: Chunk, times: Iterable[FrameTime]) -> Iterator[OutputFrame]:
-        """The output frames of the chunk, in order; `times` are theirs, in order too."""
+    def parts(
+        self, window: SourceWindow, chunk: Chunk, times: Iterable[FrameTime]
+    ) -> Iterator[Job[OutputFrame] | Iterator[OutputFrame]]:
+        """The output frames of the chunk, in order, a part for each pair; `times` are theirs, in order too.
+
+        A part is a job, which can run on any thread; or an iterator if its frames are too many to be made at once. The
+        iterator must be exhausted before the next part is taken.
+        """
         by_pair = groupby(times, key=lambda time: time.pair)
         upcoming = next(by_pair, None)
         for pair in range(chunk.first_pair, chunk.end_pair):
             around = window.around(pair)
-            if upcoming is not None and upcoming[0] == pair:
-                yield from self._pair(pair, around, (time.t for time in upcoming[1]))
-                upcoming = next(by_pair, None)
+            if upcoming is None or upcoming[0] != pair:
+                continue
+            seen = self._seen(pair, around)
+            these = (time.t for time in upcoming[1])
+            first = list(islice(these, self._most_at_once + 1))
+            if len(first) > self._most_at_once:
+                yield self._pair(seen, chain(first, these))
+            else:
+                num_bytes = memory_of(self._interpolator) * self._frame_px
+                yield Job(run=partial(self._whole_pair, seen, first), num_bytes=num_bytes, cores=self._threads)
+            upcoming = next(by_pair, None)
 
-    def _pair(self, pair: int, around: Sequence[Picture | None], times: Iterator[Fraction]) -> Iterator[OutputFrame]:
-        i0, i1 = around[self._context], around[self._context + 1]
+    @property
+    def _most_at_once(self) -> int:
+        """The most frames of a pair that are made before the first is returned."""
+        return max(AT_ONCE_FRAMES.start, min(AT_ONCE_PX // self._frame_px, AT_ONCE_FRAMES.stop - 1))
+
+    def _seen(self, pair: int, around: Sequence[Picture | None]) -> "_SeenPair":
+        """The pair and the source frames around it, of which each is converted to RGB once."""
+        first = pair - self._context
+        known, spec, watch = self._rgb, self._spec, self._watch
+        self._rgb = {
+            number: known.get(number) or _SharedRgb(picture, spec, watch)
+            for number, picture in enumerate(around, start=first)
+            if picture is not None
+        }
+        rgb = [self._rgb.get(number) for number in range(first, first + len(around))]
+        return _SeenPair(number=pair, pictures=tuple(around), rgb=tuple(rgb), context=self._context)
+
+    def _whole_pair(self, seen: "_SeenPair", times: Iterable[Fraction]) -> list[OutputFrame]:
+        return list(self._pair(seen, times))
+
+    def _pair(self, seen: "_SeenPair", times: Iterable[Fraction]) -> Iterator[OutputFrame]:
+        i0, i1 = seen.i0_i1
         if i0 is None:
-            raise FrameMissing(f"the decoder did not return source frame {pair}")
-        for t in times:
+            raise FrameMissing(f"the decoder did not return source frame {seen.number}")
+        upcoming = iter(times)
+        for t in upcoming:
             if t == 0:
-                yield OutputFrame(picture=self._source(i0), kind="source")
+                yield self._frame(self._source(i0), "source")
             elif i1 is None:
-                raise FrameMissing(f"the decoder did not return source frame {pair + 1}")
+                raise FrameMissing(f"the decoder did not return source frame {seen.number + 1}")
             else:  # times increase: this one and all later ones are between the two source frames
-                yield from self._between(pair, (i0, i1), around, chain((t,), times))
+                yield from self._between(seen, (i0, i1), chain((t,), upcoming))
 
     def _between(
-        self, pair: int, i0_i1: tuple[Picture, Picture], around: Sequence[Picture | None], times: Iterable[Fraction]
+        self, seen: "_SeenPair", i0_i1: tuple[Picture, Picture], times: Iterable[Fraction]
     ) -> Iterator[OutputFrame]:
-        pair_kind = self._pair_kind(self._between_with_context(around, CONTEXT))
+        pair_kind = self._pair_kind(seen)
         if pair_kind is PairKind.MOVING:
-            frames: Iterable[Tensor | Held] = self._interpolate(pair, around, times)
+            frames: Iterable[Tensor | Held] = self._interpolate(seen, times)
             kind: Kind = "made"
         else:
             frames = nearest_frames(times)
             kind = "held_at_cut" if pair_kind is PairKind.CUT else "held_repeat"
         for frame in frames:
-            yield OutputFrame(picture=self._picture(frame, i0_i1), kind=kind)
+            yield self._frame(self._picture(frame, i0_i1), kind)
 
-    def _between_with_context(self, around: Sequence[Picture | None], context: int) -> Sequence[Picture | None]:
-        """The part of the window with so many frames on either side of the pair."""
-        return around[self._context - context : self._context + 2 + context]
-
-    def _pair_kind(self, around: Sequence[Picture | None]) -> PairKind:
+    def _pair_kind(self, seen: "_SeenPair") -> PairKind:
         with self._watch.stage("judge"):
-            kind = classify_pair(around)
+            kind = classify_pair(seen.within(seen.pictures, CONTEXT))
         ignored = kind is PairKind.CUT and self._settings.cuts == "ignore"
         return PairKind.MOVING if ignored else kind
 
-    def _interpolate(
-        self, pair: int, around: Sequence[Picture | None], times: Iterable[Fraction]
-    ) -> Iterator[Tensor | Held]:
-        context = context_of(self._interpolator)
-        first = pair - context
-        with self._watch.stage("color"):
-            seen = enumerate(self._between_with_context(around, context), start=first)
-            window = {number: self._tensor(number, picture) for number, picture in seen}
-            self._rgb = {number: rgb for number, rgb in window.items() if number > first and rgb is not None}
-        return self._watch.each("model", make_frames(self._interpolator, list(window.values()), times))
-
-    def _tensor(self, number: int, picture: Picture | None) -> Tensor | None:
-        if picture is None:
-            return None
-        known = self._rgb.get(number)
-        return to_rgb(picture, self._spec) if known is None else known
+    def _interpolate(self, seen: "_SeenPair", times: Iterable[Fraction]) -> Iterator[Tensor | Held]:
+        rgb = seen.within(seen.rgb, context_of(self._interpolator))
+        window = [None if shared is None else shared.tensor() for shared in rgb]
+        return self._watch.each("model", make_frames(self._interpolator, window, times))
 
     def _picture(self, frame: Tensor | Held, i0_i1: tuple[Picture, Picture]) -> Picture:
         if isinstance(frame, Held):
@@ -150,6 +181,48 @@ class FrameMaker:
     def _source(self, picture: Picture) -> Picture:
         with self._watch.stage("color"):
             return convert(picture, self._output, self._spec)
+
+    def _frame(self, picture: Picture, kind: Kind) -> OutputFrame:
+        with self._watch.stage("hash"):
+            return OutputFrame(picture=picture, kind=kind, hash=picture.hash())
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _SeenPair:
+    """A pair, and everything that its frames depend on."""
+
+    number: int
+    pictures: tuple[Picture | None, ...]
+    """Source frames number - context .. number + 1 + context; None before the first and after the last of the video."""
+    rgb: "tuple[_SharedRgb | None, ...]"
+    """The same as RGB."""
+    context: int
+
+    @property
+    def i0_i1(self) -> tuple[Picture | None, Picture | None]:
+        """The two source frames of the pair."""
+        return self.pictures[self.context], self.pictures[self.context + 1]
+
+    def within(self, frames: Sequence[T], context: int) -> Sequence[T]:
+        """The part with so many frames on either side of the pair."""
+        return frames[self.context - context : self.context + 2 + context]
+
+
+class _SharedRgb:
+    """A source frame as RGB, converted by the first pair that needs it."""
+
+    def __init__(self, picture: Picture, spec: ColorSpec, watch: Stopwatch) -> None:
+        self._picture, self._spec, self._watch = picture, spec, watch
+        self._lock = threading.Lock()
+        self._tensor: Tensor | None = None
+
+    def tensor(self) -> Tensor:
+        """RGB, fp32, [3, H, W]."""
+        with self._lock:
+            if self._tensor is None:
+                with self._watch.stage("color"):
+                    self._tensor = to_rgb(self._picture, self._spec)
+            return self._tensor
 
 
 def output_color(plan: VideoPlan) -> ColorFacts:

@@ -126,7 +126,7 @@ class _EncodedFrames:
 def _encode(
     task: ChunkTask, archive: ArchiveReader, segment: Path, context: StepContext, watch: Stopwatch
 ) -> _EncodedFrames:
-    """Decode the chunk, make its output frames and encode them, one pair at a time."""
+    """Decode the chunk, make its output frames, several pairs at once, and encode them in order."""
     plan, chunk = task.plan, task.chunk
     pictures = watch.each("decode", decode_chunk(archive))
     window = SourceWindow(
@@ -139,9 +139,8 @@ def _encode(
     hashes: list[str] = []
     kinds: Counter[str] = Counter()
     with _encoder(plan, segment) as encoder:
-        for frame in maker.frames(window, chunk, _times(plan, chunk, archive)):
-            with watch.stage("hash"):
-                hashes.append(frame.picture.hash())
+        for frame in context.pairs.in_order(maker.parts(window, chunk, _times(plan, chunk, archive))):
+            hashes.append(frame.hash)
             with watch.stage("encode"):
                 encoder.add(frame.picture)
             kinds[frame.kind] += 1

@@ -1,5 +1,6 @@
 """Stopwatch: measure the seconds that a chunk spends in each stage."""
 
+import threading
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from time import perf_counter
@@ -12,10 +13,11 @@ T = TypeVar("T")
 
 
 class Stopwatch:
-    """Adds up wall-clock seconds for each stage. Stages do not nest."""
+    """Adds up wall-clock seconds for each stage, of all threads. Stages do not nest within a thread."""
 
     def __init__(self) -> None:
         self._began = perf_counter()
+        self._lock = threading.Lock()
         self._seconds: dict[Stage, float] = {}
 
     @contextmanager
@@ -25,7 +27,9 @@ class Stopwatch:
         try:
             yield
         finally:
-            self._seconds[name] = self._seconds.get(name, 0.0) + perf_counter() - began
+            took = perf_counter() - began
+            with self._lock:
+                self._seconds[name] = self._seconds.get(name, 0.0) + took
 
     def each(self, name: Stage, items: Iterable[T]) -> Iterator[T]:
         """Yield the items; the time taken to produce them is added to the stage `name`."""

@@ -181,7 +181,9 @@ class VirtualRay:
 
     def engine(self, *, max_workers: int, num_tasks: int | None = None, hang_s: float = 3600.0) -> RayEngine:
         """A real engine on this cluster, whose workers take a GPU and hold two chunks."""
-        needs = WorkerNeeds(min_workers=0, max_workers=max_workers, num_gpus=1, num_cpus=1, slots=2, hang_s=hang_s)
+        needs = WorkerNeeds(
+            min_workers=0, max_workers=max_workers, num_gpus=1, num_cpus=1, slots=2, cores=2, hang_s=hang_s
+        )
         return RayEngine(PLACES, needs, num_tasks=num_tasks, clock=self.clock)
 
     def clock(self) -> float:
@@ -200,7 +202,7 @@ class VirtualRay:
         parts = [(self.now_s + after_s, said) for after_s, said in self.scenario.task(machine, call)]
         return _Stream(deque((at_s, _told_where(said, machine)) for at_s, said in parts))
 
-    def _new_actor(self, _: JobEnvironment, **options: Any) -> _Actor:
+    def _new_actor(self, _: JobEnvironment, _cores: int, **options: Any) -> _Actor:
         actor = _Actor(self, _avoided(options))
         self._actors.append(actor)
         self._place()

@@ -22,6 +22,7 @@ from slomo_batch.records import Chunk, Source, VideoPlan, VideoRequest
 from slomo_batch.settings import Interpolate, Retime, Settings
 from slomo_batch.steps.frame_maker import FrameMaker, SourceWindow
 from slomo_batch.steps.open import plan_video
+from slomo_batch.steps.pair_pool import PairPool
 from slomo_batch.steps.stopwatch import Stopwatch
 from slomo_batch.timeline.retiming import FrameTime
 from slomo_batch.uri import Uri
@@ -65,5 +66,6 @@ def test_the_frames_of_a_very_long_pair_come_as_they_are_asked_for(
     window = SourceWindow(moving(8, width=320, height=192), first=0, context=plan.resolved.context, watched=())
     times = (FrameTime(frame=frame, pair=2, t=Fraction(frame, end)) for frame in range(end))
     chunk = Chunk(chunk_id="c", index=0, first_pair=2, end_pair=3, first_frame=0, end_frame=end)
-    frames = islice(FrameMaker(plan, method, Stopwatch()).frames(window, chunk, times), 4)
+    parts = FrameMaker(plan, method, Stopwatch()).parts(window, chunk, times)
+    frames = islice(PairPool(2).in_order(parts), 4)
     assert [frame.kind for frame in frames] == ["source", "made", "made", "made"]

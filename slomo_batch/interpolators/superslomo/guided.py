@@ -80,6 +80,9 @@ class Guided(nn.Module):
     Flows are at a quarter of the resolution, in pixels of the half-size picture.
     """
 
+    bytes_per_px = 180
+    """Memory that a pair takes, for each pixel of a picture, in fp32; measured."""
+
     def __init__(self, shape: UNetShape | None = None) -> None:
         super().__init__()
         shape = shape or UNetShape()

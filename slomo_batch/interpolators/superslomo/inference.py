@@ -61,6 +61,7 @@ class SuperSlomo:
         network.to(device=device, dtype=DTYPES[precision])
         network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]  # missing in torch's stubs
         self._network = network
+        self.bytes_per_px = network.bytes_per_px
         self._device = device
         self._divisor = flow_scale.denominator
         self._threads = threads

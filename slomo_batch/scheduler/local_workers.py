@@ -1,0 +1,38 @@
+"""How a job shares the cores of this machine between workers. By default it uses all of them."""
+
+from dataclasses import dataclass
+
+MOST_CORES = 8
+"""The most cores of a worker whose number the manifest does not set: beyond it, its threads wait for one another."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CoreShares:
+    """Workers on a machine, and what each of them has."""
+
+    workers: int
+    cores: int
+    """Cores of each worker: pairs that it makes at once."""
+
+    @property
+    def slots(self) -> int:
+        """Chunks that each worker holds at a time."""
+        return chunks_at_once(self.cores)
+
+
+def chunks_at_once(cores: int) -> int:
+    """How many chunks a worker without a GPU holds at a time.
+
+    Pairs of one chunk can keep all cores busy, but not while the chunk is fetched, finished, verified and stored.
+    """
+    return max(min(2, cores), cores // 2)
+
+
+def share_cores(num_cores: int, *, min_workers: int, max_workers: int, cpus_per_worker: int | None) -> CoreShares:
+    """Share the cores of a machine.
+
+    `cpus_per_worker` is what the manifest sets; None: as few workers as keep all cores busy.
+    """
+    wanted = -(-num_cores // MOST_CORES) if cpus_per_worker is None else num_cores // cpus_per_worker
+    workers = max(1, min_workers, min(max_workers, wanted))
+    return CoreShares(workers=workers, cores=max(1, cpus_per_worker or num_cores // workers))

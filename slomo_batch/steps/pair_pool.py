@@ -1,0 +1,148 @@
+"""PairPool: the threads that make the frames of pairs, for all chunks that a process works on at a time.
+
+A pair's frames depend on nothing but the source frames around it, so several pairs of a chunk can be made at once, on
+one core each, and are the same frames. The chunk's own thread decodes, takes the frames in order, and encodes them.
+"""
+
+import threading
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Generic, TypeVar
+
+T = TypeVar("T")
+
+MEMORY_SHARE = 0.5
+"""Share of the memory that is available when the pool starts that pairs in flight may take."""
+AHEAD = 2
+"""Pairs that may be in flight for each core: one is made, and one is ready or waits, so that no core does."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Job(Generic[T]):
+    """A piece of work for the pool, with results in order."""
+
+    run: Callable[[], list[T]]
+    num_bytes: int
+    """Memory that it takes until its results are taken, estimated."""
+    cores: int = 1
+    """Threads that it runs on."""
+
+
+class PairPool:
+    """Runs jobs on `cores` threads. Chunks share the threads and the memory."""
+
+    def __init__(self, cores: int, *, memory_bytes: int | None = None) -> None:
+        """`memory_bytes` for all jobs in flight; by default a share of what is available now."""
+        self.cores = cores
+        self._free_cores = _Cores(cores)
+        self._threads = ThreadPoolExecutor(cores, thread_name_prefix="pair")
+        self._memory = _Memory(int(MEMORY_SHARE * available_memory()) if memory_bytes is None else memory_bytes)
+
+    def in_order(self, parts: Iterable[Job[T] | Iterator[T]]) -> Iterator[T]:
+        """Yield the results of all parts, in order.
+
+        Parts are taken as they can start: jobs run on the pool, while the caller's thread takes further parts. A part
+        that is an iterator runs in the caller's thread, after all parts before it.
+        """
+        started: deque[tuple[Future[list[T]], int]] = deque()
+        try:
+            for part in parts:
+                if not isinstance(part, Job):
+                    yield from self._finish(started, 0)
+                    yield from part
+                    continue
+                yield from self._finish(started, AHEAD * self.cores - 1)
+                while not self._memory.take(part.num_bytes, at_any_cost=not started):
+                    yield from self._finish(started, len(started) - 1)
+                started.append((self._threads.submit(self._run, part), part.num_bytes))
+            yield from self._finish(started, 0)
+        finally:
+            for future, num_bytes in started:  # an error, or the caller needs no more
+                future.cancel()
+                self._memory.give_back(num_bytes)
+
+    def _run(self, job: Job[T]) -> list[T]:
+        with self._free_cores.held(job.cores):
+            return job.run()
+
+    def _finish(self, started: deque[tuple[Future[list[T]], int]], most_left: int) -> Iterator[T]:
+        """Yield the results of the oldest jobs, until no more than `most_left` are in flight."""
+        while len(started) > most_left:
+            results = started[0][0].result()
+            self._memory.give_back(started.popleft()[1])
+            yield from results
+
+
+class _Memory:
+    """The memory of all jobs in flight, estimated."""
+
+    def __init__(self, total_bytes: int) -> None:
+        self._left_bytes = total_bytes
+        self._lock = threading.Lock()
+
+    def take(self, num_bytes: int, *, at_any_cost: bool) -> bool:
+        """Take memory if it is left, or `at_any_cost`: every chunk may have one job in flight, so that it continues."""
+        with self._lock:
+            if num_bytes > self._left_bytes and not at_any_cost:
+                return False
+            self._left_bytes -= num_bytes
+            return True
+
+    def give_back(self, num_bytes: int) -> None:
+        with self._lock:
+            self._left_bytes += num_bytes
+
+
+class _Cores:
+    """The cores of the pool. A job of several threads waits until so many are free."""
+
+    def __init__(self, total: int) -> None:
+        self._total = self._free = total
+        self._changed = threading.Condition()
+
+    @contextmanager
+    def held(self, cores: int) -> Iterator[None]:
+        """Hold so many cores; all of them if there are fewer."""
+        wanted = min(cores, self._total)
+        with self._changed:
+            self._changed.wait_for(lambda: self._free >= wanted)
+            self._free -= wanted
+        try:
+            yield
+        finally:
+            with self._changed:
+                self._free += wanted
+                self._changed.notify_all()
+
+
+_CGROUP = Path("/sys/fs/cgroup")
+
+
+def available_memory() -> int:
+    """Return the bytes that this process can still take: of the machine, and of its control group."""
+    found = [_meminfo_bytes()]
+    limit, used = (_number(_CGROUP / name) for name in ("memory.max", "memory.current"))
+    if limit is not None and used is not None:
+        found.append(max(0, limit - used))
+    return min(found)
+
+
+def _meminfo_bytes() -> int:
+    try:
+        lines = Path("/proc/meminfo").read_text().splitlines()
+    except OSError:
+        return 4 << 30
+    fields = dict(line.split(":", 1) for line in lines if ":" in line)
+    return int(fields.get("MemAvailable", f"{4 << 20} kB").split()[0]) << 10
+
+
+def _number(path: Path) -> int | None:
+    """The number in a file; None if there is none, such as for "max"."""
+    try:
+        return int(path.read_text())
+    except (OSError, ValueError):
+        return None
