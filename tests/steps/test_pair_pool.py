@@ -124,7 +124,8 @@ def test_an_iterator_among_the_parts_runs_in_its_place_one_result_at_a_time() ->
             produced.append(number)
             yield number
 
-    results = PairPool(2).in_order(iter([sleepy(5), endless()]))
+    parts: list[Job[int] | Iterator[int]] = [sleepy(5), endless()]
+    results = PairPool(2).in_order(parts)
     assert [next(results) for _ in range(5)] == [5, -5, 0, 1, 2]
     assert produced == [0, 1, 2]
 
