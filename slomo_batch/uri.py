@@ -1,7 +1,7 @@
 """Uri: a parsed location, `s3://bucket/key` or an absolute path of this machine; nothing else.
 
 `Uri.parse` reads what a person typed. A glob or a template of output names is text, and not a Uri until it is expanded:
-`normalize` and `absolute_template` make its folders absolute. Credentials are never part of one.
+`absolute_template` and `storage.glob` make its folders absolute. Credentials are never part of one.
 """
 
 import os.path
@@ -106,7 +106,7 @@ def normalize(text: str, base: Path | None = None, escape: Escape = str) -> str:
     """Normalize the text of a URI or a glob: s3:// stays as it is, all others become an absolute path.
 
     Relative paths start from `base`, by default the current directory. `~` at the start is the home folder. A
-    trailing slash is kept, since it marks a folder.
+    trailing slash is kept, since it marks a folder. `escape` is for globs: it escapes what was not typed as a wildcard.
 
     Raises:
         ManifestError: it is not s3://bucket/key, file:///path or a path.

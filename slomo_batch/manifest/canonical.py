@@ -13,6 +13,7 @@ from typing import Any
 from slomo_batch.interpolators.method import names_weights_file
 from slomo_batch.manifest.schema import Manifest
 from slomo_batch.settings import VideoSettings
+from slomo_batch.storage.glob import absolute_glob
 from slomo_batch.uri import S3_SCHEME, absolute_template, normalize
 
 
@@ -34,7 +35,10 @@ def canonical_manifest(manifest: Manifest, base: Path | None = None) -> Canonica
     data["work"] = normalize(data["work"], base)
     data["output"]["uri"] = absolute_template(data["output"]["uri"], base)
     for spec in data["inputs"]:
-        spec |= {key: normalize(spec[key], base) for key in ("uri", "table") if spec.get(key)}
+        if spec.get("table"):
+            spec["table"] = normalize(spec["table"], base)
+        else:
+            spec["uri"] = absolute_glob(spec["uri"], base)
     over = manifest.overrides.model_dump(mode="json", exclude_unset=True)
     for layer in (data, *data["inputs"], over):
         _make_weights_absolute(layer, base)

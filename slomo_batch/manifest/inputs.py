@@ -28,7 +28,7 @@ from slomo_batch.storage.existence import is_folder, resolve_folders, resolve_li
 from slomo_batch.storage.folders import Unlisted
 from slomo_batch.storage.glob import Glob, expand
 from slomo_batch.storage.store import Locate
-from slomo_batch.uri import Uri, absolute_template, normalize
+from slomo_batch.uri import Uri, absolute_template
 
 VIDEO_SUFFIXES = frozenset(
     {".mp4", ".m4v", ".mov", ".mkv", ".webm", ".avi", ".mxf", ".ts", ".m2ts", ".mts", ".mpg", ".mpeg", ".vob", ".wmv"}
@@ -178,30 +178,29 @@ def _entries(spec: InputSpec, locate: Locate, settings_for: SettingsFor | None) 
         for row in read_rows(spec, locate, settings_for):
             yield _Entry(uri=row.uri, spec=spec, relpath=relpath_of_row(row.written), settings=row.settings)
         return
-    text = normalize(spec.uri)
-    if _names_several(text, spec, locate):
-        yield from _listed(text, spec, locate)
+    if _names_several(spec, locate):
+        yield from _listed(spec, locate)
     else:
-        yield _Entry(uri=Uri(text), spec=spec, relpath="")
+        yield _Entry(uri=Uri.parse(spec.uri), spec=spec, relpath="")
 
 
-def _names_several(text: str, spec: InputSpec, locate: Locate) -> bool:
-    if is_pattern(text):
+def _names_several(spec: InputSpec, locate: Locate) -> bool:
+    if is_pattern(spec.uri):
         return not spec.is_literal
-    return looks_like_folder(text) or is_folder(Uri(text), locate)
+    uri = Uri.parse(spec.uri)
+    return looks_like_folder(uri) or is_folder(uri, locate)
 
 
-def _listed(text: str, spec: InputSpec, locate: Locate) -> Iterator[_Entry]:
-    whole_folder = not is_pattern(text)
-    glob = Glob.of(text)
+def _listed(spec: InputSpec, locate: Locate) -> Iterator[_Entry]:
+    glob = Glob.parse(spec.uri)
     store, _ = locate(Uri(f"{glob.root.rstrip('/')}/any"))  # the store that holds any object of the root
-    for match in expand(store, glob.pattern, spec.excluded):
+    for match in expand(store, glob.pattern, spec.excluded, is_literal=glob.is_literal):
         if isinstance(match, Unlisted):
             closed = store.uri(match.key)
             yield _Entry(uri=closed, spec=spec, relpath="", error=_closed(match.error, closed))
             continue
         info, found_uri = match.info, store.uri(match.info.key)
-        by_suffix = whole_folder and not match.is_exact
+        by_suffix = glob.is_literal and not match.is_exact
         if by_suffix and found_uri.suffix.lower() not in VIDEO_SUFFIXES:
             continue
         source = Source(uri=found_uri, size_bytes=info.size_bytes, fingerprint=info.fingerprint)

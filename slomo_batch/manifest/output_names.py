@@ -102,18 +102,8 @@ def literal_suffix(template: str) -> str | None:
 
 
 def is_pattern(uri: str) -> bool:
-    """Return whether a URI contains wildcards."""
+    """Return whether an input, as typed, contains wildcards. A percent-encoded character is not one."""
     return bool(_WILD.search(uri))
-
-
-def fixed_part(uri: str) -> str:
-    """Return the folder of an input up to its first wildcard, without a trailing slash; for a file, the file's folder.
-
-    A path without wildcards counts as a folder if it has no suffix or ends in a slash. Storage is not accessed.
-    """
-    if is_pattern(uri):
-        return uri[: _WILD.search(uri).start()].rpartition("/")[0]  # type: ignore[union-attr] # a pattern has one
-    return uri.rstrip("/") if looks_like_folder(uri) else uri.rpartition("/")[0]
 
 
 def looks_like_folder(uri: str) -> bool:

@@ -12,9 +12,10 @@ from functools import lru_cache
 from itertools import product
 
 from slomo_batch.errors import SourceUnsupported
-from slomo_batch.manifest.output_names import fixed_part, is_pattern, looks_like_folder, parts_of, render_output
+from slomo_batch.manifest.output_names import is_pattern, looks_like_folder, parts_of, render_output
 from slomo_batch.manifest.sections import InputSpec
 from slomo_batch.manifest.validation_errors import Problem
+from slomo_batch.storage.glob import Glob
 from slomo_batch.uri import absolute_template, double_braces, normalize, split_s3
 
 MAX_STATES = 20_000
@@ -198,11 +199,12 @@ class _FoundNames:
 
 
 def _found(spec: InputSpec) -> _FoundNames:
-    uri = normalize(spec.uri)
-    names = glob_automaton(uri) if is_pattern(uri) else _under(uri)
-    if is_pattern(uri) and uri.endswith("/"):
-        names = glob_automaton(uri + "**")
-    excluded = tuple(glob_automaton(f"{fixed_part(uri)}/{pattern}") for pattern in spec.excluded)
+    glob = Glob.parse(spec.uri)
+    if glob.is_literal:
+        names = _under(normalize(spec.uri))
+    else:
+        names = glob_automaton(glob.whole + "**" if glob.whole.endswith("/") else glob.whole)
+    excluded = tuple(glob_automaton(glob.below(pattern)) for pattern in spec.excluded)
     return _FoundNames(uri=spec.uri, names=names, excluded=excluded)
 
 
@@ -262,9 +264,10 @@ def _parents(parts: tuple[str, ...]) -> list[tuple[str, ...]]:
 
 def _ext(spec: InputSpec) -> str | None:
     """Return the suffix of all files of an input, without its dot, if its glob ends in one; else None."""
-    tail = re.split(r"[*?\]]", spec.uri)[-1]
-    known = is_pattern(spec.uri) and "." in tail and "/" not in tail
-    return tail.rpartition(".")[2] if known else None
+    if not is_pattern(spec.uri):
+        return None
+    tail = re.split(r"[*?\]]", Glob.parse(spec.uri).pattern)[-1]
+    return tail.rpartition(".")[2] if "." in tail and "/" not in tail else None
 
 
 # ---- validation ----------------------------------------------------------------------------------------------------

@@ -9,14 +9,19 @@ import re
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
+from pathlib import Path
+from urllib.parse import unquote
 
 from slomo_batch.errors import AccessRefused, ObjectMissing, StorageBusy
 from slomo_batch.storage.folders import Unlisted
 from slomo_batch.storage.local import LocalStore
 from slomo_batch.storage.store import ObjectInfo, ObjectStore
-from slomo_batch.uri import S3_SCHEME, Uri, split_s3
+from slomo_batch.uri import FILE_SCHEME, S3_SCHEME, Uri, normalize, split_s3
 
 _WILD = re.compile(r"[*?\[]")
+_SPECIAL = re.compile(r"[*?\[%]")
+_ENCODED = re.compile("%2A|%3F|%5B|%25")
+_ENCODED_WILD = re.compile("%2A|%3F|%5B")
 _PIECE = re.compile(r"\*\*/|\*\*|\*|\?|\[!?\]?[^\]]*\]|.", re.DOTALL)
 
 
@@ -27,16 +32,57 @@ class Glob:
     root: Uri
     """The store to look in: the bucket; on disk the literal folder (the part before the first wildcard)."""
     pattern: str
-    """Pattern of whole keys in that store."""
+    """Pattern of whole keys in that store. If `is_literal`, it is the key of an object or of a folder."""
+    is_literal: bool = False
+    """Whether it has no wildcards."""
 
     @classmethod
-    def of(cls, text: str) -> "Glob":
-        """The glob that this normalized text is."""
+    def parse(cls, text: str, base: Path | None = None) -> "Glob":
+        """Parse s3://bucket/pattern, file:///pattern or a path, relative to `base` or the current directory.
+
+        Only typed wildcards count: those in `base` and percent-encoded ones are part of a name.
+
+        Raises:
+            ManifestError: it is none of these.
+        """
         bucket, pattern = split_s3(text)
         if bucket:
-            return cls(Uri(S3_SCHEME + bucket), pattern)
-        folder = literal_folder(text.rstrip("/") or "/")
-        return cls(Uri(folder.rstrip("/") or "/"), text[len(folder) :])
+            return cls(Uri(S3_SCHEME + bucket), pattern, is_literal=not _WILD.search(pattern))
+        path = _encoded(text, base)
+        folder = literal_folder(path.rstrip("/") or "/")
+        root, pattern = Uri(unquote(folder.rstrip("/") or "/")), path[len(folder) :]
+        if not _WILD.search(path):
+            return cls(root, unquote(pattern), is_literal=True)
+        return cls(root, _ENCODED.sub(lambda encoded: _quoted(unquote(encoded[0])), pattern))
+
+    @property
+    def whole(self) -> str:
+        """Pattern of the whole URIs."""
+        return f"{_quoted(self.root.rstrip('/'))}/{_quoted(self.pattern) if self.is_literal else self.pattern}"
+
+    def below(self, pattern: str) -> str:
+        """Pattern of the whole URIs for a pattern relative to the literal folder."""
+        if self.is_literal:
+            return f"{self.whole.rstrip('/')}/{pattern}"
+        return f"{_quoted(self.root.rstrip('/'))}/{literal_folder(self.pattern)}{pattern}"
+
+
+def absolute_glob(text: str, base: Path | None = None) -> str:
+    """Make the text of a glob absolute: s3://, an absolute path, or a file: URI if a literal name has wildcards.
+
+    Raises:
+        ManifestError: as `Glob.parse` does.
+    """
+    if split_s3(text)[0]:
+        return text
+    path = _encoded(text, base)
+    return FILE_SCHEME + path if _ENCODED_WILD.search(path) else unquote(path)
+
+
+def _encoded(text: str, base: Path | None) -> str:
+    """Normalize a local glob. Literal wildcards and percent signs in the result are percent-encoded."""
+    typed = text if text.startswith(FILE_SCHEME) else text.replace("%", "%25")
+    return normalize(typed, base, lambda literal: _SPECIAL.sub(lambda found: f"%{ord(found[0]):02X}", literal))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -62,19 +108,21 @@ def matches(pattern: str, key: str) -> bool:
     return _compiled(pattern).fullmatch(key) is not None
 
 
-def expand(store: ObjectStore, pattern: str, excepts: Sequence[str] = ()) -> Iterator[GlobMatch | Unlisted]:
+def expand(
+    store: ObjectStore, pattern: str, excepts: Sequence[str] = (), *, is_literal: bool = False
+) -> Iterator[GlobMatch | Unlisted]:
     """Expand a pattern of keys to the objects in a store, in key order.
 
     Returns the object with that literal name if it exists; else, for a folder, every object below it; else every
-    object that matches. `excepts` are patterns relative to the literal folder: matching objects are excluded, and a
-    folder that is excluded as a whole is not listed. A local file or folder that cannot be read, and may match or
-    contain a match, is returned as Unlisted.
+    object that matches, unless the pattern `is_literal`. `excepts` are patterns relative to the literal folder:
+    matching objects are excluded, and a folder that is excluded as a whole is not listed. A local file or folder that
+    cannot be read, and may match or contain a match, is returned as Unlisted.
     """
     exact = _exact(store, pattern)
     if exact is not None:
         base, selected = literal_folder(_quoted(pattern)), iter([exact])
     else:
-        base, wanted = _folder_or_pattern(store, pattern)
+        base, wanted = _folder_or_pattern(store, pattern, is_literal=is_literal)
         selected = _select(store, wanted, lambda folder: _left_out_whole(folder.removeprefix(base), excepts))
     for found in selected:
         relative = found.key.removeprefix(base)
@@ -99,10 +147,10 @@ def _exact(store: ObjectStore, pattern: str) -> ObjectInfo | Unlisted | None:
         raise
 
 
-def _folder_or_pattern(store: ObjectStore, pattern: str) -> tuple[str, str]:
+def _folder_or_pattern(store: ObjectStore, pattern: str, *, is_literal: bool) -> tuple[str, str]:
     """Return the literal folder and the pattern of all objects, for a pattern that is not one object."""
     folder = f"{pattern.rstrip('/')}/" if pattern else ""
-    if not _WILD.search(pattern) or next(_listed(store, folder), None) is not None:
+    if is_literal or not _WILD.search(pattern) or next(_listed(store, folder), None) is not None:
         return folder, _quoted(folder) + "**"
     return literal_folder(pattern), _beneath(pattern)
 

@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 from slomo_batch.manifest.canonical import canonical_manifest, local_paths
 from slomo_batch.manifest.load import load
 from slomo_batch.manifest.schema import Manifest
+from slomo_batch.storage.glob import Glob
 from slomo_batch.uri import absolute_template, normalize
 from tests.manifest.manifests import GOOD, good, with_inputs
 
@@ -85,6 +86,17 @@ def test_local_paths_become_absolute_and_s3_uris_stay() -> None:
     ]
 
 
+def test_a_wildcard_that_is_part_of_a_name_stays_one() -> None:
+    inputs = "[{uri: '*.mp4', except: ['x*']}, {uri: 'file:///a/%2A.mp4'}, {table: t.csv}]"
+    canonical = canonical_manifest(load(with_inputs(inputs, more="work: /w\n"), where="m"), Path("/day[1]"))
+    again = load(canonical.text, where="canonical")
+    assert [spec.uri or spec.table for spec in again.inputs] == [
+        "file:///day%5B1]/*.mp4",
+        "file:///a/%2A.mp4",
+        "/day[1]/t.csv",
+    ]
+
+
 @pytest.mark.parametrize(
     ("output", "expected"),
     [
@@ -107,4 +119,4 @@ def test_any_name_fits_on_one_line(name: str) -> None:
     canonical = canonical_manifest(manifest)
     assert canonical.text.startswith("{")
     assert canonical.text.splitlines() == [canonical.text]
-    assert normalize(reread(manifest).inputs[0].uri) == normalize(manifest.inputs[0].uri, BASE)
+    assert Glob.parse(reread(manifest).inputs[0].uri) == Glob.parse(manifest.inputs[0].uri, BASE)

@@ -115,6 +115,27 @@ def test_a_literal_name_with_wildcards_names_one_file_and_is_reported_as_typed(p
     assert (names(found), failures(found)) == ([], {"in/*.mp4": "ObjectMissing"})
 
 
+def test_only_typed_wildcards_match(place: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    fill(place, "day[1]/in/*.mp4", "day[1]/in/b.mp4", "day[1]/in/b.txt", "day1/in/c.mp4")
+    monkeypatch.chdir(place / "day[1]")
+    both = {"in/*.mp4": "out/*.mp4", "in/b.mp4": "out/b.mp4"}
+    one = {"in/*.mp4": "out/*.mp4"}
+    for uri, expected in {
+        "in/?.mp4": both,
+        "in": both,
+        "in/b.mp4": {"in/b.mp4": "out/b.mp4"},
+        f"file://{place}/day%5B1%5D/in": both,
+        f"file://{place}/day%5B1%5D/in/?.mp4": both,
+        f"file://{place}/day%5B1%5D/in/%2a.mp4": one,
+        f"file://{place}/day%5B1%5D/i*/%2a.mp4": {"in/*.mp4": "out/in/*.mp4"},
+    }.items():
+        requests = find_videos(manifest(uri), LOCATE).requests
+        found = {os.path.relpath(each.source.uri): os.path.relpath(each.output_uri) for each in requests}
+        assert found == expected, uri
+    missing = find_videos(manifest(f"file://{place}/day%5B1%5D/in/%3F.mp4"), LOCATE).missing
+    assert [failed.error for failed in missing] == ["ObjectMissing"]
+
+
 def test_an_object_without_a_suffix_is_found_by_its_name(s3: S3Server) -> None:
     bucket = f"s3://{s3.make_bucket()}"
     at = partial(locate, s3=s3.options())

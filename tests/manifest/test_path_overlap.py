@@ -13,7 +13,6 @@ from slomo_batch.manifest.output_names import (
     PARTIAL_NAME,
     check_length,
     default_work,
-    fixed_part,
     literal_suffix,
     output_collisions,
     relpath_of_row,
@@ -77,27 +76,6 @@ def test_no_stem_makes_a_folder_outside(template: str, name: str) -> None:
 
 def test_a_template_itself_may_leave_the_folder() -> None:
     assert render_output("../out/./{stem}.mp4", relpath="", name="a.mov") == "../out/./a.mp4"
-
-
-@pytest.mark.parametrize(
-    ("uri", "fixed"),
-    [
-        ("s3://b/2019/**/*.mp4", "s3://b/2019"),
-        ("s3://b/2019/d*/x.mp4", "s3://b/2019"),
-        ("s3://b/*.mp4", "s3://b"),
-        ("s3://b", "s3://b"),
-        ("s3://b/folder/", "s3://b/folder"),
-        ("s3://b/a.mp4", "s3://b"),
-        ("clips/final.mov", "clips"),
-        ("final.mov", ""),
-        ("*.mov", ""),
-        ("clips", "clips"),
-        ("/*.mov", ""),
-        ("a/[bc]/d.mov", "a"),
-    ],
-)
-def test_the_fixed_part_of_an_input_ends_before_its_wildcards(uri: str, fixed: str) -> None:
-    assert fixed_part(uri) == fixed
 
 
 @pytest.mark.parametrize(
@@ -312,6 +290,27 @@ def test_relative_and_absolute_forms_of_a_path_are_the_same(tmp_path: Path, monk
     assert validate_paths([spec], "clips/{stem}.slow.mp4", "work") != []
     assert validate_paths([spec], f"file://{tmp_path}/clips/{{stem}}.slow.mp4", "work") != []
     assert validate_paths([spec], f"file://{tmp_path}/out/{{stem}}.slow.mp4", "work") == []
+
+
+@pytest.mark.parametrize(
+    ("uri", "output", "is_refused"),
+    [
+        ("*.mp4", "{stem}.mp4", True),
+        ("*.mp4", "../day1/{stem}.mp4", False),
+        ("clips", "clips/{stem}.mp4", True),
+        ("clips", "../day1/clips/{stem}.mp4", False),
+        ("file:///a/%2A.mp4", "/a/{stem}.mp4", True),  # the output of one file, *.mp4, is the file itself
+        ("file:///a/%2A.mp4", "/a/x-{stem}.mp4", False),
+        ("file:///a%5B1%5D/*.mp4", "/a1/{stem}.mp4", False),
+        ("file:///a%5B1%5D/*.mp4", "/a[1]/{stem}.mp4", True),
+    ],
+)
+def test_only_typed_wildcards_overlap(
+    uri: str, output: str, is_refused: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "day[1]").mkdir()
+    monkeypatch.chdir(tmp_path / "day[1]")
+    assert bool(validate_paths([InputSpec.model_validate({"uri": uri})], output, "/w")) == is_refused
 
 
 def test_braces_of_the_current_folder_are_literal(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

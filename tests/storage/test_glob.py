@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from slomo_batch.manifest.path_overlap import glob_automaton
 from slomo_batch.storage import folders
-from slomo_batch.storage.glob import Glob, GlobMatch, _literal_prefix, _may_hold, expand, matches
+from slomo_batch.storage.glob import Glob, GlobMatch, _literal_prefix, _may_hold, absolute_glob, expand, matches
 from slomo_batch.storage.local import LocalStore
 from slomo_batch.storage.store import ObjectStore
 from slomo_batch.uri import Uri
@@ -90,7 +90,65 @@ def test_no_folder_that_holds_a_match_is_passed_over(pattern: str, names: list[s
     ],
 )
 def test_a_glob_splits_where_its_wildcards_begin(text: str, root: str, pattern: str) -> None:
-    assert Glob.of(text) == Glob(Uri(root), pattern)
+    assert Glob.parse(text) == Glob(Uri(root), pattern, is_literal=not set(pattern) & set("*["))
+
+
+@pytest.mark.parametrize(
+    ("text", "root", "pattern", "is_literal"),
+    [
+        ("*.mp4", "/day[1]", "*.mp4", False),
+        ("clips", "/day[1]", "clips", True),
+        ("../100%/*.mp4", "/100%", "*.mp4", False),
+        ("~/*.mp4", "/home/[me]", "*.mp4", False),
+        ("/a/[[]1]/*.mp4", "/a", "[[]1]/*.mp4", False),
+        ("file:///day%5B1%5D/*.mp4", "/day[1]", "*.mp4", False),
+        ("file:///a/%2A%25-*.mp4", "/a", "[*]%-*.mp4", False),
+        ("file:///a/%2a%3F%252A.mp4", "/a", "*?%2A.mp4", True),
+        ("file:///a/*/%2E./b?/", "/a", "b?/", False),
+        ("s3://b/%2A.mp4", "s3://b", "%2A.mp4", True),
+    ],
+)
+def test_only_typed_wildcards_count(
+    text: str, root: str, pattern: str, is_literal: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("HOME", "/home/[me]")
+    glob = Glob.parse(text, Path("/day[1]"))
+    assert glob == Glob(Uri(root), pattern, is_literal=is_literal)
+    assert Glob.parse(absolute_glob(text, Path("/day[1]"))) == glob
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("clips/*.mp4", "/base/clips/*.mp4"),
+        ("100%/%2A.mp4", "/base/100%/%2A.mp4"),
+        ("file:///a%20b/*.mp4", "/a b/*.mp4"),
+        ("file:///a%5B/100%/*.mp4", "file:///a%5B/100%25/*.mp4"),
+        ("s3://b/%2A", "s3://b/%2A"),
+    ],
+)
+def test_a_glob_is_a_file_uri_only_if_a_literal_name_has_wildcards(text: str, expected: str) -> None:
+    assert absolute_glob(text, Path("/base")) == expected
+
+
+@pytest.mark.parametrize(
+    ("text", "whole", "below"),
+    [
+        ("s3://b/2019/**/*.mp4", "s3://b/2019/**/*.mp4", "s3://b/2019/x"),
+        ("s3://b/2019/d*/x.mp4", "s3://b/2019/d*/x.mp4", "s3://b/2019/x"),
+        ("s3://b/*.mp4", "s3://b/*.mp4", "s3://b/x"),
+        ("s3://b", "s3://b/", "s3://b/x"),
+        ("s3://b/folder/", "s3://b/folder/", "s3://b/folder/x"),
+        ("clips", "/day[[]1]/clips", "/day[[]1]/clips/x"),
+        ("*.mov", "/day[[]1]/*.mov", "/day[[]1]/x"),
+        ("/*.mov", "/*.mov", "/x"),
+        ("/", "/", "/x"),
+        ("/a/[bc]/d.mov", "/a/[bc]/d.mov", "/a/x"),
+    ],
+)
+def test_patterns_of_whole_uris(text: str, whole: str, below: str) -> None:
+    glob = Glob.parse(text, Path("/day[1]"))
+    assert (glob.whole, glob.below("x")) == (whole, below)
 
 
 ARCHIVE = (
@@ -152,6 +210,7 @@ def test_a_name_with_brackets_is_reached_by_that_name(archive: ObjectStore) -> N
     assert found(archive, "2019/[[]raw]/*.mp4") == {"2019/[raw]/e.mp4": "[raw]"}
     assert found(archive, "2019/[raw]/*.mp4") == {"2019/r/f.mp4": "r"}
     archive.delete(["2019/x[1].mp4"])
+    assert list(expand(archive, "2019/x[1].mp4", is_literal=True)) == []
     assert found(archive, "2019/x[1].mp4") == {"2019/x1.mp4": ""}
 
 
