@@ -211,14 +211,15 @@ class _ShiftedPackets:
 def _encoded(spec: _AudioSpec, name: str, header: StreamHeader, pcm: PcmTrack, form: PcmFormat) -> _MadeTrack:
     is_lossless = header.codec in _LOSSLESS or header.codec.startswith("pcm_")
     encoder = spec.container.lossless_audio if is_lossless else spec.container.lossy_audio
-    usual = encoder.usual_layouts
-    layout = form.layout if form.layout in encoder.layouts else usual.get(form.num_channels, "stereo")
-    channels = form.num_channels if form.num_channels in usual else 2
+    layout = encoder.layout_for(form.layout, form.num_channels)
+    is_mixed = form.layout in encoder.mixed_layouts
+    channels = form.num_channels if form.num_channels in encoder.usual_layouts else 2
     rate = encoder.rate_for(form.sample_rate)
-    context = _opened(encoder, header=header, rate=rate, layout=layout, num_channels=channels)
+    context = _opened(encoder, header=header, rate=rate, layout=layout)
     made = replace(_header_of_encoder(context), language=header.language, title=header.title)
     source = (block[:channels] for block in pcm.blocks())
-    blocks = _retimed(spec, source, replace(form, layout=layout, num_channels=channels), rate)
+    kept = form if is_mixed else replace(form, layout=layout, num_channels=channels)
+    blocks = _retimed(spec, source, kept, rate, layout)
 
     def notes() -> list[str]:
         found = []
@@ -228,6 +229,8 @@ def _encoded(spec: _AudioSpec, name: str, header: StreamHeader, pcm: PcmTrack, f
             found.append(f"{name}: {why}, so it is encoded as {made.codec}")
         if channels != form.num_channels:
             found.append(f"{name}: only the first two of {form.num_channels} channels are kept")
+        if is_mixed:
+            found.append(f"{name}: mixed from {form.layout} to {layout}, which {encoder.title} supports")
         if rate != form.sample_rate:
             found.append(f"{name}: resampled from {form.sample_rate} to {rate} Hz, which {encoder.title} supports")
         if pcm.num_damaged:
@@ -237,8 +240,8 @@ def _encoded(spec: _AudioSpec, name: str, header: StreamHeader, pcm: PcmTrack, f
     return _MadeTrack(header=made, packets=_encode(context, blocks), notes=notes)
 
 
-def _retimed(spec: _AudioSpec, blocks: Iterator[Block], form: PcmFormat, rate: int) -> Iterator[Block]:
-    """The samples of the output track, at `rate`."""
+def _retimed(spec: _AudioSpec, blocks: Iterator[Block], form: PcmFormat, rate: int, layout: str) -> Iterator[Block]:
+    """The samples of the output track, at `rate` and in this channel layout."""
     num_samples = ceil(spec.duration_s * form.sample_rate)
     match spec.mode:
         case "keep":
@@ -254,11 +257,11 @@ def _retimed(spec: _AudioSpec, blocks: Iterator[Block], form: PcmFormat, rate: i
         case "resample":
             rate_in, made = _resample_rates(spec.slowdown, form.sample_rate)
             retimed = resample_audio(blocks, form.layout, rate_in, made)
-    if rate != form.sample_rate:
-        retimed = resample_audio(retimed, form.layout, form.sample_rate, rate)
+    if (rate, layout) != (form.sample_rate, form.layout):
+        retimed = resample_audio(retimed, form.layout, form.sample_rate, rate, layout_out=layout)
     if spec.mode == "keep":
         return retimed
-    return fit_length(retimed, round(spec.duration_s * rate), form.num_channels)
+    return fit_length(retimed, round(spec.duration_s * rate), av.AudioLayout(layout).nb_channels)
 
 
 def _resample_rates(slowdown: Fraction, sample_rate: int) -> tuple[int, int]:
@@ -271,16 +274,14 @@ def _resample_rates(slowdown: Fraction, sample_rate: int) -> tuple[int, int]:
     return sample_rate * ratio.denominator, sample_rate * ratio.numerator
 
 
-def _opened(
-    encoder: AudioEncoder, *, header: StreamHeader, rate: int, layout: str, num_channels: int
-) -> AudioCodecContext:
+def _opened(encoder: AudioEncoder, *, header: StreamHeader, rate: int, layout: str) -> AudioCodecContext:
     """An opened encoder: its global header goes into the head of the archive, before the first packet."""
     context = av.Codec(encoder.name, "w").create("audio")
     context.sample_rate, context.layout = rate, layout
     context.time_base = Fraction(1, rate)
     context.format = encoder.sample_format_for(header.sample_format)
     if encoder.bits_per_channel is not None:
-        context.bit_rate = encoder.bits_per_channel * num_channels
+        context.bit_rate = encoder.bits_per_channel * context.layout.nb_channels
     context.flags = Flags(context.flags | Flags.global_header)
     context.open()
     return context

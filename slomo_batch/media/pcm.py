@@ -142,9 +142,12 @@ def fit_length(blocks: Iterable[Block], num_samples: int, num_channels: int) -> 
     yield from silence(num_samples - made, num_channels)
 
 
-def resample_audio(blocks: Iterable[Block], layout: str, rate_in: int, rate_out: int) -> Iterator[Block]:
-    """The blocks at another sample rate. swresample keeps time to the sample."""
-    resampler = av.AudioResampler(format="flt", layout=layout, rate=rate_out)
+def resample_audio(
+    blocks: Iterable[Block], layout: str, rate_in: int, rate_out: int, *, layout_out: str = ""
+) -> Iterator[Block]:
+    """The blocks at another sample rate, and mixed to another channel layout if one is given. swresample keeps time to
+    the sample."""
+    resampler = av.AudioResampler(format="flt", layout=layout_out or layout, rate=rate_out)
     for block in blocks:
         for frame in resampler.resample(frame_from_block(block, layout, rate_in)):
             yield _rows(frame)

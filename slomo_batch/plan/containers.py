@@ -35,13 +35,21 @@ class AudioEncoder:
     other_rate: int = 48_000
     """Sample rate used for rates that it does not support."""
     layouts: frozenset[str]
-    """Channel layouts that are kept, by FFmpeg's names; others get the usual name for their number of channels."""
+    """Channel layouts that are kept, by FFmpeg's names."""
+    mixed_layouts: Mapping[str, str] = field(default_factory=dict)
+    """Layouts that are mixed to another one, so that every channel is heard from where it was."""
     usual_layouts: Mapping[int, str]
-    """The usual name by number of channels (6: "5.1", also for 5.1(side)). All are in `layouts`."""
+    """Names for all other layouts, by number of channels (6: "5.1", also for 5.1(side)). All are in `layouts`."""
 
     def rate_for(self, sample_rate: int) -> int:
         """Return the sample rate of the encoded track."""
         return sample_rate if self.rates is None or sample_rate in self.rates else self.other_rate
+
+    def layout_for(self, layout: str, num_channels: int) -> str:
+        """Return the channel layout of the encoded track, stereo if there are too many channels."""
+        if layout in self.layouts:
+            return layout
+        return self.mixed_layouts.get(layout) or self.usual_layouts.get(num_channels, "stereo")
 
     def sample_format_for(self, source_format: str) -> str:
         """Return the sample format of the encoded track; `source_format` is FFmpeg's name of the source's."""
@@ -80,6 +88,14 @@ OPUS = AudioEncoder(
     bits_per_channel=96_000,
     rates=frozenset({48_000}),
     layouts=frozenset({"mono", "stereo", "3.0", "quad", "5.0", "5.1", "6.1", "7.1"}),
+    mixed_layouts={
+        **dict.fromkeys(("3.0(back)", "quad(side)"), "quad"),
+        "4.0": "5.0",
+        **dict.fromkeys(("2.1", "3.1", "4.1"), "5.1"),
+        "6.0": "6.1",
+        **dict.fromkeys(("hexagonal", "6.0(front)", "6.1(back)", "6.1(front)", "7.0", "7.0(front)"), "7.1"),
+        **dict.fromkeys(("octagonal", "7.1(wide)", "7.1(wide-side)"), "7.1"),
+    },
     usual_layouts={1: "mono", 2: "stereo", 3: "3.0", 4: "quad", 5: "5.0", 6: "5.1", 7: "6.1", 8: "7.1"},
 )
 """Decoders return 48,000 Hz whatever the encoder was given. The layouts are the only ones that libopus accepts."""

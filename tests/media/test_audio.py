@@ -18,7 +18,8 @@ from slomo_batch.media.audio import AudioResult, Mode, make_audio
 from slomo_batch.media.inspect import verify_output
 from slomo_batch.media.packet_archive import ArchiveReader, ArchiveWriter
 from slomo_batch.media.packets import ArchivedPacket
-from slomo_batch.plan.containers import CONTAINERS
+from slomo_batch.media.pcm import resample_audio
+from slomo_batch.plan.containers import AAC, CONTAINERS, FLAC, OPUS, AudioEncoder
 from slomo_batch.settings import Codec
 from tests.media.films import Film
 from tests.media.tones import CLICKS_S, DURATION_S, RATE, Tone, archived, audio_file, clicks, heard, samples
@@ -199,6 +200,37 @@ def test_channel_layouts_get_their_usual_names(tmp_path: Path, layout: str, suff
         header = ArchiveReader(file).headers[0]
     assert header.layout == layout.removesuffix("(side)")
     assert header.bit_rate == 96_000 * av.AudioLayout(layout).nb_channels
+
+
+def test_opus_gets_other_layouts_mixed_so_that_channels_keep_their_places(tmp_path: Path) -> None:
+    tone = Tone(codec="pcm_s16le", layout="4.0", sample_rate=44_100, duration_s=1, clicks_s=(0.5,))
+    audio, result = made(tmp_path, [tone], mode="stretch", slowdown=Fraction(2), suffix=".webm", source_suffix=".mov")
+    with audio.open("rb") as file:
+        header = ArchiveReader(file).headers[0]
+    assert (header.layout, header.bit_rate) == ("5.0", 5 * 96_000)
+    assert "audio track 1: mixed from 4.0 to 5.0, which Opus supports" in result.notes
+
+
+@pytest.mark.parametrize(("layout", "mixed"), OPUS.mixed_layouts.items())
+def test_mixing_keeps_every_channel_at_its_speaker_or_moves_it_to_the_nearest(layout: str, mixed: str) -> None:
+    nearest = {"SL": {"BL"}, "SR": {"BR"}, "BC": {"BL", "BR"}, "FLC": {"FL"}, "FRC": {"FR"}}
+    speakers = [channel.name for channel in av.AudioLayout(mixed).channels]
+    for number, channel in enumerate(av.AudioLayout(layout).channels):
+        block = np.zeros((av.AudioLayout(layout).nb_channels, 64), np.float32)
+        block[number] = 0.5
+        (heard_block,) = resample_audio([block], layout, RATE, RATE, layout_out=mixed)
+        found = {speaker for speaker, row in zip(speakers, heard_block, strict=True) if row.any()}
+        assert found == ({channel.name} if channel.name in speakers else nearest[channel.name])
+
+
+@pytest.mark.parametrize("encoder", [AAC, FLAC, OPUS])
+def test_audio_encoders_of_this_build_open_with_every_layout_and_rate(encoder: AudioEncoder) -> None:
+    for layout in encoder.layouts:
+        for rate in encoder.rates or {8_000, 37_800, 96_000}:
+            context = av.Codec(encoder.name, "w").create("audio")
+            context.format, context.layout, context.sample_rate = encoder.sample_format, layout, rate
+            context.open()
+            assert context.layout.name == layout
 
 
 def test_a_sample_rate_that_aac_lacks_is_converted_and_noted(tmp_path: Path) -> None:
