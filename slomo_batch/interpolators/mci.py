@@ -50,6 +50,8 @@ class Mci:
     """Interpolates with motion-compensated blocks."""
 
     context = CONTEXT
+    bytes_per_px = 300
+    """See `contract.memory_of`: the filter's buffers, measured."""
 
     def between_with_context(
         self, window: Sequence[Tensor | None], times: Iterable[Fraction]
