@@ -125,7 +125,7 @@ def _add_convert(commands: Commands) -> None:
         help="the output file: a path or an s3:// URI; its suffix selects the container",
     )
     for flag, (path, about) in _CONVERT_FLAGS.items():
-        parser.add_argument(flag, metavar="VALUE", help=f"{about} ({path})")
+        parser.add_argument(flag, metavar="VALUE", type=not_empty, help=f"{about} ({path})")
     # Messages suggest this option for every command, so `convert` accepts it too.
     parser.add_argument("--retry-failed", action="store_true", help="no effect: convert always retries")
     add_settings(parser)

@@ -70,6 +70,7 @@ def test_a_wrong_command_exits_with_2(arguments: list[str], capsys: pytest.Captu
         (["plan", ""], "MANIFEST"),
         (["convert", "", "out.mp4"], "IN"),
         (["convert", "in.mp4", ""], "OUT"),
+        (["convert", "in.mp4", "out.mp4", "--slowdown", ""], "--slowdown"),
         (["status", ""], "JOB"),
         (["timeline", "job.yaml", "--out", ""], "--out"),
         (["logs", ""], "JOB"),
