@@ -61,10 +61,10 @@ class Glob:
         return f"{_quoted(self.root.rstrip('/'))}/{_quoted(self.pattern) if self.is_literal else self.pattern}"
 
     def below(self, pattern: str) -> str:
-        """Pattern of the whole URIs for a pattern relative to the literal folder."""
+        """Pattern of the whole URIs for a pattern relative to the literal folder, as `expand` excludes them."""
         if self.is_literal:
-            return f"{self.whole.rstrip('/')}/{pattern}"
-        return f"{_quoted(self.root.rstrip('/'))}/{literal_folder(self.pattern)}{pattern}"
+            return f"{self.whole.rstrip('/')}/{_beneath(pattern)}"
+        return f"{_quoted(self.root.rstrip('/'))}/{literal_folder(self.pattern)}{_beneath(pattern)}"
 
 
 def absolute_glob(text: str, base: Path | None = None) -> str:

@@ -239,6 +239,8 @@ def test_a_template_with_dots_is_the_sum_of_some_without(template: str, relpath:
         ("[{uri: 'clips/**/*.mov'}]", "clips/slow/{stem}.mp4", "/tmp/w"),
         ("[{uri: 'clips/*.mp4', except: ['*.slomo.mp4']}]", "clips/{stem}.slomo.mp4", ""),
         ("[{uri: 'clips/**/*.mp4', except: ['**/slow/**']}]", "clips/slow/{stem}.mp4", "/tmp/w"),
+        ("[{uri: 'clips/**/*.mp4', except: [slow/]}]", "clips/slow/{stem}.mp4", "/tmp/w"),
+        ("[{uri: clips, except: [slow/]}]", "clips/slow/{stem}.mp4", "clips/slow/w"),
         ("[{uri: clips/a.mp4}]", "clips/{stem}.slomo.mp4", ""),
         ("[{uri: clips/a.mp4}, {uri: clips/b.mp4}]", "clips/{stem}.slomo.mp4", ""),
         ("[{uri: 's3://b/in/**'}]", "s3://b/out/{relpath}/{stem}.mp4", ""),
