@@ -252,7 +252,7 @@ def _parents(parts: tuple[str, ...]) -> list[tuple[str, ...]]:
     *above, last = parts
     if not above:
         return [parts]  # the root is its own parent
-    pieces = [f"{double_braces(literal)}{{{field}}}" for literal, field in parts_of(last) if field]
+    pieces = [double_braces(literal) + (f"{{{field}}}" if field else "") for literal, field in parts_of(last)]
     while pieces and not pieces[-1].endswith("{relpath}"):
         pieces.pop()
     if not pieces:

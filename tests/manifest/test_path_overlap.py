@@ -215,6 +215,7 @@ def test_a_template_s_language_holds_every_name_it_gives() -> None:
         "/o/p/{relpath}/../../{stem}.mp4",
         "/o/{relpath}/../{relpath}/../{stem}.mp4",
         "/o/x{relpath}-{{{stem}}}/../{stem}.mp4",
+        "/o/x}}y{relpath}/../{stem}.mp4",
         "/o/{relpath}/{stem}/../{stem}.mp4",
         "/{relpath}/../../{stem}.mp4",
         "/o/{{relpath}}/../{stem}.mp4",
