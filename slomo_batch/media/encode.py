@@ -5,8 +5,8 @@ everything outside it. Its container (NUT, MOV for ProRes) keeps times exactly; 
 plan's. Samples are encoded unchanged: a picture with another format or size than the segment's is refused, never
 scaled. The bytes of a segment are not reproducible (x264's vary from run to run), but its pictures and times are.
 
-Verification decodes every frame of the segment, in one thread. It takes a few hundredths of the encoding time, so
-sampling is not worth it.
+Verification decodes every frame of the segment. It takes a few hundredths of the encoding time, so sampling is not worth
+it.
 """
 
 import hashlib
@@ -272,17 +272,18 @@ def _silent_close() -> Iterator[None]:
 # ---- verifying -----------------------------------------------------------------------------------------------------
 
 
-def verify_segment(path: Path, *, facts: SegmentFacts, source_hashes: Sequence[str] | None) -> None:
+def verify_segment(path: Path, *, facts: SegmentFacts, source_hashes: Sequence[str] | None, threads: int = 1) -> None:
     """Read the segment back and check packets, times, that every frame decodes, and in a lossless codec every sample.
 
     `source_hashes` are those of the pictures given to a lossless encoder, in order; None for any other encoder.
+    `threads` are those of the decoder.
 
     Raises:
         SegmentInvalid: the file does not match `facts` and the hashes.
     """
     with _segment_errors(path), av.open(str(path)) as container:
         stream = container.streams.video[0]
-        stream.codec_context.thread_count = 1
+        stream.codec_context.thread_count = threads
         _expect(path, "global header", facts.extradata_sha256, extradata_sha256(stream.codec_context))
         hashes = _read_back(path, stream, facts, hashing=source_hashes is not None)
     if source_hashes is not None:

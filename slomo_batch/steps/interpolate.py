@@ -71,7 +71,8 @@ def _make(task: ChunkTask, context: StepContext, folder: Path) -> Generator[Phas
     with packets.open("rb") as file:
         made = _encode(task, ArchiveReader(file), segment, context, watch)
     with watch.stage("encode"):
-        verify_segment(segment, facts=made.facts, source_hashes=made.hashes if codec.is_lossless else None)
+        hashes = made.hashes if codec.is_lossless else None
+        verify_segment(segment, facts=made.facts, source_hashes=hashes, threads=context.pairs.cores)
     yield "storing"
     key = context.layout.segment(plan.video_id, chunk.chunk_id, task.head.attempt, suffix)
     with watch.stage("upload"):

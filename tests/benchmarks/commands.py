@@ -25,7 +25,7 @@ class Measured:
 
 
 def measure(arguments: Sequence[str], *, cores: Collection[int], cwd: Path) -> Measured:
-    """Run a command on these cores, numbered as by the kernel, and wait for its end.
+    """Run a command on these cores, numbered as by the kernel, and wait for its end. Python may keep its bytecode.
 
     Raises:
         CalledProcessError: it failed; its output is in the error.
@@ -38,7 +38,7 @@ def measure(arguments: Sequence[str], *, cores: Collection[int], cwd: Path) -> M
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
         preexec_fn=lambda: os.sched_setaffinity(0, cores),  # noqa: PLW1509 this process has one thread that matters
-        env={**os.environ, "OMP_WAIT_POLICY": "PASSIVE"},
+        env={**os.environ, "OMP_WAIT_POLICY": "PASSIVE", "PYTHONDONTWRITEBYTECODE": ""},
     ) as process:
         assert process.stdout is not None
         said = process.stdout.read()
