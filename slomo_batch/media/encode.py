@@ -5,8 +5,8 @@ everything outside it. Its container (NUT, MOV for ProRes) keeps times exactly; 
 plan's. Samples are encoded unchanged: a picture with another format or size than the segment's is refused, never
 scaled. The bytes of a segment are not reproducible (x264's vary from run to run), but its pictures and times are.
 
-Verification decodes every frame of the segment. It takes a few hundredths of the encoding time, so sampling is not worth
-it.
+Verification decodes every frame of the segment. It takes a few hundredths of the encoding time, so sampling is not
+worth it.
 """
 
 import hashlib
