@@ -7,7 +7,7 @@ one core each, and are the same frames. The chunk's own thread decodes, takes th
 import threading
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
-from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor, wait
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -61,8 +61,9 @@ class PairPool:
                 started.append((self._threads.submit(self._run, part), part.num_bytes))
             yield from self._finish(started, 0)
         finally:
-            for future, num_bytes in started:  # an error, or the caller needs no more
-                future.cancel()
+            # An error, or the caller needs no more: nothing of this chunk runs on.
+            wait([future for future, _ in started if not future.cancel()])
+            for _, num_bytes in started:
                 self._memory.give_back(num_bytes)
 
     def _run(self, job: Job[T]) -> list[T]:

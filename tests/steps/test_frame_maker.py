@@ -1,14 +1,20 @@
-"""The output frames of a chunk are made one after the other, however many a pair has."""
+"""The output frames of a chunk: in order and the same, however many pairs are made at once, or frames one pair has."""
 
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import replace
 from fractions import Fraction
-from itertools import islice
+from itertools import count, islice
 
 import numpy as np
 import pytest
 import torch
+from numpy.typing import NDArray
+from torch import Tensor
 
+from slomo_batch.color.conversion import ColorSpec, to_rgb
+from slomo_batch.errors import OutOfMemory
 from slomo_batch.interpolators.blend import Blend
-from slomo_batch.interpolators.contract import AnyInterpolator
+from slomo_batch.interpolators.contract import AnyInterpolator, Held
 from slomo_batch.interpolators.duplicate import Duplicate
 from slomo_batch.interpolators.flow import Flow
 from slomo_batch.interpolators.mci import Mci
@@ -39,11 +45,12 @@ def plan_of(name: str) -> VideoPlan:
     return plan_video("id", request, PIN, probe(reader_of(clip(name).data), name)).plan
 
 
-def moving(num: int, *, width: int, height: int) -> list[Picture]:
+def moving(num: int, *, width: int, height: int, pixel_format: str = "yuv420p", seed: int = 1) -> list[Picture]:
     """Pictures of one texture that moves by a pixel a frame."""
-    form = PIXEL_FORMATS["yuv420p"]
-    texture = np.random.default_rng(1).integers(100, 140, (height, width + num), dtype=np.uint8)
-    grey = np.full(form.plane_shape(1, width, height), 128, np.uint8)
+    form = PIXEL_FORMATS[pixel_format]
+    samples, unit = (np.uint8, 1) if form.bit_depth == 8 else (np.uint16, 1 << (form.bit_depth - 8))
+    texture = np.random.default_rng(seed).integers(100 * unit, 140 * unit, (height, width + num), dtype=samples)
+    grey = np.full(form.plane_shape(1, width, height), 128 * unit, samples)
     return [
         Picture(format=form, planes=(np.ascontiguousarray(texture[:, step : step + width]), grey, grey))
         for step in range(num)
@@ -69,3 +76,95 @@ def test_the_frames_of_a_very_long_pair_come_as_they_are_asked_for(
     parts = FrameMaker(plan, method, Stopwatch()).parts(window, chunk, times)
     frames = islice(PairPool(2).in_order(parts), 4)
     assert [frame.kind for frame in frames] == ["source", "made", "made", "made"]
+
+
+# ---- several pairs at once -------------------------------------------------------------------------------------------
+
+
+def of_size(plan: VideoPlan, pictures: list[Picture]) -> VideoPlan:
+    """The plan for pictures of another size and format."""
+    form, first = pictures[0].format.name, pictures[0]
+    facts = replace(plan.facts, width=first.width, height=first.height, pixel_format=form)
+    return replace(plan, facts=facts, resolved=replace(plan.resolved, pixel_format=form))
+
+
+def frames_of(
+    pictures: list[Picture], method: AnyInterpolator, *, cores: int, pairs: range | None = None
+) -> list[tuple[str, str]]:
+    """Kind and hash of every frame of a chunk, three for each pair, made with so many cores."""
+    plan = of_size(plan_of("cfr"), pictures)
+    pairs = pairs or range(len(pictures) - 1)
+    first = max(0, pairs.start - plan.resolved.context)
+    window = SourceWindow(pictures[first:], first=first, context=plan.resolved.context, watched=())
+    times = (FrameTime(frame=3 * pair + k, pair=pair, t=Fraction(k, 3)) for pair in pairs for k in range(3))
+    end_frame = 3 * pairs.stop
+    chunk = Chunk(
+        chunk_id="c", index=0, first_pair=pairs.start, end_pair=pairs.stop, first_frame=0, end_frame=end_frame
+    )
+    parts = FrameMaker(plan, method, Stopwatch()).parts(window, chunk, times)
+    return [(frame.kind, frame.hash) for frame in PairPool(cores).in_order(parts)]
+
+
+def with_a_cut_and_a_repeat() -> list[Picture]:
+    """A scene of columns, then one of rows, in which a frame is repeated."""
+
+    def scene(lines: NDArray[np.int64]) -> list[Picture]:
+        stripes = (lines // 16 % 2 * 90).astype(np.uint8)
+        textures = moving(5, width=192, height=96)
+        return [Picture(format=one.format, planes=(one.planes[0] + stripes, *one.planes[1:])) for one in textures]
+
+    columns, rows = scene(np.arange(192)[None, :]), scene(np.arange(96)[:, None])
+    return [*columns, *rows[:2], *rows[1:]]
+
+
+FOOTAGE: dict[str, Callable[[], list[Picture]]] = {
+    "cut and repeat": with_a_cut_and_a_repeat,
+    "three pairs": lambda: moving(4, width=192, height=96),
+    "odd size": lambda: moving(7, width=131, height=67),
+    "10 bits": lambda: moving(7, width=192, height=96, pixel_format="yuv422p10le"),
+}
+
+
+@pytest.mark.parametrize("footage", FOOTAGE)
+def test_any_number_of_pairs_at_once_makes_the_same_frames(footage: str) -> None:
+    pictures, method = FOOTAGE[footage](), guided()
+    alone = frames_of(pictures, method, cores=1)
+    assert len(alone) == 3 * (len(pictures) - 1)
+    if footage == "cut and repeat":
+        assert {kind for kind, _ in alone} == {"source", "made", "held_at_cut", "held_repeat"}
+    else:
+        assert {kind for kind, _ in alone} == {"source", "made"}
+    for cores in (2, 5):
+        assert frames_of(pictures, method, cores=cores) == alone
+    assert frames_of(pictures, method, cores=2, pairs=range(1, 3)) == alone[3:9], "chunk borders change nothing"
+
+
+class FailsAt(Blend):
+    """Runs out of memory in its third call."""
+
+    def __init__(self) -> None:
+        self._calls = count()
+
+    def between(self, i0_CHW: Tensor, i1_CHW: Tensor, times: Iterable[Fraction]) -> Iterator[Tensor | Held]:
+        if next(self._calls) == 2:
+            raise OutOfMemory("a pair of frames does not fit into memory")
+        return super().between(i0_CHW, i1_CHW, times)
+
+
+@pytest.mark.parametrize("cores", [1, 2, 5])
+def test_an_error_in_a_pair_in_the_middle_is_the_error_of_the_chunk(cores: int) -> None:
+    with pytest.raises(OutOfMemory):
+        frames_of(moving(9, width=64, height=48), FailsAt(), cores=cores)
+
+
+def test_a_source_frame_is_converted_to_rgb_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    converted = []
+
+    def counted(picture: Picture, spec: ColorSpec) -> Tensor:
+        converted.append(picture)
+        return to_rgb(picture, spec)
+
+    monkeypatch.setattr("slomo_batch.steps.frame_maker.to_rgb", counted)
+    pictures = moving(9, width=64, height=48)
+    frames_of(pictures, Blend(), cores=3)
+    assert sorted(map(id, converted)) == sorted(map(id, pictures))
