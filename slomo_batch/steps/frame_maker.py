@@ -18,7 +18,7 @@ from torch import Tensor
 from slomo_batch.color.conversion import ColorSpec, from_rgb, output_color_tags, to_rgb
 from slomo_batch.color.formats import convert
 from slomo_batch.errors import FrameMissing
-from slomo_batch.interpolators.contract import AnyInterpolator, Held, context_of, make_frames, memory_of
+from slomo_batch.interpolators.contract import AnyInterpolator, Held, context_of, make_frames, pair_bytes
 from slomo_batch.interpolators.cut_detection import CONTEXT, PairKind, classify_pair
 from slomo_batch.interpolators.duplicate import nearest_frames
 from slomo_batch.media.frames import planar_format_name
@@ -88,7 +88,7 @@ class FrameMaker:
         self._spec = ColorSpec.of(plan.facts.color, source, plan.facts.height)
         self._threads = plan.resolved.threads
         self._watch = watch
-        self._frame_px = plan.facts.width * plan.facts.height
+        self._size = plan.facts.width, plan.facts.height
         self._rgb: dict[int, _SharedRgb] = {}
 
     def parts(
@@ -111,14 +111,15 @@ class FrameMaker:
             if len(first) > self._most_at_once:
                 yield self._pair(seen, chain(first, these))
             else:
-                num_bytes = memory_of(self._interpolator) * self._frame_px
+                width, height = self._size
+                num_bytes = pair_bytes(self._interpolator, width, height, len(first))
                 yield Job(run=partial(self._whole_pair, seen, first), num_bytes=num_bytes, cores=self._threads)
             upcoming = next(by_pair, None)
 
     @property
     def _most_at_once(self) -> int:
         """The most frames of a pair that are made before the first is returned."""
-        return max(AT_ONCE_FRAMES.start, min(AT_ONCE_PX // self._frame_px, AT_ONCE_FRAMES.stop - 1))
+        return max(AT_ONCE_FRAMES.start, min(AT_ONCE_PX // (self._size[0] * self._size[1]), AT_ONCE_FRAMES.stop - 1))
 
     def _seen(self, pair: int, around: Sequence[Picture | None]) -> "_SeenPair":
         """The pair and the source frames around it, of which each is converted to RGB once."""

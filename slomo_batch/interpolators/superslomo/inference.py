@@ -61,13 +61,17 @@ class SuperSlomo:
         network.to(device=device, dtype=DTYPES[precision])
         network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]  # missing in torch's stubs
         self._network = network
-        self.bytes_per_px = network.bytes_per_px
         self._device = device
         self._divisor = flow_scale.denominator
         self._threads = threads
         # A GPU computes one pair at a time, so its memory holds only one; other threads of the worker fetch, decode
         # and encode meanwhile. On CPUs each thread has its own core.
         self._device_lock: AbstractContextManager[object] = threading.Lock() if device.type == "cuda" else nullcontext()
+
+    def pair_bytes(self, width: int, height: int, num_frames: int) -> int:
+        """Return the memory of the network while it makes a batch; see `contract.pair_bytes`."""
+        batch = min(num_frames, _frames_per_batch(width * height))
+        return self._network.bytes_per_px * width * height * batch
 
     def between(self, i0_CHW: Tensor, i1_CHW: Tensor, times: Iterable[Fraction]) -> Iterator[Tensor | Held]:
         """Yield the frames at `times`; see the contract."""
@@ -112,8 +116,12 @@ class SuperSlomo:
 
     def _batches(self, times: Iterable[Fraction], frame_px: int) -> Iterator[Tensor]:
         waiting = map(float, times)
-        while batch := list(islice(waiting, max(1, MAX_BATCH_PX // frame_px))):
+        while batch := list(islice(waiting, _frames_per_batch(frame_px))):
             yield torch.tensor(batch, dtype=torch.float32, device=self._device)
+
+
+def _frames_per_batch(frame_px: int) -> int:
+    return max(1, MAX_BATCH_PX // frame_px)
 
 
 _NO_MEMORY = ("not enough memory", "can't allocate memory", "cannot allocate memory", "bad_alloc", "out of memory")
