@@ -8,6 +8,7 @@ import torch
 from torch import Tensor
 
 from slomo_batch.errors import OutOfMemory
+from slomo_batch.interpolators.out_of_memory import NO_MEMORY
 from slomo_batch.interpolators.superslomo import inference
 from slomo_batch.interpolators.superslomo.compact import Compact
 from slomo_batch.interpolators.superslomo.inference import MAX_BATCH_PX, SuperSlomo
@@ -87,7 +88,7 @@ def test_every_way_of_running_out_of_memory_is_one_error(failure: Exception) -> 
 def test_torch_itself_runs_out_of_memory_as_is_expected_here() -> None:
     with pytest.raises(RuntimeError) as caught:
         torch.empty(1 << 58, dtype=torch.uint8)
-    assert any(words in str(caught.value).lower() for words in inference._NO_MEMORY)
+    assert any(words in str(caught.value).lower() for words in NO_MEMORY)
 
 
 def test_other_errors_are_bugs_and_pass() -> None:

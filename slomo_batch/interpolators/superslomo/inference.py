@@ -6,7 +6,7 @@ depends only on the picture size, so the same pair gives the same bits wherever 
 
 import threading
 from collections.abc import Iterable, Iterator
-from contextlib import AbstractContextManager, contextmanager, nullcontext
+from contextlib import AbstractContextManager, nullcontext
 from fractions import Fraction
 from itertools import islice
 
@@ -14,9 +14,9 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-from slomo_batch.errors import OutOfMemory
 from slomo_batch.interpolators.contract import Held
 from slomo_batch.interpolators.device import use_threads
+from slomo_batch.interpolators.out_of_memory import out_of_memory_mapped
 from slomo_batch.interpolators.superslomo.compact import Compact
 from slomo_batch.interpolators.superslomo.guided import Guided
 from slomo_batch.interpolators.superslomo.paper import Paper
@@ -77,7 +77,7 @@ class SuperSlomo:
         """Yield the frames at `times`; see the contract."""
         use_threads(self._threads)
         height, width = i0_CHW.shape[-2:]
-        with _out_of_memory_mapped(width, height), torch.inference_mode():
+        with out_of_memory_mapped(width, height), torch.inference_mode():
             seen = self._pad(i0_CHW), self._pad(i1_CHW)
             flow_inputs = self._network.flow_inputs(*map(self._downscale, seen))
         frames = self._frames(*seen, flow_inputs, times)
@@ -88,7 +88,7 @@ class SuperSlomo:
         """Return the next frames, as many as may be computed ahead; empty at the end."""
         use_threads(self._threads)
         num = min(max(AHEAD_PX // (width * height), AHEAD_FRAMES.start), AHEAD_FRAMES.stop - 1)
-        with _out_of_memory_mapped(width, height), torch.inference_mode(), self._device_lock:
+        with out_of_memory_mapped(width, height), torch.inference_mode(), self._device_lock:
             return [frame[:, :height, :width] for frame in islice(frames, num)]
 
     def _pad(self, image_CHW: Tensor) -> Tensor:
@@ -122,26 +122,3 @@ class SuperSlomo:
 
 def _frames_per_batch(frame_px: int) -> int:
     return max(1, MAX_BATCH_PX // frame_px)
-
-
-_NO_MEMORY = ("not enough memory", "can't allocate memory", "cannot allocate memory", "bad_alloc", "out of memory")
-"""Messages of torch, its CPU allocator and the C++ library for out-of-memory errors without an own class."""
-
-
-@contextmanager
-def _out_of_memory_mapped(width: int, height: int) -> Iterator[None]:
-    """Map every out-of-memory error to OutOfMemory; other errors are bugs, and pass."""
-    try:
-        yield
-    except (MemoryError, RuntimeError) as error:
-        known = isinstance(error, MemoryError | torch.OutOfMemoryError)
-        if not known and not any(words in str(error).lower() for words in _NO_MEMORY):
-            raise
-        if torch.cuda.is_available():
-            torch.cuda.empty_cache()
-        raise OutOfMemory(
-            "a pair of frames does not fit into memory",
-            where=f"{width}x{height}",
-            got=str(error).partition("\n")[0],
-            remedy="Set interpolate.flow_scale to 1/2 or 1/4, or use a machine with more memory.",
-        ) from error
