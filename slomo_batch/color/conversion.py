@@ -3,8 +3,12 @@
 RGB is fp32, nominally 0 to 1. It is not clipped when it is made, so colors outside the RGB cube are preserved: a
 picture that goes to RGB and back keeps its luma exactly, and its chroma as `chroma.undo_upsample` restores it. The
 transfer function is not applied or removed: RGB here is as non-linear as the video.
+
+The same code runs on the CPU and on CUDA, with the same bits: every step is one multiplication, addition, rounding or
+clamp per kernel in fp32, which IEEE 754 defines exactly. So nothing here may be fused or compiled.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Literal
 
@@ -13,6 +17,7 @@ import torch
 from torch import Tensor
 
 from slomo_batch.color.chroma import Halving, downsample, downsample_chroma, undo_upsample, upsample_chroma
+from slomo_batch.color.transfers import CPU, to_cpu, to_device
 from slomo_batch.errors import SourceUnsupported
 from slomo_batch.picture import Picture, PixelFormat, Samples
 from slomo_batch.records import ColorFacts
@@ -127,19 +132,20 @@ def output_color_tags(color: ColorFacts, source: PixelFormat, output: PixelForma
 # ---- to RGB ----------------------------------------------------------------------------------------------------------
 
 
-def to_rgb(picture: Picture, spec: ColorSpec) -> Tensor:
-    """The picture as RGB [3, H, W] in fp32, nominally 0 to 1, not clipped."""
+def to_rgb(picture: Picture, spec: ColorSpec, device: torch.device = CPU) -> Tensor:
+    """The picture as RGB [3, H, W] in fp32, nominally 0 to 1, not clipped, on the device."""
     scaling = spec.scaling(picture.format)
+    codes = [_codes(plane, device) for plane in picture.planes]
     if picture.format.model == "rgb":
-        g, b, r = (_normalized(plane, scaling.black, scaling.luma_span) for plane in picture.planes)
+        g, b, r = (_normalized(plane, scaling.black, scaling.luma_span) for plane in codes)
         return torch.stack((r, g, b))
-    luma_HW = _normalized(picture.luma, scaling.black, scaling.luma_span)
+    luma_HW = _normalized(codes[0], scaling.black, scaling.luma_span)
     if picture.format.model == "gray":
         return luma_HW.expand(3, -1, -1).contiguous()
     form, spans = picture.format, (2 * (1 - spec.kb), 2 * (1 - spec.kr))
     differences = [
         _normalized(plane, scaling.neutral, scaling.chroma_span / span)
-        for plane, span in zip(picture.planes[1:], spans, strict=True)
+        for plane, span in zip(codes[1:], spans, strict=True)
     ]
     shifts, size = (form.chroma_shift_x, form.chroma_shift_y), (picture.width, picture.height)
     blue_red_2HW = upsample_chroma(torch.stack(differences), spec.chroma_location, shifts, size)
@@ -156,9 +162,19 @@ def _from_differences(luma_HW: Tensor, blue_red_2HW: Tensor, spec: ColorSpec) ->
     return rgb_CHW
 
 
-def _normalized(plane: Samples, zero: float, one: float) -> Tensor:
-    """The samples as fp32, with `zero` mapped to 0 and `zero + one` to 1."""
-    return torch.from_numpy(plane.astype(np.float32)).sub_(zero).mul_(1.0 / one)
+def _codes(plane: Samples, device: torch.device) -> Tensor:
+    """The samples as fp32 on the device. They go there in their own size."""
+    plane = np.require(plane, requirements="W")  # torch warns of others
+    if plane.dtype == np.uint8:
+        return to_device(torch.from_numpy(plane), device).to(torch.float32)
+    # CUDA has few kernels for uint16. With its highest bit flipped and read as int16, a sample is less by 1 << 15.
+    bits = to_device(torch.from_numpy(plane.view(np.int16)), device)
+    return bits.bitwise_xor(-1 << 15).to(torch.float32).add_(1 << 15)
+
+
+def _normalized(codes_HW: Tensor, zero: float, one: float) -> Tensor:
+    """The samples with `zero` mapped to 0 and `zero + one` to 1, in place."""
+    return codes_HW.sub_(zero).mul_(1.0 / one)
 
 
 # ---- from RGB --------------------------------------------------------------------------------------------------------
@@ -167,19 +183,34 @@ def _normalized(plane: Samples, zero: float, one: float) -> Tensor:
 def from_rgb(rgb_CHW: Tensor, output: PixelFormat, spec: ColorSpec) -> Picture:
     """RGB [3, H, W] as samples, rounded to the nearest and clipped to 0 and the maximum of a sample; limited range
     keeps its headroom."""
+    return picture_of(to_cpu(*planes_from_rgb(rgb_CHW, output, spec)), output)
+
+
+def planes_from_rgb(rgb_CHW: Tensor, output: PixelFormat, spec: ColorSpec) -> tuple[Tensor, ...]:
+    """The planes of `from_rgb` on the device of the RGB, as uint8, or as int16 with the bits of uint16."""
     scaling = spec.scaling(output)
     if output.model == "rgb":
-        r, g, b = (to_samples(plane_HW, scaling.black, scaling.luma_span, output) for plane_HW in rgb_CHW)
-        return Picture(format=output, planes=(g, b, r))
+        r, g, b = (_rounded(plane_HW, scaling.black, scaling.luma_span, output) for plane_HW in rgb_CHW)
+        return g, b, r
     luma_HW = (rgb_CHW[1] * spec.kg).add_(rgb_CHW[0] * spec.kr).add_(rgb_CHW[2] * spec.kb)
-    luma = to_samples(luma_HW, scaling.black, scaling.luma_span, output)
+    luma = _rounded(luma_HW, scaling.black, scaling.luma_span, output)
     if output.model == "gray":
-        return Picture(format=output, planes=(luma,))
+        return (luma,)
     blue_red_2HW = rgb_CHW[0:3:2].flip(0).sub_(luma_HW)
     blue_hw, red_hw = resample_chroma(blue_red_2HW, (0, 0), output, spec)
-    blue = to_samples(blue_hw, scaling.neutral, scaling.chroma_span / (2 * (1 - spec.kb)), output)
-    red = to_samples(red_hw, scaling.neutral, scaling.chroma_span / (2 * (1 - spec.kr)), output)
-    return Picture(format=output, planes=(luma, blue, red))
+    blue = _rounded(blue_hw, scaling.neutral, scaling.chroma_span / (2 * (1 - spec.kb)), output)
+    red = _rounded(red_hw, scaling.neutral, scaling.chroma_span / (2 * (1 - spec.kr)), output)
+    return luma, blue, red
+
+
+def picture_of(planes: Sequence[Tensor], form: PixelFormat) -> Picture:
+    """The picture whose planes are those of `planes_from_rgb`, on the CPU. It shares their memory."""
+    return Picture(format=form, planes=tuple(map(_samples, planes)))
+
+
+def _samples(plane: Tensor) -> Samples:
+    codes: Samples = plane.numpy() if plane.dtype == torch.uint8 else plane.numpy().view(np.uint16)
+    return codes
 
 
 def resample_chroma(chroma_Chw: Tensor, shifts: tuple[int, int], output: PixelFormat, spec: ColorSpec) -> Tensor:
@@ -201,7 +232,13 @@ def _halvings(doublings: int, wanted: int) -> list[Halving]:
 
 
 def to_samples(values_HW: Tensor, zero: float, one: float, form: PixelFormat) -> Samples:
-    """Samples in the format's type, from `values_HW * one + zero` rounded and clipped. `values_HW` is not modified."""
+    """Samples in the format's type, from `values_HW * one + zero` rounded and clipped. `values_HW` is not modified, and
+    is on the CPU."""
+    return _samples(_rounded(values_HW, zero, one, form))
+
+
+def _rounded(values_HW: Tensor, zero: float, one: float, form: PixelFormat) -> Tensor:
+    """What `to_samples` returns, as `planes_from_rgb` returns it."""
     codes_HW = (values_HW * one).add_(zero).round_().clamp_(0, form.max_value)
-    samples: Samples = codes_HW.to(torch.uint8 if form.bit_depth == 8 else torch.uint16).contiguous().numpy()
-    return samples
+    whole = codes_HW.to(torch.uint8) if form.bit_depth == 8 else codes_HW.to(torch.int32).to(torch.int16)
+    return whole.contiguous()
