@@ -45,7 +45,7 @@ class InlineEngine:
     @property
     def num_workers(self) -> int:
         """See Engine."""
-        return self._num_slots
+        return 1
 
     @property
     def num_slots(self) -> int:

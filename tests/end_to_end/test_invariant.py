@@ -59,6 +59,17 @@ def test_many_chunks_make_the_same_frames(pairs: int, clips: list[str], referenc
     assert_same_frames(job, reference)
 
 
+@pytest.mark.parametrize("cores", [1, 2, 5])
+def test_any_number_of_cores_makes_the_same_frames(
+    cores: int, clips: list[str], reference: Job, tmp_path: Path
+) -> None:
+    cluster = {"address": "inline", "workers": {"max": 1}, "cpus_per_worker": cores}
+    job = Job(tmp_path).write(clips, **LOSSLESS, chunks={"pairs": 9}, cluster=cluster)
+    run = job.run()
+    assert run.returncode == 0, run.stdout + run.stderr
+    assert_same_frames(job, reference)
+
+
 def test_chunks_of_a_method_that_reads_beyond_the_pair_make_the_same_frames(clips: list[str], tmp_path: Path) -> None:
     sections = {**LOSSLESS, "interpolate": {"method": "mci"}}
     whole = Job(tmp_path / "whole").write(clips[:1], **sections, chunks={"pairs": 1000})
@@ -71,9 +82,9 @@ def test_chunks_of_a_method_that_reads_beyond_the_pair_make_the_same_frames(clip
 
 
 @pytest.mark.ray
-@pytest.mark.parametrize("workers", [pytest.param(1, marks=pytest.mark.slow), 2])
-def test_ray_makes_the_same_frames(workers: int, clips: list[str], reference: Job, tmp_path: Path) -> None:
-    cluster = {"address": "local", "workers": {"max": workers}}
+@pytest.mark.parametrize(("workers", "cores"), [(1, 2), (2, 1)])
+def test_ray_makes_the_same_frames(workers: int, cores: int, clips: list[str], reference: Job, tmp_path: Path) -> None:
+    cluster = {"address": "local", "workers": {"min": workers, "max": workers}, "cpus_per_worker": cores}
     job = Job(tmp_path).write(clips, **LOSSLESS, chunks={"pairs": 6}, cluster=cluster)
     run = job.run()
     assert run.returncode == 0, run.stdout + run.stderr
@@ -84,7 +95,7 @@ def test_ray_makes_the_same_frames(workers: int, clips: list[str], reference: Jo
 def test_a_job_whose_worker_and_then_driver_were_killed_is_resumed(
     clips: list[str], reference: Job, tmp_path: Path
 ) -> None:
-    cluster = {"address": "local", "workers": {"max": 2}}
+    cluster = {"address": "local", "workers": {"max": 2}, "cpus_per_worker": 1}
     job = Job(tmp_path).write(clips, **LOSSLESS, chunks={"pairs": 2}, cluster=cluster)
     driver = job.begin()
     job.wait_for_commits(4)

@@ -10,6 +10,7 @@ from slomo_batch.interpolators.superslomo.shipped_weights import shipped_file
 from slomo_batch.manifest.inputs import find_videos
 from slomo_batch.manifest.load import load
 from slomo_batch.plan.job_pin import Basis, JobPin
+from slomo_batch.scheduler.machines import Abilities, basis_of
 from slomo_batch.serialization import digest
 from slomo_batch.steps.context import StepContext
 from slomo_batch.steps.job_pin import pin_basis, pin_job, pinned_basis
@@ -36,7 +37,7 @@ def context(tmp_path: Path) -> StepContext:
     )
 
 
-def _pin(context: StepContext, folder: Path, *, dry_run: bool = False) -> JobPin:
+def _pin(context: StepContext, folder: Path, *, basis: Basis = BASIS, dry_run: bool = False) -> JobPin:
     """The pin of a job of one video with weights of its own."""
     (folder / "a.mp4").write_bytes(b"video")
     text = (
@@ -44,7 +45,7 @@ def _pin(context: StepContext, folder: Path, *, dry_run: bool = False) -> JobPin
         f"output: {{uri: '{folder}/out/{{stem}}.mkv'}}\ninterpolate: {{weights: '{folder}/own.safetensors'}}\n"
     )
     requests = find_videos(load(text, where="manifest.yaml"), context.locate).requests
-    return pin_job(BASIS, requests, context, dry_run=dry_run)
+    return pin_job(basis, requests, context, dry_run=dry_run)
 
 
 def test_a_damaged_basis_stops_the_job_and_deleting_it_helps(context: StepContext) -> None:
@@ -90,3 +91,11 @@ def test_a_damaged_name_of_weights_stops_the_job_before_it_means_others(context:
             _pin(context, tmp_path, dry_run=dry_run)
     path.unlink()
     assert _pin(context, tmp_path) == pin
+
+
+def test_a_job_that_began_with_two_threads_keeps_them(context: StepContext, tmp_path: Path) -> None:
+    """Before pairs were made at once, `cpus_per_worker: 2` meant two threads for each pair."""
+    (tmp_path / "own.safetensors").write_bytes(shipped_file("compact-3").read_bytes())
+    began = pin_basis(Basis(precision="fp32", threads=2, nvenc_works=False), context)
+    assert pin_basis(basis_of(Abilities(precision="fp32", nvenc_works=False)), context) == began
+    assert _pin(context, tmp_path, basis=began).threads == 2
