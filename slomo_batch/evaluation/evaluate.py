@@ -20,7 +20,7 @@ from slomo_batch.evaluation.worst_frames import WorstFrames
 from slomo_batch.interpolators.cut_detection import CONTEXT, PairKind, classify_pair
 from slomo_batch.interpolators.device import builds, device_name
 from slomo_batch.interpolators.pixel_revision import PIXEL_REVISION
-from slomo_batch.media.reader import RangeReader
+from slomo_batch.media.reader import BLOCKS_AHEAD, RangeReader
 from slomo_batch.media.rgb import rgb_frames
 from slomo_batch.picture import PIXEL_FORMATS, Picture
 from slomo_batch.records import Machine
@@ -115,7 +115,9 @@ def _frames(uri: str) -> Iterator[Rgb]:
     store, key = locate(Uri.parse(uri), s3=S3Options())
     info = store.head(key)
     reader = RangeReader(
-        lambda start, end: store.get_range(key, start, end, fingerprint=info.fingerprint), info.size_bytes
+        lambda start, end: store.get_range(key, start, end, fingerprint=info.fingerprint),
+        info.size_bytes,
+        blocks_ahead=0 if store.root.is_local else BLOCKS_AHEAD,
     )
     return rgb_frames(reader, uri)
 

@@ -93,7 +93,7 @@ def _probe_from_moov(reader: RangeReader, name: str) -> tuple[Probe, int, int] |
 
 def _probe_from_packets(reader: RangeReader, name: str) -> tuple[Probe, int, int]:
     """The probe, the end of the last video packet in bytes, and the number of the video track."""
-    with open_source(reader) as container:
+    with open_source(reader) as container, reader.reading_ahead():
         video = main_video(container, name)
         check_picture_size(video.width, video.height, name)
         copy_check = CopyCheck(video)

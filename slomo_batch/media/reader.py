@@ -1,7 +1,8 @@
 """RangeReader: a source as a file object for FFmpeg, backed by ranged reads of its object.
 
 It reads whole blocks and keeps the most recently used ones, because FFmpeg reads in small pieces and, in fragmented
-files, alternates between audio and video. So one pass over a file fetches little more than the file's size.
+files, alternates between audio and video. So one pass over a file fetches little more than the file's size. A pass in
+order over a source on S3 fetches blocks ahead (`reading_ahead`).
 
 A storage error must not get lost inside FFmpeg, which would treat it as the end of the file. The reader stores it,
 returns no more bytes, and raises it from `check`, which `media.av_errors.reading` calls after FFmpeg has read.
@@ -9,7 +10,8 @@ returns no more bytes, and raises it from `check`, which `media.av_errors.readin
 
 import io
 from collections import OrderedDict
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 
 from slomo_batch.errors import (
     AccessRefused,
@@ -19,11 +21,14 @@ from slomo_batch.errors import (
     SourceUnreadable,
     StorageError,
 )
+from slomo_batch.media.read_ahead import ReadAhead
 
 BLOCK_BYTES = 1 << 20
 """Size of a block."""
 NUM_BLOCKS = 8
 """Number of blocks kept."""
+BLOCKS_AHEAD = 8
+"""Blocks fetched ahead from a store whose answers take long: S3."""
 
 _AS_VIDEO_ERRORS = {ObjectChanged: SourceChanged, ObjectMissing: SourceUnreadable, AccessRefused: SourceUnreadable}
 """What a storage error becomes for the video; others are raised unchanged."""
@@ -39,6 +44,7 @@ class RangeReader:
         *,
         block_bytes: int = BLOCK_BYTES,
         num_blocks: int = NUM_BLOCKS,
+        blocks_ahead: int = 0,
     ) -> None:
         self.size_bytes = size_bytes
         self.failure: BaseException | None = None
@@ -46,7 +52,26 @@ class RangeReader:
         self._block_bytes = block_bytes
         self._num_blocks = num_blocks
         self._blocks: OrderedDict[int, bytes] = OrderedDict()
+        self._blocks_ahead = blocks_ahead
+        self._ahead: ReadAhead | None = None
         self._position = 0
+
+    @contextmanager
+    def reading_ahead(self) -> Iterator[None]:
+        """Fetch up to `blocks_ahead` blocks ahead, in threads, while this block of code reads in order.
+
+        A failed block fails the read that needs it.
+        """
+        num_blocks = -(-self.size_bytes // self._block_bytes)
+        if not self._blocks_ahead:
+            yield
+            return
+        with ReadAhead(self._fetched, num_blocks, max_ahead=self._blocks_ahead) as ahead:
+            self._ahead = ahead
+            try:
+                yield
+            finally:
+                self._ahead = None
 
     def tell(self) -> int:
         """Return the position of the next read."""
@@ -95,15 +120,20 @@ class RangeReader:
         if number in self._blocks:
             self._blocks.move_to_end(number)
             return self._blocks[number]
+        if number * self._block_bytes >= self.size_bytes:
+            return b""
+        data = self._fetched(number) if self._ahead is None else self._ahead.block(number)
+        self._blocks[number] = data
+        if len(self._blocks) > self._num_blocks:
+            self._blocks.popitem(last=False)
+        return data
+
+    def _fetched(self, number: int) -> bytes:
+        """Fetch a block; called from several threads."""
         start = number * self._block_bytes
         end = min(start + self._block_bytes, self.size_bytes)
-        if start >= end:
-            return b""
         data = self._fetch(start, end)
         if len(data) != end - start:
             what = f"incomplete read of bytes {start} to {end} of the source"
             raise SourceChanged(what, expected=f"{end - start} bytes", got=f"{len(data)}")
-        self._blocks[number] = data
-        if len(self._blocks) > self._num_blocks:
-            self._blocks.popitem(last=False)
         return data

@@ -29,7 +29,7 @@ def rgb_frames(reader: RangeReader, name: str) -> Iterator[Rgb]:
     Raises:
         SourceUnreadable, SourceUnsupported: as listed in the table of `media.av_errors`.
     """
-    with reading(reader, name), open_source(reader) as container:
+    with reading(reader, name), open_source(reader) as container, reader.reading_ahead():
         for frame in container.decode(main_video(container, name)):
             yield np.asarray(frame.to_ndarray(format="rgb24"), dtype=np.uint8)
 
@@ -40,7 +40,7 @@ def pictures_with_pts(reader: RangeReader, name: str) -> Iterator[tuple[int, Pic
     Raises:
         SourceUnreadable, SourceUnsupported: as listed in the table of `media.av_errors`.
     """
-    with reading(reader, name), open_source(reader) as container:
+    with reading(reader, name), open_source(reader) as container, reader.reading_ahead():
         for frame in container.decode(main_video(container, name)):
             if frame.pts is not None:
                 yield frame.pts, picture_from_frame(frame)

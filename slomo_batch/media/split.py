@@ -8,7 +8,7 @@ of them are `held`, that is, copies of a neighbor because they could not be deco
 another part of the file begins.
 """
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -79,7 +79,7 @@ def split_copy(  # noqa: PLR0917 - one job's nouns in their order
     folder: Path,
     *,
     audio: bool,
-) -> Iterator[SplitPart]:
+) -> Generator[SplitPart]:
     """Copy the packets of each slice into its own archive, and all audio packets into one.
 
     Archives are yielded as soon as they are complete, the audio last. With `audio` the whole file is read, otherwise
@@ -131,7 +131,7 @@ def split_decode(  # noqa: PLR0917 - one job's nouns in their order
     *,
     audio: bool,
     max_held_frames: int,
-) -> Iterator[SplitPart]:
+) -> Generator[SplitPart]:
     """Decode the source once and store each slice's frames losslessly; audio as in `split_copy`.
 
     Raises:
@@ -196,6 +196,7 @@ def _opened(  # noqa: PLR0917 - one job's nouns in their order
 ) -> Iterator[_OpenSource]:
     with ExitStack() as stack:
         container = stack.enter_context(open_source(reader))
+        stack.enter_context(reader.reading_ahead())
         video = _stream_as_planned(container, facts.stream_index, name)
         if not isinstance(video, VideoStream):
             raise SourceChanged(f"stream {facts.stream_index} is no longer the video", where=name)

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from slomo_batch.errors import SlomoError
-from slomo_batch.media.reader import RangeReader
+from slomo_batch.media.reader import BLOCKS_AHEAD, RangeReader
 from slomo_batch.records import Machine, Resolved, Source, VideoPlan
 from slomo_batch.steps.pair_pool import PairPool
 from slomo_batch.storage.store import Locate, ObjectStore
@@ -41,7 +41,9 @@ class StepContext:
         """Open the source for ranged reads, each of which fails if the object has changed (If-Match)."""
         store, key = self.locate(source.uri)
         return RangeReader(
-            lambda start, end: store.get_range(key, start, end, fingerprint=source.fingerprint), source.size_bytes
+            lambda start, end: store.get_range(key, start, end, fingerprint=source.fingerprint),
+            source.size_bytes,
+            blocks_ahead=0 if store.root.is_local else BLOCKS_AHEAD,
         )
 
     @contextmanager

@@ -3,7 +3,8 @@
 The copy lane copies packets without decoding. The decode lane decodes the source once and stores its frames losslessly.
 """
 
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Collection, Generator, Iterator, Sequence
+from contextlib import closing
 from pathlib import Path
 
 from slomo_batch.media.chunk_cutter import ChunkArchive
@@ -30,8 +31,11 @@ def split_video(
     chunks = {chunk.index: chunk for chunk in chunks_in_lane(plan.video_id, stored.chunks, lane)}
     index, timeline = read_index(stored, context)
     slices = [_slice(chunks[number], stored, index, timeline) for number in sorted(wanted)]
-    with context.folder() as folder:
-        for part in _parts(stored, slices, index, context, folder, lane=lane, audio=audio):
+    with (
+        context.folder() as folder,
+        closing(_parts(stored, slices, index, context, folder, lane=lane, audio=audio)) as parts,
+    ):
+        for part in parts:
             if isinstance(part, ChunkArchive):
                 chunk = chunks[part.index]
                 key = context.layout.chunk(plan.video_id, lane, chunk.index, chunk.chunk_id)
@@ -58,7 +62,7 @@ def _parts(
     *,
     lane: Lane,
     audio: bool,
-) -> Iterator[SplitPart]:
+) -> Generator[SplitPart]:
     request, facts = stored.plan.request, stored.plan.facts
     reader = context.reader(request.source)
     if lane == "copy":

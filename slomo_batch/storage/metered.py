@@ -1,8 +1,9 @@
-"""MeteredStore: wrap a store and count the bytes read and written, for one call in one thread."""
+"""MeteredStore: wrap a store and count the bytes read and written, for one call and the threads that read for it."""
 
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
+from threading import Lock
 
 from slomo_batch.storage.store import ObjectInfo, ObjectStore
 from slomo_batch.uri import Uri
@@ -14,6 +15,12 @@ class Traffic:
 
     read_bytes: int = 0
     written_bytes: int = 0
+    _lock: Lock = field(default_factory=Lock, repr=False, compare=False)
+
+    def count_read(self, size_bytes: int) -> None:
+        """Count bytes that were read; several threads may read for a call."""
+        with self._lock:
+            self.read_bytes += size_bytes
 
 
 class MeteredStore:
@@ -45,13 +52,13 @@ class MeteredStore:
         return self._read(self._store.get_range(key, start, end, fingerprint=fingerprint))
 
     def _read(self, data: bytes) -> bytes:
-        self._traffic.read_bytes += len(data)
+        self._traffic.count_read(len(data))
         return data
 
     def get_file(self, key: str, path: Path) -> None:
         """See ObjectStore."""
         self._store.get_file(key, path)
-        self._traffic.read_bytes += path.stat().st_size
+        self._traffic.count_read(path.stat().st_size)
 
     def put(self, key: str, data: bytes) -> None:
         """See ObjectStore."""

@@ -15,7 +15,7 @@ import numpy as np
 
 from slomo_batch.errors import ManifestError, SlomoError, SourceUnsupported
 from slomo_batch.interpolators.cut_detection import CONTEXT, PairKind, classify_pair
-from slomo_batch.media.reader import RangeReader
+from slomo_batch.media.reader import BLOCKS_AHEAD, RangeReader
 from slomo_batch.media.rgb import pictures_with_pts, rgb_frames_at
 from slomo_batch.picture import Picture
 from slomo_batch.records import Source
@@ -173,7 +173,9 @@ def open_reader(source: Source, locate: Locate) -> RangeReader:
     """Open the source for ranged reads, each of which checks the fingerprint of the file."""
     store, key = locate(source.uri)
     return RangeReader(
-        lambda start, end: store.get_range(key, start, end, fingerprint=source.fingerprint), source.size_bytes
+        lambda start, end: store.get_range(key, start, end, fingerprint=source.fingerprint),
+        source.size_bytes,
+        blocks_ahead=0 if store.root.is_local else BLOCKS_AHEAD,
     )
 
 
