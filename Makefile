@@ -9,7 +9,7 @@ PIP := $(BIN)/python -m pip --disable-pip-version-check install --quiet --constr
 export OMP_WAIT_POLICY := PASSIVE
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-all docs lint bench fuzz simulate chaos cluster clean training-data train train-test
+.PHONY: help demo test test-all docs lint bench bench-device fuzz simulate chaos cluster clean training-data train train-test
 
 help:
 	@echo "make demo           slow down the sample clip four times, into demo-output/"
@@ -18,6 +18,7 @@ help:
 	@echo "make docs           write the tables of docs/manifest.md from the declarations of the settings"
 	@echo "make lint           run make test without the tests"
 	@echo "make bench          measure speed"
+	@echo "make bench-device   measure this machine's GPU, or else its CPU, in under eight minutes"
 	@echo "make fuzz           try thousands of damaged files, manifests, tables and work places (minutes)"
 	@echo "make simulate       simulate a job of a million chunks in virtual time (minutes)"
 	@echo "make chaos          kill and freeze running jobs; the longest test takes SLOMO_CHAOS_SECONDS (1200)"
@@ -81,6 +82,9 @@ test-all: test fuzz simulate cluster bench
 
 bench: $(VENV)/installed-dev  # without OMP_WAIT_POLICY, as a user runs it
 	env -u OMP_WAIT_POLICY $(BIN)/pytest -m bench -s
+
+bench-device: $(VENV)/installed-dev
+	$(BIN)/python -m tests.benchmarks.device
 
 simulate: $(VENV)/installed-dev
 	$(BIN)/pytest -m simulate -s
