@@ -201,7 +201,7 @@ def _ray(
         with RayMetrics(environment.job) as metrics:
             yield Machines(
                 engine=RayEngine(environment, needs, num_tasks=LOCAL_TASKS if own else None),
-                abilities=_abilities_of_a_worker(worker, stop),
+                abilities=probe_abilities() if own and not gpus else _abilities_of_a_worker(worker, stop),
                 num_machines=machines_to_expect(len(alive_nodes()), cluster_total("CPU")),
                 description="a local Ray" if own else f"the Ray cluster at {ray.get_runtime_context().gcs_address}",
                 displays=(metrics,),
@@ -222,7 +222,7 @@ def _worker_needs(settings: ClusterSettings, *, is_local: bool, num_gpus: float)
     shares = _shares(settings) if is_local and not gpus else None
     cores = shares.cores if shares else settings.cpus_per_worker
     return WorkerNeeds(
-        min_workers=settings.min_workers,
+        min_workers=max(settings.min_workers, 1 if is_local else 0),  # it starts while the first video is opened
         max_workers=shares.workers if shares else settings.max_workers,
         num_gpus=gpus,
         num_cpus=1 if gpus else cores,
