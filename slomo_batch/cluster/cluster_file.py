@@ -35,7 +35,7 @@ def cluster_problems(config: object, *, gpus_per_worker: float, cpus_per_worker:
     schema = _schema_problems(config)
     if schema:
         return schema
-    needs = {"GPU": gpus_per_worker, "CPU": 1.0 if gpus_per_worker else float(cpus_per_worker)}
+    needs = {"GPU": gpus_per_worker, "CPU": float(cpus_per_worker)}
     own = (_type_problems(config), _head_problems(config), _fit_problems(config, needs), _spot_problems(config))
     return [*chain(*own), *_token_problems(config)]
 

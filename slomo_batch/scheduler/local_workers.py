@@ -6,6 +6,12 @@ MOST_CORES = 8
 """The most cores of a worker whose number the manifest does not set: beyond it, its threads wait for one another."""
 
 
+def cores_beside_gpu(num_cores: int, workers: int) -> int:
+    """How many cores of this machine each worker with a GPU takes, if the manifest does not set it: all but one of its
+    share, which is left for steps."""
+    return max(1, num_cores // workers - 1)
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CoreShares:
     """Workers on a machine, and what each of them has."""

@@ -21,7 +21,7 @@ from slomo_batch.plan.job_pin import Basis
 from slomo_batch.report.events import Display
 from slomo_batch.scheduler.engine import Engine
 from slomo_batch.scheduler.inline_engine import InlineEngine
-from slomo_batch.scheduler.local_workers import CoreShares, chunks_at_once, share_cores
+from slomo_batch.scheduler.local_workers import CoreShares, chunks_at_once, cores_beside_gpu, share_cores
 from slomo_batch.scheduler.stop_signals import StopRequests
 from slomo_batch.settings import Cluster, Precision
 from slomo_batch.steps.pair_pool import PairPool
@@ -215,19 +215,40 @@ def _ray(
 
 def _worker_needs(settings: ClusterSettings, *, is_local: bool, num_gpus: float) -> "WorkerNeeds":
     """What one worker takes, on a Ray that has this many GPUs now."""
-    from slomo_batch.scheduler.chunk_worker import WorkerNeeds  # noqa: PLC0415 an inline job never loads Ray
-
     has_gpus = num_gpus >= settings.gpus_per_worker > 0
     gpus = settings.gpus_per_worker if has_gpus or (settings.requires_gpus and not is_local) else 0.0
-    shares = _shares(settings) if is_local and not gpus else None
-    cores = shares.cores if shares else settings.cpus_per_worker
+    if gpus:
+        return _needs_with_gpus(settings, gpus, is_local=is_local, num_gpus=num_gpus)
+    if is_local:
+        shares = _shares(settings)
+        return _needs(settings, is_local=True, max_workers=shares.workers, num_cpus=shares.cores, slots=shares.slots)
+    cores = settings.cpus_per_worker
+    most = settings.max_workers
+    return _needs(settings, is_local=False, max_workers=most, num_cpus=cores, slots=chunks_at_once(cores))
+
+
+def _needs_with_gpus(settings: ClusterSettings, gpus: float, *, is_local: bool, num_gpus: float) -> "WorkerNeeds":
+    """What a worker with GPUs takes. Its cores estimate prior flows and encode, while the GPU runs the network."""
+    cores = settings.cpus_per_worker
+    if is_local and not settings.chooses_cpus:
+        workers = min(settings.max_workers, max(1, int(num_gpus / gpus)))
+        cores = cores_beside_gpu(len(os.sched_getaffinity(0)), workers)
+    most = settings.max_workers
+    return _needs(settings, is_local=is_local, max_workers=most, num_cpus=cores, slots=GPU_SLOTS, num_gpus=gpus)
+
+
+def _needs(
+    settings: ClusterSettings, *, is_local: bool, max_workers: int, num_cpus: int, slots: int, num_gpus: float = 0.0
+) -> "WorkerNeeds":
+    from slomo_batch.scheduler.chunk_worker import WorkerNeeds  # noqa: PLC0415 an inline job never loads Ray
+
     return WorkerNeeds(
         min_workers=max(settings.min_workers, 1 if is_local else 0),  # it starts while the first video is opened
-        max_workers=shares.workers if shares else settings.max_workers,
-        num_gpus=gpus,
-        num_cpus=1 if gpus else cores,
-        slots=GPU_SLOTS if gpus else chunks_at_once(cores),
-        cores=GPU_SLOTS if gpus else cores,
+        max_workers=max_workers,
+        num_gpus=num_gpus,
+        num_cpus=num_cpus,
+        slots=slots,
+        cores=max(slots, num_cpus),
         hang_s=settings.hang_s,
     )
 

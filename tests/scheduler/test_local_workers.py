@@ -2,7 +2,7 @@
 
 import pytest
 
-from slomo_batch.scheduler.local_workers import CoreShares, chunks_at_once, share_cores
+from slomo_batch.scheduler.local_workers import CoreShares, chunks_at_once, cores_beside_gpu, share_cores
 
 
 @pytest.mark.parametrize(
@@ -28,3 +28,13 @@ def test_a_limit_of_workers_leaves_no_core_idle_unless_the_manifest_sets_their_c
 
 def test_a_worker_of_one_core_holds_one_chunk_and_larger_ones_some() -> None:
     assert [chunks_at_once(cores) for cores in (1, 2, 3, 4, 8, 16)] == [1, 2, 2, 2, 4, 8]
+
+
+def test_a_worker_with_a_gpu_leaves_one_core_of_its_share_for_steps() -> None:
+    assert [cores_beside_gpu(cores, workers) for cores, workers in ((1, 1), (8, 1), (16, 1), (16, 2), (4, 8))] == [
+        1,
+        7,
+        15,
+        7,
+        1,
+    ]
