@@ -14,7 +14,7 @@ from slomo_batch.evaluation.methods import OpenMethod, SizeSettings
 from slomo_batch.evaluation.report import FrameScore, Score, mean_or_none
 from slomo_batch.evaluation.rgb8 import to_tensor, to_uint8
 from slomo_batch.evaluation.worst_frames import WorstFrames
-from slomo_batch.interpolators.contract import Frame, Held, make_frames
+from slomo_batch.interpolators.contract import Frame, Held, make_frames_on_cpu
 from slomo_batch.interpolators.duplicate import nearest_frames
 
 
@@ -104,9 +104,9 @@ def _make_frames(method: OpenMethod, settings: SizeSettings, pair: EvalPair, res
     window = [None if frame is None else to_tensor(frame) for frame in pair.window_for(method.context)]
     if not result.settings.get(settings):
         # Warm up: the first run at a size allocates memory and loads code.
-        list(make_frames(interpolator, window, pair.times))
+        list(make_frames_on_cpu(interpolator, window, pair.times))
     start = perf_counter()
-    made = list(make_frames(interpolator, window, pair.times))
+    made = list(make_frames_on_cpu(interpolator, window, pair.times))
     result.seconds += perf_counter() - start
     result.num_made += len(made)
     return made

@@ -4,6 +4,9 @@ An interpolator keeps no state between pairs: its output depends on its argument
 nothing, and several threads may call it at once, for a pair each. A method that reads more than the pair declares how
 many frames on either side as its `context`, and always gets a window of that size.
 
+A method that computes on another device than the CPU states it as its `device`. Frames are there when it gets them, and
+stay there when it returns them.
+
 Times are read and frames are made lazily, since a pair may have very many of them.
 """
 
@@ -12,6 +15,7 @@ from enum import Enum
 from fractions import Fraction
 from typing import Protocol, runtime_checkable
 
+import torch
 from torch import Tensor
 
 
@@ -33,12 +37,12 @@ class Interpolator(Protocol):
         """Yield the frames at `times` between i0 (time 0) and i1 (time 1), one per time, in the same order.
 
         Args:
-            i0_CHW: RGB, fp32, [3, H, W], nominally 0 to 1, on the CPU.
+            i0_CHW: RGB, fp32, [3, H, W], nominally 0 to 1, on the method's device.
             i1_CHW: the next source frame, likewise.
             times: at least one, each strictly within (0, 1).
 
         Yields:
-            For each time an RGB frame like the input, on the CPU, or which of the two source frames to hold.
+            For each time an RGB frame like the input, on the same device, or which of the two source frames to hold.
 
         Raises:
             OutOfMemory: the pair does not fit into the memory of the device.
@@ -78,6 +82,11 @@ def pair_bytes(method: AnyInterpolator, width: int, height: int, num_frames: int
     return BYTES_PER_PX * width * height if stated is None else int(stated(width, height, num_frames))
 
 
+def device_of(method: AnyInterpolator) -> torch.device:
+    """Return the device of the frames that the method gets and returns: its `device`, by default the CPU."""
+    return torch.device(getattr(method, "device", "cpu"))
+
+
 def context_of(method: AnyInterpolator) -> int:
     """Return the number of source frames that the method reads beyond a pair, on either side."""
     return method.context if isinstance(method, WindowInterpolator) else 0
@@ -90,7 +99,8 @@ def make_frames(
 
     Args:
         method: the method to use.
-        window: the pair with `context_of(method)` frames on either side; None beyond the ends of the video.
+        window: the pair with `context_of(method)` frames on either side, on `device_of(method)`; None beyond the ends
+            of the video.
         times: at least one, each strictly within (0, 1).
 
     Raises:
@@ -102,6 +112,16 @@ def make_frames(
     if i0_CHW is None or i1_CHW is None:
         raise ValueError("the window does not contain the pair")
     return method.between(i0_CHW, i1_CHW, times)
+
+
+def make_frames_on_cpu(
+    method: AnyInterpolator, window: Sequence[Tensor | None], times: Iterable[Fraction]
+) -> Iterator[Tensor | Held]:
+    """Do what `make_frames` does, for frames that are on the CPU and shall be there again."""
+    device = device_of(method)
+    there = [None if frame is None else frame.to(device) for frame in window]
+    for frame in make_frames(method, there, times):
+        yield frame if isinstance(frame, Held) else frame.cpu()
 
 
 def nearest_source_frame(time: Fraction) -> Held:

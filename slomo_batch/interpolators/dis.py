@@ -14,6 +14,8 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from slomo_batch.color.transfers import to_cpu
+
 LUMA_RGB = (0.299, 0.587, 0.114)
 MIN_SIDE_PX = 32
 """Smallest height and width of the coarsest level; smaller pictures are padded by replicating the border."""
@@ -35,12 +37,18 @@ def fast_preset() -> Search:
     return search
 
 
-def luma(image_CHW: Tensor) -> Levels:
-    """Convert RGB, [3, H, W], 0 to 1, to 8-bit luma, [H, W]."""
+def luma_of_pair(i0_CHW: Tensor, i1_CHW: Tensor) -> tuple[Levels, Levels]:
+    """Convert two pictures, RGB, [3, H, W], 0 to 1, to 8-bit luma, [H, W]. Only that leaves their device."""
+    levels_0, levels_1 = to_cpu(_luma(i0_CHW), _luma(i1_CHW))
+    return levels_0.numpy(), levels_1.numpy()
+
+
+def _luma(image_CHW: Tensor) -> Tensor:
+    """Return the 8-bit luma on the device of the picture, the same bits on every device."""
     r, g, b = image_CHW
     luma_HW = r * LUMA_RGB[0] + g * LUMA_RGB[1] + b * LUMA_RGB[2]
-    levels: Levels = luma_HW.mul_(255).round_().clamp_(0, 255).to(torch.uint8).contiguous().numpy()
-    return levels
+    levels_HW: Tensor = luma_HW.mul_(255).round_().clamp_(0, 255).to(torch.uint8).contiguous()
+    return levels_HW
 
 
 def downscale(levels: Levels, divisor: int) -> Levels:

@@ -32,7 +32,7 @@ class Flow:
         """Yield the frames at `times`; see the contract."""
         height, width = i0_CHW.shape[-2:]
         i0, i1 = self._pad(i0_CHW), self._pad(i1_CHW)
-        flows_14HW = self._flows(dis.luma(i0[0]), dis.luma(i1[0]))
+        flows_14HW = self._flows(*dis.luma_of_pair(i0[0], i1[0]))
         for time in times:
             yield _warp_and_blend(i0, i1, flows_14HW, float(time))[0, :, :height, :width]
 

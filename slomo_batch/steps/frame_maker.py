@@ -13,14 +13,17 @@ from functools import partial
 from itertools import chain, groupby, islice
 from typing import Literal, TypeVar
 
+import torch
 from torch import Tensor
 
-from slomo_batch.color.conversion import ColorSpec, from_rgb, output_color_tags, to_rgb
+from slomo_batch.color.conversion import ColorSpec, output_color_tags, picture_of, planes_from_rgb, to_rgb
 from slomo_batch.color.formats import convert
+from slomo_batch.color.transfers import Download
 from slomo_batch.errors import FrameMissing
-from slomo_batch.interpolators.contract import AnyInterpolator, Held, context_of, make_frames, pair_bytes
+from slomo_batch.interpolators.contract import AnyInterpolator, Held, context_of, device_of, make_frames, pair_bytes
 from slomo_batch.interpolators.cut_detection import CONTEXT, PairKind, classify_pair
 from slomo_batch.interpolators.duplicate import nearest_frames
+from slomo_batch.interpolators.out_of_memory import out_of_memory_mapped
 from slomo_batch.media.frames import planar_format_name
 from slomo_batch.picture import PIXEL_FORMATS, Picture
 from slomo_batch.records import Chunk, ColorFacts, VideoPlan
@@ -84,6 +87,7 @@ class FrameMaker:
         self._settings: Interpolate = plan.request.settings.interpolate
         self._context = plan.resolved.context
         self._interpolator = interpolator
+        self._device = device_of(interpolator)
         self._output = PIXEL_FORMATS[plan.resolved.pixel_format]
         self._spec = ColorSpec.of(plan.facts.color, source, plan.facts.height)
         self._threads = plan.resolved.threads
@@ -109,7 +113,7 @@ class FrameMaker:
             these = (time.t for time in upcoming[1])
             first = list(islice(these, self._most_at_once + 1))
             if len(first) > self._most_at_once:
-                yield self._pair(seen, chain(first, these))
+                yield self._one_by_one(seen, chain(first, these))
             else:
                 width, height = self._size
                 num_bytes = pair_bytes(self._interpolator, width, height, len(first))
@@ -124,9 +128,9 @@ class FrameMaker:
     def _seen(self, pair: int, around: Sequence[Picture | None]) -> "_SeenPair":
         """The pair and the source frames around it, of which each is converted to RGB once."""
         first = pair - self._context
-        known, spec, watch = self._rgb, self._spec, self._watch
+        known = self._rgb
         self._rgb = {
-            number: known.get(number) or _SharedRgb(picture, spec, watch)
+            number: known.get(number) or _SharedRgb(picture, self._spec, self._device, self._watch)
             for number, picture in enumerate(around, start=first)
             if picture is not None
         }
@@ -134,24 +138,38 @@ class FrameMaker:
         return _SeenPair(number=pair, pictures=tuple(around), rgb=tuple(rgb), context=self._context)
 
     def _whole_pair(self, seen: "_SeenPair", times: Iterable[Fraction]) -> list[OutputFrame]:
-        return list(self._pair(seen, times))
+        download = Download()
+        made = list(self._pair(seen, times, download))
+        self._wait(download)
+        return [self._frame(picture, kind) for picture, kind in made]
 
-    def _pair(self, seen: "_SeenPair", times: Iterable[Fraction]) -> Iterator[OutputFrame]:
+    def _one_by_one(self, seen: "_SeenPair", times: Iterable[Fraction]) -> Iterator[OutputFrame]:
+        download = Download()
+        for picture, kind in self._pair(seen, times, download):
+            self._wait(download)
+            yield self._frame(picture, kind)
+
+    def _wait(self, download: Download) -> None:
+        with self._watch.stage("model"):  # which computes meanwhile
+            download.wait()
+
+    def _pair(self, seen: "_SeenPair", times: Iterable[Fraction], download: Download) -> Iterator[tuple[Picture, Kind]]:
+        """Yield the picture of each output frame, which is complete after `download`."""
         i0, i1 = seen.i0_i1
         if i0 is None:
             raise FrameMissing(f"the decoder did not return source frame {seen.number}")
         upcoming = iter(times)
         for t in upcoming:
             if t == 0:
-                yield self._frame(self._source(i0), "source")
+                yield self._source(i0), "source"
             elif i1 is None:
                 raise FrameMissing(f"the decoder did not return source frame {seen.number + 1}")
             else:  # times increase: this one and all later ones are between the two source frames
-                yield from self._between(seen, (i0, i1), chain((t,), upcoming))
+                yield from self._between(seen, (i0, i1), chain((t,), upcoming), download)
 
     def _between(
-        self, seen: "_SeenPair", i0_i1: tuple[Picture, Picture], times: Iterable[Fraction]
-    ) -> Iterator[OutputFrame]:
+        self, seen: "_SeenPair", i0_i1: tuple[Picture, Picture], times: Iterable[Fraction], download: Download
+    ) -> Iterator[tuple[Picture, Kind]]:
         pair_kind = self._pair_kind(seen)
         if pair_kind is PairKind.MOVING:
             frames: Iterable[Tensor | Held] = self._interpolate(seen, times)
@@ -160,7 +178,7 @@ class FrameMaker:
             frames = nearest_frames(times)
             kind = "held_at_cut" if pair_kind is PairKind.CUT else "held_repeat"
         for frame in frames:
-            yield self._frame(self._picture(frame, i0_i1), kind)
+            yield self._picture(frame, i0_i1, download), kind
 
     def _pair_kind(self, seen: "_SeenPair") -> PairKind:
         with self._watch.stage("judge"):
@@ -173,11 +191,12 @@ class FrameMaker:
         window = [None if shared is None else shared.tensor() for shared in rgb]
         return self._watch.each("model", make_frames(self._interpolator, window, times))
 
-    def _picture(self, frame: Tensor | Held, i0_i1: tuple[Picture, Picture]) -> Picture:
+    def _picture(self, frame: Tensor | Held, i0_i1: tuple[Picture, Picture], download: Download) -> Picture:
         if isinstance(frame, Held):
             return self._source(i0_i1[0] if frame is Held.FIRST else i0_i1[1])
-        with self._watch.stage("color"):
-            return from_rgb(frame, self._output, self._spec)
+        with self._watch.stage("color"), out_of_memory_mapped(*self._size):
+            planes = planes_from_rgb(frame, self._output, self._spec)
+            return picture_of([download.add(plane) for plane in planes], self._output)
 
     def _source(self, picture: Picture) -> Picture:
         with self._watch.stage("color"):
@@ -210,10 +229,10 @@ class _SeenPair:
 
 
 class _SharedRgb:
-    """A source frame as RGB, converted by the first pair that needs it."""
+    """A source frame as RGB on the interpolator's device, converted by the first pair that needs it."""
 
-    def __init__(self, picture: Picture, spec: ColorSpec, watch: Stopwatch) -> None:
-        self._picture, self._spec, self._watch = picture, spec, watch
+    def __init__(self, picture: Picture, spec: ColorSpec, device: torch.device, watch: Stopwatch) -> None:
+        self._picture, self._spec, self._device, self._watch = picture, spec, device, watch
         self._lock = threading.Lock()
         self._tensor: Tensor | None = None
 
@@ -221,8 +240,11 @@ class _SharedRgb:
         """RGB, fp32, [3, H, W]."""
         with self._lock:
             if self._tensor is None:
-                with self._watch.stage("color"):
-                    self._tensor = to_rgb(self._picture, self._spec)
+                with (
+                    self._watch.stage("color"),
+                    out_of_memory_mapped(self._picture.width, self._picture.height),
+                ):
+                    self._tensor = to_rgb(self._picture, self._spec, self._device)
             return self._tensor
 
 

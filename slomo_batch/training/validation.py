@@ -17,7 +17,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from slomo_batch.interpolators.contract import Held, Interpolator
+from slomo_batch.interpolators.contract import Held, Interpolator, make_frames_on_cpu
 from slomo_batch.interpolators.superslomo.guided import Guided
 from slomo_batch.interpolators.superslomo.inference import SuperSlomo
 from slomo_batch.interpolators.superslomo.paper import Paper
@@ -112,7 +112,8 @@ def mean_psnr(model: Interpolator, validation: Mapping[str, list[ValidationPair]
 
 
 def _of_case(model: Interpolator, pair: ValidationPair) -> Iterator[float]:
-    for made, truth in zip(model.between(pair.i0, pair.i1, list(pair.between)), pair.between.values(), strict=True):
+    frames = make_frames_on_cpu(model, (pair.i0, pair.i1), list(pair.between))
+    for made, truth in zip(frames, pair.between.values(), strict=True):
         if isinstance(made, Held):
             raise TypeError("a method that holds source frames cannot be validated")
         yield psnr(made, truth)

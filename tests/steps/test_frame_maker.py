@@ -4,6 +4,7 @@ from collections.abc import Callable, Iterable, Iterator
 from dataclasses import replace
 from fractions import Fraction
 from itertools import count, islice
+from typing import ClassVar
 
 import numpy as np
 import pytest
@@ -12,6 +13,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from slomo_batch.color.conversion import ColorSpec, to_rgb
+from slomo_batch.color.transfers import Download
 from slomo_batch.errors import OutOfMemory
 from slomo_batch.interpolators.blend import Blend
 from slomo_batch.interpolators.contract import AnyInterpolator, Held
@@ -68,7 +70,7 @@ def guided() -> SuperSlomo:
 def test_the_frames_of_a_very_long_pair_come_as_they_are_asked_for(
     method: AnyInterpolator, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(inference, "AHEAD_FRAMES", range(1, 5))
+    monkeypatch.setattr(inference, "MAX_BATCH_PX", 4 * 320 * 192)
     plan, end = plan_of("cfr"), 10**9
     window = SourceWindow(moving(8, width=320, height=192), first=0, context=plan.resolved.context, watched=())
     times = (FrameTime(frame=frame, pair=2, t=Fraction(frame, end)) for frame in range(end))
@@ -160,11 +162,45 @@ def test_an_error_in_a_pair_in_the_middle_is_the_error_of_the_chunk(cores: int) 
 def test_a_source_frame_is_converted_to_rgb_once(monkeypatch: pytest.MonkeyPatch) -> None:
     converted = []
 
-    def counted(picture: Picture, spec: ColorSpec) -> Tensor:
+    def counted(picture: Picture, spec: ColorSpec, device: torch.device) -> Tensor:
         converted.append(picture)
-        return to_rgb(picture, spec)
+        return to_rgb(picture, spec, device)
 
     monkeypatch.setattr("slomo_batch.steps.frame_maker.to_rgb", counted)
     pictures = moving(9, width=64, height=48)
     frames_of(pictures, Blend(), cores=3)
     assert sorted(map(id, converted)) == sorted(map(id, pictures))
+
+
+class Late(Download):
+    """Fills its copies in when it is waited for, as a GPU may."""
+
+    waits: ClassVar[list[int]] = []
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._copies: list[tuple[Tensor, Tensor]] = []
+
+    def add(self, tensor: Tensor) -> Tensor:
+        self._copies.append((torch.zeros_like(tensor), tensor))
+        return self._copies[-1][0]
+
+    def wait(self) -> None:
+        self.waits.append(len(self._copies))
+        for copy, tensor in self._copies:
+            copy.copy_(tensor)
+        self._copies.clear()
+
+
+@pytest.mark.parametrize("most_at_once", [1, 8])
+def test_frames_are_read_after_they_came_down_which_is_awaited_once_a_pair(
+    most_at_once: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pictures = moving(4, width=64, height=48, pixel_format="yuv422p10le")
+    expected = frames_of(pictures, Blend(), cores=1)
+    monkeypatch.setattr("slomo_batch.steps.frame_maker.AT_ONCE_FRAMES", range(most_at_once, most_at_once + 1))
+    monkeypatch.setattr("slomo_batch.steps.frame_maker.Download", Late)
+    Late.waits.clear()
+    assert frames_of(pictures, Blend(), cores=1) == expected
+    planes = 3
+    assert Late.waits == ([0, planes, planes] * 3 if most_at_once == 1 else [2 * planes] * 3)

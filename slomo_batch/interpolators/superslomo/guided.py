@@ -13,6 +13,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
+from slomo_batch.color.transfers import to_device
 from slomo_batch.interpolators import dis
 from slomo_batch.interpolators.superslomo.unet import CompactUNet
 from slomo_batch.interpolators.superslomo.warp import exact_warp, intermediate_flows, upsample
@@ -62,11 +63,13 @@ def prior_flows(i0_1CHW: Tensor, i1_1CHW: Tensor) -> Tensor:
     """Estimate flow_01 and flow_10 by dense inverse search, [1, 4, H / 4, W / 4], in pixels of the half-size picture.
 
     Args:
-        i0_1CHW: RGB 0 to 1, height and width multiples of 4, on the CPU.
+        i0_1CHW: RGB 0 to 1, height and width multiples of 4, on any device. The search runs on the CPU, and the flow
+            is returned on this device.
         i1_1CHW: the next source frame, likewise.
     """
-    luma_0, luma_1 = (dis.luma(half_size(image)[0]) for image in (i0_1CHW, i1_1CHW))
-    return functional.avg_pool2d(dis.bidirectional_flow(dis.fast_preset, luma_0, luma_1), 2)
+    levels = dis.luma_of_pair(half_size(i0_1CHW)[0], half_size(i1_1CHW)[0])
+    flows_14HW = dis.bidirectional_flow(dis.fast_preset, *levels)
+    return to_device(functional.avg_pool2d(flows_14HW, 2), i0_1CHW.device)
 
 
 def half_size(image_BCHW: Tensor) -> Tensor:

@@ -14,6 +14,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
+from slomo_batch.color.transfers import to_device
 from slomo_batch.interpolators.contract import Held
 from slomo_batch.interpolators.device import use_threads
 from slomo_batch.interpolators.out_of_memory import out_of_memory_mapped
@@ -24,17 +25,14 @@ from slomo_batch.interpolators.superslomo.warp import upsample
 from slomo_batch.settings import Precision
 
 Network = Paper | Compact | Guided
-"""A network has `flow_inputs` (further inputs of `flows`, computed on the CPU), `flows` (the flow of a pair) and
-`frames` (the frames at given times). Picture sizes must be multiples of `size_multiple()`."""
+"""A network has `flow_inputs` (further inputs of `flows`, found on the CPU), `flows` (the flow of a pair) and `frames`
+(the frames at given times). All tensors are on its device. Picture sizes must be multiples of `size_multiple()`."""
 
 DTYPES: dict[Precision, torch.dtype] = {"fp32": torch.float32, "bf16": torch.bfloat16, "fp16": torch.float16}
 
 MAX_BATCH_PX = 1 << 21
 """Pixels in a batch of the second net: eight frames at 640x360, one from 1080p on. Larger batches are not faster, and
 need more memory (about 1 kB per pixel in the paper's network at fp32)."""
-AHEAD_PX, AHEAD_FRAMES = 1 << 26, range(8, 65)
-"""Pixels of the frames that are computed before the first is returned (32 frames of 1080p, 800 MB), and the limits on
-their number."""
 
 
 class SuperSlomo:
@@ -61,11 +59,11 @@ class SuperSlomo:
         network.to(device=device, dtype=DTYPES[precision])
         network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]  # missing in torch's stubs
         self._network = network
-        self._device = device
+        self.device = device
         self._divisor = flow_scale.denominator
         self._threads = threads
-        # A GPU computes one pair at a time, so its memory holds only one; other threads of the worker fetch, decode
-        # and encode meanwhile. On CPUs each thread has its own core.
+        # One thread at a time starts the kernels of a batch. They run in that order, so the memory of the GPU holds the
+        # intermediate results of only one. On CPUs each thread has its own core.
         self._device_lock: AbstractContextManager[object] = threading.Lock() if device.type == "cuda" else nullcontext()
 
     def pair_bytes(self, width: int, height: int, num_frames: int) -> int:
@@ -74,22 +72,22 @@ class SuperSlomo:
         return self._network.bytes_per_px * width * height * batch
 
     def between(self, i0_CHW: Tensor, i1_CHW: Tensor, times: Iterable[Fraction]) -> Iterator[Tensor | Held]:
-        """Yield the frames at `times`; see the contract."""
+        """Yield the frames at `times`; see the contract. Once the flow is found, no step waits for the device."""
         use_threads(self._threads)
         height, width = i0_CHW.shape[-2:]
         with out_of_memory_mapped(width, height), torch.inference_mode():
-            seen = self._pad(i0_CHW), self._pad(i1_CHW)
-            flow_inputs = self._network.flow_inputs(*map(self._downscale, seen))
-        frames = self._frames(*seen, flow_inputs, times)
-        while made := self._next_frames(frames, width, height):
+            i0, i1 = self._pad(i0_CHW), self._pad(i1_CHW)
+            seen = self._downscale(i0), self._downscale(i1)
+            flow_inputs = self._network.flow_inputs(*seen)
+            with self._device_lock:
+                flows = self._flows(*seen, *flow_inputs)
+        for batch in self._batches(times, i0.shape[-2] * i0.shape[-1]):
+            use_threads(self._threads)
+            with out_of_memory_mapped(width, height), torch.inference_mode():
+                t_B = to_device(torch.tensor(batch, dtype=torch.float32), self.device)
+                with self._device_lock:
+                    made = self._network.frames(i0, i1, flows, t_B)[..., :height, :width]
             yield from made
-
-    def _next_frames(self, frames: Iterator[Tensor], width: int, height: int) -> list[Tensor]:
-        """Return the next frames, as many as may be computed ahead; empty at the end."""
-        use_threads(self._threads)
-        num = min(max(AHEAD_PX // (width * height), AHEAD_FRAMES.start), AHEAD_FRAMES.stop - 1)
-        with out_of_memory_mapped(width, height), torch.inference_mode(), self._device_lock:
-            return [frame[:, :height, :width] for frame in islice(frames, num)]
 
     def _pad(self, image_CHW: Tensor) -> Tensor:
         """Pad to a multiple of the block size by replicating the last column and row, [1, C, H, W]."""
@@ -103,21 +101,15 @@ class SuperSlomo:
         """Downscale the picture for flow estimation."""
         return functional.avg_pool2d(image_1CHW, self._divisor) if self._divisor > 1 else image_1CHW
 
-    def _frames(
-        self, i0: Tensor, i1: Tensor, flow_inputs: tuple[Tensor, ...], times: Iterable[Fraction]
-    ) -> Iterator[Tensor]:
-        """Yield padded frames, [C, H, W], on the CPU. No step waits for the device before the copy back."""
-        i0, i1, *flow_inputs_there = (tensor.to(self._device) for tensor in (i0, i1, *flow_inputs))
-        flows = self._network.flows(self._downscale(i0), self._downscale(i1), *flow_inputs_there)
-        if self._divisor > 1:
-            flows = upsample(flows, self._divisor).mul_(self._divisor)
-        for t_B in self._batches(times, i0.shape[-2] * i0.shape[-1]):
-            yield from self._network.frames(i0, i1, flows, t_B).cpu()
+    def _flows(self, i0: Tensor, i1: Tensor, *flow_inputs: Tensor) -> Tensor:
+        """Return the flow of the pair for the whole pictures, given the downscaled ones."""
+        flows = self._network.flows(i0, i1, *flow_inputs)
+        return upsample(flows, self._divisor).mul_(self._divisor) if self._divisor > 1 else flows
 
-    def _batches(self, times: Iterable[Fraction], frame_px: int) -> Iterator[Tensor]:
+    def _batches(self, times: Iterable[Fraction], frame_px: int) -> Iterator[list[float]]:
         waiting = map(float, times)
         while batch := list(islice(waiting, _frames_per_batch(frame_px))):
-            yield torch.tensor(batch, dtype=torch.float32, device=self._device)
+            yield batch
 
 
 def _frames_per_batch(frame_px: int) -> int:

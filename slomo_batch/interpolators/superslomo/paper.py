@@ -53,9 +53,12 @@ class Paper(nn.Module):
 
 
 def _mean(image_BCHW: Tensor) -> Tensor:
-    """Return the mean as [1, C, 1, 1], for one picture or two concatenated along the channels."""
-    mean = image_BCHW.new_tensor(MEAN_RGB).repeat(image_BCHW.shape[1] // 3)
-    return mean[None, :, None, None]
+    """Return the mean as [1, C, 1, 1], for one picture or two concatenated along the channels.
+
+    It is filled in on the device: a copy from the CPU would wait for the device.
+    """
+    channels = [image_BCHW.new_full((1, 1, 1, 1), mean) for mean in MEAN_RGB]
+    return torch.cat(channels * (image_BCHW.shape[1] // 3), dim=1)
 
 
 def _subtract_mean(image_BCHW: Tensor) -> Tensor:
