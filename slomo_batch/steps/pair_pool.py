@@ -2,16 +2,19 @@
 
 A pair's frames depend on nothing but the source frames around it, so several pairs of a chunk can be made at once, on
 one core each, and are the same frames. The chunk's own thread decodes, takes the frames in order, and encodes them.
+Memory decides only how many pairs are made at once, never how one is made.
 """
 
 import threading
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor, wait
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Generic, TypeVar
+
+from slomo_batch.errors import OutOfMemory
 
 T = TypeVar("T")
 
@@ -67,7 +70,15 @@ class PairPool:
                 self._memory.give_back(num_bytes)
 
     def _run(self, job: Job[T]) -> list[T]:
-        with self._free_cores.held(job.cores):
+        """Run a job; if it runs out of memory, run it once more alone, and fewer jobs at once from then on."""
+        with self._free_cores.held(job.cores) as is_alone:
+            try:
+                return job.run()
+            except OutOfMemory:
+                if is_alone:
+                    raise
+        self._free_cores.give_up(job.cores)
+        with self._free_cores.all_held():
             return job.run()
 
     def _finish(self, started: deque[tuple[Future[list[T]], int]], most_left: int) -> Iterator[T]:
@@ -105,15 +116,27 @@ class _Cores:
         self._total = self._free = total
         self._changed = threading.Condition()
 
-    @contextmanager
-    def held(self, cores: int) -> Iterator[None]:
-        """Hold so many cores; all of them if there are fewer."""
-        wanted = min(cores, self._total)
+    def give_up(self, cores: int) -> None:
+        """Do without so many cores from now on, but one."""
         with self._changed:
-            self._changed.wait_for(lambda: self._free >= wanted)
+            fewer = min(cores, self._total - 1)
+            self._total -= fewer
+            self._free -= fewer
+
+    def all_held(self) -> AbstractContextManager[bool]:
+        """Hold all cores."""
+        return self.held(self._total)
+
+    @contextmanager
+    def held(self, cores: int) -> Iterator[bool]:
+        """Hold so many cores; all if there are fewer. Tells whether these are all, so that no other job runs."""
+        with self._changed:
+            self._changed.wait_for(lambda: self._free >= min(cores, self._total))
+            wanted = min(cores, self._total)
             self._free -= wanted
+            are_all = wanted == self._total
         try:
-            yield
+            yield are_all
         finally:
             with self._changed:
                 self._free += wanted

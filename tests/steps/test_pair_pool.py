@@ -7,6 +7,7 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
+from slomo_batch.errors import OutOfMemory
 from slomo_batch.steps.pair_pool import AHEAD, Job, PairPool, available_memory
 
 GIB = 1 << 30
@@ -146,3 +147,38 @@ def test_results_that_are_not_wanted_are_not_made() -> None:
 
 def test_the_available_memory_is_plausible() -> None:
     assert 1 << 26 < available_memory() < 1 << 50
+
+
+class Scarce:
+    """Memory for so many jobs at once: each of more fails."""
+
+    def __init__(self, room: int) -> None:
+        self._room, self._lock, self.now, self.failures = room, threading.Lock(), 0, 0
+
+    def run(self) -> list[int]:
+        with self._lock:
+            self.now += 1
+            failed = self.now > self._room
+            self.failures += failed
+        time.sleep(0.005)
+        with self._lock:
+            self.now -= 1
+        if failed:
+            raise OutOfMemory("a pair of frames does not fit into memory")
+        return [1]
+
+
+@pytest.mark.parametrize("room", [1, 2, 3])
+def test_a_pair_that_runs_out_of_memory_is_made_alone_and_fewer_run_at_once_from_then_on(room: int) -> None:
+    memory, pool = Scarce(room), PairPool(4)
+    assert list(pool.in_order(job(memory.run) for _ in range(40))) == [1] * 40
+    assert 0 < memory.failures <= 4
+    failures = memory.failures
+    assert list(pool.in_order(job(memory.run) for _ in range(40))) == [1] * 40
+    assert memory.failures <= max(failures, 4 - room)
+
+
+def test_a_pair_that_does_not_fit_alone_fails_its_chunk() -> None:
+    for cores in (1, 3):
+        with pytest.raises(OutOfMemory):
+            list(PairPool(cores).in_order(job(Scarce(0).run) for _ in range(4)))
