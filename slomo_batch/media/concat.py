@@ -6,7 +6,7 @@ never exceed presentation times. (Adding an offset to the segments' own decoding
 reorder less.) Audio packets are interleaved by time. Both are read as streams, so memory does not grow with the
 video.
 
-MP4 and MOV files have their index at the front and exact times; Matroska rounds times to the millisecond.
+MP4 and MOV files have their index at the front (`moov_size`) and exact times; Matroska rounds times to the millisecond.
 """
 
 import io
@@ -23,12 +23,14 @@ from typing import Any, cast
 import av
 from av.audio.stream import AudioStream
 from av.container import OutputContainer
+from av.error import ArgumentError
 from av.stream import Disposition
 from av.video.stream import VideoStream
 
 from slomo_batch.errors import OutputInvalid
 from slomo_batch.media.av_errors import ffmpeg_errors
 from slomo_batch.media.encode import ColorNumbers, SegmentFacts, extradata_sha256
+from slomo_batch.media.moov_size import MAX_MOOV_BYTES, max_moov_bytes
 from slomo_batch.media.packet_archive import ArchiveReader
 from slomo_batch.media.packets import StreamHeader, to_av
 from slomo_batch.plan.codecs import ENCODERS
@@ -65,13 +67,20 @@ class StitchSpec:
         return max(facts.max_reorder for facts in self.segments)
 
 
-def stitch(spec: StitchSpec, segments: Iterable[Path], audio: Path | None, out: Path) -> None:
+class MoovDoesNotFit(Exception):
+    """The index of the file is larger than the space reserved for it."""
+
+
+def stitch(
+    spec: StitchSpec, segments: Iterable[Path], audio: Path | None, out: Path, *, reserves_moov: bool = True
+) -> None:
     """Join the segments and the audio archive into `out`, whose suffix determines the container.
 
     The next of `segments` is taken only when the one before is finished, so they may be fetched and deleted on the
-    way.
+    way. With `reserves_moov` an MP4 or MOV is written in one pass, otherwise in two.
 
     Raises:
+        MoovDoesNotFit: with `reserves_moov`: call again without it. The file is not usable.
         OutputInvalid: a segment does not match the plan, or the container refuses a stream.
     """
     _check_headers(spec, out)
@@ -81,7 +90,11 @@ def stitch(spec: StitchSpec, segments: Iterable[Path], audio: Path | None, out: 
     if first is None:
         raise OutputInvalid("no segments to join", where=str(out))
     failed = ffmpeg_errors(OutputInvalid, "FFmpeg cannot join the segments", where=str(out), also=(ValueError,))
-    with failed, _open_audio(audio) as archive, _output(out, spec, kind) as container:
+    with (
+        failed,
+        _open_audio(audio) as archive,
+        _output(out, spec, kind, _moov_bytes(spec, first, archive) if reserves_moov else None) as container,
+    ):
         with av.open(str(first)) as opened:
             video = _video_stream(container, opened.streams.video[0], spec, kind)
         audio_packets = _audio_packets(archive, container, kind) if archive else iter(())
@@ -113,13 +126,14 @@ def _check_headers(spec: StitchSpec, out: Path) -> None:
 
 
 @contextmanager
-def _output(out: Path, spec: StitchSpec, kind: Container) -> Iterator[OutputContainer]:
-    """The output file, which is complete if the block ends without an error."""
+def _output(out: Path, spec: StitchSpec, kind: Container, moov_bytes: int | None) -> Iterator[OutputContainer]:
+    """The output file, which is complete if the block ends without an error. `moov_bytes` are reserved at its front."""
     # By default Matroska shifts all tracks if one has a negative time, and gives each file a random id. Here the same
     # segments must make the same bytes.
     options = {"avoid_negative_ts": "disabled", "fflags": "+bitexact"}
     if kind.has_exact_times:
-        options = {"movflags": "+faststart", "movie_timescale": str(_movie_timescale(spec.rate))}
+        front = {"movflags": "+faststart"} if moov_bytes is None else {"moov_size": str(moov_bytes)}
+        options = {**front, "movie_timescale": str(_movie_timescale(spec.rate))}
     container = av.open(str(out), "w", format=kind.muxer, container_options=options)
     try:
         yield container
@@ -127,7 +141,26 @@ def _output(out: Path, spec: StitchSpec, kind: Container) -> Iterator[OutputCont
         with suppress(av.FFmpegError, OSError, ValueError):  # the first error is the one to report
             container.close()
         raise
-    container.close()
+    try:
+        container.close()
+    except ArgumentError as error:
+        if kind.has_exact_times and moov_bytes is not None:
+            raise MoovDoesNotFit from error
+        raise
+
+
+def _moov_bytes(spec: StitchSpec, first: Path, archive: ArchiveReader | None) -> int | None:
+    """Bytes to reserve for the index; None if they are too many."""
+    with av.open(str(first)) as opened:
+        header = opened.streams.video[0].codec_context.extradata or b""
+    needed = max_moov_bytes(
+        num_frames=spec.num_frames,
+        reorders=spec.max_reorder > 0,
+        video_header=header,
+        audio=archive.headers if archive else (),
+        num_audio_packets=archive.num_packets if archive else 0,
+    )
+    return needed if needed <= MAX_MOOV_BYTES else None
 
 
 def _movie_timescale(rate: Fraction) -> int:

@@ -12,7 +12,7 @@ from itertools import accumulate, pairwise
 from pathlib import Path
 
 from slomo_batch.errors import BorderMismatch, ObjectMissing, OutputExists, OutputInvalid, WorkDamaged
-from slomo_batch.media.concat import StitchSpec, stitch
+from slomo_batch.media.concat import MoovDoesNotFit, StitchSpec, stitch
 from slomo_batch.media.encode import SegmentFacts
 from slomo_batch.media.inspect import verify_output
 from slomo_batch.plan.codecs import codec_of
@@ -234,7 +234,10 @@ def _join(
         ),
     )
     tracks = _fetch_audio(plan, audio, context, folder) if audio else None
-    stitch(spec, _fetched(plan, segments, context, folder), tracks, out)
+    try:
+        stitch(spec, _fetched(plan, segments, context, folder), tracks, out)
+    except MoovDoesNotFit:
+        stitch(spec, _fetched(plan, segments, context, folder), tracks, out, reserves_moov=False)
     borders = list(accumulate(done.num_frames for done in segments))[:-1]
     verify_output(out, spec, borders=borders, num_audio_tracks=audio.num_tracks if audio else 0)
     return out
