@@ -8,8 +8,11 @@ from slomo_batch.cluster.shared_disk import check_no_local_paths
 from slomo_batch.errors import StoreUnusable
 from slomo_batch.records import VideoRequest
 from slomo_batch.steps.context import StepContext
-from slomo_batch.steps.stitch import DISK_FACTOR
 from slomo_batch.storage.capability import check_access, check_put_if_absent
+
+DISK_FACTOR = 1.2
+"""Local disk that the stitch of a long video needs, as a multiple of the output's size: for the output, its audio, and
+the few segments at hand."""
 
 
 def check_work_store(context: StepContext) -> None:

@@ -5,8 +5,8 @@ The output is a pure function of the choice. It appears under its final name com
 
 import hashlib
 import shutil
-from collections.abc import Iterator, Sequence
-from contextlib import suppress
+from collections.abc import Generator, Sequence
+from contextlib import closing, suppress
 from dataclasses import fields
 from itertools import accumulate, pairwise
 from pathlib import Path
@@ -35,13 +35,16 @@ from slomo_batch.steps.output_ownership import (
 )
 from slomo_batch.steps.stored_records import MADE_AGAIN, commit
 from slomo_batch.steps.video_records import VideoRecords, read_receipt
+from slomo_batch.steps.work_ahead import work_ahead
 from slomo_batch.storage.store import ObjectInfo
 from slomo_batch.storage.work_layout import parts_of
 from slomo_batch.uri import Uri
 
-DISK_FACTOR = 2.2
-"""Local disk that a stitch needs, as a multiple of the output's size: for the file, and for its copy with the index in
-front."""
+SEGMENTS_AHEAD = 4
+"""Segments that are downloaded from S3 while those before them are joined."""
+_INDEX_BYTES_PER_FRAME = 40
+"""Space for the index of an MP4 or MOV, as `media.moov_size` reserves it. That of the audio needs less than its archive
+has beside the packets."""
 
 
 def stitch_video(stored: StoredPlan, lane: Lane, context: StepContext, *, exists: Exists) -> Published:
@@ -215,7 +218,7 @@ def _join(
             where=context.work.uri(context.layout.choice(plan.video_id)),
             remedy=MADE_AGAIN,
         )
-    _check_disk(segments, audio, folder)
+    _check_disk(segments, audio, folder, num_at_hand=_num_ahead(context) + 1)
     out = folder / f"output{container_of(plan.request.output_uri.suffix).suffix}"
     spec = StitchSpec(
         rate=plan.grid.rate,
@@ -235,32 +238,47 @@ def _join(
     )
     tracks = _fetch_audio(plan, audio, context, folder) if audio else None
     try:
-        stitch(spec, _fetched(plan, segments, context, folder), tracks, out)
+        with closing(_fetched(plan, segments, context, folder)) as fetched:
+            stitch(spec, fetched, tracks, out)
     except MoovDoesNotFit:
-        stitch(spec, _fetched(plan, segments, context, folder), tracks, out, reserves_moov=False)
+        with closing(_fetched(plan, segments, context, folder)) as fetched:
+            stitch(spec, fetched, tracks, out, reserves_moov=False)
     borders = list(accumulate(done.num_frames for done in segments))[:-1]
     verify_output(out, spec, borders=borders, num_audio_tracks=audio.num_tracks if audio else 0)
     return out
 
 
-def _fetched(plan: VideoPlan, segments: Sequence[ChunkDone], context: StepContext, folder: Path) -> Iterator[Path]:
-    """Download the segments one at a time, checking that each is the one that was committed."""
-    for place, done in enumerate(segments):
-        path = folder / f"segment-{done.index}{codec_of(plan.resolved.encoder).segment.suffix}"
-        try:
-            _fetch_segment(plan, done, path, context)
-        except WorkDamaged:
-            for later in segments[place + 1 :]:  # find all damaged ones now, to make them again at once
-                with suppress(WorkDamaged):
-                    _fetch_segment(plan, later, path, context)
-            raise
-        yield path
-        path.unlink()
+def _fetched(plan: VideoPlan, segments: Sequence[ChunkDone], context: StepContext, folder: Path) -> Generator[Path]:
+    """Download the segments, a few ahead, checking that each is the one that was committed. Each is deleted when the
+    next is taken."""
+    with closing(
+        work_ahead(
+            lambda done: _fetch_segment(plan, done, context, folder),
+            segments,
+            num_ahead=_num_ahead(context),
+        )
+    ) as downloads:
+        for download in downloads:
+            try:
+                path = download()
+            except WorkDamaged:
+                for later in downloads:  # find all damaged ones now, to make them again at once
+                    with suppress(WorkDamaged):
+                        later().unlink()
+                raise
+            yield path
+            path.unlink()
 
 
-def _fetch_segment(plan: VideoPlan, done: ChunkDone, path: Path, context: StepContext) -> None:
+def _num_ahead(context: StepContext) -> int:
+    return 0 if context.work.root.is_local else SEGMENTS_AHEAD
+
+
+def _fetch_segment(plan: VideoPlan, done: ChunkDone, context: StepContext, folder: Path) -> Path:
+    path = folder / f"segment-{done.index}{codec_of(plan.resolved.encoder).segment.suffix}"
     commit_key = context.layout.commit(plan.video_id, done.chunk_id)
     _fetch_committed(plan, done.segment_key, done.sha256, path, context, commit_key=commit_key)
+    return path
 
 
 def _fetch_audio(plan: VideoPlan, audio: AudioDone, context: StepContext, folder: Path) -> Path:
@@ -294,9 +312,14 @@ def _fetch_committed(
         )
 
 
-def _check_disk(segments: Sequence[ChunkDone], audio: AudioDone | None, folder: Path) -> None:
-    output_bytes = sum(done.size_bytes for done in segments) + (audio.size_bytes if audio else 0)
-    needed, free = int(DISK_FACTOR * output_bytes), shutil.disk_usage(folder).free
+def _check_disk(segments: Sequence[ChunkDone], audio: AudioDone | None, folder: Path, *, num_at_hand: int) -> None:
+    """Check that there is room for the output, the audio, and `num_at_hand` segments."""
+    sizes = sorted((done.size_bytes for done in segments), reverse=True)
+    audio_bytes = audio.size_bytes if audio else 0
+    index_bytes = _INDEX_BYTES_PER_FRAME * sum(done.num_frames for done in segments)
+    output_bytes = sum(sizes) + audio_bytes + index_bytes
+    needed = output_bytes + audio_bytes + sum(sizes[:num_at_hand])
+    free = shutil.disk_usage(folder).free
     if free < needed:
         raise OutputInvalid(
             "too little free disk space to join the segments",
