@@ -24,6 +24,11 @@ def device_kind() -> Literal["cpu", "cuda"]:
     return "cuda" if torch.cuda.is_available() else "cpu"
 
 
+def free_device_memory() -> int | None:
+    """Return the free bytes of the GPU that `auto` selects; None if it selects the CPU."""
+    return torch.cuda.mem_get_info()[0] if device_kind() == "cuda" else None
+
+
 def use_threads(threads: int) -> None:
     """Set the number of CPU threads that torch uses in the calling thread."""
     if torch.get_num_threads() != threads:

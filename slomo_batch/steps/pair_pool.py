@@ -147,8 +147,15 @@ _CGROUP = Path("/sys/fs/cgroup")
 
 
 def available_memory() -> int:
-    """Return the bytes that this process can still take: of the machine, and of its control group."""
+    """Return the bytes that this process can still take: of the machine, of its control group, and of its GPU.
+
+    The pictures of a pair are on the GPU if there is one, so its memory limits the pairs in flight as well.
+    """
+    from slomo_batch.interpolators.device import free_device_memory  # noqa: PLC0415 loads torch
+
     found = [_meminfo_bytes()]
+    if (free := free_device_memory()) is not None:
+        found.append(free)
     limit, used = (_number(_CGROUP / name) for name in ("memory.max", "memory.current"))
     if limit is not None and used is not None:
         found.append(max(0, limit - used))

@@ -8,6 +8,7 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 
 from slomo_batch.errors import OutOfMemory
+from slomo_batch.interpolators import device
 from slomo_batch.steps.pair_pool import AHEAD, Job, PairPool, available_memory
 
 GIB = 1 << 30
@@ -182,3 +183,8 @@ def test_a_pair_that_does_not_fit_alone_fails_its_chunk() -> None:
     for cores in (1, 3):
         with pytest.raises(OutOfMemory):
             list(PairPool(cores).in_order(job(Scarce(0).run) for _ in range(4)))
+
+
+def test_the_memory_of_a_gpu_counts(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(device, "free_device_memory", lambda: 12345)
+    assert available_memory() == 12345

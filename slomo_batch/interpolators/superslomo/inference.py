@@ -33,6 +33,9 @@ DTYPES: dict[Precision, torch.dtype] = {"fp32": torch.float32, "bf16": torch.bfl
 MAX_BATCH_PX = 1 << 21
 """Pixels in a batch of the second net: eight frames at 640x360, one from 1080p on. Larger batches are not faster, and
 need more memory (about 1 kB per pixel in the paper's network at fp32)."""
+DEVICE_BYTES_PER_PX, DEVICE_FRAME_BYTES_PER_PX = 64, 12
+"""Memory of a GPU that a pair takes beside the network, for each pixel of a picture: two pictures, padded and not, and
+the flow; and each frame of a batch. Counted, not measured."""
 
 
 class SuperSlomo:
@@ -67,8 +70,13 @@ class SuperSlomo:
         self._device_lock: AbstractContextManager[object] = threading.Lock() if device.type == "cuda" else nullcontext()
 
     def pair_bytes(self, width: int, height: int, num_frames: int) -> int:
-        """Return the memory of the network while it makes a batch; see `contract.pair_bytes`."""
+        """Return the memory of the network while it makes a batch; see `contract.pair_bytes`.
+
+        On a GPU the pairs in flight share the memory of the network, which makes one batch at a time.
+        """
         batch = min(num_frames, _frames_per_batch(width * height))
+        if self.device.type != "cpu":
+            return (DEVICE_BYTES_PER_PX + DEVICE_FRAME_BYTES_PER_PX * batch) * width * height
         return self._network.bytes_per_px * width * height * batch
 
     def between(self, i0_CHW: Tensor, i1_CHW: Tensor, times: Iterable[Fraction]) -> Iterator[Tensor | Held]:
