@@ -19,7 +19,7 @@ from slomo_batch.errors import OutOfMemory
 T = TypeVar("T")
 
 MEMORY_SHARE = 0.5
-"""Share of the memory that is available when the pool starts that pairs in flight may take."""
+"""Share of the available memory that pairs in flight may take."""
 AHEAD = 2
 """Pairs that may be in flight for each core: one is made, and one is ready or waits, so that no core does."""
 
@@ -39,11 +39,11 @@ class PairPool:
     """Runs jobs on `cores` threads. Chunks share the threads and the memory."""
 
     def __init__(self, cores: int, *, memory_bytes: int | None = None) -> None:
-        """`memory_bytes` for all jobs in flight; by default a share of what is available now."""
+        """`memory_bytes` for all jobs in flight; by default a share of what is available when the first one starts."""
         self.cores = cores
         self._free_cores = _Cores(cores)
         self._threads = ThreadPoolExecutor(cores, thread_name_prefix="pair")
-        self._memory = _Memory(int(MEMORY_SHARE * available_memory()) if memory_bytes is None else memory_bytes)
+        self._memory = _Memory(memory_bytes)
 
     def in_order(self, parts: Iterable[Job[T] | Iterator[T]]) -> Iterator[T]:
         """Yield the results of all parts, in order.
@@ -92,21 +92,23 @@ class PairPool:
 class _Memory:
     """The memory of all jobs in flight, estimated."""
 
-    def __init__(self, total_bytes: int) -> None:
+    def __init__(self, total_bytes: int | None) -> None:
+        """None: a share of what is available when memory is first taken."""
         self._left_bytes = total_bytes
         self._lock = threading.Lock()
 
     def take(self, num_bytes: int, *, at_any_cost: bool) -> bool:
         """Take memory if it is left, or `at_any_cost`: every chunk may have one job in flight, so that it continues."""
         with self._lock:
-            if num_bytes > self._left_bytes and not at_any_cost:
-                return False
-            self._left_bytes -= num_bytes
-            return True
+            left = int(MEMORY_SHARE * available_memory()) if self._left_bytes is None else self._left_bytes
+            is_taken = num_bytes <= left or at_any_cost
+            self._left_bytes = left - num_bytes if is_taken else left
+            return is_taken
 
     def give_back(self, num_bytes: int) -> None:
+        """Give back what was taken."""
         with self._lock:
-            self._left_bytes += num_bytes
+            self._left_bytes = (self._left_bytes or 0) + num_bytes
 
 
 class _Cores:
