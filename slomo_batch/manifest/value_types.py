@@ -149,7 +149,7 @@ FORMS: Mapping[str, Callable[[], Any]] = {
     "method": lambda: Annotated[str, BeforeValidator(_method), WithJsonSchema({"enum": method_names()})],
     "weights": lambda: Annotated[str, BeforeValidator(locations.weights)],
 }
-"""Types of settings whose text has a form of its own, by the declaration's `form`."""
+"""Types of settings whose text has a special form, by the declaration's `form`."""
 
 
 def _of_pattern(pattern: str) -> dict[str, str]:

@@ -1,7 +1,7 @@
 """The tables of docs/manifest.md, which follow from the declarations of the settings.
 
-`python -m tests.architecture.manifest_page` (make docs) writes them into the page. A line `<!-- settings: retime -->`
-stands before the table of the settings whose keys begin with `retime`, and `<!-- end -->` after it.
+`python -m tests.architecture.manifest_page` (make docs) writes them into the page. The line `<!-- settings: retime -->`
+precedes the table of the settings whose keys begin with `retime`, and `<!-- end -->` follows it.
 """
 
 import re

@@ -1,4 +1,4 @@
-"""Packages that add interpolation methods, built as wheels and installed with pip into a folder of their own."""
+"""Packages that add interpolation methods, built as wheels and installed with pip into a separate folder."""
 
 import shutil
 import subprocess
