@@ -92,8 +92,13 @@ def test_a_cluster_in_another_temporary_folder_is_found_by_its_process(
     monkeypatch.setenv("RAY_TMPDIR", str(tmp_path / "default"))
     file = tmp_path / "ray_current_cluster"
     file.write_text(head)
-    words = ["/ray/raylet", "-c", "import sys; sys.stdin.read()", f"--temp_dir={tmp_path}"]
-    with subprocess.Popen(words, executable=sys.executable, stdin=subprocess.PIPE) as raylet:
+    code = "import sys; print('started', flush=True); sys.stdin.read()"
+    words = ["/ray/raylet", "-c", code, f"--temp_dir={tmp_path}"]
+    pipe = subprocess.PIPE
+    with subprocess.Popen(words, executable=sys.executable, stdin=pipe, stdout=pipe) as raylet:
+        # /proc shows the arguments only when the new program runs, which can be after Popen returns.
+        assert raylet.stdout is not None
+        raylet.stdout.readline()
         assert file in list(ray_address._address_files())
         choice = RayChoice(address=head, named_by=str(file))
         assert choice.init_arguments == {"_temp_dir": str(tmp_path)}
