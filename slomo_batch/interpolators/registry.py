@@ -132,8 +132,12 @@ def open_interpolator(spec: InterpolatorSpec) -> "AnyInterpolator":
         WeightsError: the weights file cannot be used.
         ValueError: flow_scale is not 1 / n.
     """
-    from slomo_batch.interpolators.device import use_threads  # noqa: PLC0415 loads torch
+    from slomo_batch.color.streams import wait_for_device  # noqa: PLC0415 loads torch
+    from slomo_batch.interpolators.contract import device_of  # noqa: PLC0415 as above
+    from slomo_batch.interpolators.device import use_threads  # noqa: PLC0415 as above
 
     method = find_method(spec.method).method
     use_threads(spec.threads)
-    return method.open(spec)
+    opened = method.open(spec)
+    wait_for_device(device_of(opened))  # its weights are there, for whatever stream a thread uses
+    return opened

@@ -18,6 +18,7 @@ from torch import Tensor
 
 from slomo_batch.color.conversion import ColorSpec, output_color_tags, picture_of, planes_from_rgb, to_rgb
 from slomo_batch.color.formats import convert
+from slomo_batch.color.streams import SharedTensor, own_stream
 from slomo_batch.color.transfers import Download
 from slomo_batch.errors import FrameMissing
 from slomo_batch.interpolators.contract import AnyInterpolator, Held, context_of, device_of, make_frames, pair_bytes
@@ -139,8 +140,9 @@ class FrameMaker:
 
     def _whole_pair(self, seen: "_SeenPair", times: Iterable[Fraction]) -> list[OutputFrame]:
         download = Download()
-        made = list(self._pair(seen, times, download))
-        self._wait(download)
+        with own_stream(self._device):
+            made = list(self._pair(seen, times, download))
+            self._wait(download)
         return [self._frame(picture, kind) for picture, kind in made]
 
     def _one_by_one(self, seen: "_SeenPair", times: Iterable[Fraction]) -> Iterator[OutputFrame]:
@@ -234,18 +236,18 @@ class _SharedRgb:
     def __init__(self, picture: Picture, spec: ColorSpec, device: torch.device, watch: Stopwatch) -> None:
         self._picture, self._spec, self._device, self._watch = picture, spec, device, watch
         self._lock = threading.Lock()
-        self._tensor: Tensor | None = None
+        self._shared: SharedTensor | None = None
 
     def tensor(self) -> Tensor:
-        """RGB, fp32, [3, H, W]."""
+        """RGB, fp32, [3, H, W], for work on the current stream."""
         with self._lock:
-            if self._tensor is None:
+            if self._shared is None:
                 with (
                     self._watch.stage("color"),
                     out_of_memory_mapped(self._picture.width, self._picture.height),
                 ):
-                    self._tensor = to_rgb(self._picture, self._spec, self._device)
-            return self._tensor
+                    self._shared = SharedTensor(to_rgb(self._picture, self._spec, self._device))
+            return self._shared.read()
 
 
 def output_color(plan: VideoPlan) -> ColorFacts:

@@ -75,12 +75,3 @@ def test_a_method_that_states_no_device_is_on_the_cpu() -> None:
     (frame,) = make_frames_on_cpu(Blend(), (texture(2, 3), texture(2, 3)), TIMES[:1])
     assert isinstance(frame, Tensor)
     assert frame.device == torch.device("cpu")
-
-
-def test_pairs_on_a_device_share_the_memory_of_the_network() -> None:
-    here, there = (
-        SuperSlomo(Guided(), device=device, precision="fp32", flow_scale=Fraction(1), threads=1)
-        for device in (torch.device("cpu"), META)
-    )
-    assert there.pair_bytes(1920, 1080, 3) == (64 + 12) * 1920 * 1080 < here.pair_bytes(1920, 1080, 3)
-    assert there.pair_bytes(640, 360, 3) == (64 + 3 * 12) * 640 * 360 < here.pair_bytes(640, 360, 3)

@@ -4,9 +4,7 @@ Convolutions run in `precision`; flows, sampling grids and synthesis always in f
 depends only on the picture size, so the same pair gives the same bits wherever its chunk starts.
 """
 
-import threading
 from collections.abc import Iterable, Iterator
-from contextlib import AbstractContextManager, nullcontext
 from fractions import Fraction
 from itertools import islice
 
@@ -33,9 +31,6 @@ DTYPES: dict[Precision, torch.dtype] = {"fp32": torch.float32, "bf16": torch.bfl
 MAX_BATCH_PX = 1 << 21
 """Pixels in a batch of the second net: eight frames at 640x360, one from 1080p on. Larger batches are not faster, and
 need more memory (about 1 kB per pixel in the paper's network at fp32)."""
-DEVICE_BYTES_PER_PX, DEVICE_FRAME_BYTES_PER_PX = 64, 12
-"""Memory of a GPU that a pair takes beside the network, for each pixel of a picture: two pictures, padded and not, and
-the flow; and each frame of a batch. Counted, not measured."""
 
 
 class SuperSlomo:
@@ -65,19 +60,10 @@ class SuperSlomo:
         self.device = device
         self._divisor = flow_scale.denominator
         self._threads = threads
-        # One thread at a time starts the kernels of a batch. They run in that order, so the memory of the GPU holds the
-        # intermediate results of only one. On CPUs each thread has its own core.
-        self._device_lock: AbstractContextManager[object] = threading.Lock() if device.type == "cuda" else nullcontext()
 
     def pair_bytes(self, width: int, height: int, num_frames: int) -> int:
-        """Return the memory of the network while it makes a batch; see `contract.pair_bytes`.
-
-        On a GPU the pairs in flight share the memory of the network, which makes one batch at a time.
-        """
-        batch = min(num_frames, _frames_per_batch(width * height))
-        if self.device.type != "cpu":
-            return (DEVICE_BYTES_PER_PX + DEVICE_FRAME_BYTES_PER_PX * batch) * width * height
-        return self._network.bytes_per_px * width * height * batch
+        """Return the memory of the network while it makes a batch; see `contract.pair_bytes`."""
+        return self._network.bytes_per_px * width * height * min(num_frames, _frames_per_batch(width * height))
 
     def between(self, i0_CHW: Tensor, i1_CHW: Tensor, times: Iterable[Fraction]) -> Iterator[Tensor | Held]:
         """Yield the frames at `times`; see the contract. Once the flow is found, no step waits for the device."""
@@ -87,14 +73,12 @@ class SuperSlomo:
             i0, i1 = self._pad(i0_CHW), self._pad(i1_CHW)
             seen = self._downscale(i0), self._downscale(i1)
             flow_inputs = self._network.flow_inputs(*seen)
-            with self._device_lock:
-                flows = self._flows(*seen, *flow_inputs)
+            flows = self._flows(*seen, *flow_inputs)
         for batch in self._batches(times, i0.shape[-2] * i0.shape[-1]):
             use_threads(self._threads)
             with out_of_memory_mapped(width, height), torch.inference_mode():
                 t_B = to_device(torch.tensor(batch, dtype=torch.float32), self.device)
-                with self._device_lock:
-                    made = self._network.frames(i0, i1, flows, t_B)[..., :height, :width]
+                made = self._network.frames(i0, i1, flows, t_B)[..., :height, :width]
             yield from made
 
     def _pad(self, image_CHW: Tensor) -> Tensor:
