@@ -152,6 +152,11 @@ class VideoFacts:
 # ---- what will be made ---------------------------------------------------------------------------------------------
 
 
+FIRST_BATCH_PX = 1 << 21
+"""Pixels of a batch of a network in the first version, and on CPUs: eight frames at 640x360, one from 1080p on. Larger
+batches are not faster on a CPU, and need more memory."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Resolved:
     """The value of every `auto`, as the plan decided it for all workers: the numeric class of interpolated frames."""
@@ -177,6 +182,8 @@ class Resolved:
     audio: Literal["keep", "stretch", "resample", "drop"]
     method_version: str = ""
     """Version of the package that adds the method, and of its pixels; empty for a method of slomo_batch."""
+    batch_px: int = FIRST_BATCH_PX
+    """Pixels of the frames that a network makes at once; it makes at least one frame."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -108,7 +108,7 @@ _RESOLVED = Schema(
     Resolved,
     "precision flow_scale weights_name weights_sha256 threads pyramid_levels encoder encoder_options pixel_format "
     "context audio",
-    later="method_version",
+    later="method_version batch_px",
 )
 _PLAN = Schema(
     VideoPlan,
@@ -127,7 +127,7 @@ _CHUNK = Schema(Chunk, "chunk_id index first_pair end_pair first_frame end_frame
 _CLAIM = Schema(DriverClaim, "driver host pid process_start beat ended")
 DOCUMENTS: Mapping[str, Schema] = MappingProxyType(
     {
-        "job.json": Schema(Basis, "precision threads nvenc_works"),
+        "job.json": Schema(Basis, "precision threads nvenc_works", later="gpu_batches"),
         "weights/*.json": Schema(WeightsPin, "name sha256 network"),
         "epochs/*.json": _CLAIM,
         "heartbeats/*.json": _CLAIM,

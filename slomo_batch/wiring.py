@@ -141,7 +141,7 @@ MAX_MODELS = 2
 """Models that one process keeps open. Otherwise an archive with many settings would fill the device's memory."""
 
 
-def _class_of(method: str, resolved: Resolved) -> tuple[str, str, Precision, Fraction, int, int]:
+def _class_of(method: str, resolved: Resolved) -> tuple[str, str, Precision, Fraction, int, int, int]:
     return (
         method,
         resolved.weights_sha256,
@@ -149,6 +149,7 @@ def _class_of(method: str, resolved: Resolved) -> tuple[str, str, Precision, Fra
         resolved.flow_scale,
         resolved.pyramid_levels,
         resolved.threads,
+        resolved.batch_px,
     )
 
 
@@ -178,6 +179,7 @@ def _spec(method: str, resolved: Resolved, weights: Path | None) -> Interpolator
         flow_scale=resolved.flow_scale,
         pyramid_levels=resolved.pyramid_levels,
         threads=resolved.threads,
+        batch_px=resolved.batch_px,
     )
 
 

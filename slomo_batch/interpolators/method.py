@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
 from slomo_batch.errors import StorageError, WeightsError
+from slomo_batch.records import FIRST_BATCH_PX
 from slomo_batch.settings import Precision
 
 if TYPE_CHECKING:
@@ -37,6 +38,8 @@ class InterpolatorSpec:
     """Levels of the coarse-to-fine flow pyramid; ignored by networks without one."""
     threads: int = 1
     """Threads that torch uses on the CPU. They are set before the method is opened."""
+    batch_px: int = FIRST_BATCH_PX
+    """Pixels of the frames that a network makes at once; it makes at least one frame."""
     device: Literal["auto", "cpu", "cuda"] = "auto"
     """auto: a CUDA device if there is one."""
 

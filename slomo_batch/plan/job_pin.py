@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from fractions import Fraction
 from typing import Literal
 
+from slomo_batch.plan.batches import batch_px
 from slomo_batch.plan.encoders import EncoderChoice
 from slomo_batch.records import Resolved
 from slomo_batch.settings import Interpolate, Precision, Settings
@@ -44,6 +45,8 @@ class Basis:
     precision: Precision
     threads: int
     nvenc_works: bool
+    gpu_batches: bool = False
+    """Whether networks make as many frames at once as suit a GPU: see plan/batches.py."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -59,6 +62,8 @@ class JobPin:
     nvenc_works: bool
     methods: Mapping[str, MethodPin]
     """The methods that the job's videos use, by name."""
+    gpu_batches: bool = False
+    """Whether networks make as many frames at once as suit a GPU: see plan/batches.py."""
 
     def weights_of(self, interpolate: Interpolate) -> WeightsPin | None:
         """What the settings' weights resolve to; None if their method has none."""
@@ -101,6 +106,7 @@ def resolve(
         context=max(least_context, method.context),
         audio=_audio(settings),
         method_version=method.version,
+        batch_px=batch_px(weights.network if weights else "", for_gpu=pin.gpu_batches),
     )
 
 

@@ -14,7 +14,7 @@ from slomo_batch.cluster.demand import Resources, described, floor, refusal
 from slomo_batch.cluster.ray_address import LOCAL, RayChoice
 from slomo_batch.cluster.shared_disk import machines_to_expect
 from slomo_batch.errors import ClusterError, Interrupted, ManifestError
-from slomo_batch.interpolators.device import supported_precision
+from slomo_batch.interpolators.device import device_kind, supported_precision
 from slomo_batch.media.encode import encoder_works
 from slomo_batch.plan.codecs import NVENC
 from slomo_batch.plan.job_pin import Basis
@@ -87,11 +87,17 @@ class Abilities:
 
     precision: Precision
     nvenc_works: bool
+    has_gpu: bool = False
 
 
 def basis_of(abilities: Abilities) -> Basis:
     """What the first run of a job stores about its machines."""
-    return Basis(precision=abilities.precision, threads=THREADS, nvenc_works=abilities.nvenc_works)
+    return Basis(
+        precision=abilities.precision,
+        threads=THREADS,
+        nvenc_works=abilities.nvenc_works,
+        gpu_batches=abilities.has_gpu,
+    )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -146,7 +152,11 @@ def _inline(settings: ClusterSettings, environment: JobEnvironment) -> Iterator[
 def probe_abilities() -> Abilities:
     """What this process can do. NVENC counts only if each of its encoders was tried and works: older GPUs lack AV1, and
     the plan chooses by this one flag for all codecs."""
-    return Abilities(precision=supported_precision(), nvenc_works=all(encoder_works(encoder) for encoder in NVENC))
+    return Abilities(
+        precision=supported_precision(),
+        nvenc_works=all(encoder_works(encoder) for encoder in NVENC),
+        has_gpu=device_kind() == "cuda",
+    )
 
 
 def _shares(settings: ClusterSettings) -> CoreShares:

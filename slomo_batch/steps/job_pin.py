@@ -85,6 +85,7 @@ def pin_job(basis: Basis, requests: Iterable[VideoRequest], context: StepContext
         threads=basis.threads,
         nvenc_works=basis.nvenc_works,
         methods=pinned,
+        gpu_batches=basis.gpu_batches,
     )
 
 

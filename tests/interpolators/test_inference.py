@@ -9,9 +9,9 @@ from torch import Tensor
 
 from slomo_batch.errors import OutOfMemory
 from slomo_batch.interpolators.out_of_memory import NO_MEMORY
-from slomo_batch.interpolators.superslomo import inference
 from slomo_batch.interpolators.superslomo.compact import Compact
-from slomo_batch.interpolators.superslomo.inference import MAX_BATCH_PX, SuperSlomo
+from slomo_batch.interpolators.superslomo.inference import SuperSlomo
+from slomo_batch.records import FIRST_BATCH_PX
 from tests.interpolators.footage import texture
 
 
@@ -35,9 +35,14 @@ class Watched(Compact):
         return super().frames(i0_1CHW, i1_1CHW, flows_14HW, t_B)
 
 
-def model(network: Compact, *, scale: int = 1, threads: int = 1) -> SuperSlomo:
+def model(network: Compact, *, scale: int = 1, threads: int = 1, batch_px: int = FIRST_BATCH_PX) -> SuperSlomo:
     return SuperSlomo(
-        network, device=torch.device("cpu"), precision="fp32", flow_scale=Fraction(1, scale), threads=threads
+        network,
+        device=torch.device("cpu"),
+        precision="fp32",
+        flow_scale=Fraction(1, scale),
+        threads=threads,
+        batch_px=batch_px,
     )
 
 
@@ -57,17 +62,17 @@ def test_flow_at_a_quarter_is_found_in_a_quarter_of_the_picture() -> None:
     assert network.flow_sizes == [(16, 32)]
 
 
-def test_large_pictures_go_through_in_smaller_batches(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(inference, "MAX_BATCH_PX", 32 * 48 * 3 + 5)
+def test_large_pictures_go_through_in_smaller_batches() -> None:
     network = Watched()
-    frames = list(model(network).between(texture(30, 40), texture(30, 40), TIMES))
+    frames = list(model(network, batch_px=32 * 48 * 3 + 5).between(texture(30, 40), texture(30, 40), TIMES))
     assert network.batches == [3, 3, 1]
     assert len(frames) == 7
 
 
-def test_full_hd_goes_one_frame_at_a_time_and_no_size_goes_none() -> None:
-    assert MAX_BATCH_PX // (1920 * 1088) == 1
-    assert max(1, MAX_BATCH_PX // (4096 * 2160)) == 1
+def test_a_batch_has_a_frame_however_large_it_is() -> None:
+    network = Watched()
+    list(model(network, batch_px=1).between(texture(30, 40), texture(30, 40), TIMES[:2]))
+    assert network.batches == [1, 1]
 
 
 @pytest.mark.parametrize(

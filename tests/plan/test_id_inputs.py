@@ -141,6 +141,12 @@ def test_a_later_setting_is_in_the_ids_only_where_it_is_not_neutral(monkeypatch:
     assert _ids(_with_ramp("0:4")) == ramped, "what is added after it changes nothing"
 
 
+def test_batches_for_a_gpu_make_another_video_and_the_same_receipt() -> None:
+    made = _ids(pin=replace(PIN, gpu_batches=True))
+    assert made[0] != IDS[0]
+    assert made[1] == IDS[1]
+
+
 def test_a_later_pin_is_in_the_video_id_only_where_it_is_not_neutral(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(id_inputs, "LATER_PINS", (Later(name="tiles", neutral=0),))
     assert _ids(pin=_extended(PIN, "tiles", 0)) == IDS

@@ -20,13 +20,12 @@ from slomo_batch.interpolators.contract import AnyInterpolator, Held
 from slomo_batch.interpolators.duplicate import Duplicate
 from slomo_batch.interpolators.flow import Flow
 from slomo_batch.interpolators.mci import Mci
-from slomo_batch.interpolators.superslomo import inference
 from slomo_batch.interpolators.superslomo.guided import Guided
 from slomo_batch.interpolators.superslomo.inference import SuperSlomo
 from slomo_batch.media.probe import probe
 from slomo_batch.picture import PIXEL_FORMATS, Picture
 from slomo_batch.plan.job_pin import JobPin, MethodPin
-from slomo_batch.records import Chunk, Source, VideoPlan, VideoRequest
+from slomo_batch.records import FIRST_BATCH_PX, Chunk, Source, VideoPlan, VideoRequest
 from slomo_batch.settings import Interpolate, Retime, Settings
 from slomo_batch.steps.frame_maker import FrameMaker, SourceWindow
 from slomo_batch.steps.open import plan_video
@@ -59,18 +58,18 @@ def moving(num: int, *, width: int, height: int, pixel_format: str = "yuv420p", 
     ]
 
 
-def guided() -> SuperSlomo:
+def guided(batch_px: int = FIRST_BATCH_PX) -> SuperSlomo:
     torch.manual_seed(1)
-    return SuperSlomo(Guided(), device=torch.device("cpu"), precision="fp32", flow_scale=Fraction(1), threads=1)
+    cpu = torch.device("cpu")
+    return SuperSlomo(Guided(), device=cpu, precision="fp32", flow_scale=Fraction(1), threads=1, batch_px=batch_px)
 
 
 @pytest.mark.parametrize(
-    "method", [Duplicate(), Blend(), Flow(), Mci(), guided()], ids=lambda method: type(method).__name__
+    "method",
+    [Duplicate(), Blend(), Flow(), Mci(), guided(batch_px=4 * 320 * 192)],
+    ids=lambda method: type(method).__name__,
 )
-def test_the_frames_of_a_very_long_pair_come_as_they_are_asked_for(
-    method: AnyInterpolator, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(inference, "MAX_BATCH_PX", 4 * 320 * 192)
+def test_the_frames_of_a_very_long_pair_come_as_they_are_asked_for(method: AnyInterpolator) -> None:
     plan, end = plan_of("cfr"), 10**9
     window = SourceWindow(moving(8, width=320, height=192), first=0, context=plan.resolved.context, watched=())
     times = (FrameTime(frame=frame, pair=2, t=Fraction(frame, end)) for frame in range(end))

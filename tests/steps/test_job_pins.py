@@ -93,6 +93,20 @@ def test_a_damaged_name_of_weights_stops_the_job_before_it_means_others(context:
     assert _pin(context, tmp_path) == pin
 
 
+def test_a_new_job_on_a_gpu_pins_batches_for_it_and_an_old_one_keeps_the_first_rule(
+    context: StepContext, tmp_path: Path
+) -> None:
+    (tmp_path / "own.safetensors").write_bytes(shipped_file("compact-3").read_bytes())
+    on_gpu = basis_of(Abilities(precision="bf16", nvenc_works=False, has_gpu=True))
+    assert pin_basis(on_gpu, context) == on_gpu
+    assert pinned_basis(context) == on_gpu
+    assert _pin(context, tmp_path, basis=on_gpu).gpu_batches
+    context.work.delete([context.layout.job])
+    context.work.put(context.layout.job, b'{"precision":"bf16","threads":1,"nvenc_works":false}')
+    began = pin_basis(on_gpu, context)
+    assert not _pin(context, tmp_path, basis=began).gpu_batches
+
+
 def test_a_job_that_began_with_two_threads_keeps_them(context: StepContext, tmp_path: Path) -> None:
     """Before pairs were made at once, `cpus_per_worker: 2` meant two threads for each pair."""
     (tmp_path / "own.safetensors").write_bytes(shipped_file("compact-3").read_bytes())

@@ -1,7 +1,7 @@
 """Super SloMo as an interpolator: pads pictures, computes flow once per pair, and makes its frames in batches.
 
 Convolutions run in `precision`; flows, sampling grids and synthesis always in fp32. The batch size of the second net
-depends only on the picture size, so the same pair gives the same bits wherever its chunk starts.
+depends only on the picture size and the plan, so the same pair gives the same bits wherever its chunk starts.
 """
 
 from collections.abc import Iterable, Iterator
@@ -20,6 +20,7 @@ from slomo_batch.interpolators.superslomo.compact import Compact
 from slomo_batch.interpolators.superslomo.guided import Guided
 from slomo_batch.interpolators.superslomo.paper import Paper
 from slomo_batch.interpolators.superslomo.warp import upsample
+from slomo_batch.records import FIRST_BATCH_PX
 from slomo_batch.settings import Precision
 
 Network = Paper | Compact | Guided
@@ -28,16 +29,19 @@ Network = Paper | Compact | Guided
 
 DTYPES: dict[Precision, torch.dtype] = {"fp32": torch.float32, "bf16": torch.bfloat16, "fp16": torch.float16}
 
-MAX_BATCH_PX = 1 << 21
-"""Pixels in a batch of the second net: eight frames at 640x360, one from 1080p on. Larger batches are not faster, and
-need more memory (about 1 kB per pixel in the paper's network at fp32)."""
-
 
 class SuperSlomo:
     """Interpolates with a Super SloMo network."""
 
     def __init__(
-        self, network: Network, *, device: torch.device, precision: Precision, flow_scale: Fraction, threads: int
+        self,
+        network: Network,
+        *,
+        device: torch.device,
+        precision: Precision,
+        flow_scale: Fraction,
+        threads: int,
+        batch_px: int = FIRST_BATCH_PX,
     ) -> None:
         """Take ownership of the network, cast it to `precision`, and move it to the device.
 
@@ -47,6 +51,7 @@ class SuperSlomo:
             precision: number type of the convolutions.
             flow_scale: resolution of flow estimation, 1 / n of the picture.
             threads: CPU threads of torch.
+            batch_px: pixels of the frames that the second net makes at once; it makes at least one.
 
         Raises:
             ValueError: flow_scale is not 1 / n.
@@ -60,10 +65,11 @@ class SuperSlomo:
         self.device = device
         self._divisor = flow_scale.denominator
         self._threads = threads
+        self._batch_px = batch_px
 
     def pair_bytes(self, width: int, height: int, num_frames: int) -> int:
         """Return the memory of the network while it makes a batch; see `contract.pair_bytes`."""
-        return self._network.bytes_per_px * width * height * min(num_frames, _frames_per_batch(width * height))
+        return self._network.bytes_per_px * width * height * min(num_frames, self._frames_per_batch(width * height))
 
     def between(self, i0_CHW: Tensor, i1_CHW: Tensor, times: Iterable[Fraction]) -> Iterator[Tensor | Held]:
         """Yield the frames at `times`; see the contract. Once the flow is found, no step waits for the device."""
@@ -100,9 +106,8 @@ class SuperSlomo:
 
     def _batches(self, times: Iterable[Fraction], frame_px: int) -> Iterator[list[float]]:
         waiting = map(float, times)
-        while batch := list(islice(waiting, _frames_per_batch(frame_px))):
+        while batch := list(islice(waiting, self._frames_per_batch(frame_px))):
             yield batch
 
-
-def _frames_per_batch(frame_px: int) -> int:
-    return max(1, MAX_BATCH_PX // frame_px)
+    def _frames_per_batch(self, frame_px: int) -> int:
+        return max(1, self._batch_px // frame_px)

@@ -21,7 +21,12 @@ def open_superslomo(spec: InterpolatorSpec) -> SuperSlomo:
     network = load(Path(spec.weights_path)).build_network(pyramid_levels=spec.pyramid_levels)
     device = torch.device(device_kind() if spec.device == "auto" else spec.device)
     return SuperSlomo(
-        network, device=device, precision=spec.precision, flow_scale=spec.flow_scale, threads=spec.threads
+        network,
+        device=device,
+        precision=spec.precision,
+        flow_scale=spec.flow_scale,
+        threads=spec.threads,
+        batch_px=spec.batch_px,
     )
 
 
