@@ -24,6 +24,7 @@ from av.audio.codeccontext import AudioCodecContext
 from av.codec.context import Flags
 
 from slomo_batch.errors import SourceUnsupported
+from slomo_batch.media.audio_end import with_stated_end
 from slomo_batch.media.av_errors import ffmpeg_errors
 from slomo_batch.media.packet_archive import ArchiveReader, ArchiveWriter
 from slomo_batch.media.packets import ArchivedPacket, StreamHeader, from_av
@@ -156,12 +157,13 @@ def _copied(spec: _AudioSpec, name: str, header: StreamHeader, packets: Iterator
     """
     time_base = _common_tick(header.time_base, spec.zero_s) or Fraction(1, header.sample_rate)
     shifted = _ShiftedPackets(packets, header, time_base, spec.zero_s)
+    made = replace(header, time_base=time_base)
 
     def notes() -> list[str]:
         lost = shifted.num_out_of_order
         return [f"{name}: {lost} packets with non-increasing timestamps are dropped"] if lost else []
 
-    return _MadeTrack(header=replace(header, time_base=time_base), packets=iter(shifted), notes=notes)
+    return _MadeTrack(header=made, packets=with_stated_end(shifted, made, spec.container), notes=notes)
 
 
 def _common_tick(time_base: Fraction, zero_s: Fraction) -> Fraction | None:
@@ -211,14 +213,13 @@ class _ShiftedPackets:
 def _encoded(spec: _AudioSpec, name: str, header: StreamHeader, pcm: PcmTrack, form: PcmFormat) -> _MadeTrack:
     is_lossless = header.codec in _LOSSLESS or header.codec.startswith("pcm_")
     encoder = spec.container.lossless_audio if is_lossless else spec.container.lossy_audio
-    layout = encoder.layout_for(form.layout, form.num_channels)
-    is_mixed = form.layout in encoder.mixed_layouts
-    channels = form.num_channels if form.num_channels in encoder.usual_layouts else 2
+    source_layout = encoder.source_layout(form.layout, form.num_channels)
+    layout, channels = encoder.layout_for(source_layout), av.AudioLayout(source_layout).nb_channels
     rate = encoder.rate_for(form.sample_rate)
     context = _opened(encoder, header=header, rate=rate, layout=layout)
     made = replace(_header_of_encoder(context), language=header.language, title=header.title)
     source = (block[:channels] for block in pcm.blocks())
-    kept = form if is_mixed else replace(form, layout=layout, num_channels=channels)
+    kept = replace(form, layout=source_layout, num_channels=channels)
     blocks = _retimed(spec, source, kept, rate, layout)
 
     def notes() -> list[str]:
@@ -229,7 +230,7 @@ def _encoded(spec: _AudioSpec, name: str, header: StreamHeader, pcm: PcmTrack, f
             found.append(f"{name}: {why}, so it is encoded as {made.codec}")
         if channels != form.num_channels:
             found.append(f"{name}: only the first two of {form.num_channels} channels are kept")
-        if is_mixed:
+        if layout != source_layout:
             found.append(f"{name}: mixed from {form.layout} to {layout}, which {encoder.title} supports")
         if rate != form.sample_rate:
             found.append(f"{name}: resampled from {form.sample_rate} to {rate} Hz, which {encoder.title} supports")

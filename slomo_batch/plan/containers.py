@@ -39,17 +39,20 @@ class AudioEncoder:
     mixed_layouts: Mapping[str, str] = field(default_factory=dict)
     """Layouts that are mixed to another one, so that every channel is heard from where it was."""
     usual_layouts: Mapping[int, str]
-    """Names for all other layouts, by number of channels (6: "5.1", also for 5.1(side)). All are in `layouts`."""
+    """Names for all other layouts, by number of channels (6: "5.1", also for 5.1(side)). All are kept or mixed."""
 
     def rate_for(self, sample_rate: int) -> int:
         """Return the sample rate of the encoded track."""
         return sample_rate if self.rates is None or sample_rate in self.rates else self.other_rate
 
-    def layout_for(self, layout: str, num_channels: int) -> str:
-        """Return the channel layout of the encoded track, stereo if there are too many channels."""
-        if layout in self.layouts:
-            return layout
-        return self.mixed_layouts.get(layout) or self.usual_layouts.get(num_channels, "stereo")
+    def source_layout(self, layout: str, num_channels: int) -> str:
+        """Return the name under which a source's channels are kept or mixed: stereo if there are too many."""
+        is_known = layout in self.layouts or layout in self.mixed_layouts
+        return layout if is_known else self.usual_layouts.get(num_channels, "stereo")
+
+    def layout_for(self, source_layout: str) -> str:
+        """Return the channel layout of the encoded track; `source_layout` is a name that `source_layout` returned."""
+        return self.mixed_layouts.get(source_layout, source_layout)
 
     def sample_format_for(self, source_format: str) -> str:
         """Return the sample format of the encoded track; `source_format` is FFmpeg's name of the source's."""
@@ -57,7 +60,15 @@ class AudioEncoder:
 
 
 _USUAL_LAYOUTS = {1: "mono", 2: "stereo", 3: "3.0", 4: "4.0", 5: "5.0", 6: "5.1", 7: "6.1", 8: "7.1"}
-_LAYOUTS = frozenset({*_USUAL_LAYOUTS.values(), "2.1", "3.0(back)", "quad", "7.1(wide)"})
+_LAYOUTS = frozenset({"mono", "stereo", "2.1", "3.0", "3.0(back)", "4.0", "quad", "5.0", "5.1", "7.1"})
+_MIXED_LAYOUTS: Mapping[str, str] = {
+    "quad(side)": "quad",
+    **dict.fromkeys(("3.1", "4.1", "3.1.2"), "5.1"),
+    **dict.fromkeys(("6.0", "6.0(front)", "hexagonal", "6.1", "6.1(back)", "6.1(front)"), "7.1"),
+    **dict.fromkeys(("7.0", "7.0(front)", "7.1(wide)", "7.1(wide-side)", "octagonal"), "7.1"),
+    **dict.fromkeys(("5.1.2", "5.1.2(back)", "7.1.2"), "7.1"),
+}
+"""Layouts that no encoder below has: a name of the same number of channels would move some to other speakers."""
 
 AAC = AudioEncoder(
     name="aac",
@@ -67,9 +78,10 @@ AAC = AudioEncoder(
     bits_per_channel=96_000,
     rates=frozenset({96000, 88200, 64000, 48000, 44100, 32000, 24000, 22050, 16000, 12000, 11025, 8000}),
     layouts=_LAYOUTS,
+    mixed_layouts=_MIXED_LAYOUTS,
     usual_layouts=_USUAL_LAYOUTS,
 )
-"""192 kbit/s in stereo."""
+"""192 kbit/s in stereo. With 6.1 and 7.1(wide), of which AAC has no number, decoders do not know the speakers."""
 FLAC = AudioEncoder(
     name="flac",
     title="FLAC",
@@ -77,7 +89,9 @@ FLAC = AudioEncoder(
     sample_format_16_bit="s16",
     bits_per_channel=None,
     rates=None,
-    layouts=_LAYOUTS,
+    layouts=_LAYOUTS | {"6.1", "7.1(wide)"},
+    mixed_layouts={layout: mixed for layout, mixed in _MIXED_LAYOUTS.items() if layout not in {"6.1", "7.1(wide)"}}
+    | {"6.0": "6.1"},
     usual_layouts=_USUAL_LAYOUTS,
 )
 OPUS = AudioEncoder(
@@ -87,18 +101,16 @@ OPUS = AudioEncoder(
     sample_format_16_bit="flt",
     bits_per_channel=96_000,
     rates=frozenset({48_000}),
-    layouts=frozenset({"mono", "stereo", "3.0", "quad", "5.0", "5.1", "6.1", "7.1"}),
+    layouts=frozenset({"mono", "stereo", "3.0", "quad", "5.1", "7.1"}),
     mixed_layouts={
-        **dict.fromkeys(("3.0(back)", "quad(side)"), "quad"),
-        "4.0": "5.0",
-        **dict.fromkeys(("2.1", "3.1", "4.1"), "5.1"),
-        "6.0": "6.1",
-        **dict.fromkeys(("hexagonal", "6.0(front)", "6.1(back)", "6.1(front)", "7.0", "7.0(front)"), "7.1"),
-        **dict.fromkeys(("octagonal", "7.1(wide)", "7.1(wide-side)"), "7.1"),
+        **_MIXED_LAYOUTS,
+        "3.0(back)": "quad",
+        **dict.fromkeys(("2.1", "4.0", "5.0", "5.0(side)"), "5.1"),
     },
-    usual_layouts={1: "mono", 2: "stereo", 3: "3.0", 4: "quad", 5: "5.0", 6: "5.1", 7: "6.1", 8: "7.1"},
+    usual_layouts={**_USUAL_LAYOUTS, 4: "quad"},
 )
-"""Decoders return 48,000 Hz whatever the encoder was given. The layouts are the only ones that libopus accepts."""
+"""Decoders return 48,000 Hz whatever the encoder was given. libopus accepts 5.0 and 6.1 too, but FFmpeg gives it their
+channels in a wrong order."""
 
 # ---- containers ----------------------------------------------------------------------------------------------------
 

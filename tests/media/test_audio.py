@@ -207,13 +207,17 @@ def test_opus_gets_other_layouts_mixed_so_that_channels_keep_their_places(tmp_pa
     audio, result = made(tmp_path, [tone], mode="stretch", slowdown=Fraction(2), suffix=".webm", source_suffix=".mov")
     with audio.open("rb") as file:
         header = ArchiveReader(file).headers[0]
-    assert (header.layout, header.bit_rate) == ("5.0", 5 * 96_000)
-    assert "audio track 1: mixed from 4.0 to 5.0, which Opus supports" in result.notes
+    assert (header.layout, header.bit_rate) == ("5.1", 6 * 96_000)
+    assert "audio track 1: mixed from 4.0 to 5.1, which Opus supports" in result.notes
 
 
-@pytest.mark.parametrize(("layout", "mixed"), OPUS.mixed_layouts.items())
+MIXED = {**OPUS.mixed_layouts, **FLAC.mixed_layouts, **AAC.mixed_layouts}
+
+
+@pytest.mark.parametrize(("layout", "mixed"), sorted({*MIXED.items(), *OPUS.mixed_layouts.items()}))
 def test_mixing_keeps_every_channel_at_its_speaker_or_moves_it_to_the_nearest(layout: str, mixed: str) -> None:
     nearest = {"SL": {"BL"}, "SR": {"BR"}, "BC": {"BL", "BR"}, "FLC": {"FL"}, "FRC": {"FR"}}
+    nearest |= {"TFL": {"FL"}, "TFR": {"FR"}}
     speakers = [channel.name for channel in av.AudioLayout(mixed).channels]
     for number, channel in enumerate(av.AudioLayout(layout).channels):
         block = np.zeros((av.AudioLayout(layout).nb_channels, 64), np.float32)

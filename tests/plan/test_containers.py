@@ -63,7 +63,9 @@ def test_every_codec_has_a_record_an_encoder_in_software_and_a_container() -> No
 @pytest.mark.parametrize("suffix", CONTAINERS)
 def test_audio_encoders_keep_the_layouts_and_rates_that_they_convert_to(suffix: str) -> None:
     for encoder in (CONTAINERS[suffix].lossy_audio, CONTAINERS[suffix].lossless_audio):
-        assert encoder.layouts.issuperset(encoder.usual_layouts.values())
+        assert encoder.layouts.issuperset(map(encoder.layout_for, encoder.usual_layouts.values()))
+        assert encoder.layouts.issuperset(encoder.mixed_layouts.values())
+        assert encoder.layouts.isdisjoint(encoder.mixed_layouts)
         assert encoder.rate_for(encoder.other_rate) == encoder.other_rate
 
 
