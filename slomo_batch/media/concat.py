@@ -11,7 +11,7 @@ MP4 and MOV files have their index at the front (`moov_size`) and exact times; M
 
 import io
 from collections.abc import Iterable, Iterator, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass
 from fractions import Fraction
 from heapq import merge
@@ -30,6 +30,7 @@ from av.video.stream import VideoStream
 from slomo_batch.errors import OutputInvalid
 from slomo_batch.media.av_errors import ffmpeg_errors
 from slomo_batch.media.encode import ColorNumbers, SegmentFacts, extradata_sha256
+from slomo_batch.media.matroska_template import CODEC_IDS, delayed_template
 from slomo_batch.media.moov_size import MAX_MOOV_BYTES, max_moov_bytes
 from slomo_batch.media.packet_archive import ArchiveReader
 from slomo_batch.media.packets import StreamHeader, to_av
@@ -184,12 +185,13 @@ def _video_stream(container: OutputContainer, template: VideoStream, spec: Stitc
     return stream
 
 
-def _audio_stream(container: OutputContainer, header: StreamHeader, place: int, *, states_delay: bool) -> AudioStream:
-    """A stream for packets of the audio archive.
+def _audio_stream(container: OutputContainer, header: StreamHeader, place: int, delay_s: Fraction) -> AudioStream:
+    """A stream for packets of the audio archive, of which the first `delay_s` seconds are not heard.
 
-    PyAV makes one only from a template stream, so it is made from an encoder's stream and then set from the header.
+    PyAV makes one only from a template stream, which is then set from the header.
     """
-    stream = container.add_stream_from_template(_template_stream(container, header, states_delay), opaque=True)
+    with ExitStack() as stack:
+        stream = container.add_stream_from_template(_template_stream(stack, container, header, delay_s), opaque=True)
     context = stream.codec_context
     context.extradata = header.extradata or None
     context.sample_rate = header.sample_rate
@@ -205,26 +207,38 @@ def _audio_stream(container: OutputContainer, header: StreamHeader, place: int, 
     return stream
 
 
-def _template_stream(container: OutputContainer, header: StreamHeader, states_delay: bool) -> AudioStream:
-    """A template stream of this codec, in a file that is never finished.
+def _template_stream(
+    stack: ExitStack, container: OutputContainer, header: StreamHeader, delay_s: Fraction
+) -> AudioStream:
+    """A template stream of this codec, in a file that `stack` closes.
 
-    Matroska states in the header how many samples at the start of a track are not heard. It takes the number from
-    the encoder's delay, which only an opened encoder has. MP4 and MOV state it in an edit list, computed from the
-    packets' times.
+    Only Matroska states the delay. MP4 and MOV state it in an edit list, computed from the packets' times.
     """
+    if delay_s and header.codec in CODEC_IDS:
+        return delayed_template(stack, header, delay_s)
     scratch = av.open(io.BytesIO(), "w", format=container.format.name)
-    template_stream: Any = scratch.add_stream(header.codec, rate=header.sample_rate)
-    if states_delay:
-        template_stream.codec_context.layout = header.layout
-        with suppress(av.FFmpegError):  # FFmpeg has no encoder for this codec, so only its times state the delay
-            scratch.start_encoding()
-    return cast("AudioStream", template_stream)
+    return cast("AudioStream", scratch.add_stream(header.codec, rate=header.sample_rate))
 
 
-def _tracks_before_zero(archive: ArchiveReader) -> set[int]:
-    """Tracks that begin before zero; their packets come first in the archive."""
-    early = takewhile(lambda packet: (packet.pts or 0) < 0, archive)
-    return {packet.stream for packet in early}
+def _delays_s(archive: ArchiveReader) -> list[Fraction]:
+    """By track, the seconds before zero; packets before zero come first in the archive.
+
+    An Opus header states the delay too, by samples. It holds unless the two differ by more than the times' rounding.
+    """
+    delays_s = [Fraction(0)] * len(archive.headers)
+    for packet in takewhile(lambda packet: (packet.pts or 0) < 0, archive):
+        start_s = (packet.pts or 0) * archive.headers[packet.stream].time_base
+        delays_s[packet.stream] = max(delays_s[packet.stream], -start_s)
+    for place, header in enumerate(archive.headers):
+        stated_s = _opus_delay_s(header)
+        if delays_s[place] and abs(stated_s - delays_s[place]) <= header.time_base:
+            delays_s[place] = stated_s
+    return delays_s
+
+
+def _opus_delay_s(header: StreamHeader) -> Fraction:
+    is_opus = header.codec == "opus" and header.extradata.startswith(b"OpusHead")
+    return Fraction(int.from_bytes(header.extradata[10:12], "little"), 48_000) if is_opus else Fraction(0)
 
 
 # ---- packets -------------------------------------------------------------------------------------------------------
@@ -282,11 +296,8 @@ def _check(path: Path, what: str, expected: object, got: object) -> None:
 
 def _audio_packets(archive: ArchiveReader, container: OutputContainer, kind: Container) -> Iterator[Packet]:
     """Add the tracks of the audio archive to the container, and return the packets."""
-    stating_delay = set() if kind.has_exact_times else _tracks_before_zero(archive)
-    tracks = [
-        _audio_stream(container, header, place, states_delay=place in stating_delay)
-        for place, header in enumerate(archive.headers)
-    ]
+    delays_s = [Fraction(0)] * len(archive.headers) if kind.has_exact_times else _delays_s(archive)
+    tracks = [_audio_stream(container, header, place, delays_s[place]) for place, header in enumerate(archive.headers)]
     return _packets_of_tracks(archive, tracks)
 
 

@@ -1,0 +1,73 @@
+"""A template stream for a copied or encoded audio track of a Matroska file, with the delay that its header states.
+
+Matroska states in a track's header how many samples at the start are not heard (CodecDelay). FFmpeg's muxer takes the
+number from a field that PyAV does not expose and that only an opened encoder or a demuxed stream has. An encoder has
+its own delay, not that of the source. So the template is demuxed from a file of a few bytes that states the right one.
+"""
+
+import io
+import struct
+from collections.abc import Mapping
+from contextlib import ExitStack
+from fractions import Fraction
+
+import av
+from av.audio.stream import AudioStream
+
+from slomo_batch.media.packets import StreamHeader
+
+CODEC_IDS: Mapping[str, str] = {
+    "aac": "A_AAC",
+    "ac3": "A_AC3",
+    "alac": "A_ALAC",
+    "dts": "A_DTS",
+    "eac3": "A_EAC3",
+    "flac": "A_FLAC",
+    "mp2": "A_MPEG/L2",
+    "mp3": "A_MPEG/L3",
+    "opus": "A_OPUS",
+    "truehd": "A_TRUEHD",
+    "vorbis": "A_VORBIS",
+}
+"""Matroska's names of codecs, by FFmpeg's."""
+_EBML, _DOC_TYPE, _SEGMENT, _INFO, _TIMESTAMP_SCALE = 0x1A45DFA3, 0x4282, 0x18538067, 0x1549A966, 0x2AD7B1
+_TRACKS, _TRACK, _NUMBER, _UID, _TYPE, _CODEC = 0x1654AE6B, 0xAE, 0xD7, 0x73C5, 0x83, 0x86
+_CODEC_PRIVATE, _CODEC_DELAY, _AUDIO, _RATE, _CHANNELS = 0x63A2, 0x56AA, 0xE1, 0xB5, 0x9F
+_CLUSTER, _TIMESTAMP = 0x1F43B675, 0xE7
+_AUDIO_TRACK = 2
+
+
+def delayed_template(stack: ExitStack, header: StreamHeader, delay_s: Fraction) -> AudioStream:
+    """A stream of this codec that states `delay_s` seconds before the first sample heard. It lives as long as the file
+    that `stack` closes. The codec is one of CODEC_IDS."""
+    file = stack.enter_context(av.open(io.BytesIO(_matroska(header, delay_s)), format="matroska"))
+    return file.streams.audio[0]
+
+
+def _matroska(header: StreamHeader, delay_s: Fraction) -> bytes:
+    """A Matroska file of one audio track without packets."""
+    num_channels = av.AudioLayout(header.layout).nb_channels
+    audio = _element(_RATE, struct.pack(">d", header.sample_rate)) + _number(_CHANNELS, num_channels)
+    track = (
+        _number(_NUMBER, 1)
+        + _number(_UID, 1)
+        + _number(_TYPE, _AUDIO_TRACK)
+        + _element(_CODEC, CODEC_IDS[header.codec].encode())
+        + _element(_CODEC_PRIVATE, header.extradata)
+        + _number(_CODEC_DELAY, round(delay_s * 10**9))
+        + _element(_AUDIO, audio)
+    )
+    info = _element(_INFO, _number(_TIMESTAMP_SCALE, 10**6))
+    cluster = _element(_CLUSTER, _number(_TIMESTAMP, 0))  # FFmpeg reads headers up to the first cluster
+    segment = info + _element(_TRACKS, _element(_TRACK, track)) + cluster
+    return _element(_EBML, _element(_DOC_TYPE, b"matroska")) + _element(_SEGMENT, segment)
+
+
+def _number(ebml_id: int, value: int) -> bytes:
+    return _element(ebml_id, value.to_bytes(8, "big"))
+
+
+def _element(ebml_id: int, data: bytes) -> bytes:
+    """An element: its id, its size in eight bytes of which the first marks the length, and its data."""
+    size = (len(data) | 1 << 56).to_bytes(8, "big")
+    return ebml_id.to_bytes((ebml_id.bit_length() + 7) // 8, "big") + size + data
