@@ -22,6 +22,8 @@ from slomo_batch.uri import Uri
 
 TrackKind = Literal["video", "audio", "subtitle", "data", "attachment", "unknown"]
 Lane = Literal["copy", "decode"]
+FrameKind = Literal["source", "made", "held_at_cut", "held_repeat"]
+"""What an output frame is: a source frame, an interpolated one, or a copy of a source frame at a cut or at a repeat."""
 StepName = Literal["open", "split", "interpolate", "sound", "stitch"]
 """A step's name in what is stored and shown. The step that makes the audio is called sound there."""
 
@@ -47,6 +49,8 @@ class VideoRequest:
     output_uri: Uri
     exists: Exists
     """What to do if another object exists under the output's name."""
+    sidecar: bool = False
+    """Whether the output gets a sidecar: a JSON file that says where each frame comes from."""
     settings: Settings
 
 
@@ -291,6 +295,20 @@ class FrameCounts:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class PairRun:
+    """Consecutive pairs of source frames that have the same output frames."""
+
+    pairs: int
+    source: int
+    """Output frames of each pair that are its first source frame, unchanged: none or one, and any number in the last
+    pair of a video, which holds its picture. They come before the others."""
+    others: int
+    """Other output frames of each pair."""
+    kind: FrameKind
+    """What the others are; source if there are none."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class ChunkDone:
     """A committed segment."""
 
@@ -316,6 +334,10 @@ class ChunkDone:
     counts: FrameCounts
     machine: Machine
     seconds: StageSeconds
+    pair_runs: tuple[PairRun, ...] = ()
+    """What the output frames of each pair are, in order. Empty if an earlier version made the segment."""
+    damaged_frames: tuple[int, ...] = ()
+    """Numbers of the source frames that `counts.held_damaged` counts; empty if an earlier version made the segment."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -350,6 +372,8 @@ class Published:
     """The distinct machines that made the frames."""
     notes: tuple[str, ...]
     """What is missing from the output or differs from the source, for the report."""
+    sidecar_sha256: str = ""
+    """Of the output's sidecar; empty if it has none."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

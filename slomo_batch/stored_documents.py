@@ -29,6 +29,7 @@ from slomo_batch.records import (
     FrameCounts,
     Machine,
     OutputOwnership,
+    PairRun,
     Published,
     Resolved,
     Source,
@@ -79,6 +80,7 @@ _SOURCE = Schema(Source, "uri size_bytes fingerprint")
 _MACHINE = Schema(Machine, "host device builds")
 _COUNTS = Schema(FrameCounts, "source made held_at_cut held_repeat held_damaged")
 _SECONDS = Schema(StageSeconds, "fetch decode judge color model hash encode upload total")
+_PAIR_RUN = Schema(PairRun, "pairs source others kind")
 _FAILURE = Schema(Failure, "uri error reason")
 _SETTINGS = Schema(
     Settings,
@@ -90,7 +92,12 @@ _SETTINGS = Schema(
     },
     attributes={"pairs_per_chunk": "chunks.pairs", "max_held_frames": "limits.max_held_frames"},
 )
-_REQUEST = Schema(VideoRequest, "source output_uri exists settings", parts={"source": _SOURCE, "settings": _SETTINGS})
+_REQUEST = Schema(
+    VideoRequest,
+    "source output_uri exists settings",
+    parts={"source": _SOURCE, "settings": _SETTINGS},
+    later="sidecar",
+)
 _FACTS = Schema(
     VideoFacts,
     "container stream_index codec width height pixel_format sample_aspect_ratio rotation_deg color rate_from_header "
@@ -141,6 +148,7 @@ DOCUMENTS: Mapping[str, Schema] = MappingProxyType(
             "video_id source output_uri size_bytes sha256 num_frames duration_s counts frames_sha256 weights_name "
             "machines notes",
             parts={"source": _SOURCE, "counts": _COUNTS, "machines": _MACHINE},
+            later="sidecar_sha256",
         ),
         "failures/*.json": Schema(VideoFailed, "source_uri output_uri error reason"),
         "owned/*.json": Schema(OutputOwnership, "output_uri source video_id receipt_id", parts={"source": _SOURCE}),
@@ -153,7 +161,8 @@ DOCUMENTS: Mapping[str, Schema] = MappingProxyType(
             ChunkDone,
             "video_id chunk_id index attempt segment_key size_bytes sha256 extradata_sha256 num_frames max_reorder "
             "frame_hashes first_border_hash last_border_hash counts machine seconds",
-            parts={"counts": _COUNTS, "machine": _MACHINE, "seconds": _SECONDS},
+            parts={"counts": _COUNTS, "machine": _MACHINE, "seconds": _SECONDS, "pair_runs": _PAIR_RUN},
+            later="pair_runs damaged_frames",
         ),
     }
 )

@@ -12,6 +12,7 @@ import pytest
 import ray.autoscaler._private.aws.node_provider
 import yaml
 
+from slomo_batch.steps import sidecar
 from tests.architecture.project import modules, parsed
 
 ROOT = Path(__file__).parents[1]
@@ -153,6 +154,7 @@ def test_the_archive_is_only_read_and_of_the_outputs_only_the_probe_can_be_delet
     assert granted("storage", "arn:aws:s3:::EXAMPLE-ARCHIVE/*") == {"s3:GetObject"}
     assert "s3:DeleteObject" not in granted("storage", f"{OUTPUT}/*")
     assert granted("storage", f"{OUTPUT}/*.probe") == {"s3:DeleteObject"}
+    assert granted("storage", f"{OUTPUT}/*{sidecar.SUFFIX}") == {"s3:DeleteObject"}
 
 
 def test_buckets_are_listed_without_a_condition_for_else_what_is_missing_looks_refused() -> None:

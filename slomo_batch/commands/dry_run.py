@@ -85,11 +85,11 @@ def _row(request: VideoRequest, pin: JobPin, context: StepContext, *, state: str
         size_bytes=request.source.size_bytes,
         notes=(*planned.notes, *stored.notes),
         problem="",
-        s3_requests=_requests(planned, context),
+        s3_requests=_requests(planned, context, sidecar=request.sidecar),
     )
 
 
-def _requests(planned: PlannedVideo, context: StepContext) -> S3Requests:
+def _requests(planned: PlannedVideo, context: StepContext, *, sidecar: bool) -> S3Requests:
     """Requests that the video would make to S3.
 
     The size of the output is not known yet: it is taken to have as many bytes per frame as the source.
@@ -109,5 +109,5 @@ def _requests(planned: PlannedVideo, context: StepContext) -> S3Requests:
             segment_bytes=output_bytes // num_chunks,
         )
     if output_uri.is_billed:
-        asked += s3_requests.of_output(output_bytes)
+        asked += s3_requests.of_output(output_bytes, sidecar=sidecar)
     return asked

@@ -238,6 +238,7 @@ def _request(entry: _Entry, manifest: Manifest, locate: Locate) -> VideoRequest 
             source=entry.source or _looked_up(entry.uri, locate),
             output_uri=output_uri,
             exists=manifest.output.exists,
+            sidecar=manifest.output.sidecar,
             settings=settings,
         )
     except (VideoError, StorageError) as error:

@@ -199,3 +199,6 @@ class OutputSpec(Section):
     """What to do if a file with the output's name exists and this job did not make it from this source with these
     settings: replace overwrites it; with skip and fail the video fails. If only the source has changed since, skip
     replaces it too."""
+    sidecar: value_types.Flag = True
+    """Write a JSON file beside each output, which says which frames are the source's own and how the others were
+    made."""

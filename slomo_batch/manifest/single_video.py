@@ -28,7 +28,7 @@ def single(source: str, output: str, *, settings: Sequence[str], flags: Sequence
         "version": "1",
         "name": _name(source, output),
         "inputs": [{"uri": LiteralLocation(source)}],
-        "output": {"uri": LiteralLocation(output)},
+        "output": {"uri": LiteralLocation(output), "sidecar": False},
         "cluster": {"address": "inline"},
     }
     labels: dict[tuple[str | int, ...], str] = {("inputs",): f"IN {source}", ("output",): f"OUT {output}"}

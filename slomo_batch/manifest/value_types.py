@@ -183,4 +183,5 @@ JobName = Annotated[str, BeforeValidator(_job_name), WithJsonSchema(_of_pattern(
 Location = Annotated[str, BeforeValidator(locations.location)]
 TableLocation = Annotated[str, BeforeValidator(locations.table)]
 Template = Annotated[str, BeforeValidator(locations.template)]
+Flag = Annotated[bool, BeforeValidator(flag)]
 ExistsChoice = Annotated[Exists, BeforeValidator(choice(get_args(Exists)))]

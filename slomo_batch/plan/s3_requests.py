@@ -83,9 +83,10 @@ def of_work(num_chunks: int, *, has_audio: bool, chunk_bytes: int, segment_bytes
     return per_chunk * num_chunks + records + around + (_of_audio() if has_audio else S3Requests())
 
 
-def of_output(size_bytes: int) -> S3Requests:
-    """Count the requests for an output on S3 that did not exist before: checks, upload, verification."""
-    return S3Requests(put=_puts(size_bytes), get=4)
+def of_output(size_bytes: int, *, sidecar: bool = False) -> S3Requests:
+    """Count the requests for an output on S3 that did not exist before: checks, upload, verification, its sidecar."""
+    beside = S3Requests(put=1, get=1) if sidecar else S3Requests()
+    return S3Requests(put=_puts(size_bytes), get=4) + beside
 
 
 def of_driving(hours: float) -> S3Requests:

@@ -59,6 +59,8 @@ class StitchCall:
     lane: Lane
     exists: Exists
     """What this run does if something else exists under the output's name; the plan may be an earlier run's."""
+    sidecar: bool
+    """Whether this run writes a sidecar."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -131,4 +133,4 @@ def _result(call: OpenCall | AudioCall | StitchCall, context: StepContext) -> Pl
         case AudioCall():
             return make_video_audio(call.stored, context)
         case StitchCall():
-            return stitch_video(call.stored, call.lane, context, exists=call.exists)
+            return stitch_video(call.stored, call.lane, context, exists=call.exists, sidecar=call.sidecar)

@@ -153,8 +153,10 @@ class Driver:
             case MakeAudio():
                 return AudioCall(head=_head(task, video), stored=video.plan)
             case Stitch():
-                head, exists = _head(task, video, task.lane), video.pending.request.exists
-                return StitchCall(head=head, stored=video.plan, lane=task.lane, exists=exists)
+                head, request = _head(task, video, task.lane), video.pending.request
+                return StitchCall(
+                    head=head, stored=video.plan, lane=task.lane, exists=request.exists, sidecar=request.sidecar
+                )
 
     def _chunk_call(self, order: MakeChunk) -> ChunkCall:
         stored = self._videos[order.video].plan

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from fractions import Fraction
 from functools import partial
 from itertools import chain, groupby, islice
-from typing import Literal, TypeVar
+from typing import TypeVar
 
 import torch
 from torch import Tensor
@@ -27,7 +27,7 @@ from slomo_batch.interpolators.duplicate import nearest_frames
 from slomo_batch.interpolators.out_of_memory import out_of_memory_mapped
 from slomo_batch.media.frames import planar_format_name
 from slomo_batch.picture import PIXEL_FORMATS, Picture
-from slomo_batch.records import Chunk, ColorFacts, VideoPlan
+from slomo_batch.records import Chunk, ColorFacts, FrameKind, VideoPlan
 from slomo_batch.settings import Interpolate
 from slomo_batch.steps.pair_pool import Job
 from slomo_batch.steps.stopwatch import Stopwatch
@@ -37,7 +37,6 @@ T = TypeVar("T")
 AT_ONCE_PX, AT_ONCE_FRAMES = 1 << 26, range(8, 257)
 """Pixels of a pair's frames that are made before the first is returned (32 frames of 1080p), and the limits on their
 number."""
-Kind = Literal["source", "made", "held_at_cut", "held_repeat"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -45,7 +44,9 @@ class OutputFrame:
     """One output frame: its picture in the output's pixel format, and how it was made."""
 
     picture: Picture
-    kind: Kind
+    pair: int
+    """Number of the pair that it belongs to."""
+    kind: FrameKind
     hash: str
     """Of the picture."""
 
@@ -143,19 +144,21 @@ class FrameMaker:
         with own_stream(self._device):
             made = list(self._pair(seen, times, download))
             self._wait(download)
-        return [self._frame(picture, kind) for picture, kind in made]
+        return [self._frame(seen.number, picture, kind) for picture, kind in made]
 
     def _one_by_one(self, seen: "_SeenPair", times: Iterable[Fraction]) -> Iterator[OutputFrame]:
         download = Download()
         for picture, kind in self._pair(seen, times, download):
             self._wait(download)
-            yield self._frame(picture, kind)
+            yield self._frame(seen.number, picture, kind)
 
     def _wait(self, download: Download) -> None:
         with self._watch.stage("model"):  # which computes meanwhile
             download.wait()
 
-    def _pair(self, seen: "_SeenPair", times: Iterable[Fraction], download: Download) -> Iterator[tuple[Picture, Kind]]:
+    def _pair(
+        self, seen: "_SeenPair", times: Iterable[Fraction], download: Download
+    ) -> Iterator[tuple[Picture, FrameKind]]:
         """Yield the picture of each output frame, which is complete after `download`."""
         i0, i1 = seen.i0_i1
         if i0 is None:
@@ -171,11 +174,11 @@ class FrameMaker:
 
     def _between(
         self, seen: "_SeenPair", i0_i1: tuple[Picture, Picture], times: Iterable[Fraction], download: Download
-    ) -> Iterator[tuple[Picture, Kind]]:
+    ) -> Iterator[tuple[Picture, FrameKind]]:
         pair_kind = self._pair_kind(seen)
         if pair_kind is PairKind.MOVING:
             frames: Iterable[Tensor | Held] = self._interpolate(seen, times)
-            kind: Kind = "made"
+            kind: FrameKind = "made"
         else:
             frames = nearest_frames(times)
             kind = "held_at_cut" if pair_kind is PairKind.CUT else "held_repeat"
@@ -204,9 +207,9 @@ class FrameMaker:
         with self._watch.stage("color"):
             return convert(picture, self._output, self._spec)
 
-    def _frame(self, picture: Picture, kind: Kind) -> OutputFrame:
+    def _frame(self, pair: int, picture: Picture, kind: FrameKind) -> OutputFrame:
         with self._watch.stage("hash"):
-            return OutputFrame(picture=picture, kind=kind, hash=picture.hash())
+            return OutputFrame(picture=picture, pair=pair, kind=kind, hash=picture.hash())
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -1,8 +1,7 @@
 """Interpolate a chunk: make a verified and committed segment from its packets. The first of several attempts wins."""
 
-from collections import Counter
 from collections.abc import Generator, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from fractions import Fraction
 from pathlib import Path
 from typing import Any, Literal
@@ -15,7 +14,8 @@ from slomo_batch.media.decode import decode_chunk
 from slomo_batch.media.encode import SegmentEncoder, SegmentFacts, verify_segment
 from slomo_batch.media.packet_archive import ArchiveReader
 from slomo_batch.plan.codecs import codec_of
-from slomo_batch.records import Chunk, ChunkDone, FrameCounts, VideoPlan
+from slomo_batch.plan.pair_runs import counts_of, runs_of
+from slomo_batch.records import Chunk, ChunkDone, FrameKind, PairRun, VideoPlan
 from slomo_batch.serialization import file_sha256
 from slomo_batch.steps.context import StepContext
 from slomo_batch.steps.frame_maker import FrameMaker, SourceWindow, output_color
@@ -92,9 +92,11 @@ def _make(task: ChunkTask, context: StepContext, folder: Path) -> Generator[Phas
         frame_hashes=made.hashes,
         first_border_hash=made.border_hashes.get(chunk.first_pair, ""),
         last_border_hash=made.border_hashes.get(chunk.end_pair, ""),
-        counts=made.counts,
+        counts=replace(counts_of(made.runs), held_damaged=len(made.damaged)),
         machine=context.machine(plan.resolved),
         seconds=watch.seconds(),
+        pair_runs=made.runs,
+        damaged_frames=made.damaged,
     )
 
 
@@ -121,7 +123,8 @@ class _EncodedFrames:
     facts: SegmentFacts
     hashes: tuple[str, ...]
     border_hashes: dict[int, str]
-    counts: FrameCounts
+    runs: tuple[PairRun, ...]
+    damaged: tuple[int, ...]
 
 
 def _encode(
@@ -138,21 +141,21 @@ def _encode(
     )
     maker = FrameMaker(plan, context.interpolator(plan), watch)
     hashes: list[str] = []
-    kinds: Counter[str] = Counter()
+    kinds: list[tuple[int, FrameKind]] = []
     with _encoder(plan, segment) as encoder:
         for frame in context.pairs.in_order(maker.parts(window, chunk, _times(plan, chunk, archive))):
             hashes.append(frame.hash)
             with watch.stage("encode"):
                 encoder.add(frame.picture)
-            kinds[frame.kind] += 1
+            kinds.append((frame.pair, frame.kind))
         with watch.stage("encode"):
             facts = encoder.finish()
-    held = sum(chunk.first_pair <= number < chunk.end_pair for number in archive.note["held"])
     return _EncodedFrames(
         facts=facts,
         hashes=tuple(hashes),
         border_hashes=window.hashes,
-        counts=FrameCounts(**kinds, held_damaged=held),
+        runs=runs_of(kinds, range(chunk.first_pair, chunk.end_pair)),
+        damaged=tuple(number for number in archive.note["held"] if chunk.first_pair <= number < chunk.end_pair),
     )
 
 

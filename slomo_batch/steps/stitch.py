@@ -7,7 +7,7 @@ import hashlib
 import shutil
 from collections.abc import Generator, Sequence
 from contextlib import closing, suppress
-from dataclasses import fields
+from dataclasses import fields, replace
 from itertools import accumulate, pairwise
 from pathlib import Path
 
@@ -33,6 +33,7 @@ from slomo_batch.steps.output_ownership import (
     read_ownership,
     record_ownership,
 )
+from slomo_batch.steps.sidecar import check_name, delete_sidecar, put_sidecar, sidecar_of
 from slomo_batch.steps.stored_records import MADE_AGAIN, commit
 from slomo_batch.steps.video_records import VideoRecords, read_receipt
 from slomo_batch.steps.work_ahead import work_ahead
@@ -47,11 +48,14 @@ _INDEX_BYTES_PER_FRAME = 40
 has beside the packets."""
 
 
-def stitch_video(stored: StoredPlan, lane: Lane, context: StepContext, *, exists: Exists) -> Published:
+def stitch_video(
+    stored: StoredPlan, lane: Lane, context: StepContext, *, exists: Exists, sidecar: bool = False
+) -> Published:
     """Join, verify and publish one video whose chunks and audio are all committed; return the receipt.
 
     If the video is published already, its receipt is returned. If an object exists under the output's name, it is
     replaced if `exists` is replace, or if it is skip and this job made it from an earlier version of the same source.
+    With `sidecar`, a sidecar is written beside the output, before the receipt.
 
     Raises:
         BorderMismatch: two neighboring chunks decoded their shared frame differently.
@@ -63,7 +67,7 @@ def stitch_video(stored: StoredPlan, lane: Lane, context: StepContext, *, exists
     published = _published(stored.plan, context)
     if published is None:
         try:
-            published = _publish(stored, lane, context, exists=exists)
+            published = _publish(stored, lane, context, exists=exists, sidecar=sidecar)
         except WorkDamaged:
             published = _published(stored.plan, context)  # by another driver, which deleted the segments
             if published is None:
@@ -77,7 +81,7 @@ def _published(plan: VideoPlan, context: StepContext) -> Published | None:
     return read_receipt(key, plan.request.output_uri, context)
 
 
-def _publish(stored: StoredPlan, lane: Lane, context: StepContext, *, exists: Exists) -> Published:
+def _publish(stored: StoredPlan, lane: Lane, context: StepContext, *, exists: Exists, sidecar: bool) -> Published:
     plan = stored.plan
     receipt = receipt_id(plan.request, plan.resolved.weights_name)
     segments = _committed_segments(stored, lane, context)
@@ -85,8 +89,11 @@ def _publish(stored: StoredPlan, lane: Lane, context: StepContext, *, exists: Ex
     check_borders(segments, plan.request.source.uri)
     with context.folder() as folder:
         out = _join(stored, segments, audio, context, folder)
-        _upload(plan, receipt, out, context, exists=exists)
-        return commit(context.work, context.layout.receipt(receipt), _receipt(stored, segments, audio, out))
+        published = _receipt(stored, segments, audio, out)
+        data = sidecar_of(plan, segments, published) if sidecar else b""
+        _upload(plan, receipt, out, context, exists=exists, sidecar=data)
+        published = replace(published, sidecar_sha256=hashlib.sha256(data).hexdigest() if data else "")
+        return commit(context.work, context.layout.receipt(receipt), published)
 
 
 def delete_intermediates(video_id: str, context: StepContext) -> None:
@@ -151,8 +158,8 @@ def _receipt(stored: StoredPlan, segments: Sequence[ChunkDone], audio: AudioDone
     )
 
 
-def _upload(plan: VideoPlan, receipt: str, out: Path, context: StepContext, *, exists: Exists) -> None:
-    """Put the file under its final name, unless somebody else put one there since the job began.
+def _upload(plan: VideoPlan, receipt: str, out: Path, context: StepContext, *, exists: Exists, sidecar: bytes) -> None:
+    """Put the file and its sidecar, if any, under their names, unless somebody put a file there since the job began.
 
     The records of an output that it replaces are deleted first: they must not outlive that output.
     """
@@ -166,7 +173,11 @@ def _upload(plan: VideoPlan, receipt: str, out: Path, context: StepContext, *, e
             where=request.output_uri,
             remedy="Move the file away or set output.exists: replace, then run again with --retry-failed.",
         )
+    if sidecar:
+        check_name(request.output_uri, context)
     mark_upload_begun(plan.video_id, context)
+    if found and not sidecar:
+        delete_sidecar(request.output_uri, context)
     if earlier and earlier.receipt_id != receipt:
         _withdraw(earlier, context)
     if is_unknown:
@@ -176,6 +187,8 @@ def _upload(plan: VideoPlan, receipt: str, out: Path, context: StepContext, *, e
     put = store.head(key)
     if put.size_bytes != out.stat().st_size:
         raise OutputInvalid("the published file has another size", where=request.output_uri)
+    if sidecar:
+        put_sidecar(request.output_uri, sidecar, context)
     record = OutputOwnership(
         output_uri=request.output_uri, source=request.source, video_id=plan.video_id, receipt_id=receipt
     )

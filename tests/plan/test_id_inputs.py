@@ -74,7 +74,7 @@ def test_every_pin_is_in_the_ids() -> None:
 
 def test_every_fact_of_a_source_and_of_a_request_is_in_the_ids() -> None:
     assert tuple(_leaves(Source)) == id_inputs.SOURCE_FIELDS
-    assert [known.name for known in fields(VideoRequest)] == ["source", "output_uri", "exists", "settings"]
+    assert [known.name for known in fields(VideoRequest)] == ["source", "output_uri", "exists", "sidecar", "settings"]
 
 
 def test_a_document_without_a_later_field_means_its_neutral_value() -> None:

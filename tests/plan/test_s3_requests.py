@@ -24,6 +24,7 @@ def test_a_source_is_read_by_the_block_once_to_cut_it_and_a_little_or_all_to_pla
 def test_an_output_is_one_request_or_its_parts_and_three_more() -> None:
     assert of_output(MULTIPART_FROM_BYTES) == S3Requests(put=1, get=4)
     assert of_output(MULTIPART_FROM_BYTES + 1) == S3Requests(put=8, get=4)
+    assert of_output(1, sidecar=True) == of_output(1) + S3Requests(put=1, get=1)
 
 
 def test_a_chunk_takes_three_writes_and_nine_reads() -> None:
