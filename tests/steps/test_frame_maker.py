@@ -1,7 +1,6 @@
 """The output frames of a chunk: in order and the same, however many pairs are made at once, or frames one pair has."""
 
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import replace
 from fractions import Fraction
 from itertools import count, islice
 from typing import ClassVar
@@ -22,40 +21,13 @@ from slomo_batch.interpolators.flow import Flow
 from slomo_batch.interpolators.mci import Mci
 from slomo_batch.interpolators.superslomo.guided import Guided
 from slomo_batch.interpolators.superslomo.inference import SuperSlomo
-from slomo_batch.media.probe import probe
-from slomo_batch.picture import PIXEL_FORMATS, Picture
-from slomo_batch.plan.job_pin import JobPin, MethodPin
-from slomo_batch.records import FIRST_BATCH_PX, Chunk, Source, VideoPlan, VideoRequest
-from slomo_batch.settings import Interpolate, Retime, Settings
+from slomo_batch.picture import Picture
+from slomo_batch.records import FIRST_BATCH_PX, Chunk
 from slomo_batch.steps.frame_maker import FrameMaker, SourceWindow
-from slomo_batch.steps.open import plan_video
 from slomo_batch.steps.pair_pool import PairPool
 from slomo_batch.steps.stopwatch import Stopwatch
 from slomo_batch.timeline.retiming import FrameTime
-from slomo_batch.uri import Uri
-from tests.clips.catalogue import clip
-from tests.media.sources import reader_of
-
-PIN = JobPin(pixel_revision=1, precision="fp32", threads=1, nvenc_works=False, methods={"blend": MethodPin()})
-
-
-def plan_of(name: str) -> VideoPlan:
-    settings = Settings(interpolate=Interpolate(method="blend"), retime=Retime(slowdown=Fraction(2)))
-    source = Source(uri=Uri(f"/{name}"), size_bytes=1, fingerprint="1")
-    request = VideoRequest(source=source, output_uri=Uri("/out.mp4"), exists="skip", settings=settings)
-    return plan_video("id", request, PIN, probe(reader_of(clip(name).data), name)).plan
-
-
-def moving(num: int, *, width: int, height: int, pixel_format: str = "yuv420p", seed: int = 1) -> list[Picture]:
-    """Pictures of one texture that moves by a pixel a frame."""
-    form = PIXEL_FORMATS[pixel_format]
-    samples, unit = (np.uint8, 1) if form.bit_depth == 8 else (np.uint16, 1 << (form.bit_depth - 8))
-    texture = np.random.default_rng(seed).integers(100 * unit, 140 * unit, (height, width + num), dtype=samples)
-    grey = np.full(form.plane_shape(1, width, height), 128 * unit, samples)
-    return [
-        Picture(format=form, planes=(np.ascontiguousarray(texture[:, step : step + width]), grey, grey))
-        for step in range(num)
-    ]
+from tests.steps.pairs import frames_of, moving, plan_of
 
 
 def guided(batch_px: int = FIRST_BATCH_PX) -> SuperSlomo:
@@ -80,30 +52,6 @@ def test_the_frames_of_a_very_long_pair_come_as_they_are_asked_for(method: AnyIn
 
 
 # ---- several pairs at once -------------------------------------------------------------------------------------------
-
-
-def of_size(plan: VideoPlan, pictures: list[Picture]) -> VideoPlan:
-    """The plan for pictures of another size and format."""
-    form, first = pictures[0].format.name, pictures[0]
-    facts = replace(plan.facts, width=first.width, height=first.height, pixel_format=form)
-    return replace(plan, facts=facts, resolved=replace(plan.resolved, pixel_format=form))
-
-
-def frames_of(
-    pictures: list[Picture], method: AnyInterpolator, *, cores: int, pairs: range | None = None
-) -> list[tuple[str, str]]:
-    """Kind and hash of every frame of a chunk, three for each pair, made with so many cores."""
-    plan = of_size(plan_of("cfr"), pictures)
-    pairs = pairs or range(len(pictures) - 1)
-    first = max(0, pairs.start - plan.resolved.context)
-    window = SourceWindow(pictures[first:], first=first, context=plan.resolved.context, watched=())
-    times = (FrameTime(frame=3 * pair + k, pair=pair, t=Fraction(k, 3)) for pair in pairs for k in range(3))
-    end_frame = 3 * pairs.stop
-    chunk = Chunk(
-        chunk_id="c", index=0, first_pair=pairs.start, end_pair=pairs.stop, first_frame=0, end_frame=end_frame
-    )
-    parts = FrameMaker(plan, method, Stopwatch()).parts(window, chunk, times)
-    return [(frame.kind, frame.hash) for frame in PairPool(cores).in_order(parts)]
 
 
 def with_a_cut_and_a_repeat() -> list[Picture]:

@@ -1,0 +1,80 @@
+"""Chunks of made pictures, cut into the parts that a pool makes."""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
+from fractions import Fraction
+
+import numpy as np
+
+from slomo_batch.interpolators.contract import AnyInterpolator
+from slomo_batch.media.probe import probe
+from slomo_batch.picture import PIXEL_FORMATS, Picture
+from slomo_batch.plan.job_pin import JobPin, MethodPin
+from slomo_batch.records import Chunk, Source, VideoPlan, VideoRequest
+from slomo_batch.settings import Interpolate, Retime, Settings
+from slomo_batch.steps.frame_maker import FrameMaker, OutputFrame, SourceWindow
+from slomo_batch.steps.open import plan_video
+from slomo_batch.steps.pair_pool import Job, PairPool
+from slomo_batch.steps.stopwatch import Stopwatch
+from slomo_batch.timeline.retiming import FrameTime
+from slomo_batch.uri import Uri
+from tests.clips.catalogue import clip
+from tests.media.sources import reader_of
+
+PIN = JobPin(pixel_revision=1, precision="fp32", threads=1, nvenc_works=False, methods={"blend": MethodPin()})
+FRAMES_PER_PAIR = 3
+
+
+def plan_of(name: str) -> VideoPlan:
+    """The plan of a clip of the catalogue."""
+    settings = Settings(interpolate=Interpolate(method="blend"), retime=Retime(slowdown=Fraction(2)))
+    source = Source(uri=Uri(f"/{name}"), size_bytes=1, fingerprint="1")
+    request = VideoRequest(source=source, output_uri=Uri("/out.mp4"), exists="skip", settings=settings)
+    return plan_video("id", request, PIN, probe(reader_of(clip(name).data), name)).plan
+
+
+def moving(num: int, *, width: int, height: int, pixel_format: str = "yuv420p", seed: int = 1) -> list[Picture]:
+    """Pictures of one texture that moves by a pixel a frame."""
+    form = PIXEL_FORMATS[pixel_format]
+    samples, unit = (np.uint8, 1) if form.bit_depth == 8 else (np.uint16, 1 << (form.bit_depth - 8))
+    texture = np.random.default_rng(seed).integers(100 * unit, 140 * unit, (height, width + num), dtype=samples)
+    grey = np.full(form.plane_shape(1, width, height), 128 * unit, samples)
+    return [
+        Picture(format=form, planes=(np.ascontiguousarray(texture[:, step : step + width]), grey, grey))
+        for step in range(num)
+    ]
+
+
+def of_size(plan: VideoPlan, pictures: Sequence[Picture]) -> VideoPlan:
+    """The plan for pictures of another size and format."""
+    form, first = pictures[0].format.name, pictures[0]
+    facts = replace(plan.facts, width=first.width, height=first.height, pixel_format=form)
+    return replace(plan, facts=facts, resolved=replace(plan.resolved, pixel_format=form))
+
+
+def parts_of(
+    pictures: Sequence[Picture], method: AnyInterpolator, *, pairs: range | None = None
+) -> Iterator[Job[OutputFrame] | Iterator[OutputFrame]]:
+    """The parts of a chunk of these pairs, by default all; each pair has three frames."""
+    plan = of_size(plan_of("cfr"), pictures)
+    pairs = pairs or range(len(pictures) - 1)
+    first = max(0, pairs.start - plan.resolved.context)
+    window = SourceWindow(pictures[first:], first=first, context=plan.resolved.context, watched=())
+    num = FRAMES_PER_PAIR
+    times = (FrameTime(frame=num * pair + k, pair=pair, t=Fraction(k, num)) for pair in pairs for k in range(num))
+    chunk = Chunk(
+        chunk_id="c",
+        index=0,
+        first_pair=pairs.start,
+        end_pair=pairs.stop,
+        first_frame=0,
+        end_frame=num * pairs.stop,
+    )
+    return FrameMaker(plan, method, Stopwatch()).parts(window, chunk, times)
+
+
+def frames_of(
+    pictures: Sequence[Picture], method: AnyInterpolator, *, cores: int, pairs: range | None = None
+) -> list[tuple[str, str]]:
+    """Kind and hash of every frame of a chunk, made with so many cores."""
+    return [(frame.kind, frame.hash) for frame in PairPool(cores).in_order(parts_of(pictures, method, pairs=pairs))]
