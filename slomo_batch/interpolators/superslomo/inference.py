@@ -15,7 +15,7 @@ from torch.nn import functional
 from slomo_batch.color.transfers import to_device
 from slomo_batch.interpolators.contract import Held
 from slomo_batch.interpolators.device import use_threads
-from slomo_batch.interpolators.out_of_memory import out_of_memory_mapped
+from slomo_batch.interpolators.out_of_memory import check_algorithms, out_of_memory_mapped
 from slomo_batch.interpolators.superslomo.compact import Compact
 from slomo_batch.interpolators.superslomo.guided import Guided
 from slomo_batch.interpolators.superslomo.paper import Paper
@@ -85,6 +85,7 @@ class SuperSlomo:
             with out_of_memory_mapped(width, height), torch.inference_mode():
                 t_B = to_device(torch.tensor(batch, dtype=torch.float32), self.device)
                 made = self._network.frames(i0, i1, flows, t_B)[..., :height, :width]
+            check_algorithms()
             yield from made
 
     def _pad(self, image_CHW: Tensor) -> Tensor:
