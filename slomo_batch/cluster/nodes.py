@@ -107,6 +107,12 @@ def working_nodes() -> frozenset[str]:
     return frozenset(node["NodeID"] for node in ask() if node["Alive"] and node["Resources"].get("CPU", 0) > 0)
 
 
+def machine_resources() -> dict[str, Resources]:
+    """The resources of each live node with CPUs, in use or not, by its id."""
+    ask: Any = ray.nodes
+    return {node["NodeID"]: node["Resources"] for node in ask() if node["Alive"] and node["Resources"].get("CPU", 0)}
+
+
 def name_of_node(node_id: str) -> str:
     """A node for a person: its address and the start of its id."""
     ask: Any = ray.nodes

@@ -1,5 +1,6 @@
 """ChunkWorker: the Ray actor that makes chunks, and what the driver knows of one that it started."""
 
+import math
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from typing import Any
@@ -8,6 +9,7 @@ import ray
 from ray.exceptions import RayError, RayTaskError
 
 from slomo_batch.attempts import Attempt, ChunkTask, Errored
+from slomo_batch.cluster.demand import Resources
 from slomo_batch.errors import ProgramFault
 from slomo_batch.scheduler.calls import ChunkCall, ChunkStored, Entered, perform
 from slomo_batch.steps.pair_pool import PairPool
@@ -21,13 +23,19 @@ class WorkerNeeds:
     min_workers: int
     max_workers: int
     num_gpus: float
-    num_cpus: float
+    num_cpus: int
     slots: int
     """Chunks one worker holds at a time: one in the model, the others fetching, decoding, encoding, uploading."""
     cores: int
     """Pairs that one worker makes at once."""
     hang_s: float
     """Seconds before which no worker counts as hanging."""
+
+    @property
+    def resources(self) -> Resources:
+        """What one worker takes, by Ray's names."""
+        gpus = math.ceil(self.num_gpus) if self.num_gpus > 1 else self.num_gpus
+        return {"CPU": float(self.num_cpus), "GPU": float(gpus)}
 
 
 class ChunkWorker:
@@ -60,6 +68,8 @@ class StartedWorker:
 
     actor: Any
     idle_since_s: float
+    kept_off: frozenset[str] = frozenset()
+    """Machines on which Ray must not place it."""
     node: str = ""
     """Empty until the actor runs."""
     is_up: bool = False

@@ -1,5 +1,6 @@
 """ExcludedMachines: machines that get no more chunks, steps or workers, and the notes on them."""
 
+from collections.abc import Collection
 from typing import Any
 
 from slomo_batch.attempts import Errored, Lost
@@ -25,8 +26,7 @@ class ExcludedMachines:
     @property
     def placement_options(self) -> dict[str, Any]:
         """Options of Ray's actors and tasks that keep them off these machines."""
-        names = sorted(self.names)
-        return {"label_selector": {"ray.io/node-id": f"!in({','.join(names)})"}} if names else {}
+        return kept_off(self.names)
 
     def attribute(self, attempt: Errored) -> Errored | Lost:
         """The attempt; as lost for an explained reason if its error is its machine's alone and others can work."""
@@ -56,6 +56,11 @@ class ExcludedMachines:
         new, self._noted = self.names - self._noted, self.names
         default = "work fails there but not on other machines"
         return [f"{name_of_node(name)} gets no more work: {self._reasons.get(name, default)}" for name in new]
+
+
+def kept_off(machines: Collection[str]) -> dict[str, Any]:
+    """Options of Ray's actors and tasks that keep them off these machines."""
+    return {"label_selector": {"ray.io/node-id": f"!in({','.join(sorted(machines))})"}} if machines else {}
 
 
 def _is_of_a_machine(error: SlomoError) -> bool:

@@ -1,7 +1,6 @@
 """Machines: open the engine that the manifest's cluster section asks for, and find out what its workers can do."""
 
 import logging
-import math
 import os
 import time
 from collections.abc import Iterator
@@ -204,14 +203,13 @@ def _ray(
         else:
             check_gpu_choice(offer(), gpus_per_worker=settings.gpus_per_worker, is_in_manifest=settings.chooses_gpus)
         needs = _worker_needs(settings, is_local=own, num_gpus=cluster_total("GPU"))
-        gpus = needs.num_gpus
-        worker = {"CPU": float(needs.num_cpus), "GPU": math.ceil(gpus) if gpus > 1 else gpus}
+        worker = needs.resources
         if prewarm:
             ask_for_room(floor(worker, prewarm=prewarm, max_workers=settings.max_workers))
         with RayMetrics(environment.job) as metrics:
             yield Machines(
                 engine=RayEngine(environment, needs, num_tasks=LOCAL_TASKS if own else None),
-                abilities=probe_abilities() if own and not gpus else _abilities_of_a_worker(worker, stop),
+                abilities=probe_abilities() if own and not needs.num_gpus else _abilities_of_a_worker(worker, stop),
                 num_machines=machines_to_expect(len(alive_nodes()), cluster_total("CPU")),
                 description="a local Ray" if own else f"the Ray cluster at {ray.get_runtime_context().gcs_address}",
                 displays=(metrics,),

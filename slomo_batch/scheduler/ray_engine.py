@@ -60,7 +60,7 @@ class RayEngine:
         self._num_tasks = num_tasks or 0
         self._count_due_s = 0.0
         self._num_slots = needs.slots
-        self._pool = WorkerPool(environment, needs, clock=clock)
+        self._pool = WorkerPool(environment, needs, steps_have_own_cpus=not self._follows_cpus, clock=clock)
         self._tasks: dict[Any, TaskCall] = {}
 
     @property
@@ -68,7 +68,7 @@ class RayEngine:
         """See Engine."""
         if self._follows_cpus and self._clock() >= self._count_due_s:
             self._count_due_s = self._clock() + COUNT_CPUS_S
-            num_cpus = cluster_total("CPU") - self._pool.cpus_of_gpu_workers
+            num_cpus = cluster_total("CPU") - self._pool.cpus_of_workers
             self._num_tasks = steps_in_flight(num_cpus, self._max_workers)
         return self._num_tasks - len(self._tasks)
 

@@ -8,11 +8,12 @@ was computing counts as killed by an unexplained death.
 
 A machine that is about to be taken away gets nothing new, and chunks that it cannot finish in time start elsewhere. A
 bad machine (scheduler.machine_health), or one whose disk is full, gets neither chunks nor workers while there are
-others.
+others. Some CPUs of each machine of a cluster are kept for steps (scheduler.machine_room).
 """
 
 import math
 import time
+from collections import Counter
 from collections.abc import Callable, Mapping
 from dataclasses import replace
 from typing import Any
@@ -26,15 +27,18 @@ from slomo_batch.errors import ClusterError, ProgramFault, SlomoError, VersionMi
 from slomo_batch.records import ChunkDone
 from slomo_batch.scheduler.calls import ChunkCall, Entered
 from slomo_batch.scheduler.chunk_worker import ChunkWorker, HeldChunk, StartedWorker, WorkerNeeds, next_report, work_of
-from slomo_batch.scheduler.excluded_machines import ExcludedMachines, with_machine
+from slomo_batch.scheduler.excluded_machines import ExcludedMachines, kept_off, with_machine
 from slomo_batch.scheduler.hang_timeout import HangTimeout
 from slomo_batch.scheduler.machine_health import MAX_STARTS, MachineRecord
+from slomo_batch.scheduler.machine_room import MachineRoom
 from slomo_batch.scheduler.placement import Placement
 from slomo_batch.scheduler.worker_deaths import WorkerDeaths, is_explained, lost
 from slomo_batch.wiring import JobEnvironment
 
 IDLE_S = 30.0
 """Seconds without work after which a worker gives its device back, so that its machine can go."""
+STARTED_WITHIN_S = 10.0
+"""Seconds after which a worker that does not answer is waiting for a machine rather than starting on one."""
 HAND_BACK_S = 5.0
 """Seconds before its machine goes at which a chunk is taken back from a worker and begun elsewhere."""
 DRAINING_CHECK_S = 0.5
@@ -47,9 +51,14 @@ class WorkerPool:
     """The workers, what they hold, and what is known of the machines they run on."""
 
     def __init__(
-        self, environment: JobEnvironment, needs: WorkerNeeds, *, clock: Callable[[], float] = time.monotonic
+        self,
+        environment: JobEnvironment,
+        needs: WorkerNeeds,
+        *,
+        steps_have_own_cpus: bool,
+        clock: Callable[[], float] = time.monotonic,
     ) -> None:
-        """`clock` is monotonic."""
+        """`steps_have_own_cpus`: workers may hold all that Ray gives them. `clock` is monotonic."""
         self._environment = environment
         self._needs = needs
         self._clock = clock
@@ -57,6 +66,7 @@ class WorkerPool:
         self._placement: Placement[StartedWorker, ChunkCall] = Placement(slots=needs.slots)
         self._record = MachineRecord()
         self.excluded = ExcludedMachines(self._record)
+        self._room = MachineRoom({} if steps_have_own_cpus else needs.resources, clock)
         self._hang_timeout = HangTimeout(least_s=needs.hang_s)
         self._deaths = WorkerDeaths(clock)
         self._displaced: list[ChunkCall] = []
@@ -83,10 +93,13 @@ class WorkerPool:
         return sum(worker.is_up for worker in self._workers)
 
     @property
-    def cpus_of_gpu_workers(self) -> float:
-        """CPUs that workers with a GPU hold, so that no step can have them."""
-        placed = sum(bool(worker.node) for worker in self._workers)
-        return placed * self._needs.num_cpus if self._needs.num_gpus else 0.0
+    def cpus_of_workers(self) -> float:
+        """CPUs that workers hold, so that no step can have them."""
+        return self._needs.num_cpus * sum(bool(worker.node) for worker in self._workers)
+
+    def _num_placed(self) -> Counter[str]:
+        """Workers by machine."""
+        return Counter(worker.node for worker in self._workers if worker.node)
 
     @property
     def refs(self) -> list[Any]:
@@ -131,15 +144,14 @@ class WorkerPool:
         staying = [worker for worker in self._workers if worker.node not in avoided]
         for worker in self._dispensable(staying)[: max(0, len(staying) - wanted)]:
             self._retire(worker)
-        for _ in range(wanted - len(staying)):
-            self._start_worker()
+        self._start_workers(wanted - sum(bool(worker.node) for worker in staying))
 
     def _is_long_idle(self, worker: StartedWorker) -> bool:
         return self._clock() - worker.idle_since_s > IDLE_S
 
     def _dispensable(self, workers: list[StartedWorker]) -> list[StartedWorker]:
         """Workers that can stop without loss: first those without a machine, then those idle for long enough."""
-        pending = [worker for worker in workers if not worker.node]
+        pending = self._waiting
         idle = [worker for worker in workers if worker.node and self._is_long_idle(worker) and self._is_idle(worker)]
         return pending + idle
 
@@ -152,12 +164,36 @@ class WorkerPool:
     def _is_idle(self, worker: StartedWorker) -> bool:
         return not worker.is_up or self._placement.is_idle(worker)
 
-    def _start_worker(self) -> None:
+    def _start_workers(self, wanted: int) -> None:
+        """Have so many workers wait for a machine: as many as the machines have room for, and the others for machines
+        that an autoscaler starts, since waiting workers are the demand that it sees."""
+        if wanted <= 0:
+            return
+        openings = self._room.openings(self._num_placed())
+        off, off_all = self.excluded.names | openings.full, self.excluded.names | openings.limited
+        for worker in [worker for worker in self._waiting if worker.kept_off not in (off, off_all)]:
+            if self._clock() - worker.idle_since_s > STARTED_WITHIN_S:
+                self._retire(worker)
+        elsewhere = [worker for worker in self._waiting if not worker.kept_off.isdisjoint(openings.open)]
+        num_here = min(wanted, openings.room) - (len(self._waiting) - len(elsewhere))
+        for worker in elsewhere[: max(0, num_here + len(self._waiting) - wanted)]:
+            self._retire(worker)
+        for _ in range(num_here):
+            self._start_worker(off)
+        for _ in range(wanted - len(self._waiting)):
+            self._start_worker(off_all)
+
+    @property
+    def _waiting(self) -> list[StartedWorker]:
+        """Workers that Ray has placed on no machine, as far as is known."""
+        return [worker for worker in self._workers if not worker.node]
+
+    def _start_worker(self, off: frozenset[str]) -> None:
         needs = self._needs
         actor_class: Any = ray.remote(max_restarts=0, max_task_retries=0)(ChunkWorker)
         options = {"num_gpus": needs.num_gpus, "num_cpus": needs.num_cpus, "max_concurrency": needs.slots}
-        actor = actor_class.options(**options, **self.excluded.placement_options).remote(self._environment, needs.cores)
-        worker = StartedWorker(actor=actor, idle_since_s=self._clock())
+        actor = actor_class.options(**options, **kept_off(off)).remote(self._environment, needs.cores)
+        worker = StartedWorker(actor=actor, idle_since_s=self._clock(), kept_off=off)
         self._workers.append(worker)
         self._starting[worker.actor.node.remote()] = worker
 
@@ -228,9 +264,11 @@ class WorkerPool:
             self._record.started(worker.node)
             self._record.started("")
             self._placement.up(worker, worker.node)
-        else:
+        elif self._room.may_take(answer, self._num_placed()):
             worker.node = answer
             self._starting[worker.actor.open.remote()] = worker
+        else:
+            self._retire(worker)
 
     def _refused(self, machine: str, mismatch: VersionMismatch) -> None:
         if not self.excluded.exclude_for(mismatch, machine):

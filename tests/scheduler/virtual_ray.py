@@ -15,7 +15,15 @@ import pytest
 from ray.exceptions import RayError
 
 from slomo_batch.attempts import ChunkTask, Errored, Succeeded
-from slomo_batch.scheduler import chunk_worker, excluded_machines, ray_engine, worker_deaths, worker_pool
+from slomo_batch.cluster.demand import Resources
+from slomo_batch.scheduler import (
+    chunk_worker,
+    excluded_machines,
+    machine_room,
+    ray_engine,
+    worker_deaths,
+    worker_pool,
+)
 from slomo_batch.scheduler.calls import (
     ChunkCall,
     ChunkStored,
@@ -151,6 +159,8 @@ class VirtualRay:
         self.scenario = scenario
         self.now_s = 0.0
         self.num_cpus = 8.0
+        self.num_gpus = 1.0
+        """GPUs of a worker."""
         self.killed: list[str] = []
         """Machines of workers that were ended from outside."""
         self.num_tasks = 0
@@ -176,13 +186,18 @@ class VirtualRay:
             patch.setattr(module, "draining_nodes", dict)
         for module in (worker_pool, excluded_machines):
             patch.setattr(module, "name_of_node", str)
+        patch.setattr(machine_room, "machine_resources", self.machine_resources)
         patch.setattr(ray_engine, "cluster_total", lambda _: self.num_cpus)
         patch.setattr(ray_engine, "run_task", _Method(self._run_task))
+
+    def machine_resources(self) -> dict[str, Resources]:
+        """What each machine has: more CPUs than its one worker takes."""
+        return {name: {"CPU": 8.0, "GPU": 1.0} for name in self.machines}
 
     def engine(self, *, max_workers: int, num_tasks: int | None = None, hang_s: float = 3600.0) -> RayEngine:
         """A real engine on this cluster, whose workers take a GPU and hold two chunks."""
         needs = WorkerNeeds(
-            min_workers=0, max_workers=max_workers, num_gpus=1, num_cpus=1, slots=2, cores=2, hang_s=hang_s
+            min_workers=0, max_workers=max_workers, num_gpus=self.num_gpus, num_cpus=1, slots=2, cores=2, hang_s=hang_s
         )
         return RayEngine(PLACES, needs, num_tasks=num_tasks, clock=self.clock)
 

@@ -1,0 +1,46 @@
+"""How many workers a machine may hold, so that steps find a CPU."""
+
+import pytest
+
+from slomo_batch.cluster.demand import Resources
+from slomo_batch.scheduler.machine_room import kept_for_steps, most_workers
+
+CPU, GPU = {"CPU": 1.0}, {"CPU": 1.0, "GPU": 1.0}
+
+
+@pytest.mark.parametrize(("num_cpus", "kept"), [(1, 1), (2, 1), (8, 1), (9, 2), (16, 2), (64, 8), (96, 12)])
+def test_one_cpu_in_eight_and_one_at_least_is_kept(num_cpus: float, kept: int) -> None:
+    assert kept_for_steps(num_cpus) == kept
+
+
+@pytest.mark.parametrize(
+    ("machine", "worker", "most"),
+    [
+        ({"CPU": 8}, {"CPU": 1}, 7),
+        ({"CPU": 2}, {"CPU": 1}, 1),
+        ({"CPU": 8}, {"CPU": 4}, 1),
+        ({"CPU": 64}, {"CPU": 8}, 7),
+        ({"CPU": 8, "GPU": 1}, {"CPU": 1, "GPU": 1}, 1),
+        ({"CPU": 8, "GPU": 1}, {"CPU": 1, "GPU": 1 / 8}, 7),
+        ({"CPU": 96, "GPU": 8}, {"CPU": 12, "GPU": 1}, 7),
+        ({"CPU": 96, "GPU": 8}, {"CPU": 10, "GPU": 1}, 8),
+        ({"CPU": 8}, {"CPU": 1, "GPU": 1}, 0),
+        ({"CPU": 4}, {"CPU": 8}, 0),
+    ],
+)
+def test_workers_get_what_is_left(machine: Resources, worker: Resources, most: int) -> None:
+    assert most_workers({"a": machine}, worker, {}) == {"a": most}
+
+
+def test_a_machine_too_small_for_both_takes_a_worker_while_steps_have_cpus_elsewhere() -> None:
+    assert most_workers({"a": CPU}, {"CPU": 1}, {}) == {"a": 1}, "the only machine: worker and steps take turns"
+    assert most_workers({"a": GPU, "b": GPU, "c": {"CPU": 2}}, GPU, {}) == {"a": 1, "b": 1, "c": 0}
+    assert most_workers({"a": CPU, "b": {"CPU": 8}}, CPU, {}) == {"a": 1, "b": 7}
+
+
+def test_of_machines_that_are_all_too_small_one_in_eight_is_kept_for_steps() -> None:
+    machines = {name: {"CPU": 8.0} for name in "abcdefghi"}
+    most = most_workers(machines, {"CPU": 8}, {"i": 1, "h": 1})
+    assert sum(most.values()) == 7
+    assert most["h"] == most["i"] == 1, "machines that hold a worker keep it"
+    assert most_workers({"a": CPU, "b": CPU}, CPU, {"b": 1}) == {"a": 0, "b": 1}
