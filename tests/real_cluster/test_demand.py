@@ -16,7 +16,7 @@ from tests.s3_server import S3Server
 pytestmark = [pytest.mark.cluster, pytest.mark.timeout(600)]
 NODE_TYPES = {
     "gpu": {
-        "resources": {"CPU": 1, "GPU": 1, "object_store_memory": 100 << 20},
+        "resources": {"CPU": 2, "GPU": 1, "object_store_memory": 100 << 20},
         "node_config": {},
         "min_workers": 0,
         "max_workers": 2,
