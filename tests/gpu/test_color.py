@@ -1,28 +1,22 @@
-"""Color conversion gives the same bits on every device. On CUDA these tests are skipped without a GPU."""
+"""Color conversion gives the same bits on every device."""
+
+from typing import Any
 
 import numpy as np
 import pytest
 import torch
+from torch import Tensor
 
 from slomo_batch.color.conversion import ColorSpec, from_rgb, to_rgb
 from slomo_batch.color.transfers import CPU, Download, to_cpu, to_device
 from slomo_batch.picture import PIXEL_FORMATS, Picture
 from slomo_batch.records import ColorFacts
 from tests.color.pictures import random_picture, spec_of
+from tests.gpu import color_bits
+from tests.gpu.color_bits import FACTS, num_different
+from tests.gpu.devices import needs_gpu, on_devices
 
-needs_gpu = pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a CUDA device")
-on_devices = pytest.mark.parametrize("device", ["cpu", pytest.param("cuda", marks=[pytest.mark.gpu, needs_gpu])])
 SIZES = ((64, 36), (61, 35), (1, 1), (3, 2))
-LUMAS = (0, 1, 15, 16, 17, 64, 126, 127, 128, 180, 234, 235, 236, 254, 255)
-FACTS = tuple(
-    ColorFacts(range=samples, matrix=matrix, chroma_location=location)  # type: ignore[arg-type]  # both literals
-    for samples, matrix, location in (
-        ("limited", "bt709", "left"),
-        ("full", "smpte170m", "center"),
-        ("limited", "bt2020nc", "topleft"),
-        ("full", "smpte240m", "bottom"),
-    )
-)
 
 
 def assert_same_bits(picture: Picture, spec: ColorSpec, device: str) -> None:
@@ -47,13 +41,23 @@ def test_random_pictures_of_every_format(name: str, device: str) -> None:
         assert_same_bits(picture, spec_of(name, FACTS[seed]), device)
 
 
-@on_devices
 @pytest.mark.parametrize("facts", FACTS, ids=lambda facts: f"{facts.range} {facts.matrix}")
-def test_every_pair_of_chroma_samples(facts: ColorFacts, device: str) -> None:
-    blue, red = (np.ascontiguousarray(each).astype(np.uint8) for each in np.mgrid[0:256, 0:256])
-    for luma in LUMAS:
-        picture = Picture(format=PIXEL_FORMATS["yuv444p"], planes=(np.full_like(blue, luma), blue, red))
-        assert_same_bits(picture, spec_of("yuv444p", facts), device)
+@pytest.mark.parametrize(
+    ("device", "lumas"), [("cpu", range(0, 256, 51)), pytest.param("cuda", range(256), marks=needs_gpu)]
+)
+def test_all_samples_of_8_bits(device: str, lumas: range, facts: ColorFacts) -> None:
+    assert num_different(facts, torch.device(device), lumas) == 0
+
+
+def test_a_difference_is_counted(monkeypatch: pytest.MonkeyPatch) -> None:
+    def almost(*args: Any) -> Tensor:
+        rgb = to_rgb(*args)
+        if len(args) > 2:  # on the device
+            rgb[1, 7, 9] += 1e-7
+        return rgb
+
+    monkeypatch.setattr(color_bits, "to_rgb", almost)
+    assert num_different(FACTS[0], torch.device("cpu"), range(128, 130)) == 2
 
 
 @on_devices
