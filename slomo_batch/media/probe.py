@@ -38,6 +38,7 @@ from slomo_batch.media.tracks import notes_on_lost_tracks, tracks_of
 from slomo_batch.media.unread_tail import unread_tail_note
 from slomo_batch.records import AudioTrack, ColorFacts, VideoFacts
 from slomo_batch.timeline.index import SourceTimeline, VideoIndex, source_timeline
+from slomo_batch.timeline.rates import MAX_OF_MEAN, median_rate
 
 MAX_FRAME_GAP_S = 3600
 """If two consecutive frames are further apart than this, a timestamp is damaged."""
@@ -278,11 +279,26 @@ def _is_mirrored(frame: av.VideoFrame) -> bool:
     return bool(a * d - b * c < 0)
 
 
+def _rate_notes(timeline: SourceTimeline) -> Iterator[str]:
+    """Notes about a rate that varies, and about film with repeated fields."""
+    if timeline.num_film == timeline.num_frames:
+        yield f"soft telecine: frames are spaced evenly at {timeline.nominal_rate} frames/s, without repeated fields"
+    elif timeline.num_film:
+        yield (
+            f"soft telecine in {timeline.num_film:,} of {timeline.num_frames:,} frames: these are spaced evenly, the"
+            f" others keep their times; `fps: source` uses {timeline.nominal_rate}"
+        )
+    elif timeline.rate is None and timeline.num_frames > 1:
+        usual = median_rate(timeline.ticks, timeline.tick_s)
+        in_bursts = usual > MAX_OF_MEAN * timeline.nominal_rate
+        why = f", near the mean rate: frames come in bursts of {round(usual):,} frames/s" if in_bursts else ""
+        yield f"variable frame rate: `fps: source` uses {timeline.nominal_rate}{why}"
+
+
 def _time_notes(timeline: SourceTimeline, num_left_out: int, dropped_duration_s: Fraction) -> Iterator[str]:
     if num_left_out:
         yield f"{num_left_out} frames at the start are left out: they need earlier frames that are missing"
-    if timeline.rate is None and timeline.num_frames > 1:
-        yield f"variable frame rate: `fps: source` uses {timeline.nominal_rate}"
+    yield from _rate_notes(timeline)
     gap_s = int(np.diff(timeline.ticks).max(initial=0)) * timeline.tick_s
     if gap_s > NOTABLE_GAP_S:
         yield f"gap of {float(gap_s):.1f} s between two frames"

@@ -8,7 +8,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from slomo_batch.timeline.joins import Join, first_frame_times
-from slomo_batch.timeline.rates import ConstantRate, find_constant_rate, snap_to_standard
+from slomo_batch.timeline.rates import MAX_OF_MEAN, ConstantRate, find_constant_rate, median_rate, nominal_rate
+from slomo_batch.timeline.telecine import MixedTelecine, find_telecine
 
 Int64s = NDArray[np.int64]
 Bools = NDArray[np.bool_]
@@ -71,8 +72,9 @@ class SourceTimeline:
     rate: Fraction | None
     """The constant frame rate, or None if it varies."""
     nominal_rate: Fraction
-    """The rate that `fps: source` means: the constant rate if there is one, else that of the median frame duration,
-    snapped to a standard rate."""
+    """The rate that `fps: source` means: the constant rate if there is one, else `rates.nominal_rate`."""
+    num_film: int = 0
+    """Number of frames that are film with repeated fields, whose times are evenly spaced again."""
 
     def __post_init__(self) -> None:
         if not len(self.ticks) or self.ticks[0] != 0 or (np.diff(self.ticks) <= 0).any() or self.end <= self.ticks[-1]:
@@ -105,17 +107,48 @@ def source_timeline(index: VideoIndex, header_rates: tuple[Fraction, ...] = ()) 
     pts = index.frame_pts
     if not len(pts):
         raise ValueError("the index has no presented frame")
-    constant = find_constant_rate(pts, index.time_base, header_rates) or _shared_rate_of_parts(index, pts, header_rates)
-    if constant is not None:
-        last_frame_ticks = round(index.last_duration * index.time_base * constant.rate)
-        return SourceTimeline(
-            tick_s=1 / constant.rate,
-            ticks=constant.grid,
-            end=int(constant.grid[-1]) + max(last_frame_ticks, 1),
-            rate=constant.rate,
-            nominal_rate=constant.rate,
-        )
-    return _variable_rate_timeline(pts - pts[0], index, header_rates)
+    found = _rate_of(pts, index.time_base, header_rates) or _shared_rate_of_parts(index, pts, header_rates)
+    match found:
+        case ConstantRate():
+            return _constant_rate_timeline(found, index)
+        case MixedTelecine():
+            return _mixed_timeline(found, index)
+        case None:
+            return _variable_rate_timeline(pts - pts[0], index, header_rates)
+
+
+def _rate_of(
+    pts: Int64s, time_base: Fraction, header_rates: tuple[Fraction, ...]
+) -> ConstantRate | MixedTelecine | None:
+    """The constant rate of the frames, or the film among them; None if the rate varies otherwise."""
+    constant = find_constant_rate(pts, time_base, header_rates)
+    return constant or (find_telecine(pts, time_base) if len(pts) > 1 else None)
+
+
+def _constant_rate_timeline(constant: ConstantRate, index: VideoIndex) -> SourceTimeline:
+    """The timeline of a constant rate, whose tick is one frame."""
+    last_frame_ticks = round(index.last_duration * index.time_base * constant.rate)
+    return SourceTimeline(
+        tick_s=1 / constant.rate,
+        ticks=constant.grid,
+        end=int(constant.grid[-1]) + max(last_frame_ticks, 1),
+        rate=constant.rate,
+        nominal_rate=constant.rate,
+        num_film=constant.num_film,
+    )
+
+
+def _mixed_timeline(telecine: MixedTelecine, index: VideoIndex) -> SourceTimeline:
+    """The timeline of a video that is partly film with repeated fields."""
+    last_ticks = round(index.last_duration * index.time_base / telecine.tick_s)
+    return SourceTimeline(
+        tick_s=telecine.tick_s,
+        ticks=telecine.ticks,
+        end=int(telecine.ticks[-1]) + max(last_ticks, 4),
+        rate=None,
+        nominal_rate=telecine.rate,
+        num_film=telecine.num_film,
+    )
 
 
 def _shared_rate_of_parts(index: VideoIndex, pts: Int64s, header_rates: tuple[Fraction, ...]) -> ConstantRate | None:
@@ -129,14 +162,16 @@ def _shared_rate_of_parts(index: VideoIndex, pts: Int64s, header_rates: tuple[Fr
     places = np.searchsorted(pts, firsts)
     grids: list[Int64s] = []
     rates: set[Fraction] = set()
+    num_film = 0
     for first, stop in pairwise((*places.tolist(), len(pts))):
-        part_rate = find_constant_rate(pts[first:stop], index.time_base, header_rates)
-        if part_rate is None and stop - first > 1:
+        part_rate = _rate_of(pts[first:stop], index.time_base, header_rates)
+        if isinstance(part_rate, MixedTelecine) or (part_rate is None and stop - first > 1):
             return None
         grid = np.zeros(1, np.int64) if part_rate is None else part_rate.grid
         rates |= set() if part_rate is None else {part_rate.rate}
+        num_film += 0 if part_rate is None else part_rate.num_film
         grids.append(grid + (int(grids[-1][-1]) + 1 if grids else 0))
-    return ConstantRate(rate=rates.pop(), grid=np.concatenate(grids)) if len(rates) == 1 else None
+    return ConstantRate(rate=rates.pop(), grid=np.concatenate(grids), num_film=num_film) if len(rates) == 1 else None
 
 
 def _variable_rate_timeline(ticks: Int64s, index: VideoIndex, header_rates: tuple[Fraction, ...]) -> SourceTimeline:
@@ -148,11 +183,14 @@ def _variable_rate_timeline(ticks: Int64s, index: VideoIndex, header_rates: tupl
                 tick_s=index.time_base, ticks=ticks, end=index.last_duration, rate=None, nominal_rate=rate
             )
         return SourceTimeline(tick_s=1 / rate, ticks=ticks, end=1, rate=None, nominal_rate=rate)
+    nominal = nominal_rate(ticks, index.time_base, header_rates)
     median = max(1, int(np.median(np.diff(ticks))))
+    is_in_bursts = median_rate(ticks, index.time_base) > MAX_OF_MEAN * nominal
+    usual = round(1 / (nominal * index.time_base)) if is_in_bursts else median
     return SourceTimeline(
         tick_s=index.time_base,
         ticks=ticks,
-        end=int(ticks[-1]) + (index.last_duration or median),
+        end=int(ticks[-1]) + (index.last_duration or usual),
         rate=None,
-        nominal_rate=snap_to_standard(1 / (median * index.time_base)),
+        nominal_rate=nominal,
     )

@@ -165,7 +165,7 @@ def _mean_step(pts: Int64s, lone_step: int) -> Fraction:
     steps = np.diff(pts)
     if not len(steps):
         return Fraction(max(1, lone_step))
-    usual = steps[steps <= 1.5 * float(np.median(steps))]
+    usual = steps[steps < 2 * float(np.median(steps))]  # of film with repeated fields, the longer steps too
     return Fraction(int(usual.sum()), len(usual))
 
 

@@ -1,4 +1,5 @@
-"""Frame rates: parse them, snap them to standard ones, and find the constant rate behind rounded timestamps."""
+"""Frame rates: parse them, snap them to standard ones, find the constant rate behind rounded timestamps, or a nominal
+one."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -17,6 +18,10 @@ STANDARD_RATES: tuple[Fraction, ...] = tuple(sorted((*_NTSC, *_WHOLE, Fraction(2
 
 MAX_ROUNDING_S = Fraction(1, 1000)
 """Largest total spread, in seconds, by which rounded timestamps of a constant rate may deviate from it."""
+MAX_OF_MEAN = 2
+"""The rate of the median step counts as the video's rate up to this many times the mean rate."""
+PAUSE_S = 1
+"""A longer step is a pause, unless most steps are."""
 
 
 def parse_rational(text: str | int | Fraction) -> Fraction:
@@ -45,6 +50,8 @@ class ConstantRate:
     """Frames per second."""
     grid: NDArray[np.int64]
     """For each frame its grid point n, starting at 0, strictly increasing."""
+    num_film: int = 0
+    """Number of frames that are film with repeated fields (`telecine`)."""
 
 
 def find_constant_rate(
@@ -73,14 +80,53 @@ def find_constant_rate(
 
 
 def _fit(offsets: NDArray[np.int64], time_base: Fraction, rate: Fraction, tolerance_s: Fraction) -> ConstantRate | None:
-    """The grid of `rate` for these offsets, or None if they do not lie on it. Uses integer arithmetic throughout."""
+    """The grid of `rate` for these offsets, or None if they do not lie on it."""
+    grid = grid_of(offsets, time_base, rate, tolerance_s)
+    return None if grid is None or int(np.median(np.diff(grid))) != 1 else ConstantRate(rate=rate, grid=grid)
+
+
+def grid_of(
+    offsets: NDArray[np.int64], time_base: Fraction, rate: Fraction, tolerance_s: Fraction = MAX_ROUNDING_S
+) -> NDArray[np.int64] | None:
+    """For each offset (ticks from the first frame) its own grid point n of n / `rate`; None if they do not lie on it.
+
+    `tolerance_s` is the largest spread of the distances from the grid. Uses integer arithmetic throughout.
+    """
     per_tick = time_base * rate
     num, den = per_tick.numerator, per_tick.denominator
     scaled = offsets * num if max(int(offsets[-1]) * num, den) < 2**60 else offsets.astype(object) * num
     grid = np.asarray((2 * scaled + den) // (2 * den), dtype=np.int64)
-    steps = np.diff(grid)
-    if (steps < 1).any() or int(np.median(steps)) != 1:
+    if (np.diff(grid) < 1).any():
         return None
     residual = scaled - grid.astype(scaled.dtype) * den
     spread_s = Fraction(int(residual.max() - residual.min()), den) / rate
-    return ConstantRate(rate=rate, grid=grid) if spread_s <= tolerance_s else None
+    return grid if spread_s <= tolerance_s else None
+
+
+# ---- variable rates ------------------------------------------------------------------------------------------------
+
+
+def median_rate(ticks: NDArray[np.int64], tick_s: Fraction) -> Fraction:
+    """The rate of the median step between these increasing times."""
+    return 1 / (max(1, int(np.median(np.diff(ticks)))) * tick_s)
+
+
+def nominal_rate(ticks: NDArray[np.int64], tick_s: Fraction, header_rates: Iterable[Fraction] = ()) -> Fraction:
+    """What counts as the rate of frames at these increasing times, of which there are at least two.
+
+    It is the rate of the median step, snapped to a standard rate. If that is more than MAX_OF_MEAN times the mean rate,
+    frames come in bursts; it is then the mean rate, snapped to the nearest standard or header rate. Pauses of more than
+    PAUSE_S do not count for the mean.
+    """
+    usual, mean = median_rate(ticks, tick_s), _mean_rate(ticks, tick_s)
+    if usual <= MAX_OF_MEAN * mean:
+        return snap_to_standard(usual)
+    nearest = min((*STANDARD_RATES, *header_rates), key=lambda rate: abs(rate - mean))
+    return nearest if abs(nearest - mean) <= mean / 4 else mean
+
+
+def _mean_rate(ticks: NDArray[np.int64], tick_s: Fraction) -> Fraction:
+    """The mean rate of the frames, without pauses."""
+    steps = np.diff(ticks)
+    usual = steps[steps * float(tick_s) <= max(PAUSE_S, float(np.median(steps) * tick_s))]
+    return len(usual) / (int(usual.sum()) * tick_s)

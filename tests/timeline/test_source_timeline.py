@@ -57,6 +57,31 @@ def test_the_nominal_rate_of_a_variable_rate_is_that_of_the_median_step_snapped_
     assert source_timeline(index_of(WEBCAM, MILLISECOND)).nominal_rate == 30
 
 
+def in_bursts(num: int) -> list[int]:
+    """Milliseconds of a recording of 40 frames/s whose frames come in bursts of four."""
+    return [100 * (frame // 4) + frame % 4 for frame in range(num)]
+
+
+@pytest.mark.parametrize(
+    ("header", "nominal"), [((), Fraction(48000, 1001)), ((Fraction(40),), Fraction(40))], ids=["no header", "header"]
+)
+def test_the_nominal_rate_of_bursts_is_near_the_mean(header: tuple[Fraction, ...], nominal: Fraction) -> None:
+    timeline = source_timeline(index_of(in_bursts(40), MILLISECOND), header)
+    assert timeline.nominal_rate == nominal
+    assert timeline.duration_s == Fraction(903 + round(1000 / nominal), 1000)
+
+
+def test_pauses_do_not_lower_the_nominal_rate() -> None:
+    """A screen recording: it moves at about 60 frames/s, and then nothing changes for minutes."""
+    moving = [0, 17, 33, 51, 66, 84]
+    times = [minute * 60_000 + time for minute in range(9) for time in moving]
+    assert source_timeline(index_of(times, MILLISECOND)).nominal_rate == Fraction(1000, 17)
+
+
+def test_a_time_lapse_of_variable_rate_has_its_median_rate() -> None:
+    assert source_timeline(index_of([0, 10_000, 21_000, 30_000, 41_500], MILLISECOND)).nominal_rate == Fraction(2, 21)
+
+
 @pytest.mark.parametrize(
     ("rates", "last_duration", "duration_s"),
     [
