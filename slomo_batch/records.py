@@ -142,6 +142,9 @@ class VideoFacts:
     """The audio tracks that the output can get, in file order."""
     other_tracks: tuple[Track, ...] = ()
     """All other tracks, in file order. Empty if an earlier version stored the plan, since it did not list them."""
+    part_starts: tuple[int, ...] = ()
+    """Source frames with which a part of a joined file begins, the first part aside. Empty if an earlier version stored
+    the plan, since it made frames between two parts unless they looked like a cut."""
     converted_formats: tuple[str, ...] = ()
     """Planar pixel formats of later pictures, which the decode lane converts to that of the first picture."""
     oddities: tuple[str, ...]

@@ -75,7 +75,9 @@ class Interpolate:
         form="weights",
     )
     cuts: Literal["hold", "ignore"] = setting(
-        "hold", "at a scene cut: `hold` shows the nearest source frame, `ignore` interpolates across the cut"
+        "hold",
+        """at a scene cut, and where two parts of a joined file meet: `hold` shows the nearest source frame, `ignore`
+        interpolates across the cut""",
     )
     duplicates: Literal["keep"] = setting(
         "keep",

@@ -109,7 +109,7 @@ _FACTS = Schema(
         ),
         "other_tracks": Schema(Track, "stream_index kind codec language title disposition obstacle"),
     },
-    later="other_tracks",
+    later="other_tracks part_starts",
 )
 _RESOLVED = Schema(
     Resolved,

@@ -148,6 +148,7 @@ def _probed(
         lane_reason=copy_obstacle,
         audio=tuple(track for track in tracks if isinstance(track, AudioTrack)),
         other_tracks=tuple(track for track in tracks if not isinstance(track, AudioTrack)),
+        part_starts=index.part_starts,
         converted_formats=converted,
         oddities=oddities,
     )

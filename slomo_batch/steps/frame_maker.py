@@ -87,6 +87,7 @@ class FrameMaker:
     def __init__(self, plan: VideoPlan, interpolator: AnyInterpolator, watch: Stopwatch) -> None:
         source = PIXEL_FORMATS[planar_format_name(plan.facts.pixel_format)]
         self._settings: Interpolate = plan.request.settings.interpolate
+        self._part_starts = frozenset(plan.facts.part_starts)
         self._context = plan.resolved.context
         self._interpolator = interpolator
         self._device = device_of(interpolator)
@@ -186,8 +187,11 @@ class FrameMaker:
             yield self._picture(frame, i0_i1, download), kind
 
     def _pair_kind(self, seen: "_SeenPair") -> PairKind:
-        with self._watch.stage("judge"):
-            kind = classify_pair(seen.within(seen.pictures, CONTEXT))
+        if seen.number + 1 in self._part_starts:
+            kind = PairKind.CUT
+        else:
+            with self._watch.stage("judge"):
+                kind = classify_pair(seen.within(seen.pictures, CONTEXT))
         ignored = kind is PairKind.CUT and self._settings.cuts == "ignore"
         return PairKind.MOVING if ignored else kind
 

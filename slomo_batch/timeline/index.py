@@ -54,6 +54,12 @@ class VideoIndex:
         is_new[1:] = pts[1:] != pts[:-1]
         return pts[is_new]
 
+    @property
+    def part_starts(self) -> tuple[int, ...]:
+        """Numbers of the presented frames with which a part of a joined file begins, the first part aside."""
+        firsts = first_frame_times(self.joins, self.pts, ~self.is_discarded)
+        return tuple(sorted({*np.searchsorted(self.frame_pts, firsts).tolist()} - {0}))
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SourceTimeline:

@@ -62,7 +62,7 @@ def _lasts_two_or_three(fields: Int64s) -> bool:
     """True if frames last 2 or 3 fields, apart from a few gaps."""
     steps = np.diff(fields)
     has_film = np.count_nonzero(steps == 3) >= MIN_LONG_FRAMES and np.count_nonzero(steps == 2) >= MIN_LONG_FRAMES
-    return has_film and steps.min() >= 2 and np.count_nonzero(steps > 3) <= MAX_GAPS * len(steps)
+    return bool(has_film and steps.min() >= 2 and np.count_nonzero(steps > 3) <= MAX_GAPS * len(steps))
 
 
 def _all_film(fields: Int64s, field_rate: Fraction) -> ConstantRate | None:
@@ -94,7 +94,7 @@ def _runs(steps: Int64s) -> list[tuple[int, int]]:
     """First and last frames of the longest stretches in which frames last 3 and 2 fields in turn."""
     in_turn = (steps[1:] + steps[:-1] == 5) & (np.abs(steps[1:] - steps[:-1]) == 1)
     edges = np.flatnonzero(np.diff(np.concatenate(([False], in_turn, [False])).astype(np.int8)))
-    runs = []
+    runs: list[tuple[int, int]] = []
     for begin, end in edges.reshape(-1, 2).tolist():
         first = max(begin, runs[-1][1] + 1) if runs else begin
         if end + 1 - first >= MIN_RUN_STEPS:

@@ -24,6 +24,17 @@ def test_a_joined_file_is_published_complete(tmp_path: Path, capsys: pytest.Capt
     assert clicks(*heard(output)) == pytest.approx([0.6, 1.4, 2.8, 4.6, 5.4], abs=0.01)
 
 
+def test_frames_are_held_between_parts_whose_pictures_are_alike(tmp_path: Path) -> None:
+    """As in a recording that was paused for a moment."""
+    source, output = tmp_path / "joined.ts", tmp_path / "out.mkv"
+    source.write_bytes(joined([Part(), Part(first=25)], ".ts"))
+    assert main(["convert", str(source), str(output), *BLEND, "--codec", "ffv1"]) == 0
+    frames = frame_hashes(output)
+    assert frames[49] in (frames[48], frames[50])
+    assert frames[99] == frames[98]
+    assert len(set(frames)) == len(frames) - 2  # all others are different
+
+
 def test_a_change_that_only_a_worker_sees_fails_the_video_at_once(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

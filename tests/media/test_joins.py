@@ -97,6 +97,12 @@ def test_the_plan_says_where_the_file_is_joined(name: str) -> None:
     assert f"timestamps jump {count} time" in " / ".join(opened(name).probe.facts.oddities)
 
 
+@pytest.mark.parametrize("name", CASES)
+def test_the_frames_with_which_parts_begin_are_known(name: str) -> None:
+    lengths = [part.num_frames for part in CASES[name][1]]
+    assert opened(name).probe.facts.part_starts == tuple(np.cumsum(lengths)[:-1])
+
+
 @pytest.mark.parametrize("mode", ["keep", "stretch"])
 @pytest.mark.parametrize("name", CASES)
 def test_the_audio_of_every_part_is_in_sync(name: str, mode: Mode, tmp_path: Path) -> None:

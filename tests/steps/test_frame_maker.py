@@ -3,7 +3,7 @@
 from collections.abc import Callable, Iterable, Iterator
 from fractions import Fraction
 from itertools import count, islice
-from typing import ClassVar
+from typing import ClassVar, Literal
 
 import numpy as np
 import pytest
@@ -49,6 +49,20 @@ def test_the_frames_of_a_very_long_pair_come_as_they_are_asked_for(method: AnyIn
     parts = FrameMaker(plan, method, Stopwatch()).parts(window, chunk, times)
     frames = islice(PairPool(2).in_order(parts), 4)
     assert [frame.kind for frame in frames] == ["source", "made", "made", "made"]
+
+
+@pytest.mark.parametrize(("cuts", "kind"), [("hold", "held_at_cut"), ("ignore", "made")])
+def test_no_frame_is_made_between_two_parts_of_a_joined_file(cuts: Literal["hold", "ignore"], kind: str) -> None:
+    """However alike their pictures are."""
+    plan = plan_of("cfr")
+    settings = replace(plan.request.settings, interpolate=Interpolate(method="blend", cuts=cuts))
+    plan = replace(plan, request=replace(plan.request, settings=settings), facts=replace(plan.facts, part_starts=(4,)))
+    window = SourceWindow(moving(8, width=64, height=48), first=0, context=plan.resolved.context, watched=())
+    times = [FrameTime(frame=place, pair=place // 2, t=Fraction(place % 2, 2)) for place in range(4, 12)]
+    chunk = Chunk(chunk_id="c", index=0, first_pair=2, end_pair=6, first_frame=4, end_frame=12)
+    parts = FrameMaker(plan, Blend(), Stopwatch()).parts(window, chunk, times)
+    kinds = [frame.kind for frame in PairPool(2).in_order(parts)]
+    assert kinds == ["source", "made", "source", kind, "source", "made", "source", "made"]
 
 
 # ---- several pairs at once -------------------------------------------------------------------------------------------
