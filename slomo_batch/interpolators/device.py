@@ -24,6 +24,11 @@ def device_kind() -> Literal["cpu", "cuda"]:
     return "cuda" if torch.cuda.is_available() else "cpu"
 
 
+def num_gpus() -> int:
+    """Return how many GPUs this process sees. A process computes on the first one."""
+    return torch.cuda.device_count()
+
+
 def free_device_memory() -> int | None:
     """Return the free bytes of the GPU that `auto` selects; None if it selects the CPU."""
     return torch.cuda.mem_get_info()[0] if device_kind() == "cuda" else None

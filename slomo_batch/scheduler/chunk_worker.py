@@ -1,6 +1,7 @@
 """ChunkWorker: the Ray actor that makes chunks, and what the driver knows of one that it started."""
 
 import math
+import os
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from typing import Any
@@ -31,6 +32,10 @@ class WorkerNeeds:
     hang_s: float
     """Seconds before which no worker counts as hanging."""
 
+    def share_of(self, num_cores: int) -> float:
+        """The share of the memory of a machine with so many cores, and of its GPU, that one worker may plan with."""
+        return min(1.0, self.num_gpus or self.num_cpus / num_cores)
+
     @property
     def resources(self) -> Resources:
         """What one worker takes, by Ray's names."""
@@ -41,10 +46,10 @@ class WorkerNeeds:
 class ChunkWorker:
     """The actor: a context whose model stays loaded."""
 
-    def __init__(self, environment: JobEnvironment, cores: int) -> None:
-        """`cores`: how many pairs it makes at once."""
+    def __init__(self, environment: JobEnvironment, needs: WorkerNeeds) -> None:
+        """`needs`: what it took of its machine."""
         self._environment = environment
-        self._pairs = PairPool(cores)
+        self._pairs = PairPool(needs.cores, machine_share=needs.share_of(len(os.sched_getaffinity(0))))
 
     def node(self) -> str:
         """Id of the node that it runs on."""

@@ -2,6 +2,8 @@
 
 from dataclasses import dataclass
 
+from slomo_batch.plan.codecs import THREADS as ENCODER_THREADS
+
 MOST_CORES = 8
 """The most cores of a worker whose number the manifest does not set: beyond it, its threads wait for one another."""
 
@@ -24,6 +26,15 @@ class CoreShares:
     def slots(self) -> int:
         """Chunks that each worker holds at a time."""
         return chunks_at_once(self.cores)
+
+
+def chunks_beside_gpu(cores: int) -> int:
+    """How many chunks a worker with a GPU holds at a time.
+
+    The pairs of one chunk keep the GPU busy, but its encoder runs on few threads. So there are enough encoders for all
+    cores, and at least two chunks, because one is fetched, verified or stored while the other is computed.
+    """
+    return max(2, -(-cores // ENCODER_THREADS))
 
 
 def chunks_at_once(cores: int) -> int:

@@ -44,6 +44,24 @@ def most_workers(machines: Mapping[str, Resources], worker: Resources, held: Hel
     return most | dict.fromkeys(small[: len(small) - num_without], 1)
 
 
+def gpu_notes(machines: Mapping[str, Resources], worker: Resources) -> list[str]:
+    """What a person should know about GPUs that stay idle."""
+    notes, gpus, cpus = [], worker.get("GPU", 0), worker.get("CPU", 0)
+    if gpus > 1:
+        notes.append(f"each worker takes {gpus:g} GPUs and computes on one of them; set cluster.gpus_per_worker to 1")
+    for most, has in {(most_workers({"": has}, worker, {})[""], _amounts(has)) for has in machines.values()}:
+        if gpus and most < _fitting(worker, dict(has)):
+            notes.append(
+                f"a machine with {' and '.join(f'{amount:g} {name}s' for name, amount in has)} holds no more than "
+                f"{most} workers of {cpus:g} CPUs, since some CPUs are kept for steps; lower cluster.cpus_per_worker"
+            )
+    return notes
+
+
+def _amounts(machine: Resources) -> tuple[tuple[str, float], ...]:
+    return tuple((name, machine.get(name, 0)) for name in ("GPU", "CPU"))
+
+
 def _fitting(worker: Resources, machine: Resources) -> int:
     """How many workers fit on an empty machine."""
     return min(floor(machine.get(name, 0) / amount) for name, amount in worker.items() if amount)

@@ -13,14 +13,20 @@ from slomo_batch.cluster.demand import Resources, described, floor, refusal
 from slomo_batch.cluster.ray_address import LOCAL, RayChoice
 from slomo_batch.cluster.shared_disk import machines_to_expect
 from slomo_batch.errors import ClusterError, Interrupted, ManifestError
-from slomo_batch.interpolators.device import device_kind, supported_precision
+from slomo_batch.interpolators.device import device_kind, num_gpus, supported_precision
 from slomo_batch.media.encode import encoder_works
 from slomo_batch.plan.codecs import NVENC
 from slomo_batch.plan.job_pin import Basis
 from slomo_batch.report.events import Display
 from slomo_batch.scheduler.engine import Engine
 from slomo_batch.scheduler.inline_engine import InlineEngine
-from slomo_batch.scheduler.local_workers import CoreShares, chunks_at_once, cores_beside_gpu, share_cores
+from slomo_batch.scheduler.local_workers import (
+    CoreShares,
+    chunks_at_once,
+    chunks_beside_gpu,
+    cores_beside_gpu,
+    share_cores,
+)
 from slomo_batch.scheduler.stop_signals import StopRequests
 from slomo_batch.settings import Cluster, Precision
 from slomo_batch.steps.pair_pool import PairPool
@@ -31,8 +37,6 @@ if TYPE_CHECKING:
 
 THREADS = 1
 """Threads of torch for one pair. They are part of the numeric class; more cores make more pairs at once."""
-GPU_SLOTS = 2
-"""Chunks of a worker with a GPU: one is in the model, the other is fetched, decoded, encoded or stored."""
 LOCAL_TASKS = 2
 """Calls without a model that run beside the workers on one machine."""
 DEFAULT_MAX_WORKERS = 8
@@ -145,7 +149,14 @@ def _inline(settings: ClusterSettings, environment: JobEnvironment) -> Iterator[
     shares = _shares(settings)
     context = replace(open_context(environment), pairs=PairPool(shares.workers * shares.cores))
     engine = InlineEngine(context, num_slots=shares.workers * shares.slots, num_tasks=LOCAL_TASKS)
-    yield Machines(engine=engine, abilities=probe_abilities(), num_machines=1, description="this process")
+    notes = inline_notes(num_gpus())
+    yield Machines(engine=engine, abilities=probe_abilities(), num_machines=1, description="this process", notes=notes)
+
+
+def inline_notes(num_gpus: int) -> tuple[str, ...]:
+    """What a person should know about a job that runs in this process on a machine with so many GPUs."""
+    note = f"this process computes on one of {num_gpus} GPUs; cluster.address: local uses all of them"
+    return (note,) if num_gpus > 1 else ()
 
 
 def probe_abilities() -> Abilities:
@@ -189,9 +200,11 @@ def _ray(
         alive_nodes,
         ask_for_room,
         cluster_total,
+        machine_resources,
         offer,
     )
     from slomo_batch.report.metrics import RayMetrics  # noqa: PLC0415 as above
+    from slomo_batch.scheduler.machine_room import gpu_notes  # noqa: PLC0415 as above
     from slomo_batch.scheduler.ray_engine import RayEngine  # noqa: PLC0415 as above
 
     connected = _connect(settings)
@@ -213,7 +226,7 @@ def _ray(
                 num_machines=machines_to_expect(len(alive_nodes()), cluster_total("CPU")),
                 description="a local Ray" if own else f"the Ray cluster at {ray.get_runtime_context().gcs_address}",
                 displays=(metrics,),
-                notes=connected.notes,
+                notes=(*connected.notes, *gpu_notes({} if own else machine_resources(), worker)),
             )
     finally:
         if prewarm and not own:
@@ -241,8 +254,8 @@ def _needs_with_gpus(settings: ClusterSettings, gpus: float, *, is_local: bool, 
     if is_local and not settings.chooses_cpus:
         workers = min(settings.max_workers, max(1, int(num_gpus / gpus)))
         cores = cores_beside_gpu(len(os.sched_getaffinity(0)), workers)
-    most = settings.max_workers
-    return _needs(settings, is_local=is_local, max_workers=most, num_cpus=cores, slots=GPU_SLOTS, num_gpus=gpus)
+    most, slots = settings.max_workers, chunks_beside_gpu(cores)
+    return _needs(settings, is_local=is_local, max_workers=most, num_cpus=cores, slots=slots, num_gpus=gpus)
 
 
 def _needs(

@@ -192,7 +192,7 @@ class WorkerPool:
         needs = self._needs
         actor_class: Any = ray.remote(max_restarts=0, max_task_retries=0)(ChunkWorker)
         options = {"num_gpus": needs.num_gpus, "num_cpus": needs.num_cpus, "max_concurrency": needs.slots}
-        actor = actor_class.options(**options, **kept_off(off)).remote(self._environment, needs.cores)
+        actor = actor_class.options(**options, **kept_off(off)).remote(self._environment, needs)
         worker = StartedWorker(actor=actor, idle_since_s=self._clock(), kept_off=off)
         self._workers.append(worker)
         self._starting[worker.actor.node.remote()] = worker

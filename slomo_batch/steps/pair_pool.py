@@ -38,12 +38,15 @@ class Job(Generic[T]):
 class PairPool:
     """Runs jobs on `cores` threads. Chunks share the threads and the memory."""
 
-    def __init__(self, cores: int, *, memory_bytes: int | None = None) -> None:
-        """`memory_bytes` for all jobs in flight; by default a share of what is available when the first one starts."""
+    def __init__(self, cores: int, *, memory_bytes: int | None = None, machine_share: float = 1.0) -> None:
+        """`memory_bytes` for all jobs in flight; by default half of what is available when the first one starts.
+
+        `machine_share`: the share of it that is for this process, 0 to 1. The others belong to other workers.
+        """
         self.cores = cores
         self._free_cores = _Cores(cores)
         self._threads = ThreadPoolExecutor(cores, thread_name_prefix="pair")
-        self._memory = _Memory(memory_bytes)
+        self._memory = _Memory(memory_bytes, MEMORY_SHARE * machine_share)
 
     def in_order(self, parts: Iterable[Job[T] | Iterator[T]]) -> Iterator[T]:
         """Yield the results of all parts, in order.
@@ -92,15 +95,16 @@ class PairPool:
 class _Memory:
     """The memory of all jobs in flight, estimated."""
 
-    def __init__(self, total_bytes: int | None) -> None:
-        """None: a share of what is available when memory is first taken."""
+    def __init__(self, total_bytes: int | None, share: float) -> None:
+        """None: this share of what is available when memory is first taken."""
         self._left_bytes = total_bytes
+        self._share = share
         self._lock = threading.Lock()
 
     def take(self, num_bytes: int, *, at_any_cost: bool) -> bool:
         """Take memory if it is left, or `at_any_cost`: every chunk may have one job in flight, so that it continues."""
         with self._lock:
-            left = int(MEMORY_SHARE * available_memory()) if self._left_bytes is None else self._left_bytes
+            left = int(self._share * available_memory()) if self._left_bytes is None else self._left_bytes
             is_taken = num_bytes <= left or at_any_cost
             self._left_bytes = left - num_bytes if is_taken else left
             return is_taken

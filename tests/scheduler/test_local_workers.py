@@ -2,7 +2,13 @@
 
 import pytest
 
-from slomo_batch.scheduler.local_workers import CoreShares, chunks_at_once, cores_beside_gpu, share_cores
+from slomo_batch.scheduler.local_workers import (
+    CoreShares,
+    chunks_at_once,
+    chunks_beside_gpu,
+    cores_beside_gpu,
+    share_cores,
+)
 
 
 @pytest.mark.parametrize(
@@ -38,3 +44,7 @@ def test_a_worker_with_a_gpu_leaves_one_core_of_its_share_for_steps() -> None:
         7,
         1,
     ]
+
+
+def test_a_worker_with_a_gpu_has_encoders_for_all_its_cores() -> None:
+    assert [chunks_beside_gpu(cores) for cores in (1, 2, 7, 8, 15, 32)] == [2, 2, 2, 2, 4, 8]

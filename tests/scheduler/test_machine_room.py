@@ -3,7 +3,7 @@
 import pytest
 
 from slomo_batch.cluster.demand import Resources
-from slomo_batch.scheduler.machine_room import kept_for_steps, most_workers
+from slomo_batch.scheduler.machine_room import gpu_notes, kept_for_steps, most_workers
 
 CPU, GPU = {"CPU": 1.0}, {"CPU": 1.0, "GPU": 1.0}
 
@@ -44,3 +44,13 @@ def test_of_machines_that_are_all_too_small_one_in_eight_is_kept_for_steps() -> 
     assert sum(most.values()) == 7
     assert most["h"] == most["i"] == 1, "machines that hold a worker keep it"
     assert most_workers({"a": CPU, "b": CPU}, CPU, {"b": 1}) == {"a": 0, "b": 1}
+
+
+def test_gpus_that_stay_idle_are_told() -> None:
+    machines = {"a": {"CPU": 96.0, "GPU": 8.0}, "b": {"CPU": 96.0, "GPU": 8.0}, "c": {"CPU": 8.0}}
+    assert gpu_notes(machines, {"CPU": 10.0, "GPU": 1.0}) == []
+    [note] = gpu_notes(machines, {"CPU": 12.0, "GPU": 1.0})
+    assert "8 GPUs and 96 CPUs holds no more than 7 workers of 12 CPUs" in note
+    [note] = gpu_notes(machines, {"CPU": 1.0, "GPU": 2.0})
+    assert "computes on one of them" in note
+    assert gpu_notes(machines, {"CPU": 1.0}) == []

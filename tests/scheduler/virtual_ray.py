@@ -217,7 +217,7 @@ class VirtualRay:
         parts = [(self.now_s + after_s, said) for after_s, said in self.scenario.task(machine, call)]
         return _Stream(deque((at_s, _told_where(said, machine)) for at_s, said in parts))
 
-    def _new_actor(self, _: JobEnvironment, _cores: int, **options: Any) -> _Actor:
+    def _new_actor(self, _: JobEnvironment, _needs: WorkerNeeds, **options: Any) -> _Actor:
         actor = _Actor(self, _avoided(options))
         self._actors.append(actor)
         self._place()

@@ -105,6 +105,21 @@ def test_jobs_in_flight_fit_into_the_memory_of_all_chunks() -> None:
     assert len(list(pool.in_order(job(lambda: [0], num_bytes=9 * GIB) for _ in range(5)))) == 5, "never stuck"
 
 
+def test_workers_of_one_machine_plan_with_their_share_of_its_memory(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("slomo_batch.steps.pair_pool.available_memory", lambda: 64 * GIB)
+    for share, fitting in ((1.0, 16), (1 / 8, 4)):
+        taken = 0
+
+        def parts() -> Iterator[Job[int]]:
+            nonlocal taken
+            for _ in range(40):
+                taken += 1
+                yield job(lambda: [0], num_bytes=GIB)
+
+        next(PairPool(8, machine_share=share).in_order(parts()))
+        assert taken <= fitting + 1
+
+
 def test_the_error_of_a_job_in_the_middle_comes_in_its_place_and_frees_the_pool() -> None:
     def fail() -> list[int]:
         raise ArithmeticError("the third pair")
