@@ -11,6 +11,8 @@ from av.stream import Discard, Disposition, Stream
 from av.video.stream import VideoStream
 
 from slomo_batch.errors import SourceUnreadable, SourceUnsupported
+from slomo_batch.media.audio_jumps import DISCONTINUOUS_FORMATS
+from slomo_batch.media.clock_wraps import ClockUnwrapper
 from slomo_batch.media.mp4_boxes import BinaryFile, is_fragmented
 from slomo_batch.media.picture_limits import DECODER_OPTIONS
 
@@ -78,18 +80,19 @@ def has_decoder(stream: Stream) -> bool:
 
 
 def demux_packets(container: InputContainer, streams: Sequence[Stream]) -> "Iterator[av.Packet[Any]]":
-    """The packets of these streams in file order. Damaged places are skipped.
+    """The packets of these streams in file order, with the wraps of their clocks undone. Damaged places are skipped.
 
     Packets of other streams are discarded, so containers with an index do not even read them.
     """
     for stream in container.streams:
         stream.discard = Discard.default if stream in streams else Discard.all
+    clock = ClockUnwrapper() if container.format.name in DISCONTINUOUS_FORMATS else None
     num_damaged = 0
     while num_damaged <= MAX_DAMAGED_PLACES:
         try:
             for packet in container.demux(*streams):
                 if packet.size:
-                    yield packet
+                    yield packet if clock is None else clock.unwrap(packet)
         except InvalidDataError:
             num_damaged += 1
         except IndexError:  # at the end PyAV looks up streams that appeared midway, and does not find them

@@ -30,6 +30,7 @@ CASES: dict[str, tuple[str, Sequence[Part]]] = {
     "clock goes back a little": (".ts", [Part(), Part(first=100, from_frame=15)]),
     "clock goes back to between frames": (".mkv", [Part(), Part(first=100, from_frame=21, rate=Fraction(25))]),
     "later part first": (".ts", [Part(from_frame=900), Part(first=100, from_frame=300), Part(first=200)]),
+    "clock of 33 bits wraps within a part": (".ts", [Part(from_frame=(1 << 33) // 3600 - 12), Part(first=100)]),
     "audio longer than pictures": (".ts", [Part(audio_s=1.4), Part(first=100)]),
     "audio shorter than pictures": (".ts", [Part(audio_s=0.4, clicks_s=(0.3,)), Part(first=100)]),
     "one part without audio": (".ts", [Part(), Part(first=100, audio_s=0, clicks_s=()), Part(first=200)]),

@@ -1,6 +1,7 @@
 """The output frames of a chunk: in order and the same, however many pairs are made at once, or frames one pair has."""
 
 from collections.abc import Callable, Iterable, Iterator
+from dataclasses import replace
 from fractions import Fraction
 from itertools import count, islice
 from typing import ClassVar, Literal
@@ -23,6 +24,7 @@ from slomo_batch.interpolators.superslomo.guided import Guided
 from slomo_batch.interpolators.superslomo.inference import SuperSlomo
 from slomo_batch.picture import Picture
 from slomo_batch.records import FIRST_BATCH_PX, Chunk
+from slomo_batch.settings import Interpolate
 from slomo_batch.steps.frame_maker import FrameMaker, SourceWindow
 from slomo_batch.steps.pair_pool import PairPool
 from slomo_batch.steps.stopwatch import Stopwatch
