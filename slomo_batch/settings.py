@@ -132,6 +132,27 @@ class Encode:
         [Codecs and containers](#codecs-and-containers)""",
         values="`auto`, or FFmpeg's name, such as `yuv420p10le`",
     )
+    tune: Literal["none", "film", "animation", "grain"] = setting(
+        "none",
+        """what the encoder is tuned for: `film`, `animation`, or `grain`, which keeps film grain and makes larger
+        files. h264 takes all, hevc `animation` and `grain`; only in software""",
+        is_later=True,
+    )
+    keyframe_s: Literal["auto"] | Fraction = setting(
+        "auto",
+        """the largest distance of keyframes, in seconds. Players seek to keyframes; a smaller distance makes larger
+        files. `auto`: 2. Every chunk begins with a keyframe; prores and ffv1 have nothing else""",
+        is_later=True,
+    )
+    max_bit_rate: int = setting(
+        0,
+        """a limit on the bit rate, in bits per second, for streaming: quality falls where `quality` needs more. It
+        holds within each segment, on average over a second or two, so the start of a chunk can exceed it; vp9 keeps it
+        on average. Not for prores and ffv1. h264 can then have other bytes if it is made again""",
+        values="`0` (no limit), or bits per second: `8000000`, `8M`, `800k`",
+        form="bit_rate",
+        is_later=True,
+    )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

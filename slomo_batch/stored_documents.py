@@ -88,7 +88,7 @@ _SETTINGS = Schema(
     parts={
         "retime": Schema(Retime, "slowdown fps", parts={"fps": Schema(FpsTarget, "kind value")}),
         "interpolate": Schema(Interpolate, "method weights cuts duplicates precision flow_scale", later="doubt"),
-        "encode": Schema(Encode, "codec quality preset encoder pixel_format"),
+        "encode": Schema(Encode, "codec quality preset encoder pixel_format", later="tune keyframe_s max_bit_rate"),
     },
     attributes={"pairs_per_chunk": "chunks.pairs", "max_held_frames": "limits.max_held_frames"},
 )

@@ -118,6 +118,21 @@ def _account(value: object) -> str:
     return word
 
 
+_BIT_RATE = re.compile(r"([0-9]+(?:\.[0-9]+)?) *([kM]?)")
+_BIT_RATE_UNITS = {"": 1, "k": 1_000, "M": 1_000_000}
+_MAX_BIT_RATE = 2**31 - 1
+"""Encoders count bits per second in 32 bits."""
+
+
+def _bit_rate(value: object) -> int:
+    word = text_of(value).strip()
+    read = _BIT_RATE.fullmatch(word)
+    number = Fraction(read[1]) * _BIT_RATE_UNITS[read[2]] if read else Fraction(-1)
+    if number == 0 or (1_000 <= number <= _MAX_BIT_RATE and number.denominator == 1):
+        return int(number)
+    raise invalid(f"invalid bit rate {word!r}; use 0 for no limit, or 1k to {_MAX_BIT_RATE}, such as 8M or 800k")
+
+
 def _method(value: object) -> str:
     return choice(method_names())(value)
 
@@ -145,6 +160,13 @@ _PLAIN: Mapping[Any, Any] = {
 FORMS: Mapping[str, Callable[[], Any]] = {
     "account": lambda: Annotated[str, BeforeValidator(_account), WithJsonSchema(_of_pattern("[0-9]{12}"))],
     "address": lambda: Annotated[str, BeforeValidator(_address)],
+    "bit_rate": lambda: Annotated[
+        int,
+        BeforeValidator(_bit_rate),
+        WithJsonSchema(
+            {"anyOf": [{"type": "integer", "minimum": 0}, {"type": "string", "pattern": f"^{_BIT_RATE.pattern}$"}]}
+        ),
+    ],
     "endpoint": lambda: Annotated[str, BeforeValidator(_endpoint)],
     "method": lambda: Annotated[str, BeforeValidator(_method), WithJsonSchema({"enum": method_names()})],
     "weights": lambda: Annotated[str, BeforeValidator(locations.weights)],

@@ -14,7 +14,8 @@ from slomo_batch.plan.ffv1_slices import ffv1_slices
 from slomo_batch.settings import Codec, Encode
 
 THREADS = 4
-"""Threads of every encoder, on every machine alike."""
+"""Threads of every encoder, on every machine alike. With a limit on the bit rate it is one for x265 and SVT-AV1: with
+more, some runs give other bytes. So does x264 with a limit, with any number of threads."""
 
 PRESETS = ("ultrafast", "superfast", "veryfast", "faster", "fast", "medium", "slow", "slower", "veryslow")
 """Speed presets, fastest first. All codecs use x264's names; prores and ffv1 ignore them."""
@@ -75,6 +76,10 @@ class CodecFacts:
     quality_meaning: str = ""
     """What its values mean, for messages."""
     is_lossless: bool = False
+    tunes: frozenset[str] = frozenset()
+    """Values of `encode.tune`, beside none, that its encoder in software takes."""
+    has_bit_rate: bool = True
+    """True if `encode.max_bit_rate` can limit it."""
     odd_size_subsampled: bool = True
     """False if odd sizes are supported only in 4:4:4."""
     states_color: bool = True
@@ -118,10 +123,18 @@ def _same_format(_: Encode, source: PixelFormat) -> PixelFormat:
 
 CODECS: Mapping[Codec, CodecFacts] = {
     "h264": CodecFacts(
-        auto_format=_yuv420p(8), qualities=range(52), odd_size_subsampled=False, states_aspect_ratio=True
+        auto_format=_yuv420p(8),
+        qualities=range(52),
+        tunes=frozenset({"film", "animation", "grain"}),
+        odd_size_subsampled=False,
+        states_aspect_ratio=True,
     ),
     "hevc": CodecFacts(
-        auto_format=_yuv420p(8, 10, 12), qualities=range(52), odd_size_subsampled=False, states_aspect_ratio=True
+        auto_format=_yuv420p(8, 10, 12),
+        qualities=range(52),
+        tunes=frozenset({"animation", "grain"}),
+        odd_size_subsampled=False,
+        states_aspect_ratio=True,
     ),
     "av1": CodecFacts(auto_format=_yuv420p(8, 10), qualities=range(64)),
     "vp9": CodecFacts(auto_format=_yuv420p(8), qualities=range(64)),
@@ -130,6 +143,7 @@ CODECS: Mapping[Codec, CodecFacts] = {
         qualities=range(6),
         quality_is_profile=True,
         quality_meaning="the profile: proxy, lt, standard, hq, 4444, 4444xq",
+        has_bit_rate=False,
         states_range=False,
         segment=_MOV,
     ),
@@ -137,6 +151,7 @@ CODECS: Mapping[Codec, CodecFacts] = {
         auto_format=_same_format,
         qualities=None,
         is_lossless=True,
+        has_bit_rate=False,
         states_color=False,
         note="ffv1 is an archive format: few players open it",
     ),
@@ -147,26 +162,47 @@ CODECS: Mapping[Codec, CodecFacts] = {
 # ---- options of encoders -------------------------------------------------------------------------------------------
 
 
-def _x264_options(encode: Encode, _: Pictures) -> Options:
+def _keyframes(encode: Encode, pictures: Pictures) -> Options:
+    """The largest distance of keyframes, if it is set."""
+    return () if encode.keyframe_s == "auto" else (("g", str(max(1, int(encode.keyframe_s * pictures.rate)))),)
+
+
+def _tune(encode: Encode) -> Options:
+    return () if encode.tune == "none" else (("tune", encode.tune),)
+
+
+def _bit_rate(encode: Encode) -> Options:
+    """The limit of the bit rate, if there is one, for encoders that take FFmpeg's options for it."""
+    limit = str(encode.max_bit_rate)
+    return (("maxrate", limit), ("bufsize", limit)) if encode.max_bit_rate else ()
+
+
+def _x264_options(encode: Encode, pictures: Pictures) -> Options:
     closed = ("x264-params", "open-gop=0")
-    return (("preset", encode.preset), ("crf", str(encode.quality)), ("threads", str(THREADS)), closed)
+    quality = ("preset", encode.preset), ("crf", str(encode.quality))
+    more = *_tune(encode), *_keyframes(encode, pictures), *_bit_rate(encode)
+    return (*quality, ("threads", str(THREADS)), closed, *more)
 
 
-def _x265_options(encode: Encode, _: Pictures) -> Options:
-    fixed = f"open-gop=0:info=0:pools={THREADS}:frame-threads=2:log-level=error"
-    return (("preset", encode.preset), ("crf", str(encode.quality)), ("x265-params", fixed))
+def _x265_options(encode: Encode, pictures: Pictures) -> Options:
+    kbit = encode.max_bit_rate // 1000
+    limit = f"pools=none:frame-threads=1:vbv-maxrate={kbit}:vbv-bufsize={kbit}"
+    params = f"open-gop=0:info=0:{limit if kbit else f'pools={THREADS}:frame-threads=2'}:log-level=error"
+    quality = ("preset", encode.preset), ("crf", str(encode.quality))
+    return (*quality, ("x265-params", params), *_tune(encode), *_keyframes(encode, pictures))
 
 
-def _svt_av1_options(encode: Encode, _: Pictures) -> Options:
-    preset = str(_SVT_AV1_PRESETS[encode.preset])
-    return (("preset", preset), ("crf", str(encode.quality)), ("svtav1-params", "lp=2"))
+def _svt_av1_options(encode: Encode, pictures: Pictures) -> Options:
+    preset, kbit = str(_SVT_AV1_PRESETS[encode.preset]), encode.max_bit_rate // 1000
+    params = f"lp=1:mbr={kbit}:mbr-overshoot-pct=0" if kbit else "lp=2"
+    return (("preset", preset), ("crf", str(encode.quality)), ("svtav1-params", params), *_keyframes(encode, pictures))
 
 
-def _vp9_options(encode: Encode, _: Pictures) -> Options:
+def _vp9_options(encode: Encode, pictures: Pictures) -> Options:
     speed = ("deadline", _VP9_DEADLINES[encode.preset]), ("cpu-used", str(_VP9_SPEEDS[encode.preset]))
-    quality = ("crf", str(encode.quality)), ("b", "0")
+    quality = ("crf", str(encode.quality)), ("b", str(encode.max_bit_rate))
     parallel = ("row-mt", "1"), ("tile-columns", "2"), ("threads", str(THREADS))
-    return (*speed, *quality, *parallel)
+    return (*speed, *quality, *parallel, *_keyframes(encode, pictures))
 
 
 def _prores_options(encode: Encode, pictures: Pictures) -> Options:
@@ -179,9 +215,10 @@ def _ffv1_options(_: Encode, pictures: Pictures) -> Options:
     return (("level", "3"), ("g", "1"), ("slices", slices), ("slicecrc", "1"), ("threads", str(THREADS)))
 
 
-def _nvenc_options(encode: Encode, _: Pictures) -> Options:
+def _nvenc_options(encode: Encode, pictures: Pictures) -> Options:
     preset, quality = _NVENC_PRESETS[encode.preset], str(encode.quality)
-    return (("preset", preset), ("tune", "hq"), ("rc", "vbr"), ("cq", quality), ("b", "0"), ("bf", "2"))
+    fixed = ("preset", preset), ("tune", "hq"), ("rc", "vbr"), ("cq", quality), ("b", "0"), ("bf", "2")
+    return (*fixed, *_keyframes(encode, pictures), *_bit_rate(encode))
 
 
 # ---- encoders ------------------------------------------------------------------------------------------------------

@@ -11,7 +11,16 @@ from fractions import Fraction
 
 from slomo_batch.errors import ManifestError, SourceUnsupported
 from slomo_batch.picture import PIXEL_FORMATS, PixelFormat
-from slomo_batch.plan.codecs import CODECS, ENCODERS, PRESETS, PRORES_4444, QUALITY_UNSET, Pictures, encoders_of
+from slomo_batch.plan.codecs import (
+    CODECS,
+    ENCODERS,
+    PRESETS,
+    PRORES_4444,
+    QUALITY_UNSET,
+    Encoder,
+    Pictures,
+    encoders_of,
+)
 from slomo_batch.settings import Codec, Encode
 
 _CHROMA_NAMES = {(1, 1): "4:2:0", (1, 0): "4:2:2", (0, 0): "4:4:4", (0, 1): "4:4:0", (2, 0): "4:1:1", (2, 2): "4:1:0"}
@@ -36,7 +45,7 @@ class EncoderChoice:
 
 def validate_encode(encode: Encode) -> list[str]:
     """Return the problems of these encoder settings. Each starts with the name of its setting."""
-    checks = (_quality, _preset, _encoder, _pixel_format)
+    checks = (_quality, _preset, _encoder, _pixel_format, _tune, _max_bit_rate)
     return [problem for check in checks for problem in check(encode)]
 
 
@@ -61,6 +70,16 @@ def _encoder(encode: Encode) -> list[str]:
         if encode.encoder in allowed
         else [f"encoder of {encode.codec} must be {any_of(allowed)}, got {encode.encoder!r}"]
     )
+
+
+def _tune(encode: Encode) -> list[str]:
+    allowed = ["none", *sorted(CODECS[encode.codec].tunes)]
+    return [] if encode.tune in allowed else [f"tune of {encode.codec} must be {any_of(allowed)}, got {encode.tune!r}"]
+
+
+def _max_bit_rate(encode: Encode) -> list[str]:
+    has_one = CODECS[encode.codec].has_bit_rate or not encode.max_bit_rate
+    return [] if has_one else [f"max_bit_rate of {encode.codec} must be 0, because its bit rate cannot be limited"]
 
 
 def _pixel_format(encode: Encode) -> list[str]:
@@ -131,7 +150,7 @@ def _pick(encode: Encode, pictures: Pictures, *, nvenc_works: bool) -> tuple[str
             f"encode.encoder requires {candidates[0]}, but NVENC does not work on this machine or cluster",
             remedy="Set encode.encoder to auto or software.",
         )
-    refusals = {name: ENCODERS[name].unsupported(pictures) for name in candidates}
+    refusals = {name: _refusal(encode, ENCODERS[name], pictures) for name in candidates}
     fitting = [name for name in candidates if refusals[name] == ""]
     if fitting:
         skipped = candidates[: candidates.index(fitting[0])]
@@ -141,6 +160,13 @@ def _pick(encode: Encode, pictures: Pictures, *, nvenc_works: bool) -> tuple[str
         got=f"{pictures.width}x{pictures.height} {pictures.form.name}",
         remedy="Choose another encode.codec, encode.encoder or encode.pixel_format.",
     )
+
+
+def _refusal(encode: Encode, encoder: Encoder, pictures: Pictures) -> str:
+    """Why an encoder cannot encode these pictures with these settings, as the end of a sentence; "" if it can."""
+    if encoder.is_nvenc and encode.tune != "none":
+        return f"does not support encode.tune: {encode.tune}"
+    return encoder.unsupported(pictures)
 
 
 # ---- pixel format --------------------------------------------------------------------------------------------------

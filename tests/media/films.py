@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 from fractions import Fraction
 from itertools import pairwise
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -50,16 +51,12 @@ class Film:
     color: ColorFacts = BT709
     sample_aspect_ratio: Fraction = Fraction(1)
     rotation_deg: int = 0
-    encode: dict[str, str] = field(default_factory=lambda: {"preset": "veryfast"})
+    encode: dict[str, Any] = field(default_factory=lambda: {"preset": "veryfast"})
 
     @property
     def choice(self) -> EncoderChoice:
         """The configuration of all its segments."""
-        encode = Encode(
-            codec=self.codec,
-            preset=self.encode.get("preset", "medium"),
-            pixel_format=self.encode.get("pixel_format", "auto"),
-        )
+        encode = Encode(codec=self.codec, **self.encode)
         width, height = self.size
         return choose_encoder(
             encode,

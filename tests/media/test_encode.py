@@ -4,16 +4,18 @@ import hashlib
 import os
 from dataclasses import replace
 from fractions import Fraction
+from itertools import pairwise
 from pathlib import Path
 
 import av
+import numpy as np
 import pytest
 from av.video.stream import VideoStream
 
 from slomo_batch.errors import SegmentInvalid, SourceUnsupported
 from slomo_batch.media.encode import SegmentEncoder, encoder_works, verify_segment
 from slomo_batch.media.frames import picture_from_frame
-from slomo_batch.picture import PIXEL_FORMATS
+from slomo_batch.picture import PIXEL_FORMATS, Picture
 from slomo_batch.plan.codecs import codec_of
 from slomo_batch.records import ColorFacts
 from slomo_batch.settings import Codec
@@ -93,6 +95,51 @@ def decoded_from(path: Path, start: int) -> list[str]:
         frames = [frame for packet in packets[start:] for frame in packet.decode()]
         frames += container.streams.video[0].codec_context.decode(None)
     return [picture_from_frame(frame).hash() for frame in frames]
+
+
+@pytest.mark.parametrize("codec", ["h264", "hevc", "av1", "vp9"])
+@pytest.mark.parametrize("seconds", ["auto", Fraction(1, 5)])
+def test_keyframes_are_at_most_so_far_apart(tmp_path: Path, codec: Codec, seconds: Fraction | str) -> None:
+    film = Film(codec=codec, rate=Fraction(25), encode={"preset": "ultrafast", "keyframe_s": seconds})
+    made = film.segment(tmp_path, range(60))
+    with av.open(str(made.path)) as container:
+        numbers = [number for number, packet in enumerate(container.demux(video=0)) if packet.is_keyframe]
+    most = 50 if seconds == "auto" else 5
+    assert max(second - first for first, second in pairwise([*numbers, 60])) == most
+    verify_segment(made.path, facts=made.facts, source_hashes=None)
+
+
+@pytest.mark.parametrize("codec", ["h264", "hevc", "av1", "vp9"])
+def test_the_bit_rate_is_limited(tmp_path: Path, codec: Codec) -> None:
+    """The limit is a third of what noise of 160x96 takes. A segment starts with a full buffer of one second."""
+    num_s = 4
+    noise = np.random.default_rng(0).integers(60, 190, (num_s * 25, 3, 96, 160), dtype=np.uint8)
+
+    def encoded(limit: int) -> bytes:
+        film = Film(
+            codec=codec, rate=Fraction(25), size=(160, 96), encode={"preset": "ultrafast", "max_bit_rate": limit}
+        )
+        with film.encoder(tmp_path / "noise.nut") as encoder:
+            for y, u, v in noise:
+                planes = (y, u[::2, ::2].copy(), v[::2, ::2].copy())
+                encoder.add(Picture(format=PIXEL_FORMATS["yuv420p"], planes=planes))
+            encoder.finish()
+        return (tmp_path / "noise.nut").read_bytes()
+
+    limit = len(encoded(0)) * 8 // num_s // 3
+    limited = encoded(limit)
+    assert len(limited) * 8 < 1.1 * limit * (num_s + 1)
+    assert codec == "h264" or encoded(limit) == limited, "x264 with a limit gives other bytes in some runs"
+
+
+@pytest.mark.parametrize(("codec", "tune"), [("h264", "film"), ("h264", "grain"), ("hevc", "animation")])
+def test_the_encoder_is_tuned(tmp_path: Path, codec: Codec, tune: str) -> None:
+    sizes = []
+    for name in (tune, "none"):
+        made = Film(codec=codec, encode={"preset": "veryfast", "tune": name}).segment(tmp_path, range(12))
+        verify_segment(made.path, facts=made.facts, source_hashes=None)
+        sizes.append(made.path.read_bytes())
+    assert sizes[0] != sizes[1]
 
 
 @pytest.mark.parametrize("preset", ["ultrafast", "veryslow"])

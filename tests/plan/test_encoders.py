@@ -157,6 +157,12 @@ def test_what_nvenc_does_not_take_goes_to_software_and_is_noted(
     assert choice.notes[0].startswith("h264_nvenc ")
 
 
+def test_a_tuned_video_goes_to_software_and_that_is_noted() -> None:
+    tuned = chosen("h264", tune="film", nvenc_works=True)
+    assert tuned.encoder == "libx264"
+    assert tuned.notes == ("h264_nvenc does not support encode.tune: film, so libx264 is used",)
+
+
 @pytest.mark.parametrize("encoder", ["nvenc", "h264_nvenc"])
 def test_nvenc_by_name_is_an_error_where_it_does_not_work(encoder: str) -> None:
     with pytest.raises(ManifestError, match="NVENC does not work"):
@@ -232,6 +238,9 @@ def test_what_is_allowed_is_what_the_encoder_of_this_build_opens(codec: Codec) -
         (Encode(codec="vp9", pixel_format="yuv420p10le"), "auto, yuv420p, yuv422p, yuv440p or yuv444p"),
         (Encode(codec="prores", quality=6), "proxy, lt, standard, hq, 4444, 4444xq"),
         (Encode(preset="warp"), "ultrafast"),
+        (Encode(codec="hevc", tune="film"), "tune of hevc must be none, animation or grain, got 'film'"),
+        (Encode(codec="av1", tune="grain"), "tune of av1 must be none, got 'grain'"),
+        (Encode(codec="ffv1", max_bit_rate=8_000_000), "max_bit_rate of ffv1 must be 0"),
         (Encode(codec="prores", encoder="nvenc"), "auto, software or prores_ks"),
         (Encode(encoder="libx265"), "auto, software, nvenc, libx264 or h264_nvenc"),
         (Encode(pixel_format="nv12"), "yuv420p"),

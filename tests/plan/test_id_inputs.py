@@ -100,7 +100,7 @@ EXTENDED = {
     "Interpolate": replace(
         REQUEST, settings=_extended(SETTINGS, "interpolate", _extended(SETTINGS.interpolate, "depth", 0))
     ),
-    "Encode": replace(REQUEST, settings=_extended(SETTINGS, "encode", _extended(Encode(), "tune", ""))),
+    "Encode": replace(REQUEST, settings=_extended(SETTINGS, "encode", _extended(Encode(), "num_passes", ""))),
     "Settings": replace(REQUEST, settings=_extended(SETTINGS, "subtitles", "")),
     "Source": replace(REQUEST, source=_extended(SOURCE, "version", "")),
     "VideoRequest": _extended(REQUEST, "priority", 0),
