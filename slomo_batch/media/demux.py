@@ -27,6 +27,9 @@ _OPTIONS = {
     "protocol_whitelist": "none",  # a playlist or reference movie must not open other files or addresses
     "skip_estimate_duration_from_pts": "1",  # without it, opening a transport stream reads its end too
 }
+MAX_PACKETS_BEFORE_SECOND = 1000
+"""Video packets read to look for the second packet of a stream that may be a cover."""
+_PICTURE_CODECS = frozenset({"mjpeg", "png", "bmp", "webp", "tiff", "gif", "jpeg2000", "ppm"})
 _NOT_THE_VIDEO = Disposition.attached_pic | Disposition.timed_thumbnails
 
 
@@ -53,14 +56,20 @@ def open_source(file: BinaryFile) -> Iterator[InputContainer]:
         yield container
 
 
-def main_video(container: InputContainer, name: str) -> VideoStream:
+def main_video(container: InputContainer, name: str, covers: frozenset[int] = frozenset()) -> VideoStream:
     """The main video stream: no cover picture; among several, the default one, then the largest, then the first.
+
+    `covers` are the indices of streams that are pictures without being marked so (`find_covers`).
 
     Raises:
         SourceUnreadable: there is none.
         SourceUnsupported: FFmpeg has no decoder for it.
     """
-    videos = [stream for stream in container.streams.video if not stream.disposition & _NOT_THE_VIDEO]
+    videos = [
+        stream
+        for stream in container.streams.video
+        if not stream.disposition & _NOT_THE_VIDEO and stream.index not in covers
+    ]
     if not videos:
         kinds = ", ".join(sorted({stream.type for stream in container.streams})) or "no streams"
         raise SourceUnreadable("the file has no video stream", where=name, got=kinds)
@@ -68,6 +77,27 @@ def main_video(container: InputContainer, name: str) -> VideoStream:
     if not decodable:
         raise SourceUnsupported("this build of FFmpeg has no decoder for the video stream", where=name)
     return max(decodable, key=_rank)
+
+
+def may_be_cover(container: InputContainer, video: VideoStream) -> bool:
+    """True if the stream has a codec of pictures, and another one could be the video."""
+    others = (stream for stream in container.streams.video if not stream.disposition & _NOT_THE_VIDEO)
+    return _is_of_pictures(video) and any(not _is_of_pictures(stream) for stream in others)
+
+
+def find_covers(container: InputContainer) -> frozenset[int]:
+    """Indices of the streams that have a codec of pictures and a single packet. Reads until each has a second one."""
+    wanted = {stream.index: 0 for stream in container.streams.video if _is_of_pictures(stream)}
+    for num_packets, packet in enumerate(demux_packets(container, container.streams.video)):
+        if packet.stream_index in wanted:
+            wanted[packet.stream_index] += 1
+        if num_packets >= MAX_PACKETS_BEFORE_SECOND or all(count > 1 for count in wanted.values()):
+            break
+    return frozenset(index for index, count in wanted.items() if count <= 1)
+
+
+def _is_of_pictures(stream: VideoStream) -> bool:
+    return has_decoder(stream) and stream.codec_context.codec.canonical_name in _PICTURE_CODECS
 
 
 def _rank(stream: VideoStream) -> tuple[bool, int, int]:

@@ -26,7 +26,7 @@ from slomo_batch.media.color_names import (
     UNSPECIFIED,
 )
 from slomo_batch.media.copy_check import CopyCheck
-from slomo_batch.media.demux import main_video, open_source
+from slomo_batch.media.demux import find_covers, main_video, may_be_cover, open_source
 from slomo_batch.media.frames import planar_format_name
 from slomo_batch.media.index import PacketIndex, ZeroFilledFile, has_whole_moov, index_from_moov, index_from_packets
 from slomo_batch.media.packet_notes import packet_notes
@@ -46,6 +46,8 @@ NOTABLE_GAP_S = 10
 """If two consecutive frames are further apart than this, a note says so."""
 USUAL_RATES = 1, 1000
 """Frame rates outside this range, in frames per second, get a note."""
+_FROM_WEBP = "Convert it first, for example with ImageMagick: `magick in.webp out.gif`."
+_FROM_WEBP = "Convert it first, for example with ImageMagick: `magick in.webp out.gif`."
 _PROGRESSIVE, _UNKNOWN_ORDER = 1, 0
 
 
@@ -86,6 +88,8 @@ def _probe_from_moov(reader: RangeReader, name: str) -> tuple[Probe, int, int] |
     file = ZeroFilledFile(reader)
     with open_source(file) as container:
         video = main_video(container, name)
+        if may_be_cover(container, video):
+            return None
         check_picture_size(video.width, video.height, name)
         copy_check = CopyCheck(video)
         found = index_from_moov(container, video, file, copy_check.add, name)
@@ -96,19 +100,39 @@ def _probe_from_packets(reader: RangeReader, name: str) -> tuple[Probe, int, int
     """The probe, the end of the last video packet in bytes, and the number of the video track."""
     with open_source(reader) as container, reader.reading_ahead():
         video = main_video(container, name)
-        check_picture_size(video.width, video.height, name)
-        copy_check = CopyCheck(video)
-        found = index_from_packets(container, video, copy_check.add, name)
-        return _probed(container, video, found, copy_check, name), found.end_byte, video.id
+        if not may_be_cover(container, video):
+            return _probe_all_packets(container, video, name)
+    with open_source(reader) as container:
+        covers = find_covers(container)
+    with open_source(reader) as container, reader.reading_ahead():
+        video = main_video(container, name, covers)
+        return _probe_all_packets(container, video, name, num_covers=len(covers))
+
+
+def _probe_all_packets(
+    container: InputContainer, video: VideoStream, name: str, *, num_covers: int = 0
+) -> tuple[Probe, int, int]:
+    check_picture_size(video.width, video.height, name)
+    copy_check = CopyCheck(video)
+    found = index_from_packets(container, video, copy_check.add, name)
+    return _probed(container, video, found, copy_check, name, num_covers=num_covers), found.end_byte, video.id
 
 
 def _probed(
-    container: InputContainer, video: VideoStream, found: PacketIndex, copy_check: CopyCheck, name: str
+    container: InputContainer,
+    video: VideoStream,
+    found: PacketIndex,
+    copy_check: CopyCheck,
+    name: str,
+    *,
+    num_covers: int = 0,
 ) -> Probe:
     copy_check.finish()
     if found.index.joins:
         copy_check.truncate(found.index.joins[0].first_packet)
     if copy_check.first_frame is None:
+        if stream_header(video).codec == "webp":
+            raise SourceUnsupported("this build of FFmpeg cannot decode animated WebP", where=name, remedy=_FROM_WEBP)
         what = f"none of the first {len(copy_check.packets)} video packets can be decoded"
         remedy = f"The file is damaged, or its pictures have more than {MAX_PICTURE_PX:,} pixels."
         raise SourceUnreadable(what, where=name, got=stream_header(video).codec, remedy=remedy)
@@ -128,6 +152,7 @@ def _probed(
     oddities = (
         *(f"the pixel format changes midway: {form} is converted" for form in converted),
         *_picture_notes(copy_check.first_frame),
+        *([f"the video is stream {video.index}, since another stream is a single picture"] if num_covers else []),
         *notes_on_lost_tracks(tracks, len(container.chapters())),
         *_time_notes(timeline, num_left_out, dropped_duration_s),
         *packet_notes(found),
