@@ -17,6 +17,7 @@ from typing import Literal, Self
 
 from slomo_batch.errors import SlomoError
 from slomo_batch.settings import Exists, Precision, Settings
+from slomo_batch.side_data import NO_SIDE_DATA, SideData
 from slomo_batch.timeline.retiming import OutputGrid
 from slomo_batch.uri import Uri
 
@@ -81,6 +82,11 @@ class ColorFacts:
     primaries: str = "unspecified"
     transfer: str = "unspecified"
     chroma_location: str = "unspecified"
+
+    @property
+    def is_hdr(self) -> bool:
+        """Whether the transfer is PQ or HLG."""
+        return self.transfer in {"smpte2084", "arib-std-b67"}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -147,6 +153,8 @@ class VideoFacts:
     the plan, since it made frames between two parts unless they looked like a cut."""
     converted_formats: tuple[str, ...] = ()
     """Planar pixel formats of later pictures, which the decode lane converts to that of the first picture."""
+    side_data: SideData = NO_SIDE_DATA
+    """Of the video stream. Empty if an earlier version stored the plan."""
     oddities: tuple[str, ...]
     """What a person should know of this file: variable rate, rotation, tracks that will not be in the output."""
 

@@ -107,7 +107,11 @@ class Interpolate:
 class Encode:
     """Encoding of the output."""
 
-    codec: Codec = setting("h264", "the video codec; see [Codecs and containers](#codecs-and-containers)")
+    codec: Literal["auto"] | Codec = setting(
+        "auto",
+        """the video codec; see [Codecs and containers](#codecs-and-containers). `auto`: h264, or hevc for HDR;
+        in `.webm` vp9, or av1 for HDR""",
+    )
     quality: int = setting(
         18,
         """constant quality. h264 and hevc: CRF, 0 to 51; av1 and vp9: CRF, 0 to 63; lower means better quality and

@@ -43,6 +43,7 @@ from slomo_batch.records import (
 from slomo_batch.report.events import Failure, JobStatus
 from slomo_batch.serialization import parse_json, to_json, to_record
 from slomo_batch.settings import Encode, FpsTarget, Interpolate, Retime, Settings
+from slomo_batch.side_data import ContentLight, Cropping, MasteringDisplay, Projection, SideData
 from slomo_batch.storage.store import Upload
 from slomo_batch.timeline.retiming import OutputGrid
 
@@ -98,6 +99,17 @@ _REQUEST = Schema(
     parts={"source": _SOURCE, "settings": _SETTINGS},
     later="sidecar",
 )
+_SIDE_DATA = Schema(
+    SideData,
+    "",
+    parts={
+        "mastering": Schema(MasteringDisplay, "red green blue white most_luminance least_luminance"),
+        "content_light": Schema(ContentLight, "most most_average"),
+        "projection": Schema(Projection, "kind yaw pitch roll bounds padding"),
+        "cropping": Schema(Cropping, "left top right bottom"),
+    },
+    later="mastering content_light projection stereo cropping dropped",
+)
 _FACTS = Schema(
     VideoFacts,
     "container stream_index codec width height pixel_format sample_aspect_ratio rotation_deg color rate_from_header "
@@ -108,8 +120,9 @@ _FACTS = Schema(
             AudioTrack, "stream_index codec sample_rate layout language title", later="kind disposition obstacle"
         ),
         "other_tracks": Schema(Track, "stream_index kind codec language title disposition obstacle"),
+        "side_data": _SIDE_DATA,
     },
-    later="other_tracks part_starts",
+    later="other_tracks part_starts side_data",
 )
 _RESOLVED = Schema(
     Resolved,

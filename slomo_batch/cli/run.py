@@ -108,7 +108,7 @@ _CONVERT_FLAGS = {
     "--fps": ("retime.fps", "output frame rate: source, a rate such as 60, or a multiple of the source's such as x2"),
     "--method": ("interpolate.method", "interpolation method: superslomo, flow, mci, blend or duplicate"),
     "--weights": ("interpolate.weights", "shipped weights, or the path or URI of a weights file"),
-    "--codec": ("encode.codec", f"{', '.join(_CODECS)} or {_LAST_CODEC}"),
+    "--codec": ("encode.codec", f"auto, {', '.join(_CODECS)} or {_LAST_CODEC}"),
     "--quality": ("encode.quality", "quality of the codec; lower is better"),
 }
 """Options of `convert`: the setting that each one sets, and its help."""

@@ -8,7 +8,7 @@ from collections.abc import Iterable
 from slomo_batch.manifest.sections import JobSettings, VideoSections
 from slomo_batch.manifest.validation_errors import Problem
 from slomo_batch.plan.containers import validate_container
-from slomo_batch.plan.encoders import validate_encode
+from slomo_batch.plan.encoders import named_codec, validate_encode
 from slomo_batch.settings import Settings, VideoSettings
 from slomo_batch.uri import Uri
 
@@ -51,7 +51,7 @@ def validate_settings(settings: Settings, suffix: str | None) -> list[Problem]:
         for word in [text.partition(" ")[0]]
     ]
     if suffix is not None:
-        texts = validate_container(settings.encode.codec, suffix)
+        texts = validate_container(named_codec(settings.encode), suffix)
         problems += [Problem(path=("output", "uri"), text=text) for text in texts]
     if settings.audio == "keep" and settings.retime.slowdown != 1:
         text = f"'keep' requires slowdown 1, got {settings.retime.slowdown}; use auto, stretch, resample or drop"
@@ -64,4 +64,4 @@ def validate_output(settings: Settings, output_uri: Uri) -> list[str]:
 
     This repeats the container check of `validate_settings` for templates whose suffix depends on the source.
     """
-    return validate_container(settings.encode.codec, output_uri.suffix)
+    return validate_container(named_codec(settings.encode), output_uri.suffix)

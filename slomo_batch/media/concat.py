@@ -30,13 +30,16 @@ from av.video.stream import VideoStream
 from slomo_batch.errors import OutputInvalid
 from slomo_batch.media.av_errors import ffmpeg_errors
 from slomo_batch.media.encode import ColorNumbers, SegmentFacts, extradata_sha256
+from slomo_batch.media.header_file import header_file, with_boxes_of_stream, without_spatial_video
 from slomo_batch.media.matroska_template import CODEC_IDS, delayed_template
 from slomo_batch.media.moov_size import MAX_MOOV_BYTES, max_moov_bytes
 from slomo_batch.media.packet_archive import ArchiveReader
 from slomo_batch.media.packets import StreamHeader, to_av
+from slomo_batch.media.side_data_boxes import boxes_of_side_data
 from slomo_batch.plan.codecs import ENCODERS
 from slomo_batch.plan.containers import Container, container_of
 from slomo_batch.records import ColorFacts
+from slomo_batch.side_data import NO_SIDE_DATA, SideData
 
 Packet = Any
 """A packet of PyAV, whose class is generic in its stubs only."""
@@ -59,6 +62,7 @@ class StitchSpec:
     sample_aspect_ratio: Fraction
     rotation_deg: int
     """Rotation in degrees counterclockwise that a player applies."""
+    side_data: SideData = NO_SIDE_DATA
     segments: tuple[SegmentFacts, ...]
     """The segments, in order."""
 
@@ -96,12 +100,17 @@ def stitch(
         _open_audio(audio) as archive,
         _output(out, spec, kind, _moov_bytes(spec, first, archive) if reserves_moov else None) as container,
     ):
-        with av.open(str(first)) as opened:
-            video = _video_stream(container, opened.streams.video[0], spec, kind)
+        with av.open(str(first)) as opened, _template(opened.streams.video[0], spec) as template:
+            video = _video_stream(container, template, spec, kind)
+            context = opened.streams.video[0].codec_context
+            video.codec_context.extradata, video.codec_context.pix_fmt = context.extradata, context.pix_fmt
         audio_packets = _audio_packets(archive, container, kind) if archive else iter(())
         video_packets = _video_packets(spec, chain([first], paths), video)
         for packet in merge(video_packets, audio_packets, key=_decode_time_s):
             container.mux_one(packet)
+    if kind.has_exact_times and spec.side_data.kept:
+        with out.open("r+b") as file:
+            without_spatial_video(file)
 
 
 def _decode_time_s(packet: Packet) -> Fraction:
@@ -135,6 +144,8 @@ def _output(out: Path, spec: StitchSpec, kind: Container, moov_bytes: int | None
     if kind.has_exact_times:
         front = {"movflags": "+faststart"} if moov_bytes is None else {"moov_size": str(moov_bytes)}
         options = {**front, "movie_timescale": str(_movie_timescale(spec.rate))}
+    if spec.side_data.kept:
+        options |= {"strict": "unofficial"}  # otherwise MP4 leaves out projection and stereo layout
     container = av.open(str(out), "w", format=kind.muxer, container_options=options)
     try:
         yield container
@@ -168,6 +179,17 @@ def _movie_timescale(rate: Fraction) -> int:
     """Ticks per second of edit lists: a multiple of the frame rate, instead of FFmpeg's default of milliseconds."""
     scale = rate.numerator * ceil(_LEAST_MOVIE_TIMESCALE / rate.numerator)
     return scale if scale <= _LARGEST_TIMESCALE else _LEAST_MOVIE_TIMESCALE
+
+
+@contextmanager
+def _template(segment: VideoStream, spec: StitchSpec) -> Iterator[VideoStream]:
+    """The stream of a segment, with the side data of the output."""
+    if not spec.side_data.kept:
+        yield segment
+        return
+    boxes = boxes_of_side_data(spec.side_data, spec.width, spec.height)
+    with av.open(io.BytesIO(with_boxes_of_stream(header_file(segment), boxes))) as header:
+        yield header.streams.video[0]
 
 
 def _video_stream(container: OutputContainer, template: VideoStream, spec: StitchSpec, kind: Container) -> VideoStream:

@@ -25,6 +25,7 @@ from numpy.typing import NDArray
 from slomo_batch.errors import OutputInvalid
 from slomo_batch.media.concat import StitchSpec
 from slomo_batch.media.encode import ColorNumbers
+from slomo_batch.media.side_data_reading import side_data_of
 from slomo_batch.plan.codecs import CODECS, ENCODERS
 from slomo_batch.plan.containers import container_of
 
@@ -184,8 +185,19 @@ def _check_borders(
         wanted = range(max(0, border - FRAMES_AROUND_BORDER), min(spec.num_frames, border + FRAMES_AROUND_BORDER))
         found = [number for number, _ in _decoded(container, stream, spec, wanted)]
         _expect(path, f"frames decoded around frame {border}", list(wanted), found)
+    _check_side_data(path, spec, container, stream)
     rotation = next((turned for _, turned in _decoded(container, stream, spec, range(1))), 0)
     _expect(path, "rotation", spec.rotation_deg % 360, rotation % 360)
+
+
+def _check_side_data(path: Path, spec: StitchSpec, container: InputContainer, stream: VideoStream) -> None:
+    if not spec.side_data.kept:
+        return
+    container.seek(0, stream=stream)
+    found = side_data_of(stream, next(container.decode(stream)), str(path))
+    if found.mastering:  # AV1 rounds the luminance
+        found = replace(found, mastering=spec.side_data.mastering)
+    _expect(path, "side data", spec.side_data, replace(found, dropped=()))
 
 
 def _decoded(

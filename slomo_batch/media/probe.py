@@ -2,7 +2,7 @@
 
 One pass does it all: the index comes from the moov of an MP4 or MOV, else from all packets, and the first pictures
 are decoded on the way (`copy_check`). Sources are refused, with a reason, if they are not a video, if no frame can
-be decoded, or if this version does not support them (interlaced, HDR).
+be decoded, or if this version does not support them (interlaced).
 """
 
 import struct
@@ -19,7 +19,6 @@ from av.video.stream import VideoStream
 from slomo_batch.errors import SourceUnreadable, SourceUnsupported
 from slomo_batch.media.av_errors import reading
 from slomo_batch.media.color_names import (
-    HDR_TRANSFERS,
     MATRICES,
     PRIMARIES,
     TRANSFERS,
@@ -34,6 +33,7 @@ from slomo_batch.media.packets import sample_aspect_ratio_of, stream_header
 from slomo_batch.media.picture_limits import MAX_PICTURE_PX, check_picture_size
 from slomo_batch.media.picture_properties import is_full_range
 from slomo_batch.media.reader import RangeReader
+from slomo_batch.media.side_data_reading import side_data_of
 from slomo_batch.media.tracks import notes_on_lost_tracks, tracks_of
 from slomo_batch.media.unread_tail import unread_tail_note
 from slomo_batch.records import AudioTrack, ColorFacts, VideoFacts
@@ -175,6 +175,7 @@ def _probed(
         other_tracks=tuple(track for track in tracks if not isinstance(track, AudioTrack)),
         part_starts=index.part_starts,
         converted_formats=converted,
+        side_data=side_data_of(video, copy_check.first_frame, name),
         oddities=oddities,
     )
     return Probe(facts=facts, index=index, timeline=timeline)
@@ -202,9 +203,6 @@ def _refuse_unsupported(video: VideoStream, copy_check: CopyCheck, name: str) ->
         )
     if copy_check.first_frame is not None:
         planar_format_name(copy_check.first_frame.format.name)
-        transfer = _color(video, copy_check.first_frame).transfer
-        if transfer in HDR_TRANSFERS:
-            raise SourceUnsupported("not yet supported: HDR", where=name, got=f"transfer {transfer}")
 
 
 def _field_order(video: VideoStream) -> str:

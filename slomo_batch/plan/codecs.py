@@ -12,6 +12,7 @@ from fractions import Fraction
 from slomo_batch.picture import PIXEL_FORMATS, PixelFormat
 from slomo_batch.plan.ffv1_slices import ffv1_slices
 from slomo_batch.settings import Codec, Encode
+from slomo_batch.side_data import NO_SIDE_DATA, MasteringDisplay, SideData
 
 THREADS = 4
 """Threads of every encoder, on every machine alike. With a limit on the bit rate it is one for x265 and SVT-AV1: with
@@ -44,6 +45,8 @@ class Pictures:
     height: int
     rate: Fraction
     """Frames per second."""
+    side_data: SideData = NO_SIDE_DATA
+    """Of the source. Encoders state the light levels in the stream, if they can."""
 
 
 # ---- codecs --------------------------------------------------------------------------------------------------------
@@ -187,15 +190,34 @@ def _x264_options(encode: Encode, pictures: Pictures) -> Options:
 def _x265_options(encode: Encode, pictures: Pictures) -> Options:
     kbit = encode.max_bit_rate // 1000
     limit = f"pools=none:frame-threads=1:vbv-maxrate={kbit}:vbv-bufsize={kbit}"
-    params = f"open-gop=0:info=0:{limit if kbit else f'pools={THREADS}:frame-threads=2'}:log-level=error"
+    fixed = f"open-gop=0:info=0:{limit if kbit else f'pools={THREADS}:frame-threads=2'}:log-level=error"
+    mastering, light = pictures.side_data.mastering, pictures.side_data.content_light
+    levels = [f"master-display={_mastering(mastering, 1, 1)}"] if mastering else []
+    levels += [f"max-cll={light.most},{light.most_average}"] if light else []
     quality = ("preset", encode.preset), ("crf", str(encode.quality))
-    return (*quality, ("x265-params", params), *_tune(encode), *_keyframes(encode, pictures))
+    return (*quality, ("x265-params", ":".join((fixed, *levels))), *_tune(encode), *_keyframes(encode, pictures))
 
 
 def _svt_av1_options(encode: Encode, pictures: Pictures) -> Options:
     preset, kbit = str(_SVT_AV1_PRESETS[encode.preset]), encode.max_bit_rate // 1000
-    params = f"lp=1:mbr={kbit}:mbr-overshoot-pct=0" if kbit else "lp=2"
+    fixed = f"lp=1:mbr={kbit}:mbr-overshoot-pct=0" if kbit else "lp=2"
+    mastering, light = pictures.side_data.mastering, pictures.side_data.content_light
+    levels = [f"mastering-display={_mastering(mastering, 50_000, 10_000)}"] if mastering else []
+    levels += [f"content-light={light.most},{light.most_average}"] if light else []
+    params = ":".join((fixed, *levels))
     return (("preset", preset), ("crf", str(encode.quality)), ("svtav1-params", params), *_keyframes(encode, pictures))
+
+
+def _mastering(display: MasteringDisplay, parts: int, luminance_parts: int) -> str:
+    """The display as x265 and SVT-AV1 take it: x265 in the units of the record, SVT-AV1 in decimals of 1 and cd/m2."""
+
+    def pair(name: str, values: tuple[int, int], parts: int) -> str:
+        first, second = (value if parts == 1 else value / parts for value in values)
+        return f"{name}({first},{second})"
+
+    points = {"G": display.green, "B": display.blue, "R": display.red, "WP": display.white}
+    levels = pair("L", (display.most_luminance, display.least_luminance), luminance_parts)
+    return "".join([*(pair(name, point, parts) for name, point in points.items()), levels])
 
 
 def _vp9_options(encode: Encode, pictures: Pictures) -> Options:

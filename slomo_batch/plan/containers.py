@@ -7,11 +7,12 @@ stitching, the check of the finished file, its content type.
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from fractions import Fraction
+from typing import Literal
 
 from slomo_batch.plan.codecs import CODECS
-from slomo_batch.plan.encoders import any_of
+from slomo_batch.plan.encoders import any_of, named_codec
 from slomo_batch.records import ColorFacts
-from slomo_batch.settings import Codec
+from slomo_batch.settings import Codec, Encode
 
 # ---- audio encoders ------------------------------------------------------------------------------------------------
 
@@ -127,6 +128,8 @@ class Container:
     """Media type, for object stores."""
     codecs: frozenset[Codec]
     """Video codecs."""
+    auto_codecs: tuple[Codec, Codec] = ("h264", "hevc")
+    """What `codec: auto` means, without HDR and with it."""
     tags: Mapping[Codec, str] = field(default_factory=dict)
     """Codec tags that differ from FFmpeg's choice."""
     copied_audio: frozenset[str]
@@ -143,8 +146,15 @@ class Container:
     """Largest frame rate, if the time base limits it."""
     states_aspect_ratio: bool
     """True if the file states the sample aspect ratio for every codec."""
+    states_geometry: bool = True
+    """True if the file states projection and stereo layout so that players find them."""
     states_partial_color: bool
     """True if the file states a color description of which only a part is known."""
+
+    def codec_for(self, encode: Encode, *, is_hdr: bool) -> Codec:
+        """Return the codec that the settings mean for a video."""
+        codec = named_codec(encode)
+        return self.auto_codecs[is_hdr] if codec == "auto" else codec
 
     def keeps_color(self, codec: Codec, color: ColorFacts) -> bool:
         """Return whether the file keeps this color description."""
@@ -192,6 +202,7 @@ _TABLE = (
         copied_audio=(_COMPRESSED | _PCM) - {"flac", "opus"},
         has_exact_times=True,
         states_aspect_ratio=True,
+        states_geometry=False,  # FFmpeg writes only the boxes of Apple's spatial video
         states_partial_color=False,
     ),
     Container(
@@ -211,6 +222,7 @@ _TABLE = (
         muxer="webm",
         content_type="video/webm",
         codecs=frozenset({"av1", "vp9"}),
+        auto_codecs=("vp9", "av1"),
         copied_audio=frozenset({"opus", "vorbis"}),
         lossy_audio=OPUS,
         lossless_audio=OPUS,
@@ -229,13 +241,13 @@ def container_of(suffix: str) -> Container:
     return CONTAINERS[suffix.lower()]
 
 
-def validate_container(codec: Codec, suffix: str) -> list[str]:
+def validate_container(codec: Literal["auto"] | Codec, suffix: str) -> list[str]:
     """Return why a file with this suffix (".mp4") cannot contain this codec; empty if it can."""
     container = CONTAINERS.get(suffix.lower())
     if container is None:
         what = f"unsupported output suffix {suffix}" if suffix else "the output has no suffix"
         return [f"{what}; use {any_of(CONTAINERS)}"]
-    if codec in container.codecs:
+    if codec == "auto" or codec in container.codecs:
         return []
     fitting = any_of(other.suffix for other in CONTAINERS.values() if codec in other.codecs)
     return [f"{suffix} does not support {codec}; use {fitting}, or {any_of(sorted(container.codecs))} in {suffix}"]

@@ -6,8 +6,9 @@ supports is in codecs.py.
 """
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from fractions import Fraction
+from typing import Literal
 
 from slomo_batch.errors import ManifestError, SourceUnsupported
 from slomo_batch.picture import PIXEL_FORMATS, PixelFormat
@@ -22,7 +23,10 @@ from slomo_batch.plan.codecs import (
     encoders_of,
 )
 from slomo_batch.settings import Codec, Encode
+from slomo_batch.side_data import NO_SIDE_DATA, SideData
 
+HDR_BITS = 10
+"""Bits per sample that PQ and HLG need, so that no steps show."""
 _CHROMA_NAMES = {(1, 1): "4:2:0", (1, 0): "4:2:2", (0, 0): "4:4:4", (0, 1): "4:4:0", (2, 0): "4:1:1", (2, 2): "4:1:0"}
 
 
@@ -44,59 +48,68 @@ class EncoderChoice:
 
 
 def validate_encode(encode: Encode) -> list[str]:
-    """Return the problems of these encoder settings. Each starts with the name of its setting."""
+    """Return the problems of these encoder settings. Each starts with the name of its setting.
+
+    What is valid for h264 is valid for `codec: auto`.
+    """
+    named = named_codec(encode)
+    codec: Codec = "h264" if named == "auto" else named
     checks = (_quality, _preset, _encoder, _pixel_format, _tune, _max_bit_rate)
-    return [problem for check in checks for problem in check(encode)]
+    return [problem for check in checks for problem in check(encode, codec)]
 
 
-def _quality(encode: Encode) -> list[str]:
-    codec = CODECS[encode.codec]
-    unset = codec.quality_is_profile and encode.quality == QUALITY_UNSET
-    if codec.qualities is None or unset or encode.quality in codec.qualities:
+def named_codec(encode: Encode) -> Literal["auto"] | Codec:
+    """Return the codec that the settings name, also by one of its encoders; `auto` if the source decides."""
+    named = ENCODERS.get(encode.encoder)
+    return named.codec if encode.codec == "auto" and named is not None else encode.codec
+
+
+def _quality(encode: Encode, codec: Codec) -> list[str]:
+    facts = CODECS[codec]
+    unset = facts.quality_is_profile and encode.quality == QUALITY_UNSET
+    if facts.qualities is None or unset or encode.quality in facts.qualities:
         return []
-    meaning = f" ({codec.quality_meaning})" if codec.quality_meaning else ""
-    return [f"quality of {encode.codec} must be 0 to {codec.qualities[-1]}{meaning}, got {encode.quality}"]
+    meaning = f" ({facts.quality_meaning})" if facts.quality_meaning else ""
+    return [f"quality of {codec} must be 0 to {facts.qualities[-1]}{meaning}, got {encode.quality}"]
 
 
-def _preset(encode: Encode) -> list[str]:
+def _preset(encode: Encode, _: Codec) -> list[str]:
     return [] if encode.preset in PRESETS else [f"preset must be {any_of(PRESETS)}, got {encode.preset!r}"]
 
 
-def _encoder(encode: Encode) -> list[str]:
-    software, nvenc = encoders_of(encode.codec, is_nvenc=False), encoders_of(encode.codec, is_nvenc=True)
+def _encoder(encode: Encode, codec: Codec) -> list[str]:
+    software, nvenc = encoders_of(codec, is_nvenc=False), encoders_of(codec, is_nvenc=True)
     allowed = ["auto", "software", *(["nvenc"] if nvenc else []), *software, *nvenc]
     return (
-        []
-        if encode.encoder in allowed
-        else [f"encoder of {encode.codec} must be {any_of(allowed)}, got {encode.encoder!r}"]
+        [] if encode.encoder in allowed else [f"encoder of {codec} must be {any_of(allowed)}, got {encode.encoder!r}"]
     )
 
 
-def _tune(encode: Encode) -> list[str]:
-    allowed = ["none", *sorted(CODECS[encode.codec].tunes)]
-    return [] if encode.tune in allowed else [f"tune of {encode.codec} must be {any_of(allowed)}, got {encode.tune!r}"]
+def _tune(encode: Encode, codec: Codec) -> list[str]:
+    allowed = ["none", *sorted(CODECS[codec].tunes)]
+    return [] if encode.tune in allowed else [f"tune of {codec} must be {any_of(allowed)}, got {encode.tune!r}"]
 
 
-def _max_bit_rate(encode: Encode) -> list[str]:
-    has_one = CODECS[encode.codec].has_bit_rate or not encode.max_bit_rate
-    return [] if has_one else [f"max_bit_rate of {encode.codec} must be 0, because its bit rate cannot be limited"]
+def _max_bit_rate(encode: Encode, codec: Codec) -> list[str]:
+    has_one = CODECS[codec].has_bit_rate or not encode.max_bit_rate
+    return [] if has_one else [f"max_bit_rate of {codec} must be 0, because its bit rate cannot be limited"]
 
 
-def _pixel_format(encode: Encode) -> list[str]:
-    if encode.pixel_format == "auto" or _encoder(encode):
+def _pixel_format(encode: Encode, codec: Codec) -> list[str]:
+    if encode.pixel_format == "auto" or _encoder(encode, codec):
         return []
-    encoders = _candidates(encode, nvenc_works=True)
+    encoders = _candidates(encode, codec, nvenc_works=True)
     allowed = frozenset[str]().union(*(ENCODERS[name].formats for name in encoders))
     allowed = frozenset(name for name in allowed if PIXEL_FORMATS[name].model != "rgb")
-    fits = encode.pixel_format in allowed and not _profile_mismatch(encode)
+    fits = encode.pixel_format in allowed and not _profile_mismatch(encode, codec)
     if fits:
         return []
     names = any_of(sorted(allowed))
     return [f"pixel_format must be auto, {names} with this encoder and quality, got {encode.pixel_format!r}"]
 
 
-def _profile_mismatch(encode: Encode) -> bool:
-    is_profile = CODECS[encode.codec].quality_is_profile
+def _profile_mismatch(encode: Encode, codec: Codec) -> bool:
+    is_profile = CODECS[codec].quality_is_profile
     if not is_profile or encode.quality == QUALITY_UNSET or encode.pixel_format not in PIXEL_FORMATS:
         return False
     return (encode.quality >= PRORES_4444) != (PIXEL_FORMATS[encode.pixel_format].chroma_shift_x == 0)
@@ -112,22 +125,37 @@ def any_of(names: Iterable[str]) -> str:
 
 
 def choose_encoder(
-    encode: Encode, *, source_format: str, width: int, height: int, rate: Fraction, nvenc_works: bool
+    encode: Encode,
+    codec: Codec,
+    *,
+    source_format: str,
+    width: int,
+    height: int,
+    rate: Fraction,
+    nvenc_works: bool,
+    is_hdr: bool = False,
+    side_data: SideData = NO_SIDE_DATA,
 ) -> EncoderChoice:
-    """Choose the configuration of a video. `encode` is valid by validate_encode; `source_format` is in PIXEL_FORMATS;
-    `rate` is the output's, in frames per second.
+    """Choose the configuration of a video in this codec. `encode` is valid by validate_encode; `source_format` is in
+    PIXEL_FORMATS; `rate` is the output's, in frames per second.
 
     Raises:
         ManifestError: the settings require NVENC, and it does not work here.
         SourceUnsupported: the pictures are too small or too large, or the rate is too high, for every encoder of the
-            codec.
+            codec; or they are HDR, and the codec or the pixel format is not for HDR; or a setting is not valid for the
+            codec that `auto` means.
     """
+    for problem in validate_encode(replace(encode, codec=codec)):
+        remedy = "Change this setting, or set encode.codec."
+        raise SourceUnsupported(f"encode.codec is {codec} for this video, and {problem}", remedy=remedy)
     source = PIXEL_FORMATS[source_format]
-    target = _target_format(encode, source)
-    even, odd_notes = _even(encode.codec, target, width, height)
-    pictures = Pictures(form=even, width=width, height=height, rate=rate)
-    encoder, encoder_notes = _pick(encode, pictures, nvenc_works=nvenc_works)
-    codec_note = CODECS[encode.codec].note
+    target = _target_format(encode, codec, source, is_hdr=is_hdr)
+    if is_hdr:
+        _refuse_loss_of_hdr(codec, source, target)
+    even, odd_notes = _even(codec, target, width, height)
+    pictures = Pictures(form=even, width=width, height=height, rate=rate, side_data=side_data)
+    encoder, encoder_notes = _pick(encode, codec, pictures, nvenc_works=nvenc_works)
+    codec_note = CODECS[codec].note
     return EncoderChoice(
         encoder=encoder,
         options=ENCODERS[encoder].options(encode, pictures),
@@ -136,15 +164,15 @@ def choose_encoder(
     )
 
 
-def _candidates(encode: Encode, *, nvenc_works: bool) -> list[str]:
+def _candidates(encode: Encode, codec: Codec, *, nvenc_works: bool) -> list[str]:
     """Return the encoders that the settings allow, the preferred one first."""
-    software, nvenc = encoders_of(encode.codec, is_nvenc=False), encoders_of(encode.codec, is_nvenc=True)
+    software, nvenc = encoders_of(codec, is_nvenc=False), encoders_of(codec, is_nvenc=True)
     by_word = {"software": software, "nvenc": nvenc, "auto": [*(nvenc if nvenc_works else []), *software]}
     return by_word.get(encode.encoder, [encode.encoder])
 
 
-def _pick(encode: Encode, pictures: Pictures, *, nvenc_works: bool) -> tuple[str, tuple[str, ...]]:
-    candidates = _candidates(encode, nvenc_works=nvenc_works)
+def _pick(encode: Encode, codec: Codec, pictures: Pictures, *, nvenc_works: bool) -> tuple[str, tuple[str, ...]]:
+    candidates = _candidates(encode, codec, nvenc_works=nvenc_works)
     if ENCODERS[candidates[0]].is_nvenc and not nvenc_works:
         raise ManifestError(
             f"encode.encoder requires {candidates[0]}, but NVENC does not work on this machine or cluster",
@@ -172,11 +200,25 @@ def _refusal(encode: Encode, encoder: Encoder, pictures: Pictures) -> str:
 # ---- pixel format --------------------------------------------------------------------------------------------------
 
 
-def _target_format(encode: Encode, source: PixelFormat) -> PixelFormat:
+def _target_format(encode: Encode, codec: Codec, source: PixelFormat, *, is_hdr: bool) -> PixelFormat:
     """Return the requested pixel format; for `auto`, the nearest to the source's that players of the codec open."""
     if encode.pixel_format != "auto":
         return PIXEL_FORMATS[encode.pixel_format]
-    return CODECS[encode.codec].auto_format(encode, source)
+    target = CODECS[codec].auto_format(encode, source)
+    if is_hdr and target.bit_depth < HDR_BITS and not CODECS[codec].is_lossless:
+        return CODECS[codec].auto_format(encode, replace(source, bit_depth=HDR_BITS))
+    return target
+
+
+def _refuse_loss_of_hdr(codec: Codec, source: PixelFormat, target: PixelFormat) -> None:
+    """Refuse h264, whose players do not show HDR, and depths that are too small for its transfers."""
+    remedy = "Set encode.codec to hevc or av1, and encode.pixel_format to auto."
+    if codec == "h264":
+        raise SourceUnsupported("HDR is not supported in h264, whose players do not show it", remedy=remedy)
+    if target.bit_depth < min(source.bit_depth, HDR_BITS):
+        raise SourceUnsupported(
+            "HDR needs 10 bits", expected="a pixel format of 10 bits", got=f"{target.name} in {codec}", remedy=remedy
+        )
 
 
 def _even(codec: Codec, form: PixelFormat, width: int, height: int) -> tuple[PixelFormat, tuple[str, ...]]:

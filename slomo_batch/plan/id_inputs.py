@@ -74,6 +74,9 @@ LATER_PINS: tuple[Later, ...] = (Later(name="gpu_batches", neutral=False),)
 LATER_DEFAULTS: Defaults = {}
 """By setting: each later default of the manifest, and the first version's. Receipts digest the first version's, because
 a manifest without the setting still means the output that is published."""
+SAME_AS_FIRST: Defaults = {"encode.codec": {"auto": "h264"}}
+"""By setting: each later value that ids digest as a value of the first version. Both make the same output of every
+source that the first version took, and of no source do both make another: h264 refuses HDR, and WebM refuses h264."""
 _NONE: Defaults = MappingProxyType({})
 _ENCODER = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"))
 
@@ -115,6 +118,7 @@ def _later(fields: Iterable[Later], record: object, defaults: Defaults = _NONE) 
 
 def _value(record: object, name: str, defaults: Defaults = _NONE) -> Value:
     value: Value = attrgetter(name)(record)
+    value = SAME_AS_FIRST.get(name, {}).get(value, value)
     return defaults.get(name, {}).get(value, value)
 
 

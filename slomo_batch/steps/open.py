@@ -7,6 +7,7 @@ from slomo_batch.errors import WorkDamaged
 from slomo_batch.interpolators.cut_detection import CONTEXT
 from slomo_batch.media.frames import planar_format_name
 from slomo_batch.media.probe import Probe, probe
+from slomo_batch.plan.carriage import losses
 from slomo_batch.plan.chunk_size import pairs_per_chunk
 from slomo_batch.plan.chunks import partition
 from slomo_batch.plan.containers import container_of
@@ -110,14 +111,18 @@ def plan_video(identity: str, request: VideoRequest, pin: JobPin, probed: Probe)
     facts, settings = probed.facts, request.settings
     rate = settings.retime.fps.of(probed.timeline.nominal_rate)
     grid = OutputGrid.covering(probed.timeline, rate=rate, slowdown=settings.retime.slowdown)
-    check_output_rate(rate, container_of(request.output_uri.suffix), request.source.uri)
+    container = container_of(request.output_uri.suffix)
+    check_output_rate(rate, container, request.source.uri)
     choice = choose_encoder(
         settings.encode,
+        container.codec_for(settings.encode, is_hdr=facts.color.is_hdr),
         source_format=planar_format_name(facts.pixel_format),
         width=facts.width,
         height=facts.height,
         rate=rate,
         nvenc_works=pin.nvenc_works,
+        is_hdr=facts.color.is_hdr,
+        side_data=facts.side_data,
     )
     resolved = resolve(settings, pin, choice, facts.width, facts.height, least_context=CONTEXT)
     size = settings.chunks.pairs
@@ -138,7 +143,7 @@ def plan_video(identity: str, request: VideoRequest, pin: JobPin, probed: Probe)
         tick_s=probed.timeline.tick_s,
         nominal_rate=probed.timeline.nominal_rate,
     )
-    notes = *facts.oddities, *_length_notes(plan), *choice.notes, *_container_notes(plan)
+    notes = *facts.oddities, *_length_notes(plan), *choice.notes, *losses(plan, output_color(plan))
     return StoredPlan(plan=plan, chunks=chunks, notes=notes)
 
 
@@ -148,11 +153,3 @@ def _length_notes(plan: VideoPlan) -> tuple[str, ...]:
     if num_made <= NOTABLE_FRAME_RATIO * num_given:
         return ()
     return (f"{num_made:,} output frames from {num_given:,}: more than {NOTABLE_FRAME_RATIO} for each source frame",)
-
-
-def _container_notes(plan: VideoPlan) -> tuple[str, ...]:
-    return container_of(plan.request.output_uri.suffix).losses(
-        plan.request.settings.encode.codec,
-        sample_aspect_ratio=plan.facts.sample_aspect_ratio,
-        color=output_color(plan),
-    )

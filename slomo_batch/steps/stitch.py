@@ -15,6 +15,7 @@ from slomo_batch.errors import BorderMismatch, ObjectMissing, OutputExists, Outp
 from slomo_batch.media.concat import MoovDoesNotFit, StitchSpec, stitch
 from slomo_batch.media.encode import SegmentFacts
 from slomo_batch.media.inspect import verify_output
+from slomo_batch.plan.carriage import side_data_for
 from slomo_batch.plan.codecs import codec_of
 from slomo_batch.plan.containers import container_of
 from slomo_batch.plan.ids import chunks_in_lane, receipt_id
@@ -242,6 +243,7 @@ def _join(
         color=output_color(plan),
         sample_aspect_ratio=plan.facts.sample_aspect_ratio,
         rotation_deg=plan.facts.rotation_deg,
+        side_data=side_data_for(plan.facts.side_data, container_of(plan.request.output_uri.suffix)),
         segments=tuple(
             SegmentFacts(
                 num_frames=done.num_frames, extradata_sha256=done.extradata_sha256, max_reorder=done.max_reorder

@@ -129,13 +129,12 @@ _add("odd_420", "odd size with subsampled chroma", Film(codec="ffv1", size=(33, 
 _add("ten_bit", "10 bits per sample", Film(options=GOP, pix_fmt="yuv420p10le"))
 _add(
     "hdr_pq",
-    "HDR10: refused by name until it is supported",
+    "PQ, without light levels",
     Film(options=GOP, pix_fmt="yuv420p10le", tune=tagged(color_trc=16, color_primaries=9, colorspace=9)),
-    "refused",
 )
 _add(
     "hdr_hlg",
-    "HLG: refused by name until it is supported",
+    "HLG",
     Film(
         codec="libx265",
         pix_fmt="yuv420p10le",
@@ -144,7 +143,6 @@ _add(
         tune=tagged(color_trc=18),
         options={"x265-params": "log-level=none:transfer=arib-std-b67"},
     ),
-    "refused",
 )
 _add("rotated", "held upright: a player turns it", Film(options=GOP, tune=lambda video: video.set_display_rotation(90)))
 _add(

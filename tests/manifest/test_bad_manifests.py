@@ -147,7 +147,7 @@ BAD_VALUES = {
     "audio kept but slowed": (GOOD + "audio: keep\n", "line 7: audio: 'keep' requires slowdown 1, got 4"),
     "codec": (
         GOOD + "encode:\n  codec: h256\n",
-        "line 8: encode.codec: 'h256' is not one of h264, hevc, av1, vp9, prores, ffv1; did you mean h264?",
+        "line 8: encode.codec: 'h256' is not one of auto, h264, hevc, av1, vp9, prores, ffv1; did you mean h264?",
     ),
     "codec for a container": (GOOD + "encode: {codec: prores}\n", "line 6: output.uri: .mp4 does not support prores"),
     "quality a fraction": (GOOD + "encode: {quality: 18.5}\n", "encode.quality: must be an integer, got 18.5"),

@@ -109,7 +109,7 @@ def test_other_columns_of_a_row_are_ignored() -> None:
         ({"chunks.pairs": "4"}, "column 'chunks.pairs': applies to the whole job and cannot be set in a row"),
         (
             {"encode.codec": "h265"},
-            "encode.codec: 'h265' is not one of h264, hevc, av1, vp9, prores, ffv1; did you mean hevc?",
+            "encode.codec: 'h265' is not one of auto, h264, hevc, av1, vp9, prores, ffv1; did you mean hevc?",
         ),
         ({"encode.quality": "18.5"}, "encode.quality: must be an integer, got 18.5"),
         ({"encode.quality": "60"}, "encode.quality: quality of h264 must be 0 to 51, got 60"),

@@ -210,7 +210,7 @@ def test_inputs_can_be_set_as_a_whole() -> None:
 
 
 def test_a_setting_replaces_an_invalid_value_of_the_manifest() -> None:
-    assert settings("encode: {codec: h256}\n", "encode.codec=h264") == Settings()
+    assert settings("encode: {codec: h256}\n", "encode.codec=auto") == Settings()
 
 
 def test_a_manifest_survives_pickling_with_its_overrides() -> None:

@@ -75,7 +75,7 @@ def test_all_kinds_of_errors_of_a_row_are_reported_together(tmp_path: Path) -> N
         "line 2: column 'encode.codc': unknown setting",
         "line 2: retime.fps: 'fast' is not a frame rate",
         "line 2: audio: 'keep' requires slowdown 1, got 2",
-        "line 3: encode.codec: 'h256' is not one of h264, hevc, av1, vp9, prores, ffv1",
+        "line 3: encode.codec: 'h256' is not one of auto, h264, hevc, av1, vp9, prores, ffv1",
         "line 3: audio: 'keep' requires slowdown 1, got 2",
         "line 4: audio: 'loud' is not one of auto, keep, stretch, resample, drop",
         "line 4: encode.quality: quality of h264 must be 0 to 51, got 60",

@@ -12,12 +12,14 @@ import numpy as np
 from slomo_batch.media.concat import StitchSpec, stitch
 from slomo_batch.media.encode import SegmentEncoder, SegmentFacts
 from slomo_batch.picture import PIXEL_FORMATS, Picture
+from slomo_batch.plan.carriage import side_data_for
 from slomo_batch.plan.codecs import CODECS as CODEC_FACTS
 from slomo_batch.plan.codecs import codec_of
 from slomo_batch.plan.containers import CONTAINERS
 from slomo_batch.plan.encoders import EncoderChoice, choose_encoder
 from slomo_batch.records import ColorFacts
 from slomo_batch.settings import Codec, Encode
+from slomo_batch.side_data import NO_SIDE_DATA, SideData
 
 CODECS: tuple[Codec, ...] = tuple(CODEC_FACTS)
 KINDS: tuple[tuple[Codec, str], ...] = tuple(
@@ -51,6 +53,7 @@ class Film:
     color: ColorFacts = BT709
     sample_aspect_ratio: Fraction = Fraction(1)
     rotation_deg: int = 0
+    side_data: SideData = NO_SIDE_DATA
     encode: dict[str, Any] = field(default_factory=lambda: {"preset": "veryfast"})
 
     @property
@@ -60,11 +63,14 @@ class Film:
         width, height = self.size
         return choose_encoder(
             encode,
+            self.codec,
             source_format=self.source_format,
             width=width,
             height=height,
             rate=self.rate,
             nvenc_works=False,
+            is_hdr=self.color.is_hdr and self.encode.get("pixel_format") is None and self.codec in {"hevc", "av1"},
+            side_data=self.side_data,
         )
 
     def encoder(self, path: Path) -> SegmentEncoder:
@@ -99,7 +105,7 @@ class Film:
         starts = np.cumsum([0, *lengths]).tolist()
         return [self.segment(folder, range(start, end)) for start, end in pairwise(starts)]
 
-    def spec(self, segments: Sequence["Segment"]) -> StitchSpec:
+    def spec(self, segments: Sequence["Segment"], suffix: str = ".mp4") -> StitchSpec:
         """What a file of these segments is to be."""
         return StitchSpec(
             rate=self.rate,
@@ -110,6 +116,7 @@ class Film:
             color=self.color,
             sample_aspect_ratio=self.sample_aspect_ratio,
             rotation_deg=self.rotation_deg,
+            side_data=side_data_for(self.side_data, CONTAINERS[suffix]),
             segments=tuple(segment.facts for segment in segments),
         )
 
@@ -118,7 +125,7 @@ class Film:
     ) -> "Stitched":
         """A file of segments of these lengths."""
         segments = self.segments(folder, lengths)
-        spec, out = self.spec(segments), folder / f"out-{self.codec}{suffix}"
+        spec, out = self.spec(segments, suffix), folder / f"out-{self.codec}{suffix}"
         stitch(spec, paths(segments), audio, out)
         return Stitched(path=out, spec=spec, segments=segments, borders=np.cumsum(lengths)[:-1].tolist())
 

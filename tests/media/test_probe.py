@@ -29,8 +29,6 @@ def test_every_clip_gets_its_lane_and_all_its_frames(name: str) -> None:
 
 
 REFUSED = {
-    "hdr_pq": (SourceUnsupported, "not yet supported: HDR"),
-    "hdr_hlg": (SourceUnsupported, "not yet supported: HDR"),
     "interlaced": (SourceUnsupported, "interlaced"),
     "size_change": (SourceUnsupported, "the size changes midway, expected 64x48, got 96x64"),
     "empty": (SourceUnreadable, "empty"),

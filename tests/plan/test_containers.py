@@ -10,7 +10,7 @@ import pytest
 from slomo_batch.plan.codecs import CODECS, ENCODERS
 from slomo_batch.plan.containers import CONTAINERS, container_of, validate_container
 from slomo_batch.records import ColorFacts
-from slomo_batch.settings import Codec
+from slomo_batch.settings import Codec, Encode
 
 MANUAL = Path(__file__).parents[2] / "docs" / "manifest.md"
 BT709 = ColorFacts(range="limited", matrix="bt709", primaries="bt709", transfer="bt709")
@@ -39,6 +39,23 @@ def test_containers_are_validated_by_the_codecs_they_support() -> None:
     ]
     assert validate_container("av1", ".avi") == ["unsupported output suffix .avi; use .mp4, .mov, .mkv or .webm"]
     assert "the output has no suffix" in validate_container("av1", "")[0]
+
+
+@pytest.mark.parametrize(
+    ("suffix", "encode", "sdr", "hdr"),
+    [
+        (".mp4", Encode(), "h264", "hevc"),
+        (".mkv", Encode(codec="auto"), "h264", "hevc"),
+        (".webm", Encode(), "vp9", "av1"),
+        (".mp4", Encode(codec="av1"), "av1", "av1"),
+        (".mp4", Encode(encoder="libx264"), "h264", "h264"),
+        (".mp4", Encode(encoder="libx265"), "hevc", "hevc"),
+    ],
+)
+def test_the_automatic_codec_depends_on_container_and_hdr(suffix: str, encode: Encode, sdr: Codec, hdr: Codec) -> None:
+    container = CONTAINERS[suffix]
+    assert (container.codec_for(encode, is_hdr=False), container.codec_for(encode, is_hdr=True)) == (sdr, hdr)
+    assert {sdr, hdr} <= container.codecs
 
 
 def test_what_a_container_cannot_carry_is_named() -> None:

@@ -12,6 +12,7 @@ from slomo_batch.picture import PIXEL_FORMATS
 from slomo_batch.plan.codecs import CODECS, ENCODERS
 from slomo_batch.plan.encoders import EncoderChoice, choose_encoder, validate_encode
 from slomo_batch.settings import Codec, Encode
+from slomo_batch.side_data import NO_SIDE_DATA, ContentLight, MasteringDisplay, SideData
 
 
 def chosen(
@@ -21,12 +22,22 @@ def chosen(
     *,
     rate: int = 25,
     nvenc_works: bool = False,
+    is_hdr: bool = False,
+    side_data: SideData = NO_SIDE_DATA,
     **settings: Any,
 ) -> EncoderChoice:
     width, height = size
     encode = Encode(codec=codec, **settings)
     return choose_encoder(
-        encode, source_format=source, width=width, height=height, rate=Fraction(rate), nvenc_works=nvenc_works
+        encode,
+        codec,
+        source_format=source,
+        width=width,
+        height=height,
+        rate=Fraction(rate),
+        nvenc_works=nvenc_works,
+        is_hdr=is_hdr,
+        side_data=side_data,
     )
 
 
@@ -242,7 +253,8 @@ def test_what_is_allowed_is_what_the_encoder_of_this_build_opens(codec: Codec) -
         (Encode(codec="av1", tune="grain"), "tune of av1 must be none, got 'grain'"),
         (Encode(codec="ffv1", max_bit_rate=8_000_000), "max_bit_rate of ffv1 must be 0"),
         (Encode(codec="prores", encoder="nvenc"), "auto, software or prores_ks"),
-        (Encode(encoder="libx265"), "auto, software, nvenc, libx264 or h264_nvenc"),
+        (Encode(codec="h264", encoder="libx265"), "auto, software, nvenc, libx264 or h264_nvenc"),
+        (Encode(encoder="x265"), "auto, software, nvenc, libx264 or h264_nvenc"),
         (Encode(pixel_format="nv12"), "yuv420p"),
         (Encode(pixel_format="gbrp"), "yuv420p"),
         (Encode(codec="av1", pixel_format="yuv444p"), "auto, yuv420p or yuv420p10le"),
@@ -261,3 +273,81 @@ def test_all_faults_are_told_at_once() -> None:
 @pytest.mark.parametrize("codec", CODECS)
 def test_the_defaults_have_no_fault_with_any_codec(codec: Codec) -> None:
     assert validate_encode(Encode(codec=codec)) == []
+
+
+# ---- HDR -----------------------------------------------------------------------------------------------------------
+
+LEVELS = SideData(
+    mastering=MasteringDisplay(
+        red=(34000, 16000),
+        green=(13250, 34500),
+        blue=(7500, 3000),
+        white=(15635, 16450),
+        most_luminance=10_000_000,
+        least_luminance=50,
+    ),
+    content_light=ContentLight(most=1000, most_average=400),
+)
+
+
+@pytest.mark.parametrize(
+    ("codec", "source", "output"),
+    [
+        ("hevc", "yuv420p10le", "yuv420p10le"),
+        ("hevc", "yuv420p12le", "yuv420p12le"),
+        ("hevc", "yuv422p", "yuv420p10le"),
+        ("av1", "yuv420p", "yuv420p10le"),
+        ("prores", "yuv422p10le", "yuv422p10le"),
+        ("ffv1", "yuv420p", "yuv420p"),
+    ],
+)
+def test_hdr_has_at_least_10_bits_unless_a_lossless_codec_keeps_fewer(codec: Codec, source: str, output: str) -> None:
+    assert chosen(codec, source, is_hdr=True).pixel_format == output
+
+
+@pytest.mark.parametrize(
+    ("codec", "settings"),
+    [
+        ("h264", {}),
+        ("h264", {"pixel_format": "yuv420p10le"}),
+        ("vp9", {}),
+        ("hevc", {"pixel_format": "yuv420p"}),
+        ("av1", {"pixel_format": "yuv420p"}),
+    ],
+)
+def test_hdr_in_h264_or_8_bits_is_refused_with_the_remedy(codec: Codec, settings: dict[str, Any]) -> None:
+    with pytest.raises(SourceUnsupported, match=r"HDR .*Set encode\.codec to hevc or av1"):
+        chosen(codec, "yuv420p10le", is_hdr=True, **settings)
+
+
+def test_a_setting_that_is_not_valid_for_the_automatic_codec_is_refused() -> None:
+    encode = Encode(tune="film")
+    assert validate_encode(encode) == []
+    with pytest.raises(SourceUnsupported, match=r"encode\.codec is hevc for this video, and tune of hevc must be"):
+        choose_encoder(
+            encode,
+            "hevc",
+            source_format="yuv420p10le",
+            width=64,
+            height=64,
+            rate=Fraction(25),
+            nvenc_works=False,
+            is_hdr=True,
+        )
+
+
+def test_x265_and_svt_av1_state_light_levels() -> None:
+    of_x265 = dict(chosen("hevc", "yuv420p10le", is_hdr=True, side_data=LEVELS).options)["x265-params"]
+    assert of_x265.endswith(
+        ":master-display=G(13250,34500)B(7500,3000)R(34000,16000)WP(15635,16450)L(10000000,50):max-cll=1000,400"
+    )
+    of_svt = dict(chosen("av1", "yuv420p10le", is_hdr=True, side_data=LEVELS).options)["svtav1-params"]
+    assert of_svt == (
+        "lp=2:mastering-display=G(0.265,0.69)B(0.15,0.06)R(0.68,0.32)WP(0.3127,0.329)L(1000.0,0.005)"
+        ":content-light=1000,400"
+    )
+
+
+@pytest.mark.parametrize("codec", ["hevc", "av1"])
+def test_options_of_other_videos_do_not_change(codec: Codec) -> None:
+    assert "display" not in str(chosen(codec, "yuv420p10le").options)

@@ -2,7 +2,7 @@
 
 from dataclasses import replace
 from fractions import Fraction
-from typing import Any
+from typing import Any, Literal
 
 import pytest
 
@@ -152,6 +152,12 @@ def test_the_ids_of_today_are_those_of_yesterday() -> None:
     identity = video_id(REQUEST, PIN)
     ids = (identity, chunk_id(identity, "copy", 0, 93), receipt_id(REQUEST, "compact-1"))
     assert ids == PINNED_IDS
+
+
+@pytest.mark.parametrize("codec", ["auto", "h264"])
+def test_the_automatic_codec_has_the_ids_of_h264(codec: Literal["auto", "h264"]) -> None:
+    request = _with(encode=Encode(codec=codec))
+    assert (video_id(request, PIN), receipt_id(request, "compact-1")) == (PINNED_IDS[0], PINNED_IDS[2])
 
 
 def test_earlier_versions_are_those_of_lower_pixel_revisions() -> None:
