@@ -53,14 +53,18 @@ def of_size(plan: VideoPlan, pictures: Sequence[Picture]) -> VideoPlan:
 
 
 def parts_of(
-    pictures: Sequence[Picture], method: AnyInterpolator, *, pairs: range | None = None
+    pictures: Sequence[Picture],
+    method: AnyInterpolator,
+    *,
+    pairs: range | None = None,
+    num: int = FRAMES_PER_PAIR,
+    watch: Stopwatch | None = None,
 ) -> Iterator[Job[OutputFrame] | Iterator[OutputFrame]]:
-    """The parts of a chunk of these pairs, by default all; each pair has three frames."""
+    """The parts of a chunk of these pairs, by default all; each pair has `num` frames."""
     plan = of_size(plan_of("cfr"), pictures)
     pairs = pairs or range(len(pictures) - 1)
     first = max(0, pairs.start - plan.resolved.context)
     window = SourceWindow(pictures[first:], first=first, context=plan.resolved.context, watched=())
-    num = FRAMES_PER_PAIR
     times = (FrameTime(frame=num * pair + k, pair=pair, t=Fraction(k, num)) for pair in pairs for k in range(num))
     chunk = Chunk(
         chunk_id="c",
@@ -70,7 +74,7 @@ def parts_of(
         first_frame=0,
         end_frame=num * pairs.stop,
     )
-    return FrameMaker(plan, method, Stopwatch()).parts(window, chunk, times)
+    return FrameMaker(plan, method, watch or Stopwatch()).parts(window, chunk, times)
 
 
 def frames_of(
