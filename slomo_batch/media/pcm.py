@@ -28,6 +28,8 @@ _SILENCE_BLOCK = 48_000
 """Maximum length of a block of silence, in samples."""
 UNSAFE_PLANES = 8
 """From this number of channels on, PyAV fails to convert a planar frame to an array; such frames are packed first."""
+ARRAY_FORMATS = frozenset({"u8", "s16", "s32", "flt", "dbl"})
+"""Sample formats that PyAV converts to arrays, packed or planar; frames of others are converted first."""
 _FULL_SCALE = {"u1": (128.0, 128.0), "i2": (0.0, 32768.0), "i4": (0.0, 2147483648.0)}
 """Sample value of silence and of full scale, by NumPy's integer type."""
 
@@ -49,7 +51,6 @@ class PcmTrack:
         self, packets: Callable[[], Iterable[ArchivedPacket]], header: StreamHeader, *, zero_s: Fraction
     ) -> None:
         self._packets, self._header, self._zero_s = packets, header, zero_s
-        self._resamplers: dict[tuple[int, str], av.AudioResampler] = {}
         self.num_damaged = 0
         """Number of packets that could not be decoded in the latest pass."""
         self.format = next((_format(frame) for frame in self._frames()), None)
@@ -61,11 +62,12 @@ class PcmTrack:
         if form is None:
             return
         position, slack = 0, max(1, round(SLACK_S * form.sample_rate))
+        samples = FrameSamples(form)
         frames = self._frames()
         opening = list(islice(frames, _OPENING_FRAMES if self._header.time_base * form.sample_rate > 1 else 0))
         late = self._rounding(opening, form)
         for frame in chain(opening, frames):
-            block, start = self._samples(frame, form), self._start(frame, form)
+            block, start = samples.block(frame), self._start(frame, form)
             off = 0 if start is None else start - late - position
             if off > (slack if position else 0):
                 yield from silence(off, form.num_channels)
@@ -113,8 +115,19 @@ class PcmTrack:
             self.num_damaged += 1
             return []
 
-    def _samples(self, frame: AudioFrame, form: PcmFormat) -> Block:
-        if _format(frame) == form and not (frame.format.is_planar and form.num_channels >= UNSAFE_PLANES):
+
+class FrameSamples:
+    """Converts the decoded frames of one track to blocks of samples in one format."""
+
+    def __init__(self, form: PcmFormat) -> None:
+        self._form = form
+        self._resamplers: dict[tuple[int, str], av.AudioResampler] = {}
+
+    def block(self, frame: AudioFrame) -> Block:
+        """The samples of the next frame."""
+        form = self._form
+        is_safe = not (frame.format.is_planar and form.num_channels >= UNSAFE_PLANES)
+        if _format(frame) == form and is_safe and frame.format.name.removesuffix("p") in ARRAY_FORMATS:
             return _rows(frame)
         key = (frame.sample_rate, frame.layout.name)
         if key not in self._resamplers:

@@ -28,9 +28,10 @@ from slomo_batch.media.coverage import covering_packets
 from slomo_batch.media.decode_lane import LosslessEncoder, all_source_frames
 from slomo_batch.media.demux import demux_packets, has_decoder, open_source
 from slomo_batch.media.joined_timestamps import JoinedTimestamps
-from slomo_batch.media.packet_archive import JSON, ArchiveWriter, packet_record
+from slomo_batch.media.packet_archive import JSON, packet_record
 from slomo_batch.media.packets import from_av, stream_header
 from slomo_batch.media.reader import RangeReader
+from slomo_batch.media.track_archive import track_archive
 from slomo_batch.records import AudioTrack, VideoFacts
 from slomo_batch.timeline.index import VideoIndex
 
@@ -203,12 +204,10 @@ def _opened(  # noqa: PLR0917 - one job's nouns in their order
         video.thread_count = 1
         audio_streams = [_stream_as_planned(container, track.stream_index, name) for track in tracks]
         timestamps = JoinedTimestamps(index) if index.joins else None
-        write_audio = _audio_writer(stack, audio_streams, timestamps, folder)
-        video_packets = (
-            packet
-            for packet in demux_packets(container, [video, *audio_streams])
-            if packet.stream is video or write_audio(packet)
-        )
+        write_audio: Callable[[Packet], None] = _no_audio
+        if audio_streams:
+            write_audio = stack.enter_context(track_archive(_audio_path(folder), audio_streams, timestamps))
+        video_packets = _video_packets(demux_packets(container, [video, *audio_streams]), video, write_audio)
         shifted = video_packets if timestamps is None else map(timestamps.shift_video, video_packets)
         yield _OpenSource(container=container, video=video, video_packets=shifted, has_audio=bool(audio_streams))
 
@@ -219,25 +218,20 @@ def _stream_as_planned(container: InputContainer, number: int, name: str) -> Str
     return container.streams[number]
 
 
-def _audio_writer(
-    stack: ExitStack, audio_streams: Sequence[Stream], timestamps: JoinedTimestamps | None, folder: Path
-) -> Callable[[Packet], bool]:
-    """A function that writes an audio packet into the audio archive and returns False. The archive is complete when the
-    stack is closed."""
-    if not audio_streams:
-        return lambda _: False
-    file = stack.enter_context(_audio_path(folder).open("wb"))
-    archive = stack.enter_context(ArchiveWriter(file, [stream_header(audio) for audio in audio_streams], {}))
-    places = {audio.index: place for place, audio in enumerate(audio_streams)}
+def _no_audio(_: Packet) -> None:
+    """Takes no packet, since none are demuxed."""
 
-    def write(packet: Packet) -> bool:
-        archived = from_av(packet, places[packet.stream.index])
-        shifted = archived if timestamps is None else timestamps.shift_audio(archived, packet.stream.time_base)
-        if shifted is not None:
-            archive.add(shifted)
-        return False
 
-    return write
+def _video_packets(
+    packets: Iterator[Packet], video: VideoStream, write_audio: Callable[[Packet], None]
+) -> Iterator[Packet]:
+    """The packets of the video. Those of other streams that are stored before the next one are passed to
+    `write_audio`."""
+    for packet in packets:
+        if packet.stream is video:
+            yield packet
+        else:
+            write_audio(packet)
 
 
 def _audio_path(folder: Path) -> Path:

@@ -8,7 +8,7 @@ from av.stream import DataStream, Stream
 from av.video.stream import VideoStream
 
 from slomo_batch.media.demux import has_decoder
-from slomo_batch.media.packets import can_be_archived, has_audio_format, stream_header
+from slomo_batch.media.packets import has_audio_format, stream_header
 from slomo_batch.records import AudioTrack, Track
 
 NOT_THE_MAIN_VIDEO = "not the main video"
@@ -54,7 +54,7 @@ def _obstacle(stream: Stream) -> str:
         return NOT_THE_MAIN_VIDEO
     if stream.type != "audio":
         return UNSUPPORTED_KIND
-    if not can_be_archived(stream):
+    if not has_decoder(stream):
         return UNSUPPORTED_CODEC
     return "" if has_audio_format(stream) else DAMAGED_HEADER
 
