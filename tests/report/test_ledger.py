@@ -1,8 +1,12 @@
 """The ledger: rows are stored once and in order, failures at once, and an unavailable store loses no row."""
 
 import io
+import os
+import subprocess
+import sys
 from dataclasses import replace
 from fractions import Fraction
+from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
@@ -293,3 +297,31 @@ def test_a_column_of_no_known_version_is_refused() -> None:
     pq.write_table(more, data)
     with pytest.raises(StoreUnusable, match="columns of its version, got mood"):
         read_ledger([data.getvalue()])
+
+
+def test_any_text_is_recorded_as_it_is() -> None:
+    driver = Driver()
+    reason = 'it is "\\empty\\"\n\t\x07 é 😀'
+    driver.writer.failed(replace(FAILED, reason=reason, source_uri=f"s3://archive/{'long ' * 500_000}"))
+    (row,) = driver.rows()
+    assert (row["reason"], len(row["source_uri"])) == (reason, 2_500_013)
+
+
+def test_a_part_is_written_without_loading_pandas(tmp_path: Path) -> None:
+    """Which takes longer than everything else that a command does once its videos are made."""
+    (tmp_path / "pandas.py").write_text("raise SystemExit('pandas was loaded')")
+    code = (
+        "from slomo_batch.report.ledger import LedgerWriter\n"
+        "writer = LedgerWriter(lambda number, part: print(number), lambda: 1.5, job='derby', epoch=1)\n"
+        "writer._add('video', notes=['padded'], duration_s=0.5)\n"
+        "writer.flush()"
+    )
+    path = os.pathsep.join([str(tmp_path), *sys.path])
+    done = subprocess.run(
+        [sys.executable, "-c", code],
+        env={**os.environ, "PYTHONPATH": path},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert (done.stdout, done.stderr, done.returncode) == ("0\n", "", 0)
