@@ -5,7 +5,10 @@ import os
 import sys
 from typing import NoReturn
 
-from slomo_batch.cli.main import main
+from slomo_batch.cli.loading import fast_loading
+
+with fast_loading():
+    from slomo_batch.cli.main import main
 
 UNFLUSHED = 120
 """Exit code if the last output cannot be written, as Python has it."""

@@ -18,6 +18,7 @@ from slomo_batch.cli.arguments import (
 )
 from slomo_batch.cli.displays import displays
 from slomo_batch.cli.jobs import is_elsewhere, submit
+from slomo_batch.cli.loading import fast_loading
 from slomo_batch.errors import ClusterError, ManifestError
 from slomo_batch.manifest.load import Override
 from slomo_batch.manifest.schema import Manifest
@@ -62,7 +63,8 @@ def _run(options: argparse.Namespace) -> int:
                 "not supported for runs submitted to a cluster", where="--log", remedy="Use --json >> FILE."
             )
         return submit(manifest, options, follow=True)
-    from slomo_batch.commands import run  # noqa: PLC0415 loads everything
+    with fast_loading():
+        from slomo_batch.commands import run  # noqa: PLC0415 loads everything
 
     with displays(options, manifest.name) as display:
         return run.run(
@@ -135,7 +137,8 @@ def _add_convert(commands: Commands) -> None:
 
 def _convert(options: argparse.Namespace) -> int:
     manifest = convert_manifest(options)
-    from slomo_batch.commands import run  # noqa: PLC0415 loads everything
+    with fast_loading():
+        from slomo_batch.commands import run  # noqa: PLC0415 loads everything
 
     with displays(options, manifest.name) as display:
         # A second `convert` of the same video is a request to try again.
