@@ -181,10 +181,10 @@ def _bit_rate(encode: Encode) -> Options:
 
 
 def _x264_options(encode: Encode, pictures: Pictures) -> Options:
-    closed = ("x264-params", "open-gop=0")
+    # By default PyAV asks for a thread per slice, and files whose pictures are cut into slices are 1 to 2 % larger.
+    fixed = ("threads", str(THREADS)), ("x264-params", "open-gop=0:sliced-threads=0")
     quality = ("preset", encode.preset), ("crf", str(encode.quality))
-    more = *_tune(encode), *_keyframes(encode, pictures), *_bit_rate(encode)
-    return (*quality, ("threads", str(THREADS)), closed, *more)
+    return (*quality, *fixed, *_tune(encode), *_keyframes(encode, pictures), *_bit_rate(encode))
 
 
 def _x265_options(encode: Encode, pictures: Pictures) -> Options:

@@ -200,6 +200,13 @@ def test_lossy_pictures_resemble_the_input(tmp_path: Path, codec: Codec) -> None
         assert error < 0.01
 
 
+def test_x264_encodes_pictures_whole_and_several_at_once(tmp_path: Path) -> None:
+    """With a thread per slice, which PyAV asks for, files are larger."""
+    stated = Film(codec="h264").segment(tmp_path, range(2)).path.read_bytes()
+    assert b" threads=4 " in stated
+    assert b" sliced_threads=0 " in stated
+
+
 @pytest.mark.parametrize("codec", ["h264", "hevc", "av1", "prores"])
 def test_color_is_stored_in_the_stream_itself(tmp_path: Path, codec: Codec) -> None:
     color = ColorFacts(range="limited", matrix="bt2020nc", primaries="bt2020", transfer="smpte2084")

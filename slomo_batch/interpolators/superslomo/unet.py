@@ -37,7 +37,7 @@ def _channels_last(x_BCHW: Tensor) -> Tensor:
     pixels_BNC = x_BCHW.new_empty(num, height * width, channels)
     for pixels_NC, x_CHW in zip(pixels_BNC, x_BCHW, strict=True):
         pixels_NC.copy_(x_CHW.flatten(1).t())
-    return pixels_BNC.unflatten(1, (height, width)).permute(0, 3, 1, 2)
+    return pixels_BNC.view(num, height, width, channels).permute(0, 3, 1, 2)
 
 
 # ---- the paper's -----------------------------------------------------------------------------------------------------
