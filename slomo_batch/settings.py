@@ -127,7 +127,7 @@ class Encode:
     )
     encoder: str = setting(
         "auto",
-        "`auto` uses NVENC if its H.264, HEVC and AV1 encoders all work on the machine, otherwise software",
+        "`auto` uses NVENC if its encoder of the codec works on the machine, otherwise software",
         values="`auto`, `software`, `nvenc`, or FFmpeg's name",
     )
     pixel_format: str = setting(

@@ -147,7 +147,7 @@ _CHUNK = Schema(Chunk, "chunk_id index first_pair end_pair first_frame end_frame
 _CLAIM = Schema(DriverClaim, "driver host pid process_start beat ended")
 DOCUMENTS: Mapping[str, Schema] = MappingProxyType(
     {
-        "job.json": Schema(Basis, "precision threads nvenc_works", later="gpu_batches"),
+        "job.json": Schema(Basis, "precision threads nvenc_works", later="gpu_batches some_nvenc"),
         "weights/*.json": Schema(WeightsPin, "name sha256 network"),
         "epochs/*.json": _CLAIM,
         "heartbeats/*.json": _CLAIM,

@@ -70,7 +70,7 @@ WITHOUT_EFFECT: Mapping[str, Value] = {
     one.path: one.default for one in declared_settings(Settings) if not one.declaration.changes_output
 }
 """The settings that do not change the output, by path, and their defaults."""
-LATER_PINS: tuple[Later, ...] = (Later(name="gpu_batches", neutral=False),)
+LATER_PINS: tuple[Later, ...] = (Later(name="gpu_batches", neutral=False), Later(name="some_nvenc", neutral=""))
 LATER_DEFAULTS: Defaults = {}
 """By setting: each later default of the manifest, and the first version's. Receipts digest the first version's, because
 a manifest without the setting still means the output that is published."""

@@ -9,9 +9,10 @@ from fractions import Fraction
 from typing import Literal
 
 from slomo_batch.plan.batches import batch_px
+from slomo_batch.plan.codecs import encoders_of
 from slomo_batch.plan.encoders import EncoderChoice
 from slomo_batch.records import Resolved
-from slomo_batch.settings import Interpolate, Precision, Settings
+from slomo_batch.settings import Codec, Interpolate, Precision, Settings
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -45,8 +46,11 @@ class Basis:
     precision: Precision
     threads: int
     nvenc_works: bool
+    """Whether all encoders of NVENC work."""
     gpu_batches: bool = False
     """Whether networks make as many frames at once as suit a GPU: see plan/batches.py."""
+    some_nvenc: str = ""
+    """If not all encoders of NVENC work: the names of those that do, with spaces between them."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -60,10 +64,18 @@ class JobPin:
     threads: int
     """CPU threads of a worker. The rounding of sums in a convolution depends on their number."""
     nvenc_works: bool
+    """Whether all encoders of NVENC work."""
     methods: Mapping[str, MethodPin]
     """The methods that the job's videos use, by name."""
     gpu_batches: bool = False
     """Whether networks make as many frames at once as suit a GPU: see plan/batches.py."""
+    some_nvenc: str = ""
+    """If not all encoders of NVENC work: the names of those that do, with spaces between them."""
+
+    def nvenc_works_for(self, codec: Codec) -> bool:
+        """Whether NVENC's encoder of this codec works."""
+        working = self.some_nvenc.split()
+        return any(self.nvenc_works or name in working for name in encoders_of(codec, is_nvenc=True))
 
     def weights_of(self, interpolate: Interpolate) -> WeightsPin | None:
         """What the settings' weights resolve to; None if their method has none."""

@@ -89,8 +89,9 @@ class Abilities:
     """What a worker of this job can do; found once, stored with the job."""
 
     precision: Precision
-    nvenc_works: bool
     has_gpu: bool = False
+    nvenc: tuple[str, ...] = ()
+    """The encoders of NVENC that were tried and work. GPUs for data centers may have none, older ones lack AV1."""
 
 
 def basis_of(abilities: Abilities) -> Basis:
@@ -98,8 +99,9 @@ def basis_of(abilities: Abilities) -> Basis:
     return Basis(
         precision=abilities.precision,
         threads=THREADS,
-        nvenc_works=abilities.nvenc_works,
+        nvenc_works=abilities.nvenc == NVENC,
         gpu_batches=abilities.has_gpu,
+        some_nvenc="" if abilities.nvenc == NVENC else " ".join(abilities.nvenc),
     )
 
 
@@ -160,12 +162,11 @@ def inline_notes(num_gpus: int) -> tuple[str, ...]:
 
 
 def probe_abilities() -> Abilities:
-    """What this process can do. NVENC counts only if each of its encoders was tried and works: older GPUs lack AV1, and
-    the plan chooses by this one flag for all codecs."""
+    """What this process can do."""
     return Abilities(
         precision=supported_precision(),
-        nvenc_works=all(encoder_works(encoder) for encoder in NVENC),
         has_gpu=device_kind() == "cuda",
+        nvenc=tuple(encoder for encoder in NVENC if encoder_works(encoder)),
     )
 
 

@@ -86,6 +86,7 @@ def pin_job(basis: Basis, requests: Iterable[VideoRequest], context: StepContext
         nvenc_works=basis.nvenc_works,
         methods=pinned,
         gpu_batches=basis.gpu_batches,
+        some_nvenc=basis.some_nvenc,
     )
 
 

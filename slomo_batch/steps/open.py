@@ -113,14 +113,15 @@ def plan_video(identity: str, request: VideoRequest, pin: JobPin, probed: Probe)
     grid = OutputGrid.covering(probed.timeline, rate=rate, slowdown=settings.retime.slowdown)
     container = container_of(request.output_uri.suffix)
     check_output_rate(rate, container, request.source.uri)
+    codec = container.codec_for(settings.encode, is_hdr=facts.color.is_hdr)
     choice = choose_encoder(
         settings.encode,
-        container.codec_for(settings.encode, is_hdr=facts.color.is_hdr),
+        codec,
         source_format=planar_format_name(facts.pixel_format),
         width=facts.width,
         height=facts.height,
         rate=rate,
-        nvenc_works=pin.nvenc_works,
+        nvenc_works=pin.nvenc_works_for(codec),
         is_hdr=facts.color.is_hdr,
         side_data=facts.side_data,
     )

@@ -89,7 +89,8 @@ class _Run:
             self._segment,
             encoder="libx264",
             options=ENCODERS["libx264"].options(
-                Encode(preset=self._preset), Pictures(form=form, rate=rate, **_size(self._scale))
+                Encode(preset=self._preset),
+                Pictures(form=form, rate=rate, width=self._scale.width, height=self._scale.height),
             ),
             pixel_format=form.name,
             rate=rate,

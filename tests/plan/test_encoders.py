@@ -176,7 +176,7 @@ def test_a_tuned_video_goes_to_software_and_that_is_noted() -> None:
 
 @pytest.mark.parametrize("encoder", ["nvenc", "h264_nvenc"])
 def test_nvenc_by_name_is_an_error_where_it_does_not_work(encoder: str) -> None:
-    with pytest.raises(ManifestError, match="NVENC does not work"):
+    with pytest.raises(ManifestError, match="nvenc, which does not work"):
         chosen("h264", encoder=encoder)
 
 

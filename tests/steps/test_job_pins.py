@@ -9,9 +9,11 @@ from slomo_batch.errors import JobDamaged, WeightsError
 from slomo_batch.interpolators.superslomo.shipped_weights import shipped_file
 from slomo_batch.manifest.inputs import find_videos
 from slomo_batch.manifest.load import load
+from slomo_batch.plan.codecs import CODECS, NVENC
 from slomo_batch.plan.job_pin import Basis, JobPin
 from slomo_batch.scheduler.machines import Abilities, basis_of
 from slomo_batch.serialization import digest
+from slomo_batch.settings import Codec
 from slomo_batch.steps.context import StepContext
 from slomo_batch.steps.job_pin import pin_basis, pin_job, pinned_basis
 from slomo_batch.storage.local import LocalStore
@@ -93,11 +95,30 @@ def test_a_damaged_name_of_weights_stops_the_job_before_it_means_others(context:
     assert _pin(context, tmp_path) == pin
 
 
+@pytest.mark.parametrize(
+    ("nvenc", "codecs"),
+    [
+        ((), []),
+        (("h264_nvenc", "hevc_nvenc"), ["h264", "hevc"]),
+        (NVENC, ["h264", "hevc", "av1"]),
+    ],
+)
+def test_the_encoders_of_nvenc_that_work_are_pinned_one_by_one(
+    nvenc: tuple[str, ...], codecs: list[Codec], context: StepContext, tmp_path: Path
+) -> None:
+    (tmp_path / "own.safetensors").write_bytes(shipped_file("compact-3").read_bytes())
+    basis = basis_of(Abilities(precision="bf16", has_gpu=True, nvenc=nvenc))
+    assert pin_basis(basis, context) == basis == pinned_basis(context)
+    pin = _pin(context, tmp_path, basis=basis)
+    assert [codec for codec in CODECS if pin.nvenc_works_for(codec)] == codecs
+    assert pin.nvenc_works == (nvenc == NVENC), "which versions without the list stored and read"
+
+
 def test_a_new_job_on_a_gpu_pins_batches_for_it_and_an_old_one_keeps_the_first_rule(
     context: StepContext, tmp_path: Path
 ) -> None:
     (tmp_path / "own.safetensors").write_bytes(shipped_file("compact-3").read_bytes())
-    on_gpu = basis_of(Abilities(precision="bf16", nvenc_works=False, has_gpu=True))
+    on_gpu = basis_of(Abilities(precision="bf16", has_gpu=True))
     assert pin_basis(on_gpu, context) == on_gpu
     assert pinned_basis(context) == on_gpu
     assert _pin(context, tmp_path, basis=on_gpu).gpu_batches
@@ -111,5 +132,5 @@ def test_a_job_that_began_with_two_threads_keeps_them(context: StepContext, tmp_
     """Before pairs were made at once, `cpus_per_worker: 2` meant two threads for each pair."""
     (tmp_path / "own.safetensors").write_bytes(shipped_file("compact-3").read_bytes())
     began = pin_basis(Basis(precision="fp32", threads=2, nvenc_works=False), context)
-    assert pin_basis(basis_of(Abilities(precision="fp32", nvenc_works=False)), context) == began
+    assert pin_basis(basis_of(Abilities(precision="fp32")), context) == began
     assert _pin(context, tmp_path, basis=began).threads == 2
