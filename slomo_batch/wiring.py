@@ -15,7 +15,6 @@ from slomo_batch.interpolators.allocator import keep_freed_memory
 from slomo_batch.interpolators.method import InterpolatorSpec, Method
 from slomo_batch.interpolators.pixel_revision import PIXEL_REVISION
 from slomo_batch.interpolators.registry import find_method, open_interpolator
-from slomo_batch.manifest.schema import Manifest
 from slomo_batch.records import Machine, Resolved, VideoPlan
 from slomo_batch.serialization import file_sha256
 from slomo_batch.settings import Precision
@@ -30,6 +29,7 @@ from slomo_batch.uri import Uri
 
 if TYPE_CHECKING:
     from slomo_batch.interpolators.contract import AnyInterpolator
+    from slomo_batch.manifest.schema import Manifest
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -55,7 +55,7 @@ class JobEnvironment:
     """The code of the driver. Every worker must run the same."""
 
 
-def environment_of(manifest: Manifest) -> JobEnvironment:
+def environment_of(manifest: "Manifest") -> JobEnvironment:
     """The environment of a manifest's job."""
     return JobEnvironment(work_uri=Uri.parse(manifest.work), job=manifest.name, s3=manifest.job.storage)
 

@@ -10,7 +10,8 @@ import torch
 from numpy.typing import NDArray
 
 from slomo_batch.color.chroma import upsample_chroma
-from slomo_batch.color.conversion import ColorSpec, from_rgb, resample_chroma, to_rgb, to_samples
+from slomo_batch.color.color_spec import ColorSpec
+from slomo_batch.color.conversion import from_rgb, resample_chroma, to_rgb, to_samples
 from slomo_batch.picture import Picture, PixelFormat, Samples
 
 

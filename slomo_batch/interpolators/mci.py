@@ -23,7 +23,8 @@ from numpy.typing import NDArray
 from torch import Tensor
 from torch.nn import functional
 
-from slomo_batch.color.conversion import ColorSpec, from_rgb, to_rgb
+from slomo_batch.color.color_spec import ColorSpec
+from slomo_batch.color.conversion import from_rgb, to_rgb
 from slomo_batch.errors import OutOfMemory
 from slomo_batch.interpolators.contract import Held
 from slomo_batch.picture import PIXEL_FORMATS, Picture

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from slomo_batch.attempts import Attempt, ChunkHead, ChunkTask, Errored, StepHead, Succeeded
 from slomo_batch.errors import DISK_FULL, OutOfMemory, SlomoError
@@ -13,11 +14,13 @@ from slomo_batch.scheduler.messages import MakeChunk
 from slomo_batch.settings import Exists
 from slomo_batch.steps.audio import make_video_audio
 from slomo_batch.steps.context import StepContext
-from slomo_batch.steps.interpolate import Phase, interpolate_chunk
 from slomo_batch.steps.open import open_video
 from slomo_batch.steps.split import split_video
 from slomo_batch.steps.stitch import stitch_video
 from slomo_batch.storage.local_errors import storage_error
+
+if TYPE_CHECKING:
+    from slomo_batch.steps.interpolate import Phase
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -92,7 +95,7 @@ class ChunkStored:
 class Entered:
     """A part of a chunk's making: the call is in this phase now. It helps to explain the death of its process."""
 
-    phase: Phase
+    phase: "Phase"
 
 
 Outcome = ChunkStored | Attempt
@@ -107,6 +110,8 @@ def perform(call: Call, context: StepContext) -> Iterator[Outcome | Entered]:
                 yield ChunkStored(index=index)
             yield Succeeded(head=call.head, stats=clock.stats(), result=None)
         elif isinstance(call, ChunkCall):
+            from slomo_batch.steps.interpolate import interpolate_chunk  # noqa: PLC0415 loads torch
+
             for said in interpolate_chunk(call.task, clock.context):
                 if isinstance(said, ChunkDone):
                     yield Succeeded(head=call.head, stats=clock.stats(), result=said)

@@ -4,6 +4,7 @@ import math
 import os
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
+from importlib import import_module
 from typing import Any
 
 import ray
@@ -57,8 +58,9 @@ class ChunkWorker:
         return node
 
     def open(self) -> None:
-        """Open what every chunk needs."""
+        """Open what every chunk needs, and load what makes frames, before there is a chunk."""
         open_context(self._environment)
+        import_module("slomo_batch.steps.interpolate")
 
     def make(self, call: ChunkCall) -> Iterator[Attempt | Entered]:
         """Make one attempt at one chunk: yield its phases as they begin, then what became of it."""

@@ -16,7 +16,8 @@ from typing import TypeVar
 import torch
 from torch import Tensor
 
-from slomo_batch.color.conversion import ColorSpec, output_color_tags, picture_of, planes_from_rgb, to_rgb
+from slomo_batch.color.color_spec import ColorSpec
+from slomo_batch.color.conversion import picture_of, planes_from_rgb, to_rgb
 from slomo_batch.color.formats import convert
 from slomo_batch.color.streams import SharedTensor, own_stream
 from slomo_batch.color.transfers import Download
@@ -27,7 +28,7 @@ from slomo_batch.interpolators.duplicate import nearest_frames
 from slomo_batch.interpolators.out_of_memory import out_of_memory_mapped
 from slomo_batch.media.frames import planar_format_name
 from slomo_batch.picture import PIXEL_FORMATS, Picture
-from slomo_batch.records import Chunk, ColorFacts, FrameKind, VideoPlan
+from slomo_batch.records import Chunk, FrameKind, VideoPlan
 from slomo_batch.settings import Interpolate
 from slomo_batch.steps.pair_pool import Job
 from slomo_batch.steps.stopwatch import Stopwatch
@@ -255,10 +256,3 @@ class _SharedRgb:
                 ):
                     self._shared = SharedTensor(to_rgb(self._picture, self._spec, self._device))
             return self._shared.read()
-
-
-def output_color(plan: VideoPlan) -> ColorFacts:
-    """The color description of the output: the source's, unless its samples were converted to another color model."""
-    facts = plan.facts
-    source = PIXEL_FORMATS[planar_format_name(facts.pixel_format)]
-    return output_color_tags(facts.color, source, PIXEL_FORMATS[plan.resolved.pixel_format], facts.height)

@@ -18,7 +18,8 @@ from slomo_batch.plan.pair_runs import counts_of, runs_of
 from slomo_batch.records import Chunk, ChunkDone, FrameKind, PairRun, VideoPlan
 from slomo_batch.serialization import file_sha256
 from slomo_batch.steps.context import StepContext
-from slomo_batch.steps.frame_maker import FrameMaker, SourceWindow, output_color
+from slomo_batch.steps.frame_maker import FrameMaker, SourceWindow
+from slomo_batch.steps.output_color import output_color
 from slomo_batch.steps.packet_archives import fetch_archive
 from slomo_batch.steps.stopwatch import Stopwatch
 from slomo_batch.steps.video_records import VideoRecords

@@ -20,7 +20,7 @@ from slomo_batch.plan.stored_plan import PlannedVideo, StoredPlan
 from slomo_batch.records import VideoPlan, VideoRequest
 from slomo_batch.steps.context import StepContext
 from slomo_batch.steps.existing_work import find_existing_work
-from slomo_batch.steps.frame_maker import output_color
+from slomo_batch.steps.output_color import output_color
 from slomo_batch.steps.output_ownership import has_begun_upload, mark_upload_begun
 from slomo_batch.steps.stored_index import index_bytes
 from slomo_batch.steps.stored_records import as_note, exists

@@ -25,7 +25,7 @@ from slomo_batch.serialization import file_sha256
 from slomo_batch.settings import Exists
 from slomo_batch.steps.audio import has_audio
 from slomo_batch.steps.context import StepContext
-from slomo_batch.steps.frame_maker import output_color
+from slomo_batch.steps.output_color import output_color
 from slomo_batch.steps.output_ownership import (
     has_begun_upload,
     is_earlier_version,

@@ -11,7 +11,8 @@ import av
 import pytest
 import torch
 
-from slomo_batch.color.conversion import ColorSpec, from_rgb, to_rgb
+from slomo_batch.color.color_spec import ColorSpec
+from slomo_batch.color.conversion import from_rgb, to_rgb
 from slomo_batch.interpolators.cut_detection import classify_pair
 from slomo_batch.interpolators.superslomo.guided import Guided
 from slomo_batch.interpolators.superslomo.shipped_weights import shipped_file

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from slomo_batch.color.conversion import ColorSpec
+from slomo_batch.color.color_spec import ColorSpec
 from slomo_batch.picture import PIXEL_FORMATS, Picture, PixelFormat, Samples
 from slomo_batch.records import ColorFacts
 

@@ -9,7 +9,8 @@ import numpy as np
 import pytest
 import torch
 
-from slomo_batch.color.conversion import LUMA_WEIGHTS, ColorSpec, from_rgb, output_color_tags, to_rgb
+from slomo_batch.color.color_spec import LUMA_WEIGHTS, ColorSpec, output_color_tags
+from slomo_batch.color.conversion import from_rgb, to_rgb
 from slomo_batch.errors import SourceUnsupported
 from slomo_batch.picture import PIXEL_FORMATS
 from slomo_batch.records import ColorFacts

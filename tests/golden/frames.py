@@ -14,7 +14,8 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from slomo_batch.color.conversion import ColorSpec, from_rgb, to_rgb
+from slomo_batch.color.color_spec import ColorSpec
+from slomo_batch.color.conversion import from_rgb, to_rgb
 from slomo_batch.color.formats import convert
 from slomo_batch.interpolators.blend import Blend
 from slomo_batch.interpolators.contract import AnyInterpolator, Held, context_of, make_frames

@@ -3,7 +3,8 @@
 import numpy as np
 import torch
 
-from slomo_batch.color.conversion import ColorSpec, from_rgb, to_rgb
+from slomo_batch.color.color_spec import ColorSpec
+from slomo_batch.color.conversion import from_rgb, to_rgb
 from slomo_batch.picture import PIXEL_FORMATS, Picture
 from slomo_batch.records import ColorFacts
 

@@ -7,7 +7,8 @@ import pytest
 import torch
 from torch import Tensor
 
-from slomo_batch.color.conversion import ColorSpec, from_rgb, to_rgb
+from slomo_batch.color.color_spec import ColorSpec
+from slomo_batch.color.conversion import from_rgb, to_rgb
 from slomo_batch.color.transfers import CPU, Download, to_cpu, to_device
 from slomo_batch.picture import PIXEL_FORMATS, Picture
 from slomo_batch.records import ColorFacts

@@ -1,15 +1,19 @@
 """A call reports what it is doing, so that a crash of its process can be attributed."""
 
+import pickle
+import subprocess
+import sys
 from pathlib import Path
 
 from slomo_batch.attempts import ChunkTask, Succeeded
 from slomo_batch.records import ChunkDone
-from slomo_batch.scheduler.calls import ChunkCall, Entered, perform
+from slomo_batch.scheduler.calls import ChunkCall, Entered, OpenCall, SplitCall, perform
 from slomo_batch.scheduler.messages import MakeChunk
 from slomo_batch.steps.open import open_video
 from slomo_batch.steps.split import split_video
 from slomo_batch.uri import Uri
 from slomo_batch.wiring import JobEnvironment, open_context
+from tests.attempts import step_head
 from tests.clips.catalogue import clip
 from tests.steps.test_changed_source import PIN, requested
 
@@ -29,3 +33,33 @@ def test_a_chunk_reports_the_start_and_end_of_its_computation(tmp_path: Path) ->
     [again] = perform(call, context)
     assert isinstance(again, Succeeded)
     assert again.result == end.result, "a committed chunk is found, not computed"
+
+
+PERFORMING = """
+import pickle, sys
+from pathlib import Path
+import slomo_batch.scheduler.ray_engine
+from slomo_batch.scheduler.calls import perform
+from slomo_batch.wiring import open_context
+environment, *calls = pickle.loads(Path(sys.argv[1]).read_bytes())
+for call in calls:
+    *_, end = perform(call, open_context(environment))
+    print(type(end).__name__)
+print(sorted({"torch", "cv2", "pyarrow"} & sys.modules.keys()))
+"""
+
+
+def test_a_process_that_opens_and_splits_does_not_load_torch(tmp_path: Path) -> None:
+    source = tmp_path / "clip.mp4"
+    source.write_bytes(clip("two_tracks").data)
+    environment = JobEnvironment(work_uri=Uri(tmp_path / "work"), job="job")
+    request = requested(source, open_context(environment))
+    stored = open_video(request, PIN, open_context(environment), remake=False).stored
+    calls = (
+        OpenCall(head=step_head("open"), request=request, pin=PIN, remake=False),
+        SplitCall(head=step_head("split"), stored=stored, lane="copy", wanted=frozenset({0}), audio=True),
+    )
+    (tmp_path / "calls").write_bytes(pickle.dumps((environment, *calls)))
+    command = [sys.executable, "-c", PERFORMING, str(tmp_path / "calls")]
+    ended = subprocess.run(command, capture_output=True, text=True, check=True).stdout
+    assert ended.split("\n") == ["Succeeded", "Succeeded", "[]", ""]

@@ -12,7 +12,8 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from slomo_batch.color.conversion import ColorSpec, to_rgb
+from slomo_batch.color.color_spec import ColorSpec
+from slomo_batch.color.conversion import to_rgb
 from slomo_batch.color.transfers import Download
 from slomo_batch.errors import OutOfMemory
 from slomo_batch.interpolators.blend import Blend
