@@ -38,9 +38,42 @@ class FpsTarget:
         return "source" if self.kind == "source" else f"{'x' if self.kind == 'multiple' else ''}{self.value}"
 
 
+_INSTANT = 'seconds, `"1:30.5"`, or a timecode such as `"00:01:30:12"`'
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Range:
+    """A part of the source, counted from its first frame."""
+
+    start: str = setting(
+        "",
+        """where the output begins: the first frame that begins at this time or later. See [Ranges](#ranges)""",
+        values=_INSTANT,
+        unset="the first frame",
+        form="instant",
+        is_later=True,
+    )
+    end: str = setting(
+        "",
+        "where the output ends: frames that begin at this time or later are left out",
+        values=_INSTANT,
+        unset="the end of the video",
+        form="instant",
+        is_later=True,
+    )
+    duration: str = setting(
+        "",
+        "how long the range lasts in the source, in place of `retime.range.end`",
+        values=_INSTANT,
+        unset="up to the end",
+        form="instant",
+        is_later=True,
+    )
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Retime:
-    """Time: duration and frame rate of the output."""
+    """Time: duration and frame rate of the output, and the part of the source that it shows."""
 
     slowdown: Fraction = setting(
         Fraction(4),
@@ -54,6 +87,7 @@ class Retime:
         multiple of the source's (`x2`)""",
         values="`source`, a rate, a multiple",
     )
+    range: Range = Range()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -42,7 +42,7 @@ from slomo_batch.records import (
 )
 from slomo_batch.report.events import Failure, JobStatus
 from slomo_batch.serialization import parse_json, to_json, to_record
-from slomo_batch.settings import Encode, FpsTarget, Interpolate, Retime, Settings
+from slomo_batch.settings import Encode, FpsTarget, Interpolate, Range, Retime, Settings
 from slomo_batch.side_data import ContentLight, Cropping, MasteringDisplay, Projection, SideData
 from slomo_batch.storage.store import Upload
 from slomo_batch.timeline.retiming import OutputGrid
@@ -87,7 +87,12 @@ _SETTINGS = Schema(
     Settings,
     "retime interpolate audio encode pairs_per_chunk max_held_frames",
     parts={
-        "retime": Schema(Retime, "slowdown fps", parts={"fps": Schema(FpsTarget, "kind value")}),
+        "retime": Schema(
+            Retime,
+            "slowdown fps",
+            parts={"fps": Schema(FpsTarget, "kind value"), "range": Schema(Range, "", later="start end duration")},
+            later="range",
+        ),
         "interpolate": Schema(Interpolate, "method weights cuts duplicates precision flow_scale", later="doubt"),
         "encode": Schema(Encode, "codec quality preset encoder pixel_format", later="tune keyframe_s max_bit_rate"),
     },
@@ -137,7 +142,7 @@ _PLAN = Schema(
         "request": _REQUEST,
         "facts": _FACTS,
         "resolved": _RESOLVED,
-        "grid": Schema(OutputGrid, "rate slowdown num_frames"),
+        "grid": Schema(OutputGrid, "rate slowdown num_frames", later="first_pair first_tick end_pair"),
     },
 )
 _CHUNK = Schema(Chunk, "chunk_id index first_pair end_pair first_frame end_frame")

@@ -108,6 +108,12 @@ def _plan(options: argparse.Namespace) -> int:
 _CONVERT_FLAGS = {
     "--slowdown": ("retime.slowdown", "how many times longer the output lasts, such as 4, 2.5 or 5/2"),
     "--fps": ("retime.fps", "output frame rate: source, a rate such as 60, or a multiple of the source's such as x2"),
+    "--start": (
+        "retime.range.start",
+        'begin at this time of the source: seconds, "1:30.5", or a timecode "00:01:30:12"',
+    ),
+    "--end": ("retime.range.end", "end at this time of the source"),
+    "--duration": ("retime.range.duration", "take so much of the source, in place of --end"),
     "--method": ("interpolate.method", "interpolation method: superslomo, flow, mci, blend or duplicate"),
     "--weights": ("interpolate.weights", "shipped weights, or the path or URI of a weights file"),
     "--codec": ("encode.codec", f"auto, {', '.join(_CODECS)} or {_LAST_CODEC}"),

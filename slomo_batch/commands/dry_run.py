@@ -79,7 +79,7 @@ def _row(request: VideoRequest, pin: JobPin, context: StepContext, *, state: str
         uri=request.source.uri,
         output_uri=request.output_uri,
         state="resume" if planned.existing.done else state,
-        num_source_frames=stored.plan.facts.num_frames,
+        num_source_frames=len(stored.plan.grid.pairs(stored.plan.facts.num_frames)),
         num_output_frames=stored.plan.grid.num_frames,
         num_chunks=len(stored.chunks),
         size_bytes=request.source.size_bytes,

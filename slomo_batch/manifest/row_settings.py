@@ -60,6 +60,7 @@ _DECIDED_BY: Mapping[str, tuple[Path, ...]] = {
     "encode": (("encode",),),
     "output": (("encode",),),
     "audio": (("audio",), ("retime", "slowdown")),
+    "retime": (("retime", "range"),),
 }
 """The settings that decide whether there is a conflict, by its first key."""
 

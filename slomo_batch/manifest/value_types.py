@@ -30,6 +30,7 @@ from slomo_batch.manifest.scalars import (
     whole,
 )
 from slomo_batch.settings import Exists, FpsTarget
+from slomo_batch.timeline.instants import EXAMPLES, parse_instant
 
 _JOB_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}")
 _RAY_ADDRESS = re.compile(
@@ -133,6 +134,15 @@ def _bit_rate(value: object) -> int:
     raise invalid(f"invalid bit rate {word!r}; use 0 for no limit, or 1k to {_MAX_BIT_RATE}, such as 8M or 800k")
 
 
+def _instant(value: object) -> str:
+    word = text_of(value).strip()
+    try:
+        parse_instant(word)
+    except ValueError as error:
+        raise invalid(f"{error}; use a form such as {EXAMPLES}") from None
+    return word
+
+
 def _method(value: object) -> str:
     return choice(method_names())(value)
 
@@ -168,6 +178,7 @@ FORMS: Mapping[str, Callable[[], Any]] = {
         ),
     ],
     "endpoint": lambda: Annotated[str, BeforeValidator(_endpoint)],
+    "instant": lambda: Annotated[str, BeforeValidator(_instant), WithJsonSchema({"type": ["string", "number"]})],
     "method": lambda: Annotated[str, BeforeValidator(_method), WithJsonSchema({"enum": method_names()})],
     "weights": lambda: Annotated[str, BeforeValidator(locations.weights)],
 }

@@ -59,6 +59,7 @@ class _AudioSpec:
     duration_s: Fraction
     container: Container
     zero_s: Fraction
+    is_cut: bool
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -80,12 +81,14 @@ def make_audio(
     duration_s: Fraction,
     container: Container,
     zero_s: Fraction,
+    is_cut: bool = False,
 ) -> AudioResult:
     """Write the packet archive of the output's audio to `out`. `source` is the archive of the source's tracks with
     their own timestamps.
 
     `duration_s` and `container` are the output's, `zero_s` is the time of the first presented video frame on the
-    source's clock. A track that is kept has its own length; every other one lasts `duration_s`.
+    source's clock. A track that is kept has its own length; every other one lasts `duration_s`. With `is_cut`, the
+    output shows a range of the source: a kept track is cut to the sample, and therefore encoded.
 
     Raises:
         SegmentInvalid: `source` is not a packet archive, or is damaged.
@@ -98,6 +101,7 @@ def make_audio(
         duration_s=duration_s,
         container=container,
         zero_s=zero_s,
+        is_cut=is_cut,
     )
     with source.open("rb") as file:
         headers = ArchiveReader(file, str(source)).headers
@@ -127,7 +131,8 @@ def _track(spec: _AudioSpec, place: int, header: StreamHeader) -> _MadeTrack | s
     """The output's track for a track of the source, or a note that says why there is none."""
     packets = partial(_packets, spec.source, place)
     name = f"audio track {place + 1}" + (f" ({header.language})" if header.language else "")
-    if spec.mode == "keep" and _is_stated(header) and header.codec in spec.container.copied_audio:
+    is_copied = spec.mode == "keep" and not spec.is_cut
+    if is_copied and _is_stated(header) and header.codec in spec.container.copied_audio:
         return _copied(spec, name, header, packets())
     pcm = PcmTrack(packets, header, zero_s=spec.zero_s)
     if pcm.format is None:
@@ -227,6 +232,7 @@ def _encoded(spec: _AudioSpec, name: str, header: StreamHeader, pcm: PcmTrack, f
         if spec.mode == "keep":
             refused = f"{spec.container.suffix} does not support {header.codec}"
             why = refused if _is_stated(header) else "it begins too late to be copied"
+            why = "the range is cut to the sample" if spec.is_cut else why
             found.append(f"{name}: {why}, so it is encoded as {made.codec}")
         if channels != form.num_channels:
             found.append(f"{name}: only the first two of {form.num_channels} channels are kept")
@@ -260,7 +266,7 @@ def _retimed(spec: _AudioSpec, blocks: Iterator[Block], form: PcmFormat, rate: i
             retimed = resample_audio(blocks, form.layout, rate_in, made)
     if (rate, layout) != (form.sample_rate, form.layout):
         retimed = resample_audio(retimed, form.layout, form.sample_rate, rate, layout_out=layout)
-    if spec.mode == "keep":
+    if spec.mode == "keep" and not spec.is_cut:
         return retimed
     return fit_length(retimed, round(spec.duration_s * rate), av.AudioLayout(layout).nb_channels)
 

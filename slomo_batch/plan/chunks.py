@@ -14,8 +14,10 @@ Identify = Callable[[int, int, int, int], str]
 """Returns the id of a chunk from its first_pair, end_pair, first_frame and end_frame."""
 
 
-def partition(first_frames: Int64s, *, pairs_per_chunk: int, identify: Identify) -> tuple[Chunk, ...]:
-    """Divide a video every `pairs_per_chunk` source pairs.
+def partition(
+    first_frames: Int64s, *, pairs_per_chunk: int, identify: Identify, pairs: range | None = None
+) -> tuple[Chunk, ...]:
+    """Divide a video, or these `pairs` of it, every `pairs_per_chunk` source pairs.
 
     `first_frames` is `OutputGrid.first_frames`: pair i owns output frames [first_frames[i], first_frames[i + 1]). If
     the output has fewer frames than the source, a run without an output frame joins the chunk before it. The first run
@@ -26,15 +28,15 @@ def partition(first_frames: Int64s, *, pairs_per_chunk: int, identify: Identify)
     """
     if pairs_per_chunk < 1:
         raise ValueError(f"a chunk has at least one pair, got {pairs_per_chunk}")
-    borders = [*_borders(first_frames, pairs_per_chunk), len(first_frames) - 1]
+    pairs = range(len(first_frames) - 1) if pairs is None else pairs
+    borders = [*_borders(first_frames, pairs_per_chunk, pairs), pairs.stop]
     return tuple(_chunk(index, *span, first_frames, identify) for index, span in enumerate(pairwise(borders)))
 
 
-def _borders(first_frames: Int64s, pairs_per_chunk: int) -> Iterator[int]:
+def _borders(first_frames: Int64s, pairs_per_chunk: int, pairs: range) -> Iterator[int]:
     """Yield where chunks start: at the runs that have an output frame."""
-    num_pairs = len(first_frames) - 1
-    for first_pair in range(0, num_pairs, pairs_per_chunk):
-        end_pair = min(first_pair + pairs_per_chunk, num_pairs)
+    for first_pair in pairs[::pairs_per_chunk]:
+        end_pair = min(first_pair + pairs_per_chunk, pairs.stop)
         if first_frames[first_pair] < first_frames[end_pair]:
             yield first_pair
 

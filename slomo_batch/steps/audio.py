@@ -71,5 +71,6 @@ def _make(stored: StoredPlan, context: StepContext, source: Path, tracks: Path) 
         slowdown=plan.grid.slowdown,
         duration_s=plan.grid.num_frames / plan.grid.rate,
         container=container_of(plan.request.output_uri.suffix),
-        zero_s=int(index.frame_pts[0]) * index.time_base,
+        zero_s=int(index.frame_pts[plan.grid.first_pair]) * index.time_base,
+        is_cut=plan.grid.is_range,
     )

@@ -15,6 +15,7 @@ from slomo_batch.plan.encoders import choose_encoder
 from slomo_batch.plan.existing_work import ExistingWork
 from slomo_batch.plan.ids import chunk_id, earlier_video_ids, receipt_id, video_id
 from slomo_batch.plan.job_pin import JobPin, resolve
+from slomo_batch.plan.output_grid import output_grid, range_notes
 from slomo_batch.plan.output_rate import check_output_rate
 from slomo_batch.plan.stored_plan import PlannedVideo, StoredPlan
 from slomo_batch.records import VideoPlan, VideoRequest
@@ -25,7 +26,7 @@ from slomo_batch.steps.output_ownership import has_begun_upload, mark_upload_beg
 from slomo_batch.steps.stored_index import index_bytes
 from slomo_batch.steps.stored_records import as_note, exists
 from slomo_batch.steps.video_records import VideoRecords, read_receipt, withdraw_receipt
-from slomo_batch.timeline.retiming import NOTABLE_FRAME_RATIO, OutputGrid
+from slomo_batch.timeline.retiming import NOTABLE_FRAME_RATIO
 
 RESTARTED = "begun by an earlier version of slomo_batch, whose frames differ: it is made again from the start"
 
@@ -110,7 +111,8 @@ def plan_video(identity: str, request: VideoRequest, pin: JobPin, probed: Probe)
     """Plan a probed video; a pure function of its arguments."""
     facts, settings = probed.facts, request.settings
     rate = settings.retime.fps.of(probed.timeline.nominal_rate)
-    grid = OutputGrid.covering(probed.timeline, rate=rate, slowdown=settings.retime.slowdown)
+    grid = output_grid(probed.timeline, settings.retime, rate, request.source.uri)
+    pairs = grid.pairs(facts.num_frames)
     container = container_of(request.output_uri.suffix)
     check_output_rate(rate, container, request.source.uri)
     codec = container.codec_for(settings.encode, is_hdr=facts.color.is_hdr)
@@ -128,11 +130,12 @@ def plan_video(identity: str, request: VideoRequest, pin: JobPin, probed: Probe)
     resolved = resolve(settings, pin, choice, facts.width, facts.height, least_context=CONTEXT)
     size = settings.chunks.pairs
     if size == "auto":
-        times_per_pair = Fraction(grid.num_frames, facts.num_frames)
+        times_per_pair = Fraction(grid.num_frames, len(pairs))
         size = pairs_per_chunk(facts.width, facts.height, times_per_pair)
     chunks = partition(
         grid.first_frames(probed.timeline),
         pairs_per_chunk=size,
+        pairs=pairs,
         identify=lambda first_pair, end_pair, _first, _end: chunk_id(identity, facts.lane, first_pair, end_pair),
     )
     plan = VideoPlan(
@@ -144,13 +147,14 @@ def plan_video(identity: str, request: VideoRequest, pin: JobPin, probed: Probe)
         tick_s=probed.timeline.tick_s,
         nominal_rate=probed.timeline.nominal_rate,
     )
-    notes = *facts.oddities, *_length_notes(plan), *choice.notes, *losses(plan, output_color(plan))
+    of_range = range_notes(grid, probed.timeline)
+    notes = *facts.oddities, *of_range, *_length_notes(plan), *choice.notes, *losses(plan, output_color(plan))
     return StoredPlan(plan=plan, chunks=chunks, notes=notes)
 
 
 def _length_notes(plan: VideoPlan) -> tuple[str, ...]:
     """A warning if one damaged timestamp may have made the output very long."""
-    num_made, num_given = plan.grid.num_frames, plan.facts.num_frames
+    num_made, num_given = plan.grid.num_frames, len(plan.grid.pairs(plan.facts.num_frames))
     if num_made <= NOTABLE_FRAME_RATIO * num_given:
         return ()
     return (f"{num_made:,} output frames from {num_given:,}: more than {NOTABLE_FRAME_RATIO} for each source frame",)

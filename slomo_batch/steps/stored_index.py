@@ -87,7 +87,16 @@ def _fits(plan: VideoPlan, index: VideoIndex, timeline: SourceTimeline) -> bool:
     return (
         len(index.frame_pts) == len(timeline.ticks) == plan.facts.num_frames
         and (timeline.tick_s, timeline.nominal_rate) == (plan.tick_s, plan.nominal_rate)
-        and OutputGrid.covering(timeline, rate=plan.grid.rate, slowdown=plan.grid.slowdown) == plan.grid
+        and _grid_again(plan.grid, timeline) == plan.grid
+    )
+
+
+def _grid_again(grid: OutputGrid, timeline: SourceTimeline) -> OutputGrid | None:
+    """The grid that this timeline gives with the same rate, slowdown and range."""
+    if max(grid.first_pair, grid.end_pair) >= timeline.num_frames:
+        return None
+    return OutputGrid.covering(
+        timeline, rate=grid.rate, slowdown=grid.slowdown, first_pair=grid.first_pair, end_pair=grid.end_pair
     )
 
 

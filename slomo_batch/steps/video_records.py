@@ -93,11 +93,12 @@ class VideoRecords:
 def _is_whole(stored: StoredPlan) -> bool:
     """Whether the chunks, in order, cover all pairs and frames of the plan without gaps."""
     plan, chunks = stored.plan, stored.chunks
+    pairs = plan.grid.pairs(plan.facts.num_frames)
     return (
         bool(chunks)
         and [chunk.index for chunk in chunks] == list(range(len(chunks)))
-        and (chunks[0].first_pair, chunks[0].first_frame) == (0, 0)
-        and (chunks[-1].end_pair, chunks[-1].end_frame) == (plan.facts.num_frames, plan.grid.num_frames)
+        and (chunks[0].first_pair, chunks[0].first_frame) == (pairs.start, 0)
+        and (chunks[-1].end_pair, chunks[-1].end_frame) == (pairs.stop, plan.grid.num_frames)
         and all(left.end_frame == right.first_frame for left, right in pairwise(chunks))
         and all(left.first_pair < right.end_pair for left, right in pairwise(chunks))
     )

@@ -1,6 +1,7 @@
 """FrameTime and OutputGrid: which source time each output frame shows, in exact rationals.
 
-Output frame k is presented at k / rate. At a given `slowdown` it shows the source time k / (rate * slowdown). Source
+Output frame k is presented at k / rate. At a given `slowdown` it shows the source time z + k / (rate * slowdown), where
+z is the time of the first source frame that is shown: 0, unless only a range of the source is. Source
 frame i covers the source times s from its tick up to the next one: tick_i <= s < tick_(i+1), and t = (s - tick_i) /
 (tick_(i+1) - tick_i).
 """
@@ -40,28 +41,55 @@ class OutputGrid:
     """Output duration divided by source duration, >= 1."""
     num_frames: int
     """Number of output frames: ceil(duration * slowdown * rate)."""
+    first_pair: int = 0
+    """The source frame that output frame 0 shows."""
+    first_tick: int = 0
+    """Its time, in ticks of the source."""
+    end_pair: int = 0
+    """The source frame at which the output ends; 0 if it ends with the source."""
 
     @classmethod
-    def covering(cls, timeline: SourceTimeline, *, rate: Fraction, slowdown: Fraction) -> "OutputGrid":
-        """The grid that covers the whole timeline."""
-        return cls(rate=rate, slowdown=slowdown, num_frames=ceil(timeline.duration_s * slowdown * rate))
+    def covering(
+        cls, timeline: SourceTimeline, *, rate: Fraction, slowdown: Fraction, first_pair: int = 0, end_pair: int = 0
+    ) -> "OutputGrid":
+        """The grid that covers the timeline from one source frame up to another; with 0 and 0, all of it."""
+        first_tick = int(timeline.ticks[first_pair])
+        end = int(timeline.ticks[end_pair]) if end_pair else timeline.end
+        duration_s = (end - first_tick) * timeline.tick_s
+        return cls(
+            rate=rate,
+            slowdown=slowdown,
+            num_frames=ceil(duration_s * slowdown * rate),
+            first_pair=first_pair,
+            first_tick=first_tick,
+            end_pair=end_pair,
+        )
+
+    @property
+    def is_range(self) -> bool:
+        """Whether the output shows only a part of the source."""
+        return (self.first_pair, self.end_pair) != (0, 0)
+
+    def pairs(self, num_source_frames: int) -> range:
+        """The pairs of source frames that are shown, of a source of so many frames."""
+        return range(self.first_pair, self.end_pair or num_source_frames)
 
     def ticks_per_frame(self, tick_s: Fraction) -> Fraction:
         """Source ticks from one output frame to the next."""
         return 1 / (self.rate * self.slowdown * tick_s)
 
     def first_frames(self, timeline: SourceTimeline) -> Int64s:
-        """For each source frame i, the first output frame at or after its tick.
+        """For each source frame i, the first output frame at or after its tick; 0 before the first frame shown.
 
         Pair i has the output frames [first[i], first[i + 1]). The array has one entry more than there are source
         frames; the last entry is the number of output frames.
         """
         step = self.ticks_per_frame(timeline.tick_s)
-        ticks = timeline.ticks
+        ticks = timeline.ticks - self.first_tick
         if max(int(timeline.end) * step.denominator, step.numerator) >= 2**62:
             ticks = ticks.astype(object)
         first = -((-ticks * step.denominator) // step.numerator)
-        return np.append(np.minimum(first.astype(np.int64), self.num_frames), np.int64(self.num_frames))
+        return np.append(np.clip(first.astype(np.int64), 0, self.num_frames), np.int64(self.num_frames))
 
     def frame_times(self, ticks: Int64s, tick_s: Fraction, first_pair: int, frames: range) -> Iterator[FrameTime]:
         """What each of `frames` shows.
@@ -75,7 +103,7 @@ class OutputGrid:
         """
         step = self.ticks_per_frame(tick_s)
         for frame in frames:
-            instant = frame * step
+            instant = self.first_tick + frame * step
             place = int(np.searchsorted(ticks, instant.numerator // instant.denominator, side="right")) - 1
             if place < 0:
                 raise ValueError(f"output frame {frame} falls before source frame {first_pair}")
