@@ -27,7 +27,7 @@ def own_stream(device: torch.device) -> AbstractContextManager[object]:
 
     The allocator gives memory that the stream freed only to the same stream again, behind all work that used it.
     """
-    if device.type != "cuda":
+    if device.type == "cpu":
         return nullcontext()
     if device not in _own.of:
         _own.of[device] = torch.cuda.Stream(device)  # type: ignore[no-untyped-call]  # missing in torch's stubs
@@ -38,9 +38,9 @@ class SharedTensor:
     """A tensor that the current stream computes, and that any stream may read afterwards."""
 
     def __init__(self, tensor: Tensor) -> None:
-        is_on_gpu = tensor.device.type == "cuda"
+        is_here = tensor.device.type == "cpu"
         self._tensor = tensor
-        self._computed = torch.cuda.current_stream(tensor.device).record_event() if is_on_gpu else None
+        self._computed = None if is_here else torch.cuda.current_stream(tensor.device).record_event()
 
     def read(self) -> Tensor:
         """Return the tensor for work on the current stream, which waits for its values. The thread does not.
@@ -56,5 +56,5 @@ class SharedTensor:
 
 def wait_for_device(device: torch.device) -> None:
     """Wait until the device has done everything that was started, so that any stream may read what it computed."""
-    if device.type == "cuda":
+    if device.type != "cpu":
         torch.cuda.synchronize(device)

@@ -1,15 +1,13 @@
 """A pair on a device: from planes to planes the thread waits for the device once, and once more for the prior flow.
 
-The device is torch's `meta`, whose tensors hold nothing: an operation that needs a value of one fails. Besides, every
-operation is watched for those that wait on CUDA. Page-locked memory and the copy down need CUDA, so they are replaced;
-tests/gpu runs them.
+The device is simulated by torch's `meta`, whose tensors hold nothing: an operation that needs a value of one fails.
+Besides, every operation is watched for those that wait on CUDA.
 """
 
 from collections.abc import Callable, Iterable, Iterator
 from fractions import Fraction
 from typing import Any
 
-import numpy as np
 import pytest
 import torch
 from torch import Tensor
@@ -17,8 +15,6 @@ from torch.overrides import TorchFunctionMode
 from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils._pytree import tree_leaves
 
-from slomo_batch.color.transfers import Download
-from slomo_batch.interpolators.blend import Blend
 from slomo_batch.interpolators.contract import AnyInterpolator, Held
 from slomo_batch.interpolators.duplicate import Duplicate
 from slomo_batch.interpolators.superslomo.inference import SuperSlomo
@@ -27,8 +23,9 @@ from slomo_batch.interpolators.superslomo.shipped_weights import shipped_file
 from slomo_batch.interpolators.superslomo.weights import load
 from slomo_batch.steps.pair_pool import Job
 from tests.steps.pairs import moving, parts_of
+from tests.steps.simulated_gpu import META, Launches, SimulatedGpu, ThereBlend, simulated_gpu
 
-META = torch.device("meta")
+gpu = pytest.fixture(simulated_gpu)
 WAITING = {
     *("_local_scalar_dense", "item", "is_nonzero", "equal", "allclose", "nonzero", "masked_select", "bincount"),
     *("_unique", "_unique2", "unique_dim", "unique_consecutive"),
@@ -52,7 +49,8 @@ class Watch(TorchDispatchMode):  # type: ignore[no-untyped-call]  # missing in t
         assert name not in WAITING, f"{name} waits for a value"
         result = func(*args, **kwargs)
         before, after = _devices((args, kwargs)), _devices(result)
-        assert not (META in before and META not in after), f"{name} copies from the device"
+        is_download = name == "copy_" and kwargs.get("non_blocking", args[2:3])
+        assert is_download or not (META in before and META not in after), f"{name} copies from the device and waits"
         if META in after and META not in before:
             # What comes from the CPU comes from page-locked memory, without waiting; other tensors begin there.
             assert not before or kwargs.get("non_blocking"), f"{name} waits for its copy to the device"
@@ -76,10 +74,6 @@ def _devices(values: object) -> set[torch.device]:
     return {tensor.device for tensor in tensors if tensor.device == META or tensor.ndim}
 
 
-class ThereBlend(Blend):
-    device = META
-
-
 class ThereDuplicate(Duplicate):
     device = META
 
@@ -98,36 +92,13 @@ PLANES = 3
 LUMAS = 2
 
 
-@pytest.fixture
-def waits(monkeypatch: pytest.MonkeyPatch) -> list[int]:
-    """How many tensors came down with each wait."""
-    waits: list[int] = []
-    waiting: list[Tensor] = []
-
-    def add(_self: Download, tensor: Tensor) -> Tensor:
-        if tensor.device != META:
-            return tensor
-        waiting.append(tensor)
-        return torch.from_numpy(np.zeros(tensor.shape, np.uint8 if tensor.dtype == torch.uint8 else np.int16))
-
-    def wait(_self: Download) -> None:
-        if waiting:
-            waits.append(len(waiting))
-            waiting.clear()
-
-    monkeypatch.setattr(Download, "add", add)
-    monkeypatch.setattr(Download, "wait", wait)
-    monkeypatch.setattr(Tensor, "pin_memory", lambda self: self)
-    return waits
-
-
-def make_pair(method: AnyInterpolator, pixel_format: str) -> list[str]:
+def make_pair(gpu: SimulatedGpu, method: AnyInterpolator, pixel_format: str) -> list[str]:
     """Make the frames of one pair, watched; the operations."""
     pictures = moving(4, width=67, height=35, pixel_format=pixel_format)
     (part,) = parts_of(pictures, method, pairs=range(1, 2))
     assert isinstance(part, Job)
     watch = Watch()
-    with watch, WatchValues():
+    with Launches(gpu), watch, WatchValues():
         frames = part.run()
     assert [frame.kind for frame in frames] == ["source", "made", "made"]
     return watch.operations
@@ -143,13 +114,13 @@ def make_pair(method: AnyInterpolator, pixel_format: str) -> list[str]:
         ("duplicate", "yuv420p"),
     ],
 )
-def test_a_thread_waits_for_its_frames_once(name: str, pixel_format: str, waits: list[int]) -> None:
-    operations = make_pair(METHODS[name](), pixel_format)
+def test_a_thread_waits_for_its_frames_once(name: str, pixel_format: str, gpu: SimulatedGpu) -> None:
+    operations = make_pair(gpu, METHODS[name](), pixel_format)
     assert "sub_" in operations, "colors are converted under watch"
     assert ("conv2d" in operations) == (name in {"compact-3", "paper"})
     frames_down = [] if name == "duplicate" else [2 * PLANES]
     prior_down = [LUMAS] if name == "compact-3" else []
-    assert waits == prior_down + frames_down
+    assert gpu.waits == prior_down + frames_down
 
 
 def item(frame: Tensor) -> Tensor:
@@ -173,11 +144,11 @@ def from_values(frame: Tensor) -> Tensor:
 
 
 @pytest.mark.parametrize("step", [item, by_mask, to_cpu, from_pageable_memory, from_values])
-def test_a_step_that_waits_is_found(step: Callable[[Tensor], Tensor], waits: list[int]) -> None:
+def test_a_step_that_waits_is_found(step: Callable[[Tensor], Tensor], gpu: SimulatedGpu) -> None:
     class Waits(ThereBlend):
         def between(self, i0_CHW: Tensor, i1_CHW: Tensor, times: Iterable[Fraction]) -> Iterator[Tensor | Held]:
             return super().between(step(i0_CHW), i1_CHW, times)
 
     with pytest.raises((AssertionError, RuntimeError, NotImplementedError)):
-        make_pair(Waits(), "yuv420p")
-    assert waits == []
+        make_pair(gpu, Waits(), "yuv420p")
+    assert gpu.waits == []
