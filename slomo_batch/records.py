@@ -16,6 +16,7 @@ from fractions import Fraction
 from typing import Literal, Self
 
 from slomo_batch.errors import SlomoError
+from slomo_batch.metadata import NO_METADATA, FileMetadata
 from slomo_batch.settings import Exists, Precision, Settings
 from slomo_batch.side_data import NO_SIDE_DATA, SideData
 from slomo_batch.timeline.retiming import OutputGrid
@@ -154,7 +155,8 @@ class VideoFacts:
     converted_formats: tuple[str, ...] = ()
     """Planar pixel formats of later pictures, which the decode lane converts to that of the first picture."""
     side_data: SideData = NO_SIDE_DATA
-    """Of the video stream. Empty if an earlier version stored the plan."""
+    """Of the video stream. Empty if an earlier version stored the plan, as is the metadata."""
+    metadata: FileMetadata = NO_METADATA
     oddities: tuple[str, ...]
     """What a person should know of this file: variable rate, rotation, tracks that will not be in the output."""
 

@@ -17,6 +17,7 @@ from operator import attrgetter
 from types import MappingProxyType
 from typing import Any, TypeVar
 
+from slomo_batch.metadata import Chapter, FileMetadata
 from slomo_batch.plan.job_pin import Basis, WeightsPin
 from slomo_batch.plan.stored_plan import MovedTo, SegmentChoice, StoredPlan
 from slomo_batch.records import (
@@ -115,6 +116,12 @@ _SIDE_DATA = Schema(
     },
     later="mastering content_light projection stereo cropping dropped",
 )
+_METADATA = Schema(
+    FileMetadata,
+    "",
+    parts={"chapters": Schema(Chapter, "start_s end_s", later="tags")},
+    later="tags video_tags chapters timecode",
+)
 _FACTS = Schema(
     VideoFacts,
     "container stream_index codec width height pixel_format sample_aspect_ratio rotation_deg color rate_from_header "
@@ -126,8 +133,9 @@ _FACTS = Schema(
         ),
         "other_tracks": Schema(Track, "stream_index kind codec language title disposition obstacle"),
         "side_data": _SIDE_DATA,
+        "metadata": _METADATA,
     },
-    later="other_tracks part_starts side_data",
+    later="other_tracks part_starts side_data metadata",
 )
 _RESOLVED = Schema(
     Resolved,

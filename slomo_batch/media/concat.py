@@ -32,10 +32,12 @@ from slomo_batch.media.av_errors import ffmpeg_errors
 from slomo_batch.media.encode import ColorNumbers, SegmentFacts, extradata_sha256
 from slomo_batch.media.header_file import header_file, with_boxes_of_stream, without_spatial_video
 from slomo_batch.media.matroska_template import CODEC_IDS, delayed_template
+from slomo_batch.media.metadata_writing import metadata_bytes, metadata_flags, write_attached_files, write_metadata
 from slomo_batch.media.moov_size import MAX_MOOV_BYTES, max_moov_bytes
 from slomo_batch.media.packet_archive import ArchiveReader
 from slomo_batch.media.packets import StreamHeader, to_av
 from slomo_batch.media.side_data_boxes import boxes_of_side_data
+from slomo_batch.metadata import NO_METADATA, AttachedFile, FileMetadata
 from slomo_batch.plan.codecs import ENCODERS
 from slomo_batch.plan.containers import Container, container_of
 from slomo_batch.records import ColorFacts
@@ -63,6 +65,7 @@ class StitchSpec:
     rotation_deg: int
     """Rotation in degrees counterclockwise that a player applies."""
     side_data: SideData = NO_SIDE_DATA
+    metadata: FileMetadata = NO_METADATA
     segments: tuple[SegmentFacts, ...]
     """The segments, in order."""
 
@@ -77,9 +80,15 @@ class MoovDoesNotFit(Exception):
 
 
 def stitch(
-    spec: StitchSpec, segments: Iterable[Path], audio: Path | None, out: Path, *, reserves_moov: bool = True
+    spec: StitchSpec,
+    segments: Iterable[Path],
+    audio: Path | None,
+    out: Path,
+    *,
+    attached: Sequence[AttachedFile] = (),
+    reserves_moov: bool = True,
 ) -> None:
-    """Join the segments and the audio archive into `out`, whose suffix determines the container.
+    """Join the segments and the audio archive into `out`, whose suffix determines the container, with these files.
 
     The next of `segments` is taken only when the one before is finished, so they may be fetched and deleted on the
     way. With `reserves_moov` an MP4 or MOV is written in one pass, otherwise in two.
@@ -98,15 +107,17 @@ def stitch(
     with (
         failed,
         _open_audio(audio) as archive,
-        _output(out, spec, kind, _moov_bytes(spec, first, archive) if reserves_moov else None) as container,
+        _output(out, spec, kind, _moov_bytes(spec, first, archive, attached) if reserves_moov else None) as container,
     ):
         with av.open(str(first)) as opened, _template(opened.streams.video[0], spec) as template:
             video = _video_stream(container, template, spec, kind)
             context = opened.streams.video[0].codec_context
             video.codec_context.extradata, video.codec_context.pix_fmt = context.extradata, context.pix_fmt
+        write_metadata(container, video, spec.metadata, kind)
         audio_packets = _audio_packets(archive, container, kind) if archive else iter(())
+        covers = write_attached_files(container, attached, kind)
         video_packets = _video_packets(spec, chain([first], paths), video)
-        for packet in merge(video_packets, audio_packets, key=_decode_time_s):
+        for packet in chain(covers, merge(video_packets, audio_packets, key=_decode_time_s)):
             container.mux_one(packet)
     if kind.has_exact_times and spec.side_data.kept:
         with out.open("r+b") as file:
@@ -142,8 +153,10 @@ def _output(out: Path, spec: StitchSpec, kind: Container, moov_bytes: int | None
     # segments must make the same bytes.
     options = {"avoid_negative_ts": "disabled", "fflags": "+bitexact"}
     if kind.has_exact_times:
-        front = {"movflags": "+faststart"} if moov_bytes is None else {"moov_size": str(moov_bytes)}
-        options = {**front, "movie_timescale": str(_movie_timescale(spec.rate))}
+        flags = metadata_flags(spec.metadata, kind) + ("+faststart" if moov_bytes is None else "")
+        options = {"movflags": flags} if flags else {}
+        options |= {} if moov_bytes is None else {"moov_size": str(moov_bytes)}
+        options |= {"movie_timescale": str(_movie_timescale(spec.rate))}
     if spec.side_data.kept:
         options |= {"strict": "unofficial"}  # otherwise MP4 leaves out projection and stereo layout
     container = av.open(str(out), "w", format=kind.muxer, container_options=options)
@@ -161,7 +174,9 @@ def _output(out: Path, spec: StitchSpec, kind: Container, moov_bytes: int | None
         raise
 
 
-def _moov_bytes(spec: StitchSpec, first: Path, archive: ArchiveReader | None) -> int | None:
+def _moov_bytes(
+    spec: StitchSpec, first: Path, archive: ArchiveReader | None, attached: Sequence[AttachedFile]
+) -> int | None:
     """Bytes to reserve for the index; None if they are too many."""
     with av.open(str(first)) as opened:
         header = opened.streams.video[0].codec_context.extradata or b""
@@ -172,6 +187,7 @@ def _moov_bytes(spec: StitchSpec, first: Path, archive: ArchiveReader | None) ->
         audio=archive.headers if archive else (),
         num_audio_packets=archive.num_packets if archive else 0,
     )
+    needed += metadata_bytes(spec.metadata, attached)
     return needed if needed <= MAX_MOOV_BYTES else None
 
 

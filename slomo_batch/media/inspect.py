@@ -14,11 +14,12 @@ from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from fractions import Fraction
 from pathlib import Path
+from typing import cast
 
 import av
 import numpy as np
 from av.container import InputContainer
-from av.stream import Stream
+from av.stream import Disposition, Stream
 from av.video.stream import VideoStream
 from numpy.typing import NDArray
 
@@ -225,9 +226,13 @@ def _opened(path: Path) -> Iterator[tuple[InputContainer, VideoStream]]:
 
 
 def _only_video(path: Path, container: InputContainer) -> VideoStream:
-    videos: list[Stream] = [stream for stream in container.streams if stream.type == "video"]
+    videos: list[Stream] = [
+        stream
+        for stream in container.streams
+        if stream.type == "video" and not stream.disposition & Disposition.attached_pic
+    ]
     _expect(path, "number of video streams", 1, len(videos))
-    return container.streams.video[0]
+    return cast("VideoStream", videos[0])
 
 
 def _expect(path: Path, what: str, expected: object, got: object) -> None:

@@ -28,6 +28,7 @@ from slomo_batch.media.copy_check import CopyCheck
 from slomo_batch.media.demux import find_covers, main_video, may_be_cover, open_source
 from slomo_batch.media.frames import planar_format_name
 from slomo_batch.media.index import PacketIndex, ZeroFilledFile, has_whole_moov, index_from_moov, index_from_packets
+from slomo_batch.media.metadata_reading import metadata_of
 from slomo_batch.media.packet_notes import packet_notes
 from slomo_batch.media.packets import sample_aspect_ratio_of, stream_header
 from slomo_batch.media.picture_limits import MAX_PICTURE_PX, check_picture_size
@@ -153,7 +154,7 @@ def _probed(
         *(f"the pixel format changes midway: {form} is converted" for form in converted),
         *_picture_notes(copy_check.first_frame),
         *([f"the video is stream {video.index}, since another stream is a single picture"] if num_covers else []),
-        *notes_on_lost_tracks(tracks, len(container.chapters())),
+        *notes_on_lost_tracks(tracks),
         *_time_notes(timeline, num_left_out, dropped_duration_s),
         *packet_notes(found),
     )
@@ -176,6 +177,7 @@ def _probed(
         part_starts=index.part_starts,
         converted_formats=converted,
         side_data=side_data_of(video, copy_check.first_frame, name),
+        metadata=metadata_of(container, video, int(index.frame_pts[0]) * index.time_base),
         oddities=oddities,
     )
     return Probe(facts=facts, index=index, timeline=timeline)

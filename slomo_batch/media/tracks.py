@@ -4,10 +4,11 @@ from collections import Counter
 from collections.abc import Iterator, Sequence
 
 from av.container import InputContainer
-from av.stream import DataStream, Stream
+from av.stream import DataStream, Disposition, Stream
 from av.video.stream import VideoStream
 
 from slomo_batch.media.demux import has_decoder
+from slomo_batch.media.metadata_reading import COVER_CODECS, has_timecode
 from slomo_batch.media.packets import has_audio_format, stream_header
 from slomo_batch.records import AudioTrack, Track
 
@@ -51,7 +52,10 @@ def _track(stream: Stream) -> Track:
 def _obstacle(stream: Stream) -> str:
     """Why the output cannot get this stream; empty if it can."""
     if stream.type == "video":
-        return NOT_THE_MAIN_VIDEO
+        is_cover = stream.disposition & Disposition.attached_pic and _codec(stream) in COVER_CODECS
+        return "" if is_cover else NOT_THE_MAIN_VIDEO
+    if stream.type == "attachment" or has_timecode(stream.metadata):
+        return ""
     if stream.type != "audio":
         return UNSUPPORTED_KIND
     if not has_decoder(stream):
@@ -69,8 +73,8 @@ def _codec(stream: Stream) -> str:
 # ---- notes ---------------------------------------------------------------------------------------------------------
 
 
-def notes_on_lost_tracks(tracks: Sequence[Track], num_chapters: int) -> Iterator[str]:
-    """Notes that count the tracks and chapters that the output does not get, by kind and reason."""
+def notes_on_lost_tracks(tracks: Sequence[Track]) -> Iterator[str]:
+    """Notes that count the tracks that no output gets, by kind and reason."""
     lost = Counter((track.kind, track.obstacle) for track in tracks if track.obstacle)
     damaged = lost["audio", DAMAGED_HEADER]
     counts = (
@@ -78,8 +82,6 @@ def notes_on_lost_tracks(tracks: Sequence[Track], num_chapters: int) -> Iterator
         (lost["audio", UNSUPPORTED_CODEC], "audio track", " in an unsupported codec not kept"),
         (lost["subtitle", UNSUPPORTED_KIND], "subtitle track", " not kept"),
         (lost["data", UNSUPPORTED_KIND], "data track", " not kept"),
-        (lost["attachment", UNSUPPORTED_KIND], "attachment", " not kept"),
-        (num_chapters, "chapter", " not kept"),
         (damaged, "audio track", f" not kept: {'its header is' if damaged == 1 else 'their headers are'} damaged"),
     )
     for number, what, becomes in counts:

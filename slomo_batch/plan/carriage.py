@@ -1,18 +1,18 @@
 """What an output gets of its source beside pictures and audio, and a note for everything that it does not get."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
+from fractions import Fraction
 
+from slomo_batch.metadata import Chapter, FileMetadata, Tags
 from slomo_batch.plan.codecs import ENCODERS
 from slomo_batch.plan.containers import Container, container_of
-from slomo_batch.records import ColorFacts, VideoPlan
+from slomo_batch.plan.timecode import timecode_at, timecode_refusal
+from slomo_batch.records import ColorFacts, Track, VideoPlan
 from slomo_batch.side_data import SideData
 
-
-def side_data_for(side_data: SideData, container: Container) -> SideData:
-    """Return the part of a source's side data that files of this container state."""
-    kept = replace(side_data, dropped=())
-    return kept if container.states_geometry else replace(kept, projection=None, stereo="")
+_SHOWN_TAGS, _SHOWN_LENGTH = 8, 60
+"""How many names of tags a note has, and how many characters of each."""
 
 
 def losses(plan: VideoPlan, output_color: ColorFacts) -> tuple[str, ...]:
@@ -20,13 +20,31 @@ def losses(plan: VideoPlan, output_color: ColorFacts) -> tuple[str, ...]:
 
     `output_color` is the color description of the output.
     """
-    container = container_of(plan.request.output_uri.suffix)
+    container = _container(plan)
     stated = container.losses(
         ENCODERS[plan.resolved.encoder].codec,
         sample_aspect_ratio=plan.facts.sample_aspect_ratio,
         color=output_color,
     )
-    return (*stated, *_side_data_losses(plan.facts.side_data, container))
+    return (
+        *stated,
+        *_side_data_losses(plan.facts.side_data, container),
+        *_attachment_losses(plan.facts.other_tracks, container),
+        *_metadata_losses(plan),
+    )
+
+
+def _container(plan: VideoPlan) -> Container:
+    return container_of(plan.request.output_uri.suffix)
+
+
+# ---- side data -----------------------------------------------------------------------------------------------------
+
+
+def side_data_for(side_data: SideData, container: Container) -> SideData:
+    """Return the part of a source's side data that files of this container state."""
+    kept = replace(side_data, dropped=())
+    return kept if container.states_geometry else replace(kept, projection=None, stereo="")
 
 
 def _side_data_losses(side_data: SideData, container: Container) -> Iterator[str]:
@@ -36,3 +54,105 @@ def _side_data_losses(side_data: SideData, container: Container) -> Iterator[str
         yield f"not kept: {', '.join(lost)}; {container.suffix} does not store this, .mp4 and .mkv do"
     if side_data.dropped:
         yield f"not kept: {', '.join(side_data.dropped)}"
+
+
+# ---- attached files ------------------------------------------------------------------------------------------------
+
+
+def attachments_for(tracks: Sequence[Track], container: Container) -> tuple[Track, ...]:
+    """Return the attachments and covers that the output gets."""
+    return tuple(
+        track
+        for track in tracks
+        if not track.obstacle
+        and (
+            (track.kind == "attachment" and container.keeps_attachments) or (is_cover(track) and container.keeps_covers)
+        )
+    )
+
+
+def is_cover(track: Track) -> bool:
+    """Return whether a track is a cover picture."""
+    return track.kind == "video" and "attached_pic" in track.disposition
+
+
+def _attachment_losses(tracks: Sequence[Track], container: Container) -> Iterator[str]:
+    kept = attachments_for(tracks, container)
+    lost = [track for track in tracks if not track.obstacle and track not in kept]
+    covers = sum(is_cover(track) for track in lost)
+    attachments = sum(track.kind == "attachment" for track in lost)
+    for number, what, where in ((covers, "cover", ".mp4 and .mkv do"), (attachments, "attachment", ".mkv does")):
+        if number:
+            plural = "s" * (number > 1)
+            yield f"{number} {what}{plural} not kept: {container.suffix} does not store {what}s, {where}"
+
+
+# ---- metadata ------------------------------------------------------------------------------------------------------
+
+
+def metadata_for(plan: VideoPlan) -> FileMetadata:
+    """Return the metadata of the output."""
+    container, source = _container(plan), plan.facts.metadata
+    has_timecode = source.timecode and not _timecode_obstacle(plan)
+    return FileMetadata(
+        tags=_kept_tags(plan),
+        video_tags=source.video_tags if container.keeps_stream_tags else _only_title(source.video_tags),
+        chapters=_chapters(plan),
+        timecode=timecode_at(source.timecode, plan.nominal_rate, plan.grid.rate) if has_timecode else "",
+    )
+
+
+def _metadata_losses(plan: VideoPlan) -> Iterator[str]:
+    source, kept, suffix = plan.facts.metadata, metadata_for(plan), _container(plan).suffix
+    lost = [name for name, value in source.tags if (name, value) not in kept.tags]
+    if lost:
+        yield f"not kept: {_tag_names(lost)}; {suffix} does not store other tags beside a cover, .mkv does"
+    lost = [name for name, value in source.video_tags if (name, value) not in kept.video_tags]
+    if lost:
+        yield f"not kept: {_tag_names(lost)} of the video stream; {suffix} does not store them, .mkv does"
+    num_outside = len(source.chapters) - len(kept.chapters)
+    if num_outside:
+        yield f"{num_outside} chapter{'s' * (num_outside > 1)} not kept: outside the video"
+    if source.timecode and not kept.timecode:
+        yield f"not kept: the start timecode {source.timecode}; {_timecode_obstacle(plan)}"
+
+
+def _tag_names(names: Sequence[str]) -> str:
+    shown = [name[:_SHOWN_LENGTH] for name in names[:_SHOWN_TAGS]]
+    more = [f"{len(names) - _SHOWN_TAGS} more"] if len(names) > _SHOWN_TAGS else []
+    return f"the tag{'s' * (len(names) > 1)} {', '.join([*shown, *more])}"
+
+
+def _kept_tags(plan: VideoPlan) -> Tags:
+    """The tags of the file. MP4 has two places for tags: with a cover, the one for any name cannot be used."""
+    container, tags = _container(plan), plan.facts.metadata.tags
+    has_cover = any(is_cover(track) for track in attachments_for(plan.facts.other_tracks, container))
+    if not (container.has_exact_times and has_cover):
+        return tags
+    return tuple((name, value) for name, value in tags if container.has_plain_tag(name))
+
+
+def _only_title(tags: Tags) -> Tags:
+    return tuple((name, value) for name, value in tags if name.lower() == "title")
+
+
+def _chapters(plan: VideoPlan) -> tuple[Chapter, ...]:
+    """The chapters that begin before the output ends, in seconds of the output."""
+    slowdown, end_s = plan.grid.slowdown, plan.grid.num_frames / plan.grid.rate
+    moved = (
+        replace(
+            chapter,
+            start_s=max(chapter.start_s * slowdown, Fraction(0)),
+            end_s=min(chapter.end_s * slowdown, end_s),
+        )
+        for chapter in plan.facts.metadata.chapters
+    )
+    return tuple(chapter for chapter in moved if chapter.start_s < end_s and chapter.end_s > 0)
+
+
+def _timecode_obstacle(plan: VideoPlan) -> str:
+    """Why the output cannot begin with the source's timecode; empty if it can."""
+    container = _container(plan)
+    if container.has_exact_times and plan.facts.metadata.chapters:
+        return f"FFmpeg writes no timecode beside chapters into {container.suffix}"
+    return timecode_refusal(plan.facts.metadata.timecode, plan.grid.rate)

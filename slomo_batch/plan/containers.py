@@ -148,8 +148,20 @@ class Container:
     """True if the file states the sample aspect ratio for every codec."""
     states_geometry: bool = True
     """True if the file states projection and stereo layout so that players find them."""
+    plain_tags: frozenset[str] | None = None
+    """Tags of the file, in lower case, that FFmpeg stores where most players look; None: all."""
+    keeps_stream_tags: bool = False
+    """True if the file stores tags of the video stream."""
+    keeps_covers: bool = False
+    """True if the file stores cover pictures."""
+    keeps_attachments: bool = False
+    """True if the file stores other files, such as fonts; covers too."""
     states_partial_color: bool
     """True if the file states a color description of which only a part is known."""
+
+    def has_plain_tag(self, name: str) -> bool:
+        """Return whether FFmpeg stores this tag of the file where most players look."""
+        return self.plain_tags is None or name.lower() in self.plain_tags
 
     def codec_for(self, encode: Encode, *, is_hdr: bool) -> Codec:
         """Return the codec that the settings mean for a video."""
@@ -181,6 +193,14 @@ _PCM = frozenset({"pcm_s16le", "pcm_s16be", "pcm_s24le", "pcm_s24be", "pcm_s32le
 _HEVC_TAG: Mapping[Codec, str] = {"hevc": "hvc1"}
 """Apple's players open HEVC with this tag only."""
 
+_MOV_TAGS = frozenset(
+    {"title", "artist", "album", "date", "comment", "genre", "copyright", "location", "creation_time"}
+)
+_MP4_TAGS = _MOV_TAGS | {
+    *("album_artist", "composer", "description", "synopsis", "show", "episode_id", "network", "keywords", "grouping"),
+    *("lyrics", "season_number", "episode_sort", "disc", "track"),
+}
+
 _TABLE = (
     Container(
         suffix=".mp4",
@@ -191,6 +211,8 @@ _TABLE = (
         copied_audio=_COMPRESSED,
         has_exact_times=True,
         states_aspect_ratio=True,
+        plain_tags=_MP4_TAGS,
+        keeps_covers=True,
         states_partial_color=False,
     ),
     Container(
@@ -203,6 +225,7 @@ _TABLE = (
         has_exact_times=True,
         states_aspect_ratio=True,
         states_geometry=False,  # FFmpeg writes only the boxes of Apple's spatial video
+        plain_tags=_MOV_TAGS | {"make", "model"},
         states_partial_color=False,
     ),
     Container(
@@ -215,6 +238,9 @@ _TABLE = (
         has_exact_times=False,
         max_rate=Fraction(1000),  # beyond it, two frames would have the same time
         states_aspect_ratio=False,
+        keeps_stream_tags=True,
+        keeps_covers=True,
+        keeps_attachments=True,
         states_partial_color=True,
     ),
     Container(
@@ -229,6 +255,7 @@ _TABLE = (
         has_exact_times=False,
         max_rate=Fraction(1000),
         states_aspect_ratio=False,
+        keeps_stream_tags=True,
         states_partial_color=True,
     ),
 )

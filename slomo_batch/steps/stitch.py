@@ -15,7 +15,9 @@ from slomo_batch.errors import BorderMismatch, ObjectMissing, OutputExists, Outp
 from slomo_batch.media.concat import MoovDoesNotFit, StitchSpec, stitch
 from slomo_batch.media.encode import SegmentFacts
 from slomo_batch.media.inspect import verify_output
-from slomo_batch.plan.carriage import side_data_for
+from slomo_batch.media.metadata_reading import attached_files
+from slomo_batch.metadata import AttachedFile
+from slomo_batch.plan.carriage import attachments_for, metadata_for, side_data_for
 from slomo_batch.plan.codecs import codec_of
 from slomo_batch.plan.containers import container_of
 from slomo_batch.plan.ids import chunks_in_lane, receipt_id
@@ -233,7 +235,8 @@ def _join(
             remedy=MADE_AGAIN,
         )
     _check_disk(segments, audio, folder, num_at_hand=_num_ahead(context) + 1)
-    out = folder / f"output{container_of(plan.request.output_uri.suffix).suffix}"
+    container = container_of(plan.request.output_uri.suffix)
+    out = folder / f"output{container.suffix}"
     spec = StitchSpec(
         rate=plan.grid.rate,
         num_frames=plan.grid.num_frames,
@@ -243,7 +246,8 @@ def _join(
         color=output_color(plan),
         sample_aspect_ratio=plan.facts.sample_aspect_ratio,
         rotation_deg=plan.facts.rotation_deg,
-        side_data=side_data_for(plan.facts.side_data, container_of(plan.request.output_uri.suffix)),
+        side_data=side_data_for(plan.facts.side_data, container),
+        metadata=metadata_for(plan),
         segments=tuple(
             SegmentFacts(
                 num_frames=done.num_frames, extradata_sha256=done.extradata_sha256, max_reorder=done.max_reorder
@@ -251,16 +255,24 @@ def _join(
             for done in segments
         ),
     )
+    attached = _attached_files(plan, context)
     tracks = _fetch_audio(plan, audio, context, folder) if audio else None
     try:
         with closing(_fetched(plan, segments, context, folder)) as fetched:
-            stitch(spec, fetched, tracks, out)
+            stitch(spec, fetched, tracks, out, attached=attached)
     except MoovDoesNotFit:
         with closing(_fetched(plan, segments, context, folder)) as fetched:
-            stitch(spec, fetched, tracks, out, reserves_moov=False)
+            stitch(spec, fetched, tracks, out, attached=attached, reserves_moov=False)
     borders = list(accumulate(done.num_frames for done in segments))[:-1]
     verify_output(out, spec, borders=borders, num_audio_tracks=audio.num_tracks if audio else 0)
     return out
+
+
+def _attached_files(plan: VideoPlan, context: StepContext) -> list[AttachedFile]:
+    """The attachments and covers that the output gets, from the source."""
+    tracks = attachments_for(plan.facts.other_tracks, container_of(plan.request.output_uri.suffix))
+    source = plan.request.source
+    return attached_files(context.reader(source), tracks, source.uri) if tracks else []
 
 
 def _fetched(plan: VideoPlan, segments: Sequence[ChunkDone], context: StepContext, folder: Path) -> Generator[Path]:

@@ -16,7 +16,7 @@ from av.stream import Disposition
 from av.video.stream import VideoStream
 
 from tests.clips.edits import blanked, from_packet, packed, shifted, tagged, without_ctts
-from tests.clips.film import GOP, AudioTone, Film, add_audio, audio_packets, joined, made, picture
+from tests.clips.film import GOP, AudioTone, Film, add_audio, audio_packets, joined, jpeg, made, picture
 
 Lane = Literal["copy", "decode", "refused"]
 
@@ -323,7 +323,7 @@ def _with_every_kind_of_track() -> bytes:
         main, comments = (add_audio(container, tone) for tone in tones)
         subtitles = container.add_stream_from_template(text.streams[0], opaque=True)
         font = container.add_attachment("letters.ttf", "font/ttf", b"not really a font")
-        container.add_attachment("cover.jpg", "image/jpeg", _jpeg())
+        container.add_attachment("cover.jpg", "image/jpeg", jpeg())
         main.disposition = Disposition.default
         comments.disposition = Disposition.comment | Disposition.hearing_impaired
         subtitles.disposition = Disposition.forced
@@ -341,14 +341,6 @@ def _with_every_kind_of_track() -> bytes:
                 packets.append(packet)
         container.mux(packets)
     return file.getvalue()
-
-
-def _jpeg() -> bytes:
-    context = av.Codec("mjpeg", "w").create("video")
-    context.width, context.height, context.pix_fmt, context.time_base = 16, 16, "yuvj420p", Fraction(1, 25)
-    frame = picture(0, (16, 16), "yuvj420p")
-    frame.pts = 0
-    return b"".join(bytes(packet) for packet in (*context.encode(frame), *context.encode(None)))
 
 
 CLIPS["tracks"] = Recipe(

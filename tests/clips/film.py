@@ -216,3 +216,12 @@ def _with(film: Film, options: Mapping[str, str]) -> Film:
         pix_fmt=film.pix_fmt,
         options={**film.options, **options},
     )
+
+
+def jpeg() -> bytes:
+    """A picture of 16x16 pixels."""
+    context = av.Codec("mjpeg", "w").create("video")
+    context.width, context.height, context.pix_fmt, context.time_base = 16, 16, "yuvj420p", Fraction(1, 25)
+    frame = picture(0, (16, 16), "yuvj420p")
+    frame.pts = 0
+    return b"".join(bytes(packet) for packet in (*context.encode(frame), *context.encode(None)))

@@ -8,16 +8,16 @@ import av
 import pytest
 
 from slomo_batch.errors import SourceUnsupported
-from slomo_batch.media.header_file import boxes_of_stream, header_file, with_boxes_of_stream, without_spatial_video
+from slomo_batch.media.header_file import boxes_of_stream, header_file
 from slomo_batch.media.inspect import verify_output
-from slomo_batch.media.mp4_boxes import box
 from slomo_batch.media.probe import probe
-from slomo_batch.media.side_data_boxes import boxes_of_side_data, cropping_in
+from slomo_batch.media.side_data_boxes import cropping_in
 from slomo_batch.plan.containers import CONTAINERS
 from slomo_batch.records import ColorFacts
 from slomo_batch.settings import Codec
 from slomo_batch.side_data import ContentLight, Cropping, MasteringDisplay, Projection, SideData
-from tests.clips.film import Film, Packet, made
+from tests.clips.film import Film, made
+from tests.clips.stated import hdr10_plus, in_dolby_vision, stated
 from tests.media.films import KINDS
 from tests.media.films import Film as Output
 from tests.media.sources import reader_of
@@ -46,28 +46,6 @@ OTHERS = (
     SideData(projection=replace(SPHERE, bounds=(1 << 30, 0, 1 << 30, 0)), stereo="mono"),
     SideData(cropping=Cropping(left=0, top=3, right=1, bottom=0)),
 )
-
-
-def source(film: Film, side_data: SideData, suffix: str = ".mp4", added: bytes = b"") -> bytes:
-    """The film, in a container of this suffix that states the side data and has these boxes."""
-    file = io.BytesIO()
-    options = {"strict": "unofficial"}
-    boxes = boxes_of_side_data(side_data, *film.size) + added
-    with av.open(io.BytesIO(made(film)), "r") as plain:
-        video = plain.streams.video[0]
-        header = with_boxes_of_stream(header_file(video), boxes)
-        muxer = {".mp4": "mp4", ".mkv": "matroska", ".ts": "mpegts"}[suffix]
-        with av.open(io.BytesIO(header)) as template, av.open(file, "w", muxer, container_options=options) as target:
-            stream = target.add_stream_from_template(template.streams.video[0], opaque=True)
-            stream.codec_context.extradata = video.codec_context.extradata
-            stream.codec_context.codec_tag = "\0\0\0\0"
-            for packet in plain.demux(video):
-                if packet.size:
-                    packet.stream = stream
-                    target.mux(packet)
-    if suffix == ".mp4":
-        without_spatial_video(file)
-    return file.getvalue()
 
 
 def found(data: bytes) -> SideData:
@@ -136,7 +114,7 @@ HEVC = Film(codec="libx265", pix_fmt="yuv420p10le", num_frames=4, size=(64, 64),
 
 @pytest.mark.parametrize("suffix", [".mp4", ".mkv"])
 def test_side_data_of_the_container_is_found(suffix: str) -> None:
-    assert found(source(HEVC, EVERYTHING, suffix)) == EVERYTHING
+    assert found(stated(HEVC, EVERYTHING, suffix)) == EVERYTHING
 
 
 def test_light_levels_of_the_stream_are_found_in_a_transport_stream() -> None:
@@ -147,36 +125,6 @@ def test_light_levels_of_the_stream_are_found_in_a_transport_stream() -> None:
 
 def test_files_without_side_data_have_none() -> None:
     assert found(made(Film(num_frames=3))) == SideData()
-
-
-def in_dolby_vision(film: Film, suffix: str, profile: int, compatible_with: int) -> bytes:
-    """The film with the box, the Matroska element or the descriptor of Dolby Vision; profiles as in Dolby's streams."""
-    configuration = bytes([1, 0, profile << 1, 0b1101, compatible_with << 4])
-    if suffix == ".ts":
-        return with_descriptor(source(film, SideData(), suffix), bytes([0xB0, 5]) + configuration)
-    kind = b"dvcC" if profile <= 7 else b"dvvC"
-    return source(film, SideData(), suffix, box(kind, configuration, bytes(19)))
-
-
-def with_descriptor(stream: bytes, descriptor: bytes) -> bytes:
-    """The transport stream with one more descriptor of its only track, in the program map of the third packet."""
-    start = 2 * 188 + 5
-    length = int.from_bytes(stream[start + 1 : start + 3], "big") & 0xFFF
-    section = bytearray(stream[start : start + 3 + length - 4])
-    section += descriptor
-    section[1:3] = (0xB000 | (length + len(descriptor))).to_bytes(2, "big")
-    section[15:17] = (0xF000 | (int.from_bytes(section[15:17], "big") & 0xFFF) + len(descriptor)).to_bytes(2, "big")
-    section += crc32_of_mpeg(section).to_bytes(4, "big")
-    return stream[:start] + section + stream[start + len(section) :]
-
-
-def crc32_of_mpeg(data: bytearray) -> int:
-    crc = 0xFFFFFFFF
-    for byte in data:
-        crc ^= byte << 24
-        for _ in range(8):
-            crc = (crc << 1 ^ 0x04C11DB7 * (crc >> 31)) & 0xFFFFFFFF
-    return crc
 
 
 @pytest.mark.parametrize("suffix", [".mp4", ".mkv", ".ts"])
@@ -192,22 +140,6 @@ def test_dolby_vision_profile_5_is_refused_whatever_the_transfer(suffix: str, tr
 def test_a_dolby_vision_layer_over_a_compatible_base_is_named(suffix: str, profile: tuple[int, int]) -> None:
     dropped = found(in_dolby_vision(HEVC, suffix, *profile)).dropped
     assert dropped == (f"the Dolby Vision layer (profile {profile[0]})",)
-
-
-def hdr10_plus(packets: list[Packet]) -> list[Packet]:
-    """The packets with dynamic metadata of SMPTE ST 2094-40 for one window, all of it zero, in an SEI message."""
-    bits = f"{4:08b}{1:08b}{1:02b}" + "0" * (27 + 1 + 3 * 17 + 17 + 4 + 10 + 3)
-    bits = bits.ljust(-(-len(bits) // 8) * 8, "0")
-    payload = bytes.fromhex("B5003C0001") + int(bits, 2).to_bytes(len(bits) // 8, "big")
-    emulation_safe = bytes([4, len(payload)]) + payload + b"\x80"
-    escaped = emulation_safe.replace(b"\0\0\0", b"\0\0\3\0").replace(b"\0\0\0", b"\0\0\3\0")
-    edited = []
-    for packet in packets:
-        changed = av.Packet(b"\0\0\0\1\x4e\1" + escaped + bytes(packet))
-        changed.pts, changed.dts, changed.time_base = packet.pts, packet.dts, packet.time_base
-        changed.is_keyframe, changed.stream = packet.is_keyframe, packet.stream
-        edited.append(changed)
-    return edited
 
 
 def test_hdr10_plus_dynamic_metadata_is_named() -> None:

@@ -49,27 +49,23 @@ def test_tracks_have_their_languages_titles_and_dispositions_in_file_order() -> 
             disposition=("forced",),
             obstacle=UNSUPPORTED_KIND,
         ),
-        Track(stream_index=4, kind="attachment", codec="", title="Letters", obstacle=UNSUPPORTED_KIND),
+        Track(stream_index=4, kind="attachment", codec="", title="Letters"),
         Track(
             stream_index=5,
             kind="video",
             codec="mjpeg",
             disposition=("attached_pic",),
-            obstacle=NOT_THE_MAIN_VIDEO,
         ),
     )
     assert facts.audio == facts.tracks[:2]
-    assert facts.oddities == (
-        "1 other video stream not kept",
-        "1 subtitle track not kept",
-        "1 attachment not kept",
-    )
+    assert facts.oddities == ("1 subtitle track not kept",)
 
 
 def test_a_timecode_track_is_a_data_track() -> None:
     facts = facts_of("timecode")
-    assert facts.tracks == (Track(stream_index=1, kind="data", codec="", language="eng", obstacle=UNSUPPORTED_KIND),)
-    assert facts.oddities == ("1 data track not kept",)
+    assert facts.tracks == (Track(stream_index=1, kind="data", codec="", language="eng"),)
+    assert facts.metadata.timecode == "01:00:00:00"
+    assert facts.oddities == ()
 
 
 @pytest.mark.skipif(shutil.which("ffmpeg") is None, reason="ffmpeg is not installed")
@@ -88,7 +84,6 @@ LOST: dict[str, tuple[TrackKind, str]] = {
     "1 audio track in an unsupported codec not kept": ("audio", UNSUPPORTED_CODEC),
     "1 subtitle track not kept": ("subtitle", UNSUPPORTED_KIND),
     "1 data track not kept": ("data", UNSUPPORTED_KIND),
-    "1 attachment not kept": ("attachment", UNSUPPORTED_KIND),
     "1 audio track not kept: its header is damaged": ("audio", DAMAGED_HEADER),
 }
 """By note, in their order: the kind of a track, and its obstacle."""
@@ -101,20 +96,18 @@ def lost(*kinds: tuple[TrackKind, str]) -> Sequence[Track]:
     ]
 
 
-def test_notes_come_in_a_fixed_order_with_chapters_before_damaged_headers() -> None:
-    expected = list(LOST)
-    expected.insert(-1, "3 chapters not kept")
-    assert list(notes(lost(*reversed(LOST.values())), 3)) == expected
+def test_notes_come_in_a_fixed_order() -> None:
+    assert list(notes(lost(*reversed(LOST.values())))) == list(LOST)
 
 
 def test_a_note_counts_the_tracks_of_one_kind_and_obstacle() -> None:
-    assert list(notes(lost(*2 * [LOST["1 subtitle track not kept"]]), 0)) == ["2 subtitle tracks not kept"]
+    assert list(notes(lost(*2 * [LOST["1 subtitle track not kept"]]))) == ["2 subtitle tracks not kept"]
     unsupported = lost(*2 * [LOST["1 audio track in an unsupported codec not kept"]])
-    assert list(notes(unsupported, 0)) == ["2 audio tracks in an unsupported codec not kept"]
+    assert list(notes(unsupported)) == ["2 audio tracks in an unsupported codec not kept"]
     damaged = lost(*3 * [LOST["1 audio track not kept: its header is damaged"]])
-    assert list(notes(damaged, 1)) == ["1 chapter not kept", "3 audio tracks not kept: their headers are damaged"]
+    assert list(notes(damaged)) == ["3 audio tracks not kept: their headers are damaged"]
 
 
 def test_there_is_no_note_on_tracks_that_are_kept() -> None:
     kept = AudioTrack(stream_index=1, codec="aac", sample_rate=48000, layout="stereo")
-    assert list(notes((kept,), 0)) == []
+    assert list(notes((kept,))) == []

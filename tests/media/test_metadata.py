@@ -1,0 +1,97 @@
+"""Metadata of a source: which tags are kept, when chapters are, which timecode, and the files attached to it."""
+
+import io
+from dataclasses import replace
+from fractions import Fraction
+
+import av
+import pytest
+
+from slomo_batch.media.metadata_reading import MAX_TAG_BYTES, attached_files
+from slomo_batch.media.probe import probe
+from slomo_batch.metadata import Chapter, FileMetadata
+from slomo_batch.plan.stored_plan import StoredPlan
+from slomo_batch.records import VideoFacts
+from slomo_batch.stored_documents import from_stored, to_stored
+from tests.clips.catalogue import clip
+from tests.clips.edits import shifted
+from tests.clips.film import Film, jpeg, made
+from tests.clips.stated import CAMERA_TAGS, camera_file, disc_file
+from tests.media.sources import reader_of
+from tests.test_stored_documents import stored_plan
+
+FILM = Film(num_frames=6)
+
+
+def facts_of(data: bytes) -> VideoFacts:
+    return probe(reader_of(data), "film").facts
+
+
+def test_the_tags_of_a_camera_are_found_without_those_of_the_coding() -> None:
+    found = facts_of(camera_file(FILM)).metadata
+    assert dict(found.tags) == CAMERA_TAGS
+    assert found.video_tags == ()
+    assert (found.chapters, found.timecode) == ((), "10:20:30:05")
+
+
+@pytest.mark.parametrize(
+    ("stated", "expected"), [("01:00:00;02", "01:00:00;02"), ("01:00:00.02", "01:00:00;02"), ("noon", "")]
+)
+def test_a_drop_frame_timecode_has_a_semicolon_and_other_texts_are_none(stated: str, expected: str) -> None:
+    assert facts_of(tagged_file({}, {"timecode": stated})).metadata.timecode == expected
+
+
+def tagged_file(tags: dict[str, str], video_tags: dict[str, str]) -> bytes:
+    """A Matroska file with these tags."""
+    file = io.BytesIO()
+    with av.open(io.BytesIO(made(FILM)), "r") as plain, av.open(file, "w", "matroska") as target:
+        stream = target.add_stream_from_template(plain.streams.video[0], opaque=True)
+        target.metadata.update(tags)
+        stream.metadata.update(video_tags)
+        for packet in plain.demux(plain.streams.video[0]):
+            if packet.size:
+                packet.stream = stream
+                target.mux(packet)
+    return file.getvalue()
+
+
+def test_tags_of_the_coding_of_the_rate_and_of_great_length_are_left_out() -> None:
+    tags = {
+        "title": "Übersee",
+        "com.android.capture.fps": "240",
+        "NUMBER_OF_FRAMES": "6",
+        "_STATISTICS_TAGS": "BPS",
+        "long": "x" * (MAX_TAG_BYTES + 1),
+        "empty": "",
+    }
+    found = facts_of(tagged_file(tags, {"alpha_mode": "1", "CAMERA": "B"})).metadata
+    assert found == FileMetadata(tags=(("title", "Übersee"),), video_tags=(("CAMERA", "B"),))
+
+
+def test_chapters_count_from_the_first_presented_frame() -> None:
+    film = replace(FILM, suffix=".mkv", edit=shifted(5))
+    found = facts_of(disc_file(film)).metadata
+    starts = [chapter.start_s for chapter in found.chapters]
+    assert starts == [Fraction(-1, 5), Fraction(-2, 25), Fraction(44, 5)]
+    assert found.chapters[0] == Chapter(start_s=Fraction(-1, 5), end_s=Fraction(-2, 25), tags=(("title", "One"),))
+
+
+def test_metadata_is_stored_and_read_again() -> None:
+    facts = facts_of(disc_file(FILM))
+    assert len(facts.metadata.chapters) == 3
+    stored = to_stored(stored_plan(facts), "pin.json")
+    assert from_stored(StoredPlan, stored, "pin.json").plan.facts == facts
+    assert b'"metadata"' not in to_stored(stored_plan(facts_of(clip("cfr").data)), "pin.json")
+
+
+def test_attached_files_have_their_bytes_names_and_types() -> None:
+    data = disc_file(FILM)
+    tracks = [track for track in facts_of(data).other_tracks if not track.obstacle]
+    font, cover = attached_files(reader_of(data), tracks, "film")
+    assert (font.name, font.mimetype, font.data, font.is_cover) == (
+        "letters.ttf",
+        "font/ttf",
+        b"not really a font",
+        False,
+    )
+    assert (cover.name, cover.mimetype, cover.data, cover.is_cover) == ("cover.jpg", "image/jpeg", jpeg(), True)
