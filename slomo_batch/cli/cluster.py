@@ -78,7 +78,7 @@ def _add_spot_watch(commands: Commands) -> None:
 
 
 def _spot_watch(options: argparse.Namespace) -> int:
-    from slomo_batch.cluster.imds import FileMetadata  # noqa: PLC0415 as below
+    from slomo_batch.cluster.imds import Metadata  # noqa: PLC0415 as below
     from slomo_batch.cluster.nodes import address_here, node_here  # noqa: PLC0415 loads Ray
     from slomo_batch.cluster.spot import watch  # noqa: PLC0415 as above
 
@@ -89,7 +89,7 @@ def _spot_watch(options: argparse.Namespace) -> int:
     leave = partial(_leave, address, options.node_id)
     with redirect_stdout(for_display(sys.stdout, "standard output")):  # watching continues if its log cannot be written
         _print(f"watching node {node} of the cluster at {address}")
-        _print(watch(FileMetadata(), leave, heeds_rebalance=not options.ignore_rebalance, say=_print))
+        _print(watch(Metadata(), leave, heeds_rebalance=not options.ignore_rebalance, say=_print))
     return 0
 
 

@@ -98,7 +98,7 @@ def metadata_for(plan: VideoPlan) -> FileMetadata:
         tags=_kept_tags(plan),
         video_tags=source.video_tags if container.keeps_stream_tags else _only_title(source.video_tags),
         chapters=_chapters(plan),
-        timecode=timecode_at(source.timecode, plan.nominal_rate, plan.grid.rate) if has_timecode else "",
+        timecode=_timecode(plan) if has_timecode else "",
     )
 
 
@@ -111,7 +111,7 @@ def _metadata_losses(plan: VideoPlan) -> Iterator[str]:
     if lost:
         yield f"not kept: {_tag_names(lost)} of the video stream; {suffix} does not store them, .mkv does"
     num_outside = len(source.chapters) - len(kept.chapters)
-    if num_outside:
+    if num_outside and not plan.grid.is_range:
         yield f"{num_outside} chapter{'s' * (num_outside > 1)} not kept: outside the video"
     if source.timecode and not kept.timecode:
         yield f"not kept: the start timecode {source.timecode}; {_timecode_obstacle(plan)}"
@@ -139,15 +139,21 @@ def _only_title(tags: Tags) -> Tags:
 def _chapters(plan: VideoPlan) -> tuple[Chapter, ...]:
     """The chapters that begin before the output ends, in seconds of the output."""
     slowdown, end_s = plan.grid.slowdown, plan.grid.num_frames / plan.grid.rate
+    begin_s = plan.grid.first_tick * plan.tick_s
     moved = (
         replace(
             chapter,
-            start_s=max(chapter.start_s * slowdown, Fraction(0)),
-            end_s=min(chapter.end_s * slowdown, end_s),
+            start_s=max((chapter.start_s - begin_s) * slowdown, Fraction(0)),
+            end_s=min((chapter.end_s - begin_s) * slowdown, end_s),
         )
         for chapter in plan.facts.metadata.chapters
     )
     return tuple(chapter for chapter in moved if chapter.start_s < end_s and chapter.end_s > 0)
+
+
+def _timecode(plan: VideoPlan) -> str:
+    skipped_s = plan.grid.first_tick * plan.tick_s
+    return timecode_at(plan.facts.metadata.timecode, plan.nominal_rate, plan.grid.rate, skipped_s)
 
 
 def _timecode_obstacle(plan: VideoPlan) -> str:

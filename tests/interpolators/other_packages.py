@@ -29,7 +29,7 @@ def install(
     files = {
         f"{module}.py": SOURCE.read_text() if source is None else source,
         "slomo_tint_levels/warm-1.safetensors": "0.75",
-        f"{info}/METADATA": f"FileMetadata-Version: 2.1\nName: {name}\nVersion: {version}\n",
+        f"{info}/METADATA": f"Metadata-Version: 2.1\nName: {name}\nVersion: {version}\n",
         f"{info}/WHEEL": "Wheel-Version: 1.0\nGenerator: tests\nRoot-Is-Purelib: true\nTag: py3-none-any\n",
         f"{info}/entry_points.txt": f"[slomo_batch.interpolators]\n{entries}",
     }

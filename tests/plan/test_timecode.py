@@ -17,7 +17,7 @@ NTSC = Fraction(30000, 1001)
         ("10:20:30:24", Fraction(25), Fraction(24), "10:20:30:23"),
         ("00:00:00:23", Fraction(24000, 1001), Fraction(60000, 1001), "00:00:00:57"),
         ("01:00:00;02", NTSC, 2 * NTSC, "01:00:00;04"),
-        ("01:00:00:29", Fraction(25), Fraction(25), "01:00:00:24"),
+        ("01:00:00:29", Fraction(25), Fraction(25), "01:00:01:04"),
     ],
 )
 def test_frames_are_counted_at_the_rate_of_the_output(
@@ -25,6 +25,23 @@ def test_frames_are_counted_at_the_rate_of_the_output(
 ) -> None:
     assert timecode_refusal(timecode, rate) == ""
     assert timecode_at(timecode, source, rate) == expected
+
+
+@pytest.mark.parametrize(
+    ("timecode", "rate", "skipped", "expected"),
+    [
+        ("10:20:30:05", Fraction(25), 21, "10:20:31:01"),
+        ("23:59:59:24", Fraction(25), 1, "00:00:00:00"),
+        ("01:00:59;29", NTSC, 1, "01:01:00;02"),
+        ("01:09:59;29", NTSC, 1, "01:10:00;00"),
+        ("00:00:00;00", NTSC, 17_982, "00:10:00;00"),
+        ("00:00:00;00", NTSC, 107_892, "01:00:00;00"),
+        ("00:00:59;59", 2 * NTSC, 1, "00:01:00;04"),
+    ],
+)
+def test_a_range_begins_as_many_frames_later(timecode: str, rate: Fraction, skipped: int, expected: str) -> None:
+    """Drop-frame numbers as in SMPTE ST 12-1: each minute but every tenth leaves out 2 numbers, or 4."""
+    assert timecode_at(timecode, rate, rate, skipped / rate) == expected
 
 
 @pytest.mark.parametrize(
