@@ -1,15 +1,17 @@
 """Pairs of several threads on a device: no stream reads or writes what another one is not done with."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from fractions import Fraction
+from itertools import count
 
 import pytest
 import torch
 from torch import Tensor
 
 from slomo_batch.color.streams import SharedTensor
-from slomo_batch.interpolators.contract import AnyInterpolator
+from slomo_batch.errors import OutOfMemory
+from slomo_batch.interpolators.contract import AnyInterpolator, Held
 from slomo_batch.interpolators.superslomo.guided import Guided
 from slomo_batch.interpolators.superslomo.inference import SuperSlomo
 from slomo_batch.steps.frame_maker import OutputFrame
@@ -26,7 +28,10 @@ def make_all(gpu: SimulatedGpu, method: AnyInterpolator) -> None:
 
     def run(job: Job[OutputFrame]) -> list[OutputFrame]:
         with Launches(gpu):
-            return job.run()
+            try:
+                return job.run()
+            except OutOfMemory:
+                return job.run()
 
     for part in parts_of(moving(NUM_PAIRS + 1, width=67, height=35), method):
         assert isinstance(part, Job)
@@ -36,6 +41,26 @@ def make_all(gpu: SimulatedGpu, method: AnyInterpolator) -> None:
 
 def guided() -> SuperSlomo:
     return SuperSlomo(Guided(), device=META, precision="bf16", flow_scale=Fraction(1), threads=1)
+
+
+class FailsOnce(ThereBlend):
+    """Runs out of memory in the second pair, after a frame of it was on its way down."""
+
+    def __init__(self) -> None:
+        self._calls = count(1)
+
+    def between(self, i0_CHW: Tensor, i1_CHW: Tensor, times: Iterable[Fraction]) -> Iterator[Tensor | Held]:
+        frames = super().between(i0_CHW, i1_CHW, times)
+        yield next(frames)
+        if next(self._calls) == 2:
+            raise OutOfMemory("a pair of frames does not fit into memory")
+        yield from frames
+
+
+def test_a_pair_that_ran_out_of_memory_midway_is_made_again_without_a_race(gpu: SimulatedGpu) -> None:
+    make_all(gpu, FailsOnce())
+    assert gpu.races == []
+    assert len(gpu.waits) == NUM_PAIRS
 
 
 @pytest.mark.parametrize("method", [ThereBlend, guided])
