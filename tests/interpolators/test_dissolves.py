@@ -39,7 +39,7 @@ def _frames(name: str) -> Clip:
             frame.reformat(WIDTH, HEIGHT, "rgb24").to_ndarray()
             for _, frame in zip(range(28), container.decode(video=0), strict=False)
         ]
-    return np.stack(frames).transpose(0, 3, 1, 2).astype(np.float32) / 255
+    return np.stack(frames).transpose(0, 3, 1, 2).astype(np.float32) / np.float32(255)
 
 
 def _at(first: Clip, second: Clip, half_steps: int, length: int) -> Tensor:
