@@ -32,7 +32,8 @@ from slomo_batch.uri import Uri, absolute_template
 
 VIDEO_SUFFIXES = frozenset(
     {".mp4", ".m4v", ".mov", ".mkv", ".webm", ".avi", ".mxf", ".ts", ".m2ts", ".mts", ".mpg", ".mpeg", ".vob", ".wmv"}
-    | {".asf", ".flv", ".f4v", ".ogv", ".3gp", ".3g2", ".dv", ".nut", ".y4m"}
+    | {".asf", ".flv", ".f4v", ".ogv", ".ogm", ".3gp", ".3g2", ".dv", ".nut", ".y4m", ".divx", ".qt", ".rm", ".rmvb"}
+    | {".m2t", ".m2v", ".mp2v", ".mpe", ".mpv", ".m1v", ".mod", ".tod", ".trp", ".tp", ".vro", ".gxf", ".mk3d"}
 )
 """Suffixes of videos in an input that is a folder. A glob or a file name matches any suffix."""
 LOOKUPS_AT_A_TIME = 16
