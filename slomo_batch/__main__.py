@@ -5,7 +5,7 @@ import os
 import sys
 from typing import NoReturn
 
-from slomo_batch.cli.loading import fast_loading
+from slomo_batch.loading import fast_loading
 
 with fast_loading():
     from slomo_batch.cli.main import main

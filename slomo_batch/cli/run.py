@@ -2,6 +2,7 @@
 
 import argparse
 import sys
+from importlib import import_module
 from typing import get_args
 
 from slomo_batch import __version__
@@ -18,8 +19,8 @@ from slomo_batch.cli.arguments import (
 )
 from slomo_batch.cli.displays import displays
 from slomo_batch.cli.jobs import is_elsewhere, submit
-from slomo_batch.cli.loading import fast_loading
 from slomo_batch.errors import ClusterError, ManifestError
+from slomo_batch.loading import fast_loading
 from slomo_batch.manifest.load import Override
 from slomo_batch.manifest.schema import Manifest
 from slomo_batch.manifest.single_video import single
@@ -64,7 +65,8 @@ def _run(options: argparse.Namespace) -> int:
             )
         return submit(manifest, options, follow=True)
     with fast_loading():
-        from slomo_batch.commands import run  # noqa: PLC0415 loads everything
+        _load_what_makes_frames(manifest)
+        from slomo_batch.commands import run  # noqa: PLC0415 loads everything else
 
     with displays(options, manifest.name) as display:
         return run.run(
@@ -144,11 +146,18 @@ def _add_convert(commands: Commands) -> None:
 def _convert(options: argparse.Namespace) -> int:
     manifest = convert_manifest(options)
     with fast_loading():
-        from slomo_batch.commands import run  # noqa: PLC0415 loads everything
+        _load_what_makes_frames(manifest)
+        from slomo_batch.commands import run  # noqa: PLC0415 loads everything else
 
     with displays(options, manifest.name) as display:
         # A second `convert` of the same video is a request to try again.
         return run.run(manifest, display=display, retry_failed=True, clean_up=True)
+
+
+def _load_what_makes_frames(manifest: Manifest) -> None:
+    """Load torch if this process makes the frames; otherwise workers do, at the time that suits them."""
+    if manifest.job.cluster.address == "inline":
+        import_module("slomo_batch.steps.interpolate")
 
 
 def convert_manifest(options: argparse.Namespace) -> Manifest:

@@ -13,6 +13,7 @@ from ray.exceptions import RayError, RayTaskError
 from slomo_batch.attempts import Attempt, ChunkTask, Errored
 from slomo_batch.cluster.demand import Resources
 from slomo_batch.errors import ProgramFault
+from slomo_batch.loading import fast_loading
 from slomo_batch.scheduler.calls import ChunkCall, ChunkStored, Entered, perform
 from slomo_batch.steps.pair_pool import PairPool
 from slomo_batch.wiring import JobEnvironment, open_context
@@ -60,7 +61,8 @@ class ChunkWorker:
     def open(self) -> None:
         """Open what every chunk needs, and load what makes frames, before there is a chunk."""
         open_context(self._environment)
-        import_module("slomo_batch.steps.interpolate")
+        with fast_loading():
+            import_module("slomo_batch.steps.interpolate")
 
     def make(self, call: ChunkCall) -> Iterator[Attempt | Entered]:
         """Make one attempt at one chunk: yield its phases as they begin, then what became of it."""

@@ -6,6 +6,8 @@ import time
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, replace
+from importlib import import_module
+from threading import Thread
 from typing import TYPE_CHECKING
 
 from slomo_batch.cluster import ray_address
@@ -13,8 +15,7 @@ from slomo_batch.cluster.demand import Resources, described, floor, refusal
 from slomo_batch.cluster.ray_address import LOCAL, RayChoice
 from slomo_batch.cluster.shared_disk import machines_to_expect
 from slomo_batch.errors import ClusterError, Interrupted, ManifestError
-from slomo_batch.interpolators.device import device_kind, num_gpus, supported_precision
-from slomo_batch.media.encode import encoder_works
+from slomo_batch.loading import fast_loading
 from slomo_batch.plan.codecs import NVENC
 from slomo_batch.plan.job_pin import Basis
 from slomo_batch.report.events import Display
@@ -151,6 +152,8 @@ def _inline(settings: ClusterSettings, environment: JobEnvironment) -> Iterator[
     shares = _shares(settings)
     context = replace(open_context(environment), pairs=PairPool(shares.workers * shares.cores))
     engine = InlineEngine(context, num_slots=shares.workers * shares.slots, num_tasks=LOCAL_TASKS)
+    from slomo_batch.interpolators.device import num_gpus  # noqa: PLC0415 loads torch
+
     notes = inline_notes(num_gpus())
     yield Machines(engine=engine, abilities=probe_abilities(), num_machines=1, description="this process", notes=notes)
 
@@ -163,6 +166,9 @@ def inline_notes(num_gpus: int) -> tuple[str, ...]:
 
 def probe_abilities() -> Abilities:
     """What this process can do."""
+    from slomo_batch.interpolators.device import device_kind, supported_precision  # noqa: PLC0415 loads torch
+    from slomo_batch.media.encode import encoder_works  # noqa: PLC0415 loads PyAV
+
     return Abilities(
         precision=supported_precision(),
         has_gpu=device_kind() == "cuda",
@@ -292,6 +298,7 @@ def _connect(settings: ClusterSettings) -> _Connected:
     """
     choice = ray_address.choose() if settings.address == "auto" else RayChoice(address=settings.address)
     if choice.address == LOCAL:
+        _load_ahead()
         _start_here(settings)
         return _Connected(own=True, notes=choice.notes)
     import ray  # noqa: PLC0415 an inline job never loads Ray
@@ -309,6 +316,16 @@ def _connect(settings: ClusterSettings) -> _Connected:
             "runs on this machine.",
         ) from error
     return _Connected(own=False)
+
+
+def _load_ahead() -> None:
+    """Load what `probe_abilities` needs in a thread of its own, while Ray starts its processes."""
+
+    def load() -> None:
+        with fast_loading():
+            import_module("slomo_batch.interpolators.device")
+
+    Thread(target=load, daemon=True).start()
 
 
 def _start_here(settings: ClusterSettings) -> None:

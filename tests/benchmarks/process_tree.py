@@ -3,8 +3,8 @@
 Ray's processes are not waited for, so that no parent has their times: they are read while the processes run.
 """
 
-import ctypes
 import subprocess
+import tempfile
 import time
 from collections import Counter
 from collections.abc import Sequence
@@ -14,7 +14,6 @@ from pathlib import Path
 import psutil
 
 LOOK_EVERY_S = 0.1
-_PR_SET_CHILD_SUBREAPER = 36
 
 
 def cpu_seconds_by_role(arguments: Sequence[str], *, cwd: Path) -> Counter[str]:
@@ -23,11 +22,13 @@ def cpu_seconds_by_role(arguments: Sequence[str], *, cwd: Path) -> Counter[str]:
     What a process does in the last tenth of a second before its end is not counted.
 
     Raises:
-        CalledProcessError: the command failed.
+        CalledProcessError: the command failed; its output is in the error.
     """
-    ctypes.CDLL(None).prctl(_PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0)  # orphans stay in this process's tree
     spent: dict[tuple[int, float], tuple[str, float]] = {}
-    with subprocess.Popen(arguments, cwd=cwd, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL) as command:
+    with (
+        tempfile.TemporaryFile("w+") as output,
+        subprocess.Popen(arguments, cwd=cwd, stdout=output, stderr=output) as command,
+    ):
         while command.poll() is None:
             for process in (*psutil.Process(command.pid).children(recursive=True), psutil.Process(command.pid)):
                 with suppress(psutil.NoSuchProcess):
@@ -35,8 +36,9 @@ def cpu_seconds_by_role(arguments: Sequence[str], *, cwd: Path) -> Counter[str]:
                     role = "command" if process.pid == command.pid else _role(process)
                     spent[process.pid, process.create_time()] = role, times.user + times.system
             time.sleep(LOOK_EVERY_S)
-    if command.returncode:
-        raise subprocess.CalledProcessError(command.returncode, arguments)
+        if command.returncode:
+            output.seek(0)
+            raise subprocess.CalledProcessError(command.returncode, arguments, output.read())
     by_role: Counter[str] = Counter()
     for role, seconds in spent.values():
         by_role[role] += seconds  # type: ignore[assignment] # seconds count as well

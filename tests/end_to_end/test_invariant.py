@@ -59,13 +59,17 @@ def test_many_chunks_make_the_same_frames(pairs: int, clips: list[str], referenc
     assert_same_frames(job, reference)
 
 
-@pytest.mark.parametrize("cores", [1, 2, 5])
-def test_any_number_of_cores_makes_the_same_frames(
-    cores: int, clips: list[str], reference: Job, tmp_path: Path
+@pytest.mark.parametrize(("cores", "cores_later"), [(1, 5), (2, 1), (5, 2)])
+def test_any_number_of_cores_makes_the_same_frames_after_a_kill_too(
+    cores: int, cores_later: int, clips: list[str], reference: Job, tmp_path: Path
 ) -> None:
     cluster = {"address": "inline", "workers": {"max": 1}, "cpus_per_worker": cores}
     job = Job(tmp_path).write(clips, **LOSSLESS, chunks={"pairs": 9}, cluster=cluster)
-    run = job.run()
+    driver = job.begin()
+    job.wait_for_commits(2)
+    kill(driver)
+    assert len(job.receipts()) < len(clips)
+    run = job.run("--set", f"cluster.cpus_per_worker={cores_later}")
     assert run.returncode == 0, run.stdout + run.stderr
     assert_same_frames(job, reference)
 
@@ -95,7 +99,7 @@ def test_ray_makes_the_same_frames(workers: int, cores: int, clips: list[str], r
 def test_a_job_whose_worker_and_then_driver_were_killed_is_resumed(
     clips: list[str], reference: Job, tmp_path: Path
 ) -> None:
-    cluster = {"address": "local", "workers": {"max": 2}, "cpus_per_worker": 1}
+    cluster = {"address": "local", "workers": {"min": 1, "max": 1}, "cpus_per_worker": 2}
     job = Job(tmp_path).write(clips, **LOSSLESS, chunks={"pairs": 2}, cluster=cluster)
     driver = job.begin()
     job.wait_for_commits(4)
@@ -106,7 +110,7 @@ def test_a_job_whose_worker_and_then_driver_were_killed_is_resumed(
     committed = {done.chunk_id: done.attempt for done in job.commits()}
     assert 0 < len(committed) < 3 * NUM_FRAMES / 2
     assert not job.receipts() or len(job.receipts()) < len(clips)
-    run = job.run()
+    run = job.run("--set", "cluster.cpus_per_worker=5")
     assert run.returncode == 0, run.stdout + run.stderr
     assert_same_frames(job, reference)
     kept = {done.chunk_id: done.attempt for done in job.commits()}

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from slomo_batch.cli.loading import fast_loading
+from slomo_batch.loading import fast_loading
 
 
 @pytest.fixture(autouse=True)
