@@ -1,7 +1,8 @@
 """Move tensors between the CPU and the device of an interpolator.
 
 On the CPU nothing is moved, copied or awaited. On CUDA, copies go through page-locked memory, in the order of the
-thread's stream, and no thread waits for one to start or end until it needs what comes down.
+thread's stream, and no thread waits for one to start or end until it needs what comes down. torch keeps page-locked
+memory that is freed, and uses it again once all copies from and to it are done.
 """
 
 import torch
