@@ -9,7 +9,8 @@ from pathlib import Path
 import av
 from torch import Tensor
 
-from slomo_batch.color.conversion import ColorSpec, to_rgb
+from slomo_batch.color.color_spec import ColorSpec
+from slomo_batch.color.conversion import to_rgb
 from slomo_batch.interpolators.allocator import keep_freed_memory
 from slomo_batch.interpolators.contract import make_frames
 from slomo_batch.interpolators.device import supported_precision
