@@ -24,15 +24,21 @@ from slomo_batch.picture import PIXEL_FORMATS
 
 Properties = dict[str, str]
 """A picture's properties by name. Properties that the picture does not state are left out."""
+_LIMITED_BY_DEFAULT = frozenset({"h264", "hevc"})
 _USUAL_MATRICES = frozenset({"bt709", "smpte170m", "bt470bg"})
 """Matrices that a picture may state after others stated none: players assume one of them."""
 
 
-def is_full_range(frame: av.VideoFrame, container_range: int = 0) -> bool:
+def is_full_range(frame: av.VideoFrame, decoder: VideoCodecContext, container_range: int = 0) -> bool:
     """True if samples use their full range, as stated by the frame, else by the container, else implied by the pixel
-    format."""
+    format.
+
+    Gray is full range by default, as FFV1, JPEG 2000, TIFF and raw video have it, but limited in H.264 and HEVC (clause
+    E.2.1 of both: video_full_range_flag is 0 if it is not present).
+    """
+    model = PIXEL_FORMATS[planar_format_name(frame.format.name)].model
     is_full_by_default = frame.format.name.startswith(("yuvj", "mono")) or (
-        PIXEL_FORMATS[planar_format_name(frame.format.name)].model == "rgb"
+        model == "rgb" or (model == "gray" and decoder.name not in _LIMITED_BY_DEFAULT)
     )
     stated = frame.color_range or container_range
     return stated == FULL or (stated != LIMITED and is_full_by_default)
@@ -52,7 +58,7 @@ def properties_of(
         "size": f"{frame.width}x{frame.height}",
         "scan": "interlaced" if frame.interlaced_frame else "progressive",
         "pixel format": planar_format_name(frame.format.name),
-        "sample range": "full" if is_full_range(frame) else "limited",
+        "sample range": "full" if is_full_range(frame, decoder) else "limited",
         "color matrix": MATRICES.get(frame.colorspace),
         "color primaries": PRIMARIES.get(frame.color_primaries),
         "transfer": TRANSFERS.get(frame.color_trc),

@@ -265,7 +265,7 @@ def _color(video: VideoStream, frame: av.VideoFrame) -> ColorFacts:
     """The frame's own color description, completed from the container's."""
     context = video.codec_context
     return ColorFacts(
-        range="full" if is_full_range(frame, context.color_range) else "limited",
+        range="full" if is_full_range(frame, context, context.color_range) else "limited",
         matrix=_name_of_first_known(MATRICES, frame.colorspace, context.colorspace),
         primaries=_name_of_first_known(PRIMARIES, frame.color_primaries, context.color_primaries),
         transfer=_name_of_first_known(TRANSFERS, frame.color_trc, context.color_trc),

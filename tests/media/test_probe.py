@@ -1,5 +1,6 @@
 """Probing finds what the catalog states, checks that packets may be copied, and refuses sources with a reason."""
 
+from dataclasses import replace
 from fractions import Fraction
 
 import numpy as np
@@ -12,6 +13,7 @@ from slomo_batch.media.probe import Probe, probe
 from slomo_batch.records import AudioTrack, ColorFacts
 from slomo_batch.timeline.index import VideoIndex
 from tests.clips.catalogue import clip, names
+from tests.clips.edits import tagged
 from tests.clips.film import Film, joined, made
 from tests.media.sources import reader_of
 
@@ -72,6 +74,24 @@ def test_full_range_and_color_tags_are_found() -> None:
 @pytest.mark.parametrize("name", ["mjpeg", "rgb", "gif"])
 def test_formats_that_imply_full_range_have_it(name: str) -> None:
     assert probed(name).facts.color.range == "full"
+
+
+@pytest.mark.parametrize(
+    ("film", "expected"),
+    [
+        (Film(codec="ffv1", suffix=".mkv", pix_fmt="gray"), "full"),
+        (Film(codec="ffv1", suffix=".mkv", pix_fmt="gray16le"), "full"),
+        (Film(codec="jpeg2000", suffix=".mkv", pix_fmt="gray"), "full"),
+        (Film(codec="rawvideo", suffix=".avi", pix_fmt="gray"), "full"),
+        (Film(codec="rawvideo", suffix=".mov", pix_fmt="gray16be"), "full"),
+        (Film(codec="ffv1", suffix=".mkv", pix_fmt="gray", tune=tagged(color_range=1)), "limited"),
+        (Film(codec="libx265", pix_fmt="gray", options={"x265-params": "log-level=none"}), "limited"),
+        (Film(codec="ffv1", suffix=".mkv"), "limited"),
+    ],
+)
+def test_gray_without_a_tag_is_full_range_but_in_hevc(film: Film, expected: str) -> None:
+    data = made(replace(film, num_frames=3, size=(64, 64)))
+    assert probe(reader_of(data), "gray").facts.color.range == expected
 
 
 def test_depth_is_that_of_the_decoded_frames() -> None:
