@@ -355,15 +355,17 @@ class ChunkDone:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AudioDone:
-    """The committed audio of one video: a packet archive with one stream per track."""
+    """The committed audio and subtitles of one video: a packet archive with one stream per track."""
 
     video_id: str
     key: str
     size_bytes: int
     sha256: str
     num_tracks: int
+    """Number of audio tracks."""
     notes: tuple[str, ...]
     """What is missing from the output, for the report."""
+    num_subtitles: int = 0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

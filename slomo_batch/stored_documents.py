@@ -182,7 +182,9 @@ DOCUMENTS: Mapping[str, Schema] = MappingProxyType(
         "videos/*/pin.json": Schema(StoredPlan, "plan chunks notes", parts={"plan": _PLAN, "chunks": _CHUNK}),
         "videos/*/lane.json": Schema(MovedTo, "lane"),
         "videos/*/choice.json": Schema(SegmentChoice, "segment_keys sound_key"),
-        "videos/*/sound-commit.json": Schema(AudioDone, "video_id key size_bytes sha256 num_tracks notes"),
+        "videos/*/sound-commit.json": Schema(
+            AudioDone, "video_id key size_bytes sha256 num_tracks notes", later="num_subtitles"
+        ),
         "videos/*/commits/*.json": Schema(
             ChunkDone,
             "video_id chunk_id index attempt segment_key size_bytes sha256 extradata_sha256 num_frames max_reorder "

@@ -10,11 +10,10 @@ the source archive, so memory does not grow with their length.
 """
 
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from fractions import Fraction
 from functools import partial
-from heapq import merge
 from math import ceil, gcd
 from pathlib import Path
 from typing import Literal
@@ -26,13 +25,15 @@ from av.codec.context import Flags
 from slomo_batch.errors import SourceUnsupported
 from slomo_batch.media.audio_end import with_stated_end
 from slomo_batch.media.av_errors import ffmpeg_errors
-from slomo_batch.media.packet_archive import ArchiveReader, ArchiveWriter
+from slomo_batch.media.made_tracks import DISPOSITIONS, MadeTrack, packets_of, write_tracks
+from slomo_batch.media.packet_archive import ArchiveReader
 from slomo_batch.media.packets import ArchivedPacket, StreamHeader, from_av
 from slomo_batch.media.pcm import PcmFormat, PcmTrack, fit_length, frame_from_block, resample_audio
+from slomo_batch.media.subtitles import SubtitleTiming, subtitle_track
 from slomo_batch.media.time_stretch import Block, stretch
 from slomo_batch.plan.containers import AudioEncoder, Container
 
-Mode = Literal["keep", "stretch", "resample"]
+Mode = Literal["keep", "stretch", "resample", "drop"]
 
 _LOSSLESS = frozenset({"flac", "alac", "truehd", "mlp", "tta", "wavpack", "ape"})
 _PREROLL = {"opus": 5, "flac": 0, "alac": 0}
@@ -47,6 +48,7 @@ class AudioResult:
     notes: tuple[str, ...]
     """Differences from the source, one sentence each, for the report."""
     num_tracks: int
+    num_subtitles: int = 0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -60,16 +62,6 @@ class _AudioSpec:
     container: Container
     zero_s: Fraction
     is_cut: bool
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _MadeTrack:
-    """One track of the output; its packets are made when they are read."""
-
-    header: StreamHeader
-    packets: Iterator[ArchivedPacket]
-    notes: Callable[[], list[str]]
-    """Call it after all packets have been read."""
 
 
 def make_audio(
@@ -104,40 +96,58 @@ def make_audio(
         is_cut=is_cut,
     )
     with source.open("rb") as file:
-        headers = ArchiveReader(file, str(source)).headers
+        archive = ArchiveReader(file, str(source))
+        headers = archive.headers
+    dispositions = archive.note.get(DISPOSITIONS) or [()] * len(headers)
     with ffmpeg_errors(
         SourceUnsupported, "FFmpeg cannot encode the audio", remedy="Set audio: drop.", also=(ValueError,)
     ):
-        made = [_track(spec, place, header) for place, header in enumerate(headers)]
-        tracks = [track for track in made if isinstance(track, _MadeTrack)]
-        _write(tracks, out)
+        made = [
+            _track(spec, place, header, tuple(dispositions[place]))
+            for place, header in enumerate(headers)
+            if header.kind == "audio" and mode != "drop"
+        ]
+        made += _subtitles(spec, headers, dispositions)
+        tracks = [track for track in made if isinstance(track, MadeTrack)]
+        write_tracks(tracks, out)
     notes = [note for track in made for note in ([track] if isinstance(track, str) else track.notes())]
-    return AudioResult(notes=tuple(notes), num_tracks=len(tracks))
+    num_audio = sum(track.header.kind == "audio" for track in tracks)
+    return AudioResult(notes=tuple(notes), num_tracks=num_audio, num_subtitles=len(tracks) - num_audio)
 
 
-def _write(tracks: list[_MadeTrack], out: Path) -> None:
-    with out.open("wb") as file, ArchiveWriter(file, [track.header for track in tracks], {}) as writer:
-        timed = [_timed(number, track) for number, track in enumerate(tracks)]
-        for _, packet in merge(*timed, key=lambda pair: pair[0]):
-            writer.add(packet)
+def _subtitles(
+    spec: _AudioSpec, headers: Sequence[StreamHeader], dispositions: Sequence[Sequence[str]]
+) -> list[MadeTrack | str]:
+    timing = SubtitleTiming(
+        output_time=lambda source_s: (source_s - spec.zero_s) * spec.slowdown, duration_s=spec.duration_s
+    )
+    places = [place for place, header in enumerate(headers) if header.kind == "subtitle"]
+    made = [
+        subtitle_track(
+            spec.source,
+            place,
+            headers[place],
+            number=number,
+            container=spec.container,
+            timing=timing,
+            disposition=tuple(dispositions[place]),
+        )
+        for number, place in enumerate(places, 1)
+    ]
+    return [track for track in made if track is not None]
 
 
-def _timed(number: int, track: _MadeTrack) -> Iterator[tuple[Fraction, ArchivedPacket]]:
-    for packet in track.packets:
-        yield (packet.dts or 0) * track.header.time_base, replace(packet, stream=number)
-
-
-def _track(spec: _AudioSpec, place: int, header: StreamHeader) -> _MadeTrack | str:
+def _track(spec: _AudioSpec, place: int, header: StreamHeader, disposition: tuple[str, ...]) -> MadeTrack | str:
     """The output's track for a track of the source, or a note that says why there is none."""
-    packets = partial(_packets, spec.source, place)
+    packets = partial(packets_of, spec.source, place)
     name = f"audio track {place + 1}" + (f" ({header.language})" if header.language else "")
     is_copied = spec.mode == "keep" and not spec.is_cut
     if is_copied and _is_stated(header) and header.codec in spec.container.copied_audio:
-        return _copied(spec, name, header, packets())
+        return replace(_copied(spec, name, header, packets()), disposition=disposition)
     pcm = PcmTrack(packets, header, zero_s=spec.zero_s)
     if pcm.format is None:
         return f"{name} is dropped: none of its packets can be decoded"
-    return _encoded(spec, name, header, pcm, pcm.format)
+    return replace(_encoded(spec, name, header, pcm, pcm.format), disposition=disposition)
 
 
 def _is_stated(header: StreamHeader) -> bool:
@@ -145,17 +155,10 @@ def _is_stated(header: StreamHeader) -> bool:
     return header.layout != "" and header.sample_rate > 0
 
 
-def _packets(source: Path, place: int) -> Iterator[ArchivedPacket]:
-    with source.open("rb") as file:
-        for packet in ArchiveReader(file, str(source)):
-            if packet.stream == place:
-                yield packet
-
-
 # ---- copied --------------------------------------------------------------------------------------------------------
 
 
-def _copied(spec: _AudioSpec, name: str, header: StreamHeader, packets: Iterator[ArchivedPacket]) -> _MadeTrack:
+def _copied(spec: _AudioSpec, name: str, header: StreamHeader, packets: Iterator[ArchivedPacket]) -> MadeTrack:
     """The packets unchanged, with timestamps counted from the video's zero.
 
     Packets that end before zero are dropped, except those that the decoder needs first.
@@ -168,7 +171,7 @@ def _copied(spec: _AudioSpec, name: str, header: StreamHeader, packets: Iterator
         lost = shifted.num_out_of_order
         return [f"{name}: {lost} packets with non-increasing timestamps are dropped"] if lost else []
 
-    return _MadeTrack(header=made, packets=with_stated_end(shifted, made, spec.container), notes=notes)
+    return MadeTrack(header=made, packets=with_stated_end(shifted, made, spec.container), notes=notes)
 
 
 def _common_tick(time_base: Fraction, zero_s: Fraction) -> Fraction | None:
@@ -215,7 +218,7 @@ class _ShiftedPackets:
 # ---- decoded, retimed, encoded -------------------------------------------------------------------------------------
 
 
-def _encoded(spec: _AudioSpec, name: str, header: StreamHeader, pcm: PcmTrack, form: PcmFormat) -> _MadeTrack:
+def _encoded(spec: _AudioSpec, name: str, header: StreamHeader, pcm: PcmTrack, form: PcmFormat) -> MadeTrack:
     is_lossless = header.codec in _LOSSLESS or header.codec.startswith("pcm_")
     encoder = spec.container.lossless_audio if is_lossless else spec.container.lossy_audio
     source_layout = encoder.source_layout(form.layout, form.num_channels)
@@ -244,14 +247,14 @@ def _encoded(spec: _AudioSpec, name: str, header: StreamHeader, pcm: PcmTrack, f
             found.append(f"{name}: {pcm.num_damaged} damaged packets are replaced with silence")
         return found
 
-    return _MadeTrack(header=made, packets=_encode(context, blocks), notes=notes)
+    return MadeTrack(header=made, packets=_encode(context, blocks), notes=notes)
 
 
 def _retimed(spec: _AudioSpec, blocks: Iterator[Block], form: PcmFormat, rate: int, layout: str) -> Iterator[Block]:
     """The samples of the output track, at `rate` and in this channel layout."""
     num_samples = ceil(spec.duration_s * form.sample_rate)
     match spec.mode:
-        case "keep":
+        case "keep" | "drop":
             retimed = blocks
         case "stretch":
             retimed = stretch(

@@ -14,9 +14,11 @@ from collections.abc import Iterable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass
 from fractions import Fraction
+from functools import reduce
 from heapq import merge
 from itertools import chain, takewhile
 from math import ceil
+from operator import or_
 from pathlib import Path
 from typing import Any, cast
 
@@ -24,14 +26,15 @@ import av
 from av.audio.stream import AudioStream
 from av.container import OutputContainer
 from av.error import ArgumentError
-from av.stream import Disposition
+from av.stream import Disposition, Stream
 from av.video.stream import VideoStream
 
 from slomo_batch.errors import OutputInvalid
 from slomo_batch.media.av_errors import ffmpeg_errors
 from slomo_batch.media.encode import ColorNumbers, SegmentFacts, extradata_sha256
 from slomo_batch.media.header_file import header_file, with_boxes_of_stream, without_spatial_video
-from slomo_batch.media.matroska_template import CODEC_IDS, delayed_template
+from slomo_batch.media.made_tracks import DISPOSITIONS
+from slomo_batch.media.matroska_template import CODEC_IDS, SUBTITLE_IDS, delayed_template, subtitle_template
 from slomo_batch.media.metadata_writing import metadata_bytes, metadata_flags, write_attached_files, write_metadata
 from slomo_batch.media.moov_size import MAX_MOOV_BYTES, max_moov_bytes
 from slomo_batch.media.packet_archive import ArchiveReader
@@ -223,7 +226,7 @@ def _video_stream(container: OutputContainer, template: VideoStream, spec: Stitc
     return stream
 
 
-def _audio_stream(container: OutputContainer, header: StreamHeader, place: int, delay_s: Fraction) -> AudioStream:
+def _audio_stream(container: OutputContainer, header: StreamHeader, delay_s: Fraction) -> AudioStream:
     """A stream for packets of the audio archive, of which the first `delay_s` seconds are not heard.
 
     PyAV makes one only from a template stream, which is then set from the header.
@@ -238,11 +241,40 @@ def _audio_stream(container: OutputContainer, header: StreamHeader, place: int, 
     if header.sample_format:
         context.format = header.sample_format
     stream.time_base = header.time_base
-    # MP4 has no track title: players show the handler name.
+    _set_names(stream, header)
+    return stream
+
+
+def _subtitle_stream(container: OutputContainer, header: StreamHeader) -> Stream:
+    """A stream for packets of a subtitle track of the archive."""
+    with ExitStack() as stack:
+        if header.codec in SUBTITLE_IDS:
+            template: Any = subtitle_template(stack, header)
+        else:
+            scratch = av.open(io.BytesIO(), "w", format=container.format.name)
+            template = scratch.add_stream(header.codec)
+        stream: Stream = container.add_stream_from_template(template, opaque=True)
+    stream.codec_context.extradata = header.extradata or None
+    stream.time_base = header.time_base
+    _set_names(stream, header)
+    return stream
+
+
+def _set_names(stream: Stream, header: StreamHeader) -> None:
+    """Language and title. MP4 has no track title: players show the handler name."""
     named = {"language": header.language, "title": header.title, "handler_name": header.title}
     stream.metadata.update({name: value for name, value in named.items() if value})
-    stream.disposition = Disposition.default if place == 0 else Disposition(0)
-    return stream
+
+
+def _set_dispositions(streams: Sequence[Stream], archive: ArchiveReader) -> None:
+    """What each track is for, as in the source. If no audio track is the default, the first is."""
+    stated = archive.note.get(DISPOSITIONS) or [()] * len(streams)
+    names = [{name for name in of_track if name in Disposition.__members__} for of_track in stated]
+    audio = [place for place, header in enumerate(archive.headers) if header.kind == "audio"]
+    if audio and not any("default" in names[place] for place in audio):
+        names[audio[0]].add("default")
+    for stream, of_track in zip(streams, names, strict=True):
+        stream.disposition = reduce(or_, (Disposition[name] for name in of_track), Disposition(0))
 
 
 def _template_stream(
@@ -335,11 +367,17 @@ def _check(path: Path, what: str, expected: object, got: object) -> None:
 def _audio_packets(archive: ArchiveReader, container: OutputContainer, kind: Container) -> Iterator[Packet]:
     """Add the tracks of the audio archive to the container, and return the packets."""
     delays_s = [Fraction(0)] * len(archive.headers) if kind.has_exact_times else _delays_s(archive)
-    tracks = [_audio_stream(container, header, place, delays_s[place]) for place, header in enumerate(archive.headers)]
+    tracks = [
+        _subtitle_stream(container, header)
+        if header.kind == "subtitle"
+        else _audio_stream(container, header, delays_s[place])
+        for place, header in enumerate(archive.headers)
+    ]
+    _set_dispositions(tracks, archive)
     return _packets_of_tracks(archive, tracks)
 
 
-def _packets_of_tracks(archive: ArchiveReader, tracks: Sequence[AudioStream]) -> Iterator[Packet]:
+def _packets_of_tracks(archive: ArchiveReader, tracks: Sequence[Stream]) -> Iterator[Packet]:
     for archived in archive:
         packet = to_av(archived, archive.headers[archived.stream])
         packet.stream = tracks[archived.stream]

@@ -50,7 +50,9 @@ class _PacketTable:
     num_audio_packets: tuple[int, ...]
 
 
-def verify_output(path: Path, spec: StitchSpec, *, borders: Sequence[int], num_audio_tracks: int) -> None:
+def verify_output(
+    path: Path, spec: StitchSpec, *, borders: Sequence[int], num_audio_tracks: int, num_subtitle_tracks: int = 0
+) -> None:
     """Check the file against the plan.
 
     `borders` are the numbers of the frames that begin a segment, except the first.
@@ -65,6 +67,7 @@ def verify_output(path: Path, spec: StitchSpec, *, borders: Sequence[int], num_a
         _check_packets(path, spec, table, borders)
         _check_tags(path, spec, stream)
         _expect(path, "number of audio tracks", num_audio_tracks, len(table.num_audio_packets))
+        _expect(path, "number of subtitle tracks", num_subtitle_tracks, len(container.streams.subtitles))
         _expect(path, "audio tracks without packets", 0, table.num_audio_packets.count(0))
     with _opened(path) as (container, stream):
         _check_borders(path, spec, container, stream, borders)

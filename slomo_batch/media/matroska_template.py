@@ -1,4 +1,4 @@
-"""A template stream for a copied or encoded audio track of a Matroska file, with the delay that its header states.
+"""Template streams for tracks of the output: audio of Matroska with a delay, and subtitles.
 
 Matroska states in a track's header how many samples at the start are not heard (CodecDelay). FFmpeg's muxer takes the
 number from a field that PyAV does not expose and that only an opened encoder or a demuxed stream has. An encoder has
@@ -13,9 +13,19 @@ from fractions import Fraction
 
 import av
 from av.audio.stream import AudioStream
+from av.subtitles.stream import SubtitleStream
 
 from slomo_batch.media.packets import StreamHeader
 
+SUBTITLE_IDS: Mapping[str, str] = {
+    "ass": "S_TEXT/ASS",
+    "dvb_subtitle": "S_DVBSUB",
+    "dvd_subtitle": "S_VOBSUB",
+    "hdmv_pgs_subtitle": "S_HDMV/PGS",
+    "subrip": "S_TEXT/UTF8",
+    "webvtt": "D_WEBVTT/SUBTITLES",
+}
+"""Matroska's names of subtitle codecs, by FFmpeg's."""
 CODEC_IDS: Mapping[str, str] = {
     "aac": "A_AAC",
     "ac3": "A_AC3",
@@ -34,7 +44,7 @@ _EBML, _DOC_TYPE, _SEGMENT, _INFO, _TIMESTAMP_SCALE = 0x1A45DFA3, 0x4282, 0x1853
 _TRACKS, _TRACK, _NUMBER, _UID, _TYPE, _CODEC = 0x1654AE6B, 0xAE, 0xD7, 0x73C5, 0x83, 0x86
 _CODEC_PRIVATE, _CODEC_DELAY, _AUDIO, _RATE, _CHANNELS = 0x63A2, 0x56AA, 0xE1, 0xB5, 0x9F
 _CLUSTER, _TIMESTAMP = 0x1F43B675, 0xE7
-_AUDIO_TRACK = 2
+_AUDIO_TRACK, _SUBTITLE_TRACK = 2, 17
 
 
 def delayed_template(stack: ExitStack, header: StreamHeader, delay_s: Fraction) -> AudioStream:
@@ -42,6 +52,19 @@ def delayed_template(stack: ExitStack, header: StreamHeader, delay_s: Fraction) 
     that `stack` closes. The codec is one of CODEC_IDS."""
     file = stack.enter_context(av.open(io.BytesIO(_matroska(header, delay_s)), format="matroska"))
     return file.streams.audio[0]
+
+
+def subtitle_template(stack: ExitStack, header: StreamHeader) -> SubtitleStream:
+    """A stream of this codec, which is one of SUBTITLE_IDS. It lives as long as the file that `stack` closes."""
+    track = (
+        _number(_NUMBER, 1)
+        + _number(_UID, 1)
+        + _number(_TYPE, _SUBTITLE_TRACK)
+        + _element(_CODEC, SUBTITLE_IDS[header.codec].encode())
+        + _element(_CODEC_PRIVATE, header.extradata)
+    )
+    file = stack.enter_context(av.open(io.BytesIO(_file_of(track)), format="matroska"))
+    return file.streams.subtitles[0]
 
 
 def _matroska(header: StreamHeader, delay_s: Fraction) -> bytes:
@@ -57,6 +80,11 @@ def _matroska(header: StreamHeader, delay_s: Fraction) -> bytes:
         + _number(_CODEC_DELAY, round(delay_s * 10**9))
         + _element(_AUDIO, audio)
     )
+    return _file_of(track)
+
+
+def _file_of(track: bytes) -> bytes:
+    """A Matroska file of this track without packets."""
     info = _element(_INFO, _number(_TIMESTAMP_SCALE, 10**6))
     cluster = _element(_CLUSTER, _number(_TIMESTAMP, 0))  # FFmpeg reads headers up to the first cluster
     segment = info + _element(_TRACKS, _element(_TRACK, track)) + cluster

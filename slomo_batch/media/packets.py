@@ -9,6 +9,7 @@ from av.audio.codeccontext import AudioCodecContext
 from av.codec.context import CodecContext
 from av.packet import PacketSideData, packet_sidedata_type_from_literal
 from av.stream import Stream
+from av.subtitles.codeccontext import SubtitleCodecContext
 from av.video.codeccontext import VideoCodecContext
 from av.video.stream import VideoStream
 
@@ -20,7 +21,7 @@ from slomo_batch.media.picture_limits import DECODER_OPTIONS
 class StreamHeader:
     """Everything that a decoder must know about a stream before its first packet."""
 
-    kind: Literal["video", "audio"]
+    kind: Literal["video", "audio", "subtitle"]
     time_base: Fraction
     """Seconds per tick of the packets' timestamps."""
     codec: str
@@ -81,10 +82,10 @@ _FIXED_DECODER_OPTIONS = {"adpcm_ima_wav": {"bits_per_coded_sample": "4"}}
 
 
 def stream_header(stream: Stream) -> StreamHeader:
-    """The header of a demuxed video or audio stream.
+    """The header of a demuxed video, audio or subtitle stream.
 
     Raises:
-        SourceUnsupported: the stream is neither video nor audio, or this build of FFmpeg has no decoder for it.
+        SourceUnsupported: the stream is of another kind, or this build of FFmpeg has no decoder for it.
     """
     context = stream.codec_context
     if isinstance(context, VideoCodecContext):
@@ -111,6 +112,8 @@ def stream_header(stream: Stream) -> StreamHeader:
             sample_format=context.format.name if context.format else "",
             bit_rate=context.bit_rate or 0,
         )
+    if isinstance(context, SubtitleCodecContext):
+        return StreamHeader(kind="subtitle", **_common(stream))
     raise SourceUnsupported(f"this build of FFmpeg has no decoder for stream {stream.index} ({stream.type})")
 
 

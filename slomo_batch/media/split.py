@@ -32,7 +32,8 @@ from slomo_batch.media.packet_archive import JSON, packet_record
 from slomo_batch.media.packets import from_av, stream_header
 from slomo_batch.media.reader import RangeReader
 from slomo_batch.media.track_archive import track_archive
-from slomo_batch.records import AudioTrack, VideoFacts
+from slomo_batch.plan.subtitles import subtitles_of
+from slomo_batch.records import Track, VideoFacts
 from slomo_batch.timeline.index import VideoIndex
 
 SEEK_FROM_BYTES = 8 << 20
@@ -61,7 +62,7 @@ class SourceSlice:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AudioArchive:
-    """All packets of all audio tracks, on the local disk."""
+    """All packets of all audio and subtitle tracks, on the local disk."""
 
     path: Path
 
@@ -90,7 +91,7 @@ def split_copy(  # noqa: PLR0917 - one job's nouns in their order
         SourceChanged: the packets are not those that were indexed.
         SourceUnreadable: the file cannot be read, or ends early.
     """
-    tracks = facts.audio if audio else ()
+    tracks = (*facts.audio, *subtitles_of(facts)) if audio else ()
     parts = {part.index: part for part in slices}
     spans = _packet_spans(index, slices)
     first = 0 if tracks else min((span.start for span in spans), default=0)
@@ -141,7 +142,7 @@ def split_decode(  # noqa: PLR0917 - one job's nouns in their order
             cannot be read.
         SourceUnsupported: a frame is interlaced, or differs from those before it.
     """
-    tracks = facts.audio if audio else ()
+    tracks = (*facts.audio, *subtitles_of(facts)) if audio else ()
     parts = {part.index: part for part in slices}
     held: list[int] = []
 
@@ -193,7 +194,7 @@ class _OpenSource:
 
 @contextmanager
 def _opened(  # noqa: PLR0917 - one job's nouns in their order
-    reader: RangeReader, name: str, facts: VideoFacts, index: VideoIndex, tracks: Sequence[AudioTrack], folder: Path
+    reader: RangeReader, name: str, facts: VideoFacts, index: VideoIndex, tracks: Sequence[Track], folder: Path
 ) -> Iterator[_OpenSource]:
     with ExitStack() as stack:
         container = stack.enter_context(open_source(reader))

@@ -1,4 +1,4 @@
-"""Write the packets of the source's audio tracks into one archive, in file order.
+"""Write the packets of the source's audio and subtitle tracks into one archive, in file order.
 
 Some decoders need values of the container that PyAV does not expose, so they cannot be opened from a stored header
 later (`can_be_archived`). Tracks of such codecs are decoded here by the demuxer's own decoder and stored as samples.
@@ -17,6 +17,7 @@ from av.audio.frame import AudioFrame
 from av.stream import Stream
 
 from slomo_batch.media.joined_timestamps import JoinedTimestamps
+from slomo_batch.media.made_tracks import DISPOSITIONS
 from slomo_batch.media.packet_archive import ArchiveWriter
 from slomo_batch.media.packets import ArchivedPacket, StreamHeader, can_be_archived, from_av, stream_header
 from slomo_batch.media.pcm import FrameSamples, PcmFormat
@@ -48,7 +49,8 @@ def track_archive(
     """
     tracks = {stream.index: _track(stream, place) for place, stream in enumerate(streams)}
     by_place = tuple(tracks.values())
-    with path.open("wb") as file, ArchiveWriter(file, [track.header for track in by_place], {}) as archive:
+    note = {DISPOSITIONS: [[str(flag.name) for flag in stream.disposition] for stream in streams]}
+    with path.open("wb") as file, ArchiveWriter(file, [track.header for track in by_place], note) as archive:
 
         def add(archived: ArchivedPacket) -> None:
             time_base = by_place[archived.stream].header.time_base

@@ -10,6 +10,7 @@ from av.video.stream import VideoStream
 from slomo_batch.media.demux import has_decoder
 from slomo_batch.media.metadata_reading import COVER_CODECS, has_timecode
 from slomo_batch.media.packets import has_audio_format, stream_header
+from slomo_batch.plan.subtitles import PICTURE_CODECS, TEXT_CODECS
 from slomo_batch.records import AudioTrack, Track
 
 NOT_THE_MAIN_VIDEO = "not the main video"
@@ -56,10 +57,12 @@ def _obstacle(stream: Stream) -> str:
         return "" if is_cover else NOT_THE_MAIN_VIDEO
     if stream.type == "attachment" or has_timecode(stream.metadata):
         return ""
-    if stream.type != "audio":
+    if stream.type not in {"audio", "subtitle"}:
         return UNSUPPORTED_KIND
     if not has_decoder(stream):
         return UNSUPPORTED_CODEC
+    if stream.type == "subtitle":
+        return "" if stream_header(stream).codec in TEXT_CODECS | PICTURE_CODECS else UNSUPPORTED_CODEC
     return "" if has_audio_format(stream) else DAMAGED_HEADER
 
 
@@ -80,7 +83,7 @@ def notes_on_lost_tracks(tracks: Sequence[Track]) -> Iterator[str]:
     counts = (
         (lost["video", NOT_THE_MAIN_VIDEO], "other video stream", " not kept"),
         (lost["audio", UNSUPPORTED_CODEC], "audio track", " in an unsupported codec not kept"),
-        (lost["subtitle", UNSUPPORTED_KIND], "subtitle track", " not kept"),
+        (lost["subtitle", UNSUPPORTED_CODEC], "subtitle track", " in an unsupported codec not kept"),
         (lost["data", UNSUPPORTED_KIND], "data track", " not kept"),
         (damaged, "audio track", f" not kept: {'its header is' if damaged == 1 else 'their headers are'} damaged"),
     )

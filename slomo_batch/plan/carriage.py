@@ -7,6 +7,7 @@ from fractions import Fraction
 from slomo_batch.metadata import Chapter, FileMetadata, Tags
 from slomo_batch.plan.codecs import ENCODERS
 from slomo_batch.plan.containers import Container, container_of
+from slomo_batch.plan.subtitles import subtitle_losses
 from slomo_batch.plan.timecode import timecode_at, timecode_refusal
 from slomo_batch.records import ColorFacts, Track, VideoPlan
 from slomo_batch.side_data import SideData
@@ -30,6 +31,7 @@ def losses(plan: VideoPlan, output_color: ColorFacts) -> tuple[str, ...]:
         *stated,
         *_side_data_losses(plan.facts.side_data, container),
         *_attachment_losses(plan.facts.other_tracks, container),
+        *subtitle_losses(plan.facts, container),
         *_metadata_losses(plan),
     )
 

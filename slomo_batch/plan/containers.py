@@ -138,6 +138,10 @@ class Container:
     """Encoder of other tracks."""
     lossless_audio: AudioEncoder = AAC
     """Encoder of other tracks whose source is lossless."""
+    copied_subtitles: frozenset[str]
+    """Codecs of subtitle tracks that can be copied, by FFmpeg's names."""
+    text_subtitles: str
+    """Codec that subtitles in another text codec are converted to."""
     has_exact_times: bool
     """True for the family of MP4: times are exact to the tick, the index is at the front, and an edit list states the
     delay of audio. False for that of Matroska: times are rounded to milliseconds, and each audio track's header states
@@ -209,6 +213,8 @@ _TABLE = (
         codecs=frozenset({"h264", "hevc", "av1", "vp9", "ffv1"}),
         tags=_HEVC_TAG,
         copied_audio=_COMPRESSED,
+        copied_subtitles=frozenset({"mov_text"}),
+        text_subtitles="mov_text",
         has_exact_times=True,
         states_aspect_ratio=True,
         plain_tags=_MP4_TAGS,
@@ -222,6 +228,8 @@ _TABLE = (
         codecs=frozenset({"h264", "hevc", "prores"}),
         tags=_HEVC_TAG,
         copied_audio=(_COMPRESSED | _PCM) - {"flac", "opus"},
+        copied_subtitles=frozenset({"mov_text"}),
+        text_subtitles="mov_text",
         has_exact_times=True,
         states_aspect_ratio=True,
         states_geometry=False,  # FFmpeg writes only the boxes of Apple's spatial video
@@ -235,6 +243,8 @@ _TABLE = (
         codecs=frozenset({"h264", "hevc", "av1", "vp9", "prores", "ffv1"}),
         copied_audio=_COMPRESSED | _PCM | {"mp2", "vorbis", "dts", "truehd", "pcm_u8"},
         lossless_audio=FLAC,
+        copied_subtitles=frozenset({"subrip", "ass", "webvtt", "hdmv_pgs_subtitle", "dvd_subtitle", "dvb_subtitle"}),
+        text_subtitles="subrip",
         has_exact_times=False,
         max_rate=Fraction(1000),  # beyond it, two frames would have the same time
         states_aspect_ratio=False,
@@ -251,6 +261,8 @@ _TABLE = (
         auto_codecs=("vp9", "av1"),
         copied_audio=frozenset({"opus", "vorbis"}),
         lossy_audio=OPUS,
+        copied_subtitles=frozenset({"webvtt"}),
+        text_subtitles="webvtt",
         lossless_audio=OPUS,
         has_exact_times=False,
         max_rate=Fraction(1000),

@@ -10,6 +10,7 @@ from slomo_batch.errors import WorkDamaged
 from slomo_batch.media.audio import AudioResult, make_audio
 from slomo_batch.plan.containers import container_of
 from slomo_batch.plan.stored_plan import StoredPlan
+from slomo_batch.plan.subtitles import subtitle_codec, subtitles_of
 from slomo_batch.records import AudioDone
 from slomo_batch.serialization import file_sha256
 from slomo_batch.steps.context import StepContext
@@ -19,8 +20,11 @@ from slomo_batch.steps.video_records import VideoRecords
 
 
 def has_audio(stored: StoredPlan) -> bool:
-    """Whether the output has audio."""
-    return bool(stored.plan.facts.audio) and stored.plan.resolved.audio != "drop"
+    """Whether the output has tracks beside the video: audio, or subtitles."""
+    plan = stored.plan
+    container = container_of(plan.request.output_uri.suffix)
+    has_subtitles = any(subtitle_codec(track.codec, container) for track in subtitles_of(plan.facts))
+    return has_subtitles or (bool(plan.facts.audio) and plan.resolved.audio != "drop")
 
 
 def make_video_audio(stored: StoredPlan, context: StepContext) -> AudioDone:
@@ -43,6 +47,7 @@ def make_video_audio(stored: StoredPlan, context: StepContext) -> AudioDone:
             sha256=file_sha256(tracks),
             num_tracks=made.num_tracks,
             notes=made.notes,
+            num_subtitles=made.num_subtitles,
         )
     winner = records.commit_audio(done)
     if winner.key != key:
@@ -62,8 +67,6 @@ def _found_made(records: VideoRecords) -> AudioDone | None:
 def _make(stored: StoredPlan, context: StepContext, source: Path, tracks: Path) -> AudioResult:
     plan = stored.plan
     index, _ = read_index(stored, context)
-    if plan.resolved.audio == "drop":
-        raise ValueError("audio that is dropped is never made")
     return make_audio(
         source,
         tracks,

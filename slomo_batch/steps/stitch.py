@@ -264,7 +264,13 @@ def _join(
         with closing(_fetched(plan, segments, context, folder)) as fetched:
             stitch(spec, fetched, tracks, out, attached=attached, reserves_moov=False)
     borders = list(accumulate(done.num_frames for done in segments))[:-1]
-    verify_output(out, spec, borders=borders, num_audio_tracks=audio.num_tracks if audio else 0)
+    verify_output(
+        out,
+        spec,
+        borders=borders,
+        num_audio_tracks=audio.num_tracks if audio else 0,
+        num_subtitle_tracks=audio.num_subtitles if audio else 0,
+    )
     return out
 
 

@@ -8,7 +8,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from slomo_batch.media.audio import Mode, _packets, make_audio
+from slomo_batch.media.audio import Mode, make_audio
+from slomo_batch.media.made_tracks import packets_of
 from slomo_batch.media.packet_archive import ArchiveReader
 from slomo_batch.media.pcm import PcmTrack
 from slomo_batch.media.split import AudioArchive
@@ -129,7 +130,7 @@ def test_the_audio_of_every_part_is_in_sync(name: str, mode: Mode, tmp_path: Pat
 def heard_clicks(path: Path) -> list[float]:
     with path.open("rb") as file:
         header = ArchiveReader(file).headers[0]
-    pcm = PcmTrack(partial(_packets, path, 0), header, zero_s=Fraction(0))
+    pcm = PcmTrack(partial(packets_of, path, 0), header, zero_s=Fraction(0))
     return clicks(np.concatenate(list(pcm.blocks()), axis=1), RATE)
 
 

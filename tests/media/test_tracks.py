@@ -47,7 +47,6 @@ def test_tracks_have_their_languages_titles_and_dispositions_in_file_order() -> 
             language="fra",
             title="Sous-titres",
             disposition=("forced",),
-            obstacle=UNSUPPORTED_KIND,
         ),
         Track(stream_index=4, kind="attachment", codec="", title="Letters"),
         Track(
@@ -58,7 +57,7 @@ def test_tracks_have_their_languages_titles_and_dispositions_in_file_order() -> 
         ),
     )
     assert facts.audio == facts.tracks[:2]
-    assert facts.oddities == ("1 subtitle track not kept",)
+    assert facts.oddities == ()
 
 
 def test_a_timecode_track_is_a_data_track() -> None:
@@ -82,7 +81,7 @@ def test_audio_that_this_build_cannot_decode_is_a_track_with_an_obstacle(tmp_pat
 LOST: dict[str, tuple[TrackKind, str]] = {
     "1 other video stream not kept": ("video", NOT_THE_MAIN_VIDEO),
     "1 audio track in an unsupported codec not kept": ("audio", UNSUPPORTED_CODEC),
-    "1 subtitle track not kept": ("subtitle", UNSUPPORTED_KIND),
+    "1 subtitle track in an unsupported codec not kept": ("subtitle", UNSUPPORTED_CODEC),
     "1 data track not kept": ("data", UNSUPPORTED_KIND),
     "1 audio track not kept: its header is damaged": ("audio", DAMAGED_HEADER),
 }
@@ -101,7 +100,7 @@ def test_notes_come_in_a_fixed_order() -> None:
 
 
 def test_a_note_counts_the_tracks_of_one_kind_and_obstacle() -> None:
-    assert list(notes(lost(*2 * [LOST["1 subtitle track not kept"]]))) == ["2 subtitle tracks not kept"]
+    assert list(notes(lost(*2 * [LOST["1 data track not kept"]]))) == ["2 data tracks not kept"]
     unsupported = lost(*2 * [LOST["1 audio track in an unsupported codec not kept"]])
     assert list(notes(unsupported)) == ["2 audio tracks in an unsupported codec not kept"]
     damaged = lost(*3 * [LOST["1 audio track not kept: its header is damaged"]])

@@ -1,0 +1,89 @@
+"""Convert text subtitles from one codec to another, through FFmpeg's decoders and encoders.
+
+Decoders return an event in the form of ASS; encoders take that, and keep what their codec has of its styles.
+"""
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, replace
+from fractions import Fraction
+from typing import Any
+
+import av
+from av.codec.context import CodecContext
+from av.subtitles.subtitle import SubtitleSet
+
+from slomo_batch.media.packets import ArchivedPacket, StreamHeader, open_decoder, to_av
+
+TICK_S = Fraction(1, 1000)
+"""Tick of the text tracks of the output."""
+_FIELDS_BEFORE_TEXT = "0,0,Default,,0,0,0,,"
+_NUM_FIELDS_BEFORE_TEXT = 8
+_ONLY_ONE_AT_A_TIME = frozenset({"mov_text"})
+"""Codecs that show one event at a time."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TextEvent:
+    """A text, and when it is shown, in ticks of TICK_S of the output."""
+
+    start: int
+    end: int
+    text: str
+    """In the form of ASS, without the fields before the text."""
+
+
+class TextConverter:
+    """Converts the events of one track to another codec."""
+
+    def __init__(self, source: StreamHeader, codec: str) -> None:
+        decoder: Any = open_decoder(source)
+        decoder.open(strict=False)
+        encoder: Any = CodecContext.create(codec, "w")
+        encoder.time_base, encoder.subtitle_header = TICK_S, decoder.subtitle_header
+        encoder.open()
+        self._source, self._decoder, self._encoder = source, decoder, encoder
+        self.header = replace(
+            source, codec=codec, decoder="", time_base=TICK_S, extradata=encoder.extradata or b"", codec_tag=""
+        )
+
+    def texts(self, packet: ArchivedPacket) -> list[str]:
+        """What the packet shows; empty if it cannot be decoded."""
+        try:
+            found = self._decoder.decode2(to_av(packet, self._source))
+        except av.FFmpegError:
+            return []
+        lines = [rect.ass.decode("utf-8", "replace") for rect in found.rects if rect.type == b"ass"] if found else []
+        return [line.split(",", _NUM_FIELDS_BEFORE_TEXT)[-1] for line in lines]
+
+    def packets(self, events: Iterable[TextEvent]) -> Iterator[ArchivedPacket]:
+        """The packets of the converted track, in order."""
+        ordered: Iterable[TextEvent] = sorted(events, key=lambda event: (event.start, event.end))
+        for event in one_at_a_time(ordered) if self.header.codec in _ONLY_ONE_AT_A_TIME else ordered:
+            line = f"{_FIELDS_BEFORE_TEXT}{event.text}".encode()
+            shown = SubtitleSet.create(text=line, start=0, end=event.end - event.start, pts=0)
+            yield ArchivedPacket(
+                stream=0,
+                pts=event.start,
+                dts=event.start,
+                duration=event.end - event.start,
+                is_keyframe=True,
+                is_discarded=False,
+                data=bytes(self._encoder.encode_subtitle(shown)),
+            )
+
+
+def one_at_a_time(events: Iterable[TextEvent]) -> Iterator[TextEvent]:
+    """The events, ordered by start, as events that do not overlap: where several are shown, their texts are joined."""
+    shown: list[TextEvent] = []
+    at = 0
+    for event in (*events, None):
+        until = None if event is None else event.start
+        while shown and (until is None or at < until):
+            end = min(one.end for one in shown)
+            end = end if until is None else min(end, until)
+            if end > at:
+                yield TextEvent(start=at, end=end, text="\\N".join(one.text for one in shown))
+            at, shown = end, [one for one in shown if one.end > end]
+        if event is not None:
+            at = event.start
+            shown.append(event)

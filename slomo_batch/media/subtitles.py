@@ -1,0 +1,105 @@
+"""Make the output's subtitle tracks: on the time map of the picture, copied or converted to the container's text.
+
+Times inside the payload are retimed too (`subtitle_times`). An event that is not within the output is dropped; one that
+begins before it or ends after it is cut.
+"""
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, replace
+from fractions import Fraction
+from math import ceil
+from pathlib import Path
+
+from slomo_batch.media.made_tracks import MadeTrack, packets_of
+from slomo_batch.media.packets import ArchivedPacket, StreamHeader
+from slomo_batch.media.subtitle_text import TICK_S, TextConverter, TextEvent
+from slomo_batch.media.subtitle_times import EventClock, retimed_payload
+from slomo_batch.plan.containers import Container
+from slomo_batch.plan.subtitles import TEXT_CODECS, subtitle_codec, subtitle_name
+
+_EMPTY = frozenset({b"", b"\0\0"})
+"""Payloads that show nothing: MP4 fills the time between two texts with them."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SubtitleTiming:
+    """When the output's subtitles are shown."""
+
+    output_time: Callable[[Fraction], Fraction]
+    """The output's time for a time on the source's clock, both in seconds."""
+    duration_s: Fraction
+    """Of the output."""
+
+    def ticks(self, packet: ArchivedPacket, time_base: Fraction) -> tuple[int, int | None, EventClock] | None:
+        """Start and end of a packet in ticks of TICK_S, and the clock of what is inside; None if it is not shown.
+
+        A picture without a duration has no end.
+        """
+        time = packet.dts if packet.pts is None else packet.pts
+        if time is None:
+            return None
+        start_s, duration_s = time * time_base, (packet.duration or 0) * time_base
+        begin, end = self.output_time(start_s), self.output_time(start_s + duration_s)
+        if begin >= self.duration_s or (end <= 0 and (duration_s or begin < 0)):
+            return None
+        start = ceil(max(begin, Fraction(0)) / TICK_S)
+        clock = EventClock(start_s=start_s, duration_s=duration_s, output_time=self.output_time)
+        return start, ceil(min(end, self.duration_s) / TICK_S) if duration_s else None, clock
+
+
+def subtitle_track(
+    source: Path,
+    place: int,
+    header: StreamHeader,
+    *,
+    number: int,
+    container: Container,
+    timing: SubtitleTiming,
+    disposition: tuple[str, ...],
+) -> MadeTrack | str | None:
+    """The output's track for a subtitle track of the archive `source`; a note if it has no text within the output; None
+    if the container does not take it, which the plan notes.
+
+    `number` counts the subtitle tracks from 1.
+    """
+    codec = subtitle_codec(header.codec, container)
+    if not codec:
+        return None
+    packets = (packet for packet in packets_of(source, place) if packet.data not in _EMPTY)
+    if codec == header.codec:
+        made, kept = _copied(header, packets, timing), replace(header, time_base=TICK_S)
+        made = iter(sorted(made, key=lambda packet: packet.pts or 0)) if codec in TEXT_CODECS else made
+    else:
+        converter = TextConverter(header, codec)
+        made, kept = converter.packets(_events(converter, header, packets, timing)), converter.header
+    first = next(made, None)
+    if first is None:
+        return f"{subtitle_name(number, header.language)} is dropped: it shows nothing within the output"
+    return MadeTrack(header=kept, packets=_chained(first, made), notes=list, disposition=disposition)
+
+
+def _chained(first: ArchivedPacket, others: Iterator[ArchivedPacket]) -> Iterator[ArchivedPacket]:
+    yield first
+    yield from others
+
+
+def _copied(
+    header: StreamHeader, packets: Iterator[ArchivedPacket], timing: SubtitleTiming
+) -> Iterator[ArchivedPacket]:
+    for packet in packets:
+        ticks = timing.ticks(packet, header.time_base)
+        if ticks is not None:
+            start, end, clock = ticks
+            data = retimed_payload(header.codec, packet.data, clock)
+            duration = None if end is None else max(end - start, 1)
+            yield replace(packet, pts=start, dts=start, duration=duration, data=data)
+
+
+def _events(
+    converter: TextConverter, header: StreamHeader, packets: Iterator[ArchivedPacket], timing: SubtitleTiming
+) -> Iterator[TextEvent]:
+    for packet in packets:
+        ticks = timing.ticks(packet, header.time_base)
+        if ticks is not None and ticks[1] is not None:
+            for text in converter.texts(packet):
+                yield TextEvent(start=ticks[0], end=max(ticks[1], ticks[0] + 1), text=text)
