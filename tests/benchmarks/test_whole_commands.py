@@ -42,6 +42,8 @@ HEADINGS: Mapping[str, Row] = {
     "demo": ("engine", "wall, s"),
 }  # fmt: skip
 """By table."""
+TEXT = ("clip", "command", "engine")
+"""Columns that hold no numbers."""
 STAGES = ("model", "encode", "color", "decode", "judge", "hash", "total")
 Show = Callable[[str, Row], None]
 
@@ -57,7 +59,8 @@ def show() -> Iterator[Show]:
     yield add
     for name, (headings, *rows) in tables.items():
         print(f"\n\n{name}\n")  # noqa: T201 the product of a benchmark
-        for row in (headings, ["---"] * len(headings), *rows):
+        is_text = [heading in TEXT for heading in headings]
+        for row in (headings, ["---" if text else "---:" for text in is_text], *rows):
             print("|", " | ".join(map(str, row)), "|")  # noqa: T201 as above
     print(json.dumps({**circumstances(), "cores": len(CORES), "weights": shipped_names()[-1]}))  # noqa: T201 as above
 
