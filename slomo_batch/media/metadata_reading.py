@@ -3,7 +3,9 @@
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from fractions import Fraction
+from pathlib import Path
 
+import av
 from av.container import InputContainer
 from av.stream import AttachmentStream, Disposition
 from av.video.stream import VideoStream
@@ -85,6 +87,21 @@ def _timecode(metadata: Mapping[str, str]) -> str:
     """The timecode, with a semicolon if it is a drop-frame one; empty if there is none."""
     found = next((value for name, value in metadata.items() if name.lower() == "timecode"), "").strip()
     return found.replace(".", ";") if _TIMECODE.fullmatch(found) else ""
+
+
+def notes_on_missing(path: Path, metadata: FileMetadata) -> Iterator[str]:
+    """Notes on what a finished file does not have of the metadata that was to be written into it.
+
+    FFmpeg stores nothing of a value that it does not understand, such as a creation time in words.
+    """
+    with av.open(str(path), "r", metadata_errors="replace") as container:
+        found = {name.lower() for name in container.metadata}
+        num_chapters = len(container.chapters())
+    missing = [name for name, _ in metadata.tags if name.lower().replace(" ", "_") not in found and name not in found]
+    if missing:
+        yield f"not kept, since FFmpeg does not store their values: the tags {', '.join(missing[:8])}"
+    if num_chapters != len(metadata.chapters):
+        yield f"{num_chapters} of {len(metadata.chapters)} chapters kept"
 
 
 # ---- attached files ------------------------------------------------------------------------------------------------

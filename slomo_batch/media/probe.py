@@ -152,7 +152,7 @@ def _probed(
     tracks = tracks_of(container, video)
     oddities = (
         *(f"the pixel format changes midway: {form} is converted" for form in converted),
-        *_picture_notes(copy_check.first_frame),
+        *_picture_notes(video, copy_check.first_frame),
         *([f"the video is stream {video.index}, since another stream is a single picture"] if num_covers else []),
         *notes_on_lost_tracks(tracks),
         *_time_notes(timeline, num_left_out, dropped_duration_s),
@@ -285,7 +285,7 @@ def _rotation(frame: av.VideoFrame) -> int:
 # ---- oddities ------------------------------------------------------------------------------------------------------
 
 
-def _picture_notes(first_frame: av.VideoFrame) -> Iterator[str]:
+def _picture_notes(video: VideoStream, first_frame: av.VideoFrame) -> Iterator[str]:
     """Notes about what is done to the pictures, or lost of them."""
     if _rotation(first_frame):
         yield f"players rotate the video by {_rotation(first_frame)} degrees counterclockwise"
@@ -293,7 +293,8 @@ def _picture_notes(first_frame: av.VideoFrame) -> Iterator[str]:
         yield f"the rotation of {first_frame.rotation} degrees is rounded to a quarter turn"
     if _is_mirrored(first_frame):
         yield "players mirror the video, which is not kept"
-    if any(component.is_alpha for component in first_frame.format.components):
+    has_alpha_beside = video.metadata.get("alpha_mode") == "1"  # as VP8 and VP9 in WebM have it
+    if has_alpha_beside or any(component.is_alpha for component in first_frame.format.components):
         yield "transparency is not kept"
 
 

@@ -15,7 +15,7 @@ from slomo_batch.errors import BorderMismatch, ObjectMissing, OutputExists, Outp
 from slomo_batch.media.concat import MoovDoesNotFit, StitchSpec, stitch
 from slomo_batch.media.encode import SegmentFacts
 from slomo_batch.media.inspect import verify_output
-from slomo_batch.media.metadata_reading import attached_files
+from slomo_batch.media.metadata_reading import attached_files, notes_on_missing
 from slomo_batch.metadata import AttachedFile
 from slomo_batch.plan.carriage import attachments_for, metadata_for, side_data_for
 from slomo_batch.plan.codecs import codec_of
@@ -157,7 +157,12 @@ def _receipt(stored: StoredPlan, segments: Sequence[ChunkDone], audio: AudioDone
         frames_sha256=_frames_sha256(segments),
         weights_name=plan.resolved.weights_name,
         machines=tuple(dict.fromkeys(done.machine for done in segments)),
-        notes=(*stored.notes, *(audio.notes if audio else ()), *_held_notes(counts)),
+        notes=(
+            *stored.notes,
+            *(audio.notes if audio else ()),
+            *_held_notes(counts),
+            *notes_on_missing(out, metadata_for(plan)),
+        ),
     )
 
 

@@ -3,11 +3,12 @@
 import io
 from dataclasses import replace
 from fractions import Fraction
+from pathlib import Path
 
 import av
 import pytest
 
-from slomo_batch.media.metadata_reading import MAX_TAG_BYTES, attached_files
+from slomo_batch.media.metadata_reading import MAX_TAG_BYTES, attached_files, notes_on_missing
 from slomo_batch.media.probe import probe
 from slomo_batch.metadata import Chapter, FileMetadata
 from slomo_batch.plan.stored_plan import StoredPlan
@@ -95,3 +96,15 @@ def test_attached_files_have_their_bytes_names_and_types() -> None:
         False,
     )
     assert (cover.name, cover.mimetype, cover.data, cover.is_cover) == ("cover.jpg", "image/jpeg", jpeg(), True)
+
+
+def test_what_a_finished_file_lacks_is_noted(tmp_path: Path) -> None:
+    path = tmp_path / "film.mkv"
+    path.write_bytes(tagged_file({"title": "Film", "my own": "x"}, {}))
+    has = FileMetadata(tags=(("title", "Film"), ("my own", "x")))
+    assert list(notes_on_missing(path, has)) == []
+    wanted = FileMetadata(tags=(*has.tags, ("MAKE", "y")), chapters=(Chapter(start_s=Fraction(0), end_s=Fraction(1)),))
+    assert list(notes_on_missing(path, wanted)) == [
+        "not kept, since FFmpeg does not store their values: the tags MAKE",
+        "0 of 1 chapters kept",
+    ]
