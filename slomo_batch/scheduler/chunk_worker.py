@@ -27,6 +27,7 @@ class WorkerNeeds:
     max_workers: int
     num_gpus: float
     num_cpus: int
+    """CPUs that Ray keeps for it; 0 on a Ray of this job's own, which knows only the CPUs of steps."""
     slots: int
     """Chunks one worker holds at a time: one in the model, the others fetching, decoding, encoding, uploading."""
     cores: int
@@ -36,7 +37,7 @@ class WorkerNeeds:
 
     def share_of(self, num_cores: int) -> float:
         """The share of the memory of a machine with so many cores, and of its GPU, that one worker may plan with."""
-        return min(1.0, self.num_gpus or self.num_cpus / num_cores)
+        return min(1.0, self.num_gpus or self.cores / num_cores)
 
     @property
     def resources(self) -> Resources:

@@ -62,7 +62,7 @@ COUNT_CPUS_S = 5.0
 def steps_in_flight(num_cpus: float, max_workers: int) -> int:
     """How many steps without a model may be in flight on a cluster, running or waiting for a CPU.
 
-    `num_cpus` counts the CPUs of live machines that no worker with a GPU holds. The result follows it up and down,
+    `num_cpus` counts the CPUs of live machines that no worker holds. The result follows it up and down,
     between `MIN_STEPS` and what `max_workers` workers need.
     """
     most = max(MOST_STEPS, ceil(max_workers / WORKERS_PER_STEP))

@@ -249,10 +249,10 @@ def _worker_needs(settings: ClusterSettings, *, is_local: bool, num_gpus: float)
         return _needs_with_gpus(settings, gpus, is_local=is_local, num_gpus=num_gpus)
     if is_local:
         shares = _shares(settings)
-        return _needs(settings, is_local=True, max_workers=shares.workers, num_cpus=shares.cores, slots=shares.slots)
+        return _needs(settings, is_local=True, max_workers=shares.workers, cores=shares.cores, slots=shares.slots)
     cores = settings.cpus_per_worker
     most = settings.max_workers
-    return _needs(settings, is_local=False, max_workers=most, num_cpus=cores, slots=chunks_at_once(cores))
+    return _needs(settings, is_local=False, max_workers=most, cores=cores, slots=chunks_at_once(cores))
 
 
 def _needs_with_gpus(settings: ClusterSettings, gpus: float, *, is_local: bool, num_gpus: float) -> "WorkerNeeds":
@@ -262,11 +262,11 @@ def _needs_with_gpus(settings: ClusterSettings, gpus: float, *, is_local: bool, 
         workers = min(settings.max_workers, max(1, int(num_gpus / gpus)))
         cores = cores_beside_gpu(len(os.sched_getaffinity(0)), workers)
     most, slots = settings.max_workers, chunks_beside_gpu(cores)
-    return _needs(settings, is_local=is_local, max_workers=most, num_cpus=cores, slots=slots, num_gpus=gpus)
+    return _needs(settings, is_local=is_local, max_workers=most, cores=cores, slots=slots, num_gpus=gpus)
 
 
 def _needs(
-    settings: ClusterSettings, *, is_local: bool, max_workers: int, num_cpus: int, slots: int, num_gpus: float = 0.0
+    settings: ClusterSettings, *, is_local: bool, max_workers: int, cores: int, slots: int, num_gpus: float = 0.0
 ) -> "WorkerNeeds":
     from slomo_batch.scheduler.chunk_worker import WorkerNeeds  # noqa: PLC0415 an inline job never loads Ray
 
@@ -274,9 +274,9 @@ def _needs(
         min_workers=max(settings.min_workers, 1 if is_local else 0),  # it starts while the first video is opened
         max_workers=max_workers,
         num_gpus=num_gpus,
-        num_cpus=num_cpus,
+        num_cpus=0 if is_local else cores,  # this process counts the workers of its own Ray
         slots=slots,
-        cores=max(slots, num_cpus),
+        cores=max(slots, cores),
         hang_s=settings.hang_s,
     )
 
@@ -299,7 +299,7 @@ def _connect(settings: ClusterSettings) -> _Connected:
     choice = ray_address.choose() if settings.address == "auto" else RayChoice(address=settings.address)
     if choice.address == LOCAL:
         _load_ahead()
-        _start_here(settings)
+        _start_here()
         return _Connected(own=True, notes=choice.notes)
     import ray  # noqa: PLC0415 an inline job never loads Ray
 
@@ -328,16 +328,15 @@ def _load_ahead() -> None:
     Thread(target=load, daemon=True).start()
 
 
-def _start_here(settings: ClusterSettings) -> None:
+def _start_here() -> None:
     import ray  # noqa: PLC0415 an inline job never loads Ray
 
     try:
-        # Tasks get separate CPUs, so that a split never waits for the workers that wait for its chunks.
-        shares = _shares(settings)
-        num_cpus = shares.workers * shares.cores + LOCAL_TASKS
+        # Only steps take CPUs of this Ray, so that a split never waits for the workers that wait for its chunks. For
+        # each CPU that Ray is given, it starts a process ahead.
         ray.init(
             address=LOCAL,
-            num_cpus=num_cpus,
+            num_cpus=LOCAL_TASKS,
             include_dashboard=False,
             log_to_driver=False,
             logging_level=logging.ERROR,

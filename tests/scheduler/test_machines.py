@@ -36,12 +36,12 @@ def test_an_address_where_nothing_listens_is_reported_at_once(tmp_path: Path) ->
             Cluster(),
             0,
             True,
-            {"max_workers": 2, "min_workers": 1, "num_gpus": 0, "num_cpus": 8, "slots": 4, "cores": 8},
+            {"max_workers": 2, "min_workers": 1, "num_gpus": 0, "num_cpus": 0, "slots": 4, "cores": 8},
         ),
-        (Cluster(), 1, True, {"num_gpus": 1, "num_cpus": 15, "slots": 4, "cores": 15}),
-        (Cluster(gpus_per_worker=Fraction(1, 2)), 1, True, {"num_gpus": 0.5, "num_cpus": 7, "cores": 7}),
-        (Cluster(cpus_per_worker=3), 1, True, {"num_gpus": 1, "num_cpus": 3, "slots": 2, "cores": 3}),
-        (Cluster(gpus_per_worker=Fraction(0)), 1, True, {"num_gpus": 0, "num_cpus": 8}),
+        (Cluster(), 1, True, {"num_gpus": 1, "num_cpus": 0, "slots": 4, "cores": 15}),
+        (Cluster(gpus_per_worker=Fraction(1, 2)), 1, True, {"num_gpus": 0.5, "num_cpus": 0, "cores": 7}),
+        (Cluster(cpus_per_worker=3), 1, True, {"num_gpus": 1, "num_cpus": 0, "slots": 2, "cores": 3}),
+        (Cluster(gpus_per_worker=Fraction(0)), 1, True, {"num_gpus": 0, "num_cpus": 0, "cores": 8}),
     ],
 )
 def test_what_a_worker_takes(
@@ -54,12 +54,10 @@ def test_what_a_worker_takes(
 
 
 @pytest.mark.parametrize(
-    ("num_gpus", "num_cpus", "share"), [(0, 1, 1 / 16), (0, 8, 0.5), (0, 99, 1), (0.25, 1, 0.25), (1, 1, 1), (2, 1, 1)]
+    ("num_gpus", "cores", "share"), [(0, 1, 1 / 16), (0, 8, 0.5), (0, 99, 1), (0.25, 1, 0.25), (1, 1, 1), (2, 1, 1)]
 )
-def test_workers_of_one_machine_share_its_memory(num_gpus: float, num_cpus: int, share: float) -> None:
-    needs = WorkerNeeds(
-        min_workers=0, max_workers=9, num_gpus=num_gpus, num_cpus=num_cpus, slots=2, cores=2, hang_s=3600
-    )
+def test_workers_of_one_machine_share_its_memory(num_gpus: float, cores: int, share: float) -> None:
+    needs = WorkerNeeds(min_workers=0, max_workers=9, num_gpus=num_gpus, num_cpus=0, slots=1, cores=cores, hang_s=3600)
     assert needs.share_of(16) == share
 
 
