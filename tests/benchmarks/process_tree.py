@@ -22,7 +22,7 @@ def cpu_seconds_by_role(arguments: Sequence[str], *, cwd: Path) -> Counter[str]:
     What a process does in the last tenth of a second before its end is not counted.
 
     Raises:
-        CalledProcessError: the command failed; its output is in the error.
+        RuntimeError: the command failed; its output is in the error.
     """
     spent: dict[tuple[int, float], tuple[str, float]] = {}
     with (
@@ -38,7 +38,7 @@ def cpu_seconds_by_role(arguments: Sequence[str], *, cwd: Path) -> Counter[str]:
             time.sleep(LOOK_EVERY_S)
         if command.returncode:
             output.seek(0)
-            raise subprocess.CalledProcessError(command.returncode, arguments, output.read())
+            raise RuntimeError(f"exit code {command.returncode}: {output.read()}")
     by_role: Counter[str] = Counter()
     for role, seconds in spent.values():
         by_role[role] += seconds  # type: ignore[assignment] # seconds count as well
