@@ -11,13 +11,22 @@ from slomo_batch.manifest.composition import compose, validate_settings
 from slomo_batch.manifest.output_names import default_work, literal_suffix
 from slomo_batch.manifest.row_settings import check_row, independent_of, row_sections
 from slomo_batch.manifest.scalars import invalid
-from slomo_batch.manifest.sections import InputSpec, JobSettings, OutputSpec, VideoSections, with_settings
+from slomo_batch.manifest.sections import (
+    DESCRIBED_IN_DOCSTRINGS,
+    InputSpec,
+    JobSettings,
+    OutputSpec,
+    VideoSections,
+    with_settings,
+)
 from slomo_batch.settings import Settings
 
 
 @with_settings(JobSettings)
 class Manifest(VideoSections):
     """A job: which videos, how they are converted, and where the results go."""
+
+    model_config = DESCRIBED_IN_DOCSTRINGS
 
     version: value_types.Version
     """Version of the manifest format."""

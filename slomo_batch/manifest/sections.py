@@ -23,12 +23,14 @@ from slomo_batch.storage.s3_options import S3Options
 
 R = TypeVar("R")
 S = TypeVar("S", bound="Section")
+DESCRIBED_IN_DOCSTRINGS = ConfigDict(use_attribute_docstrings=True)
+"""Of sections with keys that are not made from a record. Pydantic parses their source for it, which takes time."""
 
 
 class Section(BaseModel):
     """A mapping in the manifest."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid", use_attribute_docstrings=True)
+    model_config = ConfigDict(frozen=True, extra="forbid")
     declared: ClassVar[type | None] = None
     """The record that the whole section was made from, by `section_of`."""
 
@@ -149,7 +151,9 @@ class JobSettings:
 class InputSpec(VideoSections):
     """Videos, by `uri` or by `table`. The settings of an input override the manifest's."""
 
-    model_config = ConfigDict(json_schema_extra={"oneOf": [{"required": ["uri"]}, {"required": ["table"]}]})
+    model_config = DESCRIBED_IN_DOCSTRINGS | ConfigDict(
+        json_schema_extra={"oneOf": [{"required": ["uri"]}, {"required": ["table"]}]}
+    )
 
     uri: value_types.Location = ""
     """A file, a folder or a glob (s3://bucket/2019/**/*.mp4); local, file:// or s3://."""
@@ -191,6 +195,8 @@ class InputSpec(VideoSections):
 
 class OutputSpec(Section):
     """Names of the outputs."""
+
+    model_config = DESCRIBED_IN_DOCSTRINGS
 
     uri: value_types.Template
     """The name of each output: a path or s3:// URI with the placeholders {relpath}, {stem}, {name} and {ext} of the
