@@ -322,6 +322,18 @@ class PairRun:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class FrameCaptions:
+    """The closed captions of one source frame."""
+
+    frame: int
+    """Number of the source frame."""
+    pairs: str
+    """Triplets of CEA-608 that are not padding, as FFmpeg's side data has them, in hexadecimal digits."""
+    has_708: bool = False
+    """Whether the frame has CEA-708 captions too."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class ChunkDone:
     """A committed segment."""
 
@@ -351,6 +363,8 @@ class ChunkDone:
     """What the output frames of each pair are, in order. Empty if an earlier version made the segment."""
     damaged_frames: tuple[int, ...] = ()
     """Numbers of the source frames that `counts.held_damaged` counts; empty if an earlier version made the segment."""
+    captions: tuple[FrameCaptions, ...] = ()
+    """Of the frames at which the chunk's pairs begin, in order; frames without captions are left out."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

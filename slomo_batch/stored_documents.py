@@ -27,6 +27,7 @@ from slomo_batch.records import (
     ChunkDone,
     ColorFacts,
     DriverClaim,
+    FrameCaptions,
     FrameCounts,
     Machine,
     OutputOwnership,
@@ -189,8 +190,14 @@ DOCUMENTS: Mapping[str, Schema] = MappingProxyType(
             ChunkDone,
             "video_id chunk_id index attempt segment_key size_bytes sha256 extradata_sha256 num_frames max_reorder "
             "frame_hashes first_border_hash last_border_hash counts machine seconds",
-            parts={"counts": _COUNTS, "machine": _MACHINE, "seconds": _SECONDS, "pair_runs": _PAIR_RUN},
-            later="pair_runs damaged_frames",
+            parts={
+                "counts": _COUNTS,
+                "machine": _MACHINE,
+                "seconds": _SECONDS,
+                "pair_runs": _PAIR_RUN,
+                "captions": Schema(FrameCaptions, "frame pairs", later="has_708"),
+            },
+            later="pair_runs damaged_frames captions",
         ),
     }
 )

@@ -13,15 +13,18 @@ from av.error import FFmpegError
 from av.video.codeccontext import VideoCodecContext
 
 from slomo_batch.errors import FrameMissing, SegmentInvalid, SourceUnsupported
+from slomo_batch.media.captions import captions_of
 from slomo_batch.media.frames import picture_from_frame, planar_format_name
 from slomo_batch.media.packet_archive import ArchiveReader
 from slomo_batch.media.packets import ArchivedPacket, StreamHeader, open_decoder, to_av
 from slomo_batch.media.picture_properties import PropertyCheck
 from slomo_batch.picture import PIXEL_FORMATS, Picture
+from slomo_batch.records import FrameCaptions
 
 
-def decode_chunk(archive: ArchiveReader) -> Iterator[Picture]:
-    """The source frames listed in the chunk archive's note, in planar form.
+def decode_chunk(archive: ArchiveReader, captions: list[FrameCaptions] | None = None) -> Iterator[Picture]:
+    """The source frames listed in the chunk archive's note, in planar form. Their closed captions are added to
+    `captions`.
 
     Raises:
         FrameMissing: the decoder does not return a listed frame.
@@ -31,7 +34,8 @@ def decode_chunk(archive: ArchiveReader) -> Iterator[Picture]:
     note = archive.note
     planar = PIXEL_FORMATS[planar_format_name(note["pixel_format"])]
     size = note["width"], note["height"]
-    for frame in frames_at(archive, archive.headers[0], note["pts"], note.get("joins", ())):
+    frames = frames_at(archive, archive.headers[0], note["pts"], note.get("joins", ()))
+    for number, frame in enumerate(frames, note["first_frame"]):
         if (frame.width, frame.height) != size or planar_format_name(frame.format.name) != planar.name:
             raise SourceUnsupported(
                 "not yet supported: the size or pixel format changes midway",
@@ -40,6 +44,8 @@ def decode_chunk(archive: ArchiveReader) -> Iterator[Picture]:
                 got=f"{frame.width}x{frame.height} {frame.format.name}",
                 remedy="Cut the file there, and convert its parts separately.",
             )
+        if captions is not None and (found := captions_of(frame, number)) is not None:
+            captions.append(found)
         yield picture_from_frame(frame, planar)
 
 

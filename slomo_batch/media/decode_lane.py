@@ -10,7 +10,7 @@ from collections.abc import Collection, Iterable, Iterator
 from dataclasses import dataclass
 from fractions import Fraction
 from itertools import chain, islice, pairwise
-from typing import Any
+from typing import Any, cast
 
 import av
 import numpy as np
@@ -18,6 +18,7 @@ from av.video.codeccontext import VideoCodecContext
 from av.video.stream import VideoStream
 
 from slomo_batch.errors import SourceUnreadable
+from slomo_batch.media.captions import CAPTIONS
 from slomo_batch.media.decode import decode_packet
 from slomo_batch.media.frames import fit_frame, frame_from_picture, picture_from_frame, planar_format_name
 from slomo_batch.media.packet_archive import packet_record
@@ -227,6 +228,7 @@ class LosslessEncoder:
                 is_keyframe=True,
                 is_discarded=False,
                 data=self._coded(source_frame.frame),
+                side_data=_captions(source_frame),
             )
         )
 
@@ -236,6 +238,12 @@ class LosslessEncoder:
             exact = frame_from_picture(picture)
             self._last = frame, b"".join(bytes(packet) for packet in self._encoder.encode(exact))
         return self._last[1]
+
+
+def _captions(source_frame: SourceFrame) -> tuple[tuple[str, bytes], ...]:
+    """Closed captions as side data of the packet, which the decoder passes on."""
+    side = None if source_frame.is_held else source_frame.frame.side_data.get(CAPTIONS)
+    return () if side is None else (("a53_cc", bytes(cast("Any", side))),)
 
 
 def _encoder(pix_fmt: str, size: tuple[int, int], time_base: Fraction) -> VideoCodecContext:

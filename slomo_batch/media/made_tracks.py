@@ -39,6 +39,17 @@ def _timed(number: int, track: MadeTrack) -> Iterator[tuple[Fraction, ArchivedPa
         yield (packet.dts or 0) * track.header.time_base, replace(packet, stream=number)
 
 
+def made_tracks(archive: Path) -> list[MadeTrack]:
+    """The tracks of an archive that `write_tracks` wrote."""
+    with archive.open("rb") as file:
+        reader = ArchiveReader(file, str(archive))
+    stated = reader.note.get(DISPOSITIONS) or [()] * len(reader.headers)
+    return [
+        MadeTrack(header=header, packets=packets_of(archive, place), notes=list, disposition=tuple(stated[place]))
+        for place, header in enumerate(reader.headers)
+    ]
+
+
 def packets_of(source: Path, place: int) -> Iterator[ArchivedPacket]:
     """The packets of one stream of an archive."""
     with source.open("rb") as file:

@@ -32,7 +32,7 @@ _DROPPED = {
     "ICC_PROFILE": "the ICC profile",
     "AFD": "the active format description",
     "PANSCAN": "the pan-scan rectangle",
-    "A53_CC": "closed captions in the pictures",
+    "A53_CC": "closed captions in the pictures (CEA-608 becomes a subtitle track)",
 }
 """Names of side data that no output gets, by PyAV's name."""
 

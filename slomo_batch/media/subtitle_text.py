@@ -3,9 +3,10 @@
 Decoders return an event in the form of ASS; encoders take that, and keep what their codec has of its styles.
 """
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from fractions import Fraction
+from types import MappingProxyType
 from typing import Any
 
 import av
@@ -35,8 +36,10 @@ class TextEvent:
 class TextConverter:
     """Converts the events of one track to another codec."""
 
-    def __init__(self, source: StreamHeader, codec: str) -> None:
+    def __init__(self, source: StreamHeader, codec: str, *, options: Mapping[str, str] = MappingProxyType({})) -> None:
+        """`options` are options of the decoder."""
         decoder: Any = open_decoder(source)
+        decoder.options = {**decoder.options, **options}
         decoder.open(strict=False)
         encoder: Any = CodecContext.create(codec, "w")
         encoder.time_base, encoder.subtitle_header = TICK_S, decoder.subtitle_header

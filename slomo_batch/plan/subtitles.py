@@ -5,9 +5,7 @@ from collections.abc import Iterator
 from slomo_batch.plan.containers import Container
 from slomo_batch.records import Track, VideoFacts
 
-TEXT_CODECS = frozenset(
-    {"ass", "eia_608", "microdvd", "mov_text", "mpl2", "sami", "subrip", "subviewer", "text", "webvtt"}
-)
+TEXT_CODECS = frozenset({"ass", "microdvd", "mov_text", "mpl2", "sami", "subrip", "subviewer", "text", "webvtt"})
 """Codecs of subtitles that are text, by FFmpeg's names."""
 PICTURE_CODECS = frozenset({"dvb_subtitle", "dvd_subtitle", "hdmv_pgs_subtitle"})
 """Codecs of subtitles that are pictures. They are copied, never converted."""

@@ -15,7 +15,7 @@ from slomo_batch.media.encode import SegmentEncoder, SegmentFacts, verify_segmen
 from slomo_batch.media.packet_archive import ArchiveReader
 from slomo_batch.plan.codecs import codec_of
 from slomo_batch.plan.pair_runs import counts_of, runs_of
-from slomo_batch.records import Chunk, ChunkDone, FrameKind, PairRun, VideoPlan
+from slomo_batch.records import Chunk, ChunkDone, FrameCaptions, FrameKind, PairRun, VideoPlan
 from slomo_batch.serialization import file_sha256
 from slomo_batch.steps.context import StepContext
 from slomo_batch.steps.frame_maker import FrameMaker, SourceWindow
@@ -98,6 +98,7 @@ def _make(task: ChunkTask, context: StepContext, folder: Path) -> Generator[Phas
         seconds=watch.seconds(),
         pair_runs=made.runs,
         damaged_frames=made.damaged,
+        captions=made.captions,
     )
 
 
@@ -126,6 +127,7 @@ class _EncodedFrames:
     border_hashes: dict[int, str]
     runs: tuple[PairRun, ...]
     damaged: tuple[int, ...]
+    captions: tuple[FrameCaptions, ...]
 
 
 def _encode(
@@ -133,7 +135,8 @@ def _encode(
 ) -> _EncodedFrames:
     """Decode the chunk, make its output frames, several pairs at once, and encode them in order."""
     plan, chunk = task.plan, task.chunk
-    pictures = watch.each("decode", decode_chunk(archive))
+    captions: list[FrameCaptions] = []
+    pictures = watch.each("decode", decode_chunk(archive, captions))
     window = SourceWindow(
         pictures,
         first=archive.note["first_frame"],
@@ -157,6 +160,7 @@ def _encode(
         border_hashes=window.hashes,
         runs=runs_of(kinds, range(chunk.first_pair, chunk.end_pair)),
         damaged=tuple(number for number in archive.note["held"] if chunk.first_pair <= number < chunk.end_pair),
+        captions=tuple(one for one in captions if chunk.first_pair <= one.frame < chunk.end_pair),
     )
 
 

@@ -12,6 +12,7 @@ from itertools import accumulate, pairwise
 from pathlib import Path
 
 from slomo_batch.errors import BorderMismatch, ObjectMissing, OutputExists, OutputInvalid, WorkDamaged
+from slomo_batch.media.captions import caption_notes
 from slomo_batch.media.concat import MoovDoesNotFit, StitchSpec, stitch
 from slomo_batch.media.encode import SegmentFacts
 from slomo_batch.media.inspect import verify_output
@@ -26,6 +27,7 @@ from slomo_batch.records import AudioDone, ChunkDone, FrameCounts, Lane, OutputO
 from slomo_batch.serialization import file_sha256
 from slomo_batch.settings import Exists
 from slomo_batch.steps.audio import has_audio
+from slomo_batch.steps.captions import add_captions, captions_in
 from slomo_batch.steps.context import StepContext
 from slomo_batch.steps.output_color import output_color
 from slomo_batch.steps.output_ownership import (
@@ -162,6 +164,7 @@ def _receipt(stored: StoredPlan, segments: Sequence[ChunkDone], audio: AudioDone
             *(audio.notes if audio else ()),
             *_held_notes(counts),
             *notes_on_missing(out, metadata_for(plan)),
+            *caption_notes(captions_in(segments)),
         ),
     )
 
@@ -262,6 +265,8 @@ def _join(
     )
     attached = _attached_files(plan, context)
     tracks = _fetch_audio(plan, audio, context, folder) if audio else None
+    captioned = add_captions(stored, segments, tracks, context, folder)
+    tracks = captioned or tracks
     try:
         with closing(_fetched(plan, segments, context, folder)) as fetched:
             stitch(spec, fetched, tracks, out, attached=attached)
@@ -274,7 +279,7 @@ def _join(
         spec,
         borders=borders,
         num_audio_tracks=audio.num_tracks if audio else 0,
-        num_subtitle_tracks=audio.num_subtitles if audio else 0,
+        num_subtitle_tracks=(audio.num_subtitles if audio else 0) + (captioned is not None),
     )
     return out
 
