@@ -3,10 +3,11 @@
 import argparse
 import json
 import sys
+from pathlib import Path
 
 from slomo_batch.cli.arguments import Commands, add_command, add_group, file_path
 from slomo_batch.errors import ManifestError, SegmentInvalid
-from slomo_batch.interpolators.superslomo.shipped_weights import shipped_names
+from slomo_batch.interpolators.superslomo.shipped_weights import resolve_name, shipped_file, shipped_names
 from slomo_batch.manifest.schema import json_schema
 from slomo_batch.sanitize import one_line
 
@@ -14,8 +15,12 @@ from slomo_batch.sanitize import one_line
 def add_file_commands(commands: Commands) -> None:
     """Add the commands."""
     add_command(commands, "schema", "print the JSON Schema of the manifest", _schema)
-    weights = add_group(commands, "weights", "list the shipped weights, or import a checkpoint")
+    weights = add_group(commands, "weights", "list the shipped weights, show what a file is, or import a checkpoint")
     add_command(weights, "list", "list the weights that are shipped with slomo_batch", _weights_list)
+    showing = add_command(
+        weights, "show", "show which network and which prior flow a weights file is for", _weights_show
+    )
+    showing.add_argument("weights", metavar="WEIGHTS", help="a shipped name, or a file")
     importing = add_command(
         weights,
         "import",
@@ -38,6 +43,16 @@ def _schema(_: argparse.Namespace) -> int:
 def _weights_list(_: argparse.Namespace) -> int:
     for name in shipped_names():
         _print(name)
+    return 0
+
+
+def _weights_show(options: argparse.Namespace) -> int:
+    from slomo_batch.interpolators.superslomo import weights  # noqa: PLC0415 loads torch
+
+    name = resolve_name(options.weights)
+    path = shipped_file(name) if name in shipped_names() else Path(name)
+    for line in weights.describe(path):
+        _print(line)
     return 0
 
 

@@ -29,22 +29,26 @@ def medium_preset() -> Search:
     return cv2.DISOpticalFlow.create(cv2.DISOPTICAL_FLOW_PRESET_MEDIUM)
 
 
-def fast_preset() -> Search:
-    """Return a search for small pictures whose flow is refined later: large steps, but up to full resolution."""
+def small_picture_search(
+    *, finest_scale: int, patch_stride: int, descent_iterations: int, refinement_iterations: int
+) -> Search:
+    """Return a search for small pictures whose flow is refined later; `PriorSearch` explains the arguments."""
     search = cv2.DISOpticalFlow.create(cv2.DISOPTICAL_FLOW_PRESET_FAST)
-    search.setFinestScale(0)
-    search.setVariationalRefinementIterations(3)
+    search.setFinestScale(finest_scale)
+    search.setPatchStride(patch_stride)
+    search.setGradientDescentIterations(descent_iterations)
+    search.setVariationalRefinementIterations(refinement_iterations)
     return search
 
 
 def luma_of_pair(i0_CHW: Tensor, i1_CHW: Tensor) -> tuple[Levels, Levels]:
     """Convert two pictures, RGB, [3, H, W], 0 to 1, to 8-bit luma, [H, W]. Only that leaves their device."""
-    levels_0, levels_1 = to_cpu(_luma(i0_CHW), _luma(i1_CHW))
+    levels_0, levels_1 = to_cpu(luma(i0_CHW), luma(i1_CHW))
     return levels_0.numpy(), levels_1.numpy()
 
 
-def _luma(image_CHW: Tensor) -> Tensor:
-    """Return the 8-bit luma on the device of the picture, the same bits on every device."""
+def luma(image_CHW: Tensor) -> Tensor:
+    """Return the 8-bit luma, [H, W], on the device of the picture, the same bits on every device."""
     r, g, b = image_CHW
     luma_HW = r * LUMA_RGB[0] + g * LUMA_RGB[1] + b * LUMA_RGB[2]
     levels_HW: Tensor = luma_HW.mul_(255).round_().clamp_(0, 255).to(torch.uint8).contiguous()

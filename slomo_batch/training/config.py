@@ -7,13 +7,14 @@ from typing import ClassVar, Literal
 
 from slomo_batch.errors import ManifestError
 from slomo_batch.interpolators.superslomo.guided import UNetShape
+from slomo_batch.interpolators.superslomo.prior import FIRST, PriorSearch
 from slomo_batch.manifest.load import read_text
 from slomo_batch.manifest.scalars import did_you_mean
 from slomo_batch.manifest.validation_errors import Problem
 from slomo_batch.manifest.yaml_tree import Tree, read_tree
 from slomo_batch.serialization import InvalidRecord, to_record
 from slomo_batch.settings import Precision
-from slomo_batch.training.config_digest import DIGEST_FIELDS, config_digest
+from slomo_batch.training.config_digest import config_digest, known_fields
 from slomo_batch.training.config_values import value_problems
 from slomo_batch.training.losses import LossWeights, has_any_term
 from slomo_batch.training.samples import SampleConfig
@@ -64,6 +65,8 @@ class TrainingConfig:
     """The project's own small network, or the paper's of 39.6 million parameters."""
     shape: UNetShape = field(default_factory=UNetShape)
     """Channels and kernel size of the U-Nets of `guided`; those of `paper` are fixed."""
+    prior: PriorSearch = FIRST
+    """How the prior flow of `guided` is found; the exported weights state it."""
     start: str = ""
     """Initial weights, a shipped name or a path; empty: random."""
     seed: int = 1
@@ -101,6 +104,10 @@ class TrainingConfig:
         yield from value_problems(self)
         if self.network == "paper" and (self.zero_last_layers or self.shape != UNetShape()):
             yield _problem("network", "zero_last_layers and shape are only valid for the network `guided`")
+        if self.network == "paper" and self.prior != FIRST:
+            yield _problem("prior", "is only valid for the network `guided`")
+        for name, text in self.prior.problems():
+            yield _problem(f"prior.{name}", text)
         if not self.shape.is_valid:
             yield _problem("shape", "channels must be 1 or more, and first_kernel odd")
         if self.samples.crop_px % BLOCK_PX:
@@ -155,7 +162,7 @@ def _described(path: tuple[str | int, ...], text: str) -> Problem:
         text = "expected a mapping at the top level (lines of `key: value`)"
     if text == "unknown key":
         section = "".join(f".{step}" for step in path[:-1] if isinstance(step, str))
-        text += did_you_mean(str(path[-1]), DIGEST_FIELDS[section])
+        text += did_you_mean(str(path[-1]), known_fields(section))
     return Problem(path=path, text=text)
 
 

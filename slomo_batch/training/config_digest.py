@@ -7,6 +7,7 @@ only if its value differs from the neutral one, which means what earlier version
 
 from collections.abc import Mapping
 
+from slomo_batch.interpolators.superslomo.prior import FIRST
 from slomo_batch.serialization import digest, to_json
 
 DIGEST_FIELDS: Mapping[str, tuple[str, ...]] = {
@@ -28,8 +29,19 @@ DIGEST_FIELDS: Mapping[str, tuple[str, ...]] = {
         "penalty", "pixel_range", "reconstruction", "decibels", "laplacian", "census", "perceptual", "vgg16", "flow",
         "flow_at_end", "warping", "smoothness",
     ),
+    ".prior": (
+        "kind", "finest_scale", "patch_stride", "descent_iterations", "refinement_iterations", "median_px",
+    ),
 }  # fmt: skip
 """The fields of each record of a config, by its path in the config, in the order of the digest input."""
+
+LATER_FIELDS: Mapping[str, Mapping[str, object]] = {"": {"prior": FIRST}}
+"""The later fields of each record, with their neutral values."""
+
+
+def known_fields(path: str) -> tuple[str, ...]:
+    """Return the names of all fields of the record at this path."""
+    return (*DIGEST_FIELDS[path], *LATER_FIELDS.get(path, ()))
 
 
 def config_digest(config: object) -> str:
@@ -43,4 +55,5 @@ def digest_input(value: object, path: str = "") -> object:
         return [digest_input(item, path) for item in value]
     if path not in DIGEST_FIELDS:
         return value
-    return {name: digest_input(getattr(value, name), f"{path}.{name}") for name in DIGEST_FIELDS[path]}
+    later = [name for name, neutral in LATER_FIELDS.get(path, {}).items() if getattr(value, name) != neutral]
+    return {name: digest_input(getattr(value, name), f"{path}.{name}") for name in (*DIGEST_FIELDS[path], *later)}

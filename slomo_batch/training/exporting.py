@@ -17,7 +17,9 @@ from safetensors.torch import save_file
 
 from slomo_batch.interpolators.superslomo.guided import MEAN
 from slomo_batch.interpolators.superslomo.paper import MEAN_RGB
+from slomo_batch.interpolators.superslomo.weights import PRIOR_KEY
 from slomo_batch.sanitize import one_line
+from slomo_batch.serialization import to_json
 from slomo_batch.training.config import BLOCK_PX, TrainingConfig, read_config
 from slomo_batch.training.programs import run_program
 from slomo_batch.training.run_folder import BEST, METRICS
@@ -54,6 +56,7 @@ def metadata(config: TrainingConfig, name: str, *, step: int, scores: dict[str, 
         "name": name,
         "licence": LICENSE,
         **INPUT_NOTES[config.network],
+        **({PRIOR_KEY: to_json(config.prior).decode()} if config.network == "guided" else {}),
         "scale": "1",
         "started_from": config.start,
         "training_config": config.digest(),

@@ -36,7 +36,7 @@ def build_network(config: TrainingConfig) -> TrainableNetwork:
         WeightsError: `start` cannot be used, or belongs to another network.
     """
     torch.manual_seed(config.seed)
-    network: TrainableNetwork = Paper() if config.network == "paper" else Guided(config.shape)
+    network: TrainableNetwork = Paper() if config.network == "paper" else Guided(config.shape, config.prior)
     if config.start:
         name = resolve_name(config.start)
         weights = load(shipped_file(name) if name in shipped_names() else Path(config.start))

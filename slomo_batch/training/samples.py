@@ -15,6 +15,7 @@ from torch.nn import functional
 from torch.utils.data import Dataset
 
 from slomo_batch.interpolators.superslomo.guided import prior_flows
+from slomo_batch.interpolators.superslomo.prior import FIRST, PriorSearch
 from slomo_batch.training.degrade import DegradationConfig, degrade_pair
 from slomo_batch.training.image_files import Rgb
 from slomo_batch.training.scenes import SceneConfig, flow, random_layers, render
@@ -51,13 +52,20 @@ class SampleDataset(Dataset[TrainingSample]):
     """A map-style data set of generated samples."""
 
     def __init__(
-        self, photographs: Sequence[Rgb], film: Sequence[NDArray[np.uint8]], config: SampleConfig, *, seed: int
+        self,
+        photographs: Sequence[Rgb],
+        film: Sequence[NDArray[np.uint8]],
+        config: SampleConfig,
+        *,
+        seed: int,
+        prior: PriorSearch = FIRST,
     ) -> None:
         """Use photographs, [H, W, 3], and film windows, [frames, H, W, 3]; either may be empty if its share is 0."""
         self._photographs = photographs
         self._film = film
         self._config = config
         self._seed = seed
+        self._prior = prior
 
     def __getitem__(self, number: int) -> TrainingSample:
         """Generate sample `number`."""
@@ -69,7 +77,8 @@ class SampleDataset(Dataset[TrainingSample]):
         sample = {name: _to_uint8(picture) for name, picture in pictures.items()}
         sample["t"] = torch.tensor(t)
         sample["has_flow"] = torch.tensor(float(flows is not None))
-        sample["prior"] = prior_flows(*(sample[name][None].float() / 255 for name in ("seen0", "seen1")))[0].half()
+        i0_seen, i1_seen = (sample[name][None].float() / 255 for name in ("seen0", "seen1"))
+        sample["prior"] = prior_flows(i0_seen, i1_seen, self._prior)[0].half()
         sample["flows"] = torch.zeros_like(sample["prior"]) if flows is None else flows.half()
         return sample
 

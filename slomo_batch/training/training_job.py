@@ -171,7 +171,7 @@ def open_samples(job: TrainingJob) -> SampleDataset:
     faults = tuple(_too_small(job))
     if faults:
         raise ManifestError(f"pictures are smaller than samples.crop_px, {mix.crop_px}", problems=faults)
-    return SampleDataset(stills, film, mix, seed=config.seed)
+    return SampleDataset(stills, film, mix, seed=config.seed, prior=config.prior)
 
 
 def _too_small(job: TrainingJob) -> Iterator[str]:

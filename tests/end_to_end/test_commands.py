@@ -54,6 +54,8 @@ def test_an_imported_public_checkpoint_makes_a_video(source: Path, tmp_path: Pat
     torch.save(public_checkpoint(), checkpoint, _use_new_zipfile_serialization=False)
     run = cli("weights", "import", str(checkpoint), str(imported))
     assert run.returncode == 0, run.stdout + run.stderr
+    shown = cli("weights", "show", str(imported))
+    assert shown.stdout.splitlines()[2:] == ["network: superslomo-paper", "parameters: 39610473", "prior flow: none"]
     short = excerpt("bikes", tmp_path / "short.mp4", num_frames=3, width=64, height=64)
     made = cli("convert", str(short), str(output), "--slowdown", "2", "--weights", str(imported))
     assert made.returncode == 0, made.stdout + made.stderr

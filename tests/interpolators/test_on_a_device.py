@@ -17,11 +17,12 @@ from slomo_batch.color.conversion import planes_from_rgb, to_rgb
 from slomo_batch.interpolators import dis
 from slomo_batch.interpolators.blend import Blend
 from slomo_batch.interpolators.contract import device_of, make_frames_on_cpu
-from slomo_batch.interpolators.superslomo import guided, inference
+from slomo_batch.interpolators.superslomo import inference, prior
 from slomo_batch.interpolators.superslomo.compact import Compact
 from slomo_batch.interpolators.superslomo.guided import Guided
 from slomo_batch.interpolators.superslomo.inference import Network, SuperSlomo
 from slomo_batch.interpolators.superslomo.paper import Paper
+from slomo_batch.interpolators.superslomo.prior import PriorSearch
 from slomo_batch.picture import PIXEL_FORMATS
 from tests.color.pictures import random_picture, spec_of
 from tests.interpolators.footage import texture
@@ -42,7 +43,7 @@ def luma_of_pair(i0_CHW: Tensor, i1_CHW: Tensor) -> tuple[dis.Levels, dis.Levels
 
 @pytest.fixture(autouse=True)
 def a_device_without_memory(monkeypatch: pytest.MonkeyPatch) -> None:
-    for module in (conversion, guided, inference):
+    for module in (conversion, prior, inference):
         monkeypatch.setattr(module, "to_device", to_device)
     monkeypatch.setattr(dis, "luma_of_pair", luma_of_pair)
 
@@ -58,8 +59,16 @@ def test_colors_are_converted_there(name: str) -> None:
         assert plane.shape == PIXEL_FORMATS[name].plane_shape(number, 61, 35)
 
 
+def searching_there() -> Guided:
+    return Guided(prior=PriorSearch(kind="dis-device", descent_iterations=1, refinement_iterations=0, median_px=3))
+
+
+def without_prior() -> Guided:
+    return Guided(prior=PriorSearch(kind="none"))
+
+
 @pytest.mark.parametrize("scale", [1, 2])
-@pytest.mark.parametrize("network", [Paper, Compact, Guided])
+@pytest.mark.parametrize("network", [Paper, Compact, Guided, searching_there, without_prior])
 def test_frames_are_made_there(network: Callable[[], Network], scale: int) -> None:
     method = SuperSlomo(network(), device=META, precision="bf16", flow_scale=Fraction(1, scale), threads=1)
     assert device_of(method) == META

@@ -13,6 +13,7 @@ from safetensors import safe_open
 
 from slomo_batch.errors import ManifestError, WeightsError
 from slomo_batch.interpolators.superslomo.guided import UNetShape
+from slomo_batch.interpolators.superslomo.prior import PriorSearch
 from slomo_batch.interpolators.superslomo.weights import load
 from slomo_batch.training.config import TrainingConfig
 from slomo_batch.training.exporting import export, metadata, read_ladder
@@ -93,6 +94,9 @@ def test_the_best_average_is_kept_and_exported(tmp_path: Path) -> None:
     with safe_open(export(config, tmp_path, "compact-9", read_ladder(report)), framework="pt") as opened:
         assert json.loads(opened.metadata()["ladder_psnr_db"]) == {"bikes 2x": 33.06}
     loaded = load(file)
+    assert loaded.prior == config.prior == PriorSearch()
+    with_other = replace(config, prior=PriorSearch(refinement_iterations=0, median_px=3))
+    assert load(export(with_other, tmp_path, "compact-9")).prior == with_other.prior
     assert loaded.network == "superslomo-guided"
     assert {tensor.dtype for tensor in loaded.tensors.values()} == {torch.float16}
 

@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 import torch
 
+from slomo_batch.interpolators.superslomo.prior import PriorSearch
 from slomo_batch.training.degrade import DegradationConfig
 from slomo_batch.training.prepare import MappedWindows
 from slomo_batch.training.samples import SampleConfig, SampleDataset
@@ -48,6 +49,15 @@ def test_a_made_scene_has_its_flow_and_film_has_none() -> None:
     assert scene["flows"].abs().max() > 0
     assert {scene[name].dtype for name in ("seen0", "seen1", "i0", "frame", "i1")} == {torch.uint8}
     assert scene["frame"].shape == (3, 64, 64)
+
+
+def test_the_prior_flow_is_found_as_the_config_states() -> None:
+    searches = (PriorSearch(), PriorSearch(refinement_iterations=0, median_px=3), PriorSearch(kind="none"))
+    shipped, plain, none = (SampleDataset(photographs(), film(), mix(0), seed=1, prior=one)[0] for one in searches)
+    assert torch.equal(shipped["prior"], SampleDataset(photographs(), film(), mix(0), seed=1)[0]["prior"])
+    assert not torch.equal(shipped["prior"], plain["prior"])
+    assert torch.equal(none["prior"], torch.zeros(4, 16, 16))
+    assert torch.equal(shipped["frame"], plain["frame"])
 
 
 def test_the_time_of_a_frame_of_film_is_where_it_stands_between_the_two() -> None:

@@ -1,9 +1,10 @@
 """`guided`: a variant of Super SloMo that starts from a classical optical flow (the prior flow).
 
 It has the paper's two U-Nets, intermediate flows and synthesis, with two differences. The flow net corrects a flow from
-dense inverse search, so it need not find large motion itself. Both nets see half-size pictures, which a pixel_unshuffle
-halves again. Frames are warped at full resolution with bicubic sampling, which keeps detail that bilinear sampling
-blurs. With both last layers at zero, the frames are those of the prior flow with equal visibility.
+dense inverse search, so it need not find large motion itself; the weights state how to search. Both nets see half-size
+pictures, which a pixel_unshuffle halves again. Frames are warped at full resolution with bicubic sampling, which keeps
+detail that bilinear sampling blurs. With both last layers at zero, the frames are those of the prior flow with equal
+visibility.
 """
 
 from collections.abc import Mapping
@@ -13,8 +14,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from slomo_batch.color.transfers import to_device
-from slomo_batch.interpolators import dis
+from slomo_batch.interpolators.superslomo.prior import FIRST, PriorSearch, find_prior
 from slomo_batch.interpolators.superslomo.unet import CompactUNet
 from slomo_batch.interpolators.superslomo.warp import exact_warp, intermediate_flows, upsample
 
@@ -59,17 +59,15 @@ class UNetShape:
         return shape if shape.is_valid else cls()
 
 
-def prior_flows(i0_1CHW: Tensor, i1_1CHW: Tensor) -> Tensor:
-    """Estimate flow_01 and flow_10 by dense inverse search, [1, 4, H / 4, W / 4], in pixels of the half-size picture.
+def prior_flows(i0_1CHW: Tensor, i1_1CHW: Tensor, search: PriorSearch = FIRST) -> Tensor:
+    """Estimate flow_01 and flow_10, [1, 4, H / 4, W / 4], in pixels of the half-size picture.
 
     Args:
-        i0_1CHW: RGB 0 to 1, height and width multiples of 4, on any device. The search runs on the CPU, and the flow
-            is returned on this device.
+        i0_1CHW: RGB 0 to 1, height and width multiples of 4, on any device, to which the flow is returned.
         i1_1CHW: the next source frame, likewise.
+        search: how.
     """
-    levels = dis.luma_of_pair(half_size(i0_1CHW)[0], half_size(i1_1CHW)[0])
-    flows_14HW = dis.bidirectional_flow(dis.fast_preset, *levels)
-    return to_device(functional.avg_pool2d(flows_14HW, 2), i0_1CHW.device)
+    return find_prior(search, half_size(i0_1CHW), half_size(i1_1CHW))
 
 
 def half_size(image_BCHW: Tensor) -> Tensor:
@@ -86,8 +84,9 @@ class Guided(nn.Module):
     bytes_per_px = 260
     """Memory that a pair takes, for each pixel of the frames in a batch, in fp32; the peak of the resident set."""
 
-    def __init__(self, shape: UNetShape | None = None) -> None:
+    def __init__(self, shape: UNetShape | None = None, prior: PriorSearch = FIRST) -> None:
         super().__init__()
+        self.prior = prior
         shape = shape or UNetShape()
         self.fc = CompactUNet(52, 4, shape.channels, shape.first_kernel)
         self.at = CompactUNet(57, 8, shape.channels, shape.first_kernel)
@@ -107,7 +106,7 @@ class Guided(nn.Module):
 
     def flow_inputs(self, i0_1CHW: Tensor, i1_1CHW: Tensor) -> tuple[Tensor, ...]:
         """Return the further input of `flows`: the prior flow."""
-        return (prior_flows(i0_1CHW, i1_1CHW),)
+        return (prior_flows(i0_1CHW, i1_1CHW, self.prior),)
 
     def flows(self, i0_BCHW: Tensor, i1_BCHW: Tensor, prior_B4HW: Tensor) -> Tensor:
         """Return the corrected prior flow, [B, 4, H / 4, W / 4]."""

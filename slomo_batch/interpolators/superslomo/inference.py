@@ -24,7 +24,7 @@ from slomo_batch.records import FIRST_BATCH_PX
 from slomo_batch.settings import Precision
 
 Network = Paper | Compact | Guided
-"""A network has `flow_inputs` (further inputs of `flows`, found on the CPU), `flows` (the flow of a pair) and `frames`
+"""A network has `flow_inputs` (further inputs of `flows`), `flows` (the flow of a pair) and `frames`
 (the frames at given times). All tensors are on its device. Picture sizes must be multiples of `size_multiple()`."""
 
 DTYPES: dict[Precision, torch.dtype] = {"fp32": torch.float32, "bf16": torch.bfloat16, "fp16": torch.float16}

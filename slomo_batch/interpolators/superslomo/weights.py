@@ -2,6 +2,7 @@
 
 A file is validated completely before use: it must contain every tensor of the network, with the right shape, and
 nothing else. The network is identified by the content (the name in the header, else the keys), not by the file name.
+The header of a safetensors file also states how the prior flow is found; without it, that is as it was for compact-3.
 Pickles are read with torch's weights-only loader, which refuses any other function call.
 """
 
@@ -25,11 +26,15 @@ from slomo_batch.interpolators.pickles import read_pickle
 from slomo_batch.interpolators.superslomo.compact import TRAINED_LEVELS, Compact
 from slomo_batch.interpolators.superslomo.guided import Guided, UNetShape
 from slomo_batch.interpolators.superslomo.paper import Paper
-from slomo_batch.serialization import file_sha256
+from slomo_batch.interpolators.superslomo.prior import FIRST, NO_PRIOR, PriorSearch
+from slomo_batch.serialization import file_sha256, parse_json, to_record
 from slomo_batch.settings import NetworkName
 
 CHECKPOINT_PARTS = {"fc": "state_dictFC", "at": "state_dictAT"}
 """Keys of the two nets in the public checkpoint (train.py of the reference)."""
+
+PRIOR_KEY = "prior"
+"""The entry of a safetensors header that states the search for the prior flow: a PriorSearch, as JSON."""
 
 _numpy_scalar: Any = np.float64(0).__reduce__()[0]
 _SAFE_GLOBALS: list[Any] = [
@@ -50,10 +55,12 @@ class LoadedWeights:
     network: NetworkName
     tensors: Mapping[str, Tensor]
     """By key; `fc.` is the flow computation net, `at.` the second net."""
+    prior: PriorSearch = NO_PRIOR
+    """How the prior flow is found that the network starts from; only `superslomo-guided` has one."""
 
     def build_network(self, *, pyramid_levels: int = TRAINED_LEVELS) -> Paper | Compact | Guided:
         """Build the network with these weights; only `superslomo-compact` uses `pyramid_levels`."""
-        network = _empty_network(self.network, UNetShape.of(self.tensors), pyramid_levels)
+        network = _empty_network(self.network, UNetShape.of(self.tensors), pyramid_levels, self.prior)
         network.load_state_dict(self.tensors)
         return network
 
@@ -68,12 +75,28 @@ def load(path: Path) -> LoadedWeights:
         WeightsError: the file is unreadable, unsafe, or not exactly the weights of a supported network.
     """
     if _is_safetensors(path):
-        tensors, named = _read_safetensors(path)
+        tensors, header = _read_safetensors(path)
     else:
-        tensors, named = _read_checkpoint(path), ""
-    network = _identify_network(tensors, named, path)
+        tensors, header = _read_checkpoint(path), {}
+    network = _identify_network(tensors, header.get("network", ""), path)
     _validate(tensors, network, path)
-    return LoadedWeights(network=network, tensors=tensors)
+    return LoadedWeights(network=network, tensors=tensors, prior=_prior(header, network, path))
+
+
+def describe(path: Path) -> list[str]:
+    """Return lines that say what the weights in a file are.
+
+    Raises:
+        WeightsError: as `load`.
+    """
+    weights = load(path)
+    return [
+        f"file: {path}",
+        f"SHA-256: {file_sha256(path)}",
+        f"network: {weights.network}",
+        f"parameters: {sum(tensor.numel() for tensor in weights.tensors.values())}",
+        f"prior flow: {weights.prior}",
+    ]
 
 
 def import_checkpoint(source: Path, target: Path) -> None:
@@ -102,12 +125,12 @@ def _is_safetensors(path: Path) -> bool:
         raise WeightsError("cannot read the weights", where=str(path), got=error.strerror or str(error)) from error
 
 
-def _read_safetensors(path: Path) -> tuple[dict[str, Tensor], str]:
-    """Return the tensors, and the network named in the header, or an empty string."""
+def _read_safetensors(path: Path) -> tuple[dict[str, Tensor], dict[str, str]]:
+    """Return the tensors, and the entries of the header."""
     try:
         with safe_open(path, framework="pt") as file:
-            named = (file.metadata() or {}).get("network", "")
-            return {key: file.get_tensor(key) for key in file.keys()}, named  # noqa: SIM118 not a mapping
+            header = file.metadata() or {}
+            return {key: file.get_tensor(key) for key in file.keys()}, header  # noqa: SIM118 not a mapping
     except (OSError, SafetensorError) as error:
         raise WeightsError("incomplete or damaged safetensors file", where=str(path), got=str(error)) from error
 
@@ -134,17 +157,45 @@ def _merge_state_dicts(content: object, path: Path) -> dict[str, Tensor]:
 # ---- validating ------------------------------------------------------------------------------------------------------
 
 
+def _prior(header: Mapping[str, str], network: NetworkName, path: Path) -> PriorSearch:
+    """Return how the header says that the prior flow is found."""
+    stated = header.get(PRIOR_KEY)
+    if network != "superslomo-guided":
+        if stated is not None:
+            raise WeightsError(
+                f"{network} starts from no prior flow, but the header of its weights has an entry `{PRIOR_KEY}`",
+                where=str(path),
+                remedy="Remove the entry.",
+            )
+        return NO_PRIOR
+    if stated is None:
+        return FIRST
+    try:
+        search = to_record(PriorSearch, parse_json(stated.encode()))
+        problems = [f"{name} {text}" for name, text in search.problems()]
+    except ValueError as error:
+        problems = [str(error)]
+    if problems:
+        raise WeightsError(
+            f"invalid entry `{PRIOR_KEY}` in the header: {'; '.join(problems)}",
+            where=str(path),
+            got=stated,
+            remedy="Correct the entry, or use a newer slomo_batch if that wrote it.",
+        )
+    return search
+
+
 def _empty_network(
-    name: NetworkName, shape: UNetShape, pyramid_levels: int = TRAINED_LEVELS
+    name: NetworkName, shape: UNetShape, pyramid_levels: int = TRAINED_LEVELS, prior: PriorSearch = FIRST
 ) -> Paper | Compact | Guided:
-    """Build a network of this name without weights; only `superslomo-guided` uses `shape`."""
+    """Build a network of this name without weights; only `superslomo-guided` uses `shape` and `prior`."""
     match name:
         case "superslomo-paper":
             return Paper()
         case "superslomo-compact":
             return Compact(pyramid_levels)
         case "superslomo-guided":
-            return Guided(shape)
+            return Guided(shape, prior)
 
 
 @cache
