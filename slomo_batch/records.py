@@ -26,6 +26,9 @@ TrackKind = Literal["video", "audio", "subtitle", "data", "attachment", "unknown
 Lane = Literal["copy", "decode"]
 FrameKind = Literal["source", "made", "held_at_cut", "held_repeat"]
 """What an output frame is: a source frame, an interpolated one, or a copy of a source frame at a cut or at a repeat."""
+FieldOrder = Literal["progressive", "tff", "bff"]
+"""Progressive, or which field of a picture is shown first: top field first or bottom field first."""
+ScanFlag = Literal["progressive", "tff", "bff", "any"]
 StepName = Literal["open", "split", "interpolate", "sound", "stitch"]
 """A step's name in what is stored and shown. The step that makes the audio is called sound there."""
 
@@ -119,6 +122,31 @@ class AudioTrack(Track):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Scan:
+    """How the pictures of a video are scanned, and how many source frames are made of each."""
+
+    field_order: FieldOrder = "progressive"
+    frames_per_picture: int = 1
+    """Source frames that are made of a decoded picture: 2 if each field becomes a frame."""
+    flags: ScanFlag = "progressive"
+    """The scan flag that every decoded picture must have; any, if the flags were found to be wrong or do not count."""
+
+    @property
+    def is_interlaced(self) -> bool:
+        """Whether the pictures are deinterlaced."""
+        return self.field_order != "progressive"
+
+    def pictures_of(self, frames: range, num_frames: int) -> range:
+        """The decoded pictures that these source frames are made of; `num_frames` are all source frames of the video.
+
+        Deinterlacing also needs the picture before and the one after.
+        """
+        margin = 1 if self.is_interlaced else 0
+        first, last = frames.start // self.frames_per_picture, (frames.stop - 1) // self.frames_per_picture
+        return range(max(0, first - margin), min(num_frames // self.frames_per_picture, last + 1 + margin))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class VideoFacts:
     """What probing found in one source, without the packet index, which is stored separately."""
 
@@ -140,7 +168,7 @@ class VideoFacts:
     rate_from_header: Fraction
     """Average frame rate that the container states; 0 if it states none."""
     num_frames: int
-    """Presented frames, from the index."""
+    """Source frames: the presented pictures of the index, or their fields if each field becomes a frame."""
     lane: Lane
     """copy: chunks are copied packets; decode: the source is decoded once and its chunks are stored losslessly."""
     lane_reason: str
@@ -157,6 +185,8 @@ class VideoFacts:
     side_data: SideData = NO_SIDE_DATA
     """Of the video stream. Empty if an earlier version stored the plan, as is the metadata."""
     metadata: FileMetadata = NO_METADATA
+    scan: Scan = Scan()
+    """Interlaced or not, and what is done about it."""
     oddities: tuple[str, ...]
     """What a person should know of this file: variable rate, rotation, tracks that will not be in the output."""
 

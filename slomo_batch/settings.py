@@ -14,6 +14,8 @@ NetworkName = Literal["superslomo-paper", "superslomo-compact", "superslomo-guid
 Codec = Literal["h264", "hevc", "av1", "vp9", "prores", "ffv1"]
 Precision = Literal["fp32", "bf16", "fp16"]
 AudioMode = Literal["auto", "keep", "stretch", "resample", "drop"]
+ScanSetting = Literal["auto", "interlaced", "progressive"]
+Deinterlace = Literal["field", "frame", "refuse"]
 Exists = Literal["skip", "replace", "fail"]
 
 
@@ -206,6 +208,19 @@ class VideoSettings:
         otherwise `stretch`""",
     )
     encode: Encode = field(default_factory=Encode)
+    scan: ScanSetting = setting(
+        "auto",
+        """whether the source's pictures are interlaced. `auto`: as the pictures show, or as they are flagged if they do
+        not show it clearly; see [below](#interlaced-video-scan-deinterlace)""",
+        is_later=True,
+    )
+    deinterlace: Deinterlace = setting(
+        "field",
+        """what is made of an interlaced picture: `field` makes a source frame of each field, so that 25 pictures per
+        second become 50 frames per second; `frame` makes one of the whole picture, at the same rate; `refuse` lets the
+        video fail""",
+        is_later=True,
+    )
 
 
 # ---- of a job ------------------------------------------------------------------------------------------------------

@@ -34,6 +34,7 @@ from slomo_batch.records import (
     PairRun,
     Published,
     Resolved,
+    Scan,
     Source,
     StageSeconds,
     Track,
@@ -99,6 +100,7 @@ _SETTINGS = Schema(
         "encode": Schema(Encode, "codec quality preset encoder pixel_format", later="tune keyframe_s max_bit_rate"),
     },
     attributes={"pairs_per_chunk": "chunks.pairs", "max_held_frames": "limits.max_held_frames"},
+    later="scan deinterlace",
 )
 _REQUEST = Schema(
     VideoRequest,
@@ -135,8 +137,9 @@ _FACTS = Schema(
         "other_tracks": Schema(Track, "stream_index kind codec language title disposition obstacle"),
         "side_data": _SIDE_DATA,
         "metadata": _METADATA,
+        "scan": Schema(Scan, "field_order frames_per_picture flags"),
     },
-    later="other_tracks part_starts side_data metadata",
+    later="other_tracks part_starts side_data metadata scan",
 )
 _RESOLVED = Schema(
     Resolved,

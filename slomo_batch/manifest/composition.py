@@ -4,6 +4,7 @@ A later layer replaces only the values that it sets. An empty cell counts as abs
 """
 
 from collections.abc import Iterable
+from dataclasses import fields
 
 from slomo_batch.manifest.sections import JobSettings, VideoSections
 from slomo_batch.manifest.validation_errors import Problem
@@ -21,14 +22,8 @@ def compose(layers: Iterable[VideoSections], job: JobSettings) -> Settings:
     for layer in layers:
         merged = merged.under(layer)
     video = merged.record(VideoSettings)
-    return Settings(
-        retime=video.retime,
-        interpolate=video.interpolate,
-        audio=video.audio,
-        encode=video.encode,
-        chunks=job.chunks,
-        limits=job.limits,
-    )
+    own = {field.name: getattr(video, field.name) for field in fields(VideoSettings)}
+    return Settings(**own, chunks=job.chunks, limits=job.limits)
 
 
 def validate_job(job: JobSettings) -> list[Problem]:

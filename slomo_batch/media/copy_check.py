@@ -23,6 +23,7 @@ from slomo_batch.media.frames import picture_from_frame
 from slomo_batch.media.index import PacketIndex
 from slomo_batch.media.packets import ArchivedPacket, from_av, open_decoder, stream_header, to_av
 from slomo_batch.media.picture_properties import PropertyCheck
+from slomo_batch.media.scan_samples import PictureSamples
 from slomo_batch.picture import PIXEL_FORMATS
 from slomo_batch.timeline.index import VideoIndex
 
@@ -63,8 +64,10 @@ class CopyCheck:
         self.formats: set[str] = set()
         """Pixel formats of the pictures."""
         self.change: SourceUnsupported | None = None
-        """The error for the first picture that is interlaced or differs from those before it; None if there is none."""
-        self._properties = PropertyCheck(other_formats=PIXEL_FORMATS)
+        """The error for the first picture that differs from those before it; None if there is none."""
+        self.samples = PictureSamples()
+        """How the pictures are scanned."""
+        self._properties = PropertyCheck("any", other_formats=PIXEL_FORMATS)
 
     def add(self, packet: "av.Packet[Any]") -> bool:
         """Take the next packet in decode order. Returns False once no more are needed.
@@ -131,10 +134,12 @@ class CopyCheck:
             picture = picture_from_frame(frame)
             self._num_decoded_bytes += sum(plane.nbytes for plane in picture.planes)
             self.hashes.append(picture.hash())
+            self.samples.add_picture(picture)
             self._check(frame, self._video.codec_context)
 
     def _check(self, frame: av.VideoFrame, decoder: VideoCodecContext) -> None:
         self.formats.add(frame.format.name)
+        self.samples.add_flag(frame)
         try:
             self._properties.check(frame, decoder)
         except SourceUnsupported as change:
@@ -184,7 +189,7 @@ class CopyCheck:
         (start,), (end,) = covering_packets(index, wanted[:1], wanted[-1:])
         packets = [replace(packet, stream=0) for packet in self.packets[start:end]]
         try:
-            again = [picture_from_frame(frame).hash() for frame in frames_at(packets, self._header, wanted)]
+            again = [picture_from_frame(frame).hash() for frame in frames_at(packets, self._header, wanted, "any")]
         except FrameMissing:
             return "decoding from the second keyframe does not return all frames"
         if again != [known[time] for time in wanted]:

@@ -19,23 +19,25 @@ from slomo_batch.media.packet_archive import ArchiveReader
 from slomo_batch.media.packets import ArchivedPacket, StreamHeader, open_decoder, to_av
 from slomo_batch.media.picture_properties import PropertyCheck
 from slomo_batch.picture import PIXEL_FORMATS, Picture
-from slomo_batch.records import FrameCaptions
+from slomo_batch.records import FrameCaptions, ScanFlag
 
 
-def decode_chunk(archive: ArchiveReader, captions: list[FrameCaptions] | None = None) -> Iterator[Picture]:
-    """The source frames listed in the chunk archive's note, in planar form. Their closed captions are added to
-    `captions`.
+def decode_chunk(
+    archive: ArchiveReader, captions: list[FrameCaptions] | None = None, scan_flag: ScanFlag = "progressive"
+) -> Iterator[Picture]:
+    """The pictures listed in the chunk archive's note, in planar form, before they are deinterlaced. Their closed
+    captions are added to `captions`, with the numbers of the pictures.
 
     Raises:
         FrameMissing: the decoder does not return a listed frame.
-        SourceUnsupported: a frame is interlaced, or differs from the others in size, color or pixel shape.
+        SourceUnsupported: a frame has another scan flag, or differs from the others in size, color or pixel shape.
         SegmentInvalid: the archive is damaged.
     """
     note = archive.note
     planar = PIXEL_FORMATS[planar_format_name(note["pixel_format"])]
     size = note["width"], note["height"]
-    frames = frames_at(archive, archive.headers[0], note["pts"], note.get("joins", ()))
-    for number, frame in enumerate(frames, note["first_frame"]):
+    frames = frames_at(archive, archive.headers[0], note["pts"], scan_flag, note.get("joins", ()))
+    for number, frame in enumerate(frames, note.get("first_picture", note["first_frame"])):
         if (frame.width, frame.height) != size or planar_format_name(frame.format.name) != planar.name:
             raise SourceUnsupported(
                 "not yet supported: the size or pixel format changes midway",
@@ -50,18 +52,22 @@ def decode_chunk(archive: ArchiveReader, captions: list[FrameCaptions] | None = 
 
 
 def frames_at(
-    packets: Iterable[ArchivedPacket], header: StreamHeader, pts: Sequence[int], joins: Sequence[int] = ()
+    packets: Iterable[ArchivedPacket],
+    header: StreamHeader,
+    pts: Sequence[int],
+    scan_flag: ScanFlag = "progressive",
+    joins: Sequence[int] = (),
 ) -> Iterator[av.VideoFrame]:
     """The frames at these strictly increasing pts; of several with the same pts, the last.
 
     `joins` are the indices of packets at which a part of a joined file begins. All frames must have the same
-    properties (`picture_properties`).
+    properties (`picture_properties`), and this scan flag.
 
     Raises:
         FrameMissing: a frame is missing, or comes after a later one.
-        SourceUnsupported: a frame is interlaced, or differs from those before it.
+        SourceUnsupported: a frame has another scan flag, or differs from those before it.
     """
-    properties = PropertyCheck()
+    properties = PropertyCheck(scan_flag)
     wanted = iter(pts)
     next_pts = next(wanted, None)
     last_frame: av.VideoFrame | None = None

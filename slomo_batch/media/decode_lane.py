@@ -26,7 +26,7 @@ from slomo_batch.media.packets import ArchivedPacket, StreamHeader
 from slomo_batch.media.picture_properties import PropertyCheck
 from slomo_batch.picture import PIXEL_FORMATS
 from slomo_batch.plan.ffv1_slices import ffv1_slices
-from slomo_batch.records import VideoFacts
+from slomo_batch.records import ScanFlag, VideoFacts
 from slomo_batch.timeline.index import VideoIndex
 
 NUM_TRIAL_FRAMES = range(8, 49)
@@ -53,6 +53,7 @@ def all_source_frames(  # noqa: PLR0917 - one job's nouns in their order
     index: VideoIndex,
     name: str,
     max_held_frames: int,
+    scan_flag: ScanFlag,
     other_formats: Collection[str] = (),
 ) -> Iterator[SourceFrame]:
     """Every presented frame of the index, in order. `packets` are those of the stream, from the first.
@@ -60,11 +61,11 @@ def all_source_frames(  # noqa: PLR0917 - one job's nouns in their order
     Frames may have the planar formats in `other_formats` in addition to that of the first frame.
 
     Raises:
-        SourceUnsupported: a frame is interlaced, or differs from those before it.
+        SourceUnsupported: a frame has another scan flag, or differs from those before it.
         SourceUnreadable: more than `max_held_frames` of them, or than MAX_HELD_SHARE, cannot be decoded; or there
             are more pictures than packets.
     """
-    decoded = _decoded(video, packets, index, PropertyCheck(other_formats))
+    decoded = _decoded(video, packets, index, PropertyCheck(scan_flag, other_formats))
     num_trial = TRIAL_BYTES // (3 * video.width * video.height + 1)
     trial_frames = list(islice(decoded, min(max(num_trial, NUM_TRIAL_FRAMES.start), NUM_TRIAL_FRAMES.stop - 1)))
     numbered = _by_pts if pts_match_index([frame.pts for frame in trial_frames], index) else _by_order

@@ -212,9 +212,13 @@ def _index_entries(video: VideoStream) -> tuple["array[int]", Bools, int]:
 
 
 def index_from_packets(
-    container: InputContainer, video: VideoStream, inspect: PacketInspector, name: str
+    container: InputContainer,
+    video: VideoStream,
+    inspect: PacketInspector,
+    name: str,
+    sample: "Callable[[av.Packet[Any]], None]",
 ) -> PacketIndex:
-    """Index the video by reading the file to its end.
+    """Index the video by reading the file to its end. `sample` gets every packet of the video.
 
     Raises:
         SourceUnreadable: the video has no packet.
@@ -227,6 +231,7 @@ def index_from_packets(
             audio_jumps.add(packet, packet.stream, len(columns.size))
             continue
         needs_more = (needs_more or columns.is_backward_jump(packet)) and inspect(packet)
+        sample(packet)
         columns.add(packet)
     return _packet_index(
         columns,

@@ -45,6 +45,9 @@ class StreamHeader:
     color_primaries: int = 2
     color_transfer: int = 2
     color_matrix: int = 2
+    field_order: int = 0
+    """FFmpeg's number of the field order that the container states; 0 if it states none. Some decoders mark their
+    frames as interlaced by it."""
     sample_rate: int = 0
     layout: str = ""
     """FFmpeg's name of the channel layout. Like the sample rate, it is unknown if the audio starts late in a file whose
@@ -102,6 +105,7 @@ def stream_header(stream: Stream) -> StreamHeader:
             color_primaries=context.color_primaries,
             color_transfer=context.color_trc,
             color_matrix=context.colorspace,
+            field_order=context.field_order,
         )
     if isinstance(context, AudioCodecContext):
         return StreamHeader(
@@ -190,6 +194,7 @@ def _configure_video(context: VideoCodecContext, header: StreamHeader) -> None:
     context.color_primaries = header.color_primaries
     context.color_trc = header.color_transfer
     context.colorspace = header.color_matrix
+    context.field_order = header.field_order
 
 
 def _configure_audio(context: AudioCodecContext, header: StreamHeader) -> None:

@@ -1,5 +1,5 @@
-"""Properties that all pictures of a video must share, since the plan takes them from the first: size, scan type, color,
-pixel shape.
+"""Properties that all pictures of a video must share, since the plan takes them from the first: size, color and pixel
+shape; and the scan flag that the plan states.
 
 A picture that differs is never scaled, converted or passed on as if it matched: the video is refused.
 """
@@ -20,7 +20,10 @@ from slomo_batch.media.color_names import (
     TRANSFERS,
 )
 from slomo_batch.media.frames import planar_format_name
+from slomo_batch.media.scan_flags import ScanFlags
 from slomo_batch.picture import PIXEL_FORMATS
+from slomo_batch.plan.scan import NAMES
+from slomo_batch.records import ScanFlag
 
 Properties = dict[str, str]
 """A picture's properties by name. Properties that the picture does not state are left out."""
@@ -56,7 +59,6 @@ def properties_of(
     ratio = decoder.sample_aspect_ratio or Fraction(0)
     stated = {
         "size": f"{frame.width}x{frame.height}",
-        "scan": "interlaced" if frame.interlaced_frame else "progressive",
         "pixel format": planar_format_name(frame.format.name),
         "sample range": "full" if is_full_range(frame, decoder) else "limited",
         "color matrix": MATRICES.get(frame.colorspace),
@@ -71,10 +73,13 @@ def properties_of(
 class PropertyCheck:
     """Check that pictures, taken in the decoder's order, have the same properties as the first.
 
-    Pictures may have the planar pixel formats in `other_formats` in addition to the first one's.
+    Every picture must have this scan flag. Pictures may have the planar pixel formats in
+    `other_formats` in addition to the first one's.
     """
 
-    def __init__(self, other_formats: Container[str] = ()) -> None:
+    def __init__(self, scan_flag: ScanFlag, other_formats: Container[str] = ()) -> None:
+        self._scan_flag: ScanFlag = scan_flag
+        self._scan_flags = ScanFlags()
         self._other_formats = other_formats
         self._known: Properties = {}
 
@@ -82,26 +87,34 @@ class PropertyCheck:
         """Check the next picture.
 
         Raises:
-            SourceUnsupported: it is interlaced, or differs from those before it; the message names the property.
+            SourceUnsupported: its scan flag is not the required one, or it differs from the pictures before it; the
+                message names the property.
         """
+        self._check_scan(frame)
         found = properties_of(frame, decoder, accepts_zero_rotation="rotation" in self._known)
-        if found["scan"] == "interlaced":
-            raise SourceUnsupported(
-                "not yet supported: interlaced video",
-                where=_position(frame) if self._known else "",
-                got="an interlaced picture",
-                remedy="Deinterlace it first, for example with FFmpeg's bwdif filter.",
-            )
         for name, value in found.items():
             if self._is_change(name, value):
                 raise SourceUnsupported(
                     f"not yet supported: the {name} changes midway",
-                    where=_position(frame),
+                    where=position_of(frame),
                     expected=self._known.get(name, "none"),
                     got=value,
                     remedy="Cut the file there, and convert its parts separately.",
                 )
         self._known = found | self._known
+
+    def _check_scan(self, frame: av.VideoFrame) -> None:
+        if self._scan_flag == "any":
+            return
+        order = self._scan_flags.order_of(frame)
+        if order != self._scan_flag:
+            raise SourceUnsupported(
+                "the scan type changes midway",
+                where=position_of(frame),
+                expected=NAMES[self._scan_flag],
+                got=NAMES[order],
+                remedy="Set scan to interlaced to deinterlace all pictures, or cut the file there.",
+            )
 
     def _is_change(self, name: str, value: str) -> bool:
         if name in self._known or not self._known:
@@ -118,6 +131,7 @@ class PropertyCheck:
                 return False
 
 
-def _position(frame: av.VideoFrame) -> str:
+def position_of(frame: av.VideoFrame) -> str:
+    """Where a frame is, for messages."""
     seconds = f" ({frame.time:.2f} s)" if frame.time is not None else ""
     return f"source frame at pts {frame.pts}{seconds}"

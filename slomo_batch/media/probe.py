@@ -1,8 +1,9 @@
 """Probe a source: its properties, when its frames are shown, and whether its packets may be copied.
 
-One pass does it all: the index comes from the moov of an MP4 or MOV, else from all packets, and the first pictures
-are decoded on the way (`copy_check`). Sources are refused, with a reason, if they are not a video, if no frame can
-be decoded, or if this version does not support them (interlaced).
+One pass does it all: the index comes from the moov of an MP4 or MOV, else from all packets. The first pictures are
+decoded on the way (`copy_check`), and some in the middle and near the end, to see how they are scanned
+(`scan_samples`). Sources are refused, with a reason, if they are not a video, if no frame can be decoded, or if this
+version does not support them.
 """
 
 import struct
@@ -17,6 +18,7 @@ from av.container import InputContainer
 from av.video.stream import VideoStream
 
 from slomo_batch.errors import SourceUnreadable, SourceUnsupported
+from slomo_batch.media import field_packets
 from slomo_batch.media.av_errors import reading
 from slomo_batch.media.color_names import (
     MATRICES,
@@ -25,6 +27,7 @@ from slomo_batch.media.color_names import (
     UNSPECIFIED,
 )
 from slomo_batch.media.copy_check import CopyCheck
+from slomo_batch.media.deinterlace import can_deinterlace
 from slomo_batch.media.demux import find_covers, main_video, may_be_cover, open_source
 from slomo_batch.media.frames import planar_format_name
 from slomo_batch.media.index import PacketIndex, ZeroFilledFile, has_whole_moov, index_from_moov, index_from_packets
@@ -34,10 +37,15 @@ from slomo_batch.media.packets import sample_aspect_ratio_of, stream_header
 from slomo_batch.media.picture_limits import MAX_PICTURE_PX, check_picture_size
 from slomo_batch.media.picture_properties import is_full_range
 from slomo_batch.media.reader import RangeReader
+from slomo_batch.media.scan_samples import LaterWindows
 from slomo_batch.media.side_data_reading import side_data_of
 from slomo_batch.media.tracks import notes_on_lost_tracks, tracks_of
 from slomo_batch.media.unread_tail import unread_tail_note
-from slomo_batch.records import AudioTrack, ColorFacts, VideoFacts
+from slomo_batch.picture import PIXEL_FORMATS
+from slomo_batch.plan.scan import ScanEvidence, decide_scan
+from slomo_batch.records import AudioTrack, ColorFacts, FieldOrder, Scan, VideoFacts
+from slomo_batch.settings import Deinterlace, ScanSetting
+from slomo_batch.timeline.fields import field_timeline
 from slomo_batch.timeline.index import SourceTimeline, VideoIndex, source_timeline
 from slomo_batch.timeline.rates import MAX_OF_MEAN, median_rate
 
@@ -48,8 +56,12 @@ NOTABLE_GAP_S = 10
 USUAL_RATES = 1, 1000
 """Frame rates outside this range, in frames per second, get a note."""
 _FROM_WEBP = "Convert it first, for example with ImageMagick: `magick in.webp out.gif`."
-_FROM_WEBP = "Convert it first, for example with ImageMagick: `magick in.webp out.gif`."
-_PROGRESSIVE, _UNKNOWN_ORDER = 1, 0
+_FIELD_ORDERS: dict[int, FieldOrder] = {2: "tff", 3: "bff", 4: "tff", 5: "bff"}
+"""By FFmpeg's number of what the container states. Numbers 4 and 5 are those of the QuickTime values 9 and 14."""
+_STATING_SCAN = frozenset(
+    {"h264", "hevc", "vvc", "mpeg1video", "mpeg2video", "mpeg4", "vc1", "wmv3", "dvvideo", "prores", "dnxhd", "ffv1"}
+)
+"""Codecs whose pictures state their scan, so that what the container states does not count."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -61,8 +73,8 @@ class Probe:
     timeline: SourceTimeline
 
 
-def probe(reader: RangeReader, name: str) -> Probe:
-    """Probe one source; messages call it `name`.
+def probe(reader: RangeReader, name: str, scan: ScanSetting = "auto", deinterlace: Deinterlace = "field") -> Probe:
+    """Probe one source; messages call it `name`. `scan` and `deinterlace` are the settings of these names.
 
     Raises:
         SourceUnreadable: it is empty, damaged, not a video, or has no frame.
@@ -72,7 +84,17 @@ def probe(reader: RangeReader, name: str) -> Probe:
     if reader.size_bytes == 0:
         raise SourceUnreadable("the file is empty", where=name)
     with reading(reader, name):
-        return _with_note(*(_probe_from_moov(reader, name) or _probe_from_packets(reader, name)), reader)
+        asked = _Asked(name, scan, deinterlace)
+        return _with_note(*(_probe_from_moov(reader, asked) or _probe_from_packets(reader, asked)), reader)
+
+
+@dataclass(frozen=True, slots=True)
+class _Asked:
+    """The name and the settings of the source."""
+
+    name: str
+    scan: ScanSetting
+    deinterlace: Deinterlace
 
 
 def _with_note(found: Probe, end_byte: int, track: int, reader: RangeReader) -> Probe:
@@ -82,8 +104,9 @@ def _with_note(found: Probe, end_byte: int, track: int, reader: RangeReader) -> 
     return replace(found, facts=facts)
 
 
-def _probe_from_moov(reader: RangeReader, name: str) -> tuple[Probe, int, int] | None:
+def _probe_from_moov(reader: RangeReader, asked: _Asked) -> tuple[Probe, int, int] | None:
     """Like _probe_from_packets, from the moov; None if the moov is not sufficient."""
+    name = asked.name
     if not has_whole_moov(reader, name):
         return None
     file = ZeroFilledFile(reader)
@@ -94,29 +117,39 @@ def _probe_from_moov(reader: RangeReader, name: str) -> tuple[Probe, int, int] |
         check_picture_size(video.width, video.height, name)
         copy_check = CopyCheck(video)
         found = index_from_moov(container, video, file, copy_check.add, name)
-        return None if found is None else (_probed(container, video, found, copy_check, name), found.end_byte, video.id)
+        if found is None:
+            return None
+        copy_check.finish()
+        windows = LaterWindows(video, reader.size_bytes)
+        windows.read(reader, [entry.pos for entry in video.index_entries], found.index)
+        copy_check.samples.append(windows.samples)
+        return _probed(container, video, found, copy_check, asked), found.end_byte, video.id
 
 
-def _probe_from_packets(reader: RangeReader, name: str) -> tuple[Probe, int, int]:
+def _probe_from_packets(reader: RangeReader, asked: _Asked) -> tuple[Probe, int, int]:
     """The probe, the end of the last video packet in bytes, and the number of the video track."""
+    name = asked.name
     with open_source(reader) as container, reader.reading_ahead():
         video = main_video(container, name)
         if not may_be_cover(container, video):
-            return _probe_all_packets(container, video, name)
+            return _probe_all_packets(container, video, reader, asked)
     with open_source(reader) as container:
         covers = find_covers(container)
     with open_source(reader) as container, reader.reading_ahead():
         video = main_video(container, name, covers)
-        return _probe_all_packets(container, video, name, num_covers=len(covers))
+        return _probe_all_packets(container, video, reader, asked, num_covers=len(covers))
 
 
 def _probe_all_packets(
-    container: InputContainer, video: VideoStream, name: str, *, num_covers: int = 0
+    container: InputContainer, video: VideoStream, reader: RangeReader, asked: _Asked, *, num_covers: int = 0
 ) -> tuple[Probe, int, int]:
-    check_picture_size(video.width, video.height, name)
-    copy_check = CopyCheck(video)
-    found = index_from_packets(container, video, copy_check.add, name)
-    return _probed(container, video, found, copy_check, name, num_covers=num_covers), found.end_byte, video.id
+    check_picture_size(video.width, video.height, asked.name)
+    copy_check, windows = CopyCheck(video), LaterWindows(video, reader.size_bytes)
+    found = index_from_packets(container, video, copy_check.add, asked.name, windows.add)
+    windows.finish()
+    copy_check.finish()
+    copy_check.samples.append(windows.samples)
+    return _probed(container, video, found, copy_check, asked, num_covers=num_covers), found.end_byte, video.id
 
 
 def _probed(
@@ -124,11 +157,11 @@ def _probed(
     video: VideoStream,
     found: PacketIndex,
     copy_check: CopyCheck,
-    name: str,
+    asked: _Asked,
     *,
     num_covers: int = 0,
 ) -> Probe:
-    copy_check.finish()
+    name = asked.name
     if found.index.joins:
         copy_check.truncate(found.index.joins[0].first_packet)
     if copy_check.first_frame is None:
@@ -138,10 +171,11 @@ def _probed(
         remedy = f"The file is damaged, or its pictures have more than {MAX_PICTURE_PX:,} pixels."
         raise SourceUnreadable(what, where=name, got=stream_header(video).codec, remedy=remedy)
     check_picture_size(copy_check.first_frame.width, copy_check.first_frame.height, name)
-    _refuse_unsupported(video, copy_check, name)
-    index, num_left_out = _without_undecodable_lead(found.index, copy_check)
+    _refuse_unsupported(copy_check, name)
+    scan, scan_notes = decide_scan(_scan_evidence(video, copy_check), asked.scan, asked.deinterlace, name)
+    index, num_left_out = _without_undecodable_lead(_without_second_fields(found.index, video, copy_check), copy_check)
     index, dropped_duration_s = _without_endless_end(index)
-    timeline = _timeline(index, video, name)
+    timeline = _timeline(index, video, name, scan)
     copy_obstacle = copy_check.copy_obstacle(replace(found, index=index))
     converted = tuple(
         sorted(
@@ -152,6 +186,7 @@ def _probed(
     tracks = tracks_of(container, video)
     oddities = (
         *(f"the pixel format changes midway: {form} is converted" for form in converted),
+        *scan_notes,
         *_picture_notes(video, copy_check.first_frame),
         *([f"the video is stream {video.index}, since another stream is a single picture"] if num_covers else []),
         *notes_on_lost_tracks(tracks),
@@ -170,11 +205,12 @@ def _probed(
         color=_color(video, copy_check.first_frame),
         rate_from_header=video.average_rate or Fraction(0),
         num_frames=timeline.num_frames,
+        scan=scan,
         lane="decode" if copy_obstacle else "copy",
         lane_reason=copy_obstacle,
         audio=tuple(track for track in tracks if isinstance(track, AudioTrack)),
         other_tracks=tuple(track for track in tracks if not isinstance(track, AudioTrack)),
-        part_starts=index.part_starts,
+        part_starts=tuple(start * scan.frames_per_picture for start in index.part_starts),
         converted_formats=converted,
         side_data=side_data_of(video, copy_check.first_frame, name),
         metadata=metadata_of(container, video, int(index.frame_pts[0]) * index.time_base),
@@ -186,7 +222,7 @@ def _probed(
 # ---- what is refused -----------------------------------------------------------------------------------------------
 
 
-def _refuse_unsupported(video: VideoStream, copy_check: CopyCheck, name: str) -> None:
+def _refuse_unsupported(copy_check: CopyCheck, name: str) -> None:
     change = copy_check.change
     if change is not None:
         raise SourceUnsupported(
@@ -196,19 +232,28 @@ def _refuse_unsupported(video: VideoStream, copy_check: CopyCheck, name: str) ->
             got=change.got,
             remedy=change.remedy,
         )
-    if video.codec_context.field_order not in {_PROGRESSIVE, _UNKNOWN_ORDER}:
-        raise SourceUnsupported(
-            "not yet supported: interlaced video",
-            where=name,
-            got=f"field order {_field_order(video)}",
-            remedy="Deinterlace it first, for example with FFmpeg's bwdif filter.",
-        )
     if copy_check.first_frame is not None:
         planar_format_name(copy_check.first_frame.format.name)
 
 
-def _field_order(video: VideoStream) -> str:
-    return {2: "tt", 3: "bb", 4: "tb", 5: "bt"}.get(video.codec_context.field_order, "unknown")
+def _scan_evidence(video: VideoStream, copy_check: CopyCheck) -> ScanEvidence:
+    samples, first = copy_check.samples, copy_check.first_frame
+    codec = video.codec_context.codec.canonical_name
+    return ScanEvidence(
+        flags=samples.flags,
+        change=samples.change,
+        header=None if codec in _STATING_SCAN else _FIELD_ORDERS.get(video.codec_context.field_order),
+        verdicts=samples.verdicts,
+        may_be_fields=codec in {"hevc", "vvc"},
+        can_deinterlace=first is not None
+        and can_deinterlace(PIXEL_FORMATS[planar_format_name(first.format.name)], first.width, first.height),
+    )
+
+
+def _without_second_fields(index: VideoIndex, video: VideoStream, copy_check: CopyCheck) -> VideoIndex:
+    if video.codec_context.codec.canonical_name not in field_packets.CODECS:
+        return index
+    return field_packets.without_second_fields(index, copy_check.pts, len(copy_check.packets))
 
 
 # ---- time ----------------------------------------------------------------------------------------------------------
@@ -242,7 +287,7 @@ def _without_endless_end(index: VideoIndex) -> tuple[VideoIndex, Fraction]:
     return replace(index, last_duration=0), last_s
 
 
-def _timeline(index: VideoIndex, video: VideoStream, name: str) -> SourceTimeline:
+def _timeline(index: VideoIndex, video: VideoStream, name: str, scan: Scan) -> SourceTimeline:
     pts = index.frame_pts
     if not len(pts):
         raise SourceUnreadable("no frame of the video is presented", where=name)
@@ -255,7 +300,8 @@ def _timeline(index: VideoIndex, video: VideoStream, name: str) -> SourceTimelin
             remedy="Repair the file.",
         )
     rates = (video.average_rate, video.guessed_rate, video.base_rate)
-    return source_timeline(index, tuple(rate for rate in rates if rate and 1 / rate <= MAX_FRAME_GAP_S))
+    pictures = source_timeline(index, tuple(rate for rate in rates if rate and 1 / rate <= MAX_FRAME_GAP_S))
+    return field_timeline(pictures) if scan.frames_per_picture == 2 else pictures
 
 
 # ---- facts ---------------------------------------------------------------------------------------------------------

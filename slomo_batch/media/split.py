@@ -2,10 +2,10 @@
 
 The copy lane copies the packets that each chunk's frames need (`coverage`). The decode lane decodes the source in
 one pass and stores its frames losslessly (`decode_lane`). A worker gets all times from the note of the chunk
-archive: `first_frame`; for its frames `pts` (ticks of the stream) and `ticks` (ticks of the source timeline); which
-of them are `held`, that is, copies of a neighbor because they could not be decoded; and the frames' `width`,
-`height` and `pixel_format`. A copied chunk of a joined file also has `joins`: the indices of its packets at which
-another part of the file begins.
+archive: `first_frame`; the `pts` of its pictures (ticks of the stream) and the `ticks` of its frames (ticks of the
+source timeline); which pictures are `held`, that is, copies of a neighbor because they could not be decoded; their
+`width`, `height` and `pixel_format`; and `first_picture`, if the video is interlaced. A copied chunk of a joined file
+also has `joins`: the indices of its packets at which another part of the file begins.
 """
 
 from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
@@ -46,18 +46,26 @@ Packet: TypeAlias = "av.Packet[Any]"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SourceSlice:
-    """The source frames that one chunk reads."""
+    """The source frames that one chunk reads, and the pictures that they are made of."""
 
     index: int
     """The chunk's number."""
     first_frame: int
     """Number of its first source frame."""
     pts: tuple[int, ...]
-    """Pts of its frames, in ticks of the stream, strictly increasing."""
+    """Pts of its pictures, in ticks of the stream, strictly increasing."""
     ticks: tuple[int, ...]
-    """The same times in ticks of the source timeline."""
+    """Times of its frames, in ticks of the source timeline. Each picture is one frame if the video is progressive."""
+    first_picture: int | None = None
+    """Number of its first picture; None: that of its first frame, because each picture is one frame."""
     chunk_id: str = ""
     """Stored in the archive's note, so that an archive under another chunk's key is detected."""
+
+    @property
+    def pictures(self) -> range:
+        """Numbers of its pictures."""
+        first = self.first_frame if self.first_picture is None else self.first_picture
+        return range(first, first + len(self.pts))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -140,7 +148,7 @@ def split_decode(  # noqa: PLR0917 - one job's nouns in their order
         SourceChanged: the video stream has another index than planned.
         SourceUnreadable: more than `max_held_frames`, or a tenth, of the frames cannot be decoded, or the file
             cannot be read.
-        SourceUnsupported: a frame is interlaced, or differs from those before it.
+        SourceUnsupported: a frame has another scan flag than planned, or differs from those before it.
     """
     tracks = (*facts.audio, *subtitles_of(facts)) if audio else ()
     parts = {part.index: part for part in slices}
@@ -148,15 +156,14 @@ def split_decode(  # noqa: PLR0917 - one job's nouns in their order
 
     def note_of(number: int) -> Mapping[str, JSON]:
         part = parts[number]
-        frames = range(part.first_frame, part.first_frame + len(part.pts))
-        return {**_note(part, facts), "held": [frame for frame in held if frame in frames]}
+        return {**_note(part, facts), "held": [picture for picture in held if picture in part.pictures]}
 
-    spans = [Span(index=part.index, start=part.first_frame, end=part.first_frame + len(part.pts)) for part in slices]
+    spans = [Span(index=part.index, start=part.pictures.start, end=part.pictures.stop) for part in slices]
     with reading(reader, name), _opened(reader, name, facts, index, tracks, folder) as source:
         encoder = LosslessEncoder(facts, index, stream_header(source.video))
         cutter = ChunkCutter(folder, encoder.header, spans, note_of)
         frames = all_source_frames(
-            source.video, source.video_packets, index, name, max_held_frames, facts.converted_formats
+            source.video, source.video_packets, index, name, max_held_frames, facts.scan.flags, facts.converted_formats
         )
         for frame in frames if spans else ():
             if frame.is_held:
@@ -288,6 +295,7 @@ def _note(part: SourceSlice, facts: VideoFacts) -> dict[str, JSON]:
     return {
         "chunk_id": part.chunk_id,
         "first_frame": part.first_frame,
+        **({} if part.first_picture is None else {"first_picture": part.first_picture}),
         "pts": part.pts,
         "ticks": part.ticks,
         "held": [],

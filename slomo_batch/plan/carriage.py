@@ -155,7 +155,8 @@ def _chapters(plan: VideoPlan) -> tuple[Chapter, ...]:
 
 def _timecode(plan: VideoPlan) -> str:
     skipped_s = plan.grid.first_tick * plan.tick_s
-    return timecode_at(plan.facts.metadata.timecode, plan.nominal_rate, plan.grid.rate, skipped_s)
+    picture_rate = plan.nominal_rate / plan.facts.scan.frames_per_picture
+    return timecode_at(plan.facts.metadata.timecode, picture_rate, plan.grid.rate, skipped_s)
 
 
 def _timecode_obstacle(plan: VideoPlan) -> str:

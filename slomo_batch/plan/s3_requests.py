@@ -21,8 +21,9 @@ USD_PER_1000_READS = 0.0004
 
 BLOCK_BYTES = 1 << 20
 """Bytes of a source that one request reads."""
-HEADER_BLOCKS = 2
-"""Blocks that planning reads of a source whose container has an index: its start and its index."""
+HEADER_BLOCKS = 8
+"""Blocks that planning reads of a source whose container has an index: its start, its index, and pictures in the middle
+and near the end."""
 PART_BYTES = 16 << 20
 """Bytes of a part of a large object, in both directions."""
 MULTIPART_FROM_BYTES = 64 << 20

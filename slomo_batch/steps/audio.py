@@ -17,6 +17,7 @@ from slomo_batch.steps.context import StepContext
 from slomo_batch.steps.packet_archives import fetch_archive
 from slomo_batch.steps.stored_index import read_index
 from slomo_batch.steps.video_records import VideoRecords
+from slomo_batch.timeline.fields import frame_time_s
 
 
 def has_audio(stored: StoredPlan) -> bool:
@@ -74,6 +75,6 @@ def _make(stored: StoredPlan, context: StepContext, source: Path, tracks: Path) 
         slowdown=plan.grid.slowdown,
         duration_s=plan.grid.num_frames / plan.grid.rate,
         container=container_of(plan.request.output_uri.suffix),
-        zero_s=int(index.frame_pts[plan.grid.first_pair]) * index.time_base,
+        zero_s=frame_time_s(index, plan.grid.first_pair, plan.facts.scan.frames_per_picture),
         is_cut=plan.grid.is_range,
     )

@@ -135,8 +135,8 @@ class _Finder:
             read_index(self._stored, self._context)
         except WorkDamaged as damaged:
             self._damaged.append(as_note(damaged))
-            source = self._stored.plan.request.source
-            probed = probe(self._context.reader(source), source.uri)
+            source, settings = self._stored.plan.request.source, self._stored.plan.request.settings
+            probed = probe(self._context.reader(source), source.uri, settings.scan, settings.deinterlace)
             data = index_bytes(self._video_id, probed.index, probed.timeline)
             self._context.work.put(self._context.layout.index(self._video_id), data)
             self._check_new_index()

@@ -53,33 +53,26 @@ class OutputFrame:
 
 
 class SourceWindow:
-    """The decoded source frames around the current pair. Pictures are read only as far as a pair needs them.
+    """The source frames around the current pair. Pictures are read only as far as a pair needs them.
 
     `first` is the number of the source frame that `pictures` yields first, and `context` the number of frames on either
-    side of a pair. The frames whose numbers are in `watched` are hashed.
+    side of a pair.
     """
 
-    def __init__(self, pictures: Iterable[Picture], *, first: int, context: int, watched: Sequence[int]) -> None:
+    def __init__(self, pictures: Iterable[Picture], *, first: int, context: int) -> None:
         self._pictures = iter(pictures)
         self._next = first
         self._context = context
-        self._watched = watched
         self._held: dict[int, Picture] = {}
-        self.hashes: dict[int, str] = {}
 
     def around(self, pair: int) -> list[Picture | None]:
         """Source frames pair - context .. pair + 1 + context; None before the first and after the last of the video."""
         first, last = pair - self._context, pair + 1 + self._context
         while self._next <= last and (picture := next(self._pictures, None)) is not None:
-            self._pass(picture)
+            self._held[self._next] = picture
+            self._next += 1
         self._held = {number: picture for number, picture in self._held.items() if number >= first}
         return [self._held.get(number) for number in range(first, last + 1)]
-
-    def _pass(self, picture: Picture) -> None:
-        self._held[self._next] = picture
-        if self._next in self._watched:
-            self.hashes[self._next] = picture.hash()
-        self._next += 1
 
 
 class FrameMaker:

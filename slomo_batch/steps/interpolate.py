@@ -21,6 +21,7 @@ from slomo_batch.steps.context import StepContext
 from slomo_batch.steps.frame_maker import FrameMaker, SourceWindow
 from slomo_batch.steps.output_color import output_color
 from slomo_batch.steps.packet_archives import fetch_archive
+from slomo_batch.steps.source_frames import SourceFrames
 from slomo_batch.steps.stopwatch import Stopwatch
 from slomo_batch.steps.video_records import VideoRecords
 from slomo_batch.timeline.retiming import FrameTime
@@ -91,8 +92,8 @@ def _make(task: ChunkTask, context: StepContext, folder: Path) -> Generator[Phas
         num_frames=made.facts.num_frames,
         max_reorder=made.facts.max_reorder,
         frame_hashes=made.hashes,
-        first_border_hash=made.border_hashes.get(chunk.first_pair, ""),
-        last_border_hash=made.border_hashes.get(chunk.end_pair, ""),
+        first_border_hash=made.first_border_hash,
+        last_border_hash=made.last_border_hash,
         counts=replace(counts_of(made.runs), held_damaged=len(made.damaged)),
         machine=context.machine(plan.resolved),
         seconds=watch.seconds(),
@@ -104,15 +105,16 @@ def _make(task: ChunkTask, context: StepContext, folder: Path) -> Generator[Phas
 
 def _fetch(task: ChunkTask, path: Path, context: StepContext) -> None:
     """Download the chunk object and check that its note is this chunk's. The first version did not write the id."""
-    plan, chunk = task.plan, task.chunk
-    frames = chunk.source_frames(context=plan.resolved.context, num_frames=plan.facts.num_frames)
+    plan, chunk, facts = task.plan, task.chunk, task.plan.facts
+    frames = chunk.source_frames(context=plan.resolved.context, num_frames=facts.num_frames)
+    pictures = facts.scan.pictures_of(frames, facts.num_frames)
 
     def belongs(note: Mapping[str, Any]) -> bool:
-        pts = note.get("pts", ())
-        return (note.get("chunk_id", chunk.chunk_id), note.get("first_frame"), len(pts)) == (
-            chunk.chunk_id,
-            frames.start,
-            len(frames),
+        first = note.get("first_frame")
+        return (
+            note.get("chunk_id", chunk.chunk_id) == chunk.chunk_id
+            and (first, len(note.get("ticks", ()))) == (frames.start, len(frames))
+            and (note.get("first_picture", first), len(note.get("pts", ()))) == (pictures.start, len(pictures))
         )
 
     fetch_archive(
@@ -124,7 +126,8 @@ def _fetch(task: ChunkTask, path: Path, context: StepContext) -> None:
 class _EncodedFrames:
     facts: SegmentFacts
     hashes: tuple[str, ...]
-    border_hashes: dict[int, str]
+    first_border_hash: str
+    last_border_hash: str
     runs: tuple[PairRun, ...]
     damaged: tuple[int, ...]
     captions: tuple[FrameCaptions, ...]
@@ -136,13 +139,12 @@ def _encode(
     """Decode the chunk, make its output frames, several pairs at once, and encode them in order."""
     plan, chunk = task.plan, task.chunk
     captions: list[FrameCaptions] = []
-    pictures = watch.each("decode", decode_chunk(archive, captions))
-    window = SourceWindow(
-        pictures,
-        first=archive.note["first_frame"],
-        context=plan.resolved.context,
-        watched=(chunk.first_pair, chunk.end_pair),
-    )
+    scan, note = plan.facts.scan, archive.note
+    first, first_picture = note["first_frame"], note.get("first_picture", note["first_frame"])
+    # In the decode lane the split has checked the flags: the lossless pictures of a chunk have none.
+    pictures = decode_chunk(archive, captions, scan.flags if task.head.lane == "copy" else "any")
+    frames = SourceFrames(pictures, scan, chunk, first=first, first_picture=first_picture)
+    window = SourceWindow(watch.each("decode", frames), first=first, context=plan.resolved.context)
     maker = FrameMaker(plan, context.interpolator(plan), watch)
     hashes: list[str] = []
     kinds: list[tuple[int, FrameKind]] = []
@@ -154,13 +156,16 @@ def _encode(
             kinds.append((frame.pair, frame.kind))
         with watch.stage("encode"):
             facts = encoder.finish()
+    pairs, held = range(chunk.first_pair, chunk.end_pair), set(note["held"])
+    of_frames = (replace(one, frame=one.frame * scan.frames_per_picture) for one in captions)
     return _EncodedFrames(
         facts=facts,
         hashes=tuple(hashes),
-        border_hashes=window.hashes,
-        runs=runs_of(kinds, range(chunk.first_pair, chunk.end_pair)),
-        damaged=tuple(number for number in archive.note["held"] if chunk.first_pair <= number < chunk.end_pair),
-        captions=tuple(one for one in captions if chunk.first_pair <= one.frame < chunk.end_pair),
+        first_border_hash=frames.first_border_hash,
+        last_border_hash=frames.last_border_hash,
+        runs=runs_of(kinds, pairs),
+        damaged=tuple(number for number in pairs if number // scan.frames_per_picture in held),
+        captions=tuple(one for one in of_frames if one.frame in pairs),
     )
 
 

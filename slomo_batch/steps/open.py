@@ -87,7 +87,8 @@ def _read_or_plan(
     earlier = earlier_video_ids(request, pin)
     if any(exists(context.work, context.layout.pin(one)) for one in earlier):
         notes.append(RESTARTED)
-    probed = probe(context.reader(request.source), request.source.uri)
+    settings = request.settings
+    probed = probe(context.reader(request.source), request.source.uri, settings.scan, settings.deinterlace)
     planned = plan_video(identity, request, pin, probed)
     if dry_run:
         return planned, True

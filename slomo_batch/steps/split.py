@@ -72,11 +72,14 @@ def _parts(
 
 
 def _slice(chunk: Chunk, stored: StoredPlan, index: VideoIndex, timeline: SourceTimeline) -> SourceSlice:
-    frames = chunk.source_frames(context=stored.plan.resolved.context, num_frames=stored.plan.facts.num_frames)
+    facts = stored.plan.facts
+    frames = chunk.source_frames(context=stored.plan.resolved.context, num_frames=facts.num_frames)
+    pictures = facts.scan.pictures_of(frames, facts.num_frames)
     return SourceSlice(
         index=chunk.index,
         chunk_id=chunk.chunk_id,
         first_frame=frames.start,
-        pts=tuple(index.frame_pts[frames.start : frames.stop].tolist()),
+        first_picture=pictures.start if facts.scan.is_interlaced else None,
+        pts=tuple(index.frame_pts[pictures.start : pictures.stop].tolist()),
         ticks=tuple(timeline.ticks[frames.start : frames.stop].tolist()),
     )

@@ -85,7 +85,7 @@ def _parsed(data: bytes) -> tuple[str, VideoIndex, SourceTimeline]:
 def _fits(plan: VideoPlan, index: VideoIndex, timeline: SourceTimeline) -> bool:
     """Whether the plan can have been made from this index and timeline."""
     return (
-        len(index.frame_pts) == len(timeline.ticks) == plan.facts.num_frames
+        len(index.frame_pts) * plan.facts.scan.frames_per_picture == len(timeline.ticks) == plan.facts.num_frames
         and (timeline.tick_s, timeline.nominal_rate) == (plan.tick_s, plan.nominal_rate)
         and _grid_again(plan.grid, timeline) == plan.grid
     )

@@ -81,6 +81,8 @@ class SourceTimeline:
     """The rate that `fps: source` means: the constant rate if there is one, else `rates.nominal_rate`."""
     num_film: int = 0
     """Number of frames that are film with repeated fields, whose times are evenly spaced again."""
+    frames_per_picture: int = 1
+    """2 if the frames are fields. A timecode counts pictures."""
 
     def __post_init__(self) -> None:
         if not len(self.ticks) or self.ticks[0] != 0 or (np.diff(self.ticks) <= 0).any() or self.end <= self.ticks[-1]:

@@ -151,12 +151,6 @@ _add(
     Film(options=GOP, pix_fmt="yuvj420p", tune=tagged(color_range=2, colorspace=6, color_primaries=6, color_trc=6)),
 )
 _add(
-    "interlaced",
-    "two fields per picture: refused by name",
-    Film(options={**GOP, "flags": "+ilme+ildct", "x264-params": "tff=1:threads=1"}),
-    "refused",
-)
-_add(
     "two_tracks",
     "two audio tracks with languages",
     Film(

@@ -160,17 +160,20 @@ def audio_packets(track: AudioStream, tone: AudioTone, duration_s: float) -> Ite
     yield from track.encode(None)
 
 
-def joined(first: Film, second: Film, *, announce: bool = False) -> bytes:
-    """Two films encoded separately, in one stream. With `announce` the second's extradata is attached as side data."""
+def joined(first: Film, second: Film, *more: Film, announce: bool = False) -> bytes:
+    """Films encoded separately, in one stream. With `announce` the second's extradata is attached as side data."""
     flags = {"flags": "+global_header"} if announce else {}
-    a, before = coded(_with(first, flags))
-    b, after = coded(_with(second, flags), first=first.num_frames)
-    if announce:
-        extradata = b.extradata or b""
-        kind: Any = packet_sidedata_type_from_literal("new_extradata")
-        side = PacketSideData(kind, len(extradata))  # type: ignore[call-arg]
-        memoryview(side)[:] = extradata
-        after[0].set_sidedata(side)
+    context, packets = coded(_with(first, flags))
+    num_frames = first.num_frames
+    for number, film in enumerate((second, *more)):
+        later, after = coded(_with(film, flags), first=num_frames)
+        num_frames += film.num_frames
+        if announce and number == 0:
+            after[0].set_sidedata(_new_extradata(later.extradata or b""))
+        shift = max(packets[-1].dts + 1 - after[0].dts, 0)
+        for packet in after:
+            packet.dts += shift
+        packets += after
     file = io.BytesIO()
     with av.open(file, "w", format=FORMATS[first.suffix]) as container:
         video = container.add_stream(first.codec, rate=first.rate)
@@ -178,13 +181,18 @@ def joined(first: Film, second: Film, *, announce: bool = False) -> bytes:
         video.width, video.height, video.pix_fmt = *first.size, first.pix_fmt
         video.time_base = video.codec_context.time_base = 1 / first.rate
         if announce:
-            video.codec_context.extradata = a.extradata
-        shift = before[-1].dts + 1 - after[0].dts
-        for packet in before + after:
-            packet.dts += 0 if packet in before else max(shift, 0)
+            video.codec_context.extradata = context.extradata
+        for packet in packets:
             packet.stream, packet.time_base = video, 1 / first.rate
             container.mux(packet)
     return file.getvalue()
+
+
+def _new_extradata(extradata: bytes) -> PacketSideData:
+    kind: Any = packet_sidedata_type_from_literal("new_extradata")
+    side = PacketSideData(kind, len(extradata))  # type: ignore[call-arg]
+    memoryview(side)[:] = extradata
+    return side
 
 
 def repeated(film: Film, num_times: int) -> bytes:

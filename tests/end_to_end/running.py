@@ -16,6 +16,7 @@ import yaml
 from slomo_batch.media.frames import picture_from_frame
 from slomo_batch.records import ChunkDone, Published
 from slomo_batch.serialization import from_json
+from tests.clips.interlaced import H264, Fields, encoded
 from tests.processes import Command, run_command
 
 REAL_CLIPS = ("bikes", "bigbuckbunny", "carphone_pristine")
@@ -46,6 +47,19 @@ def excerpt(name: str, path: Path, *, num_frames: int, width: int, height: int) 
             small.pts, small.time_base, small.pict_type = number, Fraction(1, 25), av.video.frame.PictureType.NONE
             target.mux(stream.encode(small))
         target.mux(stream.encode(None))
+    return path
+
+
+def interlaced(source: Path, path: Path) -> Path:
+    """A clip as interlaced video, top field first: each picture is woven from two successive frames."""
+    with av.open(str(source)) as container:
+        frames = [picture_from_frame(frame) for frame in container.decode(video=0)]
+    woven = []
+    for top, bottom in zip(frames[::2], frames[1::2], strict=True):
+        for plane, lower in zip(top.planes, bottom.planes, strict=True):
+            plane[1::2] = lower[1::2]
+        woven.append(top)
+    path.write_bytes(encoded(Fields(options=H264, size=(woven[0].width, woven[0].height)), woven))
     return path
 
 

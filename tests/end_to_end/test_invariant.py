@@ -11,7 +11,7 @@ from pathlib import Path
 import psutil
 import pytest
 
-from tests.end_to_end.running import PATIENCE_S, REAL_CLIPS, Job, endless, excerpt, frame_hashes, kill
+from tests.end_to_end.running import PATIENCE_S, REAL_CLIPS, Job, endless, excerpt, frame_hashes, interlaced, kill
 
 NUM_FRAMES = 26
 LOSSLESS = {"encode": {"codec": "ffv1"}, "retime": {"slowdown": 3}}
@@ -19,10 +19,11 @@ LOSSLESS = {"encode": {"codec": "ffv1"}, "retime": {"slowdown": 3}}
 
 @pytest.fixture(scope="module")
 def clips(tmp_path_factory: pytest.TempPathFactory) -> list[str]:
+    """Real clips, the last one interlaced: its frames are fields."""
     folder = tmp_path_factory.mktemp("clips")
-    return [
-        str(excerpt(name, folder / f"{name}.mp4", num_frames=NUM_FRAMES, width=192, height=112)) for name in REAL_CLIPS
-    ]
+    paths = [excerpt(name, folder / f"{name}.mp4", num_frames=NUM_FRAMES, width=192, height=112) for name in REAL_CLIPS]
+    paths.append(interlaced(paths[0], folder / "interlaced.mp4"))
+    return [str(path) for path in paths]
 
 
 @pytest.fixture(scope="module")
@@ -46,7 +47,7 @@ def assert_same_frames(job: Job, reference: Job) -> None:
 
 
 def test_source_frames_keep_their_values(reference: Job, clips: list[str]) -> None:
-    for clip in clips:
+    for clip in clips[:-1]:
         output = reference.receipts()[Path(clip).stem].output_uri
         assert frame_hashes(Path(output))[::3] == frame_hashes(Path(clip))
 

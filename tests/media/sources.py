@@ -19,7 +19,7 @@ from slomo_batch.media.probe import Probe, probe
 from slomo_batch.media.reader import RangeReader
 from slomo_batch.media.split import SourceSlice, SplitPart, split_copy, split_decode
 from slomo_batch.picture import PIXEL_FORMATS, Picture
-from slomo_batch.records import Lane, VideoFacts
+from slomo_batch.records import Lane, ScanFlag, VideoFacts
 
 
 class CountingReader(RangeReader):
@@ -53,7 +53,11 @@ class Opened:
 
     def slices(self, borders: Sequence[int], overlap: int = 2) -> list[SourceSlice]:
         """One slice from each border to the next, extended by `overlap` frames on either side."""
-        pts, ticks = self.probe.index.frame_pts.tolist(), self.probe.timeline.ticks.tolist()
+        return self.slices_of(self.probe.timeline.ticks.tolist(), borders, overlap)
+
+    def slices_of(self, ticks: Sequence[int], borders: Sequence[int], overlap: int = 0) -> list[SourceSlice]:
+        """The same, with the times of the frames in ticks of the source timeline."""
+        pts = self.probe.index.frame_pts.tolist()
         made = []
         for number, (first, end) in enumerate(pairwise(borders)):
             own = slice(max(first - overlap, 0), min(end + overlap, len(pts)))
@@ -88,10 +92,10 @@ class Opened:
         return hashes
 
 
-def pictures_of(path: Path) -> list[Picture]:
+def pictures_of(path: Path, scan_flag: ScanFlag = "progressive") -> list[Picture]:
     """The frames of a chunk archive."""
     with path.open("rb") as file:
-        return list(decode_chunk(ArchiveReader(file)))
+        return list(decode_chunk(ArchiveReader(file), scan_flag=scan_flag))
 
 
 def straight(data: bytes, facts: VideoFacts) -> list[str]:

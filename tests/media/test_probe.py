@@ -31,7 +31,6 @@ def test_every_clip_gets_its_lane_and_all_its_frames(name: str) -> None:
 
 
 REFUSED = {
-    "interlaced": (SourceUnsupported, "interlaced"),
     "size_change": (SourceUnsupported, "the size changes midway, expected 64x48, got 96x64"),
     "empty": (SourceUnreadable, "empty"),
     "text": (SourceUnreadable, "not a video"),
@@ -196,7 +195,9 @@ def both_ways(data: bytes, name: str) -> tuple[index.PacketIndex | None, index.P
     with open_source(file) as container:
         by_moov = index.index_from_moov(container, main_video(container, name), file, lambda _: False, name)
     with open_source(reader_of(data)) as container:
-        by_packets = index.index_from_packets(container, main_video(container, name), lambda _: False, name)
+        by_packets = index.index_from_packets(
+            container, main_video(container, name), lambda _: False, name, lambda _: None
+        )
     return by_moov, by_packets
 
 

@@ -16,7 +16,7 @@ from slomo_batch.plan.s3_requests import (
 
 
 def test_a_source_is_read_by_the_block_once_to_cut_it_and_a_little_or_all_to_plan_it() -> None:
-    assert of_source(10 * BLOCK_BYTES, has_index=True) == S3Requests(get=12)
+    assert of_source(20 * BLOCK_BYTES, has_index=True) == S3Requests(get=28)
     assert of_source(10 * BLOCK_BYTES, has_index=False) == S3Requests(get=20)
     assert of_source(1, has_index=True) == S3Requests(get=2)
 

@@ -64,7 +64,7 @@ def parts_of(
     plan = of_size(plan_of("cfr"), pictures)
     pairs = pairs or range(len(pictures) - 1)
     first = max(0, pairs.start - plan.resolved.context)
-    window = SourceWindow(pictures[first:], first=first, context=plan.resolved.context, watched=())
+    window = SourceWindow(pictures[first:], first=first, context=plan.resolved.context)
     times = (FrameTime(frame=num * pair + k, pair=pair, t=Fraction(k, num)) for pair in pairs for k in range(num))
     chunk = Chunk(
         chunk_id="c",

@@ -46,7 +46,7 @@ def guided(batch_px: int = FIRST_BATCH_PX) -> SuperSlomo:
 )
 def test_the_frames_of_a_very_long_pair_come_as_they_are_asked_for(method: AnyInterpolator) -> None:
     plan, end = plan_of("cfr"), 10**9
-    window = SourceWindow(moving(8, width=320, height=192), first=0, context=plan.resolved.context, watched=())
+    window = SourceWindow(moving(8, width=320, height=192), first=0, context=plan.resolved.context)
     times = (FrameTime(frame=frame, pair=2, t=Fraction(frame, end)) for frame in range(end))
     chunk = Chunk(chunk_id="c", index=0, first_pair=2, end_pair=3, first_frame=0, end_frame=end)
     parts = FrameMaker(plan, method, Stopwatch()).parts(window, chunk, times)
@@ -60,7 +60,7 @@ def test_no_frame_is_made_between_two_parts_of_a_joined_file(cuts: Literal["hold
     plan = plan_of("cfr")
     settings = replace(plan.request.settings, interpolate=Interpolate(method="blend", cuts=cuts))
     plan = replace(plan, request=replace(plan.request, settings=settings), facts=replace(plan.facts, part_starts=(4,)))
-    window = SourceWindow(moving(8, width=64, height=48), first=0, context=plan.resolved.context, watched=())
+    window = SourceWindow(moving(8, width=64, height=48), first=0, context=plan.resolved.context)
     times = [FrameTime(frame=place, pair=place // 2, t=Fraction(place % 2, 2)) for place in range(4, 12)]
     chunk = Chunk(chunk_id="c", index=0, first_pair=2, end_pair=6, first_frame=4, end_frame=12)
     parts = FrameMaker(plan, Blend(), Stopwatch()).parts(window, chunk, times)

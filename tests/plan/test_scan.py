@@ -1,0 +1,102 @@
+"""Interlaced or not: the pictures decide if they are clear, else the flags; the setting overrides both."""
+
+import pytest
+
+from slomo_batch.errors import SourceUnsupported
+from slomo_batch.plan.scan import ScanEvidence, content_of, decide_scan
+from slomo_batch.records import Scan
+
+PROGRESSIVE, TFF, BFF = {"progressive": 40}, {"tff": 40}, {"bff": 40}
+TFF_FIELDS = Scan(field_order="tff", frames_per_picture=2, flags="tff")
+
+
+def shows(kind: str, num: int = 40, undetermined: int = 0) -> tuple[str, ...]:
+    return (kind,) * num + ("undetermined",) * undetermined
+
+
+@pytest.mark.parametrize(
+    ("verdicts", "content"),
+    [
+        ((), None),
+        (shows("tff", 5), None),
+        (shows("tff", 6), "tff"),
+        (shows("bff", 10, undetermined=10), "bff"),
+        (shows("bff", 10, undetermined=11), None),
+        ((*shows("tff", 9), "bff"), "tff"),
+        ((*shows("tff", 17), *shows("progressive", 2)), None),
+        (shows("progressive", 30), "progressive"),
+    ],
+)
+def test_half_must_be_determined_and_nine_in_ten_agree(verdicts: tuple[str, ...], content: str | None) -> None:
+    assert content_of(verdicts) == content
+
+
+def test_an_ordinary_progressive_video_has_no_note() -> None:
+    for verdicts in (shows("progressive"), shows("undetermined"), ()):
+        evidence = ScanEvidence(flags=PROGRESSIVE, verdicts=verdicts)
+        assert decide_scan(evidence, "auto", "field", "film") == (Scan(), ())
+
+
+def test_flags_decide_where_pictures_are_unclear() -> None:
+    scan, (note,) = decide_scan(ScanEvidence(flags=TFF, verdicts=shows("undetermined")), "auto", "field", "film")
+    assert scan == TFF_FIELDS
+    assert note.startswith("interlaced (top field first), as flagged; it is deinterlaced by bwdif, each field")
+
+
+def test_the_header_decides_if_the_pictures_state_nothing() -> None:
+    scan, _ = decide_scan(ScanEvidence(flags=PROGRESSIVE, header="bff"), "auto", "field", "film")
+    assert scan == Scan(field_order="bff", frames_per_picture=2, flags="any")
+
+
+@pytest.mark.parametrize(("flags", "shown"), [(PROGRESSIVE, "tff"), (TFF, "bff"), (TFF, "progressive")])
+def test_clear_pictures_overrule_the_flags_with_a_note(flags: dict[str, int], shown: str) -> None:
+    scan, (note,) = decide_scan(ScanEvidence(flags=flags, verdicts=shows(shown)), "auto", "field", "film")
+    assert (scan.field_order, scan.flags) == (shown, "any")
+    assert "as the pictures show, although flagged" in note
+
+
+def test_flags_that_vary_need_pictures_that_are_clearly_interlaced() -> None:
+    mixed = {"progressive": 60, "tff": 25}
+    scan, _ = decide_scan(ScanEvidence(flags=mixed, verdicts=shows("tff")), "auto", "field", "film")
+    assert scan.is_interlaced
+    for verdicts in (shows("progressive"), ()):
+        with pytest.raises(SourceUnsupported, match=r"film, at 2 s: the scan type changes midway, got 60 progressive"):
+            decide_scan(ScanEvidence(flags=mixed, verdicts=verdicts, change="at 2 s"), "auto", "field", "film")
+
+
+def test_the_setting_overrides_flags_and_pictures() -> None:
+    tff = ScanEvidence(flags=TFF, verdicts=shows("tff"))
+    scan, (note,) = decide_scan(tff, "progressive", "field", "film")
+    assert scan == Scan(flags="any")
+    assert note == "progressive, as set, although the pictures look interlaced"
+    progressive = ScanEvidence(flags=PROGRESSIVE, verdicts=shows("progressive"))
+    assert decide_scan(progressive, "progressive", "field", "film") == (Scan(flags="any"), ())
+    scan, (note,) = decide_scan(progressive, "interlaced", "field", "film")
+    assert (scan.field_order, scan.flags) == ("tff", "any")
+    assert "top field first is assumed" in note
+    mixed = ScanEvidence(flags={"progressive": 60, "bff": 25})
+    assert decide_scan(mixed, "interlaced", "field", "film")[0].field_order == "bff"
+
+
+def test_what_deinterlace_says() -> None:
+    evidence = ScanEvidence(flags=TFF)
+    assert decide_scan(evidence, "auto", "frame", "film")[0].frames_per_picture == 1
+    with pytest.raises(SourceUnsupported, match=r"film: the video is interlaced, got interlaced \(top field first\)"):
+        decide_scan(evidence, "auto", "refuse", "film")
+    decide_scan(ScanEvidence(flags=PROGRESSIVE), "auto", "refuse", "film")
+
+
+def test_what_cannot_be_deinterlaced_is_refused() -> None:
+    with pytest.raises(SourceUnsupported, match="of this size or pixel format"):
+        decide_scan(ScanEvidence(flags=BFF, can_deinterlace=False), "auto", "field", "film")
+    fields = ScanEvidence(flags={"tff": 20, "bff": 20}, may_be_fields=True)
+    with pytest.raises(SourceUnsupported, match="single fields"):
+        decide_scan(fields, "auto", "field", "film")
+
+
+def test_the_pictures_of_source_frames() -> None:
+    assert Scan().pictures_of(range(3, 8), 40) == range(3, 8)
+    assert TFF_FIELDS.pictures_of(range(3, 8), 40) == range(5)
+    assert TFF_FIELDS.pictures_of(range(4, 9), 40) == range(1, 6)
+    assert TFF_FIELDS.pictures_of(range(34, 40), 40) == range(16, 20)
+    assert Scan(field_order="bff").pictures_of(range(3, 8), 8) == range(2, 8)
