@@ -32,7 +32,7 @@ def packet(pts: int | None, value: int, *, is_discarded: bool = False, size: int
 
 def chunk(packets: Sequence[ArchivedPacket], pts: Sequence[int], **note: JSON) -> ArchiveReader:
     file = io.BytesIO()
-    known: dict[str, JSON] = {"width": SIZE[0], "height": SIZE[1], "pixel_format": "gray", "held": []}
+    known: dict[str, JSON] = {"width": SIZE[0], "height": SIZE[1], "pixel_format": "gray", "held": [], "first_frame": 0}
     with ArchiveWriter(file, [RAW], {**known, "pts": list(pts), **note}) as writer:
         for one in packets:
             writer.add(one)
@@ -91,7 +91,7 @@ def test_a_frame_of_another_size_or_format_fails_the_video(note: dict[str, JSON]
 
 def test_a_damaged_archive_fails_the_chunk() -> None:
     file = io.BytesIO()
-    note: dict[str, JSON] = {"width": 16, "height": 8, "pixel_format": "gray", "held": [], "pts": [0]}
+    note: dict[str, JSON] = {"width": 16, "height": 8, "pixel_format": "gray", "held": [], "pts": [0], "first_frame": 0}
     with ArchiveWriter(file, [RAW], note) as writer:
         writer.add(packet(0, 7))
     damaged = file.getvalue().replace(b"\x07" * 60, b"\x08" * 60)
