@@ -8,7 +8,7 @@ Ray knows no such limit. The pool keeps new workers off the machines that are fu
 placed on a machine which has just joined.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
 from math import ceil, floor
 
@@ -100,14 +100,15 @@ class MachineRoom:
         most = most_workers(self._machines, self._worker, held)
         return machine not in most or held.get(machine, 0) < most[machine]
 
-    def openings(self, held: Held) -> Openings:
-        """The room besides the workers in `held`."""
+    def openings(self, held: Held, avoided: Collection[str]) -> Openings:
+        """The room besides the workers in `held`, on other machines than the avoided ones."""
         if not self._worker:
             return Openings()
         if self._clock() >= self._look_due_s:
             self._look()
         most = most_workers(self._machines, self._worker, held)
-        room = {name: number - held.get(name, 0) for name, number in most.items() if number > held.get(name, 0)}
+        room = {name: number - held.get(name, 0) for name, number in most.items() if name not in avoided}
+        room = {name: number for name, number in room.items() if number > 0}
         limited = frozenset(name for name in most if _fitting(self._worker, self._machines[name]) > most[name])
         return Openings(room=sum(room.values()), open=frozenset(room), full=limited - room.keys(), limited=limited)
 

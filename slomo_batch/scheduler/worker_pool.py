@@ -14,7 +14,7 @@ others. Some CPUs of each machine of a cluster are kept for steps (scheduler.mac
 import math
 import time
 from collections import Counter
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import replace
 from typing import Any
 
@@ -144,7 +144,7 @@ class WorkerPool:
         staying = [worker for worker in self._workers if worker.node not in avoided]
         for worker in self._dispensable(staying)[: max(0, len(staying) - wanted)]:
             self._retire(worker)
-        self._start_workers(wanted - sum(bool(worker.node) for worker in staying))
+        self._start_workers(wanted - sum(bool(worker.node) for worker in staying), avoided)
 
     def _is_long_idle(self, worker: StartedWorker) -> bool:
         return self._clock() - worker.idle_since_s > IDLE_S
@@ -164,12 +164,12 @@ class WorkerPool:
     def _is_idle(self, worker: StartedWorker) -> bool:
         return not worker.is_up or self._placement.is_idle(worker)
 
-    def _start_workers(self, wanted: int) -> None:
+    def _start_workers(self, wanted: int, avoided: Collection[str]) -> None:
         """Have so many workers wait for a machine: as many as the machines have room for, and the others for machines
         that an autoscaler starts, since waiting workers are the demand that it sees."""
         if wanted <= 0:
             return
-        openings = self._room.openings(self._num_placed())
+        openings = self._room.openings(self._num_placed(), avoided)
         off, off_all = self.excluded.names | openings.full, self.excluded.names | openings.limited
         for worker in [worker for worker in self._waiting if worker.kept_off not in (off, off_all)]:
             if self._clock() - worker.idle_since_s > STARTED_WITHIN_S:

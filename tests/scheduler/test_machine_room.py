@@ -3,7 +3,7 @@
 import pytest
 
 from slomo_batch.cluster.demand import Resources
-from slomo_batch.scheduler.machine_room import gpu_notes, kept_for_steps, most_workers
+from slomo_batch.scheduler.machine_room import MachineRoom, Openings, gpu_notes, kept_for_steps, most_workers
 
 CPU, GPU = {"CPU": 1.0}, {"CPU": 1.0, "GPU": 1.0}
 
@@ -54,3 +54,16 @@ def test_gpus_that_stay_idle_are_told() -> None:
     [note] = gpu_notes(machines, {"CPU": 1.0, "GPU": 2.0})
     assert "computes on one of them" in note
     assert gpu_notes(machines, {"CPU": 1.0}) == []
+
+
+def test_openings_are_on_machines_that_are_not_full_nor_avoided(monkeypatch: pytest.MonkeyPatch) -> None:
+    machines = {name: {"CPU": 4.0} for name in "abc"} | {"d": {"CPU": 8.0, "GPU": 1.0}}
+    monkeypatch.setattr("slomo_batch.scheduler.machine_room.machine_resources", lambda: machines)
+    room = MachineRoom({"CPU": 1.0, "GPU": 0.0}, lambda: 0.0)
+    assert room.openings({"a": 3, "b": 1}, {"c"}) == Openings(
+        room=2 + 7, open=frozenset("bd"), full=frozenset("ac"), limited=frozenset("abcd")
+    )
+    assert room.may_take("b", {"b": 2})
+    assert not room.may_take("a", {"a": 3})
+    assert room.may_take("a machine that has just joined", {})
+    assert MachineRoom({}, lambda: 0.0).openings({"a": 3}, ()) == Openings()
