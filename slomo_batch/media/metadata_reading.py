@@ -7,7 +7,7 @@ from pathlib import Path
 
 import av
 from av.container import InputContainer
-from av.stream import AttachmentStream, Disposition
+from av.stream import AttachmentStream, Disposition, Stream
 from av.video.stream import VideoStream
 
 from slomo_batch.media.av_errors import reading
@@ -89,19 +89,26 @@ def _timecode(metadata: Mapping[str, str]) -> str:
     return found.replace(".", ";") if _TIMECODE.fullmatch(found) else ""
 
 
-def notes_on_missing(path: Path, metadata: FileMetadata) -> Iterator[str]:
-    """Notes on what a finished file does not have of the metadata that was to be written into it.
+def notes_on_missing(path: Path, metadata: FileMetadata, num_files: int) -> Iterator[str]:
+    """Notes on what a finished file does not have of the metadata and the files that were to be written into it.
 
-    FFmpeg stores nothing of a value that it does not understand, such as a creation time in words.
+    FFmpeg stores nothing of a value that it does not understand, such as a creation time in words, nor damaged covers.
     """
     with av.open(str(path), "r", metadata_errors="replace") as container:
         found = {name.lower() for name in container.metadata}
         num_chapters = len(container.chapters())
+        num_found = sum(map(_is_attached, container.streams))
     missing = [name for name, _ in metadata.tags if name.lower().replace(" ", "_") not in found and name not in found]
     if missing:
         yield f"not kept, since FFmpeg does not store their values: the tags {', '.join(missing[:8])}"
     if num_chapters != len(metadata.chapters):
         yield f"{num_chapters} of {len(metadata.chapters)} chapters kept"
+    if num_found < num_files:
+        yield f"{num_found} of {num_files} covers and attachments kept: the others are empty or damaged"
+
+
+def _is_attached(stream: Stream) -> bool:
+    return stream.type == "attachment" or bool(stream.disposition & Disposition.attached_pic)
 
 
 # ---- attached files ------------------------------------------------------------------------------------------------

@@ -68,19 +68,28 @@ def metadata_bytes(metadata: FileMetadata, files: Sequence[AttachedFile]) -> int
 def write_attached_files(
     container: OutputContainer, files: Sequence[AttachedFile], kind: Container
 ) -> "Iterator[av.Packet[Any]]":
-    """Add the files to the output. Returns the packets that hold covers, which are to be muxed first."""
+    """Add the files to the output. Returns the packets that hold covers, which are to be muxed first.
+
+    A damaged cover is left out where the container must state its size.
+    """
     if kind.keeps_attachments:
         for file in files:
             container.add_attachment(file.name, file.mimetype, file.data)
         return iter(())
-    return iter([_cover(container, file) for file in files])
+    return iter([packet for file in files for packet in _cover(container, file)])
 
 
-def _cover(container: OutputContainer, file: AttachedFile) -> "av.Packet[Any]":
-    with av.open(io.BytesIO(file.data), "r", format=_FORMATS[file.mimetype]) as picture:
+def _cover(container: OutputContainer, file: AttachedFile) -> "Iterator[av.Packet[Any]]":
+    try:
+        picture = av.open(io.BytesIO(file.data), "r", format=_FORMATS[file.mimetype])
+    except av.FFmpegError:
+        return
+    with picture:
         template = picture.streams.video[0]
+        packet = next((packet for packet in picture.demux(template) if packet.size), None)
+        if packet is None or not (template.width and template.height):
+            return
         stream = container.add_stream_from_template(template, opaque=True)
         stream.disposition = Disposition.attached_pic
-        packet = next(packet for packet in picture.demux(template) if packet.size)
     packet.stream, packet.pts, packet.dts, packet.time_base = stream, 0, 0, Fraction(1, 25)
-    return packet
+    yield packet

@@ -19,6 +19,9 @@ from slomo_batch.side_data import ContentLight, MasteringDisplay, Projection, Si
 
 _CHROMATICITY, _LUMINANCE = 50_000, 10_000
 """Units of a mastering display: parts of 1, and of 1 cd/m2."""
+MOST_LUMINANCE = 10_000 * _LUMINANCE
+"""What PQ can state, in units of 0.0001 cd/m2."""
+_DEGREE = 1 << 16
 _STEREO: dict[int, Stereo] = {0: "mono", 1: "side by side", 2: "top and bottom"}
 _FRAME_SEQUENCE = 3
 _EQUIRECTANGULAR = (0, 2)
@@ -47,17 +50,20 @@ def side_data_of(video: VideoStream, first_frame: av.VideoFrame, name: str) -> S
     found = {stated[at].type.name: stated[at] for at in range(len(stated))}
     boxes = boxes_of_stream(header_file(video))
     dolby_vision = _dolby_vision(boxes, name)
+    mastering = _mastering(_words(found, "MASTERING_DISPLAY_METADATA"))
     projection = _projection(_words(found, "SPHERICAL"))
     stereo = _stereo(_words(found, "STEREO3D"), name)
     dropped = [dropped for kind, dropped in _DROPPED.items() if kind in found]
     if dolby_vision or "DOVI_METADATA" in found or "DOVI_RPU_BUFFER" in found:
         dropped.append(dolby_vision or "Dolby Vision metadata")
+    if "MASTERING_DISPLAY_METADATA" in found and mastering is None:
+        dropped.append("the mastering display, whose values are incomplete or impossible")
     if "SPHERICAL" in found and projection is None:
-        dropped.append("the projection of the 360-degree video, which is neither equirectangular nor a cubemap")
+        dropped.append("the projection, which is neither equirectangular nor a cubemap, or has impossible values")
     if "STEREO3D" in found and not stereo:
         dropped.append("the stereo layout, which is neither side by side nor top and bottom")
     return SideData(
-        mastering=_mastering(_words(found, "MASTERING_DISPLAY_METADATA")),
+        mastering=mastering,
         content_light=_content_light(_words(found, "CONTENT_LIGHT_LEVEL")),
         projection=projection,
         stereo=stereo,
@@ -81,7 +87,7 @@ def _mastering(words: tuple[int, ...]) -> MasteringDisplay | None:
     values = [Fraction(up, down) for up, down in zip(words[0:20:2], words[1:20:2], strict=True)]
     points = [round(value * _CHROMATICITY) for value in values[:8]]
     least, most = (round(value * _LUMINANCE) for value in values[8:])
-    if not (all(0 <= point < 1 << 16 for point in points) and 0 <= least <= most < 1 << 32):
+    if not (all(0 <= point <= _CHROMATICITY for point in points) and 0 <= least < most <= MOST_LUMINANCE):
         return None
     red, green, blue, white = zip(points[::2], points[1::2], strict=True)
     return MasteringDisplay(red=red, green=green, blue=blue, white=white, most_luminance=most, least_luminance=least)
@@ -119,9 +125,13 @@ def _projection(words: tuple[int, ...]) -> Projection | None:
     if len(words) < 9 or words[0] not in {*_EQUIRECTANGULAR, _CUBEMAP}:
         return None
     kind, yaw, pitch, roll, *bounds, padding = words[:9]
+    if max(abs(yaw), abs(roll)) > 180 * _DEGREE or abs(pitch) > 90 * _DEGREE:
+        return None
     if kind == _CUBEMAP:
         return Projection(kind="cubemap", yaw=yaw, pitch=pitch, roll=roll, padding=padding & 0xFFFFFFFF)
     left, top, right, bottom = (bound & 0xFFFFFFFF for bound in bounds)
+    if max(left + right, top + bottom) >= 0xFFFFFFFF:
+        return None
     return Projection(kind="equirectangular", yaw=yaw, pitch=pitch, roll=roll, bounds=(left, top, right, bottom))
 
 

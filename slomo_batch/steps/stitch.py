@@ -147,6 +147,7 @@ def check_borders(segments: Sequence[ChunkDone], source_uri: str) -> None:
 
 def _receipt(stored: StoredPlan, segments: Sequence[ChunkDone], audio: AudioDone | None, out: Path) -> Published:
     plan, counts = stored.plan, _total(segments)
+    num_files = len(attachments_for(plan.facts.other_tracks, container_of(plan.request.output_uri.suffix)))
     return Published(
         video_id=plan.video_id,
         source=plan.request.source,
@@ -163,7 +164,7 @@ def _receipt(stored: StoredPlan, segments: Sequence[ChunkDone], audio: AudioDone
             *stored.notes,
             *(audio.notes if audio else ()),
             *_held_notes(counts),
-            *notes_on_missing(out, metadata_for(plan)),
+            *notes_on_missing(out, metadata_for(plan), num_files),
             *caption_notes(captions_in(segments)),
         ),
     )

@@ -9,8 +9,10 @@ import av
 import pytest
 
 from slomo_batch.media.metadata_reading import MAX_TAG_BYTES, attached_files, notes_on_missing
+from slomo_batch.media.metadata_writing import write_attached_files
 from slomo_batch.media.probe import probe
-from slomo_batch.metadata import Chapter, FileMetadata
+from slomo_batch.metadata import AttachedFile, Chapter, FileMetadata
+from slomo_batch.plan.containers import CONTAINERS
 from slomo_batch.plan.stored_plan import StoredPlan
 from slomo_batch.records import VideoFacts
 from slomo_batch.stored_documents import from_stored, to_stored
@@ -102,9 +104,20 @@ def test_what_a_finished_file_lacks_is_noted(tmp_path: Path) -> None:
     path = tmp_path / "film.mkv"
     path.write_bytes(tagged_file({"title": "Film", "my own": "x"}, {}))
     has = FileMetadata(tags=(("title", "Film"), ("my own", "x")))
-    assert list(notes_on_missing(path, has)) == []
+    assert list(notes_on_missing(path, has, 0)) == []
     wanted = FileMetadata(tags=(*has.tags, ("MAKE", "y")), chapters=(Chapter(start_s=Fraction(0), end_s=Fraction(1)),))
-    assert list(notes_on_missing(path, wanted)) == [
+    assert list(notes_on_missing(path, wanted, 1)) == [
         "not kept, since FFmpeg does not store their values: the tags MAKE",
         "0 of 1 chapters kept",
+        "0 of 1 covers and attachments kept: the others are empty or damaged",
     ]
+
+
+def test_a_damaged_cover_is_left_out_of_mp4(tmp_path: Path) -> None:
+    files = [
+        AttachedFile(name="cover.jpg", mimetype="image/jpeg", data=data, is_cover=True)
+        for data in (jpeg(), jpeg()[:30], b"not a picture")
+    ]
+    with av.open(str(tmp_path / "film.mp4"), "w") as container:
+        covers = list(write_attached_files(container, files, CONTAINERS[".mp4"]))
+        assert [bytes(cover) for cover in covers] == [jpeg()]

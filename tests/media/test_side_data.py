@@ -167,6 +167,22 @@ def test_stereo_frames_in_turn_are_refused() -> None:
         found(made(film))
 
 
+@pytest.mark.parametrize(
+    ("stated_data", "dropped"),
+    [
+        (SideData(mastering=replace(MASTERING, green=(64706, 34500))), "the mastering display"),
+        (SideData(mastering=replace(MASTERING, most_luminance=1_838_716_544)), "the mastering display"),
+        (SideData(mastering=replace(MASTERING, least_luminance=10_000_000)), "the mastering display"),
+        (SideData(projection=replace(SPHERE, yaw=181 << 16)), "the projection"),
+        (SideData(projection=replace(SPHERE, pitch=-(91 << 16))), "the projection"),
+    ],
+)
+def test_impossible_values_are_dropped_by_name(stated_data: SideData, dropped: str) -> None:
+    found_data = found(stated(HEVC, stated_data))
+    assert found_data.kept == ()
+    assert dropped in found_data.dropped[0]
+
+
 # ---- boxes ---------------------------------------------------------------------------------------------------------
 
 
