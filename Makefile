@@ -78,7 +78,7 @@ test: lint
 	$(BIN)/pytest -n 2 --dist loadfile --no-loadscope-reorder
 
 test-all: test fuzz simulate cluster bench
-	$(BIN)/pytest -m slow
+	$(BIN)/pytest -m 'slow or hour'
 
 bench: $(VENV)/installed-dev  # without OMP_WAIT_POLICY, as a user runs it
 	env -u OMP_WAIT_POLICY $(BIN)/pytest -m bench -s
