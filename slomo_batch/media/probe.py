@@ -31,6 +31,7 @@ from slomo_batch.media.deinterlace import can_deinterlace
 from slomo_batch.media.demux import find_covers, main_video, may_be_cover, open_source
 from slomo_batch.media.frames import planar_format_name
 from slomo_batch.media.index import PacketIndex, ZeroFilledFile, has_whole_moov, index_from_moov, index_from_packets
+from slomo_batch.media.joined_avi import joined_avi_note
 from slomo_batch.media.metadata_reading import metadata_of
 from slomo_batch.media.packet_notes import packet_notes
 from slomo_batch.media.packets import sample_aspect_ratio_of, stream_header
@@ -98,9 +99,13 @@ class _Asked:
 
 
 def _with_note(found: Probe, end_byte: int, track: int, reader: RangeReader) -> Probe:
-    """The probe, with a note if the file continues after what FFmpeg read."""
-    note = unread_tail_note(reader, found.facts.container, end_byte, track)
-    facts = replace(found.facts, oddities=(*found.facts.oddities, note)) if note else found.facts
+    """The probe, with notes on what continues after the end of what FFmpeg read, or of the first file."""
+    container, has_audio = found.facts.container, bool(found.facts.audio)
+    notes = (
+        unread_tail_note(reader, container, end_byte, track),
+        joined_avi_note(reader, container, has_audio=has_audio),
+    )
+    facts = replace(found.facts, oddities=(*found.facts.oddities, *filter(None, notes)))
     return replace(found, facts=facts)
 
 

@@ -151,3 +151,6 @@ def test_the_frames_of_joined_avi_parts_are_numbered_consecutively(tmp_path: Pat
     source = Opened.of("avi", joined(TWO, ".avi"))
     expected = [digest for part in TWO for digest in straight(part_bytes(part, ".avi"), source.probe.facts)]
     assert source.chunk_hashes(source.split(source.slices([0, 50]), tmp_path))[0] == expected
+    assert any(note.startswith("2 AVI files are joined") for note in source.probe.facts.oddities)
+    alone = Opened.of("avi", part_bytes(TWO[0], ".avi")).probe.facts.oddities
+    assert not any("joined" in note for note in alone)
