@@ -11,7 +11,7 @@ from torch import Tensor
 
 from slomo_batch.errors import WeightsError
 from slomo_batch.interpolators.contract import Held, make_frames
-from slomo_batch.interpolators.superslomo.guided import Guided, UNetShape, pixel_unshuffle, prior_flows
+from slomo_batch.interpolators.superslomo.guided import Guided, UNetShape, half_size, pixel_unshuffle, prior_flows
 from slomo_batch.interpolators.superslomo.inference import SuperSlomo
 from slomo_batch.interpolators.superslomo.shipped_weights import shipped_file
 from slomo_batch.interpolators.superslomo.warp import exact_warp, intermediate_flows
@@ -82,6 +82,14 @@ def test_the_flow_to_begin_with_reaches_far_and_is_in_pixels_at_half_size() -> N
     assert flows.shape == (1, 4, 32, 40)
     across = torch.tensor([12.0, 0.0, -12.0, 0.0])
     torch.testing.assert_close(flows[0, :, 8:-8, 10:-10].flatten(1).median(dim=1).values, across, rtol=0, atol=0.1)
+
+
+@pytest.mark.parametrize("size", [(2, 2), (6, 10), (32, 96), (108, 192)])
+@pytest.mark.parametrize("layout", [torch.contiguous_format, torch.channels_last])
+def test_half_size_is_torchs_bit_for_bit(size: tuple[int, int], layout: torch.memory_format) -> None:
+    image = torch.rand(2, 3, *size, generator=torch.Generator().manual_seed(1)).to(memory_format=layout) * 1.4 - 0.2
+    expected = torch.nn.functional.interpolate(image, scale_factor=0.5, mode="bilinear", align_corners=False)
+    assert torch.equal(half_size(image), expected)
 
 
 def test_unshuffling_is_that_of_torch() -> None:
