@@ -10,6 +10,8 @@ from fractions import Fraction
 from math import ceil
 from pathlib import Path
 
+import av
+
 from slomo_batch.media.made_tracks import MadeTrack, packets_of
 from slomo_batch.media.packets import ArchivedPacket, StreamHeader
 from slomo_batch.media.subtitle_text import TICK_S, TextConverter, TextEvent
@@ -57,10 +59,10 @@ def subtitle_track(
     timing: SubtitleTiming,
     disposition: tuple[str, ...],
 ) -> MadeTrack | str | None:
-    """The output's track for a subtitle track of the archive `source`; a note if it has no text within the output; None
-    if the container does not take it, which the plan notes.
+    """The output's track for a subtitle track of the archive `source`.
 
-    `number` counts the subtitle tracks from 1.
+    A note if it shows nothing within the output or cannot be converted; None if the container does not take it, which
+    the plan notes. `number` counts the subtitle tracks from 1.
     """
     codec = subtitle_codec(header.codec, container)
     if not codec:
@@ -70,7 +72,10 @@ def subtitle_track(
         made, kept = _copied(header, packets, timing), replace(header, time_base=TICK_S)
         made = iter(sorted(made, key=lambda packet: packet.pts or 0)) if codec in TEXT_CODECS else made
     else:
-        converter = TextConverter(header, codec)
+        try:
+            converter = TextConverter(header, codec)
+        except (av.FFmpegError, ValueError) as error:
+            return f"{subtitle_name(number, header.language)} is dropped: FFmpeg cannot convert it ({error})"
         made, kept = converter.packets(_events(converter, header, packets, timing)), converter.header
     first = next(made, None)
     if first is None:

@@ -3,6 +3,7 @@
 import json
 import shutil
 import subprocess
+from dataclasses import replace
 from fractions import Fraction
 from pathlib import Path
 from typing import Any
@@ -12,7 +13,10 @@ import pytest
 
 from slomo_batch.media.audio import AudioResult, make_audio
 from slomo_batch.media.inspect import verify_output
+from slomo_batch.media.packet_archive import ArchiveWriter
+from slomo_batch.media.packets import StreamHeader
 from slomo_batch.media.subtitle_text import TextEvent, one_at_a_time
+from slomo_batch.media.subtitles import SubtitleTiming, subtitle_track
 from slomo_batch.plan.containers import CONTAINERS
 from slomo_batch.plan.subtitles import subtitle_codec
 from tests.media.films import Film
@@ -163,3 +167,15 @@ def test_pictures_are_copied_to_matroska_with_new_times(tmp_path: Path, codec: s
 def test_pictures_are_not_kept_elsewhere(tmp_path: Path, suffix: str) -> None:
     _, result = retimed(with_pictures(tmp_path / "source.mkv", "dvd_subtitle", at_s=(0.2,)), suffix)
     assert result.num_subtitles == 0
+
+
+def test_a_track_that_cannot_be_converted_is_dropped_with_a_note(tmp_path: Path) -> None:
+    header = StreamHeader(kind="subtitle", codec="ass", time_base=Fraction(1, 1000))
+    timing = SubtitleTiming(output_time=lambda source_s: source_s, duration_s=Fraction(1))
+    source = tmp_path / "source.packets"
+    with source.open("wb") as file, ArchiveWriter(file, [header], {}):
+        pass
+    broken = replace(header, decoder="no such decoder")
+    note = subtitle_track(source, 0, broken, number=1, container=CONTAINERS[".mp4"], timing=timing, disposition=())
+    assert isinstance(note, str)
+    assert note.startswith("subtitle track 1 is dropped: FFmpeg cannot convert it")
