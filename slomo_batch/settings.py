@@ -90,6 +90,14 @@ class Retime:
         values="`source`, a rate, a multiple",
     )
     range: Range = Range()
+    ramp: str = setting(
+        "",
+        "slowdowns that change along the source, in place of `slowdown`. See [Ramps](#ramps)",
+        values="a list of keys: `[{at: 0, slowdown: 1}, {at: 2, slowdown: 8}]`",
+        unset="none",
+        form="ramp",
+        is_later=True,
+    )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -48,6 +48,7 @@ from slomo_batch.serialization import parse_json, to_json, to_record
 from slomo_batch.settings import Encode, FpsTarget, Interpolate, Range, Retime, Settings
 from slomo_batch.side_data import ContentLight, Cropping, MasteringDisplay, Projection, SideData
 from slomo_batch.storage.store import Upload
+from slomo_batch.timeline.ramp import SpeedPart
 from slomo_batch.timeline.retiming import OutputGrid
 
 T = TypeVar("T")
@@ -94,7 +95,7 @@ _SETTINGS = Schema(
             Retime,
             "slowdown fps",
             parts={"fps": Schema(FpsTarget, "kind value"), "range": Schema(Range, "", later="start end duration")},
-            later="range",
+            later="range ramp",
         ),
         "interpolate": Schema(Interpolate, "method weights cuts duplicates precision flow_scale", later="doubt"),
         "encode": Schema(Encode, "codec quality preset encoder pixel_format", later="tune keyframe_s max_bit_rate"),
@@ -154,7 +155,12 @@ _PLAN = Schema(
         "request": _REQUEST,
         "facts": _FACTS,
         "resolved": _RESOLVED,
-        "grid": Schema(OutputGrid, "rate slowdown num_frames", later="first_pair first_tick end_pair"),
+        "grid": Schema(
+            OutputGrid,
+            "rate slowdown num_frames",
+            parts={"parts": Schema(SpeedPart, "first_tick end_tick num_frames first_speed last_speed is_smooth")},
+            later="first_pair first_tick end_pair parts",
+        ),
     },
 )
 _CHUNK = Schema(Chunk, "chunk_id index first_pair end_pair first_frame end_frame")

@@ -51,6 +51,9 @@ def validate_settings(settings: Settings, suffix: str | None) -> list[Problem]:
     if settings.audio == "keep" and settings.retime.slowdown != 1:
         text = f"'keep' requires slowdown 1, got {settings.retime.slowdown}; use auto, stretch, resample or drop"
         problems.append(Problem(path=("audio",), text=text))
+    if settings.retime.ramp and settings.audio in {"keep", "resample"}:
+        text = f"{settings.audio!r} is not supported with retime.ramp; use auto, stretch or drop"
+        problems.append(Problem(path=("audio",), text=text))
     wanted = settings.retime.range
     if wanted.end and wanted.duration:
         text = f"set either end or duration, got end {wanted.end} and duration {wanted.duration}"

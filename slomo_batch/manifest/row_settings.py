@@ -59,7 +59,7 @@ def _remove(data: dict[str, Any], path: Path) -> None:
 _DECIDED_BY: Mapping[str, tuple[Path, ...]] = {
     "encode": (("encode",),),
     "output": (("encode",),),
-    "audio": (("audio",), ("retime", "slowdown")),
+    "audio": (("audio",), ("retime", "slowdown"), ("retime", "ramp")),
     "retime": (("retime", "range"),),
 }
 """The settings that decide whether there is a conflict, by its first key."""

@@ -16,7 +16,7 @@ from slomo_batch.manifest.sections import Section
 
 Path = tuple[str | int, ...]
 
-LATER_KEYS = frozenset({("retime", "ramp"), ("interpolate", "tiles")})
+LATER_KEYS = frozenset({("interpolate", "tiles")})
 """Settings that a later version will support."""
 _SECRETS = ("access_key", "secret", "password", "token", "credential")
 

@@ -31,6 +31,7 @@ from slomo_batch.manifest.scalars import (
 )
 from slomo_batch.settings import Exists, FpsTarget
 from slomo_batch.timeline.instants import EXAMPLES, parse_instant
+from slomo_batch.timeline.ramp import SMOOTH, RampKey, ramp_text
 
 _JOB_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}")
 _RAY_ADDRESS = re.compile(
@@ -143,6 +144,29 @@ def _instant(value: object) -> str:
     return word
 
 
+def _ramp(value: object) -> str:
+    if isinstance(value, str):
+        return ramp_text(
+            _ramp_key(dict(zip(("at", "slowdown", "ease"), part.split(), strict=False))) for part in value.split(",")
+        )
+    if not isinstance(value, list) or not value:
+        raise invalid(f"expected a list of keys such as {_RAMP_EXAMPLE}")
+    return ramp_text(map(_ramp_key, value))
+
+
+_RAMP_EXAMPLE = "{at: 2.5, slowdown: 4}"
+_KEY_FIELDS = ("at", "slowdown", "ease")
+_EASES = ("linear", SMOOTH)
+
+
+def _ramp_key(value: object) -> RampKey:
+    if not isinstance(value, Mapping) or not {"at", "slowdown"} <= set(value) <= set(_KEY_FIELDS):
+        raise invalid(f"expected keys such as {_RAMP_EXAMPLE}, with ease: smooth if you like, got {value!r}")
+    slowdown = rational(1)(value["slowdown"])
+    is_smooth = choice(_EASES)(value.get("ease", "linear")) == SMOOTH
+    return RampKey(at=_instant(value["at"]), slowdown=slowdown, is_smooth=is_smooth)
+
+
 def _method(value: object) -> str:
     return choice(method_names())(value)
 
@@ -167,6 +191,25 @@ _PLAIN: Mapping[Any, Any] = {
     bool: Annotated[bool, BeforeValidator(flag)],
     FpsTarget: _Fps,
 }
+_RAMP_SCHEMA = {
+    "anyOf": [
+        {"type": "string"},
+        {
+            "type": "array",
+            "minItems": 1,
+            "items": {
+                "type": "object",
+                "properties": {
+                    "at": {"type": ["string", "number"]},
+                    "slowdown": {"type": ["string", "number"]},
+                    "ease": {"enum": list(_EASES)},
+                },
+                "required": ["at", "slowdown"],
+                "additionalProperties": False,
+            },
+        },
+    ]
+}
 FORMS: Mapping[str, Callable[[], Any]] = {
     "account": lambda: Annotated[str, BeforeValidator(_account), WithJsonSchema(_of_pattern("[0-9]{12}"))],
     "address": lambda: Annotated[str, BeforeValidator(_address)],
@@ -180,6 +223,7 @@ FORMS: Mapping[str, Callable[[], Any]] = {
     "endpoint": lambda: Annotated[str, BeforeValidator(_endpoint)],
     "instant": lambda: Annotated[str, BeforeValidator(_instant), WithJsonSchema({"type": ["string", "number"]})],
     "method": lambda: Annotated[str, BeforeValidator(_method), WithJsonSchema({"enum": method_names()})],
+    "ramp": lambda: Annotated[str, BeforeValidator(_ramp), WithJsonSchema(_RAMP_SCHEMA)],
     "weights": lambda: Annotated[str, BeforeValidator(locations.weights)],
 }
 """Types of settings whose text has a special form, by the declaration's `form`."""

@@ -10,7 +10,7 @@ the source archive, so memory does not grow with their length.
 """
 
 from collections import deque
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from fractions import Fraction
 from functools import partial
@@ -23,6 +23,7 @@ from av.audio.codeccontext import AudioCodecContext
 from av.codec.context import Flags
 
 from slomo_batch.errors import SourceUnsupported
+from slomo_batch.media.audio_clock import Knot
 from slomo_batch.media.audio_end import with_stated_end
 from slomo_batch.media.av_errors import ffmpeg_errors
 from slomo_batch.media.made_tracks import DISPOSITIONS, MadeTrack, packets_of, write_tracks
@@ -62,6 +63,8 @@ class _AudioSpec:
     container: Container
     zero_s: Fraction
     is_cut: bool
+    knots: Sequence[Knot]
+    output_time: Callable[[Fraction], Fraction]
 
 
 def make_audio(
@@ -74,13 +77,17 @@ def make_audio(
     container: Container,
     zero_s: Fraction,
     is_cut: bool = False,
+    knots: Sequence[Knot] = (),
+    output_time: Callable[[Fraction], Fraction] | None = None,
 ) -> AudioResult:
     """Write the packet archive of the output's audio to `out`. `source` is the archive of the source's tracks with
     their own timestamps.
 
     `duration_s` and `container` are the output's, `zero_s` is the time of the first presented video frame on the
     source's clock. A track that is kept has its own length; every other one lasts `duration_s`. With `is_cut`, the
-    output shows a range of the source: a kept track is cut to the sample, and therefore encoded.
+    output shows a range of the source: a kept track is cut to the sample, and therefore encoded. For a ramp,
+    `knots` are those of its audio (`audio_clock`), and `output_time` returns the output's seconds for seconds of the
+    source after `zero_s`.
 
     Raises:
         SegmentInvalid: `source` is not a packet archive, or is damaged.
@@ -94,6 +101,8 @@ def make_audio(
         container=container,
         zero_s=zero_s,
         is_cut=is_cut,
+        knots=knots,
+        output_time=output_time or (lambda source_s: source_s * slowdown),
     )
     with source.open("rb") as file:
         archive = ArchiveReader(file, str(source))
@@ -119,7 +128,7 @@ def _subtitles(
     spec: _AudioSpec, headers: Sequence[StreamHeader], dispositions: Sequence[Sequence[str]]
 ) -> list[MadeTrack | str]:
     timing = SubtitleTiming(
-        output_time=lambda source_s: (source_s - spec.zero_s) * spec.slowdown, duration_s=spec.duration_s
+        output_time=lambda source_s: spec.output_time(source_s - spec.zero_s), duration_s=spec.duration_s
     )
     places = [place for place, header in enumerate(headers) if header.kind == "subtitle"]
     made = [
@@ -263,6 +272,7 @@ def _retimed(spec: _AudioSpec, blocks: Iterator[Block], form: PcmFormat, rate: i
                 sample_rate=form.sample_rate,
                 num_channels=form.num_channels,
                 num_samples=num_samples,
+                knots=spec.knots,
             )
         case "resample":
             rate_in, made = _resample_rates(spec.slowdown, form.sample_rate)

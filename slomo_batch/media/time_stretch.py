@@ -16,12 +16,14 @@ early; others on PyPI do not guarantee where an onset lands.
 """
 
 from collections import deque
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 
 import numpy as np
 from numpy.typing import NDArray
+
+from slomo_batch.media.audio_clock import Clock, ConstantClock, Knot, KnottedClock
 
 Block = NDArray[np.float32]
 """Samples as (channels, samples), nominally -1 to 1."""
@@ -53,14 +55,23 @@ _BLOCK_S = 0.5
 
 
 def stretch(
-    source: Iterable[Block], *, slowdown: Fraction, sample_rate: int, num_channels: int, num_samples: int
+    source: Iterable[Block],
+    *,
+    slowdown: Fraction,
+    sample_rate: int,
+    num_channels: int,
+    num_samples: int,
+    knots: Sequence[Knot] = (),
 ) -> Iterator[Block]:
     """The source stretched by `slowdown` (>= 1), in blocks that total `num_samples` samples.
+
+    With `knots`, the slowdown changes: it is constant from each knot to the next.
 
     A source that ends early is followed by silence; a longer one is cut.
     """
     tape = Tape(source, num_channels)
-    grains = _Grains(tape, slowdown, sample_rate)
+    clock = KnottedClock(knots, sample_rate) if knots else ConstantClock(slowdown)
+    grains = _Grains(tape, clock, sample_rate)
     block: list[Block] = []
     made = held = 0
     while made < num_samples:
@@ -204,11 +215,10 @@ class _Lock:
 class _Grains:
     """Makes the output grain by grain."""
 
-    def __init__(self, tape: Tape, slowdown: Fraction, sample_rate: int) -> None:
+    def __init__(self, tape: Tape, clock: Clock, sample_rate: int) -> None:
         self._tape = tape
         self._onsets = Onsets(tape, sample_rate)
-        self._slowdown = slowdown
-        self._speed = float(1 / slowdown)
+        self._clock = clock
         self._num_channels = tape.num_channels
         self._silence = max(1, round(_BLOCK_S * sample_rate))
         self._before, self._after, self._lock_fade, self._grain, self._fade, self._search, self._rejoin, self._ahead = (
@@ -253,7 +263,7 @@ class _Grains:
 
     def _is_over(self) -> bool:
         """True if the source ended so long ago that no grain can contain it: only silence follows."""
-        return self._tape.end is not None and int(self._at * self._speed) - self._ahead > self._tape.end
+        return self._tape.end is not None and int(self._clock.source_at(self._at)) - self._ahead > self._tape.end
 
     def _play_lock(self, lock: _Lock) -> Block:
         self._past = lock
@@ -268,19 +278,20 @@ class _Grains:
             rising = np.square(np.sin(np.linspace(0, np.pi / 2, fade, endpoint=False, dtype=np.float32)))
             piece[:, :fade] = old * (1 - rising) + piece[:, :fade] * rising
         self._at, self._offset = until, offset
-        self._tape.drop(min(until + offset, int(until * self._speed)) - self._ahead)
+        here = int(self._clock.source_at(until))
+        self._tape.drop(min(until + offset, here) - self._ahead)
         if self._coming is None:
-            self._coming = self._next_lock(int(until * self._speed))
+            self._coming = self._next_lock(here)
         return piece
 
     def _next_lock(self, start: int) -> _Lock | None:
         onset = self._onsets.between(start, start + self._ahead)
-        return None if onset is None else _Lock(onset, round(onset * self._slowdown))
+        return None if onset is None else _Lock(onset, self._clock.output_sample(onset))
 
     def _bounds(self) -> tuple[int, int]:
         """Source samples between which the next grain must lie, so that it neither repeats an onset nor falls silent
         too soon."""
-        here = int(self._at * self._speed)
+        here = int(self._clock.source_at(self._at))
         lowest = here - self._ahead // 2 if self._past is None else self._past.source + self._after
         highest = here + self._ahead if self._coming is None else self._coming.source - self._before + self._lock_fade
         if self._tape.end is not None and here < self._tape.end:
@@ -320,11 +331,11 @@ class _Grains:
                 knots.append(leave)
             knots.append((self._coming.output - self._before, edge))
         if not knots or not knots[0][0] <= output <= knots[-1][0]:
-            return output * self._speed
+            return self._clock.source_at(output)
         return float(np.interp(output, [knot[0] for knot in knots], [knot[1] for knot in knots]))
 
     def _nominal(self, source: int) -> tuple[float, float]:
-        return source / self._speed, float(source)
+        return self._clock.output_at(source), float(source)
 
 
 def _most_alike(playing: Block, candidates: Block, usual: int) -> int:

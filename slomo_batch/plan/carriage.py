@@ -140,13 +140,13 @@ def _only_title(tags: Tags) -> Tags:
 
 def _chapters(plan: VideoPlan) -> tuple[Chapter, ...]:
     """The chapters that begin before the output ends, in seconds of the output."""
-    slowdown, end_s = plan.grid.slowdown, plan.grid.num_frames / plan.grid.rate
+    end_s = plan.grid.num_frames / plan.grid.rate
     begin_s = plan.grid.first_tick * plan.tick_s
     moved = (
         replace(
             chapter,
-            start_s=max((chapter.start_s - begin_s) * slowdown, Fraction(0)),
-            end_s=min((chapter.end_s - begin_s) * slowdown, end_s),
+            start_s=max(plan.grid.output_s(chapter.start_s - begin_s, plan.tick_s), Fraction(0)),
+            end_s=min(plan.grid.output_s(chapter.end_s - begin_s, plan.tick_s), end_s),
         )
         for chapter in plan.facts.metadata.chapters
     )

@@ -141,5 +141,5 @@ def pyramid_levels(width: int, height: int) -> int:
 
 def _audio(settings: Settings) -> Literal["keep", "stretch", "resample", "drop"]:
     if settings.audio == "auto":
-        return "keep" if settings.retime.slowdown == 1 else "stretch"
+        return "keep" if settings.retime.slowdown == 1 and not settings.retime.ramp else "stretch"
     return settings.audio

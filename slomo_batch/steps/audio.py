@@ -8,6 +8,7 @@ from uuid import uuid4
 
 from slomo_batch.errors import WorkDamaged
 from slomo_batch.media.audio import AudioResult, make_audio
+from slomo_batch.media.audio_clock import ramp_knots
 from slomo_batch.plan.containers import container_of
 from slomo_batch.plan.stored_plan import StoredPlan
 from slomo_batch.plan.subtitles import subtitle_codec, subtitles_of
@@ -77,4 +78,6 @@ def _make(stored: StoredPlan, context: StepContext, source: Path, tracks: Path) 
         container=container_of(plan.request.output_uri.suffix),
         zero_s=frame_time_s(index, plan.grid.first_pair, plan.facts.scan.frames_per_picture),
         is_cut=plan.grid.is_range,
+        knots=ramp_knots(plan.grid, plan.tick_s),
+        output_time=lambda source_s: plan.grid.output_s(source_s, plan.tick_s),
     )

@@ -30,7 +30,7 @@ def add_captions(
     zero = int(timeline.ticks[plan.grid.first_pair])
     times_s = [(int(timeline.ticks[one.frame]) - zero) * timeline.tick_s for one in captions]
     timing = SubtitleTiming(
-        output_time=lambda source_s: Fraction(source_s * plan.grid.slowdown),
+        output_time=lambda source_s: plan.grid.output_s(Fraction(source_s), plan.tick_s),
         duration_s=plan.grid.num_frames / plan.grid.rate,
     )
     track = caption_track(captions, times_s, container_of(plan.request.output_uri.suffix), timing)

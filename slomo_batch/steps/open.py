@@ -2,6 +2,7 @@
 
 from dataclasses import replace
 from fractions import Fraction
+from math import ceil
 
 from slomo_batch.errors import WorkDamaged
 from slomo_batch.interpolators.cut_detection import CONTEXT
@@ -15,7 +16,7 @@ from slomo_batch.plan.encoders import choose_encoder
 from slomo_batch.plan.existing_work import ExistingWork
 from slomo_batch.plan.ids import chunk_id, earlier_video_ids, receipt_id, video_id
 from slomo_batch.plan.job_pin import JobPin, resolve
-from slomo_batch.plan.output_grid import output_grid, range_notes
+from slomo_batch.plan.output_grid import grid_notes, output_grid
 from slomo_batch.plan.output_rate import check_output_rate
 from slomo_batch.plan.stored_plan import PlannedVideo, StoredPlan
 from slomo_batch.records import VideoPlan, VideoRequest
@@ -137,6 +138,7 @@ def plan_video(identity: str, request: VideoRequest, pin: JobPin, probed: Probe)
         grid.first_frames(probed.timeline),
         pairs_per_chunk=size,
         pairs=pairs,
+        frames_per_chunk=ceil(size * Fraction(grid.num_frames, len(pairs))) if grid.parts else None,
         identify=lambda first_pair, end_pair, _first, _end: chunk_id(identity, facts.lane, first_pair, end_pair),
     )
     plan = VideoPlan(
@@ -148,8 +150,8 @@ def plan_video(identity: str, request: VideoRequest, pin: JobPin, probed: Probe)
         tick_s=probed.timeline.tick_s,
         nominal_rate=probed.timeline.nominal_rate,
     )
-    of_range = range_notes(grid, probed.timeline)
-    notes = *facts.oddities, *of_range, *_length_notes(plan), *choice.notes, *losses(plan, output_color(plan))
+    of_grid = grid_notes(grid, probed.timeline, has_audio=bool(facts.audio) and resolved.audio != "drop")
+    notes = *facts.oddities, *of_grid, *_length_notes(plan), *choice.notes, *losses(plan, output_color(plan))
     return StoredPlan(plan=plan, chunks=chunks, notes=notes)
 
 

@@ -95,9 +95,10 @@ def _grid_again(grid: OutputGrid, timeline: SourceTimeline) -> OutputGrid | None
     """The grid that this timeline gives with the same rate, slowdown and range."""
     if max(grid.first_pair, grid.end_pair) >= timeline.num_frames:
         return None
-    return OutputGrid.covering(
+    constant = OutputGrid.covering(
         timeline, rate=grid.rate, slowdown=grid.slowdown, first_pair=grid.first_pair, end_pair=grid.end_pair
     )
+    return constant.ramped(timeline, grid.parts) if grid.parts else constant
 
 
 def _joins(rows: Int64s) -> tuple[Join, ...]:

@@ -7,13 +7,14 @@ frame i covers the source times s from its tick up to the next one: tick_i <= s 
 """
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from fractions import Fraction
 from math import ceil
 
 import numpy as np
 
 from slomo_batch.timeline.index import Int64s, SourceTimeline
+from slomo_batch.timeline.ramp import SpeedPart
 
 NOTABLE_FRAME_RATIO = 50
 """More output frames per source frame than this are noted in the plan: a damaged timestamp may be the cause."""
@@ -47,6 +48,8 @@ class OutputGrid:
     """Its time, in ticks of the source."""
     end_pair: int = 0
     """The source frame at which the output ends; 0 if it ends with the source."""
+    parts: tuple[SpeedPart, ...] = ()
+    """The parts of a ramp, in order, from `first_tick` on; empty if the slowdown is constant."""
 
     @classmethod
     def covering(
@@ -64,6 +67,41 @@ class OutputGrid:
             first_tick=first_tick,
             end_pair=end_pair,
         )
+
+    def ramped(self, timeline: SourceTimeline, parts: tuple[SpeedPart, ...]) -> "OutputGrid":
+        """The same source frames with the speeds of these parts. `slowdown` is then the mean."""
+        end = int(timeline.ticks[self.end_pair]) if self.end_pair else timeline.end
+        num_frames = sum(part.num_frames for part in parts)
+        source_s = (end - self.first_tick) * timeline.tick_s
+        return replace(self, parts=parts, num_frames=num_frames, slowdown=num_frames / (self.rate * source_s))
+
+    def source_tick(self, frame: int | Fraction, tick_s: Fraction) -> Fraction:
+        """The source time that an output frame shows, in ticks of the source; also between two frames."""
+        if not self.parts:
+            return self.first_tick + frame * self.ticks_per_frame(tick_s)
+        for part in self.parts:
+            if frame < part.num_frames:
+                return part.tick_at(frame)
+            frame -= part.num_frames
+        last = self.parts[-1]
+        return last.tick_at(last.num_frames) + frame / (self.rate * tick_s)
+
+    def output_s(self, source_s: Fraction, tick_s: Fraction) -> Fraction:
+        """The output time at which a source time is shown, both in seconds from the first frame shown.
+
+        Times before that frame or after the end are mapped as if the speed there went on.
+        """
+        if not self.parts:
+            return source_s * self.slowdown
+        if source_s < 0:
+            return source_s / self.parts[0].first_speed
+        tick, begin = self.first_tick + source_s / tick_s, Fraction(0)
+        for part in self.parts:
+            if tick < part.end_tick:
+                return (begin + part.frame_at(max(tick, Fraction(part.first_tick)))) / self.rate
+            begin += part.num_frames
+        last = self.parts[-1]
+        return begin / self.rate + (tick - last.end_tick) * tick_s / last.last_speed
 
     @property
     def is_range(self) -> bool:
@@ -84,12 +122,24 @@ class OutputGrid:
         Pair i has the output frames [first[i], first[i + 1]). The array has one entry more than there are source
         frames; the last entry is the number of output frames.
         """
+        if self.parts:
+            return self._first_frames_of_parts(timeline.ticks)
         step = self.ticks_per_frame(timeline.tick_s)
         ticks = timeline.ticks - self.first_tick
         if max(int(timeline.end) * step.denominator, step.numerator) >= 2**62:
             ticks = ticks.astype(object)
         first = -((-ticks * step.denominator) // step.numerator)
         return np.append(np.clip(first.astype(np.int64), 0, self.num_frames), np.int64(self.num_frames))
+
+    def _first_frames_of_parts(self, ticks: Int64s) -> Int64s:
+        first = np.full(len(ticks) + 1, self.num_frames, np.int64)
+        first[: int(np.searchsorted(ticks, self.first_tick))] = 0
+        begin = 0
+        for part in self.parts:
+            low, high = np.searchsorted(ticks, [part.first_tick, part.end_tick]).tolist()
+            first[low:high] = begin + part.first_frames(ticks[low:high])
+            begin += part.num_frames
+        return np.minimum.accumulate(first[::-1])[::-1]
 
     def frame_times(self, ticks: Int64s, tick_s: Fraction, first_pair: int, frames: range) -> Iterator[FrameTime]:
         """What each of `frames` shows.
@@ -101,9 +151,8 @@ class OutputGrid:
         Raises:
             ValueError: a frame falls before the first tick given.
         """
-        step = self.ticks_per_frame(tick_s)
         for frame in frames:
-            instant = self.first_tick + frame * step
+            instant = self.source_tick(frame, tick_s)
             place = int(np.searchsorted(ticks, instant.numerator // instant.denominator, side="right")) - 1
             if place < 0:
                 raise ValueError(f"output frame {frame} falls before source frame {first_pair}")

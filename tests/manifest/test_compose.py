@@ -99,7 +99,7 @@ def test_other_columns_of_a_row_are_ignored() -> None:
         ({"retiming.slowdown": "2"}, "column 'retiming.slowdown': unknown setting; did you mean retime.slowdown?"),
         ({"Retime.slowdown": "2"}, "column 'Retime.slowdown': unknown setting; did you mean retime.slowdown?"),
         ({"retime": "2"}, "column 'retime': is a section; name one of its settings, like retime.slowdown"),
-        ({"retime.ramp": "[]"}, "not yet supported: retime.ramp"),
+        ({"retime.ramp": "1"}, "retime.ramp: expected keys such as {at: 2.5, slowdown: 4}"),
         ({"interpolate.tiles": "4"}, "not yet supported: interpolate.tiles"),
         (
             {"interpolate.method": "flo"},

@@ -2,6 +2,7 @@
 
 from dataclasses import replace
 from fractions import Fraction
+from typing import Any
 
 import pytest
 
@@ -11,6 +12,7 @@ from slomo_batch.plan.containers import CONTAINERS
 from slomo_batch.plan.stored_plan import StoredPlan
 from slomo_batch.records import Track, VideoPlan
 from slomo_batch.side_data import Projection, SideData
+from slomo_batch.timeline.ramp import SpeedPart
 from slomo_batch.timeline.retiming import OutputGrid
 from slomo_batch.uri import Uri
 from tests.stored_examples import EXAMPLES
@@ -24,7 +26,7 @@ COVER = Track(stream_index=2, kind="video", codec="mjpeg", disposition=("attache
 FONT = Track(stream_index=3, kind="attachment", codec="")
 
 
-def plan(suffix: str, metadata: FileMetadata = NO_METADATA, *tracks: Track, **grid: int) -> VideoPlan:
+def plan(suffix: str, metadata: FileMetadata = NO_METADATA, *tracks: Track, **grid: Any) -> VideoPlan:
     """A plan of 5 s at 25 frames/s, to be twice as long."""
     facts = replace(EXAMPLE.facts, metadata=metadata, other_tracks=tracks, side_data=SideData())
     return replace(
@@ -48,6 +50,19 @@ def test_chapters_are_retimed_and_cut_to_the_output() -> None:
     spans = [(float(chapter.start_s), float(chapter.end_s)) for chapter in metadata_for(film).chapters]
     assert spans == [(0, 2), (2, 6), (6, 10)]
     assert lost(film) == ["1 chapter not kept: outside the video"]
+
+
+def test_chapters_follow_a_ramp() -> None:
+    """Two seconds at normal speed, then four times slower."""
+    normal, slow = Fraction(1), Fraction(1, 4)
+    parts = (
+        SpeedPart(first_tick=0, end_tick=50, num_frames=50, first_speed=normal, last_speed=normal),
+        SpeedPart(first_tick=50, end_tick=125, num_frames=300, first_speed=slow, last_speed=slow),
+    )
+    film = plan(".mkv", FileMetadata(chapters=CHAPTERS), parts=parts)
+    film = replace(film, grid=replace(film.grid, num_frames=350))
+    spans = [(float(chapter.start_s), float(chapter.end_s)) for chapter in metadata_for(film).chapters]
+    assert spans == [(0, 1), (1, 6), (6, 14)]
 
 
 def test_chapters_of_a_range_count_from_its_start() -> None:
