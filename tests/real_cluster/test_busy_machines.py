@@ -19,7 +19,8 @@ from tests.s3_server import S3Server
 
 pytestmark = [pytest.mark.cluster, pytest.mark.ray, pytest.mark.timeout(600)]
 MEMORY = 150_000_000
-NUM_CLIPS = 3
+NUM_FRAMES = (61, 5)
+"""Of each clip: the short one is made long before the other."""
 
 
 @pytest.fixture
@@ -42,8 +43,8 @@ def address(s3: S3Server) -> Iterator[str]:
 def test_videos_are_published_while_all_workers_are_busy(s3: S3Server, address: str, tmp_path: Path) -> None:
     bucket = s3.make_bucket()
     store = open_store(StoreSpec(uri=Uri(f"s3://{bucket}"), options=s3.options()))
-    clip = excerpt("bikes", tmp_path / "bikes.mp4", num_frames=17, width=320, height=192)
-    for number in range(NUM_CLIPS):
+    for number, num_frames in enumerate(NUM_FRAMES):
+        clip = excerpt("bikes", tmp_path / "clip.mp4", num_frames=num_frames, width=320, height=192)
         store.put_file(f"in/{number}.mp4", clip)
     job = Job(tmp_path / "job").write(
         [f"s3://{bucket}/in/*.mp4"],
@@ -58,8 +59,8 @@ def test_videos_are_published_while_all_workers_are_busy(s3: S3Server, address: 
     events = [json.loads(line) for line in ran.stdout.splitlines()]
     made = [place for place, event in enumerate(events) if event["event"] == "chunk_finished"]
     published = [place for place, event in enumerate(events) if event["event"] == "video_published"]
-    assert len(made) >= 8 * NUM_CLIPS
-    assert len(published) == NUM_CLIPS
+    assert len(made) >= 30
+    assert len(published) == 2
     assert len({events[place]["stint"]["process"] for place in made}) == 2, "one worker of one CPU on each machine"
-    assert published[0] < made[-1], "a stitch did not wait for the end of the workers"
+    assert published[0] < made[-1], "a stitch does not wait until a worker has nothing to do"
     assert not [event for event in events if event["event"] == "attempt_failed"]
