@@ -23,7 +23,7 @@ import pytest
 from slomo_batch.cli.main import main
 from slomo_batch.errors import Interrupted, JobDamaged
 from slomo_batch.scheduler import calls, leases
-from slomo_batch.steps import stitch
+from slomo_batch.steps import interpolate, stitch
 from tests.clips.film import GOP, AudioTone, Film, made
 from tests.end_to_end.running import Job, frame_hashes
 
@@ -161,8 +161,8 @@ def _stopping_after(function: Callable[..., Any]) -> Callable[..., Any]:
 
 
 STATES: dict[str, tuple[Any, str, Callable[[Callable[..., Any]], Callable[..., Any]]]] = {
-    "split": (calls, "interpolate_chunk", lambda step: _stopping_at(1, step)),
-    "half": (calls, "interpolate_chunk", lambda step: _stopping_at(3, step)),
+    "split": (interpolate, "interpolate_chunk", lambda step: _stopping_at(1, step)),
+    "half": (interpolate, "interpolate_chunk", lambda step: _stopping_at(3, step)),
     "made": (calls, "stitch_video", lambda step: _stopping_at(1, step)),
     "chosen": (stitch, "_check_disk", lambda step: _stopping_at(1, step)),
     "uploaded": (stitch, "record_ownership", _stopping_after),
