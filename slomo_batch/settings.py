@@ -190,6 +190,7 @@ class Encode:
         "auto",
         """the largest distance of keyframes, in seconds. Players seek to keyframes; a smaller distance makes larger
         files. `auto`: 2. Every chunk begins with a keyframe; prores and ffv1 have nothing else""",
+        values="`auto`, or seconds: `1`, `0.5`",
         is_later=True,
     )
     max_bit_rate: int = setting(
