@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 
 from slomo_batch.cli.main import main
+from slomo_batch.steps.sidecar import SUFFIX
 from tests.clips.catalogue import clip
 from tests.end_to_end.running import Job
 
@@ -63,7 +64,9 @@ def test_sources_with_hostile_names_stay_within_the_outputs_or_are_refused(place
     inside = (OUTPUTS, WORK)
     made = files_of(place.parents[2]) - before
     assert [name for name in made if not name.startswith(inside)] == []
-    assert len([name for name in made if name.startswith("a/b/c/out/")]) == len(NAMES) + len(FOLDERS)
+    outputs = {name for name in made if name.startswith(OUTPUTS) and not name.endswith(SUFFIX)}
+    assert len(outputs) == len(NAMES) + len(FOLDERS)
+    assert {name for name in made if name.startswith(OUTPUTS)} - outputs == {f"{name}{SUFFIX}" for name in outputs}
 
 
 def test_a_stem_that_is_the_parent_folder_is_refused(place: Path) -> None:

@@ -233,12 +233,11 @@ def test_other_audio_codecs_decode_too(codec: str, suffix: str) -> None:
     assert audio_of(archived(data, AudioStream)) == straight_audio(data, 0)
 
 
-def test_streams_that_are_neither_audio_nor_video_have_no_header() -> None:
-    with (
-        av.open(io.BytesIO(clip("subtitles").data), "r") as container,
-        pytest.raises(SourceUnsupported, match="subtitle"),
-    ):
-        stream_header(container.streams.subtitles[0])
+def test_attached_files_have_no_header() -> None:
+    with av.open(io.BytesIO(clip("tracks").data), "r") as container:
+        [font] = container.streams.attachments
+        with pytest.raises(SourceUnsupported, match=f"no decoder for stream {font.index} \\(attachment\\)"):
+            stream_header(font)
 
 
 def test_language_and_title_are_kept() -> None:
