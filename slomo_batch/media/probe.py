@@ -170,11 +170,7 @@ def _probed(
     if found.index.joins:
         copy_check.truncate(found.index.joins[0].first_packet)
     if copy_check.first_frame is None:
-        if stream_header(video).codec == "webp":
-            raise SourceUnsupported("this build of FFmpeg cannot decode animated WebP", where=name, remedy=_FROM_WEBP)
-        what = f"none of the first {len(copy_check.packets)} video packets can be decoded"
-        remedy = f"The file is damaged, or its pictures have more than {MAX_PICTURE_PX:,} pixels."
-        raise SourceUnreadable(what, where=name, got=stream_header(video).codec, remedy=remedy)
+        raise _undecodable(stream_header(video).codec, len(copy_check.packets), name)
     check_picture_size(copy_check.first_frame.width, copy_check.first_frame.height, name)
     _refuse_unsupported(copy_check, name)
     scan, scan_notes = decide_scan(_scan_evidence(video, copy_check), asked.scan, asked.deinterlace, name)
@@ -225,6 +221,15 @@ def _probed(
 
 
 # ---- what is refused -----------------------------------------------------------------------------------------------
+
+
+def _undecodable(codec: str, num_packets: int, name: str) -> SourceUnsupported | SourceUnreadable:
+    """The error for a video of which no packet that was tried can be decoded."""
+    if codec == "webp":
+        return SourceUnsupported("this build of FFmpeg cannot decode animated WebP", where=name, remedy=_FROM_WEBP)
+    what = f"none of the first {num_packets} video packets can be decoded"
+    remedy = f"The file is damaged, or its pictures have more than {MAX_PICTURE_PX:,} pixels."
+    return SourceUnreadable(what, where=name, got=codec, remedy=remedy)
 
 
 def _refuse_unsupported(copy_check: CopyCheck, name: str) -> None:

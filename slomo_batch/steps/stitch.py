@@ -20,7 +20,7 @@ from slomo_batch.media.metadata_reading import attached_files, notes_on_missing
 from slomo_batch.metadata import AttachedFile
 from slomo_batch.plan.carriage import attachments_for, metadata_for, side_data_for
 from slomo_batch.plan.codecs import codec_of
-from slomo_batch.plan.containers import container_of
+from slomo_batch.plan.containers import Container, container_of
 from slomo_batch.plan.ids import chunks_in_lane, receipt_id
 from slomo_batch.plan.stored_plan import SegmentChoice, StoredPlan
 from slomo_batch.records import AudioDone, ChunkDone, FrameCounts, Lane, OutputOwnership, Published, VideoPlan
@@ -147,7 +147,7 @@ def check_borders(segments: Sequence[ChunkDone], source_uri: str) -> None:
 
 def _receipt(stored: StoredPlan, segments: Sequence[ChunkDone], audio: AudioDone | None, out: Path) -> Published:
     plan, counts = stored.plan, _total(segments)
-    num_files = len(attachments_for(plan.facts.other_tracks, container_of(plan.request.output_uri.suffix)))
+    num_files = len(attachments_for(plan.facts.other_tracks, _container(plan)))
     return Published(
         video_id=plan.video_id,
         source=plan.request.source,
@@ -244,26 +244,7 @@ def _join(
             remedy=MADE_AGAIN,
         )
     _check_disk(segments, audio, folder, num_at_hand=_num_ahead(context) + 1)
-    container = container_of(plan.request.output_uri.suffix)
-    out = folder / f"output{container.suffix}"
-    spec = StitchSpec(
-        rate=plan.grid.rate,
-        num_frames=plan.grid.num_frames,
-        width=plan.facts.width,
-        height=plan.facts.height,
-        encoder=plan.resolved.encoder,
-        color=output_color(plan),
-        sample_aspect_ratio=plan.facts.sample_aspect_ratio,
-        rotation_deg=plan.facts.rotation_deg,
-        side_data=side_data_for(plan.facts.side_data, container),
-        metadata=metadata_for(plan),
-        segments=tuple(
-            SegmentFacts(
-                num_frames=done.num_frames, extradata_sha256=done.extradata_sha256, max_reorder=done.max_reorder
-            )
-            for done in segments
-        ),
-    )
+    spec, out = _stitch_spec(plan, segments), folder / f"output{_container(plan).suffix}"
     attached = _attached_files(plan, context)
     tracks = _fetch_audio(plan, audio, context, folder) if audio else None
     captioned = add_captions(stored, segments, tracks, context, folder)
@@ -285,9 +266,36 @@ def _join(
     return out
 
 
+def _container(plan: VideoPlan) -> Container:
+    return container_of(plan.request.output_uri.suffix)
+
+
+def _stitch_spec(plan: VideoPlan, segments: Sequence[ChunkDone]) -> StitchSpec:
+    """What the joined file must be."""
+    facts = plan.facts
+    return StitchSpec(
+        rate=plan.grid.rate,
+        num_frames=plan.grid.num_frames,
+        width=facts.width,
+        height=facts.height,
+        encoder=plan.resolved.encoder,
+        color=output_color(plan),
+        sample_aspect_ratio=facts.sample_aspect_ratio,
+        rotation_deg=facts.rotation_deg,
+        side_data=side_data_for(facts.side_data, _container(plan)),
+        metadata=metadata_for(plan),
+        segments=tuple(
+            SegmentFacts(
+                num_frames=done.num_frames, extradata_sha256=done.extradata_sha256, max_reorder=done.max_reorder
+            )
+            for done in segments
+        ),
+    )
+
+
 def _attached_files(plan: VideoPlan, context: StepContext) -> list[AttachedFile]:
     """The attachments and covers that the output gets, from the source."""
-    tracks = attachments_for(plan.facts.other_tracks, container_of(plan.request.output_uri.suffix))
+    tracks = attachments_for(plan.facts.other_tracks, _container(plan))
     source = plan.request.source
     return attached_files(context.reader(source), tracks, source.uri) if tracks else []
 
