@@ -189,7 +189,7 @@ class Encode:
     keyframe_s: Literal["auto"] | Fraction = setting(
         "auto",
         """the largest distance of keyframes, in seconds. Players seek to keyframes; a smaller distance makes larger
-        files. `auto`: 2. Every chunk begins with a keyframe; prores and ffv1 have nothing else""",
+        files. `auto`: 2. Every chunk begins with a keyframe; prores and ffv1 have only keyframes""",
         values="`auto`, or seconds: `1`, `0.5`",
         is_later=True,
     )
@@ -197,7 +197,7 @@ class Encode:
         0,
         """a limit on the bit rate, in bits per second, for streaming: quality falls where `quality` needs more. It
         holds within each segment, on average over a second or two, so the start of a chunk can exceed it; vp9 keeps it
-        on average. Not for prores and ffv1. h264 can then have other bytes if it is made again""",
+        on average. Not for prores and ffv1. With a limit, h264 that is made again can have other bytes""",
         values="`0` (no limit), or bits per second: `8000000`, `8M`, `800k`",
         form="bit_rate",
         is_later=True,
@@ -226,8 +226,8 @@ class VideoSettings:
     deinterlace: Deinterlace = setting(
         "field",
         """what is made of an interlaced picture: `field` makes a source frame of each field, so that 25 pictures per
-        second become 50 frames per second; `frame` makes one of the whole picture, at the same rate; `refuse` lets the
-        video fail""",
+        second become 50 frames per second; `frame` makes one of the whole picture, at the same rate; `refuse` makes
+        the video fail""",
         is_later=True,
     )
 
@@ -311,8 +311,8 @@ class Cluster:
     cpus_per_worker: Literal["auto"] | int = setting(
         "auto",
         """CPUs for each worker, which makes so many pairs of frames at once, of one or more chunks. `auto`: 1 on a
-        cluster, where one CPU in eight of each machine is kept for steps; on this machine all cores, in workers of up
-        to 8 or so without GPUs, and with GPUs one core is left for each""",
+        cluster, where one CPU in eight of each machine is kept for steps. On this machine, workers share all cores:
+        without GPUs at most about 8 each; with GPUs each takes its share but one, which is left for steps""",
         least=1,
     )
 
