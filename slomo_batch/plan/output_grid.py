@@ -53,7 +53,7 @@ def _ramp_parts(grid: OutputGrid, timeline: SourceTimeline, ramp: str, name: str
     ticks = [*timeline.ticks[grid.pairs(timeline.num_frames).start :].tolist(), timeline.end]
     keys: list[PlacedKey] = []
     for key in parse_ramp(ramp):
-        wanted = ceil(parse_instant(key.at).at(timeline.nominal_rate) / timeline.tick_s)
+        wanted = ceil(parse_instant(key.at).at(timeline.picture_rate) / timeline.tick_s)
         tick = next((tick for tick in ticks if tick >= wanted), end + 1)
         least = keys[-1].tick + 1 if keys else grid.first_tick
         if wanted < grid.first_tick or not least <= tick <= end:

@@ -48,6 +48,7 @@ def _entries(plan: VideoPlan, segments: Sequence[ChunkDone], published: Publishe
             "size_bytes": source.size_bytes,
             "fingerprint": source.fingerprint,
             "num_frames": plan.facts.num_frames,
+            "first_frame": plan.grid.first_pair,
         },
         "output": {
             "uri": published.output_uri,
@@ -56,6 +57,7 @@ def _entries(plan: VideoPlan, segments: Sequence[ChunkDone], published: Publishe
             "num_frames": published.num_frames,
             "rate": str(plan.grid.rate),
             "slowdown": str(plan.grid.slowdown),
+            "ramp": settings.retime.ramp,
         },
         "method": {
             "name": settings.interpolate.method,

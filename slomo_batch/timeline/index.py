@@ -95,6 +95,11 @@ class SourceTimeline:
         return len(self.ticks)
 
     @property
+    def picture_rate(self) -> Fraction:
+        """The nominal rate of the pictures, which timecodes count."""
+        return self.nominal_rate / self.frames_per_picture
+
+    @property
     def duration_s(self) -> Fraction:
         """Seconds from the first frame to the end of the last frame's own duration."""
         return self.end * self.tick_s

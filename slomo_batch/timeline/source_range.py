@@ -17,7 +17,7 @@ def frames_in_range(timeline: SourceTimeline, *, start: str, end: str, duration:
     Raises:
         ValueError: a text is not an instant.
     """
-    rate = timeline.nominal_rate / timeline.frames_per_picture
+    rate = timeline.picture_rate
     start_s = parse_instant(start).at(rate) if start else Fraction(0)
     end_s = timeline.duration_s
     if end:

@@ -4,6 +4,8 @@ from fractions import Fraction
 
 import numpy as np
 
+from slomo_batch.plan.output_grid import output_grid
+from slomo_batch.settings import Retime
 from slomo_batch.timeline.fields import field_timeline, frame_time_s
 from slomo_batch.timeline.index import SourceTimeline, VideoIndex
 from slomo_batch.timeline.source_range import frames_in_range
@@ -50,3 +52,12 @@ def test_a_timecode_counts_pictures() -> None:
         tick_s=Fraction(1, 25), ticks=np.arange(100), end=100, rate=Fraction(25), nominal_rate=Fraction(25)
     )
     assert frames_in_range(field_timeline(pictures), start="00:00:01:10", end="2", duration="") == range(70, 100)
+
+
+def test_a_timecode_in_a_ramp_and_in_a_range_counts_pictures() -> None:
+    rate = Fraction(25)
+    pictures = SourceTimeline(tick_s=1 / rate, ticks=np.arange(50), end=50, rate=rate, nominal_rate=rate)
+    fields = field_timeline(pictures)
+    begin = frames_in_range(fields, start="00:00:01:12", end="", duration="").start
+    grid = output_grid(fields, Retime(ramp="00:00:01:12 1, 1.9 4"), Fraction(50), "film")
+    assert grid.parts[0].end_tick == fields.ticks[begin] == (1 + Fraction(12, 25)) / fields.tick_s
