@@ -21,6 +21,8 @@ from slomo_batch.plan.subtitles import TEXT_CODECS, subtitle_codec, subtitle_nam
 
 _EMPTY = frozenset({b"", b"\0\0"})
 """Payloads that show nothing: MP4 fills the time between two texts with them."""
+_TIMED = frozenset({"mov_text"})
+"""Codecs whose packets show nothing without a duration. MP4 and MOV do not store such packets."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -93,7 +95,7 @@ def _copied(
 ) -> Iterator[ArchivedPacket]:
     for packet in packets:
         ticks = timing.ticks(packet, header.time_base)
-        if ticks is not None:
+        if ticks is not None and (ticks[1] is not None or header.codec not in _TIMED):
             start, end, clock = ticks
             data = retimed_payload(header.codec, packet.data, clock)
             duration = None if end is None else max(end - start, 1)

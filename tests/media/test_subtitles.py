@@ -13,8 +13,9 @@ import pytest
 
 from slomo_batch.media.audio import AudioResult, make_audio
 from slomo_batch.media.inspect import verify_output
+from slomo_batch.media.made_tracks import MadeTrack
 from slomo_batch.media.packet_archive import ArchiveWriter
-from slomo_batch.media.packets import StreamHeader
+from slomo_batch.media.packets import ArchivedPacket, StreamHeader
 from slomo_batch.media.subtitle_text import TextEvent, one_at_a_time
 from slomo_batch.media.subtitles import SubtitleTiming, subtitle_track
 from slomo_batch.plan.containers import CONTAINERS
@@ -179,3 +180,22 @@ def test_a_track_that_cannot_be_converted_is_dropped_with_a_note(tmp_path: Path)
     note = subtitle_track(source, 0, broken, number=1, container=CONTAINERS[".mp4"], timing=timing, disposition=())
     assert isinstance(note, str)
     assert note.startswith("subtitle track 1 is dropped: FFmpeg cannot convert it")
+
+
+def test_a_text_of_mp4_that_is_shown_for_no_time_is_left_out(tmp_path: Path) -> None:
+    """FFmpeg writes such texts, and cannot write them again."""
+    header = StreamHeader(kind="subtitle", codec="mov_text", time_base=Fraction(1, 1000))
+    source = tmp_path / "source.packets"
+    with source.open("wb") as file, ArchiveWriter(file, [header], {}) as writer:
+        for pts, duration in ((200, 700), (1500, 0)):
+            writer.add(packet_of(pts, duration, b"\0\4text"))
+    timing = SubtitleTiming(output_time=lambda source_s: source_s, duration_s=Fraction(2))
+    track = subtitle_track(source, 0, header, number=1, container=CONTAINERS[".mp4"], timing=timing, disposition=())
+    assert isinstance(track, MadeTrack)
+    assert [(packet.pts, packet.duration) for packet in track.packets] == [(200, 700)]
+
+
+def packet_of(pts: int, duration: int, data: bytes) -> ArchivedPacket:
+    return ArchivedPacket(
+        stream=0, pts=pts, dts=pts, duration=duration, is_keyframe=True, is_discarded=False, data=data
+    )
