@@ -146,9 +146,7 @@ def _instant(value: object) -> str:
 
 def _ramp(value: object) -> str:
     if isinstance(value, str):
-        return ramp_text(
-            _ramp_key(dict(zip(("at", "slowdown", "ease"), part.split(), strict=False))) for part in value.split(",")
-        )
+        return ramp_text(_ramp_key(_fields_of_key(part)) for part in value.split(","))
     if not isinstance(value, list) or not value:
         raise invalid(f"expected a list of keys such as {_RAMP_EXAMPLE}")
     return ramp_text(map(_ramp_key, value))
@@ -157,6 +155,11 @@ def _ramp(value: object) -> str:
 _RAMP_EXAMPLE = "{at: 2.5, slowdown: 4}"
 _KEY_FIELDS = ("at", "slowdown", "ease")
 _EASES = ("linear", SMOOTH)
+
+
+def _fields_of_key(text: str) -> Mapping[str, str]:
+    """The fields of a key on one line: `2.5 4 smooth`. A fourth word has no name, so it is refused."""
+    return dict(zip((*_KEY_FIELDS, ""), text.split(), strict=False))
 
 
 def _ramp_key(value: object) -> RampKey:

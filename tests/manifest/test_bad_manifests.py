@@ -136,6 +136,7 @@ BAD_VALUES = {
     ),
     "ramp faster": (GOOD + "retime: {ramp: [{at: 0, slowdown: 0.5}]}\n", "retime.ramp: must be at least 1, got 0.5"),
     "ramp at no time": (GOOD + "retime: {ramp: [{at: x, slowdown: 2}]}\n", "retime.ramp: 'x' is not a time"),
+    "ramp of a long key": (GOOD + "retime: {ramp: 0 2 smooth slow}\n", "retime.ramp: expected keys such as"),
     "ramp eased": (GOOD + "retime: {ramp: [{at: 0, slowdown: 2, ease: in}]}\n", "'in' is not one of linear, smooth"),
     "ramp with kept audio": (
         GOOD + "audio: resample\nretime: {ramp: [{at: 0, slowdown: 2}]}\n",
