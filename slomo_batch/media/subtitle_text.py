@@ -3,6 +3,7 @@
 Decoders return an event in the form of ASS; encoders take that, and keep what their codec has of its styles.
 """
 
+import re
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from fractions import Fraction
@@ -14,6 +15,7 @@ from av.codec.context import CodecContext
 from av.subtitles.subtitle import SubtitleSet
 
 from slomo_batch.media.packets import ArchivedPacket, StreamHeader, open_decoder, to_av
+from slomo_batch.plan.subtitles import TEXT_CODECS
 
 TICK_S = Fraction(1, 1000)
 """Tick of the text tracks of the output."""
@@ -21,6 +23,8 @@ _FIELDS_BEFORE_TEXT = "0,0,Default,,0,0,0,,"
 _NUM_FIELDS_BEFORE_TEXT = 8
 _ONLY_ONE_AT_A_TIME = frozenset({"mov_text"})
 """Codecs that show one event at a time."""
+_NOT_UTF8 = re.compile("[\udc80-\udcff]")
+"""Bytes that are not UTF-8, as Python's surrogateescape decodes them."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -45,15 +49,20 @@ class TextConverter:
         encoder.time_base, encoder.subtitle_header = TICK_S, decoder.subtitle_header
         encoder.open()
         self._source, self._decoder, self._encoder = source, decoder, encoder
+        self.num_repaired = self.num_damaged = 0
+        """Packets in which bytes that are not UTF-8 became question marks, and packets that cannot be decoded."""
         self.header = replace(
             source, codec=codec, decoder="", time_base=TICK_S, extradata=encoder.extradata or b"", codec_tag=""
         )
 
     def texts(self, packet: ArchivedPacket) -> list[str]:
         """What the packet shows; empty if it cannot be decoded."""
+        data = in_utf8(self._source.codec, packet.data)
+        self.num_repaired += data != packet.data
         try:
-            found = self._decoder.decode2(to_av(packet, self._source))
+            found = self._decoder.decode2(to_av(replace(packet, data=data), self._source))
         except av.FFmpegError:
+            self.num_damaged += 1
             return []
         lines = [rect.ass.decode("utf-8", "replace") for rect in found.rects if rect.type == b"ass"] if found else []
         return [line.split(",", _NUM_FIELDS_BEFORE_TEXT)[-1] for line in lines]
@@ -73,6 +82,18 @@ class TextConverter:
                 is_discarded=False,
                 data=bytes(self._encoder.encode_subtitle(shown)),
             )
+
+
+def in_utf8(codec: str, data: bytes) -> bytes:
+    """A packet of text in which each byte that is not UTF-8 is a question mark. FFmpeg decodes no text with such bytes.
+
+    In MP4 a text follows its length in two bytes, and its styles follow the text.
+    """
+    if codec not in TEXT_CODECS:
+        return data
+    head, end = (2, 2 + int.from_bytes(data[:2], "big")) if codec == "mov_text" else (0, len(data))
+    text = data[head:end].decode("utf-8", "surrogateescape")
+    return data[:head] + _NOT_UTF8.sub("?", text).encode() + data[end:]
 
 
 def one_at_a_time(events: Iterable[TextEvent]) -> Iterator[TextEvent]:

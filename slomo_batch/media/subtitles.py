@@ -7,6 +7,7 @@ begins before it or ends after it is cut.
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from fractions import Fraction
+from functools import partial
 from math import ceil
 from pathlib import Path
 
@@ -70,6 +71,8 @@ def subtitle_track(
     if not codec:
         return None
     packets = (packet for packet in packets_of(source, place) if packet.data not in _EMPTY)
+    name = subtitle_name(number, header.language)
+    notes: Callable[[], list[str]] = list
     if codec == header.codec:
         made, kept = _copied(header, packets, timing), replace(header, time_base=TICK_S)
         made = iter(sorted(made, key=lambda packet: packet.pts or 0)) if codec in TEXT_CODECS else made
@@ -77,12 +80,23 @@ def subtitle_track(
         try:
             converter = TextConverter(header, codec)
         except (av.FFmpegError, ValueError) as error:
-            return f"{subtitle_name(number, header.language)} is dropped: FFmpeg cannot convert it ({error})"
+            return f"{name} is dropped: FFmpeg cannot convert it ({error})"
         made, kept = converter.packets(_events(converter, header, packets, timing)), converter.header
+        notes = partial(_notes, name, converter)
     first = next(made, None)
     if first is None:
-        return f"{subtitle_name(number, header.language)} is dropped: it shows nothing within the output"
-    return MadeTrack(header=kept, packets=_chained(first, made), notes=list, disposition=disposition)
+        return f"{name} is dropped: it shows nothing within the output"
+    return MadeTrack(header=kept, packets=_chained(first, made), notes=notes, disposition=disposition)
+
+
+def _notes(name: str, converter: TextConverter) -> list[str]:
+    """What the track lost when it was converted; call it after its packets have been made."""
+    notes = []
+    if converter.num_repaired:
+        notes.append(f"{name}: bytes that are not UTF-8 are shown as ? in {converter.num_repaired} texts")
+    if converter.num_damaged:
+        notes.append(f"{name}: {converter.num_damaged} texts are dropped: they cannot be decoded")
+    return notes
 
 
 def _chained(first: ArchivedPacket, others: Iterator[ArchivedPacket]) -> Iterator[ArchivedPacket]:

@@ -195,6 +195,21 @@ def test_a_text_of_mp4_that_is_shown_for_no_time_is_left_out(tmp_path: Path) -> 
     assert [(packet.pts, packet.duration) for packet in track.packets] == [(200, 700)]
 
 
+@pytest.mark.parametrize(
+    ("codec", "data"), [("subrip", b"caf\xe9 <b>au</b> lait"), ("mov_text", b"\0\x0ccaf\xe9 au lait")]
+)
+def test_text_that_is_not_utf8_is_converted_but_for_these_bytes(codec: str, data: bytes, tmp_path: Path) -> None:
+    header = StreamHeader(kind="subtitle", codec=codec, time_base=Fraction(1, 1000))
+    source = tmp_path / "source.packets"
+    with source.open("wb") as file, ArchiveWriter(file, [header], {}) as writer:
+        writer.add(packet_of(200, 700, data))
+    timing = SubtitleTiming(output_time=lambda source_s: source_s, duration_s=Fraction(2))
+    track = subtitle_track(source, 0, header, number=1, container=CONTAINERS[".webm"], timing=timing, disposition=())
+    assert isinstance(track, MadeTrack)
+    assert [packet.data.replace(b"<b>", b"").replace(b"</b>", b"") for packet in track.packets] == [b"caf? au lait"]
+    assert track.notes() == ["subtitle track 1: bytes that are not UTF-8 are shown as ? in 1 texts"]
+
+
 def packet_of(pts: int, duration: int, data: bytes) -> ArchivedPacket:
     return ArchivedPacket(
         stream=0, pts=pts, dts=pts, duration=duration, is_keyframe=True, is_discarded=False, data=data
