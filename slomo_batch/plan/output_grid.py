@@ -20,8 +20,9 @@ def output_grid(timeline: SourceTimeline, retime: Retime, rate: Fraction, name: 
     """The grid of a video at `rate` output frames per second; messages call it `name`.
 
     Raises:
-        SourceUnsupported: no frame is in the range.
+        SourceUnsupported: no frame is in the range, a key of the ramp is outside it, or the video has no such timecode.
     """
+    _check_timecodes(retime, timeline.picture_rate, name)
     wanted = retime.range
     frames = frames_in_range(timeline, start=wanted.start, end=wanted.end, duration=wanted.duration)
     if not frames:
@@ -41,6 +42,20 @@ def output_grid(timeline: SourceTimeline, retime: Retime, rate: Fraction, name: 
         end_pair=0 if frames.stop == timeline.num_frames else frames.stop,
     )
     return grid.ramped(timeline, _ramp_parts(grid, timeline, retime.ramp, name)) if retime.ramp else grid
+
+
+def _check_timecodes(retime: Retime, picture_rate: Fraction, name: str) -> None:
+    """Check that a video of this rate has the timecodes of the settings."""
+    wanted = retime.range
+    keys = parse_ramp(retime.ramp) if retime.ramp else ()
+    for text in (wanted.start, wanted.end, wanted.duration, *(key.at for key in keys)):
+        if text and not parse_instant(text).is_counted_at(picture_rate):
+            raise SourceUnsupported(
+                "the video has no such timecode at its frame rate",
+                where=name,
+                got=f"{text} at {picture_rate} frames/s",
+                remedy="Write the time in seconds. A semicolon is for 30000/1001 and 60000/1001 frames/s.",
+            )
 
 
 def _ramp_parts(grid: OutputGrid, timeline: SourceTimeline, ramp: str, name: str) -> tuple[SpeedPart, ...]:

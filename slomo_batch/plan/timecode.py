@@ -2,8 +2,9 @@
 
 from fractions import Fraction
 
+from slomo_batch.timeline.instants import DROP_FRAME_RATES
+
 _NTSC = Fraction(1000, 1001)
-_DROP_FRAME_RATES = frozenset({30 * _NTSC, 60 * _NTSC})
 TIMECODE_RATES = frozenset({Fraction(rate) for rate in (24, 25, 30, 48, 50, 60)}) | {
     rate * _NTSC for rate in (24, 30, 48, 60)
 }
@@ -15,7 +16,7 @@ def timecode_refusal(timecode: str, rate: Fraction) -> str:
     if it can."""
     if rate not in TIMECODE_RATES:
         return f"{float(rate):g} frames/s is not a rate of timecodes"
-    if ";" in timecode and rate not in _DROP_FRAME_RATES:
+    if ";" in timecode and rate not in DROP_FRAME_RATES:
         return f"drop-frame timecodes count 30000/1001 or 60000/1001 frames/s, and the output has {rate}"
     return ""
 

@@ -3,7 +3,7 @@
 import re
 from dataclasses import dataclass
 from fractions import Fraction
-from math import ceil
+from math import floor
 
 from slomo_batch.timeline.rates import parse_rational
 
@@ -12,6 +12,8 @@ _CLOCK = re.compile(r"(?:([0-9]{1,4}):)?([0-9]{1,2}):([0-9]{2}(?:\.[0-9]{1,9})?)
 _TIMECODE = re.compile(r"([0-9]{1,4}):([0-9]{2}):([0-9]{2})([:;])([0-9]{2,3})")
 EXAMPLES = '90.5, "1:30.5" or a timecode such as "00:01:30:12"'
 """Forms of an instant, for messages."""
+DROP_FRAME_RATES = frozenset({Fraction(30_000, 1001), Fraction(60_000, 1001)})
+"""Frames per second that drop-frame timecodes count."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -26,18 +28,26 @@ class Instant:
     """Whether the timecode leaves out numbers, which keeps it near the clock at 30000/1001 and 60000/1001 frames/s."""
 
     def at(self, rate: Fraction) -> Fraction:
-        """Seconds from the first frame, exact, in a video of `rate` frames per second.
-
-        A timecode counts frames, ceil(rate) for each of its seconds.
-        """
+        """Seconds from the first frame, exact, in a video of `rate` frames per second, which counts this instant."""
         if self.frames is None:
             return self.seconds
-        per_second = ceil(rate)
+        per_second = _frames_per_second(rate)
         number = int(self.seconds) * per_second + self.frames
         if self.is_drop_frame:
             minutes = int(self.seconds) // 60
             number -= per_second // 15 * (minutes - minutes // 10)
         return number / rate
+
+    def is_counted_at(self, rate: Fraction) -> bool:
+        """Whether a video of `rate` frames per second has this instant: any time, but not any timecode."""
+        if self.frames is None:
+            return True
+        return self.frames < _frames_per_second(rate) and (not self.is_drop_frame or rate in DROP_FRAME_RATES)
+
+
+def _frames_per_second(rate: Fraction) -> int:
+    """How many frames a timecode counts for each of its seconds."""
+    return max(floor(rate + Fraction(1, 2)), 1)
 
 
 def parse_instant(text: str) -> Instant:

@@ -38,6 +38,7 @@ def test_other_texts_are_refused(text: str) -> None:
         ("00:00:01:00", Fraction(25), 25),
         ("00:00:01:12", Fraction(25), 37),
         ("00:00:01:00", FILM, 24),
+        ("00:00:01:00", Fraction(1000, 33), 30),
         ("01:00:00:00", NTSC, 108_000),
         ("00:01:00;02", NTSC, 1800),
         ("00:00:59;29", NTSC, 1799),
@@ -49,6 +50,20 @@ def test_other_texts_are_refused(text: str) -> None:
 )
 def test_a_timecode_counts_frames(text: str, rate: Fraction, frame: int) -> None:
     assert parse_instant(text).at(rate) == frame / rate
+
+
+@pytest.mark.parametrize(
+    ("text", "rate", "is_counted"),
+    [
+        ("00:00:01:24", Fraction(25), True),
+        ("00:00:01:25", Fraction(25), False),
+        ("00:00:01;02", Fraction(25), False),
+        ("00:00:01;02", NTSC, True),
+        ("0:00:01.5", Fraction(25), True),
+    ],
+)
+def test_a_video_has_only_the_timecodes_of_its_rate(text: str, rate: Fraction, *, is_counted: bool) -> None:
+    assert parse_instant(text).is_counted_at(rate) == is_counted
 
 
 @given(st.integers(0, 10**6))
