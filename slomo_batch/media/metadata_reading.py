@@ -44,7 +44,7 @@ def metadata_of(container: InputContainer, video: VideoStream, first_frame_s: Fr
     return FileMetadata(
         tags=_tags(container.metadata),
         video_tags=_tags({name: value for name, value in video.metadata.items() if name.lower() != "creation_time"}),
-        chapters=tuple(_chapters(container, first_frame_s)),
+        chapters=tuple(sorted(_chapters(container, first_frame_s), key=lambda chapter: chapter.start_s)),
         timecode=next((found for metadata in timecodes if (found := _timecode(metadata))), ""),
     )
 

@@ -71,6 +71,29 @@ def test_tags_of_the_coding_of_the_rate_and_of_great_length_are_left_out() -> No
     assert found == FileMetadata(tags=(("title", "Übersee"),), video_tags=(("CAMERA", "B"),))
 
 
+def test_chapters_are_in_the_order_of_time() -> None:
+    """FFmpeg reads a Matroska file without the chapters that begin before an earlier one, so none is written so."""
+    file = io.BytesIO()
+    with av.open(io.BytesIO(made(FILM)), "r") as plain, av.open(file, "w", "nut") as target:
+        stream = target.add_stream_from_template(plain.streams.video[0], opaque=True)
+        unit = Fraction(1, 25)
+        spans = {"Second": (3, 6), "First": (0, 3)}
+        target.set_chapters(
+            [
+                {"id": place, "start": start, "end": end, "time_base": unit, "metadata": {"title": title}}
+                for place, (title, (start, end)) in enumerate(spans.items())
+            ]
+        )
+        for packet in plain.demux(plain.streams.video[0]):
+            if packet.size:
+                packet.stream = stream
+                target.mux(packet)
+    assert [dict(chapter.tags)["title"] for chapter in facts_of(file.getvalue()).metadata.chapters] == [
+        "First",
+        "Second",
+    ]
+
+
 def test_chapters_count_from_the_first_presented_frame() -> None:
     film = replace(FILM, suffix=".mkv", edit=shifted(5))
     found = facts_of(disc_file(film)).metadata
