@@ -165,7 +165,7 @@ def _receipt(stored: StoredPlan, segments: Sequence[ChunkDone], audio: AudioDone
             *(audio.notes if audio else ()),
             *_held_notes(counts),
             *notes_on_missing(out, metadata_for(plan), num_files),
-            *caption_notes(captions_in(segments)),
+            *caption_notes(captions_in(segments), begins_midway=plan.grid.first_pair > 0),
         ),
     )
 

@@ -109,3 +109,4 @@ def test_captions_of_the_newer_kind_are_named(tmp_path: Path) -> None:
     ]
     assert caption_notes(found[:2]) == ("closed captions in CEA-708 are not kept",)
     assert len(caption_notes(found)) == 2
+    assert len(caption_notes(found, begins_midway=True)) == 3
