@@ -239,7 +239,7 @@ class _Grains:
         self._offset = 0
         """Source sample minus output sample of the current grain."""
         self._past: _Lock | None = None
-        self._coming = self._next_lock(0)
+        self._coming = self._next_lock(0, 0)
 
     def next(self) -> Block:
         """The next grain of the output."""
@@ -267,7 +267,7 @@ class _Grains:
 
     def _play_lock(self, lock: _Lock) -> Block:
         self._past = lock
-        self._coming = self._next_lock(lock.source + 1)
+        self._coming = self._next_lock(lock.source + 1, lock.output + self._after)
         return self._play(lock.source - lock.output, self._lock_fade, lock.output + self._after)
 
     def _play(self, offset: int, fade: int, until: int) -> Block:
@@ -281,12 +281,21 @@ class _Grains:
         here = int(self._clock.source_at(until))
         self._tape.drop(min(until + offset, here) - self._ahead)
         if self._coming is None:
-            self._coming = self._next_lock(here)
+            self._coming = self._next_lock(here, until)
         return piece
 
-    def _next_lock(self, start: int) -> _Lock | None:
-        onset = self._onsets.between(start, start + self._ahead)
-        return None if onset is None else _Lock(onset, self._clock.output_sample(onset))
+    def _next_lock(self, start: int, at: int) -> _Lock | None:
+        """The first onset from source sample `start` on that still has room after output sample `at`.
+
+        There is none where a ramp leaves out a part of the source, because it lasts less than half an output frame.
+        """
+        end = start + self._ahead
+        while (onset := self._onsets.between(start, end)) is not None:
+            lock = _Lock(onset, self._clock.output_sample(onset))
+            if lock.output + self._after >= at + self._lock_fade:
+                return lock
+            start = onset + 1
+        return None
 
     def _bounds(self) -> tuple[int, int]:
         """Source samples between which the next grain must lie, so that it neither repeats an onset nor falls silent

@@ -10,6 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from slomo_batch.media import time_stretch
+from slomo_batch.media.audio_clock import Knot
 from slomo_batch.media.time_stretch import Block, Onsets, Tape, stretch
 from tests.media.tones import CLICKS_S, DURATION_S, RATE, Tone, clicks, in_blocks, samples
 
@@ -92,6 +93,17 @@ def test_silence_stays_silent_and_a_short_source_is_padded_with_silence() -> Non
     assert short[:, : 2 * RATE].any()
     nothing = stretch(iter(()), slowdown=Fraction(4), sample_rate=RATE, num_channels=2, num_samples=RATE)
     assert not np.concatenate(list(nothing), axis=1).any()
+
+
+@pytest.mark.parametrize("left_out_s", [(0.0, 0.1), (0.4, 0.6)])
+def test_clicks_in_a_part_that_a_ramp_leaves_out_do_no_harm(left_out_s: tuple[float, float]) -> None:
+    """The part lasts less than half an output frame, so no output sample shows it."""
+    audio = samples(Tone(layout="mono", clicks_s=[number / 25 for number in range(25)], duration_s=1))
+    begin_s, end_s = map(Fraction, left_out_s)
+    starts = [] if begin_s == 0 else [Knot(Fraction(0), Fraction(0)), Knot(begin_s, begin_s)]
+    knots = [*starts, Knot(begin_s, end_s), Knot(Fraction(2), Fraction(1))]
+    pieces = stretch([audio], slowdown=Fraction(1), sample_rate=RATE, num_channels=1, num_samples=2 * RATE, knots=knots)
+    assert sum(piece.shape[1] for piece in pieces) == 2 * RATE
 
 
 def test_the_block_size_does_not_change_the_output() -> None:
