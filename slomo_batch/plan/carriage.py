@@ -99,7 +99,7 @@ def metadata_for(plan: VideoPlan) -> FileMetadata:
     return FileMetadata(
         tags=_kept_tags(plan),
         video_tags=source.video_tags if container.keeps_stream_tags else _only_title(source.video_tags),
-        chapters=_chapters(plan),
+        chapters=_from_zero(_chapters(plan)) if container.has_exact_times else _chapters(plan),
         timecode=_timecode(plan) if has_timecode else "",
     )
 
@@ -112,7 +112,7 @@ def _metadata_losses(plan: VideoPlan) -> Iterator[str]:
     lost = [name for name, value in source.video_tags if (name, value) not in kept.video_tags]
     if lost:
         yield f"not kept: {_tag_names(lost)} of the video stream; {suffix} does not store them, .mkv does"
-    num_outside = len(source.chapters) - len(kept.chapters)
+    num_outside = len(source.chapters) - len(_chapters(plan))
     if num_outside and not plan.grid.is_range:
         yield f"{num_outside} chapter{'s' * (num_outside > 1)} not kept: outside the video"
     if source.timecode and not kept.timecode:
@@ -151,6 +151,16 @@ def _chapters(plan: VideoPlan) -> tuple[Chapter, ...]:
         for chapter in plan.facts.metadata.chapters
     )
     return tuple(chapter for chapter in moved if chapter.start_s < end_s and chapter.end_s > 0)
+
+
+def _from_zero(chapters: tuple[Chapter, ...]) -> tuple[Chapter, ...]:
+    """The chapters with an untitled one before them, if they begin later than the video.
+
+    The chapter track of MP4 and MOV has durations but no starts, so FFmpeg reads the first chapter as beginning at zero.
+    """
+    if not chapters or chapters[0].start_s <= 0:
+        return chapters
+    return (Chapter(start_s=Fraction(0), end_s=chapters[0].start_s, tags=(("title", " "),)), *chapters)
 
 
 def _timecode(plan: VideoPlan) -> str:

@@ -52,6 +52,17 @@ def test_chapters_are_retimed_and_cut_to_the_output() -> None:
     assert lost(film) == ["1 chapter not kept: outside the video"]
 
 
+@pytest.mark.parametrize(
+    ("suffix", "expected"), [(".mp4", [(0, 2), (2, 6)]), (".mov", [(0, 2), (2, 6)]), (".mkv", [(2, 6)])]
+)
+def test_an_untitled_chapter_precedes_a_late_one_where_chapters_have_no_starts(
+    suffix: str, expected: list[tuple[int, int]]
+) -> None:
+    film = plan(suffix, FileMetadata(chapters=CHAPTERS[1:2]))
+    assert [(chapter.start_s, chapter.end_s) for chapter in metadata_for(film).chapters] == expected
+    assert lost(film) == []
+
+
 def test_chapters_follow_a_ramp() -> None:
     """Two seconds at normal speed, then four times slower."""
     normal, slow = Fraction(1), Fraction(1, 4)
