@@ -156,7 +156,8 @@ def _chapters(plan: VideoPlan) -> tuple[Chapter, ...]:
 def _from_zero(chapters: tuple[Chapter, ...]) -> tuple[Chapter, ...]:
     """The chapters with an untitled one before them, if they begin later than the video.
 
-    The chapter track of MP4 and MOV has durations but no starts, so FFmpeg reads the first chapter as beginning at zero.
+    The chapter track of MP4 and MOV has durations but no starts, so FFmpeg reads the first chapter as if it began at
+    zero.
     """
     if not chapters or chapters[0].start_s <= 0:
         return chapters

@@ -59,7 +59,8 @@ def test_an_untitled_chapter_precedes_a_late_one_where_chapters_have_no_starts(
     suffix: str, expected: list[tuple[int, int]]
 ) -> None:
     film = plan(suffix, FileMetadata(chapters=CHAPTERS[1:2]))
-    assert [(chapter.start_s, chapter.end_s) for chapter in metadata_for(film).chapters] == expected
+    spans = [(float(chapter.start_s), float(chapter.end_s)) for chapter in metadata_for(film).chapters]
+    assert spans == expected
     assert lost(film) == []
 
 
