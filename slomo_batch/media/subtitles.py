@@ -93,10 +93,14 @@ def _notes(name: str, converter: TextConverter) -> list[str]:
     """What the track lost when it was converted; call it after its packets have been made."""
     notes = []
     if converter.num_repaired:
-        notes.append(f"{name}: bytes that are not UTF-8 are shown as ? in {converter.num_repaired} texts")
+        notes.append(f"{name}: bytes that are not UTF-8 become ?, in {_texts(converter.num_repaired)}")
     if converter.num_damaged:
-        notes.append(f"{name}: {converter.num_damaged} texts are dropped: they cannot be decoded")
+        notes.append(f"{name}: {_texts(converter.num_damaged)} not kept: FFmpeg cannot decode this")
     return notes
+
+
+def _texts(number: int) -> str:
+    return f"{number} text{'s' * (number > 1)}"
 
 
 def _chained(first: ArchivedPacket, others: Iterator[ArchivedPacket]) -> Iterator[ArchivedPacket]:

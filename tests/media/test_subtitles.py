@@ -207,7 +207,7 @@ def test_text_that_is_not_utf8_is_converted_but_for_these_bytes(codec: str, data
     track = subtitle_track(source, 0, header, number=1, container=CONTAINERS[".webm"], timing=timing, disposition=())
     assert isinstance(track, MadeTrack)
     assert [packet.data.replace(b"<b>", b"").replace(b"</b>", b"") for packet in track.packets] == [b"caf? au lait"]
-    assert track.notes() == ["subtitle track 1: bytes that are not UTF-8 are shown as ? in 1 texts"]
+    assert track.notes() == ["subtitle track 1: bytes that are not UTF-8 become ?, in 1 text"]
 
 
 def packet_of(pts: int, duration: int, data: bytes) -> ArchivedPacket:
