@@ -21,7 +21,7 @@ NO_ALGORITHM = ("unable to find an engine", "unable to find a valid cudnn algori
 
 
 class _Failures:
-    """Failures of the GPU's allocator that are known, because an error told of each."""
+    """Failures of the GPU's allocator that are known, because an error reported each."""
 
     def __init__(self) -> None:
         self._known = 0

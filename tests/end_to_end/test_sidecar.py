@@ -33,17 +33,17 @@ def _sidecar(job: Job) -> dict[str, Any]:
 def test_a_sidecar_says_where_every_frame_comes_from(source: Path, tmp_path: Path) -> None:
     job = _job(tmp_path, source, retime={"slowdown": 1, "fps": 60})
     assert job.run().returncode == 0
-    [published], told = job.receipts().values(), _sidecar(job)
+    [published], found = job.receipts().values(), _sidecar(job)
     data = (job.outputs / "cut.mkv").read_bytes()
-    assert told["output"]["sha256"] == sha256(data).hexdigest() == published.sha256
+    assert found["output"]["sha256"] == sha256(data).hexdigest() == published.sha256
     assert published.sidecar_sha256 == sha256((job.outputs / "cut.mkv.slomo.json").read_bytes()).hexdigest()
     kinds = [
         kind
-        for pairs, own, others, kind_of_others in told["frames"]["runs"]
+        for pairs, own, others, kind_of_others in found["frames"]["runs"]
         for _ in range(pairs)
         for kind in ["source"] * own + [kind_of_others] * others
     ]
-    assert sum(run[0] for run in told["frames"]["runs"]) == told["source"]["num_frames"]
+    assert sum(run[0] for run in found["frames"]["runs"]) == found["source"]["num_frames"]
     assert len(kinds) == published.num_frames
     assert kinds.count("source") == published.counts.source
     assert kinds.count("made") == published.counts.made > 0

@@ -1,4 +1,4 @@
-"""Interlaced sources of many kinds are found, with the order of their fields; what cannot be told from content follows
+"""Interlaced sources of many kinds are found, with the order of their fields; what the content does not show follows
 the flags."""
 
 from collections.abc import Sequence

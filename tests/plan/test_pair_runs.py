@@ -29,8 +29,8 @@ def _frames(pairs: list[tuple[int, int, FrameKind]]) -> list[tuple[int, FrameKin
 @given(PAIRS)
 def test_runs_say_what_each_pair_has(pairs: list[tuple[int, int, FrameKind]]) -> None:
     runs = runs_of(_frames(pairs), range(len(pairs)))
-    told = [(run.source, run.others, run.kind) for run in runs for _ in range(run.pairs)]
-    assert told == [(source, others, kind if others else "source") for source, others, kind in pairs]
+    listed = [(run.source, run.others, run.kind) for run in runs for _ in range(run.pairs)]
+    assert listed == [(source, others, kind if others else "source") for source, others, kind in pairs]
     assert all(replace(first, pairs=second.pairs) != second for first, second in pairwise(runs))
 
 
