@@ -1,0 +1,37 @@
+"""Recipes and surveys: their columns fit together."""
+
+from fractions import Fraction
+
+import numpy as np
+import pytest
+
+from slomo_batch.timeline.index import SourceTimeline
+from slomo_batch.timeline.recipe import PictureAction, Recipe
+from slomo_batch.timeline.survey import Survey
+
+TIMELINE = SourceTimeline(
+    tick_s=Fraction(1, 25), ticks=np.arange(4), end=4, rate=Fraction(25), nominal_rate=Fraction(25)
+)
+
+
+def test_as_decoded_takes_every_picture_as_it_is() -> None:
+    recipe = Recipe.as_decoded(TIMELINE)
+    assert recipe.pictures.tolist() == [0, 1, 2, 3]
+    assert {PictureAction(action) for action in recipe.actions.tolist()} == {PictureAction.AS_IS}
+    assert recipe.timeline is TIMELINE
+
+
+@pytest.mark.parametrize(("pictures", "message"), [([0, 1, 2], "as many"), ([0, 2, 1, 3], "must not fall")])
+def test_a_recipe_whose_columns_do_not_fit_is_refused(pictures: list[int], message: str) -> None:
+    with pytest.raises(ValueError, match=message):
+        Recipe(pictures=np.array(pictures), actions=np.zeros(4, np.int8), timeline=TIMELINE)
+
+
+def test_a_survey_whose_columns_differ_in_length_is_refused() -> None:
+    with pytest.raises(ValueError, match=r"differ in length: \[1, 2\]"):
+        Survey(
+            hashes=np.zeros(2, np.uint64),
+            is_held=np.zeros(2, np.bool_),
+            block_change=np.zeros(1, np.float32),
+            mean_change=np.zeros(2, np.float32),
+        )
