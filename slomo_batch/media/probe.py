@@ -20,12 +20,7 @@ from av.video.stream import VideoStream
 from slomo_batch.errors import SourceUnreadable, SourceUnsupported
 from slomo_batch.media import field_packets
 from slomo_batch.media.av_errors import reading
-from slomo_batch.media.color_names import (
-    MATRICES,
-    PRIMARIES,
-    TRANSFERS,
-    UNSPECIFIED,
-)
+from slomo_batch.media.color_names import MATRICES, PRIMARIES, TRANSFERS, UNSPECIFIED
 from slomo_batch.media.copy_check import CopyCheck
 from slomo_batch.media.deinterlace import can_deinterlace
 from slomo_batch.media.demux import find_covers, main_video, may_be_cover, open_source
@@ -40,6 +35,7 @@ from slomo_batch.media.picture_properties import is_full_range
 from slomo_batch.media.reader import RangeReader
 from slomo_batch.media.scan_samples import LaterWindows
 from slomo_batch.media.side_data_reading import side_data_of
+from slomo_batch.media.stated_length import StatedLength, stated_length_note
 from slomo_batch.media.tracks import notes_on_lost_tracks, tracks_of
 from slomo_batch.media.unread_tail import unread_tail_note
 from slomo_batch.picture import PIXEL_FORMATS
@@ -86,7 +82,7 @@ def probe(reader: RangeReader, name: str, scan: ScanSetting = "auto", deinterlac
         raise SourceUnreadable("the file is empty", where=name)
     with reading(reader, name):
         asked = _Asked(name, scan, deinterlace)
-        return _with_note(*(_probe_from_moov(reader, asked) or _probe_from_packets(reader, asked)), reader)
+        return _with_notes(_probe_from_moov(reader, asked) or _probe_from_packets(reader, asked), reader)
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,18 +94,28 @@ class _Asked:
     deinterlace: Deinterlace
 
 
-def _with_note(found: Probe, end_byte: int, track: int, reader: RangeReader) -> Probe:
-    """The probe, with notes on what continues after the end of what FFmpeg read, or of the first file."""
-    container, has_audio = found.facts.container, bool(found.facts.audio)
+@dataclass(frozen=True, slots=True)
+class _Read:
+    """The probe, the end of the last video packet in bytes, the number of the video track, and its length."""
+
+    probe: Probe
+    end_byte: int
+    track: int
+    length: StatedLength
+
+
+def _with_notes(read: _Read, reader: RangeReader) -> Probe:
+    """The probe, with notes on what the header states or the file holds, and FFmpeg does not read."""
+    facts = read.probe.facts
     notes = (
-        unread_tail_note(reader, container, end_byte, track),
-        joined_avi_note(reader, container, has_audio=has_audio),
+        stated_length_note(reader, read.length),
+        unread_tail_note(reader, facts.container, read.end_byte, read.track),
+        joined_avi_note(reader, facts.container, has_audio=bool(facts.audio)),
     )
-    facts = replace(found.facts, oddities=(*found.facts.oddities, *filter(None, notes)))
-    return replace(found, facts=facts)
+    return replace(read.probe, facts=replace(facts, oddities=(*facts.oddities, *filter(None, notes))))
 
 
-def _probe_from_moov(reader: RangeReader, asked: _Asked) -> tuple[Probe, int, int] | None:
+def _probe_from_moov(reader: RangeReader, asked: _Asked) -> _Read | None:
     """Like _probe_from_packets, from the moov; None if the moov is not sufficient."""
     name = asked.name
     if not has_whole_moov(reader, name):
@@ -128,33 +134,31 @@ def _probe_from_moov(reader: RangeReader, asked: _Asked) -> tuple[Probe, int, in
         windows = LaterWindows(video, reader.size_bytes)
         windows.read(reader, [entry.pos for entry in video.index_entries], found.index)
         copy_check.samples.append(windows.samples)
-        return _probed(container, video, found, copy_check, asked), found.end_byte, video.id
+        return _probed(container, video, found, copy_check, asked)
 
 
-def _probe_from_packets(reader: RangeReader, asked: _Asked) -> tuple[Probe, int, int]:
-    """The probe, the end of the last video packet in bytes, and the number of the video track."""
-    name = asked.name
+def _probe_from_packets(reader: RangeReader, asked: _Asked) -> _Read:
     with open_source(reader) as container, reader.reading_ahead():
-        video = main_video(container, name)
+        video = main_video(container, asked.name)
         if not may_be_cover(container, video):
             return _probe_all_packets(container, video, reader, asked)
     with open_source(reader) as container:
         covers = find_covers(container)
     with open_source(reader) as container, reader.reading_ahead():
-        video = main_video(container, name, covers)
+        video = main_video(container, asked.name, covers)
         return _probe_all_packets(container, video, reader, asked, num_covers=len(covers))
 
 
 def _probe_all_packets(
     container: InputContainer, video: VideoStream, reader: RangeReader, asked: _Asked, *, num_covers: int = 0
-) -> tuple[Probe, int, int]:
+) -> _Read:
     check_picture_size(video.width, video.height, asked.name)
     copy_check, windows = CopyCheck(video), LaterWindows(video, reader.size_bytes)
     found = index_from_packets(container, video, copy_check.add, asked.name, windows.add)
     windows.finish()
     copy_check.finish()
     copy_check.samples.append(windows.samples)
-    return _probed(container, video, found, copy_check, asked, num_covers=num_covers), found.end_byte, video.id
+    return _probed(container, video, found, copy_check, asked, num_covers=num_covers)
 
 
 def _probed(
@@ -165,7 +169,7 @@ def _probed(
     asked: _Asked,
     *,
     num_covers: int = 0,
-) -> Probe:
+) -> _Read:
     name = asked.name
     if found.index.joins:
         copy_check.truncate(found.index.joins[0].first_packet)
@@ -217,7 +221,8 @@ def _probed(
         metadata=metadata_of(container, video, int(index.frame_pts[0]) * index.time_base),
         oddities=oddities,
     )
-    return Probe(facts=facts, index=index, timeline=timeline)
+    made = Probe(facts=facts, index=index, timeline=timeline)
+    return _Read(made, found.end_byte, video.id, StatedLength.of(container, video, found))
 
 
 # ---- what is refused -----------------------------------------------------------------------------------------------

@@ -8,17 +8,20 @@ from slomo_batch.media.reader import RangeReader
 
 _HEADS = {
     "flv": b"FLV\x01",
+    "gif": b"GIF89a",
     "matroska,webm": b"\x1a\x45\xdf\xa3",
     "asf": bytes.fromhex("3026b2758e66cf11a6d900aa0062ce6c"),
 }
 """First bytes of a file, by FFmpeg's name of the demuxer."""
+_IN_LAST_PACKET = frozenset({"gif"})
+"""Demuxers that take everything after a damaged picture as part of it."""
 SEARCHED_BYTES = 1 << 20
 """Number of bytes searched after the last video packet; audio packets may come first."""
 
 
 def unread_tail_note(reader: RangeReader, container: str, end_byte: int, track: int) -> str:
-    """Say at which byte a damaged fragment or a second MP4, MOV, FLV, Matroska or ASF file begins; empty if there is
-    none.
+    """Say at which byte a damaged fragment or a second file begins (MP4, MOV, FLV, GIF, Matroska, ASF); empty if there
+    is none.
 
     `container` is FFmpeg's name of the demuxer, `end_byte` the end of the last video packet, `track` the number of
     the video track.
@@ -27,9 +30,10 @@ def unread_tail_note(reader: RangeReader, container: str, end_byte: int, track: 
         return _fragment_note(reader, end_byte, track)
     head = _HEADS.get(container)
     if head is not None:
-        reader.seek(end_byte)
-        place = reader.read(SEARCHED_BYTES).find(head)
-        at = end_byte + place if place >= 0 else None
+        start = max(len(head), end_byte - SEARCHED_BYTES) if container in _IN_LAST_PACKET else end_byte
+        reader.seek(start)
+        place = reader.read(end_byte + SEARCHED_BYTES - start).find(head)
+        at = start + place if place >= 0 else None
     else:
         at = _second_movie(reader)
     if at is None:

@@ -57,7 +57,7 @@ class Film:
 
 
 FORMATS = {".mp4": "mp4", ".mov": "mov", ".mkv": "matroska", ".ts": "mpegts", ".avi": "avi", ".webm": "webm"}
-FORMATS |= {".vob": "vob", ".nut": "nut", ".h264": "h264", ".gif": "gif", ".wmv": "asf"}
+FORMATS |= {".vob": "vob", ".nut": "nut", ".h264": "h264", ".gif": "gif", ".wmv": "asf", ".flv": "flv"}
 GOP = {"g": "12", "bf": "2", "x264-params": "scenecut=0:b-adapt=0:threads=1"}
 
 

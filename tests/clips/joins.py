@@ -15,7 +15,6 @@ from tests.clips.film import FORMATS, AudioTone, Packet, add_audio, decode_time,
 RATE = 48_000
 FLV_HEAD = 13
 """Bytes before the first tag of an FLV; joined without them, its tags simply go on."""
-_FORMATS = FORMATS | {".vob": "vob", ".flv": "flv"}
 _VIDEO = {".vob": "mpeg2video", ".avi": "mpeg4", ".flv": "flv1", ".webm": "libvpx-vp9"}
 _AUDIO = {".vob": "mp2", ".avi": "libmp3lame", ".flv": "libmp3lame", ".webm": "libopus"}
 
@@ -44,7 +43,7 @@ def part_bytes(part: Part, suffix: str) -> bytes:
     file = io.BytesIO()
     codec = part.codec or _VIDEO.get(suffix, "libx264")
     options = {"g": "12", **_options(codec, part.bframes)}
-    with av.open(file, "w", format=_FORMATS[suffix]) as container:
+    with av.open(file, "w", format=FORMATS[suffix]) as container:
         video = container.add_stream(codec, rate=part.rate, options=options)
         assert isinstance(video, VideoStream)
         video.width, video.height, video.pix_fmt = *part.size, "yuv420p"

@@ -72,7 +72,7 @@ def _wrong_plan(row: PlanRow, path: Path) -> str:
 
 def _explained(note: str) -> int:
     """How many packets a note explains that are not shown."""
-    found = re.search(r"(\d+)[^.;]*:? (left out|not shown|have the timestamp of another)", note)
+    found = re.search(r"(\d+)[^.;]*:? (left out|not shown|have the timestamp of another|cannot be read)", note)
     return int(found[1]) if found else 0
 
 
