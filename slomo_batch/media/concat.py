@@ -34,6 +34,7 @@ from slomo_batch.media.av_errors import ffmpeg_errors
 from slomo_batch.media.encode import ColorNumbers, SegmentFacts, extradata_sha256
 from slomo_batch.media.header_file import header_file, with_boxes_of_stream, without_spatial_video
 from slomo_batch.media.made_tracks import DISPOSITIONS
+from slomo_batch.media.matroska_display import display_size, reserve_display_size, write_display_size
 from slomo_batch.media.matroska_template import CODEC_IDS, SUBTITLE_IDS, delayed_template, subtitle_template
 from slomo_batch.media.metadata_writing import metadata_bytes, metadata_flags, write_attached_files, write_metadata
 from slomo_batch.media.moov_size import MAX_MOOV_BYTES, max_moov_bytes
@@ -117,6 +118,8 @@ def stitch(
             context = opened.streams.video[0].codec_context
             video.codec_context.extradata, video.codec_context.pix_fmt = context.extradata, context.pix_fmt
         write_metadata(container, video, spec.metadata, kind)
+        if _states_display_size(spec, kind):
+            reserve_display_size(video)
         audio_packets = _audio_packets(archive, container, kind) if archive else iter(())
         covers = write_attached_files(container, attached, kind)
         video_packets = _video_packets(spec, chain([first], paths), video)
@@ -125,6 +128,14 @@ def stitch(
     if kind.has_exact_times and spec.side_data.kept:
         with out.open("r+b") as file:
             without_spatial_video(file)
+    if _states_display_size(spec, kind):
+        with out.open("r+b") as file:
+            write_display_size(file, display_size(spec.width, spec.height, spec.sample_aspect_ratio, spec.side_data))
+
+
+def _states_display_size(spec: StitchSpec, kind: Container) -> bool:
+    """Whether the file states the sample aspect ratio by the size in which the video is shown."""
+    return not kind.has_exact_times and spec.sample_aspect_ratio != 1
 
 
 def _decode_time_s(packet: Packet) -> Fraction:

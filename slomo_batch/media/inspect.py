@@ -158,8 +158,7 @@ def _check_tags(path: Path, spec: StitchSpec, stream: VideoStream) -> None:
         found = replace(found, range=planned.range)
     if kind.keeps_color(codec, spec.color):
         _expect(path, "color", planned, found)
-    if kind.states_aspect_ratio:
-        _expect(path, "sample aspect ratio", spec.sample_aspect_ratio, stream.sample_aspect_ratio or Fraction(1))
+    _expect(path, "sample aspect ratio", spec.sample_aspect_ratio, stream.sample_aspect_ratio or Fraction(1))
 
 
 def _check_index_in_front(path: Path) -> None:

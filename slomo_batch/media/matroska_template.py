@@ -15,6 +15,7 @@ import av
 from av.audio.stream import AudioStream
 from av.subtitles.stream import SubtitleStream
 
+from slomo_batch.media.ebml import element, number
 from slomo_batch.media.packets import StreamHeader
 
 SUBTITLE_IDS: Mapping[str, str] = {
@@ -57,11 +58,11 @@ def delayed_template(stack: ExitStack, header: StreamHeader, delay_s: Fraction) 
 def subtitle_template(stack: ExitStack, header: StreamHeader) -> SubtitleStream:
     """A stream of this codec, which is one of SUBTITLE_IDS. It lives as long as the file that `stack` closes."""
     track = (
-        _number(_NUMBER, 1)
-        + _number(_UID, 1)
-        + _number(_TYPE, _SUBTITLE_TRACK)
-        + _element(_CODEC, SUBTITLE_IDS[header.codec].encode())
-        + _element(_CODEC_PRIVATE, header.extradata)
+        number(_NUMBER, 1)
+        + number(_UID, 1)
+        + number(_TYPE, _SUBTITLE_TRACK)
+        + element(_CODEC, SUBTITLE_IDS[header.codec].encode())
+        + element(_CODEC_PRIVATE, header.extradata)
     )
     file = stack.enter_context(av.open(io.BytesIO(_file_of(track)), format="matroska"))
     return file.streams.subtitles[0]
@@ -70,32 +71,22 @@ def subtitle_template(stack: ExitStack, header: StreamHeader) -> SubtitleStream:
 def _matroska(header: StreamHeader, delay_s: Fraction) -> bytes:
     """A Matroska file of one audio track without packets."""
     num_channels = av.AudioLayout(header.layout).nb_channels
-    audio = _element(_RATE, struct.pack(">d", header.sample_rate)) + _number(_CHANNELS, num_channels)
+    audio = element(_RATE, struct.pack(">d", header.sample_rate)) + number(_CHANNELS, num_channels)
     track = (
-        _number(_NUMBER, 1)
-        + _number(_UID, 1)
-        + _number(_TYPE, _AUDIO_TRACK)
-        + _element(_CODEC, CODEC_IDS[header.codec].encode())
-        + _element(_CODEC_PRIVATE, header.extradata)
-        + _number(_CODEC_DELAY, round(delay_s * 10**9))
-        + _element(_AUDIO, audio)
+        number(_NUMBER, 1)
+        + number(_UID, 1)
+        + number(_TYPE, _AUDIO_TRACK)
+        + element(_CODEC, CODEC_IDS[header.codec].encode())
+        + element(_CODEC_PRIVATE, header.extradata)
+        + number(_CODEC_DELAY, round(delay_s * 10**9))
+        + element(_AUDIO, audio)
     )
     return _file_of(track)
 
 
 def _file_of(track: bytes) -> bytes:
     """A Matroska file of this track without packets."""
-    info = _element(_INFO, _number(_TIMESTAMP_SCALE, 10**6))
-    cluster = _element(_CLUSTER, _number(_TIMESTAMP, 0))  # FFmpeg reads headers up to the first cluster
-    segment = info + _element(_TRACKS, _element(_TRACK, track)) + cluster
-    return _element(_EBML, _element(_DOC_TYPE, b"matroska")) + _element(_SEGMENT, segment)
-
-
-def _number(ebml_id: int, value: int) -> bytes:
-    return _element(ebml_id, value.to_bytes(8, "big"))
-
-
-def _element(ebml_id: int, data: bytes) -> bytes:
-    """An element: its id, its size in eight bytes of which the first marks the length, and its data."""
-    size = (len(data) | 1 << 56).to_bytes(8, "big")
-    return ebml_id.to_bytes((ebml_id.bit_length() + 7) // 8, "big") + size + data
+    info = element(_INFO, number(_TIMESTAMP_SCALE, 10**6))
+    cluster = element(_CLUSTER, number(_TIMESTAMP, 0))  # FFmpeg reads headers up to the first cluster
+    segment = info + element(_TRACKS, element(_TRACK, track)) + cluster
+    return element(_EBML, element(_DOC_TYPE, b"matroska")) + element(_SEGMENT, segment)

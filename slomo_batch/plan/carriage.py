@@ -22,11 +22,7 @@ def losses(plan: VideoPlan, output_color: ColorFacts) -> tuple[str, ...]:
     `output_color` is the color description of the output.
     """
     container = _container(plan)
-    stated = container.losses(
-        ENCODERS[plan.resolved.encoder].codec,
-        sample_aspect_ratio=plan.facts.sample_aspect_ratio,
-        color=output_color,
-    )
+    stated = container.losses(ENCODERS[plan.resolved.encoder].codec, color=output_color)
     return (
         *stated,
         *_side_data_losses(plan.facts.side_data, container),

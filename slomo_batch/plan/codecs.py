@@ -89,8 +89,6 @@ class CodecFacts:
     """True if files of all its containers keep any color description."""
     states_range: bool = True
     """True if the codec, or its containers, can signal full-range samples."""
-    states_aspect_ratio: bool = False
-    """True if the stream itself states the sample aspect ratio."""
     segment: SegmentFormat = _NUT
     note: str = ""
     """A warning about every output; empty if there is none."""
@@ -130,14 +128,12 @@ CODECS: Mapping[Codec, CodecFacts] = {
         qualities=range(52),
         tunes=frozenset({"film", "animation", "grain"}),
         odd_size_subsampled=False,
-        states_aspect_ratio=True,
     ),
     "hevc": CodecFacts(
         auto_format=_yuv420p(8, 10, 12),
         qualities=range(52),
         tunes=frozenset({"animation", "grain"}),
         odd_size_subsampled=False,
-        states_aspect_ratio=True,
     ),
     "av1": CodecFacts(auto_format=_yuv420p(8, 10), qualities=range(64)),
     "vp9": CodecFacts(auto_format=_yuv420p(8), qualities=range(64)),

@@ -148,8 +148,6 @@ class Container:
     its delay."""
     max_rate: Fraction | None = None
     """Largest frame rate, if the time base limits it."""
-    states_aspect_ratio: bool
-    """True if the file states the sample aspect ratio for every codec."""
     states_geometry: bool = True
     """True if the file states projection and stereo layout so that players find them."""
     plain_tags: frozenset[str] | None = None
@@ -177,14 +175,11 @@ class Container:
         is_whole = "unspecified" not in {color.primaries, color.transfer, color.matrix}
         return CODECS[codec].states_color or self.states_partial_color or is_whole
 
-    def losses(self, codec: Codec, *, sample_aspect_ratio: Fraction, color: ColorFacts) -> tuple[str, ...]:
+    def losses(self, codec: Codec, *, color: ColorFacts) -> tuple[str, ...]:
         """Return what the file loses of a video with this codec, a sentence each."""
         losses, facts, suffix = [], CODECS[codec], self.suffix
         if not self.has_exact_times:
             losses.append(f"timestamps in {suffix} are rounded to 1 ms, so frame times are off by up to 0.5 ms")
-        if sample_aspect_ratio != 1 and not (self.states_aspect_ratio or facts.states_aspect_ratio):
-            ratio = f"the sample aspect ratio {sample_aspect_ratio}"
-            losses.append(f"{ratio} is lost: {suffix} does not store it with {codec}")
         if not self.keeps_color(codec, color):
             losses.append(f"the color description is lost: {suffix} with {codec} stores it only if all of it is known")
         if not facts.states_range and color.range == "full":
@@ -216,7 +211,6 @@ _TABLE = (
         copied_subtitles=frozenset({"mov_text"}),
         text_subtitles="mov_text",
         has_exact_times=True,
-        states_aspect_ratio=True,
         plain_tags=_MP4_TAGS,
         keeps_covers=True,
         states_partial_color=False,
@@ -231,7 +225,6 @@ _TABLE = (
         copied_subtitles=frozenset({"mov_text"}),
         text_subtitles="mov_text",
         has_exact_times=True,
-        states_aspect_ratio=True,
         states_geometry=False,  # FFmpeg writes only the boxes of Apple's spatial video
         plain_tags=_MOV_TAGS | {"make", "model"},
         states_partial_color=False,
@@ -247,7 +240,6 @@ _TABLE = (
         text_subtitles="subrip",
         has_exact_times=False,
         max_rate=Fraction(1000),  # beyond it, two frames would have the same time
-        states_aspect_ratio=False,
         keeps_stream_tags=True,
         keeps_covers=True,
         keeps_attachments=True,
@@ -266,7 +258,6 @@ _TABLE = (
         lossless_audio=OPUS,
         has_exact_times=False,
         max_rate=Fraction(1000),
-        states_aspect_ratio=False,
         keeps_stream_tags=True,
         states_partial_color=True,
     ),
