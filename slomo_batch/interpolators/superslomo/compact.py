@@ -11,7 +11,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from slomo_batch.interpolators.superslomo.unet import CompactUNet
-from slomo_batch.interpolators.superslomo.warp import exact_warp, intermediate_flows
+from slomo_batch.interpolators.superslomo.warp import Warped, exact_warp, intermediate_flows
 
 CHANNELS = (32, 64, 96, 128)
 MEAN = 0.45
@@ -37,6 +37,8 @@ class Compact(nn.Module):
     The number of pyramid levels is chosen at inference, and does not depend on the weights.
     """
 
+    flow_px = 1.0
+    """Unit of its flows, in pixels of the picture."""
     bytes_per_px = 750
     """Memory that a pair takes, for each pixel of the frames in a batch, in fp32; the peak of the resident set."""
 
@@ -83,6 +85,10 @@ class Compact(nn.Module):
 
     def frames(self, i0_1CHW: Tensor, i1_1CHW: Tensor, flows_14HW: Tensor, t_B: Tensor) -> Tensor:
         """Return the frame at each t, [B, 3, H, W], from flows at half resolution in full-resolution pixels."""
+        return self.blended(self.warped(i0_1CHW, i1_1CHW, flows_14HW, t_B), t_B)
+
+    def warped(self, i0_1CHW: Tensor, i1_1CHW: Tensor, flows_14HW: Tensor, t_B: Tensor) -> Warped:
+        """Return the source frames warped to each t, minus the mean."""
         pair_16HW = _subtract_mean(i0_1CHW, i1_1CHW)
         i0_BCHW, i1_BCHW = (image.expand(len(t_B), -1, -1, -1) for image in torch.split(pair_16HW, 3, dim=1))
         flow_t0, flow_t1 = intermediate_flows(flows_14HW, t_B)
@@ -93,7 +99,11 @@ class Compact(nn.Module):
         g0 = exact_warp(i0_BCHW, fine_t0.add_(residual[:, :2]))
         g1 = exact_warp(i1_BCHW, fine_t1.add_(residual[:, 2:]))
         visibility_t0 = torch.sigmoid(functional.pixel_shuffle(out[:, 4:], 2))
-        return _blend(g0, g1, visibility_t0, t_B).add_(MEAN)
+        return Warped(g0, g1, visibility_t0)
+
+    def blended(self, warped: Warped, t_B: Tensor) -> Tensor:
+        """Return the frame at each t; the warped frames are overwritten."""
+        return _blend(*warped, t_B).add_(MEAN)
 
 
 def _subtract_mean(i0_1CHW: Tensor, i1_1CHW: Tensor) -> Tensor:

@@ -16,7 +16,7 @@ from torch.nn import functional
 
 from slomo_batch.interpolators.superslomo.prior import FIRST, PriorSearch, find_prior
 from slomo_batch.interpolators.superslomo.unet import CompactUNet
-from slomo_batch.interpolators.superslomo.warp import exact_warp, intermediate_flows, upsample
+from slomo_batch.interpolators.superslomo.warp import Warped, exact_warp, intermediate_flows, upsample
 
 MEAN = 0.45
 """Subtracted from RGB at the input of the nets."""
@@ -88,6 +88,8 @@ class Guided(nn.Module):
     Flows are at a quarter of the resolution, in pixels of the half-size picture.
     """
 
+    flow_px = 2.0
+    """Unit of its flows, in pixels of the picture."""
     bytes_per_px = 260
     """Memory that a pair takes, for each pixel of the frames in a batch, in fp32; the peak of the resident set."""
 
@@ -124,7 +126,15 @@ class Guided(nn.Module):
 
     def frames(self, i0_BCHW: Tensor, i1_BCHW: Tensor, flows_B4HW: Tensor, t_B: Tensor) -> Tensor:
         """Return the frame at each t, [B, 3, H, W]."""
-        return self.synthesis(i0_BCHW, i1_BCHW, flows_B4HW, t_B)[0]
+        return self.blended(self.warped(i0_BCHW, i1_BCHW, flows_B4HW, t_B), t_B)
+
+    def warped(self, i0_BCHW: Tensor, i1_BCHW: Tensor, flows_B4HW: Tensor, t_B: Tensor) -> Warped:
+        """Return the source frames warped to each t."""
+        return self._refined(i0_BCHW, i1_BCHW, flows_B4HW, t_B)[0]
+
+    def blended(self, warped: Warped, t_B: Tensor) -> Tensor:
+        """Return the frame at each t."""
+        return _blend(*warped, t_B)
 
     def synthesis(
         self, i0_BCHW: Tensor, i1_BCHW: Tensor, flows_B4HW: Tensor, t_B: Tensor
@@ -133,6 +143,11 @@ class Guided(nn.Module):
 
         Pictures and flows have one entry per t, or one for all.
         """
+        warped, flows_t = self._refined(i0_BCHW, i1_BCHW, flows_B4HW, t_B)
+        return self.blended(warped, t_B), flows_t, warped.visibility_t0
+
+    def _refined(self, i0_BCHW: Tensor, i1_BCHW: Tensor, flows_B4HW: Tensor, t_B: Tensor) -> tuple[Warped, Tensor]:
+        """Return the source frames warped to each t, and the flows from t to i0 and i1."""
         flow_t0, flow_t1 = intermediate_flows(flows_B4HW, t_B)
         with torch.no_grad():
             i0, i1 = _at_half_size(i0_BCHW), _at_half_size(i1_BCHW)
@@ -143,7 +158,7 @@ class Guided(nn.Module):
         flow_t1 = flow_t1 + FLOW_STEP_PX * out[:, 2:4]
         visibility_t0 = torch.sigmoid(upsample(functional.pixel_shuffle(out[:, 4:], 2), 2))
         g0, g1 = exact_warp(i0_BCHW, 2 * flow_t0, "bicubic"), exact_warp(i1_BCHW, 2 * flow_t1, "bicubic")
-        return _blend(g0, g1, visibility_t0, t_B), torch.cat((flow_t0, flow_t1), dim=1), visibility_t0
+        return Warped(g0, g1, visibility_t0), torch.cat((flow_t0, flow_t1), dim=1)
 
 
 def _at_half_size(image_BCHW: Tensor) -> Tensor:

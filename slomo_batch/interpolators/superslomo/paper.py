@@ -8,7 +8,7 @@ import torch
 from torch import Tensor, nn
 
 from slomo_batch.interpolators.superslomo.unet import PaperUNet
-from slomo_batch.interpolators.superslomo.warp import intermediate_flows, warp
+from slomo_batch.interpolators.superslomo.warp import Warped, intermediate_flows, warp
 
 MEAN_RGB = (0.429, 0.431, 0.397)
 """Mean of the training set, Adobe240, which is subtracted from RGB inputs (video_to_slomo.py)."""
@@ -17,6 +17,8 @@ MEAN_RGB = (0.429, 0.431, 0.397)
 class Paper(nn.Module):
     """The network: `fc` computes the flows of a pair, `at` their corrections and the visibility at each t."""
 
+    flow_px = 1.0
+    """Unit of its flows, in pixels of the picture."""
     bytes_per_px = 1800
     """Memory that a pair takes, for each pixel of the frames in a batch, in fp32; the peak of the resident set."""
 
@@ -40,6 +42,10 @@ class Paper(nn.Module):
 
     def frames(self, i0_1CHW: Tensor, i1_1CHW: Tensor, flows_14HW: Tensor, t_B: Tensor) -> Tensor:
         """Return the frame at each t, [B, 3, H, W]."""
+        return self.blended(self.warped(i0_1CHW, i1_1CHW, flows_14HW, t_B), t_B)
+
+    def warped(self, i0_1CHW: Tensor, i1_1CHW: Tensor, flows_14HW: Tensor, t_B: Tensor) -> Warped:
+        """Return the source frames warped to each t, minus the mean."""
         num = len(t_B)
         i0 = _subtract_mean(i0_1CHW).expand(num, -1, -1, -1)
         i1 = _subtract_mean(i1_1CHW).expand(num, -1, -1, -1)
@@ -49,7 +55,11 @@ class Paper(nn.Module):
         out = self.at(torch.cat((*shared, flow_t1, flow_t0, paper_warp(i1, flow_t1), paper_warp(i0, flow_t0)), dim=1))
         g0 = paper_warp(i0, flow_t0.add_(out[:, 0:2]))
         g1 = paper_warp(i1, flow_t1.add_(out[:, 2:4]))
-        return _blend(g0, g1, torch.sigmoid(out[:, 4:5]), t_B).add_(_mean(g0))
+        return Warped(g0, g1, torch.sigmoid(out[:, 4:5]))
+
+    def blended(self, warped: Warped, t_B: Tensor) -> Tensor:
+        """Return the frame at each t; the warped frames are overwritten."""
+        return _blend(*warped, t_B).add_(_mean(warped.g0))
 
 
 def _mean(image_BCHW: Tensor) -> Tensor:

@@ -1,6 +1,6 @@
 """Backward warping, and the paper's intermediate flows. Always in fp32."""
 
-from typing import Literal
+from typing import Literal, NamedTuple
 
 import torch
 from torch import Tensor
@@ -8,6 +8,17 @@ from torch.nn import functional
 
 Kernel = Literal["bilinear", "bicubic"]
 """Sampling kernel: bilinear blurs; bicubic (Keys' cubic convolution, a = -0.75) keeps detail, and may overshoot."""
+
+
+class Warped(NamedTuple):
+    """The two source frames, warped to each t, and which of them is visible there."""
+
+    g0: Tensor
+    """i0 at each t, [B, 3, H, W]."""
+    g1: Tensor
+    """i1 likewise."""
+    visibility_t0: Tensor
+    """Of i0, 0 to 1, [B, 1, H, W]; that of i1 is 1 minus it."""
 
 
 def warp(
