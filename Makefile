@@ -9,7 +9,7 @@ PIP := $(BIN)/python -m pip --disable-pip-version-check install --quiet --constr
 export OMP_WAIT_POLICY := PASSIVE
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-all docs lint bench bench-device fuzz simulate chaos cluster clean training-data train train-test
+.PHONY: help demo test test-all docs lint browser bench bench-device fuzz simulate chaos cluster clean training-data train train-test
 
 help:
 	@echo "make demo           slow down the sample clip four times, into demo-output/"
@@ -21,6 +21,7 @@ help:
 	@echo "make bench-device   measure this machine's GPU, or else its CPU, in under eight minutes"
 	@echo "make fuzz           try thousands of damaged files, manifests, tables and work places (minutes)"
 	@echo "make simulate       simulate a job of a million chunks in virtual time (minutes)"
+	@echo "make browser        test the pages in Chromium, which must be installed"
 	@echo "make chaos          kill and freeze running jobs; the longest test takes SLOMO_CHAOS_SECONDS (1200)"
 	@echo "make cluster        run the tests on a Ray cluster with a real autoscaler, on this machine"
 	@echo "make training-data  fetch and prepare the data of the shipped weights, 3 GB in training-data/"
@@ -88,6 +89,10 @@ bench-device: $(VENV)/installed-dev
 
 simulate: $(VENV)/installed-dev
 	$(BIN)/pytest -m simulate -s
+
+browser: $(VENV)/installed-dev
+	@$(PIP) --editable '.[dev,browser]'
+	$(BIN)/pytest -m browser
 
 chaos: $(VENV)/installed-dev
 	$(BIN)/pytest -m chaos -s

@@ -1,4 +1,4 @@
-"""The commands `status`, `timeline` and `gc`: they read the work place of a job, and load neither torch nor Ray."""
+"""The commands that read a job's work place: `status`, `report`, `timeline`, `gc`. They load neither torch nor Ray."""
 
 import argparse
 import sys
@@ -15,8 +15,16 @@ def add_status_commands(commands: Commands) -> None:
     parser = add_command(commands, "status", "show the progress of a job", _status)
     add_job(parser)
     add_json(parser)
+    _add_report(commands)
     _add_timeline(commands)
     _add_gc(commands)
+
+
+def _add_report(commands: Commands) -> None:
+    summary = "write a page for a browser that shows what a job did, what failed and what would make it better"
+    parser = add_command(commands, "report", summary, _report)
+    add_job(parser)
+    parser.add_argument("--out", metavar="FILE", type=not_empty, required=True, help="write the page to FILE, as HTML")
 
 
 def _add_timeline(commands: Commands) -> None:
@@ -45,6 +53,16 @@ def _status(options: argparse.Namespace) -> int:
     found = status.status(job, options.work)
     show_status(found, as_json=options.json, stream=sys.stdout)
     return EXIT_VIDEOS_FAILED if found.videos_failed else 0
+
+
+def _report(options: argparse.Namespace) -> int:
+    job = job_of(options)
+    from slomo_batch.commands import report  # noqa: PLC0415 loads what reads S3 and Parquet
+
+    page = report.report(job, options.work)
+    with closing(for_answer(open_text(options.out, "w"), options.out)) as file:
+        file.write(page)
+    return 0
 
 
 def _timeline(options: argparse.Namespace) -> int:

@@ -5,6 +5,7 @@ import time
 from collections.abc import Sequence
 from contextlib import ExitStack, suppress
 
+from slomo_batch.commands.report import write_report
 from slomo_batch.commands.superseded import delete_superseded, withdraw_receipts
 from slomo_batch.commands.triage import Triage, forget_failures, triage
 from slomo_batch.errors import Interrupted, JobTaken, SlomoError, StorageError
@@ -142,7 +143,17 @@ class _JobRun:
         tally = recorder.tally
         if clean_up and tally.videos_done == tally.videos_total:
             self._clean_up(found.requests, pin)
-        return self._end(recorder)
+        code = self._end(recorder)
+        if piles.wanted and not clean_up:
+            self._write_report()
+        return code
+
+    def _write_report(self) -> None:
+        try:
+            text = f"report: {write_report(self._context)}"
+        except SlomoError as error:
+            text = f"the report cannot be written: {error}"
+        self._display.show(Note(text=text))
 
     def _clean_up(self, requests: Sequence[VideoRequest], pin: JobPin) -> None:
         self._check_lead()

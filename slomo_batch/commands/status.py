@@ -7,7 +7,7 @@ from slomo_batch.commands.gc import Garbage, delete_garbage, find_garbage
 from slomo_batch.errors import JobTaken, ManifestError, WorkDamaged
 from slomo_batch.manifest.schema import Manifest
 from slomo_batch.report.events import JobStatus
-from slomo_batch.report.ledger import read_ledger
+from slomo_batch.report.ledger import LedgerTable, read_ledger
 from slomo_batch.report.trace import trace
 from slomo_batch.scheduler.leases import is_led
 from slomo_batch.steps.context import StepContext
@@ -21,9 +21,9 @@ from slomo_batch.wiring import JobEnvironment, environment_of, open_context
 
 def status(wanted: Manifest | str, work: str = "") -> JobStatus:
     """The status of a job, from what its last driver wrote."""
-    environment = _environment(wanted, work)
+    environment = environment_for(wanted, work)
     context = open_context(environment)
-    progress = _latest_progress(context)
+    progress = latest_progress(context)
     if progress is None:
         return JobStatus(
             job=environment.job,
@@ -42,7 +42,7 @@ def status(wanted: Manifest | str, work: str = "") -> JobStatus:
     return progress
 
 
-def _latest_progress(context: StepContext) -> JobStatus | None:
+def latest_progress(context: StepContext) -> JobStatus | None:
     """What the last driver wrote; None if there is nothing, or it is damaged. A driver writes it again."""
     layout = context.layout
     listed = context.work.list(layout.progresses)
@@ -53,7 +53,7 @@ def _latest_progress(context: StepContext) -> JobStatus | None:
         return None
 
 
-def _environment(wanted: Manifest | str, work: str) -> JobEnvironment:
+def environment_for(wanted: Manifest | str, work: str) -> JobEnvironment:
     """The environment of a manifest's job, or of a job given by its name and work place."""
     if isinstance(wanted, str):
         return JobEnvironment(work_uri=Uri.parse(work), job=wanted)
@@ -69,16 +69,25 @@ def timeline(wanted: Manifest | str, work: str = "", *, last_hours: float | None
     Raises:
         ManifestError: the work place holds no ledger of such a job.
     """
-    context = open_context(_environment(wanted, work))
+    context = open_context(environment_for(wanted, work))
+    return trace(ledger_of(context), last_hours=last_hours)
+
+
+def ledger_of(context: StepContext) -> LedgerTable:
+    """The ledger of a job, which has at least one row.
+
+    Raises:
+        ManifestError: the work place holds no ledger of such a job.
+    """
     layout = context.layout
     keys = [found.key for found in context.work.list(layout.ledger) if parts_of(layout, "ledger_part", found.key)]
     if not keys:
         raise ManifestError(
             "no attempts of this job are recorded",
-            where=context.work.uri(context.layout.ledger),
+            where=context.work.uri(layout.ledger),
             remedy="Start the job, or correct its name or --work.",
         )
-    return trace(read_ledger(context.work.get(key) for key in keys), last_hours=last_hours)
+    return read_ledger(context.work.get(key) for key in keys)
 
 
 # ---- gc ------------------------------------------------------------------------------------------------------------
@@ -90,7 +99,7 @@ def gc(wanted: Manifest | str, work: str = "", *, delete: bool) -> list[Garbage]
     Raises:
         JobTaken: a driver is running the job.
     """
-    context = open_context(_environment(wanted, work))
+    context = open_context(environment_for(wanted, work))
     if is_led(context.work, context.layout):
         raise JobTaken(
             "a driver is running this job",

@@ -272,6 +272,9 @@ def _part(table: pa.Table) -> bytes:
 
 # ---- reading ---------------------------------------------------------------------------------------------------------
 
+LedgerTable = pa.Table
+"""A ledger that was read: a table with the columns of SCHEMA."""
+
 
 def read_ledger(parts: Iterable[bytes]) -> pa.Table:
     """All rows of these parts, each once, in the order in which they happened.

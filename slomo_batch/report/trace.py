@@ -20,6 +20,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from slomo_batch.records import StageSeconds
+from slomo_batch.report.slots import Slots
 from slomo_batch.sanitize import json_line
 
 _STAGES = tuple(f"seconds_{field.name}" for field in fields(StageSeconds) if field.name != "total")
@@ -115,13 +116,12 @@ def _instant(name: str, at_us: int, slot: "_Slot", args: Mapping[str, Any]) -> _
 # ---- tracks ----------------------------------------------------------------------------------------------------------
 
 
-@dataclass(slots=True)
+@dataclass(frozen=True, slots=True)
 class _Slot:
-    """One track, and when it is free again."""
+    """One track."""
 
     pid: int
     tid: int
-    taken_until_us: int = 0
 
 
 class _Tracks:
@@ -130,7 +130,8 @@ class _Tracks:
     def __init__(self) -> None:
         self._numbers = count(1)
         self._pids: dict[str, int] = {}
-        self._slots: dict[tuple[str, str], list[_Slot]] = {}
+        self._slots = Slots()
+        self._tracks: dict[tuple[str, str, int], _Slot] = {}
 
     def point(self, name: str) -> tuple[_Slot, list[_Event]]:
         """The job's track of this name, for events without duration."""
@@ -139,17 +140,15 @@ class _Tracks:
     def stretch(self, machine: str, group: str, begin_us: int, end_us: int) -> tuple[_Slot, list[_Event]]:
         """Take a slot of the machine's group from `begin_us` to `end_us`. Returns it, with the events that name it if
         it is new. Call this in the order of `begin_us`."""
-        slots = self._slots.setdefault((machine, group), [])
-        slot = next((slot for slot in slots if slot.taken_until_us <= begin_us), None)
-        begun: list[_Event] = []
-        if slot is None:
-            pid, begun = self._machine(machine)
-            slot = _Slot(pid, next(self._numbers))
-            slots.append(slot)
-            name = group if machine == _JOB else f"{group}, slot {len(slots)}"
-            begun.append({"ph": "M", "name": "thread_name", "pid": pid, "tid": slot.tid, "args": {"name": name}})
-        slot.taken_until_us = end_us
-        return slot, begun
+        number = self._slots.take((machine, group), begin_us, end_us)
+        known = self._tracks.get((machine, group, number))
+        if known is not None:
+            return known, []
+        pid, begun = self._machine(machine)
+        track = self._tracks[machine, group, number] = _Slot(pid, next(self._numbers))
+        name = group if machine == _JOB else f"{group}, slot {number + 1}"
+        begun.append({"ph": "M", "name": "thread_name", "pid": pid, "tid": track.tid, "args": {"name": name}})
+        return track, begun
 
     def _machine(self, name: str) -> tuple[int, list[_Event]]:
         if name in self._pids:

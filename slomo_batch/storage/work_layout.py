@@ -7,7 +7,7 @@
                ledger/000001-000001.parquet
                receipts/<receipt>.json     failures/000001-<receipt>.json
                owned/<object>.json         uploads/<upload>.json
-               probes/<random>
+               probes/<random>             report.html
                videos/<video>/pin.json  index.npz  lane.json  choice.json  publishing.json  sound-commit.json
                               chunks/<lane>/00000001-<chunk>.pkts       sound-source.pkts
                               segments/<chunk>/<attempt>.<suffix>       sound/<attempt>.pkts
@@ -149,6 +149,11 @@ class Layout:
     def probe(self, random: str) -> str:
         """A key for a check of the store; deleted afterwards."""
         return f"{self.probes}{random}"
+
+    @property
+    def report(self) -> str:
+        """The page for people, written at the end of each run."""
+        return f"{self.root}report.html"
 
     # ---- one video -------------------------------------------------------------------------------------------------
 

@@ -73,6 +73,7 @@ def test_a_wrong_command_exits_with_2(arguments: list[str], capsys: pytest.Captu
         (["convert", "in.mp4", "out.mp4", "--slowdown", ""], "--slowdown"),
         (["status", ""], "JOB"),
         (["timeline", "job.yaml", "--out", ""], "--out"),
+        (["report", "job.yaml", "--out", ""], "--out"),
         (["logs", ""], "JOB"),
         (["cluster", "check", ""], "FILE"),
         (["compare", ""], "IN"),
@@ -150,9 +151,9 @@ def test_status_of_a_name_requires_the_work_place(capsys: pytest.CaptureFixture[
     assert "pass the work place with --work" in capsys.readouterr().err
 
 
-@pytest.mark.parametrize("command", ["status", "gc", "timeline"])
+@pytest.mark.parametrize("command", ["status", "gc", "timeline", "report"])
 def test_a_manifest_that_cannot_be_read_is_named(command: str, capsys: pytest.CaptureFixture[str]) -> None:
-    options = ["--out", "trace.json"] if command == "timeline" else []
+    options = ["--out", "written"] if command in {"timeline", "report"} else []
     with open_folder() as folder:
         (folder / "closed").mkdir(mode=0)
         path = f"{folder}/closed/job.yaml"

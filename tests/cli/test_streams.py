@@ -61,8 +61,10 @@ def test_an_answer_in_a_file_that_cannot_be_written_is_a_failure_and_not_a_bug(
     job: Job, capsys: pytest.CaptureFixture[str]
 ) -> None:
     assert main(["run", str(job.manifest), "--force"]) == 0
-    assert main(["timeline", str(job.manifest), "--out", "/dev/full"]) == 3
-    assert capsys.readouterr().err == f"slomo-batch: /dev/full: cannot be written, got {NO_SPACE}\n"
+    capsys.readouterr()
+    for command in ("timeline", "report"):
+        assert main([command, str(job.manifest), "--out", "/dev/full"]) == 3
+        assert capsys.readouterr().err == f"slomo-batch: /dev/full: cannot be written, got {NO_SPACE}\n"
 
 
 @pytest.mark.parametrize("option", [[], ["--json"]])

@@ -258,7 +258,7 @@ def test_an_output_without_its_receipt_is_replaced_although_its_plan_is_gone(
 
 
 @pytest.mark.parametrize("place", ["disk"], indirect=True)
-def test_status_and_timeline_of_older_jobs_are_read(place: Place, tmp_path: Path) -> None:
+def test_status_timeline_and_report_of_older_jobs_are_read(place: Place, tmp_path: Path) -> None:
     states = {job: place.status(job) for job in places.JOBS}
     assert states == {"finished": "finished", "half-done": "interrupted", "uploaded": "running", "failed": "finished"}
     path = tmp_path / "timeline.yaml"
@@ -266,6 +266,9 @@ def test_status_and_timeline_of_older_jobs_are_read(place: Place, tmp_path: Path
     assert main(["timeline", str(path), "--out", str(tmp_path / "trace.json")]) == 0
     trace = json.loads((tmp_path / "trace.json").read_text())
     assert sum(event.get("cat") == "chunk" or "chunk" in event["name"] for event in trace["traceEvents"]) >= 2
+    for job in ("finished", "half-done", "failed"):
+        assert main(["report", job, "--work", f"{place.root}/work", "--out", str(tmp_path / f"{job}.html")]) == 0
+    assert "failed video" in (tmp_path / "failed.html").read_text()
 
 
 @pytest.mark.usefixtures("pixels")

@@ -1,0 +1,38 @@
+"""The report of a job: a page for a browser, made from the ledger."""
+
+from slomo_batch.commands.status import environment_for, latest_progress, ledger_of
+from slomo_batch.manifest.schema import Manifest
+from slomo_batch.report.pages.job_page import job_page
+from slomo_batch.steps.context import StepContext
+from slomo_batch.uri import Uri
+from slomo_batch.wiring import open_context
+
+
+def report(wanted: Manifest | str, work: str = "") -> str:
+    """Return the HTML of the report of a job.
+
+    Raises:
+        ManifestError: the work place holds no ledger of such a job.
+    """
+    return _page(open_context(environment_for(wanted, work)))
+
+
+def write_report(context: StepContext) -> Uri:
+    """Write the report of a job into its work place, and return its location.
+
+    Raises:
+        ManifestError: the work place holds no ledger of such a job.
+    """
+    key = context.layout.report
+    context.work.put(key, _page(context).encode())
+    return context.work.uri(key)
+
+
+def _page(context: StepContext) -> str:
+    progress = latest_progress(context)
+    return job_page(
+        ledger_of(context),
+        state="" if progress is None else progress.state,
+        num_videos=0 if progress is None else progress.videos_total,
+        retry="slomo-batch run MANIFEST --retry-failed",
+    )

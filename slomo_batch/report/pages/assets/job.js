@@ -1,0 +1,224 @@
+// The page of a job: the curve of its throughput, its timeline and the table of its videos.
+"use strict";
+
+// ---- numbers for people ----
+
+const count = (number) => number.toLocaleString("en");
+
+function bytes(number) {
+  const units = ["B", "kB", "MB", "GB", "TB", "PB"];
+  let unit = 0;
+  while (number >= 1000 && unit < units.length - 1) { number /= 1000; unit += 1; }
+  return unit ? `${number.toFixed(1)} ${units[unit]}` : `${number} B`;
+}
+
+function seconds(number) {
+  const whole = Math.round(number);
+  if (whole < 60) return `${whole} s`;
+  if (whole < 3600) return `${Math.floor(whole / 60)} min ${String(whole % 60).padStart(2, "0")} s`;
+  return `${Math.floor(whole / 3600)} h ${String(Math.floor(whole / 60) % 60).padStart(2, "0")} min`;
+}
+
+const baseName = (uri) => uri.slice(uri.lastIndexOf("/") + 1);
+
+// ---- throughput ----
+
+let curve = null;
+
+function clock(at, place, times) {
+  const text = new Date(at * 1000).toISOString(), day = text.slice(5, 10);
+  const isNewDay = place === 0 || day !== new Date(times[place - 1] * 1000).toISOString().slice(5, 10);
+  const seconds = times.length > 1 && times[1] - times[0] < 60 ? text.slice(11, 19) : text.slice(11, 16);
+  return isNewDay ? `${seconds}\n${day}` : seconds;
+}
+
+function drawCurve() {
+  const place = document.getElementById("curve");
+  curve?.destroy();
+  const axis = { stroke: color("quiet"), grid: { stroke: color("line"), width: 1 }, ticks: { stroke: color("line") } };
+  curve = new uPlot({
+    width: place.clientWidth,
+    height: 220,
+    tzDate: (at) => uPlot.tzDate(new Date(at * 1000), "Etc/UTC"),
+    scales: { y: { range: (_, least, most) => [0, Math.max(1, most * 1.05)] } },
+    axes: [{ ...axis, values: (_, times) => times.map(clock) }, { ...axis, size: 60 }],
+    series: [
+      { label: "UTC", value: (_, at) => (at === null ? "" : new Date(at * 1000).toISOString().slice(0, 19).replace("T", " ")) },
+      { label: "frames/s", stroke: color("accent"), width: 2, fill: color("accent").replace("rgb(", "rgba(").replace(")", ", 0.15)"), paths: uPlot.paths.stepped({ align: 1 }) },
+    ],
+  }, DATA.throughput, place);
+}
+
+// ---- timeline ----
+
+const ROW = 18, LABELS = 190, TOP = 22;
+const lanes = document.getElementById("lanes"), canvas = lanes.querySelector("canvas");
+const view = { begin: 0, end: DATA.span_s };
+
+function laneX(at) {
+  return LABELS + (at - view.begin) / (view.end - view.begin) * (lanes.clientWidth - LABELS);
+}
+
+function drawLanes() {
+  const width = lanes.clientWidth, height = TOP + ROW * DATA.tracks.length, scale = devicePixelRatio || 1;
+  canvas.width = width * scale;
+  canvas.height = height * scale;
+  canvas.style.height = `${height}px`;
+  const pen = canvas.getContext("2d");
+  pen.scale(scale, scale);
+  pen.font = "12px system-ui, sans-serif";
+  pen.textBaseline = "middle";
+  const colors = [color("accent"), color("step"), color("bad")];
+  const text = color("text"), quiet = color("quiet"), line = color("line");
+  drawTimes(pen, width, height, quiet, line);
+  DATA.tracks.forEach((track, row) => {
+    const y = TOP + row * ROW;
+    pen.fillStyle = text;
+    pen.fillText(`${track.host} ${track.name}`, 6, y + ROW / 2, LABELS - 12);
+    for (const [begin, lasts, kind] of track.pieces) {
+      const from = Math.max(LABELS, laneX(begin)), to = laneX(begin + lasts);
+      if (to < LABELS || from > width) continue;
+      pen.fillStyle = colors[kind];
+      pen.fillRect(from, y + 2, Math.max(1, to - from - 0.5), ROW - 4);
+    }
+  });
+}
+
+function drawTimes(pen, width, height, quiet, line) {
+  const span = view.end - view.begin;
+  const step = [1, 2, 5, 10, 30, 60, 120, 300, 600, 1800, 3600, 7200, 21600, 86400, 604800].find((s) => span / s <= 8) ?? 2592000;
+  pen.strokeStyle = line;
+  pen.fillStyle = quiet;
+  for (let at = Math.ceil(view.begin / step) * step; at <= view.end; at += step) {
+    const x = laneX(at);
+    pen.beginPath();
+    pen.moveTo(x, TOP - 4);
+    pen.lineTo(x, height);
+    pen.stroke();
+    pen.fillText(at ? `+${seconds(at)}` : "0 s", Math.min(x + 2, width - 60), TOP / 2);
+  }
+}
+
+function describePiece([begin, lasts, kind, number, video, chunk, step]) {
+  const what = number > 1 ? `${count(number)} attempts` : `${chunk === null ? step : `chunk ${chunk}`} of ${DATA.uris[video]}`;
+  return `${what}${kind === 2 ? ", failed" : ""}, from +${seconds(begin)}, ${lasts < 10 ? `${lasts.toFixed(1)} s` : seconds(lasts)}`;
+}
+
+function zoomTo(begin, end) {
+  const least = DATA.span_s / 10000;
+  if (end - begin < least) return;
+  view.begin = Math.max(0, begin);
+  view.end = Math.min(DATA.span_s, end);
+  drawLanes();
+}
+
+function timeAt(event) {
+  const x = event.clientX - lanes.getBoundingClientRect().left;
+  return view.begin + Math.max(0, x - LABELS) / (lanes.clientWidth - LABELS) * (view.end - view.begin);
+}
+
+let dragFrom = null;
+lanes.addEventListener("pointerdown", (event) => { dragFrom = timeAt(event); });
+lanes.addEventListener("pointerup", (event) => {
+  const [begin, end] = [dragFrom ?? timeAt(event), timeAt(event)].sort((a, b) => a - b);
+  dragFrom = null;
+  if (end - begin > (view.end - view.begin) / 100) zoomTo(begin, end);
+});
+lanes.addEventListener("dblclick", () => zoomTo(0, DATA.span_s));
+lanes.addEventListener("pointermove", (event) => {
+  const at = timeAt(event), y = event.clientY - canvas.getBoundingClientRect().top;
+  const track = DATA.tracks[Math.floor((y - TOP) / ROW)];
+  const piece = track?.pieces.find(([begin, lasts]) => begin <= at && at <= begin + lasts);
+  document.getElementById("lane-text").textContent = piece ? `${track.host} ${track.name}: ${describePiece(piece)}` : "";
+});
+lanes.addEventListener("keydown", (event) => {
+  const span = view.end - view.begin, middle = (view.begin + view.end) / 2;
+  const moves = { ArrowLeft: -span / 4, ArrowRight: span / 4 }[event.key];
+  const factor = { "+": 0.5, "=": 0.5, "-": 2 }[event.key];
+  if (moves) zoomTo(...within(view.begin + moves, span));
+  else if (factor) zoomTo(middle - span * factor / 2, middle + span * factor / 2);
+  else if (event.key === "0") zoomTo(0, DATA.span_s);
+  else return;
+  event.preventDefault();
+});
+
+function within(begin, span) {
+  const from = Math.min(Math.max(0, begin), DATA.span_s - span);
+  return [from, from + span];
+}
+
+// ---- videos ----
+
+const VIDEOS = DATA.videos.map((row) => Object.fromEntries(DATA.columns.map((name, place) => [name, row[place]])));
+for (const video of VIDEOS) {
+  video.name = baseName(video.source);
+  video.notes = video.notes.map((number) => DATA.notes[number]);
+  video.text = [video.source, video.output, video.error, video.reason, ...video.notes].join("\n").toLowerCase();
+}
+
+const numberColumn = (title, field, show, extra = {}) => ({
+  title, field, hozAlign: "right", headerHozAlign: "right", sorter: "number", width: 110,
+  formatter: (cell) => show(cell.getValue()), ...extra,
+});
+
+const table = new Tabulator("#table", {
+  data: VIDEOS,
+  layout: "fitColumns",
+  responsiveLayout: "hide",
+  pagination: true,
+  paginationSize: 25,
+  placeholder: "no such video",
+  columns: [
+    { title: "Video", field: "name", minWidth: 180, widthGrow: 3, responsive: 0, tooltip: (_, cell) => cell.getData().source },
+    { title: "State", field: "state", width: 110, responsive: 0 },
+    numberColumn("Frames", "frames", count, { responsive: 1 }),
+    numberColumn("Made", "made", count, { responsive: 4 }),
+    numberColumn("Held", "held", count, { responsive: 5 }),
+    numberColumn("Plays", "duration_s", seconds, { responsive: 3 }),
+    numberColumn("Size", "size_bytes", bytes, { responsive: 3 }),
+    numberColumn("Machine time", "machine_s", seconds, { responsive: 2, width: 130 }),
+    numberColumn("Retries", "failed_attempts", count, { responsive: 4, width: 95 }),
+    numberColumn("Notes", "num_notes", count, { responsive: 2, width: 85 }),
+  ],
+});
+
+function detailOf(video) {
+  const place = element("div", undefined, { class: "detail" }), list = element("dl");
+  const say = (name, value) => { if (value) list.append(element("dt", name), element("dd", value)); };
+  say("source", video.source);
+  say("output", video.output);
+  say("error", video.reason && `${video.error}: ${video.reason}`);
+  for (const note of video.notes) say("note", note);
+  place.append(list);
+  return place;
+}
+
+table.on("rowClick", (event, row) => {
+  const open = row.getElement().querySelector(".detail");
+  if (open?.contains(event.target)) return;
+  if (open) open.remove();
+  else row.getElement().append(detailOf(row.getData()));
+  row.normalizeHeight();
+});
+table.on("dataFiltered", (_, rows) => { document.getElementById("shown").textContent = `${count(rows.length)} of ${count(VIDEOS.length)}`; });
+
+const search = document.getElementById("search"), state = document.getElementById("state");
+function filterTable() {
+  const words = search.value.toLowerCase().split(/\s+/).filter(Boolean);
+  table.setFilter((video) => (!state.value || video.state === state.value) && words.every((word) => video.text.includes(word)));
+}
+search.addEventListener("input", filterTable);
+state.addEventListener("change", filterTable);
+document.addEventListener("keydown", (event) => {
+  if (event.key === "/" && !event.target.closest("input, select")) { event.preventDefault(); search.focus(); }
+});
+
+// ---- drawing ----
+
+function draw() {
+  drawCurve();
+  drawLanes();
+}
+draw();
+document.addEventListener("colors", draw);
+addEventListener("resize", draw);

@@ -1,0 +1,243 @@
+"""JobHistory: what a job did, summed up from its ledger for a page."""
+
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, fields
+from typing import Any, Literal
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+from numpy.typing import NDArray
+
+from slomo_batch.records import FrameCounts, StageSeconds
+
+STAGES = tuple(field.name for field in fields(StageSeconds) if field.name != "total")
+KINDS = tuple(field.name for field in fields(FrameCounts))
+NUM_BINS = 120
+"""Points of the throughput curve."""
+
+Floats = NDArray[np.float64]
+State = Literal["published", "failed", "unfinished"]
+
+
+@dataclass(slots=True, kw_only=True)
+class VideoHistory:
+    """What became of one source video."""
+
+    source_uri: str
+    state: State = "unfinished"
+    output_uri: str = ""
+    frames: int = 0
+    """Of the output."""
+    counts: Mapping[str, int] = field(default_factory=dict)
+    """Output frames by their kind (`records.FrameCounts`)."""
+    size_bytes: int = 0
+    duration_s: float = 0.0
+    machine_s: float = 0.0
+    """Time of workers and tasks that was spent on it, failed attempts included."""
+    failed_attempts: int = 0
+    notes: Sequence[str] = ()
+    error: str = ""
+    reason: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Attempted:
+    """An attempt at a step, where and when."""
+
+    host: str
+    process: int
+    step: str
+    source_uri: str
+    chunk: int | None
+    """Its number; None unless the step is interpolate."""
+    is_failure: bool
+    began_s: float
+    """Seconds since 1970."""
+    took_s: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Fault:
+    """Failed attempts with one error."""
+
+    error: str
+    step: str
+    number: int
+    lost_s: float
+    """Machine time that they took, as far as it is known."""
+    hosts: Sequence[str]
+    reason: str
+    """Of the last."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Spread:
+    """A stage of the chunks, in milliseconds per output frame."""
+
+    stage: str
+    p5: float
+    p25: float
+    median: float
+    p75: float
+    p95: float
+    share: float
+    """Of the time that all chunks took."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class JobHistory:
+    """What a job did in all its runs."""
+
+    job: str
+    began_s: float
+    """Seconds since 1970."""
+    ended_s: float
+    runs: int
+    videos: Sequence[VideoHistory]
+    attempts: Sequence[Attempted]
+    """In the order in which they began."""
+    faults: Sequence[Fault]
+    """The most frequent first."""
+    spreads: Sequence[Spread]
+    frames_at: Floats
+    """When chunks were committed, in seconds since 1970, and their output frames: [chunks, 2]."""
+    read_bytes: int
+    written_bytes: int
+
+    def of_state(self, state: State) -> Sequence[VideoHistory]:
+        """The videos in this state."""
+        return [video for video in self.videos if video.state == state]
+
+    @property
+    def num_frames(self) -> int:
+        """Output frames of all chunks that were made."""
+        return int(self.frames_at[:, 1].sum())
+
+    @property
+    def busy_s(self) -> float:
+        """Time that workers spent on chunks."""
+        return sum(one.took_s for one in self.attempts if one.step == "interpolate")
+
+
+def history_of(ledger: pa.Table) -> JobHistory:
+    """Sum up a ledger that has at least one row, as `report.ledger.read_ledger` returns it."""
+    times_s, began_s = _seconds(ledger["time_utc"]), _seconds(ledger["began_utc"])
+    made = ledger.filter(pc.and_(pc.equal(ledger["kind"], "chunk"), ledger["took_s"].is_valid()))
+    return JobHistory(
+        job=ledger["job"][0].as_py(),
+        began_s=float(np.nanmin([times_s.min(), *began_s])),
+        ended_s=float(times_s.max()),
+        runs=len(ledger["epoch"].unique()),
+        videos=_videos(ledger),
+        attempts=_attempts(ledger),
+        faults=_faults(ledger),
+        spreads=_spreads(made),
+        frames_at=np.column_stack((_seconds(made["time_utc"]), made["frames"].to_numpy())),
+        read_bytes=pc.sum(ledger["read_bytes"]).as_py() or 0,
+        written_bytes=pc.sum(ledger["written_bytes"]).as_py() or 0,
+    )
+
+
+def _seconds(times: pa.ChunkedArray) -> Floats:
+    """Times in seconds since 1970; nan where there is none."""
+    seconds: Floats = times.cast(pa.int64()).to_numpy() / 1e6
+    return seconds
+
+
+# ---- videos ----------------------------------------------------------------------------------------------------------
+
+
+def _videos(ledger: pa.Table) -> Sequence[VideoHistory]:
+    """One for each source, in the order in which the ledger names them first. The last outcome counts."""
+    spent = ledger.group_by("source_uri", use_threads=False).aggregate([("took_s", "sum")])
+    videos = {
+        uri: VideoHistory(source_uri=uri, machine_s=took_s or 0.0)
+        for uri, took_s in zip(spent["source_uri"].to_pylist(), spent["took_s_sum"].to_pylist(), strict=True)
+    }
+    for row in ledger.filter(pc.is_in(ledger["kind"], pa.array(["video", "failure"]))).to_pylist():
+        video = videos[row["source_uri"]]
+        if row["kind"] == "video":
+            _publish(video, row)
+        elif row["step"] is None:
+            video.state, video.output_uri = "failed", row["output_uri"] or ""
+            video.error, video.reason = row["error"], row["reason"]
+        else:
+            video.failed_attempts += 1
+    return list(videos.values())
+
+
+def _publish(video: VideoHistory, row: Mapping[str, Any]) -> None:
+    video.state, video.output_uri, video.frames = "published", row["output_uri"], row["frames"]
+    video.counts = {kind: row[f"frames_{kind}"] or 0 for kind in KINDS}
+    video.size_bytes, video.duration_s = row["size_bytes"], row["duration_s"]
+    video.notes, video.error, video.reason = row["notes"] or (), "", ""
+
+
+# ---- attempts --------------------------------------------------------------------------------------------------------
+
+
+def _attempts(ledger: pa.Table) -> Sequence[Attempted]:
+    timed = ledger.filter(pc.and_(ledger["took_s"].is_valid(), ledger["began_utc"].is_valid())).sort_by("began_utc")
+    columns = [timed[name].to_pylist() for name in ("host", "process", "step", "source_uri", "chunk", "kind", "took_s")]
+    return [
+        Attempted(
+            host=host or "",
+            process=process or 0,
+            step=step,
+            source_uri=source_uri,
+            chunk=chunk,
+            is_failure=kind == "failure",
+            began_s=began_s,
+            took_s=took_s,
+        )
+        for host, process, step, source_uri, chunk, kind, took_s, began_s in zip(
+            *columns, _seconds(timed["began_utc"]).tolist(), strict=True
+        )
+    ]
+
+
+def _faults(ledger: pa.Table) -> Sequence[Fault]:
+    failed = ledger.filter(pc.and_(pc.equal(ledger["kind"], "failure"), ledger["step"].is_valid()))
+    alike: dict[tuple[str, str], list[Mapping[str, Any]]] = {}
+    for row in failed.select(["error", "step", "took_s", "host", "reason"]).to_pylist():
+        alike.setdefault((row["error"], row["step"]), []).append(row)
+    faults = [
+        Fault(
+            error=error,
+            step=step,
+            number=len(rows),
+            lost_s=sum(row["took_s"] or 0.0 for row in rows),
+            hosts=[host for host, _ in Counter(row["host"] for row in rows if row["host"]).most_common()],
+            reason=rows[-1]["reason"],
+        )
+        for (error, step), rows in alike.items()
+    ]
+    return sorted(faults, key=lambda fault: -fault.number)
+
+
+def _spreads(made: pa.Table) -> Sequence[Spread]:
+    """How long each stage takes for a frame, over these chunks."""
+    frames, total_s = made["frames"].to_numpy(), float(pc.sum(made["seconds_total"]).as_py() or 0.0)
+    spreads = []
+    for stage in STAGES if total_s and frames.min() > 0 else ():
+        took_s = made[f"seconds_{stage}"].fill_null(0.0).to_numpy()
+        p5, p25, median, p75, p95 = np.percentile(1000 * took_s / frames, (5, 25, 50, 75, 95)).tolist()
+        share = float(took_s.sum()) / total_s
+        spreads.append(Spread(stage=stage, p5=p5, p25=p25, median=median, p75=p75, p95=p95, share=share))
+    return spreads
+
+
+# ---- over time -------------------------------------------------------------------------------------------------------
+
+
+def throughput(history: JobHistory) -> tuple[Sequence[float], Sequence[float]]:
+    """Times in seconds since 1970, and output frames per second in the interval that begins with each.
+
+    A chunk's frames count when it is committed.
+    """
+    span_s = max(1.0, history.ended_s - history.began_s)
+    edges = np.linspace(history.began_s, history.began_s + span_s, NUM_BINS + 1)
+    counts, _ = np.histogram(history.frames_at[:, 0], bins=edges, weights=history.frames_at[:, 1])
+    return edges[:-1].tolist(), (counts / (span_s / NUM_BINS)).round(3).tolist()

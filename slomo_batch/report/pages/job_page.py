@@ -1,0 +1,174 @@
+"""The page of a job: `report.html`, for a person, from the ledger."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import PurePosixPath
+from typing import Any, Literal
+
+import pyarrow as pa
+
+from slomo_batch import __version__
+from slomo_batch.report.pages.advice import advice_on
+from slomo_batch.report.pages.job_history import JobHistory, VideoHistory, history_of, throughput
+from slomo_batch.report.pages.page import render
+from slomo_batch.report.pages.slot_history import SlotHistory, slot_histories
+from slomo_batch.report.units import duration, size, without_uri
+
+MOST_FAILED = 20
+"""Failed videos that are listed for each reason; the table has them all."""
+MOST_BUSY = 100
+"""Slots in the table of how busy each was."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Tile:
+    """A figure of the summary."""
+
+    value: str
+    label: str
+    mood: Literal["", "good", "bad"] = ""
+
+
+def job_page(ledger: pa.Table, *, state: str, num_videos: int, retry: str) -> str:
+    """Return the HTML of a job's page.
+
+    Args:
+        ledger: at least one row, as `report.ledger.read_ledger` returns it.
+        state: of the job, in words.
+        num_videos: videos of the job, as far as its last driver knew; those without an attempt are not in the ledger.
+        retry: the command that makes failed videos again.
+    """
+    history = history_of(ledger)
+    tracks = slot_histories(history)
+    failed = history.of_state("failed")
+    busiest = sorted(tracks, key=lambda track: -track.busy_s)[:MOST_BUSY]
+    span_s = max(1.0, history.ended_s - history.began_s)
+    return render(
+        "job.html.jinja",
+        {
+            "version": __version__,
+            "title": history.job,
+            "state": state,
+            "began": _utc(history.began_s),
+            "ended": _utc(history.ended_s),
+            "runs": history.runs,
+            "tiles": _tiles(history, num_videos),
+            "num_failed": len(failed),
+            "failed": _by_reason(failed),
+            "most_failed": MOST_FAILED,
+            "retry": retry,
+            "advice": advice_on(history),
+            "mean_rate": f"{history.num_frames / span_s:.2f}",
+            "num_tracks": len(tracks),
+            "num_hosts": len({track.host for track in tracks}),
+            "busy": [_busy(track, span_s) for track in busiest],
+            "spreads": history.spreads,
+            "longest_ms": max((spread.p95 for spread in history.spreads), default=0.0) or 1.0,
+            "faults": history.faults,
+            "data": _data(history, tracks, span_s),
+        },
+    )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FailedAlike:
+    """Videos that failed for the same reason."""
+
+    error: str
+    reason: str
+    uris: list[str]
+
+
+def _by_reason(failed: Iterable[VideoHistory]) -> Sequence[FailedAlike]:
+    """The failed videos by their reason, the most frequent first."""
+    groups: dict[tuple[str, str], FailedAlike] = {}
+    for video in failed:
+        error, reason = video.error, without_uri(video.reason, video.source_uri)
+        group = groups.setdefault((error, reason), FailedAlike(error=error, reason=reason, uris=[]))
+        group.uris.append(video.source_uri)
+    return sorted(groups.values(), key=lambda group: -len(group.uris))
+
+
+def _utc(at_s: float) -> str:
+    return datetime.fromtimestamp(at_s, UTC).strftime("%Y-%m-%d %H:%M:%S")
+
+
+def _tiles(history: JobHistory, num_videos: int) -> Sequence[Tile]:
+    published, failed = len(history.of_state("published")), len(history.of_state("failed"))
+    num_videos = max(num_videos, len(history.videos))
+    left = num_videos - published - failed
+    machine_s = sum(one.took_s for one in history.attempts)
+    made_s = history.ended_s - history.began_s
+    return [
+        Tile(value=f"{published:,}", label=f"published of {num_videos:,}", mood="" if left or failed else "good"),
+        Tile(value=f"{failed:,}", label="failed", mood="bad" if failed else ""),
+        Tile(value=f"{left:,}", label="left"),
+        Tile(value=f"{history.num_frames:,}", label="output frames made"),
+        Tile(value=f"{history.num_frames / max(1.0, made_s):.2f}", label="frames per second"),
+        Tile(value=duration(made_s), label="from first to last"),
+        Tile(value=duration(machine_s), label="of workers and tasks"),
+        Tile(value=size(sum(video.size_bytes for video in history.videos)), label="of outputs"),
+        Tile(value=f"{size(history.read_bytes)} / {size(history.written_bytes)}", label="read / written"),
+    ]
+
+
+def _busy(track: SlotHistory, span_s: float) -> Mapping[str, Any]:
+    number = sum(piece.number for piece in track.pieces)
+    return {
+        "host": track.host,
+        "name": track.name,
+        "number": number,
+        "busy_s": track.busy_s,
+        "share": track.busy_s / span_s,
+    }
+
+
+# ---- data of the scripts ---------------------------------------------------------------------------------------------
+
+_COLUMNS = (
+    *("source", "output", "state", "frames", "made", "held", "duration_s", "size_bytes", "machine_s"),
+    *("failed_attempts", "num_notes", "notes", "error", "reason"),
+)
+
+
+def _data(history: JobHistory, tracks: Sequence[SlotHistory], span_s: float) -> Mapping[str, Any]:
+    numbers = {video.source_uri: number for number, video in enumerate(history.videos)}
+    notes: dict[str, int] = {}
+    for video in history.videos:
+        for note in video.notes:
+            notes.setdefault(note, len(notes))
+    return {
+        "span_s": round(span_s, 3),
+        "throughput": throughput(history),
+        "columns": _COLUMNS,
+        "videos": [_row(video, notes) for video in history.videos],
+        "notes": list(notes),
+        "uris": [PurePosixPath(video.source_uri).name for video in history.videos],
+        "tracks": [_track(track, history.began_s, numbers) for track in tracks],
+    }
+
+
+def _row(video: VideoHistory, notes: Mapping[str, int]) -> Sequence[Any]:
+    held = sum(number for kind, number in video.counts.items() if kind.startswith("held"))
+    return (
+        *(video.source_uri, video.output_uri, video.state, video.frames, video.counts.get("made", 0), held),
+        *(round(video.duration_s, 2), video.size_bytes, round(video.machine_s, 1), video.failed_attempts),
+        *(len(video.notes), [notes[note] for note in video.notes], video.error, video.reason),
+    )
+
+
+def _track(track: SlotHistory, zero_s: float, numbers: Mapping[str, int]) -> Mapping[str, Any]:
+    pieces = [
+        (
+            round(piece.began_s - zero_s, 3),
+            round(piece.ended_s - piece.began_s, 3),
+            2 if piece.first.is_failure else int(piece.first.step != "interpolate"),
+            piece.number,
+            numbers[piece.first.source_uri],
+            piece.first.chunk,
+            piece.first.step,
+        )
+        for piece in track.pieces
+    ]
+    return {"host": track.host, "name": track.name, "pieces": pieces}

@@ -1,0 +1,164 @@
+"""The pages in a real browser: they draw, search and switch colors, without an error and without a request."""
+
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+
+from slomo_batch.report.pages.job_page import job_page
+from tests.report.pages.ledgers import archive_ledger
+
+if TYPE_CHECKING:
+    from playwright.sync_api import Browser, Page
+
+playwright = pytest.importorskip("playwright.sync_api")
+pytestmark = pytest.mark.browser
+
+RETRY = "slomo-batch run archive.yaml --retry-failed"
+
+
+class Tab:
+    """A browser's tab that shows one page, and what went wrong in it."""
+
+    def __init__(self, page: "Page", path: Path) -> None:
+        self.page, self.faults, self.requests = page, list[str](), list[str]()
+        page.on("console", lambda message: self.faults.append(message.text))
+        page.on("pageerror", lambda error: self.faults.append(error.message))
+        page.on("request", lambda request: self.requests.append(request.url))
+        page.goto(path.as_uri())
+        self.requests = [url for url in self.requests if not url.startswith(("data:", path.as_uri()))]
+
+    def check(self) -> None:
+        """No error was written, and nothing was requested."""
+        assert self.faults == []
+        assert self.requests == []
+
+
+@pytest.fixture(scope="module")
+def browser() -> "Iterator[Browser]":
+    chromium = shutil.which("chromium") or shutil.which("google-chrome")
+    if chromium is None:
+        pytest.fail("no chromium found: install it, on Debian with apt install chromium")
+    with playwright.sync_playwright() as driver:
+        opened = driver.chromium.launch(executable_path=chromium, args=["--no-sandbox", "--disable-gpu"])
+        yield opened
+        opened.close()
+
+
+@pytest.fixture(scope="module")
+def report(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    path = tmp_path_factory.mktemp("pages") / "report.html"
+    path.write_text(job_page(archive_ledger(200), state="finished", num_videos=200, retry=RETRY), "utf-8")
+    return path
+
+
+@pytest.fixture
+def tab(browser: "Browser", report: Path) -> Iterator[Tab]:
+    page = browser.new_page(viewport={"width": 1200, "height": 900})
+    opened = Tab(page, report)
+    yield opened
+    opened.check()
+    page.close()
+
+
+def test_the_table_is_searched_filtered_and_opened(tab: Tab) -> None:
+    page = tab.page
+    assert page.locator("#shown").inner_text() == "200 of 200"
+    page.keyboard.press("/")
+    page.keyboard.type("goal 00007")
+    playwright.expect(page.locator("#shown")).to_have_text("1 of 200")
+    row = page.locator(".tabulator-row")
+    assert "goal-left_00007.mov" in row.inner_text()
+    row.click()
+    assert "SourceUnsupported: " in page.locator(".detail").inner_text()
+    page.fill("#search", "")
+    page.select_option("#state", "failed")
+    playwright.expect(page.locator("#shown")).to_have_text("7 of 200")
+
+
+def test_the_timeline_names_chunks_zooms_and_listens_to_keys(tab: Tab) -> None:
+    page = tab.page
+    lanes = page.locator("#lanes")
+    lanes.scroll_into_view_if_needed()
+    box = lanes.bounding_box()
+    assert box is not None
+    y = box["y"] + 31
+    seen = set()
+    for x in range(int(box["x"]) + 200, int(box["x"] + box["width"]), 40):
+        page.mouse.move(x, y)
+        seen.add(page.locator("#lane-text").inner_text())
+    assert any("worker 1000, slot 1: chunk " in text for text in seen)
+    assert page.evaluate("view.end") == page.evaluate("DATA.span_s")
+    page.mouse.move(box["x"] + 300, y)
+    page.mouse.down()
+    page.mouse.move(box["x"] + 500, y)
+    page.mouse.up()
+    zoomed = page.evaluate("[view.begin, view.end]")
+    assert 0 < zoomed[0] < zoomed[1] < page.evaluate("DATA.span_s")
+    lanes.press("ArrowRight")
+    moved = page.evaluate("[view.begin, view.end]")
+    assert moved[0] > zoomed[0]
+    assert moved[1] - moved[0] == pytest.approx(zoomed[1] - zoomed[0])
+    lanes.press("+")
+    assert page.evaluate("view.end - view.begin") < moved[1] - moved[0]
+    lanes.press("0")
+    assert page.evaluate("[view.begin, view.end]") == [0, page.evaluate("DATA.span_s")]
+
+
+def test_colors_follow_the_system_and_the_button(browser: "Browser", report: Path) -> None:
+    page = browser.new_page(color_scheme="dark")
+    tab = Tab(page, report)
+    ground = "getComputedStyle(document.body).backgroundColor"
+    dark = page.evaluate(ground)
+    page.locator("#theme").click()
+    light = page.evaluate(ground)
+    assert (dark, light) == ("rgb(20, 23, 26)", "rgb(255, 255, 255)")
+    tab.check()
+    page.close()
+
+
+def test_a_phone_shows_the_page_without_scrolling_sideways(browser: "Browser", report: Path) -> None:
+    page = browser.new_page(viewport={"width": 390, "height": 800})
+    tab = Tab(page, report)
+    assert page.evaluate("document.documentElement.scrollWidth") <= 390
+    tab.check()
+    page.close()
+
+
+def test_text_has_contrast(tab: Tab) -> None:
+    """WCAG 2.2, 1.4.3: at least 4.5 to 1, in both colors."""
+    for _ in range(2):
+        worst = tab.page.evaluate(CONTRAST)
+        assert worst >= 4.5
+        tab.page.locator("#theme").click()
+
+
+CONTRAST = """() => {
+  const channels = (name) => color(name).match(/\\d+/g).slice(0, 3).map((c) => {
+    const part = c / 255;
+    return part <= 0.04045 ? part / 12.92 : ((part + 0.055) / 1.055) ** 2.4;
+  });
+  const light = (name) => { const [r, g, b] = channels(name); return 0.2126 * r + 0.7152 * g + 0.0722 * b; };
+  const contrast = (a, b) => (Math.max(light(a), light(b)) + 0.05) / (Math.min(light(a), light(b)) + 0.05);
+  const texts = ["text", "quiet", "accent", "good", "bad"];
+  const pairs = texts.flatMap((text) => ["ground", "raised"].map((ground) => [text, ground]));
+  return Math.min(...pairs.map(([text, ground]) => contrast(text, ground)));
+}"""
+
+
+def test_ten_thousand_videos_open_within_two_seconds(browser: "Browser", tmp_path: Path) -> None:
+    path = tmp_path / "report.html"
+    ledger = archive_ledger(10_000, num_workers=200)
+    path.write_text(job_page(ledger, state="finished", num_videos=10_000, retry=RETRY), "utf-8")
+    assert path.stat().st_size < 20_000_000
+    took_ms = []
+    for _ in range(3):
+        page = browser.new_page()
+        tab = Tab(page, path)
+        page.wait_for_selector(".tabulator-row")
+        took_ms.append(page.evaluate("performance.now()"))
+        tab.check()
+        page.close()
+    assert min(took_ms) < 2000

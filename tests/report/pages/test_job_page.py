@@ -1,0 +1,101 @@
+"""The page of a job: complete in itself, with every name escaped."""
+
+import json
+import re
+from dataclasses import replace
+from html.parser import HTMLParser
+
+from slomo_batch.records import VideoFailed
+from slomo_batch.report.ledger import read_ledger
+from slomo_batch.report.pages.job_page import job_page
+from slomo_batch.uri import Uri
+from tests.report.pages.ledgers import archive_ledger
+from tests.report.test_ledger import MADE, PUBLISHED, Driver
+
+RETRY = "slomo-batch run derby.yaml --retry-failed"
+
+
+class Outline(HTMLParser):
+    """The tags of a page that are still open, and its links and sources."""
+
+    VOID = frozenset({"meta", "link", "input", "br", "img"})
+
+    def __init__(self, page: str) -> None:
+        super().__init__()
+        self.open: list[str] = []
+        self.links: list[str] = []
+        self.ids: list[str] = []
+        self.feed(page)
+        self.close()
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        named = dict(attrs)
+        self.links += [named[name] or "" for name in ("href", "src") if name in named]
+        self.ids += [named["id"] or ""] if "id" in named else []
+        if tag not in self.VOID:
+            self.open.append(tag)
+
+    def handle_startendtag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        """A tag of SVG."""
+
+    def handle_endtag(self, tag: str) -> None:
+        assert self.open.pop() == tag
+
+
+def data_of(page: str) -> dict[str, object]:
+    [text] = re.findall(r'<script type="application/json" id="data">(.*?)</script>', page, re.DOTALL)
+    data: dict[str, object] = json.loads(text)
+    return data
+
+
+def test_a_page_is_complete_and_links_only_to_itself() -> None:
+    page = job_page(archive_ledger(60), state="finished", num_videos=60, retry=RETRY)
+    outline = Outline(page)
+    assert outline.open == []
+    assert len(outline.ids) == len(set(outline.ids))
+    assert {link for link in outline.links if not link.startswith(("#", "data:"))} == set()
+    assert {link[1:] for link in outline.links if link.startswith("#")} <= set(outline.ids)
+
+
+def test_a_page_shows_totals_failures_and_the_command_that_tries_again() -> None:
+    page = job_page(archive_ledger(60), state="finished", num_videos=75, retry=RETRY)
+    text = re.sub(r"<[^>]+>", " ", page[page.index("<body>") : page.index('<script type="application/json"')])
+    words = re.sub(r"\s+", " ", text)
+    assert "58 published of 75 2 failed 15 left" in words
+    assert f"2 failed videos When the causes are removed, this makes them again: {RETRY}" in words
+    assert "2 videos SourceUnsupported: not yet supported: video whose pictures are single fields" in words
+    assert len(data_of(page)["videos"]) == 60  # type: ignore[arg-type]
+
+
+def test_hostile_names_stay_text() -> None:
+    name = "s3://archive/</script><script>alert(1)</script>&\u202e\x1b[2J.mp4"
+    driver = Driver()
+    driver.writer.attempt(replace(MADE, head=replace(MADE.head, uri=name)))
+    driver.writer.published(replace(PUBLISHED, notes=("<img src=x onerror=alert(1)>",)))
+    driver.writer.failed(VideoFailed(source_uri=name, output_uri="", error="SourceUnreadable", reason=f"{name}: <b>"))
+    driver.writer.flush()
+    page = job_page(read_ledger(driver.parts.values()), state="", num_videos=2, retry=RETRY)
+    assert Outline(page).open == []
+    assert page.encode()
+    assert "alert(1)</script>" not in page
+    assert "<img src=x" not in page
+    assert "\x1b" not in page
+    assert "\u202e" not in page
+
+
+def test_a_job_with_one_failure_before_anything_ran_has_a_page() -> None:
+    driver = Driver()
+    driver.writer.failed(VideoFailed(source_uri="a.mp4", output_uri="", error="SourceUnreadable", reason="it is empty"))
+    page = job_page(read_ledger(driver.parts.values()), state="finished", num_videos=1, retry=RETRY)
+    assert Outline(page).open == []
+    assert "SourceUnreadable: it is empty" in page
+
+
+def test_a_page_of_ten_thousand_videos_is_small() -> None:
+    driver = Driver()
+    for number in range(10_000):
+        uri = Uri(f"s3://archive/tapes/{number:05}.mov")
+        driver.writer.published(replace(PUBLISHED, source=replace(PUBLISHED.source, uri=uri)))
+    driver.writer.flush()
+    page = job_page(read_ledger(driver.parts.values()), state="finished", num_videos=10_000, retry=RETRY)
+    assert len(page) < 5_000_000
