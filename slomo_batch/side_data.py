@@ -6,6 +6,9 @@ It describes light and geometry, which retiming does not change. So an output st
 from dataclasses import dataclass
 from typing import Literal
 
+CLOSED_CAPTIONS = "closed captions in the pictures (CEA-608 becomes a subtitle track)"
+"""What `SideData.dropped` calls captions of the first picture."""
+
 Point = tuple[int, int]
 
 

@@ -99,13 +99,13 @@ def _events(screens: Iterable[tuple[Fraction, str]], timing: SubtitleTiming) -> 
             yield TextEvent(start=start, end=min(end, last), text=text)
 
 
-def caption_notes(captions: Sequence[FrameCaptions], *, begins_midway: bool = False) -> tuple[str, ...]:
-    """What becomes of the closed captions, for the report. `begins_midway`: the output begins after the source does."""
+def caption_notes(captions: Sequence[FrameCaptions], *, lacks_earlier: bool = False) -> tuple[str, ...]:
+    """What becomes of the closed captions, for the report. `lacks_earlier`: those before the range were not read."""
     notes: tuple[str, ...] = ()
     if any(one.pairs for one in captions):
         notes += ("closed captions (CEA-608) become a subtitle track and are no longer in the pictures",)
-        if begins_midway:
-            notes += ("the first closed captions of the range may be missing: only pictures of the range are read",)
+        if lacks_earlier:
+            notes += ("the first closed captions of the range may be missing: those before it were not read",)
     if any(one.has_708 for one in captions):
         notes += ("closed captions in CEA-708 are not kept",)
     return notes

@@ -117,7 +117,7 @@ def stitch(
             video = _video_stream(container, template, spec, kind)
             context = opened.streams.video[0].codec_context
             video.codec_context.extradata, video.codec_context.pix_fmt = context.extradata, context.pix_fmt
-        write_metadata(container, video, spec.metadata, kind)
+        write_metadata(container, video, spec.metadata, kind, _chapter_tick_s(spec, kind))
         if _states_display_size(spec, kind):
             reserve_display_size(video)
         audio_packets = _audio_packets(archive, container, kind) if archive else iter(())
@@ -205,8 +205,13 @@ def _moov_bytes(
     return needed if needed <= MAX_MOOV_BYTES else None
 
 
+def _chapter_tick_s(spec: StitchSpec, kind: Container) -> Fraction:
+    """Unit in which the container states when chapters begin, in seconds. That of Matroska is smaller still."""
+    return Fraction(1, _movie_timescale(spec.rate) if kind.has_exact_times else 1_000_000)
+
+
 def _movie_timescale(rate: Fraction) -> int:
-    """Ticks per second of edit lists: a multiple of the frame rate, instead of FFmpeg's default of milliseconds."""
+    """Ticks per second of edit lists and chapters: a multiple of the frame rate, not FFmpeg's default of 1000."""
     scale = rate.numerator * ceil(_LEAST_MOVIE_TIMESCALE / rate.numerator)
     return scale if scale <= _LARGEST_TIMESCALE else _LEAST_MOVIE_TIMESCALE
 

@@ -3,6 +3,7 @@
 import io
 from collections.abc import Iterator, Sequence
 from fractions import Fraction
+from math import ceil
 from typing import Any
 
 import av
@@ -13,15 +14,20 @@ from av.video.stream import VideoStream
 from slomo_batch.metadata import AttachedFile, FileMetadata
 from slomo_batch.plan.containers import Container
 
-_CHAPTER_UNIT = Fraction(1, 1_000_000)
 _FORMATS = {"image/jpeg": "jpeg_pipe", "image/png": "png_pipe", "image/bmp": "bmp_pipe"}
 """FFmpeg's demuxers of cover pictures."""
 _TAG_BYTES, _CHAPTER_BYTES = 64, 256
 """Bytes beside the text of a tag or of a chapter in an MP4 file, at most."""
 
 
-def write_metadata(container: OutputContainer, video: VideoStream, metadata: FileMetadata, kind: Container) -> None:
-    """Set tags, chapters and timecode."""
+def write_metadata(
+    container: OutputContainer,
+    video: VideoStream,
+    metadata: FileMetadata,
+    kind: Container,
+    chapter_tick_s: Fraction,
+) -> None:
+    """Set tags, chapters and timecode. A chapter begins at its first tick of `chapter_tick_s` seconds."""
     container.metadata.update({_name(name, kind): value for name, value in metadata.tags})
     tags = dict(metadata.video_tags)
     if not kind.keeps_stream_tags and "title" in tags:
@@ -33,9 +39,9 @@ def write_metadata(container: OutputContainer, video: VideoStream, metadata: Fil
         [
             {
                 "id": number,
-                "start": round(chapter.start_s / _CHAPTER_UNIT),
-                "end": round(chapter.end_s / _CHAPTER_UNIT),
-                "time_base": _CHAPTER_UNIT,
+                "start": ceil(chapter.start_s / chapter_tick_s),
+                "end": ceil(chapter.end_s / chapter_tick_s),
+                "time_base": chapter_tick_s,
                 "metadata": dict(chapter.tags),
             }
             for number, chapter in enumerate(metadata.chapters, 1)

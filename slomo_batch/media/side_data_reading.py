@@ -15,7 +15,7 @@ from av.video.stream import VideoStream
 from slomo_batch.errors import SourceUnsupported
 from slomo_batch.media.header_file import boxes_of_stream, header_file
 from slomo_batch.media.side_data_boxes import cropping_in, dolby_vision_in
-from slomo_batch.side_data import ContentLight, MasteringDisplay, Projection, SideData, Stereo
+from slomo_batch.side_data import CLOSED_CAPTIONS, ContentLight, MasteringDisplay, Projection, SideData, Stereo
 
 _CHROMATICITY, _LUMINANCE = 50_000, 10_000
 """Units of a mastering display: parts of 1, and of 1 cd/m2."""
@@ -35,7 +35,7 @@ _DROPPED = {
     "ICC_PROFILE": "the ICC profile",
     "AFD": "the active format description",
     "PANSCAN": "the pan-scan rectangle",
-    "A53_CC": "closed captions in the pictures (CEA-608 becomes a subtitle track)",
+    "A53_CC": CLOSED_CAPTIONS,
 }
 """Names of side data that no output gets, by PyAV's name."""
 

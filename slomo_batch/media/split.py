@@ -5,7 +5,8 @@ one pass and stores its frames losslessly (`decode_lane`). A worker gets all tim
 archive: `first_frame`; the `pts` of its pictures (ticks of the stream) and the `ticks` of its frames (ticks of the
 source timeline); which pictures are `held`, that is, copies of a neighbor because they could not be decoded; their
 `width`, `height` and `pixel_format`; and `first_picture`, if the video is interlaced. A copied chunk of a joined file
-also has `joins`: the indices of its packets at which another part of the file begins.
+also has `joins`: the indices of its packets at which another part of the file begins. The first chunk of a range has
+the `earlier_captions`, of pictures before the range.
 """
 
 from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
@@ -27,6 +28,7 @@ from slomo_batch.media.chunk_cutter import ChunkArchive, ChunkCutter, Span
 from slomo_batch.media.coverage import covering_packets
 from slomo_batch.media.decode_lane import LosslessEncoder, all_source_frames
 from slomo_batch.media.demux import demux_packets, has_decoder, open_source
+from slomo_batch.media.earlier_captions import EarlierCaptions, packets_of
 from slomo_batch.media.joined_timestamps import JoinedTimestamps
 from slomo_batch.media.packet_archive import JSON, packet_record
 from slomo_batch.media.packets import from_av, stream_header
@@ -60,6 +62,8 @@ class SourceSlice:
     """Number of its first picture; None: that of its first frame, because each picture is one frame."""
     chunk_id: str = ""
     """Stored in the archive's note, so that an archive under another chunk's key is detected."""
+    captioned: range = range(0)
+    """Numbers of the pictures before the range whose closed captions its note states."""
 
     @property
     def pictures(self) -> range:
@@ -102,30 +106,31 @@ def split_copy(  # noqa: PLR0917 - one job's nouns in their order
     tracks = (*facts.audio, *subtitles_of(facts)) if audio else ()
     parts = {part.index: part for part in slices}
     spans = _packet_spans(index, slices)
-    first = 0 if tracks else min((span.start for span in spans), default=0)
+    captioned = _captioned(slices)
+    needed = [span.start for span in spans] + ([packets_of(index, captioned).start] if captioned else [])
+    first = 0 if tracks else min(needed, default=0)
     with reading(reader, name):
         resume_at = _resume_packet(reader, facts, index, first)
         with _opened(reader, name, facts, index, tracks, folder) as source:
             by_chunk = {span.index: span for span in spans}
+            header = stream_header(source.video)
+            earlier = EarlierCaptions(header, index, captioned)
 
             def note_of(number: int) -> Mapping[str, JSON]:
-                return {**_note(parts[number], facts), "joins": _joins_in(by_chunk[number], index)}
+                return {**_note(parts[number], facts, earlier), "joins": _joins_in(by_chunk[number], index)}
 
-            cutter = ChunkCutter(folder, stream_header(source.video), spans, note_of)
+            cutter = ChunkCutter(folder, header, spans, note_of)
             if resume_at:
                 source.container.seek(int(index.pts[first]), stream=source.video)
             for number, packet in enumerate(source.video_packets, resume_at):
                 _check(packet, number, index, name)
-                yield from cutter.add(number, packet_record(from_av(packet, 0)))
+                archived = from_av(packet, 0)
+                earlier.add_packet(number, archived)
+                yield from cutter.add(number, packet_record(archived))
                 if cutter.is_done:
                     break
             if not cutter.is_done:
-                raise SourceUnreadable(
-                    "the video ends before its last planned packet",
-                    where=name,
-                    expected=f"{len(index.pts)} packets",
-                    remedy="The file is damaged: repair it.",
-                )
+                raise _ended(name, index)
             source.finish()
     if tracks:
         yield AudioArchive(path=_audio_path(folder))
@@ -156,11 +161,12 @@ def split_decode(  # noqa: PLR0917 - one job's nouns in their order
 
     def note_of(number: int) -> Mapping[str, JSON]:
         part = parts[number]
-        return {**_note(part, facts), "held": [picture for picture in held if picture in part.pictures]}
+        return {**_note(part, facts, earlier), "held": [picture for picture in held if picture in part.pictures]}
 
     spans = [Span(index=part.index, start=part.pictures.start, end=part.pictures.stop) for part in slices]
     with reading(reader, name), _opened(reader, name, facts, index, tracks, folder) as source:
-        encoder = LosslessEncoder(facts, index, stream_header(source.video))
+        header = stream_header(source.video)
+        encoder, earlier = LosslessEncoder(facts, index, header), EarlierCaptions(header, index, _captioned(slices))
         cutter = ChunkCutter(folder, encoder.header, spans, note_of)
         frames = all_source_frames(
             source.video, source.video_packets, index, name, max_held_frames, facts.scan.flags, facts.converted_formats
@@ -168,6 +174,8 @@ def split_decode(  # noqa: PLR0917 - one job's nouns in their order
         for frame in frames if spans else ():
             if frame.is_held:
                 held.append(frame.number)
+            else:
+                earlier.add_frame(frame.number, frame.frame)
             record = encoder.record(frame) if cutter.needs(frame.number) else b""
             yield from cutter.add(frame.number, record)
             if cutter.is_done:
@@ -274,6 +282,15 @@ def _check(packet: Packet, number: int, index: VideoIndex, name: str) -> None:
         )
 
 
+def _ended(name: str, index: VideoIndex) -> SourceUnreadable:
+    return SourceUnreadable(
+        "the video ends before its last planned packet",
+        where=name,
+        expected=f"{len(index.pts)} packets",
+        remedy="The file is damaged: repair it.",
+    )
+
+
 # ---- slices --------------------------------------------------------------------------------------------------------
 
 
@@ -291,11 +308,17 @@ def _joins_in(span: Span, index: VideoIndex) -> list[int]:
     return [first - span.start for first in firsts if span.start < first < span.end]
 
 
-def _note(part: SourceSlice, facts: VideoFacts) -> dict[str, JSON]:
+def _captioned(slices: Sequence[SourceSlice]) -> range:
+    """The pictures before the range whose captions are read."""
+    return next((part.captioned for part in slices if part.captioned), range(0))
+
+
+def _note(part: SourceSlice, facts: VideoFacts, earlier: EarlierCaptions) -> dict[str, JSON]:
     return {
         "chunk_id": part.chunk_id,
         "first_frame": part.first_frame,
         **({} if part.first_picture is None else {"first_picture": part.first_picture}),
+        **({"earlier_captions": earlier.note()} if part.captioned else {}),
         "pts": part.pts,
         "ticks": part.ticks,
         "held": [],

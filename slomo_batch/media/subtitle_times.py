@@ -12,14 +12,17 @@ from dataclasses import dataclass
 from fractions import Fraction
 from math import ceil
 
-_SPU_TICK_S = Fraction(1024, 90_000)
+from slomo_batch.media.picture_subtitles import SPU_TICK_S, dvb_pages
+
 _LONGEST_SPU_DELAY, _LONGEST_TIME_OUT_S = 0xFFFF, 255
-_DVB_PREFIX, _DVB_SYNC, _DVB_PAGE = 0x20, 0x0F, 0x10
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class EventClock:
-    """Converts times of one event of a subtitle track. All times are seconds from the event's start."""
+    """Converts times of one event of a subtitle track. All times are seconds from the event's start.
+
+    An event that begins before the output is cut there: its own times count from the start of the output.
+    """
 
     start_s: Fraction
     """On the source's clock."""
@@ -30,7 +33,15 @@ class EventClock:
 
     def at(self, offset_s: Fraction) -> Fraction:
         """The offset in the output of an offset in the source."""
-        return self.output_time(self.start_s + offset_s) - self.output_time(self.start_s)
+        begin_s, there_s = self.output_time(self.start_s), self.output_time(self.start_s + offset_s)
+        return max(there_s, Fraction(0)) - max(begin_s, Fraction(0))
+
+    @property
+    def mean_slowdown(self) -> Fraction:
+        """By how much the whole event is slowed down; 1 if it has no duration."""
+        if not self.duration_s:
+            return Fraction(1)
+        return (self.output_time(self.start_s + self.duration_s) - self.output_time(self.start_s)) / self.duration_s
 
     def at_number(self, number: int, per_s: int) -> int:
         """The same in units of 1 / `per_s` seconds, rounded."""
@@ -73,8 +84,7 @@ def _retimed_ass(event: str, clock: EventClock) -> str:
     fields = event.split(",", _NUM_FIELDS_BEFORE_TEXT)
     if len(fields) <= _NUM_FIELDS_BEFORE_TEXT:
         return event
-    slower = clock.at(clock.duration_s) / clock.duration_s if clock.duration_s else Fraction(1)
-    fields[_EFFECT] = _SCROLL_DELAY.sub(lambda m: f"{m[1]}{round(int(m[2]) * slower)}", fields[_EFFECT])
+    fields[_EFFECT] = _SCROLL_DELAY.sub(lambda m: f"{m[1]}{round(int(m[2]) * clock.mean_slowdown)}", fields[_EFFECT])
     sung = _Karaoke(clock)
     fields[-1] = _OVERRIDES.sub(lambda m: _retimed_overrides(m[0], clock, sung), fields[-1])
     return ",".join(fields)
@@ -96,6 +106,8 @@ def _retimed_overrides(tags: str, clock: EventClock, sung: _Karaoke) -> str:
         numbers = [int(number) for number in match.groups()[1:]]
         is_whole_event = not any(numbers)  # for \t and \move, zeros mean the whole event
         made = numbers if is_whole_event else [clock.at_number(number, 1000) for number in numbers]
+        if not is_whole_event and not any(made):  # all is over before the event is cut
+            made[-1] = 1
         return match[1] + ",".join(map(str, made))
 
     def fade(match: re.Match[str]) -> str:
@@ -148,7 +160,7 @@ def _retimed_spu(data: bytes, clock: EventClock) -> bytes:
     at = int.from_bytes(data[2:4], "big")
     while 0 < at <= len(data) - 4:
         delay, following = struct.unpack_from(">HH", data, at)
-        retimed = round(clock.at(delay * _SPU_TICK_S) / _SPU_TICK_S)
+        retimed = round(clock.at(delay * SPU_TICK_S) / SPU_TICK_S)
         struct.pack_into(">H", made, at, min(retimed, _LONGEST_SPU_DELAY))
         if following <= at:
             break
@@ -159,9 +171,6 @@ def _retimed_spu(data: bytes, clock: EventClock) -> bytes:
 def _retimed_dvb(data: bytes, clock: EventClock) -> bytes:
     """The segments of a DVB display set: those that describe a page begin with its time-out."""
     made = bytearray(data)
-    at = 2 if data[:1] == bytes([_DVB_PREFIX]) else 0
-    while at + 6 < len(data) and data[at] == _DVB_SYNC:
-        if data[at + 1] == _DVB_PAGE:
-            made[at + 6] = min(ceil(clock.at(Fraction(data[at + 6]))), _LONGEST_TIME_OUT_S)
-        at += 6 + int.from_bytes(data[at + 4 : at + 6], "big")
+    for at in dvb_pages(data):
+        made[at + 6] = min(ceil(clock.at(Fraction(data[at + 6]))), _LONGEST_TIME_OUT_S)
     return bytes(made)

@@ -1,6 +1,6 @@
 """Interpolate a chunk: make a verified and committed segment from its packets. The first of several attempts wins."""
 
-from collections.abc import Generator, Iterator, Mapping
+from collections.abc import Generator, Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from fractions import Fraction
 from pathlib import Path
@@ -15,7 +15,7 @@ from slomo_batch.media.encode import SegmentEncoder, SegmentFacts, verify_segmen
 from slomo_batch.media.packet_archive import ArchiveReader
 from slomo_batch.plan.codecs import codec_of
 from slomo_batch.plan.pair_runs import counts_of, runs_of
-from slomo_batch.records import Chunk, ChunkDone, FrameCaptions, FrameKind, PairRun, VideoPlan
+from slomo_batch.records import Chunk, ChunkDone, FrameCaptions, FrameKind, PairRun, Scan, VideoPlan
 from slomo_batch.serialization import file_sha256
 from slomo_batch.steps.context import StepContext
 from slomo_batch.steps.frame_maker import FrameMaker, SourceWindow
@@ -138,8 +138,11 @@ def _encode(
 ) -> _EncodedFrames:
     """Decode the chunk, make its output frames, several pairs at once, and encode them in order."""
     plan, chunk = task.plan, task.chunk
-    captions: list[FrameCaptions] = []
     scan, note = plan.facts.scan, archive.note
+    earlier = [
+        FrameCaptions(frame=at, pairs=sent, has_708=newer) for at, sent, newer in note.get("earlier_captions", ())
+    ]
+    captions: list[FrameCaptions] = []
     first, first_picture = note["first_frame"], note.get("first_picture", note["first_frame"])
     # In the decode lane the split has checked the flags: the lossless pictures of a chunk have none.
     pictures = decode_chunk(archive, captions, scan.flags if task.head.lane == "copy" else "any")
@@ -157,7 +160,7 @@ def _encode(
         with watch.stage("encode"):
             facts = encoder.finish()
     pairs, held = range(chunk.first_pair, chunk.end_pair), set(note["held"])
-    of_frames = (replace(one, frame=one.frame * scan.frames_per_picture) for one in captions)
+    own = (one for one in _by_frame(captions, scan) if one.frame in pairs)
     return _EncodedFrames(
         facts=facts,
         hashes=tuple(hashes),
@@ -165,8 +168,13 @@ def _encode(
         last_border_hash=frames.last_border_hash,
         runs=runs_of(kinds, pairs),
         damaged=tuple(number for number in pairs if number // scan.frames_per_picture in held),
-        captions=tuple(one for one in of_frames if one.frame in pairs),
+        captions=(*_by_frame(earlier, scan), *own),
     )
+
+
+def _by_frame(captions: Iterable[FrameCaptions], scan: Scan) -> Iterator[FrameCaptions]:
+    """The captions of pictures, by the first frame of each."""
+    return (replace(one, frame=one.frame * scan.frames_per_picture) for one in captions)
 
 
 def _times(plan: VideoPlan, chunk: Chunk, archive: ArchiveReader) -> Iterator[FrameTime]:

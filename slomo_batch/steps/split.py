@@ -12,6 +12,7 @@ from slomo_batch.media.split import SourceSlice, SplitPart, split_copy, split_de
 from slomo_batch.plan.ids import chunks_in_lane
 from slomo_batch.plan.stored_plan import MovedTo, StoredPlan
 from slomo_batch.records import Chunk, Lane
+from slomo_batch.steps.captions import earlier_pictures
 from slomo_batch.steps.context import StepContext
 from slomo_batch.steps.stored_index import read_index
 from slomo_batch.steps.stored_records import put_record
@@ -82,4 +83,5 @@ def _slice(chunk: Chunk, stored: StoredPlan, index: VideoIndex, timeline: Source
         first_picture=pictures.start if facts.scan.is_interlaced else None,
         pts=tuple(index.frame_pts[pictures.start : pictures.stop].tolist()),
         ticks=tuple(timeline.ticks[frames.start : frames.stop].tolist()),
+        captioned=earlier_pictures(stored.plan, chunk, timeline),
     )

@@ -27,7 +27,7 @@ from slomo_batch.records import AudioDone, ChunkDone, FrameCounts, Lane, OutputO
 from slomo_batch.serialization import file_sha256
 from slomo_batch.settings import Exists
 from slomo_batch.steps.audio import has_audio
-from slomo_batch.steps.captions import add_captions, captions_in
+from slomo_batch.steps.captions import add_captions, captions_in, reads_earlier
 from slomo_batch.steps.context import StepContext
 from slomo_batch.steps.output_color import output_color
 from slomo_batch.steps.output_ownership import (
@@ -165,7 +165,7 @@ def _receipt(stored: StoredPlan, segments: Sequence[ChunkDone], audio: AudioDone
             *(audio.notes if audio else ()),
             *_held_notes(counts),
             *notes_on_missing(out, metadata_for(plan), num_files),
-            *caption_notes(captions_in(segments), begins_midway=plan.grid.first_pair > 0),
+            *caption_notes(captions_in(segments), lacks_earlier=plan.grid.first_pair > 0 and not reads_earlier(plan)),
         ),
     )
 

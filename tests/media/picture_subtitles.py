@@ -33,7 +33,7 @@ PICTURES = {
 """By codec: a packet."""
 
 
-def with_pictures(path: Path, codec: str, at_s: Sequence[float]) -> Path:
+def with_pictures(path: Path, codec: str, at_s: Sequence[float], duration_ms: int = 400) -> Path:
     """A film of two seconds in Matroska, with these pictures."""
     header = StreamHeader(
         kind="subtitle",
@@ -53,7 +53,7 @@ def with_pictures(path: Path, codec: str, at_s: Sequence[float]) -> Path:
                 packet = av.Packet(PICTURES[codec])
                 packet.stream, packet.time_base = track, header.time_base
                 packet.pts = packet.dts = round(number * 40)
-                packet.duration = 400
+                packet.duration = duration_ms
                 container.mux(packet)
         container.mux(video.encode(None))
     return path
