@@ -1,12 +1,13 @@
 """Declare a setting once: its type and default are those of a record's field; this adds what a person must know of it.
 
 Everything else follows from the declaration: how the manifest reads and validates the value, the JSON Schema, the
-tables of docs/manifest.md, and whether an id includes the setting.
+options of `convert`, the tables of docs/manifest.md and docs/cli.md, and whether an id includes the setting.
 """
 
+import re
 from dataclasses import Field, dataclass, field, fields, is_dataclass
 from fractions import Fraction
-from typing import Any, TypeVar, get_type_hints
+from typing import Any, Literal, TypeVar, get_args, get_origin, get_type_hints
 
 T = TypeVar("T")
 _KEY = "declaration"
@@ -72,3 +73,50 @@ def declared_settings(record: type, prefix: str = "") -> list[DeclaredSetting]:
         elif is_dataclass(kind) and isinstance(kind, type):
             found += declared_settings(kind, f"{path}.")
     return found
+
+
+# ---- what a declaration says, as text ------------------------------------------------------------------------------
+
+
+def words_of(kind: Any) -> list[str]:
+    """Return the words that a setting of this type takes."""
+    if get_origin(kind) is Literal:
+        return list(get_args(kind))
+    return [word for member in get_args(kind) for word in words_of(member)]
+
+
+def values_of(one: DeclaredSetting) -> str:
+    """Return the values that a setting takes, in Markdown; empty if only its form says it."""
+    declaration = one.declaration
+    if declaration.values or declaration.form:
+        return declaration.values
+    if one.kind is bool:
+        return listed(["true", "false"])
+    words = words_of(one.kind)
+    if declaration.choices:
+        return listed([*words, *map(str, declaration.choices)])
+    if declaration.least is None:
+        return listed(words)
+    return ", or ".join([*([listed(words)] if words else []), f"{declaration.least} and more"])
+
+
+def default_of(one: DeclaredSetting) -> str:
+    """Return the default of a setting, in Markdown."""
+    if one.default == "":
+        return one.declaration.unset
+    return f"`{str(one.default).lower() if isinstance(one.default, bool) else one.default}`"
+
+
+def listed(words: list[str]) -> str:
+    """Return words as a list in Markdown."""
+    return ", ".join(f"`{word}`" for word in words)
+
+
+_REFERENCE = re.compile(r"[;.] [Ss]ee \[[^]]*\]\(#[^)]*\)| \(\[why\]\([^)]*\)\)")
+"""References to other parts of the documentation."""
+_LINK = re.compile(r"\[([^]]*)\]\([^)]*\)")
+
+
+def without_links(doc: str) -> str:
+    """Return what a setting does on one line, in Markdown without links."""
+    return " ".join(_LINK.sub(r"\1", _REFERENCE.sub("", doc)).split())

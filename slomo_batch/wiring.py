@@ -70,6 +70,11 @@ def open_context(environment: JobEnvironment) -> StepContext:
     return _opened_context(environment)
 
 
+def forget_contexts() -> None:
+    """Close what this process keeps of its jobs: their models, and what their stores remember."""
+    _opened_context.cache_clear()
+
+
 def _check_code(environment: JobEnvironment) -> None:
     drivers = getattr(environment, "code", "an older slomo-batch")  # such a driver pickles no code
     if drivers != Code():

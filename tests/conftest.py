@@ -4,7 +4,10 @@ Tests run in two processes at once. A file's tests stay together, for their fixt
 (marker `ray`) go first, since they take longest.
 """
 
+import atexit
 import os
+import shutil
+import tempfile
 
 # Set before the imports below, which read them.
 os.environ.update(
@@ -14,9 +17,11 @@ os.environ.update(
     AWS_EC2_METADATA_DISABLED="true",
     AWS_CONFIG_FILE=os.devnull,
     AWS_SHARED_CREDENTIALS_FILE=os.devnull,
+    XDG_STATE_HOME=tempfile.mkdtemp(prefix="slomo-state-"),
 )
 if "PYTEST_XDIST_WORKER" in os.environ:
     os.environ["OMP_NUM_THREADS"] = "1"  # each of the processes that share the machine has a core of its own
+atexit.register(shutil.rmtree, os.environ["XDG_STATE_HOME"], ignore_errors=True)
 for name in ("AWS_PROFILE", "AWS_ENDPOINT_URL", "AWS_ENDPOINT_URL_S3", "AWS_SESSION_TOKEN"):
     os.environ.pop(name, None)
 

@@ -1,46 +1,62 @@
 """Arguments that several commands share, and the manifests and jobs that they name."""
 
 import argparse
+import sys
 from collections.abc import Callable
 from math import nan
 from pathlib import Path
-from typing import Any, Literal, TextIO
+from typing import TYPE_CHECKING, Any, Literal, TextIO
 
 from slomo_batch.errors import ManifestError
-from slomo_batch.manifest.load import is_file, load, read_text
-from slomo_batch.manifest.schema import Manifest
+
+if TYPE_CHECKING:
+    from slomo_batch.manifest.schema import Manifest
 
 Run = Callable[[argparse.Namespace], int]
 """Runs a command with its parsed options and returns the exit code."""
+EXIT_WRONG_COMMAND = 2
 Commands = Any
 """The result of argparse's `add_subparsers`, whose class is private."""
 
 
-def add_command(commands: Commands, name: str, summary: str, run: Run, *, details: str = "") -> argparse.ArgumentParser:
+def add_command(
+    commands: Commands, name: str, summary: str, run: Run, *, details: str = "", **more: Any
+) -> argparse.ArgumentParser:
     """Add a command and return its parser.
 
     `summary` is a phrase for the list of commands. The command's own help shows it as a sentence, then `details`.
+    `more` goes to the parser.
     """
-    description = f"{summary[0].upper()}{summary[1:]}. {details}".rstrip()
-    parser: argparse.ArgumentParser = commands.add_parser(
-        name, help=summary, description=description, allow_abbrev=False
-    )
+    description = f"{_sentence(summary)} {details}".rstrip()
+    parser: argparse.ArgumentParser = commands.add_parser(name, help=summary, description=description, **more)
     parser.set_defaults(command=run)
     return parser
 
 
 def add_group(commands: Commands, name: str, summary: str) -> Commands:
     """Add a command that only has subcommands, and return where to add them."""
-    parser = commands.add_parser(
-        name, help=summary, description=f"{summary[0].upper()}{summary[1:]}.", allow_abbrev=False
-    )
-    return parser.add_subparsers(required=True, metavar="COMMAND")
+    return add_subcommands(commands.add_parser(name, help=summary, description=_sentence(summary)))
+
+
+def add_subcommands(parser: argparse.ArgumentParser) -> Commands:
+    """Return where to add the subcommands of a parser. Without a subcommand, it prints its help."""
+
+    def print_help(_: argparse.Namespace) -> int:
+        parser.print_help(sys.stderr)
+        return EXIT_WRONG_COMMAND
+
+    parser.set_defaults(command=print_help)
+    return parser.add_subparsers(metavar="COMMAND")
+
+
+def _sentence(summary: str) -> str:
+    return f"{summary[0].upper()}{summary[1:]}."
 
 
 # ---- options of several commands -------------------------------------------------------------------------------------
 
 
-def add_settings(parser: argparse.ArgumentParser) -> None:
+def add_settings(parser: argparse._ActionsContainer) -> None:
     """Add --set."""
     parser.add_argument(
         "--set",
@@ -163,13 +179,17 @@ def _excerpt(text: str) -> str:
 # ---- what the options name -------------------------------------------------------------------------------------------
 
 
-def manifest_of(options: argparse.Namespace) -> Manifest:
+def manifest_of(options: argparse.Namespace) -> "Manifest":
     """Read the manifest, with --set applied."""
+    from slomo_batch.manifest.load import load, read_text  # noqa: PLC0415 loads pydantic
+
     return load(read_text(options.manifest), where=options.manifest, overrides=options.settings)
 
 
-def job_of(options: argparse.Namespace) -> Manifest | str:
+def job_of(options: argparse.Namespace) -> "Manifest | str":
     """Return the job as its manifest, or as its name where --work says where it is."""
+    from slomo_batch.manifest.load import is_file, load, read_text  # noqa: PLC0415 loads pydantic
+
     if is_file(options.job):
         manifest = load(read_text(options.job), where=options.job)
         return manifest.model_copy(update={"work": options.work or manifest.work})

@@ -10,7 +10,6 @@ from typing import TYPE_CHECKING
 from slomo_batch.cli.arguments import Commands, add_command, add_group, integer, not_empty, number
 from slomo_batch.cli.streams import for_display
 from slomo_batch.errors import ClusterError, ManifestError
-from slomo_batch.manifest.load import read_text
 from slomo_batch.sanitize import one_line
 
 if TYPE_CHECKING:
@@ -48,6 +47,7 @@ def _add_check(commands: Commands) -> None:
 
 def _check(options: argparse.Namespace) -> int:
     from slomo_batch.cluster.cluster_file import cluster_problems, read_cluster_file  # noqa: PLC0415 loads Ray
+    from slomo_batch.manifest.load import read_text  # noqa: PLC0415 loads pydantic
 
     config = read_cluster_file(read_text(options.file))
     needs = {"gpus_per_worker": options.gpus_per_worker, "cpus_per_worker": options.cpus_per_worker}

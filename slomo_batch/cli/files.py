@@ -8,7 +8,6 @@ from pathlib import Path
 from slomo_batch.cli.arguments import Commands, add_command, add_group, file_path
 from slomo_batch.errors import ManifestError, SegmentInvalid
 from slomo_batch.interpolators.superslomo.shipped_weights import resolve_name, shipped_file, shipped_names
-from slomo_batch.manifest.schema import json_schema
 from slomo_batch.sanitize import one_line
 
 
@@ -36,6 +35,8 @@ def add_file_commands(commands: Commands) -> None:
 
 
 def _schema(_: argparse.Namespace) -> int:
+    from slomo_batch.manifest.schema import json_schema  # noqa: PLC0415 loads pydantic
+
     sys.stdout.write(json.dumps(json_schema(), indent=2) + "\n")
     return 0
 

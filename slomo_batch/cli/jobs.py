@@ -14,9 +14,6 @@ from slomo_batch.cli.arguments import Commands, add_command, add_json, add_run_o
 from slomo_batch.cli.displays import terminal_display
 from slomo_batch.cli.streams import for_display
 from slomo_batch.errors import ClusterError, Interrupted
-from slomo_batch.manifest.canonical import canonical_manifest, local_paths
-from slomo_batch.manifest.load import is_file, load, read_text
-from slomo_batch.manifest.schema import Manifest
 from slomo_batch.sanitize import json_line, one_line, redact_credentials, sanitize_json
 
 if TYPE_CHECKING:
@@ -24,6 +21,7 @@ if TYPE_CHECKING:
     from slomo_batch.cluster.log_follower import Show
     from slomo_batch.cluster.log_reader import LogLine
     from slomo_batch.cluster.submissions import Request
+    from slomo_batch.manifest.schema import Manifest
 
 _NO_ADDRESS = ("auto", "inline", "local")
 """The values of cluster.address that are not addresses."""
@@ -68,7 +66,7 @@ def _add_job(parser: argparse.ArgumentParser) -> None:
 # ---- submit --------------------------------------------------------------------------------------------------------
 
 
-def is_elsewhere(manifest: Manifest) -> bool:
+def is_elsewhere(manifest: "Manifest") -> bool:
     """Return whether the manifest has the address of a remote cluster, to which `run` submits the job."""
     return manifest.job.cluster.address.startswith(("http://", "https://", "ray://"))
 
@@ -77,7 +75,7 @@ def _submit(options: argparse.Namespace) -> int:
     return submit(manifest_of(options), options, follow=options.follow)
 
 
-def submit(manifest: Manifest, options: argparse.Namespace, *, follow: bool) -> int:
+def submit(manifest: "Manifest", options: argparse.Namespace, *, follow: bool) -> int:
     """Submit the manifest to a cluster, unless its job is already running there. With `follow`, show the run.
 
     Returns the exit code: that of the run if it is followed.
@@ -96,17 +94,18 @@ def submit(manifest: Manifest, options: argparse.Namespace, *, follow: bool) -> 
     return 0
 
 
-def _api(options: argparse.Namespace, manifest: Manifest | None) -> "JobApi":
+def _api(options: argparse.Namespace, manifest: "Manifest | None") -> "JobApi":
     from slomo_batch.cluster.job_api import JobApi  # noqa: PLC0415 loads Ray
 
     named = manifest.job.cluster.address if manifest is not None else ""
     return JobApi(getattr(options, "address", "") or ("" if named in _NO_ADDRESS else named))
 
 
-def _request(manifest: Manifest, options: argparse.Namespace, api: "JobApi") -> "Request":
+def _request(manifest: "Manifest", options: argparse.Namespace, api: "JobApi") -> "Request":
     from slomo_batch.cluster.gpu_choice import check_gpu_choice  # noqa: PLC0415 as the next
     from slomo_batch.cluster.shared_disk import check_absolute_paths, check_no_local_paths  # noqa: PLC0415 loads pydantic
     from slomo_batch.cluster.submissions import Request  # noqa: PLC0415 as above
+    from slomo_batch.manifest.canonical import canonical_manifest, local_paths  # noqa: PLC0415 as above
 
     local = local_paths(manifest)
     check_no_local_paths(api.num_machines(), local)
@@ -191,6 +190,8 @@ def _show_lines(job: str, stream: TextIO, *, as_json: bool) -> "Iterator[Show]":
 
 def _job_and_api(options: argparse.Namespace) -> tuple[str, "JobApi"]:
     """Return the name of the job, given by its manifest or its name, and the API of its cluster."""
+    from slomo_batch.manifest.load import is_file, load, read_text  # noqa: PLC0415 loads pydantic
+
     if is_file(options.job):
         manifest = load(read_text(options.job), where=options.job)
         return manifest.name, _api(options, manifest)

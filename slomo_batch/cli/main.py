@@ -7,19 +7,19 @@ Expected errors are printed to stderr without a traceback. Results are printed t
 libraries are loaded only by the commands that use them.
 """
 
-import argparse
 import sys
 import traceback
 from collections.abc import Sequence
 from pathlib import Path
-from typing import NoReturn
 
 from slomo_batch import __version__
-from slomo_batch.cli.arguments import Run
+from slomo_batch.cli.arguments import Run, add_subcommands
 from slomo_batch.cli.cluster import add_cluster_commands
+from slomo_batch.cli.convert import add_convert_command
 from slomo_batch.cli.evaluation import add_evaluation_commands
 from slomo_batch.cli.files import add_file_commands
 from slomo_batch.cli.jobs import add_job_commands
+from slomo_batch.cli.parsers import CommandParser
 from slomo_batch.cli.run import add_run_commands
 from slomo_batch.cli.status import add_status_commands
 from slomo_batch.cli.streams import ReaderGone, standard_streams
@@ -77,24 +77,18 @@ def _print(text: str) -> None:
     sys.stderr.write(lines(redact_credentials(text)) + "\n")
 
 
-class _Parser(argparse.ArgumentParser):
-    """argparse's parser, with control characters and secrets removed from its error messages."""
-
-    def error(self, message: str) -> NoReturn:
-        super().error(one_line(redact_credentials(message)))
-
-
-def parser() -> argparse.ArgumentParser:
+def parser() -> CommandParser:
     """Return the parser of all commands."""
-    top = _Parser(
+    top = CommandParser(
         prog="slomo-batch",
         description="Make slow motion and higher frame rates from whole video archives.",
-        epilog="Exit codes: 0 all videos published, 1 some videos failed, 2 invalid manifest or command, "
-        "3 cluster or storage unusable, 70 a bug in slomo_batch, 130 interrupted.",
-        allow_abbrev=False,
+        epilog="Exit codes: 0 all videos published; 1 some videos failed; 2 invalid manifest or command; "
+        "3 cluster, storage or this machine unusable, or another run has the job; 70 a bug in slomo_batch; "
+        "130 interrupted.",
     )
     top.add_argument("--version", action="version", version=f"slomo-batch {__version__}")
-    commands = top.add_subparsers(required=True, metavar="COMMAND")
+    commands = add_subcommands(top)
+    add_convert_command(commands)
     add_run_commands(commands)
     add_status_commands(commands)
     add_job_commands(commands)

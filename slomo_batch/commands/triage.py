@@ -190,7 +190,8 @@ def _conflict(request: VideoRequest) -> VideoFailed:
     error = OutputExists(
         "the output already exists, and this job did not make it from this source with these settings",
         where=request.output_uri,
-        remedy="Move the file away, choose another output name, or set output.exists to replace.",
+        remedy="Move the file away, choose another output name, or set output.exists to replace (--overwrite of "
+        "convert).",
     )
     return VideoFailed.of(request, error)
 

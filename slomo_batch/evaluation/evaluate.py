@@ -3,11 +3,12 @@
 import socket
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from functools import partial
 from itertools import chain
 from pathlib import Path
 
 from slomo_batch import __version__
-from slomo_batch.errors import AccessRefused, ManifestError, ObjectMissing, SourceUnreadable, SourceUnsupported
+from slomo_batch.errors import SourceUnreadable, SourceUnsupported
 from slomo_batch.evaluation.comparison import Comparison
 from slomo_batch.evaluation.datasets.dataset import BenchmarkCase, Dataset, load_cases
 from slomo_batch.evaluation.eval_pairs import Rgb, eval_pairs, select_frames
@@ -24,6 +25,7 @@ from slomo_batch.media.reader import BLOCKS_AHEAD, RangeReader
 from slomo_batch.media.rgb import rgb_frames
 from slomo_batch.picture import PIXEL_FORMATS, Picture
 from slomo_batch.records import Machine
+from slomo_batch.storage.existence import check_readable
 from slomo_batch.storage.s3_options import S3Options
 from slomo_batch.uri import Uri
 from slomo_batch.wiring import locate
@@ -60,25 +62,13 @@ def evaluate_clips(
         VideoError: a clip cannot be decoded, or is too short or too small.
         StorageError: a store does not respond.
     """
-    _check_clips(uris)
+    check_readable(map(Uri.parse, uris), partial(locate, s3=S3Options()))
     comparison = Comparison(methods, ("ladder",), lpips, worst)
     for uri, name in _clip_names(uris).items():
         for factor in protocol.factors:
             on_progress(f"{uri} at {factor}x")
             _evaluate_clip(uri, name, factor, comparison, protocol)
     return _report(protocol, comparison.scores(), lpips)
-
-
-def _check_clips(uris: Iterable[str]) -> None:
-    problems = []
-    for uri in uris:
-        store, key = locate(Uri.parse(uri), s3=S3Options())
-        try:
-            store.head(key)
-        except (ObjectMissing, AccessRefused) as error:
-            problems.append(str(error))
-    if problems:
-        raise ManifestError("cannot read the input", problems=tuple(problems))
 
 
 def _clip_names(uris: Sequence[str]) -> dict[str, str]:

@@ -42,7 +42,13 @@ def nearest(word: str, known: Iterable[str], *, cutoff: float = 0.6) -> str:
     return by_lower[close[0]] if close else ""
 
 
-_SYNONYMS = {"h265": "hevc", "h.265": "hevc", "x265": "hevc", "x264": "h264", "avc": "h264"}
+_SYNONYMS = {
+    **dict.fromkeys(("h265", "h.265", "x265", "libx265", "hvc1", "hev1"), "hevc"),
+    **dict.fromkeys(("x264", "libx264", "h.264", "avc", "avc1"), "h264"),
+    **dict.fromkeys(("libsvtav1", "libaom-av1", "av01"), "av1"),
+    **dict.fromkeys(("libvpx-vp9", "vp09"), "vp9"),
+    **dict.fromkeys(("prores_ks", "prores422", "proreshq"), "prores"),
+}
 """Other names of codecs, which are not similar to the known one, or similar to a wrong one."""
 
 

@@ -1,11 +1,11 @@
 """The manifest, and its JSON Schema."""
 
-import re
 from collections.abc import Mapping
 from typing import Any
 
 from pydantic import Field, field_validator
 
+from slomo_batch.declarations import without_links
 from slomo_batch.manifest import value_types
 from slomo_batch.manifest.composition import compose, validate_settings
 from slomo_batch.manifest.output_names import default_work, literal_suffix
@@ -101,12 +101,7 @@ def _with_sentences(schema: Any) -> Any:
     }
 
 
-_SEE = re.compile(r"; see \[[^]]*\]\(#[^)]*\)| \(\[why\]\([^)]*\)\)")
-"""References to other parts of the documentation."""
-_LINK = re.compile(r"\[([^]]*)\]\([^)]*\)")
-
-
 def _sentence(text: str) -> str:
-    line = " ".join(_LINK.sub(r"\1", _SEE.sub("", text)).split())
+    line = without_links(text)
     line = line[:1].upper() + line[1:]
     return line if line.endswith(".") else f"{line}."

@@ -1,4 +1,8 @@
-"""The manifest of a single `convert`. Its paths are literal: they have no wildcards and no placeholders."""
+"""The manifest of a single `convert`. Its paths are literal: they have no wildcards and no placeholders.
+
+Its work place is the state folder of the user, if that is on the volume of the output. Otherwise it is beside the
+output, as for a manifest: the disk of the output is the one that has room for it.
+"""
 
 import os
 import re
@@ -6,10 +10,15 @@ from collections.abc import Sequence
 from hashlib import sha256
 from pathlib import Path, PurePosixPath
 
+from slomo_batch.errors import ManifestError
 from slomo_batch.manifest.literal import LiteralLocation
 from slomo_batch.manifest.load import CONVERT, Override, build
+from slomo_batch.manifest.output_names import WORK_FOLDER
 from slomo_batch.manifest.schema import Manifest
 from slomo_batch.manifest.yaml_tree import Tree
+from slomo_batch.storage.state_folder import is_same_volume, state_folder
+from slomo_batch.storage.work_layout import Layout
+from slomo_batch.uri import Uri
 
 
 def single(source: str, output: str, *, settings: Sequence[str], flags: Sequence[Override]) -> Manifest:
@@ -24,11 +33,13 @@ def single(source: str, output: str, *, settings: Sequence[str], flags: Sequence
     Raises:
         ManifestError: a setting is invalid; `problems` names each argument as typed.
     """
+    name = _name(source, output)
     data = {
         "version": "1",
-        "name": _name(source, output),
+        "name": name,
         "inputs": [{"uri": LiteralLocation(source)}],
         "output": {"uri": LiteralLocation(output), "sidecar": False},
+        "work": _work(output, name),
         "cluster": {"address": "inline"},
     }
     labels: dict[tuple[str | int, ...], str] = {("inputs",): f"IN {source}", ("output",): f"OUT {output}"}
@@ -40,3 +51,17 @@ def _name(source: str, output: str) -> str:
     paths = "\n".join(path if "://" in path else str(Path(path).absolute()) for path in (source, output))
     stem = re.sub(r"[^A-Za-z0-9_-]+", "-", PurePosixPath(source).stem)[:40].strip("-")
     return f"convert-{stem}-{sha256(os.fsencode(paths)).hexdigest()[:10]}"
+
+
+def _work(output: str, name: str) -> str:
+    """Return the work place; empty for the folder beside the output. A job that was begun there is finished there."""
+    state = state_folder()
+    try:
+        target = Uri.parse(output)
+        if state is None or not target.is_local:
+            return ""
+        begun_beside = Path(target).parent / WORK_FOLDER / Layout(name).root
+        is_beside = begun_beside.exists() or not is_same_volume(Path(target), state)
+    except (ManifestError, OSError, ValueError):  # an impossible name, which validation reports
+        return ""
+    return "" if is_beside else str(state)

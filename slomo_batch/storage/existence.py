@@ -9,7 +9,7 @@ from functools import cache
 from itertools import islice, takewhile
 from pathlib import Path
 
-from slomo_batch.errors import StorageError
+from slomo_batch.errors import AccessRefused, ManifestError, ObjectMissing, StorageError
 from slomo_batch.storage.local import LocalStore
 from slomo_batch.storage.store import Locate
 from slomo_batch.uri import Uri
@@ -55,6 +55,27 @@ def find_existing(uris: Iterable[Uri], locate: Locate) -> Presence:
         listed = in_common if len(in_common) <= most else (uri for folder in folders for uri in _listed(folder, locate))
         found.present.update(wanted.intersection(listed))
     return found
+
+
+def check_readable(uris: Iterable[Uri], locate: Locate) -> None:
+    """Check that the files named on a command line exist and can be read.
+
+    Raises:
+        ManifestError: some do not, or are folders; the error names all of them.
+        StorageError: a store does not respond.
+    """
+    problems = []
+    for uri in uris:
+        if is_folder(uri, locate):
+            problems.append(f"{uri}: is a folder, expected a video")
+            continue
+        store, key = locate(uri)
+        try:
+            store.head(key)
+        except (ObjectMissing, AccessRefused) as error:
+            problems.append(str(error))
+    if problems:
+        raise ManifestError("cannot read the input", problems=tuple(problems))
 
 
 def is_folder(uri: Uri, locate: Locate) -> bool:

@@ -7,9 +7,8 @@ precedes the table of the settings whose keys begin with `retime`, and `<!-- end
 import re
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any, Literal, get_args, get_origin
 
-from slomo_batch.declarations import DeclaredSetting, declared_settings
+from slomo_batch.declarations import DeclaredSetting, declared_settings, default_of, listed, values_of
 from slomo_batch.interpolators.registry import BUILT_IN
 from slomo_batch.manifest.sections import JobSettings
 from slomo_batch.settings import VideoSettings
@@ -38,39 +37,11 @@ def _rows(sections: list[str]) -> Iterator[str]:
     for section in sections:
         for one in all_settings():
             if one.path.partition(".")[0] == section:
-                yield f"| `{one.path}` | {_values(one)} | {_default(one)} | {one.declaration.doc} |\n"
-
-
-def _default(one: DeclaredSetting) -> str:
-    if one.default == "":
-        return one.declaration.unset
-    return f"`{str(one.default).lower() if isinstance(one.default, bool) else one.default}`"
+                yield f"| `{one.path}` | {_values(one)} | {default_of(one)} | {one.declaration.doc} |\n"
 
 
 def _values(one: DeclaredSetting) -> str:
-    declaration = one.declaration
-    if declaration.values:
-        return declaration.values
-    if declaration.form == "method":
-        return _listed(list(BUILT_IN))
-    if one.kind is bool:
-        return "`true`, `false`"
-    words = _words(one.kind)
-    if declaration.choices:
-        return _listed([*words, *map(str, declaration.choices)])
-    if declaration.least is None:
-        return _listed(words)
-    return ", or ".join([*([_listed(words)] if words else []), f"{declaration.least} and more"])
-
-
-def _words(kind: Any) -> list[str]:
-    if get_origin(kind) is Literal:
-        return list(get_args(kind))
-    return [word for member in get_args(kind) for word in _words(member)]
-
-
-def _listed(words: list[str]) -> str:
-    return ", ".join(f"`{word}`" for word in words)
+    return listed(list(BUILT_IN)) if one.declaration.form == "method" else values_of(one)
 
 
 if __name__ == "__main__":

@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from slomo_batch.cli.main import parser
+from tests.architecture import cli_page
 from tests.architecture.project import ROOT, name_of, project_files
 
 PAGES = [path for path in project_files() if path.suffix == ".md"]
@@ -50,6 +51,11 @@ def test_every_page_of_the_documentation_is_linked_from_another() -> None:
     }
     lonely = [name_of(page) for page in PAGES if page.is_relative_to(ROOT / "docs") and page not in linked]
     assert lonely == []
+
+
+def test_the_tables_of_the_commands_follow_from_the_declarations() -> None:
+    page = cli_page.PAGE.read_text()
+    assert cli_page.with_tables(page) == page, "run `make docs`"
 
 
 def options(command: argparse.ArgumentParser, name: str = "") -> Iterator[tuple[str, str]]:

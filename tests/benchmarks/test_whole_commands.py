@@ -72,7 +72,8 @@ def command_of(name: str, clip: Path, output: Path) -> list[str]:
     """minterpolate, or `convert` with this method; 4x, with the same encoder and settings."""
     if name == "minterpolate":
         return minterpolate(clip, output, rate=RATE, preset=PRESET, crf=CRF)
-    settings = f"encode={{preset: {PRESET}, quality: {CRF}}}", f"interpolate.method={name}"
+    encode = f"encode={{preset: {PRESET}, quality: {CRF}}}"
+    settings = encode, f"interpolate.method={name}", f"work={output.parent}/.slomo-work"
     return slomo_batch("convert", str(clip), str(output), *(part for one in settings for part in ("--set", one)))
 
 

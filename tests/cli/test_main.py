@@ -4,6 +4,7 @@ import argparse
 import importlib
 import io
 import json
+import os
 import re
 import subprocess
 import sys
@@ -16,10 +17,14 @@ from slomo_batch import __version__
 from slomo_batch.cli import files
 from slomo_batch.cli import main as cli
 from slomo_batch.cli.arguments import integer, number
-from slomo_batch.cli.run import convert_manifest
+from slomo_batch.cli.convert import convert_manifests
+from slomo_batch.cli.setting_options import flag_of, optional_settings
+from slomo_batch.declarations import declared_settings
 from slomo_batch.errors import ManifestError
+from slomo_batch.manifest.presets import PRESETS
 from slomo_batch.manifest.schema import Manifest, json_schema
-from slomo_batch.settings import Encode, FpsTarget
+from slomo_batch.plan.containers import CONTAINERS
+from slomo_batch.settings import Encode, FpsTarget, VideoSettings
 from slomo_batch.timeline.rates import parse_rational
 from tests.strangers import as_stranger, open_folder
 
@@ -28,7 +33,8 @@ ROOT = Path(__file__).parents[2]
 
 def convert(*arguments: str) -> Manifest:
     """The manifest of a `convert` command."""
-    return convert_manifest(cli.parser().parse_args(["convert", *arguments]))
+    [manifest] = convert_manifests(cli.parser().parse_args(["convert", *arguments]))
+    return manifest
 
 
 def test_the_version_is_printed(capsys: pytest.CaptureFixture[str]) -> None:
@@ -68,8 +74,8 @@ def test_a_wrong_command_exits_with_2(arguments: list[str], capsys: pytest.Captu
         (["run", ""], "MANIFEST"),
         (["run", "job.yaml", "--log", ""], "--log"),
         (["plan", ""], "MANIFEST"),
-        (["convert", "", "out.mp4"], "IN"),
-        (["convert", "in.mp4", ""], "OUT"),
+        (["convert", "", "out.mp4"], "IN [IN ...] OUT"),
+        (["convert", "in.mp4", ""], "IN [IN ...] OUT"),
         (["convert", "in.mp4", "out.mp4", "--slowdown", ""], "--slowdown"),
         (["status", ""], "JOB"),
         (["timeline", "job.yaml", "--out", ""], "--out"),
@@ -90,6 +96,54 @@ def test_an_empty_argument_is_refused_by_its_name(
 ) -> None:
     assert cli.main(arguments) == 2
     assert f"argument {name}: must not be empty" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("arguments", "error"),
+    [
+        (["convrt", "a.mp4", "b.mp4"], "slomo-batch: error: unknown command 'convrt'; did you mean convert?"),
+        (["weights", "lst"], "slomo-batch weights: error: unknown command 'lst'; did you mean list?"),
+        (
+            ["convert", "a.mp4", "b.mp4", "--slowmo", "4"],
+            "slomo-batch convert: error: unknown option --slowmo; did you mean --slowdown?",
+        ),
+        (["convert", "a.mp4"], "slomo-batch convert: error: the following arguments are required: OUT"),
+        (["compare", "a.mp4", "b.mp4"], "slomo-batch compare: error: unexpected arguments: b.mp4"),
+        (
+            ["run", "a.yaml", "--retry=1"],
+            "slomo-batch run: error: unknown option --retry; did you mean --retry-failed?",
+        ),
+        (
+            ["compare", "a.mp4", "--cuts", "hol"],
+            "slomo-batch compare: error: argument --cuts: 'hol' is not one of hold, ignore; did you mean hold?",
+        ),
+    ],
+)
+def test_a_misspelling_gets_the_usage_of_its_command_and_a_suggestion(
+    arguments: list[str], error: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert cli.main(arguments) == 2
+    usage, *_, last = capsys.readouterr().err.splitlines()
+    assert usage.startswith(f"usage: {error.partition(':')[0]}")
+    assert last == error
+
+
+@pytest.mark.parametrize(
+    ("name", "codec"), [("h265", "hevc"), ("x265", "hevc"), ("libx265", "hevc"), ("x264", "h264"), ("avc", "h264")]
+)
+def test_other_names_of_a_codec_suggest_the_right_one(
+    name: str, codec: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert cli.main(["convert", "a.mp4", "b.mp4", "--codec", name]) == 2
+    assert f"did you mean {codec}?" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("command", [[], ["weights"]])
+def test_without_a_command_the_help_is_printed(command: list[str], capsys: pytest.CaptureFixture[str]) -> None:
+    assert cli.main(command) == 2
+    bare = capsys.readouterr().err
+    assert cli.main([*command, "--help"]) == 0
+    assert capsys.readouterr().out == bare
 
 
 NUMERIC_OPTIONS = [
@@ -292,7 +346,8 @@ def test_convert_is_a_manifest_of_one_video_made_in_this_process() -> None:
     manifest = convert("clips/a.mov", "out/b.mp4")
     assert [spec.uri for spec in manifest.inputs] == ["clips/a.mov"]
     assert (manifest.output.uri, manifest.job.cluster.address) == ("out/b.mp4", "inline")
-    assert manifest.work == "out/.slomo-work"
+    assert manifest.work == f"{os.environ['XDG_STATE_HOME']}/slomo-batch"
+    assert convert("a.mov", "s3://bucket/b.mp4").work == "s3://bucket/.slomo-work"
 
 
 def test_convert_accepts_the_flag_that_messages_recommend() -> None:
@@ -310,6 +365,30 @@ def test_the_flags_of_convert_are_settings_and_set_overrides_them() -> None:
     assert (settings.interpolate.method, settings.interpolate.weights) == ("blend", "w.ckpt")
     assert settings.encode == Encode(codec="hevc", quality=30)
     assert manifest.job.cluster.address == "local"
+
+
+def test_every_setting_of_a_video_has_an_option_of_its_own() -> None:
+    flags = [flag_of(one) for one in declared_settings(VideoSettings)]
+    assert len(set(flags)) == len(flags)
+    options = [(flag_of(one), str(one.default)) for one in optional_settings() if one.default != ""]
+    assert convert("a.mov", "b.mp4", *(word for option in options for word in option)) == convert("a.mov", "b.mp4")
+
+
+def test_a_ramp_is_typed_as_in_a_manifest_or_in_short() -> None:
+    texts = "[{at: 0, slowdown: 1}, {at: 2, slowdown: 8}]", "0 1, 2 8"
+    ramps = [convert("a.mov", "b.mp4", "--ramp", text) for text in texts]
+    assert [manifest.settings_for(None).retime.ramp for manifest in ramps] == ["0 1, 2 8", "0 1, 2 8"]
+
+
+@pytest.mark.parametrize("suffix", CONTAINERS)
+@pytest.mark.parametrize("purpose", PRESETS)
+def test_every_preset_fits_every_container_and_options_override_it(purpose: str, suffix: str) -> None:
+    preset = convert("a.avi", f"b{suffix}", "--for", purpose).settings_for(None)
+    assert preset != convert("a.avi", f"b{suffix}").settings_for(None)
+    slow = convert("a.avi", f"b{suffix}", "--preset", "veryslow", "--for", purpose).settings_for(None)
+    assert slow.encode.preset == "veryslow"
+    for codec in CONTAINERS[suffix].codecs:
+        convert("a.avi", f"b{suffix}", "--for", purpose, "--codec", codec)
 
 
 def test_convert_takes_names_literally() -> None:
@@ -339,7 +418,8 @@ def test_the_same_convert_is_the_same_job_and_another_is_another(tmp_path: Path)
         (["a.mov", "b.mp4", "--quality", "99"], "--quality 99: quality of h264 must be 0 to 51"),
         (["a.mov", "b.mp4", "--codec", "prores"], "OUT b.mp4: .mp4 does not support prores"),
         (["a.mov", "b.avi"], "OUT b.avi: unsupported output suffix .avi; use .mp4, .mov, .mkv or .webm"),
-        (["a.mov", "b/"], "OUT b/: 'b/' is a folder"),
+        (["a.mov", "c.mov", "b.mp4"], "b.mp4: several inputs need a folder as OUT"),
+        (["a.mp4", "x/a.mp4", "y/"], "y/a.mp4: is the output of several inputs"),
         (["a.mov", "{b}*.mp4"], "OUT {b}*.mp4: '{b}*.mp4' contains a wildcard"),
         (["[a].mp4", "./[a].mp4"], "[a].mp4 is also an input"),
         (["a.mov", "a.mov"], "is also an input"),

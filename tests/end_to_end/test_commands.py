@@ -8,6 +8,7 @@ import pytest
 import torch
 import yaml
 
+from slomo_batch.storage.state_folder import state_folder
 from tests.end_to_end.running import Job, cli, endless, excerpt, kill
 from tests.interpolators.weights_files import public_checkpoint
 
@@ -59,7 +60,7 @@ def test_an_imported_public_checkpoint_makes_a_video(source: Path, tmp_path: Pat
     short = excerpt("bikes", tmp_path / "short.mp4", num_frames=3, width=64, height=64)
     made = cli("convert", str(short), str(output), "--slowdown", "2", "--weights", str(imported))
     assert made.returncode == 0, made.stdout + made.stderr
-    [receipt] = (tmp_path / ".slomo-work/jobs").glob("*/receipts/*.json")
+    [receipt] = (state_folder() or tmp_path).glob("jobs/convert-short-*/receipts/*.json")
     receipt_fields = json.loads(receipt.read_bytes())
     assert receipt_fields["weights_name"] == str(imported)
     assert (receipt_fields["num_frames"], receipt_fields["counts"]["made"]) == (6, 2)

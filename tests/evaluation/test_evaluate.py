@@ -176,7 +176,7 @@ def test_the_commands_print_a_table_or_json_and_write_files(
     ("arguments", "reason"),
     [
         (["--factor", "1"], "expected an integer from 2 to 2147483647, got '1'"),
-        (["--method", "rife"], "invalid choice: 'rife'"),
+        (["--method", "rife"], "'rife' is not one of duplicate"),
         (["--write", "report.txt"], "must end in .json or .parquet"),
         (["--write", "/nowhere/report.json"], "no such folder: /nowhere"),
         (["--max-width", "wide"], "expected an integer from 16 to 2147483647, got 'wide'"),
