@@ -32,6 +32,7 @@ from slomo_batch.media.packets import ArchivedPacket, StreamHeader, from_av
 from slomo_batch.media.pcm import PcmFormat, PcmTrack, fit_length, frame_from_block, resample_audio
 from slomo_batch.media.subtitles import SubtitleTiming, subtitle_track
 from slomo_batch.media.time_stretch import Block, stretch
+from slomo_batch.plan.carriage import audio_name
 from slomo_batch.plan.containers import AudioEncoder, Container
 
 Mode = Literal["keep", "stretch", "resample", "drop"]
@@ -149,7 +150,7 @@ def _subtitles(
 def _track(spec: _AudioSpec, place: int, header: StreamHeader, disposition: tuple[str, ...]) -> MadeTrack | str:
     """The output's track for a track of the source, or a note that says why there is none."""
     packets = partial(packets_of, spec.source, place)
-    name = f"audio track {place + 1}" + (f" ({header.language})" if header.language else "")
+    name = audio_name(place + 1, header.language)
     is_copied = spec.mode == "keep" and not spec.is_cut
     if is_copied and _is_stated(header) and header.codec in spec.container.copied_audio:
         return replace(_copied(spec, name, header, packets()), disposition=disposition)

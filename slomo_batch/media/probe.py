@@ -26,7 +26,6 @@ from slomo_batch.media.deinterlace import can_deinterlace
 from slomo_batch.media.demux import find_covers, main_video, may_be_cover, open_source
 from slomo_batch.media.frames import planar_format_name
 from slomo_batch.media.index import PacketIndex, ZeroFilledFile, has_whole_moov, index_from_moov, index_from_packets
-from slomo_batch.media.joined_avi import joined_avi_note
 from slomo_batch.media.metadata_reading import metadata_of
 from slomo_batch.media.packet_notes import packet_notes
 from slomo_batch.media.packets import sample_aspect_ratio_of, stream_header
@@ -35,9 +34,9 @@ from slomo_batch.media.picture_properties import is_full_range
 from slomo_batch.media.reader import RangeReader
 from slomo_batch.media.scan_samples import LaterWindows
 from slomo_batch.media.side_data_reading import side_data_of
-from slomo_batch.media.stated_length import StatedLength, stated_length_note
+from slomo_batch.media.stated_length import StatedLength
 from slomo_batch.media.tracks import notes_on_lost_tracks, tracks_of
-from slomo_batch.media.unread_tail import unread_tail_note
+from slomo_batch.media.unread_parts import ReadPart, completed
 from slomo_batch.picture import PIXEL_FORMATS
 from slomo_batch.plan.scan import ScanEvidence, decide_scan
 from slomo_batch.records import AudioTrack, ColorFacts, FieldOrder, Scan, VideoFacts
@@ -82,7 +81,8 @@ def probe(reader: RangeReader, name: str, scan: ScanSetting = "auto", deinterlac
         raise SourceUnreadable("the file is empty", where=name)
     with reading(reader, name):
         asked = _Asked(name, scan, deinterlace)
-        return _with_notes(_probe_from_moov(reader, asked) or _probe_from_packets(reader, asked), reader)
+        made, read = _probe_from_moov(reader, asked) or _probe_from_packets(reader, asked)
+        return replace(made, facts=completed(made.facts, reader, read))
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,28 +94,7 @@ class _Asked:
     deinterlace: Deinterlace
 
 
-@dataclass(frozen=True, slots=True)
-class _Read:
-    """The probe, the end of the last video packet in bytes, the number of the video track, and its length."""
-
-    probe: Probe
-    end_byte: int
-    track: int
-    length: StatedLength
-
-
-def _with_notes(read: _Read, reader: RangeReader) -> Probe:
-    """The probe, with notes on what the header states or the file holds, and FFmpeg does not read."""
-    facts = read.probe.facts
-    notes = (
-        stated_length_note(reader, read.length),
-        unread_tail_note(reader, facts.container, read.end_byte, read.track),
-        joined_avi_note(reader, facts.container, has_audio=bool(facts.audio)),
-    )
-    return replace(read.probe, facts=replace(facts, oddities=(*facts.oddities, *filter(None, notes))))
-
-
-def _probe_from_moov(reader: RangeReader, asked: _Asked) -> _Read | None:
+def _probe_from_moov(reader: RangeReader, asked: _Asked) -> tuple[Probe, ReadPart] | None:
     """Like _probe_from_packets, from the moov; None if the moov is not sufficient."""
     name = asked.name
     if not has_whole_moov(reader, name):
@@ -137,7 +116,7 @@ def _probe_from_moov(reader: RangeReader, asked: _Asked) -> _Read | None:
         return _probed(container, video, found, copy_check, asked)
 
 
-def _probe_from_packets(reader: RangeReader, asked: _Asked) -> _Read:
+def _probe_from_packets(reader: RangeReader, asked: _Asked) -> tuple[Probe, ReadPart]:
     with open_source(reader) as container, reader.reading_ahead():
         video = main_video(container, asked.name)
         if not may_be_cover(container, video):
@@ -151,7 +130,7 @@ def _probe_from_packets(reader: RangeReader, asked: _Asked) -> _Read:
 
 def _probe_all_packets(
     container: InputContainer, video: VideoStream, reader: RangeReader, asked: _Asked, *, num_covers: int = 0
-) -> _Read:
+) -> tuple[Probe, ReadPart]:
     check_picture_size(video.width, video.height, asked.name)
     copy_check, windows = CopyCheck(video), LaterWindows(video, reader.size_bytes)
     found = index_from_packets(container, video, copy_check.add, asked.name, windows.add)
@@ -169,7 +148,7 @@ def _probed(
     asked: _Asked,
     *,
     num_covers: int = 0,
-) -> _Read:
+) -> tuple[Probe, ReadPart]:
     name = asked.name
     if found.index.joins:
         copy_check.truncate(found.index.joins[0].first_packet)
@@ -188,7 +167,7 @@ def _probed(
             - {planar_format_name(copy_check.first_frame.format.name)}
         )
     )
-    tracks = tracks_of(container, video)
+    tracks, first_frame_s = tracks_of(container, video), int(index.frame_pts[0]) * index.time_base
     oddities = (
         *(f"the pixel format changes midway: {form} is converted" for form in converted),
         *scan_notes,
@@ -218,11 +197,16 @@ def _probed(
         part_starts=tuple(start * scan.frames_per_picture for start in index.part_starts),
         converted_formats=converted,
         side_data=side_data_of(video, copy_check.first_frame, name),
-        metadata=metadata_of(container, video, int(index.frame_pts[0]) * index.time_base),
+        metadata=metadata_of(container, video, first_frame_s),
         oddities=oddities,
     )
-    made = Probe(facts=facts, index=index, timeline=timeline)
-    return _Read(made, found.end_byte, video.id, StatedLength.of(container, video, found))
+    read = ReadPart(
+        end_byte=found.end_byte,
+        track=video.id,
+        first_frame_s=first_frame_s,
+        length=StatedLength.of(container, video, found),
+    )
+    return Probe(facts=facts, index=index, timeline=timeline), read
 
 
 # ---- what is refused -----------------------------------------------------------------------------------------------

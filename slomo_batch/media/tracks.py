@@ -1,7 +1,8 @@
 """List the tracks of a source, and say which of them the output cannot get."""
 
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
+from fractions import Fraction
 
 from av.container import InputContainer
 from av.stream import DataStream, Disposition, Stream
@@ -21,11 +22,12 @@ DAMAGED_HEADER = "damaged header"
 
 def tracks_of(container: InputContainer, main_video: VideoStream) -> tuple[Track, ...]:
     """All streams but the main video, in file order."""
-    return tuple(_track(stream) for stream in container.streams if stream is not main_video)
+    starts = [chapter["start"] * (chapter["time_base"] or Fraction(0)) for chapter in container.chapters()]
+    return tuple(_track(stream, starts) for stream in container.streams if stream is not main_video)
 
 
-def _track(stream: Stream) -> Track:
-    obstacle = _obstacle(stream)
+def _track(stream: Stream, chapter_starts: Collection[Fraction]) -> Track:
+    obstacle = "" if _has_chapters(stream, chapter_starts) else _obstacle(stream)
     language, title = stream.language or "", stream.metadata.get("title", "")
     disposition = tuple(str(flag.name) for flag in stream.disposition)
     if stream.type == "audio" and not obstacle:
@@ -48,6 +50,14 @@ def _track(stream: Stream) -> Track:
         disposition=disposition,
         obstacle=obstacle,
     )
+
+
+def _has_chapters(stream: Stream, starts: Collection[Fraction]) -> bool:
+    """Whether this is the track of an MP4 or MOV that stores its chapters, which begin at these seconds. They are
+    kept as chapters."""
+    if stream.type != "data" or not starts:
+        return False
+    return [entry.timestamp * (stream.time_base or 0) for entry in stream.index_entries] == starts
 
 
 def _obstacle(stream: Stream) -> str:

@@ -7,7 +7,7 @@ from fractions import Fraction
 from slomo_batch.metadata import Chapter, FileMetadata, Tags
 from slomo_batch.plan.codecs import ENCODERS
 from slomo_batch.plan.containers import Container, container_of
-from slomo_batch.plan.subtitles import subtitle_losses
+from slomo_batch.plan.subtitles import subtitle_codec, subtitle_losses, subtitle_name, subtitles_of
 from slomo_batch.plan.timecode import timecode_at, timecode_refusal
 from slomo_batch.records import ColorFacts, Track, VideoPlan
 from slomo_batch.side_data import SideData
@@ -28,6 +28,7 @@ def losses(plan: VideoPlan, output_color: ColorFacts) -> tuple[str, ...]:
         *_side_data_losses(plan.facts.side_data, container),
         *_attachment_losses(plan.facts.other_tracks, container),
         *subtitle_losses(plan.facts, container),
+        *_purpose_losses(plan, container),
         *_metadata_losses(plan),
     )
 
@@ -83,6 +84,30 @@ def _attachment_losses(tracks: Sequence[Track], container: Container) -> Iterato
         if number:
             plural = "s" * (number > 1)
             yield f"{number} {what}{plural} not kept: {container.suffix} does not store {what}s, {where}"
+
+
+# ---- what tracks are for -------------------------------------------------------------------------------------------
+
+
+def _purpose_losses(plan: VideoPlan, container: Container) -> Iterator[str]:
+    has_audio = plan.request.settings.audio != "drop"
+    for number, audio in enumerate(plan.facts.audio if has_audio else (), 1):
+        yield from _lost_purposes(audio, audio_name(number, audio.language), container.purposes, container)
+    kept = container.purposes | container.subtitle_purposes
+    for number, text in enumerate(subtitles_of(plan.facts), 1):
+        if subtitle_codec(text.codec, container):
+            yield from _lost_purposes(text, subtitle_name(number, text.language), kept, container)
+
+
+def audio_name(number: int, language: str) -> str:
+    """Return the name of an audio track in notes; `number` counts from 1."""
+    return f"audio track {number}" + (f" ({language})" if language else "")
+
+
+def _lost_purposes(track: Track, name: str, kept: frozenset[str], container: Container) -> Iterator[str]:
+    lost = [purpose.replace("_", " ") for purpose in track.disposition if purpose not in kept]
+    if lost:
+        yield f"{name} is no longer marked as {', '.join(lost)}: {container.suffix} does not store this"
 
 
 # ---- metadata ------------------------------------------------------------------------------------------------------

@@ -142,6 +142,10 @@ class Container:
     """Codecs of subtitle tracks that can be copied, by FFmpeg's names."""
     text_subtitles: str
     """Codec that subtitles in another text codec are converted to."""
+    purposes: frozenset[str]
+    """What a track can be for (`Track.disposition`)."""
+    subtitle_purposes: frozenset[str] = frozenset()
+    """The same for subtitle tracks, beside `purposes`."""
     has_exact_times: bool
     """True for the family of MP4: times are exact to the tick, the index is at the front, and an edit list states the
     delay of audio. False for that of Matroska: times are rounded to milliseconds, and each audio track's header states
@@ -192,6 +196,13 @@ _PCM = frozenset({"pcm_s16le", "pcm_s16be", "pcm_s24le", "pcm_s24be", "pcm_s32le
 _HEVC_TAG: Mapping[Codec, str] = {"hevc": "hvc1"}
 """Apple's players open HEVC with this tag only."""
 
+_MP4_PURPOSES = frozenset(
+    {
+        *("default", "dub", "comment", "forced"),
+        *("hearing_impaired", "visual_impaired", "captions", "descriptions"),
+    }
+)
+_MKV_PURPOSES = frozenset({"default", "dub", "original", "comment", "forced", "hearing_impaired", "visual_impaired"})
 _MOV_TAGS = frozenset(
     {"title", "artist", "album", "date", "comment", "genre", "copyright", "location", "creation_time"}
 )
@@ -210,6 +221,7 @@ _TABLE = (
         copied_audio=_COMPRESSED,
         copied_subtitles=frozenset({"mov_text"}),
         text_subtitles="mov_text",
+        purposes=_MP4_PURPOSES,
         has_exact_times=True,
         plain_tags=_MP4_TAGS,
         keeps_covers=True,
@@ -224,6 +236,7 @@ _TABLE = (
         copied_audio=(_COMPRESSED | _PCM) - {"flac", "opus"},
         copied_subtitles=frozenset({"mov_text"}),
         text_subtitles="mov_text",
+        purposes=frozenset({"default"}),
         has_exact_times=True,
         states_geometry=False,  # FFmpeg writes only the boxes of Apple's spatial video
         plain_tags=_MOV_TAGS | {"make", "model"},
@@ -238,6 +251,8 @@ _TABLE = (
         lossless_audio=FLAC,
         copied_subtitles=frozenset({"subrip", "ass", "webvtt", "hdmv_pgs_subtitle", "dvd_subtitle", "dvb_subtitle"}),
         text_subtitles="subrip",
+        purposes=_MKV_PURPOSES,
+        subtitle_purposes=frozenset({"descriptions"}),
         has_exact_times=False,
         max_rate=Fraction(1000),  # beyond it, two frames would have the same time
         keeps_stream_tags=True,
@@ -255,6 +270,8 @@ _TABLE = (
         lossy_audio=OPUS,
         copied_subtitles=frozenset({"webvtt"}),
         text_subtitles="webvtt",
+        purposes=frozenset({"default", "forced"}),
+        subtitle_purposes=frozenset({"captions", "descriptions", "metadata"}),
         lossless_audio=OPUS,
         has_exact_times=False,
         max_rate=Fraction(1000),

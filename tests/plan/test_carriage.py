@@ -2,19 +2,23 @@
 
 from dataclasses import replace
 from fractions import Fraction
+from pathlib import Path
 from typing import Any
 
+import av
 import pytest
+from av.stream import Disposition
 
 from slomo_batch.metadata import NO_METADATA, Chapter, FileMetadata
 from slomo_batch.plan.carriage import attachments_for, losses, metadata_for
 from slomo_batch.plan.containers import CONTAINERS
 from slomo_batch.plan.stored_plan import StoredPlan
-from slomo_batch.records import Track, VideoPlan
+from slomo_batch.records import AudioTrack, Track, VideoPlan
 from slomo_batch.side_data import Projection, SideData
 from slomo_batch.timeline.ramp import SpeedPart
 from slomo_batch.timeline.retiming import OutputGrid
 from slomo_batch.uri import Uri
+from tests.clips.film import AudioTone, add_audio, audio_packets
 from tests.stored_examples import EXAMPLES
 
 EXAMPLE = next(record for record in EXAMPLES.values() if isinstance(record, StoredPlan)).plan
@@ -22,6 +26,7 @@ CHAPTERS = tuple(
     Chapter(start_s=Fraction(start), end_s=Fraction(start + 2), tags=(("title", f"from {start} s"),))
     for start in (-1, 1, 3, 9)
 )
+NOT_IN_MOV = ": .mov does not store this"
 COVER = Track(stream_index=2, kind="video", codec="mjpeg", disposition=("attached_pic",))
 FONT = Track(stream_index=3, kind="attachment", codec="")
 
@@ -135,3 +140,45 @@ def test_geometry_that_mov_does_not_store_is_named() -> None:
     ):
         film = plan(suffix)
         assert lost(replace(film, facts=replace(film.facts, side_data=sphere))) == expected
+
+
+@pytest.mark.parametrize(
+    ("suffix", "expected"),
+    [
+        (".mkv", []),
+        (".mp4", ["audio track 2 (deu) is no longer marked as original: .mp4 does not store this"]),
+        (
+            ".mov",
+            [
+                f"audio track 2 (deu) is no longer marked as comment, hearing impaired, original{NOT_IN_MOV}",
+                f"subtitle track 1 is no longer marked as forced{NOT_IN_MOV}",
+            ],
+        ),
+    ],
+)
+def test_purposes_of_tracks_are_named_where_the_container_does_not_store_them(suffix: str, expected: list[str]) -> None:
+    audio = AudioTrack(stream_index=1, codec="aac", sample_rate=48_000, layout="mono")
+    comments = replace(audio, language="deu", disposition=("comment", "hearing_impaired", "original"))
+    text = Track(stream_index=4, kind="subtitle", codec="subrip", disposition=("default", "forced"))
+    film = plan(suffix, NO_METADATA, text)
+    film = replace(film, facts=replace(film.facts, audio=(audio, comments)))
+    assert [note for note in losses(film, film.facts.color) if "marked" in note] == expected
+    settings = replace(film.request.settings, audio="drop")
+    silent = replace(film, request=replace(film.request, settings=settings))
+    assert [note for note in losses(silent, film.facts.color) if "marked" in note] == expected[1:]
+
+
+@pytest.mark.parametrize("suffix", CONTAINERS)
+def test_a_container_keeps_the_purposes_that_it_is_said_to_store(suffix: str, tmp_path: Path) -> None:
+    container = CONTAINERS[suffix]
+    names = sorted({"default", "dub", "original", "comment", "forced", "hearing_impaired", "visual_impaired"})
+    path, tone = tmp_path / f"film{suffix}", AudioTone(codec=container.lossy_audio.name, sample_rate=48_000)
+    with av.open(str(path), "w", format=container.muxer) as out:
+        tracks = [add_audio(out, tone) for _ in names]
+        for name, track in zip(names, tracks, strict=True):
+            track.disposition = Disposition[name]
+        for track in tracks:
+            out.mux(list(audio_packets(track, tone, duration_s=0.1)))
+    with av.open(str(path)) as found:
+        kept = {name for name, track in zip(names, found.streams, strict=True) if track.disposition & Disposition[name]}
+    assert kept == container.purposes & set(names)
