@@ -3,6 +3,7 @@
 import argparse
 import os
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, get_args
 
@@ -14,10 +15,10 @@ from slomo_batch.sanitize import one_line, sanitize_json
 from slomo_batch.settings import Precision
 
 if TYPE_CHECKING:
+    from slomo_batch.evaluation.collector import FrameCollector
     from slomo_batch.evaluation.lpips import Lpips
     from slomo_batch.evaluation.methods import OpenMethod
     from slomo_batch.evaluation.report import Report
-    from slomo_batch.evaluation.worst_frames import WorstFrames
 
 
 MAX_LEVELS = 8
@@ -45,6 +46,7 @@ def _add_evaluate(commands: Commands) -> None:
         help="video files or s3:// URIs; or one folder with a data set in its published layout",
     )
     _add_methods(parser, "--method")
+    parser.set_defaults(page=None)
     _add_ladder(parser, LADDER, with_factors=True)
     sets = parser.add_argument_group("data sets")
     names = ", ".join(DATASETS)
@@ -65,7 +67,12 @@ def _add_compare(commands: Commands) -> None:
     parser.set_defaults(layout=None, cases=None)
     _add_methods(parser, "--methods")
     _add_ladder(parser, COMPARISON, with_factors=False)
-    _add_answer(parser)
+    _add_answer(parser).add_argument(
+        "--page",
+        metavar="FILE",
+        type=_page_file,
+        help="write a page for a browser that shows the frames of the methods side by side, as .html",
+    )
 
 
 def _add_methods(parser: argparse.ArgumentParser, flag: str) -> None:
@@ -139,7 +146,7 @@ def _add_ladder(parser: argparse.ArgumentParser, defaults: dict[str, Any], *, wi
     )
 
 
-def _add_answer(parser: argparse.ArgumentParser) -> None:
+def _add_answer(parser: argparse.ArgumentParser) -> argparse._ArgumentGroup:
     group = parser.add_argument_group("results")
     group.add_argument(
         "--lpips",
@@ -166,12 +173,21 @@ def _add_answer(parser: argparse.ArgumentParser) -> None:
     group.add_argument(
         "--json", action="store_true", help="print one JSON object to standard output instead of a table"
     )
+    return group
 
 
 def _report_file(text: str) -> Path:
+    return _file_of_kind(text, ".json", ".parquet")
+
+
+def _page_file(text: str) -> Path:
+    return _file_of_kind(text, ".html")
+
+
+def _file_of_kind(text: str, *suffixes: str) -> Path:
     path = Path(text)
-    if path.suffix not in {".json", ".parquet"}:
-        raise argparse.ArgumentTypeError(f"the name must end in .json or .parquet, got {text!r}")
+    if path.suffix not in suffixes:
+        raise argparse.ArgumentTypeError(f"the name must end in {' or '.join(suffixes)}, got {text!r}")
     if not path.absolute().parent.is_dir():
         raise argparse.ArgumentTypeError(f"no such folder: {path.absolute().parent}")
     return path
@@ -189,19 +205,25 @@ def _pictures_folder(text: str) -> Path:
 
 
 def _evaluate(options: argparse.Namespace) -> int:
-    from slomo_batch.evaluation.tables import format_tables  # noqa: PLC0415 loads torch
+    from slomo_batch.evaluation.compare_page import PageFrames, compare_page  # noqa: PLC0415 loads torch
+    from slomo_batch.evaluation.tables import format_tables  # noqa: PLC0415
     from slomo_batch.evaluation.worst_frames import WorstFrames  # noqa: PLC0415
     from slomo_batch.serialization import to_json  # noqa: PLC0415
 
     folder = _folder(options)
     worst = WorstFrames() if options.worst else None
-    report = _of_clips(options, worst) if folder is None else _of_set(options, folder, worst)
+    frames = PageFrames() if options.page else None
+    collectors = [collector for collector in (worst, frames) if collector is not None]
+    report = _of_clips(options, collectors) if folder is None else _of_set(options, folder, collectors)
     for path in options.files:
         _write_report(path, report)
     for line in [sanitize_json(to_json(report).decode())] if options.json else map(one_line, format_tables(report)):
         sys.stdout.write(line + "\n")
     if worst:
         worst.write(options.worst)
+    if frames:
+        _write(options.page, compare_page(report, frames).encode())
+        _told(f"page: {options.page}")
     return 0
 
 
@@ -229,7 +251,7 @@ def _is_folder(place: str) -> bool:
         raise ManifestError(f"cannot be read: {error.strerror}", where=place) from error
 
 
-def _of_clips(options: argparse.Namespace, worst: "WorstFrames | None") -> "Report":
+def _of_clips(options: argparse.Namespace, collectors: "Sequence[FrameCollector]") -> "Report":
     from slomo_batch.evaluation.evaluate import evaluate_clips  # noqa: PLC0415
     from slomo_batch.evaluation.report import ClipProtocol  # noqa: PLC0415
 
@@ -243,11 +265,11 @@ def _of_clips(options: argparse.Namespace, worst: "WorstFrames | None") -> "Repo
         cuts=asked["cuts"],
     )
     return evaluate_clips(
-        options.inputs, _methods(options), protocol, lpips=_lpips(options), worst=worst, on_progress=_told
+        options.inputs, _methods(options), protocol, lpips=_lpips(options), collectors=collectors, on_progress=_told
     )
 
 
-def _of_set(options: argparse.Namespace, folder: Path, worst: "WorstFrames | None") -> "Report":
+def _of_set(options: argparse.Namespace, folder: Path, collectors: "Sequence[FrameCollector]") -> "Report":
     from slomo_batch.evaluation.evaluate import evaluate_dataset  # noqa: PLC0415
 
     dataset = DATASETS[options.layout] if options.layout else detect_dataset(folder)
@@ -257,7 +279,7 @@ def _of_set(options: argparse.Namespace, folder: Path, worst: "WorstFrames | Non
         _methods(options),
         num_cases=options.cases,
         lpips=_lpips(options),
-        worst=worst,
+        collectors=collectors,
         on_progress=_told,
     )
 
@@ -288,7 +310,10 @@ def _write_report(path: Path, found: "Report") -> None:
     from slomo_batch.evaluation.scores_table import scores_parquet  # noqa: PLC0415 loads pyarrow
     from slomo_batch.serialization import to_json  # noqa: PLC0415
 
-    data = to_json(found) if path.suffix == ".json" else scores_parquet(score_rows(found))
+    _write(path, to_json(found) if path.suffix == ".json" else scores_parquet(score_rows(found)))
+
+
+def _write(path: Path, data: bytes) -> None:
     try:
         path.write_bytes(data)
     except OSError as error:

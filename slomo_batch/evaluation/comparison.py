@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 from statistics import fmean
 from time import perf_counter
 
+from slomo_batch.evaluation.collector import FrameCollector
 from slomo_batch.evaluation.datasets.dataset import EvaluatorName
 from slomo_batch.evaluation.eval_pairs import EvalPair, Rgb
 from slomo_batch.evaluation.evaluators import EVALUATORS, measure_frame
@@ -13,7 +14,6 @@ from slomo_batch.evaluation.lpips import Lpips
 from slomo_batch.evaluation.methods import OpenMethod, SizeSettings
 from slomo_batch.evaluation.report import FrameScore, Score, mean_or_none
 from slomo_batch.evaluation.rgb8 import to_tensor, to_uint8
-from slomo_batch.evaluation.worst_frames import WorstFrames
 from slomo_batch.interpolators.contract import Frame, Held, make_frames_on_cpu
 from slomo_batch.interpolators.duplicate import nearest_frames
 
@@ -30,16 +30,16 @@ class _MethodResult:
 
 
 class Comparison:
-    """Measures some methods with some evaluators; the first evaluator ranks the worst frames."""
+    """Measures some methods with some evaluators; the collectors get the scores of the first evaluator."""
 
     def __init__(
         self,
         methods: Sequence[OpenMethod],
         evaluators: Sequence[EvaluatorName],
         lpips: Lpips | None = None,
-        worst: WorstFrames | None = None,
+        collectors: Sequence[FrameCollector] = (),
     ) -> None:
-        self._methods, self._evaluators, self._lpips, self._worst = methods, evaluators, lpips, worst
+        self._methods, self._evaluators, self._lpips, self._collectors = methods, evaluators, lpips, collectors
         self._results: dict[tuple[str, int], list[_MethodResult]] = {}
         self.context = max(method.context for method in methods)
 
@@ -58,9 +58,9 @@ class Comparison:
             for step, frame in enumerate(made):
                 predicted = pair.pair[frame is Held.SECOND] if isinstance(frame, Held) else to_uint8(frame)
                 self._measure(result, pair, step, predicted, stats, is_held=is_held)
-                if self._worst and not is_held:
-                    newest = result.frames[self._evaluators[0]][-1]
-                    self._worst.add(method.entry.label, f"{name} {factor}x", pair, predicted, newest)
+                newest = result.frames[self._evaluators[0]][-1]
+                for collector in self._collectors:
+                    collector.add(method.entry.label, f"{name} {factor}x", pair, predicted, newest)
 
     def _measure(
         self,

@@ -9,6 +9,7 @@ from pathlib import Path
 
 from slomo_batch import __version__
 from slomo_batch.errors import SourceUnreadable, SourceUnsupported
+from slomo_batch.evaluation.collector import FrameCollector
 from slomo_batch.evaluation.comparison import Comparison
 from slomo_batch.evaluation.datasets.dataset import BenchmarkCase, Dataset, load_cases
 from slomo_batch.evaluation.eval_pairs import Rgb, eval_pairs, select_frames
@@ -17,7 +18,6 @@ from slomo_batch.evaluation.methods import OpenMethod
 from slomo_batch.evaluation.pictures import load_case
 from slomo_batch.evaluation.report import ClipProtocol, DatasetProtocol, Report, Score
 from slomo_batch.evaluation.ssim import RADIUS
-from slomo_batch.evaluation.worst_frames import WorstFrames
 from slomo_batch.interpolators.cut_detection import CONTEXT, PairKind, classify_pair
 from slomo_batch.interpolators.device import builds, device_name
 from slomo_batch.interpolators.pixel_revision import PIXEL_REVISION
@@ -44,7 +44,7 @@ def evaluate_clips(
     protocol: ClipProtocol,
     *,
     lpips: Lpips | None = None,
-    worst: WorstFrames | None = None,
+    collectors: Sequence[FrameCollector] = (),
     on_progress: OnProgress,
 ) -> Report:
     """Evaluate every method on every clip at every factor.
@@ -54,7 +54,7 @@ def evaluate_clips(
         methods: the methods to compare.
         protocol: which frames are used.
         lpips: measures LPIPS too, if given.
-        worst: collects the worst frames, if given.
+        collectors: look at every predicted frame.
         on_progress: called before each clip and factor.
 
     Raises:
@@ -63,7 +63,7 @@ def evaluate_clips(
         StorageError: a store does not respond.
     """
     check_readable(map(Uri.parse, uris), partial(locate, s3=S3Options()))
-    comparison = Comparison(methods, ("ladder",), lpips, worst)
+    comparison = Comparison(methods, ("ladder",), lpips, collectors)
     for uri, name in _clip_names(uris).items():
         for factor in protocol.factors:
             on_progress(f"{uri} at {factor}x")
@@ -129,7 +129,7 @@ def evaluate_dataset(
     *,
     num_cases: int | None = None,
     lpips: Lpips | None = None,
-    worst: WorstFrames | None = None,
+    collectors: Sequence[FrameCollector] = (),
     on_progress: OnProgress,
 ) -> Report:
     """Evaluate every method on the cases of a data set.
@@ -140,7 +140,7 @@ def evaluate_dataset(
         methods: the methods to compare.
         num_cases: at most this many cases of each part, evenly spaced; None: all.
         lpips: measures LPIPS too, if given.
-        worst: collects the worst frames, if given.
+        collectors: look at every predicted frame.
         on_progress: called before some of the cases.
 
     Raises:
@@ -149,7 +149,7 @@ def evaluate_dataset(
     """
     there = load_cases(dataset, folder)
     selected = select_evenly(there, num_cases)
-    comparison = Comparison(methods, dataset.evaluators, lpips, worst)
+    comparison = Comparison(methods, dataset.evaluators, lpips, collectors)
     reported = {1, *range(0, len(selected), -(-len(selected) // NUM_PROGRESS_LINES)), len(selected)}
     for number, case in enumerate(selected, start=1):
         if number in reported:

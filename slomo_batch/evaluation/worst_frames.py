@@ -54,7 +54,7 @@ class WorstFrames:
             score: the number and the PSNR of this frame.
         """
         strips = self._strips.setdefault(label, [])
-        if score.psnr_db is None or math.isinf(score.psnr_db):
+        if score.held or score.psnr_db is None or math.isinf(score.psnr_db):
             return
         if len(strips) == self._num and score.psnr_db >= -strips[0].minus_db:
             return

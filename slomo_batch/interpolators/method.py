@@ -130,5 +130,7 @@ class Method:
     """Number of source frames that the method reads beyond a pair, on either side."""
     weights: MethodWeights | None = None
     """None if the method has no weights."""
+    about: str = ""
+    """Two sentences for a person: how it makes a frame, and where it fails."""
     pixel_version: int = 1
     """Raised with every change that changes a pixel. Frames of two versions are never joined."""

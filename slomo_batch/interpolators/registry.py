@@ -56,11 +56,37 @@ def _open_superslomo(spec: InterpolatorSpec) -> "AnyInterpolator":
 BUILT_IN: Mapping[str, Method] = {
     method.name: method
     for method in (
-        Method(name="duplicate", open=_open_duplicate),
-        Method(name="blend", open=_open_blend),
-        Method(name="mci", open=_open_mci, context=1),
-        Method(name="flow", open=_open_flow),
-        Method(name="superslomo", open=_open_superslomo, weights=WEIGHTS),
+        Method(
+            name="duplicate",
+            open=_open_duplicate,
+            about="Frame sampling: shows the nearest source frame again. Nothing is invented, and motion stutters.",
+        ),
+        Method(
+            name="blend",
+            open=_open_blend,
+            about="A cross-fade of the two source frames. Still parts are exact, and all that moves is seen twice.",
+        ),
+        Method(
+            name="mci",
+            open=_open_mci,
+            context=1,
+            about="Motion-compensated blocks: moves each block along its motion. Blocks tear at the edges of objects, "
+            "and fine or repeating patterns jump.",
+        ),
+        Method(
+            name="flow",
+            open=_open_flow,
+            about="Optical flow: finds the motion of every pixel and moves both source frames toward the instant. "
+            "Smooth motion is followed well; what one object hides or uncovers of another is smeared.",
+        ),
+        Method(
+            name="superslomo",
+            open=_open_superslomo,
+            weights=WEIGHTS,
+            about="Super SloMo: a network estimates the flow between the frames, a second one refines it for each "
+            "instant and predicts which pixels are visible in which frame. It handles uncovered background best; "
+            "very fast motion, thin and repeating structures are softened or bent.",
+        ),
     )
 }
 """By name, the simplest first. PIXEL_REVISION is the version of their pixels."""

@@ -26,7 +26,7 @@ def test_psnr_and_strips_of_every_method(scene: str, tmp_path: Path) -> None:
     protocol = ClipProtocol(skip=0, frames=None, max_width=None, factors=(2,), cuts="ignore")
     worst = WorstFrames(num=1)
     clip = write_scene(scene, tmp_path)
-    report = evaluate_clips([str(clip)], opened, protocol, worst=worst, on_progress=lambda _: None)
+    report = evaluate_clips([str(clip)], opened, protocol, collectors=[worst], on_progress=lambda _: None)
     worst.write(Path(os.environ.get("SLOMO_STRIPS", tmp_path)) / scene)
     print("\n", *format_tables(report), sep="\n")  # noqa: T201 the product of a benchmark
     by_label = {score.entry.label: score.psnr_db or 0 for score in report.scores}

@@ -7,7 +7,12 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from slomo_batch.evaluation.compare_page import PageFrames, compare_page
+from slomo_batch.evaluation.evaluate import evaluate_clips
+from slomo_batch.evaluation.methods import OpenMethod, method_choices
+from slomo_batch.evaluation.report import ClipProtocol
 from slomo_batch.report.pages.job_page import job_page
+from tests.interpolators.footage import real_clip
 from tests.report.pages.ledgers import archive_ledger
 
 if TYPE_CHECKING:
@@ -51,6 +56,18 @@ def browser() -> "Iterator[Browser]":
 def report(tmp_path_factory: pytest.TempPathFactory) -> Path:
     path = tmp_path_factory.mktemp("pages") / "report.html"
     path.write_text(job_page(archive_ledger(200), state="finished", num_videos=200, retry=RETRY), "utf-8")
+    return path
+
+
+@pytest.fixture(scope="module")
+def comparison(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The page of duplicate and blend on 25 real frames."""
+    frames, path = PageFrames(), tmp_path_factory.mktemp("pages") / "compare.html"
+    protocol = ClipProtocol(skip=0, frames=25, max_width=320, factors=(2,), cuts="hold")
+    opened = [OpenMethod(one, precision="fp32", threads=1) for one in method_choices(["duplicate", "blend"], [], None)]
+    clip = str(real_clip("bikes"))
+    report = evaluate_clips([clip], opened, protocol, collectors=[frames], on_progress=lambda _: None)
+    path.write_text(compare_page(report, frames), "utf-8")
     return path
 
 
@@ -162,3 +179,54 @@ def test_ten_thousand_videos_open_within_two_seconds(browser: "Browser", tmp_pat
         tab.check()
         page.close()
     assert min(took_ms) < 2000
+
+
+# ---- a comparison ----------------------------------------------------------------------------------------------------
+
+
+def test_pictures_are_compared_by_dragging_keys_and_curves(browser: "Browser", comparison: Path) -> None:
+    page = browser.new_page(viewport={"width": 1200, "height": 1400})
+    tab = Tab(page, comparison)
+    which = page.locator("#which")
+    assert which.inner_text().endswith(" dB")
+    slider = page.locator("#slider")
+    box = slider.bounding_box()
+    assert box is not None
+    halves = page.screenshot(clip=box)
+    page.mouse.move(box["x"] + box["width"] / 2, box["y"] + 100)
+    page.mouse.down()
+    page.mouse.move(box["x"] + 50, box["y"] + 100, steps=5)
+    page.mouse.up()
+    assert page.screenshot(clip=box) != halves
+    first = which.inner_text()
+    page.keyboard.press("ArrowRight")
+    assert which.inner_text() != first
+    page.keyboard.press("1")
+    assert page.locator("#right").input_value() == "duplicate"
+    page.keyboard.press("2")
+    assert page.locator("#right").input_value() == "blend"
+    page.keyboard.press("d")
+    playwright.expect(page.locator("#difference-picture")).to_be_visible()
+    page.wait_for_function("document.getElementById('difference-picture').width === 320")
+    page.keyboard.press("d")
+    playwright.expect(slider).to_be_visible()
+    page.keyboard.press("z")
+    assert page.locator("#zoom").input_value() == "4"
+    over = page.locator("#curves .u-over")
+    page.select_option("#measure", label="SSIM")
+    box = over.bounding_box()
+    assert box is not None
+    page.mouse.click(box["x"] + 3, box["y"] + 20)
+    at_start = which.inner_text()
+    page.mouse.click(box["x"] + box["width"] - 3, box["y"] + 20)
+    assert which.inner_text() != at_start
+    tab.check()
+    page.close()
+
+
+def test_a_comparison_fits_a_phone(browser: "Browser", comparison: Path) -> None:
+    page = browser.new_page(viewport={"width": 390, "height": 800}, color_scheme="dark")
+    tab = Tab(page, comparison)
+    assert page.evaluate("document.documentElement.scrollWidth") <= 390
+    tab.check()
+    page.close()

@@ -191,7 +191,7 @@ def test_the_worst_frames_of_each_method_are_kept_as_pictures(fade: Path, tmp_pa
     worst = WorstFrames(num=3)
     opened = [OpenMethod(named, precision="fp32", threads=1) for named in (DUPLICATE, BLEND)]
     protocol = ClipProtocol(skip=0, frames=None, max_width=None, factors=(4,), cuts="ignore")
-    report = evaluate_clips([str(fade)], opened, protocol, worst=worst, on_progress=lambda _: None)
+    report = evaluate_clips([str(fade)], opened, protocol, collectors=[worst], on_progress=lambda _: None)
     worst.write(tmp_path / "made" / "worst")
     page = (tmp_path / "made" / "worst" / "index.md").read_text()
     # The middle one of the three frames is farthest from both frames that duplicate can show.
