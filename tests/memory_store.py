@@ -1,5 +1,6 @@
 """MemoryStore: objects in this process's memory, with the interface of ObjectStore."""
 
+import builtins
 import hashlib
 from collections.abc import Iterable, Iterator
 from pathlib import Path
@@ -70,6 +71,12 @@ class MemoryStore:
         with self._lock:
             found = sorted((key, data) for key, data in self._objects.items() if key.startswith(prefix))
         return (_describe(key, data) for key, data in found)
+
+    def folders(self, prefix: str) -> "builtins.list[str]":
+        """Names of the folders directly below a prefix."""
+        with self._lock:
+            below = [key.removeprefix(prefix) for key in self._objects if key.startswith(prefix)]
+        return sorted({key.partition("/")[0] for key in below if "/" in key})
 
     def delete(self, keys: Iterable[str]) -> None:
         """Delete these objects; missing ones are no error."""

@@ -4,6 +4,7 @@ Writes are atomic: data go to a temporary file in the same folder, are flushed t
 by a rename, or by a hard link if no existing file may be replaced.
 """
 
+import builtins
 import errno
 import hashlib
 import os
@@ -127,6 +128,16 @@ class LocalStore:
         if folder:
             checked_key(folder, self.root)
         return walk(self._root, prefix, enter, _is_temporary)
+
+    @_retried
+    def folders(self, prefix: str) -> "builtins.list[str]":
+        """Names of the folders directly below a prefix that ends in a slash, in order."""
+        folder = self._path(prefix.rstrip("/")) if prefix else self._root
+        try:
+            with os.scandir(folder) as entries:
+                return sorted(entry.name for entry in entries if entry.is_dir())
+        except (FileNotFoundError, NotADirectoryError):
+            return []
 
     @_retried
     def status(self, key: str) -> os.stat_result | None:

@@ -1,5 +1,6 @@
 """MeteredStore: wrap a store and count the bytes read and written, for one call and the threads that read for it."""
 
+import builtins
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -79,6 +80,10 @@ class MeteredStore:
     def list(self, prefix: str = "") -> Iterator[ObjectInfo]:
         """See ObjectStore."""
         return self._store.list(prefix)
+
+    def folders(self, prefix: str) -> "builtins.list[str]":
+        """See ObjectStore."""
+        return self._store.folders(prefix)
 
     def delete(self, keys: Iterable[str]) -> None:
         """See ObjectStore."""

@@ -7,6 +7,7 @@ back to learn what it did; it does not rely on the status code. Fingerprints are
 and ranged reads.
 """
 
+import builtins
 import os
 import random
 import re
@@ -131,6 +132,14 @@ class S3Store:
                 key = found["Key"].removeprefix(self._prefix)
                 if key and not key.endswith("/"):
                     yield ObjectInfo(key=key, size_bytes=found["Size"], fingerprint=_fingerprint(found))
+
+    def folders(self, prefix: str) -> "builtins.list[str]":
+        """Names of the common prefixes directly below a prefix that ends in a slash; one request per 1,000."""
+        below = self._prefix + prefix
+        pages = self._client.get_paginator("list_objects_v2").paginate(**self._common, Prefix=below, Delimiter="/")
+        with translate_errors(self.uri(prefix)):
+            found = [one["Prefix"] for page in pages for one in page.get("CommonPrefixes", ())]
+        return sorted(name.removeprefix(below).rstrip("/") for name in found)
 
     def _raise_get_error(self, key: str) -> None:
         """Raise the error of a GET: an error of HEAD has no body, so a missing key and a missing bucket look alike."""

@@ -1,5 +1,6 @@
 """ObjectStore: the interface of folders and S3."""
 
+import builtins
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -87,6 +88,12 @@ class ObjectStore(Protocol):
 
     def list(self, prefix: str = "") -> Iterator[ObjectInfo]:
         """Objects whose key starts with prefix, in key order. On S3 one request per 1,000."""
+
+    def folders(self, prefix: str) -> "builtins.list[str]":
+        """Names of the folders directly below a prefix that ends in a slash, in order, without listing their objects.
+
+        On S3 these are the common prefixes of keys.
+        """
 
     def delete(self, keys: Iterable[str]) -> None:
         """Delete objects. Missing objects are no error."""

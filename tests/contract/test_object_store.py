@@ -180,6 +180,14 @@ def test_a_listing_can_begin_anywhere_in_a_name(store: ObjectStore) -> None:
     assert keys(store, "nothing/") == keys(store, "jobs/a/1/x") == []
 
 
+def test_folders_are_the_names_directly_below_a_prefix(store: ObjectStore) -> None:
+    for key in ("jobs/b/x/1", "jobs/a.b/2", "jobs/file", "other/c/3"):
+        store.put(key, b"1")
+    assert store.folders("jobs/") == ["a.b", "b"]
+    assert store.folders("jobs/b/") == ["x"]
+    assert store.folders("none/") == []
+
+
 def test_an_unused_store_has_an_empty_listing(store: ObjectStore) -> None:
     assert keys(store) == []
 
