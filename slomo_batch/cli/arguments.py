@@ -113,6 +113,11 @@ def add_job(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "job", metavar="JOB", type=not_empty, help="a manifest file, or the name of a job together with --work"
     )
+    add_work(parser)
+
+
+def add_work(parser: argparse.ArgumentParser) -> None:
+    """Add --work."""
     parser.add_argument("--work", metavar="URI", default="", help="the work place (default: the manifest's)")
 
 

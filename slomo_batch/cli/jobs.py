@@ -91,6 +91,7 @@ def submit(manifest: "Manifest", options: argparse.Namespace, *, follow: bool) -
     result = json_line({"submission": submission_id, "began": began}) if options.json else submission_id
     sys.stdout.write(f"{result}\n")
     _print(f"submitted to {api.address}" if began else f"already running on {api.address}")
+    _print(f"to see its progress: slomo-batch logs {manifest.name} --follow --address {api.address}")
     return 0
 
 

@@ -1,11 +1,13 @@
 """Queries about a job that do not run it: its status, its timeline, and its garbage. Loads no torch."""
 
 from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import replace
 
 from slomo_batch.commands.gc import Garbage, delete_garbage, find_garbage
 from slomo_batch.errors import JobTaken, ManifestError, WorkDamaged
 from slomo_batch.manifest.schema import Manifest
+from slomo_batch.records import Published
 from slomo_batch.report.events import JobStatus
 from slomo_batch.report.ledger import LedgerTable, read_ledger
 from slomo_batch.report.trace import trace
@@ -40,6 +42,23 @@ def status(wanted: Manifest | str, work: str = "") -> JobStatus:
     if progress.state == "running" and not is_led(context.work, context.layout):
         return replace(progress, state="interrupted")
     return progress
+
+
+OUTPUTS_SHOWN = 10
+"""Outputs that `status` names."""
+
+
+def outputs_of(wanted: Manifest | str, work: str = "") -> tuple[int, list[str]]:
+    """The number of published outputs of a job, and the first OUTPUTS_SHOWN of them."""
+    context = open_context(environment_for(wanted, work))
+    layout = context.layout
+    keys = [found.key for found in context.work.list(layout.receipts) if parts_of(layout, "receipt", found.key)]
+    outputs = []
+    for key in keys[:OUTPUTS_SHOWN]:
+        with suppress(WorkDamaged):
+            published = committed(context.work, key, Published)
+            outputs += [published.output_uri] if published else []
+    return len(keys), sorted(outputs)
 
 
 def latest_progress(context: StepContext) -> JobStatus | None:

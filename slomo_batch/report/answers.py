@@ -1,4 +1,4 @@
-"""The answers of plan, status and gc, for a person or as JSON."""
+"""The answers of plan and gc, for a person or as JSON."""
 
 import sys
 from collections.abc import Iterable, Iterator, Sequence
@@ -6,7 +6,7 @@ from dataclasses import asdict
 from typing import Any, TextIO
 
 from slomo_batch.plan.s3_requests import PRICED, S3Requests, of_driving, price_usd
-from slomo_batch.report.events import JobStatus, PlanRow
+from slomo_batch.report.events import PlanRow
 from slomo_batch.report.units import counted, size, without_uri
 from slomo_batch.sanitize import json_line, one_line
 from slomo_batch.timeline.retiming import NOTABLE_FRAME_RATIO
@@ -81,23 +81,8 @@ def _plan_lines(rows: Sequence[PlanRow]) -> Iterator[str]:
         )
 
 
-def show_status(status: JobStatus, *, as_json: bool, stream: TextIO = sys.stdout) -> None:
-    """Show the state of a job."""
-    _print([json_line(asdict(status))] if as_json else _status_lines(status), stream)
-
-
-def _status_lines(status: JobStatus) -> Iterator[str]:
-    if not status.updated:
-        yield (
-            f"{status.job}: no progress is recorded in the work place; the job has not started, or has another name or "
-            "work place"
-        )
-        return
-    yield f"{status.job}: {status.state}, as of {status.updated}"
-    yield f"  videos {status.videos_done:,}/{status.videos_total:,}, {status.videos_failed:,} failed"
-    yield f"  chunks {status.chunks_done:,}/{status.chunks_total:,}, frames {status.frames_done:,}"
-    for failure in status.failures:
-        yield f"  FAILED {failure.uri}: {failure.error}: {without_uri(failure.reason, failure.uri)}"
+_KINDS = {"published videos": "intermediate files of published videos"}
+"""What a person is told of a kind of objects."""
 
 
 def show_garbage(
@@ -108,8 +93,8 @@ def show_garbage(
         records = [{"kind": kind, "objects": number, "size_bytes": size_bytes} for kind, number, size_bytes in kinds]
         _print(map(json_line, records), stream)
         return
-    lines = [f"{kind}: {number:,} objects, {size(size_bytes)}" for kind, number, size_bytes in kinds]
-    end = "deleted" if deleted else "nothing was deleted; use --delete to delete these objects"
+    lines = [f"{_KINDS.get(kind, kind)}: {number:,} objects, {size(size_bytes)}" for kind, number, size_bytes in kinds]
+    end = "deleted" if deleted else "dry run: nothing was deleted; add --delete to delete these objects"
     _print([*lines, end if kinds else "nothing to delete"], stream)
 
 

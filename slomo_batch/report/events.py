@@ -237,3 +237,14 @@ class JobStatus:
     updated: str
     """When this was last written, ISO 8601 in UTC."""
     failures: tuple[Failure, ...]
+    """Of the videos that failed last, at most 100."""
+    began: str = ""
+    """When the run began, ISO 8601 in UTC; empty if an earlier version wrote this."""
+    frames_total: int = 0
+    """Output frames of the videos opened so far."""
+    frames_per_s: float = 0.0
+    """Lately, if the run is not over."""
+    eta_s: float | None = None
+    """Seconds until the end, as far as it is known."""
+    workers: int = 0
+    """Live workers."""

@@ -93,6 +93,7 @@ class EventRecorder:
         self._made_lately = 0
         """Frames of the chunks in `_made`."""
         self._began = self._snapshot_due = self._progress_due = clock()
+        self._began_at = datetime.now(UTC).isoformat(timespec="seconds")
         self._waiting_due = self._began + WAITING_S
         self._busy_due = self._began
         self._workers = self._slots = 0
@@ -272,7 +273,7 @@ class EventRecorder:
         self._write_progress("finished" if finished else "interrupted")
 
     def _write_progress(self, state: Literal["running", "interrupted", "finished"]) -> None:
-        tally = self.tally
+        tally, now, is_running = self.tally, self._snapshot(), state == "running"
         status = JobStatus(
             job=self._layout.name,
             state=state,
@@ -284,6 +285,11 @@ class EventRecorder:
             frames_done=tally.frames_done,
             updated=datetime.now(UTC).isoformat(timespec="seconds"),
             failures=tuple(self._failures),
+            began=self._began_at,
+            frames_total=tally.frames_total,
+            frames_per_s=round(now.frames_per_s, 3) if is_running else 0.0,
+            eta_s=round(now.eta_s, 1) if is_running and now.eta_s is not None else None,
+            workers=now.workers if is_running else 0,
         )
         put_record(self._store, self._layout.progress(self._epoch), status)
 

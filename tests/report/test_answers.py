@@ -1,12 +1,12 @@
-"""Answers of plan and status."""
+"""Answers of plan."""
 
 import io
 import json
 from dataclasses import replace
 
 from slomo_batch.plan.s3_requests import S3Requests
-from slomo_batch.report.answers import show_plan, show_status
-from slomo_batch.report.events import Failure, JobStatus, PlanRow
+from slomo_batch.report.answers import show_plan
+from slomo_batch.report.events import PlanRow
 
 ROWS = (
     PlanRow(
@@ -98,31 +98,3 @@ def test_a_plan_on_s3_shows_the_requests_and_their_price() -> None:
     total = json.loads(lines.getvalue().splitlines()[-1])
     assert total["s3_requests"] == {"list": 8, "put": 3992, "get": 20_000, "delete": 4}
     assert total["s3_requests_usd"] == 0.028
-
-
-def test_a_status_is_shown_with_its_failures() -> None:
-    status = JobStatus(
-        job="derby",
-        state="interrupted",
-        videos_done=1,
-        videos_failed=1,
-        videos_total=3,
-        chunks_done=10,
-        chunks_total=40,
-        frames_done=1000,
-        updated="2019-05-01T12:00:00Z",
-        failures=(Failure(uri="c.mov", error="SourceUnreadable", reason="ends early"),),
-    )
-    stream = io.StringIO()
-    show_status(status, as_json=False, stream=stream)
-    assert stream.getvalue().splitlines() == [
-        "derby: interrupted, as of 2019-05-01T12:00:00Z",
-        "  videos 1/3, 1 failed",
-        "  chunks 10/40, frames 1,000",
-        "  FAILED c.mov: SourceUnreadable: ends early",
-    ]
-    stream = io.StringIO()
-    show_status(status, as_json=True, stream=stream)
-    assert json.loads(stream.getvalue())["failures"] == [
-        {"uri": "c.mov", "error": "SourceUnreadable", "reason": "ends early"}
-    ]

@@ -1,0 +1,114 @@
+"""`jobs`, and `status` of a name, of an output and of a run that goes on."""
+
+import json
+import time
+from pathlib import Path
+
+import pytest
+
+from slomo_batch.cli.main import main
+from tests.clips.catalogue import clip
+from tests.end_to_end.running import Job
+from tests.processes import Command
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with a converted video, and a finished job."""
+    folder = tmp_path_factory.mktemp("footage")
+    (folder / "a.mp4").write_bytes(clip("one_frame").data)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("XDG_STATE_HOME", str(folder / "state"))
+        quick = ("--method", "blend", "--slowdown", "2")
+        assert main(["convert", str(folder / "a.mp4"), str(folder / "o.mp4"), *quick]) == 0
+        job = Job(folder / "derby", "derby").write([str(folder / "a.mp4")], interpolate={"method": "blend"})
+        assert main(["run", str(job.manifest)]) == 0
+    return folder
+
+
+@pytest.fixture(autouse=True)
+def _same_state(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("XDG_STATE_HOME", str(folder / "state"))
+
+
+def test_jobs_lists_the_conversions_or_the_jobs_of_a_work_place(
+    folder: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["jobs", "--json"]) == 0
+    [line] = capsys.readouterr().out.splitlines()
+    assert json.loads(line)["job"].startswith("convert-a-")
+    for place in (folder / "derby" / "work", folder / "derby" / "manifest.yaml"):
+        assert main(["jobs", str(place)]) == 0
+        head, job = capsys.readouterr().out.splitlines()
+        assert head == f"1 job in {folder}/derby/work:"
+        assert job.split()[:2] == ["derby", "finished"]
+    assert main(["jobs", str(folder / "none")]) == 0
+    assert capsys.readouterr().out == f"no jobs in {folder}/none\n"
+
+
+def test_a_finished_job_is_shown_with_its_outputs(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["status", "derby", "--work", str(folder / "derby" / "work"), "--watch"]) == 0
+    lines = capsys.readouterr().out.splitlines()
+    assert lines[1].startswith("  the latest run began 20")
+    assert lines[2:] == [
+        "  videos 1/1, 0 failed",
+        "  chunks 1/1, frames 4/4",
+        "  1 output published:",
+        f"    {folder}/derby/out/a.mkv",
+    ]
+
+
+@pytest.mark.parametrize("command", ["status", "gc"])
+def test_an_unknown_name_is_an_error_that_lists_the_jobs(
+    command: str, folder: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    work = folder / "derby" / "work"
+    assert main([command, "darby", "--work", str(work)]) == 2
+    said = capsys.readouterr().err
+    assert said == f"slomo-batch: {work}: no job named 'darby' in this work place. Jobs there: derby.\n"
+
+
+def test_a_work_place_one_folder_too_high_is_recognized(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (tmp_path / ".slomo-work").mkdir()
+    assert main(["status", "derby", "--work", str(tmp_path)]) == 2
+    assert f"Did you mean --work {tmp_path}/.slomo-work?" in capsys.readouterr().err
+
+
+def test_the_status_of_an_output_says_what_it_was_made_of(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    output = folder / "o.mp4"
+    assert main(["status", str(output)]) == 0
+    shown = capsys.readouterr().out.splitlines()
+    assert shown[:2] == [f"{output}: published, and unchanged since", f"  made from {folder}/a.mp4"]
+    data = output.read_bytes()
+    try:
+        output.write_bytes(data + b"more")
+        assert main(["status", str(output), "--json"]) == 0
+        found = json.loads(capsys.readouterr().out)
+        assert (found["state"], found["source"]) == ("modified", f"{folder}/a.mp4")
+        output.unlink()
+        assert main(["status", str(output)]) == 0
+        assert "modified or removed" in capsys.readouterr().out
+    finally:
+        output.write_bytes(data)
+    assert main(["status", str(folder / "none.mp4")]) == 2
+    assert "no job that makes this output was found" in capsys.readouterr().err
+
+
+def test_an_unfinished_conversion_is_found_by_its_output(
+    folder: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    source, output = tmp_path / "long.mp4", tmp_path / "slow.mp4"
+    source.write_bytes(clip("cfr").data)
+    options = ("--slowdown", "64", "--set", "chunks.pairs=1", "--preset", "ultrafast")
+    driver = Command("convert", str(source), str(output), *options, one_stream=True)
+    jobs = folder / "state" / "slomo-batch" / "jobs"
+    while not list(jobs.glob("convert-long-*/videos/*/commits/*.json")):
+        assert driver.poll() is None, driver.communicate()
+        time.sleep(0.02)
+    driver.kill()
+    driver.communicate()
+    assert main(["status", str(output)]) == 0
+    first, source_line, chunks, _ = capsys.readouterr().out.splitlines()
+    assert first == f"{output}: not finished; run the same command again to continue"
+    assert source_line == f"  made from {source}"
+    assert "chunks made" in chunks
