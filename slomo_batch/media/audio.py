@@ -151,10 +151,10 @@ def _track(spec: _AudioSpec, place: int, header: StreamHeader, disposition: tupl
     """The output's track for a track of the source, or a note that says why there is none."""
     packets = partial(packets_of, spec.source, place)
     name = audio_name(place + 1, header.language)
-    is_copied = spec.mode == "keep" and not spec.is_cut
-    if is_copied and _is_stated(header) and header.codec in spec.container.copied_audio:
+    is_whole = spec.mode == "keep" and not spec.is_cut
+    if is_whole and _is_stated(header) and header.codec in spec.container.copied_audio:
         return replace(_copied(spec, name, header, packets()), disposition=disposition)
-    pcm = PcmTrack(packets, header, zero_s=spec.zero_s)
+    pcm = PcmTrack(packets, header, zero_s=spec.zero_s, end_s=spec.duration_s if is_whole else None)
     if pcm.format is None:
         return f"{name} is dropped: none of its packets can be decoded"
     return replace(_encoded(spec, name, header, pcm, pcm.format), disposition=disposition)
@@ -253,6 +253,10 @@ def _encoded(spec: _AudioSpec, name: str, header: StreamHeader, pcm: PcmTrack, f
             found.append(f"{name}: mixed from {form.layout} to {layout}, which {encoder.title} supports")
         if rate != form.sample_rate:
             found.append(f"{name}: resampled from {form.sample_rate} to {rate} Hz, which {encoder.title} supports")
+        if pcm.has_wrong_times:
+            found.append(f"{name}: its timestamps do not fit the length of its samples, so they are not used")
+        if pcm.ends_in_gap:
+            found.append(f"{name}: ends before a gap in its timestamps that is longer than the video")
         if pcm.num_damaged:
             found.append(f"{name}: {pcm.num_damaged} damaged packets are replaced with silence")
         return found

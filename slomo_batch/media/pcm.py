@@ -3,6 +3,9 @@
 Samples are placed by their timestamps. Gaps between timestamps and packets that cannot be decoded become silence;
 where timestamps overlap, the later samples are dropped. Deviations below SLACK_S are the container's rounding and
 are ignored, except at the beginning, which is exact. Memory use is that of one packet, whatever the length.
+
+Some headers state a wrong unit of time, as AVI files with G.726 do: timestamps then run many times faster or slower
+than the samples. These timestamps are not used; the samples follow one another.
 """
 
 from collections.abc import Callable, Iterable, Iterator
@@ -24,6 +27,10 @@ SLACK_S = Fraction(1, 200)
 """Largest deviation of a timestamp that counts as rounding."""
 _OPENING_FRAMES = 64
 """Number of frames used to find where the track begins, if timestamps are coarser than samples."""
+_MIN_STEPS = 4
+"""With fewer timestamps, they are taken as they are."""
+MAX_CLOCK_ERROR = 4
+"""Timestamps that run so many times faster or slower than the samples are not used."""
 _SILENCE_BLOCK = 48_000
 """Maximum length of a block of silence, in samples."""
 UNSAFE_PLANES = 8
@@ -48,9 +55,17 @@ class PcmTrack:
     """One track, decoded again each time it is read. `packets` returns the track's packets from the first on."""
 
     def __init__(
-        self, packets: Callable[[], Iterable[ArchivedPacket]], header: StreamHeader, *, zero_s: Fraction
+        self,
+        packets: Callable[[], Iterable[ArchivedPacket]],
+        header: StreamHeader,
+        *,
+        zero_s: Fraction,
+        end_s: Fraction | None = None,
     ) -> None:
-        self._packets, self._header, self._zero_s = packets, header, zero_s
+        """`end_s`: seconds after zero at which the pictures end. What follows a gap that reaches beyond is left out."""
+        self._packets, self._header, self._zero_s, self._end_s = packets, header, zero_s, end_s
+        self.has_wrong_times = self.ends_in_gap = False
+        """In the latest pass: whether the timestamps were not used; whether samples after a last gap were left out."""
         self.num_damaged = 0
         """Number of packets that could not be decoded in the latest pass."""
         self.format = next((_format(frame) for frame in self._frames()), None)
@@ -64,11 +79,16 @@ class PcmTrack:
         position, slack = 0, max(1, round(SLACK_S * form.sample_rate))
         samples = FrameSamples(form)
         frames = self._frames()
-        opening = list(islice(frames, _OPENING_FRAMES if self._header.time_base * form.sample_rate > 1 else 0))
-        late = self._rounding(opening, form)
+        opening = list(islice(frames, _OPENING_FRAMES))
+        self.has_wrong_times = self._has_wrong_times(opening, form)
+        is_coarse = self._header.time_base * form.sample_rate > 1 and not self.has_wrong_times
+        late = self._rounding(opening, form) if is_coarse else 0
         for frame in chain(opening, frames):
             block, start = samples.block(frame), self._start(frame, form)
-            off = 0 if start is None else start - late - position
+            off = 0 if start is None or (position and self.has_wrong_times) else start - late - position
+            if position and self._end_s is not None and off > slack and position + off > self._end_s * form.sample_rate:
+                self.ends_in_gap = True
+                return
             if off > (slack if position else 0):
                 yield from silence(off, form.num_channels)
                 position += off
@@ -77,6 +97,20 @@ class PcmTrack:
             position += block.shape[1]
             if block.shape[1]:
                 yield block
+
+    def _has_wrong_times(self, opening: list[AudioFrame], form: PcmFormat) -> bool:
+        """True if most of the first frames are followed by one whose timestamp is many times too early or too late."""
+        starts = [self._start(frame, form) for frame in opening]
+        lengths = [frame.samples * form.sample_rate / frame.sample_rate for frame in opening]
+        steps = [
+            (after - before) / length
+            for before, after, length in zip(starts, starts[1:], lengths, strict=False)
+            if before is not None and after is not None and length
+        ]
+        if len(steps) < _MIN_STEPS:
+            return False
+        usual = median(steps)
+        return not 1 / MAX_CLOCK_ERROR < usual < MAX_CLOCK_ERROR
 
     def _rounding(self, opening: list[AudioFrame], form: PcmFormat) -> int:
         """Rounding error of the first timestamp in samples, estimated from the first timestamps together.
