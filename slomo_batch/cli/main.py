@@ -15,6 +15,7 @@ from pathlib import Path
 from slomo_batch import __version__
 from slomo_batch.cli.arguments import Run, add_subcommands
 from slomo_batch.cli.cluster import add_cluster_commands
+from slomo_batch.cli.completion import add_completion_command
 from slomo_batch.cli.convert import add_convert_command
 from slomo_batch.cli.evaluation import add_evaluation_commands
 from slomo_batch.cli.files import add_file_commands
@@ -96,4 +97,5 @@ def parser() -> CommandParser:
     add_evaluation_commands(commands)
     add_training_command(commands)
     add_file_commands(commands)
+    add_completion_command(commands, parser)
     return top
