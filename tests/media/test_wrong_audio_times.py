@@ -16,6 +16,7 @@ from slomo_batch.media.packet_archive import ArchiveWriter
 from slomo_batch.media.packets import ArchivedPacket, StreamHeader
 from slomo_batch.media.pcm import PcmTrack
 from slomo_batch.plan.containers import CONTAINERS
+from tests.clips.film import AudioTone, add_audio
 from tests.media.sources import Opened
 
 RATE = 8000
@@ -31,7 +32,7 @@ def avi(codec: str, rate: int, seconds: int = 3) -> bytes:
     with av.open(out, "w", format="avi") as container:
         video = container.add_stream("mpeg4", rate=25)
         video.width, video.height, video.pix_fmt = 32, 32, "yuv420p"
-        track = container.add_stream(codec, rate=rate, layout="mono")
+        track = add_audio(container, AudioTone(codec=codec, sample_rate=rate))
         for _ in range(25 * seconds):
             container.mux(video.encode(av.VideoFrame(32, 32, "yuv420p")))
         container.mux(video.encode(None))
