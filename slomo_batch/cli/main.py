@@ -17,6 +17,7 @@ from slomo_batch.cli.arguments import Run, add_subcommands
 from slomo_batch.cli.cluster import add_cluster_commands
 from slomo_batch.cli.completion import add_completion_command
 from slomo_batch.cli.convert import add_convert_command
+from slomo_batch.cli.doctor import add_doctor_command
 from slomo_batch.cli.evaluation import add_evaluation_commands
 from slomo_batch.cli.files import add_file_commands
 from slomo_batch.cli.jobs import add_job_commands
@@ -96,6 +97,7 @@ def parser() -> CommandParser:
     add_cluster_commands(commands)
     add_evaluation_commands(commands)
     add_training_command(commands)
+    add_doctor_command(commands)
     add_file_commands(commands)
     add_completion_command(commands, parser)
     return top
