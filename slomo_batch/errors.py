@@ -11,7 +11,8 @@
     │   ├── JobDamaged               a record of the whole job is damaged            exit 3
     │   ├── MachineUnusable          too few threads, or too little memory to start  exit 3
     │   ├── JobTaken                 another driver holds the job                    exit 3
-    │   └── Interrupted              Ctrl-C or SIGTERM                               exit 130
+    │   ├── Interrupted              Ctrl-C or SIGTERM                               exit 130
+    │   └── VideosFailed             some videos failed; raised in Python only       exit 1
     ├── VideoError                   scope video: this video fails, the others continue
     │   ├── SourceUnreadable         damaged, empty, not a video, cold storage
     │   ├── SourceChanged            the source changed during the run
@@ -97,6 +98,8 @@ class ManifestError(JobError):
     def __init__(self, what: str, *, problems: tuple[str, ...] = (), where: str = "", remedy: str = "") -> None:
         self.problems = tuple(redact_credentials(problem) for problem in problems)
         super().__init__(what, where=where, remedy=remedy)
+        for problem in self.problems:  # a traceback shows them
+            self.add_note(problem)
 
 
 class WeightsError(JobError):
@@ -151,6 +154,14 @@ class Interrupted(JobError):
     """A person or the system asked the job to stop; committed work is kept, and the next run resumes."""
 
     exit_code = 130
+
+
+class VideosFailed(JobError):
+    """Some videos failed; `problems` lists the reason of each. Raised by the Python interface only."""
+
+    def __init__(self, what: str, *, problems: tuple[str, ...] = ()) -> None:
+        self.problems = tuple(redact_credentials(problem) for problem in problems)
+        super().__init__("\n".join((what, *self.problems)))
 
 
 class VideoError(SlomoError):

@@ -9,7 +9,6 @@ from functools import cache, partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from slomo_batch import __version__
 from slomo_batch.errors import ManifestError, VersionMismatch, WeightsError
 from slomo_batch.interpolators.allocator import keep_freed_memory
 from slomo_batch.interpolators.method import InterpolatorSpec, Method
@@ -26,6 +25,7 @@ from slomo_batch.storage.s3_options import S3Options
 from slomo_batch.storage.store import ObjectStore
 from slomo_batch.storage.work_layout import Layout
 from slomo_batch.uri import Uri
+from slomo_batch.version import __version__
 
 if TYPE_CHECKING:
     from slomo_batch.interpolators.contract import AnyInterpolator

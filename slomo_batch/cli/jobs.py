@@ -9,12 +9,12 @@ from collections.abc import Iterator
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from typing import TYPE_CHECKING, TextIO
 
-from slomo_batch import __version__
 from slomo_batch.cli.arguments import Commands, add_command, add_json, add_run_options, manifest_of, not_empty
 from slomo_batch.cli.displays import terminal_display
 from slomo_batch.cli.streams import for_display
 from slomo_batch.errors import ClusterError, Interrupted
 from slomo_batch.sanitize import json_line, one_line, redact_credentials, sanitize_json
+from slomo_batch.version import __version__
 
 if TYPE_CHECKING:
     from slomo_batch.cluster.job_api import JobApi

@@ -12,7 +12,6 @@ import traceback
 from collections.abc import Sequence
 from pathlib import Path
 
-from slomo_batch import __version__
 from slomo_batch.cli.arguments import Run, add_subcommands
 from slomo_batch.cli.cluster import add_cluster_commands
 from slomo_batch.cli.completion import add_completion_command
@@ -29,6 +28,7 @@ from slomo_batch.cli.training import add_training_command
 from slomo_batch.errors import ManifestError, SlomoError, StorageError, StoreUnusable
 from slomo_batch.sanitize import lines, one_line, redact_credentials
 from slomo_batch.storage.local_errors import machine_fault
+from slomo_batch.version import __version__
 
 EXIT_BUG = 70
 EXIT_INTERRUPTED = 130

@@ -5,7 +5,6 @@ import sys
 from importlib import import_module
 from typing import TYPE_CHECKING
 
-from slomo_batch import __version__
 from slomo_batch.cli.arguments import (
     Commands,
     add_command,
@@ -21,6 +20,7 @@ from slomo_batch.cli.displays import displays
 from slomo_batch.cli.jobs import is_elsewhere, submit
 from slomo_batch.errors import ClusterError, ManifestError
 from slomo_batch.loading import fast_loading
+from slomo_batch.version import __version__
 
 if TYPE_CHECKING:
     from slomo_batch.manifest.schema import Manifest

@@ -6,12 +6,12 @@ from dataclasses import dataclass, field
 from functools import partial
 from typing import Any
 
-from slomo_batch import __version__
 from slomo_batch.evaluation.eval_pairs import EvalPair, Rgb, downscale_to_width
 from slomo_batch.evaluation.image_files import encode_jpeg
 from slomo_batch.evaluation.report import ClipProtocol, FrameScore, Report, Score
 from slomo_batch.interpolators.registry import find_method
 from slomo_batch.report.pages.page import render
+from slomo_batch.version import __version__
 
 MAX_WIDTH = 1280
 """Wider pictures are shown smaller."""

@@ -7,7 +7,6 @@ from functools import partial
 from itertools import chain
 from pathlib import Path
 
-from slomo_batch import __version__
 from slomo_batch.errors import SourceUnreadable, SourceUnsupported
 from slomo_batch.evaluation.collector import FrameCollector
 from slomo_batch.evaluation.comparison import Comparison
@@ -28,6 +27,7 @@ from slomo_batch.records import Machine
 from slomo_batch.storage.existence import check_readable
 from slomo_batch.storage.s3_options import S3Options
 from slomo_batch.uri import Uri
+from slomo_batch.version import __version__
 from slomo_batch.wiring import locate
 
 MIN_SIDE_PX = 2 * RADIUS + 1

@@ -30,7 +30,7 @@ Frame = Tensor | Held
 """An interpolated frame, or a source frame to hold."""
 
 
-class Interpolator(Protocol):
+class PairInterpolator(Protocol):
     """Makes frames between two source frames."""
 
     def between(self, i0_CHW: Tensor, i1_CHW: Tensor, times: Iterable[Fraction]) -> Iterator[Tensor | Held]:
@@ -59,7 +59,7 @@ class WindowInterpolator(Protocol):
     def between_with_context(
         self, window: Sequence[Tensor | None], times: Iterable[Fraction]
     ) -> Iterator[Tensor | Held]:
-        """Yield the frames at `times` between the middle pair of the window; otherwise as `Interpolator.between`.
+        """Yield the frames at `times` between the middle pair of the window; otherwise as `PairInterpolator.between`.
 
         Args:
             window: `context` frames, the pair, `context` frames; None beyond the ends of the video.
@@ -67,7 +67,7 @@ class WindowInterpolator(Protocol):
         """
 
 
-AnyInterpolator = Interpolator | WindowInterpolator
+AnyInterpolator = PairInterpolator | WindowInterpolator
 BYTES_PER_PX = 300
 """Memory of a pair while its frames are made, for each pixel of a picture, if the method does not state it. `flow`
 takes 260, `blend` less (peak of the resident set at 1920x1080)."""

@@ -9,9 +9,9 @@ from typing import Literal
 import numpy as np
 import torch
 
-from slomo_batch import __version__
 from slomo_batch.interpolators.pixel_revision import PIXEL_REVISION
 from slomo_batch.settings import Precision
+from slomo_batch.version import __version__
 
 BF16_CAPABILITY = (8, 0)
 """First CUDA compute capability with bf16 in hardware."""

@@ -76,8 +76,8 @@ def is_file(name: str) -> bool:
         raise ManifestError(f"cannot be read: {error.strerror}", where=name) from error
 
 
-def load(text: str, *, where: str, overrides: Sequence[str] = ()) -> Manifest:
-    """Read the manifest in `text`, with the settings `overrides` (such as "encode.codec=ffv1") over it.
+def load(text: str, *, where: str, overrides: Sequence[str] = (), flags: Sequence[Override] = ()) -> Manifest:
+    """Read the manifest in `text`, with `flags` over it, and `overrides` (such as "encode.codec=ffv1") over both.
 
     Raises:
         ManifestError: the manifest is invalid; `problems` lists everything that was found.
@@ -87,7 +87,7 @@ def load(text: str, *, where: str, overrides: Sequence[str] = ()) -> Manifest:
         raise ManifestError("the manifest is empty; start it with `version: 1`", where=where)
     if not isinstance(tree.data, dict) and not tree.problems:
         raise ManifestError("not a manifest: expected a mapping at the top level (lines of `key: value`)", where=where)
-    return build(tree, where=where, settings=overrides)
+    return build(tree, where=where, settings=overrides, flags=flags)
 
 
 def build(tree: Tree, *, where: str, settings: Sequence[str], flags: Sequence[Override] = ()) -> Manifest:

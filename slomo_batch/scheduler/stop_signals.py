@@ -8,7 +8,7 @@ import os
 import signal
 from collections.abc import Callable
 from contextlib import suppress
-from threading import Event, Thread
+from threading import Event, Thread, current_thread, main_thread
 from types import FrameType, TracebackType
 from typing import Any, Self
 
@@ -53,13 +53,18 @@ class StopRequests:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        for number, handler in self._before.items():
+        for number, handler in self._before.items() if current_thread() is main_thread() else ():
             signal.signal(number, handler)
         self._is_over = True
         self._is_answered.set()
 
     def listen(self) -> None:
-        """Install the handlers, again if another library replaced them: Ray does when it starts."""
+        """Install the handlers, again if another library replaced them: Ray does when it starts.
+
+        Only the main thread of a process can; a job in another thread gets no stop signals.
+        """
+        if current_thread() is not main_thread():
+            return
         for number in _SIGNALS:
             signal.signal(number, self._on_signal)
 

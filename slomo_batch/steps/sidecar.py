@@ -10,13 +10,13 @@ from dataclasses import astuple
 from itertools import chain
 from typing import Any
 
-from slomo_batch import __version__
 from slomo_batch.errors import AccessRefused, ObjectMissing, OutputExists
 from slomo_batch.plan.pair_runs import joined
 from slomo_batch.records import ChunkDone, Published, VideoPlan
 from slomo_batch.serialization import to_json
 from slomo_batch.steps.context import StepContext
 from slomo_batch.uri import Uri
+from slomo_batch.version import __version__
 
 FORMAT = 1
 """Version of the format. It is raised if a program that reads the earlier one would misread the file."""

@@ -17,7 +17,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from slomo_batch.interpolators.contract import Held, Interpolator, make_frames_on_cpu
+from slomo_batch.interpolators.contract import Held, PairInterpolator, make_frames_on_cpu
 from slomo_batch.interpolators.superslomo.guided import Guided
 from slomo_batch.interpolators.superslomo.inference import SuperSlomo
 from slomo_batch.interpolators.superslomo.paper import Paper
@@ -104,14 +104,14 @@ def psnr(made: Tensor, truth: Tensor) -> float:
     return float(10 * torch.log10(255**2 / off.square().mean().clamp(min=1e-6)))
 
 
-def mean_psnr(model: Interpolator, validation: Mapping[str, list[ValidationPair]]) -> dict[str, float]:
+def mean_psnr(model: PairInterpolator, validation: Mapping[str, list[ValidationPair]]) -> dict[str, float]:
     """Return the mean PSNR in dB by name."""
     return {
         name: mean(score for pair in those for score in _of_case(model, pair)) for name, those in validation.items()
     }
 
 
-def _of_case(model: Interpolator, pair: ValidationPair) -> Iterator[float]:
+def _of_case(model: PairInterpolator, pair: ValidationPair) -> Iterator[float]:
     frames = make_frames_on_cpu(model, (pair.i0, pair.i1), list(pair.between))
     for made, truth in zip(frames, pair.between.values(), strict=True):
         if isinstance(made, Held):

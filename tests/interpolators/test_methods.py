@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 
 from slomo_batch.interpolators.blend import Blend
-from slomo_batch.interpolators.contract import AnyInterpolator, Held, Interpolator, context_of, make_frames
+from slomo_batch.interpolators.contract import AnyInterpolator, Held, PairInterpolator, context_of, make_frames
 from slomo_batch.interpolators.duplicate import Duplicate, nearest_frames
 from slomo_batch.interpolators.flow import Flow
 from slomo_batch.interpolators.mci import Mci
@@ -37,7 +37,7 @@ def compact(precision: Precision = "fp32", scale: int = 1, levels: int = 3) -> A
 
 
 @cache
-def papers(precision: Precision = "fp32") -> Interpolator:
+def papers(precision: Precision = "fp32") -> PairInterpolator:
     return SuperSlomo(
         deepcopy(paper()), device=torch.device("cpu"), precision=precision, flow_scale=Fraction(1), threads=1
     )

@@ -8,12 +8,12 @@ from typing import Any, Literal
 
 import pyarrow as pa
 
-from slomo_batch import __version__
 from slomo_batch.report.pages.advice import advice_on
 from slomo_batch.report.pages.job_history import JobHistory, VideoHistory, history_of, throughput
 from slomo_batch.report.pages.page import render
 from slomo_batch.report.pages.slot_history import SlotHistory, slot_histories
 from slomo_batch.report.units import duration, size, without_uri
+from slomo_batch.version import __version__
 
 MOST_FAILED = 20
 """Failed videos that are listed for each reason; the table has them all."""

@@ -1,0 +1,3 @@
+"""The version of slomo_batch: that of pyproject.toml."""
+
+__version__ = "0.1.0"
