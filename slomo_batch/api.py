@@ -16,9 +16,9 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from slomo_batch.commands.dry_run import plan as dry_run_command
 from slomo_batch.commands import run as run_command
 from slomo_batch.commands.convert import convert as convert_command
+from slomo_batch.commands.dry_run import plan as dry_run_command
 from slomo_batch.errors import VideosFailed
 from slomo_batch.evaluation.methods import MethodChoice, OpenMethod
 from slomo_batch.evaluation.rgb8 import to_tensor, to_uint8
