@@ -107,6 +107,12 @@ def _matrix(named: str, source: PixelFormat, height: int) -> str:
     return named
 
 
+ALPHA_SPEC = ColorSpec.of(
+    ColorFacts(range="full"), PixelFormat(name="gray", model="gray", bit_depth=8), height=HD_FROM_HEIGHT
+)
+"""Alpha as a gray picture: always of full range."""
+
+
 def output_color_tags(color: ColorFacts, source: PixelFormat, output: PixelFormat, height: int) -> ColorFacts:
     """The color tags of an output in format `output`: those of the source, with the matrix that `from_rgb` used if the
     output cannot have the source's."""

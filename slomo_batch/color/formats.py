@@ -2,7 +2,7 @@
 
 A picture already in the target format is returned as the same object. Bit depth changes by integer arithmetic
 (limited range: a rounded shift; full range: scaled and rounded). Chroma is resampled with the same filters as in
-interpolated frames.
+interpolated frames. Alpha is converted apart from the color, which stays what it is where a picture is transparent.
 """
 
 import numpy as np
@@ -10,7 +10,7 @@ import torch
 from numpy.typing import NDArray
 
 from slomo_batch.color.chroma import upsample_chroma
-from slomo_batch.color.color_spec import ColorSpec
+from slomo_batch.color.color_spec import ALPHA_SPEC, ColorSpec
 from slomo_batch.color.conversion import from_rgb, resample_chroma, to_rgb, to_samples
 from slomo_batch.picture import Picture, PixelFormat, Samples
 
@@ -20,12 +20,25 @@ def convert(picture: Picture, target: PixelFormat, spec: ColorSpec) -> Picture:
     source = picture.format
     if source.name == target.name:
         return picture
+    if source.has_alpha or target.has_alpha:
+        return _with_alpha(picture, target, spec)
     if "rgb" in {source.model, target.model} and source.model != target.model:
         return from_rgb(to_rgb(picture, spec), target, spec)
     luma = convert_depth(picture.luma, source, target, spec)
     if target.model == "gray":
         return Picture(format=target, planes=(luma,))
     return Picture(format=target, planes=(luma, *_other_planes(picture, target, spec)))
+
+
+def _with_alpha(picture: Picture, target: PixelFormat, spec: ColorSpec) -> Picture:
+    """The picture in the target format, if one of the two has alpha."""
+    layers = picture.layers
+    color = convert(layers[0], target.opaque, spec)
+    if not target.has_alpha:
+        return color
+    if not picture.format.has_alpha:
+        return color.with_opaque_alpha()
+    return Picture.of_layers((color, convert(layers[1], target.alpha_alone, ALPHA_SPEC)))
 
 
 def _other_planes(picture: Picture, target: PixelFormat, spec: ColorSpec) -> list[Samples]:

@@ -41,12 +41,12 @@ def deinterlaced(pictures: Iterable[Picture], scan: Scan) -> Iterator[Picture]:
 
     The first and the last picture of the run lack a neighbor, so only those of the whole video are right.
     """
-    graph: _Bwdif | None = None
+    graphs: list[_Bwdif] = []
     for picture in pictures:
-        graph = graph or _Bwdif(picture, scan)
-        yield from graph.add(picture)
-    if graph is not None:
-        yield from graph.finish()
+        layers = picture.layers
+        graphs = graphs or [_Bwdif(layer, scan) for layer in layers]
+        yield from map(Picture.of_layers, zip(*map(_Bwdif.add, graphs, layers), strict=True))
+    yield from map(Picture.of_layers, zip(*map(_Bwdif.finish, graphs), strict=True))
 
 
 class _Bwdif:

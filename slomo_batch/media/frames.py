@@ -3,8 +3,8 @@ layout.
 
 Planar YUV, gray and planar RGB are copied sample by sample, without the padding at the end of FFmpeg's lines. Every
 other layout (NV12, P010, packed YUV and RGB, palettes, big-endian words) is converted by one swscale call, without
-change of size or range, to the planar format that `planar_format_name` returns. This is exact for every integer
-layout whose depth `PIXEL_FORMATS` has. Alpha is dropped.
+change of size or range, to the planar format that `planar_format` returns. This is exact for every integer layout whose
+depth `PIXEL_FORMATS` has. Alpha is read only if the target format has it; a frame without alpha is then opaque.
 """
 
 import av
@@ -29,8 +29,31 @@ def _same_planes(pix_fmt: str) -> str:
     return pix_fmt if pix_fmt in PIXEL_FORMATS else ""
 
 
+def planar_format(pix_fmt: str, *, alpha: bool = False) -> PixelFormat:
+    """The planar format in which pictures of pixel format `pix_fmt` are held; with `alpha`, its variant with alpha.
+
+    Raises:
+        SourceUnsupported: see `planar_format_name`.
+    """
+    form = PIXEL_FORMATS[planar_format_name(pix_fmt)]
+    return form.with_alpha if alpha else form
+
+
+def may_have_alpha(layout: av.VideoFormat) -> bool:
+    """True if pictures of this layout have alpha, or a palette, whose colors may be transparent."""
+    return layout.has_palette or any(component.is_alpha for component in layout.components)
+
+
+def has_alpha(frame: av.VideoFrame) -> bool:
+    """True if the frame has alpha; a palette has it only if the frame has a pixel that is not opaque."""
+    if not frame.format.has_palette:
+        return may_have_alpha(frame.format)
+    alpha = picture_from_frame(frame, PIXEL_FORMATS["gbrap"]).planes[-1]
+    return bool((alpha < PIXEL_FORMATS["gbrap"].max_value).any())
+
+
 def planar_format_name(pix_fmt: str) -> str:
-    """FFmpeg's name of the planar format in which pictures of pixel format `pix_fmt` are held.
+    """FFmpeg's name of the planar format, without alpha, in which pictures of pixel format `pix_fmt` are held.
 
     Raises:
         SourceUnsupported: the format is unknown, or its samples are not in memory (hardware surfaces).
@@ -70,24 +93,36 @@ def _with_depth(stem: str, depth: int) -> str:
 
 
 def picture_from_frame(frame: av.VideoFrame, target: PixelFormat | None = None) -> Picture:
-    """The samples of `frame` as a Picture in `target`, by default in the planar format nearest to the frame's.
+    """The samples of `frame` as a Picture in `target`; by default in the planar format nearest to the frame's, without
+    its alpha.
 
     Raises:
         SourceUnsupported: the frame's layout cannot be read as planes.
     """
-    form = target or PIXEL_FORMATS[planar_format_name(frame.format.name)]
-    if _same_planes(frame.format.name) != form.name:
+    form = target or planar_format(frame.format.name)
+    if form.has_alpha and not may_have_alpha(frame.format):
+        return picture_from_frame(frame, form.opaque).with_opaque_alpha()
+    if not _has_planes_of(frame, form):
         frame = _rearranged(frame, form.name)
     return Picture(format=form, planes=tuple(_samples(frame, form, number) for number in range(form.num_planes)))
 
 
 def fit_frame(frame: av.VideoFrame, form: PixelFormat, width: int, height: int) -> av.VideoFrame:
-    """The frame in this format and size: the same object if it already matches, else scaled by swscale (bicubic)."""
+    """The frame in this format and size: the same object if it already matches, else scaled by swscale (bicubic).
+
+    A frame without alpha gets none.
+    """
+    form = form if may_have_alpha(frame.format) else form.opaque
     if (frame.width, frame.height) == (width, height):
-        return frame if _same_planes(frame.format.name) == form.name else _rearranged(frame, form.name)
+        return frame if _has_planes_of(frame, form) else _rearranged(frame, form.name)
     return frame.reformat(
         width, height, form.name, interpolation=Interpolation.BICUBIC | Interpolation.ACCURATE_RND, threads=1
     )
+
+
+def _has_planes_of(frame: av.VideoFrame, form: PixelFormat) -> bool:
+    """True if the frame's first planes are those of the format."""
+    return form.name in {frame.format.name, _same_planes(frame.format.name)}
 
 
 def _rearranged(frame: av.VideoFrame, pix_fmt: str) -> av.VideoFrame:
