@@ -160,6 +160,8 @@ class VideoFacts:
     height: int
     pixel_format: str
     """Pixel format as decoded."""
+    has_alpha: bool = False
+    """Whether pictures have alpha. False if an earlier version stored the plan, since it dropped alpha."""
     sample_aspect_ratio: Fraction
     """Width of a pixel over its height; 1 if unknown."""
     rotation_deg: int

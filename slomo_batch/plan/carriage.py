@@ -5,6 +5,7 @@ from dataclasses import replace
 from fractions import Fraction
 
 from slomo_batch.metadata import Chapter, FileMetadata, Tags
+from slomo_batch.picture import PIXEL_FORMATS
 from slomo_batch.plan.codecs import ENCODERS
 from slomo_batch.plan.containers import Container, container_of
 from slomo_batch.plan.subtitles import subtitle_codec, subtitle_losses, subtitle_name, subtitles_of
@@ -31,6 +32,11 @@ def losses(plan: VideoPlan, output_color: ColorFacts) -> tuple[str, ...]:
         *_purpose_losses(plan, container),
         *_metadata_losses(plan),
     )
+
+
+def keeps_alpha(plan: VideoPlan) -> bool:
+    """Return whether the output gets the source's alpha."""
+    return plan.facts.has_alpha and PIXEL_FORMATS[plan.resolved.pixel_format].has_alpha
 
 
 def _container(plan: VideoPlan) -> Container:

@@ -1,5 +1,7 @@
 """FrameMaker: make the output frames of one chunk in order: source frames unchanged, the others held or interpolated.
 
+Alpha is a picture of its own (`layers`): it is interpolated by the same method, separately from the color.
+
 Every decision about a pair depends only on the plan and the source frames around the pair, so it does not depend on
 where chunks begin, and pairs can be made at once. If a pair has very many frames, they are made one at a time: memory
 does not grow with their number.
@@ -10,14 +12,15 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 from functools import partial
-from itertools import chain, groupby, islice
+from itertools import chain, groupby, islice, repeat, tee
 from typing import TypeVar
 
+import numpy as np
 import torch
 from torch import Tensor
 
 from slomo_batch.color.color_spec import ColorSpec
-from slomo_batch.color.conversion import picture_of, planes_from_rgb, to_rgb
+from slomo_batch.color.conversion import to_rgb
 from slomo_batch.color.formats import convert
 from slomo_batch.color.streams import SharedTensor, own_stream
 from slomo_batch.color.transfers import Download
@@ -26,10 +29,11 @@ from slomo_batch.interpolators.contract import AnyInterpolator, Held, context_of
 from slomo_batch.interpolators.cut_detection import CONTEXT, PairKind, classify_pair
 from slomo_batch.interpolators.duplicate import nearest_frames
 from slomo_batch.interpolators.out_of_memory import out_of_memory_mapped
-from slomo_batch.media.frames import planar_format_name
 from slomo_batch.picture import PIXEL_FORMATS, Picture
 from slomo_batch.records import Chunk, FrameKind, VideoPlan
 from slomo_batch.settings import Interpolate
+from slomo_batch.steps.layers import layers_between
+from slomo_batch.steps.output_color import source_format
 from slomo_batch.steps.pair_pool import Job
 from slomo_batch.steps.stopwatch import Stopwatch
 from slomo_batch.timeline.retiming import FrameTime
@@ -79,18 +83,19 @@ class FrameMaker:
     """Makes the output frames of one chunk from its decoded source frames."""
 
     def __init__(self, plan: VideoPlan, interpolator: AnyInterpolator, watch: Stopwatch) -> None:
-        source = PIXEL_FORMATS[planar_format_name(plan.facts.pixel_format)]
+        source = source_format(plan)
         self._settings: Interpolate = plan.request.settings.interpolate
         self._part_starts = frozenset(plan.facts.part_starts)
         self._context = plan.resolved.context
         self._interpolator = interpolator
         self._device = device_of(interpolator)
         self._output = PIXEL_FORMATS[plan.resolved.pixel_format]
-        self._spec = ColorSpec.of(plan.facts.color, source, plan.facts.height)
+        self._spec = ColorSpec.of(plan.facts.color, source.opaque, plan.facts.height)
+        self._layers = layers_between(source, self._output, self._spec)
         self._threads = plan.resolved.threads
         self._watch = watch
         self._size = plan.facts.width, plan.facts.height
-        self._rgb: dict[int, _SharedRgb] = {}
+        self._rgb: dict[int, tuple[_SharedRgb, ...]] = {}
 
     def parts(
         self, window: SourceWindow, chunk: Chunk, times: Iterable[FrameTime]
@@ -113,7 +118,7 @@ class FrameMaker:
                 yield self._one_by_one(seen, chain(first, these))
             else:
                 width, height = self._size
-                num_bytes = pair_bytes(self._interpolator, width, height, len(first))
+                num_bytes = len(self._layers) * pair_bytes(self._interpolator, width, height, len(first))
                 yield Job(run=partial(self._whole_pair, seen, first), num_bytes=num_bytes, cores=self._threads)
             upcoming = next(by_pair, None)
 
@@ -127,12 +132,18 @@ class FrameMaker:
         first = pair - self._context
         known = self._rgb
         self._rgb = {
-            number: known.get(number) or _SharedRgb(picture, self._spec, self._device, self._watch)
+            number: known.get(number) or self._shared(picture)
             for number, picture in enumerate(around, start=first)
             if picture is not None
         }
         rgb = [self._rgb.get(number) for number in range(first, first + len(around))]
         return _SeenPair(number=pair, pictures=tuple(around), rgb=tuple(rgb), context=self._context)
+
+    def _shared(self, picture: Picture) -> "tuple[_SharedRgb, ...]":
+        return tuple(
+            _SharedRgb(one, layer.spec, self._device, self._watch)
+            for one, layer in zip(picture.layers, self._layers, strict=True)
+        )
 
     def _whole_pair(self, seen: "_SeenPair", times: Iterable[Fraction]) -> list[OutputFrame]:
         download = Download()
@@ -172,10 +183,10 @@ class FrameMaker:
     ) -> Iterator[tuple[Picture, FrameKind]]:
         pair_kind = self._pair_kind(seen)
         if pair_kind is PairKind.MOVING:
-            frames: Iterable[Tensor | Held] = self._interpolate(seen, times)
+            frames: Iterable[Sequence[Tensor | Held]] = self._interpolate(seen, i0_i1, times)
             kind: FrameKind = "made"
         else:
-            frames = nearest_frames(times)
+            frames = zip(nearest_frames(times))
             kind = "held_at_cut" if pair_kind is PairKind.CUT else "held_repeat"
         for frame in frames:
             yield self._picture(frame, i0_i1, download), kind
@@ -189,17 +200,35 @@ class FrameMaker:
         ignored = kind is PairKind.CUT and self._settings.cuts == "ignore"
         return PairKind.MOVING if ignored else kind
 
-    def _interpolate(self, seen: "_SeenPair", times: Iterable[Fraction]) -> Iterator[Tensor | Held]:
+    def _interpolate(
+        self, seen: "_SeenPair", i0_i1: tuple[Picture, Picture], times: Iterable[Fraction]
+    ) -> Iterator[Sequence[Tensor | Held]]:
+        """Yield the layers of each frame. Alpha that is the same in both source frames is held."""
+        if len(self._layers) == 1:
+            return zip(self._interpolate_layer(seen, 0, times))
+        if np.array_equal(i0_i1[0].planes[-1], i0_i1[1].planes[-1]):
+            return zip(self._interpolate_layer(seen, 0, times), repeat(Held.FIRST))
+        times, of_alpha = tee(times)
+        color, alpha = self._interpolate_layer(seen, 0, times), self._interpolate_layer(seen, 1, of_alpha)
+        return zip(color, alpha, strict=True)
+
+    def _interpolate_layer(self, seen: "_SeenPair", layer: int, times: Iterable[Fraction]) -> Iterator[Tensor | Held]:
         rgb = seen.within(seen.rgb, context_of(self._interpolator))
-        window = [None if shared is None else shared.tensor() for shared in rgb]
+        window = [None if shared is None else shared[layer].tensor() for shared in rgb]
         return self._watch.each("model", make_frames(self._interpolator, window, times))
 
-    def _picture(self, frame: Tensor | Held, i0_i1: tuple[Picture, Picture], download: Download) -> Picture:
-        if isinstance(frame, Held):
-            return self._source(i0_i1[0] if frame is Held.FIRST else i0_i1[1])
+    def _picture(self, frame: Sequence[Tensor | Held], i0_i1: tuple[Picture, Picture], download: Download) -> Picture:
+        """The picture of these layers. If the color is held, so is alpha."""
+        if isinstance(frame[0], Held):
+            return self._source(i0_i1[frame[0] is Held.SECOND])
         with self._watch.stage("color"), out_of_memory_mapped(*self._size):
-            planes = planes_from_rgb(frame, self._output, self._spec)
-            return picture_of([download.add(plane) for plane in planes], self._output)
+            made = [
+                layer.held(i0_i1[of_layer is Held.SECOND].layers[place])
+                if isinstance(of_layer, Held)
+                else layer.made(of_layer, download)
+                for place, (layer, of_layer) in enumerate(zip(self._layers, frame, strict=True))
+            ]
+            return convert(Picture.of_layers(made), self._output, self._spec)  # opaque if the source has no alpha
 
     def _source(self, picture: Picture) -> Picture:
         with self._watch.stage("color"):
@@ -217,8 +246,8 @@ class _SeenPair:
     number: int
     pictures: tuple[Picture | None, ...]
     """Source frames number - context .. number + 1 + context; None before the first and after the last of the video."""
-    rgb: "tuple[_SharedRgb | None, ...]"
-    """The same as RGB."""
+    rgb: "tuple[tuple[_SharedRgb, ...] | None, ...]"
+    """The same as RGB, by layer."""
     context: int
 
     @property

@@ -1,13 +1,18 @@
-"""The color description of an output, without loading torch."""
+"""The pixel format of the source frames and the color description of an output, without loading torch."""
 
 from slomo_batch.color.color_spec import output_color_tags
-from slomo_batch.media.frames import planar_format_name
-from slomo_batch.picture import PIXEL_FORMATS
+from slomo_batch.media.frames import planar_format
+from slomo_batch.picture import PIXEL_FORMATS, PixelFormat
+from slomo_batch.plan.carriage import keeps_alpha
 from slomo_batch.records import ColorFacts, VideoPlan
+
+
+def source_format(plan: VideoPlan) -> PixelFormat:
+    """The format in which source frames are read: with alpha only if the output gets it."""
+    return planar_format(plan.facts.pixel_format, alpha=keeps_alpha(plan))
 
 
 def output_color(plan: VideoPlan) -> ColorFacts:
     """The color description of the output: the source's, unless its samples were converted to another color model."""
-    facts = plan.facts
-    source = PIXEL_FORMATS[planar_format_name(facts.pixel_format)]
-    return output_color_tags(facts.color, source, PIXEL_FORMATS[plan.resolved.pixel_format], facts.height)
+    output = PIXEL_FORMATS[plan.resolved.pixel_format]
+    return output_color_tags(plan.facts.color, source_format(plan).opaque, output, plan.facts.height)

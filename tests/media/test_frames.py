@@ -29,7 +29,9 @@ def noise(name: str, width: int = WIDTH, height: int = HEIGHT) -> Picture:
 @pytest.mark.parametrize("size", [(50, 38), (33, 17), (1, 1)])
 def test_a_picture_survives_conversion_to_a_frame_and_back(name: str, size: tuple[int, int]) -> None:
     picture = noise(name, *size)
-    assert picture_from_frame(frame_from_picture(picture)).hash() == picture.hash()
+    assert picture_from_frame(frame_from_picture(picture), picture.format).hash() == picture.hash()
+    color = picture_from_frame(frame_from_picture(picture))
+    assert color.hash() == picture.layers[0].hash(), "without alpha unless it is asked for"
 
 
 @pytest.mark.parametrize(

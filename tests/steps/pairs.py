@@ -10,7 +10,7 @@ from slomo_batch.interpolators.contract import AnyInterpolator
 from slomo_batch.media.probe import probe
 from slomo_batch.picture import PIXEL_FORMATS, Picture
 from slomo_batch.plan.job_pin import JobPin, MethodPin
-from slomo_batch.records import Chunk, Source, VideoPlan, VideoRequest
+from slomo_batch.records import Chunk, ColorFacts, Source, VideoPlan, VideoRequest
 from slomo_batch.settings import Interpolate, Retime, Settings
 from slomo_batch.steps.frame_maker import FrameMaker, OutputFrame, SourceWindow
 from slomo_batch.steps.open import plan_video
@@ -45,11 +45,25 @@ def moving(num: int, *, width: int, height: int, pixel_format: str = "yuv420p", 
     ]
 
 
+def with_matte(pictures: Sequence[Picture], *, step: int = 1) -> list[Picture]:
+    """The pictures behind a soft disc that moves by `step` pixels a frame."""
+    form, (width, height) = pictures[0].format.with_alpha, (pictures[0].width, pictures[0].height)
+    y, x = np.mgrid[:height, :width]
+    made = []
+    for number, picture in enumerate(pictures):
+        distance = np.hypot(x - width / 3 - step * number, y - height / 2)
+        matte = np.clip((height / 3 - distance) / 8 + 0.5, 0, 1) * form.max_value
+        made.append(Picture(format=form, planes=(*picture.planes, np.rint(matte).astype(picture.luma.dtype))))
+    return made
+
+
 def of_size(plan: VideoPlan, pictures: Sequence[Picture]) -> VideoPlan:
     """The plan for pictures of another size and format."""
-    form, first = pictures[0].format.name, pictures[0]
-    facts = replace(plan.facts, width=first.width, height=first.height, pixel_format=form)
-    return replace(plan, facts=facts, resolved=replace(plan.resolved, pixel_format=form))
+    form, first = pictures[0].format, pictures[0]
+    facts = replace(
+        plan.facts, width=first.width, height=first.height, pixel_format=form.name, has_alpha=form.has_alpha
+    )
+    return replace(plan, facts=facts, resolved=replace(plan.resolved, pixel_format=form.name))
 
 
 def parts_of(
@@ -59,9 +73,11 @@ def parts_of(
     pairs: range | None = None,
     num: int = FRAMES_PER_PAIR,
     watch: Stopwatch | None = None,
+    color: ColorFacts | None = None,
 ) -> Iterator[Job[OutputFrame] | Iterator[OutputFrame]]:
     """The parts of a chunk of these pairs, by default all; each pair has `num` frames."""
     plan = of_size(plan_of("cfr"), pictures)
+    plan = replace(plan, facts=replace(plan.facts, color=color or plan.facts.color))
     pairs = pairs or range(len(pictures) - 1)
     first = max(0, pairs.start - plan.resolved.context)
     window = SourceWindow(pictures[first:], first=first, context=plan.resolved.context)
