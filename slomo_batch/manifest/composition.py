@@ -46,7 +46,7 @@ def validate_settings(settings: Settings, suffix: str | None) -> list[Problem]:
         for word in [text.partition(" ")[0]]
     ]
     if suffix is not None:
-        texts = validate_container(named_codec(settings.encode), suffix)
+        texts = validate_container(named_codec(settings.encode), suffix, settings.encode.pixel_format)
         problems += [Problem(path=("output", "uri"), text=text) for text in texts]
     if settings.audio == "keep" and settings.retime.slowdown != 1:
         text = f"'keep' requires slowdown 1, got {settings.retime.slowdown}; use auto, stretch, resample or drop"
@@ -66,4 +66,4 @@ def validate_output(settings: Settings, output_uri: Uri) -> list[str]:
 
     This repeats the container check of `validate_settings` for templates whose suffix depends on the source.
     """
-    return validate_container(named_codec(settings.encode), output_uri.suffix)
+    return validate_container(named_codec(settings.encode), output_uri.suffix, settings.encode.pixel_format)

@@ -27,6 +27,7 @@ from av.audio.stream import AudioStream
 from av.container import OutputContainer
 from av.error import ArgumentError
 from av.stream import Disposition, Stream
+from av.video.codeccontext import VideoCodecContext
 from av.video.stream import VideoStream
 
 from slomo_batch.errors import OutputInvalid
@@ -42,7 +43,8 @@ from slomo_batch.media.packet_archive import ArchiveReader
 from slomo_batch.media.packets import StreamHeader, to_av
 from slomo_batch.media.side_data_boxes import boxes_of_side_data
 from slomo_batch.metadata import NO_METADATA, AttachedFile, FileMetadata
-from slomo_batch.plan.codecs import ENCODERS
+from slomo_batch.picture import PIXEL_FORMATS
+from slomo_batch.plan.codecs import ENCODERS, codec_of, segment_format
 from slomo_batch.plan.containers import Container, container_of
 from slomo_batch.records import ColorFacts
 from slomo_batch.side_data import NO_SIDE_DATA, SideData
@@ -68,6 +70,8 @@ class StitchSpec:
     sample_aspect_ratio: Fraction
     rotation_deg: int
     """Rotation in degrees counterclockwise that a player applies."""
+    has_alpha: bool = False
+    """Whether the pictures of the segments have alpha."""
     side_data: SideData = NO_SIDE_DATA
     metadata: FileMetadata = NO_METADATA
     segments: tuple[SegmentFacts, ...]
@@ -116,7 +120,7 @@ def stitch(
         with av.open(str(first)) as opened, _template(opened.streams.video[0], spec) as template:
             video = _video_stream(container, template, spec, kind)
             context = opened.streams.video[0].codec_context
-            video.codec_context.extradata, video.codec_context.pix_fmt = context.extradata, context.pix_fmt
+            video.codec_context.extradata, video.codec_context.pix_fmt = context.extradata, _pixel_format(context, spec)
         write_metadata(container, video, spec.metadata, kind, _chapter_tick_s(spec, kind))
         if _states_display_size(spec, kind):
             reserve_display_size(video)
@@ -242,6 +246,12 @@ def _video_stream(container: OutputContainer, template: VideoStream, spec: Stitc
     return stream
 
 
+def _pixel_format(segment: VideoCodecContext, spec: StitchSpec) -> str | None:
+    """The pixel format of the output, from which the muxer knows that there is alpha beside the packets."""
+    is_beside = spec.has_alpha and codec_of(spec.encoder).alpha == "beside packets"
+    return PIXEL_FORMATS[segment.pix_fmt].with_alpha.name if is_beside and segment.pix_fmt else segment.pix_fmt
+
+
 def _audio_stream(container: OutputContainer, header: StreamHeader, delay_s: Fraction) -> AudioStream:
     """A stream for packets of the audio archive, of which the first `delay_s` seconds are not heard.
 
@@ -357,12 +367,13 @@ def _segment_packets(path: Path, facts: SegmentFacts, spec: StitchSpec) -> Itera
         size = stream.codec_context.width, stream.codec_context.height
         _check(path, "picture size", (spec.width, spec.height), size)
         _check(path, "global header", facts.extradata_sha256, extradata_sha256(stream.codec_context))
+        frame_s = segment_format(spec.encoder, has_alpha=spec.has_alpha).frame_s or 1 / spec.rate
         for packet in container.demux(stream):
             if not packet.size:
                 continue
             if not numbers:
                 _check(path, "first packet a keyframe", True, packet.is_keyframe)
-            number = Fraction(packet.pts or 0) * packet.time_base * spec.rate
+            number = Fraction(packet.pts or 0) * packet.time_base / frame_s
             _check(path, "time of a packet in frames", number.numerator, number)
             _check(path, "reordering within bounds", True, len(numbers) - number <= facts.max_reorder)
             numbers.append(number.numerator)

@@ -19,12 +19,12 @@ from av.video.stream import VideoStream
 from slomo_batch.errors import FrameMissing, SourceUnsupported
 from slomo_batch.media.coverage import covering_packets, mean_lead_in
 from slomo_batch.media.decode import decode_packet, frames_at
-from slomo_batch.media.frames import picture_from_frame
+from slomo_batch.media.frames import has_alpha, picture_from_frame, planar_format
 from slomo_batch.media.index import PacketIndex
-from slomo_batch.media.packets import ArchivedPacket, from_av, open_decoder, stream_header, to_av
+from slomo_batch.media.packets import ArchivedPacket, decoder_of, from_av, open_decoder, stream_header, to_av
 from slomo_batch.media.picture_properties import PropertyCheck
 from slomo_batch.media.scan_samples import PictureSamples
-from slomo_batch.picture import PIXEL_FORMATS
+from slomo_batch.picture import PIXEL_FORMATS, Picture
 from slomo_batch.timeline.index import VideoIndex
 
 PACKETS_BEYOND_KEYFRAME = 24
@@ -46,8 +46,8 @@ class CopyCheck:
 
     def __init__(self, video: VideoStream) -> None:
         video.thread_count = 1
-        self._video = video
-        self._header = stream_header(video)
+        self._decoder = decoder_of(video, alpha=True)
+        self._header = stream_header(video, alpha=True)
         self._num_bytes = self._num_decoded_bytes = 0
         self._second_keyframe = 0
         self._is_complete = False
@@ -63,6 +63,8 @@ class CopyCheck:
         self.hashes: list[str] = []
         self.formats: set[str] = set()
         """Pixel formats of the pictures."""
+        self.has_alpha = False
+        """Whether a picture has alpha."""
         self.change: SourceUnsupported | None = None
         """The error for the first picture that differs from those before it; None if there is none."""
         self.samples = PictureSamples()
@@ -104,7 +106,7 @@ class CopyCheck:
             return
         if packet.is_keyframe and self._latest is not None and packet.pts < self._latest:
             self._decode(None)
-            self._video.codec_context.flush_buffers()
+            self._decoder.flush_buffers()
             self._num_pictures_before[len(self.packets)] = len(self.pts)
         self._latest = packet.pts if self._latest is None else max(self._latest, packet.pts)
 
@@ -128,17 +130,18 @@ class CopyCheck:
         return self._second_keyframe > 0 and len(self.packets) > self._second_keyframe + PACKETS_BEYOND_KEYFRAME
 
     def _decode(self, packet: "av.Packet[Any] | None") -> None:
-        for frame in decode_packet(self._video.codec_context, packet):
+        for frame in decode_packet(self._decoder, packet):
             self.first_frame = self.first_frame or frame
             self.pts.append(frame.pts)
-            picture = picture_from_frame(frame)
+            picture = _whole_picture(frame)
             self._num_decoded_bytes += sum(plane.nbytes for plane in picture.planes)
             self.hashes.append(picture.hash())
-            self.samples.add_picture(picture)
-            self._check(frame, self._video.codec_context)
+            self.samples.add_picture(picture.layers[0])
+            self._check(frame, self._decoder)
 
     def _check(self, frame: av.VideoFrame, decoder: VideoCodecContext) -> None:
         self.formats.add(frame.format.name)
+        self.has_alpha = self.has_alpha or has_alpha(frame)
         self.samples.add_flag(frame)
         try:
             self._properties.check(frame, decoder)
@@ -189,9 +192,14 @@ class CopyCheck:
         (start,), (end,) = covering_packets(index, wanted[:1], wanted[-1:])
         packets = [replace(packet, stream=0) for packet in self.packets[start:end]]
         try:
-            again = [picture_from_frame(frame).hash() for frame in frames_at(packets, self._header, wanted, "any")]
+            again = [_whole_picture(frame).hash() for frame in frames_at(packets, self._header, wanted, "any")]
         except FrameMissing:
             return "decoding from the second keyframe does not return all frames"
         if again != [known[time] for time in wanted]:
             return "decoding from the second keyframe returns different pictures"
         return ""
+
+
+def _whole_picture(frame: av.VideoFrame) -> Picture:
+    """The picture of a frame, with its alpha."""
+    return picture_from_frame(frame, planar_format(frame.format.name, alpha=has_alpha(frame)))

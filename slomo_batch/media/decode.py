@@ -14,11 +14,11 @@ from av.video.codeccontext import VideoCodecContext
 
 from slomo_batch.errors import FrameMissing, SegmentInvalid, SourceUnsupported
 from slomo_batch.media.captions import captions_of
-from slomo_batch.media.frames import picture_from_frame, planar_format_name
+from slomo_batch.media.frames import picture_from_frame, planar_format
 from slomo_batch.media.packet_archive import ArchiveReader
 from slomo_batch.media.packets import ArchivedPacket, StreamHeader, open_decoder, to_av
 from slomo_batch.media.picture_properties import PropertyCheck
-from slomo_batch.picture import PIXEL_FORMATS, Picture
+from slomo_batch.picture import Picture
 from slomo_batch.records import FrameCaptions, ScanFlag
 
 
@@ -34,11 +34,12 @@ def decode_chunk(
         SegmentInvalid: the archive is damaged.
     """
     note = archive.note
-    planar = PIXEL_FORMATS[planar_format_name(note["pixel_format"])]
+    planar = planar_format(note["pixel_format"], alpha=note.get("alpha", False))
+    expected = {planar_format(note["pixel_format"]), planar.opaque}  # the decode lane stores gray with alpha as RGB
     size = note["width"], note["height"]
     frames = frames_at(archive, archive.headers[0], note["pts"], scan_flag, note.get("joins", ()))
     for number, frame in enumerate(frames, note.get("first_picture", note["first_frame"])):
-        if (frame.width, frame.height) != size or planar_format_name(frame.format.name) != planar.name:
+        if (frame.width, frame.height) != size or planar_format(frame.format.name) not in expected:
             raise SourceUnsupported(
                 "not yet supported: the size or pixel format changes midway",
                 where=f"source frame at pts {frame.pts}",

@@ -15,12 +15,11 @@ from typing import Any, cast
 import av
 import numpy as np
 from av.video.codeccontext import VideoCodecContext
-from av.video.stream import VideoStream
 
 from slomo_batch.errors import SourceUnreadable
 from slomo_batch.media.captions import CAPTIONS
 from slomo_batch.media.decode import decode_packet
-from slomo_batch.media.frames import fit_frame, frame_from_picture, picture_from_frame, planar_format_name
+from slomo_batch.media.frames import fit_frame, frame_from_picture, picture_from_frame, planar_format
 from slomo_batch.media.packet_archive import packet_record
 from slomo_batch.media.packets import ArchivedPacket, StreamHeader
 from slomo_batch.media.picture_properties import PropertyCheck
@@ -48,7 +47,7 @@ class SourceFrame:
 
 
 def all_source_frames(  # noqa: PLR0917 - one job's nouns in their order
-    video: VideoStream,
+    decoder: VideoCodecContext,
     packets: "Iterable[av.Packet[Any]]",
     index: VideoIndex,
     name: str,
@@ -65,8 +64,8 @@ def all_source_frames(  # noqa: PLR0917 - one job's nouns in their order
         SourceUnreadable: more than `max_held_frames` of them, or than MAX_HELD_SHARE, cannot be decoded; or there
             are more pictures than packets.
     """
-    decoded = _decoded(video, packets, index, PropertyCheck(scan_flag, other_formats))
-    num_trial = TRIAL_BYTES // (3 * video.width * video.height + 1)
+    decoded = _decoded(decoder, packets, index, PropertyCheck(scan_flag, other_formats))
+    num_trial = TRIAL_BYTES // (3 * decoder.width * decoder.height + 1)
     trial_frames = list(islice(decoded, min(max(num_trial, NUM_TRIAL_FRAMES.start), NUM_TRIAL_FRAMES.stop - 1)))
     numbered = _by_pts if pts_match_index([frame.pts for frame in trial_frames], index) else _by_order
     frames = _at_most_one_per_packet(chain(_drained(trial_frames), decoded), index, name)
@@ -81,13 +80,13 @@ def pts_match_index(pts: list[int | None], index: VideoIndex) -> bool:
 
 
 def _decoded(
-    video: VideoStream, packets: "Iterable[av.Packet[Any]]", index: VideoIndex, properties: PropertyCheck
+    decoder: VideoCodecContext, packets: "Iterable[av.Packet[Any]]", index: VideoIndex, properties: PropertyCheck
 ) -> Iterator[av.VideoFrame]:
     """Every frame, in the decoder's order. Each part of a joined file is decoded like a separate file."""
 
     def frames_from(packet: "av.Packet[Any] | None") -> Iterator[av.VideoFrame]:
-        for frame in decode_packet(video.codec_context, packet):
-            properties.check(frame, video.codec_context)
+        for frame in decode_packet(decoder, packet):
+            properties.check(frame, decoder)
             yield frame
 
     first_packets = {join.first_packet for join in index.joins}
@@ -95,7 +94,7 @@ def _decoded(
     for place, packet in enumerate(packets):
         if place in first_packets:
             yield from frames_from(None)
-            video.codec_context.flush_buffers()
+            decoder.flush_buffers()
         if first_join <= place < len(index.pts) and index.is_discarded[place] and not packet.is_discard:
             continue
         yield from frames_from(packet)
@@ -196,8 +195,8 @@ class LosslessEncoder:
     A frame whose pixel format differs from the source's is converted to it.
     """
 
-    def __init__(self, facts: VideoFacts, index: VideoIndex, source: StreamHeader) -> None:
-        self._format = PIXEL_FORMATS[planar_format_name(facts.pixel_format)]
+    def __init__(self, facts: VideoFacts, index: VideoIndex, source: StreamHeader, *, alpha: bool = False) -> None:
+        self._format = planar_format(facts.pixel_format, alpha=alpha)
         self._size = facts.width, facts.height
         self._pts = index.frame_pts
         self._encoder = _encoder(self._format.name, self._size, index.time_base)

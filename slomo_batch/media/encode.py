@@ -29,10 +29,11 @@ from av.video.stream import VideoStream
 from slomo_batch.errors import SegmentInvalid, SourceUnsupported
 from slomo_batch.media.av_errors import ffmpeg_errors
 from slomo_batch.media.color_names import FULL, LIMITED, MATRICES, PRIMARIES, TRANSFERS
-from slomo_batch.media.frames import frame_from_picture, picture_from_frame
+from slomo_batch.media.frames import frame_from_picture, may_have_alpha, picture_from_frame, planar_format
+from slomo_batch.media.packets import decoder_of
 from slomo_batch.media.thread_priority import keep_thread_priority
 from slomo_batch.picture import PIXEL_FORMATS, Picture
-from slomo_batch.plan.codecs import ENCODERS, codec_of
+from slomo_batch.plan.codecs import ENCODERS, segment_format
 from slomo_batch.records import ColorFacts
 
 KEYFRAME_EVERY_S = 2
@@ -139,7 +140,7 @@ class SegmentEncoder:
         self._path, self._time_base = path, 1 / rate
         self._format, self._size = PIXEL_FORMATS[pixel_format], (width, height)
         self._layout = ENCODERS[encoder].other_layouts.get(pixel_format, pixel_format)
-        self._decode_lead = codec_of(encoder).segment.decode_lead
+        self._file = segment_format(encoder, has_alpha=self._format.has_alpha)
         self._color = ColorNumbers.of(color)
         self._reorder = ReorderCount()
         self._num_frames = 0
@@ -222,8 +223,10 @@ class SegmentEncoder:
         sometimes rejects the packet.
         """
         number, ticks = _frame_number(packet, self._time_base), int(self._time_base / packet.time_base)
-        packet.dts = (self._reorder.num_packets - self._decode_lead) * ticks
+        packet.dts = (self._reorder.num_packets - self._file.decode_lead) * ticks
         packet.duration = 0  # every frame lasts one tick
+        if self._file.frame_s is not None:
+            packet.pts, packet.dts, packet.time_base = number, self._reorder.num_packets, self._file.frame_s
         self._reorder.add(number)
 
     def __enter__(self) -> Self:
@@ -272,25 +275,30 @@ def _silent_close() -> Iterator[None]:
 # ---- verifying -----------------------------------------------------------------------------------------------------
 
 
-def verify_segment(path: Path, *, facts: SegmentFacts, source_hashes: Sequence[str] | None, threads: int = 1) -> None:
+def verify_segment(
+    path: Path, *, facts: SegmentFacts, source_hashes: Sequence[str] | None, has_alpha: bool = False, threads: int = 1
+) -> None:
     """Read the segment back and check packets, times, that every frame decodes, and in a lossless codec every sample.
 
     `source_hashes` are those of the pictures given to a lossless encoder, in order; None for any other encoder.
-    `threads` are those of the decoder.
+    With `has_alpha`, every frame must have alpha. `threads` are those of the decoder.
 
     Raises:
         SegmentInvalid: the file does not match `facts` and the hashes.
     """
     with _segment_errors(path), av.open(str(path)) as container:
         stream = container.streams.video[0]
-        stream.codec_context.thread_count = threads
         _expect(path, "global header", facts.extradata_sha256, extradata_sha256(stream.codec_context))
-        hashes = _read_back(path, stream, facts, hashing=source_hashes is not None)
+        decoder = decoder_of(stream, alpha=has_alpha)
+        decoder.thread_count = threads
+        hashes = _read_back(path, stream, decoder, facts, has_alpha=has_alpha, hashing=source_hashes is not None)
     if source_hashes is not None:
         _expect(path, "decoded pictures", list(source_hashes), hashes)
 
 
-def _read_back(path: Path, stream: VideoStream, facts: SegmentFacts, *, hashing: bool) -> list[str]:
+def _read_back(
+    path: Path, stream: VideoStream, decoder: VideoCodecContext, facts: SegmentFacts, *, has_alpha: bool, hashing: bool
+) -> list[str]:
     """Check packets and decoded frames of a whole segment. Returns the hashes of its pictures if `hashing` is set."""
     size = stream.codec_context.width, stream.codec_context.height
     packet_pts: list[int | None] = []
@@ -301,15 +309,16 @@ def _read_back(path: Path, stream: VideoStream, facts: SegmentFacts, *, hashing:
             if not packet_pts:
                 _expect(path, "pts and keyframe flag of the first packet", (0, True), (packet.pts, packet.is_keyframe))
             packet_pts.append(packet.pts)
-        for frame in packet.decode():
+        for frame in decoder.decode(packet if packet.size else None):
             _expect(
                 path,
-                "width, height and damage of a picture",
-                (*size, False),
-                (frame.width, frame.height, frame.is_corrupt),
+                "width, height, alpha and damage of a picture",
+                (*size, has_alpha, False),
+                (frame.width, frame.height, may_have_alpha(frame.format), frame.is_corrupt),
             )
             frame_pts.append(frame.pts)
-            hashes += [picture_from_frame(frame).hash()] if hashing else []
+            if hashing:
+                hashes.append(picture_from_frame(frame, planar_format(frame.format.name, alpha=has_alpha)).hash())
     step = frame_pts[1] or 0 if len(frame_pts) > 1 else 1
     times = [number * step for number in range(facts.num_frames)] if step > 0 else []
     _expect(path, "frame times", times, frame_pts)

@@ -26,6 +26,8 @@ from numpy.typing import NDArray
 from slomo_batch.errors import OutputInvalid
 from slomo_batch.media.concat import StitchSpec
 from slomo_batch.media.encode import ColorNumbers
+from slomo_batch.media.frames import may_have_alpha
+from slomo_batch.media.packets import ALPHA_BESIDE, has_alpha_beside
 from slomo_batch.media.side_data_reading import side_data_of
 from slomo_batch.plan.codecs import CODECS, ENCODERS
 from slomo_batch.plan.containers import container_of
@@ -48,6 +50,8 @@ class _PacketTable:
     end: int
     """Largest end time of a packet."""
     num_audio_packets: tuple[int, ...]
+    num_alpha: int
+    """Packets with alpha beside them."""
 
 
 def verify_output(
@@ -65,7 +69,7 @@ def verify_output(
     with _opened(path) as (container, stream):
         table = _packet_table(container, stream)
         _check_packets(path, spec, table, borders)
-        _check_tags(path, spec, stream)
+        _check_tags(path, spec, stream, table)
         _expect(path, "number of audio tracks", num_audio_tracks, len(table.num_audio_packets))
         _expect(path, "number of subtitle tracks", num_subtitle_tracks, len(container.streams.subtitles))
         _expect(path, "audio tracks without packets", 0, table.num_audio_packets.count(0))
@@ -78,7 +82,7 @@ def verify_output(
 
 def _packet_table(container: InputContainer, stream: VideoStream) -> _PacketTable:
     pts, dts, keyframes = array("q"), array("q"), bytearray()
-    end = 0
+    end = num_alpha = 0
     num_audio_packets = dict.fromkeys((track.index for track in container.streams.audio), 0)
     for packet in container.demux(stream, *container.streams.audio):
         if not packet.size:
@@ -91,6 +95,7 @@ def _packet_table(container: InputContainer, stream: VideoStream) -> _PacketTabl
         pts.append(packet.pts)
         dts.append(packet.pts if packet.dts is None else packet.dts)
         keyframes.append(packet.is_keyframe)
+        num_alpha += packet.has_sidedata(ALPHA_BESIDE)
         end = max(end, packet.pts + (packet.duration or 0))
     return _PacketTable(
         time_base=stream.time_base or Fraction(1),
@@ -99,6 +104,7 @@ def _packet_table(container: InputContainer, stream: VideoStream) -> _PacketTabl
         is_keyframe=np.frombuffer(keyframes, dtype=np.bool_),
         end=end,
         num_audio_packets=tuple(num_audio_packets.values()),
+        num_alpha=num_alpha,
     )
 
 
@@ -149,9 +155,12 @@ def _check_duration(path: Path, spec: StitchSpec, table: _PacketTable, *, exact:
 # ---- what the header says ------------------------------------------------------------------------------------------
 
 
-def _check_tags(path: Path, spec: StitchSpec, stream: VideoStream) -> None:
+def _check_tags(path: Path, spec: StitchSpec, stream: VideoStream, table: _PacketTable) -> None:
     context = stream.codec_context
     _expect(path, "picture size", (spec.width, spec.height), (context.width, context.height))
+    is_beside, is_within = has_alpha_beside(stream), context.format is not None and may_have_alpha(context.format)
+    _expect(path, "alpha", spec.has_alpha, is_beside or is_within)
+    _expect(path, "packets with alpha beside them", spec.num_frames if is_beside else 0, table.num_alpha)
     codec, kind = ENCODERS[spec.encoder].codec, container_of(path.suffix)
     planned, found = ColorNumbers.of(spec.color), ColorNumbers.found(context)
     if not CODECS[codec].states_range:

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass, field
 from fractions import Fraction
-from typing import Any, Literal
+from typing import Any, Literal, cast
 
 import av
 from av.audio.codeccontext import AudioCodecContext
@@ -81,20 +81,44 @@ _FIXED_DECODER_OPTIONS = {"adpcm_ima_wav": {"bits_per_coded_sample": "4"}}
 """Decoder options for values that PyAV does not expose but that are always the same."""
 
 
+ALPHA_BESIDE: Literal["matroska_block_additional"] = "matroska_block_additional"
+"""The side data of a packet that has alpha, by PyAV's name."""
+_ALPHA_DECODERS = {"vp8": "libvpx", "vp9": "libvpx-vp9"}
+"""Decoders of codecs whose alpha is beside their packets. FFmpeg's own decoders ignore it."""
+
+
 # ---- to and from PyAV ----------------------------------------------------------------------------------------------
 
 
-def stream_header(stream: Stream) -> StreamHeader:
-    """The header of a demuxed video, audio or subtitle stream.
+def has_alpha_beside(stream: Stream) -> bool:
+    """True if the stream has alpha beside its packets, as VP8 and VP9 have it in Matroska and WebM."""
+    context = stream.codec_context
+    is_stated = context is not None and stream.metadata.get("alpha_mode") == "1"
+    return is_stated and context.codec.canonical_name in _ALPHA_DECODERS
+
+
+def decoder_of(stream: VideoStream, *, alpha: bool) -> VideoCodecContext:
+    """The decoder of a stream: with `alpha`, one that also decodes alpha beside the packets."""
+    if not (alpha and has_alpha_beside(stream)):
+        return stream.codec_context
+    header = stream_header(stream, alpha=True)
+    return cast("VideoCodecContext", open_decoder(header, thread_count=stream.codec_context.thread_count))
+
+
+def stream_header(stream: Stream, *, alpha: bool = False) -> StreamHeader:
+    """The header of a demuxed video, audio or subtitle stream; with `alpha`, for a decoder that decodes alpha too.
 
     Raises:
         SourceUnsupported: the stream is of another kind, or this build of FFmpeg has no decoder for it.
     """
     context = stream.codec_context
     if isinstance(context, VideoCodecContext):
+        named = _common(stream)
+        if alpha and has_alpha_beside(stream):
+            named["decoder"] = _ALPHA_DECODERS[named["codec"]]
         return StreamHeader(
             kind="video",
-            **_common(stream),
+            **named,
             width=context.width,
             height=context.height,
             pix_fmt=context.pix_fmt or "",

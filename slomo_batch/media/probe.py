@@ -171,7 +171,7 @@ def _probed(
     oddities = (
         *(f"the pixel format changes midway: {form} is converted" for form in converted),
         *scan_notes,
-        *_picture_notes(video, copy_check.first_frame),
+        *_picture_notes(copy_check.first_frame),
         *([f"the video is stream {video.index}, since another stream is a single picture"] if num_covers else []),
         *notes_on_lost_tracks(tracks),
         *_time_notes(timeline, num_left_out, dropped_duration_s),
@@ -184,6 +184,7 @@ def _probed(
         width=copy_check.first_frame.width,
         height=copy_check.first_frame.height,
         pixel_format=copy_check.first_frame.format.name,
+        has_alpha=copy_check.has_alpha,
         sample_aspect_ratio=sample_aspect_ratio_of(video) or Fraction(1),
         rotation_deg=_rotation(copy_check.first_frame),
         color=_color(video, copy_check.first_frame),
@@ -330,7 +331,7 @@ def _rotation(frame: av.VideoFrame) -> int:
 # ---- oddities ------------------------------------------------------------------------------------------------------
 
 
-def _picture_notes(video: VideoStream, first_frame: av.VideoFrame) -> Iterator[str]:
+def _picture_notes(first_frame: av.VideoFrame) -> Iterator[str]:
     """Notes about what is done to the pictures, or lost of them."""
     if _rotation(first_frame):
         yield f"players rotate the video by {_rotation(first_frame)} degrees counterclockwise"
@@ -338,9 +339,6 @@ def _picture_notes(video: VideoStream, first_frame: av.VideoFrame) -> Iterator[s
         yield f"the rotation of {first_frame.rotation} degrees is rounded to a quarter turn"
     if _is_mirrored(first_frame):
         yield "players mirror the video, which is not kept"
-    has_alpha_beside = video.metadata.get("alpha_mode") == "1"  # as VP8 and VP9 in WebM have it
-    if has_alpha_beside or any(component.is_alpha for component in first_frame.format.components):
-        yield "transparency is not kept"
 
 
 def _is_mirrored(frame: av.VideoFrame) -> bool:

@@ -31,7 +31,7 @@ from slomo_batch.media.demux import demux_packets, has_decoder, open_source
 from slomo_batch.media.earlier_captions import EarlierCaptions, packets_of
 from slomo_batch.media.joined_timestamps import JoinedTimestamps
 from slomo_batch.media.packet_archive import JSON, packet_record
-from slomo_batch.media.packets import from_av, stream_header
+from slomo_batch.media.packets import decoder_of, from_av, stream_header
 from slomo_batch.media.reader import RangeReader
 from slomo_batch.media.track_archive import track_archive
 from slomo_batch.plan.subtitles import subtitles_of
@@ -93,11 +93,12 @@ def split_copy(  # noqa: PLR0917 - one job's nouns in their order
     folder: Path,
     *,
     audio: bool,
+    alpha: bool = False,
 ) -> Generator[SplitPart]:
     """Copy the packets of each slice into its own archive, and all audio packets into one.
 
     Archives are yielded as soon as they are complete, the audio last. With `audio` the whole file is read, otherwise
-    only what the slices need.
+    only what the slices need. With `alpha`, workers decode alpha too.
 
     Raises:
         SourceChanged: the packets are not those that were indexed.
@@ -113,7 +114,7 @@ def split_copy(  # noqa: PLR0917 - one job's nouns in their order
         resume_at = _resume_packet(reader, facts, index, first)
         with _opened(reader, name, facts, index, tracks, folder) as source:
             by_chunk = {span.index: span for span in spans}
-            header = stream_header(source.video)
+            header = stream_header(source.video, alpha=alpha)
             earlier = EarlierCaptions(header, index, captioned)
 
             def note_of(number: int) -> Mapping[str, JSON]:
@@ -146,6 +147,7 @@ def split_decode(  # noqa: PLR0917 - one job's nouns in their order
     *,
     audio: bool,
     max_held_frames: int,
+    alpha: bool = False,
 ) -> Generator[SplitPart]:
     """Decode the source once and store each slice's frames losslessly; audio as in `split_copy`.
 
@@ -169,7 +171,13 @@ def split_decode(  # noqa: PLR0917 - one job's nouns in their order
         encoder, earlier = LosslessEncoder(facts, index, header), EarlierCaptions(header, index, _captioned(slices))
         cutter = ChunkCutter(folder, encoder.header, spans, note_of)
         frames = all_source_frames(
-            source.video, source.video_packets, index, name, max_held_frames, facts.scan.flags, facts.converted_formats
+            decoder_of(source.video, alpha=alpha),
+            source.video_packets,
+            index,
+            name,
+            max_held_frames,
+            facts.scan.flags,
+            facts.converted_formats,
         )
         for frame in frames if spans else ():
             if frame.is_held:
@@ -308,21 +316,3 @@ def _joins_in(span: Span, index: VideoIndex) -> list[int]:
     return [first - span.start for first in firsts if span.start < first < span.end]
 
 
-def _captioned(slices: Sequence[SourceSlice]) -> range:
-    """The pictures before the range whose captions are read."""
-    return next((part.captioned for part in slices if part.captioned), range(0))
-
-
-def _note(part: SourceSlice, facts: VideoFacts, earlier: EarlierCaptions) -> dict[str, JSON]:
-    return {
-        "chunk_id": part.chunk_id,
-        "first_frame": part.first_frame,
-        **({} if part.first_picture is None else {"first_picture": part.first_picture}),
-        **({"earlier_captions": earlier.note()} if part.captioned else {}),
-        "pts": part.pts,
-        "ticks": part.ticks,
-        "held": [],
-        "width": facts.width,
-        "height": facts.height,
-        "pixel_format": facts.pixel_format,
-    }

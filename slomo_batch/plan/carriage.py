@@ -6,8 +6,9 @@ from fractions import Fraction
 
 from slomo_batch.metadata import Chapter, FileMetadata, Tags
 from slomo_batch.picture import PIXEL_FORMATS
-from slomo_batch.plan.codecs import ENCODERS
-from slomo_batch.plan.containers import Container, container_of
+from slomo_batch.plan.codecs import CODECS, ENCODERS
+from slomo_batch.plan.containers import Container, container_of, suffixes_with_alpha
+from slomo_batch.plan.encoders import any_of
 from slomo_batch.plan.subtitles import subtitle_codec, subtitle_losses, subtitle_name, subtitles_of
 from slomo_batch.plan.timecode import timecode_at, timecode_refusal
 from slomo_batch.records import ColorFacts, Track, VideoPlan
@@ -26,6 +27,7 @@ def losses(plan: VideoPlan, output_color: ColorFacts) -> tuple[str, ...]:
     stated = container.losses(ENCODERS[plan.resolved.encoder].codec, color=output_color)
     return (
         *stated,
+        *_alpha_losses(plan),
         *_side_data_losses(plan.facts.side_data, container),
         *_attachment_losses(plan.facts.other_tracks, container),
         *subtitle_losses(plan.facts, container),
@@ -34,13 +36,22 @@ def losses(plan: VideoPlan, output_color: ColorFacts) -> tuple[str, ...]:
     )
 
 
+def _container(plan: VideoPlan) -> Container:
+    return container_of(plan.request.output_uri.suffix)
+
+
+# ---- alpha ---------------------------------------------------------------------------------------------------------
+
+
 def keeps_alpha(plan: VideoPlan) -> bool:
     """Return whether the output gets the source's alpha."""
     return plan.facts.has_alpha and PIXEL_FORMATS[plan.resolved.pixel_format].has_alpha
 
 
-def _container(plan: VideoPlan) -> Container:
-    return container_of(plan.request.output_uri.suffix)
+def _alpha_losses(plan: VideoPlan) -> Iterator[str]:
+    if plan.facts.has_alpha and not keeps_alpha(plan):
+        stored = (f"{codec} in {any_of(suffixes_with_alpha(codec))}" for codec in CODECS if CODECS[codec].alpha)
+        yield f"transparency is not kept; with pixel_format: auto, these store it: {', '.join(stored)}"
 
 
 # ---- side data -----------------------------------------------------------------------------------------------------

@@ -8,6 +8,7 @@ keyframes, which depends on the frame rate, and the color tags are set where the
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from fractions import Fraction
+from typing import Literal
 
 from slomo_batch.picture import PIXEL_FORMATS, PixelFormat
 from slomo_batch.plan.ffv1_slices import ffv1_slices
@@ -59,11 +60,15 @@ class SegmentFormat:
     suffix: str
     decode_lead: int
     """Frames by which a packet's decode time precedes its index."""
+    frame_s: Fraction | None = None
+    """Seconds that a frame lasts in the file, if the format rounds times; None: 1 / rate."""
 
 
 _NUT = SegmentFormat(suffix=".nut", decode_lead=16)
 """H.264 and HEVC reorder at most 16 pictures."""
 _MOV = SegmentFormat(suffix=".mov", decode_lead=0)
+_MATROSKA = SegmentFormat(suffix=".mkv", decode_lead=0, frame_s=Fraction(1, 1000))
+"""The only one that keeps alpha beside the packets."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -71,7 +76,8 @@ class CodecFacts:
     """What a video codec stores, and what its settings mean."""
 
     auto_format: Callable[[Encode, PixelFormat], PixelFormat]
-    """The pixel format nearest to the source's that players of the codec open."""
+    """The pixel format nearest to the source's that players of the codec open. It has alpha if the source's has, and
+    the codec stores it."""
     qualities: range | None
     """Allowed values of the quality setting; None if it is ignored."""
     quality_is_profile: bool = False
@@ -90,6 +96,10 @@ class CodecFacts:
     states_range: bool = True
     """True if the codec, or its containers, can signal full-range samples."""
     segment: SegmentFormat = _NUT
+    """Of pictures without alpha. See `segment_format`."""
+    alpha: Literal["", "in packets", "beside packets"] = ""
+    """Where the codec stores alpha; empty if it does not. Beside its packets, as a further picture, it is kept by
+    Matroska and WebM only."""
     note: str = ""
     """A warning about every output; empty if there is none."""
 
@@ -107,15 +117,21 @@ def _yuv420p(*depths: int) -> Callable[[Encode, PixelFormat], PixelFormat]:
     return nearest
 
 
+def _vp9_format(_: Encode, source: PixelFormat) -> PixelFormat:
+    return PIXEL_FORMATS["yuva420p" if source.has_alpha else "yuv420p"]
+
+
 def _prores_format(encode: Encode, source: PixelFormat) -> PixelFormat:
-    return _yuv("yuv444p" if _prores_profile(encode, source) >= PRORES_4444 else "yuv422p", 10)
+    if _prores_profile(encode, source) < PRORES_4444:
+        return _yuv("yuv422p", 10)
+    return _yuv("yuva444p" if source.has_alpha else "yuv444p", 10)
 
 
 def _prores_profile(encode: Encode, form: PixelFormat) -> int:
     if encode.quality != QUALITY_UNSET:
         return encode.quality
     full_chroma = form.model == "rgb" or (form.model == "yuv" and form.chroma_shift_x == form.chroma_shift_y == 0)
-    return PRORES_4444 if full_chroma else PRORES_HQ
+    return PRORES_4444 if full_chroma or form.has_alpha else PRORES_HQ
 
 
 def _same_format(_: Encode, source: PixelFormat) -> PixelFormat:
@@ -136,7 +152,7 @@ CODECS: Mapping[Codec, CodecFacts] = {
         odd_size_subsampled=False,
     ),
     "av1": CodecFacts(auto_format=_yuv420p(8, 10), qualities=range(64)),
-    "vp9": CodecFacts(auto_format=_yuv420p(8), qualities=range(64)),
+    "vp9": CodecFacts(auto_format=_vp9_format, qualities=range(64), alpha="beside packets"),
     "prores": CodecFacts(
         auto_format=_prores_format,
         qualities=range(6),
@@ -145,6 +161,7 @@ CODECS: Mapping[Codec, CodecFacts] = {
         has_bit_rate=False,
         states_range=False,
         segment=_MOV,
+        alpha="in packets",
     ),
     "ffv1": CodecFacts(
         auto_format=_same_format,
@@ -152,6 +169,7 @@ CODECS: Mapping[Codec, CodecFacts] = {
         is_lossless=True,
         has_bit_rate=False,
         states_color=False,
+        alpha="in packets",
         note="ffv1 is an archive format: few players open it",
     ),
 }
@@ -338,21 +356,21 @@ _TABLE = (
     Encoder(
         name="libvpx-vp9",
         codec="vp9",
-        formats=_names("yuv420p", "yuv422p", "yuv440p", "yuv444p", depths=(8,)),
+        formats=_names("yuv420p", "yuv422p", "yuv440p", "yuv444p", "yuva420p", depths=(8,)),
         options=_vp9_options,
         refusal=_vp9_refusal,
     ),
     Encoder(
         name="prores_ks",
         codec="prores",
-        formats=_names("yuv422p", "yuv444p", depths=(10,)),
+        formats=_names("yuv422p", "yuv444p", "yuva444p", depths=(10,)),
         options=_prores_options,
     ),
     Encoder(
         name="ffv1",
         codec="ffv1",
         formats=frozenset(PIXEL_FORMATS),
-        other_layouts={"gbrp": "bgr0"},
+        other_layouts={"gbrp": "bgr0", "gbrap": "bgra"},
         options=_ffv1_options,
         least_px=8,
         refusal=_ffv1_refusal,
@@ -370,6 +388,12 @@ NVENC = tuple(encoder.name for encoder in _TABLE if encoder.is_nvenc)
 def encoders_of(codec: Codec, *, is_nvenc: bool) -> list[str]:
     """Return the names of the codec's encoders in software, or of NVIDIA's."""
     return [name for name, encoder in ENCODERS.items() if encoder.codec == codec and encoder.is_nvenc == is_nvenc]
+
+
+def segment_format(encoder: str, *, has_alpha: bool) -> SegmentFormat:
+    """Return the file format of this encoder's segments, whose pictures have alpha or not."""
+    facts = codec_of(encoder)
+    return _MATROSKA if has_alpha and facts.alpha == "beside packets" else facts.segment
 
 
 def codec_of(encoder: str) -> CodecFacts:

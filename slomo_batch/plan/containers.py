@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from fractions import Fraction
 from typing import Literal
 
+from slomo_batch.picture import PIXEL_FORMATS
 from slomo_batch.plan.codecs import CODECS
 from slomo_batch.plan.encoders import any_of, named_codec
 from slomo_batch.records import ColorFacts
@@ -162,6 +163,8 @@ class Container:
     """True if the file stores cover pictures."""
     keeps_attachments: bool = False
     """True if the file stores other files, such as fonts; covers too."""
+    keeps_alpha_beside: bool = False
+    """True if the file stores alpha beside the packets of a codec."""
     states_partial_color: bool
     """True if the file states a color description of which only a part is known."""
 
@@ -173,6 +176,11 @@ class Container:
         """Return the codec that the settings mean for a video."""
         codec = named_codec(encode)
         return self.auto_codecs[is_hdr] if codec == "auto" else codec
+
+    def keeps_alpha(self, codec: Codec) -> bool:
+        """Return whether the file stores alpha with this codec."""
+        where = CODECS[codec].alpha
+        return codec in self.codecs and (where == "in packets" or (where != "" and self.keeps_alpha_beside))
 
     def keeps_color(self, codec: Codec, color: ColorFacts) -> bool:
         """Return whether the file keeps this color description."""
@@ -256,6 +264,7 @@ _TABLE = (
         has_exact_times=False,
         max_rate=Fraction(1000),  # beyond it, two frames would have the same time
         keeps_stream_tags=True,
+        keeps_alpha_beside=True,
         keeps_covers=True,
         keeps_attachments=True,
         states_partial_color=True,
@@ -276,6 +285,7 @@ _TABLE = (
         has_exact_times=False,
         max_rate=Fraction(1000),
         keeps_stream_tags=True,
+        keeps_alpha_beside=True,
         states_partial_color=True,
     ),
 )
@@ -288,13 +298,23 @@ def container_of(suffix: str) -> Container:
     return CONTAINERS[suffix.lower()]
 
 
-def validate_container(codec: Literal["auto"] | Codec, suffix: str) -> list[str]:
-    """Return why a file with this suffix (".mp4") cannot contain this codec; empty if it can."""
+def validate_container(codec: Literal["auto"] | Codec, suffix: str, pixel_format: str = "auto") -> list[str]:
+    """Return why a file with this suffix (".mp4") cannot contain this codec in this format; empty if it can."""
     container = CONTAINERS.get(suffix.lower())
     if container is None:
         what = f"unsupported output suffix {suffix}" if suffix else "the output has no suffix"
         return [f"{what}; use {any_of(CONTAINERS)}"]
-    if codec == "auto" or codec in container.codecs:
+    if codec == "auto":
         return []
-    fitting = any_of(other.suffix for other in CONTAINERS.values() if codec in other.codecs)
-    return [f"{suffix} does not support {codec}; use {fitting}, or {any_of(sorted(container.codecs))} in {suffix}"]
+    if codec not in container.codecs:
+        fitting = any_of(other.suffix for other in CONTAINERS.values() if codec in other.codecs)
+        return [f"{suffix} does not support {codec}; use {fitting}, or {any_of(sorted(container.codecs))} in {suffix}"]
+    has_alpha = pixel_format in PIXEL_FORMATS and PIXEL_FORMATS[pixel_format].has_alpha
+    if has_alpha and not container.keeps_alpha(codec):
+        return [f"{suffix} does not support {pixel_format} with {codec}; use {any_of(suffixes_with_alpha(codec))}"]
+    return []
+
+
+def suffixes_with_alpha(codec: Codec) -> list[str]:
+    """Return the suffixes of files that store alpha with this codec."""
+    return [suffix for suffix, container in CONTAINERS.items() if container.keeps_alpha(codec)]

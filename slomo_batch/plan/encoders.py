@@ -129,6 +129,7 @@ def choose_encoder(
     codec: Codec,
     *,
     source_format: str,
+    has_alpha: bool = False,
     width: int,
     height: int,
     rate: Fraction,
@@ -137,7 +138,8 @@ def choose_encoder(
     side_data: SideData = NO_SIDE_DATA,
 ) -> EncoderChoice:
     """Choose the configuration of a video in this codec. `encode` is valid by validate_encode; `source_format` is in
-    PIXEL_FORMATS; `rate` is the output's, in frames per second.
+    PIXEL_FORMATS, without alpha; `has_alpha` if there is alpha that the output's file can store with this codec; `rate`
+    is the output's, in frames per second.
 
     Raises:
         ManifestError: the settings require NVENC, and it does not work here.
@@ -149,7 +151,7 @@ def choose_encoder(
         remedy = "Change this setting, or set encode.codec."
         raise SourceUnsupported(f"encode.codec is {codec} for this video, and {problem}", remedy=remedy)
     source = PIXEL_FORMATS[source_format]
-    target = _target_format(encode, codec, source, is_hdr=is_hdr)
+    target = _target_format(encode, codec, source.with_alpha if has_alpha else source, is_hdr=is_hdr)
     if is_hdr:
         _refuse_loss_of_hdr(codec, source, target)
     even, odd_notes = _even(codec, target, width, height)

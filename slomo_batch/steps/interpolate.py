@@ -13,7 +13,8 @@ from slomo_batch.errors import WorkDamaged
 from slomo_batch.media.decode import decode_chunk
 from slomo_batch.media.encode import SegmentEncoder, SegmentFacts, verify_segment
 from slomo_batch.media.packet_archive import ArchiveReader
-from slomo_batch.plan.codecs import codec_of
+from slomo_batch.picture import PIXEL_FORMATS
+from slomo_batch.plan.codecs import codec_of, segment_format
 from slomo_batch.plan.pair_runs import counts_of, runs_of
 from slomo_batch.records import Chunk, ChunkDone, FrameCaptions, FrameKind, PairRun, Scan, VideoPlan
 from slomo_batch.serialization import file_sha256
@@ -65,7 +66,8 @@ def _found_made(records: VideoRecords, chunk: Chunk) -> ChunkDone | None:
 def _make(task: ChunkTask, context: StepContext, folder: Path) -> Generator[Phase, None, ChunkDone]:
     plan, chunk, watch = task.plan, task.chunk, Stopwatch()
     codec = codec_of(plan.resolved.encoder)
-    suffix = codec.segment.suffix
+    has_alpha = PIXEL_FORMATS[plan.resolved.pixel_format].has_alpha
+    suffix = segment_format(plan.resolved.encoder, has_alpha=has_alpha).suffix
     packets, segment = folder / "chunk.packets", folder / f"segment{suffix}"
     with watch.stage("fetch"):
         _fetch(task, packets, context)
@@ -74,7 +76,9 @@ def _make(task: ChunkTask, context: StepContext, folder: Path) -> Generator[Phas
         made = _encode(task, ArchiveReader(file), segment, context, watch)
     with watch.stage("encode"):
         hashes = made.hashes if codec.is_lossless else None
-        verify_segment(segment, facts=made.facts, source_hashes=hashes, threads=context.pairs.cores)
+        verify_segment(
+            segment, facts=made.facts, source_hashes=hashes, has_alpha=has_alpha, threads=context.pairs.cores
+        )
     yield "storing"
     key = context.layout.segment(plan.video_id, chunk.chunk_id, task.head.attempt, suffix)
     with watch.stage("upload"):

@@ -15,7 +15,7 @@ from slomo_batch.picture import Picture, PixelFormat
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Layer:
+class PictureLayer:
     """How one layer of the source frames becomes that of the output frames."""
 
     spec: ColorSpec
@@ -31,9 +31,9 @@ class Layer:
         return convert(picture, self.output, self.spec)
 
 
-def layers_between(source: PixelFormat, output: PixelFormat, spec: ColorSpec) -> tuple[Layer, ...]:
+def layers_between(source: PixelFormat, output: PixelFormat, spec: ColorSpec) -> tuple[PictureLayer, ...]:
     """The layers of source frames in this format: the color, then alpha, if both formats have it."""
-    color = Layer(spec=spec, output=output.opaque)
+    color = PictureLayer(spec=spec, output=output.opaque)
     if not (source.has_alpha and output.has_alpha):
         return (color,)
-    return color, Layer(spec=ALPHA_SPEC, output=output.alpha_alone)
+    return color, PictureLayer(spec=ALPHA_SPEC, output=output.alpha_alone)

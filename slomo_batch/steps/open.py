@@ -122,6 +122,7 @@ def plan_video(identity: str, request: VideoRequest, pin: JobPin, probed: Probe)
         settings.encode,
         codec,
         source_format=planar_format_name(facts.pixel_format),
+        has_alpha=facts.has_alpha and container.keeps_alpha(codec),
         width=facts.width,
         height=facts.height,
         rate=rate,

@@ -9,6 +9,7 @@ from pathlib import Path
 
 from slomo_batch.media.chunk_cutter import ChunkArchive
 from slomo_batch.media.split import SourceSlice, SplitPart, split_copy, split_decode
+from slomo_batch.plan.carriage import keeps_alpha
 from slomo_batch.plan.ids import chunks_in_lane
 from slomo_batch.plan.stored_plan import MovedTo, StoredPlan
 from slomo_batch.records import Chunk, Lane
@@ -64,12 +65,14 @@ def _parts(
     lane: Lane,
     audio: bool,
 ) -> Generator[SplitPart]:
-    request, facts = stored.plan.request, stored.plan.facts
+    request, facts, alpha = stored.plan.request, stored.plan.facts, keeps_alpha(stored.plan)
     reader = context.reader(request.source)
     if lane == "copy":
-        return split_copy(reader, request.source.uri, facts, index, slices, folder, audio=audio)
+        return split_copy(reader, request.source.uri, facts, index, slices, folder, audio=audio, alpha=alpha)
     limit = request.settings.limits.max_held_frames
-    return split_decode(reader, request.source.uri, facts, index, slices, folder, audio=audio, max_held_frames=limit)
+    return split_decode(
+        reader, request.source.uri, facts, index, slices, folder, audio=audio, alpha=alpha, max_held_frames=limit
+    )
 
 
 def _slice(chunk: Chunk, stored: StoredPlan, index: VideoIndex, timeline: SourceTimeline) -> SourceSlice:

@@ -18,8 +18,9 @@ from slomo_batch.media.encode import SegmentFacts
 from slomo_batch.media.inspect import verify_output
 from slomo_batch.media.metadata_reading import attached_files, notes_on_missing
 from slomo_batch.metadata import AttachedFile
+from slomo_batch.picture import PIXEL_FORMATS
 from slomo_batch.plan.carriage import attachments_for, metadata_for, side_data_for
-from slomo_batch.plan.codecs import codec_of
+from slomo_batch.plan.codecs import segment_format
 from slomo_batch.plan.containers import Container, container_of
 from slomo_batch.plan.ids import chunks_in_lane, receipt_id
 from slomo_batch.plan.stored_plan import SegmentChoice, StoredPlan
@@ -282,6 +283,7 @@ def _stitch_spec(plan: VideoPlan, segments: Sequence[ChunkDone]) -> StitchSpec:
         color=output_color(plan),
         sample_aspect_ratio=facts.sample_aspect_ratio,
         rotation_deg=facts.rotation_deg,
+        has_alpha=PIXEL_FORMATS[plan.resolved.pixel_format].has_alpha,
         side_data=side_data_for(facts.side_data, _container(plan)),
         metadata=metadata_for(plan),
         segments=tuple(
@@ -327,7 +329,8 @@ def _num_ahead(context: StepContext) -> int:
 
 
 def _fetch_segment(plan: VideoPlan, done: ChunkDone, context: StepContext, folder: Path) -> Path:
-    path = folder / f"segment-{done.index}{codec_of(plan.resolved.encoder).segment.suffix}"
+    kind = segment_format(plan.resolved.encoder, has_alpha=PIXEL_FORMATS[plan.resolved.pixel_format].has_alpha)
+    path = folder / f"segment-{done.index}{kind.suffix}"
     commit_key = context.layout.commit(plan.video_id, done.chunk_id)
     _fetch_committed(plan, done.segment_key, done.sha256, path, context, commit_key=commit_key)
     return path

@@ -14,7 +14,7 @@ from slomo_batch.media.encode import SegmentEncoder, SegmentFacts
 from slomo_batch.picture import PIXEL_FORMATS, Picture
 from slomo_batch.plan.carriage import side_data_for
 from slomo_batch.plan.codecs import CODECS as CODEC_FACTS
-from slomo_batch.plan.codecs import codec_of
+from slomo_batch.plan.codecs import segment_format
 from slomo_batch.plan.containers import CONTAINERS
 from slomo_batch.plan.encoders import EncoderChoice, choose_encoder
 from slomo_batch.records import ColorFacts
@@ -54,6 +54,7 @@ class Film:
     sample_aspect_ratio: Fraction = Fraction(1)
     rotation_deg: int = 0
     side_data: SideData = NO_SIDE_DATA
+    has_alpha: bool = False
     encode: dict[str, Any] = field(default_factory=lambda: {"preset": "veryfast"})
 
     @property
@@ -65,6 +66,7 @@ class Film:
             encode,
             self.codec,
             source_format=self.source_format,
+            has_alpha=self.has_alpha,
             width=width,
             height=height,
             rate=self.rate,
@@ -90,7 +92,8 @@ class Film:
 
     def segment(self, folder: Path, frames: range) -> "Segment":
         """A segment of these frames."""
-        path = folder / f"{self.codec}-{frames.start}{codec_of(self.choice.encoder).segment.suffix}"
+        kind = segment_format(self.choice.encoder, has_alpha=self.has_alpha)
+        path = folder / f"{self.codec}-{frames.start}{kind.suffix}"
         hashes = []
         with self.encoder(path) as encoder:
             for number in frames:
@@ -116,6 +119,7 @@ class Film:
             color=self.color,
             sample_aspect_ratio=self.sample_aspect_ratio,
             rotation_deg=self.rotation_deg,
+            has_alpha=self.has_alpha,
             side_data=side_data_for(self.side_data, CONTAINERS[suffix]),
             segments=tuple(segment.facts for segment in segments),
         )

@@ -169,9 +169,11 @@ def test_every_group_of_pictures_is_closed(tmp_path: Path, codec: Codec) -> None
 
 @pytest.mark.parametrize("pixel_format", sorted(PIXEL_FORMATS))
 def test_ffv1_keeps_every_sample_of_every_format(tmp_path: Path, pixel_format: str) -> None:
-    film = Film(codec="ffv1", source_format=pixel_format, size=(50, 38))
+    form = PIXEL_FORMATS[pixel_format]
+    film = Film(codec="ffv1", source_format=form.opaque.name, has_alpha=form.has_alpha, size=(50, 38))
     made = film.segment(tmp_path, range(2))
-    verify_segment(made.path, facts=made.facts, source_hashes=made.hashes)
+    assert film.choice.pixel_format == pixel_format
+    verify_segment(made.path, facts=made.facts, source_hashes=made.hashes, has_alpha=form.has_alpha)
 
 
 @pytest.mark.parametrize("pixel_format", ["yuv420p", "yuv422p10le", "yuv410p", "yuv411p", "yuv440p"])

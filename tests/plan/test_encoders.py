@@ -246,7 +246,7 @@ def test_what_is_allowed_is_what_the_encoder_of_this_build_opens(codec: Codec) -
         (Encode(codec="av1", quality=64), "0 to 63"),
         (Encode(codec="vp9", quality=64), "0 to 63"),
         (Encode(codec="vp9", encoder="nvenc"), "auto, software or libvpx-vp9"),
-        (Encode(codec="vp9", pixel_format="yuv420p10le"), "auto, yuv420p, yuv422p, yuv440p or yuv444p"),
+        (Encode(codec="vp9", pixel_format="yuv420p10le"), "auto, yuv420p, yuv422p, yuv440p, yuv444p or yuva420p"),
         (Encode(codec="prores", quality=6), "proxy, lt, standard, hq, 4444, 4444xq"),
         (Encode(preset="warp"), "ultrafast"),
         (Encode(codec="hevc", tune="film"), "tune of hevc must be none, animation or grain, got 'film'"),
