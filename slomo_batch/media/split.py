@@ -4,9 +4,9 @@ The copy lane copies the packets that each chunk's frames need (`coverage`). The
 one pass and stores its frames losslessly (`decode_lane`). A worker gets all times from the note of the chunk
 archive: `first_frame`; the `pts` of its pictures (ticks of the stream) and the `ticks` of its frames (ticks of the
 source timeline); which pictures are `held`, that is, copies of a neighbor because they could not be decoded; their
-`width`, `height` and `pixel_format`; and `first_picture`, if the video is interlaced. A copied chunk of a joined file
-also has `joins`: the indices of its packets at which another part of the file begins. The first chunk of a range has
-the `earlier_captions`, of pictures before the range.
+`width`, `height` and `pixel_format`; `first_picture`, if the video is interlaced; and `alpha`, if alpha is read too. A
+copied chunk of a joined file also has `joins`: the indices of its packets at which another part of the file begins. The
+first chunk of a range has the `earlier_captions`, of pictures before the range.
 """
 
 from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
@@ -118,7 +118,8 @@ def split_copy(  # noqa: PLR0917 - one job's nouns in their order
             earlier = EarlierCaptions(header, index, captioned)
 
             def note_of(number: int) -> Mapping[str, JSON]:
-                return {**_note(parts[number], facts, earlier), "joins": _joins_in(by_chunk[number], index)}
+                note = _note(parts[number], facts, earlier, alpha=alpha)
+                return {**note, "joins": _joins_in(by_chunk[number], index)}
 
             cutter = ChunkCutter(folder, header, spans, note_of)
             if resume_at:
@@ -163,12 +164,13 @@ def split_decode(  # noqa: PLR0917 - one job's nouns in their order
 
     def note_of(number: int) -> Mapping[str, JSON]:
         part = parts[number]
-        return {**_note(part, facts, earlier), "held": [picture for picture in held if picture in part.pictures]}
+        return {**_note(part, facts, earlier, alpha=alpha), "held": [one for one in held if one in part.pictures]}
 
     spans = [Span(index=part.index, start=part.pictures.start, end=part.pictures.stop) for part in slices]
     with reading(reader, name), _opened(reader, name, facts, index, tracks, folder) as source:
         header = stream_header(source.video)
-        encoder, earlier = LosslessEncoder(facts, index, header), EarlierCaptions(header, index, _captioned(slices))
+        encoder = LosslessEncoder(facts, index, header, alpha=alpha)
+        earlier = EarlierCaptions(header, index, _captioned(slices))
         cutter = ChunkCutter(folder, encoder.header, spans, note_of)
         frames = all_source_frames(
             decoder_of(source.video, alpha=alpha),
@@ -316,3 +318,22 @@ def _joins_in(span: Span, index: VideoIndex) -> list[int]:
     return [first - span.start for first in firsts if span.start < first < span.end]
 
 
+def _captioned(slices: Sequence[SourceSlice]) -> range:
+    """The pictures before the range whose captions are read."""
+    return next((part.captioned for part in slices if part.captioned), range(0))
+
+
+def _note(part: SourceSlice, facts: VideoFacts, earlier: EarlierCaptions, *, alpha: bool) -> dict[str, JSON]:
+    return {
+        "chunk_id": part.chunk_id,
+        "first_frame": part.first_frame,
+        **({} if part.first_picture is None else {"first_picture": part.first_picture}),
+        **({"earlier_captions": earlier.note()} if part.captioned else {}),
+        "pts": part.pts,
+        "ticks": part.ticks,
+        "held": [],
+        "width": facts.width,
+        "height": facts.height,
+        "pixel_format": facts.pixel_format,
+        **({"alpha": True} if alpha else {}),
+    }

@@ -24,7 +24,7 @@ class Matte:
     suffix: str = ".mov"
     codec: str = "qtrle"
     pix_fmt: str = "argb"
-    num_frames: int = 4
+    num_frames: int = 3
     size: tuple[int, int] = (64, 48)
     options: Mapping[str, str] = field(default_factory=dict)
 
@@ -49,8 +49,27 @@ def matte(film: Matte) -> bytes:
         video.width, video.height, video.pix_fmt = *film.size, film.pix_fmt
         video.codec_context.thread_count = 1
         for number in range(film.num_frames):
-            frame = av.VideoFrame.from_ndarray(rgba(number, film.size), format="rgba").reformat(format=film.pix_fmt)
+            samples = rgba(number, film.size)
+            frame = _with_palette(samples) if film.pix_fmt == "pal8" else _frame(samples, film.pix_fmt)
             frame.pts, frame.time_base = number, Fraction(1, 25)
             container.mux(video.encode(frame))
         container.mux(video.encode(None))
     return bytes(file.getvalue())
+
+
+def _frame(samples: NDArray[np.uint8], pix_fmt: str) -> av.VideoFrame:
+    return av.VideoFrame.from_ndarray(samples, format="rgba").reformat(format=pix_fmt)
+
+
+def _with_palette(samples: NDArray[np.uint8]) -> av.VideoFrame:
+    """The picture in a palette of 2 bits per color, whose first color is transparent."""
+    r, g, b, a = (samples[..., channel].astype(int) for channel in range(4))
+    number = np.where(a < 128, 0, 64 + (r >> 6 << 4) + (g >> 6 << 2) + (b >> 6)).astype(np.uint8)
+    frame = av.VideoFrame(samples.shape[1], samples.shape[0], "pal8")
+    lines = np.frombuffer(memoryview(frame.planes[0]), np.uint8).reshape(-1, frame.planes[0].line_size)
+    lines[:, : samples.shape[1]] = number
+    colors = np.zeros((256, 4), np.uint8)  # BGRA
+    colors[64:128, :3] = [(85 * (k & 3), 85 * (k >> 2 & 3), 85 * (k >> 4)) for k in range(64)]
+    colors[1:, 3] = 255
+    frame.planes[1].update(colors.tobytes())
+    return frame

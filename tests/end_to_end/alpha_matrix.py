@@ -56,7 +56,6 @@ def outcome(folder: Path, suffix: str) -> dict[str, str]:
         output={"uri": f"{folder}/out/{{stem}}{suffix}"},
         interpolate={"method": "blend"},
         retime={"slowdown": 2},
-        chunks={"pairs": 2},
     )
     run = job.run()
     assert run.returncode == 0, run.stdout + run.stderr
