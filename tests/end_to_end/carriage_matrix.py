@@ -263,6 +263,14 @@ def _output(path: Path, notes: tuple[str, ...]) -> Output:
     return Output(path=path, notes=notes, found=json.loads(answer.stdout))
 
 
+def documented(matrix: str, suffix: str) -> dict[str, str]:
+    """The column of a container in a matrix of the page, by the name of the row."""
+    table = PAGE.read_text().partition(f"<!-- {matrix} -->")[2].partition("<!-- end -->")[0]
+    rows = [row.split(" | ") for row in re.findall(r"^\| (.*) \|$", table, re.MULTILINE)]
+    column = rows[0].index(f"`{suffix}`")
+    return {row[0]: row[column] for row in rows[2:]}
+
+
 def with_matrix(page: str, outcomes: Mapping[str, Outcome]) -> str:
     """Return the page with its table as the outcomes, by suffix, have it."""
     head = ["", *(f"`{suffix}`" for suffix in outcomes)]
