@@ -1,5 +1,7 @@
 """Metrics of a job's events: bounded tags, and no event counted twice."""
 
+import json
+import re
 from pathlib import Path
 
 from slomo_batch.report.metrics import CHUNKS, FAILED, FRAMES, METRICS, PREFIX, SLOTS, VIDEOS, Metric, samples_of
@@ -43,3 +45,16 @@ def test_the_documentation_lists_every_metric_with_its_type_and_tags() -> None:
     lines = [line for line in OPERATIONS.read_text(encoding="utf-8").splitlines() if line.startswith(f"| `{PREFIX}")]
     rows = [[cell.strip(" `") for cell in line.split("|")[1:4]] for line in lines]
     assert rows == [[PREFIX + metric.name, metric.kind, "`, `".join(metric.tags)] for metric in METRICS]
+
+
+def test_the_dashboard_asks_for_metrics_and_tags_that_exist() -> None:
+    dashboard = json.loads(OPERATIONS.with_name("grafana.json").read_text())
+    queries = [target["expr"] for panel in dashboard["panels"] for target in panel["targets"]]
+    asked = {found for query in queries for found in re.findall(r"ray_slomo_batch_(\w+)", query)}
+    assert asked == {metric.name for metric in METRICS} - {"step_seconds_total"}
+    for query in queries:
+        [name] = re.findall(r"ray_slomo_batch_(\w+)", query)
+        [metric] = [metric for metric in METRICS if metric.name == name]
+        tags = set(re.findall(r"(\w+)(?:=~|!=|=)", query))
+        tags |= {tag.strip() for group in re.findall(r"by \(([^)]*)\)", query) for tag in group.split(",")}
+        assert tags <= {"job", *metric.tags}, query
