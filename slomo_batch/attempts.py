@@ -49,6 +49,15 @@ Head = ChunkHead | StepHead
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class FramesMade:
+    """How far an attempt at a chunk is. For displays only: a lost report changes nothing, since the next one has the
+    whole count."""
+
+    num_frames: int
+    """Output frames that the attempt has encoded so far."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class ChunkTask:
     """One attempt at one chunk, complete: a worker needs nothing else but the stores."""
 

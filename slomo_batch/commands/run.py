@@ -13,8 +13,18 @@ from slomo_batch.manifest.inputs import FoundVideos, find_videos
 from slomo_batch.manifest.schema import Manifest
 from slomo_batch.plan.job_pin import JobPin
 from slomo_batch.records import VideoRequest
-from slomo_batch.report.events import Display, JobEnded, JobFailed, JobStarted, Note, VideoSkipped
+from slomo_batch.report.events import (
+    Activity,
+    Display,
+    JobEnded,
+    JobFailed,
+    JobStarted,
+    JobStopping,
+    Note,
+    VideoSkipped,
+)
 from slomo_batch.report.ledger import LedgerWriter, compact
+from slomo_batch.report.units import counted
 from slomo_batch.scheduler.dispatch import Dispatch
 from slomo_batch.scheduler.driver import Driver
 from slomo_batch.scheduler.event_recorder import EventRecorder, Tally
@@ -81,10 +91,13 @@ def _run(
     environment = environment_of(manifest)
     context = open_context(environment)
     with ExitStack() as stack:
-        stop = stack.enter_context(StopRequests(lambda text: display.show(Note(text=text))))
+        stop = stack.enter_context(StopRequests(lambda text: display.show(JobStopping(text=text))))
+        display.show(Activity(text="looking for the videos of the manifest"))
         found = find_videos(manifest, context.locate, strict=strict)
         if stop.is_asked:
             raise Interrupted("stopped before anything was made", remedy="Run it again.")
+        number = counted(len(found.requests) + len(found.missing), "video")
+        display.show(Activity(text=f"{number} found; checking the work place"))
         check_work_store(context)
         epoch = stack.enter_context(DriverLease(context.work, context.layout, take_over=take_over))
         job_run = _JobRun(
@@ -123,6 +136,7 @@ class _JobRun:
     def make(self, found: FoundVideos, *, retry_failed: bool, force: bool, clean_up: bool) -> int:
         """Make those of the videos found that are to be made; return the exit code."""
         pin = self._pin(found.requests)
+        self._tell("looking for published videos")
         piles = triage(
             found.requests,
             pin,
@@ -179,9 +193,13 @@ class _JobRun:
                     self._environment,
                     prewarm=self._prewarm,
                     stop=self._stop,
+                    tell=self._tell,
                 )
             )
         return self._machines
+
+    def _tell(self, text: str) -> None:
+        self._display.show(Activity(text=text))
 
     def _recorder(self, found: FoundVideos, piles: Triage) -> EventRecorder:
         """Open a recorder, and record what was decided before the work begins."""
@@ -206,8 +224,10 @@ class _JobRun:
         self._show_start(found, piles, tally)
         for refused in piles.refused:
             recorder.refused(refused.failed)
-        for failed in (*found.missing, *piles.waiting):
+        for failed in found.missing:
             recorder.refused(failed)
+        for failed in piles.waiting:
+            recorder.refused(failed, in_earlier_run=True)
         if piles.waiting:
             number = len(piles.waiting)
             self._display.show(Note(text=f"failed in an earlier run: {number}; --retry-failed tries them again"))
@@ -241,6 +261,7 @@ class _JobRun:
 
     def _drive(self, piles: Triage, pin: JobPin, recorder: EventRecorder) -> None:
         requests = [wanted.request for wanted in piles.wanted]
+        self._tell("checking the outputs")
         self._check_lead()
         withdraw_receipts(piles, self._context)
         check_outputs_writable(requests, self._context)
@@ -250,7 +271,7 @@ class _JobRun:
         recorder.add_displays(*machines.displays)
         for note in machines.notes:
             self._display.show(Note(text=note))
-        self._display.show(Note(text=f"working in {machines.description}, {pin.precision} arithmetic"))
+        self._display.show(Note(text=f"working in {machines.description}, {pin.precision} arithmetic", is_detail=True))
         most = ClusterSettings.of(self._manifest.job.cluster).max_workers
         limits = limits_for(most, max_attempts=self._manifest.job.retries.chunk + 1)
         driver = Driver(
@@ -262,6 +283,7 @@ class _JobRun:
             is_superseded=lambda: self._epoch.is_superseded,
         )
         sizes = [request.source.size_bytes for request in requests]
+        recorder.expect(sum(sizes))
         driver.run(iter(long_ones_first(piles.wanted, sizes, most)))
 
     def _check_lead(self) -> None:

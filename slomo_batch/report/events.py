@@ -12,7 +12,21 @@ from slomo_batch.attempts import Attempt
 from slomo_batch.plan.s3_requests import S3Requests
 from slomo_batch.records import StepName
 
+VideoPhase = Literal["waiting", "opening", "splitting", "making", "audio", "joining"]
+"""What is done for a video: nothing now, planning, storing the packets of its chunks, frames, audio, the output."""
+JobPhase = Literal[
+    "starting", "waiting for workers", "opening", "splitting", "making", "audio", "joining", "waiting", "stopping"
+]
+"""What a run does. starting: no frame is made yet; waiting: for a retry."""
+
 # ---- events --------------------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Activity:
+    """What a run does before its first and after its last frame, such as starting Ray."""
+
+    text: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -77,6 +91,8 @@ class VideoGivenUp:
     error: str
     """Name of the error class."""
     reason: str
+    in_earlier_run: bool = False
+    """Whether it failed in an earlier run, and waits for --retry-failed."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -86,6 +102,38 @@ class Note:
     text: str
     uri: str = ""
     """What it is about; empty: the job."""
+    is_detail: bool = False
+    """Whether few people need it."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FramesTakenBack:
+    """Frames that counted as made do not count any more, for a reason that the event before says."""
+
+    uri: str
+    video_id: str
+    chunk: int | None
+    """The chunk whose attempt failed; None: several chunks of the video."""
+    num_frames: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class JobStopping:
+    """The run was asked to stop."""
+
+    text: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class VideoProgress:
+    """How far a video is."""
+
+    uri: str
+    phase: VideoPhase
+    frames_done: int
+    """Of committed chunks and of attempts in progress."""
+    frames_total: int
+    """0 before the video is planned."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -103,7 +151,7 @@ class Snapshot:
     frames_total: int
     """Of the videos opened so far."""
     frames_per_s: float
-    """Over the last minute."""
+    """Since the first frame of this run, over the later half of that time: at least one minute, at most five."""
     eta_s: float | None
     """Seconds until the end; None if unknown."""
     workers: int
@@ -122,6 +170,20 @@ class Snapshot:
     """Unmade chunks of failed videos."""
     steps_running: tuple[tuple[StepName, int], ...]
     """How many of each other step are in flight, with all steps listed."""
+    phase: JobPhase = "making"
+    """What the run does now."""
+    frames_in_progress: int = 0
+    """Made by attempts in flight; `frames_done` has only those of committed chunks."""
+    frames_expected: int = 0
+    """Of all videos of this run that have not failed: an estimate for those that are not opened yet."""
+    fraction: float = 0.0
+    """Share of these that is made, 0 to 1. It falls only after an event that says why."""
+    workers_pending: int = 0
+    """Workers that are starting or wait for a machine."""
+    faults: int = 0
+    """Attempts so far that failed and may be repeated."""
+    videos: tuple[VideoProgress, ...] = ()
+    """Videos in progress, some of them if they are many."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -148,13 +210,16 @@ class JobFailed:
 
 
 Event = (
-    JobStarted
+    Activity
+    | JobStarted
     | VideoOpened
     | Attempt
     | VideoPublished
     | VideoSkipped
     | VideoGivenUp
     | Note
+    | FramesTakenBack
+    | JobStopping
     | Snapshot
     | JobEnded
     | JobFailed

@@ -1,10 +1,11 @@
 """Calls: the steps a driver asks an engine to carry out, and what comes back. Everything here pickles."""
 
-from collections.abc import Iterator
+import time
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from slomo_batch.attempts import Attempt, ChunkHead, ChunkTask, Errored, StepHead, Succeeded
+from slomo_batch.attempts import Attempt, ChunkHead, ChunkTask, Errored, FramesMade, StepHead, Succeeded
 from slomo_batch.errors import DISK_FULL, OutOfMemory, SlomoError
 from slomo_batch.plan.job_pin import JobPin
 from slomo_batch.plan.stored_plan import PlannedVideo, StoredPlan
@@ -72,6 +73,8 @@ class ChunkCall:
 
     order: MakeChunk
     task: ChunkTask
+    report_s: float = 1.0
+    """Seconds between two reports of how many frames are made."""
 
     @property
     def head(self) -> ChunkHead:
@@ -98,7 +101,29 @@ class Entered:
     phase: "Phase"
 
 
-Outcome = ChunkStored | Attempt
+Outcome = ChunkStored | FramesMade | Attempt
+"""What a call reports: parts of it, then what became of it."""
+
+
+def is_end(outcome: Outcome) -> bool:
+    """Whether the call has ended with this outcome."""
+    return not isinstance(outcome, ChunkStored | FramesMade)
+
+
+class Interval:
+    """Says when something that happens often is due: once in so many seconds."""
+
+    def __init__(self, seconds: float, clock: Callable[[], float] = time.monotonic) -> None:
+        self._seconds, self._clock = seconds, clock
+        self._due_s = clock() + seconds
+
+    def is_over(self) -> bool:
+        """Whether the interval is over; then the next one begins."""
+        now_s = self._clock()
+        if now_s < self._due_s:
+            return False
+        self._due_s = now_s + self._seconds
+        return True
 
 
 def perform(call: Call, context: StepContext) -> Iterator[Outcome | Entered]:
@@ -110,13 +135,7 @@ def perform(call: Call, context: StepContext) -> Iterator[Outcome | Entered]:
                 yield ChunkStored(index=index)
             yield Succeeded(head=call.head, stats=clock.stats(), result=None)
         elif isinstance(call, ChunkCall):
-            from slomo_batch.steps.interpolate import interpolate_chunk  # noqa: PLC0415 loads torch
-
-            for said in interpolate_chunk(call.task, clock.context):
-                if isinstance(said, ChunkDone):
-                    yield Succeeded(head=call.head, stats=clock.stats(), result=said)
-                else:
-                    yield Entered(phase=said)
+            yield from _perform_chunk(call, clock)
         else:
             result = _result(call, clock.context)
             yield Succeeded(head=call.head, stats=clock.stats(), result=result)
@@ -129,6 +148,19 @@ def perform(call: Call, context: StepContext) -> Iterator[Outcome | Entered]:
         if error.errno not in DISK_FULL:
             raise
         yield Errored(head=call.head, error=storage_error(error, str(context.scratch)), stats=clock.stats())
+
+
+def _perform_chunk(call: ChunkCall, clock: CallClock) -> Iterator[FramesMade | Entered | Succeeded]:
+    from slomo_batch.steps.interpolate import interpolate_chunk  # noqa: PLC0415 loads torch
+
+    interval = Interval(call.report_s)
+    for said in interpolate_chunk(call.task, clock.context):
+        if isinstance(said, ChunkDone):
+            yield Succeeded(head=call.head, stats=clock.stats(), result=said)
+        elif not isinstance(said, FramesMade):
+            yield Entered(phase=said)
+        elif interval.is_over():
+            yield said
 
 
 def _result(call: OpenCall | AudioCall | StitchCall, context: StepContext) -> PlannedVideo | AudioDone | Published:

@@ -10,7 +10,7 @@ from typing import Any
 import ray
 from ray.exceptions import RayError, RayTaskError
 
-from slomo_batch.attempts import Attempt, ChunkTask, Errored
+from slomo_batch.attempts import Attempt, ChunkTask, Errored, FramesMade
 from slomo_batch.cluster.demand import Resources
 from slomo_batch.errors import ProgramFault
 from slomo_batch.loading import fast_loading
@@ -65,8 +65,8 @@ class ChunkWorker:
         with fast_loading():
             import_module("slomo_batch.steps.interpolate")
 
-    def make(self, call: ChunkCall) -> Iterator[Attempt | Entered]:
-        """Make one attempt at one chunk: yield its phases as they begin, then what became of it."""
+    def make(self, call: ChunkCall) -> Iterator[Attempt | FramesMade | Entered]:
+        """Make one attempt at one chunk: yield its phases as they begin, its frames so far, then what became of it."""
         for said in perform(call, replace(open_context(self._environment), pairs=self._pairs)):
             if not isinstance(said, ChunkStored):
                 yield said
@@ -97,10 +97,10 @@ class HeldChunk:
     """Whether it decodes, runs the model or encodes: only then can it kill its process."""
 
 
-def next_report(ref: Any, call: ChunkCall) -> Attempt | Entered | RayError:
+def next_report(ref: Any, call: ChunkCall) -> Attempt | FramesMade | Entered | RayError:
     """The next thing that a call reports, or the error that says that its worker is dead."""
     try:
-        said: Attempt | Entered = ray.get(next(ref))
+        said: Attempt | FramesMade | Entered = ray.get(next(ref))
     except StopIteration:
         return RayError("the call ended without a result")
     except RayTaskError as error:

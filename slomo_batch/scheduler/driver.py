@@ -8,7 +8,7 @@ import time
 from collections.abc import Callable, Iterator
 from uuid import uuid4
 
-from slomo_batch.attempts import ChunkTask, Errored, StepHead, Succeeded
+from slomo_batch.attempts import ChunkTask, Errored, FramesMade, StepHead, Succeeded
 from slomo_batch.errors import JobError, JobTaken
 from slomo_batch.plan.ids import chunks_in_lane
 from slomo_batch.plan.job_pin import JobPin
@@ -17,6 +17,7 @@ from slomo_batch.records import Lane, PendingVideo, Published
 from slomo_batch.scheduler.active_video import ActiveVideo
 from slomo_batch.scheduler.calls import (
     AudioCall,
+    Call,
     ChunkCall,
     ChunkStored,
     OpenCall,
@@ -43,6 +44,10 @@ from slomo_batch.scheduler.messages import (
     VideoFound,
 )
 
+REPORT_S = 1.0
+"""Seconds between two reports of a worker on how many frames of a chunk it has made."""
+MAX_REPORTS_PER_S = 16
+"""Workers that may report each second: more of them report less often."""
 TICK_S = 0.5
 """How long the loop waits for something to happen before it looks at clocks and signals again."""
 
@@ -100,9 +105,11 @@ class Driver:
             self._recorder.note(note)
         self._recorder.tick(
             workers=engine.num_workers,
+            workers_pending=engine.num_pending,
             slots=engine.num_slots,
             demand=self._dispatch.demand,
             census=lambda: self._dispatch.census,
+            is_stopping=self._should_stop(),
         )
 
     def _check_signals(self) -> None:
@@ -128,12 +135,16 @@ class Driver:
 
     def _start(self) -> None:
         for task in self._dispatch.take_tasks(self._engine.task_room, self._clock()):
-            self._engine.start(self._task_call(task))
+            self._begin(self._task_call(task))
         self._engine.scale(self._dispatch.demand)
         for chunk in self._dispatch.take_isolated(self._engine.isolated_room, self._clock()):
-            self._engine.start(self._chunk_call(chunk))
+            self._begin(self._chunk_call(chunk))
         for chunk in self._dispatch.take_chunks(self._room(), self._clock()):
-            self._engine.start(self._chunk_call(chunk))
+            self._begin(self._chunk_call(chunk))
+
+    def _begin(self, call: Call) -> None:
+        self._recorder.started(call, self._videos[call.head.video])
+        self._engine.start(call)
 
     def _room(self) -> int:
         return self._engine.chunk_room(self._dispatch.num_ready)
@@ -147,7 +158,7 @@ class Driver:
             case Split():
                 if task.lane != video.lane:
                     video.lane = task.lane
-                    self._recorder.lane_changed(video)
+                    self._recorder.lane_changed(task.video, video)
                 head = _head(task, video, task.lane)
                 return SplitCall(head=head, stored=video.plan, lane=task.lane, wanted=task.wanted, audio=task.audio)
             case MakeAudio():
@@ -164,7 +175,8 @@ class Driver:
         if order.lane != plan.facts.lane:
             [chunk] = chunks_in_lane(plan.video_id, (chunk,), order.lane)
         task = ChunkTask.of(plan, chunk, lane=order.lane, attempt=uuid4().hex, video=order.video)
-        return ChunkCall(order=order, task=task)
+        report_s = max(REPORT_S, self._engine.num_workers / MAX_REPORTS_PER_S)
+        return ChunkCall(order=order, task=task, report_s=report_s)
 
     # ---- in: outcomes become events --------------------------------------------------------------------------------
 
@@ -172,6 +184,10 @@ class Driver:
         if isinstance(outcome, ChunkStored):
             lane = call.head.lane or "copy"
             self._report(ChunkReady(video=call.head.video, lane=lane, chunk=outcome.index))
+            return
+        if isinstance(outcome, FramesMade):
+            if isinstance(call, ChunkCall):
+                self._recorder.frames_made(call.head, outcome)
             return
         if isinstance(outcome, Errored) and isinstance(outcome.error, JobError):
             raise outcome.error

@@ -24,6 +24,10 @@ class Engine(Protocol):
         """Workers that are up, for the display."""
 
     @property
+    def num_pending(self) -> int:
+        """Workers that are starting or wait for a machine, for the display."""
+
+    @property
     def num_slots(self) -> int:
         """Chunks that these workers could hold at a time, for the display."""
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import Literal
 
-from slomo_batch.attempts import Attempt, Succeeded
+from slomo_batch.attempts import Attempt, ChunkHead, FramesMade, Succeeded
 from slomo_batch.errors import StorageBusy
 from slomo_batch.plan.stored_plan import PlannedVideo
 from slomo_batch.records import ChunkDone, Published, VideoFailed
@@ -16,6 +16,7 @@ from slomo_batch.report.events import (
     Display,
     Event,
     Failure,
+    FramesTakenBack,
     JobStatus,
     Note,
     Snapshot,
@@ -25,6 +26,8 @@ from slomo_batch.report.events import (
 )
 from slomo_batch.report.ledger import LedgerWriter
 from slomo_batch.scheduler.active_video import ActiveVideo
+from slomo_batch.scheduler.calls import Call
+from slomo_batch.scheduler.job_progress import JobProgress
 from slomo_batch.scheduler.messages import Fail
 from slomo_batch.scheduler.state_counts import Census
 from slomo_batch.steps.stored_records import put_record
@@ -34,8 +37,6 @@ from slomo_batch.storage.work_layout import Layout
 SNAPSHOT_S = 1.0
 PROGRESS_S = 5.0
 """Seconds between two writings of what `status` shows."""
-RATE_WINDOW_S = 60.0
-"""Frames per second are counted over this long."""
 WAITING_S = 60.0
 """Seconds with chunks to make and no worker, after which a note is shown."""
 _WAITING = "no worker has started yet: the cluster needs a machine with the resources of a worker, or must start one"
@@ -89,14 +90,12 @@ class EventRecorder:
         self._is_superseded, self._clock = is_superseded, clock
         self._failures: deque[Failure] = deque(maxlen=MAX_FAILURES_SHOWN)
         self._unstored: dict[str, VideoFailed] = {}
-        self._made: deque[tuple[float, int]] = deque()
-        self._made_lately = 0
-        """Frames of the chunks in `_made`."""
-        self._began = self._snapshot_due = self._progress_due = clock()
+        self._progress = JobProgress()
         self._began_at = datetime.now(UTC).isoformat(timespec="seconds")
-        self._waiting_due = self._began + WAITING_S
-        self._busy_due = self._began
-        self._workers = self._slots = 0
+        self._snapshot_due = self._progress_due = self._busy_due = clock()
+        self._waiting_due = self._busy_due + WAITING_S
+        self._workers = self._workers_pending = self._slots = 0
+        self._is_stopping = False
         self._census: Callable[[], Census] = Census
 
     def add_displays(self, *displays: Display) -> None:
@@ -109,6 +108,18 @@ class EventRecorder:
 
     # ---- what happened ---------------------------------------------------------------------------------------------
 
+    def expect(self, num_bytes: int) -> None:
+        """Take in how many bytes the sources of the videos have that will be opened."""
+        self._progress.not_opened.num_bytes = num_bytes
+
+    def started(self, call: Call, video: ActiveVideo) -> None:
+        """Record that a call begins."""
+        self._progress.started(call, video, self._clock())
+
+    def frames_made(self, head: ChunkHead, made: FramesMade) -> None:
+        """Record how far an attempt at a chunk is."""
+        self._progress.reported(head, made, self._clock())
+
     def opened(self, video: ActiveVideo, planned: PlannedVideo) -> None:
         """Record a planned video; part of it may be made already. Opened again, it is counted from the start."""
         chunks, plan = planned.stored.chunks, planned.stored.plan
@@ -116,8 +127,10 @@ class EventRecorder:
         if video.stored is None:
             self.tally.chunks_total += len(chunks)
             self.tally.frames_total += plan.grid.num_frames
+        frames_before = video.frames_done
         self._count(video, -video.chunks_done, -video.frames_done)
         self._count(video, len(done), sum(chunk.end_frame - chunk.first_frame for chunk in done))
+        self._progress.opened(video, planned)
         self._show(
             VideoOpened(
                 uri=plan.request.source.uri,
@@ -128,6 +141,7 @@ class EventRecorder:
         )
         for note in planned.notes:
             self._show(Note(uri=plan.request.source.uri, text=note))
+        self._take_back(video, frames_before - video.frames_done)
 
     def attempt(self, attempt: Attempt, video: ActiveVideo | None) -> None:
         """Record what became of an attempt at a step of a video; None: the video has ended meanwhile."""
@@ -135,16 +149,25 @@ class EventRecorder:
             num_frames = attempt.result.num_frames
             self._count(video, 1, num_frames)
             self.tally.frames_made += num_frames
-            self._made.append((self._clock(), num_frames))
-            self._made_lately += num_frames
+        taken_back = self._progress.ended(attempt, self._clock())
         with self._tolerant():
             self._ledger.attempt(attempt)
         self._show(attempt)
+        if video is not None and isinstance(attempt.head, ChunkHead):
+            self._take_back(video, taken_back, chunk=attempt.head.chunk)
 
-    def lane_changed(self, video: ActiveVideo) -> None:
+    def lane_changed(self, number: int, video: ActiveVideo) -> None:
         """Record that a video changed its lane: what was made of it so far does not count."""
+        taken_back = video.frames_done + self._progress.dropped(number)
         self._count(video, -video.chunks_done, -video.frames_done)
         self._show(Note(uri=video.uri, text="its packets alone do not give the planned frames: it is decoded whole"))
+        self._take_back(video, taken_back)
+
+    def _take_back(self, video: ActiveVideo, num_frames: int, *, chunk: int | None = None) -> None:
+        """Show that frames do not count any more, after the event that says why."""
+        if num_frames > 0:
+            self._progress.explain()
+            self._show(FramesTakenBack(uri=video.uri, video_id=video.video_id, chunk=chunk, num_frames=num_frames))
 
     def _count(self, video: ActiveVideo | None, chunks: int, frames: int) -> None:
         if video is None:  # a chunk that was in flight when its video was given up
@@ -174,6 +197,7 @@ class EventRecorder:
     def failed(self, video: ActiveVideo, fail: Fail) -> None:
         """Record that a video is given up; it waits for --retry-failed."""
         self.tally.videos_failed += 1
+        self._progress.failed(fail.video, video)
         if video.stored:
             self.tally.chunks_failed += len(video.stored.chunks) - video.chunks_done
         request = video.pending.request
@@ -185,16 +209,17 @@ class EventRecorder:
             self._ledger.failed(failed)
         self._show_failure(failed, video.video_id)
 
-    def refused(self, failed: VideoFailed) -> None:
-        """Record a video that is not started, for a reason outside the job; every run looks at it again."""
+    def refused(self, failed: VideoFailed, *, in_earlier_run: bool = False) -> None:
+        """Record a video that is not started: for a reason outside the job, which every run looks at again, or because
+        it failed in an earlier run."""
         self.tally.videos_failed += 1
-        self._show_failure(failed, "")
+        self._show_failure(failed, "", in_earlier_run=in_earlier_run)
 
     def note(self, text: str) -> None:
         """Show a note about the machines."""
         self._show(Note(text=text))
 
-    def _show_failure(self, failed: VideoFailed, video_id: str) -> None:
+    def _show_failure(self, failed: VideoFailed, video_id: str, *, in_earlier_run: bool = False) -> None:
         self._failures.append(Failure(uri=failed.source_uri, error=failed.error, reason=failed.reason))
         self._show(
             VideoGivenUp(
@@ -203,18 +228,30 @@ class EventRecorder:
                 output_uri=failed.output_uri,
                 error=failed.error,
                 reason=failed.reason,
+                in_earlier_run=in_earlier_run,
             )
         )
 
     # ---- where the job is --------------------------------------------------------------------------------------------
 
-    def tick(self, *, workers: int, slots: int, demand: int, census: Callable[[], Census]) -> None:
+    def tick(
+        self,
+        *,
+        workers: int,
+        workers_pending: int,
+        slots: int,
+        demand: int,
+        census: Callable[[], Census],
+        is_stopping: bool,
+    ) -> None:
         """Store what is due and show the progress of the job; called often.
 
         `slots`: chunks that the workers can hold; `demand`: chunks that could be running; `census` is called only if
         it is shown.
         """
-        now, self._workers, self._slots, self._census = self._clock(), workers, slots, census
+        now, self._slots, self._census, self._is_stopping = self._clock(), slots, census, is_stopping
+        self._workers, self._workers_pending = workers, workers_pending
+        self._progress.busy(workers, demand, now)
         self._note_waiting(now, is_waiting=demand > 0 and not workers)
         with self._tolerant():
             self._store_failures()
@@ -294,9 +331,10 @@ class EventRecorder:
         put_record(self._store, self._layout.progress(self._epoch), status)
 
     def _snapshot(self) -> Snapshot:
-        tally, census, rate = self.tally, self._census(), self._frames_per_s()
-        left = tally.frames_total - tally.frames_done
-        opened = tally.videos_total - tally.videos_done - tally.videos_failed
+        tally, census = self.tally, self._census()
+        outlook = self._progress.outlook(
+            census, workers=self._workers, is_stopping=self._is_stopping, now_s=self._clock()
+        )
         return Snapshot(
             videos_done=tally.videos_done,
             videos_failed=tally.videos_failed,
@@ -305,8 +343,8 @@ class EventRecorder:
             chunks_total=tally.chunks_total,
             frames_done=tally.frames_done,
             frames_total=tally.frames_total,
-            frames_per_s=rate,
-            eta_s=left / rate if rate and opened else None,
+            frames_per_s=outlook.rate.frames_per_s if outlook.rate else 0.0,
+            eta_s=outlook.eta_s,
             workers=self._workers,
             slots=self._slots,
             videos_open=census.videos_open,
@@ -315,13 +353,11 @@ class EventRecorder:
             chunks_running=census.chunks_running,
             chunks_failed=tally.chunks_failed,
             steps_running=census.steps_running,
+            phase=outlook.phase,
+            frames_in_progress=outlook.frames_in_progress,
+            frames_expected=outlook.frames_expected,
+            fraction=outlook.fraction,
+            workers_pending=self._workers_pending,
+            faults=self._progress.num_faults,
+            videos=outlook.videos,
         )
-
-    def _frames_per_s(self) -> float:
-        now = self._clock()
-        while self._made and self._made[0][0] < now - RATE_WINDOW_S:
-            self._made_lately -= self._made.popleft()[1]
-        if not self._made:
-            return 0.0
-        since = min(now - self._began, RATE_WINDOW_S)
-        return self._made_lately / max(since, 1e-3)

@@ -6,7 +6,7 @@ from concurrent.futures import ThreadPoolExecutor
 
 from slomo_batch.attempts import Errored
 from slomo_batch.errors import ProgramFault
-from slomo_batch.scheduler.calls import Call, ChunkCall, ChunkStored, Entered, Outcome, perform
+from slomo_batch.scheduler.calls import Call, ChunkCall, Entered, Outcome, is_end, perform
 from slomo_batch.scheduler.placement import Placement
 from slomo_batch.steps.context import StepContext
 
@@ -48,6 +48,11 @@ class InlineEngine:
         return 1
 
     @property
+    def num_pending(self) -> int:
+        """See Engine."""
+        return 0
+
+    @property
     def num_slots(self) -> int:
         """See Engine."""
         return self._num_slots
@@ -82,10 +87,10 @@ class InlineEngine:
                 call, outcome = self._came.get(timeout=0 if came else timeout_s)
             except queue.Empty:
                 return came
-            if isinstance(call, ChunkCall):
+            if isinstance(call, ChunkCall) and is_end(outcome):
                 self._placement.freed(_HERE)
-            else:
-                self._tasks_running -= not isinstance(outcome, ChunkStored)
+            elif not isinstance(call, ChunkCall):
+                self._tasks_running -= is_end(outcome)
             came.append((call, outcome))
 
     def scale(self, demand: int) -> None:

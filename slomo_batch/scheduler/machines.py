@@ -3,7 +3,7 @@
 import logging
 import os
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, replace
 from importlib import import_module
@@ -123,11 +123,17 @@ class Machines:
 
 @contextmanager
 def open_machines(
-    settings: ClusterSettings, environment: JobEnvironment, *, prewarm: int = 0, stop: StopRequests | None = None
+    settings: ClusterSettings,
+    environment: JobEnvironment,
+    *,
+    prewarm: int = 0,
+    stop: StopRequests | None = None,
+    tell: Callable[[str], None] = lambda _: None,
 ) -> Iterator[Machines]:
     """Open the engine that carries out the job's calls; everything it started ends with the context.
 
-    As long as the context is open, the cluster is asked for machines with room for `prewarm` workers.
+    As long as the context is open, the cluster is asked for machines with room for `prewarm` workers. `tell` gets what
+    is being done now, for a person.
 
     Raises:
         ManifestError: `prewarm` is set and the job runs on this machine; or the cluster may start machines with GPUs,
@@ -140,7 +146,7 @@ def open_machines(
             _refuse_prewarm(prewarm)
             machines = stack.enter_context(_inline(settings, environment))
         else:
-            machines = stack.enter_context(_ray(settings, environment, prewarm, stop or StopRequests()))
+            machines = stack.enter_context(_ray(settings, environment, prewarm, stop or StopRequests(), tell))
         try:
             yield machines
         finally:
@@ -196,8 +202,13 @@ def _refuse_prewarm(prewarm: int) -> None:
 
 @contextmanager
 def _ray(
-    settings: ClusterSettings, environment: JobEnvironment, prewarm: int, stop: StopRequests
+    settings: ClusterSettings,
+    environment: JobEnvironment,
+    prewarm: int,
+    stop: StopRequests,
+    tell: Callable[[str], None],
 ) -> Iterator[Machines]:
+    tell("loading Ray")
     os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
     os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
     import ray  # noqa: PLC0415 an inline job never loads Ray
@@ -214,7 +225,7 @@ def _ray(
     from slomo_batch.scheduler.machine_room import gpu_notes  # noqa: PLC0415 as above
     from slomo_batch.scheduler.ray_engine import RayEngine  # noqa: PLC0415 as above
 
-    connected = _connect(settings)
+    connected = _connect(settings, tell)
     own = connected.own
     stop.listen()  # Ray replaces the signal handlers when it starts
     try:
@@ -229,7 +240,9 @@ def _ray(
         with RayMetrics(environment.job) as metrics:
             yield Machines(
                 engine=RayEngine(environment, needs, num_tasks=LOCAL_TASKS if own else None),
-                abilities=probe_abilities() if own and not needs.num_gpus else _abilities_of_a_worker(worker, stop),
+                abilities=probe_abilities()
+                if own and not needs.num_gpus
+                else _abilities_of_a_worker(worker, stop, tell),
                 num_machines=machines_to_expect(len(alive_nodes()), cluster_total("CPU")),
                 description="a local Ray" if own else f"the Ray cluster at {ray.get_runtime_context().gcs_address}",
                 displays=(metrics,),
@@ -290,7 +303,7 @@ class _Connected:
     notes: tuple[str, ...] = ()
 
 
-def _connect(settings: ClusterSettings) -> _Connected:
+def _connect(settings: ClusterSettings, tell: Callable[[str], None]) -> _Connected:
     """Connect to the cluster of the settings, or start one on this machine.
 
     Raises:
@@ -298,11 +311,13 @@ def _connect(settings: ClusterSettings) -> _Connected:
     """
     choice = ray_address.choose() if settings.address == "auto" else RayChoice(address=settings.address)
     if choice.address == LOCAL:
+        tell("starting Ray on this machine")
         _load_ahead()
         _start_here()
         return _Connected(own=True, notes=choice.notes)
     import ray  # noqa: PLC0415 an inline job never loads Ray
 
+    tell(f"connecting to the Ray cluster at {choice.address}")
     try:
         ray_address.check_answers(choice.address, REACH_S)
         ray.init(**choice.init_arguments, log_to_driver=False, logging_level=logging.ERROR)
@@ -352,12 +367,13 @@ def _start_here() -> None:
         ) from error
 
 
-def _abilities_of_a_worker(needs: Resources, stop: StopRequests) -> Abilities:
+def _abilities_of_a_worker(needs: Resources, stop: StopRequests, tell: Callable[[str], None]) -> Abilities:
     """What a worker can do. Waits until there is room for one: a machine for it may have to start first."""
     import ray  # noqa: PLC0415 an inline job never loads Ray
 
     from slomo_batch.cluster.nodes import supply  # noqa: PLC0415 as above
 
+    tell("waiting for a machine with room for a worker")
     probe = ray.remote(num_cpus=needs["CPU"], num_gpus=needs["GPU"], max_calls=1)(probe_abilities).remote()
     began_s = time.monotonic()
     while not ray.wait([probe], timeout=LOOK_EVERY_S)[0]:

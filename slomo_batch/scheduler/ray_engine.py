@@ -19,7 +19,7 @@ from ray.exceptions import (
 from slomo_batch.attempts import Errored, Lost
 from slomo_batch.cluster.nodes import cluster_total
 from slomo_batch.errors import ProgramFault, VersionMismatch
-from slomo_batch.scheduler.calls import Call, ChunkCall, ChunkStored, Entered, Outcome, TaskCall, perform
+from slomo_batch.scheduler.calls import Call, ChunkCall, Entered, Outcome, TaskCall, is_end, perform
 from slomo_batch.scheduler.chunk_worker import WorkerNeeds
 from slomo_batch.scheduler.limits import COUNT_CPUS_S, steps_in_flight
 from slomo_batch.scheduler.worker_pool import WorkerPool
@@ -87,6 +87,11 @@ class RayEngine:
         return self._pool.num_up
 
     @property
+    def num_pending(self) -> int:
+        """See Engine."""
+        return self._pool.num_pending
+
+    @property
     def num_slots(self) -> int:
         """See Engine."""
         return self._pool.num_up * self._num_slots
@@ -132,7 +137,7 @@ class RayEngine:
             outcome = Lost(head=call.head, explained=False, cause="the task ended without a result")
         except RayError as error:
             outcome = _failure(call, error)
-        if not isinstance(outcome, ChunkStored):
+        if is_end(outcome):
             del self._tasks[generator]
         return [(call, outcome)]
 

@@ -14,7 +14,7 @@ from typing import Any, Self
 
 from slomo_batch.errors import Interrupted
 
-STOPPING = "stopping after what is running; press again to stop now"
+STOPPING = "Stopping after the current chunks. Press Ctrl-C again to stop now; finished chunks are kept."
 
 _SIGNALS = (signal.SIGINT, signal.SIGTERM)
 _SHOW_CURSOR = "\x1b[?25h"

@@ -21,7 +21,7 @@ from typing import Any
 import ray
 from ray.exceptions import RayError, RayTaskError
 
-from slomo_batch.attempts import Attempt, Errored, Succeeded
+from slomo_batch.attempts import Attempt, Errored, FramesMade, Succeeded
 from slomo_batch.cluster.nodes import draining_nodes, name_of_node
 from slomo_batch.errors import ClusterError, ProgramFault, SlomoError, VersionMismatch, WorkDamaged
 from slomo_batch.records import ChunkDone
@@ -44,7 +44,7 @@ HAND_BACK_S = 5.0
 DRAINING_CHECK_S = 0.5
 """Seconds between two checks of which machines are about to be taken away."""
 
-Ended = list[tuple[ChunkCall, Attempt]]
+Came = list[tuple[ChunkCall, Attempt | FramesMade]]
 
 
 class WorkerPool:
@@ -91,6 +91,11 @@ class WorkerPool:
     def num_up(self) -> int:
         """Workers that may be given chunks."""
         return sum(worker.is_up for worker in self._workers)
+
+    @property
+    def num_pending(self) -> int:
+        """Workers that are starting or wait for a machine."""
+        return len(self._workers) - self.num_up
 
     @property
     def cpus_of_workers(self) -> float:
@@ -205,28 +210,28 @@ class WorkerPool:
 
     # ---- in ----------------------------------------------------------------------------------------------------------
 
-    def poll(self) -> Ended:
+    def poll(self) -> Came:
         """Do what is due: start chunks that waited for a machine, and take back those that cannot end in time."""
         for chunk, worker in self._placement.cleared():
             self._make(chunk, worker)
         self._start_displaced()
-        ended: Ended = []
+        came: Came = []
         for worker in [worker for worker in self._workers if is_late(self._leaving.get(worker.node, 0), time.time())]:
             reason = f"taken back: its machine goes away in less than {HAND_BACK_S:g} s"
-            ended += [lost(held.call, worker.node, reason, explained=True) for held in self._remove_worker(worker)]
+            came += [lost(held.call, worker.node, reason, explained=True) for held in self._remove_worker(worker)]
         now = self._clock()
         for worker in {held.worker for held in self._held.values() if self._hangs(held, now)}:
-            ended += self._kill_hanging(worker, now)
+            came += self._kill_hanging(worker, now)
         for ref in self._deaths.overdue():
-            ended += self._settle(ref)
-        return ended
+            came += self._settle(ref)
+        return came
 
     def _hangs(self, held: HeldChunk, now_s: float) -> bool:
         return now_s - held.since_s > self._hang_timeout.limit_s(work_of(held.call.task))
 
-    def _kill_hanging(self, worker: StartedWorker, now_s: float) -> Ended:
+    def _kill_hanging(self, worker: StartedWorker, now_s: float) -> Came:
         """Kill a worker that hangs; chunks that it held for less long are not to blame."""
-        ended: Ended = []
+        came: Came = []
         for held in self._remove_worker(worker):
             took_s, hung = now_s - held.since_s, self._hangs(held, now_s)
             if hung:
@@ -236,11 +241,11 @@ class WorkerPool:
                 if hung
                 else "its worker was killed because another chunk hung there"
             )
-            ended.append(lost(held.call, worker.node, reason, explained=not hung))
-        return ended
+            came.append(lost(held.call, worker.node, reason, explained=not hung))
+        return came
 
-    def collect(self, ref: Any) -> Ended:
-        """What ended, by one of `refs` that is ready."""
+    def collect(self, ref: Any) -> Came:
+        """What came, by one of `refs` that is ready."""
         if ref in self._starting:
             self._continue_start(ref)
             return []
@@ -286,18 +291,20 @@ class WorkerPool:
                 remedy="See the worker's log under /tmp/ray/session_latest/logs on its machine.",
             ) from error
 
-    def _report(self, ref: Any) -> Ended:
+    def _report(self, ref: Any) -> Came:
         held = self._held[ref]
         report = next_report(ref, held.call)
         if isinstance(report, RayError):
             return self._died(held.worker, report)
         return self._take_in(ref, report)
 
-    def _take_in(self, ref: Any, said: Attempt | Entered) -> Ended:
+    def _take_in(self, ref: Any, said: Attempt | FramesMade | Entered) -> Came:
         held = self._held[ref]
         if isinstance(said, Entered):
             held.is_computing = said.phase == "computing"
             return []
+        if isinstance(said, FramesMade):
+            return [(held.call, said)]
         if isinstance(said, Errored):
             said = self.excluded.attribute(replace(said, machine=held.worker.node))
         del self._held[ref]
@@ -316,18 +323,18 @@ class WorkerPool:
         elif isinstance(outcome, Errored) and _may_be_the_machines(outcome.error):
             self._record.failed(machine, task.chunk.chunk_id)
 
-    def _died(self, worker: StartedWorker, error: RayError) -> Ended:
+    def _died(self, worker: StartedWorker, error: RayError) -> Came:
         """A worker is dead. What its calls reported before counts first."""
-        ended: Ended = []
+        came: Came = []
         for ref in [ref for ref, held in self._held.items() if held.worker is worker]:
             while ref in self._held and ray.wait([ref], timeout=0)[0]:
                 report = next_report(ref, self._held[ref].call)
                 if isinstance(report, RayError):
                     break
-                ended += self._take_in(ref, report)
-        return [*ended, *self._deaths.report(worker.node, error, self._remove_worker(worker))]
+                came += self._take_in(ref, report)
+        return [*came, *self._deaths.report(worker.node, error, self._remove_worker(worker))]
 
-    def _settle(self, ref: Any) -> Ended:
+    def _settle(self, ref: Any) -> Came:
         """It is known whether the machine of a dead worker is alive."""
         settled = self._deaths.settle(ref)
         for call, loss in settled:

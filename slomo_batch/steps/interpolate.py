@@ -8,7 +8,7 @@ from typing import Any, Literal
 
 import numpy as np
 
-from slomo_batch.attempts import ChunkTask
+from slomo_batch.attempts import ChunkTask, FramesMade
 from slomo_batch.errors import WorkDamaged
 from slomo_batch.media.decode import decode_chunk
 from slomo_batch.media.encode import SegmentEncoder, SegmentFacts, verify_segment
@@ -31,8 +31,11 @@ Phase = Literal["computing", "storing"]
 """computing: decoding, inference and encoding, which a chunk could crash its process by; storing: the upload."""
 
 
-def interpolate_chunk(task: ChunkTask, context: StepContext) -> Iterator[Phase | ChunkDone]:
-    """Make the segment of one chunk. Yields each phase as it begins, and the first commit of the chunk at the end.
+def interpolate_chunk(task: ChunkTask, context: StepContext) -> Iterator[Phase | FramesMade | ChunkDone]:
+    """Make the segment of one chunk.
+
+    Yields each phase as it begins, the number of frames so far after each frame, and the first commit of the chunk at
+    the end.
 
     Raises:
         FrameMissing: a planned source frame is not in the chunk object.
@@ -63,7 +66,7 @@ def _found_made(records: VideoRecords, chunk: Chunk) -> ChunkDone | None:
         return None
 
 
-def _make(task: ChunkTask, context: StepContext, folder: Path) -> Generator[Phase, None, ChunkDone]:
+def _make(task: ChunkTask, context: StepContext, folder: Path) -> Generator[Phase | FramesMade, None, ChunkDone]:
     plan, chunk, watch = task.plan, task.chunk, Stopwatch()
     codec = codec_of(plan.resolved.encoder)
     has_alpha = PIXEL_FORMATS[plan.resolved.pixel_format].has_alpha
@@ -73,7 +76,7 @@ def _make(task: ChunkTask, context: StepContext, folder: Path) -> Generator[Phas
         _fetch(task, packets, context)
     yield "computing"
     with packets.open("rb") as file:
-        made = _encode(task, ArchiveReader(file), segment, context, watch)
+        made = yield from _encode(task, ArchiveReader(file), segment, context, watch)
     with watch.stage("encode"):
         hashes = made.hashes if codec.is_lossless else None
         verify_segment(
@@ -139,7 +142,7 @@ class _EncodedFrames:
 
 def _encode(
     task: ChunkTask, archive: ArchiveReader, segment: Path, context: StepContext, watch: Stopwatch
-) -> _EncodedFrames:
+) -> Generator[FramesMade, None, _EncodedFrames]:
     """Decode the chunk, make its output frames, several pairs at once, and encode them in order."""
     plan, chunk = task.plan, task.chunk
     scan, note = plan.facts.scan, archive.note
@@ -161,6 +164,7 @@ def _encode(
             with watch.stage("encode"):
                 encoder.add(frame.picture)
             kinds.append((frame.pair, frame.kind))
+            yield FramesMade(num_frames=len(kinds))
         with watch.stage("encode"):
             facts = encoder.finish()
     pairs, held = range(chunk.first_pair, chunk.end_pair), set(note["held"])

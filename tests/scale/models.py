@@ -26,10 +26,13 @@ class Models:
     """Chunks a worker holds: it works on one, the other's transfers are hidden behind it."""
     # Work, in seconds of a worker of speed 1.
     chunk_s: float = 20.0
-    """Median over videos: lognormal, sigma 0.4 between videos, 0.1 within one."""
+    """Median over videos: lognormal, sigma `spread` between videos, 0.1 within one."""
+    spread: float = 0.4
     straggling: float = 0.001
     """Share of attempts that take `straggling_factor` times as long, wherever they run."""
     straggling_factor: float = 5.0
+    report_s: float = 0.0
+    """Seconds between two reports of how many frames of a chunk are made; 0: none."""
     # Machines.
     start_s: float = 60.0
     """From the request to the first worker that is ready: this, and as much again on average, exponentially."""
@@ -94,7 +97,7 @@ class Archive:
         sizes = draw.lognormal(0.0, 1.2, models.num_videos)
         chunks = np.maximum(1, np.floor(sizes * models.num_chunks / sizes.sum())).astype(np.int64)
         chunks[np.argmax(chunks)] += models.num_chunks - chunks.sum()
-        of_video = models.chunk_s * draw.lognormal(0.0, 0.4, models.num_videos)
+        of_video = models.chunk_s * draw.lognormal(0.0, models.spread, models.num_videos)
         work = np.repeat(of_video, chunks) * draw.lognormal(0.0, 0.1, int(chunks.sum()))
         odd = draw.permutation(models.num_videos)[: models.num_poison + models.num_undecodable]
         return cls(
@@ -105,6 +108,11 @@ class Archive:
             undecodable=frozenset(int(video) for video in odd[models.num_poison :]),
             has_audio=draw.random(models.num_videos) < 0.6,
         )
+
+    def size_bytes(self, models: Models) -> list[int]:
+        """Sizes of the sources by video: by their lengths, and up to three times as large or small for each chunk."""
+        per_chunk = np.random.default_rng(models.seed).uniform(1e6, 9e6, len(self.num_chunks))
+        return [int(size) for size in self.num_chunks * per_chunk]
 
     def work_of(self, video: int, chunk: int) -> float:
         """Seconds of one chunk on a worker of speed 1."""

@@ -54,11 +54,11 @@ BUILDS = "torch 2, FFmpeg 8"
 STINT = CallStats(host="machine", process=1, began_s=0.0, took_s=20.1, read_bytes=4_000_000, written_bytes=8_000_000)
 
 
-def pending_video(number: int) -> PendingVideo:
+def pending_video(number: int, *, size_bytes: int = 100_000_000) -> PendingVideo:
     """One video of the archive, as triage would have found it."""
     source = Source(
         uri=Uri(f"s3://archive/{number // 1000:03d}/{number:06d}.mp4"),
-        size_bytes=100_000_000,
+        size_bytes=size_bytes,
         fingerprint=f"{number:032x}",
     )
     request = VideoRequest(

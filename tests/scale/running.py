@@ -10,7 +10,7 @@ from random import Random
 from types import TracebackType
 from typing import Self
 
-from slomo_batch.report.events import Event, VideoPublished
+from slomo_batch.report.events import Event, Snapshot, VideoPublished
 from slomo_batch.report.ledger import LedgerWriter
 from slomo_batch.scheduler.calls import Call, Outcome
 from slomo_batch.scheduler.dispatch import Dispatch
@@ -41,6 +41,8 @@ class Ran:
     writes: Counter[str]
     """Objects that the driver wrote, by the first folder of their key."""
     seen: Counter[str]
+    snapshots: list[tuple[float, Snapshot]]
+    """What the displays were shown each second, and when."""
 
 
 def simulate(models: Models, archive: Archive, ledger: Path, *, kind: type[Dispatch] = Dispatch) -> Ran:
@@ -74,7 +76,9 @@ def simulate(models: Models, archive: Archive, ledger: Path, *, kind: type[Dispa
     )
     began_s = time.thread_time()
     numbers = long_ones_first(range(models.num_videos), archive.num_chunks.tolist(), models.num_workers)
-    driver.run(products.pending_video(number) for number in numbers)
+    sizes = archive.size_bytes(models)
+    recorder.expect(sum(sizes))
+    driver.run(products.pending_video(number, size_bytes=sizes[number]) for number in numbers)
     recorder.close(finished=True)
     return Ran(
         makespan_s=engine.behind.now_s,
@@ -84,6 +88,7 @@ def simulate(models: Models, archive: Archive, ledger: Path, *, kind: type[Dispa
         engine_cpu_s=engine.cpu_s,
         writes=store.writes,
         seen=engine.behind.seen,
+        snapshots=display.snapshots,
     )
 
 
@@ -110,6 +115,10 @@ class Metered:
     @property
     def num_workers(self) -> int:
         return self.behind.num_workers
+
+    @property
+    def num_pending(self) -> int:
+        return self.behind.num_pending
 
     @property
     def num_slots(self) -> int:
@@ -158,11 +167,12 @@ class Counting(MemoryStore):
 
 
 class Outputs:
-    """A display that notes when outputs appear."""
+    """A display that notes when outputs appear, and what it is shown each second."""
 
     def __init__(self, engine: VirtualEngine) -> None:
         self._engine = engine
         self.outputs_s: list[float] = []
+        self.snapshots: list[tuple[float, Snapshot]] = []
 
     def __enter__(self) -> Self:
         return self
@@ -175,3 +185,5 @@ class Outputs:
     def show(self, event: Event) -> None:
         if isinstance(event, VideoPublished):
             self.outputs_s.append(self._engine.now_s)
+        elif isinstance(event, Snapshot):
+            self.snapshots.append((self._engine.now_s, event))

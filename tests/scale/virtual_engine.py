@@ -11,7 +11,7 @@ from heapq import heappop, heappush
 from math import ceil
 from random import Random
 
-from slomo_batch.attempts import Errored, Lost, Succeeded
+from slomo_batch.attempts import Errored, FramesMade, Lost, Succeeded
 from slomo_batch.errors import FrameMissing, StorageBusy
 from slomo_batch.scheduler.calls import (
     AudioCall,
@@ -105,6 +105,10 @@ class VirtualEngine:
     @property
     def isolated_room(self) -> int:
         return self._placement.isolated_room
+
+    @property
+    def num_pending(self) -> int:
+        return 0
 
     @property
     def num_slots(self) -> int:
@@ -229,10 +233,18 @@ class VirtualEngine:
         if self._chance.random() < self._models.straggling:
             self.seen["stragglers"] += 1
             seconds *= self._models.straggling_factor
-        worker.free_s = max(self.now_s, worker.free_s) + seconds
+        began_s = max(self.now_s, worker.free_s)
+        worker.free_s = began_s + seconds
         worker.held[id(call)] = call
+        if self._models.report_s:
+            for number in range(1, int(seconds / self._models.report_s) + 1):
+                share = number * self._models.report_s / seconds
+                self._at(began_s + share * seconds, partial(self._report, worker, call, share))
         kills = video in self._archive.poison and call.task.chunk.index == 0
         self._at(worker.free_s, partial(self._kill if kills else self._made, worker, call))
+
+    def _report(self, worker: _Worker, call: ChunkCall, share: float) -> Came:
+        return [(call, FramesMade(num_frames=int(products.FRAMES * share)))] if id(call) in worker.held else []
 
     def _kill(self, worker: _Worker, call: ChunkCall) -> Came:
         return self._process_dies(worker.machine, worker.place) if id(call) in worker.held else []

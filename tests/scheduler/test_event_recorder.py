@@ -65,11 +65,11 @@ def test_a_note_reports_that_no_worker_comes_up() -> None:
     event_recorder = recorder(MemoryStore(), heard, clock)
     for seconds in range(int(2.5 * WAITING_S)):
         clock.now = 1000.0 + seconds
-        event_recorder.tick(workers=0, slots=0, demand=4, census=Census)
+        event_recorder.tick(workers=0, workers_pending=0, slots=0, demand=4, census=Census, is_stopping=False)
     assert sum(isinstance(event, Note) for event in heard.events) == 2
     for seconds in range(int(2.5 * WAITING_S)):
         clock.now += seconds
-        event_recorder.tick(workers=1, slots=1, demand=4, census=Census)
+        event_recorder.tick(workers=1, workers_pending=0, slots=1, demand=4, census=Census, is_stopping=False)
     assert sum(isinstance(event, Note) for event in heard.events) == 2
 
 
@@ -123,12 +123,12 @@ def test_an_unavailable_store_stops_no_work_and_gets_every_record_later() -> Non
     event_recorder.failed(ActiveVideo(pending=PENDING), FAIL)
     for _ in range(5):
         clock.now += 10
-        event_recorder.tick(workers=1, slots=1, demand=1, census=Census)
+        event_recorder.tick(workers=1, workers_pending=0, slots=1, demand=1, census=Census, is_stopping=False)
     assert sum(isinstance(event, Note) for event in heard.events) == 1, "said, and not again and again"
     with pytest.raises(StorageBusy):
         event_recorder.close(finished=True)
     store.is_away = False
-    event_recorder.tick(workers=1, slots=1, demand=1, census=Census)
+    event_recorder.tick(workers=1, workers_pending=0, slots=1, demand=1, census=Census, is_stopping=False)
     assert from_json(VideoFailed, store.get(Layout("job").failure(1, PENDING.receipt_id))) == FAILED
     event_recorder.close(finished=True)
     [row] = read_ledger([store.get(Layout("job").ledger_part(1, 0))]).to_pylist()
