@@ -5,7 +5,7 @@ from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING
 
 from slomo_batch.cli.arguments import Commands, add_command, add_json, add_log, not_empty
-from slomo_batch.cli.displays import displays
+from slomo_batch.cli.displays import add_verbosity, displays
 from slomo_batch.cli.run import load_what_makes_frames
 from slomo_batch.cli.setting_options import add_setting_options, setting_overrides
 from slomo_batch.errors import ManifestError
@@ -40,6 +40,7 @@ def add_convert_command(commands: Commands) -> None:
     )
     # Messages suggest this option for every command, so `convert` accepts it too.
     parser.add_argument("--retry-failed", action="store_true", help="no effect: convert always retries")
+    add_verbosity(parser)
     add_json(parser)
     add_log(parser)
     add_setting_options(parser)
@@ -51,9 +52,10 @@ def _path_error(options: argparse.Namespace) -> str:
 
 def _convert(options: argparse.Namespace) -> int:
     manifests = convert_manifests(options)
-    with fast_loading():
-        load_what_makes_frames(manifests[0])
-        from slomo_batch.commands.convert import convert  # noqa: PLC0415 loads everything else
+    with displays(options, manifests[0].name) as display:
+        load_what_makes_frames(manifests[0], display)
+        with fast_loading():
+            from slomo_batch.commands.convert import convert  # noqa: PLC0415 loads everything else
 
     return convert(manifests, lambda job: displays(options, job), overwrite=options.overwrite)
 

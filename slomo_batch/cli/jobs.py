@@ -10,7 +10,7 @@ from contextlib import AbstractContextManager, contextmanager, nullcontext
 from typing import TYPE_CHECKING, TextIO
 
 from slomo_batch.cli.arguments import Commands, add_command, add_json, add_run_options, manifest_of, not_empty
-from slomo_batch.cli.displays import terminal_display
+from slomo_batch.cli.displays import terminal_display, verbosity_of
 from slomo_batch.cli.streams import for_display
 from slomo_batch.errors import ClusterError, Interrupted
 from slomo_batch.sanitize import json_line, one_line, redact_credentials, sanitize_json
@@ -87,7 +87,7 @@ def submit(manifest: "Manifest", options: argparse.Namespace, *, follow: bool) -
         _print("the job is already running: --prewarm and --take-over have no effect")
     if follow:
         _print(f"{'submitted' if began else 'attached to'} {submission_id}")
-        return _follow(api, submission_id, _show_lines(manifest.name, _robust_stdout(), as_json=options.json))
+        return _follow(api, submission_id, _show_lines(manifest.name, _robust_stdout(), options))
     result = json_line({"submission": submission_id, "began": began}) if options.json else submission_id
     sys.stdout.write(f"{result}\n")
     _print(f"submitted to {api.address}" if began else f"already running on {api.address}")
@@ -169,9 +169,10 @@ def _robust_stdout() -> TextIO:
 
 
 @contextmanager
-def _show_lines(job: str, stream: TextIO, *, as_json: bool) -> "Iterator[Show]":
+def _show_lines(job: str, stream: TextIO, options: argparse.Namespace) -> "Iterator[Show]":
     """Show the lines of a run: events on `stream`, as JSON or for a person; all other lines unchanged on stderr."""
-    display = terminal_display(job, stream)
+    as_json: bool = options.json
+    display = terminal_display(job, stream, verbosity_of(options))
     with nullcontext() if as_json else display:
 
         def show(line: "LogLine") -> None:
@@ -221,7 +222,7 @@ def _logs(options: argparse.Namespace) -> int:
     job, api = _job_and_api(options)
     run = latest_run(job, api.submissions())
     _print(f"{run.id}: {run.status.lower()}")
-    shown = _show_lines(run.job, _robust_stdout() if options.follow else sys.stdout, as_json=options.json)
+    shown = _show_lines(run.job, _robust_stdout() if options.follow else sys.stdout, options)
     if options.follow:
         return _follow(api, run.id, shown)
     with shown as show:

@@ -16,7 +16,7 @@ from slomo_batch.cli.arguments import (
     manifest_of,
     not_empty,
 )
-from slomo_batch.cli.displays import displays
+from slomo_batch.cli.displays import add_verbosity, displays
 from slomo_batch.cli.jobs import is_elsewhere, submit
 from slomo_batch.errors import ClusterError, ManifestError
 from slomo_batch.loading import fast_loading
@@ -24,6 +24,7 @@ from slomo_batch.version import __version__
 
 if TYPE_CHECKING:
     from slomo_batch.manifest.schema import Manifest
+    from slomo_batch.report.events import Display
 
 EXIT_VIDEOS_FAILED = 1
 
@@ -41,6 +42,7 @@ def _add_run(commands: Commands) -> None:
     details = "A run with the name and the work place of an earlier one resumes it: published videos are skipped."
     parser = add_command(commands, "run", "run the job of a manifest, or resume it", _run, details=details)
     add_run_options(parser)
+    add_verbosity(parser)
     add_log(parser)
     parser.add_argument(
         "--require-version", metavar="VERSION", default="", help="fail if another version of slomo_batch is installed"
@@ -62,11 +64,10 @@ def _run(options: argparse.Namespace) -> int:
                 "not supported for runs submitted to a cluster", where="--log", remedy="Use --json >> FILE."
             )
         return submit(manifest, options, follow=True)
-    with fast_loading():
-        load_what_makes_frames(manifest)
-        from slomo_batch.commands import run  # noqa: PLC0415 loads everything else
-
     with displays(options, manifest.name) as display:
+        load_what_makes_frames(manifest, display)
+        with fast_loading():
+            from slomo_batch.commands import run  # noqa: PLC0415 loads everything else
         return run.run(
             manifest,
             display=display,
@@ -102,7 +103,15 @@ def _plan(options: argparse.Namespace) -> int:
     return EXIT_VIDEOS_FAILED if any(row.problem for row in plan.rows) else 0
 
 
-def load_what_makes_frames(manifest: "Manifest") -> None:
-    """Load torch if this process makes the frames; otherwise workers do, at the time that suits them."""
-    if manifest.job.cluster.address == "inline":
-        import_module("slomo_batch.steps.interpolate")
+def load_what_makes_frames(manifest: "Manifest", display: "Display") -> None:
+    """Load torch if this process makes the frames; otherwise workers do, at the time that suits them.
+
+    Loading takes seconds, and more than that with a cold disk: the display says so.
+    """
+    from slomo_batch.report.events import Activity  # noqa: PLC0415 loads more than --help needs
+
+    is_inline = manifest.job.cluster.address == "inline"
+    display.show(Activity(text="loading PyTorch" if is_inline else "loading"))
+    if is_inline:
+        with fast_loading():
+            import_module("slomo_batch.steps.interpolate")

@@ -11,7 +11,7 @@ from slomo_batch.attempts import Attempt
 from slomo_batch.cluster.log_reader import LogReader
 from slomo_batch.report.events import Event
 from slomo_batch.report.json_log import JsonDisplay
-from slomo_batch.report.terminal import lines_of
+from slomo_batch.report.lines import lines_of
 from tests.report.events import EVENTS
 
 ENTRYPOINT = 'exec slomo-batch run - <<\'MANIFEST\'\n{"event": "note", "text": "no event of the run"}\nMANIFEST'

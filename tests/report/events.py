@@ -7,14 +7,18 @@ from slomo_batch.attempts import ChunkHead, Errored, Lost, StepHead, Succeeded
 from slomo_batch.errors import SourceUnreadable
 from slomo_batch.records import CallStats, ChunkDone, FrameCounts, Machine, StageSeconds
 from slomo_batch.report.events import (
+    Activity,
     Event,
+    FramesTakenBack,
     JobEnded,
     JobFailed,
     JobStarted,
+    JobStopping,
     Note,
     Snapshot,
     VideoGivenUp,
     VideoOpened,
+    VideoProgress,
     VideoPublished,
     VideoSkipped,
 )
@@ -37,6 +41,12 @@ SNAPSHOT = Snapshot(
     chunks_running=2,
     chunks_failed=4,
     steps_running=(("stitch", 0), ("sound", 0), ("split", 1), ("open", 0)),
+    frames_in_progress=500,
+    frames_expected=30_000,
+    fraction=0.05,
+    workers_pending=2,
+    faults=1,
+    videos=(VideoProgress(uri="a.mov", phase="making", frames_done=500, frames_total=1000),),
 )
 STINT = CallStats(
     host="node-1", process=4711, began_s=1_700_000_000.25, took_s=4.5, read_bytes=900_000, written_bytes=300_000
@@ -69,11 +79,13 @@ HOPELESS = Errored(
 )
 SPLIT = Succeeded(head=StepHead(step="split", video=0, uri="a.mov", video_id="v1"), stats=STINT, result=None)
 EVENTS: Sequence[Event] = (
+    Activity(text="starting Ray"),
     JobStarted(name="derby", num_videos=3, work="s3://scratch/slomo"),
     VideoOpened(uri="a.mov", video_id="v1", num_chunks=4, num_frames=1000),
     SPLIT,
     FINISHED,
     LOST,
+    FramesTakenBack(uri="a.mov", video_id="v1", chunk=2, num_frames=120),
     VideoPublished(
         uri="a.mov",
         video_id="v1",
@@ -88,6 +100,7 @@ EVENTS: Sequence[Event] = (
     Note(text="one worker only"),
     Note(uri="a.mov", text="variable frame rate"),
     SNAPSHOT,
+    JobStopping(text="Stopping."),
     JobEnded(videos_published=1, videos_skipped=1, videos_failed=1, num_frames=1000, seconds=81.2),
     JobFailed(error="StoreUnusable", reason="no such bucket"),
 )

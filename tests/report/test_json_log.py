@@ -26,11 +26,13 @@ def test_every_event_is_an_object_with_its_time_level_name_and_job() -> None:
     recorded = logged(*EVENTS)
     assert {(entry["time"], entry["job"]) for entry in recorded} == {("2026-05-01T12:00:00.000+00:00", "derby")}
     assert [(entry["level"], entry["event"]) for entry in recorded] == [
+        ("info", "activity"),
         ("info", "job_started"),
         ("info", "video_opened"),
         ("info", "step_finished"),
         ("info", "chunk_finished"),
         ("warning", "attempt_failed"),
+        ("info", "frames_taken_back"),
         ("info", "video_published"),
         ("info", "video_skipped"),
         ("warning", "attempt_failed"),
@@ -38,6 +40,7 @@ def test_every_event_is_an_object_with_its_time_level_name_and_job() -> None:
         ("info", "note"),
         ("info", "note"),
         ("info", "snapshot"),
+        ("info", "job_stopping"),
         ("info", "job_ended"),
         ("error", "job_failed"),
     ]

@@ -1,13 +1,15 @@
-"""Displays of a running job: live, and in lines."""
+"""Displays of a running job: live, in lines, and quiet."""
 
 import io
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 
 import pytest
 
-from slomo_batch.report.events import Display, Event, JobEnded, JobStarted, VideoGivenUp
+from slomo_batch.report.bars import Bars
+from slomo_batch.report.events import Display, Event, JobEnded, JobStarted, JobStopping, VideoGivenUp, VideoPublished
 from slomo_batch.report.json_log import JsonDisplay
-from slomo_batch.report.terminal import PlainDisplay, RichDisplay, display_for
+from slomo_batch.report.terminal import PlainDisplay, QuietDisplay, RichDisplay, display_for, wrapped
 from tests.report.events import EVENTS, SNAPSHOT
 
 
@@ -28,61 +30,177 @@ def shown(make: Callable[[io.StringIO], Display], stream: io.StringIO, events: S
 def test_a_terminal_gets_the_live_display_a_pipe_lines_and_json_on_request() -> None:
     assert isinstance(display_for(Terminal(), as_json=False, job="derby"), RichDisplay)
     assert isinstance(display_for(io.StringIO(), as_json=False, job="derby"), PlainDisplay)
-    assert isinstance(display_for(Terminal(), as_json=True, job="derby"), JsonDisplay)
+    assert isinstance(display_for(Terminal(), as_json=False, job="derby", verbosity="quiet"), QuietDisplay)
+    assert isinstance(display_for(Terminal(), as_json=True, job="derby", verbosity="quiet"), JsonDisplay)
 
 
 def test_lines_report_every_video_and_the_end() -> None:
     assert shown(PlainDisplay, io.StringIO()).splitlines() == [
-        "derby: 3 videos, work in s3://scratch/slomo",
+        "starting Ray ...",
+        "derby: 3 videos; work in s3://scratch/slomo",
         "opened     a.mov: 1,000 frames in 4 chunks",
         "retry      a.mov, chunk 2: WorkerLost: the worker that held this chunk is lost, got the worker died",
+        "           120 frames of chunk 2 must be made again",
         "published  o/a.mp4 (1,000 frames, 1.5 MB)",
         "           no chapters",
-        "skipped    b.mov: made before",
         "FAILED     c [bold]x.mov: SourceUnreadable: ends early",
         "note       one worker only",
         "note       a.mov: variable frame rate",
-        "1 video published, 1 skipped, 1 FAILED; 1,000 frames in 1 min 21 s",
+        "Stopping.",
+        "",
+        "FAILED     c [bold]x.mov: SourceUnreadable: ends early",
+        "outputs    o/ (1 file, 1.5 MB)",
+        "           a.mp4  1,000 frames  1.5 MB  1 note",
+        "1 video published, 1 skipped, 1 FAILED; 1,000 frames in 1 min 21 s (12.3 frames/s)",
+    ]
+
+
+def test_a_verbose_display_shows_skipped_videos_chunks_and_details() -> None:
+    lines = shown(lambda stream: PlainDisplay(stream, verbosity="verbose"), io.StringIO()).splitlines()
+    more = set(lines) - set(shown(PlainDisplay, io.StringIO()).splitlines())
+    assert more == {"skipped    b.mov: made before", "made       a.mov, chunk 1: 250 frames in 4 s"}
+
+
+def test_a_quiet_display_shows_failures_and_an_end_that_is_not_complete() -> None:
+    failed = "FAILED     c [bold]x.mov: SourceUnreadable: ends early"
+    assert shown(QuietDisplay, io.StringIO()).splitlines() == [
+        failed,
+        "Stopping.",
+        "1 video published, 1 skipped, 1 FAILED; 1,000 frames in 1 min 21 s (12.3 frames/s)",
+    ]
+    complete = JobEnded(videos_published=1, videos_skipped=0, videos_failed=0, num_frames=1, seconds=2.0)
+    assert shown(QuietDisplay, io.StringIO(), [complete]) == ""
+
+
+def test_a_video_that_failed_in_an_earlier_run_is_listed_at_the_end_only() -> None:
+    earlier = VideoGivenUp(uri="c", video_id="", output_uri="o", error="E", reason="r", in_earlier_run=True)
+    ended = JobEnded(videos_published=0, videos_skipped=9, videos_failed=2, num_frames=0, seconds=2.0)
+    assert shown(PlainDisplay, io.StringIO(), [earlier, replace(earlier, uri="d"), ended]).splitlines() == [
+        "",
+        "FAILED     c: E: r",
+        "FAILED     d: E: r",
+        "0 videos published, 9 skipped, 2 FAILED; 0 frames in 2 s",
+    ]
+
+
+def test_the_end_of_a_large_run_counts_outputs_and_notes() -> None:
+    events: list[Event] = [
+        VideoPublished(
+            uri=f"{number}.mov",
+            video_id="v",
+            output_uri=f"s3://slow/{number % 2}/{number}.mp4",
+            num_frames=10,
+            size_bytes=1000,
+            notes=("no chapters",) if number < 400 else (),
+        )
+        for number in range(500)
+    ]
+    failed = [VideoGivenUp(uri=f"{n}", video_id="", output_uri="o", error="E", reason="r") for n in range(12)]
+    ended = JobEnded(videos_published=500, videos_skipped=0, videos_failed=12, num_frames=5000, seconds=100.0)
+    lines = shown(PlainDisplay, io.StringIO(), [*events, *failed, ended]).splitlines()
+    end = lines[lines.index("") + 1 :]
+    assert end == [
+        *[f"FAILED     {number}: E: r" for number in range(10)],
+        "FAILED     2 more; `slomo-batch status` lists them",
+        "outputs    s3://slow/ (500 files, 500.0 kB)",
+        "note       400 videos: no chapters",
+        "500 videos published, 12 FAILED; 5,000 frames in 1 min 40 s (50.0 frames/s)",
+    ]
+
+
+def test_the_outputs_of_a_few_videos_are_a_table() -> None:
+    videos = [
+        VideoPublished(
+            uri="a", video_id="v", output_uri=f"/slow/{name}.mp4", num_frames=frames, size_bytes=1000, notes=()
+        )
+        for name, frames in (("a", 1), ("long", 1200))
+    ]
+    ended = JobEnded(videos_published=2, videos_skipped=0, videos_failed=0, num_frames=1201, seconds=10.0)
+    assert shown(PlainDisplay, io.StringIO(), [*videos, ended]).splitlines()[2:] == [
+        "",
+        "outputs    /slow/ (2 files, 2.0 kB)",
+        "           a.mp4          1 frame  1.0 kB",
+        "           long.mp4  1,200 frames  1.0 kB",
+        "2 videos published; 1,201 frames in 10 s (120.1 frames/s)",
     ]
 
 
 def test_the_header_counts_all_videos_of_the_job() -> None:
     started = JobStarted(name="j", num_videos=2, work="w", videos_done=3, videos_failed=1, videos_refused=1)
     assert shown(PlainDisplay, io.StringIO(), [started]) == (
-        "j: 7 videos (3 done before, 1 failed before, 1 refused, 2 to make), work in w\n"
+        "j: 7 videos: 3 done before, 1 failed before, 1 refused, 2 to make; work in w\n"
     )
     done = JobStarted(name="j", num_videos=0, work="w", videos_done=3)
-    assert shown(PlainDisplay, io.StringIO(), [done]) == "j: 3 videos (3 done before), work in w\n"
+    assert shown(PlainDisplay, io.StringIO(), [done]) == "j: 3 videos: 3 done before; work in w\n"
 
 
-def test_a_log_gets_lines_of_progress_at_intervals_however_frequent_the_events() -> None:
+def test_a_log_gets_lines_of_progress_at_growing_intervals_however_frequent_the_events() -> None:
     now = [0.0]
     stream = io.StringIO()
     with PlainDisplay(stream, clock=lambda: now[0]) as display:
         for tenth in range(350):
             now[0] = tenth / 10
             display.show(SNAPSHOT)
-    lines = stream.getvalue().splitlines()
+        lines = stream.getvalue().splitlines()
+        for second in range(35, 3600):
+            now[0] = second
+            display.show(SNAPSHOT)
     assert len(lines) == 3
     assert lines[0] == (
-        "videos 1/1,200 (1 failed), chunks 10/40, frames 1,000/4,000, 12.3 frames/s, 1 worker, 4 min 03 s left"
+        "progress   making frames: 5 %, 1,500/~30,000 frames, 12.3 frames/s, 4 min 03 s left, "
+        "1/1,200 videos (1 failed), 1 worker and 2 starting, 1 fault"
     )
+    assert 60 < len(stream.getvalue().splitlines()) < 90
+
+
+def test_a_log_says_at_once_that_a_phase_begins() -> None:
+    joining = replace(SNAPSHOT, phase="joining", fraction=1.0, eta_s=0.2, videos_total=1, workers_pending=0, faults=0)
+    output = shown(PlainDisplay, io.StringIO(), [joining, joining])
+    assert output == "progress   joining: 100 %, 1,500/30,000 frames, 1 s left\n"
 
 
 def test_the_live_display_shows_bars_and_the_lines_above_them() -> None:
-    output = shown(RichDisplay, Terminal())
-    for expected in ("videos", "chunks", "frames", "published", "FAILED", "c [bold]x.mov", "1 video published"):
+    output = shown(RichDisplay, Terminal(), [*EVENTS, SNAPSHOT])
+    for expected in ("starting Ray", "published", "FAILED", "c [bold]x.mov", "1 video published"):
         assert expected in output
-    assert "12.3 frames/s" in output
+    assert "opened" not in output
+
+
+@pytest.mark.parametrize("width", [60, 80, 120])
+def test_bars_fit_the_terminal(width: int) -> None:
+    from rich.console import Console  # noqa: PLC0415 only this test draws on a console of its own
+
+    console = Console(file=io.StringIO(), width=width, height=24)
+    bars = Bars(clock=lambda: 0.0)
+    bars.snapshot = SNAPSHOT
+    with console.capture() as captured:
+        console.print(bars)
+    job, aside, video = captured.get().splitlines()
+    assert job.startswith("making frames ")
+    assert job.rstrip().endswith("5 %  1,500/~30,000 frames 0:00:00")
+    assert aside.startswith("  12.3 frames/s, 4 min 03 s left, 1/1,200 videos (1 failed)")
+    assert (video.split()[0], video.split()[-2:]) == ("a.mov", ["500/1,000", "making"])
+    assert max(map(len, (job, aside, video))) <= width
+
+
+def test_long_lines_break_between_words_and_paths_stay_whole() -> None:
+    line = f"published  /{'x' * 70}.mp4 (1,000 frames, 1.5 MB)"
+    assert wrapped(line, 40) == ["published", f"{' ' * 11}/{'x' * 70}.mp4", f"{' ' * 11}(1,000 frames, 1.5 MB)"]
+    assert wrapped("note       short", 40) == ["note       short"]
+
+
+def test_a_stop_is_answered_on_every_display() -> None:
+    for make in (PlainDisplay, RichDisplay, QuietDisplay):
+        assert "Stopping." in shown(make, Terminal(), [JobStopping(text="Stopping.")])
 
 
 def test_an_interrupted_job_says_that_the_next_run_resumes() -> None:
     ended = JobEnded(videos_published=0, videos_skipped=0, videos_failed=0, num_frames=1, seconds=2.0, interrupted=True)
     output = shown(PlainDisplay, io.StringIO(), [ended])
-    assert output == "interrupted: 0 videos published; 1 frame in 2 s; the next run resumes\n"
+    assert output == "interrupted: 0 videos published; 1 frame in 2 s (0.5 frames/s); the next run resumes\n"
 
 
-@pytest.mark.parametrize("make", [PlainDisplay, RichDisplay])
+@pytest.mark.parametrize("make", [PlainDisplay, RichDisplay, QuietDisplay])
 def test_control_characters_in_a_name_are_shown_escaped(make: Callable[[io.StringIO], Display]) -> None:
     name = "a\n\x1b[31m[red] :smile: \u202e\x9b.mov"
     event = VideoGivenUp(uri=name, video_id="", output_uri="o", error="E", reason="r\r\nr")

@@ -1,0 +1,74 @@
+"""Bars: the part of a terminal that moves, drawn from the latest snapshot of a job."""
+
+from collections.abc import Callable, Iterator
+from time import monotonic
+
+from rich.console import Console, ConsoleOptions, RenderResult
+from rich.progress_bar import ProgressBar
+from rich.table import Table
+from rich.text import Text
+
+from slomo_batch.report.events import Snapshot, VideoProgress
+from slomo_batch.report.lines import PHASES, asides, frames, percent
+from slomo_batch.sanitize import one_line
+
+LINES_AROUND = 6
+"""Lines of the terminal that are left for other text."""
+_MIN_LABEL, _MAX_LABEL = 13, 40
+
+
+class Bars:
+    """A bar of the job with what there is to say of it, and a line for each video in progress if there are several."""
+
+    def __init__(self, clock: Callable[[], float] = monotonic) -> None:
+        self._clock = clock
+        self._began_s = clock()
+        self.activity = "starting"
+        """What is done while there is no snapshot."""
+        self.snapshot: Snapshot | None = None
+
+    def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
+        """Draw the bars as wide as the terminal."""
+        snapshot = self.snapshot
+        if snapshot is None:
+            yield self._row(f"{self.activity} ...", None, "")
+            return
+        label = PHASES[snapshot.phase]
+        if snapshot.frames_expected:
+            yield self._row(label, snapshot.fraction, f"{percent(snapshot)}  {frames(snapshot)}")
+        else:
+            yield self._row(label, None, "")
+        text = ", ".join(asides(snapshot))
+        if text:
+            yield Text(f"  {text}", no_wrap=True, overflow="ellipsis", style="dim")
+        if snapshot.videos_total > 1:
+            yield from self._videos(snapshot.videos[: max(0, console.height - LINES_AROUND)], options.max_width)
+
+    def _row(self, label: str, fraction: float | None, numbers: str) -> Table:
+        grid = Table.grid(padding=(0, 1), expand=True)
+        grid.add_column(no_wrap=True, min_width=_MIN_LABEL)
+        grid.add_column(ratio=1)
+        grid.add_column(no_wrap=True, justify="right")
+        grid.add_column(no_wrap=True, justify="right")
+        bar = ProgressBar(total=1.0, completed=fraction or 0.0, pulse=fraction is None, animation_time=self._clock())
+        grid.add_row(Text(label), bar, Text(numbers), Text(self._elapsed()))
+        return grid
+
+    def _elapsed(self) -> str:
+        minutes, seconds = divmod(int(self._clock() - self._began_s), 60)
+        hours, minutes = divmod(minutes, 60)
+        return f"{hours}:{minutes:02}:{seconds:02}"
+
+    def _videos(self, videos: tuple[VideoProgress, ...], width: int) -> Iterator[Table]:
+        grid = Table.grid(padding=(0, 1), expand=True)
+        grid.add_column(no_wrap=True, min_width=_MIN_LABEL, max_width=min(_MAX_LABEL, width // 2))
+        grid.add_column(ratio=1)
+        grid.add_column(no_wrap=True, justify="right")
+        grid.add_column(no_wrap=True, justify="right")
+        for video in videos:
+            name = one_line(video.uri.rpartition("/")[2])
+            bar = ProgressBar(total=max(1, video.frames_total), completed=video.frames_done)
+            numbers = f"{video.frames_done:,}/{video.frames_total:,}" if video.frames_total else ""
+            grid.add_row(Text(f"  {name}", overflow="ellipsis"), bar, Text(numbers), Text(video.phase))
+        if videos:
+            yield grid

@@ -1,0 +1,176 @@
+"""The lines that a person reads of a running job: what each event says, as text."""
+
+from collections.abc import Iterator
+from typing import Literal
+
+from slomo_batch.attempts import Attempt, ChunkHead, Errored, Lost, Succeeded
+from slomo_batch.records import ChunkDone
+from slomo_batch.report.events import (
+    Activity,
+    Event,
+    FramesTakenBack,
+    JobEnded,
+    JobPhase,
+    JobStarted,
+    JobStopping,
+    Note,
+    Snapshot,
+    VideoGivenUp,
+    VideoOpened,
+    VideoPublished,
+    VideoSkipped,
+)
+from slomo_batch.report.units import counted, duration, size, without_uri
+
+Verbosity = Literal["quiet", "normal", "verbose"]
+"""quiet: failures, and the end of a run that was not complete; verbose: also skipped videos, chunks and details."""
+INDENT = 11
+"""Columns before the text of a line, for its kind."""
+
+PHASES: dict[JobPhase, str] = {
+    "starting": "starting",
+    "waiting for workers": "waiting for workers",
+    "opening": "reading headers",
+    "splitting": "splitting",
+    "making": "making frames",
+    "audio": "making audio",
+    "joining": "joining",
+    "waiting": "waiting to retry",
+    "stopping": "stopping",
+}
+"""What a run does, for a person."""
+
+
+def lines_of(event: Event, verbosity: Verbosity = "normal") -> Iterator[str]:
+    """The lines to show for an event, other than progress and the end of a run."""
+    if verbosity == "quiet" and not isinstance(event, VideoGivenUp | JobStopping):
+        return
+    if verbosity != "verbose" and is_detail(event):
+        return
+    yield from _lines(event)
+
+
+def is_detail(event: Event) -> bool:
+    """Whether only a verbose display shows the event."""
+    match event:
+        case VideoSkipped():
+            return True
+        case Succeeded(result=ChunkDone()):
+            return True
+        case VideoGivenUp(in_earlier_run=True) | Note(is_detail=True):
+            return True
+        case _:
+            return False
+
+
+def _lines(event: Event) -> Iterator[str]:
+    match event:
+        case Activity():
+            yield f"{event.text} ..."
+        case JobStarted():
+            yield f"{event.name}: {_started(event)}; work in {event.work}"
+        case Note():
+            yield f"note       {event.uri}: {event.text}" if event.uri else f"note       {event.text}"
+        case JobStopping():
+            yield event.text
+        case Succeeded() | Errored() | Lost() | FramesTakenBack():
+            yield from _attempt_lines(event)
+        case _:
+            yield from _video_lines(event)
+
+
+def _attempt_lines(event: Attempt | FramesTakenBack) -> Iterator[str]:
+    match event:
+        case Succeeded(result=ChunkDone() as done, head=head):
+            frames = counted(done.num_frames, "frame")
+            yield f"made       {head.uri}, chunk {done.index}: {frames} in {duration(done.seconds.total)}"
+        case Errored(retryable=True, head=head) | Lost(head=head):
+            what = f"chunk {head.chunk}" if isinstance(head, ChunkHead) else head.step
+            yield f"retry      {head.uri}, {what}: {event.error_name}: {without_uri(event.reason, head.uri)}"
+        case FramesTakenBack():
+            where = event.uri if event.chunk is None else f"chunk {event.chunk}"
+            yield f"           {counted(event.num_frames, 'frame')} of {where} must be made again"
+
+
+def _video_lines(event: Event) -> Iterator[str]:
+    match event:
+        case VideoOpened():
+            frames, chunks = counted(event.num_frames, "frame"), counted(event.num_chunks, "chunk")
+            yield f"opened     {event.uri}: {frames} in {chunks}"
+        case VideoPublished():
+            yield f"published  {event.output_uri} ({counted(event.num_frames, 'frame')}, {size(event.size_bytes)})"
+            yield from (f"           {note}" for note in event.notes)
+        case VideoSkipped():
+            yield f"skipped    {event.uri}: {event.reason}"
+        case VideoGivenUp():
+            yield failure_line(event)
+
+
+def failure_line(event: VideoGivenUp) -> str:
+    """Which video is not made, and why."""
+    return f"FAILED     {event.uri}: {event.error}: {without_uri(event.reason, event.uri)}"
+
+
+def _started(event: JobStarted) -> str:
+    counts = {
+        "done before": event.videos_done,
+        "failed before": event.videos_failed,
+        "refused": event.videos_refused,
+        "to make": event.num_videos,
+    }
+    total = counted(sum(counts.values()), "video")
+    parts = [f"{number:,} {name}" for name, number in counts.items() if number]
+    return total if sum(counts.values()) == event.num_videos else f"{total}: {', '.join(parts)}"
+
+
+# ---- progress --------------------------------------------------------------------------------------------------------
+
+
+def progress_line(event: Snapshot) -> str:
+    """The progress of a job in one line, for a log."""
+    parts = [f"{percent(event)}, {frames(event)}"] if event.frames_expected else []
+    return f"progress   {PHASES[event.phase]}: {', '.join([*parts, *asides(event)])}".removesuffix(": ")
+
+
+def percent(event: Snapshot) -> str:
+    """How much of the job is made; 100 % only once all of it is."""
+    return f"{int(100 * event.fraction)} %"
+
+
+def frames(event: Snapshot) -> str:
+    """Frames made, of how many; "about" while some videos are not opened."""
+    made = event.frames_done + event.frames_in_progress
+    is_estimate = event.videos_done + event.videos_failed + event.videos_open < event.videos_total
+    return f"{made:,}/{'~' if is_estimate else ''}{event.frames_expected:,} frames"
+
+
+def asides(event: Snapshot) -> Iterator[str]:
+    """What there is to say beside the frames."""
+    if event.frames_per_s > 0 and event.phase in {"making", "stopping"}:
+        yield f"{event.frames_per_s:.1f} frames/s"
+    if event.eta_s is not None:
+        yield f"{duration(max(1.0, event.eta_s))} {'until it stops' if event.phase == 'stopping' else 'left'}"
+    if event.videos_total > 1:
+        failed = f" ({event.videos_failed:,} failed)" if event.videos_failed else ""
+        yield f"{event.videos_done:,}/{event.videos_total:,} videos{failed}"
+    if (event.workers, event.workers_pending) != (1, 0):
+        yield _workers(event)
+    if event.faults:
+        yield counted(event.faults, "fault")
+
+
+def _workers(event: Snapshot) -> str:
+    if not event.workers_pending:
+        return counted(event.workers, "worker")
+    pending = f"{event.workers_pending:,} starting"
+    return f"{counted(event.workers, 'worker')} and {pending}" if event.workers else f"{pending}, no worker yet"
+
+
+def ended_line(event: JobEnded) -> str:
+    """The last line of a run: what became of it, how long it took, and how fast it was."""
+    skipped = f", {event.videos_skipped:,} skipped" if event.videos_skipped else ""
+    failed = f", {event.videos_failed:,} FAILED" if event.videos_failed else ""
+    done = f"{counted(event.videos_published, 'video')} published{skipped}{failed}"
+    speed = f" ({event.num_frames / event.seconds:.1f} frames/s)" if event.num_frames and event.seconds >= 1 else ""
+    whole = f"{done}; {counted(event.num_frames, 'frame')} in {duration(event.seconds)}{speed}"
+    return f"interrupted: {whole}; the next run resumes" if event.interrupted else whole
