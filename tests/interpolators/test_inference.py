@@ -11,6 +11,7 @@ from slomo_batch.errors import OutOfMemory
 from slomo_batch.interpolators.out_of_memory import NO_MEMORY
 from slomo_batch.interpolators.superslomo.compact import Compact
 from slomo_batch.interpolators.superslomo.inference import SuperSlomo
+from slomo_batch.interpolators.superslomo.regions import Region
 from slomo_batch.records import FIRST_BATCH_PX
 from tests.interpolators.footage import texture
 
@@ -30,9 +31,17 @@ class Watched(Compact):
         self.flow_sizes.append(tuple(i0_1CHW.shape[-2:]))
         return super().flows(i0_1CHW, i1_1CHW)
 
-    def frames(self, i0_1CHW: Tensor, i1_1CHW: Tensor, flows_14HW: Tensor, t_B: Tensor) -> Tensor:
+    def frames(
+        self,
+        i0_1CHW: Tensor,
+        i1_1CHW: Tensor,
+        flows_14HW: Tensor,
+        t_B: Tensor,
+        *inputs: Tensor,
+        region: Region | None = None,
+    ) -> Tensor:
         self.batches.append(len(t_B))
-        return super().frames(i0_1CHW, i1_1CHW, flows_14HW, t_B)
+        return super().frames(i0_1CHW, i1_1CHW, flows_14HW, t_B, *inputs, region=region)
 
 
 def model(network: Compact, *, scale: int = 1, threads: int = 1, batch_px: int = FIRST_BATCH_PX) -> SuperSlomo:

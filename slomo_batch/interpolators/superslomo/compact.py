@@ -10,6 +10,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
+from slomo_batch.interpolators.superslomo.regions import Region, region_of
 from slomo_batch.interpolators.superslomo.unet import CompactUNet
 from slomo_batch.interpolators.superslomo.warp import Warped, exact_warp, intermediate_flows
 
@@ -83,21 +84,44 @@ class Compact(nn.Module):
         change: Tensor = self.fc(torch.cat((*seen, (prior_14HW / FLOW_UNIT_PX).to(dtype)), dim=1))
         return prior_14HW + change.mul_(FLOW_STEP_PX)
 
-    def frames(self, i0_1CHW: Tensor, i1_1CHW: Tensor, flows_14HW: Tensor, t_B: Tensor) -> Tensor:
-        """Return the frame at each t, [B, 3, H, W], from flows at half resolution in full-resolution pixels."""
-        return self.blended(self.warped(i0_1CHW, i1_1CHW, flows_14HW, t_B), t_B)
+    def frame_inputs(self, i0_1CHW: Tensor, i1_1CHW: Tensor) -> tuple[Tensor, ...]:
+        """Return the further input of `frames`, which does not depend on t: the pair without its mean."""
+        return (_subtract_mean(i0_1CHW, i1_1CHW),)
 
-    def warped(self, i0_1CHW: Tensor, i1_1CHW: Tensor, flows_14HW: Tensor, t_B: Tensor) -> Warped:
-        """Return the source frames warped to each t, minus the mean."""
-        pair_16HW = _subtract_mean(i0_1CHW, i1_1CHW)
+    def frames(
+        self,
+        i0_1CHW: Tensor,
+        i1_1CHW: Tensor,
+        flows_14HW: Tensor,
+        t_B: Tensor,
+        *inputs: Tensor,
+        region: Region | None = None,
+    ) -> Tensor:
+        """Return the frame at each t, [B, 3, H, W], or a region of it, from flows at half resolution in full-resolution
+        pixels. Pictures and flows are whole, also for a region. Without `inputs`, it finds them."""
+        return self.blended(self.warped(i0_1CHW, i1_1CHW, flows_14HW, t_B, *inputs, region=region), t_B)
+
+    def warped(
+        self,
+        i0_1CHW: Tensor,
+        i1_1CHW: Tensor,
+        flows_14HW: Tensor,
+        t_B: Tensor,
+        *inputs: Tensor,
+        region: Region | None = None,
+    ) -> Warped:
+        """Return the source frames warped to each t, minus the mean, with the arguments of `frames`."""
+        (pair_16HW,) = inputs or self.frame_inputs(i0_1CHW, i1_1CHW)
+        flows_14HW = region_of(region, flows_14HW, 2)
         i0_BCHW, i1_BCHW = (image.expand(len(t_B), -1, -1, -1) for image in torch.split(pair_16HW, 3, dim=1))
         flow_t0, flow_t1 = intermediate_flows(flows_14HW, t_B)
         fine_t0, fine_t1 = upsample_2x(flow_t0), upsample_2x(flow_t1)
-        warped = exact_warp(i0_BCHW, fine_t0), exact_warp(i1_BCHW, fine_t1)
-        out = self.at(_net_input(pair_16HW, warped, (flow_t0, flow_t1, flows_14HW), t_B, self.at.o.weight.dtype))
+        warped = exact_warp(i0_BCHW, fine_t0, region=region), exact_warp(i1_BCHW, fine_t1, region=region)
+        seen_16HW = region_of(region, pair_16HW)
+        out = self.at(_net_input(seen_16HW, warped, (flow_t0, flow_t1, flows_14HW), t_B, self.at.o.weight.dtype))
         residual = upsample_2x(out[:, :4].mul(RESIDUAL_UNIT_PX))
-        g0 = exact_warp(i0_BCHW, fine_t0.add_(residual[:, :2]))
-        g1 = exact_warp(i1_BCHW, fine_t1.add_(residual[:, 2:]))
+        g0 = exact_warp(i0_BCHW, fine_t0.add_(residual[:, :2]), region=region)
+        g1 = exact_warp(i1_BCHW, fine_t1.add_(residual[:, 2:]), region=region)
         visibility_t0 = torch.sigmoid(functional.pixel_shuffle(out[:, 4:], 2))
         return Warped(g0, g1, visibility_t0)
 

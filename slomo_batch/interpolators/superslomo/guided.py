@@ -15,6 +15,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from slomo_batch.interpolators.superslomo.prior import FIRST, PriorSearch, find_prior
+from slomo_batch.interpolators.superslomo.regions import Region, region_of
 from slomo_batch.interpolators.superslomo.unet import CompactUNet
 from slomo_batch.interpolators.superslomo.warp import Warped, exact_warp, intermediate_flows, upsample
 
@@ -124,13 +125,37 @@ class Guided(nn.Module):
         change: Tensor = self.fc(_net_input((i0, i1, w10, w01), (prior_B4HW,)))
         return prior_B4HW + FLOW_STEP_PX * change
 
-    def frames(self, i0_BCHW: Tensor, i1_BCHW: Tensor, flows_B4HW: Tensor, t_B: Tensor) -> Tensor:
-        """Return the frame at each t, [B, 3, H, W]."""
-        return self.blended(self.warped(i0_BCHW, i1_BCHW, flows_B4HW, t_B), t_B)
+    def frame_inputs(self, i0_BCHW: Tensor, i1_BCHW: Tensor) -> tuple[Tensor, ...]:
+        """Return the further inputs of `frames`, which do not depend on t: both pictures at half size."""
+        with torch.no_grad():
+            return _at_half_size(i0_BCHW), _at_half_size(i1_BCHW)
 
-    def warped(self, i0_BCHW: Tensor, i1_BCHW: Tensor, flows_B4HW: Tensor, t_B: Tensor) -> Warped:
-        """Return the source frames warped to each t."""
-        return self._refined(i0_BCHW, i1_BCHW, flows_B4HW, t_B)[0]
+    def frames(
+        self,
+        i0_BCHW: Tensor,
+        i1_BCHW: Tensor,
+        flows_B4HW: Tensor,
+        t_B: Tensor,
+        *inputs: Tensor,
+        region: Region | None = None,
+    ) -> Tensor:
+        """Return the frame at each t, [B, 3, H, W], or a region of it.
+
+        Pictures and flows are whole, also for a region. Without `inputs`, it finds them.
+        """
+        return self.blended(self.warped(i0_BCHW, i1_BCHW, flows_B4HW, t_B, *inputs, region=region), t_B)
+
+    def warped(
+        self,
+        i0_BCHW: Tensor,
+        i1_BCHW: Tensor,
+        flows_B4HW: Tensor,
+        t_B: Tensor,
+        *inputs: Tensor,
+        region: Region | None = None,
+    ) -> Warped:
+        """Return the source frames warped to each t, with the arguments of `frames`."""
+        return self._refined(i0_BCHW, i1_BCHW, flows_B4HW, t_B, *inputs, region=region)[0]
 
     def blended(self, warped: Warped, t_B: Tensor) -> Tensor:
         """Return the frame at each t."""
@@ -146,18 +171,30 @@ class Guided(nn.Module):
         warped, flows_t = self._refined(i0_BCHW, i1_BCHW, flows_B4HW, t_B)
         return self.blended(warped, t_B), flows_t, warped.visibility_t0
 
-    def _refined(self, i0_BCHW: Tensor, i1_BCHW: Tensor, flows_B4HW: Tensor, t_B: Tensor) -> tuple[Warped, Tensor]:
+    def _refined(
+        self,
+        i0_BCHW: Tensor,
+        i1_BCHW: Tensor,
+        flows_B4HW: Tensor,
+        t_B: Tensor,
+        *inputs: Tensor,
+        region: Region | None = None,
+    ) -> tuple[Warped, Tensor]:
         """Return the source frames warped to each t, and the flows from t to i0 and i1."""
+        flows_B4HW = region_of(region, flows_B4HW, 4)
         flow_t0, flow_t1 = intermediate_flows(flows_B4HW, t_B)
+        i0, i1 = inputs or self.frame_inputs(i0_BCHW, i1_BCHW)
+        half = region and region.divided(2)
         with torch.no_grad():
-            i0, i1 = _at_half_size(i0_BCHW), _at_half_size(i1_BCHW)
-            w0, w1 = exact_warp(i0, flow_t0), exact_warp(i1, flow_t1)
+            w0, w1 = exact_warp(i0, flow_t0, region=half), exact_warp(i1, flow_t1, region=half)
         time_B1HW = t_B[:, None, None, None].expand(-1, 1, *flow_t0.shape[-2:])
-        out: Tensor = self.at(_net_input((i0, i1, w0, w1), (flow_t0, flow_t1, flows_B4HW), time_B1HW))
+        seen = region_of(half, i0), region_of(half, i1), w0, w1
+        out: Tensor = self.at(_net_input(seen, (flow_t0, flow_t1, flows_B4HW), time_B1HW))
         flow_t0 = flow_t0 + FLOW_STEP_PX * out[:, 0:2]
         flow_t1 = flow_t1 + FLOW_STEP_PX * out[:, 2:4]
         visibility_t0 = torch.sigmoid(upsample(functional.pixel_shuffle(out[:, 4:], 2), 2))
-        g0, g1 = exact_warp(i0_BCHW, 2 * flow_t0, "bicubic"), exact_warp(i1_BCHW, 2 * flow_t1, "bicubic")
+        g0 = exact_warp(i0_BCHW, 2 * flow_t0, "bicubic", region)
+        g1 = exact_warp(i1_BCHW, 2 * flow_t1, "bicubic", region)
         return Warped(g0, g1, visibility_t0), torch.cat((flow_t0, flow_t1), dim=1)
 
 

@@ -19,6 +19,7 @@ from slomo_batch.interpolators.out_of_memory import check_algorithms, out_of_mem
 from slomo_batch.interpolators.superslomo.compact import Compact
 from slomo_batch.interpolators.superslomo.guided import Guided
 from slomo_batch.interpolators.superslomo.paper import Paper
+from slomo_batch.interpolators.superslomo.regions import Region, make_in_tiles
 from slomo_batch.interpolators.superslomo.warp import upsample
 from slomo_batch.records import FIRST_BATCH_PX
 from slomo_batch.settings import Precision
@@ -42,6 +43,7 @@ class SuperSlomo:
         flow_scale: Fraction,
         threads: int,
         batch_px: int = FIRST_BATCH_PX,
+        tile_px: int = 0,
     ) -> None:
         """Take ownership of the network, cast it to `precision`, and move it to the device.
 
@@ -52,6 +54,7 @@ class SuperSlomo:
             flow_scale: resolution of flow estimation, 1 / n of the picture.
             threads: CPU threads of torch.
             batch_px: pixels of the frames that the second net makes at once; it makes at least one.
+            tile_px: pixels of the tiles in which a frame is made; 0 makes it whole.
 
         Raises:
             ValueError: flow_scale is not 1 / n.
@@ -66,6 +69,7 @@ class SuperSlomo:
         self._divisor = flow_scale.denominator
         self._threads = threads
         self._batch_px = batch_px
+        self._tile_px = tile_px
 
     def pair_bytes(self, width: int, height: int, num_frames: int) -> int:
         """Return the memory of the network while it makes a batch; see `contract.pair_bytes`."""
@@ -84,9 +88,21 @@ class SuperSlomo:
             use_threads(self._threads)
             with out_of_memory_mapped(width, height), torch.inference_mode():
                 t_B = to_device(torch.tensor(batch, dtype=torch.float32), self.device)
-                made = self._network.frames(i0, i1, flows, t_B)[..., :height, :width]
+                made = self._made(i0, i1, flows, t_B)[..., :height, :width]
             check_algorithms()
             yield from made
+
+    def _made(self, i0: Tensor, i1: Tensor, flows: Tensor, t_B: Tensor) -> Tensor:
+        """Return the frames at these times, whole or joined from tiles."""
+        if not self._tile_px:
+            return self._network.frames(i0, i1, flows, t_B)
+        inputs = self._network.frame_inputs(i0, i1)
+
+        def tile(region: Region) -> Tensor:
+            return self._network.frames(i0, i1, flows, t_B, *inputs, region=region)
+
+        out_BCHW = i0.new_empty(len(t_B), *i0.shape[1:])
+        return make_in_tiles(tile, out_BCHW, tile_px=self._tile_px, multiple=self._network.size_multiple())
 
     def _pad(self, image_CHW: Tensor) -> Tensor:
         """Pad to a multiple of the block size by replicating the last column and row, [1, C, H, W]."""
@@ -111,4 +127,4 @@ class SuperSlomo:
             yield batch
 
     def _frames_per_batch(self, frame_px: int) -> int:
-        return max(1, self._batch_px // frame_px)
+        return 1 if self._tile_px else max(1, self._batch_px // frame_px)

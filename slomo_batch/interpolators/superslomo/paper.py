@@ -7,6 +7,7 @@ grid_sample aligned corners. The weights were trained with these quirks, so they
 import torch
 from torch import Tensor, nn
 
+from slomo_batch.interpolators.superslomo.regions import Region, region_of
 from slomo_batch.interpolators.superslomo.unet import PaperUNet
 from slomo_batch.interpolators.superslomo.warp import Warped, intermediate_flows, warp
 
@@ -40,21 +41,45 @@ class Paper(nn.Module):
         flows_14HW: Tensor = self.fc(_subtract_mean(torch.cat((i0_1CHW, i1_1CHW), dim=1)))
         return flows_14HW
 
-    def frames(self, i0_1CHW: Tensor, i1_1CHW: Tensor, flows_14HW: Tensor, t_B: Tensor) -> Tensor:
-        """Return the frame at each t, [B, 3, H, W]."""
-        return self.blended(self.warped(i0_1CHW, i1_1CHW, flows_14HW, t_B), t_B)
+    def frame_inputs(self, i0_1CHW: Tensor, i1_1CHW: Tensor) -> tuple[Tensor, ...]:
+        """Return the further inputs of `frames`, which do not depend on t: the pictures without their mean."""
+        return _subtract_mean(i0_1CHW), _subtract_mean(i1_1CHW)
 
-    def warped(self, i0_1CHW: Tensor, i1_1CHW: Tensor, flows_14HW: Tensor, t_B: Tensor) -> Warped:
-        """Return the source frames warped to each t, minus the mean."""
+    def frames(
+        self,
+        i0_1CHW: Tensor,
+        i1_1CHW: Tensor,
+        flows_14HW: Tensor,
+        t_B: Tensor,
+        *inputs: Tensor,
+        region: Region | None = None,
+    ) -> Tensor:
+        """Return the frame at each t, [B, 3, H, W], or a region of it.
+
+        Pictures and flows are whole, also for a region. Without `inputs`, it finds them.
+        """
+        return self.blended(self.warped(i0_1CHW, i1_1CHW, flows_14HW, t_B, *inputs, region=region), t_B)
+
+    def warped(
+        self,
+        i0_1CHW: Tensor,
+        i1_1CHW: Tensor,
+        flows_14HW: Tensor,
+        t_B: Tensor,
+        *inputs: Tensor,
+        region: Region | None = None,
+    ) -> Warped:
+        """Return the source frames warped to each t, minus the mean, with the arguments of `frames`."""
         num = len(t_B)
-        i0 = _subtract_mean(i0_1CHW).expand(num, -1, -1, -1)
-        i1 = _subtract_mean(i1_1CHW).expand(num, -1, -1, -1)
+        i0, i1 = (seen.expand(num, -1, -1, -1) for seen in inputs or self.frame_inputs(i0_1CHW, i1_1CHW))
+        flows_14HW = region_of(region, flows_14HW)
         flow_t0, flow_t1 = intermediate_flows(flows_14HW, t_B)
         # The channel order of the checkpoint: flow_t1 before flow_t0, and g1 before g0.
-        shared = (i0, i1, flows_14HW.expand(num, -1, -1, -1))
-        out = self.at(torch.cat((*shared, flow_t1, flow_t0, paper_warp(i1, flow_t1), paper_warp(i0, flow_t0)), dim=1))
-        g0 = paper_warp(i0, flow_t0.add_(out[:, 0:2]))
-        g1 = paper_warp(i1, flow_t1.add_(out[:, 2:4]))
+        shared = (region_of(region, i0), region_of(region, i1), flows_14HW.expand(num, -1, -1, -1))
+        warped = paper_warp(i1, flow_t1, region), paper_warp(i0, flow_t0, region)
+        out = self.at(torch.cat((*shared, flow_t1, flow_t0, *warped), dim=1))
+        g0 = paper_warp(i0, flow_t0.add_(out[:, 0:2]), region)
+        g1 = paper_warp(i1, flow_t1.add_(out[:, 2:4]), region)
         return Warped(g0, g1, torch.sigmoid(out[:, 4:5]))
 
     def blended(self, warped: Warped, t_B: Tensor) -> Tensor:
@@ -75,14 +100,14 @@ def _subtract_mean(image_BCHW: Tensor) -> Tensor:
     return image_BCHW - _mean(image_BCHW)
 
 
-def paper_warp(image_BCHW: Tensor, flow_B2HW: Tensor) -> Tensor:
+def paper_warp(image_BCHW: Tensor, flow_B2HW: Tensor, region: Region | None = None) -> Tensor:
     """Apply backWarp of the reference, as used in its training (model.py, with PyTorch 0.4.1's grid_sample).
 
     Columns are normalized by W, but corner-aligned sampling expects W - 1, so it samples up to a pixel short of where
     the flow points. Outside the picture it samples zero, which is the mean color.
     """
     height, width = image_BCHW.shape[-2:]
-    return warp(image_BCHW, flow_B2HW, columns=width, rows=height, outside="zeros")
+    return warp(image_BCHW, flow_B2HW, columns=width, rows=height, outside="zeros", region=region)
 
 
 def _blend(g0: Tensor, g1: Tensor, visibility_t0: Tensor, t_B: Tensor) -> Tensor:

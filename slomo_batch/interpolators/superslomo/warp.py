@@ -6,6 +6,8 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
+from slomo_batch.interpolators.superslomo.regions import Region
+
 Kernel = Literal["bilinear", "bicubic"]
 """Sampling kernel: bilinear blurs; bicubic (Keys' cubic convolution, a = -0.75) keeps detail, and may overshoot."""
 
@@ -29,6 +31,7 @@ def warp(
     rows: int,
     outside: Literal["zeros", "border"],
     kernel: Kernel = "bilinear",
+    region: Region | None = None,
 ) -> Tensor:
     """Sample the image at x + flow.
 
@@ -40,13 +43,15 @@ def warp(
         rows: the same for rows.
         outside: value outside the image: zero, or the nearest border pixel.
         kernel: interpolation between pixels.
+        region: where x is, in the image, if the flow is that of a region; it may point out of the region.
     """
-    batch, (height, width) = len(flow_B2HW), image_BCHW.shape[-2:]
+    x = region or Region(0, 0, *image_BCHW.shape[-2:])
+    batch = len(flow_B2HW)
     # Scaling the grid before upsampling, and keeping it planar, saves passes over full-size pictures.
     across_B1HW, down_B1HW = flow_B2HW[:, :1] * (2 / columns), flow_B2HW[:, 1:] * (2 / rows)
-    grid_B2HW = upsample(torch.cat((across_B1HW, down_B1HW), dim=1), height // flow_B2HW.shape[-2])
-    x_W = torch.arange(width, dtype=torch.float32, device=flow_B2HW.device)
-    y_H = torch.arange(height, dtype=torch.float32, device=flow_B2HW.device)
+    grid_B2HW = upsample(torch.cat((across_B1HW, down_B1HW), dim=1), x.height // flow_B2HW.shape[-2])
+    x_W = torch.arange(x.left, x.left + x.width, dtype=torch.float32, device=flow_B2HW.device)
+    y_H = torch.arange(x.top, x.top + x.height, dtype=torch.float32, device=flow_B2HW.device)
     grid_B2HW[:, 0] += x_W * (2 / columns) - 1
     grid_B2HW[:, 1] += (y_H * (2 / rows) - 1)[:, None]
     return functional.grid_sample(
@@ -65,10 +70,12 @@ def upsample(x_BCHW: Tensor, factor: int) -> Tensor:
     return functional.interpolate(x_BCHW, scale_factor=factor, mode="bilinear", align_corners=False)
 
 
-def exact_warp(image_BCHW: Tensor, flow_B2HW: Tensor, kernel: Kernel = "bilinear") -> Tensor:
+def exact_warp(
+    image_BCHW: Tensor, flow_B2HW: Tensor, kernel: Kernel = "bilinear", region: Region | None = None
+) -> Tensor:
     """Sample the image exactly at x + flow, replicating its border; otherwise as `warp`."""
-    height, width = image_BCHW.shape[-2:]
-    return warp(image_BCHW, flow_B2HW, columns=width - 1, rows=height - 1, outside="border", kernel=kernel)
+    rows, columns = image_BCHW.shape[-2] - 1, image_BCHW.shape[-1] - 1
+    return warp(image_BCHW, flow_B2HW, columns=columns, rows=rows, outside="border", kernel=kernel, region=region)
 
 
 def intermediate_flows(flows_14HW: Tensor, t_B: Tensor) -> tuple[Tensor, Tensor]:
