@@ -233,6 +233,8 @@ class Resolved:
     """Version of the package that adds the method, and of its pixels; empty for a method of slomo_batch."""
     batch_px: int = FIRST_BATCH_PX
     """Pixels of the frames that a network makes at once; it makes at least one frame."""
+    tile_px: int = 0
+    """Pixels of the tiles in which a network makes a frame; 0 if it makes frames whole."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

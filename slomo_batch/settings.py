@@ -16,6 +16,7 @@ Precision = Literal["fp32", "bf16", "fp16"]
 AudioMode = Literal["auto", "keep", "stretch", "resample", "drop"]
 ScanSetting = Literal["auto", "interlaced", "progressive"]
 Deinterlace = Literal["field", "frame", "refuse"]
+Tiles = Literal["auto", "always", "never"]
 Exists = Literal["skip", "replace", "fail"]
 
 
@@ -144,6 +145,13 @@ class Interpolate:
         """the resolution at which motion is estimated, relative to the picture. A smaller one needs less time and
         memory. `auto`: `1` up to twice the pixels of 1920x1080, `1/2` up to eight times, then `1/4`""",
         choices=(Fraction(1), Fraction(1, 2), Fraction(1, 4)),
+    )
+    tiles: Tiles = setting(
+        "auto",
+        """whether `superslomo` makes a frame in overlapping tiles, which needs less memory. `auto`: if a pair of whole
+        frames does not fit into the memory of the job's machines
+        ([why](decisions/0019-large-frames-are-made-in-tiles.md))""",
+        is_later=True,
     )
 
 

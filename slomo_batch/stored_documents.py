@@ -97,7 +97,7 @@ _SETTINGS = Schema(
             parts={"fps": Schema(FpsTarget, "kind value"), "range": Schema(Range, "", later="start end duration")},
             later="range ramp",
         ),
-        "interpolate": Schema(Interpolate, "method weights cuts duplicates precision flow_scale", later="doubt"),
+        "interpolate": Schema(Interpolate, "method weights cuts duplicates precision flow_scale", later="doubt tiles"),
         "encode": Schema(Encode, "codec quality preset encoder pixel_format", later="tune keyframe_s max_bit_rate"),
     },
     attributes={"pairs_per_chunk": "chunks.pairs", "max_held_frames": "limits.max_held_frames"},
@@ -146,7 +146,7 @@ _RESOLVED = Schema(
     Resolved,
     "precision flow_scale weights_name weights_sha256 threads pyramid_levels encoder encoder_options pixel_format "
     "context audio",
-    later="method_version batch_px",
+    later="method_version batch_px tile_px",
 )
 _PLAN = Schema(
     VideoPlan,
@@ -170,7 +170,7 @@ _CHUNK = Schema(Chunk, "chunk_id index first_pair end_pair first_frame end_frame
 _CLAIM = Schema(DriverClaim, "driver host pid process_start beat ended")
 DOCUMENTS: Mapping[str, Schema] = MappingProxyType(
     {
-        "job.json": Schema(Basis, "precision threads nvenc_works", later="gpu_batches some_nvenc"),
+        "job.json": Schema(Basis, "precision threads nvenc_works", later="gpu_batches some_nvenc memory_bytes"),
         "weights/*.json": Schema(WeightsPin, "name sha256 network"),
         "epochs/*.json": _CLAIM,
         "heartbeats/*.json": _CLAIM,

@@ -146,7 +146,7 @@ MAX_MODELS = 2
 """Models that one process keeps open. Otherwise an archive with many settings would fill the device's memory."""
 
 
-def _class_of(method: str, resolved: Resolved) -> tuple[str, str, Precision, Fraction, int, int, int]:
+def _class_of(method: str, resolved: Resolved) -> tuple[str, str, Precision, Fraction, int, int, int, int]:
     return (
         method,
         resolved.weights_sha256,
@@ -155,6 +155,7 @@ def _class_of(method: str, resolved: Resolved) -> tuple[str, str, Precision, Fra
         resolved.pyramid_levels,
         resolved.threads,
         resolved.batch_px,
+        resolved.tile_px,
     )
 
 
@@ -185,6 +186,7 @@ def _spec(method: str, resolved: Resolved, weights: Path | None) -> Interpolator
         pyramid_levels=resolved.pyramid_levels,
         threads=resolved.threads,
         batch_px=resolved.batch_px,
+        tile_px=resolved.tile_px,
     )
 
 

@@ -1,5 +1,6 @@
 """The device that interpolates on this machine: its name, its best precision, and the builds that compute pixels."""
 
+import os
 import platform
 from functools import cache
 from importlib.metadata import version
@@ -15,6 +16,8 @@ from slomo_batch.version import __version__
 
 BF16_CAPABILITY = (8, 0)
 """First CUDA compute capability with bf16 in hardware."""
+CGROUP_LIMIT = Path("/sys/fs/cgroup/memory.max")
+"""The bytes that all processes of the control group may take."""
 PIXEL_PACKAGES = ("opencv-python-headless", "av")
 """The packages that compute the pixels of `flow` and `mci`."""
 
@@ -32,6 +35,18 @@ def num_gpus() -> int:
 def free_device_memory() -> int | None:
     """Return the free bytes of the GPU that `auto` selects; None if it selects the CPU."""
     return torch.cuda.mem_get_info()[0] if device_kind() == "cuda" else None
+
+
+def total_memory() -> int:
+    """Return the bytes of the GPU that `auto` selects, else those that this process may take of the machine; 0 if
+    unknown."""
+    if device_kind() == "cuda":
+        return torch.cuda.mem_get_info()[1]
+    machine = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
+    try:
+        return min(machine, int(CGROUP_LIMIT.read_text()))
+    except (OSError, ValueError):  # there is no control group, or its limit is "max"
+        return machine
 
 
 def use_threads(threads: int) -> None:

@@ -40,6 +40,8 @@ class InterpolatorSpec:
     """Threads that torch uses on the CPU. They are set before the method is opened."""
     batch_px: int = FIRST_BATCH_PX
     """Pixels of the frames that a network makes at once; it makes at least one frame."""
+    tile_px: int = 0
+    """Pixels of the tiles in which a network makes a frame; 0 makes frames whole."""
     device: Literal["auto", "cpu", "cuda"] = "auto"
     """auto: a CUDA device if there is one."""
 

@@ -63,7 +63,8 @@ def out_of_memory_mapped(width: int, height: int) -> Iterator[None]:
             "a pair of frames does not fit into memory",
             where=f"{width}x{height}",
             got=str(error).partition("\n")[0],
-            remedy="Set interpolate.flow_scale to 1/2 or 1/4, or use a machine with more memory.",
+            remedy="Set interpolate.tiles to always (superslomo) or interpolate.flow_scale to 1/4, or use a machine "
+            "with more memory.",
         ) from error
 
 

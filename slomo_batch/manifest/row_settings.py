@@ -10,7 +10,6 @@ from slomo_batch.errors import ManifestError
 from slomo_batch.manifest.scalars import nearest
 from slomo_batch.manifest.sections import VideoSections
 from slomo_batch.manifest.validation_errors import (
-    LATER_KEYS,
     Path,
     Problem,
     dotted,
@@ -34,7 +33,7 @@ def row_sections(row: Mapping[str, str]) -> tuple[VideoSections, list[Problem]]:
         if cell is None or not str(cell).strip():
             continue
         path = tuple(column.split("."))
-        if path in _ROW_PATHS or path in LATER_KEYS:
+        if path in _ROW_PATHS:
             inside = data
             for step in path[:-1]:
                 inside = inside.setdefault(step, {})
@@ -91,7 +90,7 @@ _JOB_PATHS = frozenset(
 def is_for_row(column: str) -> bool:
     """Return whether a table column is a setting or resembles one."""
     path = tuple(column.split("."))
-    return path in _ROW_PATHS or path in LATER_KEYS or bool(_column_problem(column))
+    return path in _ROW_PATHS or bool(_column_problem(column))
 
 
 @cache

@@ -1,7 +1,6 @@
 """Problems in a manifest, as a dotted path and a message, from the errors that pydantic reports.
 
-The message of an unknown key suggests a similar one from the whole manifest. A key that a later version will support is
-reported as not yet supported.
+The message of an unknown key suggests a similar one from the whole manifest.
 """
 
 from collections.abc import Iterable, Iterator, Sequence
@@ -16,8 +15,6 @@ from slomo_batch.manifest.sections import Section
 
 Path = tuple[str | int, ...]
 
-LATER_KEYS = frozenset({("interpolate", "tiles")})
-"""Settings that a later version will support."""
 _SECRETS = ("access_key", "secret", "password", "token", "credential")
 
 
@@ -65,8 +62,6 @@ def _problem(detail: ErrorDetails, root: type[Section]) -> Problem:
 
 def _unknown(path: Path, root: type[Section]) -> Problem:
     key, inside = str(path[-1]), path[:-1]
-    if tuple(step for step in path[-2:] if isinstance(step, str)) in LATER_KEYS:
-        return Problem(path=path, text=f"not yet supported: {dotted(path)}", whole=True)
     if any(secret in key.lower() for secret in _SECRETS):
         return Problem(
             path=path,

@@ -11,6 +11,7 @@ from typing import Literal
 from slomo_batch.plan.batches import batch_px
 from slomo_batch.plan.codecs import encoders_of
 from slomo_batch.plan.encoders import EncoderChoice
+from slomo_batch.plan.tiles import tile_px
 from slomo_batch.records import Resolved
 from slomo_batch.settings import Codec, Interpolate, Precision, Settings
 
@@ -51,6 +52,8 @@ class Basis:
     """Whether networks make as many frames at once as suit a GPU: see plan/batches.py."""
     some_nvenc: str = ""
     """If not all encoders of NVENC work: the names of those that do, with spaces between them."""
+    memory_bytes: int = 0
+    """Memory of the first worker's GPU, or of its machine if it has none; 0 if unknown. See plan/tiles.py."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -71,6 +74,8 @@ class JobPin:
     """Whether networks make as many frames at once as suit a GPU: see plan/batches.py."""
     some_nvenc: str = ""
     """If not all encoders of NVENC work: the names of those that do, with spaces between them."""
+    memory_bytes: int = 0
+    """Memory of the first worker's GPU, or of its machine if it has none; 0 if unknown. See plan/tiles.py."""
 
     def nvenc_works_for(self, codec: Codec) -> bool:
         """Whether NVENC's encoder of this codec works."""
@@ -104,21 +109,30 @@ def resolve(
     """
     interpolate = settings.interpolate
     method, weights = pin.methods[interpolate.method], pin.weights_of(interpolate)
-    pyramid = weights is not None and has_pyramid(weights.network)
+    network = weights.network if weights else ""
+    precision = pin.precision if interpolate.precision == "auto" else interpolate.precision
     return Resolved(
-        precision=pin.precision if interpolate.precision == "auto" else interpolate.precision,
+        precision=precision,
         flow_scale=flow_scale(width, height) if interpolate.flow_scale == "auto" else interpolate.flow_scale,
         weights_name=weights.name if weights else "",
         weights_sha256=weights.sha256 if weights else "",
         threads=pin.threads,
-        pyramid_levels=pyramid_levels(width, height) if pyramid else 1,
+        pyramid_levels=pyramid_levels(width, height) if has_pyramid(network) else 1,
         encoder=choice.encoder,
         encoder_options=choice.options,
         pixel_format=choice.pixel_format,
         context=max(least_context, method.context),
         audio=_audio(settings),
         method_version=method.version,
-        batch_px=batch_px(weights.network if weights else "", for_gpu=pin.gpu_batches),
+        batch_px=batch_px(network, for_gpu=pin.gpu_batches),
+        tile_px=tile_px(
+            interpolate.tiles,
+            network,
+            width=width,
+            height=height,
+            precision=precision,
+            memory_bytes=pin.memory_bytes,
+        ),
     )
 
 

@@ -93,6 +93,8 @@ class Abilities:
     has_gpu: bool = False
     nvenc: tuple[str, ...] = ()
     """The encoders of NVENC that were tried and work. GPUs for data centers may have none, older ones lack AV1."""
+    memory_bytes: int = 0
+    """Memory of its GPU, or of its machine if it has none; 0 if unknown."""
 
 
 def basis_of(abilities: Abilities) -> Basis:
@@ -103,6 +105,7 @@ def basis_of(abilities: Abilities) -> Basis:
         nvenc_works=abilities.nvenc == NVENC,
         gpu_batches=abilities.has_gpu,
         some_nvenc="" if abilities.nvenc == NVENC else " ".join(abilities.nvenc),
+        memory_bytes=abilities.memory_bytes,
     )
 
 
@@ -172,13 +175,18 @@ def inline_notes(num_gpus: int) -> tuple[str, ...]:
 
 def probe_abilities() -> Abilities:
     """What this process can do."""
-    from slomo_batch.interpolators.device import device_kind, supported_precision  # noqa: PLC0415 loads torch
+    from slomo_batch.interpolators.device import (  # noqa: PLC0415 loads torch
+        device_kind,
+        supported_precision,
+        total_memory,
+    )
     from slomo_batch.media.encode import encoder_works  # noqa: PLC0415 loads PyAV
 
     return Abilities(
         precision=supported_precision(),
         has_gpu=device_kind() == "cuda",
         nvenc=tuple(encoder for encoder in NVENC if encoder_works(encoder)),
+        memory_bytes=total_memory(),
     )
 
 

@@ -87,6 +87,7 @@ def pin_job(basis: Basis, requests: Iterable[VideoRequest], context: StepContext
         methods=pinned,
         gpu_batches=basis.gpu_batches,
         some_nvenc=basis.some_nvenc,
+        memory_bytes=basis.memory_bytes,
     )
 
 

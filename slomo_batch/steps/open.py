@@ -19,6 +19,7 @@ from slomo_batch.plan.job_pin import JobPin, resolve
 from slomo_batch.plan.output_grid import grid_notes, output_grid
 from slomo_batch.plan.output_rate import check_output_rate
 from slomo_batch.plan.stored_plan import PlannedVideo, StoredPlan
+from slomo_batch.plan.tiles import tile_notes
 from slomo_batch.records import VideoPlan, VideoRequest
 from slomo_batch.steps.context import StepContext
 from slomo_batch.steps.existing_work import find_existing_work
@@ -152,7 +153,8 @@ def plan_video(identity: str, request: VideoRequest, pin: JobPin, probed: Probe)
         nominal_rate=probed.timeline.nominal_rate,
     )
     of_grid = grid_notes(grid, probed.timeline, has_audio=bool(facts.audio) and resolved.audio != "drop")
-    notes = *facts.oddities, *of_grid, *_length_notes(plan), *choice.notes, *losses(plan, output_color(plan))
+    tiles = tile_notes(resolved.tile_px, settings.interpolate.tiles)
+    notes = *facts.oddities, *of_grid, *_length_notes(plan), *choice.notes, *tiles, *losses(plan, output_color(plan))
     return StoredPlan(plan=plan, chunks=chunks, notes=notes)
 
 

@@ -100,7 +100,7 @@ def test_other_columns_of_a_row_are_ignored() -> None:
         ({"Retime.slowdown": "2"}, "column 'Retime.slowdown': unknown setting; did you mean retime.slowdown?"),
         ({"retime": "2"}, "column 'retime': is a section; name one of its settings, like retime.slowdown"),
         ({"retime.ramp": "1"}, "retime.ramp: expected keys such as {at: 2.5, slowdown: 4}"),
-        ({"interpolate.tiles": "4"}, "not yet supported: interpolate.tiles"),
+        ({"interpolate.tiles": "4"}, "interpolate.tiles: '4' is not one of auto, always"),
         (
             {"interpolate.method": "flo"},
             "interpolate.method: 'flo' is not one of duplicate, blend, mci, flow, superslomo",

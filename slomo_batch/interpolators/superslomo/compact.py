@@ -13,6 +13,7 @@ from torch.nn import functional
 from slomo_batch.interpolators.superslomo.regions import Region, region_of
 from slomo_batch.interpolators.superslomo.unet import CompactUNet
 from slomo_batch.interpolators.superslomo.warp import Warped, exact_warp, intermediate_flows
+from slomo_batch.plan.tiles import BYTES_PER_PX
 
 CHANNELS = (32, 64, 96, 128)
 MEAN = 0.45
@@ -40,8 +41,7 @@ class Compact(nn.Module):
 
     flow_px = 1.0
     """Unit of its flows, in pixels of the picture."""
-    bytes_per_px = 750
-    """Memory that a pair takes, for each pixel of the frames in a batch, in fp32; the peak of the resident set."""
+    bytes_per_px = BYTES_PER_PX["superslomo-compact"]
 
     def __init__(self, levels: int = TRAINED_LEVELS) -> None:
         super().__init__()

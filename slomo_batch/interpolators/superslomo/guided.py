@@ -18,6 +18,7 @@ from slomo_batch.interpolators.superslomo.prior import FIRST, PriorSearch, find_
 from slomo_batch.interpolators.superslomo.regions import Region, region_of
 from slomo_batch.interpolators.superslomo.unet import CompactUNet
 from slomo_batch.interpolators.superslomo.warp import Warped, exact_warp, intermediate_flows, upsample
+from slomo_batch.plan.tiles import BYTES_PER_PX
 
 MEAN = 0.45
 """Subtracted from RGB at the input of the nets."""
@@ -91,8 +92,7 @@ class Guided(nn.Module):
 
     flow_px = 2.0
     """Unit of its flows, in pixels of the picture."""
-    bytes_per_px = 260
-    """Memory that a pair takes, for each pixel of the frames in a batch, in fp32; the peak of the resident set."""
+    bytes_per_px = BYTES_PER_PX["superslomo-guided"]
 
     def __init__(self, shape: UNetShape | None = None, prior: PriorSearch = FIRST) -> None:
         super().__init__()

@@ -28,6 +28,8 @@ Network = Paper | Compact | Guided
 """A network has `flow_inputs` (further inputs of `flows`), `flows` (the flow of a pair) and `frames`
 (the frames at given times). All tensors are on its device. Picture sizes must be multiples of `size_multiple()`."""
 
+WHOLE_BYTES_PER_PX = 75
+"""Memory of a pair that is made in tiles, for each pixel of the whole pictures, beside that of a tile."""
 DTYPES: dict[Precision, torch.dtype] = {"fp32": torch.float32, "bf16": torch.bfloat16, "fp16": torch.float16}
 
 
@@ -73,6 +75,9 @@ class SuperSlomo:
 
     def pair_bytes(self, width: int, height: int, num_frames: int) -> int:
         """Return the memory of the network while it makes a batch; see `contract.pair_bytes`."""
+        if self._tile_px:
+            seen_px = max(self._tile_px, width * height // self._divisor**2)
+            return WHOLE_BYTES_PER_PX * width * height + self._network.bytes_per_px * seen_px
         return self._network.bytes_per_px * width * height * min(num_frames, self._frames_per_batch(width * height))
 
     def between(self, i0_CHW: Tensor, i1_CHW: Tensor, times: Iterable[Fraction]) -> Iterator[Tensor | Held]:

@@ -27,6 +27,7 @@ def open_superslomo(spec: InterpolatorSpec) -> SuperSlomo:
         flow_scale=spec.flow_scale,
         threads=spec.threads,
         batch_px=spec.batch_px,
+        tile_px=spec.tile_px,
     )
 
 

@@ -10,6 +10,7 @@ from torch import Tensor, nn
 from slomo_batch.interpolators.superslomo.regions import Region, region_of
 from slomo_batch.interpolators.superslomo.unet import PaperUNet
 from slomo_batch.interpolators.superslomo.warp import Warped, intermediate_flows, warp
+from slomo_batch.plan.tiles import BYTES_PER_PX
 
 MEAN_RGB = (0.429, 0.431, 0.397)
 """Mean of the training set, Adobe240, which is subtracted from RGB inputs (video_to_slomo.py)."""
@@ -20,8 +21,7 @@ class Paper(nn.Module):
 
     flow_px = 1.0
     """Unit of its flows, in pixels of the picture."""
-    bytes_per_px = 1800
-    """Memory that a pair takes, for each pixel of the frames in a batch, in fp32; the peak of the resident set."""
+    bytes_per_px = BYTES_PER_PX["superslomo-paper"]
 
     def __init__(self) -> None:
         super().__init__()

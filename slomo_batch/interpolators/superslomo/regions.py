@@ -45,7 +45,7 @@ def region_of(region: Region | None, x_BCHW: Tensor, divisor: int = 1) -> Tensor
 
 
 @dataclass(frozen=True, slots=True)
-class Span:
+class TileSpan:
     """A part of a row or column of pixels that one tile makes, and what of it is used."""
 
     start: int
@@ -71,7 +71,7 @@ def _ramp(distance_N: Tensor) -> Tensor:
     return (distance_N / (2 * FADE_PX) + 0.5).clamp(0, 1)
 
 
-def spans(length: int, longest: int, multiple: int) -> tuple[Span, ...]:
+def spans(length: int, longest: int, multiple: int) -> tuple[TileSpan, ...]:
     """Divide `length` pixels, a multiple of `multiple`, into spans of about the same length, at most `longest`.
 
     Spans start and end at multiples of `multiple`, so that a tile's convolutions see the same pixels together as those
@@ -82,7 +82,7 @@ def spans(length: int, longest: int, multiple: int) -> tuple[Span, ...]:
     num = 1 if length <= longest else max(1, min(-(-length // inner), length // least))
     borders = [length // multiple * k // num * multiple for k in range(num + 1)]
     return tuple(
-        Span(max(0, first - overlap), min(length, last + overlap), first, last) for first, last in pairwise(borders)
+        TileSpan(max(0, first - overlap), min(length, last + overlap), first, last) for first, last in pairwise(borders)
     )
 
 
