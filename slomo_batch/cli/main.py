@@ -19,6 +19,7 @@ from slomo_batch.cli.convert import add_convert_command
 from slomo_batch.cli.doctor import add_doctor_command
 from slomo_batch.cli.evaluation import add_evaluation_commands
 from slomo_batch.cli.files import add_file_commands
+from slomo_batch.cli.init import add_init_command
 from slomo_batch.cli.jobs import add_job_commands
 from slomo_batch.cli.parsers import CommandParser
 from slomo_batch.cli.run import add_run_commands
@@ -91,6 +92,7 @@ def parser() -> CommandParser:
     top.add_argument("--version", action="version", version=f"slomo-batch {__version__}")
     commands = add_subcommands(top)
     add_convert_command(commands)
+    add_init_command(commands)
     add_run_commands(commands)
     add_status_commands(commands)
     add_job_commands(commands)

@@ -138,7 +138,10 @@ def grid_times(probe: Probe, num_frames: int) -> list[FrameTime]:
 @needs_ffprobe
 def test_the_demo_clip_keeps_its_audio_in_sync(tmp_path: Path) -> None:
     output = tmp_path / "slow.mp4"
-    clip, quick = "slomo_batch/examples/clips/big-buck-bunny.mp4", ("--method", "duplicate", "--set", "encode.preset=ultrafast")
+    clip, quick = (
+        "slomo_batch/examples/clips/big-buck-bunny.mp4",
+        ("--method", "duplicate", "--set", "encode.preset=ultrafast"),
+    )
     run = cli("convert", clip, str(output), "--slowdown", "2", *quick)
     assert run.returncode == 0, run.stdout + run.stderr
     streams = probed(output, "-show_entries", "stream=codec_type,duration,start_time")["streams"]

@@ -40,7 +40,9 @@ def test_the_smallest_manifest_has_defaults_for_the_whole_job() -> None:
     assert (manifest.job.storage.endpoint_url, manifest.job.storage.requester_pays) == ("", False)
 
 
-@pytest.mark.parametrize("path", ["slomo_batch/examples/demo.yaml", "slomo_batch/examples/ramp.yaml", "slomo_batch/examples/archive-s3.yaml"])
+@pytest.mark.parametrize(
+    "path", ["slomo_batch/examples/demo.yaml", "slomo_batch/examples/ramp.yaml", "slomo_batch/examples/archive-s3.yaml"]
+)
 def test_the_shipped_manifests_are_valid(path: str) -> None:
     manifest = load((ROOT / path).read_text(), where=path)
     assert all(manifest.settings_for(spec) for spec in manifest.inputs)

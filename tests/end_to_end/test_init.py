@@ -1,0 +1,68 @@
+"""`init`: a manifest from a folder, and the examples."""
+
+from pathlib import Path
+
+import pytest
+
+from slomo_batch.cli.main import main
+from slomo_batch.manifest.load import load
+from tests.clips.catalogue import clip
+from tests.end_to_end.running import excerpt, interlaced
+
+
+@pytest.fixture
+def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A folder with an odd name, and in it plain, HDR, interlaced and broken videos."""
+    footage = tmp_path / "it's [old] footage"
+    (footage / "tapes").mkdir(parents=True)
+    for name, file in (("cfr", "a.mp4"), ("hdr_pq", "b.mp4")):
+        (footage / file).write_bytes(clip(name).data)
+    short = excerpt("bikes", tmp_path / "short.mp4", num_frames=24, width=64, height=48)
+    interlaced(short, footage / "tapes" / "c.ts")
+    (footage / "tapes" / "odd\n*.mp4").write_bytes(clip("cfr").data[:3000])
+    (footage / "notes.txt").write_text("no video")
+    monkeypatch.chdir(tmp_path)
+    return footage
+
+
+def test_a_manifest_names_what_is_odd_and_runs(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["init", folder.name]) == 0
+    assert "slomo-batch plan slomo.yaml" in capsys.readouterr().err
+    text = Path("slomo.yaml").read_text()
+    comments = [line for line in text.splitlines() if line.startswith("#")]
+    for expected in ("# 4 videos", "# 1 HDR: b.mp4", "# 1 interlaced: tapes/c.ts", "# left out: tapes/odd\\n*.mp4: "):
+        assert any(comment.startswith(expected) for comment in comments), text
+    assert "deinterlace: field" in text
+    manifest = load(text, where="slomo.yaml")
+    assert manifest.name == "it-s-old-footage"
+    assert main(["plan", "slomo.yaml", "--set", "interpolate.method=blend"]) == 0
+    planned = capsys.readouterr().out
+    assert f"{folder}-slow/tapes/c.slomo.mp4" in planned
+    assert "3 videos:" in planned
+
+
+def test_the_videos_of_the_current_folder_go_into_a_folder_in_it(
+    folder: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(folder)
+    assert main(["init", ".", "--out", "-"]) == 0
+    manifest = load(capsys.readouterr().out, where="-")
+    assert manifest.output.uri == "slow/{relpath}/{stem}.slomo.mp4"
+    assert manifest.inputs[0].excluded[0] == "slow/**"
+
+
+def test_a_file_is_never_overwritten(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    Path("slomo.yaml").write_text("mine")
+    assert main(["init", folder.name]) == 2
+    assert "init overwrites nothing" in capsys.readouterr().err
+    assert Path("slomo.yaml").read_text() == "mine"
+    assert main(["init", str(folder / "none")]) == 2
+    assert main(["init"]) == 2
+    assert main(["init", "none", "--out", "none/x.yaml"]) == 2
+
+
+@pytest.mark.parametrize("name", ["archive-s3", "demo", "ramp"])
+def test_an_example_is_a_valid_manifest(name: str, folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["init", "--example", name, "--out", "here.yaml"]) == 0
+    manifest = load(Path("here.yaml").read_text(), where="here.yaml")
+    assert name == "archive-s3" or Path(manifest.inputs[0].uri).is_file(), "anywhere, it finds the sample clip"
