@@ -15,7 +15,7 @@ help:
 	@echo "make demo           slow down the sample clip four times, into demo-output/"
 	@echo "make test           run everything that CI checks: format, lint, types, imports, tests"
 	@echo "make test-all       the same, then all other tests except chaos and train-test"
-	@echo "make docs           write the tables of docs/manifest.md and docs/cli.md from the declarations of the settings"
+	@echo "make docs           write the tables of docs/manifest.md, docs/cli.md and docs/ledger.md"
 	@echo "make lint           run make test without the tests"
 	@echo "make bench          measure speed"
 	@echo "make bench-device   measure this machine's GPU, or else its CPU, in under eight minutes"
@@ -68,6 +68,7 @@ demo: $(VENV)/installed
 
 docs: $(VENV)/installed-dev
 	$(BIN)/python -m tests.architecture.manifest_page
+	$(BIN)/python -m tests.architecture.ledger_page
 	$(BIN)/python -m tests.architecture.cli_page
 
 lint: $(VENV)/installed-dev

@@ -22,7 +22,6 @@ import io
 import json
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import fields
 from typing import Any
 
 import numpy as np
@@ -33,7 +32,7 @@ from numpy.typing import NDArray
 
 from slomo_batch.attempts import Attempt, ChunkHead, Head, Succeeded
 from slomo_batch.errors import StoreUnusable
-from slomo_batch.records import CallStats, ChunkDone, FrameCounts, Machine, Published, StageSeconds, VideoFailed
+from slomo_batch.records import CallStats, ChunkDone, FrameCounts, Machine, Published, VideoFailed
 
 ROWS_PER_PART = 50_000
 """A part is due when it holds this many rows,"""
@@ -48,8 +47,24 @@ def _field(name: str, kind: pa.DataType, meaning: str, *, nullable: bool = True)
     return pa.field(name, kind, nullable=nullable, metadata={"meaning": meaning})
 
 
-_FRAME_KINDS = tuple(field.name for field in fields(FrameCounts))
-_STAGES = tuple(field.name for field in fields(StageSeconds))
+_FRAME_KINDS = {
+    "source": "source frames, unchanged",
+    "made": "interpolated frames",
+    "held_at_cut": "copies of a source frame beside a scene cut",
+    "held_repeat": "copies of a source frame that the source itself repeats",
+    "held_damaged": "source frames that could not be decoded and were replaced by a neighbor",
+}
+_STAGES = {
+    "fetch": "seconds in which a chunk's worker fetched its object",
+    "decode": "seconds of decoding",
+    "judge": "seconds of looking for cuts and repeated frames",
+    "color": "seconds of conversion between planes and RGB",
+    "model": "seconds of the interpolation method, over all threads",
+    "hash": "seconds of hashing frames",
+    "encode": "seconds of encoding and of checking the segment",
+    "upload": "seconds of storing the segment",
+    "total": "seconds from the first stage to the last",
+}
 
 SCHEMA: pa.Schema = pa.schema(
     [
@@ -66,10 +81,10 @@ SCHEMA: pa.Schema = pa.schema(
         _field("chunk_id", pa.string(), "id of the chunk"),
         _field("attempt", pa.string(), "id of the attempt at the chunk"),
         _field("frames", pa.int64(), "output frames"),
-        *(_field(f"frames_{name}", pa.int64(), f"of them: {name}, as in records.FrameCounts") for name in _FRAME_KINDS),
+        *(_field(f"frames_{name}", pa.int64(), f"of them: {meaning}") for name, meaning in _FRAME_KINDS.items()),
         _field("size_bytes", pa.int64(), "of the segment or the output"),
         _field("duration_s", pa.float64(), "how long the output plays"),
-        *(_field(f"seconds_{name}", pa.float64(), f"spent in {name}, as in records.StageSeconds") for name in _STAGES),
+        *(_field(f"seconds_{name}", pa.float64(), meaning) for name, meaning in _STAGES.items()),
         _field("began_utc", pa.timestamp("us", tz="UTC"), "when the attempt began, by its machine's clock"),
         _field("took_s", pa.float64(), "how long it took there, waiting for stores included"),
         _field("process", pa.int64(), "number of the process that held it, on its host"),

@@ -21,8 +21,9 @@ from slomo_batch.manifest.load import load
 from slomo_batch.manifest.schema import Manifest
 from slomo_batch.manifest.sections import InputSpec
 from slomo_batch.manifest.validation_errors import leaves
+from slomo_batch.report.ledger import VERSION
 from slomo_batch.storage.work_layout import Layout
-from tests.architecture import manifest_page
+from tests.architecture import ledger_page, manifest_page
 from tests.architecture.project import ROOT, name_of, project_files
 from tests.interpolators.other_packages import install
 
@@ -134,6 +135,12 @@ def test_the_tables_of_settings_are_those_of_the_declarations() -> None:
     page = manifest_page.PAGE.read_text()
     assert manifest_page.with_tables(page) == page, "run `make docs`"
     assert sorted(manifest_page.listed_keys(page)) == sorted(one.path for one in manifest_page.all_settings())
+
+
+def test_the_columns_of_the_ledger_are_those_of_its_schema() -> None:
+    page = ledger_page.PAGE.read_text("utf-8")
+    assert ledger_page.with_table(page) == page, "run `make docs`"
+    assert f"Version {VERSION}." in page
 
 
 def test_every_value_that_is_planned_is_listed_as_not_yet_supported() -> None:

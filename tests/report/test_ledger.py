@@ -4,7 +4,7 @@ import io
 import os
 import subprocess
 import sys
-from dataclasses import replace
+from dataclasses import fields, replace
 from fractions import Fraction
 from pathlib import Path
 from typing import Any
@@ -325,3 +325,10 @@ def test_a_part_is_written_without_loading_pandas(tmp_path: Path) -> None:
         check=False,
     )
     assert (done.stdout, done.stderr, done.returncode) == ("0\n", "", 0)
+
+
+def test_every_kind_of_frame_and_every_stage_has_a_column() -> None:
+    names = [column.name for column in SCHEMA]
+    counts = [f"frames_{one.name}" for one in fields(FrameCounts)]
+    assert counts == [name for name in names if name.startswith("frames_") and name != "frames_sha256"]
+    assert [f"seconds_{one.name}" for one in fields(StageSeconds)] == [one for one in names if one[:8] == "seconds_"]

@@ -83,7 +83,7 @@ class Spread:
     p75: float
     p95: float
     share: float
-    """Of the time that all chunks took."""
+    """Of the time of all stages of all chunks."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -219,12 +219,13 @@ def _faults(ledger: pa.Table) -> Sequence[Fault]:
 
 def _spreads(made: pa.Table) -> Sequence[Spread]:
     """How long each stage takes for a frame, over these chunks."""
-    frames, total_s = made["frames"].to_numpy(), float(pc.sum(made["seconds_total"]).as_py() or 0.0)
+    frames = made["frames"].to_numpy()
+    took_s = {stage: made[f"seconds_{stage}"].fill_null(0.0).to_numpy() for stage in STAGES}
+    all_s = sum(float(seconds.sum()) for seconds in took_s.values())
     spreads = []
-    for stage in STAGES if total_s and frames.min() > 0 else ():
-        took_s = made[f"seconds_{stage}"].fill_null(0.0).to_numpy()
-        p5, p25, median, p75, p95 = np.percentile(1000 * took_s / frames, (5, 25, 50, 75, 95)).tolist()
-        share = float(took_s.sum()) / total_s
+    for stage, seconds in took_s.items() if all_s and frames.min() > 0 else ():
+        p5, p25, median, p75, p95 = np.percentile(1000 * seconds / frames, (5, 25, 50, 75, 95)).tolist()
+        share = float(seconds.sum()) / all_s
         spreads.append(Spread(stage=stage, p5=p5, p25=p25, median=median, p75=p75, p95=p95, share=share))
     return spreads
 
