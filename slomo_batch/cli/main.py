@@ -22,6 +22,7 @@ from slomo_batch.cli.files import add_file_commands
 from slomo_batch.cli.init import add_init_command
 from slomo_batch.cli.jobs import add_job_commands
 from slomo_batch.cli.parsers import CommandParser
+from slomo_batch.cli.preview import add_preview_command
 from slomo_batch.cli.run import add_run_commands
 from slomo_batch.cli.status import add_status_commands
 from slomo_batch.cli.streams import ReaderGone, standard_streams
@@ -92,6 +93,7 @@ def parser() -> CommandParser:
     top.add_argument("--version", action="version", version=f"slomo-batch {__version__}")
     commands = add_subcommands(top)
     add_convert_command(commands)
+    add_preview_command(commands)
     add_init_command(commands)
     add_run_commands(commands)
     add_status_commands(commands)

@@ -26,11 +26,13 @@ def flag_of(declared: DeclaredSetting) -> str:
     return f"--{declared.path.rpartition('.')[2].replace('_', '-')}"
 
 
-def add_setting_options(parser: argparse.ArgumentParser) -> None:
-    """Add an option for each setting of a video, --for and --set."""
+def add_setting_options(parser: argparse.ArgumentParser, *, without: Sequence[str] = ()) -> None:
+    """Add an option for each setting of a video but those in `without`, --for and --set."""
     for title, about, settings in _groups():
         group = parser.add_argument_group(title, about)
         for declared in settings:
+            if flag_of(declared) in without:
+                continue
             action = group.add_argument(
                 flag_of(declared), dest=declared.path, metavar="VALUE", type=not_empty, help=setting_help(declared)
             )
@@ -62,7 +64,7 @@ def setting_overrides(options: argparse.Namespace, suffix: str) -> "list[Overrid
     given = {
         declared.path: (f"{flag_of(declared)} {text}", _value(text))
         for declared in optional_settings()
-        if (text := getattr(options, declared.path)) is not None
+        if (text := getattr(options, declared.path, None)) is not None
     }
     preset = PRESETS[options.purpose] if options.purpose else None
     of_preset = preset.settings_for(suffix, codec_is_given="encode.codec" in given) if preset else {}

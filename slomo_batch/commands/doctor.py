@@ -10,7 +10,6 @@ from pathlib import Path
 from typing import Literal
 from uuid import uuid4
 
-from slomo_batch import __version__
 from slomo_batch.cluster import ray_address
 from slomo_batch.errors import SlomoError
 from slomo_batch.interpolators.device_report import DeviceReport, Gpu, report_device
@@ -22,6 +21,7 @@ from slomo_batch.storage.s3_credentials import credentials_source
 from slomo_batch.storage.s3_options import S3Options
 from slomo_batch.storage.state_folder import state_folder
 from slomo_batch.uri import Uri
+from slomo_batch.version import __version__
 from slomo_batch.wiring import locate
 
 LITTLE_MEMORY = 4 * 10**9

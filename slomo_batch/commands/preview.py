@@ -1,0 +1,155 @@
+"""Preview: convert the seconds of a video in which most moves, and show them beside the source."""
+
+import json
+from collections.abc import Iterator, Sequence
+from contextlib import AbstractContextManager, suppress
+from dataclasses import dataclass
+from fractions import Fraction
+from functools import partial
+from pathlib import Path
+from types import TracebackType
+from typing import Literal, Self
+
+from slomo_batch.commands import run
+from slomo_batch.errors import SlomoError
+from slomo_batch.evaluation.image_files import encode_png
+from slomo_batch.manifest.load import Override
+from slomo_batch.manifest.single_video import single
+from slomo_batch.media.motion import motion_at
+from slomo_batch.media.probe import Probe, probe
+from slomo_batch.media.reader import RangeReader
+from slomo_batch.media.side_by_side import write_side_by_side
+from slomo_batch.report.events import Display, Event, VideoPublished
+from slomo_batch.report.json_log import Displays
+from slomo_batch.steps.context import StepContext
+from slomo_batch.storage.existence import check_readable
+from slomo_batch.uri import Uri
+from slomo_batch.wiring import JobEnvironment, open_context
+
+SAMPLES = 24
+"""Places at which motion is measured."""
+_IN_A_ROW = 3
+"""Frames that are looked at in each place."""
+_SOURCE_AS_IT_IS = (
+    "interpolate.method=duplicate",
+    "encode={codec: ffv1, pixel_format: auto, tune: none, max_bit_rate: 0}",
+)
+"""Settings of the other half: each source frame is held until the next."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Preview:
+    """What a preview shows."""
+
+    exit_code: int
+    at_s: Fraction = Fraction(0)
+    """Where it begins in the source, in seconds."""
+    seconds: Fraction = Fraction(0)
+    """Of the source."""
+    num_frames: int = 0
+
+
+def preview(
+    source: str,
+    target: Path,
+    strip: Path,
+    *,
+    at_s: Fraction | None,
+    seconds: Fraction,
+    settings: Sequence[str],
+    flags: Sequence[Override],
+    display: AbstractContextManager[Display],
+) -> Preview:
+    """Write a file and a picture that show a part of a source beside its conversion.
+
+    Args:
+        source: a path or URI.
+        target: the MP4 to write: the source's frames to the left, those of the conversion to the right.
+        strip: the PNG to write: the same in a few successive frames, one above the other.
+        at_s: where the part begins, in seconds; None: where most moves.
+        seconds: its length in the source.
+        settings: the values of --set.
+        flags: the settings that have their own option.
+        display: shows the conversion.
+
+    Raises:
+        ManifestError: the source cannot be read, or a setting is invalid.
+        VideoError: the source is no video, or not one that is supported.
+    """
+    context = open_context(JobEnvironment(work_uri=Uri.parse(str(target.absolute().parent)), job="preview"))
+    uri = Uri.parse(source)
+    check_readable([uri], context.locate)
+    found, reader = _probe(uri, context)
+    seconds = min(seconds, found.timeline.duration_s)
+    begin_s = _most_moving(found, reader, source, seconds) if at_s is None else at_s
+    with context.folder() as folder:
+        part = [f"retime.range={{start: '{_decimal(begin_s)}', duration: '{_decimal(seconds)}'}}"]
+        part += ["audio=drop", f"work={json.dumps(str(folder / 'work'))}", "output.exists=replace"]
+        halves: tuple[tuple[Literal["before", "after"], Sequence[str], AbstractContextManager[Display]], ...] = (
+            ("after", (), display),
+            ("before", _SOURCE_AS_IT_IS, Displays()),
+        )
+        for name, more, shown in halves:
+            manifest = single(source, str(folder / f"{name}.mkv"), settings=[*settings, *part, *more], flags=flags)
+            with shown as shown_on:
+                code = run.run(manifest, display=_Progress(shown_on), clean_up=True)
+            if code:
+                return Preview(exit_code=code)
+        made = write_side_by_side(folder / "before.mkv", folder / "after.mkv", target)
+        strip.write_bytes(encode_png(made.strip))
+    return Preview(exit_code=0, at_s=begin_s, seconds=seconds, num_frames=made.num_frames)
+
+
+class _Progress:
+    """A display of all events but the publication of the file that a preview is made from."""
+
+    def __init__(self, display: Display) -> None:
+        self._display = display
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        pass
+
+    def show(self, event: Event) -> None:
+        """Show the event."""
+        if not isinstance(event, VideoPublished):
+            self._display.show(event)
+
+
+def _probe(uri: Uri, context: StepContext) -> tuple[Probe, RangeReader]:
+    store, key = context.locate(uri)
+    info = store.head(key)
+    reader = RangeReader(partial(store.get_range, key, fingerprint=info.fingerprint), info.size_bytes)
+    return probe(reader, uri), reader
+
+
+def _most_moving(found: Probe, reader: RangeReader, name: str, seconds: Fraction) -> Fraction:
+    """Where the part of this length begins in which most moves, measured in SAMPLES places of the source."""
+    motions = list(_motions(found, reader, name))
+
+    def motion_around(middle_s: Fraction) -> float:
+        return sum(motion for at_s, motion in motions if abs(at_s - middle_s) <= seconds / 2)
+
+    middle_s = max((at_s for at_s, _ in motions), key=motion_around, default=Fraction(0))
+    return max(Fraction(0), min(middle_s - seconds / 2, found.timeline.duration_s - seconds))
+
+
+def _motions(found: Probe, reader: RangeReader, name: str) -> Iterator[tuple[Fraction, float]]:
+    """Yield a time in seconds, and how much moves there, in even steps through the source."""
+    pts, timeline = found.index.frame_pts.tolist(), found.timeline
+    last = len(pts) - _IN_A_ROW
+    numbers = sorted({round(last * sample / (SAMPLES - 1)) for sample in range(SAMPLES)}) if last > 0 else []
+    for number in numbers:
+        frame = min(number * timeline.frames_per_picture, timeline.num_frames - 1)
+        with suppress(SlomoError):  # frames that cannot be decoded: the conversion says so
+            motion = motion_at(reader, name, pts[number : number + _IN_A_ROW])
+            yield int(timeline.ticks[frame]) * timeline.tick_s, motion
+
+
+def _decimal(seconds: Fraction) -> str:
+    """Seconds as a range has them; to the microsecond, which is less than a frame."""
+    return f"{float(seconds):.6f}"
