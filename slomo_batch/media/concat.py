@@ -121,6 +121,8 @@ def stitch(
             video = _video_stream(container, template, spec, kind)
             context = opened.streams.video[0].codec_context
             video.codec_context.extradata, video.codec_context.pix_fmt = context.extradata, _pixel_format(context, spec)
+            if codec_of(spec.encoder).quality_is_profile:
+                video.codec_context.codec_tag = context.codec_tag  # which names the profile
         write_metadata(container, video, spec.metadata, kind, _chapter_tick_s(spec, kind))
         if _states_display_size(spec, kind):
             reserve_display_size(video)

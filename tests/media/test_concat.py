@@ -170,3 +170,13 @@ def test_audio_that_the_container_refuses_is_an_invalid_output(tmp_path: Path) -
         writer.add(packet)
     with pytest.raises(OutputInvalid, match="FFmpeg cannot join the segments"):
         Film(color=BT709).stitched(tmp_path, ".mov", (2,), audio=audio)
+
+
+@pytest.mark.parametrize("suffix", [".mov", ".mkv"])
+@pytest.mark.parametrize(
+    ("quality", "tag"), [(0, "apco"), (1, "apcs"), (2, "apcn"), (3, "apch"), (4, "ap4h"), (5, "ap4x")]
+)
+def test_the_tag_of_prores_names_its_profile(tmp_path: Path, suffix: str, quality: int, tag: str) -> None:
+    made = Film(codec="prores", encode={"quality": quality}).stitched(tmp_path, suffix, lengths=(1, 2))
+    with av.open(str(made.path)) as container:
+        assert container.streams.video[0].codec_context.codec_tag == tag
