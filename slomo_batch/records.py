@@ -226,6 +226,9 @@ class Resolved:
     """Options of the encoder, in order, including thread count and closed GOP."""
     pixel_format: str
     """Pixel format of the output."""
+    full_to_limited: bool = False
+    """Whether full-range samples become limited range, which all players of the codec expect. False if an earlier
+    version stored the plan, since it kept the range."""
     context: int
     """Source frames on either side of a pair that decisions about the pair may read."""
     audio: Literal["keep", "stretch", "resample", "drop"]

@@ -146,7 +146,7 @@ _RESOLVED = Schema(
     Resolved,
     "precision flow_scale weights_name weights_sha256 threads pyramid_levels encoder encoder_options pixel_format "
     "context audio",
-    later="method_version batch_px tile_px",
+    later="full_to_limited method_version batch_px tile_px",
 )
 _PLAN = Schema(
     VideoPlan,

@@ -35,6 +35,9 @@ class ColorSpec:
     kb: float
     """Weight of blue in luma."""
     range: Literal["limited", "full"]
+    """Of the source's samples."""
+    output_range: Literal["limited", "full"]
+    """Of the output's samples."""
     chroma_location: str
     """FFmpeg's name of the location; never "unspecified"."""
     chroma_shift_x: int
@@ -43,8 +46,16 @@ class ColorSpec:
     """log2 of the source's luma rows per chroma sample: how many times its chroma is doubled vertically."""
 
     @classmethod
-    def of(cls, color: ColorFacts, source: PixelFormat, height: int) -> "ColorSpec":
+    def of(
+        cls,
+        color: ColorFacts,
+        source: PixelFormat,
+        height: int,
+        output_range: Literal["limited", "full"] | None = None,
+    ) -> "ColorSpec":
         """The spec of a source in pixel format `source` whose pictures have `height` rows.
+
+        The output's samples have the range of the source's if `output_range` is None.
 
         Raises:
             SourceUnsupported: the matrix is not a weighted sum of R, G and B, or is unknown.
@@ -59,6 +70,7 @@ class ColorSpec:
             kr=LUMA_WEIGHTS[matrix][0],
             kb=LUMA_WEIGHTS[matrix][1],
             range=color.range,
+            output_range=output_range or color.range,
             chroma_location=location,
             chroma_shift_x=source.chroma_shift_x,
             chroma_shift_y=source.chroma_shift_y,
@@ -70,12 +82,12 @@ class ColorSpec:
         return 1.0 - self.kr - self.kb
 
     def scaling(self, form: PixelFormat) -> "Scaling":
-        """The sample values of black, white and neutral chroma in this format."""
-        unit = 1 << (form.bit_depth - 8)
-        middle = 128.0 * unit
-        if self.range == "full":
-            return Scaling(black=0.0, luma_span=form.max_value, neutral=middle, chroma_span=form.max_value)
-        return Scaling(black=16.0 * unit, luma_span=219.0 * unit, neutral=middle, chroma_span=224.0 * unit)
+        """The sample values of black, white and neutral chroma in this format of the source."""
+        return _scaling(form, self.range)
+
+    def output_scaling(self, form: PixelFormat) -> "Scaling":
+        """The same in this format of the output."""
+        return _scaling(form, self.output_range)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -90,6 +102,14 @@ class Scaling:
     """Chroma sample value of no color."""
     chroma_span: float
     """Difference of chroma sample values between -1/2 and 1/2."""
+
+
+def _scaling(form: PixelFormat, sample_range: Literal["limited", "full"]) -> Scaling:
+    unit = 1 << (form.bit_depth - 8)
+    middle = 128.0 * unit
+    if sample_range == "full":
+        return Scaling(black=0.0, luma_span=form.max_value, neutral=middle, chroma_span=form.max_value)
+    return Scaling(black=16.0 * unit, luma_span=219.0 * unit, neutral=middle, chroma_span=224.0 * unit)
 
 
 def _matrix(named: str, source: PixelFormat, height: int) -> str:

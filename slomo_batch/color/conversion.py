@@ -78,7 +78,7 @@ def from_rgb(rgb_CHW: Tensor, output: PixelFormat, spec: ColorSpec) -> Picture:
 
 def planes_from_rgb(rgb_CHW: Tensor, output: PixelFormat, spec: ColorSpec) -> tuple[Tensor, ...]:
     """The planes of `from_rgb` on the device of the RGB, as uint8, or as int16 with the bits of uint16."""
-    scaling = spec.scaling(output)
+    scaling = spec.output_scaling(output)
     if output.model == "rgb":
         r, g, b = (_rounded(plane_HW, scaling.black, scaling.luma_span, output) for plane_HW in rgb_CHW)
         return g, b, r

@@ -18,7 +18,7 @@ from slomo_batch.picture import Picture, PixelFormat, Samples
 def convert(picture: Picture, target: PixelFormat, spec: ColorSpec) -> Picture:
     """The picture in the target format; the same object if it already is."""
     source = picture.format
-    if source.name == target.name:
+    if source.name == target.name and spec.range == spec.output_range:
         return picture
     if source.has_alpha or target.has_alpha:
         return _with_alpha(picture, target, spec)
@@ -57,7 +57,9 @@ def _other_planes(picture: Picture, target: PixelFormat, spec: ColorSpec) -> lis
 def convert_depth(
     plane: Samples, source: PixelFormat, target: PixelFormat, spec: ColorSpec, *, chroma: bool = False
 ) -> Samples:
-    """The plane's samples at the target's bit depth; the same array if the depth is the same."""
+    """The plane's samples at the target's bit depth and range; the same array if both are the same."""
+    if spec.range != spec.output_range:
+        return _convert_range(plane, source, target, spec, chroma=chroma)
     if source.bit_depth == target.bit_depth:
         return plane
     if spec.range == "full":
@@ -72,6 +74,16 @@ def convert_depth(
     return as_samples(codes.clip(0, target.max_value), target)
 
 
+def _convert_range(
+    plane: Samples, source: PixelFormat, target: PixelFormat, spec: ColorSpec, *, chroma: bool
+) -> Samples:
+    old, new = spec.scaling(source), spec.output_scaling(target)
+    scale = new.chroma_span / old.chroma_span if chroma else new.luma_span / old.luma_span
+    zeros = (old.neutral, new.neutral) if chroma else (old.black, new.black)
+    codes = np.rint((plane.astype(np.float64) - zeros[0]) * scale + zeros[1])
+    return as_samples(codes.astype(np.int64).clip(0, target.max_value), target)
+
+
 def as_samples(codes: NDArray[np.int64], form: PixelFormat) -> Samples:
     """The codes in the integer type of the format's samples."""
     return codes.astype(np.uint8) if form.bit_depth == 8 else codes.astype(np.uint16)
@@ -83,7 +95,7 @@ def _converted_chroma(picture: Picture, target: PixelFormat, spec: ColorSpec) ->
     shifts = source.chroma_shift_x, source.chroma_shift_y
     fewer = min(shifts[0], target.chroma_shift_x), min(shifts[1], target.chroma_shift_y)
     size = -(-picture.width >> fewer[0]), -(-picture.height >> fewer[1])
-    old, new = spec.scaling(source), spec.scaling(target)
+    old, new = spec.scaling(source), spec.output_scaling(target)
     planes_2hw = torch.from_numpy(np.stack(picture.planes[1:]).astype(np.float32)).sub_(old.neutral)
     doublings = shifts[0] - fewer[0], shifts[1] - fewer[1]
     wide_2hw = upsample_chroma(planes_2hw, spec.chroma_location, doublings, size)

@@ -27,6 +27,7 @@ def losses(plan: VideoPlan, output_color: ColorFacts) -> tuple[str, ...]:
     stated = container.losses(ENCODERS[plan.resolved.encoder].codec, color=output_color)
     return (
         *stated,
+        *_range_notes(plan),
         *_alpha_losses(plan),
         *_side_data_losses(plan.facts.side_data, container),
         *_attachment_losses(plan.facts.other_tracks, container),
@@ -38,6 +39,12 @@ def losses(plan: VideoPlan, output_color: ColorFacts) -> tuple[str, ...]:
 
 def _container(plan: VideoPlan) -> Container:
     return container_of(plan.request.output_uri.suffix)
+
+
+def _range_notes(plan: VideoPlan) -> Iterator[str]:
+    if plan.resolved.full_to_limited:
+        codec = ENCODERS[plan.resolved.encoder].codec
+        yield f"full-range samples become limited range, because {codec} cannot signal full range"
 
 
 # ---- alpha ---------------------------------------------------------------------------------------------------------

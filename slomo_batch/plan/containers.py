@@ -189,13 +189,11 @@ class Container:
 
     def losses(self, codec: Codec, *, color: ColorFacts) -> tuple[str, ...]:
         """Return what the file loses of a video with this codec, a sentence each."""
-        losses, facts, suffix = [], CODECS[codec], self.suffix
+        losses, suffix = [], self.suffix
         if not self.has_exact_times:
             losses.append(f"timestamps in {suffix} are rounded to 1 ms, so frame times are off by up to 0.5 ms")
         if not self.keeps_color(codec, color):
             losses.append(f"the color description is lost: {suffix} with {codec} stores it only if all of it is known")
-        if not facts.states_range and color.range == "full":
-            losses.append(f"{codec} cannot signal full-range samples: players show too much contrast")
         return tuple(losses)
 
 

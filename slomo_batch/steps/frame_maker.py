@@ -33,7 +33,7 @@ from slomo_batch.picture import PIXEL_FORMATS, Picture
 from slomo_batch.records import Chunk, FrameKind, VideoPlan
 from slomo_batch.settings import Interpolate
 from slomo_batch.steps.layers import layers_between
-from slomo_batch.steps.output_color import source_format
+from slomo_batch.steps.output_color import output_color, source_format
 from slomo_batch.steps.pair_pool import Job
 from slomo_batch.steps.stopwatch import Stopwatch
 from slomo_batch.timeline.retiming import FrameTime
@@ -90,7 +90,9 @@ class FrameMaker:
         self._interpolator = interpolator
         self._device = device_of(interpolator)
         self._output = PIXEL_FORMATS[plan.resolved.pixel_format]
-        self._spec = ColorSpec.of(plan.facts.color, source.opaque, plan.facts.height)
+        self._spec = ColorSpec.of(
+            plan.facts.color, source.opaque, plan.facts.height, output_range=output_color(plan).range
+        )
         self._layers = layers_between(source, self._output, self._spec)
         self._threads = plan.resolved.threads
         self._watch = watch
@@ -228,7 +230,8 @@ class FrameMaker:
                 else layer.made(of_layer, download)
                 for place, (layer, of_layer) in enumerate(zip(self._layers, frame, strict=True))
             ]
-            return convert(Picture.of_layers(made), self._output, self._spec)  # opaque if the source has no alpha
+            picture = Picture.of_layers(made)
+            return picture if picture.format == self._output else picture.with_opaque_alpha()
 
     def _source(self, picture: Picture) -> Picture:
         with self._watch.stage("color"):

@@ -11,6 +11,7 @@ from slomo_batch.media.probe import Probe, probe
 from slomo_batch.plan.carriage import losses
 from slomo_batch.plan.chunk_size import pairs_per_chunk
 from slomo_batch.plan.chunks import partition
+from slomo_batch.plan.codecs import CODECS
 from slomo_batch.plan.containers import container_of
 from slomo_batch.plan.encoders import choose_encoder
 from slomo_batch.plan.existing_work import ExistingWork
@@ -132,6 +133,8 @@ def plan_video(identity: str, request: VideoRequest, pin: JobPin, probed: Probe)
         side_data=facts.side_data,
     )
     resolved = resolve(settings, pin, choice, facts.width, facts.height, least_context=CONTEXT)
+    keeps_range = CODECS[codec].states_range or facts.color.range == "limited"
+    resolved = replace(resolved, full_to_limited=not keeps_range)
     size = settings.chunks.pairs
     if size == "auto":
         times_per_pair = Fraction(grid.num_frames, len(pairs))

@@ -1,5 +1,7 @@
 """The pixel format of the source frames and the color description of an output, without loading torch."""
 
+from dataclasses import replace
+
 from slomo_batch.color.color_spec import output_color_tags
 from slomo_batch.media.frames import planar_format
 from slomo_batch.picture import PIXEL_FORMATS, PixelFormat
@@ -13,6 +15,8 @@ def source_format(plan: VideoPlan) -> PixelFormat:
 
 
 def output_color(plan: VideoPlan) -> ColorFacts:
-    """The color description of the output: the source's, unless its samples were converted to another color model."""
+    """The color description of the output: the source's, unless its samples are converted to another color model or
+    range."""
     output = PIXEL_FORMATS[plan.resolved.pixel_format]
-    return output_color_tags(plan.facts.color, source_format(plan).opaque, output, plan.facts.height)
+    color = output_color_tags(plan.facts.color, source_format(plan).opaque, output, plan.facts.height)
+    return replace(color, range="limited") if plan.resolved.full_to_limited else color

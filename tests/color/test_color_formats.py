@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 
+from slomo_batch.color.color_spec import ColorSpec
 from slomo_batch.color.conversion import from_rgb, to_rgb
 from slomo_batch.color.formats import convert
 from slomo_batch.picture import PIXEL_FORMATS
@@ -76,3 +77,41 @@ def test_gray_keeps_luma_and_gets_neutral_chroma() -> None:
     assert np.array_equal(colored.luma, picture.luma.astype(np.uint16) << 2)
     assert (colored.planes[1] == 512).all()
     assert colored.planes[2].shape == (6, 5)
+
+
+@pytest.mark.parametrize(
+    ("source", "target"), [("yuv420p", "yuv422p10le"), ("gray", "yuv422p10le"), ("gbrp", "yuv444p10le")]
+)
+def test_full_range_becomes_limited_like_in_interpolated_frames(source: str, target: str) -> None:
+    picture = random_picture(source, 21, 15)
+    spec = ColorSpec.of(FULL, PIXEL_FORMATS[source], 480, output_range="limited")
+    direct = convert(picture, PIXEL_FORMATS[target], spec)
+    over_rgb = from_rgb(to_rgb(picture, spec), PIXEL_FORMATS[target], spec)
+    for one, other in zip(direct.planes, over_rgb.planes, strict=True):
+        assert np.abs(one.astype(int) - other.astype(int)).max() <= 1
+
+
+def test_black_and_white_of_full_range_are_those_of_limited_range() -> None:
+    spec = ColorSpec.of(FULL, PIXEL_FORMATS["yuv444p"], 480, output_range="limited")
+    for source, wanted in (((0, 128, 128), (64, 512, 512)), ((255, 128, 128), (940, 512, 512))):
+        made = convert(flat_picture("yuv444p", source), PIXEL_FORMATS["yuv444p10le"], spec)
+        assert tuple(int(plane[0, 0]) for plane in made.planes) == wanted
+
+
+def test_the_same_format_in_another_range_is_converted() -> None:
+    spec = ColorSpec.of(FULL, PIXEL_FORMATS["yuv422p10le"], 480, output_range="limited")
+    made = convert(flat_picture("yuv422p10le", (1023, 512, 512)), PIXEL_FORMATS["yuv422p10le"], spec)
+    assert int(made.luma[0, 0]) == 940
+
+
+def test_alpha_is_opaque_dropped_or_of_full_range() -> None:
+    spec = spec_of("yuv420p")
+    opaque = random_picture("yuv420p", 10, 6)
+    made = convert(opaque, PIXEL_FORMATS["yuva444p10le"], spec)
+    assert (made.planes[3] == 1023).all()
+    picture = opaque.with_opaque_alpha()
+    picture.planes[3][:] = np.arange(10) * 28
+    assert convert(picture, PIXEL_FORMATS["yuv420p"], spec).hash() == opaque.hash()
+    deep = convert(picture, PIXEL_FORMATS["yuva420p10le"], spec)
+    assert np.array_equal(deep.planes[3][0], np.rint(np.arange(10) * 28 * 1023 / 255))
+    assert np.array_equal(deep.planes[0], opaque.luma.astype(np.uint16) << 2)
