@@ -147,6 +147,7 @@ def test_without_a_command_the_help_is_printed(command: list[str], capsys: pytes
 
 
 NUMERIC_OPTIONS = [
+    (["preview", "a.mp4"], "--seconds"),
     (["run", "job.yaml"], "--prewarm"),
     (["submit", "job.yaml"], "--prewarm"),
     (["timeline", "job.yaml", "--out", "trace.json"], "--last-hours"),
@@ -425,7 +426,7 @@ def test_the_same_convert_is_the_same_job_and_another_is_another(tmp_path: Path)
         (["a.mov", "a.mov"], "is also an input"),
         (["a.mp4", "./x/../a.mp4"], "is also an input"),
         (["gs://b/a.mov", "b.mp4"], "IN gs://b/a.mov: unsupported URI scheme gs://"),
-        (["a.mov", "b.mp4", "--set", "interpolate.tiles=2"], "not yet supported: interpolate.tiles"),
+        (["a.mov", "b.mp4", "--set", "interpolate.duplicates=retime"], "not yet supported: interpolate.duplicates"),
         (["a.mov", "b.mp4", "--set", "nonsense"], "--set nonsense: expected PATH=VALUE, such as encode.codec=ffv1"),
     ],
 )
