@@ -25,7 +25,7 @@ help:
 	@echo "make chaos          kill and freeze running jobs; the longest test takes SLOMO_CHAOS_SECONDS (1200)"
 	@echo "make cluster        run the tests on a Ray cluster with a real autoscaler, on this machine"
 	@echo "make training-data  fetch and prepare the data of the shipped weights, 3 GB in training-data/"
-	@echo "make train          train slomo_batch/examples/train/compact.yaml in training-runs/; run it again to resume"
+	@echo "make train          train jobs/train/compact.yaml in training-runs/; run it again to resume"
 	@echo "make train-test     run the slow tests of training"
 	@echo "make clean          remove .venv, caches, build output and demo-output/"
 
@@ -62,8 +62,8 @@ $(VENV)/installed-dev: pyproject.toml constraints.txt | $(BIN)/python
 # ---- targets ---------------------------------------------------------------------------------------------------------
 
 demo: $(VENV)/installed
-	$(BIN)/slomo-batch run slomo_batch/examples/demo.yaml
-	@echo "Slow motion of slomo_batch/examples/clips/big-buck-bunny.mp4:"
+	$(BIN)/slomo-batch run jobs/demo.yaml
+	@echo "Slow motion of jobs/clips/big-buck-bunny.mp4:"
 	@find demo-output -name '*.mp4'
 
 docs: $(VENV)/installed-dev
@@ -106,7 +106,7 @@ cluster: $(VENV)/installed-dev
 	$(BIN)/pytest -m cluster
 
 train: $(VENV)/installed-train
-	$(BIN)/slomo-batch train slomo_batch/examples/train/compact.yaml
+	$(BIN)/slomo-batch train jobs/train/compact.yaml
 
 train-test: $(VENV)/installed-dev
 	$(BIN)/pytest -m training

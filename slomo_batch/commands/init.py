@@ -31,7 +31,7 @@ _NAMED = 5
 _LINES = 12
 """Comments of one kind."""
 _EXAMPLES = files("slomo_batch") / "examples"
-_CLIPS_IN_EXAMPLES = "slomo_batch/examples/clips"
+_CLIPS_IN_EXAMPLES = "jobs/clips"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -118,7 +118,7 @@ def test_a_manifest_that_is_shown_is_accepted(page: str, number: int, text: str)
     assert load(text, where=f"{page} {number}").name == yaml.safe_load(text)["name"]
 
 
-@pytest.mark.parametrize("path", sorted((ROOT / "slomo_batch" / "examples").glob("*.yaml")), ids=name_of)
+@pytest.mark.parametrize("path", sorted((ROOT / "jobs").glob("*.yaml")), ids=name_of)
 def test_a_manifest_that_is_shipped_is_accepted(path: Path) -> None:
     assert load(path.read_text(), where=name_of(path)).inputs
 

@@ -8,21 +8,24 @@ from pathlib import Path
 
 import pytest
 
-from tests.architecture.project import ROOT
+from tests.architecture.project import ROOT, name_of, project_files
 from tests.clips.catalogue import clip
+
+
+def packaged_files() -> list[Path]:
+    """The files of the package, and of the jobs that it has as examples."""
+    return [path for path in project_files() if path.relative_to(ROOT).parts[0] in {"slomo_batch", "jobs"}]
 
 
 @pytest.fixture(scope="module")
 def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The wheel of this tree; built from a copy, since setuptools writes into what it builds."""
     folder = tmp_path_factory.mktemp("wheel")
-    tracked = subprocess.run(
-        ["git", "ls-files", "slomo_batch", "pyproject.toml", "README.md", "LICENSE"],
-        cwd=ROOT, capture_output=True, text=True, check=True,
-    ).stdout.splitlines()  # fmt: skip
-    for name in tracked:
-        (folder / "tree" / name).parent.mkdir(parents=True, exist_ok=True)
-        (folder / "tree" / name).write_bytes((ROOT / name).read_bytes())
+    for path in [*packaged_files(), ROOT / "pyproject.toml", ROOT / "README.md", ROOT / "LICENSE"]:
+        copy = folder / "tree" / path.relative_to(ROOT)
+        copy.parent.mkdir(parents=True, exist_ok=True)
+        copy.write_bytes(path.read_bytes())
+    (folder / "tree" / "slomo_batch" / "examples").symlink_to("../jobs")
     build = [sys.executable, "-m", "pip", "wheel", "--no-deps", "--no-build-isolation", "--quiet"]
     subprocess.run([*build, "--wheel-dir", str(folder), str(folder / "tree")], check=True, capture_output=True)
     [built] = folder.glob("*.whl")
@@ -30,9 +33,10 @@ def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def test_a_wheel_holds_every_file_of_the_package(wheel: Path) -> None:
-    tracked = subprocess.run(["git", "ls-files", "slomo_batch"], cwd=ROOT, capture_output=True, text=True, check=True)
+    names = {name_of(path) for path in packaged_files()}
+    expected = {f"slomo_batch/examples/{name[5:]}" if name.startswith("jobs/") else name for name in names}
     with zipfile.ZipFile(wheel) as archive:
-        assert set(tracked.stdout.splitlines()) - set(archive.namelist()) == set()
+        assert expected - set(archive.namelist()) == set()
 
 
 def test_an_installed_wheel_converts_a_video_and_writes_an_example(wheel: Path, tmp_path: Path) -> None:

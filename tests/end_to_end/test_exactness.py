@@ -139,7 +139,7 @@ def grid_times(probe: Probe, num_frames: int) -> list[FrameTime]:
 def test_the_demo_clip_keeps_its_audio_in_sync(tmp_path: Path) -> None:
     output = tmp_path / "slow.mp4"
     clip, quick = (
-        "slomo_batch/examples/clips/big-buck-bunny.mp4",
+        "jobs/clips/big-buck-bunny.mp4",
         ("--method", "duplicate", "--set", "encode.preset=ultrafast"),
     )
     run = cli("convert", clip, str(output), "--slowdown", "2", *quick)

@@ -40,16 +40,14 @@ def test_the_smallest_manifest_has_defaults_for_the_whole_job() -> None:
     assert (manifest.job.storage.endpoint_url, manifest.job.storage.requester_pays) == ("", False)
 
 
-@pytest.mark.parametrize(
-    "path", ["slomo_batch/examples/demo.yaml", "slomo_batch/examples/ramp.yaml", "slomo_batch/examples/archive-s3.yaml"]
-)
+@pytest.mark.parametrize("path", ["jobs/demo.yaml", "jobs/ramp.yaml", "jobs/archive-s3.yaml"])
 def test_the_shipped_manifests_are_valid(path: str) -> None:
     manifest = load((ROOT / path).read_text(), where=path)
     assert all(manifest.settings_for(spec) for spec in manifest.inputs)
 
 
 def test_the_shipped_archive_manifest_is_loaded_as_written() -> None:
-    manifest = load((ROOT / "slomo_batch/examples/archive-s3.yaml").read_text(), where="archive")
+    manifest = load((ROOT / "jobs/archive-s3.yaml").read_text(), where="archive")
     globbed, single, table = manifest.inputs
     assert (globbed.uri, globbed.excluded, globbed.table) == ("s3://archive/2019/**/*.mp4", ("**/proxy/**",), "")
     assert (table.uri, table.table) == ("", "s3://archive/catalog.parquet")

@@ -22,9 +22,7 @@ def test_the_schema_is_valid() -> None:
     jsonschema.Draft202012Validator.check_schema(json_schema())
 
 
-@pytest.mark.parametrize(
-    "path", ["slomo_batch/examples/demo.yaml", "slomo_batch/examples/ramp.yaml", "slomo_batch/examples/archive-s3.yaml"]
-)
+@pytest.mark.parametrize("path", ["jobs/demo.yaml", "jobs/ramp.yaml", "jobs/archive-s3.yaml"])
 def test_the_schema_accepts_the_shipped_manifests(path: str) -> None:
     assert faults((ROOT / path).read_text()) == []
 
