@@ -140,7 +140,7 @@ _FACTS = Schema(
         "metadata": _METADATA,
         "scan": Schema(Scan, "field_order frames_per_picture flags"),
     },
-    later="has_alpha other_tracks part_starts side_data metadata scan",
+    later="has_alpha other_tracks part_starts fitted_sizes side_data metadata scan",
 )
 _RESOLVED = Schema(
     Resolved,

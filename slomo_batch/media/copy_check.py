@@ -69,7 +69,9 @@ class CopyCheck:
         """The error for the first picture that differs from those before it; None if there is none."""
         self.samples = PictureSamples()
         """How the pictures are scanned."""
-        self._properties = PropertyCheck("any", other_formats=PIXEL_FORMATS)
+        self.sizes: list[tuple[int, int]] = []
+        """Sizes of the pictures, width and height, in the order in which they were found."""
+        self._properties = PropertyCheck("any", other_formats=PIXEL_FORMATS, any_size=True)
 
     def add(self, packet: "av.Packet[Any]") -> bool:
         """Take the next packet in decode order. Returns False once no more are needed.
@@ -141,6 +143,8 @@ class CopyCheck:
 
     def _check(self, frame: av.VideoFrame, decoder: VideoCodecContext) -> None:
         self.formats.add(frame.format.name)
+        if (frame.width, frame.height) not in self.sizes:
+            self.sizes.append((frame.width, frame.height))
         self.has_alpha = self.has_alpha or has_alpha(frame)
         self.samples.add_flag(frame)
         try:
@@ -161,6 +165,8 @@ class CopyCheck:
             yield "the extradata changes midway"
         if len(self.formats) > 1:
             yield "the pixel format changes midway"
+        if len(self.sizes) > 1:
+            yield "the picture size changes midway"
         yield self._obstacle_in_times(found.index)
         yield self._obstacle_in_restart(found.index)
         if mean_lead_in(found.index) > MAX_MEAN_LEAD_IN:

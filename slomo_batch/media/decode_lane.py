@@ -19,10 +19,12 @@ from av.video.codeccontext import VideoCodecContext
 from slomo_batch.errors import SourceUnreadable
 from slomo_batch.media.captions import CAPTIONS
 from slomo_batch.media.decode import decode_packet
-from slomo_batch.media.frames import fit_frame, frame_from_picture, picture_from_frame, planar_format
+from slomo_batch.media.fitted_picture import fitted_picture
+from slomo_batch.media.frames import frame_from_picture, planar_format
 from slomo_batch.media.packet_archive import packet_record
 from slomo_batch.media.packets import ArchivedPacket, StreamHeader
 from slomo_batch.media.picture_properties import PropertyCheck
+from slomo_batch.media.sequence_headers import sequence_headers
 from slomo_batch.picture import PIXEL_FORMATS
 from slomo_batch.plan.ffv1_slices import ffv1_slices
 from slomo_batch.records import ScanFlag, VideoFacts
@@ -54,17 +56,21 @@ def all_source_frames(  # noqa: PLR0917 - one job's nouns in their order
     max_held_frames: int,
     scan_flag: ScanFlag,
     other_formats: Collection[str] = (),
+    *,
+    any_size: bool = False,
 ) -> Iterator[SourceFrame]:
     """Every presented frame of the index, in order. `packets` are those of the stream, from the first.
 
-    Frames may have the planar formats in `other_formats` in addition to that of the first frame.
+    Frames may have the planar formats in `other_formats` in addition to that of the first frame, and other sizes with
+    `any_size`.
 
     Raises:
         SourceUnsupported: a frame has another scan flag, or differs from those before it.
         SourceUnreadable: more than `max_held_frames` of them, or than MAX_HELD_SHARE, cannot be decoded; or there
             are more pictures than packets.
     """
-    decoded = _decoded(decoder, packets, index, PropertyCheck(scan_flag, other_formats))
+    properties = PropertyCheck(scan_flag, other_formats, any_size=any_size)
+    decoded = _decoded(decoder, packets, index, properties, any_size=any_size)
     num_trial = TRIAL_BYTES // (3 * decoder.width * decoder.height + 1)
     trial_frames = list(islice(decoded, min(max(num_trial, NUM_TRIAL_FRAMES.start), NUM_TRIAL_FRAMES.stop - 1)))
     numbered = _by_pts if pts_match_index([frame.pts for frame in trial_frames], index) else _by_order
@@ -80,9 +86,15 @@ def pts_match_index(pts: list[int | None], index: VideoIndex) -> bool:
 
 
 def _decoded(
-    decoder: VideoCodecContext, packets: "Iterable[av.Packet[Any]]", index: VideoIndex, properties: PropertyCheck
+    decoder: VideoCodecContext,
+    packets: "Iterable[av.Packet[Any]]",
+    index: VideoIndex,
+    properties: PropertyCheck,
+    *,
+    any_size: bool,
 ) -> Iterator[av.VideoFrame]:
-    """Every frame, in the decoder's order. Each part of a joined file is decoded like a separate file."""
+    """Every frame, in the decoder's order. Each part of a joined file is decoded like a separate file, and with
+    `any_size` each part with its own sequence header: decoders drop the frames that they hold back."""
 
     def frames_from(packet: "av.Packet[Any] | None") -> Iterator[av.VideoFrame]:
         for frame in decode_packet(decoder, packet):
@@ -90,9 +102,13 @@ def _decoded(
             yield frame
 
     first_packets = {join.first_packet for join in index.joins}
-    first_join = min(first_packets, default=len(index.pts))
+    first_join, codec = min(first_packets, default=len(index.pts)), decoder.codec.canonical_name
+    latest: frozenset[bytes] = frozenset()
     for place, packet in enumerate(packets):
-        if place in first_packets:
+        headers = sequence_headers(packet, codec) if any_size else frozenset()
+        is_other = bool(headers and latest and headers != latest)
+        latest = headers or latest
+        if place in first_packets or is_other:
             yield from frames_from(None)
             decoder.flush_buffers()
         if first_join <= place < len(index.pts) and index.is_discarded[place] and not packet.is_discard:
@@ -192,12 +208,13 @@ def _too_many(num_held: int, num_frames: int, max_held_frames: int, limit: int, 
 class LosslessEncoder:
     """Encodes each frame as one packet of a lossless codec: FFV1 if it keeps every sample, else raw samples.
 
-    A frame whose pixel format differs from the source's is converted to it.
+    A frame whose pixel format differs from the source's is converted to it; one of another size is fitted into it.
     """
 
     def __init__(self, facts: VideoFacts, index: VideoIndex, source: StreamHeader, *, alpha: bool = False) -> None:
         self._format = planar_format(facts.pixel_format, alpha=alpha)
         self._size = facts.width, facts.height
+        self._is_full_range = facts.color.range == "full"
         self._pts = index.frame_pts
         self._encoder = _encoder(self._format.name, self._size, index.time_base)
         self._last: tuple[av.VideoFrame, bytes] | None = None
@@ -234,7 +251,7 @@ class LosslessEncoder:
 
     def _coded(self, frame: av.VideoFrame) -> bytes:
         if self._last is None or self._last[0] is not frame:
-            picture = picture_from_frame(fit_frame(frame, self._format, *self._size), self._format)
+            picture = fitted_picture(frame, self._format, self._size, is_full_range=self._is_full_range)
             exact = frame_from_picture(picture)
             self._last = frame, b"".join(bytes(packet) for packet in self._encoder.encode(exact))
         return self._last[1]

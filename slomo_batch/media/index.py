@@ -22,6 +22,7 @@ from slomo_batch.media.audio_jumps import DISCONTINUOUS_FORMATS, MIN_JUMP_S, MIN
 from slomo_batch.media.demux import demux_packets
 from slomo_batch.media.mp4_boxes import FIRST_BOXES, MAX_TOP_BOXES, top_boxes
 from slomo_batch.media.reader import RangeReader
+from slomo_batch.media.sequence_headers import sequence_headers
 from slomo_batch.timeline.index import FALLBACK_RATE, Bools, Int64s, VideoIndex
 from slomo_batch.timeline.joins import (
     find_part_starts,
@@ -224,13 +225,17 @@ def index_from_packets(
         SourceUnreadable: the video has no packet.
     """
     columns, needs_more, audio_jumps = _PacketColumns(), True, AudioJumps()
+    codec, known = video.codec_context.codec.canonical_name, frozenset[bytes]()
     may_jump = container.format.name in DISCONTINUOUS_FORMATS
     streams = [video, *(container.streams.audio if may_jump else ())]
     for packet in demux_packets(container, streams):
         if packet.stream is not video:
             audio_jumps.add(packet, packet.stream, len(columns.size))
             continue
-        needs_more = (needs_more or columns.is_backward_jump(packet)) and inspect(packet)
+        headers = sequence_headers(packet, codec)
+        is_notable = columns.is_backward_jump(packet) or bool(known and headers - known)
+        known |= headers
+        needs_more = (needs_more or is_notable) and inspect(packet)
         sample(packet)
         columns.add(packet)
     return _packet_index(

@@ -74,13 +74,14 @@ class PropertyCheck:
     """Check that pictures, taken in the decoder's order, have the same properties as the first.
 
     Every picture must have this scan flag. Pictures may have the planar pixel formats in
-    `other_formats` in addition to the first one's.
+    `other_formats` in addition to the first one's, and other sizes with `any_size`.
     """
 
-    def __init__(self, scan_flag: ScanFlag, other_formats: Container[str] = ()) -> None:
+    def __init__(self, scan_flag: ScanFlag, other_formats: Container[str] = (), *, any_size: bool = False) -> None:
         self._scan_flag: ScanFlag = scan_flag
         self._scan_flags = ScanFlags()
         self._other_formats = other_formats
+        self._any_size = any_size
         self._known: Properties = {}
 
     def check(self, frame: av.VideoFrame, decoder: VideoCodecContext) -> None:
@@ -118,7 +119,7 @@ class PropertyCheck:
 
     def _is_change(self, name: str, value: str) -> bool:
         if name in self._known or not self._known:
-            allowed = name == "pixel format" and value in self._other_formats
+            allowed = (name == "pixel format" and value in self._other_formats) or (name == "size" and self._any_size)
             return not allowed and self._known.get(name, value) != value
         match name:
             case "transfer":

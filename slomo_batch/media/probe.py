@@ -31,6 +31,7 @@ from slomo_batch.media.packet_notes import packet_notes
 from slomo_batch.media.packets import sample_aspect_ratio_of, stream_header
 from slomo_batch.media.picture_limits import MAX_PICTURE_PX, check_picture_size
 from slomo_batch.media.picture_properties import is_full_range
+from slomo_batch.media.picture_sizes import picture_sizes
 from slomo_batch.media.reader import RangeReader
 from slomo_batch.media.scan_samples import LaterWindows
 from slomo_batch.media.side_data_reading import side_data_of
@@ -154,9 +155,9 @@ def _probed(
         copy_check.truncate(found.index.joins[0].first_packet)
     if copy_check.first_frame is None:
         raise _undecodable(stream_header(video).codec, len(copy_check.packets), name)
-    check_picture_size(copy_check.first_frame.width, copy_check.first_frame.height, name)
     _refuse_unsupported(copy_check, name)
     scan, scan_notes = decide_scan(_scan_evidence(video, copy_check), asked.scan, asked.deinterlace, name)
+    sizes = picture_sizes(copy_check.sizes, scan, name)
     index, num_left_out = _without_undecodable_lead(_without_second_fields(found.index, video, copy_check), copy_check)
     index, dropped_duration_s = _without_endless_end(index)
     timeline = _timeline(index, video, name, scan)
@@ -170,6 +171,7 @@ def _probed(
     tracks, first_frame_s = tracks_of(container, video), int(index.frame_pts[0]) * index.time_base
     oddities = (
         *(f"the pixel format changes midway: {form} is converted" for form in converted),
+        *sizes.notes,
         *scan_notes,
         *_picture_notes(copy_check.first_frame),
         *([f"the video is stream {video.index}, since another stream is a single picture"] if num_covers else []),
@@ -181,8 +183,8 @@ def _probed(
         container=container.format.name,
         stream_index=video.index,
         codec=stream_header(video).codec,
-        width=copy_check.first_frame.width,
-        height=copy_check.first_frame.height,
+        width=sizes.main[0],
+        height=sizes.main[1],
         pixel_format=copy_check.first_frame.format.name,
         has_alpha=copy_check.has_alpha,
         sample_aspect_ratio=sample_aspect_ratio_of(video) or Fraction(1),
@@ -197,6 +199,7 @@ def _probed(
         other_tracks=tuple(track for track in tracks if not isinstance(track, AudioTrack)),
         part_starts=tuple(start * scan.frames_per_picture for start in index.part_starts),
         converted_formats=converted,
+        fitted_sizes=sizes.fitted,
         side_data=side_data_of(video, copy_check.first_frame, name),
         metadata=metadata_of(container, video, first_frame_s),
         oddities=oddities,

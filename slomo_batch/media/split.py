@@ -180,6 +180,7 @@ def split_decode(  # noqa: PLR0917 - one job's nouns in their order
             max_held_frames,
             facts.scan.flags,
             facts.converted_formats,
+            any_size=bool(facts.fitted_sizes),
         )
         for frame in frames if spans else ():
             if frame.is_held:

@@ -234,13 +234,14 @@ _add(
 
 SMALL, LARGE = (
     Film(options=GOP, num_frames=20, suffix=".ts"),
-    Film(options=GOP, num_frames=20, size=(96, 64), suffix=".ts"),
+    Film(options=GOP, num_frames=20, size=(96, 72), suffix=".ts"),
 )
 CLIPS["size_change"] = Recipe(
-    why="the picture's size changes midway: refused by name until it is supported",
+    why="the picture's size changes midway: smaller pictures are fitted into the largest",
     suffix=".ts",
     make=lambda: joined(SMALL, LARGE),
-    lane="refused",
+    lane="decode",
+    num_frames=40,
 )
 CLIPS["new_extradata"] = Recipe(
     why="the decoder's settings change midway, announced by side data",

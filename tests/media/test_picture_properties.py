@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from slomo_batch.errors import SourceUnsupported
+from slomo_batch.media import sequence_headers
 from slomo_batch.records import Lane
 from tests.clips.film import Film, joined, made
 from tests.media.sources import Opened
@@ -42,6 +43,8 @@ CHANGES: dict[str, tuple[Film, Film, str]] = {
     "aspect ratio": (film(sar="1/1"), TALL, "sample aspect ratio changes"),
 }
 CHANGED_FORMATS = ("depth", "chroma")
+CONVERTED = (*CHANGED_FORMATS, "size", "turned")
+"""What is converted if it is seen when probing."""
 
 
 @cache
@@ -50,7 +53,14 @@ def changing(kind: str, num_before: int) -> bytes:
     return joined(replace(before, num_frames=num_before), replace(after, num_frames=24))
 
 
-@pytest.mark.parametrize("kind", [kind for kind in CHANGES if kind not in CHANGED_FORMATS])
+@pytest.mark.parametrize("num_before", [EARLY, LATE])
+@pytest.mark.parametrize("kind", [kind for kind in CHANGES if kind not in {*CONVERTED, "interlaced"}])
+def test_a_change_at_a_new_sequence_header_is_refused_at_once(kind: str, num_before: int) -> None:
+    with pytest.raises(SourceUnsupported, match=f"film, source frame at pts .*{CHANGES[kind][2]}"):
+        Opened.of("film", changing(kind, num_before))
+
+
+@pytest.mark.parametrize("kind", ["interlaced"])
 def test_an_early_change_is_refused_at_once(kind: str) -> None:
     with pytest.raises(SourceUnsupported, match=f"film, source frame at pts .*{CHANGES[kind][2]}"):
         Opened.of("film", changing(kind, EARLY))
@@ -58,7 +68,10 @@ def test_an_early_change_is_refused_at_once(kind: str) -> None:
 
 @pytest.mark.parametrize("lane", ["copy", "decode"])
 @pytest.mark.parametrize("kind", CHANGES)
-def test_a_late_change_fails_the_video(kind: str, lane: Lane, tmp_path: Path) -> None:
+def test_a_late_change_without_a_header_fails_the_video(
+    kind: str, lane: Lane, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sequence_headers, "_PATTERNS", {})
     data = changing(kind, LATE)
     if kind == "interlaced":  # between the pictures that are sampled when probing
         data = joined(*(replace(film, num_frames=num) for film, num in ((PLAIN, LATE), (FIELDS, 12), (PLAIN, 120))))
@@ -69,7 +82,7 @@ def test_a_late_change_fails_the_video(kind: str, lane: Lane, tmp_path: Path) ->
     assert not caught.value.retryable
 
 
-@pytest.mark.parametrize("kind", ["interlaced", "size", "range", "HDR, untagged before"])
+@pytest.mark.parametrize("kind", ["interlaced", "range", "HDR, untagged before"])
 def test_a_joined_part_that_differs_is_refused_at_once(kind: str) -> None:
     before, after, reason = CHANGES[kind]
     data = made(replace(before, num_frames=LATE)) + made(replace(after, num_frames=24))

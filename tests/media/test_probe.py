@@ -6,7 +6,7 @@ from fractions import Fraction
 import numpy as np
 import pytest
 
-from slomo_batch.errors import SourceUnreadable, SourceUnsupported
+from slomo_batch.errors import SourceUnreadable
 from slomo_batch.media import index
 from slomo_batch.media.demux import main_video, open_source
 from slomo_batch.media.probe import Probe, probe
@@ -31,7 +31,6 @@ def test_every_clip_gets_its_lane_and_all_its_frames(name: str) -> None:
 
 
 REFUSED = {
-    "size_change": (SourceUnsupported, "the size changes midway, expected 64x48, got 96x64"),
     "empty": (SourceUnreadable, "empty"),
     "text": (SourceUnreadable, "not a video"),
     "playlist": (SourceUnreadable, "not a video"),
@@ -230,6 +229,7 @@ def test_codecs_that_ffmpeg_parses_are_indexed_by_a_full_pass() -> None:
 # ---- the proof -----------------------------------------------------------------------------------------------------
 
 REASONS = {
+    "size_change": "picture size changes",
     "rare_keyframes": "keyframes are so rare",
     "intra_refresh": "second keyframe",
     "no_ctts": "timestamps of packets and frames differ",
