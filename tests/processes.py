@@ -100,7 +100,7 @@ class Command:
             raise TimeoutExpired(self.args, timeout or 0)
         if self._said is None:
             files = (self._surroundings.stdout, self._surroundings.stderr)
-            stdout, stderr = (file.read_text() if file.exists() else "" for file in files)
+            stdout, stderr = (file.read_text() if file.is_file() else "" for file in files)
             self._said = stdout, "" if files[0] == files[1] else stderr
             self._folder.cleanup()
         return self._said

@@ -126,10 +126,12 @@ class RichDisplay:
                 self._print(lines_of(event, self._verbosity), event)
 
     def _print(self, lines: Iterable[str], event: Event) -> None:
+        texts = []
         for line in lines:
             style = "red" if line.startswith("FAILED") else _style(event)
-            for part in wrapped(one_line(line), self._console.width):
-                self._console.print(Text(part, style=style), soft_wrap=True)
+            texts += [Text(part, style=style) for part in wrapped(one_line(line), self._console.width)]
+        if texts:  # all at once: the bars are drawn again after each print
+            self._console.print(Text("\n").join(texts), soft_wrap=True)
 
 
 def wrapped(line: str, width: int) -> list[str]:

@@ -5,9 +5,9 @@ import subprocess
 import sys
 from pathlib import Path
 
-from slomo_batch.attempts import ChunkTask, Succeeded
+from slomo_batch.attempts import ChunkTask, FramesMade, Succeeded
 from slomo_batch.records import ChunkDone
-from slomo_batch.scheduler.calls import ChunkCall, Entered, OpenCall, SplitCall, perform
+from slomo_batch.scheduler.calls import ChunkCall, Entered, Interval, OpenCall, SplitCall, perform
 from slomo_batch.scheduler.messages import MakeChunk
 from slomo_batch.steps.open import open_video
 from slomo_batch.steps.split import split_video
@@ -26,13 +26,40 @@ def test_a_chunk_reports_the_start_and_end_of_its_computation(tmp_path: Path) ->
     list(split_video(stored, "copy", {0}, context, audio=False))
     task = ChunkTask.of(stored.plan, stored.chunks[0], lane="copy", attempt="first")
     call = ChunkCall(order=MakeChunk(video=0, lane="copy", chunk=0, attempt_number=1, isolated=False), task=task)
-    *phases, end = perform(call, context)
+    said = [one for one in perform(call, context) if not isinstance(one, FramesMade)]
+    *phases, end = said
     assert phases == [Entered(phase="computing"), Entered(phase="storing")]
     assert isinstance(end, Succeeded)
     assert isinstance(end.result, ChunkDone)
     [again] = perform(call, context)
     assert isinstance(again, Succeeded)
     assert again.result == end.result, "a committed chunk is found, not computed"
+
+
+def test_a_chunk_reports_its_frames_while_it_is_made(tmp_path: Path) -> None:
+    source = tmp_path / "clip.mp4"
+    source.write_bytes(clip("two_tracks").data)
+    context = open_context(JobEnvironment(work_uri=Uri(tmp_path / "work"), job="job"))
+    stored = open_video(requested(source, context), PIN, context, remake=False).stored
+    list(split_video(stored, "copy", {0}, context, audio=False))
+    task = ChunkTask.of(stored.plan, stored.chunks[0], lane="copy", attempt="first")
+    order = MakeChunk(video=0, lane="copy", chunk=0, attempt_number=1, isolated=False)
+    said = list(perform(ChunkCall(order=order, task=task, report_s=0.0), context))
+    counts = [report.num_frames for report in said if isinstance(report, FramesMade)]
+    chunk = task.chunk
+    assert counts == list(range(1, chunk.end_frame - chunk.first_frame + 1))
+    assert said[-2:] == [Entered(phase="storing"), said[-1]]
+
+
+def test_an_interval_is_over_once_in_so_many_seconds() -> None:
+    now = [0.0]
+    interval = Interval(2.0, lambda: now[0])
+    over = []
+    for tenth in range(100):
+        now[0] = tenth / 10
+        if interval.is_over():
+            over.append(now[0])
+    assert over == [2.0, 4.0, 6.0, 8.0]
 
 
 PERFORMING = """

@@ -5,10 +5,11 @@ from functools import partial
 
 import pytest
 
+from slomo_batch.attempts import FramesMade, Lost, Succeeded
 from slomo_batch.commands.run import compact_ledger
 from slomo_batch.errors import StorageBusy
 from slomo_batch.records import VideoFailed
-from slomo_batch.report.events import JobStatus, Note, Snapshot, VideoGivenUp
+from slomo_batch.report.events import FramesTakenBack, JobStatus, Note, Snapshot, VideoGivenUp
 from slomo_batch.report.ledger import LedgerWriter, read_ledger
 from slomo_batch.scheduler.active_video import ActiveVideo
 from slomo_batch.scheduler.event_recorder import WAITING_S, EventRecorder, Tally
@@ -18,7 +19,8 @@ from slomo_batch.serialization import from_json
 from slomo_batch.storage.work_layout import Layout
 from tests.heard import Heard
 from tests.memory_store import MemoryStore
-from tests.scale.products import pending_video
+from tests.scale.products import STINT, chunk_done, opened, pending_video
+from tests.scheduler.virtual_ray import chunk_calls, open_call
 
 PENDING = pending_video(0)
 FAIL = Fail(video=0, error="SourceUnreadable", reason="no")
@@ -83,6 +85,41 @@ def test_a_failure_is_stored_and_in_the_ledger_before_it_is_shown() -> None:
     [event] = heard.events
     assert isinstance(event, VideoGivenUp)
     assert (event.uri, event.error, event.reason) == (FAILED.source_uri, "SourceUnreadable", "no")
+
+
+def test_frames_of_a_lost_attempt_are_taken_back_after_the_line_that_says_why() -> None:
+    heard, clock = Heard(), Clock()
+    event_recorder = recorder(MemoryStore(), heard, clock)
+    video = ActiveVideo(pending=PENDING)
+    [first, second] = chunk_calls(2)
+    planned = opened(open_call(), 2, audio=False)
+    event_recorder.opened(video, planned)
+    video.stored = planned.stored
+
+    def shown(is_busy: int = 1) -> Snapshot:
+        clock.now += 1
+        event_recorder.tick(workers=is_busy, workers_pending=0, slots=2, demand=2, census=Census, is_stopping=False)
+        snapshot = heard.events[-1]
+        assert isinstance(snapshot, Snapshot)
+        return snapshot
+
+    for call in (first, second):
+        event_recorder.started(call, video)
+        event_recorder.frames_made(call.head, FramesMade(num_frames=30))
+    assert (shown().frames_in_progress, shown().fraction) == (60, 60 / 248)
+    event_recorder.attempt(Lost(head=first.head, explained=True, cause="killed"), video)
+    *_, lost, taken_back = heard.events
+    assert isinstance(lost, Lost)
+    assert isinstance(taken_back, FramesTakenBack)
+    assert (taken_back.chunk, taken_back.num_frames) == (0, 30)
+    after = shown()
+    assert (after.frames_in_progress, after.fraction, after.faults) == (30, 30 / 248, 1)
+    event_recorder.frames_made(first.head, FramesMade(num_frames=40))
+    assert shown().frames_in_progress == 30, "a report that comes after the end"
+    done = Succeeded(head=second.head, result=chunk_done(second.task, "here"), stats=STINT)
+    event_recorder.attempt(done, video)
+    last = shown()
+    assert (last.frames_done, last.frames_in_progress, last.fraction) == (124, 0, 0.5)
 
 
 @pytest.mark.parametrize("looks", [[True], [False, True]], ids=["before it writes", "while it writes"])
