@@ -117,7 +117,8 @@ def add_job(parser: argparse.ArgumentParser) -> None:
 
 
 def add_work(parser: argparse.ArgumentParser) -> None:
-    """Add --work."""
+    """Add --work, and --set for the manifest that names a job."""
+    add_settings(parser)
     parser.add_argument("--work", metavar="URI", default="", help="the work place (default: the manifest's)")
 
 
@@ -196,7 +197,7 @@ def job_of(options: argparse.Namespace) -> "Manifest | str":
     from slomo_batch.manifest.load import is_file, load, read_text  # noqa: PLC0415 loads pydantic
 
     if is_file(options.job):
-        manifest = load(read_text(options.job), where=options.job)
+        manifest = load(read_text(options.job), where=options.job, overrides=options.settings)
         return manifest.model_copy(update={"work": options.work or manifest.work})
     if not options.work:
         raise ManifestError(

@@ -9,7 +9,15 @@ from collections.abc import Iterator
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from typing import TYPE_CHECKING, TextIO
 
-from slomo_batch.cli.arguments import Commands, add_command, add_json, add_run_options, manifest_of, not_empty
+from slomo_batch.cli.arguments import (
+    Commands,
+    add_command,
+    add_json,
+    add_run_options,
+    add_settings,
+    manifest_of,
+    not_empty,
+)
 from slomo_batch.cli.displays import terminal_display, verbosity_of
 from slomo_batch.cli.streams import for_display
 from slomo_batch.errors import ClusterError, Interrupted
@@ -60,6 +68,7 @@ def _add_address(parser: argparse.ArgumentParser) -> None:
 
 def _add_job(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("job", metavar="JOB", type=not_empty, help="a manifest file, or the name of a job")
+    add_settings(parser)
     _add_address(parser)
 
 
@@ -195,7 +204,7 @@ def _job_and_api(options: argparse.Namespace) -> tuple[str, "JobApi"]:
     from slomo_batch.manifest.load import is_file, load, read_text  # noqa: PLC0415 loads pydantic
 
     if is_file(options.job):
-        manifest = load(read_text(options.job), where=options.job)
+        manifest = load(read_text(options.job), where=options.job, overrides=options.settings)
         return manifest.name, _api(options, manifest)
     return options.job, _api(options, None)
 

@@ -58,6 +58,14 @@ def test_a_finished_job_is_shown_with_its_outputs(folder: Path, capsys: pytest.C
     ]
 
 
+def test_settings_that_name_a_job_are_taken_as_by_run(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    manifest = folder / "derby" / "manifest.yaml"
+    assert main(["status", str(manifest), "--set", "name=other"]) == 0
+    assert capsys.readouterr().out == "other: the job has not started in this work place\n"
+    assert main(["gc", str(manifest), "--set", "nome=other"]) == 2
+    assert "did you mean name?" in capsys.readouterr().err
+
+
 @pytest.mark.parametrize("command", ["status", "gc"])
 def test_an_unknown_name_is_an_error_that_lists_the_jobs(
     command: str, folder: Path, capsys: pytest.CaptureFixture[str]
