@@ -115,7 +115,7 @@ def normalize(text: str, base: Path | None = None, escape: Escape = str) -> str:
         if not split_s3(text)[0]:
             raise ManifestError("the URI has no bucket", where=text, remedy="Write s3://bucket/key.")
         return text
-    absolute = os.path.normpath(_absolute(text, base, escape))
+    absolute = _one_slash(os.path.normpath(_absolute(text, base, escape)))
     return absolute + "/" if text.endswith("/") and absolute != "/" else absolute
 
 
@@ -128,7 +128,12 @@ def absolute_template(template: str, base: Path | None = None) -> str:
     Raises:
         ManifestError: as `normalize` does.
     """
-    return template if template.startswith(S3_SCHEME) else str(_absolute(template, base, double_braces))
+    return template if template.startswith(S3_SCHEME) else _one_slash(str(_absolute(template, base, double_braces)))
+
+
+def _one_slash(path: str) -> str:
+    """Return an absolute path with one slash at its start. POSIX leaves open what two mean; on Linux they mean one."""
+    return "/" + path.lstrip("/")
 
 
 def split_s3(text: str) -> tuple[str, str]:

@@ -73,6 +73,14 @@ def test_a_glob_is_normalized_but_is_no_uri() -> None:
     assert normalize("2019/**/*.mp4", Path("/base")) == "/base/2019/**/*.mp4"
 
 
+@pytest.mark.parametrize("text", ["/a/b.mp4", "//a/b.mp4", "///a//b.mp4", "file:////a/b.mp4"])
+def test_slashes_at_the_start_of_a_path_count_once(text: str) -> None:
+    """POSIX leaves open what two slashes mean. A video has one id however its path is written."""
+    assert normalize(text) == "/a/b.mp4"
+    assert normalize(absolute_template(text)) == "/a/b.mp4"
+    assert not absolute_template(text).startswith("//")
+
+
 def test_a_template_keeps_the_folders_that_names_may_change() -> None:
     assert absolute_template("out/{relpath}/../{stem}.mp4", Path("/base")) == "/base/out/{relpath}/../{stem}.mp4"
     assert absolute_template("file:///out%20/{stem}.mp4", Path("/base")) == "/out /{stem}.mp4"

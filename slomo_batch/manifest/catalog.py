@@ -135,6 +135,22 @@ def _unreadable(name: str, kind: str, error: Exception) -> NoReturn:
     raise ManifestError(f"cannot be read as {kind}: {error}", where=name) from error
 
 
+def _not_utf8(name: str, kind: str, error: UnicodeDecodeError) -> NoReturn:
+    raise ManifestError(
+        f"cannot be read as {kind} in UTF-8: byte 0x{error.object[error.start]:02x} at offset {error.start}",
+        where=name,
+        remedy="Save the table as UTF-8.",
+    ) from error
+
+
+_CSV_ERRORS = {
+    "unexpected end of data": "a quote is not closed",
+    "field larger than field limit (131072)": "a cell is longer than 131,072 characters, or a quote is not closed",
+    """',' expected after '"'""": "a cell continues after its closing quote; write a quote in a cell twice",
+}
+"""What Python's messages mean."""
+
+
 # ---- CSV -------------------------------------------------------------------------------------------------------------
 
 
@@ -149,8 +165,11 @@ def _read_csv(data: bytes, reading: _Reading) -> Iterator[RawRow]:
                 yield lines.line_num, {column: cell for column, cell in named if reading.reads(column)}
             elif cells:
                 reading.add_problem(lines.line_num, f"expected {len(columns)} cells, got {len(cells)}")
-    except (UnicodeDecodeError, csv.Error) as error:
-        _unreadable(reading.name, "CSV in UTF-8", error)
+    except UnicodeDecodeError as error:
+        _not_utf8(reading.name, "CSV", error)
+    except csv.Error as error:
+        what = _CSV_ERRORS.get(str(error), str(error))
+        raise ManifestError(f"cannot be read as CSV: {what}", where=f"{reading.name}, line {lines.line_num}") from error
 
 
 # ---- JSON lines ------------------------------------------------------------------------------------------------------
@@ -160,7 +179,7 @@ def _read_json_lines(data: bytes, reading: _Reading) -> Iterator[RawRow]:
     try:
         lines = data.decode("utf-8-sig").split("\n")
     except UnicodeDecodeError as error:
-        _unreadable(reading.name, "JSON lines in UTF-8", error)
+        _not_utf8(reading.name, "JSON lines", error)
     columns: dict[str, None] = {}
     for line, text in enumerate(lines, 1):
         if not text.strip():

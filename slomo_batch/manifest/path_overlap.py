@@ -212,11 +212,12 @@ def template_automaton(template: str, ext: str | None) -> NameAutomaton:
     """Return the automaton of the names that a template produces. `ext` is the sources' suffix (no dot; None: any)."""
     names = NameAutomaton()
     parts = parts_of(template)
-    swallow = False
+    swallow, begins_folder = False, True
     for number, (literal, placeholder) in enumerate(parts):
         names.literal(literal.removeprefix("/") if swallow else literal)
         next_literal = parts[number + 1][0] if number + 1 < len(parts) else ""
-        begins_folder = literal.endswith("/") or (number == 0 and not literal)
+        is_after_relpath = number == 0 or parts[number - 1][1] == "relpath"  # which may be empty
+        begins_folder = literal.endswith("/") or (not literal and is_after_relpath and begins_folder)
         swallow = placeholder == "relpath" and begins_folder and next_literal.startswith("/")
         if swallow:
             names.optional_folders()

@@ -199,7 +199,8 @@ def _short_names() -> list[str]:
 
 
 def test_a_template_s_language_holds_every_name_it_gives() -> None:
-    for template in ("o/{relpath}/{stem}.mp4", "o/{stem}.{ext}", "{relpath}/{name}", "o/{relpath}-{stem}.x"):
+    templates = ("o/{relpath}/{stem}.mp4", "o/{stem}.{ext}", "{relpath}/{name}", "o/{relpath}-{stem}.x")
+    for template in (*templates, "o/{relpath}{relpath}/{name}", "{relpath}{relpath}{relpath}/{name}"):
         for relpath in ("", "a", "a/b"):
             for name in ("x.mov", "x.y.mov"):
                 rendered = render_output(template, relpath=relpath, name=name)
