@@ -75,10 +75,9 @@ def _job_line(job: JobStatus, width: int) -> str:
     if not job.updated:
         return f"{job.job:<{width}}  nothing made yet"
     failed = f", {job.videos_failed:,} failed" if job.videos_failed else ""
-    return (
-        f"{job.job:<{width}}  {job.state:<11}  {job.updated}  videos {job.videos_done:,}/{job.videos_total:,}{failed}, "
-        f"{counted(job.frames_done, 'frame')}"
-    )
+    frames = f", {counted(job.frames_done, 'frame')}" if job.frames_done else ""  # none if all was published before
+    videos = f"videos {job.videos_done:,}/{job.videos_total:,}{failed}{frames}"
+    return f"{job.job:<{width}}  {job.state:<11}  {job.updated}  {videos}"
 
 
 def _print(lines: Iterable[str], stream: TextIO) -> int:

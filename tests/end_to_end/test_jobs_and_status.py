@@ -102,12 +102,12 @@ def test_the_status_of_an_output_says_what_it_was_made_of(folder: Path, capsys: 
     assert "no job that makes this output was found" in capsys.readouterr().err
 
 
-def test_an_unfinished_conversion_is_found_by_its_output(
+def test_a_killed_conversion_is_found_by_its_output_and_resumed(
     folder: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     source, output = tmp_path / "long.mp4", tmp_path / "slow.mp4"
     source.write_bytes(clip("cfr").data)
-    options = ("--slowdown", "64", "--set", "chunks.pairs=1", "--preset", "ultrafast")
+    options = ("--slowdown", "4", "--set", "chunks.pairs=2", "--preset", "ultrafast")
     driver = Command("convert", str(source), str(output), *options, one_stream=True)
     jobs = folder / "state" / "slomo-batch" / "jobs"
     while not list(jobs.glob("convert-long-*/videos/*/commits/*.json")):
@@ -120,3 +120,7 @@ def test_an_unfinished_conversion_is_found_by_its_output(
     assert first == f"{output}: not finished; run the same command again to continue"
     assert source_line == f"  made from {source}"
     assert "chunks made" in chunks
+    assert main(["convert", str(source), str(output), *options, "--json"]) == 0
+    ended = json.loads(capsys.readouterr().out.splitlines()[-1])
+    assert (ended["event"], ended["videos_published"]) == ("job_ended", 1)
+    assert 0 < ended["num_frames"] < 4 * 40, "what was committed is not made again"
