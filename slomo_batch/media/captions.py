@@ -13,6 +13,7 @@ from typing import Any, cast
 
 import av
 
+from slomo_batch.media.frame_side_data import frame_side_data
 from slomo_batch.media.made_tracks import MadeTrack
 from slomo_batch.media.packets import ArchivedPacket, StreamHeader
 from slomo_batch.media.subtitle_text import TICK_S, TextConverter, TextEvent
@@ -34,7 +35,7 @@ _LATENCY_S = Fraction(1, 5)
 
 def captions_of(frame: av.VideoFrame, number: int) -> FrameCaptions | None:
     """The captions of source frame `number`; None if it has none."""
-    side = frame.side_data.get(CAPTIONS)
+    side = frame_side_data(frame).get(CAPTIONS)
     data = b"" if side is None else bytes(cast("Any", side))
     triplets = [data[at : at + 3] for at in range(0, len(data) - 2, 3)]
     used = [one for one in triplets if one[0] & _VALID and (one[1] & _PARITY or one[2] & _PARITY)]

@@ -20,6 +20,7 @@ from slomo_batch.errors import SourceUnreadable
 from slomo_batch.media.captions import CAPTIONS
 from slomo_batch.media.decode import decode_packet
 from slomo_batch.media.fitted_picture import fitted_picture
+from slomo_batch.media.frame_side_data import frame_side_data
 from slomo_batch.media.frames import frame_from_picture, planar_format
 from slomo_batch.media.packet_archive import packet_record
 from slomo_batch.media.packets import ArchivedPacket, StreamHeader
@@ -259,7 +260,7 @@ class LosslessEncoder:
 
 def _captions(source_frame: SourceFrame) -> tuple[tuple[str, bytes], ...]:
     """Closed captions as side data of the packet, which the decoder passes on."""
-    side = None if source_frame.is_held else source_frame.frame.side_data.get(CAPTIONS)
+    side = None if source_frame.is_held else frame_side_data(source_frame.frame).get(CAPTIONS)
     return () if side is None else (("a53_cc", bytes(cast("Any", side))),)
 
 

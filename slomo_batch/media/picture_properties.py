@@ -19,6 +19,7 @@ from slomo_batch.media.color_names import (
     PRIMARIES,
     TRANSFERS,
 )
+from slomo_batch.media.frame_side_data import frame_side_data
 from slomo_batch.media.frames import planar_format_name
 from slomo_batch.media.scan_flags import ScanFlags
 from slomo_batch.picture import PIXEL_FORMATS
@@ -55,7 +56,7 @@ def properties_of(
     A rotation of 0 degrees counts as stated only with `accepts_zero_rotation`: reading it accesses the frame's side
     data, after which PyAV keeps the frame in memory until the garbage collector runs.
     """
-    states_rotation = frame.rotation or (accepts_zero_rotation and frame.side_data.get("DISPLAYMATRIX") is not None)
+    states_rotation = frame.rotation or (accepts_zero_rotation and "DISPLAYMATRIX" in frame_side_data(frame))
     ratio = decoder.sample_aspect_ratio or Fraction(0)
     stated = {
         "size": f"{frame.width}x{frame.height}",

@@ -24,6 +24,7 @@ from slomo_batch.media.color_names import MATRICES, PRIMARIES, TRANSFERS, UNSPEC
 from slomo_batch.media.copy_check import CopyCheck
 from slomo_batch.media.deinterlace import can_deinterlace
 from slomo_batch.media.demux import find_covers, main_video, may_be_cover, open_source
+from slomo_batch.media.frame_side_data import frame_side_data
 from slomo_batch.media.frames import planar_format_name
 from slomo_batch.media.index import PacketIndex, ZeroFilledFile, has_whole_moov, index_from_moov, index_from_packets
 from slomo_batch.media.metadata_reading import metadata_of
@@ -345,7 +346,7 @@ def _picture_notes(first_frame: av.VideoFrame) -> Iterator[str]:
 
 
 def _is_mirrored(frame: av.VideoFrame) -> bool:
-    matrix: Any = frame.side_data.get("DISPLAYMATRIX")
+    matrix: Any = frame_side_data(frame).get("DISPLAYMATRIX")
     if matrix is None:
         return False
     a, b, _, c, d = struct.unpack_from("<5i", bytes(matrix))

@@ -6,6 +6,7 @@ structures in libavutil.
 """
 
 import struct
+from collections.abc import Mapping
 from fractions import Fraction
 from typing import Any, NoReturn
 
@@ -13,6 +14,7 @@ import av
 from av.video.stream import VideoStream
 
 from slomo_batch.errors import SourceUnsupported
+from slomo_batch.media.frame_side_data import frame_side_data, has_unknown_side_data
 from slomo_batch.media.header_file import boxes_of_stream, header_file
 from slomo_batch.media.side_data_boxes import cropping_in, dolby_vision_in
 from slomo_batch.side_data import CLOSED_CAPTIONS, ContentLight, MasteringDisplay, Projection, SideData, Stereo
@@ -46,14 +48,15 @@ def side_data_of(video: VideoStream, first_frame: av.VideoFrame, name: str) -> S
     Raises:
         SourceUnsupported: Dolby Vision without a base layer that other players show, or alternating stereo pictures.
     """
-    stated: Any = first_frame.side_data
-    found = {stated[at].type.name: stated[at] for at in range(len(stated))}
+    found = frame_side_data(first_frame)
     boxes = boxes_of_stream(header_file(video))
     dolby_vision = _dolby_vision(boxes, name)
     mastering = _mastering(_words(found, "MASTERING_DISPLAY_METADATA"))
     projection = _projection(_words(found, "SPHERICAL"))
     stereo = _stereo(_words(found, "STEREO3D"), name)
     dropped = [dropped for kind, dropped in _DROPPED.items() if kind in found]
+    if has_unknown_side_data(first_frame):
+        dropped.append("metadata of single pictures, such as EXIF")
     if dolby_vision or "DOVI_METADATA" in found or "DOVI_RPU_BUFFER" in found:
         dropped.append(dolby_vision or "Dolby Vision metadata")
     if "MASTERING_DISPLAY_METADATA" in found and mastering is None:
@@ -72,7 +75,7 @@ def side_data_of(video: VideoStream, first_frame: av.VideoFrame, name: str) -> S
     )
 
 
-def _words(found: dict[str, Any], kind: str) -> tuple[int, ...]:
+def _words(found: Mapping[str, Any], kind: str) -> tuple[int, ...]:
     """The side data of this kind as signed words of 32 bits; empty if there is none."""
     data = bytes(found[kind]) if kind in found else b""
     return struct.unpack_from(f"<{len(data) // 4}i", data)
