@@ -71,15 +71,17 @@ class Opened:
         *,
         lane: Lane = "copy",
         audio: bool = False,
+        alpha: bool = False,
         max_held_frames: int = 0,
         reader: RangeReader | None = None,
     ) -> Iterator[SplitPart]:
         source = reader or reader_of(self.data)
         found, name = self.probe, self.name
         if lane == "copy":
-            return split_copy(source, name, found.facts, found.index, slices, folder, audio=audio)
+            return split_copy(source, name, found.facts, found.index, slices, folder, audio=audio, alpha=alpha)
+        limit = max_held_frames
         return split_decode(
-            source, name, found.facts, found.index, slices, folder, audio=audio, max_held_frames=max_held_frames
+            source, name, found.facts, found.index, slices, folder, audio=audio, alpha=alpha, max_held_frames=limit
         )
 
     def chunk_hashes(self, parts: Iterator[SplitPart]) -> dict[int, list[str]]:
