@@ -182,3 +182,15 @@ def test_a_container_keeps_the_purposes_that_it_is_said_to_store(suffix: str, tm
     with av.open(str(path)) as found:
         kept = {name for name, track in zip(names, found.streams, strict=True) if track.disposition & Disposition[name]}
     assert kept == container.purposes & set(names)
+
+
+def test_alpha_that_is_dropped_is_named_with_what_stores_it() -> None:
+    film = plan(".mp4")
+    film = replace(film, facts=replace(film.facts, has_alpha=True))
+    (note,) = (note for note in losses(film, film.facts.color) if "transparency" in note)
+    assert note == (
+        "transparency is not kept; with pixel_format: auto, these store it: vp9 in .mkv or .webm, "
+        "prores in .mov or .mkv, ffv1 in .mp4 or .mkv"
+    )
+    kept = replace(film, resolved=replace(film.resolved, encoder="ffv1", pixel_format="yuva420p"))
+    assert not any("transparency" in note for note in losses(kept, kept.facts.color))

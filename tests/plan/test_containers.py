@@ -40,6 +40,14 @@ def test_containers_are_validated_by_the_codecs_they_support() -> None:
     assert "the output has no suffix" in validate_container("av1", "")[0]
 
 
+def test_a_pixel_format_with_alpha_needs_a_container_that_stores_it() -> None:
+    assert validate_container("vp9", ".webm", "yuva420p") == []
+    assert validate_container("ffv1", ".mp4", "yuva420p") == []
+    assert validate_container("vp9", ".mp4", "yuva420p") == [
+        ".mp4 does not support yuva420p with vp9; use .mkv or .webm"
+    ]
+
+
 @pytest.mark.parametrize(
     ("suffix", "encode", "sdr", "hdr"),
     [

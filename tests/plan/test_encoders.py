@@ -23,6 +23,7 @@ def chosen(
     rate: int = 25,
     nvenc_works: bool = False,
     is_hdr: bool = False,
+    has_alpha: bool = False,
     side_data: SideData = NO_SIDE_DATA,
     **settings: Any,
 ) -> EncoderChoice:
@@ -32,6 +33,7 @@ def chosen(
         encode,
         codec,
         source_format=source,
+        has_alpha=has_alpha,
         width=width,
         height=height,
         rate=Fraction(rate),
@@ -149,6 +151,32 @@ def test_prores_without_a_quality_takes_the_profile_that_suits_the_chroma() -> N
     assert dict(chosen("prores", "yuv444p").options)["profile"] == "4"
     assert dict(chosen("prores", quality=0).options)["profile"] == "0"
     assert chosen("prores", quality=5).pixel_format == "yuv444p10le"
+
+
+@pytest.mark.parametrize(
+    ("codec", "source", "settings", "output"),
+    [
+        ("vp9", "yuv420p", {}, "yuva420p"),
+        ("vp9", "gbrp16le", {}, "yuva420p"),
+        ("vp9", "yuv420p", {"pixel_format": "yuv444p"}, "yuv444p"),
+        ("prores", "yuv420p", {}, "yuva444p10le"),
+        ("prores", "gray", {"quality": 5}, "yuva444p10le"),
+        ("prores", "yuv444p10le", {"quality": 3}, "yuv422p10le"),
+        ("prores", "yuv444p10le", {"pixel_format": "yuv444p10le"}, "yuv444p10le"),
+        ("ffv1", "yuv422p12le", {}, "yuva422p12le"),
+        ("ffv1", "gbrp", {}, "gbrap"),
+        ("ffv1", "gray16le", {}, "gbrap16le"),
+    ],
+)
+def test_the_automatic_pixel_format_has_the_alpha_of_the_source(
+    codec: Codec, source: str, settings: dict[str, Any], output: str
+) -> None:
+    assert chosen(codec, source, has_alpha=True, **settings).pixel_format == output
+
+
+def test_prores_with_alpha_is_4444() -> None:
+    assert dict(chosen("prores", has_alpha=True).options)["profile"] == "4"
+    assert dict(chosen("prores").options)["profile"] == "3"
 
 
 def test_nvenc_is_used_where_it_works_and_takes_the_pictures() -> None:

@@ -74,10 +74,17 @@ def parts_of(
     num: int = FRAMES_PER_PAIR,
     watch: Stopwatch | None = None,
     color: ColorFacts | None = None,
+    output: str | None = None,
+    has_alpha: bool | None = None,
 ) -> Iterator[Job[OutputFrame] | Iterator[OutputFrame]]:
-    """The parts of a chunk of these pairs, by default all; each pair has `num` frames."""
+    """The parts of a chunk of these pairs, by default all; each pair has `num` frames.
+
+    The output has the pictures' format unless `output` names another; the source has alpha if they have, or as said.
+    """
     plan = of_size(plan_of("cfr"), pictures)
-    plan = replace(plan, facts=replace(plan.facts, color=color or plan.facts.color))
+    alpha = plan.facts.has_alpha if has_alpha is None else has_alpha
+    plan = replace(plan, facts=replace(plan.facts, color=color or plan.facts.color, has_alpha=alpha))
+    plan = replace(plan, resolved=replace(plan.resolved, pixel_format=output or plan.resolved.pixel_format))
     pairs = pairs or range(len(pictures) - 1)
     first = max(0, pairs.start - plan.resolved.context)
     window = SourceWindow(pictures[first:], first=first, context=plan.resolved.context)

@@ -76,3 +76,16 @@ def test_the_hash_of_a_frame_is_that_of_its_alpha_too() -> None:
     assert picture.hash() != other.hash()
     assert Picture.of_layers(picture.layers).hash() == picture.hash()
     assert PIXEL_FORMATS["yuva420p"].opaque.name == picture.layers[0].format.name == "yuv420p"
+
+
+def test_a_source_without_alpha_is_opaque_in_a_format_with_alpha() -> None:
+    opaque = moving(3, width=96, height=64)
+    frames = [one.picture for one in PairPool(1).in_order(parts_of(opaque, Blend(), output="yuva420p"))]
+    assert [frame.layers[0].hash() for frame in frames] == [frame.hash() for frame in made(opaque, Blend())]
+    assert {int(frame.planes[3].min()) for frame in frames} == {255}
+
+
+def test_alpha_is_dropped_without_a_trace_in_a_format_without_it() -> None:
+    color = moving(3, width=96, height=64)
+    frames = [one.picture for one in PairPool(1).in_order(parts_of(color, Blend(), has_alpha=True))]
+    assert [frame.hash() for frame in frames] == [frame.hash() for frame in made(color, Blend())]
