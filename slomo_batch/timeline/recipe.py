@@ -1,6 +1,6 @@
-"""Recipe: which source pictures a surveyed video has, what each is made of, and when it is shown."""
+"""Recipe: which source pictures a surveyed video has, and what each is made of."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import IntEnum
 from typing import Self
 
@@ -19,34 +19,52 @@ class PictureAction(IntEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Recipe:
-    """The source pictures of one video, in order. The split follows it, and workers see its pictures as ordinary ones.
+    """The source pictures of one video, in order, and what each is made of.
 
-    A source picture is made of one decoded picture; an action may also read the pictures before and after it.
+    The split follows it, and stores the source pictures; workers treat them like decoded ones. A source picture is made
+    of one decoded picture; an action may also read the decoded pictures before and after it.
     """
 
     pictures: Int64s
     """Number of the decoded picture that each source picture is made of, never falling."""
     actions: NDArray[np.int8]
     """The `PictureAction` of each source picture."""
-    timeline: SourceTimeline
-    """When each source picture is shown."""
-    num_repeats: int = 0
-    """Pictures that are left out because they repeat the one before."""
 
     def __post_init__(self) -> None:
-        if not len(self.pictures) == len(self.actions) == self.timeline.num_frames:
-            raise ValueError("a recipe has as many pictures and actions as its timeline")
+        if len(self.pictures) != len(self.actions):
+            raise ValueError(f"a recipe has an action for each picture, got {len(self.pictures)}, {len(self.actions)}")
         if (np.diff(self.pictures) < 0).any():
             raise ValueError("the pictures of a recipe must not fall")
         for column in (self.pictures, self.actions):
             column.flags.writeable = False
 
+    def __len__(self) -> int:
+        """Number of source pictures."""
+        return len(self.pictures)
+
     @classmethod
-    def as_decoded(cls, timeline: SourceTimeline) -> Self:
-        """The recipe that takes every decoded picture as it is; `timeline` is that of the decoded pictures."""
-        num_pictures = timeline.num_frames
+    def as_decoded(cls, num_pictures: int) -> Self:
+        """The recipe that takes every decoded picture as it is."""
         return cls(
             pictures=np.arange(num_pictures, dtype=np.int64),
             actions=np.full(num_pictures, PictureAction.AS_IS, dtype=np.int8),
-            timeline=timeline,
         )
+
+    def only(self, is_kept: NDArray[np.bool_]) -> Self:
+        """The recipe without the source pictures for which `is_kept` is False."""
+        return replace(self, pictures=self.pictures[is_kept], actions=self.actions[is_kept])
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class SurveyedPictures:
+    """What was decided from the survey of a video: its source pictures, and when each is shown."""
+
+    recipe: Recipe
+    timeline: SourceTimeline
+    """Of the source pictures, before fields become frames."""
+    num_repeats: int = 0
+    """Pictures that are left out because they repeat the one before."""
+
+    def __post_init__(self) -> None:
+        if len(self.recipe) != self.timeline.num_frames:
+            raise ValueError(f"{len(self.recipe)} source pictures have {self.timeline.num_frames} times")
