@@ -9,41 +9,32 @@ copied chunk of a joined file also has `joins`: the indices of its packets at wh
 first chunk of a range has the `earlier_captions`, of pictures before the range.
 """
 
-from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
-from contextlib import ExitStack, contextmanager
+from collections.abc import Generator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, TypeAlias
 
-import av
 import numpy as np
-from av.container import InputContainer
 from av.error import FFmpegError
-from av.stream import Stream
-from av.video.stream import VideoStream
 
 from slomo_batch.errors import SourceChanged, SourceUnreadable
 from slomo_batch.media.av_errors import reading
 from slomo_batch.media.chunk_cutter import ChunkArchive, ChunkCutter, Span
 from slomo_batch.media.coverage import covering_packets
 from slomo_batch.media.decode_lane import LosslessEncoder, all_source_frames
-from slomo_batch.media.demux import demux_packets, has_decoder, open_source
+from slomo_batch.media.demux import demux_packets, open_source
 from slomo_batch.media.earlier_captions import EarlierCaptions, packets_of
-from slomo_batch.media.joined_timestamps import JoinedTimestamps
 from slomo_batch.media.packet_archive import JSON, packet_record
 from slomo_batch.media.packets import decoder_of, from_av, stream_header
+from slomo_batch.media.planned_source import Packet, opened_as_planned
 from slomo_batch.media.reader import RangeReader
-from slomo_batch.media.track_archive import track_archive
 from slomo_batch.plan.subtitles import subtitles_of
-from slomo_batch.records import Track, VideoFacts
+from slomo_batch.records import VideoFacts
 from slomo_batch.timeline.index import VideoIndex
 
 SEEK_FROM_BYTES = 8 << 20
 """The start of a file is read instead of skipped if it is smaller than this."""
 SEEKABLE = ("mov", "matroska")
 """Demuxers that seek to a keyframe exactly, by an index."""
-
-Packet: TypeAlias = "av.Packet[Any]"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -112,7 +103,7 @@ def split_copy(  # noqa: PLR0917 - one job's nouns in their order
     first = 0 if tracks else min(needed, default=0)
     with reading(reader, name):
         resume_at = _resume_packet(reader, facts, index, first)
-        with _opened(reader, name, facts, index, tracks, folder) as source:
+        with opened_as_planned(reader, name, facts, index, tracks, _audio_path(folder)) as source:
             by_chunk = {span.index: span for span in spans}
             header = stream_header(source.video, alpha=alpha)
             earlier = EarlierCaptions(header, index, captioned)
@@ -167,7 +158,7 @@ def split_decode(  # noqa: PLR0917 - one job's nouns in their order
         return {**_note(part, facts, earlier, alpha=alpha), "held": [one for one in held if one in part.pictures]}
 
     spans = [Span(index=part.index, start=part.pictures.start, end=part.pictures.stop) for part in slices]
-    with reading(reader, name), _opened(reader, name, facts, index, tracks, folder) as source:
+    with reading(reader, name), opened_as_planned(reader, name, facts, index, tracks, _audio_path(folder)) as source:
         header = stream_header(source.video)
         encoder = LosslessEncoder(facts, index, header, alpha=alpha)
         earlier = EarlierCaptions(header, index, _captioned(slices))
@@ -197,68 +188,6 @@ def split_decode(  # noqa: PLR0917 - one job's nouns in their order
 
 
 # ---- the source ----------------------------------------------------------------------------------------------------
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _OpenSource:
-    """An opened source. Taking packets of the video writes the audio packets stored before them into their archive.
-
-    If the file has joins, the packets have shifted timestamps, as in the index.
-    """
-
-    container: InputContainer
-    video: VideoStream
-    video_packets: Iterator[Packet]
-    has_audio: bool
-
-    def finish(self) -> None:
-        """If there is audio, read on to its end."""
-        if self.has_audio:
-            for _ in self.video_packets:
-                pass
-
-
-@contextmanager
-def _opened(  # noqa: PLR0917 - one job's nouns in their order
-    reader: RangeReader, name: str, facts: VideoFacts, index: VideoIndex, tracks: Sequence[Track], folder: Path
-) -> Iterator[_OpenSource]:
-    with ExitStack() as stack:
-        container = stack.enter_context(open_source(reader))
-        stack.enter_context(reader.reading_ahead())
-        video = _stream_as_planned(container, facts.stream_index, name)
-        if not isinstance(video, VideoStream):
-            raise SourceChanged(f"stream {facts.stream_index} is no longer the video", where=name)
-        video.thread_count = 1
-        audio_streams = [_stream_as_planned(container, track.stream_index, name) for track in tracks]
-        timestamps = JoinedTimestamps(index) if index.joins else None
-        write_audio: Callable[[Packet], None] = _no_audio
-        if audio_streams:
-            write_audio = stack.enter_context(track_archive(_audio_path(folder), audio_streams, timestamps))
-        video_packets = _video_packets(demux_packets(container, [video, *audio_streams]), video, write_audio)
-        shifted = video_packets if timestamps is None else map(timestamps.shift_video, video_packets)
-        yield _OpenSource(container=container, video=video, video_packets=shifted, has_audio=bool(audio_streams))
-
-
-def _stream_as_planned(container: InputContainer, number: int, name: str) -> Stream:
-    if number >= len(container.streams) or not has_decoder(container.streams[number]):
-        raise SourceChanged(f"stream {number} has changed since the video was planned", where=name)
-    return container.streams[number]
-
-
-def _no_audio(_: Packet) -> None:
-    """Takes no packet, since none are demuxed."""
-
-
-def _video_packets(
-    packets: Iterator[Packet], video: VideoStream, write_audio: Callable[[Packet], None]
-) -> Iterator[Packet]:
-    """The packets of the video. Those of other streams that are stored before the next one are passed to
-    `write_audio`."""
-    for packet in packets:
-        if packet.stream is video:
-            yield packet
-        else:
-            write_audio(packet)
 
 
 def _audio_path(folder: Path) -> Path:
