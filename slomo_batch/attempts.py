@@ -34,7 +34,7 @@ class ChunkHead:
 class StepHead:
     """Which step of which video an attempt is at: any step but interpolate."""
 
-    step: Literal["open", "split", "sound", "stitch"]
+    step: Literal["open", "survey", "split", "sound", "stitch"]
     video: int
     """The driver's number of the video."""
     uri: str
@@ -42,7 +42,7 @@ class StepHead:
     video_id: str
     """Empty before the video is planned."""
     lane: Lane | None = None
-    """The lane of a split or a stitch; an open and a sound have none."""
+    """The lane of a split or a stitch; the other steps have none."""
 
 
 Head = ChunkHead | StepHead

@@ -27,6 +27,7 @@
     │   ├── WorkerLost               the process or machine that held the chunk died
     │   └── OutOfMemory              one pair did not fit the device
     ├── WorkDamaged                  an object in the work place is damaged or missing
+    ├── SurveyMissing                a video cannot be planned before it is surveyed
     └── StorageError                 scope of the caller
         ├── ObjectMissing            no such key
         ├── ObjectChanged            If-Match failed: not the object that was planned
@@ -227,6 +228,14 @@ class WorkDamaged(SlomoError):
     """
 
     retryable = True
+
+
+class SurveyMissing(SlomoError):
+    """A video cannot be planned before it is surveyed, and it is not. `notes` are what a person should know of it."""
+
+    def __init__(self, what: str, *, notes: tuple[str, ...] = (), where: str = "") -> None:
+        self.notes = notes
+        super().__init__(what, where=where)
 
 
 class StorageError(SlomoError):

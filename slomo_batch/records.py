@@ -29,7 +29,7 @@ FrameKind = Literal["source", "made", "held_at_cut", "held_repeat"]
 FieldOrder = Literal["progressive", "tff", "bff"]
 """Progressive, or which field of a picture is shown first: top field first or bottom field first."""
 ScanFlag = Literal["progressive", "tff", "bff", "any"]
-StepName = Literal["open", "split", "interpolate", "sound", "stitch"]
+StepName = Literal["open", "survey", "split", "interpolate", "sound", "stitch"]
 """A step's name in what is stored and shown. The step that makes the audio is called sound there."""
 
 
@@ -147,6 +147,16 @@ class Scan:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class SurveyFacts:
+    """What a survey found in one source."""
+
+    num_pictures: int
+    """Decoded pictures."""
+    num_repeats: int = 0
+    """Pictures that are left out because they repeat the one before."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class VideoFacts:
     """What probing found in one source, without the packet index, which is stored separately."""
 
@@ -170,7 +180,8 @@ class VideoFacts:
     rate_from_header: Fraction
     """Average frame rate that the container states; 0 if it states none."""
     num_frames: int
-    """Source frames: the presented pictures of the index, or their fields if each field becomes a frame."""
+    """Source frames: the presented pictures of the index, or those that a survey leaves of them; or their fields, if
+    each field becomes a frame."""
     lane: Lane
     """copy: chunks are copied packets; decode: the source is decoded once and its chunks are stored losslessly."""
     lane_reason: str
@@ -191,6 +202,8 @@ class VideoFacts:
     metadata: FileMetadata = NO_METADATA
     scan: Scan = Scan()
     """Interlaced or not, and what is done about it."""
+    surveyed: SurveyFacts | None = None
+    """None if the video was planned without a survey."""
     oddities: tuple[str, ...]
     """What a person should know of this file: variable rate, rotation, tracks that will not be in the output."""
 

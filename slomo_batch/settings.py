@@ -124,10 +124,11 @@ class Interpolate:
         """at a scene cut, and where two parts of a joined file meet: `hold` shows the nearest source frame, `ignore`
         interpolates across the cut""",
     )
-    duplicates: Literal["keep"] = setting(
+    duplicates: Literal["keep", "retime"] = setting(
         "keep",
-        "what to do with a repeated source frame: `keep` shows it again, without running the network",
-        planned=("retime",),
+        """what to do with a repeated source frame: `keep` shows it again, without running the network; `retime` leaves
+        it out and spaces the others evenly, for animation on twos, 24 frames in 30 and the like. See
+        [Repeated frames](#repeated-frames-interpolateduplicates)""",
     )
     doubt: Literal["trust"] = setting(
         "trust",

@@ -37,6 +37,7 @@ from slomo_batch.records import (
     Scan,
     Source,
     StageSeconds,
+    SurveyFacts,
     Track,
     VideoFacts,
     VideoFailed,
@@ -139,8 +140,9 @@ _FACTS = Schema(
         "side_data": _SIDE_DATA,
         "metadata": _METADATA,
         "scan": Schema(Scan, "field_order frames_per_picture flags"),
+        "surveyed": Schema(SurveyFacts, "num_pictures", later="num_repeats"),
     },
-    later="has_alpha other_tracks part_starts fitted_sizes side_data metadata scan",
+    later="has_alpha other_tracks part_starts fitted_sizes side_data metadata scan surveyed",
 )
 _RESOLVED = Schema(
     Resolved,

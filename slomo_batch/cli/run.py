@@ -83,10 +83,15 @@ def _run(options: argparse.Namespace) -> int:
 
 
 def _add_plan(commands: Commands) -> None:
-    details = "Reads the headers of the sources and writes nothing."
+    details = "Reads the headers of the sources and writes nothing, except with --survey."
     parser = add_command(commands, "plan", "show what a run would do, without doing it", _plan, details=details)
     parser.add_argument(
         "manifest", metavar="MANIFEST", type=not_empty, help='the manifest file; "-" reads standard input'
+    )
+    parser.add_argument(
+        "--survey",
+        action="store_true",
+        help="survey the videos that need it, in place of an estimate, and store the surveys for the run",
     )
     add_settings(parser)
     add_strict(parser)
@@ -97,8 +102,14 @@ def _plan(options: argparse.Namespace) -> int:
     manifest = manifest_of(options)
     from slomo_batch.commands import dry_run  # noqa: PLC0415 loads everything
     from slomo_batch.report.answers import show_plan  # noqa: PLC0415 loads rich
+    from slomo_batch.report.terminal import PlainDisplay  # noqa: PLC0415 loads rich
 
-    plan = dry_run.plan(manifest, strict=options.strict)
+    if options.survey and is_elsewhere(manifest):
+        raise ManifestError(
+            "not supported for a remote cluster", where="--survey", remedy="Leave it out: the run makes the surveys."
+        )
+    surveys = PlainDisplay(sys.stderr) if options.survey else None
+    plan = dry_run.plan(manifest, strict=options.strict, surveys=surveys)
     show_plan(plan.rows, empty=plan.empty, as_json=options.json, stream=sys.stdout)
     return EXIT_VIDEOS_FAILED if any(row.problem for row in plan.rows) else 0
 

@@ -5,30 +5,38 @@ from slomo_batch.errors import SlomoError
 from slomo_batch.manifest.inputs import find_videos
 from slomo_batch.manifest.schema import Manifest
 from slomo_batch.plan import s3_requests
-from slomo_batch.plan.job_pin import JobPin
+from slomo_batch.plan.job_pin import Basis, JobPin
 from slomo_batch.plan.s3_requests import S3Requests
 from slomo_batch.plan.stored_plan import PlannedVideo
+from slomo_batch.plan.survey import survey_reasons
 from slomo_batch.records import VideoFailed, VideoRequest
-from slomo_batch.report.events import Plan, PlanRow
-from slomo_batch.scheduler.machines import basis_of, probe_abilities
+from slomo_batch.report.events import Display, Plan, PlanRow, SurveyAdvanced
+from slomo_batch.scheduler.machines import ClusterSettings, basis_of, open_machines, probe_abilities
+from slomo_batch.scheduler.preflight import check_work_store
 from slomo_batch.steps.context import StepContext
-from slomo_batch.steps.job_pin import pin_job, pinned_basis
+from slomo_batch.steps.job_pin import pin_basis, pin_job, pinned_basis
 from slomo_batch.steps.open import preview_video
-from slomo_batch.wiring import environment_of, open_context
+from slomo_batch.steps.survey import survey_video
+from slomo_batch.wiring import JobEnvironment, environment_of, open_context
 
 INDEXED = "mov,mp4"
 """Beginning of FFmpeg's name of the containers that have one index of all packets."""
 
 
-def plan(manifest: Manifest, *, strict: bool = False) -> Plan:
+def plan(manifest: Manifest, *, strict: bool = False, surveys: Display | None = None) -> Plan:
     """Find out what a run would do with each video. Reads the sources' headers; writes nothing.
 
-    With `strict`, every input must name a video.
+    With `strict`, every input must name a video. With `surveys`, the videos that are planned from a survey are surveyed
+    first, in this process, and their surveys are stored for the run; the display shows the progress.
     """
-    context = open_context(environment_of(manifest))
+    environment = environment_of(manifest)
+    context = open_context(environment)
     found = find_videos(manifest, context.locate, strict=strict)
-    basis = pinned_basis(context) or basis_of(probe_abilities())
-    pin = pin_job(basis, found.requests, context, dry_run=True)
+    if surveys:
+        check_work_store(context)
+    pin = pin_job(
+        _basis(manifest, environment, context, pins=bool(surveys)), found.requests, context, dry_run=not surveys
+    )
     piles = triage(found.requests, pin, context, retry_failed=False, other_names=found.other_names)
     rows = [_row_of_failure(failed, "fail") for failed in found.missing]
     rows += [_row_of_failure(refused.failed, "fail") for refused in piles.refused]
@@ -37,8 +45,20 @@ def plan(manifest: Manifest, *, strict: bool = False) -> Plan:
     rows += [
         _skipped(request, "published before, under the name that another input gives") for request in piles.renamed
     ]
-    rows += [_row(one.request, pin, context, state="changed" if one.changed else "make") for one in piles.wanted]
+    for one in piles.wanted:
+        rows.append(_row(one.request, pin, context, state="changed" if one.changed else "make", surveys=surveys))
     return Plan(rows=tuple(rows), empty=found.empty)
+
+
+def _basis(manifest: Manifest, environment: JobEnvironment, context: StepContext, *, pins: bool) -> Basis:
+    """What the job's first run pinned. Before that: what this process can do; or, to pin it, what workers can do."""
+    basis = pinned_basis(context)
+    if basis is not None:
+        return basis
+    if not pins:
+        return basis_of(probe_abilities())
+    with open_machines(ClusterSettings.of(manifest.job.cluster), environment) as machines:
+        return pin_basis(basis_of(machines.abilities), context)
 
 
 def _row_of_failure(failed: VideoFailed, state: str) -> PlanRow:
@@ -69,8 +89,11 @@ def _skipped(request: VideoRequest, note: str) -> PlanRow:
     )
 
 
-def _row(request: VideoRequest, pin: JobPin, context: StepContext, *, state: str) -> PlanRow:
+def _row(request: VideoRequest, pin: JobPin, context: StepContext, *, state: str, surveys: Display | None) -> PlanRow:
     try:
+        if surveys and survey_reasons(request.settings):
+            for num_pictures, num_total in survey_video(request, pin, context):
+                surveys.show(SurveyAdvanced(uri=request.source.uri, num_pictures=num_pictures, num_total=num_total))
         planned = preview_video(request, pin, context)
     except SlomoError as error:
         return _row_of_failure(VideoFailed.of(request, error), "fail")
@@ -98,15 +121,17 @@ def _requests(planned: PlannedVideo, context: StepContext, *, sidecar: bool) -> 
     source, output_uri, facts = stored.plan.request.source, stored.plan.request.output_uri, stored.plan.facts
     num_chunks = len(stored.chunks)
     output_bytes = source.size_bytes * stored.plan.grid.num_frames // max(1, facts.num_frames)
-    asked = S3Requests()
+    asked, is_surveyed = S3Requests(), bool(survey_reasons(stored.plan.request.settings))
     if source.uri.is_billed:
-        asked += s3_requests.of_source(source.size_bytes, has_index=facts.container.startswith(INDEXED))
+        has_index = facts.container.startswith(INDEXED)
+        asked += s3_requests.of_source(source.size_bytes, has_index=has_index, is_surveyed=is_surveyed)
     if context.work.root.is_billed:
         asked += s3_requests.of_work(
             num_chunks - len(planned.existing.done),
             has_audio=planned.existing.needs_audio,
             chunk_bytes=source.size_bytes // num_chunks,
             segment_bytes=output_bytes // num_chunks,
+            is_surveyed=is_surveyed,
         )
     if output_uri.is_billed:
         asked += s3_requests.of_output(output_bytes, sidecar=sidecar)

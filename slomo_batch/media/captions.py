@@ -35,8 +35,17 @@ _LATENCY_S = Fraction(1, 5)
 
 def captions_of(frame: av.VideoFrame, number: int) -> FrameCaptions | None:
     """The captions of source frame `number`; None if it has none."""
+    return captions_in(caption_bytes(frame), number)
+
+
+def caption_bytes(frame: av.VideoFrame) -> bytes:
+    """The side data of a frame that holds its captions; empty if it has none."""
     side = frame_side_data(frame).get(CAPTIONS)
-    data = b"" if side is None else bytes(cast("Any", side))
+    return b"" if side is None else bytes(cast("Any", side))
+
+
+def captions_in(data: bytes, number: int) -> FrameCaptions | None:
+    """The captions in the side data of source frame `number`; None if it has none."""
     triplets = [data[at : at + 3] for at in range(0, len(data) - 2, 3)]
     used = [one for one in triplets if one[0] & _VALID and (one[1] & _PARITY or one[2] & _PARITY)]
     pairs = [one for one in used if one[0] & _TYPE in _FIELDS]

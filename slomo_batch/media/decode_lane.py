@@ -1,4 +1,4 @@
-"""The decode lane: decode every planned frame of a source in one pass, and store it losslessly.
+"""The decode lane: decode every planned frame of a source in one pass.
 
 Presentation times come from the index. If the timestamps of the decoder's frames are reliable (checked on the first
 of them), they identify each frame. Otherwise the sorted timestamps of the packets are assigned in the decoder's
@@ -10,25 +10,17 @@ from collections.abc import Collection, Iterable, Iterator
 from dataclasses import dataclass
 from fractions import Fraction
 from itertools import chain, islice, pairwise
-from typing import Any, cast
+from typing import Any
 
 import av
 import numpy as np
 from av.video.codeccontext import VideoCodecContext
 
 from slomo_batch.errors import SourceUnreadable
-from slomo_batch.media.captions import CAPTIONS
 from slomo_batch.media.decode import decode_packet
-from slomo_batch.media.fitted_picture import fitted_picture
-from slomo_batch.media.frame_side_data import frame_side_data
-from slomo_batch.media.frames import frame_from_picture, planar_format
-from slomo_batch.media.packet_archive import packet_record
-from slomo_batch.media.packets import ArchivedPacket, StreamHeader
 from slomo_batch.media.picture_properties import PropertyCheck
 from slomo_batch.media.sequence_headers import sequence_headers
-from slomo_batch.picture import PIXEL_FORMATS
-from slomo_batch.plan.ffv1_slices import ffv1_slices
-from slomo_batch.records import ScanFlag, VideoFacts
+from slomo_batch.records import ScanFlag
 from slomo_batch.timeline.index import VideoIndex
 
 NUM_TRIAL_FRAMES = range(8, 49)
@@ -204,77 +196,3 @@ def _too_many(num_held: int, num_frames: int, max_held_frames: int, limit: int, 
         expected=f"at most {limit} (max_held_frames)",
         remedy="Raise max_held_frames to replace each by a copy of its neighbor, or repair the file.",
     )
-
-
-class LosslessEncoder:
-    """Encodes each frame as one packet of a lossless codec: FFV1 if it keeps every sample, else raw samples.
-
-    A frame whose pixel format differs from the source's is converted to it; one of another size is fitted into it.
-    """
-
-    def __init__(self, facts: VideoFacts, index: VideoIndex, source: StreamHeader, *, alpha: bool = False) -> None:
-        self._format = planar_format(facts.pixel_format, alpha=alpha)
-        self._size = facts.width, facts.height
-        self._is_full_range = facts.color.range == "full"
-        self._pts = index.frame_pts
-        self._encoder = _encoder(self._format.name, self._size, index.time_base)
-        self._last: tuple[av.VideoFrame, bytes] | None = None
-        self.header = StreamHeader(
-            kind="video",
-            codec=self._encoder.codec.canonical_name,
-            time_base=index.time_base,
-            extradata=self._encoder.extradata or b"",
-            width=facts.width,
-            height=facts.height,
-            pix_fmt=self._format.name,
-            sample_aspect_ratio=source.sample_aspect_ratio,
-            color_range=source.color_range,
-            color_primaries=source.color_primaries,
-            color_transfer=source.color_transfer,
-            color_matrix=source.color_matrix,
-        )
-
-    def record(self, source_frame: SourceFrame) -> bytes:
-        """The archive's record of one frame."""
-        pts = int(self._pts[source_frame.number])
-        return packet_record(
-            ArchivedPacket(
-                stream=0,
-                pts=pts,
-                dts=pts,
-                duration=None,
-                is_keyframe=True,
-                is_discarded=False,
-                data=self._coded(source_frame.frame),
-                side_data=_captions(source_frame),
-            )
-        )
-
-    def _coded(self, frame: av.VideoFrame) -> bytes:
-        if self._last is None or self._last[0] is not frame:
-            picture = fitted_picture(frame, self._format, self._size, is_full_range=self._is_full_range)
-            exact = frame_from_picture(picture)
-            self._last = frame, b"".join(bytes(packet) for packet in self._encoder.encode(exact))
-        return self._last[1]
-
-
-def _captions(source_frame: SourceFrame) -> tuple[tuple[str, bytes], ...]:
-    """Closed captions as side data of the packet, which the decoder passes on."""
-    side = None if source_frame.is_held else frame_side_data(source_frame.frame).get(CAPTIONS)
-    return () if side is None else (("a53_cc", bytes(cast("Any", side))),)
-
-
-def _encoder(pix_fmt: str, size: tuple[int, int], time_base: Fraction) -> VideoCodecContext:
-    ffv1 = av.Codec("ffv1", "w")
-    slices = ffv1_slices(PIXEL_FORMATS[pix_fmt], *size)
-    keeps_all = slices > 0 and pix_fmt in {form.name for form in ffv1.video_formats or ()}
-    context = (ffv1 if keeps_all else av.Codec("rawvideo", "w")).create("video")
-    context.width, context.height = size
-    context.pix_fmt = pix_fmt
-    context.time_base = time_base
-    context.thread_count = 1
-    if keeps_all:
-        context.gop_size = 1
-        context.options = {"level": "3", "slices": str(slices), "slicecrc": "1"}
-    context.open()
-    return context

@@ -6,7 +6,7 @@ from typing import TypeAlias
 import av
 import numpy as np
 
-from slomo_batch.media.captions import captions_of
+from slomo_batch.media.captions import caption_bytes, captions_in
 from slomo_batch.media.coverage import covering_packets
 from slomo_batch.media.decode import decode_packet
 from slomo_batch.media.packet_archive import JSON
@@ -48,7 +48,12 @@ class EarlierCaptions:
 
     def add_frame(self, number: int, frame: av.VideoFrame) -> None:
         """Take the decoded picture `number`. A picture that is not needed is ignored."""
-        if number in self._pictures and (captions := captions_of(frame, number)) is not None:
+        if number in self._pictures:
+            self.add_data(number, caption_bytes(frame))
+
+    def add_data(self, number: int, data: bytes) -> None:
+        """Take the side data of picture `number`, likewise."""
+        if number in self._pictures and (captions := captions_in(data, number)) is not None:
             self._found[number] = captions
 
     def note(self) -> list[CaptionNote]:

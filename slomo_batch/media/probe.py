@@ -46,6 +46,7 @@ from slomo_batch.settings import Deinterlace, ScanSetting
 from slomo_batch.timeline.fields import field_timeline
 from slomo_batch.timeline.index import SourceTimeline, VideoIndex, source_timeline
 from slomo_batch.timeline.rates import MAX_OF_MEAN, median_rate
+from slomo_batch.timeline.recipe import Recipe
 
 MAX_FRAME_GAP_S = 3600
 """If two consecutive frames are further apart than this, a timestamp is damaged."""
@@ -69,6 +70,8 @@ class Probe:
     facts: VideoFacts
     index: VideoIndex
     timeline: SourceTimeline
+    recipe: Recipe | None = None
+    """How its source pictures are made, if it is surveyed."""
 
 
 def probe(reader: RangeReader, name: str, scan: ScanSetting = "auto", deinterlace: Deinterlace = "field") -> Probe:

@@ -1,7 +1,8 @@
 """Split a source into chunk archives and one audio archive, reading it once and never holding it in memory.
 
 The copy lane copies the packets that each chunk's frames need (`coverage`). The decode lane decodes the source in
-one pass and stores its frames losslessly (`decode_lane`). A worker gets all times from the note of the chunk
+one pass (`decode_lane`) and stores its pictures losslessly (`lossless`); those of a surveyed video are made by its
+recipe. A worker gets all times from the note of the chunk
 archive: `first_frame`; the `pts` of its pictures (ticks of the stream) and the `ticks` of its frames (ticks of the
 source timeline); which pictures are `held`, that is, copies of a neighbor because they could not be decoded; their
 `width`, `height` and `pixel_format`; `first_picture`, if the video is interlaced; and `alpha`, if alpha is read too. A
@@ -9,7 +10,7 @@ copied chunk of a joined file also has `joins`: the indices of its packets at wh
 first chunk of a range has the `earlier_captions`, of pictures before the range.
 """
 
-from collections.abc import Generator, Mapping, Sequence
+from collections.abc import Generator, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -20,16 +21,21 @@ from slomo_batch.errors import SourceChanged, SourceUnreadable
 from slomo_batch.media.av_errors import reading
 from slomo_batch.media.chunk_cutter import ChunkArchive, ChunkCutter, Span
 from slomo_batch.media.coverage import covering_packets
-from slomo_batch.media.decode_lane import LosslessEncoder, all_source_frames
+from slomo_batch.media.decode_lane import SourceFrame
 from slomo_batch.media.demux import demux_packets, open_source
 from slomo_batch.media.earlier_captions import EarlierCaptions, packets_of
+from slomo_batch.media.lossless import LosslessEncoder
 from slomo_batch.media.packet_archive import JSON, packet_record
-from slomo_batch.media.packets import decoder_of, from_av, stream_header
+from slomo_batch.media.packets import from_av, stream_header
 from slomo_batch.media.planned_source import Packet, opened_as_planned
 from slomo_batch.media.reader import RangeReader
+from slomo_batch.media.recipe import checked_pictures, source_pictures
+from slomo_batch.media.source_pictures import PictureConverter, SourcePicture, planned_frames
 from slomo_batch.plan.subtitles import subtitles_of
 from slomo_batch.records import VideoFacts
-from slomo_batch.timeline.index import VideoIndex
+from slomo_batch.timeline.index import Int64s, VideoIndex
+from slomo_batch.timeline.recipe import Recipe
+from slomo_batch.timeline.survey import Survey
 
 SEEK_FROM_BYTES = 8 << 20
 """The start of a file is read instead of skipped if it is smaller than this."""
@@ -140,14 +146,18 @@ def split_decode(  # noqa: PLR0917 - one job's nouns in their order
     audio: bool,
     max_held_frames: int,
     alpha: bool = False,
+    surveyed: tuple[Survey, Recipe] | None = None,
 ) -> Generator[SplitPart]:
-    """Decode the source once and store each slice's frames losslessly; audio as in `split_copy`.
+    """Decode the source once and store each slice's pictures losslessly; audio as in `split_copy`.
+
+    If the video is `surveyed`, the slices are parts of the source pictures of its recipe.
 
     Raises:
         SourceChanged: the video stream has another index than planned.
         SourceUnreadable: more than `max_held_frames`, or a tenth, of the frames cannot be decoded, or the file
             cannot be read.
         SourceUnsupported: a frame has another scan flag than planned, or differs from those before it.
+        WorkDamaged: a picture is not the one that was surveyed.
     """
     tracks = (*facts.audio, *subtitles_of(facts)) if audio else ()
     parts = {part.index: part for part in slices}
@@ -159,32 +169,50 @@ def split_decode(  # noqa: PLR0917 - one job's nouns in their order
 
     spans = [Span(index=part.index, start=part.pictures.start, end=part.pictures.stop) for part in slices]
     with reading(reader, name), opened_as_planned(reader, name, facts, index, tracks, _audio_path(folder)) as source:
-        header = stream_header(source.video)
-        encoder = LosslessEncoder(facts, index, header, alpha=alpha)
+        header, recipe = stream_header(source.video), surveyed[1] if surveyed else None
+        encoder = LosslessEncoder(facts, picture_pts(index, recipe), index.time_base, header, alpha=alpha)
         earlier = EarlierCaptions(header, index, _captioned(slices))
         cutter = ChunkCutter(folder, encoder.header, spans, note_of)
-        frames = all_source_frames(
-            decoder_of(source.video, alpha=alpha),
-            source.video_packets,
-            index,
-            name,
-            max_held_frames,
-            facts.scan.flags,
-            facts.converted_formats,
-            any_size=bool(facts.fitted_sizes),
-        )
-        for frame in frames if spans else ():
-            if frame.is_held:
-                held.append(frame.number)
-            else:
-                earlier.add_frame(frame.number, frame.frame)
-            record = encoder.record(frame) if cutter.needs(frame.number) else b""
-            yield from cutter.add(frame.number, record)
+        frames = planned_frames(source, facts, index, name, max_held_frames=max_held_frames, alpha=alpha)
+        pictures = _pictures(frames, facts, cutter, earlier, surveyed, name, alpha=alpha)
+        for number, is_held, picture in pictures if spans else ():
+            if is_held:
+                held.append(number)
+            yield from cutter.add(number, encoder.record(picture) if picture else b"")
             if cutter.is_done:
                 break
         source.finish()
     if tracks:
         yield AudioArchive(path=_audio_path(folder))
+
+
+def picture_pts(index: VideoIndex, recipe: Recipe | None) -> Int64s:
+    """What identifies each source picture in a chunk archive: its pts, or its number if a recipe makes it."""
+    return index.frame_pts if recipe is None else np.arange(len(recipe), dtype=np.int64)
+
+
+def _pictures(  # noqa: PLR0917 - one job's nouns in their order
+    frames: Iterable[SourceFrame],
+    facts: VideoFacts,
+    cutter: ChunkCutter,
+    earlier: EarlierCaptions,
+    surveyed: tuple[Survey, Recipe] | None,
+    name: str,
+    *,
+    alpha: bool,
+) -> Iterator[tuple[int, bool, SourcePicture | None]]:
+    """The number of each source picture, whether it is held, and the picture; None if no chunk needs it."""
+    convert = PictureConverter(facts, alpha=alpha).convert
+    if surveyed is None:
+        for frame in frames:
+            if not frame.is_held:
+                earlier.add_frame(frame.number, frame.frame)
+            yield frame.number, frame.is_held, convert(frame) if cutter.needs(frame.number) else None
+    else:
+        survey, recipe = surveyed
+        for picture in source_pictures(recipe, checked_pictures(map(convert, frames), survey, name)):
+            earlier.add_data(picture.number, picture.captions)
+            yield picture.number, picture.is_held, picture if cutter.needs(picture.number) else None
 
 
 # ---- the source ----------------------------------------------------------------------------------------------------

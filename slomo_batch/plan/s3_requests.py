@@ -68,18 +68,26 @@ def price_usd(requests: S3Requests) -> float:
     return writes / 1000 * USD_PER_1000_WRITES + reads / 1000 * USD_PER_1000_READS
 
 
-def of_source(size_bytes: int, *, has_index: bool) -> S3Requests:
-    """Count the requests for a source on S3: it is planned and split."""
+def of_source(size_bytes: int, *, has_index: bool, is_surveyed: bool = False) -> S3Requests:
+    """Count the requests for a source on S3: it is planned and split.
+
+    With a survey, it is read whole once more, and its header is read three times.
+    """
     blocks = _parts(size_bytes, BLOCK_BYTES)
-    return S3Requests(get=blocks + (min(blocks, HEADER_BLOCKS) if has_index else blocks))
+    to_plan = min(blocks, HEADER_BLOCKS) if has_index else blocks
+    return S3Requests(get=2 * blocks + 3 * to_plan if is_surveyed else blocks + to_plan)
 
 
-def of_work(num_chunks: int, *, has_audio: bool, chunk_bytes: int, segment_bytes: int) -> S3Requests:
+def of_work(
+    num_chunks: int, *, has_audio: bool, chunk_bytes: int, segment_bytes: int, is_surveyed: bool = False
+) -> S3Requests:
     """Count the requests of one video to a work place on S3. Bytes are those of one chunk's packets and segment."""
     per_chunk = _stored_and_fetched(chunk_bytes) + _stored_and_fetched(segment_bytes) + _committed(num_reads=2)
     # Put: index, publishing, ownership. Committed: plan, choice, receipt. Read: lane, and the index for the split.
     records = S3Requests(put=3, get=2) + _committed(num_reads=1) + _committed(num_reads=0) + _committed(num_reads=2)
     objects_at_end = 3 * num_chunks + (10 if has_audio else 6)
+    if is_surveyed:  # looked for twice before it is made; read by the plan and by the split
+        records += _committed(num_reads=4) + S3Requests(get=3)
     around = S3Requests(list=1 + _parts(objects_at_end, LISTED_AT_ONCE), delete=1)
     return per_chunk * num_chunks + records + around + (_of_audio() if has_audio else S3Requests())
 

@@ -39,6 +39,14 @@ class SegmentChoice:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class SurveyWanted:
+    """The answer of an open whose video cannot be planned yet, because it has no survey."""
+
+    notes: tuple[str, ...] = ()
+    """As of a planned video."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class PlannedVideo:
     """A planned video, and what exists of it."""
 

@@ -47,6 +47,18 @@ class JobStarted:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class SurveyAdvanced:
+    """A video is being surveyed: decoded once, before it is planned."""
+
+    uri: str
+    """Of the source."""
+    num_pictures: int
+    """Decoded so far."""
+    num_total: int
+    """All pictures of the video."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class VideoOpened:
     """A video is planned."""
 
@@ -212,6 +224,7 @@ class JobFailed:
 Event = (
     Activity
     | JobStarted
+    | SurveyAdvanced
     | VideoOpened
     | Attempt
     | VideoPublished

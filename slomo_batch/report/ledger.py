@@ -3,7 +3,7 @@
 A row is one of four kinds:
 
     chunk     a committed segment
-    step      an open, split, sound or stitch that ended well
+    step      an open, survey, split, sound or stitch that ended well
     video     a published output
     failure   a failed attempt at a step, or, without a `step`, a failed video
 
@@ -76,7 +76,7 @@ SCHEMA: pa.Schema = pa.schema(
         _field("video_id", pa.string(), "empty where a video failed before it was planned"),
         _field("source_uri", pa.string(), "the source video"),
         _field("output_uri", pa.string(), "the output; of videos only"),
-        _field("step", pa.string(), "open, split, interpolate, sound or stitch; empty for a whole video"),
+        _field("step", pa.string(), "open, survey, split, interpolate, sound or stitch; empty for a whole video"),
         _field("chunk", pa.int64(), "place among the video's chunks, from 0; empty for a whole video"),
         _field("chunk_id", pa.string(), "id of the chunk"),
         _field("attempt", pa.string(), "id of the attempt at the chunk"),

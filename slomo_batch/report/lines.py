@@ -15,6 +15,7 @@ from slomo_batch.report.events import (
     JobStopping,
     Note,
     Snapshot,
+    SurveyAdvanced,
     VideoGivenUp,
     VideoOpened,
     VideoPublished,
@@ -97,6 +98,8 @@ def _video_lines(event: Event) -> Iterator[str]:
         case VideoOpened():
             frames, chunks = counted(event.num_frames, "frame"), counted(event.num_chunks, "chunk")
             yield f"opened     {event.uri}: {frames} in {chunks}"
+        case SurveyAdvanced(num_pictures=1):
+            yield f"surveying  {event.uri}: {counted(event.num_total, 'picture')} to decode before it is planned"
         case VideoPublished():
             yield f"published  {event.output_uri} ({counted(event.num_frames, 'frame')}, {size(event.size_bytes)})"
             yield from (f"           {note}" for note in event.notes)

@@ -6,9 +6,9 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from slomo_batch.attempts import Attempt, ChunkHead, ChunkTask, Errored, FramesMade, StepHead, Succeeded
-from slomo_batch.errors import DISK_FULL, OutOfMemory, SlomoError
+from slomo_batch.errors import DISK_FULL, OutOfMemory, SlomoError, SurveyMissing
 from slomo_batch.plan.job_pin import JobPin
-from slomo_batch.plan.stored_plan import PlannedVideo, StoredPlan
+from slomo_batch.plan.stored_plan import PlannedVideo, StoredPlan, SurveyWanted
 from slomo_batch.records import AudioDone, ChunkDone, Lane, Published, VideoRequest
 from slomo_batch.scheduler.call_stats import CallClock
 from slomo_batch.scheduler.messages import MakeChunk
@@ -18,6 +18,7 @@ from slomo_batch.steps.context import StepContext
 from slomo_batch.steps.open import open_video
 from slomo_batch.steps.split import split_video
 from slomo_batch.steps.stitch import stitch_video
+from slomo_batch.steps.survey import survey_video
 from slomo_batch.storage.local_errors import storage_error
 
 if TYPE_CHECKING:
@@ -33,6 +34,15 @@ class OpenCall:
     pin: JobPin
     remake: bool
     """Forget an earlier publication: the output is gone, or will be replaced."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SurveyCall:
+    """Decode a video once, in order, and commit what is measured."""
+
+    head: StepHead
+    request: VideoRequest
+    pin: JobPin
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -82,7 +92,7 @@ class ChunkCall:
         return self.task.head
 
 
-TaskCall = OpenCall | SplitCall | AudioCall | StitchCall
+TaskCall = OpenCall | SurveyCall | SplitCall | AudioCall | StitchCall
 """Calls that need no model."""
 Call = TaskCall | ChunkCall
 
@@ -95,19 +105,27 @@ class ChunkStored:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class SurveyProgress:
+    """A part of a survey: so many pictures are decoded."""
+
+    num_pictures: int
+    num_total: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Entered:
     """A part of a chunk's making: the call is in this phase now. It helps to explain the death of its process."""
 
     phase: "Phase"
 
 
-Outcome = ChunkStored | FramesMade | Attempt
+Outcome = ChunkStored | SurveyProgress | FramesMade | Attempt
 """What a call reports: parts of it, then what became of it."""
 
 
 def is_end(outcome: Outcome) -> bool:
     """Whether the call has ended with this outcome."""
-    return not isinstance(outcome, ChunkStored | FramesMade)
+    return not isinstance(outcome, ChunkStored | SurveyProgress | FramesMade)
 
 
 class Interval:
@@ -130,15 +148,7 @@ def perform(call: Call, context: StepContext) -> Iterator[Outcome | Entered]:
     """Carry out one call: yield its parts as they come, then what became of it. Any exception raised is a defect."""
     clock = CallClock(context)
     try:
-        if isinstance(call, SplitCall):
-            for index in split_video(call.stored, call.lane, call.wanted, clock.context, audio=call.audio):
-                yield ChunkStored(index=index)
-            yield Succeeded(head=call.head, stats=clock.stats(), result=None)
-        elif isinstance(call, ChunkCall):
-            yield from _perform_chunk(call, clock)
-        else:
-            result = _result(call, clock.context)
-            yield Succeeded(head=call.head, stats=clock.stats(), result=result)
+        yield from _reports_of(call, clock)
     except SlomoError as error:
         yield Errored(head=call.head, error=error, stats=clock.stats())
     except MemoryError:
@@ -148,6 +158,23 @@ def perform(call: Call, context: StepContext) -> Iterator[Outcome | Entered]:
         if error.errno not in DISK_FULL:
             raise
         yield Errored(head=call.head, error=storage_error(error, str(context.scratch)), stats=clock.stats())
+
+
+def _reports_of(call: Call, clock: CallClock) -> Iterator[Outcome | Entered]:
+    result: object = None
+    match call:
+        case ChunkCall():
+            yield from _perform_chunk(call, clock)
+            return
+        case SurveyCall():
+            for num_pictures, num_total in survey_video(call.request, call.pin, clock.context):
+                yield SurveyProgress(num_pictures=num_pictures, num_total=num_total)
+        case SplitCall():
+            for index in split_video(call.stored, call.lane, call.wanted, clock.context, audio=call.audio):
+                yield ChunkStored(index=index)
+        case _:
+            result = _result(call, clock.context)
+    yield Succeeded(head=call.head, stats=clock.stats(), result=result)
 
 
 def _perform_chunk(call: ChunkCall, clock: CallClock) -> Iterator[FramesMade | Entered | Succeeded]:
@@ -163,10 +190,15 @@ def _perform_chunk(call: ChunkCall, clock: CallClock) -> Iterator[FramesMade | E
             yield said
 
 
-def _result(call: OpenCall | AudioCall | StitchCall, context: StepContext) -> PlannedVideo | AudioDone | Published:
+def _result(
+    call: OpenCall | AudioCall | StitchCall, context: StepContext
+) -> PlannedVideo | SurveyWanted | AudioDone | Published:
     match call:
         case OpenCall():
-            return open_video(call.request, call.pin, context, remake=call.remake)
+            try:
+                return open_video(call.request, call.pin, context, remake=call.remake)
+            except SurveyMissing as missing:
+                return SurveyWanted(notes=missing.notes)
         case AudioCall():
             return make_video_audio(call.stored, context)
         case StitchCall():

@@ -14,7 +14,7 @@ from slomo_batch.attempts import Attempt, ChunkTask, Errored, FramesMade
 from slomo_batch.cluster.demand import Resources
 from slomo_batch.errors import ProgramFault
 from slomo_batch.loading import fast_loading
-from slomo_batch.scheduler.calls import ChunkCall, ChunkStored, Entered, perform
+from slomo_batch.scheduler.calls import ChunkCall, ChunkStored, Entered, SurveyProgress, perform
 from slomo_batch.steps.pair_pool import PairPool
 from slomo_batch.wiring import JobEnvironment, open_context
 
@@ -68,7 +68,7 @@ class ChunkWorker:
     def make(self, call: ChunkCall) -> Iterator[Attempt | FramesMade | Entered]:
         """Make one attempt at one chunk: yield its phases as they begin, its frames so far, then what became of it."""
         for said in perform(call, replace(open_context(self._environment), pairs=self._pairs)):
-            if not isinstance(said, ChunkStored):
+            if not isinstance(said, ChunkStored | SurveyProgress):
                 yield said
 
 

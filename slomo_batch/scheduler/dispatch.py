@@ -21,8 +21,10 @@ After a stop, dispatch starts nothing but the stitches of videos whose chunks an
 An isolated chunk gets a machine to itself (`take_isolated`). The engine finds which machine, and when that is quiet
 (scheduler.placement). All other chunks go on beside it.
 
+A video that can only be planned from a survey is surveyed when its first open says so, and then opened again.
+
 An object that a chunk or a step reads may be damaged. The step deletes it, and what makes it runs again first: a split
-for a chunk or the audio. Before a stitch the video is opened again, which finds out what is left of it.
+for a chunk or the audio. Before a split or a stitch the video is opened again, which finds out what is left of it.
 
 If copied packets cannot give the planned frames, the video is split again in the decode lane, once. Dispatch ignores
 the outcomes of what still runs in its copy lane.
@@ -34,7 +36,7 @@ from heapq import heappop, heappush
 from typing import Literal
 
 from slomo_batch.attempts import Attempt, ChunkHead, Errored, Failed, Lost, StepHead, Succeeded
-from slomo_batch.errors import ProgramFault
+from slomo_batch.errors import ProgramFault, WorkDamaged
 from slomo_batch.records import Lane
 from slomo_batch.scheduler.limits import Limits
 from slomo_batch.scheduler.messages import (
@@ -42,6 +44,7 @@ from slomo_batch.scheduler.messages import (
     Event,
     Fail,
     MakeChunk,
+    NeedsSurvey,
     NoMoreVideos,
     Opened,
     Step,
@@ -189,6 +192,8 @@ class Dispatch:
                 self._chunk_ready(event)
             case Opened():
                 self._opened(event)
+            case NeedsSurvey():
+                self._needs_survey(event)
             case Succeeded(head=head) | Errored(head=head) | Lost(head=head):
                 if isinstance(head, ChunkHead):
                     self._chunk_ended(head, event, now_s)
@@ -207,6 +212,17 @@ class Dispatch:
             video.opened(event.existing)
             self._ready_queue.note(video)
 
+    def _needs_survey(self, event: NeedsSurvey) -> None:
+        self._task_ended((event.video, "open", None))
+        if video := self._ready_queue.get(event.video):
+            video.needs_survey()
+            self._ready_queue.note(video)
+            if video.num_surveys >= self._limits.max_attempts:
+                reason = (
+                    f"the survey of the video was made {video.num_surveys} times, and was missing or damaged each time"
+                )
+                self._fail(video, WorkDamaged.__name__, reason)
+
     def _step_ended(self, head: StepHead, attempt: Attempt, now_s: float) -> None:
         self._task_ended((head.video, head.step, head.lane if head.step == "split" else None))
         video = self._ready_queue.get(head.video)
@@ -216,6 +232,8 @@ class Dispatch:
             self._step_failed(video, head, attempt, now_s)
         elif head.step == "split":
             self._split_ended(video, head, now_s)
+        elif head.step == "survey":
+            video.survey_made()
         elif head.step == "sound":
             video.audio_made()
         else:

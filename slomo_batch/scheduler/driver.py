@@ -12,7 +12,7 @@ from slomo_batch.attempts import ChunkTask, Errored, FramesMade, StepHead, Succe
 from slomo_batch.errors import JobError, JobTaken
 from slomo_batch.plan.ids import chunks_in_lane
 from slomo_batch.plan.job_pin import JobPin
-from slomo_batch.plan.stored_plan import PlannedVideo
+from slomo_batch.plan.stored_plan import PlannedVideo, SurveyWanted
 from slomo_batch.records import Lane, PendingVideo, Published
 from slomo_batch.scheduler.active_video import ActiveVideo
 from slomo_batch.scheduler.calls import (
@@ -24,6 +24,8 @@ from slomo_batch.scheduler.calls import (
     Outcome,
     SplitCall,
     StitchCall,
+    SurveyCall,
+    SurveyProgress,
     TaskCall,
 )
 from slomo_batch.scheduler.dispatch import Dispatch
@@ -34,6 +36,8 @@ from slomo_batch.scheduler.messages import (
     Event,
     MakeAudio,
     MakeChunk,
+    MakeSurvey,
+    NeedsSurvey,
     NoMoreVideos,
     Open,
     Opened,
@@ -155,6 +159,8 @@ class Driver:
             case Open():
                 request, head = video.pending.request, _head(task, video)
                 return OpenCall(head=head, request=request, pin=self._pin, remake=video.pending.remake)
+            case MakeSurvey():
+                return SurveyCall(head=_head(task, video), request=video.pending.request, pin=self._pin)
             case Split():
                 if task.lane != video.lane:
                     video.lane = task.lane
@@ -189,6 +195,10 @@ class Driver:
             if isinstance(call, ChunkCall):
                 self._recorder.frames_made(call.head, outcome)
             return
+        if isinstance(outcome, SurveyProgress):
+            done, total = outcome.num_pictures, outcome.num_total
+            self._recorder.survey_advanced(call.head.uri, num_pictures=done, num_total=total)
+            return
         if isinstance(outcome, Errored) and isinstance(outcome.error, JobError):
             raise outcome.error
         self._recorder.attempt(outcome, self._videos.get(call.head.video))
@@ -196,6 +206,10 @@ class Driver:
             case Succeeded(result=PlannedVideo() as opened):
                 self._open(self._videos[call.head.video], opened)
                 self._report(Opened(video=call.head.video, existing=opened.existing))
+                return
+            case Succeeded(result=SurveyWanted() as wanted):
+                self._recorder.survey_wanted(self._videos[call.head.video], wanted)
+                self._report(NeedsSurvey(video=call.head.video))
                 return
             case Succeeded(result=Published() as published):
                 self._recorder.published(published)
@@ -212,5 +226,5 @@ class Driver:
 
 
 def _head(task: Task, video: ActiveVideo, lane: Lane | None = None) -> StepHead:
-    video_id = "" if isinstance(task, Open) else video.video_id
+    video_id = "" if isinstance(task, Open | MakeSurvey) else video.video_id
     return StepHead(step=task.step, video=task.video, uri=video.uri, video_id=video_id, lane=lane)

@@ -10,7 +10,7 @@ from typing import Literal
 
 from slomo_batch.attempts import Attempt, ChunkHead, FramesMade, Succeeded
 from slomo_batch.errors import StorageBusy
-from slomo_batch.plan.stored_plan import PlannedVideo
+from slomo_batch.plan.stored_plan import PlannedVideo, SurveyWanted
 from slomo_batch.records import ChunkDone, Published, VideoFailed
 from slomo_batch.report.events import (
     Display,
@@ -20,6 +20,7 @@ from slomo_batch.report.events import (
     JobStatus,
     Note,
     Snapshot,
+    SurveyAdvanced,
     VideoGivenUp,
     VideoOpened,
     VideoPublished,
@@ -119,6 +120,15 @@ class EventRecorder:
     def frames_made(self, head: ChunkHead, made: FramesMade) -> None:
         """Record how far an attempt at a chunk is."""
         self._progress.reported(head, made, self._clock())
+
+    def survey_wanted(self, video: ActiveVideo, wanted: SurveyWanted) -> None:
+        """Record that a video is surveyed before it is planned."""
+        for note in wanted.notes:
+            self._show(Note(uri=video.uri, text=note))
+
+    def survey_advanced(self, uri: str, *, num_pictures: int, num_total: int) -> None:
+        """Show how far the survey of a video is."""
+        self._show(SurveyAdvanced(uri=uri, num_pictures=num_pictures, num_total=num_total))
 
     def opened(self, video: ActiveVideo, planned: PlannedVideo) -> None:
         """Record a planned video; part of it may be made already. Opened again, it is counted from the start."""

@@ -12,7 +12,7 @@ from slomo_batch.attempts import Attempt
 from slomo_batch.plan.existing_work import ExistingWork
 from slomo_batch.records import Lane
 
-Step = Literal["open", "split", "sound", "stitch"]
+Step = Literal["open", "survey", "split", "sound", "stitch"]
 
 
 # ---- instructions: what an engine shall do -------------------------------------------------------------------------
@@ -20,9 +20,17 @@ Step = Literal["open", "split", "sound", "stitch"]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Open:
-    """Probe and plan the video, and see what of it is committed. Ends in Opened or a failed attempt."""
+    """Probe and plan the video, and see what of it is committed. Ends in Opened, NeedsSurvey or a failed attempt."""
 
     step: ClassVar[Step] = "open"
+    video: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MakeSurvey:
+    """Decode the video once and commit its survey. Ends in an attempt."""
+
+    step: ClassVar[Step] = "survey"
     video: int
 
 
@@ -82,7 +90,7 @@ class Fail:
     """For a person."""
 
 
-Task = Open | Split | MakeAudio | Stitch
+Task = Open | MakeSurvey | Split | MakeAudio | Stitch
 
 
 # ---- events: what an engine reports --------------------------------------------------------------------------------
@@ -109,6 +117,13 @@ class Opened:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class NeedsSurvey:
+    """The video cannot be planned without a survey, and has none."""
+
+    video: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class ChunkReady:
     """The chunk's object exists."""
 
@@ -122,4 +137,4 @@ class Stop:
     """Start nothing new; what runs may end."""
 
 
-Event = VideoFound | NoMoreVideos | Opened | ChunkReady | Stop | Attempt
+Event = VideoFound | NoMoreVideos | Opened | NeedsSurvey | ChunkReady | Stop | Attempt

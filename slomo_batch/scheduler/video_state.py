@@ -10,10 +10,10 @@ from typing import Literal
 
 from slomo_batch.plan.existing_work import ExistingWork
 from slomo_batch.records import Lane
-from slomo_batch.scheduler.messages import MakeAudio, MakeChunk, Open, Split, Step, Stitch, Task
+from slomo_batch.scheduler.messages import MakeAudio, MakeChunk, MakeSurvey, Open, Split, Step, Stitch, Task
 from slomo_batch.scheduler.retry import Tries
 
-STEPS: tuple[Step, ...] = ("stitch", "sound", "split", "open")
+STEPS: tuple[Step, ...] = ("stitch", "sound", "split", "survey", "open")
 """By urgency: the step nearest to an output goes first."""
 
 
@@ -37,7 +37,10 @@ class OpenVideo:
         self.lane: Lane = "copy"
         self.steps: dict[Step, StepState] = {step: StepState() for step in STEPS}
         self.tries: dict[int, Tries] = {}
+        self.num_surveys = 0
+        """Surveys that were made since the video was last open."""
         self._is_open = False
+        self._needs_survey = False
         self._audio: Literal["none", "wanted", "stored", "made"] = "none"
         self._num_chunks = 0
         self._num_done = 0
@@ -77,38 +80,50 @@ class OpenVideo:
 
     @property
     def has_waiting(self) -> bool:
-        """True if a chunk could run now on a shared machine."""
-        return bool(self._waiting)
+        """True if a chunk could run now on a shared machine. None can before the video is opened again."""
+        return self._is_open and bool(self._waiting)
 
     @property
     def has_isolated(self) -> bool:
         """True if an isolated chunk could run now."""
-        return bool(self._isolated)
+        return self._is_open and bool(self._isolated)
 
     @property
     def is_trusted(self) -> bool:
         """True if no more chunks are running than are made. Another one then risks little, whatever is wrong with the
         video."""
-        num_running = self.num_unmade - self.num_ready - self.num_missing
-        return num_running <= self._num_done
+        return self._num_running <= self._num_done
+
+    @property
+    def _num_running(self) -> int:
+        return self.num_unmade - self.num_ready - self.num_missing
 
     def wants(self, step: Step) -> bool:
         """True if this task could start now, limits aside."""
         if self.steps[step].running or self.steps[step].is_resting:
             return False
-        if step == "open" or not self._is_open:
-            return step == "open" and not self._is_open
+        if not self._is_open:
+            return step == ("survey" if self._needs_survey else "open") and self._is_quiet
+        if step in {"open", "survey"}:
+            return False
         if step == "split":
             return bool(self._missing) or self._audio == "wanted"
         if step == "sound":
             return self._audio == "stored"
         return self.num_unmade == 0 and self._audio in {"none", "made"}
 
+    @property
+    def _is_quiet(self) -> bool:
+        """True if nothing of the video runs. It is opened only then, because that counts what exists of it."""
+        return self._num_running == 0 and not any(state.running for state in self.steps.values())
+
     def begin(self, step: Step) -> Task:
         """Return the task, which counts as running from now on."""
         self.steps[step].running = True
         if step == "open":
             return Open(video=self.number)
+        if step == "survey":
+            return MakeSurvey(video=self.number)
         if step == "split":
             audio = self._audio == "wanted"
             self._asked, self._asked_audio = set(self._missing), audio
@@ -121,13 +136,27 @@ class OpenVideo:
         """Start from what exists of the planned video."""
         self.steps["open"].running = False
         self._is_open = True
+        self.num_surveys = 0
         if existing.lane != self.lane:  # the delays of the other lane end without an event
             self.steps["split"].is_resting = self.steps["stitch"].is_resting = False
         self.lane = existing.lane
         self._audio = "wanted" if existing.needs_audio else "none"
         self._num_chunks, self._num_done = existing.num_chunks, len(existing.done)
         self._missing = set(range(existing.num_chunks)) - existing.done - existing.ready
-        self._waiting = sorted(existing.ready - existing.done)
+        self._waiting, self._isolated, self._delayed = [], [], set()
+        for chunk in existing.ready - existing.done:
+            self._may_run(chunk)
+
+    def needs_survey(self) -> None:
+        """Record that the video can be planned only after a survey."""
+        self.steps["open"].running = False
+        self._needs_survey = True
+
+    def survey_made(self) -> None:
+        """Record that the survey is committed: the video is opened again."""
+        self.steps["survey"].running = False
+        self._needs_survey = False
+        self.num_surveys += 1
 
     def chunk_ready(self, chunk: int) -> None:
         """Record that a missing object is stored."""
@@ -186,16 +215,17 @@ class OpenVideo:
         self._missing.add(chunk)
 
     def lose_input(self, step: Step) -> None:
-        """Record that the input of a sound or a stitch is gone. The audio packets are stored again; before a stitch
-        the video is opened again, since some of it may have to be made again."""
+        """Record that the input of a step is gone. The audio packets are stored again; before a split or a stitch the
+        video is opened again, since what the step reads may have to be made again."""
         if step == "sound":
             self._audio = "wanted"
-        elif step == "stitch":
+        elif step in {"split", "stitch"}:
             self._is_open = False
 
     def change_lane(self) -> None:
         """Start all chunks again in the decode lane. What still runs in the copy lane no longer counts."""
         self.lane = "decode"
+        self._is_open = True  # opened again now, it would be found in the copy lane
         self.steps["split"] = StepState()
         self.steps["stitch"] = StepState()
         self.tries.clear()

@@ -68,7 +68,8 @@ def _found_made(records: VideoRecords) -> AudioDone | None:
 
 def _make(stored: StoredPlan, context: StepContext, source: Path, tracks: Path) -> AudioResult:
     plan = stored.plan
-    index, _ = read_index(stored, context)
+    index, timeline, recipe = read_index(stored, context)
+    first = plan.grid.first_pair
     return make_audio(
         source,
         tracks,
@@ -76,7 +77,9 @@ def _make(stored: StoredPlan, context: StepContext, source: Path, tracks: Path) 
         slowdown=plan.grid.slowdown,
         duration_s=plan.grid.num_frames / plan.grid.rate,
         container=container_of(plan.request.output_uri.suffix),
-        zero_s=frame_time_s(index, plan.grid.first_pair, plan.facts.scan.frames_per_picture),
+        zero_s=frame_time_s(index, first, plan.facts.scan.frames_per_picture)
+        if recipe is None
+        else int(index.frame_pts[0]) * index.time_base + int(timeline.ticks[first]) * timeline.tick_s,
         is_cut=plan.grid.is_range,
         knots=ramp_knots(plan.grid, plan.tick_s),
         output_time=lambda source_s: plan.grid.output_s(source_s, plan.tick_s),

@@ -51,7 +51,7 @@ def add_captions(
     captions, plan = captions_in(segments), stored.plan
     if not any(one.pairs for one in captions):
         return None
-    _, timeline = read_index(stored, context)
+    _, timeline, _ = read_index(stored, context)
     zero = int(timeline.ticks[plan.grid.first_pair])
     times_s = [(int(timeline.ticks[one.frame]) - zero) * timeline.tick_s for one in captions]
     timing = SubtitleTiming(

@@ -3,8 +3,7 @@
 from collections.abc import Callable
 from typing import TypeVar
 
-from slomo_batch.errors import WorkDamaged
-from slomo_batch.media.probe import probe
+from slomo_batch.errors import SurveyMissing, WorkDamaged
 from slomo_batch.plan.existing_work import ExistingWork
 from slomo_batch.plan.ids import chunks_in_lane
 from slomo_batch.plan.stored_plan import MovedTo, PlannedVideo, SegmentChoice, StoredPlan
@@ -13,6 +12,8 @@ from slomo_batch.steps.audio import has_audio
 from slomo_batch.steps.context import StepContext
 from slomo_batch.steps.stored_index import index_bytes, read_index
 from slomo_batch.steps.stored_records import as_note, put_record
+from slomo_batch.steps.stored_survey import stored_survey, withdraw_survey
+from slomo_batch.steps.surveyed_probe import surveyed_probe
 from slomo_batch.steps.video_records import VideoRecords
 
 T = TypeVar("T")
@@ -28,6 +29,7 @@ def find_existing_work(stored: StoredPlan, context: StepContext, *, dry_run: boo
     `dry_run`, nothing is deleted or written. `has_index`: the packet index was written just now.
 
     Raises:
+        SurveyMissing: source packets must be stored again, and the video was planned from a survey that is gone.
         WorkDamaged: the packet index does not belong to the plan, even after it was made again.
     """
     return _Finder(stored, context, dry_run=dry_run).find_existing_work(has_index=has_index)
@@ -54,6 +56,7 @@ class _Finder:
             else:
                 self._check_choice([done[chunk.index] for chunk in chunks], audio)
             if not has_index and (needs_audio or len(done.keys() | ready) < len(chunks)):
+                self._check_survey()
                 self._check_index()
         existing = ExistingWork(
             num_chunks=len(chunks), lane=lane, done=frozenset(done), ready=ready, needs_audio=needs_audio
@@ -127,7 +130,22 @@ class _Finder:
         self._damaged.append(text)
         self._context.work.delete([key])
 
-    # ---- the index -------------------------------------------------------------------------------------------------
+    # ---- the survey and the index ----------------------------------------------------------------------------------
+
+    def _check_survey(self) -> None:
+        """Check that the survey is there for the split, if the video is planned from one."""
+        surveyed, context = self._stored.plan.facts.surveyed, self._context
+        if surveyed is None:
+            return
+        try:
+            survey = stored_survey(self._video_id, surveyed.num_pictures, context)
+        except WorkDamaged as damaged:
+            self._damaged.append(as_note(damaged))
+            withdraw_survey(self._video_id, surveyed.num_pictures, context)
+            survey = None
+        if survey is None:
+            source = self._stored.plan.request.source
+            raise SurveyMissing("the survey is gone", where=source.uri, notes=limited(self._damaged))
 
     def _check_index(self) -> None:
         """Make a damaged packet index again from the source."""
@@ -135,9 +153,8 @@ class _Finder:
             read_index(self._stored, self._context)
         except WorkDamaged as damaged:
             self._damaged.append(as_note(damaged))
-            source, settings = self._stored.plan.request.source, self._stored.plan.request.settings
-            probed = probe(self._context.reader(source), source.uri, settings.scan, settings.deinterlace)
-            data = index_bytes(self._video_id, probed.index, probed.timeline)
+            probed = surveyed_probe(self._stored.plan.request, self._video_id, self._context)
+            data = index_bytes(self._video_id, probed.index, probed.timeline, probed.recipe)
             self._context.work.put(self._context.layout.index(self._video_id), data)
             self._check_new_index()
 

@@ -1,13 +1,16 @@
-"""Open a video: probe it, plan it and store the plan; if its plan is stored already, read it instead."""
+"""Open a video: probe it, plan it and store the plan; if its plan is stored already, read it instead.
+
+Some videos are planned from a survey. Such a video is opened twice: before the survey, and after it.
+"""
 
 from dataclasses import replace
 from fractions import Fraction
 from math import ceil
 
-from slomo_batch.errors import WorkDamaged
+from slomo_batch.errors import SurveyMissing, WorkDamaged
 from slomo_batch.interpolators.cut_detection import CONTEXT
 from slomo_batch.media.frames import planar_format_name
-from slomo_batch.media.probe import Probe, probe
+from slomo_batch.media.probe import Probe
 from slomo_batch.plan.carriage import losses
 from slomo_batch.plan.chunk_size import pairs_per_chunk
 from slomo_batch.plan.chunks import partition
@@ -28,6 +31,7 @@ from slomo_batch.steps.output_color import output_color
 from slomo_batch.steps.output_ownership import has_begun_upload, mark_upload_begun
 from slomo_batch.steps.stored_index import index_bytes
 from slomo_batch.steps.stored_records import as_note, exists
+from slomo_batch.steps.surveyed_probe import surveyed_probe
 from slomo_batch.steps.video_records import VideoRecords, read_receipt, withdraw_receipt
 from slomo_batch.timeline.retiming import NOTABLE_FRAME_RATIO
 
@@ -40,6 +44,9 @@ def open_video(request: VideoRequest, pin: JobPin, context: StepContext, *, rema
     With `remake`, the receipt of an earlier publication is deleted first, because this job is to make the output again
     under the same name. Without it, a receipt decides: another driver has published the video since, and its segments
     are deleted. Damaged records are deleted, and the notes name them.
+
+    Raises:
+        SurveyMissing: the video must be surveyed before it can be planned or split.
     """
     notes: list[str] = []
     stored, is_new = _read_or_plan(request, pin, context, notes, dry_run=False)
@@ -53,7 +60,10 @@ def open_video(request: VideoRequest, pin: JobPin, context: StepContext, *, rema
 
 
 def preview_video(request: VideoRequest, pin: JobPin, context: StepContext) -> PlannedVideo:
-    """Plan a video and find what exists of it, as `open_video` does; write nothing."""
+    """Plan a video and find what exists of it, as `open_video` does; write nothing.
+
+    A video that must be surveyed first is planned without its survey, and a note says that this is an estimate.
+    """
     notes: list[str] = []
     stored, is_new = _read_or_plan(request, pin, context, notes, dry_run=True)
     return _with_notes(notes, find_existing_work(stored, context, dry_run=True, has_index=is_new))
@@ -90,15 +100,19 @@ def _read_or_plan(
     earlier = earlier_video_ids(request, pin)
     if any(exists(context.work, context.layout.pin(one)) for one in earlier):
         notes.append(RESTARTED)
-    settings = request.settings
-    probed = probe(context.reader(request.source), request.source.uri, settings.scan, settings.deinterlace)
+    try:
+        probed = surveyed_probe(request, identity, context, dry_run=dry_run)
+    except SurveyMissing as missing:
+        missing.notes = (*notes, *missing.notes)
+        raise
     planned = plan_video(identity, request, pin, probed)
     if dry_run:
         return planned, True
     if any(has_begun_upload(one, context) for one in earlier):
         # If the output exists without a receipt, that version uploaded it. It is replaced when the new one is verified.
         mark_upload_begun(identity, context)
-    context.work.put(context.layout.index(identity), index_bytes(identity, probed.index, probed.timeline))
+    data = index_bytes(identity, probed.index, probed.timeline, probed.recipe)
+    context.work.put(context.layout.index(identity), data)
     return records.store_plan(planned), True
 
 

@@ -12,7 +12,7 @@ from typing import Any
 
 from slomo_batch.errors import AccessRefused, ObjectMissing, OutputExists
 from slomo_batch.plan.pair_runs import joined
-from slomo_batch.records import ChunkDone, Published, VideoPlan
+from slomo_batch.records import ChunkDone, Published, SurveyFacts, VideoPlan
 from slomo_batch.serialization import to_json
 from slomo_batch.steps.context import StepContext
 from slomo_batch.uri import Uri
@@ -49,6 +49,7 @@ def _entries(plan: VideoPlan, segments: Sequence[ChunkDone], published: Publishe
             "fingerprint": source.fingerprint,
             "num_frames": plan.facts.num_frames,
             "first_frame": plan.grid.first_pair,
+            "left_out": _left_out(plan.facts.surveyed),
         },
         "output": {
             "uri": published.output_uri,
@@ -74,6 +75,11 @@ def _entries(plan: VideoPlan, segments: Sequence[ChunkDone], published: Publishe
         "damaged_source_frames": _damaged(segments),
         "notes": list(published.notes),
     }
+
+
+def _left_out(surveyed: SurveyFacts | None) -> Mapping[str, int]:
+    """How many decoded pictures are no source frames, by reason."""
+    return {"repeated": surveyed.num_repeats} if surveyed and surveyed.num_repeats else {}
 
 
 def _runs(segments: Sequence[ChunkDone]) -> Mapping[str, Any] | None:

@@ -4,11 +4,12 @@ The copy lane copies packets without decoding. The decode lane decodes the sourc
 """
 
 from collections.abc import Collection, Generator, Iterator, Sequence
-from contextlib import closing
+from contextlib import closing, contextmanager
 from pathlib import Path
 
+from slomo_batch.errors import WorkDamaged
 from slomo_batch.media.chunk_cutter import ChunkArchive
-from slomo_batch.media.split import SourceSlice, SplitPart, split_copy, split_decode
+from slomo_batch.media.split import SourceSlice, SplitPart, picture_pts, split_copy, split_decode
 from slomo_batch.plan.carriage import keeps_alpha
 from slomo_batch.plan.ids import chunks_in_lane
 from slomo_batch.plan.stored_plan import MovedTo, StoredPlan
@@ -16,8 +17,11 @@ from slomo_batch.records import Chunk, Lane
 from slomo_batch.steps.captions import earlier_pictures
 from slomo_batch.steps.context import StepContext
 from slomo_batch.steps.stored_index import read_index
-from slomo_batch.steps.stored_records import put_record
-from slomo_batch.timeline.index import SourceTimeline, VideoIndex
+from slomo_batch.steps.stored_records import MADE_AGAIN, put_record
+from slomo_batch.steps.stored_survey import stored_survey
+from slomo_batch.timeline.index import Int64s, SourceTimeline, VideoIndex
+from slomo_batch.timeline.recipe import Recipe
+from slomo_batch.timeline.survey import Survey
 
 
 def split_video(
@@ -31,11 +35,14 @@ def split_video(
     if lane != plan.facts.lane:
         _move(plan.video_id, lane, context)
     chunks = {chunk.index: chunk for chunk in chunks_in_lane(plan.video_id, stored.chunks, lane)}
-    index, timeline = read_index(stored, context)
-    slices = [_slice(chunks[number], stored, index, timeline) for number in sorted(wanted)]
+    index, timeline, recipe = read_index(stored, context)
+    pts = picture_pts(index, recipe)
+    slices = [_slice(chunks[number], stored, pts, timeline) for number in sorted(wanted)]
+    surveyed = (_survey(stored, context), recipe) if recipe else None
     with (
         context.folder() as folder,
-        closing(_parts(stored, slices, index, context, folder, lane=lane, audio=audio)) as parts,
+        _withdrawing_survey(stored, context),
+        closing(_parts(stored, slices, index, context, folder, lane=lane, audio=audio, surveyed=surveyed)) as parts,
     ):
         for part in parts:
             if isinstance(part, ChunkArchive):
@@ -64,6 +71,7 @@ def _parts(
     *,
     lane: Lane,
     audio: bool,
+    surveyed: tuple[Survey, Recipe] | None,
 ) -> Generator[SplitPart]:
     request, facts, alpha = stored.plan.request, stored.plan.facts, keeps_alpha(stored.plan)
     reader = context.reader(request.source)
@@ -71,11 +79,44 @@ def _parts(
         return split_copy(reader, request.source.uri, facts, index, slices, folder, audio=audio, alpha=alpha)
     limit = request.settings.limits.max_held_frames
     return split_decode(
-        reader, request.source.uri, facts, index, slices, folder, audio=audio, alpha=alpha, max_held_frames=limit
+        reader,
+        request.source.uri,
+        facts,
+        index,
+        slices,
+        folder,
+        audio=audio,
+        alpha=alpha,
+        max_held_frames=limit,
+        surveyed=surveyed,
     )
 
 
-def _slice(chunk: Chunk, stored: StoredPlan, index: VideoIndex, timeline: SourceTimeline) -> SourceSlice:
+def _survey(stored: StoredPlan, context: StepContext) -> Survey:
+    """The survey that the plan was made from.
+
+    Raises:
+        WorkDamaged: it is missing or damaged. It is made again when the video is opened again.
+    """
+    video_id, surveyed = stored.plan.video_id, stored.plan.facts.surveyed
+    survey = stored_survey(video_id, surveyed.num_pictures, context) if surveyed else None
+    if survey is None:
+        where = context.work.uri(context.layout.survey(video_id))
+        raise WorkDamaged("the survey is missing", where=where, remedy=MADE_AGAIN)
+    return survey
+
+
+@contextmanager
+def _withdrawing_survey(stored: StoredPlan, context: StepContext) -> Iterator[None]:
+    """Delete the survey if it does not match what is decoded: it is made again when the video is opened again."""
+    try:
+        yield
+    except WorkDamaged:
+        context.work.delete([context.layout.survey(stored.plan.video_id)])
+        raise
+
+
+def _slice(chunk: Chunk, stored: StoredPlan, pts: Int64s, timeline: SourceTimeline) -> SourceSlice:
     facts = stored.plan.facts
     frames = chunk.source_frames(context=stored.plan.resolved.context, num_frames=facts.num_frames)
     pictures = facts.scan.pictures_of(frames, facts.num_frames)
@@ -84,7 +125,7 @@ def _slice(chunk: Chunk, stored: StoredPlan, index: VideoIndex, timeline: Source
         chunk_id=chunk.chunk_id,
         first_frame=frames.start,
         first_picture=pictures.start if facts.scan.is_interlaced else None,
-        pts=tuple(index.frame_pts[pictures.start : pictures.stop].tolist()),
+        pts=tuple(pts[pictures.start : pictures.stop].tolist()),
         ticks=tuple(timeline.ticks[frames.start : frames.stop].tolist()),
         captioned=earlier_pictures(stored.plan, chunk, timeline),
     )

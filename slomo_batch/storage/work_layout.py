@@ -8,7 +8,8 @@
                receipts/<receipt>.json     failures/000001-<receipt>.json
                owned/<object>.json         uploads/<upload>.json
                probes/<random>             report.html
-               videos/<video>/pin.json  index.npz  lane.json  choice.json  publishing.json  sound-commit.json
+               videos/<video>/pin.json  index.npz  survey.npz  lane.json  choice.json  publishing.json
+                              sound-commit.json
                               chunks/<lane>/00000001-<chunk>.pkts       sound-source.pkts
                               segments/<chunk>/<attempt>.<suffix>       sound/<attempt>.pkts
                               commits/<chunk>.json
@@ -173,6 +174,10 @@ class Layout:
     def index(self, video_id: str) -> str:
         """The source's packet index."""
         return f"{self.video(video_id)}index.npz"
+
+    def survey(self, video_id: str) -> str:
+        """What a survey measured of the source's pictures, for a video that is planned from one."""
+        return f"{self.video(video_id)}survey.npz"
 
     def lane(self, video_id: str) -> str:
         """The lane a video was moved to after its plan was pinned."""

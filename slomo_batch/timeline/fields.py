@@ -28,6 +28,22 @@ def field_timeline(pictures: SourceTimeline) -> SourceTimeline:
     )
 
 
+def picture_timeline(frames: SourceTimeline) -> SourceTimeline:
+    """The timeline of the pictures, from that of their fields; a timeline of pictures is returned as it is."""
+    if frames.frames_per_picture == 1:
+        return frames
+    return replace(
+        frames,
+        tick_s=2 * frames.tick_s,
+        ticks=frames.ticks[::2] // 2,
+        end=frames.end // 2,
+        rate=None if frames.rate is None else frames.rate / 2,
+        nominal_rate=frames.nominal_rate / 2,
+        num_film=frames.num_film // 2,
+        frames_per_picture=1,
+    )
+
+
 def frame_time_s(index: VideoIndex, frame: int, frames_per_picture: int) -> Fraction:
     """Seconds at which a source frame is shown, by the clock of the source."""
     pts = index.frame_pts

@@ -46,6 +46,8 @@ class Film:
     pts: Sequence[int] | None = None
     """In ticks of time_base; one tick of 1 / rate per frame where None."""
     time_base: Fraction | None = None
+    shown: Sequence[int] | None = None
+    """Number of the picture that each frame shows; all in order where None."""
     options: Mapping[str, str] = field(default_factory=dict)
     """Of the encoder."""
     muxer: Mapping[str, str] = field(default_factory=dict)
@@ -126,7 +128,7 @@ def decode_time(packet: Packet) -> Fraction:
 
 def _video_packets(film: Film, video: VideoStream) -> Iterator[Packet]:
     for number in range(film.num_frames):
-        frame = picture(number, film.size, film.pix_fmt)
+        frame = picture(film.shown[number] if film.shown else number, film.size, film.pix_fmt)
         frame.pts = film.pts[number] if film.pts is not None else number
         frame.time_base = video.codec_context.time_base
         yield from video.encode(frame)

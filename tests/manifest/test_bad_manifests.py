@@ -149,7 +149,6 @@ BAD_VALUES = {
     "doubt hold": (GOOD + "interpolate: {doubt: hold}\n", "not yet supported: interpolate.doubt: hold"),
     "doubt a word": (GOOD + "interpolate: {doubt: always}\n", "interpolate.doubt: 'always' is not one of trust"),
     "tiles": (GOOD + "interpolate:\n  tiles: 4\n", "line 8: interpolate.tiles: '4' is not one of auto, always"),
-    "duplicates": (GOOD + "interpolate: {duplicates: retime}\n", "not yet supported: interpolate.duplicates: retime"),
     "cuts": (GOOD + "interpolate: {cuts: blend}\n", "interpolate.cuts: 'blend' is not one of hold, ignore"),
     "precision": (GOOD + "interpolate: {precision: fp8}\n", "interpolate.precision: 'fp8' is not one of"),
     "flow scale": (GOOD + "interpolate: {flow_scale: 1/3}\n", "1/3 is not one of auto, 1, 1/2, 1/4"),

@@ -22,6 +22,7 @@ from slomo_batch.scheduler.calls import (
     Outcome,
     SplitCall,
     StitchCall,
+    SurveyCall,
     TaskCall,
 )
 from slomo_batch.scheduler.limits import COUNT_CPUS_S, steps_in_flight
@@ -318,5 +319,5 @@ class VirtualEngine:
                 return Succeeded(head=call.head, result=products.audio_done(call.stored), stats=products.STINT)
             case StitchCall():
                 return Succeeded(head=call.head, result=products.published(call.stored), stats=products.STINT)
-            case SplitCall():
+            case SurveyCall() | SplitCall():
                 return Succeeded(head=call.head, result=None, stats=products.STINT)

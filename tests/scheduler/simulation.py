@@ -15,6 +15,8 @@ from slomo_batch.scheduler.messages import (
     Event,
     MakeAudio,
     MakeChunk,
+    MakeSurvey,
+    NeedsSurvey,
     NoMoreVideos,
     Open,
     Opened,
@@ -50,6 +52,8 @@ class Video:
     lane: Lane = "copy"
     undecodable: frozenset[int] = frozenset()
     """Chunks that cannot be made in the copy lane."""
+    needs_survey: bool = False
+    """The video is planned from a survey."""
     mismatch: bool = False
     """The stitch of the copy lane finds that neighbors decoded their shared frame differently."""
     hopeless: bool = False
@@ -63,7 +67,7 @@ class Faults:
     error: float = 0.0
     preemption: float = 0.0
     damage: float = 0.0
-    """Damage to an object that a chunk, a sound or a stitch reads; it counts as an error too."""
+    """Damage to an object that a chunk, a split, a sound or a stitch reads; it counts as an error too."""
     most: int = 2
 
 
@@ -110,6 +114,7 @@ class Simulation:
         """Videos that were opened at least once."""
         self.opened: set[int] = set()
         """Videos whose finished chunks Dispatch knows."""
+        self.surveyed: set[int] = set()
         self.audio_stored: set[int] = set()
         self.audio_made: set[int] = set()
         self.changed: set[int] = set()
@@ -256,7 +261,7 @@ class Simulation:
         self.tasks.pop(place)
         lane = task.lane if isinstance(task, Split | Stitch) else None
         strike = ("step", task.step, task.video, lane)
-        if isinstance(task, MakeAudio | Stitch) and self._strikes(strike, self.faults.damage):
+        if isinstance(task, Split | MakeAudio | Stitch) and self._strikes(strike, self.faults.damage):
             self._lose_input(task)
             self._tell(step_error(task.step, *DAMAGED, video=task.video, lane=lane))
         elif self._strikes(strike, self.faults.error):
@@ -269,6 +274,9 @@ class Simulation:
         match task:
             case Open():
                 self._open(task.video, video)
+            case MakeSurvey():
+                self.surveyed.add(task.video)
+                self._tell(step_done("survey", video=task.video))
             case Split():
                 if task.audio:
                     self.audio_stored.add(task.video)
@@ -279,10 +287,14 @@ class Simulation:
             case Stitch():
                 self._stitch(task, video)
 
-    def _lose_input(self, task: MakeAudio | Stitch) -> None:
-        """Damage the audio packets; or, before a stitch, the audio or the segments of some chunks."""
+    def _lose_input(self, task: Split | MakeAudio | Stitch) -> None:
+        """Damage the survey or the index; the audio packets; or, before a stitch, the audio or the segments of some
+        chunks."""
         if isinstance(task, MakeAudio):
             self.audio_stored.discard(task.video)
+            return
+        if isinstance(task, Split):
+            self.surveyed.discard(task.video)
             return
         self.opened.discard(task.video)
         made = set(range(self.videos[task.video].num_chunks)) - self.videos[task.video].done
@@ -298,13 +310,15 @@ class Simulation:
     def _open(self, number: int, video: Video) -> None:
         if video.unreadable:
             self._tell(step_error("open", *UNREADABLE, video=number))
+        elif video.needs_survey and number not in self.surveyed:
+            self._tell(NeedsSurvey(video=number))
         else:
             if number not in self.known:
                 self.known.add(number)
                 self.stored |= {(number, video.lane, chunk) for chunk in video.ready}
                 self.made.update((number, video.lane, chunk) for chunk in video.done)
             self.opened.add(number)
-            lane: Lane = "decode" if number in self.changed else video.lane
+            lane = self._lane(number)
             chunks = range(video.num_chunks)
             self._tell(
                 Opened(
@@ -350,6 +364,11 @@ class Simulation:
         stitches = sum(isinstance(other, Stitch) for other in (*self.tasks, task))
         assert stitches <= self.limits.max_stitches
         assert len(self.tasks) + 1 - stitches <= self.limits.max_splits
+        if isinstance(task, Open | MakeSurvey):
+            assert not [other for other in self.tasks if other.video == task.video], "something of the video runs"
+            assert not [run for run in self.chunks if run.video == task.video and run.lane == self._lane(task.video)]
+        if isinstance(task, MakeSurvey):
+            assert task.video not in self.surveyed, "surveyed twice"
         if isinstance(task, Split):
             self._check_split(task)
         if isinstance(task, MakeAudio):
@@ -359,6 +378,9 @@ class Simulation:
             chunks = range(self.videos[task.video].num_chunks)
             assert all((task.video, task.lane, chunk) in self.made for chunk in chunks), "stitched too early"
             assert not self.videos[task.video].audio or task.video in self.audio_made
+
+    def _lane(self, number: int) -> Lane:
+        return "decode" if number in self.changed else self.videos[number].lane
 
     def _check_split(self, task: Split) -> None:
         everything = {(task.video, task.lane, chunk) for chunk in range(self.videos[task.video].num_chunks)}

@@ -47,6 +47,7 @@ def videos(draw: st.DrawFn, *, good: bool = False) -> Video:
         poison=frozenset() if good else draw(few),
         lane=draw(st.sampled_from(["copy", "decode"])),
         undecodable=draw(few) if good else draw(some),
+        needs_survey=draw(st.booleans()),
         mismatch=draw(st.integers(0, 3)) == 0,
         hopeless=False if good else draw(st.booleans()),
     )
@@ -189,7 +190,7 @@ def test_memory_is_bounded_by_the_open_videos() -> None:
         value for value in held.values() if isinstance(value, dict | set | list) and value is not held["_wanting"]
     )
     rankings = [*held["_wanting"].values(), *(value for value in held.values() if isinstance(value, Ranking))]
-    assert len(rankings) == 8
+    assert len(rankings) == 9
     assert all(not ranking and len(ranking._entries) <= SWEEP_FROM + 1 for ranking in rankings)
 
 

@@ -122,7 +122,7 @@ def test_the_index_of_a_video_is_read(store: MemoryStore) -> None:
                 machine=_unused,
                 scratch=Path("unused"),
             )
-            index, timeline = read_index(stored, context)
+            index, timeline, _ = read_index(stored, context)
             assert len(index.frame_pts) == timeline.num_frames == stored.plan.facts.num_frames
 
 

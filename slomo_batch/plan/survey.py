@@ -1,0 +1,68 @@
+"""What follows from the survey of a video: its source pictures, when each is shown, and its facts. Pure functions."""
+
+from dataclasses import replace
+
+import numpy as np
+
+from slomo_batch.records import SurveyFacts, VideoFacts
+from slomo_batch.settings import Settings
+from slomo_batch.timeline.cadences import without_repeats
+from slomo_batch.timeline.index import SourceTimeline
+from slomo_batch.timeline.recipe import Recipe, SurveyedPictures
+from slomo_batch.timeline.repeats import Changes
+from slomo_batch.timeline.survey import Survey
+
+RETIME = "interpolate.duplicates: retime"
+
+
+def survey_reasons(settings: Settings) -> tuple[str, ...]:
+    """Why a video must be surveyed before it can be planned; empty if it need not be."""
+    return (RETIME,) if settings.interpolate.duplicates == "retime" else ()
+
+
+def surveyed_pictures(
+    facts: VideoFacts, survey: Survey, decoded: SourceTimeline, settings: Settings
+) -> SurveyedPictures:
+    """The source pictures of a surveyed video; `facts` and the timeline are those of its decoded pictures."""
+    pictures = SurveyedPictures(recipe=Recipe.as_decoded(survey.num_pictures), timeline=decoded)
+    if settings.interpolate.duplicates == "retime":
+        starts = [start // facts.scan.frames_per_picture for start in facts.part_starts]
+        pictures = without_repeats(pictures, Changes.of_decoded(survey, starts))
+    return pictures
+
+
+def estimated_facts(facts: VideoFacts, settings: Settings, note: str) -> VideoFacts:
+    """The facts of a video that is planned for display before it is surveyed. `note` is added to its notes."""
+    estimate = (
+        f"estimated: repeated frames are left out, so that fewer than {facts.num_frames:,} source frames may be used;"
+        " the number of output frames is exact. `plan --survey` counts them"
+    )
+    return replace(
+        facts,
+        lane="decode",
+        lane_reason=" and ".join(survey_reasons(settings)),
+        oddities=(*facts.oddities, estimate, *([note] if note else [])),
+    )
+
+
+def surveyed_facts(facts: VideoFacts, pictures: SurveyedPictures, settings: Settings) -> VideoFacts:
+    """The facts of a video with these source pictures; `facts` are those of its decoded pictures."""
+    per_picture, num_pictures = facts.scan.frames_per_picture, len(pictures.recipe)
+    first_pictures = [start // per_picture for start in facts.part_starts]
+    part_starts = np.searchsorted(pictures.recipe.pictures, first_pictures)
+    return replace(
+        facts,
+        num_frames=per_picture * num_pictures,
+        lane="decode",
+        lane_reason=" and ".join(survey_reasons(settings)),
+        part_starts=tuple(per_picture * int(start) for start in part_starts),
+        surveyed=SurveyFacts(num_pictures=facts.num_frames // per_picture, num_repeats=pictures.num_repeats),
+        oddities=(*facts.oddities, *_notes(facts, pictures)),
+    )
+
+
+def _notes(facts: VideoFacts, pictures: SurveyedPictures) -> tuple[str, ...]:
+    num_all = facts.num_frames // facts.scan.frames_per_picture
+    if not pictures.num_repeats:
+        return ("no repeated frames were found",)
+    return (f"{pictures.num_repeats:,} of {num_all:,} source frames repeat the one before: they are left out",)

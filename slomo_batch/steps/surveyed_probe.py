@@ -1,0 +1,57 @@
+"""Probe a video, and read its survey if it is planned from one."""
+
+from dataclasses import replace
+
+from slomo_batch.errors import SurveyMissing, WorkDamaged
+from slomo_batch.media.probe import Probe, probe
+from slomo_batch.plan.survey import estimated_facts, survey_reasons, surveyed_facts, surveyed_pictures
+from slomo_batch.records import VideoRequest
+from slomo_batch.settings import Settings
+from slomo_batch.steps.context import StepContext
+from slomo_batch.steps.stored_records import as_note
+from slomo_batch.steps.stored_survey import stored_survey, withdraw_survey
+from slomo_batch.timeline.fields import field_timeline, picture_timeline
+from slomo_batch.timeline.survey import Survey
+
+
+def decoded_probe(request: VideoRequest, context: StepContext) -> Probe:
+    """What probing finds, without a survey: every decoded picture is a source picture."""
+    settings = request.settings
+    return probe(context.reader(request.source), request.source.uri, settings.scan, settings.deinterlace)
+
+
+def surveyed_probe(request: VideoRequest, video_id: str, context: StepContext, *, dry_run: bool = False) -> Probe:
+    """What probing finds, and what follows from the survey if the settings want one.
+
+    A damaged survey is deleted. With `dry_run` it is not, and a probe without a survey is returned with a note.
+
+    Raises:
+        SurveyMissing: the video needs a survey and has none.
+    """
+    probed, settings = decoded_probe(request, context), request.settings
+    if not survey_reasons(settings):
+        return probed
+    num_pictures, note = len(probed.index.frame_pts), ""
+    try:
+        survey = stored_survey(video_id, num_pictures, context)
+    except WorkDamaged as damaged:
+        survey, note = None, as_note(damaged)
+        if not dry_run:
+            withdraw_survey(video_id, num_pictures, context)
+    if survey is None and dry_run:
+        return replace(probed, facts=estimated_facts(probed.facts, settings, note))
+    if survey is None:
+        raise SurveyMissing("the video is not surveyed yet", where=request.source.uri, notes=(note,) if note else ())
+    return as_surveyed(probed, survey, settings)
+
+
+def as_surveyed(probed: Probe, survey: Survey, settings: Settings) -> Probe:
+    """The probe of a video with the source pictures that follow from its survey; a pure function."""
+    facts = probed.facts
+    pictures = surveyed_pictures(facts, survey, picture_timeline(probed.timeline), settings)
+    return replace(
+        probed,
+        facts=surveyed_facts(facts, pictures, settings),
+        timeline=field_timeline(pictures.timeline) if facts.scan.frames_per_picture == 2 else pictures.timeline,
+        recipe=pictures.recipe,
+    )
