@@ -15,7 +15,7 @@ help:
 	@echo "make demo           slow down the sample clip four times, into demo-output/"
 	@echo "make test           run everything that CI checks: format, lint, types, imports, tests"
 	@echo "make test-all       the same, then all other tests except chaos and train-test"
-	@echo "make docs           write the tables of docs/manifest.md, docs/cli.md and docs/ledger.md"
+	@echo "make docs           write the tables of docs/manifest.md, docs/cli.md and docs/ledger.md, and build/site"
 	@echo "make lint           run make test without the tests"
 	@echo "make bench          measure speed"
 	@echo "make bench-device   measure this machine's GPU, or else its CPU, in under eight minutes"
@@ -69,6 +69,10 @@ demo: $(VENV)/installed
 docs: $(VENV)/installed-dev
 	$(BIN)/python -m tests.architecture.manifest_page
 	$(BIN)/python -m tests.architecture.ledger_page
+	@$(PIP) --editable '.[dev,docs]'
+	$(BIN)/python docs/site/pages.py
+	$(BIN)/zensical build --clean --strict --config-file build/mkdocs.yml
+	@echo "The documentation is in build/site/index.html"
 	$(BIN)/python -m tests.architecture.cli_page
 
 lint: $(VENV)/installed-dev
