@@ -75,7 +75,8 @@ def convert_manifests(options: argparse.Namespace) -> "list[Manifest]":
     *sources, target = options.paths
     for source in sources:
         if source.endswith("/") or _is_folder(source):
-            remedy = "Name its videos, such as *.mp4 in it, or write a manifest for the folder."
+            folder = source.rstrip("/")
+            remedy = f"Name its videos, such as {folder}/*.mp4, or write a manifest: slomo-batch init {folder}."
             raise ManifestError("is a folder, expected a video", where=source, remedy=remedy)
     outputs = _outputs(sources, target, options)
     exists = [Override(label="--overwrite", path=("output", "exists"), value="replace")] if options.overwrite else []

@@ -170,8 +170,15 @@ def _ramp_key(value: object) -> RampKey:
     return RampKey(at=_instant(value["at"]), slowdown=slowdown, is_smooth=is_smooth)
 
 
+_NOT_SHIPPED = frozenset({"rife", "film", "dain", "amt", "ema-vfi", "emavfi", "ifrnet", "cain"})
+"""Methods that people know from other programs."""
+
+
 def _method(value: object) -> str:
-    return choice(method_names())(value)
+    word, known = text_of(value).strip(), method_names()
+    if word.lower() in _NOT_SHIPPED and word not in known:
+        raise invalid(f"{word!r} is not shipped; use one of {', '.join(known)}, or install a package that adds it")
+    return choice(known)(value)
 
 
 Text = Annotated[str, BeforeValidator(text_of)]

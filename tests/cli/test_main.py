@@ -426,6 +426,7 @@ def test_the_same_convert_is_the_same_job_and_another_is_another(tmp_path: Path)
         (["a.mov", "b.mp4", "--fps", "x0"], "--fps x0: must be greater than 0"),
         (["a.mov", "b.mp4", "--fps", "fast"], "--fps fast: 'fast' is not a frame rate"),
         (["a.mov", "b.mp4", "--method", "flo"], "--method flo: 'flo' is not one of duplicate, blend, mci, flow"),
+        (["a.mov", "b.mp4", "--method", "rife"], "--method rife: 'rife' is not shipped; use one of duplicate, blend"),
         (["a.mov", "b.mp4", "--codec", "mpeg2"], "--codec mpeg2: 'mpeg2' is not one of auto, h264, hevc"),
         (["a.mov", "b.mp4", "--quality", "99"], "--quality 99: quality of h264 must be 0 to 51"),
         (["a.mov", "b.mp4", "--codec", "prores"], "OUT b.mp4: .mp4 does not support prores"),
