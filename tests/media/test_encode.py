@@ -336,3 +336,23 @@ def test_segments_are_nut_except_prores() -> None:
         ".mov",
         ".nut",
     ]
+
+
+@pytest.mark.parametrize("codec", CODECS)
+def test_samples_beyond_black_and_white_are_kept(tmp_path: Path, codec: Codec) -> None:
+    """Super-white and sub-black, which limited range has room for."""
+    film = Film(codec=codec, size=(128, 64))
+    form = PIXEL_FORMATS[film.choice.pixel_format]
+    levels = np.array([1, 4, 8, 16, 235, 240, 250, 254]) << (form.bit_depth - 8)
+    luma = np.repeat(levels, 16)[None].repeat(64, axis=0).astype(np.uint8 if form.bit_depth == 8 else np.uint16)
+    shape = form.plane_shape(1, 128, 64)
+    chroma = np.full(shape, 1 << (form.bit_depth - 1), luma.dtype)
+    path = tmp_path / f"bands{codec_of(film.choice.encoder).segment.suffix}"
+    with film.encoder(path) as encoder:
+        for _ in range(3):
+            encoder.add(Picture(format=form, planes=(luma, chroma, chroma)))
+        encoder.finish()
+    with av.open(str(path)) as container:
+        for frame in container.decode(video=0):
+            bands = picture_from_frame(frame).luma.reshape(64, 8, 16)[8:-8, :, 4:-4].mean(axis=(0, 2))
+            assert np.abs(bands - levels).max() <= 1 << (form.bit_depth - 8), bands
