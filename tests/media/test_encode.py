@@ -20,6 +20,7 @@ from slomo_batch.picture import PIXEL_FORMATS, Picture
 from slomo_batch.plan.codecs import codec_of
 from slomo_batch.records import ColorFacts
 from slomo_batch.settings import Codec
+from tests.color.pictures import typed
 from tests.media.films import BT709, CODECS, NTSC60, Film, picture
 
 
@@ -344,9 +345,8 @@ def test_samples_beyond_black_and_white_are_kept(tmp_path: Path, codec: Codec) -
     film = Film(codec=codec, size=(128, 64))
     form = PIXEL_FORMATS[film.choice.pixel_format]
     levels = np.array([1, 4, 8, 16, 235, 240, 250, 254]) << (form.bit_depth - 8)
-    luma = np.repeat(levels, 16)[None].repeat(64, axis=0).astype(np.uint8 if form.bit_depth == 8 else np.uint16)
-    shape = form.plane_shape(1, 128, 64)
-    chroma = np.full(shape, 1 << (form.bit_depth - 1), luma.dtype)
+    luma = typed(np.repeat(levels, 16)[None].repeat(64, axis=0), form)
+    chroma = typed(np.full(form.plane_shape(1, 128, 64), 1 << (form.bit_depth - 1)), form)
     path = tmp_path / f"bands{codec_of(film.choice.encoder).segment.suffix}"
     with film.encoder(path) as encoder:
         for _ in range(3):
