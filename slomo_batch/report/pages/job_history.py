@@ -101,8 +101,8 @@ class JobHistory:
     faults: Sequence[Fault]
     """The most frequent first."""
     spreads: Sequence[Spread]
-    frames_at: Floats
-    """When chunks were committed, in seconds since 1970, and their output frames: [chunks, 2]."""
+    chunks: Floats
+    """When the chunks that were made began and ended, in seconds since 1970, and their output frames: [chunks, 3]."""
     read_bytes: int
     written_bytes: int
 
@@ -113,7 +113,7 @@ class JobHistory:
     @property
     def num_frames(self) -> int:
         """Output frames of all chunks that were made."""
-        return int(self.frames_at[:, 1].sum())
+        return int(self.chunks[:, 2].sum())
 
     @property
     def busy_s(self) -> float:
@@ -134,7 +134,7 @@ def history_of(ledger: pa.Table) -> JobHistory:
         attempts=_attempts(ledger),
         faults=_faults(ledger),
         spreads=_spreads(made),
-        frames_at=np.column_stack((_seconds(made["time_utc"]), made["frames"].to_numpy())),
+        chunks=_chunks(made),
         read_bytes=pc.sum(ledger["read_bytes"]).as_py() or 0,
         written_bytes=pc.sum(ledger["written_bytes"]).as_py() or 0,
     )
@@ -230,15 +230,22 @@ def _spreads(made: pa.Table) -> Sequence[Spread]:
     return spreads
 
 
+def _chunks(made: pa.Table) -> Floats:
+    began_s = _seconds(made["began_utc"])
+    return np.column_stack((began_s, began_s + made["took_s"].to_numpy(), made["frames"].to_numpy()))
+
+
 # ---- over time -------------------------------------------------------------------------------------------------------
 
 
 def throughput(history: JobHistory) -> tuple[Sequence[float], Sequence[float]]:
     """Times in seconds since 1970, and output frames per second in the interval that begins with each.
 
-    A chunk's frames count when it is committed.
+    The frames of a chunk are spread evenly over the time in which it was made.
     """
     span_s = max(1.0, history.ended_s - history.began_s)
     edges = np.linspace(history.began_s, history.began_s + span_s, NUM_BINS + 1)
-    counts, _ = np.histogram(history.frames_at[:, 0], bins=edges, weights=history.frames_at[:, 1])
-    return edges[:-1].tolist(), (counts / (span_s / NUM_BINS)).round(3).tolist()
+    began_s, ended_s, frames = history.chunks.T
+    took_s = np.maximum(ended_s - began_s, 1e-6)
+    made = [float((frames * np.clip((edge - began_s) / took_s, 0.0, 1.0)).sum()) for edge in edges]
+    return edges[:-1].tolist(), (np.diff(made) / (span_s / NUM_BINS)).round(3).tolist()

@@ -91,7 +91,7 @@ def test_the_curve_holds_every_frame_that_was_made() -> None:
     made = history_of(archive_ledger(40))
     times, rates = throughput(made)
     assert sum(rates) * (times[1] - times[0]) == pytest.approx(made.num_frames, rel=1e-3)
-    assert made.num_frames == FRAMES * len(made.frames_at)
+    assert made.num_frames == FRAMES * len(made.chunks)
 
 
 TIMES = st.integers(0, 10_000).map(lambda thousandths: thousandths / 1000)

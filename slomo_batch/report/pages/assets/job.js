@@ -176,7 +176,7 @@ const table = new Tabulator("#table", {
     numberColumn("Held", "held", count, { responsive: 5 }),
     numberColumn("Plays", "duration_s", seconds, { responsive: 3 }),
     numberColumn("Size", "size_bytes", bytes, { responsive: 3 }),
-    numberColumn("Machine time", "machine_s", seconds, { responsive: 2, width: 130 }),
+    numberColumn("Machine time", "machine_s", seconds, { responsive: 2, width: 145 }),
     numberColumn("Retries", "failed_attempts", count, { responsive: 4, width: 95 }),
     numberColumn("Notes", "num_notes", count, { responsive: 2, width: 85 }),
   ],
