@@ -6,7 +6,7 @@ from fractions import Fraction
 from pathlib import Path, PurePosixPath
 
 from slomo_batch.cli.arguments import Commands, add_command, add_json, add_log, file_path, not_empty, number
-from slomo_batch.cli.displays import displays
+from slomo_batch.cli.displays import add_verbosity, displays
 from slomo_batch.cli.setting_options import add_setting_options, setting_overrides
 from slomo_batch.errors import ManifestError
 from slomo_batch.loading import fast_loading
@@ -42,6 +42,7 @@ def add_preview_command(commands: Commands) -> None:
         help=f"length in the source (default: {SECONDS:.0f})",
     )
     parser.add_argument("--overwrite", action="store_true", help="replace files that exist")
+    add_verbosity(parser)
     add_json(parser)
     add_log(parser)
     add_setting_options(parser, without=_OF_PARTS)
