@@ -8,9 +8,12 @@ import pytest
 
 from slomo_batch.cli.main import main
 from slomo_batch.manifest.single_video import single
+from slomo_batch.storage.opening import StoreSpec, open_store
 from slomo_batch.storage.state_folder import is_same_volume
 from slomo_batch.storage.work_layout import Layout
+from slomo_batch.uri import Uri
 from tests.clips.catalogue import clip
+from tests.s3_server import S3Server
 
 BLEND = ("--method", "blend", "--codec", "ffv1")
 OTHER_VOLUME = Path("/dev/shm")
@@ -186,3 +189,21 @@ def test_a_work_place_that_is_set_is_left_as_it_is(folder: Path) -> None:
     [work] = (folder / "here" / "jobs").iterdir()
     assert [len(found) for found in stored(work).values()] == [1, 0, 1]
     assert not (folder.parent / "state").exists()
+
+
+def test_on_s3_it_works_beside_the_output_and_leaves_nothing_but_it(
+    folder: Path, s3: S3Server, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    bucket = s3.make_bucket()
+    monkeypatch.setenv("AWS_ENDPOINT_URL_S3", s3.options().endpoint_url)
+    store = open_store(StoreSpec(uri=Uri(f"s3://{bucket}"), options=s3.options()))
+    for expected in ("1 video published", "published before"):
+        assert convert(2, f"s3://{bucket}/made/o.mkv") == 0
+        shown = capsys.readouterr().out
+        assert expected in shown
+        assert f"work in s3://{bucket}/made/.slomo-work" in shown
+        assert [found.key for found in store.list()] == ["made/o.mkv"]
+    [receipt] = (folder.parent / "state").glob("slomo-batch/jobs/*/receipts/*.json")
+    assert receipt.stat().st_size < 10_000
+    assert main(["status", f"s3://{bucket}/made/o.mkv"]) == 0
+    assert "published, and unchanged since" in capsys.readouterr().out
