@@ -130,6 +130,9 @@ class Scan:
     """Source frames that are made of a decoded picture: 2 if each field becomes a frame."""
     flags: ScanFlag = "progressive"
     """The scan flag that every decoded picture must have; any, if the flags were found to be wrong or do not count."""
+    varies: bool = False
+    """Whether pictures are not all scanned alike, or are telecined film: a survey decides what becomes of each. The
+    frames that it leaves are progressive."""
 
     @property
     def is_interlaced(self) -> bool:

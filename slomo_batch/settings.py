@@ -14,7 +14,7 @@ NetworkName = Literal["superslomo-paper", "superslomo-compact", "superslomo-guid
 Codec = Literal["h264", "hevc", "av1", "vp9", "prores", "ffv1"]
 Precision = Literal["fp32", "bf16", "fp16"]
 AudioMode = Literal["auto", "keep", "stretch", "resample", "drop"]
-ScanSetting = Literal["auto", "interlaced", "progressive"]
+ScanSetting = Literal["auto", "interlaced", "progressive", "telecine"]
 Deinterlace = Literal["field", "frame", "refuse"]
 Tiles = Literal["auto", "always", "never"]
 Exists = Literal["skip", "replace", "fail"]
@@ -229,7 +229,8 @@ class VideoSettings:
     scan: ScanSetting = setting(
         "auto",
         """whether the source's pictures are interlaced. `auto`: as the pictures show, or as they are flagged if they do
-        not show it clearly; see [below](#interlaced-video-scan-deinterlace)""",
+        not show it clearly. `telecine` decides about each picture alone, and gives telecined film its frames back; see
+        [below](#interlaced-video-scan-deinterlace)""",
         is_later=True,
     )
     deinterlace: Deinterlace = setting(

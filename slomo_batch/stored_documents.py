@@ -139,7 +139,7 @@ _FACTS = Schema(
         "other_tracks": Schema(Track, "stream_index kind codec language title disposition obstacle"),
         "side_data": _SIDE_DATA,
         "metadata": _METADATA,
-        "scan": Schema(Scan, "field_order frames_per_picture flags"),
+        "scan": Schema(Scan, "field_order frames_per_picture flags", later="varies"),
         "surveyed": Schema(SurveyFacts, "num_pictures", later="num_repeats"),
     },
     later="has_alpha other_tracks part_starts fitted_sizes side_data metadata scan surveyed",

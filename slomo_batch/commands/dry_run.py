@@ -91,10 +91,12 @@ def _skipped(request: VideoRequest, note: str) -> PlanRow:
 
 def _row(request: VideoRequest, pin: JobPin, context: StepContext, *, state: str, surveys: Display | None) -> PlanRow:
     try:
-        if surveys and survey_reasons(request.settings):
+        planned = preview_video(request, pin, context)
+        facts = planned.stored.plan.facts
+        if surveys and survey_reasons(facts, request.settings) and facts.surveyed is None:
             for num_pictures, num_total in survey_video(request, pin, context):
                 surveys.show(SurveyAdvanced(uri=request.source.uri, num_pictures=num_pictures, num_total=num_total))
-        planned = preview_video(request, pin, context)
+            planned = preview_video(request, pin, context)
     except SlomoError as error:
         return _row_of_failure(VideoFailed.of(request, error), "fail")
     stored = planned.stored
@@ -121,7 +123,7 @@ def _requests(planned: PlannedVideo, context: StepContext, *, sidecar: bool) -> 
     source, output_uri, facts = stored.plan.request.source, stored.plan.request.output_uri, stored.plan.facts
     num_chunks = len(stored.chunks)
     output_bytes = source.size_bytes * stored.plan.grid.num_frames // max(1, facts.num_frames)
-    asked, is_surveyed = S3Requests(), bool(survey_reasons(stored.plan.request.settings))
+    asked, is_surveyed = S3Requests(), bool(survey_reasons(facts, stored.plan.request.settings))
     if source.uri.is_billed:
         has_index = facts.container.startswith(INDEXED)
         asked += s3_requests.of_source(source.size_bytes, has_index=has_index, is_surveyed=is_surveyed)

@@ -115,7 +115,7 @@ class PropertyCheck:
                 where=position_of(frame),
                 expected=NAMES[self._scan_flag],
                 got=NAMES[order],
-                remedy="Set scan to interlaced to deinterlace all pictures, or cut the file there.",
+                remedy="Set scan to telecine to decide about each picture, or to interlaced to deinterlace all.",
             )
 
     def _is_change(self, name: str, value: str) -> bool:

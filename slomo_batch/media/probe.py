@@ -251,6 +251,7 @@ def _scan_evidence(video: VideoStream, copy_check: CopyCheck) -> ScanEvidence:
         change=samples.change,
         header=None if codec in _STATING_SCAN else _FIELD_ORDERS.get(video.codec_context.field_order),
         verdicts=samples.verdicts,
+        show_film=samples.show_film,
         may_be_fields=codec in {"hevc", "vvc"},
         can_deinterlace=first is not None
         and can_deinterlace(PIXEL_FORMATS[planar_format_name(first.format.name)], first.width, first.height),

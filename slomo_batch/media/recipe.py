@@ -4,6 +4,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import replace
 
 from slomo_batch.errors import WorkDamaged
+from slomo_batch.media.field_frames import frames_of_each
 from slomo_batch.media.source_pictures import SourcePicture
 from slomo_batch.timeline.recipe import Recipe
 from slomo_batch.timeline.survey import Survey
@@ -41,16 +42,16 @@ def source_pictures(recipe: Recipe, decoded: Iterable[SourcePicture]) -> Iterato
 
     The closed captions of a picture that is left out are added to those of the source picture before it.
     """
-    places = iter(enumerate(recipe.pictures.tolist()))
-    upcoming = next(places, None)
+    number = 0
     made: SourcePicture | None = None
-    for picture in decoded:
-        if upcoming is not None and upcoming[1] == picture.number:
+    for source, pictures in frames_of_each(recipe, decoded):
+        if not pictures and made is not None:
+            made = replace(made, captions=made.captions + source.captions)
+        for place, picture in enumerate(pictures):
             if made is not None:
                 yield made
-            made = replace(picture, number=upcoming[0])
-            upcoming = next(places, None)
-        elif made is not None and picture.captions:
-            made = replace(made, captions=made.captions + picture.captions)
+            captions = b"" if place else source.captions
+            made = replace(source, number=number, picture=picture, captions=captions)
+            number += 1
     if made is not None:
         yield made

@@ -6,6 +6,7 @@ WINDOW_PACKETS packets, or fewer if they reach WINDOW_BYTES: the first one from 
 
 from collections import Counter
 from collections.abc import Iterator, Sequence
+from itertools import pairwise
 from typing import Any
 
 import av
@@ -15,13 +16,15 @@ from av.video.stream import VideoStream
 
 from slomo_batch.media.combing import CombingCheck
 from slomo_batch.media.decode import decode_packet
+from slomo_batch.media.field_matching import Luma, examined_luma, field_measures
 from slomo_batch.media.frames import picture_from_frame
 from slomo_batch.media.packets import ArchivedPacket, from_av, open_decoder, stream_header, to_av
 from slomo_batch.media.picture_properties import position_of
 from slomo_batch.media.reader import RangeReader
 from slomo_batch.media.scan_flags import ScanFlags
 from slomo_batch.picture import Picture
-from slomo_batch.timeline.index import VideoIndex
+from slomo_batch.timeline.index import Int64s, VideoIndex
+from slomo_batch.timeline.scan_runs import shows_film
 
 START_PICTURES = 24
 """Pictures examined at the start."""
@@ -41,6 +44,8 @@ class PictureSamples:
         self.first = ""
         """Position of the first picture."""
         self.verdicts: list[str] = []
+        self.windows: list[list[Luma]] = [[]]
+        """Luma of the examined pictures of each window."""
         self._scan_flags = ScanFlags()
         self._combing = CombingCheck()
         self._num_examined = 0
@@ -52,10 +57,12 @@ class PictureSamples:
             self.change = later.change or ("" if later.flags.keys() <= self.flags.keys() else later.first)
         self.flags.update(later.flags)
         self.verdicts += later.verdicts
+        self.windows += later.windows
 
     def begin_window(self) -> None:
         """Begin a run of pictures that does not continue the one before it."""
         self._combing = CombingCheck()
+        self.windows.append([])
         self._num_examined, self._layout = 0, ()
 
     def add_flag(self, frame: av.VideoFrame) -> None:
@@ -73,6 +80,17 @@ class PictureSamples:
             return
         self._num_examined, self._layout = self._num_examined + 1, layout
         self.verdicts += self._combing.add(picture)
+        self.windows[-1].append(examined_luma(picture))
+
+    @property
+    def show_film(self) -> bool:
+        """Whether the pictures of a window are film with repeated fields. Some of these are combed."""
+        is_combed = not {"tff", "bff"}.isdisjoint(self.verdicts)
+        return is_combed and any(shows_film(_measures(lumas)) for lumas in self.windows if len(lumas) > 1)
+
+
+def _measures(lumas: Sequence[Luma]) -> Int64s:
+    return np.array([field_measures(before, luma) for before, luma in pairwise(lumas)], np.int64)
 
 
 class LaterWindows:

@@ -11,8 +11,9 @@ from slomo_batch.media.fitted_picture import fitted_picture
 from slomo_batch.media.frames import planar_format
 from slomo_batch.media.packets import decoder_of
 from slomo_batch.media.planned_source import PlannedSource
+from slomo_batch.media.scan_flags import ScanFlags
 from slomo_batch.picture import Picture
-from slomo_batch.records import VideoFacts
+from slomo_batch.records import FieldOrder, VideoFacts
 from slomo_batch.timeline.index import VideoIndex
 
 
@@ -40,6 +41,8 @@ class SourcePicture:
     picture: Picture
     is_held: bool
     """True for a copy of a neighbor, in place of a picture that cannot be decoded. Both hold the same `picture`."""
+    scan: FieldOrder = "progressive"
+    """Its scan flag."""
     captions: bytes = b""
     """Closed captions, as FFmpeg's side data has them."""
 
@@ -56,6 +59,7 @@ class PictureConverter:
         self._size = facts.width, facts.height
         self._is_full_range = facts.color.range == "full"
         self._reads_captions = captions
+        self._scan_flags = ScanFlags()
         self._last: tuple[av.VideoFrame, Picture] | None = None
 
     def convert(self, source: SourceFrame) -> SourcePicture:
@@ -64,4 +68,10 @@ class PictureConverter:
             fitted = fitted_picture(source.frame, self._format, self._size, is_full_range=self._is_full_range)
             self._last = source.frame, fitted
         captions = caption_bytes(source.frame) if self._reads_captions and not source.is_held else b""
-        return SourcePicture(number=source.number, picture=self._last[1], is_held=source.is_held, captions=captions)
+        return SourcePicture(
+            number=source.number,
+            picture=self._last[1],
+            is_held=source.is_held,
+            scan=self._scan_flags.order_of(source.frame),
+            captions=captions,
+        )

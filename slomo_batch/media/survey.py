@@ -6,12 +6,15 @@ import numpy as np
 from numpy.typing import NDArray
 
 from slomo_batch.media.av_errors import reading
+from slomo_batch.media.field_matching import FieldMatching
 from slomo_batch.media.planned_source import opened_as_planned
 from slomo_batch.media.reader import RangeReader
 from slomo_batch.media.source_pictures import PictureConverter, SourcePicture, planned_frames
 from slomo_batch.picture import Picture, Samples
 from slomo_batch.records import VideoFacts
+from slomo_batch.timeline.field_measures import FieldMeasures
 from slomo_batch.timeline.index import VideoIndex
+from slomo_batch.timeline.scan_runs import FLAGS
 from slomo_batch.timeline.survey import Survey
 
 BLOCK_PX = 8
@@ -37,11 +40,16 @@ def measured(pictures: Iterable[SourcePicture]) -> Generator[int, None, Survey]:
     hashes: list[int] = []
     is_held: list[bool] = []
     changes: list[tuple[float, float]] = []
+    fields: list[FieldMeasures] = []
+    scan_flags: list[int] = []
+    field_matching = FieldMatching()
     before: Picture | None = None
     for source in pictures:
         hashes.append(int(source.picture.hash(), 16))
         is_held.append(source.is_held)
         changes.append(_change(before or source.picture, source.picture))
+        fields.append(field_matching.add(source.picture))
+        scan_flags.append(FLAGS.index(source.scan))
         before = source.picture
         yield len(hashes)
     block_change, mean_change = np.array(changes, dtype=np.float32).reshape(-1, 2).T
@@ -50,6 +58,8 @@ def measured(pictures: Iterable[SourcePicture]) -> Generator[int, None, Survey]:
         is_held=np.array(is_held, dtype=np.bool_),
         block_change=block_change,
         mean_change=mean_change,
+        fields=np.array(fields, dtype=np.int64).reshape(-1, len(FieldMeasures._fields)),
+        scan_flags=np.array(scan_flags, dtype=np.int8),
     )
 
 

@@ -1,7 +1,8 @@
 """Decide whether a video is interlaced, and which of its fields is shown first.
 
 The pictures decide if they are clear; otherwise the flags of the container and the codec do. The setting `scan`
-overrides both.
+overrides both. If the pictures are not all scanned alike, or are film with repeated fields, a survey of the whole video
+decides about each.
 """
 
 from collections import Counter
@@ -11,6 +12,7 @@ from dataclasses import dataclass
 from slomo_batch.errors import SourceUnsupported
 from slomo_batch.records import FieldOrder, Scan, ScanFlag
 from slomo_batch.settings import Deinterlace, ScanSetting
+from slomo_batch.timeline.scan_counts import ScanCounts
 
 MIN_DETERMINED = 6
 """Fewest pictures that must be determined for the pictures to decide."""
@@ -35,6 +37,8 @@ class ScanEvidence:
     """What the samples of each examined picture show: progressive, tff, bff or undetermined."""
     may_be_fields: bool = False
     """Whether a picture of this codec may be a single field, of half the height."""
+    show_film: bool = False
+    """Whether the samples show film with repeated fields."""
     can_deinterlace: bool = True
     """Whether the size and the pixel format allow it."""
 
@@ -45,16 +49,20 @@ def decide_scan(
     """How the pictures of the source `name` are scanned, with notes for the plan; a pure function.
 
     Raises:
-        SourceUnsupported: pictures differ in their scan flags, and the samples do not show that all are interlaced; or
-            the video is interlaced and `deinterlace` is refuse, or its pictures are too small.
+        SourceUnsupported: the video is interlaced and `deinterlace` is refuse, or its pictures are too small.
     """
-    if scan == "auto" and evidence.may_be_fields and evidence.flags.get("tff") and evidence.flags.get("bff"):
+    has_both_orders = bool(evidence.flags.get("tff") and evidence.flags.get("bff"))
+    if scan in {"auto", "telecine"} and evidence.may_be_fields and has_both_orders:
         raise SourceUnsupported(
             "not yet supported: video whose pictures are single fields",
             where=name,
             remedy="Weave them first, for example with FFmpeg's weave filter.",
         )
-    order, flags, note = _found(evidence, scan, name)
+    if reason := _reason_for_survey(evidence, scan):
+        if not evidence.can_deinterlace:
+            raise _cannot_deinterlace(name)
+        return Scan(flags="any", varies=True), (f"each picture is examined in a survey: {reason}",)
+    order, flags, note = _found(evidence, scan)
     if order == "progressive":
         return Scan(flags=flags), (note,) if note else ()
     if deinterlace == "refuse":
@@ -65,14 +73,54 @@ def decide_scan(
             remedy="Set deinterlace to field or frame, or scan to progressive if its pictures are not interlaced.",
         )
     if not evidence.can_deinterlace:
-        raise SourceUnsupported(
-            "not yet supported: interlaced video of this size or pixel format",
-            where=name,
-            remedy="Set scan to progressive if its pictures are not interlaced.",
-        )
+        raise _cannot_deinterlace(name)
     num_frames, what = (2, "each field becomes a source frame") if deinterlace == "field" else (1, "at the same rate")
     made = Scan(field_order=order, frames_per_picture=num_frames, flags=flags)
     return made, (f"{note}; it is deinterlaced by bwdif, {what}",)
+
+
+def check_interlaced(counts: ScanCounts, deinterlace: Deinterlace, name: str) -> None:
+    """Check that no picture of the source `name` was found interlaced in its survey, if `deinterlace` is refuse.
+
+    Raises:
+        SourceUnsupported: some are.
+    """
+    if deinterlace == "refuse" and counts.interlaced:
+        raise SourceUnsupported(
+            "a part of the video is interlaced",
+            where=name,
+            got=f"{counts.interlaced:,} interlaced pictures",
+            remedy="Set deinterlace to field or frame, or scan to progressive if its pictures are not interlaced.",
+        )
+
+
+def notes_on_scan(counts: ScanCounts) -> tuple[str, ...]:
+    """What a survey found of the scan of a video, and what becomes of it, for the plan."""
+    film = (
+        f"telecined film: {_count(counts.film, 'picture')} in {_count(counts.runs, 'run')} become"
+        f" {_count(counts.film_frames, 'frame')}, evenly spaced at {counts.film_rate} frames/s;"
+        f" {_count(counts.repeated_fields, 'repeated field')} left out"
+    )
+    cut = (
+        f"film frames of which cuts left a single field: {counts.single_fields:,} made from it,"
+        f" {counts.dropped:,} left out at the start or the end"
+    )
+    combed = f"{_count(counts.combed, 'other frame')} made of one of two fields, whose weave is combed"
+    interlaced = f"{_count(counts.interlaced, 'interlaced picture')} deinterlaced by bwdif"
+    progressive = f"{_count(counts.progressive, 'progressive picture')} kept"
+    found = (
+        (film, counts.film),
+        (cut, counts.single_fields + counts.dropped),
+        (combed, counts.combed),
+        (interlaced, counts.interlaced),
+        (progressive, counts.progressive if counts.film + counts.interlaced else 0),
+    )
+    notes = tuple(note for note, number in found if number)
+    return notes or ("all pictures are progressive",)
+
+
+def _count(number: int, noun: str) -> str:
+    return f"{number:,} {noun}{'' if number == 1 else 's'}"
 
 
 def content_of(verdicts: Sequence[str]) -> FieldOrder | None:
@@ -85,32 +133,47 @@ def content_of(verdicts: Sequence[str]) -> FieldOrder | None:
     return next((kind for kind in kinds if 10 * counts[kind] >= 9 * num_determined), None)
 
 
-def _found(evidence: ScanEvidence, scan: ScanSetting, name: str) -> tuple[FieldOrder, ScanFlag, str]:
+def _reason_for_survey(evidence: ScanEvidence, scan: ScanSetting) -> str:
+    """Why a survey must decide about each picture; empty if one decision fits all."""
+    if scan == "telecine":
+        return "as set"
+    if scan != "auto":
+        return ""
+    content, flagged = content_of(evidence.verdicts), _flagged(evidence)
+    if evidence.show_film:
+        return "some show telecined film, whose fields are repeated"
+    if flagged is None and content in {None, "progressive"}:
+        kinds = " and ".join(f"{count} {NAMES[kind]}" for kind, count in _counts(evidence))
+        return f"the scan type changes midway ({evidence.change}); of those decoded so far, {kinds}"
+    num_combed = max(Counter(evidence.verdicts)[order] for order in ("tff", "bff"))
+    if content is None and flagged == "progressive" and num_combed >= MIN_DETERMINED:
+        return f"{num_combed} of {len(evidence.verdicts)} examined look interlaced, although flagged progressive"
+    return ""
+
+
+def _cannot_deinterlace(name: str) -> SourceUnsupported:
+    return SourceUnsupported(
+        "not yet supported: interlaced video of this size or pixel format",
+        where=name,
+        remedy="Set scan to progressive if its pictures are not interlaced.",
+    )
+
+
+def _found(evidence: ScanEvidence, scan: ScanSetting) -> tuple[FieldOrder, ScanFlag, str]:
     """The field order, the flag that all pictures must have, and a note; the note is empty if nothing is unusual."""
     content, flagged = content_of(evidence.verdicts), _flagged(evidence)
     if scan == "progressive":
         return "progressive", "any", _note_on_progressive(content, flagged)
     if scan == "interlaced":
         return _order_if_interlaced(content, evidence)
-    if flagged is None:
-        if content is None or content == "progressive":
-            raise _change_midway(evidence, name)
-        return content, "any", f"{NAMES[content]}, as the pictures show; their flags vary"
-    if content is None or content == flagged:
-        checked: ScanFlag = flagged if evidence.flags.get(flagged) else "any"
-        if flagged == "progressive":
-            return flagged, checked, ""
-        return flagged, checked, f"{NAMES[flagged]}{', as flagged' if content is None else ''}"
-    return content, "any", f"{NAMES[content]}, as the pictures show, although flagged {NAMES[flagged]}"
-
-
-def _change_midway(evidence: ScanEvidence, name: str) -> SourceUnsupported:
-    return SourceUnsupported(
-        "the scan type changes midway",
-        where=f"{name}, {evidence.change}" if evidence.change else name,
-        got=" and ".join(f"{count} {NAMES[kind]} pictures" for kind, count in _counts(evidence)),
-        remedy="Set scan to interlaced to deinterlace all pictures, or cut the file there.",
-    )
+    if content is not None and content != flagged:
+        contrast = "; their flags vary" if flagged is None else f", although flagged {NAMES[flagged]}"
+        return content, "any", f"{NAMES[content]}, as the pictures show{contrast}"
+    order = flagged or "progressive"
+    checked: ScanFlag = order if evidence.flags.get(order) else "any"
+    if order == "progressive":
+        return order, checked, ""
+    return order, checked, f"{NAMES[order]}{', as flagged' if content is None else ''}"
 
 
 def _note_on_progressive(content: FieldOrder | None, flagged: FieldOrder | None) -> str:

@@ -54,6 +54,8 @@ def _survey_bytes(video_id: str, survey: Survey) -> bytes:
         is_held=survey.is_held,
         block_change=survey.block_change,
         mean_change=survey.mean_change,
+        fields=survey.fields,
+        scan_flags=survey.scan_flags,
     )
     return data.getvalue()
 
@@ -65,5 +67,7 @@ def _parsed(data: bytes) -> tuple[str, Survey]:
             is_held=stored["is_held"],
             block_change=stored["block_change"],
             mean_change=stored["mean_change"],
+            fields=stored["fields"],
+            scan_flags=stored["scan_flags"],
         )
         return bytes(stored["video_id"]).decode(), survey

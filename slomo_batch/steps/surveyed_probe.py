@@ -4,6 +4,7 @@ from dataclasses import replace
 
 from slomo_batch.errors import SurveyMissing, WorkDamaged
 from slomo_batch.media.probe import Probe, probe
+from slomo_batch.plan.scan import check_interlaced
 from slomo_batch.plan.survey import estimated_facts, survey_reasons, surveyed_facts, surveyed_pictures
 from slomo_batch.records import VideoRequest
 from slomo_batch.settings import Settings
@@ -29,7 +30,7 @@ def surveyed_probe(request: VideoRequest, video_id: str, context: StepContext, *
         SurveyMissing: the video needs a survey and has none.
     """
     probed, settings = decoded_probe(request, context), request.settings
-    if not survey_reasons(settings):
+    if not survey_reasons(probed.facts, settings):
         return probed
     num_pictures, note = len(probed.index.frame_pts), ""
     try:
@@ -42,13 +43,19 @@ def surveyed_probe(request: VideoRequest, video_id: str, context: StepContext, *
         return replace(probed, facts=estimated_facts(probed.facts, settings, note))
     if survey is None:
         raise SurveyMissing("the video is not surveyed yet", where=request.source.uri, notes=(note,) if note else ())
-    return as_surveyed(probed, survey, settings)
+    return as_surveyed(probed, survey, settings, request.source.uri)
 
 
-def as_surveyed(probed: Probe, survey: Survey, settings: Settings) -> Probe:
-    """The probe of a video with the source pictures that follow from its survey; a pure function."""
+def as_surveyed(probed: Probe, survey: Survey, settings: Settings, name: str) -> Probe:
+    """The probe of the source `name` with the source pictures that follow from its survey; a pure function.
+
+    Raises:
+        SourceUnsupported: pictures are interlaced, and `deinterlace` is refuse.
+    """
     facts = probed.facts
     pictures = surveyed_pictures(facts, survey, picture_timeline(probed.timeline), settings)
+    if pictures.scan is not None:
+        check_interlaced(pictures.scan, settings.deinterlace, name)
     return replace(
         probed,
         facts=surveyed_facts(facts, pictures, settings),

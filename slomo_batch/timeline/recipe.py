@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from slomo_batch.timeline.index import Int64s, SourceTimeline
+from slomo_batch.timeline.scan_counts import ScanCounts
 
 
 class PictureAction(IntEnum):
@@ -15,6 +16,19 @@ class PictureAction(IntEnum):
 
     AS_IS = 0
     """Nothing: its samples stay as they are."""
+    TOP_BEFORE = 1
+    """The top field is replaced by that of the picture before."""
+    BOTTOM_BEFORE = 2
+    """The bottom field is replaced by that of the picture before."""
+    TFF_FIRST = 3
+    """A frame is made of the first field, by deinterlacing. The top field is first. Successive pictures that are
+    deinterlaced so are read together."""
+    TFF_SECOND = 4
+    BFF_FIRST = 5
+    BFF_SECOND = 6
+    TOP_ALONE = 7
+    """A frame is made of the top field alone."""
+    BOTTOM_ALONE = 8
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -64,6 +78,8 @@ class SurveyedPictures:
     """Of the source pictures, before fields become frames."""
     num_repeats: int = 0
     """Pictures that are left out because they repeat the one before."""
+    scan: ScanCounts | None = None
+    """What was found of the scan of the pictures; None if it was not decided from the survey."""
 
     def __post_init__(self) -> None:
         if len(self.recipe) != self.timeline.num_frames:

@@ -23,6 +23,10 @@ class Survey:
     first row."""
     mean_change: NDArray[np.float32]
     """Mean absolute difference of luma from the picture before, in 8-bit levels. 0 in the first row."""
+    fields: NDArray[np.int64]
+    """The `FieldMeasures` of each picture, which tell how its fields belong together."""
+    scan_flags: NDArray[np.int8]
+    """The scan flag of each picture, as its number in `scan_runs.FLAGS`."""
 
     def __post_init__(self) -> None:
         columns = [getattr(self, column.name) for column in fields(self)]

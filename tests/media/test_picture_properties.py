@@ -60,12 +60,6 @@ def test_a_change_at_a_new_sequence_header_is_refused_at_once(kind: str, num_bef
         Opened.of("film", changing(kind, num_before))
 
 
-@pytest.mark.parametrize("kind", ["interlaced"])
-def test_an_early_change_is_refused_at_once(kind: str) -> None:
-    with pytest.raises(SourceUnsupported, match=f"film, source frame at pts .*{CHANGES[kind][2]}"):
-        Opened.of("film", changing(kind, EARLY))
-
-
 @pytest.mark.parametrize("lane", ["copy", "decode"])
 @pytest.mark.parametrize("kind", CHANGES)
 def test_a_late_change_without_a_header_fails_the_video(
@@ -82,12 +76,19 @@ def test_a_late_change_without_a_header_fails_the_video(
     assert not caught.value.retryable
 
 
-@pytest.mark.parametrize("kind", ["interlaced", "range", "HDR, untagged before"])
+@pytest.mark.parametrize("kind", ["range", "HDR, untagged before"])
 def test_a_joined_part_that_differs_is_refused_at_once(kind: str) -> None:
     before, after, reason = CHANGES[kind]
     data = made(replace(before, num_frames=LATE)) + made(replace(after, num_frames=24))
     with pytest.raises(SourceUnsupported, match=reason):
         Opened.of("film", data)
+
+
+def test_an_early_change_of_scan_is_left_to_a_survey() -> None:
+    before, after, _ = CHANGES["interlaced"]
+    joined_parts = made(replace(before, num_frames=LATE)) + made(replace(after, num_frames=24))
+    for data in (changing("interlaced", EARLY), joined_parts):
+        assert Opened.of("film", data).probe.facts.scan.varies
 
 
 @pytest.mark.parametrize("kind", CHANGED_FORMATS)

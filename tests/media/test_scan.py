@@ -95,9 +95,16 @@ def test_settings_override_what_is_found() -> None:
 
 
 def test_a_later_change_of_scan_is_seen_when_probing() -> None:
-    data = joined(replace(PLAIN, num_frames=60), replace(FIELDS, num_frames=24))
-    with pytest.raises(SourceUnsupported, match=r"film, .*the scan type changes midway, got \d+ progressive pictures"):
-        probe(reader_of(data), "film")
+    facts = probe(reader_of(joined(replace(PLAIN, num_frames=60), replace(FIELDS, num_frames=24))), "film").facts
+    assert facts.scan == Scan(flags="any", varies=True)
+    assert "each picture is examined in a survey: the scan type changes midway (source frame at" in facts.oddities[0]
+
+
+@pytest.mark.parametrize("kind", FILMS)
+def test_a_setting_has_each_picture_examined(kind: str) -> None:
+    facts = probe(reader_of(filmed(replace(FILMS[kind], num_pictures=8))), kind, scan="telecine").facts
+    assert facts.scan == Scan(flags="any", varies=True)
+    assert facts.num_frames == 8
 
 
 # ---- fields in packets of their own ----------------------------------------------------------------------------------

@@ -1,10 +1,15 @@
 """Interlaced or not: the pictures decide if they are clear, else the flags; the setting overrides both."""
 
+from dataclasses import replace
+from fractions import Fraction
+
 import pytest
 
 from slomo_batch.errors import SourceUnsupported
-from slomo_batch.plan.scan import ScanEvidence, content_of, decide_scan
+from slomo_batch.plan.scan import ScanEvidence, check_interlaced, content_of, decide_scan, notes_on_scan
 from slomo_batch.records import Scan
+from slomo_batch.settings import ScanSetting
+from slomo_batch.timeline.scan_counts import ScanCounts
 
 PROGRESSIVE, TFF, BFF = {"progressive": 40}, {"tff": 40}, {"bff": 40}
 TFF_FIELDS = Scan(field_order="tff", frames_per_picture=2, flags="tff")
@@ -55,13 +60,76 @@ def test_clear_pictures_overrule_the_flags_with_a_note(flags: dict[str, int], sh
     assert "as the pictures show, although flagged" in note
 
 
-def test_flags_that_vary_need_pictures_that_are_clearly_interlaced() -> None:
+def survey_reason(evidence: ScanEvidence, scan: ScanSetting = "auto") -> str:
+    """Why the video is surveyed; empty if it is not."""
+    found, notes = decide_scan(evidence, scan, "field", "film")
+    assert not found.varies or found == Scan(flags="any", varies=True)
+    return notes[0].removeprefix("each picture is examined in a survey: ") if found.varies else ""
+
+
+def test_flags_that_vary_need_a_survey_unless_the_pictures_are_clearly_interlaced() -> None:
     mixed = {"progressive": 60, "tff": 25}
-    scan, _ = decide_scan(ScanEvidence(flags=mixed, verdicts=shows("tff")), "auto", "field", "film")
-    assert scan.is_interlaced
+    assert not survey_reason(ScanEvidence(flags=mixed, verdicts=shows("tff")))
     for verdicts in (shows("progressive"), ()):
-        with pytest.raises(SourceUnsupported, match=r"film, at 2 s: the scan type changes midway, got 60 progressive"):
-            decide_scan(ScanEvidence(flags=mixed, verdicts=verdicts, change="at 2 s"), "auto", "field", "film")
+        reason = survey_reason(ScanEvidence(flags=mixed, verdicts=verdicts, change="at 2 s"))
+        assert reason.startswith(
+            "the scan type changes midway (at 2 s); of those decoded so far, 60 progressive and 25"
+        )
+
+
+def test_film_with_repeated_fields_needs_a_survey() -> None:
+    for flags in (PROGRESSIVE, TFF):
+        assert "telecined film" in survey_reason(ScanEvidence(flags=flags, show_film=True))
+        assert not survey_reason(ScanEvidence(flags=flags, show_film=True), "progressive")
+        assert not survey_reason(ScanEvidence(flags=flags, show_film=True), "interlaced")
+
+
+def test_pictures_that_contradict_their_flags_here_and_there_need_a_survey() -> None:
+    mixed = (*shows("progressive", 20), *shows("tff", 12))
+    assert "12 of 32 examined look interlaced" in survey_reason(ScanEvidence(flags=PROGRESSIVE, verdicts=mixed))
+    assert not survey_reason(ScanEvidence(flags=TFF, verdicts=mixed))
+    assert not survey_reason(ScanEvidence(flags=PROGRESSIVE, verdicts=(*shows("progressive", 20), *shows("tff", 5))))
+
+
+def test_a_survey_can_be_asked_for() -> None:
+    for flags in (PROGRESSIVE, TFF, BFF):
+        assert survey_reason(ScanEvidence(flags=flags), "telecine") == "as set"
+    with pytest.raises(SourceUnsupported, match="of this size or pixel format"):
+        decide_scan(ScanEvidence(flags=PROGRESSIVE, can_deinterlace=False), "telecine", "field", "film")
+
+
+def test_the_plan_says_what_becomes_of_each_kind_of_picture() -> None:
+    none = ScanCounts(
+        progressive=0,
+        interlaced=0,
+        film=0,
+        film_frames=0,
+        runs=0,
+        repeated_fields=0,
+        single_fields=0,
+        combed=0,
+        dropped=0,
+        film_rate=Fraction(0),
+    )
+    assert notes_on_scan(replace(none, progressive=30)) == ("all pictures are progressive",)
+    film = replace(none, film=50, film_frames=40, runs=1, repeated_fields=20, film_rate=Fraction(24000, 1001))
+    (note,) = notes_on_scan(film)
+    assert note.startswith(
+        "telecined film: 50 pictures in 1 run become 40 frames, evenly spaced at 24000/1001 frames/s"
+    )
+    assert note.endswith("; 20 repeated fields left out")
+    mixed = replace(film, interlaced=25, progressive=1, single_fields=2, dropped=1, combed=1)
+    assert notes_on_scan(mixed)[1:] == (
+        "film frames of which cuts left a single field: 2 made from it, 1 left out at the start or the end",
+        "1 other frame made of one of two fields, whose weave is combed",
+        "25 interlaced pictures deinterlaced by bwdif",
+        "1 progressive picture kept",
+    )
+    with pytest.raises(SourceUnsupported, match="film: a part of the video is interlaced, got 25 interlaced pictures"):
+        check_interlaced(mixed, "refuse", "film")
+    check_interlaced(mixed, "field", "film")
+    check_interlaced(mixed, "frame", "film")
+    check_interlaced(film, "refuse", "film")
 
 
 def test_the_setting_overrides_flags_and_pictures() -> None:

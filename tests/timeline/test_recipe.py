@@ -39,4 +39,6 @@ def test_a_survey_whose_columns_differ_in_length_is_refused() -> None:
             is_held=np.zeros(2, np.bool_),
             block_change=np.zeros(1, np.float32),
             mean_change=np.zeros(2, np.float32),
+            fields=np.zeros((2, 9), np.int64),
+            scan_flags=np.zeros(2, np.int8),
         )
