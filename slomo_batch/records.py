@@ -198,6 +198,8 @@ class VideoFacts:
     the plan, since it made frames between two parts unless they looked like a cut."""
     converted_formats: tuple[str, ...] = ()
     """Planar pixel formats of later pictures, which the decode lane converts to that of the first picture."""
+    is_mirrored: bool = False
+    """Whether a player mirrors the pictures from left to right, after it has rotated them."""
     fitted_sizes: tuple[str, ...] = ()
     """Sizes of pictures, such as 160x120, that are smaller than the largest: the decode lane fits them into it."""
     side_data: SideData = NO_SIDE_DATA

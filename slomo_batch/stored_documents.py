@@ -142,7 +142,7 @@ _FACTS = Schema(
         "scan": Schema(Scan, "field_order frames_per_picture flags", later="varies"),
         "surveyed": Schema(SurveyFacts, "num_pictures", later="num_repeats"),
     },
-    later="has_alpha other_tracks part_starts fitted_sizes side_data metadata scan surveyed",
+    later="has_alpha other_tracks part_starts is_mirrored fitted_sizes side_data metadata scan surveyed",
 )
 _RESOLVED = Schema(
     Resolved,

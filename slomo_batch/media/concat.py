@@ -72,6 +72,8 @@ class StitchSpec:
     """Rotation in degrees counterclockwise that a player applies."""
     has_alpha: bool = False
     """Whether the pictures of the segments have alpha."""
+    is_mirrored: bool = False
+    """Whether it then mirrors the pictures from left to right."""
     side_data: SideData = NO_SIDE_DATA
     metadata: FileMetadata = NO_METADATA
     segments: tuple[SegmentFacts, ...]
@@ -243,8 +245,8 @@ def _video_stream(container: OutputContainer, template: VideoStream, spec: Stitc
     tag = kind.tags.get(ENCODERS[spec.encoder].codec)
     if tag:
         context.codec_tag = tag
-    if spec.rotation_deg:
-        stream.set_display_rotation(spec.rotation_deg)
+    if spec.rotation_deg or spec.is_mirrored:
+        stream.set_display_rotation(spec.rotation_deg, hflip=spec.is_mirrored)
     return stream
 
 

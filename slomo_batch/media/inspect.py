@@ -27,6 +27,7 @@ from slomo_batch.errors import OutputInvalid
 from slomo_batch.media.concat import StitchSpec
 from slomo_batch.media.encode import ColorNumbers
 from slomo_batch.media.frames import may_have_alpha
+from slomo_batch.media.orientation import Orientation, orientation_of
 from slomo_batch.media.packets import ALPHA_BESIDE, has_alpha_beside
 from slomo_batch.media.side_data_reading import side_data_of
 from slomo_batch.plan.codecs import CODECS, ENCODERS
@@ -198,8 +199,10 @@ def _check_borders(
         found = [number for number, _ in _decoded(container, stream, spec, wanted)]
         _expect(path, f"frames decoded around frame {border}", list(wanted), found)
     _check_side_data(path, spec, container, stream)
-    rotation = next((turned for _, turned in _decoded(container, stream, spec, range(1))), 0)
-    _expect(path, "rotation", spec.rotation_deg % 360, rotation % 360)
+    first = next((frame for _, frame in _decoded(container, stream, spec, range(1))), None)
+    found_orientation = orientation_of(first) if first is not None else Orientation()
+    _expect(path, "rotation", spec.rotation_deg % 360, found_orientation.rotation_deg % 360)
+    _expect(path, "mirroring", spec.is_mirrored, found_orientation.is_mirrored)
 
 
 def _check_side_data(path: Path, spec: StitchSpec, container: InputContainer, stream: VideoStream) -> None:
@@ -214,8 +217,8 @@ def _check_side_data(path: Path, spec: StitchSpec, container: InputContainer, st
 
 def _decoded(
     container: InputContainer, stream: VideoStream, spec: StitchSpec, wanted: range
-) -> Iterator[tuple[int, int]]:
-    """Number and rotation of each wanted frame that the decoder returns after a seek to the keyframe before."""
+) -> Iterator[tuple[int, av.VideoFrame]]:
+    """Number of each wanted frame, and the frame, that the decoder returns after a seek to the keyframe before."""
     time_base = stream.time_base or Fraction(1)
     container.seek(int(wanted.start / spec.rate / time_base), stream=stream)
     for frame in container.decode(stream):
@@ -223,7 +226,7 @@ def _decoded(
         if number >= wanted.stop:
             return
         if number >= wanted.start and not frame.is_corrupt:
-            yield number, frame.rotation
+            yield number, frame
 
 
 @contextmanager

@@ -6,11 +6,9 @@ decoded on the way (`copy_check`), and some in the middle and near the end, to s
 version does not support them.
 """
 
-import struct
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from fractions import Fraction
-from typing import Any
 
 import av
 import numpy as np
@@ -24,10 +22,10 @@ from slomo_batch.media.color_names import MATRICES, PRIMARIES, TRANSFERS, UNSPEC
 from slomo_batch.media.copy_check import CopyCheck
 from slomo_batch.media.deinterlace import can_deinterlace
 from slomo_batch.media.demux import find_covers, main_video, may_be_cover, open_source
-from slomo_batch.media.frame_side_data import frame_side_data
 from slomo_batch.media.frames import planar_format_name
 from slomo_batch.media.index import PacketIndex, ZeroFilledFile, has_whole_moov, index_from_moov, index_from_packets
 from slomo_batch.media.metadata_reading import metadata_of
+from slomo_batch.media.orientation import Orientation, orientation_of
 from slomo_batch.media.packet_notes import packet_notes
 from slomo_batch.media.packets import sample_aspect_ratio_of, stream_header
 from slomo_batch.media.picture_limits import MAX_PICTURE_PX, check_picture_size
@@ -161,6 +159,7 @@ def _probed(
         raise _undecodable(stream_header(video).codec, len(copy_check.packets), name)
     _refuse_unsupported(copy_check, name)
     scan, scan_notes = decide_scan(_scan_evidence(video, copy_check), asked.scan, asked.deinterlace, name)
+    orientation = orientation_of(copy_check.first_frame)
     sizes = picture_sizes(copy_check.sizes, scan, name)
     index, num_left_out = _without_undecodable_lead(_without_second_fields(found.index, video, copy_check), copy_check)
     index, dropped_duration_s = _without_endless_end(index)
@@ -177,7 +176,7 @@ def _probed(
         *(f"the pixel format changes midway: {form} is converted" for form in converted),
         *sizes.notes,
         *scan_notes,
-        *_picture_notes(copy_check.first_frame),
+        *_picture_notes(orientation),
         *([f"the video is stream {video.index}, since another stream is a single picture"] if num_covers else []),
         *notes_on_lost_tracks(tracks),
         *_time_notes(timeline, num_left_out, dropped_duration_s),
@@ -192,7 +191,8 @@ def _probed(
         pixel_format=copy_check.first_frame.format.name,
         has_alpha=copy_check.has_alpha,
         sample_aspect_ratio=sample_aspect_ratio_of(video) or Fraction(1),
-        rotation_deg=_rotation(copy_check.first_frame),
+        rotation_deg=orientation.quarter_turns_deg,
+        is_mirrored=orientation.is_mirrored,
         color=_color(video, copy_check.first_frame),
         rate_from_header=video.average_rate or Fraction(0),
         num_frames=timeline.num_frames,
@@ -331,30 +331,17 @@ def _name_of_first_known(names: dict[int, str], *numbers: int) -> str:
     return next((names[number] for number in numbers if number in names), UNSPECIFIED)
 
 
-def _rotation(frame: av.VideoFrame) -> int:
-    """Rotation in degrees counterclockwise, rounded to a quarter turn."""
-    return round(frame.rotation / 90) * 90 % 360
-
-
 # ---- oddities ------------------------------------------------------------------------------------------------------
 
 
-def _picture_notes(first_frame: av.VideoFrame) -> Iterator[str]:
-    """Notes about what is done to the pictures, or lost of them."""
-    if _rotation(first_frame):
-        yield f"players rotate the video by {_rotation(first_frame)} degrees counterclockwise"
-    if first_frame.rotation % 90:
-        yield f"the rotation of {first_frame.rotation} degrees is rounded to a quarter turn"
-    if _is_mirrored(first_frame):
-        yield "players mirror the video, which is not kept"
-
-
-def _is_mirrored(frame: av.VideoFrame) -> bool:
-    matrix: Any = frame_side_data(frame).get("DISPLAYMATRIX")
-    if matrix is None:
-        return False
-    a, b, _, c, d = struct.unpack_from("<5i", bytes(matrix))
-    return bool(a * d - b * c < 0)
+def _picture_notes(orientation: Orientation) -> Iterator[str]:
+    """Notes about how players turn the pictures."""
+    if orientation.quarter_turns_deg:
+        yield f"players rotate the video by {orientation.quarter_turns_deg} degrees counterclockwise"
+    if orientation.rotation_deg % 90:
+        yield f"the rotation of {orientation.rotation_deg:g} degrees is rounded to a quarter turn"
+    if orientation.is_mirrored:
+        yield "players mirror the video from left to right"
 
 
 def _rate_notes(timeline: SourceTimeline) -> Iterator[str]:

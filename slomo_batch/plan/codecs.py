@@ -201,6 +201,10 @@ def _x264_options(encode: Encode, pictures: Pictures) -> Options:
     return (*quality, *fixed, *_tune(encode), *_keyframes(encode, pictures), *_bit_rate(encode))
 
 
+_X265_LEAST_CUTREE_PX = 64
+"""If both sides are smaller, x265's CU-tree writes beyond its memory, and the process aborts (x265 4.2)."""
+
+
 def _x265_options(encode: Encode, pictures: Pictures) -> Options:
     kbit = encode.max_bit_rate // 1000
     limit = f"pools=none:frame-threads=1:vbv-maxrate={kbit}:vbv-bufsize={kbit}"
@@ -208,6 +212,7 @@ def _x265_options(encode: Encode, pictures: Pictures) -> Options:
     mastering, light = pictures.side_data.mastering, pictures.side_data.content_light
     levels = [f"master-display={_mastering(mastering, 1, 1)}"] if mastering else []
     levels += [f"max-cll={light.most},{light.most_average}"] if light else []
+    levels += ["cutree=0"] if max(pictures.width, pictures.height) < _X265_LEAST_CUTREE_PX else []
     quality = ("preset", encode.preset), ("crf", str(encode.quality))
     return (*quality, ("x265-params", ":".join((fixed, *levels))), *_tune(encode), *_keyframes(encode, pictures))
 

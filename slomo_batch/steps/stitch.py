@@ -283,6 +283,7 @@ def _stitch_spec(plan: VideoPlan, segments: Sequence[ChunkDone]) -> StitchSpec:
         color=output_color(plan),
         sample_aspect_ratio=facts.sample_aspect_ratio,
         rotation_deg=facts.rotation_deg,
+        is_mirrored=facts.is_mirrored,
         has_alpha=PIXEL_FORMATS[plan.resolved.pixel_format].has_alpha,
         side_data=side_data_for(facts.side_data, _container(plan)),
         metadata=metadata_for(plan),

@@ -113,6 +113,16 @@ def camera_file(film: Film, *, timecode: str = "10:20:30:05", rotation_deg: int 
     return file.getvalue()
 
 
+def turned_file(film: Film, rotation_deg: int, *, is_mirrored: bool) -> bytes:
+    """An MP4 whose players turn the pictures, and then mirror them from left to right."""
+    file = io.BytesIO()
+    with av.open(io.BytesIO(made(film)), "r") as plain, av.open(file, "w", "mp4") as target:
+        stream = target.add_stream_from_template(plain.streams.video[0], opaque=True)
+        stream.set_display_rotation(rotation_deg, hflip=is_mirrored)
+        _copy(plain, target, stream)
+    return file.getvalue()
+
+
 def disc_file(film: Film, *, with_cover: bool = True) -> bytes:
     """A Matroska file as a disc is stored: chapters, a font, a cover, and tags of file and video."""
     file = io.BytesIO()

@@ -20,7 +20,7 @@ from slomo_batch.plan.containers import CONTAINERS
 from slomo_batch.side_data import ContentLight, Cropping, MasteringDisplay, Projection, SideData
 from tests.clips.catalogue import clip
 from tests.clips.film import Film, made
-from tests.clips.stated import CAMERA_TAGS, camera_file, disc_file, hdr10_plus, in_dolby_vision, stated
+from tests.clips.stated import CAMERA_TAGS, camera_file, disc_file, hdr10_plus, in_dolby_vision, stated, turned_file
 from tests.end_to_end.running import Job
 
 PAGE = Path(__file__).parents[2] / "docs" / "carriage.md"
@@ -60,6 +60,7 @@ SOURCES: Mapping[str, tuple[str, Callable[[], bytes]]] = {
     "dv8": (".mp4", lambda: in_dolby_vision(_PQ, ".mp4", 8, 1)),
     "dv5": (".mp4", lambda: in_dolby_vision(_PQ, ".mp4", 5, 0)),
     "camera": (".mov", lambda: camera_file(_WIDE)),
+    "selfie": (".mp4", lambda: turned_file(_SDR, 90, is_mirrored=True)),
     "disc": (".mkv", lambda: disc_file(_SDR)),
 }
 """By name: the suffix, and what makes the file."""
@@ -138,6 +139,12 @@ def _cover(output: Output) -> bool:
     return any(stream["disposition"]["attached_pic"] for stream in output.found["streams"])
 
 
+def _mirroring(output: Output) -> bool:
+    """The display matrix of a quarter turn and a flip: x and y change places."""
+    matrix = output.side("Display Matrix").get("displaymatrix", "")
+    return re.findall(r"-?\d+", re.sub(r"\d{8}:", "", matrix))[:5] == ["0", "-65536", "0", "-65536", "0"]
+
+
 def _font(output: Output) -> bool:
     named = [stream.get("tags", {}).get("filename") for stream in output.found["streams"]]
     return "letters.ttf" in named
@@ -171,6 +178,7 @@ KINDS = (
     ),
     Kind(name="cropping", source="hdr10", is_kept=_cropping, word="cropping"),
     Kind(name="rotation", source="camera", is_kept=_rotation, word="rotation"),
+    Kind(name="mirroring", source="selfie", is_kept=_mirroring, word="mirror"),
     Kind(
         name="sample aspect ratio",
         source="camera",
