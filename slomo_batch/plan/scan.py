@@ -76,7 +76,9 @@ def decide_scan(
         raise _cannot_deinterlace(name)
     num_frames, what = (2, "each field becomes a source frame") if deinterlace == "field" else (1, "at the same rate")
     made = Scan(field_order=order, frames_per_picture=num_frames, flags=flags)
-    return made, (f"{note}; it is deinterlaced by bwdif, {what}",)
+    is_doubtful = scan == "auto" and content_of(evidence.verdicts) is None
+    hint = "; if its pictures are whole, set `scan: progressive`" if is_doubtful else ""
+    return made, (f"{note}; it is deinterlaced by bwdif, {what}{hint}",)
 
 
 def check_interlaced(counts: ScanCounts, deinterlace: Deinterlace, name: str) -> None:

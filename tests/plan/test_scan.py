@@ -46,6 +46,7 @@ def test_flags_decide_where_pictures_are_unclear() -> None:
     scan, (note,) = decide_scan(ScanEvidence(flags=TFF, verdicts=shows("undetermined")), "auto", "field", "film")
     assert scan == TFF_FIELDS
     assert note.startswith("interlaced (top field first), as flagged; it is deinterlaced by bwdif, each field")
+    assert note.endswith("; if its pictures are whole, set `scan: progressive`")
 
 
 def test_the_header_decides_if_the_pictures_state_nothing() -> None:
@@ -58,6 +59,7 @@ def test_clear_pictures_overrule_the_flags_with_a_note(flags: dict[str, int], sh
     scan, (note,) = decide_scan(ScanEvidence(flags=flags, verdicts=shows(shown)), "auto", "field", "film")
     assert (scan.field_order, scan.flags) == (shown, "any")
     assert "as the pictures show, although flagged" in note
+    assert "set `scan" not in note
 
 
 def survey_reason(evidence: ScanEvidence, scan: ScanSetting = "auto") -> str:
