@@ -86,8 +86,8 @@ def of_work(
     # Put: index, publishing, ownership. Committed: plan, choice, receipt. Read: lane, and the index for the split.
     records = S3Requests(put=3, get=2) + _committed(num_reads=1) + _committed(num_reads=0) + _committed(num_reads=2)
     objects_at_end = 3 * num_chunks + (10 if has_audio else 6)
-    if is_surveyed:  # looked for twice before it is made; read by the plan and by the split
-        records += _committed(num_reads=4) + S3Requests(get=3)
+    if is_surveyed:  # looked for twice before it is made, as the plan is once more; read by the plan and by the split
+        records += _committed(num_reads=2) + S3Requests(get=3)
     around = S3Requests(list=1 + _parts(objects_at_end, LISTED_AT_ONCE), delete=1)
     return per_chunk * num_chunks + records + around + (_of_audio() if has_audio else S3Requests())
 

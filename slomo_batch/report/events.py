@@ -12,10 +12,19 @@ from slomo_batch.attempts import Attempt
 from slomo_batch.plan.s3_requests import S3Requests
 from slomo_batch.records import StepName
 
-VideoPhase = Literal["waiting", "opening", "splitting", "making", "audio", "joining"]
+VideoPhase = Literal["waiting", "opening", "surveying", "splitting", "making", "audio", "joining"]
 """What is done for a video: nothing now, planning, storing the packets of its chunks, frames, audio, the output."""
 JobPhase = Literal[
-    "starting", "waiting for workers", "opening", "splitting", "making", "audio", "joining", "waiting", "stopping"
+    "starting",
+    "waiting for workers",
+    "opening",
+    "surveying",
+    "splitting",
+    "making",
+    "audio",
+    "joining",
+    "waiting",
+    "stopping",
 ]
 """What a run does. starting: no frame is made yet; waiting: for a retry."""
 

@@ -32,6 +32,7 @@ PHASES: dict[JobPhase, str] = {
     "starting": "starting",
     "waiting for workers": "waiting for workers",
     "opening": "reading headers",
+    "surveying": "surveying",
     "splitting": "splitting",
     "making": "making frames",
     "audio": "making audio",

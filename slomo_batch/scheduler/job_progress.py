@@ -33,6 +33,7 @@ _PHASES: tuple[tuple[StepName, VideoPhase], ...] = (
     ("interpolate", "making"),
     ("split", "splitting"),
     ("sound", "audio"),
+    ("survey", "surveying"),
     ("open", "opening"),
 )
 """What a video does, by the step that runs; the first that runs is shown."""

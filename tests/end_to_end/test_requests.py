@@ -5,6 +5,8 @@ from collections import Counter
 from collections.abc import Iterable
 from urllib.parse import parse_qs, urlsplit
 
+import pytest
+
 from slomo_batch.commands import dry_run, run
 from slomo_batch.manifest.load import load
 from slomo_batch.manifest.schema import Manifest
@@ -24,10 +26,11 @@ PAIRS = 8
 MOST_TAKEN_S = 600
 
 
-def _manifest(server: S3Server, bucket: str) -> Manifest:
+def _manifest(server: S3Server, bucket: str, duplicates: str = "keep") -> Manifest:
     text = (
         f"version: 1\nname: job\ninputs: [{{uri: 's3://{bucket}/in/*'}}]\nwork: s3://{bucket}/work\n"
-        f"output: {{uri: 's3://{bucket}/slow/{{stem}}.mkv'}}\ninterpolate: {{method: duplicate}}\n"
+        f"output: {{uri: 's3://{bucket}/slow/{{stem}}.mkv'}}\n"
+        f"interpolate: {{method: duplicate, duplicates: {duplicates}}}\n"
         f"encode: {{codec: ffv1}}\nretime: {{slowdown: 2}}\nchunks: {{pairs: {PAIRS}}}\n"
         f"cluster: {{address: inline}}\nstorage: {{endpoint_url: '{server.endpoint}', addressing_style: path}}\n"
     )
@@ -62,15 +65,17 @@ def _billed(seen: Iterable[Request]) -> S3Requests:
     return S3Requests(**kinds)
 
 
-def test_a_job_sends_the_requests_that_its_plan_predicts(s3: S3Server) -> None:
+@pytest.mark.parametrize("duplicates", ["keep", "retime"])
+def test_a_job_sends_the_requests_that_its_plan_predicts(duplicates: str, s3: S3Server) -> None:
     bucket = s3.make_bucket()
     store = open_store(StoreSpec(uri=Uri(f"s3://{bucket}"), options=s3.options()))
     for name in ("cfr", "no_audio"):
         store.put(f"in/{name}.mp4", clip(name).data)
-    rows = dry_run.plan(_manifest(s3, bucket)).rows
+    rows = dry_run.plan(_manifest(s3, bucket, duplicates)).rows
     predicted = sum((row.s3_requests for row in rows), S3Requests())
     with recording(s3) as (before, seen):
-        assert run.run(_manifest(before, bucket), display=JsonDisplay(io.StringIO(), job="job")) == run.EXIT_PUBLISHED
+        manifest, display = _manifest(before, bucket, duplicates), JsonDisplay(io.StringIO(), job="job")
+        assert run.run(manifest, display=display) == run.EXIT_PUBLISHED
     assert min(row.num_chunks for row in rows) >= 2
     sent = _billed(request for request in seen if _of_a_video(request))
     assert (sent.list, sent.put) == (predicted.list, predicted.put)

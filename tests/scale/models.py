@@ -61,6 +61,10 @@ class Models:
     """Videos one chunk of which kills its worker, every time."""
     num_undecodable: int = 20
     """Videos that need the decode lane, which shows when one of their chunks runs."""
+    num_surveyed: int = 0
+    """Videos that are planned from a survey."""
+    surveyed_chunks_per_s: float = 2.0
+    """Chunks whose source frames a survey decodes in a second."""
 
     @property
     def num_machines(self) -> int:
@@ -70,6 +74,10 @@ class Models:
     def split_s(self, num_objects: int) -> float:
         """Seconds until that many of a video's chunk objects are stored."""
         return self.step_s + num_objects * self.object_bytes / self.bytes_per_s
+
+    def survey_s(self, num_chunks: int) -> float:
+        """Seconds of a survey of a video of so many chunks."""
+        return self.step_s + num_chunks / self.surveyed_chunks_per_s
 
     def stitch_s(self, num_chunks: int) -> float:
         """Segments fetched, joined and uploaded, one after the other."""
@@ -88,6 +96,7 @@ class Archive:
     """By chunk of the archive, in seconds of a worker of speed 1."""
     poison: frozenset[int]
     undecodable: frozenset[int]
+    surveyed: frozenset[int]
     has_audio: NDArray[np.bool_]
 
     @classmethod
@@ -99,13 +108,15 @@ class Archive:
         chunks[np.argmax(chunks)] += models.num_chunks - chunks.sum()
         of_video = models.chunk_s * draw.lognormal(0.0, models.spread, models.num_videos)
         work = np.repeat(of_video, chunks) * draw.lognormal(0.0, 0.1, int(chunks.sum()))
-        odd = draw.permutation(models.num_videos)[: models.num_poison + models.num_undecodable]
+        odd = [int(video) for video in draw.permutation(models.num_videos)]
+        surveyed_from = models.num_poison + models.num_undecodable
         return cls(
             num_chunks=chunks,
             first_chunk=np.concatenate([[0], np.cumsum(chunks)[:-1]]),
             work_s=work.astype(np.float32),
-            poison=frozenset(int(video) for video in odd[: models.num_poison]),
-            undecodable=frozenset(int(video) for video in odd[models.num_poison :]),
+            poison=frozenset(odd[: models.num_poison]),
+            undecodable=frozenset(odd[models.num_poison : surveyed_from]),
+            surveyed=frozenset(odd[surveyed_from : surveyed_from + models.num_surveyed]),
             has_audio=draw.random(models.num_videos) < 0.6,
         )
 

@@ -10,8 +10,9 @@ it, and with it for all:
                for later than at 0 has the same lives later, so no run has more capacity by any t than the oracle, which
                asks at 0 and again the moment a life ends. Whichever chunk is made last, its video is stitched after it:
                the shortest stitch of any published video is added.
-    path       A video is opened, its first object stored, one chunk made on the fastest worker, then stitched, one
-               after the other. The longest such path of any published video; its other chunks may run beside.
+    path       A video is opened (or opened, surveyed and opened again), its first object stored, one chunk made on the
+               fastest worker, then stitched, one after the other. The longest such path of any published video; its
+               other chunks may run beside.
 
 The bound is the larger one. It leaves out that tasks wait for each other, so it is below what any scheduler reaches.
 """
@@ -70,4 +71,6 @@ def _work_of(archive: Archive, video: int) -> float:
 def _path_s(models: Models, archive: Archive, video: int) -> float:
     first, number = archive.first_chunk[video], int(archive.num_chunks[video])
     longest_s = float(archive.work_s[first : first + number].max()) / FASTEST
-    return models.step_s + models.split_s(1) + longest_s + models.stitch_s(number)
+    # A surveyed video is opened, surveyed and opened again.
+    before_s = models.survey_s(number) + models.step_s if video in archive.surveyed else 0.0
+    return before_s + models.step_s + models.split_s(1) + longest_s + models.stitch_s(number)

@@ -30,7 +30,7 @@ from tests.scale.running import Ran, simulate
 
 MOST_OVER_BOUND = 1.03
 MOST_MEMORY_BYTES = 1 << 30
-SMALL = Models(num_videos=800, num_chunks=20_000, num_workers=40)
+SMALL = Models(num_videos=800, num_chunks=20_000, num_workers=40, num_surveyed=100)
 LARGE = Models(num_videos=40_000, num_chunks=1_000_000, num_workers=1000)
 MIDDLE = Models(num_videos=1600, num_chunks=40_000, num_workers=80)
 FEW_WORKERS = Models(num_videos=400, num_chunks=10_000, num_workers=10)
@@ -67,6 +67,7 @@ def test_a_small_job_ends_within_three_percent_of_the_oracle(tmp_path: Path) -> 
     assert ran.seen["machines preempted"] > 0
     assert ran.seen["processes died"] >= SMALL.num_poison
     assert ran.seen["isolated"] > 0
+    assert ran.seen["surveys"] == SMALL.num_surveyed
     assert ran.writes["ledger"] < ran.makespan_s / 60 + ran.seen["chunks lost"] + ran.seen["errors"] + 100
 
 

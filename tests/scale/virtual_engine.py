@@ -13,6 +13,7 @@ from random import Random
 
 from slomo_batch.attempts import Errored, FramesMade, Lost, Succeeded
 from slomo_batch.errors import FrameMissing, StorageBusy
+from slomo_batch.plan.stored_plan import SurveyWanted
 from slomo_batch.scheduler.calls import (
     AudioCall,
     Call,
@@ -72,6 +73,7 @@ class VirtualEngine:
         self._lives: Counter[int] = Counter()
         self._resting = list(range(models.num_machines - 1, -1, -1))
         self._leaving: set[str] = set()
+        self._surveyed: set[int] = set()
         self._waiting_for_a_cpu: deque[TaskCall] = deque()
         self._tasks_running = 0
         self._max_tasks = 0
@@ -285,6 +287,9 @@ class VirtualEngine:
         match call:
             case SplitCall(wanted=wanted):
                 self._split_on(call, sorted(wanted), 0, now_s)
+            case SurveyCall(request=request):
+                num_chunks = int(self._archive.num_chunks[products.number_of(request)])
+                self._at(now_s + models.survey_s(num_chunks), partial(self._end_task, call))
             case StitchCall(stored=stored):
                 self._at(now_s + models.stitch_s(len(stored.chunks)), partial(self._end_task, call))
             case _:
@@ -312,6 +317,8 @@ class VirtualEngine:
         match call:
             case OpenCall():
                 video = products.number_of(call.request)
+                if video in self._archive.surveyed - self._surveyed:
+                    return Succeeded(head=call.head, result=SurveyWanted(), stats=products.STINT)
                 audio = bool(self._archive.has_audio[video])
                 planned = products.opened(call, int(self._archive.num_chunks[video]), audio=audio)
                 return Succeeded(head=call.head, result=planned, stats=products.STINT)
@@ -319,5 +326,9 @@ class VirtualEngine:
                 return Succeeded(head=call.head, result=products.audio_done(call.stored), stats=products.STINT)
             case StitchCall():
                 return Succeeded(head=call.head, result=products.published(call.stored), stats=products.STINT)
-            case SurveyCall() | SplitCall():
+            case SurveyCall():
+                self.seen["surveys"] += 1
+                self._surveyed.add(products.number_of(call.request))
+                return Succeeded(head=call.head, result=None, stats=products.STINT)
+            case SplitCall():
                 return Succeeded(head=call.head, result=None, stats=products.STINT)
