@@ -54,7 +54,7 @@ class FramesMade:
     whole count."""
 
     num_frames: int
-    """Output frames that the attempt has encoded so far."""
+    """Output frames that the attempt has made so far. Not all of them are encoded yet."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -98,6 +98,9 @@ class FrameMaker:
         self._watch = watch
         self._size = plan.facts.width, plan.facts.height
         self._rgb: dict[int, tuple[_SharedRgb, ...]] = {}
+        self.num_made = 0
+        """Output frames made so far, in all threads; for displays."""
+        self._counting = threading.Lock()
 
     def parts(
         self, window: SourceWindow, chunk: Chunk, times: Iterable[FrameTime]
@@ -150,15 +153,30 @@ class FrameMaker:
     def _whole_pair(self, seen: "_SeenPair", times: Iterable[Fraction]) -> list[OutputFrame]:
         download = Download()
         with own_stream(self._device):
-            made = list(self._pair(seen, times, download))
+            made = list(self._counted(self._pair(seen, times, download)))
             self._wait(download)
         return [self._frame(seen.number, picture, kind) for picture, kind in made]
 
     def _one_by_one(self, seen: "_SeenPair", times: Iterable[Fraction]) -> Iterator[OutputFrame]:
         download = Download()
-        for picture, kind in self._pair(seen, times, download):
+        for picture, kind in self._counted(self._pair(seen, times, download)):
             self._wait(download)
             yield self._frame(seen.number, picture, kind)
+
+    def _counted(self, frames: Iterable[T]) -> Iterator[T]:
+        """Count frames as they are made, and not those of a pair that fails, which may be made again."""
+        number = 0
+        try:
+            for number, frame in enumerate(frames, start=1):  # noqa: B007 subtracted if a later one fails
+                self._count(1)
+                yield frame
+        except Exception:
+            self._count(-number)
+            raise
+
+    def _count(self, number: int) -> None:
+        with self._counting:
+            self.num_made += number
 
     def _wait(self, download: Download) -> None:
         with self._watch.stage("model"):  # which computes meanwhile

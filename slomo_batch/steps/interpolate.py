@@ -22,11 +22,14 @@ from slomo_batch.steps.context import StepContext
 from slomo_batch.steps.frame_maker import FrameMaker, SourceWindow
 from slomo_batch.steps.output_color import output_color
 from slomo_batch.steps.packet_archives import fetch_archive
+from slomo_batch.steps.pair_pool import StillWaiting
 from slomo_batch.steps.source_frames import SourceFrames
 from slomo_batch.steps.stopwatch import Stopwatch
 from slomo_batch.steps.video_records import VideoRecords
 from slomo_batch.timeline.retiming import FrameTime
 
+LOOK_S = 1.0
+"""Seconds between two looks at how many frames are made, if a pair takes longer."""
 Phase = Literal["computing", "storing"]
 """computing: decoding, inference and encoding, which a chunk could crash its process by; storing: the upload."""
 
@@ -159,12 +162,16 @@ def _encode(
     hashes: list[str] = []
     kinds: list[tuple[int, FrameKind]] = []
     with _encoder(plan, segment) as encoder:
-        for frame in context.pairs.in_order(maker.parts(window, chunk, _times(plan, chunk, archive))):
+        parts = maker.parts(window, chunk, _times(plan, chunk, archive))
+        for frame in context.pairs.in_order_or_waiting(parts, every_s=LOOK_S):
+            if isinstance(frame, StillWaiting):
+                yield FramesMade(num_frames=maker.num_made)
+                continue
             hashes.append(frame.hash)
             with watch.stage("encode"):
                 encoder.add(frame.picture)
             kinds.append((frame.pair, frame.kind))
-            yield FramesMade(num_frames=len(kinds))
+            yield FramesMade(num_frames=maker.num_made)
         with watch.stage("encode"):
             facts = encoder.finish()
     pairs, held = range(chunk.first_pair, chunk.end_pair), set(note["held"])

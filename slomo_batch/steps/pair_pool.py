@@ -35,6 +35,11 @@ class Job(Generic[T]):
     """Threads that it runs on."""
 
 
+@dataclass(frozen=True, slots=True)
+class StillWaiting:
+    """The next result of the pool is not ready yet."""
+
+
 class PairPool:
     """Runs jobs on `cores` threads. Chunks share the threads and the memory."""
 
@@ -54,18 +59,26 @@ class PairPool:
         Parts are taken as they can start: jobs run on the pool, while the caller's thread takes further parts. A part
         that is an iterator runs in the caller's thread, after all parts before it.
         """
+        for result in self.in_order_or_waiting(parts, every_s=None):
+            if not isinstance(result, StillWaiting):
+                yield result
+
+    def in_order_or_waiting(
+        self, parts: Iterable[Job[T] | Iterator[T]], *, every_s: float | None
+    ) -> Iterator[T | StillWaiting]:
+        """The same, and `StillWaiting` each time that the next result has not come for `every_s` seconds."""
         started: deque[tuple[Future[list[T]], int]] = deque()
         try:
             for part in parts:
                 if not isinstance(part, Job):
-                    yield from self._finish(started, 0)
+                    yield from self._finish(started, 0, every_s)
                     yield from part
                     continue
-                yield from self._finish(started, AHEAD * self.cores - 1)
+                yield from self._finish(started, AHEAD * self.cores - 1, every_s)
                 while not self._memory.take(part.num_bytes, at_any_cost=not started):
-                    yield from self._finish(started, len(started) - 1)
+                    yield from self._finish(started, len(started) - 1, every_s)
                 started.append((self._threads.submit(self._run, part), part.num_bytes))
-            yield from self._finish(started, 0)
+            yield from self._finish(started, 0, every_s)
         finally:
             # An error, or the caller needs no more: nothing of this chunk runs on.
             wait([future for future, _ in started if not future.cancel()])
@@ -84,9 +97,13 @@ class PairPool:
         with self._free_cores.all_held():
             return job.run()
 
-    def _finish(self, started: deque[tuple[Future[list[T]], int]], most_left: int) -> Iterator[T]:
+    def _finish(
+        self, started: deque[tuple[Future[list[T]], int]], most_left: int, every_s: float | None
+    ) -> Iterator[T | StillWaiting]:
         """Yield the results of the oldest jobs, until no more than `most_left` are in flight."""
         while len(started) > most_left:
+            while every_s is not None and not wait([started[0][0]], timeout=every_s).done:
+                yield StillWaiting()
             results = started[0][0].result()
             self._memory.give_back(started.popleft()[1])
             yield from results

@@ -47,7 +47,9 @@ def test_a_chunk_reports_its_frames_while_it_is_made(tmp_path: Path) -> None:
     said = list(perform(ChunkCall(order=order, task=task, report_s=0.0), context))
     counts = [report.num_frames for report in said if isinstance(report, FramesMade)]
     chunk = task.chunk
-    assert counts == list(range(1, chunk.end_frame - chunk.first_frame + 1))
+    num_frames = chunk.end_frame - chunk.first_frame
+    assert len(counts) >= num_frames
+    assert (counts, counts[-1]) == (sorted(counts), num_frames)
     assert said[-2:] == [Entered(phase="storing"), said[-1]]
 
 

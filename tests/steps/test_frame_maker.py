@@ -49,9 +49,10 @@ def test_the_frames_of_a_very_long_pair_come_as_they_are_asked_for(method: AnyIn
     window = SourceWindow(moving(8, width=320, height=192), first=0, context=plan.resolved.context)
     times = (FrameTime(frame=frame, pair=2, t=Fraction(frame, end)) for frame in range(end))
     chunk = Chunk(chunk_id="c", index=0, first_pair=2, end_pair=3, first_frame=0, end_frame=end)
-    parts = FrameMaker(plan, method, Stopwatch()).parts(window, chunk, times)
-    frames = islice(PairPool(2).in_order(parts), 4)
+    maker = FrameMaker(plan, method, Stopwatch())
+    frames = islice(PairPool(2).in_order(maker.parts(window, chunk, times)), 4)
     assert [frame.kind for frame in frames] == ["source", "made", "made", "made"]
+    assert maker.num_made == 4
 
 
 @pytest.mark.parametrize(("cuts", "kind"), [("hold", "held_at_cut"), ("ignore", "made")])

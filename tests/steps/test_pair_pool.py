@@ -9,7 +9,7 @@ import pytest
 
 from slomo_batch.errors import OutOfMemory
 from slomo_batch.interpolators import device
-from slomo_batch.steps.pair_pool import AHEAD, Job, PairPool, available_memory
+from slomo_batch.steps.pair_pool import AHEAD, Job, PairPool, StillWaiting, available_memory
 
 GIB = 1 << 30
 
@@ -32,6 +32,19 @@ def sleepy(number: int) -> Job[int]:
 def test_results_come_in_order_though_later_jobs_end_first(cores: int) -> None:
     results = list(PairPool(cores).in_order(sleepy(number) for number in range(20)))
     assert results == [sign * number for number in range(20) for sign in (1, -1)]
+
+
+def test_the_caller_hears_that_a_result_takes_long() -> None:
+    may_end = threading.Event()
+
+    def run() -> list[int]:
+        assert may_end.wait(30)
+        return [7]
+
+    results = PairPool(1).in_order_or_waiting([job(run)], every_s=0.01)
+    assert [next(results), next(results)] == [StillWaiting(), StillWaiting()]
+    may_end.set()
+    assert [one for one in results if not isinstance(one, StillWaiting)] == [7]
 
 
 class Gauge:
