@@ -14,7 +14,7 @@ class Limits:
     max_attempts: int
     """Attempts that may end in an error, of a chunk and of each step of a video."""
     max_splits: int
-    """Opens, splits and sounds in flight together."""
+    """Opens, surveys, splits and sounds in flight together."""
     max_stitches: int
     max_ready_chunks: int
     """Chunk objects that wait to be made; at this number no further split starts."""

@@ -109,7 +109,7 @@ def after_loss(tries: Tries, *, explained: bool, machine: str = "", jitter: floa
 
 
 def after_step_error(failures: int, *, retryable: bool, max_attempts: int, jitter: float) -> Retry | GiveUp:
-    """What follows from the `failures`-th failure (from 1) of a video's open, split, sound or stitch."""
+    """What follows from the `failures`-th failure (from 1) of a video's open, survey, split, sound or stitch."""
     if not retryable:
         return GiveUp(why="")
     if failures >= max_attempts:
