@@ -1,8 +1,8 @@
 """MachineRoom: how many workers each machine of a cluster may hold, so that steps find free CPUs at any time.
 
-Of each machine one CPU in eight, and one at least, is kept for steps (open, survey, split, audio, stitch). A machine that is
-too small for that and a worker holds one worker, as long as steps have CPUs on other machines. If there are only such
-machines, one in eight of them, and one of several, holds no worker.
+Of each machine one CPU in eight, and one at least, is kept for steps (open, survey, split, audio, stitch). A machine
+that is too small for that and a worker holds one worker, as long as steps have CPUs on other machines. If there are
+only such machines, one in eight of them, and one of several, holds no worker.
 
 Ray knows no such limit. The pool keeps new workers off the machines that are full, and ends a surplus one that Ray has
 placed on a machine which has just joined.
