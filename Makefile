@@ -9,7 +9,7 @@ PIP := $(BIN)/python -m pip --disable-pip-version-check install --quiet --constr
 export OMP_WAIT_POLICY := PASSIVE
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-all docs lint browser bench bench-device fuzz simulate chaos cluster clean training-data train train-test
+.PHONY: help demo test test-all docs lint browser bench cuts bench-device fuzz simulate chaos cluster clean training-data train train-test
 
 help:
 	@echo "make demo           slow down the sample clip four times, into demo-output/"
@@ -18,6 +18,7 @@ help:
 	@echo "make docs           write the tables of docs/manifest.md, docs/cli.md and docs/ledger.md, and build/site"
 	@echo "make lint           run make test without the tests"
 	@echo "make bench          measure speed"
+	@echo "make cuts           count the cuts that are found in made transitions (minutes)"
 	@echo "make bench-device   measure this machine's GPU, or else its CPU, in under eight minutes"
 	@echo "make fuzz           try thousands of damaged files, manifests, tables and work places (minutes)"
 	@echo "make simulate       simulate a job of a million chunks in virtual time (minutes)"
@@ -89,6 +90,9 @@ test-all: test fuzz simulate cluster bench
 
 bench: $(VENV)/installed-dev  # without OMP_WAIT_POLICY, as a user runs it
 	env -u OMP_WAIT_POLICY $(BIN)/pytest -m bench -s
+
+cuts: $(VENV)/installed-dev
+	$(BIN)/pytest -m bench -s tests/benchmarks/test_cuts.py
 
 bench-device: $(VENV)/installed-dev
 	$(BIN)/python -m tests.benchmarks.device

@@ -3,10 +3,11 @@
 A pair is a repeat if its pictures are equal, or if they are nearly equal (a repeated frame with coding noise) and the
 pairs before and after it move, which excludes slow pans. A pair is a cut if its pictures differ, motion does not
 explain the difference, and the neighboring pairs differ much less: pans, zooms and fades last longer than one pair, and
-a flash has two sides. Cuts are detected on small luma thumbnails with normalized brightness and contrast.
+a flash has two sides. Cuts are detected on small luma thumbnails with normalized brightness and contrast, without the
+black bars around the pictures. A picture without structure, such as a black one, has no contrast to normalize: the step
+next to it belongs to a fade if the contrast goes on changing.
 
-The thresholds come from real clips. On 13 cuts and 1,900 other pairs of film and animation, the residual was at least
-0.49 at cuts and at most 0.33 elsewhere, and its ratio to the neighboring pairs at least 2.7 and at most 1.5.
+The thresholds come from real clips and made transitions, which docs/benchmarks/cuts.md lists with the results.
 """
 
 from collections.abc import Sequence
@@ -52,7 +53,7 @@ def classify_pair(window: Sequence[Picture | None]) -> PairKind:
     neighbors += [(i1, after)] if after else []
     if _is_repeat(i0, i1, neighbors):
         return PairKind.REPEAT
-    return PairKind.CUT if _is_cut(i0, i1, neighbors) else PairKind.MOVING
+    return PairKind.CUT if _is_cut(before, i0, i1, after) else PairKind.MOVING
 
 
 Pair = tuple[Picture, Picture]
@@ -118,23 +119,58 @@ MATCH_SIZE, MATCH_RANGE = 8, 8
 """Block matching on thumbnails: block side and search range in thumbnail pixels (an eighth of the width)."""
 MIN_DIFFERENCE = 4.0
 """Thumbnails with a smaller mean absolute difference, in 8-bit levels, are no cut."""
-MIN_RESIDUAL = 0.4
+MIN_RESIDUAL = 0.25
 """Smallest residual of a cut: the difference after block matching, in standard deviations of the picture."""
 CUT_TIMES_NEIGHBORS = 1.8
 """Smallest ratio of the residual of a cut to those of the neighboring pairs."""
+MIN_PRODUCT = 0.85
+"""Smallest product of the two: a small residual must be the more unusual. A fast nod has 0.7."""
 MIN_CONTRAST = 4.0
 """Lower limit of the standard deviation in normalization, in 8-bit levels, so that noise is not amplified."""
 
 
-def _is_cut(i0: Picture, i1: Picture, neighbors: Sequence[Pair]) -> bool:
-    thumbnail_0, thumbnail_1 = _thumbnail(i0), _thumbnail(i1)
+MAX_BLACK = 28.0
+"""Cells of both thumbnails up to this level may be bars; video black is 16."""
+MIN_AREA_SHARE = 4
+"""What is not black is the picture if it is at least one part in so many of the width and of the height."""
+FADE_GROWTH = 1.25
+"""If the contrast next to a picture without structure changes by more than this factor in a frame, it is a fade."""
+
+
+def _is_cut(before: Picture | None, i0: Picture, i1: Picture, after: Picture | None) -> bool:
+    thumbnail_0, thumbnail_1 = _without_bars(_thumbnail(i0), _thumbnail(i1))
     if float(np.abs(thumbnail_0 - thumbnail_1).mean()) < MIN_DIFFERENCE:
         return False
     residual = _residual(thumbnail_0, thumbnail_1)
-    return residual >= MIN_RESIDUAL and all(
-        residual >= CUT_TIMES_NEIGHBORS * _residual(_thumbnail(first), _thumbnail(second))
+    if residual < MIN_RESIDUAL or _is_fading(i1, i0, before) or _is_fading(i0, i1, after):
+        return False
+    neighbors = [(before, i0)] if before else []
+    neighbors += [(i1, after)] if after else []
+    least = max(CUT_TIMES_NEIGHBORS, MIN_PRODUCT / residual)
+    return all(
+        residual >= least * _residual(*_without_bars(_thumbnail(first), _thumbnail(second)))
         for first, second in neighbors
     )
+
+
+def _is_fading(flat: Picture, near: Picture, far: Picture | None) -> bool:
+    """Whether `near` is a step of a fade from or to `flat`: the picture beyond it, `far`, has more contrast again."""
+    if far is None or float(_thumbnail(flat).std()) >= MIN_CONTRAST:
+        return False
+    return float(_thumbnail(far).std()) > FADE_GROWTH * float(_thumbnail(near).std())
+
+
+def _without_bars(thumbnail_0: Float32s, thumbnail_1: Float32s) -> tuple[Float32s, Float32s]:
+    """Return the part of two thumbnails that is inside of black bars, if any: rows and columns in which one of both has
+    a cell that is not black."""
+    is_lit = np.maximum(thumbnail_0, thumbnail_1) > MAX_BLACK
+    rows, columns = np.flatnonzero(is_lit.any(axis=1)), np.flatnonzero(is_lit.any(axis=0))
+    if not len(rows):
+        return thumbnail_0, thumbnail_1
+    area = np.s_[rows[0] : rows[-1] + 1, columns[0] : columns[-1] + 1]
+    if any(MIN_AREA_SHARE * part < whole for part, whole in zip(is_lit[area].shape, is_lit.shape, strict=True)):
+        return thumbnail_0, thumbnail_1
+    return thumbnail_0[area], thumbnail_1[area]
 
 
 def _thumbnail(picture: Picture) -> Float32s:

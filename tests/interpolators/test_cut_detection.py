@@ -48,6 +48,38 @@ def test_a_cut_between_two_pans_is_a_cut() -> None:
     assert pairs_of([*pan(1, num=5, step=4), *pan(2, num=5, step=4)], PairKind.CUT) == [4]
 
 
+@pytest.mark.parametrize("axis", [0, 1])
+def test_a_cut_between_black_bars_is_a_cut(axis: int) -> None:
+    """Bars are a third of the picture: old film in a wide frame, or wide film in an old one."""
+    clip = [*pan(1, num=5, step=2), *pan(2, num=5, step=2)]
+    bar = clip[0].luma.shape[axis] // 6
+    barred = []
+    for picture in clip:
+        levels = picture.luma.astype(float) / 2 + 60  # without strong contrasts
+        np.moveaxis(levels, axis, 0)[:bar] = 16
+        np.moveaxis(levels, axis, 0)[-bar:] = 16
+        barred.append(gray(levels))
+    assert pairs_of(barred, PairKind.CUT) == [4]
+
+
+def test_a_cut_from_black_is_a_cut_and_a_fade_from_black_is_none() -> None:
+    black = [gray(np.full((120, 160), 16.0))] * 3
+    shot = pan(1, num=6, step=3)
+    assert pairs_of([*black, *shot], PairKind.CUT) == [2]
+    assert pairs_of([*shot, *black], PairKind.CUT) == [5]
+    for length in (4, 12, 24):
+        fading = [gray(16 + (scene(1)[:, :160] - 16) * n / length) for n in range(1, length + 1)]
+        assert pairs_of([*black, *fading], PairKind.CUT) == []
+        assert pairs_of([*fading[::-1], *black], PairKind.CUT) == []
+
+
+def test_a_small_bright_motion_in_the_dark_is_no_cut() -> None:
+    """A ball of fire: what is not black is not taken for a picture between bars."""
+    y, x = np.mgrid[:120, :160]
+    clip = [gray(16 + 220.0 * (np.hypot(y - 60, x - 40 - 12 * n) < 6 + 2 * n)) for n in range(8)]
+    assert pairs_of(clip, PairKind.CUT) == []
+
+
 def test_a_cut_is_seen_with_no_frame_beside_it() -> None:
     assert kinds([gray(scene(1)), gray(scene(2))]) == [PairKind.CUT]
 
