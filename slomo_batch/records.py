@@ -24,8 +24,9 @@ from slomo_batch.uri import Uri
 
 TrackKind = Literal["video", "audio", "subtitle", "data", "attachment", "unknown"]
 Lane = Literal["copy", "decode"]
-FrameKind = Literal["source", "made", "held_at_cut", "held_repeat"]
-"""What an output frame is: a source frame, an interpolated one, or a copy of a source frame at a cut or at a repeat."""
+FrameKind = Literal["source", "made", "held_at_cut", "held_repeat", "held_in_doubt"]
+"""What an output frame is: a source frame, an interpolated one, or a copy of a source frame: at a cut, at a repeat, or
+where the method doubts its frames."""
 FieldOrder = Literal["progressive", "tff", "bff"]
 """Progressive, or which field of a picture is shown first: top field first or bottom field first."""
 ScanFlag = Literal["progressive", "tff", "bff", "any"]
@@ -362,6 +363,8 @@ class FrameCounts:
     """Copies of a source frame because the source repeats it."""
     held_damaged: int = 0
     """Source frames of the chunk that could not be decoded and were replaced by a neighbor."""
+    held_in_doubt: int = 0
+    """Copies of a source frame because the method doubts its frames of the pair."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -422,6 +425,9 @@ class ChunkDone:
     """Numbers of the source frames that `counts.held_damaged` counts; empty if an earlier version made the segment."""
     captions: tuple[FrameCaptions, ...] = ()
     """Of the frames at which the chunk's pairs begin, in order; frames without captions are left out."""
+    doubts: str = ""
+    """How much the method doubts its frames of each pair, a character per pair: see `plan.pair_doubts`. Empty if it did
+    not judge any, or an earlier version made the segment."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

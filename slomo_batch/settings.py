@@ -18,6 +18,7 @@ ScanSetting = Literal["auto", "interlaced", "progressive", "telecine"]
 Deinterlace = Literal["field", "frame", "refuse"]
 Tiles = Literal["auto", "always", "never"]
 Exists = Literal["skip", "replace", "fail"]
+Doubt = Literal["trust", "blend", "hold"]
 
 
 # ---- of a video ----------------------------------------------------------------------------------------------------
@@ -130,10 +131,11 @@ class Interpolate:
         it out and spaces the others evenly, for animation on twos, 24 frames in 30 and the like. See
         [Repeated frames](#repeated-frames-interpolateduplicates)""",
     )
-    doubt: Literal["trust"] = setting(
+    doubt: Doubt = setting(
         "trust",
-        "what to do where the network's own output suggests that it failed: `trust` uses the frame",
-        planned=("blend", "hold"),
+        """what to do where the method's own evidence suggests that it failed: `trust` uses the frame, `blend` fades to
+        a cross-fade in those regions and keeps static overlays, `hold` shows the nearest source frame throughout a pair
+        of which much is doubted; see [Doubt](#doubt). `blend` and `hold` need `superslomo` or `flow`""",
         is_later=True,
     )
     precision: Literal["auto"] | Precision = setting(

@@ -84,7 +84,7 @@ class Schema:
 
 _SOURCE = Schema(Source, "uri size_bytes fingerprint")
 _MACHINE = Schema(Machine, "host device builds")
-_COUNTS = Schema(FrameCounts, "source made held_at_cut held_repeat held_damaged")
+_COUNTS = Schema(FrameCounts, "source made held_at_cut held_repeat held_damaged", later="held_in_doubt")
 _SECONDS = Schema(StageSeconds, "fetch decode judge color model hash encode upload total")
 _PAIR_RUN = Schema(PairRun, "pairs source others kind")
 _FAILURE = Schema(Failure, "uri error reason")
@@ -209,7 +209,7 @@ DOCUMENTS: Mapping[str, Schema] = MappingProxyType(
                 "pair_runs": _PAIR_RUN,
                 "captions": Schema(FrameCaptions, "frame pairs", later="has_708"),
             },
-            later="pair_runs damaged_frames captions",
+            later="pair_runs damaged_frames captions doubts",
         ),
     }
 )

@@ -146,7 +146,7 @@ def _status_of_output(options: argparse.Namespace) -> int:
 
 
 def _counts(counts: "FrameCounts") -> str:
-    held = counts.held_at_cut + counts.held_repeat + counts.held_damaged
+    held = counts.held_at_cut + counts.held_repeat + counts.held_damaged + counts.held_in_doubt
     return f"{counts.source:,} of the source, {counts.made:,} made, {held:,} held"
 
 

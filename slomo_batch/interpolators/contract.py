@@ -11,9 +11,10 @@ Times are read and frames are made lazily, since a pair may have very many of th
 """
 
 from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
 from enum import Enum
 from fractions import Fraction
-from typing import Protocol, runtime_checkable
+from typing import NamedTuple, Protocol, runtime_checkable
 
 import torch
 from torch import Tensor
@@ -68,6 +69,51 @@ class WindowInterpolator(Protocol):
 
 
 AnyInterpolator = PairInterpolator | WindowInterpolator
+
+
+# ---- doubt -----------------------------------------------------------------------------------------------------------
+
+CELL_PX = 4
+"""Side of a cell of a doubt, in pixels of the picture."""
+
+
+class JudgedFrame(NamedTuple):
+    """An interpolated frame, and how much the method doubts it in each cell."""
+
+    frame: Tensor
+    """As `PairInterpolator.between` yields it."""
+    doubt: Tensor | None
+    """The weight, 0 to 1, that a cross-fade of the two source frames deserves in each cell; 0 means no doubt. [h, w],
+    fp32, on the frame's device; h and w are a quarter of the picture's, rounded up. None if it was not asked for."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class JudgedPair:
+    """The frames of a pair, and how much the method doubts them."""
+
+    doubt: Tensor
+    """One or more maps like those of its frames, [N, h, w], which do not depend on the times."""
+    frames: Iterator[JudgedFrame]
+    """One for each time, in order, made as they are read."""
+
+
+@runtime_checkable
+class JudgingInterpolator(Protocol):
+    """An interpolator that has evidence of where its frames are wrong. It reads no frames beyond the pair."""
+
+    def judged(self, i0_CHW: Tensor, i1_CHW: Tensor, times: Iterable[Fraction], *, by_region: bool) -> JudgedPair:
+        """Judge a pair, and make its frames: the same bits as those of `between`.
+
+        Args:
+            i0_CHW: as for `PairInterpolator.between`.
+            i1_CHW: likewise.
+            times: likewise.
+            by_region: whether each frame gets a doubt of its own.
+        """
+
+
+# ---- use -------------------------------------------------------------------------------------------------------------
+
 BYTES_PER_PX = 300
 """Memory of a pair while its frames are made, for each pixel of a picture, if the method does not state it. `flow`
 takes 260, `blend` less (peak of the resident set at 1920x1080)."""

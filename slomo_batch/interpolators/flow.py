@@ -11,8 +11,9 @@ from torch import Tensor
 from torch.nn import functional
 
 from slomo_batch.interpolators import dis
-from slomo_batch.interpolators.contract import Held
-from slomo_batch.interpolators.superslomo.warp import exact_warp, intermediate_flows
+from slomo_batch.interpolators.contract import Held, JudgedFrame, JudgedPair
+from slomo_batch.interpolators.evidence import PairEvidence, without_padding
+from slomo_batch.interpolators.superslomo.warp import Warped, exact_warp, intermediate_flows
 
 
 class Flow:
@@ -34,7 +35,24 @@ class Flow:
         i0, i1 = self._pad(i0_CHW), self._pad(i1_CHW)
         flows_14HW = self._flows(*dis.luma_of_pair(i0[0], i1[0]))
         for time in times:
-            yield _warp_and_blend(i0, i1, flows_14HW, float(time))[0, :, :height, :width]
+            warped = _warped(i0, i1, flows_14HW, torch.tensor([float(time)]))
+            yield _blended(warped, float(time))[0, :, :height, :width]
+
+    def judged(self, i0_CHW: Tensor, i1_CHW: Tensor, times: Iterable[Fraction], *, by_region: bool) -> JudgedPair:
+        """Judge a pair, and make its frames; see the contract."""
+        height, width = i0_CHW.shape[-2:]
+        i0, i1 = self._pad(i0_CHW), self._pad(i1_CHW)
+        flows_14HW = self._flows(*dis.luma_of_pair(i0[0], i1[0]))
+        evidence = PairEvidence.of(i0, i1, flows_14HW)
+
+        def frames() -> Iterator[JudgedFrame]:
+            for time in times:
+                t_B = torch.tensor([float(time)])
+                warped = _warped(i0, i1, flows_14HW, t_B)
+                doubt = without_padding(evidence.doubt_at(t_B, warped)[0], height, width) if by_region else None
+                yield JudgedFrame(_blended(warped, float(time))[0, :, :height, :width], doubt)
+
+        return JudgedPair(doubt=without_padding(evidence.doubt(), height, width), frames=frames())
 
     def _pad(self, image_CHW: Tensor) -> Tensor:
         """Pad by replicating the last column and row to the size that the search needs, [1, C, H, W]."""
@@ -56,6 +74,12 @@ class Flow:
         return wide.mul_(self._divisor)
 
 
-def _warp_and_blend(i0: Tensor, i1: Tensor, flows_14HW: Tensor, t: float) -> Tensor:
-    flow_t0, flow_t1 = intermediate_flows(flows_14HW, torch.tensor([t]))
-    return exact_warp(i0, flow_t0).mul_(1 - t).add_(exact_warp(i1, flow_t1).mul_(t))
+def _warped(i0: Tensor, i1: Tensor, flows_14HW: Tensor, t_B: Tensor) -> Warped:
+    flow_t0, flow_t1 = intermediate_flows(flows_14HW, t_B)
+    alike = flow_t0.new_full((1, 1, 1, 1), 0.5).expand(-1, -1, *flow_t0.shape[-2:])
+    return Warped(exact_warp(i0, flow_t0), exact_warp(i1, flow_t1), alike)
+
+
+def _blended(warped: Warped, time: float) -> Tensor:
+    """Blend by time; the warped frames are overwritten."""
+    return warped.g0.mul_(1 - time).add_(warped.g1.mul_(time))

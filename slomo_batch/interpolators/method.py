@@ -134,5 +134,7 @@ class Method:
     """None if the method has no weights."""
     about: str = ""
     """Two sentences for a person: how it makes a frame, and where it fails."""
+    has_evidence: bool = False
+    """Whether the method judges its frames (`contract.JudgingInterpolator`), which `interpolate.doubt` needs."""
     pixel_version: int = 1
     """Raised with every change that changes a pixel. Frames of two versions are never joined."""

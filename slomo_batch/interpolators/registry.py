@@ -76,6 +76,7 @@ BUILT_IN: Mapping[str, Method] = {
         Method(
             name="flow",
             open=_open_flow,
+            has_evidence=True,
             about="Optical flow: finds the motion of every pixel and moves both source frames toward the instant. "
             "Smooth motion is followed well; what one object hides or uncovers of another is smeared.",
         ),
@@ -83,6 +84,7 @@ BUILT_IN: Mapping[str, Method] = {
             name="superslomo",
             open=_open_superslomo,
             weights=WEIGHTS,
+            has_evidence=True,
             about="Super SloMo: a network estimates the flow between the frames, a second one refines it for each "
             "instant and predicts which pixels are visible in which frame. It handles uncovered background best; "
             "very fast motion, thin and repeating structures are softened or bent.",

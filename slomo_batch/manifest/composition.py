@@ -6,11 +6,13 @@ A later layer replaces only the values that it sets. An empty cell counts as abs
 from collections.abc import Iterable
 from dataclasses import fields
 
+from slomo_batch.errors import ManifestError
+from slomo_batch.interpolators.registry import find_method, method_names
 from slomo_batch.manifest.sections import JobSettings, VideoSections
 from slomo_batch.manifest.validation_errors import Problem
 from slomo_batch.plan.containers import validate_container
 from slomo_batch.plan.encoders import named_codec, validate_encode
-from slomo_batch.settings import Settings, VideoSettings
+from slomo_batch.settings import Interpolate, Settings, VideoSettings
 from slomo_batch.uri import Uri
 
 _ENCODE_FIELDS = ("quality", "preset", "encoder", "pixel_format")
@@ -58,7 +60,25 @@ def validate_settings(settings: Settings, suffix: str | None) -> list[Problem]:
     if wanted.end and wanted.duration:
         text = f"set either end or duration, got end {wanted.end} and duration {wanted.duration}"
         problems.append(Problem(path=("retime", "range"), text=text))
-    return problems
+    return [*problems, *_doubt_problems(settings.interpolate)]
+
+
+def _doubt_problems(interpolate: Interpolate) -> list[Problem]:
+    """Return the problem of a doubt that the method cannot have."""
+    method, doubt = interpolate.method, interpolate.doubt
+    if doubt == "trust" or _has_evidence(method):
+        return []
+    able = " or ".join(name for name in method_names() if _has_evidence(name))
+    text = f"{doubt!r} needs a method that judges its own frames, and {method!r} does not; use {able}, or doubt: trust"
+    return [Problem(path=("interpolate", "doubt"), text=text)]
+
+
+def _has_evidence(method: str) -> bool:
+    """Return whether a method judges its own frames; False if it cannot be used, which is reported elsewhere."""
+    try:
+        return find_method(method).method.has_evidence
+    except ManifestError:
+        return False
 
 
 def validate_output(settings: Settings, output_uri: Uri) -> list[str]:

@@ -60,6 +60,7 @@ _DECIDED_BY: Mapping[str, tuple[Path, ...]] = {
     "output": (("encode",),),
     "audio": (("audio",), ("retime", "slowdown"), ("retime", "ramp")),
     "retime": (("retime", "range"),),
+    "interpolate": (("interpolate", "method"), ("interpolate", "doubt")),
 }
 """The settings that decide whether there is a conflict, by its first key."""
 

@@ -38,7 +38,7 @@ ROWS_PER_PART = 50_000
 """A part is due when it holds this many rows,"""
 SECONDS_PER_PART = 60.0
 """or when its first row has waited this long."""
-VERSION = 2
+VERSION = 3
 """Raised with every column that is added. Parts of older versions are read; the columns they lack are null."""
 _VERSION_KEY = b"slomo_batch.ledger"
 
@@ -53,6 +53,7 @@ _FRAME_KINDS = {
     "held_at_cut": "copies of a source frame beside a scene cut",
     "held_repeat": "copies of a source frame that the source itself repeats",
     "held_damaged": "source frames that could not be decoded and were replaced by a neighbor",
+    "held_in_doubt": "copies of a source frame, because the method doubts its frames",
 }
 _STAGES = {
     "fetch": "seconds in which a chunk's worker fetched its object",

@@ -97,7 +97,7 @@ def samples_of(event: Event) -> Iterator[Sample]:
 
 
 def _chunk(done: ChunkDone) -> Iterator[Sample]:
-    for kind in ("source", "made", "held_at_cut", "held_repeat"):
+    for kind in ("source", "made", "held_at_cut", "held_repeat", "held_in_doubt"):
         yield Sample(metric=FRAMES, value=getattr(done.counts, kind), tags={"kind": kind})
     for stage, seconds in asdict(done.seconds).items():
         if stage != "total":

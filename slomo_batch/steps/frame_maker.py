@@ -25,13 +25,16 @@ from slomo_batch.color.formats import convert
 from slomo_batch.color.streams import SharedTensor, own_stream
 from slomo_batch.color.transfers import Download
 from slomo_batch.errors import FrameMissing
-from slomo_batch.interpolators.contract import AnyInterpolator, Held, context_of, device_of, make_frames, pair_bytes
+from slomo_batch.interpolators import overlays
+from slomo_batch.interpolators.contract import AnyInterpolator, Frame, Held, context_of, device_of, pair_bytes
 from slomo_batch.interpolators.cut_detection import CONTEXT, PairKind, classify_pair
 from slomo_batch.interpolators.duplicate import nearest_frames
 from slomo_batch.interpolators.out_of_memory import out_of_memory_mapped
 from slomo_batch.picture import PIXEL_FORMATS, Picture
+from slomo_batch.plan.pair_doubts import HELD_FROM
 from slomo_batch.records import Chunk, FrameKind, VideoPlan
 from slomo_batch.settings import Interpolate
+from slomo_batch.steps.judged_frames import BYTES_PER_PX, MadeFrame, judged_frames
 from slomo_batch.steps.layers import layers_between
 from slomo_batch.steps.output_color import output_color, source_format
 from slomo_batch.steps.pair_pool import Job
@@ -54,6 +57,8 @@ class OutputFrame:
     kind: FrameKind
     hash: str
     """Of the picture."""
+    doubt: int | None = None
+    """How much the method doubts its frames of the pair, in sixteenths; None if it did not judge them."""
 
 
 class SourceWindow:
@@ -122,10 +127,14 @@ class FrameMaker:
             if len(first) > self._most_at_once:
                 yield self._one_by_one(seen, chain(first, these))
             else:
-                width, height = self._size
-                num_bytes = len(self._layers) * pair_bytes(self._interpolator, width, height, len(first))
+                num_bytes = len(self._layers) * self._pair_bytes(len(first))
                 yield Job(run=partial(self._whole_pair, seen, first), num_bytes=num_bytes, cores=self._threads)
             upcoming = next(by_pair, None)
+
+    def _pair_bytes(self, num_frames: int) -> int:
+        width, height = self._size
+        of_blending = BYTES_PER_PX * width * height if self._settings.doubt == "blend" else 0
+        return pair_bytes(self._interpolator, width, height, num_frames) + of_blending
 
     @property
     def _most_at_once(self) -> int:
@@ -155,13 +164,13 @@ class FrameMaker:
         with own_stream(self._device):
             made = list(self._counted(self._pair(seen, times, download)))
             self._wait(download)
-        return [self._frame(seen.number, picture, kind) for picture, kind in made]
+        return [self._frame(seen.number, shown) for shown in made]
 
     def _one_by_one(self, seen: "_SeenPair", times: Iterable[Fraction]) -> Iterator[OutputFrame]:
         download = Download()
-        for picture, kind in self._counted(self._pair(seen, times, download)):
+        for shown in self._counted(self._pair(seen, times, download)):
             self._wait(download)
-            yield self._frame(seen.number, picture, kind)
+            yield self._frame(seen.number, shown)
 
     def _counted(self, frames: Iterable[T]) -> Iterator[T]:
         """Count frames as they are made, and not those of a pair that fails, which may be made again."""
@@ -182,17 +191,15 @@ class FrameMaker:
         with self._watch.stage("model"):  # which computes meanwhile
             download.wait()
 
-    def _pair(
-        self, seen: "_SeenPair", times: Iterable[Fraction], download: Download
-    ) -> Iterator[tuple[Picture, FrameKind]]:
-        """Yield the picture of each output frame, which is complete after `download`."""
+    def _pair(self, seen: "_SeenPair", times: Iterable[Fraction], download: Download) -> Iterator["_Shown"]:
+        """Yield each output frame, which is complete after `download`."""
         i0, i1 = seen.i0_i1
         if i0 is None:
             raise FrameMissing(f"the decoder did not return source frame {seen.number}")
         upcoming = iter(times)
         for t in upcoming:
             if t == 0:
-                yield self._source(i0), "source"
+                yield _Shown(picture=self._source(i0), kind="source")
             elif i1 is None:
                 raise FrameMissing(f"the decoder did not return source frame {seen.number + 1}")
             else:  # times increase: this one and all later ones are between the two source frames
@@ -200,16 +207,26 @@ class FrameMaker:
 
     def _between(
         self, seen: "_SeenPair", i0_i1: tuple[Picture, Picture], times: Iterable[Fraction], download: Download
-    ) -> Iterator[tuple[Picture, FrameKind]]:
+    ) -> Iterator["_Shown"]:
         pair_kind = self._pair_kind(seen)
         if pair_kind is PairKind.MOVING:
-            frames: Iterable[Sequence[Tensor | Held]] = self._interpolate(seen, i0_i1, times)
-            kind: FrameKind = "made"
-        else:
-            frames = zip(nearest_frames(times))
-            kind = "held_at_cut" if pair_kind is PairKind.CUT else "held_repeat"
-        for frame in frames:
-            yield self._picture(frame, i0_i1, download), kind
+            yield from self._made(seen, i0_i1, times, download)
+            return
+        kind: FrameKind = "held_at_cut" if pair_kind is PairKind.CUT else "held_repeat"
+        for held in nearest_frames(times):
+            yield _Shown(picture=self._source(i0_i1[held is Held.SECOND]), kind=kind)
+
+    def _made(
+        self, seen: "_SeenPair", i0_i1: tuple[Picture, Picture], times: Iterable[Fraction], download: Download
+    ) -> Iterator["_Shown"]:
+        level: Tensor | None = None
+        for layers in self._interpolate(seen, i0_i1, times):
+            color = layers[0]
+            if level is None and color.level is not None:
+                level = download.add(color.level)
+            held = None if color.held is None else i0_i1[color.held is Held.SECOND]
+            picture = self._picture([layer.frame for layer in layers], i0_i1, download)
+            yield _Shown(picture=picture, kind="made", level=level, held=held)
 
     def _pair_kind(self, seen: "_SeenPair") -> PairKind:
         if seen.number + 1 in self._part_starts:
@@ -222,22 +239,26 @@ class FrameMaker:
 
     def _interpolate(
         self, seen: "_SeenPair", i0_i1: tuple[Picture, Picture], times: Iterable[Fraction]
-    ) -> Iterator[Sequence[Tensor | Held]]:
+    ) -> Iterator[Sequence[MadeFrame]]:
         """Yield the layers of each frame. Alpha that is the same in both source frames is held."""
         if len(self._layers) == 1:
             return zip(self._interpolate_layer(seen, 0, times))
         if np.array_equal(i0_i1[0].planes[-1], i0_i1[1].planes[-1]):
-            return zip(self._interpolate_layer(seen, 0, times), repeat(Held.FIRST))
+            return zip(self._interpolate_layer(seen, 0, times), repeat(MadeFrame(Held.FIRST)))
         times, of_alpha = tee(times)
         color, alpha = self._interpolate_layer(seen, 0, times), self._interpolate_layer(seen, 1, of_alpha)
         return zip(color, alpha, strict=True)
 
-    def _interpolate_layer(self, seen: "_SeenPair", layer: int, times: Iterable[Fraction]) -> Iterator[Tensor | Held]:
+    def _interpolate_layer(self, seen: "_SeenPair", layer: int, times: Iterable[Fraction]) -> Iterator[MadeFrame]:
         rgb = seen.within(seen.rgb, context_of(self._interpolator))
         window = [None if shared is None else shared[layer].tensor() for shared in rgb]
-        return self._watch.each("model", make_frames(self._interpolator, window, times))
+        doubt, overlay = self._settings.doubt, None
+        if doubt == "blend":
+            with self._watch.stage("judge"):
+                overlay = overlays.static_overlay(seen.within(seen.pictures, overlays.CONTEXT))
+        return self._watch.each("model", judged_frames(self._interpolator, doubt, window, times, overlay))
 
-    def _picture(self, frame: Sequence[Tensor | Held], i0_i1: tuple[Picture, Picture], download: Download) -> Picture:
+    def _picture(self, frame: Sequence[Frame], i0_i1: tuple[Picture, Picture], download: Download) -> Picture:
         """The picture of these layers. If the color is held, so is alpha."""
         if isinstance(frame[0], Held):
             return self._source(i0_i1[frame[0] is Held.SECOND])
@@ -255,9 +276,26 @@ class FrameMaker:
         with self._watch.stage("color"):
             return convert(picture, self._output, self._spec)
 
-    def _frame(self, pair: int, picture: Picture, kind: FrameKind) -> OutputFrame:
+    def _frame(self, pair: int, shown: "_Shown") -> OutputFrame:
+        """Return an output frame that is complete, or in its place the source frame that is held in doubt."""
+        picture, kind = shown.picture, shown.kind
+        doubt = None if shown.level is None else int(shown.level)
+        if doubt is not None and shown.held is not None and doubt >= HELD_FROM:
+            picture, kind = self._source(shown.held), "held_in_doubt"
         with self._watch.stage("hash"):
-            return OutputFrame(picture=picture, pair=pair, kind=kind, hash=picture.hash())
+            return OutputFrame(picture=picture, pair=pair, kind=kind, hash=picture.hash(), doubt=doubt)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Shown:
+    """An output frame whose samples and doubt may be on their way from the device."""
+
+    picture: Picture
+    kind: FrameKind
+    level: Tensor | None = None
+    """The doubt of its pair in sixteenths; None if the method did not judge it."""
+    held: Picture | None = None
+    """The source frame that is shown instead if the pair is held in doubt."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -15,6 +15,7 @@ from slomo_batch.media.encode import SegmentEncoder, SegmentFacts, verify_segmen
 from slomo_batch.media.packet_archive import ArchiveReader
 from slomo_batch.picture import PIXEL_FORMATS
 from slomo_batch.plan.codecs import codec_of, segment_format
+from slomo_batch.plan.pair_doubts import doubts_text
 from slomo_batch.plan.pair_runs import counts_of, runs_of
 from slomo_batch.records import Chunk, ChunkDone, FrameCaptions, FrameKind, PairRun, Scan, VideoPlan
 from slomo_batch.serialization import file_sha256
@@ -110,6 +111,7 @@ def _make(task: ChunkTask, context: StepContext, folder: Path) -> Generator[Phas
         pair_runs=made.runs,
         damaged_frames=made.damaged,
         captions=made.captions,
+        doubts=made.doubts,
     )
 
 
@@ -141,6 +143,7 @@ class _EncodedFrames:
     runs: tuple[PairRun, ...]
     damaged: tuple[int, ...]
     captions: tuple[FrameCaptions, ...]
+    doubts: str
 
 
 def _encode(
@@ -161,6 +164,7 @@ def _encode(
     maker = FrameMaker(plan, context.interpolator(plan), watch)
     hashes: list[str] = []
     kinds: list[tuple[int, FrameKind]] = []
+    doubts: dict[int, int] = {}
     with _encoder(plan, segment) as encoder:
         parts = maker.parts(window, chunk, _times(plan, chunk, archive))
         for frame in context.pairs.in_order_or_waiting(parts, every_s=LOOK_S):
@@ -171,6 +175,8 @@ def _encode(
             with watch.stage("encode"):
                 encoder.add(frame.picture)
             kinds.append((frame.pair, frame.kind))
+            if frame.doubt is not None:
+                doubts[frame.pair] = frame.doubt
             yield FramesMade(num_frames=maker.num_made)
         with watch.stage("encode"):
             facts = encoder.finish()
@@ -184,6 +190,7 @@ def _encode(
         runs=runs_of(kinds, pairs),
         damaged=tuple(number for number in pairs if number // scan.frames_per_picture in held),
         captions=(*_by_frame(earlier, scan), *own),
+        doubts=doubts_text(doubts, pairs),
     )
 
 

@@ -8,7 +8,7 @@ from fractions import Fraction
 from math import ceil
 
 from slomo_batch.errors import SurveyMissing, WorkDamaged
-from slomo_batch.interpolators.cut_detection import CONTEXT
+from slomo_batch.interpolators import cut_detection, overlays
 from slomo_batch.media.frames import planar_format_name
 from slomo_batch.media.probe import Probe
 from slomo_batch.plan.carriage import losses
@@ -25,6 +25,7 @@ from slomo_batch.plan.output_rate import check_output_rate
 from slomo_batch.plan.stored_plan import PlannedVideo, StoredPlan
 from slomo_batch.plan.tiles import tile_notes
 from slomo_batch.records import VideoPlan, VideoRequest
+from slomo_batch.settings import Interpolate
 from slomo_batch.steps.context import StepContext
 from slomo_batch.steps.existing_work import find_existing_work
 from slomo_batch.steps.output_color import output_color
@@ -146,7 +147,8 @@ def plan_video(identity: str, request: VideoRequest, pin: JobPin, probed: Probe)
         is_hdr=facts.color.is_hdr,
         side_data=facts.side_data,
     )
-    resolved = resolve(settings, pin, choice, facts.width, facts.height, least_context=CONTEXT)
+    context = _least_context(settings.interpolate)
+    resolved = resolve(settings, pin, choice, facts.width, facts.height, least_context=context)
     keeps_range = CODECS[codec].states_range or facts.color.range == "limited"
     resolved = replace(resolved, full_to_limited=not keeps_range)
     size = settings.chunks.pairs
@@ -173,6 +175,11 @@ def plan_video(identity: str, request: VideoRequest, pin: JobPin, probed: Probe)
     tiles = tile_notes(resolved.tile_px, settings.interpolate.tiles)
     notes = *facts.oddities, *of_grid, *_length_notes(plan), *choice.notes, *tiles, *losses(plan, output_color(plan))
     return StoredPlan(plan=plan, chunks=chunks, notes=notes)
+
+
+def _least_context(interpolate: Interpolate) -> int:
+    """Source frames on either side of a pair that decisions read, whatever its method."""
+    return max(cut_detection.CONTEXT, overlays.CONTEXT if interpolate.doubt == "blend" else 0)
 
 
 def _length_notes(plan: VideoPlan) -> tuple[str, ...]:

@@ -11,6 +11,7 @@ from itertools import chain
 from typing import Any
 
 from slomo_batch.errors import AccessRefused, ObjectMissing, OutputExists
+from slomo_batch.plan.pair_doubts import levels_of, runs_of_levels
 from slomo_batch.plan.pair_runs import joined
 from slomo_batch.records import ChunkDone, Published, SurveyFacts, VideoPlan
 from slomo_batch.serialization import to_json
@@ -25,6 +26,7 @@ SUFFIX = ".slomo.json"
 _START = b'{\n"slomo_batch_sidecar": '
 COLUMNS = ("pairs", "source", "others", "kind")
 """Of the runs: as in `records.PairRun`."""
+DOUBT_COLUMNS = ("pairs", "sixteenths")
 
 
 def sidecar_uri(output_uri: Uri) -> Uri:
@@ -67,11 +69,13 @@ def _entries(plan: VideoPlan, segments: Sequence[ChunkDone], published: Publishe
             "weights_sha256": resolved.weights_sha256,
             "precision": resolved.precision,
             "flow_scale": str(resolved.flow_scale),
+            "doubt": settings.interpolate.doubt,
         },
         "encoder": {"name": resolved.encoder, "options": dict(resolved.encoder_options)},
         "machines": [{"host": one.host, "device": one.device, "builds": one.builds} for one in published.machines],
         "frames_sha256": published.frames_sha256,
         "frames": _runs(segments),
+        "doubt": _doubt(segments),
         "damaged_source_frames": _damaged(segments),
         "notes": list(published.notes),
     }
@@ -88,6 +92,18 @@ def _runs(segments: Sequence[ChunkDone]) -> Mapping[str, Any] | None:
         return None
     runs = joined(chain.from_iterable(done.pair_runs for done in segments))
     return {"columns": COLUMNS, "runs": [astuple(run) for run in runs]}
+
+
+def _doubt(segments: Sequence[ChunkDone]) -> Mapping[str, Any] | None:
+    """How much the method doubts its frames; None if it judged none, or an earlier version made a segment."""
+    if not any(done.doubts for done in segments) or not all(done.pair_runs for done in segments):
+        return None
+    levels = chain.from_iterable(_levels(done) for done in segments)
+    return {"columns": DOUBT_COLUMNS, "runs": runs_of_levels(levels)}
+
+
+def _levels(done: ChunkDone) -> Sequence[int | None]:
+    return levels_of(done.doubts) if done.doubts else [None] * sum(run.pairs for run in done.pair_runs)
 
 
 def _damaged(segments: Sequence[ChunkDone]) -> list[int] | None:

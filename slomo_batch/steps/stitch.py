@@ -23,6 +23,7 @@ from slomo_batch.plan.carriage import attachments_for, metadata_for, side_data_f
 from slomo_batch.plan.codecs import segment_format
 from slomo_batch.plan.containers import Container, container_of
 from slomo_batch.plan.ids import chunks_in_lane, receipt_id
+from slomo_batch.plan.pair_doubts import doubt_notes
 from slomo_batch.plan.stored_plan import SegmentChoice, StoredPlan
 from slomo_batch.records import AudioDone, ChunkDone, FrameCounts, Lane, OutputOwnership, Published, VideoPlan
 from slomo_batch.serialization import file_sha256
@@ -165,6 +166,7 @@ def _receipt(stored: StoredPlan, segments: Sequence[ChunkDone], audio: AudioDone
             *stored.notes,
             *(audio.notes if audio else ()),
             *_held_notes(counts),
+            *doubt_notes(plan.request.settings.interpolate.doubt, (done.doubts for done in segments)),
             *notes_on_missing(out, metadata_for(plan), num_files),
             *caption_notes(captions_in(segments), lacks_earlier=plan.grid.first_pair > 0 and not reads_earlier(plan)),
         ),

@@ -144,9 +144,8 @@ def test_the_columns_of_the_ledger_are_those_of_its_schema() -> None:
 
 
 def test_every_value_that_is_planned_is_listed_as_not_yet_supported() -> None:
-    [_, listed] = manifest_page.PAGE.read_text().split("## Not yet supported")
+    listed = manifest_page.PAGE.read_text().partition("## Not yet supported")[2]
     planned = [f"`{one.path}: {value}`" for one in manifest_page.all_settings() for value in one.declaration.planned]
-    assert len(planned) == 2
     assert [value for value in planned if value not in listed] == []
 
 

@@ -447,6 +447,10 @@ def test_the_same_convert_is_the_same_job_and_another_is_another(tmp_path: Path)
         (["a.mov", "a.mov"], "is also an input"),
         (["a.mp4", "./x/../a.mp4"], "is also an input"),
         (["gs://b/a.mov", "b.mp4"], "IN gs://b/a.mov: unsupported URI scheme gs://"),
+        (
+            ["a.mov", "b.mp4", "--method", "mci", "--set", "interpolate.doubt=hold"],
+            "--set interpolate.doubt=hold: 'hold' needs",
+        ),
         (["a.mov", "b.mp4", "--set", "nonsense"], "--set nonsense: expected PATH=VALUE, such as encode.codec=ffv1"),
     ],
 )

@@ -145,8 +145,10 @@ BAD_VALUES = {
     # interpolate
     "method": (GOOD + "interpolate: {method: superslowmo}\n", "interpolate.method: 'superslowmo' is not one of"),
     "method mcl": (GOOD + "interpolate: {method: mcl}\n", "'mcl' is not one of duplicate, blend, mci"),
-    "doubt blend": (GOOD + "interpolate: {doubt: blend}\n", "not yet supported: interpolate.doubt: blend"),
-    "doubt hold": (GOOD + "interpolate: {doubt: hold}\n", "not yet supported: interpolate.doubt: hold"),
+    "doubt blend": (
+        GOOD + "interpolate: {method: mci, doubt: blend}\n",
+        "interpolate.doubt: 'blend' needs a method that judges its own frames, and 'mci' does not; use flow or ",
+    ),
     "doubt a word": (GOOD + "interpolate: {doubt: always}\n", "interpolate.doubt: 'always' is not one of trust"),
     "tiles": (GOOD + "interpolate:\n  tiles: 4\n", "line 8: interpolate.tiles: '4' is not one of auto, always"),
     "cuts": (GOOD + "interpolate: {cuts: blend}\n", "interpolate.cuts: 'blend' is not one of hold, ignore"),

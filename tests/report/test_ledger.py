@@ -107,7 +107,8 @@ def test_a_committed_chunk_is_recorded_with_its_frames_stages_and_machine() -> N
         "kind": "chunk", "epoch": 1, "row": 0, "job": "derby", "video_id": "v1", "source_uri": "s3://archive/a.mp4",
         "step": "interpolate", "took_s": 4.5, "process": 4711, "read_bytes": 900, "written_bytes": 1000,
         "chunk": 3, "chunk_id": "c1", "attempt": "a1", "frames": 8, "frames_source": 2, "frames_made": 5,
-        "frames_held_at_cut": 1, "frames_held_repeat": 0, "frames_held_damaged": 0, "size_bytes": 1000,
+        "frames_held_at_cut": 1, "frames_held_repeat": 0, "frames_held_damaged": 0, "frames_held_in_doubt": 0,
+        "size_bytes": 1000,
         "seconds_fetch": 0.0, "seconds_decode": 0.5, "seconds_judge": 0.0, "seconds_color": 0.0, "seconds_model": 3.5,
         "seconds_hash": 0.0, "seconds_encode": 0.0, "seconds_upload": 0.0, "seconds_total": 4.25, "host": "node-1",
         "device": "A10G", "builds": "torch 2", "numeric_classes": 1, "sha256": "s1",
@@ -259,7 +260,7 @@ def _rewritten(part: bytes, columns: list[str], version: str = "2") -> bytes:
     return data.getvalue()
 
 
-@pytest.mark.parametrize("version", ["1", "2"])
+@pytest.mark.parametrize("version", ["1", "2", "3"])
 def test_parts_with_fewer_columns_are_read_and_compacted(version: str) -> None:
     driver = Driver()
     driver.writer.failed(FAILED)
@@ -277,7 +278,7 @@ def test_parts_with_fewer_columns_are_read_and_compacted(version: str) -> None:
 @pytest.mark.parametrize(
     ("columns", "version", "complaint"),
     [
-        (SCHEMA.names, "3", "another version"),
+        (SCHEMA.names, "4", "another version"),
         ([name for name in SCHEMA.names if name != "epoch"], "2", "columns of its version, got epoch"),
     ],
     ids=["newer", "without a column that every version has"],

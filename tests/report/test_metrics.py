@@ -16,7 +16,7 @@ def by_tag(metric: Metric, tag: str) -> dict[str, float]:
 
 def test_a_committed_chunk_counts_its_frames_once_by_kind() -> None:
     frames = {sample.tags["kind"]: sample.value for sample in samples_of(FINISHED) if sample.metric is FRAMES}
-    assert frames == {"source": 62, "made": 180, "held_at_cut": 5, "held_repeat": 3}
+    assert frames == {"source": 62, "made": 180, "held_at_cut": 5, "held_repeat": 3, "held_in_doubt": 0}
     assert sum(frames.values()) == DONE.num_frames
 
 

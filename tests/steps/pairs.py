@@ -23,11 +23,12 @@ from tests.media.sources import reader_of
 
 PIN = JobPin(pixel_revision=1, precision="fp32", threads=1, nvenc_works=False, methods={"blend": MethodPin()})
 FRAMES_PER_PAIR = 3
+BLEND = Interpolate(method="blend")
 
 
-def plan_of(name: str) -> VideoPlan:
+def plan_of(name: str, interpolate: Interpolate = BLEND) -> VideoPlan:
     """The plan of a clip of the catalogue."""
-    settings = Settings(interpolate=Interpolate(method="blend"), retime=Retime(slowdown=Fraction(2)))
+    settings = Settings(interpolate=interpolate, retime=Retime(slowdown=Fraction(2)))
     source = Source(uri=Uri(f"/{name}"), size_bytes=1, fingerprint="1")
     request = VideoRequest(source=source, output_uri=Uri("/out.mp4"), exists="skip", settings=settings)
     return plan_video("id", request, PIN, probe(reader_of(clip(name).data), name)).plan
@@ -76,12 +77,13 @@ def parts_of(
     color: ColorFacts | None = None,
     output: str | None = None,
     has_alpha: bool | None = None,
+    interpolate: Interpolate = BLEND,
 ) -> Iterator[Job[OutputFrame] | Iterator[OutputFrame]]:
     """The parts of a chunk of these pairs, by default all; each pair has `num` frames.
 
     The output has the pictures' format unless `output` names another; the source has alpha if they have, or as said.
     """
-    plan = of_size(plan_of("cfr"), pictures)
+    plan = of_size(plan_of("cfr", interpolate), pictures)
     alpha = plan.facts.has_alpha if has_alpha is None else has_alpha
     plan = replace(plan, facts=replace(plan.facts, color=color or plan.facts.color, has_alpha=alpha))
     plan = replace(plan, resolved=replace(plan.resolved, pixel_format=output or plan.resolved.pixel_format))

@@ -5,16 +5,19 @@ depends only on the picture size and the plan, so the same pair gives the same b
 """
 
 from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from fractions import Fraction
 from itertools import islice
+from typing import NamedTuple
 
 import torch
 from torch import Tensor
 from torch.nn import functional
 
 from slomo_batch.color.transfers import to_device
-from slomo_batch.interpolators.contract import Held
+from slomo_batch.interpolators.contract import Held, JudgedFrame, JudgedPair
 from slomo_batch.interpolators.device import use_threads
+from slomo_batch.interpolators.evidence import PairEvidence, without_padding
 from slomo_batch.interpolators.out_of_memory import check_algorithms, out_of_memory_mapped
 from slomo_batch.interpolators.superslomo.compact import Compact
 from slomo_batch.interpolators.superslomo.guided import Guided
@@ -25,8 +28,26 @@ from slomo_batch.records import FIRST_BATCH_PX
 from slomo_batch.settings import Precision
 
 Network = Paper | Compact | Guided
-"""A network has `flow_inputs` (further inputs of `flows`), `flows` (the flow of a pair) and `frames`
-(the frames at given times). All tensors are on its device. Picture sizes must be multiples of `size_multiple()`."""
+"""A network has `flow_inputs` (further inputs of `flows`), `flows` (the flow of a pair, in units of `flow_px`) and
+`frames` (the frames at given times), which `blended` makes of what `warped` returns. All tensors are on its device.
+Picture sizes must be multiples of `size_multiple()`."""
+
+
+class _Pair(NamedTuple):
+    """A pair of source frames, padded, [1, 3, H, W], and the flow between them."""
+
+    i0: Tensor
+    i1: Tensor
+    flows: Tensor
+    height: int
+    """Of the picture without padding."""
+    width: int
+
+
+def _seen_part(frames_BCHW: Tensor, pair: _Pair) -> Tensor:
+    """Cut off the padding."""
+    return frames_BCHW[..., : pair.height, : pair.width]
+
 
 WHOLE_BYTES_PER_PX = 75
 """Memory of a pair that is made in tiles, for each pixel of the whole pictures, beside that of a tile."""
@@ -82,20 +103,57 @@ class SuperSlomo:
 
     def between(self, i0_CHW: Tensor, i1_CHW: Tensor, times: Iterable[Fraction]) -> Iterator[Tensor | Held]:
         """Yield the frames at `times`; see the contract. Once the flow is found, no step waits for the device."""
-        use_threads(self._threads)
+        yield from self._frames(self._pair(i0_CHW, i1_CHW), times)
+
+    def judged(self, i0_CHW: Tensor, i1_CHW: Tensor, times: Iterable[Fraction], *, by_region: bool) -> JudgedPair:
+        """Judge a pair, and make its frames; see the contract. Once the flow is found, no step waits for the device."""
+        pair = self._pair(i0_CHW, i1_CHW)
+        with self._computing(pair):
+            evidence = PairEvidence.of(pair.i0, pair.i1, pair.flows, flow_px=self._network.flow_px)
+            doubt = without_padding(evidence.doubt(), pair.height, pair.width)
+        if by_region:
+            return JudgedPair(doubt=doubt, frames=self._judged_frames(pair, evidence, times))
+        return JudgedPair(doubt=doubt, frames=(JudgedFrame(one, None) for one in self._frames(pair, times)))
+
+    def _pair(self, i0_CHW: Tensor, i1_CHW: Tensor) -> "_Pair":
         height, width = i0_CHW.shape[-2:]
+        use_threads(self._threads)
         with out_of_memory_mapped(width, height), torch.inference_mode():
             i0, i1 = self._pad(i0_CHW), self._pad(i1_CHW)
             seen = self._downscale(i0), self._downscale(i1)
             flow_inputs = self._network.flow_inputs(*seen)
-            flows = self._flows(*seen, *flow_inputs)
-        for batch in self._batches(times, i0.shape[-2] * i0.shape[-1]):
-            use_threads(self._threads)
-            with out_of_memory_mapped(width, height), torch.inference_mode():
-                t_B = to_device(torch.tensor(batch, dtype=torch.float32), self.device)
-                made = self._made(i0, i1, flows, t_B)[..., :height, :width]
+            return _Pair(i0, i1, self._flows(*seen, *flow_inputs), height, width)
+
+    @contextmanager
+    def _computing(self, pair: "_Pair") -> Iterator[None]:
+        use_threads(self._threads)
+        with out_of_memory_mapped(pair.width, pair.height), torch.inference_mode():
+            yield
+
+    def _frames(self, pair: "_Pair", times: Iterable[Fraction]) -> Iterator[Tensor]:
+        for batch in self._batches(times, pair):
+            with self._computing(pair):
+                frames = self._made(pair.i0, pair.i1, pair.flows, self._times(batch))
             check_algorithms()
-            yield from made
+            yield from _seen_part(frames, pair)
+
+    def _judged_frames(self, pair: "_Pair", evidence: PairEvidence, times: Iterable[Fraction]) -> Iterator[JudgedFrame]:
+        for batch in self._batches(times, pair):
+            with self._computing(pair):
+                t_B = self._times(batch)
+                if self._tile_px:  # the warped frames are never there as a whole
+                    doubts = evidence.doubt_at(t_B, None)
+                    frames = self._made(pair.i0, pair.i1, pair.flows, t_B)
+                else:
+                    warped = self._network.warped(pair.i0, pair.i1, pair.flows, t_B)
+                    doubts = evidence.doubt_at(t_B, warped)
+                    frames = self._network.blended(warped, t_B)
+                doubts = without_padding(doubts, pair.height, pair.width)
+            check_algorithms()
+            yield from map(JudgedFrame, _seen_part(frames, pair), doubts)
+
+    def _times(self, batch: list[float]) -> Tensor:
+        return to_device(torch.tensor(batch, dtype=torch.float32), self.device)
 
     def _made(self, i0: Tensor, i1: Tensor, flows: Tensor, t_B: Tensor) -> Tensor:
         """Return the frames at these times, whole or joined from tiles."""
@@ -126,8 +184,8 @@ class SuperSlomo:
         flows = self._network.flows(i0, i1, *flow_inputs)
         return upsample(flows, self._divisor).mul_(self._divisor) if self._divisor > 1 else flows
 
-    def _batches(self, times: Iterable[Fraction], frame_px: int) -> Iterator[list[float]]:
-        waiting = map(float, times)
+    def _batches(self, times: Iterable[Fraction], pair: "_Pair") -> Iterator[list[float]]:
+        waiting, frame_px = map(float, times), pair.i0.shape[-2] * pair.i0.shape[-1]
         while batch := list(islice(waiting, self._frames_per_batch(frame_px))):
             yield batch
 
