@@ -29,7 +29,8 @@ from slomo_batch.manifest.load import Override, load, read_text
 from slomo_batch.manifest.schema import Manifest
 from slomo_batch.manifest.single_video import single
 from slomo_batch.manifest.yaml_tree import read_tree
-from slomo_batch.report.events import Event, Plan, VideoGivenUp, VideoPublished, VideoSkipped
+from slomo_batch.report.events import Event, VideoGivenUp, VideoPublished, VideoSkipped
+from slomo_batch.report.plan_row import Plan
 from slomo_batch.settings import Precision
 
 __all__ = ["Interpolator", "JobResult", "convert", "dry_run", "run"]

@@ -20,7 +20,7 @@ from subprocess import CompletedProcess, TimeoutExpired
 _PRELOADED = [
     "slomo_batch.commands.status",
     "slomo_batch.cli.main",
-    "slomo_batch.report.answers",
+    "slomo_batch.report.plan_answers",
     "slomo_batch.report.terminal",
     "slomo_batch.report.json_log",
     "slomo_batch.interpolators.device",

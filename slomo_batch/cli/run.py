@@ -101,7 +101,7 @@ def _add_plan(commands: Commands) -> None:
 def _plan(options: argparse.Namespace) -> int:
     manifest = manifest_of(options)
     from slomo_batch.commands import dry_run  # noqa: PLC0415 loads everything
-    from slomo_batch.report.answers import show_plan  # noqa: PLC0415 loads rich
+    from slomo_batch.report.plan_answers import show_plan  # noqa: PLC0415 loads rich
     from slomo_batch.report.terminal import PlainDisplay  # noqa: PLC0415 loads rich
 
     if options.survey and is_elsewhere(manifest):

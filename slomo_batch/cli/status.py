@@ -191,7 +191,7 @@ def _timeline(options: argparse.Namespace) -> int:
 def _gc(options: argparse.Namespace) -> int:
     job = job_of(options)
     from slomo_batch.commands import jobs, status  # noqa: PLC0415 loads what reads S3 and Parquet
-    from slomo_batch.report.answers import show_garbage  # noqa: PLC0415 loads rich
+    from slomo_batch.report.garbage_answers import show_garbage  # noqa: PLC0415 as above
 
     if isinstance(job, str):
         jobs.check_job(job, options.work)

@@ -10,7 +10,8 @@ from slomo_batch.plan.s3_requests import S3Requests
 from slomo_batch.plan.stored_plan import PlannedVideo
 from slomo_batch.plan.survey import survey_reasons
 from slomo_batch.records import VideoFailed, VideoRequest
-from slomo_batch.report.events import Display, Plan, PlanRow, SurveyAdvanced
+from slomo_batch.report.events import Display, SurveyAdvanced
+from slomo_batch.report.plan_row import Plan, PlanRow
 from slomo_batch.scheduler.machines import ClusterSettings, basis_of, open_machines, probe_abilities
 from slomo_batch.scheduler.preflight import check_work_store
 from slomo_batch.steps.context import StepContext

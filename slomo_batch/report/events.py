@@ -1,15 +1,14 @@
-"""Events that a running job emits, and the answers of `plan` and `status`.
+"""Events that a running job emits, and the answer of `status`.
 
 Terminal, log and metrics are displays of one stream of events. Job and displays do not know each other, and nothing is
 decided by events.
 """
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from types import TracebackType
 from typing import Literal, Protocol, Self
 
 from slomo_batch.attempts import Attempt
-from slomo_batch.plan.s3_requests import S3Requests
 from slomo_batch.records import StepName
 
 VideoPhase = Literal["waiting", "opening", "surveying", "splitting", "making", "audio", "joining"]
@@ -264,38 +263,6 @@ class Display(Protocol):
 
 
 # ---- answers -------------------------------------------------------------------------------------------------------
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class PlanRow:
-    """What a run would do with one video."""
-
-    uri: str
-    output_uri: str
-    state: str
-    """What a run would do, in a word: make, changed (the source has changed: make again and replace), resume, skip,
-    wait, fail."""
-    num_source_frames: int
-    num_output_frames: int
-    num_chunks: int
-    size_bytes: int
-    """Of the source."""
-    notes: tuple[str, ...]
-    """What is unusual about the file, and what of it the output will lack."""
-    problem: str
-    """Why it cannot be made; empty if it can."""
-    s3_requests: S3Requests = field(default_factory=S3Requests)
-    """Estimated requests, if its source, its output or the work place is on S3."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Plan:
-    """What a run would do."""
-
-    rows: tuple[PlanRow, ...]
-    """One per video."""
-    empty: tuple[str, ...]
-    """Inputs without any video."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -18,7 +18,7 @@ from slomo_batch.interpolators.superslomo.shipped_weights import shipped_file
 from slomo_batch.manifest.load import load
 from slomo_batch.manifest.schema import Manifest
 from slomo_batch.manifest.single_video import single
-from slomo_batch.report.events import PlanRow
+from slomo_batch.report.plan_row import PlanRow
 from tests.clips.catalogue import clip
 from tests.fuzz.documents import manifest_text, overrides, table
 from tests.fuzz.mutants import damaged, mutant

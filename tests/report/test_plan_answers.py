@@ -5,8 +5,8 @@ import json
 from dataclasses import replace
 
 from slomo_batch.plan.s3_requests import S3Requests
-from slomo_batch.report.answers import show_plan
-from slomo_batch.report.events import PlanRow
+from slomo_batch.report.plan_answers import show_plan
+from slomo_batch.report.plan_row import PlanRow
 
 ROWS = (
     PlanRow(

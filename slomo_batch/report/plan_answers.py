@@ -1,4 +1,4 @@
-"""The answers of plan and gc, for a person or as JSON."""
+"""The answer of plan, for a person or as JSON."""
 
 import sys
 from collections.abc import Iterable, Iterator, Sequence
@@ -6,7 +6,7 @@ from dataclasses import asdict
 from typing import Any, TextIO
 
 from slomo_batch.plan.s3_requests import PRICED, S3Requests, of_driving, price_usd
-from slomo_batch.report.events import PlanRow
+from slomo_batch.report.plan_row import PlanRow
 from slomo_batch.report.units import counted, size, without_uri
 from slomo_batch.sanitize import json_line, one_line
 from slomo_batch.timeline.retiming import NOTABLE_FRAME_RATIO
@@ -79,23 +79,6 @@ def _plan_lines(rows: Sequence[PlanRow]) -> Iterator[str]:
             f"warning: {counted(number, 'video')} with more than {NOTABLE_FRAME_RATIO} output frames for each source "
             "frame; see the notes above"
         )
-
-
-_KINDS = {"published videos": "intermediate files of published videos"}
-"""What a person is told of a kind of objects."""
-
-
-def show_garbage(
-    kinds: Sequence[tuple[str, int, int]], *, deleted: bool, as_json: bool, stream: TextIO = sys.stdout
-) -> None:
-    """Show what `gc` found: kind, number of objects, bytes."""
-    if as_json:
-        records = [{"kind": kind, "objects": number, "size_bytes": size_bytes} for kind, number, size_bytes in kinds]
-        _print(map(json_line, records), stream)
-        return
-    lines = [f"{_KINDS.get(kind, kind)}: {number:,} objects, {size(size_bytes)}" for kind, number, size_bytes in kinds]
-    end = "deleted" if deleted else "dry run: nothing was deleted; add --delete to delete these objects"
-    _print([*lines, end if kinds else "nothing to delete"], stream)
 
 
 def _print(lines: Iterable[str], stream: TextIO) -> None:
