@@ -73,7 +73,7 @@ _RESOLVED = Resolved(
     context=1,
     audio="resample",
 )
-_PLAN = VideoPlan(
+PLAN = VideoPlan(
     video_id=_ID,
     request=VideoRequest(source=_SOURCE, output_uri=Uri("s3://out/a.mp4"), exists="replace", settings=_SETTINGS),
     facts=_FACTS,
@@ -156,7 +156,7 @@ EXAMPLES: dict[str, object] = {
         output_uri=Uri("s3://out/a.mp4"), source=_SOURCE, video_id=_ID, receipt_id=_OTHER
     ),
     f"uploads/{_ID}.json": Upload(uri=Uri("s3://out/a.mp4"), token="2~abc"),
-    f"videos/{_ID}/pin.json": StoredPlan(plan=_PLAN, chunks=_CHUNKS, notes=("held at cuts",)),
+    f"videos/{_ID}/pin.json": StoredPlan(plan=PLAN, chunks=_CHUNKS, notes=("held at cuts",)),
     f"videos/{_ID}/lane.json": MovedTo(lane="decode"),
     f"videos/{_ID}/choice.json": SegmentChoice(segment_keys=(_CHUNK_DONE.segment_key,), sound_key=_AUDIO_DONE.key),
     f"videos/{_ID}/sound-commit.json": _AUDIO_DONE,

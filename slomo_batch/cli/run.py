@@ -2,7 +2,9 @@
 
 import argparse
 import sys
+from contextlib import closing
 from importlib import import_module
+from shutil import get_terminal_size
 from typing import TYPE_CHECKING
 
 from slomo_batch.cli.arguments import (
@@ -15,9 +17,12 @@ from slomo_batch.cli.arguments import (
     add_strict,
     manifest_of,
     not_empty,
+    number,
+    open_text,
 )
 from slomo_batch.cli.displays import add_verbosity, displays
 from slomo_batch.cli.jobs import is_elsewhere, submit
+from slomo_batch.cli.streams import for_answer
 from slomo_batch.errors import ClusterError, ManifestError
 from slomo_batch.loading import fast_loading
 from slomo_batch.version import __version__
@@ -95,22 +100,55 @@ def _add_plan(commands: Commands) -> None:
     )
     add_settings(parser)
     add_strict(parser)
+    parser.add_argument(
+        "--frames-per-second",
+        metavar="N",
+        type=number(0, above=True),
+        help="output frames that one machine makes per second (default: as measured in earlier runs of the job)",
+    )
+    parser.add_argument(
+        "--price-per-hour", metavar="PRICE", type=number(0), help="price of a machine per hour, in any currency"
+    )
+    parser.add_argument(
+        "--csv",
+        metavar="FILE",
+        type=not_empty,
+        help='also write a row per video to FILE; "-" writes only these, to standard output',
+    )
+    parser.add_argument(
+        "-v", "--verbose", action="store_true", help="list skipped videos, and show outputs and notes with each video"
+    )
     add_json(parser)
 
 
 def _plan(options: argparse.Namespace) -> int:
     manifest = manifest_of(options)
     from slomo_batch.commands import dry_run  # noqa: PLC0415 loads everything
-    from slomo_batch.report.plan_answers import show_plan  # noqa: PLC0415 loads rich
+    from slomo_batch.report.plan_answers import show_plan, write_csv  # noqa: PLC0415 loads rich
     from slomo_batch.report.terminal import PlainDisplay  # noqa: PLC0415 loads rich
 
     if options.survey and is_elsewhere(manifest):
         raise ManifestError(
             "not supported for a remote cluster", where="--survey", remedy="Leave it out: the run makes the surveys."
         )
+    if options.csv == "-" and options.json:
+        raise ManifestError("not possible with --json", where="--csv -", remedy="Write the rows to a file.")
     surveys = PlainDisplay(sys.stderr) if options.survey else None
-    plan = dry_run.plan(manifest, strict=options.strict, surveys=surveys)
-    show_plan(plan.rows, empty=plan.empty, as_json=options.json, stream=sys.stdout)
+    plan = dry_run.plan(manifest, strict=options.strict, surveys=surveys, frames_per_s=options.frames_per_second)
+    if options.csv == "-":
+        write_csv(plan.rows, sys.stdout)
+    else:
+        if options.csv:
+            with closing(for_answer(open_text(options.csv, "w"), options.csv)) as file:
+                write_csv(plan.rows, file)
+        show_plan(
+            plan,
+            as_json=options.json,
+            verbose=options.verbose,
+            price_per_hour=options.price_per_hour,
+            width=get_terminal_size().columns if sys.stdout.isatty() else None,
+            stream=sys.stdout,
+        )
     return EXIT_VIDEOS_FAILED if any(row.problem for row in plan.rows) else 0
 
 

@@ -7,7 +7,7 @@ from slomo_batch.plan.s3_requests import S3Requests
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PlanRow:
-    """What a run would do with one video."""
+    """What a run would do with one video. The fields after `s3_requests` are empty unless `is_made`."""
 
     uri: str
     output_uri: str
@@ -25,6 +25,46 @@ class PlanRow:
     """Why it cannot be made; empty if it can."""
     s3_requests: S3Requests = field(default_factory=S3Requests)
     """Estimated requests, if its source, its output or the work place is on S3."""
+    slowdown: float = 0.0
+    """How many times longer the output lasts; the mean of a ramp."""
+    is_ramp: bool = False
+    """Whether the slowdown changes along the source."""
+    source_rate: str = ""
+    """Frames per second, exactly, such as 30000/1001; the nominal rate if it varies."""
+    output_rate: str = ""
+    """Frames per second, exactly."""
+    width: int = 0
+    """Of source and output, in pixels, before any rotation."""
+    height: int = 0
+    codec: str = ""
+    quality: int | None = None
+    """As `encode.quality`; None if the codec ignores it."""
+    encoder: str = ""
+    """FFmpeg's name."""
+    pixel_format: str = ""
+    """FFmpeg's name."""
+    method: str = ""
+    weights: str = ""
+    """Name of the method's weights; empty if it has none."""
+    audio: str = ""
+    """keep, stretch, resample or drop; none if the source has no audio track that can be kept."""
+    source_s: float = 0.0
+    """Duration of the part of the source that is shown, in seconds."""
+    output_s: float = 0.0
+    """Duration of the output, in seconds."""
+    output_bytes: int = 0
+    """Estimate of the size of the output: see `plan.output_size`."""
+    join_bytes: int = 0
+    """Estimate of the local disk space that joining the output needs."""
+    frames_to_make: int = 0
+    """Output frames that no earlier run has made."""
+    machine_hours: float | None = None
+    """Time in which one machine makes these frames; None if the speed of machines is not known."""
+
+    @property
+    def is_made(self) -> bool:
+        """Whether a run would make the video."""
+        return not self.problem and self.state != "skip"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -35,3 +75,8 @@ class Plan:
     """One per video."""
     empty: tuple[str, ...]
     """Inputs without any video."""
+    frames_per_s: float | None = None
+    """Output frames that one machine makes per second, as the caller gave it or as earlier runs measured it: a mean
+    over the pictures of this plan. None if it is not known."""
+    is_measured: bool = False
+    """Whether earlier runs of the job measured it."""

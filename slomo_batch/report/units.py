@@ -13,6 +13,15 @@ def duration(seconds: float) -> str:
     return f"{hours} h {minutes:02} min"
 
 
+def clock(seconds: float) -> str:
+    """Seconds of video for a person: 2.2 s, 1:05, 2:00:00."""
+    if seconds < 59.95:
+        return f"{seconds:.1f} s"
+    minutes, rest = divmod(round(seconds), 60)
+    hours, minutes = divmod(minutes, 60)
+    return f"{hours}:{minutes:02}:{rest:02}" if hours else f"{minutes}:{rest:02}"
+
+
 def size(num_bytes: int) -> str:
     """Bytes for a person: 512 B, 1.5 MB."""
     value, unit = float(num_bytes), "B"

@@ -42,6 +42,12 @@ def snap_to_standard(rate: Fraction) -> Fraction:
     return nearest if abs(nearest - rate) <= rate / 100 else rate
 
 
+def ntsc_rate_near(rate: Fraction) -> Fraction | None:
+    """The NTSC rate that a rounded one such as 23.976 or 29.97 is short for; None if it is exact, or no such rate."""
+    nearest = min(_NTSC, key=lambda ntsc: abs(ntsc - rate))
+    return nearest if nearest != rate and abs(nearest - rate) <= nearest / 5000 else None
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ConstantRate:
     """Timestamps that lie on the grid n / rate. Gaps are allowed."""

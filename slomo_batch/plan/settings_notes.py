@@ -1,0 +1,34 @@
+"""Notes about settings that are valid and probably not meant."""
+
+from collections.abc import Iterator
+
+from slomo_batch.plan.survey import survey_reasons
+from slomo_batch.records import VideoPlan
+from slomo_batch.timeline.rates import ntsc_rate_near
+
+
+def settings_notes(plan: VideoPlan) -> Iterator[str]:
+    """Notes about the settings of a planned video: nothing would change, or a rate is an imprecise one."""
+    retime = plan.request.settings.retime
+    meant = ntsc_rate_near(retime.fps.value) if retime.fps.kind == "rate" else None
+    if meant is not None:
+        yield (
+            f"retime.fps is {float(retime.fps.value):g}, exactly {retime.fps.value}: {meant} is probably meant, the"
+            " rate of NTSC video"
+        )
+    if _keeps_time(plan):
+        yield "nothing is interpolated: the output has the source's duration and frame rate, and is only encoded again"
+
+
+def _keeps_time(plan: VideoPlan) -> bool:
+    """Whether each source picture becomes one output frame at the source's rate."""
+    facts, grid = plan.facts, plan.grid
+    return (
+        grid.slowdown == 1
+        and not grid.parts
+        and grid.rate == plan.nominal_rate == 1 / plan.tick_s
+        and grid.num_frames == len(grid.pairs(facts.num_frames))
+        and not facts.scan.is_interlaced
+        and not facts.scan.varies
+        and not survey_reasons(facts, plan.request.settings)
+    )

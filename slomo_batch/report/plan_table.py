@@ -1,0 +1,205 @@
+"""The lines of a plan for a person: problems, a table with a line per video, notes, and totals."""
+
+import re
+from collections import defaultdict
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from fractions import Fraction
+from itertools import takewhile
+
+from slomo_batch.plan.s3_requests import PRICED, S3Requests, of_driving, price_usd
+from slomo_batch.report.columns import Column, aligned
+from slomo_batch.report.plan_row import Plan, PlanRow
+from slomo_batch.report.plan_total import PlanTotal
+from slomo_batch.report.terminal import wrapped
+from slomo_batch.report.units import clock, counted, duration, size, without_uri
+from slomo_batch.timeline.retiming import NOTABLE_FRAME_RATIO
+
+Facet = Callable[[PlanRow], str]
+_NAMES_SHOWN = 3
+"""Videos that a shared note names."""
+
+
+def plan_lines(plan: Plan, *, verbose: bool, price_per_hour: float | None, width: int | None) -> Iterator[str]:
+    """The lines of a plan, at most `width` columns wide if possible."""
+
+    def broken(lines: Iterable[str]) -> Iterator[str]:
+        for line in lines:
+            yield from [line] if width is None else wrapped(line, width)
+
+    yield from broken(_problems(plan))
+    yield from broken(_skipped(plan.rows, verbose=verbose))
+    made = [row for row in plan.rows if row.is_made]
+    if made:
+        sources = _folder(row.uri for row in made)
+        shared, facets = _shared_facets(made)
+        yield from broken(_heading(made, sources, shared))
+        yield from ("", *_table(made, sources, facets, verbose=verbose, width=width), "")
+        yield from broken([] if verbose else _notes(made, sources))
+    yield from broken(_total(plan, PlanTotal.of(plan, price_per_hour), price_per_hour))
+
+
+def _problems(plan: Plan) -> Iterator[str]:
+    yield from (f"note       {uri}: no videos found" for uri in plan.empty)
+    yield from (f"{row.state:<10} {row.uri}: {without_uri(row.problem, row.uri)}" for row in plan.rows if row.problem)
+
+
+def _skipped(rows: Iterable[PlanRow], *, verbose: bool) -> Iterator[str]:
+    reasons: dict[str, list[PlanRow]] = defaultdict(list)
+    for row in rows:
+        if row.state == "skip":
+            reasons[", ".join(row.notes)].append(row)
+    for reason, skipped in reasons.items():
+        if verbose:
+            yield from (f"skip       {row.uri}: {reason}" for row in skipped)
+        else:
+            yield f"skip       {counted(len(skipped), 'video')}: {reason} (-v lists them)"
+
+
+# ---- the table -------------------------------------------------------------------------------------------------------
+
+
+def _heading(rows: Sequence[PlanRow], sources: str, shared: Sequence[str]) -> Iterator[str]:
+    yield f"from       {sources or 'several places'}"
+    yield f"to         {_folder(row.output_uri for row in rows) or 'several places'}"
+    if shared:
+        yield f"as         {', '.join(shared)}"
+
+
+def _table(
+    rows: Sequence[PlanRow], sources: str, facets: Sequence[Facet], *, verbose: bool, width: int | None
+) -> Iterator[str]:
+    settings = [", ".join(facet(row) for facet in facets) for row in rows]
+    columns = [*_columns(rows, sources), Column("settings", settings, rank=2)]
+    head, *lines = aligned(columns, width)
+    yield head
+    for row, line in zip(rows, lines, strict=True):
+        yield line
+        if verbose:
+            yield f"           to {row.output_uri}"
+            yield from (f"           note: {note}" for note in row.notes)
+    if left_out := [column.title for column in columns if any(column.cells) and column.title not in head]:
+        yield f"(no room for {' and '.join(left_out)}: widen the terminal, or use --csv)"
+
+
+def _columns(rows: Sequence[PlanRow], sources: str) -> list[Column]:
+    return [
+        Column("", [row.state for row in rows]),
+        Column("video", [row.uri.removeprefix(sources) for row in rows], shrinks=True),
+        Column("duration", [f"{clock(row.source_s)} -> {clock(row.output_s)}" for row in rows]),
+        Column("frames", [f"{row.num_source_frames:,} -> {row.num_output_frames:,}" for row in rows], rank=5),
+        Column("picture", [f"{row.width}x{row.height} {_rate(row)} fps" for row in rows], rank=1),
+        Column("size", [f"~{size(row.output_bytes)}" for row in rows], rank=4, is_number=True),
+        Column("time", [_time(row.machine_hours) for row in rows], rank=3, is_number=True),
+    ]
+
+
+def _time(hours: float | None) -> str:
+    """Machine time; empty if it is not known."""
+    return "" if hours is None else duration(3600 * hours)
+
+
+def _rate(row: PlanRow) -> str:
+    """The output rate, with at most three decimals."""
+    return f"{float(Fraction(row.output_rate)):.3f}".rstrip("0").rstrip(".")
+
+
+def _folder(uris: Iterable[str]) -> str:
+    """The longest common beginning of these locations that ends with a slash; empty if there is none."""
+    found = list(uris)
+    first, last = min(found), max(found)
+    same = "".join(one for one, _ in takewhile(lambda pair: pair[0] == pair[1], zip(first, last, strict=False)))
+    folder, slash, _ = same.rpartition("/")
+    return folder + slash
+
+
+def _retiming(row: PlanRow) -> str:
+    if row.is_ramp:
+        return f"ramp, {row.slowdown:.3g}x slower on average"
+    return f"{row.slowdown:.4g}x slower" if row.slowdown != 1 else "same duration"
+
+
+def _encoding(row: PlanRow) -> str:
+    quality = "" if row.quality is None else f" quality {row.quality}"
+    return f"{row.codec}{quality} {row.pixel_format}"
+
+
+def _method(row: PlanRow) -> str:
+    return f"{row.method} {row.weights}".rstrip()
+
+
+_AUDIO = {"keep": "audio kept", "stretch": "audio stretched", "resample": "audio resampled", "drop": "audio dropped"}
+
+_FACETS: tuple[Facet, ...] = (
+    _retiming,
+    _method,
+    _encoding,
+    lambda row: _AUDIO.get(row.audio, "no audio"),
+)
+"""What is made of a video, in words. What is the same for all videos is said once, above the table."""
+
+
+def _shared_facets(rows: Sequence[PlanRow]) -> tuple[list[str], list[Facet]]:
+    """What is the same for all videos, and the facets that differ."""
+    found = {facet: {facet(row) for row in rows} for facet in _FACETS}
+    shared = [text for texts in found.values() if len(texts) == 1 for text in texts]
+    return shared, [facet for facet, texts in found.items() if len(texts) > 1]
+
+
+# ---- notes -----------------------------------------------------------------------------------------------------------
+
+
+def _notes(rows: Sequence[PlanRow], sources: str) -> Iterator[str]:
+    """The notes, those of most videos first. Notes that differ only in numbers count as one; the first is shown."""
+    alike: dict[str, dict[str, str]] = defaultdict(dict)
+    for row in rows:
+        for note in row.notes:
+            alike[re.sub(r"\d[\d.,:]*", "#", note)].setdefault(row.uri.removeprefix(sources), note)
+    for found in sorted(alike.values(), key=len, reverse=True):
+        names, texts = list(found), list(found.values())
+        more = f" and {len(names) - _NAMES_SHOWN:,} more" if len(names) > _NAMES_SHOWN else ""
+        of_many = f"{counted(len(names), 'video')}, " if len(rows) > 1 and len(names) > 1 else ""
+        similar = "" if len(set(texts)) == 1 else "; for the others with other numbers"
+        where = "" if len(rows) == 1 else f" ({of_many}{', '.join(names[:_NAMES_SHOWN])}{more}{similar})"
+        yield f"note       {texts[0]}{where}"
+
+
+# ---- totals ----------------------------------------------------------------------------------------------------------
+
+
+def _total(plan: Plan, total: PlanTotal, price_per_hour: float | None) -> Iterator[str]:
+    problems = f", {counted(total.problems, 'problem')}" if total.problems else ""
+    made = sum(row.is_made for row in plan.rows)
+    yield f"total      {counted(total.videos, 'video')}{problems}, {made:,} to make"
+    if not made:
+        return
+    yield (
+        f"length     {total.source_frames:,} -> {counted(total.output_frames, 'frame')} in"
+        f" {counted(total.chunks, 'chunk')}, {clock(total.source_s)} -> {clock(total.output_s)}"
+    )
+    yield (
+        f"storage    {size(total.bytes_to_read)} to read, about {size(total.bytes_to_write)} to write; joining the"
+        f" largest output needs about {size(total.join_bytes)} of disk"
+    )
+    yield f"time       {_total_time(plan, total, price_per_hour)}"
+    if total.s3_requests != S3Requests():
+        asked = total.s3_requests
+        yield (
+            f"requests   about {asked.put:,} PUT, {asked.list:,} LIST and {asked.get:,} GET requests to S3, "
+            f"{price_usd(asked):,.4f} USD ({PRICED}); if the work place is on S3, the driver adds "
+            f"{price_usd(of_driving(1)):.2f} USD an hour"
+        )
+    if number := total.videos_with_many_frames:
+        yield (
+            f"warning    {counted(number, 'video')} with more than {NOTABLE_FRAME_RATIO} output frames for each source"
+            " frame; see the notes above"
+        )
+
+
+def _total_time(plan: Plan, total: PlanTotal, price_per_hour: float | None) -> str:
+    if total.machine_hours is None:
+        price = "" if price_per_hour is None else ", nor the price"
+        return f"not known{price}: run some of the videos first, or pass --frames-per-second of one machine"
+    source = "as measured in this job" if plan.is_measured else "as given"
+    speed = f" at {plan.frames_per_s:,.3g} frames/s, {source}" if plan.frames_per_s else ""
+    price = "" if total.machine_price is None else f": {total.machine_price:,.2f} at {price_per_hour:,.2f} an hour"
+    return f"{duration(3600 * total.machine_hours)} of one machine{speed}{price}"
