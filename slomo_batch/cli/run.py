@@ -2,7 +2,7 @@
 
 import argparse
 import sys
-from contextlib import closing
+from contextlib import ExitStack, closing
 from importlib import import_module
 from shutil import get_terminal_size
 from typing import TYPE_CHECKING
@@ -133,14 +133,15 @@ def _plan(options: argparse.Namespace) -> int:
         )
     if options.csv == "-" and options.json:
         raise ManifestError("not possible with --json", where="--csv -", remedy="Write the rows to a file.")
-    surveys = PlainDisplay(sys.stderr) if options.survey else None
-    plan = dry_run.plan(manifest, strict=options.strict, surveys=surveys, frames_per_s=options.frames_per_second)
-    if options.csv == "-":
-        write_csv(plan.rows, sys.stdout)
-    else:
-        if options.csv:
-            with closing(for_answer(open_text(options.csv, "w"), options.csv)) as file:
-                write_csv(plan.rows, file)
+    with ExitStack() as stack:
+        file = sys.stdout if options.csv == "-" else None
+        if options.csv and not file:  # opened now: a plan can take minutes
+            file = stack.enter_context(closing(for_answer(open_text(options.csv, "w"), options.csv)))
+        surveys = PlainDisplay(sys.stderr) if options.survey else None
+        plan = dry_run.plan(manifest, strict=options.strict, surveys=surveys, frames_per_s=options.frames_per_second)
+        if file:
+            write_csv(plan.rows, file)
+    if options.csv != "-":
         show_plan(
             plan,
             as_json=options.json,

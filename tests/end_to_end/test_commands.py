@@ -1,6 +1,9 @@
 """The other commands on real work: plan, status, weights, convert, archive dump."""
 
+import csv
 import json
+import re
+import shutil
 import time
 from pathlib import Path
 
@@ -37,6 +40,34 @@ def test_plan_predicts_the_run_and_writes_nothing(source: Path, tmp_path: Path) 
     again = cli("plan", str(job.manifest), "--json")
     states = {Path(row["uri"]).name: row["state"] for row in map(json.loads, again.stdout.splitlines()) if "uri" in row}
     assert states == {"clip.mp4": "skip", "text.mp4": "wait"}
+
+
+def test_a_plan_measures_the_speed_of_earlier_runs(source: Path, tmp_path: Path) -> None:
+    job, other = Job(tmp_path / "job").write([str(source)], **QUICK), tmp_path / "other.mp4"
+    assert job.run().returncode == 0
+    shutil.copy(source, other)
+    job.write([str(source), str(other)], **QUICK)
+    planned = cli("plan", str(job.manifest), "--price-per-hour", "3600")
+    assert "skip       1 video: published before" in planned.stdout
+    (line,) = (line for line in planned.stdout.splitlines() if line.startswith("time "))
+    assert re.search(r"of one machine at [\d.,]+ frames/s, as measured in this job: [\d.]+ at 3,600.00 an hour$", line)
+    rows = cli("plan", str(job.manifest), "--csv", "-").stdout.splitlines()
+    by_state = {row["state"]: row for row in csv.DictReader(rows)}
+    assert by_state["skip"]["machine_hours"] == ""
+    assert 0 < float(by_state["make"]["machine_hours"]) < 0.1
+
+
+def test_a_plan_as_csv_beside_json_and_with_a_given_speed(source: Path, tmp_path: Path) -> None:
+    job, file = Job(tmp_path / "job").write([str(source)], **QUICK), tmp_path / "plan.csv"
+    planned = cli("plan", str(job.manifest), "--json", "--csv", str(file), "--frames-per-second", "1/2")
+    assert json.loads(planned.stdout.splitlines()[-1])["machine_hours"] == 36 / 0.5 / 3600
+    with file.open(newline="") as rows:
+        (row,) = csv.DictReader(rows)
+    assert (row["width"], row["codec"], row["frames_to_make"], row["slowdown"]) == ("128", "h264", "36", "3.0")
+    refused = cli("plan", str(job.manifest), "--json", "--csv", "-")
+    assert (refused.returncode, refused.stdout) == (2, "")
+    assert "--csv -: not possible with --json" in refused.stderr
+    assert cli("plan", str(job.manifest), "--csv", str(tmp_path / "no" / "plan.csv")).returncode == 2
 
 
 def test_status_reports_a_finished_job_and_an_unknown_one(source: Path, tmp_path: Path) -> None:
