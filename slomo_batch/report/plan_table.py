@@ -68,8 +68,8 @@ def _heading(rows: Sequence[PlanRow], sources: str, shared: Sequence[str]) -> It
 def _table(
     rows: Sequence[PlanRow], sources: str, facets: Sequence[Facet], *, verbose: bool, width: int | None
 ) -> Iterator[str]:
-    settings = [", ".join(facet(row) for facet in facets) for row in rows]
-    columns = [*_columns(rows, sources), Column("settings", settings, rank=2)]
+    settings = [", ".join(filter(None, (facet(row) for facet in facets))) for row in rows]
+    columns = [*_columns(rows, sources), Column("settings", settings, rank=1)]
     head, *lines = aligned(columns, width)
     yield head
     for row, line in zip(rows, lines, strict=True):
@@ -78,7 +78,7 @@ def _table(
             yield f"           to {row.output_uri}"
             yield from (f"           note: {note}" for note in row.notes)
     if left_out := [column.title for column in columns if any(column.cells) and column.title not in head]:
-        yield f"(no room for {' and '.join(left_out)}: widen the terminal, or use --csv)"
+        yield f"(no room for {', '.join(left_out)}: widen the terminal, or use --csv)"
 
 
 def _columns(rows: Sequence[PlanRow], sources: str) -> list[Column]:
@@ -87,7 +87,7 @@ def _columns(rows: Sequence[PlanRow], sources: str) -> list[Column]:
         Column("video", [row.uri.removeprefix(sources) for row in rows], shrinks=True),
         Column("duration", [f"{clock(row.source_s)} -> {clock(row.output_s)}" for row in rows]),
         Column("frames", [f"{row.num_source_frames:,} -> {row.num_output_frames:,}" for row in rows], rank=5),
-        Column("picture", [f"{row.width}x{row.height} {_rate(row)} fps" for row in rows], rank=1),
+        Column("picture", [f"{row.width}x{row.height} {_rate(row)} fps" for row in rows], rank=2),
         Column("size", [f"~{size(row.output_bytes)}" for row in rows], rank=4, is_number=True),
         Column("time", [_time(row.machine_hours) for row in rows], rank=3, is_number=True),
     ]
@@ -133,14 +133,15 @@ _FACETS: tuple[Facet, ...] = (
     _retiming,
     _method,
     _encoding,
-    lambda row: _AUDIO.get(row.audio, "no audio"),
+    lambda row: _AUDIO.get(row.audio, ""),
 )
-"""What is made of a video, in words. What is the same for all videos is said once, above the table."""
+"""What is made of a video, in words; empty if it does not apply. What is the same for all videos is said once, above
+the table."""
 
 
 def _shared_facets(rows: Sequence[PlanRow]) -> tuple[list[str], list[Facet]]:
     """What is the same for all videos, and the facets that differ."""
-    found = {facet: {facet(row) for row in rows} for facet in _FACETS}
+    found = {facet: {facet(row) for row in rows} - {""} for facet in _FACETS}
     shared = [text for texts in found.values() if len(texts) == 1 for text in texts]
     return shared, [facet for facet, texts in found.items() if len(texts) > 1]
 

@@ -10,7 +10,7 @@ def duration(seconds: float) -> str:
     if minutes < 60:
         return f"{minutes} min {rest:02} s"
     hours, minutes = divmod(minutes, 60)
-    return f"{hours} h {minutes:02} min"
+    return f"{hours:,} h {minutes:02} min"
 
 
 def clock(seconds: float) -> str:
