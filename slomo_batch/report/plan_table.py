@@ -77,7 +77,8 @@ def _table(
         if verbose:
             yield f"           to {row.output_uri}"
             yield from (f"           note: {note}" for note in row.notes)
-    if left_out := [column.title for column in columns if any(column.cells) and column.title not in head]:
+    shown = {"", *head.split()}
+    if left_out := [column.title for column in columns if any(column.cells) and column.title not in shown]:
         yield f"(no room for {', '.join(left_out)}: widen the terminal, or use --csv)"
 
 
