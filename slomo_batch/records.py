@@ -428,6 +428,10 @@ class ChunkDone:
     doubts: str = ""
     """How much the method doubts its frames of each pair, a character per pair: see `plan.pair_doubts`. Empty if it did
     not judge any, or an earlier version made the segment."""
+    strip_frame: int = -1
+    """Number of the output frame in the middle of the chunk's strip (`steps.strip`); -1 if it has none."""
+    strip_doubt: int = -1
+    """How much the method doubts the pair of the strip, in sixteenths; -1 if it did not judge it."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

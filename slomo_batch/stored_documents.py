@@ -209,7 +209,7 @@ DOCUMENTS: Mapping[str, Schema] = MappingProxyType(
                 "pair_runs": _PAIR_RUN,
                 "captions": Schema(FrameCaptions, "frame pairs", later="has_708"),
             },
-            later="pair_runs damaged_frames captions doubts",
+            later="pair_runs damaged_frames captions doubts strip_frame strip_doubt",
         ),
     }
 )

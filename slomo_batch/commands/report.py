@@ -1,7 +1,9 @@
 """The report of a job: a page for a browser, made from the ledger."""
 
 from slomo_batch.commands.status import environment_for, latest_progress, ledger_of
+from slomo_batch.errors import ObjectMissing
 from slomo_batch.manifest.schema import Manifest
+from slomo_batch.report.pages.job_history import StripHistory
 from slomo_batch.report.pages.job_page import job_page
 from slomo_batch.steps.context import StepContext
 from slomo_batch.uri import Uri
@@ -24,15 +26,23 @@ def write_report(context: StepContext) -> Uri:
         ManifestError: the work place holds no ledger of such a job.
     """
     key = context.layout.report
-    context.work.put(key, _page(context).encode())
+    context.work.put(key, _page(context, folder="videos").encode())
     return context.work.uri(key)
 
 
-def _page(context: StepContext) -> str:
+def _page(context: StepContext, *, folder: str = "") -> str:
+    def picture(strip: StripHistory) -> bytes | None:
+        try:
+            return context.work.get(context.layout.strip(strip.video_id, strip.chunk_id))
+        except ObjectMissing:
+            return None
+
     progress = latest_progress(context)
     return job_page(
         ledger_of(context),
         state="" if progress is None else progress.state,
         num_videos=0 if progress is None else progress.videos_total,
         retry="slomo-batch run MANIFEST --retry-failed",
+        picture=picture,
+        folder=folder,
     )

@@ -7,9 +7,9 @@ from functools import partial
 from typing import Any
 
 from slomo_batch.evaluation.eval_pairs import EvalPair, Rgb, downscale_to_width
-from slomo_batch.evaluation.image_files import encode_jpeg
 from slomo_batch.evaluation.report import ClipProtocol, FrameScore, Report, Score
 from slomo_batch.interpolators.registry import find_method
+from slomo_batch.media.jpeg import encode_jpeg
 from slomo_batch.report.pages.page import render
 from slomo_batch.version import __version__
 

@@ -43,19 +43,6 @@ def encode_png(samples_HWC: Rgb) -> bytes:
     return b"".join(bytes(packet) for packet in (*encoder.encode(frame), *encoder.encode(None)))
 
 
-def encode_jpeg(samples_HWC: Rgb, *, quantizer: int) -> bytes:
-    """Encode the picture as a JPEG file with full color resolution, for people to look at.
-
-    `quantizer`: from 2, the best quality, to 31.
-    """
-    encoder = av.CodecContext.create("mjpeg", "w")
-    encoder.height, encoder.width = samples_HWC.shape[:2]
-    encoder.pix_fmt, encoder.time_base = "yuvj444p", Fraction(1, 25)
-    encoder.options = {"qmin": str(quantizer), "qmax": str(quantizer)}
-    frame = av.VideoFrame.from_ndarray(np.ascontiguousarray(samples_HWC), format="rgb24").reformat(format="yuvj444p")
-    return b"".join(bytes(packet) for packet in (*encoder.encode(frame), *encoder.encode(None)))
-
-
 def _read(path: Path, form: Literal["rgb24", "gray"]) -> NDArray[np.uint8]:
     # Pass an open file: given a path, FFmpeg may take a number in the name for an image sequence.
     try:

@@ -3,7 +3,7 @@
 It counts what the steps send if nothing fails: one attempt at everything. A video costs
 
     source   a GET per block, once to plan it and once to cut it (twice whole where its container has no index)
-    work     per chunk 3 writes (its packets, its segment, its commit) and what reads them; some for the video
+    work     per chunk 4 writes (packets, segment, strip, commit) and what reads them; some for the video
     output   one upload
 
 and a driver with its work place on S3 writes heartbeats and progress every hour. A large object needs one request per
@@ -82,10 +82,11 @@ def of_work(
     num_chunks: int, *, has_audio: bool, chunk_bytes: int, segment_bytes: int, is_surveyed: bool = False
 ) -> S3Requests:
     """Count the requests of one video to a work place on S3. Bytes are those of one chunk's packets and segment."""
-    per_chunk = _stored_and_fetched(chunk_bytes) + _stored_and_fetched(segment_bytes) + _committed(num_reads=2)
+    strip = S3Requests(put=1)
+    per_chunk = _stored_and_fetched(chunk_bytes) + _stored_and_fetched(segment_bytes) + strip + _committed(num_reads=2)
     # Put: index, publishing, ownership. Committed: plan, choice, receipt. Read: lane, and the index for the split.
     records = S3Requests(put=3, get=2) + _committed(num_reads=1) + _committed(num_reads=0) + _committed(num_reads=2)
-    objects_at_end = 3 * num_chunks + (10 if has_audio else 6)
+    objects_at_end = 4 * num_chunks + (10 if has_audio else 6)
     if is_surveyed:  # looked for twice before it is made, as the plan is once more; read by the plan and by the split
         records += _committed(num_reads=2) + S3Requests(get=3)
     around = S3Requests(list=1 + _parts(objects_at_end, LISTED_AT_ONCE), delete=1)

@@ -86,6 +86,8 @@ SCHEMA: pa.Schema = pa.schema(
         _field("size_bytes", pa.int64(), "of the segment or the output"),
         _field("duration_s", pa.float64(), "how long the output plays"),
         *(_field(f"seconds_{name}", pa.float64(), meaning) for name, meaning in _STAGES.items()),
+        _field("strip_frame", pa.int64(), "number of the output frame in the middle of the chunk's strip"),
+        _field("strip_doubt", pa.int64(), "how much the method doubts the frames of the strip's pair, in sixteenths"),
         _field("began_utc", pa.timestamp("us", tz="UTC"), "when the attempt began, by its machine's clock"),
         _field("took_s", pa.float64(), "how long it took there, waiting for stores included"),
         _field("process", pa.int64(), "number of the process that held it, on its host"),
@@ -155,6 +157,7 @@ class LedgerWriter:
             size_bytes=done.size_bytes,
             sha256=done.sha256,
             **_counts(done.counts),
+            **_strip(done),
             **{f"seconds_{name}": getattr(done.seconds, name) for name in _STAGES},
             **{**_stats(None if attempt.was_found else attempt.stats), **_machines((done.machine,))},
         )
@@ -248,6 +251,11 @@ def _stats(stats: CallStats | None) -> Mapping[str, str | int | float]:
         "read_bytes": stats.read_bytes,
         "written_bytes": stats.written_bytes,
     }
+
+
+def _strip(done: ChunkDone) -> Mapping[str, int]:
+    cells = {"strip_frame": done.strip_frame, "strip_doubt": done.strip_doubt}
+    return {name: value for name, value in cells.items() if value >= 0}
 
 
 def _counts(counts: FrameCounts) -> Mapping[str, int]:

@@ -26,6 +26,7 @@ from slomo_batch.steps.packet_archives import fetch_archive
 from slomo_batch.steps.pair_pool import StillWaiting
 from slomo_batch.steps.source_frames import SourceFrames
 from slomo_batch.steps.stopwatch import Stopwatch
+from slomo_batch.steps.strip import Strip, StripPicker
 from slomo_batch.steps.video_records import VideoRecords
 from slomo_batch.timeline.retiming import FrameTime
 
@@ -91,6 +92,8 @@ def _make(task: ChunkTask, context: StepContext, folder: Path) -> Generator[Phas
     with watch.stage("upload"):
         sha256 = file_sha256(segment)
         context.work.put_file(key, segment)
+        if made.strip:
+            context.work.put(context.layout.strip(plan.video_id, chunk.chunk_id), made.strip.jpeg)
     return ChunkDone(
         video_id=plan.video_id,
         chunk_id=chunk.chunk_id,
@@ -112,6 +115,8 @@ def _make(task: ChunkTask, context: StepContext, folder: Path) -> Generator[Phas
         damaged_frames=made.damaged,
         captions=made.captions,
         doubts=made.doubts,
+        strip_frame=chunk.first_frame + made.strip.frame if made.strip else -1,
+        strip_doubt=made.strip.doubt if made.strip else -1,
     )
 
 
@@ -144,6 +149,7 @@ class _EncodedFrames:
     damaged: tuple[int, ...]
     captions: tuple[FrameCaptions, ...]
     doubts: str
+    strip: Strip | None
 
 
 def _encode(
@@ -165,6 +171,7 @@ def _encode(
     hashes: list[str] = []
     kinds: list[tuple[int, FrameKind]] = []
     doubts: dict[int, int] = {}
+    picker = StripPicker(output_color(plan))
     with _encoder(plan, segment) as encoder:
         parts = maker.parts(window, chunk, _times(plan, chunk, archive))
         for frame in context.pairs.in_order_or_waiting(parts, every_s=LOOK_S):
@@ -174,12 +181,13 @@ def _encode(
             hashes.append(frame.hash)
             with watch.stage("encode"):
                 encoder.add(frame.picture)
+                picker.add(frame)
             kinds.append((frame.pair, frame.kind))
             if frame.doubt is not None:
                 doubts[frame.pair] = frame.doubt
             yield FramesMade(num_frames=maker.num_made)
         with watch.stage("encode"):
-            facts = encoder.finish()
+            facts, strip = encoder.finish(), picker.strip()
     pairs, held = range(chunk.first_pair, chunk.end_pair), set(note["held"])
     own = (one for one in _by_frame(captions, scan) if one.frame in pairs)
     return _EncodedFrames(
@@ -191,6 +199,7 @@ def _encode(
         damaged=tuple(number for number in pairs if number // scan.frames_per_picture in held),
         captions=(*_by_frame(earlier, scan), *own),
         doubts=doubts_text(doubts, pairs),
+        strip=strip,
     )
 
 

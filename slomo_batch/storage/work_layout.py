@@ -12,7 +12,7 @@
                               sound-commit.json
                               chunks/<lane>/00000001-<chunk>.pkts       sound-source.pkts
                               segments/<chunk>/<attempt>.<suffix>       sound/<attempt>.pkts
-                              commits/<chunk>.json
+                              commits/<chunk>.json  strips/<chunk>.jpg
 
 One listing of `receipts` shows all published videos, one of a video's prefix everything made for it.
 Prefixes end in a slash. Nothing outside `root` is ever written or deleted.
@@ -202,6 +202,10 @@ class Layout:
     def segment(self, video_id: str, chunk_id: str, attempt: str, suffix: str) -> str:
         """One attempt's encoded chunk; `suffix` begins with a dot. No other attempt writes here."""
         return f"{self.segments(video_id)}{chunk_id}/{attempt}{suffix}"
+
+    def strip(self, video_id: str, chunk_id: str) -> str:
+        """A small picture of a chunk's pair most worth a look, for the report."""
+        return f"{self.video(video_id)}strips/{chunk_id}.jpg"
 
     def commits(self, video_id: str) -> str:
         """Prefix of the commit records."""

@@ -14,14 +14,13 @@ from slomo_batch.evaluation.report import ClipProtocol
 from slomo_batch.report.pages.job_page import job_page
 from tests.interpolators.footage import real_clip
 from tests.report.pages.ledgers import archive_ledger
+from tests.report.pages.test_job_page import REST
 
 if TYPE_CHECKING:
     from playwright.sync_api import Browser, Page
 
 playwright = pytest.importorskip("playwright.sync_api")
 pytestmark = pytest.mark.browser
-
-RETRY = "slomo-batch run archive.yaml --retry-failed"
 
 
 class Tab:
@@ -55,7 +54,7 @@ def browser() -> "Iterator[Browser]":
 @pytest.fixture(scope="module")
 def report(tmp_path_factory: pytest.TempPathFactory) -> Path:
     path = tmp_path_factory.mktemp("pages") / "report.html"
-    path.write_text(job_page(archive_ledger(200), state="finished", num_videos=200, retry=RETRY), "utf-8")
+    path.write_text(job_page(archive_ledger(200), state="finished", num_videos=200, **REST), "utf-8")
     return path
 
 
@@ -168,7 +167,7 @@ CONTRAST = """() => {
 def test_ten_thousand_videos_open_within_two_seconds(browser: "Browser", tmp_path: Path) -> None:
     path = tmp_path / "report.html"
     ledger = archive_ledger(10_000, num_workers=200)
-    path.write_text(job_page(ledger, state="finished", num_videos=10_000, retry=RETRY), "utf-8")
+    path.write_text(job_page(ledger, state="finished", num_videos=10_000, **REST), "utf-8")
     assert path.stat().st_size < 20_000_000
     took_ms = []
     for _ in range(3):

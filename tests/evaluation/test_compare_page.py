@@ -11,9 +11,10 @@ import pytest
 from slomo_batch.cli.main import main
 from slomo_batch.evaluation.compare_page import PageFrames, compare_page, verdict
 from slomo_batch.evaluation.evaluate import evaluate_clips
-from slomo_batch.evaluation.image_files import encode_jpeg, read_rgb
+from slomo_batch.evaluation.image_files import read_rgb
 from slomo_batch.evaluation.methods import OpenMethod, method_choices
 from slomo_batch.evaluation.report import ClipProtocol, Report, Score
+from slomo_batch.media.jpeg import encode_jpeg
 from tests.interpolators.footage import real_clip
 
 

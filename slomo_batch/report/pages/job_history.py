@@ -87,6 +87,19 @@ class Spread:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class StripHistory:
+    """A chunk whose worker left a picture of the pair most worth a look."""
+
+    video_id: str
+    chunk_id: str
+    source_uri: str
+    frame: int
+    """Number of the output frame in its middle."""
+    doubt: int | None
+    """How much the method doubts the pair, in sixteenths; None if it did not judge it."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class JobHistory:
     """What a job did in all its runs."""
 
@@ -105,6 +118,8 @@ class JobHistory:
     """When the chunks that were made began and ended, in seconds since 1970, and their output frames: [chunks, 3]."""
     read_bytes: int
     written_bytes: int
+    strips: Sequence[StripHistory]
+    """Those that the method doubts most first; one of each chunk."""
 
     def of_state(self, state: State) -> Sequence[VideoHistory]:
         """The videos in this state."""
@@ -137,6 +152,7 @@ def history_of(ledger: pa.Table) -> JobHistory:
         chunks=_chunks(made),
         read_bytes=pc.sum(ledger["read_bytes"]).as_py() or 0,
         written_bytes=pc.sum(ledger["written_bytes"]).as_py() or 0,
+        strips=_strips(ledger),
     )
 
 
@@ -233,6 +249,22 @@ def _spreads(made: pa.Table) -> Sequence[Spread]:
 def _chunks(made: pa.Table) -> Floats:
     began_s = _seconds(made["began_utc"])
     return np.column_stack((began_s, began_s + made["took_s"].to_numpy(), made["frames"].to_numpy()))
+
+
+def _strips(ledger: pa.Table) -> Sequence[StripHistory]:
+    names = ("video_id", "chunk_id", "source_uri", "strip_frame", "strip_doubt")
+    rows = ledger.filter(ledger["strip_frame"].is_valid()).select(names).to_pylist()
+    strips = {
+        row["chunk_id"]: StripHistory(
+            video_id=row["video_id"],
+            chunk_id=row["chunk_id"],
+            source_uri=row["source_uri"],
+            frame=row["strip_frame"],
+            doubt=row["strip_doubt"],
+        )
+        for row in rows
+    }
+    return sorted(strips.values(), key=lambda strip: -1 if strip.doubt is None else strip.doubt, reverse=True)
 
 
 # ---- over time -------------------------------------------------------------------------------------------------------

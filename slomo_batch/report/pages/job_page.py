@@ -1,6 +1,7 @@
 """The page of a job: `report.html`, for a person, from the ledger."""
 
-from collections.abc import Iterable, Mapping, Sequence
+import base64
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import PurePosixPath
@@ -9,7 +10,7 @@ from typing import Any, Literal
 import pyarrow as pa
 
 from slomo_batch.report.pages.advice import advice_on
-from slomo_batch.report.pages.job_history import JobHistory, VideoHistory, history_of, throughput
+from slomo_batch.report.pages.job_history import JobHistory, StripHistory, VideoHistory, history_of, throughput
 from slomo_batch.report.pages.page import render
 from slomo_batch.report.pages.slot_history import SlotHistory, slot_histories
 from slomo_batch.report.units import duration, size, without_uri
@@ -17,6 +18,10 @@ from slomo_batch.version import __version__
 
 MOST_FAILED = 20
 """Failed videos that are listed for each reason; the table has them all."""
+MOST_PICTURES = 200
+"""Strips whose pictures are in the page."""
+MOST_SHOWN = 12
+"""Of them, those that are shown at first."""
 MOST_BUSY = 100
 """Slots in the table of how busy each was."""
 
@@ -30,7 +35,11 @@ class Tile:
     mood: Literal["", "good", "bad"] = ""
 
 
-def job_page(ledger: pa.Table, *, state: str, num_videos: int, retry: str) -> str:
+Picture = Callable[[StripHistory], bytes | None]
+"""Fetches the picture of a strip, a JPEG file; None if it was deleted."""
+
+
+def job_page(ledger: pa.Table, *, state: str, num_videos: int, retry: str, picture: Picture, folder: str = "") -> str:
     """Return the HTML of a job's page.
 
     Args:
@@ -38,6 +47,8 @@ def job_page(ledger: pa.Table, *, state: str, num_videos: int, retry: str) -> st
         state: of the job, in words.
         num_videos: videos of the job, as far as its last driver knew; those without an attempt are not in the ledger.
         retry: the command that makes failed videos again.
+        picture: fetches the picture of a strip; at most MOST_PICTURES are put into the page.
+        folder: where the page finds the pictures of all strips, relative to itself; empty if nowhere.
     """
     history = history_of(ledger)
     tracks = slot_histories(history)
@@ -66,7 +77,9 @@ def job_page(ledger: pa.Table, *, state: str, num_videos: int, retry: str) -> st
             "spreads": history.spreads,
             "longest_ms": max((spread.p95 for spread in history.spreads), default=0.0) or 1.0,
             "faults": history.faults,
-            "data": _data(history, tracks, span_s),
+            "strips": _strips(history, picture),
+            "most_shown": MOST_SHOWN,
+            "data": _data(history, tracks, span_s, folder),
         },
     )
 
@@ -88,6 +101,42 @@ def _by_reason(failed: Iterable[VideoHistory]) -> Sequence[FailedAlike]:
         group = groups.setdefault((error, reason), FailedAlike(error=error, reason=reason, uris=[]))
         group.uris.append(video.source_uri)
     return sorted(groups.values(), key=lambda group: -len(group.uris))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ShownStrip:
+    """A strip in the page."""
+
+    name: str
+    """Of the source."""
+    when: str
+    source: str
+    """Its picture as a data URI."""
+
+
+def _strips(history: JobHistory, picture: Picture) -> Sequence[ShownStrip]:
+    """The strips of the pairs that the method doubts most, and all of failed videos."""
+    videos = {video.source_uri: video for video in history.videos}
+    doubted = [strip for strip in history.strips if strip.doubt][:MOST_PICTURES]
+    failed = [strip for strip in history.strips if videos[strip.source_uri].state == "failed"][:MOST_PICTURES]
+    shown = {strip.chunk_id: strip for strip in (*failed, *doubted)}
+    found = ((strip, picture(strip)) for strip in list(shown.values())[:MOST_PICTURES])
+    return [
+        ShownStrip(
+            name=PurePosixPath(strip.source_uri).name,
+            when=_when(strip, videos[strip.source_uri]),
+            source=f"data:image/jpeg;base64,{base64.b64encode(data).decode()}",
+        )
+        for strip, data in found
+        if data is not None
+    ]
+
+
+def _when(strip: StripHistory, video: VideoHistory) -> str:
+    """Where in the output a strip is, and how much it is doubted."""
+    at_s = strip.frame * video.duration_s / video.frames if video.frames else None
+    place = f"frame {strip.frame:,}" if at_s is None else f"{int(at_s // 60)}:{at_s % 60:04.1f}, frame {strip.frame:,}"
+    return place if strip.doubt is None else f"{place}, doubt {strip.doubt}/16"
 
 
 def _utc(at_s: float) -> str:
@@ -132,7 +181,7 @@ _COLUMNS = (
 )
 
 
-def _data(history: JobHistory, tracks: Sequence[SlotHistory], span_s: float) -> Mapping[str, Any]:
+def _data(history: JobHistory, tracks: Sequence[SlotHistory], span_s: float, folder: str) -> Mapping[str, Any]:
     numbers = {video.source_uri: number for number, video in enumerate(history.videos)}
     notes: dict[str, int] = {}
     for video in history.videos:
@@ -144,9 +193,19 @@ def _data(history: JobHistory, tracks: Sequence[SlotHistory], span_s: float) -> 
         "columns": _COLUMNS,
         "videos": [_row(video, notes) for video in history.videos],
         "notes": list(notes),
+        "strips": _linked_strips(history, numbers) if folder else [],
+        "folder": folder,
         "uris": [PurePosixPath(video.source_uri).name for video in history.videos],
         "tracks": [_track(track, history.began_s, numbers) for track in tracks],
     }
+
+
+def _linked_strips(history: JobHistory, numbers: Mapping[str, int]) -> Sequence[Sequence[Any]]:
+    """Of each strip the video, where its picture is, its frame and its doubt."""
+    return [
+        (numbers[strip.source_uri], f"{strip.video_id}/strips/{strip.chunk_id}.jpg", strip.frame, strip.doubt)
+        for strip in history.strips
+    ]
 
 
 def _row(video: VideoHistory, notes: Mapping[str, int]) -> Sequence[Any]:

@@ -1,18 +1,29 @@
 """The page of a job: complete in itself, with every name escaped."""
 
+import base64
 import json
 import re
 from dataclasses import replace
+from fractions import Fraction
 from html.parser import HTMLParser
+from typing import Any
 
 from slomo_batch.records import VideoFailed
 from slomo_batch.report.ledger import read_ledger
+from slomo_batch.report.pages.job_history import StripHistory
 from slomo_batch.report.pages.job_page import job_page
 from slomo_batch.uri import Uri
 from tests.report.pages.ledgers import archive_ledger
-from tests.report.test_ledger import MADE, PUBLISHED, Driver
+from tests.report.test_ledger import DONE, HEAD, MADE, PUBLISHED, Driver
 
 RETRY = "slomo-batch run derby.yaml --retry-failed"
+
+
+def no_picture(strip: StripHistory) -> None:
+    """The pictures of all strips are deleted."""
+
+
+REST: Any = {"retry": RETRY, "picture": no_picture}
 
 
 class Outline(HTMLParser):
@@ -49,7 +60,7 @@ def data_of(page: str) -> dict[str, object]:
 
 
 def test_a_page_is_complete_and_links_only_to_itself() -> None:
-    page = job_page(archive_ledger(60), state="finished", num_videos=60, retry=RETRY)
+    page = job_page(archive_ledger(60), state="finished", num_videos=60, **REST)
     outline = Outline(page)
     assert outline.open == []
     assert len(outline.ids) == len(set(outline.ids))
@@ -58,7 +69,7 @@ def test_a_page_is_complete_and_links_only_to_itself() -> None:
 
 
 def test_a_page_shows_totals_failures_and_the_command_that_tries_again() -> None:
-    page = job_page(archive_ledger(60), state="finished", num_videos=75, retry=RETRY)
+    page = job_page(archive_ledger(60), state="finished", num_videos=75, **REST)
     text = re.sub(r"<[^>]+>", " ", page[page.index("<body>") : page.index('<script type="application/json"')])
     words = re.sub(r"\s+", " ", text)
     assert "58 published of 75 2 failed 15 left" in words
@@ -74,7 +85,7 @@ def test_hostile_names_stay_text() -> None:
     driver.writer.published(replace(PUBLISHED, notes=("<img src=x onerror=alert(1)>",)))
     driver.writer.failed(VideoFailed(source_uri=name, output_uri="", error="SourceUnreadable", reason=f"{name}: <b>"))
     driver.writer.flush()
-    page = job_page(read_ledger(driver.parts.values()), state="", num_videos=2, retry=RETRY)
+    page = job_page(read_ledger(driver.parts.values()), state="", num_videos=2, **REST)
     assert Outline(page).open == []
     assert page.encode()
     assert "alert(1)</script>" not in page
@@ -86,7 +97,7 @@ def test_hostile_names_stay_text() -> None:
 def test_a_job_with_one_failure_before_anything_ran_has_a_page() -> None:
     driver = Driver()
     driver.writer.failed(VideoFailed(source_uri="a.mp4", output_uri="", error="SourceUnreadable", reason="it is empty"))
-    page = job_page(read_ledger(driver.parts.values()), state="finished", num_videos=1, retry=RETRY)
+    page = job_page(read_ledger(driver.parts.values()), state="finished", num_videos=1, **REST)
     assert Outline(page).open == []
     assert "SourceUnreadable: it is empty" in page
 
@@ -97,5 +108,35 @@ def test_a_page_of_ten_thousand_videos_is_small() -> None:
         uri = Uri(f"s3://archive/tapes/{number:05}.mov")
         driver.writer.published(replace(PUBLISHED, source=replace(PUBLISHED.source, uri=uri)))
     driver.writer.flush()
-    page = job_page(read_ledger(driver.parts.values()), state="finished", num_videos=10_000, retry=RETRY)
+    page = job_page(
+        read_ledger(driver.parts.values()), state="finished", num_videos=10_000, retry=RETRY, picture=no_picture
+    )
     assert len(page) < 5_000_000
+
+
+def test_the_pairs_that_are_doubted_most_are_shown_first() -> None:
+    driver = Driver()
+    for number, doubt in enumerate((3, 16, -1, 0, 9)):
+        done = replace(DONE, chunk_id=f"c{number}", strip_frame=40 * number, strip_doubt=doubt)
+        head = replace(HEAD, chunk=number, chunk_id=f"c{number}", attempt=done.attempt)
+        driver.writer.attempt(replace(MADE, head=head, result=done))
+    driver.writer.published(replace(PUBLISHED, num_frames=200, duration_s=Fraction(100)))
+    driver.writer.flush()
+    asked: list[str] = []
+
+    def picture(strip: StripHistory) -> bytes | None:
+        asked.append(strip.chunk_id)
+        return None if strip.chunk_id == "c4" else b"the jpeg of " + strip.chunk_id.encode()
+
+    ledger = read_ledger(driver.parts.values())
+    page = job_page(ledger, state="", num_videos=1, retry=RETRY, picture=picture, folder="videos")
+    assert asked == ["c1", "c4", "c0"]
+    assert re.findall(r"<figcaption>(.*?)</figcaption>", page) == [
+        "a.mp4, 0:20.0, frame 40, doubt 16/16",
+        "a.mp4, 0:00.0, frame 0, doubt 3/16",
+    ]
+    assert base64.b64encode(b"the jpeg of c1").decode() in page
+    linked = data_of(page)["strips"]
+    assert min(linked) == [0, "v1/strips/c0.jpg", 0, 3]  # type: ignore[call-overload]
+    assert len(linked) == 5  # type: ignore[arg-type]
+    assert data_of(job_page(ledger, state="", num_videos=1, retry=RETRY, picture=picture))["strips"] == []

@@ -182,6 +182,27 @@ const table = new Tabulator("#table", {
   ],
 });
 
+// By source: the strips of its chunks, which lie beside the page. They are fetched when a video is opened.
+const STRIPS = new Map();
+for (const strip of DATA.strips) {
+  const source = VIDEOS[strip[0]].source;
+  STRIPS.set(source, [...(STRIPS.get(source) ?? []), strip]);
+}
+const MOST_STRIPS = 24;
+
+function stripsOf(strips) {
+  const place = element("div", undefined, { class: "strips" });
+  for (const [, path, frame, doubt] of strips.slice(0, MOST_STRIPS)) {
+    const figure = element("figure");
+    const caption = `frame ${count(frame)}${doubt === null ? "" : `, doubt ${doubt}/16`}`;
+    const picture = element("img", undefined, { src: `${DATA.folder}/${path}`, alt: `Three frames at ${caption}` });
+    picture.addEventListener("error", () => figure.remove());
+    figure.append(picture, element("figcaption", caption));
+    place.append(figure);
+  }
+  return place;
+}
+
 function detailOf(video) {
   const place = element("div", undefined, { class: "detail" }), list = element("dl");
   const say = (name, value) => { if (value) list.append(element("dt", name), element("dd", value)); };
@@ -190,6 +211,8 @@ function detailOf(video) {
   say("error", video.reason && `${video.error}: ${video.reason}`);
   for (const note of video.notes) say("note", note);
   place.append(list);
+  const strips = STRIPS.get(video.source) ?? [];
+  if (strips.length) place.append(stripsOf(strips));
   return place;
 }
 
@@ -211,6 +234,13 @@ search.addEventListener("input", filterTable);
 state.addEventListener("change", filterTable);
 document.addEventListener("keydown", (event) => {
   if (event.key === "/" && !event.target.closest("input, select")) { event.preventDefault(); search.focus(); }
+});
+
+// ---- worth a look ----
+
+document.getElementById("more")?.addEventListener("click", (event) => {
+  document.querySelectorAll("#look figure[hidden]").forEach((figure) => { figure.hidden = false; });
+  event.target.remove();
 });
 
 // ---- drawing ----
