@@ -45,4 +45,5 @@ def _page(context: StepContext, *, folder: str = "") -> str:
         retry="slomo-batch run MANIFEST --retry-failed",
         picture=picture,
         folder=folder,
+        failures=() if progress is None else progress.failures,
     )

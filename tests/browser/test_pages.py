@@ -88,7 +88,14 @@ def test_the_table_is_searched_filtered_and_opened(tab: Tab) -> None:
     row = page.locator(".tabulator-row")
     assert "goal-left_00007.mov" in row.inner_text()
     row.click()
-    assert "SourceUnsupported: " in page.locator(".detail").inner_text()
+    detail, holder = page.locator(".detail"), page.locator(".tabulator-tableholder")
+    assert "SourceUnsupported: " in detail.inner_text()
+    inner, outer = detail.bounding_box(), holder.bounding_box()
+    assert inner is not None
+    assert outer is not None
+    assert inner["y"] + inner["height"] <= outer["y"] + outer["height"] + 1
+    row.click()
+    assert detail.count() == 0
     page.fill("#search", "")
     page.select_option("#state", "failed")
     playwright.expect(page.locator("#shown")).to_have_text("7 of 200")

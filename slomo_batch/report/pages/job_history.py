@@ -1,7 +1,7 @@
 """JobHistory: what a job did, summed up from its ledger for a page."""
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, fields
 from typing import Any, Literal
 
@@ -11,6 +11,7 @@ import pyarrow.compute as pc
 from numpy.typing import NDArray
 
 from slomo_batch.records import FrameCounts, StageSeconds
+from slomo_batch.report.events import Failure
 
 STAGES = tuple(field.name for field in fields(StageSeconds) if field.name != "total")
 KINDS = tuple(field.name for field in fields(FrameCounts))
@@ -136,8 +137,11 @@ class JobHistory:
         return sum(one.took_s for one in self.attempts if one.step == "interpolate")
 
 
-def history_of(ledger: pa.Table) -> JobHistory:
-    """Sum up a ledger that has at least one row, as `report.ledger.read_ledger` returns it."""
+def history_of(ledger: pa.Table, failures: Iterable[Failure] = ()) -> JobHistory:
+    """Sum up a ledger that has at least one row, as `report.ledger.read_ledger` returns it.
+
+    `failures`: of the last run, also of videos that it did not start, which are in no ledger.
+    """
     times_s, began_s = _seconds(ledger["time_utc"]), _seconds(ledger["began_utc"])
     made = ledger.filter(pc.and_(pc.equal(ledger["kind"], "chunk"), ledger["took_s"].is_valid()))
     return JobHistory(
@@ -145,7 +149,7 @@ def history_of(ledger: pa.Table) -> JobHistory:
         began_s=float(np.nanmin([times_s.min(), *began_s])),
         ended_s=float(times_s.max()),
         runs=len(ledger["epoch"].unique()),
-        videos=_videos(ledger),
+        videos=_videos(ledger, failures),
         attempts=_attempts(ledger),
         faults=_faults(ledger),
         spreads=_spreads(made),
@@ -165,7 +169,7 @@ def _seconds(times: pa.ChunkedArray) -> Floats:
 # ---- videos ----------------------------------------------------------------------------------------------------------
 
 
-def _videos(ledger: pa.Table) -> Sequence[VideoHistory]:
+def _videos(ledger: pa.Table, failures: Iterable[Failure]) -> Sequence[VideoHistory]:
     """One for each source, in the order in which the ledger names them first. The last outcome counts."""
     spent = ledger.group_by("source_uri", use_threads=False).aggregate([("took_s", "sum")])
     videos = {
@@ -181,6 +185,9 @@ def _videos(ledger: pa.Table) -> Sequence[VideoHistory]:
             video.error, video.reason = row["error"], row["reason"]
         else:
             video.failed_attempts += 1
+    for failure in failures:
+        video = videos.setdefault(failure.uri, VideoHistory(source_uri=failure.uri))
+        video.state, video.error, video.reason = "failed", failure.error, failure.reason
     return list(videos.values())
 
 

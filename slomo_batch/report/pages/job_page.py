@@ -9,6 +9,7 @@ from typing import Any, Literal
 
 import pyarrow as pa
 
+from slomo_batch.report.events import Failure
 from slomo_batch.report.pages.advice import advice_on
 from slomo_batch.report.pages.job_history import JobHistory, StripHistory, VideoHistory, history_of, throughput
 from slomo_batch.report.pages.page import render
@@ -39,7 +40,16 @@ Picture = Callable[[StripHistory], bytes | None]
 """Fetches the picture of a strip, a JPEG file; None if it was deleted."""
 
 
-def job_page(ledger: pa.Table, *, state: str, num_videos: int, retry: str, picture: Picture, folder: str = "") -> str:
+def job_page(
+    ledger: pa.Table,
+    *,
+    state: str,
+    num_videos: int,
+    retry: str,
+    picture: Picture,
+    folder: str = "",
+    failures: Sequence[Failure] = (),
+) -> str:
     """Return the HTML of a job's page.
 
     Args:
@@ -48,9 +58,10 @@ def job_page(ledger: pa.Table, *, state: str, num_videos: int, retry: str, pictu
         num_videos: videos of the job, as far as its last driver knew; those without an attempt are not in the ledger.
         retry: the command that makes failed videos again.
         picture: fetches the picture of a strip; at most MOST_PICTURES are put into the page.
+        failures: of the last run, also of videos that it did not start.
         folder: where the page finds the pictures of all strips, relative to itself; empty if nowhere.
     """
-    history = history_of(ledger)
+    history = history_of(ledger, failures)
     tracks = slot_histories(history)
     failed = history.of_state("failed")
     busiest = sorted(tracks, key=lambda track: -track.busy_s)[:MOST_BUSY]

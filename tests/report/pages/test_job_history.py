@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 from slomo_batch.attempts import Errored
 from slomo_batch.errors import StorageBusy
 from slomo_batch.records import CallStats, FrameCounts, StageSeconds, VideoFailed
+from slomo_batch.report.events import Failure
 from slomo_batch.report.ledger import read_ledger
 from slomo_batch.report.pages.advice import advice_on
 from slomo_batch.report.pages.job_history import JobHistory, history_of, throughput
@@ -56,6 +57,18 @@ def test_the_last_outcome_of_a_video_counts() -> None:
     third.writer.failed(failed)
     assert history(first, second, third).runs == 3
     assert [one.state for one in history(first, second, third).videos] == ["failed"]
+
+
+def test_a_video_that_the_last_run_did_not_start_has_failed() -> None:
+    driver = Driver()
+    driver.writer.published(PUBLISHED)
+    driver.writer.flush()
+    refused = [Failure(uri=uri, error="OutputExists", reason="it exists") for uri in (PUBLISHED.source.uri, "new.mp4")]
+    videos = history_of(read_ledger(driver.parts.values()), refused).videos
+    assert [(video.source_uri, video.state) for video in videos] == [
+        (PUBLISHED.source.uri, "failed"),
+        ("new.mp4", "failed"),
+    ]
 
 
 def test_a_video_with_attempts_and_no_end_is_unfinished() -> None:

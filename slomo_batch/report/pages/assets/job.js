@@ -161,13 +161,22 @@ const numberColumn = (title, field, show, extra = {}) => ({
   formatter: (cell) => show(cell.getValue()), ...extra,
 });
 
+const OPEN = new Set();  // sources of the videos whose details are shown
+
+function showDetail(row) {
+  row.getElement().querySelector(".detail")?.remove();
+  if (OPEN.has(row.getData().source)) row.getElement().append(detailOf(row.getData()));
+}
+
 const table = new Tabulator("#table", {
   data: VIDEOS,
   layout: "fitColumns",
+  renderVertical: "basic",  // a page of rows, whose heights change
   responsiveLayout: "hide",
   pagination: true,
   paginationSize: 25,
   placeholder: "no such video",
+  rowFormatter: showDetail,
   columns: [
     { title: "Video", field: "name", minWidth: 180, widthGrow: 3, responsive: 0, tooltip: (_, cell) => cell.getData().source },
     { title: "State", field: "state", width: 110, responsive: 0 },
@@ -217,10 +226,10 @@ function detailOf(video) {
 }
 
 table.on("rowClick", (event, row) => {
-  const open = row.getElement().querySelector(".detail");
-  if (open?.contains(event.target)) return;
-  if (open) open.remove();
-  else row.getElement().append(detailOf(row.getData()));
+  if (event.target.closest(".detail")) return;
+  const { source } = row.getData();
+  if (!OPEN.delete(source)) OPEN.add(source);
+  row.reformat();
   row.normalizeHeight();
 });
 table.on("dataFiltered", (_, rows) => { document.getElementById("shown").textContent = `${count(rows.length)} of ${count(VIDEOS.length)}`; });
