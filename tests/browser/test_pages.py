@@ -94,7 +94,7 @@ def test_the_table_is_searched_filtered_and_opened(tab: Tab) -> None:
     assert inner is not None
     assert outer is not None
     assert inner["y"] + inner["height"] <= outer["y"] + outer["height"] + 1
-    row.click()
+    row.locator(".tabulator-cell").first.click()
     assert detail.count() == 0
     page.fill("#search", "")
     page.select_option("#state", "failed")
