@@ -48,7 +48,7 @@ def test_convert_returns_the_output_and_finds_it_again(folder: Path) -> None:
     [published] = made.published
     assert published.output_uri == str(folder / "slow.mp4")
     assert (folder / "slow.mp4").stat().st_size == published.size_bytes
-    assert isinstance(events[0], JobStarted)
+    assert any(isinstance(event, JobStarted) for event in events)
     assert published in [event for event in events if isinstance(event, VideoPublished)]
     again = slomo_batch.convert(folder / "holiday.mp4", folder / "slow.mp4", settings=BLEND)
     assert (len(again.published), len(again.skipped), again.exit_code) == (0, 1, 0)

@@ -6,6 +6,7 @@ from slomo_batch.commands.triage import triage
 from slomo_batch.errors import SlomoError
 from slomo_batch.manifest.inputs import find_videos
 from slomo_batch.manifest.schema import Manifest
+from slomo_batch.plan.ids import earlier_video_ids
 from slomo_batch.plan.job_pin import Basis, JobPin
 from slomo_batch.plan.stored_plan import PlannedVideo
 from slomo_batch.plan.survey import survey_reasons
@@ -57,7 +58,9 @@ def plan(
             rows.append(failure_row(planned, "fail"))
             continue
         state = "changed" if one.changed else "make"
-        rows.append(planned_row(planned, context, state=state, sidecar=one.request.sidecar))
+        num_earlier = len(earlier_video_ids(one.request, pin))
+        sidecar = one.request.sidecar
+        rows.append(planned_row(planned, context, state=state, sidecar=sidecar, num_earlier=num_earlier))
         videos[planned.stored.plan.video_id] = rows[-1]
     return with_hours(rows, throughput_of(videos, context, given_per_s=frames_per_s), empty=found.empty)
 

@@ -46,8 +46,8 @@ def skipped_row(request: VideoRequest, note: str) -> PlanRow:
     )
 
 
-def planned_row(planned: PlannedVideo, context: StepContext, *, state: str, sidecar: bool) -> PlanRow:
-    """The row of a planned video, without its hours."""
+def planned_row(planned: PlannedVideo, context: StepContext, *, state: str, sidecar: bool, num_earlier: int) -> PlanRow:
+    """The row of a planned video, without its hours. `num_earlier`: ids that earlier versions would have given it."""
     stored, done = planned.stored, planned.existing.done
     plan, facts, grid, resolved = stored.plan, stored.plan.facts, stored.plan.grid, stored.plan.resolved
     codec = ENCODERS[resolved.encoder].codec
@@ -64,7 +64,7 @@ def planned_row(planned: PlannedVideo, context: StepContext, *, state: str, side
         size_bytes=plan.request.source.size_bytes,
         notes=(*planned.notes, *settings_notes(plan), *stored.notes),
         problem="",
-        s3_requests=_requests(planned, context, sidecar=sidecar),
+        s3_requests=_requests(planned, context, sidecar=sidecar, num_earlier=num_earlier),
         slowdown=float(grid.slowdown),
         is_ramp=bool(grid.parts),
         source_rate=str(plan.nominal_rate),
@@ -86,7 +86,7 @@ def planned_row(planned: PlannedVideo, context: StepContext, *, state: str, side
     )
 
 
-def _requests(planned: PlannedVideo, context: StepContext, *, sidecar: bool) -> S3Requests:
+def _requests(planned: PlannedVideo, context: StepContext, *, sidecar: bool, num_earlier: int) -> S3Requests:
     """Requests that the video would make to S3.
 
     The size of the output is not known yet: it is taken to have as many bytes per frame as the source.
@@ -106,6 +106,7 @@ def _requests(planned: PlannedVideo, context: StepContext, *, sidecar: bool) -> 
             chunk_bytes=source.size_bytes // num_chunks,
             segment_bytes=output_bytes // num_chunks,
             is_surveyed=is_surveyed,
+            num_earlier=num_earlier,
         )
     if output_uri.is_billed:
         asked += s3_requests.of_output(output_bytes, sidecar=sidecar)

@@ -79,14 +79,25 @@ def of_source(size_bytes: int, *, has_index: bool, is_surveyed: bool = False) ->
 
 
 def of_work(
-    num_chunks: int, *, has_audio: bool, chunk_bytes: int, segment_bytes: int, is_surveyed: bool = False
+    num_chunks: int,
+    *,
+    has_audio: bool,
+    chunk_bytes: int,
+    segment_bytes: int,
+    is_surveyed: bool = False,
+    num_earlier: int = 0,
 ) -> S3Requests:
-    """Count the requests of one video to a work place on S3. Bytes are those of one chunk's packets and segment."""
+    """Count the requests of one video to a work place on S3. Bytes are those of one chunk's packets and segment.
+
+    `num_earlier`: ids that earlier versions would have given it. Their plans are looked for each time that it is
+    opened, and their uploads once.
+    """
     strip = S3Requests(put=1)
     per_chunk = _stored_and_fetched(chunk_bytes) + _stored_and_fetched(segment_bytes) + strip + _committed(num_reads=2)
     # Put: index, publishing, ownership. Committed: plan, choice, receipt. Read: lane, and the index for the split.
     records = S3Requests(put=3, get=2) + _committed(num_reads=1) + _committed(num_reads=0) + _committed(num_reads=2)
     objects_at_end = 4 * num_chunks + (10 if has_audio else 6)
+    records += S3Requests(get=(3 if is_surveyed else 2) * num_earlier)
     if is_surveyed:  # looked for twice before it is made, as the plan is once more; read by the plan and by the split
         records += _committed(num_reads=2) + S3Requests(get=3)
     around = S3Requests(list=1 + _parts(objects_at_end, LISTED_AT_ONCE), delete=1)

@@ -279,7 +279,7 @@ class FrameMaker:
     def _frame(self, pair: int, shown: "_Shown") -> OutputFrame:
         """Return an output frame that is complete, or in its place the source frame that is held in doubt."""
         picture, kind = shown.picture, shown.kind
-        doubt = None if shown.level is None else int(shown.level)
+        doubt = None if shown.level is None else int(shown.level.numpy())
         if doubt is not None and shown.held is not None and doubt >= HELD_FROM:
             picture, kind = self._source(shown.held), "held_in_doubt"
         with self._watch.stage("hash"):

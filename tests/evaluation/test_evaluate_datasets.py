@@ -160,7 +160,7 @@ def test_the_command_finds_the_layout_and_answers(tmp_path: Path, capsys: pytest
         (["--max-width", "640"], "--max-width is not supported for data sets"),
         (["--layout", "vimeo-triplet"], "tri_testlist.txt is missing"),
         (["beside.mp4"], "must be the only input"),
-        (["--layout", "imagenet"], "invalid choice"),
+        (["--layout", "imagenet"], "'imagenet' is not one of ucf101, middlebury"),
     ],
 )
 def test_wrong_calls_on_a_data_set_are_refused(

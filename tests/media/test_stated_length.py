@@ -9,7 +9,6 @@ from tests.clips.catalogue import clip
 from tests.clips.edit_lists import showing
 from tests.clips.film import AudioTone, Film, made
 from tests.clips.joins import Part, part_bytes
-from tests.fuzz.mutants import mutant
 from tests.media.sources import Opened
 
 FILM = Film(suffix=".mkv", codec="mjpeg", pix_fmt="yuvj420p", num_frames=100)
@@ -52,11 +51,6 @@ def test_frames_that_the_index_of_an_mp4_does_not_place_are_noted(suffix: str) -
         (count,) = struct.unpack_from(">I", data, at)
     struct.pack_into(">I", data, at, count * 3 // 4)
     assert "10 of the 40 frames that the header counts cannot be read: the file is damaged" in notes(bytes(data))
-
-
-@pytest.mark.parametrize(("number", "missing"), [(516, 12), (1462, 17)])
-def test_mutants_of_the_fuzzer_are_noted(number: int, missing: int) -> None:
-    assert f"{missing} of the 40 frames that the header counts cannot be read" in notes(mutant(number).data)
 
 
 def test_frames_that_an_edit_list_leaves_out_are_noted_as_such() -> None:
