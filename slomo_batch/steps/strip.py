@@ -32,7 +32,7 @@ class Strip:
 
 
 @dataclass(slots=True)
-class _Pair:
+class _StripPair:
     """The frames of a pair that a strip would show, as they come."""
 
     first: OutputFrame
@@ -54,7 +54,7 @@ class StripPicker:
     def __init__(self, color: ColorFacts) -> None:
         """`color` describes the samples of the output frames."""
         self._color = color
-        self._pair: _Pair | None = None
+        self._pair: _StripPair | None = None
         self._num_frames = 0
         self._best: tuple[int, float] = (-2, 0.0)
         self._pictures: list[Rgb] = []
@@ -66,7 +66,7 @@ class StripPicker:
             self._pair.add(frame)
         else:
             self._judge(frame.picture)
-            self._pair = _Pair(frame)
+            self._pair = _StripPair(frame)
         self._num_frames += 1
 
     def strip(self) -> Strip | None:
