@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
+from math import ceil
 
 from slomo_batch.commands.status import ledger_of
 from slomo_batch.errors import ManifestError, StoreUnusable, WorkDamaged
@@ -27,7 +28,7 @@ def throughput_of(videos: Mapping[str, PlanRow], context: StepContext, *, given_
         return Throughput()
     known = {video_id: frame_class(row) for video_id, row in videos.items()}
     others = [video_id for video_id in chunk_videos(ledger) if video_id not in known]
-    for video_id in others[:: max(1, len(others) // MAX_PLANS_READ)]:
+    for video_id in others[:: max(1, ceil(len(others) / MAX_PLANS_READ))]:
         if found := _stored_class(video_id, context):
             known[video_id] = found
     return measured_throughput(ledger, known.get)

@@ -200,7 +200,10 @@ def _total(plan: Plan, total: PlanTotal, price_per_hour: float | None) -> Iterat
 def _total_time(plan: Plan, total: PlanTotal, price_per_hour: float | None) -> str:
     if total.machine_hours is None:
         price = "" if price_per_hour is None else ", nor the price"
-        return f"not known{price}: run some of the videos first, or pass --frames-per-second of one machine"
+        made = [row for row in plan.rows if row.is_made]
+        unknown = sum(row.machine_hours is None for row in made)
+        of_videos = "" if unknown == len(made) else f" for {unknown:,} of {counted(len(made), 'video')}"
+        return f"not known{of_videos}{price}: run some of the videos first, or pass --frames-per-second of one machine"
     source = "as measured in this job" if plan.is_measured else "as given"
     speed = f" at {plan.frames_per_s:,.3g} frames/s, {source}" if plan.frames_per_s else ""
     price = "" if total.machine_price is None else f": {total.machine_price:,.2f} at {price_per_hour:,.2f} an hour"

@@ -159,7 +159,7 @@ def test_hours_and_money_follow_from_the_speed_of_a_machine() -> None:
     total = _json(measured, price_per_hour=1.5)[-1]
     assert (total["machine_hours"], total["machine_price"]) == (4.0, 6.0)
     unknown = _text(_plan(timed, MADE), price_per_hour=1.5)[-1]
-    assert unknown.startswith("time       not known, nor the price: run some of the videos first")
+    assert unknown.startswith("time       not known for 1 of 2 videos, nor the price: run some of the videos first")
 
 
 def test_a_plan_in_json_ends_with_the_total() -> None:
