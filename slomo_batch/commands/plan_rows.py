@@ -87,14 +87,11 @@ def planned_row(planned: PlannedVideo, context: StepContext, *, state: str, side
 
 
 def _requests(planned: PlannedVideo, context: StepContext, *, sidecar: bool, num_earlier: int) -> S3Requests:
-    """Requests that the video would make to S3.
-
-    The size of the output is not known yet: it is taken to have as many bytes per frame as the source.
-    """
+    """Requests that the video would make to S3, with the estimated size of its output."""
     stored = planned.stored
     source, output_uri, facts = stored.plan.request.source, stored.plan.request.output_uri, stored.plan.facts
     num_chunks = len(stored.chunks)
-    output_bytes = source.size_bytes * stored.plan.grid.num_frames // max(1, facts.num_frames)
+    size_bytes = output_bytes(stored.plan)
     asked, is_surveyed = S3Requests(), bool(survey_reasons(facts, stored.plan.request.settings))
     if source.uri.is_billed:
         has_index = facts.container.startswith(INDEXED)
@@ -104,10 +101,10 @@ def _requests(planned: PlannedVideo, context: StepContext, *, sidecar: bool, num
             num_chunks - len(planned.existing.done),
             has_audio=planned.existing.needs_audio,
             chunk_bytes=source.size_bytes // num_chunks,
-            segment_bytes=output_bytes // num_chunks,
+            segment_bytes=size_bytes // num_chunks,
             is_surveyed=is_surveyed,
             num_earlier=num_earlier,
         )
     if output_uri.is_billed:
-        asked += s3_requests.of_output(output_bytes, sidecar=sidecar)
+        asked += s3_requests.of_output(size_bytes, sidecar=sidecar)
     return asked
