@@ -88,7 +88,7 @@ def _run(options: argparse.Namespace) -> int:
 
 
 def _add_plan(commands: Commands) -> None:
-    details = "Reads the headers of the sources and writes nothing, except with --survey."
+    details = "Reads the headers of the sources. Writes nothing but what --csv and --survey ask for."
     parser = add_command(commands, "plan", "show what a run would do, without doing it", _plan, details=details)
     parser.add_argument(
         "manifest", metavar="MANIFEST", type=not_empty, help='the manifest file; "-" reads standard input'

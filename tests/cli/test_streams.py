@@ -117,7 +117,7 @@ def test_the_exit_code_of_a_process_is_the_command_s(command: str, expected: int
 def test_a_name_that_the_terminal_cannot_show_is_escaped(job: Job, monkeypatch: pytest.MonkeyPatch) -> None:
     shown = io.BytesIO()
     monkeypatch.setattr(sys, "stdout", io.TextIOWrapper(shown, encoding="latin-1", write_through=True))
-    assert main(["plan", str(job.manifest)]) == 0
+    assert main(["plan", "-v", str(job.manifest)]) == 0
     assert r"é\u65e5\u672c.mp4".encode("latin-1") in shown.getvalue()
 
 
