@@ -201,8 +201,8 @@ def _x264_options(encode: Encode, pictures: Pictures) -> Options:
     return (*quality, *fixed, *_tune(encode), *_keyframes(encode, pictures), *_bit_rate(encode))
 
 
-_X265_LEAST_CUTREE_PX = 64
-"""If both sides are smaller, x265's CU-tree writes beyond its memory, and the process aborts (x265 4.2)."""
+_X265_LEAST_CUTREE_WIDTH = 49
+"""In narrower pictures of any height, x265's CU-tree writes beyond its memory, and the process aborts (x265 4.2)."""
 
 
 def _x265_options(encode: Encode, pictures: Pictures) -> Options:
@@ -212,14 +212,19 @@ def _x265_options(encode: Encode, pictures: Pictures) -> Options:
     mastering, light = pictures.side_data.mastering, pictures.side_data.content_light
     levels = [f"master-display={_mastering(mastering, 1, 1)}"] if mastering else []
     levels += [f"max-cll={light.most},{light.most_average}"] if light else []
-    levels += ["cutree=0"] if max(pictures.width, pictures.height) < _X265_LEAST_CUTREE_PX else []
+    levels += ["cutree=0"] if pictures.width < _X265_LEAST_CUTREE_WIDTH else []
     quality = ("preset", encode.preset), ("crf", str(encode.quality))
     return (*quality, ("x265-params", ":".join((fixed, *levels))), *_tune(encode), *_keyframes(encode, pictures))
 
 
+_SVT_AV1_LEAST_THREADED_PX = 32
+"""If a side is shorter, SVT-AV1 4.1 hangs at a level of parallelism of 2. At 1 it makes the same bytes."""
+
+
 def _svt_av1_options(encode: Encode, pictures: Pictures) -> Options:
     preset, kbit = str(_SVT_AV1_PRESETS[encode.preset]), encode.max_bit_rate // 1000
-    fixed = f"lp=1:mbr={kbit}:mbr-overshoot-pct=0" if kbit else "lp=2"
+    level = 1 if min(pictures.width, pictures.height) < _SVT_AV1_LEAST_THREADED_PX else 2
+    fixed = f"lp=1:mbr={kbit}:mbr-overshoot-pct=0" if kbit else f"lp={level}"
     mastering, light = pictures.side_data.mastering, pictures.side_data.content_light
     levels = [f"mastering-display={_mastering(mastering, 50_000, 10_000)}"] if mastering else []
     levels += [f"content-light={light.most},{light.most_average}"] if light else []

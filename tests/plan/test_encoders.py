@@ -376,6 +376,19 @@ def test_x265_and_svt_av1_state_light_levels() -> None:
     )
 
 
+@pytest.mark.parametrize(("width", "is_without"), [(16, True), (48, True), (49, False), (640, False)])
+def test_x265_has_no_cu_tree_in_narrow_pictures(width: int, *, is_without: bool) -> None:
+    """With it, x265 damages the memory of its process, whatever the height."""
+    params = dict(chosen("hevc", "yuv444p", (width, 640)).options)["x265-params"]
+    assert ("cutree=0" in params.split(":")) == is_without
+
+
+@pytest.mark.parametrize(("size", "level"), [((16, 640), 1), ((640, 30), 1), ((32, 640), 2), ((640, 360), 2)])
+def test_svt_av1_works_less_in_parallel_on_narrow_and_flat_pictures(size: tuple[int, int], level: int) -> None:
+    """Otherwise it hangs."""
+    assert f"lp={level}" in dict(chosen("av1", "yuv420p", size).options)["svtav1-params"].split(":")
+
+
 @pytest.mark.parametrize("codec", ["hevc", "av1"])
 def test_options_of_other_videos_do_not_change(codec: Codec) -> None:
     assert "display" not in str(chosen(codec, "yuv420p10le").options)
