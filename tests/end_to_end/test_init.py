@@ -35,10 +35,10 @@ def test_a_manifest_names_what_is_odd_and_runs(folder: Path, capsys: pytest.Capt
     assert "deinterlace: field" in text
     manifest = load(text, where="slomo.yaml")
     assert manifest.name == "it-s-old-footage"
-    assert main(["plan", "slomo.yaml", "--set", "interpolate.method=blend"]) == 0
+    assert main(["plan", "-v", "slomo.yaml", "--set", "interpolate.method=blend"]) == 0
     planned = capsys.readouterr().out
     assert f"{folder}-slow/tapes/c.slomo.mp4" in planned
-    assert "3 videos:" in planned
+    assert "3 videos, 3 to make" in planned
 
 
 def test_the_videos_of_the_current_folder_go_into_a_folder_in_it(
