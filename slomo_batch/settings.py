@@ -152,7 +152,7 @@ class Interpolate:
     tiles: Tiles = setting(
         "auto",
         """whether `superslomo` makes a frame in overlapping tiles, which needs less memory. `auto`: if a pair of whole
-        frames does not fit into the memory of the job's machines
+        frames does not fit into the memory of the job's first worker
         ([why](decisions/0019-large-frames-are-made-in-tiles.md))""",
         is_later=True,
     )
@@ -231,8 +231,8 @@ class VideoSettings:
     scan: ScanSetting = setting(
         "auto",
         """whether the source's pictures are interlaced. `auto`: as the pictures show, or as they are flagged if they do
-        not show it clearly. `telecine` decides about each picture alone, and gives telecined film its frames back; see
-        [below](#interlaced-video-scan-deinterlace)""",
+        not show it clearly. `telecine` decides for each picture separately, and restores the frames of telecined film
+        (inverse telecine); see [below](#interlaced-video-scan-deinterlace)""",
         is_later=True,
     )
     deinterlace: Deinterlace = setting(

@@ -14,7 +14,7 @@ _HEAD = f"{'':<9}{'':<14}"
 
 def add_doctor_command(commands: Commands) -> None:
     """Add the command."""
-    summary = "check CPU, GPUs, codecs, memory, disk, Ray and storage, and say what to mend"
+    summary = "check CPU, GPUs, codecs, memory, disk, Ray and storage, and say what to fix"
     details = "Exits with 3 if there is a fault."
     parser = add_command(commands, "doctor", summary, _doctor, details=details)
     parser.add_argument(

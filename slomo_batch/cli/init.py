@@ -15,7 +15,7 @@ MANIFEST = "slomo.yaml"
 def add_init_command(commands: Commands) -> None:
     """Add the command."""
     summary = "write a commented manifest for the videos of a folder"
-    details = "Looks into the videos and notes what is odd about them. It never overwrites a file."
+    details = "Examines the videos, and notes in comments what is unusual. It never overwrites a file."
     extras = {"find_error": _find_error}
     parser = add_command(commands, "init", summary, _init, details=details, **extras)
     parser.add_argument(
@@ -47,7 +47,7 @@ def _find_error(options: argparse.Namespace) -> str:
 def _init(options: argparse.Namespace) -> int:
     if options.out.exists():
         raise ManifestError(
-            "the file exists, and init overwrites nothing", where=str(options.out), remedy="Name another with --out."
+            "the file exists, and init never overwrites a file", where=str(options.out), remedy="Name another with --out."
         )
     from slomo_batch.commands import init  # noqa: PLC0415 loads PyAV and what reads S3
 
@@ -73,5 +73,5 @@ def _init(options: argparse.Namespace) -> int:
 
 def _show_progress(done: int, total: int) -> None:
     if sys.stderr.isatty():
-        sys.stderr.write(f"\rlooked into {done:,} of {total:,} videos{chr(10) if done == total else ''}")
+        sys.stderr.write(f"\rexamined {done:,} of {total:,} videos{chr(10) if done == total else ''}")
         sys.stderr.flush()

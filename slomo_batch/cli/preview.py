@@ -20,7 +20,7 @@ _OF_PARTS = ("--start", "--end", "--duration")
 def add_preview_command(commands: Commands) -> None:
     """Add the command."""
     summary = "convert a few seconds of a video, and show them beside the source"
-    details = "Takes the seconds in which most moves, unless --at says which."
+    details = "Takes the seconds with the most motion, unless --at says where to begin."
     parser = add_command(commands, "preview", summary, _preview, details=details)
     parser.add_argument("source", metavar="IN", type=not_empty, help="the source video: a path or an s3:// URI")
     parser.add_argument(

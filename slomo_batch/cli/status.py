@@ -45,7 +45,7 @@ def add_status_commands(commands: Commands) -> None:
 
 
 def _add_status(commands: Commands) -> None:
-    summary = "show the progress of a job, or what is known of an output"
+    summary = "show the progress of a job, or which job made an output"
     parser = add_command(commands, "status", summary, _status)
     parser.add_argument(
         "job",

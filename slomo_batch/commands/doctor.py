@@ -1,4 +1,4 @@
-"""Doctor: check what a job needs of this machine, and say what to mend."""
+"""Doctor: check what a job needs of this machine, and say what to fix."""
 
 import os
 import shutil
@@ -71,7 +71,7 @@ def device_findings(found: DeviceReport, *, num_cpus: int) -> Iterator[Finding]:
     elif found.has_driver:
         why = f"torch was built for CUDA {found.cuda}" if found.cuda else "torch was built without CUDA"
         remedy = (
-            "Update the driver of the GPU, or install a torch for its CUDA version."
+            "Update the driver of the GPU, or install a build of torch for its CUDA version."
             if found.cuda
             else "Install the CUDA build of torch: https://pytorch.org/get-started/locally."
         )
@@ -86,8 +86,8 @@ def _gpu_finding(found: DeviceReport, gpu: Gpu) -> Finding:
     text = f"{gpu.name}, {size(gpu.memory_bytes)}, compute capability {major}.{minor}, CUDA {found.cuda}"
     if gpu.is_supported:
         return Finding(level="ok", subject="GPU", text=f"{text}, {found.precision}")
-    remedy = "Install a torch that supports it: https://pytorch.org/get-started/previous-versions."
-    return Finding(level="fault", subject="GPU", text=f"{text}: this torch has no code for it", remedy=remedy)
+    remedy = "Install a build of torch that supports it: https://pytorch.org/get-started/previous-versions."
+    return Finding(level="fault", subject="GPU", text=f"{text}: this build of torch does not support it", remedy=remedy)
 
 
 def codec_findings(found: CodecReport, *, has_gpu: bool) -> Iterator[Finding]:
@@ -103,7 +103,7 @@ def codec_findings(found: CodecReport, *, has_gpu: bool) -> Iterator[Finding]:
     if found.nvenc:
         yield Finding(level="ok", subject="NVENC", text=", ".join(found.nvenc))
     elif has_gpu:
-        remedy = "Nothing, if the GPU has no encoder, as some for data centers. Otherwise update its driver."
+        remedy = "Ignore this if the GPU has no encoder, like some for data centers. Otherwise update its driver."
         text = "no encoder works; outputs are encoded on the CPU"
         yield Finding(level="warning", subject="NVENC", text=text, remedy=remedy)
     else:
@@ -117,7 +117,7 @@ def memory_finding(num_bytes: int) -> Finding:
     """Return what there is to say about the memory that is free."""
     if num_bytes >= LITTLE_MEMORY:
         return Finding(level="ok", subject="memory", text=f"{size(num_bytes)} available")
-    remedy = "Close other programs: large pictures can fail for want of memory."
+    remedy = "Close other programs: a job can run out of memory on large pictures."
     return Finding(level="warning", subject="memory", text=f"only {size(num_bytes)} available", remedy=remedy)
 
 
@@ -125,7 +125,7 @@ def _disks() -> Iterator[Finding]:
     yield disk_finding("disk, TMPDIR", Path(tempfile.gettempdir()))
     folder = state_folder()
     if folder is None:
-        text = "there is no state folder that can be written to; convert works beside its output"
+        text = "there is no writable state folder; convert works beside its output"
         yield Finding(level="warning", subject="disk, state", text=text, remedy="Set XDG_STATE_HOME to a folder.")
     else:
         yield disk_finding("disk, state", folder)
@@ -171,7 +171,7 @@ def _credentials(*, is_needed: bool) -> Finding:
     remedy = "Set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY or AWS_PROFILE, or give the machine a role."
     if is_needed:
         return Finding(level="fault", subject="S3", text="no credentials", remedy=remedy)
-    return Finding(level="ok", subject="S3", text="no credentials, which only s3:// needs")
+    return Finding(level="ok", subject="S3", text="no credentials; only s3:// locations need them")
 
 
 def _storage(place: str) -> Finding:

@@ -24,7 +24,7 @@ from slomo_batch.uri import Uri, double_braces, split_s3
 from slomo_batch.wiring import locate
 
 MOST_PROBED = 200
-"""Videos that are looked into; of a larger folder, some evenly spread ones."""
+"""Videos that are examined; of a larger folder, some evenly spread ones."""
 _AT_A_TIME = 4
 _NAMED = 5
 """Files that a comment names."""
@@ -51,7 +51,7 @@ def look_into(folder: str, on_progress: Callable[[int, int], None]) -> tuple[int
 
     Args:
         folder: a path or an s3:// prefix.
-        on_progress: called with the number of videos looked into so far, and of all to look into.
+        on_progress: called with the number of videos examined so far, and of all to examine.
 
     Raises:
         ManifestError: there is no video.
@@ -124,7 +124,7 @@ def literal_folder(folder: str) -> str:
 def _overview(num_videos: int, looks: Sequence[Look]) -> Iterator[str]:
     """Comments on what the folder has, and what is odd."""
     total = sum(look.source.size_bytes for look in looks)
-    whole = "" if num_videos == len(looks) else f"; {len(looks)} of them were looked into"
+    whole = "" if num_videos == len(looks) else f"; {len(looks)} of them were examined"
     yield f"# {counted(num_videos, 'video')}{whole}, {size(total)}"
     facts = [(look, look.found.facts) for look in looks if look.found]
     yield from _comment("pictures", ((f"{one.width}x{one.height}", look) for look, one in facts))
@@ -133,12 +133,12 @@ def _overview(num_videos: int, looks: Sequence[Look]) -> Iterator[str]:
     kinds = (
         ("interlaced", [look for look, one in facts if one.scan.is_interlaced]),
         ("HDR", [look for look, one in facts if one.color.is_hdr]),
-        ("of variable frame rate", [look for look in looks if look.found and look.found.timeline.rate is None]),
+        ("with a variable frame rate", [look for look in looks if look.found and look.found.timeline.rate is None]),
     )
     yield from (f"# {len(those)} {kind}: {_names(those)}" for kind, those in kinds if those)
     left_out = [look for look in looks if look.problem]
     yield from (f"# left out: {look.name}: {look.problem}" for look in left_out[:_LINES])
-    yield from (f"# left out: {len(left_out) - _LINES} more, for similar reasons" for _ in left_out[_LINES:][:1])
+    yield from (f"# left out: {len(left_out) - _LINES} more" for _ in left_out[_LINES:][:1])
 
 
 def _comment(what: str, values: Iterable[tuple[str, Look]]) -> Iterator[str]:

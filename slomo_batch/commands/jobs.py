@@ -73,7 +73,7 @@ def check_job(name: str, work: str) -> None:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class OutputStatus:
-    """What is known of an output."""
+    """Which job made an output, and whether the file is still as the job made it."""
 
     output_uri: str
     state: Literal["published", "modified", "unfinished"]

@@ -1,4 +1,4 @@
-"""Preview: convert the seconds of a video in which most moves, and show them beside the source."""
+"""Preview: convert the seconds of a video with the most motion, and show them beside the source."""
 
 import json
 from collections.abc import Iterator, Sequence
@@ -66,7 +66,7 @@ def preview(
         source: a path or URI.
         target: the MP4 to write: the source's frames to the left, those of the conversion to the right.
         strip: the PNG to write: the same in a few successive frames, one above the other.
-        at_s: where the part begins, in seconds; None: where most moves.
+        at_s: where the part begins, in seconds; None: where the most motion is.
         seconds: its length in the source.
         settings: the values of --set.
         flags: the settings that have their own option.
@@ -128,7 +128,7 @@ def _probe(uri: Uri, context: StepContext) -> tuple[Probe, RangeReader]:
 
 
 def _most_moving(found: Probe, reader: RangeReader, name: str, seconds: Fraction) -> Fraction:
-    """Where the part of this length begins in which most moves, measured in SAMPLES places of the source."""
+    """Where the part of this length with the most motion begins, measured at SAMPLES places of the source."""
     motions = list(_motions(found, reader, name))
 
     def motion_around(middle_s: Fraction) -> float:
@@ -139,7 +139,7 @@ def _most_moving(found: Probe, reader: RangeReader, name: str, seconds: Fraction
 
 
 def _motions(found: Probe, reader: RangeReader, name: str) -> Iterator[tuple[Fraction, float]]:
-    """Yield a time in seconds, and how much moves there, in even steps through the source."""
+    """Yield a time in seconds, and how much motion there is, in even steps through the source."""
     pts, timeline = found.index.frame_pts.tolist(), found.timeline
     last = len(pts) - _IN_A_ROW
     numbers = sorted({round(last * sample / (SAMPLES - 1)) for sample in range(SAMPLES)}) if last > 0 else []

@@ -73,7 +73,7 @@ def _jpeg(picture: Rgb) -> bytes:
 
 
 def _db(label: str, frame: _FramePictures) -> float:
-    """PSNR of a method's frame; infinite for a frame that is exact or was not judged."""
+    """PSNR of a method's frame; infinite for a frame that is exact or was not scored."""
     psnr_db = frame.scores[label].psnr_db
     return float("inf") if psnr_db is None else psnr_db
 
@@ -123,7 +123,7 @@ def verdict(scores: Sequence[Score]) -> str:
     """Say which method to use for the clip, and what speaks against it."""
     judged = sorted((score for score in scores if score.psnr_db is not None), key=lambda score: -(score.psnr_db or 0))
     if not judged:
-        return "No frame could be judged."
+        return "No frame could be scored."
     best, equal = judged[0], [score for score in judged if _gap_db(judged[0], score) < ABOUT_EQUAL_DB]
     if len(equal) > 1:
         best = min(equal, key=lambda score: score.seconds_per_frame)

@@ -144,7 +144,7 @@ def _stereo(words: tuple[int, ...], name: str) -> Stereo:
         return ""
     if words[0] == _FRAME_SEQUENCE:
         raise SourceUnsupported(
-            "not yet supported: stereo video whose frames are for the left and the right eye in turn",
+            "not yet supported: frame-sequential stereo video (the left and the right eye in turn)",
             where=name,
             remedy="Convert it to two pictures side by side first, for example with FFmpeg's framepack filter.",
         )

@@ -104,10 +104,10 @@ def notes_on_scan(counts: ScanCounts) -> tuple[str, ...]:
         f" {_count(counts.repeated_fields, 'repeated field')} left out"
     )
     cut = (
-        f"film frames of which cuts left a single field: {counts.single_fields:,} made from it,"
+        f"film frames with a single field left by an edit: {counts.single_fields:,} made from it,"
         f" {counts.dropped:,} left out at the start or the end"
     )
-    combed = f"{_count(counts.combed, 'other frame')} made of one of two fields, whose weave is combed"
+    combed = f"{_count(counts.combed, 'other frame')} made from one field, because both fields together show combing"
     interlaced = f"{_count(counts.interlaced, 'interlaced picture')} deinterlaced by bwdif"
     progressive = f"{_count(counts.progressive, 'progressive picture')} kept"
     found = (

@@ -1,4 +1,4 @@
-"""Whether frames are made in tiles, because a pair of frames does not fit into the memory of the job's machines.
+"""Whether frames are made in tiles, because a pair does not fit into the memory of the job's first worker.
 
 A frame that is made in tiles differs a little from one that is made whole, so no machine decides this by itself: a job
 pins the memory of its first worker, and a video's plan the size of its tiles.

@@ -72,7 +72,7 @@ SCHEMA: pa.Schema = pa.schema(
         _field("kind", pa.string(), "chunk, step, video or failure", nullable=False),
         _field("epoch", pa.int64(), "number of the driver that wrote the row", nullable=False),
         _field("row", pa.int64(), "number of the row within its epoch, from 0", nullable=False),
-        _field("time_utc", pa.timestamp("us", tz="UTC"), "when the driver learnt of it", nullable=False),
+        _field("time_utc", pa.timestamp("us", tz="UTC"), "when the driver learned of it", nullable=False),
         _field("job", pa.string(), "name of the job", nullable=False),
         _field("video_id", pa.string(), "empty where a video failed before it was planned"),
         _field("source_uri", pa.string(), "the source video"),

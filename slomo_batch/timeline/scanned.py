@@ -1,6 +1,6 @@
 """The source pictures of a surveyed video whose scan is not the same throughout, and when each is shown.
 
-Film gets its frames back, spaced evenly over its run. Everywhere else pictures keep their times, and each field of an
+The frames of film are restored, spaced evenly over their run. Everywhere else pictures keep their times, and each field of an
 interlaced picture becomes a source picture, half a picture apart. Times are counted in quarters of a picture, which is
 half of a field: film frames of a 3:2 cycle are five apart.
 """

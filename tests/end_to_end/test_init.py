@@ -54,7 +54,7 @@ def test_the_videos_of_the_current_folder_go_into_a_folder_in_it(
 def test_a_file_is_never_overwritten(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
     Path("slomo.yaml").write_text("mine")
     assert main(["init", folder.name]) == 2
-    assert "init overwrites nothing" in capsys.readouterr().err
+    assert "init never overwrites a file" in capsys.readouterr().err
     assert Path("slomo.yaml").read_text() == "mine"
     assert main(["init", str(folder / "none")]) == 2
     assert main(["init"]) == 2

@@ -1,4 +1,4 @@
-"""`preview`: the seconds in which most moves, beside the source."""
+"""`preview`: the seconds with the most motion, beside the source."""
 
 import json
 from itertools import pairwise

@@ -122,8 +122,8 @@ def test_the_plan_says_what_becomes_of_each_kind_of_picture() -> None:
     assert note.endswith("; 20 repeated fields left out")
     mixed = replace(film, interlaced=25, progressive=1, single_fields=2, dropped=1, combed=1)
     assert notes_on_scan(mixed)[1:] == (
-        "film frames of which cuts left a single field: 2 made from it, 1 left out at the start or the end",
-        "1 other frame made of one of two fields, whose weave is combed",
+        "film frames with a single field left by an edit: 2 made from it, 1 left out at the start or the end",
+        "1 other frame made from one field, because both fields together show combing",
         "25 interlaced pictures deinterlaced by bwdif",
         "1 progressive picture kept",
     )

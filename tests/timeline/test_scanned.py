@@ -1,4 +1,4 @@
-"""Film gets its frames back, evenly spaced; other pictures keep their times; and every field is accounted for."""
+"""The frames of film are restored, evenly spaced; other pictures keep their times; and every field is accounted for."""
 
 from fractions import Fraction
 from itertools import cycle, islice

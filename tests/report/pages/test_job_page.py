@@ -73,7 +73,7 @@ def test_a_page_shows_totals_failures_and_the_command_that_tries_again() -> None
     text = re.sub(r"<[^>]+>", " ", page[page.index("<body>") : page.index('<script type="application/json"')])
     words = re.sub(r"\s+", " ", text)
     assert "58 published of 75 2 failed 15 left" in words
-    assert f"2 failed videos When the causes are removed, this makes them again: {RETRY}" in words
+    assert f"2 failed videos Fix the causes, then make these videos again: {RETRY}" in words
     assert "2 videos SourceUnsupported: not yet supported: video whose pictures are single fields" in words
     assert len(data_of(page)["videos"]) == 60  # type: ignore[arg-type]
 
