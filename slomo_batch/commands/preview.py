@@ -32,6 +32,7 @@ _IN_A_ROW = 3
 """Frames that are looked at in each place."""
 _SOURCE_AS_IT_IS = (
     "interpolate.method=duplicate",
+    "interpolate.doubt=trust",
     "encode={codec: ffv1, pixel_format: auto, tune: none, max_bit_rate: 0}",
 )
 """Settings of the other half: each source frame is held until the next."""

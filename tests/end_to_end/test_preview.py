@@ -73,6 +73,12 @@ def test_the_part_can_be_chosen_and_nothing_is_overwritten(
     assert len(frames_of(tmp_path / "part.mp4")) == 2 * 4
 
 
+def test_settings_that_only_the_conversion_can_have_are_accepted(source: Path, tmp_path: Path) -> None:
+    words = ("--method", "flow", "--doubt", "blend", "--preset", "ultrafast", "--at", "2s", "--seconds", "0.3")
+    assert main(["preview", "film.mp4", *words]) == 0
+    assert len(frames_of(tmp_path / "film.preview.mp4")) == 4 * 3
+
+
 @pytest.mark.parametrize(
     ("words", "error"),
     [
