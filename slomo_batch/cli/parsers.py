@@ -73,11 +73,8 @@ class CommandParser(argparse.ArgumentParser):
         formatter = self._get_formatter()
         for action in self._get_positional_actions():
             metavar = formatter._metavar_formatter(action, action.dest)(1)[0]  # noqa: SLF001 of argparse too
-            if isinstance(action, argparse._SubParsersAction):  # noqa: SLF001 as above
-                parts.append(f"{metavar} ...")
-            else:
-                is_list = action.nargs == "+" and " " not in metavar
-                parts.append(f"{metavar} [{metavar} ...]" if is_list else metavar)
+            is_spelled_out = " " in metavar
+            parts.append(metavar if is_spelled_out else formatter._format_args(action, action.dest))  # noqa: SLF001
         return f"usage: {' '.join(filter(None, parts))}\n"
 
     def format_help(self) -> str:

@@ -129,6 +129,22 @@ def test_a_misspelling_gets_the_usage_of_its_command_and_a_suggestion(
 
 
 @pytest.mark.parametrize(
+    ("command", "arguments"),
+    [
+        ("preview", "IN [OUT]"),
+        ("doctor", "[PLACE ...]"),
+        ("evaluate", "INPUT [INPUT ...]"),
+        ("convert", "IN [IN ...] OUT"),
+    ],
+)
+def test_a_usage_line_brackets_what_can_be_left_out(
+    command: str, arguments: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert cli.main([command, "--help"]) == 0
+    assert capsys.readouterr().out.splitlines()[0] == f"usage: slomo-batch {command} [options] {arguments}"
+
+
+@pytest.mark.parametrize(
     ("name", "codec"), [("h265", "hevc"), ("x265", "hevc"), ("libx265", "hevc"), ("x264", "h264"), ("avc", "h264")]
 )
 def test_other_names_of_a_codec_suggest_the_right_one(
