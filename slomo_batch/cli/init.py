@@ -47,7 +47,9 @@ def _find_error(options: argparse.Namespace) -> str:
 def _init(options: argparse.Namespace) -> int:
     if options.out.exists():
         raise ManifestError(
-            "the file exists, and init never overwrites a file", where=str(options.out), remedy="Name another with --out."
+            "the file exists, and init never overwrites a file",
+            where=str(options.out),
+            remedy="Name another with --out.",
         )
     from slomo_batch.commands import init  # noqa: PLC0415 loads PyAV and what reads S3
 

@@ -42,8 +42,8 @@ def estimated_facts(facts: VideoFacts, settings: Settings, note: str) -> VideoFa
     """The facts of a video that is planned for display before it is surveyed. `note` is added to its notes."""
     if facts.scan.varies:
         estimate = (
-            "estimated: the frames of film are restored, and fields of interlaced pictures become frames, which can change"
-            " the frame rate and the number of frames. `plan --survey` counts them"
+            "estimated: the frames of film are restored, and fields of interlaced pictures become frames, which can"
+            " change the frame rate and the number of frames. `plan --survey` counts them"
         )
     else:
         estimate = (

@@ -1,8 +1,8 @@
 """The source pictures of a surveyed video whose scan is not the same throughout, and when each is shown.
 
-The frames of film are restored, spaced evenly over their run. Everywhere else pictures keep their times, and each field of an
-interlaced picture becomes a source picture, half a picture apart. Times are counted in quarters of a picture, which is
-half of a field: film frames of a 3:2 cycle are five apart.
+The frames of film are restored, spaced evenly over their run. Everywhere else pictures keep their times, and each field
+of an interlaced picture becomes a source picture, half a picture apart. Times are counted in quarters of a picture,
+which is half of a field: film frames of a 3:2 cycle are five apart.
 """
 
 from bisect import bisect_right

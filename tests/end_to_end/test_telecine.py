@@ -102,6 +102,8 @@ def test_the_plan_is_an_estimate_without_a_survey(clips: dict[str, Path], tmp_pa
     manifest = Job(tmp_path / "job").write([film, str(fields)], **SECTIONS).manifest
     estimated, surveyed = cli("plan", str(manifest)).stdout, cli("plan", "--survey", str(manifest)).stdout
     assert "each field becomes a source frame" in estimated
-    assert estimated.count("is examined in a survey") == estimated.count("estimated: the frames of film are restored") == 1
+    assert (
+        estimated.count("is examined in a survey") == estimated.count("estimated: the frames of film are restored") == 1
+    )
     assert "telecined film: 35 pictures in 1 run become 28 frames" in surveyed
     assert "repeated frames are kept: interpolate.duplicates has no effect if a survey decides the scan" in surveyed
