@@ -18,7 +18,7 @@ help:
 	@echo "make docs           write the tables of docs/manifest.md, docs/cli.md and docs/ledger.md, and build/site"
 	@echo "make lint           run make test without the tests"
 	@echo "make bench          measure speed"
-	@echo "make cuts           count the cuts that are found in made transitions (minutes)"
+	@echo "make cuts           count the cuts that are found in synthetic transitions (minutes)"
 	@echo "make bench-device   measure this machine's GPU, or else its CPU, in under eight minutes"
 	@echo "make fuzz           try thousands of damaged files, manifests, tables and work places (minutes)"
 	@echo "make simulate       simulate a job of a million chunks in virtual time (minutes)"

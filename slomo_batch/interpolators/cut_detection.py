@@ -7,7 +7,7 @@ a flash has two sides. Cuts are detected on small luma thumbnails with normalize
 black bars around the pictures. A picture without structure, such as a black one, has no contrast to normalize: the step
 next to it belongs to a fade if the contrast goes on changing.
 
-The thresholds come from real clips and made transitions, which docs/benchmarks/cuts.md lists with the results.
+The thresholds come from real clips and synthetic transitions, which docs/benchmarks/cuts.md lists with the results.
 """
 
 from collections.abc import Sequence

@@ -1,8 +1,10 @@
 """How the two fields of each picture belong together, as far as their measures show it.
 
-The weave of two fields is the more combed the further apart in time they are. So a picture that is a whole frame has
-fewer combs than its weaves with the fields of the picture before. One with fields of two film frames has more combs
-than one of these weaves. And a picture of a camera's fields has about as many as its weave with the nearest field.
+To weave two fields is to put their lines together into one picture. If they were taken at different times, moving edges
+in the weave are jagged: it has combs. The further apart in time the fields are, the more combs it has. So a picture
+that is a whole frame has fewer combs than the weaves of its fields with those of the picture before. A picture with
+fields of two film frames has more combs than one of these weaves. An interlaced picture has about as many as the weave
+with the nearest field of the picture before.
 """
 
 from dataclasses import dataclass, replace
@@ -15,9 +17,9 @@ from slomo_batch.timeline.field_measures import FieldMeasures
 from slomo_batch.timeline.index import Bools, Int64s
 
 SAMPLES_PER_LEVEL = 256
-"""Fewer combs than one level for so many examined samples count as so many: they may be noise."""
+"""Combs of less than one level per this many examined samples may be noise: they count as one level."""
 LEAST_COMBS = 8
-"""By which factor the most combed weave must exceed that."""
+"""How many times that noise the most combed weave must have, to show anything."""
 REPEAT_RATIO = 2
 """By which factor the change of the other field must exceed that of a repeated field."""
 IDENTICAL_RATIO = 8
@@ -60,9 +62,9 @@ class Weaves:
     far: Int64s
     """Combs of its second field, woven with the first field of the picture before."""
     is_cut: Bools
-    """Whether the picture begins a scene, so that weaves with the one before it tell nothing."""
+    """Whether the picture begins a scene, so that weaves with the one before it show nothing."""
     is_measured: Bools
-    """Whether there are enough combs to tell."""
+    """Whether there are enough combs to show how the fields belong together."""
     repeats_first: Bools
     """Whether the first field changed less than the second."""
     repeats_second: Bools
@@ -98,7 +100,7 @@ class Weaves:
         )
 
     def rule_out(self, pairing: Pairing) -> Bools:
-        """Whether a weave that this pairing says is of one frame is more combed than another, which no frame is."""
+        """Whether the combs contradict this pairing: a weave that would be one frame has more than another weave."""
         least = np.minimum(self.own, np.minimum(self.near, self.far))
         ruled_out = np.zeros(len(self.own), np.bool_)
         if pairing in {Pairing.WHOLE, Pairing.SECOND_REPEATED}:
@@ -110,7 +112,7 @@ class Weaves:
         return ruled_out & is_one_sided & self.is_measured & ~self.is_cut
 
     def with_next(self) -> "Weaves":
-        """The same, with the weaves of each picture's fields and those of the picture after it as near and far."""
+        """The same, but near and far are the weaves with the fields of the picture after it."""
         after = np.minimum(np.arange(len(self.own)) + 1, len(self.own) - 1)
         return replace(
             self,
@@ -122,7 +124,7 @@ class Weaves:
 
 
 def seen_pairings(weaves: Weaves) -> Pairings:
-    """What each picture shows by itself: an int8 `Pairing` for each. The first of a scene is compared with the next."""
+    """Return the `Pairing` that each picture shows by itself. The first one of a scene is compared with the next."""
     return np.where(weaves.is_cut, _seen(weaves.with_next(), with_film=False), _seen(weaves, with_film=True))
 
 
@@ -151,9 +153,9 @@ def _seen(weaves: Weaves, *, with_film: bool) -> Pairings:
 
 
 def _is_cut(change: Int64s) -> Bools:
-    """Whether a picture differs from the one before far more than those around it do.
+    """Whether a picture differs from the one before it far more than the pictures around it do.
 
-    Several around it count, because some are repeated in a video of more pictures than frames.
+    Several pictures around it are compared, because some of them may be repeats.
     """
     padded = np.pad(change, CUT_CONTEXT)
     shifts = [shift for shift in range(2 * CUT_CONTEXT + 1) if shift != CUT_CONTEXT]
@@ -167,5 +169,5 @@ def _changed_less(change: Int64s, other: Int64s, ratio: int, floor: Int64s) -> B
 
 
 def _is_clear(more: Int64s, less: Int64s) -> Bools:
-    """Whether one weave is so much more combed than another that it is of fields of two frames, the other of one."""
+    """Whether one weave has so many more combs than another that its fields are clearly of two frames."""
     return 2 * more >= 5 * less

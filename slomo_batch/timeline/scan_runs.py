@@ -1,8 +1,9 @@
 """Recognize how runs of pictures were made: whole frames, a camera's fields, or film with repeated fields (telecine).
 
-Each way repeats a cycle of pairings. The most probable way of every picture is found over the whole video, with the
-Viterbi algorithm: a picture that shows what its cycle expects counts for it, one that shows something else against it,
-and so does each change of the way. All scores are whole numbers, so the result is the same on every machine.
+Each of these ways repeats a cycle of pairings. The Viterbi algorithm finds the most probable way of every picture, over
+the whole video. A picture that shows the pairing that a way expects scores points for that way; one that shows another
+pairing costs points, and so does each change of the way. All scores are whole numbers, so the result is the same on
+every machine.
 """
 
 from collections.abc import Collection, Mapping, Sequence
@@ -34,9 +35,9 @@ MIN_FILM_PICTURES = 15
 MIN_SAMPLED_PICTURES = 10
 """Fewest successive pictures among samples of a video that show film: two cycles."""
 CLEARLY_FILM = 12
-"""By how many points these must fit film better than anything else."""
+"""By how many points film must fit these pictures better than anything else does."""
 CHANGE = 12
-"""How much a change of the way counts against it."""
+"""Points that a change of the way costs."""
 SCORES: Mapping[Pairing, Mapping[Pairing, int]] = {
     WHOLE: {WHOLE: 2, FIRST: -3, SPLIT: -4, SECOND: -1, FIELDS: -2},
     FIRST: {WHOLE: -2, FIRST: 3, SPLIT: 0, SECOND: -3, FIELDS: -3},

@@ -1,4 +1,4 @@
-"""Made transitions between shots of real clips, with the pairs of frames at which a scene ends."""
+"""Synthetic transitions between shots of real clips, with the pairs of frames at which a scene ends."""
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass

@@ -1,4 +1,4 @@
-"""Cuts found in made transitions, beside TransNetV2 and PySceneDetect if they are installed: the table of
+"""Cuts found in synthetic transitions, beside TransNetV2 and PySceneDetect if they are installed: the table of
 docs/benchmarks/cuts.md. Run: make cuts."""
 
 import sys
