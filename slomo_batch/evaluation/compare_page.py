@@ -1,6 +1,7 @@
 """The page of a comparison: methods side by side on a clip, with the true frames, in one HTML file."""
 
 import base64
+import shlex
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import partial
@@ -138,7 +139,8 @@ def verdict(scores: Sequence[Score]) -> str:
     by_ssim = max(judged, key=lambda score: score.ssim or 0.0)
     if by_ssim not in (best, *equal):
         text += f" By SSIM, {by_ssim.entry.label} is ahead."
-    return f"{text} To use it: --method {best.entry.method}"
+    weights = f" --weights {shlex.quote(best.entry.weights_name)}" if best.entry.weights_name else ""
+    return f"{text} To use it: --method {best.entry.method}{weights}"
 
 
 def _gap_db(better: Score, other: Score) -> float:

@@ -242,7 +242,7 @@ class Fraction:
         self._shown = 0.0
 
     def explain(self) -> None:
-        """Let the fraction fall to what it is: a line says why."""
+        """Let the fraction fall to its true value; the caller shows a line that says why."""
         self._shown = 0.0
 
     def of(self, done: int, expected: int) -> float:

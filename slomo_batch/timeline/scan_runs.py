@@ -178,7 +178,7 @@ def _fits(expected: Pairing, weaves: Weaves) -> Int64s:
 
 
 def _best_path(points: Int64s) -> list[int]:
-    """The column of each row such that the sum of their points, less what changes of the way count, is largest."""
+    """Return a column for each row, so that the sum of their points minus the cost of all changes is largest."""
     before = np.array([WAYS.index(way.after(len(CYCLES[way.name]) - 1)) for way in WAYS])
     came_from = np.empty(points.shape, np.int16)
     total = np.zeros(points.shape[1], np.int64)

@@ -38,6 +38,8 @@ def test_the_verdict_names_the_best_method_and_its_lead(compared: tuple[Report, 
     blend, flow = scored("blend", 30.0, 0.001, like), scored("flow", 31.5, 0.1, like)
     assert verdict([blend, flow]) == "flow is best on this clip: 1.5 dB above blend. To use it: --method flow"
     assert verdict([blend]) == "blend was measured alone. To use it: --method blend"
+    trained = replace(flow, entry=replace(flow.entry, method="superslomo", weights_name="s3://b/my net.safetensors"))
+    assert verdict([trained]).endswith("To use it: --method superslomo --weights 's3://b/my net.safetensors'")
 
 
 def test_of_methods_that_are_about_equal_the_fastest_is_named(compared: tuple[Report, PageFrames]) -> None:
