@@ -157,10 +157,7 @@ class _JobRun:
         tally = recorder.tally
         if clean_up and tally.videos_done == tally.videos_total:
             self._clean_up(found.requests, pin)
-        code = self._end(recorder)
-        if piles.wanted and not clean_up:
-            self._write_report()
-        return code
+        return self._end(recorder, reports=bool(piles.wanted) and not clean_up)
 
     def _write_report(self) -> None:
         try:
@@ -291,10 +288,14 @@ class _JobRun:
         if self._epoch.check_superseded():
             raise JobTaken("another driver took this job over", remedy="Nothing is lost: the other driver goes on.")
 
-    def _end(self, recorder: EventRecorder) -> int:
+    def _end(self, recorder: EventRecorder, *, reports: bool) -> int:
         tally = recorder.tally
         interrupted = tally.videos_done + tally.videos_failed < tally.videos_total
         recorder.close(finished=not interrupted)
+        if not interrupted:
+            self._compact_ledger()
+        if reports:
+            self._write_report()
         self._display.show(
             JobEnded(
                 videos_published=tally.videos_published,
@@ -307,11 +308,13 @@ class _JobRun:
         )
         if interrupted:
             return Interrupted.exit_code
+        return EXIT_SOME_FAILED if tally.videos_failed else EXIT_PUBLISHED
+
+    def _compact_ledger(self) -> None:
         try:
             compact_ledger(self._context.work, self._context.layout, self._epoch.number)
         except SlomoError as error:
             self._display.show(Note(text=f"the ledger was left in parts: {error}"))
-        return EXIT_SOME_FAILED if tally.videos_failed else EXIT_PUBLISHED
 
 
 def compact_ledger(store: ObjectStore, layout: Layout, epoch: int) -> None:
