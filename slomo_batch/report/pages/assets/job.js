@@ -41,7 +41,7 @@ function drawCurve() {
     height: 220,
     tzDate: (at) => uPlot.tzDate(new Date(at * 1000), "Etc/UTC"),
     scales: { y: { range: (_, least, most) => [0, Math.max(1, most * 1.05)] } },
-    axes: [{ ...axis, values: (_, times) => times.map(clock) }, { ...axis, size: 60 }],
+    axes: [{ ...axis, space: 80, values: (_, times) => times.map(clock) }, { ...axis, size: 60 }],
     series: [
       { label: "UTC", value: (_, at) => (at === null ? "" : new Date(at * 1000).toISOString().slice(0, 19).replace("T", " ")) },
       { label: "frames/s", stroke: color("accent"), width: 2, fill: color("accent").replace("rgb(", "rgba(").replace(")", ", 0.15)"), paths: uPlot.paths.stepped({ align: 1 }) },
@@ -186,7 +186,7 @@ const table = new Tabulator("#table", {
     numberColumn("Plays", "duration_s", seconds, { responsive: 3 }),
     numberColumn("Size", "size_bytes", bytes, { responsive: 3 }),
     numberColumn("Machine time", "machine_s", seconds, { responsive: 2, width: 145 }),
-    numberColumn("Retries", "failed_attempts", count, { responsive: 4, width: 95 }),
+    numberColumn("Failed tries", "failed_attempts", count, { responsive: 4, width: 115 }),
     numberColumn("Notes", "num_notes", count, { responsive: 2, width: 85 }),
   ],
 });
