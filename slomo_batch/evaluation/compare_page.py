@@ -140,7 +140,7 @@ def verdict(scores: Sequence[Score]) -> str:
     if by_ssim not in (best, *equal):
         text += f" By SSIM, {by_ssim.entry.label} is ahead."
     weights = f" --weights {shlex.quote(best.entry.weights_name)}" if best.entry.weights_name else ""
-    return f"{text} To use it: --method {best.entry.method}{weights}"
+    return f"{text} To use {best.entry.label}: --method {best.entry.method}{weights}"
 
 
 def _gap_db(better: Score, other: Score) -> float:

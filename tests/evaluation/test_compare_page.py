@@ -36,17 +36,17 @@ def scored(label: str, psnr_db: float, seconds: float, like: Score, ssim: float 
 def test_the_verdict_names_the_best_method_and_its_lead(compared: tuple[Report, PageFrames]) -> None:
     like = compared[0].scores[0]
     blend, flow = scored("blend", 30.0, 0.001, like), scored("flow", 31.5, 0.1, like)
-    assert verdict([blend, flow]) == "flow is best on this clip: 1.5 dB above blend. To use it: --method flow"
-    assert verdict([blend]) == "blend was measured alone. To use it: --method blend"
+    assert verdict([blend, flow]) == "flow is best on this clip: 1.5 dB above blend. To use flow: --method flow"
+    assert verdict([blend]) == "blend was measured alone. To use blend: --method blend"
     trained = replace(flow, entry=replace(flow.entry, method="superslomo", weights_name="s3://b/my net.safetensors"))
-    assert verdict([trained]).endswith("To use it: --method superslomo --weights 's3://b/my net.safetensors'")
+    assert verdict([trained]).endswith("To use flow: --method superslomo --weights 's3://b/my net.safetensors'")
 
 
 def test_of_methods_that_are_about_equal_the_fastest_is_named(compared: tuple[Report, PageFrames]) -> None:
     like = compared[0].scores[0]
     scores = [scored("flow", 31.5, 0.1, like), scored("mci", 31.45, 0.05, like), scored("blend", 29.0, 0.001, like)]
     assert verdict(scores) == (
-        "flow and mci are about equal on this clip, and mci is the fastest of them. To use it: --method mci"
+        "flow and mci are about equal on this clip, and mci is the fastest of them. To use mci: --method mci"
     )
     blend = scored("blend", 29.0, 0.001, like, ssim=0.99)
     assert "By SSIM, blend is ahead." in verdict([scores[0], blend])
