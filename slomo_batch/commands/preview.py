@@ -19,7 +19,7 @@ from slomo_batch.media.motion import motion_at
 from slomo_batch.media.probe import Probe, probe
 from slomo_batch.media.reader import RangeReader
 from slomo_batch.media.side_by_side import write_side_by_side
-from slomo_batch.report.events import Display, Event, VideoPublished
+from slomo_batch.report.events import Activity, Display, Event, VideoPublished
 from slomo_batch.report.json_log import Displays
 from slomo_batch.steps.context import StepContext
 from slomo_batch.storage.existence import check_readable
@@ -83,19 +83,20 @@ def preview(
     found, reader = _probe(uri, context)
     seconds = min(seconds, found.timeline.duration_s)
     begin_s = _most_moving(found, reader, source, seconds) if at_s is None else at_s
-    with context.folder() as folder:
+    with context.folder() as folder, display as shown:
         part = [f"retime.range={{start: '{_decimal(begin_s)}', duration: '{_decimal(seconds)}'}}"]
         part += ["audio=drop", f"work={json.dumps(str(folder / 'work'))}", "output.exists=replace"]
-        halves: tuple[tuple[Literal["before", "after"], Sequence[str], AbstractContextManager[Display]], ...] = (
-            ("after", (), display),
-            ("before", _SOURCE_AS_IT_IS, Displays()),
-        )
-        for name, more, shown in halves:
-            manifest = single(source, str(folder / f"{name}.mkv"), settings=[*settings, *part, *more], flags=flags)
-            with shown as shown_on:
-                code = run.run(manifest, display=_Progress(shown_on), clean_up=True)
-            if code:
-                return Preview(exit_code=code)
+
+        def convert(half: Literal["before", "after"], more: Sequence[str], display: Display) -> int:
+            manifest = single(source, str(folder / f"{half}.mkv"), settings=[*settings, *part, *more], flags=flags)
+            return run.run(manifest, display=display, clean_up=True)
+
+        code = convert("after", (), _Progress(shown))
+        if not code:
+            shown.show(Activity(text="adding the source's side"))
+            code = convert("before", _SOURCE_AS_IT_IS, Displays())
+        if code:
+            return Preview(exit_code=code)
         made = write_side_by_side(folder / "before.mkv", folder / "after.mkv", target)
         strip.write_bytes(encode_png(made.strip))
     return Preview(exit_code=0, at_s=begin_s, seconds=seconds, num_frames=made.num_frames)
