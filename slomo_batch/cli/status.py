@@ -174,6 +174,7 @@ def _report(options: argparse.Namespace) -> int:
     page = report.report(job, options.work)
     with closing(for_answer(open_text(options.out, "w"), options.out)) as file:
         file.write(page)
+    sys.stderr.write(f"wrote {one_line(options.out)}; open it in a browser\n")
     return 0
 
 
