@@ -5,6 +5,7 @@ import os
 import sys
 from collections.abc import Sequence
 from pathlib import Path
+from time import monotonic
 from typing import TYPE_CHECKING, Any, get_args
 
 from slomo_batch.cli.arguments import MAX_THREADS, Commands, add_command, file_path, integer, not_empty
@@ -16,9 +17,10 @@ from slomo_batch.settings import Precision
 
 if TYPE_CHECKING:
     from slomo_batch.evaluation.collector import FrameCollector
+    from slomo_batch.evaluation.eval_pairs import EvalPair, Rgb
     from slomo_batch.evaluation.lpips import Lpips
     from slomo_batch.evaluation.methods import OpenMethod
-    from slomo_batch.evaluation.report import Report
+    from slomo_batch.evaluation.report import FrameScore, Report
 
 
 MAX_LEVELS = 8
@@ -27,6 +29,7 @@ LADDER = {"factors": [2], "skip": 20, "frames": 17, "max_width": None, "cuts": "
 """The defaults of `evaluate` for clips."""
 COMPARISON = {"factors": [2], "skip": 0, "frames": 121, "max_width": None, "cuts": "hold"}
 """The defaults of `compare`."""
+SECONDS_BETWEEN_COUNTS = 0.5
 
 
 def add_evaluation_commands(commands: Commands) -> None:
@@ -213,8 +216,12 @@ def _evaluate(options: argparse.Namespace) -> int:
     folder = _folder(options)
     worst = WorstFrames() if options.worst else None
     frames = PageFrames() if options.page else None
-    collectors = [collector for collector in (worst, frames) if collector is not None]
-    report = _of_clips(options, collectors) if folder is None else _of_set(options, folder, collectors)
+    progress = _EvaluationProgress()
+    collectors = [progress, *(collector for collector in (worst, frames) if collector is not None)]
+    report = (
+        _of_clips(options, collectors, progress) if folder is None else _of_set(options, folder, collectors, progress)
+    )
+    progress.clear()
     for path in options.files:
         _write_report(path, report)
     for line in [sanitize_json(to_json(report).decode())] if options.json else map(one_line, format_tables(report)):
@@ -223,7 +230,7 @@ def _evaluate(options: argparse.Namespace) -> int:
         worst.write(options.worst)
     if frames:
         _write(options.page, compare_page(report, frames).encode())
-        _told(f"page: {options.page}")
+        progress.write(f"page: {options.page}")
     return 0
 
 
@@ -251,7 +258,9 @@ def _is_folder(place: str) -> bool:
         raise ManifestError(f"cannot be read: {error.strerror}", where=place) from error
 
 
-def _of_clips(options: argparse.Namespace, collectors: "Sequence[FrameCollector]") -> "Report":
+def _of_clips(
+    options: argparse.Namespace, collectors: "Sequence[FrameCollector]", progress: "_EvaluationProgress"
+) -> "Report":
     from slomo_batch.evaluation.evaluate import evaluate_clips  # noqa: PLC0415
     from slomo_batch.evaluation.report import ClipProtocol  # noqa: PLC0415
 
@@ -265,11 +274,18 @@ def _of_clips(options: argparse.Namespace, collectors: "Sequence[FrameCollector]
         cuts=asked["cuts"],
     )
     return evaluate_clips(
-        options.inputs, _methods(options), protocol, lpips=_lpips(options), collectors=collectors, on_progress=_told
+        options.inputs,
+        _methods(options),
+        protocol,
+        lpips=_lpips(options),
+        collectors=collectors,
+        on_progress=progress.write,
     )
 
 
-def _of_set(options: argparse.Namespace, folder: Path, collectors: "Sequence[FrameCollector]") -> "Report":
+def _of_set(
+    options: argparse.Namespace, folder: Path, collectors: "Sequence[FrameCollector]", progress: "_EvaluationProgress"
+) -> "Report":
     from slomo_batch.evaluation.evaluate import evaluate_dataset  # noqa: PLC0415
 
     dataset = DATASETS[options.layout] if options.layout else detect_dataset(folder)
@@ -280,7 +296,7 @@ def _of_set(options: argparse.Namespace, folder: Path, collectors: "Sequence[Fra
         num_cases=options.cases,
         lpips=_lpips(options),
         collectors=collectors,
-        on_progress=_told,
+        on_progress=progress.write,
     )
 
 
@@ -301,8 +317,31 @@ def _lpips(options: argparse.Namespace) -> "Lpips | None":
     return load_lpips(options.lpips) if options.lpips else None
 
 
-def _told(line: str) -> None:
-    sys.stderr.write(one_line(line) + "\n")
+class _EvaluationProgress:
+    """Writes lines to standard error, and on a terminal below them how many frames were measured; a FrameCollector."""
+
+    def __init__(self) -> None:
+        self._is_terminal = sys.stderr.isatty()
+        self._num_frames, self._next_s = 0, 0.0
+
+    def write(self, line: str) -> None:
+        """Write a line that remains."""
+        self.clear()
+        sys.stderr.write(one_line(line) + "\n")
+
+    def add(self, label: str, row: str, pair: "EvalPair", made: "Rgb", score: "FrameScore") -> None:  # noqa: ARG002 of the protocol
+        """Count a predicted frame."""
+        self._num_frames += 1
+        if self._is_terminal and monotonic() >= self._next_s:
+            self._next_s = monotonic() + SECONDS_BETWEEN_COUNTS
+            sys.stderr.write(f"\r{self._num_frames:,} predicted frames measured")
+            sys.stderr.flush()
+
+    def clear(self) -> None:
+        """Remove the count."""
+        if self._is_terminal:
+            sys.stderr.write("\r\x1b[K")
+            sys.stderr.flush()
 
 
 def _write_report(path: Path, found: "Report") -> None:

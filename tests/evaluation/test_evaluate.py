@@ -154,6 +154,18 @@ def test_clips_that_cannot_be_evaluated_are_rejected_with_the_reason(fade: Path,
         evaluated(tmp_path / "text.mp4", named=[BLEND])
 
 
+def test_a_terminal_shows_how_many_frames_were_measured(
+    fade: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("sys.stderr.isatty", lambda: True)
+    assert main(["compare", str(fade), "--methods", "blend"]) == 0
+    before, shown, after = capsys.readouterr().err.partition(f"{fade} at 2x\n")
+    assert shown
+    assert "measured" not in before
+    assert after.startswith("\r1 predicted frames measured")
+    assert after.endswith("\r\x1b[K")
+
+
 def test_the_commands_print_a_table_or_json_and_write_files(
     fade: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
