@@ -101,7 +101,8 @@ class Stage:
 
 
 def of_everything(folder: Path, *, haste: float = 1.0) -> Stage:
-    """A job that writes every kind of key: audio, a video that changes its lane, one that fails, weights of a file."""
+    """A job that writes every kind of key: audio and a survey, a video that changes its lane, one that fails, weights of
+    a file."""
     sources = folder / "job" / "in"
     sources.mkdir(parents=True)
     names = {"sound": "cfr", "moved": "corrupt_late", "bad": "text", "one": "one_frame"}
@@ -112,7 +113,8 @@ def of_everything(folder: Path, *, haste: float = 1.0) -> Stage:
     return Stage(
         folder,
         [
-            *(str(sources / f"{name}.mp4") for name in ("sound", "bad")),
+            {"uri": str(sources / "sound.mp4"), "interpolate": {"duplicates": "retime"}},
+            str(sources / "bad.mp4"),
             {"uri": str(sources / "moved.mp4"), "retime": {"slowdown": 1}},
             {"uri": str(sources / "one.mp4"), "interpolate": {"method": "superslomo", "weights": str(weights)}},
         ],

@@ -36,12 +36,14 @@ FROM_NOTHING = """
     put upload by scheduler.preflight
     delete upload by scheduler.preflight
     delete output_probe by scheduler.preflight
+    create survey by steps.stored_survey
     put index by steps.open
     create pin by steps.open
     put failure by scheduler.event_recorder
     put chunk by steps.split
     put audio_source by steps.split
     put segment by steps.interpolate
+    put strip by steps.interpolate
     create commit by steps.interpolate
     put lane by steps.split
     delete choice by steps.split
@@ -53,12 +55,16 @@ FROM_NOTHING = """
     put upload by steps.stitch
     delete upload by steps.stitch
     put owned by steps.output_ownership
+    put output by steps.sidecar
+    put upload by steps.sidecar
+    delete upload by steps.sidecar
     create receipt by steps.stitch
     delete chunk by steps.stitch
     delete segment by steps.stitch
     delete audio_attempt by steps.stitch
     delete audio_source by steps.stitch
     put progress by scheduler.event_recorder
+    put report by commands.report
     put ledger_part by commands.run
     delete ledger_part by commands.run
 """
@@ -149,10 +155,8 @@ def quiet() -> Iterator[Quiet]:
         stage.keep("source changed")
         code, changed = stage.drivers.run()
         assert code == EXIT_SOME_FAILED, changed.output
-        assert stage.made().outputs.items() ^ made.outputs.items() == {
-            ("sound.mkv", made.outputs["sound.mkv"]),
-            ("sound.mkv", stage.made().outputs["sound.mkv"]),
-        }
+        changed_outputs = stage.made().outputs.items() ^ made.outputs.items()
+        assert sorted(name for name, _ in changed_outputs) == [*2 * ["sound.mkv"], *2 * ["sound.mkv.slomo.json"]]
         yield Quiet(
             stage,
             {"from nothing": made, "made again": made, "retried": made, "source changed": stage.made()},
