@@ -8,7 +8,7 @@ from contextlib import ExitStack, suppress
 from slomo_batch.commands.report import write_report
 from slomo_batch.commands.superseded import delete_superseded, withdraw_receipts
 from slomo_batch.commands.triage import Triage, forget_failures, triage
-from slomo_batch.errors import Interrupted, JobTaken, SlomoError, StorageError
+from slomo_batch.errors import Interrupted, JobTaken, ManifestError, ObjectMissing, SlomoError, StorageError
 from slomo_batch.manifest.inputs import FoundVideos, find_videos
 from slomo_batch.manifest.schema import Manifest
 from slomo_batch.plan.job_pin import JobPin
@@ -157,11 +157,22 @@ class _JobRun:
         tally = recorder.tally
         if clean_up and tally.videos_done == tally.videos_total:
             self._clean_up(found.requests, pin)
-        return self._end(recorder, reports=bool(piles.wanted) and not clean_up)
+        return self._end(recorder, reports=not clean_up and (bool(piles.wanted) or self._lacks_report))
+
+    @property
+    def _lacks_report(self) -> bool:
+        """Whether an earlier run was killed before it wrote the report."""
+        try:
+            self._context.work.head(self._context.layout.report)
+        except ObjectMissing:
+            return True
+        return False
 
     def _write_report(self) -> None:
         try:
             text = f"report: {write_report(self._context)}"
+        except ManifestError:  # nothing is recorded
+            return
         except SlomoError as error:
             text = f"the report cannot be written: {error}"
         self._display.show(Note(text=text))

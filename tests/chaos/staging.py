@@ -101,8 +101,8 @@ class Stage:
 
 
 def of_everything(folder: Path, *, haste: float = 1.0) -> Stage:
-    """A job that writes every kind of key: audio and a survey, a video that changes its lane, one that fails, weights of
-    a file."""
+    """A job that writes every kind of key: audio, a survey, a video that changes its lane, one that fails, weights of a
+    file."""
     sources = folder / "job" / "in"
     sources.mkdir(parents=True)
     names = {"sound": "cfr", "moved": "corrupt_late", "bad": "text", "one": "one_frame"}
