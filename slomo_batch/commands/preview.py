@@ -11,7 +11,7 @@ from types import TracebackType
 from typing import Literal, Self
 
 from slomo_batch.commands import run
-from slomo_batch.errors import SlomoError
+from slomo_batch.errors import SlomoError, VideoError
 from slomo_batch.evaluation.image_files import encode_png
 from slomo_batch.manifest.load import Override
 from slomo_batch.manifest.single_video import single
@@ -19,8 +19,7 @@ from slomo_batch.media.motion import motion_at
 from slomo_batch.media.probe import Probe, probe
 from slomo_batch.media.reader import RangeReader
 from slomo_batch.media.side_by_side import write_side_by_side
-from slomo_batch.report.events import Activity, Display, Event, VideoPublished
-from slomo_batch.report.json_log import Displays
+from slomo_batch.report.events import Activity, Display, Event, VideoGivenUp, VideoPublished
 from slomo_batch.steps.context import StepContext
 from slomo_batch.storage.existence import check_readable
 from slomo_batch.uri import Uri
@@ -75,7 +74,7 @@ def preview(
 
     Raises:
         ManifestError: the source cannot be read, or a setting is invalid.
-        VideoError: the source is no video, or not one that is supported.
+        VideoError: the source is no video, or not one that is supported, or its own half cannot be made.
     """
     context = open_context(JobEnvironment(work_uri=Uri.parse(str(target.absolute().parent)), job="preview"))
     uri = Uri.parse(source)
@@ -94,7 +93,8 @@ def preview(
         code = convert("after", (), _Progress(shown))
         if not code:
             shown.show(Activity(text="adding the source's side"))
-            code = convert("before", _SOURCE_AS_IT_IS, Displays())
+            with _Raising() as silent:
+                code = convert("before", _SOURCE_AS_IT_IS, silent)
         if code:
             return Preview(exit_code=code)
         made = write_side_by_side(folder / "before.mkv", folder / "after.mkv", target)
@@ -120,6 +120,32 @@ class _Progress:
         """Show the event."""
         if not isinstance(event, VideoPublished):
             self._display.show(event)
+
+
+class _Raising:
+    """A display that shows nothing, and raises when it closes if the video failed: the user sees no other display."""
+
+    def __init__(self) -> None:
+        self._failed: VideoGivenUp | None = None
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        if self._failed is not None and error is None:
+            why = self._failed.reason.partition(". ")[0]
+            raise VideoError(
+                f"the half of the preview that shows the source cannot be made: {why}",
+                where=self._failed.uri,
+                remedy="The conversion was made without errors: use `slomo-batch convert`.",
+            )
+
+    def show(self, event: Event) -> None:
+        """Remember a failure."""
+        if isinstance(event, VideoGivenUp):
+            self._failed = event
 
 
 def _probe(uri: Uri, context: StepContext) -> tuple[Probe, RangeReader]:

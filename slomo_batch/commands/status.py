@@ -104,7 +104,7 @@ def ledger_of(context: StepContext) -> LedgerTable:
         raise ManifestError(
             "no attempts of this job are recorded",
             where=context.work.uri(layout.ledger),
-            remedy="Start the job, or correct its name or --work.",
+            remedy="Start the job, or correct its name or --work. A job that runs records them once a minute.",
         )
     return read_ledger(context.work.get(key) for key in keys)
 

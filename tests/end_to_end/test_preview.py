@@ -79,6 +79,22 @@ def test_settings_that_only_the_conversion_can_have_are_accepted(source: Path, t
     assert len(frames_of(tmp_path / "film.preview.mp4")) == 4 * 3
 
 
+def test_a_source_half_that_cannot_be_made_is_an_error(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    with av.open("narrow.mkv", "w") as container:
+        stream = container.add_stream("rawvideo", rate=RATE)
+        stream.height, stream.width, stream.pix_fmt = 16, 6, "yuv420p"
+        for number in range(3):
+            picture = np.full((16, 6, 3), 40 * number, dtype=np.uint8)
+            container.mux(stream.encode(av.VideoFrame.from_ndarray(picture, format="rgb24")))
+        container.mux(stream.encode(None))
+    assert main(["preview", "narrow.mkv", *BLEND]) == 1, "lossless FFV1 needs 8 pixels"
+    assert "shows the source cannot be made: ffv1 needs at least 8 pixels" in capsys.readouterr().err
+    assert {path.name for path in tmp_path.iterdir()} == {"narrow.mkv"}
+
+
 @pytest.mark.parametrize(
     ("words", "error"),
     [
