@@ -8,7 +8,7 @@ from slomo_batch.report.units import size
 from slomo_batch.sanitize import json_line, one_line
 
 _KINDS = {"published videos": "intermediate files of published videos"}
-"""What a person is told of a kind of objects."""
+"""What a person reads about a kind of objects."""
 
 
 def show_garbage(

@@ -1,4 +1,4 @@
-"""Jobs that blend or hold in doubt: the same for any chunks, told in the sidecar and the receipt."""
+"""Jobs that blend or hold in doubt: the same for any chunks, named in the sidecar and the receipt."""
 
 import json
 from pathlib import Path
@@ -40,13 +40,13 @@ def test_chunks_change_neither_frames_nor_doubts(doubt: str, source: Path, tmp_p
     [one], [other] = few.receipts().values(), many.receipts().values()
     assert one.frames_sha256 == other.frames_sha256
     assert one.notes == other.notes
-    told = _sidecar(few)
-    assert told["doubt"] == _sidecar(many)["doubt"]
-    assert told["method"]["doubt"] == doubt
-    assert told["doubt"]["columns"] == ["pairs", "sixteenths"]
-    assert sum(pairs for pairs, _ in told["doubt"]["runs"]) == NUM_FRAMES
+    found = _sidecar(few)
+    assert found["doubt"] == _sidecar(many)["doubt"]
+    assert found["method"]["doubt"] == doubt
+    assert found["doubt"]["columns"] == ["pairs", "sixteenths"]
+    assert sum(pairs for pairs, _ in found["doubt"]["runs"]) == NUM_FRAMES
     [commit] = few.commits()
-    levels = [level for pairs, level in told["doubt"]["runs"] for _ in range(pairs)]
+    levels = [level for pairs, level in found["doubt"]["runs"] for _ in range(pairs)]
     assert levels == levels_of(commit.doubts)
     assert levels[-1] is None, "the last frame has no pair"
     num_blended = sum(level > 0 for level in levels if level is not None)

@@ -1,4 +1,4 @@
-"""The doubts of pairs as they are stored and told."""
+"""The doubts of pairs as they are stored and shown."""
 
 import pytest
 

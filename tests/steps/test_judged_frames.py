@@ -94,13 +94,13 @@ def test_where_nothing_is_doubted_blending_keeps_all_but_the_overlay() -> None:
 def test_chunks_and_pairs_at_once_change_no_frame_and_no_doubt(doubt: Doubt, method: AnyInterpolator) -> None:
     whole = frames(doubt, method=method)
 
-    def told(made: Sequence[OutputFrame]) -> list[tuple[str, str, int | None]]:
+    def essence(made: Sequence[OutputFrame]) -> list[tuple[str, str, int | None]]:
         return [(frame.hash, frame.kind, frame.doubt) for frame in made]
 
-    assert told(frames(doubt, method=method, cores=3)) == told(whole)
+    assert essence(frames(doubt, method=method, cores=3)) == essence(whole)
     for pairs in (range(2, 7), range(6, 7), range(7, 12)):
         part = frames(doubt, method=method, cores=2, pairs=pairs)
-        assert told(part) == told([frame for frame in whole if frame.pair in pairs])
+        assert essence(part) == essence([frame for frame in whole if frame.pair in pairs])
 
 
 @pytest.mark.parametrize("doubt", ["blend", "hold"])
