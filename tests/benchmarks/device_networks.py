@@ -11,7 +11,8 @@ from slomo_batch.interpolators.contract import make_frames
 from slomo_batch.interpolators.device import supported_precision
 from slomo_batch.interpolators.method import InterpolatorSpec
 from slomo_batch.interpolators.registry import open_interpolator
-from slomo_batch.interpolators.superslomo.inference import DTYPES, Network
+from slomo_batch.interpolators.superslomo.inference import DTYPES
+from slomo_batch.interpolators.superslomo.network import Network
 from slomo_batch.interpolators.superslomo.paper import Paper
 from slomo_batch.interpolators.superslomo.shipped_weights import shipped_file, shipped_names
 from slomo_batch.interpolators.superslomo.weights import load

@@ -79,7 +79,7 @@ class Greedy(Paper):
         super().__init__()
         self._num_bytes = int(share * torch.cuda.get_device_properties(0).total_memory)
 
-    def flows(self, i0_1CHW: Tensor, i1_1CHW: Tensor) -> Tensor:
+    def flows(self, i0_1CHW: Tensor, i1_1CHW: Tensor, *_: Tensor) -> Tensor:
         taken = torch.empty(self._num_bytes, dtype=torch.uint8, device=i0_1CHW.device)
         time.sleep(0.2)  # so that several pairs hold theirs
         del taken

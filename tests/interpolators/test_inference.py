@@ -25,7 +25,7 @@ class Watched(Compact):
         self.batches: list[int] = []
         self.failure = failure
 
-    def flows(self, i0_1CHW: Tensor, i1_1CHW: Tensor) -> Tensor:
+    def flows(self, i0_1CHW: Tensor, i1_1CHW: Tensor, *_: Tensor) -> Tensor:
         if self.failure:
             raise self.failure
         self.flow_sizes.append(tuple(i0_1CHW.shape[-2:]))

@@ -20,7 +20,8 @@ from slomo_batch.interpolators.contract import device_of, make_frames_on_cpu
 from slomo_batch.interpolators.superslomo import inference, prior
 from slomo_batch.interpolators.superslomo.compact import Compact
 from slomo_batch.interpolators.superslomo.guided import Guided
-from slomo_batch.interpolators.superslomo.inference import Network, SuperSlomo
+from slomo_batch.interpolators.superslomo.inference import SuperSlomo
+from slomo_batch.interpolators.superslomo.network import Network
 from slomo_batch.interpolators.superslomo.paper import Paper
 from slomo_batch.interpolators.superslomo.prior import PriorSearch
 from slomo_batch.picture import PIXEL_FORMATS

@@ -8,7 +8,8 @@ import pytest
 import torch
 from torch import Tensor
 
-from slomo_batch.interpolators.superslomo.inference import Network, SuperSlomo
+from slomo_batch.interpolators.superslomo.inference import SuperSlomo
+from slomo_batch.interpolators.superslomo.network import Network
 from slomo_batch.interpolators.superslomo.paper import Paper
 from slomo_batch.interpolators.superslomo.regions import OVERLAP_PX, Region, spans
 from slomo_batch.interpolators.superslomo.shipped_weights import shipped_file

@@ -4,7 +4,7 @@ import pytest
 
 from slomo_batch.interpolators.superslomo.compact import Compact
 from slomo_batch.interpolators.superslomo.guided import Guided
-from slomo_batch.interpolators.superslomo.inference import Network
+from slomo_batch.interpolators.superslomo.network import Network
 from slomo_batch.interpolators.superslomo.paper import Paper
 from slomo_batch.plan.batches import GPU_BATCH_PX, batch_px
 from slomo_batch.plan.encoders import EncoderChoice

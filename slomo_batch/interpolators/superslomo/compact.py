@@ -7,9 +7,10 @@ image pyramid with shared weights; more levels at inference cover larger motion 
 from collections.abc import Sequence
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 from torch.nn import functional
 
+from slomo_batch.interpolators.superslomo.network import Network
 from slomo_batch.interpolators.superslomo.regions import Region, region_of
 from slomo_batch.interpolators.superslomo.unet import CompactUNet
 from slomo_batch.interpolators.superslomo.warp import Warped, exact_warp, intermediate_flows
@@ -33,14 +34,13 @@ def upsample_2x(x_BCHW: Tensor) -> Tensor:
     return functional.interpolate(x_BCHW, scale_factor=2, mode="bilinear", align_corners=False)
 
 
-class Compact(nn.Module):
+class Compact(Network):
     """The network: `fc` computes the flow of a pair, `at` the frame at t.
 
     The number of pyramid levels is chosen at inference, and does not depend on the weights.
     """
 
     flow_px = 1.0
-    """Unit of its flows, in pixels of the picture."""
     bytes_per_px = BYTES_PER_PX["superslomo-compact"]
 
     def __init__(self, levels: int = TRAINED_LEVELS) -> None:
@@ -56,11 +56,7 @@ class Compact(nn.Module):
         """
         return 1 << (self.levels + 3)
 
-    def flow_inputs(self, i0_1CHW: Tensor, i1_1CHW: Tensor) -> tuple[Tensor, ...]:  # noqa: ARG002 the interface of all networks
-        """Return no further inputs: flow is estimated from the pictures alone."""
-        return ()
-
-    def flows(self, i0_1CHW: Tensor, i1_1CHW: Tensor) -> Tensor:
+    def flows(self, i0_1CHW: Tensor, i1_1CHW: Tensor, *_: Tensor) -> Tensor:
         """Return flow_01 and flow_10, [1, 4, H / 2, W / 2], in full-resolution pixels."""
         pyramid = _pyramid(_subtract_mean(i0_1CHW, i1_1CHW), self.levels)
         flows_14HW = self._refine(pyramid[0], None)
@@ -88,19 +84,6 @@ class Compact(nn.Module):
         """Return the further input of `frames`, which does not depend on t: the pair without its mean."""
         return (_subtract_mean(i0_1CHW, i1_1CHW),)
 
-    def frames(
-        self,
-        i0_1CHW: Tensor,
-        i1_1CHW: Tensor,
-        flows_14HW: Tensor,
-        t_B: Tensor,
-        *inputs: Tensor,
-        region: Region | None = None,
-    ) -> Tensor:
-        """Return the frame at each t, [B, 3, H, W], or a region of it, from flows at half resolution in full-resolution
-        pixels. Pictures and flows are whole, also for a region. Without `inputs`, it finds them."""
-        return self.blended(self.warped(i0_1CHW, i1_1CHW, flows_14HW, t_B, *inputs, region=region), t_B)
-
     def warped(
         self,
         i0_1CHW: Tensor,
@@ -110,7 +93,7 @@ class Compact(nn.Module):
         *inputs: Tensor,
         region: Region | None = None,
     ) -> Warped:
-        """Return the source frames warped to each t, minus the mean, with the arguments of `frames`."""
+        """Return the source frames warped to each t, minus the mean."""
         (pair_16HW,) = inputs or self.frame_inputs(i0_1CHW, i1_1CHW)
         flows_14HW = region_of(region, flows_14HW, 2)
         i0_BCHW, i1_BCHW = (image.expand(len(t_B), -1, -1, -1) for image in torch.split(pair_16HW, 3, dim=1))

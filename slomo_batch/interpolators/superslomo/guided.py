@@ -14,6 +14,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
+from slomo_batch.interpolators.superslomo.network import Network
 from slomo_batch.interpolators.superslomo.prior import FIRST, PriorSearch, find_prior
 from slomo_batch.interpolators.superslomo.regions import Region, region_of
 from slomo_batch.interpolators.superslomo.unet import CompactUNet
@@ -84,14 +85,13 @@ def half_size(image_BCHW: Tensor) -> Tensor:
     return total.add_(below[..., ::2]).add_(below[..., 1::2]).mul_(0.25)
 
 
-class Guided(nn.Module):
+class Guided(Network):
     """The network: `fc` corrects the prior flow, `at` computes the frame at t.
 
     Flows are at a quarter of the resolution, in pixels of the half-size picture.
     """
 
     flow_px = 2.0
-    """Unit of its flows, in pixels of the picture."""
     bytes_per_px = BYTES_PER_PX["superslomo-guided"]
 
     def __init__(self, shape: UNetShape | None = None, prior: PriorSearch = FIRST) -> None:
@@ -118,8 +118,9 @@ class Guided(nn.Module):
         """Return the further input of `flows`: the prior flow."""
         return (prior_flows(i0_1CHW, i1_1CHW, self.prior),)
 
-    def flows(self, i0_BCHW: Tensor, i1_BCHW: Tensor, prior_B4HW: Tensor) -> Tensor:
-        """Return the corrected prior flow, [B, 4, H / 4, W / 4]."""
+    def flows(self, i0_BCHW: Tensor, i1_BCHW: Tensor, *inputs: Tensor) -> Tensor:
+        """Return the corrected prior flow, [B, 4, H / 4, W / 4]. The prior flow is its only further input."""
+        (prior_B4HW,) = inputs
         i0, i1 = _at_half_size(i0_BCHW), _at_half_size(i1_BCHW)
         w10, w01 = exact_warp(i1, prior_B4HW[:, :2]), exact_warp(i0, prior_B4HW[:, 2:])
         change: Tensor = self.fc(_net_input((i0, i1, w10, w01), (prior_B4HW,)))
@@ -130,21 +131,6 @@ class Guided(nn.Module):
         with torch.no_grad():
             return _at_half_size(i0_BCHW), _at_half_size(i1_BCHW)
 
-    def frames(
-        self,
-        i0_BCHW: Tensor,
-        i1_BCHW: Tensor,
-        flows_B4HW: Tensor,
-        t_B: Tensor,
-        *inputs: Tensor,
-        region: Region | None = None,
-    ) -> Tensor:
-        """Return the frame at each t, [B, 3, H, W], or a region of it.
-
-        Pictures and flows are whole, also for a region. Without `inputs`, it finds them.
-        """
-        return self.blended(self.warped(i0_BCHW, i1_BCHW, flows_B4HW, t_B, *inputs, region=region), t_B)
-
     def warped(
         self,
         i0_BCHW: Tensor,
@@ -154,7 +140,7 @@ class Guided(nn.Module):
         *inputs: Tensor,
         region: Region | None = None,
     ) -> Warped:
-        """Return the source frames warped to each t, with the arguments of `frames`."""
+        """Return the source frames warped to each t."""
         return self._refined(i0_BCHW, i1_BCHW, flows_B4HW, t_B, *inputs, region=region)[0]
 
     def blended(self, warped: Warped, t_B: Tensor) -> Tensor:

@@ -19,18 +19,11 @@ from slomo_batch.interpolators.contract import Held, JudgedFrame, JudgedPair
 from slomo_batch.interpolators.device import use_threads
 from slomo_batch.interpolators.evidence import PairEvidence, without_padding
 from slomo_batch.interpolators.out_of_memory import check_algorithms, out_of_memory_mapped
-from slomo_batch.interpolators.superslomo.compact import Compact
-from slomo_batch.interpolators.superslomo.guided import Guided
-from slomo_batch.interpolators.superslomo.paper import Paper
+from slomo_batch.interpolators.superslomo.network import Network
 from slomo_batch.interpolators.superslomo.regions import Region, make_in_tiles
 from slomo_batch.interpolators.superslomo.warp import upsample
 from slomo_batch.records import FIRST_BATCH_PX
 from slomo_batch.settings import Precision
-
-Network = Paper | Compact | Guided
-"""A network has `flow_inputs` (further inputs of `flows`), `flows` (the flow of a pair, in units of `flow_px`) and
-`frames` (the frames at given times), which `blended` makes of what `warped` returns. All tensors are on its device.
-Picture sizes must be multiples of `size_multiple()`."""
 
 
 class _Pair(NamedTuple):

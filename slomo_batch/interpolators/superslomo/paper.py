@@ -5,8 +5,9 @@ grid_sample aligned corners. The weights were trained with these quirks, so they
 """
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
+from slomo_batch.interpolators.superslomo.network import Network
 from slomo_batch.interpolators.superslomo.regions import Region, region_of
 from slomo_batch.interpolators.superslomo.unet import PaperUNet
 from slomo_batch.interpolators.superslomo.warp import Warped, intermediate_flows, warp
@@ -16,11 +17,10 @@ MEAN_RGB = (0.429, 0.431, 0.397)
 """Mean of the training set, Adobe240, which is subtracted from RGB inputs (video_to_slomo.py)."""
 
 
-class Paper(nn.Module):
+class Paper(Network):
     """The network: `fc` computes the flows of a pair, `at` their corrections and the visibility at each t."""
 
     flow_px = 1.0
-    """Unit of its flows, in pixels of the picture."""
     bytes_per_px = BYTES_PER_PX["superslomo-paper"]
 
     def __init__(self) -> None:
@@ -32,11 +32,7 @@ class Paper(nn.Module):
         """Return the number that height and width must be multiples of: the U-Nets halve five times."""
         return 32
 
-    def flow_inputs(self, i0_1CHW: Tensor, i1_1CHW: Tensor) -> tuple[Tensor, ...]:  # noqa: ARG002 the interface of all networks
-        """Return no further inputs: flow is estimated from the pictures alone."""
-        return ()
-
-    def flows(self, i0_1CHW: Tensor, i1_1CHW: Tensor) -> Tensor:
+    def flows(self, i0_1CHW: Tensor, i1_1CHW: Tensor, *_: Tensor) -> Tensor:
         """Return flow_01 and flow_10, [B, 4, H, W], in pixels."""
         flows_14HW: Tensor = self.fc(_subtract_mean(torch.cat((i0_1CHW, i1_1CHW), dim=1)))
         return flows_14HW
@@ -44,21 +40,6 @@ class Paper(nn.Module):
     def frame_inputs(self, i0_1CHW: Tensor, i1_1CHW: Tensor) -> tuple[Tensor, ...]:
         """Return the further inputs of `frames`, which do not depend on t: the pictures without their mean."""
         return _subtract_mean(i0_1CHW), _subtract_mean(i1_1CHW)
-
-    def frames(
-        self,
-        i0_1CHW: Tensor,
-        i1_1CHW: Tensor,
-        flows_14HW: Tensor,
-        t_B: Tensor,
-        *inputs: Tensor,
-        region: Region | None = None,
-    ) -> Tensor:
-        """Return the frame at each t, [B, 3, H, W], or a region of it.
-
-        Pictures and flows are whole, also for a region. Without `inputs`, it finds them.
-        """
-        return self.blended(self.warped(i0_1CHW, i1_1CHW, flows_14HW, t_B, *inputs, region=region), t_B)
 
     def warped(
         self,
@@ -69,7 +50,7 @@ class Paper(nn.Module):
         *inputs: Tensor,
         region: Region | None = None,
     ) -> Warped:
-        """Return the source frames warped to each t, minus the mean, with the arguments of `frames`."""
+        """Return the source frames warped to each t, minus the mean."""
         num = len(t_B)
         i0, i1 = (seen.expand(num, -1, -1, -1) for seen in inputs or self.frame_inputs(i0_1CHW, i1_1CHW))
         flows_14HW = region_of(region, flows_14HW)
