@@ -29,8 +29,6 @@ class Declaration:
     """The least number. None: a number must be above 0."""
     choices: tuple[Fraction, ...] = ()
     """The only numbers allowed; empty if all are."""
-    planned: tuple[str, ...] = ()
-    """Values that a later version will support."""
     is_later: bool = False
     """Whether the setting was added after the first version. Ids include a later setting only if it does not have its
     default, which must mean what was done before."""

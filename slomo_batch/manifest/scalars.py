@@ -30,11 +30,6 @@ def invalid(message: str) -> PydanticCustomError:
     return PydanticCustomError("refused", "{message}", {"message": one_line(message)})
 
 
-def not_yet(value: str) -> PydanticCustomError:
-    """Return the error of a value that a later version will support."""
-    return PydanticCustomError("not_yet", "{value}", {"value": one_line(value)})
-
-
 def nearest(word: str, known: Iterable[str], *, cutoff: float = 0.6) -> str:
     """Return the most similar known word, ignoring case; "" if no similarity reaches `cutoff` (0 to 1)."""
     by_lower = {name.lower(): name for name in known}
@@ -84,15 +79,13 @@ def _usable(text: str) -> str:
     return text
 
 
-def choice(known: Sequence[str], planned: Sequence[str] = ()) -> Callable[[object], str]:
-    """Return a reader of one of the known words. The `planned` ones are not supported yet."""
+def choice(known: Sequence[str]) -> Callable[[object], str]:
+    """Return a reader of one of the known words."""
 
     def read(value: object) -> str:
         word = text_of(value).strip()
         if word in known:
             return word
-        if word in planned:
-            raise not_yet(word)
         raise invalid(f"{word!r} is not one of {', '.join(known)}{did_you_mean(word, known)}")
 
     return read

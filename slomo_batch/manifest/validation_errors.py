@@ -52,8 +52,6 @@ def _problem(detail: ErrorDetails, root: type[Section]) -> Problem:
             return Problem(path=path, text="is missing")
         case "extra_forbidden":
             return _unknown(path, root)
-        case "not_yet":
-            return Problem(path=path, text=f"not yet supported: {dotted(path)}: {detail['msg']}", whole=True)
         case "tuple_type":
             return Problem(path=path, text="expected a list (lines that start with `- `)")
         case _:

@@ -53,7 +53,7 @@ def value_type(declared: DeclaredSetting) -> Any:
     words = _words(declared.kind)
     numbers = [kind for kind in _members(declared.kind) if kind in (int, Fraction)]
     if not numbers:
-        return Annotated[declared.kind, BeforeValidator(choice(words, declaration.planned))]
+        return Annotated[declared.kind, BeforeValidator(choice(words))]
     read, schema, examples = _number_type(numbers[0], declaration)
     if words:
         read = auto_or(read, examples=examples)

@@ -143,12 +143,6 @@ def test_the_columns_of_the_ledger_are_those_of_its_schema() -> None:
     assert f"Version {VERSION}." in page
 
 
-def test_every_value_that_is_planned_is_listed_as_not_yet_supported() -> None:
-    listed = manifest_page.PAGE.read_text().partition("## Not yet supported")[2]
-    planned = [f"`{one.path}: {value}`" for one in manifest_page.all_settings() for value in one.declaration.planned]
-    assert [value for value in planned if value not in listed] == []
-
-
 def work_keys() -> set[str]:
     """Every key that Layout can spell, below the job's prefix."""
     layout = Layout("job")

@@ -427,15 +427,6 @@ def test_convert_takes_names_literally() -> None:
     assert manifest.output.uri == "out/{{a}}[1].mp4"
 
 
-PLANNED = [f"{one.path}={value}" for one in declared_settings(VideoSettings) for value in one.declaration.planned]
-
-
-@pytest.mark.parametrize("setting", PLANNED)
-def test_a_planned_value_is_not_yet_supported(setting: str, capsys: pytest.CaptureFixture[str]) -> None:
-    assert cli.main(["convert", "a.mov", "b.mp4", "--set", setting]) == 2
-    assert f"not yet supported: {setting.partition('=')[0]}" in capsys.readouterr().err
-
-
 def test_the_same_convert_is_the_same_job_and_another_is_another(tmp_path: Path) -> None:
     first = convert("s3://b/ä b.mov", "out/b.mp4").name
     assert first == convert("s3://b/ä b.mov", str(Path.cwd() / "out/b.mp4")).name
