@@ -521,3 +521,7 @@ class DriverClaim:
     """Increases while the driver runs."""
     ended: bool
     """True once the driver has ended normally."""
+    boot_id: str = ""
+    """Random id that the kernel takes when it starts; "" if unknown."""
+    pid_namespace: int = 0
+    """Inode of the PID namespace, in which the pid is valid; 0 if unknown. Containers have one each."""

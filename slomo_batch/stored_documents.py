@@ -169,7 +169,7 @@ _CHUNK = Schema(Chunk, "chunk_id index first_pair end_pair first_frame end_frame
 
 # ---- documents -----------------------------------------------------------------------------------------------------
 
-_CLAIM = Schema(DriverClaim, "driver host pid process_start beat ended")
+_CLAIM = Schema(DriverClaim, "driver host pid process_start beat ended", later="boot_id pid_namespace")
 DOCUMENTS: Mapping[str, Schema] = MappingProxyType(
     {
         "job.json": Schema(Basis, "precision threads nvenc_works", later="gpu_batches some_nvenc memory_bytes"),

@@ -11,6 +11,7 @@ import threading
 import time
 from collections.abc import Callable
 from contextlib import suppress
+from dataclasses import replace
 from pathlib import Path
 from types import TracebackType
 from typing import Self
@@ -53,6 +54,8 @@ class DriverLease:
             process_start=_process_start(os.getpid()),
             beat=0,
             ended=False,
+            boot_id=_boot_id(),
+            pid_namespace=_pid_namespace(),
         )
         self._left = threading.Event()
         self._thread = threading.Thread(target=self._beat_on, name="heartbeat", daemon=True)
@@ -158,15 +161,7 @@ class DriverLease:
         self._write(beat=beat, ended=False)
 
     def _write(self, *, beat: int, ended: bool) -> None:
-        claim = DriverClaim(
-            driver=self._claim.driver,
-            host=self._claim.host,
-            pid=self._claim.pid,
-            process_start=self._claim.process_start,
-            beat=beat,
-            ended=ended,
-        )
-        put_record(self._store, self._layout.heartbeat(self.number), claim)
+        put_record(self._store, self._layout.heartbeat(self.number), replace(self._claim, beat=beat, ended=ended))
 
 
 def is_led(store: ObjectStore, layout: Layout) -> bool:
@@ -197,9 +192,35 @@ def _read(store: ObjectStore, layout: Layout, number: int) -> DriverClaim | None
 
 
 def _is_surely_over(claim: DriverClaim) -> bool:
-    """Whether the driver ended its lease, or ran on this machine and its process is gone."""
-    here = claim.host == socket.gethostname()
-    return claim.ended or (here and _process_start(claim.pid) != claim.process_start)
+    """Whether the driver ended its lease, or ran among the processes that this one sees and its process is gone."""
+    return claim.ended or (_is_visible(claim) and _process_start(claim.pid) != claim.process_start)
+
+
+def _is_visible(claim: DriverClaim) -> bool:
+    """Whether this process would see the driver's process: under the same kernel, in the same PID namespace.
+
+    Host names are compared only for a claim without either, of an earlier version: containers may have equal ones.
+    """
+    if claim.boot_id and claim.pid_namespace:
+        return (claim.boot_id, claim.pid_namespace) == (_boot_id(), _pid_namespace())
+    return claim.host == socket.gethostname()
+
+
+def _boot_id() -> str:
+    """Random id that Linux takes at its start (random(4)); "" if there is none."""
+    try:
+        return Path("/proc/sys/kernel/random/boot_id").read_text().strip()
+    except OSError:
+        return ""
+
+
+def _pid_namespace() -> int:
+    """Inode of this process's PID namespace (pid_namespaces(7)); 0 if there is none. One that ended may have had the
+    same, so its processes are gone."""
+    try:
+        return Path("/proc/self/ns/pid").stat().st_ino
+    except OSError:
+        return 0
 
 
 def _process_start(pid: int) -> str:

@@ -49,9 +49,6 @@ def leader(tmp_path: Path) -> Iterator["subprocess.Popen[str]"]:
         process.stdout.close()
 
 
-@pytest.mark.xfail(
-    strict=True, reason="cluster finding 1.10: equal host names of containers have a living driver taken over"
-)
 def test_a_live_driver_in_another_container_keeps_its_job(leader: "subprocess.Popen[str]", tmp_path: Path) -> None:
     assert leader.poll() is None
     store = LocalStore(tmp_path)

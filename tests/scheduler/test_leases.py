@@ -5,6 +5,7 @@ import sys
 import time
 from collections.abc import Callable
 from dataclasses import replace
+from typing import Any
 
 import pytest
 
@@ -77,6 +78,21 @@ def test_a_dead_process_of_this_machine_is_not_waited_for() -> None:
     with DriverLease(store, LAYOUT, wait=waiting(waited)) as epoch:
         assert epoch.number == 2
     assert not waited
+
+
+@pytest.mark.parametrize("field", [{"boot_id": "another"}, {"pid_namespace": 1}])
+def test_a_process_of_another_kernel_or_container_is_watched(field: dict[str, Any]) -> None:
+    store, waited = MemoryStore(), list[float]()
+    with DriverLease(store, LAYOUT) as first:
+        claim = from_json(DriverClaim, store.get(LAYOUT.epoch(first.number)))
+    assert claim.boot_id
+    assert claim.pid_namespace
+    ended = subprocess.Popen([sys.executable, "-c", ""])
+    ended.wait()
+    store.put(LAYOUT.heartbeat(1), to_json(replace(claim, pid=ended.pid, **field)))
+    with DriverLease(store, LAYOUT, wait=waiting(waited)) as epoch:
+        assert epoch.number == 2
+    assert sum(waited) >= EXPIRY_S, "its process cannot be seen from here, so only its heartbeat counts"
 
 
 def test_a_forced_takeover_is_seen_by_the_superseded_driver() -> None:
