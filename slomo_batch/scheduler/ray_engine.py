@@ -22,6 +22,7 @@ from slomo_batch.errors import ProgramFault, VersionMismatch
 from slomo_batch.scheduler.calls import Call, ChunkCall, Entered, Outcome, TaskCall, is_end, perform
 from slomo_batch.scheduler.chunk_worker import WorkerNeeds
 from slomo_batch.scheduler.limits import COUNT_CPUS_S, steps_in_flight
+from slomo_batch.scheduler.waiting_clock import WaitingClock
 from slomo_batch.scheduler.worker_pool import WorkerPool
 from slomo_batch.wiring import JobEnvironment, open_context
 
@@ -54,13 +55,13 @@ class RayEngine:
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self._environment = environment
-        self._clock = clock
+        self._clock = WaitingClock(clock)
         self._max_workers = needs.max_workers
         self._follows_cpus = num_tasks is None
         self._num_tasks = num_tasks or 0
         self._count_due_s = 0.0
         self._num_slots = needs.slots
-        self._pool = WorkerPool(environment, needs, steps_have_own_cpus=not self._follows_cpus, clock=clock)
+        self._pool = WorkerPool(environment, needs, steps_have_own_cpus=not self._follows_cpus, clock=self._clock)
         self._tasks: dict[Any, TaskCall] = {}
 
     @property
@@ -109,19 +110,24 @@ class RayEngine:
         self._pool.scale(demand)
 
     def outcomes(self, timeout_s: float) -> list[tuple[Call, Outcome]]:
-        """See Engine."""
-        came: list[tuple[Call, Outcome]] = [*self._pool.poll()]
+        """See Engine. What is ready counts before anything counts as hanging."""
+        self._pool.start_waiting()
+        came: list[tuple[Call, Outcome]] = []
+        for ref in self._ready(timeout_s):
+            came += self._task_outcome(ref) if ref in self._tasks else self._pool.collect(ref)
+        return [*came, *self._pool.take_back()]
+
+    def _ready(self, timeout_s: float) -> list[Any]:
+        """Calls and workers that have something to report. Waits up to `timeout_s` for the first."""
         waiting = [*self._pool.refs, *self._tasks]
         if not waiting:
-            time.sleep(0 if came else timeout_s)
-            return came
-        ready, rest = ray.wait(waiting, num_returns=1, timeout=0 if came else timeout_s, fetch_local=False)
+            time.sleep(timeout_s)
+            return []
+        ready, rest = ray.wait(waiting, num_returns=1, timeout=timeout_s, fetch_local=False)
         if ready and rest:
             more, _ = ray.wait(rest, num_returns=len(rest), timeout=0, fetch_local=False)
             ready += more
-        for ref in ready:
-            came += self._task_outcome(ref) if ref in self._tasks else self._pool.collect(ref)
-        return came
+        return ready
 
     def take_notes(self) -> list[str]:
         """See Engine."""

@@ -210,18 +210,25 @@ class WorkerPool:
 
     # ---- in ----------------------------------------------------------------------------------------------------------
 
-    def poll(self) -> Came:
-        """Do what is due: start chunks that waited for a machine, and take back those that cannot end in time."""
+    def start_waiting(self) -> None:
+        """Start the chunks that waited for a machine which is free now."""
         for chunk, worker in self._placement.cleared():
             self._make(chunk, worker)
         self._start_displaced()
+
+    def take_back(self) -> Came:
+        """End workers that hang or whose machine goes, and return what they held. Call it after `collect`: what is
+        ready comes first."""
         came: Came = []
         for worker in [worker for worker in self._workers if is_late(self._leaving.get(worker.node, 0), time.time())]:
+            came += self._hear_out(worker)
             reason = f"taken back: its machine goes away in less than {HAND_BACK_S:g} s"
             came += [lost(held.call, worker.node, reason, explained=True) for held in self._remove_worker(worker)]
         now = self._clock()
         for worker in {held.worker for held in self._held.values() if self._hangs(held, now)}:
-            came += self._kill_hanging(worker, now)
+            came += self._hear_out(worker)
+            if any(held.worker is worker and self._hangs(held, now) for held in self._held.values()):
+                came += self._kill_hanging(worker, now)
         for ref in self._deaths.overdue():
             came += self._settle(ref)
         return came
@@ -325,6 +332,11 @@ class WorkerPool:
 
     def _died(self, worker: StartedWorker, error: RayError) -> Came:
         """A worker is dead. What its calls reported before counts first."""
+        came = self._hear_out(worker)
+        return [*came, *self._deaths.report(worker.node, error, self._remove_worker(worker))]
+
+    def _hear_out(self, worker: StartedWorker) -> Came:
+        """All that a worker's calls have reported by now."""
         came: Came = []
         for ref in [ref for ref, held in self._held.items() if held.worker is worker]:
             while ref in self._held and ray.wait([ref], timeout=0)[0]:
@@ -332,7 +344,7 @@ class WorkerPool:
                 if isinstance(report, RayError):
                     break
                 came += self._take_in(ref, report)
-        return [*came, *self._deaths.report(worker.node, error, self._remove_worker(worker))]
+        return came
 
     def _settle(self, ref: Any) -> Came:
         """It is known whether the machine of a dead worker is alive."""

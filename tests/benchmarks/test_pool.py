@@ -31,7 +31,8 @@ def test_a_turn_with_a_thousand_workers(monkeypatch: pytest.MonkeyPatch) -> None
         "scale": lambda: engine.scale(2 * NUM_WORKERS),
         "room for chunks": lambda: engine.chunk_room(2 * NUM_WORKERS),
         "number of workers": lambda: engine.num_workers,
-        "poll of the pool": engine._pool.poll,
+        "chunks that wait": engine._pool.start_waiting,
+        "workers that hang": engine._pool.take_back,
         "references to wait for": lambda: engine._pool.refs,
     }
     for name, turn in turns.items():

@@ -141,11 +141,6 @@ def test_missing_credentials_on_one_machine_do_not_end_the_job(
 # ---- a frozen driver ------------------------------------------------------------------------------------------------
 
 
-@pytest.mark.xfail(
-    strict=True,
-    reason="cluster finding 1.9: a frozen driver kills its workers before it hears them",
-    raises=AssertionError,
-)
 def test_a_driver_that_was_frozen_for_an_hour_reads_its_workers_results_first(monkeypatch: pytest.MonkeyPatch) -> None:
     ray = VirtualRay(machines("machine", 8), Scenario())
     ray.plug_in(monkeypatch)
