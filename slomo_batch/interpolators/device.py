@@ -20,6 +20,8 @@ CGROUP_LIMIT = Path("/sys/fs/cgroup/memory.max")
 """The bytes that all processes of the control group may take."""
 PIXEL_PACKAGES = ("opencv-python-headless", "av")
 """The packages that compute the pixels of `flow` and `mci`."""
+NVIDIA_DRIVER = Path("/sys/module/nvidia/version")
+"""Linux: the version of NVIDIA's kernel module, whose compiler makes the code of kernels."""
 
 
 def device_kind() -> Literal["cpu", "cuda"]:
@@ -78,7 +80,8 @@ def device_name() -> str:
 
 @cache
 def builds(method_version: str = "") -> str:
-    """Return the versions of slomo_batch and of the libraries that compute pixels, and the CPU instruction set.
+    """Return the versions of slomo_batch, of the libraries that compute pixels and of the GPU's driver, and the CPU
+    instruction set.
 
     `method_version`: that of a method of another package.
     """
@@ -87,6 +90,14 @@ def builds(method_version: str = "") -> str:
     parts += [f"{name} {version(name)}" for name in PIXEL_PACKAGES]
     if device_kind() == "cuda":
         cudnn = torch.backends.cudnn.version()  # type: ignore[no-untyped-call]
-        parts += [f"cuda {torch.version.cuda}", f"cudnn {cudnn}"]
+        parts += [f"cuda {torch.version.cuda}", f"cudnn {cudnn}", *_driver()]
     parts += [method_version] if method_version else []
     return "; ".join([*parts, torch.backends.cpu.get_cpu_capability()])
+
+
+def _driver() -> list[str]:
+    """The version of the GPU's driver, if it can be read."""
+    try:
+        return [f"nvidia driver {NVIDIA_DRIVER.read_text().strip()}"]
+    except OSError:
+        return []

@@ -157,7 +157,8 @@ class EventRecorder:
         """Record what became of an attempt at a step of a video; None: the video has ended meanwhile."""
         if isinstance(attempt, Succeeded) and isinstance(attempt.result, ChunkDone):
             num_frames = attempt.result.num_frames
-            self._count(video, 1, num_frames)
+            if video is None or attempt.head.lane == video.lane:  # a chunk of a lane that its video left is of no use
+                self._count(video, 1, num_frames)
             self.tally.frames_made += num_frames
         taken_back = self._progress.ended(attempt, self._clock())
         with self._tolerant():

@@ -10,6 +10,7 @@ import torch
 
 from slomo_batch import __version__
 from slomo_batch.errors import ManifestError, WeightsError
+from slomo_batch.interpolators import device
 from slomo_batch.interpolators.blend import Blend
 from slomo_batch.interpolators.contract import context_of
 from slomo_batch.interpolators.device import builds, device_name, supported_precision
@@ -110,3 +111,11 @@ def test_the_machine_is_described_by_device_and_builds() -> None:
     assert device_name().strip()
     assert torch.__version__ in builds()
     assert f"slomo-batch {__version__}; pixel revision {PIXEL_REVISION}" in builds()
+
+
+def test_the_version_of_the_gpu_driver_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(device, "device_kind", lambda: "cuda")
+    monkeypatch.setattr(device, "NVIDIA_DRIVER", tmp_path / "version")
+    assert "nvidia driver" not in builds.__wrapped__()
+    (tmp_path / "version").write_text("550.54.15\n")
+    assert "; nvidia driver 550.54.15; " in builds.__wrapped__()

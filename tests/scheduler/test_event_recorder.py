@@ -1,6 +1,7 @@
 """Events, ledger rows and status that a run records."""
 
 from collections.abc import Callable
+from dataclasses import replace
 from functools import partial
 
 import pytest
@@ -120,6 +121,27 @@ def test_frames_of_a_lost_attempt_are_taken_back_after_the_line_that_says_why() 
     event_recorder.attempt(done, video)
     last = shown()
     assert (last.frames_done, last.frames_in_progress, last.fraction) == (124, 0, 0.5)
+
+
+def test_a_chunk_of_the_lane_that_its_video_left_is_not_counted_as_done() -> None:
+    event_recorder = recorder(MemoryStore(), Heard(), Clock())
+    video = ActiveVideo(pending=PENDING)
+    [first, second] = chunk_calls(2)
+    planned = opened(open_call(), 2, audio=False)
+    event_recorder.opened(video, planned)
+    video.stored = planned.stored
+    for call in (first, second):
+        event_recorder.started(call, video)
+    made = [Succeeded(head=call.head, result=chunk_done(call.task, "here"), stats=STINT) for call in (first, second)]
+    event_recorder.attempt(made[0], video)
+    video.lane = "decode"
+    event_recorder.lane_changed(0, video)
+    event_recorder.attempt(made[1], video)
+    tally = event_recorder.tally
+    assert (tally.chunks_done, tally.frames_done, tally.chunks_total) == (0, 0, 2)
+    for late in made:
+        event_recorder.attempt(replace(late, head=replace(late.head, lane="decode")), video)
+    assert tally.chunks_done == tally.chunks_total == 2
 
 
 @pytest.mark.parametrize("looks", [[True], [False, True]], ids=["before it writes", "while it writes"])
