@@ -1,11 +1,10 @@
 """LocalStore: objects as files under a folder, local or on a network file system.
 
 Writes are atomic: data go to a temporary file in the same folder, are flushed to the disk, and then get the final name
-by a rename, or by a hard link if no existing file may be replaced.
+(`final_names`).
 """
 
 import builtins
-import errno
 import hashlib
 import os
 import re
@@ -17,9 +16,9 @@ from contextlib import contextmanager, suppress
 from functools import wraps
 from pathlib import Path
 from typing import BinaryIO, Concatenate, ParamSpec, TypeVar
-from uuid import uuid4
 
 from slomo_batch.errors import AccessRefused, ObjectChanged, ObjectMissing, StorageBusy
+from slomo_batch.storage.final_names import rename, rename_if_absent, unique_name
 from slomo_batch.storage.folders import Unlisted, status_of, walk
 from slomo_batch.storage.keys import checked_key
 from slomo_batch.storage.local_errors import with_retries
@@ -152,7 +151,8 @@ class LocalStore:
         path = self._path(key)
         with self._uploading(path) as (part, temporary):
             temporary.write(data)
-            _finish(part, temporary, path)
+            _flush(temporary)
+            rename(part, path)
 
     @_retried
     def put_if_absent(self, key: str, data: bytes) -> bool:
@@ -160,12 +160,8 @@ class LocalStore:
         path = self._path(key)
         with self._uploading(path) as (part, temporary):
             temporary.write(data)
-            temporary.flush()
-            os.fsync(temporary.fileno())
-            # A network file system may report an error for a link that it created, so the content decides.
-            with suppress(FileExistsError):
-                _link(part, path)
-            _flush_folder(path.parent)
+            _flush(temporary)
+            rename_if_absent(part, path)
         try:
             return path.read_bytes() == data
         except FileNotFoundError:  # deleted again by another process
@@ -173,13 +169,13 @@ class LocalStore:
 
     @_retried
     def put_file(self, key: str, path: Path) -> None:
-        """Copy a file into the store, replacing an existing object. The copy is read back and compared before the
-        rename."""
+        """Copy a file into the store, replacing an existing object. The copy is read back, from the disk and not from
+        memory where the system allows it, and compared before the rename."""
         target = self._path(key)
         with path.open("rb") as source, self._uploading(target) as (part, temporary):
             sent = _copy(source, temporary)
-            temporary.flush()
-            os.fsync(temporary.fileno())
+            _flush(temporary)
+            _forget_pages(temporary)
             arrived = _checksum(part)
             if arrived != sent:
                 raise StorageBusy(
@@ -188,7 +184,7 @@ class LocalStore:
                     expected=f"{sent[0]} bytes with CRC-32 {sent[1]:08x}",
                     got=f"{arrived[0]} bytes with CRC-32 {arrived[1]:08x}",
                 )
-            _finish(part, temporary, target)
+            rename(part, target)
 
     def delete(self, keys: Iterable[str]) -> None:
         """Delete objects and the folders that become empty. Missing objects are no error."""
@@ -340,7 +336,7 @@ def _checksum(path: Path) -> tuple[int, int]:
 
 def _beside(path: Path) -> Path:
     """A unique temporary path in the folder of `path`."""
-    return path.with_name(f".slomo-{uuid4().hex}.part")
+    return path.with_name(unique_name())
 
 
 @contextmanager
@@ -366,31 +362,12 @@ def _create(part: Path) -> BinaryIO:
     raise AssertionError("the last try returns or raises")
 
 
-def _finish(part: Path, file: BinaryIO, path: Path) -> None:
+def _flush(file: BinaryIO) -> None:
     file.flush()
     os.fsync(file.fileno())
-    part.replace(path)
-    _flush_folder(path.parent)
 
 
-def _link(part: Path, path: Path) -> None:
-    try:
-        path.hardlink_to(part)
-    except PermissionError as error:
-        # link(2) raises EPERM if the file system has no hard links. The folder is writable: the file was just created
-        # in it.
-        if error.errno == errno.EPERM:
-            raise OSError(errno.EOPNOTSUPP, os.strerror(errno.EOPNOTSUPP)) from error
-        raise
-
-
-def _flush_folder(folder: Path) -> None:
-    """Flush a folder, so that a new name survives a power cut. File systems that cannot do it raise EINVAL."""
-    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
-    try:
-        os.fsync(descriptor)
-    except OSError as error:
-        if error.errno not in {errno.EINVAL, errno.EOPNOTSUPP}:
-            raise
-    finally:
-        os.close(descriptor)
+def _forget_pages(file: BinaryIO) -> None:
+    """Drop the flushed pages of a file from memory, so that it is read from its disk or its server next."""
+    if hasattr(os, "posix_fadvise"):  # not on macOS
+        os.posix_fadvise(file.fileno(), 0, 0, os.POSIX_FADV_DONTNEED)

@@ -41,8 +41,8 @@ _DAMAGED: Fault = (AccessRefused, "the file system is damaged", "Check it with f
 _PASSING: Fault = (StorageBusy, "the file system did not answer", "Check the mount, and try again later.")
 _INCAPABLE: Fault = (
     StoreUnusable,
-    "the file system does not support a required operation, such as hard links",
-    "Use a folder on a file system with hard links: ext4, XFS, Btrfs, ZFS, NFS.",
+    "the file system does not support a required operation",
+    "Use a folder on another file system, such as ext4, XFS, Btrfs, ZFS, exFAT or NFS.",
 )
 
 FAULTS: dict[int, Fault] = {

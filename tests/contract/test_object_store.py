@@ -1,5 +1,6 @@
 """The contract of ObjectStore, tested on folders, memory and a real S3 server."""
 
+import os
 import random
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -17,6 +18,7 @@ from slomo_batch.storage.store import ObjectStore
 from slomo_batch.uri import Uri
 from tests.memory_store import MemoryStore
 from tests.s3_server import S3Server
+from tests.storage.exfat import refuse_link
 
 
 @pytest.fixture(scope="module")
@@ -24,9 +26,11 @@ def bucket(s3: S3Server) -> str:
     return s3.make_bucket()
 
 
-@pytest.fixture(params=["local", "memory", "metered", "s3"])
-def store(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[ObjectStore]:
-    if request.param == "local":
+@pytest.fixture(params=["local", "local without hard links", "memory", "metered", "s3"])
+def store(request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[ObjectStore]:
+    if request.param.startswith("local"):
+        if "without" in request.param:
+            monkeypatch.setattr(os, "link", refuse_link)
         yield LocalStore(tmp_path / "store")
     elif request.param == "memory":
         yield MemoryStore()

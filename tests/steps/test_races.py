@@ -50,7 +50,7 @@ def test_a_record_that_is_deleted_while_it_is_put_is_put_again(tmp_path: Path, m
         if deletions:
             deletions.pop().unlink()
 
-    monkeypatch.setattr("slomo_batch.storage.local._flush_folder", flush_folder)
+    monkeypatch.setattr("slomo_batch.storage.final_names._flush_folder", flush_folder)
     assert commit(LocalStore(tmp_path), "key.json", record) == record
     assert committed(LocalStore(tmp_path), "key.json", MovedTo) == record
 

@@ -126,10 +126,8 @@ def test_files_of_killed_writers_are_shown_and_deleted_and_nobody_elses(
     foreign.write_bytes(b"another job's")
 
     def write(uri: str) -> None:
-        finish = local._finish
-        monkeypatch.setattr(
-            local, "_finish", lambda part, file, path: die() if str(path) == uri else finish(part, file, path)
-        )
+        rename = local.rename
+        monkeypatch.setattr(local, "rename", lambda part, path: die() if str(path) == uri else rename(part, path))
         context.work.put_file(segment, tmp_path / "joined")
         store, key = context.locate(Uri(tmp_path / "out" / "a.mp4"))
         store.put_file(key, tmp_path / "joined")

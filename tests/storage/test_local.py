@@ -239,3 +239,25 @@ def test_failures_that_may_pass_are_tried_again_a_few_times(monkeypatch: pytest.
     with pytest.raises(StorageBusy):
         always_stale(LocalStore(tmp_path), "a")
     assert len(tried) == local_errors.TRIES
+
+
+def test_a_copied_file_is_read_back_from_the_disk(tmp_path: Path) -> None:
+    source = tmp_path / "source"
+    source.write_bytes(os.urandom(4 << 20))
+    store = LocalStore(tmp_path / "store")
+    before = bytes_read_from_disks()
+    store.put_file("copy", source)
+    if bytes_read_from_disks() == before and not is_on_a_disk(tmp_path):
+        pytest.skip("this folder is in memory")
+    assert bytes_read_from_disks() - before >= 4 << 20
+
+
+def bytes_read_from_disks() -> int:
+    """Bytes that this process had fetched from block devices (proc(5), read_bytes)."""
+    lines = dict(line.split(": ") for line in Path("/proc/self/io").read_text().splitlines())
+    return int(lines["read_bytes"])
+
+
+def is_on_a_disk(folder: Path) -> bool:
+    """Whether the file system of a folder is on a block device."""
+    return os.major(folder.stat().st_dev) != 0
