@@ -16,7 +16,8 @@ from slomo_batch.errors import AccessRefused
 from slomo_batch.manifest.load import load
 from slomo_batch.manifest.schema import Manifest
 from slomo_batch.steps.upload_records import RecordedUploads
-from slomo_batch.storage import local, s3, s3_upload
+from slomo_batch.storage import s3, s3_upload
+from slomo_batch.storage.final_names import rename
 from slomo_batch.storage.opening import StoreSpec, open_store
 from slomo_batch.storage.s3_client import s3_client
 from slomo_batch.storage.store import Upload
@@ -126,8 +127,9 @@ def test_files_of_killed_writers_are_shown_and_deleted_and_nobody_elses(
     foreign.write_bytes(b"another job's")
 
     def write(uri: str) -> None:
-        rename = local.rename
-        monkeypatch.setattr(local, "rename", lambda part, path: die() if str(path) == uri else rename(part, path))
+        monkeypatch.setattr(
+            "slomo_batch.storage.local.rename", lambda part, path: die() if str(path) == uri else rename(part, path)
+        )
         context.work.put_file(segment, tmp_path / "joined")
         store, key = context.locate(Uri(tmp_path / "out" / "a.mp4"))
         store.put_file(key, tmp_path / "joined")
