@@ -156,7 +156,8 @@ def _add_answer(parser: argparse.ArgumentParser) -> argparse._ArgumentGroup:
         metavar="FILE",
         nargs="+",
         type=file_path,
-        help="also measure LPIPS, with these weights files of AlexNet and of LPIPS, which are not shipped",
+        help="also measure perceptual distance: st-lpips, whose weights are in the package stlpips-pytorch; or LPIPS, "
+        "with files of the weights of AlexNet and of LPIPS",
     )
     group.add_argument(
         "--write",

@@ -103,12 +103,12 @@ def compare_page(report: Report, frames: PageFrames, num_frames: int = NUM_FRAME
             "threads": scores[0].entry.threads,
             "verdict": verdict(scores),
             "rows": _rows(scores),
-            "has_lpips": bool(report.lpips_sha256),
+            "lpips_name": report.lpips_name,
             "methods": [(score.entry.label, find_method(score.entry.method).method.about) for score in scores],
             "data": {
                 "labels": [score.entry.label for score in scores],
                 "numbers": [skip + frame.number for frame in scores[0].frames],
-                "measures": _curves(scores, has_lpips=bool(report.lpips_sha256)),
+                "measures": _curves(scores, report.lpips_name),
                 "frames": [_frame_data(frame, skip) for frame in frames.shown(num_frames)],
             },
         },
@@ -117,7 +117,7 @@ def compare_page(report: Report, frames: PageFrames, num_frames: int = NUM_FRAME
 
 _MEASURES: Mapping[str, tuple[str, int]] = {"psnr_db": ("PSNR, dB", 2), "ssim": ("SSIM", 4), "ie": ("IE, levels", 2)}
 """By field of a score: its name, and digits after the decimal point."""
-_LPIPS = ("LPIPS", 4)
+_LPIPS_DIGITS = 4
 
 
 def verdict(scores: Sequence[Score]) -> str:
@@ -153,7 +153,7 @@ def _rows(scores: Sequence[Score]) -> Sequence[Mapping[str, Any]]:
         "psnr_db": ([score.psnr_db for score in scores], 2, True),
         "ssim": ([score.ssim for score in scores], 4, True),
         "ie": ([score.ie for score in scores], 2, False),
-        "lpips": ([score.lpips for score in scores], 4, False),
+        "lpips": ([score.lpips for score in scores], _LPIPS_DIGITS, False),
         "worst_db": ([_worst_db(score) for score in scores], 2, True),
         "seconds": ([score.seconds_per_frame for score in scores], 3, False),
     }
@@ -171,8 +171,8 @@ def _worst_db(score: Score) -> float | None:
     return min((frame.psnr_db for frame in score.frames if frame.psnr_db is not None), default=None)
 
 
-def _curves(scores: Sequence[Score], *, has_lpips: bool) -> Sequence[Mapping[str, Any]]:
-    measures = {**_MEASURES, **({"lpips": _LPIPS} if has_lpips else {})}
+def _curves(scores: Sequence[Score], lpips_name: str) -> Sequence[Mapping[str, Any]]:
+    measures = {**_MEASURES, **({"lpips": (lpips_name, _LPIPS_DIGITS)} if lpips_name else {})}
     return [
         {
             "name": title,

@@ -53,7 +53,7 @@ def evaluate_clips(
         uris: paths or URIs of the clips.
         methods: the methods to compare.
         protocol: which frames are used.
-        lpips: measures LPIPS too, if given.
+        lpips: measures this too, if given.
         collectors: look at every predicted frame.
         on_progress: called before each clip and factor.
 
@@ -139,7 +139,7 @@ def evaluate_dataset(
         dataset: which data set it is.
         methods: the methods to compare.
         num_cases: at most this many cases of each part, evenly spaced; None: all.
-        lpips: measures LPIPS too, if given.
+        lpips: measures this too, if given.
         collectors: look at every predicted frame.
         on_progress: called before some of the cases.
 
@@ -204,6 +204,7 @@ def _report(protocol: ClipProtocol | DatasetProtocol, scores: Iterable[Score], l
         machine=Machine(host=socket.gethostname(), device=device_name(), builds=builds()),
         pixel_revision=PIXEL_REVISION,
         protocol=protocol,
+        lpips_name=lpips.name if lpips else "",
         lpips_sha256=lpips.sha256 if lpips else "",
         scores=tuple(scores),
     )

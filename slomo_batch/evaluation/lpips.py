@@ -1,21 +1,28 @@
-"""LPIPS (Zhang et al. 2018), version 0.1 with AlexNet: the perceptual distance of two frames.
+"""LPIPS and ST-LPIPS: the perceptual distance of two frames, by the features of a network trained on human judgments.
+
+LPIPS is that of Zhang et al. 2018, version 0.1 with AlexNet. ST-LPIPS is that of Ghildyal and Liu 2022 (Shift-tolerant
+Perceptual Similarity Metric): its AlexNet blurs before it leaves out samples, and was trained as a whole. Their numbers
+cannot be compared with each other.
 
 The features after each of AlexNet's five ReLUs are normalized to length 1 at every position; their squared differences
-are weighted by channel, averaged over positions, and summed over layers. No weights are shipped. The user supplies
-torchvision's alexnet-owt-*.pth and the lpips package's alex.pth, or one state dict of its LPIPS class.
+are weighted by channel, averaged over positions, and summed over layers. No weights are shipped. For LPIPS, the user
+supplies torchvision's alexnet-owt-*.pth and the lpips package's alex.pth, or one state dict of its LPIPS class; for
+ST-LPIPS, alex_shift_tolerant.pth of the package stlpips-pytorch.
 """
 
 import hashlib
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from importlib.metadata import PackageNotFoundError, files
 from pathlib import Path
+from typing import Literal
 
 import numpy as np
 import torch
 from torch import Tensor
 from torch.nn import functional
 
-from slomo_batch.errors import WeightsError
+from slomo_batch.errors import ManifestError, WeightsError
 from slomo_batch.evaluation.measures import Rgb8
 from slomo_batch.interpolators.pickles import read_pickle
 
@@ -23,19 +30,29 @@ SHIFT, SCALE = (-0.030, -0.088, -0.188), (0.458, 0.448, 0.450)
 """Normalization of RGB from -1 to 1, before the network."""
 EPSILON = 1e-10
 """Added to the length of a feature before the division by it."""
-LAYERS = {0: (64, 3, 11), 3: (192, 64, 5), 6: (384, 192, 3), 8: (256, 384, 3), 10: (256, 256, 3)}
-"""AlexNet's convolutions by their index in torchvision's `features`: channels out, channels in, kernel size."""
+LAYERS = ((64, 3, 11), (192, 64, 5), (384, 192, 3), (256, 384, 3), (256, 256, 3))
+"""AlexNet's convolutions: channels out, channels in, kernel size."""
 MIN_SIDE_PX = 63
-"""Smallest side for which the two poolings leave any feature."""
+"""Smallest side for which the two poolings of LPIPS leave any feature."""
+SHIFT_TOLERANT = "st-lpips"
+"""Stands for the weights of ST-LPIPS in the installed package."""
+_PACKAGE, _FILE = "stlpips-pytorch", "alex_shift_tolerant.pth"
 
+LpipsName = Literal["LPIPS", "ST-LPIPS"]
+_CONVOLUTIONS: Mapping[LpipsName, tuple[int, ...]] = {"LPIPS": (0, 3, 6, 8, 10), "ST-LPIPS": (0, 5, 9, 11, 13)}
+"""The numbers of the convolutions among the layers, which are in the keys of weights files."""
+_BLUR = "slice1.1.filt"
+"""Part of the key of a blur, which only files of ST-LPIPS have."""
 _LIN = re.compile(r"lin(\d)\.model\.[01]\.weight")
 _CONV = re.compile(r"(?:features|net\.slice\d)\.(\d+)\.(weight|bias)")
 
 
 class Lpips:
-    """The LPIPS metric with its weights."""
+    """The metric with its weights."""
 
-    def __init__(self, weights: Mapping[str, Tensor], sha256: str) -> None:
+    def __init__(self, name: LpipsName, weights: Mapping[str, Tensor], sha256: str) -> None:
+        self.name: LpipsName = name
+        self._features = _shift_tolerant_features if name == "ST-LPIPS" else _features
         self._weights = weights
         self.sha256 = sha256
         """SHA-256 of the bytes of the weights files, in the order given."""
@@ -48,66 +65,113 @@ class Lpips:
         both = torch.from_numpy(np.stack((made, truth))).permute(0, 3, 1, 2).float() / 127.5 - 1
         shift, scale = (torch.tensor(values)[:, None, None] for values in (SHIFT, SCALE))
         total = 0.0
-        for number, features in enumerate(self._features((both - shift) / scale)):
+        for number, features in enumerate(self._features((both - shift) / scale, self._convolve)):
             lengths = features.square().sum(dim=1, keepdim=True).sqrt()
             unit = features / (lengths + EPSILON)
             squares = (unit[0] - unit[1]).square()
             total += float((squares * self._weights[f"lin{number}"][:, None, None]).sum(dim=0).mean())
         return total
 
-    def _features(self, x: Tensor) -> list[Tensor]:
+    def _convolve(self, x: Tensor, number: int, stride: int, padding: int) -> Tensor:
+        weight, bias = self._weights[f"{number}.weight"], self._weights[f"{number}.bias"]
+        return functional.conv2d(x, weight, bias, stride=stride, padding=padding)
+
+
+Convolve = Callable[[Tensor, int, int, int], Tensor]
+"""Applies the convolution of this number, with this stride and padding."""
+
+
+def _features(x: Tensor, convolve: Convolve) -> Sequence[Tensor]:
+    """Return the features after each ReLU of AlexNet (Krizhevsky 2014), as in torchvision."""
+    found = [functional.relu(convolve(x, 0, 4, 2))]
+    for number, (_, _, side) in enumerate(LAYERS[1:], start=1):
+        x = functional.max_pool2d(found[-1], 3, 2) if number in {1, 2} else found[-1]
+        found.append(functional.relu(convolve(x, number, 1, side // 2)))
+    return found
+
+
+def _shift_tolerant_features(x: Tensor, convolve: Convolve) -> Sequence[Tensor]:
+    """Return the features after each ReLU of the shift-tolerant AlexNet: it blurs before it leaves out samples."""
+    found = [functional.relu(_blurred(convolve(x, 0, 1, 2)))]
+    for number, (_, _, side) in enumerate(LAYERS[1:], start=1):
+        x = _blurred(functional.max_pool2d(found[-1], 3, 1)) if number in {1, 2} else found[-1]
+        found.append(functional.relu(convolve(x, number, 1, side // 2)))
+    return found
+
+
+def _blurred(x: Tensor) -> Tensor:
+    """Blur with the binomial filter of 3x3, mirrored at the border, and keep every second sample (Zhang 2019)."""
+    row = x.new_tensor((0.25, 0.5, 0.25))
+    channels = x.shape[1]
+    kernel = (row[:, None] * row).expand(channels, 1, 3, 3)
+    return functional.conv2d(functional.pad(x, (2, 2, 2, 2), mode="reflect"), kernel, stride=2, groups=channels)
+
+
+def installed_weights() -> Path:
+    """Return the weights file of ST-LPIPS in the installed package, which is not imported.
+
+    Raises:
+        ManifestError: it is not installed.
+    """
+    try:
+        found = [path for path in files(_PACKAGE) or () if path.name == _FILE]
+    except PackageNotFoundError:
         found = []
-        for number, (_, _, side) in LAYERS.items():
-            if number in {3, 6}:
-                x = functional.max_pool2d(x, 3, 2)
-            stride, padding = (4, 2) if number == 0 else (1, side // 2)
-            weight, bias = self._weights[f"{number}.weight"], self._weights[f"{number}.bias"]
-            x = functional.relu(functional.conv2d(x, weight, bias, stride=stride, padding=padding))
-            found.append(x)
-        return found
+    if not found:
+        raise ManifestError(
+            f"{SHIFT_TOLERANT} needs the weights in the package {_PACKAGE}, which is not installed",
+            remedy=f"Install it: pip install --no-deps {_PACKAGE}==0.0.2",
+        )
+    return Path(str(found[0].locate()))
 
 
 def load_lpips(paths: Sequence[Path]) -> Lpips:
-    """Load LPIPS from files that together contain all its weights.
+    """Load the measure whose weights these files together contain; `st-lpips` is the file in the installed package.
 
     Raises:
         WeightsError: a file cannot be read or could execute code; weights are missing or have a wrong shape.
+        ManifestError: `st-lpips` is given, and not installed.
     """
-    weights: dict[str, Tensor] = {}
+    paths = [installed_weights() if str(path) == SHIFT_TOLERANT else path for path in paths]
+    tensors: dict[str, Tensor] = {}
     whole = hashlib.sha256()
     for path in paths:
-        for key, tensor in _read(path).items():
-            if name := _name(key):
-                weights[name] = tensor.float().squeeze() if name.startswith("lin") else tensor.float()
+        tensors |= _read(path)
         whole.update(path.read_bytes())
+    name: LpipsName = "ST-LPIPS" if any(key.endswith(_BLUR) for key in tensors) else "LPIPS"
+    weights = _renamed(tensors, name)
     problems = [
-        f"{name} is missing" if name not in weights else f"{name} has shape {tuple(weights[name].shape)}, not {shape}"
-        for name, shape in _shapes().items()
-        if name not in weights or tuple(weights[name].shape) != shape
+        f"{key} is missing" if key not in weights else f"{key} has shape {tuple(weights[key].shape)}, not {shape}"
+        for key, shape in _shapes().items()
+        if key not in weights or tuple(weights[key].shape) != shape
     ]
     if problems:
         raise WeightsError(
-            f"not LPIPS weights for AlexNet: {'; '.join(problems)}",
+            f"not {name} weights for AlexNet: {'; '.join(problems)}",
             where=", ".join(map(str, paths)),
-            remedy="Pass both files: torchvision's alexnet-owt-*.pth and the lpips package's weights/v0.1/alex.pth.",
+            remedy="Pass both files: torchvision's alexnet-owt-*.pth and the lpips package's weights/v0.1/alex.pth; "
+            f"or {SHIFT_TOLERANT}.",
         )
-    return Lpips(weights, whole.hexdigest())
+    return Lpips(name, weights, whole.hexdigest())
 
 
 def _shapes() -> dict[str, tuple[int, ...]]:
     """Name and shape of every weight tensor that is used."""
     shapes: dict[str, tuple[int, ...]] = {}
-    for place, (number, (wide, deep, side)) in enumerate(LAYERS.items()):
-        shapes |= {f"{number}.weight": (wide, deep, side, side), f"{number}.bias": (wide,), f"lin{place}": (wide,)}
+    for number, (wide, deep, side) in enumerate(LAYERS):
+        shapes |= {f"{number}.weight": (wide, deep, side, side), f"{number}.bias": (wide,), f"lin{number}": (wide,)}
     return shapes
 
 
-def _name(key: str) -> str:
-    """Our name of a tensor in a file; empty for tensors that are not used (AlexNet's classifier)."""
-    if found := _LIN.fullmatch(key):
-        return f"lin{found[1]}"
-    found = _CONV.fullmatch(key)
-    return f"{found[1]}.{found[2]}" if found else ""
+def _renamed(tensors: Mapping[str, Tensor], name: LpipsName) -> dict[str, Tensor]:
+    """Return the tensors that are used, by our names: convolutions and their weights numbered from 0."""
+    renamed: dict[str, Tensor] = {}
+    for key, tensor in tensors.items():
+        if found := _LIN.fullmatch(key):
+            renamed[f"lin{found[1]}"] = tensor.float().squeeze()
+        elif (found := _CONV.fullmatch(key)) and int(found[1]) in _CONVOLUTIONS[name]:
+            renamed[f"{_CONVOLUTIONS[name].index(int(found[1]))}.{found[2]}"] = tensor.float()
+    return renamed
 
 
 def _read(path: Path) -> dict[str, Tensor]:

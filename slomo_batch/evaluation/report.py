@@ -97,8 +97,10 @@ class Report:
     machine: Machine
     pixel_revision: int
     protocol: ClipProtocol | DatasetProtocol
+    lpips_name: str
+    """LPIPS or ST-LPIPS, whichever was measured; empty if none was."""
     lpips_sha256: str
-    """SHA-256 of the LPIPS weights; empty if LPIPS was not measured."""
+    """SHA-256 of its weights; empty if it was not measured."""
     scores: tuple[Score, ...]
 
 
@@ -148,6 +150,7 @@ def score_rows(report: Report) -> list[dict[str, str | int | float | None]]:
             "max_width": clips.max_width or 0 if clips else 0,
             "layout": "" if isinstance(protocol, ClipProtocol) else protocol.layout,
             "cases_published": 0 if isinstance(protocol, ClipProtocol) else protocol.cases_published,
+            "lpips_name": report.lpips_name,
             "lpips_sha256": report.lpips_sha256,
             "host": report.machine.host,
             "device": report.machine.device,

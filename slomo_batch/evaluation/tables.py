@@ -39,8 +39,10 @@ def format_tables(report: Report) -> list[str]:
     """Return the lines of the report."""
     lines: list[str] = []
     for title, (digits, cell) in _MEASURES.items():
-        if title != "LPIPS" or report.lpips_sha256:
-            lines += [*_table(report, title, digits, cell), ""]
+        if title == "LPIPS" and not report.lpips_name:
+            continue
+        shown = report.lpips_name if title == "LPIPS" else title
+        lines += [*_table(report, shown, digits, cell), ""]
     return [*lines, *_worst_frames(report.scores), "", *_notes(report)]
 
 
@@ -118,8 +120,8 @@ def _notes(report: Report) -> list[str]:
             for label, entry in entries.items()
         ),
         *(
-            [f"LPIPS: AlexNet, version 0.1, SHA-256 of its weights {report.lpips_sha256}."]
-            if report.lpips_sha256
+            [f"{report.lpips_name}: with AlexNet, SHA-256 of its weights {report.lpips_sha256}."]
+            if report.lpips_name
             else []
         ),
     ]

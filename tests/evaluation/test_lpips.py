@@ -1,4 +1,4 @@
-"""LPIPS with random weights: by hand, against AlexNet layer by layer, and rejected files."""
+"""LPIPS and ST-LPIPS with random weights: by hand, against the networks layer by layer, and rejected files."""
 
 from math import hypot
 from pathlib import Path
@@ -9,7 +9,7 @@ import torch
 from torch import Tensor, nn
 
 from slomo_batch.cli.main import main
-from slomo_batch.errors import WeightsError
+from slomo_batch.errors import ManifestError, WeightsError
 from slomo_batch.evaluation.lpips import load_lpips
 from slomo_batch.evaluation.measures import Rgb8
 from tests.evaluation.synthetic_datasets import put
@@ -23,6 +23,30 @@ def alexnet() -> nn.Sequential:
     return nn.Sequential(
         nn.Conv2d(3, 64, 11, stride=4, padding=2), nn.ReLU(), nn.MaxPool2d(3, 2),
         nn.Conv2d(64, 192, 5, padding=2), nn.ReLU(), nn.MaxPool2d(3, 2),
+        nn.Conv2d(192, 384, 3, padding=1), nn.ReLU(),
+        nn.Conv2d(384, 256, 3, padding=1), nn.ReLU(),
+        nn.Conv2d(256, 256, 3, padding=1), nn.ReLU(),
+    )  # fmt: skip
+
+
+class Blurred(nn.Module):
+    """The blur of ST-LPIPS, as a depthwise convolution."""
+
+    def __init__(self, channels: int) -> None:
+        super().__init__()
+        row = torch.tensor([1.0, 2.0, 1.0])
+        self.filt = nn.Parameter((row[:, None] * row / 16).expand(channels, 1, 3, 3), requires_grad=False)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Return every second sample of the blurred features."""
+        return nn.functional.conv2d(nn.ReflectionPad2d(2)(x), self.filt, stride=2, groups=x.shape[1])
+
+
+def shift_tolerant() -> nn.Sequential:
+    """The layers of ST-LPIPS as its package numbers them."""
+    return nn.Sequential(
+        nn.Conv2d(3, 64, 11, padding=2), Blurred(64), nn.ReLU(), nn.MaxPool2d(3, 1), Blurred(64),
+        nn.Conv2d(64, 192, 5, padding=2), nn.ReLU(), nn.MaxPool2d(3, 1), Blurred(192),
         nn.Conv2d(192, 384, 3, padding=1), nn.ReLU(),
         nn.Conv2d(384, 256, 3, padding=1), nn.ReLU(),
         nn.Conv2d(256, 256, 3, padding=1), nn.ReLU(),
@@ -65,30 +89,73 @@ def test_flat_frames_by_hand(tmp_path: Path) -> None:
     assert measure.distance(low, high) == pytest.approx(3 * (x0 - x1) ** 2 + 5 * (y0 - y1) ** 2, rel=1e-5)
 
 
-def test_it_is_the_published_formula(made: tuple[nn.Sequential, list[Tensor], list[Path]]) -> None:
-    features, lins, files = made
-    one, other = ramp(96, 128), beside(ramp(96, 128), 3)
+def by_formula(layers: nn.Sequential, lins: list[Tensor], one: Rgb8, other: Rgb8) -> float:
+    """The published formula, layer by layer."""
 
     def activations(samples: Rgb8) -> list[Tensor]:
         x = torch.from_numpy(samples).permute(2, 0, 1)[None] / 255 * 2 - 1
         shift, scale = torch.tensor([-0.030, -0.088, -0.188]), torch.tensor([0.458, 0.448, 0.450])
         x = (x - shift.view(1, 3, 1, 1)) / scale.view(1, 3, 1, 1)
         found = []
-        for layer in features:
+        for layer in layers:
             x = layer(x)
             if isinstance(layer, nn.ReLU):
                 found.append(x / (torch.linalg.vector_norm(x, dim=1, keepdim=True) + 1e-10))
         return found
 
     with torch.no_grad():
-        layers = zip(lins, activations(one), activations(other), strict=True)
-        expected = sum(float((lin.view(1, -1, 1, 1) * (a - b) ** 2).sum(dim=1).mean()) for lin, a, b in layers)
+        pairs = zip(lins, activations(one), activations(other), strict=True)
+        return sum(float((lin.view(1, -1, 1, 1) * (a - b) ** 2).sum(dim=1).mean()) for lin, a, b in pairs)
+
+
+def test_it_is_the_published_formula(made: tuple[nn.Sequential, list[Tensor], list[Path]]) -> None:
+    features, lins, files = made
+    one, other = ramp(96, 128), beside(ramp(96, 128), 3)
     measure = load_lpips(files)
-    assert measure.distance(one, other) == pytest.approx(expected, rel=1e-4)
+    assert measure.name == "LPIPS"
+    assert measure.distance(one, other) == pytest.approx(by_formula(features, lins, one, other), rel=1e-4)
     assert measure.distance(one, other) == pytest.approx(measure.distance(other, one))
     assert measure.distance(one, one.copy()) == 0
     assert measure.distance(noise(1, 62, 80), noise(2, 62, 80)) is None
     assert measure.distance(noise(1, 63, 80), noise(2, 63, 80)) is not None
+
+
+@pytest.fixture
+def shift_tolerant_file(tmp_path: Path) -> tuple[nn.Sequential, list[Tensor], Path]:
+    torch.manual_seed(4)
+    layers, lins = shift_tolerant(), [torch.rand(num) for num in CHANNELS]
+    slices = {0: 1, 1: 1, 4: 2, 5: 2, 8: 3, 9: 3, 11: 4, 13: 5}
+    state = {f"net.slice{slices[int(key.split('.')[0])]}.{key}": value for key, value in layers.state_dict().items()}
+    state |= {f"lin{k}.model.1.weight": lin[None, :, None, None] for k, lin in enumerate(lins)}
+    torch.save(state, tmp_path / "alex_shift_tolerant.pth")
+    return layers, lins, tmp_path / "alex_shift_tolerant.pth"
+
+
+def test_weights_of_st_lpips_measure_st_lpips(
+    shift_tolerant_file: tuple[nn.Sequential, list[Tensor], Path],
+) -> None:
+    layers, lins, file = shift_tolerant_file
+    measure = load_lpips([file])
+    assert measure.name == "ST-LPIPS"
+    for height, width in ((96, 128), (63, 64)):
+        one, other = ramp(height, width), beside(ramp(height, width), 3)
+        assert measure.distance(one, other) == pytest.approx(by_formula(layers, lins, one, other), rel=1e-4)
+    assert measure.distance(one, one.copy()) == 0
+
+
+def test_st_lpips_is_found_in_its_package(
+    shift_tolerant_file: tuple[nn.Sequential, list[Tensor], Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with pytest.raises(ManifestError, match=r"stlpips-pytorch, which is not installed\. Install it: pip install"):
+        load_lpips([Path("st-lpips")])
+    about, inside = tmp_path / "site/stlpips_pytorch-0.0.2.dist-info", tmp_path / "site/stlpips_pytorch/weights"
+    about.mkdir(parents=True)
+    inside.mkdir(parents=True)
+    file = shift_tolerant_file[2].rename(inside / "alex_shift_tolerant.pth")
+    (about / "METADATA").write_text("Metadata-Version: 2.1\nName: stlpips-pytorch\nVersion: 0.0.2\n")
+    (about / "RECORD").write_text("stlpips_pytorch/weights/alex_shift_tolerant.pth,,\n")
+    monkeypatch.syspath_prepend(tmp_path / "site")
+    assert load_lpips([Path("st-lpips")]).sha256 == load_lpips([file]).sha256
 
 
 def test_one_state_dict_of_the_lpips_package_will_do(
@@ -135,7 +202,10 @@ def test_what_is_not_its_weights_is_refused(
 
 
 def test_the_command_measures_it_where_it_is_given(
-    made: tuple[nn.Sequential, list[Tensor], list[Path]], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    made: tuple[nn.Sequential, list[Tensor], list[Path]],
+    shift_tolerant_file: tuple[nn.Sequential, list[Tensor], Path],
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
 ) -> None:
     (tmp_path / "set").mkdir()
     (tmp_path / "set" / "tri_testlist.txt").write_text("00001/0001\n")
@@ -148,5 +218,7 @@ def test_the_command_measures_it_where_it_is_given(
     shown = capsys.readouterr().out
     assert "| LPIPS " in shown
     assert f"SHA-256 of its weights {load_lpips(made[2]).sha256}" in shown
+    assert main([*call, "--lpips", str(shift_tolerant_file[2])]) == 0
+    assert "| ST-LPIPS " in capsys.readouterr().out
     assert main([*call, "--lpips", str(made[2][0])]) == 2
     assert "lin0 is missing" in capsys.readouterr().err
