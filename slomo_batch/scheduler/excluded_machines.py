@@ -1,19 +1,27 @@
-"""ExcludedMachines: machines that get no more chunks, steps or workers, and the notes on them."""
+"""ExcludedMachines: machines that get no more chunks, steps or workers, or fewer, and the notes on them."""
 
-from collections.abc import Collection
+from collections.abc import Callable, Collection
+from math import inf
 from typing import Any
 
 from slomo_batch.attempts import Errored, Lost
 from slomo_batch.cluster.nodes import name_of_node, working_nodes
-from slomo_batch.errors import DiskFull, SlomoError, VersionMismatch
+from slomo_batch.errors import DiskFull, SlomoError, StorageBusy, VersionMismatch
 from slomo_batch.scheduler.machine_health import MachineRecord
+from slomo_batch.scheduler.probation import Probation
+
+LOOK_EVERY_S = 10.0
+"""Seconds between two looks at which machines are alive."""
 
 
 class ExcludedMachines:
-    """The machines that `record` found bad, and those whose errors say that they cannot work."""
+    """The machines that `record` found bad, those whose errors say that they cannot work, and those on probation."""
 
-    def __init__(self, record: MachineRecord) -> None:
+    def __init__(self, record: MachineRecord, clock: Callable[[], float]) -> None:
         self._record = record
+        self._clock = clock
+        self._probation = Probation()
+        self._look_due_s = clock() + LOOK_EVERY_S
         self._noted: frozenset[str] = frozenset()
         self._reasons: dict[str, str] = {}
         """By machine, if there is more to say than that work fails there."""
@@ -22,6 +30,34 @@ class ExcludedMachines:
     def names(self) -> frozenset[str]:
         """The machines."""
         return self._record.bad
+
+    @property
+    def on_probation(self) -> frozenset[str]:
+        """Machines that get one chunk at a time, because their last work failed."""
+        return self._probation.machines(self._clock())
+
+    def resting(self, machines: Collection[str]) -> frozenset[str]:
+        """Those of these machines that get nothing new for a while; none if all of them would rest."""
+        resting = self._probation.resting(self._clock()).intersection(machines)
+        return frozenset() if resting.issuperset(machines) else resting
+
+    def forget_gone(self) -> None:
+        """Forget the machines that are gone. Called often."""
+        if self._clock() >= self._look_due_s:
+            self._look_due_s = self._clock() + LOOK_EVERY_S
+            alive = working_nodes()
+            self._record.keep(alive)
+            self._probation.keep(alive)
+
+    def made(self, machine: str, chunk: str, took_s: float) -> None:
+        """Record that a chunk was made there, in so many seconds."""
+        self._record.made(machine, chunk, took_s)
+        self._probation.succeeded(machine)
+
+    def failed(self, machine: str, chunk: str, took_s: float = inf, *, error: SlomoError | None = None) -> None:
+        """Record that a chunk failed there after so many seconds; without an error, that its worker died."""
+        self._record.failed(machine, chunk, took_s)
+        self._probation.failed(machine, self._clock(), rests=not isinstance(error, StorageBusy))
 
     @property
     def placement_options(self) -> dict[str, Any]:

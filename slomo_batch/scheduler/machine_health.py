@@ -6,12 +6,14 @@ none, the cause is unknown, and all chunks that it held are to blame.
 A machine is bad if several different chunks failed there that were made elsewhere, and it makes hardly any itself:
 each chunk it makes removes one failure from its record. A failure counts only if another machine made a chunk since
 the last failure that counted, so that an outage of all machines blames none of them. A chunk that fails everywhere
-blames none either, since no machine ever makes it. A machine that reports that it cannot work is bad at once.
+blames none either, since no machine ever makes it. A failure much faster than chunks are made counts double: a machine
+that cannot do the work at all shows it at once. A machine that reports that it cannot work is bad at once.
 """
 
 from collections import Counter
-from collections.abc import Hashable, Mapping
+from collections.abc import Collection, Hashable, Mapping
 from dataclasses import dataclass
+from math import inf
 from typing import TypeVar
 
 Key = TypeVar("Key", bound=Hashable)
@@ -24,8 +26,10 @@ MAX_KEPT = 8
 MAX_STARTS = 3
 """Workers in a row that failed to start on one machine while others run elsewhere, at which it is bad."""
 MAX_BAD_SHARE = 4
-"""Failed chunks and full disks make at most one in this many machines bad, but always at least one: if more fail, the
-cause is elsewhere."""
+"""Failed chunks and full disks make at most one in this many live machines bad, but always at least one: if more fail,
+the cause is elsewhere."""
+FAST_SHARE = 0.1
+"""A failure within this share of the time that chunks take counts double."""
 
 
 def to_blame(is_computing: Mapping[Key, bool]) -> frozenset[Key]:
@@ -39,6 +43,7 @@ class _Strike:
     chunk: str
     num_made_elsewhere: int
     """Chunks that other machines had made when it failed."""
+    weight: int = 1
     was_made_elsewhere: bool = False
     """Whether another machine made the same chunk since."""
 
@@ -49,6 +54,8 @@ class MachineRecord:
     def __init__(self) -> None:
         self._num_made: Counter[str] = Counter()
         self._num_made_anywhere = 0
+        self._made_s = 0.0
+        """Seconds that these took together."""
         self._machines: set[str] = set()
         self._strikes: dict[str, list[_Strike]] = {}
         self._failed_starts: Counter[str] = Counter()
@@ -88,11 +95,20 @@ class MachineRecord:
         self._machines.add(machine)
         self._bad.add(machine)
 
-    def made(self, machine: str, chunk: str) -> None:
-        """Record that a chunk was made there."""
+    def keep(self, machines: Collection[str]) -> None:
+        """Forget all machines but these, which are alive."""
+        self._machines.intersection_update(machines)
+        self._bad.intersection_update(machines)
+        for by_machine in (self._strikes, self._failed_starts, self._num_made):
+            for gone in by_machine.keys() - {"", *machines}:
+                del by_machine[gone]
+
+    def made(self, machine: str, chunk: str, took_s: float = 0.0) -> None:
+        """Record that a chunk was made there, in so many seconds."""
         self._machines.add(machine)
         self._num_made[machine] += 1
         self._num_made_anywhere += 1
+        self._made_s += took_s
         if machine in self._strikes and not self._remove_oldest_failure(machine):
             del self._strikes[machine]
         for other, strikes in self._strikes.items():
@@ -101,14 +117,16 @@ class MachineRecord:
                     strike.was_made_elsewhere = True
                     self._check(other)
 
-    def failed(self, machine: str, chunk: str) -> None:
-        """Record that a chunk failed there, or that the worker that held it died."""
+    def failed(self, machine: str, chunk: str, took_s: float = inf) -> None:
+        """Record that a chunk failed there after so many seconds, or that the worker that held it died."""
         self._machines.add(machine)
         strikes = self._strikes.setdefault(machine, [])
         made_elsewhere = self._num_made_anywhere - self._num_made[machine]
         is_alone_in_it = made_elsewhere > (strikes[-1].num_made_elsewhere if strikes else 0)
         if is_alone_in_it and len(strikes) < MAX_KEPT and all(strike.chunk != chunk for strike in strikes):
-            strikes.append(_Strike(chunk=chunk, num_made_elsewhere=made_elsewhere))
+            usual_s = self._made_s / self._num_made_anywhere
+            weight = 2 if took_s < FAST_SHARE * usual_s else 1
+            strikes.append(_Strike(chunk=chunk, num_made_elsewhere=made_elsewhere, weight=weight))
 
     def _remove_oldest_failure(self, machine: str) -> bool:
         """Remove the oldest failure from the record. Returns whether there are more."""
@@ -116,7 +134,7 @@ class MachineRecord:
         return bool(self._strikes[machine])
 
     def _check(self, machine: str) -> None:
-        if sum(strike.was_made_elsewhere for strike in self._strikes[machine]) >= MAX_STRIKES:
+        if sum(strike.weight for strike in self._strikes[machine] if strike.was_made_elsewhere) >= MAX_STRIKES:
             self._exclude(machine)
 
     def _exclude(self, machine: str) -> None:

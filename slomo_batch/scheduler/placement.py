@@ -3,13 +3,16 @@
 A chunk that shares its machine goes to the worker that holds the fewest. A worker gets a second chunk only while there
 is one more for each other worker: a chunk that waits behind another stays there, even if other workers are idle.
 
+A machine on probation (scheduler.probation) holds one chunk at a time, and none that failed before, as long as there
+are other machines.
+
 An isolated chunk runs on a machine where nothing else runs, so that it alone is to blame for the next death there. A
 machine is reserved for it: one on which it did not fail, if there is one; of these the least busy. Nothing new starts
 on a reserved machine. The isolated chunk starts when the chunks there have ended; all other machines go on. If there is
 only one machine, all chunks wait for the isolated one.
 """
 
-from collections.abc import Collection, Hashable
+from collections.abc import Collection, Hashable, Iterator
 from dataclasses import dataclass, field
 from typing import Generic, TypeVar
 
@@ -21,6 +24,8 @@ Chunk = TypeVar("Chunk")
 class _MachineLoad(Generic[Worker]):
     is_leaving: bool
     """Whether the machine is about to be taken away, so that nothing new starts there."""
+    is_on_probation: bool
+    """Whether its last work failed, so that it holds one chunk at a time."""
     is_reserved: bool = False
     """Whether an isolated chunk waits for this machine, or runs on it."""
     held: dict[Worker, int] = field(default_factory=dict)
@@ -48,10 +53,13 @@ class Placement(Generic[Worker, Chunk]):
         self._machine_of: dict[Worker, str] = {}
         self._free: list[dict[Worker, None]] = [{} for _ in range(slots)]
         """Workers that may take a chunk on a shared machine, by how many they hold."""
+        self._free_on_probation: dict[str, Worker] = {}
+        """A worker of each machine on probation that holds nothing, by machine."""
         self._waiting: dict[str, _Waiting[Chunk]] = {}
         """By the machine that is reserved for it."""
         self._unplaced: list[_Waiting[Chunk]] = []
         self._leaving: Collection[str] = ()
+        self._on_probation: Collection[str] = ()
         self._num_open = 0
         """Machines that are shared: neither reserved nor leaving."""
 
@@ -60,7 +68,8 @@ class Placement(Generic[Worker, Chunk]):
     @property
     def room(self) -> int:
         """Chunks that could start now on shared machines."""
-        return sum(len(workers) * (self._slots - held) for held, workers in enumerate(self._free))
+        room = sum(len(workers) * (self._slots - held) for held, workers in enumerate(self._free))
+        return room + len(self._free_on_probation)
 
     @property
     def isolated_room(self) -> int:
@@ -69,7 +78,7 @@ class Placement(Generic[Worker, Chunk]):
 
     def room_for(self, num_ready: int) -> int:
         """How many of the ready chunks could start now on shared machines, with one left for each other worker."""
-        idle, others = len(self._free[0]), len(self._machine_of) - 1
+        idle, others = len(self._free[0]) + len(self._free_on_probation), len(self._machine_of) - 1
         return min(self.room, max(idle, num_ready - others))
 
     def is_idle(self, worker: Worker) -> bool:
@@ -79,16 +88,28 @@ class Placement(Generic[Worker, Chunk]):
 
     def take(self) -> Worker:
         """Assign a chunk to a worker on a shared machine, for which there must be room. Returns the worker."""
-        worker = next(worker for workers in self._free for worker in workers)
+        worker = next(self._free_workers())
         self._hold(worker, 1)
         return worker
 
+    def _is_sound(self, name: str, avoid: Collection[str]) -> bool:
+        return name not in avoid and not self._machines[name].is_on_probation
+
+    def _free_workers(self) -> Iterator[Worker]:
+        """Workers that may take a chunk, the idle ones first."""
+        yield from self._free[0]
+        yield from self._free_on_probation.values()
+        for workers in self._free[1:]:
+            yield from workers
+
     def take_elsewhere(self, avoid: Collection[str]) -> Worker | None:
         """The same for a chunk that failed on these machines; None while there are other machines but none is free."""
-        free = [worker for workers in self._free for worker in workers]
-        found = next((worker for worker in free if self._machine_of[worker] not in avoid), None)
-        if found is None and all(name in avoid or machine.is_leaving for name, machine in self._machines.items()):
-            found = next(iter(free), None)
+        found = None
+        for may_take in (self._is_sound, lambda name, avoid: name not in avoid, lambda *_: True):
+            if any(may_take(name, avoid) for name, machine in self._machines.items() if not machine.is_leaving):
+                free = self._free_workers()
+                found = next((worker for worker in free if may_take(self._machine_of[worker], avoid)), None)
+                break
         if found is not None:
             self._hold(found, 1)
         return found
@@ -116,7 +137,9 @@ class Placement(Generic[Worker, Chunk]):
         """Add a worker that is ready."""
         self._machine_of[worker] = machine
         if machine not in self._machines:
-            self._machines[machine] = _MachineLoad(is_leaving=machine in self._leaving)
+            self._machines[machine] = _MachineLoad(
+                is_leaving=machine in self._leaving, is_on_probation=machine in self._on_probation
+            )
             self._num_open += self._machines[machine].is_open
         self._machines[machine].held[worker] = 0
         self._list_as_free(worker)
@@ -124,12 +147,15 @@ class Placement(Generic[Worker, Chunk]):
 
     def gone(self, worker: Worker) -> None:
         """Remove a worker and all that it held."""
-        name = self._machine_of.pop(worker, None)
+        name = self._machine_of.get(worker)
         if name is None:
             return
         self._unlist(worker)
+        del self._machine_of[worker]
         machine = self._machines[name]
         was_busy = machine.held.pop(worker) > 0
+        if machine.is_on_probation:
+            self._list_as_free(*machine.held)
         if not machine.held:
             self._num_open -= machine.is_open
             del self._machines[name]
@@ -160,6 +186,14 @@ class Placement(Generic[Worker, Chunk]):
             self._list_as_free(*machine.held)
         self._reserve_for_unplaced()
 
+    def put_on_probation(self, machines: Collection[str]) -> None:
+        """Put these machines on probation, and only these."""
+        changed = set(self._on_probation) ^ set(machines)
+        self._on_probation = machines
+        for name in changed & self._machines.keys():
+            self._machines[name].is_on_probation = name in machines
+            self._list_as_free(*self._machines[name].held)
+
     # ---- reservations and free workers -------------------------------------------------------------------------------
 
     def _reserve_for_unplaced(self) -> None:
@@ -175,8 +209,9 @@ class Placement(Generic[Worker, Chunk]):
             self._list_as_free(*self._machines[name].held)
 
     def _machine_for(self, avoid: Collection[str]) -> str | None:
-        def cost(name: str) -> tuple[bool, int]:
-            return name in avoid, sum(self._machines[name].held.values())
+        def cost(name: str) -> tuple[bool, bool, int]:
+            machine = self._machines[name]
+            return name in avoid, machine.is_on_probation, sum(machine.held.values())
 
         return min((name for name, machine in self._machines.items() if machine.is_open), key=cost, default=None)
 
@@ -191,17 +226,25 @@ class Placement(Generic[Worker, Chunk]):
             self._list_as_free(*machine.held)
 
     def _hold(self, worker: Worker, more: int) -> None:
-        self._unlist(worker)
-        self._machines[self._machine_of[worker]].held[worker] += more
-        self._list_as_free(worker)
+        machine = self._machines[self._machine_of[worker]]
+        machine.held[worker] += more
+        self._list_as_free(*(machine.held if machine.is_on_probation else [worker]))
 
     def _list_as_free(self, *workers: Worker) -> None:
         for worker in workers:
             self._unlist(worker)
-            machine = self._machines[self._machine_of[worker]]
-            if machine.is_open and machine.held[worker] < self._slots:
+            name = self._machine_of[worker]
+            machine = self._machines[name]
+            if not machine.is_open or machine.held[worker] >= self._slots:
+                continue
+            if not machine.is_on_probation:
                 self._free[machine.held[worker]][worker] = None
+            elif not any(machine.held.values()):
+                self._free_on_probation[name] = worker
 
     def _unlist(self, worker: Worker) -> None:
         for workers in self._free:
             workers.pop(worker, None)
+        name = self._machine_of[worker]
+        if self._free_on_probation.get(name) == worker:
+            del self._free_on_probation[name]

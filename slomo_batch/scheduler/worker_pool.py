@@ -65,7 +65,7 @@ class WorkerPool:
         self._workers: list[StartedWorker] = []
         self._placement: Placement[StartedWorker, ChunkCall] = Placement(slots=needs.slots)
         self._record = MachineRecord()
-        self.excluded = ExcludedMachines(self._record)
+        self.excluded = ExcludedMachines(self._record, clock)
         self._room = MachineRoom({} if steps_have_own_cpus else needs.resources, clock)
         self._hang_timeout = HangTimeout(least_s=needs.hang_s)
         self._deaths = WorkerDeaths(clock)
@@ -143,7 +143,9 @@ class WorkerPool:
         needs = self._needs
         wanted = max(needs.min_workers, min(needs.max_workers, math.ceil(demand / needs.slots)))
         avoided = self._leaving.keys() | self.excluded.names
-        self._placement.leave(avoided)
+        self.excluded.forget_gone()
+        self._placement.leave(avoided | self.excluded.resting(self._num_placed().keys() - avoided))
+        self._placement.put_on_probation(self.excluded.on_probation)
         for worker in [worker for worker in self._workers if worker.node in avoided and self._is_idle(worker)]:
             self._retire(worker)
         staying = [worker for worker in self._workers if worker.node not in avoided]
@@ -242,7 +244,7 @@ class WorkerPool:
         for held in self._remove_worker(worker):
             took_s, hung = now_s - held.since_s, self._hangs(held, now_s)
             if hung:
-                self._record.failed(worker.node, held.call.task.chunk.chunk_id)
+                self.excluded.failed(worker.node, held.call.task.chunk.chunk_id)
             reason = (
                 f"its worker did not respond for {took_s:.0f} s and was killed"
                 if hung
@@ -325,10 +327,11 @@ class WorkerPool:
         machine, task = held.worker.node, held.call.task
         if isinstance(outcome, Succeeded) and isinstance(outcome.result, ChunkDone):
             if not outcome.was_found:
-                self._record.made(machine, task.chunk.chunk_id)
+                self.excluded.made(machine, task.chunk.chunk_id, outcome.result.seconds.total)
                 self._hang_timeout.made(work_of(task), outcome.result.seconds.total)
         elif isinstance(outcome, Errored) and _may_be_the_machines(outcome.error):
-            self._record.failed(machine, task.chunk.chunk_id)
+            took_s = self._clock() - held.since_s
+            self.excluded.failed(machine, task.chunk.chunk_id, took_s, error=outcome.error)
 
     def _died(self, worker: StartedWorker, error: RayError) -> Came:
         """A worker is dead. What its calls reported before counts first."""
@@ -351,7 +354,7 @@ class WorkerPool:
         settled = self._deaths.settle(ref)
         for call, loss in settled:
             if not loss.explained:
-                self._record.failed(loss.machine, call.task.chunk.chunk_id)
+                self.excluded.failed(loss.machine, call.task.chunk.chunk_id)
         return [*settled]
 
     def _remove_worker(self, worker: StartedWorker) -> list[HeldChunk]:

@@ -99,6 +99,29 @@ def test_a_machine_that_reports_a_defect_is_bad_at_once_unless_many_do() -> None
     assert record.bad == {"machine 0", "machine 1"}
 
 
+def test_failures_much_faster_than_chunks_are_made_count_double() -> None:
+    record = MachineRecord()
+    for number in range(2):
+        assert record.bad == frozenset()
+        record.made("good", f"before {number}", 10.0)
+        record.failed("sick", f"chunk {number}", 0.9)
+        record.failed("slow", f"chunk {number}", 1.1)
+        record.made("good", f"chunk {number}", 10.0)
+    assert record.bad == {"sick"}
+
+
+def test_machines_that_are_gone_do_not_allow_more_bad_ones() -> None:
+    record = MachineRecord()
+    for number in range(4 * MAX_BAD_SHARE):
+        record.started(f"machine {number}")
+    assert record.cannot_work("machine 0")
+    record.keep([f"machine {number}" for number in range(MAX_BAD_SHARE)])
+    assert not record.cannot_work("machine 1"), "one of four live machines is bad"
+    record.keep(["machine 1", "machine 2"])
+    assert record.bad == frozenset()
+    assert record.cannot_work("machine 1")
+
+
 def test_a_worker_that_starts_resets_the_count() -> None:
     record = MachineRecord()
     for _ in range(10):

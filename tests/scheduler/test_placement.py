@@ -149,3 +149,69 @@ def test_a_single_worker_gets_all_that_it_can_hold() -> None:
     assert placement.room_for(1) == 1
     placement.take()
     assert placement.room_for(1) == 1
+
+
+# ---- machines on probation ------------------------------------------------------------------------------------------
+
+
+def test_a_machine_on_probation_holds_one_chunk_at_a_time() -> None:
+    placement = workers()
+    placement.put_on_probation({"a"})
+    assert placement.room == 5
+    held = taken(placement, 5)
+    assert sorted(HOMES[worker] for worker in held) == ["a", "b", "b", "b", "b"]
+    assert placement.room == 0
+    placement.freed(next(worker for worker in held if HOMES[worker] == "a"))
+    placement.freed("b1")
+    assert placement.room == 2
+
+
+def test_a_machine_whose_probation_ends_takes_as_many_chunks_as_before() -> None:
+    placement = workers()
+    placement.put_on_probation({"a", "b"})
+    taken(placement, 2)
+    assert placement.room == 0
+    placement.put_on_probation({"b"})
+    assert placement.room == 3
+    placement.put_on_probation(NOWHERE)
+    assert placement.room == 6
+    placement.put_on_probation({"a"})
+    assert placement.room == 3
+
+
+def test_a_chunk_that_failed_goes_to_no_machine_on_probation_as_long_as_there_is_another() -> None:
+    placement = workers({"a1": "a", "b1": "b", "c1": "c"}, slots=1)
+    placement.put_on_probation({"b"})
+    assert placement.take_elsewhere({"a"}) == "c1"
+    assert placement.take_elsewhere({"a"}) is None, "machine c will be free"
+    placement.leave({"c"})
+    assert placement.take_elsewhere({"a"}) == "b1", "machine c goes"
+    assert placement.take_elsewhere({"a"}) is None
+    assert placement.take_elsewhere({"a", "b"}) == "a1"
+
+
+def test_an_isolated_chunk_prefers_a_machine_that_is_not_on_probation() -> None:
+    placement = workers()
+    taken(placement, 4)
+    placement.put_on_probation({"a"})
+    for worker in ("a1", "a2"):
+        placement.freed(worker)
+    placement.reserve("chunk", avoid=NOWHERE)
+    assert placement.cleared() == []
+    for worker in ("b1", "b2"):
+        placement.freed(worker)
+    [(_, worker)] = placement.cleared()
+    assert HOMES[worker] == "b"
+
+
+def test_workers_come_and_go_on_a_machine_on_probation() -> None:
+    placement = workers({"a1": "a"})
+    placement.put_on_probation({"a", "z"})
+    placement.up("a2", "a")
+    placement.up("z1", "z")
+    assert placement.room == 2
+    first = placement.take()
+    placement.gone(first)
+    assert placement.room == 2, "the other worker of the machine takes one"
+    assert len(set(taken(placement, 2))) == 2
+    assert placement.room == 0
