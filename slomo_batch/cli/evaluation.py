@@ -143,9 +143,9 @@ def _add_ladder(parser: argparse.ArgumentParser, defaults: dict[str, Any], *, wi
     )
     group.add_argument(
         "--cuts",
-        choices=("hold", "ignore"),
-        help="at scene cuts and repeated frames: hold the nearest frame, as a job does, or ignore them and interpolate "
-        f"(default: {defaults['cuts']})",
+        choices=("hold", "ignore", "exclude"),
+        help="at scene cuts and repeated frames: hold the nearest frame, as a job does; ignore them and interpolate; "
+        f"or exclude pairs across a cut (default: {defaults['cuts']})",
     )
 
 

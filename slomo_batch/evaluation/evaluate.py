@@ -11,13 +11,13 @@ from slomo_batch.errors import SourceUnreadable, SourceUnsupported
 from slomo_batch.evaluation.collector import FrameCollector
 from slomo_batch.evaluation.comparison import Comparison
 from slomo_batch.evaluation.datasets.dataset import BenchmarkCase, Dataset, load_cases
-from slomo_batch.evaluation.eval_pairs import Rgb, eval_pairs, select_frames
+from slomo_batch.evaluation.eval_pairs import EvalPair, Rgb, eval_pairs, select_frames
 from slomo_batch.evaluation.lpips import Lpips
 from slomo_batch.evaluation.methods import OpenMethod
 from slomo_batch.evaluation.pictures import load_case
 from slomo_batch.evaluation.report import ClipProtocol, DatasetProtocol, Report, Score
 from slomo_batch.evaluation.ssim import RADIUS
-from slomo_batch.interpolators.cut_detection import CONTEXT, PairKind, classify_pair
+from slomo_batch.interpolators.cut_detection import CONTEXT, PairKind, classify_pair, pair_kinds
 from slomo_batch.interpolators.device import builds, device_name
 from slomo_batch.interpolators.pixel_revision import PIXEL_REVISION
 from slomo_batch.media.reader import BLOCKS_AHEAD, RangeReader
@@ -79,26 +79,44 @@ def _clip_names(uris: Sequence[str]) -> dict[str, str]:
 
 
 def _evaluate_clip(uri: str, name: str, factor: int, comparison: Comparison, protocol: ClipProtocol) -> None:
-    frames = select_frames(_frames(uri), skip=protocol.skip, num=protocol.frames, max_width=protocol.max_width)
+    frames = _selected(uri, protocol)
     first = next(frames, None)
     if first is None:
         raise SourceUnreadable(
             f"no frames left after skipping {protocol.skip}", where=uri, remedy="Set a smaller --skip."
         )
     _check_size(first, uri)
-    hold_cuts = protocol.cuts == "hold"
-    context = max(CONTEXT if hold_cuts else 0, comparison.context)
-    num = 0
+    context = max(CONTEXT if protocol.cuts == "hold" else 0, comparison.context)
+    starts = _scene_starts(_selected(uri, protocol)) if protocol.cuts == "exclude" else frozenset()
+    num_pairs = num_measured = 0
     for pair in eval_pairs(chain([first], frames), factor=factor, context=context):
-        is_held = (
-            hold_cuts and classify_pair([_picture(frame) for frame in pair.window_for(CONTEXT)]) is not PairKind.MOVING
-        )
-        comparison.measure_pair(name, factor, pair, is_held=is_held)
-        num += 1
-    if not num:
+        num_pairs += 1
+        if starts.isdisjoint(range(pair.first, pair.first + factor)):
+            num_measured += 1
+            comparison.measure_pair(name, factor, pair, is_held=protocol.cuts == "hold" and _is_held(pair))
+    if not num_pairs:
         raise SourceUnsupported(
             f"the clip is too short to evaluate at {factor}x", where=uri, expected=f"at least {3 * factor + 1} frames"
         )
+    if not num_measured:
+        raise SourceUnsupported(
+            f"every pair lies across a cut at {factor}x", where=uri, remedy="Use other frames: set --skip or --frames."
+        )
+
+
+def _selected(uri: str, protocol: ClipProtocol) -> Iterator[Rgb]:
+    return select_frames(_frames(uri), skip=protocol.skip, num=protocol.frames, max_width=protocol.max_width)
+
+
+def _scene_starts(frames: Iterable[Rgb]) -> frozenset[int]:
+    """Return the numbers of the frames that follow a cut."""
+    kinds = enumerate(pair_kinds(map(_picture, frames)), start=1)
+    return frozenset(number for number, kind in kinds if kind is PairKind.CUT)
+
+
+def _is_held(pair: EvalPair) -> bool:
+    window = [frame if frame is None else _picture(frame) for frame in pair.window_for(CONTEXT)]
+    return classify_pair(window) is not PairKind.MOVING
 
 
 def _frames(uri: str) -> Iterator[Rgb]:
@@ -112,10 +130,8 @@ def _frames(uri: str) -> Iterator[Rgb]:
     return rgb_frames(reader, uri)
 
 
-def _picture(frame: Rgb | None) -> Picture | None:
+def _picture(frame: Rgb) -> Picture:
     """Convert the frame for cut detection, with green in place of luma."""
-    if frame is None:
-        return None
     return Picture(format=PIXEL_FORMATS["gbrp"], planes=tuple(frame[..., channel] for channel in (1, 2, 0)))
 
 

@@ -22,9 +22,9 @@ class ClipProtocol:
     max_width: int | None
     """Wider pictures are downscaled to this by averaging whole blocks; None: never."""
     factors: tuple[int, ...]
-    cuts: Literal["hold", "ignore"]
+    cuts: Literal["hold", "ignore", "exclude"]
     """hold: at cuts and repeated frames every method gets the nearest source frame, as in a job; ignore: every method
-    interpolates there too."""
+    interpolates there too; exclude: a pair with a cut anywhere between its frames is not measured."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -32,6 +32,7 @@ _MEASURES: dict[str, tuple[int, Callable[[Score], Cell]]] = {
 _CUTS = {
     "hold": "At cuts and repeated frames every method holds the nearest frame, as in a job.",
     "ignore": "Every method interpolates at cuts and repeated frames too.",
+    "exclude": "Pairs with a cut between their frames are not measured.",
 }
 
 

@@ -10,8 +10,10 @@ next to it belongs to a fade if the contrast goes on changing.
 The thresholds come from real clips and synthetic transitions, which docs/benchmarks/cuts.md lists with the results.
 """
 
-from collections.abc import Sequence
+from collections import deque
+from collections.abc import Iterable, Iterator, Sequence
 from enum import Enum
+from itertools import chain
 
 import numpy as np
 from numpy.lib.stride_tricks import sliding_window_view
@@ -54,6 +56,16 @@ def classify_pair(window: Sequence[Picture | None]) -> PairKind:
     if _is_repeat(i0, i1, neighbors):
         return PairKind.REPEAT
     return PairKind.CUT if _is_cut(before, i0, i1, after) else PairKind.MOVING
+
+
+def pair_kinds(pictures: Iterable[Picture]) -> Iterator[PairKind]:
+    """Yield the kind of each pair of consecutive pictures of a video, in order; a few are in memory at a time."""
+    nothing = [None] * CONTEXT
+    window: deque[Picture | None] = deque(nothing, maxlen=2 + 2 * CONTEXT)
+    for picture in chain(pictures, nothing):
+        window.append(picture)
+        if len(window) == window.maxlen and window[CONTEXT] is not None and window[CONTEXT + 1] is not None:
+            yield classify_pair(tuple(window))
 
 
 Pair = tuple[Picture, Picture]

@@ -14,7 +14,7 @@ from itertools import accumulate, pairwise
 import numpy as np
 
 from slomo_batch.errors import ManifestError, SlomoError, SourceUnsupported
-from slomo_batch.interpolators.cut_detection import CONTEXT, PairKind, classify_pair
+from slomo_batch.interpolators.cut_detection import PairKind, pair_kinds
 from slomo_batch.media.reader import BLOCKS_AHEAD, RangeReader
 from slomo_batch.media.rgb import pictures_with_pts, rgb_frames_at
 from slomo_batch.picture import Picture
@@ -127,7 +127,8 @@ def index_video(source: Source, locate: Locate) -> IndexedVideo:
             size = picture.width, picture.height
             yield picture
 
-    joins = list(continues_motion(collect(pictures_with_pts(open_reader(source, locate), source.uri))))
+    pictures = collect(pictures_with_pts(open_reader(source, locate), source.uri))
+    joins = [kind is PairKind.MOVING for kind in pair_kinds(pictures)]
     runs = tuple(usable_runs(pts, joins))
     if not runs:
         raise SourceUnsupported(
@@ -137,20 +138,6 @@ def index_video(source: Source, locate: Locate) -> IndexedVideo:
             got=f"a video of {len(pts)} frames",
         )
     return IndexedVideo(source=source, width=size[0], height=size[1], pts=tuple(pts), runs=runs)
-
-
-def continues_motion(pictures: Iterable[Picture]) -> Iterator[bool]:
-    """Yield for each pair of consecutive pictures whether it is neither a cut nor a repeat."""
-    window: list[Picture | None] = [None] * (1 + 2 * CONTEXT)
-    for picture in _with_end(pictures):
-        window = [*window[-(1 + 2 * CONTEXT) :], picture]
-        if len(window) == 2 + 2 * CONTEXT and window[1] is not None and window[2] is not None:
-            yield classify_pair(window) is PairKind.MOVING
-
-
-def _with_end(pictures: Iterable[Picture]) -> Iterator[Picture | None]:
-    yield from pictures
-    yield from [None] * CONTEXT
 
 
 def usable_runs(pts: Sequence[int], joins: Sequence[bool]) -> Iterator[tuple[int, int]]:

@@ -4,6 +4,7 @@ import io
 import json
 import math
 import shutil
+from collections.abc import Sequence
 from fractions import Fraction
 from pathlib import Path
 from typing import Literal
@@ -15,6 +16,7 @@ import pytest
 
 from slomo_batch.cli.main import main
 from slomo_batch.errors import ManifestError, SourceUnreadable, SourceUnsupported, WeightsError
+from slomo_batch.evaluation.eval_pairs import Rgb
 from slomo_batch.evaluation.evaluate import evaluate_clips
 from slomo_batch.evaluation.image_files import read_rgb
 from slomo_batch.evaluation.methods import MethodChoice, OpenMethod, method_choices
@@ -25,7 +27,7 @@ from slomo_batch.evaluation.worst_frames import WorstFrames
 from slomo_batch.serialization import from_json, to_json
 from tests.interpolators.footage import real_clip
 
-Cuts = Literal["hold", "ignore"]
+Cuts = Literal["hold", "ignore", "exclude"]
 BLEND, DUPLICATE = MethodChoice(method="blend"), MethodChoice(method="duplicate")
 
 
@@ -41,19 +43,25 @@ def evaluated(
     return report
 
 
-@pytest.fixture(scope="module")
-def fade(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Thirteen lossless frames, each 8 levels brighter than the one before."""
-    path = tmp_path_factory.mktemp("fade") / "fade.mkv"
+def stored(path: Path, frames: Sequence[Rgb]) -> Path:
+    """Write frames losslessly, 25 per second."""
     with av.open(str(path), "w") as container:
         stream = container.add_stream("ffv1", rate=25)
-        stream.width, stream.height, stream.pix_fmt = 32, 16, "bgr0"
-        for number in range(13):
-            frame = av.VideoFrame.from_ndarray(np.full((16, 32, 3), 40 + 8 * number, np.uint8), format="rgb24")
+        stream.height, stream.width = frames[0].shape[:2]
+        stream.pix_fmt = "bgr0"
+        for number, levels in enumerate(frames):
+            frame = av.VideoFrame.from_ndarray(levels, format="rgb24")
             frame.pts, frame.time_base = number, Fraction(1, 25)
             container.mux(stream.encode(frame.reformat(format="bgr0")))
         container.mux(stream.encode(None))
     return path
+
+
+@pytest.fixture(scope="module")
+def fade(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Thirteen lossless frames, each 8 levels brighter than the one before."""
+    frames = [np.full((16, 32, 3), 40 + 8 * number, np.uint8) for number in range(13)]
+    return stored(tmp_path_factory.mktemp("fade") / "fade.mkv", frames)
 
 
 PUBLISHED = {
@@ -102,6 +110,23 @@ def test_cuts_hold_gives_every_method_the_nearest_frame_at_a_cut() -> None:
     assert [frame.number for frame in blend.frames if frame.held] == [9]
     for own, held, frame in zip(asked.frames, duplicate.frames, blend.frames, strict=True):
         assert frame.psnr_db == (held if frame.held else own).psnr_db
+
+
+@pytest.mark.parametrize("factor", [2, 4])
+def test_cuts_exclude_leaves_out_the_pair_across_a_cut(factor: int) -> None:
+    """The tenth frame that is used of bikes begins a scene."""
+    (whole,) = evaluated(real_clip("bikes"), named=[BLEND], skip=20, factors=(factor,)).scores
+    (rest,) = evaluated(real_clip("bikes"), named=[BLEND], skip=20, factors=(factor,), cuts="exclude").scores
+    across = {frame.number for frame in whole.frames if frame.number // factor == 9 // factor}
+    assert list(rest.frames) == [frame for frame in whole.frames if frame.number not in across]
+    assert len(across) == factor - 1
+
+
+def test_a_clip_of_which_every_pair_lies_across_a_cut_is_refused(tmp_path: Path) -> None:
+    levels = np.random.default_rng(1).integers(0, 256, (2, 64, 64, 3), np.uint8).repeat(4, axis=1).repeat(4, axis=2)
+    path = stored(tmp_path / "cut.mkv", [levels[number // 4] for number in range(7)])
+    with pytest.raises(SourceUnsupported, match=r"every pair lies across a cut at 2x.*set --skip or --frames"):
+        evaluated(path, named=[BLEND], cuts="exclude")
 
 
 def test_a_method_with_context_does_not_change_the_frames_of_others(fade: Path) -> None:

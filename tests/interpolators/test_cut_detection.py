@@ -6,15 +6,14 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from slomo_batch.interpolators.cut_detection import CONTEXT, PairKind, classify_pair
+from slomo_batch.interpolators.cut_detection import PairKind, classify_pair, pair_kinds
 from slomo_batch.picture import PIXEL_FORMATS, Picture
 from tests.interpolators.footage import DEMO_CLIP, gray, pictures, real_clip, texture
 
 
 def kinds(clip: Sequence[Picture]) -> list[PairKind]:
     """Return the kind of each pair of a video."""
-    wide = [*[None] * CONTEXT, *clip, *[None] * CONTEXT]
-    return [classify_pair(wide[pair : pair + 2 + 2 * CONTEXT]) for pair in range(len(clip) - 1)]
+    return list(pair_kinds(clip))
 
 
 def pairs_of(clip: Sequence[Picture], kind: PairKind) -> list[int]:
