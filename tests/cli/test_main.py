@@ -115,7 +115,10 @@ def test_an_empty_argument_is_refused_by_its_name(
         ),
         (
             ["compare", "a.mp4", "--cuts", "hol"],
-            "slomo-batch compare: error: argument --cuts: 'hol' is not one of hold, ignore, exclude; did you mean hold?",
+            (
+                "slomo-batch compare: error: argument --cuts: "
+                "'hol' is not one of hold, ignore, exclude; did you mean hold?"
+            ),
         ),
     ],
 )
