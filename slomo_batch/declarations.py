@@ -100,7 +100,7 @@ def values_of(one: DeclaredSetting) -> str:
 
 def default_of(one: DeclaredSetting) -> str:
     """Return the default of a setting, in Markdown."""
-    if one.default == "":
+    if one.default in ("", ()):
         return one.declaration.unset
     return f"`{str(one.default).lower() if isinstance(one.default, bool) else one.default}`"
 

@@ -90,10 +90,10 @@ def _check_code(environment: JobEnvironment) -> None:
 def _opened_context(environment: JobEnvironment) -> StepContext:
     keep_freed_memory()
     layout = Layout(environment.job)
-    uploads = RecordedUploads(_store(environment.work_uri, environment.s3), layout)
+    uploads = RecordedUploads(_work_store(environment), layout)
     # Where gc lists unfinished uploads, records of them would only double the writes.
     hidden = environment.work_uri.hides_unfinished_uploads
-    work = _store(environment.work_uri, environment.s3, uploads if hidden else None)
+    work = _work_store(environment, uploads if hidden else None)
     scratch = process_scratch()
     return StepContext(
         work=work,
@@ -107,7 +107,12 @@ def _opened_context(environment: JobEnvironment) -> StepContext:
 
 def locate(uri: Uri, *, s3: S3Options, uploads: RecordedUploads | None = None) -> tuple[ObjectStore, str]:
     """The store and the key of any URI of the manifest. `uploads` records what is written to the store."""
-    return _store(uri.root, s3, uploads), uri.key
+    return _store(uri.root, s3.of(uri.bucket), uploads), uri.key
+
+
+def _work_store(environment: JobEnvironment, uploads: RecordedUploads | None = None) -> ObjectStore:
+    uri = environment.work_uri
+    return _store(uri, environment.s3.of(uri.bucket), uploads)
 
 
 @cache

@@ -78,18 +78,18 @@ class S3Server:
 
 
 @contextmanager
-def serving() -> Iterator[S3Server]:
+def serving(access_key: str = "slomotest") -> Iterator[S3Server]:
     """Start a server that is ready: it has accepted a write."""
-    with mortal_server() as mortal:
+    with mortal_server(access_key) as mortal:
         yield mortal.server
 
 
 @contextmanager
-def mortal_server() -> Iterator["MortalServer"]:
+def mortal_server(access_key: str = "slomotest") -> Iterator["MortalServer"]:
     """Start a server that can be killed and restarted."""
     folder = Path(tempfile.mkdtemp(prefix="slomo-s3-"))
     (folder / "data").mkdir()
-    mortal = MortalServer(folder, _free_ports(5))
+    mortal = MortalServer(folder, _free_ports(5), access_key)
     try:
         mortal.start()
         yield mortal
@@ -101,9 +101,9 @@ def mortal_server() -> Iterator["MortalServer"]:
 class MortalServer:
     """A server that can be killed, frozen, and started again at the same ports, over the same data."""
 
-    def __init__(self, folder: Path, ports: list[int]) -> None:
+    def __init__(self, folder: Path, ports: list[int], access_key: str) -> None:
         self.server = S3Server(
-            endpoint=f"http://127.0.0.1:{ports[3]}", access_key="slomotest", secret_key="slomotestsecret"
+            endpoint=f"http://127.0.0.1:{ports[3]}", access_key=access_key, secret_key=f"{access_key}secret"
         )
         self._folder, self._command = folder, _command(folder, ports)
         self._process: subprocess.Popen[bytes] | None = None

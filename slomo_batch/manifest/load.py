@@ -16,6 +16,7 @@ from typing import Any
 from pydantic import ValidationError
 
 from slomo_batch.errors import ManifestError
+from slomo_batch.manifest.bucket_options import unused_buckets
 from slomo_batch.manifest.composition import validate_job, validate_settings
 from slomo_batch.manifest.output_names import literal_suffix
 from slomo_batch.manifest.path_overlap import validate_paths
@@ -111,6 +112,7 @@ def build(tree: Tree, *, where: str, settings: Sequence[str], flags: Sequence[Ov
     manifest = manifest.completed(_video_sections(overrides))
     problems = [*validate_job(manifest.job), *_settings_problems(manifest)]
     problems += validate_paths(manifest.inputs, manifest.output.uri, manifest.work)
+    problems += unused_buckets(manifest)
     if problems:
         raise _manifest_error(problems, describe, where)
     return manifest

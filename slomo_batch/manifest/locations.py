@@ -75,6 +75,14 @@ def _s3_uri(word: str) -> str:
     return word
 
 
+def bucket_name(value: object) -> str:
+    """Validate the name of a bucket."""
+    word = text_of(value)
+    if not _BUCKET.fullmatch(word):
+        raise invalid(f"invalid bucket name {word!r}; use the part between s3:// and the next slash")
+    return word
+
+
 def weights(value: object) -> str:
     """Read the name of shipped weights, or the location of a file."""
     word = text_of(value)

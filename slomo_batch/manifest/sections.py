@@ -8,9 +8,18 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, fields, is_dataclass
 from fractions import Fraction
 from functools import cache
-from typing import Any, ClassVar, Self, TypeVar, get_type_hints
+from typing import Annotated, Any, ClassVar, Self, TypeVar, get_type_hints
 
-from pydantic import BaseModel, ConfigDict, Field, ModelWrapValidatorHandler, create_model, model_validator
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    ConfigDict,
+    Field,
+    ModelWrapValidatorHandler,
+    PlainSerializer,
+    create_model,
+    model_validator,
+)
 from pydantic.fields import FieldInfo
 
 from slomo_batch.declarations import DeclaredSetting, declaration_of
@@ -19,7 +28,7 @@ from slomo_batch.manifest.literal import LiteralLocation
 from slomo_batch.manifest.scalars import invalid
 from slomo_batch.manifest.value_types import value_type
 from slomo_batch.settings import Chunks, Cluster, FpsTarget, Retries, VideoLimits, VideoSettings
-from slomo_batch.storage.s3_options import S3Options
+from slomo_batch.storage.s3_options import OwnOptions, S3Options, StorageOptions
 
 R = TypeVar("R")
 S = TypeVar("S", bound="Section")
@@ -108,11 +117,32 @@ def _keys(record: type) -> dict[str, Any]:
         kind, declaration = kinds[one.name], declaration_of(one)
         if declaration is not None:
             declared = DeclaredSetting(path=one.name, kind=kind, default=one.default, declaration=declaration)
-            keys[one.name] = (value_type(declared), _field(declared))
+            keys[one.name] = (_type_of(declared), _field(declared))
         elif is_dataclass(kind):
             section = section_of(kind)  # type: ignore[arg-type]  # a dataclass in an annotation is its class
             keys[one.name] = (section, Field(default_factory=section))
     return keys
+
+
+def _type_of(declared: DeclaredSetting) -> Any:
+    return _buckets_type() if declared.declaration.form == "buckets" else value_type(declared)
+
+
+def _buckets_type() -> Any:
+    """The type of options for single buckets: a section for each bucket, which becomes pairs of its options."""
+    section = section_of(S3Options)
+    return Annotated[
+        dict[value_types.Bucket, section],  # type: ignore[valid-type]  # a class that is made here
+        AfterValidator(_own_options),
+        PlainSerializer(lambda buckets: {bucket: dict(own) for bucket, own in buckets}),
+    ]
+
+
+def _own_options(sections: Mapping[str, Section]) -> tuple[tuple[str, OwnOptions], ...]:
+    return tuple(
+        (bucket, tuple((name, getattr(section, name)) for name in sorted(section.model_fields_set)))
+        for bucket, section in sorted(sections.items())
+    )
 
 
 def _field(declared: DeclaredSetting) -> FieldInfo:
@@ -120,8 +150,14 @@ def _field(declared: DeclaredSetting) -> FieldInfo:
     written = str(default) if isinstance(default, FpsTarget) else default
     written = int(default) if isinstance(default, Fraction) and default.denominator == 1 else written
     doc = declared.declaration.doc
-    field: FieldInfo = Field(default=default, description=doc, json_schema_extra={"default": written})
+    extra: Any = _drop_default if default == () else {"default": written}
+    field: FieldInfo = Field(default=default, description=doc, json_schema_extra=extra)
     return field
+
+
+def _drop_default(schema: dict[str, Any]) -> None:
+    """Leave out an empty default, which may be a list or a mapping, from a JSON Schema."""
+    schema.pop("default", None)
 
 
 # ---- the sections --------------------------------------------------------------------------------------------------
@@ -144,7 +180,7 @@ class JobSettings:
     chunks: Chunks = field(default_factory=Chunks)
     cluster: Cluster = field(default_factory=Cluster)
     retries: Retries = field(default_factory=Retries)
-    storage: S3Options = field(default_factory=S3Options)
+    storage: StorageOptions = field(default_factory=StorageOptions)
     limits: VideoLimits = field(default_factory=VideoLimits)
 
 

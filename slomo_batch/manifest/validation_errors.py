@@ -46,12 +46,14 @@ def problems_of(error: ValidationError, root: type[Section]) -> list[Problem]:
 
 
 def _problem(detail: ErrorDetails, root: type[Section]) -> Problem:
-    path: Path = detail["loc"]
+    path: Path = tuple(step for step in detail["loc"] if step != "[key]")
     match detail["type"]:
         case "missing":
             return Problem(path=path, text="is missing")
         case "extra_forbidden":
             return _unknown(path, root)
+        case "dict_type":
+            return Problem(path=path, text="expected a mapping (lines of `key: value`)")
         case "tuple_type":
             return Problem(path=path, text="expected a list (lines that start with `- `)")
         case _:

@@ -267,6 +267,7 @@ def _job_name(value: object) -> str:
 
 Version = Annotated[Literal[1], BeforeValidator(_version)]
 JobName = Annotated[str, BeforeValidator(_job_name), WithJsonSchema(_of_pattern(_JOB_NAME.pattern))]
+Bucket = Annotated[str, BeforeValidator(locations.bucket_name)]
 Location = Annotated[str, BeforeValidator(locations.location)]
 TableLocation = Annotated[str, BeforeValidator(locations.table)]
 Template = Annotated[str, BeforeValidator(locations.template)]

@@ -73,7 +73,7 @@ def s3_client(options: S3Options, where: str) -> "S3Client":
 def _make(options: S3Options, where: str) -> "S3Client":
     try:
         with translate_errors(where):
-            session = boto3.session.Session(botocore_session=_core_session())
+            session = boto3.session.Session(botocore_session=_core_session(), profile_name=options.profile or None)
             endpoint = options.endpoint_url or _endpoint_from_environment()
             client = session.client(
                 "s3",

@@ -190,6 +190,12 @@ BAD_VALUES = {
     "credentials": (GOOD + "storage: {secret_access_key: x}\n", "credentials do not belong in a manifest"),
     "owner": (GOOD + "storage: {expected_bucket_owner: me}\n", "expected_bucket_owner: invalid AWS account id 'me'"),
     "requester pays": (GOOD + "storage: {requester_pays: maybe}\n", "expected true or false, got 'maybe'"),
+    "bucket": (GOOD + "storage: {buckets: {a/b: {}}}\n", "line 7: storage.buckets.a/b: invalid bucket name 'a/b'"),
+    "key of a bucket": (
+        GOOD + "storage: {buckets: {a: {regoin: b}}}\n",
+        "line 7: storage.buckets.a.regoin: unknown key; did you mean region?",
+    ),
+    "buckets": (GOOD + "storage: {buckets: [a]}\n", "line 7: storage.buckets: expected a mapping"),
     "addressing": (GOOD + "storage: {addressing_style: virtual}\n", "'virtual' is not one of auto, path"),
     "held frames": (GOOD + "limits: {max_held_frames: -1}\n", "limits.max_held_frames: must be at least 0, got -1"),
     # places

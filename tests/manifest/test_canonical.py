@@ -31,7 +31,8 @@ MANIFESTS = [
             "{table: s3://a/t.csv, encode: {codec: prores, quality: 3}}, "
             "{uri: a.mp4, interpolate: {weights: /w.ckpt}}]",
             output="s3://b/{relpath}/{stem}.mov",
-            more="encode: {codec: prores, quality: 2}\n",
+            more="encode: {codec: prores, quality: 2}\n"
+            "storage: {requester_pays: true, buckets: {a: {region: eu-1, requester_pays: false}, b: {profile: p}}}\n",
         ),
         where="m",
     ),

@@ -8,9 +8,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from slomo_batch.errors import ManifestError
 from slomo_batch.manifest.load import load
 from slomo_batch.settings import Chunks, Encode, FpsTarget, Interpolate, Retime, Settings, VideoLimits
-from slomo_batch.storage.s3_options import S3Options
+from slomo_batch.storage.s3_options import S3Options, StorageOptions
 from tests.manifest.manifests import GOOD, good, with_inputs
 
 ROOT = Path(__file__).parents[2]
@@ -134,7 +135,7 @@ def test_every_setting_of_the_job_is_loaded() -> None:
     assert (manifest.job.cluster.workers.min, manifest.job.cluster.workers.max) == (1, 40)
     assert (manifest.job.cluster.gpus_per_worker, manifest.job.cluster.cpus_per_worker) == (Fraction(1, 2), 4)
     assert manifest.job.retries.chunk == 0
-    assert manifest.job.storage == S3Options(
+    assert manifest.job.storage == StorageOptions(
         endpoint_url="http://localhost:9000",
         region="eu-west-1",
         sse_kms_key_id="alias/k",
@@ -142,6 +143,40 @@ def test_every_setting_of_the_job_is_loaded() -> None:
         requester_pays=True,
         addressing_style="path",
     )
+
+
+def test_a_bucket_may_have_other_options_than_the_others() -> None:
+    text = with_inputs('[{uri: "s3://footage/a/*.mp4"}]', "s3://studio/slow/{stem}.mp4")
+    storage = """\
+storage:
+  region: eu-central-1
+  requester_pays: yes
+  buckets:
+    footage: {expected_bucket_owner: "111122223333", requester_pays: no}
+    studio: {endpoint_url: "https://minio.example.org", profile: studio}
+"""
+    options = load(text + storage, where="job.yaml").job.storage
+    assert options.of("footage") == S3Options(region="eu-central-1", expected_bucket_owner="111122223333")
+    assert options.of("studio") == S3Options(
+        region="eu-central-1", requester_pays=True, endpoint_url="https://minio.example.org", profile="studio"
+    )
+    assert options.of("another") == S3Options(region="eu-central-1", requester_pays=True)
+    over = load(text + storage, where="job.yaml", overrides=["storage.buckets.studio.profile=me"]).job.storage
+    assert over.of("studio").profile == "me"
+    assert over.of("studio").endpoint_url == "https://minio.example.org"
+
+
+def test_a_bucket_with_options_that_nothing_is_in_is_a_slip() -> None:
+    storage = "storage: {buckets: {studoi: {profile: me}}}\n"
+    text = with_inputs('[{uri: "s3://footage/a.mp4"}]', "s3://studio/{stem}.mp4") + storage
+    with pytest.raises(ManifestError) as caught:
+        load(text, where="job.yaml")
+    [problem] = caught.value.problems
+    assert problem == (
+        "line 5: storage.buckets.studoi: no input, output or work place is in this bucket; did you mean studio?"
+    )
+    load(text.replace('uri: "s3://footage/a.mp4"', "table: rows.csv"), where="job.yaml")
+    load(text.replace("s3://studio/{", "s3://studoi/{"), where="job.yaml")
 
 
 @pytest.mark.parametrize("address", ["auto", "inline", "local", "head:6379", "ray://10.0.0.1:10001", "[::1]:6379"])
