@@ -5,7 +5,8 @@ import sys
 from contextlib import redirect_stdout
 from datetime import UTC, datetime
 from functools import partial
-from typing import TYPE_CHECKING
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 from slomo_batch.cli.arguments import Commands, add_command, add_group, integer, not_empty, number
 from slomo_batch.cli.streams import for_display
@@ -44,18 +45,43 @@ def _add_check(commands: Commands) -> None:
         help="cluster.cpus_per_worker of the manifest (default: 1)",
     )
 
+    parser.add_argument(
+        "--price",
+        metavar="TYPE=PRICE",
+        type=_price,
+        action="append",
+        default=[],
+        help="price of an hour of an instance type, such as g6.2xlarge=0.98; shows the most that an hour costs",
+    )
+
+
+def _price(text: str) -> tuple[str, float]:
+    name, _, price = text.partition("=")
+    return not_empty(name), number(0)(price)
+
 
 def _check(options: argparse.Namespace) -> int:
-    from slomo_batch.cluster.cluster_file import cluster_problems, read_cluster_file  # noqa: PLC0415 loads Ray
+    from slomo_batch.cluster.aws_nodes import unchecked_types  # noqa: PLC0415 as below
+    from slomo_batch.cluster.cluster_file import (  # noqa: PLC0415 loads Ray
+        cluster_problems,
+        placeholders,
+        read_cluster_file,
+    )
+    from slomo_batch.cluster.full_size import full_size_lines  # noqa: PLC0415 as above
     from slomo_batch.manifest.load import read_text  # noqa: PLC0415 loads pydantic
 
-    config = read_cluster_file(read_text(options.file))
+    text = read_text(options.file)
+    config: Any = read_cluster_file(text, options.file)
     needs = {"gpus_per_worker": options.gpus_per_worker, "cpus_per_worker": options.cpus_per_worker}
-    problems = cluster_problems(config, **needs)
+    folder = Path(options.file).absolute().parent
+    problems = [*placeholders(text), *cluster_problems(config, **needs, folder=folder)]
     if problems:
         number = "1 problem" if len(problems) == 1 else f"{len(problems)} problems"
         raise ManifestError(f"invalid cluster file ({number})", problems=tuple(problems), where=options.file)
-    sys.stdout.write(f"{one_line(options.file)}: no problems found\n")
+    lines = [f"{options.file}: no problems found"]
+    lines += [f"{name}: not checked: its CPUs, memory and GPUs are not known here" for name in unchecked_types(config)]
+    lines += full_size_lines(config, dict(options.price))
+    sys.stdout.writelines(f"{one_line(line)}\n" for line in lines)
     return 0
 
 

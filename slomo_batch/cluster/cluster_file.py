@@ -1,23 +1,25 @@
 """Check a file of Ray's cluster launcher (cluster.yaml) before it costs money, without a cloud or a cluster.
 
-The checks are Ray's own schema, EC2's model of a node, and what this project needs: a head without chunks and with its
-own role, node types that may start and are large enough for every step, spot instances that are watched and tried
-first, and a Ray that requires a token.
+The checks are Ray's own schema, EC2's model of a node, facts about instance types, and what this project needs: a head
+without chunks and with its own role, node types that may start and are large enough for every step, spot instances
+that are watched and tried first, SSH that is closed to others, and a Ray that requires a token.
 """
 
-import copy
 from collections.abc import Iterator, Mapping
 from itertools import chain
+from pathlib import Path
 from typing import Any
 
 import yaml
 
+from slomo_batch.cluster.aws_nodes import PLACEHOLDER, aws_problems
+from slomo_batch.cluster.node_commands import command_problems
+from slomo_batch.cluster.ray_schema import schema_problems
 from slomo_batch.errors import ManifestError
-from slomo_batch.storage.ec2 import node_config_problems
 
 
-def read_cluster_file(text: str) -> object:
-    """Parse a cluster file.
+def read_cluster_file(text: str, where: str) -> object:
+    """Parse a cluster file; `where` is its name in errors.
 
     Raises:
         ManifestError: it is not YAML.
@@ -25,42 +27,47 @@ def read_cluster_file(text: str) -> object:
     try:
         return yaml.safe_load(text)
     except yaml.YAMLError as error:
-        raise ManifestError("is not YAML", remedy=str(error)) from error
+        reason = getattr(error, "problem", None) or str(error)
+        mark = getattr(error, "problem_mark", None)
+        line = f"line {mark.line + 1}: " if mark else ""
+        raise ManifestError(f"is not YAML: {line}{reason}", where=where) from error
 
 
-def cluster_problems(config: object, *, gpus_per_worker: float, cpus_per_worker: int) -> list[str]:
-    """All problems of a parsed cluster file, each with its remedy."""
+def placeholders(text: str) -> list[str]:
+    """The values of a YAML text that a person must replace, each with its line."""
+    nodes = [yaml.compose(text, Loader=yaml.SafeLoader)]
+    found: dict[int, str] = {}
+    while nodes:
+        node = nodes.pop()
+        if isinstance(node, yaml.MappingNode):
+            nodes += [part for pair in node.value for part in pair]
+        elif isinstance(node, yaml.SequenceNode):
+            nodes += node.value
+        elif isinstance(node, yaml.ScalarNode) and PLACEHOLDER in node.value:
+            found[node.start_mark.line + 1] = node.value
+    return [f"line {line}: replace {value} by your own value" for line, value in sorted(found.items())]
+
+
+def cluster_problems(config: object, *, gpus_per_worker: float, cpus_per_worker: int, folder: Path) -> list[str]:
+    """All problems of a parsed cluster file, each with its remedy; `folder` is where `ray up` will run."""
     if not isinstance(config, Mapping):
         return ["is not a cluster file: expected a mapping at the top level"]
-    schema = _schema_problems(config)
+    schema = schema_problems(config) or _name_problems(config)
     if schema:
         return schema
     needs = {"GPU": gpus_per_worker, "CPU": float(cpus_per_worker)}
     own = (_type_problems(config), _head_problems(config), _fit_problems(config, needs), _spot_problems(config))
-    return [*chain(*own), *_token_problems(config)]
+    return [*chain(*own), *aws_problems(config), *command_problems(config, folder)]
 
 
-def _schema_problems(config: Mapping[str, Any]) -> list[str]:
-    """Problems that Ray itself reports, and names that the later checks need."""
-    from ray.autoscaler._private.util import prepare_config, validate_config  # noqa: PLC0415 Ray is heavy
-
-    try:
-        validate_config(prepare_config(copy.deepcopy(dict(config))))
-    except KeyError as error:
-        return [f"Ray refuses it: the key {error} is missing"]
-    except Exception as error:  # noqa: BLE001 Ray raises the errors of its schema library and its own
-        return [f"Ray refuses it: {_first_line(error)}"]
+def _name_problems(config: Mapping[str, Any]) -> list[str]:
+    """Names that the later checks need."""
     if not config.get("cluster_name"):
         return ["cluster_name: is missing"]
     head = config.get("head_node_type")
     if head not in config.get("available_node_types", {}):
         return [f"head_node_type: {head!r} is not one of available_node_types"]
     return []
-
-
-def _first_line(error: Exception) -> str:
-    message = getattr(error, "message", "") or str(error)
-    return str(message).strip().splitlines()[0] if str(message).strip() else type(error).__name__
 
 
 def _workers(config: Mapping[str, Any]) -> Iterator[tuple[str, Mapping[str, Any]]]:
@@ -79,9 +86,6 @@ def _type_problems(config: Mapping[str, Any]) -> Iterator[str]:
             yield f"{name}: max_workers is {high}, more than the cluster's, {most}"
         if not kind.get("resources"):
             yield f"{name}: has no resources, so Ray never places anything on it"
-    if config["provider"].get("type") == "aws":
-        for name, kind in config["available_node_types"].items():
-            yield from (f"{name}: {fault}" for fault in node_config_problems(kind.get("node_config", {})))
 
 
 def _head_problems(config: Mapping[str, Any]) -> Iterator[str]:
@@ -125,10 +129,3 @@ def _spot_problems(config: Mapping[str, Any]) -> Iterator[str]:
         least = min((spot[other].get("priority", 0) for other in rivals), default=None)
         if name not in spot and least is not None and kind.get("priority", 0) >= least:
             yield f"{name}: its priority is not below that of {', '.join(rivals)}: machines at full price start first"
-
-
-def _token_problems(config: Mapping[str, Any]) -> Iterator[str]:
-    for place in ("head_start_ray_commands", "worker_start_ray_commands"):
-        for command in config.get(place, ()):
-            if "ray start" in command and "RAY_AUTH_MODE=token" not in command:
-                yield f"{place}: `ray start` without RAY_AUTH_MODE=token lets anyone who reaches the port run code"

@@ -20,7 +20,7 @@ from ray.util.state import list_nodes
 from ray.util.state.exception import RayStateApiException
 
 from slomo_batch.cluster.gpu_choice import Offer
-from slomo_batch.cluster.ray_address import check_cluster
+from slomo_batch.cluster.ray_address import check_cluster, dashboard_advice
 from slomo_batch.cluster.shared_disk import machines_to_expect
 from slomo_batch.cluster.submissions import DRAIN_S, Submission, parse_id
 from slomo_batch.errors import ClusterError
@@ -53,6 +53,7 @@ class JobApi:
                 os.environ.pop(name, None)
         for name in ("ray", "ray.client_builder", "ray.util.client.logsclient", JobSubmissionClient.__module__):
             logging.getLogger(name).setLevel(logging.ERROR)
+        self._address = address
         self._where = address or "the cluster of this machine"
         if address or "RAY_API_SERVER_ADDRESS" not in os.environ:
             self._asked(lambda: check_cluster(address))
@@ -151,11 +152,14 @@ class JobApi:
 
     def _error(self, error: Exception) -> ClusterError:
         lines = [line for line in str(error).strip().splitlines() if line.strip(" .")]
+        reason = lines[-1].strip(" .") if lines else type(error).__name__
+        if "Could not find any running Ray instance" in reason:
+            return ClusterError("no Ray cluster runs on this machine", remedy=dashboard_advice("", reason))
         return ClusterError(
             "Ray's job API does not answer or refuses the request",
             where=self._where,
-            got=lines[-1].strip(" .") if lines else type(error).__name__,
-            remedy="Check --address (the dashboard, http://HEAD:8265), RAY_AUTH_MODE and RAY_AUTH_TOKEN.",
+            got=reason,
+            remedy=dashboard_advice(self._address, reason),
         )
 
 

@@ -137,6 +137,23 @@ def start_advice() -> str:
     return ""
 
 
+def dashboard_advice(address: str, reason: str) -> str:
+    """Advice if a cluster's dashboard does not answer at `address`, for which `reason` was given."""
+    if not address:
+        return (
+            "Pass the address of a cluster's dashboard with --address, such as http://127.0.0.1:8265, or set "
+            "cluster.address in the manifest."
+        )
+    if _HOST_AND_PORT.fullmatch(address):
+        return f"If that is a dashboard, write --address http://{address}."
+    if "Failed to connect" in reason:
+        return (
+            "A dashboard listens on its head only, unless `ray start` had --dashboard-host: open a tunnel with `ray "
+            "dashboard cluster.yaml` or `ssh -N -L 8265:127.0.0.1:8265 HEAD`, and pass --address http://127.0.0.1:8265."
+        )
+    return "Check --address (the dashboard, http://HEAD:8265), RAY_AUTH_MODE=token and the token file."
+
+
 def _address_files() -> Iterator[Path]:
     """Files in which `ray start` may have stored an address: in Ray's default folders, and in those of running Rays."""
     folders = [temp_folder(), Path("/tmp/ray"), *_folders_in_use()]  # noqa: S108 Ray's own default

@@ -335,7 +335,7 @@ def _connect(settings: ClusterSettings, tell: Callable[[str], None]) -> _Connect
             "no Ray cluster answers",
             where=choice.address,
             got=ray_address.first_line(error),
-            remedy=f"{by}Check cluster.address, RAY_ADDRESS, RAY_AUTH_MODE and RAY_AUTH_TOKEN; cluster.address: local "
+            remedy=f"{by}Check cluster.address, RAY_ADDRESS, RAY_AUTH_MODE and the token file; cluster.address: local "
             "runs on this machine.",
         ) from error
     return _Connected(own=False)

@@ -72,3 +72,12 @@ def test_without_a_cluster_the_exit_code_is_3(
     said = capsys.readouterr().err
     assert "Ray's job API does not answer" in said
     assert silent_address in said
+
+
+@pytest.mark.parametrize("command", ["submit", "cancel", "logs"])
+def test_a_dashboard_without_http_is_named_with_it(
+    command: str, manifest: str, silent_address: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    bare = silent_address.removeprefix("http://")
+    assert main([command, manifest, "--address", bare]) == 3
+    assert f"write --address http://{bare}" in capsys.readouterr().err

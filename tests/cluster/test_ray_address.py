@@ -150,3 +150,16 @@ def test_a_temporary_folder_of_another_user_or_without_room_is_named(monkeypatch
     monkeypatch.setenv("RAY_TMPDIR", "/dev")
     monkeypatch.setattr(ray_address, "LEAST_FREE_BYTES", 1 << 60)
     assert start_advice().startswith("Free disk space, or set RAY_TMPDIR to a folder on another disk: /dev has ")
+
+
+@pytest.mark.parametrize(
+    ("address", "reason", "advice"),
+    [
+        ("", "Could not find any running Ray instance", "Pass the address of a cluster's dashboard with --address"),
+        ("127.0.0.1:8265", "another kind of server answers there", "write --address http://127.0.0.1:8265."),
+        ("http://head:8265", "Failed to connect to Ray at address: http://head:8265", "open a tunnel"),
+        ("http://head:8265", "Version check returned 404", "Check --address"),
+    ],
+)
+def test_the_advice_says_how_to_reach_a_dashboard(address: str, reason: str, advice: str) -> None:
+    assert advice in ray_address.dashboard_advice(address, reason)
