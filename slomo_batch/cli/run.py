@@ -20,9 +20,9 @@ from slomo_batch.cli.arguments import (
     number,
     open_text,
 )
-from slomo_batch.cli.displays import add_verbosity, displays
+from slomo_batch.cli.displays import add_verbosity, displays, terminal_display
 from slomo_batch.cli.jobs import is_elsewhere, submit
-from slomo_batch.cli.streams import for_answer
+from slomo_batch.cli.streams import for_answer, for_display
 from slomo_batch.errors import ClusterError, ManifestError
 from slomo_batch.loading import fast_loading
 from slomo_batch.version import __version__
@@ -30,6 +30,8 @@ from slomo_batch.version import __version__
 if TYPE_CHECKING:
     from slomo_batch.manifest.schema import Manifest
     from slomo_batch.report.events import Display
+    from slomo_batch.report.lines import Verbosity
+    from slomo_batch.report.plan_row import Plan
 
 EXIT_VIDEOS_FAILED = 1
 
@@ -115,7 +117,9 @@ def _add_plan(commands: Commands) -> None:
         type=not_empty,
         help='also write a row per video to FILE; "-" writes only these, to standard output',
     )
-    parser.add_argument(
+    group = parser.add_mutually_exclusive_group()
+    group.add_argument("-q", "--quiet", action="store_true", help="show no progress")
+    group.add_argument(
         "-v", "--verbose", action="store_true", help="list skipped videos, and show outputs and notes with each video"
     )
     add_json(parser)
@@ -123,9 +127,7 @@ def _add_plan(commands: Commands) -> None:
 
 def _plan(options: argparse.Namespace) -> int:
     manifest = manifest_of(options)
-    from slomo_batch.commands import dry_run  # noqa: PLC0415 loads everything
     from slomo_batch.report.plan_answers import show_plan, write_csv  # noqa: PLC0415 loads rich
-    from slomo_batch.report.terminal import PlainDisplay  # noqa: PLC0415 loads rich
 
     if options.survey and is_elsewhere(manifest):
         raise ManifestError(
@@ -137,8 +139,7 @@ def _plan(options: argparse.Namespace) -> int:
         file = sys.stdout if options.csv == "-" else None
         if options.csv and not file:  # opened now: a plan can take minutes
             file = stack.enter_context(closing(for_answer(open_text(options.csv, "w"), options.csv)))
-        surveys = PlainDisplay(sys.stderr) if options.survey else None
-        plan = dry_run.plan(manifest, strict=options.strict, surveys=surveys, frames_per_s=options.frames_per_second)
+        plan = _planned(manifest, options)
         if file:
             write_csv(plan.rows, file)
     if options.csv != "-":
@@ -151,6 +152,25 @@ def _plan(options: argparse.Namespace) -> int:
             stream=sys.stdout,
         )
     return EXIT_VIDEOS_FAILED if any(row.problem for row in plan.rows) else 0
+
+
+def _planned(manifest: "Manifest", options: argparse.Namespace) -> "Plan":
+    """Make the plan, and show on standard error how far it is: standard output has only the answer."""
+    from slomo_batch.report.events import Activity  # noqa: PLC0415 as below
+
+    verbosity: Verbosity = "quiet" if options.quiet else "normal"
+    with terminal_display(manifest.name, for_display(sys.stderr, "standard error"), verbosity) as display:
+        if sys.stderr.isatty():
+            display.show(Activity(text="loading"))
+        with fast_loading():
+            from slomo_batch.commands import dry_run  # noqa: PLC0415 loads everything
+        return dry_run.plan(
+            manifest,
+            strict=options.strict,
+            surveys=options.survey,
+            frames_per_s=options.frames_per_second,
+            show=display.show,
+        )
 
 
 def load_what_makes_frames(manifest: "Manifest", display: "Display") -> None:

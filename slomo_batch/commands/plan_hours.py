@@ -1,12 +1,13 @@
 """The hours of a plan: how long one machine makes frames, from the speed that earlier runs of the job measured."""
 
-from collections.abc import Mapping, Sequence
+from collections import defaultdict
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from math import ceil
 
 from slomo_batch.commands.status import ledger_of
 from slomo_batch.errors import ManifestError, StoreUnusable, WorkDamaged
-from slomo_batch.report.plan_row import Plan, PlanRow
+from slomo_batch.report.plan_row import MeasuredSize, Plan, PlanRow
 from slomo_batch.report.throughput import FrameClass, Throughput, chunk_videos, measured_throughput
 from slomo_batch.steps.context import StepContext
 from slomo_batch.steps.video_records import VideoRecords
@@ -43,12 +44,28 @@ def with_hours(rows: Sequence[PlanRow], throughput: Throughput, *, empty: tuple[
     known = [row for row in timed if row.machine_hours]
     hours = sum(row.machine_hours or 0.0 for row in known)
     frames_per_s = sum(row.frames_to_make for row in known) / (3600 * hours) if hours else throughput.given_per_s
-    return Plan(rows=timed, empty=empty, frames_per_s=frames_per_s, is_measured=bool(hours and throughput.measured))
+    classes = {frame_class(row) for row in known}
+    return Plan(
+        rows=timed,
+        empty=empty,
+        frames_per_s=frames_per_s,
+        measured_on=tuple(_measured_sizes(classes, throughput)),
+        is_scaled=throughput.given_per_s is None and any(one not in throughput.measured for one in classes),
+    )
+
+
+def _measured_sizes(classes: Iterable[FrameClass], throughput: Throughput) -> Sequence[MeasuredSize]:
+    """What was measured that the hours of these classes follow from, the most frames first."""
+    frames: dict[tuple[int, int], int] = defaultdict(int)
+    for one in {found for wanted in classes for found in throughput.basis(wanted)}:
+        frames[one.width, one.height] += throughput.measured[one].frames
+    sizes = [MeasuredSize(width=width, height=height, frames=number) for (width, height), number in frames.items()]
+    return sorted(sizes, key=lambda one: (-one.frames, -one.width))
 
 
 def frame_class(row: PlanRow) -> FrameClass:
     """What the time per frame of a video depends on."""
-    return FrameClass(method=row.method, weights=row.weights, num_pixels=row.width * row.height)
+    return FrameClass(method=row.method, weights=row.weights, width=row.width, height=row.height)
 
 
 def _stored_class(video_id: str, context: StepContext) -> FrameClass | None:
@@ -61,4 +78,4 @@ def _stored_class(video_id: str, context: StepContext) -> FrameClass | None:
         return None
     facts, resolved = stored.plan.facts, stored.plan.resolved
     method = stored.plan.request.settings.interpolate.method
-    return FrameClass(method=method, weights=resolved.weights_name, num_pixels=facts.width * facts.height)
+    return FrameClass(method=method, weights=resolved.weights_name, width=facts.width, height=facts.height)

@@ -5,6 +5,7 @@ import time
 from collections.abc import Sequence
 from contextlib import ExitStack, suppress
 
+from slomo_batch.commands.progress_counter import ProgressCounter
 from slomo_batch.commands.report import write_report
 from slomo_batch.commands.superseded import delete_superseded, withdraw_receipts
 from slomo_batch.commands.triage import Triage, forget_failures, triage
@@ -93,7 +94,8 @@ def _run(
     with ExitStack() as stack:
         stop = stack.enter_context(StopRequests(lambda text: display.show(JobStopping(text=text))))
         display.show(Activity(text="looking for the videos of the manifest"))
-        found = find_videos(manifest, context.locate, strict=strict)
+        lookups = ProgressCounter("looking up videos", display.show)
+        found = find_videos(manifest, context.locate, strict=strict, advanced=lookups.advanced)
         if stop.is_asked:
             raise Interrupted("stopped before anything was made", remedy="Run it again.")
         number = counted(len(found.requests) + len(found.missing), "video")

@@ -1,6 +1,6 @@
 """Expand the manifest's inputs to one request per source video, with its settings and its output."""
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
@@ -70,8 +70,16 @@ class _Entry:
     """Why it cannot be read. It can be a video or a folder."""
 
 
-def find_videos(manifest: Manifest, locate: Locate, *, strict: bool = False) -> FoundVideos:
+def find_videos(
+    manifest: Manifest,
+    locate: Locate,
+    *,
+    strict: bool = False,
+    advanced: Callable[[int, int], object] = lambda _done, _total: None,
+) -> FoundVideos:
     """Expand the inputs. If two name the same source, it gets the settings of the later and the position of the first.
+
+    `advanced` is called with how many of the listed videos are looked up, and how many they are.
 
     Raises:
         ManifestError: no video was found, a table row is invalid, or two sources have the same output; with `strict`,
@@ -87,7 +95,9 @@ def find_videos(manifest: Manifest, locate: Locate, *, strict: bool = False) -> 
     requests: list[VideoRequest] = []
     missing: list[VideoFailed] = []
     with ThreadPoolExecutor(LOOKUPS_AT_A_TIME) as pool:
-        for answer in pool.map(lambda entry: _request(entry, manifest, locate), entries.values()):
+        answers = pool.map(lambda entry: _request(entry, manifest, locate), entries.values())
+        for number, answer in enumerate(answers, 1):
+            advanced(number, len(entries))
             if isinstance(answer, VideoRequest):
                 requests.append(answer)
             else:

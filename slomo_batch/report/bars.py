@@ -8,8 +8,8 @@ from rich.progress_bar import ProgressBar
 from rich.table import Table
 from rich.text import Text
 
-from slomo_batch.report.events import Snapshot, VideoProgress
-from slomo_batch.report.lines import PHASES, asides, frames, percent
+from slomo_batch.report.events import ActivityAdvanced, Snapshot, VideoProgress
+from slomo_batch.report.lines import PHASES, advanced_asides, advanced_count, asides, frames, percent
 from slomo_batch.sanitize import one_line
 
 LINES_AROUND = 6
@@ -25,13 +25,15 @@ class Bars:
         self._began_s = clock()
         self.activity = "starting"
         """What is done while there is no snapshot."""
+        self.advanced: ActivityAdvanced | None = None
+        """How far that is, if it can be counted."""
         self.snapshot: Snapshot | None = None
 
     def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
         """Draw the bars as wide as the terminal."""
         snapshot = self.snapshot
         if snapshot is None:
-            yield self._row(f"{self.activity} ...", None, "")
+            yield from self._activity()
             return
         label = PHASES[snapshot.phase]
         if snapshot.frames_expected:
@@ -43,6 +45,17 @@ class Bars:
             yield Text(f"  {text}", no_wrap=True, overflow="ellipsis", style="dim")
         if snapshot.videos_total > 1:
             yield from self._videos(snapshot.videos[: max(0, console.height - LINES_AROUND)], options.max_width)
+
+    def _activity(self) -> Iterator[Table | Text]:
+        """The bar of what comes before the first snapshot; it only moves if nothing can be counted."""
+        advanced = self.advanced
+        if advanced is None or not advanced.num_total:
+            yield self._row(f"{self.activity} ...", None, "")
+            return
+        fraction = advanced.num_done / advanced.num_total
+        yield self._row(advanced.text, fraction, f"{int(100 * fraction)} %  {advanced_count(advanced)}")
+        if text := ", ".join(advanced_asides(advanced)):
+            yield Text(f"  {text}", no_wrap=True, overflow="ellipsis", style="dim")
 
     def _row(self, label: str, fraction: float | None, numbers: str) -> Table:
         grid = Table.grid(padding=(0, 1), expand=True)

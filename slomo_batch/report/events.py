@@ -38,6 +38,21 @@ class Activity:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class ActivityAdvanced:
+    """How far an activity is that has many like pieces, such as reading the headers of all videos."""
+
+    text: str
+    """What is done."""
+    num_done: int
+    num_total: int
+    """0 if it is not known."""
+    per_s: float = 0.0
+    """Since it began; 0 in its first seconds."""
+    eta_s: float | None = None
+    """Seconds until all are done; None if unknown."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class JobStarted:
     """The inputs are listed, and work begins."""
 
@@ -231,6 +246,7 @@ class JobFailed:
 
 Event = (
     Activity
+    | ActivityAdvanced
     | JobStarted
     | SurveyAdvanced
     | VideoOpened

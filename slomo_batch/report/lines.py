@@ -7,6 +7,7 @@ from slomo_batch.attempts import Attempt, ChunkHead, Errored, Lost, Succeeded
 from slomo_batch.records import ChunkDone
 from slomo_batch.report.events import (
     Activity,
+    ActivityAdvanced,
     Event,
     FramesTakenBack,
     JobEnded,
@@ -134,6 +135,24 @@ def progress_line(event: Snapshot) -> str:
     """The progress of a job in one line, for a log."""
     parts = [f"{percent(event)}, {frames(event)}"] if event.frames_expected else []
     return f"progress   {PHASES[event.phase]}: {', '.join([*parts, *asides(event)])}".removesuffix(": ")
+
+
+def advanced_line(event: ActivityAdvanced) -> str:
+    """How far an activity is in one line, for a log."""
+    return f"progress   {event.text}: {', '.join([advanced_count(event), *advanced_asides(event)])}"
+
+
+def advanced_count(event: ActivityAdvanced) -> str:
+    """How many are done, of how many."""
+    return f"{event.num_done:,}/{event.num_total:,}" if event.num_total else f"{event.num_done:,}"
+
+
+def advanced_asides(event: ActivityAdvanced) -> Iterator[str]:
+    """How fast an activity is, and how long the rest takes."""
+    if event.per_s:
+        yield f"{event.per_s:.1f}/s"
+    if event.eta_s is not None:
+        yield f"{duration(max(1.0, event.eta_s))} left"
 
 
 def percent(event: Snapshot) -> str:

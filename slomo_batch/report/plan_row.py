@@ -68,6 +68,16 @@ class PlanRow:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class MeasuredSize:
+    """Output frames of one size that earlier runs made."""
+
+    width: int
+    """In pixels."""
+    height: int
+    frames: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Plan:
     """What a run would do."""
 
@@ -78,5 +88,7 @@ class Plan:
     frames_per_s: float | None = None
     """Output frames that one machine makes per second, as the caller gave it or as earlier runs measured it: a mean
     over the pictures of this plan. None if it is not known."""
-    is_measured: bool = False
-    """Whether earlier runs of the job measured it."""
+    measured_on: tuple[MeasuredSize, ...] = ()
+    """What earlier runs of the job made, from whose time it follows; empty if it was given, or is not known."""
+    is_scaled: bool = False
+    """Whether pictures of other sizes than those are to be made: their time is in proportion to their pixels."""

@@ -197,6 +197,22 @@ def _total(plan: Plan, total: PlanTotal, price_per_hour: float | None) -> Iterat
         )
 
 
+_SIZES_SHOWN = 2
+"""Sizes of measured frames that are named."""
+
+
+def _measured_on(plan: Plan) -> str:
+    """What the speed was measured on."""
+    first, *others = plan.measured_on
+    sizes = [f"{counted(first.frames, 'frame')} of {first.width}x{first.height}"]
+    sizes += [f"{one.frames:,} of {one.width}x{one.height}" for one in others[: _SIZES_SHOWN - 1]]
+    sizes += [f"{counted(more, 'other size')}"] if (more := len(others) - _SIZES_SHOWN + 1) > 0 else []
+    scaled = ", scaled by size" if plan.is_scaled else ""
+    *most, last = sizes
+    listed = f"{', '.join(most)} and {last}" if most else last
+    return f"as measured in this job (from {listed}{scaled})"
+
+
 def _total_time(plan: Plan, total: PlanTotal, price_per_hour: float | None) -> str:
     if total.machine_hours is None:
         price = "" if price_per_hour is None else ", nor the price"
@@ -204,7 +220,7 @@ def _total_time(plan: Plan, total: PlanTotal, price_per_hour: float | None) -> s
         unknown = sum(row.machine_hours is None for row in made)
         of_videos = "" if unknown == len(made) else f" for {unknown:,} of {counted(len(made), 'video')}"
         return f"not known{of_videos}{price}: run some of the videos first, or pass --frames-per-second of one machine"
-    source = "as measured in this job" if plan.is_measured else "as given"
+    source = _measured_on(plan) if plan.measured_on else "as given"
     speed = f" at {plan.frames_per_s:,.3g} frames/s, {source}" if plan.frames_per_s else ""
     price = "" if total.machine_price is None else f": {total.machine_price:,.2f} at {price_per_hour:,.2f} an hour"
     return f"{duration(3600 * total.machine_hours)} of one machine{speed}{price}"

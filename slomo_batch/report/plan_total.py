@@ -5,7 +5,7 @@ from dataclasses import asdict, dataclass
 from typing import Any, Self
 
 from slomo_batch.plan.s3_requests import PRICED, S3Requests, price_usd
-from slomo_batch.report.plan_row import Plan, PlanRow
+from slomo_batch.report.plan_row import MeasuredSize, Plan, PlanRow
 from slomo_batch.timeline.retiming import NOTABLE_FRAME_RATIO
 
 
@@ -34,6 +34,10 @@ class PlanTotal:
     machine_price: float | None
     """Of these hours; None without a price per hour."""
     s3_requests: S3Requests
+    measured_on: tuple[MeasuredSize, ...]
+    """What the hours were measured on; empty if a speed was given, or none is known."""
+    is_scaled: bool
+    """Whether hours are in proportion to the pixels of pictures of other sizes."""
 
     @classmethod
     def of(cls, plan: Plan, price_per_hour: float | None = None) -> Self:
@@ -58,6 +62,8 @@ class PlanTotal:
             machine_hours=hours,
             machine_price=None if hours is None or price_per_hour is None else hours * price_per_hour,
             s3_requests=sum((row.s3_requests for row in rows), S3Requests()),
+            measured_on=plan.measured_on,
+            is_scaled=plan.is_scaled,
         )
 
     def as_json(self) -> dict[str, Any]:

@@ -14,6 +14,7 @@ from slomo_batch.attempts import Errored, Lost
 from slomo_batch.report.bars import Bars
 from slomo_batch.report.events import (
     Activity,
+    ActivityAdvanced,
     Display,
     Event,
     FramesTakenBack,
@@ -26,7 +27,7 @@ from slomo_batch.report.events import (
     VideoPublished,
 )
 from slomo_batch.report.json_log import JsonDisplay, Streaming
-from slomo_batch.report.lines import INDENT, Verbosity, ended_line, lines_of, progress_line
+from slomo_batch.report.lines import INDENT, Verbosity, advanced_line, ended_line, lines_of, progress_line
 from slomo_batch.report.summary import Summary
 from slomo_batch.sanitize import one_line
 
@@ -74,19 +75,22 @@ class PlainDisplay(Streaming):
     def show(self, event: Event) -> None:
         """Write the event's lines."""
         self._summary.take(event)
-        if isinstance(event, Snapshot):
-            self._show_progress(event)
+        match event:
+            case Snapshot():
+                self._show_progress(progress_line(event), begins=event.phase not in self._phases)
+                self._phases.add(event.phase)
+            case ActivityAdvanced():
+                self._show_progress(advanced_line(event))
         lines = self._summary.lines(event) if isinstance(event, JobEnded) else lines_of(event, self._verbosity)
         for line in lines:
             self._write(one_line(line))
 
-    def _show_progress(self, event: Snapshot) -> None:
+    def _show_progress(self, line: str, *, begins: bool = False) -> None:
         now_s = self._clock()
-        if now_s >= self._next_progress_s or event.phase not in self._phases:
-            self._phases.add(event.phase)
+        if begins or now_s >= self._next_progress_s:
             between_s = min(MAX_BETWEEN_S, max(MIN_BETWEEN_S, (now_s - self._began_s) / 10))
             self._next_progress_s = now_s + between_s
-            self._write(progress_line(event))
+            self._write(one_line(line))
 
 
 class RichDisplay:
@@ -113,12 +117,16 @@ class RichDisplay:
         self._summary.take(event)
         match event:
             case Activity():
-                self._bars.activity, self._bars.snapshot = event.text, None
+                self._bars.activity, self._bars.advanced, self._bars.snapshot = event.text, None, None
                 self._live.refresh()
+            case ActivityAdvanced():
+                self._bars.activity, self._bars.advanced = event.text, event
+                if not event.num_done:
+                    self._live.refresh()
             case Snapshot():
                 self._bars.snapshot = event
             case JobEnded():
-                self._bars.activity, self._bars.snapshot = "finishing", None
+                self._bars.activity, self._bars.advanced, self._bars.snapshot = "finishing", None, None
                 self._print(self._summary.lines(event), event)
             case VideoOpened() if self._verbosity != "verbose":
                 return

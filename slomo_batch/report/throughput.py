@@ -20,8 +20,14 @@ class FrameClass:
 
     method: str
     weights: str
-    num_pixels: int
-    """Of a picture."""
+    width: int
+    """Of a picture, in pixels."""
+    height: int
+
+    @property
+    def num_pixels(self) -> int:
+        """Of a picture."""
+        return self.width * self.height
 
 
 @dataclass(slots=True, kw_only=True)
@@ -47,19 +53,18 @@ class Throughput:
         """
         if self.given_per_s is not None:
             return frames / self.given_per_s / 3600
-        same = self.measured.get(wanted)
-        if same is not None:
-            return frames * same.seconds / same.frames / 3600
-        alike = [
-            (one.num_pixels, found)
-            for one, found in self.measured.items()
-            if (one.method, one.weights) == (wanted.method, wanted.weights)
-        ]
-        if not alike:
+        basis = [(one, self.measured[one]) for one in self.basis(wanted)]
+        if not basis:
             return None
-        seconds = sum(found.seconds for _, found in alike)
-        pixels = sum(num_pixels * found.frames for num_pixels, found in alike)
+        seconds = sum(found.seconds for _, found in basis)
+        pixels = sum(one.num_pixels * found.frames for one, found in basis)
         return frames * wanted.num_pixels * seconds / pixels / 3600
+
+    def basis(self, wanted: FrameClass) -> Sequence[FrameClass]:
+        """What was measured that the hours of these frames follow from: their class, or else those of other sizes."""
+        if wanted in self.measured:
+            return [wanted]
+        return [one for one in self.measured if (one.method, one.weights) == (wanted.method, wanted.weights)]
 
 
 def chunk_videos(ledger: LedgerTable) -> Sequence[str]:

@@ -50,7 +50,11 @@ def test_a_plan_measures_the_speed_of_earlier_runs(source: Path, tmp_path: Path)
     planned = cli("plan", str(job.manifest), "--price-per-hour", "3600")
     assert "skip       1 video: published before" in planned.stdout
     (line,) = (line for line in planned.stdout.splitlines() if line.startswith("time "))
-    assert re.search(r"of one machine at [\d.,]+ frames/s, as measured in this job: [\d.]+ at 3,600.00 an hour$", line)
+    assert re.search(
+        r"of one machine at [\d.,]+ frames/s, as measured in this job \(from 36 frames of 128x96\):"
+        r" [\d.]+ at 3,600.00 an hour$",
+        line,
+    )
     rows = cli("plan", str(job.manifest), "--csv", "-").stdout.splitlines()
     by_state = {row["state"]: row for row in csv.DictReader(rows)}
     assert by_state["skip"]["machine_hours"] == ""

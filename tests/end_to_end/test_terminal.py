@@ -15,7 +15,7 @@ from threading import Thread
 import pytest
 
 from slomo_batch.scheduler.stop_signals import STOPPING
-from tests.end_to_end.running import PATIENCE_S, Job, excerpt, kill
+from tests.end_to_end.running import PATIENCE_S, Job, cli, excerpt, kill
 from tests.processes import Command
 
 _ESCAPES = re.compile(r"\x1b\[[0-9;?]*[A-Za-z]")
@@ -55,6 +55,23 @@ class Screen:
             assert time.monotonic() < deadline, self.text[-2000:]
             time.sleep(0.05)
         return found
+
+
+def test_a_plan_shows_on_a_terminal_how_far_it_is_and_in_a_pipe_its_answer_alone(tmp_path: Path) -> None:
+    clip = excerpt("bikes", tmp_path / "clip.mp4", num_frames=4, width=128, height=96)
+    job = Job(tmp_path / "job").write([str(clip)], retime={"slowdown": 4})
+    screen = Screen(columns=80)
+    command = Command("plan", str(job.manifest), log=screen.path, one_stream=True)
+    try:
+        command.communicate(PATIENCE_S)
+    finally:
+        kill(command)
+        screen.close()
+    assert command.returncode == 0
+    assert re.search(r"looking up videos \.\.\. .*reading headers \S+ 0 % 0/1 .*total 1 video, 1 to make", screen.text)
+    piped = cli("plan", str(job.manifest))
+    assert piped.stderr == ""
+    assert piped.stdout.splitlines()[-4] == "total      1 video, 1 to make"
 
 
 @pytest.fixture

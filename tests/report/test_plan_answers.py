@@ -10,7 +10,7 @@ import pytest
 
 from slomo_batch.plan.s3_requests import S3Requests
 from slomo_batch.report.plan_answers import show_plan, write_csv
-from slomo_batch.report.plan_row import Plan, PlanRow
+from slomo_batch.report.plan_row import MeasuredSize, Plan, PlanRow
 
 MADE = PlanRow(
     uri="/in/a.mov",
@@ -153,9 +153,15 @@ def test_a_table_fits_the_terminal(width: int) -> None:
 
 def test_hours_and_money_follow_from_the_speed_of_a_machine() -> None:
     timed = replace(MADE, machine_hours=2.0)
-    measured = _plan(timed, timed, frames_per_s=0.04, is_measured=True)
-    assert "time       4 h 00 min of one machine at 0.04 frames/s, as measured in this job" in _text(measured)
-    assert _text(measured, price_per_hour=1.5)[-1].endswith("in this job: 6.00 at 1.50 an hour")
+    on = MeasuredSize(width=640, height=360, frames=240)
+    measured = _plan(timed, timed, frames_per_s=0.04, measured_on=(on,), is_scaled=True)
+    time = "time       4 h 00 min of one machine at 0.04 frames/s, as measured in this job"
+    assert _text(measured)[-1] == f"{time} (from 240 frames of 640x360, scaled by size)"
+    assert _text(measured, price_per_hour=1.5)[-1].endswith("scaled by size): 6.00 at 1.50 an hour")
+    two = replace(measured, measured_on=(on, replace(on, width=320, frames=24)), is_scaled=False)
+    assert _text(two)[-1] == f"{time} (from 240 frames of 640x360 and 24 of 320x360)"
+    four = replace(two, measured_on=(*two.measured_on, on, on))
+    assert _text(four)[-1] == f"{time} (from 240 frames of 640x360, 24 of 320x360 and 2 other sizes)"
     total = _json(measured, price_per_hour=1.5)[-1]
     assert (total["machine_hours"], total["machine_price"]) == (4.0, 6.0)
     unknown = _text(_plan(timed, MADE), price_per_hour=1.5)[-1]
@@ -183,6 +189,8 @@ def test_a_plan_in_json_ends_with_the_total() -> None:
         "join_bytes": 6_700_000,
         "frames_to_make": 288,
         "machine_hours": None,
+        "measured_on": [],
+        "is_scaled": False,
         "machine_price": None,
     }
 

@@ -7,7 +7,16 @@ from dataclasses import replace
 import pytest
 
 from slomo_batch.report.bars import Bars
-from slomo_batch.report.events import Display, Event, JobEnded, JobStarted, JobStopping, VideoGivenUp, VideoPublished
+from slomo_batch.report.events import (
+    ActivityAdvanced,
+    Display,
+    Event,
+    JobEnded,
+    JobStarted,
+    JobStopping,
+    VideoGivenUp,
+    VideoPublished,
+)
 from slomo_batch.report.json_log import JsonDisplay
 from slomo_batch.report.terminal import PlainDisplay, QuietDisplay, RichDisplay, display_for, wrapped
 from tests.report.events import EVENTS, SNAPSHOT
@@ -181,6 +190,29 @@ def test_bars_fit_the_terminal(width: int) -> None:
     assert aside.startswith("  12.3 frames/s, 4 min 03 s left, 1/1,200 videos (1 failed)")
     assert (video.split()[0], video.split()[-2:]) == ("a.mov", ["500/1,000", "making"])
     assert max(map(len, (job, aside, video))) <= width
+
+
+READING = ActivityAdvanced(text="reading headers", num_done=4800, num_total=40_000, per_s=5.1, eta_s=6902.0)
+
+
+def test_what_can_be_counted_has_a_bar_on_a_terminal_and_a_line_now_and_then_in_a_pipe() -> None:
+    from rich.console import Console  # noqa: PLC0415 only here
+
+    bars, console = Bars(clock=lambda: 0.0), Console(file=io.StringIO(), width=80, height=24)
+    bars.advanced = READING
+    with console.capture() as captured:
+        console.print(bars)
+    row, aside = captured.get().splitlines()
+    assert row.startswith("reading headers ")
+    assert row.rstrip().endswith("12 %  4,800/40,000 0:00:00")
+    assert aside == "  5.1/s, 1 h 55 min left"
+    now_s, stream = [0.0], io.StringIO()
+    with PlainDisplay(stream, clock=lambda: now_s[0]) as display:
+        for now_s[0] in (1.0, 9.0, 11.0, 12.0):
+            display.show(READING)
+    assert stream.getvalue() == "progress   reading headers: 4,800/40,000, 5.1/s, 1 h 55 min left\n"
+    quiet = io.StringIO()
+    assert shown(QuietDisplay, quiet, [READING]) == ""
 
 
 def test_long_lines_break_between_words_and_paths_stay_whole() -> None:

@@ -1,5 +1,6 @@
 """The speed of a machine, from a ledger."""
 
+from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
 
@@ -9,9 +10,9 @@ import pytest
 from slomo_batch.report.ledger import SCHEMA
 from slomo_batch.report.throughput import FrameClass, Throughput, chunk_videos, measured_throughput
 
-SMALL = FrameClass(method="flow", weights="", num_pixels=100)
-LARGE = FrameClass(method="flow", weights="", num_pixels=400)
-OTHER = FrameClass(method="superslomo", weights="compact-3", num_pixels=100)
+SMALL = FrameClass(method="flow", weights="", width=10, height=10)
+LARGE = FrameClass(method="flow", weights="", width=20, height=20)
+OTHER = FrameClass(method="superslomo", weights="compact-3", width=10, height=10)
 CLASSES = {"small": SMALL, "large": LARGE}
 
 
@@ -44,6 +45,13 @@ def test_other_picture_sizes_count_by_their_pixels() -> None:
     assert found.hours(60, OTHER) is None
     both = _measured(_chunk("small", "a", 0.0, 10.0), _chunk("large", "a", 10.0, 30.0))
     assert both.hours(60, LARGE) == pytest.approx(30 / 3600)
+
+
+def test_the_hours_rest_on_pictures_of_the_same_size_or_else_on_all_of_the_same_method() -> None:
+    both = _measured(_chunk("small", "a", 0.0, 10.0), _chunk("large", "a", 10.0, 30.0))
+    assert both.basis(LARGE) == [LARGE]
+    assert both.basis(replace(LARGE, width=40)) == [SMALL, LARGE]
+    assert both.basis(OTHER) == []
 
 
 def test_rows_without_a_time_or_a_known_video_are_left_out() -> None:
