@@ -293,8 +293,10 @@ class Workers:
     hang_s: int = setting(
         3600,
         """a worker hangs if it spends this long on one chunk, or 20 times as long as the slowest chunk of that size so
-        far, whichever is longer. It is then [killed](operations.md#runs-workers-and-machines), and the chunk is tried
-        elsewhere. Not checked with `inline`, nor before the run has made its first chunk""",
+        far, whichever is longer; before the first chunk is made, if it reports nothing for this long, and for an hour.
+        A step hangs if it reports nothing for this long, or for 20 times as long as any step of its kind so far, in
+        proportion to the size of the video. They are [killed](operations.md#runs-workers-and-machines) and tried
+        elsewhere. With `inline` nothing can be killed: a line names the call""",
         values="seconds, 0 and more",
         least=0,
     )

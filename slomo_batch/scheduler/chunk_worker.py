@@ -82,6 +82,10 @@ class StartedWorker:
     """Machines on which Ray must not place it."""
     node: str = ""
     """Empty until the actor runs."""
+    placed_s: float = 0.0
+    """When its machine became known."""
+    heard_s: float = 0.0
+    """When it last reported something of a chunk, or got the first one."""
     is_up: bool = False
     """Whether it may be given chunks."""
 

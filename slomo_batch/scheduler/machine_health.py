@@ -84,6 +84,10 @@ class MachineRecord:
             self._bad.add(machine)
         return True
 
+    def starts_fail(self, machine: str) -> bool:
+        """Whether too many workers in a row failed to start there."""
+        return self._failed_starts[machine] >= MAX_STARTS
+
     def cannot_work(self, machine: str) -> bool:
         """Record that a machine cannot work by its own report, such as a full disk. Returns whether it is bad now."""
         self._machines.add(machine)

@@ -160,7 +160,8 @@ def open_machines(
 def _inline(settings: ClusterSettings, environment: JobEnvironment) -> Iterator[Machines]:
     shares = _shares(settings)
     context = replace(open_context(environment), pairs=PairPool(shares.workers * shares.cores))
-    engine = InlineEngine(context, num_slots=shares.workers * shares.slots, num_tasks=LOCAL_TASKS)
+    num_slots = shares.workers * shares.slots
+    engine = InlineEngine(context, num_slots=num_slots, num_tasks=LOCAL_TASKS, hang_s=settings.hang_s)
     from slomo_batch.interpolators.device import num_gpus  # noqa: PLC0415 loads torch
 
     notes = inline_notes(num_gpus())

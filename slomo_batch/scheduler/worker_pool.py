@@ -4,7 +4,7 @@ Pending actors are the demand that an autoscaler sees. A lost worker costs the c
 never restarts actors nor repeats their calls, because dispatch decides what follows from a loss.
 
 A worker that takes many times as long as any other (scheduler.hang_timeout) hangs: it is killed, and the chunk that it
-was computing counts as killed by an unexplained death.
+was computing counts as killed by an unexplained death. A worker that does not start in time has failed to start.
 
 A machine that is about to be taken away gets nothing new, and chunks that it cannot finish in time start elsewhere. A
 bad machine (scheduler.machine_health), or one whose disk is full, gets neither chunks nor workers while there are
@@ -23,13 +23,14 @@ from ray.exceptions import RayError, RayTaskError
 
 from slomo_batch.attempts import Attempt, Errored, FramesMade, Succeeded
 from slomo_batch.cluster.nodes import draining_nodes, name_of_node
-from slomo_batch.errors import ClusterError, ProgramFault, SlomoError, VersionMismatch, WorkDamaged
+from slomo_batch.errors import ProgramFault, SlomoError, VersionMismatch, WorkDamaged
 from slomo_batch.records import ChunkDone
 from slomo_batch.scheduler.calls import ChunkCall, Entered
 from slomo_batch.scheduler.chunk_worker import ChunkWorker, HeldChunk, StartedWorker, WorkerNeeds, next_report, work_of
-from slomo_batch.scheduler.excluded_machines import ExcludedMachines, kept_off, with_machine
+from slomo_batch.scheduler.excluded_machines import ExcludedMachines, kept_off
+from slomo_batch.scheduler.failed_starts import start_failed, start_refused
 from slomo_batch.scheduler.hang_timeout import HangTimeout
-from slomo_batch.scheduler.machine_health import MAX_STARTS, MachineRecord
+from slomo_batch.scheduler.machine_health import MachineRecord
 from slomo_batch.scheduler.machine_room import MachineRoom
 from slomo_batch.scheduler.placement import Placement
 from slomo_batch.scheduler.worker_deaths import WorkerDeaths, is_explained, lost
@@ -39,6 +40,8 @@ IDLE_S = 30.0
 """Seconds without work after which a worker gives its device back, so that its machine can go."""
 STARTED_WITHIN_S = 10.0
 """Seconds after which a worker that does not answer is waiting for a machine rather than starting on one."""
+START_S = 600.0
+"""Seconds from the moment at which the machine of a worker is known, after which it has failed to start."""
 HAND_BACK_S = 5.0
 """Seconds before its machine goes at which a chunk is taken back from a worker and begun elsewhere."""
 DRAINING_CHECK_S = 0.5
@@ -71,6 +74,7 @@ class WorkerPool:
         self._deaths = WorkerDeaths(clock)
         self._displaced: list[ChunkCall] = []
         """Chunks that wait for another machine than those on which they failed."""
+        self._notes: list[str] = []
         self._starting: dict[Any, StartedWorker] = {}
         self._held: dict[Any, HeldChunk] = {}
         self._leaving: Mapping[str, int] = {}
@@ -135,6 +139,8 @@ class WorkerPool:
 
     def _make(self, call: ChunkCall, worker: StartedWorker) -> None:
         ref = worker.actor.make.options(num_returns="streaming").remote(call)
+        if all(held.worker is not worker for held in self._held.values()):
+            worker.heard_s = self._clock()
         self._held[ref] = HeldChunk(call, worker, self._clock())
 
     def scale(self, demand: int) -> None:
@@ -233,9 +239,26 @@ class WorkerPool:
                 came += self._kill_hanging(worker, now)
         for ref in self._deaths.overdue():
             came += self._settle(ref)
+        self._end_late_starts(now)
         return came
 
+    def _end_late_starts(self, now_s: float) -> None:
+        """Kill workers that did not start in time."""
+        for ref, worker in list(self._starting.items()):
+            if worker.node and now_s - worker.placed_s > START_S and not ray.wait([ref], timeout=0)[0]:
+                self._retire(worker)
+                reason = f"a worker did not start within {START_S:.0f} s"
+                self._notes.append(f"{reason} on {name_of_node(worker.node)} and was killed")
+                start_failed(worker.node, reason, self._workers, self._record)
+
+    def take_notes(self) -> list[str]:
+        """What a person should know about workers and machines, since the last call."""
+        notes, self._notes = self._notes, []
+        return [*notes, *self.excluded.take_notes()]
+
     def _hangs(self, held: HeldChunk, now_s: float) -> bool:
+        if not self._hang_timeout.is_known:
+            return now_s - held.worker.heard_s > self._hang_timeout.unknown_s
         return now_s - held.since_s > self._hang_timeout.limit_s(work_of(held.call.task))
 
     def _kill_hanging(self, worker: StartedWorker, now_s: float) -> Came:
@@ -269,9 +292,9 @@ class WorkerPool:
         except RayError as error:
             self._retire(worker)
             if isinstance(error, RayTaskError) and isinstance(error.cause, VersionMismatch):
-                self._refused(worker.node, error.cause)
+                start_refused(worker.node, error.cause, self.excluded)
             elif not is_explained(error, worker.node):
-                self._failed_to_start(worker.node, error)
+                start_failed(worker.node, str(error), self._workers, self._record)
             return
         if worker.node:
             worker.is_up, worker.idle_since_s = True, self._clock()
@@ -279,26 +302,10 @@ class WorkerPool:
             self._record.started("")
             self._placement.up(worker, worker.node)
         elif self._room.may_take(answer, self._num_placed()):
-            worker.node = answer
+            worker.node, worker.placed_s = answer, self._clock()
             self._starting[worker.actor.open.remote()] = worker
         else:
             self._retire(worker)
-
-    def _refused(self, machine: str, mismatch: VersionMismatch) -> None:
-        if not self.excluded.exclude_for(mismatch, machine):
-            raise with_machine(mismatch, machine)
-
-    def _failed_to_start(self, machine: str, error: RayError) -> None:
-        elsewhere = [worker for worker in self._workers if worker.node not in {"", machine}]
-        others_run = bool(machine) and any(worker.is_up for worker in elsewhere)
-        is_over = self._record.failed_to_start(machine, others_run=others_run) and all(each.is_up for each in elsewhere)
-        if is_over and machine not in self._record.bad:
-            raise ClusterError(
-                f"{MAX_STARTS} workers in a row failed to start",
-                where=machine and name_of_node(machine),
-                got=str(error),
-                remedy="See the worker's log under /tmp/ray/session_latest/logs on its machine.",
-            ) from error
 
     def _report(self, ref: Any) -> Came:
         held = self._held[ref]
@@ -309,6 +316,7 @@ class WorkerPool:
 
     def _take_in(self, ref: Any, said: Attempt | FramesMade | Entered) -> Came:
         held = self._held[ref]
+        held.worker.heard_s = self._clock()
         if isinstance(said, Entered):
             held.is_computing = said.phase == "computing"
             return []

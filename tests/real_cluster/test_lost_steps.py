@@ -14,7 +14,7 @@ from ray.exceptions import RayError
 
 from slomo_batch.attempts import Lost
 from slomo_batch.cluster.nodes import alive_nodes, cluster_total, drain_node
-from slomo_batch.scheduler.ray_engine import _failure
+from slomo_batch.scheduler.step_pool import failure
 from slomo_batch.scheduler.worker_deaths import is_explained
 from tests.real_cluster.jobs import until
 from tests.scheduler.virtual_ray import open_call
@@ -106,7 +106,7 @@ def error_of(call: Any) -> RayError:
 def test_a_step_is_lost_without_blame(goes: Callable[[Any, Any], None], cluster: Any, machine: Any) -> None:
     call = begun(step.remote())
     goes(cluster, machine)
-    outcome = _failure(open_call(), error_of(call))
+    outcome = failure(open_call(), error_of(call))
     assert isinstance(outcome, Lost), outcome
     assert outcome.explained, outcome.reason
 

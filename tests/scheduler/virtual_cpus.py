@@ -81,8 +81,13 @@ class VirtualCpus(VirtualRay):
         step.machine = machine
         parts = [(self.now_s + after_s, said) for after_s, said in self.scenario.task(machine, step.call)]
         step.stream.parts.clear()
-        step.stream.parts.extend((at_s, _told_where(said, machine)) for at_s, said in parts)
+        step.stream.parts.extend(_told_where(parts, machine, self.now_s))
         step.end_s = parts[-1][0]
+
+    def _cancel(self, task: _Stream, *, force: bool) -> None:
+        super()._cancel(task, force=force)
+        self._steps = [(since_s, step) for since_s, step in self._steps if step.stream is not task]
+        self._place()
 
     def _boot(self) -> None:
         waits = any(not step.machine for _, step in self._steps) or any(not actor.machine for actor in self._actors)

@@ -19,8 +19,10 @@ from slomo_batch.cluster.demand import Resources
 from slomo_batch.scheduler import (
     chunk_worker,
     excluded_machines,
+    failed_starts,
     machine_room,
     ray_engine,
+    step_pool,
     worker_deaths,
     worker_pool,
 )
@@ -37,6 +39,7 @@ from slomo_batch.scheduler.calls import (
 from slomo_batch.scheduler.chunk_worker import WorkerNeeds
 from slomo_batch.scheduler.messages import MakeChunk
 from slomo_batch.scheduler.ray_engine import RayEngine
+from slomo_batch.scheduler.step_pool import Began
 from slomo_batch.uri import Uri
 from slomo_batch.wiring import JobEnvironment
 from tests.attempts import step_head
@@ -76,14 +79,18 @@ def succeeds(machine: str) -> RayError | None:
     return None
 
 
+HANGS = RayError("never raised")
+"""Of a worker that neither starts nor fails."""
+
+
 @dataclass(kw_only=True)
 class Scenario:
     """The outcomes of calls: functions of the machine and the call. By default everything succeeds."""
 
     chunk: Callable[[str, ChunkCall], tuple[float, Outcome]] = made
     task: Callable[[str, TaskCall], Said] = finished
-    opens: Callable[[str], RayError | None] = succeeds
-    """The error with which a worker fails to start on a machine."""
+    opens: Callable[[str], object] = succeeds
+    """The error with which a worker fails to start on a machine; HANGS if it never starts."""
 
 
 @dataclass(eq=False)
@@ -98,13 +105,13 @@ class _Answer:
 class _Stream:
     """A reference to the values of a generator, as they come."""
 
-    parts: deque[tuple[float, Outcome | Entered]]
+    parts: deque[tuple[float, Outcome | Entered | Began]]
 
     @property
     def ready_s(self) -> float:
         return self.parts[0][0] if self.parts else 0.0
 
-    def __next__(self) -> Outcome | Entered:
+    def __next__(self) -> Outcome | Entered | Began:
         if not self.parts:
             raise StopIteration
         return self.parts.popleft()[1]
@@ -140,7 +147,8 @@ class _Actor:
         self._node.ready_s, self._node.value = self._ray.now_s, machine
 
     def _open(self) -> _Answer:
-        return _Answer(ready_s=self._ray.now_s, value=self._ray.scenario.opens(self.machine))
+        value = self._ray.scenario.opens(self.machine)
+        return _Answer(ready_s=inf if value is HANGS else self._ray.now_s, value=value)
 
     def _make(self, call: ChunkCall) -> _Stream:
         seconds, outcome = self._ray.scenario.chunk(self.machine, call)
@@ -164,6 +172,8 @@ class VirtualRay:
         self.killed: list[str] = []
         """Machines of workers that were ended from outside."""
         self.num_tasks = 0
+        self.num_cancelled = 0
+        """Steps that were ended from outside."""
         self._actors: list[_Actor] = []
 
     # ---- replacements for modules of the project -------------------------------------------------------------------
@@ -171,7 +181,11 @@ class VirtualRay:
     def plug_in(self, patch: pytest.MonkeyPatch) -> None:
         """Make RayEngine and WorkerPool use this cluster."""
         names = SimpleNamespace(
-            remote=lambda **_: lambda _: _Method(self._new_actor), kill=self._kill, get=_get, wait=self._wait
+            remote=lambda **_: lambda _: _Method(self._new_actor),
+            kill=self._kill,
+            get=_get,
+            wait=self._wait,
+            cancel=self._cancel,
         )
         sleeping = SimpleNamespace(sleep=self.sleep, monotonic=self.clock, time=self.clock)
         for module in (chunk_worker, worker_deaths):
@@ -179,16 +193,18 @@ class VirtualRay:
         for module in (worker_pool, ray_engine):
             patch.setattr(module, "ray", names)
             patch.setattr(module, "time", sleeping)
+        patch.setattr(step_pool, "ray", names)
         alive = lambda: frozenset(self.machines)  # noqa: E731
         patch.setattr(worker_deaths, "alive_nodes", alive)
-        patch.setattr(excluded_machines, "working_nodes", alive)
+        for module in (excluded_machines, step_pool):
+            patch.setattr(module, "working_nodes", alive)
         for module in (worker_pool, worker_deaths):
             patch.setattr(module, "draining_nodes", dict)
-        for module in (worker_pool, excluded_machines):
+        for module in (worker_pool, failed_starts, step_pool, excluded_machines):
             patch.setattr(module, "name_of_node", str)
         patch.setattr(machine_room, "machine_resources", self.machine_resources)
         patch.setattr(ray_engine, "cluster_total", lambda _: self.num_cpus)
-        patch.setattr(ray_engine, "run_task", _Method(self._run_task))
+        patch.setattr(step_pool, "run_task", _Method(self._run_task))
 
     def machine_resources(self) -> dict[str, Resources]:
         """What each machine has: more CPUs than its one worker takes."""
@@ -215,7 +231,7 @@ class VirtualRay:
         machine = machines[self.num_tasks % len(machines)]
         self.num_tasks += 1
         parts = [(self.now_s + after_s, said) for after_s, said in self.scenario.task(machine, call)]
-        return _Stream(deque((at_s, _told_where(said, machine)) for at_s, said in parts))
+        return _Stream(deque(_told_where(parts, machine, self.now_s)))
 
     def _new_actor(self, _: JobEnvironment, _needs: WorkerNeeds, **options: Any) -> _Actor:
         actor = _Actor(self, _avoided(options))
@@ -236,6 +252,12 @@ class VirtualRay:
         self.killed.append(actor.machine)
         self._place()
 
+    def _cancel(self, task: _Stream, *, force: bool) -> None:
+        """End a step."""
+        del force
+        task.parts.clear()
+        self.num_cancelled += 1
+
     def _wait(
         self, refs: Sequence[Any], *, timeout: float, num_returns: int = 1, fetch_local: bool = False
     ) -> tuple[list[Any], list[Any]]:
@@ -252,8 +274,10 @@ def _avoided(options: dict[str, Any]) -> frozenset[str]:
     return frozenset(selector.removeprefix("!in(").removesuffix(")").split(","))
 
 
-def _told_where(said: Outcome | Entered, machine: str) -> Outcome | Entered:
-    return replace(said, machine=machine) if isinstance(said, Errored) else said
+def _told_where(parts: Said, machine: str, now_s: float) -> list[tuple[float, Outcome | Entered | Began]]:
+    """What a step reports on its machine: that it begins there, then its parts."""
+    told = [(at_s, replace(said, machine=machine) if isinstance(said, Errored) else said) for at_s, said in parts]
+    return [(now_s, Began(machine=machine)), *told]
 
 
 def _get(what: Any) -> Any:

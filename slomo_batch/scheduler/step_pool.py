@@ -1,0 +1,190 @@
+"""StepPool: the steps of a job that need no model, as Ray tasks.
+
+A step that reports nothing for many times as long as any other of its kind (scheduler.step_timeouts) hangs: its process
+is killed, and that counts as a failure of the step. A step that failed on a machine is tried on another one, if others
+can work.
+"""
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, replace
+from typing import Any
+
+import ray
+from ray.exceptions import (
+    NodeDiedError,
+    ObjectLostError,
+    OutOfMemoryError,
+    RayActorError,
+    RayError,
+    RayTaskError,
+    WorkerCrashedError,
+)
+
+from slomo_batch.attempts import Errored, Lost, Succeeded
+from slomo_batch.cluster.nodes import name_of_node, working_nodes
+from slomo_batch.errors import ProgramFault, VersionMismatch
+from slomo_batch.scheduler.calls import Entered, Outcome, TaskCall, is_end, perform
+from slomo_batch.scheduler.excluded_machines import ExcludedMachines, kept_off
+from slomo_batch.scheduler.step_timeouts import StepTimeouts
+from slomo_batch.wiring import JobEnvironment, open_context
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Began:
+    """The first report of a step: it runs."""
+
+    machine: str
+
+
+@ray.remote(num_cpus=1, max_retries=0, num_returns="streaming")
+def run_task(environment: JobEnvironment, call: TaskCall) -> Iterator[Outcome | Entered | Began]:
+    """Carry out a call without a model: say where it runs, then yield its outcomes as they come."""
+    machine = ray.get_runtime_context().get_node_id()
+    yield Began(machine=machine)
+    try:
+        context = open_context(environment)
+    except VersionMismatch as error:
+        yield Errored(head=call.head, error=error, machine=machine)
+        return
+    for said in perform(call, context):
+        yield replace(said, machine=machine) if isinstance(said, Errored) else said
+
+
+@dataclass(slots=True, eq=False)
+class _RunningStep:
+    """A step in flight."""
+
+    call: TaskCall
+    machine: str = ""
+    """Empty until it runs: it waits for a CPU."""
+    heard_s: float = 0.0
+    """When it last reported something."""
+    silent_s: float = 0.0
+    """The longest time between two of its reports."""
+
+    def hear(self, now_s: float) -> None:
+        """Note that it reports something now."""
+        self.silent_s = max(self.silent_s, now_s - self.heard_s)
+        self.heard_s = now_s
+
+
+Came = list[tuple[TaskCall, Outcome]]
+
+
+class StepPool:
+    """The steps in flight, and where steps failed."""
+
+    def __init__(
+        self, environment: JobEnvironment, excluded: ExcludedMachines, *, hang_s: float, clock: Callable[[], float]
+    ) -> None:
+        """No step counts as hanging before `hang_s` seconds. `clock` is monotonic."""
+        self._environment = environment
+        self._excluded = excluded
+        self._clock = clock
+        self._timeouts = StepTimeouts(least_s=hang_s)
+        self._steps: dict[Any, _RunningStep] = {}
+        self._failed_on: dict[tuple[int, str], frozenset[str]] = {}
+        """Machines by video and step, until the step succeeds."""
+
+    def __len__(self) -> int:
+        """Number of steps in flight."""
+        return len(self._steps)
+
+    def __contains__(self, ref: Any) -> bool:
+        return ref in self._steps
+
+    @property
+    def refs(self) -> list[Any]:
+        """What to wait for; `collect` it when it is ready."""
+        return list(self._steps)
+
+    def start(self, call: TaskCall) -> None:
+        """Begin a step. It waits for a CPU if there is none."""
+        task = run_task.options(**kept_off(self._machines_to_avoid(call)))
+        self._steps[task.remote(self._environment, call)] = _RunningStep(call)
+
+    def _machines_to_avoid(self, call: TaskCall) -> frozenset[str]:
+        """The excluded machines, and those on which the step failed as long as there are others."""
+        failed_on = self._failed_on.get(_key(call))
+        if not failed_on:
+            return self._excluded.names
+        avoided = self._excluded.names | failed_on
+        return avoided if working_nodes() - avoided else self._excluded.names
+
+    def collect(self, ref: Any) -> Came:
+        """The next outcome of a step, by one of `refs` that is ready."""
+        step = self._steps[ref]
+        said = _next_report(ref, step)
+        if isinstance(said, Began):
+            step.machine, step.heard_s = said.machine, self._clock()
+            return []
+        step.hear(self._clock())
+        outcome = self._excluded.attribute(said) if isinstance(said, Errored) else said
+        if is_end(outcome):
+            del self._steps[ref]
+            self._ended(step, outcome)
+        return [(step.call, outcome)]
+
+    def _ended(self, step: _RunningStep, outcome: Outcome) -> None:
+        key = _key(step.call)
+        if isinstance(outcome, Succeeded):
+            self._timeouts.ended(step.call, step.silent_s)
+            self._failed_on.pop(key, None)
+        elif step.machine and not (isinstance(outcome, Lost) and outcome.explained):
+            self._failed_on[key] = self._failed_on.get(key, frozenset()) | {step.machine}
+
+    def take_back(self) -> Came:
+        """Kill steps that hang, and report them as lost. Call it after `collect`: what is ready comes first."""
+        came: Came = []
+        for ref in [ref for ref, step in self._steps.items() if self._hangs(step)]:
+            while ref in self._steps and ray.wait([ref], timeout=0)[0]:
+                came += self.collect(ref)
+            if ref in self._steps and self._hangs(self._steps[ref]):
+                came.append(self._kill(ref))
+        return came
+
+    def _hangs(self, step: _RunningStep) -> bool:
+        return bool(step.machine) and self._clock() - step.heard_s > self._timeouts.limit_s(step.call)
+
+    def _kill(self, ref: Any) -> tuple[TaskCall, Outcome]:
+        step = self._steps.pop(ref)
+        ray.cancel(ref, force=True)
+        took_s = self._clock() - step.heard_s
+        cause = f"it did not respond for {took_s:.0f} s on {name_of_node(step.machine)} and was killed"
+        outcome = Lost(head=step.call.head, explained=False, cause=cause, machine=step.machine)
+        self._ended(step, outcome)
+        return step.call, outcome
+
+    def close(self) -> None:
+        """Kill all steps."""
+        for ref in self._steps:
+            ray.cancel(ref, force=True)
+        self._steps.clear()
+
+
+def _key(call: TaskCall) -> tuple[int, str]:
+    return call.head.video, call.head.step
+
+
+def _next_report(ref: Any, step: _RunningStep) -> Outcome | Began:
+    """The next thing that a step reports. A generator that ends without a result was lost."""
+    try:
+        said: Outcome | Began = ray.get(next(ref))
+    except StopIteration:
+        cause = "the task ended without a result"
+        return Lost(head=step.call.head, explained=False, cause=cause, machine=step.machine)
+    except RayError as error:
+        return failure(step.call, error, step.machine)
+    return said
+
+
+_LOSSES = (RayActorError, NodeDiedError, WorkerCrashedError, OutOfMemoryError, ObjectLostError)
+
+
+def failure(call: TaskCall, error: RayError, machine: str = "") -> Errored | Lost:
+    """What became of a step whose process failed. A loss is explained if Ray says that its machine died."""
+    if isinstance(error, RayTaskError) and not isinstance(error, _LOSSES):
+        fault = ProgramFault(f"{type(error.cause).__name__}: {error.cause}", got=str(error))
+        return Errored(head=call.head, error=fault, machine=machine)
+    cause = f"{type(error).__name__}: {error}".splitlines()[0]
+    return Lost(head=call.head, explained=isinstance(error, NodeDiedError), cause=cause, machine=machine)
