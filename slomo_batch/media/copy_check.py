@@ -9,10 +9,11 @@ lead-in, and extradata that changes midway.
 from collections.abc import Iterator
 from dataclasses import replace
 from itertools import pairwise
-from typing import Any
+from typing import Any, cast
 
 import av
 import numpy as np
+from av.codec.context import Flags
 from av.video.codeccontext import VideoCodecContext
 from av.video.stream import VideoStream
 
@@ -47,6 +48,7 @@ class CopyCheck:
     def __init__(self, video: VideoStream) -> None:
         video.thread_count = 1
         self._decoder = decoder_of(video, alpha=True)
+        self._decoder.flags |= Flags.copy_opaque
         self._header = stream_header(video, alpha=True)
         self._num_bytes = self._num_decoded_bytes = 0
         self._second_keyframe = 0
@@ -60,6 +62,8 @@ class CopyCheck:
         """The first picture."""
         self.pts: list[int | None] = []
         """Pts of the pictures, in the decoder's order."""
+        self.sources: list[int | None] = []
+        """Number of the packet that each picture begins in, from 0; None if the decoder does not tell."""
         self.hashes: list[str] = []
         self.formats: set[str] = set()
         """Pixel formats of the pictures."""
@@ -116,7 +120,9 @@ class CopyCheck:
         """Drop the packets from this one on, which begins another part of a joined file, and their pictures."""
         if num_packets < len(self.packets):
             num_pictures = self._num_pictures_before.get(num_packets, len(self.pts))
-            del self.packets[num_packets:], self.pts[num_pictures:], self.hashes[num_pictures:]
+            for of_pictures in (self.pts, self.sources, self.hashes):
+                del of_pictures[num_pictures:]
+            del self.packets[num_packets:]
 
     def finish(self) -> None:
         """Flush the decoder."""
@@ -132,9 +138,12 @@ class CopyCheck:
         return self._second_keyframe > 0 and len(self.packets) > self._second_keyframe + PACKETS_BEYOND_KEYFRAME
 
     def _decode(self, packet: "av.Packet[Any] | None") -> None:
+        if packet is not None:
+            packet.opaque = len(self.packets) - 1
         for frame in decode_packet(self._decoder, packet):
             self.first_frame = self.first_frame or frame
             self.pts.append(frame.pts)
+            self.sources.append(cast("int | None", frame.opaque))
             picture = _whole_picture(frame)
             self._num_decoded_bytes += sum(plane.nbytes for plane in picture.planes)
             self.hashes.append(picture.hash())

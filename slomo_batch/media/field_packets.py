@@ -17,15 +17,19 @@ MAX_LOST = 2
 """Pictures at the end of the decoded part that may be missing, because their second field was not read."""
 
 
-def without_second_fields(index: VideoIndex, decoded_pts: Sequence[int | None], num_decoded: int) -> VideoIndex:
+def without_second_fields(
+    index: VideoIndex, decoded_pts: Sequence[int | None], sources: Sequence[int | None], num_decoded: int
+) -> VideoIndex:
     """The index with the packets of second fields marked as not presented; unchanged if there are none.
 
-    `decoded_pts` are the timestamps of the pictures that the first `num_decoded` packets decode to. Packets without
-    timestamps, which the index places a whole picture apart, are expected to hold a field each.
+    `decoded_pts` are the timestamps of the pictures that the first `num_decoded` packets decode to, and `sources` the
+    numbers of the packets in which they begin. Packets without timestamps, which the index places a whole picture
+    apart, are expected to hold a field each: then a picture begins in every second packet.
     """
     if None in decoded_pts:
         is_half = num_decoded // 2 - MAX_LOST <= len(decoded_pts) <= -(-num_decoded // 2)
-        if not is_half or num_decoded < 2:
+        is_every_second = all(source is None or source % 2 == 0 for source in sources)
+        if not is_half or not is_every_second or num_decoded < 2:
             return index
         one_picture_apart = replace(index, pts=index.pts // 2)
         return _with_second(one_picture_apart, np.arange(len(index.pts)) % 2 == 1, 0)

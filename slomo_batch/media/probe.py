@@ -261,24 +261,29 @@ def _scan_evidence(video: VideoStream, copy_check: CopyCheck) -> ScanEvidence:
 def _without_second_fields(index: VideoIndex, video: VideoStream, copy_check: CopyCheck) -> VideoIndex:
     if video.codec_context.codec.canonical_name not in field_packets.CODECS:
         return index
-    return field_packets.without_second_fields(index, copy_check.pts, len(copy_check.packets))
+    return field_packets.without_second_fields(index, copy_check.pts, copy_check.sources, len(copy_check.packets))
 
 
 # ---- time ----------------------------------------------------------------------------------------------------------
 
 
 def _without_undecodable_lead(index: VideoIndex, copy_check: CopyCheck) -> tuple[VideoIndex, int]:
-    """The index without the frames at its start that refer to frames before the start of the file, and their number.
+    """The index without the frames at its start that need data from before the start of the file, and their number.
 
-    These are packets before the first keyframe, or shown before it, for which the decoder returned no picture.
+    These are packets before the first keyframe, or shown before it, for which the decoder returned no picture. If
+    packets lack timestamps, which pictures get in the decoder's order, they are all before the first picture.
     """
     keyframes = np.flatnonzero(index.is_keyframe)
-    if not len(keyframes):
+    place, num_seen = np.arange(len(index.pts)), len(copy_check.packets)
+    if None in copy_check.pts:
+        lead = place < min((source for source in copy_check.sources if source is not None), default=0)
+    elif len(keyframes):
+        first = int(keyframes[0])
+        is_decoded = np.isin(index.pts, np.array(copy_check.pts, np.int64))
+        lead = ((place < first) | (index.pts < index.pts[first])) & (place < num_seen) & ~is_decoded
+    else:
         return index, 0
-    first, num_seen = int(keyframes[0]), len(copy_check.packets)
-    is_decoded = np.isin(index.pts, [time for time in copy_check.pts if time is not None])
-    place = np.arange(len(index.pts))
-    lead = ((place < first) | (index.pts < index.pts[first])) & (place < num_seen) & ~is_decoded & ~index.is_discarded
+    lead &= ~index.is_discarded
     return replace(index, is_discarded=index.is_discarded | lead), int(lead.sum())
 
 
@@ -360,10 +365,25 @@ def _rate_notes(timeline: SourceTimeline) -> Iterator[str]:
         yield f"variable frame rate: `fps: source` uses {timeline.nominal_rate}{why}"
 
 
+def _skipped_frames(timeline: SourceTimeline) -> Iterator[str]:
+    """A note on the grid points of a constant rate that have no frame: a lost part of a file leaves nothing else."""
+    if timeline.rate is None:
+        return
+    steps = np.diff(timeline.ticks)
+    places = np.flatnonzero(steps > 1)
+    if len(places):
+        number, first_s = int((steps[places] - 1).sum()), int(timeline.ticks[places[0]] + 1) * timeline.tick_s
+        yield (
+            f"the timestamps skip {number:,} frame{'s' * (number > 1)}, the first at {float(first_s):.2f} s: they"
+            " are missing from the file, or the recording paused"
+        )
+
+
 def _time_notes(timeline: SourceTimeline, num_left_out: int, dropped_duration_s: Fraction) -> Iterator[str]:
     if num_left_out:
-        yield f"{num_left_out} frames at the start are left out: they need earlier frames that are missing"
+        yield f"{num_left_out} frames at the start are left out: they need earlier frames or headers that are missing"
     yield from _rate_notes(timeline)
+    yield from _skipped_frames(timeline)
     gap_s = int(np.diff(timeline.ticks).max(initial=0)) * timeline.tick_s
     if gap_s > NOTABLE_GAP_S:
         yield f"gap of {float(gap_s):.1f} s between two frames"

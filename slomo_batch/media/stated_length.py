@@ -32,6 +32,8 @@ class StatedLength:
     """FFmpeg's name of the demuxer."""
     num_stated: int
     """Number of frames that the header states; 0 if it states none."""
+    num_listed: int
+    """Number of packets in the index that FFmpeg made of the headers."""
     num_read: int
     """Number of packets read."""
     stated_s: Fraction
@@ -47,6 +49,7 @@ class StatedLength:
         return cls(
             container=container.format.name,
             num_stated=_stated_number(container, video),
+            num_listed=len(video.index_entries),
             num_read=len(index.pts),
             stated_s=_stated_s(container, video) if found.has_timestamps and not index.joins else Fraction(0),
             end_s=(int(index.pts.max()) + index.last_duration) * tick_s,
@@ -55,6 +58,8 @@ class StatedLength:
 
 def stated_length_note(reader: RangeReader, length: StatedLength) -> str:
     """Say how much of the stated length cannot be read, or is left out by an edit list; empty if nothing."""
+    if length.container == _MP4 and is_fragmented(reader):
+        return _missing_from_fragments(length)
     missing = length.num_stated - length.num_read
     if missing > 0 and length.container == _MP4:
         return _missing_from_mp4(reader, length)
@@ -74,10 +79,16 @@ def _missing(number: int, stated: int) -> str:
     )
 
 
+def _missing_from_fragments(length: StatedLength) -> str:
+    """FFmpeg stops before the end if a fragment places packets outside of the file, be they of another track."""
+    missing = length.num_listed - length.num_read
+    if missing <= 0:
+        return ""
+    return f"{missing:,} of the {length.num_listed:,} frames that the fragments list cannot be read: one is damaged"
+
+
 def _missing_from_mp4(reader: RangeReader, length: StatedLength) -> str:
     """An edit list may leave frames out, which then are not in FFmpeg's index."""
-    if is_fragmented(reader):
-        return ""
     reader.seek(0)
     with av.open(reader, "r", metadata_errors="replace", container_options={"ignore_editlist": "1"}) as container:
         streams = [stream for stream in container.streams.video if stream.frames == length.num_stated]

@@ -72,3 +72,30 @@ def test_a_gif_within_a_damaged_picture_of_another_is_noted() -> None:
     at = len(data) * 3 // 4
     assert f"a second file begins at byte {at} of " in notes(data[:at] + data)
     assert f"a second file begins at byte {len(data)} of {2 * len(data)}" in notes(data + data)
+
+
+def test_frames_that_cannot_be_read_since_the_fragment_of_another_track_is_damaged_are_noted() -> None:
+    """The audio of the second fragment seems to be beyond the end of the file."""
+    data = bytearray(clip("fragmented").data)
+    second = data.index(b"moof", data.index(b"moof") + 4)
+    of_audio = data.index(b"tfhd", data.index(b"tfhd", second) + 4)
+    data[of_audio + 12] = 0x20  # of the 8 bytes of base_data_offset (ISO/IEC 14496-12, 8.8.7)
+    assert "2 of the 40 frames that the fragments list cannot be read: one is damaged" in notes(bytes(data))
+
+
+def test_a_lost_fragment_in_the_middle_is_noted() -> None:
+    data = bytearray(clip("fragmented").data)
+    assert "skip" not in notes(bytes(data))
+    second = data.index(b"moof", data.index(b"moof") + 4)
+    data[second : second + 4] = b"moox"
+    assert "the timestamps skip 12 frames, the first at 0.48 s: they are missing from the file" in notes(bytes(data))
+
+
+def test_a_bare_stream_that_lacks_its_first_headers_is_not_taken_for_fields() -> None:
+    """Half of the first packets give no picture, as if each held a field."""
+    data = bytearray(clip("elementary").data)
+    sequence, keyframe = data.index(b"\0\0\1\x67"), data.index(b"\0\0\1\x65")
+    data[sequence + 8 : keyframe - 72] = bytes(keyframe - 72 - sequence - 8)  # the picture parameter set too
+    opened = Opened.of("film", bytes(data))
+    assert opened.probe.facts.num_frames == 28
+    assert "12 frames at the start are left out: they need earlier frames or headers" in notes(bytes(data))
