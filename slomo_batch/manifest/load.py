@@ -18,6 +18,7 @@ from pydantic import ValidationError
 from slomo_batch.errors import ManifestError
 from slomo_batch.manifest.bucket_options import unused_buckets
 from slomo_batch.manifest.composition import validate_job, validate_settings
+from slomo_batch.manifest.independence import are_places_valid, independent_of, with_stand_ins, without
 from slomo_batch.manifest.output_names import literal_suffix
 from slomo_batch.manifest.path_overlap import validate_paths
 from slomo_batch.manifest.schema import Manifest
@@ -102,20 +103,39 @@ def build(tree: Tree, *, where: str, settings: Sequence[str], flags: Sequence[Ov
     describe = _describer(tree, overrides)
     data = deepcopy(tree.data) if isinstance(tree.data, dict) else {}
     misplaced = [problem for override in overrides if (problem := _apply(data, override))]
-    problems = [*tree.problems, *unreadable, *misplaced]
+    unread = [*tree.problems, *unreadable, *misplaced]
+    manifest, invalid = _validated(data)
+    problems = [*unread, *_at_other_paths(invalid, unread)]
+    if manifest is not None and not unread:
+        problems += _conflicts(manifest.completed(_video_sections(overrides, invalid)), invalid)
+    if problems or manifest is None:
+        raise _manifest_error(problems, describe, where)
+    return manifest.completed(_video_sections(overrides, ()))
+
+
+def _validated(data: dict[str, Any]) -> tuple[Manifest | None, list[Problem]]:
+    """Return the manifest, and its problems. If it has any, the manifest is made of what is valid; None if that cannot
+    be told apart."""
     try:
-        manifest = Manifest.model_validate(data)
+        return Manifest.model_validate(data), []
     except ValidationError as error:
-        problems += _at_other_paths(problems_of(error, Manifest), problems)
-    if problems:
-        raise _manifest_error(problems, describe, where)
-    manifest = manifest.completed(_video_sections(overrides))
-    problems = [*validate_job(manifest.job), *_settings_problems(manifest)]
-    problems += validate_paths(manifest.inputs, manifest.output.uri, manifest.work)
-    problems += unused_buckets(manifest)
-    if problems:
-        raise _manifest_error(problems, describe, where)
-    return manifest
+        invalid = problems_of(error, Manifest)
+    if any(problem.path in {(), ("version",)} for problem in invalid):
+        return None, invalid
+    try:
+        return Manifest.model_validate(with_stand_ins(data, invalid)), invalid
+    except ValidationError:
+        return None, invalid
+
+
+def _conflicts(manifest: Manifest, invalid: Sequence[Problem]) -> list[Problem]:
+    """Return the conflicts between the valid settings of a manifest that do not depend on the invalid ones."""
+    between_settings = [*validate_job(manifest.job), *_settings_problems(manifest)]
+    between_places = [
+        *validate_paths(manifest.inputs, manifest.output.uri, manifest.work),
+        *unused_buckets(manifest),
+    ]
+    return [*independent_of(invalid, between_settings), *(between_places if are_places_valid(invalid) else [])]
 
 
 def _at_other_paths(problems: Sequence[Problem], known: Sequence[Problem]) -> list[Problem]:
@@ -201,13 +221,13 @@ def _merged(below: Mapping[str, Any], above: Mapping[str, Any]) -> dict[str, Any
     return merged
 
 
-def _video_sections(overrides: Sequence[Override]) -> VideoSections:
-    """Return the settings that apply to videos. They were validated with the manifest."""
+def _video_sections(overrides: Sequence[Override], invalid: Sequence[Problem]) -> VideoSections:
+    """Return the settings that apply to videos, without invalid ones. They were validated with the manifest."""
     data: dict[str, Any] = {}
     for override in overrides:
         if override.path[0] in VideoSections.model_fields:
             _apply(data, override)
-    return VideoSections.model_validate(data)
+    return VideoSections.model_validate(without(data, invalid))
 
 
 # ---- messages ------------------------------------------------------------------------------------------------------

@@ -1,6 +1,6 @@
 """The settings in a table row: the columns that are named like settings. Other columns are not read."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from functools import cache
 from typing import Any
 
@@ -53,26 +53,6 @@ def _remove(data: dict[str, Any], path: Path) -> None:
     for step in path[:-1]:
         data = data[str(step)]
     del data[str(path[-1])]
-
-
-_DECIDED_BY: Mapping[str, tuple[Path, ...]] = {
-    "encode": (("encode",),),
-    "output": (("encode",),),
-    "audio": (("audio",), ("retime", "slowdown"), ("retime", "ramp")),
-    "retime": (("retime", "range"),),
-    "interpolate": (("interpolate", "method"), ("interpolate", "doubt")),
-}
-"""The settings that decide whether there is a conflict, by its first key."""
-
-
-def independent_of(problems: Sequence[Problem], conflicts: Iterable[Problem]) -> list[Problem]:
-    """Return the conflicts that exist whatever the values with problems were meant to be."""
-
-    def is_open(conflict: Problem) -> bool:
-        paths = _DECIDED_BY[str(conflict.path[0])]
-        return any(problem.path[: len(path)] == path for problem in problems for path in paths)
-
-    return [conflict for conflict in conflicts if not is_open(conflict)]
 
 
 def check_row(problems: Iterable[Problem], row: Mapping[str, str]) -> None:

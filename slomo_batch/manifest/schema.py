@@ -8,8 +8,9 @@ from pydantic import Field, field_validator
 from slomo_batch.declarations import without_links
 from slomo_batch.manifest import value_types
 from slomo_batch.manifest.composition import compose, validate_settings
+from slomo_batch.manifest.independence import independent_of
 from slomo_batch.manifest.output_names import default_work, literal_suffix
-from slomo_batch.manifest.row_settings import check_row, independent_of, row_sections
+from slomo_batch.manifest.row_settings import check_row, row_sections
 from slomo_batch.manifest.scalars import invalid
 from slomo_batch.manifest.sections import (
     DESCRIBED_IN_DOCSTRINGS,

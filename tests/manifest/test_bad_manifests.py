@@ -291,6 +291,46 @@ def test_all_problems_are_reported_in_the_order_of_the_file() -> None:
     assert len(lines) == 9
 
 
+WRONG_BUT = {
+    "a value beside a conflict": (
+        GOOD + "encode: {quality: x, codec: prores, tune: film}\n",
+        ["encode.quality: 'x' is not a number", "encode: tune of prores must be none", ".mp4 does not support prores"],
+    ),
+    "the value that decides": (GOOD + "encode: {codec: h256, tune: film, quality: 60}\n", ["encode.codec: 'h256' is"]),
+    "another section": (
+        GOOD + "audio: keep\nretime: {slowdown: 2, fps: x}\ncluster: {workers: {min: 3, max: 2}}\n",
+        ["audio: 'keep' requires slowdown 1", "retime.fps: 'x' is", "cluster.workers: min must not exceed max"],
+    ),
+    "a missing key": (
+        GOOD.replace("output:\n  uri: out/{stem}.mp4\n", "encode: {codec: ffv1, tune: grain}\n"),
+        ["output: is missing", "encode: tune of ffv1 must be none, got 'grain'"],
+    ),
+    "an input": (
+        with_inputs("[{uri: a.mov, table: t.csv}, {uri: b.mov, retime: {range: {end: 2, duration: 1}}}]"),
+        ["inputs[0]: has both uri and table", "inputs[1].retime.range: set either end or duration"],
+    ),
+    "an input's own value": (
+        with_inputs("[{uri: a.mov, encode: {codec: h256}}, {uri: b.mov}]", more="encode: {quality: 60}\n"),
+        ["inputs[0].encode.codec: 'h256' is", "encode.quality: quality of h264 must be"],
+    ),
+}
+
+
+@pytest.mark.parametrize(("text", "expected"), WRONG_BUT.values(), ids=WRONG_BUT)
+def test_a_wrong_value_hides_no_conflict_that_it_does_not_decide(text: str, expected: list[str]) -> None:
+    with pytest.raises(ManifestError) as caught:
+        load(text, where="job.yaml")
+    found = caught.value.problems
+    assert len(found) == len(expected), found
+    assert all(any(part in problem for problem in found) for part in expected), found
+
+
+def test_a_wrong_value_of_the_command_line_hides_no_conflict() -> None:
+    with pytest.raises(ManifestError) as caught:
+        load(GOOD, where="job.yaml", overrides=["audio=keep", "retime.slowdown=2", "encode.codec=x"])
+    assert len(caught.value.problems) == 2
+
+
 def test_a_manifest_of_another_version_is_not_validated_by_the_rules_of_this_one() -> None:
     with pytest.raises(ManifestError) as caught:
         load("version: 2\njob: x\nsources: []\n", where="job.yaml")
