@@ -23,7 +23,7 @@ _DECIDED_BY: Mapping[Path, tuple[Path, ...]] = {
     ("cluster", "workers"): (("cluster", "workers"),),
 }
 """The settings that decide whether there is a conflict at a path."""
-_PLACES = frozenset({"inputs", "output", "work"})
+_PLACES: tuple[Path, ...] = (("inputs",), ("output",), ("work",), ("interpolate", "weights"))
 
 _AN_INPUT = {"uri": "a"}
 _STAND_INS: Mapping[str, Any] = {"version": 1, "name": "job", "inputs": [_AN_INPUT], "output": {"uri": "b"}}
@@ -46,7 +46,7 @@ def independent_of(problems: Sequence[Problem], conflicts: Iterable[Problem]) ->
 
 def are_places_valid(problems: Iterable[Problem]) -> bool:
     """Return whether no problem is in the keys that say where files are."""
-    return all(problem.path[0] not in _PLACES for problem in problems)
+    return not any(_overlap(problem.path, place) for problem in problems for place in _PLACES)
 
 
 def _within(path: Path) -> tuple[Path, Path]:
