@@ -5,10 +5,10 @@ import os
 import sys
 from collections.abc import Sequence
 from pathlib import Path
-from time import monotonic
 from typing import TYPE_CHECKING, Any, get_args
 
 from slomo_batch.cli.arguments import MAX_THREADS, Commands, add_command, file_path, integer, not_empty
+from slomo_batch.cli.status_line import StatusLine
 from slomo_batch.errors import ManifestError
 from slomo_batch.evaluation.datasets.known import DATASETS, detect_dataset
 from slomo_batch.interpolators.registry import method_names
@@ -29,7 +29,6 @@ LADDER = {"factors": [2], "skip": 20, "frames": 17, "max_width": None, "cuts": "
 """The defaults of `evaluate` for clips."""
 COMPARISON = {"factors": [2], "skip": 0, "frames": 121, "max_width": None, "cuts": "hold"}
 """The defaults of `compare`."""
-SECONDS_BETWEEN_COUNTS = 0.5
 
 
 def add_evaluation_commands(commands: Commands) -> None:
@@ -73,7 +72,7 @@ def _add_compare(commands: Commands) -> None:
     _add_answer(parser).add_argument(
         "--page",
         metavar="FILE",
-        type=_page_file,
+        type=page_file,
         help="write a page for a browser that shows the frames of the methods side by side, as .html",
     )
 
@@ -184,7 +183,8 @@ def _report_file(text: str) -> Path:
     return _file_of_kind(text, ".json", ".parquet")
 
 
-def _page_file(text: str) -> Path:
+def page_file(text: str) -> Path:
+    """Parse the name of a page to write."""
     return _file_of_kind(text, ".html")
 
 
@@ -230,7 +230,7 @@ def _evaluate(options: argparse.Namespace) -> int:
     if worst:
         worst.write(options.worst)
     if frames:
-        _write(options.page, compare_page(report, frames).encode())
+        write_file(options.page, compare_page(report, frames).encode())
         progress.write(f"page: {options.page}")
     return 0
 
@@ -322,27 +322,21 @@ class _EvaluationProgress:
     """Writes lines to standard error, and on a terminal below them how many frames were measured; a FrameCollector."""
 
     def __init__(self) -> None:
-        self._is_terminal = sys.stderr.isatty()
-        self._num_frames, self._next_s = 0, 0.0
+        self._status = StatusLine()
+        self._num_frames = 0
 
     def write(self, line: str) -> None:
         """Write a line that remains."""
-        self.clear()
-        sys.stderr.write(one_line(line) + "\n")
+        self._status.write(line)
 
     def add(self, label: str, row: str, pair: "EvalPair", made: "Rgb", score: "FrameScore") -> None:  # noqa: ARG002 of the protocol
         """Count a predicted frame."""
         self._num_frames += 1
-        if self._is_terminal and monotonic() >= self._next_s:
-            self._next_s = monotonic() + SECONDS_BETWEEN_COUNTS
-            sys.stderr.write(f"\r{self._num_frames:,} predicted frames measured")
-            sys.stderr.flush()
+        self._status.show(f"{self._num_frames:,} predicted frames measured")
 
     def clear(self) -> None:
         """Remove the count."""
-        if self._is_terminal:
-            sys.stderr.write("\r\x1b[K")
-            sys.stderr.flush()
+        self._status.clear()
 
 
 def _write_report(path: Path, found: "Report") -> None:
@@ -350,10 +344,15 @@ def _write_report(path: Path, found: "Report") -> None:
     from slomo_batch.evaluation.scores_table import scores_parquet  # noqa: PLC0415 loads pyarrow
     from slomo_batch.serialization import to_json  # noqa: PLC0415
 
-    _write(path, to_json(found) if path.suffix == ".json" else scores_parquet(score_rows(found)))
+    write_file(path, to_json(found) if path.suffix == ".json" else scores_parquet(score_rows(found)))
 
 
-def _write(path: Path, data: bytes) -> None:
+def write_file(path: Path, data: bytes) -> None:
+    """Write a file that an option names.
+
+    Raises:
+        ManifestError: it cannot be written.
+    """
     try:
         path.write_bytes(data)
     except OSError as error:

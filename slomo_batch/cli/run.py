@@ -21,7 +21,9 @@ from slomo_batch.cli.arguments import (
     open_text,
 )
 from slomo_batch.cli.displays import add_verbosity, displays, terminal_display
+from slomo_batch.cli.evaluation import page_file
 from slomo_batch.cli.jobs import is_elsewhere, submit
+from slomo_batch.cli.self_test import add_self_test_option, run_self_test
 from slomo_batch.cli.streams import for_answer, for_display
 from slomo_batch.errors import ClusterError, ManifestError
 from slomo_batch.loading import fast_loading
@@ -122,11 +124,22 @@ def _add_plan(commands: Commands) -> None:
     group.add_argument(
         "-v", "--verbose", action="store_true", help="list skipped videos, and show outputs and notes with each video"
     )
+    add_self_test_option(parser)
+    parser.add_argument(
+        "--page",
+        metavar="FILE",
+        type=page_file,
+        help="with --self-test: write a page for a browser that shows the frames side by side, as .html",
+    )
     add_json(parser)
 
 
 def _plan(options: argparse.Namespace) -> int:
     manifest = manifest_of(options)
+    if options.self_test:
+        return run_self_test(options, manifest)
+    if options.page:
+        raise ManifestError("requires --self-test", where="--page")
     from slomo_batch.report.plan_answers import show_plan, write_csv  # noqa: PLC0415 loads rich
 
     if options.survey and is_elsewhere(manifest):

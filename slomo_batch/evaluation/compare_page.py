@@ -18,6 +18,8 @@ MAX_WIDTH = 1280
 """Wider pictures are shown smaller."""
 NUM_FRAMES = 12
 """Frames whose pictures are on the page."""
+_MOST_KEPT = 8 * NUM_FRAMES
+"""Frames whose pictures are in memory at most."""
 QUANTIZER = 2
 """Of the JPEG files, which differ from the frames by about a level."""
 ABOUT_EQUAL_DB = 0.1
@@ -28,25 +30,32 @@ ABOUT_EQUAL_DB = 0.1
 class _FramePictures:
     """The pictures of one predicted frame, as JPEG files by what they show."""
 
+    row: str
+    """The clip, with the factor."""
     number: int
     scores: dict[str, FrameScore] = field(default_factory=dict)
     files: dict[str, bytes] = field(default_factory=dict)
 
 
 class PageFrames:
-    """Collects the pictures of all predicted frames of a clip, for its page."""
+    """Collects the pictures of predicted frames, for a page. Of many frames it keeps those most worth a look."""
 
     def __init__(self) -> None:
-        self._frames: dict[int, _FramePictures] = {}
+        self._frames: dict[tuple[str, int], _FramePictures] = {}
         self._pair: tuple[EvalPair, dict[str, bytes]] | None = None
+        self._num_methods = 0
 
     def add(self, label: str, row: str, pair: EvalPair, made: Rgb, score: FrameScore) -> None:
         """Keep one predicted frame; see `FrameCollector`."""
-        del row  # a page shows one clip at one factor
-        frame = self._frames.setdefault(score.number, _FramePictures(number=score.number))
+        key = row, score.number
+        if key not in self._frames and len(self._frames) >= _MOST_KEPT:
+            kept = [*self.shown(_MOST_KEPT // 2), *(one for one in self._frames.values() if not self._is_complete(one))]
+            self._frames = {(one.row, one.number): one for one in kept}
+        frame = self._frames.setdefault(key, _FramePictures(row=row, number=score.number))
         if not frame.files:
             frame.files |= self._of_pair(pair) | {"truth": _jpeg(pair.truths[score.number - pair.first])}
         frame.scores[label] = score
+        self._num_methods = max(self._num_methods, len(frame.scores))
         frame.files[label] = _jpeg(made)
 
     def _of_pair(self, pair: EvalPair) -> dict[str, bytes]:
@@ -54,19 +63,23 @@ class PageFrames:
             self._pair = pair, {"before": _jpeg(pair.pair[0]), "after": _jpeg(pair.pair[1])}
         return self._pair[1]
 
+    def _is_complete(self, frame: _FramePictures) -> bool:
+        """Whether all methods have made the frame. Several frames may be made at once."""
+        return len(frame.scores) == self._num_methods
+
     def shown(self, num: int) -> Sequence[_FramePictures]:
         """Return `num` frames in order: the worst of each method, those the methods differ on most, and a few even."""
-        frames = list(self._frames.values())
+        frames = [frame for frame in self._frames.values() if self._is_complete(frame)]
         labels = frames[0].scores if frames else {}
         rankings = [sorted(frames, key=partial(_db, label)) for label in labels]
         rankings.append(sorted(frames, key=_spread_db, reverse=True))
         rankings.append(frames[:: max(1, len(frames) // max(1, num // 4))])
-        chosen: dict[int, _FramePictures] = {}
+        chosen: dict[tuple[str, int], _FramePictures] = {}
         for place in range(len(frames)):
             for ranking in rankings:
                 if len(chosen) < num and place < len(ranking):
-                    chosen[ranking[place].number] = ranking[place]
-        return [chosen[number] for number in sorted(chosen)]
+                    chosen[ranking[place].row, ranking[place].number] = ranking[place]
+        return [chosen[key] for key in sorted(chosen)]
 
 
 def _jpeg(picture: Rgb) -> bytes:
@@ -90,29 +103,98 @@ def _spread_db(frame: _FramePictures) -> float:
 
 def compare_page(report: Report, frames: PageFrames, num_frames: int = NUM_FRAMES) -> str:
     """Return the HTML of the page of a comparison on one clip at one factor."""
-    scores = report.scores
-    protocol = report.protocol
+    scores, protocol = report.scores, report.protocol
     skip = protocol.skip if isinstance(protocol, ClipProtocol) else 0
+    return render_comparison(
+        report,
+        scores,
+        frames,
+        num_frames,
+        title=scores[0].name,
+        verdict=verdict(scores),
+        places=[
+            FramePlace(
+                row=row_of(scores[0]), number=one.number, shown=skip + one.number, name=f"frame {skip + one.number}"
+            )
+            for one in scores[0].frames
+        ],
+    )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FramePlace:
+    """A predicted frame on a page."""
+
+    row: str
+    number: int
+    """As its scores have it."""
+    shown: int
+    """Where it is on the horizontal axis of the curves."""
+    name: str
+
+
+def row_of(score: Score) -> str:
+    """The row of a report, as a `FrameCollector` gets it."""
+    return f"{score.name} {score.factor}x"
+
+
+def render_comparison(
+    report: Report,
+    scores: Sequence[Score],
+    frames: PageFrames,
+    num_frames: int = NUM_FRAMES,
+    *,
+    title: str,
+    verdict: str,
+    places: Sequence[FramePlace],
+    seconds: Sequence[Mapping[str, str]] = (),
+    notes: Sequence[str] = (),
+) -> str:
+    """Return the HTML of a page that compares methods.
+
+    Args:
+        report: what was measured.
+        scores: one per method, over all frames.
+        frames: the pictures.
+        num_frames: frames whose pictures are on the page.
+        title: of the page.
+        verdict: what follows from the scores, in words.
+        places: the frames, in the order of those of the scores.
+        seconds: the rows of a table of the seconds that were measured, if there are several.
+        notes: what else is to be said about them.
+    """
+    pictures = {(frame.row, frame.number): frame for frame in frames.shown(num_frames)}
+    shown = [(place, pictures[place.row, place.number]) for place in places if (place.row, place.number) in pictures]
     return render(
         "compare.html.jinja",
         {
             "version": __version__,
-            "title": scores[0].name,
-            "num_predicted": len(scores[0].frames),
+            "title": title,
+            "num_predicted": len(places),
             "machine": report.machine.device,
             "threads": scores[0].entry.threads,
-            "verdict": verdict(scores),
+            "verdict": verdict,
             "rows": _rows(scores),
+            "seconds": seconds,
+            "notes": notes,
             "lpips_name": report.lpips_name,
-            "methods": [(score.entry.label, find_method(score.entry.method).method.about) for score in scores],
+            "methods": _abouts(scores),
             "data": {
                 "labels": [score.entry.label for score in scores],
-                "numbers": [skip + frame.number for frame in scores[0].frames],
+                "numbers": [place.shown for place in places],
                 "measures": _curves(scores, report.lpips_name),
-                "frames": [_frame_data(frame, skip) for frame in frames.shown(num_frames)],
+                "frames": [_frame_data(place, frame) for place, frame in shown],
             },
         },
     )
+
+
+def _abouts(scores: Sequence[Score]) -> Mapping[str, str]:
+    """What each method does, by the labels that it has."""
+    labels: dict[str, list[str]] = {}
+    for score in scores:
+        labels.setdefault(score.entry.method, []).append(score.entry.label)
+    return {" and ".join(named): find_method(method).method.about for method, named in labels.items()}
 
 
 _MEASURES: Mapping[str, tuple[str, int]] = {"psnr_db": ("PSNR, dB", 2), "ssim": ("SSIM", 4), "ie": ("IE, levels", 2)}
@@ -188,9 +270,10 @@ def _finite(value: float | None) -> float | None:
     return None if value is None or value == float("inf") else round(value, 5)
 
 
-def _frame_data(frame: _FramePictures, skip: int) -> Mapping[str, Any]:
+def _frame_data(place: FramePlace, frame: _FramePictures) -> Mapping[str, Any]:
     return {
-        "number": skip + frame.number,
+        "number": place.shown,
+        "name": place.name,
         "is_held": any(score.held for score in frame.scores.values()),
         "psnr_db": {label: _finite(score.psnr_db) for label, score in frame.scores.items()},
         "files": {

@@ -1,21 +1,24 @@
 """Compare methods: every method interpolates every pair, and every evaluator measures the frames."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
-from statistics import fmean
+from functools import partial
 from time import perf_counter
 
 from slomo_batch.evaluation.collector import FrameCollector
 from slomo_batch.evaluation.datasets.dataset import EvaluatorName
 from slomo_batch.evaluation.eval_pairs import EvalPair, Rgb
 from slomo_batch.evaluation.evaluators import EVALUATORS, measure_frame
-from slomo_batch.evaluation.flicker import LumaStats, flicker, luma_stats
+from slomo_batch.evaluation.flicker import LumaStats, flicker, luma_stats, mean_stats
 from slomo_batch.evaluation.lpips import Lpips
 from slomo_batch.evaluation.methods import OpenMethod, SizeSettings
 from slomo_batch.evaluation.report import FrameScore, Score, mean_or_none
-from slomo_batch.evaluation.rgb8 import to_tensor, to_uint8
-from slomo_batch.interpolators.contract import Frame, Held, make_frames_on_cpu
+from slomo_batch.evaluation.rgb8 import planes_of, to_tensor, to_uint8
+from slomo_batch.interpolators import overlays
+from slomo_batch.interpolators.contract import AnyInterpolator, Frame, Held, device_of, make_frames_on_cpu
 from slomo_batch.interpolators.duplicate import nearest_frames
+from slomo_batch.plan.pair_doubts import HELD_FROM
+from slomo_batch.steps.judged_frames import judged_frames
 
 
 @dataclass(slots=True)
@@ -101,15 +104,35 @@ class Comparison:
 
 def _make_frames(method: OpenMethod, settings: SizeSettings, pair: EvalPair, result: _MethodResult) -> Sequence[Frame]:
     interpolator = method.interpolator(settings)
-    window = [None if frame is None else to_tensor(frame) for frame in pair.window_for(method.context)]
+    make = partial(_make_judged_frames if method.entry.doubt != "trust" else _make_plain_frames, method, interpolator)
     if not result.settings.get(settings):
         # Warm up: the first run at a size allocates memory and loads code.
-        list(make_frames_on_cpu(interpolator, window, pair.times))
+        list(make(pair))
     start = perf_counter()
-    made = list(make_frames_on_cpu(interpolator, window, pair.times))
+    made = list(make(pair))
     result.seconds += perf_counter() - start
     result.num_made += len(made)
     return made
+
+
+def _make_plain_frames(method: OpenMethod, interpolator: AnyInterpolator, pair: EvalPair) -> Iterator[Frame]:
+    window = [None if frame is None else to_tensor(frame) for frame in pair.window_for(method.context)]
+    return make_frames_on_cpu(interpolator, window, pair.times)
+
+
+def _make_judged_frames(method: OpenMethod, interpolator: AnyInterpolator, pair: EvalPair) -> Iterator[Frame]:
+    """Yield the frames of a method whose doubt is acted on, as a job does."""
+    device, doubt = device_of(interpolator), method.entry.doubt
+    window = [to_tensor(frame).to(device) for frame in pair.pair]
+    overlay = None
+    if doubt == "blend":
+        around = pair.window_for(overlays.CONTEXT)
+        overlay = overlays.static_overlay([frame if frame is None else planes_of(frame) for frame in around])
+    for made in judged_frames(interpolator, doubt, window, pair.times, overlay):
+        if made.held is not None and made.level is not None and int(made.level) >= HELD_FROM:
+            yield made.held
+        else:
+            yield made.frame if isinstance(made.frame, Held) else made.frame.cpu()
 
 
 def _score(name: str, factor: int, evaluator: EvaluatorName, method: OpenMethod, result: _MethodResult) -> Score:
@@ -124,11 +147,7 @@ def _score(name: str, factor: int, evaluator: EvaluatorName, method: OpenMethod,
         ssim=mean_or_none(frame.ssim for frame in frames),
         ie=mean_or_none(frame.ie for frame in frames),
         lpips=mean_or_none(frame.lpips for frame in frames),
-        flicker=LumaStats(
-            mean=fmean(frame.flicker.mean for frame in frames),
-            sharpness=fmean(frame.flicker.sharpness for frame in frames),
-            noise=fmean(frame.flicker.noise for frame in frames),
-        ),
+        flicker=mean_stats([frame.flicker for frame in frames]),
         seconds_per_frame=result.seconds / max(1, result.num_made),
         frames=frames,
     )

@@ -16,13 +16,13 @@ from slomo_batch.evaluation.lpips import Lpips
 from slomo_batch.evaluation.methods import OpenMethod
 from slomo_batch.evaluation.pictures import load_case
 from slomo_batch.evaluation.report import ClipProtocol, DatasetProtocol, Report, Score
+from slomo_batch.evaluation.rgb8 import planes_of
 from slomo_batch.evaluation.ssim import RADIUS
 from slomo_batch.interpolators.cut_detection import CONTEXT, PairKind, classify_pair, pair_kinds
 from slomo_batch.interpolators.device import builds, device_name
 from slomo_batch.interpolators.pixel_revision import PIXEL_REVISION
 from slomo_batch.media.reader import BLOCKS_AHEAD, RangeReader
 from slomo_batch.media.rgb import rgb_frames
-from slomo_batch.picture import PIXEL_FORMATS, Picture
 from slomo_batch.records import Machine
 from slomo_batch.storage.existence import check_readable
 from slomo_batch.storage.s3_options import S3Options
@@ -68,7 +68,7 @@ def evaluate_clips(
         for factor in protocol.factors:
             on_progress(f"{uri} at {factor}x")
             _evaluate_clip(uri, name, factor, comparison, protocol)
-    return _report(protocol, comparison.scores(), lpips)
+    return report_of(protocol, comparison.scores(), lpips)
 
 
 def _clip_names(uris: Sequence[str]) -> dict[str, str]:
@@ -85,7 +85,7 @@ def _evaluate_clip(uri: str, name: str, factor: int, comparison: Comparison, pro
         raise SourceUnreadable(
             f"no frames left after skipping {protocol.skip}", where=uri, remedy="Set a smaller --skip."
         )
-    _check_size(first, uri)
+    check_size(first, uri)
     context = max(CONTEXT if protocol.cuts == "hold" else 0, comparison.context)
     starts = _scene_starts(_selected(uri, protocol)) if protocol.cuts == "exclude" else frozenset()
     num_pairs = num_measured = 0
@@ -93,7 +93,9 @@ def _evaluate_clip(uri: str, name: str, factor: int, comparison: Comparison, pro
         num_pairs += 1
         if starts.isdisjoint(range(pair.first, pair.first + factor)):
             num_measured += 1
-            comparison.measure_pair(name, factor, pair, is_held=protocol.cuts == "hold" and _is_held(pair))
+            comparison.measure_pair(
+                name, factor, pair, is_held=protocol.cuts == "hold" and pair_kind(pair) is not PairKind.MOVING
+            )
     if not num_pairs:
         raise SourceUnsupported(
             f"the clip is too short to evaluate at {factor}x", where=uri, expected=f"at least {3 * factor + 1} frames"
@@ -110,13 +112,13 @@ def _selected(uri: str, protocol: ClipProtocol) -> Iterator[Rgb]:
 
 def _scene_starts(frames: Iterable[Rgb]) -> frozenset[int]:
     """Return the numbers of the frames that follow a cut."""
-    kinds = enumerate(pair_kinds(map(_picture, frames)), start=1)
+    kinds = enumerate(pair_kinds(map(planes_of, frames)), start=1)
     return frozenset(number for number, kind in kinds if kind is PairKind.CUT)
 
 
-def _is_held(pair: EvalPair) -> bool:
-    window = [frame if frame is None else _picture(frame) for frame in pair.window_for(CONTEXT)]
-    return classify_pair(window) is not PairKind.MOVING
+def pair_kind(pair: EvalPair) -> PairKind:
+    """Classify a pair as a job does, with green in place of luma."""
+    return classify_pair([frame if frame is None else planes_of(frame) for frame in pair.window_for(CONTEXT)])
 
 
 def _frames(uri: str) -> Iterator[Rgb]:
@@ -128,11 +130,6 @@ def _frames(uri: str) -> Iterator[Rgb]:
         blocks_ahead=0 if store.root.is_local else BLOCKS_AHEAD,
     )
     return rgb_frames(reader, uri)
-
-
-def _picture(frame: Rgb) -> Picture:
-    """Convert the frame for cut detection, with green in place of luma."""
-    return Picture(format=PIXEL_FORMATS["gbrp"], planes=tuple(frame[..., channel] for channel in (1, 2, 0)))
 
 
 # ---- data sets -------------------------------------------------------------------------------------------------------
@@ -171,7 +168,7 @@ def evaluate_dataset(
         if number in reported:
             on_progress(f"{dataset.name}: case {number} of {len(selected)}, {case.part} {case.name}".replace("  ", " "))
         pair = load_case(case)
-        _check_size(pair.pair[0], str(case.i0))
+        check_size(pair.pair[0], str(case.i0))
         comparison.measure_pair(f"{dataset.name} {case.part}".strip(), len(case.times) + 1, pair)
     protocol = DatasetProtocol(
         layout=dataset.name,
@@ -180,7 +177,7 @@ def evaluate_dataset(
         cases_there=len(there),
         cases_published=dataset.num_published,
     )
-    return _report(protocol, comparison.scores(), lpips)
+    return report_of(protocol, comparison.scores(), lpips)
 
 
 NUM_PROGRESS_LINES = 20
@@ -203,7 +200,12 @@ def select_evenly(cases: Sequence[BenchmarkCase], num: int | None) -> list[Bench
 # ---- both ------------------------------------------------------------------------------------------------------------
 
 
-def _check_size(picture: Rgb, where: str) -> None:
+def check_size(picture: Rgb, where: str) -> None:
+    """Check that a picture is large enough for SSIM.
+
+    Raises:
+        SourceUnsupported: it is not.
+    """
     height, width = picture.shape[:2]
     if min(height, width) < MIN_SIDE_PX:
         raise SourceUnsupported(
@@ -214,7 +216,8 @@ def _check_size(picture: Rgb, where: str) -> None:
         )
 
 
-def _report(protocol: ClipProtocol | DatasetProtocol, scores: Iterable[Score], lpips: Lpips | None) -> Report:
+def report_of(protocol: ClipProtocol | DatasetProtocol, scores: Iterable[Score], lpips: Lpips | None) -> Report:
+    """Return the report of these scores, measured by this version on this machine."""
     return Report(
         version=__version__,
         machine=Machine(host=socket.gethostname(), device=device_name(), builds=builds()),

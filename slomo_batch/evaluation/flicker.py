@@ -17,7 +17,9 @@ frame loses 0.5 levels of sharpness, the video shimmers, however high its PSNR.
 """
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
+from statistics import fmean
 
 import numpy as np
 from numpy.typing import NDArray
@@ -54,6 +56,15 @@ def flicker(made: LumaStats, i0: LumaStats, i1: LumaStats, t: float) -> LumaStat
         mean=abs(made.mean - (1 - t) * i0.mean - t * i1.mean),
         sharpness=abs(made.sharpness - (1 - t) * i0.sharpness - t * i1.sharpness),
         noise=abs(made.noise - (1 - t) * i0.noise - t * i1.noise),
+    )
+
+
+def mean_stats(stats: Sequence[LumaStats]) -> LumaStats:
+    """Return the mean of each statistic over one or more frames."""
+    return LumaStats(
+        mean=fmean(one.mean for one in stats),
+        sharpness=fmean(one.sharpness for one in stats),
+        noise=fmean(one.noise for one in stats),
     )
 
 

@@ -6,16 +6,19 @@ from fractions import Fraction
 from pathlib import Path, PurePosixPath
 
 from slomo_batch.errors import ObjectMissing, StorageError
+from slomo_batch.interpolators import overlays
 from slomo_batch.interpolators.contract import AnyInterpolator
 from slomo_batch.interpolators.method import InterpolatorSpec, MethodWeights, weights_not_fetched, weights_not_found
 from slomo_batch.interpolators.registry import find_method, open_interpolator
 from slomo_batch.plan.job_pin import flow_scale, has_pyramid, pyramid_levels
 from slomo_batch.serialization import digest, file_sha256
-from slomo_batch.settings import Precision
+from slomo_batch.settings import Doubt, Precision
 from slomo_batch.steps.scratch import process_scratch
 from slomo_batch.storage.s3_options import S3Options
 from slomo_batch.uri import Uri
 from slomo_batch.wiring import locate
+
+_AWS = S3Options()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -27,6 +30,12 @@ class MethodChoice:
     """A shipped name or a URI; empty if the method has no weights."""
     levels: int | None = None
     """Pyramid levels of the network; None: chosen by picture size, as in a job."""
+    flow_scale: Fraction | None = None
+    """Likewise the resolution at which motion is estimated, relative to the picture."""
+    doubt: Doubt = "trust"
+    """What is done where the method doubts its frames, as the setting `interpolate.doubt`."""
+    label: str = ""
+    """Its name in tables; empty: made of the other fields."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -43,6 +52,8 @@ class EvaluatedMethod:
     threads: int
     method_version: str = ""
     """Version of the package that adds the method, and of its pixels; empty for a method of slomo_batch."""
+    doubt: Doubt = "trust"
+    """As the setting `interpolate.doubt`."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -73,15 +84,15 @@ def method_choices(methods: Sequence[str], weights: Sequence[str], levels: int |
 class OpenMethod:
     """A method that is opened for each picture size with the settings that a job would use."""
 
-    def __init__(self, choice: MethodChoice, *, precision: Precision, threads: int) -> None:
-        """Fetch and check the weights.
+    def __init__(self, choice: MethodChoice, *, precision: Precision, threads: int, s3: S3Options = _AWS) -> None:
+        """Fetch and check the weights, if they are on S3 with the options `s3`.
 
         Raises:
             WeightsError: the weights cannot be fetched or used.
         """
         found = find_method(choice.method)
         weights = found.method.weights
-        name, original = _fetch_weights(weights, choice.weights) if weights else ("", None)
+        name, original = _fetch_weights(weights, choice.weights, s3) if weights else ("", None)
         path = weights.prepare(original, _folder_of(original)) if weights and original else None
         self.entry = EvaluatedMethod(
             label=_label(choice, name),
@@ -91,9 +102,10 @@ class OpenMethod:
             precision=precision if path else "fp32",
             threads=threads,
             method_version=found.version,
+            doubt=choice.doubt,
         )
-        self.context = found.method.context
-        self._levels = choice.levels
+        self.context = max(found.method.context, overlays.CONTEXT if choice.doubt == "blend" else 0)
+        self._levels, self._flow_scale = choice.levels, choice.flow_scale
         self._path = path
         self._has_pyramid = weights is not None and path is not None and has_pyramid(weights.network(path))
         self._opened: dict[tuple[Fraction, int], AnyInterpolator] = {}
@@ -104,7 +116,7 @@ class OpenMethod:
         return SizeSettings(
             width=width,
             height=height,
-            flow_scale=flow_scale(width, height),
+            flow_scale=self._flow_scale or flow_scale(width, height),
             pyramid_levels=levels if self._has_pyramid else 1,
         )
 
@@ -125,19 +137,20 @@ class OpenMethod:
 
 
 def _label(choice: MethodChoice, weights_name: str) -> str:
-    if not weights_name:
-        return choice.method
-    short = weights_name.rpartition("/")[2]
-    return f"{short}, {choice.levels} levels" if choice.levels else short
+    if choice.label:
+        return choice.label
+    name = weights_name.rpartition("/")[2] or choice.method
+    levels = f", {choice.levels} levels" if choice.levels and weights_name else ""
+    return f"{name}{levels}{'' if choice.doubt == 'trust' else f', doubt: {choice.doubt}'}"
 
 
-def _fetch_weights(weights: MethodWeights, spelling: str) -> tuple[str, Path]:
+def _fetch_weights(weights: MethodWeights, spelling: str, s3: S3Options) -> tuple[str, Path]:
     """Return the resolved name and a local file of the weights."""
     name = weights.resolve(spelling)
     shipped = weights.shipped_file(name)
     if shipped is not None:
         return name, shipped
-    store, key = locate(Uri.parse(name), s3=S3Options())
+    store, key = locate(Uri.parse(name), s3=s3)
     path = process_scratch() / f"{digest('weights', name)}{PurePosixPath(key).suffix}"
     try:
         store.get_file(key, path)

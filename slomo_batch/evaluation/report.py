@@ -1,12 +1,12 @@
 """The report of an evaluation: scores, and everything that decides them."""
 
-from collections.abc import Iterable
-from dataclasses import dataclass
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, replace
 from statistics import fmean
 from typing import Literal
 
 from slomo_batch.evaluation.datasets.dataset import EvaluatorName
-from slomo_batch.evaluation.flicker import LumaStats
+from slomo_batch.evaluation.flicker import LumaStats, mean_stats
 from slomo_batch.evaluation.methods import EvaluatedMethod, SizeSettings
 from slomo_batch.records import Machine
 
@@ -108,6 +108,35 @@ def mean_or_none(values: Iterable[float | None]) -> float | None:
     """Return the mean of the values that are not None; None if there are none."""
     present = [value for value in values if value is not None]
     return fmean(present) if present else None
+
+
+def pooled(scores: Iterable[Score]) -> list[Score]:
+    """Return one score per method over all rows, as if they were one: means over all their frames."""
+    by_label: dict[str, list[Score]] = {}
+    for score in scores:
+        by_label.setdefault(score.entry.label, []).append(score)
+    return [_pooled(rows) for rows in by_label.values()]
+
+
+def _pooled(rows: Sequence[Score]) -> Score:
+    frames = tuple(frame for row in rows for frame in row.frames)
+    return replace(
+        rows[0],
+        name="",
+        settings=tuple(dict.fromkeys(settings for row in rows for settings in row.settings)),
+        psnr_db=mean_or_none(frame.psnr_db for frame in frames),
+        ssim=mean_or_none(frame.ssim for frame in frames),
+        ie=mean_or_none(frame.ie for frame in frames),
+        lpips=mean_or_none(frame.lpips for frame in frames),
+        flicker=mean_stats([frame.flicker for frame in frames]),
+        seconds_per_frame=sum(row.seconds_per_frame * _num_made(row) for row in rows)
+        / max(1, sum(map(_num_made, rows))),
+        frames=frames,
+    )
+
+
+def _num_made(score: Score) -> int:
+    return sum(not frame.held for frame in score.frames)
 
 
 def frame_label(frame: FrameScore) -> str:

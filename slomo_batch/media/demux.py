@@ -23,10 +23,8 @@ READ_TIMEOUT_S = 600.0
 MAX_DAMAGED_PLACES = 1000
 """Damaged places in one file after which reading stops."""
 
-_OPTIONS = {
-    "protocol_whitelist": "none",  # a playlist or reference movie must not open other files or addresses
-    "skip_estimate_duration_from_pts": "1",  # without it, opening a transport stream reads its end too
-}
+_OPTIONS = {"protocol_whitelist": "none"}  # a playlist or reference movie must not open other files or addresses
+_WITHOUT_END = {"skip_estimate_duration_from_pts": "1"}  # without it, opening a transport stream reads its end too
 MAX_PACKETS_BEFORE_SECOND = 1000
 """Video packets read to look for the second packet of a stream that may be a cover."""
 _PICTURE_CODECS = frozenset({"mjpeg", "png", "bmp", "webp", "tiff", "gif", "jpeg2000", "ppm"})
@@ -34,11 +32,11 @@ _NOT_THE_VIDEO = Disposition.attached_pic | Disposition.timed_thumbnails
 
 
 @contextmanager
-def open_source(file: BinaryFile) -> Iterator[InputContainer]:
+def open_source(file: BinaryFile, *, estimates_duration: bool = False) -> Iterator[InputContainer]:
     """Open the container in `file`. Call it, and everything that reads from it, within `media.av_errors.reading`.
 
     The fragments of an MP4 are read as they come. By default FFmpeg looks for all of them when it opens the file,
-    which is a second pass over it.
+    which is a second pass over it. With `estimates_duration`, the end of a file that states no duration is read too.
     """
     fragments = {"fflags": "+ignidx"} if is_fragmented(file) else {}
     file.seek(0)
@@ -46,7 +44,7 @@ def open_source(file: BinaryFile) -> Iterator[InputContainer]:
         file,
         "r",
         metadata_errors="replace",
-        container_options={**_OPTIONS, **fragments},
+        container_options={**_OPTIONS, **({} if estimates_duration else _WITHOUT_END), **fragments},
         timeout=(OPEN_TIMEOUT_S, READ_TIMEOUT_S),
     )
     with container:

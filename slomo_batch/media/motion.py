@@ -1,6 +1,6 @@
 """How much moves in a video, measured on a few small pictures."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from itertools import pairwise
 
 import numpy as np
@@ -9,7 +9,8 @@ from numpy.typing import NDArray
 from slomo_batch.media.reader import RangeReader
 from slomo_batch.media.rgb import Rgb, rgb_frames_at
 
-_LONGEST_PX = 96
+SMALL_PX = 96
+"""Longest side of the small pictures."""
 _LUMA = np.array([0.299, 0.587, 0.114], dtype=np.float32)
 
 
@@ -26,8 +27,13 @@ def motion_at(reader: RangeReader, name: str, pts: Sequence[int]) -> float:
     Raises:
         SourceUnreadable, SourceUnsupported: the frames cannot be decoded.
     """
-    lumas = [_luma(frame) for frame in rgb_frames_at(reader, name, pts, longest_px=_LONGEST_PX)]
-    return float(min(np.abs(later - earlier).mean() for earlier, later in pairwise(lumas)))
+    return min(differences(rgb_frames_at(reader, name, pts, longest_px=SMALL_PX)))
+
+
+def differences(small: Iterable[Rgb]) -> list[float]:
+    """Return the mean difference in luma between each two successive pictures, 0 to 255."""
+    lumas = [_luma(picture) for picture in small]
+    return [float(np.abs(later - earlier).mean()) for earlier, later in pairwise(lumas)]
 
 
 def _luma(frame_HWC: Rgb) -> NDArray[np.float32]:

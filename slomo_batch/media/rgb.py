@@ -70,7 +70,7 @@ def rgb_frames_at(reader: RangeReader, name: str, pts: Sequence[int], *, longest
         for start in (pts[0], pts[0] - lead, None):
             found = _decoded_at(container, video, pts, start)
             if len(found) == len(pts):
-                return [_averaged(frame, longest_px) for frame in found]
+                return [averaged(frame, longest_px) for frame in found]
     raise SourceUnreadable(
         "frames that were decoded before are missing now",
         where=name,
@@ -94,7 +94,8 @@ def _decoded_at(
     return found
 
 
-def _averaged(frame: av.VideoFrame, longest_px: int) -> Rgb:
+def averaged(frame: av.VideoFrame, longest_px: int) -> Rgb:
+    """The frame, scaled down by averaging if a side is longer than this; 0: never."""
     scale = min(1.0, longest_px / max(frame.width, frame.height)) if longest_px else 1.0
     width, height = round(frame.width * scale), round(frame.height * scale)
     scaled = frame.reformat(width, height, "rgb24", interpolation="AREA", threads=1) if scale < 1 else frame

@@ -167,7 +167,7 @@ def test_without_a_command_the_help_is_printed(command: list[str], capsys: pytes
 
 NUMERIC_OPTIONS = [
     (["preview", "a.mp4"], "--seconds"),
-    *((["plan", "job.yaml"], option) for option in ("--frames-per-second", "--price-per-hour")),
+    *((["plan", "job.yaml"], option) for option in ("--frames-per-second", "--price-per-hour", "--self-test")),
     (["run", "job.yaml"], "--prewarm"),
     (["submit", "job.yaml"], "--prewarm"),
     (["timeline", "job.yaml", "--out", "trace.json"], "--last-hours"),

@@ -129,6 +129,24 @@ def test_a_clip_of_which_every_pair_lies_across_a_cut_is_refused(tmp_path: Path)
         evaluated(path, named=[BLEND], cuts="exclude")
 
 
+def test_doubt_is_acted_on_as_in_a_job() -> None:
+    """Frames 28 and 29 of bikes belong to two scenes: flow doubts the frame between them."""
+    named = [DUPLICATE, *(MethodChoice(method="flow", doubt=doubt) for doubt in ("trust", "blend", "hold"))]
+    protocol = ClipProtocol(skip=20, frames=13, max_width=320, factors=(2,), cuts="ignore")
+    opened = [OpenMethod(choice, precision="fp32", threads=1) for choice in named]
+    report = evaluate_clips([str(real_clip("bikes"))], opened, protocol, on_progress=lambda _: None)
+    assert [score.entry.label for score in report.scores] == [
+        "duplicate",
+        "flow",
+        "flow, doubt: blend",
+        "flow, doubt: hold",
+    ]
+    duplicate, trust, blend, hold = ({frame.number: frame.psnr_db for frame in score.frames} for score in report.scores)
+    assert hold[9] == duplicate[9] != trust[9]
+    assert hold[5] == trust[5]
+    assert blend[9] not in {trust[9], duplicate[9]}
+
+
 def test_a_method_with_context_does_not_change_the_frames_of_others(fade: Path) -> None:
     alone = evaluated(fade, named=[BLEND]).scores[0]
     beside, wide = evaluated(fade, named=[BLEND, MethodChoice(method="mci")]).scores
@@ -187,7 +205,7 @@ def test_a_terminal_shows_how_many_frames_were_measured(
     before, shown, after = capsys.readouterr().err.partition(f"{fade} at 2x\n")
     assert shown
     assert "measured" not in before
-    assert after.startswith("\r1 predicted frames measured")
+    assert after.startswith("\r\x1b[K1 predicted frames measured")
     assert after.endswith("\r\x1b[K")
 
 

@@ -22,11 +22,11 @@ function show(changes) {
     byId(id).value = shown[id];
     const picture = byId(`${id}-picture`);
     picture.src = frame.files[shown[id]];
-    picture.alt = `${NAMES[shown[id]] ?? shown[id]} of frame ${frame.number}`;
+    picture.alt = `${NAMES[shown[id]] ?? shown[id]} of ${frame.name}`;
   }
   const scores = [shown.left, shown.right].filter((kind) => DATA.labels.includes(kind))
     .map((label) => `${label} ${frame.psnr_db[label]?.toFixed(2) ?? "–"} dB`);
-  byId("which").textContent = [`frame ${frame.number} (${shown.frame + 1} of ${DATA.frames.length} shown)`,
+  byId("which").textContent = [`${frame.name} (${shown.frame + 1} of ${DATA.frames.length} shown)`,
     ...scores, ...(frame.is_held ? ["held: a cut or a repeat"] : [])].join(" · ");
   if (byId("difference").checked) drawDifference(frame);
 }
