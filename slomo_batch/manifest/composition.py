@@ -60,6 +60,9 @@ def validate_settings(settings: Settings, suffix: str | None) -> list[Problem]:
     if wanted.end and wanted.duration:
         text = f"set either end or duration, got end {wanted.end} and duration {wanted.duration}"
         problems.append(Problem(path=("retime", "range"), text=text))
+    if settings.scan == "telecine" and settings.interpolate.duplicates == "retime":
+        text = "'retime' is not supported with scan: telecine; use keep, or another scan"
+        problems.append(Problem(path=("interpolate", "duplicates"), text=text))
     return [*problems, *_doubt_problems(settings.interpolate)]
 
 

@@ -19,6 +19,7 @@ _DECIDED_BY: Mapping[Path, tuple[Path, ...]] = {
     ("output", "uri"): (*_CODEC, ("encode", "pixel_format"), ("output", "uri")),
     ("audio",): (("audio",), ("retime", "slowdown"), ("retime", "ramp")),
     ("retime", "range"): (("retime", "range"),),
+    ("interpolate", "duplicates"): (("interpolate", "duplicates"), ("scan",)),
     ("interpolate", "doubt"): (("interpolate", "method"), ("interpolate", "doubt")),
     ("cluster", "workers"): (("cluster", "workers"),),
 }

@@ -4,6 +4,7 @@ from dataclasses import replace
 
 import numpy as np
 
+from slomo_batch.errors import SourceUnsupported
 from slomo_batch.plan.scan import notes_on_scan
 from slomo_batch.records import SurveyFacts, VideoFacts
 from slomo_batch.settings import Settings
@@ -16,6 +17,20 @@ from slomo_batch.timeline.survey import Survey
 
 SCAN = "the scan of each picture"
 RETIME = "interpolate.duplicates: retime"
+
+
+def check_repeats(facts: VideoFacts, settings: Settings, name: str) -> None:
+    """Check that repeated frames of the source `name` can be found if they are to be left out.
+
+    Raises:
+        SourceUnsupported: a survey decides the scan, so the pictures that it measures are not the source frames.
+    """
+    if facts.scan.varies and settings.interpolate.duplicates == "retime":
+        raise SourceUnsupported(
+            f"{RETIME} is not supported for telecined or mixed video, whose scan a survey decides",
+            where=name,
+            remedy="Set interpolate.duplicates to keep, or scan to progressive or interlaced.",
+        )
 
 
 def survey_reasons(facts: VideoFacts, settings: Settings) -> tuple[str, ...]:
@@ -70,14 +85,13 @@ def surveyed_facts(facts: VideoFacts, pictures: SurveyedPictures, settings: Sett
         lane_reason=" and ".join(survey_reasons(facts, settings)),
         part_starts=tuple(per_picture * int(start) for start in part_starts),
         surveyed=SurveyFacts(num_pictures=facts.num_frames // per_picture, num_repeats=pictures.num_repeats),
-        oddities=(*facts.oddities, *_notes(facts, pictures, settings)),
+        oddities=(*facts.oddities, *_notes(facts, pictures)),
     )
 
 
-def _notes(facts: VideoFacts, pictures: SurveyedPictures, settings: Settings) -> tuple[str, ...]:
+def _notes(facts: VideoFacts, pictures: SurveyedPictures) -> tuple[str, ...]:
     if pictures.scan is not None:
-        kept = "repeated frames are kept: interpolate.duplicates has no effect if a survey decides the scan"
-        return (*notes_on_scan(pictures.scan), *((kept,) if settings.interpolate.duplicates == "retime" else ()))
+        return notes_on_scan(pictures.scan)
     num_all = facts.num_frames // facts.scan.frames_per_picture
     if not pictures.num_repeats:
         return ("no repeated frames were found",)

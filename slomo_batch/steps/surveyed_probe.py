@@ -5,7 +5,7 @@ from dataclasses import replace
 from slomo_batch.errors import SurveyMissing, WorkDamaged
 from slomo_batch.media.probe import Probe, probe
 from slomo_batch.plan.scan import check_interlaced
-from slomo_batch.plan.survey import estimated_facts, survey_reasons, surveyed_facts, surveyed_pictures
+from slomo_batch.plan.survey import check_repeats, estimated_facts, survey_reasons, surveyed_facts, surveyed_pictures
 from slomo_batch.records import VideoRequest
 from slomo_batch.settings import Settings
 from slomo_batch.steps.context import StepContext
@@ -16,9 +16,15 @@ from slomo_batch.timeline.survey import Survey
 
 
 def decoded_probe(request: VideoRequest, context: StepContext) -> Probe:
-    """What probing finds, without a survey: every decoded picture is a source picture."""
-    settings = request.settings
-    return probe(context.reader(request.source), request.source.uri, settings.scan, settings.deinterlace)
+    """What probing finds, without a survey: every decoded picture is a source picture.
+
+    Raises:
+        SourceUnreadable, SourceUnsupported, SourceChanged: the source cannot be converted with these settings.
+    """
+    settings, name = request.settings, request.source.uri
+    probed = probe(context.reader(request.source), name, settings.scan, settings.deinterlace)
+    check_repeats(probed.facts, settings, name)
+    return probed
 
 
 def surveyed_probe(request: VideoRequest, video_id: str, context: StepContext, *, dry_run: bool = False) -> Probe:

@@ -98,12 +98,22 @@ def test_a_setting_surveys_what_probing_takes_for_one_kind(tmp_path: Path) -> No
 def test_the_plan_is_an_estimate_without_a_survey(clips: dict[str, Path], tmp_path: Path) -> None:
     fields = tmp_path / "fields.mp4"
     fields.write_bytes(encoded(replace(FLAGGED, suffix=".mp4"), pictures(FLAGGED)))
-    film = {"uri": str(clips[TELECINED]), "interpolate": {"method": "blend", "duplicates": "retime"}}
-    manifest = Job(tmp_path / "job").write([film, str(fields)], **SECTIONS).manifest
+    manifest = Job(tmp_path / "job").write([str(clips[TELECINED]), str(fields)], **SECTIONS).manifest
     estimated, surveyed = cli("plan", str(manifest)).stdout, cli("plan", "--survey", str(manifest)).stdout
     assert "each field becomes a source frame" in estimated
     assert (
         estimated.count("is examined in a survey") == estimated.count("estimated: the frames of film are restored") == 1
     )
     assert "telecined film: 35 pictures in 1 run become 28 frames" in surveyed
-    assert "repeated frames are kept: interpolate.duplicates has no effect if a survey decides the scan" in surveyed
+
+
+def test_repeats_of_telecined_film_are_not_sought_without_a_word(clips: dict[str, Path], tmp_path: Path) -> None:
+    repeats = {"interpolate": {"method": "blend", "duplicates": "retime"}}
+    film = {"uri": str(clips[TELECINED])}
+    planned = cli("plan", str(Job(tmp_path).write([film | repeats], **SECTIONS).manifest))
+    assert planned.returncode == 1
+    assert "interpolate.duplicates: retime is not supported for telecined or mixed video" in planned.stdout
+    assert "Set interpolate.duplicates to keep, or scan to progressive or interlaced." in planned.stdout
+    refused = cli("plan", str(Job(tmp_path).write([film], **(SECTIONS | repeats), scan="telecine").manifest))
+    assert refused.returncode == 2
+    assert "interpolate.duplicates: 'retime' is not supported with scan: telecine; use keep" in refused.stderr
