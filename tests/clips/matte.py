@@ -25,6 +25,8 @@ class Matte:
     codec: str = "qtrle"
     pix_fmt: str = "argb"
     num_frames: int = 3
+    times: int = 1
+    """How many frames in turn show each picture."""
     size: tuple[int, int] = (64, 48)
     options: Mapping[str, str] = field(default_factory=dict)
 
@@ -49,7 +51,7 @@ def matte(film: Matte) -> bytes:
         video.width, video.height, video.pix_fmt = *film.size, film.pix_fmt
         video.codec_context.thread_count = 1
         for number in range(film.num_frames):
-            samples = rgba(number, film.size)
+            samples = rgba(number // film.times, film.size)
             frame = _with_palette(samples) if film.pix_fmt == "pal8" else _frame(samples, film.pix_fmt)
             frame.pts, frame.time_base = number, Fraction(1, 25)
             container.mux(video.encode(frame))
