@@ -5,7 +5,9 @@
     │   ├── ManifestError            the manifest or the command is wrong            exit 2
     │   ├── WeightsError             a weights file cannot be used                   exit 2
     │   ├── ClusterError             Ray cannot be reached or cannot run the job     exit 3
-    │   │   └── VersionMismatch      a worker has another version                     exit 3
+    │   │   └── MachineUnfit         a machine differs from the driver's              exit 3
+    │   │       ├── VersionMismatch  it has another version
+    │   │       └── FolderNotShared  it does not see a shared folder
     │   ├── StoreUnusable            no such bucket, access denied, unsafe store     exit 3
     │   │   └── DiskFull             a local disk is full                             exit 3
     │   ├── JobDamaged               a record of the whole job is damaged            exit 3
@@ -35,8 +37,7 @@
         └── StorageBusy              throttled, timed out, reset: retryable
 
 A message says what happened, to which URI or chunk, what was expected, what was found, and what to do. It contains no
-credentials. VersionMismatch and DiskFull do not stop the job while other machines work: only their machine is set
-aside.
+credentials. MachineUnfit and DiskFull do not stop the job while other machines work: only their machine is set aside.
 """
 
 import errno
@@ -115,8 +116,16 @@ class ClusterError(JobError):
     exit_code = 3
 
 
-class VersionMismatch(ClusterError):
-    """A worker runs another slomo_batch than the driver. While other machines work, only its machine is set aside."""
+class MachineUnfit(ClusterError):
+    """A machine of a cluster differs from what the driver requires. While others work, only this one is set aside."""
+
+
+class VersionMismatch(MachineUnfit):
+    """A worker runs another slomo_batch than the driver."""
+
+
+class FolderNotShared(MachineUnfit):
+    """A machine does not see a folder of `storage.shared` as the driver does."""
 
 
 class StoreUnusable(JobError):

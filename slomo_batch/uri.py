@@ -6,7 +6,7 @@
 
 import os.path
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from pathlib import Path, PurePosixPath
 from typing import Any, Self
 from urllib.parse import unquote
@@ -78,10 +78,9 @@ class Uri(str):
         """Whether it is a path: it may be a link or a folder, and each folder has its own permissions."""
         return not self.startswith(S3_SCHEME)
 
-    @property
-    def is_shared(self) -> bool:
-        """Whether every machine of a cluster reaches it. A path counts as on the disk of one machine."""
-        return not self.is_local
+    def is_shared(self, folders: Iterable[str] = ()) -> bool:
+        """Whether every machine of a cluster reaches it: it is on S3, or in one of `folders`, which they share."""
+        return not self.is_local or any(is_below(self, folder) for folder in folders)
 
     @property
     def is_billed(self) -> bool:
@@ -100,6 +99,11 @@ class Uri(str):
         The schema is a plain dictionary, as pydantic_core defines it, so that this module does not import pydantic.
         """
         return {"type": "function-after", "function": {"type": "no-info", "function": cls}, "schema": handler(str)}
+
+
+def is_below(path: str, folder: str) -> bool:
+    """Whether an absolute path is that of a folder, or below it. Links are not resolved."""
+    return f"{path}/".startswith(f"{folder.rstrip('/')}/")
 
 
 def normalize(text: str, base: Path | None = None, escape: Escape = str) -> str:

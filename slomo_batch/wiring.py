@@ -22,6 +22,7 @@ from slomo_batch.steps.scratch import process_scratch
 from slomo_batch.steps.upload_records import RecordedUploads
 from slomo_batch.storage.opening import StoreSpec, open_store
 from slomo_batch.storage.s3_options import S3Options
+from slomo_batch.storage.shared_folders import FolderProof, check_proof
 from slomo_batch.storage.store import ObjectStore
 from slomo_batch.storage.work_layout import Layout
 from slomo_batch.uri import Uri
@@ -53,6 +54,8 @@ class JobEnvironment:
     s3: S3Options = field(default_factory=S3Options)
     code: Code = field(default_factory=Code)
     """The code of the driver. Every worker must run the same."""
+    shared: tuple[FolderProof, ...] = ()
+    """What every machine must find in the folders that it shares with the driver."""
 
 
 def environment_of(manifest: "Manifest") -> JobEnvironment:
@@ -65,6 +68,7 @@ def open_context(environment: JobEnvironment) -> StepContext:
 
     Raises:
         VersionMismatch: the driver runs another version, or another pixel revision, than this process.
+        FolderNotShared: this machine does not see a shared folder as the driver does.
     """
     _check_code(environment)
     return _opened_context(environment)
@@ -88,6 +92,8 @@ def _check_code(environment: JobEnvironment) -> None:
 
 @cache
 def _opened_context(environment: JobEnvironment) -> StepContext:
+    for proof in environment.shared:
+        check_proof(proof, partial(locate, s3=environment.s3))
     keep_freed_memory()
     layout = Layout(environment.job)
     uploads = RecordedUploads(_work_store(environment), layout)

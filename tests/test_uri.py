@@ -131,9 +131,25 @@ def test_a_bucket_is_billed_and_shared_by_machines_and_a_path_is_neither() -> No
     assert remote == "s3://bucket/a/b.mp4"
     assert (remote.bucket, local.bucket) == ("bucket", "")
     assert (remote.is_local, local.is_local) == (False, True)
-    assert (remote.is_shared, local.is_shared) == (True, False)
+    assert (remote.is_shared(), local.is_shared()) == (True, False)
     assert (remote.is_billed, local.is_billed) == (True, False)
     assert (remote.hides_unfinished_uploads, local.hides_unfinished_uploads) == (True, False)
+
+
+@pytest.mark.parametrize(
+    ("path", "is_shared"),
+    [
+        ("/mnt/a", True),
+        ("/mnt/a/b.mp4", True),
+        ("/mnt/ab", False),
+        ("/mnt", False),
+        ("s3://b/c", True),
+        ("/nfs/x", True),
+    ],
+)
+def test_a_path_in_a_folder_that_machines_share_is_shared(path: str, *, is_shared: bool) -> None:
+    assert Uri(path).is_shared(["/mnt/a", "/nfs"]) == is_shared
+    assert Uri(path).is_shared(["/"])
 
 
 @dataclass(frozen=True)

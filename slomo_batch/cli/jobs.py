@@ -118,7 +118,7 @@ def _request(manifest: "Manifest", options: argparse.Namespace, api: "JobApi") -
     from slomo_batch.manifest.canonical import canonical_manifest, local_paths  # noqa: PLC0415 as above
 
     local = local_paths(manifest)
-    check_no_local_paths(api.num_machines(), local)
+    check_no_local_paths(api.num_machines(), local, shared=manifest.job.storage.shared)
     if not api.is_this_machine():
         check_absolute_paths(local)
     gpus = manifest.job.cluster.gpus_per_worker

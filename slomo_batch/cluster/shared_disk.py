@@ -1,9 +1,9 @@
-"""Several machines share no disk: what all of them need must be on S3."""
+"""What several machines need must be on S3, or in a folder that they share."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 from slomo_batch.errors import ManifestError
-from slomo_batch.uri import FILE_SCHEME
+from slomo_batch.uri import FILE_SCHEME, Uri, normalize
 
 
 def machines_to_expect(num_alive: int, num_cpus: float) -> int:
@@ -11,18 +11,21 @@ def machines_to_expect(num_alive: int, num_cpus: float) -> int:
     return max(num_alive, 1 if num_cpus else 2)
 
 
-def check_no_local_paths(num_machines: int, local_paths: Iterable[str]) -> None:
-    """Check that nothing that several machines need is on the disk of one. `local_paths` is everything that is.
+def check_no_local_paths(num_machines: int, local_paths: Iterable[str], *, shared: Sequence[str] = ()) -> None:
+    """Check that nothing that several machines need is on the disk of one.
+
+    `local_paths` is everything that is not on S3, as it is written; `shared` are the folders that all machines see.
 
     Raises:
         ManifestError: something is.
     """
-    first = min(local_paths, default="")
+    first = min((path for path in local_paths if not Uri(normalize(path)).is_shared(shared)), default="")
     if first and num_machines > 1:
         raise ManifestError(
             f"the cluster has {num_machines} machines, which cannot share a local disk",
             where=first,
-            remedy="Put inputs, work and outputs on S3, or set cluster.address: local.",
+            remedy="Put inputs, work and outputs on S3, or in a folder that all machines see and storage.shared names. "
+            "Or set cluster.address: local.",
         )
 
 

@@ -4,6 +4,7 @@ import random
 import time
 from collections.abc import Sequence
 from contextlib import ExitStack, suppress
+from dataclasses import replace
 
 from slomo_batch.commands.progress_counter import ProgressCounter
 from slomo_batch.commands.report import write_report
@@ -38,6 +39,7 @@ from slomo_batch.scheduler.preflight import (
     check_outputs_writable,
     check_work_store,
 )
+from slomo_batch.scheduler.shared_folders import proven_folders
 from slomo_batch.scheduler.stop_signals import StopRequests
 from slomo_batch.steps.context import StepContext
 from slomo_batch.steps.job_pin import pin_basis, pin_job, pinned_basis
@@ -133,10 +135,12 @@ class _JobRun:
         self._manifest, self._environment, self._context, self._epoch = manifest, environment, context, epoch
         self._display, self._stack, self._stop, self._prewarm = display, stack, stop, prewarm
         self._machines: Machines | None = None
+        self._requests: Sequence[VideoRequest] = ()
         self._began_s = time.monotonic()
 
     def make(self, found: FoundVideos, *, retry_failed: bool, force: bool, clean_up: bool) -> int:
         """Make those of the videos found that are to be made; return the exit code."""
+        self._requests = found.requests
         pin = self._pin(found.requests)
         self._tell("looking for published videos")
         piles = triage(
@@ -197,6 +201,9 @@ class _JobRun:
 
     def _open_machines(self) -> Machines:
         if self._machines is None:
+            shared = self._manifest.job.storage.shared
+            folders = proven_folders(shared, self._requests, self._context, self._epoch.number)
+            self._environment = replace(self._environment, shared=self._stack.enter_context(folders))
             self._machines = self._stack.enter_context(
                 open_machines(
                     ClusterSettings.of(self._manifest.job.cluster),
@@ -277,7 +284,7 @@ class _JobRun:
         check_outputs_writable(requests, self._context)
         check_local_disk(requests, self._context)
         machines = self._open_machines()
-        check_machines_share_storage(machines.num_machines, requests, self._context)
+        self._check_shared(machines, requests)
         recorder.add_displays(*machines.displays)
         for note in machines.notes:
             self._display.show(Note(text=note))
@@ -295,6 +302,18 @@ class _JobRun:
         sizes = [request.source.size_bytes for request in requests]
         recorder.expect(sum(sizes))
         driver.run(iter(long_ones_first(piles.wanted, sizes, most)))
+
+    def _check_shared(self, machines: Machines, requests: Sequence[VideoRequest]) -> None:
+        """Check that several machines find everything, and that commits are safe in a work place in a shared folder."""
+        shared = self._manifest.job.storage.shared
+        check_machines_share_storage(machines.num_machines, requests, self._context, shared)
+        if machines.num_machines > 1 and self._context.work.root.is_local:
+            from slomo_batch.scheduler.machine_race import race_for_objects  # noqa: PLC0415 an inline job never loads Ray
+
+            self._tell("checking that the machines share the work place")
+            number = race_for_objects(self._environment)
+            text = f"{counted(number, 'machine')} raced for objects in the work place: each was created once"
+            self._display.show(Note(text=text, is_detail=True))
 
     def _check_lead(self) -> None:
         """Raise JobTaken if another driver leads the job. Called before writing under keys that it writes too."""

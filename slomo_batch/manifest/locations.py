@@ -9,7 +9,7 @@ from slomo_batch.interpolators.method import names_weights_file
 from slomo_batch.manifest.literal import LiteralLocation
 from slomo_batch.manifest.scalars import did_you_mean, invalid, text_of
 from slomo_batch.sanitize import is_utf8
-from slomo_batch.uri import double_braces, expanded, split_s3
+from slomo_batch.uri import double_braces, expanded, normalize, split_s3
 
 PLACEHOLDERS = ("relpath", "stem", "name", "ext")
 """Placeholders of an output name: the folder below the input's fixed part, the file name without its suffix, the file
@@ -81,6 +81,14 @@ def bucket_name(value: object) -> str:
     if not _BUCKET.fullmatch(word):
         raise invalid(f"invalid bucket name {word!r}; use the part between s3:// and the next slash")
     return word
+
+
+def shared_folder(value: object) -> str:
+    """Read the absolute path of a folder, without a slash at its end."""
+    word = location(value)
+    if not word.startswith(("/", "file://")):
+        raise invalid(f"{word!r} is not an absolute path; write the one under which every machine sees the folder")
+    return normalize(word.rstrip("/") or "/")
 
 
 def weights(value: object) -> str:

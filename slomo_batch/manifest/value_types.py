@@ -231,6 +231,7 @@ FORMS: Mapping[str, Callable[[], Any]] = {
         ),
     ],
     "endpoint": lambda: Annotated[str, BeforeValidator(_endpoint)],
+    "folders": lambda: tuple[Annotated[str, BeforeValidator(locations.shared_folder)], ...],
     "instant": lambda: Annotated[str, BeforeValidator(_instant), WithJsonSchema({"type": ["string", "number"]})],
     "method": lambda: Annotated[str, BeforeValidator(_method), WithJsonSchema({"enum": method_names()})],
     "ramp": lambda: Annotated[str, BeforeValidator(_ramp), WithJsonSchema(_RAMP_SCHEMA)],

@@ -6,7 +6,7 @@ from typing import Any
 
 from slomo_batch.attempts import Errored, Lost
 from slomo_batch.cluster.nodes import name_of_node, working_nodes
-from slomo_batch.errors import DiskFull, SlomoError, StorageBusy, VersionMismatch
+from slomo_batch.errors import DiskFull, MachineUnfit, SlomoError, StorageBusy
 from slomo_batch.scheduler.machine_health import MachineRecord
 from slomo_batch.scheduler.probation import Probation
 
@@ -77,13 +77,14 @@ class ExcludedMachines:
     def exclude_for(self, error: SlomoError, machine: str) -> bool:
         """Exclude the machine if the error is its own and others can work. Returns whether it is excluded.
 
-        A full disk is a machine's own error, and so is a version of the code that is not the driver's.
+        A full disk is a machine's own error, and so are another version than the driver's and a shared folder that it
+        does not see.
         """
         if not machine or not _is_of_a_machine(error) or not working_nodes() - self.names - {machine}:
             return False
         if isinstance(error, DiskFull):
             return self._record.cannot_work(machine)
-        self._record.runs_other_code(machine)
+        self._record.unfit(machine)
         self._reasons[machine] = str(error)
         return True
 
@@ -100,7 +101,7 @@ def kept_off(machines: Collection[str]) -> dict[str, Any]:
 
 
 def _is_of_a_machine(error: SlomoError) -> bool:
-    return isinstance(error, DiskFull | VersionMismatch)
+    return isinstance(error, DiskFull | MachineUnfit)
 
 
 def with_machine(error: SlomoError, machine: str) -> SlomoError:

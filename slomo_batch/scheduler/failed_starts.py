@@ -3,20 +3,20 @@
 from collections.abc import Collection
 
 from slomo_batch.cluster.nodes import name_of_node
-from slomo_batch.errors import ClusterError, VersionMismatch
+from slomo_batch.errors import ClusterError, MachineUnfit
 from slomo_batch.scheduler.chunk_worker import StartedWorker
 from slomo_batch.scheduler.excluded_machines import ExcludedMachines, with_machine
 from slomo_batch.scheduler.machine_health import MAX_STARTS, MachineRecord
 
 
-def start_refused(machine: str, mismatch: VersionMismatch, excluded: ExcludedMachines) -> None:
-    """Exclude a machine whose version of slomo_batch is not the driver's.
+def start_refused(machine: str, unfit: MachineUnfit, excluded: ExcludedMachines) -> None:
+    """Exclude a machine that differs from what the driver requires.
 
     Raises:
-        VersionMismatch: no other machine can work.
+        MachineUnfit: no other machine can work.
     """
-    if not excluded.exclude_for(mismatch, machine):
-        raise with_machine(mismatch, machine)
+    if not excluded.exclude_for(unfit, machine):
+        raise with_machine(unfit, machine)
 
 
 def start_failed(machine: str, reason: str, others: Collection[StartedWorker], record: MachineRecord) -> None:

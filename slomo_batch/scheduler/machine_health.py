@@ -94,8 +94,8 @@ class MachineRecord:
         self._exclude(machine)
         return machine in self._bad
 
-    def runs_other_code(self, machine: str) -> None:
-        """Record that a machine runs another version than the driver: it is bad, however many others are."""
+    def unfit(self, machine: str) -> None:
+        """Record that a machine differs from what the driver requires: it is bad, however many others are."""
         self._machines.add(machine)
         self._bad.add(machine)
 

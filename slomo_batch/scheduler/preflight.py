@@ -55,14 +55,17 @@ def check_outputs_writable(requests: Sequence[VideoRequest], context: StepContex
         raise refused[place]
 
 
-def check_machines_share_storage(num_machines: int, requests: Sequence[VideoRequest], context: StepContext) -> None:
-    """Check that several machines find everything on S3, since they share no disk.
+def check_machines_share_storage(
+    num_machines: int, requests: Sequence[VideoRequest], context: StepContext, shared: Sequence[str] = ()
+) -> None:
+    """Check that several machines find everything on S3 or in the folders that they share.
 
     Raises:
         ManifestError: a source, an output or the work place is on the disk of one.
     """
     videos = (uri for request in requests for uri in (request.source.uri, request.output_uri))
-    check_no_local_paths(num_machines, [uri for uri in (context.work.root, *videos) if not uri.is_shared])
+    local = [uri for uri in (context.work.root, *videos) if uri.is_local]
+    check_no_local_paths(num_machines, local, shared=shared)
 
 
 def check_local_disk(requests: Sequence[VideoRequest], context: StepContext) -> None:

@@ -22,7 +22,7 @@ from ray.exceptions import (
 
 from slomo_batch.attempts import Errored, Lost, Succeeded
 from slomo_batch.cluster.nodes import name_of_node, working_nodes
-from slomo_batch.errors import ProgramFault, VersionMismatch
+from slomo_batch.errors import MachineUnfit, ProgramFault
 from slomo_batch.scheduler.calls import Entered, Outcome, TaskCall, is_end, perform
 from slomo_batch.scheduler.excluded_machines import ExcludedMachines, kept_off
 from slomo_batch.scheduler.step_timeouts import StepTimeouts
@@ -43,7 +43,7 @@ def run_task(environment: JobEnvironment, call: TaskCall) -> Iterator[Outcome | 
     yield Began(machine=machine)
     try:
         context = open_context(environment)
-    except VersionMismatch as error:
+    except MachineUnfit as error:
         yield Errored(head=call.head, error=error, machine=machine)
         return
     for said in perform(call, context):

@@ -23,7 +23,7 @@ from ray.exceptions import RayError, RayTaskError
 
 from slomo_batch.attempts import Attempt, Errored, FramesMade, Succeeded
 from slomo_batch.cluster.nodes import draining_nodes, name_of_node
-from slomo_batch.errors import ProgramFault, SlomoError, VersionMismatch, WorkDamaged
+from slomo_batch.errors import MachineUnfit, ProgramFault, SlomoError, WorkDamaged
 from slomo_batch.records import ChunkDone
 from slomo_batch.scheduler.calls import ChunkCall, Entered
 from slomo_batch.scheduler.chunk_worker import ChunkWorker, HeldChunk, StartedWorker, WorkerNeeds, next_report, work_of
@@ -291,7 +291,7 @@ class WorkerPool:
             answer = ray.get(ref)
         except RayError as error:
             self._retire(worker)
-            if isinstance(error, RayTaskError) and isinstance(error.cause, VersionMismatch):
+            if isinstance(error, RayTaskError) and isinstance(error.cause, MachineUnfit):
                 start_refused(worker.node, error.cause, self.excluded)
             elif not is_explained(error, worker.node):
                 start_failed(worker.node, str(error), self._workers, self._record)

@@ -50,7 +50,7 @@ class S3Options:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class StorageOptions(S3Options):
-    """S3 storage: options of all buckets, and what differs in single ones."""
+    """Storage: options of all buckets on S3, what differs in single ones, and folders that machines share."""
 
     buckets: tuple[tuple[str, OwnOptions], ...] = setting(
         (),
@@ -58,6 +58,16 @@ class StorageOptions(S3Options):
         values="a section for each bucket",
         unset="none",
         form="buckets",
+        is_later=True,
+    )
+
+    shared: tuple[str, ...] = setting(
+        (),
+        """folders that every machine of a cluster sees under this path, such as NFS. Inputs, work and outputs may then
+        be in them; see [shared folders](#shared-folders)""",
+        values="a list of absolute paths",
+        unset="none",
+        form="folders",
         is_later=True,
     )
 

@@ -17,6 +17,15 @@ def test_several_machines_accept_no_local_paths() -> None:
         check_no_local_paths(2, ["/b.mp4", "/a/b.mp4"])
 
 
+def test_several_machines_accept_what_is_in_a_folder_that_they_share() -> None:
+    shared = ["/mnt/archive"]
+    paths = ["/mnt/archive/2019/**/*.mp4", "file:///mnt/archive/table.csv", "/mnt/archive/slow/{stem}.mp4"]
+    check_no_local_paths(2, paths, shared=shared)
+    for outside in ("/mnt/archive2/a.mp4", "/mnt/archive/../a.mp4", "a.mp4"):
+        with pytest.raises(ManifestError, match=r"storage\.shared names"):
+            check_no_local_paths(2, [*paths, outside], shared=shared)
+
+
 @pytest.mark.parametrize("place", ["clips/*.mp4", "~/a.mp4", "./a", "file:a.mp4"])
 def test_a_remote_cluster_accepts_absolute_paths_only(place: str) -> None:
     check_absolute_paths(["/data/a.mp4", "file:///data/b.mp4"])

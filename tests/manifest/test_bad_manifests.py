@@ -195,6 +195,12 @@ BAD_VALUES = {
         GOOD + "storage: {buckets: {a: {regoin: b}}}\n",
         "line 7: storage.buckets.a.regoin: unknown key; did you mean region?",
     ),
+    "shared folder": (
+        GOOD + "storage: {shared: [footage]}\n",
+        "line 7: storage.shared[0]: 'footage' is not an absolute path; write the one under which every machine sees",
+    ),
+    "shared bucket": (GOOD + "storage: {shared: ['s3://b/c']}\n", "'s3://b/c' is not an absolute path"),
+    "shared folders": (GOOD + "storage: {shared: /mnt}\n", "line 7: storage.shared: expected a list"),
     "buckets": (GOOD + "storage: {buckets: [a]}\n", "line 7: storage.buckets: expected a mapping"),
     "addressing": (GOOD + "storage: {addressing_style: virtual}\n", "'virtual' is not one of auto, path"),
     "held frames": (GOOD + "limits: {max_held_frames: -1}\n", "limits.max_held_frames: must be at least 0, got -1"),

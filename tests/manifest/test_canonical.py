@@ -19,7 +19,7 @@ retime: {slowdown: 5/2, fps: x2}
 interpolate: {cuts: ignore, flow_scale: 1/2, weights: nets/mine.safetensors}
 chunks: {pairs: 9}
 cluster: {workers: {max: 4}}
-storage: {endpoint_url: 'http://127.0.0.1:9000', requester_pays: true}
+storage: {endpoint_url: 'http://127.0.0.1:9000', requester_pays: true, shared: [/mnt/archive/, 'file:///mnt/b%20c']}
 """
 MANIFESTS = [
     good(),

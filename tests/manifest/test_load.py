@@ -129,6 +129,7 @@ def test_every_setting_of_the_job_is_loaded() -> None:
         "storage:\n"
         "  endpoint_url: http://localhost:9000\n  region: eu-west-1\n  sse_kms_key_id: alias/k\n"
         '  expected_bucket_owner: "012345678901"\n  requester_pays: yes\n  addressing_style: path\n'
+        "  profile: me\n  shared: [/mnt/archive/, 'file:///mnt/b%20c']\n"
     )
     assert manifest.work == "/scratch/w"
     assert manifest.job.cluster.address == "ray://head:10001"
@@ -142,6 +143,8 @@ def test_every_setting_of_the_job_is_loaded() -> None:
         expected_bucket_owner="012345678901",
         requester_pays=True,
         addressing_style="path",
+        profile="me",
+        shared=("/mnt/archive", "/mnt/b c"),
     )
 
 

@@ -41,6 +41,7 @@ def test_the_schema_accepts_the_shipped_manifests(path: str) -> None:
         "chunks: {pairs: 8}\n",
         "cluster: {workers: {max: auto}, gpus_per_worker: 0.5}\n",
         "storage: {requester_pays: yes, expected_bucket_owner: '012345678901'}\n",
+        "storage: {shared: [/mnt/archive, file:///mnt/b]}\n",
         "storage: {buckets: {studio: {endpoint_url: 'https://minio.example.org', profile: studio}}}\n",
     ],
 )

@@ -59,15 +59,16 @@ def test_an_output_with_the_longest_name_is_checked(place: Path) -> None:
 
 @pytest.mark.parametrize("local", ["source", "output", "work"])
 def test_several_machines_share_nothing_on_a_local_disk(local: str) -> None:
-    def check(num_machines: int, where: dict[str, Uri]) -> None:
+    def check(num_machines: int, where: dict[str, Uri], shared: tuple[str, ...] = ()) -> None:
         source = Source(uri=where["source"], size_bytes=1, fingerprint="1")
         request = VideoRequest(source=source, output_uri=where["output"], exists="skip", settings=Settings())
         context = open_context(JobEnvironment(work_uri=where["work"], job="job"))
-        check_machines_share_storage(num_machines, [request], context)
+        check_machines_share_storage(num_machines, [request], context, shared)
 
     on_s3 = {name: Uri.on_s3("bucket", name) for name in ("source", "output", "work")}
     check(2, on_s3)
     mixed = {**on_s3, local: Uri(f"/data/{local}")}
     check(1, mixed)
+    check(2, mixed, shared=("/data",))
     with pytest.raises(ManifestError, match=f"^/data/{local}: the cluster has 2 machines"):
         check(2, mixed)

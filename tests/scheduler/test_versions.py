@@ -8,7 +8,7 @@ import pytest
 from ray.exceptions import RayTaskError
 
 from slomo_batch.attempts import Errored, Lost, Succeeded
-from slomo_batch.errors import VersionMismatch
+from slomo_batch.errors import FolderNotShared, MachineUnfit, VersionMismatch
 from slomo_batch.scheduler.calls import TaskCall
 from slomo_batch.uri import Uri
 from slomo_batch.wiring import Code, JobEnvironment, _planned_method, open_context
@@ -49,16 +49,19 @@ def test_a_worker_accepts_a_driver_with_the_same_code(tmp_path: Path) -> None:
 MISMATCH = VersionMismatch("another slomo_batch", expected=str(Code()), got=str(Code(version="0.0.1")))
 
 
-def rolling_update(old: set[str], patch: pytest.MonkeyPatch) -> VirtualRay:
-    """Four machines, of which some still run an older version."""
+NOT_SHARED = FolderNotShared("this machine does not see the shared folder", where="/mnt/archive")
+
+
+def rolling_update(old: set[str], patch: pytest.MonkeyPatch, error: MachineUnfit = MISMATCH) -> VirtualRay:
+    """Four machines, of which some still run an older version, or are unfit for another reason."""
 
     def opens(machine: str) -> RayTaskError | None:
         if machine not in old:
             return None
-        return RayTaskError("open", "traceback", MISMATCH)  # type: ignore[no-untyped-call] # Ray's is untyped
+        return RayTaskError("open", "traceback", error)  # type: ignore[no-untyped-call] # Ray's is untyped
 
     def task(machine: str, call: TaskCall) -> Said:
-        return [(0.0, Errored(head=call.head, error=MISMATCH))] if machine in old else finished(machine, call)
+        return [(0.0, Errored(head=call.head, error=error))] if machine in old else finished(machine, call)
 
     ray = VirtualRay(["a", "b", "c", "d"], Scenario(opens=opens, task=task, chunk=made))
     ray.plug_in(patch)
@@ -97,6 +100,16 @@ def test_a_step_sent_to_it_is_lost_without_blame_and_runs_elsewhere(monkeypatch:
         engine.start(open_call())
     again = [outcome for _ in range(4) for _, outcome in engine.outcomes(0.5)]
     assert [type(outcome) for outcome in again] == [Succeeded] * 4
+
+
+def test_a_machine_that_does_not_see_a_shared_folder_is_named_and_excluded(monkeypatch: pytest.MonkeyPatch) -> None:
+    engine = rolling_update({"a"}, monkeypatch, NOT_SHARED).engine(max_workers=4, num_tasks=8)
+    engine.start(open_call())
+    [(_, lost)] = [*engine.outcomes(0.5), *engine.outcomes(0.5)]
+    assert isinstance(lost, Lost)
+    assert lost.explained
+    [note] = engine.take_notes()
+    assert note == f"a gets no more work: {NOT_SHARED}"
 
 
 def test_the_job_ends_if_no_machine_has_the_drivers_version(monkeypatch: pytest.MonkeyPatch) -> None:
