@@ -33,6 +33,8 @@ S3_ACTIONS = {
     "complete_multipart_upload": "s3:PutObject",
     "create_multipart_upload": "s3:PutObject",
     "delete_objects": "s3:DeleteObject",
+    "get_bucket_lifecycle_configuration": "s3:GetLifecycleConfiguration",
+    "get_bucket_versioning": "s3:GetBucketVersioning",
     "get_object": "s3:GetObject",
     "head_object": "s3:GetObject",
     "list_multipart_uploads": "s3:ListBucketMultipartUploads",

@@ -4,6 +4,7 @@ import os
 import shutil
 import tempfile
 from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import dataclass
 from importlib.metadata import version
 from pathlib import Path
@@ -53,6 +54,7 @@ def examine(places: tuple[str, ...] = ()) -> Iterator[Finding]:
     yield _credentials(is_needed=any(not Uri.parse(place).is_local for place in places))
     for place in places:
         yield _storage(place)
+        yield from _versions(place)
 
 
 # ---- device and codecs ---------------------------------------------------------------------------------------------
@@ -186,3 +188,13 @@ def _storage(place: str) -> Finding:
     except SlomoError as error:
         return Finding(level="fault", subject="storage", text=str(error))
     return Finding(level="ok", subject="storage", text=f"{place}: can be written to, and conditional writes are safe")
+
+
+def _versions(place: str) -> Iterator[Finding]:
+    from slomo_batch.storage import old_versions  # noqa: PLC0415 loads boto3
+
+    uri = Uri.parse(place)
+    with suppress(SlomoError):  # the check before reports it
+        if old_versions.keeps_old_versions(uri, S3Options()):
+            text = f"{place}: as a work place, {old_versions.NOTE}"
+            yield Finding(level="warning", subject="storage", text=text, remedy=old_versions.REMEDY)

@@ -288,6 +288,7 @@ class _JobRun:
         recorder.add_displays(*machines.displays)
         for note in machines.notes:
             self._display.show(Note(text=note))
+        self._note_old_versions()
         self._display.show(Note(text=f"working in {machines.description}, {pin.precision} arithmetic", is_detail=True))
         most = ClusterSettings.of(self._manifest.job.cluster).max_workers
         limits = limits_for(most, max_attempts=self._manifest.job.retries.chunk + 1)
@@ -314,6 +315,15 @@ class _JobRun:
             number = race_for_objects(self._environment)
             text = f"{counted(number, 'machine')} raced for objects in the work place: each was created once"
             self._display.show(Note(text=text, is_detail=True))
+
+    def _note_old_versions(self) -> None:
+        work = self._context.work.root
+        if work.is_local:
+            return
+        from slomo_batch.storage import old_versions  # noqa: PLC0415 a job that does not use S3 does not load boto3
+
+        if old_versions.keeps_old_versions(work, self._environment.s3):
+            self._display.show(Note(text=f"the work place: {old_versions.NOTE}. {old_versions.REMEDY}"))
 
     def _check_lead(self) -> None:
         """Raise JobTaken if another driver leads the job. Called before writing under keys that it writes too."""
