@@ -1,6 +1,7 @@
 """cluster.yaml is one that `ray up` would take, as far as that can be known without AWS."""
 
 import copy
+import re
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -10,6 +11,7 @@ import yaml
 
 from slomo_batch.cli.main import main
 from slomo_batch.cluster.cluster_file import cluster_problems, placeholders
+from slomo_batch.errors import Interrupted, ManifestError, VideosFailed
 
 ROOT = Path(__file__).parents[1]
 TEXT = (ROOT / "cluster.yaml").read_text().replace("sg-REPLACE-ME", "sg-0123456789abcdef0")
@@ -280,3 +282,40 @@ def test_no_secret_stands_in_the_file() -> None:
     text = (ROOT / "cluster.yaml").read_text()
     assert "AKIA" not in text
     assert "RAY_AUTH_TOKEN=" not in text
+
+
+# ---- the unit that keeps a job running on the head -------------------------------------------------------------------
+
+
+UNIT = (ROOT / "docs" / "aws" / "slomo-job.service").read_text()
+
+
+def settings_of_unit(key: str) -> list[str]:
+    return re.findall(rf"^{key}=(.*)$", UNIT, re.MULTILINE)
+
+
+def test_the_unit_starts_ray_as_the_file_does() -> None:
+    [command] = settings_of_unit("ExecStart")
+    [start] = [each for each in CONFIG["head_start_ray_commands"] if "ray start" in each]
+    variables, options = start.split("~/slomo/bin/ray start")
+    home = f"/home/{CONFIG['auth']['ssh_user']}"
+    assert f"ray start{options.replace('~', home)};" in command
+    expected = dict(re.findall(r"(\w+)=(\S+)", variables.replace("$HOME", home)))
+    given = dict(each.split("=", 1) for line in settings_of_unit("Environment") for each in line.split())
+    assert given.pop("PATH").startswith(f"{home}/slomo/bin:")
+    assert expected.pop("PATH").startswith(f"{home}/slomo/bin:")
+    assert given == expected
+    assert settings_of_unit("LimitNOFILE") == re.findall(r"ulimit -n (\d+)", variables)
+    assert settings_of_unit("User") == [CONFIG["auth"]["ssh_user"]]
+
+
+def test_the_unit_submits_the_job_and_stops_when_a_run_has_ended(capsys: pytest.CaptureFixture[str]) -> None:
+    [command] = settings_of_unit("ExecStart")
+    [submit] = re.findall(r"exec slomo-batch (submit .*)'$", command)
+    assert main([*submit.split(), "--help"]) == 0
+    shown = capsys.readouterr().out
+    assert all(word in shown for word in submit.split() if word.startswith("--"))
+    final = {int(code) for code in settings_of_unit("RestartPreventExitStatus")[0].split()}
+    assert final == {VideosFailed.exit_code, ManifestError.exit_code, Interrupted.exit_code}
+    assert settings_of_unit("Restart") == ["on-failure"]
+    assert settings_of_unit("KillMode") == ["process"], "Ray lives on"

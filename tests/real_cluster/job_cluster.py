@@ -28,14 +28,21 @@ class JobCluster:
     """The folder of its files."""
 
 
+def free_ports() -> dict[str, int]:
+    """Ports for the servers of a head."""
+    return {name: _free_port() for name in ("gcs", "dashboard", "client", "agent")}
+
+
 @contextmanager
-def job_cluster(env: Mapping[str, str], *, num_cpus: int = NUM_CPUS) -> Iterator[JobCluster]:
+def job_cluster(
+    env: Mapping[str, str], *, num_cpus: int = NUM_CPUS, ports: Mapping[str, int] | None = None
+) -> Iterator[JobCluster]:
     """A head that takes jobs, and runs work itself if it has CPUs; removed afterwards.
 
-    Its processes get `env`, and no credentials.
+    Its processes get `env`, and no credentials. It listens on `ports`, or else on free ones.
     """
     folder = Path(tempfile.mkdtemp(prefix="sb"))
-    ports = {name: _free_port() for name in ("gcs", "dashboard", "client", "agent")}
+    ports = ports or free_ports()
     bin_folder = Path(sys.executable).parent
     kept_env = {name: value for name, value in os.environ.items() if not name.startswith(("AWS_", "RAY_"))}
     command = [
