@@ -45,5 +45,6 @@ def _page(context: StepContext, *, folder: str = "") -> str:
         retry="slomo-batch run MANIFEST --retry-failed",
         picture=picture,
         folder=folder,
+        work_is_billed=context.work.root.is_billed,
         failures=() if progress is None else progress.failures,
     )

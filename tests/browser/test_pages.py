@@ -2,19 +2,25 @@
 
 import shutil
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import numpy as np
+import pyarrow as pa
 import pytest
 
 from slomo_batch.evaluation.compare_page import PageFrames, compare_page
 from slomo_batch.evaluation.evaluate import evaluate_clips
 from slomo_batch.evaluation.methods import OpenMethod, method_choices
 from slomo_batch.evaluation.report import ClipProtocol
+from slomo_batch.media.jpeg import encode_jpeg
+from slomo_batch.report.ledger import read_ledger
 from slomo_batch.report.pages.job_page import job_page
 from tests.interpolators.footage import real_clip
 from tests.report.pages.ledgers import archive_ledger
 from tests.report.pages.test_job_page import REST
+from tests.report.test_ledger import DONE, MADE, Driver
 
 if TYPE_CHECKING:
     from playwright.sync_api import Browser, Page
@@ -128,6 +134,33 @@ def test_the_timeline_names_chunks_zooms_and_listens_to_keys(tab: Tab) -> None:
     assert page.evaluate("view.end - view.begin") < moved[1] - moved[0]
     lanes.press("0")
     assert page.evaluate("[view.begin, view.end]") == [0, page.evaluate("DATA.span_s")]
+
+
+def ledger_with_a_strip() -> pa.Table:
+    """The ledger of a job of one chunk, which left a strip."""
+    driver = Driver()
+    driver.writer.attempt(replace(MADE, result=replace(DONE, strip_frame=1, strip_doubt=9)))
+    driver.writer.flush()
+    return read_ledger(driver.parts.values())
+
+
+def test_a_strip_becomes_a_slider_of_the_source_frame_and_the_made_frame(browser: "Browser", tmp_path: Path) -> None:
+    frames = [np.roll(np.linspace(0, 255, 64, dtype=np.uint8), 2 * step) for step in range(3)]
+    pictures = [np.broadcast_to(frame[None, :, None], (36, 64, 3)) for frame in frames]
+    path = tmp_path / "report.html"
+    for shown in (3, 2):
+        jpeg = encode_jpeg(np.concatenate(pictures[:shown], axis=1), quantizer=2)
+        rest = REST | {"picture": lambda _, jpeg=jpeg: jpeg}
+        path.write_text(job_page(ledger_with_a_strip(), state="", num_videos=1, **rest), "utf-8")
+        page = browser.new_page()
+        tab = Tab(page, path)
+        page.locator(".slide").click()
+        playwright.expect(page.locator("#look img-comparison-slider .half")).to_have_count(2)
+        assert f"width: {100 * shown}%" in (page.locator(".half img").first.get_attribute("style") or "")
+        page.locator(".slide").click()
+        playwright.expect(page.locator("#look img-comparison-slider")).to_have_count(0)
+        tab.check()
+        page.close()
 
 
 def test_colors_follow_the_system_and_the_button(browser: "Browser", report: Path) -> None:

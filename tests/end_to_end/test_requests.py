@@ -8,17 +8,20 @@ from urllib.parse import parse_qs, urlsplit
 import pytest
 
 from slomo_batch.commands import dry_run, run
+from slomo_batch.commands.status import ledger_of
 from slomo_batch.manifest.load import load
 from slomo_batch.manifest.schema import Manifest
 from slomo_batch.media.reader import BLOCK_BYTES
 from slomo_batch.plan import s3_requests
 from slomo_batch.plan.s3_requests import S3Requests
 from slomo_batch.report.json_log import JsonDisplay
+from slomo_batch.report.pages.s3_history import requests_of
 from slomo_batch.storage import s3 as s3_store
 from slomo_batch.storage import s3_upload
 from slomo_batch.storage.existence import OBJECTS_PER_LISTING
 from slomo_batch.storage.opening import StoreSpec, open_store
 from slomo_batch.uri import Uri
+from slomo_batch.wiring import environment_of, open_context
 from tests.clips.catalogue import clip
 from tests.s3_server import Request, S3Server, recording
 
@@ -80,6 +83,11 @@ def test_a_job_sends_the_requests_that_its_plan_predicts(duplicates: str, s3: S3
     sent = _billed(request for request in seen if _of_a_video(request))
     assert (sent.list, sent.put) == (predicted.list, predicted.put)
     assert sent.get == predicted.get
+    # The report knows attempts and bytes only, not what each step looked up.
+    ledger = ledger_of(open_context(environment_of(_manifest(s3, bucket, duplicates))))
+    reported = requests_of(ledger, work_is_billed=True, run_s=0.0)
+    assert (reported.list, reported.put) == (sent.list, sent.put)
+    assert reported.get == pytest.approx(sent.get, rel=0.1)
     # The others are the driver's: listings, checks of the store, and its heartbeats and status every few seconds.
     whole = _billed(seen)
     once, per_hour = S3Requests(list=20, put=60, get=90), s3_requests.of_driving(MOST_TAKEN_S / 3600)

@@ -109,6 +109,8 @@ class JobHistory:
     """Seconds since 1970."""
     ended_s: float
     runs: int
+    run_s: float
+    """How long a driver ran, in all runs together."""
     videos: Sequence[VideoHistory]
     attempts: Sequence[Attempted]
     """In the order in which they began."""
@@ -149,6 +151,7 @@ def history_of(ledger: pa.Table, failures: Iterable[Failure] = ()) -> JobHistory
         began_s=float(np.nanmin([times_s.min(), *began_s])),
         ended_s=float(times_s.max()),
         runs=len(ledger["epoch"].unique()),
+        run_s=_run_s(ledger["epoch"].to_numpy(), times_s, began_s),
         videos=_videos(ledger, failures),
         attempts=_attempts(ledger),
         faults=_faults(ledger),
@@ -164,6 +167,19 @@ def _seconds(times: pa.ChunkedArray) -> Floats:
     """Times in seconds since 1970; nan where there is none."""
     seconds: Floats = times.cast(pa.int64()).to_numpy() / 1e6
     return seconds
+
+
+def _run_s(epochs: NDArray[np.int64], times_s: Floats, began_s: Floats) -> float:
+    """The time in which at least one driver of the job ran: from its first row, or the begin of its first attempt."""
+    spans = sorted(
+        (float(np.nanmin([times_s[of_run].min(), *began_s[of_run]])), float(times_s[of_run].max()))
+        for of_run in (epochs == epoch for epoch in np.unique(epochs))
+    )
+    total_s, ended_s = 0.0, float("-inf")
+    for begin_s, end_s in spans:
+        total_s += max(0.0, end_s - max(begin_s, ended_s))
+        ended_s = max(ended_s, end_s)
+    return total_s
 
 
 # ---- videos ----------------------------------------------------------------------------------------------------------

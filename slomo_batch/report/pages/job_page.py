@@ -9,12 +9,14 @@ from typing import Any, Literal
 
 import pyarrow as pa
 
+from slomo_batch.plan.s3_requests import PRICED, S3Requests, price_usd
 from slomo_batch.report.events import Failure
 from slomo_batch.report.pages.advice import advice_on
 from slomo_batch.report.pages.job_history import JobHistory, StripHistory, VideoHistory, history_of, throughput
 from slomo_batch.report.pages.page import render
+from slomo_batch.report.pages.s3_history import requests_of
 from slomo_batch.report.pages.slot_history import SlotHistory, slot_histories
-from slomo_batch.report.units import duration, size, without_uri
+from slomo_batch.report.units import counted, duration, size, without_uri
 from slomo_batch.version import __version__
 
 MOST_FAILED = 20
@@ -49,6 +51,7 @@ def job_page(
     picture: Picture,
     folder: str = "",
     failures: Sequence[Failure] = (),
+    work_is_billed: bool = False,
 ) -> str:
     """Return the HTML of a job's page.
 
@@ -59,13 +62,15 @@ def job_page(
         retry: the command that makes failed videos again.
         picture: fetches the picture of a strip; at most MOST_PICTURES are put into the page.
         failures: of the last run, also of videos that it did not start.
+        work_is_billed: whether the work place is on S3.
         folder: where the page finds the pictures of all strips, relative to itself; empty if nowhere.
     """
     history = history_of(ledger, failures)
     tracks = slot_histories(history)
     failed = history.of_state("failed")
     busiest = sorted(tracks, key=lambda track: -track.busy_s)[:MOST_BUSY]
-    span_s = max(1.0, history.ended_s - history.began_s)
+    span_s, run_s = max(1.0, history.ended_s - history.began_s), max(1.0, history.run_s)
+    requests = requests_of(ledger, work_is_billed=work_is_billed, run_s=history.run_s)
     return render(
         "job.html.jinja",
         {
@@ -81,18 +86,33 @@ def job_page(
             "most_failed": MOST_FAILED,
             "retry": retry,
             "advice": advice_on(history),
-            "mean_rate": f"{history.num_frames / span_s:.2f}",
+            "mean_rate": f"{history.num_frames / run_s:.2f}",
             "num_tracks": len(tracks),
             "num_hosts": len({track.host for track in tracks}),
-            "busy": [_busy(track, span_s) for track in busiest],
+            "busy": [_busy(track, run_s) for track in busiest],
             "spreads": history.spreads,
             "longest_ms": max((spread.p95 for spread in history.spreads), default=0.0) or 1.0,
             "faults": history.faults,
+            "requests": _requests(requests),
+            "requests_usd": f"{price_usd(requests):,.2f}",
+            "priced": PRICED,
             "strips": _strips(history, picture),
             "most_shown": MOST_SHOWN,
             "data": _data(history, tracks, span_s, folder),
         },
     )
+
+
+def _requests(requests: S3Requests) -> Sequence[tuple[str, int, str]]:
+    """The kinds of requests, their number and their price in USD; nothing if none was sent."""
+    kinds = {
+        "PUT, COPY and POST": S3Requests(put=requests.put),
+        "LIST": S3Requests(list=requests.list),
+        "GET and HEAD": S3Requests(get=requests.get),
+        "DELETE": S3Requests(delete=requests.delete),
+    }
+    found = [(name, one.put + one.list + one.get + one.delete, price_usd(one)) for name, one in kinds.items()]
+    return [(name, number, f"{usd:,.4f}") for name, number, usd in found if number]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -159,28 +179,30 @@ def _tiles(history: JobHistory, num_videos: int) -> Sequence[Tile]:
     num_videos = max(num_videos, len(history.videos))
     left = num_videos - published - failed
     machine_s = sum(one.took_s for one in history.attempts)
-    made_s = history.ended_s - history.began_s
+    span_s = history.ended_s - history.began_s
+    waited = history.runs > 1 and span_s > 1.05 * history.run_s
     return [
         Tile(value=f"{published:,}", label=f"published of {num_videos:,}", mood="" if left or failed else "good"),
         Tile(value=f"{failed:,}", label="failed", mood="bad" if failed else ""),
         Tile(value=f"{left:,}", label="left"),
         Tile(value=f"{history.num_frames:,}", label="output frames made"),
-        Tile(value=f"{history.num_frames / max(1.0, made_s):.2f}", label="frames per second"),
-        Tile(value=duration(made_s), label="from first to last"),
+        Tile(value=f"{history.num_frames / max(1.0, history.run_s):.2f}", label="frames per second"),
+        Tile(value=duration(history.run_s), label=f"in {counted(history.runs, 'run')}"),
+        *([Tile(value=duration(span_s), label="from first to last")] if waited else []),
         Tile(value=duration(machine_s), label="of workers and tasks"),
         Tile(value=size(sum(video.size_bytes for video in history.videos)), label="of outputs"),
         Tile(value=f"{size(history.read_bytes)} / {size(history.written_bytes)}", label="read / written"),
     ]
 
 
-def _busy(track: SlotHistory, span_s: float) -> Mapping[str, Any]:
+def _busy(track: SlotHistory, run_s: float) -> Mapping[str, Any]:
     number = sum(piece.number for piece in track.pieces)
     return {
         "host": track.host,
         "name": track.name,
         "number": number,
         "busy_s": track.busy_s,
-        "share": track.busy_s / span_s,
+        "share": track.busy_s / run_s,
     }
 
 

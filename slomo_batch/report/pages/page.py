@@ -32,6 +32,7 @@ def _environment() -> Environment:
         lstrip_blocks=True,
     )
     environment.filters.update(counted=counted, duration=duration, size=size, one_line=one_line, as_json=_as_json)
+    environment.filters["options_whole"] = _options_whole
     environment.globals["asset"] = _asset
     return environment
 
@@ -40,6 +41,14 @@ def _as_json(value: Any) -> Markup:
     """The value as JSON for a script element: no `<` is left that could begin a tag or a comment."""
     text = json.dumps(value, separators=(",", ":")).replace("<", "\\u003c")
     return Markup(text)  # noqa: S704 json.dumps escapes what is not ASCII, and the line above the rest
+
+
+def _options_whole(text: str) -> Markup:
+    """The text with its options, such as --method, in elements that a line is not broken in."""
+    words = (
+        Markup('<span class="whole">{}</span>').format(word) if word.startswith("--") else word for word in text.split()
+    )
+    return Markup(" ").join(words)
 
 
 @cache

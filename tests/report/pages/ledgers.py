@@ -22,9 +22,10 @@ NOTES = ("padded by one column: the codec needs an even width", "1 data track no
 SCENES = ("boat_race", "goal-left", "Reel 12 (A)", "holiday", "interview", "pan_over_the_old_harbor")
 
 
-def archive_ledger(num_videos: int, *, num_workers: int = 8, seed: int = 1) -> pa.Table:
+def archive_ledger(num_videos: int, *, num_workers: int = 8, seed: int = 1, days_between: float = 0.0) -> pa.Table:
     """The ledger of a job of so many videos: two runs, one in thirty videos fails, one attempt in forty too."""
-    return read_ledger([part for run in _runs(num_videos, num_workers, Random(seed)) for part in run])
+    runs = _runs(num_videos, num_workers, Random(seed), 90.0 + days_between * 86_400)
+    return read_ledger([part for run in runs for part in run])
 
 
 def source_uri(number: int) -> str:
@@ -32,7 +33,7 @@ def source_uri(number: int) -> str:
     return f"s3://archive/tapes/{number // 100:03d}/{SCENES[number % len(SCENES)]}_{number:05d}.mov"
 
 
-def _runs(num_videos: int, num_workers: int, random: Random) -> Iterator[list[bytes]]:
+def _runs(num_videos: int, num_workers: int, random: Random, between_s: float) -> Iterator[list[bytes]]:
     half, at_s = num_videos // 2, BEGAN_S
     for epoch, numbers in enumerate((range(half), range(half, num_videos)), start=1):
         run = _Run(epoch, at_s, num_workers, random)
@@ -40,7 +41,7 @@ def _runs(num_videos: int, num_workers: int, random: Random) -> Iterator[list[by
             run.video(number)
         run.writer.flush()
         yield run.parts
-        at_s = run.now_s + 90.0
+        at_s = run.now_s + between_s
 
 
 class _Run:

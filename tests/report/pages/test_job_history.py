@@ -78,6 +78,19 @@ def test_a_video_with_attempts_and_no_end_is_unfinished() -> None:
     assert (video.state, video.frames) == ("unfinished", 0)
 
 
+def test_the_time_between_runs_is_not_that_of_a_run() -> None:
+    trial, later = Driver(epoch=1), Driver(epoch=2)
+    trial.writer.attempt(replace(MADE, stats=stats(0, 40.0)))
+    trial.now_s = 1_700_000_000 + 50.0
+    trial.writer.published(PUBLISHED)
+    later.now_s = 1_700_000_000 + 200_000.0
+    later.writer.attempt(replace(MADE, stats=stats(199_900, 100.0)))
+    found = history(trial, later)
+    assert found.runs == 2
+    assert found.run_s == pytest.approx(50 + 100, abs=1)
+    assert found.ended_s - found.began_s == pytest.approx(200_000, abs=1)
+
+
 def test_faults_are_counted_by_error_and_step_with_their_machines() -> None:
     driver = Driver()
     for host in ("node-1", "node-2", "node-2"):

@@ -8,6 +8,8 @@ from fractions import Fraction
 from html.parser import HTMLParser
 from typing import Any
 
+import pyarrow as pa
+
 from slomo_batch.records import VideoFailed
 from slomo_batch.report.ledger import read_ledger
 from slomo_batch.report.pages.job_history import StripHistory
@@ -76,6 +78,44 @@ def test_a_page_shows_totals_failures_and_the_command_that_tries_again() -> None
     assert f"2 failed videos Fix the causes, then make these videos again: {RETRY}" in words
     assert "2 videos SourceUnsupported: not yet supported: video whose pictures are single fields" in words
     assert len(data_of(page)["videos"]) == 60  # type: ignore[arg-type]
+
+
+def test_a_job_on_s3_shows_its_requests_and_one_on_disk_none() -> None:
+    ledger = archive_ledger(60)
+    page = job_page(ledger, state="finished", num_videos=60, work_is_billed=True, **REST)
+    rows = dict(re.findall(r'<tr><th scope="row">(.*?)</th><td class="number">([\d,]+)</td>', page))
+    assert {"PUT, COPY and POST", "LIST", "GET and HEAD"} <= rows.keys()
+    assert int(rows["PUT, COPY and POST"].replace(",", "")) > 4 * 60
+    assert "About 0." in page
+    assert "Requests to S3" not in job_page(history_on_disk(), state="", num_videos=1, **REST)
+
+
+def history_on_disk() -> pa.Table:
+    """The ledger of a job whose source and output are files."""
+    driver = Driver()
+    uri = "/films/a.mp4"
+    driver.writer.attempt(replace(MADE, head=replace(HEAD, uri=uri)))
+    driver.writer.published(
+        replace(PUBLISHED, source=replace(PUBLISHED.source, uri=Uri(uri)), output_uri=Uri("/slow/a.mp4"))
+    )
+    driver.writer.flush()
+    return read_ledger(driver.parts.values())
+
+
+def test_the_time_of_runs_and_that_between_the_first_and_the_last_are_both_shown() -> None:
+    page = job_page(archive_ledger(60), state="finished", num_videos=60, **REST)
+    tiles = {label: value for value, label in re.findall(r"<strong>(.*?)</strong><span>(.*?)</span>", page)}
+    assert "in 2 runs" in tiles
+    later = archive_ledger(60, days_between=3)
+    tiles = {
+        label: value
+        for value, label in re.findall(
+            r"<strong>(.*?)</strong><span>(.*?)</span>", job_page(later, state="finished", num_videos=60, **REST)
+        )
+    }
+    assert tiles["from first to last"].startswith("72 h ")
+    assert "min" in tiles["in 2 runs"]
+    assert " h " not in tiles["in 2 runs"]
 
 
 def test_hostile_names_stay_text() -> None:

@@ -186,7 +186,7 @@ const table = new Tabulator("#table", {
     numberColumn("Plays", "duration_s", seconds, { responsive: 3 }),
     numberColumn("Size", "size_bytes", bytes, { responsive: 3 }),
     numberColumn("Machine time", "machine_s", seconds, { responsive: 2, width: 145 }),
-    numberColumn("Failed tries", "failed_attempts", count, { responsive: 4, width: 115 }),
+    numberColumn("Failed tries", "failed_attempts", count, { responsive: 4, width: 130 }),
     numberColumn("Notes", "num_notes", count, { responsive: 2, width: 85 }),
   ],
 });
@@ -250,6 +250,49 @@ document.addEventListener("keydown", (event) => {
 document.getElementById("more")?.addEventListener("click", (event) => {
   document.querySelectorAll("#look figure[hidden]").forEach((figure) => { figure.hidden = false; });
   event.target.remove();
+});
+
+// A strip is a source frame, a frame made after it, and the next source frame, which is missing at the end of a chunk.
+async function slide(figure) {
+  const picture = figure.querySelector("img"), number = await picturesIn(picture);
+  const slider = element("img-comparison-slider", undefined, { tabindex: "0" });
+  for (const [place, slot] of ["first", "second"].entries()) {
+    const half = element("div", undefined, { slot, class: "half" });
+    half.append(element("img", undefined, { src: picture.src, alt: slot === "first" ? "Source frame" : "Made frame",
+      style: `width: ${100 * number}%; transform: translateX(${-100 * place / number}%)` }));
+    slider.append(half);
+  }
+  picture.hidden = true;
+  picture.after(slider);
+}
+
+async function picturesIn(picture) {
+  await picture.decode();
+  const canvas = new OffscreenCanvas(picture.naturalWidth, picture.naturalHeight), pen = canvas.getContext("2d");
+  pen.drawImage(picture, 0, 0);
+  const { data } = pen.getImageData(0, 0, canvas.width, canvas.height);
+  const unlikeness = (number) => {  // of the first two pictures, if there are so many
+    const width = Math.floor(canvas.width / number);
+    let sum = 0;
+    for (let y = 0; y < canvas.height; y += 4) {
+      for (let x = 0; x < width; x += 4) {
+        const at = 4 * (y * canvas.width + x);
+        sum += Math.abs(data[at] - data[at + 4 * width]);
+      }
+    }
+    return sum / width;
+  };
+  return unlikeness(2) < unlikeness(3) ? 2 : 3;
+}
+
+document.getElementById("look")?.addEventListener("click", (event) => {
+  if (!event.target.matches(".slide")) return;
+  const figure = event.target.closest("figure"), slider = figure.querySelector("img-comparison-slider");
+  if (slider) {
+    slider.remove();
+    figure.querySelector("img").hidden = false;
+  } else slide(figure);
+  event.target.textContent = slider ? "Slider" : "Strip";
 });
 
 // ---- drawing ----
