@@ -352,9 +352,11 @@ def encoder_works(name: str) -> bool:
         context = av.CodecContext.create(name, "w")
         if not isinstance(context, VideoCodecContext):
             return False
-        context.width, context.height, context.pix_fmt = 320, 240, "yuv420p"
+        formats = context.codec.video_formats
+        pix_fmt = formats[0].name if formats else "yuv420p"
+        context.width, context.height, context.pix_fmt = 320, 240, pix_fmt
         context.time_base, context.framerate = Fraction(1, 25), Fraction(25)
-        frame = av.VideoFrame(320, 240, "yuv420p")
+        frame = av.VideoFrame(320, 240, pix_fmt)
         frame.pts = 0
         with keep_thread_priority():
             packets = [*context.encode(frame), *context.encode(None)]

@@ -134,8 +134,12 @@ def _prores_profile(encode: Encode, form: PixelFormat) -> int:
     return PRORES_4444 if full_chroma or form.has_alpha else PRORES_HQ
 
 
-def _same_format(_: Encode, source: PixelFormat) -> PixelFormat:
-    return source
+_FFV1_READ_BY_ALL = {"yuva422p12le": "yuva422p16le", "yuva444p12le": "yuva444p16le"}
+"""Formats that FFmpeg 5.1 does not read in FFV1, and those that hold the same samples."""
+
+
+def _ffv1_format(_: Encode, source: PixelFormat) -> PixelFormat:
+    return PIXEL_FORMATS[_FFV1_READ_BY_ALL.get(source.name, source.name)]
 
 
 CODECS: Mapping[Codec, CodecFacts] = {
@@ -164,7 +168,7 @@ CODECS: Mapping[Codec, CodecFacts] = {
         alpha="in packets",
     ),
     "ffv1": CodecFacts(
-        auto_format=_same_format,
+        auto_format=_ffv1_format,
         qualities=None,
         is_lossless=True,
         has_bit_rate=False,

@@ -162,7 +162,13 @@ def choose_encoder(
         encoder=encoder,
         options=ENCODERS[encoder].options(encode, pictures),
         pixel_format=even.name,
-        notes=(*encoder_notes, *_losses(source, even), *odd_notes, *([codec_note] if codec_note else [])),
+        notes=(
+            *encoder_notes,
+            *_losses(source, even),
+            *_stored_deeper(codec, source, even),
+            *odd_notes,
+            *([codec_note] if codec_note else []),
+        ),
     )
 
 
@@ -248,6 +254,13 @@ def _losses(source: PixelFormat, target: PixelFormat) -> tuple[str, ...]:
     if source.model != "gray" and target.model == "yuv" and coarser:
         losses.append(f"chroma is reduced from {_chroma(source)} to {_chroma(target)}")
     return tuple(losses)
+
+
+def _stored_deeper(codec: Codec, source: PixelFormat, target: PixelFormat) -> tuple[str, ...]:
+    """Return a note if a lossless output has more bits than its source."""
+    if not CODECS[codec].is_lossless or target.bit_depth <= source.bit_depth:
+        return ()
+    return (f"{source.bit_depth} bits are stored as {target.bit_depth}, which more players read: nothing is lost",)
 
 
 def _chroma(form: PixelFormat) -> str:

@@ -17,7 +17,7 @@ from slomo_batch.errors import SegmentInvalid, SourceUnsupported
 from slomo_batch.media.encode import SegmentEncoder, encoder_works, verify_segment
 from slomo_batch.media.frames import picture_from_frame
 from slomo_batch.picture import PIXEL_FORMATS, Picture
-from slomo_batch.plan.codecs import codec_of
+from slomo_batch.plan.codecs import ENCODERS, codec_of
 from slomo_batch.records import ColorFacts
 from slomo_batch.settings import Codec
 from tests.color.pictures import typed
@@ -178,7 +178,8 @@ def test_every_group_of_pictures_is_closed(tmp_path: Path, codec: Codec) -> None
 @pytest.mark.parametrize("pixel_format", sorted(PIXEL_FORMATS))
 def test_ffv1_keeps_every_sample_of_every_format(tmp_path: Path, pixel_format: str) -> None:
     form = PIXEL_FORMATS[pixel_format]
-    film = Film(codec="ffv1", source_format=form.opaque.name, has_alpha=form.has_alpha, size=(50, 38))
+    source, encode = form.opaque.name, {"pixel_format": pixel_format} if form.model == "yuv" else {}
+    film = Film(codec="ffv1", source_format=source, has_alpha=form.has_alpha, size=(50, 38), encode=encode)
     made = film.segment(tmp_path, range(2))
     assert film.choice.pixel_format == pixel_format
     verify_segment(made.path, facts=made.facts, source_hashes=made.hashes, has_alpha=form.has_alpha)
@@ -327,7 +328,8 @@ def _policies_of_threads() -> list[int]:
 
 
 def test_encoder_works_is_true_if_a_frame_can_be_encoded() -> None:
-    assert encoder_works("libx264")
+    for name, encoder in ENCODERS.items():
+        assert encoder.is_nvenc or encoder_works(name), name
     assert not encoder_works("no_such_encoder")
     assert not encoder_works("aac")
 

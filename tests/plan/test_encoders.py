@@ -86,11 +86,16 @@ def test_the_automatic_pixel_format_keeps_what_players_of_the_codec_open(
     assert chosen(codec, source).pixel_format == output
 
 
-def test_ffv1_takes_every_format_as_it_is() -> None:
+ARCHIVE = "ffv1 is an archive format: few players open it"
+
+
+def test_ffv1_takes_every_format_as_it_is_or_with_more_bits_if_old_players_do_not_read_it() -> None:
+    deeper = {"yuva422p12le": "yuva422p16le", "yuva444p12le": "yuva444p16le"}
     for name in PIXEL_FORMATS:
         choice = chosen("ffv1", name)
-        assert choice.pixel_format == name
-        assert choice.notes == ("ffv1 is an archive format: few players open it",)
+        assert choice.pixel_format == deeper.get(name, name)
+        more = ("12 bits are stored as 16, which more players read: nothing is lost",) if name in deeper else ()
+        assert choice.notes == (*more, ARCHIVE)
 
 
 @pytest.mark.parametrize(
@@ -163,7 +168,8 @@ def test_prores_without_a_quality_takes_the_profile_that_suits_the_chroma() -> N
         ("prores", "gray", {"quality": 5}, "yuva444p10le"),
         ("prores", "yuv444p10le", {"quality": 3}, "yuv422p10le"),
         ("prores", "yuv444p10le", {"pixel_format": "yuv444p10le"}, "yuv444p10le"),
-        ("ffv1", "yuv422p12le", {}, "yuva422p12le"),
+        ("ffv1", "yuv422p12le", {}, "yuva422p16le"),
+        ("ffv1", "yuv422p12le", {"pixel_format": "yuva422p12le"}, "yuva422p12le"),
         ("ffv1", "gbrp", {}, "gbrap"),
         ("ffv1", "gray16le", {}, "gbrap16le"),
     ],
