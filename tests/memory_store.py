@@ -58,9 +58,13 @@ class MemoryStore:
         with self._lock:
             return self._objects.setdefault(checked_key(key, self._root), bytes(data)) == data
 
-    def put_file(self, key: str, path: Path) -> None:
-        """Copy a file into the store, replacing an existing object."""
-        self.put(key, path.read_bytes())
+    def put_file(self, key: str, path: Path, *, over: str | None = None) -> None:
+        """Copy a file into the store, replacing an existing object, or only the one with the fingerprint `over`."""
+        with self._lock:
+            found = self._objects.get(key)
+            if over is not None and over != ("" if found is None else _describe(key, found).fingerprint):
+                raise ObjectChanged("the object changed", where=self.uri(key))
+            self._objects[checked_key(key, self._root)] = path.read_bytes()
 
     def get_file(self, key: str, path: Path) -> None:
         """Write an object into a file."""

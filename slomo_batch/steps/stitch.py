@@ -11,7 +11,15 @@ from dataclasses import fields, replace
 from itertools import accumulate, pairwise
 from pathlib import Path
 
-from slomo_batch.errors import BorderMismatch, ObjectMissing, OutputExists, OutputInvalid, WorkDamaged
+from slomo_batch.errors import (
+    BorderMismatch,
+    ObjectChanged,
+    ObjectMissing,
+    OutputExists,
+    OutputInvalid,
+    StorageBusy,
+    WorkDamaged,
+)
 from slomo_batch.media.captions import caption_notes
 from slomo_batch.media.concat import MoovDoesNotFit, StitchSpec, stitch
 from slomo_batch.media.encode import SegmentFacts
@@ -198,7 +206,14 @@ def _upload(plan: VideoPlan, receipt: str, out: Path, context: StepContext, *, e
     if is_unknown:
         _withdraw_receipts(request.output_uri, receipt, context)
     store, key = context.locate(request.output_uri)
-    store.put_file(key, out)
+    try:
+        store.put_file(key, out, over=found.fingerprint if found else "")
+    except ObjectChanged as error:
+        raise StorageBusy(
+            "another object was put under the output's name during the upload",
+            where=request.output_uri,
+            remedy="If this happens again, look for another job or program that writes there.",
+        ) from error
     put = store.head(key)
     if put.size_bytes != out.stat().st_size:
         raise OutputInvalid("the published file has another size", where=request.output_uri)

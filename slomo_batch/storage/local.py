@@ -168,9 +168,10 @@ class LocalStore:
             return False
 
     @_retried
-    def put_file(self, key: str, path: Path) -> None:
-        """Copy a file into the store, replacing an existing object. The copy is read back, from the disk and not from
-        memory where the system allows it, and compared before the rename."""
+    def put_file(self, key: str, path: Path, *, over: str | None = None) -> None:
+        """Copy a file into the store, replacing an existing object, or only the one with the fingerprint `over`. The
+        copy is read back, from the disk and not from memory where the system allows it, and compared before the rename.
+        """
         target = self._path(key)
         with path.open("rb") as source, self._uploading(target) as (part, temporary):
             sent = _copy(source, temporary)
@@ -184,6 +185,8 @@ class LocalStore:
                     expected=f"{sent[0]} bytes with CRC-32 {sent[1]:08x}",
                     got=f"{arrived[0]} bytes with CRC-32 {arrived[1]:08x}",
                 )
+            if over is not None:
+                self._check_replaced(key, over)
             rename(part, target)
 
     def delete(self, keys: Iterable[str]) -> None:
@@ -270,6 +273,15 @@ class LocalStore:
             file.close()
             raise ObjectMissing("not a regular file", where=str(path))
         return file
+
+    def _check_replaced(self, key: str, fingerprint: str) -> None:
+        """Raise ObjectChanged if the file that is about to be replaced has another fingerprint; "" means none."""
+        try:
+            with self._open(key) as file:
+                self._check_fingerprint(key, file, fingerprint)
+        except (FileNotFoundError, PermissionError, ObjectMissing) as error:
+            if fingerprint:
+                raise ObjectChanged("the file is gone", where=self.uri(key), expected=fingerprint) from error
 
     def _check_fingerprint(self, key: str, file: BinaryIO, fingerprint: str) -> None:
         """Raise ObjectChanged if the open file has another fingerprint."""

@@ -72,9 +72,9 @@ class MeteredStore:
         self._traffic.written_bytes += len(data) if won else 0
         return won
 
-    def put_file(self, key: str, path: Path) -> None:
+    def put_file(self, key: str, path: Path, *, over: str | None = None) -> None:
         """See ObjectStore."""
-        self._store.put_file(key, path)
+        self._store.put_file(key, path, over=over)
         self._traffic.written_bytes += path.stat().st_size
 
     def list(self, prefix: str = "") -> Iterator[ObjectInfo]:

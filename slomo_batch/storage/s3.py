@@ -30,6 +30,7 @@ from slomo_batch.storage.s3_errors import BOTO_ERRORS, CHECKSUM_ERRORS, storage_
 from slomo_batch.storage.s3_options import S3Options
 from slomo_batch.storage.s3_upload import (
     MULTIPART_FROM_BYTES,
+    Condition,
     checksums,
     content_type,
     is_over,
@@ -300,18 +301,23 @@ class S3Store:
             raise failure from error
         return "success, but no object"
 
-    def put_file(self, key: str, path: Path) -> None:
-        """Upload a file atomically, replacing an existing object. Size and checksum are checked."""
-        target = self._new(key)
+    def put_file(self, key: str, path: Path, *, over: str | None = None) -> None:
+        """Upload a file atomically, replacing an existing object, or only the one with the fingerprint `over`. Size and
+        checksum are checked."""
+        target, condition = self._new(key), Condition(over)
         try:
             size_bytes = path.stat().st_size
             with translate_errors(self.uri(key)):
                 if size_bytes > MULTIPART_FROM_BYTES:
-                    upload_parts(self._client, self._object(key), target, path, self._uploads)
+                    upload_parts(
+                        self._client, self._object(key), target, path, uploads=self._uploads, condition=condition
+                    )
                 else:
-                    upload_file(self._client, target, path)
+                    upload_file(self._client, self._object(key), target, path, condition)
         except OSError as error:
             raise local_error(error, str(path)) from error
+        except ObjectMissing as error:  # what AWS answers to If-Match if there is no object
+            raise ObjectChanged("the object is gone", where=self.uri(key), expected=over or "") from error
         arrived = self.head(key).size_bytes
         if arrived != size_bytes:
             raise StorageBusy(

@@ -10,6 +10,8 @@ import hashlib
 import zlib
 from collections.abc import Callable, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass
+from functools import partial
 from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING, Any
 
@@ -48,19 +50,64 @@ def checksums(data: bytes) -> dict[str, Any]:
     return _checksums(hashlib.md5(data, usedforsecurity=False).digest(), zlib.crc32(data))
 
 
-def upload_file(client: "S3Client", target: dict[str, Any], path: Path) -> None:
-    """Upload a file with one request."""
+@dataclass(frozen=True, slots=True)
+class Condition:
+    """Which object an upload may replace."""
+
+    over: str | None = None
+    """The ETag of the only one; empty: none may exist; None: any."""
+
+    def send(self, request: Callable[..., Any], is_there: Callable[[], bool]) -> None:
+        """Send the request that makes the object, with the condition.
+
+        `is_there` tells whether the object exists as it was sent: then the answer to an earlier try was lost, or
+        another attempt uploaded the same bytes. A server that does not support the condition gets the request without
+        it.
+        """
+        try:
+            request(**self._parameters())
+        except ClientError as error:
+            code = error.response.get("Error", {}).get("Code")
+            if self.over is not None and code in _UNSUPPORTED:
+                request()
+            elif self.over is None or code not in {"PreconditionFailed", "NoSuchKey"} or not is_there():
+                raise
+
+    def _parameters(self) -> dict[str, str]:
+        if self.over is None:
+            return {}
+        return {"IfMatch": f'"{self.over}"'} if self.over else {"IfNoneMatch": "*"}
+
+
+_UNSUPPORTED = frozenset({"NotImplemented", "InvalidArgument", "InvalidRequest"})
+"""What servers answer to a condition that they do not know."""
+
+
+def upload_file(
+    client: "S3Client", place: dict[str, Any], target: dict[str, Any], path: Path, condition: Condition
+) -> None:
+    """Upload a file with one request; `place` has bucket and key, `target` also the storage options."""
     md5, crc32 = hashlib.md5(usedforsecurity=False), 0
     with path.open("rb") as file:
         while data := file.read(READ_BYTES):
             md5.update(data)
             crc32 = zlib.crc32(data, crc32)
-        file.seek(0)
-        client.put_object(**target, **_checksums(md5.digest(), crc32), Body=file)
+
+        def put(**over: str) -> None:
+            file.seek(0)
+            client.put_object(**target, **_checksums(md5.digest(), crc32), Body=file, **over)  # type: ignore[arg-type]
+
+        condition.send(put, lambda: _has_etag(client, place, path, md5.hexdigest()))
 
 
 def upload_parts(
-    client: "S3Client", place: dict[str, Any], target: dict[str, Any], path: Path, uploads: UploadLog
+    client: "S3Client",
+    place: dict[str, Any],
+    target: dict[str, Any],
+    path: Path,
+    *,
+    uploads: UploadLog,
+    condition: Condition,
 ) -> None:
     """Upload a file in parts; `place` has bucket and key, `target` also the storage options."""
     created = client.create_multipart_upload(**target, ChecksumAlgorithm="CRC32")
@@ -69,7 +116,8 @@ def upload_parts(
     try:
         uploads.begun(record)
         parts = _send(client, upload, path, path.stat().st_size)
-        client.complete_multipart_upload(**upload, MultipartUpload={"Parts": parts})
+        complete = partial(client.complete_multipart_upload, **upload, MultipartUpload={"Parts": parts})
+        condition.send(complete, lambda: _has_etag(client, place, path, _etag_of(parts)))
     except BaseException as error:
         try:
             client.abort_multipart_upload(**upload)
@@ -79,6 +127,25 @@ def upload_parts(
             uploads.ended(record)
         raise
     uploads.ended(record)
+
+
+def _has_etag(client: "S3Client", place: dict[str, Any], path: Path, etag: str) -> bool:
+    """Whether the object that exists has this size and ETag. With a KMS key the ETag says nothing of the content."""
+    try:
+        found = client.head_object(**place)
+    except ClientError:
+        return False
+    is_same = found["ETag"].strip('"') == etag or found.get("ServerSideEncryption", "").startswith("aws:kms")
+    return is_same and found["ContentLength"] == path.stat().st_size
+
+
+def _etag_of(parts: Sequence[Any]) -> str:
+    """The ETag of an object that was uploaded in parts: the MD5 of theirs, and their number; "" if they have no MD5."""
+    try:
+        digests = b"".join(bytes.fromhex(part["ETag"].strip('"')) for part in parts)
+    except ValueError:
+        return ""
+    return f"{hashlib.md5(digests, usedforsecurity=False).hexdigest()}-{len(parts)}"
 
 
 def is_over(error: ClientError) -> bool:

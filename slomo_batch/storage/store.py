@@ -80,8 +80,13 @@ class ObjectStore(Protocol):
         """Write only if no object exists. Return True if the object now holds `data`, found by reading it back; False
         if another writer was first. `data` must differ from any other writer's."""
 
-    def put_file(self, key: str, path: Path) -> None:
-        """Upload a file atomically, replacing an existing object. Size and checksum are checked."""
+    def put_file(self, key: str, path: Path, *, over: str | None = None) -> None:
+        """Upload a file atomically, replacing an existing object. Size and checksum are checked.
+
+        With `over`, only the object with this fingerprint is replaced, or none exists if it is empty; else
+        ObjectChanged is raised, and the other object stays. S3 decides that with the write, if the server honors
+        If-Match; a folder looks just before it renames.
+        """
 
     def get_file(self, key: str, path: Path) -> None:
         """Download an object into a file."""

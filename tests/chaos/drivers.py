@@ -155,9 +155,9 @@ class WatchedStore:
         with self._watch.writing(self._name("create", key)):
             return self._inner.put_if_absent(key, data)
 
-    def put_file(self, key: str, path: Path) -> None:
+    def put_file(self, key: str, path: Path, *, over: str | None = None) -> None:
         with self._watch.writing(self._name("put", key)):
-            self._inner.put_file(key, path)
+            self._inner.put_file(key, path, over=over)
 
     def delete(self, keys: Iterable[str]) -> None:
         for key in list(keys):

@@ -217,6 +217,25 @@ def test_a_file_goes_in_and_comes_out_the_same(store: ObjectStore, tmp_path: Pat
     assert sorted(path.name for path in tmp_path.glob("*.*")) == ["source.mp4", "target.mp4"]
 
 
+def test_a_file_may_replace_only_the_object_that_was_seen(store: ObjectStore, tmp_path: Path) -> None:
+    (tmp_path / "file").write_bytes(b"made")
+    store.put_file("a", tmp_path / "file", over="")
+    seen = store.head("a").fingerprint
+    store.put("a", b"another's")
+    for stale in ("", seen):
+        (tmp_path / "file").write_bytes(b"late")
+        with pytest.raises(ObjectChanged):
+            store.put_file("a", tmp_path / "file", over=stale)
+        assert store.get("a") == b"another's"
+    store.put_file("a", tmp_path / "file", over=store.head("a").fingerprint)
+    assert store.get("a") == b"late"
+    seen = store.head("a").fingerprint
+    store.delete(["a"])
+    with pytest.raises(ObjectChanged):
+        store.put_file("a", tmp_path / "file", over=seen)
+    assert keys(store) == []
+
+
 def test_a_finished_write_leaves_only_the_object(store: ObjectStore, tmp_path: Path) -> None:
     (tmp_path / "file").write_bytes(b"data")
     store.put_file("folder/a", tmp_path / "file")

@@ -32,7 +32,7 @@ from slomo_batch.storage.s3 import S3Store
 from slomo_batch.storage.s3_client import s3_client
 from slomo_batch.storage.s3_errors import FAULTS_BY_CLASS, redact_secrets, storage_error
 from slomo_batch.storage.s3_options import S3Options
-from slomo_batch.storage.s3_upload import MAX_PARTS, MULTIPART_FROM_BYTES, PART_BYTES, part_size
+from slomo_batch.storage.s3_upload import MAX_PARTS, MULTIPART_FROM_BYTES, PART_BYTES, Condition, part_size
 from slomo_batch.storage.store import ObjectStore
 from slomo_batch.uri import Uri
 from tests.imds_server import Imds, imds_serving
@@ -388,6 +388,55 @@ def test_a_large_file_goes_in_parts_and_comes_out_the_same(
     store.get_file("big.mp4", tmp_path / "back")
     assert (tmp_path / "back").read_bytes() == big_file.read_bytes()
     assert store.get_range("big.mp4", 20 * MIB - 1, 20 * MIB + 1, fingerprint=info.fingerprint)
+
+
+def test_an_upload_whose_own_bytes_are_there_already_has_succeeded(
+    s3: S3Server, prefix: str, big_file: Path, tmp_path: Path
+) -> None:
+    """Its answer was lost, or another attempt was faster."""
+    store = open_s3(prefix, s3)
+    (tmp_path / "small").write_bytes(b"made")
+    (tmp_path / "other").write_bytes(b"late")
+    for key, file in (("small.mp4", tmp_path / "small"), ("big.mp4", big_file)):
+        for _ in range(2):
+            store.put_file(key, file, over="")
+        assert store.head(key).size_bytes == file.stat().st_size
+    with pytest.raises(ObjectChanged):
+        store.put_file("small.mp4", tmp_path / "other", over="")
+    with losing(s3, 1) as deaf:
+        open_s3(prefix, deaf).put_file("lost.mp4", tmp_path / "small", over="")
+    assert store.get("lost.mp4") == b"made"
+
+
+@pytest.mark.parametrize("over", ["", "0123"])
+def test_a_large_upload_replaces_no_object_but_the_one_that_was_seen(
+    s3: S3Server, prefix: str, big_file: Path, over: str
+) -> None:
+    store = open_s3(prefix, s3)
+    store.put("big.mp4", b"another's")
+    with pytest.raises(ObjectChanged):
+        store.put_file("big.mp4", big_file, over=over)
+    assert store.get("big.mp4") == b"another's"
+    store.put_file("big.mp4", big_file, over=store.head("big.mp4").fingerprint)
+    assert store.head("big.mp4").size_bytes == big_file.stat().st_size
+
+
+@pytest.mark.parametrize("code", ["NotImplemented", "InvalidArgument", "AccessDenied"])
+def test_a_server_without_that_condition_gets_the_upload_without_it(code: str) -> None:
+    sent: list[dict[str, str]] = []
+
+    def request(**condition: str) -> None:
+        sent.append(condition)
+        if condition:
+            raise ClientError({"Error": {"Code": code}}, "PutObject")
+
+    if code == "AccessDenied":
+        with pytest.raises(ClientError):
+            Condition("0123").send(request, lambda: False)
+        assert sent == [{"IfMatch": '"0123"'}]
+    else:
+        Condition("").send(request, lambda: False)
+        assert sent == [{"IfNoneMatch": "*"}, {}]
 
 
 def test_a_failed_upload_leaves_no_object_and_no_parts(s3: S3Server, big_file: Path) -> None:
