@@ -22,6 +22,7 @@
     │   ├── OutputExists             another object exists at the output
     │   ├── BorderMismatch           two chunks decoded their shared frame differently
     │   ├── OutputInvalid            the stitched file does not match the plan
+    │   ├── TooLittleDisk            no local disk has room to join the video: retried, elsewhere if possible
     │   └── ProgramFault             an unexpected error: a defect of this program
     ├── ChunkError                   scope chunk: retried, on another machine if possible
     │   ├── FrameMissing             the decoder did not return a planned frame
@@ -200,6 +201,12 @@ class BorderMismatch(VideoError):
 
 class OutputInvalid(VideoError):
     """The stitched file does not match the plan."""
+
+
+class TooLittleDisk(VideoError):
+    """A local disk has too little room for a step. It is tried again, on another machine if there is one."""
+
+    retryable = True
 
 
 class ProgramFault(VideoError):

@@ -110,6 +110,11 @@ EDITS = [
     (f"{NODE}/InstanceType", "g4ad.2xlarge", "the GPUs of g4ad.2xlarge do not run CUDA"),
     (f"{NODE}/ImageId", "ami-123", "gpu_spot_g6: ImageId: ami-123 is not the id of an image"),
     (f"{NODE}/BlockDeviceMappings/0/Ebs/VolumeSize", 8, "gpu_spot_g6: BlockDeviceMappings: the root disk has 8 GB"),
+    (
+        f"{GPU}/resources",
+        {"CPU": 8, "GPU": 1, "scratch_gb": 100},
+        "gpu_spot_g6: resources: declares scratch_gb: 100, and its disks have 150 GB",
+    ),
     (f"{NODE}/BlockDeviceMappings/0/DeviceName", "/dev/xvda", "/dev/sda1, the root disk of Ubuntu, is missing"),
     # access
     (

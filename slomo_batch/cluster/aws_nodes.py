@@ -6,6 +6,7 @@ from itertools import chain
 from typing import Any
 
 from slomo_batch.cluster.instance_types import InstanceType, instance_type
+from slomo_batch.cluster.scratch import SCRATCH
 from slomo_batch.manifest.scalars import did_you_mean
 from slomo_batch.storage.ec2 import known_regions, node_config_problems
 
@@ -40,6 +41,7 @@ def aws_problems(config: Mapping[str, Any]) -> Iterator[str]:
             _image_problems(node),
             _size_problems(kind.get("resources", {}), node),
             _disk_problems(node),
+            _scratch_problems(kind.get("resources", {}), node),
             _metadata_problems(node),
         )
         yield from (f"{name}: {fault}" for fault in faults)
@@ -146,8 +148,7 @@ def _gpu_problems(gpus: int, facts: InstanceType, name: str) -> Iterator[str]:
 
 
 def _disk_problems(node: Mapping[str, Any]) -> Iterator[str]:
-    image = str(node.get("ImageId", ""))
-    disks = {each.get("DeviceName"): each.get("Ebs", {}) for each in node.get("BlockDeviceMappings", [])}
+    image, disks = str(node.get("ImageId", "")), _disks(node)
     if "LaunchTemplate" in node or "ubuntu" not in image:
         return
     if _ROOT_OF_UBUNTU not in disks:
@@ -159,4 +160,20 @@ def _disk_problems(node: Mapping[str, Any]) -> Iterator[str]:
         yield (
             f"BlockDeviceMappings: the root disk has {size} GB; the image, the Python environment and scratch files "
             f"need {MIN_ROOT_GB}"
+        )
+
+
+def _disks(node: Mapping[str, Any]) -> dict[str, Mapping[str, Any]]:
+    """The disks of a machine, by device."""
+    return {each.get("DeviceName", ""): each.get("Ebs", {}) for each in node.get("BlockDeviceMappings", [])}
+
+
+def _scratch_problems(resources: Mapping[str, Any], node: Mapping[str, Any]) -> Iterator[str]:
+    """A machine must have the disk that it declares for stitches."""
+    declared = resources.get(SCRATCH, 0)
+    sizes = [disk["VolumeSize"] for disk in _disks(node).values() if "VolumeSize" in disk]
+    if sizes and declared > max(0, sum(sizes) - MIN_ROOT_GB):
+        yield (
+            f"resources: declares {SCRATCH}: {declared}, and its disks have {sum(sizes)} GB, of which the image and "
+            f"the Python environment need {MIN_ROOT_GB}"
         )

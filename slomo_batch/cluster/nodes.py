@@ -13,6 +13,7 @@ from ray.exceptions import RayError
 
 from slomo_batch.cluster.demand import Resources, Supply
 from slomo_batch.cluster.gpu_choice import Offer
+from slomo_batch.cluster.scratch import ScratchOffer, scratch_offer
 from slomo_batch.errors import ClusterError
 
 # Untyped, and private: these names appear nowhere else.
@@ -140,6 +141,12 @@ def offer() -> Offer:
 def _autoscaler_types() -> tuple[Resources, ...]:
     config = ray._private.state.state.get_cluster_config()  # noqa: SLF001 see above
     return tuple(dict(kind.resources) for kind in config.node_group_configs if kind.max_count) if config else ()
+
+
+def scratch_disks() -> ScratchOffer:
+    """The scratch disks of the live machines, and of those that the autoscaler may start if it reports them."""
+    machines = (*machine_resources().values(), *_autoscaler_types())
+    return scratch_offer(machines, may_grow=_autoscaling_state() is not None)
 
 
 def supply() -> Supply:

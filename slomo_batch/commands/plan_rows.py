@@ -10,7 +10,7 @@ from slomo_batch.plan.survey import survey_reasons
 from slomo_batch.records import VideoFailed, VideoRequest
 from slomo_batch.report.plan_row import PlanRow
 from slomo_batch.steps.context import StepContext
-from slomo_batch.steps.stitch import SEGMENTS_AHEAD
+from slomo_batch.steps.stitch_disk import SEGMENTS_AHEAD
 
 INDEXED = "mov,mp4"
 """Beginning of FFmpeg's name of the containers that have one index of all packets."""

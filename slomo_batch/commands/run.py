@@ -282,8 +282,9 @@ class _JobRun:
         self._check_lead()
         withdraw_receipts(piles, self._context)
         check_outputs_writable(requests, self._context)
-        check_local_disk(requests, self._context)
         machines = self._open_machines()
+        if machines.are_here:
+            check_local_disk(requests, self._context)
         self._check_shared(machines, requests)
         recorder.add_displays(*machines.displays)
         for note in machines.notes:

@@ -19,3 +19,7 @@ class ExistingWork:
     """Chunks whose packets are in the work place."""
     needs_audio: bool
     """Whether the output has audio that is not committed yet."""
+    done_bytes: int = 0
+    """Bytes of the segments of the chunks that are done."""
+    audio_bytes: int = 0
+    """Bytes of the committed audio."""

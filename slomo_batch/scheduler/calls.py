@@ -75,6 +75,8 @@ class StitchCall:
     """What this run does if something else exists under the output's name; the plan may be an earlier run's."""
     sidecar: bool
     """Whether this run writes a sidecar."""
+    disk_bytes: int = 0
+    """Local disk that it needs at most; 0 if unknown."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

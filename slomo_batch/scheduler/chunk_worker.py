@@ -12,7 +12,7 @@ from ray.exceptions import RayError, RayTaskError
 
 from slomo_batch.attempts import Attempt, ChunkTask, Errored, FramesMade
 from slomo_batch.cluster.demand import Resources
-from slomo_batch.errors import ProgramFault
+from slomo_batch.errors import ProgramFault, SlomoError, TooLittleDisk, WorkDamaged
 from slomo_batch.loading import fast_loading
 from slomo_batch.scheduler.calls import ChunkCall, ChunkStored, Entered, SurveyProgress, perform
 from slomo_batch.steps.pair_pool import PairPool
@@ -120,3 +120,9 @@ def work_of(task: ChunkTask) -> float:
     chunk, facts = task.chunk, task.plan.facts
     num_pictures = chunk.end_pair - chunk.first_pair + chunk.end_frame - chunk.first_frame
     return float(num_pictures * facts.width * facts.height)
+
+
+def may_be_the_machines(error: SlomoError) -> bool:
+    """Whether a machine may be to blame for a chunk's error; damage in the work place is not its fault, nor is a disk
+    that stitches filled."""
+    return isinstance(error, ProgramFault) or (error.retryable and not isinstance(error, WorkDamaged | TooLittleDisk))

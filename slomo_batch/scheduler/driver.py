@@ -163,7 +163,7 @@ class Driver:
                 return SurveyCall(head=_head(task, video), request=video.pending.request, pin=self._pin)
             case Split():
                 if task.lane != video.lane:
-                    video.lane = task.lane
+                    video.lane, video.segment_bytes = task.lane, 0
                     self._recorder.lane_changed(task.video, video)
                 head = _head(task, video, task.lane)
                 return SplitCall(head=head, stored=video.plan, lane=task.lane, wanted=task.wanted, audio=task.audio)
@@ -172,7 +172,12 @@ class Driver:
             case Stitch():
                 head, request = _head(task, video, task.lane), video.pending.request
                 return StitchCall(
-                    head=head, stored=video.plan, lane=task.lane, exists=request.exists, sidecar=request.sidecar
+                    head=head,
+                    stored=video.plan,
+                    lane=task.lane,
+                    exists=request.exists,
+                    sidecar=request.sidecar,
+                    disk_bytes=video.stitch_disk_bytes,
                 )
 
     def _chunk_call(self, order: MakeChunk) -> ChunkCall:
@@ -201,7 +206,10 @@ class Driver:
             return
         if isinstance(outcome, Errored) and isinstance(outcome.error, JobError):
             raise outcome.error
-        self._recorder.attempt(outcome, self._videos.get(call.head.video))
+        video = self._videos.get(call.head.video)
+        self._recorder.attempt(outcome, video)
+        if video is not None and isinstance(outcome, Succeeded):
+            video.keep_size(outcome)
         match outcome:
             case Succeeded(result=PlannedVideo() as opened):
                 self._open(self._videos[call.head.video], opened)
@@ -219,6 +227,7 @@ class Driver:
     def _open(self, video: ActiveVideo, opened: PlannedVideo) -> None:
         self._recorder.opened(video, opened)
         video.stored, video.lane = opened.stored, opened.existing.lane
+        video.segment_bytes, video.audio_bytes = opened.existing.done_bytes, opened.existing.audio_bytes
 
     def _record_failures(self) -> None:
         for fail in self._dispatch.take_failures():

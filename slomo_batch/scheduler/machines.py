@@ -118,6 +118,8 @@ class Machines:
     num_machines: int
     description: str
     """For a person: "this process", "a local Ray", or the cluster's address."""
+    are_here: bool
+    """Whether they are this machine alone, so that stitches use its disk."""
     displays: tuple[Display, ...] = ()
     """Displays that come with these machines: the metrics of a cluster."""
     notes: tuple[str, ...] = ()
@@ -165,7 +167,14 @@ def _inline(settings: ClusterSettings, environment: JobEnvironment) -> Iterator[
     from slomo_batch.interpolators.device import num_gpus  # noqa: PLC0415 loads torch
 
     notes = inline_notes(num_gpus())
-    yield Machines(engine=engine, abilities=probe_abilities(), num_machines=1, description="this process", notes=notes)
+    yield Machines(
+        engine=engine,
+        abilities=probe_abilities(),
+        num_machines=1,
+        description="this process",
+        are_here=True,
+        notes=notes,
+    )
 
 
 def inline_notes(num_gpus: int) -> tuple[str, ...]:
@@ -254,6 +263,7 @@ def _ray(
                 else _abilities_of_a_worker(worker, stop, tell),
                 num_machines=machines_to_expect(len(alive_nodes()), cluster_total("CPU")),
                 description="a local Ray" if own else f"the Ray cluster at {ray.get_runtime_context().gcs_address}",
+                are_here=own,
                 displays=(metrics,),
                 notes=(*connected.notes, *gpu_notes({} if own else machine_resources(), worker)),
             )

@@ -10,6 +10,7 @@ from slomo_batch.cluster.nodes import cluster_total
 from slomo_batch.scheduler.calls import Call, ChunkCall, Outcome
 from slomo_batch.scheduler.chunk_worker import WorkerNeeds
 from slomo_batch.scheduler.limits import COUNT_CPUS_S, steps_in_flight
+from slomo_batch.scheduler.scratch_disk import ScratchDisk
 from slomo_batch.scheduler.step_pool import StepPool
 from slomo_batch.scheduler.waiting_clock import WaitingClock
 from slomo_batch.scheduler.worker_pool import WorkerPool
@@ -36,8 +37,11 @@ class RayEngine:
         self._num_tasks = num_tasks or 0
         self._count_due_s = 0.0
         self._num_slots = needs.slots
-        self._pool = WorkerPool(environment, needs, steps_have_own_cpus=not self._follows_cpus, clock=self._clock)
-        self._steps = StepPool(environment, self._pool.excluded, hang_s=needs.hang_s, clock=self._clock)
+        scratch = ScratchDisk(self._clock)
+        self._pool = WorkerPool(
+            environment, needs, scratch, steps_have_own_cpus=not self._follows_cpus, clock=self._clock
+        )
+        self._steps = StepPool(environment, self._pool.excluded, scratch, hang_s=needs.hang_s, clock=self._clock)
 
     @property
     def task_room(self) -> int:

@@ -2,11 +2,11 @@
 
 A step that reports nothing for many times as long as any other of its kind (scheduler.step_timeouts) hangs: its process
 is killed, and that counts as a failure of the step. A step that failed on a machine is tried on another one, if others
-can work.
+can work. A stitch goes where there is disk for it (scheduler.scratch_disk).
 """
 
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import ray
@@ -21,10 +21,12 @@ from ray.exceptions import (
 )
 
 from slomo_batch.attempts import Errored, Lost, Succeeded
+from slomo_batch.cluster.demand import Resources
 from slomo_batch.cluster.nodes import name_of_node, working_nodes
-from slomo_batch.errors import MachineUnfit, ProgramFault
-from slomo_batch.scheduler.calls import Entered, Outcome, TaskCall, is_end, perform
-from slomo_batch.scheduler.excluded_machines import ExcludedMachines, kept_off
+from slomo_batch.errors import MachineUnfit, ProgramFault, TooLittleDisk
+from slomo_batch.scheduler.calls import Entered, Outcome, StitchCall, TaskCall, is_end, perform
+from slomo_batch.scheduler.excluded_machines import ExcludedMachines, kept_off, with_machine
+from slomo_batch.scheduler.scratch_disk import LOOK_EVERY_S, ScratchDisk
 from slomo_batch.scheduler.step_timeouts import StepTimeouts
 from slomo_batch.wiring import JobEnvironment, open_context
 
@@ -58,7 +60,9 @@ class _RunningStep:
     machine: str = ""
     """Empty until it runs: it waits for a CPU."""
     heard_s: float = 0.0
-    """When it last reported something."""
+    """When it last reported something, or was started."""
+    resources: Resources = field(default_factory=dict)
+    """What it asked for besides a CPU."""
     silent_s: float = 0.0
     """The longest time between two of its reports."""
 
@@ -75,20 +79,35 @@ class StepPool:
     """The steps in flight, and where steps failed."""
 
     def __init__(
-        self, environment: JobEnvironment, excluded: ExcludedMachines, *, hang_s: float, clock: Callable[[], float]
+        self,
+        environment: JobEnvironment,
+        excluded: ExcludedMachines,
+        scratch: ScratchDisk,
+        *,
+        hang_s: float,
+        clock: Callable[[], float],
     ) -> None:
         """No step counts as hanging before `hang_s` seconds. `clock` is monotonic."""
         self._environment = environment
         self._excluded = excluded
+        self._scratch = scratch
         self._clock = clock
         self._timeouts = StepTimeouts(least_s=hang_s)
         self._steps: dict[Any, _RunningStep] = {}
         self._failed_on: dict[tuple[int, str], frozenset[str]] = {}
         """Machines by video and step, until the step succeeds."""
+        self._lacked_disk: set[tuple[int, str]] = set()
+        """Stitches that found too little disk when they ran last."""
+        self._waiting: list[TaskCall] = []
+        """Stitches for which no machine has disk until another one ends."""
+        self._has_freed_disk = False
+        self._look_due_s = 0.0
+        self._refused: Came = []
+        """Steps that no machine can run, and why."""
 
     def __len__(self) -> int:
         """Number of steps in flight."""
-        return len(self._steps)
+        return len(self._steps) + len(self._waiting)
 
     def __contains__(self, ref: Any) -> bool:
         return ref in self._steps
@@ -99,17 +118,27 @@ class StepPool:
         return list(self._steps)
 
     def start(self, call: TaskCall) -> None:
-        """Begin a step. It waits for a CPU if there is none."""
-        task = run_task.options(**kept_off(self._machines_to_avoid(call)))
-        self._steps[task.remote(self._environment, call)] = _RunningStep(call)
+        """Begin a step. It waits for a CPU, and for disk, if there is none."""
+        if _key(call) in self._lacked_disk and self._scratch.num_stitches and not self._others(call):
+            self._waiting.append(call)
+            return
+        try:
+            resources = self._scratch.request_for(call)
+        except TooLittleDisk as error:
+            self._refused.append((call, Errored(head=call.head, error=error)))
+            return
+        options = kept_off(self._machines_to_avoid(call)) | ({"resources": resources} if resources else {})
+        ref = run_task.options(**options).remote(self._environment, call)
+        self._steps[ref] = _RunningStep(call, heard_s=self._clock(), resources=resources)
 
     def _machines_to_avoid(self, call: TaskCall) -> frozenset[str]:
         """The excluded machines, and those on which the step failed as long as there are others."""
-        failed_on = self._failed_on.get(_key(call))
-        if not failed_on:
-            return self._excluded.names
-        avoided = self._excluded.names | failed_on
-        return avoided if working_nodes() - avoided else self._excluded.names
+        failed_on = self._failed_on.get(_key(call), frozenset())
+        return self._excluded.names | failed_on if failed_on and self._others(call) else self._excluded.names
+
+    def _others(self, call: TaskCall) -> frozenset[str]:
+        """Machines that can work and on which the step has not failed."""
+        return working_nodes() - self._excluded.names - self._failed_on.get(_key(call), frozenset())
 
     def collect(self, ref: Any) -> Came:
         """The next outcome of a step, by one of `refs` that is ready."""
@@ -117,31 +146,74 @@ class StepPool:
         said = _next_report(ref, step)
         if isinstance(said, Began):
             step.machine, step.heard_s = said.machine, self._clock()
+            self._scratch.began(step.call, step.machine)
             return []
         step.hear(self._clock())
-        outcome = self._excluded.attribute(said) if isinstance(said, Errored) else said
+        outcome = said
+        if isinstance(said, Errored):
+            outcome = self._excluded.attribute(self._scratch.blamed_on_stitches(said))
         if is_end(outcome):
             del self._steps[ref]
             self._ended(step, outcome)
+        if isinstance(outcome, Errored) and isinstance(outcome.error, TooLittleDisk):
+            outcome = self._without_disk(step, outcome)
         return [(step.call, outcome)]
+
+    def _without_disk(self, step: _RunningStep, attempt: Errored) -> Errored | Lost:
+        """What a lack of disk means: nothing for the step as long as it can run elsewhere, or later."""
+        error, key = with_machine(attempt.error, step.machine), _key(step.call)
+        if not self._others(step.call) and not self._scratch.num_stitches:
+            self._failed_on.pop(key, None)
+            return replace(attempt, error=error)
+        self._lacked_disk.add(key)
+        return Lost(head=attempt.head, explained=True, cause=str(error), machine=step.machine)
 
     def _ended(self, step: _RunningStep, outcome: Outcome) -> None:
         key = _key(step.call)
+        self._scratch.ended(step.call, step.machine)
+        lacked_disk = isinstance(outcome, Errored) and isinstance(outcome.error, TooLittleDisk)
+        self._has_freed_disk |= isinstance(step.call, StitchCall) and not lacked_disk
         if isinstance(outcome, Succeeded):
             self._timeouts.ended(step.call, step.silent_s)
             self._failed_on.pop(key, None)
+            self._lacked_disk.discard(key)
         elif step.machine and not (isinstance(outcome, Lost) and outcome.explained):
             self._failed_on[key] = self._failed_on.get(key, frozenset()) | {step.machine}
 
     def take_back(self) -> Came:
         """Kill steps that hang, and report them as lost. Call it after `collect`: what is ready comes first."""
-        came: Came = []
+        self._start_waiting()
+        self._refuse_hopeless()
+        came, self._refused = self._refused, []
         for ref in [ref for ref, step in self._steps.items() if self._hangs(step)]:
             while ref in self._steps and ray.wait([ref], timeout=0)[0]:
                 came += self.collect(ref)
             if ref in self._steps and self._hangs(self._steps[ref]):
                 came.append(self._kill(ref))
         return came
+
+    def _start_waiting(self) -> None:
+        """Start the stitches that waited for disk, if there may be some."""
+        if self._waiting and (self._has_freed_disk or not self._scratch.num_stitches):
+            waiting, self._waiting = self._waiting, []
+            for call in waiting:
+                self._lacked_disk.discard(_key(call))
+                self._failed_on.pop(_key(call), None)
+                self.start(call)
+        self._has_freed_disk = False
+
+    def _refuse_hopeless(self) -> None:
+        """Refuse stitches that wait for a disk which no machine will have."""
+        waiting = {ref: step for ref, step in self._steps.items() if step.resources and not step.machine}
+        if not waiting or self._clock() < self._look_due_s:
+            return
+        self._look_due_s = self._clock() + LOOK_EVERY_S
+        for ref, step in waiting.items():
+            error = self._scratch.refusal(step.call, step.resources, self._clock() - step.heard_s)
+            if error is not None:
+                del self._steps[ref]
+                ray.cancel(ref, force=True)
+                self._refused.append((step.call, Errored(head=step.call.head, error=error)))
 
     def _hangs(self, step: _RunningStep) -> bool:
         return bool(step.machine) and self._clock() - step.heard_s > self._timeouts.limit_s(step.call)
@@ -160,6 +232,7 @@ class StepPool:
         for ref in self._steps:
             ray.cancel(ref, force=True)
         self._steps.clear()
+        self._waiting.clear()
 
 
 def _key(call: TaskCall) -> tuple[int, str]:

@@ -17,8 +17,6 @@ UNKNOWN_LEAST_S = 600.0
 """Seconds before which no step counts as hanging while none of its kind has ended."""
 SLOWEST_PER_S = 1e5
 """Bytes that a step reads or writes in a second at least, as far as is known before one has ended."""
-BYTES_PER_PIXEL = 0.1
-"""Of an output that is compressed for viewing, generously."""
 
 
 class StepTimeouts:
@@ -47,7 +45,6 @@ def size_of(call: TaskCall) -> float:
     """Bytes that the step reads or writes, roughly."""
     if isinstance(call, OpenCall | SurveyCall):
         return float(call.request.source.size_bytes)
-    plan = call.stored.plan
     if isinstance(call, StitchCall):
-        return BYTES_PER_PIXEL * plan.grid.num_frames * plan.facts.width * plan.facts.height
-    return float(plan.request.source.size_bytes)
+        return float(call.disk_bytes)
+    return float(call.stored.plan.request.source.size_bytes)

@@ -22,6 +22,9 @@ from slomo_batch.scheduler.machine_health import to_blame
 PROBE_S = 60.0
 """Seconds after which a machine that does not run the probe, but that Ray counts as alive, counts as alive."""
 
+HAND_BACK_S = 5.0
+"""Seconds before its machine goes at which a chunk is taken back from a worker and begun elsewhere."""
+
 LostChunk = tuple[ChunkCall, Lost]
 
 
@@ -100,3 +103,8 @@ def is_explained(error: RayError, machine: str) -> bool:
 def lost(call: ChunkCall, machine: str, cause: str, *, explained: bool) -> LostChunk:
     """A call whose worker is gone."""
     return call, Lost(head=call.head, explained=explained, cause=cause, machine=machine)
+
+
+def is_late(goes_ms: int, now_s: float) -> bool:
+    """Whether a machine that goes at `goes_ms` of Unix time, 0 if that is unknown, must give back what it holds."""
+    return goes_ms > 0 and now_s * 1000 > goes_ms - HAND_BACK_S * 1000

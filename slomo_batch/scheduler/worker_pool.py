@@ -23,17 +23,26 @@ from ray.exceptions import RayError, RayTaskError
 
 from slomo_batch.attempts import Attempt, Errored, FramesMade, Succeeded
 from slomo_batch.cluster.nodes import draining_nodes, name_of_node
-from slomo_batch.errors import MachineUnfit, ProgramFault, SlomoError, WorkDamaged
+from slomo_batch.errors import MachineUnfit
 from slomo_batch.records import ChunkDone
 from slomo_batch.scheduler.calls import ChunkCall, Entered
-from slomo_batch.scheduler.chunk_worker import ChunkWorker, HeldChunk, StartedWorker, WorkerNeeds, next_report, work_of
+from slomo_batch.scheduler.chunk_worker import (
+    ChunkWorker,
+    HeldChunk,
+    StartedWorker,
+    WorkerNeeds,
+    may_be_the_machines,
+    next_report,
+    work_of,
+)
 from slomo_batch.scheduler.excluded_machines import ExcludedMachines, kept_off
 from slomo_batch.scheduler.failed_starts import start_failed, start_refused
 from slomo_batch.scheduler.hang_timeout import HangTimeout
 from slomo_batch.scheduler.machine_health import MachineRecord
 from slomo_batch.scheduler.machine_room import MachineRoom
 from slomo_batch.scheduler.placement import Placement
-from slomo_batch.scheduler.worker_deaths import WorkerDeaths, is_explained, lost
+from slomo_batch.scheduler.scratch_disk import ScratchDisk
+from slomo_batch.scheduler.worker_deaths import HAND_BACK_S, WorkerDeaths, is_explained, is_late, lost
 from slomo_batch.wiring import JobEnvironment
 
 IDLE_S = 30.0
@@ -42,8 +51,6 @@ STARTED_WITHIN_S = 10.0
 """Seconds after which a worker that does not answer is waiting for a machine rather than starting on one."""
 START_S = 600.0
 """Seconds from the moment at which the machine of a worker is known, after which it has failed to start."""
-HAND_BACK_S = 5.0
-"""Seconds before its machine goes at which a chunk is taken back from a worker and begun elsewhere."""
 DRAINING_CHECK_S = 0.5
 """Seconds between two checks of which machines are about to be taken away."""
 
@@ -57,6 +64,7 @@ class WorkerPool:
         self,
         environment: JobEnvironment,
         needs: WorkerNeeds,
+        scratch: ScratchDisk,
         *,
         steps_have_own_cpus: bool,
         clock: Callable[[], float] = time.monotonic,
@@ -64,6 +72,7 @@ class WorkerPool:
         """`steps_have_own_cpus`: workers may hold all that Ray gives them. `clock` is monotonic."""
         self._environment = environment
         self._needs = needs
+        self._scratch = scratch
         self._clock = clock
         self._workers: list[StartedWorker] = []
         self._placement: Placement[StartedWorker, ChunkCall] = Placement(slots=needs.slots)
@@ -323,7 +332,8 @@ class WorkerPool:
         if isinstance(said, FramesMade):
             return [(held.call, said)]
         if isinstance(said, Errored):
-            said = self.excluded.attribute(replace(said, machine=held.worker.node))
+            said = self._scratch.blamed_on_stitches(replace(said, machine=held.worker.node))
+            said = self.excluded.attribute(said)
         del self._held[ref]
         held.worker.idle_since_s = self._clock()
         self._placement.freed(held.worker)
@@ -337,7 +347,7 @@ class WorkerPool:
             if not outcome.was_found:
                 self.excluded.made(machine, task.chunk.chunk_id, outcome.result.seconds.total)
                 self._hang_timeout.made(work_of(task), outcome.result.seconds.total)
-        elif isinstance(outcome, Errored) and _may_be_the_machines(outcome.error):
+        elif isinstance(outcome, Errored) and may_be_the_machines(outcome.error):
             took_s = self._clock() - held.since_s
             self.excluded.failed(machine, task.chunk.chunk_id, took_s, error=outcome.error)
 
@@ -383,13 +393,3 @@ class WorkerPool:
         self._held.clear()
         self._displaced.clear()
         self._deaths.clear()
-
-
-def is_late(goes_ms: int, now_s: float) -> bool:
-    """Whether a machine that goes at `goes_ms` of Unix time, 0 if that is unknown, must give back what it holds."""
-    return goes_ms > 0 and now_s * 1000 > goes_ms - HAND_BACK_S * 1000
-
-
-def _may_be_the_machines(error: SlomoError) -> bool:
-    """Whether a machine may be to blame for a chunk's error; damage in the work place is not its fault."""
-    return isinstance(error, ProgramFault) or (error.retryable and not isinstance(error, WorkDamaged))

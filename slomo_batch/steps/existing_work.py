@@ -59,7 +59,13 @@ class _Finder:
                 self._check_survey()
                 self._check_index()
         existing = ExistingWork(
-            num_chunks=len(chunks), lane=lane, done=frozenset(done), ready=ready, needs_audio=needs_audio
+            num_chunks=len(chunks),
+            lane=lane,
+            done=frozenset(done),
+            ready=ready,
+            needs_audio=needs_audio,
+            done_bytes=sum(found.size_bytes for found in done.values()),
+            audio_bytes=audio.size_bytes if audio else 0,
         )
         return PlannedVideo(stored=self._stored, existing=existing, notes=limited(self._damaged))
 

@@ -4,7 +4,6 @@ The output is a pure function of the choice. It appears under its final name com
 """
 
 import hashlib
-import shutil
 from collections.abc import Generator, Sequence
 from contextlib import closing, suppress
 from dataclasses import fields, replace
@@ -49,18 +48,13 @@ from slomo_batch.steps.output_ownership import (
     record_ownership,
 )
 from slomo_batch.steps.sidecar import check_name, delete_sidecar, put_sidecar, sidecar_of
+from slomo_batch.steps.stitch_disk import SEGMENTS_AHEAD, check_disk
 from slomo_batch.steps.stored_records import MADE_AGAIN, commit
 from slomo_batch.steps.video_records import VideoRecords, read_receipt
 from slomo_batch.steps.work_ahead import work_ahead
 from slomo_batch.storage.store import ObjectInfo
 from slomo_batch.storage.work_layout import parts_of
 from slomo_batch.uri import Uri
-
-SEGMENTS_AHEAD = 4
-"""Segments that are downloaded from S3 while those before them are joined."""
-_INDEX_BYTES_PER_FRAME = 40
-"""Space for the index of an MP4 or MOV, as `media.moov_size` reserves it. That of the audio needs less than its archive
-has beside the packets."""
 
 
 def stitch_video(
@@ -261,7 +255,7 @@ def _join(
             where=context.work.uri(context.layout.choice(plan.video_id)),
             remedy=MADE_AGAIN,
         )
-    _check_disk(segments, audio, folder, num_at_hand=_num_ahead(context) + 1)
+    check_disk(segments, audio, folder, num_at_hand=_num_ahead(context) + 1)
     spec, out = _stitch_spec(plan, segments), folder / f"output{_container(plan).suffix}"
     attached = _attached_files(plan, context)
     tracks = _fetch_audio(plan, audio, context, folder) if audio else None
@@ -382,24 +376,6 @@ def _fetch_committed(
             expected=f"SHA-256 {sha256}",
             got=got,
             remedy=MADE_AGAIN,
-        )
-
-
-def _check_disk(segments: Sequence[ChunkDone], audio: AudioDone | None, folder: Path, *, num_at_hand: int) -> None:
-    """Check that there is room for the output, the audio, and `num_at_hand` segments."""
-    sizes = sorted((done.size_bytes for done in segments), reverse=True)
-    audio_bytes = audio.size_bytes if audio else 0
-    index_bytes = _INDEX_BYTES_PER_FRAME * sum(done.num_frames for done in segments)
-    output_bytes = sum(sizes) + audio_bytes + index_bytes
-    needed = output_bytes + audio_bytes + sum(sizes[:num_at_hand])
-    free = shutil.disk_usage(folder).free
-    if free < needed:
-        raise OutputInvalid(
-            "too little free disk space to join the segments",
-            where=str(folder),
-            expected=f"{needed:,} bytes free",
-            got=f"{free:,}",
-            remedy="Free some space, or set TMPDIR to a larger disk; then run again with --retry-failed.",
         )
 
 

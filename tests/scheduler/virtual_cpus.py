@@ -6,7 +6,8 @@ from dataclasses import dataclass, field
 from itertools import count
 from typing import Any
 
-from slomo_batch.cluster.demand import Resources
+from slomo_batch.cluster.demand import Resources, Supply
+from slomo_batch.cluster.scratch import SCRATCH, ScratchOffer, scratch_offer
 from slomo_batch.scheduler.calls import TaskCall
 from slomo_batch.wiring import JobEnvironment
 from tests.scheduler.virtual_ray import Scenario, VirtualRay, _avoided, _Stream, _told_where
@@ -18,6 +19,8 @@ class _Step:
 
     call: TaskCall
     avoided: frozenset[str]
+    gb: float
+    """Scratch disk that it asks for."""
     stream: _Stream = field(default_factory=lambda: _Stream(deque([(float("inf"), None)])))  # type: ignore[list-item]
     machine: str = ""
     end_s: float = float("inf")
@@ -27,13 +30,16 @@ class VirtualCpus(VirtualRay):
     """A cluster without GPUs: a worker takes one CPU, and so does a step. What waits longest goes first; Ray places
     workers wherever there is a CPU.
 
-    An autoscaler adds a machine `boot_s` after something waits for one, up to `most_machines`.
+    An autoscaler adds a machine `boot_s` after something waits for one, up to `most_machines`. Disks that machines
+    declare are kept account of, as Ray does.
     """
 
     def __init__(self, scenario: Scenario, *, cpus: int, num_machines: int, most_machines: int = 0) -> None:
         super().__init__([f"machine {number}" for number in range(num_machines)], scenario)
         self.num_gpus = 0.0
         self.boot_s = 30.0
+        self.boots_scratch_gb = 0.0
+        """What machines that start declare of their disk; 0: nothing."""
         self.steps_waited_s: list[float] = []
         """How long each step waited for a CPU."""
         self.most_on_a_machine = 0
@@ -50,21 +56,36 @@ class VirtualCpus(VirtualRay):
         self.num_cpus = float(self._cpus * len(self.machines))
 
     def machine_resources(self) -> dict[str, Resources]:
-        return {name: {"CPU": float(self._cpus)} for name in self.machines}
+        return {name: {"CPU": float(self._cpus)} | self.scratch(name) for name in self.machines}
+
+    def scratch_disks(self) -> ScratchOffer:
+        return scratch_offer(self.machine_resources().values(), may_grow=self._most_machines > 0)
+
+    def supply(self) -> Supply:
+        waiting = [{"CPU": 1.0, SCRATCH: step.gb} for _, step in self._steps if step.gb and not step.machine]
+        return Supply(
+            machines=tuple(self.machine_resources().values()),
+            has_autoscaler=self._most_machines > 0,
+            infeasible=tuple(each for each in waiting if each[SCRATCH] > self.boots_scratch_gb),
+        )
+
+    def _has_disk(self, machine: str, gb: float) -> bool:
+        used = sum(step.gb for _, step in self._steps if step.machine == machine)
+        return gb == 0 or self.scratch_gb.get(machine, 0.0) - used >= gb
 
     def _free(self, machine: str) -> int:
         actors = sum(actor.machine == machine for actor in self._actors)
         return self._cpus - actors - sum(step.machine == machine for _, step in self._steps)
 
     def _run_task(self, _: JobEnvironment, call: TaskCall, **options: Any) -> _Stream:
-        step = _Step(call=call, avoided=_avoided(options))
+        step = _Step(call=call, avoided=_avoided(options), gb=options.get("resources", {}).get(SCRATCH, 0.0))
         self._steps.append((self.now_s, step))
         self._place()
         return step.stream
 
     def _place(self) -> None:
         for since_s, step in self._steps:
-            machine = self._roomy(step.avoided) if not step.machine else ""
+            machine = self._roomy(step.avoided, step.gb) if not step.machine else ""
             if machine:
                 self._begin(step, machine)
                 self.steps_waited_s.append(self.now_s - since_s)
@@ -74,8 +95,9 @@ class VirtualCpus(VirtualRay):
                 actor.placed(machine)
         self._boot()
 
-    def _roomy(self, avoided: frozenset[str]) -> str:
-        return next((name for name in self.machines if name not in avoided and self._free(name)), "")
+    def _roomy(self, avoided: frozenset[str], gb: float = 0.0) -> str:
+        fitting = (name for name in self.machines if name not in avoided and self._free(name))
+        return next((name for name in fitting if self._has_disk(name, gb)), "")
 
     def _begin(self, step: _Step, machine: str) -> None:
         step.machine = machine
@@ -100,6 +122,8 @@ class VirtualCpus(VirtualRay):
         for boot_s in [boot_s for boot_s in self._boots_s if boot_s <= self.now_s]:
             self._boots_s.remove(boot_s)
             self.machines.append(f"machine {next(self._numbers)}")
+            if self.boots_scratch_gb:
+                self.scratch_gb[self.machines[-1]] = self.boots_scratch_gb
         self._count_cpus()
         self._place()
 

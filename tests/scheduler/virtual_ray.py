@@ -15,13 +15,15 @@ import pytest
 from ray.exceptions import RayError
 
 from slomo_batch.attempts import ChunkTask, Errored, Succeeded
-from slomo_batch.cluster.demand import Resources
+from slomo_batch.cluster.demand import Resources, Supply
+from slomo_batch.cluster.scratch import SCRATCH, ScratchOffer, scratch_offer
 from slomo_batch.scheduler import (
     chunk_worker,
     excluded_machines,
     failed_starts,
     machine_room,
     ray_engine,
+    scratch_disk,
     step_pool,
     worker_deaths,
     worker_pool,
@@ -124,7 +126,8 @@ class _Method:
         self._call = call
 
     def options(self, **options: Any) -> "_Method":
-        return _Method(lambda *args: self._call(*args, **options)) if "label_selector" in options else self
+        known = {name: options[name] for name in ("label_selector", "resources") if name in options}
+        return _Method(lambda *args: self._call(*args, **known))
 
     def remote(self, *args: Any) -> Any:
         return self._call(*args)
@@ -171,6 +174,8 @@ class VirtualRay:
         """GPUs of a worker."""
         self.killed: list[str] = []
         """Machines of workers that were ended from outside."""
+        self.scratch_gb: dict[str, float] = {}
+        """Disks of the machines that declare them."""
         self.num_tasks = 0
         self.num_cancelled = 0
         """Steps that were ended from outside."""
@@ -196,8 +201,10 @@ class VirtualRay:
         patch.setattr(step_pool, "ray", names)
         alive = lambda: frozenset(self.machines)  # noqa: E731
         patch.setattr(worker_deaths, "alive_nodes", alive)
-        for module in (excluded_machines, step_pool):
+        for module in (excluded_machines, step_pool, scratch_disk):
             patch.setattr(module, "working_nodes", alive)
+        patch.setattr(scratch_disk, "scratch_disks", self.scratch_disks)
+        patch.setattr(scratch_disk, "supply", self.supply)
         for module in (worker_pool, worker_deaths):
             patch.setattr(module, "draining_nodes", dict)
         for module in (worker_pool, failed_starts, step_pool, excluded_machines):
@@ -208,7 +215,19 @@ class VirtualRay:
 
     def machine_resources(self) -> dict[str, Resources]:
         """What each machine has: more CPUs than its one worker takes."""
-        return {name: {"CPU": 8.0, "GPU": 1.0} for name in self.machines}
+        return {name: {"CPU": 8.0, "GPU": 1.0} | self.scratch(name) for name in self.machines}
+
+    def scratch_disks(self) -> ScratchOffer:
+        """What the machines declare together; nothing starts other machines."""
+        return scratch_offer(self.machine_resources().values(), may_grow=False)
+
+    def supply(self) -> Supply:
+        """The machines, without an autoscaler."""
+        return Supply(machines=tuple(self.machine_resources().values()), has_autoscaler=False)
+
+    def scratch(self, machine: str) -> dict[str, float]:
+        """What a machine declares of its disk."""
+        return {SCRATCH: self.scratch_gb[machine]} if machine in self.scratch_gb else {}
 
     def engine(self, *, max_workers: int, num_tasks: int | None = None, hang_s: float = 3600.0) -> RayEngine:
         """A real engine on this cluster, whose workers take a GPU and hold two chunks."""
@@ -227,6 +246,7 @@ class VirtualRay:
 
     def _run_task(self, _: JobEnvironment, call: TaskCall, **options: Any) -> _Stream:
         avoided = _avoided(options)
+        assert "resources" not in options, "of machines with disks, see VirtualCpus"
         machines = [machine for machine in self.machines if machine not in avoided]
         machine = machines[self.num_tasks % len(machines)]
         self.num_tasks += 1

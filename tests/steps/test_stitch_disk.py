@@ -5,7 +5,7 @@ from typing import NamedTuple
 
 import pytest
 
-from slomo_batch.errors import OutputInvalid
+from slomo_batch.errors import TooLittleDisk
 from slomo_batch.media import concat
 from slomo_batch.plan.stored_plan import StoredPlan
 from slomo_batch.records import VideoRequest
@@ -52,7 +52,7 @@ def test_the_disk_asked_for_is_what_a_stitch_uses(
     free = 0
     monkeypatch.setattr(stitch, "_num_ahead", lambda _: num_ahead)
     monkeypatch.setattr("shutil.disk_usage", lambda _: Usage(total=0, used=0, free=free))
-    with pytest.raises(OutputInvalid, match="too little free disk space") as refused:
+    with pytest.raises(TooLittleDisk, match="too little free disk space") as refused:
         stitch.stitch_video(made, "copy", context, exists="skip")
     free = int(refused.value.expected.split()[0].replace(",", ""))
     sizes = [found.size_bytes for found in context.work.list(context.layout.segments(made.plan.video_id))]

@@ -2,7 +2,7 @@
 
 import pytest
 
-from slomo_batch.scheduler.worker_pool import HAND_BACK_S, is_late
+from slomo_batch.scheduler.worker_deaths import HAND_BACK_S, is_late
 
 
 @pytest.mark.parametrize(
