@@ -8,7 +8,9 @@ from typing import Any
 
 import pytest
 import yaml
+from ray.autoscaler._private.kuberay import autoscaling_config
 
+from slomo_batch.cluster.scratch import SCRATCH
 from slomo_batch.manifest.load import load
 
 ROOT = Path(__file__).parents[1]
@@ -71,11 +73,6 @@ def test_the_image_installs_what_cluster_yaml_installs() -> None:
     assert "video" in re.findall(r"NVIDIA_DRIVER_CAPABILITIES=(\S+)", DOCKERFILE)[0].split(","), "for NVENC"
 
 
-def test_nothing_runs_on_the_head() -> None:
-    assert HEAD["rayStartParams"]["num-cpus"] == HEAD["rayStartParams"]["num-gpus"] == "0"
-    assert "nvidia.com/gpu" not in container(PODS[0])["resources"]["limits"]
-
-
 def test_a_lost_machine_is_detected_as_on_aws() -> None:
     checks = {name: value for name, value in started_with("head_start_ray_commands").items() if "health_check" in name}
     assert len(checks) == 3
@@ -90,16 +87,31 @@ def test_workers_start_as_on_aws() -> None:
         assert env(pod)["TMPDIR"] == container(pod)["volumeMounts"][0]["mountPath"]
 
 
-def test_there_are_as_many_machines_of_each_kind_as_on_aws() -> None:
+def test_ray_itself_reads_the_machines_and_they_are_those_of_aws() -> None:
+    derive: Any = autoscaling_config._derive_autoscaling_config_from_ray_cr
+    config = derive({"metadata": {"name": "slomo", "namespace": "default"}, "spec": SPEC})
+    assert config["idle_timeout_minutes"] == CLUSTER["idle_timeout_minutes"]
+    types = config["available_node_types"]
+    head = types.pop(config["head_node_type"])
+    assert head["resources"]["CPU"] == head["resources"].get("GPU", 0) == 0, "nothing runs on the head"
+    assert set(types) == {"gpu", "cpu"}
     kinds = [kind for name, kind in CLUSTER["available_node_types"].items() if name != CLUSTER["head_node_type"]]
-    for name, is_gpu in (("gpu", True), ("cpu", False)):
-        alike = [kind for kind in kinds if bool(kind["resources"].get("GPU")) == is_gpu]
-        limits = container(GROUPS[name]["template"]["spec"])["resources"]["limits"]
-        assert GROUPS[name]["maxReplicas"] == sum(kind["max_workers"] for kind in alike)
-        assert GROUPS[name]["minReplicas"] == GROUPS[name]["replicas"] == 0
+    for name, own in types.items():
+        alike = [kind for kind in kinds if bool(kind["resources"].get("GPU")) == (name == "gpu")]
+        assert own["max_workers"] == sum(kind["max_workers"] for kind in alike)
+        assert own["min_workers"] == 0
         # The kubelet and the pods of the system need a CPU of each machine.
-        assert {int(limits["cpu"]) + 1} == {kind["resources"]["CPU"] for kind in alike}
-        assert {int(limits.get("nvidia.com/gpu", 0))} == {kind["resources"].get("GPU", 0) for kind in alike}
+        for resource, given_up in (("CPU", 1), ("GPU", 0), (SCRATCH, 0)):
+            assert {own["resources"].get(resource, 0) + given_up} == {
+                kind["resources"].get(resource, 0) for kind in alike
+            }
+
+
+def test_stitches_may_use_no_more_disk_than_a_pod_has() -> None:
+    for group in GROUPS.values():
+        [declared] = re.findall(rf"{SCRATCH}.*?(\d+)", group["rayStartParams"]["resources"])
+        [volume] = group["template"]["spec"]["volumes"]
+        assert int(declared) * 1e9 < gibibytes(volume["emptyDir"]["sizeLimit"]) << 30
 
 
 @pytest.mark.parametrize("pod", PODS, ids=["head", *GROUPS])
