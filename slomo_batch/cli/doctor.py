@@ -24,6 +24,12 @@ def add_doctor_command(commands: Commands) -> None:
         nargs="*",
         help="folders or s3:// prefixes to test by writing, reading and deleting small objects",
     )
+    parser.add_argument(
+        "--manifest",
+        metavar="MANIFEST",
+        type=not_empty,
+        help="also test the inputs on S3, the work place and the outputs of this manifest, with its storage settings",
+    )
     add_json(parser)
 
 
@@ -31,8 +37,13 @@ def _doctor(options: argparse.Namespace) -> int:
     with fast_loading():
         from slomo_batch.commands.doctor import examine  # noqa: PLC0415 loads torch, PyAV and boto3
 
+    manifest = None
+    if options.manifest:
+        from slomo_batch.manifest.load import load, read_text  # noqa: PLC0415 loads pydantic
+
+        manifest = load(read_text(options.manifest), where=options.manifest)
     has_fault = False
-    for finding in examine(tuple(options.places)):
+    for finding in examine(tuple(options.places), manifest):
         has_fault |= finding.level == "fault"
         if options.json:
             sys.stdout.write(f"{json_line(asdict(finding))}\n")

@@ -8,22 +8,27 @@ from contextlib import suppress
 from dataclasses import dataclass
 from importlib.metadata import version
 from pathlib import Path
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 from uuid import uuid4
 
 from slomo_batch.cluster import ray_address
 from slomo_batch.errors import SlomoError
 from slomo_batch.interpolators.device_report import DeviceReport, Gpu, report_device
+from slomo_batch.manifest.output_names import default_work
 from slomo_batch.media.codec_report import CodecReport, report_codecs
 from slomo_batch.report.units import counted, size
 from slomo_batch.steps.pair_pool import available_memory
 from slomo_batch.storage.capability import check_access, check_put_if_absent
+from slomo_batch.storage.glob import Glob, literal_folder
 from slomo_batch.storage.s3_credentials import credentials_source
 from slomo_batch.storage.s3_options import S3Options
 from slomo_batch.storage.state_folder import state_folder
-from slomo_batch.uri import Uri
+from slomo_batch.uri import S3_SCHEME, Uri
 from slomo_batch.version import __version__
 from slomo_batch.wiring import locate
+
+if TYPE_CHECKING:
+    from slomo_batch.manifest.schema import Manifest
 
 LITTLE_MEMORY = 4 * 10**9
 """Bytes: a worker of 1920x1080 in fp32 takes about as much with its libraries."""
@@ -42,8 +47,14 @@ class Finding:
     remedy: str = ""
 
 
-def examine(places: tuple[str, ...] = ()) -> Iterator[Finding]:
-    """Yield the answer of each check. `places`: folders or s3:// prefixes to which a job is to write."""
+def examine(places: tuple[str, ...] = (), manifest: "Manifest | None" = None) -> Iterator[Finding]:
+    """Yield the answer of each check.
+
+    `places`: folders or s3:// prefixes to which a job is to write. Those of the manifest are tested too, with its
+    storage settings, and whether its inputs on S3 can be read.
+    """
+    options = manifest.job.storage if manifest else S3Options()
+    places = (*places, *(_written_by(manifest) if manifest else ()))
     yield Finding(level="ok", subject="slomo_batch", text=f"version {__version__}")
     device = report_device()
     yield from device_findings(device, num_cpus=len(os.sched_getaffinity(0)))
@@ -53,8 +64,11 @@ def examine(places: tuple[str, ...] = ()) -> Iterator[Finding]:
     yield _ray()
     yield _credentials(is_needed=any(not Uri.parse(place).is_local for place in places))
     for place in places:
-        yield _storage(place)
-        yield from _versions(place)
+        yield _storage(place, options)
+        yield from _versions(place, options)
+    for spec in manifest.inputs if manifest else ():
+        if spec.uri.startswith(S3_SCHEME):
+            yield _input(spec.uri, options)
 
 
 # ---- device and codecs ---------------------------------------------------------------------------------------------
@@ -176,13 +190,33 @@ def _credentials(*, is_needed: bool) -> Finding:
     return Finding(level="ok", subject="S3", text="no credentials; only s3:// locations need them")
 
 
-def _storage(place: str) -> Finding:
+def _written_by(manifest: "Manifest") -> list[str]:
+    """The work place of a manifest and the folder of its outputs. A folder that a run would create counts as its
+    nearest parent that exists."""
+    found = []
+    for text in (manifest.work, default_work(manifest.output.uri).rpartition("/")[0] or "."):
+        uri = Uri.parse(text)
+        found.append(str(next(one for one in (Path(uri), *Path(uri).parents) if one.exists())) if uri.is_local else uri)
+    return list(dict.fromkeys(found))
+
+
+def _input(text: str, options: S3Options) -> Finding:
+    glob = Glob.parse(text)
+    try:
+        store, key = locate(Uri(f"{glob.root}/{literal_folder(glob.pattern)}.slomo-doctor"), s3=options)
+        check_access(store, key, write=False)
+    except SlomoError as error:
+        return Finding(level="fault", subject="storage", text=str(error))
+    return Finding(level="ok", subject="storage", text=f"{text}: can be read")
+
+
+def _storage(place: str, options: S3Options) -> Finding:
     """Write, read and delete objects below a place, with the same checks that a run makes of its work place."""
     uri = Uri.parse(f"{place.rstrip('/')}/.slomo-doctor-{uuid4().hex}")
     if uri.is_local and not Path(uri.root).is_dir():
         return Finding(level="fault", subject="storage", text=f"{place}: no such folder", remedy="Create it.")
     try:
-        store, key = locate(uri, s3=S3Options())
+        store, key = locate(uri, s3=options)
         check_access(store, key, write=True)
         check_put_if_absent(store, lambda random: f"{key}-{random}")
     except SlomoError as error:
@@ -190,11 +224,11 @@ def _storage(place: str) -> Finding:
     return Finding(level="ok", subject="storage", text=f"{place}: can be written to, and conditional writes are safe")
 
 
-def _versions(place: str) -> Iterator[Finding]:
+def _versions(place: str, options: S3Options) -> Iterator[Finding]:
     from slomo_batch.storage import old_versions  # noqa: PLC0415 loads boto3
 
     uri = Uri.parse(place)
     with suppress(SlomoError):  # the check before reports it
-        if old_versions.keeps_old_versions(uri, S3Options()):
+        if old_versions.keeps_old_versions(uri, options):
             text = f"{place}: as a work place, {old_versions.NOTE}"
             yield Finding(level="warning", subject="storage", text=text, remedy=old_versions.REMEDY)

@@ -1,5 +1,6 @@
 """One job on two S3 servers: inputs on one, the work place and outputs on another, which has another key."""
 
+import json
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -67,6 +68,22 @@ def test_a_job_reads_from_one_server_and_writes_to_another(
     cleaned = cli("gc", str(job.manifest), "--delete", env=s3.env())
     assert cleaned.returncode == 0, cleaned.stderr
     assert not [found.key for found in store.list("work/") if "/videos/" in found.key]
+
+
+def test_doctor_tests_the_places_of_a_manifest_with_its_settings(job: Job, s3: S3Server) -> None:
+    checked = cli("doctor", "--manifest", str(job.manifest), "--json", env=s3.env())
+    assert checked.returncode == 0, checked.stdout + checked.stderr
+    found = [finding for line in checked.stdout.splitlines() if (finding := json.loads(line))["subject"] == "storage"]
+    assert [one["level"] for one in found] == ["ok"] * 3
+    assert f"s3://{job.name}/work: can be written to" in found[0]["text"]
+    assert f"s3://{job.name}/slow: can be written to" in found[1]["text"]
+    assert "/**/*.mp4: can be read" in found[2]["text"]
+    job.manifest.write_text(job.manifest.read_text().replace("profile: studio", "profile: nobody"))
+    checked = cli("doctor", "--manifest", str(job.manifest), "--json", env=s3.env())
+    assert checked.returncode == 3
+    faults = [one for line in checked.stdout.splitlines() if (one := json.loads(line))["level"] == "fault"]
+    assert len(faults) == 2
+    assert all("nobody" in one["text"] for one in faults)
 
 
 def test_a_profile_that_this_machine_lacks_is_named(job: Job, s3: S3Server) -> None:

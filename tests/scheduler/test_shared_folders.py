@@ -1,5 +1,6 @@
 """Shared folders: what the driver leaves in them for other machines, and how it judges a race between machines."""
 
+import os
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -9,7 +10,7 @@ import pytest
 from slomo_batch.errors import FolderNotShared, StoreUnusable
 from slomo_batch.records import Source, VideoRequest
 from slomo_batch.scheduler.leases import DriverLease
-from slomo_batch.scheduler.machine_race import check_winners
+from slomo_batch.scheduler.machine_race import check_winners, race_for_objects
 from slomo_batch.scheduler.shared_folders import proven_folders
 from slomo_batch.settings import Settings
 from slomo_batch.steps.context import StepContext
@@ -17,6 +18,7 @@ from slomo_batch.storage.local import LocalStore
 from slomo_batch.storage.shared_folders import FolderProof
 from slomo_batch.uri import Uri
 from slomo_batch.wiring import JobEnvironment, open_context
+from tests.storage.exfat import refuse_link
 
 
 @pytest.fixture
@@ -84,6 +86,14 @@ def test_what_a_killed_run_left_is_deleted_by_the_next(tmp_path: Path, context: 
     left.write_bytes(b"left")
     assert prove(5) != prove(5)
     assert not left.exists()
+
+
+def test_several_machines_need_hard_links(environment: JobEnvironment, monkeypatch: pytest.MonkeyPatch) -> None:
+    Path(environment.work_uri).mkdir()
+    monkeypatch.setattr(os, "link", refuse_link)
+    with pytest.raises(StoreUnusable, match=f"^{environment.work_uri}: has no hard links, which several machines need"):
+        race_for_objects(environment)
+    assert not list(Path(environment.work_uri).iterdir())
 
 
 def test_of_several_machines_exactly_one_creates_each_object() -> None:
