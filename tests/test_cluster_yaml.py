@@ -173,6 +173,13 @@ def test_subnets_are_accepted_as_ray_takes_them() -> None:
     assert problems(broken(f"{NODE}/SubnetIds", ["subnet-0123456789abcdef0"])) == []
 
 
+def test_a_container_may_reach_the_metadata_service() -> None:
+    config = broken("docker", {"image": "slomo-batch:0.1.0", "container_name": "slomo"})
+    for kind in config["available_node_types"].values():
+        kind["node_config"]["MetadataOptions"] = {"HttpTokens": "required", "HttpPutResponseHopLimit": 2}
+    assert problems(config) == []
+
+
 def test_a_cluster_of_another_provider_is_not_judged_as_one_of_aws() -> None:
     config = broken("provider", {"type": "gcp", "region": "us-west1", "availability_zone": "us-west1-a"})
     for kind in config["available_node_types"].values():

@@ -42,7 +42,7 @@ def aws_problems(config: Mapping[str, Any]) -> Iterator[str]:
             _size_problems(kind.get("resources", {}), node),
             _disk_problems(node),
             _scratch_problems(kind.get("resources", {}), node),
-            _metadata_problems(node),
+            _metadata_problems(node, in_container=bool(config.get("docker", {}).get("image"))),
         )
         yield from (f"{name}: {fault}" for fault in faults)
 
@@ -102,13 +102,14 @@ def _ssh_problems(config: Mapping[str, Any]) -> Iterator[str]:
         )
 
 
-def _metadata_problems(node: Mapping[str, Any]) -> Iterator[str]:
+def _metadata_problems(node: Mapping[str, Any], *, in_container: bool) -> Iterator[str]:
+    """Only this machine's own processes may read the role's credentials, or its container if Ray runs in one."""
     options = node.get("MetadataOptions", {})
     if "LaunchTemplate" in node:
         return
     if options.get("HttpTokens") != "required":
         yield "MetadataOptions.HttpTokens: is not required, so a forged request could read the role's credentials"
-    if options.get("HttpPutResponseHopLimit") != 1:
+    if options.get("HttpPutResponseHopLimit") != 1 and not in_container:
         yield "MetadataOptions.HttpPutResponseHopLimit: is not 1, so containers could read the role's credentials"
 
 
