@@ -132,7 +132,7 @@ def _size_problems(resources: Mapping[str, Any], node: Mapping[str, Any]) -> Ite
     if facts is None:
         return
     if facts.memory_gib < MIN_MEMORY_GIB:
-        yield f"InstanceType: {name} has {facts.memory_gib:g} GiB of memory, and a node needs {MIN_MEMORY_GIB}"
+        yield f"InstanceType: {name} has {facts.memory_gib:g} GiB of memory; a node needs {MIN_MEMORY_GIB} GiB"
     cpus, gpus = resources.get("CPU", 0), resources.get("GPU", 0)
     if cpus > facts.vcpus:
         yield f"resources: declares {cpus} CPU, and {name} has {facts.vcpus}"

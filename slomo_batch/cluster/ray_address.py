@@ -144,7 +144,7 @@ def dashboard_advice(address: str, reason: str) -> str:
             "Pass the address of a cluster's dashboard with --address, such as http://127.0.0.1:8265, or set "
             "cluster.address in the manifest."
         )
-    if _HOST_AND_PORT.fullmatch(address):
+    if _HOST_AND_PORT.fullmatch(address) and "token" not in reason:
         return f"If that is a dashboard, write --address http://{address}."
     if "Failed to connect" in reason:
         return (

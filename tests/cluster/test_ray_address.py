@@ -158,6 +158,7 @@ def test_a_temporary_folder_of_another_user_or_without_room_is_named(monkeypatch
         ("", "Could not find any running Ray instance", "Pass the address of a cluster's dashboard with --address"),
         ("127.0.0.1:8265", "another kind of server answers there", "write --address http://127.0.0.1:8265."),
         ("http://head:8265", "Failed to connect to Ray at address: http://head:8265", "open a tunnel"),
+        ("127.0.0.1:6379", "Authentication token is missing or incorrect", "RAY_AUTH_MODE=token and the token file"),
         ("http://head:8265", "Version check returned 404", "Check --address"),
     ],
 )
