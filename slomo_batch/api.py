@@ -19,7 +19,7 @@ from torch import Tensor
 from slomo_batch.commands import run as run_command
 from slomo_batch.commands.convert import convert as convert_command
 from slomo_batch.commands.dry_run import plan as dry_run_command
-from slomo_batch.errors import VideosFailed
+from slomo_batch.errors import BudgetSpent, VideosFailed
 from slomo_batch.evaluation.methods import MethodChoice, OpenMethod
 from slomo_batch.evaluation.rgb8 import to_tensor, to_uint8
 from slomo_batch.interpolators.contract import Held, make_frames_on_cpu
@@ -48,14 +48,16 @@ class JobResult:
     """What a run of a job did."""
 
     exit_code: int = 0
-    """0: all videos are published; 1: some failed; 130: interrupted."""
+    """0: all videos are published; 1: some failed; 4: the budget is spent, and videos are left; 130: interrupted."""
     published: list[VideoPublished] = field(default_factory=list)
     skipped: list[VideoSkipped] = field(default_factory=list)
     """Published by earlier runs."""
     failed: list[VideoGivenUp] = field(default_factory=list)
 
     def raise_for_failures(self) -> None:
-        """Raise VideosFailed if a video failed."""
+        """Raise VideosFailed if a video failed, BudgetSpent if the budget left some unmade."""
+        if self.exit_code == BudgetSpent.exit_code:
+            raise BudgetSpent("the budget is spent, and videos are left", remedy="Raise budget, and call this again.")
         if self.failed:
             raise VideosFailed(
                 f"{len(self.failed)} of {len(self.failed) + len(self.published) + len(self.skipped)} videos failed",
@@ -86,6 +88,7 @@ def convert(
     Raises:
         ManifestError: a setting is wrong, or the source cannot be read.
         VideosFailed: the video cannot be converted.
+        BudgetSpent: a `budget` among the settings is spent.
         JobError: the machine or a store cannot be used.
     """
     flags = _overrides(settings)

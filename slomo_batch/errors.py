@@ -13,6 +13,7 @@
     │   ├── JobDamaged               a record of the whole job is damaged            exit 3
     │   ├── MachineUnusable          too few threads, or too little memory to start  exit 3
     │   ├── JobTaken                 another driver holds the job                    exit 3
+    │   ├── BudgetSpent              the job's budget is spent before its end        exit 4
     │   ├── Interrupted              Ctrl-C or SIGTERM                               exit 130
     │   └── VideosFailed             some videos failed; raised in Python only       exit 1
     ├── VideoError                   scope video: this video fails, the others continue
@@ -159,6 +160,13 @@ class JobTaken(JobError):
     """Another live driver holds this job, or took it over from this one."""
 
     exit_code = 3
+
+
+class BudgetSpent(JobError):
+    """The job has spent its budget, and videos are left; a run with a larger budget goes on. Raised by the Python
+    interface only: the commands exit with its code."""
+
+    exit_code = 4
 
 
 class Interrupted(JobError):

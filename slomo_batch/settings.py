@@ -336,3 +336,39 @@ class Retries:
     """Retries."""
 
     chunk: int = setting(3, "how often a chunk is tried again after its first attempt failed", least=0)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Budget:
+    """What the job may spend, over all its runs: hours, or money and the price of an hour."""
+
+    hours: Literal["none"] | Fraction = setting(
+        "none",
+        "machine hours that the job may use, over all its runs",
+        values="`none`, or above 0",
+        is_later=True,
+        changes_output=False,
+    )
+    money: Literal["none"] | Fraction = setting(
+        "none",
+        "in place of `hours`: what the job may cost, in any currency",
+        values="`none`, or above 0",
+        is_later=True,
+        changes_output=False,
+    )
+    price_per_hour: Literal["none"] | Fraction = setting(
+        "none",
+        "with `money`: the price of a machine hour, in the same currency",
+        values="`none`, or above 0",
+        is_later=True,
+        changes_output=False,
+    )
+
+    @property
+    def limit_hours(self) -> Fraction | None:
+        """Machine hours that the job may use; None without a budget."""
+        if self.hours != "none":
+            return self.hours
+        if self.money != "none" and self.price_per_hour != "none":
+            return self.money / self.price_per_hour
+        return None

@@ -180,7 +180,7 @@ DOCUMENTS: Mapping[str, Schema] = MappingProxyType(
             JobStatus,
             "job state videos_done videos_failed videos_total chunks_done chunks_total frames_done updated failures",
             parts={"failures": _FAILURE},
-            later="began frames_total frames_per_s eta_s workers",
+            later="began frames_total frames_per_s eta_s workers spent_hours budget_hours price_per_hour",
         ),
         "receipts/*.json": Schema(
             Published,

@@ -1,7 +1,7 @@
 """The command line: parse the arguments, run the command, print its errors, return the exit code.
 
     0 all videos published           1 some videos failed     2 invalid manifest or command
-    3 cluster or storage unusable   70 a bug in slomo_batch   130 interrupted
+    3 cluster or storage unusable    4 the budget is spent   70 a bug in slomo_batch   130 interrupted
 
 Expected errors are printed to stderr without a traceback. Results are printed to stdout. torch, Ray and the media
 libraries are loaded only by the commands that use them.
@@ -87,8 +87,8 @@ def parser() -> CommandParser:
         prog="slomo-batch",
         description="Make slow motion and higher frame rates from whole video archives.",
         epilog="Exit codes: 0 all videos published; 1 some videos failed; 2 invalid manifest or command; "
-        "3 cluster, storage or this machine unusable, or another run has the job; 70 a bug in slomo_batch; "
-        "130 interrupted.",
+        "3 cluster, storage or this machine unusable, or another run has the job; 4 the budget is spent; "
+        "70 a bug in slomo_batch; 130 interrupted.",
     )
     top.add_argument("--version", action="version", version=f"slomo-batch {__version__}")
     commands = add_subcommands(top)

@@ -160,7 +160,7 @@ def _plan(options: argparse.Namespace) -> int:
             plan,
             as_json=options.json,
             verbose=options.verbose,
-            price_per_hour=options.price_per_hour,
+            price_per_hour=options.price_per_hour if options.price_per_hour is not None else plan.price_per_hour,
             width=get_terminal_size().columns if sys.stdout.isatty() else None,
             stream=sys.stdout,
         )

@@ -2,8 +2,9 @@
 
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
+from slomo_batch.commands.budget import budget_meter
 from slomo_batch.commands.plan_hours import throughput_of, with_hours
 from slomo_batch.commands.plan_rows import failure_row, planned_row, skipped_row
 from slomo_batch.commands.progress_counter import ProgressCounter
@@ -62,7 +63,14 @@ def plan(
         rows.append(planned.row)
         if planned.video_id:
             videos[planned.video_id] = planned.row
-    return with_hours(rows, throughput_of(videos, context, given_per_s=frames_per_s), empty=found.empty)
+    whole = with_hours(rows, throughput_of(videos, context, given_per_s=frames_per_s), empty=found.empty)
+    meter = budget_meter(manifest.job.budget, context)
+    return replace(
+        whole,
+        spent_hours=meter.spent_hours,
+        budget_hours=meter.limit_hours,
+        price_per_hour=meter.price_per_hour,
+    )
 
 
 def _basis(manifest: Manifest, environment: JobEnvironment, context: StepContext, show: Show, *, pins: bool) -> Basis:

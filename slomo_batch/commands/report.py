@@ -3,8 +3,10 @@
 from slomo_batch.commands.status import environment_for, latest_progress, ledger_of
 from slomo_batch.errors import ObjectMissing
 from slomo_batch.manifest.schema import Manifest
+from slomo_batch.report.events import JobStatus
 from slomo_batch.report.pages.job_history import StripHistory
 from slomo_batch.report.pages.job_page import job_page
+from slomo_batch.report.units import spent
 from slomo_batch.steps.context import StepContext
 from slomo_batch.uri import Uri
 from slomo_batch.wiring import open_context
@@ -47,4 +49,11 @@ def _page(context: StepContext, *, folder: str = "") -> str:
         folder=folder,
         work_is_billed=context.work.root.is_billed,
         failures=() if progress is None else progress.failures,
+        budget="" if progress is None else _budget(progress),
     )
+
+
+def _budget(progress: JobStatus) -> str:
+    if progress.budget_hours is None:
+        return ""
+    return spent(progress.spent_hours, progress.budget_hours, progress.price_per_hour)

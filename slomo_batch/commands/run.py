@@ -6,11 +6,20 @@ from collections.abc import Sequence
 from contextlib import ExitStack, suppress
 from dataclasses import replace
 
+from slomo_batch.commands.budget import budget_meter
 from slomo_batch.commands.progress_counter import ProgressCounter
 from slomo_batch.commands.report import write_report
 from slomo_batch.commands.superseded import delete_superseded, withdraw_receipts
 from slomo_batch.commands.triage import Triage, forget_failures, triage
-from slomo_batch.errors import Interrupted, JobTaken, ManifestError, ObjectMissing, SlomoError, StorageError
+from slomo_batch.errors import (
+    BudgetSpent,
+    Interrupted,
+    JobTaken,
+    ManifestError,
+    ObjectMissing,
+    SlomoError,
+    StorageError,
+)
 from slomo_batch.manifest.inputs import FoundVideos, find_videos
 from slomo_batch.manifest.schema import Manifest
 from slomo_batch.plan.job_pin import JobPin
@@ -27,6 +36,7 @@ from slomo_batch.report.events import (
 )
 from slomo_batch.report.ledger import LedgerWriter, compact
 from slomo_batch.report.units import counted
+from slomo_batch.scheduler.budget_meter import BudgetMeter
 from slomo_batch.scheduler.dispatch import Dispatch
 from slomo_batch.scheduler.driver import Driver
 from slomo_batch.scheduler.event_recorder import EventRecorder, Tally
@@ -151,11 +161,13 @@ class _JobRun:
             force=force,
             other_names=found.other_names,
         )
-        forget_failures(piles, self._context)
-        recorder = self._recorder(found, piles)
+        meter = budget_meter(self._manifest.job.budget, self._context)
+        if not meter.is_reached:
+            forget_failures(piles, self._context)
+        recorder = self._recorder(found, piles, meter)
         try:
-            if piles.wanted:
-                self._drive(piles, pin, recorder)
+            if piles.wanted and not meter.is_reached:
+                self._drive(piles, pin, recorder, meter)
         except BaseException:
             with suppress(SlomoError):  # report the first error, not this one
                 recorder.close(finished=False)
@@ -163,7 +175,7 @@ class _JobRun:
         tally = recorder.tally
         if clean_up and tally.videos_done == tally.videos_total:
             self._clean_up(found.requests, pin)
-        return self._end(recorder, reports=not clean_up and (bool(piles.wanted) or self._lacks_report))
+        return self._end(recorder, meter, reports=not clean_up and (bool(piles.wanted) or self._lacks_report))
 
     @property
     def _lacks_report(self) -> bool:
@@ -218,7 +230,7 @@ class _JobRun:
     def _tell(self, text: str) -> None:
         self._display.show(Activity(text=text))
 
-    def _recorder(self, found: FoundVideos, piles: Triage) -> EventRecorder:
+    def _recorder(self, found: FoundVideos, piles: Triage, meter: BudgetMeter) -> EventRecorder:
         """Open a recorder, and record what was decided before the work begins."""
         total = len(found.requests) + len(found.missing)
         tally = Tally(videos_total=total, videos_skipped=len(piles.done) + len(piles.renamed))
@@ -237,6 +249,7 @@ class _JobRun:
             display=self._display,
             tally=tally,
             is_superseded=self._epoch.check_superseded,
+            meter=meter,
         )
         self._show_start(found, piles, tally)
         for refused in piles.refused:
@@ -276,7 +289,7 @@ class _JobRun:
                 text = "the source changed since its output was published: the output is made again and replaced"
                 self._display.show(Note(text=text, uri=wanted.request.source.uri))
 
-    def _drive(self, piles: Triage, pin: JobPin, recorder: EventRecorder) -> None:
+    def _drive(self, piles: Triage, pin: JobPin, recorder: EventRecorder, meter: BudgetMeter) -> None:
         requests = [wanted.request for wanted in piles.wanted]
         self._tell("checking the outputs")
         self._check_lead()
@@ -300,6 +313,7 @@ class _JobRun:
             recorder=recorder,
             should_stop=lambda: self._stop.is_asked,
             is_superseded=lambda: self._epoch.is_superseded,
+            meter=meter,
         )
         sizes = [request.source.size_bytes for request in requests]
         recorder.expect(sum(sizes))
@@ -331,9 +345,11 @@ class _JobRun:
         if self._epoch.check_superseded():
             raise JobTaken("another driver took this job over", remedy="Nothing is lost: the other driver goes on.")
 
-    def _end(self, recorder: EventRecorder, *, reports: bool) -> int:
+    def _end(self, recorder: EventRecorder, meter: BudgetMeter, *, reports: bool) -> int:
         tally = recorder.tally
-        interrupted = tally.videos_done + tally.videos_failed < tally.videos_total
+        videos_left = tally.videos_total - tally.videos_done - tally.videos_failed
+        interrupted = videos_left > 0
+        budget_reached = interrupted and meter.is_reached and not self._stop.is_asked
         recorder.close(finished=not interrupted)
         if not interrupted:
             self._compact_ledger()
@@ -347,8 +363,16 @@ class _JobRun:
                 num_frames=tally.frames_made,
                 seconds=time.monotonic() - self._began_s,
                 interrupted=interrupted,
+                videos_left=videos_left,
+                budget_reached=budget_reached,
+                spent_hours=meter.spent_hours,
+                budget_hours=meter.limit_hours,
+                price_per_hour=meter.price_per_hour,
+                hours_left=recorder.hours_left() if interrupted else None,
             )
         )
+        if budget_reached:
+            return BudgetSpent.exit_code
         if interrupted:
             return Interrupted.exit_code
         return EXIT_SOME_FAILED if tally.videos_failed else EXIT_PUBLISHED

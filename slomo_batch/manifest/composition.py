@@ -12,7 +12,7 @@ from slomo_batch.manifest.sections import JobSettings, VideoSections
 from slomo_batch.manifest.validation_errors import Problem
 from slomo_batch.plan.containers import validate_container
 from slomo_batch.plan.encoders import named_codec, validate_encode
-from slomo_batch.settings import Interpolate, Settings, VideoSettings
+from slomo_batch.settings import Budget, Interpolate, Settings, VideoSettings
 from slomo_batch.uri import Uri
 
 _ENCODE_FIELDS = ("quality", "preset", "encoder", "pixel_format")
@@ -31,10 +31,25 @@ def compose(layers: Iterable[VideoSections], job: JobSettings) -> Settings:
 def validate_job(job: JobSettings) -> list[Problem]:
     """Return the settings of a job that conflict."""
     workers = job.cluster.workers
-    if workers.max == "auto" or workers.min <= workers.max:
+    problems = _budget_problems(job.budget)
+    if workers.max != "auto" and workers.min > workers.max:
+        text = f"min must not exceed max, got min {workers.min} and max {workers.max}"
+        problems.append(Problem(path=("cluster", "workers"), text=text))
+    return problems
+
+
+def _budget_problems(budget: Budget) -> list[Problem]:
+    """Return the keys of a budget that conflict."""
+    has_money, has_price = budget.money != "none", budget.price_per_hour != "none"
+    if budget.hours != "none" and (has_money or has_price):
+        text = "set either hours, or money and price_per_hour"
+    elif has_money and not has_price:
+        text = "money needs price_per_hour, the price of a machine hour in the same currency"
+    elif has_price and not has_money:
+        text = "price_per_hour needs money; for a limit in hours set hours alone"
+    else:
         return []
-    text = f"min must not exceed max, got min {workers.min} and max {workers.max}"
-    return [Problem(path=("cluster", "workers"), text=text)]
+    return [Problem(path=("budget",), text=text)]
 
 
 def validate_settings(settings: Settings, suffix: str | None) -> list[Problem]:

@@ -149,15 +149,15 @@ def one_number_of(choices: Sequence[Fraction]) -> Callable[[object], Fraction]:
     return read
 
 
-def auto_or(read_other: Reader, *, examples: str) -> Reader:
-    """Return a reader of `auto`, and of everything that `read_other` reads."""
+def word_or(only: str, read_other: Reader, *, examples: str) -> Reader:
+    """Return a reader of the word `only`, and of everything that `read_other` reads."""
 
     def read(value: object) -> object:
         word = text_of(value).strip()
-        if word == "auto":
+        if word == only:
             return word
         if word[:1].isalpha():
-            raise invalid(f"expected auto or {examples}, got {word!r}")
+            raise invalid(f"expected {only} or {examples}, got {word!r}")
         return read_other(word)
 
     return read

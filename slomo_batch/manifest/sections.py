@@ -27,7 +27,7 @@ from slomo_batch.manifest import value_types
 from slomo_batch.manifest.literal import LiteralLocation
 from slomo_batch.manifest.scalars import invalid
 from slomo_batch.manifest.value_types import value_type
-from slomo_batch.settings import Chunks, Cluster, FpsTarget, Retries, VideoLimits, VideoSettings
+from slomo_batch.settings import Budget, Chunks, Cluster, FpsTarget, Retries, VideoLimits, VideoSettings
 from slomo_batch.storage.s3_options import OwnOptions, S3Options, StorageOptions
 
 R = TypeVar("R")
@@ -180,6 +180,7 @@ class JobSettings:
     chunks: Chunks = field(default_factory=Chunks)
     cluster: Cluster = field(default_factory=Cluster)
     retries: Retries = field(default_factory=Retries)
+    budget: Budget = field(default_factory=Budget)
     storage: StorageOptions = field(default_factory=StorageOptions)
     limits: VideoLimits = field(default_factory=VideoLimits)
 

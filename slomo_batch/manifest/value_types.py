@@ -18,7 +18,6 @@ from slomo_batch.interpolators.registry import method_names
 from slomo_batch.manifest import locations
 from slomo_batch.manifest.scalars import (
     Reader,
-    auto_or,
     choice,
     did_you_mean,
     flag,
@@ -28,6 +27,7 @@ from slomo_batch.manifest.scalars import (
     rational,
     text_of,
     whole,
+    word_or,
 )
 from slomo_batch.settings import Exists, FpsTarget
 from slomo_batch.timeline.instants import EXAMPLES, parse_instant
@@ -55,9 +55,9 @@ def value_type(declared: DeclaredSetting) -> Any:
     if not numbers:
         return Annotated[declared.kind, BeforeValidator(choice(words))]
     read, schema, examples = _number_type(numbers[0], declaration)
-    if words:
-        read = auto_or(read, examples=examples)
-        schema = {"anyOf": [{"const": "auto"}, *schema.get("anyOf", [schema])]}
+    for word in words:
+        read = word_or(word, read, examples=examples)
+        schema = {"anyOf": [{"const": word}, *schema.get("anyOf", [schema])]}
     return Annotated[declared.kind, BeforeValidator(read), WithJsonSchema(schema)]
 
 
@@ -85,7 +85,7 @@ def _number_type(kind: type, declaration: Declaration) -> tuple[Reader, dict[str
         return one_number_of(choices), {"enum": values}, f"{', '.join(most)} or {last}"
     bound = {"exclusiveMinimum": 0} if least is None else {"minimum": least}
     schema = {"anyOf": [{"type": "number", **bound}, {"type": "string", "pattern": _NUMBER_TEXT}]}
-    return rational(least), schema, f"a number of at least {least or 0}"
+    return rational(least), schema, "a number above 0" if least is None else f"a number of at least {least}"
 
 
 def _address(value: object) -> str:

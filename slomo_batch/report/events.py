@@ -219,6 +219,12 @@ class Snapshot:
     """Attempts so far that failed and may be repeated."""
     videos: tuple[VideoProgress, ...] = ()
     """Videos in progress, some of them if they are many."""
+    spent_hours: float = 0.0
+    """Machine hours: of this run, and of all earlier ones if the job has a budget."""
+    budget_hours: float | None = None
+    """Machine hours that the job may use; None without a budget."""
+    price_per_hour: float | None = None
+    """Of a machine, if the budget is one of money."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -233,6 +239,16 @@ class JobEnded:
     seconds: float
     interrupted: bool = False
     """Stopped before its end; the next run resumes."""
+    videos_left: int = 0
+    """Neither published nor failed."""
+    budget_reached: bool = False
+    """Whether it stopped because the budget is spent."""
+    spent_hours: float = 0.0
+    """As in Snapshot."""
+    budget_hours: float | None = None
+    price_per_hour: float | None = None
+    hours_left: float | None = None
+    """About the machine hours that the rest of an interrupted job takes, as fast as this run; None if unknown."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -318,3 +334,9 @@ class JobStatus:
     """Seconds until the end, as far as it is known."""
     workers: int = 0
     """Live workers."""
+    spent_hours: float = 0.0
+    """Machine hours: of this run, and of all earlier ones if the job has a budget."""
+    budget_hours: float | None = None
+    """Machine hours that the job may use; None without a budget."""
+    price_per_hour: float | None = None
+    """Of a machine, if the budget is one of money."""

@@ -1,11 +1,12 @@
 """The ledger: what happened, row by row, in Parquet parts that only the driver writes.
 
-A row is one of four kinds:
+A row is one of five kinds:
 
     chunk     a committed segment
     step      an open, survey, split, sound or stitch that ended well
     video     a published output
     failure   a failed attempt at a step, or, without a `step`, a failed video
+    spent     the machine time of the run since the last such row
 
 Rows of chunks, steps and failed attempts have when, where and for how long, if the process could still send that. A
 timeline is drawn from these.
@@ -15,7 +16,7 @@ is stored before the chunk is tried again. A part that could not be stored is st
 rows that came since, so a part is only ever replaced by itself and more. `epoch` and `row` identify a row: if parts and
 their compaction exist side by side, reading counts each row once.
 
-The ledger is history only: nothing is decided by it, and a job goes on without it.
+The ledger is history: a job goes on without it. Only a budget is decided by it.
 """
 
 import io
@@ -38,7 +39,7 @@ ROWS_PER_PART = 50_000
 """A part is due when it holds this many rows,"""
 SECONDS_PER_PART = 60.0
 """or when its first row has waited this long."""
-VERSION = 3
+VERSION = 4
 """Raised with every column that is added. Parts of older versions are read; the columns they lack are null."""
 _VERSION_KEY = b"slomo_batch.ledger"
 
@@ -69,7 +70,7 @@ _STAGES = {
 
 SCHEMA: pa.Schema = pa.schema(
     [
-        _field("kind", pa.string(), "chunk, step, video or failure", nullable=False),
+        _field("kind", pa.string(), "chunk, step, video, failure or spent", nullable=False),
         _field("epoch", pa.int64(), "number of the driver that wrote the row", nullable=False),
         _field("row", pa.int64(), "number of the row within its epoch, from 0", nullable=False),
         _field("time_utc", pa.timestamp("us", tz="UTC"), "when the driver learned of it", nullable=False),
@@ -103,6 +104,7 @@ SCHEMA: pa.Schema = pa.schema(
         _field("error", pa.string(), "class of the error, of failures"),
         _field("reason", pa.string(), "its message, for a person"),
         _field("retryable", pa.bool_(), "whether another attempt at the chunk may succeed"),
+        _field("machine_s", pa.float64(), "of `spent` rows: machine time since the last one of this run, in seconds"),
         _field("notes", pa.list_(pa.string()), "what the output could not carry, or how it differs from the source"),
     ],
     metadata={_VERSION_KEY: str(VERSION)},
@@ -190,6 +192,11 @@ class LedgerWriter:
             reason=video.reason,
         )
         self.flush()
+
+    def spent(self, machine_s: float) -> None:
+        """Add a row for the machine time since the last such row; it is due at once, with all rows before it."""
+        self._add("spent", machine_s=round(machine_s, 3))
+        self._is_urgent = True
 
     def due(self) -> bool:
         """Whether the gathered rows should be stored now: one is a failure, there are many, or the first has waited

@@ -22,7 +22,7 @@ from slomo_batch.report.events import (
     VideoPublished,
     VideoSkipped,
 )
-from slomo_batch.report.units import counted, duration, size, without_uri
+from slomo_batch.report.units import counted, duration, size, spent, without_uri
 
 Verbosity = Literal["quiet", "normal", "verbose"]
 """quiet: failures, and the end of a run that was not complete; verbose: also skipped videos, chunks and details."""
@@ -180,6 +180,8 @@ def asides(event: Snapshot) -> Iterator[str]:
         yield _workers(event)
     if event.faults:
         yield counted(event.faults, "fault")
+    if event.budget_hours is not None:
+        yield f"spent {spent(event.spent_hours, event.budget_hours, event.price_per_hour)}"
 
 
 def _workers(event: Snapshot) -> str:
@@ -196,4 +198,6 @@ def ended_line(event: JobEnded) -> str:
     done = f"{counted(event.videos_published, 'video')} published{skipped}{failed}"
     speed = f" ({event.num_frames / event.seconds:.1f} frames/s)" if event.num_frames and event.seconds >= 1 else ""
     whole = f"{done}; {counted(event.num_frames, 'frame')} in {duration(event.seconds)}{speed}"
+    if event.budget_reached:
+        return f"stopped by its budget: {whole}"
     return f"interrupted: {whole}; the next run resumes" if event.interrupted else whole

@@ -90,5 +90,11 @@ class Plan:
     over the pictures of this plan. None if it is not known."""
     measured_on: tuple[MeasuredSize, ...] = ()
     """What earlier runs of the job made, from whose time it follows; empty if it was given, or is not known."""
+    spent_hours: float = 0.0
+    """Machine hours that the job has spent, if it has a budget."""
+    budget_hours: float | None = None
+    """Machine hours that it may spend; None without a budget."""
+    price_per_hour: float | None = None
+    """Of a machine, if the budget is one of money."""
     is_scaled: bool = False
     """Whether pictures of other sizes than those are to be made: their time is in proportion to their pixels."""

@@ -11,7 +11,7 @@ from slomo_batch.report.columns import Column, aligned
 from slomo_batch.report.plan_row import Plan, PlanRow
 from slomo_batch.report.plan_total import PlanTotal
 from slomo_batch.report.terminal import wrapped
-from slomo_batch.report.units import clock, counted, duration, size, without_uri
+from slomo_batch.report.units import clock, counted, duration, hours_or_money, size, spent, without_uri
 from slomo_batch.timeline.retiming import NOTABLE_FRAME_RATIO
 
 Facet = Callable[[PlanRow], str]
@@ -183,6 +183,8 @@ def _total(plan: Plan, total: PlanTotal, price_per_hour: float | None) -> Iterat
         f" largest output needs about {size(total.join_bytes)} of disk"
     )
     yield f"time       {_total_time(plan, total, price_per_hour)}"
+    if plan.budget_hours is not None:
+        yield f"budget     {spent(plan.spent_hours, plan.budget_hours, plan.price_per_hour)} spent{_over(plan, total)}"
     if total.s3_requests != S3Requests():
         asked = total.s3_requests
         yield (
@@ -195,6 +197,17 @@ def _total(plan: Plan, total: PlanTotal, price_per_hour: float | None) -> Iterat
             f"warning    {counted(number, 'video')} with more than {NOTABLE_FRAME_RATIO} output frames for each source"
             " frame; see the notes above"
         )
+
+
+def _over(plan: Plan, total: PlanTotal) -> str:
+    """Whether the budget is enough."""
+    match total.over_budget_hours:
+        case None:
+            return "" if plan.spent_hours < (plan.budget_hours or 0.0) else "; a run stops at once"
+        case 0.0:
+            return "; about enough for the rest"
+        case over:
+            return f"; the job needs about {hours_or_money(over, plan.price_per_hour)} more than that, and stops before"
 
 
 _SIZES_SHOWN = 2

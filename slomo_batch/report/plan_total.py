@@ -38,6 +38,11 @@ class PlanTotal:
     """What the hours were measured on; empty if a speed was given, or none is known."""
     is_scaled: bool
     """Whether hours are in proportion to the pixels of pictures of other sizes."""
+    spent_hours: float
+    """As in Plan."""
+    budget_hours: float | None
+    over_budget_hours: float | None
+    """Machine hours by which the job would exceed its budget; None if that is not known, or there is none."""
 
     @classmethod
     def of(cls, plan: Plan, price_per_hour: float | None = None) -> Self:
@@ -64,6 +69,9 @@ class PlanTotal:
             s3_requests=sum((row.s3_requests for row in rows), S3Requests()),
             measured_on=plan.measured_on,
             is_scaled=plan.is_scaled,
+            spent_hours=plan.spent_hours,
+            budget_hours=plan.budget_hours,
+            over_budget_hours=_over_budget(plan, hours),
         )
 
     def as_json(self) -> dict[str, Any]:
@@ -73,6 +81,12 @@ class PlanTotal:
             del found["s3_requests"]
             return found
         return found | {"s3_requests_usd": round(price_usd(self.s3_requests), 6), "s3_prices": PRICED}
+
+
+def _over_budget(plan: Plan, hours: float | None) -> float | None:
+    if hours is None or plan.budget_hours is None:
+        return None
+    return max(0.0, plan.spent_hours + hours - plan.budget_hours)
 
 
 def _sum_if_known(hours: Sequence[float | None]) -> float | None:

@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 from typing import TextIO
 
 from slomo_batch.report.events import JobStatus
-from slomo_batch.report.units import counted, duration, without_uri
+from slomo_batch.report.units import counted, duration, spent, without_uri
 from slomo_batch.sanitize import json_line, one_line
 
 
@@ -39,6 +39,8 @@ def _status_lines(status: JobStatus) -> Iterator[str]:
     if status.state == "running" and status.began:
         eta = f", {duration(status.eta_s)} left" if status.eta_s is not None else ""
         yield f"  {status.frames_per_s:,.1f} frames/s, {counted(status.workers, 'worker')}{eta}"
+    if status.budget_hours is not None:
+        yield f"  budget: {spent(status.spent_hours, status.budget_hours, status.price_per_hour)} spent"
     for failure in status.failures:
         yield f"  FAILED {failure.uri}: {failure.error}: {without_uri(failure.reason, failure.uri)}"
 

@@ -4,6 +4,7 @@ from collections import Counter
 from collections.abc import Iterator, Sequence
 from itertools import takewhile
 
+from slomo_batch.report.budget_lines import budget_lines
 from slomo_batch.report.events import Event, JobEnded, VideoGivenUp, VideoPublished, VideoSkipped
 from slomo_batch.report.lines import INDENT, Verbosity, ended_line, failure_line
 from slomo_batch.report.units import counted, size
@@ -57,6 +58,7 @@ class Summary:
             yield from self._failures()
             yield from self._outputs()
         yield ended_line(ended)
+        yield from budget_lines(ended)
 
     def _failures(self) -> Iterator[str]:
         for event in self._failed:

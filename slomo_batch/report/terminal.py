@@ -12,6 +12,7 @@ from rich.text import Text
 
 from slomo_batch.attempts import Errored, Lost
 from slomo_batch.report.bars import Bars
+from slomo_batch.report.budget_lines import budget_lines
 from slomo_batch.report.events import (
     Activity,
     ActivityAdvanced,
@@ -55,7 +56,8 @@ class QuietDisplay(Streaming):
         for line in lines_of(event, "quiet"):
             self._write(one_line(line))
         if isinstance(event, JobEnded) and (event.videos_failed or event.interrupted):
-            self._write(ended_line(event))
+            for line in (ended_line(event), *budget_lines(event)):
+                self._write(line)
 
 
 class PlainDisplay(Streaming):

@@ -79,7 +79,9 @@ def measured_throughput(ledger: LedgerTable, class_of: Callable[[str], FrameClas
         of_host[row["host"]].append(row)
     measured: dict[FrameClass, Measured] = defaultdict(Measured)
     for rows in of_host.values():
-        share = _busy_s(rows) / sum(row["took_s"] for row in rows)
+        share = busy_s((row["began_utc"].timestamp(), row["took_s"]) for row in rows) / sum(
+            row["took_s"] for row in rows
+        )
         for row in rows:
             frame_class = class_of(row["video_id"])
             if frame_class is not None:
@@ -97,10 +99,10 @@ def _timed_chunks(ledger: LedgerTable) -> Iterator[Mapping[str, Any]]:
             yield row
 
 
-def _busy_s(rows: Iterable[Mapping[str, Any]]) -> float:
-    """Seconds in which at least one of these chunks of a machine ran."""
-    busy_s = end_s = 0.0
-    for began_s, took_s in sorted((row["began_utc"].timestamp(), row["took_s"]) for row in rows):
-        busy_s += max(0.0, began_s + took_s - max(began_s, end_s))
+def busy_s(spans: Iterable[tuple[float, float]]) -> float:
+    """Seconds in which at least one attempt of a machine ran; each is given by when it began, and what it took."""
+    total_s = end_s = 0.0
+    for began_s, took_s in sorted(spans):
+        total_s += max(0.0, began_s + took_s - max(began_s, end_s))
         end_s = max(end_s, began_s + took_s)
-    return busy_s
+    return total_s

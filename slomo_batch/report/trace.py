@@ -53,6 +53,7 @@ def trace(ledger: pa.Table, *, last_hours: float | None = None) -> Iterator[str]
 
 def _rows(ledger: pa.Table, last_hours: float | None) -> pa.Table:
     """The rows to show, in the order in which they began; not chunks that were found committed, which have no time."""
+    ledger = ledger.filter(pc.not_equal(ledger["kind"], "spent"))
     at_us = pc.coalesce(ledger["began_utc"], ledger["time_utc"]).cast(pa.int64())
     rows = ledger.select(_COLUMNS).append_column("at_us", at_us)
     rows = rows.filter(pc.or_(ledger["began_utc"].is_valid(), pc.not_equal(ledger["kind"], "chunk")))

@@ -40,3 +40,13 @@ def counted(number: int, noun: str) -> str:
 def without_uri(reason: str, uri: str) -> str:
     """The reason of a failure without the URI that it starts with, for a line that names the URI already."""
     return reason.removeprefix(f"{uri}: ")
+
+
+def spent(spent_hours: float, budget_hours: float, price_per_hour: float | None) -> str:
+    """What is spent of a budget: 12 h 18 min of 200 h 00 min, or 14.76 of 500.00."""
+    return f"{hours_or_money(spent_hours, price_per_hour)} of {hours_or_money(budget_hours, price_per_hour)}"
+
+
+def hours_or_money(hours: float, price_per_hour: float | None) -> str:
+    """Machine hours as a time, or as what they cost."""
+    return duration(3600 * hours) if price_per_hour is None else f"{hours * price_per_hour:,.2f}"

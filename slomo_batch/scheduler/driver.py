@@ -15,6 +15,7 @@ from slomo_batch.plan.job_pin import JobPin
 from slomo_batch.plan.stored_plan import PlannedVideo, SurveyWanted
 from slomo_batch.records import Lane, PendingVideo, Published
 from slomo_batch.scheduler.active_video import ActiveVideo
+from slomo_batch.scheduler.budget_meter import BudgetMeter
 from slomo_batch.scheduler.calls import (
     AudioCall,
     Call,
@@ -60,7 +61,8 @@ class Driver:
     """Runs one job from its list of videos to its end.
 
     `should_stop` is called at every turn. Once it returns True, running calls may end, videos whose chunks and audio
-    are all made are stitched, and nothing else starts. `is_superseded` returns True if another driver took the job
+    are all made are stitched, and nothing else starts. The same happens once `meter` says that the budget is reached;
+    the driver charges it with the machines in use. `is_superseded` returns True if another driver took the job
     over. `clock` never goes back.
     """
 
@@ -73,6 +75,7 @@ class Driver:
         recorder: EventRecorder,
         should_stop: Callable[[], bool],
         is_superseded: Callable[[], bool],
+        meter: BudgetMeter | None = None,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self._engine = engine
@@ -82,6 +85,7 @@ class Driver:
         self._recorder = recorder
         self._should_stop = should_stop
         self._is_superseded = is_superseded
+        self._meter = meter or BudgetMeter()
         self._videos: dict[int, ActiveVideo] = {}
         self._numbers = itertools.count()
 
@@ -100,8 +104,16 @@ class Driver:
                 self._handle(call, outcome)
             self._record_failures()
             self._show()
+        self._charge()
         self._record_failures()
         self._show()
+
+    def _charge(self) -> None:
+        self._meter.charge(self._engine.num_machines, self._clock())
+
+    @property
+    def _is_stopping(self) -> bool:
+        return self._should_stop() or self._meter.is_reached
 
     def _show(self) -> None:
         engine = self._engine
@@ -113,13 +125,14 @@ class Driver:
             slots=engine.num_slots,
             demand=self._dispatch.demand,
             census=lambda: self._dispatch.census,
-            is_stopping=self._should_stop(),
+            is_stopping=self._is_stopping,
         )
 
     def _check_signals(self) -> None:
         if self._is_superseded():
             raise JobTaken("another driver took this job over", remedy="Nothing is lost; leave it to that one.")
-        if self._should_stop():
+        self._charge()
+        if self._is_stopping:
             self._report(Stop())
 
     def _take_videos(self, wanted: Iterator[PendingVideo]) -> None:

@@ -28,6 +28,10 @@ class Engine(Protocol):
         """Workers that are starting or wait for a machine, for the display."""
 
     @property
+    def num_machines(self) -> int:
+        """Machines that this job uses now: one of its workers has been placed there, or a call runs there."""
+
+    @property
     def num_slots(self) -> int:
         """Chunks that these workers could hold at a time, for the display."""
 

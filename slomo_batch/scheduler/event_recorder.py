@@ -27,6 +27,8 @@ from slomo_batch.report.events import (
 )
 from slomo_batch.report.ledger import LedgerWriter
 from slomo_batch.scheduler.active_video import ActiveVideo
+from slomo_batch.scheduler.budget_meter import BudgetMeter
+from slomo_batch.scheduler.budget_recorder import BudgetRecorder
 from slomo_batch.scheduler.calls import Call
 from slomo_batch.scheduler.job_progress import JobProgress
 from slomo_batch.scheduler.messages import Fail
@@ -81,14 +83,17 @@ class EventRecorder:
         display: Display,
         tally: Tally,
         is_superseded: Callable[[], bool],
+        meter: BudgetMeter | None = None,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         """`epoch` is the number of this driver. Its progress and failures have keys with that number, so that a
-        superseded driver cannot overwrite its successor's. `is_superseded` looks whether it was superseded."""
+        superseded driver cannot overwrite its successor's. `is_superseded` looks whether it was superseded. `meter` is
+        the driver's."""
         self._store, self._layout, self._epoch = store, layout, epoch
         self._ledger, self._displays = ledger, [display]
         self.tally = tally
         self._is_superseded, self._clock = is_superseded, clock
+        self._budget = BudgetRecorder(meter or BudgetMeter(), ledger, self._show, clock())
         self._failures: deque[Failure] = deque(maxlen=MAX_FAILURES_SHOWN)
         self._unstored: dict[str, VideoFailed] = {}
         self._progress = JobProgress()
@@ -264,8 +269,10 @@ class EventRecorder:
         self._workers, self._workers_pending = workers, workers_pending
         self._progress.busy(workers, demand, now)
         self._note_waiting(now, is_waiting=demand > 0 and not workers)
+        self._budget.note()
         with self._tolerant():
             self._store_failures()
+            self._budget.record_if_due(now)
             if self._ledger.due():
                 self._ledger.flush()
         if now >= self._snapshot_due:
@@ -306,6 +313,10 @@ class EventRecorder:
             self._waiting_due = now + WAITING_S
             self._show(Note(text=_WAITING))
 
+    def hours_left(self) -> float | None:
+        """About the machine hours that the rest of the job takes, as fast as this run; None if that is not known."""
+        return self._progress.hours_left(self._budget.meter.run_s / 3600)
+
     def close(self, *, finished: bool) -> None:
         """Store and show the end of a run, after all its calls have ended.
 
@@ -313,6 +324,7 @@ class EventRecorder:
             StorageError: the store refuses.
         """
         self._store_failures()
+        self._budget.record()
         self._ledger.flush()
         still = self._census()
         none_running = tuple((step, 0) for step, _ in still.steps_running)
@@ -338,11 +350,14 @@ class EventRecorder:
             frames_per_s=round(now.frames_per_s, 3) if is_running else 0.0,
             eta_s=round(now.eta_s, 1) if is_running and now.eta_s is not None else None,
             workers=now.workers if is_running else 0,
+            spent_hours=now.spent_hours,
+            budget_hours=now.budget_hours,
+            price_per_hour=now.price_per_hour,
         )
         put_record(self._store, self._layout.progress(self._epoch), status)
 
     def _snapshot(self) -> Snapshot:
-        tally, census = self.tally, self._census()
+        tally, census, meter = self.tally, self._census(), self._budget.meter
         outlook = self._progress.outlook(
             census, workers=self._workers, is_stopping=self._is_stopping, now_s=self._clock()
         )
@@ -371,4 +386,7 @@ class EventRecorder:
             workers_pending=self._workers_pending,
             faults=self._progress.num_faults,
             videos=outlook.videos,
+            spent_hours=round(meter.spent_hours, 6),
+            budget_hours=meter.limit_hours,
+            price_per_hour=meter.price_per_hour,
         )

@@ -74,6 +74,11 @@ class InlineEngine:
         return 0
 
     @property
+    def num_machines(self) -> int:
+        """See Engine."""
+        return 1
+
+    @property
     def num_slots(self) -> int:
         """See Engine."""
         return self._num_slots

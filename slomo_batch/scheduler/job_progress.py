@@ -64,6 +64,8 @@ class JobProgress:
     _attempts: RunningAttempts = field(default_factory=RunningAttempts)
     _steps: dict[tuple[int, StepName], float] = field(default_factory=dict)
     """When each running step began."""
+    _made: Frames = field(default_factory=Frames)
+    """Frames of the chunks that this run committed."""
     _making: MakingRate = field(default_factory=MakingRate)
     _fraction: Fraction = field(default_factory=Fraction)
     _joins: StepSeconds = field(default_factory=lambda: StepSeconds(**_JOIN))
@@ -106,6 +108,7 @@ class JobProgress:
             return reported
         if video is not None and isinstance(attempt.result, ChunkDone) and not attempt.was_found:
             self._making.add(_frames_of(video, attempt.result.num_frames - reported), now_s)
+            self._made += _frames_of(video, attempt.result.num_frames)
         elif video is not None and video.stored is not None and head.step in {"stitch", "sound"}:
             self._step_took(head.step, video, attempt.stats.took_s)
         if isinstance(attempt.result, Published) and video is not None:
@@ -150,11 +153,7 @@ class JobProgress:
     def outlook(self, census: Census, *, workers: int, is_stopping: bool, now_s: float) -> Outlook:
         """What is made, and what is to come."""
         made = self._attempts.made_by_video()
-        done, opened = self._published, self._published
-        for number, video in self._videos.items():
-            done += _frames_of(video, video.frames_done + made.get(number, 0))
-            opened += _all_frames(video)
-        expected = opened + self.not_opened.frames
+        done, expected = self._done_of_expected(made)
         rate = self._making.rate(now_s)
         return Outlook(
             phase=self._phase(census, workers=workers, is_stopping=is_stopping, has_begun=done.number > 0),
@@ -165,6 +164,21 @@ class JobProgress:
             eta_s=self._seconds_left(expected - done, rate, is_stopping=is_stopping, now_s=now_s),
             videos=tuple(self._shown(made)),
         )
+
+    def _done_of_expected(self, made: dict[int, int]) -> tuple[Frames, Frames]:
+        """The frames that are made, with those that attempts in flight have `made`, and all that are expected."""
+        done, opened = self._published, self._published
+        for number, video in self._videos.items():
+            done += _frames_of(video, video.frames_done + made.get(number, 0))
+            opened += _all_frames(video)
+        return done, opened + self.not_opened.frames
+
+    def hours_left(self, run_hours: float) -> float | None:
+        """The machine hours of the rest, if this run took so many for what it made; None if that is not known."""
+        if not self._made.pixels or not self.not_opened.is_known:
+            return None
+        done, expected = self._done_of_expected({})
+        return run_hours * max(0.0, (expected - done).pixels) / self._made.pixels
 
     def _seconds_left(self, left: Frames, rate: Rate | None, *, is_stopping: bool, now_s: float) -> float | None:
         if not self._videos or not self.not_opened.is_known:

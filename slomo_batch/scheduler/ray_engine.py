@@ -72,6 +72,11 @@ class RayEngine:
         return self._pool.num_pending
 
     @property
+    def num_machines(self) -> int:
+        """See Engine."""
+        return len(self._pool.nodes | self._steps.nodes)
+
+    @property
     def num_slots(self) -> int:
         """See Engine."""
         return self._pool.num_up * self._num_slots

@@ -117,6 +117,11 @@ class StepPool:
         """What to wait for; `collect` it when it is ready."""
         return list(self._steps)
 
+    @property
+    def nodes(self) -> set[str]:
+        """Machines on which a step runs."""
+        return {step.machine for step in self._steps.values() if step.machine}
+
     def start(self, call: TaskCall) -> None:
         """Begin a step. It waits for a CPU, and for disk, if there is none."""
         if _key(call) in self._lacked_disk and self._scratch.num_stitches and not self._others(call):

@@ -115,6 +115,11 @@ class WorkerPool:
         """CPUs that workers hold, so that no step can have them."""
         return self._needs.num_cpus * sum(bool(worker.node) for worker in self._workers)
 
+    @property
+    def nodes(self) -> set[str]:
+        """Machines on which a worker runs or loads."""
+        return {worker.node for worker in self._workers if worker.node}
+
     def _num_placed(self) -> Counter[str]:
         """Workers by machine."""
         return Counter(worker.node for worker in self._workers if worker.node)

@@ -72,8 +72,8 @@ def number_of(request: VideoRequest) -> int:
     return int(request.source.fingerprint, 16)
 
 
-def opened(call: OpenCall, num_chunks: int, *, audio: bool) -> PlannedVideo:
-    """The plan of a video of so many chunks, none of them finished."""
+def opened(call: OpenCall, num_chunks: int, *, audio: bool, done: frozenset[int] = frozenset[int]()) -> PlannedVideo:
+    """The plan of a video of so many chunks, of which some may be `done`."""
     video_id = f"video-{number_of(call.request):026d}"
     chunks = tuple(
         Chunk(
@@ -97,7 +97,7 @@ def opened(call: OpenCall, num_chunks: int, *, audio: bool) -> PlannedVideo:
     )
     stored = StoredPlan(plan=plan, chunks=chunks, notes=())
     none = frozenset[int]()
-    existing = ExistingWork(num_chunks=num_chunks, lane="copy", done=none, ready=none, needs_audio=audio)
+    existing = ExistingWork(num_chunks=num_chunks, lane="copy", done=done, ready=none, needs_audio=audio)
     return PlannedVideo(stored=stored, existing=existing)
 
 

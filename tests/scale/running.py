@@ -12,6 +12,7 @@ from typing import Self
 
 from slomo_batch.report.events import Event, Snapshot, VideoPublished
 from slomo_batch.report.ledger import LedgerWriter
+from slomo_batch.scheduler.budget_meter import BudgetMeter
 from slomo_batch.scheduler.calls import Call, Outcome
 from slomo_batch.scheduler.dispatch import Dispatch
 from slomo_batch.scheduler.driver import Driver
@@ -21,7 +22,7 @@ from slomo_batch.storage.work_layout import Layout
 from tests.memory_store import MemoryStore
 from tests.scale import products
 from tests.scale.models import Archive, Models
-from tests.scale.virtual_engine import VirtualEngine
+from tests.scale.virtual_engine import Committed, VirtualEngine
 
 LAYOUT = Layout("archive")
 EVERY = 17
@@ -43,26 +44,42 @@ class Ran:
     seen: Counter[str]
     snapshots: list[tuple[float, Snapshot]]
     """What the displays were shown each second, and when."""
+    hours_left: float | None
+    """Machine hours of the rest, as the recorder estimates them."""
 
 
-def simulate(models: Models, archive: Archive, ledger: Path, *, kind: type[Dispatch] = Dispatch) -> Ran:
-    """Run the job to its end; the ledger's parts are left in a folder."""
-    engine = Metered(VirtualEngine(models, archive))
+def simulate(
+    models: Models,
+    archive: Archive,
+    ledger: Path,
+    *,
+    kind: type[Dispatch] = Dispatch,
+    meter: BudgetMeter | None = None,
+    committed: Committed | None = None,
+    epoch: int = 1,
+) -> Ran:
+    """Run the job to its end, or until its budget is spent; the ledger's parts are left in a folder.
+
+    `committed`: what earlier runs made, to which this one adds; `epoch` is the number of the run.
+    """
+    committed, meter = committed or Committed(), meter or BudgetMeter()
+    engine = Metered(VirtualEngine(models, archive, committed))
     store, display = Counting(ledger), Outputs(engine.behind)
     limits = limits_for(models.num_workers, max_attempts=4)
     clock = lambda: engine.behind.now_s  # noqa: E731
     writer = LedgerWriter(
-        lambda part, data: store.put(LAYOUT.ledger_part(1, part), data), clock, job=LAYOUT.name, epoch=1
+        lambda part, data: store.put(LAYOUT.ledger_part(epoch, part), data), clock, job=LAYOUT.name, epoch=epoch
     )
-    tally = Tally(videos_total=models.num_videos, videos_skipped=0)
+    tally = Tally(videos_total=models.num_videos, videos_skipped=len(committed.published))
     recorder = EventRecorder(
         store=store,
         layout=LAYOUT,
-        epoch=1,
+        epoch=epoch,
         ledger=writer,
         display=display,
         tally=tally,
         is_superseded=lambda: False,
+        meter=meter,
         clock=clock,
     )
     driver = Driver(
@@ -72,10 +89,12 @@ def simulate(models: Models, archive: Archive, ledger: Path, *, kind: type[Dispa
         recorder=recorder,
         should_stop=lambda: False,
         is_superseded=lambda: False,
+        meter=meter,
         clock=clock,
     )
     began_s = time.thread_time()
     numbers = long_ones_first(range(models.num_videos), archive.num_chunks.tolist(), models.num_workers)
+    numbers = [number for number in numbers if number not in committed.published]
     sizes = archive.size_bytes(models)
     recorder.expect(sum(sizes))
     driver.run(products.pending_video(number, size_bytes=sizes[number]) for number in numbers)
@@ -89,6 +108,7 @@ def simulate(models: Models, archive: Archive, ledger: Path, *, kind: type[Dispa
         writes=store.writes,
         seen=engine.behind.seen,
         snapshots=display.snapshots,
+        hours_left=recorder.hours_left(),
     )
 
 
@@ -119,6 +139,10 @@ class Metered:
     @property
     def num_pending(self) -> int:
         return self.behind.num_pending
+
+    @property
+    def num_machines(self) -> int:
+        return self.behind.num_machines
 
     @property
     def num_slots(self) -> int:

@@ -3,7 +3,7 @@
 The real Driver, Dispatch and Placement run on it; nothing here decides where or when work runs.
 """
 
-from collections import Counter, deque
+from collections import Counter, defaultdict, deque
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from functools import partial
@@ -60,11 +60,21 @@ class _Machine:
         return f"machine {self.number}"
 
 
+@dataclass(slots=True)
+class Committed:
+    """What earlier runs and this one have committed; no chunk is lost again."""
+
+    chunks: dict[int, set[int]] = field(default_factory=lambda: defaultdict(set))
+    """By video, chunks of its latest lane."""
+    audio: set[int] = field(default_factory=set)
+    published: set[int] = field(default_factory=set)
+
+
 class VirtualEngine:
     """See Engine; `now_s` is its clock."""
 
-    def __init__(self, models: Models, archive: Archive) -> None:
-        self._models, self._archive = models, archive
+    def __init__(self, models: Models, archive: Archive, committed: Committed) -> None:
+        self._models, self._archive, self._committed = models, archive, committed
         self._chance = Random(models.seed)
         self._happenings: list[tuple[float, int, Callable[[], Came]]] = []
         self._num_happenings = 0
@@ -112,6 +122,10 @@ class VirtualEngine:
     @property
     def num_pending(self) -> int:
         return 0
+
+    @property
+    def num_machines(self) -> int:
+        return sum(bool(machine.workers) for machine in self._machines.values())
 
     @property
     def num_slots(self) -> int:
@@ -262,6 +276,9 @@ class VirtualEngine:
             return [(call, Errored(head=call.head, error=FrameMissing("not all frames came")))]
         if self._errs():
             return [(call, Errored(head=call.head, error=StorageBusy("slow down")))]
+        if task.head.lane == "copy":
+            assert task.chunk.index not in self._committed.chunks[video], "a chunk was made twice"
+            self._committed.chunks[video].add(task.chunk.index)
         return [
             (
                 call,
@@ -319,12 +336,17 @@ class VirtualEngine:
                 video = products.number_of(call.request)
                 if video in self._archive.surveyed - self._surveyed:
                     return Succeeded(head=call.head, result=SurveyWanted(), stats=products.STINT)
-                audio = bool(self._archive.has_audio[video])
-                planned = products.opened(call, int(self._archive.num_chunks[video]), audio=audio)
+                audio = bool(self._archive.has_audio[video]) and video not in self._committed.audio
+                done = frozenset(self._committed.chunks[video])
+                planned = products.opened(call, int(self._archive.num_chunks[video]), audio=audio, done=done)
                 return Succeeded(head=call.head, result=planned, stats=products.STINT)
             case AudioCall():
+                self._committed.audio.add(products.number_of(call.stored.plan.request))
                 return Succeeded(head=call.head, result=products.audio_done(call.stored), stats=products.STINT)
             case StitchCall():
+                video = products.number_of(call.stored.plan.request)
+                assert video not in self._committed.published, "a video was published twice"
+                self._committed.published.add(video)
                 return Succeeded(head=call.head, result=products.published(call.stored), stats=products.STINT)
             case SurveyCall():
                 self.seen["surveys"] += 1

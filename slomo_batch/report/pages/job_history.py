@@ -144,6 +144,7 @@ def history_of(ledger: pa.Table, failures: Iterable[Failure] = ()) -> JobHistory
 
     `failures`: of the last run, also of videos that it did not start, which are in no ledger.
     """
+    ledger = ledger.filter(pc.not_equal(ledger["kind"], "spent"))
     times_s, began_s = _seconds(ledger["time_utc"]), _seconds(ledger["began_utc"])
     made = ledger.filter(pc.and_(pc.equal(ledger["kind"], "chunk"), ledger["took_s"].is_valid()))
     return JobHistory(

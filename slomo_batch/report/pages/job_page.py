@@ -52,6 +52,7 @@ def job_page(
     folder: str = "",
     failures: Sequence[Failure] = (),
     work_is_billed: bool = False,
+    budget: str = "",
 ) -> str:
     """Return the HTML of a job's page.
 
@@ -63,6 +64,7 @@ def job_page(
         picture: fetches the picture of a strip; at most MOST_PICTURES are put into the page.
         failures: of the last run, also of videos that it did not start.
         work_is_billed: whether the work place is on S3.
+        budget: what is spent of the job's budget, in words; empty if it has none.
         folder: where the page finds the pictures of all strips, relative to itself; empty if nowhere.
     """
     history = history_of(ledger, failures)
@@ -80,7 +82,7 @@ def job_page(
             "began": _utc(history.began_s),
             "ended": _utc(history.ended_s),
             "runs": history.runs,
-            "tiles": _tiles(history, num_videos),
+            "tiles": _tiles(history, num_videos, budget),
             "num_failed": len(failed),
             "failed": _by_reason(failed),
             "most_failed": MOST_FAILED,
@@ -174,7 +176,7 @@ def _utc(at_s: float) -> str:
     return datetime.fromtimestamp(at_s, UTC).strftime("%Y-%m-%d %H:%M:%S")
 
 
-def _tiles(history: JobHistory, num_videos: int) -> Sequence[Tile]:
+def _tiles(history: JobHistory, num_videos: int, budget: str) -> Sequence[Tile]:
     published, failed = len(history.of_state("published")), len(history.of_state("failed"))
     num_videos = max(num_videos, len(history.videos))
     left = num_videos - published - failed
@@ -190,6 +192,7 @@ def _tiles(history: JobHistory, num_videos: int) -> Sequence[Tile]:
         Tile(value=duration(history.run_s), label=f"in {counted(history.runs, 'run')}"),
         *([Tile(value=duration(span_s), label="from first to last")] if waited else []),
         Tile(value=duration(machine_s), label="of workers and tasks"),
+        *([Tile(value=budget, label="of the budget spent")] if budget else []),
         Tile(value=size(sum(video.size_bytes for video in history.videos)), label="of outputs"),
         Tile(value=f"{size(history.read_bytes)} / {size(history.written_bytes)}", label="read / written"),
     ]
