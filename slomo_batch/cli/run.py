@@ -92,7 +92,7 @@ def _run(options: argparse.Namespace) -> int:
 
 
 def _add_plan(commands: Commands) -> None:
-    details = "Reads the headers of the sources. Writes nothing but what --csv and --survey ask for."
+    details = "Reads the headers of the sources. Writes nothing but what --csv, --page and --survey ask for."
     parser = add_command(commands, "plan", "show what a run would do, without doing it", _plan, details=details)
     parser.add_argument(
         "manifest", metavar="MANIFEST", type=not_empty, help='the manifest file; "-" reads standard input'
@@ -118,6 +118,9 @@ def _add_plan(commands: Commands) -> None:
         metavar="FILE",
         type=not_empty,
         help='also write a row per video to FILE; "-" writes only these, to standard output',
+    )
+    parser.add_argument(
+        "--page", metavar="FILE", type=not_empty, help="also write the plan as a page for a browser, to FILE"
     )
     group = parser.add_mutually_exclusive_group()
     group.add_argument("-q", "--quiet", action="store_true", help="show no progress")
@@ -152,15 +155,23 @@ def _plan(options: argparse.Namespace) -> int:
         file = sys.stdout if options.csv == "-" else None
         if options.csv and not file:  # opened now: a plan can take minutes
             file = stack.enter_context(closing(for_answer(open_text(options.csv, "w"), options.csv)))
+        page = None
+        if options.page:
+            page = stack.enter_context(closing(for_answer(open_text(options.page, "w"), options.page)))
         plan = _planned(manifest, options)
         if file:
             write_csv(plan.rows, file)
+        price = options.price_per_hour if options.price_per_hour is not None else plan.price_per_hour
+        if page:
+            from slomo_batch.report.pages.plan_page import plan_page  # noqa: PLC0415 loads jinja2
+
+            page.write(plan_page(plan, job=manifest.name, price_per_hour=price))
     if options.csv != "-":
         show_plan(
             plan,
             as_json=options.json,
             verbose=options.verbose,
-            price_per_hour=options.price_per_hour if options.price_per_hour is not None else plan.price_per_hour,
+            price_per_hour=price,
             width=get_terminal_size().columns if sys.stdout.isatty() else None,
             stream=sys.stdout,
         )

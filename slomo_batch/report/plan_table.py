@@ -1,20 +1,18 @@
 """The lines of a plan for a person: problems, a table with a line per video, notes, and totals."""
 
-import re
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Iterator, Sequence
-from fractions import Fraction
-from itertools import takewhile
+from collections.abc import Iterable, Iterator, Sequence
 
 from slomo_batch.plan.s3_requests import PRICED, S3Requests, of_driving, price_usd
 from slomo_batch.report.columns import Column, aligned
+from slomo_batch.report.plan_facets import Facet, folder_of, rate_of, shared_facets
+from slomo_batch.report.plan_notes import alike_notes
 from slomo_batch.report.plan_row import Plan, PlanRow
 from slomo_batch.report.plan_total import PlanTotal
 from slomo_batch.report.terminal import wrapped
 from slomo_batch.report.units import clock, counted, duration, hours_or_money, size, spent, without_uri
 from slomo_batch.timeline.retiming import NOTABLE_FRAME_RATIO
 
-Facet = Callable[[PlanRow], str]
 _NAMES_SHOWN = 3
 """Videos that a shared note names."""
 
@@ -30,12 +28,12 @@ def plan_lines(plan: Plan, *, verbose: bool, price_per_hour: float | None, width
     yield from broken(_skipped(plan.rows, verbose=verbose))
     made = [row for row in plan.rows if row.is_made]
     if made:
-        sources = _folder(row.uri for row in made)
-        shared, facets = _shared_facets(made)
+        sources = folder_of(row.uri for row in made)
+        shared, facets = shared_facets(made)
         yield from broken(_heading(made, sources, shared))
         yield from ("", *_table(made, sources, facets, verbose=verbose, width=width), "")
         yield from broken([] if verbose else _notes(made, sources))
-    yield from broken(_total(plan, PlanTotal.of(plan, price_per_hour), price_per_hour))
+    yield from broken(total_lines(plan, PlanTotal.of(plan, price_per_hour), price_per_hour))
 
 
 def _problems(plan: Plan) -> Iterator[str]:
@@ -60,7 +58,7 @@ def _skipped(rows: Iterable[PlanRow], *, verbose: bool) -> Iterator[str]:
 
 def _heading(rows: Sequence[PlanRow], sources: str, shared: Sequence[str]) -> Iterator[str]:
     yield f"from       {sources or 'several places'}"
-    yield f"to         {_folder(row.output_uri for row in rows) or 'several places'}"
+    yield f"to         {folder_of(row.output_uri for row in rows) or 'several places'}"
     if shared:
         yield f"as         {', '.join(shared)}"
 
@@ -88,7 +86,7 @@ def _columns(rows: Sequence[PlanRow], sources: str) -> list[Column]:
         Column("video", [row.uri.removeprefix(sources) for row in rows], shrinks=True),
         Column("duration", [f"{clock(row.source_s)} -> {clock(row.output_s)}" for row in rows]),
         Column("frames", [f"{row.num_source_frames:,} -> {row.num_output_frames:,}" for row in rows], rank=5),
-        Column("picture", [f"{row.width}x{row.height} {_rate(row)} fps" for row in rows], rank=2),
+        Column("picture", [f"{row.width}x{row.height} {rate_of(row)} fps" for row in rows], rank=2),
         Column("size", [f"~{size(row.output_bytes)}" for row in rows], rank=4, is_number=True),
         Column("time", [_time(row.machine_hours) for row in rows], rank=3, is_number=True),
     ]
@@ -99,76 +97,21 @@ def _time(hours: float | None) -> str:
     return "" if hours is None else duration(3600 * hours)
 
 
-def _rate(row: PlanRow) -> str:
-    """The output rate, with at most three decimals."""
-    return f"{float(Fraction(row.output_rate)):.3f}".rstrip("0").rstrip(".")
-
-
-def _folder(uris: Iterable[str]) -> str:
-    """The longest common beginning of these locations that ends with a slash; empty if there is none."""
-    found = list(uris)
-    first, last = min(found), max(found)
-    same = "".join(one for one, _ in takewhile(lambda pair: pair[0] == pair[1], zip(first, last, strict=False)))
-    folder, slash, _ = same.rpartition("/")
-    return folder + slash
-
-
-def _retiming(row: PlanRow) -> str:
-    if row.is_ramp:
-        return f"ramp, {row.slowdown:.3g}x slower on average"
-    return f"{row.slowdown:.4g}x slower" if row.slowdown != 1 else "same duration"
-
-
-def _encoding(row: PlanRow) -> str:
-    quality = "" if row.quality is None else f" quality {row.quality}"
-    return f"{row.codec}{quality} {row.pixel_format}"
-
-
-def _method(row: PlanRow) -> str:
-    return f"{row.method} {row.weights}".rstrip()
-
-
-_AUDIO = {"keep": "audio kept", "stretch": "audio stretched", "resample": "audio resampled", "drop": "audio dropped"}
-
-_FACETS: tuple[Facet, ...] = (
-    _retiming,
-    _method,
-    _encoding,
-    lambda row: _AUDIO.get(row.audio, ""),
-)
-"""What is made of a video, in words; empty if it does not apply. What is the same for all videos is said once, above
-the table."""
-
-
-def _shared_facets(rows: Sequence[PlanRow]) -> tuple[list[str], list[Facet]]:
-    """What is the same for all videos, and the facets that differ."""
-    found = {facet: {facet(row) for row in rows} - {""} for facet in _FACETS}
-    shared = [text for texts in found.values() if len(texts) == 1 for text in texts]
-    return shared, [facet for facet, texts in found.items() if len(texts) > 1]
-
-
-# ---- notes -----------------------------------------------------------------------------------------------------------
-
-
 def _notes(rows: Sequence[PlanRow], sources: str) -> Iterator[str]:
-    """The notes, those of most videos first. Notes that differ only in numbers count as one; the first is shown."""
-    alike: dict[str, dict[str, str]] = defaultdict(dict)
-    for row in rows:
-        for note in row.notes:
-            alike[re.sub(r"\d[\d.,:]*", "#", note)].setdefault(row.uri.removeprefix(sources), note)
-    for found in sorted(alike.values(), key=len, reverse=True):
-        names, texts = list(found), list(found.values())
+    for one in alike_notes(rows):
+        names = [uri.removeprefix(sources) for uri in one.uris]
         more = f" and {len(names) - _NAMES_SHOWN:,} more" if len(names) > _NAMES_SHOWN else ""
         of_many = f"{counted(len(names), 'video')}, " if len(rows) > 1 and len(names) > 1 else ""
-        similar = "" if len(set(texts)) == 1 else "; for the others with other numbers"
+        similar = "" if one.is_same else "; for the others with other numbers"
         where = "" if len(rows) == 1 else f" ({of_many}{', '.join(names[:_NAMES_SHOWN])}{more}{similar})"
-        yield f"note       {texts[0]}{where}"
+        yield f"note       {one.text}{where}"
 
 
 # ---- totals ----------------------------------------------------------------------------------------------------------
 
 
-def _total(plan: Plan, total: PlanTotal, price_per_hour: float | None) -> Iterator[str]:
+def total_lines(plan: Plan, total: PlanTotal, price_per_hour: float | None) -> Iterator[str]:
+    """The totals of a plan, a line for each kind."""
     problems = f", {counted(total.problems, 'problem')}" if total.problems else ""
     made = sum(row.is_made for row in plan.rows)
     yield f"total      {counted(total.videos, 'video')}{problems}, {made:,} to make"

@@ -17,9 +17,11 @@ from slomo_batch.evaluation.report import ClipProtocol
 from slomo_batch.media.jpeg import encode_jpeg
 from slomo_batch.report.ledger import read_ledger
 from slomo_batch.report.pages.job_page import job_page
+from slomo_batch.report.pages.plan_page import plan_page
 from tests.interpolators.footage import real_clip
 from tests.report.pages.ledgers import archive_ledger
 from tests.report.pages.test_job_page import REST
+from tests.report.pages.test_plan_page import archive_plan
 from tests.report.test_ledger import DONE, MADE, Driver
 
 if TYPE_CHECKING:
@@ -61,6 +63,13 @@ def browser() -> "Iterator[Browser]":
 def report(tmp_path_factory: pytest.TempPathFactory) -> Path:
     path = tmp_path_factory.mktemp("pages") / "report.html"
     path.write_text(job_page(archive_ledger(200), state="finished", num_videos=200, **REST), "utf-8")
+    return path
+
+
+@pytest.fixture(scope="module")
+def plan(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    path = tmp_path_factory.mktemp("pages") / "plan.html"
+    path.write_text(plan_page(archive_plan(400), job="archive", price_per_hour=2.0), "utf-8")
     return path
 
 
@@ -218,6 +227,41 @@ def test_ten_thousand_videos_open_within_two_seconds(browser: "Browser", tmp_pat
         tab.check()
         page.close()
     assert min(took_ms) < 2000
+
+
+# ---- a plan ----------------------------------------------------------------------------------------------------------
+
+
+def test_the_table_of_a_plan_is_sorted_searched_filtered_and_opened(browser: "Browser", plan: Path) -> None:
+    page = browser.new_page(viewport={"width": 1200, "height": 900})
+    tab = Tab(page, plan)
+    rows = page.locator(".tabulator-row")
+    assert "fail" in rows.first.inner_text(), "problems come first"
+    page.locator(".tabulator-col", has_text="Price").click()
+    page.locator(".tabulator-col", has_text="Price").click()
+    playwright.expect(rows.first).to_contain_text("13.00")
+    page.keyboard.press("/")
+    page.keyboard.type("reel data tracks")
+    playwright.expect(page.locator("#shown")).to_have_text("80 of 400")
+    rows.first.click()
+    assert "data tracks not kept" in page.locator(".detail").inner_text()
+    page.fill("#search", "")
+    page.select_option("#state", "fail")
+    playwright.expect(page.locator("#shown")).to_have_text("40 of 400")
+    rows.first.click()
+    assert "not a video" in page.locator(".detail").last.inner_text()
+    tab.check()
+    page.close()
+
+
+def test_a_plan_fits_a_phone_in_the_dark(browser: "Browser", plan: Path) -> None:
+    page = browser.new_page(viewport={"width": 390, "height": 800}, color_scheme="dark")
+    tab = Tab(page, plan)
+    assert page.evaluate("document.documentElement.scrollWidth") <= 390
+    assert page.evaluate("getComputedStyle(document.body).backgroundColor") == "rgb(20, 23, 26)"
+    assert page.evaluate(CONTRAST) >= 4.5
+    tab.check()
+    page.close()
 
 
 # ---- a comparison ----------------------------------------------------------------------------------------------------

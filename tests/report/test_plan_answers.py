@@ -168,6 +168,24 @@ def test_hours_and_money_follow_from_the_speed_of_a_machine() -> None:
     assert unknown.startswith("time       not known for 1 of 2 videos, nor the price: run some of the videos first")
 
 
+def test_a_plan_says_whether_the_budget_is_enough() -> None:
+    timed = replace(MADE, machine_hours=2.0)
+
+    def line(plan: Plan) -> str:
+        return _text(plan)[-1]
+
+    hours = _plan(timed, spent_hours=1.0, budget_hours=4.0)
+    assert line(hours) == "budget     1 h 00 min of 4 h 00 min spent; about enough for the rest"
+    more = "; the job needs about 30 min 00 s more than that, and stops before"
+    assert line(replace(hours, budget_hours=2.5)) == f"budget     1 h 00 min of 2 h 30 min spent{more}"
+    money = replace(hours, budget_hours=2.5, price_per_hour=2.0)
+    assert line(money) == "budget     2.00 of 5.00 spent; the job needs about 1.00 more than that, and stops before"
+    unknown = _plan(MADE, spent_hours=1.0, budget_hours=4.0)
+    assert line(unknown) == "budget     1 h 00 min of 4 h 00 min spent"
+    assert line(replace(unknown, spent_hours=4.0)).endswith("4 h 00 min of 4 h 00 min spent; a run stops at once")
+    assert _json(money)[-1]["over_budget_hours"] == 0.5
+
+
 def test_a_plan_in_json_ends_with_the_total() -> None:
     first, second, note, total = _json(_plan(MADE, BROKEN, empty=("none/*.mp4",)))
     assert (first["event"], first["num_output_frames"], first["output_rate"]) == ("video", 288, "24000/1001")
@@ -191,6 +209,9 @@ def test_a_plan_in_json_ends_with_the_total() -> None:
         "machine_hours": None,
         "measured_on": [],
         "is_scaled": False,
+        "spent_hours": 0.0,
+        "budget_hours": None,
+        "over_budget_hours": None,
         "machine_price": None,
     }
 

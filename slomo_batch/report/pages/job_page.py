@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import PurePosixPath
-from typing import Any, Literal
+from typing import Any
 
 import pyarrow as pa
 
@@ -13,7 +13,7 @@ from slomo_batch.plan.s3_requests import PRICED, S3Requests, price_usd
 from slomo_batch.report.events import Failure
 from slomo_batch.report.pages.advice import advice_on
 from slomo_batch.report.pages.job_history import JobHistory, StripHistory, VideoHistory, history_of, throughput
-from slomo_batch.report.pages.page import render
+from slomo_batch.report.pages.page import Tile, render
 from slomo_batch.report.pages.s3_history import requests_of
 from slomo_batch.report.pages.slot_history import SlotHistory, slot_histories
 from slomo_batch.report.units import counted, duration, size, without_uri
@@ -27,15 +27,6 @@ MOST_SHOWN = 12
 """Of them, those that are shown at first."""
 MOST_BUSY = 100
 """Slots in the table of how busy each was."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Tile:
-    """A figure of the summary."""
-
-    value: str
-    label: str
-    mood: Literal["", "good", "bad"] = ""
 
 
 Picture = Callable[[StripHistory], bytes | None]

@@ -6,15 +6,25 @@ and licenses. Text is escaped by the template engine, and data is embedded as JS
 
 import json
 from collections.abc import Mapping
+from dataclasses import dataclass
 from functools import cache
 from importlib.resources import files
-from typing import Any
+from typing import Any, Literal
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
 from slomo_batch.report.units import counted, duration, size
 from slomo_batch.sanitize import one_line
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Tile:
+    """A figure of the summary."""
+
+    value: str
+    label: str
+    mood: Literal["", "good", "bad"] = ""
 
 
 def render(template: str, values: Mapping[str, Any]) -> str:

@@ -39,6 +39,8 @@ def requests_of(ledger: pa.Table, *, work_is_billed: bool, run_s: float) -> S3Re
     for kind, source, output, step, size_bytes, read_bytes in zip(
         *(ledger[name].to_pylist() for name in _COLUMNS), strict=True
     ):
+        if kind == "spent":
+            continue
         video = videos[source]
         if step is not None:
             video.steps[step] += 1

@@ -1,26 +1,6 @@
 // The page of a job: the curve of its throughput, its timeline and the table of its videos.
 "use strict";
 
-// ---- numbers for people ----
-
-const count = (number) => number.toLocaleString("en");
-
-function bytes(number) {
-  const units = ["B", "kB", "MB", "GB", "TB", "PB"];
-  let unit = 0;
-  while (number >= 1000 && unit < units.length - 1) { number /= 1000; unit += 1; }
-  return unit ? `${number.toFixed(1)} ${units[unit]}` : `${number} B`;
-}
-
-function seconds(number) {
-  const whole = Math.round(number);
-  if (whole < 60) return `${whole} s`;
-  if (whole < 3600) return `${Math.floor(whole / 60)} min ${String(whole % 60).padStart(2, "0")} s`;
-  return `${Math.floor(whole / 3600)} h ${String(Math.floor(whole / 60) % 60).padStart(2, "0")} min`;
-}
-
-const baseName = (uri) => uri.slice(uri.lastIndexOf("/") + 1);
-
 // ---- throughput ----
 
 let curve = null;
@@ -156,27 +136,9 @@ for (const video of VIDEOS) {
   video.text = [video.source, video.output, video.error, video.reason, ...video.notes].join("\n").toLowerCase();
 }
 
-const numberColumn = (title, field, show, extra = {}) => ({
-  title, field, hozAlign: "right", headerHozAlign: "right", sorter: "number", width: 110,
-  formatter: (cell) => show(cell.getValue()), ...extra,
-});
-
-const OPEN = new Set();  // sources of the videos whose details are shown
-
-function showDetail(row) {
-  row.getElement().querySelector(".detail")?.remove();
-  if (OPEN.has(row.getData().source)) row.getElement().append(detailOf(row.getData()));
-}
-
 const table = new Tabulator("#table", {
   data: VIDEOS,
-  layout: "fitColumns",
-  renderVertical: "basic",  // a page of rows, whose heights change
-  responsiveLayout: "hide",
-  pagination: true,
-  paginationSize: 25,
-  placeholder: "no such video",
-  rowFormatter: showDetail,
+  ...TABLE_OPTIONS,
   columns: [
     { title: "Video", field: "name", minWidth: 180, widthGrow: 3, responsive: 0, tooltip: (_, cell) => cell.getData().source },
     { title: "State", field: "state", width: 110, responsive: 0 },
@@ -213,37 +175,19 @@ function stripsOf(strips) {
 }
 
 function detailOf(video) {
-  const place = element("div", undefined, { class: "detail" }), list = element("dl");
-  const say = (name, value) => { if (value) list.append(element("dt", name), element("dd", value)); };
-  say("source", video.source);
-  say("output", video.output);
-  say("error", video.reason && `${video.error}: ${video.reason}`);
-  for (const note of video.notes) say("note", note);
-  place.append(list);
+  const place = element("div", undefined, { class: "detail" });
+  place.append(detailList([
+    ["source", video.source],
+    ["output", video.output],
+    ["error", video.reason && `${video.error}: ${video.reason}`],
+    ...video.notes.map((note) => ["note", note]),
+  ]));
   const strips = STRIPS.get(video.source) ?? [];
   if (strips.length) place.append(stripsOf(strips));
   return place;
 }
 
-table.on("rowClick", (event, row) => {
-  if (event.target.closest(".detail")) return;
-  const { source } = row.getData();
-  if (!OPEN.delete(source)) OPEN.add(source);
-  row.reformat();
-  row.normalizeHeight();
-});
-table.on("dataFiltered", (_, rows) => { document.getElementById("shown").textContent = `${count(rows.length)} of ${count(VIDEOS.length)}`; });
-
-const search = document.getElementById("search"), state = document.getElementById("state");
-function filterTable() {
-  const words = search.value.toLowerCase().split(/\s+/).filter(Boolean);
-  table.setFilter((video) => (!state.value || video.state === state.value) && words.every((word) => video.text.includes(word)));
-}
-search.addEventListener("input", filterTable);
-state.addEventListener("change", filterTable);
-document.addEventListener("keydown", (event) => {
-  if (event.key === "/" && !event.target.closest("input, select")) { event.preventDefault(); search.focus(); }
-});
+connectTable(table, VIDEOS);
 
 // ---- worth a look ----
 
