@@ -99,6 +99,7 @@ def test_a_manifest_too_long_for_a_command_is_refused_with_a_remedy() -> None:
         (ended("FAILED", 1), 1),
         (ended("FAILED", 2), 2),
         (ended("FAILED", 3), 3),
+        (ended("FAILED", 4), 4),
         (ended("FAILED", 70), 70),
         (ended("FAILED", 130), 130),
         (ended("STOPPED"), 130),

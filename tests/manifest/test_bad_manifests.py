@@ -179,6 +179,21 @@ BAD_VALUES = {
     ),
     "gpus": (GOOD + "cluster: {gpus_per_worker: -1}\n", "cluster.gpus_per_worker: must be at least 0, got -1"),
     "cpus": (GOOD + "cluster: {cpus_per_worker: 1.5}\n", "cluster.cpus_per_worker: must be an integer, got 1.5"),
+    "no budget": (GOOD + "budget: {hours: 0}\n", "line 7: budget.hours: must be greater than 0, got 0"),
+    "less than no budget": (GOOD + "budget: {hours: -3}\n", "budget.hours: must be greater than 0, got -3"),
+    "budget a word": (GOOD + "budget: {hours: lots}\n", "expected none or a number above 0, got 'lots'"),
+    "money without a price": (
+        GOOD + "budget: {money: 500}\n",
+        "line 7: budget: money needs price_per_hour, the price of a machine hour in the same currency",
+    ),
+    "price without money": (
+        GOOD + "budget: {price_per_hour: 2}\n",
+        "line 7: budget: price_per_hour needs money; for a limit in hours set hours alone",
+    ),
+    "hours and money": (
+        GOOD + "budget: {hours: 9, money: 500, price_per_hour: 2}\n",
+        "line 7: budget: set either hours, or money and price_per_hour",
+    ),
     "retries": (GOOD + "retries: {chunk: many}\n", "retries.chunk: 'many' is not a number"),
     "retries without end": (GOOD + "retries: {chunk: 99999999999}\n", "must be at most 2147483647, got 99999999999"),
     "endpoint": (GOOD + "storage: {endpoint_url: 'minio:9000'}\n", "invalid endpoint URL 'minio:9000'"),

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from slomo_batch.errors import ManifestError
 from slomo_batch.manifest.load import load
-from slomo_batch.settings import Chunks, Encode, FpsTarget, Interpolate, Retime, Settings, VideoLimits
+from slomo_batch.settings import Budget, Chunks, Encode, FpsTarget, Interpolate, Retime, Settings, VideoLimits
 from slomo_batch.storage.s3_options import S3Options, StorageOptions
 from tests.manifest.manifests import GOOD, good, with_inputs
 
@@ -126,6 +126,7 @@ def test_every_setting_of_the_job_is_loaded() -> None:
         "work: /scratch/w\n"
         "cluster: {address: 'ray://head:10001', workers: {min: 1, max: 40}, gpus_per_worker: 0.5, cpus_per_worker: 4}\n"
         "retries: {chunk: 0}\n"
+        "budget: {money: 500, price_per_hour: 1.2}\n"
         "storage:\n"
         "  endpoint_url: http://localhost:9000\n  region: eu-west-1\n  sse_kms_key_id: alias/k\n"
         '  expected_bucket_owner: "012345678901"\n  requester_pays: yes\n  addressing_style: path\n'
@@ -136,6 +137,8 @@ def test_every_setting_of_the_job_is_loaded() -> None:
     assert (manifest.job.cluster.workers.min, manifest.job.cluster.workers.max) == (1, 40)
     assert (manifest.job.cluster.gpus_per_worker, manifest.job.cluster.cpus_per_worker) == (Fraction(1, 2), 4)
     assert manifest.job.retries.chunk == 0
+    assert manifest.job.budget == Budget(money=Fraction(500), price_per_hour=Fraction(6, 5))
+    assert manifest.job.budget.limit_hours == Fraction(1250, 3)
     assert manifest.job.storage == StorageOptions(
         endpoint_url="http://localhost:9000",
         region="eu-west-1",

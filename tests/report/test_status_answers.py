@@ -31,6 +31,10 @@ def test_a_status_is_shown_with_its_failures() -> None:
         "  FAILED c.mov: SourceUnreadable: ends early",
     ]
     stream = io.StringIO()
+    budgeted = replace(status, spent_hours=0.5, budget_hours=2.0, failures=())
+    show_status(budgeted, as_json=False, stream=stream)
+    assert stream.getvalue().splitlines()[-1] == "  budget: 30 min 00 s of 2 h 00 min spent"
+    stream = io.StringIO()
     show_status(status, as_json=True, stream=stream)
     assert json.loads(stream.getvalue())["failures"] == [
         {"uri": "c.mov", "error": "SourceUnreadable", "reason": "ends early"}

@@ -18,6 +18,7 @@ from slomo_batch.report.events import (
     VideoPublished,
 )
 from slomo_batch.report.json_log import JsonDisplay
+from slomo_batch.report.lines import progress_line
 from slomo_batch.report.terminal import PlainDisplay, QuietDisplay, RichDisplay, display_for, wrapped
 from tests.report.events import EVENTS, SNAPSHOT
 
@@ -230,6 +231,49 @@ def test_an_interrupted_job_says_that_the_next_run_resumes() -> None:
     ended = JobEnded(videos_published=0, videos_skipped=0, videos_failed=0, num_frames=1, seconds=2.0, interrupted=True)
     output = shown(PlainDisplay, io.StringIO(), [ended])
     assert output == "interrupted: 0 videos published; 1 frame in 2 s (0.5 frames/s); the next run resumes\n"
+
+
+STOPPED = JobEnded(
+    videos_published=2,
+    videos_skipped=0,
+    videos_failed=0,
+    num_frames=500,
+    seconds=35.0,
+    interrupted=True,
+    videos_left=58,
+    budget_reached=True,
+    spent_hours=0.5,
+    budget_hours=0.4,
+    hours_left=2.6,
+)
+
+
+@pytest.mark.parametrize("make", [PlainDisplay, QuietDisplay])
+def test_a_job_that_its_budget_stopped_says_what_is_left_and_what_to_do(make: Callable[[io.StringIO], Display]) -> None:
+    assert shown(make, io.StringIO(), [STOPPED]).splitlines()[-4:] == [
+        "stopped by its budget: 2 videos published; 500 frames in 35 s (14.3 frames/s)",
+        "budget     30 min 00 s of 24 min 00 s spent",
+        "left       58 videos, about 2 h 36 min of one machine",
+        "           Raise budget.hours to about 3.1 and run again: it goes on where it was.",
+    ]
+    money = replace(STOPPED, price_per_hour=100.0)
+    assert shown(make, io.StringIO(), [money]).splitlines()[-3:] == [
+        "budget     50.00 of 40.00 spent",
+        "left       58 videos, about 2 h 36 min of one machine, 260.00",
+        "           Raise budget.money to about 310 and run again: it goes on where it was.",
+    ]
+    unknown = replace(STOPPED, hours_left=None)
+    assert shown(make, io.StringIO(), [unknown]).splitlines()[-2:] == [
+        "left       58 videos; `slomo-batch plan` shows how long they take",
+        "           Raise budget.hours and run again: it goes on where it was.",
+    ]
+
+
+def test_progress_shows_what_is_spent_of_a_budget() -> None:
+    of_hours = replace(SNAPSHOT, spent_hours=12.3, budget_hours=200.0)
+    assert progress_line(of_hours).endswith(", 1 fault, spent 12 h 18 min of 200 h 00 min")
+    assert progress_line(replace(of_hours, price_per_hour=1.2)).endswith(", spent 14.76 of 240.00")
+    assert "spent" not in progress_line(replace(SNAPSHOT, spent_hours=12.3))
 
 
 @pytest.mark.parametrize("make", [PlainDisplay, RichDisplay, QuietDisplay])

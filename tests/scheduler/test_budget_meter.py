@@ -3,6 +3,7 @@
 import pytest
 
 from slomo_batch.scheduler.budget_meter import BudgetMeter
+from tests.scheduler.virtual_ray import Scenario, VirtualRay, open_call
 
 
 def test_each_machine_is_charged_for_the_time_in_which_it_is_used() -> None:
@@ -25,3 +26,22 @@ def test_without_a_budget_it_only_counts() -> None:
     meter.charge(1000, 1e6)
     assert meter.run_s == 1e9
     assert not meter.is_reached
+
+
+def test_a_cluster_uses_the_machines_of_its_workers_and_of_its_steps(monkeypatch: pytest.MonkeyPatch) -> None:
+    ray = VirtualRay("abc", Scenario())
+    ray.plug_in(monkeypatch)
+    engine = ray.engine(max_workers=1, num_tasks=4)
+    assert engine.num_machines == 0
+    for _ in range(2):
+        engine.start(open_call())
+    engine.outcomes(0.5)
+    assert engine.num_machines == 2, "a and b open videos"
+    engine.scale(1)
+    engine.outcomes(0.5)
+    assert engine.num_machines == 2, "the worker is on a, beside a step"
+    while ray.now_s < 5.0:
+        engine.outcomes(0.5)
+    assert engine.num_machines == 1, "the worker is idle, and still there"
+    engine.close()
+    assert engine.num_machines == 0
