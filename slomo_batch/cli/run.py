@@ -21,7 +21,7 @@ from slomo_batch.cli.arguments import (
     open_text,
 )
 from slomo_batch.cli.displays import add_verbosity, displays, terminal_display
-from slomo_batch.cli.evaluation import page_file
+from slomo_batch.cli.evaluation import page_file, write_file
 from slomo_batch.cli.jobs import is_elsewhere, submit
 from slomo_batch.cli.self_test import add_self_test_option, run_self_test
 from slomo_batch.cli.streams import for_answer, for_display
@@ -119,9 +119,6 @@ def _add_plan(commands: Commands) -> None:
         type=not_empty,
         help='also write a row per video to FILE; "-" writes only these, to standard output',
     )
-    parser.add_argument(
-        "--page", metavar="FILE", type=not_empty, help="also write the plan as a page for a browser, to FILE"
-    )
     group = parser.add_mutually_exclusive_group()
     group.add_argument("-q", "--quiet", action="store_true", help="show no progress")
     group.add_argument(
@@ -132,7 +129,7 @@ def _add_plan(commands: Commands) -> None:
         "--page",
         metavar="FILE",
         type=page_file,
-        help="with --self-test: write a page for a browser that shows the frames side by side, as .html",
+        help="also write the plan as a page for a browser, as .html; with --self-test, the frames side by side",
     )
     add_json(parser)
 
@@ -141,8 +138,6 @@ def _plan(options: argparse.Namespace) -> int:
     manifest = manifest_of(options)
     if options.self_test:
         return run_self_test(options, manifest)
-    if options.page:
-        raise ManifestError("requires --self-test", where="--page")
     from slomo_batch.report.plan_answers import show_plan, write_csv  # noqa: PLC0415 loads rich
 
     if options.survey and is_elsewhere(manifest):
@@ -155,17 +150,14 @@ def _plan(options: argparse.Namespace) -> int:
         file = sys.stdout if options.csv == "-" else None
         if options.csv and not file:  # opened now: a plan can take minutes
             file = stack.enter_context(closing(for_answer(open_text(options.csv, "w"), options.csv)))
-        page = None
-        if options.page:
-            page = stack.enter_context(closing(for_answer(open_text(options.page, "w"), options.page)))
         plan = _planned(manifest, options)
         if file:
             write_csv(plan.rows, file)
-        price = options.price_per_hour if options.price_per_hour is not None else plan.price_per_hour
-        if page:
-            from slomo_batch.report.pages.plan_page import plan_page  # noqa: PLC0415 loads jinja2
+    price = options.price_per_hour if options.price_per_hour is not None else plan.price_per_hour
+    if options.page:
+        from slomo_batch.report.pages.plan_page import plan_page  # noqa: PLC0415 loads jinja2
 
-            page.write(plan_page(plan, job=manifest.name, price_per_hour=price))
+        write_file(options.page, plan_page(plan, job=manifest.name, price_per_hour=price).encode())
     if options.csv != "-":
         show_plan(
             plan,
