@@ -92,7 +92,7 @@ def test_the_tree_in_the_docstring_is_the_tree_of_the_classes() -> None:
 
 
 def test_exit_codes_are_the_ones_promised() -> None:
-    assert {kind.exit_code for kind in KINDS} == {1, 2, 3, 130}
+    assert {kind.exit_code for kind in KINDS} == {1, 2, 3, 4, 130}
     assert ManifestError.exit_code == 2
     assert errors.Interrupted.exit_code == 130
     assert {kind.exit_code for kind in KINDS if not issubclass(kind, JobError)} == {1}
