@@ -9,7 +9,7 @@ PIP := $(BIN)/python -m pip --disable-pip-version-check install --quiet --constr
 export OMP_WAIT_POLICY := PASSIVE
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-all docs lint browser bench cuts bench-device fuzz simulate chaos cluster clean training-data train train-test
+.PHONY: help demo test test-all docs lint browser tutorial bench cuts bench-device fuzz simulate chaos cluster clean training-data train train-test
 
 help:
 	@echo "make demo           slow down the sample clip four times, into demo-output/"
@@ -23,6 +23,7 @@ help:
 	@echo "make fuzz           try thousands of damaged files, manifests, tables and work places (minutes)"
 	@echo "make simulate       simulate a job of a million chunks in virtual time (minutes)"
 	@echo "make browser        test the pages in Chromium, which must be installed"
+	@echo "make tutorial       run the notebook docs/tutorial.ipynb (minutes)"
 	@echo "make chaos          kill and freeze running jobs; the longest test takes SLOMO_CHAOS_SECONDS (1200)"
 	@echo "make cluster        run the tests on a Ray cluster with a real autoscaler, on this machine"
 	@echo "make training-data  fetch and prepare the data of the shipped weights, 3 GB in training-data/"
@@ -85,7 +86,7 @@ lint: $(VENV)/installed-dev
 test: lint
 	$(BIN)/pytest -n 2 --dist loadfile --no-loadscope-reorder
 
-test-all: test fuzz simulate cluster bench
+test-all: test fuzz simulate cluster bench tutorial
 	$(BIN)/pytest -m 'slow or hour'
 
 bench: $(VENV)/installed-dev  # without OMP_WAIT_POLICY, as a user runs it
@@ -103,6 +104,9 @@ simulate: $(VENV)/installed-dev
 browser: $(VENV)/installed-dev
 	@$(PIP) --editable '.[dev,browser]'
 	$(BIN)/pytest -m browser
+
+tutorial: $(VENV)/installed-dev
+	$(BIN)/pytest -m tutorial
 
 chaos: $(VENV)/installed-dev
 	$(BIN)/pytest -m chaos -s

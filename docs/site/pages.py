@@ -1,9 +1,11 @@
 """Copy the documentation to build/site-pages, as the site needs it: `python docs/site/pages.py`, part of `make docs`.
 
-The README becomes the start page, and the changelog a page. A link to a file that is no page of the site becomes the
-name of that file, since the site has no source code.
+The README becomes the start page, and the changelog a page. A notebook becomes a page with the outputs that it stores.
+A link to a file that is no page of the site becomes the name of that file, since the site has no source code.
 """
 
+import base64
+import json
 import re
 import shutil
 from pathlib import Path
@@ -20,6 +22,8 @@ def place_in_site(path: Path) -> Path | None:
     name = path.relative_to(ROOT).as_posix() if path.is_relative_to(ROOT) else ""
     if name in MOVED:
         return Path(MOVED[name])
+    if path.suffix == ".ipynb":
+        return path.relative_to(ROOT / "docs").with_suffix(".md")
     is_page = name.startswith("docs/") and not name.startswith("docs/site/") and path.is_file()
     return path.relative_to(ROOT / "docs") if is_page else None
 
@@ -56,6 +60,31 @@ def for_python_markdown(text: str) -> str:
     return "\n".join(lines)
 
 
+def page_of(path: Path) -> tuple[str, dict[str, bytes]]:
+    """Return the text of a page of the site, and the pictures that it shows, by their names beside the page."""
+    text = path.read_text("utf-8")
+    return _page_of_notebook(text, path) if path.suffix == ".ipynb" else (with_links_of_site(text, path), {})
+
+
+def _page_of_notebook(text: str, path: Path) -> tuple[str, dict[str, bytes]]:
+    parts: list[str] = []
+    pictures: dict[str, bytes] = {}
+    for cell in json.loads(text)["cells"]:
+        source = "".join(cell["source"])
+        if cell["cell_type"] == "markdown":
+            parts.append(with_links_of_site(source, path))
+            continue
+        parts.append(f"```python\n{source}\n```")
+        for output in cell["outputs"]:
+            if "text" in output:
+                parts.append(f"```text\n{''.join(output['text']).rstrip()}\n```")
+            elif "image/jpeg" in output.get("data", {}):
+                name = f"{path.stem}-{len(pictures) + 1}.jpg"
+                pictures[name] = base64.b64decode(output["data"]["image/jpeg"])
+                parts.append(f"![The output of the code above]({name})")
+    return "\n\n".join(parts) + "\n", pictures
+
+
 def main() -> None:
     """Write the pages, their pictures, and the configuration with the list of decisions."""
     shutil.rmtree(PAGES, ignore_errors=True)
@@ -64,9 +93,11 @@ def main() -> None:
         if there is None:
             continue
         (PAGES / there).parent.mkdir(parents=True, exist_ok=True)
-        if path.suffix == ".md":
-            text = for_python_markdown(with_links_of_site(path.read_text("utf-8"), path))
-            (PAGES / there).write_text(text, "utf-8")
+        if there.suffix == ".md":
+            text, pictures = page_of(path)
+            (PAGES / there).write_text(for_python_markdown(text), "utf-8")
+            for name, picture in pictures.items():
+                (PAGES / there).with_name(name).write_bytes(picture)
         else:
             shutil.copyfile(path, PAGES / there)
     decisions = [f"decisions/{path.name}" for path in sorted((ROOT / "docs" / "decisions").glob("*.md"))]

@@ -11,8 +11,8 @@ import yaml
 from tests.architecture.project import ROOT, project_files
 
 
-@pytest.fixture(scope="module")
-def site() -> ModuleType:
+def load_site() -> ModuleType:
+    """The module that writes the pages of the site."""
     spec = importlib.util.spec_from_file_location("site_pages", ROOT / "docs" / "site" / "pages.py")
     assert spec is not None
     assert spec.loader is not None
@@ -21,8 +21,13 @@ def site() -> ModuleType:
     return module
 
 
+@pytest.fixture(scope="module")
+def site() -> ModuleType:
+    return load_site()
+
+
 def pages() -> list[Path]:
-    docs = [path for path in project_files() if path.is_relative_to(ROOT / "docs") and path.suffix == ".md"]
+    docs = [path for path in project_files() if path.is_relative_to(ROOT / "docs") and path.suffix in {".md", ".ipynb"}]
     return [ROOT / "README.md", ROOT / "CHANGELOG.md", *docs]
 
 
