@@ -35,7 +35,7 @@ def run_self_test(options: argparse.Namespace, manifest: "Manifest") -> int:
     """Run a self-test, and show its result."""
     if given := [name for name in _OF_PLANS if getattr(options, name, None)]:
         raise ManifestError("not possible with --self-test", where=f"--{given[0].replace('_', '-')}")
-    status = StatusLine(logs=True)
+    status = StatusLine(logs=True, is_quiet=options.quiet)
     status.show("loading")
     with fast_loading():
         from slomo_batch.commands.self_test import self_test  # noqa: PLC0415 loads everything

@@ -16,6 +16,8 @@ NOTABLE_DB = 0.5
 """A difference in mean PSNR that is worth a change of a setting, or the time of a slower method."""
 WORSE_DB = 0.1
 """A second counts as worse than a cross-fade from this difference on."""
+_MUCH = {3.0: "much", 1.0: "clearly", 0.0: "a little"}
+"""Words for a difference, by the least mean PSNR, in dB, from which they are used."""
 _MOST_SECONDS = 5
 """Seconds that the lines name."""
 
@@ -35,7 +37,11 @@ def verdict_on(test: SelfTest) -> str:
             return "This job makes cross-fades, and no other method is clearly better on these seconds: keep it."
         return f"This job makes cross-fades: set {_setting(own, best)}, which is {gain_db:.1f} dB better here."
     if lead_db >= NOTABLE_DB:
-        text = f"{name} is worth its time: its frames are {lead_db:.1f} dB nearer to the true ones than a cross-fade."
+        much = next(word for least_db, word in _MUCH.items() if lead_db >= least_db)
+        text = (
+            f"{name} is worth its time: its frames are {much} nearer to the true ones than those of a cross-fade"
+            f" ({lead_db:+.1f} dB)."
+        )
         if gain_db >= NOTABLE_DB:
             return f"{text} Better still by {gain_db:.1f} dB: set {_setting(own, best)}."
         return f"{text}{_about_worse_seconds(test)}"

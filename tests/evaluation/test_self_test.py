@@ -168,6 +168,8 @@ def test_nothing_that_can_be_measured_is_an_error_that_says_why(
     manifest = archive.write(inputs=[{"uri": f"{archive.folder}/films/short.mp4"}])
     assert main(["plan", manifest, "--self-test", "2"]) == 2
     assert "short.mp4: it is shorter than a second, got 0.80 s" in capsys.readouterr().err
+    assert main(["plan", manifest, "--self-test", "2", "--quiet"]) == 2
+    assert capsys.readouterr().err.startswith("slomo-batch: no second of the videos can be measured")
     assert main(["plan", manifest, "--self-test", "2", "--csv", "-"]) == 2
     assert "--csv: not possible with --self-test" in capsys.readouterr().err
 
@@ -226,7 +228,7 @@ def with_db(test: SelfTest, *seconds: dict[str, float], own: str = "flow") -> Se
 
 def test_a_method_that_is_worth_its_time_is_kept(measured: SelfTest) -> None:
     scores = {"blend": 30.0, OWN: 33.0, "flow, doubt: blend": 33.1}
-    text = "flow is worth its time: its frames are 3.0 dB nearer to the true ones than a cross-fade."
+    text = "flow is worth its time: its frames are much nearer to the true ones than those of a cross-fade (+3.0 dB)."
     assert verdict_on(with_db(measured, scores)) == text
     better = with_db(measured, scores | {"mci": 34.0})
     assert verdict_on(better) == f"{text} Better still by 1.0 dB: set interpolate.method: mci."
