@@ -12,7 +12,9 @@ from slomo_batch.errors import StorageBusy
 from slomo_batch.records import VideoFailed
 from slomo_batch.report.events import FramesTakenBack, JobStatus, Note, Snapshot, VideoGivenUp
 from slomo_batch.report.ledger import LedgerWriter, read_ledger
+from slomo_batch.report.spent_hours import spent_hours
 from slomo_batch.scheduler.active_video import ActiveVideo
+from slomo_batch.scheduler.budget_meter import BudgetMeter
 from slomo_batch.scheduler.event_recorder import WAITING_S, EventRecorder, Tally
 from slomo_batch.scheduler.messages import Fail
 from slomo_batch.scheduler.state_counts import Census
@@ -44,7 +46,11 @@ class Clock:
 
 
 def recorder(
-    store: MemoryStore, heard: Heard, clock: Clock, is_superseded: Callable[[], bool] = lambda: False
+    store: MemoryStore,
+    heard: Heard,
+    clock: Clock,
+    is_superseded: Callable[[], bool] = lambda: False,
+    meter: BudgetMeter | None = None,
 ) -> EventRecorder:
     layout = Layout("job")
     ledger = LedgerWriter(
@@ -59,6 +65,7 @@ def recorder(
         display=heard,
         tally=tally,
         is_superseded=is_superseded,
+        meter=meter,
         clock=clock,
     )
 
@@ -74,6 +81,21 @@ def test_a_note_reports_that_no_worker_comes_up() -> None:
         clock.now += seconds
         event_recorder.tick(workers=1, workers_pending=0, slots=1, demand=4, census=Census, is_stopping=False)
     assert sum(isinstance(event, Note) for event in heard.events) == 2
+
+
+def test_machine_time_is_in_the_ledger_once_a_minute_also_if_nothing_ends() -> None:
+    """So a driver that is killed has recorded all but the last minute."""
+    store, clock, meter = MemoryStore(), Clock(), BudgetMeter()
+    event_recorder = recorder(store, Heard(), clock, meter=meter)
+    for seconds in range(150):
+        clock.now = 1000.0 + seconds
+        meter.charge(2, clock.now)
+        event_recorder.tick(workers=2, workers_pending=0, slots=2, demand=2, census=Census, is_stopping=False)
+    parts = [store.get(Layout("job").ledger_part(1, part)) for part in (0, 1)]
+    rows = read_ledger(parts).to_pylist()
+    assert [(row["kind"], row["machine_s"]) for row in rows] == [("spent", 120.0), ("spent", 120.0)]
+    event_recorder.close(finished=True)
+    assert spent_hours(read_ledger([*parts, store.get(Layout("job").ledger_part(1, 2))])) == pytest.approx(298 / 3600)
 
 
 def test_a_failure_is_stored_and_in_the_ledger_before_it_is_shown() -> None:
