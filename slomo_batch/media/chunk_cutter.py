@@ -41,6 +41,11 @@ class ChunkArchive:
     path: Path
 
 
+def chunk_path(folder: Path, index: int) -> Path:
+    """Where the archive of a chunk is made."""
+    return folder / f"chunk-{index}.packets"
+
+
 @dataclass(slots=True)
 class _SpoolFile:
     path: Path
@@ -132,7 +137,7 @@ class ChunkCutter:
         self._spool.forget_before(self._by_start[-1][0] if self._by_start else number + 1)
 
     def _archive(self, span: Span) -> ChunkArchive:
-        path = self._folder / f"chunk-{span.index}.packets"
+        path = chunk_path(self._folder, span.index)
         with path.open("wb") as file, ArchiveWriter(file, [self._header], self._note_of(span.index)) as archive:
             for record in self._spool.records(span.start, span.end):
                 archive.add_record(record)

@@ -78,7 +78,7 @@ class AudioArchive:
 
 SplitPart = ChunkArchive | AudioArchive
 
-__all__ = ["AudioArchive", "ChunkArchive", "SourceSlice", "SplitPart", "split_copy", "split_decode"]
+__all__ = ["AudioArchive", "ChunkArchive", "SourceSlice", "SplitPart", "audio_path", "split_copy", "split_decode"]
 
 
 def split_copy(  # noqa: PLR0917 - one job's nouns in their order
@@ -109,7 +109,7 @@ def split_copy(  # noqa: PLR0917 - one job's nouns in their order
     first = 0 if tracks else min(needed, default=0)
     with reading(reader, name):
         resume_at = _resume_packet(reader, facts, index, first)
-        with opened_as_planned(reader, name, facts, index, tracks, _audio_path(folder)) as source:
+        with opened_as_planned(reader, name, facts, index, tracks, audio_path(folder)) as source:
             by_chunk = {span.index: span for span in spans}
             header = stream_header(source.video, alpha=alpha)
             earlier = EarlierCaptions(header, index, captioned)
@@ -132,7 +132,7 @@ def split_copy(  # noqa: PLR0917 - one job's nouns in their order
                 raise _ended(name, index)
             source.finish()
     if tracks:
-        yield AudioArchive(path=_audio_path(folder))
+        yield AudioArchive(path=audio_path(folder))
 
 
 def split_decode(  # noqa: PLR0917 - one job's nouns in their order
@@ -168,7 +168,7 @@ def split_decode(  # noqa: PLR0917 - one job's nouns in their order
         return {**_note(part, facts, earlier, alpha=alpha), "held": [one for one in held if one in part.pictures]}
 
     spans = [Span(index=part.index, start=part.pictures.start, end=part.pictures.stop) for part in slices]
-    with reading(reader, name), opened_as_planned(reader, name, facts, index, tracks, _audio_path(folder)) as source:
+    with reading(reader, name), opened_as_planned(reader, name, facts, index, tracks, audio_path(folder)) as source:
         header, recipe = stream_header(source.video), surveyed[1] if surveyed else None
         encoder = LosslessEncoder(facts, picture_pts(index, recipe), index.time_base, header, alpha=alpha)
         earlier = EarlierCaptions(header, index, _captioned(slices))
@@ -183,7 +183,7 @@ def split_decode(  # noqa: PLR0917 - one job's nouns in their order
                 break
         source.finish()
     if tracks:
-        yield AudioArchive(path=_audio_path(folder))
+        yield AudioArchive(path=audio_path(folder))
 
 
 def picture_pts(index: VideoIndex, recipe: Recipe | None) -> Int64s:
@@ -218,7 +218,8 @@ def _pictures(  # noqa: PLR0917 - one job's nouns in their order
 # ---- the source ----------------------------------------------------------------------------------------------------
 
 
-def _audio_path(folder: Path) -> Path:
+def audio_path(folder: Path) -> Path:
+    """Where the archive of the audio and subtitle tracks is made."""
     return folder / "audio.packets"
 
 
