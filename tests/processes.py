@@ -29,6 +29,7 @@ _PRELOADED = [
     "slomo_batch.commands.dry_run",
     "slomo_batch.storage.s3",
     "tests.processes",
+    "tests.sandbox.shared_server",
 ]
 
 

@@ -17,6 +17,9 @@ from slomo_batch.interpolators.device_report import DeviceReport, Gpu, report_de
 from slomo_batch.manifest.output_names import default_work
 from slomo_batch.media.codec_report import CodecReport, report_codecs
 from slomo_batch.report.units import counted, size
+from slomo_batch.sandbox.confined import confinement
+from slomo_batch.sandbox.confinement import Confinement
+from slomo_batch.sandbox.conversation import SWITCH, is_off
 from slomo_batch.steps.pair_pool import available_memory
 from slomo_batch.storage.capability import check_access, check_put_if_absent
 from slomo_batch.storage.glob import Glob, literal_folder
@@ -59,6 +62,7 @@ def examine(places: tuple[str, ...] = (), manifest: "Manifest | None" = None) ->
     device = report_device()
     yield from device_findings(device, num_cpus=len(os.sched_getaffinity(0)))
     yield from codec_findings(report_codecs(), has_gpu=bool(device.gpus))
+    yield _sandbox()
     yield memory_finding(available_memory())
     yield from _disks()
     yield _ray()
@@ -124,6 +128,34 @@ def codec_findings(found: CodecReport, *, has_gpu: bool) -> Iterator[Finding]:
         yield Finding(level="warning", subject="NVENC", text=text, remedy=remedy)
     else:
         yield Finding(level="ok", subject="NVENC", text="none; outputs are encoded on the CPU")
+
+
+# ---- the processes that read sources -------------------------------------------------------------------------------
+
+
+def _sandbox() -> Finding:
+    try:
+        return sandbox_finding(confinement(), is_off=is_off())
+    except SlomoError as error:
+        return Finding(level="fault", subject="sandbox", text=str(error))
+
+
+def sandbox_finding(found: Confinement, *, is_off: bool) -> Finding:
+    """Return what there is to say about the processes that read sources."""
+    if is_off:
+        text = f"{SWITCH}=off: sources are read in the process that has the credentials"
+        return Finding(level="warning", subject="sandbox", text=text, remedy=f"Unset {SWITCH}.")
+    missing = {
+        "network and other processes (seccomp)": not found.denies_system_calls,
+        "files (Landlock)": not found.landlock,
+    }
+    if any(missing.values()):
+        lacks = " and ".join(what for what, is_missing in missing.items() if is_missing)
+        text = f"sources are read in processes without credentials, but this kernel cannot deny them {lacks}"
+        remedy = "Use Linux 5.13 or later on x86-64 or ARM64, with landlock in CONFIG_LSM or the kernel's lsm= option."
+        return Finding(level="warning", subject="sandbox", text=text, remedy=remedy)
+    text = "sources are read in processes without credentials, network (seccomp) and your files"
+    return Finding(level="ok", subject="sandbox", text=f"{text} (Landlock {found.landlock})")
 
 
 # ---- memory and disk -----------------------------------------------------------------------------------------------

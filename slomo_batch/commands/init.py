@@ -14,10 +14,11 @@ from slomo_batch.errors import SlomoError
 from slomo_batch.manifest.inputs import find_sources, input_of
 from slomo_batch.manifest.load import load
 from slomo_batch.manifest.output_names import is_pattern
-from slomo_batch.media.probe import Probe, probe
+from slomo_batch.media.probe import Probe
 from slomo_batch.media.reader import RangeReader
 from slomo_batch.records import Source
 from slomo_batch.report.units import counted, size
+from slomo_batch.sandbox.confined import probe
 from slomo_batch.sanitize import one_line
 from slomo_batch.storage.s3_options import S3Options
 from slomo_batch.uri import Uri, double_braces, split_s3

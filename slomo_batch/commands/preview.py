@@ -15,11 +15,11 @@ from slomo_batch.errors import SlomoError, VideoError
 from slomo_batch.evaluation.image_files import encode_png
 from slomo_batch.manifest.load import Override
 from slomo_batch.manifest.single_video import single
-from slomo_batch.media.motion import motion_at
-from slomo_batch.media.probe import Probe, probe
+from slomo_batch.media.probe import Probe
 from slomo_batch.media.reader import RangeReader
 from slomo_batch.media.side_by_side import write_side_by_side
 from slomo_batch.report.events import Activity, Display, Event, VideoGivenUp, VideoPublished
+from slomo_batch.sandbox.confined import motion_at, probe
 from slomo_batch.steps.context import StepContext
 from slomo_batch.storage.existence import check_readable
 from slomo_batch.uri import Uri

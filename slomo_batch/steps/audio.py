@@ -3,6 +3,7 @@
 Audio is made in one piece, not by chunks, because a cut in a compressed track is a gap.
 """
 
+from functools import partial
 from pathlib import Path
 from uuid import uuid4
 
@@ -13,6 +14,7 @@ from slomo_batch.plan.containers import container_of
 from slomo_batch.plan.stored_plan import StoredPlan
 from slomo_batch.plan.subtitles import subtitle_codec, subtitles_of
 from slomo_batch.records import AudioDone
+from slomo_batch.sandbox import confined
 from slomo_batch.serialization import file_sha256
 from slomo_batch.steps.context import StepContext
 from slomo_batch.steps.packet_archives import fetch_archive
@@ -70,9 +72,8 @@ def _make(stored: StoredPlan, context: StepContext, source: Path, tracks: Path) 
     plan = stored.plan
     index, timeline, recipe = read_index(stored, context)
     first = plan.grid.first_pair
-    return make_audio(
-        source,
-        tracks,
+    make = partial(
+        make_audio,
         mode=plan.resolved.audio,
         slowdown=plan.grid.slowdown,
         duration_s=plan.grid.num_frames / plan.grid.rate,
@@ -82,5 +83,6 @@ def _make(stored: StoredPlan, context: StepContext, source: Path, tracks: Path) 
         else int(index.frame_pts[0]) * index.time_base + int(timeline.ticks[first]) * timeline.tick_s,
         is_cut=plan.grid.is_range,
         knots=ramp_knots(plan.grid, plan.tick_s),
-        output_time=lambda source_s: plan.grid.output_s(source_s, plan.tick_s),
+        output_time=partial(plan.grid.output_s, tick_s=plan.tick_s),
     )
+    return confined.make_audio(make, source, tracks, plan.request.source.uri)

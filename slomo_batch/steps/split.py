@@ -5,6 +5,7 @@ The copy lane copies packets without decoding. The decode lane decodes the sourc
 
 from collections.abc import Collection, Generator, Iterator, Sequence
 from contextlib import closing, contextmanager
+from functools import partial
 from pathlib import Path
 
 from slomo_batch.errors import WorkDamaged
@@ -14,6 +15,8 @@ from slomo_batch.plan.carriage import keeps_alpha
 from slomo_batch.plan.ids import chunks_in_lane
 from slomo_batch.plan.stored_plan import MovedTo, StoredPlan
 from slomo_batch.records import Chunk, Lane
+from slomo_batch.sandbox.confined import split_source
+from slomo_batch.sandbox.work import SplitFunction
 from slomo_batch.steps.captions import earlier_pictures
 from slomo_batch.steps.context import StepContext
 from slomo_batch.steps.stored_index import read_index
@@ -75,21 +78,11 @@ def _parts(
 ) -> Generator[SplitPart]:
     request, facts, alpha = stored.plan.request, stored.plan.facts, keeps_alpha(stored.plan)
     reader = context.reader(request.source)
-    if lane == "copy":
-        return split_copy(reader, request.source.uri, facts, index, slices, folder, audio=audio, alpha=alpha)
-    limit = request.settings.limits.max_held_frames
-    return split_decode(
-        reader,
-        request.source.uri,
-        facts,
-        index,
-        slices,
-        folder,
-        audio=audio,
-        alpha=alpha,
-        max_held_frames=limit,
-        surveyed=surveyed,
-    )
+    split: SplitFunction = partial(split_copy, audio=audio, alpha=alpha)
+    if lane == "decode":
+        limit = request.settings.limits.max_held_frames
+        split = partial(split_decode, audio=audio, alpha=alpha, max_held_frames=limit, surveyed=surveyed)
+    return split_source(split, reader, request.source.uri, facts, index, slices, folder)
 
 
 def _survey(stored: StoredPlan, context: StepContext) -> Survey:

@@ -23,7 +23,7 @@ from slomo_batch.media.captions import caption_notes
 from slomo_batch.media.concat import MoovDoesNotFit, StitchSpec, stitch
 from slomo_batch.media.encode import SegmentFacts
 from slomo_batch.media.inspect import verify_output
-from slomo_batch.media.metadata_reading import attached_files, notes_on_missing
+from slomo_batch.media.metadata_reading import notes_on_missing
 from slomo_batch.metadata import AttachedFile
 from slomo_batch.picture import PIXEL_FORMATS
 from slomo_batch.plan.carriage import attachments_for, metadata_for, side_data_for
@@ -33,6 +33,7 @@ from slomo_batch.plan.ids import chunks_in_lane, receipt_id
 from slomo_batch.plan.pair_doubts import doubt_notes
 from slomo_batch.plan.stored_plan import SegmentChoice, StoredPlan
 from slomo_batch.records import AudioDone, ChunkDone, FrameCounts, Lane, OutputOwnership, Published, VideoPlan
+from slomo_batch.sandbox.confined import attached_files
 from slomo_batch.serialization import file_sha256
 from slomo_batch.settings import Exists
 from slomo_batch.steps.audio import has_audio

@@ -4,11 +4,11 @@ import time
 from collections.abc import Generator, Iterator
 
 from slomo_batch.errors import WorkDamaged
-from slomo_batch.media.survey import survey_source
 from slomo_batch.plan.carriage import keeps_alpha
 from slomo_batch.plan.ids import video_id
 from slomo_batch.plan.job_pin import JobPin
 from slomo_batch.records import VideoRequest
+from slomo_batch.sandbox.confined import survey_source
 from slomo_batch.steps.context import StepContext
 from slomo_batch.steps.open import plan_video
 from slomo_batch.steps.stored_survey import store_survey, stored_survey, withdraw_survey

@@ -14,9 +14,11 @@ from slomo_batch.commands.doctor import (
     device_findings,
     disk_finding,
     memory_finding,
+    sandbox_finding,
 )
 from slomo_batch.interpolators.device_report import Gpu, report_device
 from slomo_batch.media.codec_report import report_codecs
+from slomo_batch.sandbox.confinement import Confinement
 from tests.s3_server import S3Server
 
 GPU = Gpu(name="H200", memory_bytes=141 * 10**9, capability=(9, 0), is_supported=True)
@@ -29,7 +31,9 @@ def test_a_healthy_machine_has_no_fault(
     monkeypatch.setenv("AWS_ENDPOINT_URL_S3", s3.options().endpoint_url)
     assert main(["doctor", str(tmp_path), f"s3://{bucket}/work", "--json"]) == 0
     found = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
-    assert {"CPU", "GPU", "codecs", "NVENC", "memory", "Ray", "S3", "storage"} <= {one["subject"] for one in found}
+    assert {"CPU", "GPU", "codecs", "NVENC", "sandbox", "memory", "Ray", "S3", "storage"} <= {
+        one["subject"] for one in found
+    }
     assert [one["level"] for one in found if one["subject"] == "storage"] == ["ok", "ok"]
     assert "fault" not in {one["level"] for one in found}
     assert list(tmp_path.iterdir()) == []
@@ -47,6 +51,24 @@ def test_faults_have_a_remedy_and_an_exit_code(
     assert [lines[number].split()[1] for number in faults] == ["Ray", "S3", "storage", "storage"]
     assert all(lines[number + 1].startswith("     ") for number in faults[:3])
     assert "no such folder" in lines[faults[2]]
+
+
+@pytest.mark.parametrize(
+    ("denies", "landlock", "is_off", "level", "said"),
+    [
+        (True, 7, False, "ok", "without credentials, network (seccomp) and your files (Landlock 7)"),
+        (True, 0, False, "warning", "this kernel cannot deny them files (Landlock)"),
+        (False, 0, False, "warning", "deny them network and other processes (seccomp) and files (Landlock)"),
+        (True, 7, True, "warning", "SLOMO_BATCH_SANDBOX=off: sources are read in the process that has the credentials"),
+    ],
+)
+def test_what_is_said_of_the_processes_that_read_sources(
+    denies: bool, landlock: int, is_off: bool, level: str, said: str
+) -> None:
+    found = sandbox_finding(Confinement(denies_system_calls=denies, landlock=landlock), is_off=is_off)
+    assert found.level == level
+    assert said in found.text
+    assert bool(found.remedy) == (level == "warning")
 
 
 def test_what_is_said_of_gpus() -> None:
