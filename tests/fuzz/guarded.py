@@ -4,6 +4,7 @@ import signal
 import time
 import traceback
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass
 from multiprocessing.connection import Connection
 from types import TracebackType
@@ -106,15 +107,27 @@ def _serve(pipe: Connection) -> None:
 
 
 def _cpu_s(process: psutil.Process) -> float:
-    try:
-        times = process.cpu_times()
-    except psutil.Error:
-        return 0.0
-    return float(times.user + times.system)
+    """Of the process and all below it, also those that have ended."""
+    used_s = 0.0
+    for one in _tree(process):
+        with suppress(psutil.Error):
+            times = one.cpu_times()
+            used_s += times.user + times.system
+            used_s += 0.0 if one == process else times.children_user + times.children_system
+    return used_s
 
 
 def _rss_bytes(process: psutil.Process) -> int:
+    """Of the largest process of it and all below it."""
+    largest = 0
+    for one in _tree(process):
+        with suppress(psutil.Error):
+            largest = max(largest, one.memory_info().rss)
+    return largest
+
+
+def _tree(process: psutil.Process) -> list[psutil.Process]:
     try:
-        return int(process.memory_info().rss)
+        return [process, *process.children(recursive=True)]
     except psutil.Error:
-        return 0
+        return []

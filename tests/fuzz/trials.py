@@ -56,7 +56,8 @@ def _plan_one(source: Path, output: Path) -> PlanRow:
 
 
 def _wrong_message(text: str) -> str:
-    return f"a message of a program: {text}" if re.search(r"Traceback|please report|\bTypeError|KeyError", text) else ""
+    of_programs = r"Traceback|please report|\bTypeError|KeyError|FFmpeg crashed|the process that reads"
+    return f"a message of a program: {text}" if re.search(of_programs, text) else ""
 
 
 def _wrong_plan(row: PlanRow, path: Path) -> str:
