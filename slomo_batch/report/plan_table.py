@@ -150,7 +150,8 @@ def _over(plan: Plan, total: PlanTotal) -> str:
         case 0.0:
             return "; about enough for the rest"
         case over:
-            return f"; the job needs about {hours_or_money(over, plan.price_per_hour)} more than that, and stops before"
+            more = hours_or_money(over, plan.price_per_hour)
+            return f"; the job needs about {more} more than that, and stops before its end"
 
 
 _SIZES_SHOWN = 2

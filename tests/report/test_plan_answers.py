@@ -176,10 +176,13 @@ def test_a_plan_says_whether_the_budget_is_enough() -> None:
 
     hours = _plan(timed, spent_hours=1.0, budget_hours=4.0)
     assert line(hours) == "budget     1 h 00 min of 4 h 00 min spent; about enough for the rest"
-    more = "; the job needs about 30 min 00 s more than that, and stops before"
+    more = "; the job needs about 30 min 00 s more than that, and stops before its end"
     assert line(replace(hours, budget_hours=2.5)) == f"budget     1 h 00 min of 2 h 30 min spent{more}"
     money = replace(hours, budget_hours=2.5, price_per_hour=2.0)
-    assert line(money) == "budget     2.00 of 5.00 spent; the job needs about 1.00 more than that, and stops before"
+    assert (
+        line(money)
+        == "budget     2.00 of 5.00 spent; the job needs about 1.00 more than that, and stops before its end"
+    )
     unknown = _plan(MADE, spent_hours=1.0, budget_hours=4.0)
     assert line(unknown) == "budget     1 h 00 min of 4 h 00 min spent"
     assert line(replace(unknown, spent_hours=4.0)).endswith("4 h 00 min of 4 h 00 min spent; a run stops at once")
