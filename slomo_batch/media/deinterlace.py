@@ -9,6 +9,7 @@ so its frames are progressive pictures in the same pixel format.
 
 from collections.abc import Iterable, Iterator
 from fractions import Fraction
+from itertools import chain, islice
 
 import av
 import numpy as np
@@ -39,8 +40,20 @@ def can_deinterlace(form: PixelFormat, width: int, height: int) -> bool:
 def deinterlaced(pictures: Iterable[Picture], scan: Scan) -> Iterator[Picture]:
     """The frames of successive interlaced pictures, in order: `scan.frames_per_picture` of each.
 
-    The first and the last picture of the run lack a neighbor, so only those of the whole video are right.
+    The first and the last picture of the run lack a neighbor, so only those of the whole video are right. The filter
+    makes the first or the last frame of a run of its field alone, but not that of a run of one picture: it is filtered
+    twice in a row.
     """
+    run = iter(pictures)
+    head = list(islice(run, 2))
+    if len(head) == 1:
+        twice = list(_filtered([*head, *head], scan))
+        yield from (twice[0], twice[-1]) if scan.frames_per_picture == 2 else twice[:1]
+    else:
+        yield from _filtered(chain(head, run), scan)
+
+
+def _filtered(pictures: Iterable[Picture], scan: Scan) -> Iterator[Picture]:
     graphs: list[_Bwdif] = []
     for picture in pictures:
         layers = picture.layers

@@ -4,7 +4,7 @@ are."""
 from collections import deque
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
-from itertools import chain, groupby
+from itertools import groupby
 
 import numpy as np
 
@@ -86,27 +86,14 @@ def _with_lines_of(other: Picture, picture: Picture, lines: slice) -> Picture:
 
 def _alone(picture: Picture, order: FieldOrder) -> Picture:
     """A frame made of the first field alone."""
-    return _two_frames(picture, Scan(field_order=order, frames_per_picture=2))[0]
-
-
-def _two_frames(picture: Picture, scan: Scan) -> list[Picture]:
-    """The frames of the fields of a single picture, each made of its field alone.
-
-    The picture is filtered twice in a row, because bwdif reads a field alone only if it is the first or the last one.
-    """
-    first, *_, last = deinterlaced([picture, picture], scan)
-    return [first, last]
+    return next(deinterlaced([picture], Scan(field_order=order, frames_per_picture=2)))
 
 
 def _fields_of(steps: Iterator[_Step], scan: Scan) -> Iterator[tuple[SourcePicture, list[Picture]]]:
-    first, second = next(steps), next(steps, None)
-    if second is None:
-        yield first.source, _wanted(first, *_two_frames(first.source.picture, scan))
-        return
     waiting: deque[_Step] = deque()
 
     def pictures() -> Iterator[Picture]:
-        for step in chain((first, second), steps):
+        for step in steps:
             waiting.append(step)
             yield step.source.picture
 

@@ -12,6 +12,7 @@ from av.video.stream import VideoStream
 
 from slomo_batch.media.av_errors import reading
 from slomo_batch.media.demux import demux_packets, open_source
+from slomo_batch.media.matroska_chapters import matroska_chapters
 from slomo_batch.media.reader import RangeReader
 from slomo_batch.metadata import AttachedFile, Chapter, FileMetadata, Tags
 from slomo_batch.records import Track
@@ -96,7 +97,7 @@ def notes_on_missing(path: Path, metadata: FileMetadata, num_files: int) -> Iter
     """
     with av.open(str(path), "r", metadata_errors="replace") as container:
         found = {name.lower() for name in container.metadata}
-        num_chapters = len(container.chapters())
+        num_chapters = _num_chapters(path, container)
         num_found = sum(map(_is_attached, container.streams))
     missing = [name for name, _ in metadata.tags if name.lower().replace(" ", "_") not in found and name not in found]
     if missing:
@@ -105,6 +106,20 @@ def notes_on_missing(path: Path, metadata: FileMetadata, num_files: int) -> Iter
         yield f"{num_chapters} of {len(metadata.chapters)} chapters kept"
     if num_found < num_files:
         yield f"{num_found} of {num_files} covers and attachments kept: the others are empty or damaged"
+
+
+def _num_chapters(path: Path, container: InputContainer) -> int:
+    """The number of chapters of a file. Of those of Matroska that begin at one tick, FFmpeg reads one."""
+    if not container.format.name.startswith("matroska"):
+        return len(container.chapters())
+    with path.open("rb") as file:
+
+        def fetch(start: int, end: int) -> bytes:
+            file.seek(start)
+            return file.read(end - start)
+
+        found = matroska_chapters(RangeReader(fetch, path.stat().st_size))
+    return 0 if found is None else found.num_stored
 
 
 def _is_attached(stream: Stream) -> bool:

@@ -60,7 +60,7 @@ def decide_scan(
         )
     if reason := _reason_for_survey(evidence, scan):
         if not evidence.can_deinterlace:
-            raise _cannot_deinterlace(name)
+            raise _cannot_deinterlace(name, scan)
         return Scan(flags="any", varies=True), (f"each picture is examined in a survey: {reason}",)
     order, flags, note = _found(evidence, scan)
     if order == "progressive":
@@ -73,7 +73,7 @@ def decide_scan(
             remedy="Set deinterlace to field or frame, or scan to progressive if its pictures are not interlaced.",
         )
     if not evidence.can_deinterlace:
-        raise _cannot_deinterlace(name)
+        raise _cannot_deinterlace(name, scan)
     num_frames, what = (2, "each field becomes a source frame") if deinterlace == "field" else (1, "at the same rate")
     made = Scan(field_order=order, frames_per_picture=num_frames, flags=flags)
     is_doubtful = scan == "auto" and content_of(evidence.verdicts) is None
@@ -153,11 +153,17 @@ def _reason_for_survey(evidence: ScanEvidence, scan: ScanSetting) -> str:
     return ""
 
 
-def _cannot_deinterlace(name: str) -> SourceUnsupported:
+def _cannot_deinterlace(name: str, scan: ScanSetting) -> SourceUnsupported:
+    is_set = scan in {"telecine", "interlaced"}
     return SourceUnsupported(
-        "not yet supported: interlaced video of this size or pixel format",
+        f"bwdif, which scan: {scan} needs, does not support this size or pixel format"
+        if is_set
+        else "the video is interlaced, and bwdif does not support its size or pixel format",
         where=name,
-        remedy="Set scan to progressive if its pictures are not interlaced.",
+        expected="at least 3 columns and 4 lines in each plane, and neither yuv440p10 nor yuv440p12",
+        remedy="Set scan to auto or progressive."
+        if is_set
+        else "Set scan to progressive if its pictures are not interlaced.",
     )
 
 

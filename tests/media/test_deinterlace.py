@@ -58,6 +58,16 @@ def test_a_single_picture_gives_its_two_fields() -> None:
     assert_own_lines_kept(list(deinterlaced(shown, scan)), shown, scan)
 
 
+@pytest.mark.parametrize("per_picture", [1, 2])
+def test_frames_of_a_single_picture_are_not_combed(per_picture: int) -> None:
+    film = Fields(size=(96, 64), num_pictures=1)
+    frames = list(deinterlaced(pictures(film), Scan(field_order="tff", frames_per_picture=per_picture)))
+    assert len(frames) == per_picture
+    for number, frame in enumerate(frames):
+        filmed = moment(number, film.size, film.pix_fmt, film.speed)
+        assert np.abs(frame.luma.astype(float) - filmed.luma)[4:-4].mean() < 4
+
+
 @pytest.mark.parametrize("pixel_format", ["yuv420p", "yuv422p", "yuv444p", "yuv420p10le"])
 def test_frames_are_near_what_was_filmed_in_luma_and_chroma(pixel_format: str) -> None:
     film = Fields(pix_fmt=pixel_format, size=(96, 64), num_pictures=6)

@@ -9,7 +9,7 @@ import av
 import pytest
 
 from slomo_batch.media.metadata_reading import MAX_TAG_BYTES, attached_files, notes_on_missing
-from slomo_batch.media.metadata_writing import write_attached_files
+from slomo_batch.media.metadata_writing import write_attached_files, write_metadata
 from slomo_batch.media.probe import probe
 from slomo_batch.metadata import AttachedFile, Chapter, FileMetadata
 from slomo_batch.plan.containers import CONTAINERS
@@ -134,6 +134,23 @@ def test_what_a_finished_file_lacks_is_noted(tmp_path: Path) -> None:
         "0 of 1 chapters kept",
         "0 of 1 covers and attachments kept: the others are empty or damaged",
     ]
+
+
+def test_chapters_of_matroska_that_begin_at_one_tick_are_counted(tmp_path: Path) -> None:
+    """FFmpeg reads one of them."""
+    path = tmp_path / "film.mkv"
+    path.write_bytes(made(Film(suffix=".mkv", num_frames=4)))
+    chapters = tuple(Chapter(start_s=Fraction(start, 10_000), end_s=Fraction(1)) for start in (0, 501, 502, 900))
+    with av.open(str(path)) as source, av.open(str(tmp_path / "out.mkv"), "w") as target:
+        stream = target.add_stream_from_template(source.streams.video[0])
+        write_metadata(target, stream, FileMetadata(chapters=chapters), CONTAINERS[".mkv"], Fraction(1, 1000))
+        for packet in source.demux(video=0):
+            if packet.size:
+                packet.stream = stream
+                target.mux(packet)
+    with av.open(str(tmp_path / "out.mkv")) as read:
+        assert len(read.chapters()) < len(chapters)
+    assert list(notes_on_missing(tmp_path / "out.mkv", FileMetadata(chapters=chapters), 0)) == []
 
 
 def test_a_damaged_cover_is_left_out_of_mp4(tmp_path: Path) -> None:

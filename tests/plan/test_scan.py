@@ -96,8 +96,9 @@ def test_pictures_that_contradict_their_flags_here_and_there_need_a_survey() -> 
 def test_a_survey_can_be_asked_for() -> None:
     for flags in (PROGRESSIVE, TFF, BFF):
         assert survey_reason(ScanEvidence(flags=flags), "telecine") == "as set"
-    with pytest.raises(SourceUnsupported, match="of this size or pixel format"):
+    with pytest.raises(SourceUnsupported, match="bwdif, which scan: telecine needs, does not support this size") as no:
         decide_scan(ScanEvidence(flags=PROGRESSIVE, can_deinterlace=False), "telecine", "field", "film")
+    assert no.value.remedy == "Set scan to auto or progressive."
 
 
 def test_the_plan_says_what_becomes_of_each_kind_of_picture() -> None:
@@ -157,7 +158,7 @@ def test_what_deinterlace_says() -> None:
 
 
 def test_what_cannot_be_deinterlaced_is_refused() -> None:
-    with pytest.raises(SourceUnsupported, match="of this size or pixel format"):
+    with pytest.raises(SourceUnsupported, match="does not support its size or pixel format"):
         decide_scan(ScanEvidence(flags=BFF, can_deinterlace=False), "auto", "field", "film")
     fields = ScanEvidence(flags={"tff": 20, "bff": 20}, may_be_fields=True)
     with pytest.raises(SourceUnsupported, match="single fields"):
