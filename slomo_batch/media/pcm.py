@@ -12,6 +12,7 @@ from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from fractions import Fraction
 from itertools import chain, islice
+from math import ceil
 from statistics import median
 
 import av
@@ -116,11 +117,13 @@ class PcmTrack:
         """Rounding error of the first timestamp in samples, estimated from the first timestamps together.
 
         In a container that counts milliseconds, one timestamp alone is off by up to half a millisecond, and so is
-        everything after it: eightfold slow motion multiplies that by eight.
+        everything after it: eightfold slow motion multiplies that by eight. Timestamps after a gap do not count.
         """
-        length, off = 0, []
+        length, off, tick = 0, list[int](), ceil(self._header.time_base * form.sample_rate)
         for frame in opening:
             start = self._start(frame, form)
+            if start is not None and abs(start - length - (off[0] if off else start - length)) > tick:
+                break
             off += [] if start is None else [start - length]
             length += frame.samples * form.sample_rate // frame.sample_rate
         return off[0] - round(median(off)) if off else 0

@@ -13,6 +13,7 @@ from av.video.stream import VideoStream
 
 from slomo_batch.errors import SourceChanged
 from slomo_batch.media.demux import demux_packets, has_decoder, open_source
+from slomo_batch.media.joined_avi import in_step, later_avi_parts
 from slomo_batch.media.joined_timestamps import JoinedTimestamps
 from slomo_batch.media.reader import RangeReader
 from slomo_batch.media.track_archive import track_archive
@@ -55,6 +56,7 @@ def opened_as_planned(  # noqa: PLR0917 - one job's nouns in their order
     Raises:
         SourceChanged: a stream is no longer what it was when the video was planned.
     """
+    avi_parts = later_avi_parts(reader) if facts.container == "avi" and tracks else []
     with ExitStack() as stack:
         container = stack.enter_context(open_source(reader))
         stack.enter_context(reader.reading_ahead())
@@ -67,7 +69,10 @@ def opened_as_planned(  # noqa: PLR0917 - one job's nouns in their order
         write_audio: Callable[[Packet], None] = _no_audio
         if audio_streams:
             write_audio = stack.enter_context(track_archive(audio_path, audio_streams, timestamps))
-        video_packets = _video_packets(demux_packets(container, [video, *audio_streams]), video, write_audio)
+        packets = demux_packets(container, [video, *audio_streams])
+        if avi_parts:
+            packets = in_step(packets, video, avi_parts)
+        video_packets = _video_packets(packets, video, write_audio)
         shifted = video_packets if timestamps is None else map(timestamps.shift_video, video_packets)
         yield PlannedSource(container=container, video=video, video_packets=shifted, has_audio=bool(audio_streams))
 

@@ -33,6 +33,7 @@ class Part:
     from_frame: int = 0
     """Where the part's clock starts, in frames."""
     codec: str = ""
+    audio_codec: str = ""
     size: tuple[int, int] = (64, 48)
     bframes: int = 2
 
@@ -48,7 +49,8 @@ def part_bytes(part: Part, suffix: str) -> bytes:
         assert isinstance(video, VideoStream)
         video.width, video.height, video.pix_fmt = *part.size, "yuv420p"
         video.codec_context.thread_count = 1
-        track = add_audio(container, AudioTone(codec=_AUDIO.get(suffix, "aac"), sample_rate=RATE, layout="mono"))
+        audio_codec = part.audio_codec or _AUDIO.get(suffix, "aac")
+        track = add_audio(container, AudioTone(codec=audio_codec, sample_rate=RATE, layout="mono"))
         packets: list[Packet] = []
         for number in range(part.num_frames):
             frame = picture(part.first + number, part.size, "yuv420p")
