@@ -93,6 +93,7 @@ bench: $(VENV)/installed-dev  # without OMP_WAIT_POLICY, as a user runs it
 	env -u OMP_WAIT_POLICY $(BIN)/pytest -m bench -s
 
 cuts: $(VENV)/installed-dev
+	@$(PIP) --editable '.[dev,cuts]'
 	$(BIN)/pytest -m bench -s tests/benchmarks/test_cuts.py
 
 bench-device: $(VENV)/installed-dev
