@@ -9,7 +9,8 @@
     │   │       ├── VersionMismatch  it has another version
     │   │       └── FolderNotShared  it does not see a shared folder
     │   ├── StoreUnusable            no such bucket, access denied, unsafe store     exit 3
-    │   │   └── DiskFull             a local disk is full                             exit 3
+    │   │   ├── DiskFull             a local disk is full                             exit 3
+    │   │   └── StoreUnusableHere    this machine's credentials, clock, certificates  exit 3
     │   ├── JobDamaged               a record of the whole job is damaged            exit 3
     │   ├── MachineUnusable          too few threads, or too little memory to start  exit 3
     │   ├── JobTaken                 another driver holds the job                    exit 3
@@ -39,7 +40,8 @@
         └── StorageBusy              throttled, timed out, reset: retryable
 
 A message says what happened, to which URI or chunk, what was expected, what was found, and what to do. It contains no
-credentials. MachineUnfit and DiskFull do not stop the job while other machines work: only their machine is set aside.
+credentials. MachineUnfit, DiskFull and StoreUnusableHere do not stop the job while other machines work: only their
+machine is set aside.
 """
 
 import errno
@@ -138,6 +140,15 @@ class StoreUnusable(JobError):
 
 class DiskFull(StoreUnusable):
     """A local disk is full. While other machines of a cluster work, only its machine is set aside."""
+
+
+class StoreUnusableHere(StoreUnusable):
+    """A machine cannot use a store: its credentials, certificates, clock or configuration are to blame. It may pass.
+
+    While other machines of a cluster work, only its machine rests, and is set aside if it goes on.
+    """
+
+    retryable = True
 
 
 DISK_FULL = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG})

@@ -1,5 +1,6 @@
 """Run a job from start to end: from a valid manifest to an exit status."""
 
+import itertools
 import random
 import time
 from collections.abc import Sequence
@@ -18,6 +19,7 @@ from slomo_batch.errors import (
     ManifestError,
     ObjectMissing,
     SlomoError,
+    StorageBusy,
     StorageError,
 )
 from slomo_batch.manifest.inputs import FoundVideos, find_videos
@@ -39,24 +41,29 @@ from slomo_batch.report.units import counted
 from slomo_batch.scheduler.budget_meter import BudgetMeter
 from slomo_batch.scheduler.dispatch import Dispatch
 from slomo_batch.scheduler.driver import Driver
-from slomo_batch.scheduler.event_recorder import EventRecorder, Tally
+from slomo_batch.scheduler.event_recorder import EventRecorder
 from slomo_batch.scheduler.leases import DriverLease
 from slomo_batch.scheduler.limits import limits_for, long_ones_first
 from slomo_batch.scheduler.machines import ClusterSettings, Machines, basis_of, open_machines
+from slomo_batch.scheduler.outage import Outage
 from slomo_batch.scheduler.preflight import (
     check_local_disk,
     check_machines_share_storage,
     check_outputs_writable,
     check_work_store,
 )
+from slomo_batch.scheduler.retry import backoff_s
 from slomo_batch.scheduler.shared_folders import proven_folders
 from slomo_batch.scheduler.stop_signals import StopRequests
+from slomo_batch.scheduler.tally import Tally
 from slomo_batch.steps.context import StepContext
 from slomo_batch.steps.job_pin import pin_basis, pin_job, pinned_basis
 from slomo_batch.storage.store import ObjectStore
 from slomo_batch.storage.work_layout import Layout, parts_of
 from slomo_batch.wiring import JobEnvironment, environment_of, open_context
 
+LAST_WRITES_S = 600.0
+"""Seconds for which the end of a run waits for a store that is away."""
 EXIT_PUBLISHED = 0
 EXIT_SOME_FAILED = 1
 
@@ -308,12 +315,13 @@ class _JobRun:
         limits = limits_for(most, max_attempts=self._manifest.job.retries.chunk + 1)
         driver = Driver(
             engine=machines.engine,
-            dispatch=Dispatch(limits, jitter=random.random),
+            dispatch=Dispatch(limits, jitter=random.random, outage=Outage(num_machines=machines.num_machines)),
             pin=pin,
             recorder=recorder,
             should_stop=lambda: self._stop.is_asked,
             is_superseded=lambda: self._epoch.is_superseded,
             meter=meter,
+            check_superseded=self._epoch.check_superseded,
         )
         sizes = [request.source.size_bytes for request in requests]
         recorder.expect(sum(sizes))
@@ -350,7 +358,7 @@ class _JobRun:
         videos_left = tally.videos_total - tally.videos_done - tally.videos_failed
         interrupted = videos_left > 0
         budget_reached = interrupted and meter.is_reached and not self._stop.is_asked
-        recorder.close(finished=not interrupted)
+        self._close(recorder, finished=not interrupted)
         if not interrupted:
             self._compact_ledger()
         if reports:
@@ -376,6 +384,23 @@ class _JobRun:
         if interrupted:
             return Interrupted.exit_code
         return EXIT_SOME_FAILED if tally.videos_failed else EXIT_PUBLISHED
+
+    def _close(self, recorder: EventRecorder, *, finished: bool) -> None:
+        """Store the end of the run. If the store is away, try again for a while, since everything else is done."""
+        give_up_s = time.monotonic() + LAST_WRITES_S
+        for number in itertools.count(1):
+            try:
+                recorder.close(finished=finished)
+            except StorageBusy as busy:
+                if self._stop.is_asked:
+                    self._display.show(Note(text=f"the end of the run cannot be recorded: {busy}"))
+                    return
+                if time.monotonic() > give_up_s:
+                    raise
+                self._tell(f"waiting for the store, to record the end of the run: {busy}")
+                time.sleep(backoff_s(number, jitter=1.0))
+            else:
+                return
 
     def _compact_ledger(self) -> None:
         try:

@@ -23,9 +23,10 @@ JobPhase = Literal[
     "audio",
     "joining",
     "waiting",
+    "paused",
     "stopping",
 ]
-"""What a run does. starting: no frame is made yet; waiting: for a retry."""
+"""What a run does. starting: no frame is made yet; waiting: for a retry; paused: the store answers nobody."""
 
 # ---- events --------------------------------------------------------------------------------------------------------
 
@@ -153,6 +154,24 @@ class FramesTakenBack:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class JobPaused:
+    """The store answers nobody: until it does, nothing starts but a call now and then, and no failure counts."""
+
+    since: str
+    """ISO 8601 in UTC."""
+    reason: str
+    """The store's own words."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class JobResumed:
+    """The store answers again, and the run continues."""
+
+    seconds: float
+    """Length of the pause."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class JobStopping:
     """The run was asked to stop."""
 
@@ -272,6 +291,8 @@ Event = (
     | VideoGivenUp
     | Note
     | FramesTakenBack
+    | JobPaused
+    | JobResumed
     | JobStopping
     | Snapshot
     | JobEnded

@@ -9,7 +9,7 @@ from typing import Self, TextIO
 
 from slomo_batch.attempts import Errored, Lost
 from slomo_batch.report.event_json import event_fields, event_name
-from slomo_batch.report.events import Display, Event, JobFailed, Snapshot, VideoGivenUp
+from slomo_batch.report.events import Display, Event, JobFailed, JobPaused, Snapshot, VideoGivenUp
 from slomo_batch.sanitize import json_line
 
 
@@ -69,7 +69,7 @@ def level_of(event: Event) -> str:
     match event:
         case VideoGivenUp() | JobFailed():
             return "error"
-        case Errored() | Lost():
+        case Errored() | Lost() | JobPaused():
             return "warning"
         case _:
             return "info"

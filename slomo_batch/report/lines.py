@@ -11,7 +11,9 @@ from slomo_batch.report.events import (
     Event,
     FramesTakenBack,
     JobEnded,
+    JobPaused,
     JobPhase,
+    JobResumed,
     JobStarted,
     JobStopping,
     Note,
@@ -39,6 +41,7 @@ PHASES: dict[JobPhase, str] = {
     "audio": "making audio",
     "joining": "joining",
     "waiting": "waiting to retry",
+    "paused": "paused",
     "stopping": "stopping",
 }
 """What a run does, for a person."""
@@ -74,6 +77,11 @@ def _lines(event: Event) -> Iterator[str]:
             yield f"{event.name}: {_started(event)}; work in {event.work}"
         case Note():
             yield f"note       {event.uri}: {event.text}" if event.uri else f"note       {event.text}"
+        case JobPaused():
+            yield f"paused     since {event.since[11:19]} UTC: {event.reason}"
+            yield f"{'':{INDENT}}the run continues when the store answers; until then no failure counts against a video"
+        case JobResumed():
+            yield f"continues  the store answers again after {duration(event.seconds)}"
         case JobStopping():
             yield event.text
         case Succeeded() | Errored() | Lost() | FramesTakenBack():

@@ -20,6 +20,8 @@ from slomo_batch.report.events import (
     Event,
     FramesTakenBack,
     JobEnded,
+    JobPaused,
+    JobResumed,
     JobStopping,
     Note,
     Snapshot,
@@ -161,7 +163,7 @@ def _style(event: Event) -> str:
             return "red"
         case VideoPublished():
             return "green"
-        case Errored() | Lost() | Note() | FramesTakenBack() | JobStopping():
+        case Errored() | Lost() | Note() | FramesTakenBack() | JobPaused() | JobResumed() | JobStopping():
             return "yellow"
         case _:
             return ""

@@ -28,16 +28,17 @@ for a chunk or the audio. Before a split or a stitch the video is opened again, 
 
 If copied packets cannot give the planned frames, the video is split again in the decode lane, once. Dispatch ignores
 the outcomes of what still runs in its copy lane.
+
+While the store answers nobody the job is paused (scheduler.outage): only canaries start, one at a time, each another
+chunk or step than the last.
 """
 
 from collections.abc import Callable
-from dataclasses import dataclass
-from heapq import heappop, heappush
-from typing import Literal
 
-from slomo_batch.attempts import Attempt, ChunkHead, Errored, Failed, Lost, StepHead, Succeeded
+from slomo_batch.attempts import Attempt, ChunkHead, Errored, Failed, Head, Lost, StepHead, Succeeded
 from slomo_batch.errors import ProgramFault, WorkDamaged
 from slomo_batch.records import Lane
+from slomo_batch.scheduler.delays import Delayed, Delays
 from slomo_batch.scheduler.limits import Limits
 from slomo_batch.scheduler.messages import (
     ChunkReady,
@@ -47,51 +48,44 @@ from slomo_batch.scheduler.messages import (
     NeedsSurvey,
     NoMoreVideos,
     Opened,
+    Progressed,
     Step,
     Stop,
+    StoreAsked,
     Task,
     VideoFound,
+    What,
 )
+from slomo_batch.scheduler.outage import Outage, StoreCall
 from slomo_batch.scheduler.ready_queue import ReadyQueue
 from slomo_batch.scheduler.retry import (
+    MAX_LOSSES,
     Decision,
     GiveUp,
-    Retry,
     Tries,
-    after_chunk_error,
-    after_loss,
-    after_step_error,
-    after_step_loss,
+    after_chunk,
+    after_outage,
 )
 from slomo_batch.scheduler.state_counts import Census, census_of
-from slomo_batch.scheduler.video_state import STEPS, OpenVideo, StepState
+from slomo_batch.scheduler.video_state import STEPS, OpenVideo
 
 _Slot = tuple[int, Step, Lane | None]
 """A task in flight: video, step, and the lane of a split, which may still be running after the video left it."""
 
 
-@dataclass(frozen=True, slots=True, order=True)
-class _Delayed:
-    """A chunk or a step that waits for its back-off until `due_s`."""
-
-    due_s: float
-    video: int
-    lane: Lane
-    what: tuple[Literal["chunk"], int] | tuple[Step, Literal[0]]
-
-
 class Dispatch:
     """Decides what a job does next."""
 
-    def __init__(self, limits: Limits, *, jitter: Callable[[], float]) -> None:
-        """`jitter` draws from [0, 1)."""
+    def __init__(self, limits: Limits, *, jitter: Callable[[], float], outage: Outage | None = None) -> None:
+        """`jitter` draws from [0, 1). `outage`: what is known of the store; nothing yet."""
         self._limits = limits
         self._jitter = jitter
         self._ready_queue = ReadyQueue(most_held=max(1, limits.max_ready_chunks // 2))
         self._chunks_running: dict[tuple[int, Lane, int], MakeChunk] = {}
         self._tasks_running: set[_Slot] = set()
         self._num_stitching = 0
-        self._delayed: list[_Delayed] = []
+        self._delays = Delays()
+        self._outage = outage or Outage()
         self._failures: list[Fail] = []
         self._turn_of_oldest = True
         self._is_stopped = False
@@ -106,8 +100,10 @@ class Dispatch:
 
     @property
     def demand(self) -> int:
-        """Chunks that are running or could be, back-off aside: how many workers could be busy."""
-        return len(self._chunks_running) + (0 if self._is_stopped else self._ready_queue.num_ready)
+        """Chunks that are running or could be, back-off aside: how many workers could be busy. In a long pause only
+        one more could."""
+        ready = 0 if self._is_stopped else self._ready_queue.num_ready
+        return len(self._chunks_running) + (min(1, ready) if self._outage.is_long else ready)
 
     @property
     def num_ready(self) -> int:
@@ -120,7 +116,7 @@ class Dispatch:
         if self._chunks_running or self._tasks_running:
             return False
         if self._is_stopped:
-            return self._ready_queue.wanting("stitch") is None
+            return self._outage.is_on or self._ready_queue.wanting("stitch") is None
         return self._is_exhausted and not self._ready_queue
 
     @property
@@ -137,6 +133,16 @@ class Dispatch:
             steps_running=[step for _, step, _ in self._tasks_running],
         )
 
+    @property
+    def paused_since_s(self) -> float | None:
+        """Since when the job is paused, because the store answers nobody; None if it is not."""
+        return self._outage.since_s
+
+    def bears_refusal(self, head: Head | None, now_s: float) -> bool:
+        """Whether to go on although an attempt could not use the store, on the only machine or on several. None: the
+        driver could not."""
+        return self._outage.bears_refusal(_call_of(head) if head else None, now_s)
+
     def take_failures(self) -> list[Fail]:
         """The videos given up since the last call; each is reported once."""
         failures, self._failures = self._failures, []
@@ -145,6 +151,7 @@ class Dispatch:
     def take_tasks(self, limit: int, now_s: float) -> list[Task]:
         """Up to `limit` tasks to start now; they count as running from here on."""
         self._release_due(now_s)
+        limit = self._outage.most_to_start(limit, now_s)
         tasks: list[Task] = []
         half = max(1, (limit + len(self._tasks_running)) // 2)
         steps = STEPS if not self._is_stopped else ()
@@ -156,22 +163,25 @@ class Dispatch:
                 and (video := self._ready_queue.wanting(step))
             ):
                 tasks.append(self._begin(video, step))
+                self._outage.started((video.number, (step, 0)), now_s)
         return tasks
 
     def take_isolated(self, num_machines: int, now_s: float) -> list[MakeChunk]:
         """Up to `num_machines` chunk attempts, each for its own machine; they count as running from here on."""
         self._release_due(now_s)
-        chunks: list[MakeChunk] = []
-        while len(chunks) < num_machines and (video := self._next_isolated()):
-            chunks.append(self._begin_chunk(video, isolated=True))
+        most, chunks = self._outage.most_to_start(num_machines, now_s), list[MakeChunk]()
+        while len(chunks) < most and (video := self._next_isolated()):
+            chunks.append(self._begin_chunk(video, now_s, isolated=True))
         return chunks
 
     def take_chunks(self, free_slots: int, now_s: float) -> list[MakeChunk]:
         """Up to `free_slots` chunk attempts to start now on shared machines; they count as running from here on."""
         self._release_due(now_s)
-        chunks: list[MakeChunk] = []
-        while len(chunks) < free_slots and (video := self._next_video()):
-            chunks.append(self._begin_chunk(video, isolated=False))
+        most, chunks = self._outage.most_to_start(free_slots, now_s), list[MakeChunk]()
+        while len(chunks) < most and (video := self._next_video()):
+            chunks.append(self._begin_chunk(video, now_s, isolated=False))
+        if self._outage.is_on and most and not chunks:  # what could start has had its turn
+            self._release(next(self._delays.take_held(), None))
         return chunks
 
     # ---- what an engine reports ------------------------------------------------------------------------------------
@@ -181,6 +191,16 @@ class Dispatch:
 
         An event of a video that has ended, or of a lane that it left, only frees its slot.
         """
+        was_paused = self._outage.is_on
+        self._handle(event, now_s)
+        for number, what in self._outage.take_back():
+            if video := self._ready_queue.get(number):
+                video.take_failure_back(what)
+        if was_paused and not self._outage.is_on:
+            for delayed in self._delays.take_held():
+                self._release(delayed)
+
+    def _handle(self, event: Event, now_s: float) -> None:
         match event:
             case VideoFound(video=number):
                 self._ready_queue.take_in(OpenVideo(number))
@@ -188,6 +208,8 @@ class Dispatch:
                 self._is_exhausted = True
             case Stop():
                 self._is_stopped = True
+            case StoreAsked() | Progressed():
+                self._outage.hear(event, now_s)
             case ChunkReady():
                 self._chunk_ready(event)
             case Opened():
@@ -201,19 +223,24 @@ class Dispatch:
                     self._step_ended(head, event, now_s)
 
     def _chunk_ready(self, event: ChunkReady) -> None:
+        self._outage.progressed((event.video, ("split", 0)))
         video = self._ready_queue.get(event.video)
         if video is not None and event.lane == video.lane:
             video.chunk_ready(event.chunk)
             self._ready_queue.note(video)
 
     def _opened(self, event: Opened) -> None:
-        self._task_ended((event.video, "open", None))
+        self._open_ended(event.video)
         if video := self._ready_queue.get(event.video):
             video.opened(event.existing)
             self._ready_queue.note(video)
 
+    def _open_ended(self, number: int) -> None:
+        self._task_ended((number, "open", None))
+        self._outage.progressed((number, ("open", 0)))
+
     def _needs_survey(self, event: NeedsSurvey) -> None:
-        self._task_ended((event.video, "open", None))
+        self._open_ended(event.video)
         if video := self._ready_queue.get(event.video):
             video.needs_survey()
             self._ready_queue.note(video)
@@ -225,11 +252,12 @@ class Dispatch:
 
     def _step_ended(self, head: StepHead, attempt: Attempt, now_s: float) -> None:
         self._task_ended((head.video, head.step, head.lane if head.step == "split" else None))
+        is_of_the_store = self._outage.ended(_call_of(head), attempt, now_s)
         video = self._ready_queue.get(head.video)
         if video is None or (head.step == "split" and head.lane != video.lane):
             return
         if not isinstance(attempt, Succeeded):
-            self._step_failed(video, head, attempt, now_s)
+            self._step_failed(video, head, attempt, now_s, is_of_the_store=is_of_the_store)
         elif head.step == "split":
             self._split_ended(video, head, now_s)
         elif head.step == "survey":
@@ -252,14 +280,26 @@ class Dispatch:
             self._step_failed(video, head, Errored(head=head, error=fault), now_s, retryable=True)
 
     def _step_failed(
-        self, video: OpenVideo, head: StepHead, attempt: Failed, now_s: float, *, retryable: bool | None = None
+        self,
+        video: OpenVideo,
+        head: StepHead,
+        attempt: Failed,
+        now_s: float,
+        *,
+        retryable: bool | None = None,
+        is_of_the_store: bool = False,
     ) -> None:
         state = video.steps[head.step]
         state.running = False
         if attempt.wants_decode_lane and video.lane == "copy":
             video.change_lane()
             return
-        decision = self._after_step(state, attempt, retryable=attempt.retryable if retryable is None else retryable)
+        if is_of_the_store and self._may_wait(state.outages):
+            decision: Decision = state.wait_for_store(jitter=self._jitter())
+        else:
+            retryable = attempt.retryable if retryable is None else retryable
+            most = self._limits.max_attempts
+            decision = state.fail(attempt, retryable=retryable, max_attempts=most, jitter=self._jitter())
         if isinstance(decision, GiveUp):
             self._fail(video, attempt.error_name, _because(attempt.reason, decision))
         else:
@@ -268,21 +308,10 @@ class Dispatch:
             state.is_resting = True
             self._delay(now_s + decision.after_s, video, (head.step, 0))
 
-    def _after_step(self, state: StepState, attempt: Failed, *, retryable: bool) -> Retry | GiveUp:
-        if isinstance(attempt, Lost) and attempt.explained:
-            state.losses += 1
-            return after_step_loss(state.losses)
-        state.failures += 1
-        return after_step_error(
-            state.failures,
-            retryable=retryable and not attempt.wants_decode_lane,
-            max_attempts=self._limits.max_attempts,
-            jitter=self._jitter(),
-        )
-
     def _chunk_ended(self, head: ChunkHead, attempt: Attempt, now_s: float) -> None:
         if self._chunks_running.pop((head.video, head.lane, head.chunk), None) is None:
             return
+        is_of_the_store = self._outage.ended(_call_of(head), attempt, now_s)
         video = self._ready_queue.get(head.video)
         if video is None or head.lane != video.lane:
             return
@@ -291,11 +320,20 @@ class Dispatch:
         elif attempt.wants_decode_lane and video.lane == "copy":
             video.change_lane()
         else:
-            self._chunk_failed(video, head.chunk, attempt, now_s)
+            self._chunk_failed(video, head.chunk, attempt, now_s, is_of_the_store=is_of_the_store)
         self._ready_queue.note(video)
 
-    def _chunk_failed(self, video: OpenVideo, chunk: int, attempt: Failed, now_s: float) -> None:
-        tries, decision = self._after_chunk(video.tries.get(chunk, Tries()), attempt)
+    def _chunk_failed(
+        self, video: OpenVideo, chunk: int, attempt: Failed, now_s: float, *, is_of_the_store: bool
+    ) -> None:
+        decision: Decision
+        before = video.tries.get(chunk, Tries())
+        if is_of_the_store and self._may_wait(before.outages):
+            tries, decision = after_outage(before, jitter=self._jitter())
+        else:
+            tries, decision = after_chunk(
+                before, attempt, max_attempts=self._limits.max_attempts, jitter=self._jitter()
+            )
         if isinstance(decision, GiveUp):
             reason = attempt.cause if isinstance(attempt, Lost) else attempt.reason
             self._fail(video, attempt.error_name, _because(f"chunk {chunk}: {reason}", decision))
@@ -305,23 +343,16 @@ class Dispatch:
             video.delay(chunk, tries)
             self._delay(now_s + decision.after_s, video, ("chunk", chunk))
 
-    def _delay(
-        self, due_s: float, video: OpenVideo, what: tuple[Literal["chunk"], int] | tuple[Step, Literal[0]]
-    ) -> None:
-        heappush(self._delayed, _Delayed(due_s=due_s, video=video.number, lane=video.lane, what=what))
+    def _may_wait(self, num_outages: int) -> bool:
+        """Whether something may wait for the store once more: always in a pause, else not for ever."""
+        return self._outage.is_on or num_outages < MAX_LOSSES
 
-    def _after_chunk(self, tries: Tries, attempt: Failed) -> tuple[Tries, Decision]:
-        jitter = self._jitter()
-        if isinstance(attempt, Lost):
-            return after_loss(tries, explained=attempt.explained, machine=attempt.machine, jitter=jitter)
-        return after_chunk_error(
-            tries,
-            error=attempt.error_name,
-            retryable=attempt.retryable and not attempt.wants_decode_lane,
-            max_attempts=self._limits.max_attempts,
-            machine=attempt.machine,
-            jitter=jitter,
-        )
+    def _delay(self, due_s: float, video: OpenVideo, what: What) -> None:
+        delayed = Delayed(due_s=due_s, video=video.number, lane=video.lane, what=what)
+        if self._outage.is_on:
+            self._delays.hold(delayed)
+        else:
+            self._delays.add(delayed)
 
     # ---- which comes next ------------------------------------------------------------------------------------------
 
@@ -339,9 +370,10 @@ class Dispatch:
             return False
         return step != "split" or self._ready_queue.num_held < self._limits.max_ready_chunks
 
-    def _begin_chunk(self, video: OpenVideo, *, isolated: bool) -> MakeChunk:
+    def _begin_chunk(self, video: OpenVideo, now_s: float, *, isolated: bool) -> MakeChunk:
         chunk = video.begin_chunk(isolated=isolated)
         self._chunks_running[chunk.video, chunk.lane, chunk.chunk] = chunk
+        self._outage.started((video.number, ("chunk", chunk.chunk)), now_s)
         self._ready_queue.note(video)
         return chunk
 
@@ -357,26 +389,21 @@ class Dispatch:
         return self._ready_queue.most_left() if self._is_exhausted else self._ready_queue.oldest_runnable()
 
     def _release_due(self, now_s: float) -> None:
-        while self._delayed and self._delayed[0].due_s <= now_s:
-            delayed = heappop(self._delayed)
-            video = self._ready_queue.get(delayed.video)
-            if video is not None and not self._is_past(delayed):
-                match delayed.what:
-                    case ("chunk", chunk):
-                        video.release(chunk)
-                    case (step, _):
-                        video.steps[step].is_resting = False
-                self._ready_queue.note(video)
+        for delayed in self._delays.take_due(now_s):
+            self._release(delayed)
 
-    def _is_past(self, delayed: _Delayed) -> bool:
-        """Whether its video has ended or left its lane."""
-        video = self._ready_queue.get(delayed.video)
-        kind = delayed.what[0]
-        return video is None or (kind in {"chunk", "split", "stitch"} and video.lane != delayed.lane)
+    def _release(self, delayed: Delayed | None) -> None:
+        if delayed and (video := self._ready_queue.get(delayed.video)):
+            video.release(delayed)
+            self._ready_queue.note(video)
 
     def _fail(self, video: OpenVideo, error: str, reason: str) -> None:
         self._failures.append(Fail(video=video.number, error=error, reason=reason))
         self._ready_queue.forget(video.number)
+
+
+def _call_of(head: Head) -> StoreCall:
+    return head.video, ("chunk", head.chunk) if isinstance(head, ChunkHead) else (head.step, 0)
 
 
 def _because(reason: str, decision: GiveUp) -> str:

@@ -8,8 +8,8 @@ import time
 from collections.abc import Callable, Iterator
 from uuid import uuid4
 
-from slomo_batch.attempts import ChunkTask, Errored, FramesMade, StepHead, Succeeded
-from slomo_batch.errors import JobError, JobTaken
+from slomo_batch.attempts import Attempt, ChunkTask, Errored, FramesMade, Head, StepHead, Succeeded
+from slomo_batch.errors import JobError, JobTaken, SlomoError, StorageBusy, StoreUnusable, StoreUnusableHere
 from slomo_batch.plan.ids import chunks_in_lane
 from slomo_batch.plan.job_pin import JobPin
 from slomo_batch.plan.stored_plan import PlannedVideo, SurveyWanted
@@ -42,12 +42,16 @@ from slomo_batch.scheduler.messages import (
     NoMoreVideos,
     Open,
     Opened,
+    Progressed,
     Split,
     Stitch,
     Stop,
+    StoreAsked,
     Task,
     VideoFound,
+    What,
 )
+from slomo_batch.scheduler.outage import MAX_PAUSE_S
 
 REPORT_S = 1.0
 """Seconds between two reports of a worker on how many frames of a chunk it has made."""
@@ -62,8 +66,8 @@ class Driver:
 
     `should_stop` is called at every turn. Once it returns True, running calls may end, videos whose chunks and audio
     are all made are stitched, and nothing else starts. The same happens once `meter` says that the budget is reached;
-    the driver charges it with the machines in use. `is_superseded` returns True if another driver took the job
-    over. `clock` never goes back.
+    the driver charges it with the machines in use. `is_superseded` returns True if another driver took the job over, as
+    far as is known; `check_superseded` asks the store. `clock` never goes back.
     """
 
     def __init__(
@@ -76,6 +80,7 @@ class Driver:
         should_stop: Callable[[], bool],
         is_superseded: Callable[[], bool],
         meter: BudgetMeter | None = None,
+        check_superseded: Callable[[], bool] | None = None,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self._engine = engine
@@ -86,6 +91,11 @@ class Driver:
         self._should_stop = should_stop
         self._is_superseded = is_superseded
         self._meter = meter or BudgetMeter()
+        self._check_superseded = check_superseded or is_superseded
+        self._paused_since_s: float | None = None
+        """When the displays were told that the job is paused."""
+        self._store_error: SlomoError | None = None
+        """The last error that says that the store is away."""
         self._videos: dict[int, ActiveVideo] = {}
         self._numbers = itertools.count()
 
@@ -104,6 +114,7 @@ class Driver:
                 self._handle(call, outcome)
             self._record_failures()
             self._show()
+            self._follow_store()
         self._charge()
         self._record_failures()
         self._show()
@@ -130,7 +141,7 @@ class Driver:
 
     def _check_signals(self) -> None:
         if self._is_superseded():
-            raise JobTaken("another driver took this job over", remedy="Nothing is lost; leave it to that one.")
+            raise _taken()
         self._charge()
         if self._is_stopping:
             self._report(Stop())
@@ -205,20 +216,25 @@ class Driver:
     # ---- in: outcomes become events --------------------------------------------------------------------------------
 
     def _handle(self, call: TaskCall | ChunkCall, outcome: Outcome) -> None:
-        if isinstance(outcome, ChunkStored):
-            lane = call.head.lane or "copy"
-            self._report(ChunkReady(video=call.head.video, lane=lane, chunk=outcome.index))
-            return
-        if isinstance(outcome, FramesMade):
-            if isinstance(call, ChunkCall):
-                self._recorder.frames_made(call.head, outcome)
-            return
-        if isinstance(outcome, SurveyProgress):
-            done, total = outcome.num_pictures, outcome.num_total
-            self._recorder.survey_advanced(call.head.uri, num_pictures=done, num_total=total)
-            return
+        match outcome:
+            case ChunkStored():
+                lane = call.head.lane or "copy"
+                self._report(ChunkReady(video=call.head.video, lane=lane, chunk=outcome.index))
+            case FramesMade():
+                if isinstance(call, ChunkCall):
+                    self._recorder.frames_made(call.head, outcome)
+                    self._report_progress(call.head.video, ("chunk", call.head.chunk))
+            case SurveyProgress(num_pictures=done, num_total=total):
+                self._recorder.survey_advanced(call.head.uri, num_pictures=done, num_total=total)
+                self._report_progress(call.head.video, ("survey", 0))
+            case _:
+                self._handle_end(call, outcome)
+
+    def _handle_end(self, call: TaskCall | ChunkCall, outcome: Attempt) -> None:
         if isinstance(outcome, Errored) and isinstance(outcome.error, JobError):
-            raise outcome.error
+            self._bear(outcome.error, outcome.head)
+        if isinstance(outcome, Errored) and isinstance(outcome.error, StorageBusy | StoreUnusableHere):
+            self._store_error = outcome.error
         video = self._videos.get(call.head.video)
         self._recorder.attempt(outcome, video)
         if video is not None and isinstance(outcome, Succeeded):
@@ -245,6 +261,66 @@ class Driver:
     def _record_failures(self) -> None:
         for fail in self._dispatch.take_failures():
             self._recorder.failed(self._videos.pop(fail.video), fail)
+
+    def _report_progress(self, video: int, what: What) -> None:
+        if self._dispatch.paused_since_s is not None:
+            self._report(Progressed(video=video, what=what))
+
+    # ---- a store that is away --------------------------------------------------------------------------------------
+
+    def _follow_store(self) -> None:
+        """Report to dispatch what the store says to the driver itself, and to the displays whether the job is paused.
+
+        Raises:
+            JobTaken: another driver took the job over during the pause.
+            StoreUnusable: the pause lasts for too long.
+        """
+        answer = self._recorder.take_answer()
+        if answer is not None:
+            self._ask_store(answer.error)
+        since_s = self._dispatch.paused_since_s
+        if since_s is None and self._paused_since_s is not None:
+            self._resume(self._paused_since_s)
+        elif since_s is not None and self._paused_since_s is None:
+            self._paused_since_s = since_s
+            self._recorder.paused(str(self._store_error))
+        elif self._paused_since_s is not None and self._clock() - self._paused_since_s > MAX_PAUSE_S:
+            raise StoreUnusable(
+                f"the store has not answered for {MAX_PAUSE_S / 3600:g} hours",
+                got=str(self._store_error),
+                remedy="Run again when it does; nothing committed is lost.",
+            )
+
+    def _ask_store(self, error: SlomoError | None) -> None:
+        self._store_error = error or self._store_error
+        if error is None:
+            self._report(StoreAsked(outcome="answered"))
+        elif isinstance(error, StoreUnusableHere):
+            self._bear(error, None)
+            self._report(StoreAsked(outcome="refused"))
+        else:
+            self._report(StoreAsked(outcome="busy"))
+
+    def _resume(self, since_s: float) -> None:
+        """Go on after a pause, if this driver still leads the job: another one may have taken it over meanwhile."""
+        try:
+            is_superseded = self._check_superseded()
+        except (StorageBusy, StoreUnusableHere) as error:
+            self._ask_store(error)
+            return
+        if is_superseded:
+            raise _taken()
+        self._paused_since_s = None
+        self._recorder.resumed(self._clock() - since_s)
+
+    def _bear(self, error: JobError, head: Head | None) -> None:
+        """Raise an error of the whole job, unless it is one that may pass within seconds."""
+        if not (isinstance(error, StoreUnusableHere) and self._dispatch.bears_refusal(head, self._clock())):
+            raise error
+
+
+def _taken() -> JobTaken:
+    return JobTaken("another driver took this job over", remedy="Nothing is lost; leave it to that one.")
 
 
 def _head(task: Task, video: ActiveVideo, lane: Lane | None = None) -> StepHead:

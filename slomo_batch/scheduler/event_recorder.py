@@ -9,7 +9,7 @@ from datetime import UTC, datetime
 from typing import Literal
 
 from slomo_batch.attempts import Attempt, ChunkHead, FramesMade, Succeeded
-from slomo_batch.errors import StorageBusy
+from slomo_batch.errors import SlomoError, StorageBusy, StoreUnusableHere
 from slomo_batch.plan.stored_plan import PlannedVideo, SurveyWanted
 from slomo_batch.records import ChunkDone, Published, VideoFailed
 from slomo_batch.report.events import (
@@ -17,6 +17,8 @@ from slomo_batch.report.events import (
     Event,
     Failure,
     FramesTakenBack,
+    JobPaused,
+    JobResumed,
     JobStatus,
     Note,
     Snapshot,
@@ -33,6 +35,7 @@ from slomo_batch.scheduler.calls import Call
 from slomo_batch.scheduler.job_progress import JobProgress
 from slomo_batch.scheduler.messages import Fail
 from slomo_batch.scheduler.state_counts import Census
+from slomo_batch.scheduler.tally import Tally
 from slomo_batch.steps.stored_records import put_record
 from slomo_batch.storage.store import ObjectStore
 from slomo_batch.storage.work_layout import Layout
@@ -43,31 +46,18 @@ PROGRESS_S = 5.0
 WAITING_S = 60.0
 """Seconds with chunks to make and no worker, after which a note is shown."""
 _WAITING = "no worker has started yet: the cluster needs a machine with the resources of a worker, or must start one"
+BUSY_S = 10.0
+"""Seconds after which a store that was busy is asked again."""
 MAX_FAILURES_SHOWN = 100
 """Failures that `status` shows; the failure records have them all."""
 
 
-@dataclass(slots=True)
-class Tally:
-    """Counts over all videos of this run."""
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StoreAnswer:
+    """What the store said to a write of the driver itself."""
 
-    videos_total: int
-    videos_skipped: int
-    videos_published: int = 0
-    videos_failed: int = 0
-    chunks_total: int = 0
-    chunks_done: int = 0
-    chunks_failed: int = 0
-    """Unmade chunks of the videos given up."""
-    frames_total: int = 0
-    frames_done: int = 0
-    frames_made: int = 0
-    """Frames of the chunks that this run committed."""
-
-    @property
-    def videos_done(self) -> int:
-        """Published now or found published."""
-        return self.videos_published + self.videos_skipped
+    error: SlomoError | None
+    """None: it took the data."""
 
 
 class EventRecorder:
@@ -100,6 +90,9 @@ class EventRecorder:
         self._began_at = datetime.now(UTC).isoformat(timespec="seconds")
         self._snapshot_due = self._progress_due = self._busy_due = clock()
         self._waiting_due = self._busy_due + WAITING_S
+        self._store_due = 0.0
+        self._answer: StoreAnswer | None = None
+        self._is_paused = False
         self._workers = self._workers_pending = self._slots = 0
         self._is_stopping = False
         self._census: Callable[[], Census] = Census
@@ -235,6 +228,16 @@ class EventRecorder:
         """Show a note about the machines."""
         self._show(Note(text=text))
 
+    def paused(self, reason: str) -> None:
+        """Show that the job is paused."""
+        self._is_paused = True
+        self._show(JobPaused(since=datetime.now(UTC).isoformat(timespec="seconds"), reason=reason))
+
+    def resumed(self, seconds: float) -> None:
+        """Show that the job continues after a pause."""
+        self._is_paused = False
+        self._show(JobResumed(seconds=round(seconds, 1)))
+
     def _show_failure(self, failed: VideoFailed, video_id: str, *, in_earlier_run: bool = False) -> None:
         self._failures.append(Failure(uri=failed.source_uri, error=failed.error, reason=failed.reason))
         self._show(
@@ -268,28 +271,39 @@ class EventRecorder:
         now, self._slots, self._census, self._is_stopping = self._clock(), slots, census, is_stopping
         self._workers, self._workers_pending = workers, workers_pending
         self._progress.busy(workers, demand, now)
-        self._note_waiting(now, is_waiting=demand > 0 and not workers)
+        self._note_waiting(now, is_waiting=demand > 0 and not workers and not self._is_paused)
         self._budget.note()
-        with self._tolerant():
-            self._store_failures()
-            self._budget.record_if_due(now)
-            if self._ledger.due():
-                self._ledger.flush()
         if now >= self._snapshot_due:
             self._snapshot_due = now + SNAPSHOT_S
             self._show(self._snapshot())
+        if now >= self._store_due:
+            with self._tolerant():
+                self._store_what_is_due(now)
+
+    def _store_what_is_due(self, now: float) -> None:
+        self._store_failures()
+        self._budget.record_if_due(now)
+        if self._ledger.due():
+            self._ledger.flush()
         if now >= self._progress_due:
             self._progress_due = now + PROGRESS_S
-            with self._tolerant():
-                self._write_progress("running")
+            self._write_progress("running")
+            self._answer = StoreAnswer(error=None)
+
+    def take_answer(self) -> StoreAnswer | None:
+        """What the store said to the last write since the last call; None if there was none."""
+        answer, self._answer = self._answer, None
+        return answer
 
     @contextmanager
     def _tolerant(self) -> Iterator[None]:
-        """Let a busy store stop no work. What it did not take is stored the next time; `close` raises."""
+        """Let a busy store, and credentials that fail for a moment, stop no work. What the store did not take is stored
+        the next time; `close` raises."""
         try:
             yield
-        except StorageBusy as busy:
+        except (StorageBusy, StoreUnusableHere) as busy:
             now = self._clock()
+            self._store_due, self._answer = now + BUSY_S, StoreAnswer(error=busy)
             if now >= self._busy_due:
                 self._busy_due = now + WAITING_S
                 self._show(Note(text=f"progress cannot be stored for now: {busy}"))
@@ -321,8 +335,9 @@ class EventRecorder:
         """Store and show the end of a run, after all its calls have ended.
 
         Raises:
-            StorageError: the store refuses.
+            StorageError: the store refuses. Call it again to try again.
         """
+        self._store_due = 0.0
         self._store_failures()
         self._budget.record()
         self._ledger.flush()
@@ -370,7 +385,7 @@ class EventRecorder:
             frames_done=tally.frames_done,
             frames_total=tally.frames_total,
             frames_per_s=outlook.rate.frames_per_s if outlook.rate else 0.0,
-            eta_s=outlook.eta_s,
+            eta_s=None if self._is_paused else outlook.eta_s,
             workers=self._workers,
             slots=self._slots,
             videos_open=census.videos_open,
@@ -379,7 +394,7 @@ class EventRecorder:
             chunks_running=census.chunks_running,
             chunks_failed=tally.chunks_failed,
             steps_running=census.steps_running,
-            phase=outlook.phase,
+            phase="paused" if self._is_paused and not self._is_stopping else outlook.phase,
             frames_in_progress=outlook.frames_in_progress,
             frames_expected=outlook.frames_expected,
             fraction=outlook.fraction,

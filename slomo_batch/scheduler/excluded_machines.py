@@ -6,12 +6,16 @@ from typing import Any
 
 from slomo_batch.attempts import Errored, Lost
 from slomo_batch.cluster.nodes import name_of_node, working_nodes
-from slomo_batch.errors import DiskFull, MachineUnfit, SlomoError, StorageBusy
+from slomo_batch.errors import DiskFull, MachineUnfit, SlomoError, StorageBusy, StoreUnusableHere
 from slomo_batch.scheduler.machine_health import MachineRecord
 from slomo_batch.scheduler.probation import Probation
 
 LOOK_EVERY_S = 10.0
 """Seconds between two looks at which machines are alive."""
+MAX_REFUSALS = 4
+"""Rests of a machine from which the store cannot be used, after which it is excluded: 7 s if it fails at once."""
+REFUSED_EVERYWHERE = 3
+"""Machines from which the store cannot be used, without a success anywhere between, that blame the job."""
 
 
 class ExcludedMachines:
@@ -20,7 +24,12 @@ class ExcludedMachines:
     def __init__(self, record: MachineRecord, clock: Callable[[], float]) -> None:
         self._record = record
         self._clock = clock
-        self._probation = Probation()
+        self._failures = Probation()
+        """Machines on which chunks failed."""
+        self._refusals = Probation()
+        """Machines from which the store could not be used."""
+        self._refused: set[str] = set()
+        """Machines from which the store could not be used since the last success anywhere."""
         self._look_due_s = clock() + LOOK_EVERY_S
         self._noted: frozenset[str] = frozenset()
         self._reasons: dict[str, str] = {}
@@ -34,12 +43,21 @@ class ExcludedMachines:
     @property
     def on_probation(self) -> frozenset[str]:
         """Machines that get one chunk at a time, because their last work failed."""
-        return self._probation.machines(self._clock())
+        now_s = self._clock()
+        return self._failures.machines(now_s) | self._refusals.machines(now_s)
 
     def resting(self, machines: Collection[str]) -> frozenset[str]:
-        """Those of these machines that get nothing new for a while; none if all of them would rest."""
-        resting = self._probation.resting(self._clock()).intersection(machines)
+        """Those of these machines that get no chunk for a while; none if all of them would rest."""
+        now_s = self._clock()
+        resting = (self._failures.resting(now_s) | self._refusals.resting(now_s)).intersection(machines)
         return frozenset() if resting.issuperset(machines) else resting
+
+    @property
+    def closed_to_steps(self) -> frozenset[str]:
+        """Machines that get no step now: the excluded ones, and those from which the store could not be used a moment
+        ago, as long as there are others."""
+        closed = self.names | self._refusals.resting(self._clock())
+        return closed if closed == self.names or working_nodes() - closed else self.names
 
     def forget_gone(self) -> None:
         """Forget the machines that are gone. Called often."""
@@ -47,46 +65,64 @@ class ExcludedMachines:
             self._look_due_s = self._clock() + LOOK_EVERY_S
             alive = working_nodes()
             self._record.keep(alive)
-            self._probation.keep(alive)
+            self._failures.keep(alive)
+            self._refusals.keep(alive)
 
     def made(self, machine: str, chunk: str, took_s: float) -> None:
         """Record that a chunk was made there, in so many seconds."""
         self._record.made(machine, chunk, took_s)
-        self._probation.succeeded(machine)
+        self._failures.succeeded(machine)
+        self.reached_store(machine)
+
+    def reached_store(self, machine: str) -> None:
+        """Record that a step or a chunk was done there."""
+        self._refusals.succeeded(machine)
+        self._refused.clear()
 
     def failed(self, machine: str, chunk: str, took_s: float = inf, *, error: SlomoError | None = None) -> None:
         """Record that a chunk failed there after so many seconds; without an error, that its worker died."""
         self._record.failed(machine, chunk, took_s)
-        self._probation.failed(machine, self._clock(), rests=not isinstance(error, StorageBusy))
-
-    @property
-    def placement_options(self) -> dict[str, Any]:
-        """Options of Ray's actors and tasks that keep them off these machines."""
-        return kept_off(self.names)
+        self._failures.failed(machine, self._clock(), rests=not isinstance(error, StorageBusy))
 
     def attribute(self, attempt: Errored) -> Errored | Lost:
         """The attempt; as lost for an explained reason if its error is its machine's alone and others can work."""
+        if not _is_of_a_machine(attempt.error):
+            return attempt
         if self.exclude_for(attempt.error, attempt.machine):
             cause = f"its machine cannot work: {attempt.error}"
             return Lost(head=attempt.head, machine=attempt.machine, cause=cause, explained=True)
-        if _is_of_a_machine(attempt.error):
-            error = with_machine(attempt.error, attempt.machine)
-            return Errored(head=attempt.head, error=error, stats=attempt.stats, machine=attempt.machine)
-        return attempt
+        error = with_machine(attempt.error, attempt.machine)
+        return Errored(head=attempt.head, error=error, stats=attempt.stats, machine=attempt.machine)
 
     def exclude_for(self, error: SlomoError, machine: str) -> bool:
-        """Exclude the machine if the error is its own and others can work. Returns whether it is excluded.
+        """Exclude the machine, or let it rest, if the error is its own and others can work. Returns whether it is.
 
         A full disk is a machine's own error, and so are another version than the driver's and a shared folder that it
-        does not see.
+        does not see. Credentials that the store does not accept are, unless several machines have them.
         """
         if not machine or not _is_of_a_machine(error) or not working_nodes() - self.names - {machine}:
             return False
-        if isinstance(error, DiskFull):
-            return self._record.cannot_work(machine)
-        self._record.unfit(machine)
-        self._reasons[machine] = str(error)
+        match error:
+            case DiskFull():
+                return self._record.cannot_work(machine)
+            case StoreUnusableHere():
+                return self._refuse(error, machine)
+            case _:
+                self._exclude(error, machine)
+                return True
+
+    def _refuse(self, error: StoreUnusableHere, machine: str) -> bool:
+        """The store cannot be used from this machine. Returns whether it can be from others, as far as is known."""
+        self._refused.add(machine)
+        if len(self._refused) >= REFUSED_EVERYWHERE:
+            return False
+        if self._refusals.failed(machine, self._clock()) >= MAX_REFUSALS:
+            self._exclude(error, machine)
         return True
+
+    def _exclude(self, error: SlomoError, machine: str) -> None:
+        self._record.exclude(machine)
+        self._reasons[machine] = str(error)
 
     def take_notes(self) -> list[str]:
         """A note for a person on each machine that is excluded since the last call."""
@@ -101,7 +137,7 @@ def kept_off(machines: Collection[str]) -> dict[str, Any]:
 
 
 def _is_of_a_machine(error: SlomoError) -> bool:
-    return isinstance(error, DiskFull | MachineUnfit)
+    return isinstance(error, DiskFull | MachineUnfit | StoreUnusableHere)
 
 
 def with_machine(error: SlomoError, machine: str) -> SlomoError:

@@ -91,11 +91,12 @@ class MachineRecord:
     def cannot_work(self, machine: str) -> bool:
         """Record that a machine cannot work by its own report, such as a full disk. Returns whether it is bad now."""
         self._machines.add(machine)
-        self._exclude(machine)
+        self._exclude_if_few(machine)
         return machine in self._bad
 
-    def unfit(self, machine: str) -> None:
-        """Record that a machine differs from what the driver requires: it is bad, however many others are."""
+    def exclude(self, machine: str) -> None:
+        """Record that a machine differs from what the driver requires, or cannot use the store: it is bad, however many
+        others are."""
         self._machines.add(machine)
         self._bad.add(machine)
 
@@ -139,8 +140,8 @@ class MachineRecord:
 
     def _check(self, machine: str) -> None:
         if sum(strike.weight for strike in self._strikes[machine] if strike.was_made_elsewhere) >= MAX_STRIKES:
-            self._exclude(machine)
+            self._exclude_if_few(machine)
 
-    def _exclude(self, machine: str) -> None:
+    def _exclude_if_few(self, machine: str) -> None:
         if len(self._bad) < max(1, len(self._machines) // MAX_BAD_SHARE):
             self._bad.add(machine)

@@ -13,6 +13,8 @@ from slomo_batch.plan.existing_work import ExistingWork
 from slomo_batch.records import Lane
 
 Step = Literal["open", "survey", "split", "sound", "stitch"]
+What = tuple[Literal["chunk"], int] | tuple[Step, Literal[0]]
+"""A chunk by its number, or a step."""
 
 
 # ---- instructions: what an engine shall do -------------------------------------------------------------------------
@@ -137,4 +139,19 @@ class Stop:
     """Start nothing new; what runs may end."""
 
 
-Event = VideoFound | NoMoreVideos | Opened | NeedsSurvey | ChunkReady | Stop | Attempt
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Progressed:
+    """A running chunk or step has read what it needs. It matters during a pause only."""
+
+    video: int
+    what: What
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StoreAsked:
+    """The driver itself wrote to the store, found it busy, or was refused."""
+
+    outcome: Literal["answered", "busy", "refused"]
+
+
+Event = VideoFound | NoMoreVideos | Opened | NeedsSurvey | ChunkReady | Progressed | Stop | StoreAsked | Attempt

@@ -1,7 +1,8 @@
 """Whether and when to try again, after an error and after a lost worker.
 
 An attempt that ends in an error counts, and the next is made on another machine where there is one. A worker lost for a
-known reason (preempted, drained, its machine gone) does not count against the chunk it held. A chunk whose worker died
+known reason (preempted, drained, its machine gone) does not count against the chunk it held, and neither does a store
+that is away or overloaded (scheduler.outage). A chunk whose worker died
 for no known reason is isolated from then on: it runs alone on a machine, another one if there is one. Then the next
 death is surely its fault, and the third fails it. A chunk that did not fit into memory runs isolated once; if it does
 not fit then, it never will.
@@ -9,12 +10,15 @@ not fit then, it never will.
 
 from dataclasses import dataclass, replace
 
+from slomo_batch.attempts import Failed, Lost
+
 FIRST_BACKOFF_S = 1.0
 MAX_BACKOFF_S = 60.0
 MAX_DEATHS = 3
 """Unexplained deaths of its workers after which a chunk fails."""
 MAX_LOSSES = 100
-"""Explained losses after which a chunk fails all the same, so that nothing loops for ever."""
+"""Explained losses after which a chunk fails all the same, so that nothing loops for ever. The same number of failures
+on an overloaded store counts as an error."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -26,6 +30,8 @@ class Tries:
     """Workers that died for no known reason while they held the chunk."""
     losses: int = 0
     """Workers lost for a known reason while they held the chunk."""
+    outages: int = 0
+    """Attempts that failed because the store was away or overloaded."""
     isolated: bool = False
     """True once the chunk may only run with a machine to itself."""
     failed_on: frozenset[str] = frozenset()
@@ -34,7 +40,7 @@ class Tries:
     @property
     def next_attempt(self) -> int:
         """Number of the next attempt, from 1."""
-        return 1 + self.errors + self.deaths + self.losses
+        return 1 + self.errors + self.deaths + self.losses + self.outages
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -68,6 +74,20 @@ def backoff_s(attempt: int, *, jitter: float) -> float:
     """
     full_s = min(MAX_BACKOFF_S, FIRST_BACKOFF_S * 2.0 ** min(attempt - 1, 30))
     return full_s * (0.5 + jitter / 2)
+
+
+def after_chunk(tries: Tries, attempt: Failed, *, max_attempts: int, jitter: float) -> tuple[Tries, Decision]:
+    """What follows from a failed attempt at a chunk; `tries` is what was before it."""
+    if isinstance(attempt, Lost):
+        return after_loss(tries, explained=attempt.explained, machine=attempt.machine, jitter=jitter)
+    return after_chunk_error(
+        tries,
+        error=attempt.error_name,
+        retryable=attempt.retryable and not attempt.wants_decode_lane,
+        max_attempts=max_attempts,
+        machine=attempt.machine,
+        jitter=jitter,
+    )
 
 
 def after_chunk_error(
@@ -106,6 +126,12 @@ def after_loss(tries: Tries, *, explained: bool, machine: str = "", jitter: floa
     if now.deaths >= MAX_DEATHS:
         return now, GiveUp(why=f"{now.deaths} workers died unexplained while they held it")
     return now, _again(now, after_s=backoff_s(now.deaths, jitter=jitter))
+
+
+def after_outage(tries: Tries, *, jitter: float) -> tuple[Tries, Retry | RetryIsolated]:
+    """What follows from an attempt that failed because the store was away or overloaded: nothing counts."""
+    now = replace(tries, outages=tries.outages + 1)
+    return now, _again(now, after_s=backoff_s(now.outages, jitter=jitter))
 
 
 def after_step_error(failures: int, *, retryable: bool, max_attempts: int, jitter: float) -> Retry | GiveUp:

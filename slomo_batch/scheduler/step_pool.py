@@ -139,7 +139,8 @@ class StepPool:
     def _machines_to_avoid(self, call: TaskCall) -> frozenset[str]:
         """The excluded machines, and those on which the step failed as long as there are others."""
         failed_on = self._failed_on.get(_key(call), frozenset())
-        return self._excluded.names | failed_on if failed_on and self._others(call) else self._excluded.names
+        closed = self._excluded.closed_to_steps
+        return closed | failed_on if failed_on and self._others(call) - closed else closed
 
     def _others(self, call: TaskCall) -> frozenset[str]:
         """Machines that can work and on which the step has not failed."""
@@ -182,6 +183,7 @@ class StepPool:
             self._timeouts.ended(step.call, step.silent_s)
             self._failed_on.pop(key, None)
             self._lacked_disk.discard(key)
+            self._excluded.reached_store(step.machine)
         elif step.machine and not (isinstance(outcome, Lost) and outcome.explained):
             self._failed_on[key] = self._failed_on.get(key, frozenset()) | {step.machine}
 

@@ -4,14 +4,16 @@ A chunk is in one place at a time: missing (no object), waiting, isolated (waiti
 (waiting for its back-off), running, or counted as done.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from heapq import heappop, heappush
 from typing import Literal
 
+from slomo_batch.attempts import Failed, Lost
 from slomo_batch.plan.existing_work import ExistingWork
 from slomo_batch.records import Lane
-from slomo_batch.scheduler.messages import MakeAudio, MakeChunk, MakeSurvey, Open, Split, Step, Stitch, Task
-from slomo_batch.scheduler.retry import Tries
+from slomo_batch.scheduler.delays import Delayed
+from slomo_batch.scheduler.messages import MakeAudio, MakeChunk, MakeSurvey, Open, Split, Step, Stitch, Task, What
+from slomo_batch.scheduler.retry import GiveUp, Retry, Tries, after_step_error, after_step_loss, backoff_s
 
 STEPS: tuple[Step, ...] = ("stitch", "sound", "split", "survey", "open")
 """By urgency: the step nearest to an output goes first."""
@@ -25,8 +27,24 @@ class StepState:
     failures: int = 0
     losses: int = 0
     """Processes lost for a known reason while they held the task."""
+    outages: int = 0
+    """Attempts that failed because the store was away or overloaded."""
     is_resting: bool = False
     """Waiting for its back-off."""
+
+    def fail(self, attempt: Failed, *, retryable: bool, max_attempts: int, jitter: float) -> Retry | GiveUp:
+        """Count a failed attempt, and return what follows from it."""
+        if isinstance(attempt, Lost) and attempt.explained:
+            self.losses += 1
+            return after_step_loss(self.losses)
+        self.failures += 1
+        retryable = retryable and not attempt.wants_decode_lane
+        return after_step_error(self.failures, retryable=retryable, max_attempts=max_attempts, jitter=jitter)
+
+    def wait_for_store(self, *, jitter: float) -> Retry:
+        """Count an attempt that failed because the store was away or overloaded, and return what follows from it."""
+        self.outages += 1
+        return Retry(after_s=backoff_s(self.outages, jitter=jitter))
 
 
 class OpenVideo:
@@ -200,11 +218,28 @@ class OpenVideo:
         self.tries[chunk] = tries
         self._delayed.add(chunk)
 
-    def release(self, chunk: int) -> None:
-        """Let a delayed chunk run again."""
-        if chunk in self._delayed:
-            self._delayed.remove(chunk)
-            self._may_run(chunk)
+    def release(self, delayed: Delayed) -> None:
+        """Let a delayed chunk or step run again, unless the video left its lane."""
+        kind = delayed.what[0]
+        if kind in {"chunk", "split", "stitch"} and self.lane != delayed.lane:
+            return
+        match delayed.what:
+            case ("chunk", chunk):
+                if chunk in self._delayed:
+                    self._delayed.remove(chunk)
+                    self._may_run(chunk)
+            case (step, _):
+                self.steps[step].is_resting = False
+
+    def take_failure_back(self, what: What) -> None:
+        """Do not count the last failure of a chunk or step any more: the store was to blame."""
+        match what:
+            case ("chunk", chunk):
+                tries = self.tries.get(chunk)
+                if tries and tries.errors:
+                    self.tries[chunk] = replace(tries, errors=tries.errors - 1, outages=tries.outages + 1)
+            case (step, _):
+                self.steps[step].failures = max(0, self.steps[step].failures - 1)
 
     def _may_run(self, chunk: int) -> None:
         heappush(self._isolated if self.tries.get(chunk, Tries()).isolated else self._waiting, chunk)

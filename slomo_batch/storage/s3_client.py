@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 import boto3
 import botocore.session
 from botocore.config import Config
+from botocore.exceptions import NoCredentialsError
 
 from slomo_batch.errors import StoreUnusable
 from slomo_batch.storage.s3_errors import check_credentials, redact_secrets, translate_errors
@@ -83,7 +84,10 @@ def _make(options: S3Options, where: str) -> "S3Client":
             )
             # Not session.get_credentials(): if there are none, it would search for them a second time.
             signer: Any = vars(client)["_request_signer"]
-            check_credentials(vars(signer)["_credentials"], where)
+            credentials = vars(signer)["_credentials"]
+            if credentials is None:  # a client never looks for them again: the next call makes another one
+                raise NoCredentialsError
+            check_credentials(credentials, where)
             return client
     except ValueError as error:
         raise StoreUnusable(

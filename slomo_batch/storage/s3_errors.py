@@ -20,6 +20,7 @@ from slomo_batch.errors import (
     SlomoError,
     StorageBusy,
     StoreUnusable,
+    StoreUnusableHere,
 )
 from slomo_batch.sanitize import redact_credentials
 
@@ -32,17 +33,17 @@ _CONNECTION: Fault = (
     "Check the endpoint and the network, and try again later.",
 )
 _CREDENTIALS: Fault = (
-    StoreUnusable,
+    StoreUnusableHere,
     "no usable credentials",
     "Give boto3 credentials: AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, a profile, or an instance role.",
 )
 _CONFIGURATION: Fault = (
-    StoreUnusable,
+    StoreUnusableHere,
     "the AWS configuration cannot be used",
     "Check endpoint, region and profile: the s3 settings, AWS_* variables and ~/.aws/config.",
 )
 _HEADER: Fault = (
-    StoreUnusable,
+    StoreUnusableHere,
     "a request cannot be sent: a credential or setting contains a character that is invalid in HTTP headers",
     "Check for line breaks and unusual characters in the credentials, the AWS_* variables and the storage settings.",
 )
@@ -71,7 +72,7 @@ FAULTS_BY_CLASS: dict[type[Exception], Fault] = {
         "Check the endpoint and any proxy, and try again later.",
     ),
     boto.SSLError: (
-        StoreUnusable,
+        StoreUnusableHere,
         "the store's TLS certificate is not trusted, or the store does not use TLS",
         "Check http:// or https:// in the endpoint; AWS_CA_BUNDLE names a private certificate authority.",
     ),
@@ -156,9 +157,14 @@ _REFUSED: Fault = (
     "Allow these credentials to read (s3:GetObject, s3:ListBucket) or write (s3:PutObject, s3:DeleteObject) here.",
 )
 _BAD_CREDENTIALS: Fault = (
-    StoreUnusable,
+    StoreUnusableHere,
     "the store does not accept the credentials",
     "Check or renew the credentials that boto3 finds (environment, profile, role), and this machine's clock.",
+)
+_BAD_ACCOUNT: Fault = (
+    StoreUnusable,
+    "the store does not accept the account of these credentials",
+    "Check the account: whether it is signed up for the store, suspended or denied all access.",
 )
 _WRONG_PLACE: Fault = (
     StoreUnusable,
@@ -207,9 +213,9 @@ FAULTS_BY_CODE: dict[str, Fault] = {
     "RequestExpired": _BAD_CREDENTIALS,
     "RequestTimeTooSkewed": _BAD_CREDENTIALS,
     "InvalidSecurity": _BAD_CREDENTIALS,
-    "NotSignedUp": _BAD_CREDENTIALS,
-    "AccountProblem": _BAD_CREDENTIALS,
-    "AllAccessDisabled": _BAD_CREDENTIALS,
+    "NotSignedUp": _BAD_ACCOUNT,
+    "AccountProblem": _BAD_ACCOUNT,
+    "AllAccessDisabled": _BAD_ACCOUNT,
     "AuthorizationHeaderMalformed": _WRONG_PLACE,
     "PermanentRedirect": _WRONG_PLACE,
     "TemporaryRedirect": _WRONG_PLACE,
@@ -260,6 +266,9 @@ FAULTS_BY_STATUS: dict[int, Fault] = {
 }
 """By HTTP status, if the code is unknown or missing: answers to HEAD have no body."""
 
+_THROTTLED = ("throttl", "slowdown", "toomanyrequests", "limitexceeded", "serviceunavailable")
+"""Parts of the codes of servers that ask for fewer requests, in lower case: Throttling, RequestThrottled,
+KMS.ThrottlingException, SlowDownRead (MinIO), TooManyRequests, ThrottledException, and so on."""
 _SECRET_VARIABLES = ("AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN", "AWS_SECURITY_TOKEN")
 _SHORTEST_SECRET = 8
 """Characters. A shorter value is not a real secret, and may be part of any word."""
@@ -287,14 +296,12 @@ def redact_secrets(text: str) -> str:
     return redact_credentials(text)
 
 
-def check_credentials(credentials: Credentials | None, where: str) -> None:
-    """Check that a client's credentials, if it has any, can be sent.
+def check_credentials(credentials: Credentials, where: str) -> None:
+    """Check that a client's credentials can be sent.
 
     Raises:
-        StoreUnusable: one of them contains a character that cannot be sent in a request.
+        StoreUnusableHere: one of them contains a character that cannot be sent in a request.
     """
-    if credentials is None:
-        return
     frozen = credentials.get_frozen_credentials()
     parts = {"access key": frozen.access_key, "secret key": frozen.secret_key, "session token": frozen.token}
     for name, value in parts.items():
@@ -336,9 +343,7 @@ def _of_answer(error: boto.ClientError) -> Fault:
     status = int(error.response.get("ResponseMetadata", {}).get("HTTPStatusCode", 0))
     if code in FAULTS_BY_CODE:
         return FAULTS_BY_CODE[code]
-    if (
-        "throttl" in code.lower()
-    ):  # Throttling, RequestThrottled, KMS.ThrottlingException, ...: each service has its own
+    if any(name in code.lower() for name in _THROTTLED):
         return _BUSY
     if status in FAULTS_BY_STATUS:
         return FAULTS_BY_STATUS[status]

@@ -1,5 +1,6 @@
 """Whole jobs on a faulty S3: the frames of an undisturbed run, or an error with the reason."""
 
+import re
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
@@ -16,7 +17,7 @@ from slomo_batch.storage.work_layout import Layout
 from slomo_batch.uri import Uri
 from tests.end_to_end.running import Job, excerpt, frame_hashes
 from tests.s3_server import S3Server
-from tests.s3_weather import PASSING, Fault, Weather, weathered
+from tests.s3_weather import FAIR, PASSING, Fault, Weather, weathered
 
 pytestmark = pytest.mark.timeout(1500)
 
@@ -91,6 +92,26 @@ def test_a_job_survives_a_fault_of_every_kind(archive: Archive, s3: S3Server, tm
         run = job.job.run(env=storm.server.env())
         assert run.returncode == 0, run.stdout + run.stderr
         assert storm.injected.keys() == faults.keys()
+    job.expect_what_a_quiet_day_makes(tmp_path)
+
+
+def test_a_store_that_answers_nobody_pauses_the_job_and_costs_no_video(
+    archive: Archive, s3: S3Server, tmp_path: Path
+) -> None:
+    job = archive.named("outage")
+    log = tmp_path / "log"
+    with weathered(s3) as storm:
+        driver = job.job.begin("--log", str(log), env=storm.server.env())
+        wait_for(lambda: log.exists() and "job_started" in log.read_text())
+        storm.change(Weather(faults={Fault.THROTTLED: 100_000}))
+        wait_for(lambda: "job_paused" in log.read_text())
+        storm.change(FAIR)
+        output, _ = driver.communicate(timeout=600)
+    assert driver.returncode == 0, output
+    assert re.search(r"paused     since \d\d:\d\d:\d\d UTC: ", output)
+    assert "SlowDown" in output
+    assert "continues  the store answers again after" in output
+    assert "FAILED" not in output
     job.expect_what_a_quiet_day_makes(tmp_path)
 
 

@@ -16,8 +16,9 @@ from slomo_batch.scheduler.budget_meter import BudgetMeter
 from slomo_batch.scheduler.calls import Call, Outcome
 from slomo_batch.scheduler.dispatch import Dispatch
 from slomo_batch.scheduler.driver import Driver
-from slomo_batch.scheduler.event_recorder import EventRecorder, Tally
+from slomo_batch.scheduler.event_recorder import EventRecorder
 from slomo_batch.scheduler.limits import limits_for, long_ones_first
+from slomo_batch.scheduler.tally import Tally
 from slomo_batch.storage.work_layout import Layout
 from tests.memory_store import MemoryStore
 from tests.scale import products

@@ -15,9 +15,10 @@ from slomo_batch.report.ledger import LedgerWriter, read_ledger
 from slomo_batch.report.spent_hours import spent_hours
 from slomo_batch.scheduler.active_video import ActiveVideo
 from slomo_batch.scheduler.budget_meter import BudgetMeter
-from slomo_batch.scheduler.event_recorder import WAITING_S, EventRecorder, Tally
+from slomo_batch.scheduler.event_recorder import WAITING_S, EventRecorder
 from slomo_batch.scheduler.messages import Fail
 from slomo_batch.scheduler.state_counts import Census
+from slomo_batch.scheduler.tally import Tally
 from slomo_batch.serialization import from_json
 from slomo_batch.storage.work_layout import Layout
 from tests.heard import Heard

@@ -9,7 +9,7 @@ import botocore.exceptions as boto
 import pytest
 
 from slomo_batch.attempts import Errored
-from slomo_batch.errors import SegmentInvalid, StorageBusy, StoreUnusable
+from slomo_batch.errors import SegmentInvalid, StorageBusy
 from slomo_batch.scheduler.calls import ChunkCall, Outcome, TaskCall
 from slomo_batch.storage.s3_errors import storage_error
 from tests.scheduler.virtual_job import VirtualJob
@@ -62,9 +62,6 @@ def test_machines_without_a_capability_cost_no_video(
 # ---- an unavailable store -------------------------------------------------------------------------------------------
 
 
-@pytest.mark.xfail(
-    strict=True, reason="cluster finding 1.3: no circuit breaker for an outage of the store", raises=AssertionError
-)
 @pytest.mark.parametrize("num_cpus", [4, 32], ids=["8 steps", "64 steps"])
 def test_an_outage_of_the_store_for_ten_minutes_costs_no_video(
     num_cpus: float, monkeypatch: pytest.MonkeyPatch
@@ -109,9 +106,6 @@ PASSING = {
 }
 
 
-@pytest.mark.xfail(
-    strict=True, reason="cluster finding 1.2: a JobError from any machine ends the job of all", raises=StoreUnusable
-)
 @pytest.mark.parametrize("stage", ["step", "chunk"])
 @pytest.mark.parametrize("error", PASSING.values(), ids=PASSING)
 def test_missing_credentials_on_one_machine_do_not_end_the_job(

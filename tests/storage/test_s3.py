@@ -24,6 +24,7 @@ from slomo_batch.errors import (
     SlomoError,
     StorageBusy,
     StoreUnusable,
+    StoreUnusableHere,
 )
 from slomo_batch.storage import s3 as s3_module
 from slomo_batch.storage import s3_client as client_module
@@ -91,9 +92,9 @@ def answer(code: str, status: int, message: str = "words") -> ClientError:
         (answer("NoSuchBucket", 404), StoreUnusable),
         (answer("AccessDenied", 403), AccessRefused),
         (answer("403", 403), AccessRefused),
-        (answer("InvalidAccessKeyId", 403), StoreUnusable),
-        (answer("SignatureDoesNotMatch", 403), StoreUnusable),
-        (answer("ExpiredToken", 400), StoreUnusable),
+        (answer("InvalidAccessKeyId", 403), StoreUnusableHere),
+        (answer("SignatureDoesNotMatch", 403), StoreUnusableHere),
+        (answer("ExpiredToken", 400), StoreUnusableHere),
         (answer("InvalidObjectState", 403), AccessRefused),
         (answer("PreconditionFailed", 412), ObjectChanged),
         (answer("SlowDown", 503), StorageBusy),
@@ -101,12 +102,18 @@ def answer(code: str, status: int, message: str = "words") -> ClientError:
         (answer("Throttling", 400), StorageBusy),
         (answer("KMS.ThrottlingException", 400), StorageBusy),
         (answer("RequestThrottledException", 400), StorageBusy),
+        (answer("SlowDownWrite", 400), StorageBusy),
+        (answer("TooManyRequests", 400), StorageBusy),
+        (answer("ServiceUnavailableException", 400), StorageBusy),
+        (answer("KMS.LimitExceededException", 400), StorageBusy),
+        (answer("RequestTimeTooSkewed", 403), StoreUnusableHere),
+        (answer("AccountProblem", 403), StoreUnusable),
         (answer("SomethingNew", 599), StorageBusy),
         (answer("SomethingNew", 400), AccessRefused),
         (answer("PermanentRedirect", 301), StoreUnusable),
-        (botocore.exceptions.NoCredentialsError(), StoreUnusable),
+        (botocore.exceptions.NoCredentialsError(), StoreUnusableHere),
         (botocore.exceptions.EndpointConnectionError(endpoint_url="http://x"), StorageBusy),
-        (botocore.exceptions.SSLError(endpoint_url="https://x", error=OSError("bad")), StoreUnusable),
+        (botocore.exceptions.SSLError(endpoint_url="https://x", error=OSError("bad")), StoreUnusableHere),
         (botocore.exceptions.ReadTimeoutError(endpoint_url="http://x"), StorageBusy),
         (botocore.parsers.ResponseParserError("not XML"), StorageBusy),
     ],
@@ -261,8 +268,21 @@ def test_a_machine_that_is_no_instance_reports_missing_credentials_at_once(
     imds, options, vendor = role_of_an_instance
     vendor.write_text("Example Computers\n")
     imds.failures = 1
-    with pytest.raises(StoreUnusable, match="no usable credentials"):
+    with pytest.raises(StoreUnusableHere, match="no usable credentials"):
         open_store(StoreSpec(uri=Uri("s3://bucket"), options=options)).get("a")
+
+
+def test_a_process_that_found_no_credentials_looks_for_them_again_at_its_next_request(
+    role_of_an_instance: tuple[Imds, S3Options, Path],
+) -> None:
+    imds, options, vendor = role_of_an_instance
+    vendor.write_text("Example Computers\n")
+    imds.failures = 1
+    store = open_store(StoreSpec(uri=Uri("s3://bucket"), options=options))
+    with pytest.raises(StoreUnusableHere, match="no usable credentials"):
+        store.get("a")
+    with pytest.raises(StoreUnusable, match="no such bucket"):
+        store.get("a")
 
 
 def test_the_environment_says_how_patient_an_instance_is(
