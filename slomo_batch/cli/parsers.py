@@ -2,7 +2,7 @@
 
 import argparse
 import shutil
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, NoReturn
 
 from slomo_batch.sanitize import one_line, redact_credentials
@@ -24,6 +24,7 @@ class CommandParser(argparse.ArgumentParser):
 
     `takes_more` names the list that gets the positional arguments after options: argparse cannot mix a list of
     positional arguments with options. `find_error` returns what is wrong with parsed arguments, or nothing.
+    `renamed` has options of other commands, and what this one calls them.
     """
 
     def __init__(
@@ -31,10 +32,11 @@ class CommandParser(argparse.ArgumentParser):
         *,
         takes_more: str = "",
         find_error: Callable[[argparse.Namespace], str] = lambda _: "",
+        renamed: Mapping[str, str] | None = None,
         **more: Any,
     ) -> None:
         super().__init__(formatter_class=HelpFormatter, allow_abbrev=False, **more)
-        self._takes_more, self._find_error = takes_more, find_error
+        self._takes_more, self._find_error, self._renamed = takes_more, find_error, renamed or {}
 
     def parse_known_args(  # type: ignore[override]  # argparse overloads it by the type of the namespace
         self, args: Sequence[str] | None = None, namespace: argparse.Namespace | None = None
@@ -53,6 +55,8 @@ class CommandParser(argparse.ArgumentParser):
         options = [word.partition("=")[0] for word in words if word.startswith("-")]
         if not options:
             return f"unexpected arguments: {' '.join(words)}"
+        if options[0] in self._renamed:
+            return f"unknown option {options[0]}; did you mean {self._renamed[options[0]]}?"
         known = [option for option in self._option_string_actions if option.startswith("--")]
         begun = [option for option in known if option.startswith(options[0])]
         return f"unknown option {options[0]}{_hint(options[0], begun or known)}"

@@ -14,14 +14,15 @@ from slomo_batch.sanitize import json_line, one_line
 from slomo_batch.timeline.instants import parse_instant
 
 SECONDS = 3.0
-_OF_PARTS = ("--start", "--end", "--duration")
+_OF_PARTS = {"--start": "--at", "--end": "--seconds", "--duration": "--seconds"}
+"""Options of `convert` that say which part to convert, and what they are called here."""
 
 
 def add_preview_command(commands: Commands) -> None:
     """Add the command."""
     summary = "convert a few seconds of a video, and show them beside the source"
     details = "Takes the seconds with the most motion, unless --at says where to begin."
-    parser = add_command(commands, "preview", summary, _preview, details=details)
+    parser = add_command(commands, "preview", summary, _preview, details=details, renamed=_OF_PARTS)
     parser.add_argument("source", metavar="IN", type=not_empty, help="the source video: a path or an s3:// URI")
     parser.add_argument(
         "out",
@@ -45,7 +46,7 @@ def add_preview_command(commands: Commands) -> None:
     add_verbosity(parser)
     add_json(parser)
     add_log(parser)
-    add_setting_options(parser, without=_OF_PARTS)
+    add_setting_options(parser, without=tuple(_OF_PARTS))
 
 
 def _instant(text: str) -> Fraction:

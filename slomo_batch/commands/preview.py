@@ -11,14 +11,14 @@ from types import TracebackType
 from typing import Literal, Self
 
 from slomo_batch.commands import run
-from slomo_batch.errors import SlomoError, VideoError
+from slomo_batch.errors import ManifestError, SlomoError, VideoError
 from slomo_batch.evaluation.image_files import encode_png
 from slomo_batch.manifest.load import Override
 from slomo_batch.manifest.single_video import single
 from slomo_batch.media.probe import Probe
 from slomo_batch.media.reader import RangeReader
 from slomo_batch.media.side_by_side import write_side_by_side
-from slomo_batch.report.events import Activity, Display, Event, VideoGivenUp, VideoPublished
+from slomo_batch.report.events import Activity, Display, Event, JobEnded, JobStarted, Note, VideoGivenUp, VideoPublished
 from slomo_batch.sandbox.confined import motion_at, probe
 from slomo_batch.steps.context import StepContext
 from slomo_batch.storage.existence import check_readable
@@ -73,7 +73,7 @@ def preview(
         display: shows the conversion.
 
     Raises:
-        ManifestError: the source cannot be read, or a setting is invalid.
+        ManifestError: the source cannot be read, it ends before `at_s`, or a setting is invalid.
         VideoError: the source is no video, or not one that is supported, or its own half cannot be made.
     """
     context = open_context(JobEnvironment(work_uri=Uri.parse(str(target.absolute().parent)), job="preview"))
@@ -81,7 +81,7 @@ def preview(
     check_readable([uri], context.locate)
     found, reader = _probe(uri, context)
     seconds = min(seconds, found.timeline.duration_s)
-    begin_s = _most_moving(found, reader, source, seconds) if at_s is None else at_s
+    begin_s = _most_moving(found, reader, source, seconds) if at_s is None else _within(found, source, at_s)
     with context.folder() as folder, display as shown:
         part = [f"retime.range={{start: '{_decimal(begin_s)}', duration: '{_decimal(seconds)}'}}"]
         part += ["audio=drop", f"work={json.dumps(str(folder / 'work'))}", "output.exists=replace"]
@@ -90,7 +90,7 @@ def preview(
             manifest = single(source, str(folder / f"{half}.mkv"), settings=[*settings, *part, *more], flags=flags)
             return run.run(manifest, display=display, clean_up=True)
 
-        code = convert("after", (), _Progress(shown))
+        code = convert("after", (), _Progress(shown, f"converting {_part_text(seconds, begin_s)} of {source}"))
         if not code:
             shown.show(Activity(text="adding the source's side"))
             with _Raising() as silent:
@@ -103,10 +103,10 @@ def preview(
 
 
 class _Progress:
-    """A display of all events but the publication of the file that a preview is made from."""
+    """A display that does not mention the job that a preview is made by, nor its files."""
 
-    def __init__(self, display: Display) -> None:
-        self._display = display
+    def __init__(self, display: Display, started: str) -> None:
+        self._display, self._started = display, started
 
     def __enter__(self) -> Self:
         return self
@@ -118,8 +118,15 @@ class _Progress:
 
     def show(self, event: Event) -> None:
         """Show the event."""
-        if not isinstance(event, VideoPublished):
-            self._display.show(event)
+        match event:
+            case JobStarted():
+                self._display.show(Activity(text=self._started))
+            case JobEnded(interrupted=True):
+                self._display.show(Note(text="interrupted: no preview is written"))
+            case VideoPublished() | JobEnded():
+                pass
+            case _:
+                self._display.show(event)
 
 
 class _Raising:
@@ -155,6 +162,18 @@ def _probe(uri: Uri, context: StepContext) -> tuple[Probe, RangeReader]:
     return probe(reader, uri), reader
 
 
+def _within(found: Probe, name: str, at_s: Fraction) -> Fraction:
+    """`at_s`, if the source is longer than that."""
+    end_s = found.timeline.duration_s
+    if at_s < end_s:
+        return at_s
+    raise ManifestError(
+        f"--at is {float(at_s):.3f} s, but the video lasts {float(end_s):.3f} s",
+        where=name,
+        remedy="Name an earlier time, or leave --at out.",
+    )
+
+
 def _most_moving(found: Probe, reader: RangeReader, name: str, seconds: Fraction) -> Fraction:
     """Where the part of this length with the most motion begins, measured at SAMPLES places of the source."""
     motions = list(_motions(found, reader, name))
@@ -176,6 +195,10 @@ def _motions(found: Probe, reader: RangeReader, name: str) -> Iterator[tuple[Fra
         with suppress(SlomoError):  # frames that cannot be decoded: the conversion says so
             motion = motion_at(reader, name, pts[number : number + _IN_A_ROW])
             yield int(timeline.ticks[frame]) * timeline.tick_s, motion
+
+
+def _part_text(seconds: Fraction, begin_s: Fraction) -> str:
+    return f"{float(seconds):.3g} s from {float(begin_s):.3f} s"
 
 
 def _decimal(seconds: Fraction) -> str:

@@ -12,6 +12,12 @@ from slomo_batch.media.reader import RangeReader
 
 _DAMAGED = "the file is damaged, or not a video that FFmpeg can read"
 _TRUNCATED = "the file is truncated"
+COPY_AGAIN = "Copy it again from its original."
+KEEP_THE_REST = (
+    "Copy it again from its original; if that is damaged too, `ffmpeg -i FILE -c:v ffv1 -c:a copy NEW.mkv` keeps the "
+    "frames that can be decoded."
+)
+"""What to do about a video of which a part cannot be decoded. The other frames are a gap in the new file."""
 _NOT_BUILT_IN = "this build of FFmpeg lacks a component that the file needs"
 _EXTERNAL_REFERENCE = "the file refers to other files or addresses, which are not opened"
 _REFUSED = "FFmpeg cannot read the file"
@@ -63,6 +69,12 @@ AV_ERRORS: Mapping[type[Exception], tuple[type[VideoError], str]] = {
     UnicodeDecodeError: (SourceUnreadable, "a name in the file is not valid text"),
 }
 """By exception class. A class that is not listed is treated like its nearest base class that is."""
+_REMEDIES: Mapping[str, str] = {
+    _DAMAGED: "Play it: if it plays, convert it with another program first; if it does not, copy it again from its "
+    "original.",
+    _TRUNCATED: COPY_AGAIN,
+    _NOT_BUILT_IN: "Convert it with another program first.",
+}
 
 
 def to_video_error(error: Exception, name: str) -> VideoError | None:
@@ -71,7 +83,7 @@ def to_video_error(error: Exception, name: str) -> VideoError | None:
         if kind in AV_ERRORS:
             error_class, what = AV_ERRORS[kind]
             detail = error.strerror if isinstance(error, av.error.FFmpegError) else str(error)
-            return error_class(what, where=name, got=detail or "")
+            return error_class(what, where=name, got=detail or "", remedy=_REMEDIES.get(what, ""))
     return None
 
 

@@ -17,6 +17,7 @@ import numpy as np
 from av.video.codeccontext import VideoCodecContext
 
 from slomo_batch.errors import SourceUnreadable
+from slomo_batch.media.av_errors import COPY_AGAIN, KEEP_THE_REST
 from slomo_batch.media.decode import decode_packet
 from slomo_batch.media.picture_properties import PropertyCheck
 from slomo_batch.media.sequence_headers import sequence_headers
@@ -161,7 +162,8 @@ def _without_holes(
     for number, frame in chain(_last_of_each(numbered), [(num_frames, None)]):
         copied = previous if previous is not None else frame
         if copied is None:
-            raise SourceUnreadable("no frame of the video can be decoded", where=name, got=f"{num_frames} frames")
+            what = "no frame of the video can be decoded"
+            raise SourceUnreadable(what, where=name, got=f"{num_frames} frames", remedy=COPY_AGAIN)
         num_held += number - following
         if num_held > limit:
             raise _too_many(num_held, num_frames, max_held_frames, limit, name)
@@ -188,11 +190,11 @@ def _too_many(num_held: int, num_frames: int, max_held_frames: int, limit: int, 
     what = f"at least {num_held} of {num_frames} frames cannot be decoded"
     if limit < max_held_frames:
         return SourceUnreadable(
-            what, where=name, expected=f"at most {limit} (a tenth of the frames)", remedy="Repair the file."
+            what, where=name, expected=f"at most {limit} (a tenth of the frames)", remedy=KEEP_THE_REST
         )
     return SourceUnreadable(
         what,
         where=name,
         expected=f"at most {limit} (max_held_frames)",
-        remedy="Raise max_held_frames to replace each by a copy of its neighbor, or repair the file.",
+        remedy="Copy it again from its original, or raise max_held_frames: each is replaced by a copy of its neighbor.",
     )

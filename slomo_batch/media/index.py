@@ -273,7 +273,8 @@ def _packet_index(
     if not has_timestamps:
         pts = _substitute_times(columns, video)
     if pts.max() > MAX_TICKS or pts.min() < -MAX_TICKS:
-        raise SourceUnreadable("a timestamp is out of range", where=name, remedy="The file is damaged: repair it.")
+        remedy = "The file is damaged: copy it again from its original."
+        raise SourceUnreadable("a timestamp is out of range", where=name, remedy=remedy)
     starts = _part_starts(pts, columns, keyframes, video, confirm_jump) if has_timestamps else []
     pts = separate_last_frames(pts, starts)
     is_undecodable = _is_undecodable(starts, keyframes)

@@ -256,7 +256,7 @@ def _ended(name: str, index: VideoIndex) -> SourceUnreadable:
         "the video ends before its last planned packet",
         where=name,
         expected=f"{len(index.pts)} packets",
-        remedy="The file is damaged: repair it.",
+        remedy="The file is damaged: copy it again from its original.",
     )
 
 

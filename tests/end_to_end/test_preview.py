@@ -47,7 +47,10 @@ def test_it_shows_the_moving_part_beside_the_held_source_frames(
     source: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     assert main(["preview", "film.mp4", *BLEND, "--seconds", "1", "--slowdown", "2"]) == 0
-    assert "wrote film.preview.mp4 (1 s from " in capsys.readouterr().out
+    shown = capsys.readouterr().out
+    assert "wrote film.preview.mp4 (1 s from " in shown
+    assert "converting 1 s from " in shown
+    assert not any(words in shown for words in ("convert-", "work in", "1 video published", "after.mkv"))
     frames = frames_of(tmp_path / "film.preview.mp4")
     assert len(frames) == 2 * RATE
     assert frames[0].shape == (SIZE[0], 2 * SIZE[1] + 4)
@@ -100,7 +103,9 @@ def test_a_source_half_that_cannot_be_made_is_an_error(
     [
         (["none.mp4"], "none.mp4: no such file"),
         (["film.mp4", "out.mkv"], "must end in .mp4"),
-        (["film.mp4", "--start", "1"], "unknown option --start"),
+        (["film.mp4", "--start", "1"], "unknown option --start; did you mean --at?"),
+        (["film.mp4", "--duration", "1"], "unknown option --duration; did you mean --seconds?"),
+        (["film.mp4", "--at", "5"], "film.mp4: --at is 5.000 s, but the video lasts 5.000 s"),
         (["film.mp4", "--at", "soon"], "--at"),
         (["film.mp4", "--slowdown", "0"], "--slowdown 0: must be at least 1"),
     ],

@@ -112,6 +112,13 @@ def test_every_pyav_exception_is_mapped(kind: type[Exception]) -> None:
     assert "what FFmpeg says" in str(ours)
 
 
+@pytest.mark.parametrize("kind", [av.error.InvalidDataError, av.error.EOFError, av.error.DecoderNotFoundError])
+def test_the_error_of_a_file_says_what_to_do(kind: type[Exception]) -> None:
+    ours = to_video_error(kind(1, "what FFmpeg says"), "file.mp4")
+    assert ours is not None
+    assert any(words in ours.remedy.lower() for words in ("copy it again", "convert it"))
+
+
 def test_a_bug_is_not_reported_as_a_bad_file() -> None:
     assert to_video_error(ZeroDivisionError(), "file.mp4") is None
     assert not any(issubclass(SlomoError, kind) for kind in AV_ERRORS)

@@ -265,7 +265,9 @@ def test_at_most_a_tenth_of_the_frames_is_held(
     if not limit:
         assert len(opened.chunk_hashes(parts)[0]) == num_frames
         return
-    expected = rf"{len(spoilt)} of {num_frames} frames .* at most {limit} \(a tenth of the frames\)"
+    expected = (
+        rf"{len(spoilt)} of {num_frames} frames .* at most {limit} \(a tenth of the frames\)\. Copy it .* `ffmpeg "
+    )
     with pytest.raises(SourceUnreadable, match=expected):
         list(parts)
 
