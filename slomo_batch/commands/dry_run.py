@@ -18,7 +18,8 @@ from slomo_batch.plan.survey import survey_reasons
 from slomo_batch.records import PendingVideo, VideoFailed
 from slomo_batch.report.events import Activity, Event, SurveyAdvanced
 from slomo_batch.report.plan_row import Plan, PlanRow
-from slomo_batch.scheduler.machines import ClusterSettings, basis_of, open_machines, probe_abilities
+from slomo_batch.scheduler.abilities import basis_of, probe_abilities
+from slomo_batch.scheduler.machines import ClusterSettings, open_machines
 from slomo_batch.scheduler.preflight import check_work_store
 from slomo_batch.steps.context import StepContext
 from slomo_batch.steps.job_pin import pin_basis, pin_job, pinned_basis
@@ -87,7 +88,7 @@ def _basis(manifest: Manifest, environment: JobEnvironment, context: StepContext
         show(Activity(text=text))
 
     with open_machines(settings, environment, tell=tell) as machines:
-        return pin_basis(basis_of(machines.abilities), context)
+        return pin_basis(basis_of(machines.find_abilities()), context)
 
 
 def _rows_of_others(found: FoundVideos, piles: Triage) -> Iterator[PlanRow]:

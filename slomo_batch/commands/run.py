@@ -38,13 +38,14 @@ from slomo_batch.report.events import (
 )
 from slomo_batch.report.ledger import LedgerWriter, compact
 from slomo_batch.report.units import counted
+from slomo_batch.scheduler.abilities import basis_of
 from slomo_batch.scheduler.budget_meter import BudgetMeter
 from slomo_batch.scheduler.dispatch import Dispatch
 from slomo_batch.scheduler.driver import Driver
 from slomo_batch.scheduler.event_recorder import EventRecorder
 from slomo_batch.scheduler.leases import DriverLease
 from slomo_batch.scheduler.limits import limits_for, long_ones_first
-from slomo_batch.scheduler.machines import ClusterSettings, Machines, basis_of, open_machines
+from slomo_batch.scheduler.machines import ClusterSettings, Machines, open_machines
 from slomo_batch.scheduler.outage import Outage
 from slomo_batch.scheduler.preflight import (
     check_local_disk,
@@ -214,8 +215,7 @@ class _JobRun:
     def _pin(self, requests: Sequence[VideoRequest]) -> JobPin:
         basis = pinned_basis(self._context)
         if basis is None:
-            abilities = self._open_machines().abilities
-            basis = pin_basis(basis_of(abilities), self._context)
+            basis = pin_basis(basis_of(self._open_machines().find_abilities()), self._context)
         return pin_job(basis, requests, self._context)
 
     def _open_machines(self) -> Machines:

@@ -8,7 +8,7 @@ from slomo_batch.evaluation.sampling import LeftOut, choose_seconds
 from slomo_batch.evaluation.self_test import OnAdvance, SelfTest, SelfTestMethods, measure_seconds
 from slomo_batch.manifest.inputs import find_videos
 from slomo_batch.manifest.schema import Manifest
-from slomo_batch.scheduler.machines import basis_of, probe_abilities
+from slomo_batch.scheduler.abilities import basis_of, probe_abilities
 from slomo_batch.steps.job_pin import pin_job, pinned_basis
 from slomo_batch.wiring import environment_of, open_context
 

@@ -106,6 +106,12 @@ class Dispatch:
         return len(self._chunks_running) + (min(1, ready) if self._outage.is_long else ready)
 
     @property
+    def foreseen(self) -> int:
+        """Chunks that soon can run: those of running splits, and one of each video that is about to be opened. None
+        in a pause."""
+        return 0 if self._is_stopped or self._outage.is_on else self._ready_queue.num_foreseen
+
+    @property
     def num_ready(self) -> int:
         """Chunks that could start now."""
         return 0 if self._is_stopped else self._ready_queue.num_ready - self._ready_queue.num_delayed

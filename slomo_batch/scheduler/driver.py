@@ -164,7 +164,7 @@ class Driver:
     def _start(self) -> None:
         for task in self._dispatch.take_tasks(self._engine.task_room, self._clock()):
             self._begin(self._task_call(task))
-        self._engine.scale(self._dispatch.demand)
+        self._engine.scale(self._dispatch.demand, self._dispatch.foreseen)
         for chunk in self._dispatch.take_isolated(self._engine.isolated_room, self._clock()):
             self._begin(self._chunk_call(chunk))
         for chunk in self._dispatch.take_chunks(self._room(), self._clock()):

@@ -41,8 +41,9 @@ class Engine(Protocol):
     def outcomes(self, timeout_s: float) -> list[tuple[Call, Outcome]]:
         """The outcomes that came in. Waits up to `timeout_s` for the first."""
 
-    def scale(self, demand: int) -> None:
-        """Start and stop workers: as many as `demand` chunks could keep busy, within the limits of the manifest."""
+    def scale(self, demand: int, foreseen: int = 0) -> None:
+        """Start and stop workers: as many as `demand` chunks could keep busy, within the limits of the manifest. More
+        may start for `foreseen` chunks, so that their machines are up by the time that these can run."""
 
     def take_notes(self) -> list[str]:
         """What a person should know about the machines, since the last call."""

@@ -130,7 +130,7 @@ class InlineEngine:
         elif id(call) in self._heard_s:
             self._heard_s[id(call)] = call, self._clock()
 
-    def scale(self, demand: int) -> None:
+    def scale(self, demand: int, foreseen: int = 0) -> None:
         """See Engine. Does nothing: threads cost nothing while they wait."""
 
     def take_notes(self) -> list[str]:

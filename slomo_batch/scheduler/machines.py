@@ -2,7 +2,6 @@
 
 import logging
 import os
-import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, replace
@@ -11,14 +10,13 @@ from threading import Thread
 from typing import TYPE_CHECKING
 
 from slomo_batch.cluster import ray_address
-from slomo_batch.cluster.demand import Resources, described, floor, refusal
+from slomo_batch.cluster.demand import floor
 from slomo_batch.cluster.ray_address import LOCAL, RayChoice
 from slomo_batch.cluster.shared_disk import machines_to_expect
-from slomo_batch.errors import ClusterError, Interrupted, ManifestError
+from slomo_batch.errors import ClusterError, ManifestError
 from slomo_batch.loading import fast_loading
-from slomo_batch.plan.codecs import NVENC
-from slomo_batch.plan.job_pin import Basis
 from slomo_batch.report.events import Display
+from slomo_batch.scheduler.abilities import Abilities, probe_abilities
 from slomo_batch.scheduler.engine import Engine
 from slomo_batch.scheduler.inline_engine import InlineEngine
 from slomo_batch.scheduler.local_workers import (
@@ -29,22 +27,18 @@ from slomo_batch.scheduler.local_workers import (
     share_cores,
 )
 from slomo_batch.scheduler.stop_signals import StopRequests
-from slomo_batch.settings import Cluster, Precision
+from slomo_batch.settings import Cluster
 from slomo_batch.steps.pair_pool import PairPool
 from slomo_batch.wiring import JobEnvironment, open_context
 
 if TYPE_CHECKING:
     from slomo_batch.scheduler.chunk_worker import WorkerNeeds
 
-THREADS = 1
-"""Threads of torch for one pair. They are part of the numeric class; more cores make more pairs at once."""
 LOCAL_TASKS = 2
 """Calls without a model that run beside the workers on one machine."""
 DEFAULT_MAX_WORKERS = 8
 REACH_S = 20.0
 """How long a cluster's head may take to accept a connection."""
-LOOK_EVERY_S = 2.0
-"""Between two checks of whether a machine can still start, while there is none."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -86,35 +80,12 @@ class ClusterSettings:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Abilities:
-    """What a worker of this job can do; found once, stored with the job."""
-
-    precision: Precision
-    has_gpu: bool = False
-    nvenc: tuple[str, ...] = ()
-    """The encoders of NVENC that were tried and work. GPUs for data centers may have none, older ones lack AV1."""
-    memory_bytes: int = 0
-    """Memory of its GPU, or of its machine if it has none; 0 if unknown."""
-
-
-def basis_of(abilities: Abilities) -> Basis:
-    """What the first run of a job stores about its machines."""
-    return Basis(
-        precision=abilities.precision,
-        threads=THREADS,
-        nvenc_works=abilities.nvenc == NVENC,
-        gpu_batches=abilities.has_gpu,
-        some_nvenc="" if abilities.nvenc == NVENC else " ".join(abilities.nvenc),
-        memory_bytes=abilities.memory_bytes,
-    )
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
 class Machines:
     """An engine, and where it runs."""
 
     engine: Engine
-    abilities: Abilities
+    find_abilities: Callable[[], Abilities]
+    """Finds out what a worker can do; waits for the first machine with room for one."""
     num_machines: int
     description: str
     """For a person: "this process", "a local Ray", or the cluster's address."""
@@ -169,7 +140,7 @@ def _inline(settings: ClusterSettings, environment: JobEnvironment) -> Iterator[
     notes = inline_notes(num_gpus())
     yield Machines(
         engine=engine,
-        abilities=probe_abilities(),
+        find_abilities=probe_abilities,
         num_machines=1,
         description="this process",
         are_here=True,
@@ -181,23 +152,6 @@ def inline_notes(num_gpus: int) -> tuple[str, ...]:
     """What a person should know about a job that runs in this process on a machine with so many GPUs."""
     note = f"this process computes on one of {num_gpus} GPUs; cluster.address: local uses all of them"
     return (note,) if num_gpus > 1 else ()
-
-
-def probe_abilities() -> Abilities:
-    """What this process can do."""
-    from slomo_batch.interpolators.device import (  # noqa: PLC0415 loads torch
-        device_kind,
-        supported_precision,
-        total_memory,
-    )
-    from slomo_batch.media.encode import encoder_works  # noqa: PLC0415 loads PyAV
-
-    return Abilities(
-        precision=supported_precision(),
-        has_gpu=device_kind() == "cuda",
-        nvenc=tuple(encoder for encoder in NVENC if encoder_works(encoder)),
-        memory_bytes=total_memory(),
-    )
 
 
 def _shares(settings: ClusterSettings) -> CoreShares:
@@ -242,6 +196,7 @@ def _ray(
     from slomo_batch.report.metrics import RayMetrics  # noqa: PLC0415 as above
     from slomo_batch.scheduler.machine_room import gpu_notes  # noqa: PLC0415 as above
     from slomo_batch.scheduler.ray_engine import RayEngine  # noqa: PLC0415 as above
+    from slomo_batch.scheduler.worker_probe import WorkerProbe  # noqa: PLC0415 as above
 
     connected = _connect(settings, tell)
     own = connected.own
@@ -258,9 +213,9 @@ def _ray(
         with RayMetrics(environment.job) as metrics:
             yield Machines(
                 engine=RayEngine(environment, needs, num_tasks=LOCAL_TASKS if own else None),
-                abilities=probe_abilities()
+                find_abilities=probe_abilities
                 if own and not needs.num_gpus
-                else _abilities_of_a_worker(worker, stop, tell),
+                else WorkerProbe(worker, stop, tell).result,
                 num_machines=machines_to_expect(len(alive_nodes()), cluster_total("CPU")),
                 description="a local Ray" if own else f"the Ray cluster at {ray.get_runtime_context().gcs_address}",
                 are_here=own,
@@ -384,34 +339,3 @@ def _start_here() -> None:
             got=ray_address.first_line(error),
             remedy=f"{advice} Or run without Ray: cluster.address: inline.".lstrip(),
         ) from error
-
-
-def _abilities_of_a_worker(needs: Resources, stop: StopRequests, tell: Callable[[str], None]) -> Abilities:
-    """What a worker can do. Waits until there is room for one: a machine for it may have to start first."""
-    import ray  # noqa: PLC0415 an inline job never loads Ray
-
-    from slomo_batch.cluster.nodes import supply  # noqa: PLC0415 as above
-
-    tell("waiting for a machine with room for a worker")
-    probe = ray.remote(num_cpus=needs["CPU"], num_gpus=needs["GPU"], max_calls=1)(probe_abilities).remote()
-    began_s = time.monotonic()
-    while not ray.wait([probe], timeout=LOOK_EVERY_S)[0]:
-        if stop.is_asked:
-            raise Interrupted("stopped before a machine was up", remedy="Run it again.")
-        reason = refusal(needs, supply(), time.monotonic() - began_s)
-        if reason:
-            raise ClusterError(
-                f"no worker can ever start on this cluster: {reason}",
-                expected=described(needs),
-                remedy="Compare cluster.gpus_per_worker and cluster.cpus_per_worker with its types of machine "
-                "(`slomo-batch cluster check`), and their max_workers.",
-            )
-    try:
-        abilities: Abilities = ray.get(probe)
-    except ray.exceptions.RayError as error:
-        raise ClusterError(
-            "slomo_batch could not start on the machine chosen for the first worker",
-            got=str(error).strip().splitlines()[-1].strip(),
-            remedy="Install the same versions on all machines, as cluster.yaml does.",
-        ) from error
-    return abilities

@@ -14,7 +14,12 @@ from slomo_batch.scheduler.scratch_disk import ScratchDisk
 from slomo_batch.scheduler.step_pool import StepPool
 from slomo_batch.scheduler.waiting_clock import WaitingClock
 from slomo_batch.scheduler.worker_pool import WorkerPool
+from slomo_batch.scheduler.worker_probe import check_that_a_worker_can_start
 from slomo_batch.wiring import JobEnvironment
+
+HOPE_EVERY_S = 300.0
+"""Seconds after which it is checked again whether a worker can start, while none is up. Other machines may take all the
+places of a cluster meanwhile, and go."""
 
 
 class RayEngine:
@@ -36,6 +41,8 @@ class RayEngine:
         self._follows_cpus = num_tasks is None
         self._num_tasks = num_tasks or 0
         self._count_due_s = 0.0
+        self._worker = needs.resources
+        self._waits_since_s = self._hope_due_s = self._clock()
         self._num_slots = needs.slots
         scratch = ScratchDisk(self._clock)
         self._pool = WorkerPool(
@@ -88,9 +95,19 @@ class RayEngine:
         else:
             self._steps.start(call)
 
-    def scale(self, demand: int) -> None:
-        """See Engine."""
-        self._pool.scale(demand)
+    def scale(self, demand: int, foreseen: int = 0) -> None:
+        """See Engine.
+
+        Raises:
+            ClusterError: no machine will ever have room for a worker.
+        """
+        self._pool.scale(demand, foreseen)
+        now_s = self._clock()
+        if self._pool.num_up or not self._pool.num_pending:
+            self._waits_since_s, self._hope_due_s = now_s, now_s + HOPE_EVERY_S
+        elif now_s >= self._hope_due_s:
+            self._hope_due_s = now_s + HOPE_EVERY_S
+            check_that_a_worker_can_start(self._worker, now_s - self._waits_since_s)
 
     def outcomes(self, timeout_s: float) -> list[tuple[Call, Outcome]]:
         """See Engine. What is ready counts before anything counts as hanging."""

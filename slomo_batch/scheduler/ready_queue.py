@@ -18,6 +18,7 @@ class _Counted:
     delayed: int = 0
     missing: int = 0
     held: int = 0
+    foreseen: int = 0
 
 
 class ReadyQueue:
@@ -38,6 +39,8 @@ class ReadyQueue:
         """Chunks whose objects do not exist yet."""
         self.num_held = 0
         """Chunk objects of unmade chunks, those that the running splits will store included."""
+        self.num_foreseen = 0
+        """Chunks that can run soon."""
 
     def __len__(self) -> int:
         return len(self._videos)
@@ -90,8 +93,8 @@ class ReadyQueue:
         _rank(self._fewest_left, number, (later, num_left), present=has_waiting)
         _rank(self._most_left, number, (later, -num_left), present=has_waiting)
         _rank(self._isolated, number, (False, number), present=video.has_isolated)
-        held = min(video.num_held, self._most_held)
-        self._count(number, _Counted(video.num_ready, video.num_delayed, video.num_missing, held))
+        held, foreseen = min(video.num_held, self._most_held), min(video.num_foreseen, self._most_held)
+        self._count(number, _Counted(video.num_ready, video.num_delayed, video.num_missing, held, foreseen))
 
     def forget(self, number: int) -> None:
         """Remove a video that has ended."""
@@ -108,6 +111,7 @@ class ReadyQueue:
         self.num_delayed += now.delayed - before.delayed
         self.num_missing += now.missing - before.missing
         self.num_held += now.held - before.held
+        self.num_foreseen += now.foreseen - before.foreseen
 
 
 def _rank(ranking: Ranking, number: int, key: Key, *, present: bool) -> None:

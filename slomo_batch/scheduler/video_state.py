@@ -97,6 +97,15 @@ class OpenVideo:
         return self.num_ready + (len(self._missing) if self.steps["split"].running else 0)
 
     @property
+    def num_foreseen(self) -> int:
+        """Chunks that can run soon: those that the running split will store. A video that is about to be opened or
+        split has one at least."""
+        if self.steps["split"].running:
+            return len(self._missing)
+        is_about_to = bool(self._missing) if self._is_open else not self._needs_survey
+        return int(is_about_to)
+
+    @property
     def has_waiting(self) -> bool:
         """True if a chunk could run now on a shared machine. None can before the video is opened again."""
         return self._is_open and bool(self._waiting)

@@ -157,11 +157,11 @@ class WorkerPool:
             worker.heard_s = self._clock()
         self._held[ref] = HeldChunk(call, worker, self._clock())
 
-    def scale(self, demand: int) -> None:
-        """Start and stop workers so that there are as many as `demand` chunks could keep busy, within the limits."""
+    def scale(self, demand: int, foreseen: int = 0) -> None:
+        """See Engine. Only workers with GPUs start for `foreseen` chunks: others would take the CPUs of their steps."""
         self._check_draining()
-        needs = self._needs
-        wanted = max(needs.min_workers, min(needs.max_workers, math.ceil(demand / needs.slots)))
+        kept = self._workers_for(demand)
+        wanted = self._workers_for(demand + foreseen) if self._needs.num_gpus else kept
         avoided = self._leaving.keys() | self.excluded.names
         self.excluded.forget_gone()
         self._placement.leave(avoided | self.excluded.resting(self._num_placed().keys() - avoided))
@@ -169,18 +169,22 @@ class WorkerPool:
         for worker in [worker for worker in self._workers if worker.node in avoided and self._is_idle(worker)]:
             self._retire(worker)
         staying = [worker for worker in self._workers if worker.node not in avoided]
-        for worker in self._dispensable(staying)[: max(0, len(staying) - wanted)]:
+        for worker in self._dispensable(staying, kept, wanted):
             self._retire(worker)
         self._start_workers(wanted - sum(bool(worker.node) for worker in staying), avoided)
 
     def _is_long_idle(self, worker: StartedWorker) -> bool:
         return self._clock() - worker.idle_since_s > IDLE_S
 
-    def _dispensable(self, workers: list[StartedWorker]) -> list[StartedWorker]:
-        """Workers that can stop without loss: first those without a machine, then those idle for long enough."""
-        pending = self._waiting
+    def _workers_for(self, num_chunks: int) -> int:
+        needs = self._needs
+        return max(needs.min_workers, min(needs.max_workers, math.ceil(num_chunks / needs.slots)))
+
+    def _dispensable(self, workers: list[StartedWorker], kept: int, wanted: int) -> list[StartedWorker]:
+        """Workers that can stop without loss: without a machine beyond `wanted`, or long idle beyond `kept`."""
+        pending = self._waiting[: max(0, len(workers) - wanted)]
         idle = [worker for worker in workers if worker.node and self._is_long_idle(worker) and self._is_idle(worker)]
-        return pending + idle
+        return pending + idle[: max(0, len(workers) - len(pending) - kept)]
 
     def _check_draining(self) -> None:
         now = self._clock()

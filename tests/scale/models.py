@@ -8,6 +8,7 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from random import Random
+from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -55,6 +56,8 @@ class Models:
     """Each of its workers takes one; the others run steps."""
     num_step_machines: int = 4
     """Machines of as many CPUs and without workers, started where steps wait for a CPU; they stay."""
+    begins: Literal["probed", "from zero"] = "probed"
+    """Whether the machine of the probe is up when the job begins, or none is, as for a job that is pinned."""
     errors: float = 0.0005
     """Share of chunk attempts and steps that end in an error that passes."""
     num_poison: int = 3
@@ -147,7 +150,7 @@ class Life:
     def of(cls, models: Models, machine: int, number: int) -> "Life":
         """The `number`-th life of a machine, from 0."""
         chance = Random(f"{models.seed} {machine} {number}")
-        is_of_the_probe = machine == number == 0
+        is_of_the_probe = models.begins == "probed" and machine == number == 0
         up_s = 0.0 if is_of_the_probe else start_of(models, chance)
         end_s = up_s + chance.expovariate(1 / models.life_s)
         is_announced = number % 2 == 1

@@ -167,8 +167,8 @@ class Metered:
         yield
         self.cpu_s += EVERY * (time.thread_time() - began_s)
 
-    def scale(self, demand: int) -> None:
-        self.behind.scale(demand)
+    def scale(self, demand: int, foreseen: int = 0) -> None:
+        self.behind.scale(demand, foreseen)
 
     def take_notes(self) -> list[str]:
         return []  # the simulated machines have nothing to report

@@ -96,8 +96,9 @@ class VirtualEngine:
         self.num_workers = 0
         self.seen: Counter[str] = Counter()
         """Counts of events, for the report."""
-        self._request(self._resting.pop())
-        self.outcomes(0.0)  # the machine of the probe comes up
+        if models.begins == "probed":
+            self._request(self._resting.pop())
+            self.outcomes(0.0)  # the machine of the probe comes up
 
     # ---- Engine ----------------------------------------------------------------------------------------------------
 
@@ -150,9 +151,9 @@ class VirtualEngine:
         self.now_s, _, happens = heappop(self._happenings)
         return happens()
 
-    def scale(self, demand: int) -> None:
+    def scale(self, demand: int, foreseen: int = 0) -> None:
         models = self._models
-        workers = min(models.num_workers, ceil(demand / models.slots))
+        workers = min(models.num_workers, ceil((demand + foreseen) / models.slots))
         while self._resting and len(self._machines) * models.workers_per_machine < workers:
             self._request(self._resting.pop())
         self._request_step_machines()

@@ -17,6 +17,7 @@ from slomo_batch.scheduler.messages import (
     Fail,
     MakeAudio,
     MakeChunk,
+    NeedsSurvey,
     NoMoreVideos,
     Open,
     Opened,
@@ -470,6 +471,7 @@ def test_videos_are_requested_only_up_to_the_limit() -> None:
 def test_demand_counts_the_chunks_that_could_run() -> None:
     job = Job().handle(VideoFound(video=0))
     assert job.dispatch.demand == 0
+    assert job.dispatch.foreseen == 1, "a video that is about to be opened has a chunk at least"
     job.tasks()
     job.handle(_opened(num_chunks=5))
     assert job.dispatch.demand == 5
@@ -477,6 +479,24 @@ def test_demand_counts_the_chunks_that_could_run() -> None:
     job.handle(chunk_made(0), chunk_error(1, "StorageBusy"))
     assert job.dispatch.demand == 4
     assert job.handle(Stop()).dispatch.demand == 0
+
+
+def test_the_chunks_of_a_running_split_are_foreseen() -> None:
+    job = Job().handle(VideoFound(video=0))
+    job.tasks()
+    job.handle(_opened(num_chunks=5, ready=False))
+    assert job.dispatch.foreseen == 1, "it waits for a CPU"
+    job.tasks()
+    assert job.dispatch.foreseen == 5
+    job.handle(ChunkReady(video=0, lane="copy", chunk=0))
+    assert (job.dispatch.demand, job.dispatch.foreseen) == (1, 4)
+    assert job.handle(Stop()).dispatch.foreseen == 0
+
+
+def test_nothing_is_foreseen_of_a_video_that_is_surveyed() -> None:
+    job = Job().handle(VideoFound(video=0))
+    job.tasks()
+    assert job.handle(NeedsSurvey(video=0)).dispatch.foreseen == 0
 
 
 def test_a_chunk_whose_object_is_damaged_is_split_again_at_once_and_the_others_go_on() -> None:

@@ -123,7 +123,7 @@ def test_an_outage_for_too_long_ends_the_run_with_the_reason(monkeypatch: pytest
     with pytest.raises(StoreUnusable, match=r"has not answered for 0.5 hours, got s3://bucket/key: the store is busy"):
         weather.job(monkeypatch).run()
     assert 1800 < weather.ray.now_s < 2000
-    assert len(weather.ray.killed) >= 9, "workers are let go"
+    assert len(weather.ray.killed) >= 8, "workers are let go, except those on which the canaries take turns"
 
 
 def test_a_stop_during_an_outage_ends_the_run(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -50,6 +50,27 @@ def test_idle_workers_are_removed_however_many_busy_ones_are_older(
     assert len(ray.killed) == num_workers - num_busy
 
 
+def test_workers_start_for_foreseen_chunks_and_go_if_these_do_not_come(cluster: Cluster) -> None:
+    ray = cluster(8)
+    engine = ray.engine(max_workers=100)
+    engine.scale(0, foreseen=10)
+    assert engine.num_pending == 5
+    while engine.num_workers < 5:
+        engine.outcomes(0.5)
+        engine.scale(0, foreseen=10)
+    ray.sleep(IDLE_S + 1)
+    engine.scale(0, foreseen=0)
+    assert engine.num_workers == engine.num_pending == 0
+
+
+def test_workers_without_gpus_leave_the_cpus_to_the_steps_before_their_chunks(cluster: Cluster) -> None:
+    ray = cluster(8)
+    ray.num_gpus = 0
+    engine = ray.engine(max_workers=100)
+    engine.scale(0, foreseen=10)
+    assert engine.num_pending == 0
+
+
 def test_workers_waiting_for_a_machine_are_removed_before_any_that_has_one(cluster: Cluster) -> None:
     ray = cluster(2)
     engine = ray.engine(max_workers=5)

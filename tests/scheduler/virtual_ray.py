@@ -27,6 +27,7 @@ from slomo_batch.scheduler import (
     step_pool,
     worker_deaths,
     worker_pool,
+    worker_probe,
 )
 from slomo_batch.scheduler.calls import (
     ChunkCall,
@@ -204,7 +205,8 @@ class VirtualRay:
         for module in (excluded_machines, step_pool, scratch_disk):
             patch.setattr(module, "working_nodes", alive)
         patch.setattr(scratch_disk, "scratch_disks", self.scratch_disks)
-        patch.setattr(scratch_disk, "supply", self.supply)
+        for module in (scratch_disk, worker_probe):
+            patch.setattr(module, "supply", self.supply)
         for module in (worker_pool, worker_deaths):
             patch.setattr(module, "draining_nodes", dict)
         for module in (worker_pool, failed_starts, step_pool, excluded_machines):

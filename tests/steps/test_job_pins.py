@@ -11,7 +11,7 @@ from slomo_batch.manifest.inputs import find_videos
 from slomo_batch.manifest.load import load
 from slomo_batch.plan.codecs import CODECS, NVENC
 from slomo_batch.plan.job_pin import Basis, JobPin
-from slomo_batch.scheduler.machines import Abilities, basis_of
+from slomo_batch.scheduler.abilities import Abilities, basis_of
 from slomo_batch.serialization import digest
 from slomo_batch.settings import Codec
 from slomo_batch.steps.context import StepContext
