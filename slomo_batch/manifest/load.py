@@ -130,12 +130,11 @@ def _validated(data: dict[str, Any]) -> tuple[Manifest | None, list[Problem]]:
 
 def _conflicts(manifest: Manifest, invalid: Sequence[Problem]) -> list[Problem]:
     """Return the conflicts between the valid settings of a manifest that do not depend on the invalid ones."""
-    between_settings = [*validate_job(manifest.job), *_settings_problems(manifest)]
-    between_places = [
-        *validate_paths(manifest.inputs, manifest.output.uri, manifest.work),
-        *unused_buckets(manifest),
-    ]
-    return [*independent_of(invalid, between_settings), *(between_places if are_places_valid(invalid) else [])]
+    problems = independent_of(invalid, [*validate_job(manifest.job), *_settings_problems(manifest)])
+    if are_places_valid(invalid):
+        problems += validate_paths(manifest.inputs, manifest.output.uri, manifest.work)
+        problems += unused_buckets(manifest)
+    return problems
 
 
 def _at_other_paths(problems: Sequence[Problem], known: Sequence[Problem]) -> list[Problem]:
