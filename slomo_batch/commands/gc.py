@@ -8,14 +8,14 @@ pins are kept. Outside the job's prefix, only the uploads that the job recorded 
 
 from collections import defaultdict
 from collections.abc import Container, Iterable, Iterator
-from contextlib import suppress
+from contextlib import closing, suppress
 from dataclasses import dataclass
 
 from slomo_batch.errors import WorkDamaged
 from slomo_batch.plan.ids import receipt_id
 from slomo_batch.records import AudioDone, ChunkDone, Published
 from slomo_batch.steps.context import StepContext
-from slomo_batch.steps.stored_records import committed
+from slomo_batch.steps.stored_records import committed, read_each
 from slomo_batch.steps.upload_records import abort, unfinished
 from slomo_batch.steps.video_records import VideoRecords
 from slomo_batch.storage.store import ObjectInfo, Upload
@@ -86,13 +86,15 @@ def _named(video_id: str, context: StepContext) -> tuple[str, ...]:
     """Keys that commits name; for a damaged commit, the prefix of all keys that it can name."""
     layout, work = context.layout, context.work
     named = []
-    for found in work.list(layout.commits(video_id)):
-        if parts := parts_of(layout, "commit", found.key):
+    commits = {found.key: parts_of(layout, "commit", found.key) for found in work.list(layout.commits(video_id))}
+    keys = [key for key, parts in commits.items() if parts]
+    with closing(read_each(work, lambda key: committed(work, key, ChunkDone), keys)) as reads:
+        for key, read in zip(keys, reads, strict=True):
             try:
-                chunk = committed(work, found.key, ChunkDone)
+                chunk = read()
                 named += [chunk.segment_key] if chunk else []
             except WorkDamaged:
-                named.append(f"{layout.segments(video_id)}{parts[1]}/")
+                named.append(f"{layout.segments(video_id)}{commits[key][1]}/")
     try:
         audio = committed(work, layout.audio_commit(video_id), AudioDone)
         named += [audio.key] if audio else []
@@ -128,11 +130,13 @@ def _is_superseded(video_id: str, receipts: Container[str], context: StepContext
 
 def _receipts(context: StepContext) -> Iterator[tuple[str, str]]:
     """Receipt id and video id of each readable receipt. Everything of a video whose receipt is damaged is kept."""
-    for found in context.work.list(context.layout.receipts):
-        for receipt in parts_of(context.layout, "receipt", found.key):
+    work, layout = context.work, context.layout
+    keys = [found.key for found in work.list(layout.receipts)]
+    receipts = [(receipt, key) for key in keys for receipt in parts_of(layout, "receipt", key)]
+    with closing(read_each(work, lambda pair: committed(work, pair[1], Published), receipts)) as reads:
+        for (receipt, _), read in zip(receipts, reads, strict=True):
             with suppress(WorkDamaged):
-                published = committed(context.work, found.key, Published)
-                if published:
+                if published := read():
                     yield receipt, published.video_id
 
 

@@ -6,7 +6,7 @@ with the work that belongs to them, and only within the job.
 """
 
 from collections.abc import Iterator
-from contextlib import suppress
+from contextlib import closing, suppress
 from pathlib import PurePosixPath
 
 from slomo_batch.commands.triage import Triage
@@ -15,7 +15,7 @@ from slomo_batch.plan.ids import receipt_id, video_id
 from slomo_batch.plan.job_pin import JobPin
 from slomo_batch.records import Published, VideoFailed, VideoRequest
 from slomo_batch.steps.context import StepContext
-from slomo_batch.steps.stored_records import committed
+from slomo_batch.steps.stored_records import committed, read_each
 from slomo_batch.steps.video_records import VideoRecords
 from slomo_batch.storage.work_layout import parts_of
 
@@ -42,13 +42,14 @@ def withdraw_receipts(piles: Triage, context: StepContext) -> None:
     layout, free = context.layout, {wanted.request.output_uri for wanted in piles.wanted if wanted.is_free}
     if not free:
         return
-    for receipt in piles.other_receipts[:MOST_READ]:
-        key = layout.receipt(receipt)
-        with suppress(WorkDamaged):
-            published = committed(context.work, key, Published)
-            if published and published.output_uri in free:
-                made = [found.key for found in context.work.list(layout.video(published.video_id))]
-                context.work.delete([key, *made])
+    work, keys = context.work, [layout.receipt(receipt) for receipt in piles.other_receipts[:MOST_READ]]
+    with closing(read_each(work, lambda key: committed(work, key, Published), keys)) as reads:
+        for key, read in zip(keys, reads, strict=True):
+            with suppress(WorkDamaged):
+                published = read()
+                if published and published.output_uri in free:
+                    made = [found.key for found in work.list(layout.video(published.video_id))]
+                    work.delete([key, *made])
 
 
 def _records(request: VideoRequest, pin: JobPin, context: StepContext) -> Iterator[str]:

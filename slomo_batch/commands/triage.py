@@ -8,6 +8,7 @@ source.
 from collections import defaultdict
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing
 from dataclasses import dataclass, replace
 from functools import partial
 from itertools import chain
@@ -20,7 +21,7 @@ from slomo_batch.plan.job_pin import JobPin
 from slomo_batch.records import PendingVideo, VideoFailed, VideoRequest
 from slomo_batch.steps.context import StepContext
 from slomo_batch.steps.output_ownership import has_begun_upload, is_earlier_version, output_object, read_ownership
-from slomo_batch.steps.stored_records import read_record
+from slomo_batch.steps.stored_records import read_each, read_record
 from slomo_batch.storage.existence import find_existing
 from slomo_batch.storage.work_layout import parts_of
 from slomo_batch.uri import Uri
@@ -74,7 +75,8 @@ def triage(
     receipts, failures = _receipts(context), _failures(context)
     others = (output_uri for output_uris in other_names.values() for output_uri in output_uris)
     outputs = find_existing(chain((request.output_uri for request in requests), others), context.locate)
-    wanted, done, renamed, refused, waiting = [], [], [], [], []
+    wanted, done, renamed, refused = [], [], [], []
+    failed: list[tuple[VideoRequest, str]] = []
     contested: list[tuple[VideoRequest, str]] = []
     asked_for = set()
     for request in requests:
@@ -87,7 +89,7 @@ def triage(
         elif receipt in receipts and has_output and not force:
             done.append(request)
         elif receipt in failures and not (retry_failed or force):
-            waiting.append(_failure(failures[receipt][-1], request, context))
+            failed.append((request, failures[receipt][-1]))
         elif has_output and receipt not in receipts:
             contested.append((request, receipt))
         elif not force and (other := _published_as(request, other_names, receipts, outputs.present, pin)):
@@ -103,7 +105,7 @@ def triage(
         done=tuple(done),
         renamed=tuple(renamed),
         refused=tuple(refused),
-        waiting=tuple(waiting),
+        waiting=tuple(_failed_before(failed, context)),
         retried=tuple(key for one in wanted for key in failures.get(one.receipt_id, ())),
         other_receipts=tuple(sorted(receipts - asked_for)),
     )
@@ -151,8 +153,16 @@ def _failures(context: StepContext) -> dict[str, list[str]]:
     return keys
 
 
-def _failure(key: str, request: VideoRequest, context: StepContext) -> VideoFailed:
+def _failed_before(failed: Sequence[tuple[VideoRequest, str]], context: StepContext) -> Iterator[VideoFailed]:
+    """The records of why these videos failed, in order; each comes with the key of its record."""
+    with closing(read_each(context.work, partial(_failure, context=context), failed)) as reads:
+        for read in reads:
+            yield read()
+
+
+def _failure(of: tuple[VideoRequest, str], context: StepContext) -> VideoFailed:
     """The record of why a video failed. A damaged record still says that it failed."""
+    request, key = of
     source_uri, output_uri = request.source.uri, request.output_uri
     remedy = "The reason for the video's failure is lost: run again with --retry-failed."
     try:

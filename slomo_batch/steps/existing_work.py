@@ -1,6 +1,8 @@
 """Find what earlier runs made of a planned video, check what of it can be used, and delete what is damaged."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from contextlib import closing
+from functools import partial
 from typing import TypeVar
 
 from slomo_batch.errors import SurveyMissing, WorkDamaged
@@ -11,7 +13,7 @@ from slomo_batch.records import AudioDone, Chunk, ChunkDone, Lane
 from slomo_batch.steps.audio import has_audio
 from slomo_batch.steps.context import StepContext
 from slomo_batch.steps.stored_index import index_bytes, read_index
-from slomo_batch.steps.stored_records import as_note, put_record
+from slomo_batch.steps.stored_records import as_note, put_record, read_each
 from slomo_batch.steps.stored_survey import stored_survey, withdraw_survey
 from slomo_batch.steps.surveyed_probe import surveyed_probe
 from slomo_batch.steps.video_records import VideoRecords
@@ -46,7 +48,7 @@ class _Finder:
     def find_existing_work(self, *, has_index: bool) -> PlannedVideo:
         lane = self._lane()
         chunks = chunks_in_lane(self._video_id, self._stored.chunks, lane)
-        done = {chunk.index: found for chunk in chunks if (found := self._chunk_done(chunk))}
+        done = self._chunks_done(chunks)
         audio = self._audio_done() if has_audio(self._stored) else None
         ready = frozenset(chunk.index for chunk in chunks if self._object_key(chunk, lane) in self._sizes)
         needs_audio = has_audio(self._stored) and audio is None
@@ -85,11 +87,16 @@ class _Finder:
 
     # ---- commits ---------------------------------------------------------------------------------------------------
 
-    def _chunk_done(self, chunk: Chunk) -> ChunkDone | None:
-        if self._context.layout.commit(self._video_id, chunk.chunk_id) not in self._sizes:
-            return None
-        done = self._undamaged(lambda: self._records.chunk_done(chunk), lambda: self._records.withdraw_chunk(chunk))
-        return done if done and self._is_backed(done.segment_key, done.size_bytes) else None
+    def _chunks_done(self, chunks: Sequence[Chunk]) -> dict[int, ChunkDone]:
+        """The committed segments that exist, by the index of their chunk."""
+        layout, records, done = self._context.layout, self._records, {}
+        listed = [chunk for chunk in chunks if layout.commit(self._video_id, chunk.chunk_id) in self._sizes]
+        with closing(read_each(self._context.work, records.chunk_done, listed)) as reads:
+            for chunk, read in zip(listed, reads, strict=True):
+                found = self._undamaged(read, partial(records.withdraw_chunk, chunk))
+                if found and self._is_backed(found.segment_key, found.size_bytes):
+                    done[chunk.index] = found
+        return done
 
     def _audio_done(self) -> AudioDone | None:
         done = self._undamaged(self._records.audio_done, self._records.withdraw_audio)

@@ -50,7 +50,7 @@ from slomo_batch.steps.output_ownership import (
 )
 from slomo_batch.steps.sidecar import check_name, delete_sidecar, put_sidecar, sidecar_of
 from slomo_batch.steps.stitch_disk import SEGMENTS_AHEAD, check_disk
-from slomo_batch.steps.stored_records import MADE_AGAIN, commit
+from slomo_batch.steps.stored_records import MADE_AGAIN, commit, read_each
 from slomo_batch.steps.video_records import VideoRecords, read_receipt
 from slomo_batch.steps.work_ahead import work_ahead
 from slomo_batch.storage.store import ObjectInfo
@@ -116,12 +116,14 @@ def delete_intermediates(video_id: str, context: StepContext) -> None:
 
 def _committed_segments(stored: StoredPlan, lane: Lane, context: StepContext) -> list[ChunkDone]:
     video_id, records = stored.plan.video_id, VideoRecords(stored.plan.video_id, context)
-    found = []
-    for chunk in chunks_in_lane(video_id, stored.chunks, lane):
-        done = records.chunk_done(chunk)
-        if done is None:
-            raise WorkDamaged("a chunk is not committed", where=f"chunk {chunk.index} of {video_id}", remedy=MADE_AGAIN)
-        found.append(done)
+    chunks, found = chunks_in_lane(video_id, stored.chunks, lane), []
+    with closing(read_each(context.work, records.chunk_done, chunks)) as reads:
+        for chunk, read in zip(chunks, reads, strict=True):
+            done = read()
+            if done is None:
+                where = f"chunk {chunk.index} of {video_id}"
+                raise WorkDamaged("a chunk is not committed", where=where, remedy=MADE_AGAIN)
+            found.append(done)
     return found
 
 

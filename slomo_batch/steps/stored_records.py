@@ -3,18 +3,23 @@
 A record is committed by one put-if-absent, and read back if that does not succeed: the first of several attempts wins.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Generator, Iterable
 from typing import TypeVar
 
 from slomo_batch.errors import ObjectMissing, StorageBusy, StoreUnusable, WorkDamaged
+from slomo_batch.steps.work_ahead import work_ahead
 from slomo_batch.storage.store import ObjectStore
 from slomo_batch.storage.work_layout import name_in_job
 from slomo_batch.stored_documents import VERSION, from_stored, is_intact, to_stored, version_of
 
 T = TypeVar("T")
+Item = TypeVar("Item")
 
 MADE_AGAIN = "It is made again; if the video fails in this run, run again with --retry-failed."
 """The remedy for a damaged object that can be made from others."""
+
+READS_AHEAD = 16
+"""Records that are read ahead of the one in use, each in a thread."""
 
 COMMIT_TRIES = 5
 """Times that a commit is tried while another process writes the record and deletes it again."""
@@ -80,6 +85,15 @@ def committed(store: ObjectStore, key: str, kind: type[T], *, belongs: Callable[
         return read_record(store, key, kind, belongs=belongs)
     except ObjectMissing:
         return None
+
+
+def read_each(store: ObjectStore, read: Callable[[Item], T], items: Iterable[Item]) -> Generator[Callable[[], T]]:
+    """Yield for each item, in order, a function that returns `read(item)` or raises its error.
+
+    `read` reads one record of `store`. On a remote store up to READS_AHEAD later items are read meanwhile, because each
+    request takes a round trip. Close the generator to end its threads.
+    """
+    return work_ahead(read, items, num_ahead=0 if store.root.is_local else READS_AHEAD)
 
 
 def exists(store: ObjectStore, key: str) -> bool:
