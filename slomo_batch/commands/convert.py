@@ -7,14 +7,18 @@ folder once there is nothing to resume.
 
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager, suppress
+from dataclasses import replace
 from pathlib import Path
+from types import TracebackType
+from typing import Self
 
 from slomo_batch.commands import run
 from slomo_batch.commands.status import gc
 from slomo_batch.errors import Interrupted, SlomoError, WorkDamaged
 from slomo_batch.manifest.output_names import default_work
 from slomo_batch.manifest.schema import Manifest
-from slomo_batch.report.events import Display
+from slomo_batch.report.events import Display, Event, JobEnded, JobStarted, Note
+from slomo_batch.report.lines import ended_line
 from slomo_batch.scheduler.leases import is_led
 from slomo_batch.steps.context import StepContext
 from slomo_batch.steps.output_ownership import output_object, read_ownership
@@ -38,15 +42,57 @@ def convert(
     """
     sources = [Uri.parse(spec.uri) for manifest in manifests for spec in manifest.inputs]
     check_readable(sources, open_context(environment_of(manifests[0])).locate)
-    worst = run.EXIT_PUBLISHED
+    worst, ends = run.EXIT_PUBLISHED, list[JobEnded]()
     for manifest in manifests:
         with open_display(manifest.name) as display:
-            code = _convert(manifest, display, overwrite=overwrite)
+            code = _convert(manifest, _OneVideo(display, manifest, ends), overwrite=overwrite)
+            if len(manifests) > 1 and manifest is manifests[-1] and code != Interrupted.exit_code:
+                display.show(Note(text=f"in all: {ended_line(_total(ends))}"))
         forget_contexts()
         if code == Interrupted.exit_code:
             return code
         worst = max(worst, code)
     return worst
+
+
+def _title(manifest: Manifest, work: str) -> str:
+    """What is converted into what. The work place is named unless it is the state folder."""
+    place = "" if work == str(state_folder()) else f"; work in {work}"
+    return f"{manifest.inputs[0].uri} -> {manifest.output.uri}{place}"
+
+
+class _OneVideo:
+    """A display that shows a job by its files, and appends its end to `ends`."""
+
+    def __init__(self, display: Display, manifest: Manifest, ends: list[JobEnded]) -> None:
+        self._display, self._manifest, self._ends = display, manifest, ends
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        pass
+
+    def show(self, event: Event) -> None:
+        """Show the event."""
+        if isinstance(event, JobStarted):
+            event = replace(event, title=_title(self._manifest, event.work))
+        elif isinstance(event, JobEnded):
+            event = replace(event, videos_to_retry=0)  # the next `convert` always tries again
+            self._ends.append(event)
+        self._display.show(event)
+
+
+def _total(ends: Sequence[JobEnded]) -> JobEnded:
+    return JobEnded(
+        videos_published=sum(end.videos_published for end in ends),
+        videos_skipped=sum(end.videos_skipped for end in ends),
+        videos_failed=sum(end.videos_failed for end in ends),
+        num_frames=sum(end.num_frames for end in ends),
+        seconds=sum(end.seconds for end in ends),
+    )
 
 
 def _convert(manifest: Manifest, display: Display, *, overwrite: bool) -> int:

@@ -113,7 +113,7 @@ def _run(
     context = open_context(environment)
     with ExitStack() as stack:
         stop = stack.enter_context(StopRequests(lambda text: display.show(JobStopping(text=text))))
-        display.show(Activity(text="looking for the videos of the manifest"))
+        display.show(Activity(text="looking for the videos"))
         lookups = ProgressCounter("looking up videos", display.show)
         found = find_videos(manifest, context.locate, strict=strict, advanced=lookups.advanced)
         if stop.is_asked:
@@ -154,6 +154,7 @@ class _JobRun:
         self._display, self._stack, self._stop, self._prewarm = display, stack, stop, prewarm
         self._machines: Machines | None = None
         self._requests: Sequence[VideoRequest] = ()
+        self._num_refused = 0
         self._began_s = time.monotonic()
 
     def make(self, found: FoundVideos, *, retry_failed: bool, force: bool, clean_up: bool) -> int:
@@ -181,6 +182,7 @@ class _JobRun:
                 recorder.close(finished=False)
             raise
         tally = recorder.tally
+        self._num_refused = len(piles.refused) + len(found.missing)
         if clean_up and tally.videos_done == tally.videos_total:
             self._clean_up(found.requests, pin)
         return self._end(recorder, meter, reports=not clean_up and (bool(piles.wanted) or self._lacks_report))
@@ -372,6 +374,7 @@ class _JobRun:
                 seconds=time.monotonic() - self._began_s,
                 interrupted=interrupted,
                 videos_left=videos_left,
+                videos_to_retry=tally.videos_failed - self._num_refused,
                 budget_reached=budget_reached,
                 spent_hours=meter.spent_hours,
                 budget_hours=meter.limit_hours,

@@ -200,8 +200,8 @@ def _conflict(request: VideoRequest) -> VideoFailed:
     error = OutputExists(
         "the output already exists, and this job did not make it from this source with these settings",
         where=request.output_uri,
-        remedy="Move the file away, choose another output name, or set output.exists to replace (--overwrite of "
-        "convert).",
+        remedy="Move the file away, choose another output name, or replace it: with --overwrite of convert, or "
+        "output.exists: replace in a manifest.",
     )
     return VideoFailed.of(request, error)
 

@@ -68,6 +68,8 @@ class JobStarted:
     """Failed in earlier runs; they wait for --retry-failed."""
     videos_refused: int = 0
     """Not started: missing, unsupported, or another file exists under the output's name."""
+    title: str = ""
+    """What a person sees in place of the name and the work place; empty: these."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -260,6 +262,8 @@ class JobEnded:
     """Stopped before its end; the next run resumes."""
     videos_left: int = 0
     """Neither published nor failed."""
+    videos_to_retry: int = 0
+    """Failed, and left out by the next run unless it has --retry-failed."""
     budget_reached: bool = False
     """Whether it stopped because the budget is spent."""
     spent_hours: float = 0.0

@@ -74,7 +74,7 @@ def _lines(event: Event) -> Iterator[str]:
         case Activity():
             yield f"{event.text} ..."
         case JobStarted():
-            yield f"{event.name}: {_started(event)}; work in {event.work}"
+            yield event.title or f"{event.name}: {_started(event)}; work in {event.work}"
         case Note():
             yield f"note       {event.uri}: {event.text}" if event.uri else f"note       {event.text}"
         case JobPaused():
@@ -209,3 +209,9 @@ def ended_line(event: JobEnded) -> str:
     if event.budget_reached:
         return f"stopped by its budget: {whole}"
     return f"interrupted: {whole}; the next run resumes" if event.interrupted else whole
+
+
+def retry_lines(event: JobEnded) -> Iterator[str]:
+    """What to do about the videos that failed, if the next run leaves them out."""
+    if event.videos_to_retry:
+        yield f"{counted(event.videos_to_retry, 'failed video')} left out by the next run, unless it has --retry-failed"

@@ -6,7 +6,7 @@ from itertools import takewhile
 
 from slomo_batch.report.budget_lines import budget_lines
 from slomo_batch.report.events import Event, JobEnded, VideoGivenUp, VideoPublished, VideoSkipped
-from slomo_batch.report.lines import INDENT, Verbosity, ended_line, failure_line
+from slomo_batch.report.lines import INDENT, Verbosity, ended_line, failure_line, retry_lines
 from slomo_batch.report.units import counted, size
 
 MAX_ROWS = 20
@@ -58,6 +58,7 @@ class Summary:
             yield from self._failures()
             yield from self._outputs()
         yield ended_line(ended)
+        yield from retry_lines(ended)
         yield from budget_lines(ended)
 
     def _failures(self) -> Iterator[str]:

@@ -30,7 +30,7 @@ from slomo_batch.report.events import (
     VideoPublished,
 )
 from slomo_batch.report.json_log import JsonDisplay, Streaming
-from slomo_batch.report.lines import INDENT, Verbosity, advanced_line, ended_line, lines_of, progress_line
+from slomo_batch.report.lines import INDENT, Verbosity, advanced_line, ended_line, lines_of, progress_line, retry_lines
 from slomo_batch.report.summary import Summary
 from slomo_batch.sanitize import one_line
 
@@ -58,7 +58,7 @@ class QuietDisplay(Streaming):
         for line in lines_of(event, "quiet"):
             self._write(one_line(line))
         if isinstance(event, JobEnded) and (event.videos_failed or event.interrupted):
-            for line in (ended_line(event), *budget_lines(event)):
+            for line in (ended_line(event), *retry_lines(event), *budget_lines(event)):
                 self._write(line)
 
 

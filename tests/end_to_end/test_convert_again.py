@@ -123,11 +123,15 @@ def test_overwrite_skips_an_output_that_is_already_what_is_asked_for(
 # ---- several inputs ------------------------------------------------------------------------------------------------
 
 
-def test_several_inputs_go_into_a_folder_each_under_its_name(folder: Path) -> None:
+def test_several_inputs_go_into_a_folder_each_under_its_name(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
     (folder / "b.MOV").write_bytes(clip("one_frame").data)
     (folder / "c.avi").write_bytes(clip("one_frame").data)
     assert main(["convert", "a.mp4", "--method", "blend", "b.MOV", "c.avi", "slow/", "--slowdown", "2"]) == 0
     assert sorted(path.name for path in (folder / "slow").iterdir()) == ["a.mp4", "b.mov", "c.mp4"]
+    shown = capsys.readouterr().out
+    assert "\nb.MOV -> slow/b.mov\n" in shown
+    assert "in all: 3 videos published; " in shown
+    assert "convert-" not in shown
     assert main(["convert", "a.mp4", "slow", "--method", "blend", "--slowdown", "2"]) == 0, "the same job as before"
 
 

@@ -43,7 +43,9 @@ def test_a_failed_video_waits_for_retry_failed(good: Path, tmp_path: Path) -> No
     source = tmp_path / "clip.mp4"
     source.write_bytes(b"nothing yet")
     job = Job(tmp_path / "job").write([str(source)], **QUICK)
-    assert job.run().returncode == 1
+    first = job.run()
+    assert first.returncode == 1
+    assert "\n1 failed video left out by the next run, unless it has --retry-failed\n" in first.stdout
     assert job.run().returncode == 1
     assert not job.receipts()
     source.write_bytes(good.read_bytes())

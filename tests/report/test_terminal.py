@@ -142,6 +142,16 @@ def test_the_header_counts_all_videos_of_the_job() -> None:
     )
     done = JobStarted(name="j", num_videos=0, work="w", videos_done=3)
     assert shown(PlainDisplay, io.StringIO(), [done]) == "j: 3 videos: 3 done before; work in w\n"
+    titled = replace(started, title="a.mp4 -> b.mp4")
+    assert shown(PlainDisplay, io.StringIO(), [titled]) == "a.mp4 -> b.mp4\n"
+
+
+@pytest.mark.parametrize("display", [PlainDisplay, QuietDisplay])
+def test_the_end_says_which_option_tries_failed_videos_again(display: Callable[..., Display]) -> None:
+    ended = JobEnded(videos_published=0, videos_skipped=0, videos_failed=2, num_frames=0, seconds=2.0)
+    hint = "1 failed video left out by the next run, unless it has --retry-failed\n"
+    assert hint in shown(display, io.StringIO(), [replace(ended, videos_to_retry=1)])
+    assert "--retry-failed" not in shown(display, io.StringIO(), [ended])
 
 
 def test_a_log_gets_lines_of_progress_at_growing_intervals_however_frequent_the_events() -> None:
