@@ -8,6 +8,7 @@ import pytest
 from av.video.codeccontext import VideoCodecContext
 
 from slomo_batch.errors import ManifestError, SourceUnsupported
+from slomo_batch.media.thread_priority import keep_thread_priority
 from slomo_batch.picture import PIXEL_FORMATS
 from slomo_batch.plan.codecs import CODECS, ENCODERS
 from slomo_batch.plan.encoders import EncoderChoice, choose_encoder, validate_encode
@@ -255,7 +256,8 @@ def test_the_limits_of_software_encoders_are_those_of_this_build(
     context.width, context.height = size
     context.pix_fmt, context.time_base, context.framerate = choice.pixel_format, Fraction(1, rate), Fraction(rate)
     context.options = dict(choice.options)
-    context.open()
+    with keep_thread_priority():
+        context.open()
 
 
 @pytest.mark.parametrize(("codec", "size"), [("h264", (4098, 160)), ("hevc", (160, 8194)), ("av1", (8194, 160))])
