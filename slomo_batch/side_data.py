@@ -79,6 +79,11 @@ class SideData:
     """Names of side data that no output gets, such as HDR10+ dynamic metadata."""
 
     @property
+    def has_dolby_vision(self) -> bool:
+        """Whether the source has a layer or metadata of Dolby Vision, which no output gets."""
+        return any("Dolby Vision" in name for name in self.dropped)
+
+    @property
     def kept(self) -> tuple[str, ...]:
         """Names of the side data that the header of an output states."""
         stated = {

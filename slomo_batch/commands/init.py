@@ -2,7 +2,7 @@
 
 import json
 import re
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import partial
@@ -33,6 +33,18 @@ _LINES = 12
 """Comments of one kind."""
 _EXAMPLES = files("slomo_batch") / "examples"
 _CLIPS_IN_EXAMPLES = "jobs/clips"
+
+
+_KINDS: Mapping[str, Callable[[Probe], bool]] = {
+    "interlaced": lambda found: found.facts.scan.is_interlaced and not found.facts.scan.varies,
+    "telecined or partly interlaced, so decoded once before planning": lambda found: found.facts.scan.varies,
+    "HDR": lambda found: found.facts.color.is_hdr,
+    "with Dolby Vision, of which only the base layer is kept": lambda found: found.facts.side_data.has_dolby_vision,
+    "with alpha": lambda found: found.facts.has_alpha,
+    "whose picture size changes": lambda found: bool(found.facts.fitted_sizes),
+    "with a variable frame rate": lambda found: found.timeline.rate is None,
+}
+"""What is odd about some videos, and whether it is so of one."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -131,12 +143,9 @@ def _overview(num_videos: int, looks: Sequence[Look]) -> Iterator[str]:
     yield from _comment("pictures", ((f"{one.width}x{one.height}", look) for look, one in facts))
     rates = ((_rate(look.found), look) for look in looks if look.found)
     yield from _comment("frames per second", rates)
-    kinds = (
-        ("interlaced", [look for look, one in facts if one.scan.is_interlaced]),
-        ("HDR", [look for look, one in facts if one.color.is_hdr]),
-        ("with a variable frame rate", [look for look in looks if look.found and look.found.timeline.rate is None]),
-    )
-    yield from (f"# {len(those)} {kind}: {_names(those)}" for kind, those in kinds if those)
+    for kind, is_of_kind in _KINDS.items():
+        those = [look for look in looks if look.found and is_of_kind(look.found)]
+        yield from (f"# {len(those)} {kind}: {_names(those)}" for _ in those[:1])
     left_out = [look for look in looks if look.problem]
     yield from (f"# left out: {look.name}: {look.problem}" for look in left_out[:_LINES])
     yield from (f"# left out: {len(left_out) - _LINES} more" for _ in left_out[_LINES:][:1])

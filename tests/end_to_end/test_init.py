@@ -1,5 +1,7 @@
 """`init`: a manifest from a folder, and the examples."""
 
+import shutil
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -7,7 +9,14 @@ import pytest
 from slomo_batch.cli.main import main
 from slomo_batch.manifest.load import load
 from tests.clips.catalogue import clip
+from tests.clips.film import Film, joined
+from tests.clips.hard_telecine import film_frames, telecined
+from tests.clips.interlaced import Fields, encoded
+from tests.clips.matte import Matte, matte
+from tests.clips.stated import in_dolby_vision
 from tests.end_to_end.running import excerpt, interlaced
+
+X265 = {"x265-params": "log-level=none:pools=none"}
 
 
 @pytest.fixture
@@ -39,6 +48,25 @@ def test_a_manifest_names_what_is_odd_and_runs(folder: Path, capsys: pytest.Capt
     planned = capsys.readouterr().out
     assert f"{folder}-slow/tapes/c.slomo.mp4" in planned
     assert "3 videos, 3 to make" in planned
+
+
+def test_videos_that_are_handled_in_another_way_are_named(folder: Path) -> None:
+    shutil.rmtree(folder)
+    folder.mkdir()
+    (folder / "film.mkv").write_bytes(encoded(Fields(suffix=".mkv", codec="ffv1"), telecined(film_frames(16))))
+    (folder / "dolby.mp4").write_bytes(in_dolby_vision(Film(codec="libx265", options=X265), ".mp4", 8, 1))
+    (folder / "title.mov").write_bytes(matte(Matte()))
+    small = Film(suffix=".ts", options={"g": "12", "bf": "0"}, num_frames=13)
+    (folder / "turned.ts").write_bytes(joined(small, replace(small, size=(128, 96))))
+    assert main(["init", folder.name]) == 0
+    text = Path("slomo.yaml").read_text()
+    for expected in (
+        "# 1 telecined or partly interlaced, so decoded once before planning: film.mkv",
+        "# 1 with Dolby Vision, of which only the base layer is kept: dolby.mp4",
+        "# 1 with alpha: title.mov",
+        "# 1 whose picture size changes: turned.ts",
+    ):
+        assert f"{expected}\n" in text, text
 
 
 def test_the_videos_of_the_current_folder_go_into_a_folder_in_it(
