@@ -30,15 +30,28 @@ def add_completion_command(commands: Commands, whole: Callable[[], argparse.Argu
 
 
 def script(parser: argparse.ArgumentParser, shell: str) -> str:
-    """Return the script of a shell for a parser. Names are completed as those of files."""
+    """Return the script of a shell for a parser. Names are completed as those of files. A command is described by its
+    summary, since shells show one line of it."""
     import shtab  # noqa: PLC0415 no other command needs it
 
+    for command, summary in _commands(parser):
+        command.description = summary
     for action in _actions(parser):
         if words := getattr(action, "words", None):
             action.choices = words
         elif action.choices is None and action.nargs != 0 and action.type in _NAMES:
             action.complete = shtab.FILE  # type: ignore[attr-defined]  # shtab reads it
     return str(shtab.complete(parser, shell=shell))
+
+
+def _commands(parser: argparse.ArgumentParser) -> Iterator[tuple[argparse.ArgumentParser, str]]:
+    """Each command under a parser, and its summary."""
+    for group in parser._actions:  # noqa: SLF001 argparse has no public list of them
+        if isinstance(group, argparse._SubParsersAction):  # noqa: SLF001 as above
+            for named in group._choices_actions:  # noqa: SLF001 nor of their summaries
+                command = group.choices[named.dest]
+                yield command, named.help or ""
+                yield from _commands(command)
 
 
 def _actions(parser: argparse.ArgumentParser) -> Iterator[argparse.Action]:
