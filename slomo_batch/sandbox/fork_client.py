@@ -87,7 +87,7 @@ class _ForkClient:
 
 
 def _started() -> tuple[subprocess.Popen[bytes], socket.socket]:
-    paths = [str(Path(path).absolute()) for path in sys.path]
+    paths = [str(Path(path).absolute()) if Path(path).exists() else path for path in sys.path]  # some are only marks
     code = f"import sys; sys.path[:] = {paths!r}; from slomo_batch.sandbox.fork_server import main; main()"
     control, its_control = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
     with its_control:

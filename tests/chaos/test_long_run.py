@@ -25,6 +25,7 @@ from slomo_batch.storage.work_layout import Layout
 from slomo_batch.uri import Uri
 from tests.chaos.blows import Battlefield, Drivers
 from tests.end_to_end.running import REAL_CLIPS, Job, excerpt
+from tests.processes import run_command
 from tests.real_cluster.autoscaling import autoscaling_cluster
 from tests.s3_server import MortalServer, mortal_server
 from tests.s3_weather import PASSING, Fault, Weather, weathered
@@ -87,6 +88,7 @@ class Day:
         """Check that nothing changed besides the outputs and the prefixes of the jobs."""
         own = tuple(f"work/{Layout(job.name).root}" for job in jobs)
         outputs = {f"out/{job.name}/{name}.mkv" for job in jobs for name in self.quiet}
+        outputs |= {f"{output}.slomo.json" for output in outputs}
         after = {(found.key, found.fingerprint) for found in self.store.list() if not found.key.startswith(own)}
         assert {key for key, _ in after - self.before} == outputs
         assert self.before <= after
@@ -103,6 +105,7 @@ def s3_server() -> Iterator[MortalServer]:
 
 @pytest.mark.parametrize("where", ["in one process", "on a cluster"])
 def test_a_job_under_all_kinds_of_faults(where: str, s3_server: MortalServer, tmp_path: Path) -> None:
+    run_command("--version")  # starts the processes from which commands are forked: they stay
     children = {process.pid for process in psutil.Process().children(recursive=True)}
     with ExitStack() as stack:
         day = quiet_day(s3_server, tmp_path)

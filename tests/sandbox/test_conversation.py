@@ -217,17 +217,18 @@ def test_a_link_is_not_taken_where_files_are_not_restricted(
 # ---- processes -----------------------------------------------------------------------------------------------------
 
 
-def test_no_process_is_left_after_the_job_is_killed(tmp_path: Path) -> None:
+def test_no_process_is_left_after_the_job_is_killed() -> None:
     program = "import sys; sys.path.insert(0, sys.argv[1])\nfrom tests.sandbox.test_conversation import hold\nhold()\n"
-    job = subprocess.Popen([sys.executable, "-c", program, str(Path(__file__).parents[2])], stdout=subprocess.PIPE)
-    assert job.stdout is not None
-    assert job.stdout.readline() == b"held\n"
-    processes = psutil.Process(job.pid).children(recursive=True)
+    command = [sys.executable, "-c", program, str(Path(__file__).parents[2])]
+    with subprocess.Popen(command, stdout=subprocess.PIPE) as job:
+        try:
+            assert job.stdout is not None
+            assert job.stdout.readline() == b"held\n"
+            processes = psutil.Process(job.pid).children(recursive=True)
+        finally:
+            job.kill()
     assert len(processes) == 2, "the fork server and the child"
-    job.kill()
-    job.communicate()
-    gone, alive = psutil.wait_procs(processes, timeout=PATIENCE_S)
-    assert (len(gone), alive) == (2, [])
+    assert psutil.wait_procs(processes, timeout=PATIENCE_S)[1] == []
 
 
 def hold() -> None:
