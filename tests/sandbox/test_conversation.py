@@ -35,7 +35,7 @@ from slomo_batch.sandbox.conversation import converse
 from slomo_batch.serialization import to_json
 from tests.clips.catalogue import clip
 from tests.sandbox import intruders
-from tests.sandbox.children import fork_server, only_child
+from tests.sandbox.children import fork_server_of, only_child
 
 SOURCE = bytes(range(256))
 PATIENCE_S = 60
@@ -224,16 +224,17 @@ def test_no_process_is_left_after_the_job_is_killed() -> None:
         try:
             assert job.stdout is not None
             assert job.stdout.readline() == b"held\n"
-            processes = psutil.Process(job.pid).children(recursive=True)
+            server = fork_server_of(psutil.Process(job.pid))
+            (child,) = server.children()
         finally:
             job.kill()
-    assert len(processes) == 2, "the fork server and the child"
-    assert psutil.wait_procs(processes, timeout=PATIENCE_S)[1] == []
+    assert psutil.wait_procs([server, child], timeout=PATIENCE_S)[1] == []
 
 
 def hold() -> None:
     """Keep a child that computes for ever."""
-    next(converse(intruders.spins, "clip.mp4", reader_of("two_tracks")))
+    heard = converse(intruders.spins, "clip.mp4", reader_of("two_tracks"))
+    next(heard)
     sys.stdout.write("held\n")
     sys.stdout.flush()
     signal.pause()
@@ -249,7 +250,7 @@ def test_a_child_ends_when_nobody_waits_for_it_any_more() -> None:
 
 def test_after_the_fork_server_is_killed_another_is_started() -> None:
     confined.confinement()
-    server = fork_server()
+    server = fork_server_of(psutil.Process())
     server.kill()
     psutil.wait_procs([server], timeout=PATIENCE_S)
     assert confined.confinement() == confined.confinement()
