@@ -164,7 +164,7 @@ STATES: dict[str, tuple[Any, str, Callable[[Callable[..., Any]], Callable[..., A
     "split": (interpolate, "interpolate_chunk", lambda step: _stopping_at(1, step)),
     "half": (interpolate, "interpolate_chunk", lambda step: _stopping_at(3, step)),
     "made": (calls, "stitch_video", lambda step: _stopping_at(1, step)),
-    "chosen": (stitch, "_check_disk", lambda step: _stopping_at(1, step)),
+    "chosen": (stitch, "check_disk", lambda step: _stopping_at(1, step)),
     "uploaded": (stitch, "record_ownership", _stopping_after),
 }
 """Jobs that were stopped: where, and in which call. Besides: "finished"; and "failed", where one source is no video."""
