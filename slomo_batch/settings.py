@@ -67,7 +67,7 @@ class Range:
     )
     duration: str = setting(
         "",
-        "how long the range lasts in the source, in place of `retime.range.end`",
+        "how long the range lasts, in seconds of the source, instead of an end",
         values=_INSTANT,
         unset="up to the end",
         form="instant",

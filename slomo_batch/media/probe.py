@@ -342,11 +342,11 @@ def _name_of_first_known(names: dict[int, str], *numbers: int) -> str:
 def _picture_notes(orientation: Orientation) -> Iterator[str]:
     """Notes about how players turn the pictures."""
     if orientation.quarter_turns_deg:
-        yield f"players rotate the video by {orientation.quarter_turns_deg} degrees counterclockwise"
+        yield f"players rotate the video by {orientation.quarter_turns_deg} degrees counterclockwise, also the output"
     if orientation.rotation_deg % 90:
         yield f"the rotation of {orientation.rotation_deg:g} degrees is rounded to a quarter turn"
     if orientation.is_mirrored:
-        yield "players mirror the video from left to right"
+        yield "players mirror the video from left to right, also the output"
 
 
 def _rate_notes(timeline: SourceTimeline) -> Iterator[str]:

@@ -195,8 +195,10 @@ def asides(event: Snapshot) -> Iterator[str]:
 def _workers(event: Snapshot) -> str:
     if not event.workers_pending:
         return counted(event.workers, "worker")
-    pending = f"{event.workers_pending:,} starting"
-    return f"{counted(event.workers, 'worker')} and {pending}" if event.workers else f"{pending}, no worker yet"
+    if event.workers:
+        return f"{counted(event.workers, 'worker')} and {event.workers_pending:,} starting"
+    waits = "it loads PyTorch or waits" if event.workers_pending == 1 else "they load PyTorch or wait"
+    return f"{counted(event.workers_pending, 'worker')} starting: {waits} for a machine"
 
 
 def ended_line(event: JobEnded) -> str:

@@ -25,7 +25,9 @@ def test_all_eight_orientations_are_found_and_noted(rotation_deg: int, *, is_mir
     data = turned_file(film.Film(num_frames=3), rotation_deg, is_mirrored=is_mirrored)
     facts = probe(reader_of(data), "turned").facts
     assert (facts.rotation_deg, facts.is_mirrored) == (rotation_deg, is_mirrored)
-    assert ("players mirror the video from left to right" in facts.oddities) == is_mirrored
+    turn = f"players rotate the video by {rotation_deg} degrees counterclockwise, also the output"
+    mirror = "players mirror the video from left to right, also the output"
+    assert facts.oddities == (*[turn][: bool(rotation_deg)], *[mirror][:is_mirrored])
 
 
 def test_a_flip_from_top_to_bottom_is_half_a_turn_and_a_mirror() -> None:

@@ -174,6 +174,9 @@ def test_a_log_gets_lines_of_progress_at_growing_intervals_however_frequent_the_
 
 
 def test_a_log_says_at_once_that_a_phase_begins() -> None:
+    waiting = replace(SNAPSHOT, phase="waiting for workers", workers=0)
+    assert "2 workers starting: they load PyTorch or wait for a machine" in progress_line(waiting)
+    assert "1 worker starting: it loads" in progress_line(replace(waiting, workers_pending=1))
     joining = replace(SNAPSHOT, phase="joining", fraction=1.0, eta_s=0.2, videos_total=1, workers_pending=0, faults=0)
     output = shown(PlainDisplay, io.StringIO(), [joining, joining])
     assert output == "progress   joining: 100 %, 1,500/30,000 frames, 1 s left\n"
