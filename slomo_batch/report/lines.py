@@ -216,4 +216,6 @@ def ended_line(event: JobEnded) -> str:
 def retry_lines(event: JobEnded) -> Iterator[str]:
     """What to do about the videos that failed, if the next run leaves them out."""
     if event.videos_to_retry:
-        yield f"{counted(event.videos_to_retry, 'failed video')} left out by the next run, unless it has --retry-failed"
+        failed = counted(event.videos_to_retry, "failed video")
+        replaced = "its file is" if event.videos_to_retry == 1 else "their files are"
+        yield f"the next run tries {failed} again with --retry-failed, or if {replaced} replaced"

@@ -45,7 +45,7 @@ def test_a_failed_video_waits_for_retry_failed(good: Path, tmp_path: Path) -> No
     job = Job(tmp_path / "job").write([str(source)], **QUICK)
     first = job.run()
     assert first.returncode == 1
-    assert "\n1 failed video left out by the next run, unless it has --retry-failed\n" in first.stdout
+    assert "\nthe next run tries 1 failed video again with --retry-failed, or if its file is replaced\n" in first.stdout
     assert job.run().returncode == 1
     assert not job.receipts()
     source.write_bytes(good.read_bytes())

@@ -149,7 +149,7 @@ def test_the_header_counts_all_videos_of_the_job() -> None:
 @pytest.mark.parametrize("display", [PlainDisplay, QuietDisplay])
 def test_the_end_says_which_option_tries_failed_videos_again(display: Callable[..., Display]) -> None:
     ended = JobEnded(videos_published=0, videos_skipped=0, videos_failed=2, num_frames=0, seconds=2.0)
-    hint = "1 failed video left out by the next run, unless it has --retry-failed\n"
+    hint = "the next run tries 1 failed video again with --retry-failed, or if its file is replaced\n"
     assert hint in shown(display, io.StringIO(), [replace(ended, videos_to_retry=1)])
     assert "--retry-failed" not in shown(display, io.StringIO(), [ended])
 
