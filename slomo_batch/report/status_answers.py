@@ -6,6 +6,7 @@ from dataclasses import asdict
 from datetime import UTC, datetime
 from typing import TextIO
 
+from slomo_batch.errors import OutputExists
 from slomo_batch.report.events import JobStatus
 from slomo_batch.report.units import counted, duration, spent, without_uri
 from slomo_batch.sanitize import json_line, one_line
@@ -76,7 +77,9 @@ def show_jobs(jobs: Sequence[JobStatus], *, work: str, as_json: bool, stream: Te
 def _job_line(job: JobStatus, width: int) -> str:
     if not job.updated:
         return f"{job.job:<{width}}  nothing made yet"
-    failed = f", {job.videos_failed:,} failed" if job.videos_failed else ""
+    refused = sum(failure.error == OutputExists.__name__ for failure in job.failures)
+    counts = {"failed": job.videos_failed - refused, "refused: the output exists": refused}
+    failed = "".join(f", {number:,} {what}" for what, number in counts.items() if number)
     frames = f", {counted(job.frames_done, 'frame')}" if job.frames_done else ""  # none if all was published before
     videos = f"videos {job.videos_done:,}/{job.videos_total:,}{failed}{frames}"
     return f"{job.job:<{width}}  {job.state:<11}  {job.updated}  {videos}"

@@ -82,3 +82,8 @@ def test_a_running_job_is_shown_with_rate_and_remaining_time_and_outputs() -> No
         f"  derby  running      {status.updated}  videos 9/12, 1,000 frames",
         "  a      nothing made yet",
     ]
+    stream = io.StringIO()
+    failures = tuple(Failure(uri="c", error=error, reason="") for error in ("SourceUnreadable", "OutputExists"))
+    shown = replace(status, state="finished", videos_failed=2, failures=failures, frames_done=0)
+    show_jobs([shown], work="/work", as_json=False, stream=stream)
+    assert stream.getvalue().endswith("  videos 9/12, 1 failed, 1 refused: the output exists\n")
