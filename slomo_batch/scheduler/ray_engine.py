@@ -17,6 +17,10 @@ from slomo_batch.scheduler.worker_pool import WorkerPool
 from slomo_batch.scheduler.worker_probe import check_that_a_worker_can_start
 from slomo_batch.wiring import JobEnvironment
 
+GATHER_S = 50e-6
+"""Seconds for each call in flight that a turn waits for more reports than one. A `ray.wait` takes a few microseconds of
+CPU for each, so waits take less than a tenth of a core however many calls there are."""
+
 HOPE_EVERY_S = 300.0
 """Seconds after which it is checked again whether a worker can start, while none is up. Other machines may take all the
 places of a cluster meanwhile, and go."""
@@ -118,15 +122,16 @@ class RayEngine:
         return [*came, *self._steps.take_back(), *self._pool.take_back()]
 
     def _ready(self, timeout_s: float) -> list[Any]:
-        """Calls and workers that have something to report. Waits up to `timeout_s` for the first."""
+        """Calls and workers that have something to report: all that do within a moment, else the first within
+        `timeout_s`."""
         waiting = [*self._pool.refs, *self._steps.refs]
         if not waiting:
             time.sleep(timeout_s)
             return []
-        ready, rest = ray.wait(waiting, num_returns=1, timeout=timeout_s, fetch_local=False)
-        if ready and rest:
-            more, _ = ray.wait(rest, num_returns=len(rest), timeout=0, fetch_local=False)
-            ready += more
+        gather_s = min(timeout_s, GATHER_S * len(waiting))
+        ready, _ = ray.wait(waiting, num_returns=len(waiting), timeout=gather_s, fetch_local=False)
+        if not ready and gather_s < timeout_s:
+            ready, _ = ray.wait(waiting, num_returns=1, timeout=timeout_s - gather_s, fetch_local=False)
         return ready
 
     def take_notes(self) -> list[str]:

@@ -3,9 +3,12 @@
 Ray reports the death of a process sooner than that of its machine. So when a worker dies, a probe task runs on its
 machine first. Only if the machine is alive is the death unexplained, and then only the chunks that were being computed
 are to blame.
+
+Of all deaths that are reported in one turn of the driver, the state of the nodes is queried once, after Ray reported
+them: when a zone fails, hundreds of workers die at once.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -43,12 +46,35 @@ class _Death:
     until_s: float
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Nodes:
+    """The nodes at one moment."""
+
+    alive: frozenset[str]
+    draining: Collection[str]
+
+    def is_going(self, machine: str) -> bool:
+        """Whether the machine is gone, or about to go."""
+        return machine not in self.alive or machine in self.draining
+
+
 class WorkerDeaths:
     """The deaths of workers that are not explained yet."""
 
     def __init__(self, clock: Callable[[], float]) -> None:
         self._clock = clock
         self._unexplained: dict[Any, _Death] = {}
+        self._nodes: _Nodes | None = None
+        """As they were at the first query of this turn."""
+
+    def begin_turn(self) -> None:
+        """Query the nodes again when their state is needed. Call it before each wait for Ray's reports."""
+        self._nodes = None
+
+    def _is_going(self, machine: str) -> bool:
+        if self._nodes is None:
+            self._nodes = _Nodes(alive=alive_nodes(), draining=draining_nodes())
+        return self._nodes.is_going(machine)
 
     @property
     def refs(self) -> list[Any]:
@@ -64,7 +90,7 @@ class WorkerDeaths:
         The others wait until it is known whether their machine is alive.
         """
         reason = f"{type(error).__name__}: {error}".splitlines()[0]
-        if is_explained(error, machine):
+        if self.is_explained(error, machine):
             return [lost(each.call, machine, reason, explained=True) for each in held]
         blamed = to_blame({each: each.is_computing for each in held})
         affinity = NodeAffinitySchedulingStrategy(machine, soft=False)
@@ -85,19 +111,18 @@ class WorkerDeaths:
     def settle(self, ref: Any) -> list[LostChunk]:
         """A probe ran, failed, or is overdue: report the chunks that waited for it."""
         death = self._unexplained.pop(ref)
-        is_gone = death.machine not in alive_nodes() or death.machine in draining_nodes()
+        is_gone = self._is_going(death.machine)
         return [lost(call, death.machine, death.reason, explained=is_gone) for call in death.calls]
+
+    def is_explained(self, error: RayError, machine: str) -> bool:
+        """Whether the machine is known to be gone or to go: then no chunk is to blame."""
+        if isinstance(error, NodeDiedError) or (isinstance(error, RayActorError) and error.preempted):
+            return True
+        return bool(machine) and self._is_going(machine)
 
     def clear(self) -> None:
         """Forget all deaths: the job has ended."""
         self._unexplained.clear()
-
-
-def is_explained(error: RayError, machine: str) -> bool:
-    """Whether the machine is known to be gone or to go: then no chunk is to blame."""
-    if isinstance(error, NodeDiedError) or (isinstance(error, RayActorError) and error.preempted):
-        return True
-    return bool(machine) and (machine not in alive_nodes() or machine in draining_nodes())
 
 
 def lost(call: ChunkCall, machine: str, cause: str, *, explained: bool) -> LostChunk:

@@ -42,7 +42,7 @@ from slomo_batch.scheduler.machine_health import MachineRecord
 from slomo_batch.scheduler.machine_room import MachineRoom
 from slomo_batch.scheduler.placement import Placement
 from slomo_batch.scheduler.scratch_disk import ScratchDisk
-from slomo_batch.scheduler.worker_deaths import HAND_BACK_S, WorkerDeaths, is_explained, is_late, lost
+from slomo_batch.scheduler.worker_deaths import HAND_BACK_S, WorkerDeaths, is_late, lost
 from slomo_batch.wiring import JobEnvironment
 
 IDLE_S = 30.0
@@ -51,6 +51,8 @@ STARTED_WITHIN_S = 10.0
 """Seconds after which a worker that does not answer is waiting for a machine rather than starting on one."""
 START_S = 600.0
 """Seconds from the moment at which the machine of a worker is known, after which it has failed to start."""
+HANG_CHECK_S = 5.0
+"""Seconds between two checks of which workers hang."""
 DRAINING_CHECK_S = 0.5
 """Seconds between two checks of which machines are about to be taken away."""
 
@@ -88,6 +90,7 @@ class WorkerPool:
         self._held: dict[Any, HeldChunk] = {}
         self._leaving: Mapping[str, int] = {}
         self._draining_check_due_s = 0.0
+        self._hang_check_due_s = 0.0
 
     # ---- what is known -----------------------------------------------------------------------------------------------
 
@@ -237,7 +240,8 @@ class WorkerPool:
     # ---- in ----------------------------------------------------------------------------------------------------------
 
     def start_waiting(self) -> None:
-        """Start the chunks that waited for a machine which is free now."""
+        """Begin a turn: start the chunks that waited for a machine which is free now."""
+        self._deaths.begin_turn()
         for chunk, worker in self._placement.cleared():
             self._make(chunk, worker)
         self._start_displaced()
@@ -246,18 +250,27 @@ class WorkerPool:
         """End workers that hang or whose machine goes, and return what they held. Call it after `collect`: what is
         ready comes first."""
         came: Came = []
-        for worker in [worker for worker in self._workers if is_late(self._leaving.get(worker.node, 0), time.time())]:
+        late = {node for node, goes_ms in self._leaving.items() if is_late(goes_ms, time.time())}
+        for worker in [worker for worker in self._workers if worker.node in late] if late else ():
             came += self._hear_out(worker)
             reason = f"taken back: its machine goes away in less than {HAND_BACK_S:g} s"
             came += [lost(held.call, worker.node, reason, explained=True) for held in self._remove_worker(worker)]
-        now = self._clock()
-        for worker in {held.worker for held in self._held.values() if self._hangs(held, now)}:
-            came += self._hear_out(worker)
-            if any(held.worker is worker and self._hangs(held, now) for held in self._held.values()):
-                came += self._kill_hanging(worker, now)
         for ref in self._deaths.overdue():
             came += self._settle(ref)
-        self._end_late_starts(now)
+        now = self._clock()
+        if now >= self._hang_check_due_s:
+            self._hang_check_due_s = now + HANG_CHECK_S
+            came += self._end_hanging(now)
+            self._end_late_starts(now)
+        return came
+
+    def _end_hanging(self, now_s: float) -> Came:
+        """Kill workers that hang, unless they have something to report."""
+        came: Came = []
+        for worker in {held.worker for held in self._held.values() if self._hangs(held, now_s)}:
+            came += self._hear_out(worker)
+            if any(held.worker is worker and self._hangs(held, now_s) for held in self._held.values()):
+                came += self._kill_hanging(worker, now_s)
         return came
 
     def _end_late_starts(self, now_s: float) -> None:
@@ -311,7 +324,7 @@ class WorkerPool:
             self._retire(worker)
             if isinstance(error, RayTaskError) and isinstance(error.cause, MachineUnfit):
                 start_refused(worker.node, error.cause, self.excluded)
-            elif not is_explained(error, worker.node):
+            elif not self._deaths.is_explained(error, worker.node):
                 start_failed(worker.node, str(error), self._workers, self._record)
             return
         if worker.node:

@@ -1,46 +1,60 @@
-"""What a turn of the pool costs the driver with a thousand workers that hold two thousand chunks."""
+"""What the engine costs the driver with many workers: its turns in virtual time, and the waits of the real Ray."""
 
 import time
-from collections.abc import Callable
+from typing import Any
 
 import pytest
+import ray
 
-from tests.scheduler.virtual_ray import Scenario, VirtualRay, chunk_calls, made
+from tests.scheduler.steady_state import turns_of
 
 pytestmark = pytest.mark.bench
 NUM_WORKERS = 1000
-NUM_TURNS = 50
-MOST_MS = 10.0
-"""CPU of one turn; the driver takes tens of turns a second. 0.7 was measured."""
+SECONDS = 30.0
+SIZES = [(1, 2), (10, 2), (100, 2), (NUM_WORKERS, 2), (NUM_WORKERS, 3)]
+"""Workers, and chunks that each holds."""
+NUM_WAITS = 20
+MOST = 0.5
+"""Of a core."""
 
 
-def test_a_turn_with_a_thousand_workers(monkeypatch: pytest.MonkeyPatch) -> None:
-    machines = [f"{number:056d}" for number in range(NUM_WORKERS)]
-    ray = VirtualRay(machines, Scenario(chunk=lambda machine, call: made(machine, call, seconds=1e6)))
-    ray.plug_in(monkeypatch)
-    engine = ray.engine(max_workers=NUM_WORKERS)
-    engine.scale(2 * NUM_WORKERS)
-    while engine.num_workers < NUM_WORKERS:
-        engine.outcomes(0.5)
-    for call in chunk_calls(2 * NUM_WORKERS):
-        engine.start(call)
-    while engine.outcomes(0.0):
-        pass
-    costs = {}
-    turns: dict[str, Callable[[], object]] = {
-        "scale": lambda: engine.scale(2 * NUM_WORKERS),
-        "room for chunks": lambda: engine.chunk_room(2 * NUM_WORKERS),
-        "number of workers": lambda: engine.num_workers,
-        "chunks that wait": engine._pool.start_waiting,
-        "workers that hang": engine._pool.take_back,
-        "references to wait for": lambda: engine._pool.refs,
-    }
-    for name, turn in turns.items():
+@pytest.fixture(scope="module")
+def wait_s() -> float:
+    """CPU of one `ray.wait`, by reference, for calls of an actor that do not end."""
+    ray.init(num_cpus=1, include_dashboard=False, log_to_driver=False)
+    try:
+        remote: Any = ray.remote(num_cpus=0)(_Silent)
+        actor = remote.remote()
+        refs = [actor.make.options(num_returns="streaming").remote() for _ in range(3 * NUM_WORKERS)]
+        ray.wait(refs, num_returns=1, timeout=3, fetch_local=False)
         began_s = time.process_time()
-        for _ in range(NUM_TURNS):
-            turn()
-        costs[name] = 1000 * (time.process_time() - began_s) / NUM_TURNS
-    print()  # noqa: T201 the product of a benchmark
-    for name, cost in costs.items():
-        print(f"{name:24} {cost:6.2f} ms of CPU")  # noqa: T201 as above
-    assert sum(costs.values()) < MOST_MS
+        for _ in range(NUM_WAITS):
+            ray.wait(refs, num_returns=len(refs), timeout=0.15, fetch_local=False)
+        return (time.process_time() - began_s) / NUM_WAITS / len(refs)
+    finally:
+        ray.shutdown()
+
+
+class _Silent:
+    """An actor whose calls report nothing."""
+
+    def make(self) -> Any:
+        time.sleep(3600)
+        yield
+
+
+@pytest.mark.parametrize(("num_workers", "slots"), SIZES)
+def test_the_engine_takes_less_than_half_a_core(
+    num_workers: int, slots: int, wait_s: float, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    turns = turns_of(monkeypatch, num_workers=num_workers, slots=slots, seconds=SECONDS)
+    ms_waiting = 1000 * wait_s * turns.refs_waited_for / turns.num_turns
+    ms_else = 1000 * turns.cpu_s / turns.num_turns
+    share = (wait_s * turns.refs_waited_for + turns.cpu_s) / turns.seconds
+    chunks_per_s, turns_per_s = turns.num_made / turns.seconds, turns.num_turns / turns.seconds
+    print(  # noqa: T201 the product of a benchmark
+        f"{num_workers:5} workers, {num_workers * slots:5} chunks held, {chunks_per_s:4.1f} chunks/s: "
+        f"{turns_per_s:4.1f} turns/s, each {ms_waiting:5.2f} ms of CPU in ray.wait ({1e6 * wait_s:.2f} us a call) "
+        f"and {ms_else:5.2f} ms in the pool: {share:.1%} of a core"
+    )
+    assert share < MOST

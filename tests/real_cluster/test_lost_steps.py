@@ -15,7 +15,7 @@ from ray.exceptions import RayError
 from slomo_batch.attempts import Lost
 from slomo_batch.cluster.nodes import alive_nodes, cluster_total, drain_node
 from slomo_batch.scheduler.step_pool import failure
-from slomo_batch.scheduler.worker_deaths import is_explained
+from slomo_batch.scheduler.worker_deaths import WorkerDeaths
 from tests.real_cluster.jobs import until
 from tests.scheduler.virtual_ray import open_call
 
@@ -115,4 +115,4 @@ def test_the_chunks_of_a_worker_are_lost_without_blame(cluster: Any, machine: An
     worker: Any = Worker.remote()  # type: ignore[attr-defined] # Ray adds it
     call = begun(worker.make.options(num_returns="streaming").remote())
     is_killed(cluster, machine)
-    assert is_explained(error_of(call), machine.node_id)
+    assert WorkerDeaths(time.monotonic).is_explained(error_of(call), machine.node_id)

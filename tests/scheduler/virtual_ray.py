@@ -231,10 +231,18 @@ class VirtualRay:
         """What a machine declares of its disk."""
         return {SCRATCH: self.scratch_gb[machine]} if machine in self.scratch_gb else {}
 
-    def engine(self, *, max_workers: int, num_tasks: int | None = None, hang_s: float = 3600.0) -> RayEngine:
-        """A real engine on this cluster, whose workers take a GPU and hold two chunks."""
+    def engine(
+        self, *, max_workers: int, num_tasks: int | None = None, hang_s: float = 3600.0, slots: int = 2
+    ) -> RayEngine:
+        """A real engine on this cluster, whose workers take a GPU."""
         needs = WorkerNeeds(
-            min_workers=0, max_workers=max_workers, num_gpus=self.num_gpus, num_cpus=1, slots=2, cores=2, hang_s=hang_s
+            min_workers=0,
+            max_workers=max_workers,
+            num_gpus=self.num_gpus,
+            num_cpus=1,
+            slots=slots,
+            cores=2,
+            hang_s=hang_s,
         )
         return RayEngine(PLACES, needs, num_tasks=num_tasks, clock=self.clock)
 
@@ -284,8 +292,8 @@ class VirtualRay:
         self, refs: Sequence[Any], *, timeout: float, num_returns: int = 1, fetch_local: bool = False
     ) -> tuple[list[Any], list[Any]]:
         del fetch_local
-        first_s = min(ref.ready_s for ref in refs)
-        self.now_s = max(self.now_s, min(first_s, self.now_s + timeout))
+        enough_s = sorted(ref.ready_s for ref in refs)[num_returns - 1]
+        self.now_s = max(self.now_s, min(enough_s, self.now_s + timeout))
         ready = [ref for ref in refs if ref.ready_s <= self.now_s][:num_returns]
         chosen = set(map(id, ready))
         return ready, [ref for ref in refs if id(ref) not in chosen]
