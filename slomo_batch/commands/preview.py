@@ -18,7 +18,18 @@ from slomo_batch.manifest.single_video import single
 from slomo_batch.media.probe import Probe
 from slomo_batch.media.reader import RangeReader
 from slomo_batch.media.side_by_side import write_side_by_side
-from slomo_batch.report.events import Activity, Display, Event, JobEnded, JobStarted, Note, VideoGivenUp, VideoPublished
+from slomo_batch.report.events import (
+    Activity,
+    Display,
+    Event,
+    JobEnded,
+    JobStarted,
+    JobStopping,
+    Note,
+    Snapshot,
+    VideoGivenUp,
+    VideoPublished,
+)
 from slomo_batch.sandbox.confined import motion_at, probe
 from slomo_batch.steps.context import StepContext
 from slomo_batch.storage.existence import check_readable
@@ -35,6 +46,7 @@ _SOURCE_AS_IT_IS = (
     "encode={codec: ffv1, pixel_format: auto, tune: none, max_bit_rate: 0}",
 )
 """Settings of the other half: each source frame is held until the next."""
+_STOPPING = "Stopping after the current chunks. Press Ctrl-C again to stop now."
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -79,10 +91,11 @@ def preview(
     context = open_context(JobEnvironment(work_uri=Uri.parse(str(target.absolute().parent)), job="preview"))
     uri = Uri.parse(source)
     check_readable([uri], context.locate)
-    found, reader = _probe(uri, context)
-    seconds = min(seconds, found.timeline.duration_s)
-    begin_s = _most_moving(found, reader, source, seconds) if at_s is None else _within(found, source, at_s)
     with context.folder() as folder, display as shown:
+        shown.show(Activity(text="reading the source" if at_s is not None else "looking for the most motion"))
+        found, reader = _probe(uri, context)
+        seconds = min(seconds, found.timeline.duration_s)
+        begin_s = _most_moving(found, reader, source, seconds) if at_s is None else _within(found, source, at_s)
         part = [f"retime.range={{start: '{_decimal(begin_s)}', duration: '{_decimal(seconds)}'}}"]
         part += ["audio=drop", f"work={json.dumps(str(folder / 'work'))}", "output.exists=replace"]
 
@@ -93,10 +106,11 @@ def preview(
         code = convert("after", (), _Progress(shown, f"converting {_part_text(seconds, begin_s)} of {source}"))
         if not code:
             shown.show(Activity(text="adding the source's side"))
-            with _Raising() as silent:
-                code = convert("before", _SOURCE_AS_IT_IS, silent)
+            with _Raising(shown) as of_source:
+                code = convert("before", _SOURCE_AS_IT_IS, of_source)
         if code:
             return Preview(exit_code=code)
+        shown.show(Activity(text="writing both side by side"))
         made = write_side_by_side(folder / "before.mkv", folder / "after.mkv", target)
         strip.write_bytes(encode_png(made.strip))
     return Preview(exit_code=0, at_s=begin_s, seconds=seconds, num_frames=made.num_frames)
@@ -121,6 +135,8 @@ class _Progress:
         match event:
             case JobStarted():
                 self._display.show(Activity(text=self._started))
+            case JobStopping():
+                self._display.show(JobStopping(text=_STOPPING))
             case JobEnded(interrupted=True):
                 self._display.show(Note(text="interrupted: no preview is written"))
             case VideoPublished() | JobEnded():
@@ -130,9 +146,10 @@ class _Progress:
 
 
 class _Raising:
-    """A display that shows nothing, and raises when it closes if the video failed: the user sees no other display."""
+    """A display that shows only progress, and raises when it closes if the video failed."""
 
-    def __init__(self) -> None:
+    def __init__(self, display: Display) -> None:
+        self._display = display
         self._failed: VideoGivenUp | None = None
 
     def __enter__(self) -> Self:
@@ -150,9 +167,13 @@ class _Raising:
             )
 
     def show(self, event: Event) -> None:
-        """Remember a failure."""
+        """Show progress, and remember a failure."""
         if isinstance(event, VideoGivenUp):
             self._failed = event
+        elif isinstance(event, Snapshot):
+            self._display.show(event)
+        elif isinstance(event, JobStopping):
+            self._display.show(JobStopping(text=_STOPPING))
 
 
 def _probe(uri: Uri, context: StepContext) -> tuple[Probe, RangeReader]:
