@@ -93,9 +93,7 @@ def preview(
     check_readable([uri], context.locate)
     with context.folder() as folder, display as shown:
         shown.show(Activity(text="reading the source" if at_s is not None else "looking for the most motion"))
-        found, reader = _probe(uri, context)
-        seconds = min(seconds, found.timeline.duration_s)
-        begin_s = _most_moving(found, reader, source, seconds) if at_s is None else _within(found, source, at_s)
+        begin_s, seconds = _part_of(uri, source, at_s, seconds, context)
         part = [f"retime.range={{start: '{_decimal(begin_s)}', duration: '{_decimal(seconds)}'}}"]
         part += ["audio=drop", f"work={json.dumps(str(folder / 'work'))}", "output.exists=replace"]
 
@@ -181,6 +179,15 @@ def _probe(uri: Uri, context: StepContext) -> tuple[Probe, RangeReader]:
     info = store.head(key)
     reader = RangeReader(partial(store.get_range, key, fingerprint=info.fingerprint), info.size_bytes)
     return probe(reader, uri), reader
+
+
+def _part_of(
+    uri: Uri, name: str, at_s: Fraction | None, seconds: Fraction, context: StepContext
+) -> tuple[Fraction, Fraction]:
+    """Where the part begins, and its length, which is at most that of the source."""
+    found, reader = _probe(uri, context)
+    seconds = min(seconds, found.timeline.duration_s)
+    return _most_moving(found, reader, name, seconds) if at_s is None else _within(found, name, at_s), seconds
 
 
 def _within(found: Probe, name: str, at_s: Fraction) -> Fraction:
