@@ -60,7 +60,7 @@ def test_many_chunks_make_the_same_frames(pairs: int, clips: list[str], referenc
     assert_same_frames(job, reference)
 
 
-@pytest.mark.parametrize(("cores", "cores_later"), [(1, 5), (2, 1), (5, 2)])
+@pytest.mark.parametrize(("cores", "cores_later"), [pytest.param(1, 5, marks=pytest.mark.slow), (2, 1), (5, 2)])
 def test_any_number_of_cores_makes_the_same_frames_after_a_kill_too(
     cores: int, cores_later: int, clips: list[str], reference: Job, tmp_path: Path
 ) -> None:
@@ -87,7 +87,7 @@ def test_chunks_of_a_method_that_reads_beyond_the_pair_make_the_same_frames(clip
 
 
 @pytest.mark.ray
-@pytest.mark.parametrize(("workers", "cores"), [(1, 2), (2, 1)])
+@pytest.mark.parametrize(("workers", "cores"), [pytest.param(1, 2, marks=pytest.mark.slow), (2, 1)])
 def test_ray_makes_the_same_frames(workers: int, cores: int, clips: list[str], reference: Job, tmp_path: Path) -> None:
     cluster = {"address": "local", "workers": {"min": workers, "max": workers}, "cpus_per_worker": cores}
     job = Job(tmp_path).write(clips, **LOSSLESS, chunks={"pairs": 6}, cluster=cluster)
@@ -118,7 +118,7 @@ def test_a_job_whose_worker_and_then_driver_were_killed_is_resumed(
     assert committed.items() <= kept.items(), "what was committed before the kill is not made again"
 
 
-@pytest.mark.parametrize("address", ["inline", pytest.param("local", marks=pytest.mark.ray)])
+@pytest.mark.parametrize("address", ["inline", pytest.param("local", marks=[pytest.mark.ray, pytest.mark.slow])])
 def test_a_stop_drains_and_the_next_run_resumes(address: str, tmp_path: Path) -> None:
     job = endless(tmp_path)
     running = job.begin("--set", f"cluster.address={address}")

@@ -88,6 +88,7 @@ def peak_kib(
     return int(run.stdout.rpartition("peak-kib ")[2])
 
 
+@pytest.mark.slow
 def test_ten_times_the_packets_take_no_more_memory(tmp_path: Path) -> None:
     short, long = peak_kib(tmp_path / "short", NUM_FRAMES), peak_kib(tmp_path / "long", 10 * NUM_FRAMES)
     assert long < LARGEST_GROWTH * short, f"{short} KiB for {NUM_FRAMES} frames, {long} KiB for ten times as many"

@@ -95,6 +95,7 @@ def test_a_job_survives_a_fault_of_every_kind(archive: Archive, s3: S3Server, tm
     job.expect_what_a_quiet_day_makes(tmp_path)
 
 
+@pytest.mark.slow
 def test_a_store_that_answers_nobody_pauses_the_job_and_costs_no_video(
     archive: Archive, s3: S3Server, tmp_path: Path
 ) -> None:
