@@ -35,7 +35,7 @@ LAYERS = ((64, 3, 11), (192, 64, 5), (384, 192, 3), (256, 384, 3), (256, 256, 3)
 MIN_SIDE_PX = 63
 """Smallest side for which the two poolings of LPIPS leave any feature."""
 SHIFT_TOLERANT = "st-lpips"
-"""Stands for the weights of ST-LPIPS in the installed package."""
+"""Means the weights of ST-LPIPS in the installed package."""
 _PACKAGE, _FILE = "stlpips-pytorch", "alex_shift_tolerant.pth"
 
 LpipsName = Literal["LPIPS", "ST-LPIPS"]

@@ -115,7 +115,7 @@ def build(tree: Tree, *, where: str, settings: Sequence[str], flags: Sequence[Ov
 
 def _validated(data: dict[str, Any]) -> tuple[Manifest | None, list[Problem]]:
     """Return the manifest, and its problems. If it has any, the manifest is made of what is valid; None if that cannot
-    be told apart."""
+    be distinguished."""
     try:
         return Manifest.model_validate(data), []
     except ValidationError as error:

@@ -1,7 +1,7 @@
 """Confine this process, which is to read a stranger's file: it loses privileges, files, network and other processes.
 
-What the kernel does not support is left out, and told (`Confinement`). What is always in force are the limits of memory
-and CPU time, and the environment, which has no credentials.
+What the kernel does not support is left out; `Confinement` says what is in force. The limits of memory and CPU time
+always are, and the environment never has credentials.
 """
 
 import ctypes

@@ -93,7 +93,7 @@ class Driver:
         self._meter = meter or BudgetMeter()
         self._check_superseded = check_superseded or is_superseded
         self._paused_since_s: float | None = None
-        """When the displays were told that the job is paused."""
+        """When the event that the job is paused was emitted."""
         self._store_error: SlomoError | None = None
         """The last error that says that the store is away."""
         self._videos: dict[int, ActiveVideo] = {}

@@ -11,7 +11,7 @@ AWAY_S = 60.0
 
 
 class WaitingClock:
-    """A clock that stands still while its reader is away."""
+    """A clock that stops while its reader is away."""
 
     def __init__(self, clock: Callable[[], float]) -> None:
         """`clock` is monotonic."""

@@ -26,7 +26,7 @@ PROBE_S = 60.0
 """Seconds after which a machine that does not run the probe, but that Ray counts as alive, counts as alive."""
 
 HAND_BACK_S = 5.0
-"""Seconds before its machine goes at which a chunk is taken back from a worker and begun elsewhere."""
+"""Seconds before its machine goes at which a chunk is taken back from a worker and started elsewhere."""
 
 LostChunk = tuple[ChunkCall, Lost]
 

@@ -1,6 +1,6 @@
 """The tutorial runs from its first to its last cell: `make tutorial`.
 
-`make tutorial` does not change it. If its outputs are to be stored anew, run it in Jupyter, or with `jupyter execute
+`make tutorial` does not change it. If its outputs are to be stored again, run it in Jupyter, or with `jupyter execute
 --inplace docs/tutorial.ipynb`.
 """
 
