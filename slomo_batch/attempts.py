@@ -8,7 +8,12 @@ from dataclasses import dataclass
 from typing import ClassVar, Literal, Self
 
 from slomo_batch.errors import BorderMismatch, FrameMissing, ProgramFault, SlomoError, WorkDamaged, WorkerLost
-from slomo_batch.records import CallStats, Chunk, ChunkDone, Lane, StepName, VideoPlan
+from slomo_batch.records.commits import ChunkDone
+from slomo_batch.records.plans import Chunk, VideoPlan
+from slomo_batch.records.source_facts import Lane
+
+StepName = Literal["open", "survey", "split", "interpolate", "sound", "stitch"]
+"""A step's name in what is stored and shown. The step that makes the audio is called sound there."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -78,6 +83,22 @@ class ChunkTask:
             attempt=attempt,
         )
         return cls(head=head, plan=plan, chunk=chunk)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CallStats:
+    """One call as its process measured it. For reports only; nothing is decided by it."""
+
+    host: str
+    process: int
+    """Number of the process on its host."""
+    began_s: float
+    """Seconds since 1970 by the host's clock."""
+    took_s: float
+    read_bytes: int
+    """Contents of objects that came from the stores: sources, chunk objects, segments, records."""
+    written_bytes: int
+    """Contents of objects that went to them."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

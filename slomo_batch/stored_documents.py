@@ -20,30 +20,12 @@ from typing import Any, TypeVar
 from slomo_batch.metadata import Chapter, FileMetadata
 from slomo_batch.plan.job_pin import Basis, WeightsPin
 from slomo_batch.plan.stored_plan import MovedTo, SegmentChoice, StoredPlan
-from slomo_batch.records import (
-    AudioDone,
-    AudioTrack,
-    Chunk,
-    ChunkDone,
-    ColorFacts,
-    DriverClaim,
-    FrameCaptions,
-    FrameCounts,
-    Machine,
-    OutputOwnership,
-    PairRun,
-    Published,
-    Resolved,
-    Scan,
-    Source,
-    StageSeconds,
-    SurveyFacts,
-    Track,
-    VideoFacts,
-    VideoFailed,
-    VideoPlan,
-    VideoRequest,
-)
+from slomo_batch.records.commits import AudioDone, ChunkDone, FrameCaptions, FrameCounts, Machine, PairRun, StageSeconds
+from slomo_batch.records.driver_claim import DriverClaim
+from slomo_batch.records.plans import Chunk, Resolved, VideoPlan
+from slomo_batch.records.requests import Source, VideoRequest
+from slomo_batch.records.results import OutputOwnership, Published, VideoFailed
+from slomo_batch.records.source_facts import AudioTrack, ColorFacts, Scan, SurveyFacts, Track, VideoFacts
 from slomo_batch.report.events import Failure, JobStatus
 from slomo_batch.serialization import parse_json, to_json, to_record
 from slomo_batch.settings import Encode, FpsTarget, Interpolate, Range, Retime, Settings

@@ -14,7 +14,8 @@ from slomo_batch.interpolators.allocator import keep_freed_memory
 from slomo_batch.interpolators.method import InterpolatorSpec, Method
 from slomo_batch.interpolators.pixel_revision import PIXEL_REVISION
 from slomo_batch.interpolators.registry import find_method, open_interpolator
-from slomo_batch.records import Machine, Resolved, VideoPlan
+from slomo_batch.records.commits import Machine
+from slomo_batch.records.plans import Resolved, VideoPlan
 from slomo_batch.serialization import file_sha256
 from slomo_batch.settings import Precision
 from slomo_batch.steps.context import StepContext

@@ -1,8 +1,8 @@
 """Attempts as a driver gets them, of a video with a number and no files."""
 
-from slomo_batch.attempts import ChunkHead, Errored, Lost, StepHead, Succeeded
+from slomo_batch.attempts import CallStats, ChunkHead, Errored, Lost, StepHead, Succeeded
 from slomo_batch.errors import error_from_name
-from slomo_batch.records import CallStats, Lane
+from slomo_batch.records.source_facts import Lane
 from slomo_batch.scheduler.messages import Step
 
 STATS = CallStats(host="node-1", process=7, began_s=0.0, took_s=1.0, read_bytes=10, written_bytes=20)

@@ -4,25 +4,12 @@ from fractions import Fraction
 
 from slomo_batch.plan.job_pin import Basis, WeightsPin
 from slomo_batch.plan.stored_plan import MovedTo, SegmentChoice, StoredPlan
-from slomo_batch.records import (
-    AudioDone,
-    AudioTrack,
-    Chunk,
-    ChunkDone,
-    ColorFacts,
-    DriverClaim,
-    FrameCounts,
-    Machine,
-    OutputOwnership,
-    Published,
-    Resolved,
-    Source,
-    StageSeconds,
-    VideoFacts,
-    VideoFailed,
-    VideoPlan,
-    VideoRequest,
-)
+from slomo_batch.records.commits import AudioDone, ChunkDone, FrameCounts, Machine, StageSeconds
+from slomo_batch.records.driver_claim import DriverClaim
+from slomo_batch.records.plans import Chunk, Resolved, VideoPlan
+from slomo_batch.records.requests import Source, VideoRequest
+from slomo_batch.records.results import OutputOwnership, Published, VideoFailed
+from slomo_batch.records.source_facts import AudioTrack, ColorFacts, VideoFacts
 from slomo_batch.report.events import Failure, JobStatus
 from slomo_batch.settings import Chunks, Encode, FpsTarget, Interpolate, Retime, Settings, VideoLimits
 from slomo_batch.storage.store import Upload

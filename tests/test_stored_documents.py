@@ -11,7 +11,7 @@ from slomo_batch.errors import StoreUnusable, WorkDamaged
 from slomo_batch.media.probe import probe
 from slomo_batch.plan.job_pin import Basis
 from slomo_batch.plan.stored_plan import MovedTo, StoredPlan
-from slomo_batch.records import AudioTrack, VideoFacts
+from slomo_batch.records.source_facts import AudioTrack, VideoFacts
 from slomo_batch.serialization import parse_json, to_json
 from slomo_batch.steps.stored_records import committed
 from slomo_batch.storage.work_layout import Layout, name_in_job

@@ -22,7 +22,7 @@ from slomo_batch.cli.streams import for_answer
 from slomo_batch.sanitize import json_line, one_line
 
 if TYPE_CHECKING:
-    from slomo_batch.records import FrameCounts
+    from slomo_batch.records.commits import FrameCounts
 
 EXIT_VIDEOS_FAILED = 1
 WATCH_S = 2.0

@@ -8,7 +8,7 @@ from typing import Literal
 
 from slomo_batch.errors import SourceUnsupported
 from slomo_batch.picture import PixelFormat
-from slomo_batch.records import ColorFacts
+from slomo_batch.records.source_facts import ColorFacts
 
 LUMA_WEIGHTS: dict[str, tuple[float, float]] = {
     "bt709": (0.2126, 0.0722),

@@ -15,7 +15,8 @@ from slomo_batch.manifest.schema import Manifest
 from slomo_batch.plan.ids import earlier_video_ids
 from slomo_batch.plan.job_pin import Basis, JobPin
 from slomo_batch.plan.survey import survey_reasons
-from slomo_batch.records import PendingVideo, VideoFailed
+from slomo_batch.records.requests import PendingVideo
+from slomo_batch.records.results import VideoFailed
 from slomo_batch.report.events import Activity, Event, SurveyAdvanced
 from slomo_batch.report.plan_row import Plan, PlanRow
 from slomo_batch.scheduler.abilities import basis_of, probe_abilities

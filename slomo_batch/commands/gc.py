@@ -13,7 +13,8 @@ from dataclasses import dataclass
 
 from slomo_batch.errors import WorkDamaged
 from slomo_batch.plan.ids import receipt_id
-from slomo_batch.records import AudioDone, ChunkDone, Published
+from slomo_batch.records.commits import AudioDone, ChunkDone
+from slomo_batch.records.results import Published
 from slomo_batch.steps.context import StepContext
 from slomo_batch.steps.stored_records import committed, read_each
 from slomo_batch.steps.upload_records import abort, unfinished

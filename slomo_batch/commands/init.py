@@ -16,7 +16,7 @@ from slomo_batch.manifest.load import load
 from slomo_batch.manifest.output_names import is_pattern
 from slomo_batch.media.probe import Probe
 from slomo_batch.media.reader import RangeReader
-from slomo_batch.records import Source
+from slomo_batch.records.requests import Source
 from slomo_batch.report.units import counted, size
 from slomo_batch.sandbox.confined import probe
 from slomo_batch.sanitize import one_line

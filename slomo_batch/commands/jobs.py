@@ -9,7 +9,7 @@ from typing import Literal
 from slomo_batch.commands.status import status
 from slomo_batch.errors import ManifestError, SlomoError
 from slomo_batch.manifest.output_names import WORK_FOLDER
-from slomo_batch.records import Published
+from slomo_batch.records.results import Published
 from slomo_batch.report.events import JobStatus
 from slomo_batch.steps.context import StepContext
 from slomo_batch.steps.output_ownership import output_object, read_ownership

@@ -7,7 +7,8 @@ from slomo_batch.plan.s3_requests import S3Requests
 from slomo_batch.plan.settings_notes import settings_notes
 from slomo_batch.plan.stored_plan import PlannedVideo
 from slomo_batch.plan.survey import survey_reasons
-from slomo_batch.records import VideoFailed, VideoRequest
+from slomo_batch.records.requests import VideoRequest
+from slomo_batch.records.results import VideoFailed
 from slomo_batch.report.plan_row import PlanRow
 from slomo_batch.steps.context import StepContext
 from slomo_batch.steps.stitch_disk import SEGMENTS_AHEAD

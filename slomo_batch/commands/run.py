@@ -25,7 +25,7 @@ from slomo_batch.errors import (
 from slomo_batch.manifest.inputs import FoundVideos, find_videos
 from slomo_batch.manifest.schema import Manifest
 from slomo_batch.plan.job_pin import JobPin
-from slomo_batch.records import VideoRequest
+from slomo_batch.records.requests import VideoRequest
 from slomo_batch.report.events import (
     Activity,
     Display,

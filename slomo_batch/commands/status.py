@@ -7,7 +7,7 @@ from dataclasses import replace
 from slomo_batch.commands.gc import Garbage, delete_garbage, find_garbage
 from slomo_batch.errors import JobTaken, ManifestError, WorkDamaged
 from slomo_batch.manifest.schema import Manifest
-from slomo_batch.records import Published
+from slomo_batch.records.results import Published
 from slomo_batch.report.events import JobStatus
 from slomo_batch.report.ledger import LedgerTable, read_ledger
 from slomo_batch.report.trace import trace

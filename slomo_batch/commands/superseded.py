@@ -13,7 +13,8 @@ from slomo_batch.commands.triage import Triage
 from slomo_batch.errors import WorkDamaged
 from slomo_batch.plan.ids import receipt_id, video_id
 from slomo_batch.plan.job_pin import JobPin
-from slomo_batch.records import Published, VideoFailed, VideoRequest
+from slomo_batch.records.requests import VideoRequest
+from slomo_batch.records.results import Published, VideoFailed
 from slomo_batch.steps.context import StepContext
 from slomo_batch.steps.stored_records import committed, read_each
 from slomo_batch.steps.video_records import VideoRecords

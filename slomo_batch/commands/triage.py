@@ -18,7 +18,8 @@ from typing import Literal
 from slomo_batch.errors import OutputExists, WorkDamaged
 from slomo_batch.plan.ids import earlier_video_ids, receipt_id, video_id
 from slomo_batch.plan.job_pin import JobPin
-from slomo_batch.records import PendingVideo, VideoFailed, VideoRequest
+from slomo_batch.records.requests import PendingVideo, VideoRequest
+from slomo_batch.records.results import VideoFailed
 from slomo_batch.steps.context import StepContext
 from slomo_batch.steps.output_ownership import has_begun_upload, is_earlier_version, output_object, read_ownership
 from slomo_batch.steps.stored_records import read_each, read_record

@@ -23,7 +23,7 @@ from slomo_batch.interpolators.device import builds, device_name
 from slomo_batch.interpolators.pixel_revision import PIXEL_REVISION
 from slomo_batch.media.reader import BLOCKS_AHEAD, RangeReader
 from slomo_batch.media.rgb import rgb_frames
-from slomo_batch.records import Machine
+from slomo_batch.records.commits import Machine
 from slomo_batch.storage.existence import check_readable
 from slomo_batch.storage.s3_options import S3Options
 from slomo_batch.uri import Uri

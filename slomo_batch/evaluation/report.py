@@ -8,7 +8,7 @@ from typing import Literal
 from slomo_batch.evaluation.datasets.dataset import EvaluatorName
 from slomo_batch.evaluation.flicker import LumaStats, mean_stats
 from slomo_batch.evaluation.methods import EvaluatedMethod, SizeSettings
-from slomo_batch.records import Machine
+from slomo_batch.records.commits import Machine
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -8,7 +8,7 @@ from random import Random
 from slomo_batch.errors import SourceUnsupported, StorageError, VideoError
 from slomo_batch.media.excerpts import ExcerptReader, open_excerpts
 from slomo_batch.media.reader import RangeReader
-from slomo_batch.records import Source, VideoRequest
+from slomo_batch.records.requests import Source, VideoRequest
 from slomo_batch.report.units import without_uri
 from slomo_batch.serialization import digest
 from slomo_batch.settings import Range

@@ -20,7 +20,7 @@ from slomo_batch.interpolators.cut_detection import CONTEXT, PairKind
 from slomo_batch.interpolators.registry import find_method, method_names
 from slomo_batch.media.excerpts import open_excerpts
 from slomo_batch.plan.job_pin import JobPin
-from slomo_batch.records import VideoRequest
+from slomo_batch.records.requests import VideoRequest
 from slomo_batch.report.units import clock
 from slomo_batch.settings import Precision
 from slomo_batch.storage.s3_options import S3Options

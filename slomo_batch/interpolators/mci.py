@@ -28,7 +28,7 @@ from slomo_batch.color.conversion import from_rgb, to_rgb
 from slomo_batch.errors import OutOfMemory
 from slomo_batch.interpolators.contract import Held
 from slomo_batch.picture import PIXEL_FORMATS, Picture
-from slomo_batch.records import ColorFacts
+from slomo_batch.records.source_facts import ColorFacts
 
 CONTEXT = 1
 """The filter buffers four frames: one beyond the pair on either side. More made no measurable difference."""

@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
 from slomo_batch.errors import StorageError, WeightsError
-from slomo_batch.records import FIRST_BATCH_PX
+from slomo_batch.records.plans import FIRST_BATCH_PX
 from slomo_batch.settings import Precision
 
 if TYPE_CHECKING:

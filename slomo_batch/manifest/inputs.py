@@ -21,7 +21,8 @@ from slomo_batch.manifest.schema import Manifest
 from slomo_batch.manifest.sections import InputSpec
 from slomo_batch.manifest.table_rows import SettingsFor, combined, read_rows
 from slomo_batch.manifest.validation_errors import problems_of
-from slomo_batch.records import Source, VideoFailed, VideoRequest
+from slomo_batch.records.requests import Source, VideoRequest
+from slomo_batch.records.results import VideoFailed
 from slomo_batch.sanitize import escape_non_utf8, is_utf8
 from slomo_batch.settings import Settings
 from slomo_batch.storage.existence import is_folder, resolve_folders, resolve_link

@@ -19,7 +19,7 @@ from slomo_batch.media.packets import ArchivedPacket, StreamHeader
 from slomo_batch.media.subtitle_text import TICK_S, TextConverter, TextEvent
 from slomo_batch.media.subtitles import SubtitleTiming
 from slomo_batch.plan.containers import Container
-from slomo_batch.records import FrameCaptions
+from slomo_batch.records.commits import FrameCaptions
 
 CAPTIONS = "A53_CC"
 """FFmpeg's side data of frames: triplets of a marker and a pair of bytes (ATSC A/53 Part 4)."""

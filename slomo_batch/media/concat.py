@@ -46,7 +46,7 @@ from slomo_batch.metadata import NO_METADATA, AttachedFile, FileMetadata
 from slomo_batch.picture import PIXEL_FORMATS
 from slomo_batch.plan.codecs import ENCODERS, codec_of, segment_format
 from slomo_batch.plan.containers import Container, container_of
-from slomo_batch.records import ColorFacts
+from slomo_batch.records.source_facts import ColorFacts
 from slomo_batch.side_data import NO_SIDE_DATA, SideData
 
 Packet = Any

@@ -19,7 +19,8 @@ from slomo_batch.media.packet_archive import ArchiveReader
 from slomo_batch.media.packets import ArchivedPacket, StreamHeader, open_decoder, to_av
 from slomo_batch.media.picture_properties import PropertyCheck
 from slomo_batch.picture import Picture
-from slomo_batch.records import FrameCaptions, ScanFlag
+from slomo_batch.records.commits import FrameCaptions
+from slomo_batch.records.source_facts import ScanFlag
 
 
 def decode_chunk(

@@ -21,7 +21,7 @@ from slomo_batch.media.av_errors import COPY_AGAIN, KEEP_THE_REST
 from slomo_batch.media.decode import decode_packet
 from slomo_batch.media.picture_properties import PropertyCheck
 from slomo_batch.media.sequence_headers import sequence_headers
-from slomo_batch.records import ScanFlag
+from slomo_batch.records.source_facts import ScanFlag
 from slomo_batch.timeline.index import VideoIndex
 
 NUM_TRIAL_FRAMES = range(8, 49)

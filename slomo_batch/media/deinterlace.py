@@ -20,7 +20,7 @@ from av.filter.context import FilterContext
 
 from slomo_batch.media.frames import frame_from_picture, picture_from_frame
 from slomo_batch.picture import PIXEL_FORMATS, Picture, PixelFormat
-from slomo_batch.records import Scan
+from slomo_batch.records.source_facts import Scan
 
 MODES = {1: "send_frame", 2: "send_field"}
 """The filter's mode, by the number of frames that it makes of a picture."""

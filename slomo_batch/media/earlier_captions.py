@@ -11,7 +11,7 @@ from slomo_batch.media.coverage import covering_packets
 from slomo_batch.media.decode import decode_packet
 from slomo_batch.media.packet_archive import JSON
 from slomo_batch.media.packets import ArchivedPacket, StreamHeader, open_decoder, to_av
-from slomo_batch.records import FrameCaptions
+from slomo_batch.records.commits import FrameCaptions
 from slomo_batch.timeline.index import VideoIndex
 
 CaptionNote: TypeAlias = Sequence[JSON]

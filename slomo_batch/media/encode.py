@@ -34,7 +34,7 @@ from slomo_batch.media.packets import decoder_of
 from slomo_batch.media.thread_priority import keep_thread_priority
 from slomo_batch.picture import PIXEL_FORMATS, Picture
 from slomo_batch.plan.codecs import ENCODERS, segment_format
-from slomo_batch.records import ColorFacts
+from slomo_batch.records.source_facts import ColorFacts
 
 KEYFRAME_EVERY_S = 2
 """Maximum keyframe interval of the output in seconds, for seeking in players."""

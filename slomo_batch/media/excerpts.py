@@ -22,7 +22,7 @@ from slomo_batch.media.reader import RangeReader
 from slomo_batch.media.rgb import Rgb, averaged
 from slomo_batch.media.scan_samples import PictureSamples
 from slomo_batch.plan.scan import ScanEvidence, decide_scan
-from slomo_batch.records import Scan
+from slomo_batch.records.source_facts import Scan
 from slomo_batch.settings import Deinterlace, ScanSetting
 
 GLANCE_PICTURES = 9

@@ -11,7 +11,7 @@ import numpy as np
 from slomo_batch.media.deinterlace import deinterlaced
 from slomo_batch.media.source_pictures import SourcePicture
 from slomo_batch.picture import Picture
-from slomo_batch.records import FieldOrder, Scan
+from slomo_batch.records.source_facts import FieldOrder, Scan
 from slomo_batch.timeline.recipe import PictureAction, Recipe
 
 TOP, BOTTOM = slice(0, None, 2), slice(1, None, 2)

@@ -9,7 +9,7 @@ from slomo_batch.media.color_names import MATRICES
 from slomo_batch.media.frames import frame_from_picture
 from slomo_batch.media.rgb import Rgb
 from slomo_batch.picture import Picture
-from slomo_batch.records import ColorFacts
+from slomo_batch.records.source_facts import ColorFacts
 
 _FULL, _LIMITED = 2, 1
 """FFmpeg's numbers of sample ranges."""

@@ -11,7 +11,7 @@ from slomo_batch.media.packets import ArchivedPacket, StreamHeader
 from slomo_batch.media.source_pictures import SourcePicture
 from slomo_batch.picture import PIXEL_FORMATS, Picture
 from slomo_batch.plan.ffv1_slices import ffv1_slices
-from slomo_batch.records import VideoFacts
+from slomo_batch.records.source_facts import VideoFacts
 from slomo_batch.timeline.index import Int64s
 
 

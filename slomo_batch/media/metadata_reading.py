@@ -15,7 +15,7 @@ from slomo_batch.media.demux import demux_packets, open_source
 from slomo_batch.media.matroska_chapters import matroska_chapters
 from slomo_batch.media.reader import RangeReader
 from slomo_batch.metadata import AttachedFile, Chapter, FileMetadata, Tags
-from slomo_batch.records import Track
+from slomo_batch.records.source_facts import Track
 from slomo_batch.sanitize import one_line
 
 MAX_TAG_BYTES = 1 << 16

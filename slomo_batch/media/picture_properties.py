@@ -24,7 +24,7 @@ from slomo_batch.media.frames import planar_format_name
 from slomo_batch.media.scan_flags import ScanFlags
 from slomo_batch.picture import PIXEL_FORMATS
 from slomo_batch.plan.scan import NAMES
-from slomo_batch.records import ScanFlag
+from slomo_batch.records.source_facts import ScanFlag
 
 Properties = dict[str, str]
 """A picture's properties by name. Properties that the picture does not state are left out."""

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 from slomo_batch.errors import SourceUnsupported
 from slomo_batch.media.picture_limits import check_picture_size
-from slomo_batch.records import Scan
+from slomo_batch.records.source_facts import Scan
 
 Size = tuple[int, int]
 """Width and height in pixels."""

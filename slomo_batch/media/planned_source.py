@@ -17,7 +17,7 @@ from slomo_batch.media.joined_avi import in_step, later_avi_parts
 from slomo_batch.media.joined_timestamps import JoinedTimestamps
 from slomo_batch.media.reader import RangeReader
 from slomo_batch.media.track_archive import track_archive
-from slomo_batch.records import Track, VideoFacts
+from slomo_batch.records.source_facts import Track, VideoFacts
 from slomo_batch.timeline.index import VideoIndex
 
 Packet: TypeAlias = "av.Packet[Any]"

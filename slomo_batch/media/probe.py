@@ -39,7 +39,7 @@ from slomo_batch.media.tracks import notes_on_lost_tracks, tracks_of
 from slomo_batch.media.unread_parts import ReadPart, completed
 from slomo_batch.picture import PIXEL_FORMATS
 from slomo_batch.plan.scan import ScanEvidence, decide_scan
-from slomo_batch.records import AudioTrack, ColorFacts, FieldOrder, Scan, VideoFacts
+from slomo_batch.records.source_facts import AudioTrack, ColorFacts, FieldOrder, Scan, VideoFacts
 from slomo_batch.settings import Deinterlace, ScanSetting
 from slomo_batch.timeline.fields import field_timeline
 from slomo_batch.timeline.index import SourceTimeline, VideoIndex, source_timeline

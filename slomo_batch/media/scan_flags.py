@@ -10,7 +10,7 @@ from av.error import BlockingIOError as NothingYet
 from av.error import EOFError as NothingMore
 from av.filter import Graph
 
-from slomo_batch.records import FieldOrder
+from slomo_batch.records.source_facts import FieldOrder
 
 _ORDERS: tuple[FieldOrder, ...] = ("progressive", "tff", "bff")
 """By number of the filter's output."""

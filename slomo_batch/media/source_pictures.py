@@ -13,7 +13,7 @@ from slomo_batch.media.packets import decoder_of
 from slomo_batch.media.planned_source import PlannedSource
 from slomo_batch.media.scan_flags import ScanFlags
 from slomo_batch.picture import Picture
-from slomo_batch.records import FieldOrder, VideoFacts
+from slomo_batch.records.source_facts import FieldOrder, VideoFacts
 from slomo_batch.timeline.index import VideoIndex
 
 

@@ -32,7 +32,7 @@ from slomo_batch.media.reader import RangeReader
 from slomo_batch.media.recipe import checked_pictures, source_pictures
 from slomo_batch.media.source_pictures import PictureConverter, SourcePicture, planned_frames
 from slomo_batch.plan.subtitles import subtitles_of
-from slomo_batch.records import VideoFacts
+from slomo_batch.records.source_facts import VideoFacts
 from slomo_batch.timeline.index import Int64s, VideoIndex
 from slomo_batch.timeline.recipe import Recipe
 from slomo_batch.timeline.survey import Survey

@@ -11,7 +11,7 @@ from slomo_batch.media.planned_source import opened_as_planned
 from slomo_batch.media.reader import RangeReader
 from slomo_batch.media.source_pictures import PictureConverter, SourcePicture, planned_frames
 from slomo_batch.picture import Picture, Samples
-from slomo_batch.records import VideoFacts
+from slomo_batch.records.source_facts import VideoFacts
 from slomo_batch.timeline.field_measures import FieldMeasures
 from slomo_batch.timeline.index import VideoIndex
 from slomo_batch.timeline.scan_runs import FLAGS

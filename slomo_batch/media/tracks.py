@@ -12,7 +12,7 @@ from slomo_batch.media.demux import has_decoder
 from slomo_batch.media.metadata_reading import COVER_CODECS, has_timecode
 from slomo_batch.media.packets import has_audio_format, stream_header
 from slomo_batch.plan.subtitles import PICTURE_CODECS, TEXT_CODECS
-from slomo_batch.records import AudioTrack, Track
+from slomo_batch.records.source_facts import AudioTrack, Track
 
 NOT_THE_MAIN_VIDEO = "not the main video"
 UNSUPPORTED_KIND = "unsupported kind of track"

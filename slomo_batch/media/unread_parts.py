@@ -9,7 +9,7 @@ from slomo_batch.media.reader import RangeReader
 from slomo_batch.media.stated_length import StatedLength, stated_length_note
 from slomo_batch.media.unread_tail import unread_tail_note
 from slomo_batch.metadata import Chapter
-from slomo_batch.records import VideoFacts
+from slomo_batch.records.source_facts import VideoFacts
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -7,7 +7,7 @@ made at once. Without a GPU, and in jobs of earlier versions, it is `FIRST_BATCH
 
 from collections.abc import Mapping
 
-from slomo_batch.records import FIRST_BATCH_PX
+from slomo_batch.records.plans import FIRST_BATCH_PX
 
 GPU_BATCH_PX: Mapping[str, int] = {
     "superslomo-guided": 1 << 24,

@@ -11,7 +11,8 @@ from slomo_batch.plan.containers import Container, container_of, suffixes_with_a
 from slomo_batch.plan.encoders import any_of
 from slomo_batch.plan.subtitles import subtitle_codec, subtitle_losses, subtitle_name, subtitles_of
 from slomo_batch.plan.timecode import timecode_at, timecode_refusal
-from slomo_batch.records import ColorFacts, Track, VideoPlan
+from slomo_batch.records.plans import VideoPlan
+from slomo_batch.records.source_facts import ColorFacts, Track
 from slomo_batch.side_data import SideData
 
 _SHOWN_TAGS, _SHOWN_LENGTH = 8, 60

@@ -9,7 +9,7 @@ from itertools import pairwise
 
 import numpy as np
 
-from slomo_batch.records import Chunk
+from slomo_batch.records.plans import Chunk
 from slomo_batch.timeline.index import Int64s
 
 Identify = Callable[[int, int, int, int], str]

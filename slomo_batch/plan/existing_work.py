@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from slomo_batch.records import Lane
+from slomo_batch.records.source_facts import Lane
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -21,7 +21,7 @@ from typing import Any
 
 from slomo_batch.declarations import declared_settings
 from slomo_batch.plan.job_pin import JobPin
-from slomo_batch.records import Source
+from slomo_batch.records.requests import Source
 from slomo_batch.settings import Settings
 
 Value = str | int | Fraction

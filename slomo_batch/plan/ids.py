@@ -13,7 +13,9 @@ from dataclasses import replace
 
 from slomo_batch.plan.id_inputs import method_inputs, pin_inputs, settings_inputs, source_input
 from slomo_batch.plan.job_pin import JobPin
-from slomo_batch.records import Chunk, Lane, VideoRequest
+from slomo_batch.records.plans import Chunk
+from slomo_batch.records.requests import VideoRequest
+from slomo_batch.records.source_facts import Lane
 from slomo_batch.serialization import digest
 from slomo_batch.settings import Settings
 

@@ -12,7 +12,7 @@ from slomo_batch.plan.batches import batch_px
 from slomo_batch.plan.codecs import encoders_of
 from slomo_batch.plan.encoders import EncoderChoice
 from slomo_batch.plan.tiles import tile_px
-from slomo_batch.records import Resolved
+from slomo_batch.records.plans import Resolved
 from slomo_batch.settings import Codec, Interpolate, Precision, Settings
 
 

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 from slomo_batch.picture import PIXEL_FORMATS, PixelFormat
 from slomo_batch.plan.codecs import ENCODERS, PRORES_4444, PRORES_HQ, QUALITY_UNSET
-from slomo_batch.records import VideoPlan
+from slomo_batch.records.plans import VideoPlan
 from slomo_batch.settings import Codec, Encode
 
 

@@ -5,7 +5,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from itertools import groupby, takewhile
 
-from slomo_batch.records import FrameCounts, FrameKind, PairRun
+from slomo_batch.records.commits import FrameCounts, FrameKind, PairRun
 
 
 def runs_of(frames: Iterable[tuple[int, FrameKind]], pairs: range) -> tuple[PairRun, ...]:

@@ -10,7 +10,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from slomo_batch.errors import SourceUnsupported
-from slomo_batch.records import FieldOrder, Scan, ScanFlag
+from slomo_batch.records.source_facts import FieldOrder, Scan, ScanFlag
 from slomo_batch.settings import Deinterlace, ScanSetting
 from slomo_batch.timeline.scan_counts import ScanCounts
 

@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 
 from slomo_batch.plan.survey import survey_reasons
-from slomo_batch.records import VideoPlan
+from slomo_batch.records.plans import VideoPlan
 from slomo_batch.timeline.rates import ntsc_rate_near
 
 

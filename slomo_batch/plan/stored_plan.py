@@ -4,7 +4,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from slomo_batch.plan.existing_work import ExistingWork
-from slomo_batch.records import AudioDone, Chunk, ChunkDone, Lane, VideoPlan
+from slomo_batch.records.commits import AudioDone, ChunkDone
+from slomo_batch.records.plans import Chunk, VideoPlan
+from slomo_batch.records.source_facts import Lane
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 
 from slomo_batch.plan.containers import Container
-from slomo_batch.records import Track, VideoFacts
+from slomo_batch.records.source_facts import Track, VideoFacts
 
 TEXT_CODECS = frozenset({"ass", "microdvd", "mov_text", "mpl2", "sami", "subrip", "subviewer", "text", "webvtt"})
 """Codecs of subtitles that are text, by FFmpeg's names."""

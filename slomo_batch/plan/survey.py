@@ -6,7 +6,7 @@ import numpy as np
 
 from slomo_batch.errors import SourceUnsupported
 from slomo_batch.plan.scan import notes_on_scan
-from slomo_batch.records import SurveyFacts, VideoFacts
+from slomo_batch.records.source_facts import SurveyFacts, VideoFacts
 from slomo_batch.settings import Settings
 from slomo_batch.timeline.cadences import without_repeats
 from slomo_batch.timeline.index import SourceTimeline

@@ -8,9 +8,9 @@ import re
 from dataclasses import asdict
 from typing import Any, get_args
 
-from slomo_batch.attempts import Attempt, ChunkHead, Errored, Head, Lost, StepHead, Succeeded
+from slomo_batch.attempts import Attempt, CallStats, ChunkHead, Errored, Head, Lost, StepHead, Succeeded
 from slomo_batch.errors import error_from_name
-from slomo_batch.records import CallStats, ChunkDone
+from slomo_batch.records.commits import ChunkDone
 from slomo_batch.report.events import Event
 from slomo_batch.serialization import from_json
 

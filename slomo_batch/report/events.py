@@ -8,8 +8,7 @@ from dataclasses import dataclass
 from types import TracebackType
 from typing import Literal, Protocol, Self
 
-from slomo_batch.attempts import Attempt
-from slomo_batch.records import StepName
+from slomo_batch.attempts import Attempt, StepName
 
 VideoPhase = Literal["waiting", "opening", "surveying", "splitting", "making", "audio", "joining"]
 """What is done for a video: nothing now, planning, storing the packets of its chunks, frames, audio, the output."""

@@ -31,9 +31,10 @@ import pyarrow.json as pj
 import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
-from slomo_batch.attempts import Attempt, ChunkHead, Head, Succeeded
+from slomo_batch.attempts import Attempt, CallStats, ChunkHead, Head, Succeeded
 from slomo_batch.errors import StoreUnusable
-from slomo_batch.records import CallStats, ChunkDone, FrameCounts, Machine, Published, VideoFailed
+from slomo_batch.records.commits import ChunkDone, FrameCounts, Machine
+from slomo_batch.records.results import Published, VideoFailed
 
 ROWS_PER_PART = 50_000
 """A part is due when it holds this many rows,"""

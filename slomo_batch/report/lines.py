@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from typing import Literal
 
 from slomo_batch.attempts import Attempt, ChunkHead, Errored, Lost, Succeeded
-from slomo_batch.records import ChunkDone
+from slomo_batch.records.commits import ChunkDone
 from slomo_batch.report.events import (
     Activity,
     ActivityAdvanced,

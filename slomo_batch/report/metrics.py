@@ -12,8 +12,8 @@ from typing import Any, Literal, Self
 
 from ray.util.metrics import Counter, Gauge
 
-from slomo_batch.attempts import Errored, Lost, Succeeded
-from slomo_batch.records import CallStats, ChunkDone, StepName
+from slomo_batch.attempts import CallStats, Errored, Lost, StepName, Succeeded
+from slomo_batch.records.commits import ChunkDone
 from slomo_batch.report.events import Event, Snapshot
 
 PREFIX = "slomo_batch_"

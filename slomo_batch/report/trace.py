@@ -19,7 +19,7 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from slomo_batch.records import StageSeconds
+from slomo_batch.records.commits import StageSeconds
 from slomo_batch.report.slots import Slots
 from slomo_batch.sanitize import json_line
 

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from slomo_batch.media.probe import Probe
 from slomo_batch.metadata import AttachedFile
-from slomo_batch.records import VideoFacts
+from slomo_batch.records.source_facts import VideoFacts
 from slomo_batch.sanitize import one_line
 from slomo_batch.serialization import from_json, to_json
 from slomo_batch.timeline.field_measures import FieldMeasures

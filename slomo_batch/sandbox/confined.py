@@ -18,7 +18,7 @@ from slomo_batch.media.probe import Probe
 from slomo_batch.media.reader import RangeReader
 from slomo_batch.media.split import AudioArchive, SourceSlice, SplitPart, audio_path
 from slomo_batch.metadata import AttachedFile
-from slomo_batch.records import Track, VideoFacts
+from slomo_batch.records.source_facts import Track, VideoFacts
 from slomo_batch.sandbox import work
 from slomo_batch.sandbox.answers import Answer, read_files, read_probe, read_survey
 from slomo_batch.sandbox.channel import InvalidMessage

@@ -12,7 +12,7 @@ from slomo_batch.media.probe import probe
 from slomo_batch.media.reader import RangeReader
 from slomo_batch.media.split import SourceSlice, SplitPart
 from slomo_batch.media.survey import survey_source
-from slomo_batch.records import Track, VideoFacts
+from slomo_batch.records.source_facts import Track, VideoFacts
 from slomo_batch.sandbox.answers import Answer, answer_of_files, answer_of_probe, answer_of_survey
 from slomo_batch.serialization import to_json
 from slomo_batch.settings import Deinterlace, ScanSetting

@@ -7,7 +7,9 @@ from dataclasses import dataclass
 
 from slomo_batch.attempts import Succeeded
 from slomo_batch.plan.stored_plan import StoredPlan
-from slomo_batch.records import AudioDone, ChunkDone, Lane, PendingVideo
+from slomo_batch.records.commits import AudioDone, ChunkDone
+from slomo_batch.records.requests import PendingVideo
+from slomo_batch.records.source_facts import Lane
 from slomo_batch.steps.stitch_disk import disk_foreseen
 
 

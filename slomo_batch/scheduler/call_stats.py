@@ -5,7 +5,7 @@ import socket
 import time
 from dataclasses import replace
 
-from slomo_batch.records import CallStats
+from slomo_batch.attempts import CallStats
 from slomo_batch.steps.context import StepContext
 from slomo_batch.storage.metered import MeteredStore, Traffic
 from slomo_batch.storage.store import ObjectStore

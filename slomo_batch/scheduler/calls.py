@@ -9,7 +9,10 @@ from slomo_batch.attempts import Attempt, ChunkHead, ChunkTask, Errored, FramesM
 from slomo_batch.errors import DISK_FULL, OutOfMemory, SlomoError, SurveyMissing
 from slomo_batch.plan.job_pin import JobPin
 from slomo_batch.plan.stored_plan import PlannedVideo, StoredPlan, SurveyWanted
-from slomo_batch.records import AudioDone, ChunkDone, Lane, Published, VideoRequest
+from slomo_batch.records.commits import AudioDone, ChunkDone
+from slomo_batch.records.requests import VideoRequest
+from slomo_batch.records.results import Published
+from slomo_batch.records.source_facts import Lane
 from slomo_batch.scheduler.call_stats import CallClock
 from slomo_batch.scheduler.messages import MakeChunk
 from slomo_batch.settings import Exists

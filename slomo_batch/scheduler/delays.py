@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from heapq import heappop, heappush
 
-from slomo_batch.records import Lane
+from slomo_batch.records.source_facts import Lane
 from slomo_batch.scheduler.messages import What
 
 

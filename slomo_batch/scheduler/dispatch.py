@@ -37,7 +37,7 @@ from collections.abc import Callable
 
 from slomo_batch.attempts import Attempt, ChunkHead, Errored, Failed, Head, Lost, StepHead, Succeeded
 from slomo_batch.errors import ProgramFault, WorkDamaged
-from slomo_batch.records import Lane
+from slomo_batch.records.source_facts import Lane
 from slomo_batch.scheduler.delays import Delayed, Delays
 from slomo_batch.scheduler.limits import Limits
 from slomo_batch.scheduler.messages import (

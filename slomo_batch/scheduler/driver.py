@@ -13,7 +13,9 @@ from slomo_batch.errors import JobError, JobTaken, SlomoError, StorageBusy, Stor
 from slomo_batch.plan.ids import chunks_in_lane
 from slomo_batch.plan.job_pin import JobPin
 from slomo_batch.plan.stored_plan import PlannedVideo, SurveyWanted
-from slomo_batch.records import Lane, PendingVideo, Published
+from slomo_batch.records.requests import PendingVideo
+from slomo_batch.records.results import Published
+from slomo_batch.records.source_facts import Lane
 from slomo_batch.scheduler.active_video import ActiveVideo
 from slomo_batch.scheduler.budget_meter import BudgetMeter
 from slomo_batch.scheduler.calls import (

@@ -11,7 +11,8 @@ from typing import Literal
 from slomo_batch.attempts import Attempt, ChunkHead, FramesMade, Succeeded
 from slomo_batch.errors import SlomoError, StorageBusy, StoreUnusableHere
 from slomo_batch.plan.stored_plan import PlannedVideo, SurveyWanted
-from slomo_batch.records import ChunkDone, Published, VideoFailed
+from slomo_batch.records.commits import ChunkDone
+from slomo_batch.records.results import Published, VideoFailed
 from slomo_batch.report.events import (
     Display,
     Event,

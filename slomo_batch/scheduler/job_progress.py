@@ -4,9 +4,10 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from itertools import chain, islice
 
-from slomo_batch.attempts import Attempt, ChunkHead, FramesMade, Succeeded
+from slomo_batch.attempts import Attempt, ChunkHead, FramesMade, StepName, Succeeded
 from slomo_batch.plan.stored_plan import PlannedVideo
-from slomo_batch.records import ChunkDone, Published, StepName
+from slomo_batch.records.commits import ChunkDone
+from slomo_batch.records.results import Published
 from slomo_batch.report.events import JobPhase, VideoPhase, VideoProgress
 from slomo_batch.scheduler.active_video import ActiveVideo
 from slomo_batch.scheduler.calls import Call, ChunkCall

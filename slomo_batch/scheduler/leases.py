@@ -18,7 +18,7 @@ from typing import Self
 from uuid import uuid4
 
 from slomo_batch.errors import JobTaken, ObjectMissing, SlomoError, WorkDamaged
-from slomo_batch.records import DriverClaim
+from slomo_batch.records.driver_claim import DriverClaim
 from slomo_batch.steps.stored_records import put_record, read_record
 from slomo_batch.storage.store import ObjectStore
 from slomo_batch.storage.work_layout import Layout, name_in_job, parts_of

@@ -10,7 +10,7 @@ from typing import ClassVar, Literal
 
 from slomo_batch.attempts import Attempt
 from slomo_batch.plan.existing_work import ExistingWork
-from slomo_batch.records import Lane
+from slomo_batch.records.source_facts import Lane
 
 Step = Literal["open", "survey", "split", "sound", "stitch"]
 What = tuple[Literal["chunk"], int] | tuple[Step, Literal[0]]

@@ -6,7 +6,7 @@ from uuid import uuid4
 
 from slomo_batch.cluster.shared_disk import check_no_local_paths
 from slomo_batch.errors import StoreUnusable
-from slomo_batch.records import VideoRequest
+from slomo_batch.records.requests import VideoRequest
 from slomo_batch.steps.context import StepContext
 from slomo_batch.storage.capability import check_access, check_put_if_absent
 

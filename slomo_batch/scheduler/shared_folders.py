@@ -9,7 +9,7 @@ from contextlib import contextmanager, suppress
 from uuid import uuid4
 
 from slomo_batch.errors import ObjectMissing, SlomoError, StorageError, StoreUnusable
-from slomo_batch.records import VideoRequest
+from slomo_batch.records.requests import VideoRequest
 from slomo_batch.steps.context import StepContext
 from slomo_batch.storage.shared_folders import FolderProof, Witness
 from slomo_batch.uri import Uri, is_below

@@ -7,7 +7,7 @@ slow network is assumed.
 
 from math import isinf
 
-from slomo_batch.records import StepName
+from slomo_batch.attempts import StepName
 from slomo_batch.scheduler.calls import OpenCall, StitchCall, SurveyCall, TaskCall
 from slomo_batch.scheduler.hang_timeout import HangTimeout
 

@@ -10,7 +10,7 @@ from typing import Literal
 
 from slomo_batch.attempts import Failed, Lost
 from slomo_batch.plan.existing_work import ExistingWork
-from slomo_batch.records import Lane
+from slomo_batch.records.source_facts import Lane
 from slomo_batch.scheduler.delays import Delayed
 from slomo_batch.scheduler.messages import MakeAudio, MakeChunk, MakeSurvey, Open, Split, Step, Stitch, Task, What
 from slomo_batch.scheduler.retry import GiveUp, Retry, Tries, after_step_error, after_step_loss, backoff_s

@@ -24,7 +24,7 @@ from ray.exceptions import RayError, RayTaskError
 from slomo_batch.attempts import Attempt, Errored, FramesMade, Succeeded
 from slomo_batch.cluster.nodes import draining_nodes, name_of_node
 from slomo_batch.errors import MachineUnfit
-from slomo_batch.records import ChunkDone
+from slomo_batch.records.commits import ChunkDone
 from slomo_batch.scheduler.calls import ChunkCall, Entered
 from slomo_batch.scheduler.chunk_worker import (
     ChunkWorker,

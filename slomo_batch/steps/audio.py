@@ -13,7 +13,7 @@ from slomo_batch.media.audio_clock import ramp_knots
 from slomo_batch.plan.containers import container_of
 from slomo_batch.plan.stored_plan import StoredPlan
 from slomo_batch.plan.subtitles import subtitle_codec, subtitles_of
-from slomo_batch.records import AudioDone
+from slomo_batch.records.commits import AudioDone
 from slomo_batch.sandbox import confined
 from slomo_batch.serialization import file_sha256
 from slomo_batch.steps.context import StepContext

@@ -12,7 +12,8 @@ from slomo_batch.media.made_tracks import made_tracks, write_tracks
 from slomo_batch.media.subtitles import SubtitleTiming
 from slomo_batch.plan.containers import container_of
 from slomo_batch.plan.stored_plan import StoredPlan
-from slomo_batch.records import Chunk, ChunkDone, FrameCaptions, VideoPlan
+from slomo_batch.records.commits import ChunkDone, FrameCaptions
+from slomo_batch.records.plans import Chunk, VideoPlan
 from slomo_batch.side_data import CLOSED_CAPTIONS
 from slomo_batch.steps.context import StepContext
 from slomo_batch.steps.stored_index import read_index

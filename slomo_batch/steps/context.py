@@ -11,7 +11,9 @@ from typing import TYPE_CHECKING
 
 from slomo_batch.errors import SlomoError
 from slomo_batch.media.reader import BLOCKS_AHEAD, RangeReader
-from slomo_batch.records import Machine, Resolved, Source, VideoPlan
+from slomo_batch.records.commits import Machine
+from slomo_batch.records.plans import Resolved, VideoPlan
+from slomo_batch.records.requests import Source
 from slomo_batch.steps.pair_pool import PairPool
 from slomo_batch.storage.store import Locate, ObjectStore
 from slomo_batch.storage.work_layout import Layout

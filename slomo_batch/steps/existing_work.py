@@ -9,7 +9,9 @@ from slomo_batch.errors import SurveyMissing, WorkDamaged
 from slomo_batch.plan.existing_work import ExistingWork
 from slomo_batch.plan.ids import chunks_in_lane
 from slomo_batch.plan.stored_plan import MovedTo, PlannedVideo, SegmentChoice, StoredPlan
-from slomo_batch.records import AudioDone, Chunk, ChunkDone, Lane
+from slomo_batch.records.commits import AudioDone, ChunkDone
+from slomo_batch.records.plans import Chunk
+from slomo_batch.records.source_facts import Lane
 from slomo_batch.steps.audio import has_audio
 from slomo_batch.steps.context import StepContext
 from slomo_batch.steps.stored_index import index_bytes, read_index

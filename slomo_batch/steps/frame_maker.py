@@ -32,7 +32,8 @@ from slomo_batch.interpolators.duplicate import nearest_frames
 from slomo_batch.interpolators.out_of_memory import out_of_memory_mapped
 from slomo_batch.picture import PIXEL_FORMATS, Picture
 from slomo_batch.plan.pair_doubts import HELD_FROM
-from slomo_batch.records import Chunk, FrameKind, VideoPlan
+from slomo_batch.records.commits import FrameKind
+from slomo_batch.records.plans import Chunk, VideoPlan
 from slomo_batch.settings import Interpolate
 from slomo_batch.steps.judged_frames import BYTES_PER_PX, MadeFrame, judged_frames
 from slomo_batch.steps.layers import layers_between

@@ -17,7 +17,9 @@ from slomo_batch.picture import PIXEL_FORMATS
 from slomo_batch.plan.codecs import codec_of, segment_format
 from slomo_batch.plan.pair_doubts import doubts_text
 from slomo_batch.plan.pair_runs import counts_of, runs_of
-from slomo_batch.records import Chunk, ChunkDone, FrameCaptions, FrameKind, PairRun, Scan, VideoPlan
+from slomo_batch.records.commits import ChunkDone, FrameCaptions, FrameKind, PairRun
+from slomo_batch.records.plans import Chunk, VideoPlan
+from slomo_batch.records.source_facts import Scan
 from slomo_batch.serialization import file_sha256
 from slomo_batch.steps.context import StepContext
 from slomo_batch.steps.frame_maker import FrameMaker, SourceWindow

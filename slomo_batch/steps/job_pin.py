@@ -11,7 +11,7 @@ from slomo_batch.interpolators.pixel_revision import PIXEL_REVISION
 from slomo_batch.interpolators.registry import FoundMethod, find_method
 from slomo_batch.manifest.output_names import MAX_NAME_BYTES
 from slomo_batch.plan.job_pin import Basis, JobPin, MethodPin, WeightsPin
-from slomo_batch.records import VideoRequest
+from slomo_batch.records.requests import VideoRequest
 from slomo_batch.serialization import digest, file_sha256
 from slomo_batch.steps.context import StepContext
 from slomo_batch.steps.stored_records import commit, committed

@@ -24,7 +24,8 @@ from slomo_batch.plan.output_grid import grid_notes, output_grid
 from slomo_batch.plan.output_rate import check_output_rate
 from slomo_batch.plan.stored_plan import PlannedVideo, StoredPlan
 from slomo_batch.plan.tiles import tile_notes
-from slomo_batch.records import VideoPlan, VideoRequest
+from slomo_batch.records.plans import VideoPlan
+from slomo_batch.records.requests import VideoRequest
 from slomo_batch.settings import Interpolate
 from slomo_batch.steps.context import StepContext
 from slomo_batch.steps.existing_work import find_existing_work

@@ -6,7 +6,8 @@ from slomo_batch.color.color_spec import output_color_tags
 from slomo_batch.media.frames import planar_format
 from slomo_batch.picture import PIXEL_FORMATS, PixelFormat
 from slomo_batch.plan.carriage import keeps_alpha
-from slomo_batch.records import ColorFacts, VideoPlan
+from slomo_batch.records.plans import VideoPlan
+from slomo_batch.records.source_facts import ColorFacts
 
 
 def source_format(plan: VideoPlan) -> PixelFormat:

@@ -9,7 +9,8 @@ from dataclasses import replace
 
 from slomo_batch.errors import AccessRefused, ObjectMissing
 from slomo_batch.plan.ids import object_id, receipt_id
-from slomo_batch.records import OutputOwnership, VideoRequest
+from slomo_batch.records.requests import VideoRequest
+from slomo_batch.records.results import OutputOwnership
 from slomo_batch.steps.context import StepContext
 from slomo_batch.steps.stored_records import committed, exists, put_record
 from slomo_batch.storage.store import ObjectInfo

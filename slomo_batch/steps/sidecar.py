@@ -13,7 +13,10 @@ from typing import Any
 from slomo_batch.errors import AccessRefused, ObjectMissing, OutputExists
 from slomo_batch.plan.pair_doubts import levels_of, runs_of_levels
 from slomo_batch.plan.pair_runs import joined
-from slomo_batch.records import ChunkDone, Published, SurveyFacts, VideoPlan
+from slomo_batch.records.commits import ChunkDone
+from slomo_batch.records.plans import VideoPlan
+from slomo_batch.records.results import Published
+from slomo_batch.records.source_facts import SurveyFacts
 from slomo_batch.serialization import to_json
 from slomo_batch.steps.context import StepContext
 from slomo_batch.uri import Uri

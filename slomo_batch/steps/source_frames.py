@@ -5,7 +5,8 @@ from itertools import islice
 
 from slomo_batch.media.deinterlace import deinterlaced
 from slomo_batch.picture import Picture
-from slomo_batch.records import Chunk, Scan
+from slomo_batch.records.plans import Chunk
+from slomo_batch.records.source_facts import Scan
 
 
 class SourceFrames:

@@ -14,7 +14,8 @@ from slomo_batch.media.split import SourceSlice, SplitPart, picture_pts, split_c
 from slomo_batch.plan.carriage import keeps_alpha
 from slomo_batch.plan.ids import chunks_in_lane
 from slomo_batch.plan.stored_plan import MovedTo, StoredPlan
-from slomo_batch.records import Chunk, Lane
+from slomo_batch.records.plans import Chunk
+from slomo_batch.records.source_facts import Lane
 from slomo_batch.sandbox.confined import split_source
 from slomo_batch.sandbox.work import SplitFunction
 from slomo_batch.steps.captions import earlier_pictures

@@ -32,7 +32,10 @@ from slomo_batch.plan.containers import Container, container_of
 from slomo_batch.plan.ids import chunks_in_lane, receipt_id
 from slomo_batch.plan.pair_doubts import doubt_notes
 from slomo_batch.plan.stored_plan import SegmentChoice, StoredPlan
-from slomo_batch.records import AudioDone, ChunkDone, FrameCounts, Lane, OutputOwnership, Published, VideoPlan
+from slomo_batch.records.commits import AudioDone, ChunkDone, FrameCounts
+from slomo_batch.records.plans import VideoPlan
+from slomo_batch.records.results import OutputOwnership, Published
+from slomo_batch.records.source_facts import Lane
 from slomo_batch.sandbox.confined import attached_files
 from slomo_batch.serialization import file_sha256
 from slomo_batch.settings import Exists

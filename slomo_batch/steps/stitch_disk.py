@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from slomo_batch.errors import TooLittleDisk
-from slomo_batch.records import AudioDone, ChunkDone
+from slomo_batch.records.commits import AudioDone, ChunkDone
 
 SEGMENTS_AHEAD = 4
 """Segments that are downloaded from S3 while those before them are joined."""

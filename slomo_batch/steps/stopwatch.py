@@ -6,7 +6,7 @@ from contextlib import contextmanager
 from time import perf_counter
 from typing import Literal, TypeVar
 
-from slomo_batch.records import StageSeconds
+from slomo_batch.records.commits import StageSeconds
 
 Stage = Literal["fetch", "decode", "judge", "color", "model", "hash", "encode", "upload"]
 T = TypeVar("T")

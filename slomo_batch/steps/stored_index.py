@@ -11,7 +11,7 @@ import numpy as np
 
 from slomo_batch.errors import ObjectMissing, WorkDamaged
 from slomo_batch.plan.stored_plan import StoredPlan
-from slomo_batch.records import VideoPlan
+from slomo_batch.records.plans import VideoPlan
 from slomo_batch.steps.context import StepContext
 from slomo_batch.steps.stored_records import MADE_AGAIN
 from slomo_batch.timeline.index import Int64s, SourceTimeline, VideoIndex

@@ -11,7 +11,7 @@ import numpy as np
 from slomo_batch.media.jpeg import jpeg_of_at_most, thumbnail
 from slomo_batch.media.rgb import Rgb
 from slomo_batch.picture import Picture
-from slomo_batch.records import ColorFacts
+from slomo_batch.records.source_facts import ColorFacts
 from slomo_batch.steps.frame_maker import OutputFrame
 
 HEIGHT_PX = 120

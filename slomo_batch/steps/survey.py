@@ -7,7 +7,7 @@ from slomo_batch.errors import WorkDamaged
 from slomo_batch.plan.carriage import keeps_alpha
 from slomo_batch.plan.ids import video_id
 from slomo_batch.plan.job_pin import JobPin
-from slomo_batch.records import VideoRequest
+from slomo_batch.records.requests import VideoRequest
 from slomo_batch.sandbox.confined import survey_source
 from slomo_batch.steps.context import StepContext
 from slomo_batch.steps.open import plan_video

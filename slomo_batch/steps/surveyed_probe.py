@@ -6,7 +6,7 @@ from slomo_batch.errors import SurveyMissing, WorkDamaged
 from slomo_batch.media.probe import Probe
 from slomo_batch.plan.scan import check_interlaced
 from slomo_batch.plan.survey import check_repeats, estimated_facts, survey_reasons, surveyed_facts, surveyed_pictures
-from slomo_batch.records import VideoRequest
+from slomo_batch.records.requests import VideoRequest
 from slomo_batch.sandbox.confined import probe
 from slomo_batch.settings import Settings
 from slomo_batch.steps.context import StepContext

@@ -7,7 +7,9 @@ have no checksum: damage to those is only found by these checks.
 from itertools import pairwise
 
 from slomo_batch.plan.stored_plan import MovedTo, SegmentChoice, StoredPlan
-from slomo_batch.records import AudioDone, Chunk, ChunkDone, Published
+from slomo_batch.records.commits import AudioDone, ChunkDone
+from slomo_batch.records.plans import Chunk
+from slomo_batch.records.results import Published
 from slomo_batch.steps.context import StepContext
 from slomo_batch.steps.stored_records import commit, committed, withdraw
 

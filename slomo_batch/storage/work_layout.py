@@ -22,7 +22,7 @@ import re
 from dataclasses import dataclass
 from typing import Literal
 
-from slomo_batch.records import Lane
+from slomo_batch.records.source_facts import Lane
 
 JOBS = "jobs/"
 """Prefix of all jobs of a work store."""

@@ -13,7 +13,7 @@ import torch
 
 from slomo_batch.errors import ManifestError, StorageError
 from slomo_batch.manifest.inputs import find_sources, input_of
-from slomo_batch.records import Source
+from slomo_batch.records.requests import Source
 from slomo_batch.serialization import digest
 from slomo_batch.storage.s3_options import S3Options
 from slomo_batch.training.config import TrainingConfig, VideoSource

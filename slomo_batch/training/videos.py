@@ -18,7 +18,7 @@ from slomo_batch.interpolators.cut_detection import PairKind, pair_kinds
 from slomo_batch.media.reader import BLOCKS_AHEAD, RangeReader
 from slomo_batch.media.rgb import pictures_with_pts, rgb_frames_at
 from slomo_batch.picture import Picture
-from slomo_batch.records import Source
+from slomo_batch.records.requests import Source
 from slomo_batch.serialization import digest, from_json, to_json
 from slomo_batch.storage.store import Locate
 from slomo_batch.training.prepare import WINDOW_FRAMES, Window

@@ -52,9 +52,9 @@ def test_links_lead_to_pages_of_the_site(site: ModuleType) -> None:
 
 def test_a_link_to_the_source_code_becomes_its_name(site: ModuleType) -> None:
     page = ROOT / "docs" / "architecture.md"
-    text = "[records.py](../slomo_batch/records.py), [all](../slomo_batch/settings.py), [here](#x), [m](cli.md#plan)"
+    text = "[errors.py](../slomo_batch/errors.py), [all](../slomo_batch/settings.py), [here](#x), [m](cli.md#plan)"
     assert site.with_links_of_site(text, page) == (
-        "`records.py`, all (`slomo_batch/settings.py`), [here](#x), [m](cli.md#plan)"
+        "`errors.py`, all (`slomo_batch/settings.py`), [here](#x), [m](cli.md#plan)"
     )
     assert site.with_links_of_site("[a](docs/cli.md#plan)", ROOT / "README.md") == "[a](cli.md#plan)"
 

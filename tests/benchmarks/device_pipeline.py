@@ -16,7 +16,7 @@ from slomo_batch.interpolators.superslomo.shipped_weights import shipped_names
 from slomo_batch.media.encode import SegmentEncoder
 from slomo_batch.picture import PIXEL_FORMATS, Picture
 from slomo_batch.plan.codecs import ENCODERS, Pictures
-from slomo_batch.records import ColorFacts
+from slomo_batch.records.source_facts import ColorFacts
 from slomo_batch.settings import Encode
 from slomo_batch.steps.pair_pool import PairPool
 from slomo_batch.steps.stopwatch import Stopwatch

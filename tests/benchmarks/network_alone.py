@@ -18,7 +18,7 @@ from slomo_batch.interpolators.method import InterpolatorSpec
 from slomo_batch.interpolators.registry import open_interpolator
 from slomo_batch.interpolators.superslomo.shipped_weights import shipped_file
 from slomo_batch.media.frames import picture_from_frame
-from slomo_batch.records import ColorFacts
+from slomo_batch.records.source_facts import ColorFacts
 
 TIMES = [Fraction(1, 4), Fraction(1, 2), Fraction(3, 4)]
 

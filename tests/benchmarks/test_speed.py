@@ -14,7 +14,7 @@ import torch
 
 from slomo_batch.interpolators.device import device_name, supported_precision
 from slomo_batch.interpolators.superslomo.shipped_weights import shipped_names
-from slomo_batch.records import ChunkDone, StageSeconds
+from slomo_batch.records.commits import ChunkDone, StageSeconds
 from slomo_batch.serialization import from_json
 from tests.end_to_end.running import Job, excerpt
 

@@ -19,7 +19,7 @@ from slomo_batch.interpolators.superslomo.shipped_weights import shipped_file
 from slomo_batch.interpolators.superslomo.weights import load
 from slomo_batch.media.frames import picture_from_frame
 from slomo_batch.picture import PIXEL_FORMATS, Picture
-from slomo_batch.records import ColorFacts
+from slomo_batch.records.source_facts import ColorFacts
 from tests.end_to_end.running import excerpt
 
 pytestmark = [pytest.mark.bench, pytest.mark.timeout(900)]

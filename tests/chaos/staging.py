@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from slomo_batch.interpolators.superslomo.shipped_weights import shipped_file
-from slomo_batch.records import Published, VideoFailed
+from slomo_batch.records.results import Published, VideoFailed
 from slomo_batch.serialization import file_sha256, from_json
 from tests.chaos.drivers import Stable, kind_of
 from tests.clips.catalogue import clip

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from slomo_batch.records import Published
+from slomo_batch.records.results import Published
 from tests.clips.catalogue import clip
 from tests.end_to_end.running import Job, frame_hashes
 

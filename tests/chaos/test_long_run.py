@@ -17,7 +17,7 @@ from pathlib import Path
 import psutil
 import pytest
 
-from slomo_batch.records import Published
+from slomo_batch.records.results import Published
 from slomo_batch.serialization import file_sha256, from_json
 from slomo_batch.storage.opening import StoreSpec, open_store
 from slomo_batch.storage.store import ObjectStore

@@ -4,7 +4,7 @@ import numpy as np
 
 from slomo_batch.color.color_spec import ColorSpec
 from slomo_batch.picture import PIXEL_FORMATS, Picture, PixelFormat, Samples
-from slomo_batch.records import ColorFacts
+from slomo_batch.records.source_facts import ColorFacts
 
 
 def typed(samples: np.ndarray[tuple[int, ...], np.dtype[np.int64]], form: PixelFormat) -> Samples:

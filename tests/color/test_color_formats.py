@@ -7,7 +7,7 @@ from slomo_batch.color.color_spec import ColorSpec
 from slomo_batch.color.conversion import from_rgb, to_rgb
 from slomo_batch.color.formats import convert
 from slomo_batch.picture import PIXEL_FORMATS
-from slomo_batch.records import ColorFacts
+from slomo_batch.records.source_facts import ColorFacts
 from tests.color.pictures import flat_picture, random_picture, spec_of
 
 FULL = ColorFacts(range="full")

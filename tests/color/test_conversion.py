@@ -13,7 +13,7 @@ from slomo_batch.color.color_spec import LUMA_WEIGHTS, ColorSpec, output_color_t
 from slomo_batch.color.conversion import from_rgb, to_rgb
 from slomo_batch.errors import SourceUnsupported
 from slomo_batch.picture import PIXEL_FORMATS
-from slomo_batch.records import ColorFacts
+from slomo_batch.records.source_facts import ColorFacts
 from tests.color.pictures import flat_picture, random_picture, spec_of
 
 LIMITED, FULL = ColorFacts(range="limited"), ColorFacts(range="full")

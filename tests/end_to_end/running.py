@@ -14,7 +14,8 @@ import av
 import yaml
 
 from slomo_batch.media.frames import picture_from_frame
-from slomo_batch.records import ChunkDone, Published
+from slomo_batch.records.commits import ChunkDone
+from slomo_batch.records.results import Published
 from slomo_batch.serialization import from_json
 from tests.clips.interlaced import H264, Fields, encoded
 from tests.processes import Command, run_command

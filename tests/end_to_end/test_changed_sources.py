@@ -8,7 +8,7 @@ import pytest
 from slomo_batch.commands import dry_run, run
 from slomo_batch.manifest.load import load
 from slomo_batch.manifest.schema import Manifest
-from slomo_batch.records import Published
+from slomo_batch.records.results import Published
 from slomo_batch.report.events import Note, VideoGivenUp, VideoPublished, VideoSkipped
 from slomo_batch.serialization import from_json
 from slomo_batch.storage.opening import StoreSpec, open_store

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from slomo_batch.records import Published
+from slomo_batch.records.results import Published
 from slomo_batch.report.ledger import read_ledger
 from slomo_batch.serialization import from_json
 from slomo_batch.storage.opening import StoreSpec, open_store

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from slomo_batch.records import Published
+from slomo_batch.records.results import Published
 from slomo_batch.serialization import from_json
 from slomo_batch.storage.opening import StoreSpec, open_store
 from slomo_batch.storage.work_layout import Layout

@@ -9,7 +9,8 @@ from typing import Any
 
 import pytest
 
-from slomo_batch.records import ChunkDone, Published
+from slomo_batch.records.commits import ChunkDone
+from slomo_batch.records.results import Published
 from slomo_batch.serialization import file_sha256, from_json
 from slomo_batch.storage.opening import StoreSpec, open_store
 from slomo_batch.storage.store import ObjectStore

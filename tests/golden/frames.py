@@ -27,7 +27,7 @@ from slomo_batch.interpolators.registry import open_interpolator
 from slomo_batch.interpolators.superslomo.inference import SuperSlomo
 from slomo_batch.interpolators.superslomo.shipped_weights import shipped_file
 from slomo_batch.picture import PIXEL_FORMATS, Picture, Samples
-from slomo_batch.records import ColorFacts
+from slomo_batch.records.source_facts import ColorFacts
 from tests.interpolators.footage import real_clip, rgb_frames, window_on
 from tests.interpolators.weights_files import paper
 

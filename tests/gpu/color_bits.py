@@ -6,7 +6,7 @@ import torch
 from slomo_batch.color.color_spec import ColorSpec
 from slomo_batch.color.conversion import from_rgb, to_rgb
 from slomo_batch.picture import PIXEL_FORMATS, Picture
-from slomo_batch.records import ColorFacts
+from slomo_batch.records.source_facts import ColorFacts
 
 FACTS = tuple(
     ColorFacts(range=samples, matrix=matrix, chroma_location=location)  # type: ignore[arg-type]  # both literals

@@ -11,7 +11,7 @@ from slomo_batch.color.color_spec import ColorSpec
 from slomo_batch.color.conversion import from_rgb, to_rgb
 from slomo_batch.color.transfers import CPU, Download, to_cpu, to_device
 from slomo_batch.picture import PIXEL_FORMATS, Picture
-from slomo_batch.records import ColorFacts
+from slomo_batch.records.source_facts import ColorFacts
 from tests.color.pictures import random_picture, spec_of
 from tests.gpu import color_bits
 from tests.gpu.color_bits import FACTS, num_different

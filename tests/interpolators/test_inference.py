@@ -12,7 +12,7 @@ from slomo_batch.interpolators.out_of_memory import NO_MEMORY
 from slomo_batch.interpolators.superslomo.compact import Compact
 from slomo_batch.interpolators.superslomo.inference import SuperSlomo
 from slomo_batch.interpolators.superslomo.regions import Region
-from slomo_batch.records import FIRST_BATCH_PX
+from slomo_batch.records.plans import FIRST_BATCH_PX
 from tests.interpolators.footage import texture
 
 

@@ -19,7 +19,7 @@ from slomo_batch.media.probe import Probe, probe
 from slomo_batch.media.reader import RangeReader
 from slomo_batch.media.split import SourceSlice, SplitPart, split_copy, split_decode
 from slomo_batch.picture import PIXEL_FORMATS, Picture
-from slomo_batch.records import Lane, ScanFlag, VideoFacts
+from slomo_batch.records.source_facts import Lane, ScanFlag, VideoFacts
 
 
 class CountingReader(RangeReader):

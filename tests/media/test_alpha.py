@@ -17,7 +17,7 @@ from slomo_batch.media.inspect import verify_output
 from slomo_batch.media.packets import decoder_of
 from slomo_batch.picture import PIXEL_FORMATS, Picture
 from slomo_batch.plan.containers import CONTAINERS
-from slomo_batch.records import Lane
+from slomo_batch.records.source_facts import Lane
 from slomo_batch.settings import Codec
 from tests.clips.film import Film as Clip
 from tests.clips.film import made

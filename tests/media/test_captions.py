@@ -13,7 +13,8 @@ from slomo_batch.media.decode import decode_chunk
 from slomo_batch.media.packet_archive import ArchiveReader
 from slomo_batch.media.subtitles import SubtitleTiming
 from slomo_batch.plan.containers import CONTAINERS
-from slomo_batch.records import FrameCaptions, Lane
+from slomo_batch.records.commits import FrameCaptions
+from slomo_batch.records.source_facts import Lane
 from tests.clips.captions import FPS, NUM_FRAMES, SENT, film
 from tests.media.sources import Opened
 

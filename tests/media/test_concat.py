@@ -18,7 +18,7 @@ from slomo_batch.media.inspect import verify_output
 from slomo_batch.media.packet_archive import ArchiveWriter
 from slomo_batch.media.packets import ArchivedPacket, StreamHeader
 from slomo_batch.plan.containers import CONTAINERS
-from slomo_batch.records import ColorFacts
+from slomo_batch.records.source_facts import ColorFacts
 from slomo_batch.settings import Codec
 from tests.media.films import BT709, CODECS, KINDS, LENGTHS, NTSC60, Film, paths
 

@@ -6,7 +6,7 @@ import pytest
 
 from slomo_batch.errors import ChunkError, FrameMissing, SlomoError, VideoError
 from slomo_batch.media import decode_lane
-from slomo_batch.records import Lane
+from slomo_batch.records.source_facts import Lane
 from tests.clips.damage import damaged
 from tests.media.sources import Opened
 

@@ -7,7 +7,7 @@ import pytest
 
 from slomo_batch.media.deinterlace import can_deinterlace, deinterlaced
 from slomo_batch.picture import PIXEL_FORMATS, Picture
-from slomo_batch.records import FieldOrder, Scan
+from slomo_batch.records.source_facts import FieldOrder, Scan
 from tests.clips.interlaced import Fields, moment, pictures
 
 FORMATS = [name for name, form in PIXEL_FORMATS.items() if can_deinterlace(form, 64, 64)]

@@ -18,7 +18,7 @@ from slomo_batch.media.encode import SegmentEncoder, encoder_works, verify_segme
 from slomo_batch.media.frames import picture_from_frame
 from slomo_batch.picture import PIXEL_FORMATS, Picture
 from slomo_batch.plan.codecs import ENCODERS, codec_of
-from slomo_batch.records import ColorFacts
+from slomo_batch.records.source_facts import ColorFacts
 from slomo_batch.settings import Codec
 from tests.color.pictures import typed
 from tests.media.films import BT709, CODECS, NTSC60, Film, picture

@@ -11,7 +11,7 @@ import pytest
 
 from slomo_batch.errors import OutputInvalid
 from slomo_batch.media.inspect import verify_output
-from slomo_batch.records import ColorFacts
+from slomo_batch.records.source_facts import ColorFacts
 from slomo_batch.settings import Codec
 from tests.media.films import KINDS, Film, Stitched
 

@@ -15,7 +15,7 @@ from slomo_batch.media.packet_archive import ArchiveReader
 from slomo_batch.media.pcm import PcmTrack
 from slomo_batch.media.split import AudioArchive
 from slomo_batch.plan.containers import CONTAINERS
-from slomo_batch.records import Lane
+from slomo_batch.records.source_facts import Lane
 from tests.clips.joins import RATE, Part, joined, part_bytes
 from tests.media.sources import Opened, straight
 from tests.media.tones import clicks

@@ -6,7 +6,7 @@ from fractions import Fraction
 import pytest
 
 from slomo_batch.media.matroska_chapters import matroska_chapters
-from slomo_batch.records import VideoFacts
+from slomo_batch.records.source_facts import VideoFacts
 from tests.clips.film import Film, made
 from tests.media.sources import Opened, reader_of
 

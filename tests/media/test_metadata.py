@@ -14,7 +14,7 @@ from slomo_batch.media.probe import probe
 from slomo_batch.metadata import AttachedFile, Chapter, FileMetadata
 from slomo_batch.plan.containers import CONTAINERS
 from slomo_batch.plan.stored_plan import StoredPlan
-from slomo_batch.records import VideoFacts
+from slomo_batch.records.source_facts import VideoFacts
 from slomo_batch.stored_documents import from_stored, to_stored
 from tests.clips.catalogue import clip
 from tests.clips.edits import shifted

@@ -8,7 +8,7 @@ import pytest
 
 from slomo_batch.errors import SourceUnsupported
 from slomo_batch.media import sequence_headers
-from slomo_batch.records import Lane
+from slomo_batch.records.source_facts import Lane
 from tests.clips.film import Film, joined, made
 from tests.media.sources import Opened
 

@@ -11,7 +11,7 @@ from slomo_batch.errors import SourceUnsupported
 from slomo_batch.media.fitted_picture import fitted_picture
 from slomo_batch.media.picture_sizes import picture_sizes
 from slomo_batch.picture import PIXEL_FORMATS, Picture
-from slomo_batch.records import Scan
+from slomo_batch.records.source_facts import Scan
 from tests.clips.film import Film, joined, made, picture
 from tests.media.sources import Opened, pictures_of
 

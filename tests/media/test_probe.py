@@ -10,7 +10,7 @@ from slomo_batch.errors import SourceUnreadable
 from slomo_batch.media import index
 from slomo_batch.media.demux import main_video, open_source
 from slomo_batch.media.probe import Probe, probe
-from slomo_batch.records import AudioTrack, ColorFacts
+from slomo_batch.records.source_facts import AudioTrack, ColorFacts
 from slomo_batch.timeline.index import VideoIndex
 from tests.clips.catalogue import clip, names
 from tests.clips.edits import tagged

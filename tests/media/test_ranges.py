@@ -7,7 +7,7 @@ import pytest
 
 from slomo_batch.media.frame_side_data import frame_side_data, has_unknown_side_data
 from slomo_batch.media.probe import probe
-from slomo_batch.records import VideoFacts
+from slomo_batch.records.source_facts import VideoFacts
 from tests.clips.film import Film, Packet, made
 from tests.media.sources import reader_of
 

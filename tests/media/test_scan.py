@@ -13,7 +13,7 @@ from slomo_batch.errors import SourceUnsupported
 from slomo_batch.media.combing import CombingCheck
 from slomo_batch.media.probe import Probe, probe
 from slomo_batch.picture import Picture
-from slomo_batch.records import Lane, Scan
+from slomo_batch.records.source_facts import Lane, Scan
 from tests.clips.catalogue import clip, names
 from tests.clips.field_packets import paff
 from tests.clips.film import joined

@@ -13,7 +13,7 @@ from slomo_batch.media.inspect import verify_output
 from slomo_batch.media.probe import probe
 from slomo_batch.media.side_data_boxes import cropping_in
 from slomo_batch.plan.containers import CONTAINERS
-from slomo_batch.records import ColorFacts
+from slomo_batch.records.source_facts import ColorFacts
 from slomo_batch.settings import Codec
 from slomo_batch.side_data import ContentLight, Cropping, MasteringDisplay, Projection, SideData
 from tests.clips.film import Film, made

@@ -20,7 +20,7 @@ from slomo_batch.media.coverage import covering_packets
 from slomo_batch.media.packet_archive import ArchiveReader, packet_record
 from slomo_batch.media.packets import ArchivedPacket, StreamHeader, from_av, stream_header
 from slomo_batch.media.split import AudioArchive
-from slomo_batch.records import Lane
+from slomo_batch.records.source_facts import Lane
 from slomo_batch.timeline.index import VideoIndex
 from tests.clips.catalogue import clip, names
 from tests.clips.edits import spoiled

@@ -14,7 +14,7 @@ from slomo_batch.media.probe import probe
 from slomo_batch.media.source_pictures import SourcePicture
 from slomo_batch.media.survey import measured
 from slomo_batch.picture import Picture
-from slomo_batch.records import FieldOrder
+from slomo_batch.records.source_facts import FieldOrder
 from slomo_batch.timeline.index import SourceTimeline
 from slomo_batch.timeline.recipe import SurveyedPictures
 from slomo_batch.timeline.scan_counts import ScanCounts

@@ -10,7 +10,7 @@ import pytest
 from slomo_batch.media.probe import probe
 from slomo_batch.media.tracks import DAMAGED_HEADER, NOT_THE_MAIN_VIDEO, UNSUPPORTED_CODEC, UNSUPPORTED_KIND
 from slomo_batch.media.tracks import notes_on_lost_tracks as notes
-from slomo_batch.records import AudioTrack, Track, TrackKind, VideoFacts
+from slomo_batch.records.source_facts import AudioTrack, Track, TrackKind, VideoFacts
 from tests.clips.catalogue import clip
 from tests.media.sources import reader_of
 

@@ -13,7 +13,8 @@ from slomo_batch.metadata import NO_METADATA, Chapter, FileMetadata
 from slomo_batch.plan.carriage import attachments_for, losses, metadata_for
 from slomo_batch.plan.containers import CONTAINERS
 from slomo_batch.plan.stored_plan import StoredPlan
-from slomo_batch.records import AudioTrack, Track, VideoPlan
+from slomo_batch.records.plans import VideoPlan
+from slomo_batch.records.source_facts import AudioTrack, Track
 from slomo_batch.side_data import Projection, SideData
 from slomo_batch.timeline.ramp import SpeedPart
 from slomo_batch.timeline.retiming import OutputGrid

@@ -8,7 +8,7 @@ import pytest
 
 from slomo_batch.plan.codecs import CODECS, ENCODERS
 from slomo_batch.plan.containers import CONTAINERS, container_of, validate_container
-from slomo_batch.records import ColorFacts
+from slomo_batch.records.source_facts import ColorFacts
 from slomo_batch.settings import Codec, Encode
 
 MANUAL = Path(__file__).parents[2] / "docs" / "manifest.md"

@@ -10,7 +10,7 @@ from slomo_batch.plan import id_inputs
 from slomo_batch.plan.id_inputs import Later
 from slomo_batch.plan.ids import earlier_video_ids, receipt_id, video_id
 from slomo_batch.plan.job_pin import JobPin, MethodPin
-from slomo_batch.records import Source, VideoRequest
+from slomo_batch.records.requests import Source, VideoRequest
 from slomo_batch.settings import Encode, Interpolate, Retime, Settings
 from slomo_batch.uri import Uri
 

@@ -8,7 +8,8 @@ import pytest
 
 from slomo_batch.plan.ids import chunk_id, chunks_in_lane, earlier_video_ids, receipt_id, video_id
 from slomo_batch.plan.job_pin import JobPin, MethodPin, WeightsPin
-from slomo_batch.records import Chunk, Source, VideoRequest
+from slomo_batch.records.plans import Chunk
+from slomo_batch.records.requests import Source, VideoRequest
 from slomo_batch.settings import Chunks, Encode, FpsTarget, Interpolate, Retime, Settings, VideoLimits
 from slomo_batch.uri import Uri
 

@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from slomo_batch.plan.pair_runs import counts_of, joined, runs_of
-from slomo_batch.records import FrameCounts, FrameKind
+from slomo_batch.records.commits import FrameCounts, FrameKind
 from slomo_batch.serialization import to_json
 from slomo_batch.timeline.retiming import OutputGrid
 

@@ -7,7 +7,7 @@ import pytest
 
 from slomo_batch.errors import SourceUnsupported
 from slomo_batch.plan.scan import ScanEvidence, check_interlaced, content_of, decide_scan, notes_on_scan
-from slomo_batch.records import Scan
+from slomo_batch.records.source_facts import Scan
 from slomo_batch.settings import ScanSetting
 from slomo_batch.timeline.scan_counts import ScanCounts
 

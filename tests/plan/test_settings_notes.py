@@ -7,7 +7,7 @@ import pytest
 
 from slomo_batch.plan.output_size import output_bytes
 from slomo_batch.plan.settings_notes import settings_notes
-from slomo_batch.records import VideoPlan
+from slomo_batch.records.plans import VideoPlan
 from slomo_batch.settings import Encode, FpsTarget, Retime
 from slomo_batch.timeline.retiming import OutputGrid
 from tests.stored_examples import PLAN

@@ -11,7 +11,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from slomo_batch.records import ChunkDone, Published
+from slomo_batch.records.commits import ChunkDone
+from slomo_batch.records.results import Published
 from slomo_batch.serialization import from_json
 from slomo_batch.storage.opening import StoreSpec, open_store
 from slomo_batch.storage.store import ObjectStore

@@ -3,9 +3,9 @@
 from collections.abc import Sequence
 from dataclasses import replace
 
-from slomo_batch.attempts import ChunkHead, Errored, Lost, StepHead, Succeeded
+from slomo_batch.attempts import CallStats, ChunkHead, Errored, Lost, StepHead, Succeeded
 from slomo_batch.errors import SourceUnreadable
-from slomo_batch.records import CallStats, ChunkDone, FrameCounts, Machine, StageSeconds
+from slomo_batch.records.commits import ChunkDone, FrameCounts, Machine, StageSeconds
 from slomo_batch.report.events import (
     Activity,
     Event,

@@ -13,18 +13,11 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from slomo_batch.attempts import ChunkHead, Lost, StepHead, Succeeded
+from slomo_batch.attempts import CallStats, ChunkHead, Lost, StepHead, Succeeded
 from slomo_batch.errors import StorageBusy, StoreUnusable
-from slomo_batch.records import (
-    CallStats,
-    ChunkDone,
-    FrameCounts,
-    Machine,
-    Published,
-    Source,
-    StageSeconds,
-    VideoFailed,
-)
+from slomo_batch.records.commits import ChunkDone, FrameCounts, Machine, StageSeconds
+from slomo_batch.records.requests import Source
+from slomo_batch.records.results import Published, VideoFailed
 from slomo_batch.report import ledger
 from slomo_batch.report.ledger import SCHEMA, LedgerWriter, compact, read_ledger
 from slomo_batch.uri import Uri

@@ -7,9 +7,9 @@ from typing import Any
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from slomo_batch.attempts import Errored
+from slomo_batch.attempts import CallStats, Errored
 from slomo_batch.errors import StorageBusy
-from slomo_batch.records import CallStats, StageSeconds
+from slomo_batch.records.commits import StageSeconds
 from slomo_batch.report.ledger import read_ledger
 from slomo_batch.report.trace import trace
 from tests.report.test_ledger import DONE, FAILED, FOUND, LOST, MADE, PUBLISHED, SPLIT, Driver

@@ -13,7 +13,7 @@ from typing import Any
 from slomo_batch.media.chunk_cutter import ChunkArchive, chunk_path
 from slomo_batch.media.reader import RangeReader
 from slomo_batch.media.split import SourceSlice, SplitPart
-from slomo_batch.records import VideoFacts
+from slomo_batch.records.source_facts import VideoFacts
 from slomo_batch.sandbox.answers import Answer
 from slomo_batch.sandbox.channel import Channel, Kind
 from slomo_batch.sandbox.child import ServedReader

@@ -2,28 +2,16 @@
 
 from fractions import Fraction
 
-from slomo_batch.attempts import ChunkTask
+from slomo_batch.attempts import CallStats, ChunkTask
 from slomo_batch.plan.existing_work import ExistingWork
 from slomo_batch.plan.ids import chunk_id
 from slomo_batch.plan.job_pin import JobPin, MethodPin
 from slomo_batch.plan.stored_plan import PlannedVideo, StoredPlan
-from slomo_batch.records import (
-    AudioDone,
-    CallStats,
-    Chunk,
-    ChunkDone,
-    ColorFacts,
-    FrameCounts,
-    Machine,
-    PendingVideo,
-    Published,
-    Resolved,
-    Source,
-    StageSeconds,
-    VideoFacts,
-    VideoPlan,
-    VideoRequest,
-)
+from slomo_batch.records.commits import AudioDone, ChunkDone, FrameCounts, Machine, StageSeconds
+from slomo_batch.records.plans import Chunk, Resolved, VideoPlan
+from slomo_batch.records.requests import PendingVideo, Source, VideoRequest
+from slomo_batch.records.results import Published
+from slomo_batch.records.source_facts import ColorFacts, VideoFacts
 from slomo_batch.scheduler.calls import OpenCall
 from slomo_batch.settings import Settings
 from slomo_batch.timeline.retiming import OutputGrid

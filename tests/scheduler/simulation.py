@@ -7,7 +7,7 @@ from random import Random
 from typing import Any
 
 from slomo_batch.plan.existing_work import ExistingWork
-from slomo_batch.records import Lane
+from slomo_batch.records.source_facts import Lane
 from slomo_batch.scheduler.dispatch import Dispatch
 from slomo_batch.scheduler.limits import Limits
 from slomo_batch.scheduler.messages import (

@@ -6,7 +6,7 @@ import sys
 from pathlib import Path
 
 from slomo_batch.attempts import ChunkTask, FramesMade, Succeeded
-from slomo_batch.records import ChunkDone
+from slomo_batch.records.commits import ChunkDone
 from slomo_batch.scheduler.calls import ChunkCall, Entered, Interval, OpenCall, SplitCall, perform
 from slomo_batch.scheduler.messages import MakeChunk
 from slomo_batch.steps.open import open_video

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from slomo_batch.attempts import Lost
 from slomo_batch.plan.existing_work import ExistingWork
-from slomo_batch.records import Lane
+from slomo_batch.records.source_facts import Lane
 from slomo_batch.scheduler.dispatch import Dispatch
 from slomo_batch.scheduler.limits import Limits
 from slomo_batch.scheduler.messages import (

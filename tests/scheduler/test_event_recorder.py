@@ -9,7 +9,7 @@ import pytest
 from slomo_batch.attempts import FramesMade, Lost, Succeeded
 from slomo_batch.commands.run import compact_ledger
 from slomo_batch.errors import StorageBusy
-from slomo_batch.records import VideoFailed
+from slomo_batch.records.results import VideoFailed
 from slomo_batch.report.events import FramesTakenBack, JobStatus, Note, Snapshot, VideoGivenUp
 from slomo_batch.report.ledger import LedgerWriter, read_ledger
 from slomo_batch.report.spent_hours import spent_hours

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from slomo_batch.errors import JobTaken, StoreUnusable
-from slomo_batch.records import DriverClaim
+from slomo_batch.records.driver_claim import DriverClaim
 from slomo_batch.scheduler import leases
 from slomo_batch.scheduler.leases import BEAT_S, EXPIRY_S, DriverLease, is_led
 from slomo_batch.serialization import from_json, to_json

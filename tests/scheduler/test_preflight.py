@@ -8,7 +8,7 @@ import pytest
 from slomo_batch.errors import ManifestError, StoreUnusable
 from slomo_batch.manifest.inputs import find_videos
 from slomo_batch.manifest.load import load
-from slomo_batch.records import Source, VideoRequest
+from slomo_batch.records.requests import Source, VideoRequest
 from slomo_batch.scheduler.preflight import check_machines_share_storage, check_outputs_writable
 from slomo_batch.settings import Settings
 from slomo_batch.storage.local import LocalStore

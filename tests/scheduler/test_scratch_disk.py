@@ -7,7 +7,7 @@ import pytest
 
 from slomo_batch.attempts import Errored, Lost, Succeeded
 from slomo_batch.errors import DiskFull, TooLittleDisk
-from slomo_batch.records import ChunkDone
+from slomo_batch.records.commits import ChunkDone
 from slomo_batch.scheduler.calls import ChunkCall, Outcome, StitchCall, TaskCall
 from tests.scheduler.virtual_cpus import VirtualCpus
 from tests.scheduler.virtual_job import Ended, VirtualJob

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from slomo_batch.errors import FolderNotShared, StoreUnusable
-from slomo_batch.records import Source, VideoRequest
+from slomo_batch.records.requests import Source, VideoRequest
 from slomo_batch.scheduler.leases import DriverLease
 from slomo_batch.scheduler.machine_race import check_winners, race_for_objects
 from slomo_batch.scheduler.shared_folders import proven_folders

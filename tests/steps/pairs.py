@@ -10,7 +10,9 @@ from slomo_batch.interpolators.contract import AnyInterpolator
 from slomo_batch.media.probe import probe
 from slomo_batch.picture import PIXEL_FORMATS, Picture
 from slomo_batch.plan.job_pin import JobPin, MethodPin
-from slomo_batch.records import Chunk, ColorFacts, Source, VideoPlan, VideoRequest
+from slomo_batch.records.plans import Chunk, VideoPlan
+from slomo_batch.records.requests import Source, VideoRequest
+from slomo_batch.records.source_facts import ColorFacts
 from slomo_batch.settings import Interpolate, Retime, Settings
 from slomo_batch.steps.frame_maker import FrameMaker, OutputFrame, SourceWindow
 from slomo_batch.steps.open import plan_video

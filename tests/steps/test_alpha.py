@@ -15,7 +15,7 @@ from slomo_batch.interpolators.mci import Mci
 from slomo_batch.interpolators.superslomo.guided import Guided
 from slomo_batch.interpolators.superslomo.inference import SuperSlomo
 from slomo_batch.picture import PIXEL_FORMATS, Picture
-from slomo_batch.records import ColorFacts
+from slomo_batch.records.source_facts import ColorFacts
 from slomo_batch.steps.pair_pool import PairPool
 from tests.steps.pairs import FRAMES_PER_PAIR, frames_of, moving, parts_of, with_matte
 

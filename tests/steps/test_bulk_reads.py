@@ -13,7 +13,10 @@ from slomo_batch.commands.triage import triage
 from slomo_batch.errors import OutputInvalid, WorkDamaged
 from slomo_batch.plan.ids import receipt_id
 from slomo_batch.plan.stored_plan import StoredPlan
-from slomo_batch.records import Chunk, ChunkDone, VideoFailed, VideoRequest
+from slomo_batch.records.commits import ChunkDone
+from slomo_batch.records.plans import Chunk
+from slomo_batch.records.requests import VideoRequest
+from slomo_batch.records.results import VideoFailed
 from slomo_batch.settings import Chunks
 from slomo_batch.steps.context import StepContext
 from slomo_batch.steps.open import open_video

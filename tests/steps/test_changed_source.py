@@ -8,7 +8,9 @@ from slomo_batch.errors import SourceChanged
 from slomo_batch.interpolators.pixel_revision import PIXEL_REVISION
 from slomo_batch.plan.ids import receipt_id
 from slomo_batch.plan.job_pin import JobPin, MethodPin
-from slomo_batch.records import FrameCounts, Published, Source, VideoRequest
+from slomo_batch.records.commits import FrameCounts
+from slomo_batch.records.requests import Source, VideoRequest
+from slomo_batch.records.results import Published
 from slomo_batch.settings import Chunks, Interpolate, Settings
 from slomo_batch.steps.context import StepContext
 from slomo_batch.steps.open import open_video

@@ -9,7 +9,8 @@ import pytest
 
 from slomo_batch.attempts import Errored, StepHead, Succeeded
 from slomo_batch.errors import SourceUnreadable, WorkerLost
-from slomo_batch.records import Lane, VideoRequest
+from slomo_batch.records.requests import VideoRequest
+from slomo_batch.records.source_facts import Lane
 from slomo_batch.scheduler.calls import OpenCall, SplitCall, perform
 from slomo_batch.steps.context import StepContext
 from slomo_batch.steps.open import open_video

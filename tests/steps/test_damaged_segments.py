@@ -8,7 +8,7 @@ import pytest
 from slomo_batch.attempts import ChunkTask
 from slomo_batch.errors import WorkDamaged
 from slomo_batch.plan.stored_plan import SegmentChoice, StoredPlan
-from slomo_batch.records import VideoRequest
+from slomo_batch.records.requests import VideoRequest
 from slomo_batch.settings import Chunks, Encode
 from slomo_batch.steps import stitch
 from slomo_batch.steps.context import StepContext

@@ -12,7 +12,7 @@ from slomo_batch.interpolators.method import InterpolatorSpec
 from slomo_batch.interpolators.registry import open_interpolator
 from slomo_batch.interpolators.superslomo.shipped_weights import shipped_file, shipped_names
 from slomo_batch.picture import PIXEL_FORMATS, Picture, Samples
-from slomo_batch.records import ColorFacts
+from slomo_batch.records.source_facts import ColorFacts
 from slomo_batch.steps.pair_pool import PairPool
 from tests.color.pictures import typed
 from tests.steps.pairs import FRAMES_PER_PAIR, parts_of

@@ -24,7 +24,7 @@ from slomo_batch.interpolators.mci import Mci
 from slomo_batch.interpolators.superslomo.guided import Guided
 from slomo_batch.interpolators.superslomo.inference import SuperSlomo
 from slomo_batch.picture import Picture
-from slomo_batch.records import FIRST_BATCH_PX, Chunk
+from slomo_batch.records.plans import FIRST_BATCH_PX, Chunk
 from slomo_batch.settings import Interpolate
 from slomo_batch.steps.frame_maker import FrameMaker, SourceWindow
 from slomo_batch.steps.pair_pool import PairPool

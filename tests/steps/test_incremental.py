@@ -15,7 +15,8 @@ from slomo_batch.manifest.load import load
 from slomo_batch.manifest.schema import Manifest
 from slomo_batch.plan.ids import receipt_id
 from slomo_batch.plan.job_pin import JobPin, MethodPin
-from slomo_batch.records import OutputOwnership, VideoRequest
+from slomo_batch.records.requests import VideoRequest
+from slomo_batch.records.results import OutputOwnership
 from slomo_batch.serialization import from_json
 from slomo_batch.steps.context import StepContext
 from slomo_batch.steps.output_ownership import record_ownership

@@ -7,7 +7,7 @@ import pytest
 
 from slomo_batch.errors import StorageBusy
 from slomo_batch.plan.stored_plan import StoredPlan
-from slomo_batch.records import VideoRequest
+from slomo_batch.records.requests import VideoRequest
 from slomo_batch.steps.context import StepContext
 from slomo_batch.steps.stitch import stitch_video
 from slomo_batch.storage.local import LocalStore

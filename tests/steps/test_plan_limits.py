@@ -8,7 +8,7 @@ from slomo_batch.errors import SourceUnsupported
 from slomo_batch.media.probe import probe
 from slomo_batch.plan.job_pin import JobPin, MethodPin
 from slomo_batch.plan.stored_plan import StoredPlan
-from slomo_batch.records import Source, VideoRequest
+from slomo_batch.records.requests import Source, VideoRequest
 from slomo_batch.settings import Encode, FpsTarget, Interpolate, Retime, Settings
 from slomo_batch.steps.open import plan_video
 from slomo_batch.uri import Uri

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from slomo_batch.media.reader import BLOCK_BYTES
-from slomo_batch.records import Source
+from slomo_batch.records.requests import Source
 from slomo_batch.storage.opening import StoreSpec, open_store
 from slomo_batch.uri import Uri
 from slomo_batch.wiring import JobEnvironment, open_context

@@ -6,7 +6,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from slomo_batch.picture import Picture
-from slomo_batch.records import Chunk, FieldOrder, Scan
+from slomo_batch.records.plans import Chunk
+from slomo_batch.records.source_facts import FieldOrder, Scan
 from slomo_batch.steps.source_frames import SourceFrames
 from tests.clips.interlaced import Fields, pictures
 

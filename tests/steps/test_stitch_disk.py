@@ -8,7 +8,7 @@ import pytest
 from slomo_batch.errors import TooLittleDisk
 from slomo_batch.media import concat
 from slomo_batch.plan.stored_plan import StoredPlan
-from slomo_batch.records import VideoRequest
+from slomo_batch.records.requests import VideoRequest
 from slomo_batch.steps import stitch
 from slomo_batch.steps.context import StepContext
 from tests.media.test_concat import decoded

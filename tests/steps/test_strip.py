@@ -9,7 +9,8 @@ import pytest
 
 from slomo_batch.media.jpeg import jpeg_of_at_most, thumbnail
 from slomo_batch.picture import PIXEL_FORMATS, Picture
-from slomo_batch.records import ColorFacts, FrameKind
+from slomo_batch.records.commits import FrameKind
+from slomo_batch.records.source_facts import ColorFacts
 from slomo_batch.steps.frame_maker import OutputFrame
 from slomo_batch.steps.strip import HEIGHT_PX, MAX_BYTES, Strip, StripPicker
 

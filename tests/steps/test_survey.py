@@ -13,7 +13,8 @@ from slomo_batch.media.source_pictures import SourcePicture
 from slomo_batch.media.survey import measured
 from slomo_batch.picture import PIXEL_FORMATS, Picture
 from slomo_batch.plan.ids import video_id
-from slomo_batch.records import SurveyFacts, VideoRequest
+from slomo_batch.records.requests import VideoRequest
+from slomo_batch.records.source_facts import SurveyFacts
 from slomo_batch.steps.context import StepContext
 from slomo_batch.steps.open import open_video, preview_video
 from slomo_batch.steps.split import split_video

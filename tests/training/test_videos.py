@@ -10,7 +10,7 @@ import pytest
 
 from slomo_batch.errors import ManifestError, SourceUnreadable, SourceUnsupported
 from slomo_batch.media.rgb import rgb_frames
-from slomo_batch.records import Source
+from slomo_batch.records.requests import Source
 from slomo_batch.storage.s3_options import S3Options
 from slomo_batch.training.prepare import WINDOW_FRAMES
 from slomo_batch.training.videos import (

@@ -15,7 +15,9 @@ from slomo_batch.media.packet_archive import ArchiveReader
 from slomo_batch.plan.ids import receipt_id, video_id
 from slomo_batch.plan.job_pin import Basis, JobPin, MethodPin, WeightsPin
 from slomo_batch.plan.stored_plan import MovedTo, SegmentChoice, StoredPlan
-from slomo_batch.records import AudioDone, ChunkDone, DriverClaim, OutputOwnership, Published, VideoFailed
+from slomo_batch.records.commits import AudioDone, ChunkDone
+from slomo_batch.records.driver_claim import DriverClaim
+from slomo_batch.records.results import OutputOwnership, Published, VideoFailed
 from slomo_batch.report.events import JobStatus
 from slomo_batch.report.ledger import read_ledger
 from slomo_batch.serialization import to_json

@@ -22,7 +22,7 @@ from slomo_batch.interpolators.out_of_memory import check_algorithms, out_of_mem
 from slomo_batch.interpolators.superslomo.network import Network
 from slomo_batch.interpolators.superslomo.regions import Region, make_in_tiles
 from slomo_batch.interpolators.superslomo.warp import upsample
-from slomo_batch.records import FIRST_BATCH_PX
+from slomo_batch.records.plans import FIRST_BATCH_PX
 from slomo_batch.settings import Precision
 
 

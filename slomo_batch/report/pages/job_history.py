@@ -10,7 +10,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.typing import NDArray
 
-from slomo_batch.records import FrameCounts, StageSeconds
+from slomo_batch.records.commits import FrameCounts, StageSeconds
 from slomo_batch.report.events import Failure
 
 STAGES = tuple(field.name for field in fields(StageSeconds) if field.name != "total")

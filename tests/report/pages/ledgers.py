@@ -8,9 +8,10 @@ from random import Random
 
 import pyarrow as pa
 
-from slomo_batch.attempts import Errored, Lost, Succeeded
+from slomo_batch.attempts import CallStats, Errored, Lost, Succeeded
 from slomo_batch.errors import StorageBusy
-from slomo_batch.records import CallStats, FrameCounts, StageSeconds, VideoFailed
+from slomo_batch.records.commits import FrameCounts, StageSeconds
+from slomo_batch.records.results import VideoFailed
 from slomo_batch.report.ledger import LedgerWriter, read_ledger
 from slomo_batch.uri import Uri
 from tests.report.test_ledger import DONE, HEAD, PUBLISHED, SPLIT

@@ -6,9 +6,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from slomo_batch.attempts import Errored
+from slomo_batch.attempts import CallStats, Errored
 from slomo_batch.errors import StorageBusy
-from slomo_batch.records import CallStats, FrameCounts, StageSeconds, VideoFailed
+from slomo_batch.records.commits import FrameCounts, StageSeconds
+from slomo_batch.records.results import VideoFailed
 from slomo_batch.report.events import Failure
 from slomo_batch.report.ledger import read_ledger
 from slomo_batch.report.pages.advice import advice_on

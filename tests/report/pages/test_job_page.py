@@ -10,7 +10,7 @@ from typing import Any
 
 import pyarrow as pa
 
-from slomo_batch.records import VideoFailed
+from slomo_batch.records.results import VideoFailed
 from slomo_batch.report.ledger import read_ledger
 from slomo_batch.report.pages.job_history import StripHistory
 from slomo_batch.report.pages.job_page import job_page
