@@ -24,12 +24,12 @@ from av.video.stream import VideoStream
 from numpy.typing import NDArray
 
 from slomo_batch.errors import OutputInvalid
-from slomo_batch.media.concat import StitchSpec
 from slomo_batch.media.encode import ColorNumbers
 from slomo_batch.media.frames import may_have_alpha
 from slomo_batch.media.orientation import Orientation, orientation_of
 from slomo_batch.media.packets import ALPHA_BESIDE, has_alpha_beside
 from slomo_batch.media.side_data_reading import side_data_of
+from slomo_batch.media.stitch_spec import StitchSpec
 from slomo_batch.plan.codecs import CODECS, ENCODERS
 from slomo_batch.plan.containers import container_of
 

@@ -20,10 +20,11 @@ from slomo_batch.errors import (
     WorkDamaged,
 )
 from slomo_batch.media.captions import caption_notes
-from slomo_batch.media.concat import MoovDoesNotFit, StitchSpec, stitch
+from slomo_batch.media.concat import MoovDoesNotFit, stitch
 from slomo_batch.media.encode import SegmentFacts
 from slomo_batch.media.inspect import verify_output
 from slomo_batch.media.metadata_reading import notes_on_missing
+from slomo_batch.media.stitch_spec import StitchSpec
 from slomo_batch.metadata import AttachedFile
 from slomo_batch.picture import PIXEL_FORMATS
 from slomo_batch.plan.carriage import attachments_for, metadata_for, side_data_for

@@ -9,8 +9,9 @@ from typing import Any
 
 import numpy as np
 
-from slomo_batch.media.concat import StitchSpec, stitch
+from slomo_batch.media.concat import stitch
 from slomo_batch.media.encode import SegmentEncoder, SegmentFacts
+from slomo_batch.media.stitch_spec import StitchSpec
 from slomo_batch.picture import PIXEL_FORMATS, Picture
 from slomo_batch.plan.carriage import side_data_for
 from slomo_batch.plan.codecs import CODECS as CODEC_FACTS
