@@ -6,9 +6,18 @@ from typing import TYPE_CHECKING, Any
 from slomo_batch.version import __version__
 
 if TYPE_CHECKING:
-    from slomo_batch.api import Interpolator, JobResult, convert, dry_run, run
+    from slomo_batch.api import Interpolator, JobResult, SelfTestResult, convert, plan_job, run, self_test
 
-__all__ = ["Interpolator", "JobResult", "__version__", "convert", "dry_run", "run"]
+__all__ = [
+    "Interpolator",
+    "JobResult",
+    "SelfTestResult",
+    "__version__",
+    "convert",
+    "plan_job",
+    "run",
+    "self_test",
+]
 
 
 def __getattr__(name: str) -> Any:

@@ -1,4 +1,4 @@
-"""The Python interface: convert a video, run the job of a manifest, interpolate between arrays.
+"""The Python interface: convert a video, plan, test and run the job of a manifest, interpolate between arrays.
 
 `import slomo_batch` loads none of this; the first use of a name does.
 """
@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from fractions import Fraction
 from os import PathLike, fspath
+from pathlib import Path
 from types import TracebackType
 from typing import Any, Literal, Self, TypeVar
 
@@ -18,10 +19,16 @@ from torch import Tensor
 
 from slomo_batch.commands import run as run_command
 from slomo_batch.commands.convert import convert as convert_command
-from slomo_batch.commands.dry_run import plan as dry_run_command
+from slomo_batch.commands.plan import plan as plan_command
+from slomo_batch.commands.self_test import self_test as self_test_command
 from slomo_batch.errors import BudgetSpent, VideosFailed
+from slomo_batch.evaluation.compare_page import PageFrames
 from slomo_batch.evaluation.methods import MethodChoice, OpenMethod
+from slomo_batch.evaluation.report import Score, pooled
 from slomo_batch.evaluation.rgb8 import to_tensor, to_uint8
+from slomo_batch.evaluation.sampling import LeftOut
+from slomo_batch.evaluation.self_test import MeasuredSecond, OnAdvance
+from slomo_batch.evaluation.self_test_answers import self_test_page, verdict_on
 from slomo_batch.interpolators.contract import Held, make_frames_on_cpu
 from slomo_batch.interpolators.device import supported_precision
 from slomo_batch.interpolators.registry import find_method
@@ -33,7 +40,7 @@ from slomo_batch.report.events import Event, VideoGivenUp, VideoPublished, Video
 from slomo_batch.report.plan_row import Plan
 from slomo_batch.settings import Precision
 
-__all__ = ["Interpolator", "JobResult", "convert", "dry_run", "run"]
+__all__ = ["Interpolator", "JobResult", "SelfTestResult", "convert", "plan_job", "run", "self_test"]
 
 Location = str | PathLike[str]
 Settings = Mapping[str, object]
@@ -132,8 +139,10 @@ def run(
     return listener.result
 
 
-def dry_run(manifest: Location | Mapping[str, Any], *, settings: Settings | None = None) -> Plan:
-    """Return what a run of a manifest's job would do with each video. Reads the sources' headers; writes nothing.
+def plan_job(manifest: Location | Mapping[str, Any], *, settings: Settings | None = None) -> Plan:
+    """Return what a run of a manifest's job would do with each video, as the command `slomo-batch plan` shows it.
+
+    Reads the sources' headers; writes nothing.
 
     Args:
         manifest: the path of a manifest file, or what it would contain.
@@ -142,7 +151,67 @@ def dry_run(manifest: Location | Mapping[str, Any], *, settings: Settings | None
     Raises:
         ManifestError: the manifest is invalid; `problems` lists what is wrong.
     """
-    return dry_run_command(_manifest(manifest, settings))
+    return plan_command(_manifest(manifest, settings))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SelfTestResult:
+    """How well each method predicts frames of some seconds of a job's videos."""
+
+    verdict: str
+    """Whether the job's method is worth its time, in a sentence or two, and what to set if not."""
+    methods: tuple[Score, ...]
+    """A score per method over all seconds. That of what the job makes with its settings is the last, "this job"."""
+    seconds: tuple[MeasuredSecond, ...]
+    """Each second, with a score per method."""
+    left_out: tuple[LeftOut, ...]
+    """Videos that were chosen and cannot be measured, with the reason."""
+
+
+def self_test(
+    manifest: Location | Mapping[str, Any],
+    num_seconds: int,
+    *,
+    settings: Settings | None = None,
+    page: Location | None = None,
+    on_advance: OnAdvance | None = None,
+) -> SelfTestResult:
+    """Measure the job's method and the others on its videos, as the command `slomo-batch plan --self-test` does.
+
+    Every second frame of the seconds where most moves is removed, and predicted by each method. Makes no output of the
+    job, and writes nothing to its work place.
+
+    Args:
+        manifest: the path of a manifest file, or what it would contain.
+        num_seconds: seconds of source video to measure, over all videos; at least 1.
+        settings: override those of the manifest, by their path.
+        page: the path of a page to write, as HTML, that shows the frames side by side.
+        on_advance: called with the number of frames that are measured, the number of all, and the seconds that the rest
+            takes, or None while that is not known.
+
+    Raises:
+        ManifestError: the manifest is invalid, or no second can be measured; `problems` lists why.
+        WeightsError: weights cannot be used.
+        ValueError: `num_seconds` is less than 1.
+    """
+    if num_seconds < 1:
+        raise ValueError(f"num_seconds must be at least 1, got {num_seconds}")
+    frames = PageFrames() if page is not None else None
+    test = self_test_command(
+        _manifest(manifest, settings),
+        num_seconds,
+        collectors=[frames] if frames else [],
+        on_text=lambda _: None,
+        on_advance=on_advance or (lambda *_: None),
+    )
+    if frames and page is not None:
+        Path(page).write_text(self_test_page(test, frames), "utf-8")
+    return SelfTestResult(
+        verdict=verdict_on(test),
+        methods=tuple(pooled(test.report.scores)),
+        seconds=test.measured,
+        left_out=test.left_out,
+    )
 
 
 def _manifest(manifest: Location | Mapping[str, Any], settings: Settings | None) -> Manifest:

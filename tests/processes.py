@@ -26,7 +26,7 @@ _PRELOADED = [
     "slomo_batch.interpolators.device",
     "slomo_batch.interpolators.superslomo.opening",
     "slomo_batch.commands.run",
-    "slomo_batch.commands.dry_run",
+    "slomo_batch.commands.plan",
     "slomo_batch.storage.s3",
     "tests.processes",
     "tests.sandbox.shared_server",

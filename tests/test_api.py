@@ -71,7 +71,7 @@ def test_a_wrong_setting_is_named_by_its_path(folder: Path) -> None:
     problems = raised.value.problems
     assert sorted(problem.partition(":")[0] for problem in problems) == ["encode.codec", "retime.slowdown"]
     with pytest.raises(ManifestError) as raised:
-        slomo_batch.dry_run({"version": 1, "name": "clips", "input": [{"uri": str(folder)}]})
+        slomo_batch.plan_job({"version": 1, "name": "clips", "input": [{"uri": str(folder)}]})
     assert any("input" in problem for problem in raised.value.problems)
 
 
@@ -89,12 +89,12 @@ def test_a_manifest_is_a_file_or_a_mapping(folder: Path) -> None:
         f"version: 1\nname: clips\ninputs:\n  - uri: {folder}/holiday.mp4\noutput:\n"
         f"  uri: {folder}/slow/{{stem}}.mkv\nwork: {folder}/work\ncluster: {{address: inline}}\n"
     )
-    of_mapping, of_file = (slomo_batch.dry_run(one, settings=BLEND) for one in (manifest, path))
+    of_mapping, of_file = (slomo_batch.plan_job(one, settings=BLEND) for one in (manifest, path))
     assert of_mapping == of_file
     assert of_file.rows[0].state == "make"
     result = slomo_batch.run(path, settings=BLEND | {"retime.slowdown": Fraction(5, 2)})
     assert [video.output_uri for video in result.published] == [f"{folder}/slow/holiday.mkv"]
-    assert slomo_batch.dry_run(manifest, settings=BLEND | {"retime.slowdown": "5/2"}).rows[0].state == "skip"
+    assert slomo_batch.plan_job(manifest, settings=BLEND | {"retime.slowdown": "5/2"}).rows[0].state == "skip"
 
 
 def test_a_job_runs_outside_the_main_thread(folder: Path) -> None:

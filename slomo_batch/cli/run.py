@@ -179,8 +179,8 @@ def _planned(manifest: "Manifest", options: argparse.Namespace) -> "Plan":
         if sys.stderr.isatty():
             display.show(Activity(text="loading"))
         with fast_loading():
-            from slomo_batch.commands import dry_run  # noqa: PLC0415 loads everything
-        return dry_run.plan(
+            from slomo_batch.commands import plan  # noqa: PLC0415 loads everything
+        return plan.plan(
             manifest,
             strict=options.strict,
             surveys=options.survey,

@@ -56,7 +56,7 @@ def names_used(tree: ast.AST) -> Iterator[tuple[str, str]]:
 
 def test_every_cell_compiles_and_uses_names_that_exist(notebook: nbformat.NotebookNode) -> None:
     used = {name for cell in code_cells(notebook) for name in names_used(ast.parse(code_of(cell)))}
-    assert {"convert", "run", "dry_run", "Interpolator"} <= {name for module, name in used if module == "slomo_batch"}
+    assert {"convert", "run", "plan_job", "Interpolator"} <= {name for module, name in used if module == "slomo_batch"}
     assert [found for found in used if found[1] not in names_of(found[0])] == []
 
 

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from slomo_batch.commands import dry_run, run
+from slomo_batch.commands import plan, run
 from slomo_batch.manifest.load import load
 from slomo_batch.manifest.schema import Manifest
 from slomo_batch.records.results import Published
@@ -68,7 +68,7 @@ class Archive:
 
     def states(self) -> dict[str, str]:
         """The answer of `plan` for each source, by its name."""
-        return {Path(row.uri).stem: row.state for row in dry_run.plan(self.manifest()).rows}
+        return {Path(row.uri).stem: row.state for row in plan.plan(self.manifest()).rows}
 
 
 @pytest.fixture(params=["folder", "s3"])

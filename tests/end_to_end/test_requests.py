@@ -7,7 +7,7 @@ from urllib.parse import parse_qs, urlsplit
 
 import pytest
 
-from slomo_batch.commands import dry_run, run
+from slomo_batch.commands import plan, run
 from slomo_batch.commands.status import ledger_of
 from slomo_batch.manifest.load import load
 from slomo_batch.manifest.schema import Manifest
@@ -74,7 +74,7 @@ def test_a_job_sends_the_requests_that_its_plan_predicts(duplicates: str, s3: S3
     store = open_store(StoreSpec(uri=Uri(f"s3://{bucket}"), options=s3.options()))
     for name in ("cfr", "no_audio"):
         store.put(f"in/{name}.mp4", clip(name).data)
-    rows = dry_run.plan(_manifest(s3, bucket, duplicates)).rows
+    rows = plan.plan(_manifest(s3, bucket, duplicates)).rows
     predicted = sum((row.s3_requests for row in rows), S3Requests())
     with recording(s3) as (before, seen):
         manifest, display = _manifest(before, bucket, duplicates), JsonDisplay(io.StringIO(), job="job")

@@ -12,8 +12,10 @@ import numpy as np
 import pytest
 import yaml
 
+import slomo_batch
 from slomo_batch.cli.main import main
 from slomo_batch.commands.self_test import self_test
+from slomo_batch.errors import ManifestError
 from slomo_batch.evaluation.report import Report
 from slomo_batch.evaluation.sampling import choose_seconds
 from slomo_batch.evaluation.self_test import OWN, MeasuredSecond, SelfTest
@@ -107,6 +109,33 @@ def test_it_measures_the_job_on_moving_seconds_and_says_what_it_left_out(
     most = max(rest, key=lambda second: float(second["motion"]))
     assert 34 / RATE - 1 < most["at_s"] < 66 / RATE, "the second overlaps the part that moves"
     assert not (archive.folder / "work").exists()
+
+
+def test_from_python_it_gives_what_the_command_does(
+    archive: Archive, capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    advances: list[int] = []
+    test = slomo_batch.self_test(
+        archive.write(), 1, page=tmp_path / "page.html", on_advance=lambda num, *_: advances.append(num)
+    )
+    found = answer(capsys, archive.write(), "--self-test", "1")
+    assert [(score.entry.label, score.psnr_db) for score in test.methods] == [
+        (method["label"], method["psnr_db"]) for method in found["methods"]
+    ]
+    assert test.methods[-1].entry.label == OWN
+    assert test.verdict == found["verdict"]
+    assert [one.second.request.source.uri for one in test.seconds] == [second["uri"] for second in found["seconds"]]
+    assert advances == [0, 1, 2, 3, 4]
+    assert test.verdict.partition(":")[0] in (tmp_path / "page.html").read_text("utf-8")
+    assert not (archive.folder / "work").exists()
+
+
+def test_from_python_wrong_arguments_and_videos_that_cannot_be_measured_raise(archive: Archive) -> None:
+    with pytest.raises(ValueError, match="num_seconds must be at least 1, got 0"):
+        slomo_batch.self_test(archive.write(), 0)
+    with pytest.raises(ManifestError, match="no second of the videos can be measured") as raised:
+        slomo_batch.self_test(archive.write("none", inputs=[{"uri": f"{archive.folder}/films/text.mp4"}]), 1)
+    assert "text.mp4: the file is damaged" in raised.value.problems[0]
 
 
 def chosen(archive: Archive, num: int, *, seed: str = "job", **sections: Any) -> list[tuple[str, float]]:

@@ -11,7 +11,7 @@ from functools import cache
 from pathlib import Path
 
 from slomo_batch.cli.main import main
-from slomo_batch.commands import dry_run
+from slomo_batch.commands import plan
 from slomo_batch.errors import AccessRefused, JobError, ManifestError, WeightsError
 from slomo_batch.interpolators.superslomo import weights
 from slomo_batch.interpolators.superslomo.shipped_weights import shipped_file
@@ -51,7 +51,7 @@ def plan_mutant(number: int, folder: str) -> Outcome:
 
 def _plan_one(source: Path, output: Path) -> PlanRow:
     settings = ["interpolate.method=blend", "retime.slowdown=2"]
-    (row,) = dry_run.plan(single(str(source), str(output), settings=settings, flags=())).rows
+    (row,) = plan.plan(single(str(source), str(output), settings=settings, flags=())).rows
     return row
 
 
@@ -139,7 +139,7 @@ def load_manifest(number: int, folder: str) -> Outcome:
         manifest = load(manifest_text(number), where="fuzz.yaml", overrides=overrides(number))
         if not _stays_inside(manifest):
             return Outcome(label=label, result="loaded")
-        dry_run.plan(manifest)
+        plan.plan(manifest)
     except (JobError, AccessRefused) as error:  # refused: a place whose name no file system takes
         return Outcome(label=label, result="refused", wrong=_wrong_refusal(error))
     return Outcome(label=label, result="planned")
@@ -163,7 +163,7 @@ def plan_table(number: int, folder: str) -> Outcome:
     text = f"version: 1\nname: t\ninputs: [{{table: table{suffix}}}]\noutput: {{uri: 'out/{{stem}}.mkv'}}\n"
     text += "interpolate: {method: blend}\ncluster: {address: inline}\n"
     try:
-        rows = dry_run.plan(load(text, where="fuzz.yaml")).rows
+        rows = plan.plan(load(text, where="fuzz.yaml")).rows
     except JobError as error:
         return Outcome(label=label, result="refused", wrong=_wrong_refusal(error))
     return Outcome(label=label, result="planned" if rows else "refused")

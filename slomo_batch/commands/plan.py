@@ -1,4 +1,4 @@
-"""Dry run: what a run of a job would do with each video."""
+"""The plan of a job: what a run of it would do with each video."""
 
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
