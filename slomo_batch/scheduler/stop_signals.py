@@ -1,7 +1,9 @@
 """StopRequests: the first Ctrl-C or SIGTERM asks the job to drain, the second ends the process at once.
 
-Both are safe: what is committed stays, and the next run continues from there. Each is acknowledged at once. On a
-terminal with progress bars the display shows the message, since the bars would cover any other text.
+Both are safe: what is committed stays, and the next run continues from there. Each is acknowledged at once, by the
+display. If standard output goes elsewhere and standard error to a terminal, the message is shown there as well, since
+the display may go where nobody looks. Otherwise one message is enough: bars would cover a second one, and a log that
+has both streams would hold it twice.
 """
 
 import os
@@ -75,7 +77,7 @@ class StopRequests:
                 _write(1, _SHOW_CURSOR)
             _write(2, "\nstopped; run again to continue\n")
             os._exit(Interrupted.exit_code)
-        if self._show is None or not _is_terminal(1):
+        if self._show is None or (_is_terminal(2) and not _is_terminal(1)):
             _write(2, f"\n{STOPPING}\n")
         self._is_answered.set()
 

@@ -28,12 +28,34 @@ def test_a_signal_is_shown_on_the_display_from_its_own_thread() -> None:
     assert signal.getsignal(signal.SIGTERM) is before
 
 
-def test_standard_error_shows_a_signal_too_if_the_display_is_not_on_the_terminal(
-    capfd: pytest.CaptureFixture[str],
-) -> None:
-    with StopRequests(lambda _text: None):
+def test_a_log_of_both_streams_gets_the_message_once(capfd: pytest.CaptureFixture[str]) -> None:
+    was_shown = threading.Event()
+    with StopRequests(lambda _text: was_shown.set()):
+        os.kill(os.getpid(), signal.SIGINT)
+        assert was_shown.wait(30)
+    assert capfd.readouterr().err == ""
+
+
+def test_without_a_display_standard_error_shows_it(capfd: pytest.CaptureFixture[str]) -> None:
+    with StopRequests():
         os.kill(os.getpid(), signal.SIGINT)
     assert capfd.readouterr().err == f"\n{STOPPING}\n"
+
+
+def test_a_terminal_shows_a_signal_too_if_the_display_is_not_on_it(capfd: pytest.CaptureFixture[str]) -> None:
+    terminal, end = os.openpty()
+    standard_error = os.dup(2)
+    os.dup2(end, 2)
+    try:
+        with StopRequests(lambda _text: None):
+            os.kill(os.getpid(), signal.SIGINT)
+        shown = os.read(terminal, 1000).decode()
+    finally:
+        os.dup2(standard_error, 2)
+        for descriptor in (standard_error, end, terminal):
+            os.close(descriptor)
+    assert shown == f"\r\n{STOPPING}\r\n"
+    assert capfd.readouterr() == ("", "")
 
 
 def test_without_a_signal_nothing_is_shown(capfd: pytest.CaptureFixture[str], tmp_path: Path) -> None:
