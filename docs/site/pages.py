@@ -13,6 +13,8 @@ from pathlib import Path
 ROOT = Path(__file__).parents[2]
 PAGES = ROOT / "build" / "site-pages"
 CONFIG = ROOT / "build" / "mkdocs.yml"
+WORKER = ROOT / "docs" / "site" / "iframe-worker.js"
+"""Lets the search work in pages that are opened from a folder, where browsers start no worker."""
 MOVED = {"README.md": "index.md", "CHANGELOG.md": "changelog.md"}
 _LINK = re.compile(r"(!?)\[([^\]]*)\]\(([^)#\s]+)(#[^)]*)?\)")
 
@@ -100,6 +102,7 @@ def main() -> None:
                 (PAGES / there).with_name(name).write_bytes(picture)
         else:
             shutil.copyfile(path, PAGES / there)
+    shutil.copyfile(WORKER, PAGES / WORKER.name)
     decisions = [f"decisions/{path.name}" for path in sorted((ROOT / "docs" / "decisions").glob("*.md"))]
     config = (ROOT / "docs" / "site" / "mkdocs.yml").read_text("utf-8")
     config = config.replace("DECISIONS", f"[{', '.join(decisions)}]").replace("../../build/", "")
