@@ -18,6 +18,7 @@ from slomo_batch.settings import Precision
 if TYPE_CHECKING:
     from slomo_batch.evaluation.collector import FrameCollector
     from slomo_batch.evaluation.eval_pairs import EvalPair, Rgb
+    from slomo_batch.evaluation.flip import Flip
     from slomo_batch.evaluation.lpips import Lpips
     from slomo_batch.evaluation.methods import OpenMethod
     from slomo_batch.evaluation.report import FrameScore, Report
@@ -158,6 +159,7 @@ def _add_answer(parser: argparse.ArgumentParser) -> argparse._ArgumentGroup:
         help="also measure perceptual distance: st-lpips, whose weights are in the package stlpips-pytorch; or LPIPS, "
         "with files of the weights of AlexNet and of LPIPS",
     )
+    group.add_argument("--flip", action="store_true", help="also measure FLIP; needs the package flip-evaluator")
     group.add_argument(
         "--write",
         dest="files",
@@ -279,6 +281,7 @@ def _of_clips(
         _methods(options),
         protocol,
         lpips=_lpips(options),
+        flip=_flip(options),
         collectors=collectors,
         on_progress=progress.write,
     )
@@ -296,6 +299,7 @@ def _of_set(
         _methods(options),
         num_cases=options.cases,
         lpips=_lpips(options),
+        flip=_flip(options),
         collectors=collectors,
         on_progress=progress.write,
     )
@@ -316,6 +320,12 @@ def _lpips(options: argparse.Namespace) -> "Lpips | None":
     from slomo_batch.evaluation.lpips import load_lpips  # noqa: PLC0415
 
     return load_lpips(options.lpips) if options.lpips else None
+
+
+def _flip(options: argparse.Namespace) -> "Flip | None":
+    from slomo_batch.evaluation.flip import Flip  # noqa: PLC0415
+
+    return Flip() if options.flip else None
 
 
 class _EvaluationProgress:

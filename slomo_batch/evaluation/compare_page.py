@@ -8,7 +8,7 @@ from functools import partial
 from typing import Any
 
 from slomo_batch.evaluation.eval_pairs import EvalPair, Rgb, downscale_to_width
-from slomo_batch.evaluation.report import ClipProtocol, FrameScore, Report, Score
+from slomo_batch.evaluation.report import ClipProtocol, FrameScore, Report, Score, perceptual_titles
 from slomo_batch.interpolators.registry import find_method
 from slomo_batch.media.jpeg import encode_jpeg
 from slomo_batch.report.pages.page import render
@@ -177,12 +177,12 @@ def render_comparison(
             "rows": _rows(scores),
             "seconds": seconds,
             "notes": notes,
-            "lpips_name": report.lpips_name,
+            "perceptual": perceptual_titles(report),
             "methods": _abouts(scores),
             "data": {
                 "labels": [score.entry.label for score in scores],
                 "numbers": [place.shown for place in places],
-                "measures": _curves(scores, report.lpips_name),
+                "measures": _curves(scores, perceptual_titles(report)),
                 "frames": [_frame_data(place, frame) for place, frame in shown],
             },
         },
@@ -199,7 +199,7 @@ def _abouts(scores: Sequence[Score]) -> Mapping[str, str]:
 
 _MEASURES: Mapping[str, tuple[str, int]] = {"psnr_db": ("PSNR, dB", 2), "ssim": ("SSIM", 4), "ie": ("IE, levels", 2)}
 """By field of a score: its name, and digits after the decimal point."""
-_LPIPS_DIGITS = 4
+_PERCEPTUAL_DIGITS = 4
 
 
 def verdict(scores: Sequence[Score]) -> str:
@@ -235,7 +235,8 @@ def _rows(scores: Sequence[Score]) -> Sequence[Mapping[str, Any]]:
         "psnr_db": ([score.psnr_db for score in scores], 2, True),
         "ssim": ([score.ssim for score in scores], 4, True),
         "ie": ([score.ie for score in scores], 2, False),
-        "lpips": ([score.lpips for score in scores], _LPIPS_DIGITS, False),
+        "lpips": ([score.lpips for score in scores], _PERCEPTUAL_DIGITS, False),
+        "flip": ([score.flip for score in scores], _PERCEPTUAL_DIGITS, False),
         "worst_db": ([_worst_db(score) for score in scores], 2, True),
         "seconds": ([score.seconds_per_frame for score in scores], 3, False),
     }
@@ -253,8 +254,8 @@ def _worst_db(score: Score) -> float | None:
     return min((frame.psnr_db for frame in score.frames if frame.psnr_db is not None), default=None)
 
 
-def _curves(scores: Sequence[Score], lpips_name: str) -> Sequence[Mapping[str, Any]]:
-    measures = {**_MEASURES, **({"lpips": (lpips_name, _LPIPS_DIGITS)} if lpips_name else {})}
+def _curves(scores: Sequence[Score], perceptual: Mapping[str, str]) -> Sequence[Mapping[str, Any]]:
+    measures = {**_MEASURES, **{name: (title, _PERCEPTUAL_DIGITS) for name, title in perceptual.items()}}
     return [
         {
             "name": title,

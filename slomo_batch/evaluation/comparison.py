@@ -10,6 +10,7 @@ from slomo_batch.evaluation.datasets.dataset import EvaluatorName
 from slomo_batch.evaluation.eval_pairs import EvalPair, Rgb
 from slomo_batch.evaluation.evaluators import EVALUATORS, measure_frame
 from slomo_batch.evaluation.flicker import LumaStats, flicker, luma_stats, mean_stats
+from slomo_batch.evaluation.flip import Flip
 from slomo_batch.evaluation.lpips import Lpips
 from slomo_batch.evaluation.methods import OpenMethod, SizeSettings
 from slomo_batch.evaluation.report import FrameScore, Score, mean_or_none
@@ -40,9 +41,11 @@ class Comparison:
         methods: Sequence[OpenMethod],
         evaluators: Sequence[EvaluatorName],
         lpips: Lpips | None = None,
+        flip: Flip | None = None,
         collectors: Sequence[FrameCollector] = (),
     ) -> None:
-        self._methods, self._evaluators, self._lpips, self._collectors = methods, evaluators, lpips, collectors
+        self._methods, self._evaluators, self._collectors = methods, evaluators, collectors
+        self._lpips, self._flip = lpips, flip
         self._results: dict[tuple[str, int], list[_MethodResult]] = {}
         self.context = max(method.context for method in methods)
 
@@ -77,7 +80,8 @@ class Comparison:
     ) -> None:
         truth = pair.truths[step]
         flicker_of_frame = flicker(luma_stats(made), *stats, float(pair.times[step]))
-        distance = self._lpips.distance(made, truth) if self._lpips else None
+        lpips = self._lpips.distance(made, truth) if self._lpips else None
+        flip = self._flip.distance(made, truth) if self._flip else None
         for name in self._evaluators:
             metrics = measure_frame(EVALUATORS[name], made, truth, pair.mask)
             score = FrameScore(
@@ -86,7 +90,8 @@ class Comparison:
                 psnr_db=metrics.psnr_db,
                 ssim=metrics.ssim,
                 ie=metrics.ie,
-                lpips=distance,
+                lpips=lpips,
+                flip=flip,
                 flicker=flicker_of_frame,
                 held=is_held,
             )
@@ -147,6 +152,7 @@ def _score(name: str, factor: int, evaluator: EvaluatorName, method: OpenMethod,
         ssim=mean_or_none(frame.ssim for frame in frames),
         ie=mean_or_none(frame.ie for frame in frames),
         lpips=mean_or_none(frame.lpips for frame in frames),
+        flip=mean_or_none(frame.flip for frame in frames),
         flicker=mean_stats([frame.flicker for frame in frames]),
         seconds_per_frame=result.seconds / max(1, result.num_made),
         frames=frames,

@@ -12,6 +12,7 @@ from slomo_batch.evaluation.collector import FrameCollector
 from slomo_batch.evaluation.comparison import Comparison
 from slomo_batch.evaluation.datasets.dataset import BenchmarkCase, Dataset, load_cases
 from slomo_batch.evaluation.eval_pairs import EvalPair, Rgb, eval_pairs, select_frames
+from slomo_batch.evaluation.flip import Flip
 from slomo_batch.evaluation.lpips import Lpips
 from slomo_batch.evaluation.methods import OpenMethod
 from slomo_batch.evaluation.pictures import load_case
@@ -44,6 +45,7 @@ def evaluate_clips(
     protocol: ClipProtocol,
     *,
     lpips: Lpips | None = None,
+    flip: Flip | None = None,
     collectors: Sequence[FrameCollector] = (),
     on_progress: OnProgress,
 ) -> Report:
@@ -54,6 +56,7 @@ def evaluate_clips(
         methods: the methods to compare.
         protocol: which frames are used.
         lpips: measures this too, if given.
+        flip: measures this too, if given.
         collectors: look at every predicted frame.
         on_progress: called before each clip and factor.
 
@@ -63,7 +66,7 @@ def evaluate_clips(
         StorageError: a store does not respond.
     """
     check_readable(map(Uri.parse, uris), partial(locate, s3=S3Options()))
-    comparison = Comparison(methods, ("ladder",), lpips, collectors)
+    comparison = Comparison(methods, ("ladder",), lpips, flip, collectors)
     for uri, name in _clip_names(uris).items():
         for factor in protocol.factors:
             on_progress(f"{uri} at {factor}x")
@@ -142,6 +145,7 @@ def evaluate_dataset(
     *,
     num_cases: int | None = None,
     lpips: Lpips | None = None,
+    flip: Flip | None = None,
     collectors: Sequence[FrameCollector] = (),
     on_progress: OnProgress,
 ) -> Report:
@@ -153,6 +157,7 @@ def evaluate_dataset(
         methods: the methods to compare.
         num_cases: at most this many cases of each part, evenly spaced; None: all.
         lpips: measures this too, if given.
+        flip: measures this too, if given.
         collectors: look at every predicted frame.
         on_progress: called before some of the cases.
 
@@ -162,7 +167,7 @@ def evaluate_dataset(
     """
     there = load_cases(dataset, folder)
     selected = select_evenly(there, num_cases)
-    comparison = Comparison(methods, dataset.evaluators, lpips, collectors)
+    comparison = Comparison(methods, dataset.evaluators, lpips, flip, collectors)
     reported = {1, *range(0, len(selected), -(-len(selected) // NUM_PROGRESS_LINES)), len(selected)}
     for number, case in enumerate(selected, start=1):
         if number in reported:

@@ -56,6 +56,8 @@ class FrameScore:
     """Interpolation error in 8-bit levels, as the evaluator defines it."""
     lpips: float | None
     """None if not requested, or if the frame is too small."""
+    flip: float | None
+    """None if not requested."""
     flicker: LumaStats
     """Absolute difference from the luma statistics of the two source frames; see `flicker`."""
     held: bool
@@ -81,6 +83,7 @@ class Score:
     ssim: float | None
     ie: float | None
     lpips: float | None
+    flip: float | None
     flicker: LumaStats
     seconds_per_frame: float
     """Time of the method per interpolated frame, without reading and measuring. The first pair of each picture size is
@@ -110,6 +113,15 @@ def mean_or_none(values: Iterable[float | None]) -> float | None:
     return fmean(present) if present else None
 
 
+def perceptual_titles(report: Report) -> dict[str, str]:
+    """Return the names of the perceptual measures that were measured, by the field of a score."""
+    titles = {
+        "lpips": report.lpips_name,
+        "flip": "FLIP" if any(score.flip is not None for score in report.scores) else "",
+    }
+    return {field: title for field, title in titles.items() if title}
+
+
 def pooled(scores: Iterable[Score]) -> list[Score]:
     """Return one score per method over all rows, as if they were one: means over all their frames."""
     by_label: dict[str, list[Score]] = {}
@@ -128,6 +140,7 @@ def _pooled(rows: Sequence[Score]) -> Score:
         ssim=mean_or_none(frame.ssim for frame in frames),
         ie=mean_or_none(frame.ie for frame in frames),
         lpips=mean_or_none(frame.lpips for frame in frames),
+        flip=mean_or_none(frame.flip for frame in frames),
         flicker=mean_stats([frame.flicker for frame in frames]),
         seconds_per_frame=sum(row.seconds_per_frame * _num_made(row) for row in rows)
         / max(1, sum(map(_num_made, rows))),
@@ -170,6 +183,7 @@ def score_rows(report: Report) -> list[dict[str, str | int | float | None]]:
             "ssim": score.ssim,
             "ie": score.ie,
             "lpips": score.lpips,
+            "flip": score.flip,
             "flicker_mean": score.flicker.mean,
             "flicker_sharpness": score.flicker.sharpness,
             "flicker_noise": score.flicker.noise,

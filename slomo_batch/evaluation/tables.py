@@ -4,7 +4,7 @@ from collections.abc import Callable, Sequence
 from statistics import fmean
 
 from slomo_batch.evaluation.evaluators import EVALUATORS
-from slomo_batch.evaluation.report import ClipProtocol, DatasetProtocol, Report, Score, frame_label
+from slomo_batch.evaluation.report import ClipProtocol, DatasetProtocol, Report, Score, frame_label, perceptual_titles
 
 Cell = tuple[float, ...]
 """The numbers in one table cell; empty if there is no value."""
@@ -16,18 +16,27 @@ def _single(value: float | None) -> Cell:
     return () if value is None else (value,)
 
 
-_MEASURES: dict[str, tuple[int, Callable[[Score], Cell]]] = {
+_PICTURE: dict[str, tuple[int, Callable[[Score], Cell]]] = {
     "PSNR, dB": (2, lambda score: _single(score.psnr_db)),
     "SSIM": (4, lambda score: _single(score.ssim)),
     "IE, levels": (2, lambda score: _single(score.ie)),
-    "LPIPS": (4, lambda score: _single(score.lpips)),
+}
+"""Measures of a frame beside the true one. By title: digits after the decimal point, and the function that returns the
+numbers of a score."""
+
+_PERCEPTUAL: dict[str, Callable[[Score], Cell]] = {
+    "lpips": lambda score: _single(score.lpips),
+    "flip": lambda score: _single(score.flip),
+}
+"""By field of a score: the function that returns its numbers."""
+
+_OTHER: dict[str, tuple[int, Callable[[Score], Cell]]] = {
     "flicker: mean, sharpness, noise": (
         2,
         lambda score: (score.flicker.mean, score.flicker.sharpness, score.flicker.noise),
     ),
     "seconds per frame": (3, lambda score: _single(score.seconds_per_frame)),
 }
-"""By title: digits after the decimal point, and the function that returns the numbers of a score."""
 
 _CUTS = {
     "hold": "At cuts and repeated frames every method holds the nearest frame, as in a job.",
@@ -38,12 +47,10 @@ _CUTS = {
 
 def format_tables(report: Report) -> list[str]:
     """Return the lines of the report."""
+    perceptual = {title: (4, _PERCEPTUAL[field]) for field, title in perceptual_titles(report).items()}
     lines: list[str] = []
-    for title, (digits, cell) in _MEASURES.items():
-        if title == "LPIPS" and not report.lpips_name:
-            continue
-        shown = report.lpips_name if title == "LPIPS" else title
-        lines += [*_table(report, shown, digits, cell), ""]
+    for title, (digits, cell) in {**_PICTURE, **perceptual, **_OTHER}.items():
+        lines += [*_table(report, title, digits, cell), ""]
     return [*lines, *_worst_frames(report.scores), "", *_notes(report)]
 
 
