@@ -52,6 +52,7 @@ class RayEngine:
         self._pool = WorkerPool(
             environment, needs, scratch, steps_have_own_cpus=not self._follows_cpus, clock=self._clock
         )
+        self._fleet = self._pool.fleet
         self._steps = StepPool(environment, self._pool.excluded, scratch, hang_s=needs.hang_s, clock=self._clock)
 
     @property
@@ -59,7 +60,7 @@ class RayEngine:
         """See Engine."""
         if self._follows_cpus and self._clock() >= self._count_due_s:
             self._count_due_s = self._clock() + COUNT_CPUS_S
-            num_cpus = cluster_total("CPU") - self._pool.cpus_of_workers
+            num_cpus = cluster_total("CPU") - self._fleet.cpus_of_workers
             self._num_tasks = steps_in_flight(num_cpus, self._max_workers)
         return self._num_tasks - len(self._steps)
 
@@ -75,22 +76,22 @@ class RayEngine:
     @property
     def num_workers(self) -> int:
         """See Engine."""
-        return self._pool.num_up
+        return self._fleet.num_up
 
     @property
     def num_pending(self) -> int:
         """See Engine."""
-        return self._pool.num_pending
+        return self._fleet.num_pending
 
     @property
     def num_machines(self) -> int:
         """See Engine."""
-        return len(self._pool.nodes | self._steps.nodes)
+        return len(self._fleet.nodes | self._steps.nodes)
 
     @property
     def num_slots(self) -> int:
         """See Engine."""
-        return self._pool.num_up * self._num_slots
+        return self._fleet.num_up * self._num_slots
 
     def start(self, call: Call) -> None:
         """See Engine."""
@@ -105,9 +106,9 @@ class RayEngine:
         Raises:
             ClusterError: no machine will ever have room for a worker.
         """
-        self._pool.scale(demand, foreseen)
+        self._fleet.scale(demand, foreseen)
         now_s = self._clock()
-        if self._pool.num_up or not self._pool.num_pending:
+        if self._fleet.num_up or not self._fleet.num_pending:
             self._waits_since_s, self._hope_due_s = now_s, now_s + HOPE_EVERY_S
         elif now_s >= self._hope_due_s:
             self._hope_due_s = now_s + HOPE_EVERY_S
@@ -136,7 +137,7 @@ class RayEngine:
 
     def take_notes(self) -> list[str]:
         """See Engine."""
-        return self._pool.take_notes()
+        return self._fleet.take_notes()
 
     def close(self) -> None:
         """See Engine."""

@@ -8,7 +8,7 @@ from slomo_batch.attempts import Lost
 from slomo_batch.errors import ClusterError
 from slomo_batch.scheduler.calls import Call, ChunkCall, Outcome, TaskCall
 from slomo_batch.scheduler.hang_timeout import UNKNOWN_LEAST_S
-from slomo_batch.scheduler.worker_pool import START_S
+from slomo_batch.scheduler.worker_fleet import START_S
 from tests.scheduler.virtual_cpus import VirtualCpus
 from tests.scheduler.virtual_job import VirtualJob
 from tests.scheduler.virtual_ray import HANGS, Said, Scenario, VirtualRay, chunk_calls, finished, made, succeeds

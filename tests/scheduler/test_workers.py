@@ -6,7 +6,7 @@ import pytest
 
 from slomo_batch.scheduler.limits import COUNT_CPUS_S, MIN_STEPS
 from slomo_batch.scheduler.ray_engine import RayEngine
-from slomo_batch.scheduler.worker_pool import IDLE_S
+from slomo_batch.scheduler.worker_fleet import IDLE_S
 from tests.scheduler.virtual_ray import Scenario, VirtualRay, chunk_calls, made
 
 FOREVER_S = 10_000.0

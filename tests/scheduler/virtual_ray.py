@@ -26,6 +26,7 @@ from slomo_batch.scheduler import (
     scratch_disk,
     step_pool,
     worker_deaths,
+    worker_fleet,
     worker_pool,
     worker_probe,
 )
@@ -196,7 +197,7 @@ class VirtualRay:
         sleeping = SimpleNamespace(sleep=self.sleep, monotonic=self.clock, time=self.clock)
         for module in (chunk_worker, worker_deaths):
             patch.setattr(module, "ray", names)
-        for module in (worker_pool, ray_engine):
+        for module in (worker_fleet, worker_pool, ray_engine):
             patch.setattr(module, "ray", names)
             patch.setattr(module, "time", sleeping)
         patch.setattr(step_pool, "ray", names)
@@ -207,9 +208,9 @@ class VirtualRay:
         patch.setattr(scratch_disk, "scratch_disks", self.scratch_disks)
         for module in (scratch_disk, worker_probe):
             patch.setattr(module, "supply", self.supply)
-        for module in (worker_pool, worker_deaths):
+        for module in (worker_fleet, worker_deaths):
             patch.setattr(module, "draining_nodes", dict)
-        for module in (worker_pool, failed_starts, step_pool, excluded_machines):
+        for module in (worker_fleet, failed_starts, step_pool, excluded_machines):
             patch.setattr(module, "name_of_node", str)
         patch.setattr(machine_room, "machine_resources", self.machine_resources)
         patch.setattr(ray_engine, "cluster_total", lambda _: self.num_cpus)
