@@ -122,8 +122,8 @@ def _of_audio() -> S3Requests:
 
 
 def _stored_and_fetched(size_bytes: int) -> S3Requests:
-    """Count the requests for a file that is uploaded, verified, checked and downloaded."""
-    return S3Requests(put=_puts(size_bytes), get=2 + _parts(size_bytes, PART_BYTES))
+    """Count the requests for a file that is uploaded, verified and downloaded."""
+    return S3Requests(put=_puts(size_bytes), get=1 + _parts(size_bytes, PART_BYTES))
 
 
 def _committed(*, num_reads: int) -> S3Requests:

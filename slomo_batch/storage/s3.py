@@ -106,11 +106,10 @@ class S3Store:
 
     def get_file(self, key: str, path: Path) -> None:
         """Download an object into a file, several ranges at once. A failed download leaves no file."""
-        info = self.head(key)
         part = path.with_name(f".{uuid4().hex}.part")
         try:
             with part.open("wb") as file:
-                self._download(info, file.fileno())
+                self._download(key, file.fileno())
             part.replace(path)
         except OSError as error:
             raise local_error(error, str(path)) from error
@@ -150,18 +149,32 @@ class S3Store:
             if _status(error.response) != HTTP_RANGE_NOT_SATISFIABLE:
                 raise
 
-    def _download(self, info: ObjectInfo, descriptor: int) -> None:
+    def _download(self, key: str, descriptor: int) -> None:
+        """Write the object into a file. The answer to the first range says how large the object is."""
+        first = self._open(key, 0, PART_BYTES, "")
+        if first is None:
+            return
+        size, fingerprint = self._whole_size(key, first), _fingerprint(first)
+
         def part(start: int) -> None:
-            position, end = start, min(start + PART_BYTES, info.size_bytes)
-            for data in self._stream(info.key, start, end, info.fingerprint):
+            position, end = start, min(start + PART_BYTES, size)
+            for data in self._stream(key, start, end, fingerprint, answer=first if start == 0 else None):
                 os.pwrite(descriptor, data, position)
                 position += len(data)
             if position != end:
                 raise StorageBusy(
-                    "the download is incomplete", where=self.uri(info.key), expected=f"{end} bytes", got=f"{position}"
+                    "the download is incomplete", where=self.uri(key), expected=f"{end} bytes", got=f"{position}"
                 )
 
-        _in_parallel(part, range(0, info.size_bytes, PART_BYTES))
+        _in_parallel(part, range(0, size, PART_BYTES))
+
+    def _whole_size(self, key: str, answer: Mapping[str, Any]) -> int:
+        """Size in bytes of the object of which an answer has the first range."""
+        content_range = _CONTENT_RANGE.fullmatch(str(answer.get("ContentRange", "")))
+        if content_range is not None:
+            return int(content_range["size"])
+        is_partial = _status(answer) == HTTP_PARTIAL_CONTENT
+        return self.head(key).size_bytes if is_partial else int(answer["ContentLength"])
 
     def _read(self, key: str, start: int, end: int | None, fingerprint: str) -> bytes:
         """Return bytes [start, end) of one object, and read them again if the checksum does not match."""
@@ -174,11 +187,14 @@ class S3Store:
             _wait(attempt)
         return b"".join(self._stream(key, start, end, fingerprint))
 
-    def _stream(self, key: str, start: int, end: int | None, fingerprint: str) -> Iterator[bytes]:
-        """Yield bytes [start, end) of one object as they arrive, and resume after a cut connection."""
+    def _stream(
+        self, key: str, start: int, end: int | None, fingerprint: str, *, answer: Mapping[str, Any] | None = None
+    ) -> Iterator[bytes]:
+        """Yield bytes [start, end) of one object as they arrive, and resume after a cut connection. With `answer`, the
+        request for them is sent already."""
         position, misses = start, 0
         while True:
-            answer = self._open(key, position, end, fingerprint)
+            answer = answer or self._open(key, position, end, fingerprint)
             if answer is None:
                 return
             fingerprint, complete = _fingerprint(answer), position + int(answer["ContentLength"])
@@ -191,6 +207,7 @@ class S3Store:
                 misses += 1
                 if misses == TRIES or position == complete:  # a complete body that fails is damaged, not cut off
                     raise
+                answer = None
                 _wait(misses)
             else:
                 return

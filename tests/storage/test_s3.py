@@ -405,8 +405,13 @@ def test_a_large_file_goes_in_parts_and_comes_out_the_same(
     info = store.head("big.mp4")
     assert info.size_bytes == big_file.stat().st_size
     assert [info] == list(store.list())
-    store.get_file("big.mp4", tmp_path / "back")
+    with recording(s3) as (front, seen):
+        open_s3(prefix, front).get_file("big.mp4", tmp_path / "back")
     assert (tmp_path / "back").read_bytes() == big_file.read_bytes()
+    ranges = {f"bytes={start}-{start + PART_BYTES - 1}" for start in range(0, MULTIPART_FROM_BYTES, PART_BYTES)}
+    assert {(request.method, request.headers["range"]) for request in seen} >= {("GET", each) for each in ranges}
+    assert len(seen) == len(ranges) + 1
+    assert sum(request.headers.get("if-match") == f'"{info.fingerprint}"' for request in seen) == len(ranges)
     assert store.get_range("big.mp4", 20 * MIB - 1, 20 * MIB + 1, fingerprint=info.fingerprint)
 
 
@@ -468,6 +473,14 @@ def test_a_failed_upload_leaves_no_object_and_no_parts(s3: S3Server, big_file: P
     assert list(open_s3(f"s3://{bucket}", s3).list()) == []
     uploads = client.list_multipart_uploads(Bucket=bucket).get("Uploads", [])
     assert [upload["UploadId"] for upload in uploads] == [another]
+
+
+def test_a_small_file_comes_by_one_request(s3: S3Server, prefix: str, tmp_path: Path) -> None:
+    open_s3(prefix, s3).put("a", b"data")
+    with recording(s3) as (front, seen):
+        open_s3(prefix, front).get_file("a", tmp_path / "a")
+    assert (tmp_path / "a").read_bytes() == b"data"
+    assert [request.method for request in seen] == ["GET"]
 
 
 def test_a_download_may_have_the_longest_name_that_a_file_can(s3: S3Server, prefix: str, tmp_path: Path) -> None:
