@@ -1,6 +1,6 @@
 """The budget of a job, and what the job has spent so far."""
 
-from slomo_batch.commands.status import ledger_of
+from slomo_batch.commands.ledger_parts import ledger_of
 from slomo_batch.errors import ManifestError
 from slomo_batch.report.spent_hours import spent_hours
 from slomo_batch.scheduler.budget_meter import BudgetMeter

@@ -5,7 +5,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from math import ceil
 
-from slomo_batch.commands.status import ledger_of
+from slomo_batch.commands.ledger_parts import ledger_of
 from slomo_batch.errors import ManifestError, StoreUnusable, WorkDamaged
 from slomo_batch.report.plan_row import MeasuredSize, Plan, PlanRow
 from slomo_batch.report.throughput import FrameClass, Throughput, chunk_videos, measured_throughput

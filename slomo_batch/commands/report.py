@@ -1,6 +1,7 @@
 """The report of a job: a page for a browser, made from the ledger."""
 
-from slomo_batch.commands.status import environment_for, latest_progress, ledger_of
+from slomo_batch.commands.ledger_parts import ledger_of
+from slomo_batch.commands.status import environment_for, latest_progress
 from slomo_batch.errors import ObjectMissing
 from slomo_batch.manifest.schema import Manifest
 from slomo_batch.report.events import JobStatus

@@ -8,6 +8,7 @@ from contextlib import ExitStack, suppress
 from dataclasses import replace
 
 from slomo_batch.commands.budget import budget_meter
+from slomo_batch.commands.ledger_parts import compact_ledger
 from slomo_batch.commands.progress_counter import ProgressCounter
 from slomo_batch.commands.report import write_report
 from slomo_batch.commands.superseded import delete_superseded, withdraw_receipts
@@ -36,7 +37,7 @@ from slomo_batch.report.events import (
     Note,
     VideoSkipped,
 )
-from slomo_batch.report.ledger import LedgerWriter, compact
+from slomo_batch.report.ledger import LedgerWriter
 from slomo_batch.report.units import counted
 from slomo_batch.scheduler.abilities import basis_of
 from slomo_batch.scheduler.budget_meter import BudgetMeter
@@ -59,8 +60,6 @@ from slomo_batch.scheduler.stop_signals import StopRequests
 from slomo_batch.scheduler.tally import Tally
 from slomo_batch.steps.context import StepContext
 from slomo_batch.steps.job_pin import pin_basis, pin_job, pinned_basis
-from slomo_batch.storage.store import ObjectStore
-from slomo_batch.storage.work_layout import Layout, parts_of
 from slomo_batch.wiring import JobEnvironment, environment_of, open_context
 
 LAST_WRITES_S = 600.0
@@ -410,16 +409,3 @@ class _JobRun:
             compact_ledger(self._context.work, self._context.layout, self._epoch.number)
         except SlomoError as error:
             self._display.show(Note(text=f"the ledger was left in parts: {error}"))
-
-
-def compact_ledger(store: ObjectStore, layout: Layout, epoch: int) -> None:
-    """Replace the parts of the ledger by one. The parts are deleted after the whole is written.
-
-    The whole gets a key of this driver: an earlier driver that wakes up can only write its own parts again.
-    """
-    keys = [found.key for found in store.list(layout.ledger) if parts_of(layout, "ledger_part", found.key)]
-    if len(keys) > 1:
-        whole = compact(store.get(key) for key in keys)
-        unused = len(keys)  # a driver's parts are numbered from 0
-        store.put(layout.ledger_part(epoch, unused), whole)
-        store.delete(keys)

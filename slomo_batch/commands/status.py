@@ -5,11 +5,11 @@ from contextlib import suppress
 from dataclasses import replace
 
 from slomo_batch.commands.gc import Garbage, delete_garbage, find_garbage
-from slomo_batch.errors import JobTaken, ManifestError, WorkDamaged
+from slomo_batch.commands.ledger_parts import ledger_of
+from slomo_batch.errors import JobTaken, WorkDamaged
 from slomo_batch.manifest.schema import Manifest
 from slomo_batch.records.results import Published
 from slomo_batch.report.events import JobStatus
-from slomo_batch.report.ledger import LedgerTable, read_ledger
 from slomo_batch.report.trace import trace
 from slomo_batch.scheduler.leases import is_led
 from slomo_batch.steps.context import StepContext
@@ -90,23 +90,6 @@ def timeline(wanted: Manifest | str, work: str = "", *, last_hours: float | None
     """
     context = open_context(environment_for(wanted, work))
     return trace(ledger_of(context), last_hours=last_hours)
-
-
-def ledger_of(context: StepContext) -> LedgerTable:
-    """The ledger of a job, which has at least one row.
-
-    Raises:
-        ManifestError: the work place holds no ledger of such a job.
-    """
-    layout = context.layout
-    keys = [found.key for found in context.work.list(layout.ledger) if parts_of(layout, "ledger_part", found.key)]
-    if not keys:
-        raise ManifestError(
-            "no attempts of this job are recorded",
-            where=context.work.uri(layout.ledger),
-            remedy="Start the job, or correct its name or --work. A job that runs records them once a minute.",
-        )
-    return read_ledger(context.work.get(key) for key in keys)
 
 
 # ---- gc ------------------------------------------------------------------------------------------------------------

@@ -66,7 +66,8 @@ FROM_NOTHING = """
     put progress by scheduler.event_recorder
     put report by commands.report
     put ledger_part by commands.run
-    delete ledger_part by commands.run
+    put ledger_part by commands.ledger_parts
+    delete ledger_part by commands.ledger_parts
 """
 """Writes of a job that starts from nothing."""
 MADE_AGAIN = """

@@ -8,7 +8,7 @@ from urllib.parse import parse_qs, urlsplit
 import pytest
 
 from slomo_batch.commands import plan, run
-from slomo_batch.commands.status import ledger_of
+from slomo_batch.commands.ledger_parts import ledger_of
 from slomo_batch.manifest.load import load
 from slomo_batch.manifest.schema import Manifest
 from slomo_batch.media.reader import BLOCK_BYTES

@@ -7,7 +7,7 @@ from functools import partial
 import pytest
 
 from slomo_batch.attempts import FramesMade, Lost, Succeeded
-from slomo_batch.commands.run import compact_ledger
+from slomo_batch.commands.ledger_parts import compact_ledger
 from slomo_batch.errors import StorageBusy
 from slomo_batch.records.results import VideoFailed
 from slomo_batch.report.events import FramesTakenBack, JobStatus, Note, Snapshot, VideoGivenUp

@@ -9,6 +9,7 @@ import pytest
 
 from slomo_batch.attempts import ChunkTask
 from slomo_batch.commands.gc import find_garbage
+from slomo_batch.commands.ledger_parts import compact_ledger, ledger_of
 from slomo_batch.commands.triage import triage
 from slomo_batch.errors import OutputInvalid, WorkDamaged
 from slomo_batch.plan.ids import receipt_id
@@ -17,6 +18,7 @@ from slomo_batch.records.commits import ChunkDone
 from slomo_batch.records.plans import Chunk
 from slomo_batch.records.requests import VideoRequest
 from slomo_batch.records.results import VideoFailed
+from slomo_batch.report.ledger import LedgerWriter, read_ledger
 from slomo_batch.settings import Chunks
 from slomo_batch.steps.context import StepContext
 from slomo_batch.steps.open import open_video
@@ -148,3 +150,21 @@ def test_reasons_of_failed_videos_are_read_several_at_a_time_and_keep_their_orde
     assert [failed.output_uri for failed in waiting] == [request.output_uri for request in requests]
     assert set(work.reads.values()) == {1}
     assert len(work.reads) == NUM_RECORDS
+
+
+def test_parts_of_the_ledger_are_read_several_at_a_time_and_keep_their_order(
+    work: Meeting, context: StepContext
+) -> None:
+    layout = context.layout
+    writer = LedgerWriter(
+        lambda part, data: work.put(layout.ledger_part(1, part), data), lambda: 1.0, job="job", epoch=1
+    )
+    for number in range(NUM_RECORDS):
+        writer.failed(VideoFailed(source_uri=f"{number}.mov", output_uri="", error="SourceUnreadable", reason="no"))
+    work.folder = layout.ledger
+    ledger = ledger_of(context)
+    assert ledger["source_uri"].to_pylist() == [f"{number}.mov" for number in range(NUM_RECORDS)]
+    work.folder = ""
+    compact_ledger(work, layout, 1)
+    [whole] = work.list(layout.ledger)
+    assert read_ledger([work.get(whole.key)]).equals(ledger)
