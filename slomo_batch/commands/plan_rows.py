@@ -1,7 +1,8 @@
 """The rows of a plan: what is known of each video before it is made."""
 
 from slomo_batch.plan import s3_requests
-from slomo_batch.plan.codecs import CODECS, ENCODERS
+from slomo_batch.plan.codecs import CODECS
+from slomo_batch.plan.encoders import ENCODERS
 from slomo_batch.plan.output_size import output_bytes
 from slomo_batch.plan.s3_requests import S3Requests
 from slomo_batch.plan.settings_notes import settings_notes

@@ -11,7 +11,7 @@ from slomo_batch.interpolators.registry import find_method, method_names
 from slomo_batch.manifest.sections import JobSettings, VideoSections
 from slomo_batch.manifest.validation_errors import Problem
 from slomo_batch.plan.containers import validate_container
-from slomo_batch.plan.encoders import named_codec, validate_encode
+from slomo_batch.plan.encode_validation import named_codec, validate_encode
 from slomo_batch.settings import Budget, Interpolate, Settings, VideoSettings
 from slomo_batch.uri import Uri
 

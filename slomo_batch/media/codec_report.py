@@ -6,7 +6,7 @@ from typing import Literal
 import av
 
 from slomo_batch.media.encode import encoder_works
-from slomo_batch.plan.codecs import ENCODERS, NVENC
+from slomo_batch.plan.encoders import ENCODERS, NVENC
 
 DECODERS = (
     *("h264", "hevc", "av1", "vp9", "vp8", "mpeg2video", "mpeg4", "mjpeg", "prores", "dnxhd", "ffv1", "vc1", "dvvideo"),

@@ -36,8 +36,8 @@ from slomo_batch.media.side_data_boxes import boxes_of_side_data
 from slomo_batch.media.stitch_spec import StitchSpec
 from slomo_batch.metadata import AttachedFile
 from slomo_batch.picture import PIXEL_FORMATS
-from slomo_batch.plan.codecs import ENCODERS, codec_of
 from slomo_batch.plan.containers import Container, container_of
+from slomo_batch.plan.encoders import ENCODERS, codec_of
 
 _LEAST_MOVIE_TIMESCALE, _LARGEST_TIMESCALE = 10_000, 2**31 - 1
 

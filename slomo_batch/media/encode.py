@@ -33,7 +33,7 @@ from slomo_batch.media.frames import frame_from_picture, may_have_alpha, picture
 from slomo_batch.media.packets import decoder_of
 from slomo_batch.media.thread_priority import keep_thread_priority
 from slomo_batch.picture import PIXEL_FORMATS, Picture
-from slomo_batch.plan.codecs import ENCODERS, segment_format
+from slomo_batch.plan.encoders import ENCODERS, segment_format
 from slomo_batch.records.source_facts import ColorFacts
 
 KEYFRAME_EVERY_S = 2

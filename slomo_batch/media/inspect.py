@@ -30,8 +30,9 @@ from slomo_batch.media.orientation import Orientation, orientation_of
 from slomo_batch.media.packets import ALPHA_BESIDE, has_alpha_beside
 from slomo_batch.media.side_data_reading import side_data_of
 from slomo_batch.media.stitch_spec import StitchSpec
-from slomo_batch.plan.codecs import CODECS, ENCODERS
+from slomo_batch.plan.codecs import CODECS
 from slomo_batch.plan.containers import container_of
+from slomo_batch.plan.encoders import ENCODERS
 
 FRAMES_AROUND_BORDER = 2
 """Maximum number of frames decoded before and after a border."""

@@ -17,7 +17,7 @@ from av.video.stream import VideoStream
 from slomo_batch.errors import OutputInvalid
 from slomo_batch.media.encode import SegmentFacts, extradata_sha256
 from slomo_batch.media.stitch_spec import StitchSpec
-from slomo_batch.plan.codecs import segment_format
+from slomo_batch.plan.encoders import segment_format
 
 
 def check_headers(spec: StitchSpec, out: Path) -> None:

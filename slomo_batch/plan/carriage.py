@@ -6,9 +6,10 @@ from fractions import Fraction
 
 from slomo_batch.metadata import Chapter, FileMetadata, Tags
 from slomo_batch.picture import PIXEL_FORMATS
-from slomo_batch.plan.codecs import CODECS, ENCODERS
+from slomo_batch.plan.codecs import CODECS
 from slomo_batch.plan.containers import Container, container_of, suffixes_with_alpha
-from slomo_batch.plan.encoders import any_of
+from slomo_batch.plan.encode_validation import any_of
+from slomo_batch.plan.encoders import ENCODERS
 from slomo_batch.plan.subtitles import subtitle_codec, subtitle_losses, subtitle_name, subtitles_of
 from slomo_batch.plan.timecode import timecode_at, timecode_refusal
 from slomo_batch.records.plans import VideoPlan

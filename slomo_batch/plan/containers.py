@@ -11,7 +11,7 @@ from typing import Literal
 
 from slomo_batch.picture import PIXEL_FORMATS
 from slomo_batch.plan.codecs import CODECS
-from slomo_batch.plan.encoders import any_of, named_codec
+from slomo_batch.plan.encode_validation import any_of, named_codec
 from slomo_batch.records.source_facts import ColorFacts
 from slomo_batch.settings import Codec, Encode
 

@@ -1,267 +1,164 @@
-"""Encoders: validation of the settings, and the one encoder configuration of a video, which its plan chooses.
+"""Encoders of the output: one table that holds every fact about one."""
 
-The input is the settings and the source's pixel format and size. The output is encoder names and options, and a note
-for every property of the source that the output loses. Nothing here opens an encoder. What each codec and encoder
-supports is in codecs.py.
-"""
-
-from collections.abc import Iterable
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
 from fractions import Fraction
-from typing import Literal
 
-from slomo_batch.errors import ManifestError, SourceUnsupported
-from slomo_batch.picture import PIXEL_FORMATS, PixelFormat
-from slomo_batch.plan.codecs import (
-    CODECS,
-    ENCODERS,
-    PRESETS,
-    PRORES_4444,
-    QUALITY_UNSET,
-    Encoder,
+from slomo_batch.picture import PIXEL_FORMATS
+from slomo_batch.plan.codecs import CODECS, CodecFacts, SegmentFormat
+from slomo_batch.plan.encoder_options import (
+    Options,
     Pictures,
-    encoders_of,
+    ffv1_options,
+    nvenc_options,
+    prores_options,
+    svt_av1_options,
+    vp9_options,
+    x264_options,
+    x265_options,
 )
+from slomo_batch.plan.ffv1_slices import ffv1_slices
 from slomo_batch.settings import Codec, Encode
-from slomo_batch.side_data import NO_SIDE_DATA, SideData
 
-HDR_BITS = 10
-"""Bits per sample that PQ and HLG need, so that no steps show."""
-_CHROMA_NAMES = {(1, 1): "4:2:0", (1, 0): "4:2:2", (0, 0): "4:4:4", (0, 1): "4:4:0", (2, 0): "4:1:1", (2, 2): "4:1:0"}
+_VP9_LARGEST_NUMERATOR = 10**9
+"""libvpx's time bases have denominators up to this."""
+
+
+def _any_pictures(_: Pictures) -> str:
+    return ""
+
+
+def _vp9_refusal(pictures: Pictures) -> str:
+    supported = pictures.rate.numerator <= _VP9_LARGEST_NUMERATOR
+    return "" if supported else f"supports only frame rates with numerators up to {_VP9_LARGEST_NUMERATOR:,}"
+
+
+def _ffv1_refusal(pictures: Pictures) -> str:
+    fits = ffv1_slices(pictures.form, pictures.width, pictures.height)
+    return "" if fits else "would lose chroma at the edges of its slices"
+
+
+def _nvenc_refusal(pictures: Pictures) -> str:
+    return "supports only even sizes" if pictures.width % 2 or pictures.height % 2 else ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class EncoderChoice:
-    """The encoder configuration of all segments of a video."""
+class Encoder:
+    """What an FFmpeg encoder supports."""
 
-    encoder: str
-    """FFmpeg's name of the encoder."""
-    options: tuple[tuple[str, str], ...]
-    """Its options, in order."""
-    pixel_format: str
-    """Format of its input pictures, a name in PIXEL_FORMATS."""
-    notes: tuple[str, ...]
-    """What the output loses of the source, and settings that could not be met: a sentence each."""
+    name: str
+    """FFmpeg's name."""
+    codec: Codec
+    formats: frozenset[str] = field(repr=False)
+    """Formats in PIXEL_FORMATS that it encodes without conversion."""
+    other_layouts: Mapping[str, str] = field(default_factory=dict)
+    """Layouts that it requires instead of some of these planar formats, with the same samples."""
+    options: Callable[[Encode, Pictures], Options]
+    least_px: int = 1
+    """Least width and height."""
+    most_px: tuple[int, int] = (16_384, 16_384)
+    """Greatest width and height. No source has more."""
+    most_rate: Fraction | None = None
+    """Most frames per second, if it has a limit."""
+    refusal: Callable[[Pictures], str] = _any_pictures
+    """Why it cannot encode these pictures for any other reason, as the end of a sentence; "" if it can."""
+    is_nvenc: bool = False
+    """True for NVIDIA's encoders. FFmpeg lists them even if they do not work: see media.encode.encoder_works."""
 
-
-# ---- validation -----------------------------------------------------------------------------------------------------
-
-
-def validate_encode(encode: Encode) -> list[str]:
-    """Return the problems of these encoder settings. Each starts with the name of its setting.
-
-    What is valid for h264 is valid for `codec: auto`.
-    """
-    named = named_codec(encode)
-    codec: Codec = "h264" if named == "auto" else named
-    checks = (_quality, _preset, _encoder, _pixel_format, _tune, _max_bit_rate)
-    return [problem for check in checks for problem in check(encode, codec)]
-
-
-def named_codec(encode: Encode) -> Literal["auto"] | Codec:
-    """Return the codec that the settings name, also by one of its encoders; `auto` if the source decides."""
-    named = ENCODERS.get(encode.encoder)
-    return named.codec if encode.codec == "auto" and named is not None else encode.codec
-
-
-def _quality(encode: Encode, codec: Codec) -> list[str]:
-    facts = CODECS[codec]
-    unset = facts.quality_is_profile and encode.quality == QUALITY_UNSET
-    if facts.qualities is None or unset or encode.quality in facts.qualities:
-        return []
-    meaning = f" ({facts.quality_meaning})" if facts.quality_meaning else ""
-    return [f"quality of {codec} must be 0 to {facts.qualities[-1]}{meaning}, got {encode.quality}"]
+    def unsupported(self, pictures: Pictures) -> str:
+        """Return why it cannot encode these pictures, as the end of a sentence; "" if it can."""
+        width, height = pictures.width, pictures.height
+        if pictures.form.name not in self.formats:
+            return f"does not support {pictures.form.name}"
+        if min(width, height) < self.least_px:
+            return f"needs at least {self.least_px} pixels in width and height"
+        if width > self.most_px[0] or height > self.most_px[1]:
+            return f"supports at most {self.most_px[0]}x{self.most_px[1]}"
+        if self.most_rate is not None and pictures.rate > self.most_rate:
+            return f"supports at most {self.most_rate} frames/s, and the output has {float(pictures.rate):g}"
+        return self.refusal(pictures)
 
 
-def _preset(encode: Encode, _: Codec) -> list[str]:
-    return [] if encode.preset in PRESETS else [f"preset must be {any_of(PRESETS)}, got {encode.preset!r}"]
+def _names(*stems: str, depths: tuple[int, ...]) -> frozenset[str]:
+    return frozenset(stem if depth == 8 else f"{stem}{depth}le" for stem in stems for depth in depths)
 
 
-def _encoder(encode: Encode, codec: Codec) -> list[str]:
-    software, nvenc = encoders_of(codec, is_nvenc=False), encoders_of(codec, is_nvenc=True)
-    allowed = ["auto", "software", *(["nvenc"] if nvenc else []), *software, *nvenc]
-    return (
-        [] if encode.encoder in allowed else [f"encoder of {codec} must be {any_of(allowed)}, got {encode.encoder!r}"]
+def _nvenc(codec: Codec, formats: frozenset[str], most_px: int, *, other_layouts: Mapping[str, str]) -> Encoder:
+    return Encoder(
+        name=f"{codec}_nvenc",
+        codec=codec,
+        formats=formats,
+        other_layouts=other_layouts,
+        options=nvenc_options,
+        least_px=160,
+        most_px=(most_px, most_px),
+        refusal=_nvenc_refusal,
+        is_nvenc=True,
     )
 
 
-def _tune(encode: Encode, codec: Codec) -> list[str]:
-    allowed = ["none", *sorted(CODECS[codec].tunes)]
-    return [] if encode.tune in allowed else [f"tune of {codec} must be {any_of(allowed)}, got {encode.tune!r}"]
+_ALL_CHROMA = ("yuv420p", "yuv422p", "yuv444p", "gray")
+_P010 = {"yuv420p10le": "p010le"}
+_TABLE = (
+    Encoder(name="libx264", codec="h264", formats=_names(*_ALL_CHROMA, depths=(8, 10)), options=x264_options),
+    Encoder(
+        name="libx265",
+        codec="hevc",
+        formats=_names(*_ALL_CHROMA, depths=(8, 10, 12)),
+        options=x265_options,
+        least_px=16,
+    ),
+    Encoder(
+        name="libsvtav1",
+        codec="av1",
+        formats=_names("yuv420p", depths=(8, 10)),
+        options=svt_av1_options,
+        least_px=4,
+        most_px=(16_384, 8_704),
+        most_rate=Fraction(240),
+    ),
+    Encoder(
+        name="libvpx-vp9",
+        codec="vp9",
+        formats=_names("yuv420p", "yuv422p", "yuv440p", "yuv444p", "yuva420p", depths=(8,)),
+        options=vp9_options,
+        refusal=_vp9_refusal,
+    ),
+    Encoder(
+        name="prores_ks",
+        codec="prores",
+        formats=_names("yuv422p", "yuv444p", "yuva444p", depths=(10,)),
+        options=prores_options,
+    ),
+    Encoder(
+        name="ffv1",
+        codec="ffv1",
+        formats=frozenset(PIXEL_FORMATS),
+        other_layouts={"gbrp": "bgr0", "gbrap": "bgra"},
+        options=ffv1_options,
+        least_px=8,
+        refusal=_ffv1_refusal,
+    ),
+    _nvenc("h264", _names("yuv420p", "yuv444p", depths=(8,)), 4_096, other_layouts={}),
+    _nvenc("hevc", _names("yuv420p", depths=(8, 10)) | {"yuv444p"}, 8_192, other_layouts=_P010),
+    _nvenc("av1", _names("yuv420p", depths=(8, 10)), 8_192, other_layouts=_P010),
+)
+ENCODERS: Mapping[str, Encoder] = {encoder.name: encoder for encoder in _TABLE}
+"""The encoders, by FFmpeg's name. A codec has one in software and at most one of NVIDIA's."""
+NVENC = tuple(encoder.name for encoder in _TABLE if encoder.is_nvenc)
+"""Names of NVIDIA's encoders."""
 
 
-def _max_bit_rate(encode: Encode, codec: Codec) -> list[str]:
-    has_one = CODECS[codec].has_bit_rate or not encode.max_bit_rate
-    return [] if has_one else [f"max_bit_rate of {codec} must be 0, because its bit rate cannot be limited"]
+def encoders_of(codec: Codec, *, is_nvenc: bool) -> list[str]:
+    """Return the names of the codec's encoders in software, or of NVIDIA's."""
+    return [name for name, encoder in ENCODERS.items() if encoder.codec == codec and encoder.is_nvenc == is_nvenc]
 
 
-def _pixel_format(encode: Encode, codec: Codec) -> list[str]:
-    if encode.pixel_format == "auto" or _encoder(encode, codec):
-        return []
-    encoders = _candidates(encode, codec, nvenc_works=True)
-    allowed = frozenset[str]().union(*(ENCODERS[name].formats for name in encoders))
-    allowed = frozenset(name for name in allowed if PIXEL_FORMATS[name].model != "rgb")
-    fits = encode.pixel_format in allowed and not _profile_mismatch(encode, codec)
-    if fits:
-        return []
-    names = any_of(sorted(allowed))
-    return [f"pixel_format must be auto, {names} with this encoder and quality, got {encode.pixel_format!r}"]
+def segment_format(encoder: str, *, has_alpha: bool) -> SegmentFormat:
+    """Return the file format of this encoder's segments, whose pictures have alpha or not."""
+    return codec_of(encoder).segment_format(has_alpha=has_alpha)
 
 
-def _profile_mismatch(encode: Encode, codec: Codec) -> bool:
-    is_profile = CODECS[codec].quality_is_profile
-    if not is_profile or encode.quality == QUALITY_UNSET or encode.pixel_format not in PIXEL_FORMATS:
-        return False
-    return (encode.quality >= PRORES_4444) != (PIXEL_FORMATS[encode.pixel_format].chroma_shift_x == 0)
-
-
-def any_of(names: Iterable[str]) -> str:
-    """Return the names as the end of a sentence: "a, b or c"."""
-    *most, last = names
-    return f"{', '.join(most)} or {last}" if most else last
-
-
-# ---- choice --------------------------------------------------------------------------------------------------------
-
-
-def choose_encoder(
-    encode: Encode,
-    codec: Codec,
-    *,
-    source_format: str,
-    has_alpha: bool = False,
-    width: int,
-    height: int,
-    rate: Fraction,
-    nvenc_works: bool,
-    is_hdr: bool = False,
-    side_data: SideData = NO_SIDE_DATA,
-) -> EncoderChoice:
-    """Choose the configuration of a video in this codec. `encode` is valid by validate_encode; `source_format` is in
-    PIXEL_FORMATS, without alpha; `has_alpha` if there is alpha that the output's file can store with this codec; `rate`
-    is the output's, in frames per second.
-
-    Raises:
-        ManifestError: the settings require NVENC, and it does not work here.
-        SourceUnsupported: the pictures are too small or too large, or the rate is too high, for every encoder of the
-            codec; or they are HDR, and the codec or the pixel format is not for HDR; or a setting is not valid for the
-            codec that `auto` means.
-    """
-    for problem in validate_encode(replace(encode, codec=codec)):
-        remedy = "Change this setting, or set encode.codec."
-        raise SourceUnsupported(f"encode.codec is {codec} for this video, and {problem}", remedy=remedy)
-    source = PIXEL_FORMATS[source_format]
-    target = _target_format(encode, codec, source.with_alpha if has_alpha else source, is_hdr=is_hdr)
-    if is_hdr:
-        _refuse_loss_of_hdr(codec, source, target)
-    even, odd_notes = _even(codec, target, width, height)
-    pictures = Pictures(form=even, width=width, height=height, rate=rate, side_data=side_data)
-    encoder, encoder_notes = _pick(encode, codec, pictures, nvenc_works=nvenc_works)
-    codec_note = CODECS[codec].note
-    return EncoderChoice(
-        encoder=encoder,
-        options=ENCODERS[encoder].options(encode, pictures),
-        pixel_format=even.name,
-        notes=(
-            *encoder_notes,
-            *_losses(source, even),
-            *_stored_deeper(codec, source, even),
-            *odd_notes,
-            *([codec_note] if codec_note else []),
-        ),
-    )
-
-
-def _candidates(encode: Encode, codec: Codec, *, nvenc_works: bool) -> list[str]:
-    """Return the encoders that the settings allow, the preferred one first."""
-    software, nvenc = encoders_of(codec, is_nvenc=False), encoders_of(codec, is_nvenc=True)
-    by_word = {"software": software, "nvenc": nvenc, "auto": [*(nvenc if nvenc_works else []), *software]}
-    return by_word.get(encode.encoder, [encode.encoder])
-
-
-def _pick(encode: Encode, codec: Codec, pictures: Pictures, *, nvenc_works: bool) -> tuple[str, tuple[str, ...]]:
-    candidates = _candidates(encode, codec, nvenc_works=nvenc_works)
-    if ENCODERS[candidates[0]].is_nvenc and not nvenc_works:
-        raise ManifestError(
-            f"encode.encoder requires {candidates[0]}, which does not work on this machine or cluster",
-            remedy="Set encode.encoder to auto or software; software at encode.preset veryfast takes half the time "
-            "of medium.",
-        )
-    refusals = {name: _refusal(encode, ENCODERS[name], pictures) for name in candidates}
-    fitting = [name for name in candidates if refusals[name] == ""]
-    if fitting:
-        skipped = candidates[: candidates.index(fitting[0])]
-        return fitting[0], tuple(f"{name} {refusals[name]}, so {fitting[0]} is used" for name in skipped)
-    raise SourceUnsupported(
-        f"{candidates[-1]} {refusals[candidates[-1]]}",
-        got=f"{pictures.width}x{pictures.height} {pictures.form.name}",
-        remedy="Choose another encode.codec, encode.encoder or encode.pixel_format.",
-    )
-
-
-def _refusal(encode: Encode, encoder: Encoder, pictures: Pictures) -> str:
-    """Why an encoder cannot encode these pictures with these settings, as the end of a sentence; "" if it can."""
-    if encoder.is_nvenc and encode.tune != "none":
-        return f"does not support encode.tune: {encode.tune}"
-    return encoder.unsupported(pictures)
-
-
-# ---- pixel format --------------------------------------------------------------------------------------------------
-
-
-def _target_format(encode: Encode, codec: Codec, source: PixelFormat, *, is_hdr: bool) -> PixelFormat:
-    """Return the requested pixel format; for `auto`, the nearest to the source's that players of the codec open."""
-    if encode.pixel_format != "auto":
-        return PIXEL_FORMATS[encode.pixel_format]
-    target = CODECS[codec].auto_format(encode, source)
-    if is_hdr and target.bit_depth < HDR_BITS and not CODECS[codec].is_lossless:
-        return CODECS[codec].auto_format(encode, replace(source, bit_depth=HDR_BITS))
-    return target
-
-
-def _refuse_loss_of_hdr(codec: Codec, source: PixelFormat, target: PixelFormat) -> None:
-    """Refuse h264, whose players do not show HDR, and depths that are too small for its transfers."""
-    remedy = "Set encode.codec to hevc or av1, and encode.pixel_format to auto."
-    if codec == "h264":
-        raise SourceUnsupported("HDR is not supported in h264, whose players do not show it", remedy=remedy)
-    if target.bit_depth < min(source.bit_depth, HDR_BITS):
-        raise SourceUnsupported(
-            "HDR needs 10 bits", expected="a pixel format of 10 bits", got=f"{target.name} in {codec}", remedy=remedy
-        )
-
-
-def _even(codec: Codec, form: PixelFormat, width: int, height: int) -> tuple[PixelFormat, tuple[str, ...]]:
-    """Return the format, or its 4:4:4 variant if the codec does not support subsampled chroma in odd sizes."""
-    odd = (width % (1 << form.chroma_shift_x)) or (height % (1 << form.chroma_shift_y))
-    if CODECS[codec].odd_size_subsampled or not odd:
-        return form, ()
-    full = PIXEL_FORMATS["yuv444p" if form.bit_depth == 8 else f"yuv444p{form.bit_depth}le"]
-    reason = f"{codec} supports the odd size {width}x{height} only in 4:4:4"
-    note = f"{full.name} is used instead of {form.name}, because {reason}; some players do not open it"
-    return full, (note,)
-
-
-def _losses(source: PixelFormat, target: PixelFormat) -> tuple[str, ...]:
-    """Return a sentence for every property of the source's samples that the target loses."""
-    losses = []
-    if source.model == "rgb" and target.model != "rgb":
-        losses.append(f"RGB is converted to {'gray' if target.model == 'gray' else 'YCbCr'}")
-    if source.model != "gray" and target.model == "gray":
-        losses.append("color is dropped")
-    if source.bit_depth > target.bit_depth:
-        losses.append(f"depth is reduced from {source.bit_depth} to {target.bit_depth} bits")
-    coarser = target.chroma_shift_x > source.chroma_shift_x or target.chroma_shift_y > source.chroma_shift_y
-    if source.model != "gray" and target.model == "yuv" and coarser:
-        losses.append(f"chroma is reduced from {_chroma(source)} to {_chroma(target)}")
-    return tuple(losses)
-
-
-def _stored_deeper(codec: Codec, source: PixelFormat, target: PixelFormat) -> tuple[str, ...]:
-    """Return a note if a lossless output has more bits than its source."""
-    if not CODECS[codec].is_lossless or target.bit_depth <= source.bit_depth:
-        return ()
-    return (f"{source.bit_depth} bits are stored as {target.bit_depth}, which more players read: nothing is lost",)
-
-
-def _chroma(form: PixelFormat) -> str:
-    return _CHROMA_NAMES[form.chroma_shift_x, form.chroma_shift_y]
+def codec_of(encoder: str) -> CodecFacts:
+    """Return the facts of an encoder's codec; `encoder` is FFmpeg's name."""
+    return CODECS[ENCODERS[encoder].codec]

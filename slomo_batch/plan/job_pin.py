@@ -9,8 +9,8 @@ from fractions import Fraction
 from typing import Literal
 
 from slomo_batch.plan.batches import batch_px
-from slomo_batch.plan.codecs import encoders_of
-from slomo_batch.plan.encoders import EncoderChoice
+from slomo_batch.plan.encoder_choice import EncoderChoice
+from slomo_batch.plan.encoders import encoders_of
 from slomo_batch.plan.tiles import tile_px
 from slomo_batch.records.plans import Resolved
 from slomo_batch.settings import Codec, Interpolate, Precision, Settings

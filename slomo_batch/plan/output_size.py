@@ -9,7 +9,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from slomo_batch.picture import PIXEL_FORMATS, PixelFormat
-from slomo_batch.plan.codecs import ENCODERS, PRORES_4444, PRORES_HQ, QUALITY_UNSET
+from slomo_batch.plan.codecs import PRORES_4444, PRORES_HQ, QUALITY_UNSET
+from slomo_batch.plan.encoders import ENCODERS
 from slomo_batch.records.plans import VideoPlan
 from slomo_batch.settings import Codec, Encode
 

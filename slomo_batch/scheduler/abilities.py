@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from slomo_batch.plan.codecs import NVENC
+from slomo_batch.plan.encoders import NVENC
 from slomo_batch.plan.job_pin import Basis
 from slomo_batch.settings import Precision
 

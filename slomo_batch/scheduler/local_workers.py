@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from slomo_batch.plan.codecs import THREADS as ENCODER_THREADS
+from slomo_batch.plan.encoder_options import THREADS as ENCODER_THREADS
 
 MOST_CORES = 8
 """The most cores of a worker whose number the manifest does not set: beyond it, its threads wait for one another."""

@@ -14,7 +14,7 @@ from slomo_batch.media.decode import decode_chunk
 from slomo_batch.media.encode import SegmentEncoder, SegmentFacts, verify_segment
 from slomo_batch.media.packet_archive import ArchiveReader
 from slomo_batch.picture import PIXEL_FORMATS
-from slomo_batch.plan.codecs import codec_of, segment_format
+from slomo_batch.plan.encoders import codec_of, segment_format
 from slomo_batch.plan.pair_doubts import doubts_text
 from slomo_batch.plan.pair_runs import counts_of, runs_of
 from slomo_batch.records.commits import ChunkDone, FrameCaptions, FrameKind, PairRun

@@ -16,7 +16,7 @@ from slomo_batch.plan.chunk_size import pairs_per_chunk
 from slomo_batch.plan.chunks import partition
 from slomo_batch.plan.codecs import CODECS
 from slomo_batch.plan.containers import container_of
-from slomo_batch.plan.encoders import choose_encoder
+from slomo_batch.plan.encoder_choice import choose_encoder
 from slomo_batch.plan.existing_work import ExistingWork
 from slomo_batch.plan.ids import chunk_id, earlier_video_ids, receipt_id, video_id
 from slomo_batch.plan.job_pin import JobPin, resolve

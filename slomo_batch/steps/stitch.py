@@ -28,8 +28,8 @@ from slomo_batch.media.stitch_spec import StitchSpec
 from slomo_batch.metadata import AttachedFile
 from slomo_batch.picture import PIXEL_FORMATS
 from slomo_batch.plan.carriage import attachments_for, metadata_for, side_data_for
-from slomo_batch.plan.codecs import segment_format
 from slomo_batch.plan.containers import Container, container_of
+from slomo_batch.plan.encoders import segment_format
 from slomo_batch.plan.ids import chunks_in_lane, receipt_id
 from slomo_batch.plan.pair_doubts import doubt_notes
 from slomo_batch.plan.stored_plan import SegmentChoice, StoredPlan

@@ -11,7 +11,7 @@ from av.video.codeccontext import VideoCodecContext
 
 from slomo_batch.interpolators.device import builds, device_name, supported_precision
 from slomo_batch.media.encode import encoder_works
-from slomo_batch.plan.codecs import NVENC
+from slomo_batch.plan.encoders import NVENC
 from tests.benchmarks.device_rows import Row, Scale
 from tests.end_to_end.running import REAL_CLIPS, excerpt, real_clip
 

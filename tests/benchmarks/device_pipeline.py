@@ -15,7 +15,8 @@ from slomo_batch.interpolators.registry import open_interpolator
 from slomo_batch.interpolators.superslomo.shipped_weights import shipped_names
 from slomo_batch.media.encode import SegmentEncoder
 from slomo_batch.picture import PIXEL_FORMATS, Picture
-from slomo_batch.plan.codecs import ENCODERS, Pictures
+from slomo_batch.plan.encoder_options import Pictures
+from slomo_batch.plan.encoders import ENCODERS
 from slomo_batch.records.source_facts import ColorFacts
 from slomo_batch.settings import Encode
 from slomo_batch.steps.pair_pool import PairPool

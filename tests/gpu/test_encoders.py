@@ -7,7 +7,8 @@ import pytest
 
 from slomo_batch.media.encode import SegmentEncoder, encoder_works, verify_segment
 from slomo_batch.picture import PIXEL_FORMATS
-from slomo_batch.plan.codecs import ENCODERS, NVENC, Pictures, codec_of
+from slomo_batch.plan.encoder_options import Pictures
+from slomo_batch.plan.encoders import ENCODERS, NVENC, codec_of
 from slomo_batch.records.source_facts import ColorFacts
 from slomo_batch.settings import Encode
 from tests.steps.pairs import moving

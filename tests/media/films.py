@@ -15,9 +15,9 @@ from slomo_batch.media.stitch_spec import StitchSpec
 from slomo_batch.picture import PIXEL_FORMATS, Picture
 from slomo_batch.plan.carriage import side_data_for
 from slomo_batch.plan.codecs import CODECS as CODEC_FACTS
-from slomo_batch.plan.codecs import segment_format
 from slomo_batch.plan.containers import CONTAINERS
-from slomo_batch.plan.encoders import EncoderChoice, choose_encoder
+from slomo_batch.plan.encoder_choice import EncoderChoice, choose_encoder
+from slomo_batch.plan.encoders import segment_format
 from slomo_batch.records.source_facts import ColorFacts
 from slomo_batch.settings import Codec, Encode
 from slomo_batch.side_data import NO_SIDE_DATA, SideData

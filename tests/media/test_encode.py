@@ -17,7 +17,7 @@ from slomo_batch.errors import SegmentInvalid, SourceUnsupported
 from slomo_batch.media.encode import SegmentEncoder, encoder_works, verify_segment
 from slomo_batch.media.frames import picture_from_frame
 from slomo_batch.picture import PIXEL_FORMATS, Picture
-from slomo_batch.plan.codecs import ENCODERS, codec_of
+from slomo_batch.plan.encoders import ENCODERS, codec_of
 from slomo_batch.records.source_facts import ColorFacts
 from slomo_batch.settings import Codec
 from tests.color.pictures import typed

@@ -7,7 +7,7 @@ from slomo_batch.interpolators.superslomo.guided import Guided
 from slomo_batch.interpolators.superslomo.network import Network
 from slomo_batch.interpolators.superslomo.paper import Paper
 from slomo_batch.plan.batches import GPU_BATCH_PX, batch_px
-from slomo_batch.plan.encoders import EncoderChoice
+from slomo_batch.plan.encoder_choice import EncoderChoice
 from slomo_batch.plan.job_pin import JobPin, MethodPin, WeightsPin, resolve
 from slomo_batch.records.plans import FIRST_BATCH_PX, Resolved
 from slomo_batch.settings import Interpolate, Settings

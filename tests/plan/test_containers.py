@@ -6,8 +6,9 @@ from typing import get_args
 
 import pytest
 
-from slomo_batch.plan.codecs import CODECS, ENCODERS
+from slomo_batch.plan.codecs import CODECS
 from slomo_batch.plan.containers import CONTAINERS, container_of, validate_container
+from slomo_batch.plan.encoders import ENCODERS
 from slomo_batch.records.source_facts import ColorFacts
 from slomo_batch.settings import Codec, Encode
 

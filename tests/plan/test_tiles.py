@@ -4,7 +4,7 @@ from fractions import Fraction
 
 import pytest
 
-from slomo_batch.plan.encoders import EncoderChoice
+from slomo_batch.plan.encoder_choice import EncoderChoice
 from slomo_batch.plan.job_pin import JobPin, MethodPin, WeightsPin, resolve
 from slomo_batch.plan.tiles import TILE_PX, tile_notes, tile_px
 from slomo_batch.settings import Interpolate, Precision, Settings, Tiles

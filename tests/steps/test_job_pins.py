@@ -9,7 +9,8 @@ from slomo_batch.errors import JobDamaged, WeightsError
 from slomo_batch.interpolators.superslomo.shipped_weights import shipped_file
 from slomo_batch.manifest.inputs import find_videos
 from slomo_batch.manifest.load import load
-from slomo_batch.plan.codecs import CODECS, NVENC
+from slomo_batch.plan.codecs import CODECS
+from slomo_batch.plan.encoders import NVENC
 from slomo_batch.plan.job_pin import Basis, JobPin
 from slomo_batch.scheduler.abilities import Abilities, basis_of
 from slomo_batch.serialization import digest
