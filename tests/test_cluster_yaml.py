@@ -79,6 +79,7 @@ EDITS = [
     ("provider/type", "awss", "Ray refuses it"),
     ("head_node_type", "heda", "head"),
     # numbers and order of workers
+    ("available_node_types/gpu_on_demand/labels", {"ray.io/market-type": "spot"}, "gpu_on_demand: has the label"),
     (f"{GPU}/min_workers", 9, "min_workers is 9, more than max_workers, 8"),
     (f"{GPU}/max_workers", 99, "more than the cluster's, 20"),
     ("max_workers", 0, "gpu_spot_g6: max_workers is 8, more than the cluster's, 0"),
@@ -197,7 +198,7 @@ def test_what_is_no_cluster_file_is_told_so(config: object) -> None:
     assert problems(config)
 
 
-MACHINES = "8 g6.2xlarge spot, 8 g5.2xlarge spot, 2 g6.2xlarge, 4 c7i.2xlarge spot"
+MACHINES = "8 g6.2xlarge spot, 8 g5.2xlarge spot, 2 g6.2xlarge, 4 c7i.2xlarge spot, 2 c7i.2xlarge"
 
 
 def copy_of_the_project(folder: Path, config: Mapping[str, Any]) -> str:
@@ -214,7 +215,7 @@ def test_the_command_says_what_it_found(tmp_path: Path, capfd: pytest.CaptureFix
     assert output.splitlines() == [
         f"{file}: no problems found",
         f"at full size: the head (m7i.xlarge) and 20 workers, of at most {MACHINES}",
-        "quotas, in vCPUs: Standard on-demand 4, G and VT spot 128, G and VT on-demand 16, Standard spot 32",
+        "quotas, in vCPUs: Standard on-demand 20, G and VT spot 128, G and VT on-demand 16, Standard spot 32",
     ]
     assert errors == "", "Ray logs nothing"
     copy_of_the_project(tmp_path, broken(f"{NODE}/InstanceType", "g6.huge"))
@@ -231,7 +232,7 @@ def test_the_command_computes_the_most_that_an_hour_costs(tmp_path: Path, capsys
     prices = {"m7i.xlarge": 0.2, "g6.2xlarge": 1.0, "g5.2xlarge": 1.5, "c7i.2xlarge": 0.4}
     options = [word for name, price in prices.items() for word in ("--price", f"{name}={price}")]
     assert main(["cluster", "check", file, *options]) == 0
-    # Of 22 machines, 20 may run: all GPU machines, and two with CPUs only.
+    # Of 24 machines, 20 may run: all GPU machines, and two with CPUs only.
     assert f"an hour costs at most {0.2 + 8 * 1.5 + 10 * 1.0 + 2 * 0.4:.2f}" in capsys.readouterr().out
     assert main(["cluster", "check", file, *options[2:]]) == 2
     assert "--price is missing for m7i.xlarge" in capsys.readouterr().err
@@ -243,6 +244,15 @@ def test_a_type_that_is_not_in_the_table_is_said_to_be_unchecked(
     file = copy_of_the_project(tmp_path, broken(f"{NODE}/InstanceType", "g7e.2xlarge"))
     assert main(["cluster", "check", file]) == 0
     assert "g7e.2xlarge: not checked" in capsys.readouterr().out
+
+
+def test_spot_types_without_their_label_are_advised_to_have_it(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    file = copy_of_the_project(tmp_path, broken(f"{GPU}/labels", None))
+    assert main(["cluster", "check", file]) == 0
+    [advice] = [line for line in capsys.readouterr().out.splitlines() if line.startswith("advice: ")]
+    assert advice.startswith("advice: gpu_spot_g6: spot without the label ray.io/market-type: spot")
 
 
 def test_nothing_runs_on_the_head() -> None:

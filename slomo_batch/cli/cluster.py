@@ -62,6 +62,7 @@ def _price(text: str) -> tuple[str, float]:
 
 def _check(options: argparse.Namespace) -> int:
     from slomo_batch.cluster.aws_nodes import unchecked_types  # noqa: PLC0415 as below
+    from slomo_batch.cluster.cluster_advice import cluster_advice  # noqa: PLC0415 as below
     from slomo_batch.cluster.cluster_file import (  # noqa: PLC0415 loads Ray
         cluster_problems,
         placeholders,
@@ -80,6 +81,7 @@ def _check(options: argparse.Namespace) -> int:
         raise ManifestError(f"invalid cluster file ({number})", problems=tuple(problems), where=options.file)
     lines = [f"{options.file}: no problems found"]
     lines += [f"{name}: not checked: its CPUs, memory and GPUs are not known here" for name in unchecked_types(config)]
+    lines += [f"advice: {line}" for line in cluster_advice(config)]
     lines += full_size_lines(config, dict(options.price))
     sys.stdout.writelines(f"{one_line(line)}\n" for line in lines)
     return 0

@@ -13,6 +13,7 @@ from typing import Any
 import yaml
 
 from slomo_batch.cluster.aws_nodes import PLACEHOLDER, aws_problems
+from slomo_batch.cluster.labels import MARKET, SPOT
 from slomo_batch.cluster.node_commands import command_problems
 from slomo_batch.cluster.ray_schema import schema_problems
 from slomo_batch.errors import ManifestError
@@ -92,11 +93,15 @@ def _head_problems(config: Mapping[str, Any]) -> Iterator[str]:
     name = config["head_node_type"]
     if config["available_node_types"][name].get("resources", {}).get("CPU", 1):
         yield f"{name}: offers CPUs, so chunks would run on the head; write resources: {{CPU: 0}}"
-    if config["provider"].get("type") == "aws" and "IamInstanceProfile" not in _node_config(config, name):
+    if _is_on_aws(config) and "IamInstanceProfile" not in _node_config(config, name):
         yield f"{name}: has no IamInstanceProfile, so Ray would create a role with full access to EC2 and S3"
     starts = [command for command in config.get("head_start_ray_commands", ()) if "ray start" in command]
     if starts and not any("--num-cpus=0" in command for command in starts):
         yield "head_start_ray_commands: `ray start` lacks --num-cpus=0, so chunks would run on the head"
+
+
+def _is_on_aws(config: Mapping[str, Any]) -> bool:
+    return bool(config["provider"].get("type") == "aws")
 
 
 def _node_config(config: Mapping[str, Any], name: str) -> Mapping[str, Any]:
@@ -127,5 +132,7 @@ def _spot_problems(config: Mapping[str, Any]) -> Iterator[str]:
     for name, kind in _workers(config):
         rivals = [other for other, each in spot.items() if each["resources"] == kind.get("resources")]
         least = min((spot[other].get("priority", 0) for other in rivals), default=None)
+        if name not in spot and kind.get("labels", {}).get(MARKET) == SPOT and _is_on_aws(config):
+            yield f"{name}: has the label {MARKET}: {SPOT}, and is not a spot instance"
         if name not in spot and least is not None and kind.get("priority", 0) >= least:
             yield f"{name}: its priority is not below that of {', '.join(rivals)}: machines at full price start first"

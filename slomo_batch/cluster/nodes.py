@@ -13,6 +13,7 @@ from ray.exceptions import RayError
 
 from slomo_batch.cluster.demand import Resources, Supply
 from slomo_batch.cluster.gpu_choice import Offer
+from slomo_batch.cluster.labels import MARKET, SPOT, Node
 from slomo_batch.cluster.scratch import ScratchOffer, scratch_offer
 from slomo_batch.errors import ClusterError
 
@@ -112,6 +113,23 @@ def machine_resources() -> dict[str, Resources]:
     """The resources of each live node with CPUs, in use or not, by its id."""
     ask: Any = ray.nodes
     return {node["NodeID"]: node["Resources"] for node in ask() if node["Alive"] and node["Resources"].get("CPU", 0)}
+
+
+def live_nodes() -> list[Node]:
+    """The live nodes, with what is free there and their labels. It asks the head: a few milliseconds."""
+    ask: Any = ray.nodes
+    ask_free: Any = ray._private.state.available_resources_per_node  # noqa: SLF001 see above
+    free = ask_free()
+    return [
+        Node(
+            node_id=node["NodeID"],
+            free=free.get(node["NodeID"], {}),
+            is_spot=node["Labels"].get(MARKET) == SPOT,
+            has_gpu=node["Resources"].get("GPU", 0) > 0,
+        )
+        for node in ask()
+        if node["Alive"]
+    ]
 
 
 def name_of_node(node_id: str) -> str:

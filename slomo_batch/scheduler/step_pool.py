@@ -2,7 +2,8 @@
 
 A step that reports nothing for many times as long as any other of its kind (scheduler.step_timeouts) hangs: its process
 is killed, and that counts as a failure of the step. A step that failed on a machine is tried on another one, if others
-can work. A stitch goes where there is disk for it (scheduler.scratch_disk).
+can work. A stitch goes where there is disk for it (scheduler.scratch_disk), a long one to a machine that stays
+(scheduler.step_placement).
 """
 
 from collections.abc import Callable, Iterator
@@ -25,8 +26,9 @@ from slomo_batch.cluster.demand import Resources
 from slomo_batch.cluster.nodes import name_of_node, working_nodes
 from slomo_batch.errors import MachineUnfit, ProgramFault, TooLittleDisk
 from slomo_batch.scheduler.calls import Entered, Outcome, StitchCall, TaskCall, is_end, perform
-from slomo_batch.scheduler.excluded_machines import ExcludedMachines, kept_off, with_machine
+from slomo_batch.scheduler.excluded_machines import ExcludedMachines, with_machine
 from slomo_batch.scheduler.scratch_disk import LOOK_EVERY_S, ScratchDisk
+from slomo_batch.scheduler.step_placement import placement_of
 from slomo_batch.scheduler.step_timeouts import StepTimeouts
 from slomo_batch.wiring import JobEnvironment, open_context
 
@@ -132,7 +134,7 @@ class StepPool:
         except TooLittleDisk as error:
             self._refused.append((call, Errored(head=call.head, error=error)))
             return
-        options = kept_off(self._machines_to_avoid(call)) | ({"resources": resources} if resources else {})
+        options = placement_of(call, resources, avoid=self._machines_to_avoid(call))
         ref = run_task.options(**options).remote(self._environment, call)
         self._steps[ref] = _RunningStep(call, heard_s=self._clock(), resources=resources)
 

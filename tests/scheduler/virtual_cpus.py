@@ -7,6 +7,7 @@ from itertools import count
 from typing import Any
 
 from slomo_batch.cluster.demand import Resources, Supply
+from slomo_batch.cluster.labels import Node
 from slomo_batch.cluster.scratch import SCRATCH, ScratchOffer, scratch_offer
 from slomo_batch.scheduler.calls import TaskCall
 from slomo_batch.wiring import JobEnvironment
@@ -21,6 +22,8 @@ class _Step:
     avoided: frozenset[str]
     gb: float
     """Scratch disk that it asks for."""
+    preferred: frozenset[str]
+    """Machines on which it runs if one of them is free."""
     stream: _Stream = field(default_factory=lambda: _Stream(deque([(float("inf"), None)])))  # type: ignore[list-item]
     machine: str = ""
     end_s: float = float("inf")
@@ -40,6 +43,8 @@ class VirtualCpus(VirtualRay):
         self.boot_s = 30.0
         self.boots_scratch_gb = 0.0
         """What machines that start declare of their disk; 0: nothing."""
+        self.spot: frozenset[str] = frozenset()
+        """Machines that are labeled as spot instances."""
         self.steps_waited_s: list[float] = []
         """How long each step waited for a CPU."""
         self.most_on_a_machine = 0
@@ -57,6 +62,17 @@ class VirtualCpus(VirtualRay):
 
     def machine_resources(self) -> dict[str, Resources]:
         return {name: {"CPU": float(self._cpus)} | self.scratch(name) for name in self.machines}
+
+    def live_nodes(self) -> list[Node]:
+        return [
+            Node(
+                node_id=name,
+                free={"CPU": float(self._free(name))} | self.scratch(name),
+                is_spot=name in self.spot,
+                has_gpu=False,
+            )
+            for name in self.machines
+        ]
 
     def scratch_disks(self) -> ScratchOffer:
         return scratch_offer(self.machine_resources().values(), may_grow=self._most_machines > 0)
@@ -78,14 +94,17 @@ class VirtualCpus(VirtualRay):
         return self._cpus - actors - sum(step.machine == machine for _, step in self._steps)
 
     def _run_task(self, _: JobEnvironment, call: TaskCall, **options: Any) -> _Stream:
-        step = _Step(call=call, avoided=_avoided(options), gb=options.get("resources", {}).get(SCRATCH, 0.0))
+        gb = options.get("resources", {}).get(SCRATCH, 0.0)
+        step = _Step(call=call, avoided=_avoided(options), gb=gb, preferred=_preferred(options))
         self._steps.append((self.now_s, step))
         self._place()
         return step.stream
 
     def _place(self) -> None:
         for since_s, step in self._steps:
-            machine = self._roomy(step.avoided, step.gb) if not step.machine else ""
+            others = frozenset(self.machines) - step.preferred
+            machine = "" if step.machine else self._roomy(step.avoided | others, step.gb)
+            machine = machine or ("" if step.machine else self._roomy(step.avoided, step.gb))
             if machine:
                 self._begin(step, machine)
                 self.steps_waited_s.append(self.now_s - since_s)
@@ -140,3 +159,8 @@ class VirtualCpus(VirtualRay):
             due_s = [step.end_s for _, step in self._steps] + self._boots_s + [ref.ready_s for ref in refs]
             self.now_s = min([until_s, *due_s])
             self._happen()
+
+
+def _preferred(options: dict[str, Any]) -> frozenset[str]:
+    soft = options["scheduling_strategy"].soft if "scheduling_strategy" in options else ()
+    return frozenset(name for expression in soft for name in expression.operator.values)

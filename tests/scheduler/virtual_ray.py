@@ -16,6 +16,7 @@ from ray.exceptions import RayError
 
 from slomo_batch.attempts import ChunkTask, Errored, Succeeded
 from slomo_batch.cluster.demand import Resources, Supply
+from slomo_batch.cluster.labels import Node
 from slomo_batch.cluster.scratch import SCRATCH, ScratchOffer, scratch_offer
 from slomo_batch.scheduler import (
     chunk_worker,
@@ -24,6 +25,7 @@ from slomo_batch.scheduler import (
     machine_room,
     ray_engine,
     scratch_disk,
+    step_placement,
     step_pool,
     worker_deaths,
     worker_fleet,
@@ -128,7 +130,8 @@ class _Method:
         self._call = call
 
     def options(self, **options: Any) -> "_Method":
-        known = {name: options[name] for name in ("label_selector", "resources") if name in options}
+        kept = ("label_selector", "resources", "scheduling_strategy")
+        known = {name: options[name] for name in kept if name in options}
         return _Method(lambda *args: self._call(*args, **known))
 
     def remote(self, *args: Any) -> Any:
@@ -215,6 +218,11 @@ class VirtualRay:
         patch.setattr(machine_room, "machine_resources", self.machine_resources)
         patch.setattr(ray_engine, "cluster_total", lambda _: self.num_cpus)
         patch.setattr(step_pool, "run_task", _Method(self._run_task))
+        patch.setattr(step_placement, "live_nodes", self.live_nodes)
+
+    def live_nodes(self) -> list[Node]:
+        """The machines for steps that look for one; no label of theirs is known."""
+        return []
 
     def machine_resources(self) -> dict[str, Resources]:
         """What each machine has: more CPUs than its one worker takes."""

@@ -1,0 +1,37 @@
+"""Labels of Ray's nodes that say where a step may run, and where it runs best. Pure."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from slomo_batch.cluster.demand import Resources
+
+NODE_ID = "ray.io/node-id"
+"""Ray's label for the id of a node."""
+MARKET, SPOT = "ray.io/market-type", "spot"
+"""Ray's label for how a machine is paid for, and its value for a spot machine, which can be taken back at any time."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Node:
+    """A live node."""
+
+    node_id: str
+    free: Resources
+    """What nothing holds now."""
+    is_spot: bool
+    has_gpu: bool
+
+
+def free_on_demand(nodes: Iterable[Node], needs: Resources) -> frozenset[str]:
+    """Ids of the nodes on demand where `needs` are free now; those without a GPU, if there are any. None if no node is
+    labeled as spot: then nothing is known about any of them."""
+    nodes = list(nodes)
+    if not any(node.is_spot for node in nodes):
+        return frozenset()
+    free = [node for node in nodes if not node.is_spot and _has(node.free, needs)]
+    best = [node for node in free if not node.has_gpu] or free
+    return frozenset(node.node_id for node in best)
+
+
+def _has(free: Resources, needs: Resources) -> bool:
+    return all(free.get(name, 0.0) >= amount for name, amount in needs.items())

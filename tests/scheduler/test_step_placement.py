@@ -1,0 +1,64 @@
+"""Long stitches run on machines that are not taken back, as long as one is free, and never wait for one."""
+
+from collections import Counter
+from dataclasses import replace
+
+import pytest
+
+from slomo_batch.attempts import Succeeded
+from slomo_batch.records.commits import ChunkDone
+from slomo_batch.scheduler.calls import ChunkCall, Outcome, StitchCall, TaskCall
+from tests.scheduler.virtual_cpus import VirtualCpus
+from tests.scheduler.virtual_job import VirtualJob
+from tests.scheduler.virtual_ray import Said, Scenario, finished, made
+
+NUM_VIDEOS = 8
+SPOT = frozenset({"machine 0", "machine 1"})
+
+
+def stitches_by_machine(
+    patch: pytest.MonkeyPatch, *, segment_gb: float, stitch_s: float, spot: frozenset[str] = SPOT
+) -> tuple[Counter[str], VirtualCpus]:
+    """Where a job on three machines of eight CPUs joins its videos, of eight segments each."""
+    ran_on: Counter[str] = Counter()
+
+    def chunk(machine: str, call: ChunkCall) -> tuple[float, Outcome]:
+        seconds, outcome = made(machine, call)
+        assert isinstance(outcome, Succeeded)
+        assert isinstance(outcome.result, ChunkDone)
+        return seconds, replace(outcome, result=replace(outcome.result, size_bytes=int(segment_gb * 10**9)))
+
+    def task(machine: str, call: TaskCall) -> Said:
+        if not isinstance(call, StitchCall):
+            return finished(machine, call)
+        ran_on[machine] += 1
+        return finished(machine, call, seconds=stitch_s)
+
+    ray = VirtualCpus(Scenario(chunk=chunk, task=task), cpus=8, num_machines=3)
+    ray.spot = spot
+    ray.plug_in(patch)
+    ended = VirtualJob(ray, num_videos=NUM_VIDEOS, max_workers=8).run()
+    assert ended.num_published == NUM_VIDEOS
+    return ran_on, ray
+
+
+def test_long_stitches_run_on_the_machine_on_demand(monkeypatch: pytest.MonkeyPatch) -> None:
+    ran_on, _ = stitches_by_machine(monkeypatch, segment_gb=10, stitch_s=100)
+    assert ran_on == {"machine 2": NUM_VIDEOS}
+
+
+def test_short_ones_run_anywhere(monkeypatch: pytest.MonkeyPatch) -> None:
+    ran_on, _ = stitches_by_machine(monkeypatch, segment_gb=1, stitch_s=100)
+    assert "machine 2" not in ran_on, "the simulated Ray takes the first machine with a free CPU"
+
+
+def test_without_spot_machines_long_ones_run_anywhere(monkeypatch: pytest.MonkeyPatch) -> None:
+    ran_on, _ = stitches_by_machine(monkeypatch, segment_gb=10, stitch_s=100, spot=frozenset())
+    assert "machine 2" not in ran_on
+
+
+def test_no_stitch_waits_for_a_machine_on_demand_while_another_is_free(monkeypatch: pytest.MonkeyPatch) -> None:
+    ran_on, ray = stitches_by_machine(monkeypatch, segment_gb=10, stitch_s=10_000)
+    assert ran_on["machine 2"] > 0
+    assert ran_on.total() == NUM_VIDEOS
+    assert max(ray.steps_waited_s) < 100
