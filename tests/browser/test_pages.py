@@ -308,8 +308,10 @@ def test_pictures_are_compared_by_dragging_keys_and_curves(browser: "Browser", c
 
 
 def test_a_comparison_fits_a_phone(browser: "Browser", comparison: Path) -> None:
-    page = browser.new_page(viewport={"width": 390, "height": 800}, color_scheme="dark")
+    page = browser.new_page(viewport={"width": 375, "height": 800}, color_scheme="dark")
     tab = Tab(page, comparison)
-    assert page.evaluate("document.documentElement.scrollWidth") <= 390
+    assert page.evaluate("document.documentElement.scrollWidth") <= 375
+    scrolling = "[...document.querySelectorAll('.scroll')].filter(part => part.scrollWidth > part.clientWidth).length"
+    assert page.evaluate(scrolling) == 0
     tab.check()
     page.close()
