@@ -57,6 +57,9 @@ def _add_status(commands: Commands) -> None:
     parser.add_argument(
         "--watch", action="store_true", help=f"show the progress every {WATCH_S:.0f} seconds until the run ends"
     )
+    parser.add_argument(
+        "--outputs", action="store_true", help="list all published outputs, by name; no effect with --json"
+    )
     add_json(parser)
 
 
@@ -112,9 +115,11 @@ def _status(options: argparse.Namespace) -> int:
         found = status.status(job, options.work)
         if height and sys.stdout.isatty():
             sys.stdout.write(f"\x1b[{height}F\x1b[J")  # up to the first line, and clear from there
-        outputs = (0, []) if options.json else status.outputs_of(job, options.work)
+        is_last = not options.watch or found.state in {"finished", "interrupted"}
+        shows_outputs = is_last and not options.json
+        outputs = status.outputs_of(job, options.work, list_all=options.outputs) if shows_outputs else (0, [])
         height = show_status(found, outputs=outputs, as_json=options.json, stream=sys.stdout)
-        if not options.watch or found.state in {"finished", "interrupted"}:
+        if is_last:
             return EXIT_VIDEOS_FAILED if found.videos_failed else 0
         sys.stdout.flush()
         time.sleep(WATCH_S)
@@ -152,11 +157,13 @@ def _counts(counts: "FrameCounts") -> str:
 
 def _jobs(options: argparse.Namespace) -> int:
     place = _work_of_place(options.place) if options.place else ""
-    from slomo_batch.commands.jobs import default_work_place, list_jobs  # noqa: PLC0415 loads what reads S3
+    from slomo_batch.commands.jobs import default_work_place, files_of_conversions, list_jobs  # noqa: PLC0415 reads S3
     from slomo_batch.report.status_answers import show_jobs  # noqa: PLC0415 as above
 
     place = place or default_work_place()
-    show_jobs(list_jobs(place), work=place, as_json=options.json, stream=sys.stdout)
+    jobs = list_jobs(place)
+    files = {} if options.json else files_of_conversions(jobs, place)
+    show_jobs(jobs, work=place, files=files, as_json=options.json, stream=sys.stdout)
     return 0
 
 

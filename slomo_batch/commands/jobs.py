@@ -3,12 +3,14 @@
 from collections.abc import Iterable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from typing import Literal
 
 from slomo_batch.commands.status import status
 from slomo_batch.errors import ManifestError, SlomoError
 from slomo_batch.manifest.output_names import WORK_FOLDER
+from slomo_batch.manifest.single_video import is_conversion
+from slomo_batch.records.requests import VideoRequest
 from slomo_batch.records.results import Published
 from slomo_batch.report.events import JobStatus
 from slomo_batch.steps.context import StepContext
@@ -30,6 +32,27 @@ def list_jobs(work: str = "") -> list[JobStatus]:
     """Return the status of each job of a work place, by default of the state folder, the latest first."""
     work = work or default_work_place()
     return sorted((status(name, work) for name in job_names(work)), key=lambda one: one.updated, reverse=True)
+
+
+def files_of_conversions(jobs: Iterable[JobStatus], work: str) -> dict[str, tuple[str, str]]:
+    """Return the name of the source and the URI of the output of each conversion, by the name of its job.
+
+    The output is empty if nothing was planned.
+    """
+    return {job.job: _files_of(job, work) for job in jobs if is_conversion(job.job) and job.videos_total <= 1}
+
+
+def _files_of(job: JobStatus, work: str) -> tuple[str, str]:
+    context = _open(work, job.job)
+    with suppress(SlomoError):
+        for key in _receipts(context):
+            if published := committed(context.work, key, Published):
+                return PurePosixPath(published.source.uri).name, published.output_uri
+        for request in _planned_requests(context):
+            return PurePosixPath(request.source.uri).name, request.output_uri
+    for failure in job.failures:
+        return PurePosixPath(failure.uri).name, ""
+    return job.job, ""
 
 
 def default_work_place() -> str:
@@ -149,11 +172,15 @@ def _read(context: StepContext, receipts: Iterable[str], uri: Uri) -> Published 
 
 def _source_of_unfinished(context: StepContext, uri: Uri) -> str:
     """The source of a planned video with this output; empty if there is none."""
+    return next((one.source.uri for one in _planned_requests(context) if one.output_uri == uri), "")
+
+
+def _planned_requests(context: StepContext) -> Iterator[VideoRequest]:
+    """The requests of the videos that are planned."""
     for video_id in context.work.folders(context.layout.videos)[:MOST_RECORDS]:
         stored = VideoRecords(video_id, context).stored_plan()
-        if stored and stored.plan.request.output_uri == uri:
-            return stored.plan.request.source.uri
-    return ""
+        if stored:
+            yield stored.plan.request
 
 
 def _open(work: str, job: str) -> StepContext:

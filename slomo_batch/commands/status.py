@@ -1,6 +1,7 @@
 """Queries about a job that do not run it: its status, its timeline, and its garbage. Loads no torch."""
 
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import replace
 
@@ -45,20 +46,33 @@ def status(wanted: Manifest | str, work: str = "") -> JobStatus:
 
 
 OUTPUTS_SHOWN = 10
-"""Outputs that `status` names."""
+"""Outputs that `status` lists unless all are wanted."""
+MOST_READ = 200
+"""Receipts that are read to find the first outputs by name. Of more, none is read unless all outputs are wanted."""
+READS_AT_A_TIME = 16
 
 
-def outputs_of(wanted: Manifest | str, work: str = "") -> tuple[int, list[str]]:
-    """The number of published outputs of a job, and the first OUTPUTS_SHOWN of them."""
+def outputs_of(wanted: Manifest | str, work: str = "", *, list_all: bool = False) -> tuple[int, list[str]]:
+    """The number of published outputs of a job, and the first OUTPUTS_SHOWN of them by name, or all.
+
+    None is listed if there are more than MOST_READ and not all are wanted.
+    """
     context = open_context(environment_for(wanted, work))
     layout = context.layout
     keys = [found.key for found in context.work.list(layout.receipts) if parts_of(layout, "receipt", found.key)]
-    outputs = []
-    for key in keys[:OUTPUTS_SHOWN]:
-        with suppress(WorkDamaged):
-            published = committed(context.work, key, Published)
-            outputs += [published.output_uri] if published else []
-    return len(keys), sorted(outputs)
+    if len(keys) > MOST_READ and not list_all:
+        return len(keys), []
+    with ThreadPoolExecutor(READS_AT_A_TIME) as pool:
+        outputs = sorted(filter(None, pool.map(lambda key: _output_of_receipt(key, context), keys)))
+    return len(outputs), outputs if list_all else outputs[:OUTPUTS_SHOWN]
+
+
+def _output_of_receipt(key: str, context: StepContext) -> str:
+    """The URI of the output; empty if the receipt is damaged, or deleted meanwhile."""
+    with suppress(WorkDamaged):
+        published = committed(context.work, key, Published)
+        return published.output_uri if published else ""
+    return ""
 
 
 def latest_progress(context: StepContext) -> JobStatus | None:

@@ -53,6 +53,11 @@ def _name(source: str, output: str) -> str:
     return f"convert-{stem}-{sha256(os.fsencode(paths)).hexdigest()[:10]}"
 
 
+def is_conversion(name: str) -> bool:
+    """Return whether a job's name is one that `single` gives."""
+    return re.fullmatch(r"convert-[A-Za-z0-9_-]*-[0-9a-f]{10}", name) is not None
+
+
 def _work(output: str, name: str) -> str:
     """Return the work place; empty for the folder beside the output. A job that was begun there is finished there."""
     state = state_folder()

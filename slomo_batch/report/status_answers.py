@@ -1,7 +1,7 @@
 """The answers of status and jobs, for a person or as JSON."""
 
 import sys
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict
 from datetime import UTC, datetime
 from typing import TextIO
@@ -15,7 +15,7 @@ from slomo_batch.sanitize import json_line, one_line
 def show_status(
     status: JobStatus, *, outputs: tuple[int, Sequence[str]] = (0, ()), as_json: bool, stream: TextIO = sys.stdout
 ) -> int:
-    """Show the state of a job. `outputs`: the number of its published outputs, and the first of them.
+    """Show the state of a job. `outputs`: the number of its published outputs, and the first of them by name.
 
     Returns the number of lines.
     """
@@ -55,34 +55,46 @@ def _age(status: JobStatus) -> str:
 
 
 def _output_lines(number: int, outputs: Sequence[str]) -> Iterator[str]:
+    if number and not outputs:
+        yield f"  {counted(number, 'output')} published; --outputs lists them"
+        return
     if number:
         yield f"  {counted(number, 'output')} published:"
     yield from (f"    {output}" for output in outputs)
     if number > len(outputs):
-        yield f"    and {number - len(outputs):,} more"
+        yield f"    and {number - len(outputs):,} more; --outputs lists all"
 
 
-def show_jobs(jobs: Sequence[JobStatus], *, work: str, as_json: bool, stream: TextIO = sys.stdout) -> None:
-    """Show the jobs of a work place, a line each."""
+Files = tuple[str, str]
+"""The name of the source and the URI of the output of a conversion; the latter is empty if it is not known."""
+
+
+def show_jobs(
+    jobs: Sequence[JobStatus], *, work: str, files: Mapping[str, Files], as_json: bool, stream: TextIO = sys.stdout
+) -> None:
+    """Show the jobs of a work place, a line each. `files`: of the conversions, by the name of their job."""
     if as_json:
         _print((json_line(asdict(job)) for job in jobs), stream)
         return
     if not jobs:
         _print([f"no jobs in {work}"], stream)
         return
-    width = max(len(job.job) for job in jobs)
-    _print([f"{counted(len(jobs), 'job')} in {work}:", *(f"  {_job_line(job, width)}" for job in jobs)], stream)
+    names = [files[job.job][0] if job.job in files else job.job for job in jobs]
+    width = max(map(len, names))
+    lines = (f"  {name:<{width}}  {_job_line(job, files.get(job.job))}" for name, job in zip(names, jobs, strict=True))
+    _print([f"{counted(len(jobs), 'job')} in {work}:", *lines], stream)
 
 
-def _job_line(job: JobStatus, width: int) -> str:
+def _job_line(job: JobStatus, files: Files | None) -> str:
     if not job.updated:
-        return f"{job.job:<{width}}  nothing made yet"
+        return "nothing made yet"
     refused = sum(failure.error == OutputExists.__name__ for failure in job.failures)
     counts = {"failed": job.videos_failed - refused, "refused: the output exists": refused}
     failed = "".join(f", {number:,} {what}" for what, number in counts.items() if number)
     frames = f", {counted(job.frames_done, 'frame')}" if job.frames_done else ""  # none if all was published before
     videos = f"videos {job.videos_done:,}/{job.videos_total:,}{failed}{frames}"
-    return f"{job.job:<{width}}  {job.state:<11}  {job.updated}  {videos}"
+    output = f"  -> {files[1]}" if files and files[1] else ""
+    return f"{job.state:<11}  {job.updated}  {videos}{output}"
 
 
 def _print(lines: Iterable[str], stream: TextIO) -> int:

@@ -37,6 +37,11 @@ def test_jobs_lists_the_conversions_or_the_jobs_of_a_work_place(
     assert main(["jobs", "--json"]) == 0
     [line] = capsys.readouterr().out.splitlines()
     assert json.loads(line)["job"].startswith("convert-a-")
+    assert main(["jobs"]) == 0
+    head, line = capsys.readouterr().out.splitlines()
+    assert head == f"1 job in {folder}/state/slomo-batch:"
+    assert line.startswith("  a.mp4  finished ")
+    assert line.endswith(f"  -> {folder}/o.mp4")
     for place in (folder / "derby" / "work", folder / "derby" / "manifest.yaml"):
         assert main(["jobs", str(place)]) == 0
         head, job = capsys.readouterr().out.splitlines()
@@ -56,6 +61,46 @@ def test_a_finished_job_is_shown_with_its_outputs(folder: Path, capsys: pytest.C
         "  1 output published:",
         f"    {folder}/derby/out/a.mkv",
     ]
+
+
+def test_many_outputs_are_listed_by_name_without_gaps(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    manifest = {
+        "version": 1,
+        "name": "many",
+        "inputs": [{"uri": str(tmp_path / "in" / "*.mp4")}],
+        "output": {"uri": str(tmp_path / "out" / "{stem}.mkv")},
+        "work": str(tmp_path / "work"),
+        "interpolate": {"method": "blend"},
+        "cluster": {"address": "inline"},
+    }
+    (tmp_path / "job.yaml").write_text(json.dumps(manifest))
+    names = [f"{number:02}" for number in range(12)]
+    (tmp_path / "in").mkdir()
+    for name in names:
+        (tmp_path / "in" / f"{name}.mp4").write_bytes(clip("one_frame").data)
+    assert main(["run", str(tmp_path / "job.yaml"), "-q"]) == 0
+    capsys.readouterr()
+    outputs = [f"    {tmp_path}/out/{name}.mkv" for name in names]
+    assert main(["status", str(tmp_path / "job.yaml")]) == 0
+    assert capsys.readouterr().out.splitlines()[4:] == [
+        "  12 outputs published:",
+        *outputs[:10],
+        "    and 2 more; --outputs lists all",
+    ]
+    assert main(["status", str(tmp_path / "job.yaml"), "--outputs"]) == 0
+    assert capsys.readouterr().out.splitlines()[4:] == ["  12 outputs published:", *outputs]
+
+
+def test_a_conversion_that_failed_is_listed_with_its_source(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path / "state"))
+    source = tmp_path / "my film (1).mp4"
+    source.write_bytes(b"no video" * 99)
+    assert main(["convert", str(source), str(tmp_path / "o.mp4")]) == 1
+    capsys.readouterr()
+    assert main(["jobs"]) == 0
+    assert capsys.readouterr().out.splitlines()[1].split("  ")[1:3] == ["my film (1).mp4", "finished"]
 
 
 def test_settings_that_name_a_job_are_taken_as_by_run(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -72,11 +72,14 @@ def test_a_running_job_is_shown_with_rate_and_remaining_time_and_outputs() -> No
         "  12.3 frames/s, 2 workers, 4 min 03 s left",
         "  9 outputs published:",
         "    /out/a.mp4",
-        "    and 8 more",
+        "    and 8 more; --outputs lists all",
     ]
     assert num_lines == 1 + len(others)
     stream = io.StringIO()
-    show_jobs([status, replace(status, job="a", updated="")], work="/work", as_json=False, stream=stream)
+    show_status(status, outputs=(40_000, []), as_json=False, stream=stream)
+    assert stream.getvalue().splitlines()[-1] == "  40,000 outputs published; --outputs lists them"
+    stream = io.StringIO()
+    show_jobs([status, replace(status, job="a", updated="")], work="/work", files={}, as_json=False, stream=stream)
     assert stream.getvalue().splitlines() == [
         "2 jobs in /work:",
         f"  derby  running      {status.updated}  videos 9/12, 1,000 frames",
@@ -85,5 +88,15 @@ def test_a_running_job_is_shown_with_rate_and_remaining_time_and_outputs() -> No
     stream = io.StringIO()
     failures = tuple(Failure(uri="c", error=error, reason="") for error in ("SourceUnreadable", "OutputExists"))
     shown = replace(status, state="finished", videos_failed=2, failures=failures, frames_done=0)
-    show_jobs([shown], work="/work", as_json=False, stream=stream)
+    show_jobs([shown], work="/work", files={}, as_json=False, stream=stream)
     assert stream.getvalue().endswith("  videos 9/12, 1 failed, 1 refused: the output exists\n")
+    stream = io.StringIO()
+    shown = replace(status, job="convert-a-0123456789", state="finished", videos_done=1, videos_total=1)
+    for output in ("/out/a.mkv", ""):
+        show_jobs([shown], work="/work", files={shown.job: ("a.mp4", output)}, as_json=False, stream=stream)
+    assert stream.getvalue().splitlines() == [
+        "1 job in /work:",
+        f"  a.mp4  finished     {status.updated}  videos 1/1, 1,000 frames  -> /out/a.mkv",
+        "1 job in /work:",
+        f"  a.mp4  finished     {status.updated}  videos 1/1, 1,000 frames",
+    ]
