@@ -18,7 +18,8 @@ from slomo_batch.interpolators.superslomo.guided import prior_flows
 from slomo_batch.interpolators.superslomo.prior import FIRST, PriorSearch
 from slomo_batch.training.degrade import DegradationConfig, degrade_pair
 from slomo_batch.training.image_files import Rgb
-from slomo_batch.training.scenes import SceneConfig, flow, random_layers, render
+from slomo_batch.training.random_scenes import SceneConfig, random_layers
+from slomo_batch.training.scenes import flow, render
 
 TrainingSample = dict[str, Tensor]
 """A training sample, or a batch of them:

@@ -32,6 +32,11 @@ def affine_around(center: NDArray[np.float64], linear: NDArray[np.float64], shif
     return np.column_stack((linear, center + shift - linear @ center))
 
 
+def rotation(angle: float) -> NDArray[np.float64]:
+    """Return the matrix that rotates by an angle in radians."""
+    return np.array([[np.cos(angle), -np.sin(angle)], [np.sin(angle), np.cos(angle)]])
+
+
 def inverse(affine: Affine) -> Affine:
     """Return the inverse map."""
     linear = np.linalg.inv(affine[:, :2])
@@ -126,106 +131,3 @@ def flow(layers: Sequence[Layer], seen_HW: Tensor, start: float, end: float) -> 
         flow_2HW[0] = torch.where(mine_HW, x_HW - x_W, flow_2HW[0])
         flow_2HW[1] = torch.where(mine_HW, y_HW - y_H1, flow_2HW[1])
     return flow_2HW
-
-
-# ---- random scenes ---------------------------------------------------------------------------------------------------
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class SceneConfig:
-    """How random scenes are generated."""
-
-    max_motion_px: float = 60.0
-    """Longest motion of the background, and of a cut-out relative to it."""
-    max_cut_outs: int = 4
-    still_share: float = 0.08
-    """Share of motions of at most a pixel."""
-    small_share: float = 0.42
-    """Share of motions up to a sixth of the longest."""
-    medium_share: float = 0.25
-    """Share of motions up to 0.4 of the longest; the rest are up to the longest."""
-    affine_share: float = 0.6
-    """Share of motions with rotation, zoom and shear."""
-
-
-def random_layers(
-    photographs: Sequence[NDArray[np.uint8]], config: SceneConfig, rng: np.random.Generator, size_px: int
-) -> list[Layer]:
-    """Draw a background and 0 to `max_cut_outs` cut-outs from photographs [H, W, 3]."""
-    center = np.full(2, (size_px - 1) / 2)
-    pan = _random_shift(config, rng)
-    layers = [_random_layer(photographs, rng, size_px, motion=affine_around(center, _random_linear(config, rng), pan))]
-    for _ in range(int(rng.integers(0, config.max_cut_outs + 1))):
-        outline = _random_outline(rng, size_px)
-        shift = _random_shift(config, rng) + pan * (rng.random() < 0.6)
-        motion = identity() if rng.random() < 0.1 else affine_around(outline.center, _random_linear(config, rng), shift)
-        layers.append(_random_layer(photographs, rng, size_px, motion=motion, outline=outline))
-    return layers
-
-
-def _random_shift(config: SceneConfig, rng: np.random.Generator) -> NDArray[np.float64]:
-    share = rng.random() - config.still_share
-    longest = config.max_motion_px
-    if share < 0:
-        longest = 1.0
-    elif share < config.small_share:
-        longest /= 6
-    elif share < config.small_share + config.medium_share:
-        longest *= 0.4
-    angle = rng.uniform(0, 2 * np.pi)
-    if rng.random() < 0.4:  # cameras often pan horizontally
-        angle = rng.choice([0.0, np.pi]) + rng.normal(0, 0.08)
-    return float(rng.uniform(0, longest)) * np.array([np.cos(angle), np.sin(angle)])
-
-
-def _random_linear(config: SceneConfig, rng: np.random.Generator) -> NDArray[np.float64]:
-    if rng.random() >= config.affine_share:
-        return np.eye(2)
-    zoomed: NDArray[np.float64] = _rotation(rng.normal(0, 0.03)) * np.exp(rng.normal(0, 0.03))
-    return zoomed + rng.normal(0, 0.01, (2, 2))
-
-
-def _rotation(angle: float) -> NDArray[np.float64]:
-    return np.array([[np.cos(angle), -np.sin(angle)], [np.sin(angle), np.cos(angle)]])
-
-
-def _random_outline(rng: np.random.Generator, size_px: int) -> Outline:
-    return Outline(
-        center=rng.uniform(-0.05, 1.05, 2) * size_px,
-        radius_px=float(np.exp(rng.uniform(np.log(0.03), np.log(0.35))) * size_px),
-        waves=tuple((k, float(rng.uniform(0, 0.35 / k)), float(rng.uniform(0, 2 * np.pi))) for k in range(1, 6)),
-        stretch=float(np.exp(rng.normal(0, 0.7))),
-    )
-
-
-def _random_layer(
-    photographs: Sequence[NDArray[np.uint8]],
-    rng: np.random.Generator,
-    size_px: int,
-    *,
-    motion: Affine,
-    outline: Outline | None = None,
-) -> Layer:
-    """Draw a layer: a random crop of a random photograph, randomly rotated and scaled."""
-    photograph = photographs[int(rng.integers(len(photographs)))]
-    side = min(2 * size_px, *photograph.shape[:2])
-    top, left = (int(rng.integers(0, length - side + 1)) for length in photograph.shape[:2])
-    window = photograph[top : top + side, left : left + side]
-    if rng.random() < 0.5:
-        window = window[:, ::-1]
-    texture_CHW = torch.from_numpy(np.ascontiguousarray(window)).permute(2, 0, 1).float().div_(255)
-    linear = _rotation(rng.normal(0, 0.15)) * np.exp(rng.uniform(np.log(0.7), np.log(1.6)))
-    middle = np.full(2, (size_px - 1) / 2)
-    return Layer(
-        texture=_random_tone(texture_CHW, rng),
-        placement=affine_around(middle, linear, np.full(2, (side - size_px) / 2)),
-        motion=motion,
-        outline=outline,
-    )
-
-
-def _random_tone(texture_CHW: Tensor, rng: np.random.Generator) -> Tensor:
-    """Change contrast, brightness and tint at random."""
-    gain = torch.tensor(rng.uniform(0.7, 1.15) * rng.uniform(0.9, 1.1, (3, 1, 1)), dtype=torch.float32)
-    shift = float(rng.uniform(-0.08, 0.08))
-    return texture_CHW.sub_(0.5).mul_(gain).add_(0.5 + shift).clamp_(0, 1)

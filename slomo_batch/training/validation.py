@@ -24,8 +24,8 @@ from slomo_batch.interpolators.superslomo.paper import Paper
 from slomo_batch.settings import Precision
 from slomo_batch.training.degrade import DegradationConfig
 from slomo_batch.training.prepare import Window, load_photographs, open_film_windows
+from slomo_batch.training.random_scenes import SceneConfig
 from slomo_batch.training.samples import SampleConfig, SampleDataset
-from slomo_batch.training.scenes import SceneConfig
 
 SCENES = {
     "scenes to 15 px": SampleConfig(

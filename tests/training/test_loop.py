@@ -21,9 +21,9 @@ from slomo_batch.training.learning_rate import learning_rate
 from slomo_batch.training.loop import LoopOptions, Validate
 from slomo_batch.training.loop import train as train_at
 from slomo_batch.training.model import TrainableNetwork, build_network
+from slomo_batch.training.random_scenes import SceneConfig
 from slomo_batch.training.run_folder import BEST, CHECKPOINT, METRICS, RunFolder
 from slomo_batch.training.samples import SampleConfig, SampleDataset
-from slomo_batch.training.scenes import SceneConfig
 from slomo_batch.uri import Uri
 from tests.training.test_samples import film, photographs
 

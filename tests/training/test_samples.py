@@ -7,8 +7,8 @@ import torch
 from slomo_batch.interpolators.superslomo.prior import PriorSearch
 from slomo_batch.training.degrade import DegradationConfig
 from slomo_batch.training.prepare import MappedWindows
+from slomo_batch.training.random_scenes import SceneConfig
 from slomo_batch.training.samples import SampleConfig, SampleDataset
-from slomo_batch.training.scenes import SceneConfig
 from tests.interpolators.footage import texture
 
 CLEAN = DegradationConfig(noise_share=0, compression_share=0)

@@ -8,16 +8,15 @@ from hypothesis import strategies as st
 from torch import Tensor
 
 from slomo_batch.interpolators.superslomo.warp import exact_warp
+from slomo_batch.training.random_scenes import SceneConfig, random_layers
 from slomo_batch.training.scenes import (
     Layer,
     Outline,
-    SceneConfig,
     affine_around,
     compose,
     flow,
     identity,
     inverse,
-    random_layers,
     render,
 )
 from tests.interpolators.footage import texture
