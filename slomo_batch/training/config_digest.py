@@ -35,7 +35,16 @@ DIGEST_FIELDS: Mapping[str, tuple[str, ...]] = {
 }  # fmt: skip
 """The fields of each record of a config, by its path in the config, in the order of the digest input."""
 
-LATER_FIELDS: Mapping[str, Mapping[str, object]] = {"": {"prior": FIRST}}
+LATER_FIELDS: Mapping[str, Mapping[str, object]] = {
+    "": {"prior": FIRST},
+    ".samples.scenes": dict.fromkeys(
+        (
+            "thin_share", "pattern_share", "enlarged_share", "overlay_share", "accelerated_share", "blur_share",
+            "light_share",
+        ),
+        0.0,
+    ),
+}  # fmt: skip
 """The later fields of each record, with their neutral values."""
 
 

@@ -18,8 +18,8 @@ from slomo_batch.interpolators.superslomo.guided import prior_flows
 from slomo_batch.interpolators.superslomo.prior import FIRST, PriorSearch
 from slomo_batch.training.degrade import DegradationConfig, degrade_pair
 from slomo_batch.training.image_files import Rgb
-from slomo_batch.training.random_scenes import SceneConfig, random_layers
-from slomo_batch.training.scenes import flow, render
+from slomo_batch.training.random_scenes import SceneConfig, random_scene
+from slomo_batch.training.scenes import flow
 
 TrainingSample = dict[str, Tensor]
 """A training sample, or a batch of them:
@@ -86,11 +86,11 @@ class SampleDataset(Dataset[TrainingSample]):
     def _synthetic(self, rng: np.random.Generator) -> tuple[Tensor, Tensor, Tensor, Tensor | None, float]:
         size = self._config.crop_px
         t = float(rng.integers(1, 8)) / 8
-        layers = random_layers(self._photographs, self._config.scenes, rng, size)
-        i0, seen_0 = render(layers, 0, size, size)
-        i1, seen_1 = render(layers, 1, size, size)
-        flows = torch.cat((flow(layers, seen_0, 0, 1), flow(layers, seen_1, 1, 0)))
-        return i0, render(layers, t, size, size)[0], i1, functional.avg_pool2d(flows[None] / 2, 4)[0], t
+        scene = random_scene(self._photographs, self._config.scenes, rng, size)
+        i0, seen_0 = scene.picture(0, size, size)
+        i1, seen_1 = scene.picture(1, size, size)
+        flows = torch.cat((flow(scene.layers, seen_0, 0, 1), flow(scene.layers, seen_1, 1, 0)))
+        return i0, scene.picture(t, size, size)[0], i1, functional.avg_pool2d(flows[None] / 2, 4)[0], t
 
     def _from_film(self, rng: np.random.Generator) -> tuple[Tensor, Tensor, Tensor, Tensor | None, float]:
         """Three frames of a random window and crop, mirrored or reversed in time at random."""

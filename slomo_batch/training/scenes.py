@@ -1,8 +1,8 @@
 """Synthetic scenes: layers cut from photographs, each with its own affine motion, and their exact optical flow.
 
-Points of a layer are identified by their position p at time 0. At time t they are at p + t (M p - p), so every point
-moves on a straight line at constant speed, as the paper's intermediate flows assume. Pictures at all times are
-resampled from the photograph in the same way, so that no time is sharper than another.
+Points of a layer are identified by their position p at time 0. At time t they are at p + s (M p - p). For a layer of
+constant speed, s is t, as the paper's intermediate flows assume. Pictures at all times are resampled from the
+photograph in the same way, so that no time is sharper than another.
 Coordinates are pixels, x first; flows are [2, H, W], horizontal first.
 """
 
@@ -68,7 +68,37 @@ class Outline:
             angle_HW = torch.atan2(down, across)
             for periods, share, phase in self.waves:
                 edge_HW += self.radius_px * share * torch.cos(periods * angle_HW + phase)
-        return ((edge_HW - torch.hypot(across, down)) / EDGE_PX + 0.5).clamp_(0, 1)
+        return _soft(edge_HW - torch.hypot(across, down))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Bars:
+    """Parallel thin bars, as of a fence, a railing or a line of text."""
+
+    center: NDArray[np.float64]
+    angle: float
+    """Direction of the bars, radians."""
+    length_px: float
+    width_px: float
+    number: int = 1
+    pitch_px: float = 0.0
+    """From the middle of one bar to that of the next."""
+
+    def coverage(self, x_HW: Tensor, y_HW: Tensor) -> Tensor:
+        """Return the coverage at points of the layer: 0 outside, 1 inside."""
+        across, down = x_HW - self.center[0], y_HW - self.center[1]
+        along_HW = across * np.cos(self.angle) + down * np.sin(self.angle)
+        off_HW = down * np.cos(self.angle) - across * np.sin(self.angle)
+        if self.number > 1:
+            last = (self.number - 1) / 2
+            nearest_HW = (off_HW / self.pitch_px + last).round_().clamp_(0, 2 * last) - last
+            off_HW = off_HW - self.pitch_px * nearest_HW
+        return _soft(self.width_px / 2 - off_HW.abs()) * _soft(self.length_px / 2 - along_HW.abs())
+
+
+def _soft(inside_HW: Tensor) -> Tensor:
+    """Coverage by the distance from the edge, positive inside."""
+    return (inside_HW / EDGE_PX + 0.5).clamp_(0, 1)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -81,12 +111,15 @@ class Layer:
     """Map from points of the layer to pixels of the texture."""
     motion: Affine
     """Map from the position of a point at time 0 to its position at time 1."""
-    outline: Outline | None = None
+    outline: Outline | Bars | None = None
     """None: the layer fills the picture."""
+    acceleration: float = 0.0
+    """Speed at time 1 less that at time 0, as a share of the mean speed; from -1 to 1."""
 
     def at(self, t: float) -> Affine:
         """Return the map from positions at time 0 to positions at time t."""
-        return (1 - t) * identity() + t * self.motion
+        share = t - self.acceleration * t * (1 - t) / 2
+        return (1 - share) * identity() + share * self.motion
 
 
 def points(affine: Affine, height: int, width: int) -> tuple[Tensor, Tensor]:
@@ -131,3 +164,28 @@ def flow(layers: Sequence[Layer], seen_HW: Tensor, start: float, end: float) -> 
         flow_2HW[0] = torch.where(mine_HW, x_HW - x_W, flow_2HW[0])
         flow_2HW[1] = torch.where(mine_HW, y_HW - y_H1, flow_2HW[1])
     return flow_2HW
+
+
+EXPOSURE_TAPS = 5
+"""Pictures that are averaged for one with motion blur."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Scene:
+    """Layers in motion, and how a camera sees them."""
+
+    layers: Sequence[Layer]
+    exposure: float = 0.0
+    """Share of the time from 0 to 1 for which the shutter is open; 0: no motion blur."""
+    gains: tuple[float, float] = (1.0, 1.0)
+    """Factors on the brightness at times 0 and 1; linear between them."""
+
+    def picture(self, t: float, height: int, width: int) -> tuple[Tensor, Tensor]:
+        """Return the picture at t, [3, H, W], and the index of the layer that is visible at each pixel, [H, W]."""
+        picture_CHW, seen_HW = render(self.layers, t, height, width)
+        if self.exposure:
+            offsets = np.linspace(-self.exposure / 2, self.exposure / 2, EXPOSURE_TAPS)
+            others = [render(self.layers, t + offset, height, width)[0] for offset in offsets if offset]
+            picture_CHW = torch.stack((picture_CHW, *others)).mean(dim=0)
+        gain = self.gains[0] + t * (self.gains[1] - self.gains[0])
+        return (picture_CHW if gain == 1 else (picture_CHW * gain).clamp_(0, 1)), seen_HW

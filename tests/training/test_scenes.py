@@ -8,10 +8,12 @@ from hypothesis import strategies as st
 from torch import Tensor
 
 from slomo_batch.interpolators.superslomo.warp import exact_warp
-from slomo_batch.training.random_scenes import SceneConfig, random_layers
+from slomo_batch.training.random_scenes import SceneConfig, random_layers, random_scene
 from slomo_batch.training.scenes import (
+    Bars,
     Layer,
     Outline,
+    Scene,
     affine_around,
     compose,
     flow,
@@ -153,3 +155,72 @@ def test_motions_are_as_long_as_asked_and_some_are_still() -> None:
     assert max(lengths) <= 60
     assert 0.01 < np.mean(np.array(lengths) <= 1) < 0.25
     assert np.mean(np.array(lengths) > 24) > 0.08
+
+
+def test_bars_cover_their_area_and_a_fence_that_of_each() -> None:
+    def area(number: int) -> float:
+        bars = Bars(center=MIDDLE, angle=0.6, length_px=50, width_px=4, number=number, pitch_px=11)
+        x, y = torch.arange(SIZE).float().expand(SIZE, SIZE), torch.arange(SIZE).float()[:, None].expand(SIZE, SIZE)
+        return float(bars.coverage(x, y).sum())
+
+    assert area(1) == pytest.approx(200, rel=0.03)
+    assert area(4) == pytest.approx(800, rel=0.03)
+
+
+def test_an_accelerated_layer_starts_slowly_and_arrives_on_time() -> None:
+    layer = Layer(texture=texture(8, 8), placement=identity(), motion=shift(100, 0), acceleration=1.0)
+    along = [float(layer.at(t)[0, 2]) for t in (0, 0.01, 0.5, 0.99, 1)]
+    assert along[0] == 0
+    assert along[4] == 100
+    assert (along[4] - along[3]) - (along[1] - along[0]) == pytest.approx(1, rel=0.02)  # 100 px times 0.01
+    assert along[2] < 50
+
+
+def test_an_open_shutter_blurs_what_moves_along_its_path_and_nothing_else() -> None:
+    layers = [background(identity()), disc(48, 48, 12, shift(40, 0))]
+    (sharp, seen), (blurred, seen_too) = (
+        Scene(layers=layers, exposure=exposure).picture(0.5, SIZE, SIZE) for exposure in (0.0, 0.5)
+    )
+    assert torch.equal(seen, seen_too)
+    changed = ((sharp - blurred).abs().amax(dim=0) > 0.02).nonzero()
+    path = 68 - 12 - 10 - 2, 68 + 12 + 10 + 2  # the disc at t, its radius, half the exposure, and the soft edge
+    assert len(changed) > 100
+    assert path[0] <= int(changed[:, 1].min())
+    assert int(changed[:, 1].max()) <= path[1]
+
+
+def test_brightness_changes_linearly_in_time() -> None:
+    scene = Scene(layers=[background(identity())], gains=(1.0, 0.5))
+    pictures = [scene.picture(t, SIZE, SIZE)[0] for t in (0, 0.5, 1)]
+    torch.testing.assert_close(pictures[1], 0.75 * pictures[0])
+    torch.testing.assert_close(pictures[2], 0.5 * pictures[0])
+
+
+def test_shares_of_zero_draw_what_was_drawn_before_they_existed() -> None:
+    one, other = np.random.default_rng(5), np.random.default_rng(5)
+    scene, layers = (
+        random_scene(PHOTOGRAPHS, SceneConfig(), one, SIZE),
+        random_layers(PHOTOGRAPHS, SceneConfig(), other, SIZE),
+    )
+    assert one.bit_generator.state == other.bit_generator.state
+    assert torch.equal(scene.picture(0.3, SIZE, SIZE)[0], render(layers, 0.3, SIZE, SIZE)[0])
+
+
+def test_each_share_of_one_is_always_drawn() -> None:
+    def scenes(config: SceneConfig) -> list[Scene]:
+        return [random_scene(PHOTOGRAPHS, config, np.random.default_rng(seed), SIZE) for seed in range(6)]
+
+    for scene in scenes(SceneConfig(thin_share=1)):
+        assert all(isinstance(layer.outline, Bars) for layer in scene.layers[1:])
+    for scene in scenes(SceneConfig(overlay_share=1)):
+        np.testing.assert_array_equal(scene.layers[-1].motion, identity())
+        assert isinstance(scene.layers[-1].outline, Bars)
+    assert all(layer.acceleration for scene in scenes(SceneConfig(accelerated_share=1)) for layer in scene.layers)
+    assert all(scene.exposure for scene in scenes(SceneConfig(blur_share=1)))
+    assert all(scene.gains != (1, 1) for scene in scenes(SceneConfig(light_share=1)))
+    for plain, enlarged in zip(scenes(SceneConfig()), scenes(SceneConfig(enlarged_share=1)), strict=True):
+        before, after = (np.linalg.det(scene.layers[0].placement[:, :2]) for scene in (plain, enlarged))
+        assert 1.5 <= np.sqrt(before / after) <= 4  # the same random numbers up to there
+    for scene in scenes(SceneConfig(pattern_share=1)):  # a row of the texture is the same again some pixels further
+        row = scene.layers[0].texture[0, 0]
+        assert any(torch.equal(row[period:], row[:-period]) for period in range(6, 49))
