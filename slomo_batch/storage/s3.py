@@ -1,20 +1,13 @@
 """S3Store: objects in a bucket, under a prefix, on AWS or another server with the S3 interface.
 
-A read returns bytes of a single version of the object. It resumes a cut connection by a ranged request with If-Match,
-and repeats a request whose answer covers another range or fails its checksum. A write is complete or does not exist.
-Every body is sent with its MD5 and CRC-32, since some servers check only one of them. put_if_absent reads the object
-back to learn what it did; it does not rely on the status code. Fingerprints are ETags without quotes, in `head`, `list`
-and ranged reads.
+`s3_download` reads, `s3_upload` writes files. A write is complete or does not exist. Every body is sent with its MD5
+and CRC-32, since some servers check only one of them. put_if_absent reads the object back to learn what it did; it does
+not rely on the status code. Fingerprints are ETags without quotes, in `head`, `list` and ranged reads.
 """
 
 import builtins
-import os
-import random
-import re
-import time
-from collections.abc import Callable, Iterable, Iterator, Mapping
-from concurrent.futures import ThreadPoolExecutor
-from contextlib import closing, suppress
+from collections.abc import Iterable, Iterator
+from contextlib import suppress
 from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -22,12 +15,14 @@ from uuid import uuid4
 
 from botocore.exceptions import ClientError
 
-from slomo_batch.errors import ObjectChanged, ObjectMissing, StorageBusy, StoreUnusable
+from slomo_batch.errors import ObjectChanged, ObjectMissing, StorageBusy
 from slomo_batch.storage.keys import checked_key
 from slomo_batch.storage.local_errors import storage_error as local_error
 from slomo_batch.storage.s3_client import s3_client
-from slomo_batch.storage.s3_errors import BOTO_ERRORS, CHECKSUM_ERRORS, storage_error, translate_errors
+from slomo_batch.storage.s3_download import S3Object, fingerprint_of
+from slomo_batch.storage.s3_errors import BOTO_ERRORS, storage_error, translate_errors
 from slomo_batch.storage.s3_options import S3Options
+from slomo_batch.storage.s3_retries import TRIES, wait_before_retry
 from slomo_batch.storage.s3_upload import (
     MULTIPART_FROM_BYTES,
     Condition,
@@ -43,19 +38,7 @@ from slomo_batch.uri import Uri
 if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
 
-READ_BYTES = 1 << 20
-PART_BYTES = 16 << 20
-"""Size of the ranges of a download."""
-PARALLEL = 4
-"""Ranges downloaded at once."""
 DELETED_AT_ONCE = 1000
-TRIES = 6
-"""Consecutive tries of a download that return no byte, and tries of a put_if_absent with an undecided result."""
-FIRST_WAIT_S = 0.1
-"""Doubled at each later try."""
-HTTP_PARTIAL_CONTENT = 206
-HTTP_RANGE_NOT_SATISFIABLE = 416
-_CONTENT_RANGE = re.compile(r"bytes (?P<first>\d+)-\d+/(?P<size>\d+)")
 
 
 class S3Store:
@@ -88,28 +71,23 @@ class S3Store:
 
     def head(self, key: str) -> ObjectInfo:
         """Describe one object."""
-        with translate_errors(self.uri(key)):
-            try:
-                answer = self._client.head_object(**self._object(key))
-            except ClientError as error:
-                self._raise_get_error(key)
-                raise storage_error(error, self.uri(key)) from error
-        return ObjectInfo(key=key, size_bytes=answer["ContentLength"], fingerprint=_fingerprint(answer))
+        answer = self._object(key).head()
+        return ObjectInfo(key=key, size_bytes=answer["ContentLength"], fingerprint=fingerprint_of(answer))
 
     def get(self, key: str) -> bytes:
         """Read one object whole."""
-        return self._read(key, 0, None, "")
+        return self._object(key).read()
 
     def get_range(self, key: str, start: int, end: int, *, fingerprint: str = "") -> bytes:
         """Read bytes [start, end), fewer only where the object ends; with a fingerprint, fail if the object changed."""
-        return self._read(key, start, end, fingerprint) if start < end else b""
+        return self._object(key).read(start, end, fingerprint) if start < end else b""
 
     def get_file(self, key: str, path: Path) -> None:
         """Download an object into a file, several ranges at once. A failed download leaves no file."""
         part = path.with_name(f".{uuid4().hex}.part")
         try:
             with part.open("wb") as file:
-                self._download(key, file.fileno())
+                self._object(key).download(file.fileno())
             part.replace(path)
         except OSError as error:
             raise local_error(error, str(path)) from error
@@ -131,7 +109,7 @@ class S3Store:
             for found in page.get("Contents", ()):
                 key = found["Key"].removeprefix(self._prefix)
                 if key and not key.endswith("/"):
-                    yield ObjectInfo(key=key, size_bytes=found["Size"], fingerprint=_fingerprint(found))
+                    yield ObjectInfo(key=key, size_bytes=found["Size"], fingerprint=fingerprint_of(found))
 
     def folders(self, prefix: str) -> "builtins.list[str]":
         """Names of the common prefixes directly below a prefix that ends in a slash; one request per 1,000."""
@@ -140,148 +118,6 @@ class S3Store:
         with translate_errors(self.uri(prefix)):
             found = [one["Prefix"] for page in pages for one in page.get("CommonPrefixes", ())]
         return sorted(name.removeprefix(below).rstrip("/") for name in found)
-
-    def _raise_get_error(self, key: str) -> None:
-        """Raise the error of a GET: an error of HEAD has no body, so a missing key and a missing bucket look alike."""
-        try:
-            self._client.get_object(**self._object(key), Range="bytes=0-0")["Body"].close()
-        except ClientError as error:
-            if _status(error.response) != HTTP_RANGE_NOT_SATISFIABLE:
-                raise
-
-    def _download(self, key: str, descriptor: int) -> None:
-        """Write the object into a file. The answer to the first range says how large the object is."""
-        first = self._open(key, 0, PART_BYTES, "")
-        if first is None:
-            return
-        size, fingerprint = self._whole_size(key, first), _fingerprint(first)
-
-        def part(start: int) -> None:
-            position, end = start, min(start + PART_BYTES, size)
-            for data in self._stream(key, start, end, fingerprint, answer=first if start == 0 else None):
-                os.pwrite(descriptor, data, position)
-                position += len(data)
-            if position != end:
-                raise StorageBusy(
-                    "the download is incomplete", where=self.uri(key), expected=f"{end} bytes", got=f"{position}"
-                )
-
-        _in_parallel(part, range(0, size, PART_BYTES))
-
-    def _whole_size(self, key: str, answer: Mapping[str, Any]) -> int:
-        """Size in bytes of the object of which an answer has the first range."""
-        content_range = _CONTENT_RANGE.fullmatch(str(answer.get("ContentRange", "")))
-        if content_range is not None:
-            return int(content_range["size"])
-        is_partial = _status(answer) == HTTP_PARTIAL_CONTENT
-        return self.head(key).size_bytes if is_partial else int(answer["ContentLength"])
-
-    def _read(self, key: str, start: int, end: int | None, fingerprint: str) -> bytes:
-        """Return bytes [start, end) of one object, and read them again if the checksum does not match."""
-        for attempt in range(1, TRIES):
-            try:
-                return b"".join(self._stream(key, start, end, fingerprint))
-            except StorageBusy as busy:
-                if not isinstance(busy.__cause__, CHECKSUM_ERRORS):
-                    raise
-            _wait(attempt)
-        return b"".join(self._stream(key, start, end, fingerprint))
-
-    def _stream(
-        self, key: str, start: int, end: int | None, fingerprint: str, *, answer: Mapping[str, Any] | None = None
-    ) -> Iterator[bytes]:
-        """Yield bytes [start, end) of one object as they arrive, and resume after a cut connection. With `answer`, the
-        request for them is sent already."""
-        position, misses = start, 0
-        while True:
-            answer = answer or self._open(key, position, end, fingerprint)
-            if answer is None:
-                return
-            fingerprint, complete = _fingerprint(answer), position + int(answer["ContentLength"])
-            try:
-                self._check_range(key, answer, position, end)
-                for data in self._body(key, answer):
-                    position, misses = position + len(data), 0
-                    yield data
-            except StorageBusy:
-                misses += 1
-                if misses == TRIES or position == complete:  # a complete body that fails is damaged, not cut off
-                    raise
-                answer = None
-                _wait(misses)
-            else:
-                return
-
-    def _body(self, key: str, answer: Mapping[str, Any]) -> Iterator[bytes]:
-        with closing(answer["Body"]) as body:
-            while True:
-                with translate_errors(self.uri(key)):
-                    data = body.read(READ_BYTES)
-                if not data:
-                    return
-                yield data
-
-    def _open(self, key: str, start: int, end: int | None, fingerprint: str) -> Mapping[str, Any] | None:
-        """Send a GET whose body starts at `start`; None if the object ends before that."""
-        whole = start == 0 and end is None
-        wanted: dict[str, Any] = {} if whole else {"Range": f"bytes={start}-{'' if end is None else end - 1}"}
-        condition: dict[str, Any] = {"IfMatch": f'"{fingerprint}"'} if fingerprint else {}
-        try:
-            answer = self._client.get_object(**self._object(key), **wanted, **condition)
-        except BOTO_ERRORS as error:
-            if isinstance(error, ClientError) and _status(error.response) == HTTP_RANGE_NOT_SATISFIABLE:
-                self._check_fingerprint(key, fingerprint)
-                return None
-            failure = storage_error(error, self.uri(key))
-            if isinstance(failure, ObjectChanged):
-                self._check_fingerprint(key, fingerprint)
-            raise failure from error
-        self._check_answer(key, answer, start, end, fingerprint)
-        return answer
-
-    def _check_answer(self, key: str, answer: Any, start: int, end: int | None, fingerprint: str) -> None:
-        """Raise if the answer is of another object or range than requested: some servers ignore If-Match or Range."""
-        got = _fingerprint(answer)
-        fault: Exception | None = None
-        if fingerprint and got != fingerprint:
-            fault = ObjectChanged("the object changed", where=self.uri(key), expected=fingerprint, got=got)
-        excess = start > 0 or (end is not None and answer["ContentLength"] > end)
-        if _status(answer) != HTTP_PARTIAL_CONTENT and excess:
-            fault = StoreUnusable(
-                "the store ignores ranged reads",
-                where=self.root,
-                remedy="Use a store that supports Range as AWS S3 does.",
-            )
-        if fault is not None:
-            answer["Body"].close()
-            raise fault
-
-    def _check_range(self, key: str, answer: Mapping[str, Any], start: int, end: int | None) -> None:
-        """Raise if a partial answer does not cover the requested range, up to the object's end.
-
-        Raises:
-            StorageBusy: a proxy shortened the answer; the same request may succeed.
-        """
-        content_range = _CONTENT_RANGE.fullmatch(str(answer.get("ContentRange", "")))
-        if content_range is None:
-            return
-        first, size = int(content_range["first"]), int(content_range["size"])
-        expected = (start, size if end is None else min(end, size))
-        got = (first, first + int(answer["ContentLength"]))
-        if got != expected:
-            answer["Body"].close()
-            raise StorageBusy(
-                "the store returned another range than requested",
-                where=self.uri(key),
-                expected="bytes {} to {}".format(*expected),
-                got="{} to {}".format(*got),
-            )
-
-    def _check_fingerprint(self, key: str, fingerprint: str) -> None:
-        """Raise ObjectChanged if the object has another fingerprint."""
-        got = self.head(key).fingerprint
-        if fingerprint not in {"", got}:
-            raise ObjectChanged("the object changed", where=self.uri(key), expected=fingerprint, got=got)
 
     # ---- writing ---------------------------------------------------------------------------------------------------
 
@@ -296,7 +132,7 @@ class S3Store:
             undecided = self._put_where_absent(key, data)
             with suppress(ObjectMissing):
                 return self.get(key) == data
-            _wait(attempt)
+            wait_before_retry(attempt)
         raise StorageBusy(
             "cannot determine whether the object was created",
             where=self.uri(key),
@@ -327,10 +163,10 @@ class S3Store:
             with translate_errors(self.uri(key)):
                 if size_bytes > MULTIPART_FROM_BYTES:
                     upload_parts(
-                        self._client, self._object(key), target, path, uploads=self._uploads, condition=condition
+                        self._client, self._place(key), target, path, uploads=self._uploads, condition=condition
                     )
                 else:
-                    upload_file(self._client, self._object(key), target, path, condition)
+                    upload_file(self._client, self._place(key), target, path, condition)
         except OSError as error:
             raise local_error(error, str(path)) from error
         except ObjectMissing as error:  # what AWS answers to If-Match if there is no object
@@ -346,7 +182,7 @@ class S3Store:
 
     def delete(self, keys: Iterable[str]) -> None:
         """Delete objects, 1,000 per request. Missing objects are no error."""
-        remaining = (self._object(key)["Key"] for key in keys)
+        remaining = (self._place(key)["Key"] for key in keys)
         while group := tuple(islice(remaining, DELETED_AT_ONCE)):
             self._delete(group)
 
@@ -366,7 +202,7 @@ class S3Store:
 
     def upload_size(self, key: str, token: str) -> int | None:
         """Bytes of the uploaded parts of a multipart upload; None if it was completed or aborted."""
-        pages = self._client.get_paginator("list_parts").paginate(**self._object(key), UploadId=token)
+        pages = self._client.get_paginator("list_parts").paginate(**self._place(key), UploadId=token)
         with translate_errors(self.uri(key)):
             try:
                 return sum(part["Size"] for page in pages for part in page.get("Parts", ()))
@@ -379,7 +215,7 @@ class S3Store:
         """Abort a multipart upload. One that was completed or aborted is no error."""
         with translate_errors(self.uri(key)):
             try:
-                self._client.abort_multipart_upload(**self._object(key), UploadId=token)
+                self._client.abort_multipart_upload(**self._place(key), UploadId=token)
             except ClientError as error:
                 if not is_over(error):
                     raise
@@ -395,33 +231,11 @@ class S3Store:
     def _client(self) -> "S3Client":
         return s3_client(self._options, self.root)
 
-    def _object(self, key: str) -> dict[str, Any]:
+    def _object(self, key: str) -> S3Object:
+        return S3Object(self._client, self._place(key), self.uri(key))
+
+    def _place(self, key: str) -> dict[str, Any]:
         return {**self._common, "Key": self._prefix + checked_key(key, self.root)}
 
     def _new(self, key: str) -> dict[str, Any]:
-        return {**self._object(key), **self._encryption, "ContentType": content_type(key)}
-
-
-def _fingerprint(answer: Mapping[str, Any]) -> str:
-    return str(answer.get("ETag", "")).strip('"')
-
-
-def _status(answer: Mapping[str, Any]) -> int:
-    return int(answer.get("ResponseMetadata", {}).get("HTTPStatusCode", 0))
-
-
-def _wait(attempt: int) -> None:
-    """Wait before a retry: exponential back-off with jitter."""
-    time.sleep(FIRST_WAIT_S * 2 ** (attempt - 1) * random.uniform(0.5, 1.5))  # noqa: S311 not a secret
-
-
-def _in_parallel(work: Callable[[int], None], starts: Iterable[int]) -> None:
-    """Call `work` for every start, a few at a time. The first error cancels those not started."""
-    with ThreadPoolExecutor(PARALLEL) as pool:
-        running = [pool.submit(work, start) for start in starts]
-        try:
-            for one in running:
-                one.result()
-        finally:
-            for one in running:
-                one.cancel()
+        return {**self._place(key), **self._encryption, "ContentType": content_type(key)}

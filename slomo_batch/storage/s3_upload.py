@@ -9,7 +9,6 @@ import base64
 import hashlib
 import zlib
 from collections.abc import Callable, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path, PurePosixPath
@@ -18,6 +17,7 @@ from typing import TYPE_CHECKING, Any
 from botocore.exceptions import BotoCoreError, ClientError
 
 from slomo_batch.plan.containers import CONTAINERS
+from slomo_batch.storage.s3_parts import PART_BYTES, in_parallel
 from slomo_batch.storage.store import Upload, UploadLog
 from slomo_batch.uri import Uri
 
@@ -26,10 +26,7 @@ if TYPE_CHECKING:
 
 MULTIPART_FROM_BYTES = 64 << 20
 """Files above this are uploaded in parts."""
-PART_BYTES = 16 << 20
-"""Size of a part, which one thread holds in memory; more if a file would need too many parts."""
 MAX_PARTS = 10_000
-PARALLEL = 4
 READ_BYTES = 1 << 20
 
 CONTENT_TYPES = {
@@ -162,7 +159,8 @@ def part_size(size_bytes: int) -> int:
 def _send(client: "S3Client", upload: dict[str, Any], path: Path, size_bytes: int) -> Sequence[Any]:
     size = part_size(size_bytes)
 
-    def part(number: int, start: int) -> dict[str, Any]:
+    def part(start: int) -> dict[str, Any]:
+        number = start // size + 1
         with path.open("rb") as file:
             file.seek(start)
             data = file.read(min(size, size_bytes - start))
@@ -170,18 +168,7 @@ def _send(client: "S3Client", upload: dict[str, Any], path: Path, size_bytes: in
         answer = client.upload_part(**upload, **sums, PartNumber=number, Body=data)
         return {"PartNumber": number, "ETag": answer["ETag"], "ChecksumCRC32": sums["ChecksumCRC32"]}
 
-    return _all(part, [(number, start) for number, start in enumerate(range(0, size_bytes, size), start=1)])
-
-
-def _all(work: Callable[[int, int], dict[str, Any]], items: Sequence[tuple[int, int]]) -> Sequence[dict[str, Any]]:
-    """Call `work` for all items, a few at a time. The first error cancels those not started."""
-    with ThreadPoolExecutor(PARALLEL) as pool:
-        running: list[Future[dict[str, Any]]] = [pool.submit(work, *item) for item in items]
-        try:
-            return [one.result() for one in running]
-        finally:
-            for one in running:
-                one.cancel()
+    return in_parallel(part, range(0, size_bytes, size))
 
 
 def _checksums(md5: bytes, crc32: int) -> dict[str, Any]:

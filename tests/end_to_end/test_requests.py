@@ -16,8 +16,7 @@ from slomo_batch.plan import s3_requests
 from slomo_batch.plan.s3_requests import S3Requests
 from slomo_batch.report.json_log import JsonDisplay
 from slomo_batch.report.pages.s3_history import requests_of
-from slomo_batch.storage import s3 as s3_store
-from slomo_batch.storage import s3_upload
+from slomo_batch.storage import s3_parts, s3_upload
 from slomo_batch.storage.existence import OBJECTS_PER_LISTING
 from slomo_batch.storage.opening import StoreSpec, open_store
 from slomo_batch.uri import Uri
@@ -98,6 +97,6 @@ def test_a_job_sends_the_requests_that_its_plan_predicts(duplicates: str, s3: S3
 
 
 def test_sizes_are_those_that_the_stores_go_by() -> None:
-    assert s3_requests.PART_BYTES == s3_store.PART_BYTES == s3_upload.PART_BYTES
+    assert s3_requests.PART_BYTES == s3_parts.PART_BYTES
     assert s3_requests.MULTIPART_FROM_BYTES == s3_upload.MULTIPART_FROM_BYTES
     assert (s3_requests.BLOCK_BYTES, s3_requests.LISTED_AT_ONCE) == (BLOCK_BYTES, OBJECTS_PER_LISTING)

@@ -16,7 +16,7 @@ from slomo_batch.errors import AccessRefused
 from slomo_batch.manifest.load import load
 from slomo_batch.manifest.schema import Manifest
 from slomo_batch.steps.upload_records import RecordedUploads
-from slomo_batch.storage import s3, s3_upload
+from slomo_batch.storage import s3, s3_parts, s3_upload
 from slomo_batch.storage.final_names import rename
 from slomo_batch.storage.opening import StoreSpec, open_store
 from slomo_batch.storage.s3_client import s3_client
@@ -61,7 +61,7 @@ def found(job: Manifest, *, delete: bool = False) -> dict[str, tuple[int, int]]:
 
 def small_parts(patch: pytest.MonkeyPatch) -> None:
     patch.setattr(s3_upload, "PART_BYTES", PART)
-    patch.setattr(s3_upload, "PARALLEL", 1)
+    patch.setattr(s3_parts, "PARALLEL", 1)
     patch.setattr(s3, "MULTIPART_FROM_BYTES", PART)
 
 
