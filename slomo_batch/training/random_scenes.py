@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from slomo_batch.training.image_files import Rgb
-from slomo_batch.training.scenes import Affine, Bars, Layer, Outline, Scene, affine_around, identity, rotation
+from slomo_batch.training.scenes import Affine, Layer, Outline, ParallelBars, Scene, affine_around, identity, rotation
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -107,9 +107,9 @@ def _random_outline(rng: np.random.Generator, size_px: int) -> Outline:
     )
 
 
-def _random_bars(rng: np.random.Generator, size_px: int, *, angle: float | None = None) -> Bars:
+def _random_bars(rng: np.random.Generator, size_px: int, *, angle: float | None = None) -> ParallelBars:
     width_px = float(np.exp(rng.uniform(np.log(1), np.log(8))))
-    return Bars(
+    return ParallelBars(
         center=rng.uniform(0, 1, 2) * size_px,
         angle=float(rng.uniform(0, np.pi)) if angle is None else angle,
         length_px=float(rng.uniform(0.1, 1.2)) * size_px,
@@ -126,7 +126,7 @@ def _random_layer(
     size_px: int,
     *,
     motion: Affine,
-    outline: Outline | Bars | None = None,
+    outline: Outline | ParallelBars | None = None,
 ) -> Layer:
     """Draw a layer: a random crop of a random photograph, randomly rotated and scaled."""
     photograph = photographs[int(rng.integers(len(photographs)))]

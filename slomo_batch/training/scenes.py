@@ -72,7 +72,7 @@ class Outline:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Bars:
+class ParallelBars:
     """Parallel thin bars, as of a fence, a railing or a line of text."""
 
     center: NDArray[np.float64]
@@ -111,7 +111,7 @@ class Layer:
     """Map from points of the layer to pixels of the texture."""
     motion: Affine
     """Map from the position of a point at time 0 to its position at time 1."""
-    outline: Outline | Bars | None = None
+    outline: Outline | ParallelBars | None = None
     """None: the layer fills the picture."""
     acceleration: float = 0.0
     """Speed at time 1 less that at time 0, as a share of the mean speed; from -1 to 1."""

@@ -10,9 +10,9 @@ from torch import Tensor
 from slomo_batch.interpolators.superslomo.warp import exact_warp
 from slomo_batch.training.random_scenes import SceneConfig, random_layers, random_scene
 from slomo_batch.training.scenes import (
-    Bars,
     Layer,
     Outline,
+    ParallelBars,
     Scene,
     affine_around,
     compose,
@@ -159,7 +159,7 @@ def test_motions_are_as_long_as_asked_and_some_are_still() -> None:
 
 def test_bars_cover_their_area_and_a_fence_that_of_each() -> None:
     def area(number: int) -> float:
-        bars = Bars(center=MIDDLE, angle=0.6, length_px=50, width_px=4, number=number, pitch_px=11)
+        bars = ParallelBars(center=MIDDLE, angle=0.6, length_px=50, width_px=4, number=number, pitch_px=11)
         x, y = torch.arange(SIZE).float().expand(SIZE, SIZE), torch.arange(SIZE).float()[:, None].expand(SIZE, SIZE)
         return float(bars.coverage(x, y).sum())
 
@@ -211,10 +211,10 @@ def test_each_share_of_one_is_always_drawn() -> None:
         return [random_scene(PHOTOGRAPHS, config, np.random.default_rng(seed), SIZE) for seed in range(6)]
 
     for scene in scenes(SceneConfig(thin_share=1)):
-        assert all(isinstance(layer.outline, Bars) for layer in scene.layers[1:])
+        assert all(isinstance(layer.outline, ParallelBars) for layer in scene.layers[1:])
     for scene in scenes(SceneConfig(overlay_share=1)):
         np.testing.assert_array_equal(scene.layers[-1].motion, identity())
-        assert isinstance(scene.layers[-1].outline, Bars)
+        assert isinstance(scene.layers[-1].outline, ParallelBars)
     assert all(layer.acceleration for scene in scenes(SceneConfig(accelerated_share=1)) for layer in scene.layers)
     assert all(scene.exposure for scene in scenes(SceneConfig(blur_share=1)))
     assert all(scene.gains != (1, 1) for scene in scenes(SceneConfig(light_share=1)))
