@@ -13,6 +13,7 @@ from types import TracebackType
 from typing import Self
 
 from slomo_batch.commands import run
+from slomo_batch.commands.run_end import EXIT_PUBLISHED
 from slomo_batch.commands.status import gc
 from slomo_batch.errors import Interrupted, SlomoError, WorkDamaged
 from slomo_batch.manifest.output_names import default_work
@@ -42,7 +43,7 @@ def convert(
     """
     sources = [Uri.parse(spec.uri) for manifest in manifests for spec in manifest.inputs]
     check_readable(sources, open_context(environment_of(manifests[0])).locate)
-    worst, ends = run.EXIT_PUBLISHED, list[JobEnded]()
+    worst, ends = EXIT_PUBLISHED, list[JobEnded]()
     for manifest in manifests:
         with open_display(manifest.name) as display:
             code = _convert(manifest, _OneVideo(display, manifest, ends), overwrite=overwrite)

@@ -65,7 +65,7 @@ FROM_NOTHING = """
     delete audio_source by steps.stitch
     put progress by scheduler.event_recorder
     put report by commands.report
-    put ledger_part by commands.run
+    put ledger_part by commands.run_start
     put ledger_part by commands.ledger_parts
     delete ledger_part by commands.ledger_parts
 """

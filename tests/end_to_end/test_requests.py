@@ -9,6 +9,7 @@ import pytest
 
 from slomo_batch.commands import plan, run
 from slomo_batch.commands.ledger_parts import ledger_of
+from slomo_batch.commands.run_end import EXIT_PUBLISHED
 from slomo_batch.manifest.load import load
 from slomo_batch.manifest.schema import Manifest
 from slomo_batch.media.reader import BLOCK_BYTES
@@ -77,7 +78,7 @@ def test_a_job_sends_the_requests_that_its_plan_predicts(duplicates: str, s3: S3
     predicted = sum((row.s3_requests for row in rows), S3Requests())
     with recording(s3) as (before, seen):
         manifest, display = _manifest(before, bucket, duplicates), JsonDisplay(io.StringIO(), job="job")
-        assert run.run(manifest, display=display) == run.EXIT_PUBLISHED
+        assert run.run(manifest, display=display) == EXIT_PUBLISHED
     assert min(row.num_chunks for row in rows) >= 2
     sent = _billed(request for request in seen if _of_a_video(request))
     assert (sent.list, sent.put) == (predicted.list, predicted.put)
