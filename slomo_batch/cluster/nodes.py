@@ -132,6 +132,12 @@ def live_nodes() -> list[Node]:
     ]
 
 
+def free_resources() -> dict[str, Resources]:
+    """What is free now on each live node, by its id, those that are about to be taken away excluded."""
+    leaving = draining_nodes()
+    return {node.node_id: node.free for node in live_nodes() if node.node_id not in leaving}
+
+
 def name_of_node(node_id: str) -> str:
     """A node for a person: its address and the start of its id."""
     ask: Any = ray.nodes

@@ -245,6 +245,9 @@ class Snapshot:
     """Machine hours that the job may use; None without a budget."""
     price_per_hour: float | None = None
     """Of a machine, if the budget is one of money."""
+    steps_waiting_s: tuple[tuple[StepName, float], ...] = ()
+    """For how many seconds the step of each kind that has waited longest waits for a machine to begin it, with all
+    listed; 0 if none waits."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

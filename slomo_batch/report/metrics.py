@@ -6,16 +6,21 @@ take few values, known beforehand: no metric names a video, a worker or a machin
 
 import time
 from collections.abc import Iterator, Mapping
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field, fields
 from types import TracebackType
-from typing import Any, Literal, Self
+from typing import Any, Literal, Self, get_args
 
 from ray.util.metrics import Counter, Gauge
 
 from slomo_batch.attempts import CallStats, Errored, Lost, StepName, Succeeded
-from slomo_batch.records.commits import ChunkDone
+from slomo_batch.records.commits import ChunkDone, StageSeconds
 from slomo_batch.report.events import Event, Snapshot
+from slomo_batch.report.stage_shares import StageShares
 
+STAGES = tuple(each.name for each in fields(StageSeconds) if each.name != "total")
+"""What the time of a chunk is divided into."""
+WAITING_STEPS = tuple(step for step in get_args(StepName) if step != "interpolate")
+"""Steps without a model."""
 PREFIX = "slomo_batch_"
 """Before every name; Ray puts `ray_` before that."""
 
@@ -34,6 +39,12 @@ FRAMES = Metric(name="frames_total", kind="counter", tags=("kind",), meaning="ou
 CHUNKS = Metric(name="chunks", kind="gauge", tags=("state",), meaning="chunks of the videos opened so far")
 VIDEOS = Metric(name="videos", kind="gauge", tags=("state",), meaning="videos of the job")
 STEPS_RUNNING = Metric(name="steps_running", kind="gauge", tags=("step",), meaning="steps without a model in flight")
+OLDEST_WAITING_STEP = Metric(
+    name="oldest_waiting_step_seconds",
+    kind="gauge",
+    tags=("step",),
+    meaning="how long the step has waited that waits longest for a machine to begin it; 0: none waits",
+)
 WORKERS = Metric(name="workers", kind="gauge", meaning="workers that live")
 SLOTS = Metric(name="slots", kind="gauge", tags=("state",), meaning="chunks that the workers can hold at a time")
 FAILED = Metric(
@@ -48,6 +59,12 @@ STEP_SECONDS = Metric(
 STAGE_SECONDS = Metric(
     name="stage_seconds_total", kind="counter", tags=("stage",), meaning="seconds that committed chunks took by stage"
 )
+STAGE_SHARE = Metric(
+    name="stage_share",
+    kind="gauge",
+    tags=("stage",),
+    meaning="share of each stage in the seconds of the chunks committed in the last 15 minutes; 0: none was committed",
+)
 READ_BYTES = Metric(name="read_bytes_total", kind="counter", tags=("step",), meaning="bytes of objects read")
 WRITTEN_BYTES = Metric(name="written_bytes_total", kind="counter", tags=("step",), meaning="bytes of objects written")
 TOLD = Metric(name="told_timestamp_seconds", kind="gauge", meaning="when the driver last told where the job stands")
@@ -56,11 +73,13 @@ METRICS = (
     CHUNKS,
     VIDEOS,
     STEPS_RUNNING,
+    OLDEST_WAITING_STEP,
     WORKERS,
     SLOTS,
     FAILED,
     STEP_SECONDS,
     STAGE_SECONDS,
+    STAGE_SHARE,
     READ_BYTES,
     WRITTEN_BYTES,
     TOLD,
@@ -99,9 +118,13 @@ def samples_of(event: Event) -> Iterator[Sample]:
 def _chunk(done: ChunkDone) -> Iterator[Sample]:
     for kind in ("source", "made", "held_at_cut", "held_repeat", "held_in_doubt"):
         yield Sample(metric=FRAMES, value=getattr(done.counts, kind), tags={"kind": kind})
-    for stage, seconds in asdict(done.seconds).items():
-        if stage != "total":
-            yield Sample(metric=STAGE_SECONDS, value=seconds, tags={"stage": stage})
+    for stage, seconds in stage_seconds(done).items():
+        yield Sample(metric=STAGE_SECONDS, value=seconds, tags={"stage": stage})
+
+
+def stage_seconds(done: ChunkDone) -> dict[str, float]:
+    """Seconds of a chunk by stage."""
+    return {stage: getattr(done.seconds, stage) for stage in STAGES}
 
 
 def _stats(step: StepName, stats: CallStats | None) -> Iterator[Sample]:
@@ -131,7 +154,15 @@ def _snapshot(event: Snapshot) -> Iterator[Sample]:
             yield Sample(metric=metric, value=max(0, number), tags={"state": state})
     for step, number in event.steps_running:
         yield Sample(metric=STEPS_RUNNING, value=number, tags={"step": step})
+    for step, waited_s in event.steps_waiting_s:
+        yield Sample(metric=OLDEST_WAITING_STEP, value=waited_s, tags={"step": step})
     yield Sample(metric=WORKERS, value=event.workers)
+
+
+def share_samples(shares: Mapping[str, float]) -> Iterator[Sample]:
+    """What the metrics learn of the shares of the stages; all stages have one."""
+    for stage in STAGES:
+        yield Sample(metric=STAGE_SHARE, value=shares.get(stage, 0.0), tags={"stage": stage})
 
 
 def at_the_end() -> Iterator[Sample]:
@@ -139,6 +170,8 @@ def at_the_end() -> Iterator[Sample]:
     yield Sample(metric=WORKERS, value=0)
     for state in ("busy", "free"):
         yield Sample(metric=SLOTS, value=0, tags={"state": state})
+    for step in WAITING_STEPS:
+        yield Sample(metric=OLDEST_WAITING_STEP, value=0, tags={"step": step})
 
 
 # ---- Ray -------------------------------------------------------------------------------------------------------------
@@ -149,6 +182,7 @@ class RayMetrics:
 
     def __init__(self, job: str) -> None:
         self._job = job
+        self._shares = StageShares()
         self._instruments: dict[str, Any] = {metric.name: _instrument(metric) for metric in METRICS}
 
     def __enter__(self) -> Self:
@@ -164,8 +198,13 @@ class RayMetrics:
         """Count what happened."""
         for sample in samples_of(event):
             self._record(sample)
-        if isinstance(event, Snapshot):
-            self._record(Sample(metric=TOLD, value=time.time()))
+        match event:
+            case Succeeded(result=ChunkDone() as done):
+                self._shares.add(stage_seconds(done), time.monotonic())
+            case Snapshot():
+                for sample in share_samples(self._shares.shares(time.monotonic())):
+                    self._record(sample)
+                self._record(Sample(metric=TOLD, value=time.time()))
 
     def _record(self, sample: Sample) -> None:
         instrument, tags = self._instruments[sample.metric.name], {"job": self._job, **sample.tags}

@@ -137,7 +137,7 @@ class Driver:
             workers_pending=engine.num_pending,
             slots=engine.num_slots,
             demand=self._dispatch.demand,
-            census=lambda: self._dispatch.census,
+            census=lambda: self._dispatch.census.with_waits(engine.waiting_s),
             is_stopping=self._is_stopping,
         )
 

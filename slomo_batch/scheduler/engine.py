@@ -1,8 +1,10 @@
 """Engine: carries calls out. The driver decides what runs and when; an engine only decides where."""
 
+from collections.abc import Mapping
 from typing import Protocol
 
 from slomo_batch.scheduler.calls import Call, Outcome
+from slomo_batch.scheduler.messages import Step
 
 
 class Engine(Protocol):
@@ -34,6 +36,11 @@ class Engine(Protocol):
     @property
     def num_slots(self) -> int:
         """Chunks that these workers could hold at a time, for the display."""
+
+    @property
+    def waiting_s(self) -> Mapping[Step, float]:
+        """For how many seconds the step of each kind that has waited longest waits for a machine to begin it, for the
+        display."""
 
     def start(self, call: Call) -> None:
         """Begin a call, for which there must be room. One that needs a machine to itself waits until it is idle."""

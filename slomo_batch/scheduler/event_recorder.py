@@ -344,7 +344,8 @@ class EventRecorder:
         self._ledger.flush()
         still = self._census()
         none_running = tuple((step, 0) for step, _ in still.steps_running)
-        self._census = lambda: replace(still, chunks_running=0, steps_running=none_running)
+        at_end = replace(still, chunks_running=0, steps_running=none_running).with_waits({})
+        self._census = lambda: at_end
         self._show(self._snapshot())
         self._write_progress("finished" if finished else "interrupted")
 
@@ -405,4 +406,5 @@ class EventRecorder:
             spent_hours=round(meter.spent_hours, 6),
             budget_hours=meter.limit_hours,
             price_per_hour=meter.price_per_hour,
+            steps_waiting_s=census.steps_waiting_s,
         )

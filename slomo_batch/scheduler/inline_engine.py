@@ -6,12 +6,13 @@ A thread cannot be ended from outside. A call that hangs is reported, with its s
 import queue
 import time
 import traceback
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 
 from slomo_batch.attempts import Errored
 from slomo_batch.errors import ProgramFault
 from slomo_batch.scheduler.calls import Call, ChunkCall, Entered, Outcome, is_end, perform
+from slomo_batch.scheduler.messages import Step
 from slomo_batch.scheduler.placement import Placement
 from slomo_batch.scheduler.waiting_clock import WaitingClock
 from slomo_batch.steps.context import StepContext
@@ -82,6 +83,11 @@ class InlineEngine:
     def num_slots(self) -> int:
         """See Engine."""
         return self._num_slots
+
+    @property
+    def waiting_s(self) -> Mapping[Step, float]:
+        """See Engine: a thread is free for each step."""
+        return {}
 
     def start(self, call: Call) -> None:
         """See Engine."""

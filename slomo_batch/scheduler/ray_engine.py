@@ -1,7 +1,7 @@
 """RayEngine: calls with a model go to a pool of workers, all others are Ray tasks. Ray itself moves no video data."""
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import ray
@@ -10,6 +10,7 @@ from slomo_batch.cluster.nodes import cluster_total
 from slomo_batch.scheduler.calls import Call, ChunkCall, Outcome
 from slomo_batch.scheduler.chunk_worker import WorkerNeeds
 from slomo_batch.scheduler.limits import COUNT_CPUS_S, steps_in_flight
+from slomo_batch.scheduler.messages import Step
 from slomo_batch.scheduler.scratch_disk import ScratchDisk
 from slomo_batch.scheduler.step_pool import StepPool
 from slomo_batch.scheduler.waiting_clock import WaitingClock
@@ -92,6 +93,11 @@ class RayEngine:
     def num_slots(self) -> int:
         """See Engine."""
         return self._fleet.num_up * self._num_slots
+
+    @property
+    def waiting_s(self) -> Mapping[Step, float]:
+        """See Engine."""
+        return self._steps.waiting_s
 
     def start(self, call: Call) -> None:
         """See Engine."""

@@ -1,8 +1,8 @@
 """StateCounts: how many of the open videos, chunks and steps are in which state. For display only."""
 
 from collections import Counter
-from collections.abc import Iterable
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, replace
 
 from slomo_batch.scheduler.messages import Step
 from slomo_batch.scheduler.ready_queue import ReadyQueue
@@ -23,6 +23,12 @@ class Census:
     """Attempts in flight, those of videos given up meanwhile included."""
     steps_running: tuple[tuple[Step, int], ...] = ()
     """How many of each step are in flight, all steps named."""
+    steps_waiting_s: tuple[tuple[Step, float], ...] = ()
+    """For how many seconds the step of each kind that has waited longest waits for a machine to begin it, all named."""
+
+    def with_waits(self, waiting_s: Mapping[Step, float]) -> "Census":
+        """The same, with what the engine says of waiting steps."""
+        return replace(self, steps_waiting_s=tuple((step, round(waiting_s.get(step, 0.0), 1)) for step in STEPS))
 
 
 def census_of(ready_queue: ReadyQueue, *, chunks_running: int, steps_running: Iterable[Step]) -> Census:

@@ -3,10 +3,11 @@
 A step that reports nothing for many times as long as any other of its kind (scheduler.step_timeouts) hangs: its process
 is killed, and that counts as a failure of the step. A step that failed on a machine is tried on another one, if others
 can work. A stitch goes where there is disk for it (scheduler.scratch_disk), a long one to a machine that stays
-(scheduler.step_placement).
+(scheduler.step_placement). A step that no process begins although a machine has room for it is taken back
+(scheduler.room_watch).
 """
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -23,35 +24,19 @@ from ray.exceptions import (
 
 from slomo_batch.attempts import Errored, Lost, Succeeded
 from slomo_batch.cluster.demand import Resources
-from slomo_batch.cluster.nodes import name_of_node, working_nodes
-from slomo_batch.errors import MachineUnfit, ProgramFault, TooLittleDisk
-from slomo_batch.scheduler.calls import Entered, Outcome, StitchCall, TaskCall, is_end, perform
+from slomo_batch.cluster.nodes import free_resources, name_of_node, working_nodes
+from slomo_batch.errors import ProgramFault, TooLittleDisk
+from slomo_batch.scheduler.calls import Outcome, StitchCall, TaskCall, is_end
 from slomo_batch.scheduler.excluded_machines import ExcludedMachines, with_machine
+from slomo_batch.scheduler.messages import Step
+from slomo_batch.scheduler.parcel import Parcel
+from slomo_batch.scheduler.room_watch import BEGIN_S, RoomWatch, Unbegun
+from slomo_batch.scheduler.room_watch import LOOK_EVERY_S as ROOM_LOOK_S
 from slomo_batch.scheduler.scratch_disk import LOOK_EVERY_S, ScratchDisk
 from slomo_batch.scheduler.step_placement import placement_of
+from slomo_batch.scheduler.step_task import Began, run_task
 from slomo_batch.scheduler.step_timeouts import StepTimeouts
-from slomo_batch.wiring import JobEnvironment, open_context
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Began:
-    """The first report of a step: it runs."""
-
-    machine: str
-
-
-@ray.remote(num_cpus=1, max_retries=0, num_returns="streaming")
-def run_task(environment: JobEnvironment, call: TaskCall) -> Iterator[Outcome | Entered | Began]:
-    """Carry out a call without a model: say where it runs, then yield its outcomes as they come."""
-    machine = ray.get_runtime_context().get_node_id()
-    yield Began(machine=machine)
-    try:
-        context = open_context(environment)
-    except MachineUnfit as error:
-        yield Errored(head=call.head, error=error, machine=machine)
-        return
-    for said in perform(call, context):
-        yield replace(said, machine=machine) if isinstance(said, Errored) else said
+from slomo_batch.wiring import JobEnvironment
 
 
 @dataclass(slots=True, eq=False)
@@ -59,12 +44,16 @@ class _RunningStep:
     """A step in flight."""
 
     call: TaskCall
+    given_s: float
+    """Since when it waits for a machine that begins it."""
     machine: str = ""
     """Empty until it runs: it waits for a CPU."""
     heard_s: float = 0.0
     """When it last reported something, or was started."""
     resources: Resources = field(default_factory=dict)
     """What it asked for besides a CPU."""
+    kept_off: frozenset[str] = frozenset()
+    """Machines on which Ray must not run it."""
     silent_s: float = 0.0
     """The longest time between two of its reports."""
 
@@ -100,12 +89,14 @@ class StepPool:
         """Machines by video and step, until the step succeeds."""
         self._lacked_disk: set[tuple[int, str]] = set()
         """Stitches that found too little disk when they ran last."""
-        self._waiting: list[TaskCall] = []
-        """Stitches for which no machine has disk until another one ends."""
+        self._waiting: list[tuple[TaskCall, float]] = []
+        """Stitches for which no machine has disk until another one ends, and since when they wait."""
         self._has_freed_disk = False
         self._look_due_s = 0.0
         self._refused: Came = []
         """Steps that no machine can run, and why."""
+        self._room_watch = RoomWatch()
+        self._room_due_s = 0.0
 
     def __len__(self) -> int:
         """Number of steps in flight."""
@@ -124,19 +115,33 @@ class StepPool:
         """Machines on which a step runs."""
         return {step.machine for step in self._steps.values() if step.machine}
 
+    @property
+    def waiting_s(self) -> Mapping[Step, float]:
+        """For how many seconds the step of each kind waits that has waited longest for a machine to begin it; kinds of
+        which none waits are left out."""
+        given = [(step.call, step.given_s) for step in self._steps.values() if not step.machine]
+        longest: dict[Step, float] = {}
+        for call, given_s in (*given, *self._waiting):
+            longest[call.head.step] = max(longest.get(call.head.step, 0.0), self._clock() - given_s)
+        return longest
+
     def start(self, call: TaskCall) -> None:
         """Begin a step. It waits for a CPU, and for disk, if there is none."""
+        self._start(call, self._clock())
+
+    def _start(self, call: TaskCall, given_s: float) -> None:
         if _key(call) in self._lacked_disk and self._scratch.num_stitches and not self._others(call):
-            self._waiting.append(call)
+            self._waiting.append((call, given_s))
             return
         try:
             resources = self._scratch.request_for(call)
         except TooLittleDisk as error:
             self._refused.append((call, Errored(head=call.head, error=error)))
             return
-        options = placement_of(call, resources, avoid=self._machines_to_avoid(call))
-        ref = run_task.options(**options).remote(self._environment, call)
-        self._steps[ref] = _RunningStep(call, heard_s=self._clock(), resources=resources)
+        avoided = self._machines_to_avoid(call)
+        options = placement_of(call, resources, avoid=avoided)
+        ref = run_task.options(**options).remote(Parcel((self._environment, call)))
+        self._steps[ref] = _RunningStep(call, given_s, heard_s=self._clock(), resources=resources, kept_off=avoided)
 
     def _machines_to_avoid(self, call: TaskCall) -> frozenset[str]:
         """The excluded machines, and those on which the step failed as long as there are others."""
@@ -199,16 +204,38 @@ class StepPool:
                 came += self.collect(ref)
             if ref in self._steps and self._hangs(self._steps[ref]):
                 came.append(self._kill(ref))
+        return [*came, *self._take_back_unbegun()]
+
+    def _take_back_unbegun(self) -> Came:
+        """Take back steps that no process begins although a machine has room for them. It is not known which one, so
+        none is blamed."""
+        now_s, came = self._clock(), list[tuple[TaskCall, Outcome]]()
+        if now_s < self._room_due_s:
+            return came
+        self._room_due_s = now_s + ROOM_LOOK_S
+        unbegun = {
+            ref: Unbegun(needs={"CPU": 1.0, **step.resources}, kept_off=step.kept_off)
+            for ref, step in self._steps.items()
+            if not step.machine
+        }
+        for ref in self._room_watch.overdue(unbegun, free_resources() if unbegun else {}, now_s):
+            while ref in self._steps and ray.wait([ref], timeout=0)[0]:
+                came += self.collect(ref)
+            if ref in self._steps and not self._steps[ref].machine:
+                call = self._steps.pop(ref).call
+                ray.cancel(ref, force=True)
+                cause = f"no process began it within {BEGIN_S:.0f} s although a machine had room for it"
+                came.append((call, Lost(head=call.head, explained=True, cause=cause)))
         return came
 
     def _start_waiting(self) -> None:
         """Start the stitches that waited for disk, if there may be some."""
         if self._waiting and (self._has_freed_disk or not self._scratch.num_stitches):
             waiting, self._waiting = self._waiting, []
-            for call in waiting:
+            for call, given_s in waiting:
                 self._lacked_disk.discard(_key(call))
                 self._failed_on.pop(_key(call), None)
-                self.start(call)
+                self._start(call, given_s)
         self._has_freed_disk = False
 
     def _refuse_hopeless(self) -> None:

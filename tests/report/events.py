@@ -47,6 +47,7 @@ SNAPSHOT = Snapshot(
     workers_pending=2,
     faults=1,
     videos=(VideoProgress(uri="a.mov", phase="making", frames_done=500, frames_total=1000),),
+    steps_waiting_s=(("stitch", 0.0), ("sound", 0.0), ("split", 12.5), ("open", 3.0)),
 )
 STINT = CallStats(
     host="node-1", process=4711, began_s=1_700_000_000.25, took_s=4.5, read_bytes=900_000, written_bytes=300_000

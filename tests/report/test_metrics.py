@@ -4,7 +4,23 @@ import json
 import re
 from pathlib import Path
 
-from slomo_batch.report.metrics import CHUNKS, FAILED, FRAMES, METRICS, PREFIX, SLOTS, VIDEOS, Metric, samples_of
+from slomo_batch.report.metrics import (
+    CHUNKS,
+    FAILED,
+    FRAMES,
+    METRICS,
+    OLDEST_WAITING_STEP,
+    PREFIX,
+    SLOTS,
+    STAGE_SECONDS,
+    STAGES,
+    VIDEOS,
+    Metric,
+    at_the_end,
+    samples_of,
+    share_samples,
+)
+from slomo_batch.report.stage_shares import WINDOW_S, StageShares
 from tests.report.events import DONE, EVENTS, FINISHED, HOPELESS, LOST, SNAPSHOT
 
 OPERATIONS = Path(__file__).parents[2] / "docs/operations.md"
@@ -32,6 +48,29 @@ def test_every_video_and_every_chunk_is_in_one_state() -> None:
     assert by_tag(VIDEOS, "state") == {"waiting": 1195, "open": 3, "done": 1, "failed": 1}
     assert by_tag(CHUNKS, "state") == {"waiting": 20, "ready": 8, "running": 2, "done": 10, "failed": 4}
     assert by_tag(SLOTS, "state") == {"busy": 2, "free": 0}
+
+
+def test_the_oldest_waiting_step_has_its_age_by_kind() -> None:
+    assert by_tag(OLDEST_WAITING_STEP, "step") == {"stitch": 0.0, "sound": 0.0, "split": 12.5, "open": 3.0}
+
+
+def test_shares_of_stages_are_of_chunks_committed_lately_and_add_up_to_one() -> None:
+    shares = StageShares()
+    assert shares.shares(0.0) == {}
+    for at_s in (0.0, 10.0, 20.0):
+        shares.add({"decode": 1.0, "model": 3.0}, at_s)
+    shares.add({"decode": 4.0, "model": 0.0}, 600.0)
+    assert shares.shares(600.0) == {"decode": 7 / 16, "model": 9 / 16}
+    assert shares.shares(20.0 + WINDOW_S) == {"decode": 5 / 8, "model": 3 / 8}, "the first two count together, no more"
+    assert shares.shares(601.0 + WINDOW_S) == {}
+
+
+def test_every_stage_has_a_share_also_without_chunks() -> None:
+    samples = list(share_samples({"model": 1.0}))
+    assert {sample.tags["stage"]: sample.value for sample in samples} == {**dict.fromkeys(STAGES, 0.0), "model": 1.0}
+    assert set(STAGES) == {sample.tags["stage"] for sample in samples_of(FINISHED) if sample.metric is STAGE_SECONDS}
+    for sample in [*samples, *at_the_end()]:
+        assert tuple(sample.tags) == sample.metric.tags
 
 
 def test_all_tags_are_declared_and_none_can_name_a_video() -> None:

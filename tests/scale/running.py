@@ -2,7 +2,7 @@
 
 import time
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass
 from pathlib import Path
@@ -18,6 +18,7 @@ from slomo_batch.scheduler.dispatch import Dispatch
 from slomo_batch.scheduler.driver import Driver
 from slomo_batch.scheduler.event_recorder import EventRecorder
 from slomo_batch.scheduler.limits import limits_for, long_ones_first
+from slomo_batch.scheduler.messages import Step
 from slomo_batch.scheduler.tally import Tally
 from slomo_batch.storage.work_layout import Layout
 from tests.memory_store import MemoryStore
@@ -148,6 +149,10 @@ class Metered:
     @property
     def num_slots(self) -> int:
         return self.behind.num_slots
+
+    @property
+    def waiting_s(self) -> Mapping[Step, float]:
+        return self.behind.waiting_s
 
     def start(self, call: Call) -> None:
         with self._metering():

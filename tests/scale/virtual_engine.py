@@ -4,7 +4,7 @@ The real Driver, Dispatch and Placement run on it; nothing here decides where or
 """
 
 from collections import Counter, defaultdict, deque
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from functools import partial
 from heapq import heappop, heappush
@@ -27,6 +27,7 @@ from slomo_batch.scheduler.calls import (
     TaskCall,
 )
 from slomo_batch.scheduler.limits import COUNT_CPUS_S, steps_in_flight
+from slomo_batch.scheduler.messages import Step
 from slomo_batch.scheduler.placement import Placement
 from tests.scale import products
 from tests.scale.models import Archive, Life, Models, start_of
@@ -131,6 +132,10 @@ class VirtualEngine:
     @property
     def num_slots(self) -> int:
         return self.num_workers * self._models.slots
+
+    @property
+    def waiting_s(self) -> Mapping[Step, float]:
+        return {}  # not modeled
 
     def start(self, call: Call) -> None:
         if not isinstance(call, ChunkCall):

@@ -27,3 +27,24 @@ class _Stuck:
 def stuck(call: OpenCall, until: Path) -> OpenCall:
     """The call, stuck until the file exists."""
     return replace(call, pin=cast("JobPin", _Stuck(until)))
+
+
+class _Late:
+    """In place of a pin: it is unpickled only once the file exists."""
+
+    def __init__(self, until: Path) -> None:
+        self.until = until
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return _arrived, (self.until,)
+
+
+def _arrived(until: Path) -> _Stuck:
+    while not until.exists():
+        time.sleep(0.01)
+    return _Stuck(until)
+
+
+def late(call: OpenCall, until: Path) -> OpenCall:
+    """The call, which cannot be unpickled until the file exists, as if the modules that it needs could not be read."""
+    return replace(call, pin=cast("JobPin", _Late(until)))

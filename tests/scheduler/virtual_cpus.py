@@ -1,6 +1,5 @@
 """VirtualCpus: a VirtualRay whose machines have CPUs, which workers and steps share as Ray shares them."""
 
-from collections import deque
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from itertools import count
@@ -10,8 +9,9 @@ from slomo_batch.cluster.demand import Resources, Supply
 from slomo_batch.cluster.labels import Node
 from slomo_batch.cluster.scratch import SCRATCH, ScratchOffer, scratch_offer
 from slomo_batch.scheduler.calls import TaskCall
+from slomo_batch.scheduler.parcel import Parcel
 from slomo_batch.wiring import JobEnvironment
-from tests.scheduler.virtual_ray import Scenario, VirtualRay, _avoided, _Stream, _told_where
+from tests.scheduler.virtual_ray import Scenario, VirtualRay, _avoided, _Stream, _told_where, silent
 
 
 @dataclass(eq=False, kw_only=True)
@@ -24,7 +24,7 @@ class _Step:
     """Scratch disk that it asks for."""
     preferred: frozenset[str]
     """Machines on which it runs if one of them is free."""
-    stream: _Stream = field(default_factory=lambda: _Stream(deque([(float("inf"), None)])))  # type: ignore[list-item]
+    stream: _Stream = field(default_factory=silent)
     machine: str = ""
     end_s: float = float("inf")
 
@@ -93,7 +93,15 @@ class VirtualCpus(VirtualRay):
         actors = sum(actor.machine == machine for actor in self._actors)
         return self._cpus - actors - sum(step.machine == machine for _, step in self._steps)
 
-    def _run_task(self, _: JobEnvironment, call: TaskCall, **options: Any) -> _Stream:
+    def free_resources(self) -> dict[str, Resources]:
+        return {name: {"CPU": float(self._free(name))} | self._free_disk(name) for name in self.machines}
+
+    def _free_disk(self, machine: str) -> dict[str, float]:
+        used = sum(step.gb for _, step in self._steps if step.machine == machine)
+        return {name: gb - used for name, gb in self.scratch(machine).items()}
+
+    def _run_task(self, parcel: Parcel[tuple[JobEnvironment, TaskCall]], **options: Any) -> _Stream:
+        _, call = parcel.open()
         gb = options.get("resources", {}).get(SCRATCH, 0.0)
         step = _Step(call=call, avoided=_avoided(options), gb=gb, preferred=_preferred(options))
         self._steps.append((self.now_s, step))
@@ -120,6 +128,8 @@ class VirtualCpus(VirtualRay):
 
     def _begin(self, step: _Step, machine: str) -> None:
         step.machine = machine
+        if not self.scenario.begins(machine, step.call):
+            return
         parts = [(self.now_s + after_s, said) for after_s, said in self.scenario.task(machine, step.call)]
         step.stream.parts.clear()
         step.stream.parts.extend(_told_where(parts, machine, self.now_s))

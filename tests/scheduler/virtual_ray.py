@@ -44,8 +44,9 @@ from slomo_batch.scheduler.calls import (
 )
 from slomo_batch.scheduler.chunk_worker import WorkerNeeds
 from slomo_batch.scheduler.messages import MakeChunk
+from slomo_batch.scheduler.parcel import Parcel
 from slomo_batch.scheduler.ray_engine import RayEngine
-from slomo_batch.scheduler.step_pool import Began
+from slomo_batch.scheduler.step_task import Began
 from slomo_batch.uri import Uri
 from slomo_batch.wiring import JobEnvironment
 from tests.attempts import step_head
@@ -95,6 +96,8 @@ class Scenario:
 
     chunk: Callable[[str, ChunkCall], tuple[float, Outcome]] = made
     task: Callable[[str, TaskCall], Said] = finished
+    begins: Callable[[str, TaskCall], bool] = lambda machine, call: True  # noqa: ARG005 one signature
+    """Whether a process of a step ever reports that it runs."""
     opens: Callable[[str], object] = succeeds
     """The error with which a worker fails to start on a machine; HANGS if it never starts."""
 
@@ -121,6 +124,11 @@ class _Stream:
         if not self.parts:
             raise StopIteration
         return self.parts.popleft()[1]
+
+
+def silent() -> _Stream:
+    """A step that has not begun."""
+    return _Stream(deque([(inf, None)]))  # type: ignore[list-item]
 
 
 class _Method:
@@ -218,6 +226,7 @@ class VirtualRay:
         patch.setattr(machine_room, "machine_resources", self.machine_resources)
         patch.setattr(ray_engine, "cluster_total", lambda _: self.num_cpus)
         patch.setattr(step_pool, "run_task", _Method(self._run_task))
+        patch.setattr(step_pool, "free_resources", self.free_resources)
         patch.setattr(step_placement, "live_nodes", self.live_nodes)
 
     def live_nodes(self) -> list[Node]:
@@ -263,12 +272,18 @@ class VirtualRay:
         """Advance the clock."""
         self.now_s += seconds
 
-    def _run_task(self, _: JobEnvironment, call: TaskCall, **options: Any) -> _Stream:
-        avoided = _avoided(options)
+    def free_resources(self) -> dict[str, Resources]:
+        """What is free on each machine: CPUs for steps are not limited here."""
+        return self.machine_resources()
+
+    def _run_task(self, parcel: Parcel[tuple[JobEnvironment, TaskCall]], **options: Any) -> _Stream:
+        avoided, (_, call) = _avoided(options), parcel.open()
         assert "resources" not in options, "of machines with disks, see VirtualCpus"
         machines = [machine for machine in self.machines if machine not in avoided]
         machine = machines[self.num_tasks % len(machines)]
         self.num_tasks += 1
+        if not self.scenario.begins(machine, call):
+            return silent()
         parts = [(self.now_s + after_s, said) for after_s, said in self.scenario.task(machine, call)]
         return _Stream(deque(_told_where(parts, machine, self.now_s)))
 
