@@ -14,7 +14,7 @@ from tests.scheduler.virtual_ray import Said, Scenario, finished, made, open_cal
 
 
 def slow(machine: str, call: ChunkCall) -> tuple[float, Outcome]:
-    return made(machine, call, seconds=BEGIN_S / 4)
+    return made(machine, call, seconds=BEGIN_S / 2)
 
 
 @pytest.mark.parametrize("step", ["open", "split", "stitch"])
@@ -46,7 +46,7 @@ def test_steps_that_wait_for_a_cpu_are_not_taken_back(monkeypatch: pytest.Monkey
     ray = VirtualCpus(Scenario(chunk=slow), cpus=1, num_machines=1)
     ray.plug_in(monkeypatch)
     ended = VirtualJob(ray, num_videos=2, max_workers=1, hang_s=1e6).run()
-    assert max(ray.steps_waited_s) > 1.5 * BEGIN_S
+    assert max(ray.steps_waited_s) > BEGIN_S
     assert ended.failed_attempts == []
     assert ended.num_published == 2
 
