@@ -37,8 +37,8 @@ from collections.abc import Callable
 
 from slomo_batch.attempts import Attempt, ChunkHead, Errored, Failed, Head, Lost, StepHead, Succeeded
 from slomo_batch.errors import ProgramFault, WorkDamaged
-from slomo_batch.records.source_facts import Lane
 from slomo_batch.scheduler.delays import Delayed, Delays
+from slomo_batch.scheduler.in_flight import InFlight
 from slomo_batch.scheduler.limits import Limits
 from slomo_batch.scheduler.messages import (
     ChunkReady,
@@ -58,19 +58,9 @@ from slomo_batch.scheduler.messages import (
 )
 from slomo_batch.scheduler.outage import Outage, StoreCall
 from slomo_batch.scheduler.ready_queue import ReadyQueue
-from slomo_batch.scheduler.retry import (
-    MAX_LOSSES,
-    Decision,
-    GiveUp,
-    Tries,
-    after_chunk,
-    after_outage,
-)
+from slomo_batch.scheduler.retry import MAX_LOSSES, Decision, GiveUp, Tries, after_chunk, after_outage
 from slomo_batch.scheduler.state_counts import Census, census_of
 from slomo_batch.scheduler.video_state import STEPS, OpenVideo
-
-_Slot = tuple[int, Step, Lane | None]
-"""A task in flight: video, step, and the lane of a split, which may still be running after the video left it."""
 
 
 class Dispatch:
@@ -81,9 +71,7 @@ class Dispatch:
         self._limits = limits
         self._jitter = jitter
         self._ready_queue = ReadyQueue(most_held=max(1, limits.max_ready_chunks // 2))
-        self._chunks_running: dict[tuple[int, Lane, int], MakeChunk] = {}
-        self._tasks_running: set[_Slot] = set()
-        self._num_stitching = 0
+        self._in_flight = InFlight(limits)
         self._delays = Delays()
         self._outage = outage or Outage()
         self._failures: list[Fail] = []
@@ -103,7 +91,7 @@ class Dispatch:
         """Chunks that are running or could be, back-off aside: how many workers could be busy. In a long pause only
         one more could."""
         ready = 0 if self._is_stopped else self._ready_queue.num_ready
-        return len(self._chunks_running) + (min(1, ready) if self._outage.is_long else ready)
+        return self._in_flight.num_chunks + (min(1, ready) if self._outage.is_long else ready)
 
     @property
     def foreseen(self) -> int:
@@ -119,7 +107,7 @@ class Dispatch:
     @property
     def finished(self) -> bool:
         """True when nothing runs and nothing is left to start. Failures may remain to be taken."""
-        if self._chunks_running or self._tasks_running:
+        if self._in_flight:
             return False
         if self._is_stopped:
             return self._outage.is_on or self._ready_queue.wanting("stitch") is None
@@ -135,8 +123,8 @@ class Dispatch:
         """Counts of videos, chunks and steps by state, made on request."""
         return census_of(
             self._ready_queue,
-            chunks_running=len(self._chunks_running),
-            steps_running=[step for _, step, _ in self._tasks_running],
+            chunks_running=self._in_flight.num_chunks,
+            steps_running=self._in_flight.steps,
         )
 
     @property
@@ -159,13 +147,13 @@ class Dispatch:
         self._release_due(now_s)
         limit = self._outage.most_to_start(limit, now_s)
         tasks: list[Task] = []
-        half = max(1, (limit + len(self._tasks_running)) // 2)
+        half = max(1, (limit + self._in_flight.num_tasks) // 2)
         steps = STEPS if not self._is_stopped else ()
         shares: list[tuple[Step, int]] = [*((step, half) for step in steps), ("stitch", self._limits.max_stitches)]
         for step, most_stitches in shares:
             while (
                 len(tasks) < limit
-                and self._has_room(step, most_stitches)
+                and self._in_flight.has_room(step, most_stitches=most_stitches, num_held=self._ready_queue.num_held)
                 and (video := self._ready_queue.wanting(step))
             ):
                 tasks.append(self._begin(video, step))
@@ -242,7 +230,7 @@ class Dispatch:
             self._ready_queue.note(video)
 
     def _open_ended(self, number: int) -> None:
-        self._task_ended((number, "open", None))
+        self._in_flight.end_open(number)
         self._outage.progressed((number, ("open", 0)))
 
     def _needs_survey(self, event: NeedsSurvey) -> None:
@@ -257,7 +245,7 @@ class Dispatch:
                 self._fail(video, WorkDamaged.__name__, reason)
 
     def _step_ended(self, head: StepHead, attempt: Attempt, now_s: float) -> None:
-        self._task_ended((head.video, head.step, head.lane if head.step == "split" else None))
+        self._in_flight.end_task(head)
         is_of_the_store = self._outage.ended(_call_of(head), attempt, now_s)
         video = self._ready_queue.get(head.video)
         if video is None or (head.step == "split" and head.lane != video.lane):
@@ -273,11 +261,6 @@ class Dispatch:
         else:
             self._ready_queue.forget(video.number)
         self._ready_queue.note(video)
-
-    def _task_ended(self, slot: _Slot | None) -> None:
-        if slot in self._tasks_running:
-            self._tasks_running.remove(slot)
-            self._num_stitching -= slot[1] == "stitch"
 
     def _split_ended(self, video: OpenVideo, head: StepHead, now_s: float) -> None:
         forgotten = video.split_finished()
@@ -315,7 +298,7 @@ class Dispatch:
             self._delay(now_s + decision.after_s, video, (head.step, 0))
 
     def _chunk_ended(self, head: ChunkHead, attempt: Attempt, now_s: float) -> None:
-        if self._chunks_running.pop((head.video, head.lane, head.chunk), None) is None:
+        if not self._in_flight.end_chunk(head):
             return
         is_of_the_store = self._outage.ended(_call_of(head), attempt, now_s)
         video = self._ready_queue.get(head.video)
@@ -364,21 +347,13 @@ class Dispatch:
 
     def _begin(self, video: OpenVideo, step: Step) -> Task:
         task = video.begin(step)
-        self._tasks_running.add((video.number, step, video.lane if step == "split" else None))
-        self._num_stitching += step == "stitch"
+        self._in_flight.begin_task(task)
         self._ready_queue.note(video)
         return task
 
-    def _has_room(self, step: Step, most_stitches: int) -> bool:
-        if step == "stitch":
-            return self._num_stitching < min(most_stitches, self._limits.max_stitches)
-        if len(self._tasks_running) - self._num_stitching >= self._limits.max_splits:
-            return False
-        return step != "split" or self._ready_queue.num_held < self._limits.max_ready_chunks
-
     def _begin_chunk(self, video: OpenVideo, now_s: float, *, isolated: bool) -> MakeChunk:
         chunk = video.begin_chunk(isolated=isolated)
-        self._chunks_running[chunk.video, chunk.lane, chunk.chunk] = chunk
+        self._in_flight.begin_chunk(chunk)
         self._outage.started((video.number, ("chunk", chunk.chunk)), now_s)
         self._ready_queue.note(video)
         return chunk

@@ -143,7 +143,7 @@ def test_a_film_before_many_clips_neither_blocks_them_nor_starves() -> None:
 def test_memory_is_bounded_by_the_open_videos() -> None:
     limits = replace(LIMITS, max_open_videos=5)
     job = Simulation(videos=[Video(num_chunks=2)] * 400, limits=limits, num_workers=4, num_cpus=4).run()
-    held = {**vars(job.dispatch), **vars(job.dispatch._ready_queue)}
+    held = {**vars(job.dispatch), **vars(job.dispatch._ready_queue), **vars(job.dispatch._in_flight)}
     assert not any(
         value for value in held.values() if isinstance(value, dict | set | list) and value is not held["_wanting"]
     )
