@@ -1,4 +1,4 @@
-"""Dispatch: what follows if a chunk or a step fails: a retry, isolation, the decode lane, or making a lost input again."""
+"""Dispatch: what follows if a chunk or a step fails: retries, isolation, the decode lane, lost inputs made again."""
 
 from dataclasses import replace
 
