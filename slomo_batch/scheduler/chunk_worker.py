@@ -1,4 +1,4 @@
-"""ChunkWorker: the Ray actor that makes chunks, and what the driver knows of one that it started."""
+"""What a worker does once it is loaded, and what the driver knows of one that it started."""
 
 import math
 import os
@@ -46,18 +46,13 @@ class WorkerNeeds:
         return {"CPU": float(self.num_cpus), "GPU": float(gpus)}
 
 
-class ChunkWorker:
-    """The actor: a context whose model stays loaded."""
+class LoadedWorker:
+    """What the actor holds (scheduler.worker_actor): a context whose model stays loaded."""
 
     def __init__(self, environment: JobEnvironment, needs: WorkerNeeds) -> None:
         """`needs`: what it took of its machine."""
         self._environment = environment
         self._pairs = PairPool(needs.cores, machine_share=needs.share_of(len(os.sched_getaffinity(0))))
-
-    def node(self) -> str:
-        """Id of the node that it runs on."""
-        node: str = ray.get_runtime_context().get_node_id()
-        return node
 
     def open(self) -> None:
         """Open what every chunk needs, and load what makes frames, before there is a chunk."""

@@ -1,7 +1,8 @@
 """WorkerFleet: the worker actors of a job: those that wait for a machine, start on one, or are up.
 
 They start when there is work for them and stop when it is done. Pending actors are the demand that an autoscaler sees.
-A worker that does not start in time has failed to start.
+A worker that does not start in time has failed to start, and so has one that no process begins although a machine has
+room for it.
 
 No worker starts on a machine that is about to be taken away, nor on a bad machine (scheduler.machine_health) or one
 whose disk is full, while there are others. Some CPUs of each machine of a cluster are kept for steps
@@ -17,15 +18,18 @@ from typing import Any
 import ray
 from ray.exceptions import RayError, RayTaskError
 
-from slomo_batch.cluster.nodes import draining_nodes, name_of_node
+from slomo_batch.cluster.nodes import draining_nodes, free_resources, name_of_node
 from slomo_batch.errors import MachineUnfit
 from slomo_batch.scheduler.calls import ChunkCall
-from slomo_batch.scheduler.chunk_worker import ChunkWorker, StartedWorker, WorkerNeeds
+from slomo_batch.scheduler.chunk_worker import StartedWorker, WorkerNeeds
 from slomo_batch.scheduler.excluded_machines import ExcludedMachines, kept_off
 from slomo_batch.scheduler.failed_starts import start_failed, start_refused
 from slomo_batch.scheduler.machine_health import MachineRecord
 from slomo_batch.scheduler.machine_room import MachineRoom
+from slomo_batch.scheduler.parcel import Parcel
 from slomo_batch.scheduler.placement import Placement
+from slomo_batch.scheduler.room_watch import BEGIN_S, RoomWatch, Unbegun
+from slomo_batch.scheduler.worker_actor import ChunkWorker
 from slomo_batch.scheduler.worker_deaths import WorkerDeaths
 from slomo_batch.wiring import JobEnvironment
 
@@ -65,6 +69,7 @@ class WorkerFleet:
         self._room = MachineRoom({} if steps_have_own_cpus else needs.resources, clock)
         self._notes: list[str] = []
         self._starting: dict[Any, StartedWorker] = {}
+        self._room_watch = RoomWatch()
         self._leaving: Mapping[str, int] = {}
         self._draining_check_due_s = 0.0
 
@@ -180,7 +185,7 @@ class WorkerFleet:
         needs = self._needs
         actor_class: Any = ray.remote(max_restarts=0, max_task_retries=0)(ChunkWorker)
         options = {"num_gpus": needs.num_gpus, "num_cpus": needs.num_cpus, "max_concurrency": needs.slots}
-        actor = actor_class.options(**options, **kept_off(off)).remote(self._environment, needs)
+        actor = actor_class.options(**options, **kept_off(off)).remote(Parcel((self._environment, needs)))
         worker = StartedWorker(actor=actor, idle_since_s=self._clock(), kept_off=off)
         self._workers.append(worker)
         self._starting[worker.actor.node.remote()] = worker
@@ -229,6 +234,22 @@ class WorkerFleet:
                 reason = f"a worker did not start within {START_S:.0f} s"
                 self._notes.append(f"{reason} on {name_of_node(worker.node)} and was killed")
                 start_failed(worker.node, reason, self._workers, self._record)
+        self._end_unbegun(now_s)
+
+    def _end_unbegun(self, now_s: float) -> None:
+        """Kill workers that no process begins although a machine has room for them: on which one is not known."""
+        unbegun = {
+            ref: Unbegun(needs=self._needs.resources, kept_off=worker.kept_off)
+            for ref, worker in self._starting.items()
+            if not worker.node
+        }
+        for ref in self._room_watch.overdue(unbegun, free_resources() if unbegun else {}, now_s):
+            if not ray.wait([ref], timeout=0)[0]:
+                self._retire(self._starting[ref])
+                reason = f"no process began a worker within {BEGIN_S:.0f} s although a machine had room for it"
+                self._notes.append(f"{reason}; another one is started")
+                if not self.num_up:
+                    start_failed("", reason, self._workers, self._record)
 
     def close(self) -> None:
         """Kill all workers."""

@@ -98,6 +98,8 @@ class Scenario:
     task: Callable[[str, TaskCall], Said] = finished
     begins: Callable[[str, TaskCall], bool] = lambda machine, call: True  # noqa: ARG005 one signature
     """Whether a process of a step ever reports that it runs."""
+    tells: Callable[[str], bool] = lambda machine: True  # noqa: ARG005 one signature
+    """Whether a worker ever reports that it runs on a machine."""
     opens: Callable[[str], object] = succeeds
     """The error with which a worker fails to start on a machine; HANGS if it never starts."""
 
@@ -160,7 +162,8 @@ class _Actor:
 
     def placed(self, machine: str) -> None:
         self.machine = machine
-        self._node.ready_s, self._node.value = self._ray.now_s, machine
+        ready_s = self._ray.now_s if self._ray.scenario.tells(machine) else inf
+        self._node.ready_s, self._node.value = ready_s, machine
 
     def _open(self) -> _Answer:
         value = self._ray.scenario.opens(self.machine)
@@ -226,7 +229,8 @@ class VirtualRay:
         patch.setattr(machine_room, "machine_resources", self.machine_resources)
         patch.setattr(ray_engine, "cluster_total", lambda _: self.num_cpus)
         patch.setattr(step_pool, "run_task", _Method(self._run_task))
-        patch.setattr(step_pool, "free_resources", self.free_resources)
+        for module in (step_pool, worker_fleet):
+            patch.setattr(module, "free_resources", self.free_resources)
         patch.setattr(step_placement, "live_nodes", self.live_nodes)
 
     def live_nodes(self) -> list[Node]:
@@ -274,7 +278,8 @@ class VirtualRay:
 
     def free_resources(self) -> dict[str, Resources]:
         """What is free on each machine: CPUs for steps are not limited here."""
-        return self.machine_resources()
+        held = {actor.machine for actor in self._actors}
+        return {name: {**all_, "GPU": float(name not in held)} for name, all_ in self.machine_resources().items()}
 
     def _run_task(self, parcel: Parcel[tuple[JobEnvironment, TaskCall]], **options: Any) -> _Stream:
         avoided, (_, call) = _avoided(options), parcel.open()
@@ -287,7 +292,7 @@ class VirtualRay:
         parts = [(self.now_s + after_s, said) for after_s, said in self.scenario.task(machine, call)]
         return _Stream(deque(_told_where(parts, machine, self.now_s)))
 
-    def _new_actor(self, _: JobEnvironment, _needs: WorkerNeeds, **options: Any) -> _Actor:
+    def _new_actor(self, _: Parcel[tuple[JobEnvironment, WorkerNeeds]], **options: Any) -> _Actor:
         actor = _Actor(self, _avoided(options))
         self._actors.append(actor)
         self._place()

@@ -1,4 +1,4 @@
-"""Steps whose processes hang before they report anything are taken back; those that wait for room are not."""
+"""Steps and workers that no process begins are taken back, and those that wait for room are not."""
 
 import subprocess
 import sys
@@ -6,11 +6,12 @@ import sys
 import pytest
 
 from slomo_batch.attempts import Lost
+from slomo_batch.errors import ClusterError
 from slomo_batch.scheduler.calls import ChunkCall, Outcome, TaskCall
 from slomo_batch.scheduler.room_watch import BEGIN_S
 from tests.scheduler.virtual_cpus import VirtualCpus
 from tests.scheduler.virtual_job import VirtualJob
-from tests.scheduler.virtual_ray import Said, Scenario, finished, made, open_call
+from tests.scheduler.virtual_ray import Said, Scenario, VirtualRay, finished, made, open_call
 
 
 def slow(machine: str, call: ChunkCall) -> tuple[float, Outcome]:
@@ -61,6 +62,39 @@ def test_steps_that_wait_for_a_machine_to_boot_are_not_taken_back(monkeypatch: p
     assert ended.num_published == 2
 
 
+def test_a_worker_that_no_process_begins_is_replaced_while_others_work(monkeypatch: pytest.MonkeyPatch) -> None:
+    told: list[str] = []
+
+    def tells(machine: str) -> bool:
+        told.append(machine)
+        return told.count("machine 1") != 1 or machine != "machine 1"
+
+    ray = VirtualRay([f"machine {number}" for number in range(4)], Scenario(tells=tells, chunk=slow))
+    ray.plug_in(monkeypatch)
+    ended = VirtualJob(ray, num_videos=6, max_workers=3).run()
+    assert ended.num_published == 6
+    assert ended.failed_attempts == []
+    [note] = [note for note in ended.notes if "another one is started" in note]
+    assert "no process began a worker within 600 s although a machine had room for it" in note
+
+
+def test_workers_that_wait_for_a_machine_are_not_replaced(monkeypatch: pytest.MonkeyPatch) -> None:
+    ray = VirtualRay(["machine 0"], Scenario(chunk=slow))
+    ray.plug_in(monkeypatch)
+    ended = VirtualJob(ray, num_videos=1, max_workers=3).run()
+    assert ray.now_s > 2 * BEGIN_S
+    assert ended.num_published == 1
+    assert ended.notes == []
+
+
+def test_a_job_none_of_whose_workers_is_ever_begun_ends_with_the_reason(monkeypatch: pytest.MonkeyPatch) -> None:
+    ray = VirtualRay([f"machine {number}" for number in range(8)], Scenario(tells=lambda _: False))
+    ray.plug_in(monkeypatch)
+    with pytest.raises(ClusterError, match=r"failed to start.*no process began a worker within 600 s"):
+        VirtualJob(ray, num_videos=2, max_workers=4).run()
+    assert ray.now_s < 4 * BEGIN_S
+
+
 def test_a_step_waits_until_a_machine_has_begun_it(monkeypatch: pytest.MonkeyPatch) -> None:
     def long(machine: str, call: TaskCall) -> Said:
         return finished(machine, call, seconds=100.0)
@@ -78,15 +112,16 @@ def test_a_step_waits_until_a_machine_has_begun_it(monkeypatch: pytest.MonkeyPat
     assert waits == {50.0: pytest.approx(50.0, abs=1), 150.0: pytest.approx(150.0, abs=1), 250.0: 0.0}
 
 
-def test_a_step_says_where_it_runs_before_anything_is_loaded() -> None:
+@pytest.mark.parametrize("module", ["step_task", "worker_actor"])
+def test_a_process_says_where_it_runs_before_anything_is_loaded(module: str) -> None:
     code = (
-        "import sys; from slomo_batch.scheduler import step_task;"
+        f"import sys; from slomo_batch.scheduler import {module};"
         "print(*sorted(name for name in sys.modules if name.startswith('slomo_batch.')))"
     )
     loaded = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout.split()
     assert loaded == [
         "slomo_batch.scheduler",
         "slomo_batch.scheduler.parcel",
-        "slomo_batch.scheduler.step_task",
+        f"slomo_batch.scheduler.{module}",
         "slomo_batch.version",
     ]
