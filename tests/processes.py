@@ -17,6 +17,8 @@ from multiprocessing.context import ForkServerContext
 from pathlib import Path
 from subprocess import CompletedProcess, TimeoutExpired
 
+from tests import shifted_clock
+
 _PRELOADED = [
     "slomo_batch.commands.status",
     "slomo_batch.cli.main",
@@ -147,6 +149,8 @@ def _run(arguments: Sequence[str], surroundings: _Surroundings) -> None:
     for number, path in ((1, surroundings.stdout), (2, surroundings.stderr)):
         with path.open("ab") as file:
             os.dup2(file.fileno(), number)
+    if shifted_clock.FILE in os.environ:
+        shifted_clock.install(Path(os.environ[shifted_clock.FILE]))
     from slomo_batch.cli.main import main  # noqa: PLC0415 loads what the tests' own process may do without
 
     sys.exit(main(arguments))

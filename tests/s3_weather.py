@@ -89,6 +89,10 @@ class Storm(ThreadingHTTPServer):
         self.behind = behind
         self.injected: Counter[Fault] = Counter()
         self.num_requests = 0
+        self.expired: set[str] = set()
+        """Clients whose credentials count as expired, by the application id in their user agent."""
+        self.num_skewed = 0
+        """Requests that the server refused because of the client's clock."""
         self.over = threading.Event()
         self._lock = threading.Lock()
         self.change(weather)
@@ -109,10 +113,12 @@ class Storm(ThreadingHTTPServer):
         """Whether all faults were injected."""
         return not self._deck
 
-    def draw(self, method: str, size_sent: int) -> Fault | None:
-        """Draw the fault for a request with a body of this size; faults of an answer's body are for GET."""
+    def draw(self, method: str, size_sent: int, client: str = "") -> Fault | None:
+        """Draw the fault for a request of a client with a body of this size; faults of an answer's body are for GET."""
         with self._lock:
             self.num_requests += 1
+            if client in self.expired:
+                return Fault.EXPIRED
             if self._chance.random() >= self.weather.share:
                 return None
             fault = next((fault for fault in self._deck if _applies(fault, method, size_sent)), None)
@@ -124,6 +130,12 @@ class Storm(ThreadingHTTPServer):
         """Count an injected fault."""
         with self._lock:
             self.injected[fault] += 1
+
+    def note(self, answer: Answer) -> None:
+        """Count an answer of the server that says that the client's clock is wrong."""
+        if answer.status == http.HTTPStatus.FORBIDDEN and b"<Code>RequestTimeTooSkewed</Code>" in answer.data:
+            with self._lock:
+                self.num_skewed += 1
 
     def put_back(self, fault: Fault) -> None:
         """Return a fault that could not be injected, since the answer had too small a body."""
@@ -166,7 +178,7 @@ class _Forward(Relay):
         self.close_connection = True
         storm = cast("Storm", self.server)
         size = int(self.headers.get("Content-Length", 0))
-        fault = storm.draw(self.command, size)
+        fault = storm.draw(self.command, size, self._client())
         if fault is Fault.RESET and self.command != "GET":
             self.rfile.read(size // 2)
             storm.count(fault)
@@ -186,6 +198,11 @@ class _Forward(Relay):
         else:
             self._carry_out(storm, body, fault)
 
+    def _client(self) -> str:
+        """The application id in the user agent, "" without one."""
+        words = self.headers.get("User-Agent", "").split()
+        return next((word.removeprefix("app/") for word in words if word.startswith("app/")), "")
+
     def _carry_out(self, storm: Storm, body: bytes, fault: Fault | None) -> None:
         try:
             headers = dict(self.headers.items())
@@ -193,6 +210,7 @@ class _Forward(Relay):
         except (OSError, http.client.HTTPException):  # the server itself is away: so is its connection
             self._reset()
             return
+        storm.note(answer)
         if fault is Fault.LOST:
             storm.count(fault)
             return

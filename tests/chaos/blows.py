@@ -18,6 +18,7 @@ from typing import Self
 
 import psutil
 
+from tests.chaos.machines import DRIVER, Machines, name_of
 from tests.end_to_end.running import Job
 from tests.processes import Command
 from tests.real_cluster.autoscaling import AutoscalingCluster
@@ -30,6 +31,14 @@ FROZEN_DRIVER_S = 45.0
 """Longer than the expiry of a lease."""
 SERVER_AWAY_S = (0.5, 4.0)
 EXPIRED_REQUESTS = 3
+OUTAGE_S = (20.0, 90.0)
+MACHINE_ILL_S = (10.0, 60.0)
+"""How long a clock is wrong, a disk full, or the credentials of one machine expired."""
+CLOCK_WRONG_S = (-7200.0, -1200.0, 1200.0, 7200.0)
+"""More than the fifteen minutes that S3 allows."""
+OPENING_WITHIN_S = 60.0
+OUTAGE_REQUESTS = 100_000
+"""More than all drivers and workers send meanwhile."""
 GOOD_ENDS = {0, 1, 3, -signal.SIGKILL}
 """Done; videos given up; the store failed or another driver took over; killed. Everything else is a bug."""
 
@@ -69,8 +78,9 @@ class Drivers:
         """Check the exit codes of drivers that ended; start another if none is left."""
         for driver in [driver for driver in self._running if driver.poll() is not None]:
             self._running.remove(driver)
+            driver.communicate()
             self._field.struck["a driver ended with exit code " + str(driver.returncode)] += 1
-            assert driver.returncode in GOOD_ENDS, self.words()
+            assert driver.returncode in GOOD_ENDS, f"{driver.returncode}\n{self.words()}"
             self.is_done = self.is_done or driver.returncode == 0
         if not self._running and not self.is_done:
             self.begin()
@@ -89,38 +99,55 @@ class Battlefield:
     """None if the drivers do all the work themselves."""
     s3: MortalServer
     storm: Storm
+    machines: Machines
     struck: Counter[str] = field(default_factory=Counter)
+    _due: list[str] = field(default_factory=list)
+    """Kinds of fault that come before any other comes again."""
 
     def strike(self, drivers: Drivers) -> None:
         """Inject one fault, then pause until the job makes progress."""
         blows = self._blows(drivers)
-        kind = self.chance.choice(list(blows))
+        if not self._due:
+            self._due = self.chance.sample(list(blows), len(blows))
+        kind = self._due.pop()
         if blows[kind]():
             self.struck[kind] += 1
+        else:
+            self._due.insert(0, kind)
         self._renew_weather()
         self._pause(drivers)
 
     def _blows(self, drivers: Drivers) -> dict[str, Callable[[], bool]]:
-        """The faults, equally likely; each returns whether it happened."""
+        """The faults by kind; each returns whether it happened."""
         on_the_cluster: dict[str, Callable[[], bool]] = {
             "a worker or task killed": lambda: self._kill(self._workers()),
             "a worker or task frozen": lambda: self._freeze(self._workers()),
+            "a worker frozen for good while it opens": self._freeze_opening,
             "a node killed": lambda: self._kill(self._nodes()),
             "a node frozen": lambda: self._freeze(self._nodes()),
+            "credentials of one node expired": lambda: self._expire_node(self._node()),
+            "clock of one node wrong": lambda: self._turn_clock(self._node()),
+        }
+        with_disks: dict[str, Callable[[], bool]] = {
+            "disk of one machine full": lambda: self._fill_disk(self._node() if self.cluster else DRIVER)
         }
         return {
             **(on_the_cluster if self.cluster else {}),
+            **(with_disks if self.machines.have_disks else {}),
             "the driver killed": lambda: self._kill_driver(drivers),
             "the driver frozen past its expiry, replaced and woken": lambda: self._replace_driver(drivers),
             "the S3 server killed": self._kill_server,
             "the S3 server frozen": self._freeze_server,
+            "the store away": self._take_store_away,
             "credentials expired": self._expire,
+            "clock of the driver wrong": lambda: self._turn_clock(DRIVER),
         }
 
     def leave_in_peace(self) -> None:
         """Stop injecting faults."""
         if self.storm.weather is not FAIR:
             self.storm.change(FAIR)
+        self.machines.make_good()
         time.sleep(0.5)
 
     # ---- processes -------------------------------------------------------------------------------------------------
@@ -156,6 +183,21 @@ class Battlefield:
             victim.send_signal(signal.SIGSTOP)
             self._later(self.chance.uniform(*FROZEN_S), lambda: victim.send_signal(signal.SIGCONT))
             return True
+        return False
+
+    def _freeze_opening(self) -> bool:
+        """Kill a worker, and let the next one hang in what it does first, as one does whose GPU does not answer."""
+        workers = [one for node in self.cluster.nodes() for one in node.workers()] if self.cluster else []
+        if not self._kill(workers):
+            return False
+        deadline = time.monotonic() + OPENING_WITHIN_S
+        while self.cluster and time.monotonic() < deadline:
+            for worker in [one for node in self.cluster.nodes() for one in node.workers()]:
+                with suppress(psutil.NoSuchProcess):
+                    if "ChunkWorker.open" in " ".join(worker.cmdline()):
+                        worker.send_signal(signal.SIGSTOP)
+                        return True
+            time.sleep(0.02)
         return False
 
     @staticmethod
@@ -211,6 +253,38 @@ class Battlefield:
     def _renew_weather(self) -> None:
         if self.storm.is_dealt_out:
             self.storm.change(replace(self.storm.weather, seed=self.chance.randrange(1 << 30)))
+
+    def _take_store_away(self) -> bool:
+        weather = self.storm.weather
+        self.storm.change(replace(weather, faults={Fault.THROTTLED: OUTAGE_REQUESTS}, share=1.0))
+        time.sleep(self.chance.uniform(*OUTAGE_S))
+        self.storm.change(replace(weather, seed=self.chance.randrange(1 << 30)))
+        return True
+
+    # ---- machines --------------------------------------------------------------------------------------------------
+
+    def _node(self) -> str:
+        """A node that runs, "" if none does."""
+        ids = [node.node_id for node in self.cluster.nodes() if node.node_id] if self.cluster else []
+        return name_of(self.chance.choice(ids)) if ids else ""
+
+    def _expire_node(self, machine: str) -> bool:
+        if machine:
+            self.machines.expire(machine)
+            self._later(self.chance.uniform(*MACHINE_ILL_S), lambda: self.machines.renew(machine))
+        return bool(machine)
+
+    def _turn_clock(self, machine: str) -> bool:
+        if machine:
+            self.machines.set_clock(machine, self.chance.choice(CLOCK_WRONG_S))
+            self._later(self.chance.uniform(*MACHINE_ILL_S), lambda: self.machines.set_clock(machine, 0))
+        return bool(machine)
+
+    def _fill_disk(self, machine: str) -> bool:
+        if machine:
+            self.machines.fill_disk(machine)
+            self._later(self.chance.uniform(*MACHINE_ILL_S), lambda: self.machines.empty_disk(machine))
+        return bool(machine)
 
     # ---- time ------------------------------------------------------------------------------------------------------
 

@@ -1,15 +1,12 @@
 """A full disk: an error with the reason, no partial output under its name, and a complete job once there is space."""
 
-import os
-import subprocess
 import tempfile
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
 
 from slomo_batch.records.results import Published
+from tests.chaos.machines import small_disk
 from tests.clips.catalogue import clip
 from tests.end_to_end.running import Job, frame_hashes
 
@@ -21,19 +18,6 @@ SECTIONS = {
     "retime": {"slowdown": 8},
     "chunks": {"pairs": 10},
 }
-
-
-@contextmanager
-def small_disk(folder: Path) -> Iterator[Path]:
-    """A separate disk of 20 MB, if this process may mount one."""
-    folder.mkdir()
-    command = ["mount", "-t", "tmpfs", "-o", f"size={DISK_BYTES}", "tmpfs", str(folder)]
-    if os.geteuid() != 0 or subprocess.run(command, check=False, capture_output=True).returncode:
-        pytest.skip("mounting a small disk is refused here")
-    try:
-        yield folder
-    finally:
-        subprocess.run(["umount", "-l", str(folder)], check=True)
 
 
 @pytest.fixture(scope="module")
@@ -56,7 +40,10 @@ def quiet(source: Path, tmp_path_factory: pytest.TempPathFactory) -> Published:
 def test_a_full_disk_is_reported_and_the_job_continues_once_there_is_space(
     full: str, room: int, source: Path, quiet: Published, tmp_path: Path
 ) -> None:
-    with small_disk(tmp_path / "disk") as disk:
+    disk = tmp_path / "disk"
+    with small_disk(disk, DISK_BYTES) as is_mounted:
+        if not is_mounted:
+            pytest.skip("mounting a small disk is refused here")
         places = {name: disk / name if name == full else tmp_path / name for name in ("scratch", "work", "output")}
         for place in places.values():
             place.mkdir()

@@ -24,6 +24,7 @@ from slomo_batch.storage.store import ObjectStore
 from slomo_batch.storage.work_layout import Layout
 from slomo_batch.uri import Uri
 from tests.chaos.blows import Battlefield, Drivers
+from tests.chaos.machines import machines
 from tests.end_to_end.running import REAL_CLIPS, Job, excerpt
 from tests.processes import run_command
 from tests.real_cluster.autoscaling import autoscaling_cluster
@@ -110,10 +111,12 @@ def test_a_job_under_all_kinds_of_faults(where: str, s3_server: MortalServer, tm
     with ExitStack() as stack:
         day = quiet_day(s3_server, tmp_path)
         storm = stack.enter_context(weathered(s3_server.server, Weather(faults=ROUGH, share=SHARE, seed=SEED)))
+        ill = stack.enter_context(machines(tmp_path / "machines", storm))
         env = {**storm.server.env(), "OMP_NUM_THREADS": "1"}
-        cluster = stack.enter_context(autoscaling_cluster(NODES, env)) if where == "on a cluster" else None
-        field = Battlefield(chance=random.Random(SEED), cluster=cluster, s3=s3_server, storm=storm)
-        jobs = fight(day, field, env, tmp_path)
+        on_nodes = {**env, **ill.node_environment()}
+        cluster = stack.enter_context(autoscaling_cluster(NODES, on_nodes)) if where == "on a cluster" else None
+        field = Battlefield(chance=random.Random(SEED), cluster=cluster, s3=s3_server, storm=storm, machines=ill)
+        jobs = fight(day, field, {**env, **ill.driver_environment()}, tmp_path)
         storm.change(Weather(faults={}))
         for job in jobs:
             day.expect_of(job, tmp_path)
@@ -161,6 +164,7 @@ def report(field: Battlefield, jobs: list[Job], where: str) -> None:
     """Print the survived faults as a table for docs/benchmarks/chaos.md."""
     survived: Counter[str] = field.struck + Counter(
         {str(fault): number for fault, number in field.storm.injected.items()}
+        | {"403 RequestTimeTooSkewed, from the server itself": field.storm.num_skewed}
     )
     lines = [f"| {kind} | {number} |" for kind, number in sorted(survived.items())]
     print(f"\n{where}: {len(jobs)} rounds, {field.storm.num_requests} requests, seed {SEED}, {SECONDS:.0f} s")  # noqa: T201
