@@ -10,8 +10,9 @@ from pathlib import Path
 from slomo_batch.errors import SourceUnreadable, SourceUnsupported
 from slomo_batch.evaluation.collector import FrameCollector
 from slomo_batch.evaluation.comparison import Comparison
-from slomo_batch.evaluation.datasets.dataset import BenchmarkCase, Dataset, load_cases
+from slomo_batch.evaluation.datasets.dataset import BenchmarkCase, Dataset, EvaluatorName, load_cases
 from slomo_batch.evaluation.eval_pairs import EvalPair, Rgb, eval_pairs, select_frames
+from slomo_batch.evaluation.evaluators import EVALUATORS
 from slomo_batch.evaluation.flip import Flip
 from slomo_batch.evaluation.lpips import Lpips
 from slomo_batch.evaluation.methods import OpenMethod
@@ -167,7 +168,10 @@ def evaluate_dataset(
     """
     there = load_cases(dataset, folder)
     selected = select_evenly(there, num_cases)
-    comparison = Comparison(methods, dataset.evaluators, lpips, flip, collectors)
+    evaluators = _applicable(dataset.evaluators, there)
+    if evaluators != dataset.evaluators:
+        on_progress(f"{dataset.name}: the folder has no motion masks, so only whole frames are measured")
+    comparison = Comparison(methods, evaluators, lpips, flip, collectors)
     reported = {1, *range(0, len(selected), -(-len(selected) // NUM_PROGRESS_LINES)), len(selected)}
     for number, case in enumerate(selected, start=1):
         if number in reported:
@@ -183,6 +187,12 @@ def evaluate_dataset(
         cases_published=dataset.num_published,
     )
     return report_of(protocol, comparison.scores(), lpips)
+
+
+def _applicable(evaluators: Sequence[EvaluatorName], cases: Sequence[BenchmarkCase]) -> tuple[EvaluatorName, ...]:
+    """Return the evaluators that need no masks, or all of them if the cases have masks."""
+    has_masks = any(case.mask for case in cases)
+    return tuple(name for name in evaluators if has_masks or EVALUATORS[name].region == "whole")
 
 
 NUM_PROGRESS_LINES = 20

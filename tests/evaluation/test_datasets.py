@@ -127,7 +127,7 @@ def test_snu_film_lists_may_be_in_eval_modes(tmp_path: Path) -> None:
 
 
 HALF = {
-    "ucf101": ("motion_masks_ucf101_interp", ["motion_masks_ucf101_interp/1/motion_mask.png is missing"]),
+    "ucf101": ("motion_masks_ucf101_interp/1", ["motion_masks_ucf101_interp/1/motion_mask.png is missing"]),
     "middlebury": (
         "other-gt-interp/Venus/frame10i11.png",
         ["other-gt-interp/Venus/frame10i11.png is missing"],

@@ -2,6 +2,7 @@
 
 import io
 import json
+import shutil
 from math import log10, sqrt
 from pathlib import Path
 
@@ -73,6 +74,17 @@ def test_ucf101_is_judged_where_it_moves_by_both_readings_of_the_masks(tmp_path:
     over_all = psnr_of(sqrt(in_box * (2 * STEP) ** 2 + (1 - in_box) * STEP**2))
     assert original.psnr_db == whole.psnr_db == pytest.approx(over_all)
     assert whole.ie == pytest.approx((in_box * 2 * STEP + (1 - in_box) * STEP) * sqrt(3))
+
+
+def test_ucf101_without_its_masks_is_measured_by_whole_frames(tmp_path: Path) -> None:
+    WRITERS["ucf101"](tmp_path)
+    whole = measured(tmp_path, "ucf101", "duplicate").scores[2]
+    shutil.rmtree(tmp_path / "motion_masks_ucf101_interp")
+    lines: list[str] = []
+    opened = [OpenMethod(MethodChoice(method="duplicate"), precision="fp32", threads=1)]
+    report = evaluate_dataset(tmp_path, DATASETS["ucf101"], opened, on_progress=lines.append)
+    assert [(score.evaluator, score.ie) for score in report.scores] == [("whole frames", whole.ie)]
+    assert "no motion masks" in lines[0]
 
 
 def test_sequences_that_hardly_move_are_left_out_of_the_mean(tmp_path: Path) -> None:
