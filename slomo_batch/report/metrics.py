@@ -6,18 +6,18 @@ take few values, known beforehand: no metric names a video, a worker or a machin
 
 import time
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field, fields
+from dataclasses import dataclass, field
 from types import TracebackType
 from typing import Any, Literal, Self, get_args
 
 from ray.util.metrics import Counter, Gauge
 
 from slomo_batch.attempts import CallStats, Errored, Lost, StepName, Succeeded
-from slomo_batch.records.commits import ChunkDone, StageSeconds
+from slomo_batch.records.commits import ChunkDone
 from slomo_batch.report.events import Event, Snapshot
 from slomo_batch.report.stage_shares import StageShares
+from slomo_batch.report.stages import STAGES
 
-STAGES = tuple(each.name for each in fields(StageSeconds) if each.name != "total")
 """What the time of a chunk is divided into."""
 WAITING_STEPS = tuple(step for step in get_args(StepName) if step != "interpolate")
 """Steps without a model."""

@@ -10,7 +10,7 @@ Times are microseconds since the first event shown.
 """
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from itertools import count
 from pathlib import PurePosixPath
@@ -19,16 +19,15 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from slomo_batch.records.commits import StageSeconds
 from slomo_batch.report.slots import Slots
+from slomo_batch.report.stages import STAGES, stage_label
 from slomo_batch.sanitize import json_line
 
-_STAGES = tuple(f"seconds_{field.name}" for field in fields(StageSeconds) if field.name != "total")
 _ARGS = (
     *("source_uri", "output_uri", "video_id", "attempt", "frames", "size_bytes", "read_bytes", "written_bytes"),
     *("device", "error", "reason"),
 )
-_COLUMNS = ("kind", "step", "chunk", "host", "process", "took_s", *_ARGS, *_STAGES)
+_COLUMNS = ("kind", "step", "chunk", "host", "process", "took_s", *_ARGS, *(f"seconds_{stage}" for stage in STAGES))
 _JOB = "the job"
 _HOUR_US = 3_600_000_000
 
@@ -95,11 +94,11 @@ def _args(row: Mapping[str, Any]) -> dict[str, Any]:
 
 def _stages(row: Mapping[str, Any], begin_us: int, end_us: int, slot: "_Slot") -> Iterator[_Event]:
     at_us, spent_s = begin_us, 0.0
-    for stage in _STAGES:
-        spent_s += row[stage] or 0.0
+    for stage in STAGES:
+        spent_s += row[f"seconds_{stage}"] or 0.0
         until_us = min(end_us, begin_us + round(spent_s * 1e6))
         if until_us > at_us:
-            yield _slice(stage.removeprefix("seconds_"), at_us, until_us, slot, {})
+            yield _slice(stage_label(stage), at_us, until_us, slot, {})
         at_us = until_us
 
 

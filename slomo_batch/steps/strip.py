@@ -65,21 +65,21 @@ class StripPicker:
         if self._pair is not None and self._pair.first.pair == frame.pair:
             self._pair.add(frame)
         else:
-            self._judge(frame.picture)
+            self._compare(frame.picture)
             self._pair = _StripPair(frame)
         self._num_frames += 1
 
     def strip(self) -> Strip | None:
         """Return the strip, after the last frame; None if no frame was made between source frames."""
         if self._pair is not None:
-            self._judge(None)
+            self._compare(None)
             self._pair = None
         if not self._pictures:
             return None
         jpeg = jpeg_of_at_most(np.concatenate(self._pictures, axis=1), MAX_BYTES)
         return Strip(jpeg=jpeg, frame=self._frame, doubt=self._best[0])
 
-    def _judge(self, following: Picture | None) -> None:
+    def _compare(self, following: Picture | None) -> None:
         """Take the pair that has ended for the strip if it is the best so far."""
         pair = self._pair
         if pair is None or pair.middle is None:

@@ -36,7 +36,7 @@ HEADINGS: Mapping[str, Row] = {
     ),
     "phases of superslomo: wall, s, and cores busy": ("clip", *PHASES),
     "stages of superslomo: seconds of all threads": (
-        "clip", "model", "encode and verify", "color", "decode", "judge", "hash", "wall of the chunk",
+        "clip", "model", "encode and verify", "color", "decode", "cut detection", "hash", "wall of the chunk",
     ),
     "twelve clips": ("engine", "one core: wall, s", "all cores: wall, s", "speedup", "cores busy"),
     "demo": ("engine", "wall, s"),

@@ -13,7 +13,6 @@ from slomo_batch.report.metrics import (
     PREFIX,
     SLOTS,
     STAGE_SECONDS,
-    STAGES,
     VIDEOS,
     Metric,
     at_the_end,
@@ -21,6 +20,7 @@ from slomo_batch.report.metrics import (
     share_samples,
 )
 from slomo_batch.report.stage_shares import WINDOW_S, StageShares
+from slomo_batch.report.stages import STAGES
 from tests.report.events import DONE, EVENTS, FINISHED, HOPELESS, LOST, SNAPSHOT
 
 OPERATIONS = Path(__file__).parents[2] / "docs/operations.md"

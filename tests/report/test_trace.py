@@ -1,7 +1,7 @@
 """The ledger as a trace: always valid, each attempt in its own slot, each loss and retry visible."""
 
 import json
-from dataclasses import fields, replace
+from dataclasses import replace
 from typing import Any
 
 from hypothesis import given, settings
@@ -11,6 +11,7 @@ from slomo_batch.attempts import CallStats, Errored
 from slomo_batch.errors import StorageBusy
 from slomo_batch.records.commits import StageSeconds
 from slomo_batch.report.ledger import read_ledger
+from slomo_batch.report.stages import STAGES
 from slomo_batch.report.trace import trace
 from tests.report.test_ledger import DONE, FAILED, FOUND, LOST, MADE, PUBLISHED, SPLIT, Driver
 from tests.report.traces import Event, check_slots, checked_trace, outermost, threads
@@ -60,15 +61,16 @@ def test_a_worker_with_two_slots_has_two_tracks_and_its_machine_one_process() ->
 
 def test_a_chunk_holds_its_stages_one_after_the_other() -> None:
     driver = Driver()
-    seconds = StageSeconds(fetch=0.25, decode=0.5, model=1.0, upload=0.25, total=2.0)
+    seconds = StageSeconds(fetch=0.25, decode=0.5, judge=0.125, model=1.0, upload=0.125, total=2.0)
     driver.writer.attempt(replace(MADE, result=replace(DONE, seconds=seconds), stats=stint("node-1", 7, 0.0, 2.1)))
     slices = [(event["name"], event["ts"], event["dur"]) for event in drawn(driver) if event["ph"] == "X"]
     assert slices == [
         ("chunk 3 of a.mp4", 0, 2_100_000),
         ("fetch", 0, 250_000),
         ("decode", 250_000, 500_000),
-        ("model", 750_000, 1_000_000),
-        ("upload", 1_750_000, 250_000),
+        ("cut detection", 750_000, 125_000),
+        ("model", 875_000, 1_000_000),
+        ("upload", 1_875_000, 125_000),
     ]
 
 
@@ -115,7 +117,6 @@ def test_a_hostile_name_stays_inside_its_string() -> None:
     assert outermost(json.loads(text)["traceEvents"])[0]["args"]["source_uri"] == name
 
 
-STAGES = [field.name for field in fields(StageSeconds) if field.name != "total"]
 TIMES = st.integers(0, 10_000_000).map(lambda microseconds: microseconds / 1e6)
 ATTEMPTS = st.tuples(
     st.sampled_from(["chunk", "split", "failure"]),

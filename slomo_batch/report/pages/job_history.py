@@ -10,10 +10,10 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.typing import NDArray
 
-from slomo_batch.records.commits import FrameCounts, StageSeconds
+from slomo_batch.records.commits import FrameCounts
 from slomo_batch.report.events import Failure
+from slomo_batch.report.stages import STAGES
 
-STAGES = tuple(field.name for field in fields(StageSeconds) if field.name != "total")
 KINDS = tuple(field.name for field in fields(FrameCounts))
 NUM_BINS = 120
 """Points of the throughput curve."""

@@ -14,6 +14,7 @@ from typing import Any, Literal
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
+from slomo_batch.report.stages import stage_label
 from slomo_batch.report.units import counted, duration, size
 from slomo_batch.sanitize import one_line
 
@@ -42,7 +43,7 @@ def _environment() -> Environment:
         lstrip_blocks=True,
     )
     environment.filters.update(counted=counted, duration=duration, size=size, one_line=one_line, as_json=_as_json)
-    environment.filters["options_whole"] = _options_whole
+    environment.filters.update(options_whole=_options_whole, stage=stage_label)
     environment.globals["asset"] = _asset
     return environment
 

@@ -80,6 +80,14 @@ def test_a_page_shows_totals_failures_and_the_command_that_tries_again() -> None
     assert len(data_of(page)["videos"]) == 60  # type: ignore[arg-type]
 
 
+def test_stages_have_the_names_that_the_documentation_uses() -> None:
+    page = job_page(archive_ledger(60), state="finished", num_videos=60, **REST)
+    section = page[page.index('<section id="stages"') :].partition("</section>")[0]
+    assert re.findall(r'<th scope="row">(.*?)</th>', section) == [
+        "fetch", "decode", "cut detection", "color", "model", "hash", "encode", "upload",
+    ]  # fmt: skip
+
+
 def test_a_job_on_s3_shows_its_requests_and_one_on_disk_none() -> None:
     ledger = archive_ledger(60)
     page = job_page(ledger, state="finished", num_videos=60, work_is_billed=True, **REST)
