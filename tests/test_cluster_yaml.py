@@ -151,20 +151,20 @@ EDITS = [
 ]
 
 
-@pytest.mark.parametrize(("path", "value", "told"), EDITS)
-def test_a_slip_of_the_pen_is_told(path: str, value: object, told: str) -> None:
+@pytest.mark.parametrize(("path", "value", "complaint"), EDITS)
+def test_a_slip_of_the_pen_is_reported(path: str, value: object, complaint: str) -> None:
     faults = problems(broken(path, value))
-    assert any(told in fault for fault in faults), faults
+    assert any(complaint in fault for fault in faults), faults
 
 
-def test_all_slips_of_form_are_told_at_once() -> None:
+def test_all_slips_of_form_are_reported_at_once() -> None:
     config = broken("idle_timeout_minute", 5)
     config["provider"]["regoin"] = "us-east-1"
     config["available_node_types"]["head"]["max_worker"] = 1
     assert len(problems(config)) == 3
 
 
-def test_a_token_that_was_not_created_is_told(home: Path) -> None:
+def test_a_token_that_was_not_created_is_reported(home: Path) -> None:
     (home / ".ray" / "auth_token").unlink()
     [fault] = problems(CONFIG)
     assert fault.startswith("file_mounts: ~/.ray/auth_token does not exist; create the token: ray get-auth-token")
@@ -188,13 +188,13 @@ def test_a_cluster_of_another_provider_is_not_judged_as_one_of_aws() -> None:
     assert problems(config) == []
 
 
-def test_a_worker_that_fits_no_machine_is_told() -> None:
+def test_a_worker_that_fits_no_machine_is_reported() -> None:
     assert any("takes 4 GPU" in fault for fault in problems(CONFIG, gpus_per_worker=4))
     assert any("takes 64 CPU" in fault for fault in problems(CONFIG, gpus_per_worker=0, cpus_per_worker=64))
 
 
 @pytest.mark.parametrize("config", [None, [], "text", {}, {"cluster_name": "x"}])
-def test_what_is_no_cluster_file_is_told_so(config: object) -> None:
+def test_what_is_no_cluster_file_is_refused_as_one(config: object) -> None:
     assert problems(config)
 
 

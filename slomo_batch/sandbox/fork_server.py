@@ -49,12 +49,12 @@ class _Server:
     def __init__(self, control: socket.socket) -> None:
         self._control = control
         self._leases: dict[int, socket.socket] = {}
-        self._ended, told = socket.socketpair()
-        for end in (self._ended, told):
+        self._ended, wakeup = socket.socketpair()
+        for end in (self._ended, wakeup):
             end.setblocking(False)
-        self._told = told
+        self._wakeup = wakeup
         signal.signal(signal.SIGCHLD, lambda *_: None)
-        signal.set_wakeup_fd(told.fileno(), warn_on_full_buffer=False)
+        signal.set_wakeup_fd(wakeup.fileno(), warn_on_full_buffer=False)
         self._selector = selectors.DefaultSelector()
         self._selector.register(control, selectors.EVENT_READ)
         self._selector.register(self._ended, selectors.EVENT_READ)

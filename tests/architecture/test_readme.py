@@ -34,7 +34,7 @@ QUOTED = re.compile(r"'(slomo-batch [^'\n]+)'")
 MANIFEST = re.compile(r"^```yaml manifest\n(.*?)^```", re.MULTILINE | re.DOTALL)
 
 
-def told(program: str) -> Iterator[tuple[str, str]]:
+def calls_of(program: str) -> Iterator[tuple[str, str]]:
     """Every call of a program that a page shows, with the page."""
     for page in PAGES:
         text = page.read_text(encoding="utf-8")
@@ -42,7 +42,7 @@ def told(program: str) -> Iterator[tuple[str, str]]:
             yield from ((name_of(page), call.strip()) for call in pattern.findall(text) if call.startswith(program))
 
 
-CALLS = sorted(set(told("slomo-batch ")))
+CALLS = sorted(set(calls_of("slomo-batch ")))
 MANIFESTS = [
     (name_of(page), number, text)
     for page in PAGES
@@ -57,7 +57,7 @@ def help_of(capsys: pytest.CaptureFixture[str], *command: str) -> str:
 
 
 @pytest.mark.parametrize(("page", "call"), CALLS)
-def test_a_command_that_is_told_exists_with_its_options(
+def test_a_command_that_is_shown_exists_with_its_options(
     page: str, call: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
     words = shlex.split(call)[1:]
@@ -71,10 +71,10 @@ def test_a_command_that_is_told_exists_with_its_options(
     assert [option for option in options if option not in shown] == []
 
 
-def test_the_readme_tells_the_commands_that_matter() -> None:
+def test_the_readme_shows_the_commands_that_matter() -> None:
     told_in_readme = {call.split()[1] for page, call in CALLS if page == "README.md"}
     assert {"run", "plan", "convert", "status", "schema", "weights"} <= told_in_readme
-    assert {call for page, call in told("make ") if page == "README.md"} == {"make demo", "make test"}
+    assert {call for page, call in calls_of("make ") if page == "README.md"} == {"make demo", "make test"}
 
 
 def options(commands: argparse.ArgumentParser) -> Iterator[tuple[str, str]]:
@@ -101,9 +101,9 @@ def test_every_command_and_option_is_explained() -> None:
     assert unexplained == []
 
 
-def test_every_make_target_that_is_told_exists() -> None:
+def test_every_make_target_that_is_shown_exists() -> None:
     targets = set(re.findall(r"^([a-z-]+):", (ROOT / "Makefile").read_text(), re.MULTILINE))
-    assert {call.split()[1] for _, call in told("make ")} <= targets
+    assert {call.split()[1] for _, call in calls_of("make ")} <= targets
 
 
 def test_the_first_screen_of_the_readme_has_a_picture_and_the_two_commands() -> None:

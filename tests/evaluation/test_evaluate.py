@@ -223,8 +223,8 @@ def test_the_commands_print_a_table_or_json_and_write_files(
     assert pq.read_table(table).num_rows == 2
     evaluating = ["evaluate", str(fade), "--factor", "2", "4", "--skip", "0", "--method", "blend", "--json"]
     assert main(evaluating) == 0
-    told = json.loads(capsys.readouterr().out)
-    assert [score["factor"] for score in told["scores"]] == [2, 4]
+    printed = json.loads(capsys.readouterr().out)
+    assert [score["factor"] for score in printed["scores"]] == [2, 4]
 
 
 @pytest.mark.parametrize(

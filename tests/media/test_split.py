@@ -319,8 +319,8 @@ def test_memory_does_not_grow_with_ten_times_the_packets(lane: Lane, tmp_path: P
         folder = tmp_path / f"parts-{num_frames}"
         folder.mkdir()
         command = [sys.executable, "-c", PEAK, str(path), lane, str(folder)]
-        told = subprocess.run(command, check=True, capture_output=True, text=True, cwd=Path(__file__).parents[2])
-        peaks.append(int(told.stdout))
+        measured = subprocess.run(command, check=True, capture_output=True, text=True, cwd=Path(__file__).parents[2])
+        peaks.append(int(measured.stdout))
     assert peaks[1] <= 1.1 * peaks[0]
 
 

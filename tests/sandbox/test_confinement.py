@@ -104,7 +104,7 @@ def test_without_a_folder_it_writes_no_file_even_where_files_are_not_restricted(
     assert asked(partial(intruders.write, tmp_path / "made")) in {errno.EACCES, errno.EFBIG}
 
 
-def test_a_child_tells_what_is_in_force() -> None:
+def test_a_child_reports_what_is_in_force() -> None:
     found = confinement()
     assert (found.denies_system_calls, found.landlock) == (seccomp.is_supported(), landlock.version())
 

@@ -46,7 +46,7 @@ def test_of_machines_that_are_all_too_small_one_in_eight_is_kept_for_steps() -> 
     assert most_workers({"a": CPU, "b": CPU}, CPU, {"b": 1}) == {"a": 0, "b": 1}
 
 
-def test_gpus_that_stay_idle_are_told() -> None:
+def test_gpus_that_stay_idle_are_reported() -> None:
     machines = {"a": {"CPU": 96.0, "GPU": 8.0}, "b": {"CPU": 96.0, "GPU": 8.0}, "c": {"CPU": 8.0}}
     assert gpu_notes(machines, {"CPU": 10.0, "GPU": 1.0}) == []
     [note] = gpu_notes(machines, {"CPU": 12.0, "GPU": 1.0})

@@ -11,7 +11,7 @@ from slomo_batch.cluster.scratch import SCRATCH, ScratchOffer, scratch_offer
 from slomo_batch.scheduler.calls import TaskCall
 from slomo_batch.scheduler.parcel import Parcel
 from slomo_batch.wiring import JobEnvironment
-from tests.scheduler.virtual_ray import Scenario, VirtualRay, _avoided, _Stream, _told_where, silent
+from tests.scheduler.virtual_ray import Scenario, VirtualRay, _avoided, _Stream, _reported_by, silent
 
 
 @dataclass(eq=False, kw_only=True)
@@ -132,7 +132,7 @@ class VirtualCpus(VirtualRay):
             return
         parts = [(self.now_s + after_s, said) for after_s, said in self.scenario.task(machine, step.call)]
         step.stream.parts.clear()
-        step.stream.parts.extend(_told_where(parts, machine, self.now_s))
+        step.stream.parts.extend(_reported_by(parts, machine, self.now_s))
         step.end_s = parts[-1][0]
 
     def _cancel(self, task: _Stream, *, force: bool) -> None:

@@ -290,7 +290,7 @@ class VirtualRay:
         if not self.scenario.begins(machine, call):
             return silent()
         parts = [(self.now_s + after_s, said) for after_s, said in self.scenario.task(machine, call)]
-        return _Stream(deque(_told_where(parts, machine, self.now_s)))
+        return _Stream(deque(_reported_by(parts, machine, self.now_s)))
 
     def _new_actor(self, _: Parcel[tuple[JobEnvironment, WorkerNeeds]], **options: Any) -> _Actor:
         actor = _Actor(self, _avoided(options))
@@ -333,10 +333,10 @@ def _avoided(options: dict[str, Any]) -> frozenset[str]:
     return frozenset(selector.removeprefix("!in(").removesuffix(")").split(","))
 
 
-def _told_where(parts: Said, machine: str, now_s: float) -> list[tuple[float, Outcome | Entered | Began]]:
+def _reported_by(parts: Said, machine: str, now_s: float) -> list[tuple[float, Outcome | Entered | Began]]:
     """What a step reports on its machine: that it begins there, then its parts."""
-    told = [(at_s, replace(said, machine=machine) if isinstance(said, Errored) else said) for at_s, said in parts]
-    return [(now_s, Began(machine=machine)), *told]
+    reported = [(at_s, replace(said, machine=machine) if isinstance(said, Errored) else said) for at_s, said in parts]
+    return [(now_s, Began(machine=machine)), *reported]
 
 
 def _get(what: Any) -> Any:

@@ -50,7 +50,7 @@ def kinds_of(made: Sequence[OutputFrame], pair: int) -> list[str]:
     return [frame.kind for frame in made if frame.pair == pair]
 
 
-def test_trusted_frames_are_those_of_the_method_and_their_doubt_is_told() -> None:
+def test_trusted_frames_are_those_of_the_method_and_their_doubt_is_reported() -> None:
     trusted = frames("trust")
     plain = frames("trust", method=WithoutEvidence())
     assert [frame.hash for frame in trusted] == [frame.hash for frame in plain]

@@ -32,8 +32,8 @@ def ends_of(*folders: Path) -> list[dict[str, torch.Tensor]]:
 
 
 def losses(folder: Path) -> list[float]:
-    told = [json.loads(line) for line in (folder / METRICS).read_text().splitlines()]
-    return [line["loss"] for line in told if "loss" in line]
+    logged = [json.loads(line) for line in (folder / METRICS).read_text().splitlines()]
+    return [line["loss"] for line in logged if "loss" in line]
 
 
 def test_it_trains_in_this_process_and_goes_on_where_it_stopped(tmp_path: Path) -> None:

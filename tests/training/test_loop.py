@@ -144,7 +144,7 @@ def test_it_learns_a_batch_by_heart(tmp_path: Path) -> None:
 
     config = replace(SHORT, start="compact-1", zero_last_layers=True, steps=20, samples=replace(MIX, film_share=0))
     train(config, Same(photographs(), film(), config.samples, seed=4), tmp_path, OPTIONS, nothing)
-    told = lines(tmp_path)
-    assert [line["step"] for line in told] == [10, 20]
-    assert told[1]["reconstruction"] < told[0]["reconstruction"]
-    assert all(math.isfinite(line["loss"]) for line in told)
+    logged = lines(tmp_path)
+    assert [line["step"] for line in logged] == [10, 20]
+    assert logged[1]["reconstruction"] < logged[0]["reconstruction"]
+    assert all(math.isfinite(line["loss"]) for line in logged)

@@ -41,10 +41,10 @@ def test_the_loss_of_the_papers_network_falls(tmp_path: Path) -> None:
         losses=replace(shipped.losses, vgg16=str(tmp_path / "vgg16.pth")),
     )  # fmt: skip
     train(config, Same([], [np.stack(pan(9))], mix, seed=1), tmp_path / "run", OPTIONS, nothing)
-    told = lines(tmp_path / "run")
-    assert [set(line) for line in told] == [
+    logged = lines(tmp_path / "run")
+    assert [set(line) for line in logged] == [
         {"step", "loss", "reconstruction", "warping", "smoothness", "perceptual"}
         | {"gradient_norm", "learning_rate", "samples_per_s"}
     ] * 6
-    assert told[-1]["loss"] < 0.9 * told[0]["loss"]
-    assert {line["learning_rate"] for line in told} == {3e-4}
+    assert logged[-1]["loss"] < 0.9 * logged[0]["loss"]
+    assert {line["learning_rate"] for line in logged} == {3e-4}

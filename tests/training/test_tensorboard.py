@@ -24,11 +24,11 @@ def test_numbers_and_pictures_of_a_run_stand_on_the_board(tmp_path: Path) -> Non
     train(config, samples(), tmp_path, replace(OPTIONS, validate_every=10, stop_at=12), nothing)
     train(config, samples(), tmp_path, replace(OPTIONS, validate_every=10), nothing)
     found = read_back(tmp_path)
-    told = [line for line in lines(tmp_path) if "loss" in line]
+    logged = [line for line in lines(tmp_path) if "loss" in line]
     for name in ("loss", "reconstruction", "flow", "warping", "smoothness", "gradient_norm", "learning_rate"):
         events = found.Scalars(f"training/{name}")
         assert [event.step for event in events] == [10, 20]
-        assert [event.value for event in events] == pytest.approx([line[name] for line in told], rel=1e-6)
+        assert [event.value for event in events] == pytest.approx([line[name] for line in logged], rel=1e-6)
     assert [event.step for event in found.Scalars("validation/mean")] == [0, 10, 20]
     shown = {name: found.Images(name) for name in found.Tags()["images"]}
     assert {name: [event.step for event in events] for name, events in shown.items()} == {

@@ -80,8 +80,8 @@ def test_a_list_selects_videos(footage: Path, tmp_path: Path) -> None:
 def test_an_invalid_location_is_reported_in_plain_words(videos: VideoSource, problem: str) -> None:
     with pytest.raises(ManifestError, match="invalid input") as caught:
         find_videos(videos)
-    [told] = caught.value.problems
-    assert told.startswith(problem)
+    [complaint] = caught.value.problems
+    assert complaint.startswith(problem)
 
 
 def test_a_table_names_videos(footage: Path, tmp_path: Path) -> None:
@@ -90,7 +90,7 @@ def test_a_table_names_videos(footage: Path, tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("sources", "told"),
+    ("sources", "complaint"),
     [
         ({"videos": (VideoSource(uri="{0}/none/"),)}, "none"),
         ({"videos": (VideoSource(uri="{0}/videos/none.mov"),)}, "none.mov"),
@@ -104,7 +104,7 @@ def test_a_table_names_videos(footage: Path, tmp_path: Path) -> None:
     ],
 )
 def test_problems_with_sources_are_reported(
-    sources: Mapping[str, tuple[VideoSource, ...]], told: str, footage: Path, tmp_path: Path
+    sources: Mapping[str, tuple[VideoSource, ...]], complaint: str, footage: Path, tmp_path: Path
 ) -> None:
     def placed(key: str) -> tuple[VideoSource, ...]:
         found = sources.get(key, ())
@@ -112,7 +112,7 @@ def test_problems_with_sources_are_reported(
 
     with pytest.raises(ManifestError) as caught:
         order_of(DataSources(prepared="", videos=placed("videos"), validation=placed("validation")), tmp_path / "run")
-    assert told in "\n".join((str(caught.value), *caught.value.problems))
+    assert complaint in "\n".join((str(caught.value), *caught.value.problems))
 
 
 def test_sources_that_do_not_suffice_are_reported(footage: Path, tmp_path: Path) -> None:

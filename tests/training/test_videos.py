@@ -118,7 +118,7 @@ def test_large_pictures_are_averaged_down(tmp_path: Path) -> None:
 def test_an_index_is_stored_and_a_changed_video_is_indexed_again(tmp_path: Path) -> None:
     path = tmp_path / "pan.mp4"
     read_document: dict[str, bytes] = {}
-    told: list[str] = []
+    logged: list[str] = []
 
     def found(source: Source) -> list[IndexedVideo]:
         return index_videos(
@@ -126,16 +126,16 @@ def test_an_index_is_stored_and_a_changed_video_is_indexed_again(tmp_path: Path)
             LOCATE,
             read_document=read_document.get,
             write_document=read_document.__setitem__,
-            log=told.append,
+            log=logged.append,
             threads=1,
         )
 
     source = written(path, pan(12))
     assert found(source) == found(source)
-    assert len(told) == len(read_document) == 1
-    assert f"{path}: 4 windows in 12 frames" in told[0]
+    assert len(logged) == len(read_document) == 1
+    assert f"{path}: 4 windows in 12 frames" in logged[0]
     assert found(written(path, pan(14)))[0].runs == ((0, 14),)
-    assert len(told) == 2
+    assert len(logged) == 2
 
 
 def test_all_unusable_videos_are_reported_by_name(tmp_path: Path) -> None:

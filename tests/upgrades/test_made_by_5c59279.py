@@ -152,7 +152,7 @@ def test_a_setting_that_is_added_leaves_what_is_published(place: Place, monkeypa
 
 
 @pytest.mark.parametrize("place", ["disk"], indirect=True)
-def test_what_is_published_is_made_again_only_when_told(place: Place, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_what_is_published_is_made_again_only_on_request(place: Place, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("slomo_batch.steps.job_pin.PIXEL_REVISION", 2)
     old, receipts = place.video_ids("finished"), place.contents("finished/receipts/").keys()
     [ended] = _of("job_ended", place.run("finished", "--force"))
