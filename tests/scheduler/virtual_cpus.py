@@ -11,7 +11,7 @@ from slomo_batch.cluster.scratch import SCRATCH, ScratchOffer, scratch_offer
 from slomo_batch.scheduler.calls import TaskCall
 from slomo_batch.scheduler.parcel import Parcel
 from slomo_batch.wiring import JobEnvironment
-from tests.scheduler.virtual_ray import Scenario, VirtualRay, _avoided, _Stream, _reported_by, silent
+from tests.scheduler.virtual_ray import Scenario, VirtualRay, _avoided, _reported_by, _Stream, silent
 
 
 @dataclass(eq=False, kw_only=True)
