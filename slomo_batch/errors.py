@@ -7,7 +7,8 @@
     │   ├── ClusterError             Ray cannot be reached or cannot run the job     exit 3
     │   │   └── MachineUnfit         a machine differs from the driver's              exit 3
     │   │       ├── VersionMismatch  it has another version
-    │   │       └── FolderNotShared  it does not see a shared folder
+    │   │       ├── FolderNotShared  it does not see a shared folder
+    │   │       └── AbilityMissing   it lacks an encoder, a precision, a GPU or memory
     │   ├── StoreUnusable            no such bucket, access denied, unsafe store     exit 3
     │   │   ├── DiskFull             a local disk is full                             exit 3
     │   │   └── StoreUnusableHere    this machine's credentials, clock, certificates  exit 3
@@ -130,6 +131,10 @@ class VersionMismatch(MachineUnfit):
 
 class FolderNotShared(MachineUnfit):
     """A machine does not see a folder of `storage.shared` as the driver does."""
+
+
+class AbilityMissing(MachineUnfit):
+    """Workers on a machine, or on all machines, cannot do what the job needs."""
 
 
 class StoreUnusable(JobError):

@@ -11,6 +11,7 @@ import yaml
 
 from slomo_batch.cli.main import main
 from slomo_batch.cluster.cluster_file import cluster_problems, placeholders
+from slomo_batch.cluster.labels import NODE_TYPE
 from slomo_batch.errors import Interrupted, ManifestError, VideosFailed
 
 ROOT = Path(__file__).parents[1]
@@ -253,6 +254,10 @@ def test_spot_types_without_their_label_are_advised_to_have_it(
     assert main(["cluster", "check", file]) == 0
     [advice] = [line for line in capsys.readouterr().out.splitlines() if line.startswith("advice: ")]
     assert advice.startswith("advice: gpu_spot_g6: spot without the label ray.io/market-type: spot")
+
+
+def test_each_type_has_its_name_as_a_label_by_which_workers_are_kept_off_it() -> None:
+    assert all(kind["labels"][NODE_TYPE] == name for name, kind in WORKERS.items())
 
 
 def test_nothing_runs_on_the_head() -> None:

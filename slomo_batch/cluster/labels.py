@@ -7,6 +7,8 @@ from slomo_batch.cluster.demand import Resources
 
 NODE_ID = "ray.io/node-id"
 """Ray's label for the id of a node."""
+NODE_TYPE = "ray.io/node-group"
+"""Ray's label for the type of a node, by its name in the cluster's configuration."""
 MARKET, SPOT = "ray.io/market-type", "spot"
 """Ray's label for how a machine is paid for, and its value for a spot machine, which can be taken back at any time."""
 

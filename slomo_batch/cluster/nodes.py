@@ -1,6 +1,6 @@
 """Queries to Ray about its cluster. Private calls of Ray that have no public equivalent are in this module only."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from typing import Any
 
 import ray
@@ -13,7 +13,7 @@ from ray.exceptions import RayError
 
 from slomo_batch.cluster.demand import Resources, Supply
 from slomo_batch.cluster.gpu_choice import Offer
-from slomo_batch.cluster.labels import MARKET, SPOT, Node
+from slomo_batch.cluster.labels import MARKET, NODE_TYPE, SPOT, Node
 from slomo_batch.cluster.scratch import ScratchOffer, scratch_offer
 from slomo_batch.errors import ClusterError
 
@@ -145,6 +145,20 @@ def name_of_node(node_id: str) -> str:
     return f"{address} (node {node_id[:12]})"
 
 
+def nodes_of_types(types: Collection[str]) -> frozenset[str]:
+    """Ids of the live nodes of these types."""
+    ask: Any = ray.nodes
+    return frozenset(
+        node["NodeID"] for node in ask() if node["Alive"] and node.get("Labels", {}).get(NODE_TYPE) in types
+    )
+
+
+def type_of_this_node() -> str:
+    """The type of the node that this process runs on, as the cluster's configuration calls it; empty if it has none."""
+    ask: Any = ray.get_runtime_context
+    return str(ask().get_node_labels().get(NODE_TYPE, ""))
+
+
 def cluster_total(resource: str) -> float:
     """The total of a resource ("CPU", "GPU") over all nodes."""
     ask: Any = ray.cluster_resources
@@ -173,12 +187,12 @@ def scratch_disks() -> ScratchOffer:
     return scratch_offer(machines, may_grow=_autoscaling_state() is not None)
 
 
-def supply() -> Supply:
-    """What the cluster has, and what its autoscaler reports as infeasible."""
+def supply(without: Collection[str] = ()) -> Supply:
+    """What the cluster has, without some of its nodes, and what its autoscaler reports as infeasible."""
     ask: Any = ray.nodes
     scaling = _autoscaling_state()
     return Supply(
-        machines=tuple(node["Resources"] for node in ask() if node["Alive"]),
+        machines=tuple(node["Resources"] for node in ask() if node["Alive"] and node["NodeID"] not in without),
         has_autoscaler=scaling is not None,
         infeasible=tuple(dict(request.resources_bundle) for request in scaling.infeasible_resource_requests)
         if scaling is not None

@@ -2,6 +2,7 @@
 
 import os
 import platform
+from collections.abc import Mapping
 from functools import cache
 from importlib.metadata import version
 from pathlib import Path
@@ -14,6 +15,7 @@ from slomo_batch.interpolators.pixel_revision import PIXEL_REVISION
 from slomo_batch.settings import Precision
 from slomo_batch.version import __version__
 
+DTYPES: Mapping[Precision, torch.dtype] = {"fp32": torch.float32, "bf16": torch.bfloat16, "fp16": torch.float16}
 BF16_CAPABILITY = (8, 0)
 """First CUDA compute capability with bf16 in hardware."""
 CGROUP_LIMIT = Path("/sys/fs/cgroup/memory.max")
@@ -65,6 +67,20 @@ def supported_precision() -> Precision:
     if device_kind() == "cuda":
         return "bf16" if torch.cuda.get_device_capability() >= BF16_CAPABILITY else "fp16"
     return "bf16" if torch.cpu._is_amx_tile_supported() else "fp32"  # noqa: SLF001 not public
+
+
+def working_precisions() -> tuple[Precision, ...]:
+    """Return the precisions in which this machine's device computes a convolution: each is tried."""
+    return tuple(precision for precision, dtype in DTYPES.items() if _convolves(dtype))
+
+
+def _convolves(dtype: torch.dtype) -> bool:
+    try:
+        pixels = torch.ones(1, 8, 8, 8, dtype=dtype, device=device_kind())
+        made = torch.nn.functional.conv2d(pixels, pixels[:, :, :3, :3], padding=1)
+        return bool(made[0, 0, 4, 4] == 72)
+    except RuntimeError:  # so torch says that a device has no kernel for it
+        return False
 
 
 @cache

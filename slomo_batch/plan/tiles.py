@@ -31,9 +31,13 @@ def tile_px(setting: Tiles, network: str, *, width: int, height: int, precision:
     """
     if network not in BYTES_PER_PX or setting == "never" or width * height <= TILE_PX:
         return 0
-    needed = BYTES_PER_PX[network] * width * height * (1 if precision == "fp32" else NARROW_SHARE)
-    fits = memory_bytes == 0 or needed <= MEMORY_SHARE * memory_bytes
+    fits = memory_bytes == 0 or pair_bytes(network, width * height, precision) <= MEMORY_SHARE * memory_bytes
     return 0 if setting == "auto" and fits else TILE_PX
+
+
+def pair_bytes(network: str, num_px: int, precision: Precision) -> int:
+    """Return the memory that a pair takes if so many pixels are made at once; 0 if it is unknown."""
+    return int(BYTES_PER_PX.get(network, 0) * num_px * (1 if precision == "fp32" else NARROW_SHARE))
 
 
 def tile_notes(tile: int, setting: Tiles) -> tuple[str, ...]:

@@ -12,8 +12,10 @@ from ray.exceptions import RayError, RayTaskError
 
 from slomo_batch.attempts import Attempt, ChunkTask, Errored, FramesMade
 from slomo_batch.cluster.demand import Resources
+from slomo_batch.cluster.nodes import type_of_this_node
 from slomo_batch.errors import ProgramFault, SlomoError, TooLittleDisk, WorkDamaged
 from slomo_batch.loading import fast_loading
+from slomo_batch.scheduler.abilities import Abilities, probe_abilities
 from slomo_batch.scheduler.calls import ChunkCall, ChunkStored, Entered, SurveyProgress, perform
 from slomo_batch.steps.pair_pool import PairPool
 from slomo_batch.wiring import JobEnvironment, open_context
@@ -54,11 +56,12 @@ class LoadedWorker:
         self._environment = environment
         self._pairs = PairPool(needs.cores, machine_share=needs.share_of(len(os.sched_getaffinity(0))))
 
-    def open(self) -> None:
-        """Open what every chunk needs, and load what makes frames, before there is a chunk."""
+    def open(self) -> Abilities:
+        """Open what every chunk needs, and load what makes frames, before there is a chunk; tell what it can do."""
         open_context(self._environment)
         with fast_loading():
             import_module("slomo_batch.steps.interpolate")
+            return replace(probe_abilities(), machine_type=type_of_this_node())
 
     def make(self, call: ChunkCall) -> Iterator[Attempt | FramesMade | Entered]:
         """Make one attempt at one chunk: yield its phases as they begin, its frames so far, then what became of it."""
@@ -75,6 +78,8 @@ class StartedWorker:
     idle_since_s: float
     kept_off: frozenset[str] = frozenset()
     """Machines on which Ray must not place it."""
+    kept_off_types: frozenset[str] = frozenset()
+    """Types of machine on which Ray must not place it."""
     node: str = ""
     """Empty until the actor runs."""
     placed_s: float = 0.0

@@ -12,6 +12,7 @@ from slomo_batch.attempts import Attempt, ChunkTask, Errored, FramesMade, Head, 
 from slomo_batch.errors import JobError, JobTaken, SlomoError, StorageBusy, StoreUnusable, StoreUnusableHere
 from slomo_batch.plan.ids import chunks_in_lane
 from slomo_batch.plan.job_pin import JobPin
+from slomo_batch.plan.needs import Needs
 from slomo_batch.plan.stored_plan import PlannedVideo, SurveyWanted
 from slomo_batch.records.requests import PendingVideo
 from slomo_batch.records.results import Published
@@ -89,6 +90,8 @@ class Driver:
         self._dispatch = dispatch
         self._clock = clock
         self._pin = pin
+        self._needs = Needs()
+        """What the videos opened so far need of every worker."""
         self._recorder = recorder
         self._should_stop = should_stop
         self._is_superseded = is_superseded
@@ -259,6 +262,13 @@ class Driver:
         self._recorder.opened(video, opened)
         video.stored, video.lane = opened.stored, opened.existing.lane
         video.segment_bytes, video.audio_bytes = opened.existing.done_bytes, opened.existing.audio_bytes
+        if len(opened.existing.done) < opened.existing.num_chunks:
+            self._require(Needs.of(video.plan.plan, video.pending.request.settings.interpolate, self._pin))
+
+    def _require(self, needs: Needs) -> None:
+        if self._needs | needs != self._needs:
+            self._needs |= needs
+            self._engine.require(self._needs)
 
     def _record_failures(self) -> None:
         for fail in self._dispatch.take_failures():

@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from typing import Protocol
 
+from slomo_batch.plan.needs import Needs
 from slomo_batch.scheduler.calls import Call, Outcome
 from slomo_batch.scheduler.messages import Step
 
@@ -51,6 +52,13 @@ class Engine(Protocol):
     def scale(self, demand: int, foreseen: int = 0) -> None:
         """Start and stop workers: as many as `demand` chunks could keep busy, within the limits of the manifest. More
         may start for `foreseen` chunks, so that their machines are up by the time that these can run."""
+
+    def require(self, needs: Needs) -> None:
+        """Set what workers must be able to do. Those that lack it get no further chunk.
+
+        Raises:
+            AbilityMissing: none can, nor will.
+        """
 
     def take_notes(self) -> list[str]:
         """What a person should know about the machines, since the last call."""

@@ -1,12 +1,14 @@
-"""ExcludedMachines: machines that get no more chunks, steps or workers, or fewer, and the notes on them."""
+"""ExcludedMachines: machines that get no more chunks, workers or steps, or fewer, and the notes on them."""
 
 from collections.abc import Callable, Collection
 from math import inf
 from typing import Any
 
 from slomo_batch.attempts import Errored, Lost
+from slomo_batch.cluster.labels import NODE_ID, NODE_TYPE
 from slomo_batch.cluster.nodes import name_of_node, working_nodes
 from slomo_batch.errors import DiskFull, MachineUnfit, SlomoError, StorageBusy, StoreUnusableHere
+from slomo_batch.scheduler.incapable_machines import IncapableMachines
 from slomo_batch.scheduler.machine_health import MachineRecord
 from slomo_batch.scheduler.probation import Probation
 
@@ -19,7 +21,8 @@ REFUSED_EVERYWHERE = 3
 
 
 class ExcludedMachines:
-    """The machines that `record` found bad, those whose errors say that they cannot work, and those on probation."""
+    """The machines that `record` found bad, those whose errors say that they cannot work, those on probation, and those
+    that are incapable."""
 
     def __init__(self, record: MachineRecord, clock: Callable[[], float]) -> None:
         self._record = record
@@ -32,13 +35,20 @@ class ExcludedMachines:
         """Machines from which the store could not be used since the last success anywhere."""
         self._look_due_s = clock() + LOOK_EVERY_S
         self._noted: frozenset[str] = frozenset()
+        self.incapable = IncapableMachines(clock)
+        """Machines that get no chunks, but steps."""
         self._reasons: dict[str, str] = {}
         """By machine, if there is more to say than that work fails there."""
 
     @property
     def names(self) -> frozenset[str]:
-        """The machines."""
+        """The machines that get no more work."""
         return self._record.bad
+
+    @property
+    def closed_to_workers(self) -> frozenset[str]:
+        """Machines that get no worker, and no chunk."""
+        return self.names | self.incapable.names
 
     @property
     def on_probation(self) -> frozenset[str]:
@@ -67,6 +77,7 @@ class ExcludedMachines:
             self._record.keep(alive)
             self._failures.keep(alive)
             self._refusals.keep(alive)
+            self.incapable.keep(alive)
 
     def made(self, machine: str, chunk: str, took_s: float) -> None:
         """Record that a chunk was made there, in so many seconds."""
@@ -125,15 +136,18 @@ class ExcludedMachines:
         self._reasons[machine] = str(error)
 
     def take_notes(self) -> list[str]:
-        """A note for a person on each machine that is excluded since the last call."""
+        """A note for a person on each machine that is excluded since the last call, and on incapable machines."""
         new, self._noted = self.names - self._noted, self.names
         default = "work fails there but not on other machines"
-        return [f"{name_of_node(name)} gets no more work: {self._reasons.get(name, default)}" for name in new]
+        notes = [f"{name_of_node(name)} gets no more work: {self._reasons.get(name, default)}" for name in new]
+        return [*notes, *self.incapable.take_notes()]
 
 
-def kept_off(machines: Collection[str]) -> dict[str, Any]:
-    """Options of Ray's actors and tasks that keep them off these machines."""
-    return {"label_selector": {"ray.io/node-id": f"!in({','.join(sorted(machines))})"}} if machines else {}
+def kept_off(machines: Collection[str], types: Collection[str] = ()) -> dict[str, Any]:
+    """Options of Ray's actors and tasks that keep them off these machines, and off all machines of these types."""
+    labels = {NODE_ID: machines, NODE_TYPE: types}
+    selector = {label: f"!in({','.join(sorted(values))})" for label, values in labels.items() if values}
+    return {"label_selector": selector} if selector else {}
 
 
 def _is_of_a_machine(error: SlomoError) -> bool:

@@ -8,9 +8,12 @@ import time
 import traceback
 from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 
 from slomo_batch.attempts import Errored
-from slomo_batch.errors import ProgramFault
+from slomo_batch.errors import AbilityMissing, ProgramFault
+from slomo_batch.plan.needs import Needs
+from slomo_batch.scheduler.abilities import missing, probe_abilities
 from slomo_batch.scheduler.calls import Call, ChunkCall, Entered, Outcome, is_end, perform
 from slomo_batch.scheduler.messages import Step
 from slomo_batch.scheduler.placement import Placement
@@ -138,6 +141,18 @@ class InlineEngine:
 
     def scale(self, demand: int, foreseen: int = 0) -> None:
         """See Engine. Does nothing: threads cost nothing while they wait."""
+
+    def require(self, needs: Needs) -> None:
+        """See Engine. A job that began with a GPU, or with more memory, may go on here without."""
+        needs = replace(needs, gpu=False, memory_bytes=0)
+        lacks = () if needs.are_met_everywhere else missing(needs, probe_abilities())
+        if lacks:
+            what = " and ".join(lack.what for lack in lacks)
+            settings = " and ".join(lack.setting for lack in lacks)
+            raise AbilityMissing(
+                f"this machine lacks {what}, which this job uses",
+                remedy=f"Run it on a machine like the one it began on, or set {settings} in a job of another name.",
+            )
 
     def take_notes(self) -> list[str]:
         """See Engine: the calls that seem to hang."""

@@ -7,6 +7,7 @@ from typing import Any
 import ray
 
 from slomo_batch.cluster.nodes import cluster_total
+from slomo_batch.plan.needs import Needs
 from slomo_batch.scheduler.calls import Call, ChunkCall, Outcome
 from slomo_batch.scheduler.chunk_worker import WorkerNeeds
 from slomo_batch.scheduler.limits import COUNT_CPUS_S, steps_in_flight
@@ -48,6 +49,8 @@ class RayEngine:
         self._count_due_s = 0.0
         self._worker = needs.resources
         self._waits_since_s = self._hope_due_s = self._clock()
+        self._incapable: frozenset[str] = frozenset()
+        """Incapable machines at the last check of whether a worker can start."""
         self._num_slots = needs.slots
         scratch = ScratchDisk(self._clock)
         self._pool = WorkerPool(
@@ -110,15 +113,21 @@ class RayEngine:
         """See Engine.
 
         Raises:
+            AbilityMissing: no machine can do what the job needs.
             ClusterError: no machine will ever have room for a worker.
         """
+        incapable = self._pool.excluded.incapable
         self._fleet.scale(demand, foreseen)
         now_s = self._clock()
         if self._fleet.num_up or not self._fleet.num_pending:
             self._waits_since_s, self._hope_due_s = now_s, now_s + HOPE_EVERY_S
-        elif now_s >= self._hope_due_s:
-            self._hope_due_s = now_s + HOPE_EVERY_S
-            check_that_a_worker_can_start(self._worker, now_s - self._waits_since_s)
+        elif now_s >= self._hope_due_s or incapable.names != self._incapable:
+            self._hope_due_s, self._incapable = now_s + HOPE_EVERY_S, incapable.names
+            check_that_a_worker_can_start(self._worker, now_s - self._waits_since_s, incapable)
+
+    def require(self, needs: Needs) -> None:
+        """See Engine."""
+        self._fleet.require(needs)
 
     def outcomes(self, timeout_s: float) -> list[tuple[Call, Outcome]]:
         """See Engine. What is ready counts before anything counts as hanging."""

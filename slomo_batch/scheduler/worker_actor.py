@@ -13,6 +13,7 @@ from slomo_batch.scheduler.parcel import Parcel
 
 if TYPE_CHECKING:
     from slomo_batch.attempts import Attempt, FramesMade
+    from slomo_batch.scheduler.abilities import Abilities
     from slomo_batch.scheduler.calls import ChunkCall, Entered
     from slomo_batch.scheduler.chunk_worker import WorkerNeeds
     from slomo_batch.wiring import JobEnvironment
@@ -30,13 +31,13 @@ class ChunkWorker:
         node: str = ray.get_runtime_context().get_node_id()
         return node
 
-    def open(self) -> None:
-        """Load what makes frames, and open what every chunk needs, before there is a chunk."""
+    def open(self) -> "Abilities":
+        """Load what makes frames, and open what every chunk needs, before there is a chunk; tell what it can do."""
         from slomo_batch.scheduler.chunk_worker import LoadedWorker  # noqa: PLC0415 after `node`, as all of the package
 
         environment, needs = self._parcel.open()
         self._loaded = LoadedWorker(environment, needs)
-        self._loaded.open()
+        return self._loaded.open()
 
     def make(self, call: "ChunkCall") -> "Iterator[Attempt | FramesMade | Entered]":
         """Make one attempt at one chunk: yield its phases as they begin, its frames so far, then what became of it."""

@@ -5,7 +5,8 @@ A worker that does not start in time has failed to start, and so has one that no
 room for it.
 
 No worker starts on a machine that is about to be taken away, nor on a bad machine (scheduler.machine_health) or one
-whose disk is full, while there are others. Some CPUs of each machine of a cluster are kept for steps
+whose disk is full, while there are others. None stays on a machine that lacks what the job needs
+(scheduler.incapable_machines). Some CPUs of each machine of a cluster are kept for steps
 (scheduler.machine_room).
 """
 
@@ -13,13 +14,16 @@ import math
 import time
 from collections import Counter
 from collections.abc import Callable, Collection, Mapping
+from dataclasses import replace
 from typing import Any
 
 import ray
 from ray.exceptions import RayError, RayTaskError
 
-from slomo_batch.cluster.nodes import draining_nodes, free_resources, name_of_node
+from slomo_batch.cluster.nodes import draining_nodes, free_resources, name_of_node, nodes_of_types
 from slomo_batch.errors import MachineUnfit
+from slomo_batch.plan.needs import Needs
+from slomo_batch.scheduler.abilities import Abilities
 from slomo_batch.scheduler.calls import ChunkCall
 from slomo_batch.scheduler.chunk_worker import StartedWorker, WorkerNeeds
 from slomo_batch.scheduler.excluded_machines import ExcludedMachines, kept_off
@@ -117,6 +121,11 @@ class WorkerFleet:
         notes, self._notes = self._notes, []
         return [*notes, *self.excluded.take_notes()]
 
+    def require(self, needs: Needs) -> None:
+        """See Engine."""
+        gpu = needs.gpu and self._needs.num_gpus > 0  # a job that began with GPUs may go on without
+        self.excluded.incapable.require(replace(needs, gpu=gpu))
+
     # ---- how many there are ------------------------------------------------------------------------------------------
 
     def scale(self, demand: int, foreseen: int = 0) -> None:
@@ -124,7 +133,7 @@ class WorkerFleet:
         self._check_draining()
         kept = self._workers_for(demand)
         wanted = self._workers_for(demand + foreseen) if self._needs.num_gpus else kept
-        avoided = self._leaving.keys() | self.excluded.names
+        avoided = self._leaving.keys() | self.excluded.closed_to_workers
         self.excluded.forget_gone()
         self._placement.leave(avoided | self.excluded.resting(self.num_placed().keys() - avoided))
         self._placement.put_on_probation(self.excluded.on_probation)
@@ -163,9 +172,11 @@ class WorkerFleet:
         if wanted <= 0:
             return
         openings = self._room.openings(self.num_placed(), avoided)
-        off, off_all = self.excluded.names | openings.full, self.excluded.names | openings.limited
-        for worker in [worker for worker in self._waiting if worker.kept_off not in (off, off_all)]:
-            if self._clock() - worker.idle_since_s > STARTED_WITHIN_S:
+        closed, types = self.excluded.closed_to_workers, self.excluded.incapable.types
+        off, off_all = closed | openings.full, closed | openings.limited
+        for worker in self._waiting:
+            is_outdated = worker.kept_off not in (off, off_all) or worker.kept_off_types != types
+            if is_outdated and self._clock() - worker.idle_since_s > STARTED_WITHIN_S:
                 self._retire(worker)
         elsewhere = [worker for worker in self._waiting if not worker.kept_off.isdisjoint(openings.open)]
         num_here = min(wanted, openings.room) - (len(self._waiting) - len(elsewhere))
@@ -182,11 +193,11 @@ class WorkerFleet:
         return [worker for worker in self._workers if not worker.node]
 
     def _start_worker(self, off: frozenset[str]) -> None:
-        needs = self._needs
+        needs, types = self._needs, self.excluded.incapable.types
         actor_class: Any = ray.remote(max_restarts=0, max_task_retries=0)(ChunkWorker)
         options = {"num_gpus": needs.num_gpus, "num_cpus": needs.num_cpus, "max_concurrency": needs.slots}
-        actor = actor_class.options(**options, **kept_off(off)).remote(Parcel((self._environment, needs)))
-        worker = StartedWorker(actor=actor, idle_since_s=self._clock(), kept_off=off)
+        actor = actor_class.options(**options, **kept_off(off, types)).remote(Parcel((self._environment, needs)))
+        worker = StartedWorker(actor=actor, idle_since_s=self._clock(), kept_off=off, kept_off_types=types)
         self._workers.append(worker)
         self._starting[worker.actor.node.remote()] = worker
 
@@ -216,13 +227,19 @@ class WorkerFleet:
                 start_failed(worker.node, str(error), self._workers, self._record)
             return
         if worker.node:
-            worker.is_up, worker.idle_since_s = True, self._clock()
-            self._record.started(worker.node)
-            self._record.started("")
-            self._placement.up(worker, worker.node)
+            self._has_started(worker, answer)
         elif self._room.may_take(answer, self.num_placed()):
             worker.node, worker.placed_s = answer, self._clock()
             self._starting[worker.actor.open.remote()] = worker
+        else:
+            self._retire(worker)
+
+    def _has_started(self, worker: StartedWorker, abilities: Abilities) -> None:
+        self._record.started(worker.node)
+        self._record.started("")
+        if self.excluded.incapable.told(worker.node, abilities):
+            worker.is_up, worker.idle_since_s = True, self._clock()
+            self._placement.up(worker, worker.node)
         else:
             self._retire(worker)
 
@@ -238,8 +255,10 @@ class WorkerFleet:
 
     def _end_unbegun(self, now_s: float) -> None:
         """Kill workers that no process begins although a machine has room for them: on which one is not known."""
+        types = self.excluded.incapable.types
+        closed = nodes_of_types(types) if types else frozenset()
         unbegun = {
-            ref: Unbegun(needs=self._needs.resources, kept_off=worker.kept_off)
+            ref: Unbegun(needs=self._needs.resources, kept_off=worker.kept_off | closed)
             for ref, worker in self._starting.items()
             if not worker.node
         }

@@ -2,6 +2,7 @@
 
 import time
 from collections.abc import Callable, Iterator
+from math import inf
 from typing import Any
 
 import ray
@@ -12,6 +13,7 @@ from slomo_batch.cluster.nodes import name_of_node, supply, working_nodes
 from slomo_batch.errors import ClusterError, Interrupted
 from slomo_batch.scheduler.abilities import Abilities, probe_abilities
 from slomo_batch.scheduler.excluded_machines import kept_off
+from slomo_batch.scheduler.incapable_machines import IncapableMachines
 from slomo_batch.scheduler.stop_signals import StopRequests
 
 LOOK_EVERY_S = 2.0
@@ -99,13 +101,21 @@ def _next(task: Any) -> str | Abilities | NodeDiedError:
     return said
 
 
-def check_that_a_worker_can_start(worker: Resources, waited_s: float) -> None:
-    """Check that some machine has, or may have, room for a worker that has waited for so long.
+def check_that_a_worker_can_start(
+    worker: Resources, waited_s: float, incapable: IncapableMachines | None = None
+) -> None:
+    """Check that some machine has, or may have, room for a worker that has waited for so long, besides the incapable
+    ones.
 
     Raises:
-        ClusterError: none will.
+        AbilityMissing: there are only incapable ones.
+        ClusterError: there is none.
     """
-    reason = refusal(worker, supply(), waited_s)
+    without = incapable.names if incapable else frozenset[str]()
+    machines = supply(without)
+    reason = refusal(worker, machines, inf if without and not machines.has_autoscaler else waited_s)
+    if reason and incapable and without:
+        raise incapable.error()
     if reason:
         raise ClusterError(
             f"no worker can ever start on this cluster: {reason}",

@@ -8,8 +8,8 @@ import torch
 from torch import Tensor, nn
 
 from slomo_batch.errors import WeightsError
+from slomo_batch.interpolators.device import DTYPES
 from slomo_batch.interpolators.superslomo.guided import Guided, UNetShape
-from slomo_batch.interpolators.superslomo.inference import DTYPES
 from slomo_batch.interpolators.superslomo.paper import Paper
 from slomo_batch.interpolators.superslomo.shipped_weights import resolve_name, shipped_file, shipped_names
 from slomo_batch.interpolators.superslomo.weights import load

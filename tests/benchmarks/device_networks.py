@@ -8,10 +8,9 @@ from torch import Tensor
 from torch.profiler import ProfilerActivity, profile
 
 from slomo_batch.interpolators.contract import make_frames
-from slomo_batch.interpolators.device import supported_precision
+from slomo_batch.interpolators.device import DTYPES, supported_precision
 from slomo_batch.interpolators.method import InterpolatorSpec
 from slomo_batch.interpolators.registry import open_interpolator
-from slomo_batch.interpolators.superslomo.inference import DTYPES
 from slomo_batch.interpolators.superslomo.network import Network
 from slomo_batch.interpolators.superslomo.paper import Paper
 from slomo_batch.interpolators.superslomo.shipped_weights import shipped_file, shipped_names

@@ -10,6 +10,7 @@ from random import Random
 from types import TracebackType
 from typing import Self
 
+from slomo_batch.plan.needs import Needs
 from slomo_batch.report.events import Event, Snapshot, VideoPublished
 from slomo_batch.report.ledger import LedgerWriter
 from slomo_batch.scheduler.budget_meter import BudgetMeter
@@ -174,6 +175,9 @@ class Metered:
 
     def scale(self, demand: int, foreseen: int = 0) -> None:
         self.behind.scale(demand, foreseen)
+
+    def require(self, needs: Needs) -> None:
+        del needs  # the simulated machines can do everything
 
     def take_notes(self) -> list[str]:
         return []  # the simulated machines have nothing to report

@@ -2,7 +2,11 @@
 
 from pathlib import Path
 
+import pytest
+
 from slomo_batch.attempts import Errored
+from slomo_batch.errors import AbilityMissing
+from slomo_batch.plan.needs import Needs
 from slomo_batch.scheduler.inline_engine import InlineEngine
 from slomo_batch.uri import Uri
 from slomo_batch.wiring import JobEnvironment, open_context
@@ -30,3 +34,12 @@ def test_a_call_that_hangs_is_reported_once_with_its_source_and_step(tmp_path: P
     [(_, ended)] = engine.outcomes(0.0)
     assert isinstance(ended, Errored)
     assert engine.take_notes() == []
+
+
+def test_a_machine_that_lacks_the_encoder_of_a_job_that_began_elsewhere_ends_it_with_the_reason(tmp_path: Path) -> None:
+    context = open_context(JobEnvironment(work_uri=Uri(tmp_path / "work"), job="job"))
+    engine = InlineEngine(context, num_slots=1, num_tasks=1, hang_s=HANG_S)
+    engine.require(Needs(precisions=frozenset({"bf16"}), gpu=True, memory_bytes=1 << 60))
+    with pytest.raises(AbilityMissing, match=r"this machine lacks a_nvenc, .* or set encode\.encoder: software"):
+        engine.require(Needs(encoders=frozenset({"a_nvenc"})))
+    engine.close()

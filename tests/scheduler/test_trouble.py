@@ -25,8 +25,8 @@ def machines(kind: str, number: int) -> list[str]:
 
 
 def job_on_a_mixture(num_incapable: int, patch: pytest.MonkeyPatch, *, num_videos: int = 40) -> VirtualJob:
-    """18 machines, of which some refuse each chunk within a second; the others take ten. As of cluster.yaml's types,
-    one has an AV1 encoder and the other has none."""
+    """18 machines, of which some refuse each chunk within a second, although they say that they can make it; the others
+    take ten. For machines that say what they lack, see test_incapable_machines.py."""
     chance = Random(1)
     names = machines("capable", 18 - num_incapable) + machines("incapable", num_incapable)
     chance.shuffle(names)

@@ -1,6 +1,6 @@
 """VirtualCpus: a VirtualRay whose machines have CPUs, which workers and steps share as Ray shares them."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field
 from itertools import count
 from typing import Any
@@ -77,10 +77,10 @@ class VirtualCpus(VirtualRay):
     def scratch_disks(self) -> ScratchOffer:
         return scratch_offer(self.machine_resources().values(), may_grow=self._most_machines > 0)
 
-    def supply(self) -> Supply:
+    def supply(self, without: Collection[str] = ()) -> Supply:
         waiting = [{"CPU": 1.0, SCRATCH: step.gb} for _, step in self._steps if step.gb and not step.machine]
         return Supply(
-            machines=tuple(self.machine_resources().values()),
+            machines=tuple(has for name, has in self.machine_resources().items() if name not in without),
             has_autoscaler=self._most_machines > 0,
             infeasible=tuple(each for each in waiting if each[SCRATCH] > self.boots_scratch_gb),
         )

@@ -5,7 +5,7 @@ how many seconds is for the test to say: its `Scenario`.
 """
 
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from math import inf
 from types import SimpleNamespace
@@ -16,7 +16,7 @@ from ray.exceptions import RayError
 
 from slomo_batch.attempts import ChunkTask, Errored, Succeeded
 from slomo_batch.cluster.demand import Resources, Supply
-from slomo_batch.cluster.labels import Node
+from slomo_batch.cluster.labels import NODE_ID, NODE_TYPE, Node
 from slomo_batch.cluster.scratch import SCRATCH, ScratchOffer, scratch_offer
 from slomo_batch.scheduler import (
     chunk_worker,
@@ -32,6 +32,7 @@ from slomo_batch.scheduler import (
     worker_pool,
     worker_probe,
 )
+from slomo_batch.scheduler.abilities import Abilities
 from slomo_batch.scheduler.calls import (
     ChunkCall,
     ChunkStored,
@@ -86,6 +87,12 @@ def succeeds(machine: str) -> RayError | None:
     return None
 
 
+def able(machine: str) -> Abilities:
+    """What all machines can do by default."""
+    del machine
+    return Abilities(precision="fp32")
+
+
 HANGS = RayError("never raised")
 """Of a worker that neither starts nor fails."""
 
@@ -102,6 +109,8 @@ class Scenario:
     """Whether a worker ever reports that it runs on a machine."""
     opens: Callable[[str], object] = succeeds
     """The error with which a worker fails to start on a machine; HANGS if it never starts."""
+    able: Callable[[str], Abilities] = able
+    """What a worker on a machine can do."""
 
 
 @dataclass(eq=False)
@@ -149,9 +158,10 @@ class _Method:
 
 
 class _Actor:
-    def __init__(self, ray: "VirtualRay", avoided: frozenset[str]) -> None:
+    def __init__(self, ray: "VirtualRay", options: dict[str, Any]) -> None:
         self.machine = ""
-        self.avoided = avoided
+        self.avoided = _avoided(options)
+        self.avoided_types = _avoided(options, NODE_TYPE)
         self.free_s = 0.0
         self._ray = ray
         self._node = _Answer(ready_s=inf)
@@ -166,8 +176,9 @@ class _Actor:
         self._node.ready_s, self._node.value = ready_s, machine
 
     def _open(self) -> _Answer:
-        value = self._ray.scenario.opens(self.machine)
-        return _Answer(ready_s=inf if value is HANGS else self._ray.now_s, value=value)
+        error = self._ray.scenario.opens(self.machine)
+        value = self._ray.scenario.able(self.machine) if error is None else error
+        return _Answer(ready_s=inf if error is HANGS else self._ray.now_s + self._ray.start_s, value=value)
 
     def _make(self, call: ChunkCall) -> _Stream:
         seconds, outcome = self._ray.scenario.chunk(self.machine, call)
@@ -186,6 +197,8 @@ class VirtualRay:
         self.scenario = scenario
         self.now_s = 0.0
         self.num_cpus = 8.0
+        self.start_s = 0.0
+        """Seconds from when a worker gets a machine to when it is up."""
         self.num_gpus = 1.0
         """GPUs of a worker."""
         self.killed: list[str] = []
@@ -226,6 +239,7 @@ class VirtualRay:
             patch.setattr(module, "draining_nodes", dict)
         for module in (worker_fleet, failed_starts, step_pool, excluded_machines):
             patch.setattr(module, "name_of_node", str)
+        patch.setattr(worker_fleet, "nodes_of_types", self.machines_of_types)
         patch.setattr(machine_room, "machine_resources", self.machine_resources)
         patch.setattr(ray_engine, "cluster_total", lambda _: self.num_cpus)
         patch.setattr(step_pool, "run_task", _Method(self._run_task))
@@ -237,6 +251,10 @@ class VirtualRay:
         """The machines for steps that look for one; no label of theirs is known."""
         return []
 
+    def machines_of_types(self, types: Collection[str]) -> frozenset[str]:
+        """The machines of these types."""
+        return frozenset(name for name in self.machines if self.scenario.able(name).machine_type in types)
+
     def machine_resources(self) -> dict[str, Resources]:
         """What each machine has: more CPUs than its one worker takes."""
         return {name: {"CPU": 8.0, "GPU": 1.0} | self.scratch(name) for name in self.machines}
@@ -245,9 +263,10 @@ class VirtualRay:
         """What the machines declare together; nothing starts other machines."""
         return scratch_offer(self.machine_resources().values(), may_grow=False)
 
-    def supply(self) -> Supply:
-        """The machines, without an autoscaler."""
-        return Supply(machines=tuple(self.machine_resources().values()), has_autoscaler=False)
+    def supply(self, without: Collection[str] = ()) -> Supply:
+        """The machines, without some of them and without an autoscaler."""
+        machines = (has for name, has in self.machine_resources().items() if name not in without)
+        return Supply(machines=tuple(machines), has_autoscaler=False)
 
     def scratch(self, machine: str) -> dict[str, float]:
         """What a machine declares of its disk."""
@@ -293,7 +312,7 @@ class VirtualRay:
         return _Stream(deque(_reported_by(parts, machine, self.now_s)))
 
     def _new_actor(self, _: Parcel[tuple[JobEnvironment, WorkerNeeds]], **options: Any) -> _Actor:
-        actor = _Actor(self, _avoided(options))
+        actor = _Actor(self, options)
         self._actors.append(actor)
         self._place()
         return actor
@@ -301,10 +320,13 @@ class VirtualRay:
     def _place(self) -> None:
         free = [machine for machine in self.machines if all(actor.machine != machine for actor in self._actors)]
         for actor in self._actors:
-            fitting = [machine for machine in free if machine not in actor.avoided]
+            fitting = [machine for machine in free if not self._is_avoided(machine, actor)]
             if not actor.machine and fitting:
                 actor.placed(fitting[0])
                 free.remove(fitting[0])
+
+    def _is_avoided(self, machine: str, actor: _Actor) -> bool:
+        return machine in actor.avoided or self.scenario.able(machine).machine_type in actor.avoided_types
 
     def _kill(self, actor: _Actor) -> None:
         self._actors.remove(actor)
@@ -328,9 +350,9 @@ class VirtualRay:
         return ready, [ref for ref in refs if id(ref) not in chosen]
 
 
-def _avoided(options: dict[str, Any]) -> frozenset[str]:
-    selector = options.get("label_selector", {}).get("ray.io/node-id", "!in()")
-    return frozenset(selector.removeprefix("!in(").removesuffix(")").split(","))
+def _avoided(options: dict[str, Any], label: str = NODE_ID) -> frozenset[str]:
+    selector = options.get("label_selector", {}).get(label, "!in()")
+    return frozenset(selector.removeprefix("!in(").removesuffix(")").split(",")) - {""}
 
 
 def _reported_by(parts: Said, machine: str, now_s: float) -> list[tuple[float, Outcome | Entered | Began]]:

@@ -16,7 +16,7 @@ from torch.nn import functional
 
 from slomo_batch.color.transfers import to_device
 from slomo_batch.interpolators.contract import Held, JudgedFrame, JudgedPair
-from slomo_batch.interpolators.device import use_threads
+from slomo_batch.interpolators.device import DTYPES, use_threads
 from slomo_batch.interpolators.evidence import PairEvidence, without_padding
 from slomo_batch.interpolators.out_of_memory import check_algorithms, out_of_memory_mapped
 from slomo_batch.interpolators.superslomo.network import Network
@@ -44,7 +44,6 @@ def _seen_part(frames_BCHW: Tensor, pair: _Pair) -> Tensor:
 
 WHOLE_BYTES_PER_PX = 75
 """Memory of a pair that is made in tiles, for each pixel of the whole pictures, beside that of a tile."""
-DTYPES: dict[Precision, torch.dtype] = {"fp32": torch.float32, "bf16": torch.bfloat16, "fp16": torch.float16}
 
 
 class SuperSlomo:
