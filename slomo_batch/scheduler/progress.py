@@ -12,8 +12,11 @@ from math import exp
 
 MIN_WINDOW_S, MAX_WINDOW_S = 60.0, 300.0
 """The rate is that of the later half of the time since the first frame, within these limits."""
-SETTLING_S = 3.0
-"""Seconds after the first frame before which there is no rate."""
+WARM_UP_S = 30.0
+"""The first frames of a process take long: code is loaded and memory taken. If a pause in so many seconds after the
+first frame is twice as long as all before, the rate is measured from its end on."""
+SETTLING_S = 5.0
+"""Seconds of measurement before which there is no rate."""
 WORKERS_S = 30.0
 """The rate follows a change of the number of workers within about so many seconds: some are lost and soon replaced."""
 SILENCE_S = 5.0
@@ -105,7 +108,7 @@ class _RateSample:
 
 
 class MakingRate:
-    """How fast this run makes frames, since its first one: the start is not counted.
+    """How fast this run makes frames, since its first ones: the start is not counted.
 
     It is measured per busy worker, so that the rate is right as soon as workers come or go. It never counts backwards,
     since frames that are taken back took time too.
@@ -139,16 +142,22 @@ class MakingRate:
         self._count_workers(now_s)
         self._total += frames
         if self._samples:
-            self._longest_pause_s = max(self._longest_pause_s, now_s - self._latest.at_s)
+            self._end_pause(now_s)
         else:
             self._first_s, self._smoothed = now_s, float(self._busy)
         self._latest = _RateSample(now_s, self._total, self._worker_s)
         if not self._samples or now_s - self._samples[-1].at_s >= 1.0:
             self._samples.append(self._latest)
 
+    def _end_pause(self, now_s: float) -> None:
+        pause_s = now_s - self._latest.at_s
+        if pause_s > 2 * self._longest_pause_s and now_s - self._first_s <= WARM_UP_S:
+            self._samples.clear()
+        self._longest_pause_s = max(self._longest_pause_s, pause_s)
+
     def rate(self, now_s: float) -> Rate | None:
         """The rate now; None if there are too few frames yet, or no worker is busy."""
-        if not self._samples or now_s - self._first_s < SETTLING_S:
+        if not self._samples or now_s - self._samples[0].at_s < SETTLING_S:
             return None
         self._count_workers(now_s)
         silence_s = now_s - self._latest.at_s

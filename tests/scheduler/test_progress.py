@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 from slomo_batch.scheduler.progress import (
     MAX_WINDOW_S,
     SETTLING_S,
+    WARM_UP_S,
     Fraction,
     Frames,
     MakingRate,
@@ -111,13 +112,32 @@ def test_the_rate_does_not_depend_on_when_the_first_frame_comes(every_s: float, 
     assert found.pixels_per_s == pytest.approx(found.frames_per_s * PIXELS, rel=1e-6)
 
 
-def test_there_is_no_rate_before_the_second_frame_or_at_once() -> None:
+def test_there_is_no_rate_before_the_third_frame_or_at_once() -> None:
     rate = MakingRate()
     assert rate.rate(100.0) is None
-    rate.add(Frames(8, 8.0), 100.0)
-    assert rate.rate(100.0 + SETTLING_S) is None
-    rate.add(Frames(8, 8.0), 100.0 + SETTLING_S)
-    assert rate.rate(100.0 + SETTLING_S) is not None
+    for at_s in (100.0, 100.0 + SETTLING_S):
+        rate.add(Frames(8, 8.0), at_s)
+    assert rate.rate(100.0 + 2 * SETTLING_S) is None
+    rate.add(Frames(8, 8.0), 100.0 + 2 * SETTLING_S)
+    assert rate.rate(100.0 + 2 * SETTLING_S - 0.1) is None
+    assert rate.rate(100.0 + 2 * SETTLING_S) is not None
+
+
+@given(warm_up_s=st.floats(0, WARM_UP_S - 1), every_s=st.floats(0.2, 4.0), frames=st.integers(1, 50))
+def test_frames_that_wait_for_the_first_use_of_a_network_do_not_slow_the_rate(
+    warm_up_s: float, every_s: float, frames: int
+) -> None:
+    rate = MakingRate()
+    rate.add(Frames(2, 2.0 * PIXELS), 0.0)
+    shown = []
+    for number in range(1, 5 + int(SETTLING_S / every_s)):
+        now_s = warm_up_s + number * every_s
+        rate.add(Frames(frames, frames * PIXELS), now_s)
+        shown.append(rate.rate(now_s))
+    assert shown[0] is None
+    known = [found.frames_per_s for found in shown if found]
+    assert known == pytest.approx([frames / every_s] * len(known), rel=0.02)
+    assert len(known) >= 2
 
 
 def test_the_time_left_counts_down_between_bursts_of_frames() -> None:
