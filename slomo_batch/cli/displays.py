@@ -42,7 +42,8 @@ def displays(options: argparse.Namespace, job: str) -> "Iterator[Display]":
     with ExitStack() as stack:
         # Redirected for all output, because Ray prints what its workers print.
         stdout = stack.enter_context(redirect_stdout(for_display(sys.stdout, "standard output")))
-        shown = [display_for(stdout, as_json=options.json, job=job, verbosity=verbosity_of(options))]
+        brief = getattr(options, "brief", False)
+        shown = [display_for(stdout, as_json=options.json, job=job, verbosity=verbosity_of(options), brief=brief)]
         if options.log:
             log = for_display(open_text(options.log, "a"), f"the log {options.log}")
             stack.callback(log.close)

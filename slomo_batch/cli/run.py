@@ -54,6 +54,11 @@ def _add_run(commands: Commands) -> None:
     add_verbosity(parser)
     add_log(parser)
     parser.add_argument(
+        "--brief",
+        action="store_true",
+        help="with --json, leave out finished chunks and steps, and most progress, so that the output stays small",
+    )
+    parser.add_argument(
         "--require-version", metavar="VERSION", default="", help="fail if another version of slomo_batch is installed"
     )
 

@@ -143,7 +143,7 @@ def command_of(request: Request, *, version: str) -> str:
     Raises:
         ManifestError: it is longer than a command can be.
     """
-    words = ["exec", "slomo-batch", "run", "-", "--json", "--require-version", version]
+    words = ["exec", "slomo-batch", "run", "-", "--json", "--brief", "--require-version", version]
     for setting in request.manifest.settings:
         words += ["--set", setting]
     words += ["--retry-failed"] if request.retry_failed else []

@@ -8,6 +8,7 @@ from types import TracebackType
 from typing import Self, TextIO
 
 from slomo_batch.attempts import Errored, Lost
+from slomo_batch.report.brief_log import BriefLog
 from slomo_batch.report.event_json import event_fields, event_name
 from slomo_batch.report.events import Display, Event, JobFailed, JobPaused, Snapshot, VideoGivenUp
 from slomo_batch.sanitize import json_line
@@ -32,7 +33,10 @@ class Streaming:
 
 
 class JsonDisplay(Streaming):
-    """One JSON object per line and event: `time`, `level`, `event`, `job`, and the event's own fields."""
+    """One JSON object per line and event: `time`, `level`, `event`, `job`, and the event's own fields.
+
+    `brief` leaves out most events (report.brief_log).
+    """
 
     def __init__(
         self,
@@ -40,17 +44,21 @@ class JsonDisplay(Streaming):
         *,
         job: str,
         seconds_between_snapshots: float = 0.0,
+        brief: bool = False,
         clock: Callable[[], datetime] = lambda: datetime.now(UTC),
     ) -> None:
         super().__init__(stream)
         self._job = job
         self._seconds_between_snapshots = seconds_between_snapshots
+        self._brief = BriefLog() if brief else None
         self._clock = clock
         self._latest_snapshot = datetime.fromtimestamp(0, UTC)
 
     def show(self, event: Event) -> None:
         """Write the event as an object."""
         now = self._clock()
+        if self._brief and not self._brief.keeps(event, now.timestamp()):
+            return
         if isinstance(event, Snapshot):
             if 0 <= (now - self._latest_snapshot).total_seconds() < self._seconds_between_snapshots:
                 return

@@ -41,10 +41,12 @@ REFRESHES_PER_S = 2.0
 """How often a terminal is drawn. Drawing takes some milliseconds of a CPU that could make frames."""
 
 
-def display_for(stream: TextIO, *, as_json: bool, job: str, verbosity: Verbosity = "normal") -> Display:
-    """The display for a stream: JSON, bars on a terminal, else plain lines."""
+def display_for(
+    stream: TextIO, *, as_json: bool, job: str, verbosity: Verbosity = "normal", brief: bool = False
+) -> Display:
+    """The display for a stream: JSON, with few events if `brief`; bars on a terminal; else plain lines."""
     if as_json:
-        return JsonDisplay(stream, job=job)
+        return JsonDisplay(stream, job=job, brief=brief)
     if verbosity == "quiet":
         return QuietDisplay(stream)
     return RichDisplay(stream, verbosity=verbosity) if stream.isatty() else PlainDisplay(stream, verbosity=verbosity)

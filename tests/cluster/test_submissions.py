@@ -79,7 +79,7 @@ def test_the_shell_passes_the_manifest_on_unchanged() -> None:
     command = command_of(request, version="1.2.3")
     words = shlex.split(command.splitlines()[0])
     assert words[:-1] == [
-        *("exec", "slomo-batch", "run", "-", "--json", "--require-version", "1.2.3"),
+        *("exec", "slomo-batch", "run", "-", "--json", "--brief", "--require-version", "1.2.3"),
         *("--set", "a.b=\"x 'y'\"", "--retry-failed"),
     ]
     document = command[command.index(" <<") :]

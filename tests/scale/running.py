@@ -2,7 +2,7 @@
 
 import time
 from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,7 +11,7 @@ from types import TracebackType
 from typing import Self
 
 from slomo_batch.plan.needs import Needs
-from slomo_batch.report.events import Event, Snapshot, VideoPublished
+from slomo_batch.report.events import Display, Event, Snapshot, VideoPublished
 from slomo_batch.report.ledger import LedgerWriter
 from slomo_batch.scheduler.budget_meter import BudgetMeter
 from slomo_batch.scheduler.calls import Call, Outcome
@@ -60,10 +60,12 @@ def simulate(
     meter: BudgetMeter | None = None,
     committed: Committed | None = None,
     epoch: int = 1,
+    displays: Callable[[Callable[[], float]], Sequence[Display]] = lambda _: (),
 ) -> Ran:
     """Run the job to its end, or until its budget is spent; the ledger's parts are left in a folder.
 
-    `committed`: what earlier runs made, to which this one adds; `epoch` is the number of the run.
+    `committed`: what earlier runs made, to which this one adds; `epoch` is the number of the run. `displays` makes
+    more displays from the clock of the run.
     """
     committed, meter = committed or Committed(), meter or BudgetMeter()
     engine = Metered(VirtualEngine(models, archive, committed))
@@ -85,6 +87,7 @@ def simulate(
         meter=meter,
         clock=clock,
     )
+    recorder.add_displays(*displays(clock))
     driver = Driver(
         engine=engine,
         dispatch=kind(limits, jitter=Random(models.seed).random),
