@@ -4,7 +4,7 @@ import time
 from collections import deque
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Literal
 
@@ -20,9 +20,7 @@ from slomo_batch.report.events import (
     FramesTakenBack,
     JobPaused,
     JobResumed,
-    JobStatus,
     Note,
-    Snapshot,
     SurveyAdvanced,
     VideoGivenUp,
     VideoOpened,
@@ -33,6 +31,7 @@ from slomo_batch.scheduler.active_video import ActiveVideo
 from slomo_batch.scheduler.budget_meter import BudgetMeter
 from slomo_batch.scheduler.budget_recorder import BudgetRecorder
 from slomo_batch.scheduler.calls import Call
+from slomo_batch.scheduler.job_overview import JobOverview
 from slomo_batch.scheduler.job_progress import JobProgress
 from slomo_batch.scheduler.messages import Fail
 from slomo_batch.scheduler.state_counts import Census
@@ -88,15 +87,13 @@ class EventRecorder:
         self._failures: deque[Failure] = deque(maxlen=MAX_FAILURES_SHOWN)
         self._unstored: dict[str, VideoFailed] = {}
         self._progress = JobProgress()
-        self._began_at = datetime.now(UTC).isoformat(timespec="seconds")
+        self._overview = JobOverview(
+            job=layout.name, tally=tally, progress=self._progress, meter=self._budget.meter, clock=clock
+        )
         self._snapshot_due = self._progress_due = self._busy_due = clock()
         self._waiting_due = self._busy_due + WAITING_S
         self._store_due = 0.0
         self._answer: StoreAnswer | None = None
-        self._is_paused = False
-        self._workers = self._workers_pending = self._slots = 0
-        self._is_stopping = False
-        self._census: Callable[[], Census] = Census
 
     def add_displays(self, *displays: Display) -> None:
         """Show events on these displays too from now on."""
@@ -231,12 +228,12 @@ class EventRecorder:
 
     def paused(self, reason: str) -> None:
         """Show that the job is paused."""
-        self._is_paused = True
+        self._overview.is_paused = True
         self._show(JobPaused(since=datetime.now(UTC).isoformat(timespec="seconds"), reason=reason))
 
     def resumed(self, seconds: float) -> None:
         """Show that the job continues after a pause."""
-        self._is_paused = False
+        self._overview.is_paused = False
         self._show(JobResumed(seconds=round(seconds, 1)))
 
     def _show_failure(self, failed: VideoFailed, video_id: str, *, in_earlier_run: bool = False) -> None:
@@ -269,14 +266,16 @@ class EventRecorder:
         `slots`: chunks that the workers can hold; `demand`: chunks that could be running; `census` is called only if
         it is shown.
         """
-        now, self._slots, self._census, self._is_stopping = self._clock(), slots, census, is_stopping
-        self._workers, self._workers_pending = workers, workers_pending
+        now = self._clock()
+        self._overview.update(
+            workers=workers, workers_pending=workers_pending, slots=slots, census=census, is_stopping=is_stopping
+        )
         self._progress.busy(workers, demand, now)
-        self._note_waiting(now, is_waiting=demand > 0 and not workers and not self._is_paused)
+        self._note_waiting(now, is_waiting=demand > 0 and not workers and not self._overview.is_paused)
         self._budget.note()
         if now >= self._snapshot_due:
             self._snapshot_due = now + SNAPSHOT_S
-            self._show(self._snapshot())
+            self._show(self._overview.snapshot())
         if now >= self._store_due:
             with self._tolerant():
                 self._store_what_is_due(now)
@@ -342,69 +341,9 @@ class EventRecorder:
         self._store_failures()
         self._budget.record()
         self._ledger.flush()
-        still = self._census()
-        none_running = tuple((step, 0) for step, _ in still.steps_running)
-        at_end = replace(still, chunks_running=0, steps_running=none_running).with_waits({})
-        self._census = lambda: at_end
-        self._show(self._snapshot())
+        self._overview.end()
+        self._show(self._overview.snapshot())
         self._write_progress("finished" if finished else "interrupted")
 
     def _write_progress(self, state: Literal["running", "interrupted", "finished"]) -> None:
-        tally, now, is_running = self.tally, self._snapshot(), state == "running"
-        status = JobStatus(
-            job=self._layout.name,
-            state=state,
-            videos_done=tally.videos_done,
-            videos_failed=tally.videos_failed,
-            videos_total=tally.videos_total,
-            chunks_done=tally.chunks_done,
-            chunks_total=tally.chunks_total,
-            frames_done=tally.frames_done,
-            updated=datetime.now(UTC).isoformat(timespec="seconds"),
-            failures=tuple(self._failures),
-            began=self._began_at,
-            frames_total=tally.frames_total,
-            frames_per_s=round(now.frames_per_s, 3) if is_running else 0.0,
-            eta_s=round(now.eta_s, 1) if is_running and now.eta_s is not None else None,
-            workers=now.workers if is_running else 0,
-            spent_hours=now.spent_hours,
-            budget_hours=now.budget_hours,
-            price_per_hour=now.price_per_hour,
-        )
-        put_record(self._store, self._layout.progress(self._epoch), status)
-
-    def _snapshot(self) -> Snapshot:
-        tally, census, meter = self.tally, self._census(), self._budget.meter
-        outlook = self._progress.outlook(
-            census, workers=self._workers, is_stopping=self._is_stopping, now_s=self._clock()
-        )
-        return Snapshot(
-            videos_done=tally.videos_done,
-            videos_failed=tally.videos_failed,
-            videos_total=tally.videos_total,
-            chunks_done=tally.chunks_done,
-            chunks_total=tally.chunks_total,
-            frames_done=tally.frames_done,
-            frames_total=tally.frames_total,
-            frames_per_s=outlook.rate.frames_per_s if outlook.rate else 0.0,
-            eta_s=None if self._is_paused else outlook.eta_s,
-            workers=self._workers,
-            slots=self._slots,
-            videos_open=census.videos_open,
-            chunks_waiting=census.chunks_waiting,
-            chunks_ready=census.chunks_ready,
-            chunks_running=census.chunks_running,
-            chunks_failed=tally.chunks_failed,
-            steps_running=census.steps_running,
-            phase="paused" if self._is_paused and not self._is_stopping else outlook.phase,
-            frames_in_progress=outlook.frames_in_progress,
-            frames_expected=outlook.frames_expected,
-            fraction=outlook.fraction,
-            workers_pending=self._workers_pending,
-            faults=self._progress.num_faults,
-            videos=outlook.videos,
-            spent_hours=round(meter.spent_hours, 6),
-            budget_hours=meter.limit_hours,
-            price_per_hour=meter.price_per_hour,
-            steps_waiting_s=census.steps_waiting_s,
-        )
+        put_record(self._store, self._layout.progress(self._epoch), self._overview.status(state, self._failures))
