@@ -4,7 +4,7 @@ The output is a pure function of the choice. It appears under its final name com
 """
 
 import hashlib
-from collections.abc import Generator, Sequence
+from collections.abc import Sequence
 from contextlib import closing, suppress
 from dataclasses import fields, replace
 from itertools import accumulate, pairwise
@@ -13,7 +13,6 @@ from pathlib import Path
 from slomo_batch.errors import (
     BorderMismatch,
     ObjectChanged,
-    ObjectMissing,
     OutputExists,
     OutputInvalid,
     StorageBusy,
@@ -29,7 +28,6 @@ from slomo_batch.metadata import AttachedFile
 from slomo_batch.picture import PIXEL_FORMATS
 from slomo_batch.plan.carriage import attachments_for, metadata_for, side_data_for
 from slomo_batch.plan.containers import Container, container_of
-from slomo_batch.plan.encoders import segment_format
 from slomo_batch.plan.ids import chunks_in_lane, receipt_id
 from slomo_batch.plan.pair_doubts import doubt_notes
 from slomo_batch.plan.stored_plan import SegmentChoice, StoredPlan
@@ -42,6 +40,7 @@ from slomo_batch.serialization import file_sha256
 from slomo_batch.settings import Exists
 from slomo_batch.steps.audio import has_audio
 from slomo_batch.steps.captions import add_captions, captions_in, reads_earlier
+from slomo_batch.steps.committed_objects import fetch_audio, fetched_segments, num_ahead
 from slomo_batch.steps.context import StepContext
 from slomo_batch.steps.output_color import output_color
 from slomo_batch.steps.output_ownership import (
@@ -53,10 +52,9 @@ from slomo_batch.steps.output_ownership import (
     record_ownership,
 )
 from slomo_batch.steps.sidecar import check_name, delete_sidecar, put_sidecar, sidecar_of
-from slomo_batch.steps.stitch_disk import SEGMENTS_AHEAD, check_disk
+from slomo_batch.steps.stitch_disk import check_disk
 from slomo_batch.steps.stored_records import MADE_AGAIN, commit, read_each
-from slomo_batch.steps.video_records import VideoRecords, read_receipt
-from slomo_batch.steps.work_ahead import work_ahead
+from slomo_batch.steps.video_records import VideoRecords, read_receipt, receipt_of
 from slomo_batch.storage.store import ObjectInfo
 from slomo_batch.storage.work_layout import parts_of
 from slomo_batch.uri import Uri
@@ -78,21 +76,16 @@ def stitch_video(
         WorkDamaged: a record, a segment or the audio is missing or damaged. The commit of such a segment or audio is
             deleted. Opening the video again deletes the rest, and finds what must be made again.
     """
-    published = _published(stored.plan, context)
+    published = receipt_of(stored.plan, context)
     if published is None:
         try:
             published = _publish(stored, lane, context, exists=exists, sidecar=sidecar)
         except WorkDamaged:
-            published = _published(stored.plan, context)  # by another driver, which deleted the segments
+            published = receipt_of(stored.plan, context)  # by another driver, which deleted the segments
             if published is None:
                 raise
     delete_intermediates(stored.plan.video_id, context)
     return published
-
-
-def _published(plan: VideoPlan, context: StepContext) -> Published | None:
-    key = context.layout.receipt(receipt_id(plan.request, plan.resolved.weights_name))
-    return read_receipt(key, plan.request.output_uri, context)
 
 
 def _publish(stored: StoredPlan, lane: Lane, context: StepContext, *, exists: Exists, sidecar: bool) -> Published:
@@ -262,17 +255,17 @@ def _join(
             where=context.work.uri(context.layout.choice(plan.video_id)),
             remedy=MADE_AGAIN,
         )
-    check_disk(segments, audio, folder, num_at_hand=_num_ahead(context) + 1)
+    check_disk(segments, audio, folder, num_at_hand=num_ahead(context) + 1)
     spec, out = _stitch_spec(plan, segments), folder / f"output{_container(plan).suffix}"
     attached = _attached_files(plan, context)
-    tracks = _fetch_audio(plan, audio, context, folder) if audio else None
+    tracks = fetch_audio(plan, audio, context, folder) if audio else None
     captioned = add_captions(stored, segments, tracks, context, folder)
     tracks = captioned or tracks
     try:
-        with closing(_fetched(plan, segments, context, folder)) as fetched:
+        with closing(fetched_segments(plan, segments, context, folder)) as fetched:
             stitch(spec, fetched, tracks, out, attached=attached)
     except MoovDoesNotFit:
-        with closing(_fetched(plan, segments, context, folder)) as fetched:
+        with closing(fetched_segments(plan, segments, context, folder)) as fetched:
             stitch(spec, fetched, tracks, out, attached=attached, reserves_moov=False)
     borders = list(accumulate(done.num_frames for done in segments))[:-1]
     verify_output(
@@ -319,71 +312,6 @@ def _attached_files(plan: VideoPlan, context: StepContext) -> list[AttachedFile]
     tracks = attachments_for(plan.facts.other_tracks, _container(plan))
     source = plan.request.source
     return attached_files(context.reader(source), tracks, source.uri) if tracks else []
-
-
-def _fetched(plan: VideoPlan, segments: Sequence[ChunkDone], context: StepContext, folder: Path) -> Generator[Path]:
-    """Download the segments, a few ahead, checking that each is the one that was committed. Each is deleted when the
-    next is taken."""
-    with closing(
-        work_ahead(
-            lambda done: _fetch_segment(plan, done, context, folder),
-            segments,
-            num_ahead=_num_ahead(context),
-        )
-    ) as downloads:
-        for download in downloads:
-            try:
-                path = download()
-            except WorkDamaged:
-                for later in downloads:  # find all damaged ones now, to make them again at once
-                    with suppress(WorkDamaged):
-                        later().unlink()
-                raise
-            yield path
-            path.unlink()
-
-
-def _num_ahead(context: StepContext) -> int:
-    return 0 if context.work.root.is_local else SEGMENTS_AHEAD
-
-
-def _fetch_segment(plan: VideoPlan, done: ChunkDone, context: StepContext, folder: Path) -> Path:
-    kind = segment_format(plan.resolved.encoder, has_alpha=PIXEL_FORMATS[plan.resolved.pixel_format].has_alpha)
-    path = folder / f"segment-{done.index}{kind.suffix}"
-    commit_key = context.layout.commit(plan.video_id, done.chunk_id)
-    _fetch_committed(plan, done.segment_key, done.sha256, path, context, commit_key=commit_key)
-    return path
-
-
-def _fetch_audio(plan: VideoPlan, audio: AudioDone, context: StepContext, folder: Path) -> Path:
-    path = folder / "audio.packets"
-    commit_key = context.layout.audio_commit(plan.video_id)
-    _fetch_committed(plan, audio.key, audio.sha256, path, context, commit_key=commit_key)
-    return path
-
-
-def _fetch_committed(
-    plan: VideoPlan, key: str, sha256: str, path: Path, context: StepContext, *, commit_key: str
-) -> None:
-    """Download an object that a commit names. If it is not the committed one, delete the commit and the choice.
-
-    They are kept if the video is published, because the driver that published it deleted the object.
-    """
-    try:
-        context.work.get_file(key, path)
-        got = file_sha256(path)
-    except ObjectMissing:
-        got = "nothing"
-    if got != sha256:
-        if _published(plan, context) is None:
-            context.work.delete([commit_key, context.layout.choice(plan.video_id)])
-        raise WorkDamaged(
-            "this committed object is missing or damaged",
-            where=context.work.uri(key),
-            expected=f"SHA-256 {sha256}",
-            got=got,
-            remedy=MADE_AGAIN,
-        )
 
 
 def _total(segments: Sequence[ChunkDone]) -> FrameCounts:

@@ -6,9 +6,10 @@ have no checksum: damage to those is only found by these checks.
 
 from itertools import pairwise
 
+from slomo_batch.plan.ids import receipt_id
 from slomo_batch.plan.stored_plan import MovedTo, SegmentChoice, StoredPlan
 from slomo_batch.records.commits import AudioDone, ChunkDone
-from slomo_batch.records.plans import Chunk
+from slomo_batch.records.plans import Chunk, VideoPlan
 from slomo_batch.records.results import Published
 from slomo_batch.steps.context import StepContext
 from slomo_batch.steps.stored_records import commit, committed, withdraw
@@ -109,6 +110,12 @@ def _is_whole(stored: StoredPlan) -> bool:
 def read_receipt(key: str, output_uri: str, context: StepContext) -> Published | None:
     """Read the receipt under `key`, which must be one of this output."""
     return committed(context.work, key, Published, belongs=lambda published: published.output_uri == output_uri)
+
+
+def receipt_of(plan: VideoPlan, context: StepContext) -> Published | None:
+    """The receipt of the output of this plan."""
+    key = context.layout.receipt(receipt_id(plan.request, plan.resolved.weights_name))
+    return read_receipt(key, plan.request.output_uri, context)
 
 
 def withdraw_receipt(key: str, output_uri: str, context: StepContext) -> None:

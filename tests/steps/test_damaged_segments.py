@@ -10,7 +10,7 @@ from slomo_batch.errors import WorkDamaged
 from slomo_batch.plan.stored_plan import SegmentChoice, StoredPlan
 from slomo_batch.records.requests import VideoRequest
 from slomo_batch.settings import Chunks, Encode
-from slomo_batch.steps import stitch
+from slomo_batch.steps import committed_objects
 from slomo_batch.steps.context import StepContext
 from slomo_batch.steps.interpolate import interpolate_chunk
 from slomo_batch.steps.open import open_video
@@ -53,7 +53,7 @@ def test_all_damaged_segments_are_withdrawn_by_one_stitch(
     request_: VideoRequest, made: StoredPlan, context: StepContext, num_ahead: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Each damage costs the video an attempt; a disk that is damaged seldom damages one file."""
-    monkeypatch.setattr(stitch, "_num_ahead", lambda _: num_ahead)
+    monkeypatch.setattr(committed_objects, "num_ahead", lambda _: num_ahead)
     assert open_video(request_, PIN, context, remake=False).existing.done == {0, 1, 2}
     for found in list(context.work.list(context.layout.segments(made.plan.video_id)))[1:]:
         context.work.put(found.key, bytes(found.size_bytes))
