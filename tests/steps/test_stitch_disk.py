@@ -9,7 +9,7 @@ from slomo_batch.errors import TooLittleDisk
 from slomo_batch.media import concat
 from slomo_batch.plan.stored_plan import StoredPlan
 from slomo_batch.records.requests import VideoRequest
-from slomo_batch.steps import stitch
+from slomo_batch.steps import committed_objects, stitch
 from slomo_batch.steps.context import StepContext
 from tests.media.test_concat import decoded
 from tests.steps.test_damaged_segments import context, made, request_
@@ -50,7 +50,8 @@ def test_the_disk_asked_for_is_what_a_stitch_uses(
     made: StoredPlan, context: StepContext, num_ahead: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     free = 0
-    monkeypatch.setattr(stitch, "_num_ahead", lambda _: num_ahead)
+    for module in (stitch, committed_objects):
+        monkeypatch.setattr(module, "num_ahead", lambda _: num_ahead)
     monkeypatch.setattr("shutil.disk_usage", lambda _: Usage(total=0, used=0, free=free))
     with pytest.raises(TooLittleDisk, match="too little free disk space") as refused:
         stitch.stitch_video(made, "copy", context, exists="skip")
