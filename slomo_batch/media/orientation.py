@@ -1,6 +1,7 @@
 """How players turn a picture: the rotation and the mirroring that its display matrix states."""
 
 import struct
+from collections.abc import Iterator
 from dataclasses import dataclass
 from math import atan2, degrees
 from typing import Any
@@ -22,6 +23,15 @@ class Orientation:
     def quarter_turns_deg(self) -> int:
         """The rotation, rounded to a quarter turn: 0, 90, 180 or 270."""
         return round(self.rotation_deg / 90) * 90 % 360
+
+    def notes(self) -> Iterator[str]:
+        """Notes for the plan about how players turn the pictures."""
+        if self.quarter_turns_deg:
+            yield f"players rotate the video by {self.quarter_turns_deg} degrees counterclockwise, also the output"
+        if self.rotation_deg % 90:
+            yield f"the rotation of {self.rotation_deg:g} degrees is rounded to a quarter turn"
+        if self.is_mirrored:
+            yield "players mirror the video from left to right, also the output"
 
 
 def orientation_of(frame: av.VideoFrame) -> Orientation:

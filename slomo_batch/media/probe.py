@@ -6,7 +6,6 @@ decoded on the way (`copy_check`), and some in the middle and near the end, to s
 version does not support them.
 """
 
-from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from fractions import Fraction
 
@@ -25,7 +24,7 @@ from slomo_batch.media.demux import find_covers, main_video, may_be_cover, open_
 from slomo_batch.media.frames import planar_format_name
 from slomo_batch.media.index import PacketIndex, ZeroFilledFile, has_whole_moov, index_from_moov, index_from_packets
 from slomo_batch.media.metadata_reading import metadata_of
-from slomo_batch.media.orientation import Orientation, orientation_of
+from slomo_batch.media.orientation import orientation_of
 from slomo_batch.media.packet_notes import packet_notes
 from slomo_batch.media.packets import sample_aspect_ratio_of, stream_header
 from slomo_batch.media.picture_limits import MAX_PICTURE_PX, check_picture_size
@@ -35,6 +34,7 @@ from slomo_batch.media.reader import RangeReader
 from slomo_batch.media.scan_samples import LaterWindows
 from slomo_batch.media.side_data_reading import side_data_of
 from slomo_batch.media.stated_length import StatedLength
+from slomo_batch.media.time_notes import time_notes
 from slomo_batch.media.tracks import notes_on_lost_tracks, tracks_of
 from slomo_batch.media.unread_parts import ReadPart, completed
 from slomo_batch.picture import PIXEL_FORMATS
@@ -43,15 +43,10 @@ from slomo_batch.records.source_facts import AudioTrack, ColorFacts, FieldOrder,
 from slomo_batch.settings import Deinterlace, ScanSetting
 from slomo_batch.timeline.fields import field_timeline
 from slomo_batch.timeline.index import SourceTimeline, VideoIndex, source_timeline
-from slomo_batch.timeline.rates import MAX_OF_MEAN, median_rate
 from slomo_batch.timeline.recipe import Recipe
 
 MAX_FRAME_GAP_S = 3600
 """If two consecutive frames are further apart than this, a timestamp is damaged."""
-NOTABLE_GAP_S = 10
-"""If two consecutive frames are further apart than this, a note says so."""
-USUAL_RATES = 1, 1000
-"""Frame rates outside this range, in frames per second, get a note."""
 _FROM_WEBP = "Convert it first, for example with ImageMagick: `magick in.webp out.gif`."
 _FIELD_ORDERS: dict[int, FieldOrder] = {2: "tff", 3: "bff", 4: "tff", 5: "bff"}
 """By FFmpeg's number of what the container states. Numbers 4 and 5 are those of the QuickTime values 9 and 14."""
@@ -176,10 +171,10 @@ def _probed(
         *(f"the pixel format changes midway: {form} is converted" for form in converted),
         *sizes.notes,
         *scan_notes,
-        *_picture_notes(orientation),
+        *orientation.notes(),
         *([f"the video is stream {video.index}, since another stream is a single picture"] if num_covers else []),
         *notes_on_lost_tracks(tracks),
-        *_time_notes(timeline, num_left_out, dropped_duration_s),
+        *time_notes(timeline, num_left_out, dropped_duration_s),
         *packet_notes(found),
     )
     facts = VideoFacts(
@@ -334,65 +329,3 @@ def _color(video: VideoStream, frame: av.VideoFrame) -> ColorFacts:
 def _name_of_first_known(names: dict[int, str], *numbers: int) -> str:
     """The name of the first number that has one."""
     return next((names[number] for number in numbers if number in names), UNSPECIFIED)
-
-
-# ---- oddities ------------------------------------------------------------------------------------------------------
-
-
-def _picture_notes(orientation: Orientation) -> Iterator[str]:
-    """Notes about how players turn the pictures."""
-    if orientation.quarter_turns_deg:
-        yield f"players rotate the video by {orientation.quarter_turns_deg} degrees counterclockwise, also the output"
-    if orientation.rotation_deg % 90:
-        yield f"the rotation of {orientation.rotation_deg:g} degrees is rounded to a quarter turn"
-    if orientation.is_mirrored:
-        yield "players mirror the video from left to right, also the output"
-
-
-def _rate_notes(timeline: SourceTimeline) -> Iterator[str]:
-    """Notes about a rate that varies, and about film with repeated fields."""
-    if timeline.num_film == timeline.num_frames:
-        yield f"soft telecine: frames are spaced evenly at {timeline.nominal_rate} frames/s, without repeated fields"
-    elif timeline.num_film:
-        yield (
-            f"soft telecine in {timeline.num_film:,} of {timeline.num_frames:,} frames: these are spaced evenly, the"
-            f" others keep their times; `fps: source` uses {timeline.nominal_rate}"
-        )
-    elif timeline.rate is None and timeline.num_frames > 1:
-        usual = median_rate(timeline.ticks, timeline.tick_s)
-        in_bursts = usual > MAX_OF_MEAN * timeline.nominal_rate
-        why = f", near the mean rate: frames come in bursts of {round(usual):,} frames/s" if in_bursts else ""
-        yield f"variable frame rate: `fps: source` uses {timeline.nominal_rate}{why}"
-
-
-def _skipped_frames(timeline: SourceTimeline) -> Iterator[str]:
-    """A note on the grid points of a constant rate that have no frame: a lost part of a file leaves nothing else."""
-    if timeline.rate is None:
-        return
-    steps = np.diff(timeline.ticks)
-    places = np.flatnonzero(steps > 1)
-    if len(places):
-        number, first_s = int((steps[places] - 1).sum()), int(timeline.ticks[places[0]] + 1) * timeline.tick_s
-        yield (
-            f"the timestamps skip {number:,} frame{'s' * (number > 1)}, the first at {float(first_s):.2f} s: they"
-            " are missing from the file, or the recording paused"
-        )
-
-
-def _time_notes(timeline: SourceTimeline, num_left_out: int, dropped_duration_s: Fraction) -> Iterator[str]:
-    if num_left_out:
-        yield f"{num_left_out} frames at the start are left out: they need earlier frames or headers that are missing"
-    yield from _rate_notes(timeline)
-    yield from _skipped_frames(timeline)
-    gap_s = int(np.diff(timeline.ticks).max(initial=0)) * timeline.tick_s
-    if gap_s > NOTABLE_GAP_S:
-        yield f"gap of {float(gap_s):.1f} s between two frames"
-    last_s = int(timeline.end - timeline.ticks[-1]) * timeline.tick_s
-    if dropped_duration_s:
-        instead = f"it is shown for {round(float(last_s), 3):g} s"
-        yield f"the last frame's duration of {float(dropped_duration_s):,.0f} s is probably damaged: {instead}"
-    elif last_s > NOTABLE_GAP_S:
-        yield f"the last frame is shown for {float(last_s):.1f} s"
-    if not USUAL_RATES[0] <= timeline.nominal_rate <= USUAL_RATES[1]:
-        rate = f"{float(timeline.nominal_rate):,.{0 if timeline.nominal_rate > 1 else 6}f}"
-        yield f"unusual frame rate of {rate} frames/s: the timestamps may be damaged"
