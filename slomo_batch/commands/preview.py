@@ -94,8 +94,7 @@ def preview(
     with context.folder() as folder, display as shown:
         shown.show(Activity(text="reading the source" if at_s is not None else "looking for the most motion"))
         begin_s, seconds = _part_of(uri, source, at_s, seconds, context)
-        part = [f"retime.range={{start: '{_decimal(begin_s)}', duration: '{_decimal(seconds)}'}}"]
-        part += ["audio=drop", f"work={json.dumps(str(folder / 'work'))}", "output.exists=replace"]
+        part = _settings_of_part(begin_s, seconds, folder)
 
         def convert(half: Literal["before", "after"], more: Sequence[str], display: Display) -> int:
             manifest = single(source, str(folder / f"{half}.mkv"), settings=[*settings, *part, *more], flags=flags)
@@ -112,6 +111,12 @@ def preview(
         made = write_side_by_side(folder / "before.mkv", folder / "after.mkv", target)
         strip.write_bytes(encode_png(made.strip))
     return Preview(exit_code=0, at_s=begin_s, seconds=seconds, num_frames=made.num_frames)
+
+
+def _settings_of_part(begin_s: Fraction, seconds: Fraction, folder: Path) -> list[str]:
+    """Settings for the conversion of a part of the source, which works in this folder."""
+    part = f"retime.range={{start: '{_decimal(begin_s)}', duration: '{_decimal(seconds)}'}}"
+    return [part, "audio=drop", f"work={json.dumps(str(folder / 'work'))}", "output.exists=replace"]
 
 
 class _Progress:

@@ -112,17 +112,22 @@ def make_audio(
     with ffmpeg_errors(
         SourceUnsupported, "FFmpeg cannot encode the audio", remedy="Set audio: drop.", also=(ValueError,)
     ):
-        made = [
-            _track(spec, place, header, tuple(dispositions[place]))
-            for place, header in enumerate(headers)
-            if header.kind == "audio" and mode != "drop"
-        ]
-        made += _subtitles(spec, headers, dispositions)
+        made = [*_audio_tracks(spec, headers, dispositions), *_subtitles(spec, headers, dispositions)]
         tracks = [track for track in made if isinstance(track, MadeTrack)]
         write_tracks(tracks, out)
     notes = [note for track in made for note in ([track] if isinstance(track, str) else track.notes())]
     num_audio = sum(track.header.kind == "audio" for track in tracks)
     return AudioResult(notes=tuple(notes), num_tracks=num_audio, num_subtitles=len(tracks) - num_audio)
+
+
+def _audio_tracks(
+    spec: _AudioSpec, headers: Sequence[StreamHeader], dispositions: Sequence[Sequence[str]]
+) -> list[MadeTrack | str]:
+    return [
+        _track(spec, place, header, tuple(dispositions[place]))
+        for place, header in enumerate(headers)
+        if header.kind == "audio" and spec.mode != "drop"
+    ]
 
 
 def _subtitles(

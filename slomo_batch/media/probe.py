@@ -6,6 +6,7 @@ decoded on the way (`copy_check`), and some in the middle and near the end, to s
 version does not support them.
 """
 
+from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from fractions import Fraction
 
@@ -92,6 +93,19 @@ class _Asked:
     deinterlace: Deinterlace
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Read:
+    """What was read of the source."""
+
+    container: InputContainer
+    video: VideoStream
+    packets: PacketIndex
+    copy_check: CopyCheck
+    asked: _Asked
+    num_covers: int = 0
+    """Streams that are single pictures, and look like a video."""
+
+
 def _probe_from_moov(reader: RangeReader, asked: _Asked) -> tuple[Probe, ReadPart] | None:
     """Like _probe_from_packets, from the moov; None if the moov is not sufficient."""
     name = asked.name
@@ -111,7 +125,7 @@ def _probe_from_moov(reader: RangeReader, asked: _Asked) -> tuple[Probe, ReadPar
         windows = LaterWindows(video, reader.size_bytes)
         windows.read(reader, [entry.pos for entry in video.index_entries], found.index)
         copy_check.samples.append(windows.samples)
-        return _probed(container, video, found, copy_check, asked)
+        return _probed(_Read(container=container, video=video, packets=found, copy_check=copy_check, asked=asked))
 
 
 def _probe_from_packets(reader: RangeReader, asked: _Asked) -> tuple[Probe, ReadPart]:
@@ -135,84 +149,93 @@ def _probe_all_packets(
     windows.finish()
     copy_check.finish()
     copy_check.samples.append(windows.samples)
-    return _probed(container, video, found, copy_check, asked, num_covers=num_covers)
-
-
-def _probed(
-    container: InputContainer,
-    video: VideoStream,
-    found: PacketIndex,
-    copy_check: CopyCheck,
-    asked: _Asked,
-    *,
-    num_covers: int = 0,
-) -> tuple[Probe, ReadPart]:
-    name = asked.name
-    if found.index.joins:
-        copy_check.truncate(found.index.joins[0].first_packet)
-    if copy_check.first_frame is None:
-        raise _undecodable(stream_header(video).codec, len(copy_check.packets), name)
-    _refuse_unsupported(copy_check, name)
-    scan, scan_notes = decide_scan(_scan_evidence(video, copy_check), asked.scan, asked.deinterlace, name)
-    orientation = orientation_of(copy_check.first_frame)
-    sizes = picture_sizes(copy_check.sizes, scan, name)
-    index, num_left_out = _without_undecodable_lead(_without_second_fields(found.index, video, copy_check), copy_check)
-    index, dropped_duration_s = _without_endless_end(index)
-    timeline = _timeline(index, video, name, scan)
-    copy_obstacle = copy_check.copy_obstacle(replace(found, index=index))
-    converted = tuple(
-        sorted(
-            {planar_format_name(name) for name in copy_check.formats}
-            - {planar_format_name(copy_check.first_frame.format.name)}
+    return _probed(
+        _Read(
+            container=container, video=video, packets=found, copy_check=copy_check, asked=asked, num_covers=num_covers
         )
     )
-    tracks, first_frame_s = tracks_of(container, video), int(index.frame_pts[0]) * index.time_base
-    oddities = (
-        *(f"the pixel format changes midway: {form} is converted" for form in converted),
-        *sizes.notes,
-        *scan_notes,
-        *orientation.notes(),
-        *([f"the video is stream {video.index}, since another stream is a single picture"] if num_covers else []),
-        *notes_on_lost_tracks(tracks),
-        *time_notes(timeline, num_left_out, dropped_duration_s),
-        *packet_notes(found),
-    )
+
+
+def _probed(read: _Read) -> tuple[Probe, ReadPart]:
+    container, video, copy_check, asked = read.container, read.video, read.copy_check, read.asked
+    first_frame = _first_frame(read)
+    scan, scan_notes = decide_scan(_scan_evidence(video, copy_check), asked.scan, asked.deinterlace, asked.name)
+    orientation = orientation_of(first_frame)
+    sizes = picture_sizes(copy_check.sizes, scan, asked.name)
+    times = _times_of(read, scan)
+    copy_obstacle = copy_check.copy_obstacle(replace(read.packets, index=times.index))
+    converted = _converted_formats(copy_check, first_frame)
+    tracks = tracks_of(container, video)
     facts = VideoFacts(
         container=container.format.name,
         stream_index=video.index,
         codec=stream_header(video).codec,
         width=sizes.main[0],
         height=sizes.main[1],
-        pixel_format=copy_check.first_frame.format.name,
+        pixel_format=first_frame.format.name,
         has_alpha=copy_check.has_alpha,
         sample_aspect_ratio=sample_aspect_ratio_of(video) or Fraction(1),
         rotation_deg=orientation.quarter_turns_deg,
         is_mirrored=orientation.is_mirrored,
-        color=_color(video, copy_check.first_frame),
+        color=_color(video, first_frame),
         rate_from_header=video.average_rate or Fraction(0),
-        num_frames=timeline.num_frames,
+        num_frames=times.timeline.num_frames,
         scan=scan,
         lane="decode" if copy_obstacle else "copy",
         lane_reason=copy_obstacle,
         audio=tuple(track for track in tracks if isinstance(track, AudioTrack)),
         other_tracks=tuple(track for track in tracks if not isinstance(track, AudioTrack)),
-        part_starts=tuple(start * scan.frames_per_picture for start in index.part_starts),
+        part_starts=tuple(start * scan.frames_per_picture for start in times.index.part_starts),
         converted_formats=converted,
         fitted_sizes=sizes.fitted,
-        side_data=side_data_of(video, copy_check.first_frame, name),
-        metadata=metadata_of(container, video, first_frame_s),
-        oddities=oddities,
+        side_data=side_data_of(video, first_frame, asked.name),
+        metadata=metadata_of(container, video, times.first_frame_s),
+        oddities=(
+            *(f"the pixel format changes midway: {form} is converted" for form in converted),
+            *sizes.notes,
+            *scan_notes,
+            *orientation.notes(),
+            *_cover_notes(read),
+            *notes_on_lost_tracks(tracks),
+            *times.notes,
+            *packet_notes(read.packets),
+        ),
     )
-    read = ReadPart(
-        end_byte=found.end_byte,
-        track=video.id,
-        first_frame_s=first_frame_s,
-        length=StatedLength.of(container, video, found),
+    return Probe(facts=facts, index=times.index, timeline=times.timeline), _read_part(read, times)
+
+
+def _converted_formats(copy_check: CopyCheck, first_frame: av.VideoFrame) -> tuple[str, ...]:
+    """Planar formats of later pictures, which are converted to that of the first."""
+    formats = {planar_format_name(name) for name in copy_check.formats}
+    return tuple(sorted(formats - {planar_format_name(first_frame.format.name)}))
+
+
+def _cover_notes(read: _Read) -> Iterator[str]:
+    if read.num_covers:
+        yield f"the video is stream {read.video.index}, since another stream is a single picture"
+
+
+def _read_part(read: _Read, times: "_Times") -> ReadPart:
+    return ReadPart(
+        end_byte=read.packets.end_byte,
+        track=read.video.id,
+        first_frame_s=times.first_frame_s,
+        length=StatedLength.of(read.container, read.video, read.packets),
     )
-    return Probe(facts=facts, index=index, timeline=timeline), read
 
 
 # ---- what is refused -----------------------------------------------------------------------------------------------
+
+
+def _first_frame(read: _Read) -> av.VideoFrame:
+    """The first decoded frame of a video that is supported."""
+    copy_check, joins = read.copy_check, read.packets.index.joins
+    if joins:
+        copy_check.truncate(joins[0].first_packet)
+    if copy_check.first_frame is None:
+        raise _undecodable(stream_header(read.video).codec, len(copy_check.packets), read.asked.name)
+    _refuse_unsupported(copy_check, read.asked.name)
+    return copy_check.first_frame
 
 
 def _undecodable(codec: str, num_packets: int, name: str) -> SourceUnsupported | SourceUnreadable:
@@ -260,6 +283,29 @@ def _without_second_fields(index: VideoIndex, video: VideoStream, copy_check: Co
 
 
 # ---- time ----------------------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Times:
+    """Which packets are shown as frames, and when."""
+
+    index: VideoIndex
+    timeline: SourceTimeline
+    notes: tuple[str, ...]
+
+    @property
+    def first_frame_s(self) -> Fraction:
+        """When the first frame is shown, in seconds of the source's clock."""
+        return int(self.index.frame_pts[0]) * self.index.time_base
+
+
+def _times_of(read: _Read, scan: Scan) -> _Times:
+    index = _without_second_fields(read.packets.index, read.video, read.copy_check)
+    index, num_left_out = _without_undecodable_lead(index, read.copy_check)
+    index, dropped_duration_s = _without_endless_end(index)
+    timeline = _timeline(index, read.video, read.asked.name, scan)
+    notes = tuple(time_notes(timeline, num_left_out, dropped_duration_s))
+    return _Times(index=index, timeline=timeline, notes=notes)
 
 
 def _without_undecodable_lead(index: VideoIndex, copy_check: CopyCheck) -> tuple[VideoIndex, int]:

@@ -103,10 +103,8 @@ def split_copy(  # noqa: PLR0917 - one job's nouns in their order
     """
     tracks = (*facts.audio, *subtitles_of(facts)) if audio else ()
     parts = {part.index: part for part in slices}
-    spans = _packet_spans(index, slices)
-    captioned = _captioned(slices)
-    needed = [span.start for span in spans] + ([packets_of(index, captioned).start] if captioned else [])
-    first = 0 if tracks else min(needed, default=0)
+    spans, captioned = _packet_spans(index, slices), _captioned(slices)
+    first = 0 if tracks else _first_needed(index, spans, captioned)
     with reading(reader, name):
         resume_at = _resume_packet(reader, facts, index, first)
         with opened_as_planned(reader, name, facts, index, tracks, audio_path(folder)) as source:
@@ -269,6 +267,12 @@ def _packet_spans(index: VideoIndex, slices: Sequence[SourceSlice]) -> list[Span
         Span(index=part.index, start=start, end=end)
         for part, start, end in zip(slices, starts.tolist(), ends.tolist(), strict=True)
     ]
+
+
+def _first_needed(index: VideoIndex, spans: Sequence[Span], captioned: range) -> int:
+    """The first packet of these spans and of the pictures whose captions are read; 0 if there are none."""
+    starts = [span.start for span in spans] + ([packets_of(index, captioned).start] if captioned else [])
+    return min(starts, default=0)
 
 
 def _joins_in(span: Span, index: VideoIndex) -> list[int]:

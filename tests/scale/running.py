@@ -72,21 +72,8 @@ def simulate(
     store, display = Counting(ledger), Outputs(engine.behind)
     limits = limits_for(models.num_workers, max_attempts=4)
     clock = lambda: engine.behind.now_s  # noqa: E731
-    writer = LedgerWriter(
-        lambda part, data: store.put(LAYOUT.ledger_part(epoch, part), data), clock, job=LAYOUT.name, epoch=epoch
-    )
     tally = Tally(videos_total=models.num_videos, videos_skipped=len(committed.published))
-    recorder = EventRecorder(
-        store=store,
-        layout=LAYOUT,
-        epoch=epoch,
-        ledger=writer,
-        display=display,
-        tally=tally,
-        is_superseded=lambda: False,
-        meter=meter,
-        clock=clock,
-    )
+    recorder = _recorder(store, display, tally, meter=meter, epoch=epoch, clock=clock)
     recorder.add_displays(*displays(clock))
     driver = Driver(
         engine=engine,
@@ -115,6 +102,25 @@ def simulate(
         seen=engine.behind.seen,
         snapshots=display.snapshots,
         hours_left=recorder.hours_left(),
+    )
+
+
+def _recorder(
+    store: "Counting", display: "Outputs", tally: Tally, *, meter: BudgetMeter, epoch: int, clock: Callable[[], float]
+) -> EventRecorder:
+    writer = LedgerWriter(
+        lambda part, data: store.put(LAYOUT.ledger_part(epoch, part), data), clock, job=LAYOUT.name, epoch=epoch
+    )
+    return EventRecorder(
+        store=store,
+        layout=LAYOUT,
+        epoch=epoch,
+        ledger=writer,
+        display=display,
+        tally=tally,
+        is_superseded=lambda: False,
+        meter=meter,
+        clock=clock,
     )
 
 

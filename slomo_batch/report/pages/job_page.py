@@ -60,40 +60,51 @@ def job_page(
     """
     history = history_of(ledger, failures)
     tracks = slot_histories(history)
-    failed = history.of_state("failed")
-    busiest = sorted(tracks, key=lambda track: -track.busy_s)[:MOST_BUSY]
     span_s, run_s = max(1.0, history.ended_s - history.began_s), max(1.0, history.run_s)
-    requests = requests_of(ledger, work_is_billed=work_is_billed, run_s=history.run_s)
     return render(
         "job.html.jinja",
         {
             "version": __version__,
             "title": history.job,
             "state": state,
-            "began": _utc(history.began_s),
-            "ended": _utc(history.ended_s),
-            "runs": history.runs,
+            **_run_values(history),
             "tiles": _tiles(history, num_videos, budget),
-            "num_failed": len(failed),
-            "failed": _by_reason(failed),
-            "most_failed": MOST_FAILED,
+            **_failure_values(history.of_state("failed")),
             "retry": retry,
+            "faults": history.faults,
             "advice": advice_on(history),
             "mean_rate": f"{history.num_frames / run_s:.2f}",
-            "num_tracks": len(tracks),
-            "num_hosts": len({track.host for track in tracks}),
-            "busy": [_busy(track, run_s) for track in busiest],
+            **_slot_values(tracks, run_s),
             "spreads": history.spreads,
             "longest_ms": max((spread.p95 for spread in history.spreads), default=0.0) or 1.0,
-            "faults": history.faults,
-            "requests": _requests(requests),
-            "requests_usd": f"{price_usd(requests):,.2f}",
-            "priced": PRICED,
+            **_request_values(requests_of(ledger, work_is_billed=work_is_billed, run_s=history.run_s)),
             "strips": _strips(history, picture),
             "most_shown": MOST_SHOWN,
             "data": _data(history, tracks, span_s, folder),
         },
     )
+
+
+def _run_values(history: JobHistory) -> Mapping[str, object]:
+    return {"began": _utc(history.began_s), "ended": _utc(history.ended_s), "runs": history.runs}
+
+
+def _failure_values(failed: Sequence[VideoHistory]) -> Mapping[str, object]:
+    return {"num_failed": len(failed), "failed": _by_reason(failed), "most_failed": MOST_FAILED}
+
+
+def _slot_values(tracks: Sequence[SlotHistory], run_s: float) -> Mapping[str, object]:
+    """How busy the workers were."""
+    busiest = sorted(tracks, key=lambda track: -track.busy_s)[:MOST_BUSY]
+    return {
+        "num_tracks": len(tracks),
+        "num_hosts": len({track.host for track in tracks}),
+        "busy": [_busy(track, run_s) for track in busiest],
+    }
+
+
+def _request_values(requests: S3Requests) -> Mapping[str, object]:
+    return {"requests": _requests(requests), "requests_usd": f"{price_usd(requests):,.2f}", "priced": PRICED}
 
 
 def _requests(requests: S3Requests) -> Sequence[tuple[str, int, str]]:
