@@ -89,7 +89,7 @@ def _basis(manifest: Manifest, environment: JobEnvironment, context: StepContext
         show(Activity(text=text))
 
     with open_machines(settings, environment, tell=tell) as machines:
-        return pin_basis(basis_of(machines.find_abilities()), context)
+        return pin_basis(basis_of(machines.find_abilities(1)), context)
 
 
 def _rows_of_others(found: FoundVideos, piles: Triage) -> Iterator[PlanRow]:

@@ -131,7 +131,7 @@ def _make(
 def _pin(context: RunContext, machines: RunMachines, requests: Sequence[VideoRequest]) -> JobPin:
     basis = pinned_basis(context.steps)
     if basis is None:
-        basis = pin_basis(basis_of(machines.open().find_abilities()), context.steps)
+        basis = pin_basis(basis_of(machines.open().find_abilities(len(requests))), context.steps)
     return pin_job(basis, requests, context.steps)
 
 

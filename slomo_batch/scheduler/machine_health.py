@@ -84,6 +84,11 @@ class MachineRecord:
             self._bad.add(machine)
         return True
 
+    @property
+    def failed_starts(self) -> frozenset[str]:
+        """Machines on which the last worker failed to start."""
+        return frozenset(self._failed_starts) - {""}
+
     def starts_fail(self, machine: str) -> bool:
         """Whether too many workers in a row failed to start there."""
         return self._failed_starts[machine] >= MAX_STARTS

@@ -84,8 +84,9 @@ class Machines:
     """An engine, and where it runs."""
 
     engine: Engine
-    find_abilities: Callable[[], Abilities]
-    """Finds out what a worker can do; waits for the first machine with room for one."""
+    find_abilities: Callable[[int], Abilities]
+    """Finds out what a worker of a job of so many videos can do. Waits for the first machine with room for one; those
+    for the others start meanwhile."""
     num_machines: int
     description: str
     """For a person: "this process", "a local Ray", or the cluster's address."""
@@ -140,7 +141,7 @@ def _inline(settings: ClusterSettings, environment: JobEnvironment) -> Iterator[
     notes = inline_notes(num_gpus())
     yield Machines(
         engine=engine,
-        find_abilities=probe_abilities,
+        find_abilities=lambda _: probe_abilities(),
         num_machines=1,
         description="this process",
         are_here=True,
@@ -194,9 +195,9 @@ def _ray(
         offer,
     )
     from slomo_batch.report.metrics import RayMetrics  # noqa: PLC0415 as above
+    from slomo_batch.scheduler.first_worker import abilities_of_first_worker  # noqa: PLC0415 as above
     from slomo_batch.scheduler.machine_room import gpu_notes  # noqa: PLC0415 as above
     from slomo_batch.scheduler.ray_engine import RayEngine  # noqa: PLC0415 as above
-    from slomo_batch.scheduler.worker_probe import WorkerProbe  # noqa: PLC0415 as above
 
     connected = _connect(settings, tell)
     own = connected.own
@@ -211,11 +212,16 @@ def _ray(
         if prewarm:
             ask_for_room(floor(worker, prewarm=prewarm, max_workers=settings.max_workers))
         with RayMetrics(environment.job) as metrics:
+            engine = RayEngine(environment, needs, num_tasks=LOCAL_TASKS if own else None)
+
+            def find_abilities(num_videos: int) -> Abilities:
+                if own and not needs.num_gpus:
+                    return probe_abilities()
+                return abilities_of_first_worker(engine, num_videos, stop=stop, tell=tell)
+
             yield Machines(
-                engine=RayEngine(environment, needs, num_tasks=LOCAL_TASKS if own else None),
-                find_abilities=probe_abilities
-                if own and not needs.num_gpus
-                else WorkerProbe(worker, stop, tell).result,
+                engine=engine,
+                find_abilities=find_abilities,
                 num_machines=machines_to_expect(len(alive_nodes()), cluster_total("CPU")),
                 description="a local Ray" if own else f"the Ray cluster at {ray.get_runtime_context().gcs_address}",
                 are_here=own,

@@ -8,15 +8,16 @@ import ray
 
 from slomo_batch.cluster.nodes import cluster_total
 from slomo_batch.plan.needs import Needs
+from slomo_batch.scheduler.abilities import Abilities
 from slomo_batch.scheduler.calls import Call, ChunkCall, Outcome
 from slomo_batch.scheduler.chunk_worker import WorkerNeeds
 from slomo_batch.scheduler.limits import COUNT_CPUS_S, steps_in_flight
 from slomo_batch.scheduler.messages import Step
 from slomo_batch.scheduler.scratch_disk import ScratchDisk
+from slomo_batch.scheduler.start_check import check_that_a_worker_can_start
 from slomo_batch.scheduler.step_pool import StepPool
 from slomo_batch.scheduler.waiting_clock import WaitingClock
 from slomo_batch.scheduler.worker_pool import WorkerPool
-from slomo_batch.scheduler.worker_probe import check_that_a_worker_can_start
 from slomo_batch.wiring import JobEnvironment
 
 GATHER_S = 50e-6
@@ -123,7 +124,21 @@ class RayEngine:
             self._waits_since_s, self._hope_due_s = now_s, now_s + HOPE_EVERY_S
         elif now_s >= self._hope_due_s or incapable.names != self._incapable:
             self._hope_due_s, self._incapable = now_s + HOPE_EVERY_S, incapable.names
-            check_that_a_worker_can_start(self._worker, now_s - self._waits_since_s, incapable)
+            self.check_that_a_worker_can_start()
+
+    def check_that_a_worker_can_start(self) -> None:
+        """Check that some machine may have room for a worker, while none is up.
+
+        Raises:
+            AbilityMissing: only machines that cannot do what the job needs have.
+            ClusterError: none has, nor will.
+        """
+        check_that_a_worker_can_start(self._worker, self._clock() - self._waits_since_s, self._pool.excluded.incapable)
+
+    @property
+    def first_abilities(self) -> Abilities | None:
+        """What the worker that started first can do; None before one has."""
+        return self._pool.excluded.incapable.first
 
     def require(self, needs: Needs) -> None:
         """See Engine."""

@@ -171,8 +171,11 @@ class WorkerFleet:
         that an autoscaler starts, since waiting workers are the demand that it sees."""
         if wanted <= 0:
             return
-        openings = self._room.openings(self.num_placed(), avoided)
-        closed, types = self.excluded.closed_to_workers, self.excluded.incapable.types
+        failing = self._record.failed_starts
+        openings = self._room.openings(self.num_placed(), failing.union(avoided))
+        if failing and not openings.open:  # there is no other machine
+            failing, openings = frozenset(), self._room.openings(self.num_placed(), avoided)
+        closed, types = self.excluded.closed_to_workers | failing, self.excluded.incapable.types
         off, off_all = closed | openings.full, closed | openings.limited
         for worker in self._waiting:
             is_outdated = worker.kept_off not in (off, off_all) or worker.kept_off_types != types

@@ -51,13 +51,14 @@ class Models:
     object_bytes: float = 4e6
     """Of a chunk's object."""
     segment_bytes: float = 8e6
-    # CPUs for them. The job begins as on a cluster that grows from zero: with the one machine on which the probe ran.
+    # CPUs for them.
     cpus_per_machine: int = 8
     """Each of its workers takes one; the others run steps."""
     num_step_machines: int = 4
     """Machines of as many CPUs and without workers, started where steps wait for a CPU; they stay."""
-    begins: Literal["probed", "from zero"] = "probed"
-    """Whether the machine of the probe is up when the job begins, or none is, as for a job that is pinned."""
+    begins: Literal["one up", "first run", "from zero"] = "one up"
+    """The machines when the job begins: one is up; none is, and the first worker decides for the job; or none is, as in
+    a later run."""
     errors: float = 0.0005
     """Share of chunk attempts and steps that end in an error that passes."""
     num_poison: int = 3
@@ -150,8 +151,8 @@ class Life:
     def of(cls, models: Models, machine: int, number: int) -> "Life":
         """The `number`-th life of a machine, from 0."""
         chance = Random(f"{models.seed} {machine} {number}")
-        is_of_the_probe = models.begins == "probed" and machine == number == 0
-        up_s = 0.0 if is_of_the_probe else start_of(models, chance)
+        is_up = models.begins == "one up" and machine == number == 0
+        up_s = 0.0 if is_up else start_of(models, chance)
         end_s = up_s + chance.expovariate(1 / models.life_s)
         is_announced = number % 2 == 1
         return cls(

@@ -18,8 +18,10 @@ from slomo_batch.scheduler.calls import Call, Outcome
 from slomo_batch.scheduler.dispatch import Dispatch
 from slomo_batch.scheduler.driver import Driver
 from slomo_batch.scheduler.event_recorder import EventRecorder
+from slomo_batch.scheduler.first_worker import abilities_of_first_worker
 from slomo_batch.scheduler.limits import limits_for, long_ones_first
 from slomo_batch.scheduler.messages import Step
+from slomo_batch.scheduler.stop_signals import StopRequests
 from slomo_batch.scheduler.tally import Tally
 from slomo_batch.storage.work_layout import Layout
 from tests.memory_store import MemoryStore
@@ -60,15 +62,19 @@ def simulate(
     meter: BudgetMeter | None = None,
     committed: Committed | None = None,
     epoch: int = 1,
+    num_foreseen: int = 0,
     displays: Callable[[Callable[[], float]], Sequence[Display]] = lambda _: (),
 ) -> Ran:
     """Run the job to its end, or until its budget is spent; the ledger's parts are left in a folder.
 
-    `committed`: what earlier runs made, to which this one adds; `epoch` is the number of the run. `displays` makes
-    more displays from the clock of the run.
+    `committed`: what earlier runs made, to which this one adds; `epoch` is the number of the run. `num_foreseen`:
+    videos for whose workers a first run asks while it waits for the first one. `displays` makes more displays from the
+    clock of the run.
     """
     committed, meter = committed or Committed(), meter or BudgetMeter()
     engine = Metered(VirtualEngine(models, archive, committed))
+    if models.begins == "first run":
+        abilities_of_first_worker(engine.behind, num_foreseen, stop=StopRequests(), tell=lambda _: None)
     store, display = Counting(ledger), Outputs(engine.behind)
     limits = limits_for(models.num_workers, max_attempts=4)
     clock = lambda: engine.behind.now_s  # noqa: E731
@@ -186,10 +192,10 @@ class Metered:
         self.behind.scale(demand, foreseen)
 
     def require(self, needs: Needs) -> None:
-        del needs  # the simulated machines can do everything
+        self.behind.require(needs)
 
     def take_notes(self) -> list[str]:
-        return []  # the simulated machines have nothing to report
+        return self.behind.take_notes()
 
     def close(self) -> None:
         self.behind.close()

@@ -1,5 +1,6 @@
 """From zero machines, the boots of machines for steps and of machines for workers overlap."""
 
+from dataclasses import replace
 from pathlib import Path
 
 from slomo_batch.scheduler.dispatch import Dispatch
@@ -27,10 +28,10 @@ class WithoutForesight(Dispatch):
         return 0
 
 
-def ran(models: Models, kind: type[Dispatch], folder: Path) -> Ran:
+def ran(models: Models, kind: type[Dispatch], folder: Path, *, num_foreseen: int = 0) -> Ran:
     """The job, simulated."""
     folder.mkdir()
-    done = simulate(models, Archive.of(models), folder, kind=kind)
+    done = simulate(models, Archive.of(models), folder, kind=kind, num_foreseen=num_foreseen)
     assert len(done.outputs_s) == models.num_videos
     return done
 
@@ -39,3 +40,10 @@ def test_machines_for_workers_start_while_those_for_steps_do(tmp_path: Path) -> 
     serial = ran(MODELS, WithoutForesight, tmp_path / "serial")
     overlapping = ran(MODELS, Dispatch, tmp_path / "overlapping")
     assert overlapping.makespan_s < serial.makespan_s - MODELS.start_s / 2
+
+
+def test_machines_for_workers_start_with_the_first_one_that_says_what_it_can_do(tmp_path: Path) -> None:
+    models = replace(MODELS, begins="first run", seed=2)
+    first_alone = ran(models, Dispatch, tmp_path / "first alone", num_foreseen=1)
+    with_others = ran(models, Dispatch, tmp_path / "with others", num_foreseen=models.num_videos)
+    assert with_others.makespan_s < first_alone.makespan_s - MODELS.start_s / 2

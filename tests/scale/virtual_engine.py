@@ -13,7 +13,9 @@ from random import Random
 
 from slomo_batch.attempts import Errored, FramesMade, Lost, Succeeded
 from slomo_batch.errors import FrameMissing, StorageBusy
+from slomo_batch.plan.needs import Needs
 from slomo_batch.plan.stored_plan import SurveyWanted
+from slomo_batch.scheduler.abilities import Abilities
 from slomo_batch.scheduler.calls import (
     AudioCall,
     Call,
@@ -97,9 +99,9 @@ class VirtualEngine:
         self.num_workers = 0
         self.seen: Counter[str] = Counter()
         """Counts of events, for the report."""
-        if models.begins == "probed":
+        if models.begins == "one up":
             self._request(self._resting.pop())
-            self.outcomes(0.0)  # the machine of the probe comes up
+            self.outcomes(0.0)
 
     # ---- Engine ----------------------------------------------------------------------------------------------------
 
@@ -162,6 +164,19 @@ class VirtualEngine:
         while self._resting and len(self._machines) * models.workers_per_machine < workers:
             self._request(self._resting.pop())
         self._request_step_machines()
+
+    @property
+    def first_abilities(self) -> Abilities | None:
+        return Abilities(precision="fp32") if self.num_workers else None
+
+    def check_that_a_worker_can_start(self) -> None:
+        """A machine always starts."""
+
+    def require(self, needs: Needs) -> None:
+        """All machines can do everything."""
+
+    def take_notes(self) -> list[str]:
+        return []  # the simulated machines have nothing to report
 
     def close(self) -> None:
         """Nothing to release."""

@@ -25,12 +25,12 @@ from slomo_batch.scheduler import (
     machine_room,
     ray_engine,
     scratch_disk,
+    start_check,
     step_placement,
     step_pool,
     worker_deaths,
     worker_fleet,
     worker_pool,
-    worker_probe,
 )
 from slomo_batch.scheduler.abilities import Abilities
 from slomo_batch.scheduler.calls import (
@@ -178,7 +178,7 @@ class _Actor:
     def _open(self) -> _Answer:
         error = self._ray.scenario.opens(self.machine)
         value = self._ray.scenario.able(self.machine) if error is None else error
-        return _Answer(ready_s=inf if error is HANGS else self._ray.now_s + self._ray.start_s, value=value)
+        return _Answer(ready_s=inf if error is HANGS else self._ray.now_s, value=value)
 
     def _make(self, call: ChunkCall) -> _Stream:
         seconds, outcome = self._ray.scenario.chunk(self.machine, call)
@@ -197,8 +197,6 @@ class VirtualRay:
         self.scenario = scenario
         self.now_s = 0.0
         self.num_cpus = 8.0
-        self.start_s = 0.0
-        """Seconds from when a worker gets a machine to when it is up."""
         self.num_gpus = 1.0
         """GPUs of a worker."""
         self.killed: list[str] = []
@@ -233,7 +231,7 @@ class VirtualRay:
         for module in (excluded_machines, step_pool, scratch_disk):
             patch.setattr(module, "working_nodes", alive)
         patch.setattr(scratch_disk, "scratch_disks", self.scratch_disks)
-        for module in (scratch_disk, worker_probe):
+        for module in (scratch_disk, start_check):
             patch.setattr(module, "supply", self.supply)
         for module in (worker_fleet, worker_deaths):
             patch.setattr(module, "draining_nodes", dict)
