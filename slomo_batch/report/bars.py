@@ -15,6 +15,8 @@ from slomo_batch.sanitize import one_line
 LINES_AROUND = 6
 """Lines of the terminal that are left for other text."""
 _MIN_LABEL, _MAX_LABEL = 13, 40
+_FREE_COLUMNS = len("^C")
+"""At the right. A terminal echoes Ctrl-C where the bars end: without room it would begin a line, which would stay."""
 
 
 class Bars:
@@ -27,10 +29,12 @@ class Bars:
         """What is done while there is no snapshot."""
         self.advanced: ActivityAdvanced | None = None
         """How far that is, if it can be counted."""
+        self._width = 0
         self.snapshot: Snapshot | None = None
 
     def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
-        """Draw the bars as wide as the terminal."""
+        """Draw the bars as wide as the terminal, but for a few columns."""
+        self._width = max(1, options.max_width - _FREE_COLUMNS)
         snapshot = self.snapshot
         if snapshot is None:
             yield from self._activity()
@@ -42,9 +46,9 @@ class Bars:
             yield self._row(label, None, "")
         text = ", ".join(asides(snapshot))
         if text:
-            yield Text(f"  {text}", no_wrap=True, overflow="ellipsis", style="dim")
+            yield self._line(text)
         if snapshot.videos_total > 1:
-            yield from self._videos(snapshot.videos[: max(0, console.height - LINES_AROUND)], options.max_width)
+            yield from self._videos(snapshot.videos[: max(0, console.height - LINES_AROUND)])
 
     def _activity(self) -> Iterator[Table | Text]:
         """The bar of what comes before the first snapshot; it only moves if nothing can be counted."""
@@ -55,10 +59,16 @@ class Bars:
         fraction = advanced.num_done / advanced.num_total
         yield self._row(advanced.text, fraction, f"{int(100 * fraction)} %  {advanced_count(advanced)}")
         if text := ", ".join(advanced_asides(advanced)):
-            yield Text(f"  {text}", no_wrap=True, overflow="ellipsis", style="dim")
+            yield self._line(text)
+
+    def _line(self, text: str) -> Text:
+        line = Text(f"  {text}", no_wrap=True, style="dim")
+        line.truncate(self._width, overflow="ellipsis")
+        return line
 
     def _row(self, label: str, fraction: float | None, numbers: str) -> Table:
         grid = Table.grid(padding=(0, 1), expand=True)
+        grid.width = self._width
         grid.add_column(no_wrap=True, min_width=_MIN_LABEL)
         grid.add_column(ratio=1)
         grid.add_column(no_wrap=True, justify="right")
@@ -72,9 +82,10 @@ class Bars:
         hours, minutes = divmod(minutes, 60)
         return f"{hours}:{minutes:02}:{seconds:02}"
 
-    def _videos(self, videos: tuple[VideoProgress, ...], width: int) -> Iterator[Table]:
+    def _videos(self, videos: tuple[VideoProgress, ...]) -> Iterator[Table]:
         grid = Table.grid(padding=(0, 1), expand=True)
-        grid.add_column(no_wrap=True, min_width=_MIN_LABEL, max_width=min(_MAX_LABEL, width // 2))
+        grid.width = self._width
+        grid.add_column(no_wrap=True, min_width=_MIN_LABEL, max_width=min(_MAX_LABEL, self._width // 2))
         grid.add_column(ratio=1)
         grid.add_column(no_wrap=True, justify="right")
         grid.add_column(no_wrap=True, justify="right")

@@ -157,7 +157,7 @@ def test_twelve_clips_on_one_core_and_on_all(address: str, show: Show, tmp_path:
 
 @pytest.mark.parametrize("address", ["inline", "local"])
 def test_the_demo(address: str, show: Show, tmp_path: Path) -> None:
-    """Once on each engine; its manifest names none."""
+    """Once on each engine, in place of the one that its manifest names."""
     manifest = yaml.safe_load((ROOT / "jobs" / "demo.yaml").read_text())
     manifest["inputs"] = [{"uri": str(ROOT / one["uri"])} for one in manifest["inputs"]]
     (tmp_path / "demo.yaml").write_text(yaml.safe_dump({**manifest, "cluster": {"address": address}}))
