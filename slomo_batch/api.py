@@ -9,8 +9,7 @@ from dataclasses import dataclass, field
 from fractions import Fraction
 from os import PathLike, fspath
 from pathlib import Path
-from types import TracebackType
-from typing import Any, Literal, Self, TypeVar
+from typing import Any, Literal, TypeVar
 
 import numpy as np
 import torch
@@ -36,7 +35,7 @@ from slomo_batch.manifest.load import Override, load, read_text
 from slomo_batch.manifest.schema import Manifest
 from slomo_batch.manifest.single_video import single
 from slomo_batch.manifest.yaml_tree import read_tree
-from slomo_batch.report.events import Event, VideoGivenUp, VideoPublished, VideoSkipped
+from slomo_batch.report.events import Display, Event, VideoGivenUp, VideoPublished, VideoSkipped
 from slomo_batch.report.plan_row import Plan
 from slomo_batch.settings import Precision
 
@@ -236,20 +235,12 @@ def _overrides(settings: Settings | None) -> list[Override]:
 # ---- what happened ---------------------------------------------------------------------------------------------------
 
 
-class _Listener:
+class _Listener(Display):
     """A display that remembers what the result names, and passes each event on."""
 
     def __init__(self, on_event: OnEvent | None) -> None:
         self._on_event = on_event
         self.result = JobResult()
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        """Nothing to restore."""
 
     def show(self, event: Event) -> None:
         match event:

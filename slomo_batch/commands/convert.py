@@ -9,8 +9,6 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager, suppress
 from dataclasses import replace
 from pathlib import Path
-from types import TracebackType
-from typing import Self
 
 from slomo_batch.commands import run
 from slomo_batch.commands.run_end import EXIT_PUBLISHED
@@ -62,19 +60,11 @@ def _title(manifest: Manifest, work: str) -> str:
     return f"{manifest.inputs[0].uri} -> {manifest.output.uri}{place}"
 
 
-class _OneVideo:
+class _OneVideo(Display):
     """A display that shows a job by its files, and appends its end to `ends`."""
 
     def __init__(self, display: Display, manifest: Manifest, ends: list[JobEnded]) -> None:
         self._display, self._manifest, self._ends = display, manifest, ends
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        pass
 
     def show(self, event: Event) -> None:
         """Show the event."""

@@ -8,7 +8,7 @@ from fractions import Fraction
 from functools import partial
 from pathlib import Path
 from types import TracebackType
-from typing import Literal, Self
+from typing import Literal
 
 from slomo_batch.commands import run
 from slomo_batch.errors import ManifestError, SlomoError, VideoError
@@ -119,19 +119,11 @@ def _settings_of_part(begin_s: Fraction, seconds: Fraction, folder: Path) -> lis
     return [part, "audio=drop", f"work={json.dumps(str(folder / 'work'))}", "output.exists=replace"]
 
 
-class _Progress:
+class _Progress(Display):
     """A display that does not mention the job that a preview is made by, nor its files."""
 
     def __init__(self, display: Display, started: str) -> None:
         self._display, self._started = display, started
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        pass
 
     def show(self, event: Event) -> None:
         """Show the event."""
@@ -148,15 +140,12 @@ class _Progress:
                 self._display.show(event)
 
 
-class _Raising:
+class _Raising(Display):
     """A display that shows only progress, and raises when it closes if the video failed."""
 
     def __init__(self, display: Display) -> None:
         self._display = display
         self._failed: VideoGivenUp | None = None
-
-    def __enter__(self) -> Self:
-        return self
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None

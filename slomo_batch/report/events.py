@@ -307,15 +307,17 @@ Event = (
 
 
 class Display(Protocol):
-    """Shows events as they come; open while the job runs."""
+    """Shows events as they come; open while the job runs. A display with nothing to open or close inherits the two."""
 
     def __enter__(self) -> Self:
         """Start to show."""
+        return self
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         """Leave the terminal as it was."""
+        return
 
     def show(self, event: Event) -> None:
         """Show one event; called from one thread, and often."""

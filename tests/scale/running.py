@@ -7,8 +7,6 @@ from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass
 from pathlib import Path
 from random import Random
-from types import TracebackType
-from typing import Self
 
 from slomo_batch.plan.needs import Needs
 from slomo_batch.report.events import Display, Event, Snapshot, VideoPublished
@@ -215,21 +213,13 @@ class Counting(MemoryStore):
             (self._ledger / key.rpartition("/")[2]).write_bytes(data)
 
 
-class Outputs:
+class Outputs(Display):
     """A display that notes when outputs appear, and what it is shown each second."""
 
     def __init__(self, engine: VirtualEngine) -> None:
         self._engine = engine
         self.outputs_s: list[float] = []
         self.snapshots: list[tuple[float, Snapshot]] = []
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        """Nothing to restore."""
 
     def show(self, event: Event) -> None:
         if isinstance(event, VideoPublished):
