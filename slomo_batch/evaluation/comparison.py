@@ -9,11 +9,11 @@ from slomo_batch.evaluation.collector import FrameCollector
 from slomo_batch.evaluation.datasets.dataset import EvaluatorName
 from slomo_batch.evaluation.eval_pairs import EvalPair, Rgb
 from slomo_batch.evaluation.evaluators import EVALUATORS, measure_frame
-from slomo_batch.evaluation.flicker import LumaStats, flicker, luma_stats, mean_stats
+from slomo_batch.evaluation.flicker import LumaStats, flicker, luma_stats
 from slomo_batch.evaluation.flip import Flip
 from slomo_batch.evaluation.lpips import Lpips
 from slomo_batch.evaluation.methods import OpenMethod, SizeSettings
-from slomo_batch.evaluation.report import FrameScore, Score, mean_or_none
+from slomo_batch.evaluation.report import FrameScore, Score
 from slomo_batch.evaluation.rgb8 import planes_of, to_tensor, to_uint8
 from slomo_batch.interpolators import overlays
 from slomo_batch.interpolators.contract import AnyInterpolator, Frame, Held, device_of, make_frames_on_cpu
@@ -141,19 +141,12 @@ def _make_judged_frames(method: OpenMethod, interpolator: AnyInterpolator, pair:
 
 
 def _score(name: str, factor: int, evaluator: EvaluatorName, method: OpenMethod, result: _MethodResult) -> Score:
-    frames = tuple(result.frames[evaluator])
-    return Score(
+    return Score.of(
+        result.frames[evaluator],
         name=name,
         factor=factor,
         evaluator=evaluator,
         entry=method.entry,
         settings=tuple(result.settings),
-        psnr_db=mean_or_none(frame.psnr_db for frame in frames),
-        ssim=mean_or_none(frame.ssim for frame in frames),
-        ie=mean_or_none(frame.ie for frame in frames),
-        lpips=mean_or_none(frame.lpips for frame in frames),
-        flip=mean_or_none(frame.flip for frame in frames),
-        flicker=mean_stats([frame.flicker for frame in frames]),
         seconds_per_frame=result.seconds / max(1, result.num_made),
-        frames=frames,
     )

@@ -1,9 +1,9 @@
 """The report of an evaluation: scores, and everything that decides them."""
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from statistics import fmean
-from typing import Literal
+from typing import Literal, Self
 
 from slomo_batch.evaluation.datasets.dataset import EvaluatorName
 from slomo_batch.evaluation.flicker import LumaStats, mean_stats
@@ -90,6 +90,36 @@ class Score:
     run once before as a warm-up, which does not count. 0 if the method never ran."""
     frames: tuple[FrameScore, ...]
 
+    @classmethod
+    def of(
+        cls,
+        frames: Iterable[FrameScore],
+        *,
+        name: str,
+        factor: int,
+        evaluator: EvaluatorName,
+        entry: EvaluatedMethod,
+        settings: tuple[SizeSettings, ...],
+        seconds_per_frame: float,
+    ) -> Self:
+        """The score with the means of these frames."""
+        frames = tuple(frames)
+        return cls(
+            name=name,
+            factor=factor,
+            evaluator=evaluator,
+            entry=entry,
+            settings=settings,
+            psnr_db=mean_or_none(frame.psnr_db for frame in frames),
+            ssim=mean_or_none(frame.ssim for frame in frames),
+            ie=mean_or_none(frame.ie for frame in frames),
+            lpips=mean_or_none(frame.lpips for frame in frames),
+            flip=mean_or_none(frame.flip for frame in frames),
+            flicker=mean_stats([frame.flicker for frame in frames]),
+            seconds_per_frame=seconds_per_frame,
+            frames=frames,
+        )
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Report:
@@ -131,20 +161,15 @@ def pooled(scores: Iterable[Score]) -> list[Score]:
 
 
 def _pooled(rows: Sequence[Score]) -> Score:
-    frames = tuple(frame for row in rows for frame in row.frames)
-    return replace(
-        rows[0],
+    return Score.of(
+        (frame for row in rows for frame in row.frames),
         name="",
+        factor=rows[0].factor,
+        evaluator=rows[0].evaluator,
+        entry=rows[0].entry,
         settings=tuple(dict.fromkeys(settings for row in rows for settings in row.settings)),
-        psnr_db=mean_or_none(frame.psnr_db for frame in frames),
-        ssim=mean_or_none(frame.ssim for frame in frames),
-        ie=mean_or_none(frame.ie for frame in frames),
-        lpips=mean_or_none(frame.lpips for frame in frames),
-        flip=mean_or_none(frame.flip for frame in frames),
-        flicker=mean_stats([frame.flicker for frame in frames]),
         seconds_per_frame=sum(row.seconds_per_frame * _num_made(row) for row in rows)
         / max(1, sum(map(_num_made, rows))),
-        frames=frames,
     )
 
 

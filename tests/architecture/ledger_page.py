@@ -4,26 +4,25 @@
 `<!-- end -->`.
 """
 
-import re
 from pathlib import Path
 
 import pyarrow as pa
 
 from slomo_batch.report.ledger import SCHEMA
+from tests.page_tables import markdown_rows, with_table
 
 PAGE = Path(__file__).parents[2] / "docs" / "ledger.md"
 HEAD = "| column | type | meaning |\n| --- | --- | --- |\n"
-_TABLE = re.compile(r"(<!-- columns -->\n)(.*?)(<!-- end -->)", re.DOTALL)
 
 
-def with_table(page: str) -> str:
+def with_columns(page: str) -> str:
     """Return the page with its table as the schema has it."""
-    return _TABLE.sub(lambda found: f"{found[1]}{HEAD}{''.join(map(_row, SCHEMA))}{found[3]}", page)
+    return with_table(page, "columns", HEAD + markdown_rows(map(_row, SCHEMA)))
 
 
-def _row(column: pa.Field) -> str:
-    return f"| `{column.name}` | {column.type} | {column.metadata[b'meaning'].decode()} |\n"
+def _row(column: pa.Field) -> tuple[str, str, str]:
+    return f"`{column.name}`", str(column.type), column.metadata[b"meaning"].decode()
 
 
 if __name__ == "__main__":
-    PAGE.write_text(with_table(PAGE.read_text("utf-8")), "utf-8")
+    PAGE.write_text(with_columns(PAGE.read_text("utf-8")), "utf-8")

@@ -139,7 +139,7 @@ def test_the_tables_of_settings_are_those_of_the_declarations() -> None:
 
 def test_the_columns_of_the_ledger_are_those_of_its_schema() -> None:
     page = ledger_page.PAGE.read_text("utf-8")
-    assert ledger_page.with_table(page) == page, "run `make docs`"
+    assert ledger_page.with_columns(page) == page, "run `make docs`"
     assert f"Version {VERSION}." in page
 
 

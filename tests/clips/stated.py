@@ -10,9 +10,19 @@ from av.video.stream import VideoStream
 from slomo_batch.media.header_file import header_file, with_boxes_of_stream, without_spatial_video
 from slomo_batch.media.mp4_boxes import box
 from slomo_batch.media.side_data_boxes import boxes_of_side_data
-from slomo_batch.side_data import SideData
+from slomo_batch.side_data import ContentLight, MasteringDisplay, SideData
 from tests.clips.film import FORMATS, Film, Packet, jpeg, made
 
+MASTERING = MasteringDisplay(
+    red=(34000, 16000),
+    green=(13250, 34500),
+    blue=(7500, 3000),
+    white=(15635, 16450),
+    most_luminance=10_000_000,
+    least_luminance=50,
+)
+"""A display with the primaries of P3 and a white of D65."""
+LIGHT = ContentLight(most=1000, most_average=400)
 MS = Fraction(1, 1000)
 
 

@@ -4,7 +4,6 @@
 of the PyAV wheel, says what the outputs have.
 """
 
-import re
 import subprocess
 import sys
 import tempfile
@@ -19,9 +18,9 @@ from slomo_batch.plan.containers import CONTAINERS
 from tests.clips.matte import Matte, matte, rgba
 from tests.end_to_end.carriage_matrix import PAGE
 from tests.end_to_end.running import Job
+from tests.page_tables import markdown_rows, with_table
 
 FILM = Matte()
-_TABLE = re.compile(r"(<!-- alpha -->\n)(.*?)(<!-- end -->)", re.DOTALL)
 _DECODER = {"vp8": ("-c:v", "libvpx"), "vp9": ("-c:v", "libvpx-vp9")}
 """FFmpeg's own decoders ignore alpha beside packets."""
 NO_CELL = "no"
@@ -78,8 +77,7 @@ def with_matrix(page: str, outcomes: Mapping[str, Mapping[str, str]]) -> str:
     """Return the page with its table as the outcomes, by suffix and codec, have it."""
     rows = [["", *(f"`{suffix}`" for suffix in outcomes)], ["---"] * (len(outcomes) + 1)]
     rows += [[f"`{codec}`", *(found[codec] for found in outcomes.values())] for codec in CODECS]
-    table = "".join(f"| {' | '.join(row)} |\n" for row in rows)
-    return _TABLE.sub(lambda found: f"{found[1]}{table}{found[3]}", page)
+    return with_table(page, "alpha", markdown_rows(rows))
 
 
 if __name__ == "__main__":

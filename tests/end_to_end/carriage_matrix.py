@@ -17,27 +17,30 @@ from pathlib import Path
 from typing import Any
 
 from slomo_batch.plan.containers import CONTAINERS
-from slomo_batch.side_data import ContentLight, Cropping, MasteringDisplay, Projection, SideData
+from slomo_batch.side_data import Cropping, Projection, SideData
 from tests.clips.catalogue import clip
 from tests.clips.film import Film, made
-from tests.clips.stated import CAMERA_TAGS, camera_file, disc_file, hdr10_plus, in_dolby_vision, stated, turned_file
+from tests.clips.stated import (
+    CAMERA_TAGS,
+    LIGHT,
+    MASTERING,
+    camera_file,
+    disc_file,
+    hdr10_plus,
+    in_dolby_vision,
+    stated,
+    turned_file,
+)
 from tests.end_to_end.running import Job
+from tests.page_tables import markdown_rows, with_table
 
 PAGE = Path(__file__).parents[2] / "docs" / "carriage.md"
-_TABLE = re.compile(r"(<!-- matrix -->\n)(.*?)(<!-- end -->)", re.DOTALL)
 
 # ---- sources -------------------------------------------------------------------------------------------------------
 
 EVERYTHING = SideData(
-    mastering=MasteringDisplay(
-        red=(34000, 16000),
-        green=(13250, 34500),
-        blue=(7500, 3000),
-        white=(15635, 16450),
-        most_luminance=10_000_000,
-        least_luminance=50,
-    ),
-    content_light=ContentLight(most=1000, most_average=400),
+    mastering=MASTERING,
+    content_light=LIGHT,
     projection=Projection(kind="equirectangular", yaw=90 << 16, pitch=0, roll=0),
     stereo="side by side",
     cropping=Cropping(left=4, top=2, right=8, bottom=0),
@@ -284,8 +287,7 @@ def with_matrix(page: str, outcomes: Mapping[str, Outcome]) -> str:
     head = ["", *(f"`{suffix}`" for suffix in outcomes)]
     rows = [head, ["---"] * len(head)]
     rows += [[kind.name, *(found.of(kind) for found in outcomes.values())] for kind in KINDS]
-    table = "".join(f"| {' | '.join(row)} |\n" for row in rows)
-    return _TABLE.sub(lambda found: f"{found[1]}{table}{found[3]}", page)
+    return with_table(page, "matrix", markdown_rows(rows))
 
 
 if __name__ == "__main__":

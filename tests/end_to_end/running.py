@@ -14,6 +14,7 @@ import av
 import yaml
 
 from slomo_batch.media.frames import picture_from_frame
+from slomo_batch.picture import Picture
 from slomo_batch.records.commits import ChunkDone
 from slomo_batch.records.results import Published
 from slomo_batch.serialization import from_json
@@ -51,11 +52,15 @@ def excerpt(name: str, path: Path, *, num_frames: int, width: int, height: int) 
     return path
 
 
+def decoded(path: Path) -> list[Picture]:
+    """All pictures of a video."""
+    with av.open(str(path)) as container:
+        return [picture_from_frame(frame) for frame in container.decode(video=0)]
+
+
 def interlaced(source: Path, path: Path) -> Path:
     """A clip as interlaced video, top field first: each picture is woven from two successive frames."""
-    with av.open(str(source)) as container:
-        frames = [picture_from_frame(frame) for frame in container.decode(video=0)]
-    woven = []
+    frames, woven = decoded(source), []
     for top, bottom in zip(frames[::2], frames[1::2], strict=True):
         for plane, lower in zip(top.planes, bottom.planes, strict=True):
             plane[1::2] = lower[1::2]

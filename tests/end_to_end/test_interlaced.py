@@ -3,16 +3,13 @@
 from dataclasses import replace
 from pathlib import Path
 
-import av
 import numpy as np
 import pytest
 
-from slomo_batch.media.frames import picture_from_frame
-from slomo_batch.picture import Picture
 from tests.clips.field_packets import paff
 from tests.clips.film import joined
 from tests.clips.interlaced import FILMS, Fields, filmed, pictures
-from tests.end_to_end.running import Job, cli, frame_hashes
+from tests.end_to_end.running import Job, cli, decoded, frame_hashes
 from tests.media.test_picture_properties import FIELDS, PLAIN
 
 KINDS = ("h264 tff mp4", "mpeg2 bff ts", "prores mov")
@@ -45,11 +42,6 @@ def run(job: Job, clips: dict[str, Path], *more: str, **sections: object) -> Job
 def reference(clips: dict[str, Path], tmp_path_factory: pytest.TempPathFactory) -> Job:
     """One chunk per video."""
     return run(Job(tmp_path_factory.mktemp("one-chunk")), clips, chunks={"pairs": 1000})
-
-
-def decoded(path: Path) -> list[Picture]:
-    with av.open(str(path)) as container:
-        return [picture_from_frame(frame) for frame in container.decode(video=0)]
 
 
 def test_each_field_is_a_source_frame_with_its_own_lines_untouched(clips: dict[str, Path], reference: Job) -> None:

@@ -4,14 +4,11 @@ from dataclasses import replace
 from fractions import Fraction
 from pathlib import Path
 
-import av
 import pytest
 
-from slomo_batch.media.frames import picture_from_frame
-from slomo_batch.picture import Picture
 from tests.clips.hard_telecine import film_frames, telecined
 from tests.clips.interlaced import H264, Fields, encoded, pictures
-from tests.end_to_end.running import Job, cli
+from tests.end_to_end.running import Job, cli, decoded
 
 NTSC, FILM = Fraction(30000, 1001), Fraction(24000, 1001)
 SECTIONS = {"encode": {"codec": "ffv1"}, "retime": {"slowdown": 1}, "interpolate": {"method": "blend"}}
@@ -45,11 +42,6 @@ def run(job: Job, clips: dict[str, Path], **sections: object) -> Job:
 def reference(clips: dict[str, Path], tmp_path_factory: pytest.TempPathFactory) -> Job:
     """One chunk per video."""
     return run(Job(tmp_path_factory.mktemp("one-chunk")), clips, chunks={"pairs": 1000})
-
-
-def decoded(path: Path) -> list[Picture]:
-    with av.open(str(path)) as container:
-        return [picture_from_frame(frame) for frame in container.decode(video=0)]
 
 
 def test_film_comes_back_bit_for_bit_at_its_own_rate(reference: Job) -> None:

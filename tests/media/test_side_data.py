@@ -15,24 +15,15 @@ from slomo_batch.media.side_data_boxes import cropping_in
 from slomo_batch.plan.containers import CONTAINERS
 from slomo_batch.records.source_facts import ColorFacts
 from slomo_batch.settings import Codec
-from slomo_batch.side_data import ContentLight, Cropping, MasteringDisplay, Projection, SideData
+from slomo_batch.side_data import Cropping, Projection, SideData
 from tests.clips.film import Film, made
-from tests.clips.stated import hdr10_plus, in_dolby_vision, stated
+from tests.clips.stated import LIGHT, MASTERING, hdr10_plus, in_dolby_vision, stated
 from tests.media.films import KINDS
 from tests.media.films import Film as Output
 from tests.media.sources import reader_of
 from tests.media.test_concat import needs_ffprobe, probed
 
 PQ = ColorFacts(range="limited", matrix="bt2020nc", primaries="bt2020", transfer="smpte2084")
-MASTERING = MasteringDisplay(
-    red=(34000, 16000),
-    green=(13250, 34500),
-    blue=(7500, 3000),
-    white=(15635, 16450),
-    most_luminance=10_000_000,
-    least_luminance=50,
-)
-LIGHT = ContentLight(most=1000, most_average=400)
 SPHERE = Projection(kind="equirectangular", yaw=90 << 16, pitch=0, roll=-(45 << 16))
 EVERYTHING = SideData(
     mastering=MASTERING,

@@ -4,7 +4,8 @@ import pytest
 
 from slomo_batch.plan.codecs import CODECS
 from slomo_batch.settings import Codec
-from slomo_batch.side_data import ContentLight, MasteringDisplay, SideData
+from slomo_batch.side_data import SideData
+from tests.clips.stated import LIGHT, MASTERING
 from tests.plan.choices import chosen
 
 
@@ -40,15 +41,8 @@ def test_prores_without_a_quality_takes_the_profile_that_suits_the_chroma() -> N
 
 
 LEVELS = SideData(
-    mastering=MasteringDisplay(
-        red=(34000, 16000),
-        green=(13250, 34500),
-        blue=(7500, 3000),
-        white=(15635, 16450),
-        most_luminance=10_000_000,
-        least_luminance=50,
-    ),
-    content_light=ContentLight(most=1000, most_average=400),
+    mastering=MASTERING,
+    content_light=LIGHT,
 )
 
 

@@ -3,12 +3,12 @@
 `python -m tests.plan.tracks_page` writes it. Other tests show that finished files have what it says.
 """
 
-import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from slomo_batch.plan.containers import CONTAINERS, Container
 from slomo_batch.plan.subtitles import PICTURE_CODECS, subtitle_codec
+from tests.page_tables import markdown_rows, with_table
 
 PAGE = Path(__file__).parents[2] / "docs" / "tracks.md"
 AUDIO = (
@@ -27,34 +27,28 @@ AUDIO = (
     "pcm_s24le",
 )
 TEXT = ("subrip", "ass", "webvtt", "mov_text")
-_TABLE = re.compile(r"(<!-- tracks -->\n).*?(<!-- end -->)", re.DOTALL)
 
 
-def table() -> str:
-    """The table, in Markdown."""
-    suffixes = " | ".join(f"`{suffix}`" for suffix in CONTAINERS)
-    rows = "".join(f"| {row} |\n" for row in _rows())
-    return f"|  | {suffixes} |\n|{' --- |' * (1 + len(CONTAINERS))}\n{rows}"
+def with_tracks(page: str) -> str:
+    """The page with the table as it is now."""
+    head = ["", *(f"`{suffix}`" for suffix in CONTAINERS)]
+    return with_table(page, "tracks", markdown_rows([head, ["---"] * len(head), *_rows()]))
 
 
-def _rows() -> Iterator[str]:
+def _rows() -> Iterator[Sequence[str]]:
     for codec in AUDIO:
-        yield _row(f"audio, {codec}, at slowdown 1", [_audio(codec, one) for one in CONTAINERS.values()])
+        yield [f"audio, {codec}, at slowdown 1", *(_audio(codec, one) for one in CONTAINERS.values())]
     lossy = [one.lossy_audio.title for one in CONTAINERS.values()]
     lossless = [one.lossless_audio.title for one in CONTAINERS.values()]
-    yield _row("other audio, and all audio at other slowdowns", [f"converted to {title}" for title in lossy])
-    yield _row("the same from a lossless source", [f"converted to {title}" for title in lossless])
+    yield ["other audio, and all audio at other slowdowns", *(f"converted to {title}" for title in lossy)]
+    yield ["the same from a lossless source", *(f"converted to {title}" for title in lossless)]
     for codec in (*TEXT, *sorted(PICTURE_CODECS)):
-        yield _row(f"subtitles, {codec}", [_subtitles(codec, one) for one in CONTAINERS.values()])
-    yield _row(
+        yield [f"subtitles, {codec}", *(_subtitles(codec, one) for one in CONTAINERS.values())]
+    yield [
         "closed captions in the pictures, CEA-608",
-        [f"converted to {one.text_subtitles}" for one in CONTAINERS.values()],
-    )
-    yield _row("the same, CEA-708", ["dropped, named" for _ in CONTAINERS])
-
-
-def _row(what: str, cells: list[str]) -> str:
-    return " | ".join((what, *cells))
+        *(f"converted to {one.text_subtitles}" for one in CONTAINERS.values()),
+    ]
+    yield ["the same, CEA-708", *("dropped, named" for _ in CONTAINERS)]
 
 
 def _audio(codec: str, container: Container) -> str:
@@ -71,10 +65,5 @@ def _subtitles(codec: str, container: Container) -> str:
     return "kept" if made == codec else f"converted to {made}"
 
 
-def with_table(page: str) -> str:
-    """The page with the table as it is now."""
-    return _TABLE.sub(lambda match: match[1] + table() + match[2], page)
-
-
 if __name__ == "__main__":
-    PAGE.write_text(with_table(PAGE.read_text()))
+    PAGE.write_text(with_tracks(PAGE.read_text()))

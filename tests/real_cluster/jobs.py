@@ -6,7 +6,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -90,23 +90,9 @@ class RunningJob:
 
 
 @contextmanager
-def job_on(
-    address: str, s3: S3Server, clip: Path, folder: Path, sections: Mapping[str, Any] = SECTIONS
-) -> Iterator[RunningJob]:
-    """A running job with these sections on two GPU workers."""
-    bucket = s3.make_bucket()
-    store = open_store(StoreSpec(uri=Uri(f"s3://{bucket}"), options=s3.options()))
-    store.put_file("in/bikes.mp4", clip)
-    job = Job(folder).write(
-        [f"s3://{bucket}/in/*.mp4"],
-        **sections,
-        output={"uri": f"s3://{bucket}/out/{{stem}}.mkv"},
-        work=f"s3://{bucket}/work",
-        storage={"endpoint_url": s3.endpoint, "region": "us-east-1", "addressing_style": "path"},
-        # The nodes' GPUs are declared to Ray only: the arithmetic runs on CPUs.
-        cluster={"address": address, "workers": {"max": 2}, "gpus_per_worker": 1},
-    )
-    log = folder / "driver.log"
+def driven(job: Job, store: ObjectStore) -> Iterator[RunningJob]:
+    """The job, run by a driver of its own; `store` has its inputs, work place and outputs."""
+    log = job.folder / "driver.log"
     with log.open("wb") as output:
         driver = subprocess.Popen(
             [sys.executable, "-m", "slomo_batch", "run", str(job.manifest), "--json"],
@@ -120,6 +106,25 @@ def job_on(
     finally:
         driver.kill()
         driver.wait()
+
+
+def job_on(
+    address: str, s3: S3Server, clip: Path, folder: Path, sections: Mapping[str, Any] = SECTIONS
+) -> AbstractContextManager[RunningJob]:
+    """A running job with these sections on two GPU workers."""
+    bucket = s3.make_bucket()
+    store = open_store(StoreSpec(uri=Uri(f"s3://{bucket}"), options=s3.options()))
+    store.put_file("in/bikes.mp4", clip)
+    job = Job(folder).write(
+        [f"s3://{bucket}/in/*.mp4"],
+        **sections,
+        output={"uri": f"s3://{bucket}/out/{{stem}}.mkv"},
+        work=f"s3://{bucket}/work",
+        storage={"endpoint_url": s3.endpoint, "region": "us-east-1", "addressing_style": "path"},
+        # The nodes' GPUs are declared to Ray only: the arithmetic runs on CPUs.
+        cluster={"address": address, "workers": {"max": 2}, "gpus_per_worker": 1},
+    )
+    return driven(job, store)
 
 
 @contextmanager

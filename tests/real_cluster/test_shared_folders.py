@@ -2,9 +2,8 @@
 
 import os
 import subprocess
-import sys
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
+from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +13,7 @@ from slomo_batch.storage.local import LocalStore
 from tests.end_to_end.running import Job
 from tests.real_cluster.conftest import Quiet
 from tests.real_cluster.job_cluster import JobCluster, job_cluster
-from tests.real_cluster.jobs import SECTIONS, WAIT_S, RunningJob, until
+from tests.real_cluster.jobs import SECTIONS, WAIT_S, RunningJob, driven, until
 from tests.real_cluster.test_bad_machine import is_excluded, joined
 
 pytestmark = [pytest.mark.cluster, pytest.mark.timeout(1200)]
@@ -38,8 +37,7 @@ def blind(folder: Path) -> Sequence[str]:
     return words
 
 
-@contextmanager
-def shared_job(cluster: JobCluster, folder: Path, **sections: Any) -> Iterator[RunningJob]:
+def shared_job(cluster: JobCluster, folder: Path, **sections: Any) -> AbstractContextManager[RunningJob]:
     """A running job whose inputs, work place and outputs are in the folder."""
     job = Job(folder.parent / "job").write(
         [f"{folder}/in/*.mp4"],
@@ -48,20 +46,7 @@ def shared_job(cluster: JobCluster, folder: Path, **sections: Any) -> Iterator[R
         work=f"{folder}/work",
         cluster={"address": cluster.gcs_address, "workers": {"min": 3, "max": 3}, "gpus_per_worker": 1},
     )
-    log = job.folder / "driver.log"
-    with log.open("wb") as output:
-        driver = subprocess.Popen(
-            [sys.executable, "-m", "slomo_batch", "run", str(job.manifest), "--json"],
-            stdout=output,
-            stderr=output,
-            env={**os.environ},
-            start_new_session=True,
-        )
-    try:
-        yield RunningJob(job=job, driver=driver, log=log, store=LocalStore(folder))
-    finally:
-        driver.kill()
-        driver.wait()
+    return driven(job, LocalStore(folder))
 
 
 def test_machines_work_in_a_shared_folder_without_the_one_that_does_not_see_it(

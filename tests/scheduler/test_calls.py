@@ -9,6 +9,7 @@ from slomo_batch.attempts import ChunkTask, FramesMade, Succeeded
 from slomo_batch.records.commits import ChunkDone
 from slomo_batch.scheduler.calls import ChunkCall, Entered, Interval, OpenCall, SplitCall, perform
 from slomo_batch.scheduler.messages import MakeChunk
+from slomo_batch.steps.context import StepContext
 from slomo_batch.steps.open import open_video
 from slomo_batch.steps.split import split_video
 from slomo_batch.uri import Uri
@@ -17,15 +18,22 @@ from tests.attempts import step_head
 from tests.clips.catalogue import clip
 from tests.steps.test_changed_source import PIN, requested
 
+ORDER = MakeChunk(video=0, lane="copy", chunk=0, attempt_number=1, isolated=False)
 
-def test_a_chunk_reports_the_start_and_end_of_its_computation(tmp_path: Path) -> None:
-    source = tmp_path / "clip.mp4"
+
+def split_chunk(folder: Path) -> tuple[ChunkTask, StepContext]:
+    """An attempt at the first chunk of a video, whose object is stored."""
+    source = folder / "clip.mp4"
     source.write_bytes(clip("two_tracks").data)
-    context = open_context(JobEnvironment(work_uri=Uri(tmp_path / "work"), job="job"))
+    context = open_context(JobEnvironment(work_uri=Uri(folder / "work"), job="job"))
     stored = open_video(requested(source, context), PIN, context, remake=False).stored
     list(split_video(stored, "copy", {0}, context, audio=False))
-    task = ChunkTask.of(stored.plan, stored.chunks[0], lane="copy", attempt="first")
-    call = ChunkCall(order=MakeChunk(video=0, lane="copy", chunk=0, attempt_number=1, isolated=False), task=task)
+    return ChunkTask.of(stored.plan, stored.chunks[0], lane="copy", attempt="first"), context
+
+
+def test_a_chunk_reports_the_start_and_end_of_its_computation(tmp_path: Path) -> None:
+    task, context = split_chunk(tmp_path)
+    call = ChunkCall(order=ORDER, task=task)
     said = [one for one in perform(call, context) if not isinstance(one, FramesMade)]
     *phases, end = said
     assert phases == [Entered(phase="computing"), Entered(phase="storing")]
@@ -37,14 +45,8 @@ def test_a_chunk_reports_the_start_and_end_of_its_computation(tmp_path: Path) ->
 
 
 def test_a_chunk_reports_its_frames_while_it_is_made(tmp_path: Path) -> None:
-    source = tmp_path / "clip.mp4"
-    source.write_bytes(clip("two_tracks").data)
-    context = open_context(JobEnvironment(work_uri=Uri(tmp_path / "work"), job="job"))
-    stored = open_video(requested(source, context), PIN, context, remake=False).stored
-    list(split_video(stored, "copy", {0}, context, audio=False))
-    task = ChunkTask.of(stored.plan, stored.chunks[0], lane="copy", attempt="first")
-    order = MakeChunk(video=0, lane="copy", chunk=0, attempt_number=1, isolated=False)
-    said = list(perform(ChunkCall(order=order, task=task, report_s=0.0), context))
+    task, context = split_chunk(tmp_path)
+    said = list(perform(ChunkCall(order=ORDER, task=task, report_s=0.0), context))
     counts = [report.num_frames for report in said if isinstance(report, FramesMade)]
     chunk = task.chunk
     num_frames = chunk.end_frame - chunk.first_frame
