@@ -6,7 +6,7 @@ two incapable machines of a type, without a capable one, no worker is placed on 
 
 from collections import Counter
 from collections.abc import Callable, Collection
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from slomo_batch.errors import AbilityMissing
 from slomo_batch.plan.needs import Needs
@@ -78,7 +78,12 @@ class IncapableMachines:
         return next(iter(self._abilities.values()), None)
 
     def told(self, machine: str, abilities: Abilities) -> bool:
-        """Record what a worker on the machine can do. Returns whether that is what the job needs."""
+        """Record what a worker on the machine can do. Returns whether that is what the job needs.
+
+        An encoder that worked before still does: GPUs for consumers refuse it while other chunks use all sessions.
+        """
+        before = self._abilities.get(machine, abilities)
+        abilities = replace(abilities, nvenc=tuple(dict.fromkeys((*before.nvenc, *abilities.nvenc))))
         self._abilities[machine] = abilities
         if missing(self._needs, abilities) or abilities.machine_type in self.types:
             self._compare()

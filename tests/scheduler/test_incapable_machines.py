@@ -114,6 +114,13 @@ def test_a_type_gets_no_workers_after_two_incapable_machines_and_no_capable_one(
     assert told.machines.names == {"g5 0", "g5 1"}
 
 
+def test_an_encoder_that_worked_before_counts_but_a_gpu_that_is_lost_does_not() -> None:
+    told = Told(replace(AV1, gpu=True))
+    assert told.machines.told("g6 0", L4)
+    assert told.machines.told("g6 0", replace(L4, nvenc=())), "all sessions are in use"
+    assert not told.machines.told("g6 0", replace(L4, has_gpu=False))
+
+
 def test_machines_become_incapable_when_the_job_needs_more() -> None:
     told = Told(Needs())
     assert told.machines.told("g5 0", A10G)
