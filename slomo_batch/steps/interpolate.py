@@ -176,7 +176,7 @@ def _encode(
     picker = StripPicker(output_color(plan))
     with _encoder(plan, segment) as encoder:
         parts = maker.parts(window, chunk, _times(plan, chunk, archive))
-        for frame in context.pairs.in_order_or_waiting(parts, every_s=LOOK_S):
+        for frame in context.pairs.in_order(parts, every_s=LOOK_S):
             if isinstance(frame, StillWaiting):
                 yield FramesMade(num_frames=maker.num_made)
                 continue

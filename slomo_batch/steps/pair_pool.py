@@ -12,7 +12,7 @@ from concurrent.futures import Future, ThreadPoolExecutor, wait
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Generic, TypeVar
+from typing import Generic, TypeVar, overload
 
 from slomo_batch.errors import OutOfMemory
 
@@ -53,20 +53,21 @@ class PairPool:
         self._threads = ThreadPoolExecutor(cores, thread_name_prefix="pair")
         self._memory = _Memory(memory_bytes, MEMORY_SHARE * machine_share)
 
-    def in_order(self, parts: Iterable[Job[T] | Iterator[T]]) -> Iterator[T]:
-        """Yield the results of all parts, in order.
+    @overload
+    def in_order(self, parts: Iterable[Job[T] | Iterator[T]]) -> Iterator[T]: ...
+
+    @overload
+    def in_order(self, parts: Iterable[Job[T] | Iterator[T]], *, every_s: float) -> Iterator[T | StillWaiting]: ...
+
+    def in_order(
+        self, parts: Iterable[Job[T] | Iterator[T]], *, every_s: float | None = None
+    ) -> Iterator[T | StillWaiting]:
+        """Yield the results of all parts, in order; and `StillWaiting` each time that the next one has not come for
+        `every_s` seconds, if that is given.
 
         Parts are taken as they can start: jobs run on the pool, while the caller's thread takes further parts. A part
         that is an iterator runs in the caller's thread, after all parts before it.
         """
-        for result in self.in_order_or_waiting(parts, every_s=None):
-            if not isinstance(result, StillWaiting):
-                yield result
-
-    def in_order_or_waiting(
-        self, parts: Iterable[Job[T] | Iterator[T]], *, every_s: float | None
-    ) -> Iterator[T | StillWaiting]:
-        """The same, and `StillWaiting` each time that the next result has not come for `every_s` seconds."""
         started: deque[tuple[Future[list[T]], int]] = deque()
         try:
             for part in parts:

@@ -25,7 +25,6 @@ from slomo_batch.training.prepare import WINDOW_FRAMES, Window
 
 MAX_STEP_RATIO = 1.5
 """Largest ratio of two frame intervals in a window; above 1, since containers round times."""
-Windows = Sequence[Window]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

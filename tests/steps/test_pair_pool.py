@@ -41,7 +41,7 @@ def test_the_caller_hears_that_a_result_takes_long() -> None:
         assert may_end.wait(30)
         return [7]
 
-    results = PairPool(1).in_order_or_waiting([job(run)], every_s=0.01)
+    results = PairPool(1).in_order([job(run)], every_s=0.01)
     assert [next(results), next(results)] == [StillWaiting(), StillWaiting()]
     may_end.set()
     assert [one for one in results if not isinstance(one, StillWaiting)] == [7]
