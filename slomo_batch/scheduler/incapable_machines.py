@@ -27,6 +27,11 @@ class _Group:
     device: str
     lacks: tuple[Lack, ...]
 
+    @property
+    def key(self) -> tuple[str, ...]:
+        """The same for all amounts of what they lack: a job needs more memory with each larger video."""
+        return (self.machine_type, self.device, *(lack.setting or lack.what for lack in self.lacks))
+
     def named(self, number: int) -> str:
         """So many of them, by type and device."""
         type_and_device = f"of type {self.machine_type} ({self.device})" if self.machine_type else f"with {self.device}"
@@ -64,9 +69,9 @@ class IncapableMachines:
         self._gone: Collection[str] = ()
         self._numbers: Counter[_Group] = Counter()
         """Incapable machines by group."""
-        self._noted: Counter[_Group] = Counter()
-        """The numbers that notes gave."""
-        self._since_s: dict[_Group, float] = {}
+        self._noted: Counter[tuple[str, ...]] = Counter()
+        """The numbers that notes gave, by the key of a group."""
+        self._since_s: dict[tuple[str, ...], float] = {}
         self.names: frozenset[str] = frozenset()
         """The incapable machines."""
         self.types: frozenset[str] = frozenset()
@@ -108,7 +113,7 @@ class IncapableMachines:
             for machine, able in incapable.items()
         )
         for group in self._numbers:
-            self._since_s.setdefault(group, self._clock())
+            self._since_s.setdefault(group.key, self._clock())
         capable = {able.machine_type for machine, able in self._abilities.items() if machine not in incapable}
         numbers = Counter(able.machine_type for able in incapable.values() if able.machine_type)
         self.types = frozenset(name for name, number in numbers.items() if number >= MIN_INCAPABLE) - capable
@@ -117,9 +122,9 @@ class IncapableMachines:
         """A note for a person on each group of incapable machine, and again when there are twice as many."""
         notes = []
         for group, number in self._numbers.items():
-            is_told = number < max(1, 2 * self._noted[group])
-            if not is_told and self._clock() - self._since_s[group] >= GATHER_S:
-                self._noted[group] = number
+            is_told = number < max(1, 2 * self._noted[group.key])
+            if not is_told and self._clock() - self._since_s[group.key] >= GATHER_S:
+                self._noted[group.key] = number
                 notes.append(group.note(number))
         return notes
 

@@ -92,6 +92,14 @@ def test_a_note_comes_again_when_there_are_twice_as_many() -> None:
     assert "gets no chunks: it lacks" in noted[0]
 
 
+def test_a_note_does_not_come_again_for_each_larger_video() -> None:
+    told = Told(Needs(memory_bytes=17 << 30))
+    told.machines.told("g4 0", T4)
+    assert len(told.after(GATHER_S)) == 1
+    told.machines.require(Needs(memory_bytes=18 << 30))
+    assert told.after(GATHER_S) == []
+
+
 def test_machines_without_a_type_are_named_by_their_device() -> None:
     told = Told(Needs(gpu=True))
     told.machines.told("a", Abilities(precision="fp32", device="AMD EPYC"))
