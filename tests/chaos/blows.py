@@ -21,7 +21,7 @@ import psutil
 from tests.chaos.machines import DRIVER, Machines, name_of
 from tests.end_to_end.running import Job
 from tests.processes import Command
-from tests.real_cluster.autoscaling import AutoscalingCluster
+from tests.real_cluster.autoscaling import AutoscalingCluster, Node
 from tests.s3_server import MortalServer
 from tests.s3_weather import FAIR, Fault, Storm
 
@@ -33,7 +33,9 @@ SERVER_AWAY_S = (0.5, 4.0)
 EXPIRED_REQUESTS = 3
 OUTAGE_S = (20.0, 90.0)
 MACHINE_ILL_S = (10.0, 60.0)
-"""How long a clock is wrong, a disk full, or the credentials of one machine expired."""
+"""How long a clock is wrong, or the credentials of one machine are expired."""
+DISK_FULL_S = (30.0, 120.0)
+"""Longer: a disk that is full is noticed only by what writes to it."""
 CLOCK_WRONG_S = (-7200.0, -1200.0, 1200.0, 7200.0)
 """More than the fifteen minutes that S3 allows."""
 OPENING_WITHIN_S = 60.0
@@ -129,7 +131,7 @@ class Battlefield:
             "clock of one node wrong": lambda: self._turn_clock(self._node()),
         }
         with_disks: dict[str, Callable[[], bool]] = {
-            "disk of one machine full": lambda: self._fill_disk(self._node() if self.cluster else DRIVER)
+            "disk of one machine full": lambda: self._fill_disk(self._busy_node() if self.cluster else DRIVER)
         }
         return {
             **(on_the_cluster if self.cluster else {}),
@@ -265,7 +267,14 @@ class Battlefield:
 
     def _node(self) -> str:
         """A node that runs, "" if none does."""
-        ids = [node.node_id for node in self.cluster.nodes() if node.node_id] if self.cluster else []
+        return self._one_of(self.cluster.nodes() if self.cluster else [])
+
+    def _busy_node(self) -> str:
+        """A node on which a worker runs, "" if none does."""
+        return self._one_of(self.cluster.nodes_with_a_worker() if self.cluster else [])
+
+    def _one_of(self, nodes: list[Node]) -> str:
+        ids = [node.node_id for node in nodes if node.node_id]
         return name_of(self.chance.choice(ids)) if ids else ""
 
     def _expire_node(self, machine: str) -> bool:
@@ -283,7 +292,7 @@ class Battlefield:
     def _fill_disk(self, machine: str) -> bool:
         if machine:
             self.machines.fill_disk(machine)
-            self._later(self.chance.uniform(*MACHINE_ILL_S), lambda: self.machines.empty_disk(machine))
+            self._later(self.chance.uniform(*DISK_FULL_S), lambda: self.machines.empty_disk(machine))
         return bool(machine)
 
     # ---- time ------------------------------------------------------------------------------------------------------
