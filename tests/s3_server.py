@@ -4,6 +4,7 @@
 server: it ignores If-None-Match, cuts connections, or refuses requests.
 """
 
+import json
 import os
 import shutil
 import signal
@@ -13,7 +14,7 @@ import sys
 import tempfile
 import threading
 import time
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager, suppress
 from dataclasses import dataclass, replace
 from http.server import ThreadingHTTPServer
@@ -66,6 +67,10 @@ class S3Server:
         """The options of a store on this server."""
         return S3Options(endpoint_url=self.endpoint, region="us-east-1", addressing_style="path")
 
+    def limited(self, access_key: str) -> "S3Server":
+        """The server, with one of the key pairs that it accepts for some things only."""
+        return replace(self, access_key=access_key, secret_key=f"{access_key}secret")
+
     def _client(self) -> Any:
         return boto3.session.Session().client(
             "s3",
@@ -78,17 +83,24 @@ class S3Server:
 
 
 @contextmanager
-def serving(access_key: str = "slomotest") -> Iterator[S3Server]:
-    """Start a server that is ready: it has accepted a write."""
-    with mortal_server(access_key) as mortal:
+def serving(access_key: str = "slomotest", limited: Mapping[str, Sequence[str]] | None = None) -> Iterator[S3Server]:
+    """Start a server that is ready: it has accepted a write. See `mortal_server`."""
+    with mortal_server(access_key, limited) as mortal:
         yield mortal.server
 
 
 @contextmanager
-def mortal_server(access_key: str = "slomotest") -> Iterator["MortalServer"]:
-    """Start a server that can be killed and restarted."""
+def mortal_server(
+    access_key: str = "slomotest", limited: Mapping[str, Sequence[str]] | None = None
+) -> Iterator["MortalServer"]:
+    """Start a server that can be killed and restarted.
+
+    It accepts `access_key` for everything, and the access keys in `limited` for what their actions allow, such as
+    "Read:bucket/prefix/*".
+    """
     folder = Path(tempfile.mkdtemp(prefix="slomo-s3-"))
     (folder / "data").mkdir()
+    _write_limits(folder, limited or {})
     mortal = MortalServer(folder, _free_ports(5), access_key)
     try:
         mortal.start()
@@ -173,7 +185,20 @@ def _command(folder: Path, ports: list[int]) -> list[str]:
         "-s3.port.lance=0",
         "-s3.allowDeleteBucketNotEmpty=false",
         "-s3.autoCreateBucket=false",
+        f"-s3.config={folder / _LIMITS}",
     ]
+
+
+_LIMITS = "limits.json"
+
+
+def _write_limits(folder: Path, limited: Mapping[str, Sequence[str]]) -> None:
+    """Write the file with what each limited access key is accepted for."""
+    identities = [
+        {"name": key, "credentials": [{"accessKey": key, "secretKey": f"{key}secret"}], "actions": list(actions)}
+        for key, actions in limited.items()
+    ]
+    (folder / _LIMITS).write_text(json.dumps({"identities": identities}))
 
 
 def _watch(process: subprocess.Popen[bytes], folder: Path) -> subprocess.Popen[bytes]:

@@ -10,8 +10,9 @@ import pytest
 import yaml
 
 from slomo_batch.cli.main import main
+from slomo_batch.cluster.cluster_advice import cluster_advice
 from slomo_batch.cluster.cluster_file import cluster_problems, placeholders
-from slomo_batch.cluster.labels import NODE_TYPE
+from slomo_batch.cluster.labels import NODE_TYPE, takes_steps
 from slomo_batch.errors import Interrupted, ManifestError, VideosFailed
 
 ROOT = Path(__file__).parents[1]
@@ -81,6 +82,11 @@ EDITS = [
     ("head_node_type", "heda", "head"),
     # numbers and order of workers
     ("available_node_types/gpu_on_demand/labels", {"ray.io/market-type": "spot"}, "gpu_on_demand: has the label"),
+    (
+        f"{GPU}/labels/slomo-batch~steps",
+        "no",
+        "gpu_spot_g6: labels: slomo-batch/steps is no, and only never has a meaning",
+    ),
     (f"{GPU}/min_workers", 9, "min_workers is 9, more than max_workers, 8"),
     (f"{GPU}/max_workers", 99, "more than the cluster's, 20"),
     ("max_workers", 0, "gpu_spot_g6: max_workers is 8, more than the cluster's, 0"),
@@ -247,10 +253,35 @@ def test_a_type_that_is_not_in_the_table_is_said_to_be_unchecked(
     assert "g7e.2xlarge: not checked" in capsys.readouterr().out
 
 
+def test_a_file_that_leaves_no_type_for_steps_is_refused() -> None:
+    config = copy.deepcopy(CONFIG)
+    for name in ("cpu_spot", "cpu_on_demand"):
+        config["available_node_types"][name]["labels"] = {"slomo-batch/steps": "never"}
+    assert problems(config) == [
+        "every node type has the label slomo-batch/steps: never, so no video can be opened, split and joined"
+    ]
+
+
+def test_labels_and_roles_that_could_be_narrower_are_advised() -> None:
+    assert cluster_advice(CONFIG) == []
+    [advice] = cluster_advice(broken(f"{GPU}/labels", {"ray.io/market-type": "spot"}))
+    assert advice.startswith("gpu_spot_g6: steps run there too, so their role must reach inputs and outputs")
+    [advice] = cluster_advice(broken(f"{NODE}/IamInstanceProfile", {"Name": "slomo-batch-steps"}))
+    assert advice.startswith("gpu_spot_g6: has the role of machines for steps")
+
+
+def test_a_role_that_reaches_the_work_place_only_is_of_machines_without_steps() -> None:
+    for kind in WORKERS.values():
+        is_for_steps = takes_steps(kind.get("labels", {}))
+        role = "slomo-batch-steps" if is_for_steps else "slomo-batch-worker"
+        assert kind["node_config"]["IamInstanceProfile"] == {"Name": role}
+        assert bool(kind["resources"].get("GPU")) != is_for_steps
+
+
 def test_spot_types_without_their_label_are_advised_to_have_it(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    file = copy_of_the_project(tmp_path, broken(f"{GPU}/labels", None))
+    file = copy_of_the_project(tmp_path, broken(f"{GPU}/labels", {"slomo-batch/steps": "never"}))
     assert main(["cluster", "check", file]) == 0
     [advice] = [line for line in capsys.readouterr().out.splitlines() if line.startswith("advice: ")]
     assert advice.startswith("advice: gpu_spot_g6: spot without the label ray.io/market-type: spot")

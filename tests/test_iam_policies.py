@@ -87,8 +87,8 @@ def granted(name: str, resource: str) -> set[str]:
 # ---- form ----------------------------------------------------------------------------------------------------------
 
 
-def test_the_policies_of_four_purposes_are_there() -> None:
-    assert set(POLICIES) == {"head", "operator", "storage", "trust"}
+def test_the_policies_of_five_purposes_are_there() -> None:
+    assert set(POLICIES) == {"head", "operator", "storage", "trust", "worker"}
 
 
 @pytest.mark.parametrize("name", POLICIES)
@@ -187,6 +187,16 @@ def test_the_archive_is_only_read_and_of_the_outputs_only_the_probe_can_be_delet
     assert "s3:DeleteObject" not in granted("storage", f"{OUTPUT}/*")
     assert granted("storage", f"{OUTPUT}/*.probe") == {"s3:DeleteObject"}
     assert granted("storage", f"{OUTPUT}/*{sidecar.SUFFIX}") == {"s3:DeleteObject"}
+
+
+def test_gpu_workers_may_do_with_the_work_place_what_others_may_and_nothing_else() -> None:
+    objects = f"{WORK}/slomo/jobs/*"
+    assert {resource for each in POLICIES["worker"]["Statement"] for resource in listed(each["Resource"])} == {
+        WORK,
+        objects,
+    }
+    assert granted("worker", objects) == granted("storage", objects)
+    assert granted("worker", WORK) == {"s3:ListBucket"}
 
 
 def test_buckets_are_listed_without_a_condition_for_else_what_is_missing_looks_refused() -> None:

@@ -10,13 +10,15 @@ import pytest
 import yaml
 from ray.autoscaler._private.kuberay import autoscaling_config
 
+from slomo_batch.cluster.labels import takes_steps
 from slomo_batch.cluster.scratch import SCRATCH
 from slomo_batch.manifest.load import load
 
 ROOT = Path(__file__).parents[1]
 FOLDER = ROOT / "docs" / "kuberay"
 CLUSTER: dict[str, Any] = yaml.safe_load((ROOT / "cluster.yaml").read_text())
-CONFIG_MAP, ACCOUNT, JOB = yaml.safe_load_all((FOLDER / "rayjob.yaml").read_text())
+CONFIG_MAP, ACCOUNT, GPU_ACCOUNT, JOB = yaml.safe_load_all((FOLDER / "rayjob.yaml").read_text())
+KINDS = [kind for name, kind in CLUSTER["available_node_types"].items() if name != CLUSTER["head_node_type"]]
 SPEC: dict[str, Any] = JOB["spec"]["rayClusterSpec"]
 HEAD: dict[str, Any] = SPEC["headGroupSpec"]
 GROUPS: dict[str, dict[str, Any]] = {group["groupName"]: group for group in SPEC["workerGroupSpecs"]}
@@ -95,9 +97,8 @@ def test_ray_itself_reads_the_machines_and_they_are_those_of_aws() -> None:
     head = types.pop(config["head_node_type"])
     assert head["resources"]["CPU"] == head["resources"].get("GPU", 0) == 0, "nothing runs on the head"
     assert set(types) == {"gpu", "cpu"}
-    kinds = [kind for name, kind in CLUSTER["available_node_types"].items() if name != CLUSTER["head_node_type"]]
     for name, own in types.items():
-        alike = [kind for kind in kinds if bool(kind["resources"].get("GPU")) == (name == "gpu")]
+        alike = [kind for kind in KINDS if bool(kind["resources"].get("GPU")) == (name == "gpu")]
         assert own["max_workers"] == sum(kind["max_workers"] for kind in alike)
         assert own["min_workers"] == 0
         # The kubelet and the pods of the system need a CPU of each machine.
@@ -105,6 +106,24 @@ def test_ray_itself_reads_the_machines_and_they_are_those_of_aws() -> None:
             assert {own["resources"].get(resource, 0) + given_up} == {
                 kind["resources"].get(resource, 0) for kind in alike
             }
+        assert {takes_steps(own["labels"])} == {takes_steps(kind.get("labels", {})) for kind in alike}
+
+
+def test_the_pods_on_which_no_step_runs_have_the_role_of_workers() -> None:
+    assert PODS[0]["serviceAccountName"] == ACCOUNT["metadata"]["name"]
+    for group in GROUPS.values():
+        account = ACCOUNT if takes_steps(group.get("labels", {})) else GPU_ACCOUNT
+        assert group["template"]["spec"]["serviceAccountName"] == account["metadata"]["name"]
+    roles = [next(iter(account["metadata"]["annotations"].values())) for account in (ACCOUNT, GPU_ACCOUNT)]
+    names = [
+        {
+            kind["node_config"]["IamInstanceProfile"]["Name"]
+            for kind in KINDS
+            if takes_steps(kind.get("labels", {})) == do
+        }
+        for do in (True, False)
+    ]
+    assert [{role.rpartition("/")[2]} for role in roles] == names
 
 
 def test_stitches_may_use_no_more_disk_than_a_pod_has() -> None:
@@ -124,7 +143,6 @@ def test_a_pod_gets_what_it_asks_for_and_no_more_rights_than_it_needs(pod: dict[
             assert gibibytes(volume["emptyDir"]["sizeLimit"]) < asked
     assert {mount["name"] for mount in container(pod)["volumeMounts"]} == {volume["name"] for volume in pod["volumes"]}
     assert pod["restartPolicy"] == "Never", "Ray's autoscaler replaces pods"
-    assert pod["serviceAccountName"] == ACCOUNT["metadata"]["name"]
     [uid] = re.findall(r"^USER (\d+)$", DOCKERFILE, re.MULTILINE)
     assert pod["securityContext"] == {"runAsNonRoot": True, "runAsUser": int(uid), "fsGroup": int(uid)}
     assert container(pod)["securityContext"] == {"allowPrivilegeEscalation": False, "capabilities": {"drop": ["ALL"]}}

@@ -13,7 +13,7 @@ from typing import Any
 import yaml
 
 from slomo_batch.cluster.aws_nodes import PLACEHOLDER, aws_problems
-from slomo_batch.cluster.labels import MARKET, SPOT
+from slomo_batch.cluster.labels import MARKET, NEVER, SPOT, STEPS, takes_steps
 from slomo_batch.cluster.node_commands import command_problems
 from slomo_batch.cluster.ray_schema import schema_problems
 from slomo_batch.errors import ManifestError
@@ -57,7 +57,13 @@ def cluster_problems(config: object, *, gpus_per_worker: float, cpus_per_worker:
     if schema:
         return schema
     needs = {"GPU": gpus_per_worker, "CPU": float(cpus_per_worker)}
-    own = (_type_problems(config), _head_problems(config), _fit_problems(config, needs), _spot_problems(config))
+    own = (
+        _type_problems(config),
+        _label_problems(config),
+        _head_problems(config),
+        _fit_problems(config, needs),
+        _spot_problems(config),
+    )
     return [*chain(*own), *aws_problems(config), *command_problems(config, folder)]
 
 
@@ -110,14 +116,29 @@ def _node_config(config: Mapping[str, Any], name: str) -> Mapping[str, Any]:
 
 
 def _fit_problems(config: Mapping[str, Any], worker: Mapping[str, float]) -> Iterator[str]:
-    stages = {"a worker that makes chunks": worker, "a task that splits or stitches": {"CPU": 1.0}}
-    startable = [
-        kind["resources"] for _, kind in _workers(config) if kind.get("resources") and kind.get("max_workers", 1)
-    ]
-    for stage, needs in stages.items():
-        if not any(all(has.get(name, 0) >= amount for name, amount in needs.items()) for has in startable):
-            wanted = ", ".join(f"{amount:g} {name}" for name, amount in needs.items() if amount)
-            yield f"no node type is large enough for {stage}: it takes {wanted}"
+    startable = [kind for _, kind in _workers(config) if kind.get("resources") and kind.get("max_workers", 1)]
+    if not any(_fits(worker, kind) for kind in startable):
+        wanted = ", ".join(f"{amount:g} {name}" for name, amount in worker.items() if amount)
+        yield f"no node type is large enough for a worker that makes chunks: it takes {wanted}"
+    large = [kind for kind in startable if _fits({"CPU": 1.0}, kind)]
+    if not large:
+        yield "no node type is large enough for a task that splits or stitches: it takes 1 CPU"
+    elif not any(takes_steps(kind.get("labels", {})) for kind in large):
+        yield f"every node type has the label {STEPS}: {NEVER}, so no video can be opened, split and joined"
+
+
+def _fits(needs: Mapping[str, float], kind: Mapping[str, Any]) -> bool:
+    return all(kind["resources"].get(name, 0) >= amount for name, amount in needs.items())
+
+
+def _label_problems(config: Mapping[str, Any]) -> Iterator[str]:
+    for name, kind in _workers(config):
+        value = kind.get("labels", {}).get(STEPS, NEVER)
+        if value != NEVER:
+            yield f"{name}: labels: {STEPS} is {value}, and only {NEVER} has a meaning; write that, or leave it out"
+        is_spot = "InstanceMarketOptions" in kind.get("node_config", {})
+        if _is_on_aws(config) and not is_spot and kind.get("labels", {}).get(MARKET) == SPOT:
+            yield f"{name}: has the label {MARKET}: {SPOT}, and is not a spot instance"
 
 
 def _spot_problems(config: Mapping[str, Any]) -> Iterator[str]:
@@ -132,7 +153,5 @@ def _spot_problems(config: Mapping[str, Any]) -> Iterator[str]:
     for name, kind in _workers(config):
         rivals = [other for other, each in spot.items() if each["resources"] == kind.get("resources")]
         least = min((spot[other].get("priority", 0) for other in rivals), default=None)
-        if name not in spot and kind.get("labels", {}).get(MARKET) == SPOT and _is_on_aws(config):
-            yield f"{name}: has the label {MARKET}: {SPOT}, and is not a spot instance"
         if name not in spot and least is not None and kind.get("priority", 0) >= least:
             yield f"{name}: its priority is not below that of {', '.join(rivals)}: machines at full price start first"

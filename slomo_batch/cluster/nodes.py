@@ -1,6 +1,6 @@
 """Queries to Ray about its cluster. Private calls of Ray that have no public equivalent are in this module only."""
 
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Iterable
 from typing import Any
 
 import ray
@@ -13,7 +13,7 @@ from ray.exceptions import RayError
 
 from slomo_batch.cluster.demand import Resources, Supply
 from slomo_batch.cluster.gpu_choice import Offer
-from slomo_batch.cluster.labels import MARKET, NODE_TYPE, SPOT, Node
+from slomo_batch.cluster.labels import MARKET, NODE_TYPE, SPOT, Node, takes_steps
 from slomo_batch.cluster.scratch import ScratchOffer, scratch_offer
 from slomo_batch.errors import ClusterError
 
@@ -104,7 +104,7 @@ def alive_nodes() -> frozenset[str]:
 
 
 def working_nodes() -> frozenset[str]:
-    """Ids of the live nodes with CPUs, on which steps and workers can run."""
+    """Ids of the live nodes with CPUs, on which workers can run."""
     ask: Any = ray.nodes
     return frozenset(node["NodeID"] for node in ask() if node["Alive"] and node["Resources"].get("CPU", 0) > 0)
 
@@ -113,6 +113,21 @@ def machine_resources() -> dict[str, Resources]:
     """The resources of each live node with CPUs, in use or not, by its id."""
     ask: Any = ray.nodes
     return {node["NodeID"]: node["Resources"] for node in ask() if node["Alive"] and node["Resources"].get("CPU", 0)}
+
+
+def machines_for_steps() -> dict[str, Resources]:
+    """The resources of each live node with CPUs on which steps run, by its id."""
+    ask: Any = ray.nodes
+    return {
+        node["NodeID"]: node["Resources"]
+        for node in ask()
+        if node["Alive"] and node["Resources"].get("CPU", 0) > 0 and takes_steps(node["Labels"])
+    }
+
+
+def nodes_for_steps() -> frozenset[str]:
+    """Ids of the live nodes with CPUs on which steps run."""
+    return frozenset(machines_for_steps())
 
 
 def live_nodes() -> list[Node]:
@@ -126,16 +141,19 @@ def live_nodes() -> list[Node]:
             free=free.get(node["NodeID"], {}),
             is_spot=node["Labels"].get(MARKET) == SPOT,
             has_gpu=node["Resources"].get("GPU", 0) > 0,
+            takes_steps=takes_steps(node["Labels"]),
         )
         for node in ask()
         if node["Alive"]
     ]
 
 
-def free_resources() -> dict[str, Resources]:
-    """What is free now on each live node, by its id, those that are about to be taken away excluded."""
+def free_resources(*, for_steps: bool = False) -> dict[str, Resources]:
+    """What is free now on each live node, or on those where steps run, by its id; those that are about to be taken away
+    are left out."""
     leaving = draining_nodes()
-    return {node.node_id: node.free for node in live_nodes() if node.node_id not in leaving}
+    nodes = (node for node in live_nodes() if node.takes_steps or not for_steps)
+    return {node.node_id: node.free for node in nodes if node.node_id not in leaving}
 
 
 def name_of_node(node_id: str) -> str:
@@ -182,17 +200,26 @@ def _autoscaler_types() -> tuple[Resources, ...]:
 
 
 def scratch_disks() -> ScratchOffer:
-    """The scratch disks of the live machines, and of those that the autoscaler may start if it reports them."""
-    machines = (*machine_resources().values(), *_autoscaler_types())
+    """The disks of the live machines for steps, and of those that the autoscaler may start if it reports them."""
+    machines = (*machines_for_steps().values(), *_autoscaler_types())
     return scratch_offer(machines, may_grow=_autoscaling_state() is not None)
 
 
 def supply(without: Collection[str] = ()) -> Supply:
     """What the cluster has, without some of its nodes, and what its autoscaler reports as infeasible."""
     ask: Any = ray.nodes
+    return _supply(node["Resources"] for node in ask() if node["Alive"] and node["NodeID"] not in without)
+
+
+def supply_for_steps() -> Supply:
+    """What the cluster has for steps, and what its autoscaler reports as infeasible."""
+    return _supply(machines_for_steps().values())
+
+
+def _supply(machines: Iterable[Resources]) -> Supply:
     scaling = _autoscaling_state()
     return Supply(
-        machines=tuple(node["Resources"] for node in ask() if node["Alive"] and node["NodeID"] not in without),
+        machines=tuple(machines),
         has_autoscaler=scaling is not None,
         infeasible=tuple(dict(request.resources_bundle) for request in scaling.infeasible_resource_requests)
         if scaling is not None

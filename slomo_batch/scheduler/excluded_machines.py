@@ -6,7 +6,7 @@ from typing import Any
 
 from slomo_batch.attempts import Errored, Lost
 from slomo_batch.cluster.labels import NODE_ID, NODE_TYPE
-from slomo_batch.cluster.nodes import name_of_node, working_nodes
+from slomo_batch.cluster.nodes import name_of_node, nodes_for_steps, working_nodes
 from slomo_batch.errors import DiskFull, MachineUnfit, SlomoError, StorageBusy, StoreUnusableHere
 from slomo_batch.scheduler.incapable_machines import IncapableMachines
 from slomo_batch.scheduler.machine_health import MachineRecord
@@ -67,7 +67,7 @@ class ExcludedMachines:
         """Machines that get no step now: the excluded ones, and those from which the store could not be used a moment
         ago, as long as there are others."""
         closed = self.names | self._refusals.resting(self._clock())
-        return closed if closed == self.names or working_nodes() - closed else self.names
+        return closed if closed == self.names or nodes_for_steps() - closed else self.names
 
     def forget_gone(self) -> None:
         """Forget the machines that are gone. Called often."""
@@ -111,7 +111,7 @@ class ExcludedMachines:
         A full disk is a machine's own error, and so are another version than the driver's and a shared folder that it
         does not see. Credentials that the store does not accept are, unless several machines have them.
         """
-        if not machine or not _is_of_a_machine(error) or not working_nodes() - self.names - {machine}:
+        if not machine or not _is_of_a_machine(error) or not self._others(machine):
             return False
         match error:
             case DiskFull():
@@ -121,6 +121,11 @@ class ExcludedMachines:
             case _:
                 self._exclude(error, machine)
                 return True
+
+    def _others(self, machine: str) -> frozenset[str]:
+        """Other machines that can work: on which steps run, if they do on this one."""
+        for_steps = nodes_for_steps()
+        return (for_steps if machine in for_steps else working_nodes()) - self.names - {machine}
 
     def _refuse(self, error: StoreUnusableHere, machine: str) -> bool:
         """The store cannot be used from this machine. Returns whether it can be from others, as far as is known."""

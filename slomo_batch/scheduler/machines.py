@@ -191,7 +191,7 @@ def _ray(
         alive_nodes,
         ask_for_room,
         cluster_total,
-        machine_resources,
+        machines_for_steps,
         offer,
     )
     from slomo_batch.report.metrics import RayMetrics  # noqa: PLC0415 as above
@@ -226,7 +226,7 @@ def _ray(
                 description="a local Ray" if own else f"the Ray cluster at {ray.get_runtime_context().gcs_address}",
                 are_here=own,
                 displays=(metrics,),
-                notes=(*connected.notes, *gpu_notes({} if own else machine_resources(), worker)),
+                notes=(*connected.notes, *gpu_notes({} if own else machines_for_steps(), worker)),
             )
     finally:
         if prewarm and not own:

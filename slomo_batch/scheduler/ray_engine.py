@@ -6,7 +6,7 @@ from typing import Any
 
 import ray
 
-from slomo_batch.cluster.nodes import cluster_total
+from slomo_batch.cluster.nodes import machines_for_steps
 from slomo_batch.plan.needs import Needs
 from slomo_batch.scheduler.abilities import Abilities
 from slomo_batch.scheduler.calls import Call, ChunkCall, Outcome
@@ -15,6 +15,7 @@ from slomo_batch.scheduler.limits import COUNT_CPUS_S, steps_in_flight
 from slomo_batch.scheduler.messages import Step
 from slomo_batch.scheduler.scratch_disk import ScratchDisk
 from slomo_batch.scheduler.start_check import check_that_a_worker_can_start
+from slomo_batch.scheduler.step_placement import check_that_a_step_can_run
 from slomo_batch.scheduler.step_pool import StepPool
 from slomo_batch.scheduler.waiting_clock import WaitingClock
 from slomo_batch.scheduler.worker_pool import WorkerPool
@@ -27,6 +28,8 @@ CPU for each, so waits take less than a tenth of a core however many calls there
 HOPE_EVERY_S = 300.0
 """Seconds after which it is checked again whether a worker can start, while none is up. Other machines may take all the
 places of a cluster meanwhile, and go."""
+STEP_HOPE_EVERY_S = 30.0
+"""Seconds between two checks of whether a step can run, while all wait."""
 
 
 class RayEngine:
@@ -49,7 +52,7 @@ class RayEngine:
         self._num_tasks = num_tasks or 0
         self._count_due_s = 0.0
         self._worker = needs.resources
-        self._waits_since_s = self._hope_due_s = self._clock()
+        self._waits_since_s = self._hope_due_s = self._step_hope_due_s = self._clock()
         self._incapable: frozenset[str] = frozenset()
         """Incapable machines at the last check of whether a worker can start."""
         self._num_slots = needs.slots
@@ -65,7 +68,9 @@ class RayEngine:
         """See Engine."""
         if self._follows_cpus and self._clock() >= self._count_due_s:
             self._count_due_s = self._clock() + COUNT_CPUS_S
-            num_cpus = cluster_total("CPU") - self._fleet.cpus_of_workers
+            machines = machines_for_steps()
+            num_cpus = sum(machine.get("CPU", 0) for machine in machines.values())
+            num_cpus -= self._fleet.cpus_of_workers(machines.keys())
             self._num_tasks = steps_in_flight(num_cpus, self._max_workers)
         return self._num_tasks - len(self._steps)
 
@@ -115,11 +120,14 @@ class RayEngine:
 
         Raises:
             AbilityMissing: no machine can do what the job needs.
-            ClusterError: no machine will ever have room for a worker.
+            ClusterError: no machine will ever have room for a worker, or run a step.
         """
         incapable = self._pool.excluded.incapable
         self._fleet.scale(demand, foreseen)
         now_s = self._clock()
+        if now_s >= self._step_hope_due_s:
+            self._step_hope_due_s = now_s + STEP_HOPE_EVERY_S
+            check_that_a_step_can_run(self._steps.waited_s)
         if self._fleet.num_up or not self._fleet.num_pending:
             self._waits_since_s, self._hope_due_s = now_s, now_s + HOPE_EVERY_S
         elif now_s >= self._hope_due_s or incapable.names != self._incapable:

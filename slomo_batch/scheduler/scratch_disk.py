@@ -10,7 +10,7 @@ from dataclasses import replace
 
 from slomo_batch.attempts import Errored
 from slomo_batch.cluster.demand import Resources, refusal
-from slomo_batch.cluster.nodes import scratch_disks, supply, working_nodes
+from slomo_batch.cluster.nodes import nodes_for_steps, scratch_disks, supply_for_steps
 from slomo_batch.cluster.scratch import SCRATCH, ScratchOffer, gigabytes, is_too_much, request_for
 from slomo_batch.errors import DiskFull, TooLittleDisk
 from slomo_batch.scheduler.calls import StitchCall, TaskCall
@@ -55,7 +55,7 @@ class ScratchDisk:
         """Why a step that has waited for these resources will never get them; None while it may."""
         if not isinstance(call, StitchCall) or resources.get(SCRATCH, 0.0) <= self._offer.largest_gb:
             return None
-        return self._too_little(call) if refusal({"CPU": 1.0, **resources}, supply(), waited_s) else None
+        return self._too_little(call) if refusal({"CPU": 1.0, **resources}, supply_for_steps(), waited_s) else None
 
     def _too_little(self, call: StitchCall) -> TooLittleDisk:
         return TooLittleDisk(
@@ -89,7 +89,7 @@ class ScratchDisk:
         error, machine = attempt.error, attempt.machine
         if not isinstance(error, DiskFull) or not self._has_stitches(machine):
             return attempt
-        if self.num_stitches < 2 and not working_nodes() - {machine}:
+        if self.num_stitches < 2 and not nodes_for_steps() - {machine}:
             return attempt
         passing = TooLittleDisk(error.what, where=error.where, got=error.got, remedy=error.remedy)
         return replace(attempt, error=passing)

@@ -24,7 +24,7 @@ from ray.exceptions import (
 
 from slomo_batch.attempts import Errored, Lost, Succeeded
 from slomo_batch.cluster.demand import Resources
-from slomo_batch.cluster.nodes import free_resources, name_of_node, working_nodes
+from slomo_batch.cluster.nodes import free_resources, name_of_node, nodes_for_steps
 from slomo_batch.errors import ProgramFault, TooLittleDisk
 from slomo_batch.scheduler.calls import Outcome, StitchCall, TaskCall, is_end
 from slomo_batch.scheduler.excluded_machines import ExcludedMachines, with_machine
@@ -106,6 +106,13 @@ class StepPool:
         return ref in self._steps
 
     @property
+    def waited_s(self) -> float:
+        """How long steps have waited for a machine; 0 if one runs, or none is in flight."""
+        if not self._steps or self.nodes:
+            return 0.0
+        return self._clock() - min(step.heard_s for step in self._steps.values())
+
+    @property
     def refs(self) -> list[Any]:
         """What to wait for; `collect` it when it is ready."""
         return list(self._steps)
@@ -150,8 +157,8 @@ class StepPool:
         return closed | failed_on if failed_on and self._others(call) - closed else closed
 
     def _others(self, call: TaskCall) -> frozenset[str]:
-        """Machines that can work and on which the step has not failed."""
-        return working_nodes() - self._excluded.names - self._failed_on.get(_key(call), frozenset())
+        """Machines on which steps run and on which the step has not failed."""
+        return nodes_for_steps() - self._excluded.names - self._failed_on.get(_key(call), frozenset())
 
     def collect(self, ref: Any) -> Came:
         """The next outcome of a step, by one of `refs` that is ready."""
@@ -218,7 +225,7 @@ class StepPool:
             for ref, step in self._steps.items()
             if not step.machine
         }
-        for ref in self._room_watch.overdue(unbegun, free_resources() if unbegun else {}, now_s):
+        for ref in self._room_watch.overdue(unbegun, free_resources(for_steps=True) if unbegun else {}, now_s):
             while ref in self._steps and ray.wait([ref], timeout=0)[0]:
                 came += self.collect(ref)
             if ref in self._steps and not self._steps[ref].machine:

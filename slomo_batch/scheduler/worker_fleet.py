@@ -89,10 +89,9 @@ class WorkerFleet:
         """Workers that are starting or wait for a machine."""
         return len(self._workers) - self.num_up
 
-    @property
-    def cpus_of_workers(self) -> float:
-        """CPUs that workers hold, so that no step can have them."""
-        return self._needs.num_cpus * sum(bool(worker.node) for worker in self._workers)
+    def cpus_of_workers(self, machines: Collection[str]) -> float:
+        """CPUs of these machines that workers hold, so that no step can have them."""
+        return self._needs.num_cpus * sum(worker.node in machines for worker in self._workers)
 
     @property
     def nodes(self) -> set[str]:

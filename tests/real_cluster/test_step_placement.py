@@ -1,9 +1,8 @@
-"""On a cluster with GPU machines, spot machines and one on demand: where steps run, and that none waits for that."""
+"""On a cluster with a GPU machine, a spot machine and one on demand: where steps run, and that none waits for that."""
 
 import logging
 from collections.abc import Iterator
-from dataclasses import dataclass, field, replace
-from itertools import count
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -14,16 +13,10 @@ from ray.cluster_utils import Cluster
 from slomo_batch.attempts import Errored
 from slomo_batch.cluster.labels import MARKET, NODE_ID, SPOT
 from slomo_batch.cluster.nodes import cluster_total, live_nodes
-from slomo_batch.scheduler.calls import StitchCall
-from slomo_batch.scheduler.chunk_worker import WorkerNeeds
 from slomo_batch.scheduler.ray_engine import RayEngine
 from slomo_batch.scheduler.step_placement import LONG_STITCH_BYTES
-from slomo_batch.uri import Uri
-from slomo_batch.wiring import JobEnvironment
-from tests.attempts import step_head
 from tests.real_cluster.jobs import STORE, until
-from tests.scale import products
-from tests.scheduler.virtual_ray import open_call
+from tests.real_cluster.stitches import SHORT, opened_engine, outcome_of_one, stitch
 
 pytestmark = [pytest.mark.cluster, pytest.mark.ray, pytest.mark.timeout(600)]
 KINDS: dict[str, dict[str, Any]] = {
@@ -33,10 +26,6 @@ KINDS: dict[str, dict[str, Any]] = {
 }
 NUM_CPUS = 2
 """Of each machine."""
-NEEDS = WorkerNeeds(min_workers=0, max_workers=1, num_gpus=1, num_cpus=1, slots=1, cores=1, hang_s=3600)
-SHORT = 0
-VIDEOS = count()
-STORED = products.opened(open_call(), 8, audio=False).stored
 
 
 @dataclass
@@ -87,32 +76,18 @@ def machines() -> Iterator[Machines]:
 
 @pytest.fixture
 def engine(tmp_path: Path) -> Iterator[RayEngine]:
-    opened = RayEngine(JobEnvironment(work_uri=Uri(tmp_path), job="job"), NEEDS)
-    yield opened
-    opened.close()
-
-
-def stitch(disk_bytes: int) -> StitchCall:
-    """The stitch of a video that no other call is about: a step is kept off machines on which it failed."""
-    head = replace(step_head("stitch"), video=next(VIDEOS))
-    return StitchCall(head=head, stored=STORED, lane="copy", exists="skip", sidecar=False, disk_bytes=disk_bytes)
+    with opened_engine(tmp_path) as opened:
+        yield opened
 
 
 def kinds_of(machines: Machines, engine: RayEngine, disk_bytes: int, number: int = 1) -> list[str]:
     """Where so many stitches run, one after the other; each ends in an error there, since it finds no segments."""
-    return [_kind_of(machines, engine, stitch(disk_bytes)) for _ in range(number)]
+    return [_kind_of(machines, engine, disk_bytes) for _ in range(number)]
 
 
-def _kind_of(machines: Machines, engine: RayEngine, call: StitchCall) -> str:
-    engine.start(call)
-    came: list[Any] = []
-
-    def has_ended() -> bool:
-        came.extend(outcome for _, outcome in engine.outcomes(0.5))
-        return bool(came)
-
-    until(has_ended, "the step ends")
-    [outcome] = came
+def _kind_of(machines: Machines, engine: RayEngine, disk_bytes: int) -> str:
+    engine.start(stitch(disk_bytes))
+    outcome = outcome_of_one(engine)
     assert isinstance(outcome, Errored), outcome
     return next(kind for kind, node_id in machines.ids.items() if node_id == outcome.machine)
 

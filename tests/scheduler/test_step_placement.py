@@ -1,13 +1,17 @@
-"""Long stitches run on machines that are not taken back, as long as one is free, and never wait for one."""
+"""Where steps run: long stitches on machines that are not taken back, and none on machines that are for chunks only."""
 
 from collections import Counter
 from dataclasses import replace
 
 import pytest
 
-from slomo_batch.attempts import Succeeded
+from slomo_batch.attempts import Errored, Succeeded
+from slomo_batch.cluster.demand import JOINED_WITHIN_S, Supply
+from slomo_batch.errors import ClusterError, StorageBusy
 from slomo_batch.records.commits import ChunkDone
+from slomo_batch.scheduler import step_placement
 from slomo_batch.scheduler.calls import ChunkCall, Outcome, StitchCall, TaskCall
+from slomo_batch.scheduler.step_placement import check_that_a_step_can_run
 from tests.scheduler.virtual_cpus import VirtualCpus
 from tests.scheduler.virtual_job import VirtualJob
 from tests.scheduler.virtual_ray import Said, Scenario, finished, made
@@ -61,3 +65,33 @@ def test_they_run_elsewhere_if_the_machine_on_demand_is_full(monkeypatch: pytest
     ran_on = stitches_by_machine(monkeypatch, segment_gb=10, cpus=3)
     assert ran_on["machine 2"] > 0
     assert ran_on.total() > ran_on["machine 2"]
+
+
+def test_no_step_runs_on_machines_for_chunks_only_and_one_that_fails_is_tried_again(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    ran_on: Counter[str] = Counter()
+    fails = iter([True, True])
+
+    def task(machine: str, call: TaskCall) -> Said:
+        ran_on[machine] += 1
+        if next(fails, False):
+            return [(1.0, Errored(head=call.head, error=StorageBusy("the store is busy")))]
+        return finished(machine, call)
+
+    ray = VirtualCpus(Scenario(task=task), cpus=8, num_machines=3)
+    ray.without_steps = frozenset({"machine 0", "machine 2"})
+    ray.plug_in(monkeypatch)
+    ended = VirtualJob(ray, num_videos=NUM_VIDEOS, max_workers=8).run()
+    assert ended.num_published == NUM_VIDEOS
+    assert ran_on.keys() == {"machine 1"}
+    assert len(ended.failed_attempts) == 2
+
+
+def test_a_cluster_without_a_machine_for_steps_ends_the_job_with_the_reason(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(step_placement, "supply_for_steps", lambda: Supply(machines=(), has_autoscaler=False))
+    check_that_a_step_can_run(0.0)
+    check_that_a_step_can_run(JOINED_WITHIN_S - 1)
+    with pytest.raises(ClusterError, match="no machine of this cluster can open, split and join videos") as raised:
+        check_that_a_step_can_run(JOINED_WITHIN_S)
+    assert "without the label slomo-batch/steps: never" in str(raised.value)

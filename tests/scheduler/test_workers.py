@@ -96,6 +96,10 @@ def test_steps_use_the_cpus_that_no_gpu_worker_holds(cluster: Cluster) -> None:
         engine.outcomes(0.5)
     ray.sleep(COUNT_CPUS_S)
     assert engine.task_room == 64
+    ray.without_steps = frozenset(ray.machines[:4])
+    ray.sleep(COUNT_CPUS_S)
+    assert engine.task_room == 2 * (20 - 4), "of machines on which steps run"
+    ray.without_steps = frozenset()
     ray.num_cpus = 8000
     ray.sleep(COUNT_CPUS_S)
     assert engine.task_room == 334, "one step for three workers"

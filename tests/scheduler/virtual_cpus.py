@@ -93,8 +93,9 @@ class VirtualCpus(VirtualRay):
         actors = sum(actor.machine == machine for actor in self._actors)
         return self._cpus - actors - sum(step.machine == machine for _, step in self._steps)
 
-    def free_resources(self) -> dict[str, Resources]:
-        return {name: {"CPU": float(self._free(name))} | self._free_disk(name) for name in self.machines}
+    def free_resources(self, *, for_steps: bool = False) -> dict[str, Resources]:
+        machines = self.nodes_for_steps() if for_steps else self.machines
+        return {name: {"CPU": float(self._free(name))} | self._free_disk(name) for name in machines}
 
     def _free_disk(self, machine: str) -> dict[str, float]:
         used = sum(step.gb for _, step in self._steps if step.machine == machine)
@@ -103,7 +104,7 @@ class VirtualCpus(VirtualRay):
     def _run_task(self, parcel: Parcel[tuple[JobEnvironment, TaskCall]], **options: Any) -> _Stream:
         _, call = parcel.open()
         gb = options.get("resources", {}).get(SCRATCH, 0.0)
-        step = _Step(call=call, avoided=_avoided(options), gb=gb, preferred=_preferred(options))
+        step = _Step(call=call, avoided=_avoided(options) | self._closed(options), gb=gb, preferred=_preferred(options))
         self._steps.append((self.now_s, step))
         self._place()
         return step.stream

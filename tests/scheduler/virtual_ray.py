@@ -16,7 +16,7 @@ from ray.exceptions import RayError
 
 from slomo_batch.attempts import ChunkTask, Errored, Succeeded
 from slomo_batch.cluster.demand import Resources, Supply
-from slomo_batch.cluster.labels import NODE_ID, NODE_TYPE, Node
+from slomo_batch.cluster.labels import NODE_ID, NODE_TYPE, WHERE_STEPS_RUN, Node
 from slomo_batch.cluster.scratch import SCRATCH, ScratchOffer, scratch_offer
 from slomo_batch.scheduler import (
     chunk_worker,
@@ -203,6 +203,8 @@ class VirtualRay:
         """Machines of workers that were ended from outside."""
         self.scratch_gb: dict[str, float] = {}
         """Disks of the machines that declare them."""
+        self.without_steps: frozenset[str] = frozenset()
+        """Machines on which no step runs."""
         self.num_tasks = 0
         self.num_cancelled = 0
         """Steps that were ended from outside."""
@@ -228,18 +230,20 @@ class VirtualRay:
         patch.setattr(step_pool, "ray", names)
         alive = lambda: frozenset(self.machines)  # noqa: E731
         patch.setattr(worker_deaths, "alive_nodes", alive)
-        for module in (excluded_machines, step_pool, scratch_disk):
-            patch.setattr(module, "working_nodes", alive)
+        patch.setattr(excluded_machines, "working_nodes", alive)
+        for module in (excluded_machines, machine_room, step_pool, scratch_disk):
+            patch.setattr(module, "nodes_for_steps", self.nodes_for_steps)
         patch.setattr(scratch_disk, "scratch_disks", self.scratch_disks)
-        for module in (scratch_disk, start_check):
-            patch.setattr(module, "supply", self.supply)
+        patch.setattr(start_check, "supply", self.supply)
+        for module in (scratch_disk, step_placement):
+            patch.setattr(module, "supply_for_steps", self.supply)
         for module in (worker_fleet, worker_deaths):
             patch.setattr(module, "draining_nodes", dict)
         for module in (worker_fleet, failed_starts, step_pool, excluded_machines):
             patch.setattr(module, "name_of_node", str)
         patch.setattr(worker_fleet, "nodes_of_types", self.machines_of_types)
         patch.setattr(machine_room, "machine_resources", self.machine_resources)
-        patch.setattr(ray_engine, "cluster_total", lambda _: self.num_cpus)
+        patch.setattr(ray_engine, "machines_for_steps", self.cpus)
         patch.setattr(step_pool, "run_task", _Method(self._run_task))
         for module in (step_pool, worker_fleet):
             patch.setattr(module, "free_resources", self.free_resources)
@@ -256,6 +260,15 @@ class VirtualRay:
     def machine_resources(self) -> dict[str, Resources]:
         """What each machine has: more CPUs than its one worker takes."""
         return {name: {"CPU": 8.0, "GPU": 1.0} | self.scratch(name) for name in self.machines}
+
+    def nodes_for_steps(self) -> frozenset[str]:
+        """The machines on which steps run."""
+        return frozenset(self.machines) - self.without_steps
+
+    def cpus(self) -> dict[str, Resources]:
+        """The CPUs of each machine that workers and steps share."""
+        machines = {name: {"CPU": self.num_cpus / len(self.machines)} for name in self.machines}
+        return {name: has for name, has in machines.items() if name not in self.without_steps}
 
     def scratch_disks(self) -> ScratchOffer:
         """What the machines declare together; nothing starts other machines."""
@@ -293,13 +306,15 @@ class VirtualRay:
         """Advance the clock."""
         self.now_s += seconds
 
-    def free_resources(self) -> dict[str, Resources]:
+    def free_resources(self, *, for_steps: bool = False) -> dict[str, Resources]:
         """What is free on each machine: CPUs for steps are not limited here."""
         held = {actor.machine for actor in self._actors}
-        return {name: {**all_, "GPU": float(name not in held)} for name, all_ in self.machine_resources().items()}
+        machines = self.nodes_for_steps() if for_steps else self.machines
+        has = self.machine_resources()
+        return {name: {**has[name], "GPU": float(name not in held)} for name in machines}
 
     def _run_task(self, parcel: Parcel[tuple[JobEnvironment, TaskCall]], **options: Any) -> _Stream:
-        avoided, (_, call) = _avoided(options), parcel.open()
+        avoided, (_, call) = _avoided(options) | self._closed(options), parcel.open()
         assert "resources" not in options, "of machines with disks, see VirtualCpus"
         machines = [machine for machine in self.machines if machine not in avoided]
         machine = machines[self.num_tasks % len(machines)]
@@ -308,6 +323,11 @@ class VirtualRay:
             return silent()
         parts = [(self.now_s + after_s, said) for after_s, said in self.scenario.task(machine, call)]
         return _Stream(deque(_reported_by(parts, machine, self.now_s)))
+
+    def _closed(self, options: dict[str, Any]) -> frozenset[str]:
+        """Machines off which the label of steps keeps a task."""
+        selects = WHERE_STEPS_RUN.items() <= options.get("label_selector", {}).items()
+        return self.without_steps if selects else frozenset()
 
     def _new_actor(self, _: Parcel[tuple[JobEnvironment, WorkerNeeds]], **options: Any) -> _Actor:
         actor = _Actor(self, options)
