@@ -1,21 +1,29 @@
-"""Machines with too little memory for what a job pinned say so: they get no chunk, and one line names their type."""
+"""Machines with too little memory for what a job pinned say so: they get no chunk, one line names their type, and
+Ray's autoscaler starts none of a type that workers are kept off."""
 
+import logging
 import os
 import subprocess
 from collections.abc import Sequence
 from contextlib import ExitStack
 from pathlib import Path
+from typing import Any
 
 import pytest
+import ray
 
+from slomo_batch.cluster.labels import NODE_TYPE
+from slomo_batch.cluster.nodes import type_of_this_node
 from slomo_batch.scheduler.abilities import basis_of, probe_abilities
+from slomo_batch.scheduler.excluded_machines import kept_off
 from slomo_batch.steps.job_pin import pin_basis
 from slomo_batch.storage.local import LocalStore
 from slomo_batch.uri import Uri
 from slomo_batch.wiring import JobEnvironment, open_context
 from tests.end_to_end.running import Job, excerpt
+from tests.real_cluster.autoscaling import autoscaling_cluster
 from tests.real_cluster.job_cluster import job_cluster
-from tests.real_cluster.jobs import until
+from tests.real_cluster.jobs import GPU_NODE, WAIT_S, until
 from tests.real_cluster.test_bad_machine import joined
 from tests.real_cluster.test_shared_folders import shared_job
 
@@ -59,3 +67,27 @@ def test_machines_with_too_little_memory_get_no_chunk_and_one_line(little: Seque
         assert " of type small (" in note
         assert "lack 239.6 MB of memory" in note
         assert job.events("attempt_failed") == []
+
+
+class Idle:
+    """An actor that takes a GPU."""
+
+    def node_type(self) -> str:
+        """The type of the node that it runs on."""
+        return type_of_this_node()
+
+
+def test_no_machine_starts_of_a_type_that_workers_are_kept_off_if_the_types_have_labels() -> None:
+    types = {
+        name: {**GPU_NODE, "max_workers": 1, "priority": priority, "labels": {NODE_TYPE: name}}
+        for name, priority in (("preferred", 20), ("other", 10))
+    }
+    with autoscaling_cluster(types, {}) as cluster:
+        ray.init(address=cluster.address, log_to_driver=False, logging_level=logging.ERROR)
+        try:
+            actor_class: Any = ray.remote(num_gpus=1)(Idle)
+            actor = actor_class.options(**kept_off({"0" * 56}, {"preferred"})).remote()
+            assert ray.get(actor.node_type.remote(), timeout=WAIT_S) == "other"
+            assert [node.kind for node in cluster.nodes()] == ["other"]
+        finally:
+            ray.shutdown()
