@@ -15,6 +15,7 @@ from slomo_batch.cli.arguments import (
     add_json,
     add_run_options,
     add_settings,
+    integer,
     manifest_of,
     not_empty,
 )
@@ -52,6 +53,12 @@ def add_job_commands(commands: Commands) -> None:
     _add_job(logging)
     logging.add_argument(
         "--follow", action="store_true", help="show new output until the run ends, and exit with its exit code"
+    )
+    logging.add_argument(
+        "--tail",
+        metavar="N",
+        type=integer(1),
+        help="begin with the last N lines of the run's output (default: with its first line)",
     )
     add_json(logging)
 
@@ -150,13 +157,16 @@ def _started(api: "JobApi", request: "Request") -> tuple[str, bool]:
             return decision.id, True
 
 
-def _follow(api: "JobApi", submission_id: str, shown: "AbstractContextManager[Show]") -> int:
+def _follow(
+    api: "JobApi", submission_id: str, shown: "AbstractContextManager[Show]", *, lines: int | None = None
+) -> int:
     from slomo_batch.cluster.log_follower import follow  # noqa: PLC0415 loads Ray
+    from slomo_batch.cluster.log_reader import ALL  # noqa: PLC0415
     from slomo_batch.cluster.submissions import exit_code_of  # noqa: PLC0415
 
     try:
         with shown as show:
-            run = follow(api, submission_id, show)
+            run = follow(api, submission_id, show, lines=lines or ALL)
     except KeyboardInterrupt:
         _print(
             f"{submission_id} continues to run; use `slomo-batch logs` to follow it or `slomo-batch cancel` to stop it"
@@ -226,6 +236,7 @@ def _cancel(options: argparse.Namespace) -> int:
 
 def _logs(options: argparse.Namespace) -> int:
     from slomo_batch.cluster.log_follower import show_so_far  # noqa: PLC0415 loads Ray
+    from slomo_batch.cluster.log_reader import ALL  # noqa: PLC0415
     from slomo_batch.cluster.submissions import latest_run  # noqa: PLC0415
 
     job, api = _job_and_api(options)
@@ -233,9 +244,9 @@ def _logs(options: argparse.Namespace) -> int:
     _print(f"{run.id}: {run.status.lower()}")
     shown = _show_lines(run.job, _robust_stdout() if options.follow else sys.stdout, options)
     if options.follow:
-        return _follow(api, run.id, shown)
+        return _follow(api, run.id, shown, lines=options.tail)
     with shown as show:
-        show_so_far(api, run, show)
+        show_so_far(api, run, show, lines=options.tail or ALL)
     return 0
 
 

@@ -4,13 +4,13 @@ Every failure of the client is raised as ClusterError. The client sends only wha
 this process, which may contain credentials.
 """
 
-import asyncio
 import logging
 import os
 import socket
 import time
-from collections.abc import AsyncIterator, Callable, Iterator, Mapping
-from contextlib import suppress
+from collections.abc import Callable, Generator, Mapping
+from contextlib import closing, suppress
+from functools import partial
 from typing import Any, TypeVar
 
 from aiohttp import ClientError
@@ -20,6 +20,8 @@ from ray.util.state import list_nodes
 from ray.util.state.exception import RayStateApiException
 
 from slomo_batch.cluster.gpu_choice import Offer
+from slomo_batch.cluster.log_stream import LogStream, log_pieces
+from slomo_batch.cluster.nodes import authorization
 from slomo_batch.cluster.ray_address import check_cluster, dashboard_advice
 from slomo_batch.cluster.shared_disk import machines_to_expect
 from slomo_batch.cluster.submissions import DRAIN_S, Submission, parse_id
@@ -29,8 +31,12 @@ AGENT_WITHIN_S = 60
 """How long to wait for the agent that starts jobs: a cluster that just started has none yet."""
 CLIENT_TRIES = 5
 """Attempts to connect to a Ray client server that fails to start a process for this client."""
-SILENCE_S = 120.0
-"""A log that is silent for this long may hang on a lost connection."""
+IDLE_S = 2.0
+"""Seconds without anything new in a log after which its reader may look whether the run has ended."""
+SILENCE_S = 150.0
+"""A log that is silent for this long may hang on a lost connection: a run writes something each minute."""
+_NO_LOG = "A file is not found"
+"""What Ray says of a run that has not written anything yet."""
 _MAX_NODES = 10_000
 
 T = TypeVar("T")
@@ -98,25 +104,27 @@ class JobApi:
         stopped: bool = self._asked(lambda: self._client.stop_job(submission_id))
         return stopped
 
-    def log(self, submission_id: str) -> Iterator[str]:
-        """The log from its beginning, in pieces, as it grows, until the run ends.
+    def log(self, run: Submission, *, lines: int, follows: bool) -> Generator[str]:
+        """The last `lines` of the log so far, or ALL, in pieces. If it `follows`, also what comes after that, and an
+        empty piece whenever nothing came for `IDLE_S`. Nothing if there is no log yet.
 
         Raises:
             ClusterError: the connection is lost, or silent for so long that it may be lost.
         """
-        with asyncio.Runner() as runner:
-            tail = self._client.tail_job_logs(submission_id)
-            try:
-                while (part := self._asked(lambda: runner.run(_next(tail)))) is not None:
-                    yield part
-            finally:
-                with suppress(*_FAILURES):
-                    runner.run(_close(tail))
+        if not run.node:
+            return
+        asked = partial(log_pieces, self.address, run.id, run.node, lines=lines, follows=follows, silence_s=SILENCE_S)
+        with closing(LogStream(lambda: asked(headers=authorization()))) as stream:
+            while (piece := self._next(stream)) is not None:
+                yield piece
 
-    def whole_log(self, submission_id: str) -> str:
-        """The log so far."""
-        text: str = self._asked(lambda: self._client.get_job_logs(submission_id))
-        return text
+    def _next(self, stream: LogStream) -> str | None:
+        try:
+            return stream.next(IDLE_S)
+        except _FAILURES as error:
+            if _NO_LOG in str(error):
+                return None
+            raise self._error(error) from error
 
     # ---- machines --------------------------------------------------------------------------------------------------
 
@@ -179,15 +187,6 @@ def _client_of(address: str) -> JobSubmissionClient:
     return JobSubmissionClient(address or None)
 
 
-async def _next(tail: AsyncIterator[str]) -> str | None:
-    async with asyncio.timeout(SILENCE_S):
-        return await anext(tail, None)
-
-
-async def _close(tail: Any) -> None:
-    await tail.aclose()
-
-
 def _submission(details: JobDetails) -> Submission | None:
     parsed = parse_id(details.submission_id or "")
     if parsed is None:
@@ -201,6 +200,7 @@ def _submission(details: JobDetails) -> Submission | None:
         entrypoint=details.entrypoint,
         exit_code=details.driver_exit_code,
         message=details.message or "",
+        node=details.driver_node_id or "",
     )
 
 

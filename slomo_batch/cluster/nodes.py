@@ -4,6 +4,7 @@ from collections.abc import Callable, Collection, Iterable
 from typing import Any
 
 import ray
+import ray._private.authentication.http_token_authentication
 import ray._private.services
 import ray._private.state
 import ray._raylet
@@ -19,6 +20,7 @@ from slomo_batch.errors import ClusterError
 
 # Untyped, and private: these names appear nowhere else.
 _services: Any = ray._private.services  # noqa: SLF001
+_token: Any = ray._private.authentication.http_token_authentication  # noqa: SLF001
 _raylet: Any = ray._raylet  # noqa: SLF001
 _protocol: Any = autoscaler_pb2
 HEAD_RESOURCE = "node:__internal_head__"
@@ -154,6 +156,11 @@ def free_resources(*, for_steps: bool = False) -> dict[str, Resources]:
     leaving = draining_nodes()
     nodes = (node for node in live_nodes() if node.takes_steps or not for_steps)
     return {node.node_id: node.free for node in nodes if node.node_id not in leaving}
+
+
+def authorization() -> dict[str, str]:
+    """Headers with which the dashboard of a cluster lets this process in: its token, if the cluster wants one."""
+    return dict(_token.get_auth_headers_if_auth_enabled({}))
 
 
 def name_of_node(node_id: str) -> str:

@@ -61,6 +61,8 @@ class Submission:
     """Of the process; negative: the signal that ended it. None if it never ran, or was stopped."""
     message: str = ""
     """Ray's message about it."""
+    node: str = ""
+    """Ray's id of the machine on which it runs, and where its log is; empty before it has one."""
 
     @property
     def id(self) -> str:

@@ -103,6 +103,11 @@ def test_a_submitted_job_is_shown_as_a_local_one_and_published(cluster: JobClust
     names = [event["event"] for event in events if event["event"] != "activity"]
     assert (names[0], names[-1]) == ("job_started", "job_ended")
     assert events[-1]["videos_skipped"] == 1
+    logged = ask("logs", "quick", "--address", cluster.address, "--json")
+    assert logged.stdout.splitlines() == again.stdout.splitlines()
+    tail = ask("logs", "quick", "--address", cluster.address, "--json", "--tail", "3", "--follow")
+    assert tail.stdout.splitlines() == logged.stdout.splitlines()[-3:]
+    assert tail.returncode == 0
 
 
 def test_a_run_is_joined_by_the_same_job_refused_to_others_and_cancelled(
