@@ -126,6 +126,21 @@ def test_a_split_of_an_abandoned_lane_counts_as_running_until_it_ends() -> None:
     assert job.tasks() == [Split(video=0, lane="decode", wanted=frozenset({0, 1}), audio=False)]
 
 
+def test_a_video_is_opened_again_beside_a_split_of_an_abandoned_lane_whose_outcome_is_ignored() -> None:
+    job = Job().handle(VideoFound(video=0), NoMoreVideos())
+    job.tasks()
+    job.handle(opened(ready=False)).tasks()
+    job.handle(ChunkReady(video=0, lane="copy", chunk=0)).chunks()
+    job.handle(chunk_error(0, "FrameMissing"))
+    assert job.tasks() == [Split(video=0, lane="decode", wanted=frozenset({0, 1}), audio=False)]
+    job.handle(step_error("split", "WorkDamaged", lane="decode"))
+    assert job.tasks(now_s=60.0) == [Open(video=0)]
+    job.handle(ChunkReady(video=0, lane="copy", chunk=1), step_done("split", video=0, lane="copy"), now_s=60.0)
+    job.handle(opened_with(num_chunks=2, lane="decode"), now_s=60.0)
+    assert job.tasks(now_s=120.0) == [Split(video=0, lane="decode", wanted=frozenset({0, 1}), audio=False)]
+    assert job.chunks(now_s=120.0) == []
+
+
 def test_the_decode_lane_is_the_last_resort() -> None:
     job = Job().handle(VideoFound(video=0))
     job.tasks()

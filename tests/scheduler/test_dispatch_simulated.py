@@ -9,7 +9,8 @@ from slomo_batch.scheduler.limits import Limits
 from slomo_batch.scheduler.ranking import SWEEP_FROM, Ranking
 from slomo_batch.scheduler.retry import MAX_DEATHS
 from tests.scheduler.dispatch_job import LIMITS
-from tests.scheduler.simulation import Faults, Simulation, Video
+from tests.scheduler.simulated_videos import Faults, Video
+from tests.scheduler.simulation import Simulation
 
 
 @st.composite
