@@ -1,4 +1,4 @@
-"""ProgressCounter: tells a display now and then how many pieces of an activity are done."""
+"""ProgressCounter: shows twice a second at most how many pieces of an activity are done."""
 
 import time
 from collections.abc import Callable

@@ -1,4 +1,4 @@
-"""Tell from the samples whether a moving picture consists of two fields, and which of them was taken first.
+"""Decide from the samples whether a moving picture consists of two fields, and which of them was taken first.
 
 The measure is that of FFmpeg's idet filter: how well the lines of one parity fit between lines of the other parity,
 taken from the picture before, from the same picture, and from the one after. Between two fields, lines fit better the

@@ -1,6 +1,6 @@
 """Read the scan flags of a decoded frame: progressive, or which field is shown first.
 
-PyAV tells whether a frame is interlaced, but not which of its fields is first. FFmpeg's select filter knows.
+PyAV states whether a frame is interlaced, but not which of its fields is first. FFmpeg's select filter knows.
 """
 
 from fractions import Fraction

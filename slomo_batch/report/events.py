@@ -307,7 +307,7 @@ Event = (
 
 
 class Display(Protocol):
-    """Shows events as they come; open while the job runs. A display with nothing to open or close inherits the two."""
+    """Shows events as they come; open while the job runs. A display with nothing to open or close derives from it."""
 
     def __enter__(self) -> Self:
         """Start to show."""

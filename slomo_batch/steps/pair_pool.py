@@ -153,7 +153,7 @@ class _Cores:
 
     @contextmanager
     def held(self, cores: int) -> Iterator[bool]:
-        """Hold so many cores; all if there are fewer. Tells whether these are all, so that no other job runs."""
+        """Hold so many cores; all if there are fewer. Yields whether these are all, so that no other job runs."""
         with self._changed:
             self._changed.wait_for(lambda: self._free >= min(cores, self._total))
             wanted = min(cores, self._total)

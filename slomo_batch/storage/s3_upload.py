@@ -57,7 +57,7 @@ class Condition:
     def send(self, request: Callable[..., Any], is_there: Callable[[], bool]) -> None:
         """Send the request that makes the object, with the condition.
 
-        `is_there` tells whether the object exists as it was sent: then the answer to an earlier try was lost, or
+        `is_there` returns whether the object exists as it was sent: then the answer to an earlier try was lost, or
         another attempt uploaded the same bytes. A server that does not support the condition gets the request without
         it.
         """
