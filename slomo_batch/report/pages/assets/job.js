@@ -66,7 +66,8 @@ function drawLanes() {
 
 function drawTimes(pen, width, height, quiet, line) {
   const span = view.end - view.begin;
-  const step = [1, 2, 5, 10, 30, 60, 120, 300, 600, 1800, 3600, 7200, 21600, 86400, 604800].find((s) => span / s <= 8) ?? 2592000;
+  const most = Math.max(1, Math.min(8, (width - LABELS) / 130));  // so that times do not overlap
+  const step = [1, 2, 5, 10, 30, 60, 120, 300, 600, 1800, 3600, 7200, 21600, 86400, 604800].find((s) => span / s <= most) ?? 2592000;
   pen.strokeStyle = line;
   pen.fillStyle = quiet;
   for (let at = Math.ceil(view.begin / step) * step; at <= view.end; at += step) {
