@@ -169,6 +169,11 @@ def start_of(models: Models, chance: Random) -> float:
     return models.start_s + chance.expovariate(1 / models.start_s)
 
 
+def step_machine_up_s(models: Models, number: int) -> float:
+    """Seconds from the request for the `number`-th machine for steps until it is up."""
+    return start_of(models, Random(f"{models.seed} steps {number}"))
+
+
 def _speed(models: Models, chance: Random) -> float:
     return 0.4 if chance.random() < models.slow_share else chance.uniform(0.75, 1.25)
 

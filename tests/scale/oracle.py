@@ -10,9 +10,9 @@ it, and with it for all:
                for later than at 0 has the same lives later, so no run has more capacity by any t than the oracle, which
                asks at 0 and again the moment a life ends. Whichever chunk is made last, its video is stitched after it:
                the shortest stitch of any published video is added.
-    path       A video is opened (or opened, surveyed and opened again), its first object stored, one chunk made on the
-               fastest worker, then stitched, one after the other. The longest such path of any published video; its
-               other chunks may run beside.
+    path       A machine comes up, a video is opened there (or opened, surveyed and opened again), and its objects are
+               stored, one after the other. A chunk is made on the fastest worker once its object is stored, and the
+               video is stitched after all its chunks. The longest such path of any published video and chunk.
 
 The bound is the larger one. It leaves out that tasks wait for each other, so it is below what any scheduler reaches.
 """
@@ -21,7 +21,7 @@ from collections.abc import Iterator
 
 import numpy as np
 
-from tests.scale.models import Archive, Life, Models
+from tests.scale.models import Archive, Life, Models, step_machine_up_s
 
 FASTEST = 1.25
 
@@ -30,7 +30,8 @@ def lower_bound_s(models: Models, archive: Archive) -> float:
     """Seconds before which the job cannot have ended, from its start."""
     published = [video for video in range(models.num_videos) if video not in archive.poison]
     shortest_stitch_s = min(models.stitch_s(int(archive.num_chunks[video])) for video in published)
-    longest_path_s = max(_path_s(models, archive, video) for video in published)
+    first_up_s = first_machine_s(models)
+    longest_path_s = max(_path_s(models, archive, video, first_up_s) for video in published)
     return max(capacity_bound_s(models, archive) + shortest_stitch_s, longest_path_s)
 
 
@@ -68,9 +69,17 @@ def _work_of(archive: Archive, video: int) -> float:
     return float(archive.work_s[first : first + archive.num_chunks[video]].sum(dtype=np.float64))
 
 
-def _path_s(models: Models, archive: Archive, video: int) -> float:
+def _path_s(models: Models, archive: Archive, video: int, first_up_s: float) -> float:
     first, number = archive.first_chunk[video], int(archive.num_chunks[video])
-    longest_s = float(archive.work_s[first : first + number].max()) / FASTEST
     # A surveyed video is opened, surveyed and opened again.
     before_s = models.survey_s(number) + models.step_s if video in archive.surveyed else 0.0
-    return before_s + models.step_s + models.split_s(1) + longest_s + models.stitch_s(number)
+    work_s = archive.work_s[first : first + number].astype(np.float64) / FASTEST
+    stored_s = np.array([models.split_s(index + 1) for index in range(number)])
+    last_made_s = float((stored_s + work_s).max())
+    return first_up_s + before_s + models.step_s + last_made_s + models.stitch_s(number)
+
+
+def first_machine_s(models: Models) -> float:
+    """When the first machine is up, if all are requested at the start."""
+    of_steps = [step_machine_up_s(models, number) for number in range(models.num_step_machines)]
+    return min(*of_steps, *(Life.of(models, machine, 0).up_s for machine in range(models.num_machines)))

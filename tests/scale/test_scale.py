@@ -8,6 +8,7 @@ import resource
 import sys
 import time
 from collections import Counter
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -29,6 +30,8 @@ from tests.scale.oracle import lower_bound_s
 from tests.scale.running import Ran, simulate
 
 MOST_OVER_BOUND = 1.03
+MOST_OVER_BOUND_THOUSAND = {20.0: 1.07, 6.0: 1.11}
+"""By seconds per chunk, with a hundred chunks per worker: the start is a large part of such a job."""
 MOST_MEMORY_BYTES = 1 << 30
 SMALL = Models(num_videos=800, num_chunks=20_000, num_workers=40, num_surveyed=100)
 LARGE = Models(num_videos=40_000, num_chunks=1_000_000, num_workers=1000)
@@ -40,12 +43,14 @@ SHORT = Models(num_videos=1600, num_chunks=40_000, num_workers=200)
 FAST = Models(num_videos=800, num_chunks=8000, num_workers=400, chunk_s=6.0, start_s=10.0, num_undecodable=0)
 """Chunks as fast as a GPU makes them: steps must keep up. With eight steps at a time it takes three times as long."""
 MOST_OVER_BOUND_FAST = 1.4
-THOUSAND = {
-    20.0: (Models(num_videos=4000, num_chunks=100_000, num_workers=1000), 1.09),
-    6.0: (Models(num_videos=4000, num_chunks=100_000, num_workers=1000, chunk_s=6.0), 1.14),
-}
-"""A thousand workers with a hundred chunks each, by seconds per chunk; and the most over the bound. Most of it is that
-the fleet starts a minute after the job: first there is one machine, whose CPUs run the first steps."""
+THOUSAND = Models(num_videos=4000, num_chunks=100_000, num_workers=1000)
+"""A thousand workers with a hundred chunks each."""
+
+
+def shipped(models: Models) -> Models:
+    """These models with the start of cluster.yaml: no machine is up, each takes five minutes on average, and has one
+    GPU."""
+    return replace(models, begins="from zero", start_s=150.0, workers_per_machine=1)
 
 
 def check(ran: Ran, models: Models, archive: Archive, ledger: Path) -> float:
@@ -80,9 +85,9 @@ def test_steps_grow_with_the_cluster_and_keep_fast_workers_busy(tmp_path: Path) 
 
 @pytest.mark.simulate
 @pytest.mark.timeout(3600)
-@pytest.mark.parametrize("chunk_s", THOUSAND)
-def test_a_thousand_workers_are_kept_busy_from_a_cold_start(chunk_s: float, tmp_path: Path) -> None:
-    models, most = THOUSAND[chunk_s]
+@pytest.mark.parametrize(("chunk_s", "most"), MOST_OVER_BOUND_THOUSAND.items())
+def test_a_thousand_workers_are_kept_busy_from_a_cold_start(chunk_s: float, most: float, tmp_path: Path) -> None:
+    models = shipped(replace(THOUSAND, chunk_s=chunk_s))
     archive = Archive.of(models)
     ran = simulate(models, archive, tmp_path)
     over = ran.makespan_s / lower_bound_s(models, archive)
@@ -94,6 +99,7 @@ def test_a_thousand_workers_are_kept_busy_from_a_cold_start(chunk_s: float, tmp_
 @pytest.mark.timeout(3600)
 @pytest.mark.parametrize("models", [FEW_WORKERS, SMALL, SHORT], ids=lambda models: f"{models.num_workers} workers")
 def test_few_and_many_workers_end_within_three_percent_of_the_oracle(models: Models, tmp_path: Path) -> None:
+    models = shipped(models)
     archive = Archive.of(models)
     ran = simulate(models, archive, tmp_path)
     show(

@@ -32,7 +32,7 @@ from slomo_batch.scheduler.limits import COUNT_CPUS_S, steps_in_flight
 from slomo_batch.scheduler.messages import Step
 from slomo_batch.scheduler.placement import Placement
 from tests.scale import products
-from tests.scale.models import Archive, Life, Models, start_of
+from tests.scale.models import Archive, Life, Models, step_machine_up_s
 
 Came = list[tuple[Call, Outcome]]
 
@@ -201,8 +201,7 @@ class VirtualEngine:
         needed = ceil(len(self._waiting_for_a_cpu) / models.cpus_per_machine)
         for number in range(self._num_step_machines, min(needed, models.num_step_machines)):
             self._num_step_machines += 1
-            up_s = start_of(models, Random(f"{models.seed} steps {number}"))
-            self._at(self.now_s + up_s, self._step_machine_up)
+            self._at(self.now_s + step_machine_up_s(models, number), self._step_machine_up)
 
     def _step_machine_up(self) -> Came:
         self._num_cpus += self._models.cpus_per_machine
