@@ -41,7 +41,7 @@ def abilities_of_first_worker(
         ClusterError: no worker can ever start, or several in a row failed to.
         Interrupted: a stop was requested meanwhile.
     """
-    told = ""
+    shown = ""
     while (found := engine.first_abilities) is None:
         if stop.is_asked:
             raise Interrupted("stopped before a machine was up", remedy="Run it again.")
@@ -51,8 +51,8 @@ def abilities_of_first_worker(
         else:
             doing = "waiting for a machine with room for a worker"
             engine.check_that_a_worker_can_start()
-        if doing != told:
+        if doing != shown:
             tell(doing)
-            told = doing
+            shown = doing
         engine.outcomes(LOOK_EVERY_S)
     return found

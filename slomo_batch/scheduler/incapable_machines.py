@@ -79,10 +79,10 @@ class IncapableMachines:
 
     @property
     def first(self) -> Abilities | None:
-        """What the worker that told first can do; None if none has."""
+        """What the first worker can do; None if none has."""
         return next(iter(self._abilities.values()), None)
 
-    def told(self, machine: str, abilities: Abilities) -> bool:
+    def add(self, machine: str, abilities: Abilities) -> bool:
         """Record what a worker on the machine can do. Returns whether that is what the job needs.
 
         An encoder that worked before still does: GPUs for consumers refuse it while other chunks use all sessions.

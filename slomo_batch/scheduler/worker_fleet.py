@@ -239,7 +239,7 @@ class WorkerFleet:
     def _has_started(self, worker: StartedWorker, abilities: Abilities) -> None:
         self._record.started(worker.node)
         self._record.started("")
-        if self.excluded.incapable.told(worker.node, abilities):
+        if self.excluded.incapable.add(worker.node, abilities):
             worker.is_up, worker.idle_since_s = True, self._clock()
             self._placement.up(worker, worker.node)
         else:

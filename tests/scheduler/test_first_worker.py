@@ -20,10 +20,10 @@ class Stopped(StopRequests):
 
 
 def found(ray: VirtualRay, *, num_videos: int, max_workers: int = 8, stop: StopRequests | None = None) -> list[object]:
-    """What the first worker can do, then the workers that are up and those that wait, then what was told."""
-    engine, told = ray.engine(max_workers=max_workers), list[str]()
-    able = abilities_of_first_worker(engine, num_videos, stop=stop or StopRequests(), tell=told.append)
-    return [able, engine.num_workers, engine.num_pending, told]
+    """What the first worker can do, then the workers that are up and those that wait, then what was said."""
+    engine, messages = ray.engine(max_workers=max_workers), list[str]()
+    able = abilities_of_first_worker(engine, num_videos, stop=stop or StopRequests(), tell=messages.append)
+    return [able, engine.num_workers, engine.num_pending, messages]
 
 
 def cluster(patch: pytest.MonkeyPatch, num_machines: int, **scenario: object) -> VirtualRay:
@@ -41,10 +41,10 @@ WAITING, FINDING_OUT = "waiting for a machine with room for a worker", "finding 
 
 
 def test_workers_for_all_videos_start_with_the_first_one(monkeypatch: pytest.MonkeyPatch) -> None:
-    able, num_up, num_pending, told = found(cluster(monkeypatch, 3), num_videos=10, max_workers=4)
+    able, num_up, num_pending, messages = found(cluster(monkeypatch, 3), num_videos=10, max_workers=4)
     assert able == Abilities(precision="bf16", device="machine 0")
     assert (num_up, num_pending) == (3, 1)
-    assert told == [WAITING, FINDING_OUT]
+    assert messages == [WAITING, FINDING_OUT]
 
 
 def test_one_video_takes_one_worker(monkeypatch: pytest.MonkeyPatch) -> None:

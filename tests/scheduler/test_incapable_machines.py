@@ -54,7 +54,7 @@ def test_what_a_worker_lacks_of_what_a_job_needs(needs: Needs, able: Abilities, 
 # ---- notes and types ------------------------------------------------------------------------------------------------
 
 
-class Told:
+class TimedMachines:
     """Incapable machines, and a clock."""
 
     def __init__(self, needs: Needs = AV1) -> None:
@@ -69,41 +69,41 @@ class Told:
 
 
 def test_a_note_counts_the_machines_of_a_type_and_says_what_to_do() -> None:
-    told = Told()
+    timed = TimedMachines()
     for number in range(3):
-        assert not told.machines.told(f"g5 {number}", A10G)
-        assert told.machines.told(f"g6 {number}", L4)
-        assert told.after(1) == []
-    [note] = told.after(GATHER_S)
+        assert not timed.machines.add(f"g5 {number}", A10G)
+        assert timed.machines.add(f"g6 {number}", L4)
+        assert timed.after(1) == []
+    [note] = timed.after(GATHER_S)
     assert note == (
         "3 machines of type g5 (NVIDIA A10G) get no chunks: they lack av1_nvenc, which this job uses. Remove this type "
         "from the cluster, or set encode.encoder: software in a job of another name."
     )
-    assert told.machines.names == {"g5 0", "g5 1", "g5 2"}
+    assert timed.machines.names == {"g5 0", "g5 1", "g5 2"}
 
 
 def test_a_note_comes_again_when_there_are_twice_as_many() -> None:
-    told = Told()
+    timed = TimedMachines()
     noted = []
     for number in range(9):
-        told.machines.told(f"g5 {number}", A10G)
-        noted += told.after(GATHER_S)
+        timed.machines.add(f"g5 {number}", A10G)
+        noted += timed.after(GATHER_S)
     assert [note.split(" of type")[0] for note in noted] == ["1 machine", "2 machines", "4 machines", "8 machines"]
     assert "gets no chunks: it lacks" in noted[0]
 
 
 def test_a_note_does_not_come_again_for_each_larger_video() -> None:
-    told = Told(Needs(memory_bytes=17 << 30))
-    told.machines.told("g4 0", T4)
-    assert len(told.after(GATHER_S)) == 1
-    told.machines.require(Needs(memory_bytes=18 << 30))
-    assert told.after(GATHER_S) == []
+    timed = TimedMachines(Needs(memory_bytes=17 << 30))
+    timed.machines.add("g4 0", T4)
+    assert len(timed.after(GATHER_S)) == 1
+    timed.machines.require(Needs(memory_bytes=18 << 30))
+    assert timed.after(GATHER_S) == []
 
 
 def test_machines_without_a_type_are_named_by_their_device() -> None:
-    told = Told(Needs(gpu=True))
-    told.machines.told("a", Abilities(precision="fp32", device="AMD EPYC"))
-    [note] = told.after(GATHER_S)
+    timed = TimedMachines(Needs(gpu=True))
+    timed.machines.add("a", Abilities(precision="fp32", device="AMD EPYC"))
+    [note] = timed.after(GATHER_S)
     assert note == (
         "1 machine with AMD EPYC gets no chunks: it lacks a GPU that torch can use, which this job uses. Remove such "
         "machines from the cluster, or see what `slomo-batch doctor` says there."
@@ -111,40 +111,40 @@ def test_machines_without_a_type_are_named_by_their_device() -> None:
 
 
 def test_a_type_gets_no_workers_after_two_incapable_machines_and_no_capable_one() -> None:
-    told = Told()
-    told.machines.told("g5 0", A10G)
-    assert told.machines.types == frozenset()
-    told.machines.told("g5 1", A10G)
-    told.machines.told("g6 0", L4)
-    assert told.machines.types == {"g5"}
-    told.machines.told("g5 2", replace(L4, machine_type="g5"))
-    assert told.machines.types == frozenset(), "the first two had an accident"
-    assert told.machines.names == {"g5 0", "g5 1"}
+    timed = TimedMachines()
+    timed.machines.add("g5 0", A10G)
+    assert timed.machines.types == frozenset()
+    timed.machines.add("g5 1", A10G)
+    timed.machines.add("g6 0", L4)
+    assert timed.machines.types == {"g5"}
+    timed.machines.add("g5 2", replace(L4, machine_type="g5"))
+    assert timed.machines.types == frozenset(), "the first two had an accident"
+    assert timed.machines.names == {"g5 0", "g5 1"}
 
 
 def test_an_encoder_that_worked_before_counts_but_a_gpu_that_is_lost_does_not() -> None:
-    told = Told(replace(AV1, gpu=True))
-    assert told.machines.told("g6 0", L4)
-    assert told.machines.told("g6 0", replace(L4, nvenc=())), "all sessions are in use"
-    assert not told.machines.told("g6 0", replace(L4, has_gpu=False))
+    timed = TimedMachines(replace(AV1, gpu=True))
+    assert timed.machines.add("g6 0", L4)
+    assert timed.machines.add("g6 0", replace(L4, nvenc=())), "all sessions are in use"
+    assert not timed.machines.add("g6 0", replace(L4, has_gpu=False))
 
 
 def test_machines_become_incapable_when_the_job_needs_more() -> None:
-    told = Told(Needs())
-    assert told.machines.told("g5 0", A10G)
-    assert told.machines.names == frozenset()
-    told.machines.require(AV1)
-    assert told.machines.names == {"g5 0"}
+    timed = TimedMachines(Needs())
+    assert timed.machines.add("g5 0", A10G)
+    assert timed.machines.names == frozenset()
+    timed.machines.require(AV1)
+    assert timed.machines.names == {"g5 0"}
 
 
 def test_machines_that_are_gone_are_not_set_aside_but_were_counted() -> None:
-    told = Told()
-    told.machines.told("g5 0", A10G)
-    told.machines.keep({"g6 0"})
-    assert told.machines.names == frozenset()
-    told.machines.told("g5 1", A10G)
-    assert told.machines.names == {"g5 1"}
-    assert told.after(GATHER_S)[0].startswith("2 machines of type g5")
+    timed = TimedMachines()
+    timed.machines.add("g5 0", A10G)
+    timed.machines.keep({"g6 0"})
+    assert timed.machines.names == frozenset()
+    timed.machines.add("g5 1", A10G)
+    assert timed.machines.names == {"g5 1"}
+    assert timed.after(GATHER_S)[0].startswith("2 machines of type g5")
 
 
 # ---- what a plan needs ----------------------------------------------------------------------------------------------

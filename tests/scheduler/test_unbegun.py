@@ -63,11 +63,11 @@ def test_steps_that_wait_for_a_machine_to_boot_are_not_taken_back(monkeypatch: p
 
 
 def test_a_worker_that_no_process_begins_is_replaced_while_others_work(monkeypatch: pytest.MonkeyPatch) -> None:
-    told: list[str] = []
+    begun_on: list[str] = []
 
     def tells(machine: str) -> bool:
-        told.append(machine)
-        return told.count("machine 1") != 1 or machine != "machine 1"
+        begun_on.append(machine)
+        return begun_on.count("machine 1") != 1 or machine != "machine 1"
 
     ray = VirtualRay([f"machine {number}" for number in range(4)], Scenario(tells=tells, chunk=slow))
     ray.plug_in(monkeypatch)
