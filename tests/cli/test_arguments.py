@@ -124,6 +124,7 @@ NUMERIC_OPTIONS = [
     *((["plan", "job.yaml"], option) for option in ("--frames-per-second", "--price-per-hour", "--self-test")),
     (["run", "job.yaml"], "--prewarm"),
     (["submit", "job.yaml"], "--prewarm"),
+    (["logs", "job.yaml"], "--tail"),
     (["timeline", "job.yaml", "--out", "trace.json"], "--last-hours"),
     (["cluster", "check", "cluster.yaml"], "--gpus-per-worker"),
     (["cluster", "check", "cluster.yaml"], "--cpus-per-worker"),
