@@ -43,10 +43,14 @@ def signal_all(processes: Iterable[psutil.Process], number: signal.Signals) -> N
 
 
 def in_mid_chunk(cluster: AutoscalingCluster, job: RunningJob) -> Node:
-    """A machine whose worker holds chunks, while others are still to be made."""
-    job.wait_for_commits(2)
-    until(cluster.nodes_with_a_worker, "a machine has a worker")
-    return cluster.nodes_with_a_worker()[0]
+    """A machine whose worker made a chunk, and therefore holds others. One that is starting may hold none yet."""
+
+    def found() -> list[Node]:
+        busy = {event["stint"]["process"] for event in job.events("chunk_finished") if event["stint"]}
+        return [node for node in cluster.nodes() if busy & {process.pid for process in node.workers()}]
+
+    until(found, "a worker made a chunk")
+    return found()[0]
 
 
 def test_a_killed_machine_costs_only_its_chunks(s3: S3Server, quiet: Quiet, tmp_path: Path) -> None:

@@ -40,7 +40,7 @@ def cluster() -> Iterator[Cluster]:
     command += ["--num-gpus=0", f"--object-store-memory={100 << 20}", "--include-dashboard=false"]
     try:
         with (folder / "head.log").open("w") as log:
-            env = {**os.environ, "OMP_NUM_THREADS": "1", "RAY_GRACEFUL_SHUTDOWN_DRAIN_TIMEOUT_S": "0"}
+            env = {**os.environ, **REPORTS, "OMP_NUM_THREADS": "1", "RAY_GRACEFUL_SHUTDOWN_DRAIN_TIMEOUT_S": "0"}
             head = subprocess.Popen(command, env=env, stdout=log, stderr=log, start_new_session=True)
         _wait_until_ready(head, folder / "head.log")
         yield Cluster(address=f"127.0.0.1:{port}", page=f"http://127.0.0.1:{page}/metrics")
@@ -51,6 +51,9 @@ def cluster() -> Iterator[Cluster]:
         shutil.rmtree(folder, ignore_errors=True)
 
 
+REPORTS = {"RAY_metrics_report_interval_ms": "500"}
+"""Environment of the cluster and the driver. By default processes report every ten seconds, longer than this job may
+take on a fast machine."""
 LINE = re.compile(r"^ray_slomo_batch_(\w+)\{(.*)\} (\S+)$", re.MULTILINE)
 TAG = re.compile(r'(\w+)="([^"]*)"')
 OWN_TAGS = {"job", *(tag for metric in METRICS for tag in metric.tags)}
@@ -86,7 +89,7 @@ def test_a_job_is_seen_by_prometheus_and_leaves_its_timeline(tmp_path: Path) -> 
             encode={"preset": "ultrafast"},
             cluster={"address": ray.address, "workers": {"max": 2}, "gpus_per_worker": 0},
         )
-        driver = job.begin("--log", str(tmp_path / "job.log"))
+        driver = job.begin("--log", str(tmp_path / "job.log"), env=REPORTS)
         try:
             until(lambda: scraped(ray.page).get("frames_total{kind=made}", 0) > 0, "frames are counted")
             during = scraped(ray.page)
