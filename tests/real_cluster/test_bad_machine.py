@@ -19,7 +19,7 @@ from tests.real_cluster.jobs import RunningJob, job_on, until
 from tests.s3_server import S3Server
 
 pytestmark = [pytest.mark.cluster, pytest.mark.timeout(1200)]
-SLOW = {"retime": {"slowdown": 16}, "chunks": {"pairs": 1}, "encode": {"codec": "ffv1"}}
+SLOW = {"retime": {"slowdown": 48}, "chunks": {"pairs": 1}, "encode": {"codec": "ffv1"}}
 """As many chunks as there are pairs: a bad machine is found long before they are finished."""
 SMALL_DISK = 'mount -t tmpfs -o size=64k small "$0" && exec "$@"'
 
