@@ -122,7 +122,7 @@ class Driver:
             self._follow_store()
         self._charge()
         self._record_failures()
-        self._show()
+        self._show(at_end=True)
 
     def _charge(self) -> None:
         self._meter.charge(self._engine.num_machines, self._clock())
@@ -131,9 +131,9 @@ class Driver:
     def _is_stopping(self) -> bool:
         return self._should_stop() or self._meter.is_reached
 
-    def _show(self) -> None:
+    def _show(self, *, at_end: bool = False) -> None:
         engine = self._engine
-        for note in engine.take_notes():
+        for note in engine.take_notes(at_end=at_end):
             self._recorder.note(note)
         self._recorder.tick(
             workers=engine.num_workers,

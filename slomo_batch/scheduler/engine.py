@@ -60,8 +60,8 @@ class Engine(Protocol):
             AbilityMissing: none can, nor will.
         """
 
-    def take_notes(self) -> list[str]:
-        """What a person should know about the machines, since the last call."""
+    def take_notes(self, *, at_end: bool) -> list[str]:
+        """What a person should know about the machines, since the last call. At the end, also what could yet change."""
 
     def close(self) -> None:
         """Release everything and abandon the calls that still run."""

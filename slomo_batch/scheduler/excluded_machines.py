@@ -140,12 +140,12 @@ class ExcludedMachines:
         self._record.exclude(machine)
         self._reasons[machine] = str(error)
 
-    def take_notes(self) -> list[str]:
+    def take_notes(self, *, at_end: bool) -> list[str]:
         """A note for a person on each machine that is excluded since the last call, and on incapable machines."""
         new, self._noted = self.names - self._noted, self.names
         default = "work fails there but not on other machines"
         notes = [f"{name_of_node(name)} gets no more work: {self._reasons.get(name, default)}" for name in new]
-        return [*notes, *self.incapable.take_notes()]
+        return [*notes, *self.incapable.take_notes(at_end=at_end)]
 
 
 def kept_off(machines: Collection[str], types: Collection[str] = ()) -> dict[str, Any]:

@@ -118,12 +118,16 @@ class IncapableMachines:
         numbers = Counter(able.machine_type for able in incapable.values() if able.machine_type)
         self.types = frozenset(name for name, number in numbers.items() if number >= MIN_INCAPABLE) - capable
 
-    def take_notes(self) -> list[str]:
-        """A note for a person on each group of incapable machine, and again when there are twice as many."""
+    def take_notes(self, *, at_end: bool) -> list[str]:
+        """A note for a person on each group of incapable machines, and again when there are twice as many.
+
+        At the end no more machines are waited for.
+        """
         notes = []
         for group, number in self._numbers.items():
             is_told = number < max(1, 2 * self._noted[group.key])
-            if not is_told and self._clock() - self._since_s[group.key] >= GATHER_S:
+            is_counted = at_end or self._clock() - self._since_s[group.key] >= GATHER_S
+            if is_counted and not is_told:
                 self._noted[group.key] = number
                 notes.append(group.note(number))
         return notes

@@ -154,7 +154,7 @@ class InlineEngine:
                 remedy=f"Run it on a machine like the one it began on, or set {settings} in a job of another name.",
             )
 
-    def take_notes(self) -> list[str]:
+    def take_notes(self, *, at_end: bool) -> list[str]:  # noqa: ARG002 a note here waits for nothing
         """See Engine: the calls that seem to hang."""
         now_s = self._clock()
         silent = [call for call, heard_s in self._heard_s.values() if now_s - heard_s > self._hang_s]

@@ -173,9 +173,9 @@ class RayEngine:
             ready, _ = ray.wait(waiting, num_returns=1, timeout=timeout_s - gather_s, fetch_local=False)
         return ready
 
-    def take_notes(self) -> list[str]:
+    def take_notes(self, *, at_end: bool) -> list[str]:
         """See Engine."""
-        return self._fleet.take_notes()
+        return self._fleet.take_notes(at_end=at_end)
 
     def close(self) -> None:
         """See Engine."""

@@ -115,10 +115,10 @@ class WorkerFleet:
         late = {node for node, goes_ms in self._leaving.items() if is_late(goes_ms)}
         return [worker for worker in self._workers if worker.node in late] if late else []
 
-    def take_notes(self) -> list[str]:
+    def take_notes(self, *, at_end: bool) -> list[str]:
         """What a person should know about workers and machines, since the last call."""
         notes, self._notes = self._notes, []
-        return [*notes, *self.excluded.take_notes()]
+        return [*notes, *self.excluded.take_notes(at_end=at_end)]
 
     def require(self, needs: Needs) -> None:
         """See Engine."""

@@ -45,7 +45,7 @@ def little() -> Sequence[str]:
 
 def test_machines_with_too_little_memory_get_no_chunk_and_one_line(little: Sequence[str], tmp_path: Path) -> None:
     folder = tmp_path / "shared"
-    clip = excerpt("bikes", tmp_path / "bikes.mp4", num_frames=61, width=1280, height=720)
+    clip = excerpt("bikes", tmp_path / "bikes.mp4", num_frames=9, width=1280, height=720)
     LocalStore(folder).put_file("in/bikes.mp4", clip)
     context = open_context(JobEnvironment(work_uri=Uri(f"{folder}/work"), job=Job(tmp_path).name))
     pin_basis(basis_of(probe_abilities()), context)

@@ -192,8 +192,8 @@ class Metered:
     def require(self, needs: Needs) -> None:
         self.behind.require(needs)
 
-    def take_notes(self) -> list[str]:
-        return self.behind.take_notes()
+    def take_notes(self, *, at_end: bool) -> list[str]:
+        return self.behind.take_notes(at_end=at_end)
 
     def close(self) -> None:
         self.behind.close()

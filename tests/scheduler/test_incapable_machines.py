@@ -65,7 +65,7 @@ class TimedMachines:
     def after(self, seconds: float) -> list[str]:
         """The notes then."""
         self.now_s += seconds
-        return self.machines.take_notes()
+        return self.machines.take_notes(at_end=False)
 
 
 def test_a_note_counts_the_machines_of_a_type_and_says_what_to_do() -> None:
@@ -90,6 +90,15 @@ def test_a_note_comes_again_when_there_are_twice_as_many() -> None:
         noted += timed.after(GATHER_S)
     assert [note.split(" of type")[0] for note in noted] == ["1 machine", "2 machines", "4 machines", "8 machines"]
     assert "gets no chunks: it lacks" in noted[0]
+
+
+def test_at_the_end_a_note_waits_for_no_more_machines() -> None:
+    timed = TimedMachines()
+    timed.machines.add("g5 0", A10G)
+    assert timed.after(1) == []
+    [note] = timed.machines.take_notes(at_end=True)
+    assert note.startswith("1 machine of type g5")
+    assert timed.machines.take_notes(at_end=True) == []
 
 
 def test_a_note_does_not_come_again_for_each_larger_video() -> None:
@@ -303,6 +312,6 @@ def test_a_worker_kept_off_a_type_does_not_count_as_one_that_no_process_begins(m
     for _ in range(int(2 * BEGIN_S)):
         engine.scale(8)
         engine.outcomes(1.0)
-        notes += engine.take_notes()
+        notes += engine.take_notes(at_end=False)
     assert engine.num_workers == 1
     assert [note.split(" get")[0] for note in notes] == ["2 machines of type g5 (NVIDIA A10G)"]

@@ -26,14 +26,14 @@ def test_a_call_that_hangs_is_reported_once_with_its_source_and_step(tmp_path: P
     for _ in range(40):
         assert engine.outcomes(0.0) == []
         now_s[0] += 10.0
-        notes += engine.take_notes()
+        notes += engine.take_notes(at_end=False)
     [note] = notes
     assert note.startswith(f"{call.head.uri}: open has reported nothing for 300 s")
     answers.touch()
     engine.close()
     [(_, ended)] = engine.outcomes(0.0)
     assert isinstance(ended, Errored)
-    assert engine.take_notes() == []
+    assert engine.take_notes(at_end=False) == []
 
 
 def test_a_machine_that_lacks_the_encoder_of_a_job_that_began_elsewhere_ends_it_with_the_reason(tmp_path: Path) -> None:

@@ -76,7 +76,7 @@ def test_its_machine_is_named_with_both_versions_and_excluded(old: set[str], mon
     for _ in range(20):
         engine.scale(8)
         engine.outcomes(0.5)
-        notes += engine.take_notes()
+        notes += engine.take_notes(at_end=False)
     assert engine.num_workers == 4 - len(old)
     assert len(notes) == len(old)
     for note, machine in zip(sorted(notes), sorted(old), strict=True):
@@ -108,7 +108,7 @@ def test_a_machine_that_does_not_see_a_shared_folder_is_named_and_excluded(monke
     [(_, lost)] = [*engine.outcomes(0.5), *engine.outcomes(0.5)]
     assert isinstance(lost, Lost)
     assert lost.explained
-    [note] = engine.take_notes()
+    [note] = engine.take_notes(at_end=False)
     assert note == f"a gets no more work: {NOT_SHARED}"
 
 
