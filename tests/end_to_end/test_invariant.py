@@ -86,8 +86,9 @@ def test_chunks_of_a_method_that_reads_beyond_the_pair_make_the_same_frames(clip
     assert_same_frames(cut, whole)
 
 
+@pytest.mark.slow
 @pytest.mark.ray
-@pytest.mark.parametrize(("workers", "cores"), [pytest.param(1, 2, marks=pytest.mark.slow), (2, 1)])
+@pytest.mark.parametrize(("workers", "cores"), [(1, 2), (2, 1)])
 def test_ray_makes_the_same_frames(workers: int, cores: int, clips: list[str], reference: Job, tmp_path: Path) -> None:
     cluster = {"address": "local", "workers": {"min": workers, "max": workers}, "cpus_per_worker": cores}
     job = Job(tmp_path).write(clips, **LOSSLESS, chunks={"pairs": 6}, cluster=cluster)

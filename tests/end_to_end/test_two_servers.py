@@ -70,6 +70,7 @@ def test_a_job_reads_from_one_server_and_writes_to_another(
     assert not [found.key for found in store.list("work/") if "/videos/" in found.key]
 
 
+@pytest.mark.slow
 def test_doctor_tests_the_places_of_a_manifest_with_its_settings(job: Job, s3: S3Server) -> None:
     checked = cli("doctor", "--manifest", str(job.manifest), "--json", env=s3.env())
     assert checked.returncode == 0, checked.stdout + checked.stderr

@@ -65,6 +65,7 @@ def check(ran: Ran, models: Models, archive: Archive, ledger: Path) -> float:
     return over
 
 
+@pytest.mark.slow
 def test_a_small_job_ends_within_three_percent_of_the_oracle(tmp_path: Path) -> None:
     archive = Archive.of(SMALL)
     ran = simulate(SMALL, archive, tmp_path)

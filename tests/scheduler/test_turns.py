@@ -15,6 +15,7 @@ WAIT_S_PER_REF = 3e-6
 """CPU of a `ray.wait`, for each reference; measured by tests/benchmarks/test_pool.py."""
 
 
+@pytest.mark.slow
 def test_waits_for_many_chunks_take_a_small_part_of_a_core(monkeypatch: pytest.MonkeyPatch) -> None:
     turns = turns_of(monkeypatch, num_workers=500, slots=2, seconds=10.0)
     assert turns.num_made >= 0.8 * turns.seconds / CHUNK_S * 500, "workers have work all the time"
