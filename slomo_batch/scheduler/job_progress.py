@@ -17,7 +17,7 @@ from slomo_batch.scheduler.progress import (
     MakingRate,
     NotOpened,
     Rate,
-    RunningAttempts,
+    RunningChunks,
     StepSeconds,
     seconds_left,
 )
@@ -62,7 +62,7 @@ class JobProgress:
     """Attempts so far that failed and may be repeated."""
     _videos: dict[int, ActiveVideo] = field(default_factory=dict)
     _published: Frames = field(default_factory=Frames)
-    _attempts: RunningAttempts = field(default_factory=RunningAttempts)
+    _chunks: RunningChunks = field(default_factory=RunningChunks)
     _steps: dict[tuple[int, StepName], float] = field(default_factory=dict)
     """When each running step began."""
     _made: Frames = field(default_factory=Frames)
@@ -80,7 +80,7 @@ class JobProgress:
         self._videos[number] = video
         if isinstance(call, ChunkCall):
             chunk = call.task.chunk
-            self._attempts.begin(call.head.attempt, video=number, num_frames=chunk.end_frame - chunk.first_frame)
+            self._chunks.begin(call.head, num_frames=chunk.end_frame - chunk.first_frame)
         else:
             self._steps[number, call.head.step] = now_s
 
@@ -94,7 +94,7 @@ class JobProgress:
     def reported(self, head: ChunkHead, made: FramesMade, now_s: float) -> None:
         """An attempt reports how many frames it has made."""
         video = self._videos.get(head.video)
-        new = self._attempts.report(head.attempt, made.num_frames)
+        new = self._chunks.report(head, made.num_frames)
         if video is not None:
             self._making.add(_frames_of(video, new), now_s)
 
@@ -102,7 +102,7 @@ class JobProgress:
         """An attempt has ended. Returns the number of frames that are taken back, since it failed."""
         head = attempt.head
         video = self._videos.get(head.video)
-        reported = self._attempts.end(head.attempt) if isinstance(head, ChunkHead) else 0
+        reported = self._chunks.end(head) if isinstance(head, ChunkHead) else 0
         self._steps.pop((head.video, head.step), None)
         if not isinstance(attempt, Succeeded):
             self.num_faults += attempt.retryable
@@ -133,7 +133,7 @@ class JobProgress:
 
     def dropped(self, number: int) -> int:
         """What runs for a video does not count any more. Returns the number of frames that are taken back."""
-        return self._attempts.drop(number)
+        return self._chunks.drop(number)
 
     def busy(self, workers: int, demand: int, now_s: float) -> None:
         """So many workers are up, and so many chunks run or could. While none could, the last number holds."""
@@ -146,14 +146,14 @@ class JobProgress:
 
     def _forget(self, number: int) -> None:
         self._videos.pop(number, None)
-        self._attempts.drop(number)
+        self._chunks.drop(number)
         self._steps = {key: began_s for key, began_s in self._steps.items() if key[0] != number}
 
     # ---- how far it is -----------------------------------------------------------------------------------------------
 
     def outlook(self, census: Census, *, workers: int, is_stopping: bool, now_s: float) -> Outlook:
         """What is made, and what is to come."""
-        made = self._attempts.made_by_video()
+        made = self._chunks.made_by_video()
         done, expected = self._done_of_expected(made)
         rate = self._making.rate(now_s)
         return Outlook(
@@ -186,7 +186,7 @@ class JobProgress:
             return None
         joining = [self._step_left(number, step, began_s, now_s) for (number, step), began_s in self._steps.items()]
         if is_stopping:
-            running = self._attempts.left_by_video()
+            running = self._chunks.left_by_video()
             ending = sum((_frames_of(self._videos[number], num) for number, num in running.items()), Frames())
             return seconds_left(ending, rate, to_join=(), joining=joining)
         to_join = (

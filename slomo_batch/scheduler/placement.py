@@ -76,10 +76,14 @@ class Placement(Generic[Worker, Chunk]):
         """Isolated chunks for which a machine could be reserved."""
         return max(0, self._num_open - len(self._unplaced))
 
+    @property
+    def num_idle(self) -> int:
+        """Workers that hold nothing and may take a chunk."""
+        return len(self._free[0]) + len(self._free_on_probation)
+
     def room_for(self, num_ready: int) -> int:
         """How many of the ready chunks could start now on shared machines, with one left for each other worker."""
-        idle, others = len(self._free[0]) + len(self._free_on_probation), len(self._machine_of) - 1
-        return min(self.room, max(idle, num_ready - others))
+        return min(self.room, max(self.num_idle, num_ready - len(self._machine_of) + 1))
 
     def is_idle(self, worker: Worker) -> bool:
         """Whether the worker holds nothing and is not reserved for an isolated chunk."""
@@ -90,6 +94,13 @@ class Placement(Generic[Worker, Chunk]):
         """Assign a chunk to a worker on a shared machine, for which there must be room. Returns the worker."""
         worker = next(self._free_workers())
         self._hold(worker, 1)
+        return worker
+
+    def take_idle(self, *, beside: str) -> Worker | None:
+        """Assign a chunk that runs on the machine `beside` to an idle worker too; None if no other machine has one."""
+        worker = next((worker for worker in self._free[0] if self._machine_of[worker] != beside), None)
+        if worker is not None:
+            self._hold(worker, 1)
         return worker
 
     def _is_sound(self, name: str, avoid: Collection[str]) -> bool:

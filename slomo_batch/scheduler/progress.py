@@ -10,6 +10,9 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from math import exp
 
+from slomo_batch.attempts import ChunkHead
+from slomo_batch.records.source_facts import Lane
+
 MIN_WINDOW_S, MAX_WINDOW_S = 60.0, 300.0
 """The rate is that of the later half of the time since the first frame, within these limits."""
 WARM_UP_S = 30.0
@@ -37,56 +40,67 @@ class Frames:
         return Frames(self.number - other.number, self.pixels - other.pixels)
 
 
+_ChunkKey = tuple[int, Lane, int]
+"""Video, lane and chunk."""
+
+
 @dataclass(slots=True)
-class _Attempt:
-    video: int
+class _Running:
     num_frames: int
     """Frames of the chunk."""
     made: int = 0
 
 
-class RunningAttempts:
-    """The frames that attempts in flight have made so far. Reports of other attempts do nothing."""
+class RunningChunks:
+    """The frames that are made so far of chunks in flight. Reports on other chunks do nothing. Of two attempts at the
+    same chunk the one counts that is ahead."""
 
     def __init__(self) -> None:
-        self._attempts: dict[str, _Attempt] = {}
+        self._chunks: dict[_ChunkKey, _Running] = {}
 
-    def begin(self, attempt: str, *, video: int, num_frames: int) -> None:
-        """Begin an attempt at a chunk of so many frames."""
-        self._attempts[attempt] = _Attempt(video, num_frames)
+    def begin(self, head: ChunkHead, *, num_frames: int) -> None:
+        """Begin to make a chunk of so many frames."""
+        self._chunks[_key_of(head)] = _Running(num_frames)
 
-    def report(self, attempt: str, made: int) -> int:
-        """Record that the attempt has made so many frames. Returns how many are new; reports may be late or lost."""
-        running = self._attempts.get(attempt)
+    def report(self, head: ChunkHead, made: int) -> int:
+        """Record that so many of its frames are made. Returns how many are new; reports may be late or lost."""
+        running = self._chunks.get(_key_of(head))
         if running is None:
             return 0
         new = max(0, min(made, running.num_frames) - running.made)
         running.made += new
         return new
 
-    def end(self, attempt: str) -> int:
-        """End an attempt. Returns the frames that it had reported, which no longer count here."""
-        running = self._attempts.pop(attempt, None)
+    def end(self, head: ChunkHead) -> int:
+        """The chunk is made, or failed. Returns its frames that were reported, which no longer count here."""
+        return self._end(_key_of(head))
+
+    def _end(self, chunk: _ChunkKey) -> int:
+        running = self._chunks.pop(chunk, None)
         return running.made if running else 0
 
     def drop(self, video: int) -> int:
-        """End all attempts of a video. Returns the frames that they had reported."""
-        dropped = [attempt for attempt, running in self._attempts.items() if running.video == video]
-        return sum(self.end(attempt) for attempt in dropped)
+        """End all chunks of a video. Returns their frames that were reported."""
+        dropped = [chunk for chunk in self._chunks if chunk[0] == video]
+        return sum(self._end(chunk) for chunk in dropped)
 
     def made_by_video(self) -> dict[int, int]:
         """Frames made so far, by the number of the video."""
         made: dict[int, int] = {}
-        for running in self._attempts.values():
-            made[running.video] = made.get(running.video, 0) + running.made
+        for (video, _, _), running in self._chunks.items():
+            made[video] = made.get(video, 0) + running.made
         return made
 
     def left_by_video(self) -> dict[int, int]:
         """Frames of these chunks that are not made yet, by the number of the video."""
         left: dict[int, int] = {}
-        for running in self._attempts.values():
-            left[running.video] = left.get(running.video, 0) + running.num_frames - running.made
+        for (video, _, _), running in self._chunks.items():
+            left[video] = left.get(video, 0) + running.num_frames - running.made
         return left
+
+
+def _key_of(head: ChunkHead) -> _ChunkKey:
+    return head.video, head.lane, head.chunk
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -9,7 +9,7 @@ import ray
 from slomo_batch.cluster.nodes import machines_for_steps
 from slomo_batch.plan.needs import Needs
 from slomo_batch.scheduler.abilities import Abilities
-from slomo_batch.scheduler.calls import Call, ChunkCall, Outcome
+from slomo_batch.scheduler.calls import Call, ChunkCall, Outcome, is_end
 from slomo_batch.scheduler.chunk_worker import WorkerNeeds
 from slomo_batch.scheduler.limits import COUNT_CPUS_S, steps_in_flight
 from slomo_batch.scheduler.messages import Step
@@ -56,6 +56,8 @@ class RayEngine:
         self._incapable: frozenset[str] = frozenset()
         """Incapable machines at the last check of whether a worker can start."""
         self._num_slots = needs.slots
+        self._num_chunks = 0
+        """Chunk calls that were started and have not ended."""
         scratch = ScratchDisk(self._clock)
         self._pool = WorkerPool(
             environment, needs, scratch, steps_have_own_cpus=not self._follows_cpus, clock=self._clock
@@ -111,6 +113,7 @@ class RayEngine:
     def start(self, call: Call) -> None:
         """See Engine."""
         if isinstance(call, ChunkCall):
+            self._num_chunks += 1
             self._pool.start(call)
         else:
             self._steps.start(call)
@@ -123,6 +126,7 @@ class RayEngine:
             ClusterError: no machine will ever have room for a worker, or run a step.
         """
         incapable = self._pool.excluded.incapable
+        self._pool.start_second_attempts(demand - self._num_chunks + foreseen)
         self._fleet.scale(demand, foreseen)
         now_s = self._clock()
         if now_s >= self._step_hope_due_s:
@@ -158,7 +162,9 @@ class RayEngine:
         came: list[tuple[Call, Outcome]] = []
         for ref in self._ready(timeout_s):
             came += self._steps.collect(ref) if ref in self._steps else self._pool.collect(ref)
-        return [*came, *self._steps.take_back(), *self._pool.take_back()]
+        came += [*self._steps.take_back(), *self._pool.take_back()]
+        self._num_chunks -= sum(isinstance(call, ChunkCall) and is_end(outcome) for call, outcome in came)
+        return came
 
     def _ready(self, timeout_s: float) -> list[Any]:
         """Calls and workers that have something to report: all that do within a moment, else the first within

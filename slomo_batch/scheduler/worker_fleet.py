@@ -33,12 +33,14 @@ from slomo_batch.scheduler.machine_room import MachineRoom
 from slomo_batch.scheduler.parcel import Parcel
 from slomo_batch.scheduler.placement import Placement
 from slomo_batch.scheduler.room_watch import BEGIN_S, RoomWatch, Unbegun
+from slomo_batch.scheduler.second_attempts import UsualSeconds
 from slomo_batch.scheduler.worker_actor import ChunkWorker
 from slomo_batch.scheduler.worker_deaths import WorkerDeaths
 from slomo_batch.wiring import JobEnvironment
 
 IDLE_S = 30.0
-"""Seconds without work after which a worker gives its device back, so that its machine can go."""
+"""Seconds without work after which a worker gives its device back, so that its machine can go. Where chunks take long
+it stays longer: it may be needed for a chunk that is late."""
 STARTED_WITHIN_S = 10.0
 """Seconds after which a worker that does not answer is waiting for a machine rather than starting on one."""
 START_S = 600.0
@@ -56,16 +58,18 @@ class WorkerFleet:
         needs: WorkerNeeds,
         placement: Placement[StartedWorker, ChunkCall],
         deaths: WorkerDeaths,
+        usual: UsualSeconds,
         *,
         steps_have_own_cpus: bool,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
-        """`placement` learns which workers are up or gone. `steps_have_own_cpus`: workers may hold all that Ray gives
-        them. `clock` is monotonic."""
+        """`placement` learns which workers are up or gone. `usual`: how long chunks take. `steps_have_own_cpus`: workers
+        may hold all that Ray gives them. `clock` is monotonic."""
         self._environment = environment
         self._needs = needs
         self._placement = placement
         self._deaths = deaths
+        self._usual = usual
         self._clock = clock
         self._workers: list[StartedWorker] = []
         self._record = MachineRecord()
@@ -144,7 +148,7 @@ class WorkerFleet:
         self._start_workers(wanted - sum(bool(worker.node) for worker in staying), avoided)
 
     def _is_long_idle(self, worker: StartedWorker) -> bool:
-        return self._clock() - worker.idle_since_s > IDLE_S
+        return self._clock() - worker.idle_since_s > max(IDLE_S, self._usual.idle_s)
 
     def _workers_for(self, num_chunks: int) -> int:
         needs = self._needs

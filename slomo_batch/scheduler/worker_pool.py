@@ -6,6 +6,8 @@ dispatch decides what follows from a loss.
 A worker that takes many times as long as any other (scheduler.hang_timeout) hangs: it is killed, and the chunk that it
 was computing counts as killed by an unexplained death.
 
+A worker that would be idle makes a chunk that is late too (scheduler.second_attempts). Nobody else knows of it.
+
 A machine that is about to be taken away gets nothing new, and chunks that it cannot finish in time start elsewhere.
 """
 
@@ -32,12 +34,15 @@ from slomo_batch.scheduler.chunk_worker import (
 from slomo_batch.scheduler.hang_timeout import HangTimeout
 from slomo_batch.scheduler.placement import Placement
 from slomo_batch.scheduler.scratch_disk import ScratchDisk
+from slomo_batch.scheduler.second_attempts import SecondAttempts, UsualSeconds
 from slomo_batch.scheduler.worker_deaths import HAND_BACK_S, WorkerDeaths, is_late, lost
 from slomo_batch.scheduler.worker_fleet import WorkerFleet
 from slomo_batch.wiring import JobEnvironment
 
 HANG_CHECK_S = 5.0
 """Seconds between two checks of which workers hang."""
+LATE_CHECK_S = 1.0
+"""Seconds between two checks of which chunks are late."""
 
 Came = list[tuple[ChunkCall, Attempt | FramesMade]]
 
@@ -60,11 +65,13 @@ class WorkerPool:
         self._placement: Placement[StartedWorker, ChunkCall] = Placement(slots=needs.slots)
         self._hang_timeout = HangTimeout(least_s=needs.hang_s)
         self._deaths = WorkerDeaths(clock)
+        self._usual = UsualSeconds()
         self.fleet = WorkerFleet(
             environment,
             needs,
             self._placement,
             self._deaths,
+            self._usual,
             steps_have_own_cpus=steps_have_own_cpus,
             clock=clock,
         )
@@ -72,7 +79,8 @@ class WorkerPool:
         self._displaced: list[ChunkCall] = []
         """Chunks that wait for another machine than those on which they failed."""
         self._held: dict[Any, HeldChunk] = {}
-        self._hang_check_due_s = 0.0
+        self._seconds = SecondAttempts()
+        self._hang_check_due_s = self._late_check_due_s = 0.0
 
     # ---- what is known -----------------------------------------------------------------------------------------------
 
@@ -118,6 +126,23 @@ class WorkerPool:
             worker.heard_s = self._clock()
         self._held[ref] = HeldChunk(call, worker, self._clock())
 
+    def start_second_attempts(self, num_awaited: int) -> None:
+        """Let idle workers make chunks that are late too, the latest first. `num_awaited` other chunks can start now or
+        soon: so many workers stay idle for them."""
+        now_s, num_free = self._clock(), self._placement.num_idle - len(self._displaced) - num_awaited
+        if num_free <= 0 or now_s < self._late_check_due_s:
+            return
+        self._late_check_due_s = now_s + LATE_CHECK_S
+        late = [held for held in self._held.values() if self._is_late(held, now_s)]
+        for held in sorted(late, key=lambda held: held.since_s)[:num_free]:
+            worker = self._placement.take_idle(beside=held.worker.node)
+            if worker is not None:
+                self._make(self._seconds.begin(held.call), worker)
+
+    def _is_late(self, held: HeldChunk, now_s: float) -> bool:
+        took_s = now_s - held.since_s
+        return self._seconds.may_have_one(held.call) and self._usual.is_late(work_of(held.call.task), took_s)
+
     # ---- in ----------------------------------------------------------------------------------------------------------
 
     def start_waiting(self) -> None:
@@ -130,6 +155,9 @@ class WorkerPool:
     def take_back(self) -> Came:
         """End workers that hang or whose machine goes, and return what they held. Call it after `collect`: what is
         ready comes first."""
+        return self._seconds.those_that_count(self._take_back())
+
+    def _take_back(self) -> Came:
         came: Came = []
         for worker in self.fleet.on_machines_that_go(partial(is_late, now_s=time.time())):
             came += self._hear_out(worker)
@@ -175,6 +203,9 @@ class WorkerPool:
 
     def collect(self, ref: Any) -> Came:
         """What came, by one of `refs` that is ready."""
+        return self._seconds.those_that_count(self._collect(ref))
+
+    def _collect(self, ref: Any) -> Came:
         if ref in self.fleet:
             self.fleet.continue_start(ref)
             return []
@@ -213,6 +244,7 @@ class WorkerPool:
             if not outcome.was_found:
                 self.excluded.made(machine, task.chunk.chunk_id, outcome.result.seconds.total)
                 self._hang_timeout.made(work_of(task), outcome.result.seconds.total)
+                self._usual.made(work_of(task), outcome.result.seconds.total)
         elif isinstance(outcome, Errored) and may_be_the_machines(outcome.error):
             took_s = self._clock() - held.since_s
             self.excluded.failed(machine, task.chunk.chunk_id, took_s, error=outcome.error)

@@ -84,8 +84,8 @@ class Models:
         return self.step_s + num_chunks / self.surveyed_chunks_per_s
 
     def stitch_s(self, num_chunks: int) -> float:
-        """Segments fetched, joined and uploaded, one after the other."""
-        return self.step_s + 3 * num_chunks * self.segment_bytes / self.bytes_per_s
+        """Segments are fetched while they are joined; then the output is uploaded."""
+        return self.step_s + 2 * num_chunks * self.segment_bytes / self.bytes_per_s
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

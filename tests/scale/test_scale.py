@@ -30,8 +30,8 @@ from tests.scale.oracle import lower_bound_s
 from tests.scale.running import Ran, simulate
 
 MOST_OVER_BOUND = 1.03
-MOST_OVER_BOUND_THOUSAND = {20.0: 1.07, 6.0: 1.11}
-"""By seconds per chunk, with a hundred chunks per worker: the start is a large part of such a job."""
+MOST_OVER_BOUND_THOUSAND = 1.05
+"""With a hundred chunks per worker: the start is a large part of such a job."""
 MOST_MEMORY_BYTES = 1 << 30
 SMALL = Models(num_videos=800, num_chunks=20_000, num_workers=40, num_surveyed=100)
 LARGE = Models(num_videos=40_000, num_chunks=1_000_000, num_workers=1000)
@@ -86,14 +86,13 @@ def test_steps_grow_with_the_cluster_and_keep_fast_workers_busy(tmp_path: Path) 
 
 @pytest.mark.simulate
 @pytest.mark.timeout(3600)
-@pytest.mark.parametrize(("chunk_s", "most"), MOST_OVER_BOUND_THOUSAND.items())
-def test_a_thousand_workers_are_kept_busy_from_a_cold_start(chunk_s: float, most: float, tmp_path: Path) -> None:
+@pytest.mark.parametrize("chunk_s", [20.0, 6.0])
+def test_a_thousand_workers_are_kept_busy_from_a_cold_start(chunk_s: float, tmp_path: Path) -> None:
     models = shipped(replace(THOUSAND, chunk_s=chunk_s))
     archive = Archive.of(models)
     ran = simulate(models, archive, tmp_path)
-    over = ran.makespan_s / lower_bound_s(models, archive)
-    show(f"1,000 workers, chunks of {chunk_s:g} s: makespan {ran.makespan_s:,.0f} s, over the bound {over:.4f}")
-    assert 1 <= over <= most
+    show_job(ran, models, archive)
+    assert 1 <= ran.makespan_s / lower_bound_s(models, archive) <= MOST_OVER_BOUND_THOUSAND
 
 
 @pytest.mark.simulate
@@ -103,12 +102,7 @@ def test_few_and_many_workers_end_within_three_percent_of_the_oracle(models: Mod
     models = shipped(models)
     archive = Archive.of(models)
     ran = simulate(models, archive, tmp_path)
-    show(
-        f"{models.num_videos} videos, {models.num_chunks} chunks, {models.num_workers} workers: over the bound "
-        f"{ran.makespan_s / lower_bound_s(models, archive):.4f}; driver "
-        f"{ran.driver_cpu_s / models.num_chunks * 1e6:.0f} us of CPU per chunk; outputs 1, 10, 100 after "
-        f"{[round(ran.outputs_s[place]) for place in (0, 9, 99)]} s"
-    )
+    show_job(ran, models, archive)
     check(ran, models, archive, tmp_path)
 
 
@@ -144,6 +138,17 @@ def requests_of(ran: Ran, models: Models, archive: Archive) -> S3Requests:
             num_chunks, has_audio=audio, chunk_bytes=int(models.object_bytes), segment_bytes=int(models.segment_bytes)
         )
     return whole
+
+
+def show_job(ran: Ran, models: Models, archive: Archive) -> None:
+    """Print a line of the table in docs/benchmarks/scale.md."""
+    over = ran.makespan_s / lower_bound_s(models, archive)
+    show(
+        f"{models.num_videos} videos, {models.num_chunks} chunks of {models.chunk_s:g} s, {models.num_workers} "
+        f"workers: {ran.makespan_s:,.0f} s, over the bound {over:.4f}; driver "
+        f"{ran.driver_cpu_s / models.num_chunks * 1e6:.0f} us of CPU per chunk; outputs 1, 10, 100 after "
+        f"{[round(ran.outputs_s[place]) for place in (0, 9, 99)]} s; second attempts {ran.seen['second attempts']}"
+    )
 
 
 def show(line: str) -> None:

@@ -4,7 +4,7 @@ The real Driver, Dispatch and Placement run on it; nothing here decides where or
 """
 
 from collections import Counter, defaultdict, deque
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import partial
 from heapq import heappop, heappush
@@ -27,14 +27,24 @@ from slomo_batch.scheduler.calls import (
     StitchCall,
     SurveyCall,
     TaskCall,
+    is_end,
 )
+from slomo_batch.scheduler.chunk_worker import work_of
 from slomo_batch.scheduler.limits import COUNT_CPUS_S, steps_in_flight
 from slomo_batch.scheduler.messages import Step
 from slomo_batch.scheduler.placement import Placement
+from slomo_batch.scheduler.second_attempts import SecondAttempts, UsualSeconds
+from slomo_batch.scheduler.worker_pool import LATE_CHECK_S
 from tests.scale import products
 from tests.scale.models import Archive, Life, Models, step_machine_up_s
 
 Came = list[tuple[Call, Outcome]]
+
+
+@dataclass(frozen=True, slots=True)
+class _Held:
+    call: ChunkCall
+    since_s: float
 
 
 @dataclass(slots=True, eq=False)
@@ -45,8 +55,8 @@ class _Worker:
     speed: float
     free_s: float = 0.0
     """The time at which it finishes all its chunks."""
-    held: dict[int, ChunkCall] = field(default_factory=dict)
-    """Calls by identity."""
+    held: dict[int, _Held] = field(default_factory=dict)
+    """By the identity of the call."""
 
 
 @dataclass(slots=True, eq=False)
@@ -90,6 +100,11 @@ class VirtualEngine:
         self._waiting_for_a_cpu: deque[TaskCall] = deque()
         self._tasks_running = 0
         self._max_tasks = 0
+        self._num_chunks = 0
+        """Chunk calls that have not ended."""
+        self._seconds = SecondAttempts()
+        self._usual = UsualSeconds()
+        self._late_check_due_s = 0.0
         self._count_due_s = 0.0
         self._num_cpus = 0
         """CPUs of all machines that are up."""
@@ -140,6 +155,7 @@ class VirtualEngine:
         return {}  # not modeled
 
     def start(self, call: Call) -> None:
+        self._num_chunks += isinstance(call, ChunkCall)
         if not isinstance(call, ChunkCall):
             self._waiting_for_a_cpu.append(call)
             self._begin_tasks()
@@ -156,10 +172,13 @@ class VirtualEngine:
             self.now_s += timeout_s
             return []
         self.now_s, _, happens = heappop(self._happenings)
-        return happens()
+        came = self._seconds.those_that_count(happens())
+        self._num_chunks -= sum(isinstance(call, ChunkCall) and is_end(outcome) for call, outcome in came)
+        return came
 
     def scale(self, demand: int, foreseen: int = 0) -> None:
         models = self._models
+        self._start_second_attempts(demand - self._num_chunks + foreseen)
         workers = min(models.num_workers, ceil((demand + foreseen) / models.slots))
         while self._resting and len(self._machines) * models.workers_per_machine < workers:
             self._request(self._resting.pop())
@@ -257,10 +276,31 @@ class VirtualEngine:
         cause, machine = "preempted" if explained else "died", worker.machine.name
         came: Came = [
             (call, Lost(head=call.head, explained=explained, cause=cause, machine=machine))
-            for call in worker.held.values()
+            for call in (held.call for held in worker.held.values())
         ]
         worker.held.clear()
         return came
+
+    # ---- second attempts, as the pool of the real engine has them ----------------------------------------------------
+
+    def _start_second_attempts(self, num_awaited: int) -> None:
+        num_free = self._placement.num_idle - num_awaited
+        if num_free <= 0 or self.now_s < self._late_check_due_s:
+            return
+        self._late_check_due_s = self.now_s + LATE_CHECK_S
+        held = [(held, worker) for worker in self._busy() for held in worker.held.values() if self._is_late(held)]
+        for late, worker in sorted(held, key=lambda late: late[0].since_s)[:num_free]:
+            other = self._placement.take_idle(beside=worker.machine.name)
+            if other is not None:
+                self.seen["second attempts"] += 1
+                self._make(self._seconds.begin(late.call), other)
+
+    def _busy(self) -> Iterator[_Worker]:
+        return (worker for machine in self._machines.values() for worker in machine.workers.values())
+
+    def _is_late(self, held: _Held) -> bool:
+        took_s = self.now_s - held.since_s
+        return self._seconds.may_have_one(held.call) and self._usual.is_late(work_of(held.call.task), took_s)
 
     # ---- chunks ----------------------------------------------------------------------------------------------------
 
@@ -272,7 +312,7 @@ class VirtualEngine:
             seconds *= self._models.straggling_factor
         began_s = max(self.now_s, worker.free_s)
         worker.free_s = began_s + seconds
-        worker.held[id(call)] = call
+        worker.held[id(call)] = _Held(call, self.now_s)
         if self._models.report_s:
             for number in range(1, int(seconds / self._models.report_s) + 1):
                 share = number * self._models.report_s / seconds
@@ -287,9 +327,11 @@ class VirtualEngine:
         return self._process_dies(worker.machine, worker.place) if id(call) in worker.held else []
 
     def _made(self, worker: _Worker, call: ChunkCall) -> Came:
-        if worker.held.pop(id(call), None) is None:
+        held = worker.held.pop(id(call), None)
+        if held is None:
             return []
         self._placement.freed(worker)
+        self._usual.made(work_of(call.task), self.now_s - held.since_s)
         task = call.task
         video = products.number_of(task.plan.request)
         if video in self._archive.undecodable and task.head.lane == "copy" and task.chunk.index == 0:
@@ -297,7 +339,6 @@ class VirtualEngine:
         if self._errs():
             return [(call, Errored(head=call.head, error=StorageBusy("slow down")))]
         if task.head.lane == "copy":
-            assert task.chunk.index not in self._committed.chunks[video], "a chunk was made twice"
             self._committed.chunks[video].add(task.chunk.index)
         return [
             (

@@ -1,11 +1,13 @@
 """Progress: frames add up whatever is lost or late, and the time left is right on steady, bursty and resumed work."""
 
+from dataclasses import replace
 from itertools import pairwise
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from slomo_batch.attempts import ChunkHead
 from slomo_batch.scheduler.progress import (
     MAX_WINDOW_S,
     SETTLING_S,
@@ -15,7 +17,7 @@ from slomo_batch.scheduler.progress import (
     MakingRate,
     NotOpened,
     Rate,
-    RunningAttempts,
+    RunningChunks,
     StepSeconds,
     seconds_left,
 )
@@ -32,6 +34,13 @@ def rate_of(bursts: int, every_s: float, frames: int, *, starts_s: float = 0.0) 
     return rate, starts_s + (bursts - 1) * every_s
 
 
+def head_of(name: str, *, video: int) -> ChunkHead:
+    """Of the only attempt at a chunk."""
+    return ChunkHead(
+        video=video, uri="", video_id="", lane="copy", chunk=ord(name), chunk_id=name, attempt=f"attempt at {name}"
+    )
+
+
 # ---- counts --------------------------------------------------------------------------------------------------------
 
 
@@ -39,31 +48,43 @@ def rate_of(bursts: int, every_s: float, frames: int, *, starts_s: float = 0.0) 
 def test_a_count_is_that_of_the_latest_report_whatever_is_lost_late_or_wrong(
     reports: list[tuple[str, int]], lost: set[int]
 ) -> None:
-    attempts = RunningAttempts()
-    for attempt in "ab":
-        attempts.begin(attempt, video=ord(attempt), num_frames=50)
+    chunks = RunningChunks()
+    for name in "ab":
+        chunks.begin(head_of(name, video=ord(name)), num_frames=50)
     arrived = [report for number, report in enumerate(reports) if number not in lost]
     new = {"a": 0, "b": 0, "c": 0}
-    for attempt, made in arrived:
-        new[attempt] += attempts.report(attempt, made)
-    for attempt in "ab":
-        highest = max([min(50, made) for name, made in arrived if name == attempt and made > 0], default=0)
-        assert new[attempt] == attempts.made_by_video()[ord(attempt)] == highest
-        assert attempts.left_by_video()[ord(attempt)] == 50 - highest
+    for name, made in arrived:
+        new[name] += chunks.report(head_of(name, video=ord(name)), made)
+    for name in "ab":
+        highest = max([min(50, made) for which, made in arrived if which == name and made > 0], default=0)
+        assert new[name] == chunks.made_by_video()[ord(name)] == highest
+        assert chunks.left_by_video()[ord(name)] == 50 - highest
     assert new["c"] == 0, "it was never begun"
 
 
 @given(reports=REPORTS)
 def test_what_ends_gives_back_exactly_what_it_reported(reports: list[tuple[str, int]]) -> None:
-    attempts = RunningAttempts()
-    for attempt in "abc":
-        attempts.begin(attempt, video=attempt == "c", num_frames=50)
-    for attempt, made in reports:
-        attempts.report(attempt, made)
-    before = attempts.made_by_video()
-    assert attempts.end("a") + attempts.drop(False) == before[False]
-    assert attempts.made_by_video() == {True: before[True]}
-    assert (attempts.end("a"), attempts.drop(False), attempts.report("a", 9)) == (0, 0, 0)
+    chunks = RunningChunks()
+    heads = {name: head_of(name, video=name == "c") for name in "abc"}
+    for head in heads.values():
+        chunks.begin(head, num_frames=50)
+    for name, made in reports:
+        chunks.report(heads[name], made)
+    before = chunks.made_by_video()
+    assert chunks.end(heads["a"]) + chunks.drop(False) == before[False]
+    assert chunks.made_by_video() == {True: before[True]}
+    assert (chunks.end(heads["a"]), chunks.drop(False), chunks.report(heads["a"], 9)) == (0, 0, 0)
+
+
+def test_of_two_attempts_at_a_chunk_the_one_counts_that_is_ahead() -> None:
+    chunks = RunningChunks()
+    first = head_of("a", video=1)
+    second = replace(first, attempt="another")
+    chunks.begin(first, num_frames=50)
+    reports = [(first, 20), (second, 5), (second, 30), (first, 25)]
+    assert [chunks.report(head, made) for head, made in reports] == [20, 0, 10, 0]
+    assert chunks.end(second) == 30
+    assert chunks.made_by_video() == {}
 
 
 @given(steps=st.lists(st.tuples(st.integers(0, 100), st.integers(0, 100), st.booleans()), max_size=30))
