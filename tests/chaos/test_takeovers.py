@@ -81,6 +81,8 @@ def test_a_driver_woken_after_its_expiry_changes_nothing(seed: int, quiet: Quiet
     assert DONE in codes, words
     assert "Traceback" not in words
     assert "ProgramFault" not in words
+    if "report" not in stage.made().keys:  # the holder recorded its work only after the successor had found all done
+        assert stage.drivers.run()[0] == DONE, words
     assert stage.made() == quiet.made, words
     expect_memory_of_the_whole(stage, words)
 
