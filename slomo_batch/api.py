@@ -4,6 +4,7 @@
 """
 
 import json
+import sys
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from fractions import Fraction
@@ -35,7 +36,7 @@ from slomo_batch.manifest.load import Override, load, read_text
 from slomo_batch.manifest.schema import Manifest
 from slomo_batch.manifest.single_video import single
 from slomo_batch.manifest.yaml_tree import read_tree
-from slomo_batch.report.events import Display, Event, VideoGivenUp, VideoPublished, VideoSkipped
+from slomo_batch.report.events import Display, Event, JobStopping, VideoGivenUp, VideoPublished, VideoSkipped
 from slomo_batch.report.plan_row import Plan
 from slomo_batch.settings import Precision
 
@@ -236,7 +237,8 @@ def _overrides(settings: Settings | None) -> list[Override]:
 
 
 class _Listener(Display):
-    """A display that remembers what the result names, and passes each event on."""
+    """A display that remembers what the result names, and passes each event on. If nobody listens, it still says on
+    standard error that Ctrl-C was heard, since the current chunks may take minutes."""
 
     def __init__(self, on_event: OnEvent | None) -> None:
         self._on_event = on_event
@@ -250,6 +252,8 @@ class _Listener(Display):
                 self.result.skipped.append(event)
             case VideoGivenUp():
                 self.result.failed.append(event)
+            case JobStopping() if self._on_event is None:
+                sys.stderr.write(f"{event.text}\n")
         if self._on_event is not None:
             self._on_event(event)
 

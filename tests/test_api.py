@@ -1,9 +1,13 @@
 """The Python interface: its examples run, its results are those of the commands, its errors say what is wrong."""
 
+import os
 import re
+import signal
 import subprocess
 import sys
 import threading
+import time
+from contextlib import suppress
 from fractions import Fraction
 from pathlib import Path
 
@@ -12,8 +16,9 @@ import pytest
 import torch
 
 import slomo_batch
-from slomo_batch.errors import ManifestError, VideosFailed
+from slomo_batch.errors import Interrupted, ManifestError, VideosFailed
 from slomo_batch.report.events import Event, JobStarted, VideoPublished
+from slomo_batch.scheduler.stop_signals import STOPPING
 from tests.architecture.project import ROOT
 from tests.clips.catalogue import clip
 
@@ -138,3 +143,20 @@ def test_wrong_pictures_and_times_are_refused() -> None:
         blend.between(torch.zeros(18, 32, 3), torch.zeros(18, 32, 3), [0.5])
     with pytest.raises(ManifestError, match="no interpolation method 'rife' is installed"):
         slomo_batch.Interpolator("rife")
+
+
+def test_ctrl_c_is_answered_also_if_nobody_hears_the_events(folder: Path, capfd: pytest.CaptureFixture[str]) -> None:
+    before = signal.getsignal(signal.SIGINT)
+
+    def press() -> None:
+        while signal.getsignal(signal.SIGINT) is before:
+            time.sleep(0.01)
+        os.kill(os.getpid(), signal.SIGINT)
+
+    pressing = threading.Thread(target=press)
+    pressing.start()
+    with suppress(Interrupted):  # raised if nothing was begun yet
+        slomo_batch.convert(folder / "holiday.mp4", folder / "slow.mp4", settings=BLEND)
+    pressing.join()
+    assert STOPPING in capfd.readouterr().err
+    assert slomo_batch.convert(folder / "holiday.mp4", folder / "slow.mp4", settings=BLEND).exit_code == 0

@@ -63,8 +63,10 @@ class WorkerFleet:
         steps_have_own_cpus: bool,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
-        """`placement` learns which workers are up or gone. `usual`: how long chunks take. `steps_have_own_cpus`: workers
-        may hold all that Ray gives them. `clock` is monotonic."""
+        """`placement` learns which workers are up or gone. `usual`: how long chunks take.
+
+        `steps_have_own_cpus`: workers may hold all that Ray gives them. `clock` is monotonic.
+        """
         self._environment = environment
         self._needs = needs
         self._placement = placement
